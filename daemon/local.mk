@@ -1,0 +1,1 @@
+# blixardd and blixard-vm.

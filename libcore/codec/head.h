@@ -1,0 +1,93 @@
+/* head - the sixteen bytes that stand before everything of ours that is stored or sent (D14, R4.5).
+ *
+ *   offset  0  magic      0xBD 0x58; the first byte can not start JSON
+ *           2  version    of the format of this kind
+ *           3  codec      enum bx_codec
+ *           4  kind       what the payload is, enum bx_kind
+ *           6  flags      none defined; a reader refuses a flag it does not know
+ *           8  length     of the payload, bytes
+ *          12  crc        CRC32C over bytes 0..11 and the payload
+ *
+ * All numbers are little endian. */
+#ifndef BX_HEAD_H
+#define BX_HEAD_H
+
+#include "err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BX_HEAD_SIZE 16
+#define BX_HEAD_MAGIC0 0xBD
+#define BX_HEAD_MAGIC1 0x58
+
+enum bx_codec { BX_CODEC_FLAT = 1, BX_CODEC_MSGPACK, BX_CODEC_JSON };
+
+/* Kinds are for ever: a number is never given a second meaning. */
+enum bx_kind {
+    BX_KIND_WAL_SEGMENT = 1,
+    BX_KIND_WAL_RECORD,
+    BX_KIND_VOTE,
+    BX_KIND_MARK,
+    BX_KIND_SNAPSHOT,
+    BX_KIND_TRUST,
+    BX_KIND_IDENTITY,
+    BX_KIND_BATCH,
+    BX_KIND_VM_RECORD,
+    BX_KIND_EVENTS,
+    BX_KIND_OUTCOMES,
+    BX_KIND_VM_CONFIG,
+    BX_KIND_FRAME = 0x100, /* + enum bx_frame: between nodes */
+};
+
+struct bx_head {
+    uint8_t version, codec;
+    uint16_t kind, flags;
+    uint32_t length;
+    uint32_t crc;
+};
+
+/* CRC32C (Castagnoli), the processor's instruction where there is one. Start with crc = 0; feed
+ * the result back in to continue. */
+uint32_t bx_crc32c(uint32_t crc, const void *p, size_t n);
+
+/* Write head and checksum before a payload that already stands at dst + BX_HEAD_SIZE. */
+void bx_head_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec, uint32_t length);
+/* Read the fields of the sixteen bytes at src and check magic and flags, not the checksum.
+ * BX_OK, BX_MALFORMED (no magic) or BX_UNSUPPORTED (a flag of a newer build). */
+int bx_head_read(const uint8_t *src, struct bx_head *out);
+/* Check a whole item: src holds len bytes, head and payload, of the wanted kind and at most
+ * max_version. BX_OK, BX_MALFORMED (also: too short), BX_CORRUPT (checksum) or BX_UNSUPPORTED. */
+int bx_head_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_version,
+                  struct bx_head *out);
+
+/* Little-endian loads and stores at any alignment. */
+static inline void bx_put16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+static inline void bx_put32(uint8_t *p, uint32_t v)
+{
+    bx_put16(p, (uint16_t)v);
+    bx_put16(p + 2, (uint16_t)(v >> 16));
+}
+static inline void bx_put64(uint8_t *p, uint64_t v)
+{
+    bx_put32(p, (uint32_t)v);
+    bx_put32(p + 4, (uint32_t)(v >> 32));
+}
+static inline uint16_t bx_get16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+static inline uint32_t bx_get32(const uint8_t *p)
+{
+    return (uint32_t)bx_get16(p) | (uint32_t)bx_get16(p + 2) << 16;
+}
+static inline uint64_t bx_get64(const uint8_t *p)
+{
+    return (uint64_t)bx_get32(p) | (uint64_t)bx_get32(p + 4) << 32;
+}
+
+#endif

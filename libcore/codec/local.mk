@@ -1,0 +1,1 @@
+# Sources of libcore/codec, in the order of their dependence.

@@ -1,0 +1,93 @@
+/* schema - a record described once, by a table of its fields.
+ *
+ * The table gives the C struct its flat form (flat.h), its MessagePack form (pack.h) and, through
+ * that, JSON. A schema grows only at its end: a reader that knows fewer fields skips the rest, one
+ * that knows more finds zero. Field names are what users see in JSON. */
+#ifndef BX_SCHEMA_H
+#define BX_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* A view of text or bytes that somebody else owns; not NUL-terminated. */
+struct bx_str {
+    const char *p;
+    uint32_t n;
+};
+struct bx_strs {
+    const struct bx_str *v;
+    uint32_t n;
+};
+struct bx_pair {
+    struct bx_str key, value;
+};
+struct bx_pairs { /* in ascending order of key, no key twice; writers see to it */
+    const struct bx_pair *v;
+    uint32_t n;
+};
+
+#define BX_STR_FMT "%.*s"
+#define BX_STR_ARG(s) (int)(s).n, (s).p == NULL ? "" : (s).p
+
+static inline struct bx_str bx_str(const char *s)
+{
+    return (struct bx_str){s, s == NULL ? 0 : (uint32_t)strlen(s)};
+}
+static inline bool bx_str_eq(struct bx_str a, struct bx_str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+enum bx_type {
+    BX_T_BOOL,  /* bool */
+    BX_T_U8,    /* uint8_t */
+    BX_T_U16,   /* uint16_t */
+    BX_T_U32,   /* uint32_t */
+    BX_T_U64,   /* uint64_t */
+    BX_T_ENUM,  /* uint8_t; its name from field.names; text in MessagePack */
+    BX_T_UUID,  /* uint8_t[16]; 8-4-4-4-12 text in MessagePack, absent when all zero */
+    BX_T_HEX64, /* uint64_t; 16 hex digits in MessagePack */
+    BX_T_STR,   /* struct bx_str, valid UTF-8 */
+    BX_T_BYTES, /* struct bx_str, any bytes */
+    BX_T_STRS,  /* struct bx_strs */
+    BX_T_PAIRS, /* struct bx_pairs; a map in MessagePack */
+};
+
+struct bx_field {
+    const char *name;
+    enum bx_type type;
+    uint16_t offset;          /* in the struct */
+    uint32_t max;             /* bytes of a str, items of strs and pairs; 0: 65,535 */
+    const char *const *names; /* of an enum, NULL-terminated */
+};
+
+struct bx_schema {
+    const char *name;
+    uint16_t kind;  /* checked when a flat record is read */
+    uint32_t size;  /* of the struct */
+    uint16_t n;
+    const struct bx_field *fields;
+};
+
+#define BX_FIELD(strukt, member, typ, ...)                                                         \
+    {                                                                                              \
+        .name = #member, .type = (typ), .offset = offsetof(struct strukt, member), __VA_ARGS__     \
+    }
+#define BX_SCHEMA(nam, knd, strukt, tab)                                                           \
+    {                                                                                              \
+        .name = (nam), .kind = (knd), .size = sizeof(struct strukt),                               \
+        .n = sizeof(tab) / sizeof((tab)[0]), .fields = (tab)                                       \
+    }
+
+/* Text of a UUID: 36 characters and a NUL. */
+#define BX_UUID_TEXT 37
+void bx_uuid_format(const uint8_t uuid[16], char out[BX_UUID_TEXT]);
+/* False when s is not the 36-character form. */
+bool bx_uuid_parse(const char *s, size_t n, uint8_t uuid[16]);
+
+/* True when the bytes are well-formed UTF-8 without NUL (RFC 3629). */
+bool bx_utf8_valid(const char *s, size_t n);
+
+#endif

@@ -1,0 +1,8 @@
+libcore_a_SOURCES += libcore/err.c libcore/err.h
+include libcore/mem/local.mk
+include libcore/codec/local.mk
+include libcore/model/local.mk
+include libcore/wire/local.mk
+include libcore/log/local.mk
+include libcore/state/local.mk
+include libcore/node/local.mk

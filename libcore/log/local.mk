@@ -1,0 +1,1 @@
+# Sources of libcore/log, in the order of their dependence.

@@ -1,0 +1,39 @@
+/* buf - a growing byte buffer whose memory comes from per-thread size classes (R2.1, R2.2).
+ *
+ * Classes: 256, 512, 1500 (32 kept each), 8 KiB and 64 KiB (4 kept each); a larger block comes from
+ * the heap and is never kept. A buffer released on another thread than the one that took its block
+ * gives the block back through that thread's return list. A zeroed struct is a valid empty buffer. */
+#ifndef BX_BUF_H
+#define BX_BUF_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bx_buf {
+    uint8_t *data;
+    size_t len; /* bytes in use */
+    size_t cap; /* bytes there are */
+};
+
+/* Make room for n more bytes. BX_OK, or BX_NO_MEMORY with the buffer unchanged. */
+int bx_buf_reserve(struct bx_buf *b, size_t n);
+/* Append; src may be NULL when n is 0. BX_OK or BX_NO_MEMORY. */
+int bx_buf_append(struct bx_buf *b, const void *src, size_t n);
+/* Append n bytes that the caller fills; NULL when memory is out. Valid until the next call. */
+uint8_t *bx_buf_extend(struct bx_buf *b, size_t n);
+/* Drop the first n bytes, moving the rest to the front. */
+void bx_buf_consume(struct bx_buf *b, size_t n);
+/* Give the memory back; the struct is an empty buffer again. */
+void bx_buf_release(struct bx_buf *b);
+/* Move a's contents to the caller: *to takes them over, *from is empty. */
+void bx_buf_move(struct bx_buf *to, struct bx_buf *from);
+
+struct bx_buf_stats {
+    uint64_t hits, misses, direct, returned; /* of all threads; direct: above 64 KiB */
+    uint64_t kept_bytes;                     /* of the calling thread */
+};
+void bx_buf_stats(struct bx_buf_stats *out);
+/* Give back what the calling thread keeps; call it before a thread ends. */
+void bx_buf_thread_close(void);
+
+#endif

@@ -1,0 +1,64 @@
+/* intern - one copy of each string, compared by pointer (R1.1).
+ *
+ * Reference counted with full key comparison: the last release frees the string. A string that
+ * somebody holds is never evicted. When the table is full, get returns NULL and the caller keeps a
+ * private copy. One thread only.
+ *
+ * The status constants of VMs and nodes are static strings of this type and need no release. */
+#ifndef BX_INTERN_H
+#define BX_INTERN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bx_istr {
+    uint32_t refs; /* UINT32_MAX: static, never freed */
+    uint32_t len;  /* without the NUL */
+    uint64_t hash; /* XXH3 of the bytes */
+    const char *s; /* NUL-terminated */
+};
+
+struct bx_intern;
+
+struct bx_intern_stats {
+    uint64_t live, live_bytes, high_water;
+    uint64_t hits, misses, refused;
+    uint64_t max_strings, max_bytes;
+};
+
+/* Bounds: strings alive at once and their bytes; 0 takes the default (1,048,576 and 64 MiB).
+ * NULL when memory is out. */
+struct bx_intern *bx_intern_create(uint64_t max_strings, uint64_t max_bytes);
+/* Every string must have been released; NULL is allowed. */
+void bx_intern_destroy(struct bx_intern *t);
+/* The one string with these bytes, with a reference for the caller; NULL when full or out of memory. */
+const struct bx_istr *bx_intern_get(struct bx_intern *t, const char *s, size_t len);
+/* The same without taking a reference and without adding; NULL when nobody holds such a string. */
+const struct bx_istr *bx_intern_peek(const struct bx_intern *t, const char *s, size_t len);
+const struct bx_istr *bx_intern_ref(const struct bx_istr *s);
+/* NULL is allowed. */
+void bx_intern_release(struct bx_intern *t, const struct bx_istr *s);
+void bx_intern_stats(const struct bx_intern *t, struct bx_intern_stats *out);
+
+/* X(identifier, text): bx_status_<identifier>. */
+#define BX_STATUS_CONSTANTS(X)                                                                     \
+    X(pending, "pending")                                                                          \
+    X(creating, "creating")                                                                        \
+    X(starting, "starting")                                                                        \
+    X(running, "running")                                                                          \
+    X(stopping, "stopping")                                                                        \
+    X(stopped, "stopped")                                                                          \
+    X(failed, "failed")                                                                            \
+    X(migrating, "migrating")                                                                      \
+    X(lost, "lost")                                                                                \
+    X(leader, "leader")                                                                            \
+    X(follower, "follower")                                                                        \
+    X(candidate, "candidate")                                                                      \
+    X(learner, "learner")                                                                          \
+    X(initializing, "initializing")                                                                \
+    X(ready, "ready")
+#define X(id, text) extern const struct bx_istr bx_status_##id;
+BX_STATUS_CONSTANTS(X)
+#undef X
+
+#endif

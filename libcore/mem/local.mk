@@ -1,0 +1,1 @@
+# Sources of libcore/mem, in the order of their dependence.

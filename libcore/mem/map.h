@@ -1,0 +1,43 @@
+/* map - a flat hash map of pointers: open addressing, linear probing (R1.6).
+ *
+ * The map does not own its items and does not know their keys: the caller gives a hash and a
+ * function that tells whether an item has a key. Iteration runs in slot order, which depends on
+ * hashes: never use it where order can reach state or output. A zeroed struct is an empty map. */
+#ifndef BX_MAP_H
+#define BX_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bx_map_slot {
+    uint64_t hash;
+    void *item; /* NULL: free */
+};
+
+struct bx_map {
+    struct bx_map_slot *slots;
+    size_t cap; /* power of two, or 0 */
+    size_t n;   /* items in it; at most 3/4 of cap */
+};
+
+typedef bool (*bx_map_eq)(const void *item, const void *key);
+
+/* XXH3 of n bytes. */
+uint64_t bx_hash(const void *p, size_t n);
+
+/* Room for n items without growing. BX_OK or BX_NO_MEMORY. */
+int bx_map_reserve(struct bx_map *m, size_t n);
+/* The item with this key, or NULL. */
+void *bx_map_get(const struct bx_map *m, uint64_t hash, bx_map_eq eq, const void *key);
+/* Add an item whose key is not in the map. BX_OK or BX_NO_MEMORY (unchanged). */
+int bx_map_add(struct bx_map *m, uint64_t hash, void *item);
+/* Put `with` in the place of `item` (same key, same hash); item must be there. */
+void bx_map_replace(struct bx_map *m, uint64_t hash, const void *item, void *with);
+/* Take out exactly this item; false when it was not there. */
+bool bx_map_remove(struct bx_map *m, uint64_t hash, const void *item);
+/* Walk: *pos starts at 0; NULL at the end. The map must not change meanwhile. */
+void *bx_map_next(const struct bx_map *m, size_t *pos);
+void bx_map_close(struct bx_map *m);
+
+#endif

@@ -1,0 +1,1 @@
+# Sources of libcore/model, in the order of their dependence.

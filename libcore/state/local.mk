@@ -1,0 +1,1 @@
+# Sources of libcore/state, in the order of their dependence.

@@ -1,0 +1,1 @@
+# Sources of libcore/wire, in the order of their dependence.

@@ -1,0 +1,13 @@
+# Unit tests: one program a module. Scripts print TAP.
+if HAVE_CMOCKA
+include tests/unit/mem.mk
+include tests/unit/codec.mk
+include tests/unit/model.mk
+include tests/unit/log.mk
+include tests/unit/state.mk
+include tests/unit/node.mk
+include tests/unit/daemon.mk
+include tests/unit/cli.mk
+endif
+include tests/integration/local.mk
+include tests/bench/local.mk
