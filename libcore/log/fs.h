@@ -1,0 +1,36 @@
+/* fs - the file functions that everything durable is written through.
+ *
+ * One directory, names without slashes. The daemon's table stands on the kernel, the simulator's on
+ * a disk that tears, loses, misdirects and fails. Functions return 0 or a negative errno; reads and
+ * writes are complete or fail (no short counts). A function may be called from the loop's thread and
+ * from the writer's, not for the same descriptor at once. */
+#ifndef BX_FS_H
+#define BX_FS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct bx_fs;
+
+enum { BX_FS_CREATE = 1, BX_FS_EXCL = 2, BX_FS_TRUNC = 4 };
+
+struct bx_fs_ops {
+    int (*open)(struct bx_fs *fs, const char *name, int flags, int *fd);
+    void (*close)(struct bx_fs *fs, int fd);
+    int (*size)(struct bx_fs *fs, int fd, uint64_t *size);
+    int (*read)(struct bx_fs *fs, int fd, void *p, size_t n, uint64_t offset);
+    int (*write)(struct bx_fs *fs, int fd, const void *p, size_t n, uint64_t offset);
+    int (*sync)(struct bx_fs *fs, int fd); /* data and size; never retried after a failure */
+    int (*rename)(struct bx_fs *fs, const char *from, const char *to);
+    int (*unlink)(struct bx_fs *fs, const char *name);
+    int (*sync_dir)(struct bx_fs *fs);
+    /* Calls each(ctx, name) for every name, in any order. */
+    int (*list)(struct bx_fs *fs, void (*each)(void *ctx, const char *name), void *ctx);
+};
+
+struct bx_fs {
+    const struct bx_fs_ops *ops;
+    const char *dir; /* what error messages call the directory */
+};
+
+#endif
