@@ -1,0 +1,78 @@
+/* vm - what a virtual machine is: its configuration, its desired state, its phases. */
+#ifndef BX_VM_H
+#define BX_VM_H
+
+#include "codec/schema.h"
+#include "err.h"
+
+#define BX_NAME_MAX 63
+#define BX_VCPUS_MAX 512u
+#define BX_MEMORY_MIB_MAX (64u << 20) /* 64 TiB */
+#define BX_DISK_GIB_MAX (1u << 20)    /* 1 PiB */
+#define BX_LABELS_MAX 64u
+#define BX_LABEL_KEY_MAX 63u
+#define BX_LABEL_VALUE_MAX 255u
+#define BX_PATH_LEN_MAX 4096u
+#define BX_CMDLINE_MAX 2048u
+#define BX_PRIORITY_MAX 1000u
+#define BX_PRIORITY_DEFAULT 500u
+
+enum bx_desired { BX_DESIRED_RUNNING, BX_DESIRED_STOPPED, BX_DESIRED_DELETED };
+
+enum bx_phase {
+    BX_PHASE_PENDING,
+    BX_PHASE_CREATING,
+    BX_PHASE_STARTING,
+    BX_PHASE_RUNNING,
+    BX_PHASE_STOPPING,
+    BX_PHASE_STOPPED,
+    BX_PHASE_FAILED,
+    BX_PHASE_MIGRATING,
+    BX_PHASE_LOST,
+    BX__PHASES
+};
+
+enum bx_restart { BX_RESTART_NEVER, BX_RESTART_ON_FAILURE, BX_RESTART_ALWAYS };
+enum bx_on_lost { BX_ON_LOST_STAY, BX_ON_LOST_RESTART };
+enum bx_strategy { BX_STRATEGY_MOST_AVAILABLE, BX_STRATEGY_LEAST_AVAILABLE, BX_STRATEGY_MANUAL };
+
+/* NULL-terminated, in the order of the enums. */
+extern const char *const bx_desired_names[];
+extern const char *const bx_phase_names[];
+extern const char *const bx_restart_names[];
+extern const char *const bx_on_lost_names[];
+extern const char *const bx_strategy_names[];
+
+/* What the creator of a VM says. A path names a file on the node that runs the VM. */
+struct bx_vm_config {
+    struct bx_str name;    /* DNS label, 1 to 63 characters, unique in the cluster */
+    struct bx_str tenant;
+    uint32_t vcpus;
+    uint64_t memory_mib;
+    uint64_t disk_gib;
+    struct bx_str kernel, initrd, cmdline; /* direct boot */
+    struct bx_pairs labels;
+    uint16_t priority;
+    uint8_t strategy;      /* enum bx_strategy */
+    uint8_t restart;       /* enum bx_restart */
+    uint8_t on_lost;       /* enum bx_on_lost */
+    bool disk_ephemeral;
+    bool stopped;          /* created with --no-start */
+    struct bx_str node;    /* pinned to the node of this name; empty: anywhere */
+};
+extern const struct bx_schema bx_vm_config_schema;
+
+/* Defaults of everything but the name. */
+void bx_vm_config_init(struct bx_vm_config *c);
+/* Check every value against its bound; BX_INVALID with a message that names the field as the
+ * command line does, and a hint. */
+int bx_vm_config_check(const struct bx_vm_config *c, struct bx_err *err);
+/* A DNS label: a-z 0-9 and '-', neither first nor last, 1 to 63. `what` begins the message. */
+int bx_name_check(struct bx_str name, const char *what, struct bx_err *err);
+
+/* The table of moves. A report that is not in it is refused. */
+bool bx_phase_may(enum bx_phase from, enum bx_phase to);
+/* True when a process may exist for a VM in this phase. */
+bool bx_phase_active(enum bx_phase p);
+
+#endif

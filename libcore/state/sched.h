@@ -1,0 +1,71 @@
+/* sched - where a VM goes: filter, score, choose. Pure, integers only, ties to the lowest id.
+ *
+ * filter   each node either fits or has one reason not to
+ * score    0 to 1000 for each that fits, by strategy
+ * choose   the highest score
+ *
+ * Runs inside apply on every replica, for --dry-run and for explain: the same code. No heap for a
+ * cluster of up to 64 nodes. */
+#ifndef BX_SCHED_H
+#define BX_SCHED_H
+
+#include "mem/vec.h"
+#include "state/view.h"
+
+enum bx_reject {
+    BX_FITS,
+    BX_REJECT_NOT_UP,     /* down, suspect, draining, in maintenance */
+    BX_REJECT_PINNED,     /* the VM names another node */
+    BX_REJECT_VCPUS,
+    BX_REJECT_MEMORY,
+    BX_REJECT_DISK,
+    BX__REJECTS
+};
+/* "not up", "pinned elsewhere", "not enough vcpus" ... */
+extern const char *const bx_reject_names[];
+
+struct bx_candidate {
+    uint64_t node;
+    uint32_t score;       /* 0 when rejected */
+    uint8_t reject;       /* enum bx_reject */
+    int64_t missing;      /* how much of the rejecting resource is missing */
+};
+BX_VEC(bx_candidates, struct bx_candidate, 64);
+
+struct bx_sched_request {
+    uint32_t vcpus;
+    uint64_t memory_mib, disk_gib;
+    uint64_t node;        /* pinned, or 0 */
+    uint8_t strategy;     /* enum bx_strategy */
+};
+
+#define BX_RELAXATIONS_MAX 4
+struct bx_relaxation { /* the smallest change of one kind that would make it fit */
+    uint8_t reject;    /* what it removes */
+    uint64_t node;     /* where it then fits */
+    int64_t by;        /* reduce the request, or free on the node, by this much */
+};
+
+struct bx_decision {
+    bool placed;
+    uint64_t node;
+    uint32_t score, margin;             /* margin: ahead of the second; score when alone */
+    uint32_t counts[BX__REJECTS];       /* candidates by reason, BX_FITS those that fit */
+    uint32_t n_best;
+    struct bx_candidate best[3];
+    uint32_t n_relaxations;
+    struct bx_relaxation relaxations[BX_RELAXATIONS_MAX]; /* only when nothing fits */
+};
+
+/* Decide. candidates receives every node in the order of the columns (it must be initialised and is
+ * cleared first). BX_OK also when nothing fits (placed is false), or BX_NO_MEMORY. */
+int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
+                    struct bx_candidates *candidates, struct bx_decision *out);
+/* One sentence for each of the first nodes, why nothing fits: "n1: not enough memory (needs 4096
+ * MiB, 1024 free); n2: ...". name_of gives a node's name. */
+void bx_sched_why(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
+                  const struct bx_candidates *candidates,
+                  const char *(*name_of)(const void *ctx, uint64_t node), const void *ctx,
+                  char *out, size_t size);
+
+#endif

@@ -1,0 +1,80 @@
+/* view - the state in memory: what placement and listing need (D3).
+ *
+ * Built from the tables at start and changed only by apply. Everybody else reads, on the loop's
+ * thread, between turns; pointers are good until the next bx_fsm_apply. Rows are replaced, never
+ * changed in place, which is what makes the undo journal and the write set one list. */
+#ifndef BX_VIEW_H
+#define BX_VIEW_H
+
+#include "mem/intern.h"
+#include "mem/map.h"
+#include "model/node.h"
+#include "model/vm.h"
+#include "wire/event.h"
+
+struct bx_vm {
+    uint8_t uuid[16];
+    const struct bx_istr *name, *tenant;
+    struct bx_vm_config config;   /* views into this row's own memory */
+    uint8_t desired, phase;
+    bool stop_force;              /* of the stop under way */
+    uint32_t stop_timeout_s;
+    bool restart_pending;         /* start again once it has stopped */
+    uint64_t node;                /* id, 0: not placed */
+    uint64_t epoch;               /* +1 with every start that is ordered */
+    uint64_t created_index, modified_index;
+    uint64_t created_ms, modified_ms;
+    uint32_t score, margin;       /* of the placement: 0 to 1000, and ahead of the second by */
+    struct bx_str message;        /* why it is in this phase; may be empty */
+};
+
+struct bx_node_row {
+    struct bx_node_info info;     /* views into this row's own memory */
+    const struct bx_istr *name;
+    uint64_t allocated_vcpus, allocated_memory_mib, allocated_disk_gib;
+    uint64_t vms;
+    uint64_t created_index, modified_index;
+};
+
+/* Nodes as parallel arrays, in ascending order of id, for scoring. Free is capacity after reserve,
+ * times overcommit, minus what is allocated; it can be negative after a node shrank. */
+struct bx_node_columns {
+    uint32_t n;
+    const uint64_t *id;
+    const int64_t *free_vcpus, *free_memory_mib, *free_disk_gib;
+    const int64_t *total_vcpus, *total_memory_mib, *total_disk_gib;
+    const uint8_t *state;
+};
+
+struct bx_view;
+
+const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16]);
+/* By name, by uuid, or by a prefix of the uuid of 4 digits or more that only one VM has.
+ * BX_OK, BX_NOT_FOUND, or BX_CONFLICT when a prefix fits several; with hints. */
+int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
+                    struct bx_err *err);
+const struct bx_node_row *bx_view_node(const struct bx_view *v, uint64_t id);
+/* By name or decimal id. */
+int bx_view_find_node(const struct bx_view *v, struct bx_str ref, const struct bx_node_row **node,
+                      struct bx_err *err);
+uint32_t bx_view_nodes(const struct bx_view *v);
+const struct bx_node_row *bx_view_node_at(const struct bx_view *v, uint32_t i); /* order of id */
+void bx_view_columns(const struct bx_view *v, struct bx_node_columns *out);
+
+uint64_t bx_view_vms(const struct bx_view *v);
+/* All VMs in ascending order of name, into an array of bx_view_vms pointers. */
+void bx_view_sorted_vms(const struct bx_view *v, const struct bx_vm **out);
+/* Walk the VMs of one node, in no particular order, never inside apply: *pos starts at 0. */
+const struct bx_vm *bx_view_next_on_node(const struct bx_view *v, uint64_t node, size_t *pos);
+
+struct bx_cluster_info {
+    uint8_t id[16], history[16];
+    struct bx_str name;
+    bool created;
+    uint64_t revision, digest;
+    uint64_t time_ms;             /* leader time of the newest batch */
+    uint32_t level;
+};
+void bx_view_cluster(const struct bx_view *v, struct bx_cluster_info *out);
+
+#endif

@@ -1,0 +1,127 @@
+/* command - what is written into the replicated log.
+ *
+ * One Raft entry is one batch: everything that arrived at the leader in one turn of its loop. The
+ * leader stamps the batch with wall time and sixteen random bytes; ids are derived from those and
+ * the place in the batch, so that applying needs neither a clock nor a random number (D5).
+ *
+ *   entry    head (kind BATCH), then: wall ms u64, seed 16 bytes, commands u32, 4 zero, commands
+ *   command  two flat records: struct bx_cmd_head, then the body of its kind
+ *
+ * A kind's number, name, struct and schema stand in one table. */
+#ifndef BX_COMMAND_H
+#define BX_COMMAND_H
+
+#include "codec/flat.h"
+#include "mem/buf.h"
+#include "model/node.h"
+#include "model/vm.h"
+
+#define BX_BATCH_COMMANDS_MAX 512u
+#define BX_BATCH_BYTES_MAX (1u << 20)   /* a batch closes when the next command would not fit */
+#define BX_COMMAND_BYTES_MAX (256u << 10)
+#define BX_LEVEL 1u                     /* feature level of this build */
+
+enum bx_cmd_kind {
+    BX_CMD_CLUSTER_CREATE = 1,
+    BX_CMD_NODE_PUT,
+    BX_CMD_NODE_STATE,
+    BX_CMD_VM_CREATE,
+    BX_CMD_VM_DESIRE,
+    BX_CMD_VM_DELETE,
+    BX_CMD_VM_REPORT,
+    BX_CMD_TOKEN_CREATE,
+    BX_CMD_MEMBER_JOIN,
+    BX__CMDS
+};
+
+struct bx_cmd_head {
+    uint16_t kind;
+    uint16_t level;        /* lowest feature level that can read it */
+    uint8_t session[16];   /* zero: no exactly-once bookkeeping (reports, which are idempotent) */
+    uint64_t sequence;     /* within the session, 1 and up */
+    uint64_t floor;        /* lowest sequence the client still waits for */
+    uint64_t body_hash;    /* bx_hash of the body's flat record */
+    uint64_t deadline_ms;  /* wall time after which the proposer no longer wants it; 0: none */
+    uint8_t trace[16];
+    struct bx_str principal, tenant;
+};
+extern const struct bx_schema bx_cmd_head_schema;
+
+struct bx_cmd_cluster_create {
+    uint8_t cluster[16], history[16];
+    struct bx_str name;
+};
+struct bx_cmd_node_state {
+    uint64_t id;
+    uint8_t state;
+};
+struct bx_cmd_vm_create {
+    struct bx_vm_config config;
+    bool if_not_exists;
+};
+struct bx_cmd_vm_desire {
+    struct bx_str vm;      /* name, uuid or unique prefix of a uuid (4 digits at least) */
+    uint8_t desired;       /* running or stopped */
+    bool restart;          /* running: stop first if it runs */
+    bool force;            /* stopped: do not ask the guest */
+    uint32_t timeout_s;    /* stopped: how long the guest may take, 0: 60 */
+};
+struct bx_cmd_vm_delete {
+    struct bx_str vm;
+};
+struct bx_cmd_vm_report {
+    uint8_t vm[16];
+    uint64_t node, epoch;
+    uint8_t phase;         /* what the node observed */
+    struct bx_str message; /* why, for people; may be empty */
+};
+struct bx_cmd_token_create {
+    uint8_t secret_hash[16]; /* XXH3-128 of the secret; the secret itself is never stored */
+    uint64_t ttl_ms;
+};
+struct bx_cmd_member_join {
+    uint8_t secret_hash[16];
+    struct bx_node_info node; /* id 0: the state machine gives one */
+};
+
+union bx_cmd_body {
+    struct bx_cmd_cluster_create cluster_create;
+    struct bx_node_info node_put;
+    struct bx_cmd_node_state node_state;
+    struct bx_cmd_vm_create vm_create;
+    struct bx_cmd_vm_desire vm_desire;
+    struct bx_cmd_vm_delete vm_delete;
+    struct bx_cmd_vm_report vm_report;
+    struct bx_cmd_token_create token_create;
+    struct bx_cmd_member_join member_join;
+};
+
+/* Name and schema of a kind, NULL for an unknown one. */
+const char *bx_cmd_name(uint16_t kind);
+const struct bx_schema *bx_cmd_schema(uint16_t kind);
+
+/* Append one command. head->kind must be set; level and body_hash are filled in here.
+ * BX_OK, BX_NO_MEMORY, or BX_TOO_LARGE beyond BX_COMMAND_BYTES_MAX. */
+int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_head *head, const void *body);
+/* Read one command; *used bytes of src (8-aligned). Views point into src, arrays into the arena.
+ * BX_UNSUPPORTED: the kind or level is newer than this build, which must stop the node. */
+int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
+                  union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
+                  struct bx_err *err);
+
+/* A batch under construction lives in a bx_buf. begin leaves room for head and stamp; commands are
+ * appended with bx_cmd_encode (or as bytes that bx_cmd_encode made elsewhere); seal stamps it. */
+int bx_batch_begin(struct bx_buf *b);
+void bx_batch_seal(struct bx_buf *b, uint32_t commands, uint64_t wall_ms, const uint8_t seed[16]);
+
+struct bx_batch {
+    uint64_t wall_ms;
+    uint8_t seed[16];
+    uint32_t commands;
+    const uint8_t *p; /* the first command */
+    size_t len;
+};
+/* Check head, checksum and stamp. src must be 8-aligned and outlive *out. */
+int bx_batch_open(const uint8_t *src, size_t len, struct bx_batch *out, struct bx_err *err);
+
+#endif
