@@ -76,7 +76,7 @@ struct bx_cmd_vm_report {
     struct bx_str message; /* why, for people; may be empty */
 };
 struct bx_cmd_token_create {
-    uint8_t secret_hash[16]; /* XXH3-128 of the secret; the secret itself is never stored */
+    uint8_t secret_hash[16]; /* first half of the secret's SHA-256; the secret is never stored */
     uint64_t ttl_ms;
 };
 struct bx_cmd_member_join {

@@ -1,0 +1,24 @@
+/* driver_sim - the simulated driver: VMs that cost nothing, for tests, scale runs and machines
+ * without QEMU. Offers 16,384 vcpus, 16 TiB and 1 PiB, starts a VM in 50 ms and never fails unless
+ * told to. Its time comes from the clock port; somebody must call tick. */
+#ifndef BX_DRIVER_SIM_H
+#define BX_DRIVER_SIM_H
+
+#include "node/ports.h"
+
+struct bx_driver_sim_options {
+    struct bx_clock *clock;
+    uint32_t start_ms;  /* 0: 50 */
+    uint32_t stop_ms;   /* 0: 20 */
+    /* Called with every run that began or ended, for checks that no two overlap; may be NULL. */
+    void (*trace)(void *ctx, const uint8_t vm[16], uint64_t epoch, bool running);
+    void *ctx;
+};
+struct bx_driver *bx_driver_sim_create(const struct bx_driver_sim_options *o);
+void bx_driver_sim_destroy(struct bx_driver *d);
+/* Fail the next n starts. */
+void bx_driver_sim_fail(struct bx_driver *d, uint32_t n);
+/* Deliver what is due; returns the boot time of the next thing, UINT64_MAX when there is none. */
+uint64_t bx_driver_sim_tick(struct bx_driver *d);
+
+#endif

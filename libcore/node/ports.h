@@ -1,0 +1,104 @@
+/* ports - what the node's logic needs of the world, as const tables of functions.
+ *
+ * The daemon implements them with libuv and the kernel, the simulator with virtual ones. Nothing in
+ * libcore reaches a clock, a thread, a socket or a process any other way. All functions are called
+ * on the loop's thread, and all callbacks come back on it, never from inside the call that asked. */
+#ifndef BX_PORTS_H
+#define BX_PORTS_H
+
+#include "log/fs.h"
+#include "state/plan.h"
+#include "wire/frame.h"
+
+/* ---- clock ---- */
+
+struct bx_clock;
+struct bx_clock_ops {
+    uint64_t (*boot_ms)(struct bx_clock *c); /* CLOCK_BOOTTIME: goes on in suspend, never jumps */
+    uint64_t (*wall_ms)(struct bx_clock *c); /* since 1970; may jump */
+    void (*random)(struct bx_clock *c, void *p, size_t n);
+};
+struct bx_clock {
+    const struct bx_clock_ops *ops;
+};
+
+/* ---- disk ---- */
+
+struct bx_job {
+    int (*run)(struct bx_job *j);           /* on another thread; touches only the job */
+    void (*done)(struct bx_job *j, int rc); /* on the loop's thread, with what run returned */
+};
+struct bx_disk;
+struct bx_disk_ops {
+    void (*write)(struct bx_disk *d, struct bx_job *j);   /* the one writer thread, in order */
+    void (*offload)(struct bx_disk *d, struct bx_job *j); /* any thread: snapshots, long reads */
+};
+struct bx_disk {
+    const struct bx_disk_ops *ops;
+    struct bx_fs *fs; /* may be called directly for small synced writes (term and vote) */
+};
+
+/* ---- link ---- */
+
+struct bx_peer {
+    uint64_t id;
+    const char *address;
+};
+struct bx_link;
+struct bx_link_ops {
+    /* Queue one whole frame (head and payload); the link takes the buffer's memory over and leaves
+     * *frame empty. False: not connected or its queue is full; the frame is dropped, which Raft and
+     * everything else above must survive. To the node itself: never. */
+    bool (*send)(struct bx_link *l, uint64_t to, struct bx_buf *frame);
+    bool (*connected)(struct bx_link *l, uint64_t id);
+    /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high. */
+    size_t (*queued)(struct bx_link *l, uint64_t id);
+    /* All other members; connections to anybody else are closed. Copied. */
+    void (*set_peers)(struct bx_link *l, const struct bx_peer *peers, uint32_t n);
+};
+struct bx_link {
+    const struct bx_link_ops *ops;
+};
+
+/* ---- driver ---- */
+
+struct bx_run {          /* one run of one VM */
+    uint8_t vm[16];
+    uint64_t epoch, node;
+    const struct bx_vm_config *config; /* valid during the call */
+};
+struct bx_observation {
+    uint8_t vm[16];
+    uint64_t epoch;
+    enum bx_observed observed;
+    bool failed;          /* with EXITED: not as asked, or a failure of the guest's */
+    const char *message;  /* "exit 0", "killed by signal 9", "no such file: ..."; may be "" */
+};
+struct bx_driver;
+struct bx_driver_ops {
+    const char *name;     /* "qemu", "sim" */
+    /* Begin a run. The driver answers by observations: STARTING, RUNNING or EXITED; a second start
+     * of a VM that is not ABSENT is the caller's mistake. */
+    void (*start)(struct bx_driver *d, const struct bx_run *run);
+    /* Ask the guest to stop; kill it after timeout_ms. Ends in EXITED. */
+    void (*stop)(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms);
+    void (*kill)(struct bx_driver *d, const uint8_t vm[16]);
+    /* Remove what an EXITED run left behind: the VM is ABSENT afterwards, without observation. */
+    void (*forget)(struct bx_driver *d, const uint8_t vm[16]);
+    /* Everything that is not ABSENT now; used once after opening, when runs were adopted. */
+    void (*each)(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_observation *o),
+                 void *ctx);
+    /* The last `max` bytes of a VM's console. BX_OK, BX_NOT_FOUND, BX_IO. */
+    int (*console)(struct bx_driver *d, const uint8_t vm[16], size_t max, struct bx_buf *out,
+                   struct bx_err *err);
+    /* What this host offers. */
+    void (*capacity)(struct bx_driver *d, uint32_t *vcpus, uint64_t *memory_mib,
+                     uint64_t *disk_gib);
+};
+struct bx_driver {
+    const struct bx_driver_ops *ops;
+    void (*observe)(void *ctx, const struct bx_observation *o); /* set by reconcile */
+    void *ctx;
+};
+
+#endif

@@ -1,0 +1,41 @@
+/* reconcile - makes this node's VMs what the state says they should be.
+ *
+ * Fed with rows that changed, observations of the driver and grants that arrived, it takes for each
+ * VM the one next step of state/plan.h. Steps are bounded: at most BX_STARTS_MAX VMs are starting at
+ * once, and a VM that fails is started again with growing pauses (1 s, doubled, to 60 s). What the
+ * driver observes goes back as reports through propose, again until the state agrees. */
+#ifndef BX_RECONCILE_H
+#define BX_RECONCILE_H
+
+#include "node/lease.h"
+#include "node/ports.h"
+#include "wire/command.h"
+
+#define BX_STARTS_MAX 64u
+#define BX_REPORT_AGAIN_MS 3000u
+
+struct bx_reconcile;
+
+struct bx_reconcile_ports {
+    struct bx_clock *clock;
+    struct bx_driver *driver;
+    struct bx_lease *lease;
+    const struct bx_view *(*view)(void *ctx);
+    /* Propose a report; no answer: it is sent again until the row agrees. */
+    void (*report)(void *ctx, const struct bx_cmd_vm_report *r);
+    void *ctx;
+};
+
+struct bx_reconcile *bx_reconcile_create(uint64_t self, const struct bx_reconcile_ports *p);
+void bx_reconcile_destroy(struct bx_reconcile *r);
+/* Take over what the driver adopted, and look at every VM of this node. Call again after the whole
+ * state was replaced by a snapshot. */
+void bx_reconcile_resync(struct bx_reconcile *r);
+/* A row changed or went. Rows of other nodes are looked at too: a VM may have left this one. */
+void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm, bool gone);
+/* Grants arrived: start what waits for them. */
+void bx_reconcile_on_grant(struct bx_reconcile *r);
+/* Do what is due; returns the boot time when it wants to be called again. */
+uint64_t bx_reconcile_tick(struct bx_reconcile *r);
+
+#endif

@@ -1,0 +1,99 @@
+/* frame - what nodes say to each other over the link.
+ *
+ * A frame is a head (kind BX_KIND_FRAME + enum bx_frame, codec flat) and a payload: one flat record
+ * of the kind's schema, but for RAFT (wire/raftmsg.h), SNAP_DATA (offset u64, then bytes of the
+ * file) and QUERY / ANSWER (id u64, then a MessagePack-RPC request / response). */
+#ifndef BX_FRAME_H
+#define BX_FRAME_H
+
+#include "codec/flat.h"
+#include "codec/head.h"
+#include "mem/buf.h"
+
+#define BX_FRAME_MAX (6u << 20)      /* payload bytes; checked before anything is allocated */
+#define BX_FRAME_HELLO_MAX (64u << 10) /* before the hello is accepted */
+
+enum bx_frame {
+    BX_FRAME_HELLO = 1,  /* first on every connection, both ways */
+    BX_FRAME_PING,       /* keepalive, answered by PONG; empty payload */
+    BX_FRAME_PONG,
+    BX_FRAME_RAFT,
+    BX_FRAME_RELAY,      /* commands for the leader: count u64, then encoded commands */
+    BX_FRAME_READ,       /* ask the leader for a read index */
+    BX_FRAME_READ_OK,
+    BX_FRAME_BEAT,       /* I am alive, and these VMs I want to run */
+    BX_FRAME_GRANT,
+    BX_FRAME_SNAP_DATA,  /* a piece of a snapshot file */
+    BX_FRAME_JOIN,       /* from a host that is no member yet */
+    BX_FRAME_JOINED,
+    BX_FRAME_QUERY,      /* an API read that only this node can answer */
+    BX_FRAME_ANSWER,
+    BX__FRAMES
+};
+
+struct bx_hello {
+    uint8_t cluster[16], history[16]; /* zero in the hello of a host that wants to join */
+    uint64_t node;                    /* 0: wants to join */
+    uint8_t incarnation[16];          /* new with every wipe: a second node of one id is refused */
+    uint32_t level_min, level_max;
+    uint32_t codecs;                  /* bit 1 << enum bx_codec */
+    struct bx_str refuse;             /* not empty: why the connection is closed now */
+};
+extern const struct bx_schema bx_hello_schema;
+
+struct bx_read {       /* READ and READ_OK */
+    uint64_t id;
+    uint64_t index;    /* READ_OK: apply at least this far before answering; 0: not leader */
+};
+extern const struct bx_schema bx_read_schema;
+
+struct bx_want { /* sixteen bytes uuid, eight bytes epoch, little endian; packed into BEAT, GRANT */
+    uint8_t vm[16];
+    uint64_t epoch;
+};
+#define BX_WANT_SIZE 24
+#define BX_WANTS_MAX 4096u
+
+struct bx_beat {
+    uint64_t seq;           /* +1 with every beat of this daemon's life */
+    uint8_t incarnation[16];/* of the daemon's life */
+    struct bx_str wants;    /* array of bx_want */
+};
+extern const struct bx_schema bx_beat_schema;
+
+struct bx_grant {
+    uint64_t seq;           /* the beat it answers */
+    uint8_t incarnation[16];
+    uint64_t revision;      /* apply at least this far before starting anything */
+    struct bx_str granted;  /* array of bx_want */
+};
+extern const struct bx_schema bx_grant_schema;
+
+struct bx_join {
+    uint8_t secret_hash[16];
+    struct bx_str name, address, api, datacenter, zone, rack, driver;
+    uint32_t vcpus;
+    uint64_t memory_mib, disk_gib;
+    uint8_t role;
+};
+extern const struct bx_schema bx_join_schema;
+
+struct bx_joined {
+    uint16_t code;          /* enum bx_code */
+    uint64_t node;          /* the id given */
+    uint8_t cluster[16], history[16];
+    struct bx_strs peers;   /* "ID HOST:PORT" of every member */
+    struct bx_str message, hint;
+};
+extern const struct bx_schema bx_joined_schema;
+
+/* Append head and record to b. BX_OK or BX_NO_MEMORY. */
+int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s, const void *obj);
+/* Append head and raw payload made of two parts. */
+int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n,
+                       const void *q, size_t m);
+/* Append / read one want. */
+void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_want *w);
+void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_want *w);
+
+#endif
