@@ -1,0 +1,128 @@
+/* node - one member of the cluster: log, Raft core, state machine, leases, reconciliation.
+ *
+ * Everything is driven from the loop's thread by four calls: receive (a frame came), tick (the
+ * deadline passed), turn (at the end of each turn of the loop) and the ports' callbacks. Work is
+ * only queued by the others and done in turn:
+ *
+ *   turn:  close the open batch and submit it -> step the core with what is queued -> start the log's
+ *          next write -> apply what is committed -> one SQLite transaction -> outcomes, events,
+ *          assignments -> reconcile
+ *
+ * A request is one proposal. On the leader its command joins the open batch; on a follower it is
+ * relayed to the leader. Either way its outcome is found when this node applies the entry, by
+ * (session, sequence): the answer is true here the moment it is given, and a command that was sent
+ * twice because a leader died has one outcome. When leadership moves, every proposal that has no
+ * outcome is sent again under the same ids. */
+#ifndef BX_NODE_H
+#define BX_NODE_H
+
+#include "node/identity.h"
+#include "node/ports.h"
+#include "state/fsm.h"
+
+#define BX_PENDING_MAX 65536u  /* proposals without an outcome; more are BX_BUSY */
+#define BX_READS_MAX 65536u    /* reads waiting for a barrier */
+#define BX_MEMBERS_MAX 9u      /* hosts that hold the log */
+
+struct bx_node;
+
+struct bx_node_options {
+    struct bx_clock *clock;
+    struct bx_disk *disk;
+    struct bx_link *link;
+    struct bx_driver *driver;
+    const char *state_path;        /* of state.db */
+    struct bx_identity identity;
+    struct bx_node_info self;      /* what this host is and offers; id and state are ignored */
+    uint8_t boot_id[16];           /* of the kernel: state.db is trusted only within one boot */
+    uint32_t election_ms;          /* 0: 1000 */
+    uint32_t heartbeat_ms;         /* 0: 100 */
+    uint64_t snapshot_bytes;       /* take one after so much log; 0: 32 MiB */
+    uint64_t trailing_bytes;       /* and keep so much behind it; 0: 16 MiB */
+    /* ---- calls out, all with ctx ---- */
+    void (*wake)(void *ctx);       /* something is queued: call turn before the loop blocks */
+    void (*event)(void *ctx, const struct bx_event *e);
+    void (*vm)(void *ctx, const struct bx_vm *vm, bool gone);
+    /* A QUERY or ANSWER: the payload after the head. */
+    void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
+    /* A line for the log; level as in syslog (3 error, 4 warning, 6 info, 7 debug). */
+    void (*log)(void *ctx, int level, const char *text);
+    /* The node can not go on; the process must end with this message. Does not return. */
+    void (*fatal)(void *ctx, const struct bx_err *err);
+    void *ctx;
+};
+
+/* Recover everything and start. BX_CORRUPT and others refuse, with the way out in the hint. */
+int bx_node_open(struct bx_node **n, const struct bx_node_options *o, struct bx_err *err);
+/* Stop cleanly: waiting requests get BX_SHUTDOWN, state.db is checkpointed and marked clean. The
+ * disk port must have no job under way. NULL is allowed. */
+void bx_node_close(struct bx_node *n);
+
+void bx_node_turn(struct bx_node *n);
+/* Boot time at which tick must be called; changes with every turn and tick. */
+uint64_t bx_node_deadline(const struct bx_node *n);
+void bx_node_tick(struct bx_node *n);
+/* One whole frame from a member, checked by the link: head, checksum, sender. p is the payload,
+ * 8-aligned, valid during the call. */
+void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const uint8_t *p,
+                     size_t len);
+/* A connection to a peer came up or went down. */
+void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up);
+
+struct bx_submit {
+    uint16_t kind;               /* enum bx_cmd_kind */
+    const void *body;            /* copied before submit returns */
+    uint8_t session[16];         /* zero: the node's own session */
+    uint64_t sequence, floor;
+    uint8_t trace[16];
+    struct bx_str principal, tenant;
+    uint64_t deadline;           /* boot time when the caller gives up; the command may still be
+                                  * carried out, and the error says so */
+    /* Exactly once, from turn or tick, never from submit. o is NULL when err tells why there is no
+     * outcome (BX_NO_LEADER, BX_SHUTDOWN); else o->code tells what became of it. */
+    void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
+    void *ctx;
+};
+/* BX_OK, BX_BUSY, BX_TOO_LARGE, BX_NO_MEMORY. A second submit under a (session, sequence) that waits
+ * here is BX_BUSY. */
+int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
+
+/* Call done once this node has applied everything that was committed before now (D7): one barrier
+ * serves all that arrived before it was submitted. err NULL: go ahead. Exactly once, never from
+ * here. BX_OK or BX_BUSY. */
+int bx_node_barrier(struct bx_node *n, uint64_t deadline,
+                    void (*done)(void *ctx, const struct bx_err *err), void *ctx,
+                    struct bx_err *err);
+
+/* Forget a waiting done (its connection closed); the command goes on. */
+void bx_node_forget(struct bx_node *n, void *ctx);
+
+struct bx_fsm *bx_node_fsm(struct bx_node *n);
+const struct bx_view *bx_node_view(const struct bx_node *n);
+uint64_t bx_node_id(const struct bx_node *n);
+/* Send an API query to another member, or answer one. False: not connected. */
+bool bx_node_send_raw(struct bx_node *n, uint64_t to, enum bx_frame kind, const void *p, size_t len,
+                      const void *q, size_t m);
+/* A JOIN came from a host that is no member yet: done gets the answer to send. */
+int bx_node_join(struct bx_node *n, const struct bx_join *join,
+                 void (*done)(void *ctx, const struct bx_joined *answer), void *ctx,
+                 struct bx_err *err);
+
+struct bx_member {
+    uint64_t id;
+    char address[256];
+    bool voter;              /* else standby */
+    bool connected;
+};
+struct bx_node_status {
+    uint64_t id, leader;     /* leader 0: none known */
+    bool is_leader, quorum;  /* quorum: a leader is known and was heard within two election times */
+    uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
+    uint64_t age_ms;         /* since the leader was last heard: how old local state may be */
+    uint32_t pending, reads; /* waiting here */
+    uint32_t n_members;
+    struct bx_member members[BX_MEMBERS_MAX];
+};
+void bx_node_status(const struct bx_node *n, struct bx_node_status *out);
+
+#endif
