@@ -5,7 +5,9 @@
  * start-up and for apply, where an exit before COMMIT loses nothing and a half-applied command would.
  *
  * A build with --enable-allocation-tracking counts by call site and prints a report when the
- * process exits with BLIXARD_PRINT_ALLOCATIONS=1; any other build has no trace of that. */
+ * process exits with BLIXARD_PRINT_ALLOCATIONS=1; any other build has no trace of that.
+ *
+ * A size of 0 gives a block of its own, also from realloc. Any thread may call. */
 #ifndef BX_ALLOC_H
 #define BX_ALLOC_H
 
@@ -22,21 +24,29 @@
 #define bx_alloc(size) bx_alloc_at((size), BX_ALLOC_SITE)
 #define bx_calloc(n, size) bx_calloc_at((n), (size), BX_ALLOC_SITE)
 #define bx_realloc(ptr, size) bx_realloc_at((ptr), (size), BX_ALLOC_SITE)
+#define bx_must_alloc(size) bx_must_alloc_at((size), BX_ALLOC_SITE)
+#define bx_must_calloc(n, size) bx_must_calloc_at((n), (size), BX_ALLOC_SITE)
+#define bx_must_realloc(ptr, size) bx_must_realloc_at((ptr), (size), BX_ALLOC_SITE)
+#define bx_must_strdup(s) bx_must_strdup_at((s), BX_ALLOC_SITE)
 void *bx_alloc_at(size_t size, const char *site);
 void *bx_calloc_at(size_t n, size_t size, const char *site);
 void *bx_realloc_at(void *ptr, size_t size, const char *site);
+void *bx_must_alloc_at(size_t size, const char *site);
+void *bx_must_calloc_at(size_t n, size_t size, const char *site);
+void *bx_must_realloc_at(void *ptr, size_t size, const char *site);
+char *bx_must_strdup_at(const char *s, const char *site);
 #else
 void *bx_alloc(size_t size);
 void *bx_calloc(size_t n, size_t size);
 void *bx_realloc(void *ptr, size_t size);
-#endif
-/* Free what any function of this header returned; NULL is allowed. */
-void bx_free(void *ptr);
-
 void *bx_must_alloc(size_t size);
 void *bx_must_calloc(size_t n, size_t size);
 void *bx_must_realloc(void *ptr, size_t size);
 char *bx_must_strdup(const char *s);
+#endif
+/* Free what any function of this header returned; NULL is allowed. */
+void bx_free(void *ptr);
+
 /* Say that memory is out and exit(70). */
 _Noreturn void bx_oom(size_t size);
 

@@ -1,7 +1,7 @@
 /* arena - memory that lives as long as one request or one batch (R1.9).
  *
- * Allocation moves a pointer; reset frees everything at once and keeps the first block. A zeroed
- * struct is a valid empty arena. One thread only. */
+ * Allocation moves a pointer; reset frees everything at once and keeps the first block, unless it is
+ * larger than 64 KiB. A zeroed struct is a valid empty arena. One thread only. */
 #ifndef BX_ARENA_H
 #define BX_ARENA_H
 
@@ -15,7 +15,7 @@ struct bx_arena {
 
 /* n bytes, aligned for any type, not zeroed; NULL when memory is out. n may be 0. */
 void *bx_arena_alloc(struct bx_arena *a, size_t n);
-/* A NUL-terminated copy of n bytes. */
+/* A NUL-terminated copy of n bytes; NULL when memory is out. */
 char *bx_arena_strndup(struct bx_arena *a, const char *s, size_t n);
 void bx_arena_reset(struct bx_arena *a);
 void bx_arena_close(struct bx_arena *a);

@@ -2,7 +2,8 @@
  *
  * Classes: 256, 512, 1500 (32 kept each), 8 KiB and 64 KiB (4 kept each); a larger block comes from
  * the heap and is never kept. A buffer released on another thread than the one that took its block
- * gives the block back through that thread's return list. A zeroed struct is a valid empty buffer. */
+ * gives the block back through that thread's return list; when that thread has ended, or 104 blocks
+ * wait there, the block goes back to the heap. A zeroed struct is a valid empty buffer. */
 #ifndef BX_BUF_H
 #define BX_BUF_H
 
@@ -19,13 +20,14 @@ struct bx_buf {
 int bx_buf_reserve(struct bx_buf *b, size_t n);
 /* Append; src may be NULL when n is 0. BX_OK or BX_NO_MEMORY. */
 int bx_buf_append(struct bx_buf *b, const void *src, size_t n);
-/* Append n bytes that the caller fills; NULL when memory is out. Valid until the next call. */
+/* Append n bytes that the caller fills, 16-aligned when the buffer was empty; NULL when memory is
+ * out. Valid until the next call. */
 uint8_t *bx_buf_extend(struct bx_buf *b, size_t n);
 /* Drop the first n bytes, moving the rest to the front. */
 void bx_buf_consume(struct bx_buf *b, size_t n);
 /* Give the memory back; the struct is an empty buffer again. */
 void bx_buf_release(struct bx_buf *b);
-/* Move a's contents to the caller: *to takes them over, *from is empty. */
+/* *to, which gives its own memory back, takes over what *from holds; *from is empty then. */
 void bx_buf_move(struct bx_buf *to, struct bx_buf *from);
 
 struct bx_buf_stats {

@@ -1,1 +1,11 @@
 # Sources of libcore/mem, in the order of their dependence.
+libcore_a_SOURCES += \
+	libcore/mem/alloc.c libcore/mem/alloc.h \
+	libcore/mem/track.c libcore/mem/track.h \
+	libcore/mem/poison.h \
+	libcore/mem/vec.h \
+	libcore/mem/buf.c libcore/mem/buf.h \
+	libcore/mem/arena.c libcore/mem/arena.h \
+	libcore/mem/pool.c libcore/mem/pool.h \
+	libcore/mem/map.c libcore/mem/map.h \
+	libcore/mem/intern.c libcore/mem/intern.h

@@ -7,7 +7,7 @@
 #ifndef BX_VEC_H
 #define BX_VEC_H
 
-#include "alloc.h"
+#include "mem/alloc.h"
 #include "err.h"
 
 #include <string.h>
@@ -37,6 +37,8 @@ static inline size_t bx_vec_headroom(size_t need)
         if (need <= v->cap)                                                                        \
             return BX_OK;                                                                          \
         cap = bx_vec_headroom(need);                                                               \
+        if (cap < need || cap > SIZE_MAX / sizeof *items)                                          \
+            return BX_NO_MEMORY;                                                                   \
         items = bx_realloc(v->items == v->inlined ? NULL : v->items, cap * sizeof *items);         \
         if (items == NULL)                                                                         \
             return BX_NO_MEMORY;                                                                   \

@@ -1,0 +1,288 @@
+/* A block is a header and its bytes. The header names the cache the block came from: a thread's
+ * free lists and its return list. Release on the owner's thread pushes on the free list of the
+ * class; release elsewhere pushes on the owner's return list (many push, the owner alone takes it
+ * whole, so there is no ABA). The owner looks there when a free list is empty.
+ *
+ * Caches are static and never go away, so a block may outlive the thread that took it: closing a
+ * cache puts CLOSED in the place of its return list, and who finds that frees the block instead.
+ * The next new thread takes over a closed cache, together with the blocks that are still out. A
+ * thread that finds no cache works from the heap. */
+#include "mem/buf.h"
+
+#include "err.h"
+#include "mem/alloc.h"
+#include "mem/poison.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define CACHES 64
+#define RETURNS 104 /* what all classes keep together */
+
+enum { CLASSES = 5, DIRECT = CLASSES };
+static const size_t class_size[CLASSES] = {256, 512, 1500, 8192, 65536};
+static const uint32_t class_keep[CLASSES] = {32, 32, 32, 4, 4};
+
+struct cache;
+struct block {
+    _Alignas(16) struct cache *owner; /* NULL: straight from the heap and back */
+    struct block *next;
+    uint32_t cls;
+};
+
+struct cache {
+    atomic_bool taken;
+    struct block *kept[CLASSES];
+    uint32_t n_kept[CLASSES];
+    struct block *_Atomic returned; /* CLOSED when nobody owns the cache */
+    _Atomic uint32_t n_returned;
+    _Atomic uint64_t hits, misses, direct, returns;
+};
+
+static struct block closed_mark;
+#define CLOSED (&closed_mark)
+
+static struct cache caches[CACHES];
+static struct cache heap; /* counts for threads without a cache */
+static _Thread_local struct cache *mine;
+
+static void count(_Atomic uint64_t *counter)
+{
+    atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
+}
+
+static struct cache *own_cache(void)
+{
+    for (size_t i = 0; mine == NULL && i < CACHES; i++) {
+        bool expected = false;
+
+        if (atomic_compare_exchange_strong(&caches[i].taken, &expected, true)) {
+            mine = &caches[i];
+            atomic_store(&mine->returned, NULL);
+        }
+    }
+    return mine;
+}
+
+static void keep(struct cache *c, struct block *b)
+{
+    if (c->n_kept[b->cls] == class_keep[b->cls]) {
+        bx_free(b);
+        return;
+    }
+    bx_poison(b + 1, class_size[b->cls]);
+    b->next = c->kept[b->cls];
+    c->kept[b->cls] = b;
+    c->n_kept[b->cls]++;
+}
+
+static void collect(struct cache *c)
+{
+    struct block *b = atomic_exchange_explicit(&c->returned, NULL, memory_order_acquire);
+    uint32_t n = 0;
+
+    while (b != NULL) {
+        struct block *next = b->next;
+
+        keep(c, b);
+        b = next;
+        n++;
+    }
+    atomic_fetch_sub_explicit(&c->n_returned, n, memory_order_relaxed);
+}
+
+static struct block *take_kept(struct cache *c, uint32_t cls)
+{
+    struct block *b;
+
+    if (c->kept[cls] == NULL)
+        collect(c);
+    b = c->kept[cls];
+    if (b != NULL) {
+        c->kept[cls] = b->next;
+        c->n_kept[cls]--;
+        bx_unpoison(b + 1, class_size[cls]);
+    }
+    return b;
+}
+
+static struct block *take(uint32_t cls, size_t cap)
+{
+    struct cache *c = own_cache();
+    struct cache *counts = c == NULL ? &heap : c;
+    struct block *b = NULL;
+
+    if (cls != DIRECT && c != NULL)
+        b = take_kept(c, cls);
+    count(b != NULL ? &counts->hits : cls == DIRECT ? &counts->direct : &counts->misses);
+    if (b == NULL)
+        b = bx_alloc(sizeof *b + cap);
+    if (b != NULL) {
+        b->owner = cls == DIRECT ? NULL : c;
+        b->cls = cls;
+    }
+    return b;
+}
+
+/* False when the owner is gone or has more than enough waiting. */
+static bool send_home(struct block *b)
+{
+    struct cache *c = b->owner;
+
+    if (atomic_fetch_add_explicit(&c->n_returned, 1, memory_order_relaxed) >= RETURNS)
+        goto fail;
+    b->next = atomic_load_explicit(&c->returned, memory_order_relaxed);
+    do {
+        if (b->next == CLOSED)
+            goto fail;
+    } while (!atomic_compare_exchange_weak_explicit(&c->returned, &b->next, b, memory_order_release,
+                                                    memory_order_relaxed));
+    count(&c->returns);
+    return true;
+
+fail:
+    atomic_fetch_sub_explicit(&c->n_returned, 1, memory_order_relaxed);
+    return false;
+}
+
+static void give(struct block *b)
+{
+    if (b->owner != NULL && b->owner == mine)
+        keep(mine, b);
+    else if (b->owner == NULL || !send_home(b))
+        bx_free(b);
+}
+
+static uint32_t class_of(size_t need)
+{
+    uint32_t cls = 0;
+
+    while (cls < CLASSES && class_size[cls] < need)
+        cls++;
+    return cls;
+}
+
+int bx_buf_reserve(struct bx_buf *b, size_t n)
+{
+    struct block *old = b->data == NULL ? NULL : (struct block *)(void *)b->data - 1;
+    struct block *block;
+    size_t need = b->len + n, cap;
+    uint32_t cls;
+
+    if (n <= b->cap - b->len)
+        return BX_OK;
+    if (need < n || need > SIZE_MAX / 2)
+        return BX_NO_MEMORY;
+    cls = class_of(need);
+    cap = cls == DIRECT ? need + need / 4 : class_size[cls];
+    if (cls == DIRECT && old != NULL && old->cls == DIRECT) {
+        block = bx_realloc(old, sizeof *old + cap);
+        old = NULL;
+    } else {
+        block = take(cls, cap);
+    }
+    if (block == NULL)
+        return BX_NO_MEMORY;
+    if (old != NULL) {
+        memcpy(block + 1, b->data, b->len);
+        give(old);
+    }
+    b->data = (uint8_t *)(block + 1);
+    b->cap = cap;
+    return BX_OK;
+}
+
+int bx_buf_append(struct bx_buf *b, const void *src, size_t n)
+{
+    int rc = bx_buf_reserve(b, n);
+
+    if (rc == BX_OK && n > 0) {
+        memcpy(b->data + b->len, src, n);
+        b->len += n;
+    }
+    return rc;
+}
+
+uint8_t *bx_buf_extend(struct bx_buf *b, size_t n)
+{
+    uint8_t *at;
+
+    if (bx_buf_reserve(b, n == 0 ? 1 : n) != BX_OK)
+        return NULL;
+    at = b->data + b->len;
+    b->len += n;
+    return at;
+}
+
+void bx_buf_consume(struct bx_buf *b, size_t n)
+{
+    assert(n <= b->len);
+    b->len -= n;
+    if (b->len > 0 && n > 0)
+        memmove(b->data, b->data + n, b->len);
+}
+
+void bx_buf_release(struct bx_buf *b)
+{
+    if (b->data != NULL)
+        give((struct block *)(void *)b->data - 1);
+    *b = (struct bx_buf){0};
+}
+
+void bx_buf_move(struct bx_buf *to, struct bx_buf *from)
+{
+    bx_buf_release(to);
+    *to = *from;
+    *from = (struct bx_buf){0};
+}
+
+static void add_counts(struct bx_buf_stats *out, const struct cache *c)
+{
+    out->hits += atomic_load_explicit(&c->hits, memory_order_relaxed);
+    out->misses += atomic_load_explicit(&c->misses, memory_order_relaxed);
+    out->direct += atomic_load_explicit(&c->direct, memory_order_relaxed);
+    out->returned += atomic_load_explicit(&c->returns, memory_order_relaxed);
+}
+
+void bx_buf_stats(struct bx_buf_stats *out)
+{
+    *out = (struct bx_buf_stats){0};
+    add_counts(out, &heap);
+    for (size_t i = 0; i < CACHES; i++)
+        add_counts(out, &caches[i]);
+    for (size_t cls = 0; mine != NULL && cls < CLASSES; cls++)
+        out->kept_bytes += mine->n_kept[cls] * class_size[cls];
+}
+
+static uint32_t free_list(struct block *b)
+{
+    uint32_t n = 0;
+
+    for (; b != NULL; n++) {
+        struct block *next = b->next;
+
+        bx_free(b);
+        b = next;
+    }
+    return n;
+}
+
+void bx_buf_thread_close(void)
+{
+    struct cache *c = mine;
+    uint32_t n;
+
+    if (c == NULL)
+        return;
+    mine = NULL;
+    n = free_list(atomic_exchange_explicit(&c->returned, CLOSED, memory_order_acquire));
+    atomic_fetch_sub_explicit(&c->n_returned, n, memory_order_relaxed);
+    for (size_t cls = 0; cls < CLASSES; cls++) {
+        free_list(c->kept[cls]);
+        c->kept[cls] = NULL;
+        c->n_kept[cls] = 0;
+    }
+    atomic_store(&c->taken, false);
+}

@@ -1,0 +1,134 @@
+#include "mem/map.h"
+
+#include "err.h"
+#include "mem/alloc.h"
+
+#include <assert.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define MIN_CAP 8
+
+uint64_t bx_hash(const void *p, size_t n)
+{
+    return XXH3_64bits(p, n);
+}
+
+static size_t home(const struct bx_map *m, uint64_t hash)
+{
+    return (size_t)hash & (m->cap - 1);
+}
+
+static void place(struct bx_map *m, uint64_t hash, void *item)
+{
+    size_t i = home(m, hash);
+
+    while (m->slots[i].item != NULL)
+        i = (i + 1) & (m->cap - 1);
+    m->slots[i] = (struct bx_map_slot){.hash = hash, .item = item};
+}
+
+int bx_map_reserve(struct bx_map *m, size_t n)
+{
+    struct bx_map bigger = {.cap = m->cap == 0 ? MIN_CAP : m->cap, .n = m->n};
+
+    if (n <= m->cap / 4 * 3)
+        return BX_OK;
+    while (n > bigger.cap / 4 * 3) {
+        if (bigger.cap > SIZE_MAX / 2 / sizeof *bigger.slots)
+            return BX_NO_MEMORY;
+        bigger.cap *= 2;
+    }
+    bigger.slots = bx_calloc(bigger.cap, sizeof *bigger.slots);
+    if (bigger.slots == NULL)
+        return BX_NO_MEMORY;
+    for (size_t i = 0; i < m->cap; i++) {
+        if (m->slots[i].item != NULL)
+            place(&bigger, m->slots[i].hash, m->slots[i].item);
+    }
+    bx_free(m->slots);
+    *m = bigger;
+    return BX_OK;
+}
+
+void *bx_map_get(const struct bx_map *m, uint64_t hash, bx_map_eq eq, const void *key)
+{
+    if (m->cap == 0)
+        return NULL;
+    for (size_t i = home(m, hash); m->slots[i].item != NULL; i = (i + 1) & (m->cap - 1)) {
+        if (m->slots[i].hash == hash && eq(m->slots[i].item, key))
+            return m->slots[i].item;
+    }
+    return NULL;
+}
+
+int bx_map_add(struct bx_map *m, uint64_t hash, void *item)
+{
+    assert(item != NULL);
+    if (bx_map_reserve(m, m->n + 1) != BX_OK)
+        return BX_NO_MEMORY;
+    place(m, hash, item);
+    m->n++;
+    return BX_OK;
+}
+
+/* The slot of exactly this item, or NULL. */
+static struct bx_map_slot *find(const struct bx_map *m, uint64_t hash, const void *item)
+{
+    if (m->cap == 0)
+        return NULL;
+    for (size_t i = home(m, hash); m->slots[i].item != NULL; i = (i + 1) & (m->cap - 1)) {
+        if (m->slots[i].item == item)
+            return &m->slots[i];
+    }
+    return NULL;
+}
+
+void bx_map_replace(struct bx_map *m, uint64_t hash, const void *item, void *with)
+{
+    struct bx_map_slot *slot = find(m, hash, item);
+
+    assert(slot != NULL && with != NULL);
+    slot->item = with;
+}
+
+/* Close the gap: an item further on moves into it unless its home lies behind the gap. So there are
+ * no tombstones, and a lookup never walks over what is gone. */
+bool bx_map_remove(struct bx_map *m, uint64_t hash, const void *item)
+{
+    struct bx_map_slot *slot = find(m, hash, item);
+    size_t mask = m->cap - 1, gap;
+
+    if (slot == NULL)
+        return false;
+    gap = (size_t)(slot - m->slots);
+    for (size_t i = (gap + 1) & mask; m->slots[i].item != NULL; i = (i + 1) & mask) {
+        size_t from_home = (i - home(m, m->slots[i].hash)) & mask;
+
+        if (from_home >= ((i - gap) & mask)) {
+            m->slots[gap] = m->slots[i];
+            gap = i;
+        }
+    }
+    m->slots[gap] = (struct bx_map_slot){0};
+    m->n--;
+    return true;
+}
+
+void *bx_map_next(const struct bx_map *m, size_t *pos)
+{
+    while (*pos < m->cap) {
+        void *item = m->slots[(*pos)++].item;
+
+        if (item != NULL)
+            return item;
+    }
+    return NULL;
+}
+
+void bx_map_close(struct bx_map *m)
+{
+    bx_free(m->slots);
+    *m = (struct bx_map){0};
+}
