@@ -1,5 +1,6 @@
 # Unit tests: one program a module. Scripts print TAP.
 if HAVE_CMOCKA
+include tests/lib/local.mk
 include tests/unit/mem.mk
 include tests/unit/codec.mk
 include tests/unit/model.mk

@@ -46,6 +46,8 @@ static void *take(void *old, size_t size, bool zero)
     size_t before = old == NULL ? 0 : malloc_usable_size(old);
     void *p;
 
+    if (size > PTRDIFF_MAX)
+        return failed();
     size = size == 0 ? 1 : size;
     if (old != NULL)
         p = realloc(old, size);
@@ -74,7 +76,7 @@ static bool refused(size_t size)
     return true;
 }
 
-/* n * size, or SIZE_MAX, which no heap gives. */
+/* n * size, or SIZE_MAX, which take refuses. */
 static size_t product(size_t n, size_t size)
 {
     size_t total;

@@ -1,1 +1,10 @@
 # Unit tests of mem.
+check_PROGRAMS += tests/unit/mem_test tests/unit/mem_buf_test
+
+tests_unit_mem_test_SOURCES = tests/unit/mem_test.c
+tests_unit_mem_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_test_LDADD = $(TEST_LIBS)
+
+tests_unit_mem_buf_test_SOURCES = tests/unit/mem_buf_test.c
+tests_unit_mem_buf_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_buf_test_LDADD = $(TEST_LIBS)

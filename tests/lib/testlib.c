@@ -1,0 +1,74 @@
+#include "lib/testlib.h"
+
+#include "mem/alloc.h"
+
+#include <ftw.h>
+#include <stdlib.h>
+
+/* splitmix64 */
+uint64_t test_random(uint64_t *seed)
+{
+    uint64_t z = *seed += 0x9e3779b97f4a7c15ULL;
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
+    return z ^ (z >> 31);
+}
+
+struct countdown {
+    uint32_t calls, fail_at;
+};
+
+static int fail_one(void *ctx, size_t size)
+{
+    struct countdown *c = ctx;
+
+    (void)size;
+    return c->calls++ == c->fail_at;
+}
+
+uint32_t test_fail_each_allocation(void (*use)(void *ctx), void *ctx)
+{
+    struct countdown c = {0};
+    struct bx_alloc_stats before, after;
+
+    for (bool reached = true; reached; c.fail_at++) {
+        c.calls = 0;
+        bx_alloc_stats(&before);
+        bx_alloc_set_fault(fail_one, &c);
+        use(ctx);
+        bx_alloc_set_fault(NULL, NULL);
+        bx_alloc_stats(&after);
+        if (after.live != before.live)
+            fail_msg("allocation %u failed: %lld blocks left behind", c.fail_at,
+                     (long long)(after.live - before.live));
+        reached = c.calls > c.fail_at;
+    }
+    return c.calls;
+}
+
+char *test_make_dir(void)
+{
+    const char *tmp = getenv("TMPDIR");
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/blixard-test-XXXXXX", tmp == NULL ? "/tmp" : tmp);
+    if (mkdtemp(path) == NULL)
+        fail_msg("%s: can not make a directory", path);
+    return bx_must_strdup(path);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+void test_remove_dir(char *path)
+{
+    if (path != NULL)
+        nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    bx_free(path);
+}
