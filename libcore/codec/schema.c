@@ -1,0 +1,105 @@
+#include "codec/schema.h"
+
+void bx_uuid_format(const uint8_t uuid[16], char out[BX_UUID_TEXT])
+{
+    static const char hex[] = "0123456789abcdef";
+
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = hex[uuid[i] >> 4];
+        *out++ = hex[uuid[i] & 15];
+    }
+    *out = '\0';
+}
+
+static int nibble(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+bool bx_uuid_parse(const char *s, size_t n, uint8_t uuid[16])
+{
+    uint8_t out[16];
+
+    if (n != BX_UUID_TEXT - 1)
+        return false;
+    for (int i = 0; i < 16; i++) {
+        int high, low;
+
+        if ((i == 4 || i == 6 || i == 8 || i == 10) && *s++ != '-')
+            return false;
+        high = nibble(*s++);
+        low = nibble(*s++);
+        if (high < 0 || low < 0)
+            return false;
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    memcpy(uuid, out, sizeof out);
+    return true;
+}
+
+/* Eight bytes at once: no high bit set and none of them zero. */
+static bool plain_word(const char *s)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t w;
+
+    memcpy(&w, s, sizeof w);
+    return (w & tops) == 0 && ((w - ones) & ~w & tops) == 0;
+}
+
+/* Bytes of the sequence that starts at s, 0 when it is not well-formed (RFC 3629, section 4). */
+static size_t sequence(const unsigned char *s, size_t n)
+{
+    unsigned char low = 0x80, high = 0xBF; /* of the second byte */
+    size_t len;
+
+    if (s[0] < 0x80)
+        return s[0] != 0;
+    if (s[0] < 0xC2 || s[0] > 0xF4)
+        return 0;
+    len = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
+    if (n < len)
+        return 0;
+    if (s[0] == 0xE0)
+        low = 0xA0; /* shorter forms exist */
+    else if (s[0] == 0xED)
+        high = 0x9F; /* surrogates */
+    else if (s[0] == 0xF0)
+        low = 0x90;
+    else if (s[0] == 0xF4)
+        high = 0x8F; /* beyond U+10FFFF */
+    if (s[1] < low || s[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++) {
+        if ((s[i] & 0xC0) != 0x80)
+            return 0;
+    }
+    return len;
+}
+
+bool bx_utf8_valid(const char *s, size_t n)
+{
+    size_t i = 0;
+
+    while (i < n) {
+        size_t len;
+
+        if (n - i >= 8 && plain_word(s + i)) {
+            i += 8;
+            continue;
+        }
+        len = sequence((const unsigned char *)s + i, n - i);
+        if (len == 0)
+            return false;
+        i += len;
+    }
+    return true;
+}
