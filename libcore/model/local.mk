@@ -1,1 +1,3 @@
-# Sources of libcore/model, in the order of their dependence.
+# Sources of libcore/model.
+libcore_a_SOURCES += libcore/model/vm.c libcore/model/vm.h \
+	libcore/model/node.c libcore/model/node.h

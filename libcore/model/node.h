@@ -32,6 +32,30 @@ struct bx_node_info {
 };
 extern const struct bx_schema bx_node_info_schema;
 
+/* Its fields, for a record that holds one at offset `at`. */
+#define BX_NODE_INFO_FIELD(at, member, typ, ...)                                                   \
+    {                                                                                              \
+        .name = #member, .type = (typ),                                                            \
+        .offset = (uint16_t)((at) + offsetof(struct bx_node_info, member)), __VA_ARGS__            \
+    }
+#define BX_NODE_INFO_FIELDS(at)                                                                    \
+    BX_NODE_INFO_FIELD(at, id, BX_T_U64), BX_NODE_INFO_FIELD(at, name, BX_T_STR, .max = 255),      \
+        BX_NODE_INFO_FIELD(at, address, BX_T_STR, .max = BX_ADDRESS_MAX),                          \
+        BX_NODE_INFO_FIELD(at, api, BX_T_STR, .max = BX_ADDRESS_MAX),                              \
+        BX_NODE_INFO_FIELD(at, datacenter, BX_T_STR, .max = 255),                                  \
+        BX_NODE_INFO_FIELD(at, zone, BX_T_STR, .max = 255),                                        \
+        BX_NODE_INFO_FIELD(at, rack, BX_T_STR, .max = 255),                                        \
+        BX_NODE_INFO_FIELD(at, driver, BX_T_STR, .max = 63),                                       \
+        BX_NODE_INFO_FIELD(at, vcpus, BX_T_U32), BX_NODE_INFO_FIELD(at, memory_mib, BX_T_U64),     \
+        BX_NODE_INFO_FIELD(at, disk_gib, BX_T_U64),                                                \
+        BX_NODE_INFO_FIELD(at, reserve_vcpus, BX_T_U32),                                           \
+        BX_NODE_INFO_FIELD(at, reserve_memory_mib, BX_T_U64),                                      \
+        BX_NODE_INFO_FIELD(at, reserve_disk_gib, BX_T_U64),                                        \
+        BX_NODE_INFO_FIELD(at, overcommit_vcpus_pct, BX_T_U32),                                    \
+        BX_NODE_INFO_FIELD(at, overcommit_memory_pct, BX_T_U32),                                   \
+        BX_NODE_INFO_FIELD(at, state, BX_T_ENUM, .names = bx_node_state_names),                    \
+        BX_NODE_INFO_FIELD(at, role, BX_T_ENUM, .names = bx_role_names)
+
 /* BX_INVALID with the field in the message. */
 int bx_node_info_check(const struct bx_node_info *n, struct bx_err *err);
 

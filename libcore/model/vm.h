@@ -62,6 +62,29 @@ struct bx_vm_config {
 };
 extern const struct bx_schema bx_vm_config_schema;
 
+/* Its fields, for a record that holds a configuration at offset `at`. */
+#define BX_VM_CONFIG_FIELD(at, member, typ, ...)                                                   \
+    {                                                                                              \
+        .name = #member, .type = (typ),                                                            \
+        .offset = (uint16_t)((at) + offsetof(struct bx_vm_config, member)), __VA_ARGS__            \
+    }
+#define BX_VM_CONFIG_FIELDS(at)                                                                    \
+    BX_VM_CONFIG_FIELD(at, name, BX_T_STR, .max = 255),                                            \
+        BX_VM_CONFIG_FIELD(at, tenant, BX_T_STR, .max = 255),                                      \
+        BX_VM_CONFIG_FIELD(at, vcpus, BX_T_U32), BX_VM_CONFIG_FIELD(at, memory_mib, BX_T_U64),     \
+        BX_VM_CONFIG_FIELD(at, disk_gib, BX_T_U64),                                                \
+        BX_VM_CONFIG_FIELD(at, kernel, BX_T_STR, .max = BX_PATH_LEN_MAX),                          \
+        BX_VM_CONFIG_FIELD(at, initrd, BX_T_STR, .max = BX_PATH_LEN_MAX),                          \
+        BX_VM_CONFIG_FIELD(at, cmdline, BX_T_STR, .max = BX_CMDLINE_MAX),                          \
+        BX_VM_CONFIG_FIELD(at, labels, BX_T_PAIRS, .max = BX_LABELS_MAX),                          \
+        BX_VM_CONFIG_FIELD(at, priority, BX_T_U16),                                                \
+        BX_VM_CONFIG_FIELD(at, strategy, BX_T_ENUM, .names = bx_strategy_names),                   \
+        BX_VM_CONFIG_FIELD(at, restart, BX_T_ENUM, .names = bx_restart_names),                     \
+        BX_VM_CONFIG_FIELD(at, on_lost, BX_T_ENUM, .names = bx_on_lost_names),                     \
+        BX_VM_CONFIG_FIELD(at, disk_ephemeral, BX_T_BOOL),                                         \
+        BX_VM_CONFIG_FIELD(at, stopped, BX_T_BOOL),                                                \
+        BX_VM_CONFIG_FIELD(at, node, BX_T_STR, .max = 255)
+
 /* Defaults of everything but the name. */
 void bx_vm_config_init(struct bx_vm_config *c);
 /* Check every value against its bound; BX_INVALID with a message that names the field as the

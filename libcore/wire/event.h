@@ -40,6 +40,8 @@ struct bx_outcome {
     uint64_t node;        /* id of the node concerned: placed on, or joined as; or 0 */
     bool existed;         /* --if-not-exists found it there, or nothing had to be done */
     struct bx_str message, hint; /* of a refusal; at most BX_ERR_MSG and BX_ERR_HINT bytes */
+    uint64_t floor;              /* what the client waited for when it sent this */
+    uint64_t principal_hash;     /* who sent it: nobody else gets its answer */
 };
 extern const struct bx_schema bx_outcome_schema;
 

@@ -9,6 +9,8 @@
 #include "codec/flat.h"
 #include "codec/head.h"
 #include "mem/buf.h"
+#include "model/node.h"
+#include "model/vm.h"
 
 #define BX_FRAME_MAX (6u << 20)      /* payload bytes; checked before anything is allocated */
 #define BX_FRAME_HELLO_MAX (64u << 10) /* before the hello is accepted */

@@ -1,0 +1,47 @@
+#include "model/node.h"
+
+#include "model/vm.h"
+
+const char *const bx_node_state_names[] = {"up", "suspect", "down", "draining", "maintenance",
+                                           NULL};
+const char *const bx_role_names[] = {"voter", "standby", "agent", NULL};
+
+static const struct bx_field fields[] = {BX_NODE_INFO_FIELDS(0)};
+const struct bx_schema bx_node_info_schema = BX_SCHEMA("node", 2, bx_node_info, fields);
+
+#define NODE_VCPUS_MAX 65536u
+#define NODE_MEMORY_MIB_MAX (1ull << 30) /* 1 PiB */
+#define NODE_DISK_GIB_MAX (1ull << 30)   /* 1 EiB */
+#define OVERCOMMIT_PCT_MIN 10u
+#define OVERCOMMIT_PCT_MAX 6400u
+
+static int refuse(struct bx_err *err, const char *field, const char *what)
+{
+    bx_err_set(err, BX_INVALID, "node: %s: %s", field, what);
+    bx_err_hint(err, "look at the node's command line or configuration file");
+    return BX_INVALID;
+}
+
+static bool overcommit_ok(uint32_t pct)
+{
+    return pct >= OVERCOMMIT_PCT_MIN && pct <= OVERCOMMIT_PCT_MAX;
+}
+
+int bx_node_info_check(const struct bx_node_info *n, struct bx_err *err)
+{
+    int rc = bx_name_check(n->name, "node name", err);
+
+    if (rc != BX_OK)
+        return rc;
+    if (n->address.n == 0)
+        return refuse(err, "address", "is missing");
+    if (n->vcpus > NODE_VCPUS_MAX || n->memory_mib > NODE_MEMORY_MIB_MAX ||
+        n->disk_gib > NODE_DISK_GIB_MAX)
+        return refuse(err, "capacity", "is beyond what a host can have");
+    if (n->reserve_vcpus > n->vcpus || n->reserve_memory_mib > n->memory_mib ||
+        n->reserve_disk_gib > n->disk_gib)
+        return refuse(err, "reserve", "is more than the capacity");
+    if (!overcommit_ok(n->overcommit_vcpus_pct) || !overcommit_ok(n->overcommit_memory_pct))
+        return refuse(err, "overcommit", "must be 10 to 6400 percent");
+    return BX_OK;
+}

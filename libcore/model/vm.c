@@ -1,0 +1,181 @@
+#include "model/vm.h"
+
+const char *const bx_desired_names[] = {"running", "stopped", "deleted", NULL};
+const char *const bx_phase_names[] = {"pending",  "creating", "starting",  "running", "stopping",
+                                      "stopped",  "failed",   "migrating", "lost",    NULL};
+const char *const bx_restart_names[] = {"never", "on-failure", "always", NULL};
+const char *const bx_on_lost_names[] = {"stay", "restart", NULL};
+const char *const bx_strategy_names[] = {"most-available", "least-available", "manual", NULL};
+
+static const struct bx_field config_fields[] = {BX_VM_CONFIG_FIELDS(0)};
+const struct bx_schema bx_vm_config_schema =
+    BX_SCHEMA("vm", 1, bx_vm_config, config_fields);
+
+void bx_vm_config_init(struct bx_vm_config *c)
+{
+    memset(c, 0, sizeof *c);
+    c->tenant = bx_str("default");
+    c->vcpus = 1;
+    c->memory_mib = 512;
+    c->disk_gib = 10;
+    c->priority = BX_PRIORITY_DEFAULT;
+}
+
+/* ---- checks ---- */
+
+static bool label_char(char c, bool edge)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && !edge);
+}
+
+int bx_name_check(struct bx_str name, const char *what, struct bx_err *err)
+{
+    bool ok = name.n >= 1 && name.n <= BX_NAME_MAX;
+
+    for (uint32_t i = 0; ok && i < name.n; i++)
+        ok = label_char(name.p[i], i == 0 || i + 1 == name.n);
+    if (ok)
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "%s: \"%.*s\" is not a valid name", what,
+               (int)(name.n > 80 ? 80 : name.n), name.p == NULL ? "" : name.p);
+    bx_err_hint(err, "use 1 to 63 of a-z, 0-9 and '-', with '-' neither first nor last");
+    return BX_INVALID;
+}
+
+static int range(const char *what, uint64_t value, uint64_t min, uint64_t max, const char *unit,
+                 struct bx_err *err)
+{
+    if (value >= min && value <= max)
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "%s: must be %llu to %llu%s, not %llu", what,
+               (unsigned long long)min, (unsigned long long)max, unit, (unsigned long long)value);
+    bx_err_hint(err, "choose a value in that range; blixardctl help vm create lists them");
+    return BX_INVALID;
+}
+
+static int path(struct bx_str s, const char *what, struct bx_err *err)
+{
+    if (s.n == 0 || (s.n <= BX_PATH_LEN_MAX && s.p[0] == '/'))
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "%s: must be an absolute path of at most %u bytes", what,
+               BX_PATH_LEN_MAX);
+    bx_err_hint(err, "the file is opened on the node that runs the VM");
+    return BX_INVALID;
+}
+
+static bool key_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '-' || c == '_' || c == '.' || c == '/';
+}
+
+static int label(const struct bx_pair *p, struct bx_err *err)
+{
+    bool ok = p->key.n >= 1 && p->key.n <= BX_LABEL_KEY_MAX;
+
+    for (uint32_t i = 0; ok && i < p->key.n; i++)
+        ok = key_char(p->key.p[i]);
+    if (!ok) {
+        bx_err_set(err, BX_INVALID, "--label: \"%.*s\" is not a valid key",
+                   (int)(p->key.n > 80 ? 80 : p->key.n), p->key.p == NULL ? "" : p->key.p);
+        bx_err_hint(err, "a key is 1 to %u of letters, digits and -_./", BX_LABEL_KEY_MAX);
+        return BX_INVALID;
+    }
+    if (p->value.n <= BX_LABEL_VALUE_MAX)
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "--label: the value of \"" BX_STR_FMT "\" has %u bytes, at most %u "
+               "are allowed", BX_STR_ARG(p->key), p->value.n, BX_LABEL_VALUE_MAX);
+    bx_err_hint(err, "labels are for selecting; put longer text elsewhere");
+    return BX_INVALID;
+}
+
+static int labels(const struct bx_pairs *l, struct bx_err *err)
+{
+    if (l->n > BX_LABELS_MAX) {
+        bx_err_set(err, BX_INVALID, "--label: at most %u labels, not %u", BX_LABELS_MAX, l->n);
+        bx_err_hint(err, "leave some out");
+        return BX_INVALID;
+    }
+    for (uint32_t i = 0; i < l->n; i++) {
+        int rc = label(&l->v[i], err);
+
+        if (rc != BX_OK)
+            return rc;
+    }
+    return BX_OK;
+}
+
+static int policies(const struct bx_vm_config *c, struct bx_err *err)
+{
+    if (c->strategy == BX_STRATEGY_MANUAL && c->node.n == 0) {
+        bx_err_set(err, BX_INVALID, "--strategy manual: names no node");
+        bx_err_hint(err, "add --node NAME");
+        return BX_INVALID;
+    }
+    if (c->on_lost == BX_ON_LOST_RESTART && c->disk_gib > 0 && !c->disk_ephemeral) {
+        bx_err_set(err, BX_INVALID, "--on-lost restart: the VM's disk stays on its node");
+        bx_err_hint(err, "use --disk 0, or --disk-ephemeral if it may start with an empty disk");
+        return BX_INVALID;
+    }
+    if (c->initrd.n > 0 && c->kernel.n == 0) {
+        bx_err_set(err, BX_INVALID, "--initrd: goes with --kernel");
+        bx_err_hint(err, "add --kernel PATH");
+        return BX_INVALID;
+    }
+    return BX_OK;
+}
+
+int bx_vm_config_check(const struct bx_vm_config *c, struct bx_err *err)
+{
+    int rc = bx_name_check(c->name, "name", err);
+
+    if (rc == BX_OK)
+        rc = bx_name_check(c->tenant, "--tenant", err);
+    if (rc == BX_OK)
+        rc = range("--vcpus", c->vcpus, 1, BX_VCPUS_MAX, "", err);
+    if (rc == BX_OK)
+        rc = range("--memory", c->memory_mib, 1, BX_MEMORY_MIB_MAX, " MiB", err);
+    if (rc == BX_OK)
+        rc = range("--disk", c->disk_gib, 0, BX_DISK_GIB_MAX, " GiB", err);
+    if (rc == BX_OK)
+        rc = range("--priority", c->priority, 0, BX_PRIORITY_MAX, "", err);
+    if (rc == BX_OK)
+        rc = path(c->kernel, "--kernel", err);
+    if (rc == BX_OK)
+        rc = path(c->initrd, "--initrd", err);
+    if (rc == BX_OK)
+        rc = range("--cmdline", c->cmdline.n, 0, BX_CMDLINE_MAX, " bytes", err);
+    if (rc == BX_OK)
+        rc = labels(&c->labels, err);
+    if (rc == BX_OK && c->node.n > 0)
+        rc = bx_name_check(c->node, "--node", err);
+    return rc == BX_OK ? policies(c, err) : rc;
+}
+
+/* ---- phases ---- */
+
+#define P(x) (1u << BX_PHASE_##x)
+
+/* Row: from; bits: to. A phase may not move to itself. */
+static const uint16_t moves[BX__PHASES] = {
+    [BX_PHASE_PENDING] = P(CREATING) | P(STOPPED) | P(FAILED),
+    [BX_PHASE_CREATING] = P(STARTING) | P(RUNNING) | P(STOPPING) | P(STOPPED) | P(FAILED) | P(LOST),
+    [BX_PHASE_STARTING] = P(RUNNING) | P(STOPPING) | P(STOPPED) | P(FAILED) | P(LOST),
+    [BX_PHASE_RUNNING] = P(STOPPING) | P(STOPPED) | P(FAILED) | P(MIGRATING) | P(LOST),
+    [BX_PHASE_STOPPING] = P(STOPPED) | P(FAILED) | P(LOST),
+    [BX_PHASE_STOPPED] = P(CREATING),
+    [BX_PHASE_FAILED] = P(CREATING) | P(STOPPED),
+    [BX_PHASE_MIGRATING] = P(RUNNING) | P(STOPPING) | P(STOPPED) | P(FAILED) | P(LOST),
+    [BX_PHASE_LOST] = P(CREATING) | P(RUNNING) | P(STOPPED) | P(FAILED),
+};
+
+bool bx_phase_may(enum bx_phase from, enum bx_phase to)
+{
+    return from < BX__PHASES && to < BX__PHASES && (moves[from] & 1u << to) != 0;
+}
+
+bool bx_phase_active(enum bx_phase p)
+{
+    return p == BX_PHASE_CREATING || p == BX_PHASE_STARTING || p == BX_PHASE_RUNNING ||
+           p == BX_PHASE_STOPPING || p == BX_PHASE_MIGRATING || p == BX_PHASE_LOST;
+}

@@ -1,0 +1,183 @@
+#include "wire/command.h"
+
+#include "codec/head.h"
+#include "mem/map.h"
+
+#include <assert.h>
+
+static const struct bx_field head_fields[] = {
+    BX_FIELD(bx_cmd_head, kind, BX_T_U16),      BX_FIELD(bx_cmd_head, level, BX_T_U16),
+    BX_FIELD(bx_cmd_head, session, BX_T_UUID),  BX_FIELD(bx_cmd_head, sequence, BX_T_U64),
+    BX_FIELD(bx_cmd_head, floor, BX_T_U64),     BX_FIELD(bx_cmd_head, body_hash, BX_T_U64),
+    BX_FIELD(bx_cmd_head, deadline_ms, BX_T_U64), BX_FIELD(bx_cmd_head, trace, BX_T_UUID),
+    BX_FIELD(bx_cmd_head, principal, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_head, tenant, BX_T_STR, .max = 255),
+};
+const struct bx_schema bx_cmd_head_schema = BX_SCHEMA("command", 100, bx_cmd_head, head_fields);
+
+static const struct bx_field cluster_create_fields[] = {
+    BX_FIELD(bx_cmd_cluster_create, cluster, BX_T_UUID),
+    BX_FIELD(bx_cmd_cluster_create, history, BX_T_UUID),
+    BX_FIELD(bx_cmd_cluster_create, name, BX_T_STR, .max = 255),
+};
+static const struct bx_field node_put_fields[] = {BX_NODE_INFO_FIELDS(0)};
+static const struct bx_field node_state_fields[] = {
+    BX_FIELD(bx_cmd_node_state, id, BX_T_U64),
+    BX_FIELD(bx_cmd_node_state, state, BX_T_ENUM, .names = bx_node_state_names),
+};
+static const struct bx_field vm_create_fields[] = {
+    BX_VM_CONFIG_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
+    BX_FIELD(bx_cmd_vm_create, if_not_exists, BX_T_BOOL),
+};
+static const struct bx_field vm_desire_fields[] = {
+    BX_FIELD(bx_cmd_vm_desire, vm, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_vm_desire, desired, BX_T_ENUM, .names = bx_desired_names),
+    BX_FIELD(bx_cmd_vm_desire, restart, BX_T_BOOL),
+    BX_FIELD(bx_cmd_vm_desire, force, BX_T_BOOL),
+    BX_FIELD(bx_cmd_vm_desire, timeout_s, BX_T_U32),
+};
+static const struct bx_field vm_delete_fields[] = {
+    BX_FIELD(bx_cmd_vm_delete, vm, BX_T_STR, .max = 255),
+};
+static const struct bx_field vm_report_fields[] = {
+    BX_FIELD(bx_cmd_vm_report, vm, BX_T_UUID),
+    BX_FIELD(bx_cmd_vm_report, node, BX_T_U64),
+    BX_FIELD(bx_cmd_vm_report, epoch, BX_T_U64),
+    BX_FIELD(bx_cmd_vm_report, phase, BX_T_ENUM, .names = bx_phase_names),
+    BX_FIELD(bx_cmd_vm_report, message, BX_T_STR, .max = 512),
+};
+static const struct bx_field token_create_fields[] = {
+    BX_FIELD(bx_cmd_token_create, secret_hash, BX_T_UUID),
+    BX_FIELD(bx_cmd_token_create, ttl_ms, BX_T_U64),
+};
+static const struct bx_field member_join_fields[] = {
+    BX_FIELD(bx_cmd_member_join, secret_hash, BX_T_UUID),
+    BX_NODE_INFO_FIELDS(offsetof(struct bx_cmd_member_join, node)),
+};
+
+static const struct bx_schema schemas[BX__CMDS] = {
+    [BX_CMD_CLUSTER_CREATE] = BX_SCHEMA("cluster.create", 100 + BX_CMD_CLUSTER_CREATE,
+                                        bx_cmd_cluster_create, cluster_create_fields),
+    [BX_CMD_NODE_PUT] = BX_SCHEMA("node.put", 100 + BX_CMD_NODE_PUT, bx_node_info, node_put_fields),
+    [BX_CMD_NODE_STATE] = BX_SCHEMA("node.state", 100 + BX_CMD_NODE_STATE, bx_cmd_node_state,
+                                    node_state_fields),
+    [BX_CMD_VM_CREATE] = BX_SCHEMA("vm.create", 100 + BX_CMD_VM_CREATE, bx_cmd_vm_create,
+                                   vm_create_fields),
+    [BX_CMD_VM_DESIRE] = BX_SCHEMA("vm.desire", 100 + BX_CMD_VM_DESIRE, bx_cmd_vm_desire,
+                                   vm_desire_fields),
+    [BX_CMD_VM_DELETE] = BX_SCHEMA("vm.delete", 100 + BX_CMD_VM_DELETE, bx_cmd_vm_delete,
+                                   vm_delete_fields),
+    [BX_CMD_VM_REPORT] = BX_SCHEMA("vm.report", 100 + BX_CMD_VM_REPORT, bx_cmd_vm_report,
+                                   vm_report_fields),
+    [BX_CMD_TOKEN_CREATE] = BX_SCHEMA("token.create", 100 + BX_CMD_TOKEN_CREATE,
+                                      bx_cmd_token_create, token_create_fields),
+    [BX_CMD_MEMBER_JOIN] = BX_SCHEMA("member.join", 100 + BX_CMD_MEMBER_JOIN, bx_cmd_member_join,
+                                     member_join_fields),
+};
+
+const struct bx_schema *bx_cmd_schema(uint16_t kind)
+{
+    return kind > 0 && kind < BX__CMDS ? &schemas[kind] : NULL;
+}
+
+const char *bx_cmd_name(uint16_t kind)
+{
+    const struct bx_schema *s = bx_cmd_schema(kind);
+
+    return s == NULL ? NULL : s->name;
+}
+
+int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_head *head, const void *body)
+{
+    const struct bx_schema *s = bx_cmd_schema(head->kind);
+    size_t head_size = bx_flat_size(&bx_cmd_head_schema, head), body_size;
+    uint8_t *p;
+
+    assert(s != NULL);
+    body_size = bx_flat_size(s, body);
+    if (head_size + body_size > BX_COMMAND_BYTES_MAX)
+        return BX_TOO_LARGE;
+    p = bx_buf_extend(b, head_size + body_size);
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    bx_flat_write(s, body, p + head_size);
+    head->level = BX_LEVEL;
+    head->body_hash = bx_hash(p + head_size, body_size);
+    bx_flat_write(&bx_cmd_head_schema, head, p);
+    return BX_OK;
+}
+
+int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
+                  union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
+                  struct bx_err *err)
+{
+    const struct bx_schema *s;
+    size_t n, m;
+    int rc;
+
+    memset(head, 0, sizeof *head);
+    memset(body, 0, sizeof *body);
+    rc = bx_flat_read(&bx_cmd_head_schema, src, len, head, arena, &n, err);
+    if (rc != BX_OK)
+        return rc;
+    s = bx_cmd_schema(head->kind);
+    if (s == NULL || head->level > BX_LEVEL)
+        return bx_err_set(err, BX_UNSUPPORTED,
+                          "command %u of feature level %u is newer than this build", head->kind,
+                          head->level);
+    rc = bx_flat_read(s, src + n, len - n, body, arena, &m, err);
+    if (rc != BX_OK)
+        return rc;
+    if (bx_hash(src + n, m) != head->body_hash)
+        return bx_err_set(err, BX_MALFORMED, "command %s: its body is not what its head says",
+                          s->name);
+    *used = n + m;
+    return BX_OK;
+}
+
+/* ---- batches ---- */
+
+#define STAMP 32u /* wall u64, seed 16, count u32, zero u32 */
+
+int bx_batch_begin(struct bx_buf *b)
+{
+    uint8_t *p;
+
+    assert(b->len == 0);
+    p = bx_buf_extend(b, BX_HEAD_SIZE + STAMP);
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    memset(p, 0, BX_HEAD_SIZE + STAMP);
+    return BX_OK;
+}
+
+void bx_batch_seal(struct bx_buf *b, uint32_t commands, uint64_t wall_ms, const uint8_t seed[16])
+{
+    uint8_t *p = b->data + BX_HEAD_SIZE;
+
+    bx_put64(p, wall_ms);
+    memcpy(p + 8, seed, 16);
+    bx_put32(p + 24, commands);
+    bx_put32(p + 28, 0);
+    bx_head_seal(b->data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, (uint32_t)(b->len - BX_HEAD_SIZE));
+}
+
+int bx_batch_open(const uint8_t *src, size_t len, struct bx_batch *out, struct bx_err *err)
+{
+    struct bx_head head;
+    int rc = bx_head_check(src, len, BX_KIND_BATCH, 1, &head);
+
+    if (rc == BX_OK && head.length < STAMP)
+        rc = BX_MALFORMED;
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "batch of %zu bytes: %s", len, bx_code_name(rc));
+    src += BX_HEAD_SIZE;
+    out->wall_ms = bx_get64(src);
+    memcpy(out->seed, src + 8, 16);
+    out->commands = bx_get32(src + 24);
+    out->p = src + STAMP;
+    out->len = head.length - STAMP;
+    if (out->commands > BX_BATCH_COMMANDS_MAX)
+        return bx_err_set(err, BX_MALFORMED, "batch of %u commands", out->commands);
+    return BX_OK;
+}

@@ -1,0 +1,107 @@
+#include "wire/frame.h"
+
+#include <string.h>
+
+#define HELLO 1
+#define READ 2
+#define BEAT 3
+#define GRANT 4
+#define JOIN 5
+#define JOINED 6
+
+static const struct bx_field hello_fields[] = {
+    BX_FIELD(bx_hello, cluster, BX_T_UUID),      BX_FIELD(bx_hello, history, BX_T_UUID),
+    BX_FIELD(bx_hello, node, BX_T_U64),          BX_FIELD(bx_hello, incarnation, BX_T_UUID),
+    BX_FIELD(bx_hello, level_min, BX_T_U32),     BX_FIELD(bx_hello, level_max, BX_T_U32),
+    BX_FIELD(bx_hello, codecs, BX_T_U32),        BX_FIELD(bx_hello, refuse, BX_T_STR, .max = 512),
+};
+const struct bx_schema bx_hello_schema = BX_SCHEMA("hello", HELLO, bx_hello, hello_fields);
+
+static const struct bx_field read_fields[] = {
+    BX_FIELD(bx_read, id, BX_T_U64),
+    BX_FIELD(bx_read, index, BX_T_U64),
+};
+const struct bx_schema bx_read_schema = BX_SCHEMA("read", READ, bx_read, read_fields);
+
+#define WANTS_BYTES (BX_WANTS_MAX * BX_WANT_SIZE)
+
+static const struct bx_field beat_fields[] = {
+    BX_FIELD(bx_beat, seq, BX_T_U64),
+    BX_FIELD(bx_beat, incarnation, BX_T_UUID),
+    BX_FIELD(bx_beat, wants, BX_T_BYTES, .max = WANTS_BYTES),
+};
+const struct bx_schema bx_beat_schema = BX_SCHEMA("beat", BEAT, bx_beat, beat_fields);
+
+static const struct bx_field grant_fields[] = {
+    BX_FIELD(bx_grant, seq, BX_T_U64),
+    BX_FIELD(bx_grant, incarnation, BX_T_UUID),
+    BX_FIELD(bx_grant, revision, BX_T_U64),
+    BX_FIELD(bx_grant, granted, BX_T_BYTES, .max = WANTS_BYTES),
+};
+const struct bx_schema bx_grant_schema = BX_SCHEMA("grant", GRANT, bx_grant, grant_fields);
+
+static const struct bx_field join_fields[] = {
+    BX_FIELD(bx_join, secret_hash, BX_T_UUID),
+    BX_FIELD(bx_join, name, BX_T_STR, .max = BX_NAME_MAX),
+    BX_FIELD(bx_join, address, BX_T_STR, .max = BX_ADDRESS_MAX),
+    BX_FIELD(bx_join, api, BX_T_STR, .max = BX_ADDRESS_MAX),
+    BX_FIELD(bx_join, datacenter, BX_T_STR, .max = BX_NAME_MAX),
+    BX_FIELD(bx_join, zone, BX_T_STR, .max = BX_NAME_MAX),
+    BX_FIELD(bx_join, rack, BX_T_STR, .max = BX_NAME_MAX),
+    BX_FIELD(bx_join, driver, BX_T_STR, .max = BX_NAME_MAX),
+    BX_FIELD(bx_join, vcpus, BX_T_U32),
+    BX_FIELD(bx_join, memory_mib, BX_T_U64),
+    BX_FIELD(bx_join, disk_gib, BX_T_U64),
+    BX_FIELD(bx_join, role, BX_T_U8),
+};
+const struct bx_schema bx_join_schema = BX_SCHEMA("join", JOIN, bx_join, join_fields);
+
+static const struct bx_field joined_fields[] = {
+    BX_FIELD(bx_joined, code, BX_T_U16),
+    BX_FIELD(bx_joined, node, BX_T_U64),
+    BX_FIELD(bx_joined, cluster, BX_T_UUID),
+    BX_FIELD(bx_joined, history, BX_T_UUID),
+    BX_FIELD(bx_joined, peers, BX_T_STRS, .max = BX_NODES_MAX),
+    BX_FIELD(bx_joined, message, BX_T_STR, .max = BX_ERR_MSG),
+    BX_FIELD(bx_joined, hint, BX_T_STR, .max = BX_ERR_HINT),
+};
+const struct bx_schema bx_joined_schema = BX_SCHEMA("joined", JOINED, bx_joined, joined_fields);
+
+int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s, const void *obj)
+{
+    size_t size = bx_flat_size(s, obj);
+    uint8_t *p = bx_buf_extend(b, BX_HEAD_SIZE + size);
+
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    bx_flat_write(s, obj, p + BX_HEAD_SIZE);
+    bx_head_seal(p, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)size);
+    return BX_OK;
+}
+
+int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n, const void *q,
+                       size_t m)
+{
+    uint8_t *dst = bx_buf_extend(b, BX_HEAD_SIZE + n + m);
+
+    if (dst == NULL)
+        return BX_NO_MEMORY;
+    if (n > 0)
+        memcpy(dst + BX_HEAD_SIZE, p, n);
+    if (m > 0)
+        memcpy(dst + BX_HEAD_SIZE + n, q, m);
+    bx_head_seal(dst, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)(n + m));
+    return BX_OK;
+}
+
+void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_want *w)
+{
+    memcpy(dst, w->vm, 16);
+    bx_put64(dst + 16, w->epoch);
+}
+
+void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_want *w)
+{
+    memcpy(w->vm, src, 16);
+    w->epoch = bx_get64(src + 16);
+}
