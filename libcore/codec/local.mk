@@ -2,4 +2,6 @@
 libcore_a_SOURCES += \
 	libcore/codec/schema.c libcore/codec/schema.h \
 	libcore/codec/head.c libcore/codec/head.h \
-	libcore/codec/flat.c libcore/codec/flat.h
+	libcore/codec/flat.c libcore/codec/flat.h \
+	libcore/codec/pack.c libcore/codec/pack_record.c libcore/codec/pack.h \
+	libcore/codec/json.c libcore/codec/json.h

@@ -2,7 +2,7 @@
  *
  * Input is scanned before msgpack-c sees it, because msgpack-c allocates the array sizes that the
  * data claims before it has seen the data. The scan also finds where a message in a byte stream
- * ends, and goes on where it stopped when more bytes arrive. */
+ * ends, and goes on where it stopped when more bytes arrive. Strings are skipped, not looked at. */
 #ifndef BX_PACK_H
 #define BX_PACK_H
 
@@ -16,7 +16,7 @@
 /* ---- finding the end of one object in a stream ---- */
 
 struct bx_pack_scan {
-    size_t at;                         /* bytes looked at */
+    size_t at;                         /* bytes done with; beyond len inside a long string */
     uint32_t depth;                    /* containers open */
     uint64_t left[BX_PACK_DEPTH + 1];  /* objects still missing, by depth */
 };
@@ -48,7 +48,8 @@ bx_val bx_val_at(bx_val array, uint32_t i);
 bx_val bx_val_key(bx_val map, uint32_t i);
 bx_val bx_val_value(bx_val map, uint32_t i);
 bx_val bx_val_get(bx_val map, const char *key); /* first pair with this key */
-/* False, and *out untouched, when v is not of that type or does not fit. str takes bin too. */
+/* False, and *out untouched, when v is not of that type or does not fit. str takes bin too, f64
+ * takes integers too: JSON has one kind of number. */
 bool bx_val_str(bx_val v, struct bx_str *out);
 bool bx_val_u64(bx_val v, uint64_t *out);
 bool bx_val_i64(bx_val v, int64_t *out);
@@ -56,12 +57,13 @@ bool bx_val_f64(bx_val v, double *out);
 bool bx_val_bool(bx_val v, bool *out);
 
 /* Fill *obj from a map. A key that the schema does not have, a wrong type, a value out of range
- * and bad UTF-8 are BX_INVALID with the key in the message ("vcpus: ..."); a missing key leaves the
- * member as it is. Strings are views into the message. */
+ * bad UTF-8 and a key given twice are BX_INVALID with the key in the message ("vcpus: ..."); a
+ * missing key and nil leave the member as it is. Strings are views into the message, lists come
+ * from the arena, pairs in the order of their keys. BX_OK, BX_INVALID or BX_NO_MEMORY. */
 int bx_pack_read(const struct bx_schema *s, bx_val map, void *obj, struct bx_arena *arena,
                  struct bx_err *err);
 
-/* ---- writing: BX_OK or BX_NO_MEMORY ---- */
+/* ---- writing: BX_OK, or BX_NO_MEMORY with the buffer's contents unchanged ---- */
 
 int bx_pw_nil(struct bx_buf *b);
 int bx_pw_bool(struct bx_buf *b, bool v);
@@ -78,7 +80,7 @@ int bx_pw_map(struct bx_buf *b, uint32_t n);
  * bx_pack_fields tells how many pairs that is. */
 uint32_t bx_pack_fields(const struct bx_schema *s, const void *obj);
 int bx_pack_write(struct bx_buf *b, const struct bx_schema *s, const void *obj);
-/* Copy a parsed value as it is. */
+/* Copy a parsed value as it is; NULL writes nil. */
 int bx_pw_val(struct bx_buf *b, bx_val v);
 
 #endif

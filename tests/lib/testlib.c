@@ -47,6 +47,18 @@ uint32_t test_fail_each_allocation(void (*use)(void *ctx), void *ctx)
     return c.calls;
 }
 
+static int fail_always(void *ctx, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    return 1;
+}
+
+void test_fail_allocations(bool fail)
+{
+    bx_alloc_set_fault(fail ? fail_always : NULL, NULL);
+}
+
 char *test_make_dir(void)
 {
     const char *tmp = getenv("TMPDIR");

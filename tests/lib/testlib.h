@@ -21,6 +21,9 @@ uint64_t test_random(uint64_t *seed);
  * allocations the last run made. */
 uint32_t test_fail_each_allocation(void (*use)(void *ctx), void *ctx);
 
+/* From now on every allocation fails, or none does. */
+void test_fail_allocations(bool fail);
+
 /* A new empty directory under TMPDIR; test_remove_dir removes it with all that is in it and frees
  * the path. */
 char *test_make_dir(void);
