@@ -14,7 +14,8 @@
 
 static pthread_once_t heap_once = PTHREAD_ONCE_INIT;
 
-/* jansson calls a failed allocation a syntax error here and there, so the heap remembers it. */
+/* jansson calls a failed allocation a syntax error here and there, or goes on without the value
+ * it had no room for: so the heap remembers. */
 static _Thread_local bool starved;
 
 static void *heap_take(size_t n)
@@ -307,7 +308,7 @@ int bx_json_read(struct bx_buf *b, const char *text, size_t n, size_t max, struc
     v = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
     if (v == NULL)
         return complain(&e, err);
-    rc = take_value(b, v, 0);
+    rc = starved ? BX_NO_MEMORY : take_value(b, v, 0);
     json_decref(v);
     if (rc == BX_TOO_LARGE)
         bx_err_set(err, rc, "JSON deeper than %d levels", BX_PACK_DEPTH);
