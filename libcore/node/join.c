@@ -77,6 +77,9 @@ int bx_node_join(struct bx_node *n, const struct bx_join *join,
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     *j = (struct joining){n, done, ctx};
     memcpy(c.secret_hash, join->secret_hash, 16);
+    memcpy(s.session, join->incarnation, 16);
+    s.sequence = 1;
+    s.floor = 1;
     c.node = (struct bx_node_info){.name = join->name,
                                    .address = join->address,
                                    .api = join->api,
