@@ -1,1 +1,2 @@
 # Scripts for users.
+dist_noinst_SCRIPTS += contrib/make-test-guest.sh

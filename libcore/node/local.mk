@@ -1,1 +1,1 @@
-# Sources of libcore/node.
+# Sources of libcore/node, in the order of their dependence.
