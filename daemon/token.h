@@ -1,0 +1,30 @@
+/* token - what a host needs to join: a secret, and where the members listen.
+ *
+ *   blx1.<32 hex digits of secret>.<HOST:PORT>[,<HOST:PORT>...]
+ *
+ * The cluster keeps only the hash of the secret. The only user of OpenSSL's digests. */
+#ifndef TOKEN_H
+#define TOKEN_H
+
+#include "err.h"
+
+#include <stdint.h>
+
+#define TOKEN_SECRET 16
+#define TOKEN_ADDRESSES_MAX 16u
+#define TOKEN_TEXT_MAX 4400u /* 16 addresses of 256 bytes, the secret and a NUL */
+
+struct token {
+    uint8_t secret[TOKEN_SECRET];
+    char addresses[TOKEN_ADDRESSES_MAX][256];
+    uint32_t n_addresses;
+};
+
+/* The text of a token with at least one address. */
+void token_make(const struct token *t, char out[TOKEN_TEXT_MAX]);
+/* BX_OK, or BX_INVALID with what is wrong with the text. */
+int token_parse(const char *text, struct token *t, struct bx_err *err);
+/* First half of the secret's SHA-256: what commands and JOIN carry. */
+void token_hash(const uint8_t secret[TOKEN_SECRET], uint8_t out[16]);
+
+#endif
