@@ -6,7 +6,7 @@
 #ifndef DAEMON_H
 #define DAEMON_H
 
-#include "config.h"
+#include "options.h"
 #include "loop.h"
 #include "node/identity.h"
 #include "node/node.h"
@@ -35,8 +35,8 @@ struct daemon {
     struct bx_node *node;          /* NULL: no member of a cluster yet */
     struct bx_identity identity;   /* node 0 then */
     uint8_t boot_id[16];
-    char state_path[CONFIG_PATH + 16]; /* of state.db, for bx_fsm_sql */
-    char api_address[CONFIG_TEXT]; /* HOST:PORT that members are told; empty: no TCP listener. The
+    char state_path[OPTIONS_PATH + 16]; /* of state.db, for bx_fsm_sql */
+    char api_address[OPTIONS_TEXT]; /* HOST:PORT that members are told; empty: no TCP listener. The
                                     * API puts the port that it got here when it was asked for 0. */
     int lock;                      /* descriptor of DATA/lock */
 

@@ -1,0 +1,44 @@
+/* options - what blixardd was told: flags, then the file of --config, then defaults.
+ *
+ * The file is YAML, one map whose keys are the flags' long names without dashes in front; a flag
+ * wins over the file. Without certificates the link and the API's TCP listener accept loopback
+ * addresses only. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define OPTIONS_TEXT 256
+#define OPTIONS_PATH 4096
+
+enum options_driver { OPTIONS_DRIVER_AUTO, OPTIONS_DRIVER_QEMU, OPTIONS_DRIVER_SIM };
+/* What main does with a parsed command line. */
+enum options_ask { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
+
+struct options {
+    enum options_ask ask;
+    char data[OPTIONS_PATH];
+    char name[64];                 /* of this node */
+    char listen[OPTIONS_TEXT];      /* HOST:PORT of the link */
+    char api[OPTIONS_TEXT];         /* HOST:PORT, or empty: no TCP */
+    char socket[OPTIONS_PATH];      /* of the API */
+    char shim[OPTIONS_PATH];        /* blixard-vm */
+    char qemu[OPTIONS_PATH];        /* empty: the driver looks for it */
+    char datacenter[64], zone[64], rack[64];
+    char config[OPTIONS_PATH];
+    enum options_driver driver;
+    int log;                       /* highest level that is written: 3 error ... 7 debug */
+    uint32_t election_ms, heartbeat_ms; /* 0: the node's own default */
+    uint64_t snapshot_bytes;
+};
+
+/* Fill *c. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be used), with a hint.
+ * With ask other than OPTIONS_RUN only ask is meant. argv is permuted as getopt does. */
+int options_parse(struct options *c, int argc, char **argv, struct bx_err *err);
+/* The text of --help. */
+const char *options_usage(void);
+
+#endif
