@@ -22,7 +22,7 @@ struct link;
 typedef void (*daemon_done)(void *ctx, const struct bx_err *err);
 
 struct daemon {
-    struct config config;
+    struct options options;
     struct loop loop;              /* loop.uv is the uv_loop_t */
     struct bx_clock *clock;
     struct bx_fs *fs;              /* of the data directory */
