@@ -7,6 +7,8 @@
 #ifndef BX_FS_H
 #define BX_FS_H
 
+#include "err.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,5 +34,10 @@ struct bx_fs {
     const struct bx_fs_ops *ops;
     const char *dir; /* what error messages call the directory */
 };
+
+/* Say that a function of the table failed with rc: "write DIR/NAME: No space left on device".
+ * BX_NO_SPACE, BX_NO_MEMORY or BX_IO. */
+int bx_fs_fail(const struct bx_fs *fs, int rc, const char *verb, const char *name,
+               struct bx_err *err);
 
 #endif

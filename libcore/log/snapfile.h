@@ -2,7 +2,10 @@
  *
  *   name      snapshot-<index, 16 hex digits>
  *   file      head + meta record (kind SNAPSHOT), then chunks (kind SNAPSHOT, flags 0, version 1;
- *             first payload byte tells: 1 meta, 2 chunk, 3 end), then the end: chunks u64, bytes u64
+ *             first payload byte tells: 1 meta, 2 chunk, 3 end), then the end: chunks u64, bytes u64,
+ *             crc of the whole file before the end's head u32
+ *   meta      index, term, conf index, revision, digest u64 each, history 16 bytes, conf length
+ *             u32, conf
  *
  * Written as snapshot.tmp, synced, renamed, directory synced; the one before is removed only after
  * that. A file that does not check out from the first byte to the last is refused. */
@@ -41,7 +44,7 @@ void bx_snap_abort(struct bx_snap_writer *w);
 
 struct bx_snap_reader;
 /* The newest snapshot, verified whole. BX_OK, BX_NOT_FOUND, BX_CORRUPT (newest one is damaged; the
- * hint names the way out), BX_IO. Also removes temporary files of a run that was cut off. */
+ * hint names the way out), BX_UNSUPPORTED, BX_IO. */
 int bx_snap_open_latest(struct bx_snap_reader **r, struct bx_fs *fs, struct bx_err *err);
 /* meta.conf points into the reader. */
 const struct bx_snap_meta *bx_snap_meta(const struct bx_snap_reader *r);
@@ -57,6 +60,9 @@ void bx_snap_close(struct bx_snap_reader *r);
 int bx_snap_receive(struct bx_fs *fs, uint64_t offset, const void *p, size_t n, struct bx_err *err);
 /* Check what was received, sync it and give it its name. index and term must be what was announced. */
 int bx_snap_receive_finish(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err);
+/* Remove what a run that was cut off has left half written or half received. At start, before
+ * anything else is called: later it would take a file away from under its writer. */
+int bx_snap_clean(struct bx_fs *fs, struct bx_err *err);
 /* Remove every snapshot with an index below `index`. */
 int bx_snap_prune(struct bx_fs *fs, uint64_t index, struct bx_err *err);
 

@@ -28,7 +28,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define BX_WAL_ENTRY_MAX (4u << 20) /* bytes of data in one entry */
+#define BX_WAL_ENTRY_MAX (4u << 20)  /* bytes of data in one entry */
+#define BX_WAL_QUEUE_MAX (64u << 20) /* bytes of records that wait to be written */
 
 struct bx_wal;
 
@@ -40,7 +41,7 @@ struct bx_wal_options {
 
 struct bx_wal_entry {
     uint64_t term;
-    uint8_t type; /* the caller's: 1 command, 2 barrier, 3 configuration */
+    uint8_t type; /* the caller's: 1 command, 2 barrier, 3 configuration; not 0 and not 255 */
     uint32_t len;
     const void *data;
 };
@@ -53,18 +54,23 @@ void bx_wal_close(struct bx_wal *w);
 /* First index the log holds; first == last + 1 when it is empty. A new log has first 1, last 0. */
 uint64_t bx_wal_first(const struct bx_wal *w);
 uint64_t bx_wal_last(const struct bx_wal *w);
-/* Highest index whose current entry, and all before it, are durable. */
+/* Highest index whose current entry, and all before it, are durable here or in the snapshot that
+ * reset or compact was told of. */
 uint64_t bx_wal_durable(const struct bx_wal *w);
 /* Term of an entry the log holds, 0 for any other index. */
 uint64_t bx_wal_term(const struct bx_wal *w, uint64_t index);
 
 /* Append n entries from index on; index is in [first, last + 1], and what stood there goes. The
- * data is copied. BX_OK, BX_NO_MEMORY or BX_TOO_LARGE; then nothing was appended. */
+ * data is copied. BX_OK, BX_NO_MEMORY, BX_TOO_LARGE or BX_BUSY (the queue is full: wait for finish);
+ * then nothing was appended. */
 int bx_wal_append(struct bx_wal *w, uint64_t index, const struct bx_wal_entry *entries, unsigned n);
 /* Drop the whole log: it continues at index + 1, after a snapshot whose last entry is (index, term)
- * and which is durable already. */
+ * and which is durable already. Until that is durable too, a crash brings the old log back: compare
+ * it with the snapshot at start, and reset again. BX_OK or BX_NO_MEMORY (nothing was done). */
 int bx_wal_reset(struct bx_wal *w, uint64_t index, uint64_t term);
-/* Entries below `index` are no longer needed: segments that hold nothing else are reused. */
+/* Entries below `index` (at most last + 1) are no longer needed, a durable snapshot holds them. They
+ * are gone at once, segments that hold nothing else are reused by later jobs; those that hold more
+ * bring some of them back when the log is opened again. BX_OK. */
 int bx_wal_compact(struct bx_wal *w, uint64_t index);
 /* Have the high-water mark raised by the next job, if it is behind. */
 void bx_wal_raise_mark(struct bx_wal *w);
@@ -78,7 +84,8 @@ int bx_wal_get(struct bx_wal *w, uint64_t index, struct bx_wal_entry *out, struc
 /* Bytes of the records of entries above index. */
 uint64_t bx_wal_bytes_after(const struct bx_wal *w, uint64_t index);
 
-/* True when there was something to write and no job under way: now call run, then finish. */
+/* True when there was something to write and no job under way: now call run, then finish. One job
+ * need not be enough: after finish, call begin again. */
 bool bx_wal_begin(struct bx_wal *w);
 /* Touches only the job and the file system: may run on another thread. err is the job's own. */
 int bx_wal_run(struct bx_wal *w, struct bx_err *err);

@@ -1,1 +1,9 @@
 # Sources of libcore/state, in the order of their dependence.
+libcore_a_SOURCES += libcore/state/view.h libcore/state/view.c \
+	libcore/state/rows.c libcore/state/rows.h \
+	libcore/state/session.c libcore/state/session.h \
+	libcore/state/store.c libcore/state/store.h \
+	libcore/state/store_dump.c libcore/state/store_dump.h \
+	libcore/state/fsm_priv.h libcore/state/fsm.h libcore/state/fsm.c \
+	libcore/state/load.c libcore/state/fsm_vm.c libcore/state/fsm_node.c \
+	libcore/state/dump.c

@@ -53,6 +53,7 @@ static const struct bx_field join_fields[] = {
     BX_FIELD(bx_join, memory_mib, BX_T_U64),
     BX_FIELD(bx_join, disk_gib, BX_T_U64),
     BX_FIELD(bx_join, role, BX_T_U8),
+    BX_FIELD(bx_join, incarnation, BX_T_UUID),
 };
 const struct bx_schema bx_join_schema = BX_SCHEMA("join", JOIN, bx_join, join_fields);
 

@@ -77,6 +77,7 @@ struct bx_join {
     uint32_t vcpus;
     uint64_t memory_mib, disk_gib;
     uint8_t role;
+    uint8_t incarnation[16]; /* of the attempt: asked again under the same one, answered the same */
 };
 extern const struct bx_schema bx_join_schema;
 

@@ -229,6 +229,18 @@ static void flat_refuses_every_truncation(void **state)
     bx_arena_close(&arena);
 }
 
+static void flat_refuses_bytes_that_nothing_names(void **state)
+{
+    struct bx_arena arena = {0};
+    uint8_t bytes[sizeof golden + 8] = {0};
+
+    (void)state;
+    memcpy(bytes, golden, sizeof golden);
+    bx_put32(bytes, sizeof bytes);
+    assert_int_equal(read_damaged(bytes, sizeof bytes, &arena), BX_MALFORMED);
+    bx_arena_close(&arena);
+}
+
 static void flat_survives_every_changed_byte(void **state)
 {
     struct bx_arena arena = {0};
@@ -384,6 +396,7 @@ int main(void)
         cmocka_unit_test(flat_is_the_golden_record),
         cmocka_unit_test(flat_keeps_an_empty_object),
         cmocka_unit_test(flat_refuses_every_truncation),
+        cmocka_unit_test(flat_refuses_bytes_that_nothing_names),
         cmocka_unit_test(flat_survives_every_changed_byte),
         cmocka_unit_test(flat_survives_random_damage),
         cmocka_unit_test(flat_takes_its_own_size_from_a_stream),

@@ -1,0 +1,14 @@
+/* disk_fs - the table of file functions of log/fs.h, on the kernel.
+ *
+ * Everything happens relative to a descriptor of the directory, so it may be renamed meanwhile. */
+#ifndef DISK_FS_H
+#define DISK_FS_H
+
+#include "log/fs.h"
+
+/* dir must exist. BX_OK, BX_NO_MEMORY or BX_IO. */
+int disk_fs_open(struct bx_fs **fs, const char *dir, struct bx_err *err);
+/* NULL is allowed; files of it must be closed. */
+void disk_fs_close(struct bx_fs *fs);
+
+#endif

@@ -1,0 +1,21 @@
+/* vote - the term a server is in and whom it voted for in it.
+ *
+ * Two votes in one term can make two leaders: the value is durable before a message leaves. */
+#ifndef BX_VOTE_H
+#define BX_VOTE_H
+
+#include "log/slots.h"
+
+struct bx_vote {
+    struct bx_slots slots;
+    uint64_t term, voted_for; /* 0: none */
+};
+
+/* Open or create; a new one has term 0. Codes as for bx_slots_open. */
+int bx_vote_open(struct bx_vote *v, struct bx_fs *fs, struct bx_err *err);
+/* Durable when it returns BX_OK; after BX_IO the process must end. */
+int bx_vote_save(struct bx_vote *v, uint64_t term, uint64_t voted_for, struct bx_err *err);
+/* Accepts a zeroed struct. */
+void bx_vote_close(struct bx_vote *v);
+
+#endif

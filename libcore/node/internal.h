@@ -1,0 +1,171 @@
+/* internal - what the files of the node share. Nobody else includes it. */
+#ifndef BX_NODE_INTERNAL_H
+#define BX_NODE_INTERNAL_H
+
+#include "log/slots.h"
+#include "mem/pool.h"
+#include "node/lease.h"
+#include "node/node.h"
+#include "node/raft.h"
+#include "node/reconcile.h"
+
+#include <sys/queue.h>
+
+#define BX_INFLIGHT_BATCHES 4u    /* entries of ours not yet committed; meanwhile the next fills */
+#define BX_HOUSEKEEPING_MS 100u
+#define BX_RESEND_MS 5000u        /* a proposal without an outcome is sent again */
+#define BX_READ_AGAIN_MS 1000u
+#define BX_SNAP_PIECE (256u << 10)
+#define BX_SNAP_QUEUED (1u << 20) /* bytes of a snapshot under way to one peer */
+#define BX_APPLY_BYTES (4u << 20) /* applied in one turn of the loop */
+
+/* ---- propose.c: commands on their way into the log ---- */
+
+struct bx_proposal {
+    TAILQ_ENTRY(bx_proposal) link; /* in queued or sent */
+    TAILQ_ENTRY(bx_proposal) own;  /* in own_session, when it is of this node's session */
+    bool foreign;                  /* relayed by a follower, which waits for it; not in the map */
+    bool is_own;
+    uint8_t session[16];
+    uint64_t sequence;
+    struct bx_buf command;         /* encoded */
+    uint64_t deadline, sent_ms;
+    void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
+    void *ctx;
+};
+TAILQ_HEAD(bx_proposals, bx_proposal);
+
+struct bx_propose {
+    struct bx_pool pool;
+    struct bx_proposals queued;    /* not sent, or to be sent again */
+    struct bx_proposals sent;      /* in an entry of ours or relayed; oldest first */
+    struct bx_proposals own;       /* of the node's session, by sequence */
+    struct bx_map waiting;         /* by (session, sequence): all that are not foreign */
+    uint32_t n;                    /* all of them */
+    uint8_t session[16];
+    uint64_t sequence;
+    uint64_t sent_to, sent_term;   /* leader and term that `sent` was sent to */
+};
+
+int bx_propose_init(struct bx_node *n);
+void bx_propose_close(struct bx_node *n);
+void bx_propose_turn(struct bx_node *n);
+void bx_propose_expire(struct bx_node *n);
+void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len);
+void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
+void bx_propose_forget(struct bx_node *n, void *ctx);
+/* A command of the node's own that nobody waits for. */
+void bx_propose_tell(struct bx_node *n, uint16_t kind, const void *body);
+
+/* ---- reads.c: linearizable reads ---- */
+
+struct bx_waiting_read {
+    TAILQ_ENTRY(bx_waiting_read) link;
+    uint64_t from, from_id;        /* asked by another node, which gets READ_OK */
+    bool as_leader;                /* worth nothing unless this node stays leader */
+    uint64_t deadline;
+    void (*done)(void *ctx, const struct bx_err *err);
+    void (*done_code)(void *ctx, int code);
+    void *ctx;
+};
+TAILQ_HEAD(bx_waiting_reads, bx_waiting_read);
+
+struct bx_reads {
+    struct bx_pool pool;
+    struct bx_waiting_reads fresh; /* arrived since the last barrier was submitted */
+    struct bx_waiting_reads asked; /* served by the barrier under way */
+    uint32_t n;
+    uint64_t id;                   /* of the READ under way, on a follower */
+    uint64_t index;                /* apply so far, then answer; 0: not known yet */
+    uint64_t asked_ms, asked_of, asked_term;
+};
+
+int bx_reads_init(struct bx_node *n);
+void bx_reads_close(struct bx_node *n);
+void bx_reads_turn(struct bx_node *n);     /* ask */
+void bx_reads_answer(struct bx_node *n);   /* after apply and commit */
+void bx_reads_expire(struct bx_node *n);
+void bx_reads_on_read(struct bx_node *n, uint64_t from, const struct bx_read *m);
+void bx_reads_on_ok(struct bx_node *n, uint64_t from, const struct bx_read *m);
+void bx_reads_forget(struct bx_node *n, void *ctx);
+/* For grants: done(arg, BX_OK) only while this node was leader all the time. */
+void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), void *arg);
+
+/* ---- member.c: what the rows say should be in the configuration, and who is up ---- */
+
+struct bx_member_loop {
+    uint64_t leader_since;
+    bool peers_dirty;
+    uint64_t catching_up;          /* id of the standby being promoted */
+    uint64_t retry_ms;
+};
+
+void bx_member_on_role(struct bx_node *n, bool leader);
+void bx_member_tick(struct bx_node *n);
+void bx_member_set_peers(struct bx_node *n);
+
+/* ---- snapshot.c: taking, sending, receiving ---- */
+
+struct bx_transfer {
+    uint64_t to;                   /* 0: free */
+    uint64_t term, offset;
+    struct bx_snap_reader *reader;
+};
+struct bx_taking {
+    struct bx_job job;
+    bool busy;
+    uint64_t retry_ms;             /* not before: the disk was full */
+    struct bx_dump *dump;
+    struct bx_snap_writer *writer;
+    struct bx_snap_meta meta;
+    struct raft_buffer conf;
+    struct bx_fs *fs;
+    struct bx_err err;
+};
+struct bx_snapshots {
+    uint64_t index;                /* of the newest durable one */
+    struct bx_taking taking;
+    struct bx_transfer transfers[BX_MEMBERS_MAX];
+};
+
+void bx_snapshots_close(struct bx_node *n);
+void bx_snapshots_turn(struct bx_node *n);
+bool bx_snapshots_sending(const struct bx_node *n);
+void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install_snapshot *m);
+void bx_snapshots_on_data(struct bx_node *n, const uint8_t *p, size_t len);
+int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struct bx_err *err);
+/* Restore the state from the newest snapshot. */
+int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struct bx_err *err);
+
+/* ---- node.c ---- */
+
+struct bx_node {
+    struct bx_node_options o;
+    uint64_t id;
+    struct bx_intern *intern;
+    struct bx_vote vote;
+    struct bx_slots trust;
+    struct bx_wal *wal;
+    struct bx_fsm *fsm;
+    struct bx_raft raft;
+    bool raft_open, closing;
+    struct bx_lease *lease;
+    struct bx_reconcile *reconcile;
+    struct bx_propose propose;
+    struct bx_reads reads;
+    struct bx_member_loop member;
+    struct bx_snapshots snapshots;
+    uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
+    struct bx_buf aligned;          /* an entry that did not lie 8-aligned */
+};
+
+uint64_t bx_node_now(const struct bx_node *n);
+void bx_node_wake(struct bx_node *n);
+void bx_node_log(struct bx_node *n, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+_Noreturn void bx_node_fatal(struct bx_node *n, const struct bx_err *err);
+/* Send a record; to this node itself it arrives by way of receive. */
+void bx_node_send(struct bx_node *n, uint64_t to, enum bx_frame kind, const struct bx_schema *s,
+                  const void *obj);
+
+#endif

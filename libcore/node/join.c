@@ -1,0 +1,102 @@
+/* join - a host that is no member yet asks in: its JOIN becomes a command like any other, on whichever
+ * member it reached, and the outcome tells its id. */
+#include "node/internal.h"
+
+#include "mem/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define JOIN_MS 10000u
+
+struct joining {
+    struct bx_node *node;
+    void (*done)(void *ctx, const struct bx_joined *answer);
+    void *ctx;
+};
+
+static uint32_t list_peers(struct bx_node *n, struct bx_arena *arena, struct bx_str **out)
+{
+    const struct bx_view *view = bx_fsm_view(n->fsm);
+    uint32_t count = bx_view_nodes(view);
+    struct bx_str *v = bx_arena_alloc(arena, (count + 1) * sizeof *v);
+
+    *out = v;
+    if (v == NULL)
+        return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
+        char text[BX_ADDRESS_MAX + 32];
+
+        snprintf(text, sizeof text, "%llu " BX_STR_FMT, (unsigned long long)info->id,
+                 BX_STR_ARG(info->address));
+        v[i] = bx_str(bx_arena_strndup(arena, text, strlen(text)));
+    }
+    return count;
+}
+
+static void joined(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    struct joining *j = ctx;
+    struct bx_node *n = j->node;
+    struct bx_arena arena = {0};
+    struct bx_joined a = {0};
+    struct bx_str *peers;
+
+    memcpy(a.cluster, n->o.identity.cluster, 16);
+    memcpy(a.history, n->o.identity.history, 16);
+    if (o != NULL) {
+        a.code = o->code;
+        a.node = o->node;
+        a.message = o->message;
+        a.hint = o->hint;
+    } else {
+        a.code = (uint16_t)err->code;
+        a.message = bx_str(err->msg);
+        a.hint = bx_str(err->hint);
+    }
+    if (a.code == BX_OK) {
+        a.peers.n = list_peers(n, &arena, &peers);
+        a.peers.v = peers;
+    }
+    j->done(j->ctx, &a);
+    bx_arena_close(&arena);
+    bx_free(j);
+}
+
+int bx_node_join(struct bx_node *n, const struct bx_join *join,
+                 void (*done)(void *ctx, const struct bx_joined *answer), void *ctx,
+                 struct bx_err *err)
+{
+    struct joining *j = bx_alloc(sizeof *j);
+    struct bx_cmd_member_join c = {0};
+    struct bx_submit s = {.kind = BX_CMD_MEMBER_JOIN, .body = &c, .done = joined, .ctx = j};
+    int rc;
+
+    if (j == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    *j = (struct joining){n, done, ctx};
+    memcpy(c.secret_hash, join->secret_hash, 16);
+    memcpy(s.session, join->incarnation, 16);
+    s.sequence = 1;
+    s.floor = 1;
+    c.node = (struct bx_node_info){.name = join->name,
+                                   .address = join->address,
+                                   .api = join->api,
+                                   .datacenter = join->datacenter,
+                                   .zone = join->zone,
+                                   .rack = join->rack,
+                                   .driver = join->driver,
+                                   .vcpus = join->vcpus,
+                                   .memory_mib = join->memory_mib,
+                                   .disk_gib = join->disk_gib,
+                                   .overcommit_vcpus_pct = 100,
+                                   .overcommit_memory_pct = 100,
+                                   .role = join->role};
+    s.principal = bx_str("join");
+    s.deadline = bx_node_now(n) + JOIN_MS;
+    rc = bx_node_submit(n, &s, err);
+    if (rc != BX_OK)
+        bx_free(j);
+    return rc;
+}

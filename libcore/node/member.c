@@ -1,0 +1,197 @@
+/* member - membership is state first: a node's row says what it should be, and the leader drives the
+ * Raft configuration there, one change at a time (D11). It also turns silence into node states (D9).
+ *
+ *   no server yet --add as standby--> standby --catch up--> caught up --promote--> voter
+ *
+ * Every arrow waits until the change before it is committed; an aborted catch-up is tried again. */
+#include "node/internal.h"
+
+#include "mem/alloc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SUSPECT_MS 6000u
+#define RETRY_MS 1000u
+
+void bx_member_on_role(struct bx_node *n, bool leader)
+{
+    n->member.leader_since = leader ? bx_node_now(n) : 0;
+    n->member.catching_up = 0;
+    n->member.retry_ms = 0;
+}
+
+/* ---- the link's peers ---- */
+
+/* Before the rows are here a joiner knows what the join answer said: "ID HOST:PORT ID HOST:PORT". */
+static uint32_t peers_of_identity(struct bx_node *n, char *text, struct bx_peer *out, uint32_t max)
+{
+    char *save = NULL, *id;
+    uint32_t count = 0;
+
+    snprintf(text, sizeof n->o.identity.peers, "%s", n->o.identity.peers);
+    for (id = strtok_r(text, " ", &save); id != NULL && count < max;
+         id = strtok_r(NULL, " ", &save)) {
+        char *address = strtok_r(NULL, " ", &save);
+
+        if (address == NULL)
+            break;
+        out[count] = (struct bx_peer){strtoull(id, NULL, 10), address};
+        if (out[count].id != 0 && out[count].id != n->id)
+            count++;
+    }
+    return count;
+}
+
+static uint32_t peers_of_rows(struct bx_node *n, struct bx_arena *arena, struct bx_peer *out)
+{
+    const struct bx_view *view = bx_fsm_view(n->fsm);
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
+        const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
+        const char *address = bx_arena_strndup(arena, info->address.p, info->address.n);
+
+        if (info->id != n->id && address != NULL)
+            out[count++] = (struct bx_peer){info->id, address};
+    }
+    return count;
+}
+
+void bx_member_set_peers(struct bx_node *n)
+{
+    uint32_t rows = bx_view_nodes(bx_fsm_view(n->fsm)), count;
+    char text[sizeof n->o.identity.peers];
+    struct bx_arena arena = {0};
+    struct bx_peer *peers = bx_must_calloc(rows + 32, sizeof *peers);
+
+    count = rows == 0 ? peers_of_identity(n, text, peers, 32) : peers_of_rows(n, &arena, peers);
+    n->o.link->ops->set_peers(n->o.link, peers, count);
+    bx_arena_close(&arena);
+    bx_free(peers);
+    n->member.peers_dirty = false;
+}
+
+/* ---- the configuration ---- */
+
+static const struct raft_server *server_of(const struct raft_configuration *c, uint64_t id)
+{
+    for (unsigned i = 0; i < c->n; i++) {
+        if (c->servers[i].id == id)
+            return &c->servers[i];
+    }
+    return NULL;
+}
+
+/* The present configuration with one server added or given another role. */
+static void change(struct bx_node *n, uint64_t id, struct bx_str address, int role)
+{
+    const struct raft_configuration *now = bx_raft_configuration(&n->raft);
+    struct raft_configuration next;
+    char text[BX_ADDRESS_MAX + 1];
+    int rv = 0, rc = BX_NO_MEMORY;
+
+    raft_configuration_init(&next);
+    for (unsigned i = 0; i < now->n && rv == 0; i++) {
+        const struct raft_server *s = &now->servers[i];
+
+        rv = raft_configuration_add(&next, s->id, s->address, s->id == id ? role : s->role);
+    }
+    snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(address));
+    if (rv == 0 && server_of(now, id) == NULL)
+        rv = raft_configuration_add(&next, id, text, role);
+    if (rv == 0)
+        rc = bx_raft_change(&n->raft, &next);
+    raft_configuration_close(&next);
+    bx_node_log(n, rc == BX_OK ? 6 : 4, "member %llu as %s: %s", (unsigned long long)id,
+                raft_role_name(role), bx_code_name(rc));
+}
+
+static void promote(struct bx_node *n, const struct bx_node_info *info)
+{
+    struct bx_member_loop *m = &n->member;
+
+    if (m->catching_up != info->id) {
+        m->catching_up = info->id;
+        bx_raft_catch_up(&n->raft, info->id);
+        return;
+    }
+    m->catching_up = 0;
+    if (bx_raft_catch_up_status(&n->raft, info->id) == RAFT_CATCH_UP_FINISHED)
+        change(n, info->id, info->address, RAFT_VOTER);
+    else
+        m->retry_ms = bx_node_now(n) + RETRY_MS;
+}
+
+/* Take the first step that is missing; one at a time. */
+static void drive(struct bx_node *n)
+{
+    const struct raft_configuration *conf = bx_raft_configuration(&n->raft);
+    const struct bx_view *view = bx_fsm_view(n->fsm);
+
+    if (!bx_raft_can_change(&n->raft) || bx_node_now(n) < n->member.retry_ms)
+        return;
+    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
+        const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
+        const struct raft_server *s = server_of(conf, info->id);
+
+        if (info->role == BX_ROLE_AGENT)
+            continue;
+        if (s == NULL) {
+            if (conf->n < BX_MEMBERS_MAX && n->o.link->ops->connected(n->o.link, info->id)) {
+                change(n, info->id, info->address, RAFT_STANDBY);
+                return;
+            }
+        } else if (s->role == RAFT_STANDBY && info->role == BX_ROLE_VOTER) {
+            promote(n, info);
+            return;
+        }
+    }
+}
+
+/* ---- node states ---- */
+
+static uint8_t state_by_silence(uint64_t silent_ms)
+{
+    if (silent_ms >= BX_T2_MS)
+        return BX_NODE_DOWN;
+    return silent_ms >= SUSPECT_MS ? BX_NODE_SUSPECT : BX_NODE_UP;
+}
+
+/* Draining and maintenance are an operator's word; silence does not change them. */
+static void watch(struct bx_node *n, uint64_t now)
+{
+    const struct bx_view *view = bx_fsm_view(n->fsm);
+
+    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
+        const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
+        uint64_t last = bx_lease_last_beat(n->lease, info->id);
+        struct bx_cmd_node_state c = {.id = info->id};
+
+        if (info->state > BX_NODE_DOWN)
+            continue;
+        if (info->id == n->id || last == 0)
+            last = info->id == n->id ? now : n->member.leader_since;
+        c.state = state_by_silence(now - last);
+        /* A node that has not spoken to this leader yet is not called up again by it. */
+        if (c.state == BX_NODE_UP && info->id != n->id &&
+            bx_lease_last_beat(n->lease, info->id) == 0)
+            continue;
+        if (c.state != info->state)
+            bx_propose_tell(n, BX_CMD_NODE_STATE, &c);
+    }
+}
+
+void bx_member_tick(struct bx_node *n)
+{
+    uint64_t now = bx_node_now(n);
+
+    if (!bx_raft_is_leader(&n->raft))
+        return;
+    drive(n);
+    /* Once a second is often enough, and keeps a state that is being written from being asked for
+     * ten times over: a repeat changes nothing. */
+    if (now / 1000 != (now - BX_HOUSEKEEPING_MS) / 1000)
+        watch(n, now);
+}

@@ -1,0 +1,394 @@
+/* propose - the only door to the log.
+ *
+ * A proposal is queued until a leader is known. On the leader it goes into the next batch, on a
+ * follower into the next RELAY; either way it is then `sent` and waits for its outcome, which comes
+ * when this node applies the entry. When leader or term change, what was sent may or may not commit:
+ * it is queued again and sent under the same ids, and the state machine answers a repeat with the
+ * first outcome. Only the deadline ends the waiting; the command itself may still happen then. */
+#include "node/internal.h"
+
+#include "mem/alloc.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define RELAY_HEAD 8u
+
+struct key {
+    const uint8_t *session;
+    uint64_t sequence;
+};
+
+static bool same(const void *item, const void *key)
+{
+    const struct bx_proposal *p = item;
+    const struct key *k = key;
+
+    return p->sequence == k->sequence && memcmp(p->session, k->session, 16) == 0;
+}
+
+static uint64_t hash_of(const uint8_t session[16], uint64_t sequence)
+{
+    uint8_t bytes[24];
+
+    memcpy(bytes, session, 16);
+    bx_put64(bytes + 16, sequence);
+    return bx_hash(bytes, sizeof bytes);
+}
+
+static struct bx_proposal *find(struct bx_propose *pr, const uint8_t session[16], uint64_t sequence)
+{
+    struct key k = {session, sequence};
+
+    return bx_map_get(&pr->waiting, hash_of(session, sequence), same, &k);
+}
+
+static void fini(void *object)
+{
+    bx_buf_release(&((struct bx_proposal *)object)->command);
+}
+
+int bx_propose_init(struct bx_node *n)
+{
+    struct bx_propose *pr = &n->propose;
+
+    TAILQ_INIT(&pr->queued);
+    TAILQ_INIT(&pr->sent);
+    TAILQ_INIT(&pr->own);
+    n->o.clock->ops->random(n->o.clock, pr->session, sizeof pr->session);
+    return bx_pool_init(&pr->pool, "proposal", sizeof(struct bx_proposal), 1000, 100, fini);
+}
+
+/* Out of the map and the list of the own session; the caller has taken it out of queued or sent. */
+static void release(struct bx_propose *pr, struct bx_proposal *p)
+{
+    if (!p->foreign)
+        bx_map_remove(&pr->waiting, hash_of(p->session, p->sequence), p);
+    if (p->is_own)
+        TAILQ_REMOVE(&pr->own, p, own);
+    pr->n--;
+    bx_pool_release(&pr->pool, p);
+}
+
+static void fail_all(struct bx_propose *pr, struct bx_proposals *list, const struct bx_err *err)
+{
+    struct bx_proposal *p;
+
+    while ((p = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, p, link);
+        if (p->done != NULL)
+            p->done(p->ctx, NULL, err);
+        release(pr, p);
+    }
+}
+
+void bx_propose_close(struct bx_node *n)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping; the request may still be carried out");
+    bx_err_hint(&err, "repeat it with the same --request-id on another node");
+    fail_all(&n->propose, &n->propose.queued, &err);
+    fail_all(&n->propose, &n->propose.sent, &err);
+    bx_map_close(&n->propose.waiting);
+    bx_pool_close(&n->propose.pool);
+}
+
+/* ---- in ---- */
+
+static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct bx_err *err)
+{
+    if (n->closing)
+        return bx_err_set(err, BX_SHUTDOWN, "the daemon is stopping");
+    if (n->propose.n >= BX_PENDING_MAX) {
+        bx_err_set(err, BX_BUSY, "%u requests wait for an answer already", n->propose.n);
+        bx_err_hint(err, "try again; nothing was done");
+        return BX_BUSY;
+    }
+    if (!own && find(&n->propose, s->session, s->sequence) != NULL) {
+        bx_err_set(err, BX_BUSY, "this request id waits for an answer already");
+        bx_err_hint(err, "wait for the first answer, or use another --request-id");
+        return BX_BUSY;
+    }
+    return BX_OK;
+}
+
+static void address(struct bx_propose *pr, const struct bx_submit *s, struct bx_proposal *p,
+                    struct bx_cmd_head *head)
+{
+    if (p->is_own) {
+        const struct bx_proposal *oldest = TAILQ_FIRST(&pr->own);
+
+        memcpy(p->session, pr->session, 16);
+        p->sequence = ++pr->sequence;
+        head->floor = oldest == NULL ? p->sequence : oldest->sequence;
+    } else {
+        memcpy(p->session, s->session, 16);
+        p->sequence = s->sequence;
+        head->floor = s->floor;
+    }
+    memcpy(head->session, p->session, 16);
+    head->sequence = p->sequence;
+}
+
+int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err)
+{
+    static const uint8_t none[16];
+    struct bx_propose *pr = &n->propose;
+    struct bx_cmd_head head = {.kind = s->kind, .principal = s->principal, .tenant = s->tenant};
+    bool own = memcmp(s->session, none, 16) == 0;
+    struct bx_proposal *p;
+    int rc = admit(n, s, own, err);
+
+    if (rc != BX_OK)
+        return rc;
+    p = bx_pool_acquire(&pr->pool);
+    if (p == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    p->is_own = own;
+    p->done = s->done;
+    p->ctx = s->ctx;
+    p->deadline = s->deadline;
+    address(pr, s, p, &head);
+    memcpy(head.trace, s->trace, 16);
+    rc = bx_cmd_encode(&p->command, &head, s->body);
+    if (rc == BX_OK)
+        rc = bx_map_add(&pr->waiting, hash_of(p->session, p->sequence), p);
+    if (rc != BX_OK) {
+        bx_pool_release(&pr->pool, p);
+        return bx_err_set(err, rc, "request can not be queued: %s", bx_code_name(rc));
+    }
+    if (own)
+        TAILQ_INSERT_TAIL(&pr->own, p, own);
+    TAILQ_INSERT_TAIL(&pr->queued, p, link);
+    pr->n++;
+    bx_node_wake(n);
+    return BX_OK;
+}
+
+void bx_propose_tell(struct bx_node *n, uint16_t kind, const void *body)
+{
+    struct bx_submit s = {.kind = kind, .body = body, .deadline = bx_node_now(n) + 30000};
+
+    s.principal = bx_str("node");
+    bx_node_submit(n, &s, NULL); /* when it can not, the loop that wanted it asks again */
+}
+
+/* Commands of a follower: checked before they can get near the log. */
+void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len)
+{
+    struct bx_propose *pr = &n->propose;
+    struct bx_arena arena = {0};
+    size_t at = RELAY_HEAD;
+    struct bx_err err;
+
+    if (!bx_raft_is_leader(&n->raft))
+        return; /* it finds out and sends again */
+    while (at < len && pr->n < BX_PENDING_MAX) {
+        struct bx_cmd_head head;
+        union bx_cmd_body body;
+        struct bx_proposal *q;
+        size_t used;
+
+        if (bx_cmd_decode(p + at, len - at, &head, &body, &arena, &used, &err) != BX_OK) {
+            bx_node_log(n, 4, "commands relayed by node %llu: %s", (unsigned long long)from,
+                        err.msg);
+            break;
+        }
+        q = bx_pool_acquire(&pr->pool);
+        if (q == NULL || bx_buf_append(&q->command, p + at, used) != BX_OK) {
+            bx_pool_release(&pr->pool, q);
+            break;
+        }
+        q->foreign = true;
+        TAILQ_INSERT_TAIL(&pr->queued, q, link);
+        pr->n++;
+        at += used;
+        bx_arena_reset(&arena);
+    }
+    bx_arena_close(&arena);
+    bx_node_wake(n);
+}
+
+/* ---- out ---- */
+
+/* It is on its way: a foreign one is done with, an own one waits for its outcome. */
+static void sent(struct bx_propose *pr, struct bx_proposal *p, uint64_t now)
+{
+    TAILQ_REMOVE(&pr->queued, p, link);
+    if (p->foreign) {
+        release(pr, p);
+        return;
+    }
+    p->sent_ms = now;
+    TAILQ_INSERT_TAIL(&pr->sent, p, link);
+}
+
+static uint32_t fill(struct bx_propose *pr, struct bx_buf *b, uint64_t now)
+{
+    struct bx_proposal *p;
+    uint32_t count = 0;
+
+    while ((p = TAILQ_FIRST(&pr->queued)) != NULL && count < BX_BATCH_COMMANDS_MAX) {
+        if (count > 0 && b->len + p->command.len > BX_BATCH_BYTES_MAX)
+            break;
+        if (bx_buf_append(b, p->command.data, p->command.len) != BX_OK)
+            break;
+        count++;
+        sent(pr, p, now);
+    }
+    return count;
+}
+
+static void requeue(struct bx_propose *pr)
+{
+    struct bx_proposal *p;
+
+    while ((p = TAILQ_LAST(&pr->sent, bx_proposals)) != NULL) {
+        TAILQ_REMOVE(&pr->sent, p, link);
+        TAILQ_INSERT_HEAD(&pr->queued, p, link);
+    }
+}
+
+static bool submit_batch(struct bx_node *n)
+{
+    struct bx_buf b = {0};
+    uint8_t seed[16];
+    uint64_t index;
+    uint32_t count;
+    int rc;
+
+    if (bx_batch_begin(&b) != BX_OK)
+        return false;
+    count = fill(&n->propose, &b, bx_node_now(n));
+    if (count == 0) {
+        bx_buf_release(&b);
+        return false;
+    }
+    n->o.clock->ops->random(n->o.clock, seed, sizeof seed);
+    bx_batch_seal(&b, count, n->o.clock->ops->wall_ms(n->o.clock), seed);
+    rc = bx_raft_submit(&n->raft, RAFT_COMMAND, b.data, b.len, &index);
+    bx_buf_release(&b);
+    if (rc != BX_OK) /* not leader after all, or a transfer is under way: everything goes again */
+        requeue(&n->propose);
+    return rc == BX_OK;
+}
+
+static void relay(struct bx_node *n, uint64_t leader)
+{
+    struct bx_propose *pr = &n->propose;
+
+    while (!TAILQ_EMPTY(&pr->queued) && n->o.link->ops->connected(n->o.link, leader)) {
+        uint8_t head[RELAY_HEAD];
+        struct bx_buf b = {0};
+        uint32_t count = fill(pr, &b, bx_node_now(n));
+
+        bx_put64(head, count);
+        if (count == 0 ||
+            !bx_node_send_raw(n, leader, BX_FRAME_RELAY, head, sizeof head, b.data, b.len)) {
+            bx_buf_release(&b);
+            break; /* what was counted as sent goes again when the connection is back */
+        }
+        bx_buf_release(&b);
+    }
+}
+
+void bx_propose_turn(struct bx_node *n)
+{
+    struct bx_propose *pr = &n->propose;
+    uint64_t leader = bx_raft_leader(&n->raft), term = bx_raft_term(&n->raft);
+
+    if (leader != pr->sent_to || term != pr->sent_term) {
+        requeue(pr);
+        pr->sent_to = leader;
+        pr->sent_term = term;
+    }
+    if (TAILQ_EMPTY(&pr->queued) || leader == 0)
+        return;
+    if (leader != n->id) {
+        relay(n, leader);
+        return;
+    }
+    while (!TAILQ_EMPTY(&pr->queued) && bx_raft_uncommitted(&n->raft) < BX_INFLIGHT_BATCHES) {
+        if (!submit_batch(n))
+            break;
+    }
+}
+
+/* ---- answers ---- */
+
+void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
+{
+    struct bx_propose *pr = &n->propose;
+    struct bx_proposal *p = find(pr, o->session, o->sequence);
+
+    if (p == NULL)
+        return;
+    /* An outcome can come while it is queued again: the first sending did commit. */
+    if (p->sent_ms != 0 && TAILQ_FIRST(&pr->sent) != NULL) {
+        struct bx_proposal *q;
+
+        TAILQ_FOREACH (q, &pr->sent, link) {
+            if (q == p)
+                break;
+        }
+        if (q == p)
+            TAILQ_REMOVE(&pr->sent, p, link);
+        else
+            TAILQ_REMOVE(&pr->queued, p, link);
+    } else {
+        TAILQ_REMOVE(&pr->queued, p, link);
+    }
+    if (p->done != NULL)
+        p->done(p->ctx, o, NULL);
+    release(pr, p);
+}
+
+static void expire_list(struct bx_propose *pr, struct bx_proposals *list, uint64_t now,
+                        const struct bx_err *err)
+{
+    struct bx_proposal *p = TAILQ_FIRST(list), *next;
+
+    for (; p != NULL; p = next) {
+        next = TAILQ_NEXT(p, link);
+        if (p->foreign || p->deadline > now)
+            continue;
+        TAILQ_REMOVE(list, p, link);
+        if (p->done != NULL)
+            p->done(p->ctx, NULL, err);
+        release(pr, p);
+    }
+}
+
+void bx_propose_expire(struct bx_node *n)
+{
+    struct bx_propose *pr = &n->propose;
+    uint64_t now = bx_node_now(n);
+    const struct bx_proposal *oldest = TAILQ_FIRST(&pr->sent);
+    struct bx_err err;
+
+    if (pr->n == 0)
+        return;
+    bx_err_set(&err, BX_NO_LEADER,
+               "no leader confirmed the request in time; it may still be carried out");
+    bx_err_hint(&err, "repeat it with the same --request-id; blixardctl cluster status tells more");
+    expire_list(pr, &pr->queued, now, &err);
+    expire_list(pr, &pr->sent, now, &err);
+    if (oldest != NULL && oldest == TAILQ_FIRST(&pr->sent) && oldest->sent_ms + BX_RESEND_MS <= now)
+        requeue(pr);
+    bx_node_wake(n);
+}
+
+void bx_propose_forget(struct bx_node *n, void *ctx)
+{
+    struct bx_proposals *lists[] = {&n->propose.queued, &n->propose.sent};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct bx_proposal *p;
+
+        TAILQ_FOREACH (p, lists[i], link) {
+            if (p->ctx == ctx)
+                p->done = NULL;
+        }
+    }
+}

@@ -1,0 +1,679 @@
+#include "node/raft.h"
+
+#include "wire/raftmsg.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static void look_at_role(struct bx_raft *r);
+static void perform(struct bx_raft *r, struct raft_update *u);
+
+static void fatal(struct bx_raft *r, struct bx_err *err)
+{
+    r->o.fatal(r->o.ctx, err);
+}
+
+static uint64_t now(const struct bx_raft *r)
+{
+    return r->o.clock->ops->boot_ms(r->o.clock);
+}
+
+/* One step and all its updates. Only SUBMIT, START and a transfer may fail; anything else is a
+ * broken core or no memory, and going on would be guessing. */
+static int step(struct bx_raft *r, struct raft_event *e)
+{
+    struct raft_update u;
+    struct bx_err err;
+    int rv;
+
+    memset(&u, 0, sizeof u);
+    e->time = now(r);
+    e->capacity = UINT16_MAX;
+    rv = raft_step(&r->core, e, &u);
+    if (rv != 0) {
+        if (e->type == RAFT_SUBMIT)
+            return rv;
+        bx_err_set(&err, BX_FAILED, "Raft core refused event %d: %s (%s)", (int)e->type,
+                   raft_strerror(rv), raft_errmsg(&r->core));
+        fatal(r, &err);
+    }
+    perform(r, &u);
+    return rv;
+}
+
+/* ---- after a step ---- */
+
+static void save_vote(struct bx_raft *r)
+{
+    struct bx_err err;
+
+    if (bx_vote_save(r->o.vote, raft_current_term(&r->core), raft_voted_for(&r->core), &err) !=
+        BX_OK) {
+        bx_err_wrap(&err, "term and vote");
+        fatal(r, &err);
+    }
+}
+
+static void persist(struct bx_raft *r, const struct raft_update *u)
+{
+    struct bx_wal_entry entries[BX_RAFTMSG_ENTRIES_MAX];
+    struct bx_err err;
+    int rc;
+
+    assert(u->entries.n <= BX_RAFTMSG_ENTRIES_MAX);
+    for (unsigned i = 0; i < u->entries.n; i++) {
+        const struct raft_entry *e = &u->entries.batch[i];
+
+        entries[i] = (struct bx_wal_entry){.term = e->term,
+                                           .type = (uint8_t)e->type,
+                                           .len = (uint32_t)e->buf.len,
+                                           .data = e->buf.base};
+    }
+    rc = bx_wal_append(r->o.wal, u->entries.index, entries, u->entries.n);
+    if (rc != BX_OK) {
+        bx_err_set(&err, rc, "log: can not append entry %llu: %s",
+                   (unsigned long long)u->entries.index, bx_code_name(rc));
+        fatal(r, &err);
+    }
+    /* The log copied the data; the batch is ours since the core gave it back. */
+    raft_free(u->entries.batch[0].batch);
+}
+
+static void install(struct bx_raft *r, struct raft_update *u)
+{
+    struct raft_event done;
+    struct bx_err err;
+
+    raft_free(u->snapshot.chunk.base);
+    if (r->o.install(r->o.ctx, u->snapshot.metadata.index, u->snapshot.metadata.term, &err) !=
+        BX_OK) {
+        bx_err_wrap(&err, "snapshot at %llu",
+                    (unsigned long long)u->snapshot.metadata.index);
+        fatal(r, &err);
+    }
+    r->cursor = u->snapshot.metadata.index;
+    memset(&done, 0, sizeof done);
+    done.type = RAFT_PERSISTED_SNAPSHOT;
+    done.persisted_snapshot.metadata = u->snapshot.metadata;
+    done.persisted_snapshot.last = true;
+    step(r, &done);
+}
+
+static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *payload)
+{
+    struct bx_buf frame = {0};
+
+    if (bx_frame_write_raw(&frame, BX_FRAME_RAFT, payload->data, payload->len, NULL, 0) == BX_OK)
+        r->o.send(r->o.ctx, to, &frame);
+    bx_buf_release(&frame);
+    bx_buf_release(payload);
+}
+
+/* How many of the entries after prev go into one message: up to BX_RAFT_BYTES_MAX, and a
+ * configuration only as the first. A follower's core takes the index of the first new entry of a
+ * message for that of a configuration in it, and would never see it committed otherwise. */
+static unsigned append_count(struct bx_raft *r, uint64_t first, unsigned n, struct bx_buf *body)
+{
+    struct bx_wal_entry e;
+    struct bx_err err;
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        if (bx_wal_get(r->o.wal, first + i, &e, &r->scratch, &err) != BX_OK) {
+            bx_err_wrap(&err, "log: entry %llu", (unsigned long long)(first + i));
+            fatal(r, &err);
+        }
+        if (i > 0 && (e.type == RAFT_CHANGE || body->len + e.len > BX_RAFT_BYTES_MAX))
+            break;
+        if (bx_raftmsg_write_entry(body, e.term, e.type, e.data, e.len) != BX_OK)
+            break;
+    }
+    return i;
+}
+
+/* The core names entries by number; the log has them. They leave in as many messages as it takes. */
+static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append_entries *m)
+{
+    struct raft_append_entries part = *m;
+    unsigned left = m->n_entries;
+
+    do {
+        struct bx_buf payload = {0}, body = {0};
+        uint64_t first = part.prev_log_index + 1;
+
+        part.n_entries = left == 0 ? 0 : append_count(r, first, left, &body);
+        if (left > 0 && part.n_entries == 0) { /* no memory: as if the message was lost */
+            bx_buf_release(&body);
+            return;
+        }
+        if (bx_raftmsg_write_append(&payload, &part) == BX_OK &&
+            bx_buf_append(&payload, body.data, body.len) == BX_OK)
+            send_frame(r, to, &payload);
+        bx_buf_release(&payload);
+        bx_buf_release(&body);
+        left -= part.n_entries;
+        part.prev_log_index += part.n_entries;
+        if (left > 0)
+            part.prev_log_term = bx_wal_term(r->o.wal, part.prev_log_index);
+    } while (left > 0);
+}
+
+static void send_message(struct bx_raft *r, const struct raft_message *m)
+{
+    struct bx_buf payload = {0};
+
+    switch (m->type) {
+    case RAFT_APPEND_ENTRIES:
+        if (r->o.reachable(r->o.ctx, m->server_id))
+            send_append(r, m->server_id, &m->append_entries);
+        break;
+    case RAFT_INSTALL_SNAPSHOT:
+        r->o.send_snapshot(r->o.ctx, m->server_id, &m->install_snapshot);
+        break;
+    default:
+        if (bx_raftmsg_write(&payload, m) == BX_OK)
+            send_frame(r, m->server_id, &payload);
+        bx_buf_release(&payload);
+        break;
+    }
+}
+
+static void perform(struct bx_raft *r, struct raft_update *u)
+{
+    if (u->flags & (RAFT_UPDATE_CURRENT_TERM | RAFT_UPDATE_VOTED_FOR))
+        save_vote(r);
+    if (u->flags & (RAFT_UPDATE_ENTRIES))
+        persist(r, u);
+    /* The messages' array belongs to the core and is reused by the next step, so they leave before
+     * an installed snapshot takes one of its own. Entries and a snapshot never come together. */
+    if (u->flags & (RAFT_UPDATE_MESSAGES)) {
+        for (unsigned i = 0; i < u->messages.n; i++)
+            send_message(r, &u->messages.batch[i]);
+    }
+    if (u->flags & (RAFT_UPDATE_SNAPSHOT))
+        install(r, u);
+    look_at_role(r);
+    r->o.wake(r->o.ctx);
+}
+
+static void look_at_role(struct bx_raft *r)
+{
+    bool leader = bx_raft_is_leader(r);
+
+    if (leader == r->was_leader)
+        return;
+    r->was_leader = leader;
+    r->o.role(r->o.ctx, leader);
+}
+
+/* ---- the log's writes ---- */
+
+static int job_run(struct bx_job *j)
+{
+    struct bx_raft *r = (struct bx_raft *)(void *)((char *)j - offsetof(struct bx_raft, job));
+
+    return bx_wal_run(r->o.wal, &r->job_err);
+}
+
+static void job_done(struct bx_job *j, int rc)
+{
+    struct bx_raft *r = (struct bx_raft *)(void *)((char *)j - offsetof(struct bx_raft, job));
+
+    r->writing = false;
+    bx_wal_finish(r->o.wal, rc);
+    if (rc != BX_OK) {
+        bx_err_wrap(&r->job_err, "log");
+        fatal(r, &r->job_err);
+    }
+    r->o.wake(r->o.ctx);
+}
+
+/* The core takes no finished write while it is a candidate or while a snapshot is being installed,
+ * and wants each index once. Both are true again later, when pump looks anew. */
+static void tell_persisted(struct bx_raft *r)
+{
+    uint64_t durable = bx_wal_durable(r->o.wal);
+    struct raft_event e;
+
+    if (durable <= r->core.last_stored || raft_state(&r->core) == RAFT_CANDIDATE ||
+        r->core.snapshot.installing)
+        return;
+    memset(&e, 0, sizeof e);
+    e.type = RAFT_PERSISTED_ENTRIES;
+    e.persisted_entries.index = durable;
+    step(r, &e);
+}
+
+void bx_raft_pump(struct bx_raft *r)
+{
+    tell_persisted(r);
+    if (r->writing || !bx_wal_begin(r->o.wal))
+        return;
+    r->writing = true;
+    r->job.run = job_run;
+    r->job.done = job_done;
+    r->o.disk->ops->write(r->o.disk, &r->job);
+}
+
+/* ---- start ---- */
+
+static int copy_configuration(struct bx_str encoded, struct raft_configuration *out)
+{
+    struct raft_buffer buf = {(void *)(uintptr_t)encoded.p, encoded.n};
+
+    return raft_configuration_decode(&buf, out) == 0 ? BX_OK : BX_CORRUPT;
+}
+
+/* Write entry 1 of a new cluster: the same bytes on every founder. Term 1 is saved after it is
+ * durable, so that a term without a log later means that the log was taken away. */
+static int found(struct bx_raft *r, struct bx_err *err)
+{
+    struct bx_wal_entry e = {.term = 1, .type = RAFT_CHANGE};
+    struct raft_buffer buf;
+    int rc;
+
+    if (raft_configuration_encode(r->o.founding, &buf) != 0)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    e.len = (uint32_t)buf.len;
+    e.data = buf.base;
+    rc = bx_wal_append(r->o.wal, 1, &e, 1);
+    raft_free(buf.base);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "log: can not write the first entry");
+    while (bx_wal_begin(r->o.wal)) {
+        rc = bx_wal_run(r->o.wal, err);
+        bx_wal_finish(r->o.wal, rc);
+        if (rc != BX_OK)
+            return rc;
+    }
+    return bx_vote_save(r->o.vote, 1, 0, err);
+}
+
+/* The core wants (term, type) of each entry and the data of configurations only. */
+static int load_entries(struct bx_raft *r, struct raft_entry *out, struct bx_err *err)
+{
+    uint64_t first = bx_wal_first(r->o.wal), last = bx_wal_last(r->o.wal);
+
+    for (uint64_t i = first; i <= last; i++) {
+        struct raft_entry *e = &out[i - first];
+        struct bx_wal_entry w;
+        int rc = bx_wal_get(r->o.wal, i, &w, &r->scratch, err);
+
+        if (rc != BX_OK)
+            return rc;
+        e->term = w.term;
+        e->type = (enum raft_entry_type)w.type;
+        if (w.type != RAFT_CHANGE)
+            continue;
+        e->buf.len = w.len;
+        e->buf.base = raft_malloc(w.len);
+        if (e->buf.base == NULL)
+            return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+        memcpy(e->buf.base, w.data, w.len);
+    }
+    return BX_OK;
+}
+
+static void free_entries(struct raft_entry *entries, size_t n)
+{
+    for (size_t i = 0; entries != NULL && i < n; i++)
+        raft_free(entries[i].buf.base);
+    raft_free(entries);
+}
+
+static int start(struct bx_raft *r, struct bx_err *err)
+{
+    uint64_t first = bx_wal_first(r->o.wal), last = bx_wal_last(r->o.wal);
+    struct raft_snapshot_metadata meta;
+    struct raft_event e;
+    size_t n = (size_t)(last + 1 - first);
+    int rc = BX_OK;
+
+    memset(&e, 0, sizeof e);
+    memset(&meta, 0, sizeof meta);
+    e.type = RAFT_START;
+    e.start.term = r->o.vote->term;
+    e.start.voted_for = r->o.vote->voted_for;
+    e.start.start_index = first;
+    e.start.n_entries = (unsigned)n;
+    e.start.entries = n == 0 ? NULL : raft_calloc(n, sizeof *e.start.entries);
+    if (n > 0 && e.start.entries == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    if (n > 0)
+        rc = load_entries(r, e.start.entries, err);
+    if (rc == BX_OK && r->o.snapshot != NULL) {
+        meta.index = r->o.snapshot->index;
+        meta.term = r->o.snapshot->term;
+        meta.configuration_index = r->o.snapshot->conf_index;
+        rc = copy_configuration(r->o.snapshot->conf, &meta.configuration);
+        e.start.metadata = &meta;
+        r->cursor = meta.index;
+    }
+    if (rc == BX_OK)
+        step(r, &e);
+    free_entries(e.start.entries, n);
+    return rc;
+}
+
+int bx_raft_open(struct bx_raft *r, const struct bx_raft_options *o, struct bx_err *err)
+{
+    unsigned seed;
+    int rc = BX_OK;
+
+    memset(r, 0, sizeof *r);
+    r->o = *o;
+    if (raft_init(&r->core, NULL, NULL, o->id, o->address) != 0)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    o->clock->ops->random(o->clock, &seed, sizeof seed);
+    raft_seed(&r->core, seed);
+    raft_set_pre_vote(&r->core, true);
+    raft_set_election_timeout(&r->core, o->election_ms);
+    raft_set_heartbeat_timeout(&r->core, o->heartbeat_ms);
+    raft_set_max_inflight_entries(&r->core, BX_RAFT_INFLIGHT);
+    if (o->founding != NULL && bx_wal_last(o->wal) == 0 && o->vote->term == 0)
+        rc = found(r, err);
+    if (rc == BX_OK)
+        rc = start(r, err);
+    if (rc != BX_OK)
+        bx_raft_close(r);
+    return rc;
+}
+
+void bx_raft_close(struct bx_raft *r)
+{
+    if (r->closed)
+        return;
+    assert(!r->writing);
+    r->closed = true;
+    raft_close(&r->core, NULL);
+    bx_buf_release(&r->scratch);
+}
+
+/* ---- events ---- */
+
+static int submit_code(int rv)
+{
+    switch (rv) {
+    case 0:
+        return BX_OK;
+    case RAFT_CANTCHANGE:
+        return BX_CONFLICT;
+    case RAFT_NOMEM:
+        return BX_NO_MEMORY;
+    default:
+        return BX_NO_LEADER;
+    }
+}
+
+int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len, uint64_t *index)
+{
+    struct raft_entry entry;
+    struct raft_event e;
+    int rv;
+
+    if (!bx_raft_is_leader(r))
+        return BX_NO_LEADER;
+    memset(&entry, 0, sizeof entry);
+    memset(&e, 0, sizeof e);
+    entry.term = raft_current_term(&r->core);
+    entry.type = (enum raft_entry_type)type;
+    entry.buf.len = len;
+    entry.buf.base = raft_malloc(len);
+    if (entry.buf.base == NULL)
+        return BX_NO_MEMORY;
+    memcpy(entry.buf.base, data, len);
+    entry.batch = entry.buf.base;
+    e.type = RAFT_SUBMIT;
+    e.submit.entries = &entry;
+    e.submit.n = 1;
+    *index = raft_last_index(&r->core) + 1;
+    rv = step(r, &e);
+    if (rv != 0)
+        raft_free(entry.batch); /* refused: still ours */
+    return submit_code(rv);
+}
+
+static void drop_message(struct raft_message *m)
+{
+    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.n_entries > 0) {
+        raft_free(m->append_entries.entries[0].batch);
+        raft_free(m->append_entries.entries);
+    } else if (m->type == RAFT_INSTALL_SNAPSHOT) {
+        raft_configuration_close(&m->install_snapshot.conf);
+        raft_free(m->install_snapshot.data.base);
+    }
+}
+
+/* Messages that are well formed and still would break a core without asserts:
+ * - two leaders in one term: it would append to its own log as a follower does;
+ * - entries before the first one kept: it would take them for new ones. */
+static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
+{
+    const struct raft_append_entries *a = &m->append_entries;
+    const struct raft_install_snapshot *s = &m->install_snapshot;
+
+    if (m->type == RAFT_APPEND_ENTRIES) {
+        if (bx_raft_is_leader(r) && a->term == raft_current_term(&r->core))
+            return "a second leader in this term";
+        if (a->n_entries > 0 && a->prev_log_index + 1 < bx_wal_first(r->o.wal))
+            return "entries from before the last snapshot";
+    }
+    if (m->type == RAFT_INSTALL_SNAPSHOT) {
+        if (bx_raft_is_leader(r) && s->term == raft_current_term(&r->core))
+            return "a second leader in this term";
+    }
+    return NULL;
+}
+
+static void note_leader(struct bx_raft *r, const struct raft_message *m)
+{
+    uint64_t term = raft_current_term(&r->core);
+
+    if ((m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term) ||
+        (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term == term))
+        r->heard_ms = now(r);
+}
+
+int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
+                    struct bx_err *err)
+{
+    struct raft_entry *entries = NULL;
+    char address[24];
+    struct raft_message m;
+    struct raft_event e;
+    const char *why;
+    int rc;
+
+    /* The core only wants some text that stands for the sender. */
+    snprintf(address, sizeof address, "%llu", (unsigned long long)from);
+    rc = bx_raftmsg_read(p, len, from, address, &m, err);
+    if (rc != BX_OK)
+        return rc;
+    why = unsafe(r, &m);
+    if (why != NULL) {
+        drop_message(&m);
+        return bx_err_set(err, BX_CONFLICT, "Raft message from node %llu dropped: %s",
+                          (unsigned long long)from, why);
+    }
+    if (m.type == RAFT_APPEND_ENTRIES)
+        entries = m.append_entries.entries;
+    memset(&e, 0, sizeof e);
+    e.type = RAFT_RECEIVE;
+    e.receive.message = &m;
+    step(r, &e);
+    raft_free(entries); /* the array; the batch went to the core or, with the update, to the log */
+    note_leader(r, &m);
+    return BX_OK;
+}
+
+void bx_raft_tick(struct bx_raft *r)
+{
+    struct raft_event e;
+
+    if (now(r) < raft_timeout(&r->core))
+        return;
+    memset(&e, 0, sizeof e);
+    e.type = RAFT_TIMEOUT;
+    step(r, &e);
+}
+
+uint64_t bx_raft_deadline(const struct bx_raft *r)
+{
+    return raft_timeout(&r->core);
+}
+
+/* ---- what is committed ---- */
+
+static void configuration_committed(struct bx_raft *r, uint64_t index, const struct bx_wal_entry *w)
+{
+    struct bx_str encoded = {w->data, w->len};
+    struct raft_event e;
+    struct bx_err err;
+
+    memset(&e, 0, sizeof e);
+    e.type = RAFT_CONFIGURATION;
+    e.configuration.index = index;
+    if (copy_configuration(encoded, &e.configuration.conf) != BX_OK) {
+        bx_err_set(&err, BX_CORRUPT, "log: entry %llu is no configuration",
+                   (unsigned long long)index);
+        fatal(r, &err);
+    }
+    step(r, &e);
+}
+
+bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e)
+{
+    struct bx_err err;
+
+    if (r->cursor >= raft_commit_index(&r->core))
+        return false;
+    *index = r->cursor + 1;
+    if (bx_wal_get(r->o.wal, *index, e, &r->scratch, &err) != BX_OK) {
+        bx_err_wrap(&err, "log: entry %llu", (unsigned long long)*index);
+        fatal(r, &err);
+    }
+    r->cursor = *index;
+    if (e->type == RAFT_CHANGE)
+        configuration_committed(r, *index, e);
+    return true;
+}
+
+/* ---- what others ask ---- */
+
+bool bx_raft_is_leader(const struct bx_raft *r)
+{
+    return r->core.state == RAFT_LEADER;
+}
+
+uint64_t bx_raft_leader(struct bx_raft *r)
+{
+    const char *address;
+    raft_id id;
+
+    raft_leader(&r->core, &id, &address);
+    return id;
+}
+
+uint64_t bx_raft_term(const struct bx_raft *r)
+{
+    return raft_current_term(&r->core);
+}
+
+uint64_t bx_raft_commit(const struct bx_raft *r)
+{
+    return raft_commit_index(&r->core);
+}
+
+uint64_t bx_raft_uncommitted(const struct bx_raft *r)
+{
+    return bx_wal_last(r->o.wal) - raft_commit_index(&r->core);
+}
+
+/* ---- membership ---- */
+
+const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r)
+{
+    return &r->core.configuration;
+}
+
+bool bx_raft_can_change(const struct bx_raft *r)
+{
+    return bx_raft_is_leader(r) && r->core.configuration_uncommitted_index == 0 &&
+           r->core.leader_state.promotee_id == 0 && r->core.leader_state.transferee == 0;
+}
+
+int bx_raft_change(struct bx_raft *r, const struct raft_configuration *c)
+{
+    struct raft_buffer buf;
+    uint64_t index;
+    int rc;
+
+    if (raft_configuration_encode(c, &buf) != 0)
+        return BX_NO_MEMORY;
+    rc = bx_raft_submit(r, RAFT_CHANGE, buf.base, buf.len, &index);
+    raft_free(buf.base);
+    return rc;
+}
+
+void bx_raft_catch_up(struct bx_raft *r, uint64_t id)
+{
+    struct raft_event e;
+
+    memset(&e, 0, sizeof e);
+    e.type = RAFT_CATCH_UP;
+    e.catch_up.server_id = id;
+    step(r, &e);
+}
+
+int bx_raft_catch_up_status(const struct bx_raft *r, uint64_t id)
+{
+    int status = RAFT_CATCH_UP_NONE;
+
+    return raft_catch_up(&r->core, id, &status) == 0 ? status : RAFT_CATCH_UP_NONE;
+}
+
+/* ---- snapshots ---- */
+
+bool bx_raft_committed_configuration(const struct bx_raft *r, struct raft_buffer *out,
+                                     uint64_t *index)
+{
+    if (r->core.configuration_uncommitted_index != 0 || r->core.snapshot.installing ||
+        r->core.configuration_committed_index == 0)
+        return false;
+    *index = r->core.configuration_committed_index;
+    return raft_configuration_encode(&r->core.configuration_committed, out) == 0;
+}
+
+int bx_raft_snapshot_taken(struct bx_raft *r, const struct bx_snap_meta *meta, uint64_t keep,
+                           struct bx_err *err)
+{
+    struct raft_event e;
+    int rc;
+
+    memset(&e, 0, sizeof e);
+    e.type = RAFT_SNAPSHOT;
+    e.snapshot.metadata.index = meta->index;
+    e.snapshot.metadata.term = meta->term;
+    e.snapshot.metadata.configuration_index = meta->conf_index;
+    e.snapshot.trailing = (unsigned)(meta->index + 1 - keep);
+    rc = copy_configuration(meta->conf, &e.snapshot.metadata.configuration);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "snapshot: its configuration can not be read");
+    step(r, &e);
+    return bx_wal_compact(r->o.wal, keep);
+}
+
+void bx_raft_snapshot_sent(struct bx_raft *r, uint64_t to, const struct bx_snap_meta *meta,
+                           uint64_t term)
+{
+    struct raft_install_snapshot m = {.term = term,
+                                      .last_index = meta->index,
+                                      .last_term = meta->term,
+                                      .conf_index = meta->conf_index};
+    struct bx_buf payload = {0};
+
+    if (bx_raftmsg_write_install(&payload, &m, meta->conf.p, meta->conf.n) == BX_OK)
+        send_frame(r, to, &payload);
+    bx_buf_release(&payload);
+}

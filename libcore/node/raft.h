@@ -1,0 +1,107 @@
+/* raft - the Raft core between our log and our link: events in, updates out.
+ *
+ * libraft's raft_step() decides; this module keeps its promises. After a step, in this order: term
+ * and vote are durable, entries are handed to the log, an installed snapshot to its owner, messages
+ * leave, commit index and role are looked at. Nothing is ever stepped from inside a step: what
+ * happens meanwhile is seen by the next pump.
+ *
+ * What the core trusts its user with is checked here or in wire/raftmsg, because its asserts are
+ * compiled out: see the comments at bx_raft_receive. */
+#ifndef BX_RAFT_H
+#define BX_RAFT_H
+
+#include "log/snapfile.h"
+#include "log/vote.h"
+#include "log/wal.h"
+#include "node/ports.h"
+
+#include <raft.h>
+
+#define BX_RAFT_INFLIGHT 32u      /* entries on their way to a follower; ours are batches */
+#define BX_RAFT_BYTES_MAX (1u << 20) /* of entries in one AppendEntries, but for a single larger one */
+
+struct bx_raft_options {
+    uint64_t id;
+    const char *address;
+    struct bx_clock *clock;
+    struct bx_disk *disk;
+    struct bx_wal *wal;
+    struct bx_vote *vote;
+    const struct bx_snap_meta *snapshot; /* the newest one, NULL when there is none */
+    const struct raft_configuration *founding; /* entry 1 of a new cluster; NULL otherwise */
+    uint32_t election_ms, heartbeat_ms;
+    bool (*send)(void *ctx, uint64_t to, struct bx_buf *frame);
+    bool (*reachable)(void *ctx, uint64_t to); /* false saves reading entries for nobody */
+    /* The core wants to send a snapshot to a member: transfer the file, then call
+     * bx_raft_snapshot_sent. */
+    void (*send_snapshot)(void *ctx, uint64_t to, const struct raft_install_snapshot *m);
+    /* A received snapshot is to replace everything: verify the file, restore the state, reset the
+     * log, all before this returns. */
+    int (*install)(void *ctx, uint64_t index, uint64_t term, struct bx_err *err);
+    void (*role)(void *ctx, bool leader);
+    void (*wake)(void *ctx);
+    void (*fatal)(void *ctx, const struct bx_err *err); /* does not return */
+    void *ctx;
+};
+
+struct bx_raft {
+    struct raft core;
+    struct bx_raft_options o;
+    struct bx_job job;          /* the log's write under way; o.disk runs it */
+    struct bx_err job_err;
+    bool writing, was_leader, closed;
+    uint64_t cursor;            /* last index handed out by bx_raft_next */
+    uint64_t heard_ms;          /* boot time of the leader's last word */
+    struct bx_buf scratch;      /* entries read back from disk */
+};
+
+/* Start the core from what log, vote and snapshot hold. */
+int bx_raft_open(struct bx_raft *r, const struct bx_raft_options *o, struct bx_err *err);
+void bx_raft_close(struct bx_raft *r);
+
+/* Append one entry as leader; data is copied. *index is where it will stand. BX_OK, BX_NO_LEADER
+ * (also during a transfer), BX_CONFLICT (a configuration change is under way), BX_NO_MEMORY. */
+int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len, uint64_t *index);
+/* A RAFT frame's payload. A message the core could not survive is dropped with a reason in err. */
+int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
+                    struct bx_err *err);
+/* Fire the core's timeout when it is due. */
+void bx_raft_tick(struct bx_raft *r);
+/* Boot time of the next timeout. */
+uint64_t bx_raft_deadline(const struct bx_raft *r);
+/* Tell the core what became durable, start the next write. */
+void bx_raft_pump(struct bx_raft *r);
+
+/* The next committed entry in order, valid until the next call of this module; false when there is
+ * none. Configuration entries are handed to the core on the way. */
+bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e);
+
+bool bx_raft_is_leader(const struct bx_raft *r);
+uint64_t bx_raft_leader(struct bx_raft *r);     /* 0: unknown */
+uint64_t bx_raft_term(const struct bx_raft *r);
+uint64_t bx_raft_commit(const struct bx_raft *r);
+/* Entries submitted here and not yet committed. */
+uint64_t bx_raft_uncommitted(const struct bx_raft *r);
+
+/* ---- membership ---- */
+const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r);
+/* True when the newest configuration is committed and no catch-up runs. */
+bool bx_raft_can_change(const struct bx_raft *r);
+int bx_raft_change(struct bx_raft *r, const struct raft_configuration *c);
+void bx_raft_catch_up(struct bx_raft *r, uint64_t id);
+int bx_raft_catch_up_status(const struct bx_raft *r, uint64_t id); /* RAFT_CATCH_UP_* */
+
+/* ---- snapshots ---- */
+/* A snapshot at index, which is applied, is durable: forget what is older than `keep`. conf is the
+ * encoded committed configuration, as bx_raft_committed_configuration gave it. */
+int bx_raft_snapshot_taken(struct bx_raft *r, const struct bx_snap_meta *meta, uint64_t keep,
+                           struct bx_err *err);
+/* The committed configuration, encoded with raft_malloc, and where it stands; false while a change is
+ * uncommitted or a snapshot is being installed: take none then. */
+bool bx_raft_committed_configuration(const struct bx_raft *r, struct raft_buffer *out,
+                                     uint64_t *index);
+/* All of the file has been sent: send the message that names it. */
+void bx_raft_snapshot_sent(struct bx_raft *r, uint64_t to, const struct bx_snap_meta *meta,
+                           uint64_t term);
+
+#endif

@@ -1,0 +1,253 @@
+/* reads - linearizable reads by a shared barrier (D7).
+ *
+ * Reads that arrive while a barrier is under way wait in `fresh` for the next one. On the leader a
+ * barrier is an entry of its own: once this node has applied it, everything that was committed
+ * before the reads arrived is here, and no later leader can have answered otherwise before. A follower asks
+ * the leader with READ, gets the barrier's index back once it has succeeded there, and answers when
+ * it has applied so far itself. When leader or term change, what was asked is asked again. */
+#include "node/internal.h"
+
+#include "mem/alloc.h"
+
+#include <string.h>
+
+int bx_reads_init(struct bx_node *n)
+{
+    TAILQ_INIT(&n->reads.fresh);
+    TAILQ_INIT(&n->reads.asked);
+    return bx_pool_init(&n->reads.pool, "read", sizeof(struct bx_waiting_read), 1000, 0, NULL);
+}
+
+/* Answer one read, which is in neither list any more. err NULL: go ahead. */
+static void answer(struct bx_node *n, struct bx_waiting_read *r, const struct bx_err *err)
+{
+    n->reads.n--;
+    if (r->from != 0) {
+        struct bx_read ok = {.id = r->from_id, .index = err == NULL ? n->reads.index : 0};
+
+        bx_node_send(n, r->from, BX_FRAME_READ_OK, &bx_read_schema, &ok);
+    } else if (r->done_code != NULL) {
+        r->done_code(r->ctx, err == NULL ? BX_OK : err->code);
+    } else if (r->done != NULL) {
+        r->done(r->ctx, err);
+    }
+    bx_pool_release(&n->reads.pool, r);
+}
+
+static void fail_all(struct bx_node *n, struct bx_waiting_reads *list, const struct bx_err *err)
+{
+    struct bx_waiting_read *r;
+
+    while ((r = TAILQ_FIRST(list)) != NULL) {
+        TAILQ_REMOVE(list, r, link);
+        answer(n, r, err);
+    }
+}
+
+void bx_reads_close(struct bx_node *n)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping");
+    fail_all(n, &n->reads.fresh, &err);
+    fail_all(n, &n->reads.asked, &err);
+    bx_pool_close(&n->reads.pool);
+}
+
+static struct bx_waiting_read *add(struct bx_node *n)
+{
+    struct bx_waiting_read *r;
+
+    if (n->closing || n->reads.n >= BX_READS_MAX)
+        return NULL;
+    r = bx_pool_acquire(&n->reads.pool);
+    if (r == NULL)
+        return NULL;
+    TAILQ_INSERT_TAIL(&n->reads.fresh, r, link);
+    n->reads.n++;
+    bx_node_wake(n);
+    return r;
+}
+
+int bx_node_barrier(struct bx_node *n, uint64_t deadline,
+                    void (*done)(void *ctx, const struct bx_err *err), void *ctx,
+                    struct bx_err *err)
+{
+    struct bx_waiting_read *r = add(n);
+
+    if (r == NULL) {
+        bx_err_set(err, BX_BUSY, "%u reads wait for an answer already", n->reads.n);
+        bx_err_hint(err, "try again, or read with --consistency stale");
+        return BX_BUSY;
+    }
+    r->deadline = deadline;
+    r->done = done;
+    r->ctx = ctx;
+    return BX_OK;
+}
+
+void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), void *arg)
+{
+    struct bx_waiting_read *r = bx_raft_is_leader(&n->raft) ? add(n) : NULL;
+
+    if (r == NULL) {
+        done(arg, BX_NO_LEADER);
+        return;
+    }
+    r->as_leader = true;
+    r->deadline = UINT64_MAX;
+    r->done_code = done;
+    r->ctx = arg;
+}
+
+/* ---- asking ---- */
+
+/* What was asked counts no more; a read that is worth nothing without this leadership fails. */
+static void ask_again(struct bx_node *n)
+{
+    struct bx_reads *rs = &n->reads;
+    struct bx_waiting_read *r, *prev;
+    struct bx_err err;
+
+    bx_err_set(&err, BX_NO_LEADER, "this node is no longer leader");
+    for (r = TAILQ_LAST(&rs->asked, bx_waiting_reads); r != NULL; r = prev) {
+        prev = TAILQ_PREV(r, bx_waiting_reads, link);
+        TAILQ_REMOVE(&rs->asked, r, link);
+        if (r->as_leader || r->from != 0)
+            answer(n, r, &err);
+        else
+            TAILQ_INSERT_HEAD(&rs->fresh, r, link);
+    }
+    rs->index = 0;
+}
+
+static void move_to_asked(struct bx_node *n, uint64_t leader, uint64_t index)
+{
+    struct bx_reads *rs = &n->reads;
+
+    TAILQ_CONCAT(&rs->asked, &rs->fresh, link);
+    rs->index = index;
+    rs->asked_ms = bx_node_now(n);
+    rs->asked_of = leader;
+    rs->asked_term = bx_raft_term(&n->raft);
+}
+
+static void ask(struct bx_node *n, uint64_t leader)
+{
+    static const uint8_t nothing[8];
+    uint64_t index = 0;
+
+    if (leader == n->id) {
+        if (bx_raft_submit(&n->raft, RAFT_BARRIER, nothing, sizeof nothing, &index) != BX_OK)
+            return;
+    } else {
+        struct bx_read m = {.id = ++n->reads.id};
+
+        if (!n->o.link->ops->connected(n->o.link, leader))
+            return;
+        bx_node_send(n, leader, BX_FRAME_READ, &bx_read_schema, &m);
+    }
+    move_to_asked(n, leader, index);
+}
+
+void bx_reads_turn(struct bx_node *n)
+{
+    uint64_t leader = bx_raft_leader(&n->raft);
+    struct bx_reads *rs = &n->reads;
+
+    if (!TAILQ_EMPTY(&rs->asked) &&
+        (leader != rs->asked_of || bx_raft_term(&n->raft) != rs->asked_term))
+        ask_again(n);
+    if (leader != 0 && TAILQ_EMPTY(&rs->asked) && !TAILQ_EMPTY(&rs->fresh))
+        ask(n, leader);
+}
+
+/* ---- answering ---- */
+
+void bx_reads_answer(struct bx_node *n)
+{
+    struct bx_reads *rs = &n->reads;
+    struct bx_waiting_reads ready;
+    struct bx_waiting_read *r;
+
+    if (TAILQ_EMPTY(&rs->asked) || rs->index == 0 || bx_fsm_applied(n->fsm) < rs->index)
+        return;
+    if (bx_raft_term(&n->raft) != rs->asked_term)
+        return; /* another entry may stand at that index: the next turn asks again */
+    TAILQ_INIT(&ready);
+    TAILQ_CONCAT(&ready, &rs->asked, link);
+    while ((r = TAILQ_FIRST(&ready)) != NULL) {
+        TAILQ_REMOVE(&ready, r, link);
+        answer(n, r, NULL);
+    }
+    bx_node_wake(n);
+}
+
+void bx_reads_on_read(struct bx_node *n, uint64_t from, const struct bx_read *m)
+{
+    struct bx_waiting_read *r = bx_raft_is_leader(&n->raft) ? add(n) : NULL;
+
+    if (r == NULL) {
+        struct bx_read no = {.id = m->id, .index = 0};
+
+        bx_node_send(n, from, BX_FRAME_READ_OK, &bx_read_schema, &no);
+        return;
+    }
+    r->from = from;
+    r->from_id = m->id;
+    r->deadline = UINT64_MAX;
+}
+
+void bx_reads_on_ok(struct bx_node *n, uint64_t from, const struct bx_read *m)
+{
+    struct bx_reads *rs = &n->reads;
+
+    if (from != rs->asked_of || m->id != rs->id || m->index == 0 || TAILQ_EMPTY(&rs->asked))
+        return; /* a refusal is asked again when BX_READ_AGAIN_MS have passed */
+    rs->index = m->index;
+    bx_node_wake(n);
+}
+
+static void expire_list(struct bx_node *n, struct bx_waiting_reads *list, uint64_t now)
+{
+    struct bx_waiting_read *r = TAILQ_FIRST(list), *next;
+    struct bx_err err;
+
+    bx_err_set(&err, BX_NO_LEADER, "no leader confirmed the read in time");
+    bx_err_hint(&err, "try again, or read with --consistency stale");
+    for (; r != NULL; r = next) {
+        next = TAILQ_NEXT(r, link);
+        if (r->deadline > now)
+            continue;
+        TAILQ_REMOVE(list, r, link);
+        answer(n, r, &err);
+    }
+}
+
+void bx_reads_expire(struct bx_node *n)
+{
+    uint64_t now = bx_node_now(n);
+
+    if (n->reads.n == 0)
+        return;
+    expire_list(n, &n->reads.fresh, now);
+    expire_list(n, &n->reads.asked, now);
+    if (!TAILQ_EMPTY(&n->reads.asked) && n->reads.index == 0 &&
+        n->reads.asked_ms + BX_READ_AGAIN_MS <= now)
+        ask_again(n);
+    bx_node_wake(n);
+}
+
+void bx_reads_forget(struct bx_node *n, void *ctx)
+{
+    struct bx_waiting_reads *lists[] = {&n->reads.fresh, &n->reads.asked};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct bx_waiting_read *r;
+
+        TAILQ_FOREACH (r, lists[i], link) {
+            if (r->ctx == ctx)
+                r->done = NULL;
+        }
+    }
+}

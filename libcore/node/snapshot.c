@@ -1,0 +1,283 @@
+/* snapshot - taking, sending and receiving the state as a file.
+ *
+ * Take: when the log behind the last snapshot has grown enough, everything applied is committed to
+ * SQLite, a read transaction is opened on it, and a job in the thread pool writes rows and syncs.
+ * Back on the loop the core and the log forget what is no longer needed. A failure ends the process
+ * for lack of a disk that can be trusted, except for lack of space, which is tried again later.
+ *
+ * Send: the core asks for it; the file goes out in pieces that wait while the peer's queue is full,
+ * then the message that names it. A peer that goes away ends the transfer; the core asks again.
+ *
+ * Receive: pieces are written to a file of their own. The message comes after the last one: the file
+ * is verified whole, renamed, and replaces state and log before the core goes on. */
+#include "node/internal.h"
+
+#include "mem/alloc.h"
+
+#include <assert.h>
+#include <string.h>
+
+#define RETRY_MS 5000u
+
+/* ---- taking ---- */
+
+static struct bx_taking *taking_of(struct bx_job *j)
+{
+    return (struct bx_taking *)(void *)((char *)j - offsetof(struct bx_taking, job));
+}
+
+static struct bx_node *node_of(struct bx_taking *t)
+{
+    return (struct bx_node *)(void *)((char *)t - offsetof(struct bx_node, snapshots.taking));
+}
+
+static int take_run(struct bx_job *j)
+{
+    struct bx_taking *t = taking_of(j);
+    struct bx_buf chunk = {0};
+    int rc = bx_snap_create(&t->writer, t->fs, &t->meta, &t->err);
+
+    while (rc == BX_OK) {
+        rc = bx_dump_next(t->dump, &chunk, &t->err);
+        if (rc != BX_OK || chunk.len == 0)
+            break;
+        rc = bx_snap_write(t->writer, chunk.data, chunk.len, &t->err);
+    }
+    if (rc == BX_OK)
+        rc = bx_snap_finish(t->writer, &t->err);
+    else
+        bx_snap_abort(t->writer);
+    t->writer = NULL;
+    bx_buf_release(&chunk);
+    bx_buf_thread_close();
+    return rc;
+}
+
+/* The lowest index such that what is kept behind the snapshot stays within trailing_bytes. */
+static uint64_t keep_from(const struct bx_node *n, uint64_t index)
+{
+    uint64_t after = bx_wal_bytes_after(n->wal, index), lo = bx_wal_first(n->wal), hi = index + 1;
+
+    while (lo < hi) {
+        uint64_t mid = lo + (hi - lo) / 2;
+
+        if (bx_wal_bytes_after(n->wal, mid - 1) - after <= n->o.trailing_bytes)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return lo;
+}
+
+static void take_done(struct bx_job *j, int rc)
+{
+    struct bx_taking *t = taking_of(j);
+    struct bx_node *n = node_of(t);
+
+    bx_dump_close(t->dump);
+    t->dump = NULL;
+    t->busy = false;
+    /* A snapshot that a peer sent meanwhile is newer: the core knows that one now. */
+    if (rc == BX_OK && t->meta.index > n->snapshots.index) {
+        rc = bx_raft_snapshot_taken(&n->raft, &t->meta, keep_from(n, t->meta.index), &t->err);
+        if (rc == BX_OK) {
+            n->snapshots.index = t->meta.index;
+            rc = bx_snap_prune(n->o.disk->fs, t->meta.index, &t->err);
+        }
+    }
+    raft_free(t->conf.base);
+    t->conf.base = NULL;
+    if (rc == BX_NO_SPACE) {
+        bx_node_log(n, 3, "snapshot: %s", t->err.msg);
+        t->retry_ms = bx_node_now(n) + RETRY_MS;
+    } else if (rc != BX_OK) {
+        bx_err_wrap(&t->err, "snapshot at %llu", (unsigned long long)t->meta.index);
+        bx_node_fatal(n, &t->err);
+    }
+    bx_node_wake(n);
+}
+
+static void take(struct bx_node *n)
+{
+    struct bx_taking *t = &n->snapshots.taking;
+    uint64_t applied = bx_fsm_applied(n->fsm);
+    struct bx_cluster_info info;
+    struct bx_err err;
+
+    if (applied <= n->snapshots.index || bx_wal_term(n->wal, applied) == 0 ||
+        n->raft.cursor != applied ||
+        !bx_raft_committed_configuration(&n->raft, &t->conf, &t->meta.conf_index))
+        return;
+    if (bx_dump_open(&t->dump, n->fsm, &err) != BX_OK) {
+        bx_node_log(n, 3, "snapshot: %s", err.msg);
+        raft_free(t->conf.base);
+        t->conf.base = NULL;
+        return;
+    }
+    bx_view_cluster(bx_fsm_view(n->fsm), &info);
+    t->meta.index = applied;
+    t->meta.term = bx_wal_term(n->wal, applied);
+    t->meta.conf = (struct bx_str){t->conf.base, (uint32_t)t->conf.len};
+    t->meta.revision = info.revision;
+    t->meta.digest = info.digest;
+    memcpy(t->meta.history, n->o.identity.history, 16);
+    t->fs = n->o.disk->fs;
+    t->busy = true;
+    t->job.run = take_run;
+    t->job.done = take_done;
+    n->o.disk->ops->offload(n->o.disk, &t->job);
+}
+
+/* ---- sending ---- */
+
+static void end_transfer(struct bx_transfer *t)
+{
+    bx_snap_close(t->reader);
+    memset(t, 0, sizeof *t);
+}
+
+void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install_snapshot *m)
+{
+    struct bx_transfer *t = NULL;
+    struct bx_err err;
+
+    for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
+        if (n->snapshots.transfers[i].to == to)
+            end_transfer(&n->snapshots.transfers[i]);
+        if (n->snapshots.transfers[i].to == 0)
+            t = &n->snapshots.transfers[i];
+    }
+    if (t == NULL || bx_snap_open_latest(&t->reader, n->o.disk->fs, &err) != BX_OK)
+        return; /* the core asks again */
+    t->to = to;
+    t->term = m->term;
+    bx_node_log(n, 6, "sending the snapshot at %llu to node %llu",
+                (unsigned long long)bx_snap_meta(t->reader)->index, (unsigned long long)to);
+    bx_node_wake(n);
+}
+
+static void send_pieces(struct bx_node *n, struct bx_transfer *t)
+{
+    struct bx_link *link = n->o.link;
+    uint8_t *piece = bx_must_alloc(BX_SNAP_PIECE);
+
+    while (link->ops->connected(link, t->to) && link->ops->queued(link, t->to) < BX_SNAP_QUEUED) {
+        uint8_t offset[8];
+        struct bx_err err;
+        size_t got;
+
+        if (bx_snap_read_raw(t->reader, t->offset, piece, BX_SNAP_PIECE, &got, &err) != BX_OK) {
+            bx_node_log(n, 3, "%s", err.msg);
+            end_transfer(t);
+            break;
+        }
+        if (got == 0) {
+            bx_raft_snapshot_sent(&n->raft, t->to, bx_snap_meta(t->reader), t->term);
+            end_transfer(t);
+            break;
+        }
+        bx_put64(offset, t->offset);
+        if (!bx_node_send_raw(n, t->to, BX_FRAME_SNAP_DATA, offset, 8, piece, got))
+            break;
+        t->offset += got;
+    }
+    bx_free(piece);
+}
+
+bool bx_snapshots_sending(const struct bx_node *n)
+{
+    for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
+        if (n->snapshots.transfers[i].to != 0)
+            return true;
+    }
+    return false;
+}
+
+void bx_snapshots_turn(struct bx_node *n)
+{
+    struct bx_snapshots *s = &n->snapshots;
+
+    for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
+        struct bx_transfer *t = &s->transfers[i];
+
+        if (t->to == 0)
+            continue;
+        if (!bx_raft_is_leader(&n->raft) || bx_raft_term(&n->raft) != t->term ||
+            !n->o.link->ops->connected(n->o.link, t->to))
+            end_transfer(t);
+        else
+            send_pieces(n, t);
+    }
+    if (!s->taking.busy && bx_node_now(n) >= s->taking.retry_ms &&
+        bx_wal_bytes_after(n->wal, s->index) > n->o.snapshot_bytes)
+        take(n);
+}
+
+void bx_snapshots_close(struct bx_node *n)
+{
+    assert(!n->snapshots.taking.busy);
+    for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
+        if (n->snapshots.transfers[i].to != 0)
+            end_transfer(&n->snapshots.transfers[i]);
+    }
+}
+
+/* ---- receiving ---- */
+
+void bx_snapshots_on_data(struct bx_node *n, const uint8_t *p, size_t len)
+{
+    struct bx_err err;
+    int rc;
+
+    if (len < 8)
+        return;
+    rc = bx_snap_receive(n->o.disk->fs, bx_get64(p), p + 8, len - 8, &err);
+    if (rc == BX_IO || rc == BX_NO_SPACE)
+        bx_node_log(n, 3, "receiving a snapshot: %s", err.msg);
+}
+
+int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struct bx_err *err)
+{
+    const struct bx_snap_meta *meta = bx_snap_meta(reader);
+    struct bx_buf chunk = {0};
+    bool end = false;
+    int rc;
+
+    if (memcmp(meta->history, n->o.identity.history, 16) != 0) {
+        bx_err_set(err, BX_CORRUPT, "the snapshot at %llu is of another cluster's history",
+                   (unsigned long long)meta->index);
+        bx_err_hint(err, "wipe %s and join the cluster again", n->o.disk->fs->dir);
+        return BX_CORRUPT;
+    }
+    rc = bx_fsm_restore_begin(n->fsm, err);
+    while (rc == BX_OK && !end) {
+        rc = bx_snap_read(reader, &chunk, &end, err);
+        if (rc == BX_OK && !end)
+            rc = bx_fsm_restore_chunk(n->fsm, chunk.data, chunk.len, err);
+    }
+    if (rc == BX_OK)
+        rc = bx_fsm_restore_finish(n->fsm, meta->index, meta->digest, err);
+    bx_buf_release(&chunk);
+    return rc;
+}
+
+int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struct bx_err *err)
+{
+    struct bx_snap_reader *reader = NULL;
+    int rc = bx_snap_receive_finish(n->o.disk->fs, index, term, err);
+
+    if (rc == BX_OK)
+        rc = bx_snap_open_latest(&reader, n->o.disk->fs, err);
+    if (rc == BX_OK)
+        rc = bx_snapshots_restore(n, reader, err);
+    if (rc == BX_OK)
+        rc = bx_wal_reset(n->wal, index, term);
+    bx_snap_close(reader);
+    if (rc != BX_OK)
+        return rc;
+    bx_node_log(n, 6, "installed the snapshot at %llu", (unsigned long long)index);
+    n->snapshots.index = index;
+    n->member.peers_dirty = true;
+    bx_reconcile_resync(n->reconcile);
+    return bx_snap_prune(n->o.disk->fs, index, err);
+}

@@ -1,0 +1,166 @@
+/* dump - the state as chunks of flat records, and back: what a snapshot is made of.
+ *
+ * A logical dump and not the pages of SQLite: equal states give equal bytes on every replica, no
+ * version of SQLite is part of the format, and restoring goes through the same checks as loading. */
+#include "state/fsm_priv.h"
+#include "state/store_dump.h"
+
+#include "codec/head.h"
+#include "mem/alloc.h"
+
+#define CHUNK (256u << 10)      /* a chunk is closed when it has grown beyond this */
+#define ROW_MAX (900u << 10)    /* an entry's outcomes are the largest rows there are */
+
+struct row_record {
+    uint8_t table;
+    uint64_t entry, first, last;
+    struct bx_str data;
+};
+static const struct bx_field fields[] = {
+    BX_FIELD(row_record, table, BX_T_U8),   BX_FIELD(row_record, entry, BX_T_U64),
+    BX_FIELD(row_record, first, BX_T_U64),  BX_FIELD(row_record, last, BX_T_U64),
+    BX_FIELD(row_record, data, BX_T_BYTES, .max = ROW_MAX),
+};
+static const struct bx_schema schema = BX_SCHEMA("dumped row", 210, row_record, fields);
+
+struct bx_dump {
+    struct bx_store_dump *store;
+};
+
+int bx_dump_open(struct bx_dump **out, struct bx_fsm *f, struct bx_err *err)
+{
+    struct bx_dump *d = bx_must_calloc(1, sizeof *d);
+    int rc = bx_fsm_commit(f, err);
+
+    if (rc == BX_OK)
+        rc = bx_store_dump_open(&d->store, f->path, err);
+    if (rc != BX_OK) {
+        bx_free(d);
+        d = NULL;
+    }
+    *out = d;
+    return rc;
+}
+
+int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err)
+{
+    bool end = false;
+
+    buf->len = 0;
+    while (buf->len < CHUNK) {
+        struct bx_dump_row row;
+        struct row_record rec;
+        uint8_t *p;
+        int rc = bx_store_dump_next(d->store, &row, &end, err);
+
+        if (rc != BX_OK || end)
+            return rc;
+        if (row.n > ROW_MAX)
+            return bx_err_set(err, BX_TOO_LARGE, "a row of %zu bytes does not fit a snapshot",
+                              row.n);
+        rec = (struct row_record){row.table, row.entry, row.first, row.last,
+                                  {row.data, (uint32_t)row.n}};
+        p = bx_buf_extend(buf, bx_flat_size(&schema, &rec));
+        if (p == NULL)
+            return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+        bx_flat_write(&schema, &rec, p);
+    }
+    return BX_OK;
+}
+
+void bx_dump_close(struct bx_dump *d)
+{
+    if (d == NULL)
+        return;
+    bx_store_dump_close(d->store);
+    bx_free(d);
+}
+
+/* ---- restoring ---- */
+
+int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err)
+{
+    int rc = bx_fsm_commit(f, err);
+
+    if (rc != BX_OK)
+        return rc;
+    bx_store_clear(f->store);
+    f->sessions.unused = NULL; /* the rows are gone already */
+    bx_fsm_reset(f);
+    return BX_OK;
+}
+
+static int restore_row(struct bx_fsm *f, const struct row_record *r)
+{
+    struct bx_row *row = bx_row_load(f->o.intern, (enum bx_table)r->table,
+                                     (const uint8_t *)r->data.p, r->data.n);
+
+    if (row == NULL)
+        return BX_CORRUPT;
+    bx_store_put(f->store, row);
+    if (row->table == BX_TABLE_CLUSTER) {
+        struct bx_row *old = f->view.cluster;
+
+        bx_view_swap(&f->view, old, row);
+        bx_row_free(f->o.intern, old);
+    } else {
+        bx_view_swap(&f->view, NULL, row);
+    }
+    return BX_OK;
+}
+
+static int restore_one(struct bx_fsm *f, const struct row_record *r)
+{
+    struct bx_blob blob = {r->entry, r->first, r->last, (const uint8_t *)r->data.p, r->data.n};
+
+    switch (r->table) {
+    case BX_DUMP_META:
+        f->view.revision = r->first;
+        f->view.time_ms = r->last;
+        return BX_OK;
+    case BX_DUMP_EVENTS:
+        bx_store_put_events(f->store, r->entry, r->first, r->last, r->data.p, r->data.n);
+        if (f->events_kept++ == 0)
+            f->events_oldest = r->first;
+        return BX_OK;
+    case BX_DUMP_OUTCOMES:
+        bx_store_put_outcomes(f->store, r->entry, r->last, r->data.p, r->data.n);
+        return bx_fsm_keep_outcomes(f, &blob);
+    default:
+        return restore_row(f, r);
+    }
+}
+
+int bx_fsm_restore_chunk(struct bx_fsm *f, const uint8_t *p, size_t n, struct bx_err *err)
+{
+    struct bx_buf aligned = {0};
+    size_t at = 0;
+    int rc = bx_buf_append(&aligned, p, n);
+
+    while (rc == BX_OK && at < n) {
+        struct row_record r = {0};
+        size_t used = 0;
+
+        rc = bx_flat_read(&schema, aligned.data + at, n - at, &r, NULL, &used, NULL);
+        if (rc == BX_OK)
+            rc = restore_one(f, &r);
+        at += used;
+    }
+    bx_buf_release(&aligned);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc == BX_NO_MEMORY ? rc : BX_CORRUPT,
+                          "a row of the snapshot can not be read");
+    return BX_OK;
+}
+
+int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, struct bx_err *err)
+{
+    bx_sessions_expire(&f->sessions, f->view.time_ms);
+    if (f->view.digest != digest)
+        return bx_err_set(err, BX_CORRUPT, "the snapshot's digest does not come out");
+    f->sessions.unused = bx_fsm_outcomes_unused;
+    f->sessions.ctx = f;
+    f->applied = index;
+    f->dirty = true;
+    return bx_fsm_commit(f, err);
+}

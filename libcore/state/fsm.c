@@ -1,0 +1,491 @@
+#include "state/fsm_priv.h"
+
+#include "mem/alloc.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#define EVENTS_MAX 100000u
+#define EVENTS_SLACK 1024u /* trimmed so many at a time */
+#define SESSIONS_MAX 65536u
+#define SESSION_TTL_MS 3600000u
+
+/* ---- life ---- */
+
+void bx_fsm_outcomes_unused(void *ctx, uint64_t entry)
+{
+    struct bx_fsm *f = ctx;
+
+    bx_store_delete_outcomes(f->store, entry);
+}
+
+static void defaults(struct bx_fsm_options *o)
+{
+    if (o->events_max == 0)
+        o->events_max = EVENTS_MAX;
+    if (o->sessions_max == 0)
+        o->sessions_max = SESSIONS_MAX;
+    if (o->session_ttl_ms == 0)
+        o->session_ttl_ms = SESSION_TTL_MS;
+}
+
+/* An empty view and no sessions. */
+static void begin_empty(struct bx_fsm *f)
+{
+    bx_view_init(&f->view, f->o.intern);
+    bx_sessions_init(&f->sessions, f->o.sessions_max, f->o.session_ttl_ms, &f->view.digest);
+    f->applied = 0;
+    f->events_kept = 0;
+    f->events_oldest = 0;
+}
+
+void bx_fsm_reset(struct bx_fsm *f)
+{
+    bx_sessions_close(&f->sessions);
+    bx_view_close(&f->view);
+    begin_empty(f);
+}
+
+/* Open and load; a file that SQLite or the digest finds wrong is removed, once. */
+static int open_store(struct bx_fsm *f, struct bx_err *err)
+{
+    int rc = bx_store_open(&f->store, f->path, err);
+
+    if (rc == BX_OK)
+        rc = bx_fsm_load(f, err);
+    if (rc != BX_CORRUPT)
+        return rc;
+    bx_store_close(f->store);
+    bx_store_remove(f->path);
+    bx_fsm_reset(f);
+    return bx_store_open(&f->store, f->path, err);
+}
+
+int bx_fsm_open(struct bx_fsm **out, const struct bx_fsm_options *o, struct bx_err *err)
+{
+    struct bx_fsm *f = bx_must_calloc(1, sizeof *f);
+    int rc;
+
+    f->o = *o;
+    defaults(&f->o);
+    f->path = bx_must_strdup(o->path);
+    bx_write_set_init(&f->writes);
+    bx_graveyard_init(&f->dead);
+    bx_results_init(&f->results);
+    bx_event_list_init(&f->events);
+    bx_changes_init(&f->changes);
+    bx_candidates_init(&f->candidates);
+    begin_empty(f);
+    if (!o->trusted)
+        bx_store_remove(f->path);
+    rc = open_store(f, err);
+    if (rc != BX_OK) {
+        bx_fsm_close(f);
+        f = NULL;
+    } else {
+        f->sessions.unused = bx_fsm_outcomes_unused;
+        f->sessions.ctx = f;
+    }
+    *out = f;
+    return rc;
+}
+
+void bx_fsm_close(struct bx_fsm *f)
+{
+    if (f == NULL)
+        return;
+    bx_sessions_close(&f->sessions);
+    bx_view_close(&f->view);
+    bx_store_close(f->store);
+    for (size_t i = 0; i < f->dead.len; i++)
+        bx_row_free(f->o.intern, f->dead.items[i]);
+    for (size_t i = 0; i < BX_DECISIONS_KEPT; i++)
+        bx_free(f->decisions[i].candidates);
+    bx_write_set_close(&f->writes);
+    bx_graveyard_close(&f->dead);
+    bx_results_close(&f->results);
+    bx_event_list_close(&f->events);
+    bx_changes_close(&f->changes);
+    bx_candidates_close(&f->candidates);
+    bx_arena_close(&f->turn);
+    bx_arena_close(&f->scratch);
+    bx_buf_release(&f->events_blob);
+    bx_buf_release(&f->outcomes_blob);
+    bx_free(f->path);
+    bx_free(f);
+}
+
+const struct bx_view *bx_fsm_view(const struct bx_fsm *f)
+{
+    return &f->view;
+}
+
+uint64_t bx_fsm_applied(const struct bx_fsm *f)
+{
+    return f->applied;
+}
+
+uint64_t bx_fsm_events_oldest(const struct bx_fsm *f)
+{
+    return f->events_oldest;
+}
+
+/* ---- changes: journal, undo, write set ---- */
+
+static void must(int rc)
+{
+    if (rc != BX_OK)
+        bx_oom(0);
+}
+
+void bx_fsm_change(struct bx_fsm *f, struct bx_row *before, struct bx_row *after)
+{
+    bx_view_swap(&f->view, before, after);
+    must(bx_changes_push(&f->changes, (struct bx_change){before, after}));
+}
+
+static void undo(struct bx_fsm *f)
+{
+    while (f->changes.len > 0) {
+        struct bx_change c = f->changes.items[--f->changes.len];
+
+        bx_view_swap(&f->view, c.after, c.before);
+        bx_row_free(f->o.intern, c.after);
+    }
+}
+
+/* An object that this turn changed already keeps its place in the write set. */
+static void keep_change(struct bx_fsm *f, const struct bx_change *c)
+{
+    struct bx_written w = {c->after != NULL ? c->after : c->before, c->after == NULL};
+
+    if (c->before != NULL && c->before->slot != 0) {
+        w.row->slot = c->before->slot;
+        f->writes.items[w.row->slot - 1] = w;
+    } else {
+        must(bx_write_set_push(&f->writes, w));
+        w.row->slot = (uint32_t)f->writes.len;
+    }
+    if (c->before != NULL)
+        must(bx_graveyard_push(&f->dead, c->before));
+}
+
+void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object,
+                   const char *node, const char *detail)
+{
+    c->changed = true;
+    c->event.type = (uint8_t)type;
+    c->event.object = bx_str(object);
+    c->event.node = bx_str(node);
+    c->event.detail = bx_str(detail);
+}
+
+static struct bx_str keep_text(struct bx_fsm *f, struct bx_str s)
+{
+    char *p = bx_arena_strndup(&f->turn, s.p == NULL ? "" : s.p, s.n);
+
+    if (p == NULL)
+        bx_oom(s.n);
+    return (struct bx_str){p, s.n};
+}
+
+static void append_record(struct bx_buf *b, const struct bx_schema *s, const void *obj)
+{
+    uint8_t *p = bx_buf_extend(b, bx_flat_size(s, obj));
+
+    if (p == NULL)
+        bx_oom(0);
+    bx_flat_write(s, obj, p);
+}
+
+/* The command did what it said: one revision, one event. */
+static void accept(struct bx_fsm *f, struct bx_call *c)
+{
+    struct bx_event e = c->event;
+
+    for (size_t i = 0; i < f->changes.len; i++)
+        keep_change(f, &f->changes.items[i]);
+    bx_changes_clear(&f->changes);
+    if (!c->changed)
+        return;
+    e.index = ++f->view.revision;
+    e.time = f->view.time_ms;
+    e.object = keep_text(f, e.object);
+    e.node = keep_text(f, e.node);
+    e.detail = keep_text(f, e.detail);
+    append_record(&f->events_blob, &bx_event_schema, &e);
+    must(bx_event_list_push(&f->events, e));
+}
+
+/* ---- one command ---- */
+
+static int execute(struct bx_fsm *f, struct bx_call *c)
+{
+    switch (c->head->kind) {
+    case BX_CMD_CLUSTER_CREATE:
+        return bx_fsm_cluster_create(f, c);
+    case BX_CMD_NODE_PUT:
+        return bx_fsm_node_put(f, c);
+    case BX_CMD_NODE_STATE:
+        return bx_fsm_node_state(f, c);
+    case BX_CMD_VM_CREATE:
+        return bx_fsm_vm_create(f, c);
+    case BX_CMD_VM_DESIRE:
+        return bx_fsm_vm_desire(f, c);
+    case BX_CMD_VM_DELETE:
+        return bx_fsm_vm_delete(f, c);
+    case BX_CMD_VM_REPORT:
+        return bx_fsm_vm_report(f, c);
+    case BX_CMD_TOKEN_CREATE:
+        return bx_fsm_token_create(f, c);
+    case BX_CMD_MEMBER_JOIN:
+        return bx_fsm_member_join(f, c);
+    default:
+        return bx_err_set(c->err, BX_UNSUPPORTED, "command %u", c->head->kind);
+    }
+}
+
+/* Words quote what users sent, and may have cut a character in half. */
+static struct bx_str plain(struct bx_fsm *f, const char *words)
+{
+    struct bx_str s = keep_text(f, bx_str(words));
+
+    if (bx_utf8_valid(s.p, s.n))
+        return s;
+    for (uint32_t i = 0; i < s.n; i++) {
+        if ((unsigned char)s.p[i] >= 0x80)
+            ((char *)(uintptr_t)s.p)[i] = '?';
+    }
+    return s;
+}
+
+static void fill_outcome(struct bx_fsm *f, const struct bx_cmd_head *head, uint64_t principal,
+                         int rc, const struct bx_err *err, struct bx_outcome *o)
+{
+    memcpy(o->session, head->session, 16);
+    o->sequence = head->sequence;
+    o->body_hash = head->body_hash;
+    o->floor = head->floor;
+    o->principal_hash = principal;
+    o->revision = f->view.revision;
+    o->code = (uint16_t)rc;
+    o->message = rc == BX_OK ? bx_str("") : plain(f, err->msg);
+    o->hint = rc == BX_OK ? bx_str("") : plain(f, err->hint);
+}
+
+static void keep_outcome(struct bx_fsm *f, uint64_t index, const struct bx_outcome *o)
+{
+    size_t at = f->outcomes_blob.len;
+
+    append_record(&f->outcomes_blob, &bx_outcome_schema, o);
+    bx_sessions_keep(&f->sessions, index, f->view.time_ms, o, f->outcomes_blob.data + at,
+                     f->outcomes_blob.len - at);
+}
+
+static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *batch,
+                      uint32_t place, const struct bx_cmd_head *head, const union bx_cmd_body *body)
+{
+    uint64_t principal = bx_hash(head->principal.p, head->principal.n);
+    static const uint8_t none[16];
+    bool counted = memcmp(head->session, none, 16) != 0, repeated = false, fresh;
+    struct bx_err err = {0};
+    struct bx_outcome o;
+    struct bx_call c = {head, body, batch, place, &o, {0}, false, &err};
+    int rc = BX_OK;
+
+    memset(&o, 0, sizeof o);
+    if (counted)
+        rc = bx_sessions_check(&f->sessions, head, principal, &o, &repeated, &err);
+    fresh = rc == BX_OK && !repeated;
+    if (fresh) {
+        rc = execute(f, &c);
+        if (rc == BX_OK)
+            accept(f, &c);
+        else
+            undo(f);
+    }
+    if (!repeated)
+        fill_outcome(f, head, principal, rc, &err, &o);
+    if (fresh && counted)
+        keep_outcome(f, index, &o);
+    o.message = keep_text(f, o.message);
+    o.hint = keep_text(f, o.hint);
+    must(bx_results_push(&f->results, (struct bx_result){index, place, o}));
+}
+
+/* ---- one entry ---- */
+
+static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *b,
+                       struct bx_err *err)
+{
+    size_t at = 0;
+
+    if (b->wall_ms > f->view.time_ms)
+        f->view.time_ms = b->wall_ms;
+    bx_sessions_expire(&f->sessions, f->view.time_ms);
+    for (uint32_t i = 0; i < b->commands; i++) {
+        struct bx_cmd_head head;
+        union bx_cmd_body body;
+        size_t used;
+        int rc;
+
+        bx_arena_reset(&f->scratch);
+        rc = bx_cmd_decode(b->p + at, b->len - at, &head, &body, &f->scratch, &used, err);
+        if (rc != BX_OK)
+            return rc == BX_UNSUPPORTED ? rc : BX_CORRUPT;
+        carry_out(f, index, b, i, &head, &body);
+        at += used;
+    }
+    return BX_OK;
+}
+
+static void write_blobs(struct bx_fsm *f, uint64_t index, uint64_t first)
+{
+    if (f->events_blob.len > 0) {
+        bx_store_put_events(f->store, index, first, f->view.revision, f->events_blob.data,
+                            f->events_blob.len);
+        if (f->events_kept++ == 0)
+            f->events_oldest = first;
+    }
+    if (f->outcomes_blob.len > 0)
+        bx_store_put_outcomes(f->store, index, f->view.time_ms, f->outcomes_blob.data,
+                              f->outcomes_blob.len);
+    if (f->events_kept > f->o.events_max + EVENTS_SLACK) {
+        uint32_t n;
+
+        bx_store_trim_events(f->store, EVENTS_SLACK);
+        bx_store_events_kept(f->store, &n, &f->events_oldest, NULL);
+        f->events_kept = n;
+    }
+}
+
+int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t len,
+                 struct bx_err *err)
+{
+    uint64_t first = f->view.revision + 1;
+    struct bx_batch b;
+    int rc;
+
+    assert(index > f->applied);
+    f->dirty = true;
+    if (data != NULL) {
+        rc = bx_batch_open(data, len, &b, err);
+        if (rc == BX_OK) {
+            f->events_blob.len = 0;
+            f->outcomes_blob.len = 0;
+            rc = apply_batch(f, index, &b, err);
+        }
+        if (rc != BX_OK)
+            return rc;
+        write_blobs(f, index, first);
+    }
+    f->applied = index;
+    return BX_OK;
+}
+
+/* ---- the end of a turn ---- */
+
+static void hand_out(struct bx_fsm *f)
+{
+    const struct bx_fsm_sink *s = &f->o.sink;
+
+    for (size_t i = 0; s->vm != NULL && i < f->writes.len; i++) {
+        const struct bx_written *w = &f->writes.items[i];
+
+        if (w->row->table == BX_TABLE_VM)
+            s->vm(s->ctx, bx_row_as_vm(w->row), w->gone);
+        else if (w->row->table == BX_TABLE_NODE && !w->gone)
+            s->node(s->ctx, bx_row_as_node(w->row));
+    }
+    for (size_t i = 0; s->event != NULL && i < f->events.len; i++)
+        s->event(s->ctx, &f->events.items[i]);
+    for (size_t i = 0; s->outcome != NULL && i < f->results.len; i++) {
+        const struct bx_result *r = &f->results.items[i];
+
+        s->outcome(s->ctx, r->index, r->place, &r->outcome);
+    }
+}
+
+static void end_turn(struct bx_fsm *f)
+{
+    for (size_t i = 0; i < f->writes.len; i++)
+        f->writes.items[i].row->slot = 0;
+    for (size_t i = 0; i < f->dead.len; i++)
+        bx_row_free(f->o.intern, f->dead.items[i]);
+    bx_write_set_clear(&f->writes);
+    bx_graveyard_clear(&f->dead);
+    bx_results_clear(&f->results);
+    bx_event_list_clear(&f->events);
+    bx_arena_reset(&f->turn);
+}
+
+int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err)
+{
+    struct bx_meta meta = {f->applied, f->view.revision, f->view.digest, f->view.time_ms};
+
+    (void)err; /* an error of SQLite's ends the process: the log still has it all */
+    if (!f->dirty)
+        return BX_OK;
+    f->dirty = false;
+    for (size_t i = 0; i < f->writes.len; i++) {
+        if (f->writes.items[i].gone)
+            bx_store_delete(f->store, f->writes.items[i].row);
+    }
+    for (size_t i = 0; i < f->writes.len; i++) {
+        if (!f->writes.items[i].gone)
+            bx_store_put(f->store, f->writes.items[i].row);
+    }
+    bx_store_commit(f->store, &meta);
+    hand_out(f);
+    end_turn(f);
+    return BX_OK;
+}
+
+/* ---- events ---- */
+
+struct events_call {
+    struct bx_fsm *f;
+    uint64_t since;
+    uint32_t left, n;
+    void (*each)(void *ctx, const struct bx_event *e);
+    void *ctx;
+    struct bx_buf aligned;
+};
+
+static int events_blob(void *ctx, const struct bx_blob *b)
+{
+    struct events_call *c = ctx;
+    size_t at = 0;
+
+    c->aligned.len = 0;
+    if (bx_buf_append(&c->aligned, b->p, b->n) != BX_OK)
+        return BX_NO_MEMORY;
+    while (at < b->n && c->left > 0) {
+        struct bx_event e = {0};
+        size_t used;
+        int rc = bx_flat_read(&bx_event_schema, c->aligned.data + at, b->n - at, &e, NULL, &used,
+                              NULL);
+
+        if (rc != BX_OK)
+            return BX_CORRUPT;
+        at += used;
+        if (e.index <= c->since)
+            continue;
+        c->each(c->ctx, &e);
+        c->left--;
+        c->n++;
+    }
+    return c->left > 0 ? BX_OK : BX_BUSY; /* BX_BUSY: enough */
+}
+
+int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,
+                  void (*each)(void *ctx, const struct bx_event *e), void *ctx, uint32_t *n,
+                  struct bx_err *err)
+{
+    struct events_call c = {f, since, max, 0, each, ctx, {0}};
+    int rc = bx_store_events(f->store, since, events_blob, &c, err);
+
+    bx_buf_release(&c.aligned);
+    *n = c.n;
+    return rc == BX_BUSY ? BX_OK : rc;
+}

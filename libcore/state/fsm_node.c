@@ -1,0 +1,225 @@
+/* fsm_node - the commands about the cluster itself: creation, nodes, tokens, joining. */
+#include "state/fsm_priv.h"
+
+#include "mem/alloc.h"
+
+#include <stdio.h>
+
+#define TOKENS_MAX 1024u
+#define TOKEN_TTL_MAX_MS (30ull * 24 * 3600 * 1000)
+
+int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_cluster_create *b = &c->body->cluster_create;
+    struct bx_cluster_row d = *bx_row_as_cluster(f->view.cluster);
+
+    if (d.created) {
+        if (memcmp(d.id, b->cluster, 16) == 0) {
+            c->out->existed = true;
+            return BX_OK;
+        }
+        return bx_err_set(c->err, BX_EXISTS, "this cluster was created already");
+    }
+    memcpy(d.id, b->cluster, 16);
+    memcpy(d.history, b->history, 16);
+    d.name = b->name;
+    d.created = true;
+    bx_fsm_change(f, f->view.cluster, bx_row_cluster(&d));
+    bx_call_event(c, BX_EVENT_CLUSTER_CREATED, "cluster", "", "");
+    c->event.object = bx_row_as_cluster(f->view.cluster)->name;
+    return BX_OK;
+}
+
+/* Another node's name or address. */
+static int free_for(struct bx_fsm *f, const struct bx_node_info *n, struct bx_err *err)
+{
+    for (uint32_t i = 0; i < f->view.n_nodes; i++) {
+        const struct bx_node_info *x = &bx_row_as_node(f->view.nodes[i])->info;
+
+        if (x->id == n->id)
+            continue;
+        if (bx_str_eq(x->name, n->name)) {
+            bx_err_set(err, BX_EXISTS, "a node named \"" BX_STR_FMT "\" exists",
+                       BX_STR_ARG(n->name));
+            bx_err_hint(err, "start this host's daemon with another --name");
+            return BX_EXISTS;
+        }
+        if (bx_str_eq(x->address, n->address)) {
+            bx_err_set(err, BX_EXISTS, "node \"" BX_STR_FMT "\" has the address " BX_STR_FMT,
+                       BX_STR_ARG(x->name), BX_STR_ARG(n->address));
+            bx_err_hint(err, "start this host's daemon with another --listen");
+            return BX_EXISTS;
+        }
+    }
+    return BX_OK;
+}
+
+static bool same_info(const struct bx_node_info *a, const struct bx_node_info *b)
+{
+    return bx_str_eq(a->name, b->name) && bx_str_eq(a->address, b->address) &&
+           bx_str_eq(a->api, b->api) && bx_str_eq(a->datacenter, b->datacenter) &&
+           bx_str_eq(a->zone, b->zone) && bx_str_eq(a->rack, b->rack) &&
+           bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
+           a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
+           a->reserve_vcpus == b->reserve_vcpus &&
+           a->reserve_memory_mib == b->reserve_memory_mib &&
+           a->reserve_disk_gib == b->reserve_disk_gib &&
+           a->overcommit_vcpus_pct == b->overcommit_vcpus_pct &&
+           a->overcommit_memory_pct == b->overcommit_memory_pct;
+}
+
+static void put_node(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
+                     struct bx_node_row *d, enum bx_event_type type)
+{
+    struct bx_row *after;
+
+    d->modified_index = f->view.revision + 1;
+    after = bx_row_node(f->o.intern, d);
+    bx_fsm_change(f, before, after);
+    bx_call_event(c, type, bx_row_as_node(after)->name->s, bx_row_as_node(after)->name->s,
+                  bx_node_state_names[d->info.state]);
+    c->out->node = d->info.id;
+}
+
+static int nodes_full(struct bx_fsm *f, struct bx_err *err)
+{
+    if (f->view.n_nodes < BX_NODES_MAX)
+        return BX_OK;
+    bx_err_set(err, BX_BUSY, "the cluster has %u nodes already", BX_NODES_MAX);
+    bx_err_hint(err, "that is its bound");
+    return BX_BUSY;
+}
+
+/* Ids are never used twice: the next one is above every one that was ever given. */
+static void reserve_ids(struct bx_fsm *f, uint64_t id)
+{
+    struct bx_cluster_row d = *bx_row_as_cluster(f->view.cluster);
+
+    if (d.next_node > id)
+        return;
+    d.next_node = id + 1;
+    bx_fsm_change(f, f->view.cluster, bx_row_cluster(&d));
+}
+
+int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_node_info *n = &c->body->node_put;
+    struct bx_row *row = bx_view_node_row(&f->view, n->id);
+    struct bx_node_row d = {.info = *n};
+    int rc = bx_node_info_check(n, c->err);
+
+    if (rc == BX_OK && n->id == 0)
+        rc = bx_err_set(c->err, BX_INVALID, "node: id: is missing");
+    if (rc == BX_OK)
+        rc = free_for(f, n, c->err);
+    if (rc == BX_OK && row == NULL)
+        rc = nodes_full(f, c->err);
+    if (rc != BX_OK)
+        return rc;
+    if (row != NULL) {
+        d = *bx_row_as_node(row);
+        c->out->node = n->id;
+        if (same_info(&d.info, n)) {
+            c->out->existed = true;
+            return BX_OK;
+        }
+        d.info = *n;
+        d.info.state = bx_row_as_node(row)->info.state;
+        d.info.role = bx_row_as_node(row)->info.role;
+    } else {
+        d.created_index = f->view.revision + 1;
+        d.info.state = BX_NODE_UP;
+        reserve_ids(f, n->id);
+    }
+    put_node(f, c, row, &d, row == NULL ? BX_EVENT_NODE_JOINED : BX_EVENT_NODE_UPDATED);
+    return BX_OK;
+}
+
+int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_node_state *b = &c->body->node_state;
+    struct bx_row *row = bx_view_node_row(&f->view, b->id);
+    struct bx_node_row d;
+
+    if (row == NULL)
+        return bx_err_set(c->err, BX_NOT_FOUND, "no node %llu", (unsigned long long)b->id);
+    d = *bx_row_as_node(row);
+    c->out->node = b->id;
+    if (d.info.state == b->state) {
+        c->out->existed = true;
+        return BX_OK;
+    }
+    d.info.state = b->state;
+    put_node(f, c, row, &d, BX_EVENT_NODE_STATE);
+    return BX_OK;
+}
+
+/* ---- tokens ---- */
+
+static void drop_expired(struct bx_fsm *f)
+{
+    for (uint32_t i = f->view.n_tokens; i > 0; i--) {
+        struct bx_row *row = f->view.tokens[i - 1];
+
+        if (bx_row_as_token(row)->expires_ms <= f->view.time_ms)
+            bx_fsm_change(f, row, NULL);
+    }
+}
+
+int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_token_create *b = &c->body->token_create;
+    struct bx_token d = {.created_index = f->view.revision + 1};
+
+    if (b->ttl_ms == 0 || b->ttl_ms > TOKEN_TTL_MAX_MS) {
+        bx_err_set(c->err, BX_INVALID, "a token is good for 1 ms to 30 days");
+        bx_err_hint(c->err, "choose --ttl in that range");
+        return BX_INVALID;
+    }
+    drop_expired(f);
+    if (f->view.n_tokens >= TOKENS_MAX)
+        return bx_err_set(c->err, BX_BUSY, "%u tokens are good already", TOKENS_MAX);
+    memcpy(d.secret_hash, b->secret_hash, 16);
+    d.expires_ms = f->view.time_ms + b->ttl_ms;
+    bx_fsm_change(f, bx_view_token(&f->view, b->secret_hash), bx_row_token(&d));
+    bx_call_event(c, BX_EVENT_TOKEN_CREATED, "token", "", "");
+    return BX_OK;
+}
+
+/* ---- joining ----
+ *
+ * An id is given once: a host that was wiped joins under a new one, for it may have voted under the
+ * old. A host whose answer got lost asks again in the same session and gets the same answer. */
+
+static int check_token(struct bx_fsm *f, const uint8_t hash[16], struct bx_err *err)
+{
+    const struct bx_row *t = bx_view_token(&f->view, hash);
+
+    if (t != NULL && bx_row_as_token(t)->expires_ms > f->view.time_ms)
+        return BX_OK;
+    bx_err_set(err, BX_DENIED, "the token is not known here, or no longer good");
+    bx_err_hint(err, "make a new one on a member: blixardctl cluster token create");
+    return BX_DENIED;
+}
+
+int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_member_join *b = &c->body->member_join;
+    struct bx_node_row d = {.info = b->node};
+    int rc = check_token(f, b->secret_hash, c->err);
+
+    if (rc == BX_OK)
+        rc = bx_node_info_check(&b->node, c->err);
+    if (rc == BX_OK)
+        rc = nodes_full(f, c->err);
+    if (rc == BX_OK)
+        rc = free_for(f, &b->node, c->err);
+    if (rc != BX_OK)
+        return rc;
+    d.info.id = bx_row_as_cluster(f->view.cluster)->next_node;
+    d.info.state = BX_NODE_UP;
+    d.created_index = f->view.revision + 1;
+    reserve_ids(f, d.info.id);
+    put_node(f, c, NULL, &d, BX_EVENT_NODE_JOINED);
+    return BX_OK;
+}

@@ -1,0 +1,102 @@
+/* fsm_priv - what the files of the state machine share. */
+#ifndef BX_FSM_PRIV_H
+#define BX_FSM_PRIV_H
+
+#include "state/fsm.h"
+#include "state/rows.h"
+#include "state/session.h"
+#include "state/store.h"
+
+#define BX_DECISIONS_KEPT 256u
+
+struct bx_change { /* of the command under way: undo journal and write set in one */
+    struct bx_row *before, *after;
+};
+BX_VEC(bx_changes, struct bx_change, 8);
+
+struct bx_written { /* of the turn: what COMMIT will write, each object once */
+    struct bx_row *row;
+    bool gone;
+};
+BX_VEC(bx_write_set, struct bx_written, 64);
+BX_VEC(bx_graveyard, struct bx_row *, 64);
+
+struct bx_result { /* of the turn: handed out after COMMIT */
+    uint64_t index;
+    uint32_t place;
+    struct bx_outcome outcome; /* views into the turn's arena */
+};
+BX_VEC(bx_results, struct bx_result, 64);
+BX_VEC(bx_event_list, struct bx_event, 64);
+
+struct bx_kept_decision {
+    uint8_t vm[16];
+    struct bx_decision decision;
+    struct bx_candidate *candidates;
+    uint32_t n;
+};
+
+struct bx_fsm {
+    struct bx_fsm_options o;
+    char *path;
+    struct bx_store *store;
+    struct bx_view view;
+    struct bx_sessions sessions;
+    uint64_t applied;
+    uint32_t events_kept;
+    uint64_t events_oldest;
+    bool dirty;                   /* something to commit */
+    /* ---- of the turn ---- */
+    struct bx_write_set writes;
+    struct bx_graveyard dead;     /* replaced rows, good until after the sink was called */
+    struct bx_results results;
+    struct bx_event_list events;
+    struct bx_arena turn;         /* what results and events point to */
+    /* ---- of the entry ---- */
+    struct bx_arena scratch;
+    struct bx_buf events_blob, outcomes_blob;
+    /* ---- of the command ---- */
+    struct bx_changes changes;
+    struct bx_candidates candidates;
+    struct bx_kept_decision decisions[BX_DECISIONS_KEPT];
+    uint32_t next_decision;
+};
+
+/* One command on its way through apply. */
+struct bx_call {
+    const struct bx_cmd_head *head;
+    const union bx_cmd_body *body;
+    const struct bx_batch *batch;
+    uint32_t place;
+    struct bx_outcome *out;
+    struct bx_event event; /* type and views; index and time are filled in; of a change only */
+    bool changed;
+    struct bx_err *err;
+};
+
+/* Replace a row, journalled. Either may be NULL. */
+void bx_fsm_change(struct bx_fsm *f, struct bx_row *before, struct bx_row *after);
+/* The one event of the change that the command made. */
+void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object,
+                   const char *node, const char *detail);
+
+/* ---- the commands: BX_OK, or a refusal with words ---- */
+int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_vm_desire(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_vm_delete(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c);
+
+/* ---- load.c ---- */
+/* Fill view and sessions from the store; BX_CORRUPT when the digest does not come out. */
+int bx_fsm_load(struct bx_fsm *f, struct bx_err *err);
+int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *b);
+void bx_fsm_reset(struct bx_fsm *f);
+/* Nothing of this entry's outcomes is kept any more: its row goes too. */
+void bx_fsm_outcomes_unused(void *ctx, uint64_t entry);
+
+#endif

@@ -1,0 +1,408 @@
+/* fsm_vm - the commands about VMs. Each decides first and changes after, so that a refusal leaves
+ * nothing to undo but what several changes of one command began. */
+#include "state/fsm_priv.h"
+
+#include "codec/head.h"
+#include "mem/alloc.h"
+
+#include <stdio.h>
+
+static const char *node_name(const struct bx_view *v, uint64_t id)
+{
+    const struct bx_node_row *n = bx_view_node(v, id);
+
+    return n == NULL ? "" : n->name->s;
+}
+
+static const char *node_name_of(const void *ctx, uint64_t id)
+{
+    return node_name(ctx, id);
+}
+
+/* ---- placing ---- */
+
+static int pinned_node(struct bx_fsm *f, const struct bx_vm_config *c, uint64_t *id,
+                       struct bx_err *err)
+{
+    const struct bx_node_row *n;
+    int rc;
+
+    *id = 0;
+    if (c->node.n == 0)
+        return BX_OK;
+    rc = bx_view_find_node(&f->view, c->node, &n, err);
+    if (rc == BX_OK)
+        *id = n->info.id;
+    return rc;
+}
+
+static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struct bx_err *err)
+{
+    const struct bx_relaxation *r = &d->relaxations[0];
+
+    if (d->n_relaxations == 0)
+        bx_err_hint(err, "add a node, or bring one back: blixardctl node list");
+    else
+        bx_err_hint(err, "it would fit on %s with %lld less (%s); or stop or delete something there",
+                    node_name(&f->view, r->node), (long long)r->by, bx_reject_names[r->reject]);
+}
+
+static int place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_candidates *candidates,
+                 struct bx_decision *d, struct bx_err *err)
+{
+    struct bx_sched_request rq = {.vcpus = c->vcpus,
+                                  .memory_mib = c->memory_mib,
+                                  .disk_gib = c->disk_gib,
+                                  .strategy = c->strategy};
+    struct bx_node_columns columns;
+    char why[BX_ERR_MSG - 64];
+    int rc = pinned_node(f, c, &rq.node, err);
+
+    if (rc != BX_OK)
+        return rc;
+    bx_view_columns(&f->view, &columns);
+    rc = bx_sched_decide(&columns, &rq, candidates, d);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "out of memory");
+    if (d->placed)
+        return BX_OK;
+    bx_sched_why(&columns, &rq, candidates, node_name_of, &f->view, why, sizeof why);
+    bx_err_set(err, BX_UNPLACEABLE, "fits on no node: %s", why);
+    hint_relaxation(f, d, err);
+    return BX_UNPLACEABLE;
+}
+
+/* The last 256 decisions with all candidates; for explain, in memory only. */
+static void remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_decision *d)
+{
+    struct bx_kept_decision *k = &f->decisions[f->next_decision++ % BX_DECISIONS_KEPT];
+    size_t size = f->candidates.len * sizeof *k->candidates;
+
+    bx_free(k->candidates);
+    k->candidates = bx_alloc(size);
+    k->n = k->candidates == NULL ? 0 : (uint32_t)f->candidates.len;
+    if (k->n > 0)
+        memcpy(k->candidates, f->candidates.items, size);
+    memcpy(k->vm, vm, 16);
+    k->decision = *d;
+}
+
+/* ---- drafts ---- */
+
+/* Version 4 of RFC 4122 from the batch's seed and the place in it: no two commands share both. */
+static void derive_uuid(const struct bx_call *c, uint8_t out[16])
+{
+    uint8_t in[24];
+    uint64_t a, b;
+
+    memcpy(in, c->batch->seed, 16);
+    bx_put64(in + 16, c->place);
+    a = bx_hash(in, sizeof in);
+    in[20] = 1;
+    b = bx_hash(in, sizeof in);
+    bx_put64(out, a);
+    bx_put64(out + 8, b);
+    out[6] = (uint8_t)((out[6] & 0x0f) | 0x40);
+    out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
+}
+
+static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, struct bx_vm *draft,
+                enum bx_event_type type)
+{
+    struct bx_row *after;
+
+    draft->modified_index = f->view.revision + 1;
+    draft->modified_ms = f->view.time_ms;
+    after = bx_row_vm(f->o.intern, draft);
+    bx_fsm_change(f, before, after);
+    bx_call_event(c, type, bx_row_as_vm(after)->name->s, node_name(&f->view, draft->node),
+                  bx_phase_names[draft->phase]);
+    memcpy(c->out->object, draft->uuid, 16);
+    c->out->node = draft->node;
+}
+
+static void order_start(struct bx_vm *d)
+{
+    d->epoch++;
+    d->desired = BX_DESIRED_RUNNING;
+    d->phase = BX_PHASE_CREATING;
+    d->restart_pending = false;
+    d->stop_force = false;
+    d->message = bx_str("");
+}
+
+static int unchanged(struct bx_call *c, const struct bx_vm *vm)
+{
+    c->out->existed = true;
+    memcpy(c->out->object, vm->uuid, 16);
+    c->out->node = vm->node;
+    return BX_OK;
+}
+
+/* ---- create ---- */
+
+static int taken(struct bx_call *c, const struct bx_vm *vm, bool fine)
+{
+    if (fine)
+        return unchanged(c, vm);
+    bx_err_set(c->err, BX_EXISTS, "a VM named \"%s\" exists", vm->name->s);
+    bx_err_hint(c->err, "choose another name, or add --if-not-exists");
+    return BX_EXISTS;
+}
+
+int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_vm_config *config = &c->body->vm_create.config;
+    struct bx_vm d = {.config = *config};
+    const struct bx_vm *there;
+    struct bx_decision decision;
+    int rc = bx_vm_config_check(config, c->err);
+
+    if (rc != BX_OK)
+        return rc;
+    there = bx_view_vm_named(&f->view, config->name);
+    if (there != NULL)
+        return taken(c, there, c->body->vm_create.if_not_exists);
+    rc = place(f, config, &f->candidates, &decision, c->err);
+    if (rc != BX_OK)
+        return rc;
+    derive_uuid(c, d.uuid);
+    d.node = decision.node;
+    d.score = decision.score;
+    d.margin = decision.margin;
+    d.created_index = f->view.revision + 1;
+    d.created_ms = f->view.time_ms;
+    if (config->stopped) {
+        d.desired = BX_DESIRED_STOPPED;
+        d.phase = BX_PHASE_STOPPED;
+    } else {
+        order_start(&d);
+    }
+    remember(f, d.uuid, &decision);
+    put(f, c, NULL, &d, BX_EVENT_VM_CREATED);
+    return BX_OK;
+}
+
+/* ---- start, stop, restart ---- */
+
+static int stopping(struct bx_call *c, const struct bx_vm *vm)
+{
+    bx_err_set(c->err, BX_CONFLICT, "VM \"%s\" is %s", vm->name->s,
+               vm->desired == BX_DESIRED_DELETED ? "being deleted" : "stopping");
+    bx_err_hint(c->err, "try again when it is done: blixardctl vm show %s", vm->name->s);
+    return BX_CONFLICT;
+}
+
+static int start(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d)
+{
+    if (d->desired == BX_DESIRED_RUNNING && d->phase != BX_PHASE_FAILED)
+        return unchanged(c, d);
+    if (d->phase == BX_PHASE_STOPPING)
+        return stopping(c, d);
+    order_start(d);
+    put(f, c, row, d, BX_EVENT_VM_DESIRED);
+    return BX_OK;
+}
+
+static int stop(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d)
+{
+    const struct bx_cmd_vm_desire *b = &c->body->vm_desire;
+
+    /* A second stop may turn a polite one into a forced one. */
+    if (d->desired == BX_DESIRED_STOPPED && d->phase != BX_PHASE_FAILED &&
+        (!b->force || d->stop_force || !bx_phase_active(d->phase)))
+        return unchanged(c, d);
+    d->desired = BX_DESIRED_STOPPED;
+    d->phase = bx_phase_active(d->phase) ? BX_PHASE_STOPPING : BX_PHASE_STOPPED;
+    d->stop_force = b->force;
+    d->stop_timeout_s = b->timeout_s;
+    d->restart_pending = false;
+    put(f, c, row, d, BX_EVENT_VM_DESIRED);
+    return BX_OK;
+}
+
+static int restart(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d)
+{
+    if (!bx_phase_active(d->phase))
+        return start(f, c, row, d);
+    if (d->restart_pending)
+        return unchanged(c, d);
+    d->desired = BX_DESIRED_RUNNING;
+    d->phase = BX_PHASE_STOPPING;
+    d->restart_pending = true;
+    d->stop_force = c->body->vm_desire.force;
+    d->stop_timeout_s = c->body->vm_desire.timeout_s;
+    put(f, c, row, d, BX_EVENT_VM_DESIRED);
+    return BX_OK;
+}
+
+int bx_fsm_vm_desire(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_vm_desire *b = &c->body->vm_desire;
+    const struct bx_vm *vm;
+    struct bx_row *row;
+    struct bx_vm d;
+    int rc = bx_view_find_vm(&f->view, b->vm, &vm, c->err);
+
+    if (rc != BX_OK)
+        return rc;
+    if (vm->desired == BX_DESIRED_DELETED)
+        return stopping(c, vm);
+    row = bx_view_vm_row(&f->view, vm->uuid);
+    d = *vm;
+    if (b->desired == BX_DESIRED_STOPPED)
+        return stop(f, c, row, &d);
+    if (b->desired == BX_DESIRED_RUNNING)
+        return b->restart ? restart(f, c, row, &d) : start(f, c, row, &d);
+    return bx_err_set(c->err, BX_INVALID, "a VM is deleted by another command");
+}
+
+/* ---- delete ---- */
+
+static void remove_row(struct bx_fsm *f, struct bx_call *c, struct bx_row *row)
+{
+    const struct bx_vm *vm = bx_row_as_vm(row);
+
+    bx_call_event(c, BX_EVENT_VM_DELETED, vm->name->s, node_name(&f->view, vm->node), "");
+    memcpy(c->out->object, vm->uuid, 16);
+    c->out->node = vm->node;
+    bx_fsm_change(f, row, NULL);
+}
+
+int bx_fsm_vm_delete(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_vm *vm;
+    struct bx_row *row;
+    struct bx_vm d;
+    int rc = bx_view_find_vm(&f->view, c->body->vm_delete.vm, &vm, c->err);
+
+    if (rc != BX_OK)
+        return rc;
+    if (vm->desired == BX_DESIRED_DELETED)
+        return unchanged(c, vm);
+    row = bx_view_vm_row(&f->view, vm->uuid);
+    if (!bx_phase_active(vm->phase)) {
+        remove_row(f, c, row);
+        return BX_OK;
+    }
+    d = *vm;
+    d.desired = BX_DESIRED_DELETED;
+    d.phase = BX_PHASE_STOPPING;
+    d.restart_pending = false;
+    put(f, c, row, &d, BX_EVENT_VM_DESIRED);
+    return BX_OK;
+}
+
+/* ---- reports of the node that runs it ---- */
+
+static bool restarts(const struct bx_vm *vm, enum bx_phase ended)
+{
+    if (vm->restart_pending)
+        return true;
+    if (vm->desired != BX_DESIRED_RUNNING)
+        return false;
+    return vm->config.restart == BX_RESTART_ALWAYS ||
+           (vm->config.restart == BX_RESTART_ON_FAILURE && ended == BX_PHASE_FAILED);
+}
+
+/* The run ended: the row goes, a new epoch begins, or the VM rests. */
+static void ended(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d,
+                  enum bx_phase phase)
+{
+    if (d->desired == BX_DESIRED_DELETED) {
+        remove_row(f, c, row);
+        return;
+    }
+    if (restarts(d, phase)) {
+        struct bx_str why = c->body->vm_report.message;
+
+        order_start(d);
+        d->message = why;
+    } else {
+        d->phase = d->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : (uint8_t)phase;
+        d->message = c->body->vm_report.message;
+        if (phase == BX_PHASE_STOPPED)
+            d->desired = BX_DESIRED_STOPPED;
+    }
+    put(f, c, row, d, BX_EVENT_VM_PHASE);
+}
+
+int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_vm_report *b = &c->body->vm_report;
+    struct bx_row *row = bx_view_vm_row(&f->view, b->vm);
+    const struct bx_vm *vm = row == NULL ? NULL : bx_row_as_vm(row);
+    struct bx_vm d;
+
+    if (vm == NULL || vm->node != b->node || vm->epoch != b->epoch)
+        return bx_err_set(c->err, BX_CONFLICT, "report of a run that is not this VM's");
+    if (vm->phase == b->phase)
+        return unchanged(c, vm);
+    if (!bx_phase_may((enum bx_phase)vm->phase, (enum bx_phase)b->phase))
+        return bx_err_set(c->err, BX_CONFLICT, "from %s to %s is no move", bx_phase_names[vm->phase],
+                          bx_phase_names[b->phase]);
+    d = *vm;
+    if (b->phase == BX_PHASE_STOPPED || b->phase == BX_PHASE_FAILED) {
+        ended(f, c, row, &d, (enum bx_phase)b->phase);
+    } else if (b->phase == BX_PHASE_STARTING || b->phase == BX_PHASE_RUNNING) {
+        d.phase = b->phase;
+        d.message = b->message;
+        put(f, c, row, &d, BX_EVENT_VM_PHASE);
+    } else {
+        return bx_err_set(c->err, BX_CONFLICT, "%s is not for a node to report",
+                          bx_phase_names[b->phase]);
+    }
+    return BX_OK;
+}
+
+/* ---- explaining ---- */
+
+int bx_fsm_explain(struct bx_fsm *f, const struct bx_vm *vm, struct bx_candidates *c,
+                   struct bx_decision *d, bool *recorded)
+{
+    struct bx_node_columns columns;
+    struct bx_sched_request rq = {.vcpus = vm->config.vcpus,
+                                  .memory_mib = vm->config.memory_mib,
+                                  .disk_gib = vm->config.disk_gib,
+                                  .strategy = vm->config.strategy};
+    int rc;
+
+    bx_candidates_clear(c);
+    for (uint32_t i = 0; i < BX_DECISIONS_KEPT; i++) {
+        const struct bx_kept_decision *k = &f->decisions[i];
+
+        if (k->candidates == NULL || memcmp(k->vm, vm->uuid, 16) != 0)
+            continue;
+        *recorded = true;
+        *d = k->decision;
+        for (uint32_t j = 0; j < k->n; j++) {
+            rc = bx_candidates_push(c, k->candidates[j]);
+            if (rc != BX_OK)
+                return rc;
+        }
+        return BX_OK;
+    }
+    *recorded = false;
+    rc = pinned_node(f, &vm->config, &rq.node, NULL);
+    if (rc != BX_OK && rc != BX_NOT_FOUND)
+        return rc;
+    bx_view_columns(&f->view, &columns);
+    return bx_sched_decide(&columns, &rq, c, d);
+}
+
+int bx_fsm_dry_run(struct bx_fsm *f, const struct bx_vm_config *config, struct bx_candidates *c,
+                   struct bx_decision *d, struct bx_err *err)
+{
+    int rc = bx_vm_config_check(config, err);
+
+    memset(d, 0, sizeof *d);
+    if (rc != BX_OK)
+        return rc;
+    if (bx_view_vm_named(&f->view, config->name) != NULL) {
+        bx_err_set(err, BX_EXISTS, "a VM named \"" BX_STR_FMT "\" exists",
+                   BX_STR_ARG(config->name));
+        bx_err_hint(err, "choose another name");
+        return BX_EXISTS;
+    }
+    return place(f, config, c, d, err);
+}

@@ -1,0 +1,86 @@
+/* load - filling an empty state: from the tables at start, or from a dump.
+ *
+ * Both end with the same question: does the digest of what is here equal the one that was stored? */
+#include "state/fsm_priv.h"
+
+#include "mem/alloc.h"
+
+#include <assert.h>
+
+struct loading {
+    struct bx_fsm *f;
+    enum bx_table table;
+};
+
+static int load_row(void *ctx, const uint8_t *p, size_t n)
+{
+    struct loading *l = ctx;
+    struct bx_fsm *f = l->f;
+    struct bx_row *row = bx_row_load(f->o.intern, l->table, p, n);
+
+    if (row == NULL)
+        return BX_CORRUPT;
+    if (row->table == BX_TABLE_CLUSTER) {
+        struct bx_row *old = f->view.cluster;
+
+        bx_view_swap(&f->view, old, row);
+        bx_row_free(f->o.intern, old);
+    } else {
+        bx_view_swap(&f->view, NULL, row);
+    }
+    return BX_OK;
+}
+
+int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *b)
+{
+    struct bx_buf aligned = {0};
+    int rc = bx_buf_append(&aligned, b->p, b->n);
+    size_t at = 0;
+
+    bx_sessions_expire(&f->sessions, b->last);
+    while (rc == BX_OK && at < b->n) {
+        struct bx_outcome o = {0};
+        size_t used = 0;
+
+        rc = bx_flat_read(&bx_outcome_schema, aligned.data + at, b->n - at, &o, NULL, &used, NULL);
+        if (rc == BX_OK)
+            bx_sessions_keep(&f->sessions, b->entry, b->last, &o, aligned.data + at, used);
+        at += used;
+    }
+    bx_buf_release(&aligned);
+    return rc == BX_OK || rc == BX_NO_MEMORY ? rc : BX_CORRUPT;
+}
+
+static int load_outcomes(void *ctx, const struct bx_blob *b)
+{
+    return bx_fsm_keep_outcomes(ctx, b);
+}
+
+int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
+{
+    static const enum bx_table order[] = {BX_TABLE_CLUSTER, BX_TABLE_NODE, BX_TABLE_VM,
+                                          BX_TABLE_TOKEN};
+    struct bx_meta meta;
+    int rc = bx_store_meta(f->store, &meta, err);
+
+    for (size_t i = 0; rc == BX_OK && i < sizeof order / sizeof order[0]; i++) {
+        struct loading l = {f, order[i]};
+
+        rc = bx_store_rows(f->store, order[i], load_row, &l, err);
+    }
+    if (rc == BX_OK)
+        rc = bx_store_outcomes(f->store, load_outcomes, f, err);
+    if (rc == BX_OK)
+        rc = bx_store_events_kept(f->store, &f->events_kept, &f->events_oldest, err);
+    if (rc != BX_OK)
+        return rc;
+    bx_sessions_expire(&f->sessions, meta.time_ms);
+    if (meta.applied != 0 && meta.digest != f->view.digest)
+        return bx_err_set(err, BX_CORRUPT, "state database: the digest does not come out");
+    if (meta.applied == 0 && bx_view_vms(&f->view) + bx_view_nodes(&f->view) > 0)
+        return bx_err_set(err, BX_CORRUPT, "state database: rows without an applied index");
+    f->applied = meta.applied;
+    f->view.revision = meta.revision;
+    f->view.time_ms = meta.time_ms;
+    return BX_OK;
+}

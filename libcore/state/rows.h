@@ -1,0 +1,110 @@
+/* rows - the replicated rows and the list of changes; shared by the files of the state machine.
+ *
+ * A row is one block of memory: the struct that others read, with views into the canonical flat
+ * record that follows it. The record is what is hashed, stored and dumped. Rows are never changed,
+ * only replaced, so a change is the pair (old, new): undone by putting the old one back, written by
+ * storing the new one. */
+#ifndef BX_ROWS_H
+#define BX_ROWS_H
+
+#include "mem/arena.h"
+#include "state/view.h"
+
+#define BX_COMMAND_RECORD_MAX (512u << 10) /* bytes of a stored record */
+
+enum bx_table { BX_TABLE_CLUSTER, BX_TABLE_NODE, BX_TABLE_VM, BX_TABLE_TOKEN, BX__TABLES };
+
+struct bx_row {            /* stands before every row's struct */
+    enum bx_table table;
+    uint32_t len;          /* of the record */
+    uint64_t hash;         /* of the record */
+    uint8_t *data;         /* the record, 8-aligned, in the same block */
+    uint32_t slot;         /* 1 + place in the turn's write set, 0: not in it */
+};
+
+struct bx_vm_block {
+    struct bx_row row;
+    struct bx_vm vm;
+};
+struct bx_node_block {
+    struct bx_row row;
+    struct bx_node_row node;
+};
+
+struct bx_token {
+    uint8_t secret_hash[16];
+    uint64_t expires_ms;
+    uint64_t created_index;
+};
+struct bx_token_block {
+    struct bx_row row;
+    struct bx_token token;
+};
+
+/* The one row of the cluster itself. What moves with every entry is kept beside it (bx_meta). */
+struct bx_cluster_row {
+    uint8_t id[16], history[16];
+    struct bx_str name;
+    uint64_t next_node;
+    uint32_t level;
+    bool created;
+};
+struct bx_cluster_block {
+    struct bx_row row;
+    struct bx_cluster_row cluster;
+};
+
+/* Make a row from a draft whose views may point anywhere; names are interned. Never NULL: memory
+ * that is out ends the process, which in apply loses nothing. */
+struct bx_row *bx_row_vm(struct bx_intern *in, const struct bx_vm *draft);
+struct bx_row *bx_row_node(struct bx_intern *in, const struct bx_node_row *draft);
+struct bx_row *bx_row_token(const struct bx_token *draft);
+struct bx_row *bx_row_cluster(const struct bx_cluster_row *draft);
+/* From a stored record. NULL when it does not read. */
+struct bx_row *bx_row_load(struct bx_intern *in, enum bx_table table, const uint8_t *p, size_t n);
+void bx_row_free(struct bx_intern *in, struct bx_row *row);
+
+static inline const struct bx_vm *bx_row_as_vm(const struct bx_row *r)
+{
+    return &((const struct bx_vm_block *)(const void *)r)->vm;
+}
+static inline const struct bx_node_row *bx_row_as_node(const struct bx_row *r)
+{
+    return &((const struct bx_node_block *)(const void *)r)->node;
+}
+static inline const struct bx_token *bx_row_as_token(const struct bx_row *r)
+{
+    return &((const struct bx_token_block *)(const void *)r)->token;
+}
+static inline const struct bx_cluster_row *bx_row_as_cluster(const struct bx_row *r)
+{
+    return &((const struct bx_cluster_block *)(const void *)r)->cluster;
+}
+
+/* ---- view.c: changing the view ---- */
+
+struct bx_view {
+    struct bx_intern *intern;
+    struct bx_map by_uuid, by_name;   /* VM blocks */
+    struct bx_row **nodes;            /* by id */
+    uint32_t n_nodes, cap_nodes;
+    struct bx_row **tokens;           /* by hash */
+    uint32_t n_tokens, cap_tokens;
+    struct bx_row *cluster;           /* never NULL */
+    uint64_t revision, digest, time_ms;
+    /* columns, in the order of nodes */
+    uint64_t *id;
+    int64_t *free_vcpus, *free_memory, *free_disk, *total_vcpus, *total_memory, *total_disk;
+    uint8_t *state;
+};
+
+int bx_view_init(struct bx_view *v, struct bx_intern *in);
+void bx_view_close(struct bx_view *v);
+/* Put `with` in the place of `old`; either may be NULL. The digest follows; nothing is freed. */
+void bx_view_swap(struct bx_view *v, struct bx_row *old, struct bx_row *with);
+struct bx_row *bx_view_token(const struct bx_view *v, const uint8_t hash[16]);
+struct bx_row *bx_view_vm_row(const struct bx_view *v, const uint8_t uuid[16]);
+struct bx_row *bx_view_node_row(const struct bx_view *v, uint64_t id);
+const struct bx_vm *bx_view_vm_named(const struct bx_view *v, struct bx_str name);
+
+#endif

@@ -1,0 +1,449 @@
+#include "state/store.h"
+
+#include "mem/alloc.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum stmt {
+    S_PUT_VM, S_PUT_NODE, S_PUT_TOKEN, S_PUT_CLUSTER, S_DEL_VM, S_DEL_NODE, S_DEL_TOKEN,
+    S_PUT_EVENTS, S_PUT_OUTCOMES, S_DEL_OUTCOMES, S_TRIM_EVENTS, S_PUT_META, S_BEGIN, S_COMMIT,
+    S__STMTS
+};
+
+struct bx_store {
+    sqlite3 *db;
+    char *path;
+    bool open; /* a transaction is */
+    sqlite3_stmt *stmts[S__STMTS];
+};
+
+static const char ddl[] =
+    "CREATE TABLE IF NOT EXISTS vms(uuid BLOB PRIMARY KEY, name TEXT UNIQUE, tenant TEXT,"
+    " vcpus INTEGER, memory_mib INTEGER, disk_gib INTEGER, desired TEXT, phase TEXT, node INTEGER,"
+    " epoch INTEGER, priority INTEGER, created_index INTEGER, modified_index INTEGER, data BLOB)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS nodes(id INTEGER PRIMARY KEY, name TEXT UNIQUE, address TEXT,"
+    " api TEXT, state TEXT, role TEXT, driver TEXT, vcpus INTEGER, memory_mib INTEGER,"
+    " disk_gib INTEGER, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS tokens(secret_hash BLOB PRIMARY KEY, expires_ms INTEGER, data BLOB)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS cluster(one INTEGER PRIMARY KEY, name TEXT, data BLOB);"
+    "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS events(entry INTEGER PRIMARY KEY, first INTEGER, last INTEGER,"
+    " data BLOB);"
+    "CREATE TABLE IF NOT EXISTS outcomes(entry INTEGER PRIMARY KEY, time_ms INTEGER, data BLOB);";
+
+static const char *const sql[S__STMTS] = {
+    [S_PUT_VM] = "INSERT OR REPLACE INTO vms VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+    [S_PUT_NODE] = "INSERT OR REPLACE INTO nodes VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
+    [S_PUT_TOKEN] = "INSERT OR REPLACE INTO tokens VALUES(?1,?2,?3)",
+    [S_PUT_CLUSTER] = "INSERT OR REPLACE INTO cluster VALUES(1,?1,?2)",
+    [S_DEL_VM] = "DELETE FROM vms WHERE uuid=?1",
+    [S_DEL_NODE] = "DELETE FROM nodes WHERE id=?1",
+    [S_DEL_TOKEN] = "DELETE FROM tokens WHERE secret_hash=?1",
+    [S_PUT_EVENTS] = "INSERT INTO events VALUES(?1,?2,?3,?4)",
+    [S_PUT_OUTCOMES] = "INSERT INTO outcomes VALUES(?1,?2,?3)",
+    [S_DEL_OUTCOMES] = "DELETE FROM outcomes WHERE entry=?1",
+    [S_TRIM_EVENTS] =
+        "DELETE FROM events WHERE entry IN (SELECT entry FROM events ORDER BY entry LIMIT ?1)",
+    [S_PUT_META] = "INSERT OR REPLACE INTO meta VALUES('applied',?1),('revision',?2),('digest',?3),"
+                   "('time_ms',?4)",
+    [S_BEGIN] = "BEGIN IMMEDIATE",
+    [S_COMMIT] = "COMMIT",
+};
+
+/* ---- errors ---- */
+
+static _Noreturn void die(struct bx_store *s, const char *what)
+{
+    fprintf(stderr, "error: state database %s: %s: %s\nhint: nothing is lost, the log has it; start "
+            "again when the cause is mended\n", s->path, what, sqlite3_errmsg(s->db));
+    exit(70);
+}
+
+static bool damaged(int rv)
+{
+    return (rv & 0xff) == SQLITE_CORRUPT || (rv & 0xff) == SQLITE_NOTADB ||
+           (rv & 0xff) == SQLITE_ERROR;
+}
+
+static int failed(struct bx_store *s, int rv, struct bx_err *err)
+{
+    int code = damaged(rv) ? BX_CORRUPT : BX_IO;
+
+    return bx_err_set(err, code, "state database %s: %s", s->path, sqlite3_errmsg(s->db));
+}
+
+/* ---- life ---- */
+
+static int prepare(struct bx_store *s, struct bx_err *err)
+{
+    char *why = NULL;
+    int rv = sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+                          "PRAGMA wal_autocheckpoint=4000; PRAGMA locking_mode=NORMAL;",
+                          NULL, NULL, &why);
+
+    sqlite3_free(why);
+    if (rv == SQLITE_OK)
+        rv = sqlite3_exec(s->db, ddl, NULL, NULL, NULL);
+    for (int i = 0; rv == SQLITE_OK && i < S__STMTS; i++)
+        rv = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmts[i], NULL);
+    return rv == SQLITE_OK ? BX_OK : failed(s, rv, err);
+}
+
+int bx_store_open(struct bx_store **out, const char *path, struct bx_err *err)
+{
+    struct bx_store *s = bx_must_calloc(1, sizeof *s);
+    int rv, rc;
+
+    s->path = bx_must_strdup(path);
+    rv = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+    sqlite3_extended_result_codes(s->db, 1);
+    rc = rv == SQLITE_OK ? prepare(s, err) : failed(s, rv, err);
+    if (rc != BX_OK) {
+        bx_store_close(s);
+        s = NULL;
+    }
+    *out = s;
+    return rc;
+}
+
+void bx_store_close(struct bx_store *s)
+{
+    if (s == NULL)
+        return;
+    for (int i = 0; i < S__STMTS; i++)
+        sqlite3_finalize(s->stmts[i]);
+    sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_close(s->db);
+    bx_free(s->path);
+    bx_free(s);
+}
+
+void bx_store_remove(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+
+    for (size_t i = 0; i < 3; i++) {
+        char name[4096];
+
+        snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        unlink(name);
+    }
+}
+
+const char *bx_store_path(const struct bx_store *s)
+{
+    return s->path;
+}
+
+/* ---- writing ---- */
+
+static void run(struct bx_store *s, enum stmt i)
+{
+    sqlite3_stmt *st = s->stmts[i];
+
+    if (sqlite3_step(st) != SQLITE_DONE)
+        die(s, sql[i]);
+    sqlite3_reset(st);
+}
+
+static sqlite3_stmt *use(struct bx_store *s, enum stmt i)
+{
+    if (!s->open) {
+        run(s, S_BEGIN);
+        s->open = true;
+    }
+    return s->stmts[i];
+}
+
+static void text(sqlite3_stmt *st, int i, struct bx_str v)
+{
+    sqlite3_bind_text(st, i, v.p == NULL ? "" : v.p, (int)v.n, SQLITE_STATIC);
+}
+
+static void blob(sqlite3_stmt *st, int i, const void *p, size_t n)
+{
+    sqlite3_bind_blob64(st, i, p, n, SQLITE_STATIC);
+}
+
+static void number(sqlite3_stmt *st, int i, uint64_t v)
+{
+    sqlite3_bind_int64(st, i, (sqlite3_int64)v);
+}
+
+static void put_vm(struct bx_store *s, const struct bx_row *row)
+{
+    const struct bx_vm *vm = bx_row_as_vm(row);
+    sqlite3_stmt *st = use(s, S_PUT_VM);
+
+    blob(st, 1, vm->uuid, 16);
+    text(st, 2, vm->config.name);
+    text(st, 3, vm->config.tenant);
+    number(st, 4, vm->config.vcpus);
+    number(st, 5, vm->config.memory_mib);
+    number(st, 6, vm->config.disk_gib);
+    text(st, 7, bx_str(bx_desired_names[vm->desired]));
+    text(st, 8, bx_str(bx_phase_names[vm->phase]));
+    number(st, 9, vm->node);
+    number(st, 10, vm->epoch);
+    number(st, 11, vm->config.priority);
+    number(st, 12, vm->created_index);
+    number(st, 13, vm->modified_index);
+    blob(st, 14, row->data, row->len);
+    run(s, S_PUT_VM);
+}
+
+static void put_node(struct bx_store *s, const struct bx_row *row)
+{
+    const struct bx_node_info *f = &bx_row_as_node(row)->info;
+    sqlite3_stmt *st = use(s, S_PUT_NODE);
+
+    number(st, 1, f->id);
+    text(st, 2, f->name);
+    text(st, 3, f->address);
+    text(st, 4, f->api);
+    text(st, 5, bx_str(bx_node_state_names[f->state]));
+    text(st, 6, bx_str(bx_role_names[f->role]));
+    text(st, 7, f->driver);
+    number(st, 8, f->vcpus);
+    number(st, 9, f->memory_mib);
+    number(st, 10, f->disk_gib);
+    blob(st, 11, row->data, row->len);
+    run(s, S_PUT_NODE);
+}
+
+void bx_store_put(struct bx_store *s, const struct bx_row *row)
+{
+    sqlite3_stmt *st;
+
+    switch (row->table) {
+    case BX_TABLE_VM:
+        put_vm(s, row);
+        break;
+    case BX_TABLE_NODE:
+        put_node(s, row);
+        break;
+    case BX_TABLE_TOKEN:
+        st = use(s, S_PUT_TOKEN);
+        blob(st, 1, bx_row_as_token(row)->secret_hash, 16);
+        number(st, 2, bx_row_as_token(row)->expires_ms);
+        blob(st, 3, row->data, row->len);
+        run(s, S_PUT_TOKEN);
+        break;
+    case BX_TABLE_CLUSTER:
+        st = use(s, S_PUT_CLUSTER);
+        text(st, 1, bx_row_as_cluster(row)->name);
+        blob(st, 2, row->data, row->len);
+        run(s, S_PUT_CLUSTER);
+        break;
+    case BX__TABLES:
+        break;
+    }
+}
+
+void bx_store_delete(struct bx_store *s, const struct bx_row *row)
+{
+    switch (row->table) {
+    case BX_TABLE_VM:
+        blob(use(s, S_DEL_VM), 1, bx_row_as_vm(row)->uuid, 16);
+        run(s, S_DEL_VM);
+        break;
+    case BX_TABLE_NODE:
+        number(use(s, S_DEL_NODE), 1, bx_row_as_node(row)->info.id);
+        run(s, S_DEL_NODE);
+        break;
+    case BX_TABLE_TOKEN:
+        blob(use(s, S_DEL_TOKEN), 1, bx_row_as_token(row)->secret_hash, 16);
+        run(s, S_DEL_TOKEN);
+        break;
+    case BX_TABLE_CLUSTER:
+    case BX__TABLES:
+        assert(0);
+    }
+}
+
+void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uint64_t last,
+                         const void *p, size_t n)
+{
+    sqlite3_stmt *st = use(s, S_PUT_EVENTS);
+
+    number(st, 1, entry);
+    number(st, 2, first);
+    number(st, 3, last);
+    blob(st, 4, p, n);
+    run(s, S_PUT_EVENTS);
+}
+
+void bx_store_put_outcomes(struct bx_store *s, uint64_t entry, uint64_t time_ms, const void *p,
+                           size_t n)
+{
+    sqlite3_stmt *st = use(s, S_PUT_OUTCOMES);
+
+    number(st, 1, entry);
+    number(st, 2, time_ms);
+    blob(st, 3, p, n);
+    run(s, S_PUT_OUTCOMES);
+}
+
+void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry)
+{
+    number(use(s, S_DEL_OUTCOMES), 1, entry);
+    run(s, S_DEL_OUTCOMES);
+}
+
+void bx_store_trim_events(struct bx_store *s, uint32_t n)
+{
+    number(use(s, S_TRIM_EVENTS), 1, n);
+    run(s, S_TRIM_EVENTS);
+}
+
+void bx_store_commit(struct bx_store *s, const struct bx_meta *meta)
+{
+    sqlite3_stmt *st = use(s, S_PUT_META);
+
+    number(st, 1, meta->applied);
+    number(st, 2, meta->revision);
+    number(st, 3, meta->digest);
+    number(st, 4, meta->time_ms);
+    run(s, S_PUT_META);
+    run(s, S_COMMIT);
+    s->open = false;
+}
+
+void bx_store_clear(struct bx_store *s)
+{
+    use(s, S_BEGIN);
+    if (sqlite3_exec(s->db, "DELETE FROM vms; DELETE FROM nodes; DELETE FROM tokens;"
+                     "DELETE FROM cluster; DELETE FROM events; DELETE FROM outcomes;"
+                     "DELETE FROM meta;", NULL, NULL, NULL) != SQLITE_OK)
+        die(s, "clear");
+}
+
+/* ---- reading ---- */
+
+static int each(struct bx_store *s, const char *query, uint64_t arg,
+                int (*fn)(void *ctx, sqlite3_stmt *st), void *ctx, struct bx_err *err)
+{
+    sqlite3_stmt *st;
+    int rv = sqlite3_prepare_v2(s->db, query, -1, &st, NULL), rc = BX_OK;
+
+    if (rv != SQLITE_OK)
+        return failed(s, rv, err);
+    sqlite3_bind_int64(st, 1, (sqlite3_int64)arg);
+    while (rc == BX_OK && (rv = sqlite3_step(st)) == SQLITE_ROW)
+        rc = fn(ctx, st);
+    if (rc == BX_OK && rv != SQLITE_DONE)
+        rc = failed(s, rv, err);
+    sqlite3_finalize(st);
+    return rc;
+}
+
+static int meta_row(void *ctx, sqlite3_stmt *st)
+{
+    const char *key = (const char *)sqlite3_column_text(st, 0);
+    uint64_t value = (uint64_t)sqlite3_column_int64(st, 1);
+    struct bx_meta *m = ctx;
+
+    if (key == NULL)
+        return BX_CORRUPT;
+    if (strcmp(key, "applied") == 0)
+        m->applied = value;
+    else if (strcmp(key, "revision") == 0)
+        m->revision = value;
+    else if (strcmp(key, "digest") == 0)
+        m->digest = value;
+    else if (strcmp(key, "time_ms") == 0)
+        m->time_ms = value;
+    return BX_OK;
+}
+
+int bx_store_meta(struct bx_store *s, struct bx_meta *out, struct bx_err *err)
+{
+    memset(out, 0, sizeof *out);
+    return each(s, "SELECT key, value FROM meta", 0, meta_row, out, err);
+}
+
+struct row_call {
+    int (*fn)(void *ctx, const uint8_t *p, size_t n);
+    void *ctx;
+};
+
+static int row_row(void *ctx, sqlite3_stmt *st)
+{
+    struct row_call *c = ctx;
+
+    return c->fn(c->ctx, sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0));
+}
+
+int bx_store_rows(struct bx_store *s, enum bx_table table,
+                  int (*fn)(void *ctx, const uint8_t *p, size_t n), void *ctx, struct bx_err *err)
+{
+    static const char *const queries[BX__TABLES] = {
+        [BX_TABLE_CLUSTER] = "SELECT data FROM cluster",
+        [BX_TABLE_NODE] = "SELECT data FROM nodes ORDER BY id",
+        [BX_TABLE_VM] = "SELECT data FROM vms ORDER BY uuid",
+        [BX_TABLE_TOKEN] = "SELECT data FROM tokens ORDER BY secret_hash",
+    };
+    struct row_call c = {fn, ctx};
+
+    return each(s, queries[table], 0, row_row, &c, err);
+}
+
+struct blob_call {
+    int (*fn)(void *ctx, const struct bx_blob *b);
+    void *ctx;
+};
+
+static int blob_row(void *ctx, sqlite3_stmt *st)
+{
+    struct blob_call *c = ctx;
+    struct bx_blob b = {.entry = (uint64_t)sqlite3_column_int64(st, 0),
+                        .first = (uint64_t)sqlite3_column_int64(st, 1),
+                        .last = (uint64_t)sqlite3_column_int64(st, 2),
+                        .p = sqlite3_column_blob(st, 3),
+                        .n = (size_t)sqlite3_column_bytes(st, 3)};
+
+    return c->fn(c->ctx, &b);
+}
+
+int bx_store_outcomes(struct bx_store *s, int (*fn)(void *ctx, const struct bx_blob *b), void *ctx,
+                      struct bx_err *err)
+{
+    struct blob_call c = {fn, ctx};
+
+    return each(s, "SELECT entry, 0, time_ms, data FROM outcomes ORDER BY entry", 0, blob_row, &c,
+                err);
+}
+
+int bx_store_events(struct bx_store *s, uint64_t after,
+                    int (*fn)(void *ctx, const struct bx_blob *b), void *ctx, struct bx_err *err)
+{
+    struct blob_call c = {fn, ctx};
+
+    return each(s, "SELECT entry, first, last, data FROM events WHERE last > ?1 ORDER BY entry",
+                after, blob_row, &c, err);
+}
+
+static int kept_row(void *ctx, sqlite3_stmt *st)
+{
+    uint64_t *out = ctx;
+
+    out[0] = (uint64_t)sqlite3_column_int64(st, 0);
+    out[1] = (uint64_t)sqlite3_column_int64(st, 1);
+    return BX_OK;
+}
+
+int bx_store_events_kept(struct bx_store *s, uint32_t *n, uint64_t *oldest, struct bx_err *err)
+{
+    uint64_t out[2] = {0, 0};
+    int rc = each(s, "SELECT count(*), coalesce(min(first), 0) FROM events", 0, kept_row, out, err);
+
+    *n = (uint32_t)out[0];
+    *oldest = out[1];
+    return rc;
+}

@@ -1,0 +1,62 @@
+/* store - the state in SQLite: written behind the view, read when a daemon starts (D2).
+ *
+ * The log is the durable truth, so SQLite never waits for the disk (WAL, synchronous=OFF). Every
+ * replicated row is stored as its canonical record; the columns beside it are for people's SELECT.
+ * An error while writing ends the process before COMMIT: nothing is lost, the log still has it.
+ *
+ *   vms, nodes, tokens, cluster   one row an object
+ *   events, outcomes              one blob a log entry
+ *   meta                          applied, revision, digest, time_ms */
+#ifndef BX_STORE_H
+#define BX_STORE_H
+
+#include "err.h"
+#include "mem/buf.h"
+#include "state/rows.h"
+
+struct bx_store;
+
+struct bx_meta {
+    uint64_t applied, revision, digest, time_ms;
+};
+
+/* BX_OK, BX_CORRUPT (damaged: the caller removes the file), BX_IO. */
+int bx_store_open(struct bx_store **s, const char *path, struct bx_err *err);
+/* Checkpoint and close; NULL is allowed. */
+void bx_store_close(struct bx_store *s);
+/* Remove a database with its -wal and -shm. */
+void bx_store_remove(const char *path);
+const char *bx_store_path(const struct bx_store *s);
+
+/* The writing half: begin is implied. All end the process on an error. */
+void bx_store_put(struct bx_store *s, const struct bx_row *row);
+void bx_store_delete(struct bx_store *s, const struct bx_row *row);
+void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uint64_t last,
+                         const void *p, size_t n);
+void bx_store_put_outcomes(struct bx_store *s, uint64_t entry, uint64_t time_ms, const void *p,
+                           size_t n);
+void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry);
+/* Drop the oldest n entries' events. */
+void bx_store_trim_events(struct bx_store *s, uint32_t n);
+void bx_store_commit(struct bx_store *s, const struct bx_meta *meta);
+/* Remove every row, in the open transaction. */
+void bx_store_clear(struct bx_store *s);
+
+/* Reading. Each returns BX_OK, BX_CORRUPT, or the first code other than BX_OK that fn returned. */
+int bx_store_meta(struct bx_store *s, struct bx_meta *out, struct bx_err *err);
+int bx_store_rows(struct bx_store *s, enum bx_table table,
+                  int (*fn)(void *ctx, const uint8_t *p, size_t n), void *ctx, struct bx_err *err);
+/* Blobs of `outcomes` (last is the time) or `events` with last > after, by entry. */
+struct bx_blob {
+    uint64_t entry, first, last;
+    const uint8_t *p;
+    size_t n;
+};
+int bx_store_outcomes(struct bx_store *s, int (*fn)(void *ctx, const struct bx_blob *b), void *ctx,
+                      struct bx_err *err);
+int bx_store_events(struct bx_store *s, uint64_t after,
+                    int (*fn)(void *ctx, const struct bx_blob *b), void *ctx, struct bx_err *err);
+/* How many entries have events, and the first revision among them. */
+int bx_store_events_kept(struct bx_store *s, uint32_t *n, uint64_t *oldest, struct bx_err *err);
+
+#endif

@@ -1,0 +1,93 @@
+#include "state/store_dump.h"
+
+#include "mem/alloc.h"
+#include "state/rows.h"
+
+#include <sqlite3.h>
+
+/* In primary-key order, so that equal states give equal bytes. */
+static const struct {
+    uint8_t table;
+    const char *query;
+} parts[] = {
+    {BX_DUMP_META, "SELECT 0, max(CASE key WHEN 'revision' THEN value END),"
+                   " max(CASE key WHEN 'time_ms' THEN value END), x'' FROM meta"},
+    {BX_TABLE_CLUSTER, "SELECT 0, 0, 0, data FROM cluster"},
+    {BX_TABLE_NODE, "SELECT 0, 0, 0, data FROM nodes ORDER BY id"},
+    {BX_TABLE_VM, "SELECT 0, 0, 0, data FROM vms ORDER BY uuid"},
+    {BX_TABLE_TOKEN, "SELECT 0, 0, 0, data FROM tokens ORDER BY secret_hash"},
+    {BX_DUMP_OUTCOMES, "SELECT entry, 0, time_ms, data FROM outcomes ORDER BY entry"},
+    {BX_DUMP_EVENTS, "SELECT entry, first, last, data FROM events ORDER BY entry"},
+};
+#define PARTS (sizeof parts / sizeof parts[0])
+
+struct bx_store_dump {
+    sqlite3 *db;
+    sqlite3_stmt *st;
+    size_t part;
+};
+
+static int failed(struct bx_store_dump *d, struct bx_err *err)
+{
+    return bx_err_set(err, BX_IO, "reading the state database: %s", sqlite3_errmsg(d->db));
+}
+
+/* A deferred transaction takes its snapshot with its first read. */
+static int begin(struct bx_store_dump *d)
+{
+    return sqlite3_exec(d->db, "BEGIN; SELECT count(*) FROM meta;", NULL, NULL, NULL);
+}
+
+int bx_store_dump_open(struct bx_store_dump **out, const char *path, struct bx_err *err)
+{
+    struct bx_store_dump *d = bx_must_calloc(1, sizeof *d);
+    int rc = BX_OK;
+
+    if (sqlite3_open_v2(path, &d->db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
+        begin(d) != SQLITE_OK) {
+        rc = failed(d, err);
+        bx_store_dump_close(d);
+        d = NULL;
+    }
+    *out = d;
+    return rc;
+}
+
+int bx_store_dump_next(struct bx_store_dump *d, struct bx_dump_row *row, bool *end,
+                       struct bx_err *err)
+{
+    *end = false;
+    while (d->part < PARTS) {
+        int rv;
+
+        if (d->st == NULL &&
+            sqlite3_prepare_v2(d->db, parts[d->part].query, -1, &d->st, NULL) != SQLITE_OK)
+            return failed(d, err);
+        rv = sqlite3_step(d->st);
+        if (rv == SQLITE_ROW) {
+            *row = (struct bx_dump_row){.table = parts[d->part].table,
+                                        .entry = (uint64_t)sqlite3_column_int64(d->st, 0),
+                                        .first = (uint64_t)sqlite3_column_int64(d->st, 1),
+                                        .last = (uint64_t)sqlite3_column_int64(d->st, 2),
+                                        .data = sqlite3_column_blob(d->st, 3),
+                                        .n = (size_t)sqlite3_column_bytes(d->st, 3)};
+            return BX_OK;
+        }
+        sqlite3_finalize(d->st);
+        d->st = NULL;
+        if (rv != SQLITE_DONE)
+            return failed(d, err);
+        d->part++;
+    }
+    *end = true;
+    return BX_OK;
+}
+
+void bx_store_dump_close(struct bx_store_dump *d)
+{
+    if (d == NULL)
+        return;
+    sqlite3_finalize(d->st);
+    sqlite3_close(d->db);
+    bx_free(d);
+}

@@ -1,0 +1,56 @@
+/* memfs - a disk in memory that forgets, tears and fails as a seed says.
+ *
+ * It implements log/fs.h. What was written is visible at once and safe only after sync; names are
+ * visible at once and safe only after sync_dir. A crash keeps what is safe, and of the rest what
+ * the seed chooses: each write as a whole, not at all, up to some byte, or some of its sectors;
+ * each change of a name or not. So the order of what was not synced means nothing.
+ *
+ * Changes are counted: open with CREATE or TRUNC, write, sync, rename, unlink, sync_dir. A fault is
+ * planned for the nth of them. Not for several threads. */
+#ifndef BX_MEMFS_H
+#define BX_MEMFS_H
+
+#include "log/fs.h"
+
+#include <stdbool.h>
+
+#define MEMFS_SECTOR 512
+
+struct memfs;
+
+struct memfs *memfs_create(void);
+/* The same files with the same contents, all of it safe; nothing open, no fault planned. */
+struct memfs *memfs_clone(const struct memfs *m);
+/* NULL is allowed. */
+void memfs_destroy(struct memfs *m);
+struct bx_fs *memfs_fs(struct memfs *m);
+
+enum memfs_fault {
+    MEMFS_NONE,
+    MEMFS_FAIL,        /* this change fails with `error`, the ones after it do not */
+    MEMFS_STOP_BEFORE, /* nothing happens any more, from this change on: everything is -EIO */
+    MEMFS_STOP_AFTER,  /* this one still happens, though its caller does not learn it */
+};
+/* Plan one fault, for the change with this number. */
+void memfs_plan(struct memfs *m, enum memfs_fault fault, uint64_t change, int error);
+/* Changes so far: the number of the next one. */
+uint64_t memfs_changes(const struct memfs *m);
+/* True when the planned fault has happened. */
+bool memfs_faulted(const struct memfs *m);
+
+/* The machine loses power: see above. Files are closed, the plan is dropped. */
+void memfs_crash(struct memfs *m, uint64_t seed);
+/* The process dies: files are closed, the plan is dropped; what was not safe still is not. */
+void memfs_kill(struct memfs *m);
+
+/* Looking at and damaging what is there, safe or not. */
+bool memfs_exists(const struct memfs *m, const char *name);
+/* The contents of a file that exists; valid until the next change. */
+const uint8_t *memfs_bytes(const struct memfs *m, const char *name, size_t *n);
+void memfs_flip(struct memfs *m, const char *name, size_t offset, uint8_t mask);
+void memfs_cut(struct memfs *m, const char *name, size_t n);
+void memfs_remove(struct memfs *m, const char *name);
+/* Descriptors that are open: 0 when nobody forgot one. */
+unsigned memfs_open_files(const struct memfs *m);
+
+#endif

@@ -1,0 +1,559 @@
+/* wal: the contract of each function, the bytes on the disk, the cache, failing files and memory.
+ * Crashes are in log_crash_test.c, damage in log_flip_test.c. */
+#include "unit/log_help.h"
+
+#include "codec/head.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct bx_wal *must_open(struct memfs *m)
+{
+    struct bx_err err = {0};
+    struct bx_wal *w;
+
+    if (open_log(&w, m, SMALL_SEGMENT, &err) != BX_OK)
+        fail_msg("open: %s", err.msg);
+    return w;
+}
+
+/* Close it, lose power, open it. */
+static struct bx_wal *reopen(struct bx_wal *w, struct memfs *m)
+{
+    bx_wal_close(w);
+    assert_int_equal(memfs_open_files(m), 0);
+    memfs_crash(m, 5);
+    return must_open(m);
+}
+
+static void append_many(struct bx_wal *w, uint64_t from, uint64_t to, uint64_t term, size_t n)
+{
+    for (uint64_t i = from; i <= to; i++)
+        assert_int_equal(append_one(w, i, term, n), BX_OK);
+}
+
+struct prefix {
+    const char *text;
+    unsigned n;
+};
+
+static void count_one(void *ctx, const char *name)
+{
+    struct prefix *p = ctx;
+
+    p->n += strncmp(name, p->text, strlen(p->text)) == 0;
+}
+
+static unsigned count_names(struct memfs *m, const char *text)
+{
+    struct prefix p = {text, 0};
+
+    memfs_fs(m)->ops->list(memfs_fs(m), count_one, &p);
+    return p.n;
+}
+
+static void a_new_log_is_empty(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+    struct bx_wal_entry e;
+
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(bx_wal_first(w), 1);
+        assert_int_equal(bx_wal_last(w), 0);
+        assert_int_equal(bx_wal_durable(w), 0);
+        assert_int_equal(bx_wal_term(w, 0), 0);
+        assert_int_equal(bx_wal_term(w, 1), 0);
+        assert_int_equal(bx_wal_bytes_after(w, 0), 0);
+        assert_int_equal(bx_wal_get(w, 1, &e, NULL, NULL), BX_NOT_FOUND);
+        assert_false(bx_wal_begin(w));
+        w = reopen(w, m);
+    }
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void entries_are_durable_after_finish_and_not_before(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+    struct bx_wal_stats s;
+
+    (void)state;
+    for (uint64_t i = 1; i <= 20; i++)
+        assert_int_equal(append_one(w, i, 3, (size_t)i * 7), BX_OK);
+    assert_int_equal(bx_wal_last(w), 20);
+    assert_true(bx_wal_begin(w));
+    assert_false(bx_wal_begin(w)); /* one at a time */
+    assert_int_equal(append_one(w, 21, 4, 9), BX_OK);
+    assert_int_equal(bx_wal_run(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_durable(w), 0);
+    assert_int_equal(bx_wal_finish(w, BX_OK), BX_OK);
+    assert_int_equal(bx_wal_durable(w), 20); /* one write and one sync for all of them */
+    bx_wal_stats(w, &s);
+    assert_int_equal(s.records, 20);
+    assert_int_equal(s.segments, 1);
+    assert_int_equal(s.writes, 2); /* and the head of the segment */
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_last(w), 20);
+    assert_int_equal(bx_wal_durable(w), 20);
+    for (uint64_t i = 1; i <= 20; i++)
+        entry_is(w, i, 3, (size_t)i * 7);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void an_append_at_an_index_supersedes_the_rest(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+
+    (void)state;
+    append_many(w, 1, 10, 1, 100);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    append_many(w, 6, 7, 2, 50);
+    assert_int_equal(bx_wal_last(w), 7);
+    assert_int_equal(bx_wal_durable(w), 5); /* what stood there before does not count */
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_durable(w), 7);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(bx_wal_last(w), 7);
+        assert_int_equal(bx_wal_term(w, 5), 1);
+        assert_int_equal(bx_wal_term(w, 6), 2);
+        assert_int_equal(bx_wal_term(w, 8), 0);
+        entry_is(w, 5, 1, 100);
+        entry_is(w, 7, 2, 50);
+        w = reopen(w, m);
+    }
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void a_truncation_while_the_old_entry_is_written(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+
+    (void)state;
+    append_many(w, 1, 4, 1, 10);
+    assert_true(bx_wal_begin(w));
+    append_many(w, 3, 3, 2, 20);
+    assert_int_equal(bx_wal_finish(w, bx_wal_run(w, NULL)), BX_OK);
+    assert_int_equal(bx_wal_durable(w), 2);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_durable(w), 3);
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_last(w), 3);
+    entry_is(w, 3, 2, 20);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void a_reset_goes_on_behind_the_snapshot(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+
+    (void)state;
+    append_many(w, 1, 40, 1, 300);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_reset(w, 100, 7), BX_OK);
+    assert_int_equal(bx_wal_first(w), 101);
+    assert_int_equal(bx_wal_last(w), 100);
+    assert_int_equal(bx_wal_term(w, 40), 0);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(count_names(m, "wal-"), 1); /* all before it is void */
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_first(w), 101);
+    assert_int_equal(bx_wal_last(w), 100);
+    append_many(w, 101, 103, 7, 30);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_reset(w, 50, 8), BX_OK); /* a restored snapshot may be older */
+    append_many(w, 51, 52, 8, 30);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_first(w), 51);
+    assert_int_equal(bx_wal_durable(w), 52);
+    entry_is(w, 52, 8, 30);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void compaction_reuses_segments_and_keeps_what_is_needed(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+
+    (void)state;
+    for (uint64_t i = 1; i <= 400; i++) {
+        append_many(w, i, i, 1, 400);
+        assert_int_equal(pump(w, NULL), BX_OK);
+        if (i % 50 == 0) {
+            assert_int_equal(bx_wal_compact(w, i - 20), BX_OK);
+            assert_int_equal(bx_wal_first(w), i - 20);
+            assert_int_equal(pump(w, NULL), BX_OK);
+            assert_in_range(count_names(m, "wal-"), 1, 5);
+            assert_true(count_names(m, "spare-") <= 2);
+        }
+    }
+    w = reopen(w, m);
+    assert_in_range(bx_wal_first(w), 400 - 40, 380);
+    for (uint64_t i = bx_wal_first(w); i <= 400; i++)
+        entry_is(w, i, 1, 400);
+    assert_int_equal(bx_wal_compact(w, 401), BX_OK); /* everything */
+    assert_int_equal(bx_wal_first(w), 401);
+    assert_int_equal(bx_wal_last(w), 400);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_last(w), 400); /* its place is not forgotten */
+    append_many(w, 401, 401, 2, 10);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    w = reopen(w, m);
+    entry_is(w, 401, 2, 10);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+/* Entry 9 is durable in the first segment and superseded in the second, which is not written yet. */
+static void compaction_waits_until_what_follows_is_durable(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+
+    (void)state;
+    append_many(w, 1, 9, 1, 300);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    append_many(w, 9, 20, 2, 400);
+    assert_int_equal(bx_wal_compact(w, 21), BX_OK);
+    memfs_plan(m, MEMFS_FAIL, memfs_changes(m), -EIO);
+    assert_true(bx_wal_begin(w));
+    assert_int_equal(bx_wal_finish(w, bx_wal_run(w, NULL)), BX_IO);
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_last(w), 9);
+    entry_is(w, 9, 1, 300);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void sizes_have_bounds(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+    static uint8_t data[SMALL_SEGMENT];
+    struct bx_wal_entry e = {.term = 1, .type = 1, .data = data};
+    const uint32_t fits = SMALL_SEGMENT - 64 - 56;
+
+    (void)state;
+    e.len = fits + 1;
+    assert_int_equal(bx_wal_append(w, 1, &e, 1), BX_TOO_LARGE);
+    assert_int_equal(bx_wal_last(w), 0);
+    e.len = fits;
+    assert_int_equal(bx_wal_append(w, 1, &e, 1), BX_OK);
+    e.len = 0;
+    assert_int_equal(bx_wal_append(w, 2, &e, 1), BX_OK);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_last(w), 2);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void a_full_queue_is_told_and_empties(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal_entry e = {.term = 1, .type = 1, .len = BX_WAL_ENTRY_MAX};
+    uint8_t *data = calloc(1, BX_WAL_ENTRY_MAX);
+    struct bx_wal *w;
+    uint64_t n = 0;
+
+    (void)state;
+    assert_non_null(data);
+    e.data = data;
+    assert_int_equal(open_log(&w, m, 0, NULL), BX_OK);
+    while (bx_wal_append(w, n + 1, &e, 1) == BX_OK)
+        n++;
+    assert_int_equal(n, BX_WAL_QUEUE_MAX / BX_WAL_ENTRY_MAX - 1);
+    assert_int_equal(bx_wal_append(w, n + 1, &e, 1), BX_BUSY);
+    assert_true(bx_wal_begin(w));
+    assert_int_equal(bx_wal_finish(w, bx_wal_run(w, NULL)), BX_OK);
+    assert_int_equal(bx_wal_append(w, n + 1, &e, 1), BX_OK);
+    bx_wal_close(w);
+    free(data);
+    memfs_destroy(m);
+}
+
+static void bytes_after_counts_records(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+
+    (void)state;
+    append_many(w, 1, 10, 1, 1); /* 57 bytes, padded to 64 */
+    assert_int_equal(bx_wal_bytes_after(w, 0), 640);
+    assert_int_equal(bx_wal_bytes_after(w, 4), 384);
+    assert_int_equal(bx_wal_bytes_after(w, 10), 0);
+    assert_int_equal(bx_wal_bytes_after(w, 99), 0);
+    assert_int_equal(bx_wal_compact(w, 4), BX_OK);
+    assert_int_equal(bx_wal_bytes_after(w, 0), 448);
+    append_many(w, 6, 6, 2, 8);
+    assert_int_equal(bx_wal_bytes_after(w, 0), 192);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void evicted_entries_are_read_back_and_checked(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal_options o = {
+        .fs = memfs_fs(m), .segment_size = SMALL_SEGMENT, .cache_bytes = 1000};
+    struct bx_buf scratch = {0};
+    struct bx_wal_entry e;
+    struct bx_wal_stats s;
+    struct bx_err err = {0};
+    struct bx_wal *w;
+
+    (void)state;
+    assert_int_equal(bx_wal_open(&w, &o, NULL), BX_OK);
+    append_many(w, 1, 60, 1, 200);
+    bx_wal_stats(w, &s);
+    assert_int_equal(s.cached_bytes, 60 * 200); /* not durable, not evicted */
+    assert_int_equal(pump(w, NULL), BX_OK);
+    bx_wal_stats(w, &s);
+    assert_int_equal(s.cached_bytes, 1000);
+    for (uint64_t i = 1; i <= 60; i++)
+        entry_is(w, i, 1, 200);
+    bx_wal_stats(w, &s);
+    assert_int_equal(s.disk_reads, 55);
+    append_many(w, 30, 31, 2, 200); /* truncates what is on the disk only */
+    assert_int_equal(pump(w, NULL), BX_OK);
+    append_many(w, 32, 50, 2, 200);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    entry_is(w, 29, 1, 200);
+    entry_is(w, 30, 2, 200);
+    assert_int_equal(bx_wal_compact(w, 25), BX_OK);
+    entry_is(w, 25, 1, 200);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    entry_is(w, 25, 1, 200);
+
+    memfs_flip(m, "wal-0000000000000002", 64 + 9 * 256 + 56 + 3, 1); /* entry 25 */
+    for (uint64_t i = 25; i <= 50; i++) {
+        int rc = bx_wal_get(w, i, &e, &scratch, &err);
+        assert_int_equal(rc, i == 25 ? BX_CORRUPT : BX_OK);
+    }
+    assert_string_not_equal(err.hint, "");
+    bx_buf_release(&scratch);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+static void the_mark_follows_when_it_is_asked_to(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+
+    (void)state;
+    assert_false(bx_wal_mark_behind(w));
+    bx_wal_raise_mark(w);
+    assert_false(bx_wal_begin(w)); /* nothing to tell */
+    append_many(w, 1, 3, 1, 10);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_true(bx_wal_mark_behind(w));
+    bx_wal_raise_mark(w);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_false(bx_wal_mark_behind(w));
+    w = reopen(w, m);
+    assert_false(bx_wal_mark_behind(w));
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+/* Every change that a job makes fails once: nothing of it is durable, and no job follows. */
+static void a_failing_disk_makes_nothing_durable(void **state)
+{
+    bool reached = true;
+
+    (void)state;
+    for (uint64_t at = 0; reached; at++) {
+        struct memfs *m = memfs_create();
+        struct bx_wal *w = must_open(m);
+        struct bx_err err = {0};
+        uint64_t before;
+        int rc;
+
+        append_many(w, 1, 30, 1, 300);
+        assert_int_equal(pump(w, NULL), BX_OK);
+        append_many(w, 31, 45, 1, 300);
+        assert_int_equal(bx_wal_compact(w, 20), BX_OK);
+        bx_wal_raise_mark(w);
+        before = bx_wal_durable(w);
+        memfs_plan(m, MEMFS_FAIL, memfs_changes(m) + at, at % 2 ? -EIO : -ENOSPC);
+        assert_true(bx_wal_begin(w));
+        rc = bx_wal_finish(w, bx_wal_run(w, &err));
+        reached = memfs_faulted(m);
+        if (reached) {
+            assert_int_equal(rc, at % 2 ? BX_IO : BX_NO_SPACE);
+            assert_non_null(strstr(err.msg, "memfs/"));
+            assert_int_equal(bx_wal_durable(w), before);
+            assert_false(bx_wal_begin(w));
+        } else {
+            assert_int_equal(rc, BX_OK);
+            assert_true(bx_wal_durable(w) > before);
+        }
+        w = reopen(w, m);
+        assert_in_range(bx_wal_last(w), 30, 45);
+        for (uint64_t i = bx_wal_first(w); i <= bx_wal_last(w); i++)
+            entry_is(w, i, 1, 300);
+        bx_wal_close(w);
+        memfs_destroy(m);
+    }
+}
+
+static void open_fails_cleanly_and_can_be_tried_again(void **state)
+{
+    struct memfs *good = memfs_create();
+    struct bx_wal *w = must_open(good);
+    bool reached = true;
+
+    (void)state;
+    append_many(w, 1, 30, 1, 300);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    bx_wal_close(w);
+    for (uint64_t at = 0; reached; at++) {
+        struct memfs *m = memfs_clone(good);
+
+        memfs_plan(m, MEMFS_FAIL, at, -EIO);
+        if (open_log(&w, m, SMALL_SEGMENT, NULL) == BX_OK) {
+            reached = memfs_faulted(m);
+            assert_false(reached);
+            bx_wal_close(w);
+            memfs_plan(m, MEMFS_NONE, 0, 0);
+        }
+        assert_int_equal(memfs_open_files(m), 0);
+        w = must_open(m);
+        assert_int_equal(bx_wal_last(w), 30);
+        bx_wal_close(w);
+        memfs_destroy(m);
+    }
+    memfs_destroy(good);
+}
+
+/* With one allocation failing: a clean answer, nothing lost that was there, nothing leaked. */
+static void use_log(void *ctx)
+{
+    struct memfs *m = memfs_create();
+    struct bx_buf scratch = {0};
+    struct bx_wal_entry e;
+    struct bx_wal *w;
+    uint64_t last;
+    int rc;
+
+    (void)ctx;
+    for (int round = 0; round < 2; round++) {
+        rc = open_log(&w, m, SMALL_SEGMENT, NULL);
+        assert_true(rc == BX_OK || rc == BX_NO_MEMORY);
+        if (rc != BX_OK)
+            continue;
+        for (int i = 0; i < 60; i++) {
+            last = bx_wal_last(w);
+            rc = append_one(w, last + 1, 1, 300);
+            assert_int_equal(bx_wal_last(w), rc == BX_OK ? last + 1 : last);
+            assert_int_equal(pump(w, NULL), BX_OK);
+        }
+        last = bx_wal_last(w);
+        rc = bx_wal_reset(w, last + 10, 1);
+        assert_int_equal(bx_wal_last(w), rc == BX_OK ? last + 10 : last);
+        append_one(w, bx_wal_last(w) + 1, 1, 300);
+        assert_int_equal(pump(w, NULL), BX_OK);
+        rc = bx_wal_get(w, bx_wal_last(w), &e, &scratch, NULL);
+        assert_true(rc == BX_OK || rc == BX_NOT_FOUND);
+        bx_wal_close(w);
+    }
+    bx_buf_release(&scratch);
+    bx_buf_thread_close();
+    memfs_destroy(m);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    (void)state;
+    bx_buf_thread_close();
+    assert_true(test_fail_each_allocation(use_log, NULL) > 120);
+}
+
+/* The checksums were computed apart from this code. */
+static const uint8_t golden[64 + 64 + 56] = {
+    0xBD, 0x58, 1, 1, 1, 0, 0, 0, 20, 0, 0, 0, 0x78, 0xcb, 0x37, 0x53, /* head, WAL_SEGMENT */
+    1, 0, 0, 0, 0, 0, 0, 0,                                            /* sequence */
+    1, 0, 0, 0, 0, 0, 0, 0,                                            /* first lsn */
+    [64] =                                                             /* crc before: none */
+    0xBD, 0x58, 1, 1, 2, 0, 0, 0, 45, 0, 0, 0, 0x3f, 0x68, 0x1b, 0x43, /* head, WAL_RECORD */
+    1, 0, 0, 0, 0, 0, 0, 0,                                            /* lsn */
+    0, 0, 0, 0, 0, 0, 0, 0,                                            /* durable lsn */
+    1, 0, 0, 0, 0, 0, 0, 0,                                            /* index */
+    5, 0, 0, 0, 0, 0, 0, 0,                                            /* term */
+    0, 0, 0, 0, 1, 0, 0, 0,                                            /* crc before, type */
+    'h', 'e', 'l', 'l', 'o', 0, 0, 0,                                  /* data, padding */
+    0xBD, 0x58, 1, 1, 2, 0, 0, 0, 40, 0, 0, 0, 0xea, 0x47, 0x7b, 0x6e, /* head */
+    2, 0, 0, 0, 0, 0, 0, 0,                                            /* lsn */
+    1, 0, 0, 0, 0, 0, 0, 0,                                            /* durable lsn */
+    2, 0, 0, 0, 0, 0, 0, 0,                                            /* index */
+    6, 0, 0, 0, 0, 0, 0, 0,                                            /* term */
+    0x3f, 0x68, 0x1b, 0x43, 2, 0, 0, 0,                                /* crc before, type */
+};
+
+static const uint8_t golden_mark[] = {
+    0xBD, 0x58, 1, 1, 4, 0, 0, 0, 16, 0, 0, 0, 0xff, 0xcc, 0xe4, 0xcd, /* head, MARK */
+    1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,                    /* sequence, lsn */
+};
+
+static void the_files_have_the_golden_bytes(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+    struct bx_wal_entry one = {.term = 5, .type = 1, .len = 5, .data = "hello"};
+    struct bx_wal_entry two = {.term = 6, .type = 2};
+    const uint8_t *p;
+    size_t n;
+
+    (void)state;
+    assert_int_equal(bx_wal_append(w, 1, &one, 1), BX_OK);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_append(w, 2, &two, 1), BX_OK);
+    bx_wal_raise_mark(w);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    bx_wal_close(w);
+    p = memfs_bytes(m, "wal-0000000000000001", &n);
+    assert_int_equal(n, SMALL_SEGMENT);
+    assert_memory_equal(p, golden, sizeof golden);
+    for (size_t i = sizeof golden; i < n; i++)
+        assert_int_equal(p[i], 0);
+    p = memfs_bytes(m, "mark", &n);
+    assert_memory_equal(p, golden_mark, sizeof golden_mark);
+    assert_memory_equal(p + 4096, golden_mark, sizeof golden_mark);
+    memfs_destroy(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_new_log_is_empty),
+        cmocka_unit_test(entries_are_durable_after_finish_and_not_before),
+        cmocka_unit_test(an_append_at_an_index_supersedes_the_rest),
+        cmocka_unit_test(a_truncation_while_the_old_entry_is_written),
+        cmocka_unit_test(a_reset_goes_on_behind_the_snapshot),
+        cmocka_unit_test(compaction_reuses_segments_and_keeps_what_is_needed),
+        cmocka_unit_test(compaction_waits_until_what_follows_is_durable),
+        cmocka_unit_test(sizes_have_bounds),
+        cmocka_unit_test(a_full_queue_is_told_and_empties),
+        cmocka_unit_test(bytes_after_counts_records),
+        cmocka_unit_test(evicted_entries_are_read_back_and_checked),
+        cmocka_unit_test(the_mark_follows_when_it_is_asked_to),
+        cmocka_unit_test(a_failing_disk_makes_nothing_durable),
+        cmocka_unit_test(open_fails_cleanly_and_can_be_tried_again),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(the_files_have_the_golden_bytes),
+    };
+
+    return cmocka_run_group_tests_name("wal", tests, NULL, NULL);
+}
