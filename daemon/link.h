@@ -1,0 +1,56 @@
+/* link - one TCP connection per pair of nodes, behind the node's port.
+ *
+ * The node with the larger id dials, the other accepts, so two never cross. Both begin with a hello;
+ * whoever does not like what it reads says why in a hello of its own and closes. After that: frames
+ * (wire/frame.h), small ones before large ones; PING after a second of silence, the end after five.
+ *
+ * Nothing a stranger sends is believed: the head is checked before memory is taken, the checksum when
+ * the frame is whole, and the first frame must be a hello of at most 64 KiB within five seconds. */
+#ifndef LINK_H
+#define LINK_H
+
+#include "node/identity.h"
+#include "node/ports.h"
+
+#include <uv.h>
+
+#define LINK_QUEUE_BYTES (64u << 20) /* to one peer; beyond it frames are dropped */
+#define LINK_QUEUE_FRAMES 4096u
+#define LINK_LARGE (64u << 10)       /* frames above this wait for all smaller ones */
+#define LINK_STRANGERS_MAX 64u       /* connections without an accepted hello */
+
+struct link;
+
+struct link_options {
+    uv_loop_t *loop;
+    struct bx_clock *clock;
+    /* A frame of a member; p is 8-aligned and valid during the call. */
+    void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
+    void (*peer)(void *ctx, uint64_t id, bool up);
+    /* A JOIN of a stranger: answer with link_answer_join under the same handle. */
+    void (*join)(void *ctx, uint64_t handle, const struct bx_join *join);
+    void (*log)(void *ctx, int level, const char *text);
+    void *ctx;
+};
+
+/* Listen on host:port. BX_OK, BX_INVALID (not an address, or not a loopback one) or BX_IO. */
+int link_create(struct link **link, const struct link_options *o, const char *address,
+                struct bx_err *err);
+/* Runs the loop until its handles are closed. NULL is allowed. */
+void link_destroy(struct link *l);
+struct bx_link *link_port(struct link *l);
+/* Who we are; before that every connection is closed at once. */
+void link_identify(struct link *l, const struct bx_identity *id);
+
+void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *answer);
+/* Dial address as a stranger and ask to join. done is called once, never from inside: answer NULL
+ * when there was none, with words in err. */
+void link_join(struct link *l, const char *address, const struct bx_join *join,
+               void (*done)(void *ctx, const struct bx_joined *answer, const struct bx_err *err),
+               void *ctx);
+
+/* "HOST:PORT" of a loopback address into *out. */
+int link_parse_address(const char *text, struct sockaddr_storage *out, const char *what,
+                       struct bx_err *err);
+
+#endif
