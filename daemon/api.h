@@ -1,0 +1,34 @@
+/* api - the server that operators and their tools talk to: MessagePack-RPC on a unix socket and on
+ * TCP (libcore/wire/proto.h).
+ *
+ * Who comes over the unix socket is known by its credentials; on TCP, where only loopback addresses
+ * are accepted until there are certificates, everybody is an administrator of this host.
+ *
+ * Bounds, each with an answer: a message of 1 MiB and 16 levels, 64 KiB before a connection has made
+ * a sound request, 1,024 connections, 256 requests under way on one of them (more are not read), 16
+ * MiB of answers that a client does not take (it is closed), ten seconds for half a message. */
+#ifndef API_H
+#define API_H
+
+#include "err.h"
+#include "wire/event.h"
+#include "wire/frame.h"
+
+#include <stdbool.h>
+
+struct api;
+struct bx_vm;
+struct daemon;
+
+/* Listen on d->config.socket and, unless it is empty, on d->config.api. */
+int api_create(struct api **api, struct daemon *d, struct bx_err *err);
+/* Close everything and run the loop until it is closed; requests that wait get an error. NULL is
+ * allowed. Called before the node is closed. */
+void api_destroy(struct api *a);
+
+/* From the node. */
+void api_on_event(struct api *a, const struct bx_event *e);
+void api_on_vm(struct api *a, const struct bx_vm *vm, bool gone);
+void api_on_frame(struct api *a, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
+
+#endif
