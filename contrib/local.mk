@@ -1,2 +1,8 @@
-# Scripts for users.
-dist_noinst_SCRIPTS += contrib/make-test-guest.sh
+# Scripts for users, and the papers.
+dist_noinst_SCRIPTS += \
+	.ci/run \
+	contrib/install-deps.sh \
+	contrib/test.sh
+dist_noinst_DATA += \
+	LICENSE \
+	debian/control

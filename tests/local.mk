@@ -12,3 +12,4 @@ include tests/unit/cli.mk
 endif
 include tests/integration/local.mk
 include tests/bench/local.mk
+include tests/tidy.mk

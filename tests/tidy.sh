@@ -1,0 +1,281 @@
+#!/bin/bash
+# The rules of the house, as tests: who may include whom, who owns which
+# library, what is never called, how long things may grow. Prints TAP.
+set -u
+shopt -s lastpipe # so that the end of a pipe can count
+
+src=${BLIXARD_SRC:-$(cd "$(dirname "$0")/.." && pwd)}
+build=${BLIXARD_BUILD:-}
+plain=$(mktemp -d)
+trap 'rm -rf "$plain"' EXIT
+cd "$src" || exit 99
+
+n=0
+
+# One TAP test: it passes if nothing comes in on stdin; what comes is shown.
+report() # what
+{
+    local offending
+    offending=$(head -n 50)
+    n=$((n + 1))
+    if [ -z "$offending" ]; then
+        echo "ok $n - $1"
+    else
+        echo "not ok $n - $1"
+        sed 's/^/# /' <<<"$offending"
+    fi
+}
+
+skip() # what, why
+{
+    n=$((n + 1))
+    echo "ok $n - $1 # SKIP $2"
+}
+
+list_files()
+{
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1 &&
+        [ "$(git rev-parse --show-cdup)" = "" ]; then
+        git ls-files -co --exclude-standard
+    else
+        find libcore daemon cli tests contrib .ci -type f 2>/dev/null
+    fi | grep -E '\.(c|h|sh|mk)$' | LC_ALL=C sort |
+    while read -r file; do [ ! -f "$file" ] || echo "$file"; done
+}
+
+# Copies a C file with comments and the insides of strings blanked, line by line.
+strip_c()
+{
+    mkdir -p "$plain/$(dirname "$1")"
+    awk '
+    {
+        out = ""
+        for (i = 1; i <= length($0); i++) {
+            two = substr($0, i, 2); c = substr($0, i, 1)
+            if (comment) {
+                if (two == "*/") { comment = 0; i++ }
+            } else if (quote != "") {
+                if (c == "\\") i++
+                else if (c == quote) { quote = ""; out = out c }
+            } else if (two == "/*") { comment = 1; i++ }
+            else if (two == "//") break
+            else { if (c == "\"" || c == "\047") quote = c; out = out c }
+        }
+        quote = ""
+        print ($0 ~ /^[ \t]*#[ \t]*include/) ? $0 : out
+    }' "$1" >"$plain/$1"
+}
+
+files=$(list_files)
+c_files=$(grep -E '\.[ch]$' <<<"$files")
+shells=$(grep -E '\.sh$' <<<"$files"; [ ! -f .ci/run ] || echo .ci/run)
+for file in $c_files; do
+    strip_c "$file"
+done
+
+of() # pattern: the C files whose path matches it
+{
+    grep -E "$1" <<<"$c_files"
+}
+
+# Lines of C, without comments and strings, that match: path:line:text.
+in_code() # pattern, files...
+{
+    local pattern=$1
+    shift
+    [ $# -eq 0 ] || (cd "$plain" && grep -nHE "$pattern" "$@")
+}
+
+calls() # names joined with |, files...
+{
+    local names=$1
+    shift
+    in_code "(^|[^A-Za-z0-9_.>])($names) *\(" "$@"
+}
+
+# --- includes -----------------------------------------------------------------
+
+check_layers()
+{
+    local file
+    for file in $(of '^libcore/'); do
+        awk -v file="$file" '
+        function floor_of(path) {
+            if (path !~ /\//) return path == "err.h" || path == "config.h" ? -1 : 99
+            sub(/\/.*/, "", path)
+            return path in floors ? floors[path] : 99
+        }
+        BEGIN {
+            split("mem codec rec diag model wire log state node", name)
+            split("0 1 2 2 2 3 3 4 5", level)
+            for (i in name) floors[name[i]] = level[i]
+            own = file; sub(/^libcore\//, "", own)
+            mine = own ~ /\// ? floor_of(own) : 0
+            split(own, part, "/")
+        }
+        match($0, /^[ \t]*#[ \t]*include[ \t]*"[^"]*"/) {
+            path = $0; sub(/^[^"]*"/, "", path); sub(/".*/, "", path)
+            theirs = floor_of(path); split(path, their, "/")
+            if (theirs > mine || (theirs == mine && theirs > 0 && part[1] != their[1]))
+                print file ":" NR ": includes " path
+        }' "$plain/$file"
+    done
+}
+
+# Who includes a library besides its owners.
+check_owner() # header, pattern of the owners' paths
+{
+    # shellcheck disable=SC2046
+    in_code "#[ \t]*include[ \t]*[<\"]$1[>\"]" $(of '^(libcore|daemon|cli)/' | grep -vE "^($2)$")
+}
+
+check_guards()
+{
+    local file name
+    for file in $(of '\.h$'); do
+        name=$(basename "$file" .h | tr 'a-z-' 'A-Z_')
+        awk -v file="$file" -v name="$name" '
+            !guard && /^#ifndef/ { guard = $2; next }
+            guard && !defined && /^#define/ { defined = $2 }
+            END {
+                if (guard == "" || guard != defined)
+                    print file ": no include guard"
+                else if (file ~ /^libcore\// && guard !~ /^BX_[A-Z0-9_]+_H$/)
+                    print file ": guard " guard " is not BX_..._H"
+                else if (guard !~ ("(^|_)" name "(_[A-Z]+)?_H$"))
+                    print file ": guard " guard " does not name the file"
+            }' "$plain/$file"
+    done
+}
+
+# --- names and calls -----------------------------------------------------------
+
+# mem/track stands in for the allocator itself in the tracking build.
+check_prefixes()
+{
+    nm --defined-only "$build/libcore.a" 2>/dev/null | awk '
+        /^[^ ]*:$/ { object = $1; next }
+        $2 ~ /^[TDBRVW]$/ && $3 !~ /^(bx_|_|\.)/ && object !~ /track/ {
+            print object " " $3 " does not start with bx_"
+        }'
+}
+
+check_banned_calls()
+{
+    # shellcheck disable=SC2046
+    calls 'strcpy|strcat|sprintf|vsprintf|gets|atoi|atol|rand|srand|system|tmpnam|strtok|localtime|asctime' $c_files
+    # shellcheck disable=SC2046
+    calls 'time|gettimeofday|clock_gettime|getenv|fork|socket' $(of '^libcore/' | grep -v '^libcore/mem/track')
+    # shellcheck disable=SC2046
+    calls 'malloc|calloc|realloc|free|strdup|strndup' $(of '^(libcore|daemon|cli)/' | grep -v '^libcore/mem/')
+}
+
+# A test waits for a condition, with a deadline; only such helpers may sleep,
+# and they are called wait_something (or live in tests/lib).
+check_sleep()
+{
+    local file
+    for file in $(grep -E '^tests/' <<<"$shells"); do
+        awk -v file="$file" '
+            /^[a-z_]+\(\)/ { name = $1 }
+            /^}/ { name = "" }
+            /^[ \t]*#/ { next }
+            /(^|[;&|({]|do|then)[ \t]*sleep[ \t]/ && name !~ /^wait_/ {
+                print file ":" NR ": " $0
+            }' "$file"
+    done
+    for file in $(of '^tests/' | grep -v '^tests/lib/'); do
+        awk -v file="$file" '
+            /^[a-z].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
+            /(^|[^A-Za-z0-9_])(u|nano|uv_)?sleep *\(/ && name !~ /^wait_/ {
+                print file ":" NR ": " $0
+            }' "$plain/$file"
+    done
+}
+
+check_pkill()
+{
+    local word=kill
+    # shellcheck disable=SC2086
+    grep -nHE "(^|[^A-Za-z_-])(p${word}|${word}all)[ \t]" $shells | grep -vE ':[0-9]+:[ \t]*#'
+}
+
+# --- size and looks ------------------------------------------------------------
+
+check_file_length()
+{
+    # shellcheck disable=SC2086
+    wc -l $c_files $shells | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'
+}
+
+check_function_length()
+{
+    local file
+    for file in $(of '\.c$'); do
+        awk -v file="$file" '
+            /^{/ { start = NR }
+            /^}/ && start {
+                if (NR - start - 1 > 80)
+                    print file ":" start ": a function of " NR - start - 1 " lines"
+                start = 0
+            }' "$plain/$file"
+    done
+}
+
+check_leftovers()
+{
+    # shellcheck disable=SC2086
+    grep -nHwE "TO[D]O|FIX[M]E|X[X]X" $files
+}
+
+check_white_space()
+{
+    # shellcheck disable=SC2086
+    grep -nHE '[ 	]+$' $files
+    # shellcheck disable=SC2086
+    grep -nH '	' $c_files
+}
+
+# shellcheck disable=SC2046
+check_includes_upward()
+{
+    in_code '#[ \t]*include.*(daemon|cli)/' $(of '^libcore/')
+}
+
+# shellcheck disable=SC2046
+check_no_libuv()
+{
+    in_code '#[ \t]*include[ \t]*[<"]uv(/|\.h)' $(of '^libcore/')
+}
+
+check_layers | report "libcore includes only its own floor's folder and lower floors"
+check_includes_upward | report "libcore includes nothing of daemon and cli"
+check_no_libuv | report "libcore knows no libuv"
+check_owner 'sqlite3\.h' 'libcore/state/(store|sql)\.[ch]' | report "sqlite3 has one owner"
+check_owner 'msgpack[a-z/]*\.h' 'libcore/codec/pack\.c' | report "msgpack has one owner"
+check_owner 'jansson\.h' 'libcore/codec/json\.c|daemon/(qmp|vm_shim|driver_qemu)[a-z_]*\.[ch]' |
+    report "jansson belongs to the JSON codec and to QMP"
+check_owner 'lz4[a-z]*\.h' 'libcore/codec/lz\.c' | report "lz4 has one owner"
+check_owner 'raft\.h' 'libcore/node/raft[a-z_]*\.[ch]|libcore/wire/raftmsg\.[ch]' |
+    report "libraft belongs to node/raft and wire/raftmsg"
+check_guards | report "every header has a guard that names it"
+if [ -f "$build/libcore.a" ]; then
+    check_prefixes | report "what libcore exports starts with bx_"
+else
+    skip "what libcore exports starts with bx_" "no libcore.a here"
+fi
+check_banned_calls | report "no banned call"
+check_sleep | report "no test sleeps"
+check_pkill | report "no process is ended by its name"
+check_file_length | report "no file above 600 lines"
+check_function_length | report "no function above 80 lines"
+check_leftovers | report "nothing is put off"
+check_white_space | report "no trailing white space, no tabs in C"
+if command -v shellcheck >/dev/null; then
+    # SC3013: test -nt is in every shell of Debian.
+    # shellcheck disable=SC2086
+    shellcheck -S warning -e SC3013 -f gcc $shells | report "shellcheck has nothing to warn of"
+else
+    skip "shellcheck has nothing to warn of" "shellcheck is not installed"
+fi
+echo "1..$n"
