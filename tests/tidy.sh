@@ -205,7 +205,7 @@ check_pkill()
 check_file_length()
 {
     # shellcheck disable=SC2086
-    wc -l $c_files $shells | awk '$2 != "total" && $1 > 600 { print $2 ": " $1 " lines" }'
+    wc -l $c_files $shells | awk '$2 != "total" && $1 > 700 { print $2 ": " $1 " lines" }'
 }
 
 check_function_length()
@@ -251,7 +251,7 @@ check_no_libuv()
 check_layers | report "libcore includes only its own floor's folder and lower floors"
 check_includes_upward | report "libcore includes nothing of daemon and cli"
 check_no_libuv | report "libcore knows no libuv"
-check_owner 'sqlite3\.h' 'libcore/state/(store|sql)\.[ch]' | report "sqlite3 has one owner"
+check_owner 'sqlite3\.h' 'libcore/state/(store|sql)[a-z_]*\.[ch]' | report "sqlite3 has one owner"
 check_owner 'msgpack[a-z/]*\.h' 'libcore/codec/pack\.c' | report "msgpack has one owner"
 check_owner 'jansson\.h' 'libcore/codec/json\.c|daemon/(qmp|vm_shim|driver_qemu)[a-z_]*\.[ch]' |
     report "jansson belongs to the JSON codec and to QMP"
@@ -267,7 +267,7 @@ fi
 check_banned_calls | report "no banned call"
 check_sleep | report "no test sleeps"
 check_pkill | report "no process is ended by its name"
-check_file_length | report "no file above 600 lines"
+check_file_length | report "no file above 700 lines"
 check_function_length | report "no function above 80 lines"
 check_leftovers | report "nothing is put off"
 check_white_space | report "no trailing white space, no tabs in C"
