@@ -7,5 +7,17 @@ libdaemon_disk_a_SOURCES = daemon/disk_fs.c daemon/disk_fs.h
 
 # What blixardd is made of, apart from main: tests link it too.
 noinst_LIBRARIES += libdaemon.a
-libdaemon_a_SOURCES = daemon/disk.c daemon/disk.h daemon/link.c daemon/link.h \
-	daemon/link_conn.c daemon/link_conn.h daemon/link_hello.c
+libdaemon_a_SOURCES = \
+	daemon/log.c daemon/log.h \
+	daemon/clock.c daemon/clock.h \
+	daemon/address.c daemon/address.h \
+	daemon/token.c daemon/token.h \
+	daemon/options.c daemon/options.h \
+	daemon/loop.c daemon/loop.h \
+	daemon/disk.c daemon/disk.h \
+	daemon/link.c daemon/link.h \
+	daemon/link_conn.c daemon/link_conn.h daemon/link_hello.c \
+	daemon/daemon.h
+libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
+LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML_LIBS) \
+	$(CRYPTO_LIBS)

@@ -1,18 +1,16 @@
 /* loop - the one thread on which everything is decided: a uv loop with a hook at the end of each turn.
  *
- * Before the loop blocks it calls turn when somebody woke it, then flush, then arms one timer with the
- * earliest deadline; at the deadline it calls tick. SIGTERM and SIGINT end loop_run. */
+ * Before the loop blocks it calls turn when somebody woke it, then arms one timer with the earliest
+ * deadline; at the deadline it calls tick. SIGTERM and SIGINT end loop_run. */
 #ifndef LOOP_H
 #define LOOP_H
 
-#include "err.h"
 #include "node/ports.h"
 
 #include <uv.h>
 
 struct loop_hooks {
     void (*turn)(void *ctx);
-    void (*flush)(void *ctx);
     uint64_t (*deadline)(void *ctx); /* boot time; UINT64_MAX: none */
     void (*tick)(void *ctx);
     void *ctx;
@@ -33,10 +31,9 @@ int loop_init(struct loop *l, struct bx_clock *clock, const struct loop_hooks *h
               struct bx_err *err);
 /* Call turn before the loop blocks. */
 void loop_wake(struct loop *l);
-/* Returns after loop_stop or a signal. */
+/* Returns after a signal. */
 void loop_run(struct loop *l);
-void loop_stop(struct loop *l);
-/* No more turns, flushes and ticks: the loop only runs handles from here on. */
+/* No more turns and ticks: the loop only runs handles from here on. */
 void loop_quiet(struct loop *l);
 /* Run until every handle that is being closed is closed, and close the loop. After loop_quiet. */
 void loop_close(struct loop *l);

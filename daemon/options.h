@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define OPTIONS_TEXT 256
 #define OPTIONS_PATH 4096
@@ -21,12 +22,12 @@ enum options_ask { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 struct options {
     enum options_ask ask;
     char data[OPTIONS_PATH];
-    char name[64];                 /* of this node */
-    char listen[OPTIONS_TEXT];      /* HOST:PORT of the link */
-    char api[OPTIONS_TEXT];         /* HOST:PORT, or empty: no TCP */
-    char socket[OPTIONS_PATH];      /* of the API */
-    char shim[OPTIONS_PATH];        /* blixard-vm */
-    char qemu[OPTIONS_PATH];        /* empty: the driver looks for it */
+    char name[64]; /* of this node */
+    char listen[OPTIONS_TEXT]; /* HOST:PORT of the link */
+    char api[OPTIONS_TEXT]; /* HOST:PORT, or empty: no TCP */
+    char socket[OPTIONS_PATH]; /* of the API */
+    char shim[OPTIONS_PATH]; /* blixard-vm */
+    char qemu[OPTIONS_PATH]; /* empty: the driver looks for it */
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;
@@ -35,10 +36,10 @@ struct options {
     uint64_t snapshot_bytes;
 };
 
-/* Fill *c. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be used), with a hint.
+/* Fill *o. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be used), with a hint.
  * With ask other than OPTIONS_RUN only ask is meant. argv is permuted as getopt does. */
-int options_parse(struct options *c, int argc, char **argv, struct bx_err *err);
-/* The text of --help. */
-const char *options_usage(void);
+int options_parse(struct options *o, int argc, char **argv, struct bx_err *err);
+/* Print the text of --help. */
+void options_usage(FILE *out);
 
 #endif

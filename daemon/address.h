@@ -1,0 +1,25 @@
+/* address - HOST:PORT as it is written in flags, rows and tokens.
+ *
+ * HOST is a dotted IPv4 address, an IPv6 address in brackets, or "localhost". Names are not resolved:
+ * without certificates a node talks to loopback only. */
+#ifndef ADDRESS_H
+#define ADDRESS_H
+
+#include "err.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+/* BX_OK or BX_INVALID. Port 0 is allowed: the kernel chooses when it is bound. */
+int address_parse(const char *text, union address *out, struct bx_err *err);
+bool address_is_loopback(const union address *a);
+/* HOST:PORT of what the address holds. */
+void address_format(const union address *a, char *out, size_t size);
+
+#endif
