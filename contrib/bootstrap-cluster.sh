@@ -1,0 +1,384 @@
+#!/bin/bash
+# A local cluster to work with: several daemons on loopback, all their files in one directory.
+#
+# DIR/nK is the data directory of node nK, with its log and its pid file beside the data. Whatever
+# is signalled is first found to have DIR on its own command line.
+set -euo pipefail
+
+usage()
+{
+    cat <<USAGE
+usage: bootstrap-cluster.sh up --dir DIR [--nodes 3] [--driver qemu|sim|auto] [--base-port P]
+                               [--wait SECONDS]
+       bootstrap-cluster.sh down --dir DIR [--keep-vms] [--wipe]
+       bootstrap-cluster.sh status --dir DIR
+       bootstrap-cluster.sh addr --dir DIR
+       bootstrap-cluster.sh stop-node|kill-node|start-node NODE --dir DIR
+
+  up          start the daemons, form the cluster, return when it accepts writes; what
+              runs already is left alone. The last line is the address to export.
+  down        stop the daemons, and the virtual machines that outlive them
+  status      who runs, and what the cluster says of itself
+  addr        print the \`export BLIXARD_ADDR=...\` line again
+  stop-node   end one daemon in an orderly way; kill-node: by SIGKILL. Its virtual
+              machines run on. start-node brings it back.
+
+  --driver    what runs virtual machines; auto (the default) is QEMU where there is one
+  --base-port node nK listens on P+2(K-1) for the others and on P+2(K-1)+1 for clients;
+              default: the first free range
+  --keep-vms  leave the virtual machines running
+  --wipe      remove DIR as well
+
+The programs are taken from PATH, else from \$BLIXARD_BUILD, else from ./build.
+USAGE
+}
+
+say()
+{
+    printf 'cluster: %s\n' "$*" >&2
+}
+
+die()
+{
+    printf 'error: %s\n' "$1" >&2
+    [ $# -lt 2 ] || printf 'hint: %s\n' "$2" >&2
+    exit 1
+}
+
+# Runs a command again and again until it succeeds; 1 when the seconds are over.
+wait_until() # seconds, command...
+{
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.1
+    done
+}
+
+find_programs()
+{
+    local src
+    src=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+    blixardd=$(command -v blixardd || true)
+    blixardctl=$(command -v blixardctl || true)
+    if [ -n "$blixardd" ] && [ -n "$blixardctl" ]; then
+        return 0
+    fi
+    for bin in "${BLIXARD_BUILD:-}" ./build "$src/build"; do
+        if [ -n "$bin" ] && [ -x "$bin/blixardd" ] && [ -x "$bin/blixardctl" ]; then
+            bin=$(cd "$bin" && pwd)
+            blixardd=$bin/blixardd
+            blixardctl=$bin/blixardctl
+            return 0
+        fi
+    done
+    die "blixardd and blixardctl are neither on PATH nor in \$BLIXARD_BUILD nor in ./build" \
+        "build first: autoreconf -fi && mkdir -p build && cd build && ../configure && make"
+}
+
+# --- what is known of a cluster: DIR/cluster, written once by up ----------------
+
+load_cluster()
+{
+    [ -f "$dir/cluster" ] || die "no cluster in $dir" "start one: bootstrap-cluster.sh up --dir $dir"
+    # Three words of our own: nodes, driver, base port.
+    read -r nodes driver base_port <"$dir/cluster"
+}
+
+link_of() { echo "127.0.0.1:$((base_port + 2 * ($1 - 1)))"; }
+api_of() { echo "127.0.0.1:$((base_port + 2 * ($1 - 1) + 1))"; }
+socket_of() { echo "$dir/n$1/blixard.sock"; }
+
+# The addresses of all nodes, the first one by its socket.
+all_addresses()
+{
+    local k text
+    text=unix:$(socket_of 1)
+    for ((k = 1; k <= nodes; k++)); do
+        text+=,$(api_of "$k")
+    done
+    echo "$text"
+}
+
+# blixardctl against one node, by its socket.
+ctl() # K, arguments...
+{
+    local k=$1
+    shift
+    "$blixardctl" --addr "unix:$(socket_of "$k")" "$@" </dev/null
+}
+
+# --- processes -------------------------------------------------------------------
+
+# Whether PID is a process that carries DIR/ on its command line.
+is_ours() # pid
+{
+    tr '\0' '\n' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -- "$dir/"
+}
+
+pid_of() # K: prints the pid of the daemon if it runs
+{
+    local pid
+    pid=$(cat "$dir/n$1/pid" 2>/dev/null) || return 1
+    is_ours "$pid" && echo "$pid"
+}
+
+is_gone() # pid
+{
+    ! is_ours "$1"
+}
+
+end_process() # pid, signal, seconds until SIGKILL
+{
+    is_ours "$1" || return 0
+    kill "-$2" "$1" 2>/dev/null || true
+    wait_until "$3" is_gone "$1" && return 0
+    say "process $1 does not end: SIGKILL"
+    ! is_ours "$1" || kill -KILL "$1" 2>/dev/null || true
+    wait_until 5 is_gone "$1"
+}
+
+# The shims and QEMUs of this cluster.
+vm_pids()
+{
+    local path pid name
+    for path in /proc/[0-9]*; do
+        pid=${path#/proc/}
+        name=$(tr '\0' '\n' 2>/dev/null <"$path/cmdline" | head -n 1) || continue
+        case ${name##*/} in
+        blixard-vm|qemu-*) ! is_ours "$pid" || echo "$pid" ;;
+        esac
+    done
+}
+
+end_vms()
+{
+    local pid pids
+    pids=$(vm_pids)
+    [ -n "$pids" ] || return 0
+    say "ending the virtual machines' processes: ${pids//$'\n'/ }"
+    # The shim ends its QEMU in order, and the kernel does where the shim is gone.
+    for pid in $pids; do
+        end_process "$pid" TERM 10
+    done
+}
+
+# --- starting --------------------------------------------------------------------
+
+is_listening() # port
+{
+    local hex
+    hex=$(printf '%04X' "$1")
+    awk -v port=":$hex" '$4 == "0A" && substr($2, length($2) - 4) == port { found = 1 }
+                         END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
+}
+
+# Sets base_port to the first range of two ports a node that nobody listens in.
+find_ports()
+{
+    local p
+    for ((base_port = 17400; base_port < 32000; base_port += 20)); do
+        for ((p = base_port; p < base_port + 2 * nodes; p++)); do
+            is_listening "$p" && continue 2
+        done
+        return 0
+    done
+    die "no free range of ports below 32000" "choose one with --base-port"
+}
+
+# Exit code 3 is "nobody answers there"; any other comes from a daemon.
+answers() # K
+{
+    local rc=0
+    pid_of "$1" >/dev/null || return 0 # it ended: the caller looks at that
+    ctl "$1" --timeout 2s cluster status >/dev/null 2>&1 || rc=$?
+    [ "$rc" -ne 3 ]
+}
+
+start_node() # K
+{
+    local k=$1 home=$dir/n$1
+    if pid_of "$k" >/dev/null; then
+        return 0
+    fi
+    mkdir -p "$home"
+    setsid "$blixardd" --data "$home" --name "n$k" --listen "$(link_of "$k")" \
+        --api "$(api_of "$k")" --socket "$(socket_of "$k")" --driver "$driver" \
+        </dev/null >>"$home/log" 2>&1 &
+    echo $! >"$home/pid"
+    if ! wait_until "$wait_seconds" answers "$k" || ! pid_of "$k" >/dev/null; then
+        tail -n 20 "$home/log" >&2
+        die "n$k did not start" "its log is $home/log"
+    fi
+}
+
+is_member() # K
+{
+    ls "$dir/n$1"/identity* >/dev/null 2>&1
+}
+
+voters_are() # count
+{
+    local out
+    out=$(ctl 1 --timeout 5s cluster status -o json 2>/dev/null) || return 1
+    [ "$(grep -Eo '"role": *"voter"' <<<"$out" | wc -l)" -ge "$1" ]
+}
+
+# A write on every node: a token costs nothing and is forgotten when it is not used.
+accepts_writes()
+{
+    local k
+    voters_are "$nodes" || return 1
+    for ((k = 1; k <= nodes; k++)); do
+        ctl "$k" --timeout 5s cluster token create >/dev/null 2>&1 || return 1
+    done
+}
+
+form_cluster()
+{
+    local k token
+    if ! is_member 1; then
+        say "n1 founds the cluster"
+        ctl 1 --timeout 30s cluster init --name local >&2
+    fi
+    for ((k = 2; k <= nodes; k++)); do
+        is_member "$k" && continue
+        token=$(ctl 1 --timeout 30s cluster token create) || die "no token from n1"
+        say "n$k joins"
+        ctl "$k" --timeout 30s cluster join "$token" >&2
+        wait_until "$wait_seconds" voters_are "$k" ||
+            die "n$k did not become a voter in $wait_seconds seconds" "look into $dir/n$k/log"
+    done
+    wait_until "$wait_seconds" accepts_writes ||
+        die "the cluster accepts no writes after $wait_seconds seconds" \
+            "bootstrap-cluster.sh status --dir $dir"
+}
+
+# --- the subcommands ---------------------------------------------------------------
+
+print_addr()
+{
+    printf 'export BLIXARD_ADDR=%q\n' "$(all_addresses)"
+}
+
+do_up()
+{
+    local k longest
+    longest=$dir/n$nodes/blixard.sock
+    [ ${#longest} -lt 100 ] || die "$dir is too long a path for a unix socket in it" \
+        "choose a shorter --dir"
+    mkdir -p "$dir"
+    if [ -f "$dir/cluster" ]; then
+        say "using the cluster that is in $dir (its nodes, driver and ports)"
+        load_cluster
+    else
+        [ -n "$base_port" ] || find_ports
+        echo "$nodes $driver $base_port" >"$dir/cluster"
+    fi
+    say "$nodes nodes, driver $driver, ports from $base_port, programs from ${blixardd%/*}"
+    for ((k = 1; k <= nodes; k++)); do
+        start_node "$k"
+    done
+    form_cluster
+    say "ready: $nodes voters, writes are accepted"
+    print_addr
+}
+
+do_down()
+{
+    local k pid
+    load_cluster
+    for ((k = 1; k <= nodes; k++)); do
+        pid=$(pid_of "$k") || continue
+        say "stopping n$k (pid $pid)"
+        kill -TERM "$pid" 2>/dev/null || true
+    done
+    for ((k = 1; k <= nodes; k++)); do
+        pid=$(pid_of "$k") && end_process "$pid" TERM 20
+        rm -f "$dir/n$k/pid"
+    done
+    [ "$keep_vms" = yes ] || end_vms
+    [ "$wipe" = no ] || rm -rf "$dir"
+    say "down"
+}
+
+do_status()
+{
+    local k pid rc=1
+    load_cluster
+    for ((k = 1; k <= nodes; k++)); do
+        if pid=$(pid_of "$k"); then
+            printf 'n%d  running  pid %-8s link %s  api %s\n' "$k" "$pid" "$(link_of "$k")" "$(api_of "$k")"
+        else
+            printf 'n%d  stopped\n' "$k"
+        fi
+    done
+    "$blixardctl" --addr "$(all_addresses)" --timeout 5s cluster status && rc=0
+    return "$rc"
+}
+
+do_node() # signal or start, node
+{
+    local k=${2#n} pid
+    load_cluster
+    [[ $k =~ ^[1-9]$ && $k -le $nodes ]] || die "no node $2 in $dir" "n1 to n$nodes"
+    if [ "$1" = start ]; then
+        start_node "$k"
+        say "n$k runs (pid $(pid_of "$k"))"
+    elif pid=$(pid_of "$k"); then
+        end_process "$pid" "$1" 20
+        rm -f "$dir/n$k/pid"
+        say "n$k ended (pid $pid, SIG$1)"
+    else
+        say "n$k does not run"
+    fi
+}
+
+verb=${1:-}
+[ $# -eq 0 ] || shift
+dir='' nodes=3 driver=auto base_port='' keep_vms=no wipe=no wait_seconds=60 node=''
+needs() # option, remaining words
+{
+    [ "$2" -ge 2 ] || { usage >&2; exit 2; }
+}
+while [ $# -gt 0 ]; do
+    case $1 in
+    --dir) needs "$1" $#; dir=$2; shift ;;
+    --nodes) needs "$1" $#; nodes=$2; shift ;;
+    --driver) needs "$1" $#; driver=$2; shift ;;
+    --base-port) needs "$1" $#; base_port=$2; shift ;;
+    --wait) needs "$1" $#; wait_seconds=$2; shift ;;
+    --keep-vms) keep_vms=yes ;;
+    --vms) keep_vms=no ;;
+    --wipe) wipe=yes ;;
+    -h|--help) usage; exit 0 ;;
+    n[0-9]*) node=$1 ;;
+    *) usage >&2; exit 2 ;;
+    esac
+    shift
+done
+
+case $verb in
+-h|--help|help) usage; exit 0 ;;
+up|down|status|addr|stop-node|kill-node|start-node) ;;
+*) usage >&2; exit 2 ;;
+esac
+[ -n "$dir" ] || die "--dir is needed" "bootstrap-cluster.sh $verb --dir DIR"
+dir=$(realpath -m -- "$dir")
+[[ $nodes =~ ^[1-9]$ ]] || die "--nodes takes 1 to 9"
+[[ $driver =~ ^(qemu|sim|auto)$ ]] || die "--driver takes qemu, sim or auto"
+[[ $base_port =~ ^[0-9]*$ ]] || die "--base-port takes a number"
+[[ $wait_seconds =~ ^[0-9]+$ ]] || die "--wait takes seconds"
+case $verb in
+up|status|start-node) find_programs ;;
+esac
+case $verb in
+up) do_up ;;
+down) do_down ;;
+status) do_status ;;
+addr) load_cluster; print_addr ;;
+stop-node) do_node TERM "$node" ;;
+kill-node) do_node KILL "$node" ;;
+start-node) do_node start "$node" ;;
+esac
