@@ -191,7 +191,7 @@ static int read_pairs(bx_val v, const struct bx_field *f, struct bx_pairs *out,
 
 static int read_sized(const struct bx_field *f, bx_val v, void *m, uint64_t max, struct bx_err *err)
 {
-    uint64_t n;
+    uint64_t n = 0; /* -O2 does not see that BX_OK means it is set */
     int rc = read_number(v, max, &n, err);
 
     if (rc != BX_OK)
