@@ -6,4 +6,7 @@ libcore_a_SOURCES += libcore/state/view.h libcore/state/view.c \
 	libcore/state/store_dump.c libcore/state/store_dump.h \
 	libcore/state/fsm_priv.h libcore/state/fsm.h libcore/state/fsm.c \
 	libcore/state/load.c libcore/state/fsm_vm.c libcore/state/fsm_node.c \
-	libcore/state/dump.c
+	libcore/state/dump.c \
+	libcore/state/plan.c libcore/state/plan.h \
+	libcore/state/sched.c libcore/state/sched.h \
+	libcore/state/sql.c

@@ -1,8 +1,10 @@
 /* sched - where a VM goes: filter, score, choose. Pure, integers only, ties to the lowest id.
  *
- * filter   each node either fits or has one reason not to
- * score    0 to 1000 for each that fits, by strategy
- * choose   the highest score
+ * filter   each node either fits or has one reason not to: pinned elsewhere, not up, or the first
+ *          resource that is short; what is not asked for is never short
+ * score    0 to 1000 for each that fits: the smallest part of a resource that stays free, in
+ *          thousandths (most-available, manual), or 1000 less that (least-available)
+ * choose   the highest score; manual: only the pinned node
  *
  * Runs inside apply on every replica, for --dry-run and for explain: the same code. No heap for a
  * cluster of up to 64 nodes. */
@@ -39,11 +41,11 @@ struct bx_sched_request {
     uint8_t strategy;     /* enum bx_strategy */
 };
 
-#define BX_RELAXATIONS_MAX 4
-struct bx_relaxation { /* the smallest change of one kind that would make it fit */
+#define BX_RELAXATIONS_MAX (BX__REJECTS - 1) /* one of each kind, resources first */
+struct bx_relaxation { /* the smallest change of one kind that alone would make it fit */
     uint8_t reject;    /* what it removes */
     uint64_t node;     /* where it then fits */
-    int64_t by;        /* reduce the request, or free on the node, by this much */
+    int64_t by;        /* reduce the request, or free on the node, by this much; 0 when not an amount */
 };
 
 struct bx_decision {
@@ -62,7 +64,8 @@ struct bx_decision {
 int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                     struct bx_candidates *candidates, struct bx_decision *out);
 /* One sentence for each of the first nodes, why nothing fits: "n1: not enough memory (needs 4096
- * MiB, 1024 free); n2: ...". name_of gives a node's name. */
+ * MiB, 1024 free); n2: ...", nodes other than the pinned one last, then "and N more" for those that
+ * find no room. name_of gives a node's name; size is 64 or more. */
 void bx_sched_why(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                   const struct bx_candidates *candidates,
                   const char *(*name_of)(const void *ctx, uint64_t node), const void *ctx,

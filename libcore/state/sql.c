@@ -1,0 +1,349 @@
+/* Read-only SQL for people (bx_fsm_sql of fsm.h).
+ *
+ * Queries see two temporary views in front of the tables: the columns that are meant for people,
+ * with uuids as text. What a query may name is decided by an authorizer, which allows what it knows
+ * and nothing else; the views are for comfort, not for safety. Time, memory and the size of the
+ * result are looked at every OPS_BETWEEN_LOOKS steps of SQLite's machine. */
+#include "state/fsm.h"
+
+#include "codec/pack.h"
+
+#include <math.h>
+#include <sqlite3.h>
+#include <strings.h>
+
+#define OPS_BETWEEN_LOOKS 1000
+#define MEMORY_MAX (64 << 20) /* by which the process's SQLite memory may grow during one query */
+#define QUERY_MAX (64 << 10)
+#define VALUE_MAX (1 << 20)
+#define TABLES_HINT "the tables are vms and nodes: SELECT * FROM vms LIMIT 1 shows the columns"
+
+/* Runs before the authorizer stands guard. */
+static const char prologue[] =
+    "PRAGMA temp_store = MEMORY;"
+    "CREATE TEMP VIEW vms AS SELECT uuid_text(uuid) AS uuid, name, tenant, vcpus, memory_mib,"
+    " disk_gib, desired, phase, node, epoch, priority, created_index, modified_index FROM main.vms;"
+    "CREATE TEMP VIEW nodes AS SELECT id, name, address, api, state, role, driver, vcpus,"
+    " memory_mib, disk_gib FROM main.nodes;"
+    "PRAGMA query_only = ON;";
+
+struct query {
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    const struct bx_sql_limits *limits;
+    sqlite3_int64 memory; /* of the process, at the start */
+    const char *denied;   /* what the authorizer refused last, or NULL; static text */
+    const char *hint;
+    int stopped;          /* why the progress handler ended it, BX_OK when it did not */
+};
+
+/* ---- what a query may do ---- */
+
+static bool one_of(const char *name, const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        if (strcasecmp(name, *names) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* column is "" when only the presence of rows counts, and then table may also be the name of a
+ * common table expression, which only the list of names tells from a table of ours. */
+static bool may_read(const char *table, const char *column)
+{
+    static const char *const open[] = {"vms", "nodes", NULL};
+    static const char *const hidden[] = {"tokens", "outcomes", "events", "cluster", "meta",
+                                         NULL};
+
+    if (one_of(table, open))
+        return strcasecmp(column, "data") != 0;
+    return column[0] == '\0' && !one_of(table, hidden) && strncasecmp(table, "sqlite_", 7) != 0 &&
+           strncasecmp(table, "pragma_", 7) != 0;
+}
+
+static int deny(struct query *q, const char *what, const char *hint)
+{
+    q->denied = what;
+    q->hint = hint;
+    return SQLITE_DENY;
+}
+
+static int deny_write(struct query *q)
+{
+    return deny(q, "only SELECT is allowed", "change things with the vm and node commands");
+}
+
+static int authorize(void *ctx, int action, const char *first, const char *second,
+                     const char *schema, const char *accessor)
+{
+    static const char *const harmful[] = {"load_extension", "fts3_tokenizer", "sqlite_log", NULL};
+    struct query *q = ctx;
+
+    (void)schema;
+    (void)accessor;
+    switch (action) {
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+        return SQLITE_OK;
+    case SQLITE_READ:
+        if (may_read(first, second))
+            return SQLITE_OK;
+        return deny(q, "this table or column is not open to queries", TABLES_HINT);
+    case SQLITE_FUNCTION:
+        if (!one_of(second, harmful))
+            return SQLITE_OK;
+        return deny(q, "this function is not open to queries", "");
+    default:
+        return deny_write(q);
+    }
+}
+
+static int look(void *ctx)
+{
+    struct query *q = ctx;
+
+    if (q->limits->expired(q->limits->ctx))
+        q->stopped = BX_TIMEOUT;
+    else if (sqlite3_memory_used() - q->memory > MEMORY_MAX)
+        q->stopped = BX_TOO_LARGE;
+    return q->stopped != BX_OK;
+}
+
+/* ---- errors ---- */
+
+static int code_of(int rc)
+{
+    switch (rc & 0xff) {
+    case SQLITE_NOMEM:
+        return BX_NO_MEMORY;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return BX_BUSY;
+    case SQLITE_AUTH:
+        return BX_DENIED;
+    case SQLITE_TOOBIG:
+        return BX_TOO_LARGE;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return BX_CORRUPT;
+    case SQLITE_ERROR:
+    case SQLITE_MISMATCH:
+    case SQLITE_RANGE:
+        return BX_INVALID;
+    default:
+        return BX_IO;
+    }
+}
+
+static int explain(const struct query *q, int rc, struct bx_err *err)
+{
+    int code = code_of(rc);
+
+    if (q->stopped == BX_TIMEOUT) {
+        bx_err_set(err, BX_TIMEOUT, "the query took too long");
+        bx_err_hint(err, "ask for less, or give it more time with --timeout");
+        return BX_TIMEOUT;
+    }
+    if (q->stopped != BX_OK) {
+        bx_err_set(err, q->stopped, "the query needs more than %d MiB of memory",
+                   MEMORY_MAX >> 20);
+        bx_err_hint(err, "ask for less");
+        return q->stopped;
+    }
+    if (q->denied != NULL) {
+        bx_err_set(err, BX_DENIED, "%s", q->denied);
+        bx_err_hint(err, "%s", q->hint);
+        return BX_DENIED;
+    }
+    bx_err_set(err, code, "%s", q->db == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(q->db));
+    if (code == BX_INVALID)
+        bx_err_hint(err, TABLES_HINT);
+    return code;
+}
+
+/* ---- the connection ---- */
+
+static void uuid_text(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    char text[BX_UUID_TEXT];
+    uint8_t uuid[16];
+
+    (void)n;
+    if (sqlite3_value_bytes(v[0]) != (int)sizeof uuid) {
+        sqlite3_result_value(c, v[0]);
+        return;
+    }
+    memcpy(uuid, sqlite3_value_blob(v[0]), sizeof uuid);
+    bx_uuid_format(uuid, text);
+    sqlite3_result_text(c, text, -1, SQLITE_TRANSIENT);
+}
+
+static int connect_to(struct query *q, const char *path)
+{
+    int rc = sqlite3_open_v2(path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+
+    if (rc != SQLITE_OK)
+        return rc;
+    sqlite3_busy_timeout(q->db, 1000);
+    sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
+    sqlite3_limit(q->db, SQLITE_LIMIT_SQL_LENGTH, QUERY_MAX);
+    sqlite3_limit(q->db, SQLITE_LIMIT_EXPR_DEPTH, 100);
+    sqlite3_limit(q->db, SQLITE_LIMIT_ATTACHED, 0);
+    rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_create_function_v2(
+            q->db, "uuid_text", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+            uuid_text, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(q->db, prologue, NULL, NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_set_authorizer(q->db, authorize, q);
+    q->memory = sqlite3_memory_used();
+    sqlite3_progress_handler(q->db, OPS_BETWEEN_LOOKS, look, q);
+    return rc;
+}
+
+/* One statement, and one that gives rows. */
+static int prepare(struct query *q, struct bx_str text, struct bx_err *err)
+{
+    sqlite3_stmt *second = NULL;
+    const char *rest = NULL;
+    int rc;
+
+    if (text.n > QUERY_MAX)
+        return bx_err_set(err, BX_TOO_LARGE, "the query is longer than %d KiB", QUERY_MAX >> 10);
+    rc = sqlite3_prepare_v2(q->db, text.p, (int)text.n, &q->stmt, &rest);
+    /* A write to a view is refused before the authorizer is asked. */
+    if (rc == SQLITE_ERROR && strncmp(sqlite3_errmsg(q->db), "cannot modify", 13) == 0)
+        deny_write(q);
+    if (rc != SQLITE_OK)
+        return explain(q, rc, err);
+    if (q->stmt == NULL)
+        return bx_err_set(err, BX_INVALID, "the query is empty");
+    if (!sqlite3_stmt_readonly(q->stmt) || sqlite3_column_count(q->stmt) == 0)
+        return explain(q, deny_write(q), err);
+    rc = sqlite3_prepare_v2(q->db, rest, (int)(text.n - (size_t)(rest - text.p)), &second, NULL);
+    sqlite3_finalize(second);
+    if (rc != SQLITE_OK || second != NULL)
+        return bx_err_set(err, BX_INVALID, "one statement at a time");
+    return BX_OK;
+}
+
+/* ---- the result ---- */
+
+static int put_blob(struct bx_buf *out, const void *p, int n)
+{
+    uint8_t uuid[16];
+
+    if (n != (int)sizeof uuid)
+        return bx_pw_bin(out, p, (size_t)n);
+    memcpy(uuid, p, sizeof uuid);
+    return bx_pw_uuid(out, uuid);
+}
+
+/* Infinity and text that is not UTF-8 have no form in JSON: they go as text and as bytes. */
+static int put_value(struct bx_buf *out, sqlite3_stmt *s, int i)
+{
+    const char *text;
+    double real;
+
+    switch (sqlite3_column_type(s, i)) {
+    case SQLITE_INTEGER:
+        return bx_pw_i64(out, sqlite3_column_int64(s, i));
+    case SQLITE_FLOAT:
+        real = sqlite3_column_double(s, i);
+        if (isfinite(real))
+            return bx_pw_f64(out, real);
+        return bx_pw_str(out, real > 0 ? "Inf" : "-Inf");
+    case SQLITE_TEXT:
+        text = (const char *)sqlite3_column_text(s, i);
+        if (text == NULL)
+            return BX_NO_MEMORY;
+        if (!bx_utf8_valid(text, (size_t)sqlite3_column_bytes(s, i)))
+            return bx_pw_bin(out, text, (size_t)sqlite3_column_bytes(s, i));
+        return bx_pw_strn(out, text, (size_t)sqlite3_column_bytes(s, i));
+    case SQLITE_BLOB:
+        return put_blob(out, sqlite3_column_blob(s, i), sqlite3_column_bytes(s, i));
+    default:
+        return bx_pw_nil(out);
+    }
+}
+
+static int put_row(struct bx_buf *out, sqlite3_stmt *s)
+{
+    int n = sqlite3_column_count(s);
+    int rc = bx_pw_array(out, (uint32_t)n);
+
+    for (int i = 0; rc == BX_OK && i < n; i++)
+        rc = put_value(out, s, i);
+    return rc;
+}
+
+static int too_large(struct bx_err *err, size_t max)
+{
+    bx_err_set(err, BX_TOO_LARGE, "the result is larger than %zu KiB", max >> 10);
+    bx_err_hint(err, "add a LIMIT, or name the columns you need");
+    return BX_TOO_LARGE;
+}
+
+/* How many rows there are is known at the end, so they are collected first. */
+static int read_rows(struct query *q, struct bx_buf *rows, uint32_t *n, struct bx_err *err)
+{
+    int rc;
+
+    while ((rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
+        if (put_row(rows, q->stmt) != BX_OK)
+            return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+        if (rows->len > q->limits->max_bytes)
+            return too_large(err, q->limits->max_bytes);
+        ++*n;
+    }
+    return rc == SQLITE_DONE ? BX_OK : explain(q, rc, err);
+}
+
+static int put_result(struct bx_buf *out, sqlite3_stmt *s, const struct bx_buf *rows, uint32_t n)
+{
+    int columns = sqlite3_column_count(s);
+    int rc = bx_pw_map(out, 2);
+
+    if (rc == BX_OK)
+        rc = bx_pw_str(out, "columns");
+    if (rc == BX_OK)
+        rc = bx_pw_array(out, (uint32_t)columns);
+    for (int i = 0; rc == BX_OK && i < columns; i++)
+        rc = bx_pw_str(out, sqlite3_column_name(s, i));
+    if (rc == BX_OK)
+        rc = bx_pw_str(out, "rows");
+    if (rc == BX_OK)
+        rc = bx_pw_array(out, n);
+    return rc == BX_OK ? bx_buf_append(out, rows->data, rows->len) : rc;
+}
+
+int bx_fsm_sql(const char *path, struct bx_str text, const struct bx_sql_limits *limits,
+               struct bx_buf *out, struct bx_err *err)
+{
+    struct query q = {.limits = limits};
+    struct bx_buf rows = {0};
+    size_t start = out->len;
+    uint32_t n = 0;
+    int rc;
+
+    rc = connect_to(&q, path);
+    rc = rc == SQLITE_OK ? prepare(&q, text, err) : explain(&q, rc, err);
+    if (rc == BX_OK)
+        rc = read_rows(&q, &rows, &n, err);
+    if (rc == BX_OK) {
+        rc = put_result(out, q.stmt, &rows, n);
+        if (rc != BX_OK)
+            bx_err_set(err, rc, "out of memory");
+        else if (out->len - start > limits->max_bytes)
+            rc = too_large(err, limits->max_bytes);
+    }
+    if (rc != BX_OK)
+        out->len = start;
+    bx_buf_release(&rows);
+    sqlite3_finalize(q.stmt);
+    sqlite3_close(q.db);
+    return rc;
+}

@@ -1,0 +1,356 @@
+/* bx_fsm_sql against fsm.h: SELECT over what is meant for people, and nothing else. */
+#include "lib/testlib.h"
+
+#include "codec/json.h"
+#include "lib/testfsm.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct test_fsm t;
+static uint8_t web[16];
+static char web_text[BX_UUID_TEXT];
+
+static int open_state(void **state)
+{
+    struct bx_cmd_token_create token = {.secret_hash = "0123456789abcde", .ttl_ms = 60000};
+
+    (void)state;
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    test_fsm_node(&t, 2, "n2");
+    assert_int_equal(test_fsm_vm(&t, "web", BX_RESTART_ALWAYS, web), BX_OK);
+    assert_int_equal(test_fsm_vm(&t, "db", BX_RESTART_ALWAYS, NULL), BX_OK);
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_TOKEN_CREATE, &token), BX_OK);
+    bx_uuid_format(web, web_text);
+    return 0;
+}
+
+static int close_state(void **state)
+{
+    (void)state;
+    test_fsm_close(&t);
+    return 0;
+}
+
+struct patience {
+    uint32_t looks, left; /* how often it was asked, and how often it says no yet */
+};
+
+static bool expired(void *ctx)
+{
+    struct patience *p = ctx;
+
+    p->looks++;
+    return p->left-- == 0;
+}
+
+static int run(const char *query, size_t max, struct patience *p, struct bx_buf *out,
+               struct bx_err *err)
+{
+    struct bx_sql_limits limits = {expired, p, max};
+
+    memset(err, 0, sizeof *err);
+    return bx_fsm_sql(t.path, bx_str(query), &limits, out, err);
+}
+
+/* The result as one line of JSON; NULL and *err when there is none. The caller frees. */
+static char *ask(const char *query, struct bx_err *err)
+{
+    struct patience p = {.left = 10000};
+    struct bx_buf out = {0}, json = {0};
+    struct bx_pack *pack = bx_pack_create();
+    char *text = NULL;
+    int rc = run(query, 1 << 20, &p, &out, err);
+
+    if (rc == BX_OK) {
+        bx_val v = bx_pack_parse(pack, out.data, out.len, out.len, err);
+
+        assert_non_null(v);
+        assert_int_equal(bx_json_write(&json, v, 0), BX_OK);
+        text = bx_must_alloc(json.len + 1);
+        memcpy(text, json.data, json.len);
+        text[json.len] = '\0';
+    } else {
+        assert_int_equal(rc, err->code);
+        assert_int_equal(out.len, 0);
+        assert_true(err->msg[0] != '\0');
+    }
+    bx_pack_destroy(pack);
+    bx_buf_release(&json);
+    bx_buf_release(&out);
+    return text;
+}
+
+/* Spaces do not count. */
+static void gives(const char *query, const char *want)
+{
+    struct bx_err err;
+    char *text = ask(query, &err), *to = text;
+
+    if (text == NULL)
+        fail_msg("%s: %s", query, err.msg);
+    for (const char *p = text; *p != '\0'; p++) {
+        if (*p != ' ')
+            *to++ = *p;
+    }
+    *to = '\0';
+    assert_string_equal(text, want);
+    bx_free(text);
+}
+
+static void refuses(const char *query, int code)
+{
+    struct bx_err err;
+    char *text = ask(query, &err);
+
+    if (text != NULL)
+        fail_msg("%s gave %s", query, text);
+    if (err.code != code)
+        fail_msg("%s: %s (%s)", query, err.msg, bx_code_name(err.code));
+}
+
+static void select_reads_vms_and_nodes(void **state)
+{
+    char want[256];
+
+    (void)state;
+    gives("SELECT name, vcpus, desired, phase FROM vms ORDER BY name",
+          "{\"columns\":[\"name\",\"vcpus\",\"desired\",\"phase\"],\"rows\":"
+          "[[\"db\",1,\"running\",\"creating\"],[\"web\",1,\"running\",\"creating\"]]}");
+    gives("SELECT n.name, count(*) FROM nodes n JOIN vms v ON v.node = n.id GROUP BY 1 ORDER BY 1;",
+          "{\"columns\":[\"name\",\"count(*)\"],\"rows\":[[\"n1\",1],[\"n2\",1]]}");
+    gives("SELECT count(*) FROM vms -- and no more", "{\"columns\":[\"count(*)\"],\"rows\":[[2]]}");
+    gives("SELECT name FROM vms WHERE 0", "{\"columns\":[\"name\"],\"rows\":[]}");
+    gives("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c LIMIT 3)"
+          " SELECT count(*) FROM c",
+          "{\"columns\":[\"count(*)\"],\"rows\":[[3]]}");
+    gives("VALUES(NULL, 1.5, 'x', x'01ff', -1)",
+          "{\"columns\":[\"column1\",\"column2\",\"column3\",\"column4\",\"column5\"],"
+          "\"rows\":[[null,1.5,\"x\",\"01ff\",-1]]}");
+    snprintf(want, sizeof want, "{\"columns\":[\"uuid\"],\"rows\":[[\"%s\"]]}", web_text);
+    gives("SELECT uuid FROM vms WHERE name = 'web'", want);
+    gives("SELECT uuid FROM main.vms WHERE name = 'web'", want);
+}
+
+static void a_uuid_is_found_as_it_is_shown(void **state)
+{
+    char query[128];
+
+    (void)state;
+    snprintf(query, sizeof query, "SELECT name FROM vms WHERE uuid = '%s'", web_text);
+    gives(query, "{\"columns\":[\"name\"],\"rows\":[[\"web\"]]}");
+}
+
+static void values_that_json_lacks_are_still_sent(void **state)
+{
+    (void)state;
+    gives("SELECT 9e999 AS a, -9e999 AS b, CAST(x'c3' AS TEXT) AS c",
+          "{\"columns\":[\"a\",\"b\",\"c\"],\"rows\":[[\"Inf\",\"-Inf\",\"c3\"]]}");
+}
+
+static void all_columns_are_for_people(void **state)
+{
+    struct bx_err err;
+    char *text = ask("SELECT * FROM vms, nodes", &err);
+
+    (void)state;
+    assert_non_null(text);
+    assert_non_null(strstr(text, "\"modified_index\""));
+    assert_null(strstr(text, "\"data\""));
+    bx_free(text);
+}
+
+static void only_select_is_allowed(void **state)
+{
+    static const char *const queries[] = {
+        "DELETE FROM vms",
+        "DELETE FROM main.vms",
+        "UPDATE main.nodes SET name = 'x'",
+        "INSERT INTO main.nodes(id) VALUES(9)",
+        "WITH x AS (SELECT 1) DELETE FROM vms",
+        "DROP TABLE main.vms",
+        "DROP VIEW temp.vms",
+        "CREATE TABLE x(a)",
+        "CREATE TEMP TABLE x(a)",
+        "CREATE TEMP VIEW x AS SELECT * FROM main.tokens",
+        "PRAGMA user_version",
+        "PRAGMA query_only = OFF",
+        "ATTACH '/tmp/x' AS x",
+        "DETACH main",
+        "VACUUM",
+        "VACUUM INTO '/tmp/blixard-sql-test'",
+        "BEGIN",
+        "SAVEPOINT x",
+        "REINDEX",
+        "ANALYZE",
+    };
+    struct bx_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        refuses(queries[i], BX_DENIED);
+        assert_null(ask(queries[i], &err));
+        assert_string_equal(err.msg, "only SELECT is allowed");
+        assert_true(err.hint[0] != '\0');
+    }
+    gives("SELECT count(*) FROM main.vms", "{\"columns\":[\"count(*)\"],\"rows\":[[2]]}");
+}
+
+static void what_is_hidden_stays_hidden(void **state)
+{
+    static const char *const queries[] = {
+        "SELECT * FROM tokens",
+        "SELECT count(*) FROM tokens",
+        "SELECT count(*) FROM main.tokens AS vms",
+        "SELECT 1 FROM tokens",
+        "SELECT secret_hash FROM tokens",
+        "SELECT name FROM vms WHERE EXISTS (SELECT 1 FROM tokens WHERE hex(secret_hash) > '3')",
+        "WITH vms AS (SELECT * FROM main.tokens) SELECT * FROM vms",
+        "SELECT * FROM (SELECT * FROM main.tokens) AS vms",
+        "SELECT * FROM outcomes",
+        "SELECT data FROM events",
+        "SELECT count(*) FROM meta",
+        "SELECT * FROM cluster",
+        "SELECT data FROM main.vms",
+        "SELECT * FROM main.vms",
+        "SELECT data FROM main.nodes",
+        "SELECT name FROM main.vms ORDER BY data",
+        "SELECT sql FROM sqlite_master",
+        "SELECT count(*) FROM sqlite_master",
+        "SELECT name FROM sqlite_schema",
+        "SELECT * FROM sqlite_temp_master",
+        "SELECT * FROM pragma_table_info('tokens')",
+        "SELECT count(*) FROM pragma_database_list",
+        "SELECT load_extension('x')",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
+        struct bx_err err;
+        char *text = ask(queries[i], &err);
+
+        if (text != NULL)
+            fail_msg("%s gave %s", queries[i], text);
+        if (err.code != BX_DENIED && err.code != BX_INVALID)
+            fail_msg("%s: %s", queries[i], err.msg);
+    }
+    refuses("SELECT * FROM tokens", BX_DENIED);
+}
+
+static void mistakes_are_told_in_words(void **state)
+{
+    struct bx_err err;
+
+    (void)state;
+    refuses("SELEC 1", BX_INVALID);
+    refuses("SELECT nothing FROM vms", BX_INVALID);
+    refuses("", BX_INVALID);
+    refuses(" ;; -- nothing", BX_INVALID);
+    refuses("SELECT 1; SELECT 2", BX_INVALID);
+    refuses("SELECT 1; garbage", BX_INVALID);
+    assert_null(ask("SELECT name FROM vm", &err));
+    assert_int_equal(err.code, BX_INVALID);
+    assert_non_null(strstr(err.msg, "vm"));
+    assert_non_null(strstr(err.hint, "vms and nodes"));
+}
+
+static void every_bound_has_an_answer(void **state)
+{
+    static const char endless[] =
+        "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c) SELECT ";
+    struct patience p = {.left = 20};
+    struct bx_buf out = {0};
+    struct bx_err err;
+    char query[70000], *text;
+
+    (void)state;
+    snprintf(query, sizeof query, "%s count(*) FROM c", endless);
+    assert_int_equal(run(query, 1 << 20, &p, &out, &err), BX_TIMEOUT);
+    assert_int_equal(p.looks, 21);
+    p = (struct patience){.left = UINT32_MAX};
+    snprintf(query, sizeof query, "%s i FROM c", endless);
+    assert_int_equal(run(query, 1 << 20, &p, &out, &err), BX_TOO_LARGE);
+    assert_non_null(strstr(err.hint, "LIMIT"));
+    /* Sorting what never ends would take all the memory there is. */
+    snprintf(query, sizeof query, "%s i FROM c ORDER BY -i", endless);
+    assert_int_equal(run(query, 1 << 20, &p, &out, &err), BX_TOO_LARGE);
+    assert_int_equal(run("SELECT zeroblob(100000000)", 1 << 20, &p, &out, &err), BX_TOO_LARGE);
+    memset(query, ' ', sizeof query);
+    memcpy(query, "SELECT 1", 8);
+    query[sizeof query - 1] = '\0';
+    assert_int_equal(run(query, 1 << 20, &p, &out, &err), BX_TOO_LARGE);
+    assert_int_equal(out.len, 0);
+    bx_buf_release(&out);
+    text = ask("SELECT 1", &err);
+    assert_non_null(text);
+    bx_free(text);
+}
+
+/* What stands before in the buffer stays; a refusal adds nothing to it. */
+static void a_result_is_appended(void **state)
+{
+    struct patience p = {.left = 1000};
+    struct bx_buf out = {0};
+    struct bx_err err;
+
+    (void)state;
+    assert_int_equal(bx_buf_append(&out, "abc", 3), BX_OK);
+    assert_int_equal(run("SELEC", 1 << 20, &p, &out, &err), BX_INVALID);
+    assert_int_equal(out.len, 3);
+    assert_int_equal(run("SELECT 1", 1 << 20, &p, &out, &err), BX_OK);
+    assert_true(out.len > 3);
+    assert_memory_equal(out.data, "abc", 3);
+    bx_buf_release(&out);
+}
+
+static void no_database_is_an_error(void **state)
+{
+    struct bx_sql_limits limits = {expired, &(struct patience){.left = 9}, 1000};
+    struct bx_buf out = {0};
+    struct bx_err err;
+
+    (void)state;
+    assert_int_equal(bx_fsm_sql("/nowhere/state.db", bx_str("SELECT 1"), &limits, &out, &err),
+                     BX_IO);
+    assert_true(err.msg[0] != '\0');
+}
+
+static void read_in_little_memory(void *ctx)
+{
+    struct patience p = {.left = 1000};
+    struct bx_buf out = {0};
+    struct bx_err err;
+    int rc = run("SELECT uuid, name FROM vms", 1 << 20, &p, &out, &err);
+
+    (void)ctx;
+    assert_true(rc == BX_OK || rc == BX_NO_MEMORY);
+    bx_buf_release(&out);
+    bx_buf_thread_close();
+}
+
+static void memory_running_out_is_an_error(void **state)
+{
+    (void)state;
+    bx_buf_thread_close();
+    assert_true(test_fail_each_allocation(read_in_little_memory, NULL) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(select_reads_vms_and_nodes),
+        cmocka_unit_test(a_uuid_is_found_as_it_is_shown),
+        cmocka_unit_test(values_that_json_lacks_are_still_sent),
+        cmocka_unit_test(all_columns_are_for_people),
+        cmocka_unit_test(only_select_is_allowed),
+        cmocka_unit_test(what_is_hidden_stays_hidden),
+        cmocka_unit_test(mistakes_are_told_in_words),
+        cmocka_unit_test(every_bound_has_an_answer),
+        cmocka_unit_test(a_result_is_appended),
+        cmocka_unit_test(no_database_is_an_error),
+        cmocka_unit_test(memory_running_out_is_an_error),
+    };
+
+    return cmocka_run_group_tests_name("sql", tests, open_state, close_state);
+}
