@@ -51,7 +51,7 @@ make_initrd() {
     busybox=$(static_busybox) || fail "no static busybox: apt-get install busybox-static"
     mkdir -p "$work/root/bin" "$work/root/proc" "$work/root/sys" "$work/root/dev"
     cp "$busybox" "$work/root/bin/busybox"
-    for name in sh mount uname cat sleep poweroff reboot echo; do
+    for name in sh mount uname cat sleep reboot echo; do
         ln -s busybox "$work/root/bin/$name"
     done
     cat >"$work/root/init" <<'INIT'
@@ -62,11 +62,10 @@ mount -t devtmpfs dev /dev 2>/dev/null
 echo "blixard: guest is up"
 echo "blixard: $(uname -srm)"
 echo "blixard: cmdline $(cat /proc/cmdline)"
-trap 'poweroff -f' TERM USR2
+trap 'reboot -f' TERM USR2
 # A word on the kernel's command line ends the guest by itself, for tests of how that is noticed.
 for word in $(cat /proc/cmdline); do
     case $word in
-    blixard.end=poweroff) poweroff -f ;;
     blixard.end=reboot) reboot -f ;;
     blixard.chatter) while :; do echo "blixard: a line of the chatter that fills consoles"; done ;;
     esac

@@ -15,17 +15,17 @@
 #include <unistd.h>
 
 static const char usage[] =
-    "usage: blixard-vm --dir DIR --vm UUID --node ID --epoch N [--grace MS] [--powerdown]\n"
-    "                  [--lock-fd FD] -- QEMU ARGUMENTS...\n"
+    "usage: blixard-vm --dir DIR --vm UUID --node ID --epoch N [--grace MS] [--lock-fd FD]\n"
+    "                  -- QEMU ARGUMENTS...\n"
     "Runs one virtual machine under DIR and tells what becomes of it on DIR/shim.sock.\n"
     "blixardd starts it; it is not meant to be started by hand.\n";
 
 static const struct option options[] = {
     {"dir", required_argument, NULL, 'd'},     {"vm", required_argument, NULL, 'v'},
     {"node", required_argument, NULL, 'n'},    {"epoch", required_argument, NULL, 'e'},
-    {"grace", required_argument, NULL, 'g'},   {"powerdown", no_argument, NULL, 'p'},
-    {"lock-fd", required_argument, NULL, 'l'}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},       {NULL, 0, NULL, 0},
+    {"grace", required_argument, NULL, 'g'},   {"lock-fd", required_argument, NULL, 'l'},
+    {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool number(const char *text, uint64_t max, uint64_t *out)
@@ -69,9 +69,6 @@ static void parse(struct vm_shim *s, int argc, char **argv)
             if (!number(optarg, UINT32_MAX, &v))
                 misuse("--grace takes milliseconds");
             s->grace_ms = (uint32_t)v;
-            break;
-        case 'p':
-            s->powerdown = true;
             break;
         case 'l':
             if (!number(optarg, INT_MAX, &v) || v < 3)

@@ -10,8 +10,9 @@
  * within SHIM_READY_MS, or leaves a QMP command unanswered: SIGKILL. The shim itself dies: the kernel
  * kills QEMU (PR_SET_PDEATHSIG). The daemon dies: nothing happens. QEMU is never started again.
  *
- * A stop: a guest with a disk is asked by its power button, so that it can write back; a diskless
- * guest has nothing to lose and most have nobody who minds the button, so QEMU is told to quit. */
+ * A stop tells QEMU to quit, at once: the machine is microvm without ACPI, which has no power button
+ * to press. (With ACPI every sixth boot of a guest hung in its kernel under TCG.) QEMU writes back
+ * what the guest had written to its disk; what the guest had not yet written is lost. */
 #ifndef VM_SHIM_H
 #define VM_SHIM_H
 
@@ -40,7 +41,6 @@ struct vm_shim {
     const char *dir_path;
     char **command; /* of QEMU, NULL-terminated */
     uint32_t grace_ms;
-    bool powerdown; /* the guest has a disk: ask it by its power button */
     int lock;       /* -1: not given */
 
     int dir;

@@ -52,7 +52,7 @@ void shim_stop(struct vm_shim *s, uint32_t timeout_ms)
         return;
     }
     enter(s, BX_OBSERVED_STOPPING);
-    if (first && qmp_execute(&s->qmp, s->powerdown ? "system_powerdown" : "quit", &err) != BX_OK)
+    if (first && qmp_execute(&s->qmp, "quit", &err) != BX_OK)
         shim_kill(s, false, "killed: QEMU took no command");
 }
 
@@ -175,7 +175,7 @@ static void check_deadlines(struct vm_shim *s, uint64_t now)
         shim_kill(s, !s->record.asked, why);
     } else if (s->kill_by != 0 && now >= s->kill_by) {
         if (s->record.asked)
-            snprintf(why, sizeof why, "killed: the guest did not stop within %u ms", s->stop_ms);
+            snprintf(why, sizeof why, "killed: it did not stop within %u ms", s->stop_ms);
         else
             snprintf(why, sizeof why, "killed: QEMU closed its monitor and stayed");
         shim_kill(s, !s->record.asked, why);

@@ -8,3 +8,13 @@ blixard_vm_SOURCES = \
 	daemon/qmp.c daemon/qmp.h
 blixard_vm_CFLAGS = $(AM_CFLAGS)
 blixard_vm_LDADD = $(LIBCORE) $(JANSSON_LIBS) $(XXHASH_LIBS) -lpthread
+
+# What a program that drives QEMU needs beside libcore and libuv.
+VMRUN_SOURCES = \
+	daemon/driver_qemu.c daemon/driver_qemu.h daemon/driver_qemu_int.h \
+	daemon/driver_qemu_run.c daemon/driver_qemu_start.c daemon/driver_qemu_scan.c \
+	daemon/driver_qemu_args.c daemon/driver_qemu_accel.c \
+	daemon/vm_shim_proto.c daemon/vm_record.c daemon/vm_log.c daemon/qmp.c
+check_LIBRARIES += daemon/libvmrun.a
+daemon_libvmrun_a_SOURCES = $(VMRUN_SOURCES)
+daemon_libvmrun_a_CFLAGS = $(AM_CFLAGS)

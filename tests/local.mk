@@ -8,6 +8,7 @@ include tests/unit/log.mk
 include tests/unit/state.mk
 include tests/unit/node.mk
 include tests/unit/daemon.mk
+include tests/unit/vmrun.mk
 include tests/unit/cli.mk
 endif
 include tests/integration/local.mk

@@ -1,0 +1,117 @@
+#include "driver_qemu_int.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct bx_arena arena;
+static char *args[QEMU_ARGS_MAX];
+static struct bx_err err;
+
+static int build(const struct bx_vm_config *c, const char *accel)
+{
+    bx_arena_reset(&arena);
+    return qemu_args("/usr/bin/qemu", accel, c, &arena, args, &err);
+}
+
+/* What follows an option; NULL when the option is not there. */
+static const char *after(const char *option)
+{
+    size_t i;
+
+    for (i = 0; args[i] != NULL; i++)
+        if (strcmp(args[i], option) == 0)
+            return args[i + 1];
+    return NULL;
+}
+
+static struct bx_vm_config sample(void)
+{
+    return (struct bx_vm_config){.name = bx_str("web-1"), .vcpus = 2, .memory_mib = 512};
+}
+
+static void test_plain(void **state)
+{
+    struct bx_vm_config c = sample();
+
+    (void)state;
+    assert_int_equal(build(&c, "tcg"), BX_OK);
+    assert_string_equal(args[0], "/usr/bin/qemu");
+    assert_string_equal(after("-name"), "guest=web-1");
+    assert_string_equal(after("-smp"), "2");
+    assert_string_equal(after("-m"), "512M");
+    assert_string_equal(after("-accel"), "tcg,tb-size=32");
+    assert_null(after("-kernel"));
+    assert_null(after("-append"));
+    assert_null(after("-drive"));
+    assert_non_null(after("-sandbox"));
+    assert_int_equal(build(&c, "kvm"), BX_OK);
+    assert_string_equal(after("-accel"), "kvm");
+}
+
+/* Commas, spaces and quotes of users stay inside one argument. */
+static void test_direct_boot(void **state)
+{
+    struct bx_vm_config c = sample();
+
+    (void)state;
+    c.kernel = bx_str("/dev/null");
+    c.initrd = bx_str("/dev/zero");
+    assert_int_equal(build(&c, "tcg"), BX_OK);
+    assert_string_equal(after("-kernel"), "/dev/null");
+    assert_string_equal(after("-initrd"), "/dev/zero");
+    assert_non_null(strstr(after("-append"), "console=ttyS0"));
+    c.cmdline = bx_str("a=b,c \"d\" -drive file=/etc/shadow");
+    assert_int_equal(build(&c, "tcg"), BX_OK);
+    assert_string_equal(after("-append"), "a=b,c \"d\" -drive file=/etc/shadow");
+    assert_null(after("-drive"));
+}
+
+static void test_bad_paths(void **state)
+{
+    struct bx_vm_config c = sample();
+
+    (void)state;
+    c.kernel = bx_str("vmlinuz");
+    assert_int_equal(build(&c, "tcg"), BX_INVALID);
+    c.kernel = bx_str("/nowhere/vmlinuz");
+    assert_int_equal(build(&c, "tcg"), BX_NOT_FOUND);
+    assert_string_equal(err.msg, "no such file: /nowhere/vmlinuz");
+}
+
+static void test_disk(void **state)
+{
+    struct bx_vm_config c = sample();
+
+    (void)state;
+    c.disk_gib = 10;
+    assert_int_equal(build(&c, "tcg"), BX_OK);
+    assert_non_null(strstr(after("-drive"), "file=disk.raw"));
+    assert_string_equal(after("-device"), "virtio-blk-device,drive=disk");
+    c.disk_ephemeral = true;
+    assert_int_equal(build(&c, "tcg"), BX_OK);
+    assert_non_null(strstr(after("-drive"), "file=scratch.raw"));
+}
+
+static int finish(void **state)
+{
+    (void)state;
+    bx_arena_close(&arena);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_direct_boot),
+        cmocka_unit_test(test_bad_paths),
+        cmocka_unit_test(test_disk),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, finish);
+}

@@ -1,0 +1,245 @@
+#include "qmp.h"
+
+#include "vm_shim_proto.h"
+
+#include <jansson.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char greeting[] =
+    "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": "
+    "\"\"}, \"capabilities\": [\"oob\"]}}\r\n";
+
+struct pair {
+    struct qmp q;
+    int far;
+};
+
+static int setup(void **state)
+{
+    static struct pair p;
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) != 0)
+        return -1;
+    qmp_open(&p.q, fds[0]);
+    p.far = fds[1];
+    *state = &p;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct pair *p = *state;
+
+    qmp_close(&p->q);
+    if (p->far >= 0)
+        close(p->far);
+    return 0;
+}
+
+static int feed(struct pair *p, const char *text)
+{
+    struct bx_err err;
+
+    assert_int_equal(write(p->far, text, strlen(text)), (int)strlen(text));
+    return qmp_read(&p->q, &err);
+}
+
+static void expect_sent(struct pair *p, const char *text)
+{
+    char got[256] = {0};
+
+    assert_true(read(p->far, got, sizeof got - 1) > 0);
+    assert_string_equal(got, text);
+}
+
+static void ready(struct pair *p)
+{
+    assert_int_equal(feed(p, greeting), BX_OK);
+    expect_sent(p, "{\"execute\":\"qmp_capabilities\"}\r\n");
+    assert_int_equal(feed(p, "{\"return\": {}}\r\n"), BX_OK);
+    assert_int_equal(p->q.phase, QMP_READY);
+}
+
+/* The greeting is not readiness; the answer to qmp_capabilities is. */
+static void test_readiness(void **state)
+{
+    struct pair *p = *state;
+    struct bx_err err;
+
+    assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_BUSY);
+    assert_int_equal(feed(p, greeting), BX_OK);
+    assert_int_equal(p->q.phase, QMP_NEGOTIATING);
+    assert_true(p->q.answer_by != 0);
+    assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_BUSY);
+    expect_sent(p, "{\"execute\":\"qmp_capabilities\"}\r\n");
+    assert_int_equal(feed(p, "{\"return\": {}}\r\n"), BX_OK);
+    assert_int_equal(p->q.phase, QMP_READY);
+    assert_true(p->q.answer_by == 0);
+    assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_OK);
+    expect_sent(p, "{\"execute\":\"quit\"}\r\n");
+    assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_BUSY);
+}
+
+static void test_byte_by_byte(void **state)
+{
+    struct pair *p = *state;
+    char one[2] = {0};
+    size_t i;
+
+    for (i = 0; greeting[i] != '\0'; i++) {
+        assert_int_equal(p->q.phase, QMP_GREETING);
+        one[0] = greeting[i];
+        assert_int_equal(feed(p, one), BX_OK);
+    }
+    assert_int_equal(p->q.phase, QMP_NEGOTIATING);
+}
+
+static void test_events(void **state)
+{
+    struct pair *p = *state;
+
+    ready(p);
+    assert_int_equal(feed(p, "{\"timestamp\": {}, \"event\": \"RESUME\"}\r\n\r\n"
+                             "{\"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": "
+                             "\"guest-reset\"}}\r\n"),
+                     BX_OK);
+    assert_string_equal(p->q.reason, "guest-reset");
+}
+
+static void test_error_answer(void **state)
+{
+    struct pair *p = *state;
+    struct bx_err err;
+
+    ready(p);
+    assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_OK);
+    assert_int_equal(
+        feed(p, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not now\"}}\r\n"), BX_FAILED);
+}
+
+static void test_garbage(void **state)
+{
+    struct pair *p = *state;
+
+    assert_int_equal(feed(p, "hello\r\n"), BX_MALFORMED);
+}
+
+static void test_not_an_object(void **state)
+{
+    assert_int_equal(feed(*state, "[1, 2]\r\n"), BX_MALFORMED);
+}
+
+static void test_unasked_answer(void **state)
+{
+    struct pair *p = *state;
+
+    ready(p);
+    assert_int_equal(feed(p, "{\"return\": {}}\r\n"), BX_MALFORMED);
+}
+
+static void test_oversize(void **state)
+{
+    struct pair *p = *state;
+    char chunk[1025];
+    unsigned i;
+
+    memset(chunk, 'x', 1024);
+    chunk[1024] = '\0';
+    for (i = 0; i < QMP_LINE_MAX / 1024; i++)
+        assert_int_equal(feed(p, chunk), BX_OK);
+    assert_int_equal(feed(p, "x"), BX_TOO_LARGE);
+}
+
+static void test_end_of_stream(void **state)
+{
+    struct pair *p = *state;
+    struct bx_err err;
+
+    ready(p);
+    close(p->far);
+    p->far = -1;
+    assert_int_equal(qmp_read(&p->q, &err), BX_OK);
+    assert_int_equal(p->q.phase, QMP_CLOSED);
+    assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_BUSY);
+}
+
+/* ---- the shim's own lines ---- */
+
+static void test_status_round_trip(void **state)
+{
+    struct vm_status s = {.vm = {1, 2, 3}, .epoch = 77, .pid = 4711, .state = BX_OBSERVED_EXITED,
+                          .failed = true, .message = "exit 1: \"quoted\""}, back;
+    char line[VM_LINE_MAX];
+    size_t n = vm_status_write(&s, line);
+    json_t *o;
+
+    (void)state;
+    assert_true(n > 0 && line[n - 1] == '\n');
+    o = json_loadb(line, n, 0, NULL);
+    assert_int_equal(vm_status_read(o, &back), BX_OK);
+    json_decref(o);
+    assert_memory_equal(&s, &back, sizeof s);
+}
+
+static void test_orders(void **state)
+{
+    static const struct {
+        const char *text;
+        int rc;
+        struct vm_order order;
+    } cases[] = {
+        {"{\"stop\":60000}", BX_OK, {false, 60000}},
+        {"{\"kill\":true}", BX_OK, {true, 0}},
+        {"{\"kill\":false}", BX_MALFORMED, {0}},
+        {"{\"stop\":-1}", BX_MALFORMED, {0}},
+        {"{\"stop\":4294967296}", BX_MALFORMED, {0}},
+        {"{\"stop\":\"now\"}", BX_MALFORMED, {0}},
+        {"{}", BX_MALFORMED, {0}},
+    };
+    struct vm_order order;
+    char line[VM_LINE_MAX];
+    size_t i, n;
+    json_t *o;
+
+    (void)state;
+    for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        o = json_loads(cases[i].text, 0, NULL);
+        assert_int_equal(vm_order_read(o, &order), cases[i].rc);
+        json_decref(o);
+        if (cases[i].rc != BX_OK)
+            continue;
+        assert_int_equal(order.kill, cases[i].order.kill);
+        assert_int_equal(order.timeout_ms, cases[i].order.timeout_ms);
+        n = vm_order_write(&order, line);
+        assert_int_equal(n, strlen(cases[i].text) + 1);
+        assert_memory_equal(line, cases[i].text, n - 1);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_readiness, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_byte_by_byte, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_events, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_error_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_an_object, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unasked_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_oversize, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_end_of_stream, setup, teardown),
+        cmocka_unit_test(test_status_round_trip),
+        cmocka_unit_test(test_orders),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

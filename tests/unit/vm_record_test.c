@@ -1,0 +1,189 @@
+#include "vm_record.h"
+
+#include "vm_log.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char path[64];
+static int dir;
+
+static int setup(void **state)
+{
+    (void)state;
+    snprintf(path, sizeof path, "/tmp/vm-record-test-XXXXXX");
+    if (mkdtemp(path) == NULL)
+        return -1;
+    dir = open(path, O_RDONLY | O_DIRECTORY);
+    return dir < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const names[] = {"record", "exit", "lock", "log", "log.1"};
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < sizeof names / sizeof names[0]; i++)
+        unlinkat(dir, names[i], 0);
+    close(dir);
+    return rmdir(path); /* fails when a temporary file was left */
+}
+
+static struct vm_record sample(void)
+{
+    return (struct vm_record){.vm = {1, 2, 3, [15] = 9}, .node = 3, .epoch = UINT64_MAX,
+                              .boot = {7, 7}, .pid = 4711, .start = 123456, .ended = true,
+                              .asked = true, .failed = true, .code = 1, .signal = 0,
+                              .text = "exit 1: no room"};
+}
+
+static void test_round_trip(void **state)
+{
+    struct vm_record r = sample(), back;
+    struct bx_err err;
+
+    (void)state;
+    assert_int_equal(vm_record_read(dir, "exit", &back, &err), BX_NOT_FOUND);
+    assert_int_equal(vm_record_write(dir, "exit", &r, &err), BX_OK);
+    assert_int_equal(vm_record_read(dir, "exit", &back, &err), BX_OK);
+    assert_memory_equal(back.vm, r.vm, 16);
+    assert_memory_equal(back.boot, r.boot, 16);
+    assert_true(back.node == 3 && back.epoch == UINT64_MAX && back.pid == 4711);
+    assert_true(back.start == 123456 && back.ended && back.asked && back.failed);
+    assert_true(back.code == 1 && back.signal == 0);
+    assert_string_equal(back.text, "exit 1: no room");
+    r.epoch = 5;
+    r.text[0] = '\0';
+    assert_int_equal(vm_record_write(dir, "exit", &r, &err), BX_OK);
+    assert_int_equal(vm_record_read(dir, "exit", &back, &err), BX_OK);
+    assert_true(back.epoch == 5);
+    assert_string_equal(back.text, "");
+}
+
+/* Whatever bit is flipped, wherever it is cut: never a record. */
+static void test_damage(void **state)
+{
+    struct vm_record r = sample(), back;
+    struct bx_err err;
+    uint8_t bytes[2048];
+    ssize_t n, i;
+    int fd;
+
+    (void)state;
+    assert_int_equal(vm_record_write(dir, "record", &r, &err), BX_OK);
+    fd = openat(dir, "record", O_RDWR);
+    n = pread(fd, bytes, sizeof bytes, 0);
+    assert_true(n > 16);
+    for (i = 0; i < n * 8; i++) {
+        uint8_t b = bytes[i / 8] ^ (uint8_t)(1u << i % 8);
+
+        assert_int_equal(pwrite(fd, &b, 1, i / 8), 1);
+        assert_int_equal(vm_record_read(dir, "record", &back, &err), BX_CORRUPT);
+        assert_int_equal(pwrite(fd, &bytes[i / 8], 1, i / 8), 1);
+    }
+    assert_int_equal(vm_record_read(dir, "record", &back, &err), BX_OK);
+    for (i = n - 1; i >= 0; i--) {
+        assert_int_equal(ftruncate(fd, i), 0);
+        assert_int_equal(vm_record_read(dir, "record", &back, &err), BX_CORRUPT);
+    }
+    close(fd);
+}
+
+static void test_lock(void **state)
+{
+    struct bx_err err;
+    int one, two;
+
+    (void)state;
+    assert_int_equal(vm_lock_take(dir, &one, &err), BX_OK);
+    assert_int_equal(vm_lock_take(dir, &two, &err), BX_CONFLICT);
+    assert_int_equal(vm_lock_confirm(dir, one, &err), BX_OK);
+    /* A lock on a file that bears the name no longer protects nothing. */
+    unlinkat(dir, VM_FILE_LOCK, 0);
+    assert_int_equal(vm_lock_take(dir, &two, &err), BX_OK);
+    assert_int_equal(vm_lock_confirm(dir, one, &err), BX_CONFLICT);
+    close(one);
+    close(two);
+}
+
+static void test_start_time(void **state)
+{
+    (void)state;
+    assert_true(vm_start_time(getpid()) > 0);
+    assert_true(vm_start_time(getpid()) >= vm_start_time(1));
+    assert_true(vm_start_time(0x3fffffff) == 0);
+}
+
+static uint64_t size_of(const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, 0) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* The bound holds whatever is written, and the end is always there. */
+static void test_log_is_bounded(void **state)
+{
+    struct bx_buf b = {0};
+    struct bx_err err;
+    struct vm_log l;
+    char line[32], big[5000];
+    int i;
+
+    (void)state;
+    assert_int_equal(vm_log_tail(dir, "log", 100, &b, &err), BX_NOT_FOUND);
+    assert_int_equal(vm_log_open(&l, dir, "log", 2000, &err), BX_OK);
+    for (i = 0; i < 1000; i++) {
+        int n = snprintf(line, sizeof line, "line %d\n", i);
+
+        vm_log_write(&l, line, (size_t)n);
+        assert_true(size_of("log") + size_of("log.1") <= 2000);
+    }
+    assert_true(size_of("log.1") > 900);
+    assert_int_equal(vm_log_tail(dir, "log", 18, &b, &err), BX_OK);
+    assert_int_equal(b.len, 18);
+    assert_memory_equal(b.data, "line 998\nline 999\n", 18);
+    bx_buf_release(&b);
+    /* The older half continues into the newer without a seam. */
+    assert_int_equal(vm_log_tail(dir, "log", 100000, &b, &err), BX_OK);
+    assert_true(b.len == size_of("log") + size_of("log.1") && b.len % 9 == 0);
+    for (i = 0; i < (int)b.len / 9; i++) {
+        snprintf(line, sizeof line, "line %d\n", 1000 - (int)b.len / 9 + i);
+        assert_memory_equal(b.data + i * 9, line, 9);
+    }
+    bx_buf_release(&b);
+    memset(big, 'x', sizeof big);
+    vm_log_write(&l, big, sizeof big);
+    assert_true(size_of("log") + size_of("log.1") <= 2000);
+    vm_log_close(&l);
+    /* Goes on where it was. */
+    assert_int_equal(vm_log_open(&l, dir, "log", 2000, &err), BX_OK);
+    vm_log_write(&l, "end\n", 4);
+    vm_log_close(&l);
+    assert_int_equal(vm_log_tail(dir, "log", 5, &b, &err), BX_OK);
+    assert_memory_equal(b.data, "xend\n", 5);
+    bx_buf_release(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_start_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_log_is_bounded, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
