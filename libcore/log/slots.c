@@ -1,7 +1,7 @@
 /* Life of a save: the new copy is written over copy 0 and synced, then over copy 1 and synced. At
  * every moment at most one copy is in doubt: before the first sync copy 1 holds the old value,
  * after it copy 0 holds the new one. The file is born whole, with two empty copies under sequence
- * 0, and gets its name only then: a file in which both copies are damaged was never right before. */
+ * 0, and gets its name only then: both copies damaged is never a crash. */
 #include "log/slots.h"
 
 #include <assert.h>
@@ -94,8 +94,7 @@ static int read_copy(struct bx_slots *s, int which, uint64_t size, struct copy *
 
 static bool same(const struct copy *a, const struct copy *b)
 {
-    return a->seq == b->seq && a->len == b->len &&
-           memcmp(a->bytes, b->bytes, FIELDS + a->len) == 0;
+    return a->seq == b->seq && a->len == b->len && memcmp(a->bytes, b->bytes, FIELDS + a->len) == 0;
 }
 
 /* Take the newer of the good copies and make the other one like it. */

@@ -128,7 +128,8 @@ int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_e
     w->queue_end = &w->queue;
     w->read_fd = w->writer.fd = -1;
     bx_wal_segments_init(&w->segments);
-    w->job.buf = bx_alloc(BX_WAL_JOB_MAX);
+    w->job.max = 2 * w->segment_size < BX_WAL_JOB_MAX ? 2 * w->segment_size : BX_WAL_JOB_MAX;
+    w->job.buf = bx_alloc(w->job.max);
     if (w->job.buf == NULL) {
         bx_err_set(err, rc, "no memory for the log");
         goto fail;
@@ -286,11 +287,9 @@ int bx_wal_append(struct bx_wal *w, uint64_t index, const struct bx_wal_entry *e
             continue;
         }
         enqueue(w, r);
-        bx_wal_push(w, &(struct bx_wal_slot){.term = r->term,
-                                             .lsn = r->lsn,
-                                             .len = r->len,
-                                             .type = r->type,
-                                             .rec = r});
+        bx_wal_push(w,
+                    &(struct bx_wal_slot){
+                        .term = r->term, .lsn = r->lsn, .len = r->len, .type = r->type, .rec = r});
     }
     return rc;
 }

@@ -61,16 +61,16 @@ uint64_t bx_wal_durable(const struct bx_wal *w);
 uint64_t bx_wal_term(const struct bx_wal *w, uint64_t index);
 
 /* Append n entries from index on; index is in [first, last + 1], and what stood there goes. The
- * data is copied. BX_OK, BX_NO_MEMORY, BX_TOO_LARGE or BX_BUSY (the queue is full: wait for finish);
- * then nothing was appended. */
+ * data is copied. BX_OK, BX_NO_MEMORY, BX_TOO_LARGE or BX_BUSY (the queue is full: wait for
+ * finish); then nothing was appended. */
 int bx_wal_append(struct bx_wal *w, uint64_t index, const struct bx_wal_entry *entries, unsigned n);
 /* Drop the whole log: it continues at index + 1, after a snapshot whose last entry is (index, term)
  * and which is durable already. Until that is durable too, a crash brings the old log back: compare
  * it with the snapshot at start, and reset again. BX_OK or BX_NO_MEMORY (nothing was done). */
 int bx_wal_reset(struct bx_wal *w, uint64_t index, uint64_t term);
-/* Entries below `index` (at most last + 1) are no longer needed, a durable snapshot holds them. They
- * are gone at once, segments that hold nothing else are reused by later jobs; those that hold more
- * bring some of them back when the log is opened again. BX_OK. */
+/* Entries below `index` (at most last + 1) are no longer needed, a durable snapshot holds them.
+ * They are gone at once, segments that hold nothing else are reused by later jobs; those that hold
+ * more bring some of them back when the log is opened again. BX_OK. */
 int bx_wal_compact(struct bx_wal *w, uint64_t index);
 /* Have the high-water mark raised by the next job, if it is behind. */
 void bx_wal_raise_mark(struct bx_wal *w);

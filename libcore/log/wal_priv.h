@@ -51,11 +51,12 @@ struct bx_wal_part {
 
 struct bx_wal_job {
     bool active;
-    uint8_t *buf; /* BX_WAL_JOB_MAX bytes */
+    uint8_t *buf;
+    size_t max; /* bytes of buf: BX_WAL_JOB_MAX, or less when two segments hold less */
     struct bx_wal_part parts[2];
     unsigned n_parts, records;
     uint64_t last_lsn;
-    uint32_t prev; /* checksum of the record before; run moves it on */
+    uint32_t prev;                   /* checksum of the record before; run moves it on */
     uint64_t retire_from, retire_to; /* sequences, to is not included */
     bool mark;
     unsigned writes, syncs; /* counted by run */

@@ -8,10 +8,10 @@
  *   - so does every intact record behind that place, in this segment and in later ones,
  *   - the head of a later segment says that all records before it were (see wal_write.c).
  * If any of these reaches `next`, somebody may rely on it, and open refuses. Otherwise nobody was
- * told, and the log ends here: later segments are removed, the last one first, so that a crash
- * meanwhile leaves no gap, and the rest of this segment is overwritten with zeros. Both are durable
- * before open returns: LSNs are about to be given a second time, and no left-over may ever be
- * taken for the record that gets one.
+ * told, and the log ends here: a later segment (only one whose head was never durable can be there)
+ * is removed, and the rest of this segment is overwritten with zeros. Both are durable before open
+ * returns: LSNs are about to be given a second time, and no left-over may ever be taken for the
+ * record that gets one.
  *
  * A record of a tenant's making can lie in the data of another one. The walk never sees it (it goes
  * from record to record); the search behind a tear steps over whole intact records and ignores an
@@ -153,15 +153,16 @@ static int load(struct recovery *r, size_t i)
 
 static int unsupported(struct recovery *r, size_t i)
 {
-    return bx_err_set(r->err, BX_UNSUPPORTED, "%s/wal-%016" PRIx64 " was written by a newer version",
-                      r->w->fs->dir, r->segments.items[i]);
+    return bx_err_set(r->err, BX_UNSUPPORTED,
+                      "%s/wal-%016" PRIx64 " was written by a newer version", r->w->fs->dir,
+                      r->segments.items[i]);
 }
 
 static int gap(struct recovery *r, const struct bx_record *rec)
 {
     bx_err_set(r->err, BX_CORRUPT,
-               "%s/wal-%016" PRIx64 ": record %" PRIu64 " at offset %" PRIu64 " holds entry %" PRIu64
-               ", but the log ends at %" PRIu64,
+               "%s/wal-%016" PRIx64 ": record %" PRIu64 " at offset %" PRIu64
+               " holds entry %" PRIu64 ", but the log ends at %" PRIu64,
                r->w->fs->dir, r->segments.items[r->at], rec->lsn, r->offset, rec->index,
                r->w->last);
     return refuse(r);
@@ -278,7 +279,8 @@ static int replay(struct recovery *r)
 
 /* ---- what is promised behind the end ---- */
 
-static void promise(struct recovery *r, uint64_t lsn, const char *what, uint64_t seq, uint64_t offset)
+static void promise(struct recovery *r, uint64_t lsn, const char *what, uint64_t seq,
+                    uint64_t offset)
 {
     if (lsn <= r->promised)
         return;
@@ -345,8 +347,6 @@ static int drop_segments(struct recovery *r)
     while (r->segments.len > keep && rc == BX_OK) {
         bx_wal_name(name, r->segments.items[--r->segments.len]);
         rc = remove_file(r, name);
-        if (rc == BX_OK)
-            rc = sync_names(r);
     }
     return rc;
 }
@@ -372,8 +372,8 @@ static int settle(struct recovery *r)
     }
     if (!all_zero(r->buf + r->offset, r->n - r->offset)) {
         memset(r->buf + r->offset, 0, r->n - r->offset);
-        rc = w->fs->ops->write(w->fs, w->writer.fd, r->buf + r->offset, r->n - r->offset,
-                               r->offset);
+        rc =
+            w->fs->ops->write(w->fs, w->writer.fd, r->buf + r->offset, r->n - r->offset, r->offset);
     }
     if (rc == 0)
         rc = w->fs->ops->sync(w->fs, w->writer.fd);

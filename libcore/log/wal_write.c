@@ -5,9 +5,11 @@
  * part, each synced before the next segment is created. So a segment's head proves that every
  * record before it was durable, and recovery makes use of that.
  *
- * A segment gets its name only when its head is durable: a new one is filled with zeros as wal.tmp,
- * a retired one gets the new head under its spare name. What a reused segment still holds behind
- * its tail are records with an LSN below every later one: never the one expected there.
+ * A new segment is filled with zeros as wal.tmp, a retired one taken by its spare name; the head is
+ * written, then the name given, and both are durable before the first record is reported so. A
+ * crash in between leaves a segment in which nobody was promised anything; recovery removes it.
+ * What a reused segment still holds behind its tail are records with an LSN below every later one:
+ * never the one expected there.
  *
  * Compaction drops whole segments from the front, one at a time, each removal durable before the
  * next. So what is left is always the records from some LSN on, without a gap, and the replay of
@@ -35,7 +37,7 @@ static struct bx_wal_part *find_part(struct bx_wal *w, size_t size, uint64_t lsn
     bool roll = w->tail_offset + size > w->tail_size;
     uint64_t seq;
 
-    if (used + size > BX_WAL_JOB_MAX || (roll && j->n_parts == 2))
+    if (used + size > j->max || (roll && j->n_parts == 2))
         return NULL;
     if (p != NULL && !roll)
         return p;
@@ -151,7 +153,8 @@ bool bx_wal_begin(struct bx_wal *w)
     /* A job makes two segments at most. When memory is out, a later call will do it. */
     if (bx_wal_segments_reserve(&w->segments, w->segments.len + 2) != BX_OK)
         return false;
-    *j = (struct bx_wal_job){.buf = j->buf, .last_lsn = w->durable_lsn, .prev = w->prev};
+    *j = (struct bx_wal_job){
+        .buf = j->buf, .max = j->max, .last_lsn = w->durable_lsn, .prev = w->prev};
     retire(w);
     collect(w);
     j->mark = w->raise_mark && w->mark_lsn < j->last_lsn;
@@ -230,13 +233,11 @@ static int create_segment(struct bx_wal *w, const struct bx_wal_part *p, struct 
     bx_wal_name(to, p->seq);
     rc = ops->write(w->fs, fd, head, sizeof head, 0);
     if (rc == 0)
-        rc = ops->sync(w->fs, fd);
-    if (rc == 0)
         rc = ops->rename(w->fs, from, to);
     if (rc == 0)
         rc = ops->sync_dir(w->fs);
     w->job.writes++;
-    w->job.syncs += 2;
+    w->job.syncs++;
     return rc == 0 ? BX_OK : bx_fs_fail(w->fs, rc, "create", to, err);
 }
 

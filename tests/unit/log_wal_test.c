@@ -215,7 +215,29 @@ static void compaction_reuses_segments_and_keeps_what_is_needed(void **state)
     memfs_destroy(m);
 }
 
-/* Entry 9 is durable in the first segment and superseded in the second, which is not written yet. */
+/* What was compacted once is needed again when an older snapshot was restored. */
+static void a_reset_to_an_older_index_forgets_the_compaction(void **state)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = must_open(m);
+
+    (void)state;
+    append_many(w, 1, 100, 1, 300);
+    assert_int_equal(bx_wal_compact(w, 101), BX_OK);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_reset(w, 10, 1), BX_OK);
+    append_many(w, 11, 60, 2, 300);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_first(w), 11);
+    assert_int_equal(bx_wal_last(w), 60);
+    for (uint64_t i = 11; i <= 60; i++)
+        entry_is(w, i, 2, 300);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
+/* Entry 9 is durable in the first segment and superseded in one that is not written yet. */
 static void compaction_waits_until_what_follows_is_durable(void **state)
 {
     struct memfs *m = memfs_create();
@@ -325,6 +347,12 @@ static void evicted_entries_are_read_back_and_checked(void **state)
         entry_is(w, i, 1, 200);
     bx_wal_stats(w, &s);
     assert_int_equal(s.disk_reads, 55);
+    append_many(w, 61, 62, 1, 200);
+    assert_true(bx_wal_begin(w));
+    append_many(w, 63, 70, 1, 200); /* more than the cache holds, and not durable */
+    assert_int_equal(bx_wal_finish(w, bx_wal_run(w, NULL)), BX_OK);
+    for (uint64_t i = 61; i <= 70; i++)
+        entry_is(w, i, 1, 200);
     append_many(w, 30, 31, 2, 200); /* truncates what is on the disk only */
     assert_int_equal(pump(w, NULL), BX_OK);
     append_many(w, 32, 50, 2, 200);
@@ -482,11 +510,13 @@ static void every_allocation_may_fail(void **state)
 }
 
 /* The checksums were computed apart from this code. */
+/* clang-format off */
 static const uint8_t golden[64 + 64 + 56] = {
     0xBD, 0x58, 1, 1, 1, 0, 0, 0, 20, 0, 0, 0, 0x78, 0xcb, 0x37, 0x53, /* head, WAL_SEGMENT */
     1, 0, 0, 0, 0, 0, 0, 0,                                            /* sequence */
     1, 0, 0, 0, 0, 0, 0, 0,                                            /* first lsn */
-    [64] =                                                             /* crc before: none */
+    0, 0, 0, 0,                                                        /* crc before: none */
+    [64] =
     0xBD, 0x58, 1, 1, 2, 0, 0, 0, 45, 0, 0, 0, 0x3f, 0x68, 0x1b, 0x43, /* head, WAL_RECORD */
     1, 0, 0, 0, 0, 0, 0, 0,                                            /* lsn */
     0, 0, 0, 0, 0, 0, 0, 0,                                            /* durable lsn */
@@ -506,6 +536,7 @@ static const uint8_t golden_mark[] = {
     0xBD, 0x58, 1, 1, 4, 0, 0, 0, 16, 0, 0, 0, 0xff, 0xcc, 0xe4, 0xcd, /* head, MARK */
     1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,                    /* sequence, lsn */
 };
+/* clang-format on */
 
 static void the_files_have_the_golden_bytes(void **state)
 {
@@ -543,6 +574,7 @@ int main(void)
         cmocka_unit_test(a_truncation_while_the_old_entry_is_written),
         cmocka_unit_test(a_reset_goes_on_behind_the_snapshot),
         cmocka_unit_test(compaction_reuses_segments_and_keeps_what_is_needed),
+        cmocka_unit_test(a_reset_to_an_older_index_forgets_the_compaction),
         cmocka_unit_test(compaction_waits_until_what_follows_is_durable),
         cmocka_unit_test(sizes_have_bounds),
         cmocka_unit_test(a_full_queue_is_told_and_empties),
