@@ -1,0 +1,242 @@
+#include "api_priv.h"
+
+#include "mem/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 256
+
+/* ---- accepting ---- */
+
+static void identify(struct api_conn *c, bool tcp)
+{
+    struct ucred who;
+    socklen_t len = sizeof who;
+    int fd;
+
+    c->role = BX_RPC_ADMIN;
+    snprintf(c->principal, sizeof c->principal, "admin");
+    if (tcp)
+        return;
+    if (uv_fileno(&c->h.handle, &fd) == 0 &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+        (who.uid == 0 || who.uid == geteuid()))
+        return;
+    c->role = BX_RPC_VIEWER;
+    snprintf(c->principal, sizeof c->principal, "uid:%u", (unsigned)who.uid);
+}
+
+/* Beyond the bound a connection is told, and closed. */
+static void turn_away(struct api_conn *c)
+{
+    struct bx_buf b = {0};
+    struct bx_err err;
+
+    bx_err_set(&err, BX_BUSY, "%u connections are open already", API_CONNS_MAX);
+    bx_err_hint(&err, "close some, or ask another node");
+    bx_pw_array(&b, 3);
+    bx_pw_u64(&b, 2);
+    bx_pw_str(&b, "error");
+    bx_pw_array(&b, 1);
+    api_error_map(&b, c->api, &err);
+    c->close_when_sent = true;
+    api_conn_send(c, &b);
+}
+
+static void on_connection(uv_stream_t *listener, int status)
+{
+    struct api *a = listener->data;
+    bool tcp = listener == (uv_stream_t *)&a->tcp;
+    struct api_conn *c;
+
+    if (status != 0 || a->closing)
+        return;
+    c = bx_must_calloc(1, sizeof *c);
+    c->api = a;
+    if (tcp)
+        uv_tcp_init(a->loop, &c->h.tcp);
+    else
+        uv_pipe_init(a->loop, &c->h.pipe, 0);
+    c->h.handle.data = c;
+    TAILQ_INSERT_TAIL(&a->conns, c, link);
+    a->n_conns++;
+    a->handles++;
+    if (uv_accept(listener, &c->h.stream) != 0) {
+        api_conn_close(c);
+        return;
+    }
+    if (tcp)
+        uv_tcp_nodelay(&c->h.tcp, 1);
+    identify(c, tcp);
+    if (a->n_conns > API_CONNS_MAX)
+        turn_away(c);
+    else
+        api_conn_start(c);
+}
+
+/* ---- time ---- */
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct api *a = timer->data;
+    uint64_t now = a->d->clock->ops->boot_ms(a->d->clock);
+    struct api_conn *c, *next;
+
+    for (c = TAILQ_FIRST(&a->conns); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->began != 0 && now - c->began > API_HALF_MS && !c->paused)
+            api_conn_close(c);
+    }
+    api_waits_expire(a, now);
+}
+
+/* ---- life ---- */
+
+static int listen_unix(struct api *a, const char *path, struct bx_err *err)
+{
+    int rv;
+
+    /* A socket file without a listener is what a killed daemon leaves; DATA/lock says that no other
+     * daemon of this directory lives. */
+    unlink(path);
+    uv_pipe_init(a->loop, &a->pipe, 0);
+    a->pipe.data = a;
+    a->handles++;
+    rv = uv_pipe_bind(&a->pipe, path);
+    if (rv == 0 && chmod(path, 0600) != 0)
+        rv = UV_EACCES;
+    if (rv == 0)
+        rv = uv_listen((uv_stream_t *)&a->pipe, BACKLOG, on_connection);
+    if (rv == 0)
+        return BX_OK;
+    bx_err_set(err, BX_IO, "--socket %s: %s", path, uv_strerror(rv));
+    bx_err_hint(err, "its folder must exist, and the path have at most %zu bytes",
+                sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+    return BX_IO;
+}
+
+static int listen_tcp(struct api *a, const char *address, struct bx_err *err)
+{
+    struct sockaddr_storage on;
+    int rv, rc = link_parse_address(address, &on, "--api", err);
+
+    if (rc != BX_OK)
+        return rc;
+    uv_tcp_init(a->loop, &a->tcp);
+    a->tcp.data = a;
+    a->has_tcp = true;
+    a->handles++;
+    rv = uv_tcp_bind(&a->tcp, (const struct sockaddr *)&on, 0);
+    if (rv == 0)
+        rv = uv_listen((uv_stream_t *)&a->tcp, BACKLOG, on_connection);
+    if (rv == 0)
+        return BX_OK;
+    bx_err_set(err, BX_IO, "--api %s: %s", address, uv_strerror(rv));
+    bx_err_hint(err, "is another daemon running there? choose another port");
+    return BX_IO;
+}
+
+int api_create(struct api **out, struct daemon *d, struct bx_err *err)
+{
+    struct api *a = bx_must_calloc(1, sizeof *a);
+    int rc;
+
+    a->d = d;
+    a->loop = &d->loop.uv;
+    TAILQ_INIT(&a->conns);
+    TAILQ_INIT(&a->calls);
+    TAILQ_INIT(&a->waits);
+    rc = bx_pool_init(&a->pool, "call", sizeof(struct api_call), 1000, 0, NULL);
+    uv_timer_init(a->loop, &a->timer);
+    a->timer.data = a;
+    a->handles++;
+    uv_timer_start(&a->timer, on_tick, API_TICK_MS, API_TICK_MS);
+    if (rc == BX_OK)
+        rc = listen_unix(a, d->options.socket, err);
+    if (rc == BX_OK && d->options.api[0] != '\0')
+        rc = listen_tcp(a, d->options.api, err);
+    if (rc != BX_OK) {
+        api_destroy(a);
+        a = NULL;
+    }
+    *out = a;
+    return rc;
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+    ((struct api *)h->data)->handles--;
+}
+
+static void fail_waiting(struct api *a)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping");
+    while (!TAILQ_EMPTY(&a->waits))
+        api_fail(TAILQ_FIRST(&a->waits), &err);
+}
+
+void api_destroy(struct api *a)
+{
+    if (a == NULL)
+        return;
+    a->closing = true;
+    fail_waiting(a);
+    while (!TAILQ_EMPTY(&a->conns))
+        api_conn_close(TAILQ_FIRST(&a->conns));
+    uv_close((uv_handle_t *)&a->timer, on_handle_closed);
+    if (a->pipe.data != NULL)
+        uv_close((uv_handle_t *)&a->pipe, on_handle_closed);
+    if (a->has_tcp)
+        uv_close((uv_handle_t *)&a->tcp, on_handle_closed);
+    while (a->handles > 0 || a->sql_running > 0)
+        uv_run(a->loop, UV_RUN_ONCE);
+    unlink(a->d->options.socket);
+    /* Calls that wait in the node hold on to the server: they are ended when the node is closed. */
+    if (a->d->node != NULL) {
+        bx_node_close(a->d->node);
+        a->d->node = NULL;
+    }
+    bx_pool_close(&a->pool);
+    bx_free(a);
+}
+
+void api_on_vm(struct api *a, const struct bx_vm *vm, bool gone)
+{
+    api_waits_look(a, vm, gone);
+}
+
+void api_on_event(struct api *a, const struct bx_event *e)
+{
+    struct api_conn *c, *next;
+
+    for (c = TAILQ_FIRST(&a->conns); c != NULL; c = next) {
+        struct bx_buf b = {0};
+
+        next = TAILQ_NEXT(c, link);
+        if (!c->watching)
+            continue;
+        bx_pw_array(&b, 3);
+        bx_pw_u64(&b, 2);
+        bx_pw_str(&b, "event");
+        bx_pw_array(&b, 1);
+        api_put_event(&b, e);
+        api_conn_send(c, &b);
+    }
+}
+
+void api_on_frame(struct api *a, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n)
+{
+    if (n < 8)
+        return;
+    if (kind == BX_FRAME_QUERY)
+        api_call_query(a, from, bx_get64(p), p + 8, n - 8);
+    else
+        api_logs_answer(a, bx_get64(p), p + 8, n - 8);
+}

@@ -1,0 +1,423 @@
+/* api_call - one request from its bytes to its answer.
+ *
+ * The message is copied, so that the parameters, which are views into it, live as long as the call. A
+ * call is ended exactly once, by api_reply or api_fail; when its connection went away meanwhile, the
+ * answer is dropped. */
+#include "api_priv.h"
+
+#include "mem/alloc.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define P(member, typ, ...) BX_FIELD(api_params, member, typ, __VA_ARGS__)
+static const struct bx_field fields[] = {
+    BX_VM_CONFIG_FIELDS(offsetof(struct api_params, config)),
+    P(if_not_exists, BX_T_BOOL), P(dry_run, BX_T_BOOL), P(force, BX_T_BOOL),
+    P(vm, BX_T_STR, .max = 255), P(until, BX_T_STR, .max = 16), P(token, BX_T_STR, .max = 8192),
+    P(query, BX_T_STR, .max = 65535), P(consistency, BX_T_STR, .max = 16),
+    P(request_id, BX_T_STR, .max = 32), P(trace_id, BX_T_STR, .max = 32), P(epoch, BX_T_U64),
+    P(since, BX_T_U64), P(sequence, BX_T_U64), P(floor, BX_T_U64), P(bytes, BX_T_U64),
+    P(ttl_s, BX_T_U64), P(version, BX_T_U64), P(limit, BX_T_U32), P(timeout_ms, BX_T_U32),
+    P(timeout_s, BX_T_U32),
+};
+static const struct bx_schema schema = BX_SCHEMA("parameters", 0, api_params, fields);
+
+#define READS " consistency timeout_ms trace_id "
+#define WRITES " request_id sequence floor timeout_ms trace_id "
+
+static const struct {
+    void (*run)(struct api_call *c);
+    const char *allowed;
+} methods[BX__METHODS] = {
+    [BX_M_SYS_HELLO] = {api_hello, " version "},
+    [BX_M_VM_CREATE] = {api_vm_create,
+                        " name tenant vcpus memory_mib disk_gib kernel initrd cmdline labels priority"
+                        " strategy restart on_lost disk_ephemeral stopped node if_not_exists dry_run"
+                        " consistency" WRITES},
+    [BX_M_VM_LIST] = {api_vm_list, READS},
+    [BX_M_VM_SHOW] = {api_vm_show, " vm" READS},
+    [BX_M_VM_START] = {api_vm_desire, " vm" WRITES},
+    [BX_M_VM_STOP] = {api_vm_desire, " vm timeout_s force" WRITES},
+    [BX_M_VM_RESTART] = {api_vm_desire, " vm timeout_s force" WRITES},
+    [BX_M_VM_DELETE] = {api_vm_delete, " vm" WRITES},
+    [BX_M_VM_WAIT] = {api_vm_wait, " vm epoch until timeout_ms "},
+    [BX_M_VM_LOGS] = {api_vm_logs, " vm bytes" READS},
+    [BX_M_VM_EXPLAIN] = {api_vm_explain, " vm" READS},
+    [BX_M_NODE_LIST] = {api_node_list, READS},
+    [BX_M_NODE_SHOW] = {api_node_show, " node" READS},
+    [BX_M_CLUSTER_INIT] = {api_cluster_init, " name timeout_ms "},
+    [BX_M_CLUSTER_JOIN] = {api_cluster_join, " token timeout_ms "},
+    [BX_M_CLUSTER_TOKEN] = {api_cluster_token, " ttl_s" WRITES},
+    [BX_M_CLUSTER_STATUS] = {api_cluster_status, READS},
+    [BX_M_CLUSTER_MEMBERS] = {api_cluster_members, READS},
+    [BX_M_EVENTS_LIST] = {api_events_list, " since limit" READS},
+    [BX_M_EVENTS_WATCH] = {api_events_watch, " since "},
+    [BX_M_SQL] = {api_sql, " query" READS},
+};
+
+/* ---- the end ---- */
+
+static void end(struct api_call *c)
+{
+    struct api *a = c->api;
+
+    if (c->waiting)
+        TAILQ_REMOVE(&a->waits, c, link);
+    TAILQ_REMOVE(&a->calls, c, all);
+    if (c->conn != NULL) {
+        c->conn->calls--;
+        api_conn_resume(c->conn);
+    }
+    bx_pack_destroy(c->pack);
+    bx_arena_close(&c->arena);
+    bx_buf_release(&c->message);
+    bx_free(c->token);
+    bx_pool_release(&a->pool, c);
+}
+
+void api_error_map(struct bx_buf *b, struct api *a, const struct bx_err *err)
+{
+    struct bx_node_status st;
+    const char *leader = NULL;
+
+    if (a->d->node != NULL) {
+        bx_node_status(a->d->node, &st);
+        leader = st.leader == 0 ? NULL : api_node_name(bx_node_view(a->d->node), st.leader);
+    }
+    bx_pw_map(b, 6);
+    bx_pw_str(b, "code");
+    bx_pw_i64(b, bx_code_exit(err->code));
+    bx_pw_str(b, "name");
+    bx_pw_str(b, bx_code_name(err->code));
+    bx_pw_str(b, "message");
+    bx_pw_str(b, err->msg);
+    bx_pw_str(b, "hint");
+    bx_pw_str(b, err->hint);
+    bx_pw_str(b, "retryable");
+    bx_pw_bool(b, bx_code_retryable(err->code));
+    bx_pw_str(b, "leader");
+    bx_pw_str(b, leader);
+}
+
+static void deliver(struct api_call *c, struct bx_buf *b)
+{
+    uint8_t id[8];
+
+    if (c->from != 0) {
+        bx_put64(id, c->id);
+        bx_node_send_raw(c->api->d->node, c->from, BX_FRAME_ANSWER, id, 8, b->data, b->len);
+        bx_buf_release(b);
+    } else if (c->conn != NULL) {
+        api_conn_send(c->conn, b);
+    } else {
+        bx_buf_release(b);
+    }
+}
+
+void api_begin_result(struct api_call *c, struct bx_buf *b)
+{
+    bx_pw_array(b, 4);
+    bx_pw_u64(b, 1);
+    bx_pw_u64(b, c->id);
+    bx_pw_nil(b);
+}
+
+void api_reply(struct api_call *c, struct bx_buf *b)
+{
+    deliver(c, b);
+    end(c);
+}
+
+void api_fail(struct api_call *c, const struct bx_err *err)
+{
+    struct bx_buf b = {0};
+
+    bx_pw_array(&b, 4);
+    bx_pw_u64(&b, 1);
+    bx_pw_u64(&b, c->id);
+    api_error_map(&b, c->api, err);
+    bx_pw_nil(&b);
+    api_reply(c, &b);
+}
+
+void api_calls_orphan(struct api_conn *conn)
+{
+    struct api_call *c, *next;
+
+    for (c = TAILQ_FIRST(&conn->api->calls); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, all);
+        if (c->conn != conn)
+            continue;
+        c->conn = NULL;
+        if (c->waiting) /* a wait has no effect but its answer */
+            end(c);
+    }
+}
+
+/* ---- the beginning ---- */
+
+static bool hex16(struct bx_str s, uint8_t out[16])
+{
+    if (s.n != 32)
+        return false;
+    for (uint32_t i = 0; i < 32; i++) {
+        char c = s.p[i];
+        int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+
+        if (v < 0)
+            return false;
+        out[i / 2] = (uint8_t)(out[i / 2] << 4 | v);
+    }
+    return true;
+}
+
+static bool word_in(const char *words, struct bx_str key)
+{
+    char want[80];
+
+    if (key.n == 0 || key.n > 70 || memchr(key.p, ' ', key.n) != NULL)
+        return false;
+    snprintf(want, sizeof want, " " BX_STR_FMT " ", BX_STR_ARG(key));
+    return strstr(words, want) != NULL;
+}
+
+static int check_keys(struct api_call *c, bx_val map, struct bx_err *err)
+{
+    const char *allowed = methods[c->method].allowed;
+
+    if (bx_val_type(map) != BX_V_MAP)
+        return bx_err_set(err, BX_INVALID, "the parameters must be one map");
+    for (uint32_t i = 0; i < bx_val_len(map); i++) {
+        struct bx_str key = {"", 0};
+
+        if (bx_val_str(bx_val_key(map, i), &key) && word_in(allowed, key))
+            continue;
+        bx_err_set(err, BX_INVALID, "%s: unknown parameter \"%.*s\"", bx_methods[c->method].name,
+                   (int)(key.n > 64 ? 64 : key.n), key.p);
+        bx_err_hint(err, "it takes:%s", allowed);
+        return BX_INVALID;
+    }
+    return BX_OK;
+}
+
+static int check_common(struct api_call *c, struct bx_err *err)
+{
+    struct api_params *p = &c->p;
+    uint8_t id[16];
+
+    if (p->timeout_ms < 1 || p->timeout_ms > API_TIMEOUT_MAX_MS)
+        return bx_err_set(err, BX_INVALID, "timeout_ms: must be 1 to %u", API_TIMEOUT_MAX_MS);
+    if (p->consistency.n > 0 && !bx_str_eq(p->consistency, bx_str("stale")) &&
+        !bx_str_eq(p->consistency, bx_str("linearizable")))
+        return bx_err_set(err, BX_INVALID, "consistency: must be \"linearizable\" or \"stale\"");
+    if (p->request_id.n > 0 && !hex16(p->request_id, id))
+        return bx_err_set(err, BX_INVALID, "request_id: must be 32 hex digits");
+    if (p->trace_id.n > 0 && !hex16(p->trace_id, id))
+        return bx_err_set(err, BX_INVALID, "trace_id: must be 32 hex digits");
+    return BX_OK;
+}
+
+static int check_role(struct api_call *c, struct bx_err *err)
+{
+    const struct bx_method_info *m = &bx_methods[c->method];
+
+    if (c->conn != NULL && c->conn->role < m->role) {
+        bx_err_set(err, BX_DENIED, "%s is not for %s", m->name, c->conn->principal);
+        bx_err_hint(err, "use the account that runs blixardd, or root");
+        return BX_DENIED;
+    }
+    if (c->api->d->node == NULL && !m->before_init) {
+        bx_err_set(err, BX_UNREACHABLE, "this host belongs to no cluster yet");
+        bx_err_hint(err, "blixardctl cluster init, or cluster join TOKEN");
+        return BX_UNREACHABLE;
+    }
+    return BX_OK;
+}
+
+static int find_method(struct api_call *c, bx_val name, struct bx_err *err)
+{
+    struct bx_str s = {"", 0};
+
+    bx_val_str(name, &s);
+    c->method = bx_method_find(s.p, s.n);
+    if (c->method != BX__METHODS)
+        return BX_OK;
+    bx_err_set(err, BX_UNSUPPORTED, "no method \"%.*s\"", (int)(s.n > 64 ? 64 : s.n), s.p);
+    bx_err_hint(err, "this is blixardd %s; is the client newer?", PACKAGE_VERSION);
+    return BX_UNSUPPORTED;
+}
+
+/* [0, id, method, [map]]; anything else is not for us to answer. */
+static bool is_request(bx_val root, uint64_t *id)
+{
+    uint64_t type;
+
+    return bx_val_len(root) == 4 && bx_val_type(root) == BX_V_ARRAY &&
+           bx_val_u64(bx_val_at(root, 0), &type) && type == 0 &&
+           bx_val_u64(bx_val_at(root, 1), id) && bx_val_type(bx_val_at(root, 2)) == BX_V_STR &&
+           bx_val_type(bx_val_at(root, 3)) == BX_V_ARRAY && bx_val_len(bx_val_at(root, 3)) == 1;
+}
+
+static void run(struct api_call *c, bx_val root)
+{
+    bx_val map = bx_val_at(bx_val_at(root, 3), 0);
+    struct bx_err err = {0};
+    int rc;
+
+    bx_vm_config_init(&c->p.config);
+    c->p.timeout_ms = API_TIMEOUT_MS;
+    rc = find_method(c, bx_val_at(root, 2), &err);
+    if (rc == BX_OK)
+        rc = check_role(c, &err);
+    if (rc == BX_OK)
+        rc = check_keys(c, map, &err);
+    if (rc == BX_OK)
+        rc = bx_pack_read(&schema, map, &c->p, &c->arena, &err);
+    if (rc == BX_OK)
+        rc = check_common(c, &err);
+    if (rc != BX_OK) {
+        api_fail(c, &err);
+        return;
+    }
+    c->deadline = c->api->d->clock->ops->boot_ms(c->api->d->clock) + c->p.timeout_ms;
+    methods[c->method].run(c);
+}
+
+static struct api_call *create(struct api *a, const uint8_t *p, size_t len, bx_val *root)
+{
+    struct api_call *c = bx_pool_acquire(&a->pool);
+
+    if (c == NULL)
+        return NULL;
+    c->api = a;
+    c->pack = bx_pack_create();
+    TAILQ_INSERT_TAIL(&a->calls, c, all);
+    *root = NULL;
+    if (c->pack != NULL && bx_buf_append(&c->message, p, len) == BX_OK)
+        *root = bx_pack_parse(c->pack, c->message.data, len, BX_RPC_FRAME_MAX, NULL);
+    if (!is_request(*root, &c->id)) {
+        end(c);
+        return NULL;
+    }
+    return c;
+}
+
+bool api_call_begin(struct api_conn *conn, const uint8_t *p, size_t len)
+{
+    bx_val root;
+    struct api_call *c = create(conn->api, p, len, &root);
+
+    if (c == NULL)
+        return false;
+    conn->proven = true;
+    conn->calls++;
+    c->conn = conn;
+    run(c, root);
+    return true;
+}
+
+void api_call_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t len)
+{
+    bx_val root;
+    struct api_call *c = create(a, p, len, &root);
+
+    if (c == NULL)
+        return;
+    c->from = from;
+    c->id = id;
+    run(c, root);
+}
+
+/* ---- reads ---- */
+
+static void tell_stale(struct api_call *c)
+{
+    struct bx_node_status st;
+    struct bx_buf b = {0};
+
+    if (c->conn == NULL)
+        return;
+    bx_node_status(c->api->d->node, &st);
+    bx_pw_array(&b, 3);
+    bx_pw_u64(&b, 2);
+    bx_pw_str(&b, "stale");
+    bx_pw_array(&b, 1);
+    bx_pw_map(&b, 2);
+    bx_pw_str(&b, "age_ms");
+    bx_pw_u64(&b, st.age_ms);
+    bx_pw_str(&b, "applied_index");
+    bx_pw_u64(&b, st.applied_index);
+    api_conn_send(c->conn, &b);
+}
+
+static void on_barrier(void *ctx, const struct bx_err *err)
+{
+    struct api_call *c = ctx;
+
+    if (err != NULL)
+        api_fail(c, err);
+    else
+        c->then(c);
+}
+
+void api_read(struct api_call *c, void (*then)(struct api_call *c))
+{
+    struct bx_err err;
+
+    if (bx_str_eq(c->p.consistency, bx_str("stale"))) {
+        tell_stale(c);
+        then(c);
+        return;
+    }
+    c->then = then;
+    if (bx_node_barrier(c->api->d->node, c->deadline, on_barrier, c, &err) != BX_OK)
+        api_fail(c, &err);
+}
+
+/* ---- writes ---- */
+
+static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    struct api_call *c = ctx;
+    struct bx_err words;
+
+    if (o != NULL && o->code == BX_OK) {
+        if (c->token != NULL)
+            api_token_written(c);
+        else
+            api_vm_written(c, o);
+        return;
+    }
+    if (o != NULL) {
+        bx_err_set(&words, o->code, BX_STR_FMT, BX_STR_ARG(o->message));
+        bx_err_hint(&words, BX_STR_FMT, BX_STR_ARG(o->hint));
+        err = &words;
+    }
+    api_fail(c, err);
+}
+
+void api_write(struct api_call *c, uint16_t kind, const void *body)
+{
+    struct bx_submit s = {.kind = kind,
+                          .body = body,
+                          .deadline = c->deadline,
+                          .done = on_outcome,
+                          .ctx = c,
+                          .tenant = c->p.config.tenant};
+    struct bx_err err;
+
+    s.principal = bx_str(c->conn == NULL ? "node" : c->conn->principal);
+    if (c->p.request_id.n > 0) {
+        hex16(c->p.request_id, s.session);
+        s.sequence = c->p.sequence == 0 ? 1 : c->p.sequence;
+        s.floor = c->p.floor == 0 ? s.sequence : c->p.floor;
+    }
+    if (c->p.trace_id.n > 0)
+        hex16(c->p.trace_id, s.trace);
+    else
+        c->api->d->clock->ops->random(c->api->d->clock, s.trace, 16);
+    if (bx_node_submit(c->api->d->node, &s, &err) != BX_OK)
+        api_fail(c, &err);
+}

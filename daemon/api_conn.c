@@ -1,0 +1,179 @@
+#include "api_priv.h"
+
+#include "mem/alloc.h"
+
+#include <string.h>
+
+#define READ_BYTES (64u << 10)
+
+struct write {
+    uv_write_t req;
+    struct api_conn *conn;
+    struct bx_buf buf;
+};
+
+static uint64_t now(const struct api_conn *c)
+{
+    return c->api->d->clock->ops->boot_ms(c->api->d->clock);
+}
+
+/* ---- the end ---- */
+
+static void on_closed(uv_handle_t *h)
+{
+    struct api_conn *c = h->data;
+
+    c->api->handles--;
+    bx_buf_release(&c->in);
+    bx_free(c);
+}
+
+void api_conn_close(struct api_conn *c)
+{
+    if (c->closing)
+        return;
+    c->closing = true;
+    TAILQ_REMOVE(&c->api->conns, c, link);
+    c->api->n_conns--;
+    api_calls_orphan(c);
+    uv_close(&c->h.handle, on_closed);
+}
+
+/* ---- writing ---- */
+
+static void on_written(uv_write_t *req, int status)
+{
+    struct write *w = req->data;
+    struct api_conn *c = w->conn;
+
+    c->queued -= w->buf.len;
+    bx_buf_release(&w->buf);
+    bx_free(w);
+    if (c->closing)
+        return;
+    if (status != 0 || (c->close_when_sent && c->queued == 0))
+        api_conn_close(c);
+}
+
+void api_conn_send(struct api_conn *c, struct bx_buf *b)
+{
+    struct write *w = c->closing ? NULL : bx_calloc(1, sizeof *w);
+    uv_buf_t buf;
+
+    if (w == NULL || c->queued + b->len > API_OUT_MAX) {
+        bx_buf_release(b);
+        bx_free(w);
+        if (!c->closing)
+            api_conn_close(c); /* it does not take its answers */
+        return;
+    }
+    bx_buf_move(&w->buf, b);
+    w->conn = c;
+    w->req.data = w;
+    c->queued += w->buf.len;
+    buf = uv_buf_init((char *)w->buf.data, (unsigned)w->buf.len);
+    if (uv_write(&w->req, &c->h.stream, &buf, 1, on_written) != 0) {
+        c->queued -= w->buf.len;
+        bx_buf_release(&w->buf);
+        bx_free(w);
+        api_conn_close(c);
+    }
+}
+
+/* ---- reading ---- */
+
+/* What is beyond the bounds is named in an answer before the connection ends. The id stands in the
+ * first bytes when it is small, as clients number their requests. */
+static void too_large(struct api_conn *c)
+{
+    const uint8_t *p = c->in.data;
+    struct bx_buf b = {0};
+    struct bx_err err;
+
+    bx_err_set(&err, BX_TOO_LARGE, "the request is larger than %u KiB or nested deeper than %u",
+               (c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX) >> 10, BX_PACK_DEPTH);
+    bx_err_hint(&err, "labels and other text have bounds: blixardctl help vm create");
+    bx_pw_array(&b, 4);
+    bx_pw_u64(&b, 1);
+    bx_pw_u64(&b, c->in.len > 2 && p[0] == 0x94 && p[2] < 0x80 ? p[2] : 0);
+    api_error_map(&b, c->api, &err);
+    bx_pw_nil(&b);
+    c->close_when_sent = true;
+    uv_read_stop(&c->h.stream);
+    api_conn_send(c, &b);
+}
+
+/* All whole messages of the input. */
+static void take_messages(struct api_conn *c)
+{
+    size_t at = 0;
+
+    while (!c->closing && !c->close_when_sent && at < c->in.len &&
+           c->calls < API_CALLS_PER_CONN) {
+        size_t max = c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX;
+        int rc = bx_pack_scan(&c->scan, c->in.data + at, c->in.len - at, max);
+
+        if (rc == BX_BUSY)
+            break;
+        if (rc == BX_TOO_LARGE) {
+            bx_buf_consume(&c->in, at);
+            too_large(c);
+            return;
+        }
+        if (rc != BX_OK || !api_call_begin(c, c->in.data + at, c->scan.at)) {
+            api_conn_close(c);
+            return;
+        }
+        at += c->scan.at;
+        bx_pack_scan_init(&c->scan);
+    }
+    if (c->closing)
+        return;
+    bx_buf_consume(&c->in, at);
+    c->began = c->in.len == 0 ? 0 : at > 0 || c->began == 0 ? now(c) : c->began;
+}
+
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+    struct api_conn *c = h->data;
+
+    (void)suggested;
+    if (bx_buf_reserve(&c->in, READ_BYTES) != BX_OK)
+        *buf = uv_buf_init(NULL, 0);
+    else
+        *buf = uv_buf_init((char *)c->in.data + c->in.len, READ_BYTES);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+    struct api_conn *c = stream->data;
+
+    (void)buf;
+    if (got < 0) {
+        api_conn_close(c);
+        return;
+    }
+    c->in.len += (size_t)got;
+    take_messages(c);
+    if (!c->closing && c->calls >= API_CALLS_PER_CONN && !c->paused) {
+        c->paused = true;
+        uv_read_stop(stream);
+    }
+}
+
+void api_conn_start(struct api_conn *c)
+{
+    bx_pack_scan_init(&c->scan);
+    if (uv_read_start(&c->h.stream, on_alloc, on_read) != 0)
+        api_conn_close(c);
+}
+
+void api_conn_resume(struct api_conn *c)
+{
+    if (!c->paused || c->closing || c->calls >= API_CALLS_PER_CONN / 2)
+        return;
+    c->paused = false;
+    take_messages(c);
+    if (!c->closing && !c->close_when_sent)
+        uv_read_start(&c->h.stream, on_alloc, on_read);
+}

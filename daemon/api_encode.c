@@ -1,0 +1,162 @@
+#include "api_priv.h"
+
+#include <stdio.h>
+
+const char *api_node_name(const struct bx_view *v, uint64_t id)
+{
+    const struct bx_node_row *n = bx_view_node(v, id);
+
+    return n == NULL ? NULL : n->name->s;
+}
+
+static void put(struct bx_buf *b, const char *key, const char *s)
+{
+    bx_pw_str(b, key);
+    bx_pw_str(b, s);
+}
+
+static void put_text(struct bx_buf *b, const char *key, struct bx_str s)
+{
+    bx_pw_str(b, key);
+    bx_pw_strn(b, s.p, s.n);
+}
+
+static void put_number(struct bx_buf *b, const char *key, uint64_t n)
+{
+    bx_pw_str(b, key);
+    bx_pw_u64(b, n);
+}
+
+void api_put_vm(struct bx_buf *b, const struct bx_view *v, const struct bx_vm *vm)
+{
+    const struct bx_vm_config *c = &vm->config;
+
+    bx_pw_map(b, 26);
+    put(b, "name", vm->name->s);
+    bx_pw_str(b, "uuid");
+    bx_pw_uuid(b, vm->uuid);
+    put(b, "tenant", vm->tenant->s);
+    put_number(b, "vcpus", c->vcpus);
+    put_number(b, "memory_mib", c->memory_mib);
+    put_number(b, "disk_gib", c->disk_gib);
+    put(b, "desired", bx_desired_names[vm->desired]);
+    put(b, "phase", bx_phase_names[vm->phase]);
+    put(b, "node", api_node_name(v, vm->node));
+    put_number(b, "epoch", vm->epoch);
+    put_number(b, "priority", c->priority);
+    bx_pw_str(b, "labels");
+    bx_pw_map(b, c->labels.n);
+    for (uint32_t i = 0; i < c->labels.n; i++) {
+        bx_pw_strn(b, c->labels.v[i].key.p, c->labels.v[i].key.n);
+        bx_pw_strn(b, c->labels.v[i].value.p, c->labels.v[i].value.n);
+    }
+    put_number(b, "created_index", vm->created_index);
+    put_number(b, "modified_index", vm->modified_index);
+    put(b, "address", NULL); /* guests have no network yet */
+    put_text(b, "kernel", c->kernel);
+    put_text(b, "initrd", c->initrd);
+    put_text(b, "cmdline", c->cmdline);
+    put(b, "strategy", bx_strategy_names[c->strategy]);
+    put(b, "restart", bx_restart_names[c->restart]);
+    put(b, "on_lost", bx_on_lost_names[c->on_lost]);
+    bx_pw_str(b, "disk_ephemeral");
+    bx_pw_bool(b, c->disk_ephemeral);
+    put_number(b, "created_ms", vm->created_ms);
+    put_number(b, "modified_ms", vm->modified_ms);
+    put_text(b, "message", vm->message);
+    put_number(b, "score", vm->score);
+}
+
+static void put_resources(struct bx_buf *b, const char *key, uint64_t vcpus, uint64_t memory,
+                          uint64_t disk)
+{
+    bx_pw_str(b, key);
+    bx_pw_map(b, 3);
+    put_number(b, "vcpus", vcpus);
+    put_number(b, "memory_mib", memory);
+    put_number(b, "disk_gib", disk);
+}
+
+void api_put_node(struct bx_buf *b, const struct bx_node_row *n)
+{
+    const struct bx_node_info *f = &n->info;
+
+    bx_pw_map(b, 16);
+    put_number(b, "id", f->id);
+    put(b, "name", n->name->s);
+    put_text(b, "address", f->address);
+    put_text(b, "api", f->api);
+    put(b, "state", bx_node_state_names[f->state]);
+    put(b, "role", bx_role_names[f->role]);
+    put_resources(b, "capacity", f->vcpus, f->memory_mib, f->disk_gib);
+    put_resources(b, "reserve", f->reserve_vcpus, f->reserve_memory_mib, f->reserve_disk_gib);
+    put_resources(b, "allocated", n->allocated_vcpus, n->allocated_memory_mib,
+                  n->allocated_disk_gib);
+    put_text(b, "driver", f->driver);
+    put_text(b, "datacenter", f->datacenter);
+    put_text(b, "zone", f->zone);
+    put_text(b, "rack", f->rack);
+    put_number(b, "vms", n->vms);
+    put_number(b, "created_index", n->created_index);
+    put_number(b, "modified_index", n->modified_index);
+}
+
+void api_put_event(struct bx_buf *b, const struct bx_event *e)
+{
+    bx_pw_map(b, 6);
+    put_number(b, "index", e->index);
+    put(b, "type", bx_event_names[e->type]);
+    put_text(b, "object", e->object);
+    put_text(b, "node", e->node);
+    put_number(b, "time", e->time);
+    put_text(b, "detail", e->detail);
+}
+
+static void put_candidate(struct bx_buf *b, const struct bx_view *v, const struct bx_candidate *c)
+{
+    char text[96];
+
+    bx_pw_map(b, 3);
+    put(b, "node", api_node_name(v, c->node));
+    put_number(b, "score", c->score);
+    if (c->reject == BX_FITS) {
+        put(b, "rejected", NULL);
+        return;
+    }
+    snprintf(text, sizeof text, "%s", bx_reject_names[c->reject]);
+    if (c->missing > 0)
+        snprintf(text, sizeof text, "%s (%lld missing)", bx_reject_names[c->reject],
+                 (long long)c->missing);
+    put(b, "rejected", text);
+}
+
+static void put_relaxation(struct bx_buf *b, const struct bx_view *v, const struct bx_relaxation *r)
+{
+    bx_pw_map(b, 3);
+    put(b, "change", bx_reject_names[r->reject]);
+    put(b, "node", api_node_name(v, r->node));
+    bx_pw_str(b, "by");
+    bx_pw_i64(b, r->by);
+}
+
+void api_put_decision(struct bx_buf *b, const struct bx_view *v, const struct bx_decision *d,
+                      const struct bx_candidates *cs, int recorded)
+{
+    bx_pw_map(b, recorded < 0 ? 6 : 7);
+    put(b, "decision", d->placed ? "placed" : "unplaceable");
+    put(b, "node", d->placed ? api_node_name(v, d->node) : NULL);
+    put_number(b, "score", d->score);
+    put_number(b, "margin", d->margin);
+    if (recorded >= 0) {
+        bx_pw_str(b, "recorded");
+        bx_pw_bool(b, recorded > 0);
+    }
+    bx_pw_str(b, "candidates");
+    bx_pw_array(b, (uint32_t)cs->len);
+    for (size_t i = 0; i < cs->len; i++)
+        put_candidate(b, v, &cs->items[i]);
+    bx_pw_str(b, "relaxations");
+    bx_pw_array(b, d->n_relaxations);
+    for (uint32_t i = 0; i < d->n_relaxations; i++)
+        put_relaxation(b, v, &d->relaxations[i]);
+}

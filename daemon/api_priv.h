@@ -1,0 +1,156 @@
+/* api_priv - what the files of the API server share. */
+#ifndef API_PRIV_H
+#define API_PRIV_H
+
+#include "api.h"
+#include "codec/pack.h"
+#include "daemon.h"
+#include "mem/pool.h"
+#include "wire/proto.h"
+
+#include <sys/queue.h>
+#include <uv.h>
+
+#define API_CONNS_MAX 1024u
+#define API_CALLS_PER_CONN 256u
+#define API_UNPROVEN_MAX (64u << 10) /* bytes of the first message */
+#define API_OUT_MAX (16u << 20)
+#define API_HALF_MS 10000u           /* for the rest of a message that began */
+#define API_TICK_MS 250u
+#define API_SQL_MAX 4u
+#define API_SQL_MS 5000u
+#define API_SQL_BYTES (8u << 20)
+#define API_LOGS_BYTES (64u << 10)
+#define API_QUERY_MS 5000u
+#define API_TIMEOUT_MS 10000u
+#define API_TIMEOUT_MAX_MS 600000u
+
+struct api_conn {
+    TAILQ_ENTRY(api_conn) link;
+    struct api *api;
+    union {
+        uv_handle_t handle;
+        uv_stream_t stream;
+        uv_pipe_t pipe;
+        uv_tcp_t tcp;
+    } h;
+    char principal[32];
+    enum bx_rpc_role role;
+    struct bx_buf in;
+    struct bx_pack_scan scan;
+    uint64_t began;           /* boot time of the first byte of a half message, 0: none */
+    size_t queued;            /* bytes of answers not yet taken */
+    uint32_t calls;
+    bool proven;              /* made a sound request */
+    bool paused, closing, close_when_sent;
+    bool watching;            /* gets events */
+};
+TAILQ_HEAD(api_conns, api_conn);
+
+/* All parameters of all methods; a method allows some of them by name. */
+struct api_params {
+    struct bx_vm_config config; /* `name` and `node` serve other methods too */
+    bool if_not_exists, dry_run, force;
+    struct bx_str vm, until, token, query, consistency, request_id, trace_id;
+    uint64_t epoch, since, sequence, floor, bytes, ttl_s, version;
+    uint32_t limit, timeout_ms, timeout_s;
+};
+
+struct api_call {
+    TAILQ_ENTRY(api_call) link;     /* in api->waits, queries; by `listed` */
+    struct api *api;
+    struct api_conn *conn;          /* NULL: it went away; nobody wants the answer */
+    TAILQ_ENTRY(api_call) all;
+    uint64_t id;                    /* of the request */
+    uint64_t from;                  /* asked by another node: the answer goes there */
+    enum bx_method method;
+    struct bx_buf message;          /* what the parameters point into */
+    struct bx_pack *pack;
+    struct bx_arena arena;
+    struct api_params p;
+    void (*then)(struct api_call *c);
+    uint64_t deadline, query;
+    bool waiting;                   /* in api->waits */
+    struct token *token;
+    struct api_sql *sql;
+};
+TAILQ_HEAD(api_calls, api_call);
+
+struct api {
+    struct daemon *d;
+    uv_loop_t *loop;
+    uv_pipe_t pipe;
+    uv_tcp_t tcp;
+    uv_timer_t timer;
+    bool has_tcp, closing;
+    uint32_t handles, n_conns, sql_running;
+    struct api_conns conns;
+    struct api_calls calls;         /* all */
+    struct api_calls waits;         /* vm.wait, and logs asked of another node */
+    struct bx_pool pool;
+    uint64_t next_query;
+};
+
+/* ---- api_conn.c ---- */
+void api_conn_start(struct api_conn *c);
+void api_conn_close(struct api_conn *c);
+/* Fewer calls are under way: read again. */
+void api_conn_resume(struct api_conn *c);
+/* Takes b's memory over. */
+void api_conn_send(struct api_conn *c, struct bx_buf *b);
+
+/* ---- api_call.c ---- */
+/* One message of len bytes. False: it is no request; the connection is to be closed. */
+bool api_call_begin(struct api_conn *c, const uint8_t *p, size_t len);
+/* A request that another node sent; its answer goes back as a frame. */
+void api_call_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t len);
+/* Append [1, id, nil to b: the result follows. */
+void api_begin_result(struct api_call *c, struct bx_buf *b);
+/* Send what begin_result began, and end the call. */
+void api_reply(struct api_call *c, struct bx_buf *b);
+void api_fail(struct api_call *c, const struct bx_err *err);
+/* After a barrier, or at once when stale is asked for: then(c). */
+void api_read(struct api_call *c, void (*then)(struct api_call *c));
+/* Propose; outcome(c, o) when it is decided well, else the call fails with its words. */
+void api_write(struct api_call *c, uint16_t kind, const void *body);
+/* The connection went: nobody wants the answers. */
+void api_calls_orphan(struct api_conn *c);
+void api_error_map(struct bx_buf *b, struct api *a, const struct bx_err *err);
+
+/* ---- the methods ---- */
+void api_vm_create(struct api_call *c);
+void api_vm_list(struct api_call *c);
+void api_vm_show(struct api_call *c);
+void api_vm_desire(struct api_call *c); /* start, stop, restart */
+void api_vm_delete(struct api_call *c);
+void api_vm_wait(struct api_call *c);
+void api_vm_logs(struct api_call *c);
+void api_vm_explain(struct api_call *c);
+void api_node_list(struct api_call *c);
+void api_node_show(struct api_call *c);
+void api_cluster_init(struct api_call *c);
+void api_cluster_join(struct api_call *c);
+void api_cluster_token(struct api_call *c);
+void api_cluster_status(struct api_call *c);
+void api_cluster_members(struct api_call *c);
+void api_events_list(struct api_call *c);
+void api_events_watch(struct api_call *c);
+void api_sql(struct api_call *c);
+void api_hello(struct api_call *c);
+/* The outcome of a write was good: compose the answer. */
+void api_vm_written(struct api_call *c, const struct bx_outcome *o);
+void api_token_written(struct api_call *c);
+/* A VM changed: end the waits that this settles. */
+void api_waits_look(struct api *a, const struct bx_vm *vm, bool gone);
+void api_waits_expire(struct api *a, uint64_t now);
+void api_logs_answer(struct api *a, uint64_t id, const uint8_t *p, size_t n);
+
+/* ---- api_encode.c ---- */
+void api_put_vm(struct bx_buf *b, const struct bx_view *v, const struct bx_vm *vm);
+void api_put_node(struct bx_buf *b, const struct bx_node_row *n);
+void api_put_event(struct bx_buf *b, const struct bx_event *e);
+void api_put_decision(struct bx_buf *b, const struct bx_view *v, const struct bx_decision *d,
+                      const struct bx_candidates *cs, int recorded);
+const char *api_node_name(const struct bx_view *v, uint64_t id);
+
+#endif
