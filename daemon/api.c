@@ -1,7 +1,9 @@
 #include "api_priv.h"
 
+#include "address.h"
 #include "mem/alloc.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -122,8 +124,8 @@ static int listen_unix(struct api *a, const char *path, struct bx_err *err)
 
 static int listen_tcp(struct api *a, const char *address, struct bx_err *err)
 {
-    struct sockaddr_storage on;
-    int rv, rc = link_parse_address(address, &on, "--api", err);
+    union address on;
+    int rv, rc = address_parse(address, &on, err);
 
     if (rc != BX_OK)
         return rc;
@@ -131,7 +133,7 @@ static int listen_tcp(struct api *a, const char *address, struct bx_err *err)
     a->tcp.data = a;
     a->has_tcp = true;
     a->handles++;
-    rv = uv_tcp_bind(&a->tcp, (const struct sockaddr *)&on, 0);
+    rv = uv_tcp_bind(&a->tcp, &on.any, 0);
     if (rv == 0)
         rv = uv_listen((uv_stream_t *)&a->tcp, BACKLOG, on_connection);
     if (rv == 0)
@@ -198,11 +200,7 @@ void api_destroy(struct api *a)
     while (a->handles > 0 || a->sql_running > 0)
         uv_run(a->loop, UV_RUN_ONCE);
     unlink(a->d->options.socket);
-    /* Calls that wait in the node hold on to the server: they are ended when the node is closed. */
-    if (a->d->node != NULL) {
-        bx_node_close(a->d->node);
-        a->d->node = NULL;
-    }
+    assert(TAILQ_EMPTY(&a->calls));
     bx_pool_close(&a->pool);
     bx_free(a);
 }

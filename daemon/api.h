@@ -22,8 +22,8 @@ struct daemon;
 
 /* Listen on d->config.socket and, unless it is empty, on d->config.api. */
 int api_create(struct api **api, struct daemon *d, struct bx_err *err);
-/* Close everything and run the loop until it is closed; requests that wait get an error. NULL is
- * allowed. Called before the node is closed. */
+/* Close everything and run the loop until it is closed. Called after the node was closed, which
+ * answers what waits for it, and d->node is NULL. NULL is allowed. */
 void api_destroy(struct api *a);
 
 /* From the node. */

@@ -21,3 +21,8 @@ libdaemon_a_SOURCES = \
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML_LIBS) \
 	$(CRYPTO_LIBS)
+
+# The API server; needs everything above.
+libdaemon_a_SOURCES += daemon/api.h daemon/api_priv.h daemon/api.c daemon/api_conn.c \
+	daemon/api_call.c daemon/api_encode.c daemon/api_vm.c daemon/api_cluster.c \
+	daemon/api_events.c daemon/api_sql.c
