@@ -47,6 +47,7 @@ struct qemu_vm {
     int pidfd;               /* of the shim, once connected; -1 */
     unsigned tries;
     uint64_t answer_by;      /* when the shim is killed unless it did its part; 0: never */
+    bool heard;              /* the shim has spoken */
     bool want_stop, want_kill;
     uint32_t stop_ms;
     bool announce;           /* an observation waits for the timer */
@@ -82,7 +83,8 @@ void qemu_drop(struct qemu_vm *v);
 void qemu_unref(struct driver_qemu *d);
 
 /* driver_qemu_run.c: what becomes of a run */
-/* Move forward; tells later, from the timer, which is safe anywhere. */
+/* Move forward; tells later, from the timer, which is safe anywhere. An empty message leaves the one
+ * that stands. */
 void qemu_set(struct qemu_vm *v, enum bx_observed to, bool failed, const char *message);
 void qemu_watch(struct qemu_vm *v, unsigned delay_ms); /* call tick after that */
 void qemu_link(struct qemu_vm *v); /* connect, or find out that nobody is left */

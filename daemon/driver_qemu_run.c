@@ -69,7 +69,8 @@ void qemu_set(struct qemu_vm *v, enum bx_observed to, bool failed, const char *m
         return;
     v->observed = to;
     v->failed = failed;
-    snprintf(v->message, sizeof v->message, "%s", message);
+    if (message[0] != '\0')
+        snprintf(v->message, sizeof v->message, "%s", message);
     v->announce = true;
     if (to == BX_OBSERVED_EXITED)
         qemu_disconnect(v);
@@ -163,8 +164,11 @@ static void on_status(void *ctx, struct json_t *o)
         v->unknown = true;
         return;
     }
-    if (!v->want_stop && !v->want_kill)
-        v->answer_by = 0;
+    if (!v->heard) { /* what was wanted before counts from now */
+        v->heard = true;
+        v->answer_by = !v->want_stop && !v->want_kill ? 0
+                       : vm_now() + QEMU_SHIM_MS + (v->want_kill ? 0 : v->stop_ms);
+    }
     qemu_set(v, s.state, s.failed, s.message);
 }
 

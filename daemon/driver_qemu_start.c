@@ -201,7 +201,7 @@ void qemu_start(struct driver_qemu *d, const struct bx_run *run)
     }
     v->answer_by = vm_now() + QEMU_SHIM_MS;
     qemu_set(v, BX_OBSERVED_STARTING, false, run->config->kernel.n > 0
-             ? "" : "no kernel given: the firmware looks for a disk to boot");
+             ? "" : "no kernel given: the firmware has nothing to boot");
 }
 
 void qemu_remove_files(struct qemu_vm *v)

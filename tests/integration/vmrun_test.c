@@ -515,6 +515,143 @@ static void test_held_lock(void **state)
     driver_close(w);
 }
 
+/* Without a kernel it runs and says that nothing boots; the disk outlives the run. */
+static void test_no_kernel_and_a_disk(void **state)
+{
+    struct world *w = *state;
+    struct bx_vm_config c = {.name = bx_str("bare"), .vcpus = 1, .memory_mib = 64, .disk_gib = 1};
+    struct bx_run run = {.epoch = 12, .node = 1, .config = &c};
+    char path[160];
+    struct stat st;
+
+    driver_open(w);
+    memcpy(run.vm, vm1, 16);
+    w->d->ops->start(w->d, &run);
+    until(w, is_running, "RUNNING");
+    assert_non_null(strstr(w->message, "no kernel given"));
+    w->d->ops->kill(w->d, vm1);
+    until(w, is_exited, "EXITED");
+    assert_false(w->failed);
+    assert_string_equal(w->message, "killed as asked");
+    w->d->ops->forget(w->d, vm1);
+    snprintf(path, sizeof path, "%s/%s/" VM_FILE_DISK, w->vms, vm1_text);
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(st.st_size == 1 << 30 && st.st_blocks < 100);
+    unlink(path);
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(rmdir(path), 0); /* nothing else was left */
+    driver_close(w);
+}
+
+/* Make the directory of an earlier run by hand, with a record (and maybe an outcome) in it. */
+static int earlier_run(struct world *w, struct vm_record *r)
+{
+    char path[160];
+    struct bx_err err;
+    int dir;
+
+    (void)mkdir(w->vms, 0700);
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *r = (struct vm_record){.node = 1, .epoch = 21, .pid = 1};
+    memcpy(r->vm, vm1, 16);
+    assert_int_equal(vm_boot_id(r->boot, &err), BX_OK);
+    assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, r, &err), BX_OK);
+    return dir;
+}
+
+static void expect_listed(struct world *w, uint64_t epoch, const char *message)
+{
+    struct listed l = {0};
+
+    driver_open(w);
+    w->d->ops->each(w->d, list, &l);
+    assert_int_equal(l.n, 1);
+    assert_int_equal(l.o.observed, BX_OBSERVED_EXITED);
+    assert_true(l.o.failed);
+    assert_int_equal(l.o.epoch, epoch);
+    assert_string_equal(l.o.message, message);
+    forget(w);
+    driver_close(w);
+}
+
+static void test_host_rebooted(void **state)
+{
+    struct world *w = *state;
+    struct vm_record r;
+    struct bx_err err;
+    int dir = earlier_run(w, &r);
+
+    r.boot[0] ^= 1;
+    assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, &r, &err), BX_OK);
+    close(dir);
+    expect_listed(w, 21, "lost: the host rebooted");
+}
+
+static void test_damaged_record(void **state)
+{
+    struct world *w = *state;
+    struct vm_record r;
+    int dir = earlier_run(w, &r), fd = openat(dir, VM_FILE_RECORD, O_WRONLY);
+
+    assert_int_equal(pwrite(fd, "x", 1, 40), 1);
+    close(fd);
+    close(dir);
+    expect_listed(w, 0, "its record is damaged");
+}
+
+/* A daemon killed while it prepared a start: nothing ran, nothing stays. */
+static void test_killed_while_starting(void **state)
+{
+    struct world *w = *state;
+    struct listed l = {0};
+    struct vm_record r;
+    int dir = earlier_run(w, &r);
+
+    assert_int_equal(renameat(dir, VM_FILE_RECORD, dir, VM_FILE_SPEC), 0);
+    close(dir);
+    driver_open(w);
+    w->d->ops->each(w->d, list, &l);
+    assert_int_equal(l.n, 0);
+    assert_false(vm_dir_exists(w));
+    driver_close(w);
+}
+
+/* The accelerator is probed once a boot, and not believed after the next. */
+static void test_accelerator(void **state)
+{
+    struct world *w = *state;
+    struct driver_qemu_options o = {.loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1};
+    char path[96], text[256] = {0};
+    const char *first;
+    struct bx_err err;
+    bool kvm;
+    int fd;
+
+    uv_loop_init(&w->loop);
+    snprintf(path, sizeof path, "%s/accel", w->dir);
+    assert_int_equal(driver_qemu_create(&w->d, &o, &err), BX_OK);
+    kvm = strcmp(driver_qemu_accel(w->d), "kvm") == 0;
+    first = kvm ? "kvm" : "tcg";
+    assert_string_equal(driver_qemu_accel(w->d), first);
+    driver_qemu_destroy(w->d);
+    fd = open(path, O_RDWR);
+    assert_true(read(fd, text, sizeof text - 1) > 40);
+    assert_memory_equal(text + 37, first, 3);
+    /* What stands there is believed ... */
+    assert_int_equal(pwrite(fd, kvm ? "tcg" : "kvm", 3, 37), 3);
+    assert_int_equal(driver_qemu_create(&w->d, &o, &err), BX_OK);
+    assert_string_equal(driver_qemu_accel(w->d), kvm ? "tcg" : "kvm");
+    driver_qemu_destroy(w->d);
+    /* ... but not from another boot. */
+    assert_int_equal(pwrite(fd, text[0] == '0' ? "1" : "0", 1, 0), 1);
+    assert_int_equal(driver_qemu_create(&w->d, &o, &err), BX_OK);
+    assert_string_equal(driver_qemu_accel(w->d), first);
+    close(fd);
+    driver_close(w);
+}
+
 /* ---- */
 
 static bool find_guest(const char *src)
@@ -551,6 +688,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_shim_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shim_stopped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_held_lock, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_kernel_and_a_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_host_rebooted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_damaged_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_killed_while_starting, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_accelerator, setup, teardown),
     };
     const char *src = getenv("BLIXARD_SRC"), *build = getenv("BLIXARD_BUILD");
     char why[256];
