@@ -2,8 +2,8 @@
  *
  * One directory, names without slashes. The daemon's table stands on the kernel, the simulator's on
  * a disk that tears, loses, misdirects and fails. Functions return 0 or a negative errno; reads and
- * writes are complete or fail (no short counts). A function may be called from the loop's thread and
- * from the writer's, not for the same descriptor at once. */
+ * writes are complete or fail (no short counts). A function may be called from the loop's thread
+ * and from the writer's, not for the same descriptor at once. */
 #ifndef BX_FS_H
 #define BX_FS_H
 

@@ -1,9 +1,9 @@
 /* slots - one small durable value, kept in two copies.
  *
- * Term and vote, the high-water mark, the trust file and the node's identity are such values. A save
- * writes and syncs the first copy, then the second, and the value counts as saved only after both:
- * whichever single copy is damaged, the other holds either the same value or the one before a save
- * that nobody was told of. Both damaged is BX_CORRUPT, never a guess.
+ * Term and vote, the high-water mark, the trust file and the node's identity are such values. A
+ * save writes and syncs the first copy, then the second, and the value counts as saved only after
+ * both: whichever single copy is damaged, the other holds either the same value or the one before
+ * a save that nobody was told of. Both damaged is BX_CORRUPT, never a guess.
  *
  * File: two copies, 4096 bytes apart: head (the kind given), sequence u64, the value. */
 #ifndef BX_SLOTS_H
@@ -27,7 +27,7 @@ struct bx_slots {
  * BX_OK, BX_CORRUPT (with file and way out), BX_IO, BX_UNSUPPORTED (version). */
 int bx_slots_open(struct bx_slots *s, struct bx_fs *fs, const char *name, uint16_t kind,
                   void *value, size_t *len, struct bx_err *err);
-/* Durable when it returns BX_OK; after BX_IO the process must end (a failed sync is not retried). */
+/* Durable when it returns BX_OK; after BX_IO the process must end (no failed sync is retried). */
 int bx_slots_save(struct bx_slots *s, const void *value, size_t len, struct bx_err *err);
 /* Accepts a zeroed struct. */
 void bx_slots_close(struct bx_slots *s);

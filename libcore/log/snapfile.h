@@ -2,8 +2,8 @@
  *
  *   name      snapshot-<index, 16 hex digits>
  *   file      head + meta record (kind SNAPSHOT), then chunks (kind SNAPSHOT, flags 0, version 1;
- *             first payload byte tells: 1 meta, 2 chunk, 3 end), then the end: chunks u64, bytes u64,
- *             crc of the whole file before the end's head u32
+ *             first payload byte tells: 1 meta, 2 chunk, 3 end), then the end: chunks u64, bytes
+ *             u64, crc of the whole file before the end's head u32
  *   meta      index, term, conf index, revision, digest u64 each, history 16 bytes, conf length
  *             u32, conf
  *
@@ -58,7 +58,8 @@ void bx_snap_close(struct bx_snap_reader *r);
 
 /* Receiving: bytes of a peer's file, in order. offset 0 starts anew; a gap is BX_MALFORMED. */
 int bx_snap_receive(struct bx_fs *fs, uint64_t offset, const void *p, size_t n, struct bx_err *err);
-/* Check what was received, sync it and give it its name. index and term must be what was announced. */
+/* Check what was received, sync it and give it its name. index and term must be as announced, else
+ * BX_MALFORMED, like damage; what was received stays until the next one begins. */
 int bx_snap_receive_finish(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err);
 /* Remove what a run that was cut off has left half written or half received. At start, before
  * anything else is called: later it would take a file away from under its writer. */

@@ -51,7 +51,9 @@ int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_e
 /* No job may be under way. NULL is allowed. */
 void bx_wal_close(struct bx_wal *w);
 
-/* First index the log holds; first == last + 1 when it is empty. A new log has first 1, last 0. */
+/* First index the log holds; first == last + 1 when it is empty. A new log has first 1, last 0.
+ * A segment removed from the front by hand looks like a compacted one: whoever opens the log checks
+ * that its snapshot reaches first - 1. */
 uint64_t bx_wal_first(const struct bx_wal *w);
 uint64_t bx_wal_last(const struct bx_wal *w);
 /* Highest index whose current entry, and all before it, are durable here or in the snapshot that

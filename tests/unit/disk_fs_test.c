@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #define NAMES_SIZE 256
@@ -108,6 +109,56 @@ static void the_log_works_on_it(void **state)
     test_remove_dir(dir);
 }
 
+static void *run_job(void *w)
+{
+    return (void *)(intptr_t)bx_wal_run(w, NULL);
+}
+
+/* What a job may touch is its own: the log is used meanwhile. */
+static void the_log_is_used_while_another_thread_writes(void **state)
+{
+    char *dir = test_make_dir();
+    struct bx_wal_options o = {.segment_size = 65536, .cache_bytes = 65536};
+    struct bx_wal *w;
+    uint64_t last = 0;
+
+    (void)state;
+    assert_int_equal(disk_fs_open(&o.fs, dir, NULL), BX_OK);
+    assert_int_equal(bx_wal_open(&w, &o, NULL), BX_OK);
+    for (uint64_t round = 1; round <= 60; round++) {
+        pthread_t thread;
+        void *rc;
+
+        assert_int_equal(append_one(w, ++last, 1, 3000), BX_OK);
+        bx_wal_raise_mark(w);
+        assert_true(bx_wal_begin(w));
+        assert_int_equal(pthread_create(&thread, NULL, run_job, w), 0);
+        for (int i = 0; i < 20; i++)
+            assert_int_equal(append_one(w, ++last, 1, 1000), BX_OK);
+        last -= 5;
+        assert_int_equal(append_one(w, last, 1, 3000), BX_OK);
+        for (uint64_t i = bx_wal_first(w); i <= bx_wal_durable(w); i += 7)
+            assert_int_not_equal(bx_wal_term(w, i), 0);
+        entry_is(w, last, 1, 3000);
+        if (round > 10)
+            assert_int_equal(bx_wal_compact(w, last - 100), BX_OK);
+        if (bx_wal_durable(w) >= bx_wal_first(w)) {
+            struct bx_buf scratch = {0};
+            struct bx_wal_entry e;
+
+            assert_int_equal(bx_wal_get(w, bx_wal_first(w), &e, &scratch, NULL), BX_OK);
+            bx_buf_release(&scratch);
+        }
+        assert_int_equal(pthread_join(thread, &rc), 0);
+        assert_int_equal(bx_wal_finish(w, (int)(intptr_t)rc), BX_OK);
+    }
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_durable(w), last);
+    bx_wal_close(w);
+    disk_fs_close(o.fs);
+    test_remove_dir(dir);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -115,6 +166,7 @@ int main(void)
         cmocka_unit_test(a_directory_that_is_not_there_is_told),
         cmocka_unit_test(a_full_disk_is_told_as_such),
         cmocka_unit_test(the_log_works_on_it),
+        cmocka_unit_test(the_log_is_used_while_another_thread_writes),
     };
 
     return cmocka_run_group_tests_name("disk_fs", tests, NULL, NULL);
