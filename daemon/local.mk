@@ -9,6 +9,7 @@ libdaemon_disk_a_SOURCES = daemon/disk_fs.c daemon/disk_fs.h
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	daemon/log.c daemon/log.h \
+	daemon/data.c daemon/data.h \
 	daemon/clock.c daemon/clock.h \
 	daemon/address.c daemon/address.h \
 	daemon/token.c daemon/token.h \
@@ -17,7 +18,7 @@ libdaemon_a_SOURCES = \
 	daemon/disk.c daemon/disk.h \
 	daemon/link.c daemon/link.h \
 	daemon/link_conn.c daemon/link_conn.h daemon/link_hello.c \
-	daemon/daemon.h
+	daemon/daemon.c daemon/daemon.h daemon/daemon_driver.c daemon/daemon_member.c
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML_LIBS) \
 	$(CRYPTO_LIBS)

@@ -1,0 +1,241 @@
+#include "daemon.h"
+
+#include "api.h"
+#include "clock.h"
+#include "data.h"
+#include "disk.h"
+#include "disk_fs.h"
+#include "link.h"
+#include "log.h"
+#include "node/driver_sim.h"
+#include "vm_record.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+uint64_t daemon_now(const struct daemon *d)
+{
+    return d->clock->ops->boot_ms(d->clock);
+}
+
+static void on_log(void *ctx, int level, const char *text)
+{
+    (void)ctx;
+    log_write(level, "%s", text);
+}
+
+/* ---- the loop's hooks ---- */
+
+static void run_driver(struct daemon *d)
+{
+    d->sim_ms = d->driver_is_sim && d->driver != NULL ? bx_driver_sim_tick(d->driver) : UINT64_MAX;
+}
+
+static void on_turn(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    if (d->node != NULL)
+        bx_node_turn(d->node);
+    run_driver(d);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t on_deadline(void *ctx)
+{
+    struct daemon *d = ctx;
+    uint64_t at = earlier(d->sim_ms, d->member.look_ms);
+
+    return d->node == NULL ? at : earlier(at, bx_node_deadline(d->node));
+}
+
+static void on_tick(void *ctx)
+{
+    struct daemon *d = ctx;
+    uint64_t now = daemon_now(d);
+
+    if (d->node != NULL && now >= bx_node_deadline(d->node))
+        bx_node_tick(d->node);
+    if (now >= d->sim_ms)
+        run_driver(d);
+    if (now >= d->member.look_ms)
+        daemon_register(d);
+}
+
+/* ---- between the node and the rest ---- */
+
+static void on_wake(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    loop_wake(&d->loop);
+}
+
+static void on_event(void *ctx, const struct bx_event *e)
+{
+    struct daemon *d = ctx;
+
+    if (d->api != NULL)
+        api_on_event(d->api, e);
+}
+
+static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
+{
+    struct daemon *d = ctx;
+
+    if (d->api != NULL)
+        api_on_vm(d->api, vm, gone);
+}
+
+static void on_query(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n)
+{
+    struct daemon *d = ctx;
+
+    if (d->api != NULL)
+        api_on_frame(d->api, from, kind, p, n);
+}
+
+static void on_fatal(void *ctx, const struct bx_err *err)
+{
+    (void)ctx;
+    fatal(err);
+}
+
+static void on_frame(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n)
+{
+    struct daemon *d = ctx;
+
+    if (d->node != NULL)
+        bx_node_receive(d->node, from, kind, p, n);
+}
+
+static void on_peer(void *ctx, uint64_t id, bool up)
+{
+    struct daemon *d = ctx;
+
+    if (d->node != NULL)
+        bx_node_on_peer(d->node, id, up);
+}
+
+int daemon_open_node(struct daemon *d, struct bx_err *err)
+{
+    struct bx_node_options o = {
+        .clock = d->clock,
+        .disk = disk_port(d->disk),
+        .link = link_port(d->link),
+        .state_path = d->state_path,
+        .identity = d->identity,
+        .election_ms = d->options.election_ms,
+        .heartbeat_ms = d->options.heartbeat_ms,
+        .snapshot_bytes = d->options.snapshot_bytes,
+        .wake = on_wake,
+        .event = on_event,
+        .vm = on_vm,
+        .frame = on_query,
+        .log = on_log,
+        .fatal = on_fatal,
+        .ctx = d,
+    };
+    int rc = daemon_open_driver(d, err);
+
+    if (rc != BX_OK)
+        return rc;
+    o.driver = d->driver;
+    memcpy(o.boot_id, d->boot_id, 16);
+    daemon_self(d, &o.self);
+    link_identify(d->link, &d->identity);
+    rc = bx_node_open(&d->node, &o, err);
+    if (rc != BX_OK)
+        return rc;
+    log_write(LOG_INFO, "this host is node %llu, %s", (unsigned long long)d->identity.node,
+              d->options.name);
+    d->member.look_ms = daemon_now(d);
+    loop_wake(&d->loop);
+    return BX_OK;
+}
+
+/* ---- life ---- */
+
+static int open_data(struct daemon *d, struct bx_err *err)
+{
+    int rc = data_open(d->options.data, sizeof d->options.data, &d->lock, err);
+
+    if (rc == BX_OK)
+        rc = disk_fs_open(&d->fs, d->options.data, err);
+    if (rc == BX_OK)
+        rc = vm_boot_id(d->boot_id, err);
+    if (rc == BX_OK)
+        rc = bx_identity_load(d->fs, &d->identity, err);
+    snprintf(d->state_path, sizeof d->state_path, "%s/state.db", d->options.data);
+    return rc;
+}
+
+static int open_parts(struct daemon *d, struct bx_err *err)
+{
+    struct loop_hooks hooks = {on_turn, on_deadline, on_tick, d};
+    struct link_options link = {.loop = &d->loop.uv,
+                                .clock = d->clock,
+                                .frame = on_frame,
+                                .peer = on_peer,
+                                .join = daemon_on_join,
+                                .log = on_log,
+                                .ctx = d};
+    int rc = loop_init(&d->loop, d->clock, &hooks, err);
+
+    if (rc == BX_OK)
+        rc = disk_create(&d->disk, &d->loop.uv, d->fs, err);
+    if (rc == BX_OK)
+        rc = link_create(&d->link, &link, d->options.listen, err);
+    if (rc == BX_OK)
+        rc = api_create(&d->api, d, err);
+    return rc;
+}
+
+int daemon_open(struct daemon *d, struct bx_err *err)
+{
+    int rc;
+
+    d->clock = clock_kernel();
+    d->lock = -1;
+    d->sim_ms = d->member.look_ms = UINT64_MAX;
+    snprintf(d->api_address, sizeof d->api_address, "%s", d->options.api);
+    rc = open_data(d, err);
+    if (rc == BX_OK)
+        rc = open_parts(d, err);
+    if (rc != BX_OK)
+        return rc;
+    if (d->identity.node != 0)
+        return daemon_open_node(d, err);
+    d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
+    rc = daemon_open_driver(d, err);
+    if (rc == BX_OK)
+        log_write(LOG_INFO, "this host belongs to no cluster yet: blixardctl cluster init, or "
+                            "cluster join TOKEN");
+    return rc;
+}
+
+/* Nothing may be decided any more before anything is taken apart: first the hooks go, then those who
+ * ask, then what is under way is waited for, then the node writes its last word. */
+void daemon_close(struct daemon *d)
+{
+    loop_quiet(&d->loop);
+    daemon_member_close(d);
+    api_destroy(d->api);
+    d->api = NULL;
+    if (d->disk != NULL)
+        disk_drain(d->disk);
+    bx_node_close(d->node);
+    d->node = NULL;
+    link_destroy(d->link);
+    disk_destroy(d->disk);
+    daemon_close_driver(d);
+    loop_close(&d->loop);
+    disk_fs_close(d->fs);
+    if (d->lock >= 0)
+        close(d->lock);
+}

@@ -1,0 +1,89 @@
+#include "daemon.h"
+
+#include "driver_qemu.h"
+#include "log.h"
+#include "node/driver_sim.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void on_log(void *ctx, int level, const char *text)
+{
+    (void)ctx;
+    log_write(level, "%s", text);
+}
+
+static const char *qemu_path(const struct daemon *d)
+{
+    return d->options.qemu[0] == '\0' ? NULL : d->options.qemu;
+}
+
+static bool qemu_usable(const struct daemon *d, char *why, size_t n)
+{
+    if (access(d->options.shim, X_OK) != 0) {
+        snprintf(why, n, "%.200s: %s", d->options.shim, strerror(errno));
+        return false;
+    }
+    return driver_qemu_usable(qemu_path(d), why, n);
+}
+
+static int open_sim(struct daemon *d, const char *why)
+{
+    struct bx_driver_sim_options o = {.clock = d->clock};
+
+    d->driver = bx_driver_sim_create(&o);
+    d->driver_is_sim = true;
+    snprintf(d->accel, sizeof d->accel, "none");
+    log_write(LOG_INFO, "driver sim: VMs are simulated (%s)", why);
+    return BX_OK;
+}
+
+static int open_qemu(struct daemon *d, struct bx_err *err)
+{
+    char dir[OPTIONS_PATH + 8];
+    struct driver_qemu_options o = {.loop = &d->loop.uv,
+                                    .dir = dir,
+                                    .shim = d->options.shim,
+                                    .qemu = qemu_path(d),
+                                    .node = d->identity.node,
+                                    .log = on_log};
+    int rc;
+
+    snprintf(dir, sizeof dir, "%s/vms", d->options.data);
+    rc = driver_qemu_create(&d->driver, &o, err);
+    if (rc != BX_OK)
+        return bx_err_wrap(err, "driver qemu");
+    d->driver_is_sim = false;
+    snprintf(d->accel, sizeof d->accel, "%s", driver_qemu_accel(d->driver));
+    log_write(LOG_INFO, "driver qemu: accelerator %s", d->accel);
+    return BX_OK;
+}
+
+int daemon_open_driver(struct daemon *d, struct bx_err *err)
+{
+    char why[512] = "";
+
+    daemon_close_driver(d);
+    if (d->options.driver == OPTIONS_DRIVER_SIM)
+        return open_sim(d, "--driver sim");
+    if (qemu_usable(d, why, sizeof why))
+        return open_qemu(d, err);
+    if (d->options.driver == OPTIONS_DRIVER_AUTO)
+        return open_sim(d, why);
+    bx_err_set(err, BX_FAILED, "--driver qemu: %s", why);
+    bx_err_hint(err, "install QEMU, name it with --qemu PATH, or use --driver sim");
+    return BX_FAILED;
+}
+
+void daemon_close_driver(struct daemon *d)
+{
+    if (d->driver == NULL)
+        return;
+    if (d->driver_is_sim)
+        bx_driver_sim_destroy(d->driver);
+    else
+        driver_qemu_destroy(d->driver);
+    d->driver = NULL;
+}

@@ -1,0 +1,347 @@
+/* Becoming a member.
+ *
+ * Init: an identity is made up and saved, the node opened, which elects itself at once. daemon_register
+ * then finds no cluster and no row, proposes both one after the other, and calls done when it finds
+ * nothing missing.
+ *
+ * Join: the addresses of the token are dialled one after the other, until one answers with an id; that
+ * identity is saved and the node opened. The leader sends the log; when our row is in it, done is
+ * called. An answer that says no (the token is unknown, the name is taken) ends the join; one that says
+ * "not now", and silence, lead to the next address. The incarnation is the session of the request, so
+ * asking twice gives one id.
+ *
+ * What can fail in between: the identity can not be saved: this host is no member, the id that was
+ * given stays unused. The process dies after saving: the next start opens the node and registers. The
+ * cluster does not answer within GIVE_UP_MS: done says so, the registration goes on. */
+#include "daemon.h"
+
+#include "link.h"
+#include "log.h"
+#include "mem/alloc.h"
+#include "wire/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define GIVE_UP_MS 30000u
+#define LOOK_MS 1000u       /* while something is missing */
+#define LOOK_AGAIN_MS 5000u /* afterwards */
+#define PROPOSE_MS 10000u
+
+void daemon_self(struct daemon *d, struct bx_node_info *out)
+{
+    const struct bx_node_row *row =
+        d->node == NULL ? NULL : bx_view_node(bx_node_view(d->node), d->identity.node);
+
+    /* What an operator has set in the row stays as it is. */
+    *out = row != NULL ? row->info
+                       : (struct bx_node_info){.overcommit_vcpus_pct = 100,
+                                               .overcommit_memory_pct = 100,
+                                               .role = BX_ROLE_VOTER};
+    out->id = d->identity.node;
+    out->name = bx_str(d->options.name);
+    out->address = bx_str(d->options.listen);
+    out->api = bx_str(d->api_address);
+    out->datacenter = bx_str(d->options.datacenter);
+    out->zone = bx_str(d->options.zone);
+    out->rack = bx_str(d->options.rack);
+    out->driver = bx_str(d->driver->ops->name);
+    d->driver->ops->capacity(d->driver, &out->vcpus, &out->memory_mib, &out->disk_gib);
+}
+
+static void finish(struct daemon *d, const struct bx_err *err)
+{
+    daemon_done done = d->member.done;
+
+    d->member.done = NULL;
+    if (done != NULL)
+        done(d->member.ctx, err);
+}
+
+/* ---- registration ---- */
+
+static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    struct daemon *d = ctx;
+
+    d->member.proposed = false;
+    if (err != NULL && err->code == BX_SHUTDOWN)
+        return;
+    if (o != NULL && o->code == BX_OK) {
+        d->member.look_ms = daemon_now(d);
+        return;
+    }
+    if (o != NULL)
+        log_write(LOG_WARNING, "the cluster refuses this node's row: " BX_STR_FMT,
+                  BX_STR_ARG(o->message));
+    else
+        log_write(LOG_WARNING, "this node's row is not written yet: %s", err->msg);
+}
+
+static void propose(struct daemon *d, uint16_t kind, const void *body)
+{
+    struct bx_submit s = {.kind = kind,
+                          .body = body,
+                          .principal = bx_str("node"),
+                          .deadline = daemon_now(d) + PROPOSE_MS,
+                          .done = on_outcome,
+                          .ctx = d};
+    struct bx_err err;
+
+    if (bx_node_submit(d->node, &s, &err) == BX_OK)
+        d->member.proposed = true;
+    else
+        log_write(LOG_WARNING, "registering this node: %s", err.msg);
+}
+
+static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
+{
+    return bx_str_eq(a->name, b->name) && bx_str_eq(a->address, b->address) &&
+           bx_str_eq(a->api, b->api) && bx_str_eq(a->datacenter, b->datacenter) &&
+           bx_str_eq(a->zone, b->zone) && bx_str_eq(a->rack, b->rack) &&
+           bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
+           a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib;
+}
+
+/* True when nothing is missing; else what is missing is proposed, or somebody else's to bring. */
+static bool registered(struct daemon *d)
+{
+    const struct bx_view *view = bx_node_view(d->node);
+    const struct bx_node_row *row = bx_view_node(view, d->identity.node);
+    struct bx_cluster_info cluster;
+    struct bx_node_info self;
+
+    bx_view_cluster(view, &cluster);
+    if (d->identity.founder && !cluster.created) {
+        struct bx_cmd_cluster_create c = {.name = bx_str(d->identity.cluster_name)};
+
+        memcpy(c.cluster, d->identity.cluster, 16);
+        memcpy(c.history, d->identity.history, 16);
+        propose(d, BX_CMD_CLUSTER_CREATE, &c);
+        return false;
+    }
+    /* A joiner's row was made by its join; until the log has brought it here, there is nothing to
+     * compare with. */
+    if (row == NULL && !d->identity.founder)
+        return false;
+    daemon_self(d, &self);
+    if (row != NULL && same(&row->info, &self))
+        return true;
+    propose(d, BX_CMD_NODE_PUT, &self);
+    return false;
+}
+
+void daemon_register(struct daemon *d)
+{
+    uint64_t now = daemon_now(d);
+    bool complete;
+
+    if (d->node == NULL) {
+        d->member.look_ms = UINT64_MAX;
+        return;
+    }
+    complete = !d->member.proposed && registered(d);
+    d->member.look_ms = now + (complete ? LOOK_AGAIN_MS : LOOK_MS);
+    if (complete) {
+        finish(d, NULL);
+    } else if (d->member.done != NULL && now >= d->member.give_up) {
+        struct bx_err err = {0};
+
+        bx_err_set(&err, BX_TIMEOUT, "this host is a member now, but has not caught up within %u s",
+                   GIVE_UP_MS / 1000);
+        bx_err_hint(&err, "blixardctl cluster status");
+        finish(d, &err);
+    }
+}
+
+/* ---- init and join ---- */
+
+static int begin(struct daemon *d, daemon_done done, void *ctx, struct bx_err *err)
+{
+    if (d->identity.node != 0) {
+        bx_err_set(err, BX_CONFLICT, "this host is node %llu of a cluster already",
+                   (unsigned long long)d->identity.node);
+        bx_err_hint(err, "blixardctl cluster status");
+        return BX_CONFLICT;
+    }
+    if (d->member.done != NULL)
+        return bx_err_set(err, BX_CONFLICT, "an init or a join is under way");
+    d->member.done = done;
+    d->member.ctx = ctx;
+    d->member.give_up = daemon_now(d) + GIVE_UP_MS;
+    return BX_OK;
+}
+
+/* Save who we are and be it. After a failure to save this host is no member. */
+static int become(struct daemon *d, const struct bx_identity *id, struct bx_err *err)
+{
+    int rc = bx_identity_save(d->fs, id, err);
+
+    if (rc != BX_OK)
+        return bx_err_wrap(err, "saving this node's identity");
+    d->identity = *id;
+    return daemon_open_node(d, err);
+}
+
+int daemon_init_cluster(struct daemon *d, const char *name, daemon_done done, void *ctx,
+                        struct bx_err *err)
+{
+    struct bx_identity id = d->identity;
+    int rc = bx_name_check(bx_str(name), "cluster name", err);
+
+    if (rc == BX_OK)
+        rc = begin(d, done, ctx, err);
+    if (rc != BX_OK)
+        return rc;
+    id.node = 1;
+    id.founder = true;
+    d->clock->ops->random(d->clock, id.cluster, sizeof id.cluster);
+    d->clock->ops->random(d->clock, id.history, sizeof id.history);
+    snprintf(id.name, sizeof id.name, "%s", d->options.name);
+    snprintf(id.cluster_name, sizeof id.cluster_name, "%s", name);
+    rc = become(d, &id, err);
+    if (rc != BX_OK)
+        d->member.done = NULL;
+    return rc;
+}
+
+static void dial_next(struct daemon *d);
+
+/* As many members as fit: one that answers is enough, its log has the others. */
+static void write_peers(const struct bx_strs *peers, char *out, size_t size)
+{
+    size_t n = 0;
+
+    out[0] = '\0';
+    for (uint32_t i = 0; i < peers->n && n + peers->v[i].n + 2 <= size; i++)
+        n += (size_t)snprintf(out + n, size - n, "%s" BX_STR_FMT, n == 0 ? "" : " ",
+                              BX_STR_ARG(peers->v[i]));
+}
+
+static void take_answer(struct daemon *d, const struct bx_joined *a)
+{
+    struct bx_identity id = d->identity;
+    struct bx_err err = {0};
+    int rc;
+
+    id.node = a->node;
+    memcpy(id.cluster, a->cluster, 16);
+    memcpy(id.history, a->history, 16);
+    snprintf(id.name, sizeof id.name, "%s", d->options.name);
+    write_peers(&a->peers, id.peers, sizeof id.peers);
+    if (a->node == 0)
+        rc = bx_err_set(&err, BX_MALFORMED, "the answer to the join names no node id");
+    else
+        rc = become(d, &id, &err);
+    if (rc != BX_OK)
+        finish(d, &err);
+}
+
+static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err *err)
+{
+    struct daemon *d = ctx;
+    const char *address = d->member.token.addresses[d->member.dialled - 1];
+    struct bx_err said = {0};
+
+    if (a != NULL && a->code == BX_OK) {
+        take_answer(d, a);
+        return;
+    }
+    if (a == NULL) {
+        said = *err;
+    } else {
+        bx_err_set(&said, a->code, BX_STR_FMT, BX_STR_ARG(a->message));
+        bx_err_hint(&said, BX_STR_FMT, BX_STR_ARG(a->hint));
+    }
+    bx_err_wrap(&said, "asking %s to join", address);
+    log_write(LOG_WARNING, "%s", said.msg);
+    if ((a == NULL || bx_code_retryable(a->code)) &&
+        d->member.dialled < d->member.token.n_addresses)
+        dial_next(d);
+    else
+        finish(d, &said);
+}
+
+static void dial_next(struct daemon *d)
+{
+    const char *address = d->member.token.addresses[d->member.dialled++];
+    struct bx_node_info self;
+    struct bx_join j = {0};
+
+    daemon_self(d, &self);
+    token_hash(d->member.token.secret, j.secret_hash);
+    memcpy(j.incarnation, d->identity.incarnation, 16);
+    j.name = self.name;
+    j.address = self.address;
+    j.api = self.api;
+    j.datacenter = self.datacenter;
+    j.zone = self.zone;
+    j.rack = self.rack;
+    j.driver = self.driver;
+    j.vcpus = self.vcpus;
+    j.memory_mib = self.memory_mib;
+    j.disk_gib = self.disk_gib;
+    j.role = self.role;
+    link_join(d->link, address, &j, on_joined, d);
+}
+
+int daemon_join(struct daemon *d, const char *text, daemon_done done, void *ctx, struct bx_err *err)
+{
+    struct token t;
+    int rc = token_parse(text, &t, err);
+
+    if (rc == BX_OK)
+        rc = begin(d, done, ctx, err);
+    if (rc != BX_OK)
+        return rc;
+    d->member.token = t;
+    d->member.dialled = 0;
+    dial_next(d);
+    return BX_OK;
+}
+
+void daemon_member_close(struct daemon *d)
+{
+    struct bx_err err = {0};
+
+    bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping");
+    finish(d, &err);
+}
+
+/* ---- the other side ---- */
+
+struct asking {
+    struct link *link;
+    uint64_t handle; /* of the connection; it may be gone when the answer comes */
+};
+
+static void answer(void *ctx, const struct bx_joined *a)
+{
+    struct asking *asking = ctx;
+
+    link_answer_join(asking->link, asking->handle, a);
+    bx_free(asking);
+}
+
+void daemon_on_join(void *ctx, uint64_t handle, const struct bx_join *join)
+{
+    struct daemon *d = ctx;
+    struct asking *asking = bx_alloc(sizeof *asking);
+    struct bx_err err = {0};
+    struct bx_joined no = {0};
+    int rc = BX_NO_MEMORY;
+
+    if (asking != NULL) {
+        *asking = (struct asking){d->link, handle};
+        /* Nobody asks before the link was told who we are, which is before the node opens. */
+        rc = d->node == NULL ? bx_err_set(&err, BX_NO_LEADER, "this member is just starting")
+                             : bx_node_join(d->node, join, answer, asking, &err);
+    }
+    if (rc == BX_OK)
+        return;
+    no.code = (uint16_t)rc;
+    no.message = bx_str(err.msg);
+    no.hint = bx_str(err.hint);
+    link_answer_join(d->link, handle, &no);
+    bx_free(asking);
+}

@@ -1,0 +1,41 @@
+/* blixardd - a node's daemon. */
+#include "daemon.h"
+
+#include "log.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+static struct daemon d;
+
+static int refuse(const struct bx_err *err)
+{
+    log_error(err);
+    return bx_code_exit(err->code);
+}
+
+int main(int argc, char **argv)
+{
+    struct bx_err err = {0};
+
+    if (options_parse(&d.options, argc, argv, &err) != BX_OK)
+        return refuse(&err);
+    if (d.options.ask == OPTIONS_HELP) {
+        options_usage(stdout);
+        return 0;
+    }
+    if (d.options.ask == OPTIONS_VERSION) {
+        printf("blixardd %s\n", PACKAGE_VERSION);
+        return 0;
+    }
+    log_set_level(d.options.log);
+    signal(SIGPIPE, SIG_IGN);
+    if (daemon_open(&d, &err) != BX_OK)
+        return refuse(&err);
+    log_write(LOG_INFO, "ready: link %s, API %s and %s", d.options.listen, d.options.socket,
+              d.api_address[0] == '\0' ? "no TCP" : d.api_address);
+    loop_run(&d.loop);
+    log_write(LOG_INFO, "stopping");
+    daemon_close(&d);
+    return 0;
+}
