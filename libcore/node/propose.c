@@ -113,13 +113,25 @@ static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct 
     return BX_OK;
 }
 
+/* A session belongs to one principal, and many act through this node: each has a session of its own
+ * made of the node's. They share the sequence, whose floor then holds for all of them. */
+static void own_session(const struct bx_propose *pr, struct bx_str principal, uint8_t out[16])
+{
+    uint8_t hash[8];
+
+    memcpy(out, pr->session, 16);
+    bx_put64(hash, bx_hash(principal.p, principal.n));
+    for (size_t i = 0; i < sizeof hash; i++)
+        out[i] ^= hash[i];
+}
+
 static void address(struct bx_propose *pr, const struct bx_submit *s, struct bx_proposal *p,
                     struct bx_cmd_head *head)
 {
     if (p->is_own) {
         const struct bx_proposal *oldest = TAILQ_FIRST(&pr->own);
 
-        memcpy(p->session, pr->session, 16);
+        own_session(pr, s->principal, p->session);
         p->sequence = ++pr->sequence;
         head->floor = oldest == NULL ? p->sequence : oldest->sequence;
     } else {
