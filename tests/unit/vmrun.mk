@@ -16,7 +16,12 @@ tests_unit_qemu_args_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_qemu_args_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
 
 # Real guests under a real QEMU; skipped where there is none.
-check_PROGRAMS += tests/integration/vmrun_test
-tests_integration_vmrun_test_SOURCES = tests/integration/vmrun_test.c
+check_PROGRAMS += tests/integration/vmrun_test tests/integration/vmrun_scan_test
+tests_integration_vmrun_test_SOURCES = tests/integration/vmrun_test.c \
+	tests/integration/vmrun_world.c tests/integration/vmrun_world.h
 tests_integration_vmrun_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_vmrun_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
+tests_integration_vmrun_scan_test_SOURCES = tests/integration/vmrun_scan_test.c \
+	tests/integration/vmrun_world.c tests/integration/vmrun_world.h
+tests_integration_vmrun_scan_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_vmrun_scan_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
