@@ -91,7 +91,7 @@ static void add_machine(struct list *l, const char *qemu, const char *accel,
 
     add(l, qemu);
     add(l, "-name");
-    addf(l, "guest=" BX_STR_FMT, BX_STR_ARG(c->name));
+    addf(l, BX_STR_FMT, BX_STR_ARG(c->name));
     add(l, "-accel");
     if (strcmp(accel, "tcg") == 0)
         addf(l, "tcg,tb-size=%u", tb_size(c->memory_mib));

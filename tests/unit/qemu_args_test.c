@@ -41,7 +41,7 @@ static void test_plain(void **state)
     (void)state;
     assert_int_equal(build(&c, "tcg"), BX_OK);
     assert_string_equal(args[0], "/usr/bin/qemu");
-    assert_string_equal(after("-name"), "guest=web-1");
+    assert_string_equal(after("-name"), "web-1");
     assert_string_equal(after("-smp"), "2");
     assert_string_equal(after("-m"), "512M");
     assert_string_equal(after("-accel"), "tcg,tb-size=32");
