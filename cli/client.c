@@ -1,0 +1,414 @@
+#include "client.h"
+
+#include "mem/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECT_MS 3000
+#define PAUSE_MS 200
+#define READ_BYTES (64u << 10)
+
+volatile sig_atomic_t client_interrupted;
+
+uint64_t client_now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- parameters ---- */
+
+static void must(int rc)
+{
+    if (rc != BX_OK)
+        bx_oom(0);
+}
+
+void params_str(struct params *p, const char *key, const char *value)
+{
+    must(bx_pw_str(&p->b, key));
+    must(bx_pw_str(&p->b, value));
+    p->n++;
+}
+
+void params_u64(struct params *p, const char *key, uint64_t value)
+{
+    must(bx_pw_str(&p->b, key));
+    must(bx_pw_u64(&p->b, value));
+    p->n++;
+}
+
+void params_bool(struct params *p, const char *key, bool value)
+{
+    must(bx_pw_str(&p->b, key));
+    must(bx_pw_bool(&p->b, value));
+    p->n++;
+}
+
+void params_close(struct params *p)
+{
+    bx_buf_release(&p->b);
+    p->n = 0;
+}
+
+/* ---- addresses ---- */
+
+int client_init(struct client *c, const char *addresses, struct bx_err *err)
+{
+    char *copy = bx_must_strdup(addresses), *save = NULL;
+
+    memset(c, 0, sizeof *c);
+    c->fd = -1;
+    for (char *a = strtok_r(copy, ",", &save); a != NULL; a = strtok_r(NULL, ",", &save)) {
+        if (strncmp(a, "unix:", 5) != 0 && strchr(a, ':') == NULL) {
+            bx_err_set(err, BX_UNREACHABLE, "--addr: \"%s\" is neither unix:PATH nor HOST:PORT", a);
+            bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
+            bx_free(copy);
+            return BX_UNREACHABLE;
+        }
+        if (c->n < CLIENT_ADDRESSES_MAX)
+            c->addresses[c->n++] = bx_must_strdup(a);
+    }
+    bx_free(copy);
+    c->pack = bx_pack_create();
+    if (c->n > 0 && c->pack != NULL)
+        return BX_OK;
+    bx_err_set(err, BX_UNREACHABLE, "--addr: names no address");
+    bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
+    return BX_UNREACHABLE;
+}
+
+static void disconnect(struct client *c)
+{
+    if (c->fd >= 0)
+        close(c->fd);
+    c->fd = -1;
+    c->in.len = 0;
+    c->used = 0;
+}
+
+void client_close(struct client *c)
+{
+    disconnect(c);
+    for (unsigned i = 0; i < c->n; i++)
+        bx_free(c->addresses[i]);
+    bx_pack_destroy(c->pack);
+    bx_buf_release(&c->in);
+}
+
+void client_next_address(struct client *c)
+{
+    disconnect(c);
+    c->current = (c->current + 1) % c->n;
+}
+
+/* ---- the connection ---- */
+
+/* Wait until fd is ready. BX_OK, BX_TIMEOUT or BX_INTERRUPTED. */
+static int wait_for(int fd, short what, uint64_t deadline)
+{
+    for (;;) {
+        struct pollfd p = {fd, what, 0};
+        uint64_t now = client_now();
+        int ms = deadline <= now ? 0 : deadline - now > 1000 ? 1000 : (int)(deadline - now);
+        int n = poll(&p, 1, ms);
+
+        if (client_interrupted)
+            return BX_INTERRUPTED;
+        if (n > 0)
+            return BX_OK;
+        if (n < 0 && errno != EINTR)
+            return BX_IO;
+        if (client_now() >= deadline)
+            return BX_TIMEOUT;
+    }
+}
+
+static int connect_to(const struct sockaddr *a, socklen_t n, int family, uint64_t deadline)
+{
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), e = 0;
+    socklen_t len = sizeof e;
+
+    if (fd < 0)
+        return -errno;
+    if (connect(fd, a, n) != 0) {
+        e = errno;
+        if (e == EINPROGRESS || e == EAGAIN) {
+            e = ETIMEDOUT;
+            if (wait_for(fd, POLLOUT, deadline) == BX_OK)
+                getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len);
+        }
+    }
+    if (e == 0)
+        return fd;
+    close(fd);
+    return -e;
+}
+
+static int dial_unix(const char *path, uint64_t deadline)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+
+    if (strlen(path) >= sizeof a.sun_path)
+        return -ENAMETOOLONG;
+    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
+    return connect_to((const struct sockaddr *)&a, sizeof a, AF_UNIX, deadline);
+}
+
+static int dial_tcp(const char *address, uint64_t deadline)
+{
+    const char *colon = strrchr(address, ':');
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
+    char host[256];
+    int fd = -EHOSTUNREACH, one = 1;
+
+    snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
+    if (host[0] == '[')
+        snprintf(host, sizeof host, "%.*s", (int)(colon - address) - 2, address + 1);
+    if (getaddrinfo(host, colon + 1, &hints, &list) != 0)
+        return -EHOSTUNREACH;
+    for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next)
+        fd = connect_to(a->ai_addr, a->ai_addrlen, a->ai_family, deadline);
+    freeaddrinfo(list);
+    if (fd >= 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return fd;
+}
+
+static int ensure_connected(struct client *c, uint64_t deadline, struct bx_err *err)
+{
+    const char *a = c->addresses[c->current];
+    uint64_t soon = client_now() + CONNECT_MS;
+    int fd;
+
+    if (c->fd >= 0)
+        return BX_OK;
+    if (deadline < soon)
+        soon = deadline;
+    fd = strncmp(a, "unix:", 5) == 0 ? dial_unix(a + 5, soon) : dial_tcp(a, soon);
+    if (fd < 0)
+        return bx_err_set(err, BX_UNREACHABLE, "%s: %s", a, strerror(-fd));
+    c->fd = fd;
+    return BX_OK;
+}
+
+static int lost(struct client *c, const char *why, struct bx_err *err)
+{
+    int rc = client_interrupted ? BX_INTERRUPTED : BX_UNREACHABLE;
+
+    bx_err_set(err, rc, "%s: %s", c->addresses[c->current], why);
+    disconnect(c);
+    return rc;
+}
+
+static int send_all(struct client *c, const uint8_t *p, size_t n, uint64_t deadline,
+                    struct bx_err *err)
+{
+    while (n > 0) {
+        ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
+
+        if (sent > 0) {
+            p += sent;
+            n -= (size_t)sent;
+        } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            return lost(c, strerror(errno), err);
+        } else if (wait_for(c->fd, POLLOUT, deadline) != BX_OK) {
+            return lost(c, "does not take the request", err);
+        }
+    }
+    return BX_OK;
+}
+
+/* The next whole message. */
+static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_err *err)
+{
+    struct bx_pack_scan scan;
+
+    bx_buf_consume(&c->in, c->used);
+    c->used = 0;
+    bx_pack_scan_init(&scan);
+    for (;;) {
+        int rc = bx_pack_scan(&scan, c->in.data, c->in.len, CLIENT_ANSWER_MAX);
+        ssize_t got;
+
+        if (rc == BX_OK)
+            break;
+        if (rc != BX_BUSY)
+            return lost(c, "the answer is no MessagePack, or too large", err);
+        rc = wait_for(c->fd, POLLIN, deadline);
+        if (rc != BX_OK)
+            return lost(c, "does not answer", err);
+        must(bx_buf_reserve(&c->in, READ_BYTES));
+        got = recv(c->fd, c->in.data + c->in.len, READ_BYTES, 0);
+        if (got == 0)
+            return lost(c, "closed the connection", err);
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            return lost(c, strerror(errno), err);
+        if (got > 0)
+            c->in.len += (size_t)got;
+    }
+    c->used = scan.at;
+    *root = bx_pack_parse(c->pack, c->in.data, scan.at, CLIENT_ANSWER_MAX, err);
+    return *root != NULL ? BX_OK : lost(c, "the answer can not be read", err);
+}
+
+/* ---- one exchange ---- */
+
+static void take_error(bx_val e, struct bx_err *err)
+{
+    struct bx_str name = {"", 0}, message = {"", 0}, hint = {"", 0};
+    char text[32];
+
+    bx_val_str(bx_val_get(e, "name"), &name);
+    bx_val_str(bx_val_get(e, "message"), &message);
+    bx_val_str(bx_val_get(e, "hint"), &hint);
+    snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(name));
+    bx_err_set(err, bx_code_from_name(text), BX_STR_FMT, BX_STR_ARG(message));
+    bx_err_hint(err, BX_STR_FMT, BX_STR_ARG(hint));
+}
+
+/* True when root was a notification, which is then dealt with. A server that turns us away sends its
+ * reason as one. */
+static bool notification(struct client *c, bx_val root, struct bx_err *err, int *rc)
+{
+    struct bx_str method = {"", 0};
+    uint64_t type = 0;
+
+    bx_val_u64(bx_val_at(root, 0), &type);
+    if (type != 2 || bx_val_len(root) != 3)
+        return false;
+    bx_val_str(bx_val_at(root, 1), &method);
+    if (bx_str_eq(method, bx_str("error"))) {
+        take_error(bx_val_at(bx_val_at(root, 2), 0), err);
+        *rc = err->code;
+        disconnect(c);
+    } else if (c->notify != NULL) {
+        c->notify(c->ctx, method, bx_val_at(bx_val_at(root, 2), 0));
+    }
+    return true;
+}
+
+static int exchange(struct client *c, const char *method, const struct params *p,
+                    uint64_t deadline, bx_val *result, struct bx_err *err)
+{
+    struct bx_buf b = {0};
+    uint64_t id = ++c->next_id % 128, got = UINT64_MAX, now = client_now();
+    int rc = ensure_connected(c, deadline, err);
+
+    if (rc != BX_OK)
+        return rc;
+    must(bx_pw_array(&b, 4));
+    must(bx_pw_u64(&b, 0));
+    must(bx_pw_u64(&b, id));
+    must(bx_pw_str(&b, method));
+    must(bx_pw_array(&b, 1));
+    must(bx_pw_map(&b, p->n + (strcmp(method, "sys.hello") != 0 &&
+                               strcmp(method, "events.watch") != 0)));
+    must(bx_buf_append(&b, p->b.data, p->b.len));
+    if (strcmp(method, "sys.hello") != 0 && strcmp(method, "events.watch") != 0) {
+        must(bx_pw_str(&b, "timeout_ms"));
+        must(bx_pw_u64(&b, deadline <= now + 1 ? 1 : deadline - now));
+    }
+    rc = send_all(c, b.data, b.len, deadline, err);
+    bx_buf_release(&b);
+    while (rc == BX_OK && got != id) {
+        bx_val root;
+
+        /* A little longer than the server's own deadline, for its words say more than ours. */
+        rc = receive(c, deadline + 2000, &root, err);
+        if (rc != BX_OK || notification(c, root, err, &rc))
+            continue;
+        bx_val_u64(bx_val_at(root, 1), &got);
+        if (got != id)
+            continue;
+        if (bx_val_type(bx_val_at(root, 2)) == BX_V_MAP) {
+            take_error(bx_val_at(root, 2), err);
+            return err->code;
+        }
+        *result = bx_val_at(root, 3);
+    }
+    return rc;
+}
+
+/* ---- trying again ---- */
+
+static void pause_ms(int ms)
+{
+    if (!client_interrupted)
+        poll(NULL, 0, ms);
+}
+
+static void remember(char *all, size_t size, const struct bx_err *err)
+{
+    size_t n = strlen(all), left = size - n;
+
+    if (strstr(all, err->msg) == NULL && left > 3)
+        snprintf(all + n, left, "%s%.*s", n == 0 ? "" : "; ", (int)left - 3, err->msg);
+}
+
+static bool again(int rc)
+{
+    return rc == BX_UNREACHABLE || rc == BX_NO_LEADER || rc == BX_BUSY || rc == BX_SHUTDOWN;
+}
+
+int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
+                bx_val *result, struct bx_err *err)
+{
+    uint64_t deadline = client_now() + timeout_ms;
+    char tried[BX_ERR_MSG - 64] = "";
+    unsigned failures = 0;
+    int rc;
+
+    for (;;) {
+        rc = exchange(c, method, p, deadline, result, err);
+        if (!again(rc) || client_interrupted)
+            break;
+        if (c->verbose)
+            fprintf(stderr, "%s: %s\n", bx_code_name(rc), err->msg);
+        if (rc == BX_UNREACHABLE)
+            remember(tried, sizeof tried, err);
+        client_next_address(c);
+        failures++;
+        /* Nobody at all is there: that does not get better by waiting long. */
+        if (client_now() >= deadline ||
+            (rc == BX_UNREACHABLE && failures >= 2 * c->n && tried[0] != '\0' &&
+             client_now() + timeout_ms >= deadline + 2000))
+            break;
+        if (failures % c->n == 0)
+            pause_ms(PAUSE_MS);
+    }
+    if (client_interrupted)
+        return bx_err_set(err, BX_INTERRUPTED, "interrupted");
+    if (rc == BX_UNREACHABLE && err->hint[0] == '\0') {
+        bx_err_set(err, BX_UNREACHABLE, "no node can be reached: %s", tried);
+        bx_err_hint(err, "is blixardd running? set --addr or BLIXARD_ADDR to where it listens");
+    }
+    return rc;
+}
+
+int client_listen(struct client *c, struct bx_err *err)
+{
+    for (;;) {
+        bx_val root;
+        int rc = receive(c, UINT64_MAX, &root, err);
+
+        if (rc != BX_OK)
+            return rc;
+        if (notification(c, root, err, &rc) && rc != BX_OK)
+            return rc;
+    }
+}

@@ -1,0 +1,198 @@
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct flag init_flags[] = {
+    {"name", "NAME", "of the cluster (blixard)", NULL},
+    {0},
+};
+static const struct flag token_flags[] = {
+    {"ttl", "D", "how long it is good (1h)", NULL},
+    {0},
+};
+
+static const struct column node_columns[] = {
+    {"ID", "id", 0, true},
+    {"NAME", "name", 0, false},
+    {"STATE", "state", 0, false},
+    {"ROLE", "role", 0, false},
+    {"ADDRESS", "address", 0, false},
+    {"VMS", "vms", 0, true},
+    {"VCPUS", "capacity.vcpus", 0, true},
+    {"MEMORY", "capacity.memory_mib", 'm', true},
+    {"USED", "allocated.memory_mib", 'm', true},
+    {"DRIVER", "driver", 0, false},
+    {0},
+};
+static const struct column member_columns[] = {
+    {"ID", "id", 0, true},        {"NAME", "name", 0, false},     {"ROLE", "role", 0, false},
+    {"STATE", "state", 0, false}, {"ADDRESS", "address", 0, false}, {0},
+};
+
+static int read_all(struct run *r, const char *method, bx_val *result)
+{
+    struct params p = {0};
+    int rc;
+
+    run_read_params(r, &p);
+    rc = run_call(r, method, &p, result);
+    params_close(&p);
+    return rc;
+}
+
+/* ---- nodes ---- */
+
+static int node_list(struct run *r)
+{
+    bx_val result;
+
+    if (read_all(r, "node.list", &result) != BX_OK)
+        return run_fail(r);
+    if (r->json)
+        print_json(result);
+    else
+        print_table(r, result, node_columns);
+    return 0;
+}
+
+static int node_show(struct run *r)
+{
+    struct params p = {0};
+    bx_val result;
+    int rc;
+
+    params_str(&p, "node", r->words[0]);
+    run_read_params(r, &p);
+    rc = run_call(r, "node.show", &p, &result);
+    params_close(&p);
+    if (rc != BX_OK)
+        return run_fail(r);
+    if (r->json)
+        print_json(result);
+    else
+        print_fields(r, result);
+    return 0;
+}
+
+/* ---- the cluster ---- */
+
+static int become(struct run *r, const char *method, struct params *p)
+{
+    bx_val result;
+    char cluster[64], node[24];
+    int rc;
+
+    if (r->timeout_ms < 30000 && !args_has(&r->args, "timeout"))
+        r->timeout_ms = 30000;
+    rc = run_call(r, method, p, &result);
+    params_close(p);
+    if (rc != BX_OK)
+        return run_fail(r);
+    if (r->json) {
+        print_json(result);
+        return 0;
+    }
+    value_text(bx_val_get(result, "cluster"), 0, cluster, sizeof cluster);
+    value_text(bx_val_get(result, "node"), 0, node, sizeof node);
+    if (!r->quiet)
+        printf("this host is node %s of cluster %s\n", node, cluster);
+    return 0;
+}
+
+static int init(struct run *r)
+{
+    struct params p = {0};
+
+    params_str(&p, "name", args_get(&r->args, "name", "blixard"));
+    return become(r, "cluster.init", &p);
+}
+
+static int join(struct run *r)
+{
+    struct params p = {0};
+
+    params_str(&p, "token", r->words[0]);
+    return become(r, "cluster.join", &p);
+}
+
+static int status(struct run *r)
+{
+    bx_val result;
+
+    if (read_all(r, "cluster.status", &result) != BX_OK)
+        return run_fail(r);
+    if (r->json) {
+        print_json(result);
+        return 0;
+    }
+    static const char *const keys[] = {"name",     "leader",   "term",         "quorum",
+                                       "revision", "digest",   "commit_index", "applied_index",
+                                       "nodes",    "vms",      "age_ms",       NULL};
+    for (size_t i = 0; keys[i] != NULL; i++) {
+        char text[128];
+
+        value_text(bx_val_get(result, keys[i]), 0, text, sizeof text);
+        printf("%-16s %s\n", keys[i], text);
+    }
+    print_table(r, bx_val_get(result, "members"), member_columns);
+    return 0;
+}
+
+static int members(struct run *r)
+{
+    bx_val result;
+
+    if (read_all(r, "cluster.members", &result) != BX_OK)
+        return run_fail(r);
+    if (r->json)
+        print_json(result);
+    else
+        print_table(r, result, member_columns);
+    return 0;
+}
+
+static int token(struct run *r)
+{
+    const char *ttl = args_get(&r->args, "ttl", NULL);
+    struct params p = {0};
+    bx_val result = NULL;
+    char text[8192];
+    uint64_t ms = 3600000;
+    int rc = BX_OK;
+
+    if (strcmp(r->words[0], "create") != 0)
+        return run_fail_with(r, BX_INVALID, "blixardctl cluster token create",
+                             "cluster token: unknown command \"%.60s\"", r->words[0]);
+    if (ttl != NULL)
+        rc = parse_duration(ttl, "--ttl", &ms, &r->err);
+    params_u64(&p, "ttl_s", ms / 1000);
+    if (rc == BX_OK)
+        rc = run_write_params(r, &p);
+    if (rc == BX_OK)
+        rc = run_call(r, "cluster.token_create", &p, &result);
+    params_close(&p);
+    if (rc != BX_OK)
+        return run_fail(r);
+    value_text(bx_val_get(result, "token"), 0, text, sizeof text);
+    if (r->json)
+        print_json(result);
+    else
+        printf("%s\n", text);
+    return 0;
+}
+
+const struct command node_commands[] = {
+    {"node", "list", "", 0, 0, "all nodes", NULL, node_list},
+    {"node", "show", "NAME", 1, 1, "everything about one node", NULL, node_show},
+    {0},
+};
+
+const struct command cluster_commands[] = {
+    {"cluster", "init", "", 0, 0, "found a cluster on this host", init_flags, init},
+    {"cluster", "join", "TOKEN", 1, 1, "join this host to a cluster", NULL, join},
+    {"cluster", "token", "create", 1, 1, "make a token to join with", token_flags, token},
+    {"cluster", "status", "", 0, 0, "leader, indexes, digest, members", NULL, status},
+    {"cluster", "members", "", 0, 0, "who holds the log", NULL, members},
+    {0},
+};

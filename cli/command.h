@@ -1,0 +1,64 @@
+/* command - the table of commands: dispatch and help are both made from it. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "args.h"
+#include "client.h"
+
+struct run; /* one invocation */
+
+struct command {
+    const char *noun, *verb;   /* verb "": the noun alone */
+    const char *words;         /* of the usage line: "NAME" */
+    unsigned min, max;         /* words after noun and verb */
+    const char *about;
+    const struct flag *flags;
+    int (*fn)(struct run *r);  /* an exit code */
+};
+
+struct run {
+    const struct command *command;
+    struct args args;
+    const char **words;        /* after noun and verb */
+    unsigned n;
+    struct client client;
+    bool json, headers, quiet, color;
+    uint64_t timeout_ms;       /* of a request */
+    uint64_t wait_ms;          /* of --wait */
+    struct bx_err err;
+};
+
+extern const struct command vm_commands[], node_commands[], cluster_commands[],
+    other_commands[]; /* each ends with a NULL noun */
+
+/* Print error: and hint: of r->err and give its exit code. */
+int run_fail(struct run *r);
+/* Words that the server did not give. */
+int run_fail_with(struct run *r, int code, const char *hint, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Add --consistency. */
+void run_read_params(struct run *r, struct params *p);
+/* Call with the request's timeout; BX_OK or r->err is set. */
+int run_call(struct run *r, const char *method, const struct params *p, bx_val *result);
+/* Add the request id: --request-id or a random one. */
+int run_write_params(struct run *r, struct params *p);
+
+/* ---- output.c ---- */
+void print_json(bx_val v);
+void print_json_line(bx_val v);
+
+struct column {
+    const char *title, *key;   /* key may be "a.b" */
+    /* NULL: as it is; 'm' MiB, 'g' GiB, 'a' age of a time in ms, 'y' yes or no */
+    char as;
+    bool right;
+};
+/* An array of maps as a table; columns end with a NULL title. */
+void print_table(const struct run *r, bx_val rows, const struct column *columns);
+/* One map, a line a key. */
+void print_fields(const struct run *r, bx_val v);
+bx_val value_at(bx_val v, const char *path);
+/* Text of a scalar into out. */
+void value_text(bx_val v, char as, char *out, size_t size);
+
+#endif

@@ -1,0 +1,520 @@
+#include "command.h"
+
+#include "model/vm.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct flag create_flags[] = {
+    {"vcpus", "N", "virtual processors (1)", NULL},
+    {"memory", "SIZE", "memory (512MiB)", NULL},
+    {"disk", "SIZE", "disk; 0 for none (10GiB)", NULL},
+    {"kernel", "PATH", "kernel to boot, a file on the node", NULL},
+    {"initrd", "PATH", "its initial ramdisk", NULL},
+    {"cmdline", "TEXT", "its command line", NULL},
+    {"tenant", "T", "whose it is (default)", NULL},
+    {"node", "N", "on this node and no other", NULL},
+    {"strategy", "S", "most-available, least-available or manual", NULL},
+    {"priority", "P", "0 to 1000 (500)", NULL},
+    {"label", "K=V", "may be given several times", NULL},
+    {"restart", "R", "never, on-failure or always", NULL},
+    {"on-lost", "L", "stay or restart, when its node is lost", NULL},
+    {"disk-ephemeral", NULL, "it may start elsewhere with an empty disk", NULL},
+    {"start", NULL, "start it at once (default)", NULL},
+    {"no-start", NULL, "only place it", NULL},
+    {"if-not-exists", NULL, "an existing VM of this name is fine", NULL},
+    {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
+    {"dry-run", NULL, "only say where it would go, and why", NULL},
+    {"wait", NULL, "until it runs (default)", NULL},
+    {"no-wait", NULL, "return once it is decided", NULL},
+    {0},
+};
+static const struct flag change_flags[] = {
+    {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
+    {"wait", NULL, "until it is done (default)", NULL},
+    {"no-wait", NULL, "return once it is decided", NULL},
+    {0},
+};
+static const struct flag stop_flags[] = {
+    {"timeout", "D", "how long the guest may take (60s)", NULL},
+    {"force", NULL, "do not ask the guest", NULL},
+    {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
+    {"wait", NULL, "until it has stopped (default)", NULL},
+    {"no-wait", NULL, "return once it is decided", NULL},
+    {0},
+};
+static const struct flag logs_flags[] = {
+    {"bytes", "N", "at most so many of the console's last (64KiB)", NULL},
+    {0},
+};
+
+static const struct column list_columns[] = {
+    {"NAME", "name", 0, false},      {"PHASE", "phase", 0, false},
+    {"NODE", "node", 0, false},      {"VCPUS", "vcpus", 0, true},
+    {"MEMORY", "memory_mib", 'm', true}, {"DISK", "disk_gib", 'g', true},
+    {"AGE", "created_ms", 'a', true},    {0},
+};
+
+/* ---- waiting ---- */
+
+static void progress(const struct run *r, const char *what, const char *name)
+{
+    if (!r->quiet && isatty(STDERR_FILENO))
+        fprintf(stderr, "waiting for %s to be %s ...\n", name, what);
+}
+
+static int timed_out(struct run *r, const char *name)
+{
+    if (r->err.code == BX_TIMEOUT)
+        bx_err_hint(&r->err, "it goes on; blixardctl vm show %s tells how far it is", name);
+    return run_fail(r);
+}
+
+static int interrupted(const char *name, const char *uuid)
+{
+    fprintf(stderr, "the operation on %s (%s) goes on\n", name, uuid);
+    return 130;
+}
+
+/* Wait until the VM of this answer is as asked; *result becomes the VM as it then is. */
+static int wait_until(struct run *r, bx_val vm, const char *until, bx_val *result)
+{
+    struct params p = {0};
+    char uuid[40], name[80];
+    uint64_t epoch = 0;
+    int rc;
+
+    value_text(bx_val_get(vm, "uuid"), 0, uuid, sizeof uuid);
+    value_text(bx_val_get(vm, "name"), 0, name, sizeof name);
+    bx_val_u64(bx_val_get(vm, "epoch"), &epoch);
+    progress(r, until, name);
+    params_str(&p, "vm", uuid);
+    params_u64(&p, "epoch", epoch);
+    params_str(&p, "until", until);
+    rc = client_call(&r->client, "vm.wait", &p, r->wait_ms, result, &r->err);
+    params_close(&p);
+    if (rc == BX_INTERRUPTED)
+        return interrupted(name, uuid);
+    return rc == BX_OK ? 0 : timed_out(r, name);
+}
+
+/* ---- create ---- */
+
+static int labels(struct run *r, struct params *p, struct bx_pair *pairs, struct bx_vm_config *c)
+{
+    uint32_t n = 0;
+    const char *l;
+
+    while ((l = args_nth(&r->args, "label", n)) != NULL) {
+        const char *eq = strchr(l, '=');
+
+        if (eq == NULL || eq == l) {
+            bx_err_set(&r->err, BX_INVALID, "--label: \"%.60s\" is not KEY=VALUE", l);
+            bx_err_hint(&r->err, "for example --label app=web");
+            return BX_INVALID;
+        }
+        if (n >= BX_LABELS_MAX) {
+            bx_err_set(&r->err, BX_INVALID, "--label: at most %u labels", BX_LABELS_MAX);
+            bx_err_hint(&r->err, "leave some out");
+            return BX_INVALID;
+        }
+        pairs[n].key = (struct bx_str){l, (uint32_t)(eq - l)};
+        pairs[n++].value = bx_str(eq + 1);
+    }
+    c->labels = (struct bx_pairs){pairs, n};
+    (void)p;
+    return BX_OK;
+}
+
+static int put_labels(struct params *p, const struct bx_pairs *l)
+{
+    int rc = bx_pw_str(&p->b, "labels");
+
+    if (rc == BX_OK)
+        rc = bx_pw_map(&p->b, l->n);
+    for (uint32_t i = 0; rc == BX_OK && i < l->n; i++) {
+        rc = bx_pw_strn(&p->b, l->v[i].key.p, l->v[i].key.n);
+        if (rc == BX_OK)
+            rc = bx_pw_strn(&p->b, l->v[i].value.p, l->v[i].value.n);
+    }
+    p->n++;
+    return rc;
+}
+
+static int sizes(struct run *r, struct bx_vm_config *c)
+{
+    const char *vcpus = args_get(&r->args, "vcpus", NULL);
+    const char *memory = args_get(&r->args, "memory", NULL);
+    const char *disk = args_get(&r->args, "disk", NULL);
+    const char *priority = args_get(&r->args, "priority", NULL);
+    uint64_t n;
+    int rc = BX_OK;
+
+    if (vcpus != NULL) {
+        rc = parse_number(vcpus, "--vcpus", UINT32_MAX, &n, &r->err);
+        c->vcpus = (uint32_t)n;
+    }
+    if (rc == BX_OK && memory != NULL)
+        rc = parse_size(memory, "--memory", 1 << 20, &c->memory_mib, &r->err);
+    if (rc == BX_OK && disk != NULL)
+        rc = parse_size(disk, "--disk", 1 << 30, &c->disk_gib, &r->err);
+    if (rc == BX_OK && priority != NULL) {
+        rc = parse_number(priority, "--priority", UINT16_MAX, &n, &r->err);
+        c->priority = (uint16_t)n;
+    }
+    return rc;
+}
+
+static int choices(struct run *r, struct bx_vm_config *c)
+{
+    const char *strategy = args_get(&r->args, "strategy", NULL);
+    const char *restart = args_get(&r->args, "restart", NULL);
+    const char *on_lost = args_get(&r->args, "on-lost", NULL);
+    int rc = BX_OK;
+
+    if (strategy != NULL)
+        rc = parse_choice(strategy, "--strategy", bx_strategy_names, &c->strategy, &r->err);
+    if (rc == BX_OK && restart != NULL)
+        rc = parse_choice(restart, "--restart", bx_restart_names, &c->restart, &r->err);
+    if (rc == BX_OK && on_lost != NULL)
+        rc = parse_choice(on_lost, "--on-lost", bx_on_lost_names, &c->on_lost, &r->err);
+    if (rc == BX_OK && args_has(&r->args, "start") && args_has(&r->args, "no-start")) {
+        rc = bx_err_set(&r->err, BX_INVALID, "--start and --no-start exclude each other");
+        bx_err_hint(&r->err, "leave one out");
+    }
+    return rc;
+}
+
+/* A path that is not absolute is taken from here; the file is opened on the node. */
+static struct bx_str path(const char *p, char *out)
+{
+    char cwd[PATH_MAX];
+
+    if (p == NULL || p[0] == '/' || p[0] == '\0' || getcwd(cwd, sizeof cwd) == NULL)
+        return bx_str(p == NULL ? "" : p);
+    snprintf(out, 2 * PATH_MAX, "%s/%s", cwd, p);
+    return bx_str(out);
+}
+
+static int check_id(struct run *r)
+{
+    const char *id = args_get(&r->args, "request-id", NULL);
+
+    if (id == NULL || (strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32))
+        return BX_OK;
+    bx_err_set(&r->err, BX_INVALID, "--request-id: must be 32 hex digits");
+    bx_err_hint(&r->err, "any will do; use the same again to repeat a request");
+    return BX_INVALID;
+}
+
+static void put_text(struct params *p, const char *key, struct bx_str s)
+{
+    if (s.n > 0)
+        params_str(p, key, s.p); /* words of the command line end with a NUL */
+}
+
+static void put_config(struct params *p, const struct bx_vm_config *c)
+{
+    put_text(p, "name", c->name);
+    put_text(p, "tenant", c->tenant);
+    params_u64(p, "vcpus", c->vcpus);
+    params_u64(p, "memory_mib", c->memory_mib);
+    params_u64(p, "disk_gib", c->disk_gib);
+    put_text(p, "kernel", c->kernel);
+    put_text(p, "initrd", c->initrd);
+    put_text(p, "cmdline", c->cmdline);
+    put_text(p, "node", c->node);
+    params_u64(p, "priority", c->priority);
+    params_str(p, "strategy", bx_strategy_names[c->strategy]);
+    params_str(p, "restart", bx_restart_names[c->restart]);
+    params_str(p, "on_lost", bx_on_lost_names[c->on_lost]);
+    params_bool(p, "disk_ephemeral", c->disk_ephemeral);
+    params_bool(p, "stopped", c->stopped);
+}
+
+static void print_decision(const struct run *r, bx_val d)
+{
+    static const struct column columns[] = {
+        {"NODE", "node", 0, false}, {"SCORE", "score", 0, true}, {"REJECTED", "rejected", 0, false},
+        {0},
+    };
+    char node[80], decision[32], score[24], margin[24];
+
+    value_text(bx_val_get(d, "node"), 0, node, sizeof node);
+    value_text(bx_val_get(d, "decision"), 0, decision, sizeof decision);
+    value_text(bx_val_get(d, "score"), 0, score, sizeof score);
+    value_text(bx_val_get(d, "margin"), 0, margin, sizeof margin);
+    printf("%s on %s, score %s of 1000, ahead by %s\n", decision, node, score, margin);
+    print_table(r, bx_val_get(d, "candidates"), columns);
+}
+
+static int created(struct run *r, bx_val result, bool wait)
+{
+    bx_val vm = bx_val_get(result, "vm");
+    char name[80], node[80], phase[32];
+
+    if (wait) {
+        int code = wait_until(r, vm, "running", &vm);
+
+        if (code != 0)
+            return code;
+    }
+    if (r->json) {
+        print_json(vm);
+    } else if (!r->quiet) {
+        value_text(bx_val_get(vm, "name"), 0, name, sizeof name);
+        value_text(bx_val_get(vm, "node"), 0, node, sizeof node);
+        value_text(bx_val_get(vm, "phase"), 0, phase, sizeof phase);
+        printf("%s is %s on %s\n", name, phase, node);
+    }
+    return 0;
+}
+
+static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pairs,
+                       char (*paths)[2 * PATH_MAX], struct params *p)
+{
+    int rc;
+
+    bx_vm_config_init(c);
+    c->name = bx_str(r->words[0]);
+    c->tenant = bx_str(args_get(&r->args, "tenant", "default"));
+    c->node = bx_str(args_get(&r->args, "node", ""));
+    c->kernel = path(args_get(&r->args, "kernel", NULL), paths[0]);
+    c->initrd = path(args_get(&r->args, "initrd", NULL), paths[1]);
+    c->cmdline = bx_str(args_get(&r->args, "cmdline", ""));
+    c->disk_ephemeral = args_has(&r->args, "disk-ephemeral");
+    c->stopped = args_has(&r->args, "no-start");
+    rc = sizes(r, c);
+    if (rc == BX_OK)
+        rc = choices(r, c);
+    if (rc == BX_OK)
+        rc = labels(r, p, pairs, c);
+    if (rc == BX_OK)
+        rc = check_id(r);
+    return rc == BX_OK ? bx_vm_config_check(c, &r->err) : rc;
+}
+
+static int create(struct run *r)
+{
+    static char paths[2][2 * PATH_MAX];
+    struct bx_pair pairs[BX_LABELS_MAX];
+    struct params p = {0};
+    struct bx_vm_config c;
+    bx_val result = NULL;
+    int rc = fill_config(r, &c, pairs, paths, &p), code;
+
+    if (rc == BX_OK) {
+        put_config(&p, &c);
+        rc = put_labels(&p, &c.labels);
+    }
+    if (rc == BX_OK)
+        rc = run_write_params(r, &p);
+    if (rc == BX_OK) {
+        params_bool(&p, "if_not_exists", args_has(&r->args, "if-not-exists"));
+        params_bool(&p, "dry_run", args_has(&r->args, "dry-run"));
+        rc = run_call(r, "vm.create", &p, &result);
+    }
+    params_close(&p);
+    if (rc == BX_INTERRUPTED)
+        return interrupted(r->words[0], "its request may still be carried out");
+    if (rc != BX_OK)
+        return run_fail(r);
+    if (!args_has(&r->args, "dry-run"))
+        return created(r, result, !args_has(&r->args, "no-wait") && !c.stopped);
+    if (r->json)
+        print_json(result);
+    else
+        print_decision(r, result);
+    code = 0;
+    return code;
+}
+
+/* ---- start, stop, restart, delete ---- */
+
+static int change(struct run *r, const char *method, const char *until, struct params *p)
+{
+    bx_val result = NULL, vm;
+    char name[80], phase[32];
+    int rc = check_id(r);
+
+    if (rc == BX_OK) {
+        params_str(p, "vm", r->words[0]);
+        rc = run_write_params(r, p);
+    }
+    if (rc == BX_OK)
+        rc = run_call(r, method, p, &result);
+    params_close(p);
+    if (rc == BX_INTERRUPTED)
+        return interrupted(r->words[0], "its request may still be carried out");
+    if (rc != BX_OK)
+        return run_fail(r);
+    vm = bx_val_get(result, "vm");
+    if (!args_has(&r->args, "no-wait") && bx_val_type(vm) == BX_V_MAP) {
+        int code = wait_until(r, vm, until, &vm);
+
+        if (code != 0)
+            return code;
+    }
+    if (r->json) {
+        print_json(vm);
+    } else if (!r->quiet) {
+        value_text(bx_val_get(vm, "name"), 0, name, sizeof name);
+        value_text(bx_val_get(vm, "phase"), 0, phase, sizeof phase);
+        printf("%s is %s\n", bx_val_type(vm) == BX_V_MAP ? name : r->words[0],
+               bx_val_type(vm) == BX_V_MAP ? phase : "deleted");
+    }
+    return 0;
+}
+
+static int start(struct run *r)
+{
+    struct params p = {0};
+
+    return change(r, "vm.start", "running", &p);
+}
+
+static int restart(struct run *r)
+{
+    struct params p = {0};
+
+    return change(r, "vm.restart", "running", &p);
+}
+
+static int stop(struct run *r)
+{
+    const char *timeout = args_get(&r->args, "timeout", NULL);
+    struct params p = {0};
+    uint64_t ms = 60000;
+
+    if (timeout != NULL && parse_duration(timeout, "--timeout", &ms, &r->err) != BX_OK)
+        return run_fail(r);
+    if (ms > 3600000)
+        return run_fail_with(r, BX_INVALID, "or use --force", "--timeout: at most 1h");
+    params_u64(&p, "timeout_s", (ms + 999) / 1000);
+    params_bool(&p, "force", args_has(&r->args, "force"));
+    if (r->wait_ms < ms + 15000)
+        r->wait_ms = ms + 15000;
+    return change(r, "vm.stop", "stopped", &p);
+}
+
+static bool confirmed(struct run *r)
+{
+    char answer[16] = "";
+
+    if (args_has(&r->args, "yes"))
+        return true;
+    if (!isatty(STDIN_FILENO)) {
+        bx_err_set(&r->err, BX_INVALID, "deleting needs --yes when nobody can be asked");
+        bx_err_hint(&r->err, "blixardctl vm delete %s --yes", r->words[0]);
+        return false;
+    }
+    fprintf(stderr, "delete %s? [y/N] ", r->words[0]);
+    if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
+        return true;
+    bx_err_set(&r->err, BX_FAILED, "nothing was deleted");
+    return false;
+}
+
+static int delete(struct run *r)
+{
+    struct params p = {0};
+
+    return confirmed(r) ? change(r, "vm.delete", "deleted", &p) : run_fail(r);
+}
+
+/* ---- reads ---- */
+
+static int read_one(struct run *r, const char *method, bx_val *result)
+{
+    struct params p = {0};
+    int rc;
+
+    if (r->n > 0)
+        params_str(&p, "vm", r->words[0]);
+    run_read_params(r, &p);
+    rc = run_call(r, method, &p, result);
+    params_close(&p);
+    return rc;
+}
+
+static int list(struct run *r)
+{
+    bx_val result;
+
+    if (read_one(r, "vm.list", &result) != BX_OK)
+        return run_fail(r);
+    if (r->json)
+        print_json(result);
+    else
+        print_table(r, result, list_columns);
+    return 0;
+}
+
+static int show(struct run *r)
+{
+    bx_val result;
+
+    if (read_one(r, "vm.show", &result) != BX_OK)
+        return run_fail(r);
+    if (r->json)
+        print_json(result);
+    else
+        print_fields(r, result);
+    return 0;
+}
+
+static int explain(struct run *r)
+{
+    bx_val result;
+
+    if (read_one(r, "vm.explain", &result) != BX_OK)
+        return run_fail(r);
+    if (r->json)
+        print_json(result);
+    else
+        print_decision(r, result);
+    return 0;
+}
+
+static int logs(struct run *r)
+{
+    const char *bytes = args_get(&r->args, "bytes", NULL);
+    struct bx_str text = {"", 0};
+    struct params p = {0};
+    bx_val result = NULL;
+    uint64_t n = 0;
+    int rc = BX_OK;
+
+    if (bytes != NULL)
+        rc = parse_size(bytes, "--bytes", 1, &n, &r->err);
+    params_str(&p, "vm", r->words[0]);
+    params_u64(&p, "bytes", n);
+    run_read_params(r, &p);
+    if (rc == BX_OK)
+        rc = run_call(r, "vm.logs", &p, &result);
+    params_close(&p);
+    if (rc != BX_OK)
+        return run_fail(r);
+    if (r->json) {
+        print_json(result);
+        return 0;
+    }
+    bx_val_str(bx_val_get(result, "text"), &text);
+    fwrite(text.p, 1, text.n, stdout);
+    return 0;
+}
+
+const struct command vm_commands[] = {
+    {"vm", "create", "NAME", 1, 1, "create a VM and start it", create_flags, create},
+    {"vm", "list", "", 0, 0, "all VMs, by name", NULL, list},
+    {"vm", "show", "NAME", 1, 1, "everything about one VM", NULL, show},
+    {"vm", "start", "NAME", 1, 1, "start a VM that is stopped", change_flags, start},
+    {"vm", "stop", "NAME", 1, 1, "stop a VM", stop_flags, stop},
+    {"vm", "restart", "NAME", 1, 1, "stop a VM and start it again", change_flags, restart},
+    {"vm", "delete", "NAME", 1, 1, "stop a VM and remove it", change_flags, delete},
+    {"vm", "logs", "NAME", 1, 1, "the end of its console", logs_flags, logs},
+    {"vm", "explain", "NAME", 1, 1, "why it is where it is", NULL, explain},
+    {0},
+};
