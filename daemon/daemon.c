@@ -219,18 +219,18 @@ int daemon_open(struct daemon *d, struct bx_err *err)
     return rc;
 }
 
-/* Nothing may be decided any more before anything is taken apart: first the hooks go, then those who
- * ask, then what is under way is waited for, then the node writes its last word. */
+/* Nothing may be decided any more before anything is taken apart: first the hooks go, then what
+ * is under way is waited for, then the node answers those who ask and writes its last word. */
 void daemon_close(struct daemon *d)
 {
     loop_quiet(&d->loop);
     daemon_member_close(d);
-    api_destroy(d->api);
-    d->api = NULL;
     if (d->disk != NULL)
         disk_drain(d->disk);
     bx_node_close(d->node);
     d->node = NULL;
+    api_destroy(d->api);
+    d->api = NULL;
     link_destroy(d->link);
     disk_destroy(d->disk);
     daemon_close_driver(d);

@@ -27,3 +27,8 @@ LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML
 libdaemon_a_SOURCES += daemon/api.h daemon/api_priv.h daemon/api.c daemon/api_conn.c \
 	daemon/api_call.c daemon/api_encode.c daemon/api_vm.c daemon/api_cluster.c \
 	daemon/api_events.c daemon/api_sql.c
+
+bin_PROGRAMS += blixardd
+blixardd_SOURCES = daemon/main.c
+blixardd_LDADD = libdaemon.a daemon/libvmrun.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) \
+	$(FYAML_LIBS) $(CRYPTO_LIBS)

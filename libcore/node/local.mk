@@ -4,4 +4,8 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/raft.c libcore/node/raft.h \
 	libcore/node/internal.h libcore/node/node.h libcore/node/node.c \
 	libcore/node/propose.c libcore/node/reads.c libcore/node/member.c \
-	libcore/node/snapshot.c libcore/node/join.c
+	libcore/node/snapshot.c libcore/node/join.c \
+	libcore/node/due.c libcore/node/due.h \
+	libcore/node/lease.c libcore/node/lease.h \
+	libcore/node/reconcile.c libcore/node/reconcile.h \
+	libcore/node/driver_sim.c libcore/node/driver_sim.h

@@ -152,7 +152,7 @@ static void on_raft_role(void *ctx, bool leader)
     bx_node_wake(n);
 }
 
-static void on_raft_wake(void *ctx)
+static void on_wake(void *ctx)
 {
     bx_node_wake(ctx);
 }
@@ -274,9 +274,10 @@ static int create_loops(struct bx_node *n)
                                     .driver = n->o.driver,
                                     .view = view_of,
                                     .report = reconcile_report,
+                                    .wake = on_wake,
                                     .ctx = n};
 
-    n->lease = bx_lease_create(n->id, &lp);
+    n->lease = bx_lease_create(&lp);
     if (n->lease == NULL)
         return BX_NO_MEMORY;
     rp.lease = n->lease;
@@ -303,7 +304,7 @@ static int open_raft(struct bx_node *n, const struct bx_snap_meta *snap, struct 
                                  .send_snapshot = on_raft_send_snapshot,
                                  .install = on_raft_install,
                                  .role = on_raft_role,
-                                 .wake = on_raft_wake,
+                                 .wake = on_wake,
                                  .fatal = on_raft_fatal,
                                  .ctx = n};
     int rc;
@@ -341,6 +342,8 @@ static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct 
         rc = bx_vote_open(&n->vote, n->o.disk->fs, err);
     if (rc == BX_OK)
         rc = bx_wal_open(&n->wal, &wo, err);
+    if (rc == BX_OK)
+        rc = bx_snap_clean(n->o.disk->fs, err);
     if (rc == BX_OK)
         rc = bx_snap_open_latest(reader, n->o.disk->fs, err);
     if (rc == BX_NOT_FOUND)
@@ -417,12 +420,12 @@ void bx_node_close(struct bx_node *n)
         return;
     n->closing = true;
     clean = n->fsm != NULL && bx_fsm_commit(n->fsm, NULL) == BX_OK;
-    bx_reconcile_destroy(n->reconcile);
-    bx_lease_destroy(n->lease);
     if (n->propose.pool.free != NULL)
         bx_propose_close(n);
     if (n->reads.fresh.tqh_last != NULL)
-        bx_reads_close(n);
+        bx_reads_close(n); /* answers the lease's barrier too */
+    bx_reconcile_destroy(n->reconcile);
+    bx_lease_destroy(n->lease);
     flush_log(n);
     if (n->raft_open)
         bx_raft_close(&n->raft);
@@ -491,8 +494,8 @@ void bx_node_turn(struct bx_node *n)
     if (n->member.peers_dirty)
         bx_member_set_peers(n);
     bx_snapshots_turn(n);
-    n->lease_at = bx_lease_tick(n->lease);
     n->reconcile_at = bx_reconcile_tick(n->reconcile);
+    n->lease_at = bx_lease_tick(n->lease); /* after: what was just wanted goes with this beat */
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)

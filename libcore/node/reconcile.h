@@ -1,9 +1,15 @@
 /* reconcile - makes this node's VMs what the state says they should be.
  *
  * Fed with rows that changed, observations of the driver and grants that arrived, it takes for each
- * VM the one next step of state/plan.h. Steps are bounded: at most BX_STARTS_MAX VMs are starting at
- * once, and a VM that fails is started again with growing pauses (1 s, doubled, to 60 s). What the
- * driver observes goes back as reports through propose, again until the state agrees. */
+ * VM the one next step of state/plan.h, in tick and nowhere else. Steps are bounded: at most
+ * BX_STARTS_MAX VMs are starting at once, the others wait in the order they came. A VM that ends
+ * without having been asked to is started again with growing pauses (1 s, doubled, to 60 s); a run of
+ * 60 s, or a VM that rests, ends the count. What the driver observes goes back as reports through
+ * propose, again every BX_REPORT_AGAIN_MS until the state agrees. A stop that does not end within its
+ * timeout and BX_KILL_MS becomes a kill, a kill is repeated every BX_KILL_MS.
+ *
+ * When memory is out, tick looks at everything again a second later; until all runs of the driver
+ * are known, nothing is started. */
 #ifndef BX_RECONCILE_H
 #define BX_RECONCILE_H
 
@@ -13,6 +19,9 @@
 
 #define BX_STARTS_MAX 64u
 #define BX_REPORT_AGAIN_MS 3000u
+#define BX_PAUSE_MIN_MS 1000u
+#define BX_PAUSE_MAX_MS 60000u
+#define BX_STEPS_MAX 1024u /* in one tick, which then wants to be called again at once */
 
 struct bx_reconcile;
 
@@ -23,11 +32,13 @@ struct bx_reconcile_ports {
     const struct bx_view *(*view)(void *ctx);
     /* Propose a report; no answer: it is sent again until the row agrees. */
     void (*report)(void *ctx, const struct bx_cmd_vm_report *r);
+    void (*wake)(void *ctx); /* an observation came: call tick soon */
     void *ctx;
 };
 
+/* Takes the driver's observations. NULL when memory is out. */
 struct bx_reconcile *bx_reconcile_create(uint64_t self, const struct bx_reconcile_ports *p);
-void bx_reconcile_destroy(struct bx_reconcile *r);
+void bx_reconcile_destroy(struct bx_reconcile *r); /* NULL is allowed */
 /* Take over what the driver adopted, and look at every VM of this node. Call again after the whole
  * state was replaced by a snapshot. */
 void bx_reconcile_resync(struct bx_reconcile *r);

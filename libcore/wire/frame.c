@@ -29,6 +29,7 @@ static const struct bx_field beat_fields[] = {
     BX_FIELD(bx_beat, seq, BX_T_U64),
     BX_FIELD(bx_beat, incarnation, BX_T_UUID),
     BX_FIELD(bx_beat, wants, BX_T_BYTES, .max = WANTS_BYTES),
+    BX_FIELD(bx_beat, ask, BX_T_BOOL),
 };
 const struct bx_schema bx_beat_schema = BX_SCHEMA("beat", BEAT, bx_beat, beat_fields);
 

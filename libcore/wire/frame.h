@@ -60,6 +60,7 @@ struct bx_beat {
     uint64_t seq;           /* +1 with every beat of this daemon's life */
     uint8_t incarnation[16];/* of the daemon's life */
     struct bx_str wants;    /* array of bx_want */
+    bool ask;               /* answer even when nothing is wanted: how far must be applied? */
 };
 extern const struct bx_schema bx_beat_schema;
 
