@@ -1,19 +1,16 @@
 #include "link_conn.h"
 
+#include "address.h"
 #include "mem/alloc.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define TICK_MS 250u
+#define TICK_MS 100u
 #define BACKOFF_MIN_MS 100u
 #define BACKOFF_MAX_MS 3000u
 #define CONNECT_MS 3000u
+#define JOIN_MS 20000u /* a JOIN waits for its commit */
 #define BACKLOG 128
 
 uint64_t link_now(const struct link *l)
@@ -46,74 +43,32 @@ static struct link *of(struct bx_link *base)
     return (struct link *)(void *)base;
 }
 
-/* ---- addresses ---- */
-
-static bool is_loopback(const struct sockaddr_storage *a)
-{
-    if (a->ss_family == AF_INET)
-        return (ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24) == 127;
-    return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
-}
-
-static bool numeric(const char *host, int port, struct sockaddr_storage *out)
-{
-    if (strcmp(host, "localhost") == 0)
-        host = "127.0.0.1";
-    return uv_ip4_addr(host, port, (struct sockaddr_in *)(void *)out) == 0 ||
-           uv_ip6_addr(host, port, (struct sockaddr_in6 *)(void *)out) == 0;
-}
-
-int link_parse_address(const char *text, struct sockaddr_storage *out, const char *what,
-                       struct bx_err *err)
-{
-    const char *colon = strrchr(text, ':');
-    char host[64], *end;
-    long port;
-
-    memset(out, 0, sizeof *out);
-    if (colon != NULL && (size_t)(colon - text) < sizeof host) {
-        bool bracket = text[0] == '[' && colon > text + 1 && colon[-1] == ']';
-
-        snprintf(host, sizeof host, "%.*s", (int)(colon - text) - 2 * bracket, text + bracket);
-        port = strtol(colon + 1, &end, 10);
-        if (*end == '\0' && end != colon + 1 && port > 0 && port < 65536 &&
-            numeric(host, (int)port, out)) {
-            if (is_loopback(out))
-                return BX_OK;
-            bx_err_set(err, BX_INVALID, "%s: %s is not a loopback address", what, text);
-            bx_err_hint(err, "without certificates only 127.0.0.1 and [::1] are accepted");
-            return BX_INVALID;
-        }
-    }
-    bx_err_set(err, BX_INVALID, "%s: \"%s\" is not HOST:PORT", what, text);
-    bx_err_hint(err, "for example 127.0.0.1:7411");
-    return BX_INVALID;
-}
-
 /* ---- accepting ---- */
 
-static uint32_t strangers(const struct link *l)
+static bool has_room(const struct link *l)
 {
     const struct link_conn *c;
-    uint32_t n = 0;
+    uint32_t strangers = 0, accepted = 0;
 
-    TAILQ_FOREACH (c, &l->conns, link)
-        n += !c->up;
-    return n;
+    TAILQ_FOREACH (c, &l->conns, link) {
+        accepted += c->accepted;
+        strangers += c->accepted && !c->up;
+    }
+    return strangers < LINK_STRANGERS_MAX && accepted < LINK_ACCEPTED_MAX;
 }
 
 static void on_connection(uv_stream_t *listener, int status)
 {
     struct link *l = listener->data;
+    bool room = l->identity.node != 0 && has_room(l);
     struct link_conn *c;
 
     if (status != 0 || l->closing)
         return;
     c = link_conn_create(l);
-    if (c == NULL)
-        return;
-    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 || l->identity.node == 0 ||
-        strangers(l) > LINK_STRANGERS_MAX) {
+    c->accepted = true;
+    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 || !room) {
+        l->stats.turned_away++;
         link_conn_close(c, "not now");
         return;
     }
@@ -134,31 +89,31 @@ static void on_connected(uv_connect_t *req, int status)
         link_conn_start(c);
 }
 
-static bool dial(struct link_conn *c, const char *address)
+/* What can not even be tried fails on the next tick, like a dial that nobody answers: nobody is told
+ * from inside the call. */
+static void dial(struct link_conn *c, const char *address)
 {
-    struct sockaddr_storage to;
+    union address to;
 
     c->connect.data = c;
-    return link_parse_address(address, &to, "peer", NULL) == BX_OK &&
-           uv_tcp_connect(&c->connect, &c->tcp, (const struct sockaddr *)&to, on_connected) == 0;
+    if (address_parse(address, &to, NULL) != BX_OK || !address_is_loopback(&to) ||
+        uv_tcp_connect(&c->connect, &c->tcp, &to.any, on_connected) != 0)
+        c->since = 0;
 }
 
 static void dial_peer(struct link *l, struct link_peer *p, uint64_t now)
 {
-    uint16_t jitter;
     struct link_conn *c = link_conn_create(l);
+    uint16_t jitter;
 
     l->o.clock->ops->random(l->o.clock, &jitter, sizeof jitter);
     p->backoff_ms = p->backoff_ms == 0 ? BACKOFF_MIN_MS : p->backoff_ms * 2;
     if (p->backoff_ms > BACKOFF_MAX_MS)
         p->backoff_ms = BACKOFF_MAX_MS;
     p->dial_at = now + p->backoff_ms + jitter % (p->backoff_ms / 2);
-    if (c == NULL)
-        return;
     c->expected = p->id;
     p->dialling = c;
-    if (!dial(c, p->address))
-        link_conn_close(c, "can not be dialled");
+    dial(c, p->address);
 }
 
 void link_join(struct link *l, const char *address, const struct bx_join *join,
@@ -167,13 +122,11 @@ void link_join(struct link *l, const char *address, const struct bx_join *join,
 {
     struct link_conn *c = link_conn_create(l);
 
-    if (c == NULL)
-        bx_oom(sizeof *c);
     c->join_done = done;
     c->join_ctx = ctx;
-    if (bx_frame_write(&c->join_frame, BX_FRAME_JOIN, &bx_join_schema, join) != BX_OK ||
-        !dial(c, address))
-        link_conn_close(c, "can not be dialled");
+    if (bx_frame_write(&c->join_frame, BX_FRAME_JOIN, &bx_join_schema, join) != BX_OK)
+        bx_oom(sizeof *join);
+    dial(c, address);
 }
 
 void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *answer)
@@ -195,23 +148,27 @@ void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *a
 
 /* ---- time ---- */
 
+static const char *overdue(const struct link_conn *c, uint64_t now)
+{
+    if (!c->connected)
+        return now - c->since > CONNECT_MS ? "no connection" : NULL;
+    if (c->up)
+        return now - c->heard > LINK_SILENCE_MS ? "silent for 5 s" : NULL;
+    if (c->asked || c->join_done != NULL)
+        return now - c->since > JOIN_MS ? "no answer to the join" : NULL;
+    return now - c->since > LINK_HELLO_MS ? "no hello within 5 s" : NULL;
+}
+
 static void look_at(struct link_conn *c, uint64_t now)
 {
     struct bx_buf frame = {0};
+    const char *why = overdue(c, now);
 
-    if (!c->connected && now - c->since > CONNECT_MS) {
-        link_conn_close(c, "no connection within 3 s");
-    } else if (c->connected && !c->up && !c->stranger && c->join_done == NULL &&
-               now - c->since > LINK_HELLO_MS) {
-        link_conn_close(c, "no hello within 5 s");
-    } else if ((c->stranger || c->join_done != NULL) && now - c->since > 4 * LINK_HELLO_MS) {
-        link_conn_close(c, "no answer within 20 s");
-    } else if (c->up && now - c->heard > LINK_SILENCE_MS) {
-        link_conn_close(c, "silent for 5 s");
-    } else if (c->up && now - c->spoke > LINK_PING_MS &&
-               bx_frame_write_raw(&frame, BX_FRAME_PING, NULL, 0, NULL, 0) == BX_OK) {
+    if (why != NULL)
+        link_conn_close(c, why);
+    else if (c->up && now - c->spoke > LINK_PING_MS &&
+             bx_frame_write_raw(&frame, BX_FRAME_PING, NULL, 0, NULL, 0) == BX_OK)
         link_conn_send(c, &frame);
-    }
     bx_buf_release(&frame);
 }
 
@@ -220,9 +177,15 @@ static void on_tick(uv_timer_t *timer)
     struct link *l = timer->data;
     struct link_conn *c, *next;
     uint64_t now = link_now(l);
+    bool stood_still = now - l->ticked > LINK_PING_MS + 4 * TICK_MS;
 
+    l->ticked = now;
     for (c = TAILQ_FIRST(&l->conns); c != NULL; c = next) {
         next = TAILQ_NEXT(c, link);
+        /* If it was this process that did not run, what the others said lies unread in the kernel:
+         * their silence counts from now. */
+        if (stood_still)
+            c->heard = now;
         look_at(c, now);
     }
     for (uint32_t i = 0; i < l->n_peers; i++) {
@@ -293,21 +256,23 @@ static void on_handle_closed(uv_handle_t *handle)
 int link_create(struct link **out, const struct link_options *o, const char *address,
                 struct bx_err *err)
 {
-    struct sockaddr_storage on;
+    union address on;
     struct link *l;
-    int rv, rc = link_parse_address(address, &on, "--listen", err);
+    int rv, rc = address_parse(address, &on, err);
 
+    *out = NULL;
     if (rc != BX_OK)
-        return rc;
+        return bx_err_wrap(err, "--listen");
     l = bx_must_calloc(1, sizeof *l);
     l->base.ops = &ops;
     l->o = *o;
+    l->ticked = link_now(l);
     TAILQ_INIT(&l->conns);
     uv_tcp_init(o->loop, &l->listener);
     uv_timer_init(o->loop, &l->timer);
     l->listener.data = l->timer.data = l;
     l->handles_open = 2;
-    rv = uv_tcp_bind(&l->listener, (const struct sockaddr *)&on, 0);
+    rv = uv_tcp_bind(&l->listener, &on.any, 0);
     if (rv == 0)
         rv = uv_listen((uv_stream_t *)&l->listener, BACKLOG, on_connection);
     if (rv != 0) {
@@ -349,4 +314,13 @@ struct bx_link *link_port(struct link *l)
 void link_identify(struct link *l, const struct bx_identity *id)
 {
     l->identity = *id;
+}
+
+void link_stats(const struct link *l, struct link_stats *out)
+{
+    const struct link_conn *c;
+
+    *out = l->stats;
+    TAILQ_FOREACH (c, &l->conns, link)
+        out->connections++;
 }

@@ -1,8 +1,9 @@
 /* link - one TCP connection per pair of nodes, behind the node's port.
  *
- * The node with the larger id dials, the other accepts, so two never cross. Both begin with a hello;
- * whoever does not like what it reads says why in a hello of its own and closes. After that: frames
- * (wire/frame.h), small ones before large ones; PING after a second of silence, the end after five.
+ * The node with the larger id dials, the other accepts, so two never cross. The one that dialled says
+ * hello first; whoever does not like the hello it reads says why in a hello of its own and closes.
+ * After that: frames (wire/frame.h), small ones before large ones; PING after a second of silence, the
+ * end after five.
  *
  * Nothing a stranger sends is believed: the head is checked before memory is taken, the checksum when
  * the frame is whole, and the first frame must be a hello of at most 64 KiB within five seconds. */
@@ -17,7 +18,8 @@
 #define LINK_QUEUE_BYTES (64u << 20) /* to one peer; beyond it frames are dropped */
 #define LINK_QUEUE_FRAMES 4096u
 #define LINK_LARGE (64u << 10)       /* frames above this wait for all smaller ones */
-#define LINK_STRANGERS_MAX 64u       /* connections without an accepted hello */
+#define LINK_STRANGERS_MAX 64u       /* accepted connections whose hello was not accepted yet */
+#define LINK_ACCEPTED_MAX 512u       /* accepted connections in all; more are closed at once */
 
 struct link;
 
@@ -33,7 +35,7 @@ struct link_options {
     void *ctx;
 };
 
-/* Listen on host:port. BX_OK, BX_INVALID (not an address, or not a loopback one) or BX_IO. */
+/* Listen on HOST:PORT. BX_OK, BX_INVALID (not an address) or BX_IO. */
 int link_create(struct link **link, const struct link_options *o, const char *address,
                 struct bx_err *err);
 /* Runs the loop until its handles are closed. NULL is allowed. */
@@ -49,8 +51,13 @@ void link_join(struct link *l, const char *address, const struct bx_join *join,
                void (*done)(void *ctx, const struct bx_joined *answer, const struct bx_err *err),
                void *ctx);
 
-/* "HOST:PORT" of a loopback address into *out. */
-int link_parse_address(const char *text, struct sockaddr_storage *out, const char *what,
-                       struct bx_err *err);
+/* Counted since the link began. */
+struct link_stats {
+    uint64_t turned_away; /* a bound was reached, or this host is no member */
+    uint64_t refused;     /* by us, for what the hello said */
+    uint64_t malformed;   /* closed for what came: no frame, beyond its bound, damaged, out of turn */
+    uint32_t connections; /* now */
+};
+void link_stats(const struct link *l, struct link_stats *out);
 
 #endif

@@ -6,15 +6,13 @@
 #include <string.h>
 
 #define READ_BYTES (64u << 10)
-
-static void on_closed(uv_handle_t *handle);
+#define KEEP_BYTES (4 * READ_BYTES) /* of input memory, while nothing is in it */
+#define LASTING_MS 3000u
 
 struct link_conn *link_conn_create(struct link *l)
 {
-    struct link_conn *c = bx_calloc(1, sizeof *c);
+    struct link_conn *c = bx_must_calloc(1, sizeof *c);
 
-    if (c == NULL)
-        return NULL;
     c->owner = l;
     c->handle = ++l->next_handle;
     c->since = c->heard = c->spoke = link_now(l);
@@ -24,7 +22,6 @@ struct link_conn *link_conn_create(struct link *l)
     uv_tcp_init(l->o.loop, &c->tcp);
     c->tcp.data = c;
     TAILQ_INSERT_TAIL(&l->conns, c, link);
-    l->n_conns++;
     l->handles_open++;
     return c;
 }
@@ -58,7 +55,7 @@ static void on_closed(uv_handle_t *handle)
 
 static void tell_joiner(struct link_conn *c, const char *why)
 {
-    struct bx_err err;
+    struct bx_err err = {0};
 
     if (c->join_done == NULL)
         return;
@@ -78,16 +75,26 @@ void link_conn_close(struct link_conn *c, const char *why)
     p = link_peer_of(l, c->up ? c->peer : c->expected);
     if (p != NULL && p->dialling == c)
         p->dialling = NULL;
-    if (p != NULL && p->conn == c)
+    if (p != NULL && p->conn == c) {
         p->conn = NULL;
+        /* Only a connection that lasted shows that dialling at once is worth it: two daemons with
+         * one identity would push each other out without end. */
+        if (link_now(l) - c->since > LASTING_MS)
+            p->backoff_ms = 0;
+    }
     TAILQ_REMOVE(&l->conns, c, link);
-    l->n_conns--;
     uv_close((uv_handle_t *)&c->tcp, on_closed);
     if (c->up) {
         link_log(l, 4, "node %llu: %s", (unsigned long long)c->peer, why);
         l->o.peer(l->o.ctx, c->peer, false);
     }
     tell_joiner(c, why);
+}
+
+void link_conn_malformed(struct link_conn *c, const char *why)
+{
+    c->owner->stats.malformed++;
+    link_conn_close(c, why);
 }
 
 /* ---- writing ---- */
@@ -164,7 +171,7 @@ bool link_conn_send(struct link_conn *c, struct bx_buf *frame)
 
 /* ---- reading ---- */
 
-/* Length of the frame that begins at p, 0 when the head is not there yet. */
+/* What is wrong with the head at p, or NULL. */
 static const char *check_head(const struct link_conn *c, const uint8_t *p, struct bx_head *head)
 {
     if (bx_head_read(p, head) != BX_OK)
@@ -187,14 +194,14 @@ static size_t take_frame(struct link_conn *c, uint8_t *p, size_t n)
         return 0;
     why = check_head(c, p, &head);
     if (why != NULL) {
-        link_conn_close(c, why);
+        link_conn_malformed(c, why);
         return 0;
     }
     total = BX_HEAD_SIZE + head.length;
     if (n < total)
         return 0;
     if (bx_head_check(p, total, head.kind, 1, &head) != BX_OK) {
-        link_conn_close(c, "a frame's checksum is wrong");
+        link_conn_malformed(c, "a frame's checksum is wrong");
         return 0;
     }
     p += BX_HEAD_SIZE;
@@ -234,8 +241,13 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     c->heard = link_now(c->owner);
     while (!c->closing && (took = take_frame(c, c->in.data + at, c->in.len - at)) > 0)
         at += took;
-    if (!c->closing)
-        bx_buf_consume(&c->in, at);
+    if (c->closing)
+        return;
+    bx_buf_consume(&c->in, at);
+    if (c->in.len == 0 && c->in.cap > KEEP_BYTES)
+        bx_buf_release(&c->in);
+    if (c->aligned.cap > KEEP_BYTES)
+        bx_buf_release(&c->aligned);
 }
 
 void link_conn_start(struct link_conn *c)
@@ -247,7 +259,8 @@ void link_conn_start(struct link_conn *c)
         link_conn_close(c, "can not read");
         return;
     }
-    link_say_hello(c, NULL);
+    if (!c->accepted)
+        link_say_hello(c, NULL);
     if (!c->closing && c->join_frame.len > 0)
         link_conn_send(c, &c->join_frame);
 }

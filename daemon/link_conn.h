@@ -23,7 +23,7 @@ struct link_peer {
     struct link_conn *conn;     /* up */
     struct link_conn *dialling; /* on its way */
     uint64_t dial_at;
-    uint32_t backoff_ms;
+    uint32_t backoff_ms;        /* doubled by every dial that led to nothing lasting */
 };
 
 struct link_conn {
@@ -36,7 +36,12 @@ struct link_conn {
     uint64_t expected;          /* whom we dialled, 0: accepted */
     uint64_t peer;              /* whose hello was accepted */
     uint8_t incarnation[16];
-    bool up, stranger, connected, writing, closing, close_when_sent;
+    bool accepted;              /* they dialled */
+    bool connected;
+    bool stranger;              /* their hello said that they want to join */
+    bool asked;                 /* a stranger's JOIN came */
+    bool up;                    /* a member's hello was accepted */
+    bool writing, closing, close_when_sent;
     uint64_t since, heard, spoke;
     struct bx_buf in, aligned;
     struct link_frames small, large, flying;
@@ -58,8 +63,11 @@ struct link {
     struct link_peer *peers;
     uint32_t n_peers;
     struct link_conns conns;
-    uint32_t n_conns, handles_open;
+    uint32_t handles_open;
     uint64_t next_handle;
+    uint64_t ticked;             /* boot time of the last tick */
+    char last_refusal[256];      /* logged once, not with every try */
+    struct link_stats stats;
     bool closing;
 };
 
@@ -70,8 +78,9 @@ struct link_peer *link_peer_of(struct link *l, uint64_t id);
 
 /* ---- link_conn.c ---- */
 struct link_conn *link_conn_create(struct link *l);
-void link_conn_start(struct link_conn *c); /* connected: read, and say hello */
+void link_conn_start(struct link_conn *c); /* connected: read, and if we dialled, say hello */
 void link_conn_close(struct link_conn *c, const char *why);
+void link_conn_malformed(struct link_conn *c, const char *why); /* count it, and close */
 /* Takes frame's memory over. False when the queue is full. */
 bool link_conn_send(struct link_conn *c, struct bx_buf *frame);
 

@@ -1,8 +1,10 @@
 /* link_hello - who may speak, and what comes after.
  *
- *   connected --hello sent--> waiting --their hello--> up        (a member)
- *                                     --their hello--> stranger  (node 0: may only JOIN)
- *                                     --refused------> closed, the reason sent before */
+ *   dialled   --hello sent--> waiting --their hello--> up
+ *   accepted  --their hello--> hello sent: up        (a member)
+ *             --their hello--> hello sent: stranger  (node 0: may JOIN, once)
+ *   either    --a hello we do not like--> closed, once a hello with the reason is sent
+ *             --a hello with a reason---> closed */
 #include "link_conn.h"
 
 #include "wire/command.h"
@@ -28,12 +30,26 @@ void link_say_hello(struct link_conn *c, const char *refuse)
     bx_buf_release(&frame);
 }
 
+static void log_refusal(struct link *l, const char *text)
+{
+    if (strcmp(l->last_refusal, text) == 0)
+        return;
+    snprintf(l->last_refusal, sizeof l->last_refusal, "%s", text);
+    link_log(l, 4, "%s", text);
+}
+
+/* Always true: the connection closes once the reason is sent. */
 static bool refuse(struct link_conn *c, uint64_t node, const char *why)
 {
-    link_log(c->owner, 4, "refused a connection of node %llu: %s", (unsigned long long)node, why);
+    char text[sizeof c->owner->last_refusal];
+
+    snprintf(text, sizeof text, "refused a connection of node %llu: %s", (unsigned long long)node,
+             why);
+    log_refusal(c->owner, text);
+    c->owner->stats.refused++;
     link_say_hello(c, why);
     c->close_when_sent = true;
-    return true; /* it closes once that is sent */
+    return true;
 }
 
 static const char *judge(struct link_conn *c, const struct bx_hello *h)
@@ -45,6 +61,8 @@ static const char *judge(struct link_conn *c, const struct bx_hello *h)
         return "no common feature level";
     if ((h->codecs & 1u << BX_CODEC_FLAT) == 0)
         return "no common codec";
+    if (h->node == 0 && c->accepted)
+        return NULL;
     if (memcmp(h->cluster, id->cluster, 16) != 0)
         return "another cluster";
     if (memcmp(h->history, id->history, 16) != 0)
@@ -53,6 +71,8 @@ static const char *judge(struct link_conn *c, const struct bx_hello *h)
         return "this is the node's own id";
     if (p == NULL)
         return "no member has this id";
+    if (c->accepted && h->node < id->node)
+        return "the node with the larger id dials";
     if (c->expected != 0 && c->expected != h->node)
         return "another node answers at this address";
     if (p->conn != NULL && memcmp(p->conn->incarnation, h->incarnation, 16) != 0)
@@ -69,13 +89,29 @@ static bool come_up(struct link_conn *c, const struct bx_hello *h)
         link_conn_close(p->conn, "replaced by a newer connection");
     c->up = true;
     c->peer = h->node;
+    c->since = link_now(c->owner);
     memcpy(c->incarnation, h->incarnation, 16);
     p->conn = c;
     if (p->dialling == c)
         p->dialling = NULL;
-    p->backoff_ms = 0;
+    if (c->accepted)
+        link_say_hello(c, NULL);
+    c->owner->last_refusal[0] = '\0';
     c->owner->o.peer(c->owner->o.ctx, c->peer, true);
-    return true;
+    return !c->closing;
+}
+
+static bool on_refusal(struct link_conn *c, struct bx_str why)
+{
+    char text[sizeof c->owner->last_refusal];
+
+    snprintf(text, sizeof text, "refused by node %llu: %.*s",
+             (unsigned long long)(c->up ? c->peer : c->expected), (int)(why.n > 160 ? 160 : why.n),
+             why.p);
+    if (c->join_done == NULL)
+        log_refusal(c->owner, text);
+    link_conn_close(c, text);
+    return false;
 }
 
 static bool on_hello(struct link_conn *c, const uint8_t *p, size_t n)
@@ -84,28 +120,25 @@ static bool on_hello(struct link_conn *c, const uint8_t *p, size_t n)
     const char *why;
 
     if (bx_flat_read(&bx_hello_schema, p, n, &h, NULL, NULL, NULL) != BX_OK) {
-        link_conn_close(c, "a hello that can not be read");
+        link_conn_malformed(c, "a hello that can not be read");
         return false;
     }
-    if (h.refuse.n > 0) {
-        char text[300];
-
-        snprintf(text, sizeof text, "refused: %.*s", (int)(h.refuse.n > 256 ? 256 : h.refuse.n),
-                 h.refuse.p);
-        link_log(c->owner, 4, "%s", text);
-        link_conn_close(c, text);
+    if (h.refuse.n > 0)
+        return on_refusal(c, h.refuse);
+    if (c->up || c->stranger) {
+        link_conn_malformed(c, "a second hello");
         return false;
     }
     if (c->join_done != NULL)
         return true; /* it is a member of something; the JOIN is on its way */
-    if (c->owner->identity.node == 0)
-        return refuse(c, h.node, "this host is no member of a cluster");
-    if (h.node == 0 && c->expected == 0) {
-        c->stranger = true;
-        return true;
-    }
     why = judge(c, &h);
-    return why == NULL ? come_up(c, &h) : refuse(c, h.node, why);
+    if (why != NULL)
+        return refuse(c, h.node, why);
+    if (h.node != 0)
+        return come_up(c, &h);
+    c->stranger = true;
+    link_say_hello(c, NULL);
+    return true;
 }
 
 static bool on_join(struct link_conn *c, const uint8_t *p, size_t n)
@@ -113,9 +146,11 @@ static bool on_join(struct link_conn *c, const uint8_t *p, size_t n)
     struct bx_join j = {0};
 
     if (bx_flat_read(&bx_join_schema, p, n, &j, NULL, NULL, NULL) != BX_OK) {
-        link_conn_close(c, "a JOIN that can not be read");
+        link_conn_malformed(c, "a JOIN that can not be read");
         return false;
     }
+    c->asked = true;
+    c->since = link_now(c->owner);
     c->owner->o.join(c->owner->o.ctx, c->handle, &j);
     return !c->closing;
 }
@@ -147,21 +182,20 @@ static bool pong(struct link_conn *c)
 bool link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n)
 {
     if (c->close_when_sent)
-        return true; /* refused: nothing it says counts */
-    if (kind == BX_FRAME_HELLO && !c->up && !c->stranger)
+        return true; /* refused or answered: nothing it says counts */
+    if (kind == BX_FRAME_HELLO)
         return on_hello(c, p, n);
-    if (kind == BX_FRAME_JOIN && c->stranger)
+    if (kind == BX_FRAME_JOIN && c->stranger && !c->asked)
         return on_join(c, p, n);
     if (kind == BX_FRAME_JOINED && c->join_done != NULL)
         return on_joined(c, p, n);
-    if (kind == BX_FRAME_PONG)
-        return true;
-    if (kind == BX_FRAME_PING && c->up)
-        return pong(c);
-    if (!c->up || kind == BX_FRAME_HELLO || kind == BX_FRAME_JOIN || kind == BX_FRAME_JOINED) {
-        link_conn_close(c, "a frame out of turn");
+    if (!c->up || kind == BX_FRAME_JOIN || kind == BX_FRAME_JOINED) {
+        link_conn_malformed(c, "a frame out of turn");
         return false;
     }
-    c->owner->o.frame(c->owner->o.ctx, c->peer, (enum bx_frame)kind, p, n);
+    if (kind == BX_FRAME_PING)
+        return pong(c);
+    if (kind != BX_FRAME_PONG)
+        c->owner->o.frame(c->owner->o.ctx, c->peer, (enum bx_frame)kind, p, n);
     return !c->closing;
 }

@@ -47,6 +47,7 @@ static const struct flag {
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 #define NO_API "none"
+#define YAML_ERROR 512
 
 /* ---- values ---- */
 
@@ -145,23 +146,57 @@ static int read_pair(struct options *o, struct fy_node_pair *pair, const bool *g
     return bx_err_set(err, BX_INVALID, "unknown key '%.100s'", key);
 }
 
-static int read_file(struct options *o, const bool *given, struct bx_err *err)
+/* The library tells several lines: "FILE:LINE:COLUMN: error: ..." with a picture, and lines about its
+ * own functions, which begin with a bracket. */
+static void on_yaml_error(struct fy_diag *diag, void *user, const char *text, size_t n)
 {
-    struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET | FYPCF_DEFAULT_DOC};
-    struct fy_document *doc = fy_document_build_from_file(&cfg, o->config);
+    char *out = user;
+
+    (void)diag;
+    if (*out == '\0' && n > 0 && *text != '[')
+        snprintf(out, YAML_ERROR, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
+static int read_map(struct options *o, struct fy_document *doc, const bool *given,
+                    struct bx_err *err)
+{
     struct fy_node *root = doc == NULL ? NULL : fy_document_root(doc);
     struct fy_node_pair *pair;
     void *at = NULL;
     int rc = BX_OK;
 
     if (root == NULL || fy_node_get_type(root) != FYNT_MAPPING)
-        rc = bx_err_set(err, BX_INVALID, "can not be read as a YAML map");
+        return bx_err_set(err, BX_INVALID, "is no YAML map");
     while (rc == BX_OK && (pair = fy_node_mapping_iterate(root, &at)) != NULL)
         rc = read_pair(o, pair, given, err);
+    return rc;
+}
+
+static int read_file(struct options *o, const bool *given, struct bx_err *err)
+{
+    char why[YAML_ERROR] = "";
+    struct fy_diag_cfg diag_cfg;
+    struct fy_parse_cfg cfg = {.flags = FYPCF_DEFAULT_DOC};
+    struct fy_document *doc;
+    int rc;
+
+    fy_diag_cfg_default(&diag_cfg);
+    diag_cfg.fp = NULL;
+    diag_cfg.output_fn = on_yaml_error;
+    diag_cfg.user = why;
+    diag_cfg.colorize = false;
+    cfg.diag = fy_diag_create(&diag_cfg);
+    if (access(o->config, R_OK) != 0)
+        snprintf(why, sizeof why, "%s", strerror(errno));
+    doc = fy_document_build_from_file(&cfg, o->config);
+    rc = read_map(o, doc, given, err);
     fy_document_destroy(doc);
+    fy_diag_destroy(cfg.diag);
     if (rc == BX_OK)
         return rc;
-    bx_err_wrap(err, "%s", o->config);
+    if (why[0] != '\0')
+        bx_err_set(err, BX_UNREACHABLE, "%s", why);
+    bx_err_wrap(err, "--config %s", o->config);
     bx_err_hint(err, "blixardd --help lists the keys");
     if (err != NULL)
         err->code = BX_UNREACHABLE;
