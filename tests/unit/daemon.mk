@@ -1,1 +1,21 @@
 # Unit tests of daemon.
+check_PROGRAMS += tests/unit/link_test tests/unit/disk_test tests/unit/options_test \
+	tests/unit/token_test
+
+DAEMON_TEST_LIBS = libtest.a $(LIBDAEMON_LIBS) $(CMOCKA_LIBS)
+
+tests_unit_link_test_SOURCES = tests/unit/link_test.c
+tests_unit_link_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_link_test_LDADD = $(DAEMON_TEST_LIBS)
+
+tests_unit_disk_test_SOURCES = tests/unit/disk_test.c
+tests_unit_disk_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_disk_test_LDADD = $(DAEMON_TEST_LIBS)
+
+tests_unit_options_test_SOURCES = tests/unit/options_test.c
+tests_unit_options_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_options_test_LDADD = $(DAEMON_TEST_LIBS)
+
+tests_unit_token_test_SOURCES = tests/unit/token_test.c
+tests_unit_token_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_token_test_LDADD = $(DAEMON_TEST_LIBS)

@@ -1,0 +1,243 @@
+#include "lib/testlib.h"
+
+#include "address.h"
+#include "data.h"
+#include "log.h"
+#include "options.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define WORDS 16
+
+static int parse(struct options *o, struct bx_err *err, const char *line)
+{
+    static char text[1024];
+    char *argv[WORDS + 1] = {"blixardd"}, *save = NULL;
+    int argc = 1;
+
+    snprintf(text, sizeof text, "%s", line);
+    for (char *w = strtok_r(text, " ", &save); w != NULL; w = strtok_r(NULL, " ", &save)) {
+        assert_true(argc < WORDS);
+        argv[argc++] = w;
+    }
+    memset(err, 0, sizeof *err);
+    return options_parse(o, argc, argv, err);
+}
+
+static void defaults_are_what_the_manual_says(void **state)
+{
+    struct options o;
+    struct bx_err err;
+
+    (void)state;
+    assert_int_equal(parse(&o, &err, "--data /d --name n1"), BX_OK);
+    assert_int_equal(o.ask, OPTIONS_RUN);
+    assert_string_equal(o.data, "/d");
+    assert_string_equal(o.name, "n1");
+    assert_string_equal(o.listen, "127.0.0.1:7411");
+    assert_string_equal(o.api, "127.0.0.1:7410");
+    assert_string_equal(o.socket, "/d/blixard.sock");
+    assert_string_equal(o.qemu, "");
+    assert_string_equal(o.zone, "");
+    assert_int_equal(o.driver, OPTIONS_DRIVER_AUTO);
+    assert_int_equal(o.log, LOG_INFO);
+    assert_int_equal(o.election_ms, 0);
+    assert_int_equal(o.snapshot_bytes, 0);
+    assert_non_null(strstr(o.shim, "/blixard-vm"));
+    assert_int_equal(o.shim[0], '/');
+}
+
+static void every_flag_arrives(void **state)
+{
+    struct options o;
+    struct bx_err err;
+
+    (void)state;
+    assert_int_equal(parse(&o, &err, "--data=/d --name n1 --listen [::1]:1 --api none --socket /s"),
+                     BX_OK);
+    assert_string_equal(o.listen, "[::1]:1");
+    assert_string_equal(o.api, "");
+    assert_string_equal(o.socket, "/s");
+    assert_int_equal(
+        parse(&o, &err, "--data /d --name n --driver qemu --shim /x --qemu /q --log debug"), BX_OK);
+    assert_int_equal(o.driver, OPTIONS_DRIVER_QEMU);
+    assert_string_equal(o.shim, "/x");
+    assert_string_equal(o.qemu, "/q");
+    assert_int_equal(o.log, LOG_DEBUG);
+    assert_int_equal(parse(&o, &err,
+                           "--data /d --name n --datacenter d --zone z --rack r --election-ms 300 "
+                           "--heartbeat-ms 30"),
+                     BX_OK);
+    assert_string_equal(o.datacenter, "d");
+    assert_string_equal(o.zone, "z");
+    assert_string_equal(o.rack, "r");
+    assert_int_equal(o.election_ms, 300);
+    assert_int_equal(o.heartbeat_ms, 30);
+    assert_int_equal(parse(&o, &err, "--data /d --name n --snapshot-bytes 8589934592"), BX_OK);
+    assert_int_equal(o.snapshot_bytes, UINT64_C(8589934592));
+    assert_int_equal(parse(&o, &err, "--version"), BX_OK);
+    assert_int_equal(o.ask, OPTIONS_VERSION);
+    assert_int_equal(parse(&o, &err, "--help"), BX_OK);
+    assert_int_equal(o.ask, OPTIONS_HELP);
+}
+
+static void what_is_wrong_is_named(void **state)
+{
+    static const struct {
+        const char *line, *named;
+    } bad[] = {
+        {"", "--data"},
+        {"--data /d --nonsense", "--nonsense"},
+        {"--data /d word", "word"},
+        {"--data /d --zone", "--zone"},
+        {"--data /d --name Big", "Big"},
+        {"--data /d --name n --zone a/b", "zone"},
+        {"--data /d --name n --listen 127.0.0.1", "--listen"},
+        {"--data /d --name n --listen 0.0.0.0:7411", "loopback"},
+        {"--data /d --name n --listen 10.0.0.1:7411", "--listen"},
+        {"--data /d --name n --api 192.0.2.1:7410", "--api"},
+        {"--data /d --name n --api [::]:7410", "loopback"},
+        {"--data /d --name n --api localhost:99999", "--api"},
+        {"--data /d --name n --driver xen", "--driver"},
+        {"--data /d --name n --log loud", "--log"},
+        {"--data /d --name n --election-ms -1", "--election-ms"},
+        {"--data /d --name n --election-ms 0", "--election-ms"},
+        {"--data /d --name n --election-ms 5s", "--election-ms"},
+        {"--data /d --name n --election-ms 100 --heartbeat-ms 100", "--heartbeat-ms"},
+        {"--data /d --name n --snapshot-bytes 99999999999999999999", "--snapshot-bytes"},
+    };
+    struct options o;
+    struct bx_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (parse(&o, &err, bad[i].line) != BX_INVALID || strstr(err.msg, bad[i].named) == NULL)
+            fail_msg("\"%s\" was taken, or the message does not name it: %s", bad[i].line, err.msg);
+    }
+}
+
+static void write_file(const char *dir, const char *text, char path[256])
+{
+    FILE *f;
+
+    snprintf(path, 256, "%s/config.yaml", dir);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void a_file_has_the_same_keys_and_flags_win(void **state)
+{
+    char *dir = test_make_dir();
+    char path[256], line[512];
+    struct options o;
+    struct bx_err err;
+
+    (void)state;
+    write_file(dir, "# a node\ndata: /d\nname: n7\nzone: 'z'\nelection-ms: 500\napi: none\n", path);
+    snprintf(line, sizeof line, "--config %s --name n8", path);
+    assert_int_equal(parse(&o, &err, line), BX_OK);
+    assert_string_equal(o.data, "/d");
+    assert_string_equal(o.name, "n8");
+    assert_string_equal(o.zone, "z");
+    assert_int_equal(o.election_ms, 500);
+    assert_string_equal(o.api, "");
+    test_remove_dir(dir);
+}
+
+static void a_file_that_can_not_be_used_is_said(void **state)
+{
+    static const char *const bad[][2] = {
+        {"data: [1, 2]\n", "plain text"}, {"nonsense: 1\n", "nonsense"},
+        {"version: 1\n", "version"},      {"log: loud\n", "log"},
+        {"- data\n", "YAML map"},         {"data: \"\n", "closing quote"},
+        {"", "YAML map"},                 {"data: /d\ndata: /e\n", "duplicate"},
+    };
+    char *dir = test_make_dir();
+    char path[256], line[512];
+    struct options o;
+    struct bx_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        write_file(dir, bad[i][0], path);
+        snprintf(line, sizeof line, "--name n --config %s", path);
+        if (parse(&o, &err, line) != BX_UNREACHABLE || strstr(err.msg, bad[i][1]) == NULL ||
+            strstr(err.msg, path) == NULL || err.code != BX_UNREACHABLE)
+            fail_msg("\"%s\": %s", bad[i][0], err.msg);
+    }
+    snprintf(line, sizeof line, "--config %s/missing", dir);
+    assert_int_equal(parse(&o, &err, line), BX_UNREACHABLE);
+    assert_non_null(strstr(err.msg, "No such file"));
+    test_remove_dir(dir);
+}
+
+static void addresses_are_read_and_written(void **state)
+{
+    static const char *const good[] = {"127.0.0.1:7411", "[::1]:1", "127.255.0.9:65535"};
+    static const char *const bad[] = {"",          ":1",         "127.0.0.1",  "127.0.0.1:",
+                                      "h:1",       "::1:1",      "[::1:1",     "127.0.0.1:65536",
+                                      "127.0.0.1: 1", "127.0.0.1:+1", "[]:1",  "127.0.0.1:1x"};
+    union address a;
+    char text[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        assert_int_equal(address_parse(good[i], &a, NULL), BX_OK);
+        assert_true(address_is_loopback(&a));
+        address_format(&a, text, sizeof text);
+        assert_string_equal(text, good[i]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (address_parse(bad[i], &a, NULL) != BX_INVALID)
+            fail_msg("%s was taken for an address", bad[i]);
+    }
+    assert_int_equal(address_parse("128.0.0.1:1", &a, NULL), BX_OK);
+    assert_false(address_is_loopback(&a));
+    assert_int_equal(address_parse("[::ffff:127.0.0.1]:1", &a, NULL), BX_OK);
+    assert_false(address_is_loopback(&a));
+}
+
+static void a_directory_has_one_daemon(void **state)
+{
+    char *top = test_make_dir();
+    char dir[256], again[256];
+    struct bx_err err = {0};
+    struct stat st;
+    int first, second;
+
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/data", top);
+    assert_int_equal(data_open(dir, sizeof dir, &first, &err), BX_OK);
+    assert_int_equal(stat(dir, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0700);
+    snprintf(again, sizeof again, "%s/./data", top);
+    assert_int_equal(data_open(again, sizeof again, &second, &err), BX_CONFLICT);
+    assert_int_equal(second, -1);
+    assert_non_null(strstr(err.msg, "another blixardd"));
+    close(first);
+    assert_int_equal(data_open(again, sizeof again, &second, &err), BX_OK);
+    assert_string_equal(again, dir); /* the path without detours */
+    close(second);
+    snprintf(dir, sizeof dir, "%s/no/such", top);
+    assert_int_equal(data_open(dir, sizeof dir, &first, &err), BX_IO);
+    test_remove_dir(top);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_what_the_manual_says),
+        cmocka_unit_test(every_flag_arrives),
+        cmocka_unit_test(what_is_wrong_is_named),
+        cmocka_unit_test(a_file_has_the_same_keys_and_flags_win),
+        cmocka_unit_test(a_file_that_can_not_be_used_is_said),
+        cmocka_unit_test(addresses_are_read_and_written),
+        cmocka_unit_test(a_directory_has_one_daemon),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
