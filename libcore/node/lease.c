@@ -421,8 +421,7 @@ void bx_lease_on_beat(struct bx_lease *l, uint64_t from, const struct bx_beat *b
         return;
     p->heard_ms = now > 0 ? now : 1;
     keep_beat(l, p, b);
-    if (!l->again)
-        submit_barrier(l);
+    submit_barrier(l);
 }
 
 uint64_t bx_lease_last_beat(const struct bx_lease *l, uint64_t node)

@@ -464,27 +464,38 @@ static void use_slots(struct bx_reconcile *r)
     }
 }
 
+static struct bx_due *first_due(const struct bx_reconcile *r, uint64_t now)
+{
+    struct bx_due *due = bx_dues_first(&r->dues);
+
+    return due != NULL && due->at <= now ? due : NULL;
+}
+
+static uint64_t next_call(struct bx_reconcile *r, uint64_t now)
+{
+    const struct bx_due *due = bx_dues_first(&r->dues);
+    uint64_t at = due == NULL ? UINT64_MAX : due->at;
+
+    if (r->incomplete && r->retry == 0)
+        r->retry = now + RETRY_MS;
+    return r->retry != 0 && r->retry < at ? r->retry : at;
+}
+
 uint64_t bx_reconcile_tick(struct bx_reconcile *r)
 {
     uint64_t now = now_ms(r);
     struct bx_due *due;
 
-    if (r->incomplete && r->retry == 0)
-        r->retry = now + RETRY_MS;
-    if (r->incomplete && now >= r->retry)
+    if (r->retry != 0 && now >= r->retry)
         bx_reconcile_resync(r);
     for (uint32_t steps = 0; steps < BX_STEPS_MAX; steps++) {
-        due = bx_dues_first(&r->dues);
-        if (due == NULL || due->at > now)
+        if (first_due(r, now) == NULL)
             use_slots(r);
-        due = bx_dues_first(&r->dues);
-        if (due == NULL || due->at > now)
-            break;
+        due = first_due(r, now);
+        if (due == NULL)
+            return next_call(r, now);
         bx_dues_clear(&r->dues, due);
         step(r, (struct entry *)due, now);
     }
-    due = bx_dues_first(&r->dues);
-    if (r->retry != 0 && (due == NULL || r->retry < due->at))
-        return r->retry;
-    return due == NULL ? UINT64_MAX : due->at;
+    return now;
 }
