@@ -175,21 +175,20 @@ static void a_file_that_can_not_be_used_is_said(void **state)
     test_remove_dir(dir);
 }
 
-static void addresses_are_read_and_written(void **state)
+static void addresses_are_read(void **state)
 {
     static const char *const good[] = {"127.0.0.1:7411", "[::1]:1", "127.255.0.9:65535"};
     static const char *const bad[] = {"",          ":1",         "127.0.0.1",  "127.0.0.1:",
                                       "h:1",       "::1:1",      "[::1:1",     "127.0.0.1:65536",
                                       "127.0.0.1: 1", "127.0.0.1:+1", "[]:1",  "127.0.0.1:1x"};
+    static const uint16_t ports[] = {7411, 1, 65535};
     union address a;
-    char text[64];
 
     (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(address_parse(good[i], &a, NULL), BX_OK);
         assert_true(address_is_loopback(&a));
-        address_format(&a, text, sizeof text);
-        assert_string_equal(text, good[i]);
+        assert_int_equal(ntohs(a.v4.sin_port), ports[i]);
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (address_parse(bad[i], &a, NULL) != BX_INVALID)
@@ -235,7 +234,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_file_has_the_same_keys_and_flags_win),
         cmocka_unit_test(a_file_that_can_not_be_used_is_said),
-        cmocka_unit_test(addresses_are_read_and_written),
+        cmocka_unit_test(addresses_are_read),
         cmocka_unit_test(a_directory_has_one_daemon),
     };
 
