@@ -11,7 +11,8 @@
  *           2 s later, or at once when another leader is known
  *   the grant's revision is not applied here yet    tick says granted again when it is
  *   the barrier takes long    the grant ends T1 after the beat all the same
- *   the leader was deposed    the barrier fails, or on_role made it stale: nothing is answered
+ *   the leader was deposed    on_role forgets the beats that were asked for: whatever becomes of the
+ *           barrier, nothing is left to answer
  *   memory is out    the beat says less, or is not answered: the same
  *   the node's daemon was restarted    another incarnation: the grant is ignored
  *
@@ -76,7 +77,7 @@ struct bx_lease {
     struct bx_map peer_map;
     struct peers peers;     /* in the order they were first heard */
     size_t waiting;         /* bytes of wants in all beats */
-    bool barrier, stale;    /* one is under way; it was submitted in an earlier leadership */
+    bool barrier;           /* one is under way */
     bool again;             /* it failed: tick submits the next */
 };
 
@@ -352,12 +353,11 @@ static void submit_barrier(struct bx_lease *l);
 static void on_barrier(void *arg, int code)
 {
     struct bx_lease *l = arg;
-    bool good = code == BX_OK && !l->stale && l->leader;
+    bool good = code == BX_OK;
     struct peer *p;
 
     assert(l->barrier);
     l->barrier = false;
-    l->stale = false;
     l->again = !good;
     TAILQ_FOREACH (p, &l->peers, link) {
         if (p->asked.there && good)
@@ -435,7 +435,6 @@ void bx_lease_on_role(struct bx_lease *l, bool leader)
 {
     forget_peers(l);
     l->leader = leader;
-    l->stale = l->barrier;
     l->again = false;
     l->next_beat = 0;
 }

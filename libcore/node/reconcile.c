@@ -47,7 +47,6 @@ struct entry {
     enum bx_observed observed;
     uint64_t epoch;
     bool failed;
-    bool assumed;          /* ordered to start, nothing observed yet */
     uint64_t running_since;
     char message[MESSAGE_MAX];
     /* ---- what was done about it ---- */
@@ -197,7 +196,6 @@ static void take(struct bx_reconcile *r, struct entry *e, const struct bx_observ
         e->running_since = now;
     e->epoch = o->epoch;
     e->failed = o->failed;
-    e->assumed = false;
     keep_message(e, o->message);
     if (o->observed == BX_OBSERVED_EXITED && e->observed != BX_OBSERVED_EXITED)
         ended(e, now);
@@ -294,7 +292,6 @@ static void do_start(struct bx_reconcile *r, struct entry *e, const struct bx_vm
     memcpy(run.vm, e->vm, 16);
     e->epoch = row->epoch;
     e->asked = BX_ACTION_NONE;
-    e->assumed = true;
     e->running_since = 0;
     set_observed(r, e, BX_OBSERVED_STARTING);
     r->p.driver->ops->start(r->p.driver, &run);
@@ -349,7 +346,8 @@ static bool needs_current(enum bx_action a)
     return a == BX_ACTION_STOP || a == BX_ACTION_KILL || a == BX_ACTION_FORGET;
 }
 
-/* Nothing to do: a run that was asked to end, or that is being ended, is watched all the same. */
+/* Nothing to do. A VM that rests is dropped, and its count of failures with it; a run that was asked
+ * to end is watched all the same. */
 static void rest(struct bx_reconcile *r, struct entry *e, uint64_t now)
 {
     if (e->observed == BX_OBSERVED_ABSENT)
@@ -369,10 +367,6 @@ static void step(struct bx_reconcile *r, struct entry *e, uint64_t now)
     leave_queue(r, e);
     if (plan.action != BX_ACTION_START)
         bx_lease_unwant(r->p.lease, e->vm);
-    if (in.vm != NULL && !bx_phase_active((enum bx_phase)row->phase)) {
-        e->failures = 0;
-        e->not_before = 0;
-    }
     if (needs_current(plan.action) && !bx_lease_current(r->p.lease)) {
         enter_queue(r, e, IN_WANTING);
         return;
@@ -392,8 +386,7 @@ static void step(struct bx_reconcile *r, struct entry *e, uint64_t now)
         do_forget(r, e);
         break;
     case BX_ACTION_REPORT:
-        if (!e->assumed)
-            do_report(r, e, row, plan.report, now);
+        do_report(r, e, row, plan.report, now);
         break;
     }
 }

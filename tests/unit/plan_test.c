@@ -96,6 +96,8 @@ static void check_stop(const struct bx_vm *vm)
 
     same(next(vm, BX_OBSERVED_ABSENT, 0, false),
          process_may_exist(vm->phase) ? TELL(STOPPED) : NONE);
+    same(next(vm, BX_OBSERVED_ABSENT, 0, true), /* of a run before */
+         process_may_exist(vm->phase) ? TELL(STOPPED) : NONE);
     same(next(vm, BX_OBSERVED_STARTING, vm->epoch, false), end);
     same(next(vm, BX_OBSERVED_RUNNING, vm->epoch, false), end);
     same(next(vm, BX_OBSERVED_STOPPING, vm->epoch, false), vm->stop_force ? DO(KILL) : NONE);

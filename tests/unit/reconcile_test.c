@@ -343,6 +343,30 @@ static void stop_start_restart_delete(void **state)
     assert_int_equal(running(), 0);
 }
 
+/* The state places this VM elsewhere: what runs of it here must end, and nothing of it begins. */
+static void a_vm_of_another_node_does_not_run_here(void **state)
+{
+    struct bx_cmd_vm_create c = {.if_not_exists = false};
+    struct bx_run here = {.epoch = 1, .node = 1, .config = &c.config};
+
+    (void)state;
+    test_fsm_node(&w.t, 2, "n2");
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str("elsewhere");
+    c.config.node = bx_str("n2");
+    c.config.disk_gib = 0;
+    assert_int_equal(test_fsm_apply(&w.t, BX_CMD_VM_CREATE, &c), BX_OK);
+    run(60000);
+    assert_int_equal(w.trace.len, 0);
+    memcpy(here.vm, w.t.last.object, 16);
+    w.driver->ops->start(w.driver, &here);
+    run(100);
+    assert_int_equal(running(), 0);
+    assert_int_equal(in_driver(), 0);
+    is(here.vm, BX_PHASE_CREATING, 1);
+    assert_int_equal(w.sent, 0); /* it is not this node's to report */
+}
+
 static void a_stop_before_the_start_is_reported(void **state)
 {
     uint8_t vm[16];
@@ -385,6 +409,7 @@ static void a_lost_report_is_sent_again(void **state)
     run(100);
     assert_int_equal(w.lose, 1); /* "running" was lost */
     is(vm, BX_PHASE_STARTING, 1);
+    bx_reconcile_on_vm(w.reconcile, row(vm), false); /* being looked at is no reason */
     run(BX_REPORT_AGAIN_MS - 100);
     is(vm, BX_PHASE_STARTING, 1);
     assert_int_equal(w.sent, 2); /* not again before its time */
@@ -432,11 +457,13 @@ static void a_vm_that_rests_may_start_at_once(void **state)
     is(vm, BX_PHASE_FAILED, 1);
     assert_int_equal(row(vm)->message.n, strlen("told to fail"));
     assert_int_equal(in_driver(), 0);
-    run(60000);
-    assert_int_equal(w.trace.len, 1);
     test_fsm_desire(&w.t, "web", BX_DESIRED_RUNNING, false, false);
-    run(100);
+    run(100); /* no pause: somebody asked for it */
     is(vm, BX_PHASE_RUNNING, 2);
+    w.driver->ops->kill(w.driver, vm);
+    run(60000);
+    is(vm, BX_PHASE_STOPPED, 2);
+    assert_int_equal(w.trace.len, 2);
 }
 
 static void a_lost_run_is_reported_failed(void **state)
@@ -803,6 +830,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_vm_is_started_and_reported),
         TEST(stop_start_restart_delete),
+        TEST(a_vm_of_another_node_does_not_run_here),
         TEST(a_stop_before_the_start_is_reported),
         TEST(nothing_is_started_without_a_grant),
         TEST(a_lost_report_is_sent_again),
