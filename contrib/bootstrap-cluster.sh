@@ -187,13 +187,11 @@ find_ports()
     die "no free range of ports below 32000" "choose one with --base-port"
 }
 
-# Exit code 3 is "nobody answers there"; any other comes from a daemon.
+# The daemon's own version is known when it answers.
 answers() # K
 {
-    local rc=0
     pid_of "$1" >/dev/null || return 0 # it ended: the caller looks at that
-    ctl "$1" --timeout 2s cluster status >/dev/null 2>&1 || rc=$?
-    [ "$rc" -ne 3 ]
+    ctl "$1" --timeout 2s version 2>/dev/null | grep -q '^blixardd'
 }
 
 start_node() # K
@@ -213,16 +211,17 @@ start_node() # K
     fi
 }
 
+# A member answers this even without a quorum; a daemon of no cluster refuses.
 is_member() # K
 {
-    ls "$dir/n$1"/identity* >/dev/null 2>&1
+    ctl "$1" --timeout 5s cluster status >/dev/null 2>&1
 }
 
 voters_are() # count
 {
     local out
     out=$(ctl 1 --timeout 5s cluster status -o json 2>/dev/null) || return 1
-    [ "$(grep -Eo '"role": *"voter"' <<<"$out" | wc -l)" -ge "$1" ]
+    [ "$(grep -Eo '"role": *"(voter|leader)"' <<<"$out" | wc -l)" -ge "$1" ]
 }
 
 # A write on every node: a token costs nothing and is forgotten when it is not used.
@@ -259,7 +258,10 @@ form_cluster()
 
 print_addr()
 {
-    printf 'export BLIXARD_ADDR=%q\n' "$(all_addresses)"
+    local list
+    list=$(all_addresses)
+    [[ $list =~ ^[A-Za-z0-9_.,:/-]*$ ]] || list=$(printf %q "$list")
+    printf 'export BLIXARD_ADDR=%s\n' "$list"
 }
 
 do_up()

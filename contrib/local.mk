@@ -2,9 +2,13 @@
 dist_noinst_SCRIPTS += \
 	.ci/run \
 	contrib/bootstrap-cluster.sh \
+	contrib/demo.sh \
 	contrib/install-deps.sh \
+	contrib/make-test-guest.sh \
 	contrib/test.sh
 dist_noinst_DATA += \
 	CONTRIBUTING.md \
 	LICENSE \
-	debian/control
+	README.md \
+	debian/control \
+	docs/ARCHITECTURE.md

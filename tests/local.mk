@@ -14,3 +14,4 @@ endif
 include tests/integration/local.mk
 include tests/bench/local.mk
 include tests/tidy.mk
+include tests/integration/bootstrap.mk

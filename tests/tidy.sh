@@ -249,6 +249,17 @@ check_no_libuv()
     in_code '#[ \t]*include[ \t]*[<"]uv(/|\.h)' $(of '^libcore/')
 }
 
+# A file that no makefile names is missing from the tarball.
+check_distributed()
+{
+    local makefiles file
+    # shellcheck disable=SC2046
+    makefiles=$(cat Makefile.am $(grep -E '\.mk$' <<<"$files"))
+    for file in $(grep -vE '\.mk$' <<<"$files"); do
+        grep -qF -- "$file" <<<"$makefiles" || echo "$file: in no makefile"
+    done
+}
+
 check_layers | report "libcore includes only its own floor's folder and lower floors"
 check_includes_upward | report "libcore includes nothing of daemon and cli"
 check_no_libuv | report "libcore knows no libuv"
@@ -270,6 +281,7 @@ check_sleep | report "no test sleeps"
 check_pkill | report "no process is ended by its name"
 check_file_length | report "no file above 700 lines, no test above 1000"
 check_function_length | report "no function above 80 lines"
+check_distributed | report "every file is in the tarball"
 check_leftovers | report "nothing is put off"
 check_white_space | report "no trailing white space, no tabs in C"
 if command -v shellcheck >/dev/null; then

@@ -110,11 +110,17 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
 
 static void promote(struct bx_node *n, const struct bx_node_info *info)
 {
+    static const uint8_t nothing[8];
     struct bx_member_loop *m = &n->member;
+    uint64_t index;
 
     if (m->catching_up != info->id) {
         m->catching_up = info->id;
         bx_raft_catch_up(&n->raft, info->id);
+        /* The core looks at the standby's progress only when it moves: on an idle cluster one that
+         * has everything already would never be found to have caught up. When this can not be
+         * submitted the catch-up is aborted, and tried again. */
+        (void)bx_raft_submit(&n->raft, RAFT_BARRIER, nothing, sizeof nothing, &index);
         return;
     }
     m->catching_up = 0;

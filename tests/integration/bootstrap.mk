@@ -1,0 +1,2 @@
+# The bootstrap script on real daemons.
+dist_check_SCRIPTS += tests/integration/bootstrap.sh
