@@ -42,6 +42,12 @@ static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struc
 
     if (d->n_relaxations == 0)
         bx_err_hint(err, "add a node, or bring one back: blixardctl node list");
+    else if (r->reject == BX_REJECT_PINNED)
+        bx_err_hint(err, "it would fit on %s: name that one with --node, or none",
+                    node_name(&f->view, r->node));
+    else if (r->reject == BX_REJECT_NOT_UP)
+        bx_err_hint(err, "it would fit on %s, which is not up: blixardctl node list",
+                    node_name(&f->view, r->node));
     else
         bx_err_hint(err, "it would fit on %s with %lld less (%s); or stop or delete something there",
                     node_name(&f->view, r->node), (long long)r->by, bx_reject_names[r->reject]);

@@ -1,6 +1,7 @@
 /* sched against its header: filter, score, choose, relaxations, and the sentence for people. */
 #include "lib/testlib.h"
 
+#include "lib/testfsm.h"
 #include "state/sched.h"
 
 #include <inttypes.h>
@@ -418,6 +419,49 @@ static void why_stays_within_its_room(void **state)
     bx_candidates_close(&c);
 }
 
+/* ---- the hint of a VM that fits nowhere ---- */
+
+static void hint_says(struct test_fsm *t, const struct bx_vm_config *c, const char *words)
+{
+    struct bx_candidates candidates;
+    struct bx_decision d;
+    struct bx_err err;
+
+    bx_candidates_init(&candidates);
+    assert_int_equal(bx_fsm_dry_run(t->fsm, c, &candidates, &d, &err), BX_UNPLACEABLE);
+    if (strstr(err.hint, words) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", err.hint, words);
+    bx_candidates_close(&candidates);
+}
+
+static void the_hint_is_what_would_help(void **state)
+{
+    struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DOWN};
+    struct test_fsm t = {0};
+    struct bx_vm_config c;
+
+    (void)state;
+    test_fsm_open(&t);
+    bx_vm_config_init(&c);
+    c.name = bx_str("web");
+    c.memory_mib = 1024;
+    c.disk_gib = 0;
+    hint_says(&t, &c, "add a node");
+    test_fsm_node(&t, 1, "n1");
+    test_fsm_node(&t, 2, "n2");
+    c.memory_mib = (1 << 20) + 5;
+    hint_says(&t, &c, "n1 with 5 less (not enough memory)");
+    c.memory_mib = 1024;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &down), BX_OK);
+    c.node = bx_str("n1");
+    hint_says(&t, &c, "n2: name that one with --node, or none");
+    down.id = 2;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &down), BX_OK);
+    c.node = bx_str("");
+    hint_says(&t, &c, "n1, which is not up");
+    test_fsm_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -433,6 +477,7 @@ int main(void)
         cmocka_unit_test(a_decision_over_64_nodes_takes_no_heap),
         cmocka_unit_test(why_says_what_is_missing_where),
         cmocka_unit_test(why_stays_within_its_room),
+        cmocka_unit_test(the_hint_is_what_would_help),
     };
 
     return cmocka_run_group_tests_name("sched", tests, NULL, NULL);
