@@ -4,7 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SCALE 1000 /* scores are thousandths */
+#define FINE 1000000 /* scores are compared in millionths */
+#define COARSE 1000  /* of those a told thousandth has */
 #define ALL_SHORT (1u << BX_REJECT_VCPUS | 1u << BX_REJECT_MEMORY | 1u << BX_REJECT_DISK)
 
 const char *const bx_reject_names[] = {
@@ -61,47 +62,50 @@ static uint8_t first_reason(uint32_t bits)
     return bits == 0 ? BX_FITS : (uint8_t)__builtin_ctz(bits);
 }
 
-/* Thousandths of the scarcest resource that stay free when the VM is there. A resource that the
- * node does not have does not count. */
+/* Millionths of the scarcest resource that stay free when the VM is there. A resource that the node
+ * does not have does not count. */
 static uint32_t smallest_rest(const struct amounts *a)
 {
-    int64_t rest, part, smallest = SCALE;
+    int64_t rest, part, smallest = FINE;
 
     for (int r = BX_REJECT_VCPUS; r <= BX_REJECT_DISK; r++) {
         if (a->total[r] <= 0)
             continue;
-        assert(a->total[r] <= INT64_MAX / SCALE);
+        assert(a->total[r] <= INT64_MAX / FINE);
         rest = a->free[r] - a->need[r];
         if (rest > a->total[r])
             rest = a->total[r];
-        part = rest <= 0 ? 0 : rest * SCALE / a->total[r];
+        part = rest <= 0 ? 0 : rest * FINE / a->total[r];
         if (part < smallest)
             smallest = part;
     }
     return (uint32_t)smallest;
 }
 
-static uint32_t score_of(const struct amounts *a, uint8_t strategy)
+static uint32_t fine_score(const struct amounts *a, uint8_t strategy)
 {
     uint32_t rest = smallest_rest(a);
 
-    return strategy == BX_STRATEGY_LEAST_AVAILABLE ? SCALE - rest : rest;
+    return strategy == BX_STRATEGY_LEAST_AVAILABLE ? FINE - rest : rest;
 }
 
-/* Keep the best three. Nodes come in the order of their ids, so an equal score goes behind. */
-static void rank(struct bx_decision *d, const struct bx_candidate *c)
+/* Keep the best three, with their fine scores. Nodes come in the order of their ids, so an equal
+ * one goes behind. */
+static void rank(struct bx_decision *d, uint32_t fine[BX_BEST], const struct bx_candidate *c,
+                 uint32_t score)
 {
-    const uint32_t room = sizeof d->best / sizeof d->best[0];
     uint32_t at = d->n_best;
 
-    while (at > 0 && d->best[at - 1].score < c->score)
+    while (at > 0 && fine[at - 1] < score)
         at--;
-    if (at == room)
+    if (at == BX_BEST)
         return;
-    if (d->n_best < room)
+    if (d->n_best < BX_BEST)
         d->n_best++;
     memmove(&d->best[at + 1], &d->best[at], (d->n_best - at - 1) * sizeof d->best[0]);
+    memmove(&fine[at + 1], &fine[at], (d->n_best - at - 1) * sizeof fine[0]);
     d->best[at] = *c;
+    fine[at] = score;
 }
 
 /* by[r] is the least that removes reason r where it is the only one, node[r] where. */
@@ -147,9 +151,9 @@ int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_r
 {
     struct least least = {0};
     struct amounts a = {0};
-    uint32_t bits;
+    uint32_t bits, score = 0, fine[BX_BEST];
 
-    assert(rq->memory_mib <= INT64_MAX / SCALE && rq->disk_gib <= INT64_MAX / SCALE);
+    assert(rq->memory_mib <= INT64_MAX / FINE && rq->disk_gib <= INT64_MAX / FINE);
     memset(out, 0, sizeof *out);
     bx_candidates_clear(candidates);
     if (bx_candidates_reserve(candidates, nodes->n) != BX_OK)
@@ -161,14 +165,16 @@ int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_r
         read_amounts(nodes, i, rq, &a);
         bits = reasons(nodes, i, rq, &a);
         c.reject = first_reason(bits);
-        if (c.reject == BX_FITS)
-            c.score = score_of(&a, rq->strategy);
-        else if (1u << c.reject & ALL_SHORT)
+        if (c.reject == BX_FITS) {
+            score = fine_score(&a, rq->strategy);
+            c.score = score / COARSE;
+        } else if (1u << c.reject & ALL_SHORT) {
             c.missing = a.need[c.reject] - a.free[c.reject];
+        }
         candidates->items[candidates->len++] = c;
         out->counts[c.reject]++;
         if (c.reject == BX_FITS)
-            rank(out, &c);
+            rank(out, fine, &c, score);
         else if (bits == 1u << c.reject)
             keep_least(&least, c.node, c.reject, c.missing);
     }

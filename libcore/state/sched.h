@@ -4,7 +4,8 @@
  *          resource that is short; what is not asked for is never short
  * score    0 to 1000 for each that fits: the smallest part of a resource that stays free, in
  *          thousandths (most-available, manual), or 1000 less that (least-available)
- * choose   the highest score; manual: only the pinned node
+ * choose   the highest score, compared in millionths: a host of 16,384 vcpus must still see one VM;
+ *          manual: only the pinned node
  *
  * Runs inside apply on every replica, for --dry-run and for explain: the same code. No heap for a
  * cluster of up to 64 nodes. */
@@ -48,13 +49,14 @@ struct bx_relaxation { /* the smallest change of one kind that alone would make 
     int64_t by;        /* reduce the request, or free on the node, by this much; 0 when not an amount */
 };
 
+#define BX_BEST 3
 struct bx_decision {
     bool placed;
     uint64_t node;
     uint32_t score, margin;             /* margin: ahead of the second; score when alone */
     uint32_t counts[BX__REJECTS];       /* candidates by reason, BX_FITS those that fit */
     uint32_t n_best;
-    struct bx_candidate best[3];
+    struct bx_candidate best[BX_BEST];
     uint32_t n_relaxations;
     struct bx_relaxation relaxations[BX_RELAXATIONS_MAX]; /* only when nothing fits */
 };

@@ -129,6 +129,30 @@ static void ties_go_to_the_lowest_id(void **state)
     bx_candidates_close(&c);
 }
 
+/* One small VM more or less is seen on the largest hosts: they fill evenly. */
+static void large_hosts_share_small_vms(void **state)
+{
+    struct bx_sched_request rq = {.vcpus = 1, .memory_mib = 512, .disk_gib = 10};
+    uint32_t placed[3] = {0};
+    struct bx_candidates c;
+    struct fleet f = {0};
+
+    (void)state;
+    bx_candidates_init(&c);
+    for (uint64_t id = 1; id <= 3; id++)
+        add(&f, id, 16384, 16 << 20, 1 << 20);
+    for (int i = 0; i < 300; i++) {
+        struct bx_decision d = decide(&f, &rq, &c);
+
+        assert_int_equal(d.node, 1 + i % 3);
+        use(&f, (uint32_t)d.node - 1, 1, 512, 10);
+        placed[d.node - 1]++;
+    }
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(placed[i], 100);
+    bx_candidates_close(&c);
+}
+
 static void pinned_and_manual_take_only_their_node(void **state)
 {
     struct bx_sched_request rq = {.vcpus = 1, .memory_mib = 1, .node = 2};
@@ -212,7 +236,7 @@ static void the_largest_amounts_do_not_overflow(void **state)
 
     (void)state;
     bx_candidates_init(&c);
-    add(&f, 1, INT64_MAX / 1000, INT64_MAX / 1000, INT64_MAX / 1000);
+    add(&f, 1, INT64_MAX / 1000000, INT64_MAX / 1000000, INT64_MAX / 1000000);
     add(&f, 2, 2 * BX_VCPUS_MAX, 64 * (int64_t)BX_MEMORY_MIB_MAX, 2 * BX_DISK_GIB_MAX);
     assert_int_equal(decide(&f, &rq, &c).node, 1);
     assert_int_equal(c.items[0].score, 999);
@@ -276,7 +300,7 @@ static void random_fleets_agree_with_a_plain_search(void **state)
         struct bx_decision d;
 
         for (uint32_t i = 0; i < n; i++) {
-            int64_t rest = 1000;
+            int64_t rest = 1000000;
 
             add(&f, 1 + 2 * i, (int64_t)(test_random(&seed) % 16),
                 (int64_t)(test_random(&seed) % 128), (int64_t)(test_random(&seed) % 16));
@@ -286,14 +310,14 @@ static void random_fleets_agree_with_a_plain_search(void **state)
 
                 if (left < 0)
                     rest = -1;
-                else if (rest >= 0 && f.total[r][i] > 0 && left * 1000 / f.total[r][i] < rest)
-                    rest = left * 1000 / f.total[r][i];
+                else if (rest >= 0 && f.total[r][i] > 0 && left * 1000000 / f.total[r][i] < rest)
+                    rest = left * 1000000 / f.total[r][i];
             }
             if (rest < 0)
                 continue;
             fits++;
             if (rq.strategy == BX_STRATEGY_LEAST_AVAILABLE)
-                rest = 1000 - rest;
+                rest = 1000000 - rest;
             if (rest > best) {
                 best = rest;
                 winner = f.id[i];
@@ -304,7 +328,7 @@ static void random_fleets_agree_with_a_plain_search(void **state)
         assert_int_equal(d.placed, fits > 0);
         assert_int_equal(d.node, winner);
         if (d.placed)
-            assert_int_equal(d.score, best);
+            assert_int_equal(d.score, best / 1000);
     }
     bx_candidates_close(&c);
 }
@@ -468,6 +492,7 @@ int main(void)
         cmocka_unit_test(most_available_takes_the_emptiest),
         cmocka_unit_test(least_available_packs),
         cmocka_unit_test(ties_go_to_the_lowest_id),
+        cmocka_unit_test(large_hosts_share_small_vms),
         cmocka_unit_test(pinned_and_manual_take_only_their_node),
         cmocka_unit_test(only_a_node_that_is_up_takes_anything),
         cmocka_unit_test(a_node_without_disk_takes_diskless_vms),
