@@ -229,9 +229,9 @@ static int check_role(struct api_call *c, struct bx_err *err)
         return BX_DENIED;
     }
     if (c->api->d->node == NULL && !m->before_init) {
-        bx_err_set(err, BX_UNREACHABLE, "this host belongs to no cluster yet");
+        bx_err_set(err, BX_CONFLICT, "this host belongs to no cluster yet");
         bx_err_hint(err, "blixardctl cluster init, or cluster join TOKEN");
-        return BX_UNREACHABLE;
+        return BX_CONFLICT;
     }
     return BX_OK;
 }

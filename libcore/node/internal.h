@@ -56,6 +56,8 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
 void bx_propose_forget(struct bx_node *n, void *ctx);
 /* A command of the node's own that nobody waits for. */
 void bx_propose_tell(struct bx_node *n, uint16_t kind, const void *body);
+/* The same, before everything that waits. */
+void bx_propose_tell_first(struct bx_node *n, uint16_t kind, const void *body);
 
 /* ---- reads.c: linearizable reads ---- */
 
@@ -95,6 +97,8 @@ void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), vo
 
 struct bx_member_loop {
     uint64_t leader_since;
+    uint32_t nodes;                /* rows there were when somebody was last looked for */
+    uint64_t grown_ms;             /* when there were more than before */
     bool peers_dirty;
     uint64_t catching_up;          /* id of the standby being promoted */
     uint64_t retry_ms;
@@ -102,6 +106,9 @@ struct bx_member_loop {
 
 void bx_member_on_role(struct bx_node *n, bool leader);
 void bx_member_tick(struct bx_node *n);
+/* A new leader's first words: whoever was leader before, and who is not connected, is suspect, so
+ * that nothing that waits is placed there. Their next beat takes it back. */
+void bx_member_first_words(struct bx_node *n, uint64_t leader_before);
 void bx_member_set_peers(struct bx_node *n);
 
 /* ---- snapshot.c: taking, sending, receiving ---- */

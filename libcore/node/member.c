@@ -165,11 +165,28 @@ static uint8_t state_by_silence(uint64_t silent_ms)
     return silent_ms >= SUSPECT_MS ? BX_NODE_SUSPECT : BX_NODE_UP;
 }
 
+void bx_member_first_words(struct bx_node *n, uint64_t leader_before)
+{
+    const struct bx_view *view = bx_fsm_view(n->fsm);
+
+    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
+        const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
+        struct bx_cmd_node_state c = {.id = info->id, .state = BX_NODE_SUSPECT};
+
+        if (info->id != n->id && info->state == BX_NODE_UP &&
+            (info->id == leader_before || !n->o.link->ops->connected(n->o.link, info->id)))
+            bx_propose_tell_first(n, BX_CMD_NODE_STATE, &c);
+    }
+}
+
 /* Draining and maintenance are an operator's word; silence does not change them. */
 static void watch(struct bx_node *n, uint64_t now)
 {
     const struct bx_view *view = bx_fsm_view(n->fsm);
 
+    if (bx_view_nodes(view) > n->member.nodes)
+        n->member.grown_ms = now;
+    n->member.nodes = bx_view_nodes(view);
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
         uint64_t last = bx_lease_last_beat(n->lease, info->id);
@@ -177,8 +194,11 @@ static void watch(struct bx_node *n, uint64_t now)
 
         if (info->state > BX_NODE_DOWN)
             continue;
-        if (info->id == n->id || last == 0)
-            last = info->id == n->id ? now : n->member.leader_since;
+        if (info->id == n->id)
+            last = now;
+        else if (last == 0) /* a node that has just joined is on its way here */
+            last = n->member.leader_since > n->member.grown_ms ? n->member.leader_since
+                                                               : n->member.grown_ms;
         c.state = state_by_silence(now - last);
         /* A node that has not spoken to this leader yet is not called up again by it. */
         if (c.state == BX_NODE_UP && info->id != n->id &&

@@ -186,6 +186,19 @@ void bx_propose_tell(struct bx_node *n, uint16_t kind, const void *body)
     bx_node_submit(n, &s, NULL); /* when it can not, the loop that wanted it asks again */
 }
 
+void bx_propose_tell_first(struct bx_node *n, uint16_t kind, const void *body)
+{
+    struct bx_propose *pr = &n->propose;
+    struct bx_proposal *last = TAILQ_LAST(&pr->queued, bx_proposals), *p;
+
+    bx_propose_tell(n, kind, body);
+    p = TAILQ_LAST(&pr->queued, bx_proposals);
+    if (p == NULL || p == last)
+        return; /* there was no room for it */
+    TAILQ_REMOVE(&pr->queued, p, link);
+    TAILQ_INSERT_HEAD(&pr->queued, p, link);
+}
+
 /* Commands of a follower: checked before they can get near the log. */
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len)
 {
@@ -311,9 +324,13 @@ void bx_propose_turn(struct bx_node *n)
     uint64_t leader = bx_raft_leader(&n->raft), term = bx_raft_term(&n->raft);
 
     if (leader != pr->sent_to || term != pr->sent_term) {
+        uint64_t before = pr->sent_to;
+
         requeue(pr);
         pr->sent_to = leader;
         pr->sent_term = term;
+        if (leader == n->id)
+            bx_member_first_words(n, before);
     }
     if (TAILQ_EMPTY(&pr->queued) || leader == 0)
         return;
