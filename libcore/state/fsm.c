@@ -33,7 +33,8 @@ static void defaults(struct bx_fsm_options *o)
 static void begin_empty(struct bx_fsm *f)
 {
     bx_view_init(&f->view, f->o.intern);
-    bx_sessions_init(&f->sessions, f->o.sessions_max, f->o.session_ttl_ms, &f->view.digest);
+    f->sessions_digest = 0;
+    bx_sessions_init(&f->sessions, f->o.sessions_max, f->o.session_ttl_ms, &f->sessions_digest);
     f->applied = 0;
     f->events_kept = 0;
     f->events_oldest = 0;
@@ -421,7 +422,8 @@ static void end_turn(struct bx_fsm *f)
 
 int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err)
 {
-    struct bx_meta meta = {f->applied, f->view.revision, f->view.digest, f->view.time_ms};
+    struct bx_meta meta = {f->applied, f->view.revision, f->view.digest + f->sessions_digest,
+                           f->view.time_ms};
 
     (void)err; /* an error of SQLite's ends the process: the log still has it all */
     if (!f->dirty)

@@ -5,7 +5,9 @@
  * transaction with everything and the applied index, and only then are outcomes and changes handed
  * out. A SQLite error in apply or commit ends the process: the log still has it all.
  *
- * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row. */
+ * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row. The
+ * outcomes of requests have a sum of their own, which is stored with it: a refusal leaves an outcome,
+ * but the state that users see is the same, and so is its digest. */
 #ifndef BX_FSM_H
 #define BX_FSM_H
 

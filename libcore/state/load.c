@@ -75,7 +75,7 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     bx_sessions_expire(&f->sessions, meta.time_ms);
-    if (meta.applied != 0 && meta.digest != f->view.digest)
+    if (meta.applied != 0 && meta.digest != f->view.digest + f->sessions_digest)
         return bx_err_set(err, BX_CORRUPT, "state database: the digest does not come out");
     if (meta.applied == 0 && bx_view_vms(&f->view) + bx_view_nodes(&f->view) > 0)
         return bx_err_set(err, BX_CORRUPT, "state database: rows without an applied index");

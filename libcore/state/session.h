@@ -3,7 +3,7 @@
  * A request is (session, sequence, body hash, principal). A repeat gets the first outcome; the same
  * sequence with another body, another principal's session and a sequence below the client's floor are
  * refused. Outcomes below the floor are dropped; a session that nobody used for its time to live, by
- * leader time, is dropped whole. Part of the replicated state and of its digest: rebuilt from the
+ * leader time, is dropped whole. Part of the replicated state, with a digest of its own: rebuilt from the
  * stored outcomes in the order in which they were made. */
 #ifndef BX_SESSION_H
 #define BX_SESSION_H
@@ -24,7 +24,7 @@ struct bx_sessions {
     struct bx_session_list by_use;   /* least recently used first */
     uint32_t n, max;
     uint64_t ttl_ms;
-    uint64_t *digest;                /* of the state; follows every outcome kept or dropped */
+    uint64_t *digest;                /* follows every outcome kept or dropped */
     struct bx_outcome_blob *current; /* of the entry being applied */
     void (*unused)(void *ctx, uint64_t entry); /* nothing of this entry's outcomes is kept */
     void *ctx;

@@ -1,0 +1,107 @@
+#!/bin/bash
+# What operators type: exit codes, error: and hint:, and that a refusal changes nothing.
+. "$(dirname "$0")/../lib/cluster.sh"
+up 1
+
+# expect CODE NAME COMMAND...: exit code, and for a failure one error: and one hint: line
+expect()
+{
+  local want=$1 name=$2 rc=0
+  shift 2
+  "$@" >"$dir/out" 2>"$dir/err" || rc=$?
+  [ "$rc" -eq "$want" ]
+  ok $? "$name: exit code $want (was $rc)"
+  [ "$want" -eq 0 ] && return
+  grep -q '^error: ' "$dir/err" && grep -q '^hint: ' "$dir/err"
+  ok $? "$name: error: and hint:"
+}
+
+expect 0 "create" ctl vm create web-1 --vcpus 2 --memory 1GiB --label app=web
+revision=$(status_of 1 | field revision)
+digest=$(status_of 1 | field digest)
+expect 2 "a name with spaces" ctl vm create "my vm"
+expect 2 "no vcpus" ctl vm create bad --vcpus 0
+expect 2 "too many vcpus" ctl vm create bad --vcpus 513
+expect 2 "memory beyond the maximum" ctl vm create bad --memory 65TiB
+expect 2 "a size that is none" ctl vm create bad --memory lots
+expect 5 "an unknown node" ctl vm create bad --node nowhere
+expect 2 "an unknown flag" ctl vm create bad --memmory 1GiB
+expect 2 "a label without a value" ctl vm create bad --label app
+expect 2 "a label of 100 KB" ctl vm create bad --label "a=$(head -c 100000 /dev/zero | tr '\0' x)"
+expect 2 "a request id that is none" ctl vm create bad --request-id 7
+expect 6 "a name that is taken" ctl vm create web-1
+expect 0 "taken, and that is fine" ctl vm create web-1 --if-not-exists
+expect 9 "what fits nowhere" ctl vm create huge --memory 60TiB
+grep -q 'n1: not enough memory' "$dir/err"
+ok $? "what fits nowhere: says why for the node"
+expect 9 "what fits nowhere, without waiting" ctl vm create huge --memory 60TiB --no-wait
+expect 5 "a VM that is not there" ctl vm show nobody
+expect 2 "deleting without --yes" ctl vm delete web-1
+expect 2 "an unknown verb" ctl vm crate x
+grep -q 'did you mean "vm create"' "$dir/err"
+ok $? "an unknown verb: did you mean"
+expect 2 "an unknown noun" ctl vmm list
+expect 3 "nobody listens" ctl --addr "unix:$dir/none.sock" --timeout 1s vm list
+expect 0 "a dry run" ctl vm create dry --dry-run -o json
+grep -q '"decision": "placed"' "$dir/out"
+ok $? "a dry run: says where"
+expect 4 "SQL that writes" ctl sql "DELETE FROM vms"
+expect 4 "SQL on secrets" ctl sql "SELECT * FROM tokens"
+[ "$(status_of 1 | field revision)" = "$revision" ] && [ "$(status_of 1 | field digest)" = "$digest" ]
+ok $? "none of that changed anything"
+
+# --- the same request twice ---------------------------------------------------------
+id=00112233445566778899aabbccddeeff
+expect 0 "a request with an id" ctl vm create once --request-id $id
+expect 0 "the same again" ctl vm create once --request-id $id
+expect 6 "the id with another request" ctl vm create other --request-id $id
+
+# --- JSON keys ------------------------------------------------------------------------
+ctl vm show web-1 -o json >"$dir/out"
+for key in name uuid tenant vcpus memory_mib disk_gib desired phase node epoch priority labels \
+  created_index modified_index address; do
+  grep -q "\"$key\":" "$dir/out"
+  ok $? "vm has $key"
+done
+ctl node list -o json >"$dir/out"
+for key in id name address state role capacity allocated; do
+  grep -q "\"$key\":" "$dir/out"
+  ok $? "node has $key"
+done
+ctl events -o json >"$dir/out"
+for key in index type object node time; do
+  grep -q "\"$key\":" "$dir/out"
+  ok $? "event has $key"
+done
+expect 0 "sql" ctl sql "SELECT name, phase FROM vms ORDER BY name" -o json
+grep -q '"name": "web-1"' "$dir/out"
+ok $? "sql: the rows"
+
+# --- life -----------------------------------------------------------------------------
+expect 0 "stop" ctl vm stop web-1
+expect 0 "stop again" ctl vm stop web-1
+expect 0 "start" ctl vm start web-1
+expect 0 "restart" ctl vm restart web-1
+expect 0 "logs" ctl vm logs web-1
+expect 0 "explain" ctl vm explain web-1 -o json
+grep -q '"margin":' "$dir/out"
+ok $? "explain: the margin"
+expect 0 "a stale read" ctl vm list --consistency stale
+grep -q '^stale: ' "$dir/err"
+ok $? "a stale read: says how old"
+expect 0 "delete" ctl vm delete web-1 --yes
+expect 5 "it is gone" ctl vm show web-1
+
+# --- noise ------------------------------------------------------------------------------
+rss() { awk '/VmRSS/ { print $2 }' "/proc/$(cat "$dir/n1/pid")/status"; }
+ports=$(tr '\0' '\n' <"/proc/$(cat "$dir/n1/pid")/cmdline" | grep -o '127.0.0.1:[0-9]*' | cut -d: -f2)
+before=$(rss)
+for port in $ports; do
+  for _ in $(seq 1 50); do
+    head -c 1000000 /dev/urandom >"/dev/tcp/127.0.0.1/$port" 2>/dev/null || :
+  done
+done 2>/dev/null
+[ $(($(rss) - before)) -lt 32768 ]
+ok $? "100 MB of noise: no growth ($before KiB before, $(rss) KiB after)"
+expect 0 "service goes on" ctl vm create after-noise
+finish
