@@ -1,6 +1,8 @@
 #!/bin/bash
+# shellcheck disable=SC2154 # build and dir are set by cluster.sh
 # Three daemons: the leader is killed under load, then all are killed at once. What was acknowledged
 # is there on every member, once, and every member agrees.
+# shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
 up 3
 

@@ -1,5 +1,7 @@
 #!/bin/bash
+# shellcheck disable=SC2154 # build and dir are set by cluster.sh
 # What operators type: exit codes, error: and hint:, and that a refusal changes nothing.
+# shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
 up 1
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the integration scripts: TAP, a private cluster, waiting with a deadline.
 set -u
 src=${BLIXARD_SRC:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
