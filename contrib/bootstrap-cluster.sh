@@ -178,7 +178,8 @@ is_listening() # port
 find_ports()
 {
     local p
-    for ((base_port = 17400; base_port < 32000; base_port += 20)); do
+    # Begin anywhere: a node that is down leaves its ports free for a moment.
+    for ((base_port = 17400 + 20 * (RANDOM % 600); base_port < 32000; base_port += 20)); do
         for ((p = base_port; p < base_port + 2 * nodes; p++)); do
             is_listening "$p" && continue 2
         done

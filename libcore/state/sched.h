@@ -30,8 +30,6 @@ extern const char *const bx_reject_names[];
 struct bx_candidate {
     uint64_t node;
     uint32_t score;       /* 0 when rejected */
-    uint32_t fine;        /* the score in millionths: it decides, so that small VMs on large nodes
-                           * do not all look alike */
     uint8_t reject;       /* enum bx_reject */
     int64_t missing;      /* how much of the rejecting resource is missing */
 };
