@@ -188,16 +188,17 @@ find_ports()
     die "no free range of ports below 32000" "choose one with --base-port"
 }
 
-# The daemon's own version is known when it answers.
-answers() # K
+# The daemon's own version is known when it answers. Just forked, it does not carry DIR on its
+# command line yet: so what counts here is that the process is there.
+answers_or_ended() # K, pid
 {
-    pid_of "$1" >/dev/null || return 0 # it ended: the caller looks at that
+    kill -0 "$2" 2>/dev/null || return 0
     ctl "$1" --timeout 2s version 2>/dev/null | grep -q '^blixardd'
 }
 
 start_node() # K
 {
-    local k=$1 home=$dir/n$1
+    local k=$1 home=$dir/n$1 pid
     if pid_of "$k" >/dev/null; then
         return 0
     fi
@@ -205,8 +206,9 @@ start_node() # K
     setsid "$blixardd" --data "$home" --name "n$k" --listen "$(link_of "$k")" \
         --api "$(api_of "$k")" --socket "$(socket_of "$k")" --driver "$driver" \
         </dev/null >>"$home/log" 2>&1 &
-    echo $! >"$home/pid"
-    if ! wait_until "$wait_seconds" answers "$k" || ! pid_of "$k" >/dev/null; then
+    pid=$!
+    echo "$pid" >"$home/pid"
+    if ! wait_until "$wait_seconds" answers_or_ended "$k" "$pid" || ! pid_of "$k" >/dev/null; then
         tail -n 20 "$home/log" >&2
         die "n$k did not start" "its log is $home/log"
     fi

@@ -125,7 +125,7 @@ prepare_tree()
 {
     [ ! -e "$src/config.status" ] || die "the source tree itself is configured" \
         "run make distclean there: the tests build beside it"
-    [ -x "$src/configure" ] && return 0
+    [ -x "$src/configure" ] && [ -e "$src/build-aux/tap-driver.sh" ] && return 0
     say "autoreconf"
     run_phase "$work/autoreconf.log" 120 autoreconf -fi "$src" ||
         { phase_failed autoreconf "$work/autoreconf.log"; return 1; }
