@@ -343,17 +343,19 @@ do_node() # signal or start, node
 verb=${1:-}
 [ $# -eq 0 ] || shift
 dir='' nodes=3 driver=auto base_port='' keep_vms=no wipe=no wait_seconds=60 node=''
-needs() # option, remaining words
+needs() # option, its word
 {
-    [ "$2" -ge 2 ] || { usage >&2; exit 2; }
+    case ${2:-} in
+    ''|-*) die "$1 takes a word" "bootstrap-cluster.sh --help" ;;
+    esac
 }
 while [ $# -gt 0 ]; do
     case $1 in
-    --dir) needs "$1" $#; dir=$2; shift ;;
-    --nodes) needs "$1" $#; nodes=$2; shift ;;
-    --driver) needs "$1" $#; driver=$2; shift ;;
-    --base-port) needs "$1" $#; base_port=$2; shift ;;
-    --wait) needs "$1" $#; wait_seconds=$2; shift ;;
+    --dir) needs "$@"; dir=$2; shift ;;
+    --nodes) needs "$@"; nodes=$2; shift ;;
+    --driver) needs "$@"; driver=$2; shift ;;
+    --base-port) needs "$@"; base_port=$2; shift ;;
+    --wait) needs "$@"; wait_seconds=$2; shift ;;
     --keep-vms) keep_vms=yes ;;
     --vms) keep_vms=no ;;
     --wipe) wipe=yes ;;
