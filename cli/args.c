@@ -58,7 +58,7 @@ static unsigned distance(const char *a, const char *b)
 
 const char *nearest(const char *s, const char *const *words, unsigned n)
 {
-    unsigned best = (unsigned)strlen(s) / 3 + 2;
+    unsigned best = strlen(s) > WORD ? 0 : (unsigned)strlen(s) / 3 + 2;
     const char *hit = NULL;
 
     for (unsigned i = 0; i < n; i++) {
