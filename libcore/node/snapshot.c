@@ -172,6 +172,8 @@ static void send_pieces(struct bx_node *n, struct bx_transfer *t)
             end_transfer(t);
             break;
         }
+        if (got == 0 && link->ops->queued(link, t->to) > 0)
+            break; /* the message is small and would overtake the last pieces */
         if (got == 0) {
             bx_raft_snapshot_sent(&n->raft, t->to, bx_snap_meta(t->reader), t->term);
             t->sent_ms = bx_node_now(n);
@@ -267,10 +269,8 @@ int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struc
 int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struct bx_err *err)
 {
     struct bx_snap_reader *reader = NULL;
-    int rc = bx_snap_receive_finish(n->o.disk->fs, index, term, err);
+    int rc = bx_snap_open_latest(&reader, n->o.disk->fs, err);
 
-    if (rc == BX_OK)
-        rc = bx_snap_open_latest(&reader, n->o.disk->fs, err);
     if (rc == BX_OK)
         rc = bx_snapshots_restore(n, reader, err);
     if (rc == BX_OK)
