@@ -336,7 +336,7 @@ static void defaults(struct bx_node_options *o)
     if (o->snapshot_bytes == 0)
         o->snapshot_bytes = 32u << 20;
     if (o->trailing_bytes == 0)
-        o->trailing_bytes = 16u << 20;
+        o->trailing_bytes = o->snapshot_bytes / 2;
 }
 
 static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct bx_err *err)
