@@ -4,8 +4,10 @@
 #include "mem/alloc.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,6 +27,7 @@ static void identify(struct api_conn *c, bool tcp)
     snprintf(c->principal, sizeof c->principal, "admin");
     if (tcp)
         return;
+    c->proven = true;
     if (uv_fileno(&c->h.handle, &fd) == 0 &&
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
         (who.uid == 0 || who.uid == geteuid()))
@@ -39,14 +42,14 @@ static void turn_away(struct api_conn *c)
     struct bx_buf b = {0};
     struct bx_err err;
 
-    bx_err_set(&err, BX_BUSY, "%u connections are open already", API_CONNS_MAX);
+    bx_err_set(&err, BX_BUSY, "%u connections are open already", c->api->conns_max);
     bx_err_hint(&err, "close some, or ask another node");
     bx_pw_array(&b, 3);
     bx_pw_u64(&b, 2);
     bx_pw_str(&b, "error");
     bx_pw_array(&b, 1);
     api_error_map(&b, c->api, &err);
-    c->close_when_sent = true;
+    api_conn_end(c);
     api_conn_send(c, &b);
 }
 
@@ -75,7 +78,7 @@ static void on_connection(uv_stream_t *listener, int status)
     if (tcp)
         uv_tcp_nodelay(&c->h.tcp, 1);
     identify(c, tcp);
-    if (a->n_conns > API_CONNS_MAX)
+    if (a->n_conns > a->conns_max)
         turn_away(c);
     else
         api_conn_start(c);
@@ -91,25 +94,61 @@ static void on_tick(uv_timer_t *timer)
 
     for (c = TAILQ_FIRST(&a->conns); c != NULL; c = next) {
         next = TAILQ_NEXT(c, link);
-        if (c->began != 0 && now - c->began > API_HALF_MS && !c->paused)
-            api_conn_close(c);
+        api_conn_expire(c, now);
     }
     api_waits_expire(a, now);
 }
 
 /* ---- life ---- */
 
+/* Does anybody listen there? */
+static bool answers(const struct sockaddr_un *on)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool yes = fd >= 0 && (connect(fd, (const struct sockaddr *)on, sizeof *on) == 0 ||
+                           errno == EAGAIN);
+
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+/* A socket file without a listener is what a killed daemon leaves. Anything else stays. */
+static int clear_path(const char *path, struct bx_err *err)
+{
+    struct sockaddr_un on = {.sun_family = AF_UNIX};
+    struct stat st;
+
+    if (strlen(path) >= sizeof on.sun_path) {
+        bx_err_set(err, BX_INVALID, "--socket %s: longer than %zu bytes", path,
+                   sizeof on.sun_path - 1);
+        bx_err_hint(err, "choose a shorter path");
+        return BX_INVALID;
+    }
+    if (lstat(path, &st) != 0)
+        return BX_OK;
+    memcpy(on.sun_path, path, strlen(path));
+    if (S_ISSOCK(st.st_mode) && !answers(&on)) {
+        unlink(path);
+        return BX_OK;
+    }
+    bx_err_set(err, BX_UNREACHABLE, "--socket %s: %s", path,
+               S_ISSOCK(st.st_mode) ? "another daemon listens there" : "is there, and no socket");
+    bx_err_hint(err, "choose another path");
+    return BX_UNREACHABLE;
+}
+
 static int listen_unix(struct api *a, const char *path, struct bx_err *err)
 {
-    int rv;
+    int rv, rc = clear_path(path, err);
 
-    /* A socket file without a listener is what a killed daemon leaves; DATA/lock says that no other
-     * daemon of this directory lives. */
-    unlink(path);
+    if (rc != BX_OK)
+        return rc;
     uv_pipe_init(a->loop, &a->pipe, 0);
     a->pipe.data = a;
     a->handles++;
     rv = uv_pipe_bind(&a->pipe, path);
+    a->bound = rv == 0;
     if (rv == 0 && chmod(path, 0600) != 0)
         rv = UV_EACCES;
     if (rv == 0)
@@ -117,8 +156,7 @@ static int listen_unix(struct api *a, const char *path, struct bx_err *err)
     if (rv == 0)
         return BX_OK;
     bx_err_set(err, BX_IO, "--socket %s: %s", path, uv_strerror(rv));
-    bx_err_hint(err, "its folder must exist, and the path have at most %zu bytes",
-                sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+    bx_err_hint(err, "its folder must exist, and be ours to write");
     return BX_IO;
 }
 
@@ -143,6 +181,16 @@ static int listen_tcp(struct api *a, const char *address, struct bx_err *err)
     return BX_IO;
 }
 
+/* Half of the descriptors are for clients at most: log, state and peers need theirs. */
+static uint32_t conns_max(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur / 2 > API_CONNS_MAX)
+        return API_CONNS_MAX;
+    return (uint32_t)files.rlim_cur / 2;
+}
+
 int api_create(struct api **out, struct daemon *d, struct bx_err *err)
 {
     struct api *a = bx_must_calloc(1, sizeof *a);
@@ -150,6 +198,10 @@ int api_create(struct api **out, struct daemon *d, struct bx_err *err)
 
     a->d = d;
     a->loop = &d->loop.uv;
+    a->conns_max = conns_max();
+    a->pack = bx_pack_create();
+    if (a->pack == NULL)
+        bx_oom(0);
     TAILQ_INIT(&a->conns);
     TAILQ_INIT(&a->calls);
     TAILQ_INIT(&a->waits);
@@ -199,9 +251,11 @@ void api_destroy(struct api *a)
         uv_close((uv_handle_t *)&a->tcp, on_handle_closed);
     while (a->handles > 0 || a->sql_running > 0)
         uv_run(a->loop, UV_RUN_ONCE);
-    unlink(a->d->options.socket);
+    if (a->bound)
+        unlink(a->d->options.socket);
     assert(TAILQ_EMPTY(&a->calls));
     bx_pool_close(&a->pool);
+    bx_pack_destroy(a->pack);
     bx_free(a);
 }
 
@@ -215,17 +269,9 @@ void api_on_event(struct api *a, const struct bx_event *e)
     struct api_conn *c, *next;
 
     for (c = TAILQ_FIRST(&a->conns); c != NULL; c = next) {
-        struct bx_buf b = {0};
-
         next = TAILQ_NEXT(c, link);
-        if (!c->watching)
-            continue;
-        bx_pw_array(&b, 3);
-        bx_pw_u64(&b, 2);
-        bx_pw_str(&b, "event");
-        bx_pw_array(&b, 1);
-        api_put_event(&b, e);
-        api_conn_send(c, &b);
+        if (c->watching)
+            api_watch_event(c, e);
     }
 }
 

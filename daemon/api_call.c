@@ -6,6 +6,7 @@
 #include "api_priv.h"
 
 #include "mem/alloc.h"
+#include "wire/near.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -42,13 +43,13 @@ static const struct {
     [BX_M_VM_STOP] = {api_vm_desire, " vm timeout_s force" WRITES},
     [BX_M_VM_RESTART] = {api_vm_desire, " vm timeout_s force" WRITES},
     [BX_M_VM_DELETE] = {api_vm_delete, " vm" WRITES},
-    [BX_M_VM_WAIT] = {api_vm_wait, " vm epoch until timeout_ms "},
+    [BX_M_VM_WAIT] = {api_vm_wait, " vm epoch until" READS},
     [BX_M_VM_LOGS] = {api_vm_logs, " vm bytes" READS},
     [BX_M_VM_EXPLAIN] = {api_vm_explain, " vm" READS},
     [BX_M_NODE_LIST] = {api_node_list, READS},
     [BX_M_NODE_SHOW] = {api_node_show, " node" READS},
-    [BX_M_CLUSTER_INIT] = {api_cluster_init, " name timeout_ms "},
-    [BX_M_CLUSTER_JOIN] = {api_cluster_join, " token timeout_ms "},
+    [BX_M_CLUSTER_INIT] = {api_cluster_init, " name timeout_ms trace_id "},
+    [BX_M_CLUSTER_JOIN] = {api_cluster_join, " token timeout_ms trace_id "},
     [BX_M_CLUSTER_TOKEN] = {api_cluster_token, " ttl_s" WRITES},
     [BX_M_CLUSTER_STATUS] = {api_cluster_status, READS},
     [BX_M_CLUSTER_MEMBERS] = {api_cluster_members, READS},
@@ -66,15 +67,32 @@ static void end(struct api_call *c)
     if (c->waiting)
         TAILQ_REMOVE(&a->waits, c, link);
     TAILQ_REMOVE(&a->calls, c, all);
+    a->n_calls--;
+    a->calls_bytes -= c->message.len;
     if (c->conn != NULL) {
         c->conn->calls--;
         api_conn_resume(c->conn);
     }
-    bx_pack_destroy(c->pack);
     bx_arena_close(&c->arena);
     bx_buf_release(&c->message);
     bx_free(c->token);
     bx_pool_release(&a->pool, c);
+}
+
+/* Words repeat what the client sent, which may be anything: what is no text is shown as such. */
+static void put_words(struct bx_buf *b, const char *key, const char *words)
+{
+    bool whole = bx_utf8_valid(words, strlen(words));
+    char out[BX_ERR_MSG];
+    size_t n = 0;
+
+    for (; words[n] != '\0' && n < sizeof out; n++) {
+        unsigned char c = (unsigned char)words[n];
+
+        out[n] = c < ' ' || (c >= 0x80 && !whole) ? '?' : words[n];
+    }
+    bx_pw_str(b, key);
+    bx_pw_strn(b, out, n);
 }
 
 void api_error_map(struct bx_buf *b, struct api *a, const struct bx_err *err)
@@ -91,10 +109,8 @@ void api_error_map(struct bx_buf *b, struct api *a, const struct bx_err *err)
     bx_pw_i64(b, bx_code_exit(err->code));
     bx_pw_str(b, "name");
     bx_pw_str(b, bx_code_name(err->code));
-    bx_pw_str(b, "message");
-    bx_pw_str(b, err->msg);
-    bx_pw_str(b, "hint");
-    bx_pw_str(b, err->hint);
+    put_words(b, "message", err->msg);
+    put_words(b, "hint", err->hint);
     bx_pw_str(b, "retryable");
     bx_pw_bool(b, bx_code_retryable(err->code));
     bx_pw_str(b, "leader");
@@ -183,6 +199,30 @@ static bool word_in(const char *words, struct bx_str key)
     return strstr(words, want) != NULL;
 }
 
+/* " a b c " cut into words; the copy is theirs. */
+static size_t split(char *text, const char **words, size_t max)
+{
+    char *save = NULL;
+    size_t n = 0;
+
+    for (char *w = strtok_r(text, " ", &save); w != NULL && n < max; w = strtok_r(NULL, " ", &save))
+        words[n++] = w;
+    return n;
+}
+
+static void hint_keys(const char *allowed, struct bx_str key, struct bx_err *err)
+{
+    const char *words[32], *near;
+    char text[BX_ERR_HINT];
+
+    snprintf(text, sizeof text, "%s", allowed);
+    near = bx_near_find(key.p, key.n, words, split(text, words, 32));
+    if (near != NULL)
+        bx_err_hint(err, "did you mean \"%s\"?", near);
+    else
+        bx_err_hint(err, "it takes:%s", allowed);
+}
+
 static int check_keys(struct api_call *c, bx_val map, struct bx_err *err)
 {
     const char *allowed = methods[c->method].allowed;
@@ -196,7 +236,7 @@ static int check_keys(struct api_call *c, bx_val map, struct bx_err *err)
             continue;
         bx_err_set(err, BX_INVALID, "%s: unknown parameter \"%.*s\"", bx_methods[c->method].name,
                    (int)(key.n > 64 ? 64 : key.n), key.p);
-        bx_err_hint(err, "it takes:%s", allowed);
+        hint_keys(allowed, key, err);
         return BX_INVALID;
     }
     return BX_OK;
@@ -228,6 +268,8 @@ static int check_role(struct api_call *c, struct bx_err *err)
         bx_err_hint(err, "use the account that runs blixardd, or root");
         return BX_DENIED;
     }
+    if (c->from != 0 && c->method != BX_M_VM_LOGS)
+        return bx_err_set(err, BX_DENIED, "%s is not for other nodes", m->name);
     if (c->api->d->node == NULL && !m->before_init) {
         bx_err_set(err, BX_CONFLICT, "this host belongs to no cluster yet");
         bx_err_hint(err, "blixardctl cluster init, or cluster join TOKEN");
@@ -238,6 +280,7 @@ static int check_role(struct api_call *c, struct bx_err *err)
 
 static int find_method(struct api_call *c, bx_val name, struct bx_err *err)
 {
+    const char *names[BX__METHODS], *near;
     struct bx_str s = {"", 0};
 
     bx_val_str(name, &s);
@@ -245,11 +288,17 @@ static int find_method(struct api_call *c, bx_val name, struct bx_err *err)
     if (c->method != BX__METHODS)
         return BX_OK;
     bx_err_set(err, BX_UNSUPPORTED, "no method \"%.*s\"", (int)(s.n > 64 ? 64 : s.n), s.p);
-    bx_err_hint(err, "this is blixardd %s; is the client newer?", PACKAGE_VERSION);
+    for (int m = 0; m < BX__METHODS; m++)
+        names[m] = bx_methods[m].name;
+    near = bx_near_find(s.p, s.n, names, BX__METHODS);
+    if (near != NULL)
+        bx_err_hint(err, "did you mean \"%s\"?", near);
+    else
+        bx_err_hint(err, "this is blixardd %s; is the client newer?", PACKAGE_VERSION);
     return BX_UNSUPPORTED;
 }
 
-/* [0, id, method, [map]]; anything else is not for us to answer. */
+/* [0, id, method, [...]]; anything else is not for us to answer. */
 static bool is_request(bx_val root, uint64_t *id)
 {
     uint64_t type;
@@ -257,18 +306,29 @@ static bool is_request(bx_val root, uint64_t *id)
     return bx_val_len(root) == 4 && bx_val_type(root) == BX_V_ARRAY &&
            bx_val_u64(bx_val_at(root, 0), &type) && type == 0 &&
            bx_val_u64(bx_val_at(root, 1), id) && bx_val_type(bx_val_at(root, 2)) == BX_V_STR &&
-           bx_val_type(bx_val_at(root, 3)) == BX_V_ARRAY && bx_val_len(bx_val_at(root, 3)) == 1;
+           bx_val_type(bx_val_at(root, 3)) == BX_V_ARRAY;
+}
+
+static int check_room(struct api *a, struct bx_err *err)
+{
+    if (a->n_calls <= API_CALLS_MAX && a->calls_bytes <= API_CALLS_BYTES)
+        return BX_OK;
+    bx_err_set(err, BX_BUSY, "%u requests are under way already", a->n_calls - 1);
+    bx_err_hint(err, "try again; nothing was done");
+    return BX_BUSY;
 }
 
 static void run(struct api_call *c, bx_val root)
 {
-    bx_val map = bx_val_at(bx_val_at(root, 3), 0);
+    bx_val params = bx_val_at(root, 3), map = bx_val_len(params) == 1 ? bx_val_at(params, 0) : NULL;
     struct bx_err err = {0};
     int rc;
 
     bx_vm_config_init(&c->p.config);
     c->p.timeout_ms = API_TIMEOUT_MS;
-    rc = find_method(c, bx_val_at(root, 2), &err);
+    rc = check_room(c->api, &err);
+    if (rc == BX_OK)
+        rc = find_method(c, bx_val_at(root, 2), &err);
     if (rc == BX_OK)
         rc = check_role(c, &err);
     if (rc == BX_OK)
@@ -285,6 +345,8 @@ static void run(struct api_call *c, bx_val root)
     methods[c->method].run(c);
 }
 
+/* The values live until the next message is read, the views that are made of them as long as the
+ * call. */
 static struct api_call *create(struct api *a, const uint8_t *p, size_t len, bx_val *root)
 {
     struct api_call *c = bx_pool_acquire(&a->pool);
@@ -292,11 +354,12 @@ static struct api_call *create(struct api *a, const uint8_t *p, size_t len, bx_v
     if (c == NULL)
         return NULL;
     c->api = a;
-    c->pack = bx_pack_create();
     TAILQ_INSERT_TAIL(&a->calls, c, all);
+    a->n_calls++;
     *root = NULL;
-    if (c->pack != NULL && bx_buf_append(&c->message, p, len) == BX_OK)
-        *root = bx_pack_parse(c->pack, c->message.data, len, BX_RPC_FRAME_MAX, NULL);
+    if (bx_buf_append(&c->message, p, len) == BX_OK)
+        *root = bx_pack_parse(a->pack, c->message.data, len, BX_RPC_FRAME_MAX, NULL);
+    a->calls_bytes += c->message.len;
     if (!is_request(*root, &c->id)) {
         end(c);
         return NULL;

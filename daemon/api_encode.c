@@ -140,17 +140,15 @@ static void put_relaxation(struct bx_buf *b, const struct bx_view *v, const stru
 }
 
 void api_put_decision(struct bx_buf *b, const struct bx_view *v, const struct bx_decision *d,
-                      const struct bx_candidates *cs, int recorded)
+                      const struct bx_candidates *cs, bool recorded)
 {
-    bx_pw_map(b, recorded < 0 ? 6 : 7);
+    bx_pw_map(b, 7);
     put(b, "decision", d->placed ? "placed" : "unplaceable");
     put(b, "node", d->placed ? api_node_name(v, d->node) : NULL);
     put_number(b, "score", d->score);
     put_number(b, "margin", d->margin);
-    if (recorded >= 0) {
-        bx_pw_str(b, "recorded");
-        bx_pw_bool(b, recorded > 0);
-    }
+    bx_pw_str(b, "recorded");
+    bx_pw_bool(b, recorded);
     bx_pw_str(b, "candidates");
     bx_pw_array(b, (uint32_t)cs->len);
     for (size_t i = 0; i < cs->len; i++)

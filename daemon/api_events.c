@@ -1,7 +1,5 @@
 #include "api_priv.h"
 
-#include <string.h>
-
 #define LIMIT 1000u
 #define LIMIT_MAX 10000u
 
@@ -17,34 +15,33 @@ static void add(void *ctx, const struct bx_event *e)
     struct page *p = ctx;
 
     api_put_event(&p->body, e);
-    p->n++;
 }
 
 /* Events from before what is kept can not be shown, and silence would look like none. */
-static int read_page(struct api_call *c, uint64_t since, uint32_t max, struct page *p,
-                     struct bx_err *err)
+static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
 {
-    struct bx_fsm *f = bx_node_fsm(c->api->d->node);
     uint64_t oldest = bx_fsm_events_oldest(f);
-    uint32_t n;
 
-    if (since > 0 && since + 1 < oldest) {
-        bx_err_set(err, BX_NOT_FOUND, "events before %llu are no longer kept",
-                   (unsigned long long)oldest);
-        bx_err_hint(err, "ask with --since %llu", (unsigned long long)(oldest - 1));
-        return BX_NOT_FOUND;
-    }
-    return bx_fsm_events(f, since, max, add, p, &n, err);
+    if (since == 0 || since + 1 >= oldest)
+        return BX_OK;
+    bx_err_set(err, BX_NOT_FOUND, "events before %llu are no longer kept",
+               (unsigned long long)oldest);
+    bx_err_hint(err, "ask with --since %llu", (unsigned long long)(oldest - 1));
+    return BX_NOT_FOUND;
 }
 
 static void list(struct api_call *c)
 {
-    uint32_t max = c->p.limit == 0 || c->p.limit > LIMIT_MAX ? LIMIT : c->p.limit;
+    struct bx_fsm *f = bx_node_fsm(c->api->d->node);
     struct page p = {0};
     struct bx_buf b = {0};
     struct bx_err err;
+    int rc = check_kept(f, c->p.since, &err);
 
-    if (read_page(c, c->p.since, max, &p, &err) != BX_OK) {
+    if (rc == BX_OK)
+        rc = bx_fsm_events(f, c->p.since, c->p.limit == 0 ? LIMIT : c->p.limit, add, &p, &p.n,
+                           &err);
+    if (rc != BX_OK) {
         api_fail(c, &err);
     } else {
         api_begin_result(c, &b);
@@ -57,50 +54,110 @@ static void list(struct api_call *c)
 
 void api_events_list(struct api_call *c)
 {
-    api_read(c, list);
-}
-
-/* ---- watching ---- */
-
-static void notify(void *ctx, const struct bx_event *e)
-{
-    struct api_call *c = ctx;
-    struct bx_buf b = {0};
-
-    if (c->conn == NULL)
-        return;
-    bx_pw_array(&b, 3);
-    bx_pw_u64(&b, 2);
-    bx_pw_str(&b, "event");
-    bx_pw_array(&b, 1);
-    api_put_event(&b, e);
-    api_conn_send(c->conn, &b);
-}
-
-/* What is stored is exactly what was handed out until now, and what comes is handed out from here
- * on: between the two there is no gap. */
-void api_events_watch(struct api_call *c)
-{
-    struct bx_fsm *f = bx_node_fsm(c->api->d->node);
-    uint64_t oldest = bx_fsm_events_oldest(f);
-    struct bx_buf b = {0};
     struct bx_err err;
-    uint32_t n;
 
-    if (c->p.since > 0 && c->p.since + 1 < oldest) {
-        bx_err_set(&err, BX_NOT_FOUND, "events before %llu are no longer kept",
-                   (unsigned long long)oldest);
-        bx_err_hint(&err, "watch with --since %llu", (unsigned long long)(oldest - 1));
-        api_fail(c, &err);
+    if (c->p.limit <= LIMIT_MAX) {
+        api_read(c, list);
         return;
     }
-    if (c->conn != NULL)
-        c->conn->watching = true;
-    if (bx_fsm_events(f, c->p.since, UINT32_MAX, notify, c, &n, &err) != BX_OK) {
+    bx_err_set(&err, BX_INVALID, "limit: must be 1 to %u", LIMIT_MAX);
+    bx_err_hint(&err, "go on from the last index with since");
+    api_fail(c, &err);
+}
+
+/* ---- watching ----
+ *
+ * A watcher begins behind: it gets pages of what is kept, the next one when it has taken enough of
+ * the last, until there is no more; from then on it gets events as they happen. One who takes them
+ * too slowly is behind again, so that little is queued for anybody. Only who is so slow that what it
+ * needs next is no longer kept is told so and closed. */
+
+static void begin_notification(struct bx_buf *b, const char *method)
+{
+    bx_pw_array(b, 3);
+    bx_pw_u64(b, 2);
+    bx_pw_str(b, method);
+    bx_pw_array(b, 1);
+}
+
+struct watch_page {
+    struct bx_buf b;
+    uint64_t last;
+};
+
+static void add_notification(void *ctx, const struct bx_event *e)
+{
+    struct watch_page *p = ctx;
+
+    begin_notification(&p->b, "event");
+    api_put_event(&p->b, e);
+    p->last = e->index;
+}
+
+/* No more events: say why, and close. */
+static void stop_watching(struct api_conn *c, const struct bx_err *err)
+{
+    struct bx_buf b = {0};
+
+    c->watching = c->behind = false;
+    begin_notification(&b, "error");
+    api_error_map(&b, c->api, err);
+    api_conn_end(c);
+    api_conn_send(c, &b);
+}
+
+void api_watch_more(struct api_conn *c)
+{
+    while (c->behind && !c->closing && c->queued < API_WATCH_MAX / 2 && c->api->d->node != NULL) {
+        struct bx_fsm *f = bx_node_fsm(c->api->d->node);
+        struct watch_page p = {.last = c->watch_at};
+        struct bx_err err;
+        uint32_t n;
+        int rc = check_kept(f, c->watch_at, &err);
+
+        if (rc == BX_OK)
+            rc = bx_fsm_events(f, c->watch_at, API_WATCH_PAGE, add_notification, &p, &n, &err);
+        if (rc != BX_OK) {
+            bx_buf_release(&p.b);
+            stop_watching(c, &err);
+            return;
+        }
+        c->watch_at = p.last;
+        c->behind = n == API_WATCH_PAGE;
+        if (n > 0)
+            api_conn_send(c, &p.b);
+    }
+}
+
+void api_watch_event(struct api_conn *c, const struct bx_event *e)
+{
+    struct watch_page p = {0};
+
+    if (c->behind || e->index <= c->watch_at)
+        return;
+    if (c->queued > API_WATCH_MAX) {
+        c->behind = true;
+        return;
+    }
+    add_notification(&p, e);
+    c->watch_at = e->index;
+    api_conn_send(c, &p.b);
+}
+
+void api_events_watch(struct api_call *c)
+{
+    struct api_conn *conn = c->conn;
+    struct bx_buf b = {0};
+    struct bx_err err;
+
+    if (check_kept(bx_node_fsm(c->api->d->node), c->p.since, &err) != BX_OK) {
         api_fail(c, &err);
         return;
     }
     api_begin_result(c, &b);
     bx_pw_map(&b, 0);
+    conn->watching = conn->behind = true;
+    conn->watch_at = c->p.since;
     api_reply(c, &b);
+    api_watch_more(conn);
 }

@@ -13,10 +13,15 @@
 
 #define API_CONNS_MAX 1024u
 #define API_CALLS_PER_CONN 256u
+#define API_CALLS_MAX 16384u         /* on all connections */
+#define API_CALLS_BYTES (64u << 20)  /* of their messages */
 #define API_UNPROVEN_MAX (64u << 10) /* bytes of the first message */
 #define API_OUT_MAX (16u << 20)
 #define API_HALF_MS 10000u           /* for the rest of a message that began */
+#define API_STALL_MS 60000u          /* without taking any answer */
 #define API_TICK_MS 250u
+#define API_WATCH_PAGE 500u          /* events read at once for one that is behind */
+#define API_WATCH_MAX (256u << 10)   /* queued events beyond which it is behind */
 #define API_SQL_MAX 4u
 #define API_SQL_MS 5000u
 #define API_SQL_BYTES (8u << 20)
@@ -34,16 +39,20 @@ struct api_conn {
         uv_pipe_t pipe;
         uv_tcp_t tcp;
     } h;
+    uv_shutdown_t shut;
     char principal[32];
     enum bx_rpc_role role;
     struct bx_buf in;
     struct bx_pack_scan scan;
     uint64_t began;           /* boot time of the first byte of a half message, 0: none */
     size_t queued;            /* bytes of answers not yet taken */
+    uint64_t progress;        /* boot time when the last was taken, or the first was queued */
+    uint64_t watch_at;        /* last event that was sent */
     uint32_t calls;
-    bool proven;              /* made a sound request */
-    bool paused, closing, close_when_sent;
-    bool watching;            /* gets events */
+    bool proven;              /* known, or made a sound request */
+    bool paused, closing;
+    bool ending, deaf;        /* close when all is sent; deaf: and the peer has closed */
+    bool watching, behind;    /* gets events; behind: from what is kept, page by page */
 };
 TAILQ_HEAD(api_conns, api_conn);
 
@@ -65,7 +74,6 @@ struct api_call {
     uint64_t from;                  /* asked by another node: the answer goes there */
     enum bx_method method;
     struct bx_buf message;          /* what the parameters point into */
-    struct bx_pack *pack;
     struct bx_arena arena;
     struct api_params p;
     void (*then)(struct api_call *c);
@@ -83,17 +91,25 @@ struct api {
     uv_tcp_t tcp;
     uv_timer_t timer;
     bool has_tcp, closing;
-    uint32_t handles, n_conns, sql_running;
+    bool bound;                     /* the socket file is ours */
+    uint32_t handles, n_conns, conns_max, n_calls, sql_running;
+    size_t calls_bytes;
     struct api_conns conns;
     struct api_calls calls;         /* all */
     struct api_calls waits;         /* vm.wait, and logs asked of another node */
     struct bx_pool pool;
+    struct bx_pack *pack;           /* of the message that is being read */
     uint64_t next_query;
 };
 
 /* ---- api_conn.c ---- */
 void api_conn_start(struct api_conn *c);
+/* At once; nobody gets the answers that are under way. */
 void api_conn_close(struct api_conn *c);
+/* When what is queued is sent. */
+void api_conn_end(struct api_conn *c);
+/* Close it when a deadline has passed. */
+void api_conn_expire(struct api_conn *c, uint64_t at);
 /* Fewer calls are under way: read again. */
 void api_conn_resume(struct api_conn *c);
 /* Takes b's memory over. */
@@ -135,6 +151,10 @@ void api_cluster_status(struct api_call *c);
 void api_cluster_members(struct api_call *c);
 void api_events_list(struct api_call *c);
 void api_events_watch(struct api_call *c);
+/* What a watcher that is behind still has to get, as far as it takes it. */
+void api_watch_more(struct api_conn *c);
+/* An event happened: to one who watches. */
+void api_watch_event(struct api_conn *c, const struct bx_event *e);
 void api_sql(struct api_call *c);
 void api_hello(struct api_call *c);
 /* The outcome of a write was good: compose the answer. */
@@ -150,7 +170,7 @@ void api_put_vm(struct bx_buf *b, const struct bx_view *v, const struct bx_vm *v
 void api_put_node(struct bx_buf *b, const struct bx_node_row *n);
 void api_put_event(struct bx_buf *b, const struct bx_event *e);
 void api_put_decision(struct bx_buf *b, const struct bx_view *v, const struct bx_decision *d,
-                      const struct bx_candidates *cs, int recorded);
+                      const struct bx_candidates *cs, bool recorded);
 const char *api_node_name(const struct bx_view *v, uint64_t id);
 
 #endif

@@ -48,10 +48,25 @@ static void done(uv_work_t *w, int status)
     bx_free(s);
 }
 
+static bool full(struct api_call *c)
+{
+    struct bx_err err;
+
+    if (c->api->sql_running < API_SQL_MAX)
+        return false;
+    bx_err_set(&err, BX_BUSY, "%u queries run already", API_SQL_MAX);
+    bx_err_hint(&err, "try again when one has ended");
+    api_fail(c, &err);
+    return true;
+}
+
 static void begin(struct api_call *c)
 {
-    struct api_sql *s = bx_must_calloc(1, sizeof *s);
+    struct api_sql *s;
 
+    if (full(c)) /* others that waited for the same barrier were first */
+        return;
+    s = bx_must_calloc(1, sizeof *s);
     s->api = c->api;
     s->call = c;
     s->clock = c->api->d->clock;
@@ -63,13 +78,6 @@ static void begin(struct api_call *c)
 
 void api_sql(struct api_call *c)
 {
-    struct bx_err err;
-
-    if (c->api->sql_running < API_SQL_MAX) {
+    if (!full(c))
         api_read(c, begin);
-        return;
-    }
-    bx_err_set(&err, BX_BUSY, "%u queries run already", API_SQL_MAX);
-    bx_err_hint(&err, "try again when one has ended");
-    api_fail(c, &err);
 }

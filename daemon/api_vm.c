@@ -42,7 +42,7 @@ static void dry_run(struct api_call *c)
         api_fail(c, &err);
     } else {
         api_begin_result(c, &b);
-        api_put_decision(&b, view(c), &d, &cs, -1);
+        api_put_decision(&b, view(c), &d, &cs, false);
         api_reply(c, &b);
     }
     bx_candidates_close(&cs);
@@ -227,9 +227,23 @@ static void is_gone(struct api_call *c)
     api_fail(c, &err);
 }
 
+static void begin_wait(struct api_call *c)
+{
+    const struct bx_vm *vm;
+    uint8_t uuid[16];
+
+    bx_uuid_parse(c->p.vm.p, c->p.vm.n, uuid);
+    vm = bx_view_vm(view(c), uuid);
+    if (vm == NULL) {
+        is_gone(c);
+    } else if (!settle(c, vm)) {
+        c->waiting = true;
+        TAILQ_INSERT_TAIL(&c->api->waits, c, link);
+    }
+}
+
 void api_vm_wait(struct api_call *c)
 {
-    const struct bx_vm *vm = NULL;
     uint8_t uuid[16];
     struct bx_err err;
 
@@ -240,13 +254,7 @@ void api_vm_wait(struct api_call *c)
         api_fail(c, &err);
         return;
     }
-    vm = bx_view_vm(view(c), uuid);
-    if (vm == NULL)
-        is_gone(c); /* who waits has seen it, on this member */
-    else if (!settle(c, vm)) {
-        c->waiting = true;
-        TAILQ_INSERT_TAIL(&c->api->waits, c, link);
-    }
+    api_read(c, begin_wait);
 }
 
 void api_waits_look(struct api *a, const struct bx_vm *vm, bool gone)
@@ -294,10 +302,11 @@ void api_waits_expire(struct api *a, uint64_t now)
 static void reply_logs(struct api_call *c, struct bx_buf *text)
 {
     const char *name = api_node_name(view(c), c->api->d->identity.node);
+    bool whole = bx_utf8_valid((const char *)text->data, text->len);
     struct bx_buf b = {0};
 
-    /* A console is bytes; what is no text is shown as such. */
-    for (size_t i = 0; i < text->len; i++) {
+    /* A console is bytes; those that are no text are shown as such. */
+    for (size_t i = 0; i < text->len && !whole; i++) {
         if (text->data[i] >= 0x80 || text->data[i] == 0)
             text->data[i] = '?';
     }

@@ -35,7 +35,7 @@ enum bx_method {
                             * (nil once deleted); an error when it can no longer get there */
     BX_M_VM_LOGS,          /* {vm, bytes} -> {text, node} */
     BX_M_VM_EXPLAIN,       /* {vm} -> {decision, node, score, margin, recorded, candidates,
-                            * relaxations, notes} */
+                            * relaxations} */
     BX_M_NODE_LIST,        /* {} -> [node] by id */
     BX_M_NODE_SHOW,        /* {node} -> node */
     BX_M_CLUSTER_INIT,     /* {name} -> {cluster, node} */
@@ -45,7 +45,8 @@ enum bx_method {
                             * quorum, members, ...}; answers without quorum */
     BX_M_CLUSTER_MEMBERS,  /* {} -> [member] */
     BX_M_EVENTS_LIST,      /* {since, limit} -> [event] */
-    BX_M_EVENTS_WATCH,     /* {since} -> {}; then notifications [2, "event", [event]] */
+    BX_M_EVENTS_WATCH,     /* {since} -> {}; then notifications [2, "event", [event]], each event
+                            * once and in order, until [2, "error", [error]] */
     BX_M_SQL,              /* {query} -> {columns, rows} */
     BX__METHODS
 };

@@ -1,0 +1,12 @@
+/* near - "did you mean": the word of a list that a mistyped one was probably meant to be. */
+#ifndef BX_NEAR_H
+#define BX_NEAR_H
+
+#include <stddef.h>
+
+/* The word with the fewest letters to insert, remove or replace, the first of several; NULL when
+ * there are more of those than a third of s and one, or s has more than 40 bytes. s need not end
+ * with a NUL. */
+const char *bx_near_find(const char *s, size_t n, const char *const *words, size_t n_words);
+
+#endif
