@@ -10,6 +10,7 @@ include tests/unit/node.mk
 include tests/unit/daemon.mk
 include tests/unit/vmrun.mk
 include tests/unit/cli.mk
+include tests/unit/api.mk
 endif
 include tests/integration/local.mk
 include tests/bench/local.mk

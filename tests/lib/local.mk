@@ -3,7 +3,8 @@ check_LIBRARIES += libtest.a
 libtest_a_SOURCES = tests/lib/testlib.c tests/lib/testlib.h \
 	tests/lib/memfs.c tests/lib/memfs.h \
 	tests/lib/testfsm.c tests/lib/testfsm.h \
-	tests/lib/testclock.c tests/lib/testclock.h
+	tests/lib/testclock.c tests/lib/testclock.h \
+	tests/lib/rpc.c tests/lib/rpc.h
 libtest_a_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 
 TEST_LIBS = libtest.a $(LIBCORE_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,50 @@
+#include "lib/testlib.h"
+
+#include "wire/near.h"
+
+#include <string.h>
+
+static const char *const words[] = {"vm.create", "vm.list", "node.list", "vcpus", "x"};
+
+static const char *near(const char *s)
+{
+    return bx_near_find(s, strlen(s), words, sizeof words / sizeof words[0]);
+}
+
+static void a_slip_is_understood(void **state)
+{
+    (void)state;
+    assert_string_equal(near("vm.list"), "vm.list");
+    assert_string_equal(near("vm.lsit"), "vm.list");
+    assert_string_equal(near("vm-create"), "vm.create");
+    assert_string_equal(near("cpus"), "vcpus");
+    assert_string_equal(near("nodes.list"), "node.list");
+}
+
+static void what_is_far_is_not_guessed(void **state)
+{
+    (void)state;
+    assert_null(near("completely"));
+    assert_null(near("cluster.token_create_and_give_it_away_to_all"));
+    assert_null(bx_near_find("vm.list", 7, words, 0));
+}
+
+static void only_n_bytes_are_read(void **state)
+{
+    static const char end[7] = {'v', 'm', '.', 'l', 'i', 's', 't'};
+
+    (void)state;
+    assert_string_equal(bx_near_find(end, sizeof end, words, 5), "vm.list");
+    assert_string_equal(bx_near_find("", 0, words, 5), "x"); /* one letter away */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_slip_is_understood),
+        cmocka_unit_test(what_is_far_is_not_guessed),
+        cmocka_unit_test(only_n_bytes_are_read),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
