@@ -3,6 +3,7 @@
 #include "driver_qemu.h"
 #include "log.h"
 #include "node/driver_sim.h"
+#include "sim_runs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,10 +32,11 @@ static bool qemu_usable(const struct daemon *d, char *why, size_t n)
 
 static int open_sim(struct daemon *d, const char *why)
 {
-    struct bx_driver_sim_options o = {.clock = d->clock};
+    struct bx_driver_sim_options o = {.clock = d->clock, .trace = sim_runs_note};
 
     d->driver = bx_driver_sim_create(&o);
     d->driver_is_sim = true;
+    sim_runs_open(d->options.data, d->boot_id, d->driver);
     snprintf(d->accel, sizeof d->accel, "none");
     log_write(LOG_INFO, "driver sim: VMs are simulated (%s)", why);
     return BX_OK;
@@ -81,9 +83,10 @@ void daemon_close_driver(struct daemon *d)
 {
     if (d->driver == NULL)
         return;
-    if (d->driver_is_sim)
+    if (d->driver_is_sim) {
+        sim_runs_close();
         bx_driver_sim_destroy(d->driver);
-    else
+    } else
         driver_qemu_destroy(d->driver);
     d->driver = NULL;
 }

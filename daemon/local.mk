@@ -18,7 +18,8 @@ libdaemon_a_SOURCES = \
 	daemon/disk.c daemon/disk.h \
 	daemon/link.c daemon/link.h \
 	daemon/link_conn.c daemon/link_conn.h daemon/link_hello.c \
-	daemon/daemon.c daemon/daemon.h daemon/daemon_driver.c daemon/daemon_member.c
+	daemon/daemon.c daemon/daemon.h daemon/daemon_driver.c daemon/daemon_member.c \
+	daemon/sim_runs.c daemon/sim_runs.h
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML_LIBS) \
 	$(CRYPTO_LIBS)

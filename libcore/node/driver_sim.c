@@ -99,6 +99,23 @@ static void sim_start(struct bx_driver *d, const struct bx_run *run)
     expect(s, r, BX_OBSERVED_STARTING, r->started_ms);
 }
 
+void bx_driver_sim_adopt(struct bx_driver *d, const uint8_t vm[16], uint64_t epoch)
+{
+    struct sim *s = sim_of(d);
+    struct run *r = bx_must_calloc(1, sizeof *r);
+
+    assert(find(s, vm) == NULL);
+    memcpy(r->vm, vm, 16);
+    r->epoch = epoch;
+    r->started_ms = now_ms(s);
+    r->observed = r->next = BX_OBSERVED_RUNNING;
+    r->message = "";
+    if (bx_map_add(&s->map, bx_hash(vm, 16), r) != BX_OK ||
+        bx_dues_reserve(&s->dues, s->map.n) != BX_OK)
+        bx_oom(sizeof *r);
+    TAILQ_INSERT_TAIL(&s->runs, r, link);
+}
+
 static void sim_stop(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms)
 {
     struct sim *s = sim_of(d);

@@ -23,6 +23,8 @@ struct bx_driver_sim_options {
 };
 /* NULL when memory is out. */
 struct bx_driver *bx_driver_sim_create(const struct bx_driver_sim_options *o);
+/* A run that began under an earlier driver on this host and goes on: it is RUNNING. */
+void bx_driver_sim_adopt(struct bx_driver *d, const uint8_t vm[16], uint64_t epoch);
 /* Every run ends; NULL is allowed. */
 void bx_driver_sim_destroy(struct bx_driver *d);
 /* Fail the next n starts. */
