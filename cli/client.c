@@ -18,6 +18,9 @@
 
 #define CONNECT_MS 3000
 #define PAUSE_MS 200
+#define NOBODY_MS 2000 /* nobody at all is there: that does not get better by waiting long */
+#define SHARE_MS 1000  /* what each of several addresses gets at least */
+#define GRACE_MS 2000  /* the server's own words at its deadline say more than ours */
 #define READ_BYTES (64u << 10)
 
 volatile sig_atomic_t client_interrupted;
@@ -80,8 +83,13 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
             bx_free(copy);
             return BX_UNREACHABLE;
         }
-        if (c->n < CLIENT_ADDRESSES_MAX)
-            c->addresses[c->n++] = bx_must_strdup(a);
+        if (c->n == CLIENT_ADDRESSES_MAX) {
+            bx_err_set(err, BX_UNREACHABLE, "--addr: more than %u addresses", CLIENT_ADDRESSES_MAX);
+            bx_err_hint(err, "some of the cluster's nodes are enough");
+            bx_free(copy);
+            return BX_UNREACHABLE;
+        }
+        c->addresses[c->n++] = bx_must_strdup(a);
     }
     bx_free(copy);
     c->pack = bx_pack_create();
@@ -110,10 +118,22 @@ void client_close(struct client *c)
     bx_buf_release(&c->in);
 }
 
-void client_next_address(struct client *c)
+static void pause_ms(int ms)
+{
+    if (!client_interrupted)
+        poll(NULL, 0, ms);
+}
+
+static void next_address(struct client *c)
 {
     disconnect(c);
     c->current = (c->current + 1) % c->n;
+}
+
+void client_next_address(struct client *c)
+{
+    next_address(c);
+    pause_ms(PAUSE_MS);
 }
 
 /* ---- the connection ---- */
@@ -174,18 +194,24 @@ static int dial_tcp(const char *address, uint64_t deadline)
     const char *colon = strrchr(address, ':');
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
     char host[256];
-    int fd = -EHOSTUNREACH, one = 1;
+    int fd = -EHOSTUNREACH, one = 1, idle = 10, interval = 5, count = 3;
 
     snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
     if (host[0] == '[')
         snprintf(host, sizeof host, "%.*s", (int)(colon - address) - 2, address + 1);
     if (getaddrinfo(host, colon + 1, &hints, &list) != 0)
-        return -EHOSTUNREACH;
+        return -EADDRNOTAVAIL;
     for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next)
         fd = connect_to(a->ai_addr, a->ai_addrlen, a->ai_family, deadline);
     freeaddrinfo(list);
-    if (fd >= 0)
+    if (fd >= 0) {
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        /* Who follows events only listens: a host that is gone must be noticed all the same. */
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    }
     return fd;
 }
 
@@ -272,12 +298,14 @@ static void take_error(bx_val e, struct bx_err *err)
 {
     struct bx_str name = {"", 0}, message = {"", 0}, hint = {"", 0};
     char text[32];
+    int code;
 
     bx_val_str(bx_val_get(e, "name"), &name);
     bx_val_str(bx_val_get(e, "message"), &message);
     bx_val_str(bx_val_get(e, "hint"), &hint);
     snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(name));
-    bx_err_set(err, bx_code_from_name(text), BX_STR_FMT, BX_STR_ARG(message));
+    code = bx_code_from_name(text);
+    bx_err_set(err, code == BX_OK ? BX_FAILED : code, BX_STR_FMT, BX_STR_ARG(message));
     bx_err_hint(err, BX_STR_FMT, BX_STR_ARG(hint));
 }
 
@@ -302,55 +330,77 @@ static bool notification(struct client *c, bx_val root, struct bx_err *err, int 
     return true;
 }
 
-static int exchange(struct client *c, const char *method, const struct params *p,
-                    uint64_t deadline, bx_val *result, struct bx_err *err)
+/* Methods whose parameters have no timeout_ms. */
+static bool is_untimed(const char *method)
 {
-    struct bx_buf b = {0};
-    uint64_t id = ++c->next_id % 128, got = UINT64_MAX, now = client_now();
-    int rc = ensure_connected(c, deadline, err);
+    return strcmp(method, "sys.hello") == 0 || strcmp(method, "events.watch") == 0;
+}
 
-    if (rc != BX_OK)
-        return rc;
-    must(bx_pw_array(&b, 4));
-    must(bx_pw_u64(&b, 0));
-    must(bx_pw_u64(&b, id));
-    must(bx_pw_str(&b, method));
-    must(bx_pw_array(&b, 1));
-    must(bx_pw_map(&b, p->n + (strcmp(method, "sys.hello") != 0 &&
-                               strcmp(method, "events.watch") != 0)));
-    must(bx_buf_append(&b, p->b.data, p->b.len));
-    if (strcmp(method, "sys.hello") != 0 && strcmp(method, "events.watch") != 0) {
-        must(bx_pw_str(&b, "timeout_ms"));
-        must(bx_pw_u64(&b, deadline <= now + 1 ? 1 : deadline - now));
-    }
-    rc = send_all(c, b.data, b.len, deadline, err);
-    bx_buf_release(&b);
-    while (rc == BX_OK && got != id) {
+static void write_request(struct bx_buf *b, uint64_t id, const char *method,
+                          const struct params *p, uint64_t timeout_ms)
+{
+    must(bx_pw_array(b, 4));
+    must(bx_pw_u64(b, 0));
+    must(bx_pw_u64(b, id));
+    must(bx_pw_str(b, method));
+    must(bx_pw_array(b, 1));
+    must(bx_pw_map(b, p->n + !is_untimed(method)));
+    must(bx_buf_append(b, p->b.data, p->b.len));
+    if (is_untimed(method))
+        return;
+    must(bx_pw_str(b, "timeout_ms"));
+    must(bx_pw_u64(b, timeout_ms));
+}
+
+/* The response to `id`; notifications that come before it are dealt with. */
+static int await(struct client *c, uint64_t id, uint64_t deadline, bx_val *result,
+                 struct bx_err *err)
+{
+    for (;;) {
+        uint64_t type = 0, got = UINT64_MAX;
         bx_val root;
+        int rc = receive(c, deadline, &root, err);
 
-        /* A little longer than the server's own deadline, for its words say more than ours. */
-        rc = receive(c, deadline + 2000, &root, err);
-        if (rc != BX_OK || notification(c, root, err, &rc))
+        if (rc != BX_OK)
+            return rc;
+        if (notification(c, root, err, &rc)) {
+            if (rc != BX_OK)
+                return rc;
             continue;
+        }
+        bx_val_u64(bx_val_at(root, 0), &type);
         bx_val_u64(bx_val_at(root, 1), &got);
-        if (got != id)
-            continue;
-        if (bx_val_type(bx_val_at(root, 2)) == BX_V_MAP) {
+        if (type != 1 || bx_val_len(root) != 4 || got != id)
+            return lost(c, "what answers is no blixardd", err);
+        c->unknown = false;
+        if (bx_val_type(bx_val_at(root, 2)) != BX_V_NIL) {
             take_error(bx_val_at(root, 2), err);
             return err->code;
         }
         *result = bx_val_at(root, 3);
+        return BX_OK;
     }
-    return rc;
+}
+
+static int exchange(struct client *c, const char *method, const struct params *p,
+                    uint64_t deadline, bx_val *result, struct bx_err *err)
+{
+    uint64_t id = ++c->next_id, now = client_now();
+    struct bx_buf b = {0};
+    int rc = ensure_connected(c, deadline, err);
+
+    if (rc != BX_OK)
+        return rc;
+    write_request(&b, id, method, p, deadline <= now + 1 ? 1 : deadline - now);
+    rc = send_all(c, b.data, b.len, deadline, err);
+    bx_buf_release(&b);
+    if (rc != BX_OK)
+        return rc;
+    c->unknown = true;
+    return await(c, id, deadline + GRACE_MS, result, err);
 }
 
 /* ---- trying again ---- */
-
-static void pause_ms(int ms)
-{
-    if (!client_interrupted)
-        poll(NULL, 0, ms);
-}
 
 static void remember(char *all, size_t size, const struct bx_err *err)
 {
@@ -365,39 +415,75 @@ static bool again(int rc)
     return rc == BX_UNREACHABLE || rc == BX_NO_LEADER || rc == BX_BUSY || rc == BX_SHUTDOWN;
 }
 
+/* Until when the current address may take: all the time when there is no other one. */
+static uint64_t share(const struct client *c, uint64_t deadline)
+{
+    uint64_t now = client_now(), left = deadline > now ? deadline - now : 0;
+    uint64_t ms = left / c->n < SHARE_MS ? SHARE_MS : left / c->n;
+
+    return c->once || c->n == 1 || ms > left ? deadline : now + ms;
+}
+
+/* What all tries together amount to: rc and err are of the last one. */
+static int conclude(struct client *c, int rc, const struct bx_err *answered, const char *tried,
+                    struct bx_err *err)
+{
+    if (client_interrupted)
+        return bx_err_set(err, BX_INTERRUPTED, "interrupted");
+    if (!again(rc))
+        return rc;
+    if (answered->code != BX_OK) {
+        *err = *answered;
+        return err->code;
+    }
+    bx_err_set(err, BX_UNREACHABLE, "no node can be reached: %s", tried);
+    if (c->unknown)
+        bx_err_hint(err, "the request was sent, but nobody answered: whether it was carried out is "
+                    "not known");
+    else
+        bx_err_hint(err, "is blixardd running? set --addr or BLIXARD_ADDR to where it listens");
+    return rc;
+}
+
+/* Nobody who could carry it out was there, at every address twice. */
+static bool gives_up(const struct client *c, const struct bx_err *answered, unsigned failures,
+                     uint64_t ms)
+{
+    return (answered->code == BX_OK || answered->code == BX_UNREACHABLE) && !c->unknown &&
+           failures >= 2 * c->n && ms >= NOBODY_MS;
+}
+
 int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
                 bx_val *result, struct bx_err *err)
 {
-    uint64_t deadline = client_now() + timeout_ms;
+    uint64_t start = client_now(), deadline = start + timeout_ms, now;
+    struct bx_err answered = {0}; /* what a server said; that it is of no use counts least */
     char tried[BX_ERR_MSG - 64] = "";
-    unsigned failures = 0;
+    unsigned failures = 0, refusals = 0;
     int rc;
 
+    c->unknown = false;
     for (;;) {
-        rc = exchange(c, method, p, deadline, result, err);
+        rc = exchange(c, method, p, share(c, deadline), result, err);
         if (!again(rc) || client_interrupted)
             break;
         if (c->verbose)
             fprintf(stderr, "%s: %s\n", bx_code_name(rc), err->msg);
-        if (rc == BX_UNREACHABLE)
+        if (rc == BX_UNREACHABLE && c->fd < 0)
             remember(tried, sizeof tried, err);
-        client_next_address(c);
-        failures++;
-        /* Nobody at all is there: that does not get better by waiting long. */
-        if (client_now() >= deadline ||
-            (rc == BX_UNREACHABLE && failures >= 2 * c->n && tried[0] != '\0' &&
-             client_now() + timeout_ms >= deadline + 2000))
+        else if (rc != BX_UNREACHABLE || answered.code == BX_OK)
+            answered = *err;
+        refusals += rc == BX_UNREACHABLE && c->fd >= 0;
+        failures += rc == BX_UNREACHABLE;
+        now = client_now();
+        if (c->once || now >= deadline || refusals >= c->n ||
+            gives_up(c, &answered, failures, now - start))
             break;
-        if (failures % c->n == 0)
+        next_address(c);
+        if (c->current == 0)
             pause_ms(PAUSE_MS);
     }
-    if (client_interrupted)
-        return bx_err_set(err, BX_INTERRUPTED, "interrupted");
-    if (rc == BX_UNREACHABLE && err->hint[0] == '\0') {
-        bx_err_set(err, BX_UNREACHABLE, "no node can be reached: %s", tried);
-        bx_err_hint(err, "is blixardd running? set --addr or BLIXARD_ADDR to where it listens");
-    }
-    return rc;
+    return conclude(c, rc, &answered, tried, err);
 }
 
 int client_listen(struct client *c, struct bx_err *err)

@@ -15,7 +15,7 @@ static const struct flag token_flags[] = {
 static const struct column node_columns[] = {
     {"ID", "id", 0, true},
     {"NAME", "name", 0, false},
-    {"STATE", "state", 0, false},
+    {"STATE", "state", 's', false},
     {"ROLE", "role", 0, false},
     {"ADDRESS", "address", 0, false},
     {"VMS", "vms", 0, true},
@@ -27,7 +27,7 @@ static const struct column node_columns[] = {
 };
 static const struct column member_columns[] = {
     {"ID", "id", 0, true},        {"NAME", "name", 0, false},     {"ROLE", "role", 0, false},
-    {"STATE", "state", 0, false}, {"ADDRESS", "address", 0, false}, {0},
+    {"STATE", "state", 's', false}, {"ADDRESS", "address", 0, false}, {0},
 };
 
 static int read_all(struct run *r, const char *method, bx_val *result)
@@ -71,7 +71,7 @@ static int node_show(struct run *r)
     if (r->json)
         print_json(result);
     else
-        print_fields(r, result);
+        print_fields(result);
     return 0;
 }
 
@@ -85,6 +85,12 @@ static int become(struct run *r, const char *method, struct params *p)
 
     if (r->timeout_ms < 30000 && !args_has(&r->args, "timeout"))
         r->timeout_ms = 30000;
+    /* It is about one host: asking the next one would make a second cluster there. */
+    if (r->client.n > 1) {
+        params_close(p);
+        return run_fail_with(r, BX_INVALID, "give the address of the host that is meant: --addr",
+                             "this is about one host, but there are %u addresses", r->client.n);
+    }
     rc = run_call(r, method, p, &result);
     params_close(p);
     if (rc != BX_OK)

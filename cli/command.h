@@ -22,6 +22,7 @@ struct run {
     const char **words;        /* after noun and verb */
     unsigned n;
     struct client client;
+    char request_id[33];       /* of a write, once it has one */
     bool json, headers, quiet, color;
     uint64_t timeout_ms;       /* of a request */
     uint64_t wait_ms;          /* of --wait */
@@ -40,7 +41,7 @@ int run_fail_with(struct run *r, int code, const char *hint, const char *fmt, ..
 void run_read_params(struct run *r, struct params *p);
 /* Call with the request's timeout; BX_OK or r->err is set. */
 int run_call(struct run *r, const char *method, const struct params *p, bx_val *result);
-/* Add the request id: --request-id or a random one. */
+/* Add the request id, --request-id or a random one, and keep it for what is said later. */
 int run_write_params(struct run *r, struct params *p);
 
 /* ---- output.c ---- */
@@ -49,16 +50,20 @@ void print_json_line(bx_val v);
 
 struct column {
     const char *title, *key;   /* key may be "a.b" */
-    /* NULL: as it is; 'm' MiB, 'g' GiB, 'a' age of a time in ms, 'y' yes or no */
+    /* 0: as it is; 'm' MiB, 'g' GiB, 'a' age of a time in ms, 's' a state, coloured */
     char as;
     bool right;
 };
 /* An array of maps as a table; columns end with a NULL title. */
 void print_table(const struct run *r, bx_val rows, const struct column *columns);
+/* {columns, rows}, the columns only known now. */
+void print_rows(const struct run *r, bx_val result);
 /* One map, a line a key. */
-void print_fields(const struct run *r, bx_val v);
+void print_fields(bx_val v);
 bx_val value_at(bx_val v, const char *path);
-/* Text of a scalar into out. */
+/* Replace control characters: what others wrote must not move the cursor, nor make lines. */
+void printable(char *text);
+/* Text of a scalar into out, printable. */
 void value_text(bx_val v, char as, char *out, size_t size);
 
 #endif

@@ -4,7 +4,6 @@
 #include "config.h"
 #include "codec/json.h"
 #include "mem/alloc.h"
-#include "wire/near.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -28,6 +27,8 @@ int run_fail(struct run *r)
 {
     if (r->err.code == BX_INTERRUPTED)
         return 130;
+    printable(r->err.msg);
+    printable(r->err.hint);
     fprintf(stderr, "error: %s\n", r->err.msg);
     if (r->err.hint[0] != '\0')
         fprintf(stderr, "hint: %s\n", r->err.hint);
@@ -61,22 +62,27 @@ int run_write_params(struct run *r, struct params *p)
 {
     const char *id = args_get(&r->args, "request-id", NULL);
     uint8_t random[16];
-    char text[33];
 
-    if (id == NULL) {
+    if (id != NULL) {
+        snprintf(r->request_id, sizeof r->request_id, "%s", id);
+    } else {
         if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
             return bx_err_set(&r->err, BX_FAILED, "no randomness");
         for (int i = 0; i < 16; i++)
-            snprintf(text + 2 * i, 3, "%02x", random[i]);
-        id = text;
+            snprintf(r->request_id + 2 * i, 3, "%02x", random[i]);
     }
-    params_str(p, "request_id", id);
+    params_str(p, "request_id", r->request_id);
     return BX_OK;
 }
 
 int run_call(struct run *r, const char *method, const struct params *p, bx_val *result)
 {
-    return client_call(&r->client, method, p, r->timeout_ms, result, &r->err);
+    int rc = client_call(&r->client, method, p, r->timeout_ms, result, &r->err);
+
+    if (rc != BX_OK && bx_code_retryable(rc) && r->client.unknown && r->request_id[0] != '\0')
+        bx_err_hint(&r->err, "it may have been carried out; to be sure, repeat it with "
+                    "--request-id %s", r->request_id);
+    return rc;
 }
 
 static void on_notification(void *ctx, struct bx_str method, bx_val value)
@@ -117,18 +123,29 @@ static void help_command(const struct command *c)
     help_flags(global_flags);
 }
 
-static void help_all(void)
+/* The commands of one noun, or of all. */
+static void help_list(const char *noun)
 {
-    printf("usage: blixardctl NOUN VERB [words] [flags]\n\n");
+    bool found = false;
+
     for (size_t t = 0; t < TABLES; t++) {
         for (const struct command *c = tables[t]; c->noun != NULL; c++) {
             char text[80];
 
+            if (noun != NULL && strcmp(noun, c->noun) != 0)
+                continue;
+            if (!found)
+                printf("usage: blixardctl %s VERB [words] [flags]\n\n", noun == NULL ? "NOUN" : noun);
+            found = true;
             snprintf(text, sizeof text, "%s%s%s%s%s", c->noun, c->verb[0] ? " " : "", c->verb,
                      c->words[0] ? " " : "", c->words);
             printf("  %-32s %s\n", text, c->about);
         }
     }
+}
+
+static void help_rest(void)
+{
     printf("\nflags of every command:\n");
     help_flags(global_flags);
     printf("\nblixardctl help NOUN VERB shows the flags of one. The address comes from --addr,\n"
@@ -149,15 +166,27 @@ static const struct command *find(const char *noun, const char *verb)
     return NULL;
 }
 
+static bool is_noun(const char *noun)
+{
+    for (size_t t = 0; t < TABLES; t++) {
+        for (const struct command *c = tables[t]; c->noun != NULL; c++) {
+            if (strcmp(c->noun, noun) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 static int unknown_command(struct run *r, const char *noun, const char *verb)
 {
+    bool known = is_noun(noun);
     const char *words[64], *near;
-    bool known = false;
     unsigned n = 0;
 
-    for (size_t t = 0; t < TABLES; t++) {
-        for (const struct command *c = tables[t]; c->noun != NULL; c++)
-            known = known || strcmp(c->noun, noun) == 0;
+    if (known && verb == NULL) {
+        bx_err_set(&r->err, BX_INVALID, "%s wants a verb", noun);
+        bx_err_hint(&r->err, "blixardctl help %s shows them", noun);
+        return run_fail(r);
     }
     for (size_t t = 0; t < TABLES; t++) {
         for (const struct command *c = tables[t]; c->noun != NULL && n < 64; c++) {
@@ -165,35 +194,29 @@ static int unknown_command(struct run *r, const char *noun, const char *verb)
                 words[n++] = known ? c->verb : c->noun;
         }
     }
-    if (known && verb == NULL)
-        return run_fail_with(r, BX_INVALID, "blixardctl help shows what it can do",
-                             "%s: what about it?", noun);
-    near = bx_near_find(known ? verb : noun, strlen(known ? verb : noun), words, n);
-    bx_err_set(&r->err, BX_INVALID, known ? "%s: unknown command \"%.60s\"" :
-               "unknown command \"%.60s\"", known ? noun : noun, known ? verb : "");
-    if (!known)
+    near = nearest(known ? verb : noun, words, n);
+    if (known)
+        bx_err_set(&r->err, BX_INVALID, "%s: unknown command \"%.60s\"", noun, verb);
+    else
         bx_err_set(&r->err, BX_INVALID, "unknown command \"%.60s\"", noun);
     if (near != NULL)
         bx_err_hint(&r->err, "did you mean \"%s%s%s\"?", known ? noun : "", known ? " " : "", near);
+    else if (known)
+        bx_err_hint(&r->err, "blixardctl help %s shows what there is", noun);
     else
         bx_err_hint(&r->err, "blixardctl help shows the commands");
     return run_fail(r);
 }
 
-/* The first two arguments that are no flags nor values of flags: flags may stand before the noun. */
-static void find_words(int argc, char **argv, const char **noun, const char **verb)
+/* The nth argument, from 0, that is no flag nor the value of one: flags may stand before the noun. */
+static const char *find_word(int argc, char **argv, unsigned nth)
 {
-    *noun = *verb = NULL;
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i] + strspn(argv[i], "-");
 
         if (argv[i][0] != '-') {
-            if (*noun == NULL) {
-                *noun = argv[i];
-            } else {
-                *verb = argv[i];
-                return;
-            }
+            if (nth-- == 0)
+                return argv[i];
             continue;
         }
         for (const struct flag *f = global_flags; f->name != NULL; f++) {
@@ -201,6 +224,7 @@ static void find_words(int argc, char **argv, const char **noun, const char **ve
                 i++;
         }
     }
+    return NULL;
 }
 
 /* ---- one run ---- */
@@ -220,6 +244,8 @@ static int setup(struct run *r)
     r->wait_ms = WAIT_MS;
     r->headers = !args_has(&r->args, "no-headers");
     r->quiet = args_has(&r->args, "quiet");
+    r->color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL &&
+               !args_has(&r->args, "no-color");
     if (output != NULL)
         rc = parse_choice(output, "--output", outputs, &choice, &r->err);
     r->json = choice == 1;
@@ -279,15 +305,29 @@ static int invoke(struct run *r, int argc, char **argv, const char *noun, const 
     return code;
 }
 
-static int help(int argc, char **argv)
+/* help, help NOUN, help NOUN VERB; the same as --help after those words. */
+static int help(struct run *r, const char *noun, const char *verb)
 {
-    const struct command *c = argc > 2 ? find(argv[2], argc > 3 ? argv[3] : NULL) : NULL;
+    const struct command *c = noun == NULL ? NULL : find(noun, verb);
 
-    if (c != NULL)
+    if (c != NULL) {
         help_command(c);
-    else
-        help_all();
+    } else if (noun != NULL && (verb != NULL || !is_noun(noun))) {
+        return unknown_command(r, noun, verb);
+    } else {
+        help_list(noun);
+        help_rest();
+    }
     return 0;
+}
+
+/* Data that did not arrive is a failure, however well the request went. */
+static int finish(struct run *r, int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    bx_err_set(&r->err, BX_IO, "can not write to standard output");
+    return run_fail(r);
 }
 
 static void on_interrupt(int sig)
@@ -296,31 +336,46 @@ static void on_interrupt(int sig)
     client_interrupted = 1;
 }
 
+/* Without a noun: help when it was asked for, else the first thing that is wrong. */
+static int no_command(struct run *r, int argc, char **argv)
+{
+    int rc = args_parse(&r->args, argc, argv, NULL, &r->err);
+
+    if (rc == BX_OK && args_has(&r->args, "help"))
+        return help(r, NULL, NULL);
+    if (rc == BX_OK) {
+        bx_err_set(&r->err, BX_INVALID, "no command");
+        bx_err_hint(&r->err, "blixardctl help shows the commands");
+    }
+    return run_fail(r);
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    }
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     struct sigaction sa = {.sa_handler = on_interrupt};
-    const char *noun, *verb;
+    const char *noun = find_word(argc, argv, 0), *verb = find_word(argc, argv, 1);
     struct run r;
+    int code;
 
     memset(&r, 0, sizeof r);
     r.client.fd = -1;
     sigaction(SIGINT, &sa, NULL);
-    find_words(argc, argv, &noun, &verb);
-    if (noun == NULL) {
-        bool asked = argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0);
-
-        if (asked || argc == 1)
-            help_all();
-        if (argc > 1 && !asked) {
-            if (args_parse(&r.args, argc, argv, NULL, &r.err) == BX_OK) {
-                bx_err_set(&r.err, BX_INVALID, "no command");
-                bx_err_hint(&r.err, "blixardctl help shows the commands");
-            }
-            return run_fail(&r);
-        }
-        return asked ? 0 : 2;
-    }
-    if (strcmp(noun, "help") == 0)
-        return help(argc, argv);
-    return invoke(&r, argc, argv, noun, verb);
+    if (noun == NULL)
+        code = no_command(&r, argc, argv);
+    else if (strcmp(noun, "help") == 0)
+        code = help(&r, verb, find_word(argc, argv, 2));
+    else if (verb == NULL && is_noun(noun) && asks_for_help(argc, argv))
+        code = help(&r, noun, NULL);
+    else
+        code = invoke(&r, argc, argv, noun, verb);
+    return finish(&r, code);
 }

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "config.h"
+#include "mem/alloc.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -72,13 +73,10 @@ static int follow(struct run *r, struct following *f)
         params_u64(&p, "since", f->last);
         rc = run_call(r, "events.watch", &p, &result);
         params_close(&p);
-        if (rc == BX_OK)
-            rc = client_listen(&r->client, &r->err);
-        if (rc == BX_INTERRUPTED)
-            return 130;
-        if (rc != BX_UNREACHABLE && rc != BX_BUSY && rc != BX_SHUTDOWN)
+        if (rc != BX_OK)
             return run_fail(r);
-        if (r->client.n < 2 && rc == BX_UNREACHABLE && r->err.hint[0] != '\0')
+        rc = client_listen(&r->client, &r->err);
+        if (rc == BX_INTERRUPTED || (rc != BX_UNREACHABLE && rc != BX_BUSY && rc != BX_SHUTDOWN))
             return run_fail(r);
         client_next_address(&r->client);
     }
@@ -88,10 +86,8 @@ static int follow(struct run *r, struct following *f)
 static int list_events(struct run *r, struct following *f)
 {
     bool first = true;
-    uint32_t n;
+    uint32_t n, pages = 0;
 
-    if (r->json)
-        printf("[");
     do {
         struct params p = {0};
         bx_val result;
@@ -105,6 +101,8 @@ static int list_events(struct run *r, struct following *f)
         if (rc != BX_OK)
             return run_fail(r);
         n = bx_val_len(result);
+        if (r->json && pages++ == 0)
+            printf("[");
         for (uint32_t i = 0; i < n; i++) {
             bx_val e = bx_val_at(result, i);
 
@@ -134,26 +132,6 @@ static int events(struct run *r)
 }
 
 /* ---- sql ---- */
-
-static void print_rows(const struct run *r, bx_val result)
-{
-    bx_val columns = bx_val_get(result, "columns"), rows = bx_val_get(result, "rows");
-    char text[4096];
-
-    for (uint32_t c = 0; r->headers && c < bx_val_len(columns); c++) {
-        value_text(bx_val_at(columns, c), 0, text, sizeof text);
-        printf("%s%s", c == 0 ? "" : "\t", text);
-    }
-    if (r->headers)
-        printf("\n");
-    for (uint32_t i = 0; i < bx_val_len(rows); i++) {
-        for (uint32_t c = 0; c < bx_val_len(columns); c++) {
-            value_text(bx_val_at(bx_val_at(rows, i), c), 0, text, sizeof text);
-            printf("%s%s", c == 0 ? "" : "\t", text);
-        }
-        printf("\n");
-    }
-}
 
 /* {columns, rows} as an array of objects. */
 static int print_objects(bx_val result)
@@ -198,27 +176,48 @@ static int sql(struct run *r)
 
 /* ---- version ---- */
 
+#define HELLO_MS 1000
+
+static void print_versions(bx_val server)
+{
+    struct bx_pack *pack = bx_pack_create();
+    struct bx_buf b = {0};
+
+    if (pack == NULL || bx_pw_map(&b, 2) != BX_OK || bx_pw_str(&b, "client") != BX_OK ||
+        bx_pw_str(&b, PACKAGE_VERSION) != BX_OK || bx_pw_str(&b, "server") != BX_OK ||
+        bx_pw_val(&b, server) != BX_OK)
+        bx_oom(0);
+    print_json(bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL));
+    bx_buf_release(&b);
+    bx_pack_destroy(pack);
+}
+
 static int version(struct run *r)
 {
+    bool patient = args_has(&r->args, "timeout");
     struct params p = {0};
     bx_val result = NULL;
-    char server[64] = "", driver[32] = "";
+    char server[64], driver[32];
     int rc;
 
     params_u64(&p, "version", 1);
-    rc = client_call(&r->client, "sys.hello", &p, 1000, &result, &r->err);
+    rc = client_call(&r->client, "sys.hello", &p, patient ? r->timeout_ms : HELLO_MS, &result,
+                     &r->err);
     params_close(&p);
-    if (rc == BX_OK) {
+    if (rc == BX_INTERRUPTED)
+        return run_fail(r);
+    if (rc != BX_OK)
+        result = NULL;
+    if (r->json) {
+        print_versions(bx_val_get(result, "server"));
+        return 0;
+    }
+    printf("blixardctl %s\n", PACKAGE_VERSION);
+    if (result != NULL) {
         value_text(bx_val_get(result, "server"), 0, server, sizeof server);
         value_text(bx_val_get(result, "driver"), 0, driver, sizeof driver);
+        printf("blixardd %s, driver %s\n", server, driver);
     }
-    if (r->json)
-        printf("{\"client\":\"%s\",\"server\":%s%s%s}\n", PACKAGE_VERSION, rc == BX_OK ? "\"" : "",
-               rc == BX_OK ? server : "null", rc == BX_OK ? "\"" : "");
-    else if (rc == BX_OK)
-        printf("blixardctl %s\nblixardd %s, driver %s\n", PACKAGE_VERSION, server, driver);
-    else
-        printf("blixardctl %s\n", PACKAGE_VERSION);
     return 0;
 }
 

@@ -74,6 +74,14 @@ static void age_text(uint64_t then_ms, char *out, size_t size)
     }
 }
 
+void printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+    }
+}
+
 void value_text(bx_val v, char as, char *out, size_t size)
 {
     static const char *const mib[] = {"MiB", "GiB", "TiB", NULL};
@@ -96,6 +104,7 @@ void value_text(bx_val v, char as, char *out, size_t size)
         snprintf(out, size, "%lld", (long long)i);
     } else if (bx_val_str(v, &s)) {
         snprintf(out, size, "%.*s", (int)s.n, s.p);
+        printable(out);
     } else if (bx_val_bool(v, &b)) {
         snprintf(out, size, "%s", b ? "yes" : "no");
     } else {
@@ -105,7 +114,7 @@ void value_text(bx_val v, char as, char *out, size_t size)
 
 /* ---- tables ---- */
 
-static struct libscols_table *new_table(const struct run *r, const struct column *columns)
+static struct libscols_table *new_table(const struct run *r)
 {
     struct libscols_table *t;
 
@@ -116,32 +125,100 @@ static struct libscols_table *new_table(const struct run *r, const struct column
     scols_table_enable_noheadings(t, !r->headers);
     if (!isatty(STDOUT_FILENO))
         scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER);
-    for (; columns->title != NULL; columns++)
-        scols_table_new_column(t, columns->title, 0, columns->right ? SCOLS_FL_RIGHT : 0);
+    scols_table_enable_colors(t, r->color);
     return t;
+}
+
+static void add_column(struct libscols_table *t, const char *title, bool right)
+{
+    if (scols_table_new_column(t, title, 0, right ? SCOLS_FL_RIGHT : 0) == NULL)
+        bx_oom(0);
+}
+
+static struct libscols_line *add_line(struct libscols_table *t)
+{
+    struct libscols_line *line = scols_table_new_line(t, NULL);
+
+    if (line == NULL)
+        bx_oom(0);
+    return line;
+}
+
+static void finish_table(struct libscols_table *t)
+{
+    scols_print_table(t);
+    scols_unref_table(t);
+    fflush(stdout);
+}
+
+/* Good, bad, or on the way. */
+static const char *state_color(const char *s)
+{
+    static const char *const good[] = {"running", "up"};
+    static const char *const bad[] = {"failed", "lost", "down"};
+    static const char *const calm[] = {"stopped", "-"};
+
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        if (strcmp(s, good[i]) == 0)
+            return "green";
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        if (strcmp(s, bad[i]) == 0)
+            return "red";
+    }
+    for (size_t i = 0; i < sizeof calm / sizeof calm[0]; i++) {
+        if (strcmp(s, calm[i]) == 0)
+            return NULL;
+    }
+    return "yellow";
 }
 
 void print_table(const struct run *r, bx_val rows, const struct column *columns)
 {
-    struct libscols_table *t = new_table(r, columns);
+    struct libscols_table *t = new_table(r);
 
+    for (size_t c = 0; columns[c].title != NULL; c++)
+        add_column(t, columns[c].title, columns[c].right);
     for (uint32_t i = 0; i < bx_val_len(rows); i++) {
-        struct libscols_line *line = scols_table_new_line(t, NULL);
+        struct libscols_line *line = add_line(t);
 
         for (size_t c = 0; columns[c].title != NULL; c++) {
             char text[4096];
 
             value_text(value_at(bx_val_at(rows, i), columns[c].key), columns[c].as, text,
                        sizeof text);
-            scols_line_set_data(line, c, text);
+            if (scols_line_set_data(line, c, text) != 0)
+                bx_oom(0);
+            if (columns[c].as == 's')
+                scols_cell_set_color(scols_line_get_cell(line, c), state_color(text));
         }
     }
-    scols_print_table(t);
-    scols_unref_table(t);
-    fflush(stdout);
+    finish_table(t);
 }
 
-void print_fields(const struct run *r, bx_val v)
+void print_rows(const struct run *r, bx_val result)
+{
+    bx_val columns = bx_val_get(result, "columns"), rows = bx_val_get(result, "rows");
+    struct libscols_table *t = new_table(r);
+    char text[4096];
+
+    for (uint32_t c = 0; c < bx_val_len(columns); c++) {
+        value_text(bx_val_at(columns, c), 0, text, sizeof text);
+        add_column(t, text, false);
+    }
+    for (uint32_t i = 0; i < bx_val_len(rows); i++) {
+        struct libscols_line *line = add_line(t);
+
+        for (uint32_t c = 0; c < bx_val_len(columns); c++) {
+            value_text(bx_val_at(bx_val_at(rows, i), c), 0, text, sizeof text);
+            if (scols_line_set_data(line, c, text) != 0)
+                bx_oom(0);
+        }
+    }
+    finish_table(t);
+}
+
+void print_fields(bx_val v)
 {
     for (uint32_t i = 0; i < bx_val_len(v); i++) {
         bx_val value = bx_val_value(v, i);
@@ -161,6 +238,5 @@ void print_fields(const struct run *r, bx_val v)
         if (text[0] != '\0')
             printf("%-16.*s %s\n", (int)key.n, key.p, text);
     }
-    (void)r;
     fflush(stdout);
 }

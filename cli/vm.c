@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define WAIT_MS_MAX 600000u /* longest wait that a server takes */
+
 static const struct flag create_flags[] = {
     {"vcpus", "N", "virtual processors (1)", NULL},
     {"memory", "SIZE", "memory (512MiB)", NULL},
@@ -51,7 +53,7 @@ static const struct flag logs_flags[] = {
 };
 
 static const struct column list_columns[] = {
-    {"NAME", "name", 0, false},      {"PHASE", "phase", 0, false},
+    {"NAME", "name", 0, false},      {"PHASE", "phase", 's', false},
     {"NODE", "node", 0, false},      {"VCPUS", "vcpus", 0, true},
     {"MEMORY", "memory_mib", 'm', true}, {"DISK", "disk_gib", 'g', true},
     {"AGE", "created_ms", 'a', true},    {0},
@@ -65,17 +67,63 @@ static void progress(const struct run *r, const char *what, const char *name)
         fprintf(stderr, "waiting for %s to be %s ...\n", name, what);
 }
 
-static int timed_out(struct run *r, const char *name)
+static int timed_out(struct run *r, const char *name, const char *until)
 {
-    if (r->err.code == BX_TIMEOUT)
+    if (r->err.code == BX_TIMEOUT) {
+        bx_err_set(&r->err, BX_TIMEOUT, "%s was not %s in time", name, until);
         bx_err_hint(&r->err, "it goes on; blixardctl vm show %s tells how far it is", name);
+    }
     return run_fail(r);
 }
 
-static int interrupted(const char *name, const char *uuid)
+static int interrupted(const struct run *r, const char *name)
 {
-    fprintf(stderr, "the operation on %s (%s) goes on\n", name, uuid);
+    fprintf(stderr, "the operation on %s goes on; its id is %s\n", name, r->request_id);
     return 130;
+}
+
+/* The time is over, or the server does not answer any more: look at the VM, on whatever node can
+ * still be reached, so that what follows is asked of a member that has come as far as this one. */
+static int look_again(struct run *r, const char *uuid, uint64_t left, bx_val *result)
+{
+    struct params p = {0};
+    int rc;
+
+    params_str(&p, "vm", uuid);
+    rc = client_call(&r->client, "vm.show", &p, left < r->timeout_ms ? left : r->timeout_ms, result,
+                     &r->err);
+    params_close(&p);
+    return rc;
+}
+
+/* vm.wait on the connection that gave the answer: another member may not know the VM yet, and would
+ * take it for deleted. When that one is lost, or the server's longest wait is over, look and go on. */
+static int wait_calls(struct run *r, const char *uuid, const struct params *p, bool deleting,
+                      bx_val *result)
+{
+    uint64_t deadline = client_now() + r->wait_ms;
+
+    for (;;) {
+        uint64_t now = client_now(), left = deadline > now ? deadline - now : 0;
+        bx_val vm;
+        int rc;
+
+        r->client.once = true;
+        rc = client_call(&r->client, "vm.wait", p, left < WAIT_MS_MAX ? left : WAIT_MS_MAX, result,
+                         &r->err);
+        r->client.once = false;
+        now = client_now();
+        if (rc == BX_UNREACHABLE && now >= deadline)
+            return bx_err_set(&r->err, BX_TIMEOUT, "no answer in time");
+        if (now >= deadline || (rc != BX_UNREACHABLE && rc != BX_TIMEOUT && rc != BX_SHUTDOWN))
+            return rc;
+        rc = look_again(r, uuid, deadline - now, &vm);
+        *result = NULL;
+        if (rc == BX_NOT_FOUND && deleting)
+            return BX_OK;
+        if (rc != BX_OK)
+            return rc;
+    }
 }
 
 /* Wait until the VM of this answer is as asked; *result becomes the VM as it then is. */
@@ -93,16 +141,16 @@ static int wait_until(struct run *r, bx_val vm, const char *until, bx_val *resul
     params_str(&p, "vm", uuid);
     params_u64(&p, "epoch", epoch);
     params_str(&p, "until", until);
-    rc = client_call(&r->client, "vm.wait", &p, r->wait_ms, result, &r->err);
+    rc = wait_calls(r, uuid, &p, strcmp(until, "deleted") == 0, result);
     params_close(&p);
     if (rc == BX_INTERRUPTED)
-        return interrupted(name, uuid);
-    return rc == BX_OK ? 0 : timed_out(r, name);
+        return interrupted(r, name);
+    return rc == BX_OK ? 0 : timed_out(r, name, until);
 }
 
 /* ---- create ---- */
 
-static int labels(struct run *r, struct params *p, struct bx_pair *pairs, struct bx_vm_config *c)
+static int labels(struct run *r, struct bx_pair *pairs, struct bx_vm_config *c)
 {
     uint32_t n = 0;
     const char *l;
@@ -124,7 +172,6 @@ static int labels(struct run *r, struct params *p, struct bx_pair *pairs, struct
         pairs[n++].value = bx_str(eq + 1);
     }
     c->labels = (struct bx_pairs){pairs, n};
-    (void)p;
     return BX_OK;
 }
 
@@ -250,12 +297,21 @@ static void print_decision(const struct run *r, bx_val d)
     print_table(r, bx_val_get(d, "candidates"), columns);
 }
 
+static bool wants_to_run(bx_val vm)
+{
+    struct bx_str desired = {"", 0};
+
+    bx_val_str(bx_val_get(vm, "desired"), &desired);
+    return bx_str_eq(desired, bx_str("running"));
+}
+
+/* One that existed and is stopped on purpose is left alone, and not waited for. */
 static int created(struct run *r, bx_val result, bool wait)
 {
     bx_val vm = bx_val_get(result, "vm");
     char name[80], node[80], phase[32];
 
-    if (wait) {
+    if (wait && wants_to_run(vm)) {
         int code = wait_until(r, vm, "running", &vm);
 
         if (code != 0)
@@ -273,7 +329,7 @@ static int created(struct run *r, bx_val result, bool wait)
 }
 
 static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pairs,
-                       char (*paths)[2 * PATH_MAX], struct params *p)
+                       char (*paths)[2 * PATH_MAX])
 {
     int rc;
 
@@ -290,7 +346,7 @@ static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pa
     if (rc == BX_OK)
         rc = choices(r, c);
     if (rc == BX_OK)
-        rc = labels(r, p, pairs, c);
+        rc = labels(r, pairs, c);
     if (rc == BX_OK)
         rc = check_id(r);
     return rc == BX_OK ? bx_vm_config_check(c, &r->err) : rc;
@@ -303,7 +359,7 @@ static int create(struct run *r)
     struct params p = {0};
     struct bx_vm_config c;
     bx_val result = NULL;
-    int rc = fill_config(r, &c, pairs, paths, &p), code;
+    int rc = fill_config(r, &c, pairs, paths);
 
     if (rc == BX_OK) {
         put_config(&p, &c);
@@ -318,7 +374,7 @@ static int create(struct run *r)
     }
     params_close(&p);
     if (rc == BX_INTERRUPTED)
-        return interrupted(r->words[0], "its request may still be carried out");
+        return interrupted(r, r->words[0]);
     if (rc != BX_OK)
         return run_fail(r);
     if (!args_has(&r->args, "dry-run"))
@@ -327,8 +383,7 @@ static int create(struct run *r)
         print_json(result);
     else
         print_decision(r, result);
-    code = 0;
-    return code;
+    return 0;
 }
 
 /* ---- start, stop, restart, delete ---- */
@@ -347,7 +402,7 @@ static int change(struct run *r, const char *method, const char *until, struct p
         rc = run_call(r, method, p, &result);
     params_close(p);
     if (rc == BX_INTERRUPTED)
-        return interrupted(r->words[0], "its request may still be carried out");
+        return interrupted(r, r->words[0]);
     if (rc != BX_OK)
         return run_fail(r);
     vm = bx_val_get(result, "vm");
@@ -413,7 +468,10 @@ static bool confirmed(struct run *r)
     fprintf(stderr, "delete %s? [y/N] ", r->words[0]);
     if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
         return true;
-    bx_err_set(&r->err, BX_FAILED, "nothing was deleted");
+    if (client_interrupted)
+        bx_err_set(&r->err, BX_INTERRUPTED, "interrupted");
+    else
+        bx_err_set(&r->err, BX_FAILED, "nothing was deleted");
     return false;
 }
 
@@ -461,7 +519,7 @@ static int show(struct run *r)
     if (r->json)
         print_json(result);
     else
-        print_fields(r, result);
+        print_fields(result);
     return 0;
 }
 

@@ -196,6 +196,9 @@ answers_or_ended() # K, pid
     ctl "$1" --timeout 2s version 2>/dev/null | grep -q '^blixardd'
 }
 
+# What else the daemons are told, for those who try things out: BLIXARDD_FLAGS="--snapshot-bytes 100000"
+read -ra more_flags <<<"${BLIXARDD_FLAGS:-}"
+
 start_node() # K
 {
     local k=$1 home=$dir/n$1 pid
@@ -205,7 +208,7 @@ start_node() # K
     mkdir -p "$home"
     setsid "$blixardd" --data "$home" --name "n$k" --listen "$(link_of "$k")" \
         --api "$(api_of "$k")" --socket "$(socket_of "$k")" --driver "$driver" \
-        </dev/null >>"$home/log" 2>&1 &
+        "${more_flags[@]}" </dev/null >>"$home/log" 2>&1 &
     pid=$!
     echo "$pid" >"$home/pid"
     if ! wait_until "$wait_seconds" answers_or_ended "$k" "$pid" || ! pid_of "$k" >/dev/null; then

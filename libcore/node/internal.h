@@ -116,6 +116,7 @@ void bx_member_set_peers(struct bx_node *n);
 struct bx_transfer {
     uint64_t to;                   /* 0: free */
     uint64_t term, offset;
+    uint64_t sent_ms;              /* when all of it was; the answer is waited for */
     struct bx_snap_reader *reader;
 };
 struct bx_taking {

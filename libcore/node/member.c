@@ -169,6 +169,8 @@ void bx_member_first_words(struct bx_node *n, uint64_t leader_before)
 {
     const struct bx_view *view = bx_fsm_view(n->fsm);
 
+    if (leader_before == 0)
+        return; /* this node has just started, and so may all: nobody was lost */
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
         struct bx_cmd_node_state c = {.id = info->id, .state = BX_NODE_SUSPECT};

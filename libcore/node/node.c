@@ -135,6 +135,13 @@ static void on_raft_send_snapshot(void *ctx, uint64_t to, const struct raft_inst
     bx_snapshots_send(ctx, to, m);
 }
 
+static int on_raft_received(void *ctx, uint64_t index, uint64_t term, struct bx_err *err)
+{
+    struct bx_node *n = ctx;
+
+    return bx_snap_receive_finish(n->o.disk->fs, index, term, err);
+}
+
 static int on_raft_install(void *ctx, uint64_t index, uint64_t term, struct bx_err *err)
 {
     return bx_snapshots_install(ctx, index, term, err);
@@ -302,6 +309,7 @@ static int open_raft(struct bx_node *n, const struct bx_snap_meta *snap, struct 
                                  .send = on_raft_send,
                                  .reachable = on_raft_reachable,
                                  .send_snapshot = on_raft_send_snapshot,
+                                 .received = on_raft_received,
                                  .install = on_raft_install,
                                  .role = on_raft_role,
                                  .wake = on_wake,
@@ -328,7 +336,7 @@ static void defaults(struct bx_node_options *o)
     if (o->snapshot_bytes == 0)
         o->snapshot_bytes = 32u << 20;
     if (o->trailing_bytes == 0)
-        o->trailing_bytes = 16u << 20;
+        o->trailing_bytes = o->snapshot_bytes / 2;
 }
 
 static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct bx_err *err)

@@ -38,7 +38,7 @@ struct bx_node_options {
     uint32_t election_ms;          /* 0: 1000 */
     uint32_t heartbeat_ms;         /* 0: 100 */
     uint64_t snapshot_bytes;       /* take one after so much log; 0: 32 MiB */
-    uint64_t trailing_bytes;       /* and keep so much behind it; 0: 16 MiB */
+    uint64_t trailing_bytes;       /* and keep so much behind it; 0: half of snapshot_bytes */
     /* ---- calls out, all with ctx ---- */
     void (*wake)(void *ctx);       /* something is queued: call turn before the loop blocks */
     void (*event)(void *ctx, const struct bx_event *e);

@@ -496,6 +496,14 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
         return bx_err_set(err, BX_CONFLICT, "Raft message from node %llu dropped: %s",
                           (unsigned long long)from, why);
     }
+    if (m.type == RAFT_INSTALL_SNAPSHOT) {
+        rc = r->o.received(r->o.ctx, m.install_snapshot.last_index, m.install_snapshot.last_term,
+                           err);
+        if (rc != BX_OK) {
+            drop_message(&m);
+            return rc;
+        }
+    }
     if (m.type == RAFT_APPEND_ENTRIES)
         entries = m.append_entries.entries;
     memset(&e, 0, sizeof e);

@@ -35,8 +35,11 @@ struct bx_raft_options {
     /* The core wants to send a snapshot to a member: transfer the file, then call
      * bx_raft_snapshot_sent. */
     void (*send_snapshot)(void *ctx, uint64_t to, const struct raft_install_snapshot *m);
-    /* A received snapshot is to replace everything: verify the file, restore the state, reset the
-     * log, all before this returns. */
+    /* All of a snapshot should have arrived: verify the file and give it its name. When it does not
+     * check out the message that announced it is dropped, and the leader sends it again. */
+    int (*received)(void *ctx, uint64_t index, uint64_t term, struct bx_err *err);
+    /* The newest snapshot is to replace everything: restore the state, reset the log, all before
+     * this returns. */
     int (*install)(void *ctx, uint64_t index, uint64_t term, struct bx_err *err);
     void (*role)(void *ctx, bool leader);
     void (*wake)(void *ctx);

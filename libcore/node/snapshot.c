@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define RETRY_MS 5000u
+#define INSTALL_MS 10000u /* the receiver may take that long before it is sent to again */
 
 /* ---- taking ---- */
 
@@ -142,8 +143,8 @@ void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install
     struct bx_err err;
 
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
-        if (n->snapshots.transfers[i].to == to)
-            end_transfer(&n->snapshots.transfers[i]);
+        if (n->snapshots.transfers[i].to == to && n->snapshots.transfers[i].term == m->term)
+            return; /* the core takes the answer to a heartbeat for a refusal, and asks again */
         if (n->snapshots.transfers[i].to == 0)
             t = &n->snapshots.transfers[i];
     }
@@ -171,9 +172,11 @@ static void send_pieces(struct bx_node *n, struct bx_transfer *t)
             end_transfer(t);
             break;
         }
+        if (got == 0 && link->ops->queued(link, t->to) > 0)
+            break; /* the message is small and would overtake the last pieces */
         if (got == 0) {
             bx_raft_snapshot_sent(&n->raft, t->to, bx_snap_meta(t->reader), t->term);
-            end_transfer(t);
+            t->sent_ms = bx_node_now(n);
             break;
         }
         bx_put64(offset, t->offset);
@@ -187,7 +190,7 @@ static void send_pieces(struct bx_node *n, struct bx_transfer *t)
 bool bx_snapshots_sending(const struct bx_node *n)
 {
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
-        if (n->snapshots.transfers[i].to != 0)
+        if (n->snapshots.transfers[i].to != 0 && n->snapshots.transfers[i].sent_ms == 0)
             return true;
     }
     return false;
@@ -205,8 +208,10 @@ void bx_snapshots_turn(struct bx_node *n)
         if (!bx_raft_is_leader(&n->raft) || bx_raft_term(&n->raft) != t->term ||
             !n->o.link->ops->connected(n->o.link, t->to))
             end_transfer(t);
-        else
+        else if (t->sent_ms == 0)
             send_pieces(n, t);
+        else if (bx_node_now(n) - t->sent_ms > INSTALL_MS)
+            end_transfer(t); /* it is there, or has to be sent again */
     }
     if (!s->taking.busy && bx_node_now(n) >= s->taking.retry_ms &&
         bx_wal_bytes_after(n->wal, s->index) > n->o.snapshot_bytes)
@@ -264,10 +269,8 @@ int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struc
 int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struct bx_err *err)
 {
     struct bx_snap_reader *reader = NULL;
-    int rc = bx_snap_receive_finish(n->o.disk->fs, index, term, err);
+    int rc = bx_snap_open_latest(&reader, n->o.disk->fs, err);
 
-    if (rc == BX_OK)
-        rc = bx_snap_open_latest(&reader, n->o.disk->fs, err);
     if (rc == BX_OK)
         rc = bx_snapshots_restore(n, reader, err);
     if (rc == BX_OK)
