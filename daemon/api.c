@@ -191,6 +191,20 @@ static uint32_t conns_max(void)
     return (uint32_t)files.rlim_cur / 2;
 }
 
+static int init_pools(struct api *a, const struct options *o)
+{
+    static const struct bx_pool_size calls = {1000, 0};
+    int rc = bx_pool_init(&a->pool, "call", sizeof(struct api_call), calls, NULL);
+
+    if (rc == BX_OK)
+        rc = bx_pool_init(&a->configs, "vm_config", sizeof(struct bx_vm_config), o->vm_config_pool,
+                          NULL);
+    if (rc == BX_OK)
+        rc = bx_pool_init(&a->metadata, "metadata", sizeof(struct api_metadata), o->metadata_pool,
+                          NULL);
+    return rc;
+}
+
 int api_create(struct api **out, struct daemon *d, struct bx_err *err)
 {
     struct api *a = bx_must_calloc(1, sizeof *a);
@@ -205,7 +219,7 @@ int api_create(struct api **out, struct daemon *d, struct bx_err *err)
     TAILQ_INIT(&a->conns);
     TAILQ_INIT(&a->calls);
     TAILQ_INIT(&a->waits);
-    rc = bx_pool_init(&a->pool, "call", sizeof(struct api_call), 1000, 0, NULL);
+    rc = init_pools(a, &d->options);
     uv_timer_init(a->loop, &a->timer);
     a->timer.data = a;
     a->handles++;
@@ -255,6 +269,9 @@ void api_destroy(struct api *a)
         unlink(a->d->options.socket);
     assert(TAILQ_EMPTY(&a->calls));
     bx_pool_close(&a->pool);
+    bx_pool_close(&a->configs);
+    bx_pool_close(&a->metadata);
+    bx_arena_close(&a->arena);
     bx_pack_destroy(a->pack);
     bx_free(a);
 }

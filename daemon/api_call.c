@@ -12,9 +12,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define P(member, typ, ...) BX_FIELD(api_params, member, typ, __VA_ARGS__)
+/* Everything is read into one of these on the stack; the call keeps what its method needs of it. */
+struct reading {
+    struct api_params p;
+    struct bx_vm_config config;
+};
+
+#define P(member, typ, ...)                                                                        \
+    {                                                                                              \
+        .name = #member, .type = (typ), .offset = offsetof(struct reading, p.member), __VA_ARGS__  \
+    }
 static const struct bx_field fields[] = {
-    BX_VM_CONFIG_FIELDS(offsetof(struct api_params, config)),
+    BX_VM_CONFIG_FIELDS(offsetof(struct reading, config)),
     P(if_not_exists, BX_T_BOOL), P(dry_run, BX_T_BOOL), P(force, BX_T_BOOL),
     P(vm, BX_T_STR, .max = 255), P(until, BX_T_STR, .max = 16), P(token, BX_T_STR, .max = 8192),
     P(query, BX_T_STR, .max = 65535), P(consistency, BX_T_STR, .max = 16),
@@ -23,7 +32,7 @@ static const struct bx_field fields[] = {
     P(ttl_s, BX_T_U64), P(version, BX_T_U64), P(limit, BX_T_U32), P(timeout_ms, BX_T_U32),
     P(timeout_s, BX_T_U32),
 };
-static const struct bx_schema schema = BX_SCHEMA("parameters", 0, api_params, fields);
+static const struct bx_schema schema = BX_SCHEMA("parameters", 0, reading, fields);
 
 #define READS " consistency timeout_ms trace_id "
 #define WRITES " request_id sequence floor timeout_ms trace_id "
@@ -73,9 +82,10 @@ static void end(struct api_call *c)
         c->conn->calls--;
         api_conn_resume(c->conn);
     }
-    bx_arena_close(&c->arena);
     bx_buf_release(&c->message);
     bx_free(c->token);
+    bx_pool_release(&a->metadata, c->metadata);
+    bx_pool_release(&a->configs, c->config);
     bx_pool_release(&a->pool, c);
 }
 
@@ -318,15 +328,47 @@ static int check_room(struct api *a, struct bx_err *err)
     return BX_BUSY;
 }
 
+/* The configuration moves into pooled memory, its labels out of the arena too. */
+static int keep_config(struct api_call *c, const struct bx_vm_config *config, struct bx_err *err)
+{
+    const struct bx_pairs *labels = &config->labels;
+
+    c->config = bx_pool_acquire(&c->api->configs);
+    if (c->config != NULL && labels->n > 0)
+        c->metadata = bx_pool_acquire(&c->api->metadata);
+    if (c->config == NULL || (labels->n > 0 && c->metadata == NULL))
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    *c->config = *config;
+    if (labels->n > 0) {
+        memcpy(c->metadata->pairs, labels->v, labels->n * sizeof *labels->v);
+        c->config->labels.v = c->metadata->pairs;
+    }
+    return BX_OK;
+}
+
+static int read_params(struct api_call *c, bx_val map, struct bx_err *err)
+{
+    struct reading r = {.p = {.timeout_ms = API_TIMEOUT_MS}};
+    int rc;
+
+    bx_vm_config_init(&r.config);
+    rc = bx_pack_read(&schema, map, &r, &c->api->arena, err);
+    if (rc != BX_OK)
+        return rc;
+    c->p = r.p;
+    c->p.name = r.config.name;
+    c->p.node = r.config.node;
+    return c->method == BX_M_VM_CREATE ? keep_config(c, &r.config, err) : BX_OK;
+}
+
 static void run(struct api_call *c, bx_val root)
 {
+    struct api *a = c->api;
     bx_val params = bx_val_at(root, 3), map = bx_val_len(params) == 1 ? bx_val_at(params, 0) : NULL;
     struct bx_err err = {0};
     int rc;
 
-    bx_vm_config_init(&c->p.config);
-    c->p.timeout_ms = API_TIMEOUT_MS;
-    rc = check_room(c->api, &err);
+    rc = check_room(a, &err);
     if (rc == BX_OK)
         rc = find_method(c, bx_val_at(root, 2), &err);
     if (rc == BX_OK)
@@ -334,15 +376,16 @@ static void run(struct api_call *c, bx_val root)
     if (rc == BX_OK)
         rc = check_keys(c, map, &err);
     if (rc == BX_OK)
-        rc = bx_pack_read(&schema, map, &c->p, &c->arena, &err);
+        rc = read_params(c, map, &err);
     if (rc == BX_OK)
         rc = check_common(c, &err);
     if (rc != BX_OK) {
         api_fail(c, &err);
-        return;
+    } else {
+        c->deadline = a->d->clock->ops->boot_ms(a->d->clock) + c->p.timeout_ms;
+        methods[c->method].run(c);
     }
-    c->deadline = c->api->d->clock->ops->boot_ms(c->api->d->clock) + c->p.timeout_ms;
-    methods[c->method].run(c);
+    bx_arena_reset(&a->arena);
 }
 
 /* The values live until the next message is read, the views that are made of them as long as the
@@ -468,9 +511,11 @@ void api_write(struct api_call *c, uint16_t kind, const void *body)
                           .deadline = c->deadline,
                           .done = on_outcome,
                           .ctx = c,
-                          .tenant = c->p.config.tenant};
+                          .tenant = bx_str("default")};
     struct bx_err err;
 
+    if (c->config != NULL)
+        s.tenant = c->config->tenant;
     s.principal = bx_str(c->conn == NULL ? "node" : c->conn->principal);
     if (c->p.request_id.n > 0) {
         hex16(c->p.request_id, s.session);

@@ -70,7 +70,7 @@ static void node_show(struct api_call *c)
     struct bx_buf b = {0};
     struct bx_err err;
 
-    if (bx_view_find_node(view(c), c->p.config.node, &n, &err) != BX_OK) {
+    if (bx_view_find_node(view(c), c->p.node, &n, &err) != BX_OK) {
         api_fail(c, &err);
         return;
     }
@@ -105,7 +105,7 @@ static void on_member(void *ctx, const struct bx_err *err)
 
 static const char *own_text(struct api_call *c, struct bx_str s)
 {
-    char *p = bx_arena_strndup(&c->arena, s.p == NULL ? "" : s.p, s.n);
+    char *p = bx_arena_strndup(&c->api->arena, s.p == NULL ? "" : s.p, s.n);
 
     if (p == NULL)
         bx_oom(s.n);
@@ -114,7 +114,7 @@ static const char *own_text(struct api_call *c, struct bx_str s)
 
 void api_cluster_init(struct api_call *c)
 {
-    struct bx_str name = c->p.config.name.n == 0 ? bx_str("blixard") : c->p.config.name;
+    struct bx_str name = c->p.name.n == 0 ? bx_str("blixard") : c->p.name;
     struct bx_err err;
 
     if (daemon_init_cluster(c->api->d, own_text(c, name), on_member, c, &err) != BX_OK)

@@ -56,13 +56,18 @@ struct api_conn {
 };
 TAILQ_HEAD(api_conns, api_conn);
 
-/* All parameters of all methods; a method allows some of them by name. */
+/* All parameters of all methods but vm.create's own; a method allows some of them by name. */
 struct api_params {
-    struct bx_vm_config config; /* `name` and `node` serve other methods too */
+    struct bx_str name, node;
     bool if_not_exists, dry_run, force;
     struct bx_str vm, until, token, query, consistency, request_id, trace_id;
     uint64_t epoch, since, sequence, floor, bytes, ttl_s, version;
     uint32_t limit, timeout_ms, timeout_s;
+};
+
+/* The labels of a request: pooled, because they are lists, which the message does not hold as such. */
+struct api_metadata {
+    struct bx_pair pairs[BX_LABELS_MAX];
 };
 
 struct api_call {
@@ -74,8 +79,9 @@ struct api_call {
     uint64_t from;                  /* asked by another node: the answer goes there */
     enum bx_method method;
     struct bx_buf message;          /* what the parameters point into */
-    struct bx_arena arena;
     struct api_params p;
+    struct bx_vm_config *config;    /* of vm.create, with labels in metadata; else NULL */
+    struct api_metadata *metadata;  /* NULL: no labels */
     void (*then)(struct api_call *c);
     uint64_t deadline, query;
     bool waiting;                   /* in api->waits */
@@ -97,7 +103,9 @@ struct api {
     struct api_conns conns;
     struct api_calls calls;         /* all */
     struct api_calls waits;         /* vm.wait, and logs asked of another node */
-    struct bx_pool pool;
+    struct bx_pool pool;            /* of calls */
+    struct bx_pool configs, metadata;
+    struct bx_arena arena;          /* of the request that is being read: one reset when it was run */
     struct bx_pack *pack;           /* of the message that is being read */
     uint64_t next_query;
 };

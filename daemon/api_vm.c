@@ -38,7 +38,7 @@ static void dry_run(struct api_call *c)
     struct bx_err err;
 
     bx_candidates_init(&cs);
-    if (bx_fsm_dry_run(bx_node_fsm(c->api->d->node), &c->p.config, &cs, &d, &err) != BX_OK) {
+    if (bx_fsm_dry_run(bx_node_fsm(c->api->d->node), c->config, &cs, &d, &err) != BX_OK) {
         api_fail(c, &err);
     } else {
         api_begin_result(c, &b);
@@ -50,10 +50,10 @@ static void dry_run(struct api_call *c)
 
 void api_vm_create(struct api_call *c)
 {
-    struct bx_cmd_vm_create body = {c->p.config, c->p.if_not_exists};
+    struct bx_cmd_vm_create body = {*c->config, c->p.if_not_exists};
     struct bx_err err;
 
-    if (bx_vm_config_check(&c->p.config, &err) != BX_OK)
+    if (bx_vm_config_check(c->config, &err) != BX_OK)
         api_fail(c, &err);
     else if (c->p.dry_run)
         api_read(c, dry_run);

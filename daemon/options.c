@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, HELP, VERSION };
+enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, POOL, HELP, VERSION };
 
 /* One line a flag: getopt's table, the keys of the file and --help come from it. A label is a DNS
  * label or empty. */
@@ -39,6 +39,11 @@ static const struct flag {
     {"election-ms", U32, AT(election_ms), "N", "without a leader before an election (1000)"},
     {"heartbeat-ms", U32, AT(heartbeat_ms), "N", "between a leader's heartbeats (100)"},
     {"snapshot-bytes", U64, AT(snapshot_bytes), "N", "of log between snapshots (33554432)"},
+    {"proposal-pool", POOL, AT(proposal_pool), "MAX[/MIN]", "requests kept for reuse (1000/100)"},
+    {"vm-config-pool", POOL, AT(vm_config_pool), "MAX[/MIN]", "configurations kept (500/50)"},
+    {"metadata-pool", POOL, AT(metadata_pool), "MAX[/MIN]", "sets of labels kept (200/20)"},
+    {"intern-strings", U64, AT(intern_strings), "N", "names held once (1048576)"},
+    {"intern-bytes", U64, AT(intern_bytes), "N", "of these names (67108864)"},
     {"log", LEVEL, AT(log), "LEVEL", "error, warning, info or debug (default info)"},
     {"config", TEXT, AT(config), "FILE", "YAML with these names as keys; flags win"},
     {"version", VERSION, 0, 0, NULL, "print the version"},
@@ -47,6 +52,7 @@ static const struct flag {
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 #define NO_API "none"
+#define POOL_MAX 1000000ul
 #define YAML_ERROR 512
 
 /* ---- values ---- */
@@ -87,6 +93,27 @@ static int set_text(const struct flag *f, char *dst, const char *text, struct bx
     return BX_OK;
 }
 
+/* Without MIN a tenth is made ahead, as with the defaults. */
+static int read_pool(const char *text, void *at)
+{
+    struct bx_pool_size size;
+    char *end;
+    unsigned long max, min;
+
+    if (*text < '0' || *text > '9')
+        return BX_INVALID;
+    errno = 0;
+    max = strtoul(text, &end, 10);
+    min = max / 10;
+    if (*end == '/' && end[1] >= '0' && end[1] <= '9')
+        min = strtoul(end + 1, &end, 10);
+    if (errno != 0 || *end != '\0' || max == 0 || max > POOL_MAX || min > max)
+        return BX_INVALID;
+    size = (struct bx_pool_size){(uint32_t)max, (uint32_t)min};
+    memcpy(at, &size, sizeof size);
+    return BX_OK;
+}
+
 static int set_value(struct options *o, const struct flag *f, const char *text, struct bx_err *err)
 {
     static const char *const drivers[] = {"auto", "qemu", "sim", NULL};
@@ -117,6 +144,9 @@ static int set_value(struct options *o, const struct flag *f, const char *text, 
     case U64:
         rc = read_number(UINT64_MAX - 1, text, &number);
         memcpy(at, &number, sizeof number);
+        break;
+    case POOL:
+        rc = read_pool(text, at);
         break;
     case HELP:
     case VERSION:
@@ -328,6 +358,9 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     snprintf(o->listen, sizeof o->listen, "127.0.0.1:7411");
     snprintf(o->api, sizeof o->api, "127.0.0.1:7410");
     o->log = LOG_INFO;
+    o->proposal_pool = (struct bx_pool_size){1000, 100};
+    o->vm_config_pool = (struct bx_pool_size){500, 50};
+    o->metadata_pool = (struct bx_pool_size){200, 20};
     rc = read_flags(o, argc, argv, given, err);
     if (rc != BX_OK || o->ask != OPTIONS_RUN)
         return rc;

@@ -7,6 +7,7 @@
 #define OPTIONS_H
 
 #include "err.h"
+#include "mem/pool.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,8 @@ struct options {
     int log;                       /* highest level that is written: 3 error ... 7 debug */
     uint32_t election_ms, heartbeat_ms; /* 0: the node's own default */
     uint64_t snapshot_bytes;
+    struct bx_pool_size proposal_pool, vm_config_pool, metadata_pool;
+    uint64_t intern_strings, intern_bytes; /* 0: the table's own bounds */
 };
 
 /* Fill *o. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be used), with a hint.

@@ -7,21 +7,18 @@
 #include <assert.h>
 #include <string.h>
 
-int bx_pool_init(struct bx_pool *p, const char *name, size_t object_size, uint32_t max_size,
-                 uint32_t min_size, void (*fini)(void *object))
+int bx_pool_init(struct bx_pool *p, const char *name, size_t object_size, struct bx_pool_size size,
+                 void (*fini)(void *object))
 {
-    assert(object_size > 0 && min_size <= max_size);
+    assert(object_size > 0 && size.min <= size.max);
     *p = (struct bx_pool){
-        .stats = {.name = name,
-                  .object_size = object_size,
-                  .max_size = max_size,
-                  .min_size = min_size},
+        .stats = {.name = name, .object_size = object_size, .size = size},
         .fini = fini,
     };
-    p->free = bx_calloc(max_size, sizeof *p->free);
+    p->free = bx_calloc(size.max, sizeof *p->free);
     if (p->free == NULL)
         return BX_NO_MEMORY;
-    for (uint32_t i = 0; i < min_size; i++) {
+    for (uint32_t i = 0; i < size.min; i++) {
         p->free[i] = bx_alloc(object_size);
         if (p->free[i] == NULL)
             goto fail;
@@ -78,7 +75,7 @@ void bx_pool_release(struct bx_pool *p, void *object)
     s->in_use--;
     if (p->fini != NULL)
         p->fini(object);
-    if (s->available < s->max_size) {
+    if (s->available < s->size.max) {
         bx_poison(object, s->object_size);
         p->free[s->available++] = object;
     } else {

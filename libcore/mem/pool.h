@@ -2,17 +2,22 @@
  *
  * Acquire hands out a zeroed object; an exhausted pool takes one from the heap and counts it, so a
  * full pool never fails a request. Release takes back any object that acquire gave out, and
- * max_size bounds how many the pool keeps. One thread only. */
+ * size.max bounds how many the pool keeps. One thread only. */
 #ifndef BX_POOL_H
 #define BX_POOL_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+struct bx_pool_size {
+    uint32_t max; /* kept at most */
+    uint32_t min; /* made ahead */
+};
+
 struct bx_pool_stats {
     const char *name;
     size_t object_size;
-    uint32_t max_size, min_size;
+    struct bx_pool_size size;
     uint32_t available, in_use, high_water;
     uint64_t created, hits, misses; /* misses: acquired from the heap because none was kept */
 };
@@ -25,8 +30,8 @@ struct bx_pool {
 
 /* name: static string. fini runs on release, before the object is kept or freed.
  * Returns BX_OK or BX_NO_MEMORY. */
-int bx_pool_init(struct bx_pool *p, const char *name, size_t object_size, uint32_t max_size,
-                 uint32_t min_size, void (*fini)(void *object));
+int bx_pool_init(struct bx_pool *p, const char *name, size_t object_size, struct bx_pool_size size,
+                 void (*fini)(void *object));
 /* Every object must have been released; accepts a zeroed pool. */
 void bx_pool_close(struct bx_pool *p);
 /* A zeroed object, or NULL when memory is out. */

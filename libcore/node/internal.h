@@ -3,7 +3,6 @@
 #define BX_NODE_INTERNAL_H
 
 #include "log/slots.h"
-#include "mem/pool.h"
 #include "node/lease.h"
 #include "node/node.h"
 #include "node/raft.h"

@@ -337,6 +337,8 @@ static void defaults(struct bx_node_options *o)
         o->snapshot_bytes = 32u << 20;
     if (o->trailing_bytes == 0)
         o->trailing_bytes = o->snapshot_bytes / 2;
+    if (o->proposals.max == 0)
+        o->proposals = (struct bx_pool_size){1000, 100};
 }
 
 static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct bx_err *err)
@@ -385,7 +387,7 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
     n->o = *o;
     n->id = o->identity.node;
     defaults(&n->o);
-    n->intern = bx_intern_create(0, 0);
+    n->intern = bx_intern_create(o->intern_strings, o->intern_bytes);
     rc = n->intern == NULL ? BX_NO_MEMORY : BX_OK;
     if (rc == BX_OK)
         rc = bx_propose_init(n);

@@ -17,6 +17,7 @@
 #define BX_NODE_H
 
 #include "node/identity.h"
+#include "mem/pool.h"
 #include "node/ports.h"
 #include "state/fsm.h"
 
@@ -39,6 +40,8 @@ struct bx_node_options {
     uint32_t heartbeat_ms;         /* 0: 100 */
     uint64_t snapshot_bytes;       /* take one after so much log; 0: 32 MiB */
     uint64_t trailing_bytes;       /* and keep so much behind it; 0: half of snapshot_bytes */
+    struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
+    uint64_t intern_strings, intern_bytes; /* bounds of the table of names; 0: its own defaults */
     /* ---- calls out, all with ctx ---- */
     void (*wake)(void *ctx);       /* something is queued: call turn before the loop blocks */
     void (*event)(void *ctx, const struct bx_event *e);

@@ -56,7 +56,7 @@ int bx_propose_init(struct bx_node *n)
     TAILQ_INIT(&pr->sent);
     TAILQ_INIT(&pr->own);
     n->o.clock->ops->random(n->o.clock, pr->session, sizeof pr->session);
-    return bx_pool_init(&pr->pool, "proposal", sizeof(struct bx_proposal), 1000, 100, fini);
+    return bx_pool_init(&pr->pool, "proposal", sizeof(struct bx_proposal), n->o.proposals, fini);
 }
 
 /* Out of the map and the list of the own session; the caller has taken it out of queued or sent. */

@@ -15,7 +15,8 @@ int bx_reads_init(struct bx_node *n)
 {
     TAILQ_INIT(&n->reads.fresh);
     TAILQ_INIT(&n->reads.asked);
-    return bx_pool_init(&n->reads.pool, "read", sizeof(struct bx_waiting_read), 1000, 0, NULL);
+    return bx_pool_init(&n->reads.pool, "read", sizeof(struct bx_waiting_read),
+                        (struct bx_pool_size){1000, 0}, NULL);
 }
 
 /* Answer one read, which is in neither list any more. err NULL: go ahead. */

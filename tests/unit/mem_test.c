@@ -154,7 +154,8 @@ static void pool_reuses_and_never_keeps_more_than_its_bound(void **state)
 
     (void)state;
     bx_alloc_stats(&before);
-    assert_int_equal(bx_pool_init(&p, "thing", sizeof *t[0], 4, 2, thing_fini), BX_OK);
+    assert_int_equal(bx_pool_init(&p, "thing", sizeof *t[0], (struct bx_pool_size){4, 2},
+                                  thing_fini), BX_OK);
     assert_int_equal(p.stats.available, 2);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < 6; i++) {
@@ -419,7 +420,7 @@ static void use_pool(void *ctx)
     void *o[4];
 
     (void)ctx;
-    if (bx_pool_init(&p, "x", 100, 2, 2, NULL) != BX_OK)
+    if (bx_pool_init(&p, "x", 100, (struct bx_pool_size){2, 2}, NULL) != BX_OK)
         return;
     for (int i = 0; i < 4; i++)
         o[i] = bx_pool_acquire(&p);

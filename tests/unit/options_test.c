@@ -49,6 +49,38 @@ static void defaults_are_what_the_manual_says(void **state)
     assert_int_equal(o.shim[0], '/');
 }
 
+static void pools_have_sizes(void **state)
+{
+    static const char *const wrong[] = {"0", "10/11", "x", "1/", "/1", "10/1x", "1000001", "-1"};
+    struct options o;
+    struct bx_err err;
+    char line[80];
+
+    (void)state;
+    assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
+    assert_int_equal(o.proposal_pool.max, 1000);
+    assert_int_equal(o.proposal_pool.min, 100);
+    assert_int_equal(o.vm_config_pool.max, 500);
+    assert_int_equal(o.vm_config_pool.min, 50);
+    assert_int_equal(o.metadata_pool.max, 200);
+    assert_int_equal(o.metadata_pool.min, 20);
+    assert_int_equal(o.intern_strings, 0);
+    assert_int_equal(parse(&o, &err,
+                           "--data /d --name n --proposal-pool 70 --vm-config-pool 8/0 "
+                           "--intern-strings 10 --intern-bytes 99"),
+                     BX_OK);
+    assert_int_equal(o.proposal_pool.max, 70);
+    assert_int_equal(o.proposal_pool.min, 7);
+    assert_int_equal(o.vm_config_pool.max, 8);
+    assert_int_equal(o.vm_config_pool.min, 0);
+    assert_int_equal(o.intern_strings, 10);
+    assert_int_equal(o.intern_bytes, 99);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(line, sizeof line, "--data /d --name n --metadata-pool %s", wrong[i]);
+        assert_int_equal(parse(&o, &err, line), BX_INVALID);
+    }
+}
+
 static void every_flag_arrives(void **state)
 {
     struct options o;
@@ -230,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_what_the_manual_says),
+        cmocka_unit_test(pools_have_sizes),
         cmocka_unit_test(every_flag_arrives),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_file_has_the_same_keys_and_flags_win),
