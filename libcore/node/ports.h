@@ -48,7 +48,8 @@ struct bx_link;
 struct bx_link_ops {
     /* Queue one whole frame (head and payload); the link takes the buffer's memory over and leaves
      * *frame empty. False: not connected or its queue is full; the frame is dropped, which Raft and
-     * everything else above must survive. To the node itself: never. */
+     * everything else above must survive. Frames of at most 64 KiB may overtake larger ones that
+     * are queued. To the node itself: never. */
     bool (*send)(struct bx_link *l, uint64_t to, struct bx_buf *frame);
     bool (*connected)(struct bx_link *l, uint64_t id);
     /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high. */

@@ -6,7 +6,8 @@
  * for lack of a disk that can be trusted, except for lack of space, which is tried again later.
  *
  * Send: the core asks for it; the file goes out in pieces that wait while the peer's queue is full,
- * then the message that names it. A peer that goes away ends the transfer; the core asks again.
+ * the last one and then the message that names the file when all before them have left. A peer that
+ * goes away ends the transfer; the core asks again.
  *
  * Receive: pieces are written to a file of their own. The message comes after the last one: the file
  * is verified whole, renamed, and replaces state and log before the core goes on. */
@@ -172,8 +173,10 @@ static void send_pieces(struct bx_node *n, struct bx_transfer *t)
             end_transfer(t);
             break;
         }
-        if (got == 0 && link->ops->queued(link, t->to) > 0)
-            break; /* the message is small and would overtake the last pieces */
+        /* Small frames overtake large ones: the rest of the file, and the message, would be there
+         * before the pieces ahead of them, and the file would never check out. */
+        if (got < BX_SNAP_PIECE && link->ops->queued(link, t->to) > 0)
+            break;
         if (got == 0) {
             bx_raft_snapshot_sent(&n->raft, t->to, bx_snap_meta(t->reader), t->term);
             t->sent_ms = bx_node_now(n);

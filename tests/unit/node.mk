@@ -26,3 +26,8 @@ tests_unit_lease_test_LDADD = $(TEST_LIBS)
 tests_unit_reconcile_test_SOURCES = tests/unit/reconcile_test.c
 tests_unit_reconcile_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_reconcile_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/snapshot_send_test
+tests_unit_snapshot_send_test_SOURCES = tests/unit/snapshot_send_test.c
+tests_unit_snapshot_send_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_snapshot_send_test_LDADD = $(TEST_LIBS)

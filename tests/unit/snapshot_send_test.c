@@ -1,0 +1,161 @@
+/* snapshot: a file on its way to a member, over a link where small frames overtake large ones. */
+#include "lib/memfs.h"
+#include "lib/testclock.h"
+#include "lib/testlib.h"
+
+#include "mem/alloc.h"
+#include "node/internal.h"
+
+#include <string.h>
+
+#define FRAMES 16
+#define LARGE (64u << 10) /* see ports.h: frames above this may be overtaken */
+#define PEER 2
+
+/* ---- a link that sends nothing until it is told to ---- */
+
+struct slow_link {
+    struct bx_link base;
+    struct memfs *peer;      /* where the pieces arrive */
+    struct bx_buf frames[FRAMES];
+    unsigned n;
+    bool announced;          /* the message came... */
+    int received;            /* ...and this is what the peer said to the file */
+};
+
+static bool queue_frame(struct bx_link *base, uint64_t to, struct bx_buf *frame)
+{
+    struct slow_link *l = (struct slow_link *)(void *)base;
+
+    assert_int_equal(to, PEER);
+    if (l->n == FRAMES)
+        return false;
+    bx_buf_move(&l->frames[l->n++], frame);
+    return true;
+}
+
+static bool is_connected(struct bx_link *base, uint64_t id)
+{
+    (void)base;
+    return id == PEER;
+}
+
+static size_t bytes_queued(struct bx_link *base, uint64_t id)
+{
+    struct slow_link *l = (struct slow_link *)(void *)base;
+    size_t bytes = 0;
+
+    (void)id;
+    for (unsigned i = 0; i < l->n; i++)
+        bytes += l->frames[i].len;
+    return bytes;
+}
+
+static const struct bx_link_ops slow_ops = {
+    .send = queue_frame, .connected = is_connected, .queued = bytes_queued};
+
+static void arrive(struct slow_link *l, const struct bx_buf *f)
+{
+    struct bx_head head;
+
+    assert_int_equal(bx_head_read(f->data, &head), BX_OK);
+    if (head.kind == BX_KIND_FRAME + BX_FRAME_SNAP_DATA) {
+        const uint8_t *p = f->data + BX_HEAD_SIZE;
+
+        bx_snap_receive(memfs_fs(l->peer), bx_get64(p), p + 8, f->len - BX_HEAD_SIZE - 8, NULL);
+    } else {
+        l->announced = true;
+        l->received = bx_snap_receive_finish(memfs_fs(l->peer), 10, 3, NULL);
+    }
+}
+
+static void deliver(struct slow_link *l)
+{
+    for (int large = 0; large < 2; large++) {
+        for (unsigned i = 0; i < l->n; i++) {
+            if ((l->frames[i].len > LARGE) != (large == 1))
+                continue;
+            arrive(l, &l->frames[i]);
+            bx_buf_release(&l->frames[i]);
+        }
+    }
+    l->n = 0;
+}
+
+/* ---- a leader that knows how to do just this ---- */
+
+static void quiet_log(void *ctx, int level, const char *text)
+{
+    (void)ctx, (void)level, (void)text;
+}
+
+static void nothing(void *ctx)
+{
+    (void)ctx;
+}
+
+static bool send_message(void *ctx, uint64_t to, struct bx_buf *frame)
+{
+    return queue_frame(ctx, to, frame);
+}
+
+static void take_snapshot(struct bx_fs *fs, size_t bytes)
+{
+    struct bx_snap_meta meta = {.index = 10, .term = 3, .conf = {"conf", 4}};
+    struct bx_snap_writer *w;
+    uint8_t *chunk = bx_must_calloc(1, BX_SNAP_PIECE);
+
+    assert_int_equal(bx_snap_create(&w, fs, &meta, NULL), BX_OK);
+    for (size_t n; bytes > 0; bytes -= n) {
+        n = bytes < BX_SNAP_PIECE ? bytes : BX_SNAP_PIECE;
+        assert_int_equal(bx_snap_write(w, chunk, n, NULL), BX_OK);
+    }
+    assert_int_equal(bx_snap_finish(w, NULL), BX_OK);
+    bx_free(chunk);
+}
+
+static void send_one(size_t bytes)
+{
+    const struct raft_install_snapshot m = {.term = 4, .last_index = 10, .last_term = 3};
+    struct memfs *here = memfs_create();
+    struct slow_link link = {.base.ops = &slow_ops, .peer = memfs_create()};
+    struct bx_disk disk = {.fs = memfs_fs(here)};
+    struct bx_node *n = bx_must_calloc(1, sizeof *n);
+    struct test_clock clock;
+
+    test_clock_init(&clock);
+    take_snapshot(disk.fs, bytes);
+    n->o = (struct bx_node_options){.clock = &clock.base, .disk = &disk, .link = &link.base,
+                                    .log = quiet_log, .wake = nothing};
+    n->snapshots.taking.busy = true; /* this is not about taking one */
+    n->raft.core.state = RAFT_LEADER;
+    n->raft.core.current_term = m.term;
+    n->raft.o.send = send_message;
+    n->raft.o.ctx = &link;
+    bx_snapshots_send(n, PEER, &m);
+    for (int turns = 0; turns < 20 && !link.announced; turns++) {
+        bx_snapshots_turn(n);
+        deliver(&link);
+    }
+    assert_true(link.announced);
+    assert_int_equal(link.received, BX_OK);
+    n->snapshots.taking.busy = false;
+    bx_snapshots_close(n);
+    bx_free(n);
+    memfs_destroy(link.peer);
+    memfs_destroy(here);
+}
+
+static void a_file_of_any_size_arrives(void **state)
+{
+    (void)state;
+    for (size_t bytes = 0; bytes < 6 * BX_SNAP_PIECE; bytes += 20011)
+        send_one(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_file_of_any_size_arrives)};
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
