@@ -3,6 +3,7 @@ check_LIBRARIES += libtest.a
 libtest_a_SOURCES = tests/lib/testlib.c tests/lib/testlib.h \
 	tests/lib/memfs.c tests/lib/memfs.h \
 	tests/lib/testfsm.c tests/lib/testfsm.h \
+	tests/lib/testfsm_random.c tests/lib/testfsm_random.h \
 	tests/lib/testclock.c tests/lib/testclock.h \
 	tests/lib/rpc.c tests/lib/rpc.h
 libtest_a_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

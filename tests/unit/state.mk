@@ -1,1 +1,6 @@
 # Unit tests of state.
+check_PROGRAMS += tests/unit/fsm_test
+
+tests_unit_fsm_test_SOURCES = tests/unit/fsm_test.c
+tests_unit_fsm_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_fsm_test_LDADD = $(TEST_LIBS)

@@ -1,0 +1,251 @@
+#include "lib/testlib.h"
+
+#include "lib/testfsm_random.h"
+
+#include <string.h>
+
+#define NODES 6
+#define NAMES 48
+
+struct draw {
+    struct test_commands *g;
+    const struct bx_view *v;
+    struct bx_cmd_head head;
+    union bx_cmd_body body;
+    char name[64], other[64], address[64];
+    struct bx_pair labels[3];
+};
+
+static uint64_t below(struct draw *d, uint64_t n)
+{
+    return test_random(&d->g->seed) % n;
+}
+
+static bool one_in(struct draw *d, uint64_t n)
+{
+    return below(d, n) == 0;
+}
+
+static struct bx_str text(char *to, size_t size, const char *fmt, uint64_t n)
+{
+    int len = snprintf(to, size, "%s%llu", fmt, (unsigned long long)n);
+
+    return (struct bx_str){to, (uint32_t)len};
+}
+
+static const struct bx_vm *any_vm(struct draw *d)
+{
+    const struct bx_vm *all[NAMES + 1];
+    uint64_t n = bx_view_vms(d->v);
+
+    assert_true(n <= NAMES);
+    if (n == 0)
+        return NULL;
+    bx_view_sorted_vms(d->v, all);
+    return all[below(d, n)];
+}
+
+/* Mostly one that is there: by name, by uuid, by a prefix of it. */
+static struct bx_str reference(struct draw *d)
+{
+    const struct bx_vm *vm = any_vm(d);
+
+    if (vm == NULL || one_in(d, 12))
+        return text(d->name, sizeof d->name, "v", below(d, NAMES));
+    if (one_in(d, 2))
+        return vm->config.name;
+    bx_uuid_format(vm->uuid, d->name);
+    return (struct bx_str){d->name, one_in(d, 2) ? BX_UUID_TEXT - 1 : 4 + (uint32_t)below(d, 8)};
+}
+
+/* ---- bodies ---- */
+
+static struct bx_node_info node(struct draw *d)
+{
+    struct bx_node_info n = {.id = 1 + below(d, NODES),
+                             .driver = bx_str("sim"),
+                             .zone = bx_str(one_in(d, 2) ? "a" : "b"),
+                             .vcpus = 8 + 4 * (uint32_t)below(d, 5),
+                             .memory_mib = 4096 + 1024 * below(d, 5),
+                             .disk_gib = 100 + below(d, 50),
+                             .reserve_vcpus = (uint32_t)below(d, 3),
+                             .overcommit_vcpus_pct = one_in(d, 4) ? 200 : 100,
+                             .overcommit_memory_pct = 100};
+
+    n.name = text(d->name, sizeof d->name, "n", one_in(d, 20) ? below(d, NODES) : n.id);
+    n.address = text(d->address, sizeof d->address, "10.0.0.", one_in(d, 20) ? 1 : n.id);
+    if (one_in(d, 20))
+        n.overcommit_memory_pct = 9;
+    return n;
+}
+
+static void draw_node_put(struct draw *d)
+{
+    d->head.kind = BX_CMD_NODE_PUT;
+    d->body.node_put = node(d);
+}
+
+static void draw_node_state(struct draw *d)
+{
+    d->head.kind = BX_CMD_NODE_STATE;
+    d->body.node_state.id = 1 + below(d, NODES + 1);
+    d->body.node_state.state = one_in(d, 3) ? (uint8_t)below(d, 5) : BX_NODE_UP;
+}
+
+static void draw_labels(struct draw *d, struct bx_vm_config *c)
+{
+    static const char *const keys[] = {"app", "stage", "zone"};
+
+    c->labels.v = d->labels;
+    c->labels.n = (uint32_t)below(d, 4);
+    for (uint32_t i = 0; i < c->labels.n; i++)
+        d->labels[i] = (struct bx_pair){bx_str(keys[i]), bx_str("x")};
+}
+
+static void draw_vm_create(struct draw *d)
+{
+    struct bx_vm_config *c = &d->body.vm_create.config;
+
+    d->head.kind = BX_CMD_VM_CREATE;
+    d->body.vm_create.if_not_exists = one_in(d, 4);
+    bx_vm_config_init(c);
+    c->name = text(d->name, sizeof d->name, one_in(d, 30) ? "V-" : "v", below(d, NAMES));
+    c->vcpus = (uint32_t)below(d, 5);
+    c->memory_mib = 128 << below(d, 5);
+    c->disk_gib = one_in(d, 2) ? 0 : below(d, 30);
+    c->disk_ephemeral = one_in(d, 2);
+    c->priority = (uint16_t)below(d, 1001);
+    c->strategy = (uint8_t)below(d, 3);
+    c->restart = (uint8_t)below(d, 3);
+    c->on_lost = (uint8_t)below(d, 2);
+    c->stopped = one_in(d, 5);
+    if (c->strategy == BX_STRATEGY_MANUAL || one_in(d, 4))
+        c->node = text(d->other, sizeof d->other, "n", below(d, NODES + 1));
+    draw_labels(d, c);
+}
+
+static void draw_vm_desire(struct draw *d)
+{
+    d->head.kind = BX_CMD_VM_DESIRE;
+    d->body.vm_desire = (struct bx_cmd_vm_desire){.vm = reference(d),
+                                                  .desired = (uint8_t)below(d, one_in(d, 9) ? 3 : 2),
+                                                  .restart = one_in(d, 3),
+                                                  .force = one_in(d, 3),
+                                                  .timeout_s = (uint32_t)below(d, 90)};
+}
+
+static void draw_vm_delete(struct draw *d)
+{
+    d->head.kind = BX_CMD_VM_DELETE;
+    d->body.vm_delete.vm = reference(d);
+}
+
+static void draw_vm_report(struct draw *d)
+{
+    const struct bx_vm *vm = any_vm(d);
+    struct bx_cmd_vm_report *r = &d->body.vm_report;
+
+    d->head.kind = BX_CMD_VM_REPORT;
+    r->phase = (uint8_t)below(d, BX__PHASES);
+    r->message = bx_str(one_in(d, 3) ? "exit 1" : "");
+    if (vm == NULL)
+        return;
+    memcpy(r->vm, vm->uuid, 16);
+    r->node = one_in(d, 20) ? 1 + below(d, NODES) : vm->node;
+    r->epoch = vm->epoch - (one_in(d, 20) && vm->epoch > 0);
+    if (vm->phase == BX_PHASE_STOPPING && !one_in(d, 4))
+        r->phase = BX_PHASE_STOPPED;
+}
+
+static void draw_token(struct draw *d)
+{
+    d->head.kind = BX_CMD_TOKEN_CREATE;
+    d->body.token_create.secret_hash[0] = (uint8_t)(1 + below(d, 5));
+    d->body.token_create.ttl_ms = one_in(d, 8) ? 0 : 1 + below(d, 20000);
+}
+
+static void draw_join(struct draw *d)
+{
+    d->head.kind = BX_CMD_MEMBER_JOIN;
+    d->body.member_join.secret_hash[0] = (uint8_t)(1 + below(d, 5));
+    d->body.member_join.node = node(d);
+    d->body.member_join.node.id = 0;
+}
+
+static void draw_cluster(struct draw *d)
+{
+    d->head.kind = BX_CMD_CLUSTER_CREATE;
+    d->body.cluster_create.cluster[0] = (uint8_t)(1 + below(d, 2));
+    d->body.cluster_create.history[3] = 7;
+    d->body.cluster_create.name = bx_str("lab");
+}
+
+static void draw_body(struct draw *d)
+{
+    static void (*const kinds[])(struct draw *d) = {
+        draw_vm_create, draw_vm_create, draw_vm_create, draw_vm_report, draw_vm_report,
+        draw_vm_report, draw_vm_report, draw_vm_desire, draw_vm_desire, draw_vm_delete,
+        draw_node_put,  draw_node_state, draw_token,    draw_join,      draw_cluster,
+    };
+
+    memset(&d->body, 0, sizeof d->body);
+    kinds[below(d, bx_view_nodes(d->v) == 0 ? 11 : sizeof kinds / sizeof kinds[0])](d);
+}
+
+/* ---- heads ---- */
+
+static void append(struct test_batch *b, const struct bx_buf *command)
+{
+    if (b->n++ == 0)
+        assert_int_equal(bx_batch_begin(&b->buf), BX_OK);
+    assert_int_equal(bx_buf_append(&b->buf, command->data, command->len), BX_OK);
+}
+
+static void add_counted(struct draw *d, struct test_batch *b)
+{
+    uint64_t i = below(d, TEST_SESSIONS), what = below(d, 12);
+    struct bx_buf *last = &d->g->sessions[i].last;
+
+    if (what == 0 && last->len > 0) {
+        append(b, last);
+        d->g->repeats++;
+        return;
+    }
+    if (what != 1 || d->g->sessions[i].sequence == 0) /* 1: another body under a used number */
+        d->g->sessions[i].sequence++;
+    d->head.session[5] = (uint8_t)(1 + i);
+    d->head.sequence = d->g->sessions[i].sequence;
+    d->head.floor = d->head.sequence > 3 ? d->head.sequence - below(d, 4) : 0;
+    d->head.principal = bx_str(what == 2 ? "mallory" : "alice");
+    if (what == 3 && d->head.sequence > 5)
+        d->head.sequence -= 5;
+    last->len = 0;
+    assert_int_equal(bx_cmd_encode(last, &d->head, &d->body), BX_OK);
+    append(b, last);
+}
+
+void test_commands_add(struct test_commands *g, const struct bx_view *v, struct test_batch *b)
+{
+    struct draw d = {.g = g, .v = v};
+
+    draw_body(&d);
+    d.head.tenant = bx_str("default");
+    if (one_in(&d, 2))
+        add_counted(&d, b);
+    else
+        test_batch_add(b, &d.head, &d.body);
+}
+
+void test_commands_seal(struct test_commands *g, struct test_batch *b, uint64_t index)
+{
+    uint64_t r = test_random(&g->seed) % 100;
+
+    g->wall_ms += r == 0 ? 7000 : r < 10 ? 0 : 10 + r;
+    test_batch_seal(b, index, 1700000000000 + g->wall_ms - (r == 5 ? 50 : 0));
+}
+
+void test_commands_close(struct test_commands *g)
+{
+    for (int i = 0; i < TEST_SESSIONS; i++)
+        bx_buf_release(&g->sessions[i].last);
+}

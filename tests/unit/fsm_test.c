@@ -1,0 +1,494 @@
+/* The state machine against fsm.h: what a refused command leaves behind (nothing), what an accepted
+ * one does (one revision, one event), and that replicas which saw the same entries are the same. */
+#include "lib/testlib.h"
+
+#include "lib/testfsm.h"
+#include "lib/testfsm_random.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define COMMANDS 4000
+#define ENTRIES 1500
+#define NODES_MAX 16
+#define VMS_MAX 64
+
+/* ---- every command ---- */
+
+struct picture { /* of what placement sees */
+    uint32_t n;
+    struct {
+        uint64_t id;
+        int64_t free[3], total[3];
+        uint8_t state;
+    } nodes[NODES_MAX];
+};
+
+static void take_picture(const struct test_fsm *t, struct picture *p)
+{
+    struct bx_node_columns c;
+
+    bx_view_columns(bx_fsm_view(t->fsm), &c);
+    assert_true(c.n <= NODES_MAX);
+    memset(p, 0, sizeof *p);
+    p->n = c.n;
+    for (uint32_t i = 0; i < c.n; i++) {
+        const int64_t free[] = {c.free_vcpus[i], c.free_memory_mib[i], c.free_disk_gib[i]};
+        const int64_t total[] = {c.total_vcpus[i], c.total_memory_mib[i], c.total_disk_gib[i]};
+
+        p->nodes[i].id = c.id[i];
+        p->nodes[i].state = c.state[i];
+        memcpy(p->nodes[i].free, free, sizeof free);
+        memcpy(p->nodes[i].total, total, sizeof total);
+    }
+}
+
+/* What the columns must say, from the nodes' and VMs' rows alone. */
+static void picture_from_rows(const struct test_fsm *t, struct picture *p)
+{
+    const struct bx_view *v = bx_fsm_view(t->fsm);
+    const struct bx_vm *vms[VMS_MAX];
+
+    assert_true(bx_view_vms(v) <= VMS_MAX);
+    bx_view_sorted_vms(v, vms);
+    memset(p, 0, sizeof *p);
+    p->n = bx_view_nodes(v);
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct bx_node_info *f = &bx_view_node_at(v, i)->info;
+        const int64_t total[] = {
+            (int64_t)(f->vcpus - f->reserve_vcpus) * f->overcommit_vcpus_pct / 100,
+            (int64_t)(f->memory_mib - f->reserve_memory_mib) * f->overcommit_memory_pct / 100,
+            (int64_t)(f->disk_gib - f->reserve_disk_gib)};
+
+        p->nodes[i].id = f->id;
+        p->nodes[i].state = f->state;
+        memcpy(p->nodes[i].total, total, sizeof total);
+        memcpy(p->nodes[i].free, total, sizeof total);
+        for (uint64_t k = 0; k < bx_view_vms(v); k++) {
+            if (vms[k]->node != f->id)
+                continue;
+            p->nodes[i].free[0] -= vms[k]->config.vcpus;
+            p->nodes[i].free[1] -= (int64_t)vms[k]->config.memory_mib;
+            p->nodes[i].free[2] -= (int64_t)vms[k]->config.disk_gib;
+        }
+    }
+}
+
+static void same_picture(const struct picture *a, const struct picture *b)
+{
+    assert_int_equal(a->n, b->n);
+    assert_memory_equal(a->nodes, b->nodes, sizeof a->nodes);
+}
+
+/* Only a node that shrank may lack something, and nothing may make it worse. */
+static void capacity_holds(const struct picture *before, const struct picture *after)
+{
+    for (uint32_t i = 0; i < after->n; i++) {
+        for (int r = 0; r < 3; r++) {
+            int64_t free = after->nodes[i].free[r];
+
+            if (free < 0) {
+                assert_int_equal(before->nodes[i].id, after->nodes[i].id);
+                assert_true(free >= before->nodes[i].free[r]);
+            }
+        }
+    }
+}
+
+static uint16_t kind_of(const struct test_batch *b)
+{
+    struct bx_batch batch;
+    struct bx_cmd_head head;
+    union bx_cmd_body body;
+    struct bx_arena arena = {0};
+    struct bx_err err;
+    size_t used;
+
+    assert_int_equal(bx_batch_open(b->buf.data, b->buf.len, &batch, &err), BX_OK);
+    assert_int_equal(bx_cmd_decode(batch.p, batch.len, &head, &body, &arena, &used, &err), BX_OK);
+    bx_arena_close(&arena);
+    return head.kind;
+}
+
+static void one_command(struct test_fsm *t, struct test_commands *g, struct test_batch *b,
+                        bool *changed)
+{
+    uint64_t digest = test_fsm_digest(t), revision = test_fsm_revision(t), events = t->events;
+    struct picture before, after, rows;
+
+    take_picture(t, &before);
+    test_batch_clear(b);
+    test_commands_add(g, bx_fsm_view(t->fsm), b);
+    test_commands_seal(g, b, t->index);
+    test_fsm_feed(t, b);
+    test_fsm_commit(t);
+    take_picture(t, &after);
+    picture_from_rows(t, &rows);
+    same_picture(&after, &rows);
+    *changed = test_fsm_revision(t) != revision;
+    if (*changed) {
+        assert_int_equal(t->last.code, BX_OK);
+        assert_false(t->last.existed);
+        assert_int_equal(test_fsm_revision(t), revision + 1);
+        assert_int_equal(t->last.revision, revision + 1);
+        assert_int_equal(t->events, events + 1);
+        assert_true(test_fsm_digest(t) != digest);
+        if (kind_of(b) != BX_CMD_NODE_PUT)
+            capacity_holds(&before, &after);
+    } else {
+        assert_true(test_fsm_digest(t) == digest);
+        assert_int_equal(t->events, events);
+        same_picture(&before, &after);
+        if (t->last.code != BX_OK)
+            assert_true(t->last.message.n > 0);
+    }
+}
+
+/* A state that was loaded is the state that was left: the digest is recomputed from the rows, and
+ * the columns, which are not stored, are made anew. */
+static void reopens_equal(struct test_fsm *t)
+{
+    uint64_t digest = test_fsm_digest(t), revision = test_fsm_revision(t);
+    struct picture before, after;
+
+    take_picture(t, &before);
+    test_fsm_reopen(t);
+    assert_int_equal(bx_fsm_applied(t->fsm), t->index);
+    assert_true(test_fsm_digest(t) == digest);
+    assert_int_equal(test_fsm_revision(t), revision);
+    take_picture(t, &after);
+    same_picture(&before, &after);
+}
+
+static void test_every_command(void **state)
+{
+    struct test_fsm t = {.options = {.sessions_max = 4, .session_ttl_ms = 5000}};
+    struct test_commands g = {.seed = 1};
+    struct test_batch b = {0};
+    uint32_t codes[BX__CODES] = {0}, changes = 0;
+
+    (void)state;
+    test_fsm_open(&t);
+    for (uint32_t i = 0; i < COMMANDS; i++) {
+        bool changed;
+
+        one_command(&t, &g, &b, &changed);
+        codes[t.last.code]++;
+        changes += changed;
+        if (i % 199 == 198)
+            reopens_equal(&t);
+    }
+    /* The commands reach what they are meant to reach. */
+    assert_true(changes > COMMANDS / 5);
+    assert_true(g.repeats > 20);
+    assert_true(codes[BX_OK] > 0 && codes[BX_INVALID] > 0 && codes[BX_NOT_FOUND] > 0);
+    assert_true(codes[BX_EXISTS] > 0 && codes[BX_CONFLICT] > 0 && codes[BX_BUSY] > 0);
+    assert_true(codes[BX_UNPLACEABLE] > 0 && codes[BX_DENIED] > 0);
+    test_commands_close(&g);
+    bx_buf_release(&b.buf);
+    test_fsm_close(&t);
+}
+
+/* ---- replicas ---- */
+
+static void restore(struct test_fsm *to, const struct bx_buf *dump, uint64_t index, uint64_t digest)
+{
+    struct bx_err err;
+
+    assert_int_equal(bx_fsm_restore_begin(to->fsm, &err), BX_OK);
+    assert_int_equal(bx_fsm_restore_chunk(to->fsm, dump->data, dump->len, &err), BX_OK);
+    assert_int_equal(bx_fsm_restore_finish(to->fsm, index, digest, &err), BX_OK);
+    assert_int_equal(bx_fsm_applied(to->fsm), index);
+    to->index = index;
+    to->event_index = test_fsm_revision(to);
+}
+
+static void same_dump(struct test_fsm *a, struct test_fsm *b)
+{
+    struct bx_buf x = {0}, y = {0};
+
+    test_fsm_dump(a, &x);
+    test_fsm_dump(b, &y);
+    assert_int_equal(x.len, y.len);
+    assert_memory_equal(x.data, y.data, x.len);
+    bx_buf_release(&x);
+    bx_buf_release(&y);
+}
+
+/* c takes over what a has, as a member does that was away too long; sometimes over what it had. */
+static void catch_up(struct test_fsm *c, struct test_fsm *a)
+{
+    struct bx_buf dump = {0};
+
+    test_fsm_dump(a, &dump);
+    restore(c, &dump, a->index, test_fsm_digest(a));
+    c->outcome_hash = a->outcome_hash;
+    c->event_hash = a->event_hash;
+    bx_buf_release(&dump);
+}
+
+static void same_state(const struct test_fsm *a, const struct test_fsm *b)
+{
+    assert_int_equal(bx_fsm_applied(a->fsm), bx_fsm_applied(b->fsm));
+    assert_true(test_fsm_digest(a) == test_fsm_digest(b));
+    assert_int_equal(test_fsm_revision(a), test_fsm_revision(b));
+    assert_true(a->outcome_hash == b->outcome_hash);
+    assert_true(a->event_hash == b->event_hash);
+}
+
+/* a commits several entries at once; b one by one, and is opened again and again; c starts late,
+ * from a's dump. */
+static void test_replicas(void **state)
+{
+    struct test_fsm a = {.options = {.sessions_max = 5, .session_ttl_ms = 5000, .events_max = 50}};
+    struct test_fsm b = {.options = a.options}, c = {.options = a.options};
+    struct test_commands g = {.seed = 2};
+    struct test_batch batch = {0};
+    uint64_t seed = 3;
+
+    (void)state;
+    test_fsm_open(&a);
+    test_fsm_open(&b);
+    test_fsm_open(&c);
+    while (a.index < ENTRIES) {
+        uint64_t turn = 1 + test_random(&seed) % 5;
+
+        while (turn-- > 0) {
+            test_batch_clear(&batch);
+            for (uint64_t n = 1 + test_random(&seed) % 6; n > 0; n--)
+                test_commands_add(&g, bx_fsm_view(a.fsm), &batch);
+            test_commands_seal(&g, &batch, a.index);
+            test_fsm_feed(&a, &batch);
+            test_fsm_feed(&b, &batch);
+            test_fsm_commit(&b);
+            if (a.index <= ENTRIES / 3)
+                continue;
+            test_fsm_feed(&c, &batch);
+        }
+        test_fsm_commit(&a);
+        if (a.index <= ENTRIES / 3 || test_random(&seed) % 100 == 0)
+            catch_up(&c, &a);
+        else
+            test_fsm_commit(&c);
+        if (test_random(&seed) % 20 == 0)
+            test_fsm_reopen(&b);
+        if (test_random(&seed) % 40 == 0)
+            test_fsm_reopen(&c);
+        same_state(&a, &b);
+        same_state(&a, &c);
+    }
+    assert_true(a.outcomes > 2 * ENTRIES);
+    same_dump(&a, &b);
+    same_dump(&a, &c);
+    test_commands_close(&g);
+    bx_buf_release(&batch.buf);
+    test_fsm_close(&a);
+    test_fsm_close(&b);
+    test_fsm_close(&c);
+}
+
+/* ---- all of an entry, or nothing ---- */
+
+/* Two commands of which this build does not know the second; `at` is where that one's head says so. */
+static void refuses_newer(size_t at, uint8_t value)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_TOKEN_CREATE};
+    struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
+    struct test_fsm t = {0};
+    struct test_batch b = {0};
+    struct bx_err err;
+    uint64_t digest;
+    size_t second;
+
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    digest = test_fsm_digest(&t);
+    test_batch_add(&b, &head, &token);
+    second = b.buf.len;
+    test_batch_add(&b, &head, &token);
+    b.buf.data[second + at] = value;
+    test_batch_seal(&b, t.index, 5);
+    assert_int_equal(bx_fsm_apply(t.fsm, t.index + 1, b.buf.data, b.buf.len, &err),
+                     BX_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "newer"));
+    test_fsm_reopen(&t); /* what a node does that stopped */
+    assert_int_equal(bx_fsm_applied(t.fsm), t.index);
+    assert_true(test_fsm_digest(&t) == digest);
+    bx_buf_release(&b.buf);
+    test_fsm_close(&t);
+}
+
+static void test_newer_entries(void **state)
+{
+    (void)state;
+    refuses_newer(8, BX__CMDS);      /* kind */
+    refuses_newer(16, BX_LEVEL + 1); /* level */
+}
+
+static void test_damaged_entry(void **state)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_TOKEN_CREATE};
+    struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
+    struct test_fsm t = {0};
+    struct test_batch b = {0};
+    struct bx_err err;
+
+    (void)state;
+    test_fsm_open(&t);
+    test_batch_add(&b, &head, &token);
+    b.n = 2; /* says two and holds one */
+    test_batch_seal(&b, t.index, 5);
+    assert_int_equal(bx_fsm_apply(t.fsm, 1, b.buf.data, b.buf.len, &err), BX_CORRUPT);
+    bx_buf_release(&b.buf);
+    test_fsm_close(&t);
+}
+
+/* Entries that are none of ours move the applied index, and nothing else. */
+static void test_foreign_entries(void **state)
+{
+    struct test_fsm t = {0};
+    uint64_t digest;
+
+    (void)state;
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    digest = test_fsm_digest(&t);
+    assert_int_equal(bx_fsm_apply(t.fsm, 2, NULL, 0, NULL), BX_OK);
+    assert_int_equal(bx_fsm_apply(t.fsm, 7, NULL, 0, NULL), BX_OK);
+    test_fsm_commit(&t);
+    t.index = 7;
+    assert_true(test_fsm_digest(&t) == digest);
+    reopens_equal(&t);
+    test_fsm_close(&t);
+}
+
+/* A child applies an entry and is gone, with or without a commit. */
+static void child_applies(struct test_fsm *t, const struct test_batch *b, bool commits)
+{
+    int status;
+    pid_t pid;
+
+    bx_fsm_close(t->fsm);
+    pid = fork();
+    if (pid == 0) {
+        struct bx_err err;
+
+        if (bx_fsm_open(&t->fsm, &t->options, &err) != BX_OK ||
+            bx_fsm_apply(t->fsm, t->index + 1, b->buf.data, b->buf.len, &err) != BX_OK)
+            _exit(1);
+        t->index++;
+        if (commits && bx_fsm_commit(t->fsm, &err) != BX_OK)
+            _exit(1);
+        _exit(0);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(bx_fsm_open(&t->fsm, &t->options, NULL), BX_OK);
+    t->event_index = test_fsm_revision(t);
+}
+
+static void test_gone_before_commit(void **state)
+{
+    struct test_fsm t = {0};
+    struct test_commands g = {.seed = 4};
+    struct test_batch b = {0};
+
+    (void)state;
+    test_fsm_open(&t);
+    for (int i = 0; i < 40; i++) {
+        uint64_t digest = test_fsm_digest(&t);
+
+        t.options.trusted = true;
+        test_batch_clear(&b);
+        for (int n = 0; n < 5; n++)
+            test_commands_add(&g, bx_fsm_view(t.fsm), &b);
+        test_commands_seal(&g, &b, t.index);
+        child_applies(&t, &b, false);
+        assert_int_equal(bx_fsm_applied(t.fsm), t.index);
+        assert_true(test_fsm_digest(&t) == digest);
+        child_applies(&t, &b, true);
+        assert_int_equal(bx_fsm_applied(t.fsm), t.index + 1);
+        t.index++;
+    }
+    assert_true(test_fsm_revision(&t) > 20);
+    test_commands_close(&g);
+    bx_buf_release(&b.buf);
+    test_fsm_close(&t);
+}
+
+/* ---- events ---- */
+
+struct reading {
+    uint64_t next, n;
+};
+
+static void next_event(void *ctx, const struct bx_event *e)
+{
+    struct reading *r = ctx;
+
+    assert_int_equal(e->index, r->next);
+    assert_true(e->type < BX__EVENTS);
+    assert_true(e->object.n > 0);
+    r->next++;
+    r->n++;
+}
+
+static uint64_t read_events(struct test_fsm *t, uint64_t since, uint32_t max)
+{
+    uint64_t oldest = bx_fsm_events_oldest(t->fsm);
+    struct reading r = {.next = since + 1 > oldest ? since + 1 : oldest};
+    uint32_t n;
+
+    assert_int_equal(bx_fsm_events(t->fsm, since, max, next_event, &r, &n, NULL), BX_OK);
+    assert_int_equal(n, r.n);
+    return n;
+}
+
+static void test_events(void **state)
+{
+    struct test_fsm t = {.options = {.events_max = 20}};
+    struct test_commands g = {.seed = 5};
+    struct test_batch b = {0};
+    uint64_t revision, oldest;
+
+    (void)state;
+    test_fsm_open(&t);
+    while (t.index < 3000) {
+        test_batch_clear(&b);
+        for (uint64_t n = 1 + t.index % 3; n > 0; n--)
+            test_commands_add(&g, bx_fsm_view(t.fsm), &b);
+        test_commands_seal(&g, &b, t.index);
+        test_fsm_feed(&t, &b);
+        test_fsm_commit(&t);
+        if (t.index % 251 == 0) {
+            revision = test_fsm_revision(&t);
+            oldest = bx_fsm_events_oldest(t.fsm);
+            assert_int_equal(read_events(&t, 0, UINT32_MAX), revision - oldest + 1);
+            assert_int_equal(read_events(&t, revision - 3, UINT32_MAX), 3);
+            assert_int_equal(read_events(&t, revision - 3, 2), 2);
+            assert_int_equal(read_events(&t, revision, 9), 0);
+        }
+    }
+    oldest = bx_fsm_events_oldest(t.fsm);
+    assert_true(oldest > 1);                            /* the old ones went */
+    assert_true(test_fsm_revision(&t) - oldest >= 20); /* as many as promised are there */
+    test_fsm_reopen(&t);
+    assert_int_equal(bx_fsm_events_oldest(t.fsm), oldest);
+    test_commands_close(&g);
+    bx_buf_release(&b.buf);
+    test_fsm_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_command),  cmocka_unit_test(test_replicas),
+        cmocka_unit_test(test_newer_entries),  cmocka_unit_test(test_damaged_entry),
+        cmocka_unit_test(test_foreign_entries), cmocka_unit_test(test_gone_before_commit),
+        cmocka_unit_test(test_events),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
