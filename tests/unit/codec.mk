@@ -21,3 +21,14 @@ tests_unit_codec_pack_test_LDADD = $(TEST_LIBS)
 tests_unit_codec_json_test_SOURCES = tests/unit/codec_json_test.c
 tests_unit_codec_json_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_json_test_LDADD = $(TEST_LIBS)
+
+# The golden vectors, and every decoder on them with each byte changed.
+GOLDEN_SOURCES = tests/unit/golden.c tests/unit/golden.h tests/unit/golden_samples.c \
+	tests/unit/golden_items.c tests/unit/codec_record.h
+FUZZ_TARGETS = tests/fuzz/targets.c tests/fuzz/targets.h tests/fuzz/targets_codec.c \
+	tests/fuzz/targets_wire.c tests/fuzz/targets_log.c
+EXTRA_DIST += tests/unit/golden.txt
+check_PROGRAMS += tests/unit/golden_test
+tests_unit_golden_test_SOURCES = tests/unit/golden_test.c $(GOLDEN_SOURCES) $(FUZZ_TARGETS)
+tests_unit_golden_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_golden_test_LDADD = $(TEST_LIBS)

@@ -1,0 +1,122 @@
+#include "fuzz/targets.h"
+
+#include "codec/head.h"
+#include "log/record.h"
+#include "mem/alloc.h"
+#include "unit/golden.h"
+
+#include <string.h>
+
+const struct fuzz_target fuzz_targets[] = {
+    {"head", fuzz_head, "head", false, true, fuzz_reseal_items},
+    {"flat", fuzz_flat, "flat/", true, false, NULL},
+    {"pack", fuzz_pack, "msgpack/", false, false, NULL},
+    {"record", fuzz_record, "msgpack/", true, false, NULL},
+    {"json", fuzz_json, "json/", false, false, NULL},
+    {"frame", fuzz_frame, "frame-", false, true, fuzz_reseal_items},
+    {"raft", fuzz_raft, "raft-", false, false, NULL},
+    {"batch", fuzz_batch, "batch", false, true, fuzz_reseal_items},
+    {"wal", fuzz_wal, "wal-file", false, false, fuzz_reseal_wal},
+    {"segment", fuzz_segment, "wal-segment", false, true, fuzz_reseal_items},
+    {"log-record", fuzz_log_record, "wal-record", false, true, fuzz_reseal_items},
+    {"slots", fuzz_slots, "slots-", false, true, fuzz_reseal_items},
+    {"snapshot", fuzz_snapshot, "snapshot-", false, true, fuzz_reseal_items},
+};
+const size_t fuzz_targets_n = sizeof fuzz_targets / sizeof fuzz_targets[0];
+
+struct seeding {
+    const struct fuzz_target *target;
+    void (*f)(void *ctx, const char *name, const uint8_t *p, size_t n);
+    void *ctx;
+};
+
+static uint8_t selector_of(const char *name)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n);
+    uint8_t i = 0;
+
+    while (i < n && strcmp(s[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+static void seed(void *ctx, const char *name, const uint8_t *p, size_t n)
+{
+    const struct seeding *s = ctx;
+    size_t prefix = strlen(s->target->seeds);
+    uint8_t *input;
+
+    if (strncmp(name, s->target->seeds, prefix) != 0)
+        return;
+    if (!s->target->selector) {
+        s->f(s->ctx, name, p, n);
+        return;
+    }
+    input = bx_must_alloc(n + 1);
+    input[0] = selector_of(name + prefix);
+    memcpy(input + 1, p, n);
+    s->f(s->ctx, name, input, n + 1);
+    bx_free(input);
+}
+
+void fuzz_each_seed(const struct fuzz_target *t,
+                    void (*f)(void *ctx, const char *name, const uint8_t *p, size_t n), void *ctx)
+{
+    struct seeding s = {t, f, ctx};
+
+    golden_each(seed, &s);
+}
+
+uint8_t *fuzz_copy(const uint8_t *p, size_t n)
+{
+    uint8_t *copy = bx_must_alloc(n);
+
+    if (n > 0)
+        memcpy(copy, p, n);
+    return copy;
+}
+
+/* The checksum over a head whose length is cut to what is there; the bytes it takes, 0: no head. */
+static size_t reseal(uint8_t *p, size_t n)
+{
+    struct bx_head h;
+
+    if (n < BX_HEAD_SIZE || bx_head_read(p, &h) == BX_MALFORMED)
+        return 0;
+    if (h.length > n - BX_HEAD_SIZE) {
+        h.length = (uint32_t)(n - BX_HEAD_SIZE);
+        bx_put32(p + 8, h.length);
+    }
+    bx_put32(p + 12, bx_crc32c(bx_crc32c(0, p, 12), p + BX_HEAD_SIZE, h.length));
+    return BX_HEAD_SIZE + (size_t)h.length;
+}
+
+void fuzz_reseal_items(uint8_t *p, size_t n)
+{
+    for (size_t at = 0, took; (took = reseal(p + at, n - at)) > 0; at += took)
+        ;
+}
+
+void fuzz_reseal_wal(uint8_t *p, size_t n)
+{
+    size_t at = BX_SEGMENT_HEAD;
+    uint32_t prev;
+
+    if (n < BX_SEGMENT_HEAD || reseal(p, BX_SEGMENT_HEAD) == 0)
+        return;
+    prev = bx_get32(p + 32);
+    while (n - at >= BX_RECORD_HEAD) {
+        size_t took;
+
+        bx_put32(p + at + 48, prev);
+        took = reseal(p + at, n - at);
+        if (took == 0)
+            return;
+        prev = bx_get32(p + at + 12);
+        took = (took + 7) & ~(size_t)7;
+        if (took > n - at)
+            return;
+        at += took;
+    }
+}

@@ -1,0 +1,56 @@
+/* targets - every decoder, as a function of bytes that nobody vouches for.
+ *
+ * A target decodes, touches all that the result names, and asserts what must hold of anything that
+ * was accepted: most of all that encoding it again gives the same. The fuzzers run them, and so do
+ * the golden vectors with each byte changed. */
+#ifndef FUZZ_TARGETS_H
+#define FUZZ_TARGETS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fuzz_target {
+    const char *name;
+    /* What the decoder said: BX_OK, or why it refused. p may have any alignment. */
+    int (*run)(const uint8_t *p, size_t n);
+    const char *seeds; /* the golden vectors whose names begin so are its seeds */
+    bool selector;     /* the byte that chooses the sample stands before them */
+    bool sealed;       /* no changed byte of a seed may be accepted */
+    /* Make the checksums right, so that what lies behind them is reached. NULL: there are none. */
+    void (*reseal)(uint8_t *p, size_t n);
+};
+extern const struct fuzz_target fuzz_targets[];
+extern const size_t fuzz_targets_n;
+
+/* Call f with each seed of t; golden.txt is open. */
+void fuzz_each_seed(const struct fuzz_target *t,
+                    void (*f)(void *ctx, const char *name, const uint8_t *p, size_t n), void *ctx);
+
+/* ---- targets_codec.c ---- */
+int fuzz_head(const uint8_t *p, size_t n);
+int fuzz_flat(const uint8_t *p, size_t n);   /* first byte: which of the golden samples' schemas */
+int fuzz_pack(const uint8_t *p, size_t n);
+int fuzz_record(const uint8_t *p, size_t n); /* first byte as for flat, then MessagePack */
+int fuzz_json(const uint8_t *p, size_t n);
+
+/* ---- targets_wire.c ---- */
+int fuzz_frame(const uint8_t *p, size_t n);
+int fuzz_raft(const uint8_t *p, size_t n);
+int fuzz_batch(const uint8_t *p, size_t n);
+
+/* ---- targets_log.c ---- */
+int fuzz_wal(const uint8_t *p, size_t n);      /* what the file of a segment begins with */
+int fuzz_segment(const uint8_t *p, size_t n);  /* one head of a segment */
+int fuzz_log_record(const uint8_t *p, size_t n);
+int fuzz_slots(const uint8_t *p, size_t n);    /* what both copies of a value begin with */
+int fuzz_snapshot(const uint8_t *p, size_t n); /* a file that a peer sent */
+
+/* A copy in a block of exactly n bytes, 16-aligned, so that a step beyond it is seen; bx_free. */
+uint8_t *fuzz_copy(const uint8_t *p, size_t n);
+/* Items one after the other, each with a head: give each its checksum. */
+void fuzz_reseal_items(uint8_t *p, size_t n);
+/* The same for a segment of the log, whose records also carry the checksum of the one before. */
+void fuzz_reseal_wal(uint8_t *p, size_t n);
+
+#endif

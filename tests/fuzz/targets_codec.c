@@ -1,0 +1,231 @@
+#include "fuzz/targets.h"
+
+#include "codec/flat.h"
+#include "codec/head.h"
+#include "codec/json.h"
+#include "codec/pack.h"
+#include "mem/alloc.h"
+#include "unit/golden.h"
+
+#include <assert.h>
+
+#define TEXT_MAX (1u << 20)
+#define OBJECT_MAX 4096
+
+/* Read every byte, so that a sanitizer sees a view that leads elsewhere. */
+static void touch(struct bx_str s)
+{
+    volatile uint8_t sum = 0;
+
+    for (uint32_t i = 0; i < s.n; i++)
+        sum = (uint8_t)(sum + (uint8_t)s.p[i]);
+}
+
+int fuzz_head(const uint8_t *p, size_t n)
+{
+    uint8_t *src = fuzz_copy(p, n), *again;
+    struct bx_head h;
+    int rc = n < BX_HEAD_SIZE ? BX_MALFORMED : bx_head_read(src, &h);
+
+    if (rc == BX_OK)
+        rc = bx_head_check(src, n, h.kind, 255, &h);
+    if (rc == BX_OK) {
+        again = fuzz_copy(src, BX_HEAD_SIZE + (size_t)h.length);
+        bx_head_seal(again, h.kind, h.version, h.codec, h.length);
+        assert(memcmp(again, src, BX_HEAD_SIZE) == 0);
+        assert(bx_head_check(src, n, (uint16_t)(h.kind + 1), 255, &h) == BX_MALFORMED);
+        bx_free(again);
+    }
+    bx_free(src);
+    return rc;
+}
+
+/* ---- records ---- */
+
+static const struct bx_schema *schema_of(uint8_t selector)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n);
+
+    return s[selector % n].schema;
+}
+
+static void touch_all(const struct bx_schema *s, const void *obj)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        const void *m = (const char *)obj + s->fields[i].offset;
+        const struct bx_strs *strs = m;
+        const struct bx_pairs *pairs = m;
+
+        switch (s->fields[i].type) {
+        case BX_T_STR:
+        case BX_T_BYTES:
+            touch(*(const struct bx_str *)m);
+            break;
+        case BX_T_STRS:
+            for (uint32_t k = 0; k < strs->n; k++)
+                touch(strs->v[k]);
+            break;
+        case BX_T_PAIRS:
+            for (uint32_t k = 0; k < pairs->n; k++) {
+                touch(pairs->v[k].key);
+                touch(pairs->v[k].value);
+            }
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+/* An object has one flat form: obj's, in a block of its own; bx_free. */
+static uint8_t *flat_of(const struct bx_schema *s, const void *obj, size_t *size)
+{
+    uint8_t *bytes;
+
+    *size = bx_flat_size(s, obj);
+    bytes = bx_must_alloc(*size);
+    assert(bx_flat_write(s, obj, bytes) == *size);
+    return bytes;
+}
+
+int fuzz_flat(const uint8_t *p, size_t n)
+{
+    _Alignas(16) uint8_t obj[OBJECT_MAX];
+    const struct bx_schema *s = schema_of(n == 0 ? 0 : p[0]);
+    struct bx_arena arena = {0};
+    uint8_t *src, *again;
+    size_t used, size;
+    int rc;
+
+    if (n == 0)
+        return BX_MALFORMED;
+    src = fuzz_copy(p + 1, n - 1);
+    assert(s->size <= sizeof obj);
+    rc = bx_flat_read(s, src, n - 1, obj, &arena, &used, NULL);
+    if (rc == BX_OK) {
+        touch_all(s, obj);
+        again = flat_of(s, obj, &size);
+        /* But for fields of a newer build there is one form. A shorter one is of an older build. */
+        assert(bx_get16(src + 6) != bx_get16(again + 6) ||
+               (size == used && memcmp(src, again, size) == 0));
+        bx_free(again);
+    }
+    bx_arena_close(&arena);
+    bx_free(src);
+    return rc;
+}
+
+/* ---- MessagePack ---- */
+
+static void scan_in_pieces(const uint8_t *p, size_t n, bool whole)
+{
+    struct bx_pack_scan s;
+    int rc = BX_BUSY;
+
+    bx_pack_scan_init(&s);
+    for (size_t have = 0; rc == BX_BUSY && have <= n; have += 1 + have / 3)
+        rc = bx_pack_scan(&s, p, have, TEXT_MAX);
+    if (rc == BX_BUSY)
+        rc = bx_pack_scan(&s, p, n, TEXT_MAX);
+    assert((rc == BX_OK && s.at == n) == whole);
+}
+
+static int pack_again(const uint8_t *src, size_t n, struct bx_buf *first)
+{
+    struct bx_pack *pack = bx_pack_create();
+    struct bx_buf second = {0};
+    bx_val v = bx_pack_parse(pack, src, n, TEXT_MAX, NULL);
+    int rc = v == NULL ? BX_MALFORMED : BX_OK;
+
+    scan_in_pieces(src, n, v != NULL);
+    if (v != NULL) {
+        bx_pw_val(first, v);
+        v = bx_pack_parse(pack, first->data, first->len, TEXT_MAX, NULL);
+        assert(v != NULL);
+        bx_pw_val(&second, v);
+        assert(first->len == second.len && memcmp(first->data, second.data, second.len) == 0);
+    }
+    bx_buf_release(&second);
+    bx_pack_destroy(pack);
+    return rc;
+}
+
+int fuzz_pack(const uint8_t *p, size_t n)
+{
+    uint8_t *src = fuzz_copy(p, n);
+    struct bx_buf first = {0};
+    int rc = pack_again(src, n, &first);
+
+    bx_buf_release(&first);
+    bx_free(src);
+    return rc;
+}
+
+/* Written and read again, an object is the same. */
+static void check_record(const struct bx_schema *s, const void *obj)
+{
+    _Alignas(16) uint8_t back[OBJECT_MAX] = {0};
+    struct bx_pack *pack = bx_pack_create();
+    struct bx_arena arena = {0};
+    struct bx_buf b = {0};
+    size_t size, size2;
+    uint8_t *one = flat_of(s, obj, &size), *two;
+
+    bx_pw_map(&b, bx_pack_fields(s, obj));
+    bx_pack_write(&b, s, obj);
+    assert(bx_pack_read(s, bx_pack_parse(pack, b.data, b.len, TEXT_MAX, NULL), back, &arena,
+                        NULL) == BX_OK);
+    two = flat_of(s, back, &size2);
+    assert(size == size2 && memcmp(one, two, size) == 0);
+    bx_free(one);
+    bx_free(two);
+    bx_buf_release(&b);
+    bx_arena_close(&arena);
+    bx_pack_destroy(pack);
+}
+
+int fuzz_record(const uint8_t *p, size_t n)
+{
+    _Alignas(16) uint8_t obj[OBJECT_MAX] = {0};
+    const struct bx_schema *s = schema_of(n == 0 ? 0 : p[0]);
+    struct bx_pack *pack = bx_pack_create();
+    struct bx_arena arena = {0};
+    uint8_t *src = n == 0 ? NULL : fuzz_copy(p + 1, n - 1);
+    bx_val v = n == 0 ? NULL : bx_pack_parse(pack, src, n - 1, TEXT_MAX, NULL);
+    int rc = v == NULL ? BX_MALFORMED : bx_pack_read(s, v, obj, &arena, NULL);
+
+    if (rc == BX_OK) {
+        touch_all(s, obj);
+        check_record(s, obj);
+    }
+    bx_arena_close(&arena);
+    bx_pack_destroy(pack);
+    bx_free(src);
+    return rc;
+}
+
+/* ---- JSON ---- */
+
+int fuzz_json(const uint8_t *p, size_t n)
+{
+    char *src = (char *)fuzz_copy(p, n);
+    struct bx_buf one = {0}, two = {0}, text = {0};
+    struct bx_pack *pack = bx_pack_create();
+    int rc = bx_json_read(&one, src, n, TEXT_MAX, NULL);
+
+    if (rc == BX_OK) {
+        bx_val v = bx_pack_parse(pack, one.data, one.len, 4 * TEXT_MAX, NULL);
+
+        assert(v != NULL);
+        assert(bx_json_write(&text, v, (unsigned)(n % 3)) == BX_OK);
+        assert(bx_json_read(&two, (char *)text.data, text.len, 16 * TEXT_MAX, NULL) == BX_OK);
+        assert(one.len == two.len && memcmp(one.data, two.data, one.len) == 0);
+    }
+    bx_pack_destroy(pack);
+    bx_buf_release(&one);
+    bx_buf_release(&two);
+    bx_buf_release(&text);
+    bx_free(src);
+    return rc;
+}

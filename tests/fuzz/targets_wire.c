@@ -1,0 +1,159 @@
+#include "fuzz/targets.h"
+
+#include "mem/alloc.h"
+#include "wire/command.h"
+#include "wire/frame.h"
+#include "wire/raftmsg.h"
+
+#include <assert.h>
+
+/* ---- commands ---- */
+
+static int read_commands(const uint8_t *p, size_t len, uint32_t *count)
+{
+    struct bx_arena arena = {0};
+    struct bx_buf again = {0};
+    int rc = BX_OK;
+
+    *count = 0;
+    for (size_t at = 0, used; rc == BX_OK && at < len; at += used) {
+        struct bx_cmd_head head;
+        union bx_cmd_body body;
+        uint16_t level;
+
+        bx_arena_reset(&arena);
+        rc = bx_cmd_decode(p + at, len - at, &head, &body, &arena, &used, NULL);
+        if (rc != BX_OK)
+            break;
+        assert(used > 0 && used % 8 == 0 && used <= len - at);
+        ++*count;
+        again.len = 0;
+        level = head.level;
+        if (bx_cmd_encode(&again, &head, &body) == BX_OK && level == BX_LEVEL)
+            assert(again.len <= used + 1024); /* the same, but for fields older or newer */
+    }
+    bx_buf_release(&again);
+    bx_arena_close(&arena);
+    return rc;
+}
+
+int fuzz_batch(const uint8_t *p, size_t n)
+{
+    uint8_t *src = fuzz_copy(p, n);
+    struct bx_batch b;
+    uint32_t count = 0;
+    int rc = bx_batch_open(src, n, &b, NULL);
+
+    if (rc == BX_OK) {
+        assert(b.p >= src && b.len <= n && b.p + b.len <= src + n);
+        rc = read_commands(b.p, b.len, &count);
+    }
+    bx_free(src);
+    return rc;
+}
+
+/* ---- Raft ---- */
+
+static void drop(struct raft_message *m)
+{
+    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.n_entries > 0) {
+        raft_free(m->append_entries.entries[0].batch);
+        raft_free(m->append_entries.entries);
+    } else if (m->type == RAFT_INSTALL_SNAPSHOT) {
+        raft_configuration_close(&m->install_snapshot.conf);
+        raft_free(m->install_snapshot.data.base);
+    }
+}
+
+static void check_append(const struct raft_append_entries *m)
+{
+    volatile uint8_t sum = 0;
+
+    assert(m->term > 0 && m->n_entries <= BX_RAFTMSG_ENTRIES_MAX);
+    for (unsigned i = 0; i < m->n_entries; i++) {
+        const struct raft_entry *e = &m->entries[i];
+
+        assert(e->term > 0 && e->term <= m->term && e->term >= m->prev_log_term);
+        for (size_t k = 0; k < e->buf.len; k++)
+            sum = (uint8_t)(sum + ((const uint8_t *)e->buf.base)[k]);
+    }
+}
+
+static int read_raft(const uint8_t *src, size_t n)
+{
+    struct raft_message m;
+    struct bx_buf again = {0};
+    int rc = bx_raftmsg_read(src, n, 3, "h:1", &m, NULL);
+
+    if (rc != BX_OK)
+        return rc;
+    if (m.type == RAFT_APPEND_ENTRIES)
+        check_append(&m.append_entries);
+    else if (m.type != RAFT_INSTALL_SNAPSHOT)
+        assert(bx_raftmsg_write(&again, &m) == BX_OK && again.len == n);
+    bx_buf_release(&again);
+    drop(&m);
+    return BX_OK;
+}
+
+int fuzz_raft(const uint8_t *p, size_t n)
+{
+    uint8_t *src = fuzz_copy(p, n);
+    int rc = read_raft(src, n);
+
+    bx_free(src);
+    return rc;
+}
+
+/* ---- frames ---- */
+
+static const struct bx_schema *const schemas[BX__FRAMES] = {
+    [BX_FRAME_HELLO] = &bx_hello_schema,   [BX_FRAME_READ] = &bx_read_schema,
+    [BX_FRAME_READ_OK] = &bx_read_schema,  [BX_FRAME_BEAT] = &bx_beat_schema,
+    [BX_FRAME_GRANT] = &bx_grant_schema,   [BX_FRAME_JOIN] = &bx_join_schema,
+    [BX_FRAME_JOINED] = &bx_joined_schema,
+};
+
+static int read_payload(uint16_t kind, const uint8_t *p, size_t n)
+{
+    _Alignas(16) uint8_t obj[1024], *src = fuzz_copy(p, n);
+    struct bx_arena arena = {0};
+    uint32_t count;
+    int rc = BX_OK;
+
+    if (schemas[kind] != NULL) {
+        assert(schemas[kind]->size <= sizeof obj);
+        rc = bx_flat_read(schemas[kind], src, n, obj, &arena, NULL, NULL);
+    } else if (kind == BX_FRAME_RAFT) {
+        rc = read_raft(src, n);
+    } else if (kind == BX_FRAME_RELAY && n >= 8) {
+        rc = read_commands(src + 8, n - 8, &count);
+    }
+    bx_arena_close(&arena);
+    bx_free(src);
+    return rc;
+}
+
+/* A stream of whole frames. */
+int fuzz_frame(const uint8_t *p, size_t n)
+{
+    uint8_t *src = fuzz_copy(p, n);
+    size_t at = 0;
+    int rc = BX_OK;
+
+    while (rc == BX_OK && at < n) {
+        struct bx_head h;
+
+        rc = n - at < BX_HEAD_SIZE ? BX_MALFORMED : bx_head_read(src + at, &h);
+        if (rc == BX_OK && (h.kind <= BX_KIND_FRAME || h.kind >= BX_KIND_FRAME + BX__FRAMES))
+            rc = BX_MALFORMED;
+        if (rc == BX_OK)
+            rc = bx_head_check(src + at, n - at, h.kind, 1, &h);
+        if (rc == BX_OK)
+            rc = read_payload((uint16_t)(h.kind - BX_KIND_FRAME), src + at + BX_HEAD_SIZE,
+                              h.length);
+        at += BX_HEAD_SIZE + (size_t)h.length;
+    }
+    bx_free(src);
+    return n == 0 ? BX_MALFORMED : rc;
+}

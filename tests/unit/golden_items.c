@@ -1,0 +1,339 @@
+#include "unit/golden.h"
+
+#include "codec/flat.h"
+#include "codec/head.h"
+#include "lib/memfs.h"
+#include "log/record.h"
+#include "log/snapfile.h"
+#include "log/vote.h"
+#include "log/wal.h"
+#include "node/identity.h"
+#include "wire/command.h"
+#include "wire/frame.h"
+#include "wire/raftmsg.h"
+
+#include <string.h>
+
+#define SLOT_SIZE 4096
+#define SEGMENT_USED 36 /* of a segment's head; zeros follow */
+
+static const struct golden_sample *sample(const char *name)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n);
+
+    while (strcmp(s->name, name) != 0)
+        s++;
+    return s;
+}
+
+/* ---- head ---- */
+
+static int make_head(struct bx_buf *out)
+{
+    uint8_t *p = bx_buf_extend(out, BX_HEAD_SIZE + 5);
+
+    memcpy(p + BX_HEAD_SIZE, "hello", 5);
+    bx_head_seal(p, BX_KIND_VM_CONFIG, 3, BX_CODEC_MSGPACK, 5);
+    return BX_OK;
+}
+
+/* ---- the log ---- */
+
+static int make_segment(struct bx_buf *out)
+{
+    const struct bx_segment s = {.seq = 7, .first_lsn = 1234, .prev = 0x89abcdef};
+
+    bx_segment_put(bx_buf_extend(out, BX_SEGMENT_HEAD), &s);
+    out->len = SEGMENT_USED;
+    return BX_OK;
+}
+
+static int make_record(struct bx_buf *out)
+{
+    const struct bx_record r = {.lsn = 1234,
+                                .durable = 1230,
+                                .index = 99,
+                                .term = 4,
+                                .len = 16,
+                                .type = 1,
+                                .data = (const uint8_t *)"sixteen bytes ok"};
+    uint8_t *p = bx_buf_extend(out, bx_record_size(r.len));
+
+    bx_record_put(p, &r);
+    bx_record_seal(p, 0x89abcdef);
+    return BX_OK;
+}
+
+/* The contents of a file without the zeros at its end. */
+static void take_file(struct bx_buf *out, struct memfs *m, const char *name, size_t max)
+{
+    size_t n;
+    const uint8_t *p = memfs_bytes(m, name, &n);
+
+    n = n > max ? max : n;
+    while (n > 0 && p[n - 1] == 0)
+        n--;
+    bx_buf_append(out, p, n);
+}
+
+static int write_log(struct memfs *m)
+{
+    static const struct bx_wal_entry entries[] = {{1, 3, 5, "first"}, {1, 1, 6, "second"}},
+                                     other = {2, 1, 5, "other"};
+    struct bx_wal_options o = {.fs = memfs_fs(m), .segment_size = SLOT_SIZE};
+    struct bx_wal *w;
+    int rc = bx_wal_open(&w, &o, NULL);
+
+    if (rc == BX_OK)
+        rc = bx_wal_append(w, 1, entries, 2);
+    if (rc == BX_OK)
+        rc = bx_wal_append(w, 2, &other, 1); /* in the place of the second */
+    if (rc == BX_OK)
+        bx_wal_raise_mark(w);
+    while (rc == BX_OK && bx_wal_begin(w))
+        rc = bx_wal_finish(w, bx_wal_run(w, NULL));
+    bx_wal_close(w);
+    return rc;
+}
+
+static int make_wal(struct bx_buf *out)
+{
+    struct memfs *m = memfs_create();
+    int rc = write_log(m);
+
+    take_file(out, m, "wal-0000000000000001", SIZE_MAX);
+    memfs_destroy(m);
+    return rc;
+}
+
+static int make_mark(struct bx_buf *out)
+{
+    struct memfs *m = memfs_create();
+    int rc = write_log(m);
+
+    take_file(out, m, "mark", SLOT_SIZE);
+    memfs_destroy(m);
+    return rc;
+}
+
+/* ---- small values: the first of their two equal copies ---- */
+
+static int make_vote(struct bx_buf *out)
+{
+    struct memfs *m = memfs_create();
+    struct bx_vote v = {.term = 0};
+    int rc = bx_vote_open(&v, memfs_fs(m), NULL);
+
+    if (rc == BX_OK)
+        rc = bx_vote_save(&v, 0x0102030405060708, 3, NULL);
+    bx_vote_close(&v);
+    take_file(out, m, "vote", SLOT_SIZE);
+    memfs_destroy(m);
+    return rc;
+}
+
+static int make_identity(struct bx_buf *out)
+{
+    struct memfs *m = memfs_create();
+    struct bx_identity id = {.node = 3,
+                             .cluster = {0xc1},
+                             .history = {0xc2},
+                             .incarnation = {0xf1},
+                             .founder = true,
+                             .name = "gamma",
+                             .cluster_name = "lab",
+                             .peers = "1 10.0.0.1:7420"};
+    int rc = bx_identity_save(memfs_fs(m), &id, NULL);
+
+    take_file(out, m, "identity", SLOT_SIZE);
+    memfs_destroy(m);
+    return rc;
+}
+
+/* ---- snapshot ---- */
+
+static int make_snapshot(struct bx_buf *out)
+{
+    static const struct bx_snap_meta meta = {.index = 99,
+                                             .term = 4,
+                                             .conf_index = 17,
+                                             .conf = {"conf", 4},
+                                             .revision = 78,
+                                             .digest = 0x1122334455667788,
+                                             .history = {0xc2}};
+    struct memfs *m = memfs_create();
+    struct bx_snap_writer *w;
+    uint8_t chunk[300];
+    int rc = bx_snap_create(&w, memfs_fs(m), &meta, NULL);
+
+    for (size_t i = 0; i < sizeof chunk; i++)
+        chunk[i] = (uint8_t)(i * i >> 3);
+    if (rc == BX_OK)
+        rc = bx_snap_write(w, chunk, sizeof chunk, NULL);
+    if (rc == BX_OK)
+        rc = bx_snap_write(w, "a second chunk", 14, NULL);
+    if (rc == BX_OK)
+        rc = bx_snap_finish(w, NULL);
+    take_file(out, m, "snapshot-0000000000000063", SIZE_MAX);
+    memfs_destroy(m);
+    return rc;
+}
+
+/* ---- the log's content ---- */
+
+static const uint8_t seed[16] = {0x5e, 0xed, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+
+static int make_batch(struct bx_buf *out)
+{
+    int rc = bx_batch_begin(out);
+
+    for (uint16_t kind = 1; rc == BX_OK && kind < BX__CMDS; kind++) {
+        struct bx_cmd_head head = *(const struct bx_cmd_head *)sample("command")->object;
+
+        head.kind = kind;
+        rc = bx_cmd_encode(out, &head, sample(bx_cmd_name(kind))->object);
+    }
+    bx_batch_seal(out, BX__CMDS - 1, 1700000000789, seed);
+    return rc;
+}
+
+/* ---- between nodes ---- */
+
+static int make_frame(struct bx_buf *out, enum bx_frame kind, const char *name)
+{
+    const struct golden_sample *s = sample(name);
+
+    return bx_frame_write(out, kind, s->schema, s->object);
+}
+
+static int make_hello(struct bx_buf *out)
+{
+    return make_frame(out, BX_FRAME_HELLO, "hello");
+}
+
+static int make_read(struct bx_buf *out)
+{
+    return make_frame(out, BX_FRAME_READ, "read");
+}
+
+static int make_beat(struct bx_buf *out)
+{
+    return make_frame(out, BX_FRAME_BEAT, "beat");
+}
+
+static int make_grant(struct bx_buf *out)
+{
+    return make_frame(out, BX_FRAME_GRANT, "grant");
+}
+
+static int make_join(struct bx_buf *out)
+{
+    return make_frame(out, BX_FRAME_JOIN, "join");
+}
+
+static int make_joined(struct bx_buf *out)
+{
+    return make_frame(out, BX_FRAME_JOINED, "joined");
+}
+
+static int make_ping(struct bx_buf *out)
+{
+    return bx_frame_write_raw(out, BX_FRAME_PING, NULL, 0, NULL, 0);
+}
+
+static int make_snap_data(struct bx_buf *out)
+{
+    return bx_frame_write_raw(out, BX_FRAME_SNAP_DATA, "\0\0\1\0\0\0\0", 8, "some of the file", 16);
+}
+
+/* ---- Raft's messages ---- */
+
+static const uint8_t conf[] = {1, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 'h', ':', '1', 0, 1};
+
+static int make_vote_request(struct bx_buf *out)
+{
+    const struct raft_message m = {
+        .type = RAFT_REQUEST_VOTE,
+        .request_vote = {.term = 5, .candidate_id = 3, .last_log_index = 99, .last_log_term = 4,
+                         .disrupt_leader = true, .pre_vote = true}};
+
+    return bx_raftmsg_write(out, &m);
+}
+
+static int make_vote_result(struct bx_buf *out)
+{
+    const struct raft_message m = {
+        .type = RAFT_REQUEST_VOTE_RESULT,
+        .request_vote_result = {.term = 5, .vote_granted = true, .pre_vote = true, .features = 1,
+                                .capacity = 0xfffe}};
+
+    return bx_raftmsg_write(out, &m);
+}
+
+static int make_append(struct bx_buf *out)
+{
+    const struct raft_append_entries m = {.term = 5, .prev_log_index = 99, .prev_log_term = 4,
+                                          .leader_commit = 98, .n_entries = 3};
+    int rc = bx_raftmsg_write_append(out, &m);
+
+    if (rc == BX_OK)
+        rc = bx_raftmsg_write_entry(out, 4, RAFT_COMMAND, "a command", 9);
+    if (rc == BX_OK)
+        rc = bx_raftmsg_write_entry(out, 5, RAFT_BARRIER, "barrier!", 8);
+    return rc == BX_OK ? bx_raftmsg_write_entry(out, 5, RAFT_CHANGE, conf, sizeof conf) : rc;
+}
+
+static int make_append_result(struct bx_buf *out)
+{
+    const struct raft_message m = {
+        .type = RAFT_APPEND_ENTRIES_RESULT,
+        .append_entries_result = {.term = 5, .rejected = 97, .last_log_index = 99, .features = 1,
+                                  .capacity = 0xfffe}};
+
+    return bx_raftmsg_write(out, &m);
+}
+
+static int make_install(struct bx_buf *out)
+{
+    const struct raft_install_snapshot m = {.term = 5, .last_index = 99, .last_term = 4,
+                                            .conf_index = 17};
+
+    return bx_raftmsg_write_install(out, &m, conf, sizeof conf);
+}
+
+static int make_timeout_now(struct bx_buf *out)
+{
+    const struct raft_message m = {
+        .type = RAFT_TIMEOUT_NOW,
+        .timeout_now = {.term = 5, .last_log_index = 99, .last_log_term = 4}};
+
+    return bx_raftmsg_write(out, &m);
+}
+
+const struct golden_item golden_items[] = {
+    {"head", make_head},
+    {"wal-segment", make_segment},
+    {"wal-record", make_record},
+    {"wal-file", make_wal},
+    {"slots-mark", make_mark},
+    {"slots-vote", make_vote},
+    {"slots-identity", make_identity},
+    {"snapshot-1", make_snapshot},
+    {"batch", make_batch},
+    {"frame-hello", make_hello},
+    {"frame-ping", make_ping},
+    {"frame-read", make_read},
+    {"frame-beat", make_beat},
+    {"frame-grant", make_grant},
+    {"frame-snap-data", make_snap_data},
+    {"frame-join", make_join},
+    {"frame-joined", make_joined},
+    {"raft-vote", make_vote_request},
+    {"raft-vote-result", make_vote_result},
+    {"raft-append", make_append},
+    {"raft-append-result", make_append_result},
+    {"raft-install", make_install},
+    {"raft-timeout-now", make_timeout_now},
+};
+const size_t golden_items_n = sizeof golden_items / sizeof golden_items[0];

@@ -1,0 +1,125 @@
+/* No value is zero and none is like another where that can be: a field that is left out, moved or
+ * exchanged changes the bytes. */
+#include "unit/golden.h"
+
+#include "unit/codec_record.h"
+#include "wire/command.h"
+#include "wire/event.h"
+#include "wire/frame.h"
+
+#include <assert.h>
+
+#define ID(x)                                                                                      \
+    {                                                                                              \
+        (x), 0x11, 0x22, 0x33, 0x44, 0x55, 0x46, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, (x)  \
+    }
+#define S(text)                                                                                    \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
+
+static const struct bx_pair labels[] = {
+    {S("env"), S("prod")}, {S("owner"), S("J\xc3\xbcrgen")}, {S("tier"), {NULL, 0}}};
+
+#define CONFIG                                                                                     \
+    {                                                                                              \
+        .name = S("web-1"), .tenant = S("acme"), .vcpus = 4, .memory_mib = 8192, .disk_gib = 40,   \
+        .kernel = S("/boot/vmlinuz"), .initrd = S("/boot/initrd.img"),                             \
+        .cmdline = S("console=ttyS0 quiet"), .labels = {labels, 3}, .priority = 700,               \
+        .strategy = BX_STRATEGY_LEAST_AVAILABLE, .restart = BX_RESTART_ALWAYS,                     \
+        .on_lost = BX_ON_LOST_RESTART, .disk_ephemeral = true, .stopped = true,                    \
+        .node = S("alpha")                                                                         \
+    }
+#define NODE                                                                                       \
+    {                                                                                              \
+        .id = 3, .name = S("gamma"), .address = S("10.0.0.3:7420"), .api = S("10.0.0.3:7421"),     \
+        .datacenter = S("dc1"), .zone = S("z2"), .rack = S("r7"), .driver = S("qemu"),             \
+        .vcpus = 64, .memory_mib = 262144, .disk_gib = 4000, .reserve_vcpus = 2,                   \
+        .reserve_memory_mib = 4096, .reserve_disk_gib = 50, .overcommit_vcpus_pct = 200,           \
+        .overcommit_memory_pct = 110, .state = BX_NODE_DRAINING, .role = BX_ROLE_AGENT             \
+    }
+
+static const struct bx_vm_config config = CONFIG, config_empty = {.vcpus = 1};
+static const struct bx_node_info node = NODE;
+static const struct bx_cmd_head head = {
+    .kind = BX_CMD_VM_CREATE, .level = 1, .session = ID(0x51), .sequence = 9, .floor = 7,
+    .body_hash = 0x1122334455667788, .deadline_ms = 1700000000123, .trace = ID(0x71),
+    .principal = S("uid:1000"), .tenant = S("acme")};
+static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab")};
+static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT};
+static const struct bx_cmd_vm_create vm_create = {CONFIG, true};
+static const struct bx_cmd_vm_desire vm_desire = {S("web-1"), BX_DESIRED_STOPPED, true, true, 90};
+static const struct bx_cmd_vm_delete vm_delete = {S("web-1")};
+static const struct bx_cmd_vm_report vm_report = {ID(0xe1), 3, 12, BX_PHASE_FAILED,
+                                                  S("exit status 1")};
+static const struct bx_cmd_token_create token_create = {ID(0xd1), 3600000};
+static const struct bx_cmd_member_join member_join = {ID(0xd2), NODE};
+static const struct bx_event event = {77, 1700000000456, BX_EVENT_VM_PHASE, S("web-1"),
+                                      S("alpha"), S("stopped: exit 0")};
+static const struct bx_outcome outcome = {
+    .session = ID(0x51), .sequence = 9, .body_hash = 0x1122334455667788, .revision = 78,
+    .code = BX_UNPLACEABLE, .object = ID(0xe1), .node = 3, .existed = true,
+    .message = S("no node has 4 free vcpus"), .hint = S("blixardctl node list"), .floor = 7,
+    .principal_hash = 0x19aabbccddeeff00};
+static const struct bx_hello hello = {ID(0xc1), ID(0xc2), 3, ID(0xf1), 1, 2, 6, S("not today")};
+static const struct bx_read read_ = {0x1234567890, 4711};
+static const struct bx_beat beat = {33, ID(0xf2), S("aaaaaaaaaaaaaaaabbbbbbbb"), true};
+static const struct bx_grant grant = {33, ID(0xf2), 78, S("aaaaaaaaaaaaaaaabbbbbbbb")};
+static const struct bx_join join = {
+    .secret_hash = ID(0xd2), .name = S("delta"), .address = S("10.0.0.4:7420"),
+    .api = S("10.0.0.4:7421"), .datacenter = S("dc1"), .zone = S("z3"), .rack = S("r8"),
+    .driver = S("sim"), .vcpus = 16, .memory_mib = 65536, .disk_gib = 900,
+    .role = BX_ROLE_STANDBY, .incarnation = ID(0xf3)};
+static const struct bx_str peers[] = {S("1 10.0.0.1:7420"), S("2 10.0.0.2:7420")};
+static const struct bx_joined joined = {BX_CONFLICT, 4, ID(0xc1), ID(0xc2), {peers, 2},
+                                        S("this name is taken"), S("choose another --name")};
+
+static struct golden_sample samples[GOLDEN_SAMPLES_MAX];
+static size_t samples_n;
+
+static void add(const char *name, const struct bx_schema *schema, const void *object)
+{
+    assert(samples_n < GOLDEN_SAMPLES_MAX);
+    samples[samples_n++] = (struct golden_sample){name, schema, object};
+}
+
+static void add_commands(void)
+{
+    static const void *const bodies[BX__CMDS] = {
+        [BX_CMD_CLUSTER_CREATE] = &cluster_create, [BX_CMD_NODE_PUT] = &node,
+        [BX_CMD_NODE_STATE] = &node_state,         [BX_CMD_VM_CREATE] = &vm_create,
+        [BX_CMD_VM_DESIRE] = &vm_desire,           [BX_CMD_VM_DELETE] = &vm_delete,
+        [BX_CMD_VM_REPORT] = &vm_report,           [BX_CMD_TOKEN_CREATE] = &token_create,
+        [BX_CMD_MEMBER_JOIN] = &member_join,
+    };
+
+    add("command", &bx_cmd_head_schema, &head);
+    for (uint16_t kind = 1; kind < BX__CMDS; kind++) {
+        assert(bodies[kind] != NULL); /* a new command has no sample yet */
+        add(bx_cmd_name(kind), bx_cmd_schema(kind), bodies[kind]);
+    }
+}
+
+const struct golden_sample *golden_samples(size_t *n)
+{
+    static struct record all_types;
+
+    if (samples_n == 0) {
+        all_types = record_sample();
+        add("record", &record_schema, &all_types);
+        add("vm", &bx_vm_config_schema, &config);
+        add("vm-empty", &bx_vm_config_schema, &config_empty);
+        add("node", &bx_node_info_schema, &node);
+        add_commands();
+        add("event", &bx_event_schema, &event);
+        add("outcome", &bx_outcome_schema, &outcome);
+        add("hello", &bx_hello_schema, &hello);
+        add("read", &bx_read_schema, &read_);
+        add("beat", &bx_beat_schema, &beat);
+        add("grant", &bx_grant_schema, &grant);
+        add("join", &bx_join_schema, &join);
+        add("joined", &bx_joined_schema, &joined);
+    }
+    *n = samples_n;
+    return samples;
+}

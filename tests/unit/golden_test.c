@@ -1,0 +1,299 @@
+/* Formats are pinned: what this build writes is what stands in golden.txt, byte for byte, what
+ * stands there is read by this build, and damage to any of it is refused or stays within bounds.
+ *
+ * `golden_test --write` prints the file for this build: after a new format, add what is new. */
+#include "lib/testlib.h"
+
+#include "codec/flat.h"
+#include "codec/json.h"
+#include "codec/pack.h"
+#include "fuzz/targets.h"
+#include "mem/alloc.h"
+#include "unit/golden.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_MAX (1u << 20)
+
+/* ---- the three forms of a record ---- */
+
+static void to_flat(const struct golden_sample *s, struct bx_buf *out)
+{
+    size_t size = bx_flat_size(s->schema, s->object);
+
+    assert_int_equal(bx_flat_write(s->schema, s->object, bx_buf_extend(out, size)), size);
+}
+
+static void to_msgpack(const struct golden_sample *s, struct bx_buf *out)
+{
+    assert_int_equal(bx_pw_map(out, bx_pack_fields(s->schema, s->object)), BX_OK);
+    assert_int_equal(bx_pack_write(out, s->schema, s->object), BX_OK);
+}
+
+static void to_json(const struct golden_sample *s, struct bx_buf *out)
+{
+    struct bx_pack *pack = bx_pack_create();
+    struct bx_buf b = {0};
+
+    to_msgpack(s, &b);
+    assert_int_equal(bx_json_write(out, bx_pack_parse(pack, b.data, b.len, TEXT_MAX, NULL), 0),
+                     BX_OK);
+    bx_buf_release(&b);
+    bx_pack_destroy(pack);
+}
+
+static const struct form {
+    const char *prefix;
+    void (*write)(const struct golden_sample *s, struct bx_buf *out);
+} forms[] = {{"flat/", to_flat}, {"msgpack/", to_msgpack}, {"json/", to_json}};
+#define FORMS (sizeof forms / sizeof forms[0])
+
+/* ---- --write ---- */
+
+static void print_vector(const char *prefix, const char *name, const struct bx_buf *b)
+{
+    printf("%s%s", prefix, name);
+    for (size_t i = 0; i < b->len; i++) {
+        if (strcmp(prefix, "json/") == 0)
+            printf("%s%c", i == 0 ? " " : "", b->data[i]);
+        else
+            printf("%s%02x", i == 0 ? " " : i % 48 == 0 ? "\n  " : "", b->data[i]);
+    }
+    printf("\n");
+}
+
+static void write_all(void)
+{
+    size_t n;
+    const struct golden_sample *samples = golden_samples(&n);
+
+    for (size_t f = 0; f < FORMS; f++) {
+        for (size_t i = 0; i < n; i++) {
+            struct bx_buf b = {0};
+
+            forms[f].write(&samples[i], &b);
+            print_vector(forms[f].prefix, samples[i].name, &b);
+            bx_buf_release(&b);
+        }
+    }
+    for (size_t i = 0; i < golden_items_n; i++) {
+        struct bx_buf b = {0};
+
+        if (golden_items[i].make(&b) != BX_OK)
+            abort();
+        print_vector("", golden_items[i].name, &b);
+        bx_buf_release(&b);
+    }
+}
+
+/* ---- the bytes are the golden ones ---- */
+
+static void same_as_golden(const char *prefix, const char *name, const struct bx_buf *b)
+{
+    char full[80];
+    const uint8_t *p;
+    size_t n;
+
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    p = golden_find(full, &n);
+    if (p == NULL)
+        fail_msg("%s: golden.txt does not have it", full);
+    if (n != b->len || memcmp(p, b->data, n) != 0)
+        fail_msg("%s: its bytes have changed: this is a new format", full);
+}
+
+static void records_are_written_as_ever(void **state)
+{
+    size_t n;
+    const struct golden_sample *samples = golden_samples(&n);
+
+    (void)state;
+    for (size_t f = 0; f < FORMS; f++) {
+        for (size_t i = 0; i < n; i++) {
+            struct bx_buf b = {0};
+
+            forms[f].write(&samples[i], &b);
+            same_as_golden(forms[f].prefix, samples[i].name, &b);
+            bx_buf_release(&b);
+        }
+    }
+}
+
+static void items_are_written_as_ever(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < golden_items_n; i++) {
+        struct bx_buf b = {0};
+
+        assert_int_equal(golden_items[i].make(&b), BX_OK);
+        same_as_golden("", golden_items[i].name, &b);
+        bx_buf_release(&b);
+    }
+}
+
+/* ---- and are read ---- */
+
+struct reading {
+    struct bx_arena arena;
+    struct bx_pack *pack;
+    struct bx_buf text;
+    _Alignas(16) uint8_t object[4096];
+};
+
+static int read_form(struct reading *r, const struct bx_schema *s, size_t form, const uint8_t *p,
+                     size_t n)
+{
+    if (form == 0)
+        return bx_flat_read(s, p, n, r->object, &r->arena, NULL, NULL);
+    if (form == 2) {
+        assert_int_equal(bx_json_read(&r->text, (const char *)p, n, TEXT_MAX, NULL), BX_OK);
+        p = r->text.data;
+        n = r->text.len;
+    }
+    return bx_pack_read(s, bx_pack_parse(r->pack, p, n, TEXT_MAX, NULL), r->object, &r->arena,
+                        NULL);
+}
+
+/* JSON knows no integer above 2^63 - 1 and no bytes; of those the sample that has all types. */
+static bool has_form(const struct golden_sample *s, size_t form)
+{
+    for (uint32_t i = 0; i < s->schema->n; i++) {
+        const struct bx_field *f = &s->schema->fields[i];
+        const void *m = (const char *)s->object + f->offset;
+
+        if (form == 2 && (f->type == BX_T_BYTES ||
+                          (f->type == BX_T_U64 && *(const uint64_t *)m > INT64_MAX)))
+            return false;
+    }
+    return true;
+}
+
+static void every_form_gives_the_same_object(void **state)
+{
+    size_t n_samples;
+    const struct golden_sample *samples = golden_samples(&n_samples);
+
+    (void)state;
+    for (size_t i = 0; i < n_samples; i++) {
+        for (size_t f = 0; f < FORMS; f++) {
+            struct reading r = {.pack = bx_pack_create()};
+            const struct bx_schema *s = samples[i].schema;
+            struct bx_buf b = {0};
+            char name[80];
+            size_t n;
+            const uint8_t *p;
+
+            snprintf(name, sizeof name, "%s%s", forms[f].prefix, samples[i].name);
+            p = golden_find(name, &n);
+            assert_non_null(p);
+            if (has_form(&samples[i], f)) {
+                assert_int_equal(read_form(&r, s, f, p, n), BX_OK);
+                to_flat(&(struct golden_sample){"", s, r.object}, &b);
+                same_as_golden("flat/", samples[i].name, &b);
+            }
+            bx_buf_release(&b);
+            bx_buf_release(&r.text);
+            bx_arena_close(&r.arena);
+            bx_pack_destroy(r.pack);
+        }
+    }
+}
+
+/* ---- damage ---- */
+
+static void run_damaged(const struct fuzz_target *t, const char *name, const uint8_t *p, size_t n,
+                        size_t at)
+{
+    if (t->run(p, n) == BX_OK && t->sealed)
+        fail_msg("%s: %s with byte %zu changed was accepted", t->name, name, at);
+}
+
+/* What a byte is changed to: everything where it is quick, else each bit and the ends. */
+static bool tries(const struct fuzz_target *t, unsigned change)
+{
+    bool slow = t->run == fuzz_json || t->run == fuzz_pack || t->run == fuzz_record ||
+                t->run == fuzz_wal;
+
+    return !slow || change == 0xff || (change & (change - 1)) == 0;
+}
+
+static void damage(void *ctx, const char *name, const uint8_t *p, size_t n)
+{
+    const struct fuzz_target *t = ctx;
+    uint8_t *copy = fuzz_copy(p, n);
+
+    if (t->run(p, n) != BX_OK && strcmp(name, "json/record") != 0)
+        fail_msg("%s: %s is not accepted", t->name, name);
+    for (size_t cut = 0; cut < n; cut++)
+        run_damaged(t, name, p, cut, cut);
+    for (size_t at = 0; at < n; at++) {
+        for (unsigned change = 1; change < 256; change++) {
+            if (!tries(t, change))
+                continue;
+            copy[at] = (uint8_t)(p[at] ^ change);
+            run_damaged(t, name, copy, n, at);
+        }
+        copy[at] = p[at];
+    }
+    bx_free(copy);
+}
+
+/* The checksums are made right after the damage: what lies behind them must hold too. */
+static void damage_resealed(void *ctx, const char *name, const uint8_t *p, size_t n)
+{
+    const struct fuzz_target *t = ctx;
+
+    (void)name;
+    for (size_t at = 0; at < n; at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            uint8_t *copy = fuzz_copy(p, n);
+
+            copy[at] = (uint8_t)(p[at] ^ 1u << bit);
+            t->reseal(copy, n);
+            t->run(copy, n);
+            bx_free(copy);
+        }
+    }
+}
+
+static void damage_is_refused_or_harmless(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < fuzz_targets_n; i++)
+        fuzz_each_seed(&fuzz_targets[i], damage, (void *)(uintptr_t)&fuzz_targets[i]);
+}
+
+static void damage_under_a_good_checksum_is_harmless(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < fuzz_targets_n; i++) {
+        if (fuzz_targets[i].reseal != NULL)
+            fuzz_each_seed(&fuzz_targets[i], damage_resealed,
+                           (void *)(uintptr_t)&fuzz_targets[i]);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(records_are_written_as_ever),
+        cmocka_unit_test(items_are_written_as_ever),
+        cmocka_unit_test(every_form_gives_the_same_object),
+        cmocka_unit_test(damage_is_refused_or_harmless),
+        cmocka_unit_test(damage_under_a_good_checksum_is_harmless),
+    };
+    int rc;
+
+    if (argc > 1 && strcmp(argv[1], "--write") == 0) {
+        write_all();
+        return 0;
+    }
+    if (!golden_open(NULL)) {
+        fprintf(stderr, "golden.txt is not in $BLIXARD_SRC/tests/unit\n");
+        return 99;
+    }
+    rc = cmocka_run_group_tests(tests, NULL, NULL);
+    golden_close();
+    return rc;
+}
