@@ -1,5 +1,7 @@
 #include "args.h"
 
+#include "wire/near.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -25,53 +27,6 @@ const struct flag global_flags[] = {
     {0},
 };
 
-/* ---- did you mean ---- */
-
-#define WORD 40u
-
-/* Levenshtein distance, one row at a time; words beyond WORD are far from everything. */
-static unsigned distance(const char *a, const char *b)
-{
-    unsigned row[WORD + 1], n = (unsigned)strlen(b);
-
-    if (n > WORD || strlen(a) > WORD)
-        return WORD;
-    for (unsigned j = 0; j <= n; j++)
-        row[j] = j;
-    for (unsigned i = 1; *a != '\0'; a++, i++) {
-        unsigned diagonal = row[0];
-
-        row[0] = i;
-        for (unsigned j = 1; j <= n; j++) {
-            unsigned best = diagonal + (*a != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
-        }
-    }
-    return row[n];
-}
-
-const char *nearest(const char *s, const char *const *words, unsigned n)
-{
-    unsigned best = strlen(s) > WORD ? 0 : (unsigned)strlen(s) / 3 + 2;
-    const char *hit = NULL;
-
-    for (unsigned i = 0; i < n; i++) {
-        unsigned d = distance(s, words[i]);
-
-        if (d < best) {
-            best = d;
-            hit = words[i];
-        }
-    }
-    return hit;
-}
-
 /* ---- flags ---- */
 
 static const struct flag *find_in(const struct flag *flags, const char *name, size_t n)
@@ -94,14 +49,15 @@ static int unknown(const char *arg, const struct flag *own, struct bx_err *err)
 {
     const char *names[128], *near;
     unsigned n = 0;
-    char name[64];
+    char name[64], *typed;
 
     snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
     for (const struct flag *f = own; f != NULL && f->name != NULL && n < 100; f++)
         names[n++] = f->name;
     for (const struct flag *f = global_flags; f->name != NULL; f++)
         names[n++] = f->name;
-    near = nearest(name + strspn(name, "-"), names, n);
+    typed = name + strspn(name, "-");
+    near = bx_near_find(typed, strlen(typed), names, n);
     bx_err_set(err, BX_INVALID, "unknown flag %s", name);
     if (near != NULL && strlen(near) > 1)
         bx_err_hint(err, "did you mean --%s?", near);

@@ -34,9 +34,6 @@ const char *args_get(const struct args *a, const char *name, const char *otherwi
 /* The i-th value of a flag that may be repeated, NULL after the last. */
 const char *args_nth(const struct args *a, const char *name, unsigned i);
 
-/* The word of a NULL-terminated list that is nearest to s, NULL when none is near. */
-const char *nearest(const char *s, const char *const *words, unsigned n);
-
 int parse_number(const char *text, const char *what, uint64_t max, uint64_t *out,
                  struct bx_err *err);
 /* "512MiB", "4GiB", "1TiB", "2G" (2^30), or a plain number of `unit` (bytes): in units of `unit`. */

@@ -4,6 +4,7 @@
 #include "config.h"
 #include "codec/json.h"
 #include "mem/alloc.h"
+#include "wire/near.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -194,7 +195,7 @@ static int unknown_command(struct run *r, const char *noun, const char *verb)
                 words[n++] = known ? c->verb : c->noun;
         }
     }
-    near = nearest(known ? verb : noun, words, n);
+    near = bx_near_find(known ? verb : noun, strlen(known ? verb : noun), words, n);
     if (known)
         bx_err_set(&r->err, BX_INVALID, "%s: unknown command \"%.60s\"", noun, verb);
     else

@@ -82,47 +82,27 @@ static int interrupted(const struct run *r, const char *name)
     return 130;
 }
 
-/* The time is over, or the server does not answer any more: look at the VM, on whatever node can
- * still be reached, so that what follows is asked of a member that has come as far as this one. */
-static int look_again(struct run *r, const char *uuid, uint64_t left, bx_val *result)
-{
-    struct params p = {0};
-    int rc;
-
-    params_str(&p, "vm", uuid);
-    rc = client_call(&r->client, "vm.show", &p, left < r->timeout_ms ? left : r->timeout_ms, result,
-                     &r->err);
-    params_close(&p);
-    return rc;
-}
-
-/* vm.wait on the connection that gave the answer: another member may not know the VM yet, and would
- * take it for deleted. When that one is lost, or the server's longest wait is over, look and go on. */
-static int wait_calls(struct run *r, const char *uuid, const struct params *p, bool deleting,
-                      bx_val *result)
+/* One long vm.wait on the member that gave the answer; on the next one when that is lost, and once
+ * more when the longest wait that a server takes is over. vm.wait begins with a barrier, so that no
+ * member takes a VM that it has not heard of yet for a deleted one. */
+static int wait_calls(struct run *r, const struct params *p, bx_val *result)
 {
     uint64_t deadline = client_now() + r->wait_ms;
 
     for (;;) {
         uint64_t now = client_now(), left = deadline > now ? deadline - now : 0;
-        bx_val vm;
         int rc;
 
         r->client.once = true;
         rc = client_call(&r->client, "vm.wait", p, left < WAIT_MS_MAX ? left : WAIT_MS_MAX, result,
                          &r->err);
         r->client.once = false;
-        now = client_now();
-        if (rc == BX_UNREACHABLE && now >= deadline)
+        if (!bx_code_retryable(rc))
+            return rc;
+        if (client_now() >= deadline)
             return bx_err_set(&r->err, BX_TIMEOUT, "no answer in time");
-        if (now >= deadline || (rc != BX_UNREACHABLE && rc != BX_TIMEOUT && rc != BX_SHUTDOWN))
-            return rc;
-        rc = look_again(r, uuid, deadline - now, &vm);
-        *result = NULL;
-        if (rc == BX_NOT_FOUND && deleting)
-            return BX_OK;
-        if (rc != BX_OK)
-            return rc;
+        if (rc != BX_TIMEOUT)
+            client_next_address(&r->client);
     }
 }
 
@@ -141,7 +121,7 @@ static int wait_until(struct run *r, bx_val vm, const char *until, bx_val *resul
     params_str(&p, "vm", uuid);
     params_u64(&p, "epoch", epoch);
     params_str(&p, "until", until);
-    rc = wait_calls(r, uuid, &p, strcmp(until, "deleted") == 0, result);
+    rc = wait_calls(r, &p, result);
     params_close(&p);
     if (rc == BX_INTERRUPTED)
         return interrupted(r, name);

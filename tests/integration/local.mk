@@ -2,7 +2,7 @@
 
 # Scripts against real daemons with the simulated driver.
 dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
-	tests/integration/snapshot.sh
+	tests/integration/cli.sh tests/integration/snapshot.sh
 dist_noinst_DATA += tests/lib/cluster.sh
-tests/integration/surface.log tests/integration/crash.log \
+tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \
 tests/integration/snapshot.log: blixardd blixardctl blixard-vm tests/bench/create

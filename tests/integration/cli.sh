@@ -1,0 +1,147 @@
+#!/bin/bash
+# shellcheck disable=SC2154 # dir is set by cluster.sh
+# What blixardctl does when the cluster does not: the exit codes of waiting, of lost and silent nodes,
+# of Ctrl-C; and that nothing is done twice or told twice on the way.
+# shellcheck source=tests/lib/cluster.sh disable=SC2154
+. "$(dirname "$0")/../lib/cluster.sh"
+unset BLIXARD_ADDR BLIXARD_OUTPUT NO_COLOR
+stopped=
+trap 'resume; cleanup' EXIT
+
+# expect CODE NAME COMMAND...: a failure says one error: line, perhaps one hint:, and no more
+expect()
+{
+  local want=$1 name=$2 rc=0
+  shift 2
+  "$@" >"$dir/out" 2>"$dir/err" </dev/null || rc=$?
+  [ "$rc" -eq "$want" ]
+  ok $? "$name: exit code $want (was $rc)"
+  [ "$want" -eq 0 ] || [ "$want" -eq 130 ] && return
+  [ "$(grep -c '^error: ' "$dir/err")" -eq 1 ] && ! grep -qv -e '^error: ' -e '^hint: ' "$dir/err"
+  ok $? "$name: one error: and at most a hint:"
+}
+
+# said PATTERN NAME, printed PATTERN NAME: on stderr, on stdout
+said() { grep -q -e "$1" "$dir/err"; ok $? "$2"; }
+printed() { grep -q -e "$1" "$dir/out"; ok $? "$2"; }
+
+pause() { kill -STOP "$(cat "$dir/n$1/pid")" && stopped=$1; }
+resume() { [ -z "$stopped" ] || kill -CONT "$(cat "$dir/n$stopped/pid")"; stopped=; }
+full() { "$@" >/dev/full; }
+interrupt() { timeout --preserve-status -s INT 1 "$build/blixardctl" "$@"; }
+gone() { ctl vm show "$1" >/dev/null 2>&1; [ $? -eq 5 ]; }
+running() { ctl vm show "$1" -o json 2>/dev/null | grep -q '"phase": "running"'; }
+events_with() { grep -qs "\"object\":\"$1\"" "$dir/events"; }
+
+# --- without a server ----------------------------------------------------------------
+for noun in vm node cluster events sql version; do
+  expect 0 "help $noun" ctl help $noun
+  printed "blixardctl $noun" "help $noun: its usage"
+done
+expect 0 "help of a verb" ctl vm create --help
+printed '--if-not-exists' "help of a verb: its flags"
+expect 2 "nothing at all" ctl
+expect 2 "a noun without verb" ctl vm
+expect 2 "a verb that is none" ctl node lst
+said 'did you mean "node list"' "a verb that is none: did you mean"
+expect 2 "a word too many" ctl vm list all
+expect 2 "a format that is none" ctl -o xml vm list
+expect 3 "an address that is none" ctl --addr nowhere vm list
+expect 3 "nobody anywhere" ctl --addr "unix:$dir/a,unix:$dir/b" vm create x
+said "unix:$dir/a: .*unix:$dir/b: " "nobody anywhere: names both"
+expect 0 "version without a server" ctl --addr "unix:$dir/a" version -o json
+printed '"server": null' "version without a server: says so"
+
+# --- one cluster, all well -----------------------------------------------------------
+up 3
+first=$(leader 1)
+followers=()
+for k in 1 2 3; do
+  [ "$k" = "$first" ] || followers+=("$k")
+done
+near=${followers[0]} far=${followers[1]}
+BLIXARD_ADDR=$(socket "$near")
+export BLIXARD_ADDR
+
+expect 2 "init with several addresses" ctl --addr "$(socket 1),$(socket 2)" cluster init
+expect 6 "init of a member" ctl cluster init
+expect 0 "the empty list is an array" ctl vm list -o json
+[ "$(tr -d ' \n' <"$dir/out")" = "[]" ]
+ok $? "the empty list is an array: []"
+expect 0 "create" ctl vm create far --node "n$far" --disk 0
+printed "^far is running on n$far\$" "create: waits until it runs"
+expect 0 "create, not started" ctl vm create calm --no-start --disk 0
+expect 0 "an existing one that is stopped" ctl vm create calm --if-not-exists --no-start --disk 0
+expect 0 "and one stopped later" ctl vm stop far
+expect 0 "is fine, and left alone" ctl vm create far --if-not-exists --disk 0
+printed '^far is stopped' "is fine, and left alone: stopped"
+expect 0 "start" ctl vm start far
+expect 0 "the environment chooses the format" env BLIXARD_OUTPUT=json "$build/blixardctl" vm list
+printed '"name": "far"' "the environment chooses the format: json"
+expect 0 "a flag outweighs it" env BLIXARD_OUTPUT=json "$build/blixardctl" vm list -o table
+printed '^NAME ' "a flag outweighs it: table"
+expect 0 "no headers" ctl vm list --no-headers
+[ "$(wc -l <"$dir/out")" -eq 2 ]
+ok $? "no headers: two lines for two VMs"
+printf '\033' >"$dir/esc"
+! grep -qF -f "$dir/esc" "$dir/out"
+ok $? "no colour where there is no terminal"
+expect 0 "quiet" ctl vm start far -q
+[ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
+ok $? "quiet: says nothing"
+expect 1 "a full disk behind stdout" full ctl vm list -o json
+
+# --- a node that is silent -----------------------------------------------------------
+pause "$far"
+expect 8 "a wait that ends too early" ctl vm delete far --yes --timeout 2s
+said 'blixardctl vm show far' "a wait that ends too early: how to look"
+expect 130 "Ctrl-C while waiting" interrupt vm delete far --yes
+said 'far goes on; its id is [0-9a-f]\{32\}$' "Ctrl-C while waiting: it goes on under an id"
+expect 0 "the next address is asked" ctl --addr "$(socket "$far"),$(socket "$near")" vm show calm
+expect 3 "no other address" ctl --addr "$(socket "$far")" vm create once --disk 0 --node "n$near" \
+  --timeout 300ms
+said '--request-id [0-9a-f]\{32\}$' "no other address: how to repeat it"
+id=$(grep -o '[0-9a-f]\{32\}$' "$dir/err")
+resume
+wait_until 30 gone far
+ok $? "what went on is done"
+expect 0 "repeated under its id" ctl vm create once --disk 0 --node "n$near" --request-id "$id"
+expect 0 "and once more" ctl --addr "$(socket "$far")" vm create once --disk 0 --node "n$near" \
+  --request-id "$id"
+[ "$(ctl events -o json --type vm.created | grep -c '"object":"once"')" -eq 1 ]
+ok $? "and once more: created once"
+
+# --- events over a node's death ------------------------------------------------------
+"$build/blixardctl" events --follow -o json --addr "$(socket "$far"),$(socket "$near")" \
+  >"$dir/events" 2>"$dir/follow.err" </dev/null &
+follower=$!
+wait_until 10 events_with once
+ok $? "what was, is told"
+cluster kill-node "n$far" --dir "$dir" >/dev/null 2>&1
+expect 0 "a VM after the death" ctl vm create later --node "n$near" --disk 0
+wait_until 10 events_with later
+ok $? "what comes later is told by another node"
+cluster start-node "n$far" --dir "$dir" >/dev/null 2>&1
+kill -INT "$follower"
+wait "$follower"
+[ $? -eq 130 ]
+ok $? "Ctrl-C ends it: exit code 130"
+sed 's/^{"index":\([0-9]*\),.*/\1/' "$dir/events" >"$dir/out"
+[ -s "$dir/out" ] && [ "$(cat "$dir/out")" = "$(seq 1 "$(tail -n 1 "$dir/out")")" ]
+ok $? "no event is missing, none is told twice"
+
+# --- no quorum -----------------------------------------------------------------------
+cluster kill-node "n$far" --dir "$dir" >/dev/null 2>&1
+cluster kill-node "n$first" --dir "$dir" >/dev/null 2>&1
+expect 7 "a write without quorum" ctl vm create lonely --disk 0 --timeout 1s
+expect 7 "a dead address beside it" ctl --addr "$(socket "$far"),$(socket "$near")" \
+  vm create lonely --disk 0 --timeout 3s
+expect 7 "a read without quorum" ctl vm list --timeout 1s
+expect 0 "a stale one" ctl vm list --consistency stale
+said '^stale: [0-9]* ms old$' "a stale one: says how old"
+expect 0 "the cluster's status" ctl cluster status
+cluster start-node "n$first" --dir "$dir" >/dev/null 2>&1
+expect 0 "with quorum it works again" ctl vm create together --node "n$near" --disk 0 --timeout 30s
+running once
+ok $? "what was acknowledged is still there"
+finish
