@@ -15,3 +15,9 @@ tests_unit_api_encode_test_LDADD = $(API_TEST_LIBS)
 tests_unit_near_test_SOURCES = tests/unit/near_test.c
 tests_unit_near_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_near_test_LDADD = $(TEST_LIBS)
+
+# The same with real daemons.
+check_PROGRAMS += tests/integration/api_test
+tests_integration_api_test_SOURCES = tests/integration/api_test.c
+tests_integration_api_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_api_test_LDADD = $(TEST_LIBS)

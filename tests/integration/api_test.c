@@ -1,0 +1,664 @@
+/* The API of real daemons with the simulated driver: what clients do to it, on purpose or not, and
+ * that it goes on serving. BLIXARD_LONG=1 sends more noise. */
+#include "lib/testlib.h"
+
+#include "lib/rpc.h"
+#include "mem/alloc.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define WAIT_MS 20000u
+#define GROWTH_KIB (32u << 10)
+
+/* ---- hosts ---- */
+
+struct host {
+    char data[512], link[64], api[64], local[600]; /* local: unix:PATH */
+    pid_t pid;                                     /* 0: does not run */
+};
+
+static char *dir;
+static struct host hosts[2];
+
+static uint64_t now_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void wait_a_little(uint64_t until, const char *what)
+{
+    if (now_ms() > until)
+        fail_msg("not within %u ms: %s", WAIT_MS, what);
+    poll(NULL, 0, 10);
+}
+
+static void free_address(char out[64])
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    snprintf(out, 64, "127.0.0.1:%u", ntohs(a.sin_port));
+    close(fd);
+}
+
+static void exec_daemon(const struct host *h, const char *name)
+{
+    const char *build = getenv("BLIXARD_BUILD");
+    char path[4096], log[600];
+    int fd;
+
+    snprintf(path, sizeof path, "%s/blixardd", build == NULL ? "." : build);
+    snprintf(log, sizeof log, "%s.log", h->data);
+    fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    dup2(fd, 1);
+    dup2(fd, 2);
+    execl(path, path, "--data", h->data, "--name", name, "--listen", h->link, "--api", h->api,
+          "--driver", "sim", "--log", "warning", (char *)NULL);
+    _exit(127);
+}
+
+static struct rpc dial(const char *address)
+{
+    struct rpc c;
+
+    if (!rpc_dial(&c, address, NULL))
+        fail_msg("nobody listens on %s", address);
+    return c;
+}
+
+static void run(struct host *h)
+{
+    char name[32];
+    uint64_t until = now_ms() + WAIT_MS;
+    struct rpc c;
+
+    snprintf(name, sizeof name, "n%d", (int)(h - hosts) + 1);
+    h->pid = fork();
+    assert_true(h->pid >= 0);
+    if (h->pid == 0)
+        exec_daemon(h, name);
+    while (!rpc_dial(&c, h->local, NULL)) {
+        assert_int_equal(waitpid(h->pid, NULL, WNOHANG), 0);
+        wait_a_little(until, "the daemon listens");
+    }
+    rpc_close(&c);
+}
+
+static void create_host(struct host *h)
+{
+    snprintf(h->data, sizeof h->data, "%s/n%d", dir, (int)(h - hosts) + 1);
+    snprintf(h->local, sizeof h->local, "unix:%s/blixard.sock", h->data);
+    free_address(h->link);
+    free_address(h->api);
+    run(h);
+}
+
+static void show_log(const struct host *h)
+{
+    char path[600], line[512];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s.log", h->data);
+    f = fopen(path, "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        print_message("# %s", line);
+    if (f != NULL)
+        fclose(f);
+}
+
+/* It must end within the time, by itself when the signal is SIGTERM. */
+static void stop(struct host *h, int sig)
+{
+    uint64_t until = now_ms() + WAIT_MS;
+    int status;
+
+    if (h->pid == 0)
+        return;
+    kill(h->pid, sig);
+    while (waitpid(h->pid, &status, WNOHANG) == 0)
+        wait_a_little(until, "the daemon ends");
+    h->pid = 0;
+    if (sig == SIGTERM && status != 0) {
+        show_log(h);
+        fail_msg("the daemon ended with status %#x", status);
+    }
+}
+
+static int setup(void **state)
+{
+    struct rpc c;
+
+    (void)state;
+    dir = test_make_dir();
+    memset(hosts, 0, sizeof hosts);
+    create_host(&hosts[0]);
+    c = dial(hosts[0].local);
+    rpc_ok(&c, "cluster.init", "{\"name\": \"test\"}");
+    rpc_close(&c);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    stop(&hosts[0], SIGTERM); /* whatever was done to it, it ends well */
+    stop(&hosts[1], SIGTERM);
+    test_remove_dir(dir);
+    return 0;
+}
+
+static uint64_t resident_kib(void)
+{
+    unsigned long long kib = 0;
+    char path[64], line[256];
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/status", hosts[0].pid);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL && sscanf(line, "VmRSS: %llu", &kib) != 1)
+        continue;
+    fclose(f);
+    assert_true(kib > 0);
+    return kib;
+}
+
+static void grew_little(uint64_t before)
+{
+    uint64_t after = resident_kib();
+
+    if (after > before + GROWTH_KIB)
+        fail_msg("the daemon grew from %llu to %llu KiB", (unsigned long long)before,
+                 (unsigned long long)after);
+}
+
+static void serves(const char *vm)
+{
+    struct rpc c = dial(hosts[0].api);
+    char params[128];
+
+    snprintf(params, sizeof params, "{\"name\": \"%s\"}", vm);
+    rpc_ok(&c, "vm.create", params);
+    rpc_close(&c);
+}
+
+static uint64_t number(bx_val map, const char *key)
+{
+    uint64_t n = 0;
+
+    assert_true(bx_val_u64(bx_val_get(map, key), &n));
+    return n;
+}
+
+static bool says(bx_val map, const char *key, const char *want)
+{
+    struct bx_str s = {"", 0};
+
+    return bx_val_str(bx_val_get(map, key), &s) && bx_str_eq(s, bx_str(want));
+}
+
+/* ---- methods ---- */
+
+static void wait_for_vm(struct rpc *c, const char *vm, const char *state)
+{
+    struct bx_str uuid;
+    char params[256];
+    bx_val v;
+
+    snprintf(params, sizeof params, "{\"vm\": \"%s\"}", vm);
+    v = rpc_ok(c, "vm.show", params);
+    assert_true(bx_val_str(bx_val_get(v, "uuid"), &uuid));
+    snprintf(params, sizeof params,
+             "{\"vm\": \"" BX_STR_FMT "\", \"until\": \"%s\", \"timeout_ms\": 15000}",
+             BX_STR_ARG(uuid), state);
+    v = rpc_ok(c, "vm.wait", params);
+    assert_true(strcmp(state, "deleted") == 0 ? bx_val_type(v) == BX_V_NIL
+                                              : says(v, "phase", state));
+}
+
+static void the_life_of_a_vm(void **state)
+{
+    struct rpc c = dial(hosts[0].local);
+    uint64_t epoch;
+    bool existed;
+    bx_val v;
+
+    (void)state;
+    v = rpc_ok(&c, "vm.create", "{\"name\": \"a\", \"vcpus\": 2, \"labels\": {\"k\": \"v\"}}");
+    assert_true(bx_val_bool(bx_val_get(v, "existed"), &existed));
+    assert_false(existed);
+    assert_true(says(bx_val_get(v, "vm"), "name", "a"));
+    wait_for_vm(&c, "a", "running");
+    rpc_fails(&c, "vm.create", "{\"name\": \"a\"}", BX_EXISTS, "a");
+    v = rpc_ok(&c, "vm.create", "{\"name\": \"a\", \"if_not_exists\": true}");
+    assert_true(bx_val_bool(bx_val_get(v, "existed"), &existed));
+    assert_true(existed);
+    v = rpc_ok(&c, "vm.explain", "{\"vm\": \"a\"}");
+    assert_true(says(v, "decision", "placed") && says(v, "node", "n1"));
+    assert_int_equal(bx_val_len(bx_val_get(v, "candidates")), 1);
+    rpc_ok(&c, "vm.logs", "{\"vm\": \"a\"}");
+    rpc_ok(&c, "vm.stop", "{\"vm\": \"a\"}");
+    wait_for_vm(&c, "a", "stopped");
+    epoch = number(rpc_ok(&c, "vm.show", "{\"vm\": \"a\"}"), "epoch");
+    rpc_ok(&c, "vm.start", "{\"vm\": \"a\"}");
+    wait_for_vm(&c, "a", "running");
+    assert_int_equal(number(rpc_ok(&c, "vm.show", "{\"vm\": \"a\"}"), "epoch"), epoch + 1);
+    rpc_ok(&c, "vm.restart", "{\"vm\": \"a\"}");
+    rpc_ok(&c, "vm.delete", "{\"vm\": \"a\"}");
+    rpc_fails(&c, "vm.wait", "{\"vm\": \"a\", \"until\": \"deleted\"}", BX_INVALID, "uuid");
+    rpc_fails(&c, "vm.wait", "{\"vm\": \"01000000-0000-4000-8000-000000000001\", "
+              "\"until\": \"running\"}", BX_NOT_FOUND, "deleted");
+    rpc_fails(&c, "vm.show", "{\"vm\": \"nobody\"}", BX_NOT_FOUND, "nobody");
+    rpc_fails(&c, "vm.show", "{}", BX_INVALID, "vm: is missing");
+    rpc_close(&c);
+}
+
+static void bad_requests_change_nothing(void **state)
+{
+    struct rpc c = dial(hosts[0].api);
+    struct bx_buf b = {0};
+    uint64_t revision = number(rpc_ok(&c, "cluster.status", "{}"), "revision");
+    char *text = bx_must_calloc(400, 1);
+
+    (void)state;
+    rpc_fails(&c, "vm.cretae", "{}", BX_UNSUPPORTED, "did you mean \"vm.create\"?");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"vcpu\": 2}", BX_INVALID,
+              "did you mean \"vcpus\"?");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x y\"}", BX_INVALID, "not a valid name");
+    rpc_fails(&c, "vm.create", "{}", BX_INVALID, "name");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"vcpus\": \"two\"}", BX_INVALID, "vcpus");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"vcpus\": 513}", BX_INVALID, "--vcpus");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"labels\": [1]}", BX_INVALID, "labels");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"restart\": \"maybe\"}", BX_INVALID,
+              "never, on-failure, always");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"node\": \"nowhere\"}", BX_NOT_FOUND, "nowhere");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"memory_mib\": 60000000}", BX_UNPLACEABLE,
+              "n1: not enough memory");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"memory_mib\": 60000000, \"dry_run\": true}",
+              BX_UNPLACEABLE, "n1: not enough memory");
+    rpc_fails(&c, "vm.list", "{\"consistency\": \"eventual\"}", BX_INVALID, "linearizable");
+    rpc_fails(&c, "events.list", "{\"limit\": 10001}", BX_INVALID, "limit");
+    rpc_fails(&c, "vm.delete", "{\"vm\": \"x\", \"request_id\": \"7\"}", BX_INVALID, "32 hex");
+    rpc_fails(&c, "sql.query", "{\"query\": \"DROP TABLE vms\"}", BX_DENIED, "");
+    snprintf(text, 400, "{\"name\": \"x\", \"labels\": {\"k\": \"%0300d\"}}", 1);
+    rpc_fails(&c, "vm.create", text, BX_INVALID, "at most 255");
+    bx_free(text);
+
+    /* A label of two mebibytes is more than a message may have. */
+    text = bx_must_calloc((2 << 20) + 64, 1);
+    memset(text, 'x', (2 << 20) + 40);
+    memcpy(text, "{\"name\": \"x\", \"labels\": {\"k\": \"", 31);
+    memcpy(text + (2 << 20) + 40, "\"}}", 4);
+    rpc_request(&b, 5, "vm.create", text);
+    bx_free(text);
+    assert_true(rpc_write(&c, b.data, b.len));
+    bx_buf_release(&b);
+    rpc_is_error(rpc_read(&c), BX_TOO_LARGE, "1024 KiB");
+    assert_null(rpc_read(&c));
+    rpc_close(&c);
+    c = dial(hosts[0].api);
+    assert_int_equal(number(rpc_ok(&c, "cluster.status", "{}"), "revision"), revision);
+    rpc_close(&c);
+}
+
+/* 2,000 creates in one piece: each is answered once, by its id, in whatever order. */
+static void create_many(struct rpc *c, const char *prefix, uint32_t n)
+{
+    uint8_t *seen = bx_must_calloc(n, 1);
+    struct bx_buf b = {0};
+    char params[128];
+
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(params, sizeof params, "{\"name\": \"%s%u\", \"memory_mib\": 16, \"disk_gib\": 0}",
+                 prefix, i);
+        rpc_request(&b, i, "vm.create", params);
+    }
+    assert_true(rpc_write(c, b.data, b.len));
+    bx_buf_release(&b);
+    for (uint32_t i = 0; i < n; i++) {
+        bx_val answer = rpc_read(c);
+        uint64_t id;
+
+        assert_non_null(answer);
+        assert_int_equal(bx_val_type(bx_val_at(answer, 2)), BX_V_NIL);
+        assert_true(bx_val_u64(bx_val_at(answer, 1), &id) && id < n && seen[id] == 0);
+        seen[id] = 1;
+    }
+    bx_free(seen);
+}
+
+static void requests_may_be_piped(void **state)
+{
+    struct rpc c = dial(hosts[0].local), tcp = dial(hosts[0].api);
+    uint64_t before, last = 0;
+    bx_val v;
+
+    (void)state;
+    before = resident_kib();
+    create_many(&c, "a", 2000);
+    create_many(&tcp, "b", 2000);
+    grew_little(before);
+    v = rpc_ok(&c, "vm.list", "{}");
+    assert_int_equal(bx_val_len(v), 4000);
+    for (uint32_t i = 0; i < 4000; i++) /* a revision for each */
+        last += number(bx_val_at(v, i), "created_index") > 0;
+    assert_int_equal(last, 4000);
+    rpc_close(&c);
+    rpc_close(&tcp);
+}
+
+/* ---- events ---- */
+
+static uint64_t read_events(struct rpc *c, uint64_t last, uint64_t until)
+{
+    while (last < until) {
+        bx_val m = rpc_read(c), e = bx_val_at(bx_val_at(m, 2), 0);
+
+        assert_non_null(m);
+        if (bx_val_len(m) == 4) {
+            assert_int_equal(bx_val_type(bx_val_at(m, 2)), BX_V_NIL);
+            continue;
+        }
+        assert_int_equal(number(e, "index"), last + 1);
+        last++;
+    }
+    return last;
+}
+
+/* Watchers that do not read cost little, and when they read they have missed nothing; nor has one
+ * that reads all the time, and nobody else waits for either. */
+static void who_reads_late_misses_nothing(void **state)
+{
+    struct rpc c = dial(hosts[0].local), late[4], live = dial(hosts[0].api);
+    struct bx_buf b = {0};
+    uint64_t before, revision, seen = 0;
+
+    (void)state;
+    rpc_request(&b, 1, "events.watch", "{\"since\": 0}");
+    for (int i = 0; i < 4; i++) {
+        late[i] = dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
+        assert_true(rpc_write(&late[i], b.data, b.len));
+    }
+    assert_true(rpc_write(&live, b.data, b.len));
+    before = resident_kib();
+    for (int round = 0; round < 5; round++) {
+        char prefix[16];
+
+        snprintf(prefix, sizeof prefix, "r%d-", round);
+        create_many(&c, prefix, 1000);
+        revision = number(rpc_ok(&c, "cluster.status", "{}"), "revision");
+        seen = read_events(&live, seen, revision);
+    }
+    grew_little(before);
+    revision = number(rpc_ok(&c, "cluster.status", "{}"), "revision");
+    assert_true(revision >= 5000);
+    for (int i = 0; i < 4; i++) {
+        read_events(&late[i], 0, revision);
+        rpc_close(&late[i]);
+    }
+    rpc_fails(&c, "events.watch", "{\"limit\": 1}", BX_INVALID, "limit");
+    bx_buf_release(&b);
+    rpc_close(&c);
+    rpc_close(&live);
+}
+
+/* ---- crowds and noise ---- */
+
+static void idle_connections_cost_little(void **state)
+{
+    struct rpc *c = bx_must_calloc(300, sizeof *c);
+    uint64_t before = resident_kib();
+
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        c[i] = dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
+        if (i % 3 == 0)
+            rpc_ok(&c[i], "sys.hello", "{}");
+    }
+    grew_little(before);
+    serves("a");
+    for (int i = 0; i < 300; i++) {
+        rpc_ok(&c[i], "sys.hello", "{}");
+        rpc_close(&c[i]);
+    }
+    bx_free(c);
+}
+
+static void send_noise(const char *address, size_t bytes)
+{
+    static uint8_t noise[64 << 10];
+    uint64_t seed = 7;
+    int refused = 0;
+
+    while (bytes > 0) {
+        struct rpc c = dial(address);
+        size_t want = sizeof noise, sent;
+
+        for (size_t i = 0; i < sizeof noise; i += 8) {
+            uint64_t r = test_random(&seed);
+
+            memcpy(noise + i, &r, 8);
+        }
+        if (test_random(&seed) % 4 == 0) /* the beginning of a request */
+            memcpy(noise, "\x94\x00\x01\xa9vm.create\x91\x81\xa4name", 20);
+        sent = rpc_write_some(&c, noise, want);
+        bytes -= sent < bytes ? sent : bytes;
+        refused += sent == 0;
+        assert_true(refused < 100);
+        rpc_close(&c);
+    }
+}
+
+static void noise_does_no_harm(void **state)
+{
+    size_t bytes = getenv("BLIXARD_LONG") != NULL ? 100u << 20 : 16u << 20;
+    const char *addresses[] = {hosts[0].local, hosts[0].api, hosts[0].link};
+    uint64_t before;
+
+    (void)state;
+    serves("before");
+    before = resident_kib();
+    for (int i = 0; i < 3; i++) {
+        char name[32];
+
+        send_noise(addresses[i], bytes);
+        snprintf(name, sizeof name, "after%d", i);
+        serves(name);
+    }
+    grew_little(before);
+}
+
+/* No descriptor is left for clients: those that are there are served, new ones do not hang, and
+ * when there are descriptors again everybody is. */
+static void without_descriptors_it_goes_on(void **state)
+{
+    struct rlimit few = {40, 20000}, before;
+    struct rpc c = dial(hosts[0].local), crowd[60];
+    int served = 0;
+
+    (void)state;
+    rpc_ok(&c, "vm.create", "{\"name\": \"before\"}");
+    assert_int_equal(prlimit(hosts[0].pid, RLIMIT_NOFILE, NULL, &before), 0);
+    few.rlim_max = before.rlim_max;
+    assert_int_equal(prlimit(hosts[0].pid, RLIMIT_NOFILE, &few, NULL), 0);
+    for (int i = 0; i < 60; i++)
+        crowd[i] = dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
+    rpc_ok(&c, "vm.create", "{\"name\": \"during\"}");
+    for (int i = 0; i < 60; i++) {
+        struct bx_buf b = {0};
+
+        rpc_request(&b, 1, "sys.hello", "{}");
+        if (rpc_write(&crowd[i], b.data, b.len) && rpc_read(&crowd[i]) != NULL)
+            served++;
+        bx_buf_release(&b);
+        rpc_close(&crowd[i]);
+    }
+    assert_true(served > 0 && served < 40);
+    assert_int_equal(prlimit(hosts[0].pid, RLIMIT_NOFILE, &before, NULL), 0);
+    serves("after");
+    rpc_close(&c);
+}
+
+/* ---- SQL ---- */
+
+static void long_queries_end_and_hold_up_nobody(void **state)
+{
+    static const char params[] =
+        "{\"query\": \"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+        "SELECT count(*) FROM c\", \"timeout_ms\": 20000}";
+    struct rpc c = dial(hosts[0].local), other = dial(hosts[0].local);
+    struct bx_buf b = {0};
+    uint64_t began = now_ms();
+    int busy = 0;
+
+    (void)state;
+    for (uint64_t id = 1; id <= 8; id++)
+        rpc_request(&b, id, "sql.query", params);
+    assert_true(rpc_write(&c, b.data, b.len));
+    bx_buf_release(&b);
+    for (int i = 0; i < 4; i++) { /* four at a time, and the rest is told at once */
+        rpc_is_error(rpc_read(&c), BX_BUSY, "4 queries run already");
+        busy++;
+    }
+    assert_true(now_ms() - began < 4000);
+    rpc_ok(&other, "vm.create", "{\"name\": \"meanwhile\"}");
+    for (int i = 0; i < 4; i++)
+        rpc_is_error(rpc_read(&c), BX_TIMEOUT, "");
+    assert_int_equal(bx_val_len(bx_val_get(rpc_ok(&c, "sql.query",
+                                                  "{\"query\": \"SELECT name FROM vms\"}"),
+                                           "rows")), 1);
+    rpc_close(&c);
+    rpc_close(&other);
+}
+
+/* ---- the daemon ends ---- */
+
+static void who_waits_is_told_when_it_stops(void **state)
+{
+    struct rpc c = dial(hosts[0].local), watcher = dial(hosts[0].api);
+    struct bx_buf b = {0};
+    struct bx_str uuid;
+    char params[256];
+    bx_val v, answer;
+
+    (void)state;
+    v = rpc_ok(&c, "vm.create", "{\"name\": \"a\"}");
+    assert_true(bx_val_str(bx_val_get(bx_val_get(v, "vm"), "uuid"), &uuid));
+    snprintf(params, sizeof params, "{\"vm\": \"" BX_STR_FMT "\", \"until\": \"deleted\"}",
+             BX_STR_ARG(uuid));
+    rpc_ok(&watcher, "events.watch", "{}");
+    rpc_request(&b, 9, "vm.wait", params);
+    assert_true(rpc_write(&c, b.data, b.len));
+    bx_buf_release(&b);
+    rpc_ok(&watcher, "vm.list", "{}"); /* the wait has begun by then */
+    rpc_ok(&watcher, "vm.list", "{}");
+    stop(&hosts[0], SIGTERM);
+    answer = rpc_read(&c);
+    if (answer != NULL) /* or its connection was gone first */
+        rpc_is_error(answer, BX_SHUTDOWN, "stopping");
+    rpc_read_to_end(&watcher);
+    rpc_close(&c);
+    rpc_close(&watcher);
+    assert_int_not_equal(access(hosts[0].local + 5, F_OK), 0);
+}
+
+static void a_killed_daemon_comes_back(void **state)
+{
+    uint64_t until = now_ms() + WAIT_MS;
+    struct rpc c = dial(hosts[0].local);
+
+    (void)state;
+    rpc_ok(&c, "vm.create", "{\"name\": \"a\"}");
+    rpc_close(&c);
+    stop(&hosts[0], SIGKILL);
+    assert_int_equal(access(hosts[0].local + 5, F_OK), 0); /* what it leaves does not hinder it */
+    while (rpc_dial(&c, hosts[0].local, NULL)) {
+        rpc_close(&c);
+        wait_a_little(until, "nobody listens");
+    }
+    run(&hosts[0]);
+    c = dial(hosts[0].local);
+    assert_true(says(rpc_ok(&c, "vm.show", "{\"vm\": \"a\"}"), "name", "a"));
+    rpc_close(&c);
+}
+
+/* ---- two hosts ---- */
+
+static void join(struct host *h)
+{
+    struct rpc c = dial(hosts[0].local), mine;
+    struct bx_str token;
+    char params[8300];
+
+    assert_true(bx_val_str(bx_val_get(rpc_ok(&c, "cluster.token_create", "{}"), "token"), &token));
+    snprintf(params, sizeof params, "{\"token\": \"" BX_STR_FMT "\", \"timeout_ms\": 20000}",
+             BX_STR_ARG(token));
+    create_host(h);
+    mine = dial(h->local);
+    rpc_ok(&mine, "cluster.join", params);
+    rpc_close(&mine);
+    rpc_close(&c);
+}
+
+static void logs_come_from_the_node_that_has_them(void **state)
+{
+    struct rpc first = dial(hosts[0].local), second;
+    bx_val v;
+
+    (void)state;
+    join(&hosts[1]);
+    second = dial(hosts[1].local);
+    rpc_ok(&second, "vm.create", "{\"name\": \"a\", \"node\": \"n1\"}");
+    rpc_ok(&second, "vm.create", "{\"name\": \"b\", \"node\": \"n2\"}");
+    wait_for_vm(&second, "a", "running");
+    wait_for_vm(&second, "b", "running");
+    v = rpc_ok(&second, "vm.logs", "{\"vm\": \"a\"}");
+    assert_true(says(v, "node", "n1"));
+    v = rpc_ok(&second, "vm.logs", "{\"vm\": \"b\"}");
+    assert_true(says(v, "node", "n2"));
+    v = rpc_ok(&first, "vm.logs", "{\"vm\": \"b\"}");
+    assert_true(says(v, "node", "n2"));
+    rpc_close(&second);
+    stop(&hosts[1], SIGKILL);
+    rpc_fails(&first, "vm.logs", "{\"vm\": \"b\", \"consistency\": \"stale\", \"timeout_ms\": 2000}",
+              BX_UNREACHABLE, "node");
+    rpc_close(&first);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_life_of_a_vm),
+        TEST(bad_requests_change_nothing),
+        TEST(requests_may_be_piped),
+        TEST(who_reads_late_misses_nothing),
+        TEST(idle_connections_cost_little),
+        TEST(noise_does_no_harm),
+        TEST(without_descriptors_it_goes_on),
+        TEST(long_queries_end_and_hold_up_nobody),
+        TEST(who_waits_is_told_when_it_stops),
+        TEST(a_killed_daemon_comes_back),
+        TEST(logs_come_from_the_node_that_has_them),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
