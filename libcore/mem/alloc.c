@@ -40,19 +40,34 @@ static void *failed(void)
     return NULL;
 }
 
+#ifdef BX_TRACK_ALLOCATIONS
+#define AT(name) name##_at
+#define SITE , const char *site
+#define HERE , site
+#define RAW(old, size, zero) bx_track_take((old), (size), (zero), site)
+#else
+#define AT(name) name
+#define SITE
+#define HERE
+#define RAW(old, size, zero) raw((old), (size), (zero))
+
+static void *raw(void *old, size_t size, bool zero)
+{
+    if (old != NULL)
+        return realloc(old, size);
+    return zero ? calloc(1, size) : malloc(size);
+}
+#endif
+
 /* The one place that allocates: old == NULL takes a new block. */
-static void *take(void *old, size_t size, bool zero)
+static void *take(void *old, size_t size, bool zero SITE)
 {
     size_t before = old == NULL ? 0 : malloc_usable_size(old);
     void *p;
 
     if (size > PTRDIFF_MAX)
         return failed();
-    size = size == 0 ? 1 : size;
-    if (old != NULL)
-        p = realloc(old, size);
-    else
-        p = zero ? calloc(1, size) : malloc(size);
+    p = RAW(old, size == 0 ? 1 : size, zero);
     if (p == NULL)
         return failed();
     if (old == NULL)
@@ -61,11 +76,13 @@ static void *take(void *old, size_t size, bool zero)
     return p;
 }
 
-static void give(void *p)
+void bx_free(void *ptr)
 {
-    count_bytes(0, malloc_usable_size(p));
+    if (ptr == NULL)
+        return;
+    count_bytes(0, malloc_usable_size(ptr));
     atomic_fetch_add_explicit(&n_frees, 1, memory_order_relaxed);
-    free(p);
+    free(ptr);
 }
 
 static bool refused(size_t size)
@@ -84,62 +101,20 @@ static size_t product(size_t n, size_t size)
     return __builtin_mul_overflow(n, size, &total) ? SIZE_MAX : total;
 }
 
-#ifdef BX_TRACK_ALLOCATIONS
-#define AT(name) name##_at
-#define SITE , const char *site
-#define HERE , site
-
-static void *obtain(void *old, size_t size, bool zero, const char *site)
-{
-    void *base = old == NULL ? NULL : (char *)old - BX_TRACK_PREFIX;
-
-    if (size > SIZE_MAX - BX_TRACK_PREFIX)
-        return failed();
-    base = take(base, size + BX_TRACK_PREFIX, zero);
-    if (base == NULL)
-        return NULL;
-    if (old != NULL)
-        bx_track_remove(base); /* its prefix moved along */
-    return bx_track_add(base, size, site);
-}
-
-void bx_free(void *ptr)
-{
-    if (ptr == NULL)
-        return;
-    ptr = (char *)ptr - BX_TRACK_PREFIX;
-    bx_track_remove(ptr);
-    give(ptr);
-}
-
-#else
-#define AT(name) name
-#define SITE
-#define HERE
-#define obtain take
-
-void bx_free(void *ptr)
-{
-    if (ptr != NULL)
-        give(ptr);
-}
-
-#endif
-
 void *AT(bx_alloc)(size_t size SITE)
 {
-    return refused(size) ? NULL : obtain(NULL, size, false HERE);
+    return refused(size) ? NULL : take(NULL, size, false HERE);
 }
 
 void *AT(bx_calloc)(size_t n, size_t size SITE)
 {
     size = product(n, size);
-    return refused(size) ? NULL : obtain(NULL, size, true HERE);
+    return refused(size) ? NULL : take(NULL, size, true HERE);
 }
 
 void *AT(bx_realloc)(void *ptr, size_t size SITE)
 {
-    return refused(size) ? NULL : obtain(ptr, size, false HERE);
+    return refused(size) ? NULL : take(ptr, size, false HERE);
 }
 
 static void *must(void *p, size_t size)
@@ -151,25 +126,25 @@ static void *must(void *p, size_t size)
 
 void *AT(bx_must_alloc)(size_t size SITE)
 {
-    return must(obtain(NULL, size, false HERE), size);
+    return must(take(NULL, size, false HERE), size);
 }
 
 void *AT(bx_must_calloc)(size_t n, size_t size SITE)
 {
     size = product(n, size);
-    return must(obtain(NULL, size, true HERE), size);
+    return must(take(NULL, size, true HERE), size);
 }
 
 void *AT(bx_must_realloc)(void *ptr, size_t size SITE)
 {
-    return must(obtain(ptr, size, false HERE), size);
+    return must(take(ptr, size, false HERE), size);
 }
 
 char *AT(bx_must_strdup)(const char *s SITE)
 {
     size_t size = strlen(s) + 1;
 
-    return memcpy(must(obtain(NULL, size, false HERE), size), s, size);
+    return memcpy(must(take(NULL, size, false HERE), size), s, size);
 }
 
 _Noreturn void bx_oom(size_t size)

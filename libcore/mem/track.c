@@ -2,126 +2,536 @@
 
 #ifdef BX_TRACK_ALLOCATIONS
 
-#include "mem/alloc.h"
+#include "err.h"
 
 #include <assert.h>
-#include <inttypes.h>
+#include <dlfcn.h>
+#include <execinfo.h>
 #include <pthread.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
-#define SITES 4096 /* power of two */
-#define TOP 20
+#define SITES 8192u /* power of two; behind them one for each owner, when these are taken */
+#define OBJECTS 64u
+#define FIRST_LIVE (1u << 16)
+#define SKIP 3 /* frames of the tracker itself */
 
-struct prefix {
-    size_t size;
-    uint32_t site, magic;
+const char *const bx_owner_names[BX__OWNERS] = {
+    [BX_OWNER_OURS] = "ours",     [BX_OWNER_RAFT] = "raft",       [BX_OWNER_SQLITE] = "sqlite",
+    [BX_OWNER_MSGPACK] = "msgpack", [BX_OWNER_JANSSON] = "jansson", [BX_OWNER_UV] = "uv",
+    [BX_OWNER_LIBC] = "libc",     [BX_OWNER_OTHER] = "other",     [BX_OWNER_TRACKER] = "tracker",
 };
-_Static_assert(sizeof(struct prefix) == BX_TRACK_PREFIX, "the block stays aligned");
 
-#define MAGIC 0xb11ca11cu
+static const struct {
+    const char *begin;
+    enum bx_owner owner;
+} libraries[] = {
+    {"libraft", BX_OWNER_RAFT},       {"libsqlite3", BX_OWNER_SQLITE},
+    {"libmsgpack", BX_OWNER_MSGPACK}, {"libjansson", BX_OWNER_JANSSON},
+    {"libuv.", BX_OWNER_UV},          {"libc.", BX_OWNER_LIBC},
+    {"ld-linux", BX_OWNER_LIBC},      {"libpthread", BX_OWNER_LIBC},
+};
+
+/* How libc's struct link_map begins; its <link.h> is hidden by the daemon's. */
+struct map_head {
+    uintptr_t address;
+    const char *path; /* empty: the executable */
+};
+
+struct object { /* a shared object that has called */
+    const void *map;
+    enum bx_owner owner;
+    char name[BX_TRACK_NAME];
+};
 
 struct site {
-    const char *name;
-    uint64_t count, bytes, live, live_bytes;
+    const char *name; /* NULL: free */
+    uint64_t hash;
+    enum bx_owner owner;
+    uint32_t n_frames;
+    void *frames[BX_TRACK_FRAMES];
+    struct bx_track_count count;
 };
 
-static struct site sites[SITES + 1]; /* the last one takes what finds no place */
-static uint32_t n_sites;
+struct live {
+    uintptr_t p; /* 0: free */
+    uint64_t size;
+    uint32_t site;
+};
+
+struct scope {
+    char name[BX_TRACK_NAME]; /* empty: free */
+    struct bx_track_count before[SITES + BX__OWNERS];
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct object objects[OBJECTS];
+static struct site sites[SITES + BX__OWNERS];
+static uint32_t n_sites;
+static struct live *alive; /* open addressing, no tombstones; mapped, grows */
+static size_t alive_cap, n_alive;
+static uint64_t live_bytes, peak_bytes;
+static struct scope scopes[BX_TRACK_SCOPES];
+static bool stacks, prints;
+/* Set while the unwinder or the printing runs: what they allocate is noted without a stack. */
+static _Thread_local bool inside;
 
-static uint32_t hash_text(const char *s)
+/* ---- what is alive ---- */
+
+static size_t home(uintptr_t p)
 {
-    uint32_t h = 2166136261u;
+    return (size_t)((p >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (alive_cap - 1);
+}
 
-    while (*s != '\0')
-        h = (h ^ (uint8_t)*s++) * 16777619u;
-    return h;
+static void place(const struct live *l)
+{
+    size_t i = home(l->p);
+
+    while (alive[i].p != 0)
+        i = (i + 1) & (alive_cap - 1);
+    alive[i] = *l;
+}
+
+static void grow(void)
+{
+    struct live *old = alive;
+    size_t old_cap = alive_cap;
+
+    alive_cap = old_cap == 0 ? FIRST_LIVE : old_cap * 2;
+    alive = mmap(NULL, alive_cap * sizeof *alive, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (alive == MAP_FAILED)
+        abort(); /* the tracker can not go on, and must not tell wrong numbers */
+    for (size_t i = 0; i < old_cap; i++) {
+        if (old[i].p != 0)
+            place(&old[i]);
+    }
+    if (old != NULL)
+        munmap(old, old_cap * sizeof *old);
+}
+
+static void add_live(const struct live *l)
+{
+    if (n_alive + 1 > alive_cap / 4 * 3)
+        grow();
+    place(l);
+    n_alive++;
+    live_bytes += l->size;
+    if (live_bytes > peak_bytes)
+        peak_bytes = live_bytes;
+}
+
+/* Close the gap, as in map.c. */
+static bool take_live(uintptr_t p, struct live *out)
+{
+    size_t mask = alive_cap - 1, i, gap;
+
+    if (alive_cap == 0)
+        return false;
+    for (i = home(p); alive[i].p != p; i = (i + 1) & mask) {
+        if (alive[i].p == 0)
+            return false;
+    }
+    *out = alive[i];
+    gap = i;
+    for (i = (gap + 1) & mask; alive[i].p != 0; i = (i + 1) & mask) {
+        if (((i - home(alive[i].p)) & mask) >= ((i - gap) & mask)) {
+            alive[gap] = alive[i];
+            gap = i;
+        }
+    }
+    alive[gap].p = 0;
+    n_alive--;
+    live_bytes -= out->size;
+    return true;
+}
+
+/* ---- sites ---- */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    return (h ^ v) * UINT64_C(0x100000001b3);
 }
 
 /* By text and not by address: a line in a header has one literal in every file that includes it. */
-static uint32_t find_site(const char *name)
+static uint64_t hash_of(const struct site *s)
 {
-    uint32_t i = hash_text(name) % SITES;
+    uint64_t h = mix(UINT64_C(0xcbf29ce484222325), s->owner);
 
-    while (sites[i].name != NULL) {
-        if (strcmp(sites[i].name, name) == 0)
+    for (const char *c = s->name; *c != '\0'; c++)
+        h = mix(h, (uint8_t)*c);
+    for (uint32_t i = 0; i < s->n_frames; i++)
+        h = mix(h, (uintptr_t)s->frames[i]);
+    return h ^ h >> 29;
+}
+
+static bool same_site(const struct site *a, const struct site *b)
+{
+    return a->hash == b->hash && a->owner == b->owner && a->n_frames == b->n_frames &&
+           strcmp(a->name, b->name) == 0 &&
+           memcmp(a->frames, b->frames, a->n_frames * sizeof a->frames[0]) == 0;
+}
+
+static uint32_t find_site(struct site *wanted)
+{
+    uint32_t i;
+
+    wanted->hash = hash_of(wanted);
+    for (i = wanted->hash & (SITES - 1); sites[i].name != NULL; i = (i + 1) & (SITES - 1)) {
+        if (same_site(&sites[i], wanted))
             return i;
-        i = (i + 1) % SITES;
     }
-    if (n_sites == SITES * 3 / 4)
-        return SITES;
+    if (n_sites == SITES / 4 * 3) {
+        i = SITES + wanted->owner;
+        sites[i].name = "(other sites)";
+        sites[i].owner = wanted->owner;
+        return i;
+    }
     n_sites++;
-    sites[i].name = name;
+    sites[i] = *wanted;
     return i;
 }
 
-void *bx_track_add(void *base, size_t size, const char *site)
-{
-    struct prefix *p = base;
-    struct site *s;
+/* ---- whose code called ---- */
 
-    pthread_mutex_lock(&lock);
-    *p = (struct prefix){.size = size, .site = find_site(site), .magic = MAGIC};
-    s = &sites[p->site];
-    s->count++;
-    s->bytes += size;
-    s->live++;
-    s->live_bytes += size;
-    pthread_mutex_unlock(&lock);
-    return p + 1;
+static void name_object(struct object *o, const void *map)
+{
+    const char *path = ((const struct map_head *)map)->path, *slash = strrchr(path, '/');
+    const char *name = slash == NULL ? path : slash + 1;
+
+    o->map = map;
+    o->owner = *name == '\0' ? BX_OWNER_OURS : BX_OWNER_OTHER; /* the executable has no name */
+    snprintf(o->name, sizeof o->name, "%s", *name == '\0' ? "(executable)" : name);
+    for (size_t i = 0; i < sizeof libraries / sizeof libraries[0]; i++) {
+        if (strncmp(name, libraries[i].begin, strlen(libraries[i].begin)) == 0)
+            o->owner = libraries[i].owner;
+    }
 }
 
-void bx_track_remove(const void *base)
+static const struct object *object_of(const void *pc)
 {
-    const struct prefix *p = base;
-    struct site *s;
+    static const struct object unknown = {.owner = BX_OWNER_OTHER, .name = "(unknown)"};
+    struct dl_find_object found;
 
-    assert(p->magic == MAGIC && p->site <= SITES);
-    s = &sites[p->site];
+    if (_dl_find_object((void *)(uintptr_t)pc, &found) != 0)
+        return &unknown;
+    for (size_t i = 0; i < OBJECTS; i++) {
+        if (objects[i].map == NULL)
+            name_object(&objects[i], found.dlfo_link_map);
+        if (objects[i].map == found.dlfo_link_map)
+            return &objects[i];
+    }
+    return &unknown;
+}
+
+/* The stack without the tracker's own frames. Not under the lock: the unwinder may allocate. */
+__attribute__((noinline)) static void unwind(struct site *s)
+{
+    void *frames[BX_TRACK_FRAMES + SKIP];
+    int n;
+
+    if (!stacks || inside)
+        return;
+    inside = true;
+    n = backtrace(frames, BX_TRACK_FRAMES + SKIP);
+    inside = false;
+    s->n_frames = n <= SKIP ? 0 : (uint32_t)n - SKIP;
+    memcpy(s->frames, frames + SKIP, s->n_frames * sizeof frames[0]);
+}
+
+/* ---- notes ---- */
+
+__attribute__((noinline)) void bx_track_note(void *p, size_t size, const char *site,
+                                             const void *pc)
+{
+    struct site wanted = {.name = site, .owner = BX_OWNER_OURS};
+    struct live l = {.p = (uintptr_t)p, .size = size};
+    struct bx_track_count *c;
+
+    if (p == NULL)
+        return;
+    unwind(&wanted);
     pthread_mutex_lock(&lock);
-    s->live--;
-    s->live_bytes -= p->size;
+    if (site == NULL) {
+        const struct object *o = object_of(pc);
+
+        wanted.owner = inside ? BX_OWNER_TRACKER : o->owner;
+        wanted.name = o->name;
+    }
+    l.site = find_site(&wanted);
+    c = &sites[l.site].count;
+    c->allocations++;
+    c->bytes += size;
+    add_live(&l);
     pthread_mutex_unlock(&lock);
 }
 
-static int by_bytes(const void *left, const void *right)
+struct bx_track_block bx_track_forget(void *p)
 {
-    const struct site *l = left, *r = right;
+    struct bx_track_block block = {0};
+    struct live l;
 
-    return (l->bytes < r->bytes) - (l->bytes > r->bytes);
+    if (p == NULL)
+        return block;
+    pthread_mutex_lock(&lock);
+    block.known = take_live((uintptr_t)p, &l);
+    if (block.known) {
+        struct bx_track_count *c = &sites[l.site].count;
+
+        block.size = l.size;
+        block.site = l.site;
+        c->frees++;
+        c->freed_bytes += l.size;
+    }
+    pthread_mutex_unlock(&lock);
+    return block;
 }
 
-static void print_report(void)
+void bx_track_restore(void *p, struct bx_track_block block)
 {
-    static struct site copy[SITES + 1];
-    struct bx_alloc_stats total;
+    struct live l = {.p = (uintptr_t)p, .size = block.size, .site = block.site};
 
-    bx_alloc_stats(&total);
+    if (!block.known)
+        return;
     pthread_mutex_lock(&lock);
-    memcpy(copy, sites, sizeof copy);
+    sites[l.site].count.frees--;
+    sites[l.site].count.freed_bytes -= l.size;
+    add_live(&l);
     pthread_mutex_unlock(&lock);
-    copy[SITES].name = "(other sites)";
-    qsort(copy, SITES + 1, sizeof copy[0], by_bytes);
-    fprintf(stderr,
-            "allocations %" PRIu64 ", frees %" PRIu64 ", failures %" PRIu64 "\n"
-            "live %" PRIu64 " in %" PRIu64 " bytes, peak %" PRIu64 " bytes\n"
-            "%12s %10s %12s %10s  site\n",
-            total.allocations, total.frees, total.failures, total.live, total.live_bytes,
-            total.peak_bytes, "bytes", "count", "live bytes", "live");
-    for (size_t i = 0; i < TOP && copy[i].count > 0; i++)
-        fprintf(stderr, "%12" PRIu64 " %10" PRIu64 " %12" PRIu64 " %10" PRIu64 "  %s\n",
-                copy[i].bytes, copy[i].count, copy[i].live_bytes, copy[i].live, copy[i].name);
+}
+
+/* ---- scopes ---- */
+
+/* The scope of a name; with "" a free one. NULL when there is none. */
+static struct scope *find_scope(const char *name)
+{
+    for (size_t i = 0; i < BX_TRACK_SCOPES; i++) {
+        if (strcmp(scopes[i].name, name) == 0)
+            return &scopes[i];
+    }
+    return NULL;
+}
+
+int bx_track_start(const char *name)
+{
+    struct scope *s;
+    int rc = BX_OK;
+
+    if (*name == '\0' || strlen(name) >= BX_TRACK_NAME)
+        return BX_INVALID;
+    pthread_mutex_lock(&lock);
+    s = find_scope("");
+    if (find_scope(name) != NULL) {
+        rc = BX_CONFLICT;
+    } else if (s == NULL) {
+        rc = BX_BUSY;
+    } else {
+        memcpy(s->name, name, strlen(name) + 1);
+        for (size_t i = 0; i < SITES + BX__OWNERS; i++)
+            s->before[i] = sites[i].count;
+    }
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+int bx_track_finish(const char *name)
+{
+    struct scope *s;
+
+    if (prints)
+        bx_track_print(name);
+    pthread_mutex_lock(&lock);
+    s = *name == '\0' ? NULL : find_scope(name);
+    if (s != NULL)
+        s->name[0] = '\0';
+    pthread_mutex_unlock(&lock);
+    return s == NULL ? BX_NOT_FOUND : BX_OK;
+}
+
+static struct bx_track_count since(const struct scope *s, size_t i)
+{
+    struct bx_track_count c = sites[i].count;
+
+    if (s != NULL) {
+        c.allocations -= s->before[i].allocations;
+        c.bytes -= s->before[i].bytes;
+        c.frees -= s->before[i].frees;
+        c.freed_bytes -= s->before[i].freed_bytes;
+    }
+    return c;
+}
+
+static void sum(struct bx_track_count *to, const struct bx_track_count *c)
+{
+    to->allocations += c->allocations;
+    to->bytes += c->bytes;
+    to->frees += c->frees;
+    to->freed_bytes += c->freed_bytes;
+}
+
+int bx_track_report(const char *name, struct bx_track_report *out)
+{
+    const struct scope *s;
+    int rc = BX_OK;
+
+    memset(out, 0, sizeof *out);
+    pthread_mutex_lock(&lock);
+    s = name == NULL ? NULL : find_scope(name);
+    if (name != NULL && (s == NULL || *name == '\0'))
+        rc = BX_NOT_FOUND;
+    for (size_t i = 0; rc == BX_OK && i < SITES + BX__OWNERS; i++) {
+        struct bx_track_count c = since(s, i);
+
+        sum(&out->owners[sites[i].owner], &c);
+        sum(&out->total, &c);
+    }
+    out->peak_bytes = peak_bytes;
+    out->stacks = stacks;
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+/* Into the list of the largest so far, if it belongs there. */
+static uint32_t insert(struct bx_track_site *list, uint32_t n, uint32_t max, const struct site *s,
+                       struct bx_track_count c)
+{
+    uint32_t at = n;
+
+    while (at > 0 && list[at - 1].count.bytes < c.bytes)
+        at--;
+    if (at == max)
+        return n;
+    n = n == max ? n - 1 : n;
+    memmove(&list[at + 1], &list[at], (n - at) * sizeof *list);
+    list[at] = (struct bx_track_site){.owner = s->owner, .n_frames = s->n_frames, .count = c};
+    snprintf(list[at].name, sizeof list[at].name, "%s", s->name);
+    memcpy(list[at].frames, s->frames, sizeof s->frames);
+    return n + 1;
+}
+
+uint32_t bx_track_top(const char *name, struct bx_track_site *out, uint32_t max)
+{
+    const struct scope *s;
+    uint32_t n = 0;
+
+    pthread_mutex_lock(&lock);
+    s = name == NULL ? NULL : find_scope(name);
+    for (size_t i = 0; (name == NULL || s != NULL) && i < SITES + BX__OWNERS; i++) {
+        struct bx_track_count c = since(s, i);
+
+        if (c.allocations > 0)
+            n = insert(out, n, max, &sites[i], c);
+    }
+    pthread_mutex_unlock(&lock);
+    return n;
+}
+
+/* ---- reports ---- */
+
+#define TOP 20u
+
+void bx_track_frame_text(const void *frame, char *out, size_t size)
+{
+    Dl_info where;
+    const char *file;
+
+    if (dladdr(frame, &where) == 0) {
+        snprintf(out, size, "%p", frame);
+    } else if (where.dli_sname != NULL) {
+        snprintf(out, size, "%s+0x%zx", where.dli_sname,
+                 (size_t)((const char *)frame - (const char *)where.dli_saddr));
+    } else {
+        file = strrchr(where.dli_fname, '/');
+        snprintf(out, size, "%s+0x%zx", file == NULL ? where.dli_fname : file + 1,
+                 (size_t)((const char *)frame - (const char *)where.dli_fbase));
+    }
+}
+
+static void print_count(const struct bx_track_count *c)
+{
+    fprintf(stderr, "%12llu %14llu %10llu %12llu  ", (unsigned long long)c->allocations,
+            (unsigned long long)c->bytes, (unsigned long long)(c->allocations - c->frees),
+            (unsigned long long)(c->bytes - c->freed_bytes));
+}
+
+static void print_site(const struct bx_track_site *s)
+{
+    char text[160];
+
+    print_count(&s->count);
+    fprintf(stderr, "%-8s %s\n", bx_owner_names[s->owner], s->name);
+    for (uint32_t i = 0; i < s->n_frames; i++) {
+        bx_track_frame_text(s->frames[i], text, sizeof text);
+        fprintf(stderr, "%56s%s\n", "", text);
+    }
+}
+
+void bx_track_print(const char *scope)
+{
+    struct bx_track_site top[TOP];
+    struct bx_track_report r;
+    bool before = inside;
+    uint32_t n;
+
+    inside = true;
+    if (bx_track_report(scope, &r) == BX_OK) {
+        n = bx_track_top(scope, top, TOP);
+        fprintf(stderr, "allocations of %s; peak of the process %llu bytes\n%12s %14s %10s %12s\n",
+                scope == NULL ? "the process" : scope, (unsigned long long)r.peak_bytes,
+                "allocations", "bytes", "live", "live bytes");
+        print_count(&r.total);
+        fprintf(stderr, "all\n");
+        for (int i = 0; i < BX__OWNERS; i++) {
+            print_count(&r.owners[i]);
+            fprintf(stderr, "%s\n", bx_owner_names[i]);
+        }
+        fprintf(stderr, "most bytes:\n");
+        for (uint32_t i = 0; i < n; i++)
+            print_site(&top[i]);
+    }
+    inside = before;
+}
+
+/* ---- life ---- */
+
+static bool is_one(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value != NULL && strcmp(value, "1") == 0;
+}
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* The unwinder loads a library the first time: here, where nobody waits for anything. */
+__attribute__((constructor)) static void begin(void)
+{
+    void *frame;
+
+    pthread_atfork(before_fork, after_fork, after_fork);
+    prints = is_one("BLIXARD_PRINT_ALLOCATIONS");
+    if (is_one("BLIXARD_TRACK_ALLOCATION_SITES")) {
+        inside = true;
+        backtrace(&frame, 1);
+        inside = false;
+        stacks = true;
+    }
 }
 
 __attribute__((destructor)) static void report_at_exit(void)
 {
-    const char *want = getenv("BLIXARD_PRINT_ALLOCATIONS");
-
-    if (want != NULL && strcmp(want, "1") == 0)
-        print_report();
+    if (prints)
+        bx_track_print(NULL);
 }
 
 #endif

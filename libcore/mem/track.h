@@ -1,8 +1,14 @@
-/* track - where allocations come from; exists only with --enable-allocation-tracking (R1.12).
+/* track - every allocation of the process, and whose it is; exists only with
+ * --enable-allocation-tracking (R1.12).
  *
- * Each block carries a prefix that names its site. Sites live in a static table, so the tracker
- * never allocates and so never meets itself; a site that finds the table full is counted under
- * "(other sites)". Any thread. The report goes to stderr when the process exits. */
+ * malloc and its family are replaced in the executable (track_hooks.c), so that libraries and libc
+ * itself are seen too. An allocation belongs to the shared object whose code called; one of ours
+ * also names its line. With BLIXARD_TRACK_ALLOCATION_SITES=1 the stack is part of the site. With
+ * BLIXARD_PRINT_ALLOCATIONS=1 a report goes to stderr when a scope ends and when the process exits.
+ *
+ * Sites and scopes live in static tables, what is alive in mapped memory: the tracker allocates
+ * nothing while it notes something. What the unwinder and the printing need counts as its own. A
+ * realloc is a free and an allocation. Any thread may call; fork is allowed. */
 #ifndef BX_TRACK_H
 #define BX_TRACK_H
 
@@ -10,14 +16,79 @@
 
 #ifdef BX_TRACK_ALLOCATIONS
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
-#define BX_TRACK_PREFIX 16 /* bytes before each block; keeps the alignment of malloc */
+#define BX_TRACK_FRAMES 12u
+#define BX_TRACK_SCOPES 8u
+#define BX_TRACK_NAME 64u
 
-/* base holds BX_TRACK_PREFIX + size bytes; returns the caller's part of it. */
-void *bx_track_add(void *base, size_t size, const char *site);
-/* base was added before, and may have moved since. */
-void bx_track_remove(const void *base);
+enum bx_owner {
+    BX_OWNER_OURS,
+    BX_OWNER_RAFT,
+    BX_OWNER_SQLITE,
+    BX_OWNER_MSGPACK,
+    BX_OWNER_JANSSON,
+    BX_OWNER_UV,
+    BX_OWNER_LIBC,
+    BX_OWNER_OTHER,
+    BX_OWNER_TRACKER,
+    BX__OWNERS
+};
+extern const char *const bx_owner_names[BX__OWNERS];
+
+struct bx_track_count {
+    uint64_t allocations, bytes;   /* since the process or the scope began */
+    uint64_t frees, freed_bytes;   /* what is alive is the difference */
+};
+
+struct bx_track_site {
+    enum bx_owner owner;
+    char name[BX_TRACK_NAME];      /* "libcore/x.c:12" or a library's name */
+    uint32_t n_frames;             /* 0 unless stacks are tracked */
+    void *frames[BX_TRACK_FRAMES]; /* innermost first */
+    struct bx_track_count count;
+};
+
+struct bx_track_report {
+    struct bx_track_count owners[BX__OWNERS], total;
+    uint64_t peak_bytes;           /* of the process, whatever the scope */
+    bool stacks;                   /* are tracked */
+};
+
+/* ---- named scopes; scope NULL is the whole process ---- */
+
+/* BX_OK, BX_CONFLICT (it runs already), BX_BUSY (all are taken) or BX_INVALID (the name is empty or
+ * longer than BX_TRACK_NAME - 1). */
+int bx_track_start(const char *scope);
+/* Ends it, and prints it when that is asked for. BX_OK or BX_NOT_FOUND. */
+int bx_track_finish(const char *scope);
+/* BX_OK or BX_NOT_FOUND. */
+int bx_track_report(const char *scope, struct bx_track_report *out);
+/* The sites that allocated, most bytes first, at most max; returns how many. 0 for an unknown scope. */
+uint32_t bx_track_top(const char *scope, struct bx_track_site *out, uint32_t max);
+/* Totals, owners and the top sites to stderr. */
+void bx_track_print(const char *scope);
+/* "bx_row_vm+0x12" or "libuv.so.1+0x1234". */
+void bx_track_frame_text(const void *frame, char *out, size_t size);
+
+/* ---- for alloc.c: as realloc and calloc, but the site is known. The size is never 0. ---- */
+
+void *bx_track_take(void *old, size_t size, bool zero, const char *site);
+
+/* ---- between track.c and track_hooks.c ---- */
+
+/* p was allocated: by us at the site, or, when that is NULL, by the code at pc. */
+void bx_track_note(void *p, size_t size, const char *site, const void *pc);
+/* p is about to be freed or moved. Returns what bx_track_restore takes when it was not after all. */
+struct bx_track_block {
+    uint64_t size;
+    uint32_t site;
+    bool known;
+};
+struct bx_track_block bx_track_forget(void *p);
+void bx_track_restore(void *p, struct bx_track_block block);
 
 #endif
 #endif

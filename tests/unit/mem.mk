@@ -8,3 +8,10 @@ tests_unit_mem_test_LDADD = $(TEST_LIBS)
 tests_unit_mem_buf_test_SOURCES = tests/unit/mem_buf_test.c
 tests_unit_mem_buf_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_mem_buf_test_LDADD = $(TEST_LIBS)
+
+if TRACK_ALLOCATIONS
+check_PROGRAMS += tests/unit/mem_track_test
+endif
+tests_unit_mem_track_test_SOURCES = tests/unit/mem_track_test.c
+tests_unit_mem_track_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_track_test_LDADD = $(TEST_LIBS) $(UV_LIBS)

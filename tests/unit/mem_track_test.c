@@ -1,0 +1,352 @@
+/* The tracking build: what it sees, whose it says it is, scopes, threads, fork. */
+#include "lib/testlib.h"
+
+#include "codec/pack.h"
+#include "err.h"
+#include "mem/alloc.h"
+#include "mem/track.h"
+
+#include <jansson.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <raft.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uv.h>
+
+static struct bx_track_report now(const char *scope)
+{
+    struct bx_track_report r;
+
+    assert_int_equal(bx_track_report(scope, &r), BX_OK);
+    return r;
+}
+
+static uint64_t allocations_of(enum bx_owner owner)
+{
+    return now(NULL).owners[owner].allocations;
+}
+
+static uint64_t live_of(enum bx_owner owner)
+{
+    struct bx_track_count c = now(NULL).owners[owner];
+
+    return c.allocations - c.frees;
+}
+
+/* ---- whose ---- */
+
+static void use_raft(void)
+{
+    struct raft_configuration conf;
+
+    raft_configuration_init(&conf);
+    assert_int_equal(raft_configuration_add(&conf, 1, "a", RAFT_VOTER), 0);
+    raft_configuration_close(&conf);
+}
+
+static void use_sqlite(void)
+{
+    sqlite3 *db;
+
+    assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "CREATE TABLE t (a)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+static void use_msgpack(void)
+{
+    static const uint8_t message[] = {0x93, 1, 2, 3};
+    struct bx_pack *p = bx_pack_create();
+
+    assert_non_null(bx_pack_parse(p, message, sizeof message, 100, NULL));
+    bx_pack_destroy(p);
+}
+
+static void use_jansson(void)
+{
+    json_decref(json_pack("{s:i}", "a", 1));
+}
+
+static void use_uv(void)
+{
+    uv_loop_t loop;
+    uv_fs_t request;
+
+    uv_loop_init(&loop);
+    uv_fs_scandir(&loop, &request, "/", 0, NULL);
+    uv_fs_req_cleanup(&request);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+}
+
+static void use_libc(void)
+{
+    char *a = strdup("abc"), *b = NULL;
+
+    assert_true(asprintf(&b, "%d", 77) == 2);
+    free(a);
+    free(b);
+}
+
+static void use_ours(void)
+{
+    bx_free(bx_must_strdup("abc"));
+}
+
+static void each_library_gets_its_own(void **state)
+{
+    static const struct {
+        void (*use)(void);
+        enum bx_owner owner;
+    } cases[] = {
+        {use_raft, BX_OWNER_RAFT},       {use_sqlite, BX_OWNER_SQLITE},
+        {use_msgpack, BX_OWNER_MSGPACK}, {use_jansson, BX_OWNER_JANSSON},
+        {use_uv, BX_OWNER_UV},           {use_libc, BX_OWNER_LIBC},
+        {use_ours, BX_OWNER_OURS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        enum bx_owner owner = cases[i].owner;
+        uint64_t before, live, ours = allocations_of(BX_OWNER_OURS);
+
+        cases[i].use(); /* once for what a library keeps */
+        before = allocations_of(owner);
+        live = live_of(owner);
+        cases[i].use();
+        if (allocations_of(owner) == before)
+            fail_msg("%s was not seen", bx_owner_names[owner]);
+        if (live_of(owner) != live)
+            fail_msg("%s: a free was not seen", bx_owner_names[owner]);
+        if (owner != BX_OWNER_OURS && owner != BX_OWNER_MSGPACK)
+            assert_int_equal(allocations_of(BX_OWNER_OURS), ours);
+    }
+}
+
+/* ---- each way to allocate ---- */
+
+static void *by_malloc(void)
+{
+    return malloc(100);
+}
+static void *by_calloc(void)
+{
+    return calloc(10, 10);
+}
+static void *by_realloc(void)
+{
+    return realloc(malloc(10), 100);
+}
+static void *by_reallocarray(void)
+{
+    return reallocarray(NULL, 10, 10);
+}
+static void *by_aligned_alloc(void)
+{
+    return aligned_alloc(64, 128);
+}
+static void *by_posix_memalign(void)
+{
+    void *p = NULL;
+
+    assert_int_equal(posix_memalign(&p, 4096, 100), 0);
+    return p;
+}
+static void *by_memalign(void)
+{
+    return memalign(32, 100);
+}
+static void *by_valloc(void)
+{
+    return valloc(100);
+}
+static void *by_pvalloc(void)
+{
+    return pvalloc(100);
+}
+static void *by_strndup(void)
+{
+    return strndup("abcdef", 3);
+}
+
+static void every_way_is_seen_and_freed(void **state)
+{
+    void *(*const ways[])(void) = {by_malloc,         by_calloc,   by_realloc, by_reallocarray,
+                                   by_aligned_alloc,  by_posix_memalign, by_memalign, by_valloc,
+                                   by_pvalloc,        by_strndup};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        struct bx_track_count before = now(NULL).total, during, after;
+        void *volatile p = ways[i]();
+
+        during = now(NULL).total;
+        assert_int_equal(during.allocations - during.frees, before.allocations - before.frees + 1);
+        assert_true(during.bytes - during.freed_bytes > before.bytes - before.freed_bytes);
+        free(p);
+        after = now(NULL).total;
+        assert_int_equal(after.allocations - after.frees, before.allocations - before.frees);
+        assert_int_equal(after.bytes - after.freed_bytes, before.bytes - before.freed_bytes);
+    }
+}
+
+static void a_refused_realloc_changes_nothing(void **state)
+{
+    volatile size_t huge = PTRDIFF_MAX;
+    struct bx_track_count before, after;
+    void *volatile p = malloc(100);
+    void *none = NULL;
+
+    (void)state;
+    before = now(NULL).total;
+    if (reallocarray(p, huge, 3) != NULL || realloc(p, huge) != NULL)
+        fail_msg("so much memory?");
+    after = now(NULL).total;
+    assert_memory_equal(&before, &after, sizeof before);
+    assert_int_equal(posix_memalign(&none, 3, 100), EINVAL);
+    assert_null(none);
+    free(p);
+}
+
+/* ---- scopes ---- */
+
+static void a_scope_counts_what_happens_in_it(void **state)
+{
+    struct bx_track_site top[2];
+    struct bx_track_count c;
+    void *volatile old = bx_must_alloc(500);
+    void *kept;
+
+    (void)state;
+    assert_int_equal(bx_track_start("scope"), BX_OK);
+    assert_int_equal(bx_track_start("scope"), BX_CONFLICT);
+    kept = bx_must_alloc(1000);
+    bx_free(bx_must_alloc(300));
+    bx_free(old);
+    c = now("scope").owners[BX_OWNER_OURS];
+    assert_int_equal(c.allocations, 2);
+    assert_int_equal(c.bytes, 1300);
+    assert_int_equal(c.frees, 2);
+    assert_int_equal(c.freed_bytes, 800);
+    assert_int_equal(bx_track_top("scope", top, 2), 2);
+    assert_int_equal(top[0].count.bytes, 1000);
+    assert_int_equal(top[1].count.bytes, 300);
+    assert_int_equal(top[0].owner, BX_OWNER_OURS);
+    assert_non_null(strstr(top[0].name, "tests/unit/mem_track_test.c:"));
+    assert_int_equal(bx_track_finish("scope"), BX_OK);
+    assert_int_equal(bx_track_finish("scope"), BX_NOT_FOUND);
+    assert_int_equal(bx_track_top("scope", top, 2), 0);
+    bx_free(kept);
+}
+
+static void scopes_are_bounded(void **state)
+{
+    struct bx_track_report r;
+    char name[BX_TRACK_NAME + 1] = "";
+
+    (void)state;
+    assert_int_equal(bx_track_start(""), BX_INVALID);
+    assert_int_equal(bx_track_report("", &r), BX_NOT_FOUND);
+    assert_int_equal(bx_track_finish(""), BX_NOT_FOUND);
+    memset(name, 'x', BX_TRACK_NAME);
+    assert_int_equal(bx_track_start(name), BX_INVALID);
+    for (unsigned i = 0; i < BX_TRACK_SCOPES; i++) {
+        snprintf(name, sizeof name, "s%u", i);
+        assert_int_equal(bx_track_start(name), BX_OK);
+    }
+    assert_int_equal(bx_track_start("one more"), BX_BUSY);
+    for (unsigned i = 0; i < BX_TRACK_SCOPES; i++) {
+        snprintf(name, sizeof name, "s%u", i);
+        assert_int_equal(bx_track_finish(name), BX_OK);
+    }
+}
+
+static void printing_does_not_meet_itself(void **state)
+{
+    uint64_t before = allocations_of(BX_OWNER_OURS);
+
+    (void)state;
+    bx_track_print(NULL);
+    bx_track_print("no such scope");
+    assert_int_equal(allocations_of(BX_OWNER_OURS), before);
+}
+
+/* ---- threads and fork ---- */
+
+#define THREADS 4
+#define ROUNDS 20000
+
+static void *churn(void *arg)
+{
+    void *held[16] = {NULL};
+
+    (void)arg;
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        bx_free(held[i % 16]);
+        held[i % 16] = i % 3 == 0 ? bx_must_realloc(bx_must_alloc(8), i % 700 + 1)
+                                  : bx_must_alloc(i % 900 + 1);
+    }
+    for (unsigned i = 0; i < 16; i++)
+        bx_free(held[i]);
+    return NULL;
+}
+
+static void threads_lose_no_count(void **state)
+{
+    struct bx_track_count before = now(NULL).owners[BX_OWNER_OURS], after;
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, churn, NULL), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    after = now(NULL).owners[BX_OWNER_OURS];
+    assert_int_equal(after.allocations - after.frees, before.allocations - before.frees);
+    assert_int_equal(after.bytes - after.freed_bytes, before.bytes - before.freed_bytes);
+    assert_true(after.allocations - before.allocations >= THREADS * ROUNDS);
+}
+
+/* A child that is made while others allocate can itself allocate. */
+static void fork_leaves_no_lock_behind(void **state)
+{
+    pthread_t threads[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, churn, NULL), 0);
+    for (int i = 0; i < 20; i++) {
+        int status;
+        pid_t child = fork();
+
+        if (child == 0) {
+            alarm(20);
+            bx_free(bx_must_alloc(10));
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+    }
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_library_gets_its_own),
+        cmocka_unit_test(every_way_is_seen_and_freed),
+        cmocka_unit_test(a_refused_realloc_changes_nothing),
+        cmocka_unit_test(a_scope_counts_what_happens_in_it),
+        cmocka_unit_test(scopes_are_bounded),
+        cmocka_unit_test(printing_does_not_meet_itself),
+        cmocka_unit_test(threads_lose_no_count),
+        cmocka_unit_test(fork_leaves_no_lock_behind),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
