@@ -24,7 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SEGMENT_SANE (1u << 30) /* no segment is larger */
+#define SEGMENT_SANE (1u << 30)       /* no segment is larger */
+#define ORDINAL_SANE (UINT64_MAX / 2) /* no index and no LSN ever gets there */
 
 BX_VEC(seqs, uint64_t, 16);
 
@@ -174,6 +175,8 @@ static int apply(struct recovery *r, const struct bx_record *rec)
     struct bx_wal *w = r->w;
     int rc;
 
+    if (rec->index > ORDINAL_SANE)
+        return gap(r, rec);
     if (rec->type == BX_RECORD_RESET) {
         bx_wal_clear(w, rec->index);
         w->reset_lsn = rec->lsn;
@@ -209,7 +212,7 @@ static int enter(struct recovery *r, size_t i, bool *fits)
     *fits = false;
     if (rc == BX_UNSUPPORTED)
         return unsupported(r, i);
-    if (rc != BX_OK || s.seq != r->segments.items[i])
+    if (rc != BX_OK || s.seq != r->segments.items[i] || s.first_lsn - 1 > ORDINAL_SANE)
         return BX_OK;
     if (i == 0) {
         r->lsn = s.first_lsn - 1;

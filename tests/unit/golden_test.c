@@ -1,7 +1,8 @@
 /* Formats are pinned: what this build writes is what stands in golden.txt, byte for byte, what
  * stands there is read by this build, and damage to any of it is refused or stays within bounds.
  *
- * `golden_test --write` prints the file for this build: after a new format, add what is new. */
+ * `golden_test --write` prints the file for this build: after a new format, add what is new.
+ * `golden_test --seeds DIR` writes the seeds of the fuzzers, a folder for each target. */
 #include "lib/testlib.h"
 
 #include "codec/flat.h"
@@ -13,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define TEXT_MAX (1u << 20)
 
@@ -84,6 +86,34 @@ static void write_all(void)
             abort();
         print_vector("", golden_items[i].name, &b);
         bx_buf_release(&b);
+    }
+}
+
+/* ---- --seeds ---- */
+
+static void write_seed(void *ctx, const char *name, const uint8_t *p, size_t n)
+{
+    const char *dir = ctx, *base = strrchr(name, '/');
+    char path[4096];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", dir, base == NULL ? name : base + 1);
+    f = fopen(path, "we");
+    if (f == NULL || fwrite(p, 1, n, f) != n || fclose(f) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
+static void write_seeds(const char *dir)
+{
+    char path[4096];
+
+    mkdir(dir, 0777);
+    for (size_t i = 0; i < fuzz_targets_n; i++) {
+        snprintf(path, sizeof path, "%s/%s", dir, fuzz_targets[i].name);
+        mkdir(path, 0777);
+        fuzz_each_seed(&fuzz_targets[i], write_seed, path);
     }
 }
 
@@ -257,6 +287,39 @@ static void damage_resealed(void *ctx, const char *name, const uint8_t *p, size_
     }
 }
 
+/* found/TARGET-WHAT: an input that once broke the decoder. */
+static void run_found(void *ctx, const char *name, const uint8_t *p, size_t n)
+{
+    unsigned *runs = ctx;
+
+    for (size_t i = 0; i < fuzz_targets_n; i++) {
+        const struct fuzz_target *t = &fuzz_targets[i];
+        size_t len = strlen(t->name);
+
+        if (strncmp(name, "found/", 6) != 0 || strncmp(name + 6, t->name, len) != 0 ||
+            name[6 + len] != '-')
+            continue;
+        ++*runs;
+        t->run(p, n);
+        if (t->reseal != NULL) {
+            uint8_t *copy = fuzz_copy(p, n);
+
+            t->reseal(copy, n);
+            t->run(copy, n);
+            bx_free(copy);
+        }
+    }
+}
+
+static void what_was_found_stays_fixed(void **state)
+{
+    unsigned runs = 0;
+
+    (void)state;
+    golden_each(run_found, &runs);
+    assert_true(runs > 0);
+}
+
 static void damage_is_refused_or_harmless(void **state)
 {
     (void)state;
@@ -280,6 +343,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(records_are_written_as_ever),
         cmocka_unit_test(items_are_written_as_ever),
         cmocka_unit_test(every_form_gives_the_same_object),
+        cmocka_unit_test(what_was_found_stays_fixed),
         cmocka_unit_test(damage_is_refused_or_harmless),
         cmocka_unit_test(damage_under_a_good_checksum_is_harmless),
     };
@@ -292,6 +356,11 @@ int main(int argc, char **argv)
     if (!golden_open(NULL)) {
         fprintf(stderr, "golden.txt is not in $BLIXARD_SRC/tests/unit\n");
         return 99;
+    }
+    if (argc > 2 && strcmp(argv[1], "--seeds") == 0) {
+        write_seeds(argv[2]);
+        golden_close();
+        return 0;
     }
     rc = cmocka_run_group_tests(tests, NULL, NULL);
     golden_close();
