@@ -332,6 +332,8 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
 
         bx_arena_reset(&f->scratch);
         rc = bx_cmd_decode(b->p + at, b->len - at, &head, &body, &f->scratch, &used, err);
+        if (rc == BX_NO_MEMORY)
+            bx_oom(0); /* says nothing about the entry */
         if (rc != BX_OK)
             return rc == BX_UNSUPPORTED ? rc : BX_CORRUPT;
         carry_out(f, index, b, i, &head, &body);

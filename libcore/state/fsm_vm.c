@@ -170,6 +170,8 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
     if (there != NULL)
         return taken(c, there, c->body->vm_create.if_not_exists);
     rc = place(f, config, &f->candidates, &decision, c->err);
+    if (rc == BX_NO_MEMORY)
+        bx_oom(0); /* a refusal would be this replica's alone */
     if (rc != BX_OK)
         return rc;
     derive_uuid(c, d.uuid);

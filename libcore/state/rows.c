@@ -89,16 +89,18 @@ static struct bx_row *block(enum bx_table table, size_t size, size_t len, size_t
 static bool views(const struct bx_schema *s, struct bx_row *r, void *obj, struct bx_pairs *pairs)
 {
     struct bx_arena arena = {0};
-    bool ok = bx_flat_read(s, r->data, r->len, obj, &arena, NULL, NULL) == BX_OK;
+    int rc = bx_flat_read(s, r->data, r->len, obj, &arena, NULL, NULL);
 
-    if (ok && pairs != NULL && pairs->n > 0) {
+    if (rc == BX_NO_MEMORY)
+        bx_oom(r->len); /* a sound record must not pass for a damaged one */
+    if (rc == BX_OK && pairs != NULL && pairs->n > 0) {
         struct bx_pair *own = (struct bx_pair *)(void *)(r->data + r->len);
 
         memcpy(own, pairs->v, pairs->n * sizeof *own);
         pairs->v = own;
     }
     bx_arena_close(&arena);
-    return ok;
+    return rc == BX_OK;
 }
 
 static const struct bx_istr *name_of(struct bx_intern *in, struct bx_str s)
