@@ -422,10 +422,16 @@ static void end_turn(struct bx_fsm *f)
     bx_arena_reset(&f->turn);
 }
 
+uint64_t bx_fsm_seal(const struct bx_fsm *f)
+{
+    const uint64_t moving[] = {f->applied, f->view.revision, f->view.time_ms};
+
+    return f->view.digest + f->sessions_digest + bx_hash(moving, sizeof moving);
+}
+
 int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err)
 {
-    struct bx_meta meta = {f->applied, f->view.revision, f->view.digest + f->sessions_digest,
-                           f->view.time_ms};
+    struct bx_meta meta = {f->applied, f->view.revision, bx_fsm_seal(f), f->view.time_ms};
 
     (void)err; /* an error of SQLite's ends the process: the log still has it all */
     if (!f->dirty)

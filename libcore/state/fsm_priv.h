@@ -77,6 +77,9 @@ struct bx_call {
 
 /* Replace a row, journalled. Either may be NULL. */
 void bx_fsm_change(struct bx_fsm *f, struct bx_row *before, struct bx_row *after);
+/* What is stored as the digest, and must come out when the state is loaded: rows, outcomes, and the
+ * numbers that move with every entry, of which SQLite itself would not notice a flipped bit. */
+uint64_t bx_fsm_seal(const struct bx_fsm *f);
 /* The one event of the change that the command made. */
 void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object,
                    const char *node, const char *detail);

@@ -60,6 +60,8 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
 {
     static const enum bx_table order[] = {BX_TABLE_CLUSTER, BX_TABLE_NODE, BX_TABLE_VM,
                                           BX_TABLE_TOKEN};
+    static const struct bx_meta nothing;
+    uint64_t empty = f->view.digest;
     struct bx_meta meta;
     int rc = bx_store_meta(f->store, &meta, err);
 
@@ -75,12 +77,13 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     bx_sessions_expire(&f->sessions, meta.time_ms);
-    if (meta.applied != 0 && meta.digest != f->view.digest + f->sessions_digest)
-        return bx_err_set(err, BX_CORRUPT, "state database: the digest does not come out");
-    if (meta.applied == 0 && bx_view_vms(&f->view) + bx_view_nodes(&f->view) > 0)
-        return bx_err_set(err, BX_CORRUPT, "state database: rows without an applied index");
     f->applied = meta.applied;
     f->view.revision = meta.revision;
     f->view.time_ms = meta.time_ms;
+    if (memcmp(&meta, &nothing, sizeof meta) == 0 && f->view.digest == empty &&
+        f->sessions_digest == 0)
+        return BX_OK; /* nothing was ever committed */
+    if (meta.digest != bx_fsm_seal(f))
+        return bx_err_set(err, BX_CORRUPT, "state database: the digest does not come out");
     return BX_OK;
 }
