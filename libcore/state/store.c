@@ -58,17 +58,33 @@ static const char *const sql[S__STMTS] = {
 
 /* ---- errors ---- */
 
-static _Noreturn void die(struct bx_store *s, const char *what)
-{
-    fprintf(stderr, "error: state database %s: %s: %s\nhint: nothing is lost, the log has it; start "
-            "again when the cause is mended\n", s->path, what, sqlite3_errmsg(s->db));
-    exit(70);
-}
-
+/* Ours are the only rows and statements, so that a constraint or a type that does not hold, and SQL
+ * that does not compile, are damage too. */
 static bool damaged(int rv)
 {
-    return (rv & 0xff) == SQLITE_CORRUPT || (rv & 0xff) == SQLITE_NOTADB ||
-           (rv & 0xff) == SQLITE_ERROR;
+    switch (rv & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_ERROR:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISMATCH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* What is damaged would stop every start at the same entry: it goes, and is built anew. */
+static _Noreturn void die(struct bx_store *s, const char *what)
+{
+    bool remove = damaged(sqlite3_errcode(s->db));
+
+    fprintf(stderr, "error: state database %s: %s: %s\nhint: nothing is lost, the log has it; start "
+            "again%s\n", s->path, what, sqlite3_errmsg(s->db),
+            remove ? ": the file was removed and is built anew" : " when the cause is mended");
+    if (remove)
+        bx_store_remove(s->path);
+    exit(70);
 }
 
 static int failed(struct bx_store *s, int rv, struct bx_err *err)
@@ -92,7 +108,12 @@ static int prepare(struct bx_store *s, struct bx_err *err)
         rv = sqlite3_exec(s->db, ddl, NULL, NULL, NULL);
     for (int i = 0; rv == SQLITE_OK && i < S__STMTS; i++)
         rv = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmts[i], NULL);
-    return rv == SQLITE_OK ? BX_OK : failed(s, rv, err);
+    if (rv != SQLITE_OK)
+        return failed(s, rv, err);
+    /* A header of a format that is newer than SQLite's own makes it read only. */
+    if (sqlite3_db_readonly(s->db, "main") == 1 && access(s->path, W_OK) == 0)
+        return bx_err_set(err, BX_CORRUPT, "state database %s: damaged header", s->path);
+    return BX_OK;
 }
 
 int bx_store_open(struct bx_store **out, const char *path, struct bx_err *err)
