@@ -4,3 +4,9 @@ check_PROGRAMS += tests/unit/fsm_test
 tests_unit_fsm_test_SOURCES = tests/unit/fsm_test.c
 tests_unit_fsm_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_fsm_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/fsm_damage_test
+
+tests_unit_fsm_damage_test_SOURCES = tests/unit/fsm_damage_test.c
+tests_unit_fsm_damage_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_fsm_damage_test_LDADD = $(TEST_LIBS)

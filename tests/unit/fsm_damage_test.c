@@ -1,0 +1,361 @@
+/* The state machine when things go wrong under it: a state.db that is cut or has a flipped bit, and
+ * memory that runs out in apply. The state is disposable, so anything may be thrown away, but what is
+ * there must be right: a wrong state would travel on in every answer, and in every snapshot. */
+#include "lib/testlib.h"
+
+#include "lib/testfsm.h"
+#include "lib/testfsm_random.h"
+
+#include "mem/alloc.h"
+
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ENTRIES 150
+#define FLIPS 1000
+
+/* A database as a clean stop leaves it, and what belongs to it. */
+struct world {
+    struct test_fsm t;
+    struct test_commands g;
+    struct test_batch next;  /* the entry after the last applied */
+    struct bx_buf file;
+    uint64_t digest, revision, time_ms;
+    uint64_t after;          /* the digest when next was applied */
+};
+
+static struct bx_cluster_info info_of(const struct test_fsm *t)
+{
+    struct bx_cluster_info info;
+
+    bx_view_cluster(bx_fsm_view(t->fsm), &info);
+    return info;
+}
+
+static void read_file(const char *path, struct bx_buf *out)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t block[4096];
+    size_t n;
+
+    assert_non_null(f);
+    while ((n = fread(block, 1, sizeof block, f)) > 0)
+        assert_int_equal(bx_buf_append(out, block, n), BX_OK);
+    fclose(f);
+}
+
+static void write_file(const struct world *w, const uint8_t *p, size_t n)
+{
+    static const char *const suffixes[] = {"-wal", "-shm"};
+    char name[300];
+    FILE *f = fopen(w->t.path, "wb");
+
+    assert_non_null(f);
+    assert_int_equal(fwrite(p, 1, n, f), n);
+    fclose(f);
+    for (int i = 0; i < 2; i++) {
+        snprintf(name, sizeof name, "%s%s", w->t.path, suffixes[i]);
+        unlink(name);
+    }
+}
+
+static void fill(struct world *w, uint32_t commands)
+{
+    test_batch_clear(&w->next);
+    while (commands-- > 0)
+        test_commands_add(&w->g, bx_fsm_view(w->t.fsm), &w->next);
+    test_commands_seal(&w->g, &w->next, w->t.index);
+}
+
+/* Opens and closes the database that stands there now; the test goes on with files alone. */
+static int setup(void **state)
+{
+    struct world *w = bx_must_calloc(1, sizeof *w);
+
+    w->g.seed = 6;
+    test_fsm_open(&w->t);
+    while (w->t.index < ENTRIES) {
+        fill(w, 3);
+        test_fsm_feed(&w->t, &w->next);
+        test_fsm_commit(&w->t);
+    }
+    test_fsm_reopen(&w->t); /* what is written ahead goes into the file */
+    w->digest = test_fsm_digest(&w->t);
+    w->revision = test_fsm_revision(&w->t);
+    w->time_ms = info_of(&w->t).time_ms;
+    fill(w, 60);
+    bx_fsm_close(w->t.fsm);
+    read_file(w->t.path, &w->file);
+    assert_int_equal(bx_fsm_open(&w->t.fsm, &w->t.options, NULL), BX_OK);
+    test_fsm_feed(&w->t, &w->next);
+    test_fsm_commit(&w->t);
+    w->after = test_fsm_digest(&w->t);
+    assert_true(w->after != w->digest);
+    w->t.index = ENTRIES;
+    bx_fsm_close(w->t.fsm);
+    w->t.fsm = NULL;
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+
+    test_fsm_close(&w->t);
+    test_commands_close(&w->g);
+    bx_buf_release(&w->next.buf);
+    bx_buf_release(&w->file);
+    bx_free(w);
+    return 0;
+}
+
+/* ---- damaged files ---- */
+
+enum { AS_IT_WAS = 10, EMPTY, NEITHER };
+
+static int what_opens(struct world *w)
+{
+    struct bx_cluster_info info;
+    struct bx_err err = {0};
+    int rc = bx_fsm_open(&w->t.fsm, &w->t.options, &err), what = NEITHER;
+
+    if (rc != BX_OK) {
+        fprintf(stderr, "# not opened: %s\n", err.msg);
+        return NEITHER;
+    }
+    info = info_of(&w->t);
+    if (bx_fsm_applied(w->t.fsm) == 0)
+        what = info.revision == 0 && bx_view_vms(bx_fsm_view(w->t.fsm)) == 0 ? EMPTY : NEITHER;
+    else if (bx_fsm_applied(w->t.fsm) == ENTRIES && info.digest == w->digest &&
+             info.revision == w->revision && info.time_ms == w->time_ms)
+        what = AS_IT_WAS;
+    else
+        fprintf(stderr, "# applied %llu revision %llu time %llu\n",
+                (unsigned long long)bx_fsm_applied(w->t.fsm), (unsigned long long)info.revision,
+                (unsigned long long)info.time_ms);
+    return what;
+}
+
+static int wait_child(pid_t pid)
+{
+    int status;
+
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
+}
+
+/* No words, and no sink: its checks would send the child on through the parent's tests. */
+static void become_child(struct world *w)
+{
+    if (freopen("/dev/null", "w", stderr) == NULL)
+        _exit(NEITHER);
+    memset(&w->t.options.sink, 0, sizeof w->t.options.sink);
+}
+
+/* In a child, which may end itself when SQLite finds the damage only while it writes. */
+static int lives_on(struct world *w)
+{
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        int what;
+
+        become_child(w);
+        what = what_opens(w);
+        if (what == AS_IT_WAS) {
+            if (bx_fsm_apply(w->t.fsm, ENTRIES + 1, w->next.buf.data, w->next.buf.len, NULL) ==
+                BX_OK)
+                bx_fsm_commit(w->t.fsm, NULL);
+            if (test_fsm_digest(&w->t) != w->after)
+                what = NEITHER;
+        }
+        _exit(what);
+    }
+    return wait_child(pid);
+}
+
+/* Opens as it was or empty, and goes on from there: at once, or after one more start. */
+static int survives(struct world *w, const uint8_t *p, size_t n, bool further)
+{
+    int what;
+
+    write_file(w, p, n);
+    what = what_opens(w);
+    bx_fsm_close(w->t.fsm);
+    w->t.fsm = NULL;
+    if (what != AS_IT_WAS || !further)
+        return what;
+    write_file(w, p, n);
+    what = lives_on(w);
+    return what == 70 ? lives_on(w) : what;
+}
+
+static int flip(struct world *w, size_t at, uint8_t bit, bool further)
+{
+    int what;
+
+    w->file.data[at] ^= bit;
+    what = survives(w, w->file.data, w->file.len, further);
+    w->file.data[at] ^= bit;
+    if (what != AS_IT_WAS && what != EMPTY)
+        fail_msg("byte %zu, bit %02x: %d", at, bit, what);
+    return what;
+}
+
+static void test_flips(void **state)
+{
+    struct world *w = *state;
+    uint64_t seed = 7, as_it_was = 0, empty = 0;
+
+    for (int i = 0; i < FLIPS; i++) {
+        /* The headers of pages are small: every other flip goes there. */
+        size_t page = test_random(&seed) % (w->file.len / 4096) * 4096;
+        size_t at = page + test_random(&seed) % (i % 2 == 0 ? 128 : 4096);
+        int what = flip(w, at, (uint8_t)(1u << test_random(&seed) % 8), i % 4 == 0);
+
+        as_it_was += what == AS_IT_WAS;
+        empty += what == EMPTY;
+    }
+    assert_true(as_it_was > 0 && empty > FLIPS / 10);
+}
+
+static void test_flips_in_the_header(void **state)
+{
+    struct world *w = *state;
+
+    for (size_t bit = 0; bit < 800; bit++)
+        flip(w, bit / 8, (uint8_t)(1u << bit % 8), bit % 16 == 0);
+}
+
+static void test_cuts(void **state)
+{
+    struct world *w = *state;
+    uint64_t seed = 8;
+
+    for (int i = 0; i < 150; i++) {
+        size_t n = test_random(&seed) % w->file.len;
+        int what;
+
+        if (i % 2 == 0)
+            n = n / 4096 * 4096;
+        what = survives(w, w->file.data, n, true);
+        if (what != EMPTY)
+            fail_msg("%zu of %zu bytes: %d", n, w->file.len, what);
+    }
+    assert_int_equal(survives(w, w->file.data, w->file.len, true), AS_IT_WAS);
+}
+
+/* ---- memory that runs out ---- */
+
+struct countdown {
+    uint32_t calls, fail_at;
+};
+
+static int fail_one(void *ctx, size_t size)
+{
+    struct countdown *c = ctx;
+
+    (void)size;
+    return c->calls++ == c->fail_at;
+}
+
+enum { DONE = 20, REFUSED, NOT_REACHED };
+
+/* Open, apply the next entry, commit; allocation number `n` fails, counted from where `early` says. */
+static int child_applies(struct world *w, uint32_t n, bool early)
+{
+    struct countdown c = {.fail_at = n};
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        int rc;
+
+        become_child(w);
+        if (early)
+            bx_alloc_set_fault(fail_one, &c);
+        rc = bx_fsm_open(&w->t.fsm, &w->t.options, NULL);
+        if (rc != BX_OK)
+            _exit(REFUSED);
+        if (!early)
+            bx_alloc_set_fault(fail_one, &c);
+        if (!early)
+            rc = bx_fsm_apply(w->t.fsm, ENTRIES + 1, w->next.buf.data, w->next.buf.len, NULL);
+        if (rc == BX_OK && !early)
+            rc = bx_fsm_commit(w->t.fsm, NULL);
+        if (rc != BX_OK)
+            _exit(REFUSED);
+        _exit(c.calls <= n ? NOT_REACHED : DONE);
+    }
+    return wait_child(pid);
+}
+
+static void is_before_or_after(struct world *w, uint32_t n, int ended)
+{
+    uint64_t digest, applied;
+
+    assert_int_equal(bx_fsm_open(&w->t.fsm, &w->t.options, NULL), BX_OK);
+    digest = test_fsm_digest(&w->t);
+    applied = bx_fsm_applied(w->t.fsm);
+    bx_fsm_close(w->t.fsm);
+    w->t.fsm = NULL;
+    if (ended == 70 && (applied != ENTRIES || digest != w->digest))
+        fail_msg("allocation %u: an entry was applied by half", n);
+    if (ended != 70 && (applied != ENTRIES + 1 || digest != w->after))
+        fail_msg("allocation %u: an entry was applied as on no other node", n);
+}
+
+/* Either the process ends before COMMIT, or the entry is applied as everywhere. A refusal for want of
+ * memory would be this node's alone. */
+static void test_no_memory_in_apply(void **state)
+{
+    struct world *w = *state;
+    uint32_t n = 0, ends = 0;
+    int ended = DONE;
+
+    for (; ended != NOT_REACHED; n++) {
+        write_file(w, w->file.data, w->file.len);
+        ended = child_applies(w, n, false);
+        if (ended != 70 && ended != DONE && ended != NOT_REACHED)
+            fail_msg("allocation %u: ended with %d", n, ended);
+        is_before_or_after(w, n, ended);
+        ends += ended == 70;
+    }
+    assert_true(ends > 5);
+}
+
+/* A database must not be taken for damaged because memory was out while it was read. */
+static void test_no_memory_in_open(void **state)
+{
+    struct world *w = *state;
+    uint32_t n = 0;
+    int ended = 70;
+
+    for (; ended != NOT_REACHED; n++) {
+        write_file(w, w->file.data, w->file.len);
+        ended = child_applies(w, n, true);
+        if (ended != 70 && ended != REFUSED && ended != NOT_REACHED && ended != DONE)
+            fail_msg("allocation %u: ended with %d", n, ended);
+        is_before_or_after(w, n, 70);
+    }
+    assert_true(n > 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_flips, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flips_in_the_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_cuts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory_in_apply, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_memory_in_open, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
