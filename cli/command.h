@@ -30,7 +30,7 @@ struct run {
 };
 
 extern const struct command vm_commands[], node_commands[], cluster_commands[],
-    other_commands[]; /* each ends with a NULL noun */
+    mem_commands[], other_commands[]; /* each ends with a NULL noun */
 
 /* Print error: and hint: of r->err and give its exit code. */
 int run_fail(struct run *r);

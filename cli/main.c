@@ -19,7 +19,7 @@
 #define WAIT_MS 60000u
 
 static const struct command *const tables[] = {vm_commands, node_commands, cluster_commands,
-                                               other_commands};
+                                               mem_commands, other_commands};
 #define TABLES (sizeof tables / sizeof tables[0])
 
 /* ---- errors ---- */

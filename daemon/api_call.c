@@ -30,7 +30,7 @@ static const struct bx_field fields[] = {
     P(request_id, BX_T_STR, .max = 32), P(trace_id, BX_T_STR, .max = 32), P(epoch, BX_T_U64),
     P(since, BX_T_U64), P(sequence, BX_T_U64), P(floor, BX_T_U64), P(bytes, BX_T_U64),
     P(ttl_s, BX_T_U64), P(version, BX_T_U64), P(limit, BX_T_U32), P(timeout_ms, BX_T_U32),
-    P(timeout_s, BX_T_U32),
+    P(timeout_s, BX_T_U32), P(scope, BX_T_STR, .max = 255), P(action, BX_T_STR, .max = 16),
 };
 static const struct bx_schema schema = BX_SCHEMA("parameters", 0, reading, fields);
 
@@ -64,6 +64,8 @@ static const struct {
     [BX_M_CLUSTER_MEMBERS] = {api_cluster_members, READS},
     [BX_M_EVENTS_LIST] = {api_events_list, " since limit" READS},
     [BX_M_EVENTS_WATCH] = {api_events_watch, " since "},
+    [BX_M_MEM_STATS] = {api_mem_stats, " timeout_ms trace_id "},
+    [BX_M_MEM_SITES] = {api_mem_sites, " scope action timeout_ms trace_id "},
     [BX_M_SQL] = {api_sql, " query" READS},
 };
 

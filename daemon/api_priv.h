@@ -60,7 +60,7 @@ TAILQ_HEAD(api_conns, api_conn);
 struct api_params {
     struct bx_str name, node;
     bool if_not_exists, dry_run, force;
-    struct bx_str vm, until, token, query, consistency, request_id, trace_id;
+    struct bx_str vm, until, token, query, consistency, request_id, trace_id, scope, action;
     uint64_t epoch, since, sequence, floor, bytes, ttl_s, version;
     uint32_t limit, timeout_ms, timeout_s;
 };
@@ -164,6 +164,8 @@ void api_watch_more(struct api_conn *c);
 /* An event happened: to one who watches. */
 void api_watch_event(struct api_conn *c, const struct bx_event *e);
 void api_sql(struct api_call *c);
+void api_mem_stats(struct api_call *c);
+void api_mem_sites(struct api_call *c);
 void api_hello(struct api_call *c);
 /* The outcome of a write was good: compose the answer. */
 void api_vm_written(struct api_call *c, const struct bx_outcome *o);

@@ -408,6 +408,13 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
     return BX_OK;
 }
 
+void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out)
+{
+    out->proposals = n->propose.pool.stats;
+    out->reads = n->reads.pool.stats;
+    bx_intern_stats(n->intern, &out->intern);
+}
+
 /* What is queued for the log is written: nobody was promised it, but it is one write less to miss. */
 static void flush_log(struct bx_node *n)
 {

@@ -72,6 +72,13 @@ void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const
 /* A connection to a peer came up or went down. */
 void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up);
 
+/* What its memory is used for. */
+struct bx_node_memory {
+    struct bx_pool_stats proposals, reads;
+    struct bx_intern_stats intern;
+};
+void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out);
+
 struct bx_submit {
     uint16_t kind;               /* enum bx_cmd_kind */
     const void *body;            /* copied before submit returns */

@@ -25,6 +25,8 @@ const struct bx_method_info bx_methods[BX__METHODS] = {
                               false},
     [BX_M_EVENTS_LIST] = {"events.list", "GET", "/v1/events", BX_RPC_VIEWER, false, false},
     [BX_M_EVENTS_WATCH] = {"events.watch", "GET", "/v1/events/watch", BX_RPC_VIEWER, false, false},
+    [BX_M_MEM_STATS] = {"mem.stats", "GET", "/v1/memory", BX_RPC_VIEWER, false, true},
+    [BX_M_MEM_SITES] = {"mem.sites", "POST", "/v1/memory/sites", BX_RPC_OPERATOR, false, true},
     [BX_M_SQL] = {"sql.query", "POST", "/v1/sql", BX_RPC_VIEWER, false, false},
 };
 

@@ -6,3 +6,7 @@ dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
 dist_noinst_DATA += tests/lib/cluster.sh
 tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \
 tests/integration/snapshot.log: blixardd blixardctl blixard-vm tests/bench/create
+
+# What mem stats and mem sites show, and that a normal build tracks nothing.
+dist_check_SCRIPTS += tests/integration/memory.sh
+tests/integration/memory.log: blixardd blixardctl

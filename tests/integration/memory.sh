@@ -1,0 +1,92 @@
+#!/bin/bash
+# shellcheck disable=SC2154 # build and dir are set by cluster.sh
+# mem stats and mem sites of running nodes; that a normal build has nothing of the tracker.
+# shellcheck source=tests/lib/cluster.sh disable=SC2154
+. "$(dirname "$0")/../lib/cluster.sh"
+
+symbols() { nm --defined-only "$build/blixardd" | awk '{ print $NF }'; }
+# count KEY MEMBER: a number of mem stats of node 1
+count()
+{
+  ctl --addr "$(socket 1)" mem stats -o json >"$dir/out" 2>"$dir/err"
+  awk -v key="\"$1\":" -v member="\"$2\":" '
+    $1 == key { inside = 1 }
+    inside && $1 == member { sub(/,$/, "", $2); print $2; exit }' "$dir/out"
+}
+has_keys()
+{
+  local key
+  ctl mem stats -o json >"$dir/out" 2>"$dir/err" || return 1
+  for key in "$@"; do
+    grep -q "^  \"$key\": {" "$dir/out" || return 1
+  done
+}
+
+if symbols | grep -q '^bx_track_'; then tracking=yes; else tracking=no; fi
+if [ $tracking = no ]; then
+  symbols | grep -qE 'track|^(malloc|calloc|realloc|free|aligned_alloc|posix_memalign)$'
+  [ $? -eq 1 ]
+  ok $? "a normal build has no symbol of the tracker"
+else
+  symbols | grep -qx malloc
+  ok $? "the tracking build stands in the place of malloc"
+fi
+
+"$build/blixardd" --help >"$dir/out"
+for flag in proposal-pool vm-config-pool metadata-pool intern-strings intern-bytes; do
+  grep -q -- "--$flag" "$dir/out"
+  ok $? "--help tells of --$flag"
+done
+
+up 1
+has_keys proposal vm_config metadata buffer intern
+ok $? "mem stats: the keys others rely on"
+ctl mem stats >"$dir/out" 2>"$dir/err" && grep -qE '^proposal +[0-9]+' "$dir/out"
+ok $? "mem stats: a table"
+before=$(count vm_config hits)
+[ "$(count vm_config min)" -eq 50 ] && [ "$(count vm_config max)" -eq 500 ] &&
+  [ "$(count metadata min)" -eq 20 ] && [ "$(count metadata max)" -eq 200 ] &&
+  [ "$(count proposal min)" -eq 100 ] && [ "$(count proposal max)" -eq 1000 ]
+ok $? "the pools have their sizes"
+ctl vm create one --label a=b --no-wait >"$dir/out" 2>"$dir/err"
+ctl vm create two --no-wait >"$dir/out" 2>"$dir/err"
+ctl vm create one --no-wait >"$dir/out" 2>"$dir/err" # is refused
+[ "$(count vm_config hits)" -eq $((before + 3)) ] && [ "$(count vm_config in_use)" -eq 0 ]
+ok $? "each create takes a configuration, and gives it back, also when it is refused"
+[ "$(count metadata hits)" -eq 1 ] && [ "$(count metadata in_use)" -eq 0 ]
+ok $? "labels take a map, and give it back"
+[ "$(count intern live)" -ge 3 ]
+ok $? "names are interned"
+
+if [ $tracking = no ]; then
+  rc=0
+  ctl mem sites >"$dir/out" 2>"$dir/err" || rc=$?
+  [ "$rc" -eq 1 ] && grep -q '^hint: .*--enable-allocation-tracking' "$dir/err"
+  ok $? "mem sites says that it needs the tracking build"
+  finish
+  exit
+fi
+
+has_keys ours raft sqlite msgpack jansson uv
+ok $? "mem stats: each library"
+[ "$(count raft allocations)" -gt 0 ] && [ "$(count sqlite allocations)" -gt 0 ] &&
+  [ "$(count msgpack allocations)" -gt 0 ] && [ "$(count uv allocations)" -gt 0 ]
+ok $? "the libraries allocate, and are seen"
+ctl mem sites >"$dir/out" 2>"$dir/err" && grep -q ' ours .*libcore/state/rows.c:' "$dir/out"
+ok $? "mem sites: ours by line"
+ctl mem sites --scope s --start >"$dir/out" 2>"$dir/err"
+ok $? "a scope begins"
+ctl mem sites --scope s --start >"$dir/out" 2>"$dir/err"
+[ $? -eq 6 ]
+ok $? "not twice"
+ctl vm create three --no-wait >"$dir/out" 2>"$dir/err"
+ctl mem sites --scope s --finish -o json >"$dir/out" 2>"$dir/err" && grep -q '"scope": "s"' "$dir/out"
+ok $? "it ends with a report"
+ctl mem sites --scope s >"$dir/out" 2>"$dir/err"
+[ $? -eq 5 ]
+ok $? "and is gone"
+BLIXARD_PRINT_ALLOCATIONS=1 BLIXARD_TRACK_ALLOCATION_SITES=1 "$build/blixardd" --help \
+  >"$dir/out" 2>"$dir/err"
+grep -q '^allocations of the process' "$dir/err" && grep -q '_start+0x' "$dir/err"
+ok $? "a report at exit, with stacks"
+finish
