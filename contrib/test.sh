@@ -1,5 +1,5 @@
 #!/bin/bash
-# Run every test: install what is missing, build in four ways, check each.
+# Run every test: install what is missing, build in several ways, check each.
 # The last line is the sum: `N passed, N failed, N skipped`.
 set -uo pipefail
 
@@ -109,7 +109,7 @@ count_check() # name, build dir, log, exit code
 {
     local p f s
     if ! grep -q '^# TOTAL:' "$3"; then
-        phase_failed "$1: make check" "$3"
+        phase_failed "$1: tests" "$3"
         return
     fi
     p=$(sum_of PASS "$3")
@@ -162,6 +162,20 @@ check_build() # name, seconds, configure options...
     count_check "$name" "$src/build-test-$name" "$log" "$rc"
 }
 
+# What threads share, under ThreadSanitizer: its own few tests only.
+check_threads()
+{
+    local log=$work/threads.log rc
+    say "threads: configure, make check-threads"
+    if ! configure_build threads "$log" --enable-tsan; then
+        phase_failed "threads: configure" "$log"
+        return
+    fi
+    run_phase "$log" 300 make -C "$src/build-test-threads" -j"$jobs" check-threads
+    rc=$?
+    count_check threads "$src/build-test-threads" "$log" "$rc"
+}
+
 # The tarball: it must hold all it needs to build, test its own rules, install
 # and remove itself. The other tests have run three times by then.
 check_dist()
@@ -200,6 +214,7 @@ elif prepare_tree; then
     if [ "$quick" = no ]; then
         check_build sanitized 900 --enable-asan --enable-ubsan
         check_build tracking 600 --enable-allocation-tracking
+        check_threads
         check_dist
     fi
 fi

@@ -15,5 +15,6 @@ include tests/unit/api.mk
 endif
 include tests/integration/local.mk
 include tests/bench/local.mk
+include tests/tsan.mk
 include tests/tidy.mk
 include tests/integration/bootstrap.mk

@@ -15,3 +15,13 @@ endif
 tests_unit_mem_track_test_SOURCES = tests/unit/mem_track_test.c
 tests_unit_mem_track_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_mem_track_test_LDADD = $(TEST_LIBS) $(UV_LIBS)
+
+check_PROGRAMS += tests/unit/mem_oom_test tests/unit/mem_threads_test
+
+tests_unit_mem_oom_test_SOURCES = tests/unit/mem_oom_test.c
+tests_unit_mem_oom_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_oom_test_LDADD = $(TEST_LIBS)
+
+tests_unit_mem_threads_test_SOURCES = tests/unit/mem_threads_test.c
+tests_unit_mem_threads_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_threads_test_LDADD = $(TEST_LIBS)

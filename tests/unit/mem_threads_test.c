@@ -1,0 +1,94 @@
+/* What threads share and what they do not: each thread has an interner, a pool, an arena and a map of
+ * its own and works on them while the others do, and only the counters of alloc and buf are common.
+ * ThreadSanitizer watches (make check-threads). */
+#include "lib/testlib.h"
+
+#include "err.h"
+#include "mem/alloc.h"
+#include "mem/arena.h"
+#include "mem/buf.h"
+#include "mem/intern.h"
+#include "mem/map.h"
+#include "mem/pool.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+enum { THREADS = 4, ROUNDS = 3000 };
+
+static atomic_int wrong, running;
+
+static void work(struct bx_intern *names, struct bx_pool *pool, struct bx_arena *arena,
+                 uint64_t *seed)
+{
+    char name[24];
+    const struct bx_istr *s[2];
+    struct bx_buf b = {0};
+    uint64_t *object = bx_pool_acquire(pool);
+
+    snprintf(name, sizeof name, "vm-%u", (unsigned)(test_random(seed) % 50));
+    s[0] = bx_intern_get(names, name, strlen(name));
+    s[1] = bx_intern_get(names, "running", 7); /* static, so the same for all threads */
+    *object = test_random(seed);
+    if (strcmp(bx_arena_strndup(arena, name, strlen(name)), s[0]->s) != 0 ||
+        s[1] != &bx_status_running || bx_buf_append(&b, name, strlen(name)) != BX_OK)
+        atomic_fetch_add(&wrong, 1);
+    bx_buf_release(&b);
+    bx_arena_reset(arena);
+    bx_pool_release(pool, object);
+    bx_intern_release(names, s[0]);
+    bx_intern_release(names, s[1]);
+}
+
+static void *run(void *arg)
+{
+    uint64_t seed = (uint64_t)(uintptr_t)arg;
+    struct bx_intern *names = bx_intern_create(0, 0);
+    struct bx_arena arena = {0};
+    struct bx_pool pool;
+
+    bx_pool_init(&pool, "x", 64, (struct bx_pool_size){4, 1}, NULL);
+    for (int i = 0; i < ROUNDS; i++)
+        work(names, &pool, &arena, &seed);
+    bx_pool_close(&pool);
+    bx_arena_close(&arena);
+    bx_intern_destroy(names);
+    bx_buf_thread_close();
+    atomic_fetch_sub(&running, 1);
+    return NULL;
+}
+
+static void threads_do_not_meet(void **state)
+{
+    pthread_t threads[THREADS];
+    struct bx_alloc_stats before, s;
+    struct bx_buf_stats b;
+
+    (void)state;
+    bx_alloc_stats(&before);
+    atomic_store(&running, THREADS);
+    for (uintptr_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, run, (void *)(i + 1)), 0);
+    while (atomic_load(&running) > 0) { /* statistics may be read meanwhile */
+        bx_alloc_stats(&s);
+        bx_buf_stats(&b);
+        if (s.live > s.allocations)
+            atomic_fetch_add(&wrong, 1);
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    bx_alloc_stats(&s);
+    assert_int_equal(wrong, 0);
+    assert_int_equal(s.live, before.live);
+    assert_int_equal(s.live_bytes, before.live_bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_do_not_meet),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
