@@ -8,10 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NAMES_MAX 128
+
 const struct flag global_flags[] = {
     {"addr", "ADDR", "unix:PATH or HOST:PORT, several with commas: tried in turn", NULL},
     {"output", "FORMAT", "table or json", NULL},
     {"o", "FORMAT", "the same", "output"},
+    {"watch", NULL, NULL, NULL},
+    {"w", NULL, NULL, "watch"},
+    {"context", "NAME", NULL, NULL},
     {"no-headers", NULL, "a table without its first line", NULL},
     {"timeout", "D", "how long to try, and to wait (10s; 60s for a wait)", NULL},
     {"consistency", "C", "linearizable or stale, for reads", NULL},
@@ -45,17 +50,23 @@ static const struct flag *find(const struct flag *own, const char *name, size_t 
     return f != NULL ? f : find_in(global_flags, name, n);
 }
 
+static unsigned add_names(const char **names, unsigned n, const struct flag *f)
+{
+    for (; f != NULL && f->name != NULL && n < NAMES_MAX; f++) {
+        if (f->about != NULL)
+            names[n++] = f->name;
+    }
+    return n;
+}
+
 static int unknown(const char *arg, const struct flag *own, struct bx_err *err)
 {
-    const char *names[128], *near;
-    unsigned n = 0;
+    const char *names[NAMES_MAX], *near;
+    unsigned n;
     char name[64], *typed;
 
     snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
-    for (const struct flag *f = own; f != NULL && f->name != NULL && n < 100; f++)
-        names[n++] = f->name;
-    for (const struct flag *f = global_flags; f->name != NULL; f++)
-        names[n++] = f->name;
+    n = add_names(names, add_names(names, 0, own), global_flags);
     typed = name + strspn(name, "-");
     near = bx_near_find(typed, strlen(typed), names, n);
     bx_err_set(err, BX_INVALID, "unknown flag %s", name);
@@ -87,6 +98,13 @@ static int take_flag(struct args *a, const char *arg, char **next, int left,
     *took = 1;
     if (f == NULL || (arg[1] != '-' && strlen(f->name) > 1))
         return unknown(arg, own, err);
+    if (f->about == NULL && f->alias != NULL)
+        f = find(own, f->alias, strlen(f->alias));
+    if (f->about == NULL) {
+        bx_err_set(err, BX_INVALID, "--%s is not supported yet", f->name);
+        bx_err_hint(err, "leave it out; --help shows the flags there are");
+        return BX_INVALID;
+    }
     if (f->value == NULL) {
         if (eq == NULL)
             return keep(a, f, own, "", err);

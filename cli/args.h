@@ -12,7 +12,7 @@
 struct flag {
     const char *name;   /* without dashes; one letter is a short flag */
     const char *value;  /* what it takes, for the help; NULL: nothing */
-    const char *about;
+    const char *about;  /* NULL: not supported yet, and refused as that; not in the help */
     const char *alias;  /* of another flag with the same meaning, which is what is kept */
 };
 
@@ -26,8 +26,8 @@ struct args {
 
 extern const struct flag global_flags[]; /* ends with a NULL name */
 
-/* Read all of argv[1..]. `own` are the command's flags, or NULL before it is known: then an unknown
- * flag is kept apart and *unknown set. BX_INVALID with a hint. */
+/* Read all of argv[1..]. `own` are the command's flags, or NULL when there are none. BX_INVALID with
+ * a hint: an unknown flag, one that is not supported yet, a value missing or too much. */
 int args_parse(struct args *a, int argc, char **argv, const struct flag *own, struct bx_err *err);
 bool args_has(const struct args *a, const char *name);
 const char *args_get(const struct args *a, const char *name, const char *otherwise);

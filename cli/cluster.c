@@ -191,6 +191,11 @@ static int token(struct run *r)
 const struct command node_commands[] = {
     {"node", "list", "", 0, 0, "all nodes", NULL, node_list},
     {"node", "show", "NAME", 1, 1, "everything about one node", NULL, node_show},
+    {"node", "drain", NULL, 0, 0, NULL, NULL, NULL},
+    {"node", "cordon", NULL, 0, 0, NULL, NULL, NULL},
+    {"node", "uncordon", NULL, 0, 0, NULL, NULL, NULL},
+    {"node", "remove", NULL, 0, 0, NULL, NULL, NULL},
+    {"node", "fence", NULL, 0, 0, NULL, NULL, NULL},
     {0},
 };
 
@@ -200,5 +205,9 @@ const struct command cluster_commands[] = {
     {"cluster", "token", "create", 1, 1, "make a token to join with", token_flags, token},
     {"cluster", "status", "", 0, 0, "leader, indexes, digest, members", NULL, status},
     {"cluster", "members", "", 0, 0, "who holds the log", NULL, members},
+    {"cluster", "remove", NULL, 0, 0, NULL, NULL, NULL},
+    {"cluster", "transfer-leader", NULL, 0, 0, NULL, NULL, NULL},
+    {"cluster", "snapshot", NULL, 0, 0, NULL, NULL, NULL},
+    {"cluster", "recover", NULL, 0, 0, NULL, NULL, NULL},
     {0},
 };

@@ -13,7 +13,7 @@ struct command {
     unsigned min, max;         /* words after noun and verb */
     const char *about;
     const struct flag *flags;
-    int (*fn)(struct run *r);  /* an exit code */
+    int (*fn)(struct run *r);  /* an exit code; NULL: not supported yet, and not in the help */
 };
 
 struct run {

@@ -104,7 +104,7 @@ static void help_flags(const struct flag *f)
     for (; f != NULL && f->name != NULL; f++) {
         char name[64];
 
-        if (f->alias != NULL)
+        if (f->alias != NULL || f->about == NULL)
             continue;
         snprintf(name, sizeof name, "--%s%s%s", f->name, f->value == NULL ? "" : " ",
                  f->value == NULL ? "" : f->value);
@@ -133,7 +133,7 @@ static void help_list(const char *noun)
         for (const struct command *c = tables[t]; c->noun != NULL; c++) {
             char text[80];
 
-            if (noun != NULL && strcmp(noun, c->noun) != 0)
+            if (c->fn == NULL || (noun != NULL && strcmp(noun, c->noun) != 0))
                 continue;
             if (!found)
                 printf("usage: blixardctl %s VERB [words] [flags]\n\n", noun == NULL ? "NOUN" : noun);
@@ -171,7 +171,7 @@ static bool is_noun(const char *noun)
 {
     for (size_t t = 0; t < TABLES; t++) {
         for (const struct command *c = tables[t]; c->noun != NULL; c++) {
-            if (strcmp(c->noun, noun) == 0)
+            if (c->fn != NULL && strcmp(c->noun, noun) == 0)
                 return true;
         }
     }
@@ -191,7 +191,7 @@ static int unknown_command(struct run *r, const char *noun, const char *verb)
     }
     for (size_t t = 0; t < TABLES; t++) {
         for (const struct command *c = tables[t]; c->noun != NULL && n < 64; c++) {
-            if (!known || strcmp(c->noun, noun) == 0)
+            if (c->fn != NULL && (!known || strcmp(c->noun, noun) == 0))
                 words[n++] = known ? c->verb : c->noun;
         }
     }
@@ -207,6 +207,12 @@ static int unknown_command(struct run *r, const char *noun, const char *verb)
     else
         bx_err_hint(&r->err, "blixardctl help shows the commands");
     return run_fail(r);
+}
+
+static int not_yet(struct run *r, const struct command *c)
+{
+    return run_fail_with(r, BX_INVALID, "blixardctl help shows the commands there are",
+                         "%s%s%s is not supported yet", c->noun, c->verb[0] ? " " : "", c->verb);
 }
 
 /* The nth argument, from 0, that is no flag nor the value of one: flags may stand before the noun. */
@@ -230,6 +236,15 @@ static const char *find_word(int argc, char **argv, unsigned nth)
 
 /* ---- one run ---- */
 
+static int exclude(struct run *r, const char *one, const char *other)
+{
+    if (!args_has(&r->args, one) || !args_has(&r->args, other))
+        return BX_OK;
+    bx_err_set(&r->err, BX_INVALID, "--%s and --%s exclude each other", one, other);
+    bx_err_hint(&r->err, "leave one out");
+    return BX_INVALID;
+}
+
 static int setup(struct run *r)
 {
     const char *addr = args_get(&r->args, "addr", getenv("BLIXARD_ADDR"));
@@ -247,7 +262,10 @@ static int setup(struct run *r)
     r->quiet = args_has(&r->args, "quiet");
     r->color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL &&
                !args_has(&r->args, "no-color");
-    if (output != NULL)
+    rc = exclude(r, "wait", "no-wait");
+    if (rc == BX_OK)
+        rc = exclude(r, "start", "no-start");
+    if (rc == BX_OK && output != NULL)
         rc = parse_choice(output, "--output", outputs, &choice, &r->err);
     r->json = choice == 1;
     if (rc == BX_OK && consistency != NULL)
@@ -292,6 +310,8 @@ static int invoke(struct run *r, int argc, char **argv, const char *noun, const 
     r->command = find(noun, verb);
     if (r->command == NULL)
         return unknown_command(r, noun, verb);
+    if (r->command->fn == NULL)
+        return not_yet(r, r->command);
     rc = args_parse(&r->args, argc, argv, r->command->flags, &r->err);
     if (rc == BX_OK && args_has(&r->args, "help")) {
         help_command(r->command);
@@ -311,6 +331,8 @@ static int help(struct run *r, const char *noun, const char *verb)
 {
     const struct command *c = noun == NULL ? NULL : find(noun, verb);
 
+    if (c != NULL && c->fn == NULL)
+        return not_yet(r, c);
     if (c != NULL) {
         help_command(c);
     } else if (noun != NULL && (verb != NULL || !is_noun(noun))) {

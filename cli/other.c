@@ -3,6 +3,8 @@
 
 #include "config.h"
 #include "mem/alloc.h"
+#include "wire/event.h"
+#include "wire/near.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +30,25 @@ static bool wanted(bx_val e, const char *type)
 
     bx_val_str(bx_val_get(e, "type"), &t);
     return type == NULL || (t.n >= strlen(type) && memcmp(t.p, type, strlen(type)) == 0);
+}
+
+/* A type, or what several types begin with. */
+static int check_type(struct run *r, const char *type)
+{
+    const char *words[BX__EVENTS], *near;
+
+    for (unsigned i = 0; i < BX__EVENTS; i++) {
+        words[i] = bx_event_names[i];
+        if (type[0] != '\0' && strncmp(words[i], type, strlen(type)) == 0)
+            return BX_OK;
+    }
+    near = bx_near_find(type, strlen(type), words, BX__EVENTS);
+    bx_err_set(&r->err, BX_INVALID, "--type: \"%.60s\" is no type of event", type);
+    if (near != NULL)
+        bx_err_hint(&r->err, "did you mean %s?", near);
+    else
+        bx_err_hint(&r->err, "for example vm.created, or vm for all that begin with it");
+    return BX_INVALID;
 }
 
 static void print_event(const struct run *r, bx_val e)
@@ -128,6 +149,8 @@ static int events(struct run *r)
     if (since != NULL &&
         parse_number(since, "--since", UINT64_MAX, &f.last, &r->err) != BX_OK)
         return run_fail(r);
+    if (f.type != NULL && check_type(r, f.type) != BX_OK)
+        return run_fail(r);
     return args_has(&r->args, "follow") ? follow(r, &f) : list_events(r, &f);
 }
 
@@ -225,5 +248,18 @@ const struct command other_commands[] = {
     {"events", "", "", 0, 0, "what changed, in order", events_flags, events},
     {"sql", "", "QUERY", 1, 1, "SELECT over the cluster's state", NULL, sql},
     {"version", "", "", 0, 0, "of this tool and of the server", NULL, version},
+    {"image", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"network", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"quota", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"user", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"apply", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"diff", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"whatif", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"top", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"log", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"diag", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"doctor", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"context", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"completion", "", NULL, 0, 0, NULL, NULL, NULL},
     {0},
 };

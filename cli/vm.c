@@ -21,7 +21,7 @@ static const struct flag create_flags[] = {
     {"strategy", "S", "most-available, least-available or manual", NULL},
     {"priority", "P", "0 to 1000 (500)", NULL},
     {"label", "K=V", "may be given several times", NULL},
-    {"restart", "R", "never, on-failure or always", NULL},
+    {"restart", "R", "always, on-failure or never: when the guest ends (always)", NULL},
     {"on-lost", "L", "stay or restart, when its node is lost", NULL},
     {"disk-ephemeral", NULL, "it may start elsewhere with an empty disk", NULL},
     {"start", NULL, "start it at once (default)", NULL},
@@ -31,6 +31,11 @@ static const struct flag create_flags[] = {
     {"dry-run", NULL, "only say where it would go, and why", NULL},
     {"wait", NULL, "until it runs (default)", NULL},
     {"no-wait", NULL, "return once it is decided", NULL},
+    {"image", "I", NULL, NULL},
+    {"network", "N", NULL, NULL},
+    {"anti-affinity", "KEY", NULL, NULL},
+    {"user-data", "F", NULL, NULL},
+    {"ssh-key", "F", NULL, NULL},
     {0},
 };
 static const struct flag change_flags[] = {
@@ -207,10 +212,6 @@ static int choices(struct run *r, struct bx_vm_config *c)
         rc = parse_choice(restart, "--restart", bx_restart_names, &c->restart, &r->err);
     if (rc == BX_OK && on_lost != NULL)
         rc = parse_choice(on_lost, "--on-lost", bx_on_lost_names, &c->on_lost, &r->err);
-    if (rc == BX_OK && args_has(&r->args, "start") && args_has(&r->args, "no-start")) {
-        rc = bx_err_set(&r->err, BX_INVALID, "--start and --no-start exclude each other");
-        bx_err_hint(&r->err, "leave one out");
-    }
     return rc;
 }
 
@@ -554,5 +555,9 @@ const struct command vm_commands[] = {
     {"vm", "delete", "NAME", 1, 1, "stop a VM and remove it", change_flags, delete},
     {"vm", "logs", "NAME", 1, 1, "the end of its console", logs_flags, logs},
     {"vm", "explain", "NAME", 1, 1, "why it is where it is", NULL, explain},
+    {"vm", "set", NULL, 0, 0, NULL, NULL, NULL},
+    {"vm", "move", NULL, 0, 0, NULL, NULL, NULL},
+    {"vm", "console", NULL, 0, 0, NULL, NULL, NULL},
+    {"vm", "snapshot", NULL, 0, 0, NULL, NULL, NULL},
     {0},
 };

@@ -188,9 +188,18 @@ static void fail_wait(struct api_call *c, const struct bx_vm *vm)
     struct bx_err err;
 
     bx_err_set(&err, BX_FAILED, "VM \"%s\" is %s%s" BX_STR_FMT, vm->name->s,
-               bx_phase_names[vm->phase], vm->message.n > 0 ? ": " : "", BX_STR_ARG(vm->message));
+               vm->phase == BX_PHASE_CREATING ? "started again" : bx_phase_names[vm->phase],
+               vm->message.n > 0 ? ": " : "", BX_STR_ARG(vm->message));
     bx_err_hint(&err, "blixardctl vm logs %s", vm->name->s);
     api_fail(c, &err);
+}
+
+/* The run that was waited for has ended, and the restart policy ordered another one. That one may
+ * fare better, but who waits wants to hear now of a kernel that is not there. */
+static bool ended_before(const struct api_call *c, const struct bx_vm *vm)
+{
+    return vm->epoch > c->p.epoch && c->p.epoch > 0 && vm->phase == BX_PHASE_CREATING &&
+           vm->message.n > 0;
 }
 
 /* Is this the end of the wait, one way or the other? True when the call was answered. */
@@ -203,7 +212,7 @@ static bool settle(struct api_call *c, const struct bx_vm *vm)
     if (bx_str_eq(c->p.until, bx_str("running"))) {
         if (vm->phase == BX_PHASE_RUNNING)
             reply_vm(c, vm);
-        else if (resting || vm->desired != BX_DESIRED_RUNNING)
+        else if (resting || vm->desired != BX_DESIRED_RUNNING || ended_before(c, vm))
             fail_wait(c, vm);
         else
             return false;

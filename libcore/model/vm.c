@@ -19,6 +19,7 @@ void bx_vm_config_init(struct bx_vm_config *c)
     c->memory_mib = 512;
     c->disk_gib = 10;
     c->priority = BX_PRIORITY_DEFAULT;
+    c->restart = BX_RESTART_ALWAYS;
 }
 
 /* ---- checks ---- */

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib/cluster.sh"
 unset BLIXARD_ADDR BLIXARD_OUTPUT NO_COLOR
 stopped=
-trap 'resume; cleanup' EXIT
+trap 'resume; cluster down --dir "$dir/qemu" >/dev/null 2>&1; cleanup' EXIT
 
 # expect CODE NAME COMMAND...: a failure says one error: line, perhaps one hint:, and no more
 expect()
@@ -44,6 +44,17 @@ expect 2 "nothing at all" ctl
 expect 2 "a noun without verb" ctl vm
 expect 2 "a verb that is none" ctl node lst
 said 'did you mean "node list"' "a verb that is none: did you mean"
+for words in "vm move x --to n1" "node drain n1" "image list" "top" "vm create x --image debian" \
+  "vm list --watch"; do
+  # shellcheck disable=SC2086 # words
+  expect 2 "not there yet: $words" ctl $words
+  said 'is not supported yet$' "not there yet: $words: says so"
+done
+expect 2 "--wait and --no-wait" ctl vm create x --wait --no-wait
+expect 2 "--start and --no-start" ctl vm create x --start --no-start
+expect 2 "events of a mistyped type" ctl events --type vm.crated
+said 'did you mean vm.created' "events of a mistyped type: did you mean"
+expect 2 "events of no type" ctl events --type lunch
 expect 2 "a word too many" ctl vm list all
 expect 2 "a format that is none" ctl -o xml vm list
 expect 3 "an address that is none" ctl --addr nowhere vm list
@@ -144,4 +155,19 @@ cluster start-node "n$first" --dir "$dir" >/dev/null 2>&1
 expect 0 "with quorum it works again" ctl vm create together --node "n$near" --disk 0 --timeout 30s
 running once
 ok $? "what was acknowledged is still there"
+
+# --- a machine that can not start ----------------------------------------------------
+if command -v qemu-system-x86_64 >/dev/null 2>&1; then
+  cluster up --nodes 1 --dir "$dir/qemu" --driver qemu >"$dir/out" 2>"$dir/err"
+  ok $? "a host with QEMU"
+  BLIXARD_ADDR="unix:$dir/qemu/n1/blixard.sock"
+  for policy in always never; do
+    expect 1 "no kernel, restart $policy" ctl vm create "$policy" --disk 0 --kernel "$dir/none" \
+      --restart "$policy"
+    said "no such file: $dir/none" "no kernel, restart $policy: says so at once"
+  done
+  cluster down --dir "$dir/qemu" >/dev/null 2>&1
+else
+  echo "# SKIP a machine that can not start: qemu-system-x86_64 is not installed"
+fi
 finish

@@ -65,6 +65,8 @@ for key in name uuid tenant vcpus memory_mib disk_gib desired phase node epoch p
   grep -q "\"$key\":" "$dir/out"
   ok $? "vm has $key"
 done
+grep -q '"restart": "always"' "$dir/out"
+ok $? "a VM that ends is started again, unless asked otherwise"
 ctl node list -o json >"$dir/out"
 for key in id name address state role capacity allocated; do
   grep -q "\"$key\":" "$dir/out"

@@ -8,6 +8,8 @@ static const struct flag own[] = {
     {"memory", "SIZE", "", NULL},
     {"label", "K=V", "", NULL},
     {"force", NULL, "", NULL},
+    {"image", "I", NULL, NULL}, /* not supported yet */
+    {"i", "I", NULL, "image"},
     {0},
 };
 static struct args args;
@@ -91,6 +93,19 @@ static void what_is_wrong_is_said_with_a_way_out(void **state)
     assert_string_equal(err.msg, "--memory wants a value");
     assert_int_equal(parse("--force=1", NULL, NULL, NULL, NULL), BX_INVALID);
     assert_string_equal(err.msg, "--force takes no value");
+}
+
+static void what_is_not_supported_yet_is_said_to_be(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("vm", "create", "--image", "debian", NULL), BX_INVALID);
+    assert_string_equal(err.msg, "--image is not supported yet");
+    assert_int_equal(parse("--image=debian", NULL, NULL, NULL, NULL), BX_INVALID);
+    assert_string_equal(err.msg, "--image is not supported yet");
+    assert_int_equal(parse("-i", "debian", NULL, NULL, NULL), BX_INVALID);
+    assert_string_equal(err.msg, "--image is not supported yet");
+    assert_int_equal(parse("--imag", NULL, NULL, NULL, NULL), BX_INVALID);
+    assert_null(strstr(err.hint, "image"));
 }
 
 static void too_many_are_refused(void **state)
@@ -211,6 +226,7 @@ int main(void)
         cmocka_unit_test(an_empty_value_is_a_value),
         cmocka_unit_test(after_two_dashes_all_are_words),
         cmocka_unit_test(what_is_wrong_is_said_with_a_way_out),
+        cmocka_unit_test(what_is_not_supported_yet_is_said_to_be),
         cmocka_unit_test(too_many_are_refused),
         cmocka_unit_test(a_word_far_too_long_is_near_nothing),
         cmocka_unit_test(sizes_are_read),
