@@ -33,7 +33,7 @@ struct bx_kept_decision {
     uint8_t vm[16];
     struct bx_decision decision;
     struct bx_candidate *candidates;
-    uint32_t n;
+    uint32_t n, cap; /* of candidates; the room is kept for the decision that comes next here */
 };
 
 struct bx_fsm {

@@ -82,13 +82,16 @@ static int place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_candi
 static void remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_decision *d)
 {
     struct bx_kept_decision *k = &f->decisions[f->next_decision++ % BX_DECISIONS_KEPT];
-    size_t size = f->candidates.len * sizeof *k->candidates;
+    uint32_t n = (uint32_t)f->candidates.len;
 
-    bx_free(k->candidates);
-    k->candidates = bx_alloc(size);
-    k->n = k->candidates == NULL ? 0 : (uint32_t)f->candidates.len;
+    if (n > k->cap || k->candidates == NULL) {
+        bx_free(k->candidates);
+        k->candidates = bx_alloc(n * sizeof *k->candidates);
+        k->cap = k->candidates == NULL ? 0 : n;
+    }
+    k->n = n < k->cap ? n : k->cap;
     if (k->n > 0)
-        memcpy(k->candidates, f->candidates.items, size);
+        memcpy(k->candidates, f->candidates.items, k->n * sizeof *k->candidates);
     memcpy(k->vm, vm, 16);
     k->decision = *d;
 }

@@ -9,4 +9,5 @@ libcore_a_SOURCES += libcore/state/view.h libcore/state/view.c \
 	libcore/state/dump.c \
 	libcore/state/plan.c libcore/state/plan.h \
 	libcore/state/sched.c libcore/state/sched.h \
+	libcore/state/sched_score.c libcore/state/sched_score.h \
 	libcore/state/sql.c

@@ -1,11 +1,11 @@
-#include "state/sched.h"
+#include "state/sched_score.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#define FINE 1000000 /* scores are compared in millionths */
-#define COARSE 1000  /* of those a told thousandth has */
+#define COARSE 1000 /* millionths that a told thousandth has */
+#define CHUNK 256u /* nodes scored in one go */
 #define ALL_SHORT (1u << BX_REJECT_VCPUS | 1u << BX_REJECT_MEMORY | 1u << BX_REJECT_DISK)
 
 const char *const bx_reject_names[] = {
@@ -18,9 +18,9 @@ const char *const bx_reject_names[] = {
     [BX__REJECTS] = NULL,
 };
 
-/* The resources as they stand side by side: what is asked for, and the node's column. */
+/* The resources as they stand side by side: what is asked for, and what the node has left. */
 struct amounts {
-    int64_t need[BX__REJECTS], free[BX__REJECTS], total[BX__REJECTS];
+    int64_t need[BX__REJECTS], free[BX__REJECTS];
 };
 
 static void read_amounts(const struct bx_node_columns *nodes, uint32_t i,
@@ -32,61 +32,33 @@ static void read_amounts(const struct bx_node_columns *nodes, uint32_t i,
     a->free[BX_REJECT_VCPUS] = nodes->free_vcpus[i];
     a->free[BX_REJECT_MEMORY] = nodes->free_memory_mib[i];
     a->free[BX_REJECT_DISK] = nodes->free_disk_gib[i];
-    a->total[BX_REJECT_VCPUS] = nodes->total_vcpus[i];
-    a->total[BX_REJECT_MEMORY] = nodes->total_memory_mib[i];
-    a->total[BX_REJECT_DISK] = nodes->total_disk_gib[i];
+}
+
+static bool is_short(const struct amounts *a, int r)
+{
+    return a->need[r] > 0 && a->need[r] > a->free[r];
+}
+
+static bool pinned(const struct bx_sched_request *rq)
+{
+    return rq->node != 0 || rq->strategy == BX_STRATEGY_MANUAL;
 }
 
 /* Every reason against this node, one bit each. */
 static uint32_t reasons(const struct bx_node_columns *nodes, uint32_t i,
-                        const struct bx_sched_request *rq, const struct amounts *a)
+                        const struct bx_sched_request *rq)
 {
-    bool pinned = rq->node != 0 || rq->strategy == BX_STRATEGY_MANUAL;
+    struct amounts a = {0};
     uint32_t bits = 0;
 
+    read_amounts(nodes, i, rq, &a);
     if (nodes->state[i] != BX_NODE_UP)
         bits |= 1u << BX_REJECT_NOT_UP;
-    if (pinned && nodes->id[i] != rq->node)
+    if (pinned(rq) && nodes->id[i] != rq->node)
         bits |= 1u << BX_REJECT_PINNED;
-    for (int r = BX_REJECT_VCPUS; r <= BX_REJECT_DISK; r++) {
-        if (a->need[r] > 0 && a->need[r] > a->free[r])
-            bits |= 1u << r;
-    }
+    for (int r = BX_REJECT_VCPUS; r <= BX_REJECT_DISK; r++)
+        bits |= (uint32_t)is_short(&a, r) << r;
     return bits;
-}
-
-static uint8_t first_reason(uint32_t bits)
-{
-    if (bits & 1u << BX_REJECT_PINNED)
-        return BX_REJECT_PINNED;
-    return bits == 0 ? BX_FITS : (uint8_t)__builtin_ctz(bits);
-}
-
-/* Millionths of the scarcest resource that stay free when the VM is there. A resource that the node
- * does not have does not count. */
-static uint32_t smallest_rest(const struct amounts *a)
-{
-    int64_t rest, part, smallest = FINE;
-
-    for (int r = BX_REJECT_VCPUS; r <= BX_REJECT_DISK; r++) {
-        if (a->total[r] <= 0)
-            continue;
-        assert(a->total[r] <= INT64_MAX / FINE);
-        rest = a->free[r] - a->need[r];
-        if (rest > a->total[r])
-            rest = a->total[r];
-        part = rest <= 0 ? 0 : rest * FINE / a->total[r];
-        if (part < smallest)
-            smallest = part;
-    }
-    return (uint32_t)smallest;
-}
-
-static uint32_t fine_score(const struct amounts *a, uint8_t strategy)
-{
-    uint32_t rest = smallest_rest(a);
-
-    return strategy == BX_STRATEGY_LEAST_AVAILABLE ? FINE - rest : rest;
 }
 
 /* Keep the best three, with their fine scores. Nodes come in the order of their ids, so an equal
@@ -108,33 +80,45 @@ static void rank(struct bx_decision *d, uint32_t fine[BX_BEST], const struct bx_
     fine[at] = score;
 }
 
+/* ---- relaxations: only when nothing fits ---- */
+
 /* by[r] is the least that removes reason r where it is the only one, node[r] where. */
 struct least {
     uint64_t node[BX__REJECTS];
     int64_t by[BX__REJECTS];
 };
 
-static void keep_least(struct least *l, uint64_t node, uint8_t reject, int64_t by)
+static void keep_least(struct least *l, const struct bx_candidate *c)
 {
-    if (l->node[reject] != 0 && l->by[reject] <= by)
+    if (l->node[c->reject] != 0 && l->by[c->reject] <= c->missing)
         return;
-    l->node[reject] = node;
-    l->by[reject] = by;
+    l->node[c->reject] = c->node;
+    l->by[c->reject] = c->missing;
 }
 
-static void relax(struct bx_decision *d, const struct least *l)
+static void relax(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
+                  const struct bx_candidates *candidates, struct bx_decision *d)
 {
     static const uint8_t order[] = {BX_REJECT_VCPUS, BX_REJECT_MEMORY, BX_REJECT_DISK,
                                     BX_REJECT_PINNED, BX_REJECT_NOT_UP};
+    struct least l = {0};
 
+    for (uint32_t i = 0; i < nodes->n; i++) {
+        const struct bx_candidate *c = &candidates->items[i];
+
+        if (reasons(nodes, i, rq) == 1u << c->reject)
+            keep_least(&l, c);
+    }
     for (size_t i = 0; i < sizeof order; i++) {
         uint8_t r = order[i];
 
-        if (l->node[r] != 0)
+        if (l.node[r] != 0)
             d->relaxations[d->n_relaxations++] =
-                (struct bx_relaxation){.reject = r, .node = l->node[r], .by = l->by[r]};
+                (struct bx_relaxation){.reject = r, .node = l.node[r], .by = l.by[r]};
     }
 }
+
+/* ---- the decision ---- */
 
 static void choose(struct bx_decision *d)
 {
@@ -146,41 +130,77 @@ static void choose(struct bx_decision *d)
     d->margin = d->n_best > 1 ? d->score - d->best[1].score : d->score;
 }
 
+/* One decision on its way over the nodes. */
+struct search {
+    const struct bx_node_columns *nodes;
+    const struct bx_sched_request *rq;
+    struct bx_decision *out;
+    uint32_t fine[BX_BEST]; /* scores of the best */
+};
+
+/* The first reason against a node that has one. */
+static void reject(const struct search *s, uint32_t i, struct bx_candidate *c)
+{
+    struct amounts a = {0};
+
+    if (pinned(s->rq) && c->node != s->rq->node) {
+        c->reject = BX_REJECT_PINNED;
+    } else if (s->nodes->state[i] != BX_NODE_UP) {
+        c->reject = BX_REJECT_NOT_UP;
+    } else {
+        read_amounts(s->nodes, i, s->rq, &a);
+        c->reject = BX_REJECT_VCPUS;
+        while (!is_short(&a, c->reject))
+            c->reject++;
+        c->missing = a.need[c->reject] - a.free[c->reject];
+    }
+    s->out->counts[c->reject]++;
+}
+
+/* Most nodes that fit change nothing among the best three: one comparison tells. */
+static void decide_chunk(struct search *s, uint32_t from, uint32_t n, struct bx_candidate *c)
+{
+    const uint64_t *id = s->nodes->id + from, only = pinned(s->rq) ? s->rq->node : 0;
+    const uint8_t *state = s->nodes->state + from;
+    bool any = !pinned(s->rq), least = s->rq->strategy == BX_STRATEGY_LEAST_AVAILABLE;
+    int32_t rest[CHUNK];
+
+    bx_sched_score(s->nodes, s->rq, from, n, rest);
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t fine = (uint32_t)(least ? BX_SCORE_MAX - rest[k] : rest[k]);
+
+        assert(k == 0 || id[k] > id[k - 1]);
+        c[k] = (struct bx_candidate){.node = id[k]};
+        if (rest[k] < 0 || state[k] != BX_NODE_UP || (!any && id[k] != only)) {
+            reject(s, from + k, &c[k]);
+            continue;
+        }
+        c[k].score = fine / COARSE;
+        if (s->out->n_best < BX_BEST || fine > s->fine[BX_BEST - 1])
+            rank(s->out, s->fine, &c[k], fine);
+    }
+}
+
 int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                     struct bx_candidates *candidates, struct bx_decision *out)
 {
-    struct least least = {0};
-    struct amounts a = {0};
-    uint32_t bits, score = 0, fine[BX_BEST];
+    struct search s = {.nodes = nodes, .rq = rq, .out = out};
+    uint32_t n = nodes->n, rejected = 0;
 
-    assert(rq->memory_mib <= INT64_MAX / FINE && rq->disk_gib <= INT64_MAX / FINE);
+    assert(rq->memory_mib <= INT64_MAX / BX_SCORE_MAX && rq->disk_gib <= INT64_MAX / BX_SCORE_MAX);
     memset(out, 0, sizeof *out);
     bx_candidates_clear(candidates);
-    if (bx_candidates_reserve(candidates, nodes->n) != BX_OK)
+    if (bx_candidates_reserve(candidates, n) != BX_OK)
         return BX_NO_MEMORY;
-    for (uint32_t i = 0; i < nodes->n; i++) {
-        struct bx_candidate c = {.node = nodes->id[i]};
-
-        assert(i == 0 || nodes->id[i] > nodes->id[i - 1]);
-        read_amounts(nodes, i, rq, &a);
-        bits = reasons(nodes, i, rq, &a);
-        c.reject = first_reason(bits);
-        if (c.reject == BX_FITS) {
-            score = fine_score(&a, rq->strategy);
-            c.score = score / COARSE;
-        } else if (1u << c.reject & ALL_SHORT) {
-            c.missing = a.need[c.reject] - a.free[c.reject];
-        }
-        candidates->items[candidates->len++] = c;
-        out->counts[c.reject]++;
-        if (c.reject == BX_FITS)
-            rank(out, fine, &c, score);
-        else if (bits == 1u << c.reject)
-            keep_least(&least, c.node, c.reject, c.missing);
-    }
+    for (uint32_t i = 0; i < n; i += CHUNK)
+        decide_chunk(&s, i, n - i < CHUNK ? n - i : CHUNK, candidates->items + i);
+    candidates->len = n;
+    for (int r = BX_FITS + 1; r < BX__REJECTS; r++)
+        rejected += out->counts[r];
+    out->counts[BX_FITS] = n - rejected;
     choose(out);
     if (!out->placed)
-        relax(out, &least);
+        relax(nodes, rq, candidates, out);
     return BX_OK;
 }
 

@@ -25,3 +25,11 @@ bench: all
 dist_noinst_SCRIPTS += tests/bench/create.sh
 # That they still run, and still agree with their references; nothing is timed.
 dist_check_SCRIPTS += tests/bench/smoke.sh
+
+# What was made faster gives what the plain way gives.
+if HAVE_CMOCKA
+check_PROGRAMS += tests/bench/sched_same_test
+tests_bench_sched_same_test_SOURCES = tests/bench/sched_same_test.c
+tests_bench_sched_same_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_bench_sched_same_test_LDADD = tests/bench/libplain.a $(TEST_LIBS)
+endif

@@ -4,6 +4,7 @@
 
 #include "bench/sched_plain.h"
 #include "mem/alloc.h"
+#include "state/sched_score.h"
 
 #include <string.h>
 
@@ -15,6 +16,7 @@ struct fleet {
     struct bx_candidates candidates, plain_candidates;
     struct bx_decision decision, plain_decision;
     struct bx_sched_request rq;
+    int32_t *rest, *plain_rest;
 };
 
 static struct bx_node_columns columns(const struct fleet *f)
@@ -50,6 +52,8 @@ static void *open_fleet(const struct bench_case *c, unsigned size)
             f->amounts[(r + 3) * (int64_t)size + i] = total[r];
         }
     }
+    f->rest = bx_must_calloc(size, sizeof *f->rest);
+    f->plain_rest = bx_must_calloc(size, sizeof *f->plain_rest);
     bx_candidates_init(&f->candidates);
     bx_candidates_init(&f->plain_candidates);
     f->rq = (struct bx_sched_request){
@@ -63,11 +67,48 @@ static void close_fleet(void *ctx)
 
     bx_candidates_close(&f->candidates);
     bx_candidates_close(&f->plain_candidates);
+    bx_free(f->rest);
+    bx_free(f->plain_rest);
     bx_free(f->id);
     bx_free(f->amounts);
     bx_free(f->state);
     bx_free(f);
 }
+
+/* ---- scores alone ---- */
+
+static void score(void *ctx, uint64_t n)
+{
+    struct fleet *f = ctx;
+    struct bx_node_columns cols = columns(f);
+
+    for (uint64_t i = 0; i < n; i++) {
+        bx_sched_score(&cols, &f->rq, 0, f->n, f->rest);
+        bench_use(f->rest);
+    }
+}
+
+static void score_plainly(void *ctx, uint64_t n)
+{
+    struct fleet *f = ctx;
+    struct bx_node_columns cols = columns(f);
+
+    for (uint64_t i = 0; i < n; i++) {
+        sched_plain_score(&cols, &f->rq, 0, f->n, f->plain_rest);
+        bench_use(f->plain_rest);
+    }
+}
+
+static bool same_scores(void *ctx)
+{
+    struct fleet *f = ctx;
+
+    score(f, 1);
+    score_plainly(f, 1);
+    return memcmp(f->rest, f->plain_rest, f->n * sizeof *f->rest) == 0;
+}
+
+/* ---- whole decisions ---- */
 
 static void decide(void *ctx, uint64_t n)
 {
@@ -113,14 +154,21 @@ static bool same_decision(void *ctx)
 
 static const uint8_t spread = BX_STRATEGY_MOST_AVAILABLE, packed = BX_STRATEGY_LEAST_AVAILABLE;
 
-#define DECIDE(nam, count, strategy)                                                               \
+#define FLEET(nam, count, strategy, own, other, what, equal)                                       \
     {                                                                                              \
-        .name = "sched/decide-" nam, .reference = "node by node", .arg = (strategy),               \
-        .size = (count), .open = open_fleet, .close = close_fleet, .run = decide,                  \
-        .refer = decide_plainly, .same = same_decision                                             \
+        .name = "sched/" nam, .reference = (what), .arg = (strategy), .size = (count),             \
+        .open = open_fleet, .close = close_fleet, .run = (own), .refer = (other), .same = (equal)  \
     }
+#define SCORE(nam, count)                                                                          \
+    FLEET("score-" nam, count, &spread, score, score_plainly, "scalar loop", same_scores)
+#define DECIDE(nam, count, strategy)                                                               \
+    FLEET("decide-" nam, count, strategy, decide, decide_plainly, "node by node", same_decision)
 
 static const struct bench_case cases[] = {
+    SCORE("8", 8),
+    SCORE("64", 64),
+    SCORE("1000", 1000),
+    SCORE("5000", 5000),
     DECIDE("8", 8, &spread),
     DECIDE("64", 64, &spread),
     DECIDE("1000", 1000, &spread),

@@ -171,3 +171,14 @@ int sched_plain_decide(const struct bx_node_columns *nodes, const struct bx_sche
         relax(out, &least);
     return BX_OK;
 }
+
+void sched_plain_score(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
+                       uint32_t from, uint32_t n, int32_t *rest)
+{
+    struct amounts a = {0};
+
+    for (uint32_t i = 0; i < n; i++) {
+        read_amounts(nodes, from + i, rq, &a);
+        rest[i] = reasons(nodes, from + i, rq, &a) & ALL_SHORT ? -1 : (int32_t)smallest_rest(&a);
+    }
+}

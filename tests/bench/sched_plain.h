@@ -8,5 +8,8 @@
 
 int sched_plain_decide(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                        struct bx_candidates *candidates, struct bx_decision *out);
+/* The same as bx_sched_score. */
+void sched_plain_score(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
+                       uint32_t from, uint32_t n, int32_t *rest);
 
 #endif
