@@ -53,6 +53,15 @@ static void count(_Atomic uint64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
+/* In the thread's own cache, where nobody else writes: no locked addition, which would cost as much
+ * as all the rest of taking a kept block. */
+static void count_own(_Atomic uint64_t *counter)
+{
+    uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
+
+    atomic_store_explicit(counter, now + 1, memory_order_relaxed);
+}
+
 static struct cache *own_cache(void)
 {
     for (size_t i = 0; mine == NULL && i < CACHES; i++) {
@@ -111,12 +120,14 @@ static struct block *take_kept(struct cache *c, uint32_t cls)
 static struct block *take(uint32_t cls, size_t cap)
 {
     struct cache *c = own_cache();
-    struct cache *counts = c == NULL ? &heap : c;
     struct block *b = NULL;
 
     if (cls != DIRECT && c != NULL)
         b = take_kept(c, cls);
-    count(b != NULL ? &counts->hits : cls == DIRECT ? &counts->direct : &counts->misses);
+    if (c == NULL)
+        count(cls == DIRECT ? &heap.direct : &heap.misses);
+    else
+        count_own(b != NULL ? &c->hits : cls == DIRECT ? &c->direct : &c->misses);
     if (b == NULL)
         b = bx_alloc(sizeof *b + cap);
     if (b != NULL) {
