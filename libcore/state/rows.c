@@ -233,6 +233,30 @@ struct bx_row *bx_row_cluster(const struct bx_cluster_row *d)
     return make(NULL, BX_TABLE_CLUSTER, sizeof(struct bx_cluster_block), &cluster_schema, d, 0);
 }
 
+/* What the pairs of a loaded record take; most have none. */
+static size_t label_bytes(const struct bx_row *r)
+{
+    struct vm_record rec = {0};
+    struct bx_arena arena = {0};
+    int rc = bx_flat_read(&vm_schema, r->data, r->len, &rec, &arena, NULL, NULL);
+
+    if (rc == BX_NO_MEMORY)
+        bx_oom(r->len);
+    bx_arena_close(&arena);
+    return rc == BX_OK ? rec.config.labels.n * sizeof(struct bx_pair) : 0;
+}
+
+static struct bx_row *with_room(struct bx_row *r, size_t extra)
+{
+    size_t at = (size_t)(r->data - (uint8_t *)r);
+
+    if (extra == 0)
+        return r;
+    r = bx_must_realloc(r, at + r->len + extra);
+    r->data = (uint8_t *)r + at;
+    return r;
+}
+
 struct bx_row *bx_row_load(struct bx_intern *in, enum bx_table table, const uint8_t *p, size_t n)
 {
     static const size_t sizes[BX__TABLES] = {
@@ -241,13 +265,14 @@ struct bx_row *bx_row_load(struct bx_intern *in, enum bx_table table, const uint
         [BX_TABLE_VM] = sizeof(struct bx_vm_block),
         [BX_TABLE_TOKEN] = sizeof(struct bx_token_block),
     };
-    size_t extra = table == BX_TABLE_VM ? BX_LABELS_MAX * sizeof(struct bx_pair) : 0;
     struct bx_row *r;
 
     if (table >= BX__TABLES || n == 0 || n > BX_COMMAND_RECORD_MAX)
         return NULL;
-    r = block(table, sizes[table], n, extra);
+    r = block(table, sizes[table], n, 0);
     memcpy(r->data, p, n);
+    if (table == BX_TABLE_VM)
+        r = with_room(r, label_bytes(r));
     if (finish(in, r))
         return r;
     bx_free(r);
