@@ -118,6 +118,14 @@ static int refuse(struct bx_err *err, int code, const char *what, const char *hi
     return code;
 }
 
+/* One more outcome finds room, or the floor that comes with it makes some. */
+static bool has_room(const struct bx_session *s, const struct bx_cmd_head *head)
+{
+    uint64_t lowest = s->n == 0 ? 0 : TAILQ_FIRST(&s->outcomes)->sequence;
+
+    return s->n < BX_SESSION_OUTCOMES_MAX || (lowest < head->floor && lowest < head->sequence);
+}
+
 int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_head *head,
                       uint64_t principal_hash, struct bx_outcome *repeat, bool *repeated,
                       struct bx_err *err)
@@ -138,7 +146,7 @@ int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_head *head,
                       "use a new --request-id for a new request");
     k = kept_of(s, head->sequence);
     if (k == NULL)
-        return s->n < BX_SESSION_OUTCOMES_MAX
+        return has_room(s, head)
                    ? BX_OK
                    : refuse(err, BX_BUSY, "this session waits for too many answers",
                             "tell the lowest sequence that is still waited for");
