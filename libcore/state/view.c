@@ -80,6 +80,7 @@ static void grow_columns(struct bx_view *v)
     v->total_disk = numbers + 5 * (size_t)cap;
 }
 
+/* Without signs until the end: a damaged row gets here before the digest tells, and may wrap. */
 static void set_columns(struct bx_view *v, uint32_t i)
 {
     const struct bx_node_row *n = bx_row_as_node(v->nodes[i]);
@@ -87,14 +88,14 @@ static void set_columns(struct bx_view *v, uint32_t i)
 
     v->id[i] = f->id;
     v->state[i] = f->state;
-    v->total_vcpus[i] =
-        ((int64_t)f->vcpus - f->reserve_vcpus) * (int64_t)f->overcommit_vcpus_pct / 100;
-    v->total_memory[i] = (int64_t)(f->memory_mib - f->reserve_memory_mib) *
-                         (int64_t)f->overcommit_memory_pct / 100;
+    v->total_vcpus[i] = (int64_t)((uint64_t)(f->vcpus - f->reserve_vcpus) *
+                                  f->overcommit_vcpus_pct / 100);
+    v->total_memory[i] = (int64_t)((f->memory_mib - f->reserve_memory_mib) *
+                                   f->overcommit_memory_pct / 100);
     v->total_disk[i] = (int64_t)(f->disk_gib - f->reserve_disk_gib);
-    v->free_vcpus[i] = v->total_vcpus[i] - (int64_t)n->allocated_vcpus;
-    v->free_memory[i] = v->total_memory[i] - (int64_t)n->allocated_memory_mib;
-    v->free_disk[i] = v->total_disk[i] - (int64_t)n->allocated_disk_gib;
+    v->free_vcpus[i] = (int64_t)((uint64_t)v->total_vcpus[i] - n->allocated_vcpus);
+    v->free_memory[i] = (int64_t)((uint64_t)v->total_memory[i] - n->allocated_memory_mib);
+    v->free_disk[i] = (int64_t)((uint64_t)v->total_disk[i] - n->allocated_disk_gib);
 }
 
 /* ---- finding ---- */
@@ -215,15 +216,16 @@ static void swap_token(struct bx_view *v, struct bx_row *old, struct bx_row *wit
 static void account(struct bx_view *v, const struct bx_vm *vm, int sign)
 {
     struct bx_row *r = bx_view_node_row(v, vm->node);
+    uint64_t times = (uint64_t)(int64_t)sign;
     struct bx_node_row *n;
 
     if (r == NULL)
         return;
     n = &((struct bx_node_block *)(void *)r)->node;
-    n->allocated_vcpus += (uint64_t)(sign * (int64_t)vm->config.vcpus);
-    n->allocated_memory_mib += (uint64_t)(sign * (int64_t)vm->config.memory_mib);
-    n->allocated_disk_gib += (uint64_t)(sign * (int64_t)vm->config.disk_gib);
-    n->vms += (uint64_t)(int64_t)sign;
+    n->allocated_vcpus += times * vm->config.vcpus;
+    n->allocated_memory_mib += times * vm->config.memory_mib;
+    n->allocated_disk_gib += times * vm->config.disk_gib;
+    n->vms += times;
     set_columns(v, node_place(v, vm->node));
 }
 
@@ -280,35 +282,34 @@ void bx_view_swap(struct bx_view *v, struct bx_row *old, struct bx_row *with)
 
 /* ---- what others ask ---- */
 
-static int nibble(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Does the text of the uuid begin with ref? Dashes count where they stand. */
-static bool has_prefix(const uint8_t uuid[16], struct bx_str ref)
-{
-    char text[BX_UUID_TEXT];
-
-    bx_uuid_format(uuid, text);
-    return ref.n < BX_UUID_TEXT && memcmp(text, ref.p, ref.n) == 0;
-}
-
-static bool may_be_prefix(struct bx_str ref)
+/* The reference in the small letters of a uuid's text, when it may be the beginning of one. Dashes
+ * count where they stand. */
+static bool may_be_prefix(struct bx_str ref, char text[BX_UUID_TEXT])
 {
     if (ref.n < 4 || ref.n >= BX_UUID_TEXT)
         return false;
     for (uint32_t i = 0; i < ref.n; i++) {
-        if (ref.p[i] != '-' && nibble(ref.p[i]) < 0)
+        char c = ref.p[i];
+
+        text[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+        c = text[i];
+        if (c != '-' && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
             return false;
     }
     return true;
 }
 
+static bool has_prefix(const uint8_t uuid[16], const char *prefix, size_t n)
+{
+    char text[BX_UUID_TEXT];
+
+    bx_uuid_format(uuid, text);
+    return memcmp(text, prefix, n) == 0;
+}
+
 /* The result does not depend on the order of the walk: only "exactly one" is an answer. */
-static const struct bx_vm *by_prefix(const struct bx_view *v, struct bx_str ref, uint32_t *found)
+static const struct bx_vm *by_prefix(const struct bx_view *v, const char *prefix, size_t n,
+                                     uint32_t *found)
 {
     const struct bx_vm *hit = NULL;
     const struct bx_row *r;
@@ -316,7 +317,7 @@ static const struct bx_vm *by_prefix(const struct bx_view *v, struct bx_str ref,
 
     *found = 0;
     while ((r = bx_map_next(&v->by_uuid, &pos)) != NULL) {
-        if (has_prefix(bx_row_as_vm(r)->uuid, ref)) {
+        if (has_prefix(bx_row_as_vm(r)->uuid, prefix, n)) {
             hit = bx_row_as_vm(r);
             ++*found;
         }
@@ -327,14 +328,15 @@ static const struct bx_vm *by_prefix(const struct bx_view *v, struct bx_str ref,
 int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
                     struct bx_err *err)
 {
+    char prefix[BX_UUID_TEXT];
     uint8_t uuid[16];
     uint32_t found = 0;
 
     *vm = bx_view_vm_named(v, ref);
     if (*vm == NULL && bx_uuid_parse(ref.p, ref.n, uuid))
         *vm = bx_view_vm(v, uuid);
-    else if (*vm == NULL && may_be_prefix(ref))
-        *vm = by_prefix(v, ref, &found);
+    else if (*vm == NULL && may_be_prefix(ref, prefix))
+        *vm = by_prefix(v, prefix, ref.n, &found);
     if (*vm != NULL && found <= 1)
         return BX_OK;
     if (found > 1) {
