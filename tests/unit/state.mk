@@ -10,3 +10,15 @@ check_PROGRAMS += tests/unit/fsm_damage_test
 tests_unit_fsm_damage_test_SOURCES = tests/unit/fsm_damage_test.c
 tests_unit_fsm_damage_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_fsm_damage_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/session_test
+
+tests_unit_session_test_SOURCES = tests/unit/session_test.c
+tests_unit_session_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_session_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/view_test
+
+tests_unit_view_test_SOURCES = tests/unit/view_test.c
+tests_unit_view_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_view_test_LDADD = $(TEST_LIBS)

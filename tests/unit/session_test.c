@@ -1,0 +1,365 @@
+/* Exactly once, against session.h and D6: a repeat gets the first answer, and whatever is not that
+ * repeat is refused; on every replica alike, after a restart, and after a restore. */
+#include "lib/testlib.h"
+
+#include "lib/testfsm.h"
+
+#include "state/session.h"
+
+#include <string.h>
+
+static struct test_fsm t;
+
+static int setup(void **state)
+{
+    (void)state;
+    t.options.sessions_max = 3;
+    t.options.session_ttl_ms = 10000;
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_fsm_close(&t);
+    return 0;
+}
+
+struct request {
+    uint8_t session;
+    uint64_t sequence, floor, wall_ms;
+    const char *principal, *name;
+    uint8_t body;   /* makes bodies differ */
+};
+
+/* A create of the VM `name` under a request id; returns the outcome's code. */
+static int request(struct request r)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE,
+                               .session = {r.session},
+                               .sequence = r.sequence,
+                               .floor = r.floor,
+                               .principal = bx_str(r.principal == NULL ? "alice" : r.principal)};
+    struct bx_cmd_vm_create c = {.if_not_exists = false};
+    struct test_batch b = {0};
+
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str(r.name);
+    c.config.disk_gib = 0;
+    c.config.memory_mib = 128 + r.body;
+    test_batch_add(&b, &head, &c);
+    test_batch_seal(&b, t.index, 2000000 + r.wall_ms);
+    test_fsm_feed(&t, &b);
+    test_fsm_commit(&t);
+    bx_buf_release(&b.buf);
+    return t.last.code;
+}
+
+struct answer {
+    struct bx_outcome o;
+    char message[BX_ERR_MSG], hint[BX_ERR_HINT];
+    uint64_t revision, digest;
+};
+
+static struct answer answer(void)
+{
+    struct answer a = {.o = t.last, .revision = test_fsm_revision(&t), .digest = test_fsm_digest(&t)};
+
+    memcpy(a.message, t.message, sizeof a.message);
+    memcpy(a.hint, t.hint, sizeof a.hint);
+    return a;
+}
+
+/* The answer is the first one, and nothing was done. */
+static void is_first_answer(const struct answer *a)
+{
+    assert_int_equal(t.last.code, a->o.code);
+    assert_memory_equal(t.last.object, a->o.object, 16);
+    assert_int_equal(t.last.revision, a->o.revision);
+    assert_int_equal(t.last.node, a->o.node);
+    assert_int_equal(t.last.existed, a->o.existed);
+    assert_string_equal(t.message, a->message);
+    assert_string_equal(t.hint, a->hint);
+    assert_int_equal(test_fsm_revision(&t), a->revision);
+    assert_true(test_fsm_digest(&t) == a->digest);
+}
+
+static void refused(int code, const char *words, const struct answer *a)
+{
+    assert_int_equal(t.last.code, code);
+    assert_non_null(strstr(t.message, words));
+    assert_true(t.hint[0] != '\0');
+    assert_int_equal(test_fsm_revision(&t), a->revision);
+    assert_true(test_fsm_digest(&t) == a->digest);
+}
+
+static void test_repeat(void **state)
+{
+    struct answer made, not;
+
+    (void)state;
+    assert_int_equal(request((struct request){.session = 1, .sequence = 1, .name = "web"}), BX_OK);
+    made = answer();
+    request((struct request){.session = 1, .sequence = 1, .name = "web"});
+    is_first_answer(&made);
+
+    /* A refusal is an answer too: it stays when the reason for it is gone. */
+    assert_int_equal(request((struct request){.session = 1, .sequence = 2, .name = "web"}),
+                     BX_EXISTS);
+    assert_int_equal(test_fsm_desire(&t, "web", BX_DESIRED_STOPPED, false, true), BX_OK);
+    not = answer();
+    request((struct request){.session = 1, .sequence = 2, .name = "web"});
+    assert_int_equal(t.last.code, BX_EXISTS);
+    assert_non_null(strstr(t.message, "web"));
+    assert_int_equal(test_fsm_revision(&t), not.revision);
+    request((struct request){.session = 1, .sequence = 1, .name = "web"});
+    assert_int_equal(t.last.code, BX_OK);
+    assert_memory_equal(t.last.object, made.o.object, 16);
+}
+
+/* Twice in one entry, and twice in one turn: the second finds what is not committed yet. */
+static void test_repeat_at_once(void **state)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_TOKEN_CREATE, .session = {1}, .sequence = 1};
+    struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
+    struct test_batch b = {0};
+    uint64_t revision = test_fsm_revision(&t);
+
+    (void)state;
+    test_batch_add(&b, &head, &token);
+    test_batch_add(&b, &head, &token);
+    test_batch_seal(&b, t.index, 2000000);
+    test_fsm_feed(&t, &b);
+    test_fsm_feed(&t, &b);
+    test_fsm_commit(&t);
+    assert_int_equal(t.last.code, BX_OK);
+    assert_int_equal(t.last.revision, revision + 1);
+    assert_int_equal(test_fsm_revision(&t), revision + 1);
+    bx_buf_release(&b.buf);
+}
+
+static void test_not_a_repeat(void **state)
+{
+    struct answer a;
+
+    (void)state;
+    request((struct request){.session = 1, .sequence = 1, .name = "a"});
+    a = answer();
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .body = 1});
+    refused(BX_CONFLICT, "another request", &a);
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .principal = "bob"});
+    refused(BX_CONFLICT, "somebody else", &a);
+    request((struct request){.session = 1, .sequence = 2, .name = "b", .principal = "bob"});
+    refused(BX_CONFLICT, "somebody else", &a);
+    request((struct request){.session = 1, .sequence = 1, .name = "a"});
+    is_first_answer(&a);
+    assert_int_equal(request((struct request){.session = 2, .sequence = 1, .name = "c",
+                                              .principal = "bob"}), BX_OK);
+}
+
+/* What the client no longer waits for is dropped, and a request below that refused. */
+static void test_floor(void **state)
+{
+    struct answer a;
+
+    (void)state;
+    for (uint64_t i = 1; i <= 5; i++) {
+        char name[] = {'v', (char)('0' + i), 0};
+
+        assert_int_equal(request((struct request){.session = 1, .sequence = i, .floor = i == 5 ? 4 : 0,
+                                                  .name = name}), BX_OK);
+    }
+    a = answer();
+    for (uint64_t i = 1; i <= 3; i++) {
+        char name[] = {'v', (char)('0' + i), 0};
+
+        request((struct request){.session = 1, .sequence = i, .name = name});
+        refused(BX_CONFLICT, "given up", &a);
+    }
+    request((struct request){.session = 1, .sequence = 4, .name = "v4"});
+    assert_int_equal(t.last.code, BX_OK);
+    assert_int_equal(test_fsm_revision(&t), a.revision);
+    /* A floor above its own sequence gives up what is below, not itself. */
+    assert_int_equal(request((struct request){.session = 1, .sequence = 6, .floor = 99,
+                                              .name = "v6"}), BX_OK);
+    a = answer();
+    request((struct request){.session = 1, .sequence = 6, .floor = 99, .name = "v6"});
+    is_first_answer(&a);
+    assert_int_equal(request((struct request){.session = 1, .sequence = 7, .name = "v7"}), BX_OK);
+}
+
+/* Out of order: what was sent first may arrive last. */
+static void test_order(void **state)
+{
+    struct answer a[4];
+
+    (void)state;
+    for (uint64_t i = 4; i > 0; i--) {
+        char name[] = {'v', (char)('0' + i), 0};
+
+        assert_int_equal(request((struct request){.session = 1, .sequence = i, .name = name}), BX_OK);
+        a[i - 1] = answer();
+    }
+    for (uint64_t i = 1; i <= 4; i++) {
+        char name[] = {'v', (char)('0' + i), 0};
+
+        request((struct request){.session = 1, .sequence = i, .name = name});
+        assert_memory_equal(t.last.object, a[i - 1].o.object, 16);
+        assert_int_equal(t.last.revision, a[i - 1].o.revision);
+    }
+}
+
+static void test_full_and_expiry(void **state)
+{
+    struct answer a;
+
+    (void)state;
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = 0});
+    request((struct request){.session = 2, .sequence = 1, .name = "b", .wall_ms = 5000});
+    request((struct request){.session = 3, .sequence = 1, .name = "c", .wall_ms = 5000});
+    a = answer();
+    request((struct request){.session = 4, .sequence = 1, .name = "d", .wall_ms = 10000});
+    refused(BX_BUSY, "full", &a);
+    request((struct request){.session = 3, .sequence = 2, .name = "e", .wall_ms = 10000});
+    assert_int_equal(t.last.code, BX_OK); /* a session that is known goes on */
+
+    /* The first is used no more: after its time to live, not before, there is room. */
+    assert_int_equal(request((struct request){.session = 4, .sequence = 1, .name = "d",
+                                              .wall_ms = 10001}), BX_OK);
+    a = answer();
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = 10001});
+    refused(BX_BUSY, "full", &a); /* forgotten; a new one finds no room */
+
+    /* 3 was used at 10000, so it outlives 2. Forgotten means new: another principal may have it. */
+    assert_int_equal(request((struct request){.session = 2, .sequence = 1, .name = "f",
+                                              .principal = "bob", .wall_ms = 15001}), BX_OK);
+    a = answer();
+    request((struct request){.session = 3, .sequence = 2, .name = "e", .wall_ms = 15001});
+    assert_int_equal(test_fsm_revision(&t), a.revision);
+    assert_int_equal(t.last.code, BX_OK);
+
+    /* Time that goes back is not followed. */
+    request((struct request){.session = 5, .sequence = 1, .name = "g", .wall_ms = 20001});
+    assert_int_equal(t.last.code, BX_OK);
+    a = answer();
+    request((struct request){.session = 6, .sequence = 1, .name = "h", .wall_ms = 1});
+    refused(BX_BUSY, "full", &a);
+}
+
+static void test_too_many_answers(void **state)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE, .session = {1}};
+    struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
+    struct test_batch b = {0};
+
+    (void)state;
+    while (head.sequence < BX_SESSION_OUTCOMES_MAX) {
+        test_batch_clear(&b);
+        for (int i = 0; i < 512; i++) {
+            head.sequence++;
+            test_batch_add(&b, &head, &body);
+        }
+        test_batch_seal(&b, t.index, 2000000);
+        test_fsm_feed(&t, &b);
+    }
+    test_fsm_commit(&t);
+    assert_int_equal(t.last.code, BX_OK);
+    head.sequence++;
+    assert_int_equal(test_fsm_call(&t, &head, &body), BX_BUSY);
+    assert_non_null(strstr(t.hint, "lowest"));
+    head.floor = 1; /* still waits for all of them */
+    assert_int_equal(test_fsm_call(&t, &head, &body), BX_BUSY);
+    head.floor = 2; /* as the hint says */
+    assert_int_equal(test_fsm_call(&t, &head, &body), BX_OK);
+    head.sequence++;
+    assert_int_equal(test_fsm_call(&t, &head, &body), BX_BUSY);
+    head.floor = head.sequence;
+    assert_int_equal(test_fsm_call(&t, &head, &body), BX_OK);
+    test_fsm_reopen(&t);
+    assert_int_equal(bx_fsm_applied(t.fsm), t.index);
+    bx_buf_release(&b.buf);
+}
+
+/* ---- what is stored ---- */
+
+static void three_requests(struct answer a[3])
+{
+    request((struct request){.session = 1, .sequence = 1, .name = "a"});
+    request((struct request){.session = 1, .sequence = 2, .floor = 2, .name = "a"});
+    a[0] = answer();
+    request((struct request){.session = 2, .sequence = 7, .name = "b", .principal = "bob"});
+    a[1] = answer();
+    request((struct request){.session = 3, .sequence = 1, .name = "c", .wall_ms = 9000});
+    a[2] = answer();
+}
+
+/* The same answers, refusals and expiries as before. */
+static void still_known(const struct answer a[3])
+{
+    request((struct request){.session = 1, .sequence = 2, .floor = 2, .name = "a"});
+    assert_int_equal(t.last.code, BX_EXISTS);
+    assert_string_equal(t.message, a[0].message);
+    assert_string_equal(t.hint, a[0].hint);
+    request((struct request){.session = 1, .sequence = 1, .name = "a"});
+    refused(BX_CONFLICT, "given up", &a[2]);
+    request((struct request){.session = 2, .sequence = 7, .name = "b", .principal = "bob"});
+    assert_memory_equal(t.last.object, a[1].o.object, 16);
+    request((struct request){.session = 2, .sequence = 7, .name = "b"});
+    refused(BX_CONFLICT, "somebody else", &a[2]);
+    request((struct request){.session = 4, .sequence = 1, .name = "d", .wall_ms = 10000});
+    refused(BX_BUSY, "full", &a[2]);
+    assert_int_equal(request((struct request){.session = 4, .sequence = 1, .name = "d",
+                                              .wall_ms = 10001}), BX_OK);
+}
+
+static void test_restart(void **state)
+{
+    struct answer a[3];
+
+    (void)state;
+    three_requests(a);
+    test_fsm_reopen(&t);
+    assert_int_equal(bx_fsm_applied(t.fsm), t.index);
+    still_known(a);
+}
+
+static void test_restore(void **state)
+{
+    struct answer a[3];
+    struct bx_buf dump = {0};
+    uint64_t digest, index;
+
+    (void)state;
+    three_requests(a);
+    test_fsm_dump(&t, &dump);
+    digest = test_fsm_digest(&t);
+    index = t.index;
+    /* What comes after the dump was taken is forgotten again. */
+    request((struct request){.session = 1, .sequence = 3, .floor = 3, .name = "x"});
+    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
+    assert_int_equal(bx_fsm_restore_chunk(t.fsm, dump.data, dump.len, NULL), BX_OK);
+    assert_int_equal(bx_fsm_restore_finish(t.fsm, index, digest, NULL), BX_OK);
+    t.event_index = test_fsm_revision(&t);
+    t.index = index;
+    still_known(a);
+    bx_buf_release(&dump);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_repeat, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_repeat_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_a_repeat, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_floor, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_full_and_expiry, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_too_many_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

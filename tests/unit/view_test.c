@@ -1,0 +1,398 @@
+/* The view against view.h and rows.h: finding by name, uuid and prefix, order, columns, and that what
+ * was swapped in and out again leaves no trace. */
+#include "lib/testlib.h"
+
+#include "mem/alloc.h"
+#include "state/rows.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct bx_intern *in;
+static struct bx_view v;
+
+static int setup(void **state)
+{
+    (void)state;
+    in = bx_intern_create(0, 0);
+    assert_non_null(in);
+    return bx_view_init(&v, in);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bx_view_close(&v);
+    bx_intern_destroy(in);
+    return 0;
+}
+
+static struct bx_row *vm_row(const char *name, const char *uuid, uint64_t node)
+{
+    struct bx_vm d = {.node = node};
+
+    bx_vm_config_init(&d.config);
+    d.config.name = bx_str(name);
+    d.config.vcpus = 3;
+    d.config.memory_mib = 500;
+    d.config.disk_gib = 7;
+    assert_true(bx_uuid_parse(uuid, strlen(uuid), d.uuid));
+    return bx_row_vm(in, &d);
+}
+
+static struct bx_row *add_vm(const char *name, const char *uuid, uint64_t node)
+{
+    struct bx_row *r = vm_row(name, uuid, node);
+
+    bx_view_swap(&v, NULL, r);
+    return r;
+}
+
+static struct bx_row *node_row(uint64_t id, const char *name)
+{
+    struct bx_node_row d = {.info = {.id = id,
+                                     .name = bx_str(name),
+                                     .address = bx_str("h:1"),
+                                     .vcpus = 10,
+                                     .memory_mib = 4000,
+                                     .disk_gib = 100,
+                                     .reserve_vcpus = 2,
+                                     .reserve_memory_mib = 1000,
+                                     .reserve_disk_gib = 10,
+                                     .overcommit_vcpus_pct = 150,
+                                     .overcommit_memory_pct = 90}};
+
+    return bx_row_node(in, &d);
+}
+
+static struct bx_row *add_node(uint64_t id, const char *name)
+{
+    struct bx_row *r = node_row(id, name);
+
+    bx_view_swap(&v, NULL, r);
+    return r;
+}
+
+/* ---- finding ---- */
+
+#define U1 "aaaa0000-1111-4111-8111-000000000001"
+#define U2 "aaaa0000-2222-4111-8111-000000000002"
+#define U3 "bbbb0000-2222-4111-8111-000000000003"
+
+static int find(const char *ref, const char *name)
+{
+    struct bx_err err = {0};
+    const struct bx_vm *vm;
+    int rc = bx_view_find_vm(&v, bx_str(ref), &vm, &err);
+
+    if (rc == BX_OK)
+        assert_string_equal(vm->name->s, name);
+    else
+        assert_true(err.msg[0] != '\0' && err.hint[0] != '\0');
+    return rc;
+}
+
+static void test_find_vm(void **state)
+{
+    (void)state;
+    add_vm("web", U1, 0);
+    add_vm("db", U2, 0);
+    add_vm("bbbb", U3, 0); /* a name that looks like a prefix */
+    assert_int_equal(find("web", "web"), BX_OK);
+    assert_int_equal(find(U2, "db"), BX_OK);
+    assert_int_equal(find("AAAA0000-2222-4111-8111-000000000002", "db"), BX_OK);
+    assert_int_equal(find("aaaa0000-1", "web"), BX_OK);
+    assert_int_equal(find("aaaa0000-2222-4111-8111-00000000000", "db"), BX_OK);
+    assert_int_equal(find("bbbb", "bbbb"), BX_OK);
+    assert_int_equal(find("bbbb0", "bbbb"), BX_OK);
+
+    assert_int_equal(find("aaaa", NULL), BX_CONFLICT);
+    assert_int_equal(find("aaaa0000-", NULL), BX_CONFLICT);
+    assert_int_equal(find("bbb", NULL), BX_NOT_FOUND); /* four digits at least */
+    assert_int_equal(find("aaaa0001", NULL), BX_NOT_FOUND);
+    assert_int_equal(find("aaaa00001", NULL), BX_NOT_FOUND); /* dashes count */
+    assert_int_equal(find("aaaa0000-1111-4111-8111-0000000000019", NULL), BX_NOT_FOUND);
+    assert_int_equal(find("we", NULL), BX_NOT_FOUND);
+    assert_int_equal(find("", NULL), BX_NOT_FOUND);
+    assert_int_equal(find("zzzz", NULL), BX_NOT_FOUND);
+}
+
+/* As the uuid itself, a prefix may be written in capitals. */
+static void test_prefix_in_capitals(void **state)
+{
+    (void)state;
+    add_vm("web", U1, 0);
+    add_vm("db", U3, 0);
+    assert_int_equal(find("AAAA", "web"), BX_OK);
+    assert_int_equal(find("BBBB0000-2", "db"), BX_OK);
+}
+
+static void test_words_of_not_found(void **state)
+{
+    char text[200];
+    struct bx_err err;
+    const struct bx_vm *vm;
+    const struct bx_node_row *node;
+
+    (void)state;
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    assert_int_equal(bx_view_find_vm(&v, bx_str(text), &vm, &err), BX_NOT_FOUND);
+    assert_true(strlen(err.msg) < 100); /* cut, not told in full */
+    assert_int_equal(bx_view_find_node(&v, bx_str(text), &node, &err), BX_NOT_FOUND);
+    assert_true(strlen(err.msg) < 100);
+    assert_int_equal(bx_view_find_vm(&v, (struct bx_str){NULL, 0}, &vm, &err), BX_NOT_FOUND);
+}
+
+static void test_find_node(void **state)
+{
+    const struct bx_node_row *n;
+
+    (void)state;
+    add_node(7, "n7");
+    add_node(3, "12");
+    add_node(12, "n12");
+    assert_int_equal(bx_view_find_node(&v, bx_str("n7"), &n, NULL), BX_OK);
+    assert_int_equal(n->info.id, 7);
+    assert_int_equal(bx_view_find_node(&v, bx_str("7"), &n, NULL), BX_OK);
+    assert_int_equal(n->info.id, 7);
+    assert_int_equal(bx_view_find_node(&v, bx_str("12"), &n, NULL), BX_OK);
+    assert_int_equal(n->info.id, 3); /* lowest id first, name or not */
+    assert_int_equal(bx_view_find_node(&v, bx_str("07"), &n, NULL), BX_NOT_FOUND);
+    assert_null(n);
+    assert_non_null(bx_view_node(&v, 12));
+    assert_null(bx_view_node(&v, 4));
+}
+
+/* ---- order and columns ---- */
+
+static void test_sorted(void **state)
+{
+    const struct bx_vm *all[200];
+    char name[16], uuid[BX_UUID_TEXT];
+
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "vm-%03u", i * 77 % 200);
+        snprintf(uuid, sizeof uuid, "%08x-0000-4000-8000-000000000000", i * 2654435761u);
+        add_vm(name, uuid, 0);
+    }
+    assert_int_equal(bx_view_vms(&v), 200);
+    bx_view_sorted_vms(&v, all);
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(name, sizeof name, "vm-%03u", i);
+        assert_string_equal(all[i]->name->s, name);
+    }
+}
+
+static void test_columns(void **state)
+{
+    struct bx_node_columns c;
+    struct bx_row *vm, *moved;
+    size_t pos = 0;
+
+    (void)state;
+    add_node(9, "n9");
+    add_node(2, "n2");
+    vm = add_vm("web", U1, 9);
+    bx_view_columns(&v, &c);
+    assert_int_equal(c.n, 2);
+    assert_int_equal(c.id[0], 2);
+    assert_int_equal(c.id[1], 9);
+    assert_int_equal(c.total_vcpus[1], 12);        /* (10 - 2) * 150 % */
+    assert_int_equal(c.total_memory_mib[1], 2700); /* (4000 - 1000) * 90 % */
+    assert_int_equal(c.total_disk_gib[1], 90);
+    assert_int_equal(c.free_vcpus[1], 9);
+    assert_int_equal(c.free_memory_mib[1], 2200);
+    assert_int_equal(c.free_disk_gib[1], 83);
+    assert_int_equal(c.free_vcpus[0], 12);
+    assert_int_equal(bx_view_node(&v, 9)->vms, 1);
+    assert_ptr_equal(bx_view_next_on_node(&v, 9, &pos), bx_row_as_vm(vm));
+    assert_null(bx_view_next_on_node(&v, 9, &pos));
+
+    moved = vm_row("web", U1, 2);
+    bx_view_swap(&v, vm, moved);
+    bx_row_free(in, vm);
+    bx_view_columns(&v, &c);
+    assert_int_equal(c.free_vcpus[0], 9);
+    assert_int_equal(c.free_vcpus[1], 12);
+    assert_int_equal(bx_view_node(&v, 9)->vms, 0);
+    assert_int_equal(bx_view_node(&v, 9)->allocated_disk_gib, 0);
+}
+
+/* ---- undo ---- */
+
+/* Many swaps, undone from the end: digest, order and columns are what they were. */
+static void test_swap_and_back(void **state)
+{
+    struct bx_row *nodes[8], *vms[40], *tokens[8];
+    struct bx_node_columns before, after;
+    uint64_t digest;
+    char name[16], uuid[BX_UUID_TEXT];
+
+    (void)state;
+    add_node(100, "stays");
+    add_vm("stays", U1, 100);
+    digest = v.digest;
+    for (unsigned i = 0; i < 8; i++) {
+        struct bx_token token = {.secret_hash = {(uint8_t)i, 1}, .expires_ms = i};
+
+        snprintf(name, sizeof name, "n%u", i);
+        nodes[i] = add_node(90 + 3 * i, name);
+        tokens[i] = bx_row_token(&token);
+        bx_view_swap(&v, NULL, tokens[i]);
+        assert_ptr_equal(bx_view_token(&v, token.secret_hash), tokens[i]);
+    }
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "v%u", i);
+        snprintf(uuid, sizeof uuid, "%08x-0000-4000-8000-000000000000", i * 2654435761u);
+        vms[i] = add_vm(name, uuid, i % 2 == 0 ? 100 : 90);
+    }
+    bx_view_columns(&v, &before);
+    assert_int_equal(before.free_vcpus[0], 12 - 3 * 20);
+    assert_true(v.digest != digest);
+    for (unsigned i = 40; i-- > 0;) {
+        bx_view_swap(&v, vms[i], NULL);
+        bx_row_free(in, vms[i]);
+    }
+    for (unsigned i = 8; i-- > 0;) {
+        bx_view_swap(&v, nodes[i], NULL);
+        bx_row_free(in, nodes[i]);
+        bx_view_swap(&v, tokens[i], NULL);
+        bx_row_free(in, tokens[i]);
+    }
+    bx_view_columns(&v, &after);
+    assert_true(v.digest == digest);
+    assert_int_equal(after.n, 1);
+    assert_int_equal(after.id[0], 100);
+    assert_int_equal(after.free_vcpus[0], 9);
+    assert_int_equal(v.n_tokens, 0);
+    assert_int_equal(bx_view_vms(&v), 1);
+}
+
+/* ---- records ---- */
+
+/* What a row's record says is read back as it was written, pairs and all. */
+static void test_record(void **state)
+{
+    const struct bx_pair labels[] = {{bx_str("app"), bx_str("web")}, {bx_str("b"), bx_str("")}};
+    struct bx_vm d = {.uuid = {1, 2},    .desired = BX_DESIRED_STOPPED, .phase = BX_PHASE_STOPPING,
+                      .stop_force = true, .stop_timeout_s = 33,          .restart_pending = true,
+                      .node = 4,          .epoch = 5,                    .created_index = 6,
+                      .modified_index = 7, .created_ms = 8,              .modified_ms = 9,
+                      .score = 10,        .margin = 11,                  .message = bx_str("why")};
+    const struct bx_vm *x;
+    struct bx_row *a, *b;
+
+    (void)state;
+    bx_vm_config_init(&d.config);
+    d.config.name = bx_str("web");
+    d.config.labels = (struct bx_pairs){labels, 2};
+    a = bx_row_vm(in, &d);
+    b = bx_row_load(in, BX_TABLE_VM, a->data, a->len);
+    assert_non_null(b);
+    assert_true(a->hash == b->hash && a->len == b->len);
+    x = bx_row_as_vm(b);
+    assert_ptr_equal(x->name, bx_row_as_vm(a)->name); /* interned: one string */
+    assert_memory_equal(x->uuid, d.uuid, 16);
+    assert_int_equal(x->desired, d.desired);
+    assert_int_equal(x->phase, d.phase);
+    assert_true(x->stop_force && x->restart_pending);
+    assert_int_equal(x->stop_timeout_s, 33);
+    assert_int_equal(x->node, 4);
+    assert_int_equal(x->epoch, 5);
+    assert_int_equal(x->created_index, 6);
+    assert_int_equal(x->modified_index, 7);
+    assert_int_equal(x->created_ms, 8);
+    assert_int_equal(x->modified_ms, 9);
+    assert_int_equal(x->score, 10);
+    assert_int_equal(x->margin, 11);
+    assert_true(bx_str_eq(x->message, bx_str("why")));
+    assert_int_equal(x->config.labels.n, 2);
+    assert_true(bx_str_eq(x->config.labels.v[0].value, bx_str("web")));
+    assert_true(bx_str_eq(x->config.labels.v[1].key, bx_str("b")));
+    bx_row_free(in, a);
+    bx_row_free(in, b);
+}
+
+static uint64_t live_bytes(void)
+{
+    struct bx_alloc_stats stats;
+
+    bx_alloc_stats(&stats);
+    return stats.live_bytes;
+}
+
+/* A loaded row takes no more than the one that was written. */
+static void test_size(void **state)
+{
+    struct bx_row *a = vm_row("web", U1, 0), *b;
+    uint64_t before = live_bytes(), made;
+
+    (void)state;
+    bx_row_free(in, vm_row("web", U2, 0));
+    assert_int_equal(live_bytes(), before);
+    b = vm_row("web", U2, 0);
+    made = live_bytes() - before;
+    bx_row_free(in, b);
+    b = bx_row_load(in, BX_TABLE_VM, a->data, a->len);
+    assert_true(live_bytes() - before <= made);
+    bx_row_free(in, a);
+    bx_row_free(in, b);
+}
+
+/* A damaged record that still reads reaches the columns before the digest tells: no number in it may
+ * make the arithmetic undefined. */
+static void load_flipped(enum bx_table table, struct bx_row *row)
+{
+    uint8_t *p = malloc(row->len);
+
+    for (size_t bit = 0; bit < 8 * (size_t)row->len; bit++) {
+        struct bx_row *r;
+
+        memcpy(p, row->data, row->len);
+        p[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        r = bx_row_load(in, table, p, row->len);
+        if (r == NULL)
+            continue;
+        bx_view_swap(&v, NULL, r);
+        bx_view_swap(&v, r, NULL);
+        bx_row_free(in, r);
+    }
+    for (size_t n = 0; n < row->len; n++)
+        assert_null(bx_row_load(in, table, p, n));
+    free(p);
+    bx_row_free(in, row);
+}
+
+static void test_flipped_records(void **state)
+{
+    uint64_t digest;
+
+    (void)state;
+    add_node(9, "n9");
+    digest = v.digest;
+    load_flipped(BX_TABLE_NODE, node_row(9, "x"));
+    load_flipped(BX_TABLE_VM, vm_row("web", U1, 9));
+    assert_true(v.digest == digest);
+    assert_int_equal(bx_view_node(&v, 9)->allocated_memory_mib, 0);
+    assert_null(bx_row_load(in, BX__TABLES, (const uint8_t *)"\x08\0\0\0\0\0\0\0", 8));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_find_vm, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_prefix_in_capitals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_words_of_not_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_find_node, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sorted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_columns, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_swap_and_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_size, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_flipped_records, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
