@@ -21,6 +21,7 @@ struct run {
     struct args args;
     const char **words;        /* after noun and verb */
     unsigned n;
+    const char *addr;          /* the addresses, as given */
     struct client client;
     char request_id[33];       /* of a write, once it has one */
     bool json, headers, quiet, color;
@@ -30,7 +31,8 @@ struct run {
 };
 
 extern const struct command vm_commands[], node_commands[], cluster_commands[],
-    mem_commands[], other_commands[]; /* each ends with a NULL noun */
+    mem_commands[], bench_commands[],
+    other_commands[]; /* each ends with a NULL noun */
 
 /* Print error: and hint: of r->err and give its exit code. */
 int run_fail(struct run *r);

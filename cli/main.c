@@ -19,7 +19,7 @@
 #define WAIT_MS 60000u
 
 static const struct command *const tables[] = {vm_commands, node_commands, cluster_commands,
-                                               mem_commands, other_commands};
+                                               mem_commands, bench_commands, other_commands};
 #define TABLES (sizeof tables / sizeof tables[0])
 
 /* ---- errors ---- */
@@ -278,9 +278,9 @@ static int setup(struct run *r)
         }
         r->timeout_ms = r->wait_ms;
     }
+    r->addr = addr == NULL || addr[0] == '\0' ? DEFAULT_ADDR : addr;
     if (rc == BX_OK)
-        rc = client_init(&r->client, addr == NULL || addr[0] == '\0' ? DEFAULT_ADDR : addr,
-                         &r->err);
+        rc = client_init(&r->client, r->addr, &r->err);
     r->client.verbose = args_has(&r->args, "verbose");
     r->client.notify = on_notification;
     r->client.ctx = r;

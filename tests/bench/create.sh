@@ -12,6 +12,6 @@ addr=$(sed -n 's/^export BLIXARD_ADDR=//p' "$dir/up.log" | tr -d "'\"")
 pids=()
 for k in 1 2 3; do pids+=(--pid "$(cat "$dir/n$k/pid")"); done
 for n in 1 64 256; do
-  "$build/tests/bench/create" --addr "$addr" --clients "$n" --count "${COUNT:-3000}" \
-    --prefix "c$n" "${pids[@]}"
+  "$build/blixardctl" bench --addr "$addr" --clients "$n" --count "${COUNT:-3000}" \
+    --prefix "c$n" --start --keep "${pids[@]}"
 done

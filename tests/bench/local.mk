@@ -1,8 +1,5 @@
-# Benchmarks; `make bench` runs them. The create client also serves the integration tests.
-noinst_PROGRAMS += tests/bench/create tests/bench/bench
-tests_bench_create_SOURCES = tests/bench/create.c cli/client.c cli/client.h
-tests_bench_create_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
-tests_bench_create_LDADD = $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) -lpthread
+# Benchmarks; `make bench` runs them, and `blixardctl bench` against a cluster.
+noinst_PROGRAMS += tests/bench/bench
 
 # What is measured against, where the compiler's own vectorising would hide the difference.
 noinst_LIBRARIES += tests/bench/libplain.a

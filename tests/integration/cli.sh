@@ -102,6 +102,20 @@ expect 0 "quiet" ctl vm start far -q
 ok $? "quiet: says nothing"
 expect 1 "a full disk behind stdout" full ctl vm list -o json
 
+# --- a benchmark leaves nothing behind -----------------------------------------------
+expect 0 "bench" ctl bench --count 100 --clients 8 --acked "$dir/acked" -o json
+printed '"created": 100,' "bench: how many were created"
+[ "$(sort -u "$dir/acked" | wc -l)" -eq 100 ]
+ok $? "bench: the acknowledged names"
+expect 0 "bench: what is left" ctl vm list --no-headers
+[ "$(wc -l <"$dir/out")" -eq 2 ]
+ok $? "bench: nothing is left"
+expect 0 "bench --keep" ctl bench --count 3 --prefix kept --keep --start
+expect 0 "bench --keep: the VM is there" ctl vm delete kept-2 --yes
+expect 6 "bench over names that are taken" ctl bench --count 2 --prefix kept --keep
+expect 2 "bench without clients" ctl bench --clients 0
+ctl vm delete kept-0 --yes >/dev/null && ctl vm delete kept-1 --yes >/dev/null
+
 # --- a node that is silent -----------------------------------------------------------
 pause "$far"
 expect 8 "a wait that ends too early" ctl vm delete far --yes --timeout 2s

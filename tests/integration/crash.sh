@@ -8,7 +8,7 @@ up 3
 
 # --- the leader dies halfway through a thousand creates of sixteen clients ---------
 
-"$build/tests/bench/create" --addr "$BLIXARD_ADDR" --clients 16 --count 1000 \
+"$build/blixardctl" bench --start --keep --prefix vm --clients 16 --count 1000 \
   --acked "$dir/acked.tmp" >"$dir/out" 2>"$dir/err" &
 load=$!
 half() { [ "$(ctl --addr "$(socket 1)" --consistency stale -q vm list --no-headers 2>/dev/null | wc -l)" -ge 300 ]; }

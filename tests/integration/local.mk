@@ -5,7 +5,7 @@ dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
 	tests/integration/cli.sh tests/integration/snapshot.sh
 dist_noinst_DATA += tests/lib/cluster.sh
 tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \
-tests/integration/snapshot.log: blixardd blixardctl blixard-vm tests/bench/create
+tests/integration/snapshot.log: blixardd blixardctl blixard-vm
 
 # What mem stats and mem sites show, and that a normal build tracks nothing.
 dist_check_SCRIPTS += tests/integration/memory.sh

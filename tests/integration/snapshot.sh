@@ -8,7 +8,7 @@ export BLIXARDD_FLAGS="--snapshot-bytes 100000"
 up 3
 
 cluster kill-node n3 --dir "$dir" >/dev/null 2>&1
-"$build/tests/bench/create" --addr "$(socket 1),$(socket 2)" --clients 16 --count 1500 \
+ctl bench --start --keep --prefix vm --addr "$(socket 1),$(socket 2)" --count 1500 \
   >"$dir/out" 2>"$dir/err"
 ok $? "1,500 virtual machines while n3 is away"
 snapshot_there() { [ "$(status_of 1 | field snapshot_index)" -gt 0 ]; }
