@@ -27,13 +27,14 @@ static uint32_t field_max(const struct bx_field *f)
     return f->max == 0 ? DEFAULT_MAX : f->max;
 }
 
-static uint32_t enum_count(const struct bx_field *f)
+/* Few names are passed over: most values are small. */
+static bool enum_has(const struct bx_field *f, uint64_t v)
 {
-    uint32_t n = 0;
+    uint64_t i = 0;
 
-    while (f->names[n] != NULL)
-        n++;
-    return n;
+    while (i < v && f->names[i] != NULL)
+        i++;
+    return f->names[i] != NULL;
 }
 
 static const void *member(const struct bx_field *f, const void *obj)
@@ -51,7 +52,7 @@ static uint64_t load_number(const struct bx_field *f, const void *obj)
     case BX_T_BOOL:
         return *(const bool *)m;
     case BX_T_ENUM:
-        assert(*(const uint8_t *)m < enum_count(f));
+        assert(enum_has(f, *(const uint8_t *)m));
         return *(const uint8_t *)m;
     case BX_T_U8:
         return *(const uint8_t *)m;
@@ -118,16 +119,35 @@ static void put_ref(struct writer *w, size_t slot, size_t at, size_t count)
     bx_put32(w->dst + slot + 4, (uint32_t)count);
 }
 
+/* n bytes and zeros up to a multiple of 8. Names are short: a call to copy five bytes costs more
+ * than the bytes. */
+static void put_padded(uint8_t *dst, const char *text, size_t n)
+{
+    const uint8_t *src = (const uint8_t *)text;
+
+    if (n >= 8) {
+        bx_put64(dst + pad8(n) - 8, 0);
+        if (n <= 16) {
+            uint64_t last = bx_get64(src + n - 8);
+
+            bx_put64(dst, bx_get64(src));
+            bx_put64(dst + n - 8, last);
+        } else {
+            memcpy(dst, src, n);
+        }
+    } else if (n >= 4) {
+        bx_put64(dst, bx_get32(src) | (uint64_t)bx_get32(src + n - 4) << 8 * (n - 4));
+    } else if (n > 0) {
+        bx_put64(dst, src[0] | (uint64_t)src[n / 2] << 8 * (n / 2) |
+                          (uint64_t)src[n - 1] << 8 * (n - 1));
+    }
+}
+
 static void put_bytes(struct writer *w, size_t slot, const struct bx_str *s)
 {
-    size_t padded = pad8(s->n);
-
     put_ref(w, slot, w->end, s->n);
-    if (s->n == 0)
-        return;
-    memset(w->dst + w->end + padded - 8, 0, 8);
-    memcpy(w->dst + w->end, s->p, s->n);
-    w->end += padded;
+    put_padded(w->dst + w->end, s->p, s->n);
+    w->end += pad8(s->n);
 }
 
 static void put_text(struct writer *w, size_t slot, const struct bx_str *s)
@@ -239,7 +259,8 @@ static int too_large(struct reader *r, const char *what)
 }
 
 /* Take the reference in a slot: count items of unit bytes each, next in line. */
-static int get_ref(struct reader *r, size_t slot, size_t unit, uint32_t max, uint32_t *count)
+static inline int get_ref(struct reader *r, size_t slot, size_t unit, uint32_t max,
+                          uint32_t *count)
 {
     uint32_t at = bx_get32(r->src + slot), n = bx_get32(r->src + slot + 4);
     size_t bytes = (size_t)n * unit, padded = pad8(bytes);
@@ -250,16 +271,14 @@ static int get_ref(struct reader *r, size_t slot, size_t unit, uint32_t max, uin
         return malformed(r, "not where it has to be");
     if (padded > r->size - r->end)
         return malformed(r, "beyond the end of the record");
-    for (size_t i = bytes; i < padded; i++) {
-        if (r->src[at + i] != 0)
-            return malformed(r, "padding that is not zero");
-    }
+    if (bytes % 8 != 0 && bx_get64(r->src + at + padded - 8) >> 8 * (bytes % 8) != 0)
+        return malformed(r, "padding that is not zero");
     r->end += padded;
     *count = n;
     return BX_OK;
 }
 
-static int get_bytes(struct reader *r, size_t slot, uint32_t max, struct bx_str *out)
+static inline int get_bytes(struct reader *r, size_t slot, uint32_t max, struct bx_str *out)
 {
     size_t at = r->end;
     int rc = get_ref(r, slot, 1, max, &out->n);
@@ -268,7 +287,7 @@ static int get_bytes(struct reader *r, size_t slot, uint32_t max, struct bx_str 
     return rc;
 }
 
-static int get_text(struct reader *r, size_t slot, uint32_t max, struct bx_str *out)
+static inline int get_text(struct reader *r, size_t slot, uint32_t max, struct bx_str *out)
 {
     int rc = get_bytes(r, slot, max, out);
 
@@ -277,35 +296,46 @@ static int get_text(struct reader *r, size_t slot, uint32_t max, struct bx_str *
     return rc;
 }
 
-/* A list of per strings an item, in an array from the arena; *out is NULL when it is empty. */
+/* A list of per strings an item, in an array from the arena; *out is NULL when it is empty.
+ * Pairs, which are two, stand in the order of their keys. */
 static int get_list(struct reader *r, const struct bx_field *f, uint32_t per, struct bx_str **out,
                     uint32_t *count)
 {
     size_t at = r->end, n;
-    struct bx_str *v;
+    struct bx_str text = {NULL, 0}, key = {NULL, 0}, *v = NULL;
     int rc = get_ref(r, r->slot, per * SLOT, field_max(f), count);
 
     if (rc != BX_OK || *count == 0)
         return rc;
     n = (size_t)*count * per;
-    v = bx_arena_alloc(r->arena, n * sizeof *v);
-    if (v == NULL) {
+    if (out != NULL)
+        *out = v = bx_arena_alloc(r->arena, n * sizeof *v);
+    if (out != NULL && v == NULL) {
         r->what = "out of memory";
         return BX_NO_MEMORY;
     }
-    for (size_t i = 0; i < n && rc == BX_OK; i++)
-        rc = get_text(r, at + i * SLOT, DEFAULT_MAX, &v[i]);
-    *out = v;
-    return rc;
+    for (size_t i = 0; i < n; i++) {
+        rc = get_text(r, at + i * SLOT, DEFAULT_MAX, &text);
+        if (rc != BX_OK)
+            return rc;
+        if (v != NULL)
+            v[i] = text;
+        if (per == 1 || i % 2 != 0)
+            continue;
+        if (i > 0 && compare(&key, &text) >= 0)
+            return malformed(r, "keys out of order");
+        key = text;
+    }
+    return BX_OK;
 }
 
 static int get_strs(struct reader *r, const struct bx_field *f, struct bx_strs *out)
 {
     struct bx_str *v = NULL;
     uint32_t n = 0;
-    int rc = get_list(r, f, 1, &v, &n);
+    int rc = get_list(r, f, 1, out == NULL ? NULL : &v, &n);
 
-    if (rc == BX_OK)
+    if (rc == BX_OK && out != NULL)
         *out = (struct bx_strs){v, n};
     return rc;
 }
@@ -314,42 +344,27 @@ static int get_pairs(struct reader *r, const struct bx_field *f, struct bx_pairs
 {
     struct bx_str *v = NULL;
     uint32_t n = 0;
-    int rc = get_list(r, f, 2, &v, &n);
+    int rc = get_list(r, f, 2, out == NULL ? NULL : &v, &n);
 
-    if (rc != BX_OK)
-        return rc;
-    for (uint32_t i = 1; i < n; i++) {
-        if (compare(&v[2 * i - 2], &v[2 * i]) >= 0)
-            return malformed(r, "keys out of order");
-    }
-    *out = (struct bx_pairs){(const struct bx_pair *)v, n};
-    return BX_OK;
+    if (rc == BX_OK && out != NULL)
+        *out = (struct bx_pairs){(const struct bx_pair *)v, n};
+    return rc;
 }
 
-static uint64_t number_limit(const struct bx_field *f)
-{
-    switch (f->type) {
-    case BX_T_BOOL:
-        return 1;
-    case BX_T_ENUM:
-        return enum_count(f) - 1;
-    case BX_T_U8:
-        return UINT8_MAX;
-    case BX_T_U16:
-        return UINT16_MAX;
-    case BX_T_U32:
-        return UINT32_MAX;
-    default:
-        return UINT64_MAX;
-    }
-}
+static const uint64_t limits[] = {
+    [BX_T_BOOL] = 1,           [BX_T_U8] = UINT8_MAX,     [BX_T_U16] = UINT16_MAX,
+    [BX_T_U32] = UINT32_MAX,   [BX_T_U64] = UINT64_MAX,   [BX_T_ENUM] = UINT8_MAX,
+    [BX_T_HEX64] = UINT64_MAX,
+};
 
-static int get_number(struct reader *r, const struct bx_field *f, void *m)
+static inline int get_number(struct reader *r, const struct bx_field *f, void *m)
 {
     uint64_t v = bx_get64(r->src + r->slot);
 
-    if (v > number_limit(f))
+    if (v > limits[f->type] || (f->type == BX_T_ENUM && !enum_has(f, v)))
         return malformed(r, "out of range");
+    if (m == NULL)
+        return BX_OK;
     switch (f->type) {
     case BX_T_BOOL:
         *(bool *)m = v != 0;
@@ -370,18 +385,21 @@ static int get_number(struct reader *r, const struct bx_field *f, void *m)
     return BX_OK;
 }
 
-static int get_field(struct reader *r, const struct bx_field *f, void *obj)
+/* One field; obj NULL: it is only checked. */
+static inline int get_field(struct reader *r, const struct bx_field *f, void *obj)
 {
-    void *m = (char *)obj + f->offset;
+    void *m = obj == NULL ? NULL : (char *)obj + f->offset;
+    struct bx_str text;
 
     switch (f->type) {
     case BX_T_UUID:
-        memcpy(m, r->src + r->slot, 16);
+        if (m != NULL)
+            memcpy(m, r->src + r->slot, 16);
         return BX_OK;
     case BX_T_STR:
-        return get_text(r, r->slot, field_max(f), m);
+        return get_text(r, r->slot, field_max(f), m == NULL ? &text : m);
     case BX_T_BYTES:
-        return get_bytes(r, r->slot, field_max(f), m);
+        return get_bytes(r, r->slot, field_max(f), m == NULL ? &text : m);
     case BX_T_STRS:
         return get_strs(r, f, m);
     case BX_T_PAIRS:
@@ -409,30 +427,72 @@ static int get_head(struct reader *r, const struct bx_schema *s, size_t len)
     return BX_OK;
 }
 
+static int walk(struct reader *r, const struct bx_schema *s, size_t len, void *obj, size_t *used,
+                struct bx_err *err)
+{
+    const struct bx_field *f = s->fields, *last = s->fields + s->n;
+    int rc;
+
+    assert((uintptr_t)r->src % 8 == 0);
+    rc = get_head(r, s, len);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "%s: %s", s->name, r->what);
+    for (; f < last && r->slot < r->slots_end; f++) {
+        if (r->slots_end - r->slot < slots_of(f) * SLOT)
+            rc = malformed(r, "cut off");
+        else
+            rc = get_field(r, f, obj);
+        if (rc != BX_OK)
+            return bx_err_set(err, rc, "%s.%s: %s", s->name, f->name, r->what);
+        r->slot += slots_of(f) * SLOT;
+    }
+    if (r->slot == r->slots_end && r->end != r->size)
+        return bx_err_set(err, BX_MALFORMED, "%s: bytes that nothing names", s->name);
+    if (used != NULL)
+        *used = r->size;
+    return BX_OK;
+}
+
 int bx_flat_read(const struct bx_schema *s, const uint8_t *src, size_t len, void *obj,
                  struct bx_arena *arena, size_t *used, struct bx_err *err)
 {
     struct reader r = {.src = src, .arena = arena};
-    const struct bx_field *f = s->fields, *last = s->fields + s->n;
-    int rc;
 
-    assert((uintptr_t)src % 8 == 0);
     memset(obj, 0, s->size);
-    rc = get_head(&r, s, len);
-    if (rc != BX_OK)
-        return bx_err_set(err, rc, "%s: %s", s->name, r.what);
-    for (; f < last && r.slot < r.slots_end; f++) {
-        if (r.slots_end - r.slot < slots_of(f) * SLOT)
-            rc = malformed(&r, "cut off");
-        else
-            rc = get_field(&r, f, obj);
-        if (rc != BX_OK)
-            return bx_err_set(err, rc, "%s.%s: %s", s->name, f->name, r.what);
-        r.slot += slots_of(f) * SLOT;
-    }
-    if (r.slot == r.slots_end && r.end != r.size)
-        return bx_err_set(err, BX_MALFORMED, "%s: bytes that nothing names", s->name);
-    if (used != NULL)
-        *used = r.size;
-    return BX_OK;
+    return walk(&r, s, len, obj, used, err);
+}
+
+int bx_flat_check(const struct bx_schema *s, const uint8_t *src, size_t len, size_t *used,
+                  struct bx_err *err)
+{
+    struct reader r = {.src = src};
+
+    return walk(&r, s, len, NULL, used, err);
+}
+
+/* Where the slot of a field is; 0: the record is of a build that did not have the field. */
+static size_t slot_of(const struct bx_schema *s, const uint8_t *src, uint32_t field)
+{
+    size_t slot = HEAD;
+
+    assert(field < s->n);
+    for (uint32_t i = 0; i < field; i++)
+        slot += slots_of(&s->fields[i]) * SLOT;
+    return slot < HEAD + (size_t)bx_get16(src + 6) * SLOT ? slot : 0;
+}
+
+uint64_t bx_flat_u64(const struct bx_schema *s, const uint8_t *src, uint32_t field)
+{
+    size_t slot = slot_of(s, src, field);
+
+    return slot == 0 ? 0 : bx_get64(src + slot);
+}
+
+struct bx_str bx_flat_str(const struct bx_schema *s, const uint8_t *src, uint32_t field)
+{
+    size_t slot = slot_of(s, src, field);
+
+    if (slot == 0 || bx_get32(src + slot + 4) == 0)
+        return (struct bx_str){NULL, 0};
+    return (struct bx_str){(const char *)src + bx_get32(src + slot), bx_get32(src + slot + 4)};
 }

@@ -33,12 +33,19 @@ __attribute__((target("sse4.2"))) static uint32_t crc_by_instruction(uint32_t cr
                                                                      size_t n)
 {
     uint64_t wide = crc, word;
+    uint32_t half;
 
     for (; n >= sizeof word; n -= sizeof word, p += sizeof word) {
         memcpy(&word, p, sizeof word);
         wide = __builtin_ia32_crc32di(wide, word);
     }
     crc = (uint32_t)wide;
+    if (n >= 4) {
+        memcpy(&half, p, sizeof half);
+        crc = __builtin_ia32_crc32si(crc, half);
+        n -= sizeof half;
+        p += sizeof half;
+    }
     for (; n > 0; n--)
         crc = __builtin_ia32_crc32qi(crc, *p++);
     return crc;

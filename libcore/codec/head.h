@@ -14,8 +14,10 @@
 
 #include "err.h"
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define BX_HEAD_SIZE 16
 #define BX_HEAD_MAGIC0 0xBD
@@ -64,30 +66,39 @@ int bx_head_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_ver
 /* Little-endian loads and stores at any alignment. */
 static inline void bx_put16(uint8_t *p, uint16_t v)
 {
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
+    v = htole16(v);
+    memcpy(p, &v, sizeof v);
 }
 static inline void bx_put32(uint8_t *p, uint32_t v)
 {
-    bx_put16(p, (uint16_t)v);
-    bx_put16(p + 2, (uint16_t)(v >> 16));
+    v = htole32(v);
+    memcpy(p, &v, sizeof v);
 }
 static inline void bx_put64(uint8_t *p, uint64_t v)
 {
-    bx_put32(p, (uint32_t)v);
-    bx_put32(p + 4, (uint32_t)(v >> 32));
+    v = htole64(v);
+    memcpy(p, &v, sizeof v);
 }
 static inline uint16_t bx_get16(const uint8_t *p)
 {
-    return (uint16_t)(p[0] | p[1] << 8);
+    uint16_t v;
+
+    memcpy(&v, p, sizeof v);
+    return le16toh(v);
 }
 static inline uint32_t bx_get32(const uint8_t *p)
 {
-    return (uint32_t)bx_get16(p) | (uint32_t)bx_get16(p + 2) << 16;
+    uint32_t v;
+
+    memcpy(&v, p, sizeof v);
+    return le32toh(v);
 }
 static inline uint64_t bx_get64(const uint8_t *p)
 {
-    return (uint64_t)bx_get32(p) | (uint64_t)bx_get32(p + 4) << 32;
+    uint64_t v;
+
+    memcpy(&v, p, sizeof v);
+    return le64toh(v);
 }
 
 #endif

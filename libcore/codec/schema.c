@@ -45,16 +45,6 @@ bool bx_uuid_parse(const char *s, size_t n, uint8_t uuid[16])
     return true;
 }
 
-/* Eight bytes at once: no high bit set and none of them zero. */
-static bool plain_word(const char *s)
-{
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t w;
-
-    memcpy(&w, s, sizeof w);
-    return (w & tops) == 0 && ((w - ones) & ~w & tops) == 0;
-}
-
 /* Bytes of the sequence that starts at s, 0 when it is not well-formed (RFC 3629, section 4). */
 static size_t sequence(const unsigned char *s, size_t n)
 {
@@ -85,14 +75,14 @@ static size_t sequence(const unsigned char *s, size_t n)
     return len;
 }
 
-bool bx_utf8_valid(const char *s, size_t n)
+bool bx_utf8_whole(const char *s, size_t n)
 {
     size_t i = 0;
 
     while (i < n) {
         size_t len;
 
-        if (n - i >= 8 && plain_word(s + i)) {
+        if (n - i >= 8 && bx_plain_text(s + i, 8)) {
             i += 8;
             continue;
         }

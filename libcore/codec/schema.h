@@ -87,7 +87,46 @@ void bx_uuid_format(const uint8_t uuid[16], char out[BX_UUID_TEXT]);
 /* False when s is not the 36-character form. */
 bool bx_uuid_parse(const char *s, size_t n, uint8_t uuid[16]);
 
+/* No byte of the word is zero or has its high bit set. */
+static inline bool bx_plain_word(uint64_t w)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+
+    return (((w - ones) | w) & tops) == 0;
+}
+
+/* ASCII without NUL, which nearly all text is: words at once, that may overlap. */
+static inline bool bx_plain_text(const char *s, size_t n)
+{
+    uint64_t w = 0, high = 0;
+
+    if (n >= 8) {
+        for (size_t i = 0; i + 8 < n; i += 8) {
+            memcpy(&w, s + i, sizeof w);
+            if (!bx_plain_word(w))
+                return false;
+        }
+        memcpy(&w, s + n - 8, sizeof w);
+        return bx_plain_word(w);
+    }
+    if (n >= 4) {
+        memcpy(&w, s, 4);
+        memcpy(&high, s + n - 4, 4);
+        return bx_plain_word(w | w << 32) && bx_plain_word(high | high << 32);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if ((signed char)s[i] <= 0)
+            return false;
+    }
+    return true;
+}
+
+bool bx_utf8_whole(const char *s, size_t n);
+
 /* True when the bytes are well-formed UTF-8 without NUL (RFC 3629). */
-bool bx_utf8_valid(const char *s, size_t n);
+static inline bool bx_utf8_valid(const char *s, size_t n)
+{
+    return bx_plain_text(s, n) || bx_utf8_whole(s, n);
+}
 
 #endif

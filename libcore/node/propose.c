@@ -203,19 +203,16 @@ void bx_propose_tell_first(struct bx_node *n, uint16_t kind, const void *body)
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len)
 {
     struct bx_propose *pr = &n->propose;
-    struct bx_arena arena = {0};
     size_t at = RELAY_HEAD;
     struct bx_err err;
 
     if (!bx_raft_is_leader(&n->raft))
         return; /* it finds out and sends again */
     while (at < len && pr->n < BX_PENDING_MAX) {
-        struct bx_cmd_head head;
-        union bx_cmd_body body;
         struct bx_proposal *q;
         size_t used;
 
-        if (bx_cmd_decode(p + at, len - at, &head, &body, &arena, &used, &err) != BX_OK) {
+        if (bx_cmd_check(p + at, len - at, &used, &err) != BX_OK) {
             bx_node_log(n, 4, "commands relayed by node %llu: %s", (unsigned long long)from,
                         err.msg);
             break;
@@ -229,9 +226,7 @@ void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, siz
         TAILQ_INSERT_TAIL(&pr->queued, q, link);
         pr->n++;
         at += used;
-        bx_arena_reset(&arena);
     }
-    bx_arena_close(&arena);
     bx_node_wake(n);
 }
 

@@ -107,6 +107,47 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_head *head, const void *body)
     return BX_OK;
 }
 
+/* The body's schema, or NULL with the complaint. */
+static const struct bx_schema *schema_for(uint64_t kind, uint64_t level, struct bx_err *err)
+{
+    const struct bx_schema *s = bx_cmd_schema((uint16_t)kind);
+
+    if (s != NULL && level <= BX_LEVEL)
+        return s;
+    bx_err_set(err, BX_UNSUPPORTED, "command %u of feature level %u is newer than this build",
+               (unsigned)kind, (unsigned)level);
+    return NULL;
+}
+
+static int check_hash(const struct bx_schema *s, const uint8_t *body, size_t n, uint64_t hash,
+                      struct bx_err *err)
+{
+    if (bx_hash(body, n) == hash)
+        return BX_OK;
+    return bx_err_set(err, BX_MALFORMED, "command %s: its body is not what its head says", s->name);
+}
+
+enum { HEAD_KIND = 0, HEAD_LEVEL = 1, HEAD_BODY_HASH = 5 }; /* places in head_fields */
+
+int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err)
+{
+    const struct bx_schema *s;
+    size_t n, m;
+    int rc = bx_flat_check(&bx_cmd_head_schema, src, len, &n, err);
+
+    if (rc != BX_OK)
+        return rc;
+    s = schema_for(bx_flat_u64(&bx_cmd_head_schema, src, HEAD_KIND),
+                   bx_flat_u64(&bx_cmd_head_schema, src, HEAD_LEVEL), err);
+    if (s == NULL)
+        return BX_UNSUPPORTED;
+    rc = bx_flat_check(s, src + n, len - n, &m, err);
+    if (rc != BX_OK)
+        return rc;
+    *used = n + m;
+    return check_hash(s, src + n, m, bx_flat_u64(&bx_cmd_head_schema, src, HEAD_BODY_HASH), err);
+}
+
 int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
                   struct bx_err *err)
@@ -120,19 +161,14 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
     rc = bx_flat_read(&bx_cmd_head_schema, src, len, head, arena, &n, err);
     if (rc != BX_OK)
         return rc;
-    s = bx_cmd_schema(head->kind);
-    if (s == NULL || head->level > BX_LEVEL)
-        return bx_err_set(err, BX_UNSUPPORTED,
-                          "command %u of feature level %u is newer than this build", head->kind,
-                          head->level);
+    s = schema_for(head->kind, head->level, err);
+    if (s == NULL)
+        return BX_UNSUPPORTED;
     rc = bx_flat_read(s, src + n, len - n, body, arena, &m, err);
     if (rc != BX_OK)
         return rc;
-    if (bx_hash(src + n, m) != head->body_hash)
-        return bx_err_set(err, BX_MALFORMED, "command %s: its body is not what its head says",
-                          s->name);
     *used = n + m;
-    return BX_OK;
+    return check_hash(s, src + n, m, head->body_hash, err);
 }
 
 /* ---- batches ---- */

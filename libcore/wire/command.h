@@ -108,6 +108,8 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_head *head, const void *body);
 int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
                   struct bx_err *err);
+/* Check one command as bx_cmd_decode does, and leave it where it lies. */
+int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err);
 
 /* A batch under construction lives in a bx_buf. begin leaves room for head and stamp; commands are
  * appended with bx_cmd_encode (or as bytes that bx_cmd_encode made elsewhere); seal stamps it. */

@@ -89,6 +89,19 @@ static uint8_t *flat_of(const struct bx_schema *s, const void *obj, size_t *size
     return bytes;
 }
 
+/* The accessors give what reading gives. */
+static void check_fields(const struct bx_schema *s, const uint8_t *src, const void *obj)
+{
+    for (uint32_t i = 0; i < s->n; i++) {
+        const void *m = (const char *)obj + s->fields[i].offset;
+
+        if (s->fields[i].type == BX_T_STR || s->fields[i].type == BX_T_BYTES)
+            assert(bx_str_eq(bx_flat_str(s, src, i), *(const struct bx_str *)m));
+        else if (s->fields[i].type == BX_T_U64)
+            assert(bx_flat_u64(s, src, i) == *(const uint64_t *)m);
+    }
+}
+
 int fuzz_flat(const uint8_t *p, size_t n)
 {
     _Alignas(16) uint8_t obj[OBJECT_MAX];
@@ -103,7 +116,10 @@ int fuzz_flat(const uint8_t *p, size_t n)
     src = fuzz_copy(p + 1, n - 1);
     assert(s->size <= sizeof obj);
     rc = bx_flat_read(s, src, n - 1, obj, &arena, &used, NULL);
+    assert(bx_flat_check(s, src, n - 1, &size, NULL) == rc);
     if (rc == BX_OK) {
+        assert(size == used);
+        check_fields(s, src, obj);
         touch_all(s, obj);
         again = flat_of(s, obj, &size);
         /* But for fields of a newer build there is one form. A shorter one is of an older build. */

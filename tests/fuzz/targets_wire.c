@@ -19,13 +19,15 @@ static int read_commands(const uint8_t *p, size_t len, uint32_t *count)
     for (size_t at = 0, used; rc == BX_OK && at < len; at += used) {
         struct bx_cmd_head head;
         union bx_cmd_body body;
+        size_t checked;
         uint16_t level;
 
         bx_arena_reset(&arena);
         rc = bx_cmd_decode(p + at, len - at, &head, &body, &arena, &used, NULL);
+        assert(bx_cmd_check(p + at, len - at, &checked, NULL) == rc);
         if (rc != BX_OK)
             break;
-        assert(used > 0 && used % 8 == 0 && used <= len - at);
+        assert(used > 0 && used % 8 == 0 && used <= len - at && checked == used);
         ++*count;
         again.len = 0;
         level = head.level;
