@@ -62,13 +62,14 @@ static void put_heap(struct bx_buf *b)
 static void put_intern(struct bx_buf *b, const struct bx_intern_stats *s)
 {
     bx_pw_str(b, "intern");
-    bx_pw_map(b, 8);
+    bx_pw_map(b, 9);
     number(b, "live", s->live);
     number(b, "live_bytes", s->live_bytes);
     number(b, "high_water", s->high_water);
     number(b, "hits", s->hits);
     number(b, "misses", s->misses);
     number(b, "refused", s->refused);
+    number(b, "copies", s->copies);
     number(b, "max_strings", s->max_strings);
     number(b, "max_bytes", s->max_bytes);
 }
@@ -95,8 +96,10 @@ static void put_count(struct bx_buf *b, const struct bx_track_count *c)
     number(b, "allocations", c->allocations);
     number(b, "frees", c->frees);
     number(b, "bytes", c->bytes);
-    number(b, "live", c->allocations - c->frees);
-    number(b, "live_bytes", c->bytes - c->freed_bytes);
+    bx_pw_str(b, "live"); /* in a scope more may have been freed than was allocated */
+    bx_pw_i64(b, (int64_t)(c->allocations - c->frees));
+    bx_pw_str(b, "live_bytes");
+    bx_pw_i64(b, (int64_t)(c->bytes - c->freed_bytes));
 }
 
 static void put_owners(struct bx_buf *b, const struct bx_track_report *r)

@@ -3,6 +3,7 @@
 #include "err.h"
 #include "mem/alloc.h"
 #include "mem/map.h"
+#include "mem/slab.h"
 
 #include <assert.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #define DEFAULT_STRINGS 1048576
 #define DEFAULT_BYTES (64u << 20)
 #define STATIC_REFS UINT32_MAX
+#define PRIVATE 0x80000000u
 
 /* XXH3 of each text; a test holds them against bx_hash. */
 #define STATUS(id, xxh3)                                                                           \
@@ -33,6 +35,7 @@ STATUS(ready, 0x3a474212db2e0a8b)
 
 struct bx_intern {
     struct bx_map map;
+    struct bx_slab slab;
     struct bx_intern_stats stats;
 };
 
@@ -81,15 +84,21 @@ void bx_intern_destroy(struct bx_intern *t)
 {
     if (t == NULL)
         return;
-    assert(t->stats.live == 0);
+    assert(t->stats.live == 0 && t->stats.copies == 0);
     bx_map_close(&t->map);
+    bx_slab_close(&t->slab);
     bx_free(t);
 }
 
 /* Struct and text in one block. */
-static struct bx_istr *new_string(const char *s, size_t len, uint64_t hash)
+static size_t block_size(size_t len)
 {
-    struct bx_istr *str = bx_alloc(sizeof *str + len + 1);
+    return sizeof(struct bx_istr) + len + 1;
+}
+
+static struct bx_istr *new_string(struct bx_intern *t, const char *s, size_t len, uint64_t hash)
+{
+    struct bx_istr *str = bx_slab_alloc(&t->slab, block_size(len));
     char *text;
 
     if (str == NULL)
@@ -120,11 +129,11 @@ const struct bx_istr *bx_intern_get(struct bx_intern *t, const char *s, size_t l
         t->stats.refused++;
         return NULL;
     }
-    str = new_string(key.s, len, hash);
+    str = new_string(t, key.s, len, hash);
     if (str == NULL)
         return NULL;
     if (bx_map_add(&t->map, hash, str) != BX_OK) {
-        bx_free(str);
+        bx_slab_free(&t->slab, str, block_size(len));
         return NULL;
     }
     t->stats.misses++;
@@ -133,6 +142,21 @@ const struct bx_istr *bx_intern_get(struct bx_intern *t, const char *s, size_t l
     if (t->stats.live > t->stats.high_water)
         t->stats.high_water = t->stats.live;
     return str;
+}
+
+const struct bx_istr *bx_intern_hold(struct bx_intern *t, const char *s, size_t len)
+{
+    const struct bx_istr *str = bx_intern_get(t, s, len);
+    struct bx_istr *copy;
+
+    if (str != NULL || len >= UINT32_MAX)
+        return str;
+    copy = new_string(t, len == 0 ? "" : s, len, bx_hash(s, len));
+    if (copy != NULL) {
+        copy->refs |= PRIVATE;
+        t->stats.copies++;
+    }
+    return copy;
 }
 
 const struct bx_istr *bx_intern_peek(const struct bx_intern *t, const char *s, size_t len)
@@ -151,7 +175,7 @@ static struct bx_istr *counted(const struct bx_istr *s)
 const struct bx_istr *bx_intern_ref(const struct bx_istr *s)
 {
     if (s->refs != STATIC_REFS) {
-        assert(s->refs > 0 && s->refs < STATIC_REFS - 1);
+        assert((s->refs & ~PRIVATE) > 0 && (s->refs & ~PRIVATE) < ~PRIVATE - 1);
         counted(s)->refs++;
     }
     return s;
@@ -163,14 +187,18 @@ void bx_intern_release(struct bx_intern *t, const struct bx_istr *s)
 
     if (s == NULL || s->refs == STATIC_REFS)
         return;
-    assert(s->refs > 0);
-    if (--counted(s)->refs > 0)
+    assert((s->refs & ~PRIVATE) > 0);
+    if ((--counted(s)->refs & ~PRIVATE) > 0)
         return;
-    found = bx_map_remove(&t->map, s->hash, s);
-    assert(found);
-    t->stats.live--;
-    t->stats.live_bytes -= s->len;
-    bx_free(counted(s));
+    if ((s->refs & PRIVATE) != 0) {
+        t->stats.copies--;
+    } else {
+        found = bx_map_remove(&t->map, s->hash, s);
+        assert(found);
+        t->stats.live--;
+        t->stats.live_bytes -= s->len;
+    }
+    bx_slab_free(&t->slab, counted(s), block_size(s->len));
 }
 
 void bx_intern_stats(const struct bx_intern *t, struct bx_intern_stats *out)

@@ -1,8 +1,8 @@
 /* intern - one copy of each string, compared by pointer (R1.1).
  *
  * Reference counted with full key comparison: the last release frees the string. A string that
- * somebody holds is never evicted. When the table is full, get returns NULL and the caller keeps a
- * private copy. One thread only.
+ * somebody holds is never evicted. When the table is full, get returns NULL; hold then makes a private
+ * copy, which looks the same but is nobody else's pointer. One thread only.
  *
  * The status constants of VMs and nodes are static strings of this type and need no release. */
 #ifndef BX_INTERN_H
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct bx_istr {
-    uint32_t refs; /* UINT32_MAX: static, never freed */
+    uint32_t refs; /* UINT32_MAX: static, never freed; the highest bit: a private copy */
     uint32_t len;  /* without the NUL */
     uint64_t hash; /* XXH3 of the bytes */
     const char *s; /* NUL-terminated */
@@ -23,6 +23,7 @@ struct bx_intern;
 struct bx_intern_stats {
     uint64_t live, live_bytes, high_water;
     uint64_t hits, misses, refused;
+    uint64_t copies; /* private ones, alive */
     uint64_t max_strings, max_bytes;
 };
 
@@ -33,7 +34,10 @@ struct bx_intern *bx_intern_create(uint64_t max_strings, uint64_t max_bytes);
 void bx_intern_destroy(struct bx_intern *t);
 /* The one string with these bytes, with a reference for the caller; NULL when full or out of memory. */
 const struct bx_istr *bx_intern_get(struct bx_intern *t, const char *s, size_t len);
-/* The same without taking a reference and without adding; NULL when nobody holds such a string. */
+/* The same, or a private copy when the table is full; NULL when out of memory. Not to be compared by
+ * pointer. */
+const struct bx_istr *bx_intern_hold(struct bx_intern *t, const char *s, size_t len);
+/* As get, without taking a reference and without adding; NULL when nobody holds such a string. */
 const struct bx_istr *bx_intern_peek(const struct bx_intern *t, const char *s, size_t len);
 const struct bx_istr *bx_intern_ref(const struct bx_istr *s);
 /* NULL is allowed. */

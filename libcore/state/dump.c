@@ -92,7 +92,7 @@ int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err)
 
 static int restore_row(struct bx_fsm *f, const struct row_record *r)
 {
-    struct bx_row *row = bx_row_load(f->o.intern, (enum bx_table)r->table,
+    struct bx_row *row = bx_row_load(&f->view.home, (enum bx_table)r->table,
                                      (const uint8_t *)r->data.p, r->data.n);
 
     if (row == NULL)
@@ -102,7 +102,7 @@ static int restore_row(struct bx_fsm *f, const struct row_record *r)
         struct bx_row *old = f->view.cluster;
 
         bx_view_swap(&f->view, old, row);
-        bx_row_free(f->o.intern, old);
+        bx_row_free(&f->view.home, old);
     } else {
         bx_view_swap(&f->view, NULL, row);
     }

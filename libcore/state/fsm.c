@@ -96,10 +96,10 @@ void bx_fsm_close(struct bx_fsm *f)
     if (f == NULL)
         return;
     bx_sessions_close(&f->sessions);
+    for (size_t i = 0; i < f->dead.len; i++)
+        bx_row_free(&f->view.home, f->dead.items[i]);
     bx_view_close(&f->view);
     bx_store_close(f->store);
-    for (size_t i = 0; i < f->dead.len; i++)
-        bx_row_free(f->o.intern, f->dead.items[i]);
     for (size_t i = 0; i < BX_DECISIONS_KEPT; i++)
         bx_free(f->decisions[i].candidates);
     bx_write_set_close(&f->writes);
@@ -151,7 +151,7 @@ static void undo(struct bx_fsm *f)
         struct bx_change c = f->changes.items[--f->changes.len];
 
         bx_view_swap(&f->view, c.after, c.before);
-        bx_row_free(f->o.intern, c.after);
+        bx_row_free(&f->view.home, c.after);
     }
 }
 
@@ -414,7 +414,7 @@ static void end_turn(struct bx_fsm *f)
     for (size_t i = 0; i < f->writes.len; i++)
         f->writes.items[i].row->slot = 0;
     for (size_t i = 0; i < f->dead.len; i++)
-        bx_row_free(f->o.intern, f->dead.items[i]);
+        bx_row_free(&f->view.home, f->dead.items[i]);
     bx_write_set_clear(&f->writes);
     bx_graveyard_clear(&f->dead);
     bx_results_clear(&f->results);

@@ -24,7 +24,7 @@ int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
     memcpy(d.history, b->history, 16);
     d.name = b->name;
     d.created = true;
-    bx_fsm_change(f, f->view.cluster, bx_row_cluster(&d));
+    bx_fsm_change(f, f->view.cluster, bx_row_cluster(&f->view.home, &d));
     bx_call_event(c, BX_EVENT_CLUSTER_CREATED, "cluster", "", "");
     c->event.object = bx_row_as_cluster(f->view.cluster)->name;
     return BX_OK;
@@ -74,7 +74,7 @@ static void put_node(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
     struct bx_row *after;
 
     d->modified_index = f->view.revision + 1;
-    after = bx_row_node(f->o.intern, d);
+    after = bx_row_node(&f->view.home, d);
     bx_fsm_change(f, before, after);
     bx_call_event(c, type, bx_row_as_node(after)->name->s, bx_row_as_node(after)->name->s,
                   bx_node_state_names[d->info.state]);
@@ -98,7 +98,7 @@ static void reserve_ids(struct bx_fsm *f, uint64_t id)
     if (d.next_node > id)
         return;
     d.next_node = id + 1;
-    bx_fsm_change(f, f->view.cluster, bx_row_cluster(&d));
+    bx_fsm_change(f, f->view.cluster, bx_row_cluster(&f->view.home, &d));
 }
 
 int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
@@ -181,7 +181,7 @@ int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
         return bx_err_set(c->err, BX_BUSY, "%u tokens are good already", TOKENS_MAX);
     memcpy(d.secret_hash, b->secret_hash, 16);
     d.expires_ms = f->view.time_ms + b->ttl_ms;
-    bx_fsm_change(f, bx_view_token(&f->view, b->secret_hash), bx_row_token(&d));
+    bx_fsm_change(f, bx_view_token(&f->view, b->secret_hash), bx_row_token(&f->view.home, &d));
     bx_call_event(c, BX_EVENT_TOKEN_CREATED, "token", "", "");
     return BX_OK;
 }

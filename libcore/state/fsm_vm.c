@@ -122,7 +122,7 @@ static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, stru
 
     draft->modified_index = f->view.revision + 1;
     draft->modified_ms = f->view.time_ms;
-    after = bx_row_vm(f->o.intern, draft);
+    after = bx_row_vm(&f->view.home, draft);
     bx_fsm_change(f, before, after);
     bx_call_event(c, type, bx_row_as_vm(after)->name->s, node_name(&f->view, draft->node),
                   bx_phase_names[draft->phase]);

@@ -16,7 +16,7 @@ static int load_row(void *ctx, const uint8_t *p, size_t n)
 {
     struct loading *l = ctx;
     struct bx_fsm *f = l->f;
-    struct bx_row *row = bx_row_load(f->o.intern, l->table, p, n);
+    struct bx_row *row = bx_row_load(&f->view.home, l->table, p, n);
 
     if (row == NULL)
         return BX_CORRUPT;
@@ -24,7 +24,7 @@ static int load_row(void *ctx, const uint8_t *p, size_t n)
         struct bx_row *old = f->view.cluster;
 
         bx_view_swap(&f->view, old, row);
-        bx_row_free(f->o.intern, old);
+        bx_row_free(&f->view.home, old);
     } else {
         bx_view_swap(&f->view, NULL, row);
     }

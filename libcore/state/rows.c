@@ -73,23 +73,39 @@ static const struct bx_schema cluster_schema =
 
 /* ---- making ---- */
 
-/* One block: the struct of `size` bytes, the record, then `extra` bytes for arrays. */
-static struct bx_row *block(enum bx_table table, size_t size, size_t len, size_t extra)
+void bx_row_home_init(struct bx_row_home *h, struct bx_intern *in)
 {
-    size_t at = (size + 15) & ~(size_t)15;
-    struct bx_row *r = bx_must_calloc(1, at + len + extra);
+    *h = (struct bx_row_home){.intern = in};
+}
 
+void bx_row_home_close(struct bx_row_home *h)
+{
+    bx_arena_close(&h->arena);
+    bx_slab_close(&h->slab);
+}
+
+/* One block: the struct of `size` bytes, the record, then `extra` bytes for arrays. */
+static struct bx_row *block(struct bx_row_home *h, enum bx_table table, size_t size, size_t len,
+                            size_t extra)
+{
+    size_t at = (size + 15) & ~(size_t)15, all = at + len + extra;
+    struct bx_row *r = bx_slab_alloc(&h->slab, all);
+
+    if (r == NULL)
+        bx_oom(all);
+    memset(r, 0, at);
     r->table = table;
+    r->size = (uint32_t)all;
     r->len = (uint32_t)len;
     r->data = (uint8_t *)r + at;
     return r;
 }
 
 /* Read the record into obj, views and all; pairs go behind the record. */
-static bool views(const struct bx_schema *s, struct bx_row *r, void *obj, struct bx_pairs *pairs)
+static bool views(struct bx_row_home *h, const struct bx_schema *s, struct bx_row *r, void *obj,
+                  struct bx_pairs *pairs)
 {
-    struct bx_arena arena = {0};
-    int rc = bx_flat_read(s, r->data, r->len, obj, &arena, NULL, NULL);
+    int rc = bx_flat_read(s, r->data, r->len, obj, &h->arena, NULL, NULL);
 
     if (rc == BX_NO_MEMORY)
         bx_oom(r->len); /* a sound record must not pass for a damaged one */
@@ -99,26 +115,25 @@ static bool views(const struct bx_schema *s, struct bx_row *r, void *obj, struct
         memcpy(own, pairs->v, pairs->n * sizeof *own);
         pairs->v = own;
     }
-    bx_arena_close(&arena);
+    bx_arena_reset(&h->arena);
     return rc == BX_OK;
 }
 
 static const struct bx_istr *name_of(struct bx_intern *in, struct bx_str s)
 {
-    const struct bx_istr *i = bx_intern_get(in, s.p, s.n);
+    const struct bx_istr *i = bx_intern_hold(in, s.p, s.n);
 
-    /* The table's bounds are above what the state's own bounds admit. */
     if (i == NULL)
         bx_oom(s.n);
     return i;
 }
 
-static bool finish_vm(struct bx_intern *in, struct bx_row *r)
+static bool finish_vm(struct bx_row_home *h, struct bx_row *r)
 {
     struct bx_vm *vm = &((struct bx_vm_block *)(void *)r)->vm;
     struct vm_record rec = {0};
 
-    if (!views(&vm_schema, r, &rec, &rec.config.labels))
+    if (!views(h, &vm_schema, r, &rec, &rec.config.labels))
         return false;
     memcpy(vm->uuid, rec.uuid, 16);
     vm->config = rec.config;
@@ -136,57 +151,57 @@ static bool finish_vm(struct bx_intern *in, struct bx_row *r)
     vm->score = rec.score;
     vm->margin = rec.margin;
     vm->message = rec.message;
-    vm->name = name_of(in, rec.config.name);
-    vm->tenant = name_of(in, rec.config.tenant);
+    vm->name = name_of(h->intern, rec.config.name);
+    vm->tenant = name_of(h->intern, rec.config.tenant);
     return true;
 }
 
-static bool finish_node(struct bx_intern *in, struct bx_row *r)
+static bool finish_node(struct bx_row_home *h, struct bx_row *r)
 {
     struct bx_node_row *n = &((struct bx_node_block *)(void *)r)->node;
     struct node_record rec = {0};
 
-    if (!views(&node_schema, r, &rec, NULL))
+    if (!views(h, &node_schema, r, &rec, NULL))
         return false;
     n->info = rec.info;
     n->created_index = rec.created_index;
     n->modified_index = rec.modified_index;
-    n->name = name_of(in, rec.info.name);
+    n->name = name_of(h->intern, rec.info.name);
     return true;
 }
 
-static bool finish(struct bx_intern *in, struct bx_row *r)
+static bool finish(struct bx_row_home *h, struct bx_row *r)
 {
     r->hash = bx_hash(r->data, r->len);
     switch (r->table) {
     case BX_TABLE_VM:
-        return finish_vm(in, r);
+        return finish_vm(h, r);
     case BX_TABLE_NODE:
-        return finish_node(in, r);
+        return finish_node(h, r);
     case BX_TABLE_TOKEN:
-        return views(&token_schema, r, &((struct bx_token_block *)(void *)r)->token, NULL);
+        return views(h, &token_schema, r, &((struct bx_token_block *)(void *)r)->token, NULL);
     case BX_TABLE_CLUSTER:
-        return views(&cluster_schema, r, &((struct bx_cluster_block *)(void *)r)->cluster, NULL);
+        return views(h, &cluster_schema, r, &((struct bx_cluster_block *)(void *)r)->cluster, NULL);
     case BX__TABLES:
         break;
     }
     return false;
 }
 
-static struct bx_row *make(struct bx_intern *in, enum bx_table table, size_t size,
+static struct bx_row *make(struct bx_row_home *h, enum bx_table table, size_t size,
                            const struct bx_schema *s, const void *record, size_t extra)
 {
-    struct bx_row *r = block(table, size, bx_flat_size(s, record), extra);
+    struct bx_row *r = block(h, table, size, bx_flat_size(s, record), extra);
     bool ok;
 
     bx_flat_write(s, record, r->data);
-    ok = finish(in, r);
+    ok = finish(h, r);
     assert(ok); /* what was just written reads */
     (void)ok;
     return r;
 }
 
-struct bx_row *bx_row_vm(struct bx_intern *in, const struct bx_vm *d)
+struct bx_row *bx_row_vm(struct bx_row_home *h, const struct bx_vm *d)
 {
     struct vm_record rec = {.config = d->config,
                             .desired = d->desired,
@@ -205,14 +220,14 @@ struct bx_row *bx_row_vm(struct bx_intern *in, const struct bx_vm *d)
                             .message = d->message};
 
     memcpy(rec.uuid, d->uuid, 16);
-    return make(in, BX_TABLE_VM, sizeof(struct bx_vm_block), &vm_schema, &rec,
+    return make(h, BX_TABLE_VM, sizeof(struct bx_vm_block), &vm_schema, &rec,
                 d->config.labels.n * sizeof(struct bx_pair));
 }
 
-struct bx_row *bx_row_node(struct bx_intern *in, const struct bx_node_row *d)
+struct bx_row *bx_row_node(struct bx_row_home *h, const struct bx_node_row *d)
 {
     struct node_record rec = {d->info, d->created_index, d->modified_index};
-    struct bx_row *r = make(in, BX_TABLE_NODE, sizeof(struct bx_node_block), &node_schema, &rec, 0);
+    struct bx_row *r = make(h, BX_TABLE_NODE, sizeof(struct bx_node_block), &node_schema, &rec, 0);
     struct bx_node_row *n = &((struct bx_node_block *)(void *)r)->node;
 
     /* Derived from the VMs, not part of the record. */
@@ -223,41 +238,36 @@ struct bx_row *bx_row_node(struct bx_intern *in, const struct bx_node_row *d)
     return r;
 }
 
-struct bx_row *bx_row_token(const struct bx_token *d)
+struct bx_row *bx_row_token(struct bx_row_home *h, const struct bx_token *d)
 {
-    return make(NULL, BX_TABLE_TOKEN, sizeof(struct bx_token_block), &token_schema, d, 0);
+    return make(h, BX_TABLE_TOKEN, sizeof(struct bx_token_block), &token_schema, d, 0);
 }
 
-struct bx_row *bx_row_cluster(const struct bx_cluster_row *d)
+struct bx_row *bx_row_cluster(struct bx_row_home *h, const struct bx_cluster_row *d)
 {
-    return make(NULL, BX_TABLE_CLUSTER, sizeof(struct bx_cluster_block), &cluster_schema, d, 0);
+    return make(h, BX_TABLE_CLUSTER, sizeof(struct bx_cluster_block), &cluster_schema, d, 0);
 }
 
-/* What the pairs of a loaded record take; most have none. */
-static size_t label_bytes(const struct bx_row *r)
+/* How many labels a VM's record has: a row has room for these and no more. False when it does not
+ * read. */
+static bool count_labels(struct bx_row_home *h, const uint8_t *p, size_t n, size_t *labels)
 {
+    uint8_t *aligned = bx_arena_alloc(&h->arena, n);
     struct vm_record rec = {0};
-    struct bx_arena arena = {0};
-    int rc = bx_flat_read(&vm_schema, r->data, r->len, &rec, &arena, NULL, NULL);
+    int rc = BX_NO_MEMORY;
 
+    if (aligned != NULL) {
+        memcpy(aligned, p, n);
+        rc = bx_flat_read(&vm_schema, aligned, n, &rec, &h->arena, NULL, NULL);
+    }
     if (rc == BX_NO_MEMORY)
-        bx_oom(r->len);
-    bx_arena_close(&arena);
-    return rc == BX_OK ? rec.config.labels.n * sizeof(struct bx_pair) : 0;
+        bx_oom(n);
+    *labels = rec.config.labels.n;
+    bx_arena_reset(&h->arena);
+    return rc == BX_OK;
 }
 
-static struct bx_row *with_room(struct bx_row *r, size_t extra)
-{
-    size_t at = (size_t)(r->data - (uint8_t *)r);
-
-    if (extra == 0)
-        return r;
-    r = bx_must_realloc(r, at + r->len + extra);
-    r->data = (uint8_t *)r + at;
-    return r;
-}
-
-struct bx_row *bx_row_load(struct bx_intern *in, enum bx_table table, const uint8_t *p, size_t n)
+struct bx_row *bx_row_load(struct bx_row_home *h, enum bx_table table, const uint8_t *p, size_t n)
 {
     static const size_t sizes[BX__TABLES] = {
         [BX_TABLE_CLUSTER] = sizeof(struct bx_cluster_block),
@@ -265,29 +275,30 @@ struct bx_row *bx_row_load(struct bx_intern *in, enum bx_table table, const uint
         [BX_TABLE_VM] = sizeof(struct bx_vm_block),
         [BX_TABLE_TOKEN] = sizeof(struct bx_token_block),
     };
+    size_t labels = 0;
     struct bx_row *r;
 
     if (table >= BX__TABLES || n == 0 || n > BX_COMMAND_RECORD_MAX)
         return NULL;
-    r = block(table, sizes[table], n, 0);
+    if (table == BX_TABLE_VM && !count_labels(h, p, n, &labels))
+        return NULL;
+    r = block(h, table, sizes[table], n, labels * sizeof(struct bx_pair));
     memcpy(r->data, p, n);
-    if (table == BX_TABLE_VM)
-        r = with_room(r, label_bytes(r));
-    if (finish(in, r))
+    if (finish(h, r))
         return r;
-    bx_free(r);
+    bx_slab_free(&h->slab, r, r->size);
     return NULL;
 }
 
-void bx_row_free(struct bx_intern *in, struct bx_row *row)
+void bx_row_free(struct bx_row_home *h, struct bx_row *row)
 {
     if (row == NULL)
         return;
     if (row->table == BX_TABLE_VM) {
-        bx_intern_release(in, bx_row_as_vm(row)->name);
-        bx_intern_release(in, bx_row_as_vm(row)->tenant);
+        bx_intern_release(h->intern, bx_row_as_vm(row)->name);
+        bx_intern_release(h->intern, bx_row_as_vm(row)->tenant);
     } else if (row->table == BX_TABLE_NODE) {
-        bx_intern_release(in, bx_row_as_node(row)->name);
+        bx_intern_release(h->intern, bx_row_as_node(row)->name);
     }
-    bx_free(row);
+    bx_slab_free(&h->slab, row, row->size);
 }

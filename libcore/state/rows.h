@@ -8,6 +8,7 @@
 #define BX_ROWS_H
 
 #include "mem/arena.h"
+#include "mem/slab.h"
 #include "state/view.h"
 
 #define BX_COMMAND_RECORD_MAX (512u << 10) /* bytes of a stored record */
@@ -19,6 +20,7 @@ struct bx_row {            /* stands before every row's struct */
     uint32_t len;          /* of the record */
     uint64_t hash;         /* of the record */
     uint8_t *data;         /* the record, 8-aligned, in the same block */
+    uint32_t size;         /* of the block */
     uint32_t slot;         /* 1 + place in the turn's write set, 0: not in it */
 };
 
@@ -54,15 +56,26 @@ struct bx_cluster_block {
     struct bx_cluster_row cluster;
 };
 
+/* Where rows live: their memory comes from slabs, because a VM's row is replaced with every change. */
+struct bx_row_home {
+    struct bx_intern *intern;
+    struct bx_slab slab;
+    struct bx_arena arena; /* while one is made */
+};
+
+void bx_row_home_init(struct bx_row_home *h, struct bx_intern *in);
+/* Every row must have been freed. */
+void bx_row_home_close(struct bx_row_home *h);
+
 /* Make a row from a draft whose views may point anywhere; names are interned. Never NULL: memory
  * that is out ends the process, which in apply loses nothing. */
-struct bx_row *bx_row_vm(struct bx_intern *in, const struct bx_vm *draft);
-struct bx_row *bx_row_node(struct bx_intern *in, const struct bx_node_row *draft);
-struct bx_row *bx_row_token(const struct bx_token *draft);
-struct bx_row *bx_row_cluster(const struct bx_cluster_row *draft);
+struct bx_row *bx_row_vm(struct bx_row_home *h, const struct bx_vm *draft);
+struct bx_row *bx_row_node(struct bx_row_home *h, const struct bx_node_row *draft);
+struct bx_row *bx_row_token(struct bx_row_home *h, const struct bx_token *draft);
+struct bx_row *bx_row_cluster(struct bx_row_home *h, const struct bx_cluster_row *draft);
 /* From a stored record. NULL when it does not read. */
-struct bx_row *bx_row_load(struct bx_intern *in, enum bx_table table, const uint8_t *p, size_t n);
-void bx_row_free(struct bx_intern *in, struct bx_row *row);
+struct bx_row *bx_row_load(struct bx_row_home *h, enum bx_table table, const uint8_t *p, size_t n);
+void bx_row_free(struct bx_row_home *h, struct bx_row *row);
 
 static inline const struct bx_vm *bx_row_as_vm(const struct bx_row *r)
 {
@@ -84,7 +97,7 @@ static inline const struct bx_cluster_row *bx_row_as_cluster(const struct bx_row
 /* ---- view.c: changing the view ---- */
 
 struct bx_view {
-    struct bx_intern *intern;
+    struct bx_row_home home;
     struct bx_map by_uuid, by_name;   /* VM blocks */
     struct bx_row **nodes;            /* by id */
     uint32_t n_nodes, cap_nodes;

@@ -56,7 +56,7 @@ static void release_blob(struct bx_sessions *ss, struct bx_outcome_blob *b)
         ss->unused(ss->ctx, b->entry);
     if (ss->current == b)
         ss->current = NULL;
-    bx_free(b);
+    bx_slab_free(&ss->slab, b, sizeof *b);
 }
 
 static void drop(struct bx_sessions *ss, struct bx_session *s, struct kept *k)
@@ -65,7 +65,7 @@ static void drop(struct bx_sessions *ss, struct bx_session *s, struct kept *k)
     s->n--;
     *ss->digest -= k->hash;
     release_blob(ss, k->blob);
-    bx_free(k);
+    bx_slab_free(&ss->slab, k, sizeof *k + k->len);
 }
 
 static void drop_session(struct bx_sessions *ss, struct bx_session *s)
@@ -77,7 +77,7 @@ static void drop_session(struct bx_sessions *ss, struct bx_session *s)
     TAILQ_REMOVE(&ss->by_use, s, link);
     bx_map_remove(&ss->by_id, bx_hash(s->id, 16), s);
     ss->n--;
-    bx_free(s);
+    bx_slab_free(&ss->slab, s, sizeof *s);
 }
 
 void bx_sessions_close(struct bx_sessions *ss)
@@ -88,6 +88,7 @@ void bx_sessions_close(struct bx_sessions *ss)
     while ((s = TAILQ_FIRST(&ss->by_use)) != NULL)
         drop_session(ss, s);
     bx_map_close(&ss->by_id);
+    bx_slab_close(&ss->slab);
 }
 
 void bx_sessions_expire(struct bx_sessions *ss, uint64_t now_ms)
@@ -160,9 +161,18 @@ int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_head *head,
 
 /* ---- keeping ---- */
 
+static void *take(struct bx_sessions *ss, size_t n)
+{
+    void *p = bx_slab_calloc(&ss->slab, n);
+
+    if (p == NULL)
+        bx_oom(n);
+    return p;
+}
+
 static struct bx_session *add_session(struct bx_sessions *ss, const struct bx_outcome *o)
 {
-    struct bx_session *s = bx_must_calloc(1, sizeof *s);
+    struct bx_session *s = take(ss, sizeof *s);
 
     memcpy(s->id, o->session, 16);
     s->principal_hash = o->principal_hash;
@@ -191,12 +201,12 @@ void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms,
                       const struct bx_outcome *o, const uint8_t *record, size_t len)
 {
     struct bx_session *s = find(ss, o->session);
-    struct kept *k = bx_must_alloc(sizeof *k + len), *low;
+    struct kept *k = take(ss, sizeof *k + len), *low;
 
     if (s == NULL)
         s = add_session(ss, o);
     if (ss->current == NULL || ss->current->entry != entry) {
-        ss->current = bx_must_calloc(1, sizeof *ss->current);
+        ss->current = take(ss, sizeof *ss->current);
         ss->current->entry = entry;
     }
     *k = (struct kept){.sequence = o->sequence,

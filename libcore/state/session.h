@@ -9,6 +9,7 @@
 #define BX_SESSION_H
 
 #include "mem/map.h"
+#include "mem/slab.h"
 #include "wire/command.h"
 #include "wire/event.h"
 
@@ -22,6 +23,7 @@ TAILQ_HEAD(bx_session_list, bx_session);
 struct bx_sessions {
     struct bx_map by_id;
     struct bx_session_list by_use;   /* least recently used first */
+    struct bx_slab slab;
     uint32_t n, max;
     uint64_t ttl_ms;
     uint64_t *digest;                /* follows every outcome kept or dropped */

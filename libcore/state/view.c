@@ -31,8 +31,8 @@ int bx_view_init(struct bx_view *v, struct bx_intern *in)
     struct bx_cluster_row none = {.next_node = 1, .level = 1};
 
     memset(v, 0, sizeof *v);
-    v->intern = in;
-    v->cluster = bx_row_cluster(&none);
+    bx_row_home_init(&v->home, in);
+    v->cluster = bx_row_cluster(&v->home, &none);
     v->digest = v->cluster->hash;
     return BX_OK;
 }
@@ -43,14 +43,15 @@ void bx_view_close(struct bx_view *v)
     size_t pos = 0;
 
     while ((r = bx_map_next(&v->by_uuid, &pos)) != NULL)
-        bx_row_free(v->intern, r);
+        bx_row_free(&v->home, r);
     bx_map_close(&v->by_uuid);
     bx_map_close(&v->by_name);
     for (uint32_t i = 0; i < v->n_nodes; i++)
-        bx_row_free(v->intern, v->nodes[i]);
+        bx_row_free(&v->home, v->nodes[i]);
     for (uint32_t i = 0; i < v->n_tokens; i++)
-        bx_row_free(v->intern, v->tokens[i]);
-    bx_row_free(v->intern, v->cluster);
+        bx_row_free(&v->home, v->tokens[i]);
+    bx_row_free(&v->home, v->cluster);
+    bx_row_home_close(&v->home);
     bx_free(v->nodes);
     bx_free(v->tokens);
     bx_free(v->id);

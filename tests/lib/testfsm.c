@@ -69,7 +69,7 @@ static void open_there(struct test_fsm *t, bool trusted)
 {
     struct bx_err err;
 
-    t->intern = bx_intern_create(0, 0);
+    t->intern = bx_intern_create(t->intern_strings, 0);
     assert_non_null(t->intern);
     t->options.path = t->path;
     t->options.trusted = trusted;

@@ -6,6 +6,7 @@
 
 struct test_fsm { /* zeroed at first */
     struct bx_fsm_options options; /* bounds, set before open; the rest is filled in */
+    uint64_t intern_strings;  /* bound of the interner, 0: its own */
     struct bx_fsm *fsm;
     struct bx_intern *intern;
     char *dir, path[256];

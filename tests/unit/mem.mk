@@ -25,3 +25,8 @@ tests_unit_mem_oom_test_LDADD = $(TEST_LIBS)
 tests_unit_mem_threads_test_SOURCES = tests/unit/mem_threads_test.c
 tests_unit_mem_threads_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_mem_threads_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/mem_slab_test
+tests_unit_mem_slab_test_SOURCES = tests/unit/mem_slab_test.c
+tests_unit_mem_slab_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_slab_test_LDADD = $(TEST_LIBS)

@@ -37,7 +37,7 @@ static struct bx_row *vm_row(const char *name, const char *uuid, uint64_t node)
     d.config.memory_mib = 500;
     d.config.disk_gib = 7;
     assert_true(bx_uuid_parse(uuid, strlen(uuid), d.uuid));
-    return bx_row_vm(in, &d);
+    return bx_row_vm(&v.home, &d);
 }
 
 static struct bx_row *add_vm(const char *name, const char *uuid, uint64_t node)
@@ -62,7 +62,7 @@ static struct bx_row *node_row(uint64_t id, const char *name)
                                      .overcommit_vcpus_pct = 150,
                                      .overcommit_memory_pct = 90}};
 
-    return bx_row_node(in, &d);
+    return bx_row_node(&v.home, &d);
 }
 
 static struct bx_row *add_node(uint64_t id, const char *name)
@@ -212,7 +212,7 @@ static void test_columns(void **state)
 
     moved = vm_row("web", U1, 2);
     bx_view_swap(&v, vm, moved);
-    bx_row_free(in, vm);
+    bx_row_free(&v.home, vm);
     bx_view_columns(&v, &c);
     assert_int_equal(c.free_vcpus[0], 9);
     assert_int_equal(c.free_vcpus[1], 12);
@@ -239,7 +239,7 @@ static void test_swap_and_back(void **state)
 
         snprintf(name, sizeof name, "n%u", i);
         nodes[i] = add_node(90 + 3 * i, name);
-        tokens[i] = bx_row_token(&token);
+        tokens[i] = bx_row_token(&v.home, &token);
         bx_view_swap(&v, NULL, tokens[i]);
         assert_ptr_equal(bx_view_token(&v, token.secret_hash), tokens[i]);
     }
@@ -253,13 +253,13 @@ static void test_swap_and_back(void **state)
     assert_true(v.digest != digest);
     for (unsigned i = 40; i-- > 0;) {
         bx_view_swap(&v, vms[i], NULL);
-        bx_row_free(in, vms[i]);
+        bx_row_free(&v.home, vms[i]);
     }
     for (unsigned i = 8; i-- > 0;) {
         bx_view_swap(&v, nodes[i], NULL);
-        bx_row_free(in, nodes[i]);
+        bx_row_free(&v.home, nodes[i]);
         bx_view_swap(&v, tokens[i], NULL);
-        bx_row_free(in, tokens[i]);
+        bx_row_free(&v.home, tokens[i]);
     }
     bx_view_columns(&v, &after);
     assert_true(v.digest == digest);
@@ -288,8 +288,8 @@ static void test_record(void **state)
     bx_vm_config_init(&d.config);
     d.config.name = bx_str("web");
     d.config.labels = (struct bx_pairs){labels, 2};
-    a = bx_row_vm(in, &d);
-    b = bx_row_load(in, BX_TABLE_VM, a->data, a->len);
+    a = bx_row_vm(&v.home, &d);
+    b = bx_row_load(&v.home, BX_TABLE_VM, a->data, a->len);
     assert_non_null(b);
     assert_true(a->hash == b->hash && a->len == b->len);
     x = bx_row_as_vm(b);
@@ -311,16 +311,13 @@ static void test_record(void **state)
     assert_int_equal(x->config.labels.n, 2);
     assert_true(bx_str_eq(x->config.labels.v[0].value, bx_str("web")));
     assert_true(bx_str_eq(x->config.labels.v[1].key, bx_str("b")));
-    bx_row_free(in, a);
-    bx_row_free(in, b);
+    bx_row_free(&v.home, a);
+    bx_row_free(&v.home, b);
 }
 
 static uint64_t live_bytes(void)
 {
-    struct bx_alloc_stats stats;
-
-    bx_alloc_stats(&stats);
-    return stats.live_bytes;
+    return v.home.slab.stats.live_bytes;
 }
 
 /* A loaded row takes no more than the one that was written. */
@@ -330,15 +327,15 @@ static void test_size(void **state)
     uint64_t before = live_bytes(), made;
 
     (void)state;
-    bx_row_free(in, vm_row("web", U2, 0));
+    bx_row_free(&v.home, vm_row("web", U2, 0));
     assert_int_equal(live_bytes(), before);
     b = vm_row("web", U2, 0);
     made = live_bytes() - before;
-    bx_row_free(in, b);
-    b = bx_row_load(in, BX_TABLE_VM, a->data, a->len);
+    bx_row_free(&v.home, b);
+    b = bx_row_load(&v.home, BX_TABLE_VM, a->data, a->len);
     assert_true(live_bytes() - before <= made);
-    bx_row_free(in, a);
-    bx_row_free(in, b);
+    bx_row_free(&v.home, a);
+    bx_row_free(&v.home, b);
 }
 
 /* A damaged record that still reads reaches the columns before the digest tells: no number in it may
@@ -352,17 +349,17 @@ static void load_flipped(enum bx_table table, struct bx_row *row)
 
         memcpy(p, row->data, row->len);
         p[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        r = bx_row_load(in, table, p, row->len);
+        r = bx_row_load(&v.home, table, p, row->len);
         if (r == NULL)
             continue;
         bx_view_swap(&v, NULL, r);
         bx_view_swap(&v, r, NULL);
-        bx_row_free(in, r);
+        bx_row_free(&v.home, r);
     }
     for (size_t n = 0; n < row->len; n++)
-        assert_null(bx_row_load(in, table, p, n));
+        assert_null(bx_row_load(&v.home, table, p, n));
     free(p);
-    bx_row_free(in, row);
+    bx_row_free(&v.home, row);
 }
 
 static void test_flipped_records(void **state)
@@ -376,7 +373,7 @@ static void test_flipped_records(void **state)
     load_flipped(BX_TABLE_VM, vm_row("web", U1, 9));
     assert_true(v.digest == digest);
     assert_int_equal(bx_view_node(&v, 9)->allocated_memory_mib, 0);
-    assert_null(bx_row_load(in, BX__TABLES, (const uint8_t *)"\x08\0\0\0\0\0\0\0", 8));
+    assert_null(bx_row_load(&v.home, BX__TABLES, (const uint8_t *)"\x08\0\0\0\0\0\0\0", 8));
 }
 
 int main(void)
