@@ -38,6 +38,23 @@ struct link_peer *link_peer_of(struct link *l, uint64_t id)
     return NULL;
 }
 
+struct link_peer *link_guest(struct link *l, uint64_t id)
+{
+    uint32_t guests = 0;
+    struct link_peer *more;
+
+    for (uint32_t i = 0; i < l->n_peers; i++)
+        guests += l->peers[i].guest;
+    if (id < l->newer || guests == LINK_GUESTS_MAX)
+        return NULL;
+    more = bx_realloc(l->peers, (l->n_peers + 1) * sizeof *more);
+    if (more == NULL)
+        return NULL;
+    l->peers = more;
+    more[l->n_peers] = (struct link_peer){.id = id, .guest = true};
+    return &more[l->n_peers++];
+}
+
 static struct link *of(struct bx_link *base)
 {
     return (struct link *)(void *)base;
@@ -219,11 +236,23 @@ static size_t port_queued(struct bx_link *base, uint64_t id)
     return p != NULL && p->conn != NULL ? p->conn->queued : 0;
 }
 
+/* Guests that are still not known here stay. */
+static void keep_guests(struct link *l, const struct link_peer *old, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (old[i].guest && old[i].conn != NULL && old[i].id >= l->newer)
+            l->peers[l->n_peers++] = old[i];
+    }
+}
+
 /* Peers that stay keep their connections; the list is small. */
-static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, uint32_t n)
+static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, uint32_t n,
+                           uint64_t newer)
 {
     struct link *l = of(base);
-    struct link_peer *old = l->peers, *fresh = bx_must_calloc(n + 1, sizeof *fresh);
+    struct link_peer *old = l->peers;
+    struct link_peer *fresh = bx_must_calloc(n + LINK_GUESTS_MAX, sizeof *fresh);
+    uint32_t n_old = l->n_peers;
     struct link_conn *c, *next;
 
     for (uint32_t i = 0; i < n; i++) {
@@ -231,11 +260,14 @@ static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, ui
 
         if (was != NULL)
             fresh[i] = *was;
+        fresh[i].guest = false;
         fresh[i].id = peers[i].id;
         snprintf(fresh[i].address, sizeof fresh[i].address, "%s", peers[i].address);
     }
     l->peers = fresh;
     l->n_peers = n;
+    l->newer = newer;
+    keep_guests(l, old, n_old);
     bx_free(old);
     for (c = TAILQ_FIRST(&l->conns); c != NULL; c = next) {
         next = TAILQ_NEXT(c, link);

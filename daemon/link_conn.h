@@ -17,8 +17,11 @@ struct link_frame {
 };
 STAILQ_HEAD(link_frames, link_frame);
 
+#define LINK_GUESTS_MAX 8u
+
 struct link_peer {
     uint64_t id;
+    bool guest;                 /* it dialled us, and the state here does not know it yet */
     char address[256];
     struct link_conn *conn;     /* up */
     struct link_conn *dialling; /* on its way */
@@ -62,6 +65,7 @@ struct link {
     struct bx_identity identity; /* node 0: none yet */
     struct link_peer *peers;
     uint32_t n_peers;
+    uint64_t newer;              /* ids from here on may be members' that are not known here yet */
     struct link_conns conns;
     uint32_t handles_open;
     uint64_t next_handle;
@@ -75,6 +79,9 @@ uint64_t link_now(const struct link *l);
 void link_log(struct link *l, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 struct link_peer *link_peer_of(struct link *l, uint64_t id);
+/* Make a peer of a member that joined while this host was away, and dialled it; it can be the leader,
+ * the only one that can tell us about it. NULL when the id is none of those, or eight are here. */
+struct link_peer *link_guest(struct link *l, uint64_t id);
 
 /* ---- link_conn.c ---- */
 struct link_conn *link_conn_create(struct link *l);

@@ -69,6 +69,8 @@ static const char *judge(struct link_conn *c, const struct bx_hello *h)
         return "another history of this cluster";
     if (h->node == id->node)
         return "this is the node's own id";
+    if (p == NULL && c->accepted)
+        p = link_guest(c->owner, h->node);
     if (p == NULL)
         return "no member has this id";
     if (c->accepted && h->node < id->node)

@@ -14,6 +14,7 @@
 
 #define SUSPECT_MS 6000u
 #define RETRY_MS 1000u
+#define PEERS_EXTRA 32u /* that the log, or a join's answer, tells of and the rows do not */
 
 void bx_member_on_role(struct bx_node *n, bool leader)
 {
@@ -24,22 +25,34 @@ void bx_member_on_role(struct bx_node *n, bool leader)
 
 /* ---- the link's peers ---- */
 
-/* Before the rows are here a joiner knows what the join answer said: "ID HOST:PORT ID HOST:PORT". */
-static uint32_t peers_of_identity(struct bx_node *n, char *text, struct bx_peer *out, uint32_t max)
+static bool has_peer(const struct bx_peer *peers, uint32_t n, uint64_t id)
 {
+    for (uint32_t i = 0; i < n; i++) {
+        if (peers[i].id == id)
+            return true;
+    }
+    return false;
+}
+
+/* A joiner knows what the join answer said: "ID HOST:PORT ID HOST:PORT". Until the state here has
+ * come so far that it knows of an id, being given or gone, that counts: the leader can be one that
+ * joined late in the history which a joiner begins with. */
+static uint32_t add_identity(struct bx_node *n, uint64_t newer, char *text, struct bx_peer *out,
+                             uint32_t count)
+{
+    uint32_t max = count + PEERS_EXTRA;
     char *save = NULL, *id;
-    uint32_t count = 0;
 
     snprintf(text, sizeof n->o.identity.peers, "%s", n->o.identity.peers);
     for (id = strtok_r(text, " ", &save); id != NULL && count < max;
          id = strtok_r(NULL, " ", &save)) {
         char *address = strtok_r(NULL, " ", &save);
+        struct bx_peer p = {strtoull(id, NULL, 10), address};
 
         if (address == NULL)
             break;
-        out[count] = (struct bx_peer){strtoull(id, NULL, 10), address};
-        if (out[count].id != 0 && out[count].id != n->id)
-            count++;
+        if (p.id >= newer && p.id != n->id && !has_peer(out, count, p.id))
+            out[count++] = p;
     }
     return count;
 }
@@ -59,15 +72,34 @@ static uint32_t peers_of_rows(struct bx_node *n, struct bx_arena *arena, struct 
     return count;
 }
 
+/* The log tells of servers before the rows are here: after state.db was lost they come only with
+ * the leader's word of what is committed, which needs a connection. */
+static uint32_t add_servers(const struct bx_node *n, struct bx_peer *out, uint32_t count)
+{
+    const struct raft_configuration *c = bx_raft_configuration(&n->raft);
+
+    for (unsigned i = 0; i < c->n; i++) {
+        const struct raft_server *s = &c->servers[i];
+
+        if (s->id != n->id && !has_peer(out, count, s->id))
+            out[count++] = (struct bx_peer){s->id, s->address};
+    }
+    return count;
+}
+
 void bx_member_set_peers(struct bx_node *n)
 {
     uint32_t rows = bx_view_nodes(bx_fsm_view(n->fsm)), count;
     char text[sizeof n->o.identity.peers];
     struct bx_arena arena = {0};
-    struct bx_peer *peers = bx_must_calloc(rows + 32, sizeof *peers);
+    struct bx_peer *peers = bx_must_calloc(rows + 2 * PEERS_EXTRA, sizeof *peers);
+    struct bx_cluster_info info;
 
-    count = rows == 0 ? peers_of_identity(n, text, peers, 32) : peers_of_rows(n, &arena, peers);
-    n->o.link->ops->set_peers(n->o.link, peers, count);
+    bx_view_cluster(bx_fsm_view(n->fsm), &info);
+    count = peers_of_rows(n, &arena, peers);
+    count = add_servers(n, peers, count);
+    count = add_identity(n, info.next_node, text, peers, count);
+    n->o.link->ops->set_peers(n->o.link, peers, count, info.next_node);
     bx_arena_close(&arena);
     bx_free(peers);
     n->member.peers_dirty = false;

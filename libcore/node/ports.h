@@ -54,8 +54,9 @@ struct bx_link_ops {
     bool (*connected)(struct bx_link *l, uint64_t id);
     /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high. */
     size_t (*queued)(struct bx_link *l, uint64_t id);
-    /* All other members; connections to anybody else are closed. Copied. */
-    void (*set_peers)(struct bx_link *l, const struct bx_peer *peers, uint32_t n);
+    /* All other members; connections to anybody else are closed, but for those of members with ids
+     * from `newer` on, which this node may just not have heard of yet. Copied. */
+    void (*set_peers)(struct bx_link *l, const struct bx_peer *peers, uint32_t n, uint64_t newer);
 };
 struct bx_link {
     const struct bx_link_ops *ops;

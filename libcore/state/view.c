@@ -438,6 +438,7 @@ void bx_view_cluster(const struct bx_view *v, struct bx_cluster_info *out)
     out->name = c->name;
     out->created = c->created;
     out->level = c->level;
+    out->next_node = c->next_node;
     out->revision = v->revision;
     out->digest = v->digest;
     out->time_ms = v->time_ms;

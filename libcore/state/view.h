@@ -74,6 +74,7 @@ struct bx_cluster_info {
     uint64_t revision, digest;
     uint64_t time_ms;             /* leader time of the newest batch */
     uint32_t level;
+    uint64_t next_node;           /* id of the next node that joins; 1 up to here are given */
 };
 void bx_view_cluster(const struct bx_view *v, struct bx_cluster_info *out);
 

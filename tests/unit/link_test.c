@@ -163,7 +163,7 @@ static void know_everybody(struct host *h, uint32_t n)
         if (&hosts[i] != h)
             peers[count++] = (struct bx_peer){hosts[i].id, hosts[i].address};
     }
-    link_port(h->link)->ops->set_peers(link_port(h->link), peers, count);
+    link_port(h->link)->ops->set_peers(link_port(h->link), peers, count, 10);
 }
 
 static void start(struct host *h, uint32_t n, uint8_t incarnation)
@@ -494,6 +494,22 @@ static int dial_as(uint64_t id, uint8_t incarnation)
     put_hello(fd, &h);
     assert_hello(answer, read_some(fd, answer, sizeof answer), "");
     return fd;
+}
+
+/* While host 2 was away nodes up to 11 may have joined. */
+static void a_member_that_is_not_known_yet_is_let_in(void **state)
+{
+    int fd;
+
+    (void)state;
+    start_hosts(3, 2);
+    fd = dial_as(11, 7);
+    SPIN_UNTIL(is_connected(&hosts[1], 11));
+    know_everybody(&hosts[1], 3); /* which still says nothing of it */
+    assert_true(is_connected(&hosts[1], 11));
+    close(fd);
+    SPIN_UNTIL(!is_connected(&hosts[1], 11));
+    stop_hosts();
 }
 
 static void a_second_incarnation_is_refused_and_a_second_connection_replaces(void **state)
@@ -848,6 +864,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_comes_back_is_connected_again),
         cmocka_unit_test(who_is_no_longer_a_member_is_cut_off),
         cmocka_unit_test(a_hello_that_does_not_fit_is_refused_with_the_reason),
+        cmocka_unit_test(a_member_that_is_not_known_yet_is_let_in),
         cmocka_unit_test(a_second_incarnation_is_refused_and_a_second_connection_replaces),
         cmocka_unit_test(what_is_no_frame_closes_the_connection),
         cmocka_unit_test(a_hello_in_single_bytes_arrives),
