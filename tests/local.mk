@@ -13,6 +13,7 @@ include tests/unit/vmrun.mk
 include tests/unit/cli.mk
 include tests/unit/api.mk
 endif
+include tests/sim/local.mk
 include tests/integration/local.mk
 include tests/bench/local.mk
 include tests/tsan.mk

@@ -343,7 +343,7 @@ static void defaults(struct bx_node_options *o)
 
 static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct bx_err *err)
 {
-    struct bx_wal_options wo = {.fs = n->o.disk->fs};
+    struct bx_wal_options wo = {.fs = n->o.disk->fs, .segment_size = n->o.segment_bytes};
     const struct bx_snap_meta *snap = NULL;
     bool trusted = false;
     int rc = open_trust(n, &trusted, err);

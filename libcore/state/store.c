@@ -6,7 +6,6 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum stmt {
     S_PUT_VM, S_PUT_NODE, S_PUT_TOKEN, S_PUT_CLUSTER, S_DEL_VM, S_DEL_NODE, S_DEL_TOKEN,
@@ -96,6 +95,14 @@ static int failed(struct bx_store *s, int rv, struct bx_err *err)
 
 /* ---- life ---- */
 
+static bool may_write(const char *path)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    int may = 0;
+
+    return vfs->xAccess(vfs, path, SQLITE_ACCESS_READWRITE, &may) == SQLITE_OK && may;
+}
+
 static int prepare(struct bx_store *s, struct bx_err *err)
 {
     char *why = NULL;
@@ -111,7 +118,7 @@ static int prepare(struct bx_store *s, struct bx_err *err)
     if (rv != SQLITE_OK)
         return failed(s, rv, err);
     /* A header of a format that is newer than SQLite's own makes it read only. */
-    if (sqlite3_db_readonly(s->db, "main") == 1 && access(s->path, W_OK) == 0)
+    if (sqlite3_db_readonly(s->db, "main") == 1 && may_write(s->path))
         return bx_err_set(err, BX_CORRUPT, "state database %s: damaged header", s->path);
     return BX_OK;
 }
@@ -148,12 +155,13 @@ void bx_store_close(struct bx_store *s)
 void bx_store_remove(const char *path)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 
     for (size_t i = 0; i < 3; i++) {
         char name[4096];
 
         snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
-        unlink(name);
+        vfs->xDelete(vfs, name, 0);
     }
 }
 

@@ -1,6 +1,6 @@
 # What several tests share: link a test with $(TEST_LIBS).
 check_LIBRARIES += libtest.a
-libtest_a_SOURCES = tests/lib/testlib.c tests/lib/testlib.h \
+libtest_a_SOURCES = tests/lib/testlib.c tests/lib/testlib.h tests/lib/rng.h \
 	tests/lib/memfs.c tests/lib/memfs.h \
 	tests/lib/testfsm.c tests/lib/testfsm.h \
 	tests/lib/testfsm_random.c tests/lib/testfsm_random.h \

@@ -1,9 +1,12 @@
 #include "lib/memfs.h"
 
-#include "lib/testlib.h"
+#include "lib/rng.h"
 #include "mem/alloc.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FILES_MAX 256 /* ever created; places of files nobody can reach are taken again */
@@ -58,7 +61,22 @@ struct memfs {
     uint64_t changes, fault_at;
     int error;
     bool faulted, stopped;
+    void (*stop)(void *ctx);
+    void *stop_ctx;
 };
+
+/* A bound of this file, or a mistake of whoever uses it. */
+static _Noreturn __attribute__((format(printf, 1, 2))) void misused(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    fputs("memfs: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+    abort();
+}
 
 /* ---- bytes ---- */
 
@@ -110,7 +128,7 @@ static void names_set(struct names *v, const char *name, int file)
     }
     if (e == NULL) {
         if (v->n == NAMES_MAX)
-            fail_msg("memfs: too many names");
+            misused("too many names");
         e = &v->entries[v->n++];
         snprintf(e->name, sizeof e->name, "%s", name);
     }
@@ -203,8 +221,7 @@ static int new_file(struct memfs *m)
             return i;
         }
     }
-    fail_msg("memfs: too many files");
-    return -1;
+    misused("too many files");
 }
 
 static struct file *file_named(const struct memfs *m, const char *name)
@@ -212,14 +229,14 @@ static struct file *file_named(const struct memfs *m, const char *name)
     const struct entry *e = names_find(&m->now, name);
 
     if (e == NULL)
-        fail_msg("memfs: no file %s", name);
+        misused("no file %s", name);
     return (struct file *)&m->files[e->file];
 }
 
 static struct file *file_of(struct memfs *m, int fd)
 {
     if (fd < 0 || fd >= FDS_MAX || m->fds[fd] < 0)
-        fail_msg("memfs: descriptor %d is not open", fd);
+        misused("descriptor %d is not open", fd);
     return &m->files[m->fds[fd]];
 }
 
@@ -258,7 +275,19 @@ static int begin_change(struct memfs *m, bool *after)
         return m->error;
     m->stopped = true;
     *after = m->fault == MEMFS_STOP_AFTER;
+    if (!*after && m->stop != NULL)
+        m->stop(m->stop_ctx);
     return *after ? 0 : -EIO;
+}
+
+/* The change is done, with rc: what its caller learns. */
+static int end_change(struct memfs *m, bool after, int rc)
+{
+    if (!after)
+        return rc;
+    if (m->stop != NULL)
+        m->stop(m->stop_ctx);
+    return -EIO;
 }
 
 /* ---- the table ---- */
@@ -290,7 +319,7 @@ static int fs_open(struct bx_fs *fs, const char *name, int flags, int *fd)
     else if (flags & BX_FS_TRUNC)
         add_change(&m->files[file], 0, NULL, 0);
     if (after)
-        return -EIO;
+        return end_change(m, after, 0);
     for (*fd = 0; *fd < FDS_MAX; ++*fd) {
         if (m->fds[*fd] < 0) {
             m->fds[*fd] = file;
@@ -332,7 +361,7 @@ static int fs_write(struct bx_fs *fs, int fd, const void *p, size_t n, uint64_t 
 
     if (rc == 0)
         add_change(f, offset, p, n);
-    return after ? -EIO : rc;
+    return end_change(self(fs), after, rc);
 }
 
 static int fs_sync(struct bx_fs *fs, int fd)
@@ -350,7 +379,7 @@ static int fs_sync(struct bx_fs *fs, int fd)
             bytes_write(&f->safe, c->offset, c->data, c->n);
     }
     drop_changes(f);
-    return after ? -EIO : 0;
+    return end_change(self(fs), after, 0);
 }
 
 static int fs_rename(struct bx_fs *fs, const char *from, const char *to)
@@ -364,7 +393,7 @@ static int fs_rename(struct bx_fs *fs, const char *from, const char *to)
         rc = -ENOENT;
     if (rc == 0)
         rename_now(m, to, from, e->file);
-    return after && rc == 0 ? -EIO : rc;
+    return end_change(m, after && rc == 0, rc);
 }
 
 static int fs_unlink(struct bx_fs *fs, const char *name)
@@ -377,7 +406,7 @@ static int fs_unlink(struct bx_fs *fs, const char *name)
         rc = -ENOENT;
     if (rc == 0)
         rename_now(m, name, "", -1);
-    return after && rc == 0 ? -EIO : rc;
+    return end_change(m, after && rc == 0, rc);
 }
 
 static int fs_sync_dir(struct bx_fs *fs)
@@ -390,7 +419,7 @@ static int fs_sync_dir(struct bx_fs *fs)
         return rc;
     m->safe = m->now;
     drop_namings(m);
-    return after ? -EIO : 0;
+    return end_change(m, after, 0);
 }
 
 static int fs_list(struct bx_fs *fs, void (*each)(void *ctx, const char *name), void *ctx)
@@ -467,6 +496,12 @@ void memfs_plan(struct memfs *m, enum memfs_fault fault, uint64_t change, int er
     m->faulted = false;
 }
 
+void memfs_on_stop(struct memfs *m, void (*stop)(void *ctx), void *ctx)
+{
+    m->stop = stop;
+    m->stop_ctx = ctx;
+}
+
 uint64_t memfs_changes(const struct memfs *m)
 {
     return m->changes;
@@ -496,7 +531,7 @@ static void keep_sectors(struct bytes *b, const struct change *c, uint64_t *seed
         size_t n = MEMFS_SECTOR - (size_t)((c->offset + at) % MEMFS_SECTOR);
 
         n = n < c->n - at ? n : c->n - at;
-        if (test_random(seed) % 2 == 0)
+        if (rng_next(seed) % 2 == 0)
             bytes_write(b, c->offset + at, c->data + at, n);
         at += n;
     }
@@ -504,7 +539,7 @@ static void keep_sectors(struct bytes *b, const struct change *c, uint64_t *seed
 
 static void keep_some(struct bytes *b, const struct change *c, uint64_t *seed)
 {
-    uint64_t choice = test_random(seed) % 4;
+    uint64_t choice = rng_next(seed) % 4;
 
     if (c->data == NULL) {
         if (choice < 2)
@@ -514,7 +549,7 @@ static void keep_some(struct bytes *b, const struct change *c, uint64_t *seed)
     if (choice == 1)
         bytes_write(b, c->offset, c->data, c->n);
     else if (choice == 2)
-        bytes_write(b, c->offset, c->data, (size_t)(test_random(seed) % (c->n + 1)));
+        bytes_write(b, c->offset, c->data, (size_t)(rng_next(seed) % (c->n + 1)));
     else if (choice == 3)
         keep_sectors(b, c, seed);
 }
@@ -533,7 +568,7 @@ void memfs_crash(struct memfs *m, uint64_t seed)
         bytes_copy(&f->now, &f->safe);
     }
     for (const struct naming *g = m->namings; g != NULL; g = g->next) {
-        if (test_random(&seed) % 2 == 0)
+        if (rng_next(&seed) % 2 == 0)
             apply_naming(&m->safe, g);
     }
     m->now = m->safe;

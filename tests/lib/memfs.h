@@ -33,6 +33,9 @@ enum memfs_fault {
 };
 /* Plan one fault, for the change with this number. */
 void memfs_plan(struct memfs *m, enum memfs_fault fault, uint64_t change, int error);
+/* Have stop(ctx) called where a planned STOP happens: it need not return, and what asked for the
+ * change then never learns anything. */
+void memfs_on_stop(struct memfs *m, void (*stop)(void *ctx), void *ctx);
 /* Changes so far: the number of the next one. */
 uint64_t memfs_changes(const struct memfs *m);
 /* True when the planned fault has happened. */

@@ -1,18 +1,14 @@
 #include "lib/testlib.h"
 
+#include "lib/rng.h"
 #include "mem/alloc.h"
 
 #include <ftw.h>
 #include <stdlib.h>
 
-/* splitmix64 */
 uint64_t test_random(uint64_t *seed)
 {
-    uint64_t z = *seed += 0x9e3779b97f4a7c15ULL;
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
-    return z ^ (z >> 31);
+    return rng_next(seed);
 }
 
 struct countdown {

@@ -1,0 +1,272 @@
+/* check - the invariants, looked at after every turn of every host. */
+#include "sim/sim.h"
+
+#include "mem/alloc.h"
+
+#include <string.h>
+
+#define RUNS_MAX 512u
+
+/* What every replica must agree on at one index, by which it is found. */
+struct agreed {
+    uint64_t *values; /* 0: not seen yet */
+    size_t cap;
+};
+
+struct run {
+    uint8_t vm[16];
+    uint64_t epoch;
+    unsigned host;
+};
+
+struct said {
+    uint8_t session[16];
+    uint64_t sequence, hash;
+};
+
+struct sim_check {
+    struct agreed digests, events;
+    struct run runs[RUNS_MAX];
+    unsigned n_runs;
+    struct bx_map outcomes;
+    char missing[256]; /* why it has not settled */
+};
+
+void sim_check_init(struct sim *s)
+{
+    s->check = bx_must_calloc(1, sizeof *s->check);
+}
+
+/* False when another value was seen there before. */
+static bool agree(struct agreed *a, uint64_t at, uint64_t value)
+{
+    value = value == 0 ? 1 : value;
+    if (at >= a->cap) {
+        size_t cap = (size_t)at * 2 + 1024;
+
+        a->values = bx_must_realloc(a->values, cap * sizeof *a->values);
+        memset(a->values + a->cap, 0, (cap - a->cap) * sizeof *a->values);
+        a->cap = cap;
+    }
+    if (a->values[at] == 0)
+        a->values[at] = value;
+    return a->values[at] == value;
+}
+
+/* ---- replicas ---- */
+
+static void check_capacity(struct sim_host *h, const struct bx_view *view)
+{
+    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
+        const struct bx_node_row *n = bx_view_node_at(view, i);
+
+        if (n->allocated_vcpus > n->info.vcpus || n->allocated_memory_mib > n->info.memory_mib ||
+            n->allocated_disk_gib > n->info.disk_gib)
+            sim_violation(h->sim, "node %llu holds more than it has, says %s",
+                          (unsigned long long)n->info.id, h->name);
+    }
+}
+
+void sim_check_turn(struct sim_host *h)
+{
+    const struct bx_view *view = bx_node_view(h->node);
+    uint64_t applied = bx_fsm_applied(bx_node_fsm(h->node));
+    struct bx_cluster_info info;
+    uint64_t seen[2];
+
+    if (applied == h->checked)
+        return;
+    h->checked = applied;
+    bx_view_cluster(view, &info);
+    seen[0] = info.digest;
+    seen[1] = info.revision;
+    if (!agree(&h->sim->check->digests, applied, bx_hash(seen, sizeof seen)))
+        sim_violation(h->sim, "%s has another state than others had at index %llu", h->name,
+                      (unsigned long long)applied);
+    sim_mix(h->sim, seen, sizeof seen);
+    check_capacity(h, view);
+    if (applied > h->sim->stats.entries)
+        h->sim->stats.entries = applied;
+}
+
+void sim_check_event(struct sim_host *h, const struct bx_event *e)
+{
+    struct bx_buf text = {0};
+    uint64_t head[3] = {e->index, e->time, e->type}, hash;
+
+    if (h->event_seen != 0 && e->index != h->event_seen + 1)
+        sim_violation(h->sim, "%s: event %llu follows %llu", h->name,
+                      (unsigned long long)e->index, (unsigned long long)h->event_seen);
+    h->event_seen = e->index;
+    if (bx_buf_append(&text, head, sizeof head) != BX_OK ||
+        bx_buf_append(&text, e->object.p, e->object.n) != BX_OK ||
+        bx_buf_append(&text, e->node.p, e->node.n) != BX_OK ||
+        bx_buf_append(&text, e->detail.p, e->detail.n) != BX_OK)
+        bx_oom(text.len);
+    hash = bx_hash(text.data, text.len);
+    bx_buf_release(&text);
+    if (!agree(&h->sim->check->events, e->index, hash))
+        sim_violation(h->sim, "%s: event %llu is another than others had", h->name,
+                      (unsigned long long)e->index);
+    if (e->index > h->sim->stats.events)
+        h->sim->stats.events = e->index;
+}
+
+/* ---- runs ---- */
+
+static struct run *find_run(struct sim_check *c, const uint8_t vm[16])
+{
+    for (unsigned i = 0; i < c->n_runs; i++) {
+        if (memcmp(c->runs[i].vm, vm, 16) == 0)
+            return &c->runs[i];
+    }
+    return NULL;
+}
+
+void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, bool running)
+{
+    struct sim_check *c = h->sim->check;
+    struct run *r = find_run(c, vm);
+
+    sim_trace(h->sim, h, "%s %02x%02x%02x%02x epoch %llu", running ? "runs" : "ends", vm[0], vm[1],
+              vm[2], vm[3], (unsigned long long)epoch);
+    if (!running) {
+        if (r != NULL && r->host == h->at && r->epoch == epoch)
+            *r = c->runs[--c->n_runs];
+        return;
+    }
+    h->sim->stats.runs++;
+    if (r != NULL)
+        sim_violation(h->sim, "a VM runs twice: epoch %llu on %s, and epoch %llu on %s",
+                      (unsigned long long)epoch, h->name, (unsigned long long)r->epoch,
+                      h->sim->hosts[r->host].name);
+    if (c->n_runs == RUNS_MAX)
+        sim_violation(h->sim, "more than %u VMs run", RUNS_MAX);
+    r = &c->runs[c->n_runs++];
+    memcpy(r->vm, vm, 16);
+    r->epoch = epoch;
+    r->host = h->at;
+}
+
+bool sim_check_some_run(struct sim_host *h, uint64_t number, uint8_t vm[16])
+{
+    const struct sim_check *c = h->sim->check;
+    uint64_t here = 0, chosen;
+
+    for (unsigned i = 0; i < c->n_runs; i++)
+        here += c->runs[i].host == h->at;
+    if (here == 0)
+        return false;
+    chosen = number % here;
+    for (unsigned i = 0; i < c->n_runs; i++) {
+        if (c->runs[i].host == h->at && chosen-- == 0)
+            memcpy(vm, c->runs[i].vm, 16);
+    }
+    return true;
+}
+
+/* ---- outcomes ---- */
+
+static bool is_said(const void *item, const void *key)
+{
+    return memcmp(item, key, offsetof(struct said, hash)) == 0;
+}
+
+static uint64_t hash_outcome(const struct bx_outcome *o)
+{
+    uint64_t words[6] = {o->sequence, o->body_hash, o->revision, o->code, o->node, o->existed};
+    uint64_t both[2] = {bx_hash(words, sizeof words), bx_hash(o->object, sizeof o->object)};
+
+    return bx_hash(both, sizeof both);
+}
+
+void sim_check_outcome(struct sim_host *h, const struct bx_outcome *o)
+{
+    struct sim_check *c = h->sim->check;
+    struct said key = {.sequence = o->sequence, .hash = hash_outcome(o)}, *there;
+    uint64_t hash;
+
+    memcpy(key.session, o->session, 16);
+    hash = bx_hash(&key, offsetof(struct said, hash));
+    there = bx_map_get(&c->outcomes, hash, is_said, &key);
+    if (there == NULL) {
+        there = bx_must_alloc(sizeof *there);
+        *there = key;
+        if (bx_map_add(&c->outcomes, hash, there) != BX_OK)
+            bx_oom(0);
+    } else if (there->hash != key.hash) {
+        sim_violation(h->sim, "%s gives request %llu another answer than it had", h->name,
+                      (unsigned long long)o->sequence);
+    }
+}
+
+/* ---- the end ---- */
+
+static bool missing(struct sim *s, const struct sim_host *h, const char *what)
+{
+    snprintf(s->check->missing, sizeof s->check->missing, "%s: %s", h->name, what);
+    return false;
+}
+
+static bool vm_settled(struct sim *s, const struct bx_vm *vm)
+{
+    const struct run *r = find_run(s->check, vm->uuid);
+    bool runs = vm->phase == BX_PHASE_RUNNING;
+
+    if (sim_host_of(s, vm->node) == NULL)
+        return true; /* its host is gone for good */
+    if (runs != (r != NULL) || (runs && r->epoch != vm->epoch))
+        return false;
+    if (vm->desired == BX_DESIRED_STOPPED)
+        return vm->phase == BX_PHASE_STOPPED || vm->phase == BX_PHASE_FAILED;
+    return vm->desired == BX_DESIRED_RUNNING && (runs || vm->phase == BX_PHASE_FAILED);
+}
+
+static bool vms_settled(struct sim *s, const struct sim_host *h)
+{
+    const struct bx_view *view = bx_node_view(h->node);
+    size_t n = bx_view_vms(view);
+    const struct bx_vm **vms = bx_must_calloc(n + 1, sizeof(struct bx_vm *));
+    bool good = true;
+
+    bx_view_sorted_vms(view, vms);
+    for (size_t i = 0; i < n && good; i++) {
+        good = vm_settled(s, vms[i]);
+        if (!good)
+            snprintf(s->check->missing, sizeof s->check->missing,
+                     "%s is %s, wanted %s, on node %llu, epoch %llu", vms[i]->name->s,
+                     bx_phase_names[vms[i]->phase], bx_desired_names[vms[i]->desired],
+                     (unsigned long long)vms[i]->node, (unsigned long long)vms[i]->epoch);
+    }
+    bx_free(vms);
+    return good;
+}
+
+bool sim_check_settled(struct sim *s)
+{
+    uint64_t applied = 0;
+
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct sim_host *h = &s->hosts[i];
+        struct bx_node_status st;
+
+        if (h->node == NULL)
+            return missing(s, h, "no member");
+        bx_node_status(h->node, &st);
+        if (!st.quorum)
+            return missing(s, h, "knows no leader");
+        if (st.applied_index != st.commit_index || st.pending > 0)
+            return missing(s, h, "has work to do");
+        if (applied == 0)
+            applied = st.applied_index;
+        if (applied != st.applied_index)
+            return missing(s, h, "is at another index than others");
+    }
+    return vms_settled(s, &s->hosts[0]);
+}
+
+_Noreturn void sim_check_unsettled(struct sim *s)
+{
+    sim_violation(s, "no progress though nothing fails any more: %s",
+                  sim_clients_idle(s) ? s->check->missing : "clients have no answer");
+}

@@ -1,0 +1,149 @@
+/* main - blixard-sim: run histories, and show the one that goes wrong.
+ *
+ * Exit code 0 when every history was good, 1 when one was not, 2 for a command line that says
+ * nothing. Standard output depends on the arguments alone. */
+#include "sim/run.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "Usage: blixard-sim [--seed S] [--seeds N] [--jobs J] [--hours H] [--hosts N]\n"
+    "                   [--faults LIST] [--only LIST] [--trace]\n"
+    "Runs clusters of simulated hosts on virtual time and checks that nothing is lost or doubled.\n"
+    "\n"
+    "  --seed S       the first seed (1)\n"
+    "  --seeds N      so many seeds, each a history of its own (1)\n"
+    "  --jobs J       so many at a time (1)\n"
+    "  --hours H      virtual hours of faults and operations, fractions too (0.1)\n"
+    "  --hosts N      1 to 9 hosts at the beginning; without it the seed chooses\n"
+    "  --faults LIST  only these kinds, separated by commas; or none\n"
+    "  --only LIST    of the faults that the seed plans only these numbers; or none\n"
+    "  --trace        print what happens\n"
+    "\n"
+    "Kinds of faults:";
+
+static _Noreturn void misuse(const char *what, const char *value)
+{
+    fprintf(stderr, "error: %s: %s\nhint: blixard-sim --help\n", what, value);
+    exit(2);
+}
+
+static uint64_t number(const char *option, const char *text, uint64_t min, uint64_t max)
+{
+    char *end;
+    unsigned long long v;
+
+    errno = 0;
+    v = strtoull(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || v < min || v > max)
+        misuse(option, text);
+    return v;
+}
+
+static uint64_t duration(const char *text)
+{
+    char *end;
+    double hours = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(hours > 0) || hours > 24 * 365)
+        misuse("--hours", text);
+    return (uint64_t)(hours * 3600 * (double)SIM_S);
+}
+
+static uint32_t kind(const char *name)
+{
+    for (unsigned i = 0; sim_fault_names[i] != NULL; i++) {
+        if (strcmp(sim_fault_names[i], name) == 0)
+            return 1u << i;
+    }
+    misuse("--faults knows no such kind", name);
+}
+
+static uint32_t kinds(const char *list)
+{
+    char text[512], *save = NULL;
+    uint32_t out = 0;
+
+    if (strcmp(list, "none") == 0)
+        return 0;
+    if (strcmp(list, "all") == 0)
+        return ~0u;
+    if ((size_t)snprintf(text, sizeof text, "%s", list) >= sizeof text)
+        misuse("--faults", list);
+    for (char *s = strtok_r(text, ",", &save); s != NULL; s = strtok_r(NULL, ",", &save))
+        out |= kind(s);
+    return out;
+}
+
+static void only(struct sim_options *o, const char *list)
+{
+    char text[1024], *save = NULL;
+
+    o->only_set = true;
+    if (strcmp(list, "none") == 0)
+        return;
+    if ((size_t)snprintf(text, sizeof text, "%s", list) >= sizeof text)
+        misuse("--only", list);
+    for (char *s = strtok_r(text, ",", &save); s != NULL; s = strtok_r(NULL, ",", &save)) {
+        if (o->n_only == sizeof o->only / sizeof *o->only)
+            misuse("--only: too many", list);
+        o->only[o->n_only++] = number("--only", s, 0, UINT32_MAX);
+    }
+}
+
+static void help(void)
+{
+    fputs(usage, stdout);
+    for (unsigned i = 0; sim_fault_names[i] != NULL; i++)
+        printf("%s %s", i == 0 ? "" : ",", sim_fault_names[i]);
+    putchar('\n');
+    exit(0);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'n'},
+        {"jobs", required_argument, NULL, 'j'},  {"hours", required_argument, NULL, 'h'},
+        {"hosts", required_argument, NULL, 'o'}, {"faults", required_argument, NULL, 'f'},
+        {"only", required_argument, NULL, 'y'},  {"trace", no_argument, NULL, 't'},
+        {"help", no_argument, NULL, '?' + 128},  {0},
+    };
+    struct sim_options o = {.seed = 1, .duration = 360 * SIM_S, .faults = ~0u};
+    uint64_t seeds = 1;
+    unsigned jobs = 1;
+    int c;
+
+    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        if (c == 's')
+            o.seed = number("--seed", optarg, 0, UINT64_MAX);
+        else if (c == 'n')
+            seeds = number("--seeds", optarg, 1, 10000000);
+        else if (c == 'j')
+            jobs = (unsigned)number("--jobs", optarg, 1, RUN_JOBS_MAX);
+        else if (c == 'h')
+            o.duration = duration(optarg);
+        else if (c == 'o')
+            o.hosts = (unsigned)number("--hosts", optarg, 1, 9);
+        else if (c == 'f')
+            o.faults = kinds(o.faults_text = optarg);
+        else if (c == 'y')
+            only(&o, optarg);
+        else if (c == 't')
+            o.trace = true;
+        else if (c == '?' + 128)
+            help();
+        else
+            misuse("the command line can not be used", "see above");
+    }
+    if (optind < argc)
+        misuse("an argument without option", argv[optind]);
+    if (o.trace && seeds == 1) {
+        run_here(&o);
+        return 0;
+    }
+    return run_seeds(&o, seeds, jobs) > 0 ? 1 : 0;
+}

@@ -1,0 +1,234 @@
+/* member - becoming a member: what daemon/daemon_member.c does, on virtual time.
+ *
+ * The founder writes its identity and registers cluster and row until they are there. A joiner asks
+ * one member after the other until one answers with an id; it writes that identity and starts as that
+ * node. Whoever dies in between asks again, under another incarnation, as a daemon would. */
+#include "sim/sim.h"
+
+#include "mem/alloc.h"
+
+#include <string.h>
+
+#define LOOK_US SIM_S
+#define LOOK_AGAIN_US (5 * SIM_S)
+#define ASK_US SIM_S       /* between two attempts to join */
+#define MESSAGE_US (2 * SIM_MS)
+
+/* ---- registering ---- */
+
+static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    struct sim_host *h = ctx;
+
+    (void)err;
+    h->proposed = false;
+    if (o != NULL)
+        h->look_at = h->sim->now;
+}
+
+static void propose(struct sim_host *h, uint16_t kind, const void *body)
+{
+    struct bx_submit s = {.kind = kind,
+                          .body = body,
+                          .principal = bx_str("node"),
+                          .deadline = sim_boot_ms(h) + 10000,
+                          .done = on_outcome,
+                          .ctx = h};
+
+    h->proposed = bx_node_submit(h->node, &s, NULL) == BX_OK;
+}
+
+static bool registered(struct sim_host *h)
+{
+    const struct bx_view *view = bx_node_view(h->node);
+    const struct bx_node_row *row = bx_view_node(view, h->identity.node);
+    struct bx_cluster_info cluster;
+    struct bx_node_info self;
+
+    bx_view_cluster(view, &cluster);
+    if (h->identity.founder && !cluster.created) {
+        struct bx_cmd_cluster_create c = {.name = bx_str("sim")};
+
+        memcpy(c.cluster, h->identity.cluster, 16);
+        memcpy(c.history, h->identity.history, 16);
+        propose(h, BX_CMD_CLUSTER_CREATE, &c);
+        return false;
+    }
+    if (row != NULL || !h->identity.founder)
+        return row != NULL;
+    sim_describe(h, &self);
+    propose(h, BX_CMD_NODE_PUT, &self);
+    return false;
+}
+
+void sim_register(struct sim_host *h)
+{
+    bool complete = !h->proposed && registered(h);
+
+    h->look_at = h->sim->now + (complete ? LOOK_AGAIN_US : LOOK_US);
+}
+
+static void save_identity(struct sim_host *h, void *arg)
+{
+    struct bx_err err = {0};
+
+    if (bx_identity_save(memfs_fs(h->fs), arg, &err) == BX_OK)
+        return;
+    if (!h->excused)
+        sim_violation(h->sim, "%s can not save its identity: %s", h->name, err.msg);
+    sim_die(h, "it could not save its identity");
+}
+
+void sim_found(struct sim_host *h)
+{
+    struct bx_identity id = {.node = 1, .founder = true};
+
+    memcpy(id.cluster, h->sim->cluster, 16);
+    memcpy(id.history, h->sim->history, 16);
+    h->clock.base.ops->random(&h->clock.base, id.incarnation, 16);
+    snprintf(id.name, sizeof id.name, "%s", h->name);
+    snprintf(id.cluster_name, sizeof id.cluster_name, "sim");
+    if (sim_enter(h, save_identity, &id))
+        sim_host_start(h);
+}
+
+/* ---- joining ---- */
+
+struct answer {
+    uint16_t code;
+    uint64_t node;
+    char peers[sizeof((struct bx_identity *)NULL)->peers];
+};
+
+struct asking {
+    struct sim_host *joiner;
+    uint32_t lives; /* of the joiner */
+};
+
+static void ask_later(struct sim_host *h);
+
+static void on_answer(struct sim *s, struct sim_host *h, void *arg)
+{
+    const struct answer *a = arg;
+    struct bx_identity id = {.node = a->node};
+
+    if (h->node != NULL || h->identity.node != 0)
+        return; /* another answer was faster */
+    sim_trace(s, h, "join: %s, node %llu", bx_code_name(a->code), (unsigned long long)a->node);
+    if (a->code == BX_EXISTS) { /* an earlier attempt got in, and its id died with its process */
+        h->wipes++;
+        snprintf(h->name, sizeof h->name, "h%u-%u", h->at + 1, h->wipes);
+    }
+    if (a->code != BX_OK)
+        return;
+    memcpy(id.cluster, s->cluster, 16);
+    memcpy(id.history, s->history, 16);
+    memcpy(id.incarnation, h->identity.incarnation, 16);
+    snprintf(id.name, sizeof id.name, "%s", h->name);
+    snprintf(id.peers, sizeof id.peers, "%s", a->peers);
+    if (sim_enter(h, save_identity, &id))
+        sim_host_start(h);
+}
+
+/* In the member's code. */
+static void on_joined(void *ctx, const struct bx_joined *j)
+{
+    struct asking *a = ctx;
+    struct sim *s = a->joiner->sim;
+    struct answer *out;
+    size_t n = 0;
+
+    if (a->joiner->lives != a->lives) {
+        bx_free(a);
+        return;
+    }
+    out = bx_must_calloc(1, sizeof *out);
+    out->code = j->code;
+    out->node = j->node;
+    for (uint32_t i = 0; i < j->peers.n && n + j->peers.v[i].n + 2 < sizeof out->peers; i++)
+        n += (size_t)snprintf(out->peers + n, sizeof out->peers - n, "%s" BX_STR_FMT,
+                              n == 0 ? "" : " ", BX_STR_ARG(j->peers.v[i]));
+    sim_at(s, s->now + MESSAGE_US, a->joiner, on_answer, out);
+    bx_free(a);
+}
+
+static void ask(struct sim_host *member, void *arg)
+{
+    struct sim_host *h = arg;
+    struct asking *a = bx_must_alloc(sizeof *a);
+    struct bx_join j = {.name = bx_str(h->name),
+                        .address = bx_str(h->address),
+                        .role = BX_ROLE_VOTER};
+    struct bx_node_info self;
+
+    sim_describe(h, &self);
+    j.driver = self.driver;
+    j.vcpus = self.vcpus;
+    j.memory_mib = self.memory_mib;
+    j.disk_gib = self.disk_gib;
+    memcpy(j.secret_hash, h->sim->secret, 16);
+    memcpy(j.incarnation, h->identity.incarnation, 16);
+    *a = (struct asking){h, h->lives};
+    if (bx_node_join(member->node, &j, on_joined, a, NULL) != BX_OK)
+        bx_free(a);
+}
+
+static void on_token(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    struct sim_host *h = ctx;
+
+    (void)err;
+    if (o != NULL && o->code == BX_OK)
+        h->sim->token = true;
+}
+
+static void make_token(struct sim_host *member, void *arg)
+{
+    struct bx_cmd_token_create c = {.ttl_ms = 1000ull * 3600 * 24};
+    struct bx_submit s = {.kind = BX_CMD_TOKEN_CREATE,
+                          .body = &c,
+                          .principal = bx_str("admin"),
+                          .deadline = sim_boot_ms(member) + 10000,
+                          .done = on_token,
+                          .ctx = member};
+
+    (void)arg;
+    memcpy(c.secret_hash, member->sim->secret, 16);
+    (void)bx_node_submit(member->node, &s, NULL);
+}
+
+static struct sim_host *some_member(struct sim *s)
+{
+    unsigned from = (unsigned)rng_below(&s->rng, s->n_hosts);
+
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct sim_host *h = &s->hosts[(from + i) % s->n_hosts];
+
+        if (h->node != NULL && h->paused_until <= s->now)
+            return h;
+    }
+    return NULL;
+}
+
+static void on_ask(struct sim *s, struct sim_host *h, void *arg)
+{
+    struct sim_host *member = some_member(s);
+
+    (void)arg;
+    if (h->node != NULL)
+        return;
+    ask_later(h);
+    if (member != NULL && sim_enter(member, s->token ? ask : make_token, h))
+        sim_host_wake(member);
+}
+
+static void ask_later(struct sim_host *h)
+{
+    sim_at(h->sim, h->sim->now + rng_between(&h->sim->rng, ASK_US / 2, ASK_US * 2), h, on_ask, NULL);
+}
+
+void sim_join(struct sim_host *h)
+{
+    h->clock.base.ops->random(&h->clock.base, h->identity.incarnation, 16);
+    ask_later(h);
+}

@@ -1,0 +1,281 @@
+/* sim - a cluster on virtual time: one seed, one history.
+ *
+ * The node logic that ships (libcore/node and all below it, with libraft's core) runs in one process
+ * for up to SIM_HOSTS_MAX hosts. Its ports are virtual: the clock (host.c), the disk (disk.c over
+ * tests/lib/memfs), state.db (db.c, an SQLite VFS in memory), the link (net.c); the driver is the
+ * product's own driver_sim. What happens is an event with a time (queue.h); the loop takes the
+ * earliest, enters the host it is for, and lets that host's loop turn. Nothing here reads a clock,
+ * and every choice comes from a stream of numbers that the seed determines.
+ *
+ * A host's process can end at any change of its disk or of state.db: the product's code is left by
+ * longjmp, and nothing of that life is ever called again. Its memory is not given back, as little as
+ * a dead process could do it; a seed therefore has a process of its own (run.c). */
+#ifndef SIM_H
+#define SIM_H
+
+#include "sim/queue.h"
+
+#include "lib/memfs.h"
+#include "lib/rng.h"
+#include "node/node.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#define SIM_HOSTS_MAX 12u /* nine hold the log; wiped hosts come back under new ids */
+#define SIM_MS 1000ull    /* times are microseconds */
+#define SIM_S 1000000ull
+#define SIM_NEVER UINT64_MAX
+
+/* ---- what a run is told ---- */
+
+enum sim_fault {
+    SIM_FAULT_KILL,       /* the process dies: state.db and its VMs stay */
+    SIM_FAULT_CRASH,      /* the host loses power: state.db goes, VMs end */
+    SIM_FAULT_WRITE_KILL, /* the process dies at the nth change of its disk or of state.db */
+    SIM_FAULT_TORN,       /* the host loses power at the nth change of its disk */
+    SIM_FAULT_PARTITION,  /* two groups of hosts hear nothing of each other */
+    SIM_FAULT_ONE_WAY,    /* one host hears another no more, though that one hears it */
+    SIM_FAULT_LOSS,       /* some frames are lost */
+    SIM_FAULT_DUPLICATE,  /* some frames arrive twice */
+    SIM_FAULT_REORDER,    /* some frames overtake others */
+    SIM_FAULT_SLOW_NET,   /* frames take up to a second */
+    SIM_FAULT_PAUSE,      /* the process stands still and goes on as if nothing were */
+    SIM_FAULT_CLOCK,      /* wall time jumps */
+    SIM_FAULT_SLOW_DISK,  /* writes take up to two seconds */
+    SIM_FAULT_DISK_FULL,  /* a change fails with ENOSPC */
+    SIM_FAULT_DISK_ERROR, /* a change fails with EIO */
+    SIM_FAULT_GUEST,      /* a VM ends by itself */
+    SIM_FAULT_NO_START,   /* the driver fails to start VMs */
+    SIM_FAULT_WIPE,       /* a host loses everything and joins again under a new id */
+    SIM_FAULT_JOIN,       /* a new host joins */
+    SIM__FAULTS
+};
+extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
+
+struct sim_options {
+    uint64_t seed;
+    uint64_t duration;   /* us of faults and operations; a quiet end follows */
+    uint32_t faults;     /* bit 1 << enum sim_fault */
+    unsigned hosts;      /* at the beginning; 0: the seed chooses */
+    uint64_t only[64];   /* of the planned faults, carry out just these (their numbers) */
+    unsigned n_only;     /* 0 with only_set false: all */
+    bool only_set;
+    const char *faults_text; /* as it was written, or NULL */
+    bool trace;          /* print what happens */
+    bool brief;          /* of that, only the faults */
+};
+
+/* ---- parts of the world ---- */
+
+struct sim;
+struct sim_host;
+
+struct sim_db; /* db.c: the files that SQLite has on one host */
+
+enum sim_life { SIM_DOWN, SIM_UP };
+
+struct sim_clock {
+    struct bx_clock base; /* first */
+    uint64_t booted;      /* virtual time when boot time began */
+    int64_t drift_ppm;
+    int64_t wall_ms;      /* wall time minus boot time */
+    uint64_t rng;
+};
+
+struct sim_disk {
+    struct bx_disk base; /* first */
+    struct sim_host *host;
+    uint64_t busy_until; /* the writer thread */
+    uint64_t rng;
+    uint64_t slow_us;    /* at most, on top of each job; 0: as it should be */
+};
+
+struct sim_link {
+    struct bx_link base; /* first */
+    struct sim_host *host;
+    uint64_t peers[BX_NODES_MAX < 64 ? BX_NODES_MAX : 64];
+    unsigned n_peers;
+    uint64_t newer; /* ids from here on are not known yet */
+};
+
+struct sim_host {
+    struct sim *sim;
+    unsigned at; /* in sim->hosts */
+    char name[16], address[32];
+    enum sim_life life;
+    uint32_t lives;            /* counts starts and ends: what was meant for another life is dropped */
+    struct bx_node *node;
+    struct bx_identity identity;
+    struct memfs *fs;
+    struct sim_db *db;
+    struct sim_clock clock;
+    struct sim_disk disk;
+    struct sim_link link;
+    struct bx_driver *driver;  /* outlives the process: VMs do */
+    uint8_t boot_id[16];
+    unsigned wipes;
+    uint64_t turn_at, tick_at; /* virtual times; SIM_NEVER: nothing to do */
+    uint64_t driver_ms;        /* boot time of the driver's next thing */
+    uint64_t paused_until;
+    uint64_t look_at;          /* when registration is looked at again */
+    uint64_t start_at;         /* when a process that ended is started again */
+    bool proposed, excused;    /* excused: its disk fails, so it may give up */
+    bool power_lost;           /* the planned change takes the whole host down */
+    const char *why;           /* it ended: static text */
+    uint64_t checked;          /* applied index that was compared last */
+    uint64_t event_seen;       /* revision of the last event of this life; 0: none yet */
+};
+
+struct sim_net;     /* net.c */
+struct sim_check;   /* check.c */
+struct sim_clients; /* client.c */
+struct sim_nemesis; /* nemesis.c */
+
+struct sim_stats {
+    uint64_t operations, ok, refused, unknown, reads, stale_reads, retries;
+    uint64_t faults[SIM__FAULTS], frames, lost, turns, lives, snapshots, entries, events, runs;
+};
+
+struct sim {
+    struct sim_options o;
+    uint64_t now, rng;
+    uint32_t spins;         /* steps since time last passed */
+    struct sim_queue queue;
+    struct sim_host hosts[SIM_HOSTS_MAX];
+    unsigned n_hosts;
+    uint8_t cluster[16], history[16], secret[16];
+    bool token;             /* has been created */
+    bool quiet;             /* the end: no more faults */
+    struct sim_net *net;
+    struct sim_check *check;
+    struct sim_clients *clients;
+    struct sim_nemesis *nemesis;
+    struct sim_stats stats;
+    uint64_t hash;          /* of everything that was seen to happen */
+    struct sim_host *inside;
+    jmp_buf escape;
+};
+
+/* ---- world.c ---- */
+
+/* Run one history to its end. Returns when no invariant was violated; a violation is printed and ends
+ * the process with SIM_EXIT_VIOLATION. */
+#define SIM_EXIT_VIOLATION 1
+void sim_run(struct sim *s, const struct sim_options *o);
+_Noreturn void sim_violation(struct sim *s, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* A line of the history, when it is wanted. host may be NULL. */
+void sim_trace(struct sim *s, const struct sim_host *host, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Two runs of one seed must agree on everything that is told here. */
+void sim_mix(struct sim *s, const void *p, size_t n);
+/* Call fire(s, host, arg) at `at`, unless the host has begun or ended a life before. arg is NULL or
+ * from bx_alloc, and freed afterwards in any case. host NULL: the world's own. */
+void sim_at(struct sim *s, uint64_t at, struct sim_host *host,
+            void (*fire)(struct sim *s, struct sim_host *host, void *arg), void *arg);
+/* A new stream of numbers. */
+uint64_t sim_stream(struct sim *s);
+/* A host that is about to join; NULL when there is no room for one. */
+struct sim_host *sim_new_host(struct sim *s);
+
+/* ---- host.c ---- */
+
+void sim_host_init(struct sim *s, struct sim_host *h, unsigned at);
+/* Start the process. */
+void sim_host_start(struct sim_host *h);
+/* It dies now, from outside. */
+void sim_host_kill(struct sim_host *h, const char *why);
+/* The host loses power. */
+void sim_host_crash(struct sim_host *h, const char *why);
+/* Its directory is emptied; it knows no cluster. The process must be down. */
+void sim_host_wipe(struct sim_host *h);
+/* Have the process die, or the host lose power, at the nth change from now of its disk or of
+ * state.db; after: that change still happens. */
+void sim_host_plan(struct sim_host *h, bool database, uint64_t change, bool after, bool power);
+/* Its turn is due. */
+void sim_host_turn(struct sim_host *h);
+/* Its deadline has passed. */
+void sim_host_tick(struct sim_host *h);
+/* Run fn in the product's code of this host; false when the process ended meanwhile. */
+bool sim_enter(struct sim_host *h, void (*fn)(struct sim_host *h, void *arg), void *arg);
+/* From inside: the process is dead. */
+_Noreturn void sim_die(struct sim_host *h, const char *why);
+/* Its loop has something to do. */
+void sim_host_wake(struct sim_host *h);
+uint64_t sim_boot_ms(const struct sim_host *h);
+/* The virtual time at which the host's boot time reaches ms. */
+uint64_t sim_when(const struct sim_host *h, uint64_t ms);
+/* What its row says. */
+void sim_describe(const struct sim_host *h, struct bx_node_info *out);
+struct sim_host *sim_host_of(struct sim *s, uint64_t node);
+
+/* ---- member.c ---- */
+
+void sim_found(struct sim_host *h);
+void sim_join(struct sim_host *h); /* until it is done */
+void sim_register(struct sim_host *h);
+
+/* ---- disk.c ---- */
+
+void sim_disk_init(struct sim_host *h);
+
+/* ---- db.c ---- */
+
+void sim_db_register(void);
+struct sim_db *sim_db_create(const char *name);
+const char *sim_db_path(const struct sim_db *d);
+/* The process died: what was written stays, locks go. */
+void sim_db_kill(struct sim_db *d);
+void sim_db_wipe(struct sim_db *d);
+/* Call stop(ctx), which does not return, before the nth change from now; 0: never. */
+void sim_db_plan(struct sim_db *d, uint64_t n, void (*stop)(void *ctx), void *ctx);
+
+/* ---- net.c ---- */
+
+struct sim_net_faults {
+    uint32_t loss_ppm, duplicate_ppm, reorder_ppm;
+    uint64_t slow_us; /* at most, on top of each frame's time */
+};
+void sim_net_init(struct sim *s);
+void sim_link_init(struct sim_host *h);
+void sim_net_faults(struct sim *s, const struct sim_net_faults *f);
+void sim_net_cut(struct sim *s, unsigned from, unsigned to, bool cut);
+void sim_net_heal(struct sim *s);
+/* A process began or ended; loud: its kernel says so to the others. */
+void sim_net_life(struct sim_host *h, bool loud);
+
+/* ---- client.c ---- */
+
+void sim_clients_start(struct sim *s);
+/* The process ended: nobody there will answer. */
+void sim_clients_lost(struct sim_host *h);
+/* True when every client has an answer to what it asked. */
+bool sim_clients_idle(const struct sim *s);
+/* Ask for nothing new. */
+void sim_clients_stop(struct sim *s);
+/* The history is complete: compare it with what the cluster has. */
+void sim_clients_check(struct sim *s);
+
+/* ---- check.c ---- */
+
+void sim_check_init(struct sim *s);
+void sim_check_turn(struct sim_host *h);
+void sim_check_event(struct sim_host *h, const struct bx_event *e);
+void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, bool running);
+/* One of the VMs that run on the host, chosen by `number`; false when none does. */
+bool sim_check_some_run(struct sim_host *h, uint64_t number, uint8_t vm[16]);
+/* Every answer to one request is the same. */
+void sim_check_outcome(struct sim_host *h, const struct bx_outcome *o);
+/* Everything is quiet: all that are up are equal. True when they are. */
+bool sim_check_settled(struct sim *s);
+/* It is too late to be anything else: say what is missing. */
+_Noreturn void sim_check_unsettled(struct sim *s);
+
+/* ---- nemesis.c ---- */
+
+void sim_nemesis_start(struct sim *s);
+/* Everything heals, and everybody comes back. */
+void sim_nemesis_stop(struct sim *s);
+
+#endif
