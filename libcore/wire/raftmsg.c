@@ -100,7 +100,8 @@ int bx_raftmsg_write_entry(struct bx_buf *b, uint64_t term, uint8_t type, const 
     bx_put64(p, term);
     bx_put32(p + 8, type);
     bx_put32(p + 12, len);
-    memcpy(p + ENTRY_HEAD, data, len);
+    if (len > 0)
+        memcpy(p + ENTRY_HEAD, data, len);
     memset(p + ENTRY_HEAD + len, 0, pad8(len) - len);
     return BX_OK;
 }
@@ -212,43 +213,53 @@ static bool conf_whole(const uint8_t *p, size_t len)
     return true;
 }
 
-/* A configuration the core can live with: it would decode more than that. */
-static bool conf_ok(const uint8_t *p, size_t len, struct raft_configuration *out)
+static bool servers_ok(const struct raft_configuration *conf)
 {
-    struct raft_buffer buf = {(void *)(uintptr_t)p, len};
-    bool ok = true;
+    for (unsigned i = 0; i < conf->n; i++) {
+        const struct raft_server *s = &conf->servers[i];
 
-    if (!conf_whole(p, len) || raft_configuration_decode(&buf, out) != 0)
-        return false;
-    for (unsigned i = 0; ok && i < out->n; i++) {
-        ok = out->servers[i].id > 0 && out->servers[i].role >= RAFT_STANDBY &&
-             out->servers[i].role <= RAFT_SPARE;
-        for (unsigned j = 0; ok && j < i; j++)
-            ok = out->servers[j].id != out->servers[i].id;
+        if (s->id == 0 || s->role < RAFT_STANDBY || s->role > RAFT_SPARE)
+            return false;
+        for (unsigned j = 0; j < i; j++) {
+            if (conf->servers[j].id == s->id)
+                return false;
+        }
     }
-    if (!ok)
-        raft_configuration_close(out);
-    return ok;
+    return true;
 }
 
-static bool entry_ok(const struct raft_append_entries *m, uint64_t term, uint64_t before,
-                     uint32_t type, const uint8_t *data, uint32_t len)
+/* A configuration the core can live with: it would decode more than that. */
+static int get_conf(const uint8_t *p, size_t len, struct raft_configuration *out)
+{
+    struct raft_buffer buf = {(void *)(uintptr_t)p, len};
+    int rv = conf_whole(p, len) ? raft_configuration_decode(&buf, out) : RAFT_MALFORMED;
+
+    if (rv != 0)
+        return rv == RAFT_NOMEM ? BX_NO_MEMORY : BX_MALFORMED;
+    if (servers_ok(out))
+        return BX_OK;
+    raft_configuration_close(out);
+    return BX_MALFORMED;
+}
+
+static int check_entry(const struct raft_append_entries *m, uint64_t term, uint64_t before,
+                       uint32_t type, const uint8_t *data, uint32_t len)
 {
     struct raft_configuration conf;
+    int rc;
 
     if (term == 0 || term > m->term || term < before)
-        return false;
-    if (type == RAFT_CHANGE) {
-        if (!conf_ok(data, len, &conf))
-            return false;
+        return BX_MALFORMED;
+    if (type != RAFT_CHANGE)
+        return type == RAFT_COMMAND || type == RAFT_BARRIER ? BX_OK : BX_MALFORMED;
+    rc = get_conf(data, len, &conf);
+    if (rc == BX_OK)
         raft_configuration_close(&conf);
-        return true;
-    }
-    return type == RAFT_COMMAND || type == RAFT_BARRIER;
+    return rc;
 }
 
 /* First pass: every entry is whole and sound. */
-static bool entries_ok(const struct cursor *c, const struct raft_append_entries *m)
+static int check_entries(const struct cursor *c, const struct raft_append_entries *m)
 {
     const uint8_t *p = c->p;
     size_t left = c->left;
@@ -256,19 +267,21 @@ static bool entries_ok(const struct cursor *c, const struct raft_append_entries 
 
     for (unsigned i = 0; i < m->n_entries; i++) {
         uint32_t len;
+        int rc;
 
         if (left < ENTRY_HEAD)
-            return false;
+            return BX_MALFORMED;
         len = bx_get32(p + 12);
-        if (len > left - ENTRY_HEAD || pad8(len) > left - ENTRY_HEAD)
-            return false;
-        if (!entry_ok(m, bx_get64(p), before, bx_get32(p + 8), p + ENTRY_HEAD, len))
-            return false;
+        if (pad8(len) > left - ENTRY_HEAD)
+            return BX_MALFORMED;
+        rc = check_entry(m, bx_get64(p), before, bx_get32(p + 8), p + ENTRY_HEAD, len);
+        if (rc != BX_OK)
+            return rc;
         before = bx_get64(p);
         p += ENTRY_HEAD + pad8(len);
         left -= ENTRY_HEAD + pad8(len);
     }
-    return left == 0;
+    return left == 0 ? BX_OK : BX_MALFORMED;
 }
 
 /* Second pass: one batch holds all data, as the core wants it. */
@@ -305,6 +318,8 @@ static bool take_entries(struct cursor *c, struct raft_append_entries *m)
 
 static int get_append(struct cursor *c, struct raft_append_entries *m)
 {
+    int rc;
+
     if (!get_fields(c, APPEND_FIELDS))
         return BX_MALFORMED;
     m->version = 0;
@@ -317,14 +332,16 @@ static int get_append(struct cursor *c, struct raft_append_entries *m)
         c->f[4] > BX_RAFTMSG_ENTRIES_MAX)
         return BX_MALFORMED;
     m->n_entries = (unsigned)c->f[4];
-    if (!entries_ok(c, m))
-        return BX_MALFORMED;
+    rc = check_entries(c, m);
+    if (rc != BX_OK)
+        return rc;
     return take_entries(c, m) ? BX_OK : BX_NO_MEMORY;
 }
 
 static int get_install(struct cursor *c, struct raft_install_snapshot *m)
 {
     uint64_t *token;
+    int rc;
 
     if (!get_fields(c, INSTALL_FIELDS))
         return BX_MALFORMED;
@@ -334,9 +351,11 @@ static int get_install(struct cursor *c, struct raft_install_snapshot *m)
     m->last_term = c->f[2];
     m->conf_index = c->f[3];
     if (m->term == 0 || m->last_index == 0 || m->last_term == 0 || m->last_term > m->term ||
-        m->conf_index == 0 || m->conf_index > m->last_index || c->f[4] != c->left ||
-        !conf_ok(c->p, c->left, &m->conf))
+        m->conf_index == 0 || m->conf_index > m->last_index || c->f[4] != c->left)
         return BX_MALFORMED;
+    rc = get_conf(c->p, c->left, &m->conf);
+    if (rc != BX_OK)
+        return rc;
     token = raft_malloc(sizeof *token);
     if (token == NULL) {
         raft_configuration_close(&m->conf);
