@@ -5,6 +5,7 @@ include tests/unit/mem.mk
 include tests/unit/codec.mk
 include tests/fuzz/local.mk
 include tests/unit/model.mk
+include tests/unit/wire.mk
 include tests/unit/log.mk
 include tests/unit/state.mk
 include tests/unit/node.mk

@@ -266,7 +266,7 @@ static int fail_one(void *ctx, size_t size)
 
 enum { DONE = 20, REFUSED, NOT_REACHED };
 
-/* Open, apply the next entry, commit; allocation number `n` fails, counted from where `early` says. */
+/* Open, apply the next entry, commit; allocation number `n` fails: early, of those of open. */
 static int child_applies(struct world *w, uint32_t n, bool early)
 {
     struct countdown c = {.fail_at = n};

@@ -290,7 +290,7 @@ static void test_replicas(void **state)
 
 /* ---- all of an entry, or nothing ---- */
 
-/* Two commands of which this build does not know the second; `at` is where that one's head says so. */
+/* Two commands, of which this build does not know the second: its head says so at `at`. */
 static void refuses_newer(size_t at, uint8_t value)
 {
     struct bx_cmd_head head = {.kind = BX_CMD_TOKEN_CREATE};

@@ -1,0 +1,468 @@
+/* Commands and batches against command.h: their bytes, which are in logs and snapshots and may
+ * never change, and that no damaged or invented bytes get past decoding. */
+#include "lib/testlib.h"
+
+#include "codec/head.h"
+#include "mem/alloc.h"
+#include "mem/map.h"
+#include "wire/command.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct bx_pair labels[] = {{{"app", 3}, {"web", 3}}, {{"stage", 5}, {"", 0}}};
+
+#define NODE                                                                                       \
+    {                                                                                              \
+        .id = 3, .name = {"n3", 2}, .address = {"10.0.0.3:7000", 13}, .api = {"10.0.0.3:7001", 13},\
+        .datacenter = {"dc", 2}, .zone = {"z1", 2}, .rack = {"r", 1}, .driver = {"sim", 3},        \
+        .vcpus = 64, .memory_mib = 262144, .disk_gib = 2000, .reserve_vcpus = 1,                   \
+        .reserve_memory_mib = 2, .reserve_disk_gib = 4, .overcommit_vcpus_pct = 200,               \
+        .overcommit_memory_pct = 100, .state = BX_NODE_DRAINING, .role = BX_ROLE_AGENT             \
+    }
+
+static const struct {
+    uint16_t kind;
+    const char *name;
+    union bx_cmd_body body;
+    const char *hex; /* of the body's record */
+} commands[] = {
+    {BX_CMD_CLUSTER_CREATE, "cluster.create",
+     {.cluster_create = {.cluster = {1, 2, 3}, .history = {4, 5, 6}, .name = {"lab", 3}}},
+     "3800000065000500010203000000000000000000000000000405060000000000000000000000000030000000"
+     "030000006c61620000000000"},
+    {BX_CMD_NODE_PUT, "node.put", {.node_put = NODE},
+     "e00000006600120003000000000000009800000002000000a00000000d000000b00000000d000000c0000000"
+     "02000000c800000002000000d000000001000000d80000000300000040000000000000000000040000000000"
+     "d007000000000000010000000000000002000000000000000400000000000000c80000000000000064000000"
+     "00000000030000000000000002000000000000006e3300000000000031302e302e302e333a37303030000000"
+     "31302e302e302e333a3730303100000064630000000000007a31000000000000720000000000000073696d00"
+     "00000000"},
+    {BX_CMD_NODE_STATE, "node.state", {.node_state = {.id = 7, .state = BX_NODE_DOWN}},
+     "180000006700020007000000000000000200000000000000"},
+    {BX_CMD_VM_CREATE, "vm.create",
+     {.vm_create = {.config = {.name = {"web", 3},
+                               .tenant = {"default", 7},
+                               .vcpus = 2,
+                               .memory_mib = 1024,
+                               .disk_gib = 20,
+                               .kernel = {"/boot/k", 7},
+                               .initrd = {"/boot/i", 7},
+                               .cmdline = {"quiet", 5},
+                               .labels = {labels, 2},
+                               .priority = 501,
+                               .strategy = BX_STRATEGY_MANUAL,
+                               .restart = BX_RESTART_ALWAYS,
+                               .on_lost = BX_ON_LOST_RESTART,
+                               .disk_ephemeral = true,
+                               .stopped = true,
+                               .node = {"n3", 2}},
+                    .if_not_exists = true}},
+     "f800000068001100900000000300000098000000070000000200000000000000000400000000000014000000"
+     "00000000a000000007000000a800000007000000b000000005000000b800000002000000f501000000000000"
+     "02000000000000000200000000000000010000000000000001000000000000000100000000000000f0000000"
+     "020000000100000000000000776562000000000064656661756c74002f626f6f742f6b002f626f6f742f6900"
+     "7175696574000000d800000003000000e000000003000000e800000005000000000000000000000061707000"
+     "00000000776562000000000073746167650000006e33000000000000"},
+    {BX_CMD_VM_DESIRE, "vm.desire",
+     {.vm_desire = {.vm = {"web", 3}, .desired = BX_DESIRED_STOPPED, .restart = true, .force = true,
+                    .timeout_s = 30}},
+     "380000006900050030000000030000000100000000000000010000000000000001000000000000001e000000"
+     "000000007765620000000000"},
+    {BX_CMD_VM_DELETE, "vm.delete", {.vm_delete = {.vm = {"web", 3}}},
+     "180000006a00010010000000030000007765620000000000"},
+    {BX_CMD_VM_REPORT, "vm.report",
+     {.vm_report = {.vm = {9, 8, 7}, .node = 3, .epoch = 2, .phase = BX_PHASE_FAILED,
+                    .message = {"exit 1", 6}}},
+     "400000006b000600090807000000000000000000000000000300000000000000020000000000000006000000"
+     "0000000038000000060000006578697420310000"},
+    {BX_CMD_TOKEN_CREATE, "token.create",
+     {.token_create = {.secret_hash = {0xff, 0xee}, .ttl_ms = 3600000}},
+     "200000006c000300ffee000000000000000000000000000080ee360000000000"},
+    {BX_CMD_MEMBER_JOIN, "member.join",
+     {.member_join = {.secret_hash = {0xff, 0xee}, .node = NODE}},
+     "f00000006d001400ffee00000000000000000000000000000300000000000000a800000002000000b0000000"
+     "0d000000c00000000d000000d000000002000000d800000002000000e000000001000000e800000003000000"
+     "40000000000000000000040000000000d0070000000000000100000000000000020000000000000004000000"
+     "00000000c8000000000000006400000000000000030000000000000002000000000000006e33000000000000"
+     "31302e302e302e333a3730303000000031302e302e302e333a3730303100000064630000000000007a310000"
+     "00000000720000000000000073696d0000000000"},
+};
+#define KINDS (sizeof commands / sizeof commands[0])
+
+static const struct bx_cmd_head full_head = {.session = {0xa1, 0xa2},
+                                             .sequence = 258,
+                                             .floor = 257,
+                                             .deadline_ms = 1700000000000,
+                                             .trace = {0xb1},
+                                             .principal = {"alice", 5},
+                                             .tenant = {"default", 7}};
+
+/* ---- golden bytes ---- */
+
+static void is_hex(const char *what, const uint8_t *p, size_t n, const char *hex)
+{
+    char *text = malloc(2 * n + 1);
+
+    for (size_t i = 0; i < n; i++)
+        snprintf(text + 2 * i, 3, "%02x", p[i]);
+    if (n == 0 || strcmp(text, hex) != 0)
+        fail_msg("%s is now\n%s\nThe log of every cluster has the old bytes.", what, text);
+    free(text);
+}
+
+static void encode(struct bx_buf *b, size_t i, struct bx_cmd_head *head)
+{
+    head->kind = commands[i].kind;
+    assert_int_equal(bx_cmd_encode(b, head, &commands[i].body), BX_OK);
+    assert_int_equal(b->len % 8, 0);
+}
+
+static void test_bodies(void **state)
+{
+    (void)state;
+    assert_int_equal(KINDS, BX__CMDS - 1);
+    for (size_t i = 0; i < KINDS; i++) {
+        struct bx_cmd_head head = full_head;
+        struct bx_buf b = {0};
+        size_t at;
+
+        assert_int_equal(commands[i].kind, i + 1);
+        encode(&b, i, &head);
+        at = bx_flat_size(&bx_cmd_head_schema, &head);
+        assert_int_equal(head.level, BX_LEVEL);
+        assert_true(head.body_hash == bx_hash(b.data + at, b.len - at));
+        is_hex(commands[i].name, b.data + at, b.len - at, commands[i].hex);
+        bx_buf_release(&b);
+    }
+}
+
+/* The head of token.create, then a whole batch with nothing but that in it. */
+static void test_head_and_batch(void **state)
+{
+    static const uint8_t seed[16] = {0x10, 0x20, 0x30};
+    struct bx_cmd_head head = full_head;
+    struct bx_buf b = {0};
+
+    (void)state;
+    encode(&b, 7, &head);
+    is_hex("the head of a command", b.data, bx_flat_size(&bx_cmd_head_schema, &head),
+     "7800000064000c0008000000000000000100000000000000a1a2000000000000000000000000000002010000"
+     "0000000001010000000000002cd3d953a71a876c0068e5cf8b010000b1000000000000000000000000000000"
+     "68000000050000007000000007000000616c69636500000064656661756c7400");
+    b.len = 0;
+    assert_int_equal(bx_batch_begin(&b), BX_OK);
+    bx_batch_seal(&b, 0, 1700000000000, seed);
+    is_hex("an empty batch", b.data, b.len,
+     "bd5801010800000020000000be026b220068e5cf8b0100001020300000000000000000000000000000000000"
+     "00000000");
+    bx_buf_release(&b);
+}
+
+/* ---- there and back ---- */
+
+static int decode(const uint8_t *p, size_t n, struct bx_cmd_head *head, union bx_cmd_body *body,
+                  struct bx_arena *arena, size_t *used)
+{
+    struct bx_err err = {0};
+    int rc;
+
+    bx_arena_reset(arena);
+    rc = bx_cmd_decode(p, n, head, body, arena, used, &err);
+    if (rc != BX_OK)
+        assert_true(err.code == rc && err.msg[0] != '\0');
+    return rc;
+}
+
+/* Every field comes back: what was decoded encodes to the same bytes. */
+static void test_round_trip(void **state)
+{
+    struct bx_arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        struct bx_cmd_head head = full_head, back;
+        struct bx_buf b = {0}, again = {0};
+        union bx_cmd_body body;
+        size_t used;
+
+        encode(&b, i, &head);
+        assert_int_equal(bx_buf_append(&b, "more of it", 10), BX_OK);
+        assert_int_equal(decode(b.data, b.len, &back, &body, &arena, &used), BX_OK);
+        assert_int_equal(used, b.len - 10);
+        assert_int_equal(back.kind, commands[i].kind);
+        assert_int_equal(back.sequence, 258);
+        assert_int_equal(back.floor, 257);
+        assert_true(bx_str_eq(back.principal, bx_str("alice")));
+        assert_int_equal(bx_cmd_encode(&again, &back, &body), BX_OK);
+        assert_int_equal(again.len, used);
+        assert_memory_equal(again.data, b.data, used);
+        bx_buf_release(&b);
+        bx_buf_release(&again);
+    }
+    bx_arena_close(&arena);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++)
+        assert_string_equal(bx_cmd_name(commands[i].kind), commands[i].name);
+    assert_null(bx_cmd_name(0));
+    assert_null(bx_cmd_name(BX__CMDS));
+    assert_null(bx_cmd_schema(UINT16_MAX));
+}
+
+static void test_too_large(void **state)
+{
+    struct bx_pair many[64];
+    struct bx_cmd_vm_create c = {.if_not_exists = false};
+    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE};
+    struct bx_buf b = {0};
+    char *text = calloc(1, 65536);
+    char keys[64][3];
+
+    (void)state;
+    memset(text, 'x', 65535);
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str("a");
+    for (uint32_t i = 0; i < 64; i++) {
+        snprintf(keys[i], sizeof keys[i], "%02u", i);
+        many[i] = (struct bx_pair){{keys[i], 2}, {text, i < 5 ? 50000 : 1}};
+    }
+    c.config.labels = (struct bx_pairs){many, 64};
+    assert_int_equal(bx_buf_append(&b, "12345678", 8), BX_OK);
+    assert_int_equal(bx_cmd_encode(&b, &head, &c), BX_OK);
+    many[5].value.n = 20000;
+    assert_int_equal(b.len > 250000, 1);
+    b.len = 8;
+    assert_int_equal(bx_cmd_encode(&b, &head, &c), BX_TOO_LARGE);
+    assert_int_equal(b.len, 8);
+    free(text);
+    bx_buf_release(&b);
+}
+
+/* ---- damage ---- */
+
+/* What was let through is whole and within bounds: every byte of it is read, and it is the one way
+ * to write this body. */
+static void is_sound(const uint8_t *p, size_t n, struct bx_cmd_head *head,
+                     const union bx_cmd_body *body)
+{
+    size_t at = bx_flat_size(&bx_cmd_head_schema, head);
+    struct bx_buf again = {0};
+
+    if (head->kind == BX_CMD_VM_CREATE)
+        bx_vm_config_check(&body->vm_create.config, NULL);
+    assert_int_equal(bx_cmd_encode(&again, head, body), BX_OK);
+    assert_int_equal(again.len, n);
+    assert_memory_equal(again.data + at, p + at, n - at);
+    bx_buf_release(&again);
+}
+
+/* A copy of exactly n bytes on the heap, so that the sanitizer sees one byte too far. */
+static int decode_exact(const uint8_t *p, size_t n, struct bx_arena *arena)
+{
+    uint8_t *copy = malloc(n == 0 ? 1 : n);
+    struct bx_cmd_head head;
+    union bx_cmd_body body;
+    size_t used;
+    int rc;
+
+    memcpy(copy, p, n);
+    rc = decode(copy, n, &head, &body, arena, &used);
+    if (rc == BX_OK)
+        is_sound(copy, used, &head, &body);
+    free(copy);
+    return rc;
+}
+
+static void test_damaged_commands(void **state)
+{
+    struct bx_arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        struct bx_cmd_head head = full_head;
+        struct bx_buf b = {0};
+        size_t at;
+
+        encode(&b, i, &head);
+        at = bx_flat_size(&bx_cmd_head_schema, &head);
+        for (size_t n = 0; n < b.len; n++)
+            assert_int_equal(decode_exact(b.data, n, &arena), BX_MALFORMED);
+        for (size_t bit = 0; bit < 8 * b.len; bit++) {
+            int rc;
+
+            b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            rc = decode_exact(b.data, b.len, &arena);
+            b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            if (bit / 8 >= at && rc == BX_OK)
+                fail_msg("%s: bit %zu of the body is not missed", commands[i].name, bit - 8 * at);
+        }
+        bx_buf_release(&b);
+    }
+    bx_arena_close(&arena);
+}
+
+/* The hash of a body does not say that it is sound: give each damaged body the right one. */
+static void test_hostile_bodies(void **state)
+{
+    struct bx_arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        struct bx_cmd_head head = full_head;
+        struct bx_buf b = {0};
+        size_t at;
+
+        encode(&b, i, &head);
+        at = bx_flat_size(&bx_cmd_head_schema, &head);
+        for (size_t bit = 8 * at; bit < 8 * b.len; bit++) {
+            b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            head.body_hash = bx_hash(b.data + at, b.len - at);
+            bx_flat_write(&bx_cmd_head_schema, &head, b.data);
+            decode_exact(b.data, b.len, &arena);
+            b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        }
+        bx_buf_release(&b);
+    }
+    bx_arena_close(&arena);
+}
+
+/* ---- batches ---- */
+
+static void make_batch(struct bx_buf *b)
+{
+    static const uint8_t seed[16] = {1, 2, 3, 4};
+
+    assert_int_equal(bx_batch_begin(b), BX_OK);
+    for (size_t i = 0; i < KINDS; i++) {
+        struct bx_cmd_head head = full_head;
+
+        encode(b, i, &head);
+    }
+    bx_batch_seal(b, KINDS, 12345, seed);
+}
+
+static int open_exact(const uint8_t *p, size_t n)
+{
+    uint8_t *copy = malloc(n == 0 ? 1 : n);
+    struct bx_err err = {0};
+    struct bx_batch batch;
+    int rc;
+
+    memcpy(copy, p, n);
+    rc = bx_batch_open(copy, n, &batch, &err);
+    assert_true(rc == BX_OK || err.msg[0] != '\0');
+    free(copy);
+    return rc;
+}
+
+static void test_batch(void **state)
+{
+    struct bx_arena arena = {0};
+    struct bx_buf b = {0};
+    struct bx_batch batch;
+    size_t at = 0;
+
+    (void)state;
+    make_batch(&b);
+    assert_int_equal(bx_batch_open(b.data, b.len, &batch, NULL), BX_OK);
+    assert_int_equal(batch.wall_ms, 12345);
+    assert_int_equal(batch.seed[3], 4);
+    assert_int_equal(batch.commands, KINDS);
+    for (size_t i = 0; i < KINDS; i++) {
+        struct bx_cmd_head head;
+        union bx_cmd_body body;
+        size_t used;
+
+        assert_int_equal(decode(batch.p + at, batch.len - at, &head, &body, &arena, &used), BX_OK);
+        assert_int_equal(head.kind, commands[i].kind);
+        at += used;
+    }
+    assert_int_equal(at, batch.len);
+    for (size_t n = 0; n < b.len; n++)
+        assert_int_equal(open_exact(b.data, n), BX_MALFORMED);
+    for (size_t i = 0; i < b.len; i++) {
+        for (unsigned flip = 1; flip < 256; flip++) {
+            b.data[i] ^= (uint8_t)flip;
+            assert_true(open_exact(b.data, b.len) != BX_OK);
+            b.data[i] ^= (uint8_t)flip;
+        }
+    }
+    bx_buf_release(&b);
+    bx_arena_close(&arena);
+}
+
+static void test_batch_bounds(void **state)
+{
+    static const uint8_t seed[16];
+    struct bx_buf b = {0};
+
+    (void)state;
+    assert_int_equal(bx_batch_begin(&b), BX_OK);
+    bx_batch_seal(&b, BX_BATCH_COMMANDS_MAX, 0, seed);
+    assert_int_equal(open_exact(b.data, b.len), BX_OK);
+    bx_batch_seal(&b, BX_BATCH_COMMANDS_MAX + 1, 0, seed);
+    assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
+    bx_batch_seal(&b, 0, 0, seed);
+    bx_head_seal(b.data, BX_KIND_BATCH, 2, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    assert_int_equal(open_exact(b.data, b.len), BX_UNSUPPORTED);
+    bx_head_seal(b.data, BX_KIND_VOTE, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
+    bx_head_seal(b.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, 24); /* shorter than the stamp */
+    assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
+    bx_buf_release(&b);
+}
+
+/* ---- memory ---- */
+
+static void use_all(void *ctx)
+{
+    struct bx_buf b = {0};
+
+    (void)ctx;
+    if (bx_batch_begin(&b) == BX_OK) {
+        for (size_t i = 0; i < KINDS; i++) {
+            struct bx_cmd_head head = full_head, back;
+            struct bx_arena arena = {0};
+            union bx_cmd_body body;
+            size_t at = b.len, used;
+            int rc;
+
+            head.kind = commands[i].kind;
+            rc = bx_cmd_encode(&b, &head, &commands[i].body);
+            if (rc != BX_OK) {
+                assert_int_equal(rc, BX_NO_MEMORY);
+                assert_int_equal(b.len, at);
+                continue;
+            }
+            rc = bx_cmd_decode(b.data + at, b.len - at, &back, &body, &arena, &used, NULL);
+            assert_true(rc == BX_OK || rc == BX_NO_MEMORY);
+            bx_arena_close(&arena);
+        }
+    }
+    bx_buf_release(&b);
+    bx_buf_thread_close();
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    bx_buf_thread_close();
+    assert_true(test_fail_each_allocation(use_all, NULL) > 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bodies),       cmocka_unit_test(test_head_and_batch),
+        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_too_large),    cmocka_unit_test(test_damaged_commands),
+        cmocka_unit_test(test_hostile_bodies), cmocka_unit_test(test_batch),
+        cmocka_unit_test(test_batch_bounds), cmocka_unit_test(test_no_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,12 @@
+# Unit tests of wire.
+check_PROGRAMS += tests/unit/command_test
+
+tests_unit_command_test_SOURCES = tests/unit/command_test.c
+tests_unit_command_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_command_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/raftmsg_test
+
+tests_unit_raftmsg_test_SOURCES = tests/unit/raftmsg_test.c
+tests_unit_raftmsg_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_raftmsg_test_LDADD = $(TEST_LIBS)
