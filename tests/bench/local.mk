@@ -7,12 +7,19 @@ tests_bench_libplain_a_SOURCES = tests/bench/sched_plain.c tests/bench/sched_pla
 tests_bench_libplain_a_CFLAGS = $(AM_CFLAGS) -fno-tree-vectorize
 
 tests_bench_bench_SOURCES = tests/bench/bench.c tests/bench/bench.h tests/bench/heap.c \
-	tests/bench/heap.h tests/bench/mem.c tests/bench/sched.c
+	tests/bench/heap.h tests/bench/mem.c tests/bench/sched.c tests/bench/frame.c \
+	tests/bench/codec.c tests/bench/codec_forms.h tests/bench/codec_ours.c \
+	tests/bench/codec_jansson.c
 tests_bench_bench_LDADD = tests/bench/libplain.a $(LIBCORE_LIBS)
+if HAVE_CJSON
+tests_bench_bench_SOURCES += tests/bench/codec_cjson.c
+tests_bench_bench_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) -DHAVE_CJSON
+tests_bench_bench_LDADD += $(CJSON_LIBS)
+endif
 
 # Each layer against its references, then creates per second on a fresh local cluster of three. The
 # figures also go to bench/ in the build directory.
-BENCH_GROUPS = mem sched
+BENCH_GROUPS = mem codec frame sched
 bench: all
 	$(MKDIR_P) bench
 	for g in $(BENCH_GROUPS); do \

@@ -1,0 +1,228 @@
+/* Frames between nodes: the heartbeat as the daemon writes it, into one buffer, against one small
+ * block for each of its nine parts that are then joined; and reading where the bytes lie against
+ * reading a copy. */
+#include "bench.h"
+
+#include "heap.h"
+#include "mem/alloc.h"
+#include "wire/frame.h"
+#include "wire/raftmsg.h"
+
+#include <string.h>
+
+#define PARTS 9
+
+struct part {
+    uint8_t *p;
+    size_t n;
+};
+
+struct frames {
+    struct raft_append_entries beat;
+    struct bx_buf payload, frame;
+    struct part parts[PARTS];
+    struct part joined;
+    uint8_t *wants;
+    unsigned n_wants;
+    struct bx_beat read, copied;
+};
+
+static void must(int rc)
+{
+    bench_must(rc == BX_OK, "frame");
+}
+
+static void *open_frames(const struct bench_case *c, unsigned size)
+{
+    struct frames *f = bx_must_calloc(1, sizeof *f);
+
+    (void)c;
+    f->beat = (struct raft_append_entries){
+        .term = 7, .prev_log_index = 123456, .prev_log_term = 7, .leader_commit = 123450};
+    f->n_wants = size;
+    f->wants = bx_must_calloc(size, BX_WANT_SIZE);
+    for (unsigned i = 0; i < size; i++)
+        f->wants[i * BX_WANT_SIZE] = (uint8_t)i;
+    return f;
+}
+
+static void close_frames(void *ctx)
+{
+    struct frames *f = ctx;
+
+    bx_buf_release(&f->payload);
+    bx_buf_release(&f->frame);
+    heap_plain_free(f->joined.p);
+    bx_free(f->wants);
+    bx_free(f);
+}
+
+/* ---- writing ---- */
+
+static void heartbeats(void *ctx, uint64_t n)
+{
+    struct frames *f = ctx;
+
+    while (n-- > 0) {
+        f->payload.len = f->frame.len = 0;
+        must(bx_raftmsg_write_append(&f->payload, &f->beat));
+        must(
+            bx_frame_write_raw(&f->frame, BX_FRAME_RAFT, f->payload.data, f->payload.len, NULL, 0));
+        bench_use(f->frame.data);
+    }
+}
+
+static struct part block(size_t n)
+{
+    struct part p = {heap_plain_malloc(n), n};
+
+    memset(p.p, 0, n);
+    return p;
+}
+
+static struct part number(uint64_t v)
+{
+    struct part p = block(8);
+
+    bx_put64(p.p, v);
+    return p;
+}
+
+/* One block a field: the head, type and flags, five numbers, and what stands for entries. */
+static void make_parts(struct frames *f)
+{
+    const uint64_t fields[] = {f->beat.term, f->beat.prev_log_index, f->beat.prev_log_term,
+                               f->beat.leader_commit, 0};
+    unsigned n = 0;
+
+    f->parts[n++] = block(BX_HEAD_SIZE);
+    f->parts[n++] = block(2);
+    f->parts[n - 1].p[0] = RAFT_APPEND_ENTRIES;
+    f->parts[n++] = block(6);
+    for (unsigned i = 0; i < 5; i++)
+        f->parts[n++] = number(fields[i]);
+    f->parts[n++] = block(0);
+}
+
+static void join_parts(struct frames *f)
+{
+    size_t at = 0, n = 0;
+
+    for (unsigned i = 0; i < PARTS; i++)
+        n += f->parts[i].n;
+    heap_plain_free(f->joined.p);
+    f->joined = block(n);
+    for (unsigned i = 0; i < PARTS; i++) {
+        memcpy(f->joined.p + at, f->parts[i].p, f->parts[i].n);
+        at += f->parts[i].n;
+        heap_plain_free(f->parts[i].p);
+    }
+    bx_head_seal(f->joined.p, BX_KIND_FRAME + BX_FRAME_RAFT, 1, BX_CODEC_FLAT,
+                 (uint32_t)(n - BX_HEAD_SIZE));
+}
+
+static void nested(void *ctx, uint64_t n)
+{
+    struct frames *f = ctx;
+
+    while (n-- > 0) {
+        make_parts(f);
+        join_parts(f);
+        bench_use(f->joined.p);
+    }
+}
+
+static bool same_heartbeat(void *ctx)
+{
+    struct frames *f = ctx;
+
+    heartbeats(f, 1);
+    nested(f, 1);
+    return f->frame.len == f->joined.n && memcmp(f->frame.data, f->joined.p, f->joined.n) == 0;
+}
+
+/* ---- reading ---- */
+
+static void *open_beat(const struct bench_case *c, unsigned size)
+{
+    struct frames *f = open_frames(c, size);
+    struct bx_beat beat = {.seq = 12, .incarnation = {1, 2, 3}};
+
+    beat.wants = (struct bx_str){(const char *)f->wants, f->n_wants * BX_WANT_SIZE};
+    must(bx_frame_write(&f->frame, BX_FRAME_BEAT, &bx_beat_schema, &beat));
+    return f;
+}
+
+static void read_frame(const uint8_t *p, size_t n, struct bx_beat *out)
+{
+    struct bx_head head;
+
+    must(bx_head_check(p, n, BX_KIND_FRAME + BX_FRAME_BEAT, 1, &head));
+    must(bx_flat_read(&bx_beat_schema, p + BX_HEAD_SIZE, head.length, out, NULL, NULL, NULL));
+    bench_use(out);
+}
+
+static void in_place(void *ctx, uint64_t n)
+{
+    struct frames *f = ctx;
+
+    while (n-- > 0)
+        read_frame(f->frame.data, f->frame.len, &f->read);
+}
+
+/* Each part that may be of any length becomes a block of its own. */
+static void from_copies(void *ctx, uint64_t n)
+{
+    struct frames *f = ctx;
+
+    while (n-- > 0) {
+        uint8_t *copy = heap_plain_malloc(f->frame.len), *wants;
+
+        memcpy(copy, f->frame.data, f->frame.len);
+        read_frame(copy, f->frame.len, &f->copied);
+        wants = heap_plain_malloc(f->copied.wants.n);
+        memcpy(wants, f->copied.wants.p, f->copied.wants.n);
+        bench_use(wants);
+        heap_plain_free(copy);
+        heap_plain_free(wants);
+    }
+}
+
+static bool same_beat(void *ctx)
+{
+    struct frames *f = ctx;
+
+    in_place(f, 1);
+    from_copies(f, 1);
+    return f->read.seq == 12 && f->copied.seq == 12 && f->read.wants.n == f->copied.wants.n &&
+           memcmp(f->read.wants.p, f->wants, f->n_wants * BX_WANT_SIZE) == 0;
+}
+
+static const struct bench_case cases[] = {
+    {.name = "frame/heartbeat-write",
+     .reference = "nine blocks, joined",
+     .size = 1,
+     .goal = 20,
+     .open = open_frames,
+     .close = close_frames,
+     .run = heartbeats,
+     .refer = nested,
+     .same = same_heartbeat},
+    {.name = "frame/beat-8-read",
+     .reference = "from copies",
+     .size = 8,
+     .open = open_beat,
+     .close = close_frames,
+     .run = in_place,
+     .refer = from_copies,
+     .same = same_beat},
+    {.name = "frame/beat-512-read",
+     .reference = "from copies",
+     .size = 512,
+     .open = open_beat,
+     .close = close_frames,
+     .run = in_place,
+     .refer = from_copies,
+     .same = same_beat},
+};
+const struct bench_group bench_frame = {cases, sizeof cases / sizeof cases[0]};
