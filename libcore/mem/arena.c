@@ -72,33 +72,33 @@ char *bx_arena_strndup(struct bx_arena *a, const char *s, size_t n)
     return copy;
 }
 
-static void free_from(struct bx_arena_block *b)
-{
-    while (b != NULL) {
-        struct bx_arena_block *next = b->next;
-
-        bx_free(b);
-        b = next;
-    }
-}
-
+/* Use repeats itself: with the largest block kept, a round that needed several needs one next time,
+ * and none from the heap. */
 void bx_arena_reset(struct bx_arena *a)
 {
-    if (a->first == NULL)
-        return;
-    if (a->first->size > KEEP_LIMIT) {
-        bx_arena_close(a);
-        return;
+    struct bx_arena_block *kept = NULL, *next;
+
+    for (struct bx_arena_block *b = a->first; b != NULL; b = next) {
+        next = b->next;
+        if (b->size > KEEP_LIMIT || (kept != NULL && b->size <= kept->size)) {
+            bx_free(b);
+            continue;
+        }
+        bx_free(kept);
+        kept = b;
     }
-    free_from(a->first->next);
-    a->first->next = NULL;
-    a->current = a->first;
-    a->used = 0;
-    bx_poison(a->first + 1, a->first->size);
+    *a = (struct bx_arena){.first = kept, .current = kept};
+    if (kept != NULL) {
+        kept->next = NULL;
+        bx_poison(kept + 1, kept->size);
+    }
 }
 
 void bx_arena_close(struct bx_arena *a)
 {
-    free_from(a->first);
+    for (struct bx_arena_block *b = a->first, *next; b != NULL; b = next) {
+        next = b->next;
+        bx_free(b);
+    }
     *a = (struct bx_arena){0};
 }
