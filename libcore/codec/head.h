@@ -23,7 +23,7 @@
 #define BX_HEAD_MAGIC0 0xBD
 #define BX_HEAD_MAGIC1 0x58
 
-enum bx_codec { BX_CODEC_FLAT = 1, BX_CODEC_MSGPACK, BX_CODEC_JSON };
+enum bx_codec { BX_CODEC_FLAT = 1, BX_CODEC_MSGPACK, BX_CODEC_JSON, BX__CODECS };
 
 /* Kinds are for ever: a number is never given a second meaning. */
 enum bx_kind {
@@ -39,6 +39,7 @@ enum bx_kind {
     BX_KIND_EVENTS,
     BX_KIND_OUTCOMES,
     BX_KIND_VM_CONFIG,
+    BX_KIND_VM, /* as the API shows it; one or a list */
     BX_KIND_FRAME = 0x100, /* + enum bx_frame: between nodes */
 };
 

@@ -4,4 +4,6 @@ libcore_a_SOURCES += \
 	libcore/codec/head.c libcore/codec/head.h \
 	libcore/codec/flat.c libcore/codec/flat.h \
 	libcore/codec/pack.c libcore/codec/pack_record.c libcore/codec/pack.h \
-	libcore/codec/json.c libcore/codec/json.h
+	libcore/codec/json.c libcore/codec/json.h \
+	libcore/codec/codec.c libcore/codec/codec.h \
+	libcore/codec/hybrid.c libcore/codec/hybrid.h

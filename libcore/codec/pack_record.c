@@ -79,16 +79,42 @@ static int read_hex(bx_val v, uint64_t *out, struct bx_err *err)
     return BX_OK;
 }
 
-static int read_bytes(bx_val v, uint32_t max, struct bx_str *out, struct bx_err *err)
+/* JSON has no bytes: there they are hexadecimal digits. */
+static int read_hex_bytes(struct bx_str s, struct bx_str *out, struct bx_arena *arena,
+                          struct bx_err *err)
+{
+    char *bytes, text[3] = "";
+
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (s.p[i] == '\0' || strchr("0123456789abcdefABCDEF", s.p[i]) == NULL || s.n % 2 != 0)
+            return bx_err_set(err, BX_INVALID, "must be bytes, or hexadecimal digits");
+    }
+    bytes = bx_arena_alloc(arena, s.n / 2);
+    if (bytes == NULL)
+        return out_of_memory(err);
+    for (uint32_t i = 0; i < s.n / 2; i++) {
+        memcpy(text, s.p + 2 * (size_t)i, 2);
+        bytes[i] = (char)strtoul(text, NULL, 16);
+    }
+    *out = (struct bx_str){s.n == 0 ? NULL : bytes, s.n / 2};
+    return BX_OK;
+}
+
+static int read_bytes(bx_val v, uint32_t max, struct bx_str *out, struct bx_arena *arena,
+                      struct bx_err *err)
 {
     struct bx_str s;
+    int rc = BX_OK;
 
     if (!bx_val_str(v, &s))
         return bx_err_set(err, BX_INVALID, "must be bytes");
-    if (s.n > max)
+    if (bx_val_type(v) == BX_V_STR)
+        rc = read_hex_bytes(s, &s, arena, err);
+    if (rc == BX_OK && s.n > max)
         return bx_err_set(err, BX_INVALID, "longer than %u bytes", max);
-    *out = s;
-    return BX_OK;
+    if (rc == BX_OK)
+        *out = s;
+    return rc;
 }
 
 static int read_text(bx_val v, uint32_t max, struct bx_str *out, struct bx_err *err)
@@ -230,7 +256,7 @@ static int read_field(const struct bx_field *f, bx_val v, void *obj, struct bx_a
     case BX_T_STR:
         return read_text(v, field_max(f), m, err);
     case BX_T_BYTES:
-        return read_bytes(v, field_max(f), m, err);
+        return read_bytes(v, field_max(f), m, arena, err);
     case BX_T_STRS:
         return read_strs(v, f, m, arena, err);
     case BX_T_PAIRS:
@@ -362,7 +388,7 @@ static int write_value(struct bx_buf *b, const struct bx_field *f, const void *m
     case BX_T_HEX64:
         return write_hex(b, *(const uint64_t *)m);
     case BX_T_STR:
-        return bx_pw_strn(b, s->p, s->n);
+        return f->nil && s->n == 0 ? bx_pw_nil(b) : bx_pw_strn(b, s->p, s->n);
     case BX_T_BYTES:
         return bx_pw_bin(b, s->p, s->n);
     case BX_T_STRS:

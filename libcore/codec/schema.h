@@ -61,6 +61,7 @@ struct bx_field {
     uint16_t offset;          /* in the struct */
     uint32_t max;             /* bytes of a str, items of strs and pairs; 0: 65,535 */
     const char *const *names; /* of an enum, NULL-terminated */
+    bool nil;                 /* an empty str is nil in MessagePack */
 };
 
 struct bx_schema {

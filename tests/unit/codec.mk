@@ -32,3 +32,8 @@ check_PROGRAMS += tests/unit/golden_test
 tests_unit_golden_test_SOURCES = tests/unit/golden_test.c $(GOLDEN_SOURCES) $(FUZZ_TARGETS)
 tests_unit_golden_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_golden_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/codec_hybrid_test
+tests_unit_codec_hybrid_test_SOURCES = tests/unit/codec_hybrid_test.c $(GOLDEN_SOURCES)
+tests_unit_codec_hybrid_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_codec_hybrid_test_LDADD = $(TEST_LIBS)

@@ -1,7 +1,6 @@
 #include "unit/golden.h"
 
-#include "codec/flat.h"
-#include "codec/head.h"
+#include "codec/hybrid.h"
 #include "lib/memfs.h"
 #include "log/record.h"
 #include "log/snapfile.h"
@@ -36,6 +35,38 @@ static int make_head(struct bx_buf *out)
     memcpy(p + BX_HEAD_SIZE, "hello", 5);
     bx_head_seal(p, BX_KIND_VM_CONFIG, 3, BX_CODEC_MSGPACK, 5);
     return BX_OK;
+}
+
+/* ---- replies, with the head that names their form ---- */
+
+static const void *the_sample(void *ctx, uint32_t i)
+{
+    (void)i;
+    return ctx;
+}
+
+static int make_hybrid(struct bx_buf *out, uint32_t peer)
+{
+    const struct golden_sample *s = sample("vm-reply");
+    struct bx_items items = {2, true, the_sample, (void *)(uintptr_t)s->object};
+    struct bx_hybrid h = {.now_ns = NULL};
+
+    return bx_hybrid_write(&h, peer, BX_KIND_VM, s->schema, &items, out, NULL);
+}
+
+static int make_hybrid_flat(struct bx_buf *out)
+{
+    return make_hybrid(out, 1u << BX_CODEC_FLAT);
+}
+
+static int make_hybrid_pack(struct bx_buf *out)
+{
+    return make_hybrid(out, 1u << BX_CODEC_MSGPACK);
+}
+
+static int make_hybrid_json(struct bx_buf *out)
+{
+    return make_hybrid(out, 1u << BX_CODEC_JSON);
 }
 
 /* ---- the log ---- */
@@ -313,6 +344,9 @@ static int make_timeout_now(struct bx_buf *out)
 
 const struct golden_item golden_items[] = {
     {"head", make_head},
+    {"hybrid-flat", make_hybrid_flat},
+    {"hybrid-msgpack", make_hybrid_pack},
+    {"hybrid-json", make_hybrid_json},
     {"wal-segment", make_segment},
     {"wal-record", make_record},
     {"wal-file", make_wal},

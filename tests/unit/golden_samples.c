@@ -6,6 +6,7 @@
 #include "wire/command.h"
 #include "wire/event.h"
 #include "wire/frame.h"
+#include "wire/reply.h"
 
 #include <assert.h>
 
@@ -74,6 +75,16 @@ static const struct bx_str peers[] = {S("1 10.0.0.1:7420"), S("2 10.0.0.2:7420")
 static const struct bx_joined joined = {BX_CONFLICT, 4, ID(0xc1), ID(0xc2), {peers, 2},
                                         S("this name is taken"), S("choose another --name")};
 
+static const struct bx_vm_reply vm_reply = {
+    .name = S("web-1"), .uuid = ID(0xe1), .tenant = S("acme"), .vcpus = 4, .memory_mib = 8192,
+    .disk_gib = 40, .desired = BX_DESIRED_STOPPED, .phase = BX_PHASE_STOPPING, .node = S("alpha"),
+    .epoch = 12, .priority = 700, .labels = {labels, 3}, .created_index = 70,
+    .modified_index = 78, .kernel = S("/boot/vmlinuz"), .initrd = S("/boot/initrd.img"),
+    .cmdline = S("console=ttyS0 quiet"), .strategy = BX_STRATEGY_LEAST_AVAILABLE,
+    .restart = BX_RESTART_ALWAYS, .on_lost = BX_ON_LOST_RESTART, .disk_ephemeral = true,
+    .created_ms = 1700000000123, .modified_ms = 1700000000456, .message = S("asked to"),
+    .score = 801};
+
 static struct golden_sample samples[GOLDEN_SAMPLES_MAX];
 static size_t samples_n;
 
@@ -119,6 +130,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add("grant", &bx_grant_schema, &grant);
         add("join", &bx_join_schema, &join);
         add("joined", &bx_joined_schema, &joined);
+        add("vm-reply", &bx_vm_reply_schema, &vm_reply);
     }
     *n = samples_n;
     return samples;

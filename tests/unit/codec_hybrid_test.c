@@ -1,0 +1,369 @@
+/* codec and hybrid: every sample in every form, alone and as a list; what is chosen, what is counted,
+ * what is refused; and many threads at once. */
+#include "lib/testlib.h"
+
+#include "codec/flat.h"
+#include "codec/hybrid.h"
+#include "mem/alloc.h"
+#include "unit/golden.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#define OBJECT_MAX 4096
+#define ALL (1u << BX_CODEC_FLAT | 1u << BX_CODEC_MSGPACK | 1u << BX_CODEC_JSON)
+
+static const void *same_each_time(void *ctx, uint32_t i)
+{
+    (void)i;
+    return ctx;
+}
+
+static struct bx_items items_of(const struct golden_sample *s, uint32_t n, bool list)
+{
+    return (struct bx_items){n, list, same_each_time, (void *)(uintptr_t)s->object};
+}
+
+/* What was taken must be the sample again: its flat form says so. */
+struct taken {
+    const struct golden_sample *sample;
+    uint32_t n, wrong;
+    _Alignas(16) uint8_t object[OBJECT_MAX];
+};
+
+static void take(void *ctx, const void *obj)
+{
+    struct taken *t = ctx;
+    const struct bx_schema *s = t->sample->schema;
+    size_t size = bx_flat_size(s, obj), want = bx_flat_size(s, t->sample->object);
+    uint8_t *a = bx_must_alloc(size), *b = bx_must_alloc(want);
+
+    bx_flat_write(s, obj, a);
+    bx_flat_write(s, t->sample->object, b);
+    t->wrong += size != want || memcmp(a, b, size) != 0;
+    t->n++;
+    bx_free(a);
+    bx_free(b);
+}
+
+static struct bx_taker taker_of(struct taken *t, const struct golden_sample *s)
+{
+    memset(t, 0, sizeof *t);
+    t->sample = s;
+    return (struct bx_taker){t->object, take, t};
+}
+
+/* JSON reads whole numbers up to 2^63 - 1: the sample with all types has a larger one. */
+static bool fits(const struct golden_sample *s, enum bx_codec codec)
+{
+    return codec != BX_CODEC_JSON || strcmp(s->name, "record") != 0;
+}
+
+static uint32_t round_trip(struct bx_hybrid *h, const struct golden_sample *s, enum bx_codec codec,
+                           uint32_t n, bool list)
+{
+    struct bx_items items = items_of(s, n, list);
+    struct bx_decoder d = {.pack = NULL};
+    struct bx_buf b = {0};
+    struct taken t;
+    struct bx_taker taker = taker_of(&t, s);
+    uint32_t wrong;
+
+    wrong = bx_hybrid_write(h, 1u << codec, BX_KIND_VM, s->schema, &items, &b, NULL) != BX_OK;
+    wrong += b.data[3] != codec;
+    wrong +=
+        bx_hybrid_read(h, &d, BX_KIND_VM, s->schema, b.data, b.len, &taker, NULL) != BX_OK;
+    wrong += t.n != n || t.wrong > 0;
+    bx_decoder_close(&d);
+    bx_buf_release(&b);
+    return wrong;
+}
+
+static void every_type_in_every_form(void **state)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n);
+    struct bx_hybrid h = {.now_ns = NULL};
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        for (enum bx_codec c = BX_CODEC_FLAT; c <= BX_CODEC_JSON; c++) {
+            if (!fits(&s[i], c))
+                continue;
+            assert_int_equal(round_trip(&h, &s[i], c, 1, false), 0);
+            assert_int_equal(round_trip(&h, &s[i], c, 0, true), 0);
+            assert_int_equal(round_trip(&h, &s[i], c, 1, true), 0);
+            assert_int_equal(round_trip(&h, &s[i], c, 300, true), 0);
+        }
+    }
+    for (enum bx_codec c = BX_CODEC_FLAT; c <= BX_CODEC_JSON; c++)
+        assert_int_equal(round_trip(&h, &s[1], c, 30000, true), 0); /* some 10 MB */
+}
+
+static uint64_t ticks;
+
+static uint64_t tick(void)
+{
+    return ticks += 10;
+}
+
+static void the_best_common_form_is_taken_and_counted(void **state)
+{
+    static const struct {
+        uint32_t peer;
+        enum bx_codec used;
+        uint64_t fallbacks[BX__CODECS];
+    } cases[] = {
+        {ALL, BX_CODEC_FLAT, {0}},
+        {1u << BX_CODEC_FLAT, BX_CODEC_FLAT, {0}},
+        {ALL & ~(1u << BX_CODEC_FLAT), BX_CODEC_MSGPACK, {[BX_CODEC_FLAT] = 1}},
+        {1u << BX_CODEC_JSON, BX_CODEC_JSON, {[BX_CODEC_FLAT] = 1, [BX_CODEC_MSGPACK] = 1}},
+    };
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n) + 1;
+    struct bx_items items = items_of(s, 1, false);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bx_hybrid h = {.now_ns = tick};
+        enum bx_codec used;
+        struct bx_buf b = {0};
+
+        assert_int_equal(bx_hybrid_encode(&h, cases[i].peer, s->schema, &items, &b, &used, NULL),
+                         BX_OK);
+        assert_int_equal(used, cases[i].used);
+        for (unsigned c = 0; c < BX__CODECS; c++) {
+            assert_int_equal(h.stats[c].fallbacks, cases[i].fallbacks[c]);
+            assert_int_equal(h.stats[c].encoded, c == used);
+        }
+        assert_int_equal(h.stats[used].bytes, b.len);
+        assert_int_equal(h.stats[used].encode_ns, 10);
+        bx_buf_release(&b);
+    }
+}
+
+static void without_a_common_form_it_says_so(void **state)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n) + 1;
+    struct bx_items items = items_of(s, 1, false);
+    struct bx_hybrid h = {.now_ns = NULL};
+    struct bx_buf b = {0};
+    struct bx_err err;
+
+    (void)state;
+    bx_buf_append(&b, "before", 6);
+    assert_int_equal(bx_hybrid_write(&h, 0, BX_KIND_VM, s->schema, &items, &b, &err),
+                     BX_UNSUPPORTED);
+    assert_int_equal(err.code, BX_UNSUPPORTED);
+    assert_int_equal(b.len, 6);
+    bx_buf_release(&b);
+}
+
+/* A type that has no flat form goes as MessagePack to a peer that takes both. */
+static void a_type_without_a_flat_form_falls_back(void **state)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n) + 1;
+    struct bx_schema formless = *s->schema;
+    struct bx_items items = items_of(s, 1, false);
+    struct bx_hybrid h = {.now_ns = NULL};
+    struct bx_buf b = {0};
+    enum bx_codec used;
+
+    (void)state;
+    formless.kind = 0;
+    assert_int_equal(bx_hybrid_encode(&h, ALL, &formless, &items, &b, &used, NULL), BX_OK);
+    assert_int_equal(used, BX_CODEC_MSGPACK);
+    assert_int_equal(h.stats[BX_CODEC_FLAT].fallbacks, 1);
+    assert_int_equal(h.stats[BX_CODEC_FLAT].failed, 0);
+    bx_buf_release(&b);
+}
+
+static int read_bytes(struct bx_hybrid *h, const struct golden_sample *s, const void *p, size_t n)
+{
+    struct bx_decoder d = {.pack = NULL};
+    struct taken t;
+    struct bx_taker taker = taker_of(&t, s);
+    int rc = bx_hybrid_read(h, &d, BX_KIND_VM, s->schema, p, n, &taker, NULL);
+
+    bx_decoder_close(&d);
+    if (rc == BX_OK)
+        assert_true(t.wrong == 0);
+    return rc;
+}
+
+static void json_without_a_head_is_read(void **state)
+{
+    static const char text[] = " \n{\"id\": 81985529216486895, \"index\": 4711}";
+    struct golden_sample s = {"", NULL, NULL};
+    size_t n;
+    const struct golden_sample *all = golden_samples(&n);
+    struct bx_hybrid h = {.now_ns = NULL};
+    uint64_t want[2] = {81985529216486895, 4711};
+
+    (void)state;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(all[i].name, "read") == 0)
+            s = all[i];
+    }
+    s.object = want;
+    assert_int_equal(read_bytes(&h, &s, text, sizeof text - 1), BX_OK);
+    assert_int_equal(h.stats[BX_CODEC_JSON].decoded, 1);
+    assert_int_equal(read_bytes(&h, &s, text, sizeof text - 2), BX_MALFORMED);
+    assert_int_equal(h.stats[BX_CODEC_JSON].failed, 1);
+}
+
+static void what_has_no_head_is_refused(void **state)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n) + 1;
+    struct bx_hybrid h = {.now_ns = NULL};
+    struct bx_items items = items_of(s, 1, false);
+    struct bx_buf b = {0};
+
+    (void)state;
+    assert_int_equal(read_bytes(&h, s, "", 0), BX_MALFORMED);
+    assert_int_equal(read_bytes(&h, s, "\x80", 1), BX_MALFORMED); /* an empty map, without a head */
+    assert_int_equal(
+        bx_hybrid_write(&h, ALL, BX_KIND_VM + 1, s->schema, &items, &b, NULL), BX_OK);
+    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_MALFORMED); /* of another kind */
+    bx_head_seal(b.data, BX_KIND_VM, 1, 77, (uint32_t)(b.len - BX_HEAD_SIZE));
+    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_UNSUPPORTED); /* a codec of the future */
+    bx_head_seal(b.data, BX_KIND_VM, 2, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_UNSUPPORTED); /* and a version */
+    bx_head_seal(b.data, BX_KIND_VM, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_OK);
+    b.data[b.len - 1] ^= 1;
+    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_CORRUPT);
+    bx_buf_release(&b);
+}
+
+static void content_types_name_the_codecs(void **state)
+{
+    (void)state;
+    assert_string_equal(bx_codec_ops(BX_CODEC_JSON)->content_type, "application/json");
+    assert_ptr_equal(bx_codec_named(bx_str("msgpack")), bx_codec_ops(BX_CODEC_MSGPACK));
+    assert_null(bx_codec_named(bx_str("yaml")));
+    assert_null(bx_codec_ops(0));
+}
+
+/* ---- memory that runs out ---- */
+
+static void count(void *ctx, const void *obj)
+{
+    (void)obj;
+    ++*(uint32_t *)ctx;
+}
+
+static void use_all(void *ctx)
+{
+    const struct golden_sample *s = ctx;
+    struct bx_items items = items_of(s, 3, true);
+
+    for (enum bx_codec c = BX_CODEC_FLAT; c <= BX_CODEC_JSON; c++) {
+        _Alignas(16) uint8_t object[OBJECT_MAX];
+        struct bx_hybrid h = {.now_ns = NULL};
+        struct bx_decoder d = {.pack = NULL};
+        struct bx_buf b = {0};
+        uint32_t n = 0;
+        struct bx_taker taker = {object, count, &n};
+        int rc = bx_hybrid_write(&h, 1u << c, BX_KIND_VM, s->schema, &items, &b, NULL);
+
+        assert_true(rc == BX_NO_MEMORY ? b.len == 0 : rc == BX_OK);
+        if (rc == BX_OK)
+            rc = bx_hybrid_read(&h, &d, BX_KIND_VM, s->schema, b.data, b.len, &taker, NULL);
+        assert_true(rc == BX_NO_MEMORY || n == 3);
+        bx_decoder_close(&d);
+        bx_buf_release(&b);
+    }
+    bx_buf_thread_close();
+}
+
+static void failing_allocations_leave_nothing(void **state)
+{
+    size_t n;
+    struct golden_sample *sample =
+        (struct golden_sample *)(uintptr_t)(golden_samples(&n) + 1);
+
+    (void)state;
+    bx_buf_thread_close(); /* what earlier tests left there would be counted */
+    assert_true(test_fail_each_allocation(use_all, sample) > 0);
+}
+
+/* ---- threads ---- */
+
+#define THREADS 8
+#define ROUNDS 400u
+
+static void *work(void *ctx)
+{
+    uint64_t seed = (uintptr_t)ctx;
+    struct bx_hybrid h = {.now_ns = NULL};
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n);
+    uintptr_t wrong = 0;
+
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        const struct golden_sample *one = &s[test_random(&seed) % n];
+        enum bx_codec c = BX_CODEC_FLAT + (unsigned)(test_random(&seed) % 3);
+        uint32_t items = (uint32_t)(test_random(&seed) % 20);
+
+        if (fits(one, c))
+            wrong += round_trip(&h, one, c, items, true);
+    }
+    bx_buf_thread_close();
+    return (void *)wrong;
+}
+
+/* Nothing is shared but const tables: threads need no lock, and disturb nobody. */
+static void many_threads_at_once(void **state)
+{
+    pthread_t threads[THREADS];
+
+    (void)state;
+    for (uintptr_t i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)(i + 1)), 0);
+    for (size_t i = 0; i < THREADS; i++) {
+        void *wrong;
+
+        pthread_join(threads[i], &wrong);
+        assert_null(wrong);
+    }
+}
+
+/* ---- soak ---- */
+
+/* What is encoded again and again takes no more memory than at first. */
+static void nothing_grows(void **state)
+{
+    struct bx_alloc_stats before, after;
+
+    (void)state;
+    work((void *)(uintptr_t)77);
+    bx_alloc_stats(&before);
+    for (uintptr_t i = 0; i < 5; i++)
+        assert_null(work((void *)(i + 100)));
+    bx_alloc_stats(&after);
+    assert_int_equal(after.live, before.live);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_type_in_every_form),
+        cmocka_unit_test(the_best_common_form_is_taken_and_counted),
+        cmocka_unit_test(without_a_common_form_it_says_so),
+        cmocka_unit_test(a_type_without_a_flat_form_falls_back),
+        cmocka_unit_test(json_without_a_head_is_read),
+        cmocka_unit_test(what_has_no_head_is_refused),
+        cmocka_unit_test(content_types_name_the_codecs),
+        cmocka_unit_test(failing_allocations_leave_nothing),
+        cmocka_unit_test(many_threads_at_once),
+        cmocka_unit_test(nothing_grows),
+    };
+    size_t n;
+
+    golden_samples(&n); /* before there are threads */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
