@@ -27,7 +27,8 @@ static const struct column node_columns[] = {
 };
 static const struct column member_columns[] = {
     {"ID", "id", 0, true},        {"NAME", "name", 0, false},     {"ROLE", "role", 0, false},
-    {"STATE", "state", 's', false}, {"ADDRESS", "address", 0, false}, {0},
+    {"STATUS", "status", 0, false}, {"STATE", "state", 's', false}, {"ADDRESS", "address", 0, false},
+    {0},
 };
 
 static int read_all(struct run *r, const char *method, bx_val *result)
@@ -132,7 +133,7 @@ static int status(struct run *r)
         print_json(result);
         return 0;
     }
-    static const char *const keys[] = {"name",     "leader",   "term",         "quorum",
+    static const char *const keys[] = {"name",     "status",   "leader",   "term",         "quorum",
                                        "revision", "digest",   "commit_index", "applied_index",
                                        "nodes",    "vms",      "age_ms",       NULL};
     for (size_t i = 0; keys[i] != NULL; i++) {

@@ -175,8 +175,14 @@ void api_token_written(struct api_call *c)
 static const char *raft_role(const struct bx_node_status *st, uint64_t id, bool voter)
 {
     if (id == st->leader)
-        return "leader";
-    return voter ? "voter" : "standby";
+        return bx_status_leader.s;
+    return bx_role_names[voter ? BX_ROLE_VOTER : BX_ROLE_STANDBY];
+}
+
+/* Of the others it is known what they are when there is a leader; of oneself always. */
+static const char *member_status(const struct bx_node_status *st, const struct bx_member *m)
+{
+    return bx_member_status(m->id == st->leader, m->voter, st->leader != 0 || m->id != st->id)->s;
 }
 
 static void put_member(struct bx_buf *b, const struct bx_view *v, const struct bx_node_status *st,
@@ -184,12 +190,13 @@ static void put_member(struct bx_buf *b, const struct bx_view *v, const struct b
 {
     const struct bx_node_row *n = bx_view_node(v, m->id);
 
-    bx_pw_map(b, 6);
+    bx_pw_map(b, 7);
     number(b, "id", m->id);
     text(b, "name", n == NULL ? NULL : n->name->s);
     text(b, "address", m->address);
     text(b, "role", raft_role(st, m->id, m->voter));
     text(b, "state", n == NULL ? NULL : bx_node_state_names[n->info.state]);
+    text(b, "status", member_status(st, m));
     bx_pw_str(b, "connected");
     bx_pw_bool(b, m->connected);
 }
@@ -213,7 +220,8 @@ void api_cluster_status(struct api_call *c)
     bx_view_cluster(view(c), &info);
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)info.digest);
     api_begin_result(c, &b);
-    bx_pw_map(&b, 17);
+    bx_pw_map(&b, 18);
+    text(&b, "status", bx_daemon_status(st.applied_index, st.commit_index)->s);
     bx_pw_str(&b, "leader");
     if (st.leader == 0)
         bx_pw_nil(&b);

@@ -40,7 +40,7 @@ void api_put_vm(struct bx_buf *b, const struct bx_view *v, const struct bx_vm *v
     put_number(b, "memory_mib", c->memory_mib);
     put_number(b, "disk_gib", c->disk_gib);
     put(b, "desired", bx_desired_names[vm->desired]);
-    put(b, "phase", bx_phase_names[vm->phase]);
+    put(b, "phase", bx_phase_name(vm->phase)->s);
     put(b, "node", api_node_name(v, vm->node));
     put_number(b, "epoch", vm->epoch);
     put_number(b, "priority", c->priority);

@@ -188,7 +188,7 @@ static void fail_wait(struct api_call *c, const struct bx_vm *vm)
     struct bx_err err;
 
     bx_err_set(&err, BX_FAILED, "VM \"%s\" is %s%s" BX_STR_FMT, vm->name->s,
-               vm->phase == BX_PHASE_CREATING ? "started again" : bx_phase_names[vm->phase],
+               vm->phase == BX_PHASE_CREATING ? "started again" : bx_phase_name(vm->phase)->s,
                vm->message.n > 0 ? ": " : "", BX_STR_ARG(vm->message));
     bx_err_hint(&err, "blixardctl vm logs %s", vm->name->s);
     api_fail(c, &err);

@@ -44,8 +44,8 @@ const struct bx_istr *bx_intern_ref(const struct bx_istr *s);
 void bx_intern_release(struct bx_intern *t, const struct bx_istr *s);
 void bx_intern_stats(const struct bx_intern *t, struct bx_intern_stats *out);
 
-/* X(identifier, text): bx_status_<identifier>. */
-#define BX_STATUS_CONSTANTS(X)                                                                     \
+/* X(identifier, text): bx_status_<identifier>. Of VMs, in the order of enum bx_phase, and of nodes. */
+#define BX_VM_STATUSES(X)                                                                          \
     X(pending, "pending")                                                                          \
     X(creating, "creating")                                                                        \
     X(starting, "starting")                                                                        \
@@ -54,13 +54,15 @@ void bx_intern_stats(const struct bx_intern *t, struct bx_intern_stats *out);
     X(stopped, "stopped")                                                                          \
     X(failed, "failed")                                                                            \
     X(migrating, "migrating")                                                                      \
-    X(lost, "lost")                                                                                \
+    X(lost, "lost")
+#define BX_NODE_STATUSES(X)                                                                        \
     X(leader, "leader")                                                                            \
     X(follower, "follower")                                                                        \
     X(candidate, "candidate")                                                                      \
     X(learner, "learner")                                                                          \
     X(initializing, "initializing")                                                                \
     X(ready, "ready")
+#define BX_STATUS_CONSTANTS(X) BX_VM_STATUSES(X) BX_NODE_STATUSES(X)
 #define X(id, text) extern const struct bx_istr bx_status_##id;
 BX_STATUS_CONSTANTS(X)
 #undef X

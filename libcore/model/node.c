@@ -27,6 +27,20 @@ static bool overcommit_ok(uint32_t pct)
     return pct >= OVERCOMMIT_PCT_MIN && pct <= OVERCOMMIT_PCT_MAX;
 }
 
+const struct bx_istr *bx_member_status(bool leads, bool votes, bool leader_known)
+{
+    if (leads)
+        return &bx_status_leader;
+    if (!votes)
+        return &bx_status_learner;
+    return leader_known ? &bx_status_follower : &bx_status_candidate;
+}
+
+const struct bx_istr *bx_daemon_status(uint64_t applied, uint64_t committed)
+{
+    return applied < committed ? &bx_status_initializing : &bx_status_ready;
+}
+
 int bx_node_info_check(const struct bx_node_info *n, struct bx_err *err)
 {
     int rc = bx_name_check(n->name, "node name", err);

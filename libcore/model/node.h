@@ -4,6 +4,7 @@
 
 #include "codec/schema.h"
 #include "err.h"
+#include "mem/intern.h"
 
 #define BX_NODES_MAX 4096u
 #define BX_ADDRESS_MAX 255u
@@ -55,6 +56,12 @@ extern const struct bx_schema bx_node_info_schema;
         BX_NODE_INFO_FIELD(at, overcommit_memory_pct, BX_T_U32),                                   \
         BX_NODE_INFO_FIELD(at, state, BX_T_ENUM, .names = bx_node_state_names),                    \
         BX_NODE_INFO_FIELD(at, role, BX_T_ENUM, .names = bx_role_names)
+
+/* What a member is to the others, in one word: leader, follower, learner (it has the log and no vote),
+ * or candidate (it votes and knows no leader). */
+const struct bx_istr *bx_member_status(bool leads, bool votes, bool leader_known);
+/* Of a daemon: ready once it has applied all that it knows to be committed, until then initializing. */
+const struct bx_istr *bx_daemon_status(uint64_t applied, uint64_t committed);
 
 /* BX_INVALID with the field in the message. */
 int bx_node_info_check(const struct bx_node_info *n, struct bx_err *err);

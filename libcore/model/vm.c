@@ -1,8 +1,11 @@
 #include "model/vm.h"
 
+#include <assert.h>
+
 const char *const bx_desired_names[] = {"running", "stopped", "deleted", NULL};
-const char *const bx_phase_names[] = {"pending",  "creating", "starting",  "running", "stopping",
-                                      "stopped",  "failed",   "migrating", "lost",    NULL};
+#define X(id, text) text,
+const char *const bx_phase_names[] = {BX_VM_STATUSES(X) NULL};
+#undef X
 const char *const bx_restart_names[] = {"never", "on-failure", "always", NULL};
 const char *const bx_on_lost_names[] = {"stay", "restart", NULL};
 const char *const bx_strategy_names[] = {"most-available", "least-available", "manual", NULL};
@@ -154,6 +157,17 @@ int bx_vm_config_check(const struct bx_vm_config *c, struct bx_err *err)
 }
 
 /* ---- phases ---- */
+
+#define X(id, text) &bx_status_##id,
+static const struct bx_istr *const phases[] = {BX_VM_STATUSES(X)};
+#undef X
+_Static_assert(sizeof phases / sizeof phases[0] == BX__PHASES, "a status for each phase");
+
+const struct bx_istr *bx_phase_name(enum bx_phase p)
+{
+    assert(p < BX__PHASES);
+    return phases[p];
+}
 
 #define P(x) (1u << BX_PHASE_##x)
 

@@ -4,6 +4,7 @@
 
 #include "codec/schema.h"
 #include "err.h"
+#include "mem/intern.h"
 
 #define BX_NAME_MAX 63
 #define BX_VCPUS_MAX 512u
@@ -36,7 +37,7 @@ enum bx_restart { BX_RESTART_NEVER, BX_RESTART_ON_FAILURE, BX_RESTART_ALWAYS };
 enum bx_on_lost { BX_ON_LOST_STAY, BX_ON_LOST_RESTART };
 enum bx_strategy { BX_STRATEGY_MOST_AVAILABLE, BX_STRATEGY_LEAST_AVAILABLE, BX_STRATEGY_MANUAL };
 
-/* NULL-terminated, in the order of the enums. */
+/* For schemas; NULL-terminated, in the order of the enums. */
 extern const char *const bx_desired_names[];
 extern const char *const bx_phase_names[];
 extern const char *const bx_restart_names[];
@@ -93,6 +94,8 @@ int bx_vm_config_check(const struct bx_vm_config *c, struct bx_err *err);
 /* A DNS label: a-z 0-9 and '-', neither first nor last, 1 to 63. `what` begins the message. */
 int bx_name_check(struct bx_str name, const char *what, struct bx_err *err);
 
+/* The name of a phase, interned: the status constant that a VM's status as text becomes too. */
+const struct bx_istr *bx_phase_name(enum bx_phase p);
 /* The table of moves. A report that is not in it is refused. */
 bool bx_phase_may(enum bx_phase from, enum bx_phase to);
 /* True when a process may exist for a VM in this phase. */

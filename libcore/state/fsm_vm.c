@@ -125,7 +125,7 @@ static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, stru
     after = bx_row_vm(&f->view.home, draft);
     bx_fsm_change(f, before, after);
     bx_call_event(c, type, bx_row_as_vm(after)->name->s, node_name(&f->view, draft->node),
-                  bx_phase_names[draft->phase]);
+                  bx_phase_name(draft->phase)->s);
     memcpy(c->out->object, draft->uuid, 16);
     c->out->node = draft->node;
 }
@@ -350,8 +350,8 @@ int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
     if (vm->phase == b->phase)
         return unchanged(c, vm);
     if (!bx_phase_may((enum bx_phase)vm->phase, (enum bx_phase)b->phase))
-        return bx_err_set(c->err, BX_CONFLICT, "from %s to %s is no move", bx_phase_names[vm->phase],
-                          bx_phase_names[b->phase]);
+        return bx_err_set(c->err, BX_CONFLICT, "from %s to %s is no move",
+                          bx_phase_name(vm->phase)->s, bx_phase_name(b->phase)->s);
     d = *vm;
     if (b->phase == BX_PHASE_STOPPED || b->phase == BX_PHASE_FAILED) {
         ended(f, c, row, &d, (enum bx_phase)b->phase);
@@ -361,7 +361,7 @@ int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
         put(f, c, row, &d, BX_EVENT_VM_PHASE);
     } else {
         return bx_err_set(c->err, BX_CONFLICT, "%s is not for a node to report",
-                          bx_phase_names[b->phase]);
+                          bx_phase_name(b->phase)->s);
     }
     return BX_OK;
 }

@@ -195,6 +195,11 @@ static void text(sqlite3_stmt *st, int i, struct bx_str v)
     sqlite3_bind_text(st, i, v.p == NULL ? "" : v.p, (int)v.n, SQLITE_STATIC);
 }
 
+static void name(sqlite3_stmt *st, int i, const struct bx_istr *s)
+{
+    text(st, i, (struct bx_str){s->s, s->len});
+}
+
 static void blob(sqlite3_stmt *st, int i, const void *p, size_t n)
 {
     sqlite3_bind_blob64(st, i, p, n, SQLITE_STATIC);
@@ -217,7 +222,7 @@ static void put_vm(struct bx_store *s, const struct bx_row *row)
     number(st, 5, vm->config.memory_mib);
     number(st, 6, vm->config.disk_gib);
     text(st, 7, bx_str(bx_desired_names[vm->desired]));
-    text(st, 8, bx_str(bx_phase_names[vm->phase]));
+    name(st, 8, bx_phase_name(vm->phase));
     number(st, 9, vm->node);
     number(st, 10, vm->epoch);
     number(st, 11, vm->config.priority);
