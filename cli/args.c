@@ -12,8 +12,10 @@
 
 const struct flag global_flags[] = {
     {"addr", "ADDR", "unix:PATH or HOST:PORT, several with commas: tried in turn", NULL},
-    {"output", "FORMAT", "table or json", NULL},
+    {"output", "FORMAT", "table, wide (more columns), json, yaml, csv or name", NULL},
     {"o", "FORMAT", "the same", "output"},
+    {"columns", "COLS", "these columns of a table, with commas between", NULL},
+    {"c", "COLS", "the same", "columns"},
     {"watch", NULL, NULL, NULL},
     {"w", NULL, NULL, "watch"},
     {"context", "NAME", NULL, NULL},

@@ -232,47 +232,43 @@ static void percentiles(const struct bench *b, struct figures *f)
     bx_free(sorted);
 }
 
-static void put_count(struct bx_buf *b, const char *key, uint64_t n)
+static void put_figure(struct bx_buf *b, const char *key, uint64_t n)
 {
     if (bx_pw_str(b, key) != BX_OK || bx_pw_u64(b, n) != BX_OK)
         bx_oom(0);
 }
 
-static void put_figure(struct bx_buf *b, const char *key, double v)
-{
-    if (bx_pw_str(b, key) != BX_OK || bx_pw_f64(b, v) != BX_OK)
-        bx_oom(0);
-}
-
-static void print_figures(const struct bench *b, const struct figures *f)
+static int print_figures( struct bench *b, const struct figures *f)
 {
     double rate = f->seconds > 0 ? f->created / f->seconds : 0;
     bool cpu = args_has(&b->r->args, "pid") && f->created > 0;
     struct bx_buf json = {0};
     struct bx_pack *pack;
+    int code;
 
-    if (!b->r->json) {
+    if (result_is_for_people(b->r)) {
         printf("%u clients: %u created, %.0f/s, p50 %.2f ms, p99 %.2f ms", b->clients, f->created,
                rate, f->p50_ms, f->p99_ms);
         if (cpu)
             printf(", %.3f s CPU per 1000", f->cpu_s * 1000 / f->created);
         printf("\n");
-        return;
+        return 0;
     }
     pack = bx_pack_create();
     if (pack == NULL || bx_pw_map(&json, cpu ? 7 : 6) != BX_OK)
         bx_oom(0);
-    put_count(&json, "clients", b->clients);
-    put_count(&json, "created", f->created);
-    put_figure(&json, "seconds", f->seconds);
-    put_figure(&json, "per_second", rate);
-    put_figure(&json, "p50_ms", f->p50_ms);
-    put_figure(&json, "p99_ms", f->p99_ms);
+    put_figure(&json, "clients", b->clients);
+    put_figure(&json, "created", f->created);
+    put_figure(&json, "elapsed_ms", (uint64_t)(f->seconds * 1000));
+    put_figure(&json, "per_second", (uint64_t)rate);
+    put_figure(&json, "p50_us", (uint64_t)(f->p50_ms * 1000));
+    put_figure(&json, "p99_us", (uint64_t)(f->p99_ms * 1000));
     if (cpu)
-        put_figure(&json, "cpu_s_per_1000", f->cpu_s * 1000 / f->created);
-    print_json(bx_pack_parse(pack, json.data, json.len, SIZE_MAX, NULL));
+        put_figure(&json, "cpu_ms_per_1000", (uint64_t)(f->cpu_s * 1e6) / f->created);
+    code = result_print(b->r, bx_pack_parse(pack, json.data, json.len, SIZE_MAX, NULL));
     bx_buf_release(&json);
     bx_pack_destroy(pack);
+    return code;
 }
 
 /* ---- the command ---- */
@@ -298,14 +294,14 @@ static int measure(struct bench *b)
     uint64_t began = now_us();
     struct bx_err first;
     bool interrupted;
-    int rc = run_clients(b, &f.created);
+    int rc = run_clients(b, &f.created), code;
 
     f.seconds = (double)(now_us() - began) / 1e6;
     f.cpu_s = cpu_seconds(b->r) - cpu;
     first = b->r->err;
     interrupted = client_interrupted;
     percentiles(b, &f);
-    print_figures(b, &f);
+    code = print_figures(b, &f);
     if (!args_has(&b->r->args, "keep")) {
         int removed = remove_all(b);
 
@@ -316,7 +312,7 @@ static int measure(struct bench *b)
     }
     if (interrupted)
         return 130;
-    return rc == BX_OK ? 0 : run_fail(b->r);
+    return rc == BX_OK ? code : run_fail(b->r);
 }
 
 static int number(struct run *r, const char *flag, const char *what, unsigned max, unsigned *out)
@@ -361,6 +357,7 @@ static int bench(struct run *r)
 }
 
 const struct command bench_commands[] = {
-    {"bench", "", "", 0, 0, "how many creates a second this cluster takes", bench_flags, bench},
+    {"bench", "", "", 0, 0, "how many creates a second this cluster takes", bench_flags, bench,
+     NULL},
     {0},
 };

@@ -13,21 +13,32 @@ static const struct flag token_flags[] = {
 };
 
 static const struct column node_columns[] = {
-    {"ID", "id", 0, true},
-    {"NAME", "name", 0, false},
-    {"STATE", "state", 's', false},
-    {"ROLE", "role", 0, false},
-    {"ADDRESS", "address", 0, false},
-    {"VMS", "vms", 0, true},
-    {"VCPUS", "capacity.vcpus", 0, true},
-    {"MEMORY", "capacity.memory_mib", 'm', true},
-    {"USED", "allocated.memory_mib", 'm', true},
-    {"DRIVER", "driver", 0, false},
+    {"ID", "id", 0, COLUMN_RIGHT},
+    {"NAME", "name", 0, 0},
+    {"STATE", "state", 's', 0},
+    {"ROLE", "role", 0, 0},
+    {"ADDRESS", "address", 0, 0},
+    {"VMS", "vms", 0, COLUMN_RIGHT},
+    {"VCPUS", "capacity.vcpus", 0, COLUMN_RIGHT},
+    {"MEMORY", "capacity.memory_mib", 'm', COLUMN_RIGHT},
+    {"USED", "allocated.memory_mib", 'm', COLUMN_RIGHT},
+    {"DRIVER", "driver", 0, 0},
+    {"DISK", "capacity.disk_gib", 'g', COLUMN_RIGHT | COLUMN_WIDE},
+    {"VCPUS USED", "allocated.vcpus", 0, COLUMN_RIGHT | COLUMN_WIDE},
+    {"DISK USED", "allocated.disk_gib", 'g', COLUMN_RIGHT | COLUMN_WIDE},
+    {"API", "api", 0, COLUMN_WIDE},
+    {"DATACENTER", "datacenter", 0, COLUMN_WIDE},
+    {"ZONE", "zone", 0, COLUMN_WIDE},
+    {"RACK", "rack", 0, COLUMN_WIDE},
     {0},
 };
 static const struct column member_columns[] = {
-    {"ID", "id", 0, true},        {"NAME", "name", 0, false},     {"ROLE", "role", 0, false},
-    {"STATUS", "status", 0, false}, {"STATE", "state", 's', false}, {"ADDRESS", "address", 0, false},
+    {"ID", "id", 0, COLUMN_RIGHT},
+    {"NAME", "name", 0, 0},
+    {"ROLE", "role", 0, 0},
+    {"STATUS", "status", 0, 0},
+    {"STATE", "state", 's', 0},
+    {"ADDRESS", "address", 0, 0},
     {0},
 };
 
@@ -50,11 +61,7 @@ static int node_list(struct run *r)
 
     if (read_all(r, "node.list", &result) != BX_OK)
         return run_fail(r);
-    if (r->json)
-        print_json(result);
-    else
-        print_table(r, result, node_columns);
-    return 0;
+    return result_print(r, result);
 }
 
 static int node_show(struct run *r)
@@ -69,11 +76,7 @@ static int node_show(struct run *r)
     params_close(&p);
     if (rc != BX_OK)
         return run_fail(r);
-    if (r->json)
-        print_json(result);
-    else
-        print_fields(result);
-    return 0;
+    return result_print(r, result);
 }
 
 /* ---- the cluster ---- */
@@ -96,10 +99,8 @@ static int become(struct run *r, const char *method, struct params *p)
     params_close(p);
     if (rc != BX_OK)
         return run_fail(r);
-    if (r->json) {
-        print_json(result);
-        return 0;
-    }
+    if (!result_is_for_people(r))
+        return result_print(r, result);
     value_text(bx_val_get(result, "cluster"), 0, cluster, sizeof cluster);
     value_text(bx_val_get(result, "node"), 0, node, sizeof node);
     if (!r->quiet)
@@ -129,10 +130,8 @@ static int status(struct run *r)
 
     if (read_all(r, "cluster.status", &result) != BX_OK)
         return run_fail(r);
-    if (r->json) {
-        print_json(result);
-        return 0;
-    }
+    if (!result_is_for_people(r))
+        return result_print_part(r, result, "members");
     static const char *const keys[] = {"name",     "status",   "leader",   "term",         "quorum",
                                        "revision", "digest",   "commit_index", "applied_index",
                                        "nodes",    "vms",      "age_ms",       NULL};
@@ -142,7 +141,7 @@ static int status(struct run *r)
         value_text(bx_val_get(result, keys[i]), 0, text, sizeof text);
         printf("%-16s %s\n", keys[i], text);
     }
-    print_table(r, bx_val_get(result, "members"), member_columns);
+    print_table(r, bx_val_get(result, "members"), r->columns);
     return 0;
 }
 
@@ -152,11 +151,7 @@ static int members(struct run *r)
 
     if (read_all(r, "cluster.members", &result) != BX_OK)
         return run_fail(r);
-    if (r->json)
-        print_json(result);
-    else
-        print_table(r, result, member_columns);
-    return 0;
+    return result_print(r, result);
 }
 
 static int token(struct run *r)
@@ -181,34 +176,34 @@ static int token(struct run *r)
     params_close(&p);
     if (rc != BX_OK)
         return run_fail(r);
+    if (!result_is_for_people(r))
+        return result_print(r, result);
     value_text(bx_val_get(result, "token"), 0, text, sizeof text);
-    if (r->json)
-        print_json(result);
-    else
-        printf("%s\n", text);
+    printf("%s\n", text);
     return 0;
 }
 
 const struct command node_commands[] = {
-    {"node", "list", "", 0, 0, "all nodes", NULL, node_list},
-    {"node", "show", "NAME", 1, 1, "everything about one node", NULL, node_show},
-    {"node", "drain", NULL, 0, 0, NULL, NULL, NULL},
-    {"node", "cordon", NULL, 0, 0, NULL, NULL, NULL},
-    {"node", "uncordon", NULL, 0, 0, NULL, NULL, NULL},
-    {"node", "remove", NULL, 0, 0, NULL, NULL, NULL},
-    {"node", "fence", NULL, 0, 0, NULL, NULL, NULL},
+    {"node", "list", "", 0, 0, "all nodes", NULL, node_list, node_columns},
+    {"node", "show", "NAME", 1, 1, "everything about one node", NULL, node_show, node_columns},
+    {"node", "drain", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"node", "cordon", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"node", "uncordon", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"node", "remove", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"node", "fence", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {0},
 };
 
 const struct command cluster_commands[] = {
-    {"cluster", "init", "", 0, 0, "found a cluster on this host", init_flags, init},
-    {"cluster", "join", "TOKEN", 1, 1, "join this host to a cluster", NULL, join},
-    {"cluster", "token", "create", 1, 1, "make a token to join with", token_flags, token},
-    {"cluster", "status", "", 0, 0, "leader, indexes, digest, members", NULL, status},
-    {"cluster", "members", "", 0, 0, "who holds the log", NULL, members},
-    {"cluster", "remove", NULL, 0, 0, NULL, NULL, NULL},
-    {"cluster", "transfer-leader", NULL, 0, 0, NULL, NULL, NULL},
-    {"cluster", "snapshot", NULL, 0, 0, NULL, NULL, NULL},
-    {"cluster", "recover", NULL, 0, 0, NULL, NULL, NULL},
+    {"cluster", "init", "", 0, 0, "found a cluster on this host", init_flags, init, NULL},
+    {"cluster", "join", "TOKEN", 1, 1, "join this host to a cluster", NULL, join, NULL},
+    {"cluster", "token", "create", 1, 1, "make a token to join with", token_flags, token, NULL},
+    {"cluster", "status", "", 0, 0, "leader, indexes, digest, members", NULL, status,
+     member_columns},
+    {"cluster", "members", "", 0, 0, "who holds the log", NULL, members, member_columns},
+    {"cluster", "remove", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"cluster", "transfer-leader", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"cluster", "snapshot", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"cluster", "recover", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {0},
 };

@@ -1,11 +1,11 @@
 # blixardctl: libcli.a is what can be tested without a server.
 noinst_LIBRARIES += libcli.a
-libcli_a_SOURCES = cli/args.c cli/args.h cli/client.c cli/client.h
+libcli_a_SOURCES = cli/args.c cli/args.h cli/client.c cli/client.h cli/format.c cli/format.h
 libcli_a_CFLAGS = $(AM_CFLAGS)
 
 bin_PROGRAMS += blixardctl
 blixardctl_SOURCES = cli/main.c cli/command.h cli/output.c cli/vm.c cli/cluster.c cli/mem.c \
-	cli/bench.c cli/other.c
+	cli/bench.c cli/sql.c cli/other.c cli/result.c
 blixardctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 blixardctl_LDADD = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
 	$(SMARTCOLS_LIBS) -lm -lpthread

@@ -19,7 +19,7 @@
 #define WAIT_MS 60000u
 
 static const struct command *const tables[] = {vm_commands, node_commands, cluster_commands,
-                                               mem_commands, bench_commands, other_commands};
+                                               mem_commands, bench_commands, sql_commands, other_commands};
 #define TABLES (sizeof tables / sizeof tables[0])
 
 /* ---- errors ---- */
@@ -119,6 +119,12 @@ static void help_command(const struct command *c)
     if (c->flags != NULL) {
         printf("\nflags:\n");
         help_flags(c->flags);
+    }
+    if (c->columns != NULL) {
+        printf("\ncolumns:");
+        for (const struct column *k = c->columns; k->title != NULL; k++)
+            printf(k->flags & COLUMN_WIDE ? " [%s]" : " %s", k->title);
+        printf("\n");
     }
     printf("\nflags of every command:\n");
     help_flags(global_flags);
@@ -251,7 +257,8 @@ static int setup(struct run *r)
     const char *output = args_get(&r->args, "output", getenv("BLIXARD_OUTPUT"));
     const char *timeout = args_get(&r->args, "timeout", NULL);
     const char *consistency = args_get(&r->args, "consistency", NULL);
-    static const char *const outputs[] = {"table", "json", NULL};
+    /* In the order of enum format. */
+    static const char *const outputs[] = {"table", "wide", "csv", "json", "yaml", "name", NULL};
     static const char *const consistencies[] = {"linearizable", "stale", NULL};
     uint8_t choice = 0;
     int rc = BX_OK;
@@ -267,7 +274,9 @@ static int setup(struct run *r)
         rc = exclude(r, "start", "no-start");
     if (rc == BX_OK && output != NULL)
         rc = parse_choice(output, "--output", outputs, &choice, &r->err);
-    r->json = choice == 1;
+    r->format = (enum format)choice;
+    if (rc == BX_OK)
+        rc = result_columns(r);
     if (rc == BX_OK && consistency != NULL)
         rc = parse_choice(consistency, "--consistency", consistencies, &choice, &r->err);
     if (rc == BX_OK && timeout != NULL && strcmp(r->command->verb, "stop") != 0) {

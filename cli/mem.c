@@ -14,22 +14,22 @@ static const struct flag sites_flags[] = {
 };
 
 static const struct column pool_columns[] = {
-    {"POOL", "name", 0, false},          {"IN USE", "in_use", 0, true},
-    {"AVAILABLE", "available", 0, true}, {"HIGH WATER", "high_water", 0, true},
-    {"MAX", "max", 0, true},             {"CREATED", "created", 0, true},
-    {"HITS", "hits", 0, true},           {"MISSES", "misses", 0, true},
+    {"POOL", "name", 0, 0},          {"IN USE", "in_use", 0, COLUMN_RIGHT},
+    {"AVAILABLE", "available", 0, COLUMN_RIGHT}, {"HIGH WATER", "high_water", 0, COLUMN_RIGHT},
+    {"MAX", "max", 0, COLUMN_RIGHT},             {"CREATED", "created", 0, COLUMN_RIGHT},
+    {"HITS", "hits", 0, COLUMN_RIGHT},           {"MISSES", "misses", 0, COLUMN_RIGHT},
     {0},
 };
 static const struct column owner_columns[] = {
-    {"OWNER", "name", 0, false}, {"ALLOCATIONS", "allocations", 0, true},
-    {"FREES", "frees", 0, true}, {"BYTES", "bytes", 0, true},
-    {"LIVE", "live", 0, true},   {"LIVE BYTES", "live_bytes", 0, true},
+    {"OWNER", "name", 0, 0}, {"ALLOCATIONS", "allocations", 0, COLUMN_RIGHT},
+    {"FREES", "frees", 0, COLUMN_RIGHT}, {"BYTES", "bytes", 0, COLUMN_RIGHT},
+    {"LIVE", "live", 0, COLUMN_RIGHT},   {"LIVE BYTES", "live_bytes", 0, COLUMN_RIGHT},
     {0},
 };
 static const struct column site_columns[] = {
-    {"ALLOCATIONS", "allocations", 0, true}, {"BYTES", "bytes", 0, true},
-    {"LIVE", "live", 0, true},               {"LIVE BYTES", "live_bytes", 0, true},
-    {"OWNER", "owner", 0, false},            {"SITE", "site", 0, false},
+    {"ALLOCATIONS", "allocations", 0, COLUMN_RIGHT}, {"BYTES", "bytes", 0, COLUMN_RIGHT},
+    {"LIVE", "live", 0, COLUMN_RIGHT},               {"LIVE BYTES", "live_bytes", 0, COLUMN_RIGHT},
+    {"OWNER", "owner", 0, 0},            {"SITE", "site", 0, 0},
     {0},
 };
 
@@ -85,7 +85,7 @@ static void print_maps(const struct run *r, bx_val map, const char *with, const 
     bx_pack_destroy(pack);
 }
 
-static void print_line(const char *title, bx_val map)
+static void print_counts(const char *title, bx_val map)
 {
     printf("%s:", title);
     for (uint32_t i = 0; i < bx_val_len(map); i++) {
@@ -109,15 +109,13 @@ static int stats(struct run *r)
     params_close(&p);
     if (rc != BX_OK)
         return run_fail(r);
-    if (r->json) {
-        print_json(result);
-        return 0;
-    }
+    if (!result_is_for_people(r))
+        return result_print(r, result);
     print_maps(r, result, "created", "live", pool_columns);
     printf("\n");
-    print_line("buffer", bx_val_get(result, "buffer"));
-    print_line("intern", bx_val_get(result, "intern"));
-    print_line("heap", bx_val_get(result, "heap"));
+    print_counts("buffer", bx_val_get(result, "buffer"));
+    print_counts("intern", bx_val_get(result, "intern"));
+    print_counts("heap", bx_val_get(result, "heap"));
     if (has(result, "raft")) {
         printf("\n");
         fflush(stdout);
@@ -163,10 +161,8 @@ static int sites(struct run *r)
     params_close(&p);
     if (rc != BX_OK)
         return run_fail(r);
-    if (r->json) {
-        print_json(result);
-        return 0;
-    }
+    if (!result_is_for_people(r))
+        return result_print(r, result);
     print_maps(r, bx_val_get(result, "owners"), "bytes", "failures", owner_columns);
     printf("\n");
     fflush(stdout);
@@ -178,7 +174,7 @@ static int sites(struct run *r)
 }
 
 const struct command mem_commands[] = {
-    {"mem", "stats", "", 0, 0, "pools, buffers and names of a node", NULL, stats},
-    {"mem", "sites", "", 0, 0, "where a node allocates (tracking build)", sites_flags, sites},
+    {"mem", "stats", "", 0, 0, "pools, buffers and names of a node", NULL, stats, NULL},
+    {"mem", "sites", "", 0, 0, "where a node allocates (tracking build)", sites_flags, sites, NULL},
     {0},
 };

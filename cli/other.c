@@ -1,4 +1,4 @@
-/* other - events, sql, version. */
+/* other - events, version. */
 #include "command.h"
 
 #include "config.h"
@@ -13,6 +13,15 @@ static const struct flag events_flags[] = {
     {"follow", NULL, "go on as they happen", NULL},
     {"since", "INDEX", "only events after this revision", NULL},
     {"type", "T", "only events of this type, or beginning with it", NULL},
+    {0},
+};
+static const struct column event_columns[] = {
+    {"INDEX", "index", 0, COLUMN_PAD(8)},
+    {"TYPE", "type", 0, COLUMN_PAD(16)},
+    {"OBJECT", "object", 0, COLUMN_PAD(24)},
+    {"NODE", "node", 0, COLUMN_PAD(12)},
+    {"TIME", "time", 't', COLUMN_PAD(24) | COLUMN_WIDE},
+    {"DETAIL", "detail", 0, 0},
     {0},
 };
 
@@ -51,21 +60,25 @@ static int check_type(struct run *r, const char *type)
     return BX_INVALID;
 }
 
-static void print_event(const struct run *r, bx_val e)
+static bool for_people(const struct run *r)
 {
-    char index[24], type[32], object[80], node[80], detail[256];
+    return r->format == FORMAT_TABLE || r->format == FORMAT_WIDE;
+}
 
-    if (r->json) {
-        print_json_line(e);
-        return;
-    }
-    value_text(bx_val_get(e, "index"), 0, index, sizeof index);
-    value_text(bx_val_get(e, "type"), 0, type, sizeof type);
-    value_text(bx_val_get(e, "object"), 0, object, sizeof object);
-    value_text(bx_val_get(e, "node"), 0, node, sizeof node);
-    value_text(bx_val_get(e, "detail"), 0, detail, sizeof detail);
-    printf("%-8s %-16s %-24s %-12s %s\n", index, type, object, node, detail);
-    fflush(stdout);
+static void begin_events(struct run *r)
+{
+    if (!for_people(r))
+        result_begin(r);
+    else if (r->headers)
+        print_line(r->columns, NULL);
+}
+
+static int print_event(struct run *r, bx_val e)
+{
+    if (!for_people(r))
+        return result_next(r, e);
+    print_line(r->columns, e);
+    return 0;
 }
 
 static void on_event(void *ctx, struct bx_str method, bx_val e)
@@ -86,6 +99,7 @@ static int follow(struct run *r, struct following *f)
 {
     r->client.notify = on_event;
     r->client.ctx = f;
+    begin_events(r);
     for (;;) {
         struct params p = {0};
         bx_val result;
@@ -106,8 +120,9 @@ static int follow(struct run *r, struct following *f)
 /* All kept events, page by page; filtered here, so that JSON stays one array. */
 static int list_events(struct run *r, struct following *f)
 {
-    bool first = true;
+    bool array = r->format == FORMAT_JSON, first = true;
     uint32_t n, pages = 0;
+    int code = 0;
 
     do {
         struct params p = {0};
@@ -122,23 +137,25 @@ static int list_events(struct run *r, struct following *f)
         if (rc != BX_OK)
             return run_fail(r);
         n = bx_val_len(result);
-        if (r->json && pages++ == 0)
-            printf("[");
-        for (uint32_t i = 0; i < n; i++) {
+        if (pages++ == 0)
+            begin_events(r);
+        for (uint32_t i = 0; i < n && code == 0; i++) {
             bx_val e = bx_val_at(result, i);
 
             bx_val_u64(bx_val_get(e, "index"), &f->last);
             if (!wanted(e, f->type))
                 continue;
-            if (r->json)
-                printf(first ? "\n" : ",\n");
+            if (array)
+                printf(first ? "[\n" : ",\n");
             first = false;
-            print_event(r, e);
+            code = print_event(r, e);
         }
-    } while (n == 1000);
-    if (r->json)
+    } while (n == 1000 && code == 0);
+    if (first && (array || r->format == FORMAT_YAML))
+        printf("[]\n");
+    else if (array)
         printf("]\n");
-    return 0;
+    return code;
 }
 
 static int events(struct run *r)
@@ -154,65 +171,24 @@ static int events(struct run *r)
     return args_has(&r->args, "follow") ? follow(r, &f) : list_events(r, &f);
 }
 
-/* ---- sql ---- */
-
-/* {columns, rows} as an array of objects. */
-static int print_objects(bx_val result)
-{
-    bx_val columns = bx_val_get(result, "columns"), rows = bx_val_get(result, "rows");
-    struct bx_pack *pack = bx_pack_create();
-    struct bx_buf b = {0};
-    int rc = bx_pw_array(&b, bx_val_len(rows));
-
-    for (uint32_t i = 0; rc == BX_OK && i < bx_val_len(rows); i++) {
-        rc = bx_pw_map(&b, bx_val_len(columns));
-        for (uint32_t c = 0; rc == BX_OK && c < bx_val_len(columns); c++) {
-            rc = bx_pw_val(&b, bx_val_at(columns, c));
-            if (rc == BX_OK)
-                rc = bx_pw_val(&b, bx_val_at(bx_val_at(rows, i), c));
-        }
-    }
-    if (rc == BX_OK && pack != NULL)
-        print_json(bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL));
-    bx_buf_release(&b);
-    bx_pack_destroy(pack);
-    return rc == BX_OK ? 0 : 1;
-}
-
-static int sql(struct run *r)
-{
-    struct params p = {0};
-    bx_val result;
-    int rc;
-
-    params_str(&p, "query", r->words[0]);
-    run_read_params(r, &p);
-    rc = run_call(r, "sql.query", &p, &result);
-    params_close(&p);
-    if (rc != BX_OK)
-        return run_fail(r);
-    if (r->json)
-        return print_objects(result);
-    print_rows(r, result);
-    return 0;
-}
-
 /* ---- version ---- */
 
 #define HELLO_MS 1000
 
-static void print_versions(bx_val server)
+static int print_versions(struct run *r, bx_val server)
 {
     struct bx_pack *pack = bx_pack_create();
     struct bx_buf b = {0};
+    int code;
 
     if (pack == NULL || bx_pw_map(&b, 2) != BX_OK || bx_pw_str(&b, "client") != BX_OK ||
         bx_pw_str(&b, PACKAGE_VERSION) != BX_OK || bx_pw_str(&b, "server") != BX_OK ||
         bx_pw_val(&b, server) != BX_OK)
         bx_oom(0);
-    print_json(bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL));
+    code = result_print(r, bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL));
     bx_buf_release(&b);
     bx_pack_destroy(pack);
+    return code;
 }
 
 static int version(struct run *r)
@@ -231,10 +207,8 @@ static int version(struct run *r)
         return run_fail(r);
     if (rc != BX_OK)
         result = NULL;
-    if (r->json) {
-        print_versions(bx_val_get(result, "server"));
-        return 0;
-    }
+    if (!result_is_for_people(r))
+        return print_versions(r, bx_val_get(result, "server"));
     printf("blixardctl %s\n", PACKAGE_VERSION);
     if (result != NULL) {
         value_text(bx_val_get(result, "server"), 0, server, sizeof server);
@@ -245,21 +219,20 @@ static int version(struct run *r)
 }
 
 const struct command other_commands[] = {
-    {"events", "", "", 0, 0, "what changed, in order", events_flags, events},
-    {"sql", "", "QUERY", 1, 1, "SELECT over the cluster's state", NULL, sql},
-    {"version", "", "", 0, 0, "of this tool and of the server", NULL, version},
-    {"image", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"network", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"quota", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"user", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"apply", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"diff", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"whatif", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"top", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"log", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"diag", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"doctor", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"context", "", NULL, 0, 0, NULL, NULL, NULL},
-    {"completion", "", NULL, 0, 0, NULL, NULL, NULL},
+    {"events", "", "", 0, 0, "what changed, in order", events_flags, events, event_columns},
+    {"version", "", "", 0, 0, "of this tool and of the server", NULL, version, NULL},
+    {"image", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"network", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"quota", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"user", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"apply", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"diff", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"whatif", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"top", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"log", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"diag", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"doctor", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"context", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"completion", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {0},
 };

@@ -9,28 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static void print(bx_val v, unsigned indent)
-{
-    struct bx_buf b = {0};
-
-    if (bx_json_write(&b, v, indent) == BX_OK) {
-        fwrite(b.data, 1, b.len, stdout);
-        fputc('\n', stdout);
-    }
-    bx_buf_release(&b);
-    fflush(stdout);
-}
-
-void print_json(bx_val v)
-{
-    print(v, 2);
-}
-
-void print_json_line(bx_val v)
-{
-    print(v, 0);
-}
-
 /* ---- values as text ---- */
 
 bx_val value_at(bx_val v, const char *path)
@@ -74,6 +52,34 @@ static void age_text(uint64_t then_ms, char *out, size_t size)
     }
 }
 
+static void time_text(uint64_t ms, char *out, size_t size)
+{
+    time_t s = (time_t)(ms / 1000);
+    struct tm tm;
+    char day[32];
+
+    if (gmtime_r(&s, &tm) == NULL || strftime(day, sizeof day, "%FT%T", &tm) == 0)
+        day[0] = '\0';
+    snprintf(out, size, "%s.%03uZ", day, (unsigned)(ms % 1000));
+}
+
+/* "app=web,tier=front" */
+static void labels_text(bx_val v, char *out, size_t size)
+{
+    size_t at = 0;
+
+    snprintf(out, size, "-");
+    for (uint32_t i = 0; i < bx_val_len(v) && at < size; i++) {
+        struct bx_str key = {"", 0}, value = {"", 0};
+
+        bx_val_str(bx_val_key(v, i), &key);
+        bx_val_str(bx_val_value(v, i), &value);
+        at += (size_t)snprintf(out + at, size - at, "%s" BX_STR_FMT "=" BX_STR_FMT,
+                               i == 0 ? "" : ",", BX_STR_ARG(key), BX_STR_ARG(value));
+    }
+    printable(out);
+}
+
 void printable(char *text)
 {
     for (; *text != '\0'; text++) {
@@ -98,6 +104,8 @@ void value_text(bx_val v, char as, char *out, size_t size)
             size_text(n, gib, out, size);
         else if (as == 'a')
             age_text(n, out, size);
+        else if (as == 't')
+            time_text(n, out, size);
         else
             snprintf(out, size, "%llu", (unsigned long long)n);
     } else if (bx_val_i64(v, &i)) {
@@ -107,6 +115,8 @@ void value_text(bx_val v, char as, char *out, size_t size)
         printable(out);
     } else if (bx_val_bool(v, &b)) {
         snprintf(out, size, "%s", b ? "yes" : "no");
+    } else if (as == 'l') {
+        labels_text(v, out, size);
     } else {
         snprintf(out, size, "-");
     }
@@ -144,9 +154,23 @@ static struct libscols_line *add_line(struct libscols_table *t)
     return line;
 }
 
+/* libsmartcols prints nothing at all without lines. */
+static void print_titles(struct libscols_table *t)
+{
+    for (size_t c = 0; c < scols_table_get_ncols(t); c++) {
+        struct libscols_column *column = scols_table_get_column(t, c);
+
+        printf("%s%s", c == 0 ? "" : " ", scols_cell_get_data(scols_column_get_header(column)));
+    }
+    printf("\n");
+}
+
 static void finish_table(struct libscols_table *t)
 {
-    scols_print_table(t);
+    if (scols_table_get_nlines(t) > 0)
+        scols_print_table(t);
+    else if (!scols_table_is_noheadings(t))
+        print_titles(t);
     scols_unref_table(t);
     fflush(stdout);
 }
@@ -173,32 +197,38 @@ static const char *state_color(const char *s)
     return "yellow";
 }
 
+static void set_cell(struct libscols_line *line, size_t c, bx_val v, const struct column *column)
+{
+    char text[4096];
+
+    value_text(v, column == NULL ? 0 : column->as, text, sizeof text);
+    if (column != NULL && text[0] == '\0')
+        snprintf(text, sizeof text, "-"); /* so that every line has as many words */
+    if (scols_line_set_data(line, c, text) != 0)
+        bx_oom(0);
+    if (column != NULL && column->as == 's')
+        scols_cell_set_color(scols_line_get_cell(line, c), state_color(text));
+}
+
 void print_table(const struct run *r, bx_val rows, const struct column *columns)
 {
     struct libscols_table *t = new_table(r);
+    bool several = bx_val_type(rows) == BX_V_ARRAY;
 
     for (size_t c = 0; columns[c].title != NULL; c++)
-        add_column(t, columns[c].title, columns[c].right);
-    for (uint32_t i = 0; i < bx_val_len(rows); i++) {
+        add_column(t, columns[c].title, columns[c].flags & COLUMN_RIGHT);
+    for (uint32_t i = 0; i < (several ? bx_val_len(rows) : 1); i++) {
         struct libscols_line *line = add_line(t);
+        bx_val row = several ? bx_val_at(rows, i) : rows;
 
-        for (size_t c = 0; columns[c].title != NULL; c++) {
-            char text[4096];
-
-            value_text(value_at(bx_val_at(rows, i), columns[c].key), columns[c].as, text,
-                       sizeof text);
-            if (scols_line_set_data(line, c, text) != 0)
-                bx_oom(0);
-            if (columns[c].as == 's')
-                scols_cell_set_color(scols_line_get_cell(line, c), state_color(text));
-        }
+        for (size_t c = 0; columns[c].title != NULL; c++)
+            set_cell(line, c, value_at(row, columns[c].key), &columns[c]);
     }
     finish_table(t);
 }
 
-void print_rows(const struct run *r, bx_val result)
+void print_rows(const struct run *r, bx_val columns, bx_val rows)
 {
-    bx_val columns = bx_val_get(result, "columns"), rows = bx_val_get(result, "rows");
     struct libscols_table *t = new_table(r);
     char text[4096];
 
@@ -209,13 +239,28 @@ void print_rows(const struct run *r, bx_val result)
     for (uint32_t i = 0; i < bx_val_len(rows); i++) {
         struct libscols_line *line = add_line(t);
 
-        for (uint32_t c = 0; c < bx_val_len(columns); c++) {
-            value_text(bx_val_at(bx_val_at(rows, i), c), 0, text, sizeof text);
-            if (scols_line_set_data(line, c, text) != 0)
-                bx_oom(0);
-        }
+        for (uint32_t c = 0; c < bx_val_len(columns); c++)
+            set_cell(line, c, bx_val_at(bx_val_at(rows, i), c), NULL);
     }
     finish_table(t);
+}
+
+void print_line(const struct column *columns, bx_val v)
+{
+    for (const struct column *c = columns; c->title != NULL; c++) {
+        int width = c[1].title == NULL ? 0 : (int)(c->flags >> 8);
+        char text[512];
+
+        if (v == NULL)
+            snprintf(text, sizeof text, "%s", c->title);
+        else
+            value_text(value_at(v, c->key), c->as, text, sizeof text);
+        if (text[0] == '\0')
+            snprintf(text, sizeof text, "-");
+        printf("%s%-*s", c == columns ? "" : " ", width, text);
+    }
+    printf("\n");
+    fflush(stdout);
 }
 
 void print_fields(bx_val v)

@@ -57,11 +57,28 @@ static const struct flag logs_flags[] = {
     {0},
 };
 
-static const struct column list_columns[] = {
-    {"NAME", "name", 0, false},      {"PHASE", "phase", 's', false},
-    {"NODE", "node", 0, false},      {"VCPUS", "vcpus", 0, true},
-    {"MEMORY", "memory_mib", 'm', true}, {"DISK", "disk_gib", 'g', true},
-    {"AGE", "created_ms", 'a', true},    {0},
+static const struct column vm_columns[] = {
+    {"NAME", "name", 0, 0},      {"PHASE", "phase", 's', 0},
+    {"NODE", "node", 0, 0},      {"VCPUS", "vcpus", 0, COLUMN_RIGHT},
+    {"MEMORY", "memory_mib", 'm', COLUMN_RIGHT}, {"DISK", "disk_gib", 'g', COLUMN_RIGHT},
+    {"AGE", "created_ms", 'a', COLUMN_RIGHT},
+    {"DESIRED", "desired", 0, COLUMN_WIDE},
+    {"TENANT", "tenant", 0, COLUMN_WIDE},
+    {"PRIORITY", "priority", 0, COLUMN_RIGHT | COLUMN_WIDE},
+    {"EPOCH", "epoch", 0, COLUMN_RIGHT | COLUMN_WIDE},
+    {"RESTART", "restart", 0, COLUMN_WIDE},
+    {"ON LOST", "on_lost", 0, COLUMN_WIDE},
+    {"LABELS", "labels", 'l', COLUMN_WIDE},
+    {"ADDRESS", "address", 0, COLUMN_WIDE},
+    {"UUID", "uuid", 0, COLUMN_WIDE},
+    {"MESSAGE", "message", 0, COLUMN_WIDE},
+    {0},
+};
+static const struct column decision_columns[] = {
+    {"NODE", "node", 0, 0},
+    {"SCORE", "score", 0, COLUMN_RIGHT},
+    {"REJECTED", "rejected", 0, 0},
+    {0},
 };
 
 /* ---- waiting ---- */
@@ -115,6 +132,7 @@ static int wait_calls(struct run *r, const struct params *p, bx_val *result)
 static int wait_until(struct run *r, bx_val vm, const char *until, bx_val *result)
 {
     struct params p = {0};
+    struct bx_str phase = {"", 0};
     char uuid[40], name[80];
     uint64_t epoch = 0;
     int rc;
@@ -122,6 +140,10 @@ static int wait_until(struct run *r, bx_val vm, const char *until, bx_val *resul
     value_text(bx_val_get(vm, "uuid"), 0, uuid, sizeof uuid);
     value_text(bx_val_get(vm, "name"), 0, name, sizeof name);
     bx_val_u64(bx_val_get(vm, "epoch"), &epoch);
+    bx_val_str(bx_val_get(vm, "phase"), &phase);
+    /* A restart: the run that stops is not the one to wait for. */
+    if (strcmp(until, "running") == 0 && bx_str_eq(phase, bx_str("stopping")))
+        epoch++;
     progress(r, until, name);
     params_str(&p, "vm", uuid);
     params_u64(&p, "epoch", epoch);
@@ -264,10 +286,6 @@ static void put_config(struct params *p, const struct bx_vm_config *c)
 
 static void print_decision(const struct run *r, bx_val d)
 {
-    static const struct column columns[] = {
-        {"NODE", "node", 0, false}, {"SCORE", "score", 0, true}, {"REJECTED", "rejected", 0, false},
-        {0},
-    };
     char node[80], decision[32], score[24], margin[24];
 
     value_text(bx_val_get(d, "node"), 0, node, sizeof node);
@@ -275,7 +293,7 @@ static void print_decision(const struct run *r, bx_val d)
     value_text(bx_val_get(d, "score"), 0, score, sizeof score);
     value_text(bx_val_get(d, "margin"), 0, margin, sizeof margin);
     printf("%s on %s, score %s of 1000, ahead by %s\n", decision, node, score, margin);
-    print_table(r, bx_val_get(d, "candidates"), columns);
+    print_table(r, bx_val_get(d, "candidates"), decision_columns);
 }
 
 static bool wants_to_run(bx_val vm)
@@ -298,9 +316,9 @@ static int created(struct run *r, bx_val result, bool wait)
         if (code != 0)
             return code;
     }
-    if (r->json) {
-        print_json(vm);
-    } else if (!r->quiet) {
+    if (!result_is_for_people(r))
+        return result_print(r, vm);
+    if (!r->quiet) {
         value_text(bx_val_get(vm, "name"), 0, name, sizeof name);
         value_text(bx_val_get(vm, "node"), 0, node, sizeof node);
         value_text(bx_val_get(vm, "phase"), 0, phase, sizeof phase);
@@ -360,10 +378,9 @@ static int create(struct run *r)
         return run_fail(r);
     if (!args_has(&r->args, "dry-run"))
         return created(r, result, !args_has(&r->args, "no-wait") && !c.stopped);
-    if (r->json)
-        print_json(result);
-    else
-        print_decision(r, result);
+    if (!result_is_for_people(r))
+        return result_print(r, result);
+    print_decision(r, result);
     return 0;
 }
 
@@ -393,9 +410,9 @@ static int change(struct run *r, const char *method, const char *until, struct p
         if (code != 0)
             return code;
     }
-    if (r->json) {
-        print_json(vm);
-    } else if (!r->quiet) {
+    if (!result_is_for_people(r))
+        return result_print(r, vm);
+    if (!r->quiet) {
         value_text(bx_val_get(vm, "name"), 0, name, sizeof name);
         value_text(bx_val_get(vm, "phase"), 0, phase, sizeof phase);
         printf("%s is %s\n", bx_val_type(vm) == BX_V_MAP ? name : r->words[0],
@@ -484,11 +501,7 @@ static int list(struct run *r)
 
     if (read_one(r, "vm.list", &result) != BX_OK)
         return run_fail(r);
-    if (r->json)
-        print_json(result);
-    else
-        print_table(r, result, list_columns);
-    return 0;
+    return result_print(r, result);
 }
 
 static int show(struct run *r)
@@ -497,11 +510,7 @@ static int show(struct run *r)
 
     if (read_one(r, "vm.show", &result) != BX_OK)
         return run_fail(r);
-    if (r->json)
-        print_json(result);
-    else
-        print_fields(result);
-    return 0;
+    return result_print(r, result);
 }
 
 static int explain(struct run *r)
@@ -510,10 +519,9 @@ static int explain(struct run *r)
 
     if (read_one(r, "vm.explain", &result) != BX_OK)
         return run_fail(r);
-    if (r->json)
-        print_json(result);
-    else
-        print_decision(r, result);
+    if (!result_is_for_people(r))
+        return result_print_part(r, result, "candidates");
+    print_decision(r, result);
     return 0;
 }
 
@@ -536,28 +544,27 @@ static int logs(struct run *r)
     params_close(&p);
     if (rc != BX_OK)
         return run_fail(r);
-    if (r->json) {
-        print_json(result);
-        return 0;
-    }
+    if (r->format == FORMAT_JSON || r->format == FORMAT_YAML)
+        return result_print(r, result);
     bx_val_str(bx_val_get(result, "text"), &text);
     fwrite(text.p, 1, text.n, stdout);
     return 0;
 }
 
 const struct command vm_commands[] = {
-    {"vm", "create", "NAME", 1, 1, "create a VM and start it", create_flags, create},
-    {"vm", "list", "", 0, 0, "all VMs, by name", NULL, list},
-    {"vm", "show", "NAME", 1, 1, "everything about one VM", NULL, show},
-    {"vm", "start", "NAME", 1, 1, "start a VM that is stopped", change_flags, start},
-    {"vm", "stop", "NAME", 1, 1, "stop a VM", stop_flags, stop},
-    {"vm", "restart", "NAME", 1, 1, "stop a VM and start it again", change_flags, restart},
-    {"vm", "delete", "NAME", 1, 1, "stop a VM and remove it", change_flags, delete},
-    {"vm", "logs", "NAME", 1, 1, "the end of its console", logs_flags, logs},
-    {"vm", "explain", "NAME", 1, 1, "why it is where it is", NULL, explain},
-    {"vm", "set", NULL, 0, 0, NULL, NULL, NULL},
-    {"vm", "move", NULL, 0, 0, NULL, NULL, NULL},
-    {"vm", "console", NULL, 0, 0, NULL, NULL, NULL},
-    {"vm", "snapshot", NULL, 0, 0, NULL, NULL, NULL},
+    {"vm", "create", "NAME", 1, 1, "create a VM and start it", create_flags, create, vm_columns},
+    {"vm", "list", "", 0, 0, "all VMs, by name", NULL, list, vm_columns},
+    {"vm", "show", "NAME", 1, 1, "everything about one VM", NULL, show, vm_columns},
+    {"vm", "start", "NAME", 1, 1, "start a VM that is stopped", change_flags, start, vm_columns},
+    {"vm", "stop", "NAME", 1, 1, "stop a VM", stop_flags, stop, vm_columns},
+    {"vm", "restart", "NAME", 1, 1, "stop a VM and start it again", change_flags, restart,
+     vm_columns},
+    {"vm", "delete", "NAME", 1, 1, "stop a VM and remove it", change_flags, delete, vm_columns},
+    {"vm", "logs", "NAME", 1, 1, "the end of its console", logs_flags, logs, NULL},
+    {"vm", "explain", "NAME", 1, 1, "why it is where it is", NULL, explain, decision_columns},
+    {"vm", "set", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"vm", "move", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"vm", "console", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"vm", "snapshot", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {0},
 };

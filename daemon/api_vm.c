@@ -207,8 +207,8 @@ static bool settle(struct api_call *c, const struct bx_vm *vm)
 {
     bool resting = vm->phase == BX_PHASE_STOPPED || vm->phase == BX_PHASE_FAILED;
 
-    if (vm->epoch < c->p.epoch)
-        return false; /* this member has not come so far yet */
+    if (vm->epoch < c->p.epoch && vm->desired == BX_DESIRED_RUNNING)
+        return false; /* the run before still stops */
     if (bx_str_eq(c->p.until, bx_str("running"))) {
         if (vm->phase == BX_PHASE_RUNNING)
             reply_vm(c, vm);

@@ -32,7 +32,8 @@ enum bx_method {
     BX_M_VM_RESTART,       /* {vm} -> {vm, existed} */
     BX_M_VM_DELETE,        /* {vm} -> {vm, existed} */
     BX_M_VM_WAIT,          /* {vm uuid, epoch, until: "running"|"stopped"|"deleted", timeout_ms} -> vm
-                            * (nil once deleted); an error when it can no longer get there */
+                            * (nil once deleted); an error when it can no longer get there, or
+                            * when the run of this epoch has ended and another one is tried */
     BX_M_VM_LOGS,          /* {vm, bytes} -> {text, node} */
     BX_M_VM_EXPLAIN,       /* {vm} -> {decision, node, score, margin, recorded, candidates,
                             * relaxations} */

@@ -79,6 +79,11 @@ expect 6 "init of a member" ctl cluster init
 expect 0 "the empty list is an array" ctl vm list -o json
 [ "$(tr -d ' \n' <"$dir/out")" = "[]" ]
 ok $? "the empty list is an array: []"
+expect 0 "the empty list" ctl vm list
+printed '^NAME PHASE NODE ' "the empty list: its first line"
+expect 0 "the empty list without it" ctl vm list --no-headers
+[ ! -s "$dir/out" ]
+ok $? "the empty list without it: nothing"
 expect 0 "create" ctl vm create far --node "n$far" --disk 0
 printed "^far is running on n$far\$" "create: waits until it runs"
 expect 0 "create, not started" ctl vm create calm --no-start --disk 0
@@ -97,6 +102,38 @@ ok $? "no headers: two lines for two VMs"
 printf '\033' >"$dir/esc"
 ! grep -qF -f "$dir/esc" "$dir/out"
 ok $? "no colour where there is no terminal"
+expect 0 "wide" ctl vm list -o wide
+printed '^NAME .* UUID ' "wide: more columns"
+expect 0 "csv" ctl vm list -o csv -c name,labels
+[ "$(cat "$dir/out")" = "$(printf 'name,labels\ncalm,{}\nfar,{}')" ]
+ok $? "csv: these columns"
+expect 0 "names" ctl vm list -o name
+[ "$(cat "$dir/out")" = "$(printf 'calm\nfar')" ]
+ok $? "names: one a line"
+expect 0 "yaml" ctl vm show calm -o yaml
+printed '^phase: stopped$' "yaml: the object"
+expect 0 "columns of one" ctl vm show calm -c name,phase
+[ "$(cat "$dir/out")" = "$(printf 'NAME PHASE\ncalm stopped')" ]
+ok $? "columns of one: a row"
+expect 2 "a column that is none" ctl vm list -c NAM
+said 'did you mean NAME' "a column that is none: did you mean"
+expect 2 "columns where there are none" ctl version -c name
+expect 2 "columns of JSON" ctl vm list -o json -c name
+for words in "vm list" "vm show calm" "vm explain calm" "node list" "node show n1" "events" \
+  "cluster status" "cluster members" "version"; do
+  for format in table wide csv json yaml name; do
+    # shellcheck disable=SC2086 # words
+    ctl $words -o $format >"$dir/out" 2>"$dir/err" && [ -s "$dir/out" ]
+    ok $? "$words -o $format"
+  done
+done
+for format in table wide csv json yaml name; do
+  ctl sql "SELECT name FROM vms" -o $format >"$dir/out" 2>"$dir/err" && grep -q calm "$dir/out"
+  ok $? "sql -o $format"
+done
+expect 0 "an empty table" ctl sql "SELECT name, phase FROM vms WHERE name = ''"
+[ "$(cat "$dir/out")" = "name phase" ]
+ok $? "an empty table: its first line"
 expect 0 "quiet" ctl vm start far -q
 [ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
 ok $? "quiet: says nothing"
