@@ -63,6 +63,7 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     c = bx_must_calloc(1, sizeof *c);
     c->api = a;
+    c->codecs = 1u << BX_CODEC_MSGPACK;
     if (tcp)
         uv_tcp_init(a->loop, &c->h.tcp);
     else
@@ -213,6 +214,7 @@ int api_create(struct api **out, struct daemon *d, struct bx_err *err)
     a->d = d;
     a->loop = &d->loop.uv;
     a->conns_max = conns_max();
+    a->hybrid.now_ns = uv_hrtime;
     a->pack = bx_pack_create();
     if (a->pack == NULL)
         bx_oom(0);

@@ -31,6 +31,7 @@ static const struct bx_field fields[] = {
     P(since, BX_T_U64), P(sequence, BX_T_U64), P(floor, BX_T_U64), P(bytes, BX_T_U64),
     P(ttl_s, BX_T_U64), P(version, BX_T_U64), P(limit, BX_T_U32), P(timeout_ms, BX_T_U32),
     P(timeout_s, BX_T_U32), P(scope, BX_T_STR, .max = 255), P(action, BX_T_STR, .max = 16),
+    P(codecs, BX_T_STRS, .max = 8),
 };
 static const struct bx_schema schema = BX_SCHEMA("parameters", 0, reading, fields);
 
@@ -41,7 +42,7 @@ static const struct {
     void (*run)(struct api_call *c);
     const char *allowed;
 } methods[BX__METHODS] = {
-    [BX_M_SYS_HELLO] = {api_hello, " version "},
+    [BX_M_SYS_HELLO] = {api_hello, " version codecs "},
     [BX_M_VM_CREATE] = {api_vm_create,
                         " name tenant vcpus memory_mib disk_gib kernel initrd cmdline labels priority"
                         " strategy restart on_lost disk_ephemeral stopped node if_not_exists dry_run"

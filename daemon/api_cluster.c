@@ -24,11 +24,26 @@ static void text(struct bx_buf *b, const char *key, const char *s)
 
 /* ---- hello ---- */
 
+/* What the client takes lists in, of what we know; MessagePack always. */
+static uint32_t codecs_of(const struct bx_strs *names)
+{
+    uint32_t codecs = 1u << BX_CODEC_MSGPACK;
+
+    for (uint32_t i = 0; i < names->n; i++) {
+        const struct bx_codec_ops *codec = bx_codec_named(names->v[i]);
+
+        codecs |= codec == NULL ? 0 : 1u << codec->id;
+    }
+    return codecs;
+}
+
 void api_hello(struct api_call *c)
 {
     const struct daemon *d = c->api->d;
     struct bx_buf b = {0};
 
+    if (c->conn != NULL)
+        c->conn->codecs = codecs_of(&c->p.codecs);
     api_begin_result(c, &b);
     bx_pw_map(&b, 8);
     number(&b, "version", BX_RPC_VERSION);
@@ -40,8 +55,9 @@ void api_hello(struct api_call *c)
     bx_pw_str(&b, "initialized");
     bx_pw_bool(&b, d->node != NULL);
     bx_pw_str(&b, "codecs");
-    bx_pw_array(&b, 1);
+    bx_pw_array(&b, 2);
     bx_pw_str(&b, "msgpack");
+    bx_pw_str(&b, "flat");
     api_reply(c, &b);
 }
 

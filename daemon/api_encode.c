@@ -1,6 +1,9 @@
 #include "api_priv.h"
 
+#include "wire/reply.h"
+
 #include <stdio.h>
+#include <string.h>
 
 const char *api_node_name(const struct bx_view *v, uint64_t id)
 {
@@ -27,44 +30,72 @@ static void put_number(struct bx_buf *b, const char *key, uint64_t n)
     bx_pw_u64(b, n);
 }
 
-void api_put_vm(struct bx_buf *b, const struct bx_view *v, const struct bx_vm *vm)
+static struct bx_str node_of(const struct bx_view *v, uint64_t id)
+{
+    return bx_str(api_node_name(v, id));
+}
+
+/* Everything is a view of the row: nothing is copied. */
+static void show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_reply *r)
 {
     const struct bx_vm_config *c = &vm->config;
 
-    bx_pw_map(b, 26);
-    put(b, "name", vm->name->s);
-    bx_pw_str(b, "uuid");
-    bx_pw_uuid(b, vm->uuid);
-    put(b, "tenant", vm->tenant->s);
-    put_number(b, "vcpus", c->vcpus);
-    put_number(b, "memory_mib", c->memory_mib);
-    put_number(b, "disk_gib", c->disk_gib);
-    put(b, "desired", bx_desired_names[vm->desired]);
-    put(b, "phase", bx_phase_name(vm->phase)->s);
-    put(b, "node", api_node_name(v, vm->node));
-    put_number(b, "epoch", vm->epoch);
-    put_number(b, "priority", c->priority);
-    bx_pw_str(b, "labels");
-    bx_pw_map(b, c->labels.n);
-    for (uint32_t i = 0; i < c->labels.n; i++) {
-        bx_pw_strn(b, c->labels.v[i].key.p, c->labels.v[i].key.n);
-        bx_pw_strn(b, c->labels.v[i].value.p, c->labels.v[i].value.n);
-    }
-    put_number(b, "created_index", vm->created_index);
-    put_number(b, "modified_index", vm->modified_index);
-    put(b, "address", NULL); /* guests have no network yet */
-    put_text(b, "kernel", c->kernel);
-    put_text(b, "initrd", c->initrd);
-    put_text(b, "cmdline", c->cmdline);
-    put(b, "strategy", bx_strategy_names[c->strategy]);
-    put(b, "restart", bx_restart_names[c->restart]);
-    put(b, "on_lost", bx_on_lost_names[c->on_lost]);
-    bx_pw_str(b, "disk_ephemeral");
-    bx_pw_bool(b, c->disk_ephemeral);
-    put_number(b, "created_ms", vm->created_ms);
-    put_number(b, "modified_ms", vm->modified_ms);
-    put_text(b, "message", vm->message);
-    put_number(b, "score", vm->score);
+    *r = (struct bx_vm_reply){
+        .name = c->name, .tenant = c->tenant, .vcpus = c->vcpus, .memory_mib = c->memory_mib,
+        .disk_gib = c->disk_gib, .desired = vm->desired, .phase = vm->phase,
+        .node = node_of(v, vm->node), .epoch = vm->epoch, .priority = c->priority,
+        .labels = c->labels, .created_index = vm->created_index,
+        .modified_index = vm->modified_index, .kernel = c->kernel, .initrd = c->initrd,
+        .cmdline = c->cmdline, .strategy = c->strategy, .restart = c->restart,
+        .on_lost = c->on_lost, .disk_ephemeral = c->disk_ephemeral, .created_ms = vm->created_ms,
+        .modified_ms = vm->modified_ms, .message = vm->message, .score = vm->score,
+    }; /* no address: guests have no network yet */
+    memcpy(r->uuid, vm->uuid, sizeof r->uuid);
+}
+
+void api_put_vm(struct bx_buf *b, const struct bx_view *v, const struct bx_vm *vm)
+{
+    struct bx_vm_reply r;
+
+    show_vm(v, vm, &r);
+    bx_pw_map(b, bx_pack_fields(&bx_vm_reply_schema, &r));
+    bx_pack_write(b, &bx_vm_reply_schema, &r);
+}
+
+struct vms {
+    const struct bx_view *view;
+    const struct bx_vm *const *list;
+    struct bx_vm_reply reply;
+};
+
+static const void *show_nth(void *ctx, uint32_t i)
+{
+    struct vms *vms = ctx;
+
+    show_vm(vms->view, vms->list[i], &vms->reply);
+    return &vms->reply;
+}
+
+/* A flat list goes into the answer as bytes, with a head that names its form. */
+int api_put_vms(struct api_call *c, struct bx_buf *b, const struct bx_vm *const *vms, uint32_t n)
+{
+    struct vms all = {.view = bx_node_view(c->api->d->node), .list = vms};
+    struct bx_items items = {n, true, show_nth, &all};
+    uint32_t takes = c->conn == NULL ? 1u << BX_CODEC_MSGPACK : c->conn->codecs;
+    enum bx_codec used;
+    size_t at = 0;
+    int rc;
+
+    if ((takes & 1u << BX_CODEC_FLAT) == 0)
+        return bx_hybrid_encode(&c->api->hybrid, takes, &bx_vm_reply_schema, &items, b, &used,
+                                NULL);
+    rc = bx_pw_bin_begin(b, &at);
+    if (rc == BX_OK)
+        rc = bx_hybrid_write(&c->api->hybrid, takes, BX_KIND_VM, &bx_vm_reply_schema, &items, b,
+                             NULL);
+    if (rc == BX_OK)
+        bx_pw_bin_end(b, at);
+    return rc;
 }
 
 static void put_resources(struct bx_buf *b, const char *key, uint64_t vcpus, uint64_t memory,

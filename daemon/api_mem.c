@@ -74,6 +74,26 @@ static void put_intern(struct bx_buf *b, const struct bx_intern_stats *s)
     number(b, "max_bytes", s->max_bytes);
 }
 
+/* What answers were made in: vm.list goes through here. */
+static void put_codecs(struct bx_buf *b, const struct bx_hybrid *h)
+{
+    bx_pw_str(b, "codecs");
+    bx_pw_map(b, BX_CODEC_JSON);
+    for (unsigned id = BX_CODEC_FLAT; id <= BX_CODEC_JSON; id++) {
+        const struct bx_codec_stats *s = &h->stats[id];
+
+        bx_pw_str(b, bx_codec_ops(id)->name);
+        bx_pw_map(b, 7);
+        number(b, "encoded", s->encoded);
+        number(b, "decoded", s->decoded);
+        number(b, "failed", s->failed);
+        number(b, "fallbacks", s->fallbacks);
+        number(b, "bytes", s->bytes);
+        number(b, "encode_ns", s->encode_ns);
+        number(b, "decode_ns", s->decode_ns);
+    }
+}
+
 /* Before this host is a member there is nothing to count: the keys are there all the same. */
 static void put_node(struct bx_buf *b, const struct api *a)
 {
@@ -223,7 +243,7 @@ void api_mem_stats(struct api_call *c)
     struct bx_buf b = {0};
 
     api_begin_result(c, &b);
-    bx_pw_map(&b, 9 + OWNERS);
+    bx_pw_map(&b, 10 + OWNERS);
     bx_pw_str(&b, "tracking");
     bx_pw_bool(&b, OWNERS > 0);
     put_node(&b, a);
@@ -232,6 +252,7 @@ void api_mem_stats(struct api_call *c)
     put_pool(&b, &a->pool.stats);
     put_buffer(&b);
     put_heap(&b);
+    put_codecs(&b, &a->hybrid);
     put_tracked(&b);
     api_reply(c, &b);
 }

@@ -3,7 +3,7 @@
 #define API_PRIV_H
 
 #include "api.h"
-#include "codec/pack.h"
+#include "codec/hybrid.h"
 #include "daemon.h"
 #include "mem/pool.h"
 #include "wire/proto.h"
@@ -48,6 +48,7 @@ struct api_conn {
     size_t queued;            /* bytes of answers not yet taken */
     uint64_t progress;        /* boot time when the last was taken, or the first was queued */
     uint64_t watch_at;        /* last event that was sent */
+    uint32_t codecs;          /* 1 << enum bx_codec: what it takes lists in */
     uint32_t calls;
     bool proven;              /* known, or made a sound request */
     bool paused, closing;
@@ -61,6 +62,7 @@ struct api_params {
     struct bx_str name, node;
     bool if_not_exists, dry_run, force;
     struct bx_str vm, until, token, query, consistency, request_id, trace_id, scope, action;
+    struct bx_strs codecs;
     uint64_t epoch, since, sequence, floor, bytes, ttl_s, version;
     uint32_t limit, timeout_ms, timeout_s;
 };
@@ -107,6 +109,7 @@ struct api {
     struct bx_pool configs, metadata;
     struct bx_arena arena;          /* of the request that is being read: one reset when it was run */
     struct bx_pack *pack;           /* of the message that is being read */
+    struct bx_hybrid hybrid;        /* of lists; counts the codecs */
     uint64_t next_query;
 };
 
@@ -177,6 +180,8 @@ void api_logs_answer(struct api *a, uint64_t id, const uint8_t *p, size_t n);
 
 /* ---- api_encode.c ---- */
 void api_put_vm(struct bx_buf *b, const struct bx_view *v, const struct bx_vm *vm);
+/* A list, in the form that the caller's connection takes. BX_OK or BX_NO_MEMORY. */
+int api_put_vms(struct api_call *c, struct bx_buf *b, const struct bx_vm *const *vms, uint32_t n);
 void api_put_node(struct bx_buf *b, const struct bx_node_row *n);
 void api_put_event(struct bx_buf *b, const struct bx_event *e);
 void api_put_decision(struct bx_buf *b, const struct bx_view *v, const struct bx_decision *d,

@@ -101,14 +101,18 @@ static void list(struct api_call *c)
     uint64_t n = bx_view_vms(view(c));
     const struct bx_vm **vms = bx_must_calloc(n + 1, sizeof(*vms));
     struct bx_buf b = {0};
+    struct bx_err err = {0};
 
     bx_view_sorted_vms(view(c), vms);
     api_begin_result(c, &b);
-    bx_pw_array(&b, (uint32_t)n);
-    for (uint64_t i = 0; i < n; i++)
-        api_put_vm(&b, view(c), vms[i]);
+    if (api_put_vms(c, &b, vms, (uint32_t)n) == BX_OK) {
+        api_reply(c, &b);
+    } else {
+        bx_err_set(&err, BX_NO_MEMORY, "no memory for a list of %llu VMs", (unsigned long long)n);
+        bx_buf_release(&b);
+        api_fail(c, &err);
+    }
     bx_free(vms);
-    api_reply(c, &b);
 }
 
 void api_vm_list(struct api_call *c)

@@ -413,6 +413,28 @@ int bx_pw_bin(struct bx_buf *b, const void *p, size_t n)
     return finish(b, before, msgpack_pack_bin_with_body(&pk, p, n));
 }
 
+#define BIN32 0xc6
+#define BIN32_HEAD 5
+
+int bx_pw_bin_begin(struct bx_buf *b, size_t *at)
+{
+    if (bx_buf_extend(b, BIN32_HEAD) == NULL)
+        return BX_NO_MEMORY;
+    *at = b->len;
+    return BX_OK;
+}
+
+void bx_pw_bin_end(struct bx_buf *b, size_t at)
+{
+    size_t n = b->len - at;
+    uint8_t *head = b->data + at - BIN32_HEAD;
+
+    assert(n <= UINT32_MAX);
+    head[0] = BIN32;
+    for (int i = 0; i < 4; i++)
+        head[1 + i] = (uint8_t)(n >> (24 - 8 * i));
+}
+
 int bx_pw_uuid(struct bx_buf *b, const uint8_t uuid[16])
 {
     char text[BX_UUID_TEXT];

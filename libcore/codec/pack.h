@@ -73,6 +73,9 @@ int bx_pw_f64(struct bx_buf *b, double v);
 int bx_pw_str(struct bx_buf *b, const char *s);              /* NULL writes nil */
 int bx_pw_strn(struct bx_buf *b, const char *s, size_t n);
 int bx_pw_bin(struct bx_buf *b, const void *p, size_t n);
+/* Bytes that the caller appends between the two; *at goes from the first to the second. */
+int bx_pw_bin_begin(struct bx_buf *b, size_t *at);
+void bx_pw_bin_end(struct bx_buf *b, size_t at);
 int bx_pw_uuid(struct bx_buf *b, const uint8_t uuid[16]);    /* as text */
 int bx_pw_array(struct bx_buf *b, uint32_t n);
 int bx_pw_map(struct bx_buf *b, uint32_t n);

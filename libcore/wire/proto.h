@@ -23,7 +23,9 @@
 enum bx_rpc_role { BX_RPC_ANY, BX_RPC_VIEWER, BX_RPC_OPERATOR, BX_RPC_ADMIN };
 
 enum bx_method {
-    BX_M_SYS_HELLO,        /* {version} -> {version, name, node, driver, accel, initialized, codecs} */
+    BX_M_SYS_HELLO,        /* {version, codecs} -> {version, name, node, driver, accel, initialized,
+                            * codecs}; codecs: what the client takes lists in, and what is known
+                            * here. With "flat", vm.list answers bytes: codec/hybrid.h, kind VM */
     BX_M_VM_CREATE,        /* vm config fields + if_not_exists, dry_run -> {vm, existed} or decision */
     BX_M_VM_LIST,          /* {} -> [vm] by name */
     BX_M_VM_SHOW,          /* {vm} -> vm */

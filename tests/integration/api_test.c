@@ -2,6 +2,9 @@
  * that it goes on serving. BLIXARD_LONG=1 sends more noise. */
 #include "lib/testlib.h"
 
+#include "codec/hybrid.h"
+#include "wire/reply.h"
+
 #include "lib/rpc.h"
 #include "mem/alloc.h"
 
@@ -642,11 +645,62 @@ static void logs_come_from_the_node_that_has_them(void **state)
     rpc_close(&first);
 }
 
+/* A client that takes flat lists gets the same VMs as one that does not. */
+static void take_vm(void *ctx, const void *obj)
+{
+    bx_pw_map(ctx, bx_pack_fields(&bx_vm_reply_schema, obj));
+    bx_pack_write(ctx, &bx_vm_reply_schema, obj);
+}
+
+static void a_list_comes_in_the_form_that_was_asked_for(void **state)
+{
+    struct rpc plain = dial(hosts[0].local), flat = dial(hosts[0].api);
+    struct bx_hybrid hybrid = {.now_ns = NULL};
+    struct bx_decoder decoder = {.pack = NULL};
+    struct bx_buf packed = {0}, again = {0};
+    struct bx_vm_reply vm;
+    struct bx_taker taker = {&vm, take_vm, &again};
+    struct bx_str bytes = {"", 0};
+    uint64_t until = now_ms() + WAIT_MS;
+    bx_val list, codecs;
+
+    (void)state;
+    codecs = bx_val_get(rpc_ok(&flat, "sys.hello", "{\"codecs\": [\"flat\", \"other\"]}"),
+                        "codecs");
+    assert_true(bx_val_len(codecs) >= 2);
+    rpc_ok(&plain, "vm.create", "{\"name\": \"a1\", \"labels\": {\"app\": \"db\"}}");
+    rpc_ok(&plain, "vm.create", "{\"name\": \"a2\", \"stopped\": true}");
+    rpc_ok(&plain, "vm.create", "{\"name\": \"a3\", \"stopped\": true}");
+    rpc_ok(&plain, "vm.delete", "{\"vm\": \"a1\"}"); /* what is left stands still */
+    while (bx_val_len(list = rpc_ok(&plain, "vm.list", "{}")) != 2)
+        wait_a_little(until, "the deletion");
+    for (uint32_t i = 0; i < 2; i++)
+        bx_pw_val(&packed, bx_val_at(list, i));
+    list = rpc_ok(&flat, "vm.list", "{}");
+    assert_int_equal(bx_val_type(list), BX_V_BIN);
+    bx_val_str(list, &bytes);
+    assert_int_equal(bx_hybrid_read(&hybrid, &decoder, BX_KIND_VM, &bx_vm_reply_schema,
+                                    (const uint8_t *)bytes.p, bytes.n, &taker, NULL), BX_OK);
+    assert_int_equal(hybrid.stats[BX_CODEC_FLAT].decoded, 1);
+    assert_int_equal(again.len, packed.len);
+    assert_memory_equal(again.data, packed.data, packed.len);
+    list = bx_val_get(rpc_ok(&plain, "mem.stats", "{}"), "codecs");
+    assert_int_equal(number(bx_val_get(list, "flat"), "encoded"), 1);
+    assert_true(number(bx_val_get(list, "flat"), "fallbacks") >= 1);
+    assert_true(number(bx_val_get(list, "msgpack"), "encode_ns") > 0);
+    bx_decoder_close(&decoder);
+    bx_buf_release(&packed);
+    bx_buf_release(&again);
+    rpc_close(&plain);
+    rpc_close(&flat);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_list_comes_in_the_form_that_was_asked_for),
         TEST(the_life_of_a_vm),
         TEST(bad_requests_change_nothing),
         TEST(requests_may_be_piped),
