@@ -203,6 +203,8 @@ static int init_pools(struct api *a, const struct options *o)
     if (rc == BX_OK)
         rc = bx_pool_init(&a->metadata, "metadata", sizeof(struct api_metadata), o->metadata_pool,
                           NULL);
+    if (rc == BX_OK)
+        rc = bx_pool_init(&a->writes, "answer", sizeof(struct api_write_req), calls, NULL);
     return rc;
 }
 
@@ -273,6 +275,7 @@ void api_destroy(struct api *a)
     bx_pool_close(&a->pool);
     bx_pool_close(&a->configs);
     bx_pool_close(&a->metadata);
+    bx_pool_close(&a->writes);
     bx_arena_close(&a->arena);
     bx_pack_destroy(a->pack);
     bx_free(a);

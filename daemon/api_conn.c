@@ -15,12 +15,6 @@
 
 #define READ_BYTES (64u << 10)
 
-struct write {
-    uv_write_t req;
-    struct api_conn *conn;
-    struct bx_buf buf;
-};
-
 static uint64_t now(const struct api_conn *c)
 {
     return c->api->d->clock->ops->boot_ms(c->api->d->clock);
@@ -80,12 +74,12 @@ void api_conn_expire(struct api_conn *c, uint64_t at)
 
 static void on_written(uv_write_t *req, int status)
 {
-    struct write *w = req->data;
+    struct api_write_req *w = req->data;
     struct api_conn *c = w->conn;
 
     c->queued -= w->buf.len;
     bx_buf_release(&w->buf);
-    bx_free(w);
+    bx_pool_release(&c->api->writes, w);
     if (c->closing)
         return;
     c->progress = now(c);
@@ -101,12 +95,12 @@ static void on_written(uv_write_t *req, int status)
  * must get through. */
 void api_conn_send(struct api_conn *c, struct bx_buf *b)
 {
-    struct write *w = c->closing ? NULL : bx_calloc(1, sizeof *w);
+    struct api_write_req *w = c->closing ? NULL : bx_pool_acquire(&c->api->writes);
     uv_buf_t buf;
 
     if (w == NULL || (c->queued > 0 && c->queued + b->len > API_OUT_MAX)) {
         bx_buf_release(b);
-        bx_free(w);
+        bx_pool_release(&c->api->writes, w);
         api_conn_close(c); /* it does not take its answers */
         return;
     }
@@ -120,7 +114,7 @@ void api_conn_send(struct api_conn *c, struct bx_buf *b)
     if (uv_write(&w->req, &c->h.stream, &buf, 1, on_written) != 0) {
         c->queued -= w->buf.len;
         bx_buf_release(&w->buf);
-        bx_free(w);
+        bx_pool_release(&c->api->writes, w);
         api_conn_close(c);
     }
 }

@@ -106,11 +106,18 @@ struct api {
     struct api_calls calls;         /* all */
     struct api_calls waits;         /* vm.wait, and logs asked of another node */
     struct bx_pool pool;            /* of calls */
-    struct bx_pool configs, metadata;
+    struct bx_pool configs, metadata, writes;
     struct bx_arena arena;          /* of the request that is being read: one reset when it was run */
     struct bx_pack *pack;           /* of the message that is being read */
     struct bx_hybrid hybrid;        /* of lists; counts the codecs */
     uint64_t next_query;
+};
+
+/* An answer on its way out. */
+struct api_write_req {
+    uv_write_t req;
+    struct api_conn *conn;
+    struct bx_buf buf;
 };
 
 /* ---- api_conn.c ---- */

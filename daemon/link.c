@@ -335,6 +335,7 @@ void link_destroy(struct link *l)
     while (l->handles_open > 0)
         uv_run(l->o.loop, UV_RUN_ONCE);
     bx_free(l->peers);
+    bx_slab_close(&l->frames);
     bx_free(l);
 }
 

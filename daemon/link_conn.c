@@ -28,14 +28,14 @@ struct link_conn *link_conn_create(struct link *l)
 
 /* ---- the end ---- */
 
-static void drop_frames(struct link_frames *list)
+static void drop_frames(struct link *l, struct link_frames *list)
 {
     struct link_frame *f;
 
     while ((f = STAILQ_FIRST(list)) != NULL) {
         STAILQ_REMOVE_HEAD(list, link);
         bx_buf_release(&f->buf);
-        bx_free(f);
+        bx_slab_free(&l->frames, f, sizeof *f);
     }
 }
 
@@ -44,9 +44,9 @@ static void on_closed(uv_handle_t *handle)
     struct link_conn *c = handle->data;
 
     c->owner->handles_open--;
-    drop_frames(&c->small);
-    drop_frames(&c->large);
-    drop_frames(&c->flying);
+    drop_frames(c->owner, &c->small);
+    drop_frames(c->owner, &c->large);
+    drop_frames(c->owner, &c->flying);
     bx_buf_release(&c->in);
     bx_buf_release(&c->aligned);
     bx_buf_release(&c->join_frame);
@@ -111,7 +111,7 @@ static void on_written(uv_write_t *w, int status)
         c->queued -= f->buf.len;
         c->frames--;
     }
-    drop_frames(&c->flying);
+    drop_frames(c->owner, &c->flying);
     if (c->closing)
         return;
     if (status != 0)
@@ -155,7 +155,7 @@ bool link_conn_send(struct link_conn *c, struct bx_buf *frame)
 
     if (c->closing || c->queued + frame->len > LINK_QUEUE_BYTES || c->frames >= LINK_QUEUE_FRAMES)
         return false;
-    f = bx_calloc(1, sizeof *f);
+    f = bx_slab_calloc(&c->owner->frames, sizeof *f);
     if (f == NULL)
         return false;
     bx_buf_move(&f->buf, frame);

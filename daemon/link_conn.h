@@ -3,6 +3,7 @@
 #define LINK_CONN_H
 
 #include "link.h"
+#include "mem/slab.h"
 
 #include <sys/queue.h>
 
@@ -67,6 +68,7 @@ struct link {
     uint32_t n_peers;
     uint64_t newer;              /* ids from here on may be members' that are not known here yet */
     struct link_conns conns;
+    struct bx_slab frames;       /* that wait to be sent, or are on their way */
     uint32_t handles_open;
     uint64_t next_handle;
     uint64_t ticked;             /* boot time of the last tick */

@@ -2,11 +2,23 @@
 #include "daemon.h"
 
 #include "log.h"
+#include "mem/buf.h"
 
 #include <signal.h>
 #include <stdio.h>
 
 static struct daemon d;
+
+/* Each request under way holds an encoded command and then an answer, and batches on their way to
+ * several peers are frames of some kilobytes: all of it at once, on this thread. */
+static void keep_buffers(void)
+{
+    bx_buf_thread_keep(256, 512);
+    bx_buf_thread_keep(512, 512);
+    bx_buf_thread_keep(1500, 256);
+    bx_buf_thread_keep(8192, 32);
+    bx_buf_thread_keep(65536, 16);
+}
 
 static int refuse(const struct bx_err *err)
 {
@@ -34,6 +46,7 @@ int main(int argc, char **argv)
         return refuse(&err);
     log_write(LOG_INFO, "ready: link %s, API %s and %s", d.options.listen, d.options.socket,
               d.api_address[0] == '\0' ? "no TCP" : d.api_address);
+    keep_buffers();
     loop_run(&d.loop);
     log_write(LOG_INFO, "stopping");
     daemon_close(&d);

@@ -56,7 +56,7 @@ void bx_wal_rec_release(struct bx_wal_rec *r)
 {
     assert(r->refs > 0);
     if (--r->refs == 0)
-        bx_free(r);
+        bx_fifo_free(r);
 }
 
 static void uncache(struct bx_wal *w, struct bx_wal_slot *s)
@@ -170,6 +170,7 @@ void bx_wal_close(struct bx_wal *w)
     bx_wal_segments_close(&w->segments);
     bx_free(w->job.buf);
     bx_free(w->slots);
+    bx_fifo_close(&w->recs);
     bx_free(w);
 }
 
@@ -226,9 +227,10 @@ void bx_wal_stats(const struct bx_wal *w, struct bx_wal_stats *out)
 
 /* ---- changes ---- */
 
-static struct bx_wal_rec *make_rec(const struct bx_wal_entry *e, uint64_t index)
+static struct bx_wal_rec *make_rec(struct bx_wal *w, const struct bx_wal_entry *e,
+                                   uint64_t index)
 {
-    struct bx_wal_rec *r = bx_alloc(sizeof *r + e->len);
+    struct bx_wal_rec *r = bx_fifo_alloc(&w->recs, sizeof *r + e->len);
 
     if (r == NULL)
         return NULL;
@@ -271,7 +273,7 @@ int bx_wal_append(struct bx_wal *w, uint64_t index, const struct bx_wal_entry *e
         rc = bx_wal_reserve(w, n);
     for (unsigned i = 0; i < n && rc == BX_OK; i++) {
         assert(entries[i].type != 0 && entries[i].type != BX_RECORD_RESET);
-        *end = make_rec(&entries[i], index + i);
+        *end = make_rec(w, &entries[i], index + i);
         if (*end == NULL)
             rc = BX_NO_MEMORY;
         else
@@ -297,7 +299,7 @@ int bx_wal_append(struct bx_wal *w, uint64_t index, const struct bx_wal_entry *e
 int bx_wal_reset(struct bx_wal *w, uint64_t index, uint64_t term)
 {
     struct bx_wal_entry e = {.term = term, .type = BX_RECORD_RESET};
-    struct bx_wal_rec *r = make_rec(&e, index);
+    struct bx_wal_rec *r = make_rec(w, &e, index);
 
     if (r == NULL)
         return BX_NO_MEMORY;

@@ -7,6 +7,7 @@
 #include "log/slots.h"
 #include "log/wal.h"
 #include "mem/alloc.h"
+#include "mem/fifo.h"
 #include "mem/vec.h"
 
 #define BX_WAL_SEGMENT_MIN 4096
@@ -79,6 +80,7 @@ struct bx_wal {
     uint64_t first, last, durable;
     uint64_t compact; /* entries below are not needed */
 
+    struct bx_fifo recs; /* what queue and cache are made of */
     struct bx_wal_rec *queue, **queue_end;
     uint64_t queue_bytes;
     uint64_t cached_from; /* entries from here on are in memory */

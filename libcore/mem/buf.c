@@ -29,13 +29,14 @@ struct cache;
 struct block {
     _Alignas(16) struct cache *owner; /* NULL: straight from the heap and back */
     struct block *next;
+    size_t cap; /* bytes behind the header */
     uint32_t cls;
 };
 
 struct cache {
     atomic_bool taken;
     struct block *kept[CLASSES];
-    uint32_t n_kept[CLASSES];
+    uint32_t n_kept[CLASSES], keep[CLASSES];
     struct block *_Atomic returned; /* CLOSED when nobody owns the cache */
     _Atomic uint32_t n_returned;
     _Atomic uint64_t hits, misses, direct, returns;
@@ -69,6 +70,7 @@ static struct cache *own_cache(void)
 
         if (atomic_compare_exchange_strong(&caches[i].taken, &expected, true)) {
             mine = &caches[i];
+            memcpy(mine->keep, class_keep, sizeof class_keep);
             atomic_store(&mine->returned, NULL);
         }
     }
@@ -77,7 +79,7 @@ static struct cache *own_cache(void)
 
 static void keep(struct cache *c, struct block *b)
 {
-    if (c->n_kept[b->cls] == class_keep[b->cls]) {
+    if (c->n_kept[b->cls] >= c->keep[b->cls]) {
         bx_free(b);
         return;
     }
@@ -133,6 +135,7 @@ static struct block *take(uint32_t cls, size_t cap)
     if (b != NULL) {
         b->owner = cls == DIRECT ? NULL : c;
         b->cls = cls;
+        b->cap = cap;
     }
     return b;
 }
@@ -175,6 +178,27 @@ static uint32_t class_of(size_t need)
     return cls;
 }
 
+void *bx_block_take(size_t n)
+{
+    uint32_t cls = class_of(n);
+    struct block *b = NULL;
+
+    if (n <= SIZE_MAX / 2)
+        b = take(cls, cls == DIRECT ? n : class_size[cls]);
+    return b == NULL ? NULL : b + 1;
+}
+
+void bx_block_give(void *p)
+{
+    if (p != NULL)
+        give((struct block *)p - 1);
+}
+
+size_t bx_block_size(const void *p)
+{
+    return ((const struct block *)p - 1)->cap;
+}
+
 int bx_buf_reserve(struct bx_buf *b, size_t n)
 {
     struct block *old = b->data == NULL ? NULL : (struct block *)(void *)b->data - 1;
@@ -190,6 +214,8 @@ int bx_buf_reserve(struct bx_buf *b, size_t n)
     cap = cls == DIRECT ? need + need / 4 : class_size[cls];
     if (cls == DIRECT && old != NULL && old->cls == DIRECT) {
         block = bx_realloc(old, sizeof *old + cap);
+        if (block != NULL)
+            block->cap = cap;
         old = NULL;
     } else {
         block = take(cls, cap);
@@ -278,6 +304,15 @@ static uint32_t free_list(struct block *b)
         b = next;
     }
     return n;
+}
+
+void bx_buf_thread_keep(size_t size, uint32_t n)
+{
+    struct cache *c = own_cache();
+
+    assert(class_of(size) != DIRECT);
+    if (c != NULL)
+        c->keep[class_of(size)] = n;
 }
 
 void bx_buf_thread_close(void)

@@ -30,12 +30,25 @@ void bx_buf_release(struct bx_buf *b);
 /* *to, which gives its own memory back, takes over what *from holds; *from is empty then. */
 void bx_buf_move(struct bx_buf *to, struct bx_buf *from);
 
+/* ---- blocks without a buffer around them: 16-aligned, of the same classes, for any thread ---- */
+
+#define BX_BLOCK_ALIGN 16u
+/* At least n bytes, n may be 0; NULL when memory is out. */
+void *bx_block_take(size_t n);
+/* NULL is allowed. */
+void bx_block_give(void *p);
+/* How many bytes there are. */
+size_t bx_block_size(const void *p);
+
 struct bx_buf_stats {
     uint64_t hits, misses, direct, returned; /* of all threads; direct: above 64 KiB */
     uint64_t kept_bytes;                     /* of the calling thread */
 };
 void bx_buf_stats(struct bx_buf_stats *out);
-/* Give back what the calling thread keeps; call it before a thread ends. */
+/* The calling thread keeps n blocks of the class of that size from now on, for one which has more of
+ * them in use at once than others have. */
+void bx_buf_thread_keep(size_t size, uint32_t n);
+/* Give back what the calling thread keeps, and keep as much as others; call it before a thread ends. */
 void bx_buf_thread_close(void);
 
 #endif

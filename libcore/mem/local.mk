@@ -8,5 +8,6 @@ libcore_a_SOURCES += \
 	libcore/mem/arena.c libcore/mem/arena.h \
 	libcore/mem/pool.c libcore/mem/pool.h \
 	libcore/mem/slab.c libcore/mem/slab.h \
+	libcore/mem/fifo.c libcore/mem/fifo.h \
 	libcore/mem/map.c libcore/mem/map.h \
 	libcore/mem/intern.c libcore/mem/intern.h

@@ -63,8 +63,9 @@ static void *cut(struct bx_slab *s, uint32_t cls)
     uint8_t *p;
 
     if (f != NULL) {
-        bx_unpoison(f, size_of(cls));
+        bx_unpoison(f, sizeof *f);
         c->free = f->next;
+        bx_poison(f, sizeof *f);
         return f;
     }
     if (c->n_uncut == 0 && grow(s, cls) == NULL)
@@ -111,6 +112,7 @@ void bx_slab_free(struct bx_slab *s, void *p, size_t n)
         return;
     }
     c = &s->classes[class_of(n)];
+    bx_unpoison(f, sizeof *f); /* it may have been smaller */
     f->next = c->free;
     c->free = f;
     bx_poison(f, size_of(class_of(n)));

@@ -77,6 +77,7 @@ static struct scope scopes[BX_TRACK_SCOPES];
 static bool stacks, prints;
 /* Set while the unwinder or the printing runs: what they allocate is noted without a stack. */
 static _Thread_local bool inside;
+static _Thread_local enum bx_owner behalf; /* of bx_alloc and its family */
 
 /* ---- what is alive ---- */
 
@@ -243,10 +244,18 @@ __attribute__((noinline)) static void unwind(struct site *s)
 
 /* ---- notes ---- */
 
+enum bx_owner bx_track_for(enum bx_owner owner)
+{
+    enum bx_owner before = behalf;
+
+    behalf = owner;
+    return before;
+}
+
 __attribute__((noinline)) void bx_track_note(void *p, size_t size, const char *site,
                                              const void *pc)
 {
-    struct site wanted = {.name = site, .owner = BX_OWNER_OURS};
+    struct site wanted = {.name = site, .owner = behalf};
     struct live l = {.p = (uintptr_t)p, .size = size};
     struct bx_track_count *c;
 

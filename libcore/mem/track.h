@@ -73,6 +73,9 @@ void bx_track_print(const char *scope);
 /* "bx_row_vm+0x12" or "libuv.so.1+0x1234". */
 void bx_track_frame_text(const void *frame, char *out, size_t size);
 
+/* Until the next call this thread's allocations by bx_alloc are that owner's; returns whose they were. */
+enum bx_owner bx_track_for(enum bx_owner owner);
+
 /* ---- for alloc.c: as realloc and calloc, but the site is known. The size is never 0. ---- */
 
 void *bx_track_take(void *old, size_t size, bool zero, const char *site);

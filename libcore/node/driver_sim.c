@@ -1,6 +1,7 @@
 #include "node/driver_sim.h"
 
 #include "mem/alloc.h"
+#include "mem/slab.h"
 #include "mem/map.h"
 #include "node/due.h"
 
@@ -31,6 +32,7 @@ TAILQ_HEAD(runs, run);
 struct sim {
     struct bx_driver base; /* first */
     struct bx_driver_sim_options o;
+    struct bx_slab slab; /* of runs */
     struct bx_map map;
     struct runs runs; /* in the order of their starts: hash order must not show */
     struct bx_dues dues;
@@ -69,6 +71,15 @@ static void expect(struct sim *s, struct run *r, enum bx_observed next, uint64_t
     bx_dues_set(&s->dues, &r->due, at);
 }
 
+static struct run *new_run(struct sim *s)
+{
+    struct run *r = bx_slab_calloc(&s->slab, sizeof *r);
+
+    if (r == NULL)
+        bx_oom(sizeof *r);
+    return r;
+}
+
 /* ---- the driver's functions ---- */
 
 static void sim_start(struct bx_driver *d, const struct bx_run *run)
@@ -78,7 +89,7 @@ static void sim_start(struct bx_driver *d, const struct bx_run *run)
     struct run *r;
 
     assert(find(s, run->vm) == NULL);
-    r = bx_must_calloc(1, sizeof *r);
+    r = new_run(s);
     memcpy(r->vm, run->vm, 16);
     r->epoch = run->epoch;
     r->started_ms = now_ms(s);
@@ -102,7 +113,7 @@ static void sim_start(struct bx_driver *d, const struct bx_run *run)
 void bx_driver_sim_adopt(struct bx_driver *d, const uint8_t vm[16], uint64_t epoch)
 {
     struct sim *s = sim_of(d);
-    struct run *r = bx_must_calloc(1, sizeof *r);
+    struct run *r = new_run(s);
 
     assert(find(s, vm) == NULL);
     memcpy(r->vm, vm, 16);
@@ -151,7 +162,7 @@ static void sim_forget(struct bx_driver *d, const uint8_t vm[16])
     assert(r->observed == BX_OBSERVED_EXITED);
     bx_map_remove(&s->map, bx_hash(vm, 16), r);
     TAILQ_REMOVE(&s->runs, r, link);
-    bx_free(r);
+    bx_slab_free(&s->slab, r, sizeof *r);
 }
 
 static struct bx_observation observation(const struct run *r)
@@ -244,10 +255,11 @@ void bx_driver_sim_destroy(struct bx_driver *d)
         TAILQ_REMOVE(&s->runs, r, link);
         if (r->observed != BX_OBSERVED_EXITED)
             trace(s, r, false);
-        bx_free(r);
+        bx_slab_free(&s->slab, r, sizeof *r);
     }
     bx_map_close(&s->map);
     bx_dues_close(&s->dues);
+    bx_slab_close(&s->slab);
     bx_free(s);
 }
 

@@ -21,6 +21,7 @@
 #include "node/lease.h"
 
 #include "mem/alloc.h"
+#include "mem/slab.h"
 #include "mem/map.h"
 
 #include <assert.h>
@@ -61,6 +62,7 @@ struct bx_lease {
     struct bx_lease_ports p;
     /* ---- node half ---- */
     uint8_t incarnation[16];
+    struct bx_slab slab;    /* of wants */
     struct bx_map map;      /* of wants, by VM */
     struct wants wants;     /* in the order they came */
     struct sent sent[SENT_MAX];
@@ -113,13 +115,13 @@ static struct want *find_want(const struct bx_lease *l, const uint8_t vm[16])
 
 static struct want *add_want(struct bx_lease *l, const uint8_t vm[16])
 {
-    struct want *w = bx_calloc(1, sizeof *w);
+    struct want *w = bx_slab_calloc(&l->slab, sizeof *w);
 
     if (w == NULL)
         return NULL;
     memcpy(w->pair.vm, vm, 16);
     if (bx_map_add(&l->map, bx_hash(vm, 16), w) != BX_OK) {
-        bx_free(w);
+        bx_slab_free(&l->slab, w, sizeof *w);
         return NULL;
     }
     TAILQ_INSERT_TAIL(&l->wants, w, link);
@@ -148,7 +150,7 @@ static void drop_want(struct bx_lease *l, struct want *w)
 {
     bx_map_remove(&l->map, bx_hash(w->pair.vm, 16), w);
     TAILQ_REMOVE(&l->wants, w, link);
-    bx_free(w);
+    bx_slab_free(&l->slab, w, sizeof *w);
 }
 
 void bx_lease_unwant(struct bx_lease *l, const uint8_t vm[16])
@@ -451,6 +453,7 @@ void bx_lease_destroy(struct bx_lease *l)
     while ((w = TAILQ_FIRST(&l->wants)) != NULL)
         drop_want(l, w);
     bx_map_close(&l->map);
+    bx_slab_close(&l->slab);
     bx_free(l);
 }
 

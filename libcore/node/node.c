@@ -384,6 +384,7 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
     *out = NULL;
     if (n == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    bx_raft_heap_use();
     n->o = *o;
     n->id = o->identity.node;
     defaults(&n->o);

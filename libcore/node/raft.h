@@ -58,6 +58,9 @@ struct bx_raft {
     struct bx_buf scratch;      /* entries read back from disk */
 };
 
+/* From now on libraft's memory is pooled. To be called before anything of libraft's is allocated in the
+ * process; again is allowed. */
+void bx_raft_heap_use(void);
 /* Start the core from what log, vote and snapshot hold. */
 int bx_raft_open(struct bx_raft *r, const struct bx_raft_options *o, struct bx_err *err);
 void bx_raft_close(struct bx_raft *r);

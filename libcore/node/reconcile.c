@@ -22,6 +22,7 @@
 #include "node/reconcile.h"
 
 #include "mem/alloc.h"
+#include "mem/slab.h"
 #include "mem/map.h"
 #include "node/due.h"
 
@@ -62,6 +63,7 @@ TAILQ_HEAD(entries, entry);
 struct bx_reconcile {
     struct bx_reconcile_ports p;
     uint64_t self;
+    struct bx_slab slab;    /* of entries */
     struct bx_map map;
     struct bx_dues dues;
     struct entries wanting; /* for the leader's word: a grant, or a current state */
@@ -96,7 +98,7 @@ static struct entry *find_or_add(struct bx_reconcile *r, const uint8_t vm[16])
 
     if (e != NULL)
         return e;
-    e = bx_calloc(1, sizeof *e);
+    e = bx_slab_calloc(&r->slab, sizeof *e);
     if (e == NULL)
         goto fail;
     memcpy(e->vm, vm, 16);
@@ -105,7 +107,7 @@ static struct entry *find_or_add(struct bx_reconcile *r, const uint8_t vm[16])
         goto fail;
     return e;
 fail:
-    bx_free(e);
+    bx_slab_free(&r->slab, e, sizeof *e);
     r->incomplete = true;
     return NULL;
 }
@@ -140,7 +142,7 @@ static void drop(struct bx_reconcile *r, struct entry *e)
     leave_queue(r, e);
     bx_dues_clear(&r->dues, &e->due);
     bx_map_remove(&r->map, bx_hash(e->vm, 16), e);
-    bx_free(e);
+    bx_slab_free(&r->slab, e, sizeof *e);
 }
 
 static void set_observed(struct bx_reconcile *r, struct entry *e, enum bx_observed observed)
@@ -417,9 +419,10 @@ void bx_reconcile_destroy(struct bx_reconcile *r)
         return;
     r->p.driver->observe = NULL;
     while ((e = bx_map_next(&r->map, &pos)) != NULL)
-        bx_free(e);
+        bx_slab_free(&r->slab, e, sizeof *e);
     bx_map_close(&r->map);
     bx_dues_close(&r->dues);
+    bx_slab_close(&r->slab);
     bx_free(r);
 }
 

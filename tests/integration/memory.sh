@@ -38,7 +38,7 @@ for flag in proposal-pool vm-config-pool metadata-pool intern-strings intern-byt
   ok $? "--help tells of --$flag"
 done
 
-up 1
+if [ $tracking = yes ]; then up 3; else up 1; fi
 has_keys proposal vm_config metadata buffer intern
 ok $? "mem stats: the keys others rely on"
 ctl mem stats >"$dir/out" 2>"$dir/err" && grep -qE '^proposal +[0-9]+' "$dir/out"
@@ -72,7 +72,7 @@ ok $? "mem stats: each library"
 [ "$(count raft allocations)" -gt 0 ] && [ "$(count sqlite allocations)" -gt 0 ] &&
   [ "$(count msgpack allocations)" -gt 0 ] && [ "$(count uv allocations)" -gt 0 ]
 ok $? "the libraries allocate, and are seen"
-ctl mem sites >"$dir/out" 2>"$dir/err" && grep -q ' ours .*libcore/state/rows.c:' "$dir/out"
+ctl mem sites >"$dir/out" 2>"$dir/err" && grep -q ' ours .*libcore/mem/slab.c:' "$dir/out"
 ok $? "mem sites: ours by line"
 ctl mem sites --scope s --start >"$dir/out" 2>"$dir/err"
 ok $? "a scope begins"
@@ -85,6 +85,26 @@ ok $? "it ends with a report"
 ctl mem sites --scope s >"$dir/out" 2>"$dir/err"
 [ $? -eq 5 ]
 ok $? "and is gone"
+# --- 10,000 VMs created and deleted: what is warm allocates nothing of ours -----------------
+ours_of() { # node: allocations of ours in the scope, of its report in $dir/sites-NODE
+  awk '$1 == "ours" { print $2; exit }' "$dir/sites-$1"
+}
+churn() { "$build/tests/integration/memory_churn" --addr "$BLIXARD_ADDR" "$@" >"$dir/out" 2>"$dir/err"; }
+churn --pairs 3000 --prefix warm
+ok $? "3,000 to warm up"
+for k in 1 2 3; do
+  ctl --addr "$(socket $k)" mem sites --scope churn --start >/dev/null
+done
+churn --pairs 10000
+ok $? "10,000 VMs created and deleted"
+for k in 1 2 3; do
+  ctl --addr "$(socket $k)" mem sites --scope churn --finish >"$dir/sites-$k" 2>"$dir/err"
+  sed "s/^/# n$k: /" "$dir/sites-$k"
+  # One for 256 requests at most: slabs, log chunks, and the clients' connections.
+  [ "$(ours_of $k)" -le $((20000 / 256)) ]
+  ok $? "n$k: $(ours_of $k) allocations of ours for 20,000 requests"
+done
+
 BLIXARD_PRINT_ALLOCATIONS=1 BLIXARD_TRACK_ALLOCATION_SITES=1 "$build/blixardd" --help \
   >"$dir/out" 2>"$dir/err"
 grep -q '^allocations of the process' "$dir/err" && grep -q '_start+0x' "$dir/err"

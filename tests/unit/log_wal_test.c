@@ -506,7 +506,7 @@ static void every_allocation_may_fail(void **state)
 {
     (void)state;
     bx_buf_thread_close();
-    assert_true(test_fail_each_allocation(use_log, NULL) > 120);
+    assert_true(test_fail_each_allocation(use_log, NULL) > 20);
 }
 
 /* The checksums were computed apart from this code. */
