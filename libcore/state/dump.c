@@ -9,7 +9,11 @@
 #include "mem/alloc.h"
 
 #define CHUNK (256u << 10)      /* a chunk is closed when it has grown beyond this */
-#define ROW_MAX (900u << 10)    /* an entry's outcomes are the largest rows there are */
+#define ROW_MAX (767u << 10)    /* an entry's outcomes are the largest rows there are */
+#define OUTCOME_MAX (BX_ERR_MSG + BX_ERR_HINT + 192u)
+
+_Static_assert(OUTCOME_MAX * BX_BATCH_COMMANDS_MAX <= ROW_MAX, "an entry's outcomes fit a row");
+_Static_assert(CHUNK + ROW_MAX + 256 <= 1u << 20, "a chunk keeps its bound");
 
 struct row_record {
     uint8_t table;

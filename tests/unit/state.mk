@@ -22,3 +22,9 @@ check_PROGRAMS += tests/unit/view_test
 tests_unit_view_test_SOURCES = tests/unit/view_test.c
 tests_unit_view_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_view_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/dump_test
+
+tests_unit_dump_test_SOURCES = tests/unit/dump_test.c
+tests_unit_dump_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_dump_test_LDADD = $(TEST_LIBS)
