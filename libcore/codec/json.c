@@ -65,7 +65,47 @@ static int put_escape(struct writer *w, unsigned char c)
     return put(w, text, 6);
 }
 
-static int put_string(struct writer *w, struct bx_str s)
+/* Eight bytes that stand in a JSON string as they are: no control, quote, backslash or DEL, and no
+ * high bit. */
+static bool bare_word(uint64_t w)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t quote = w ^ ones * '"', slash = w ^ ones * '\\', del = w ^ ones * 0x7f;
+
+    return ((w | (w - ones * 0x20) | (quote - ones) | (slash - ones) | (del - ones)) & tops) == 0;
+}
+
+static bool bare(const char *s, size_t n)
+{
+    uint64_t w, rest = 0x6161616161616161u;
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        memcpy(&w, s + i, sizeof w);
+        if (!bare_word(w))
+            return false;
+    }
+    if (i < n)
+        memcpy(&rest, s + i, n - i);
+    return bare_word(rest);
+}
+
+/* The text and a few bytes behind it in one step; tail: 0, or what stands behind the quote. */
+static int put_bare(struct writer *w, struct bx_str s, const char *tail, size_t tail_n)
+{
+    uint8_t *p = bx_buf_extend(w->b, 2 + (size_t)s.n + tail_n);
+
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    *p++ = '"';
+    if (s.n > 0)
+        memcpy(p, s.p, s.n);
+    p[s.n] = '"';
+    memcpy(p + s.n + 1, tail, tail_n);
+    return BX_OK;
+}
+
+static int put_escaped(struct writer *w, struct bx_str s)
 {
     uint32_t from = 0;
     int rc;
@@ -88,6 +128,16 @@ static int put_string(struct writer *w, struct bx_str s)
     return rc == BX_OK ? put(w, "\"", 1) : rc;
 }
 
+static int put_string(struct writer *w, struct bx_str s, const char *tail, size_t tail_n)
+{
+    int rc;
+
+    if (bare(s.p, s.n))
+        return put_bare(w, s, tail, tail_n);
+    rc = put_escaped(w, s);
+    return rc == BX_OK ? put(w, tail, tail_n) : rc;
+}
+
 static int put_hex(struct writer *w, struct bx_str s)
 {
     static const char hex[] = "0123456789abcdef";
@@ -106,18 +156,24 @@ static int put_hex(struct writer *w, struct bx_str s)
 
 static int put_integer(struct writer *w, bx_val v)
 {
-    char text[24];
-    uint64_t u;
+    char text[24], *end = text + sizeof text, *p = end;
+    bool negative = false;
     int64_t i;
-    int n;
+    uint64_t u;
 
-    if (bx_val_u64(v, &u))
-        n = snprintf(text, sizeof text, "%" PRIu64, u);
-    else if (bx_val_i64(v, &i))
-        n = snprintf(text, sizeof text, "%" PRId64, i);
-    else
-        return BX_INVALID;
-    return put(w, text, (size_t)n);
+    if (!bx_val_u64(v, &u)) {
+        if (!bx_val_i64(v, &i))
+            return BX_INVALID;
+        negative = true;
+        u = 0 - (uint64_t)i;
+    }
+    do {
+        *--p = (char)('0' + u % 10);
+        u /= 10;
+    } while (u > 0);
+    if (negative)
+        *--p = '-';
+    return put(w, p, (size_t)(end - p));
 }
 
 static int put_real(struct writer *w, double v)
@@ -156,12 +212,10 @@ static int put_value(struct writer *w, bx_val v);
 static int put_key(struct writer *w, bx_val key)
 {
     struct bx_str s;
-    int rc;
 
     if (bx_val_type(key) != BX_V_STR || !bx_val_str(key, &s))
         return BX_INVALID;
-    rc = put_string(w, s);
-    return rc == BX_OK ? put(w, ": ", w->indent == 0 ? 1 : 2) : rc;
+    return put_string(w, s, ": ", w->indent == 0 ? 1 : 2);
 }
 
 static int put_container(struct writer *w, bx_val v)
@@ -211,7 +265,7 @@ static int put_value(struct writer *w, bx_val v)
         return put_real(w, real);
     case BX_V_STR:
         bx_val_str(v, &s);
-        return put_string(w, s);
+        return put_string(w, s, "", 0);
     case BX_V_BIN:
         bx_val_str(v, &s);
         return put_hex(w, s);

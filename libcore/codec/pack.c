@@ -326,68 +326,92 @@ bool bx_val_bool(bx_val v, bool *out)
     return true;
 }
 
-/* ---- writing ---- */
+/* ---- writing ----
+ *
+ * The short forms by hand, in one step each: a reply is thousands of small strings and numbers, and a
+ * call back into the buffer for each half of them took most of the time. */
 
-static int append(void *data, const char *bytes, size_t n)
+#define HEAD_MAX 9
+
+/* A first byte, then n bytes of v, the most significant first. */
+static uint8_t *put_head(uint8_t *p, uint8_t first, uint64_t v, unsigned n)
 {
-    return bx_buf_append(data, bytes, n) == BX_OK ? 0 : -1;
+    *p++ = first;
+    while (n-- > 0)
+        *p++ = (uint8_t)(v >> 8 * n);
+    return p;
 }
 
-static msgpack_packer packer(struct bx_buf *b)
+/* Room for a head and n more bytes; NULL when memory is out. finish takes back what was not used. */
+static uint8_t *start(struct bx_buf *b, size_t n)
 {
-    msgpack_packer pk;
-
-    msgpack_packer_init(&pk, b, append);
-    return pk;
+    return bx_buf_reserve(b, HEAD_MAX + n) == BX_OK ? b->data + b->len : NULL;
 }
 
-/* Head and body go in one by one: when the second finds no room, the first goes too. */
-static int finish(struct bx_buf *b, size_t before, int rc)
+static int finish(struct bx_buf *b, const uint8_t *end)
 {
-    if (rc == 0)
-        return BX_OK;
-    b->len = before;
-    return BX_NO_MEMORY;
+    b->len = (size_t)(end - b->data);
+    return BX_OK;
+}
+
+static int put_byte(struct bx_buf *b, uint8_t byte)
+{
+    uint8_t *p = start(b, 0);
+
+    return p == NULL ? BX_NO_MEMORY : finish(b, put_head(p, byte, 0, 0));
 }
 
 int bx_pw_nil(struct bx_buf *b)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
-
-    return finish(b, before, msgpack_pack_nil(&pk));
+    return put_byte(b, 0xc0);
 }
 
 int bx_pw_bool(struct bx_buf *b, bool v)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
-
-    return finish(b, before, v ? msgpack_pack_true(&pk) : msgpack_pack_false(&pk));
+    return put_byte(b, v ? 0xc3 : 0xc2);
 }
 
 int bx_pw_u64(struct bx_buf *b, uint64_t v)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
+    uint8_t *p = start(b, 0);
 
-    return finish(b, before, msgpack_pack_uint64(&pk, v));
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    if (v < 0x80)
+        return finish(b, put_head(p, (uint8_t)v, 0, 0));
+    if (v <= UINT8_MAX)
+        return finish(b, put_head(p, 0xcc, v, 1));
+    if (v <= UINT16_MAX)
+        return finish(b, put_head(p, 0xcd, v, 2));
+    return finish(b, v <= UINT32_MAX ? put_head(p, 0xce, v, 4) : put_head(p, 0xcf, v, 8));
 }
 
 int bx_pw_i64(struct bx_buf *b, int64_t v)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
+    uint64_t bits = (uint64_t)v;
+    uint8_t *p;
 
-    return finish(b, before, msgpack_pack_int64(&pk, v));
+    if (v >= 0)
+        return bx_pw_u64(b, bits);
+    p = start(b, 0);
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    if (v >= -32)
+        return finish(b, put_head(p, (uint8_t)bits, 0, 0));
+    if (v >= INT8_MIN)
+        return finish(b, put_head(p, 0xd0, bits, 1));
+    if (v >= INT16_MIN)
+        return finish(b, put_head(p, 0xd1, bits, 2));
+    return finish(b, v >= INT32_MIN ? put_head(p, 0xd2, bits, 4) : put_head(p, 0xd3, bits, 8));
 }
 
 int bx_pw_f64(struct bx_buf *b, double v)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
+    uint8_t *p = start(b, 0);
+    uint64_t bits;
 
-    return finish(b, before, msgpack_pack_double(&pk, v));
+    memcpy(&bits, &v, sizeof bits);
+    return p == NULL ? BX_NO_MEMORY : finish(b, put_head(p, 0xcb, bits, 8));
 }
 
 int bx_pw_str(struct bx_buf *b, const char *s)
@@ -395,25 +419,43 @@ int bx_pw_str(struct bx_buf *b, const char *s)
     return s == NULL ? bx_pw_nil(b) : bx_pw_strn(b, s, strlen(s));
 }
 
+static int put_bytes(struct bx_buf *b, uint8_t *end, const void *src, size_t n)
+{
+    if (n > 0)
+        memcpy(end, src, n);
+    return finish(b, end + n);
+}
+
 int bx_pw_strn(struct bx_buf *b, const char *s, size_t n)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
+    uint8_t *p = start(b, n);
 
     assert(n <= UINT32_MAX);
-    return finish(b, before, msgpack_pack_str_with_body(&pk, s, n));
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    if (n < 32)
+        p = put_head(p, (uint8_t)(0xa0 | n), 0, 0);
+    else if (n <= UINT8_MAX)
+        p = put_head(p, 0xd9, n, 1);
+    else
+        p = n <= UINT16_MAX ? put_head(p, 0xda, n, 2) : put_head(p, 0xdb, n, 4);
+    return put_bytes(b, p, s, n);
 }
 
-int bx_pw_bin(struct bx_buf *b, const void *p, size_t n)
+int bx_pw_bin(struct bx_buf *b, const void *src, size_t n)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
+    uint8_t *p = start(b, n);
 
     assert(n <= UINT32_MAX);
-    return finish(b, before, msgpack_pack_bin_with_body(&pk, p, n));
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    if (n <= UINT8_MAX)
+        p = put_head(p, 0xc4, n, 1);
+    else
+        p = n <= UINT16_MAX ? put_head(p, 0xc5, n, 2) : put_head(p, 0xc6, n, 4);
+    return put_bytes(b, p, src, n);
 }
 
-#define BIN32 0xc6
 #define BIN32_HEAD 5
 
 int bx_pw_bin_begin(struct bx_buf *b, size_t *at)
@@ -427,12 +469,9 @@ int bx_pw_bin_begin(struct bx_buf *b, size_t *at)
 void bx_pw_bin_end(struct bx_buf *b, size_t at)
 {
     size_t n = b->len - at;
-    uint8_t *head = b->data + at - BIN32_HEAD;
 
     assert(n <= UINT32_MAX);
-    head[0] = BIN32;
-    for (int i = 0; i < 4; i++)
-        head[1 + i] = (uint8_t)(n >> (24 - 8 * i));
+    put_head(b->data + at - BIN32_HEAD, 0xc6, n, 4);
 }
 
 int bx_pw_uuid(struct bx_buf *b, const uint8_t uuid[16])
@@ -443,26 +482,44 @@ int bx_pw_uuid(struct bx_buf *b, const uint8_t uuid[16])
     return bx_pw_strn(b, text, sizeof text - 1);
 }
 
+/* An array or a map: fix holds up to 15 items, long16 is the form for up to 65,535. */
+static int put_container(struct bx_buf *b, uint32_t n, uint8_t fix, uint8_t long16)
+{
+    uint8_t *p = start(b, 0);
+
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    if (n < 16)
+        return finish(b, put_head(p, (uint8_t)(fix | n), 0, 0));
+    return finish(b, n <= UINT16_MAX ? put_head(p, long16, n, 2)
+                                     : put_head(p, (uint8_t)(long16 + 1), n, 4));
+}
+
 int bx_pw_array(struct bx_buf *b, uint32_t n)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
-
-    return finish(b, before, msgpack_pack_array(&pk, n));
+    return put_container(b, n, 0x90, 0xdc);
 }
 
 int bx_pw_map(struct bx_buf *b, uint32_t n)
 {
-    msgpack_packer pk = packer(b);
-    size_t before = b->len;
+    return put_container(b, n, 0x80, 0xde);
+}
 
-    return finish(b, before, msgpack_pack_map(&pk, n));
+static int append(void *data, const char *bytes, size_t n)
+{
+    return bx_buf_append(data, bytes, n) == BX_OK ? 0 : -1;
 }
 
 int bx_pw_val(struct bx_buf *b, bx_val v)
 {
-    msgpack_packer pk = packer(b);
+    msgpack_packer pk;
     size_t before = b->len;
 
-    return finish(b, before, v == NULL ? msgpack_pack_nil(&pk) : msgpack_pack_object(&pk, *v));
+    if (v == NULL)
+        return bx_pw_nil(b);
+    msgpack_packer_init(&pk, b, append);
+    if (msgpack_pack_object(&pk, *v) == 0)
+        return BX_OK;
+    b->len = before;
+    return BX_NO_MEMORY;
 }

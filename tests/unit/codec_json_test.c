@@ -195,9 +195,39 @@ static void json_says_when_memory_is_out(void **state)
     assert_true(test_fail_each_allocation(use_json, NULL) > 20);
 }
 
+/* Text is copied in words where nothing in it needs an escape: every byte at every place. */
+static void every_byte_at_every_place_comes_back(void **state)
+{
+    struct bx_pack *pack = bx_pack_create();
+
+    (void)state;
+    for (unsigned byte = 1; byte < 128; byte++) {
+        for (size_t at = 0; at < 20; at++) {
+            struct bx_buf packed = {0}, text = {0}, again = {0};
+            char s[20];
+
+            memset(s, 'a', sizeof s);
+            s[at] = (char)byte;
+            bx_pw_strn(&packed, s, sizeof s);
+            assert_int_equal(bx_json_write(&text, bx_pack_parse(pack, packed.data, packed.len, 99,
+                                                                NULL), 0), BX_OK);
+            for (size_t i = 0; i < text.len; i++)
+                assert_true(text.data[i] >= 0x20 && text.data[i] < 0x7f);
+            assert_int_equal(bx_json_read(&again, (char *)text.data, text.len, 999, NULL), BX_OK);
+            assert_int_equal(again.len, packed.len);
+            assert_memory_equal(again.data, packed.data, packed.len);
+            bx_buf_release(&packed);
+            bx_buf_release(&text);
+            bx_buf_release(&again);
+        }
+    }
+    bx_pack_destroy(pack);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_byte_at_every_place_comes_back),
         cmocka_unit_test(json_there_and_back),
         cmocka_unit_test(json_never_rounds_an_integer),
         cmocka_unit_test(json_writes_bin_as_hex),
