@@ -23,7 +23,7 @@ struct figures {
     double ns[ROUNDS_MAX]; /* of one operation, by round */
     double median, mad, cold;
     unsigned outliers;
-    double allocations, bytes, cold_allocations;
+    double allocations, ours, bytes, cold_allocations;
 };
 
 struct result {
@@ -91,6 +91,7 @@ static void sample(struct figures *f, operation op, void *ctx, unsigned round)
     f->ns[round] = (double)time_of(op, ctx, f->n) / (double)f->n;
     after = heap_count();
     f->allocations = (double)(after.allocations - before.allocations) / (double)f->n;
+    f->ours = (double)(after.ours - before.ours) / (double)f->n;
     f->bytes = (double)(after.bytes - before.bytes) / (double)f->n;
 }
 
@@ -196,7 +197,7 @@ static void row_head(void)
 {
     printf("%-34s %9s %5s %9s  %-22s %9s %5s %7s %5s  %s\n", "case", "median", "mad", "cold",
            "reference", "median", "mad", "ratio", "goal",
-           "allocations cold/warm, bytes warm (reference)");
+           "allocations cold, warm (of ours), bytes | reference");
 }
 
 static void row(const struct result *r)
@@ -206,11 +207,12 @@ static void row(const struct result *r)
 
     if (r->c->goal > 0)
         snprintf(goal, sizeof goal, "%g", r->c->goal);
-    printf("%-34s %9s %4.1f%% %9s  %-22s %9s %4.1f%% %6.2fx %5s  %.0f/%.3g %.4g (%.0f/%.3g %.4g)\n",
+    printf("%-34s %9s %4.1f%% %9s  %-22s %9s %4.1f%% %6.2fx %5s  %.0f, %.4g (%.3g), %.4g | %.0f, "
+           "%.4g, %.4g\n",
            r->c->name, span(o->median, a), 100 * o->mad / o->median, span(o->cold, b),
            r->c->reference, span(f->median, c), 100 * f->mad / f->median, f->median / o->median,
-           goal, o->cold_allocations, o->allocations, o->bytes, f->cold_allocations, f->allocations,
-           f->bytes);
+           goal, o->cold_allocations, o->allocations, o->ours, o->bytes, f->cold_allocations,
+           f->allocations, f->bytes);
     fflush(stdout);
 }
 
@@ -218,9 +220,10 @@ static void json_figures(FILE *f, const char *name, const struct figures *s)
 {
     fprintf(f,
             "\"%s\": {\"n\": %llu, \"median_ns\": %.3f, \"mad_ns\": %.3f, \"cold_ns\": %.0f, "
-            "\"outliers\": %u, \"allocations\": %.4f, \"bytes\": %.1f, \"cold_allocations\": %.0f}",
+            "\"outliers\": %u, \"allocations\": %.4f, \"ours\": %.4f, \"bytes\": %.1f, "
+            "\"cold_allocations\": %.0f}",
             name, (unsigned long long)s->n, s->median, s->mad, s->cold, s->outliers, s->allocations,
-            s->bytes, s->cold_allocations);
+            s->ours, s->bytes, s->cold_allocations);
 }
 
 static void json_row(FILE *f, const struct result *r, unsigned rounds, bool first)
@@ -239,7 +242,7 @@ static void json_row(FILE *f, const struct result *r, unsigned rounds, bool firs
 /* ---- the run ---- */
 
 static const struct bench_group *const groups[] = {&bench_mem, &bench_codec, &bench_frame,
-                                                   &bench_sched};
+                                                   &bench_sched, &bench_state};
 
 typedef void (*visit)(void *ctx, const struct bench_case *c);
 

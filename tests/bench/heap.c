@@ -1,5 +1,7 @@
 #include "heap.h"
 
+#include "mem/alloc.h"
+
 #ifdef HEAP_COUNTS_ALL
 
 #include <stdlib.h>
@@ -37,19 +39,21 @@ void free(void *p)
 
 struct heap_count heap_count(void)
 {
+    struct bx_alloc_stats s;
+
+    bx_alloc_stats(&s);
+    count.ours = s.allocations;
     return count;
 }
 
 #else
-
-#include "mem/alloc.h"
 
 struct heap_count heap_count(void)
 {
     struct bx_alloc_stats s;
 
     bx_alloc_stats(&s);
-    return (struct heap_count){s.allocations, 0};
+    return (struct heap_count){s.allocations, 0, s.allocations};
 }
 
 #endif

@@ -12,6 +12,7 @@
 
 struct heap_count {
     uint64_t allocations, bytes; /* asked for so far by this thread; a resize counts as one */
+    uint64_t ours;               /* of the allocations, those that went through bx_alloc */
 };
 struct heap_count heap_count(void);
 

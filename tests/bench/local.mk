@@ -9,7 +9,8 @@ tests_bench_libplain_a_CFLAGS = $(AM_CFLAGS) -fno-tree-vectorize
 tests_bench_bench_SOURCES = tests/bench/bench.c tests/bench/bench.h tests/bench/heap.c \
 	tests/bench/heap.h tests/bench/mem.c tests/bench/sched.c tests/bench/frame.c \
 	tests/bench/codec.c tests/bench/codec_forms.h tests/bench/codec_ours.c \
-	tests/bench/codec_jansson.c
+	tests/bench/codec_jansson.c tests/bench/state.c tests/bench/replica.c tests/bench/replica.h \
+	tests/bench/replica_plain.c
 tests_bench_bench_LDADD = tests/bench/libplain.a $(LIBCORE_LIBS)
 if HAVE_CJSON
 tests_bench_bench_SOURCES += tests/bench/codec_cjson.c
@@ -19,7 +20,7 @@ endif
 
 # Each layer against its references, then creates per second on a fresh local cluster of three. The
 # figures also go to bench/ in the build directory.
-BENCH_GROUPS = mem codec frame sched
+BENCH_GROUPS = mem codec frame sched state
 bench: all
 	$(MKDIR_P) bench
 	for g in $(BENCH_GROUPS); do \
