@@ -14,7 +14,7 @@ static const struct {
                    " max(CASE key WHEN 'time_ms' THEN value END), x'' FROM meta"},
     {BX_TABLE_CLUSTER, "SELECT 0, 0, 0, data FROM cluster"},
     {BX_TABLE_NODE, "SELECT 0, 0, 0, data FROM nodes ORDER BY id"},
-    {BX_TABLE_VM, "SELECT 0, 0, 0, data FROM vms ORDER BY uuid"},
+    {BX_TABLE_VM, "SELECT 0, 0, 0, data FROM vms ORDER BY created_index"},
     {BX_TABLE_TOKEN, "SELECT 0, 0, 0, data FROM tokens ORDER BY secret_hash"},
     {BX_DUMP_OUTCOMES, "SELECT entry, 0, time_ms, data FROM outcomes ORDER BY entry"},
     {BX_DUMP_EVENTS, "SELECT entry, first, last, data FROM events ORDER BY entry"},
