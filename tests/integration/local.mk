@@ -9,10 +9,4 @@ tests/integration/snapshot.log: blixardd blixardctl blixard-vm
 
 # What mem stats and mem sites show, and that a normal build tracks nothing.
 dist_check_SCRIPTS += tests/integration/memory.sh
-tests/integration/memory.log: blixardd blixardctl tests/integration/memory_churn
-
-noinst_PROGRAMS += tests/integration/memory_churn
-tests_integration_memory_churn_SOURCES = tests/integration/memory_churn.c cli/client.c cli/client.h
-tests_integration_memory_churn_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
-tests_integration_memory_churn_LDADD = $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
-	-lpthread
+tests/integration/memory.log: blixardd blixardctl

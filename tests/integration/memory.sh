@@ -89,13 +89,13 @@ ok $? "and is gone"
 ours_of() { # node: allocations of ours in the scope, of its report in $dir/sites-NODE
   awk '$1 == "ours" { print $2; exit }' "$dir/sites-$1"
 }
-churn() { "$build/tests/integration/memory_churn" --addr "$BLIXARD_ADDR" "$@" >"$dir/out" 2>"$dir/err"; }
-churn --pairs 3000 --prefix warm
-ok $? "3,000 to warm up"
+churn() { ctl --timeout 60s bench --count 10000 --start >"$dir/out" 2>"$dir/err"; }
+churn
+ok $? "10,000 to warm up"
 for k in 1 2 3; do
   ctl --addr "$(socket $k)" mem sites --scope churn --start >/dev/null
 done
-churn --pairs 10000
+churn
 ok $? "10,000 VMs created and deleted"
 for k in 1 2 3; do
   ctl --addr "$(socket $k)" mem sites --scope churn --finish >"$dir/sites-$k" 2>"$dir/err"
