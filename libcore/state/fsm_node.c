@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #define TOKENS_MAX 1024u
+#define NODE_ID_MAX (1ull << 62) /* the next one still fits, in SQLite too */
 #define TOKEN_TTL_MAX_MS (30ull * 24 * 3600 * 1000)
 
 int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
@@ -108,8 +109,8 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
     struct bx_node_row d = {.info = *n};
     int rc = bx_node_info_check(n, c->err);
 
-    if (rc == BX_OK && n->id == 0)
-        rc = bx_err_set(c->err, BX_INVALID, "node: id: is missing");
+    if (rc == BX_OK && (n->id == 0 || n->id > NODE_ID_MAX))
+        rc = bx_err_set(c->err, BX_INVALID, "node: id: must be 1 to %llu", NODE_ID_MAX);
     if (rc == BX_OK)
         rc = free_for(f, n, c->err);
     if (rc == BX_OK && row == NULL)
