@@ -1,0 +1,544 @@
+/* What each command does, against design and the headers: where a VM stands after each request and
+ * each report, what is refused and how, and what nodes, tokens and joins come to. */
+#include "lib/testlib.h"
+
+#include "lib/testfsm.h"
+
+#include <string.h>
+
+static struct test_fsm t;
+static uint8_t uuid[16];
+
+static int setup(void **state)
+{
+    (void)state;
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_fsm_close(&t);
+    return 0;
+}
+
+static const struct bx_vm *vm(void)
+{
+    return bx_view_vm(bx_fsm_view(t.fsm), uuid);
+}
+
+static void refused(int code, const char *words)
+{
+    assert_int_equal(t.last.code, code);
+    if (strstr(t.message, words) == NULL)
+        fail_msg("\"%s\" lacks \"%s\"", t.message, words);
+}
+
+/* ---- a VM's life ---- */
+
+static int report_of(uint64_t node, uint64_t epoch, uint8_t phase, const char *message)
+{
+    struct bx_cmd_vm_report r = {
+        .node = node, .epoch = epoch, .phase = phase, .message = bx_str(message)};
+
+    memcpy(r.vm, uuid, 16);
+    return test_fsm_apply(&t, BX_CMD_VM_REPORT, &r);
+}
+
+static int report(uint8_t phase, const char *message)
+{
+    return report_of(vm()->node, vm()->epoch, phase, message);
+}
+
+/* What is wanted, what is, in which run; and whether the last command changed anything. */
+static void stands(uint8_t desired, uint8_t phase, uint64_t epoch, bool changed)
+{
+    assert_int_equal(t.last.code, BX_OK);
+    assert_string_equal(bx_desired_names[vm()->desired], bx_desired_names[desired]);
+    assert_string_equal(bx_phase_names[vm()->phase], bx_phase_names[phase]);
+    assert_int_equal(vm()->epoch, epoch);
+    assert_int_equal(t.last.existed, !changed);
+    assert_memory_equal(t.last.object, uuid, 16);
+    assert_int_equal(t.last.node, 1);
+    if (changed) {
+        assert_int_equal(vm()->modified_index, test_fsm_revision(&t));
+        assert_int_equal(vm()->modified_ms, 1000000 + t.index);
+    }
+}
+
+static void start(void)
+{
+    test_fsm_desire(&t, "web", BX_DESIRED_RUNNING, false, false);
+}
+
+static void stop(bool force)
+{
+    test_fsm_desire(&t, "web", BX_DESIRED_STOPPED, false, force);
+}
+
+static void restart(void)
+{
+    test_fsm_desire(&t, "web", BX_DESIRED_RUNNING, true, false);
+}
+
+static void run(uint8_t policy)
+{
+    assert_int_equal(test_fsm_vm(&t, "web", policy, uuid), BX_OK);
+    stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 1, true);
+    report(BX_PHASE_STARTING, "");
+    stands(BX_DESIRED_RUNNING, BX_PHASE_STARTING, 1, true);
+    report(BX_PHASE_RUNNING, "");
+    stands(BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 1, true);
+}
+
+static void test_stop_and_start(void **state)
+{
+    (void)state;
+    run(BX_RESTART_ALWAYS);
+    start();
+    stands(BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 1, false);
+    stop(false);
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPING, 1, true);
+    assert_false(vm()->stop_force);
+    stop(false);
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPING, 1, false);
+    stop(true); /* a polite stop becomes a forced one, once */
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPING, 1, true);
+    assert_true(vm()->stop_force);
+    stop(true);
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPING, 1, false);
+    start();
+    refused(BX_CONFLICT, "is stopping");
+    report(BX_PHASE_STOPPED, "");
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 1, true); /* always, but not when asked to stop */
+    stop(true);
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 1, false);
+    start();
+    stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 2, true);
+    assert_false(vm()->stop_force);
+}
+
+static void test_restart(void **state)
+{
+    (void)state;
+    run(BX_RESTART_NEVER);
+    restart();
+    stands(BX_DESIRED_RUNNING, BX_PHASE_STOPPING, 1, true);
+    assert_true(vm()->restart_pending);
+    restart();
+    stands(BX_DESIRED_RUNNING, BX_PHASE_STOPPING, 1, false);
+    report(BX_PHASE_STOPPED, "");
+    stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 2, true);
+    assert_false(vm()->restart_pending);
+    restart(); /* while it is created */
+    stands(BX_DESIRED_RUNNING, BX_PHASE_STOPPING, 2, true);
+    stop(false); /* changed one's mind */
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPING, 2, true);
+    report(BX_PHASE_STOPPED, "");
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 2, true);
+    restart(); /* of one that does not run: a start */
+    stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 3, true);
+}
+
+static void ends(uint8_t policy, uint8_t how, uint8_t desired, uint8_t phase, uint64_t epoch)
+{
+    run(policy);
+    report(how, "exit 7");
+    stands(desired, phase, epoch, true);
+    assert_true(bx_str_eq(vm()->message, bx_str("exit 7")));
+    assert_int_equal(test_fsm_delete(&t, "web"), BX_OK);
+    if (phase == BX_PHASE_CREATING)
+        report(BX_PHASE_STOPPED, "");
+    assert_null(vm());
+}
+
+/* A run that ends by itself: by its restart policy, and by how it ended. */
+static void test_restart_policies(void **state)
+{
+    enum { RUN = BX_DESIRED_RUNNING, REST = BX_DESIRED_STOPPED };
+
+    (void)state;
+    ends(BX_RESTART_NEVER, BX_PHASE_STOPPED, REST, BX_PHASE_STOPPED, 1);
+    ends(BX_RESTART_NEVER, BX_PHASE_FAILED, RUN, BX_PHASE_FAILED, 1);
+    ends(BX_RESTART_ON_FAILURE, BX_PHASE_STOPPED, REST, BX_PHASE_STOPPED, 1);
+    ends(BX_RESTART_ON_FAILURE, BX_PHASE_FAILED, RUN, BX_PHASE_CREATING, 2);
+    ends(BX_RESTART_ALWAYS, BX_PHASE_STOPPED, RUN, BX_PHASE_CREATING, 2);
+    ends(BX_RESTART_ALWAYS, BX_PHASE_FAILED, RUN, BX_PHASE_CREATING, 2);
+}
+
+static void test_failed(void **state)
+{
+    (void)state;
+    run(BX_RESTART_NEVER);
+    report(BX_PHASE_FAILED, "no memory");
+    stands(BX_DESIRED_RUNNING, BX_PHASE_FAILED, 1, true);
+    start();
+    stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 2, true);
+    assert_int_equal(vm()->message.n, 0);
+    report(BX_PHASE_FAILED, "no disk");
+    stop(false);
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 2, true);
+    /* One that fails while it is stopped has stopped. */
+    start();
+    stop(false);
+    report(BX_PHASE_FAILED, "exit 1");
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 3, true);
+}
+
+static void test_delete(void **state)
+{
+    struct bx_node_columns c;
+
+    (void)state;
+    run(BX_RESTART_ALWAYS);
+    test_fsm_delete(&t, "web");
+    stands(BX_DESIRED_DELETED, BX_PHASE_STOPPING, 1, true);
+    test_fsm_delete(&t, "web");
+    stands(BX_DESIRED_DELETED, BX_PHASE_STOPPING, 1, false);
+    start();
+    refused(BX_CONFLICT, "being deleted");
+    stop(true);
+    refused(BX_CONFLICT, "being deleted");
+    assert_int_equal(test_fsm_vm(&t, "web", BX_RESTART_NEVER, NULL), BX_EXISTS);
+    report(BX_PHASE_STOPPED, ""); /* and is not started again, whatever its policy */
+    assert_int_equal(t.last.code, BX_OK);
+    assert_null(vm());
+    bx_view_columns(bx_fsm_view(t.fsm), &c);
+    assert_int_equal(c.free_vcpus[0], c.total_vcpus[0]);
+    test_fsm_delete(&t, "web");
+    refused(BX_NOT_FOUND, "web");
+    assert_int_equal(test_fsm_vm(&t, "web", BX_RESTART_NEVER, uuid), BX_OK); /* the name is free */
+    stop(false);
+    report(BX_PHASE_STOPPED, "");
+    test_fsm_delete(&t, "web");
+    assert_null(vm()); /* at once, when nothing runs */
+}
+
+/* Only the node that runs it, of the run it has, and only moves that there are. */
+static void test_reports(void **state)
+{
+    (void)state;
+    run(BX_RESTART_NEVER);
+    stop(false);
+    report(BX_PHASE_STOPPED, "");
+    start();
+    assert_int_equal(vm()->epoch, 2);
+    assert_int_equal(report_of(1, 1, BX_PHASE_RUNNING, ""), BX_CONFLICT);
+    refused(BX_CONFLICT, "not this VM's");
+    assert_int_equal(report_of(1, 3, BX_PHASE_RUNNING, ""), BX_CONFLICT);
+    assert_int_equal(report_of(2, 2, BX_PHASE_RUNNING, ""), BX_CONFLICT);
+    report(BX_PHASE_CREATING, "");
+    stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 2, false);
+    report(BX_PHASE_STOPPING, "");
+    refused(BX_CONFLICT, "not for a node");
+    report(BX_PHASE_LOST, "");
+    refused(BX_CONFLICT, "not for a node");
+    report(BX_PHASE_PENDING, "");
+    refused(BX_CONFLICT, "from creating to pending is no move");
+    report(BX_PHASE_RUNNING, "fast");
+    stands(BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 2, true);
+    report(BX_PHASE_STARTING, "");
+    refused(BX_CONFLICT, "from running to starting is no move");
+    uuid[0] ^= 1;
+    assert_int_equal(report_of(1, 2, BX_PHASE_RUNNING, ""), BX_CONFLICT);
+}
+
+/* ---- creating ---- */
+
+static struct bx_cmd_vm_create create_of(const char *name)
+{
+    struct bx_cmd_vm_create c = {.if_not_exists = false};
+
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str(name);
+    return c;
+}
+
+static void test_create(void **state)
+{
+    struct bx_cmd_vm_create c = create_of("web");
+
+    (void)state;
+    c.config.stopped = true;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
+    memcpy(uuid, t.last.object, 16);
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 0, true);
+    assert_int_equal(uuid[6] >> 4, 4); /* RFC 4122, version 4 */
+    assert_int_equal(uuid[8] >> 6, 2);
+    assert_int_equal(vm()->created_index, test_fsm_revision(&t));
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_EXISTS);
+    refused(BX_EXISTS, "\"web\"");
+    c.if_not_exists = true;
+    test_fsm_apply(&t, BX_CMD_VM_CREATE, &c);
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 0, false);
+    c.config.vcpus = 0;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_INVALID);
+}
+
+static void test_create_placed(void **state)
+{
+    struct bx_cmd_vm_create c = create_of("web");
+    struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DRAINING};
+
+    (void)state;
+    test_fsm_node(&t, 2, "n2");
+    c.config.node = bx_str("n2");
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
+    assert_int_equal(t.last.node, 2);
+    c = create_of("b");
+    c.config.node = bx_str("n3");
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_NOT_FOUND);
+    refused(BX_NOT_FOUND, "n3");
+    c.config.node = bx_str("n1");
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &down), BX_OK);
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_UNPLACEABLE);
+    refused(BX_UNPLACEABLE, "draining");
+    c.config.node = bx_str("");
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
+    assert_int_equal(t.last.node, 2);
+    c = create_of("c");
+    c.config.memory_mib = BX_MEMORY_MIB_MAX;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_UNPLACEABLE);
+    refused(BX_UNPLACEABLE, "not enough memory");
+    assert_true(t.last.hint.n > 0);
+}
+
+/* Up to the last unit, and not one beyond; also within one entry. */
+static void test_create_fills_up(void **state)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE};
+    struct test_batch b = {0};
+    struct bx_node_columns c;
+    uint64_t before = t.outcomes;
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        char name[] = {'v', (char)('0' + i), 0};
+        struct bx_cmd_vm_create vm_create = create_of(name);
+
+        vm_create.config.vcpus = 256; /* of 1,024 */
+        test_batch_add(&b, &head, &vm_create);
+    }
+    test_batch_seal(&b, t.index, 2000000);
+    test_fsm_feed(&t, &b);
+    test_fsm_commit(&t);
+    assert_int_equal(t.outcomes, before + 5);
+    refused(BX_UNPLACEABLE, "not enough vcpus (needs 256, 0 free)");
+    bx_view_columns(bx_fsm_view(t.fsm), &c);
+    assert_int_equal(c.free_vcpus[0], 0);
+    assert_int_equal(bx_view_vms(bx_fsm_view(t.fsm)), 4);
+    bx_buf_release(&b.buf);
+}
+
+/* ---- nodes ---- */
+
+static struct bx_node_info node_of(uint64_t id, const char *name, const char *address)
+{
+    return (struct bx_node_info){.id = id,
+                                 .name = bx_str(name),
+                                 .address = bx_str(address),
+                                 .vcpus = 4,
+                                 .memory_mib = 1024,
+                                 .overcommit_vcpus_pct = 100,
+                                 .overcommit_memory_pct = 100};
+}
+
+static int put(struct bx_node_info n)
+{
+    return test_fsm_apply(&t, BX_CMD_NODE_PUT, &n);
+}
+
+static int state_of(uint64_t id, uint8_t state)
+{
+    return test_fsm_apply(&t, BX_CMD_NODE_STATE,
+                          &(struct bx_cmd_node_state){.id = id, .state = state});
+}
+
+static void test_node_put(void **state)
+{
+    const struct bx_node_row *n;
+    struct bx_node_info two = node_of(2, "n2", "h:2");
+
+    (void)state;
+    two.state = BX_NODE_DOWN; /* not for the node to say */
+    assert_int_equal(put(two), BX_OK);
+    assert_int_equal(t.last.node, 2);
+    n = bx_view_node(bx_fsm_view(t.fsm), 2);
+    assert_int_equal(n->info.state, BX_NODE_UP);
+    assert_int_equal(n->created_index, test_fsm_revision(&t));
+    assert_int_equal(put(two), BX_OK);
+    assert_true(t.last.existed);
+    assert_int_equal(state_of(2, BX_NODE_DRAINING), BX_OK);
+    two.role = BX_ROLE_AGENT; /* not this way */
+    two.vcpus = 8;
+    assert_int_equal(put(two), BX_OK);
+    assert_false(t.last.existed);
+    n = bx_view_node(bx_fsm_view(t.fsm), 2);
+    assert_int_equal(n->info.vcpus, 8);
+    assert_int_equal(n->info.state, BX_NODE_DRAINING);
+    assert_int_equal(n->info.role, BX_ROLE_VOTER);
+
+    assert_int_equal(put(node_of(3, "n2", "h:3")), BX_EXISTS);
+    refused(BX_EXISTS, "named \"n2\"");
+    assert_int_equal(put(node_of(3, "n3", "h:2")), BX_EXISTS);
+    refused(BX_EXISTS, "address h:2");
+    assert_int_equal(put(node_of(2, "n1", "h:2")), BX_EXISTS);
+    assert_int_equal(put(node_of(0, "n3", "h:3")), BX_INVALID);
+    assert_int_equal(put(node_of(UINT64_MAX, "n3", "h:3")), BX_INVALID);
+    assert_int_equal(put(node_of(3, "N3", "h:3")), BX_INVALID);
+}
+
+static void test_node_state(void **state)
+{
+    (void)state;
+    assert_int_equal(state_of(1, BX_NODE_UP), BX_OK);
+    assert_true(t.last.existed);
+    assert_int_equal(state_of(1, BX_NODE_SUSPECT), BX_OK);
+    assert_false(t.last.existed);
+    assert_int_equal(bx_view_node(bx_fsm_view(t.fsm), 1)->info.state, BX_NODE_SUSPECT);
+    assert_int_equal(state_of(9, BX_NODE_UP), BX_NOT_FOUND);
+}
+
+/* A node may shrink below what runs on it: what runs stays, and nothing is added. */
+static void test_node_shrinks(void **state)
+{
+    struct bx_node_info one = node_of(1, "n1", "127.0.0.1:7001");
+    struct bx_node_columns c;
+
+    (void)state;
+    for (int i = 0; i < 6; i++) {
+        char name[] = {'v', (char)('0' + i), 0};
+
+        assert_int_equal(test_fsm_vm(&t, name, BX_RESTART_NEVER, NULL), BX_OK);
+    }
+    assert_int_equal(put(one), BX_OK);
+    bx_view_columns(bx_fsm_view(t.fsm), &c);
+    assert_int_equal(c.free_vcpus[0], -2);
+    assert_int_equal(test_fsm_vm(&t, "more", BX_RESTART_NEVER, NULL), BX_UNPLACEABLE);
+    for (int i = 0; i < 6; i++) {
+        char name[] = {'v', (char)('0' + i), 0};
+        const struct bx_vm *v;
+
+        assert_int_equal(bx_view_find_vm(bx_fsm_view(t.fsm), bx_str(name), &v, NULL), BX_OK);
+        assert_int_equal(v->node, 1);
+    }
+}
+
+static void test_nodes_full(void **state)
+{
+    char name[16], address[16];
+
+    (void)state;
+    for (uint64_t id = 2; id <= BX_NODES_MAX + 1; id++) {
+        snprintf(name, sizeof name, "m%u", (unsigned)id);
+        snprintf(address, sizeof address, "h:%u", (unsigned)id);
+        if (id <= BX_NODES_MAX)
+            assert_int_equal(put(node_of(id, name, address)), BX_OK);
+        else
+            assert_int_equal(put(node_of(id, name, address)), BX_BUSY);
+    }
+    refused(BX_BUSY, "4096 nodes");
+    assert_int_equal(put(node_of(7, "m7", "h:new")), BX_OK); /* one that is there may change */
+}
+
+/* ---- the cluster, tokens and joins ---- */
+
+static void test_cluster_create(void **state)
+{
+    struct bx_cmd_cluster_create c = {.cluster = {1}, .history = {2}, .name = bx_str("lab")};
+    struct bx_cluster_info info;
+
+    (void)state;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_CLUSTER_CREATE, &c), BX_OK);
+    bx_view_cluster(bx_fsm_view(t.fsm), &info);
+    assert_true(info.created);
+    assert_int_equal(info.id[0], 1);
+    assert_int_equal(info.history[0], 2);
+    assert_true(bx_str_eq(info.name, bx_str("lab")));
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_CLUSTER_CREATE, &c), BX_OK);
+    assert_true(t.last.existed);
+    c.cluster[0] = 9;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_CLUSTER_CREATE, &c), BX_EXISTS);
+}
+
+static int token(uint8_t secret, uint8_t second, uint64_t ttl_ms)
+{
+    struct bx_cmd_token_create c = {.secret_hash = {secret, second}, .ttl_ms = ttl_ms};
+
+    return test_fsm_apply(&t, BX_CMD_TOKEN_CREATE, &c);
+}
+
+static int join(uint8_t secret, const char *name, const char *address)
+{
+    struct bx_cmd_member_join j = {.secret_hash = {secret}, .node = node_of(0, name, address)};
+
+    return test_fsm_apply(&t, BX_CMD_MEMBER_JOIN, &j);
+}
+
+/* Every entry of these tests comes a millisecond after the one before. */
+static void test_join(void **state)
+{
+    (void)state;
+    assert_int_equal(join(1, "n2", "h:2"), BX_DENIED);
+    assert_true(t.last.hint.n > 0);
+    assert_int_equal(token(1, 0, 1000), BX_OK);
+    assert_int_equal(join(2, "n2", "h:2"), BX_DENIED);
+    assert_int_equal(join(1, "n2", "h:2"), BX_OK);
+    assert_int_equal(t.last.node, 2);
+    assert_int_equal(bx_view_node(bx_fsm_view(t.fsm), 2)->info.state, BX_NODE_UP);
+    assert_int_equal(join(1, "n2", "h:9"), BX_EXISTS);
+    assert_int_equal(join(1, "N", "h:9"), BX_INVALID);
+    assert_int_equal(put(node_of(40, "n40", "h:40")), BX_OK);
+    assert_int_equal(join(1, "n3", "h:3"), BX_OK);
+    assert_int_equal(t.last.node, 41); /* above every id that was ever given */
+    test_fsm_reopen(&t);
+    assert_int_equal(join(1, "n4", "h:4"), BX_OK);
+    assert_int_equal(t.last.node, 42);
+}
+
+static void test_tokens(void **state)
+{
+    (void)state;
+    assert_int_equal(token(1, 0, 0), BX_INVALID);
+    assert_int_equal(token(1, 0, 30ull * 24 * 3600 * 1000 + 1), BX_INVALID);
+    assert_int_equal(token(1, 0, 30ull * 24 * 3600 * 1000), BX_OK);
+    assert_int_equal(token(2, 0, 2), BX_OK);
+    assert_int_equal(join(2, "n2", "h:2"), BX_OK);     /* 1 ms later */
+    assert_int_equal(join(2, "n3", "h:3"), BX_DENIED); /* 2 ms later */
+    assert_int_equal(token(2, 0, 2), BX_OK);           /* the same secret again */
+    assert_int_equal(join(2, "n3", "h:3"), BX_OK);
+    assert_int_equal(join(1, "n4", "h:4"), BX_OK);
+}
+
+static void test_tokens_full(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < 1024; i++)
+        assert_int_equal(token((uint8_t)i, (uint8_t)(1 + (i >> 8)), i == 700 ? 2000 : 100000), BX_OK);
+    assert_int_equal(token(0, 99, 1000), BX_BUSY);
+    refused(BX_BUSY, "1024 tokens");
+    while (t.index < 2 + 700 + 2000 - 2) /* the next but one comes when that one expires */
+        token(0, 99, 0);
+    assert_int_equal(token(0, 99, 1000), BX_BUSY);
+    assert_int_equal(token(0, 99, 1000), BX_OK); /* one has expired, and goes */
+    test_fsm_reopen(&t);
+    assert_int_equal(bx_fsm_applied(t.fsm), t.index);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_stop_and_start),   TEST(test_restart),         TEST(test_restart_policies),
+        TEST(test_failed),           TEST(test_delete),          TEST(test_reports),
+        TEST(test_create),           TEST(test_create_placed),   TEST(test_create_fills_up),
+        TEST(test_node_put),         TEST(test_node_state),      TEST(test_node_shrinks),
+        TEST(test_nodes_full),       TEST(test_cluster_create),  TEST(test_join),
+        TEST(test_tokens),           TEST(test_tokens_full),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
