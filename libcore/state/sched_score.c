@@ -57,19 +57,20 @@ static void score_each(const struct bx_node_columns *nodes, const struct bx_sche
 #ifdef __x86_64__
 
 #define LANES 4
-#define LARGE ((int64_t)1 << 32) /* of a total, in either direction */
-#define VAST ((int64_t)1 << 50)  /* of what is free */
+#define LARGE ((uint64_t)1 << 32) /* of a total, in either direction */
+#define VAST ((uint64_t)1 << 50)  /* of what is free */
 
 typedef double reals __attribute__((vector_size(LANES * sizeof(double))));
-typedef int64_t wholes __attribute__((vector_size(LANES * sizeof(int64_t))));
+typedef int64_t masks __attribute__((vector_size(LANES * sizeof(int64_t))));
+typedef uint64_t wholes __attribute__((vector_size(LANES * sizeof(uint64_t)))); /* they may wrap */
 typedef int32_t scores __attribute__((vector_size(LANES * sizeof(int32_t))));
 
 #define INLINE static inline __attribute__((always_inline))
 
 struct four {
     reals rest;
-    wholes lacks; /* all ones where a resource is short */
-    wholes far;   /* not zero where an amount is too large */
+    masks lacks; /* all ones where a resource is short */
+    wholes far;  /* not zero where an amount is too large */
 };
 
 /* Whole numbers between -2^51 and 2^51. */
@@ -81,16 +82,17 @@ INLINE void to_reals(reals *out, const wholes *v)
 }
 
 /* *out = a where the mask is set, else b. */
-INLINE void choose(reals *out, const wholes *mask, const reals *a, const reals *b)
+INLINE void choose(reals *out, const masks *mask, const reals *a, const reals *b)
 {
-    *out = (reals)((*mask & (wholes)*a) | (~*mask & (wholes)*b));
+    *out = (reals)((*mask & (masks)*a) | (~*mask & (masks)*b));
 }
 
 INLINE void weigh_four(struct four *s, const int64_t *free, const int64_t *total, int64_t need)
 {
     const reals zero = {0}, one = zero + 1;
-    wholes f, t, mask;
     reals rest, all, part;
+    wholes f, t;
+    masks mask;
 
     memcpy(&f, free, sizeof f);
     memcpy(&t, total, sizeof t);
