@@ -100,14 +100,17 @@ static void install(struct bx_raft *r, struct raft_update *u)
     step(r, &done);
 }
 
-static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *payload)
+/* Gives both parts of the payload back; entries are copied into the frame and nowhere before. */
+static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *payload, struct bx_buf *body)
 {
     struct bx_buf frame = {0};
 
-    if (bx_frame_write_raw(&frame, BX_FRAME_RAFT, payload->data, payload->len, NULL, 0) == BX_OK)
+    if (bx_frame_write_raw(&frame, BX_FRAME_RAFT, payload->data, payload->len, body->data,
+                           body->len) == BX_OK)
         r->o.send(r->o.ctx, to, &frame);
     bx_buf_release(&frame);
     bx_buf_release(payload);
+    bx_buf_release(body);
 }
 
 /* How many of the entries after prev go into one message: up to BX_RAFT_BYTES_MAX, and a
@@ -147,9 +150,8 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
             bx_buf_release(&body);
             return;
         }
-        if (bx_raftmsg_write_append(&payload, &part) == BX_OK &&
-            bx_buf_append(&payload, body.data, body.len) == BX_OK)
-            send_frame(r, to, &payload);
+        if (bx_raftmsg_write_append(&payload, &part) == BX_OK)
+            send_frame(r, to, &payload, &body);
         bx_buf_release(&payload);
         bx_buf_release(&body);
         left -= part.n_entries;
@@ -161,7 +163,7 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
 
 static void send_message(struct bx_raft *r, const struct raft_message *m)
 {
-    struct bx_buf payload = {0};
+    struct bx_buf payload = {0}, none = {0};
 
     switch (m->type) {
     case RAFT_APPEND_ENTRIES:
@@ -173,7 +175,7 @@ static void send_message(struct bx_raft *r, const struct raft_message *m)
         break;
     default:
         if (bx_raftmsg_write(&payload, m) == BX_OK)
-            send_frame(r, m->server_id, &payload);
+            send_frame(r, m->server_id, &payload, &none);
         bx_buf_release(&payload);
         break;
     }
@@ -679,9 +681,9 @@ void bx_raft_snapshot_sent(struct bx_raft *r, uint64_t to, const struct bx_snap_
                                       .last_index = meta->index,
                                       .last_term = meta->term,
                                       .conf_index = meta->conf_index};
-    struct bx_buf payload = {0};
+    struct bx_buf payload = {0}, none = {0};
 
     if (bx_raftmsg_write_install(&payload, &m, meta->conf.p, meta->conf.n) == BX_OK)
-        send_frame(r, to, &payload);
+        send_frame(r, to, &payload, &none);
     bx_buf_release(&payload);
 }
