@@ -1,5 +1,7 @@
 #include "log/vote.h"
 
+#include "plant.h"
+
 #define SIZE 16 /* term u64, voted_for u64 */
 
 int bx_vote_open(struct bx_vote *v, struct bx_fs *fs, struct bx_err *err)
@@ -14,7 +16,7 @@ int bx_vote_open(struct bx_vote *v, struct bx_fs *fs, struct bx_err *err)
         return rc;
     if (len == SIZE) {
         v->term = bx_get64(value);
-        v->voted_for = bx_get64(value + 8);
+        v->voted_for = BX_PLANTED(FORGET_VOTE) ? 0 : bx_get64(value + 8);
     } else if (len != 0) {
         bx_vote_close(v);
         bx_err_set(err, BX_CORRUPT, "%s/vote: %zu bytes instead of %d", fs->dir, len, SIZE);

@@ -1,6 +1,7 @@
 #include "node/internal.h"
 
 #include "mem/alloc.h"
+#include "plant.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -476,7 +477,7 @@ static void apply_one(struct bx_node *n, uint64_t index, const struct bx_wal_ent
     bool command = e->type == RAFT_COMMAND;
     struct bx_err err;
 
-    if (index <= bx_fsm_applied(n->fsm))
+    if (index <= bx_fsm_applied(n->fsm) && !BX_PLANTED(APPLY_TWICE))
         return; /* state.db had it before the restart */
     if (bx_fsm_apply(n->fsm, index, command ? aligned(n, e) : NULL, command ? e->len : 0, &err) !=
         BX_OK) {

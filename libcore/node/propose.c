@@ -8,6 +8,7 @@
 #include "node/internal.h"
 
 #include "mem/alloc.h"
+#include "plant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -267,6 +268,8 @@ static void requeue(struct bx_propose *pr)
     while ((p = TAILQ_LAST(&pr->sent, bx_proposals)) != NULL) {
         TAILQ_REMOVE(&pr->sent, p, link);
         TAILQ_INSERT_HEAD(&pr->queued, p, link);
+        if (BX_PLANTED(RESEND_NEW_ID))
+            bx_put64(p->command.data + 40, p->sequence + ((uint64_t)++pr->sequence << 32));
     }
 }
 

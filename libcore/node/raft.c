@@ -1,5 +1,6 @@
 #include "node/raft.h"
 
+#include "plant.h"
 #include "wire/raftmsg.h"
 
 #include <assert.h>
@@ -235,7 +236,7 @@ static void job_done(struct bx_job *j, int rc)
  * and wants each index once. Both are true again later, when pump looks anew. */
 static void tell_persisted(struct bx_raft *r)
 {
-    uint64_t durable = bx_wal_durable(r->o.wal);
+    uint64_t durable = BX_PLANTED(ACK_UNSYNCED) ? bx_wal_last(r->o.wal) : bx_wal_durable(r->o.wal);
     struct raft_event e;
 
     if (durable <= r->core.last_stored || raft_state(&r->core) == RAFT_CANDIDATE ||
@@ -556,7 +557,9 @@ bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e)
 {
     struct bx_err err;
 
-    if (r->cursor >= raft_commit_index(&r->core))
+    uint64_t end = BX_PLANTED(ACK_EARLY) ? bx_wal_last(r->o.wal) : raft_commit_index(&r->core);
+
+    if (r->cursor >= end)
         return false;
     *index = r->cursor + 1;
     if (bx_wal_get(r->o.wal, *index, e, &r->scratch, &err) != BX_OK) {

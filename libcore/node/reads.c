@@ -8,6 +8,7 @@
 #include "node/internal.h"
 
 #include "mem/alloc.h"
+#include "plant.h"
 
 #include <string.h>
 
@@ -138,7 +139,9 @@ static void ask(struct bx_node *n, uint64_t leader)
     static const uint8_t nothing[8];
     uint64_t index = 0;
 
-    if (leader == n->id) {
+    if (leader == n->id && BX_PLANTED(STALE_READ)) {
+        index = bx_fsm_applied(n->fsm);
+    } else if (leader == n->id) {
         if (bx_raft_submit(&n->raft, RAFT_BARRIER, nothing, sizeof nothing, &index) != BX_OK)
             return;
     } else {

@@ -4,6 +4,7 @@
 
 #include "codec/head.h"
 #include "mem/alloc.h"
+#include "plant.h"
 
 #include <stdio.h>
 
@@ -181,6 +182,8 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
     d.node = decision.node;
     d.score = decision.score;
     d.margin = decision.margin;
+    if (BX_PLANTED(HASH_ORDER) && d.margin == 0 && decision.n_best > 1)
+        d.node = decision.best[f->next_decision % 2].node;
     d.created_index = f->view.revision + 1;
     d.created_ms = f->view.time_ms;
     if (config->stopped) {

@@ -17,3 +17,18 @@ blixard_sim_SOURCES = \
 	tests/sim/sim.h \
 	tests/lib/memfs.c tests/lib/memfs.h tests/lib/rng.h
 blixard_sim_LDADD = $(LIBCORE_LIBS)
+
+# The same with mistakes put in, which it has to find (libcore/plant.h). Built for its test only.
+EXTRA_LIBRARIES += tests/sim/libcore_planted.a
+tests_sim_libcore_planted_a_SOURCES = $(libcore_a_SOURCES)
+tests_sim_libcore_planted_a_CPPFLAGS = $(AM_CPPFLAGS) -DBX_PLANT
+tests_sim_libcore_planted_a_CFLAGS = $(AM_CFLAGS)
+EXTRA_PROGRAMS += tests/sim/blixard-sim-planted
+tests_sim_blixard_sim_planted_SOURCES = $(blixard_sim_SOURCES) \
+	tests/sim/planted.c tests/sim/planted.h
+tests_sim_blixard_sim_planted_CPPFLAGS = $(AM_CPPFLAGS) -DBX_PLANT
+tests_sim_blixard_sim_planted_LDADD = tests/sim/libcore_planted.a $(RAFT_LIBS) $(SQLITE_LIBS) \
+	$(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) -lpthread
+CLEANFILES += tests/sim/libcore_planted.a tests/sim/blixard-sim-planted
+dist_check_SCRIPTS += tests/sim/planted.sh
+tests/sim/planted.log: tests/sim/blixard-sim-planted blixard-sim blixardd blixardctl

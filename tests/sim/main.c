@@ -3,6 +3,9 @@
  * Exit code 0 when every history was good, 1 when one was not, 2 for a command line that says
  * nothing. Standard output depends on the arguments alone. */
 #include "sim/run.h"
+#ifdef BX_PLANT
+#include "sim/planted.h"
+#endif
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,7 +14,7 @@
 
 static const char usage[] =
     "Usage: blixard-sim [--seed S] [--seeds N] [--jobs J] [--hours H] [--hosts N]\n"
-    "                   [--faults LIST] [--only LIST] [--trace]\n"
+    "                   [--faults LIST] [--only LIST] [--trace] [--until-failure] [--no-shrink]\n"
     "Runs clusters of simulated hosts on virtual time and checks that nothing is lost or doubled.\n"
     "\n"
     "  --seed S       the first seed (1)\n"
@@ -22,6 +25,11 @@ static const char usage[] =
     "  --faults LIST  only these kinds, separated by commas; or none\n"
     "  --only LIST    of the faults that the seed plans only these numbers; or none\n"
     "  --trace        print what happens\n"
+    "  --until-failure  stop at the first seed that fails\n"
+    "  --no-shrink    do not look for a smaller history that fails too\n"
+#ifdef BX_PLANT
+    "  --plant NAME   with this mistake put in; list: show the names\n"
+#endif
     "\n"
     "Kinds of faults:";
 
@@ -103,6 +111,18 @@ static void help(void)
     exit(0);
 }
 
+#ifdef BX_PLANT
+static void plant(const char *name)
+{
+    if (strcmp(name, "list") == 0) {
+        planted_list();
+        exit(0);
+    }
+    if (!planted_choose(name))
+        misuse("--plant knows no such mistake", name);
+}
+#endif
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -110,6 +130,10 @@ int main(int argc, char **argv)
         {"jobs", required_argument, NULL, 'j'},  {"hours", required_argument, NULL, 'h'},
         {"hosts", required_argument, NULL, 'o'}, {"faults", required_argument, NULL, 'f'},
         {"only", required_argument, NULL, 'y'},  {"trace", no_argument, NULL, 't'},
+        {"until-failure", no_argument, NULL, 'u'}, {"no-shrink", no_argument, NULL, 'k'},
+#ifdef BX_PLANT
+        {"plant", required_argument, NULL, 'p'},
+#endif
         {"help", no_argument, NULL, '?' + 128},  {0},
     };
     struct sim_options o = {.seed = 1, .duration = 360 * SIM_S, .faults = ~0u};
@@ -134,6 +158,14 @@ int main(int argc, char **argv)
             only(&o, optarg);
         else if (c == 't')
             o.trace = true;
+        else if (c == 'u')
+            o.until_failure = true;
+        else if (c == 'k')
+            o.no_shrink = true;
+#ifdef BX_PLANT
+        else if (c == 'p')
+            plant(optarg);
+#endif
         else if (c == '?' + 128)
             help();
         else

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -211,7 +212,7 @@ static void show(const struct sim_options *o, uint64_t seed, struct run_outcome 
     } else {
         failed.seed = seed;
         printf("seed %llu: FAILED\n%s", (unsigned long long)seed, r->text);
-        if (sum->failed == 0)
+        if (sum->failed == 0 && !o->no_shrink)
             run_shrink(&failed);
     }
     add(sum, r);
@@ -236,6 +237,18 @@ static void wait_for(struct child *children, unsigned jobs, struct run_outcome *
     }
 }
 
+/* Those that still run, and what they said, are of no interest any more. */
+static void stop_all(struct child *children, unsigned jobs, struct run_outcome *results,
+                     uint64_t first)
+{
+    for (unsigned i = 0; i < jobs; i++) {
+        if (children[i].pid == 0)
+            continue;
+        kill(children[i].pid, SIGKILL);
+        end(&children[i], &results[children[i].seed - first]);
+    }
+}
+
 uint64_t run_seeds(const struct sim_options *o, uint64_t seeds, unsigned jobs)
 {
     struct run_outcome *results = bx_must_calloc(seeds, sizeof *results);
@@ -253,9 +266,15 @@ uint64_t run_seeds(const struct sim_options *o, uint64_t seeds, unsigned jobs)
             start(&children[i], &one);
         }
         wait_for(children, jobs, results, o->seed);
-        for (; shown < seeds && results[shown].text != NULL; shown++)
+        for (; shown < seeds && results[shown].text != NULL; shown++) {
             show(o, o->seed + shown, &results[shown], &sum);
+            if (o->until_failure && sum.failed > 0)
+                seeds = shown + 1;
+        }
     }
+    stop_all(children, jobs, results, o->seed);
+    for (; shown < next; shown++)
+        bx_free(results[shown].text);
     print_sum(&sum);
     bx_free(results);
     return sum.failed;

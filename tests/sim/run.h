@@ -7,7 +7,7 @@
 #define RUN_JOBS_MAX 64u
 
 /* Run `seeds` histories from o->seed on and print one line for each, in order, and a sum. Returns
- * how many failed; the first of those is shrunk and shown. */
+ * how many failed; the first of those is shrunk and shown. With until_failure the first is the last. */
 uint64_t run_seeds(const struct sim_options *o, uint64_t seeds, unsigned jobs);
 /* Run one history in this process and print its line; a violation does not return. */
 void run_here(const struct sim_options *o);

@@ -64,6 +64,8 @@ struct sim_options {
     const char *faults_text; /* as it was written, or NULL */
     bool trace;          /* print what happens */
     bool brief;          /* of that, only the faults */
+    bool until_failure;  /* stop at the first seed that fails */
+    bool no_shrink;      /* and do not look for a smaller history */
 };
 
 /* ---- parts of the world ---- */

@@ -2,6 +2,9 @@
 
 #include "mem/alloc.h"
 #include "mem/map.h"
+#ifdef BX_PLANT
+#include "sim/planted.h"
+#endif
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -154,6 +157,9 @@ static void begin(struct sim *s, const struct sim_options *o)
 
     memset(s, 0, sizeof *s);
     s->o = *o;
+#ifdef BX_PLANT
+    planted_begin(s);
+#endif
     s->rng = rng_next(&seed);
     s->hash = o->seed;
     for (size_t i = 0; i < 16; i++) {
