@@ -2,6 +2,7 @@
 #ifndef BX_NODE_INTERNAL_H
 #define BX_NODE_INTERNAL_H
 
+#include "codec/zbuf.h"
 #include "log/slots.h"
 #include "node/lease.h"
 #include "node/node.h"
@@ -44,6 +45,7 @@ struct bx_propose {
     uint8_t session[16];
     uint64_t sequence;
     uint64_t sent_to, sent_term;   /* leader and term that `sent` was sent to */
+    struct bx_zbuf batch;          /* commands on their way out; empty between turns */
 };
 
 int bx_propose_init(struct bx_node *n);

@@ -92,6 +92,7 @@ void bx_propose_close(struct bx_node *n)
     fail_all(&n->propose, &n->propose.queued, &err);
     fail_all(&n->propose, &n->propose.sent, &err);
     bx_map_close(&n->propose.waiting);
+    bx_zbuf_close(&n->propose.batch);
     bx_pool_close(&n->propose.pool);
 }
 
@@ -245,20 +246,21 @@ static void sent(struct bx_propose *pr, struct bx_proposal *p, uint64_t now)
     TAILQ_INSERT_TAIL(&pr->sent, p, link);
 }
 
-static uint32_t fill(struct bx_propose *pr, struct bx_buf *b, uint64_t now)
+/* As many commands as fit, behind what the batch holds already; how many. */
+static uint32_t fill(struct bx_propose *pr, uint64_t now)
 {
+    struct bx_zbuf *z = &pr->batch;
     struct bx_proposal *p;
-    uint32_t count = 0;
+    uint32_t index;
 
-    while ((p = TAILQ_FIRST(&pr->queued)) != NULL && count < BX_BATCH_COMMANDS_MAX) {
-        if (count > 0 && b->len + p->command.len > BX_BATCH_BYTES_MAX)
+    while ((p = TAILQ_FIRST(&pr->queued)) != NULL && z->len < BX_BATCH_COMMANDS_MAX) {
+        if (z->len > 0 && z->bytes.len + p->command.len > BX_BATCH_BYTES_MAX)
             break;
-        if (bx_buf_append(b, p->command.data, p->command.len) != BX_OK)
+        if (bx_zbuf_append(z, p->command.data, p->command.len, &index) != BX_OK)
             break;
-        count++;
         sent(pr, p, now);
     }
-    return count;
+    return z->len;
 }
 
 static void requeue(struct bx_propose *pr)
@@ -275,23 +277,21 @@ static void requeue(struct bx_propose *pr)
 
 static bool submit_batch(struct bx_node *n)
 {
-    struct bx_buf b = {0};
+    struct bx_zbuf *z = &n->propose.batch;
     uint8_t seed[16];
     uint64_t index;
     uint32_t count;
     int rc;
 
-    if (bx_batch_begin(&b) != BX_OK)
+    bx_zbuf_clear(z);
+    if (bx_batch_begin(&z->bytes) != BX_OK)
         return false;
-    count = fill(&n->propose, &b, bx_node_now(n));
-    if (count == 0) {
-        bx_buf_release(&b);
+    count = fill(&n->propose, bx_node_now(n));
+    if (count == 0)
         return false;
-    }
     n->o.clock->ops->random(n->o.clock, seed, sizeof seed);
-    bx_batch_seal(&b, count, n->o.clock->ops->wall_ms(n->o.clock), seed);
-    rc = bx_raft_submit(&n->raft, RAFT_COMMAND, b.data, b.len, &index);
-    bx_buf_release(&b);
+    bx_batch_seal(&z->bytes, count, n->o.clock->ops->wall_ms(n->o.clock), seed);
+    rc = bx_raft_submit_taken(&n->raft, RAFT_COMMAND, &z->bytes, &index);
     if (rc != BX_OK) /* not leader after all, or a transfer is under way: everything goes again */
         requeue(&n->propose);
     return rc == BX_OK;
@@ -302,17 +302,17 @@ static void relay(struct bx_node *n, uint64_t leader)
     struct bx_propose *pr = &n->propose;
 
     while (!TAILQ_EMPTY(&pr->queued) && n->o.link->ops->connected(n->o.link, leader)) {
-        uint8_t head[RELAY_HEAD];
-        struct bx_buf b = {0};
-        uint32_t count = fill(pr, &b, bx_node_now(n));
+        struct bx_buf *frame = &pr->batch.bytes;
+        uint8_t *count;
 
-        bx_put64(head, count);
-        if (count == 0 ||
-            !bx_node_send_raw(n, leader, BX_FRAME_RELAY, head, sizeof head, b.data, b.len)) {
-            bx_buf_release(&b);
+        bx_zbuf_clear(&pr->batch);
+        count = bx_frame_begin(frame) == BX_OK ? bx_buf_extend(frame, RELAY_HEAD) : NULL;
+        if (count == NULL || fill(pr, bx_node_now(n)) == 0)
+            break;
+        bx_put64(frame->data + BX_HEAD_SIZE, pr->batch.len);
+        bx_frame_end(frame, BX_FRAME_RELAY);
+        if (!n->o.link->ops->send(n->o.link, leader, frame))
             break; /* what was counted as sent goes again when the connection is back */
-        }
-        bx_buf_release(&b);
     }
 }
 

@@ -101,23 +101,16 @@ static void install(struct bx_raft *r, struct raft_update *u)
     step(r, &done);
 }
 
-/* Gives both parts of the payload back; entries are copied into the frame and nowhere before. */
-static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *payload, struct bx_buf *body)
+static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *frame)
 {
-    struct bx_buf frame = {0};
-
-    if (bx_frame_write_raw(&frame, BX_FRAME_RAFT, payload->data, payload->len, body->data,
-                           body->len) == BX_OK)
-        r->o.send(r->o.ctx, to, &frame);
-    bx_buf_release(&frame);
-    bx_buf_release(payload);
-    bx_buf_release(body);
+    bx_frame_end(frame, BX_FRAME_RAFT);
+    r->o.send(r->o.ctx, to, frame);
 }
 
 /* How many of the entries after prev go into one message: up to BX_RAFT_BYTES_MAX, and a
  * configuration only as the first. A follower's core takes the index of the first new entry of a
  * message for that of a configuration in it, and would never see it committed otherwise. */
-static unsigned append_count(struct bx_raft *r, uint64_t first, unsigned n, struct bx_buf *body)
+static unsigned append_some(struct bx_raft *r, uint64_t first, unsigned n, struct bx_buf *frame)
 {
     struct bx_wal_entry e;
     struct bx_err err;
@@ -128,33 +121,35 @@ static unsigned append_count(struct bx_raft *r, uint64_t first, unsigned n, stru
             bx_err_wrap(&err, "log: entry %llu", (unsigned long long)(first + i));
             fatal(r, &err);
         }
-        if (i > 0 && (e.type == RAFT_CHANGE || body->len + e.len > BX_RAFT_BYTES_MAX))
+        if (i > 0 && (e.type == RAFT_CHANGE || frame->len + e.len > BX_RAFT_BYTES_MAX))
             break;
-        if (bx_raftmsg_write_entry(body, e.term, e.type, e.data, e.len) != BX_OK)
+        if (bx_raftmsg_write_entry(frame, e.term, e.type, e.data, e.len) != BX_OK)
             break;
     }
     return i;
 }
 
-/* The core names entries by number; the log has them. They leave in as many messages as it takes. */
+/* The core names entries by number; the log has them. They leave in as many messages as it takes,
+ * each written once, where it is sent from: the message's head counts them when they stand there. */
 static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append_entries *m)
 {
     struct raft_append_entries part = *m;
     unsigned left = m->n_entries;
 
     do {
-        struct bx_buf payload = {0}, body = {0};
-        uint64_t first = part.prev_log_index + 1;
+        struct bx_buf frame = {0};
+        bool whole = bx_frame_begin(&frame) == BX_OK &&
+                     bx_raftmsg_write_append(&frame, &part) == BX_OK;
 
-        part.n_entries = left == 0 ? 0 : append_count(r, first, left, &body);
-        if (left > 0 && part.n_entries == 0) { /* no memory: as if the message was lost */
-            bx_buf_release(&body);
-            return;
+        part.n_entries = whole ? append_some(r, part.prev_log_index + 1, left, &frame) : 0;
+        whole = whole && (left == 0 || part.n_entries > 0);
+        if (whole) {
+            bx_raftmsg_count_entries(frame.data + BX_HEAD_SIZE, part.n_entries);
+            send_frame(r, to, &frame);
         }
-        if (bx_raftmsg_write_append(&payload, &part) == BX_OK)
-            send_frame(r, to, &payload, &body);
-        bx_buf_release(&payload);
-        bx_buf_release(&body);
+        bx_buf_release(&frame);
+        if (!whole)
+            return; /* no memory: as if the message was lost */
         left -= part.n_entries;
         part.prev_log_index += part.n_entries;
         if (left > 0)
@@ -164,7 +159,7 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
 
 static void send_message(struct bx_raft *r, const struct raft_message *m)
 {
-    struct bx_buf payload = {0}, none = {0};
+    struct bx_buf frame = {0};
 
     switch (m->type) {
     case RAFT_APPEND_ENTRIES:
@@ -175,9 +170,9 @@ static void send_message(struct bx_raft *r, const struct raft_message *m)
         r->o.send_snapshot(r->o.ctx, m->server_id, &m->install_snapshot);
         break;
     default:
-        if (bx_raftmsg_write(&payload, m) == BX_OK)
-            send_frame(r, m->server_id, &payload, &none);
-        bx_buf_release(&payload);
+        if (bx_frame_begin(&frame) == BX_OK && bx_raftmsg_write(&frame, m) == BX_OK)
+            send_frame(r, m->server_id, &frame);
+        bx_buf_release(&frame);
         break;
     }
 }
@@ -409,7 +404,7 @@ static int submit_code(int rv)
     }
 }
 
-int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len, uint64_t *index)
+int bx_raft_submit_taken(struct bx_raft *r, uint8_t type, struct bx_buf *data, uint64_t *index)
 {
     struct raft_entry entry;
     struct raft_event e;
@@ -421,20 +416,27 @@ int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len
     memset(&e, 0, sizeof e);
     entry.term = raft_current_term(&r->core);
     entry.type = (enum raft_entry_type)type;
-    entry.buf.len = len;
-    entry.buf.base = raft_malloc(len);
-    if (entry.buf.base == NULL)
-        return BX_NO_MEMORY;
-    memcpy(entry.buf.base, data, len);
-    entry.batch = entry.buf.base;
+    entry.buf.len = data->len;
+    entry.buf.base = entry.batch = data->data;
     e.type = RAFT_SUBMIT;
     e.submit.entries = &entry;
     e.submit.n = 1;
     *index = raft_last_index(&r->core) + 1;
     rv = step(r, &e);
-    if (rv != 0)
-        raft_free(entry.batch); /* refused: still ours */
+    if (rv == 0)
+        *data = (struct bx_buf){0};
     return submit_code(rv);
+}
+
+int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len, uint64_t *index)
+{
+    struct bx_buf copy = {0};
+    int rc = bx_buf_append(&copy, data, len);
+
+    if (rc == BX_OK)
+        rc = bx_raft_submit_taken(r, type, &copy, index);
+    bx_buf_release(&copy);
+    return rc;
 }
 
 static void drop_message(struct raft_message *m)
@@ -684,9 +686,10 @@ void bx_raft_snapshot_sent(struct bx_raft *r, uint64_t to, const struct bx_snap_
                                       .last_index = meta->index,
                                       .last_term = meta->term,
                                       .conf_index = meta->conf_index};
-    struct bx_buf payload = {0}, none = {0};
+    struct bx_buf frame = {0};
 
-    if (bx_raftmsg_write_install(&payload, &m, meta->conf.p, meta->conf.n) == BX_OK)
-        send_frame(r, to, &payload, &none);
-    bx_buf_release(&payload);
+    if (bx_frame_begin(&frame) == BX_OK &&
+        bx_raftmsg_write_install(&frame, &m, meta->conf.p, meta->conf.n) == BX_OK)
+        send_frame(r, to, &frame);
+    bx_buf_release(&frame);
 }

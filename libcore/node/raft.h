@@ -68,6 +68,9 @@ void bx_raft_close(struct bx_raft *r);
 /* Append one entry as leader; data is copied. *index is where it will stand. BX_OK, BX_NO_LEADER
  * (also during a transfer), BX_CONFLICT (a configuration change is under way), BX_NO_MEMORY. */
 int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len, uint64_t *index);
+/* The same of a whole buffer, which the core takes over when the answer is BX_OK: its heap must be the
+ * buffers' (bx_raft_heap_use). */
+int bx_raft_submit_taken(struct bx_raft *r, uint8_t type, struct bx_buf *data, uint64_t *index);
 /* A RAFT frame's payload. A message the core could not survive is dropped with a reason in err. */
 int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
                     struct bx_err *err);

@@ -1,5 +1,6 @@
 #include "wire/frame.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define HELLO 1
@@ -94,6 +95,18 @@ int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size
         memcpy(dst + BX_HEAD_SIZE + n, q, m);
     bx_head_seal(dst, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)(n + m));
     return BX_OK;
+}
+
+int bx_frame_begin(struct bx_buf *b)
+{
+    assert(b->len == 0);
+    return bx_buf_extend(b, BX_HEAD_SIZE) == NULL ? BX_NO_MEMORY : BX_OK;
+}
+
+void bx_frame_end(struct bx_buf *b, enum bx_frame kind)
+{
+    bx_head_seal(b->data, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT,
+                 (uint32_t)(b->len - BX_HEAD_SIZE));
 }
 
 void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_want *w)

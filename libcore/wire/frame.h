@@ -96,6 +96,10 @@ int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema 
 /* Append head and raw payload made of two parts. */
 int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n,
                        const void *q, size_t m);
+/* A frame in an empty buffer whose payload the caller appends between the two: nothing is copied.
+ * begin: BX_OK or BX_NO_MEMORY. */
+int bx_frame_begin(struct bx_buf *b);
+void bx_frame_end(struct bx_buf *b, enum bx_frame kind);
 /* Append / read one want. */
 void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_want *w);
 void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_want *w);

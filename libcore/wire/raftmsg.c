@@ -90,6 +90,11 @@ int bx_raftmsg_write_append(struct bx_buf *b, const struct raft_append_entries *
     return put(b, RAFT_APPEND_ENTRIES, 0, f, APPEND_FIELDS);
 }
 
+void bx_raftmsg_count_entries(uint8_t *p, uint32_t n)
+{
+    bx_put64(p + 8 + 8 * (size_t)(APPEND_FIELDS - 1), n);
+}
+
 int bx_raftmsg_write_entry(struct bx_buf *b, uint64_t term, uint8_t type, const void *data,
                            uint32_t len)
 {

@@ -21,6 +21,8 @@
 int bx_raftmsg_write(struct bx_buf *b, const struct raft_message *m);
 /* Append the payload of an AppendEntries in pieces: the header, then n_entries times an entry. */
 int bx_raftmsg_write_append(struct bx_buf *b, const struct raft_append_entries *m);
+/* Say in the header at p how many entries follow, when that is known. */
+void bx_raftmsg_count_entries(uint8_t *p, uint32_t n);
 int bx_raftmsg_write_entry(struct bx_buf *b, uint64_t term, uint8_t type, const void *data,
                            uint32_t len);
 /* conf is the encoded configuration of the snapshot. */
