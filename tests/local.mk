@@ -13,6 +13,7 @@ include tests/unit/daemon.mk
 include tests/unit/vmrun.mk
 include tests/unit/cli.mk
 include tests/unit/api.mk
+include tests/unit/linear.mk
 endif
 include tests/sim/local.mk
 include tests/integration/local.mk

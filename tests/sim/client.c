@@ -1,6 +1,7 @@
 /* client - users of the cluster: each asks for one thing at a time, of some host, and asks again
  * under the same request id until it knows what became of it. */
 #include "sim/history.h"
+#include "sim/linear.h"
 #include "sim/sim.h"
 
 #include "mem/alloc.h"
@@ -43,18 +44,6 @@ static void next_attempt(struct client *c, uint64_t after);
 
 static void think(struct client *c);
 
-static void record(struct client *c)
-{
-    struct sim *s = c->sim;
-    struct sim_history *h = &s->clients->history;
-
-    if (h->n == h->cap) {
-        h->cap = h->cap == 0 ? 1024 : h->cap * 2;
-        h->ops = bx_must_realloc(h->ops, h->cap * sizeof *h->ops);
-    }
-    h->ops[h->n++] = c->op;
-}
-
 /* The client knows: the operation is over. */
 static void finish(struct client *c)
 {
@@ -73,7 +62,7 @@ static void finish(struct client *c)
     sim_mix(s, &c->op, offsetof(struct sim_op, uuid));
     sim_trace(s, NULL, "client %u: op %d on vm-%u: %s, revision %llu", c->number, (int)c->op.kind,
               c->op.name, bx_code_name(c->op.code), (unsigned long long)c->op.revision);
-    record(c);
+    sim_history_add(&s->clients->history, &c->op);
     think(c);
 }
 
@@ -189,7 +178,7 @@ static void submit(struct sim_host *h, struct client *c, struct bx_submit *s)
 
 static void submit_create(struct sim_host *h, struct client *c, const char *name)
 {
-    struct bx_cmd_vm_create b = {.if_not_exists = c->op.name % 5 == 0};
+    struct bx_cmd_vm_create b = {.if_not_exists = c->op.if_not_exists};
     struct bx_submit s = {.kind = BX_CMD_VM_CREATE, .body = &b};
     uint64_t shape = c->sequence * 2654435761u;
 
@@ -199,17 +188,18 @@ static void submit_create(struct sim_host *h, struct client *c, const char *name
     b.config.memory_mib = 256 << (shape / 8 % 5);
     b.config.disk_gib = 1 + shape / 64 % 50;
     b.config.strategy = (uint8_t)(shape / 7 % 2);
-    b.config.restart = (uint8_t)(shape / 11 % 3);
+    b.config.restart = c->op.restart;
     b.config.stopped = c->op.kind == SIM_OP_CREATE_STOPPED;
     submit(h, c, &s);
 }
 
 static void submit_desire(struct sim_host *h, struct client *c, const char *name)
 {
-    bool start = c->op.kind == SIM_OP_START;
+    bool stop = c->op.kind == SIM_OP_STOP;
     struct bx_cmd_vm_desire b = {.vm = bx_str(name),
-                                 .desired = start ? BX_DESIRED_RUNNING : BX_DESIRED_STOPPED,
-                                 .force = !start && c->sequence % 3 == 0,
+                                 .desired = stop ? BX_DESIRED_STOPPED : BX_DESIRED_RUNNING,
+                                 .restart = c->op.kind == SIM_OP_RESTART,
+                                 .force = c->op.force,
                                  .timeout_s = 5};
     struct bx_submit s = {.kind = BX_CMD_VM_DESIRE, .body = &b};
 
@@ -241,6 +231,7 @@ static void ask(struct sim_host *h, void *arg)
         break;
     case SIM_OP_START:
     case SIM_OP_STOP:
+    case SIM_OP_RESTART:
         submit_desire(h, c, name);
         break;
     case SIM_OP_READ:
@@ -315,11 +306,17 @@ void sim_clients_lost(struct sim_host *h)
 
 /* ---- operations ---- */
 
+static bool is_create(enum sim_op_kind kind)
+{
+    return kind == SIM_OP_CREATE || kind == SIM_OP_CREATE_STOPPED;
+}
+
 static void on_begin(struct sim *s, struct sim_host *none, void *arg)
 {
     static const enum sim_op_kind wheel[] = {
         SIM_OP_CREATE, SIM_OP_CREATE, SIM_OP_CREATE_STOPPED, SIM_OP_DELETE, SIM_OP_DELETE,
-        SIM_OP_START,  SIM_OP_STOP,   SIM_OP_READ,           SIM_OP_READ,   SIM_OP_STALE_READ,
+        SIM_OP_START,  SIM_OP_STOP,   SIM_OP_RESTART,        SIM_OP_READ,   SIM_OP_READ,
+        SIM_OP_STALE_READ,
     };
     struct client *c = *(struct client **)arg;
 
@@ -332,6 +329,10 @@ static void on_begin(struct sim *s, struct sim_host *none, void *arg)
     c->op.kind = wheel[rng_below(&c->rng, sizeof wheel / sizeof *wheel)];
     c->op.client = c->number;
     c->op.name = (unsigned)rng_below(&c->rng, NAMES);
+    c->op.if_not_exists = is_create(c->op.kind) && rng_below(&c->rng, 5) == 0;
+    c->op.force = (c->op.kind == SIM_OP_STOP || c->op.kind == SIM_OP_RESTART) &&
+                  rng_below(&c->rng, 3) == 0;
+    c->op.restart = is_create(c->op.kind) ? (uint8_t)rng_below(&c->rng, 3) : 0;
     c->op.start = s->now;
     next_attempt(c, 0);
 }
@@ -375,7 +376,35 @@ bool sim_clients_idle(const struct sim *s)
     return true;
 }
 
+/* ---- the end ---- */
+
+/* What nothing explains, after what else was done to that name. */
+static _Noreturn void unexplained(struct sim *s, size_t at, const char *what)
+{
+    const struct sim_history *h = &s->clients->history;
+    char text[256];
+
+    for (size_t i = 0; i < h->n; i++) {
+        if (h->ops[i].name != h->ops[at].name || i == at || h->ops[i].start > h->ops[at].end)
+            continue;
+        sim_history_tell(h, i, text, sizeof text);
+        printf("%s\n", text);
+    }
+    sim_history_tell(h, at, text, sizeof text);
+    sim_violation(s, "%s: %s", what, text);
+}
+
 void sim_clients_check(struct sim *s)
 {
-    (void)s;
+    const struct sim_history *h = &s->clients->history;
+
+    for (unsigned name = 0; name < NAMES; name++) {
+        size_t at = 0;
+        enum linear_verdict v = linear_check(h->ops, h->n, name, &at);
+
+        if (v != LINEAR_GOOD)
+            unexplained(s, at,
+                        v == LINEAR_BAD ? "no order of the requests explains this answer"
+                                        : "too many requests on one name to look through");
+    }
 }

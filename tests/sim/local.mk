@@ -11,7 +11,10 @@ blixard_sim_SOURCES = \
 	tests/sim/disk.c \
 	tests/sim/db.c \
 	tests/sim/net.c \
-	tests/sim/client.c tests/sim/history.h \
+	tests/sim/client.c \
+	tests/sim/history.c tests/sim/history.h \
+	tests/sim/model.c tests/sim/model.h \
+	tests/sim/linear.c tests/sim/linear.h \
 	tests/sim/check.c \
 	tests/sim/nemesis.c \
 	tests/sim/sim.h \

@@ -1,0 +1,300 @@
+#include "sim/linear.h"
+
+#include "err.h"
+#include "mem/alloc.h"
+#include "mem/map.h"
+#include "sim/model.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the configurations that can be ---- */
+
+struct config {
+    uint64_t done; /* of the open requests, by place: those that took effect */
+    struct model model;
+};
+
+/* Each once, in the order in which they were found. */
+struct configs {
+    struct config *items;
+    uint32_t *index; /* position + 1 by hash; 0: free */
+    size_t n, cap;   /* cap: a power of two; index has twice as many */
+};
+
+static bool same(const struct config *a, const struct config *b)
+{
+    return a->done == b->done && a->model.vm == b->model.vm && a->model.states == b->model.states &&
+           a->model.restart == b->model.restart;
+}
+
+/* The place of c, or the free one where it belongs. */
+static uint32_t *place(const struct configs *all, const struct config *c)
+{
+    uint64_t words[2] = {c->done, (uint64_t)c->model.vm << 16 | (uint64_t)c->model.states << 8 |
+                                      c->model.restart};
+    size_t mask = all->cap * 2 - 1, i = (size_t)bx_hash(words, sizeof words) & mask;
+
+    while (all->index[i] != 0 && !same(&all->items[all->index[i] - 1], c))
+        i = (i + 1) & mask;
+    return &all->index[i];
+}
+
+static void grow(struct configs *all)
+{
+    all->cap = all->cap == 0 ? 64 : all->cap * 2;
+    all->items = bx_must_realloc(all->items, all->cap * sizeof *all->items);
+    bx_free(all->index);
+    all->index = bx_must_calloc(all->cap * 2, sizeof *all->index);
+    for (size_t i = 0; i < all->n; i++)
+        *place(all, &all->items[i]) = (uint32_t)i + 1;
+}
+
+static void add(struct configs *all, const struct config *c)
+{
+    uint32_t *at;
+
+    if (all->n == all->cap)
+        grow(all);
+    at = place(all, c);
+    if (*at != 0)
+        return;
+    all->items[all->n++] = *c;
+    *at = (uint32_t)all->n;
+}
+
+static void empty(struct configs *all)
+{
+    for (size_t i = 0; i < all->n; i++)
+        *place(all, &all->items[all->n - 1 - i]) = 0; /* the last first: no search crosses a gap */
+    all->n = 0;
+}
+
+static void release(struct configs *all)
+{
+    bx_free(all->items);
+    bx_free(all->index);
+}
+
+/* ---- the history of one name ---- */
+
+struct uuid {
+    uint8_t id[16];
+    bool made; /* a create told of it: an unanswered one did not make it */
+};
+
+struct moment {
+    uint64_t at;
+    bool answer;
+    uint32_t op; /* in ops */
+};
+
+struct search {
+    const struct sim_op *ops;
+    struct uuid *uuids;     /* VM number n is uuids[n - 1] */
+    uint32_t n_uuids, *vms; /* vms: by op, the VM's number */
+    struct moment *moments;
+    size_t n_moments;
+    uint32_t open[LINEAR_OPEN_MAX]; /* ops by place */
+    uint64_t taken;                 /* places in use */
+    struct configs now, next;
+};
+
+/* VMs of creates that nobody got an answer to; their uuids become known when somebody reads them.
+ */
+#define UNSEEN (1u << 31)
+
+static uint32_t number_of(struct search *s, const uint8_t uuid[16])
+{
+    static const uint8_t none[16];
+    uint32_t i = 0;
+
+    if (memcmp(uuid, none, 16) == 0)
+        return 0;
+    while (i < s->n_uuids && memcmp(s->uuids[i].id, uuid, 16) != 0)
+        i++;
+    if (i == s->n_uuids) {
+        memcpy(s->uuids[s->n_uuids].id, uuid, 16);
+        s->uuids[s->n_uuids++].made = false;
+    }
+    return i + 1;
+}
+
+static bool wanted(const struct sim_op *op, unsigned name)
+{
+    return op->name == name && op->kind != SIM_OP_STALE_READ;
+}
+
+static bool makes(const struct sim_op *op)
+{
+    return (op->kind == SIM_OP_CREATE || op->kind == SIM_OP_CREATE_STOPPED) && op->code == BX_OK &&
+           !op->existed;
+}
+
+static void add_op(struct search *s, uint32_t i)
+{
+    const struct sim_op *op = &s->ops[i];
+    bool answered = op->end != SIM_OP_UNANSWERED;
+
+    s->vms[i] = answered ? number_of(s, op->uuid) : UNSEEN | i;
+    if (answered && makes(op) && s->vms[i] != 0)
+        s->uuids[s->vms[i] - 1].made = true;
+    s->moments[s->n_moments++] = (struct moment){op->start, false, i};
+    if (answered)
+        s->moments[s->n_moments++] = (struct moment){op->end, true, i};
+}
+
+/* By time; of two at one time the beginning first: the two may overlap. */
+static int order(const void *a, const void *b)
+{
+    const struct moment *x = a, *y = b;
+
+    if (x->at != y->at)
+        return x->at < y->at ? -1 : 1;
+    if (x->answer != y->answer)
+        return x->answer ? 1 : -1;
+    return x->op < y->op ? -1 : x->op > y->op;
+}
+
+static void begin(struct search *s, const struct sim_op *ops, size_t n, unsigned name)
+{
+    struct config c = {0, model_empty()};
+
+    memset(s, 0, sizeof *s);
+    s->ops = ops;
+    s->uuids = bx_must_calloc(n + 1, sizeof *s->uuids);
+    s->vms = bx_must_calloc(n + 1, sizeof *s->vms);
+    s->moments = bx_must_calloc(n + 1, 2 * sizeof *s->moments);
+    assert(n < UNSEEN);
+    for (size_t i = 0; i < n; i++) {
+        if (wanted(&ops[i], name))
+            add_op(s, (uint32_t)i);
+    }
+    qsort(s->moments, s->n_moments, sizeof *s->moments, order);
+    add(&s->now, &c);
+}
+
+static void end(struct search *s)
+{
+    bx_free(s->uuids);
+    bx_free(s->vms);
+    bx_free(s->moments);
+    release(&s->now);
+    release(&s->next);
+}
+
+/* ---- steps ---- */
+
+/* The request at `p` takes effect now. */
+static bool apply(const struct search *s, const struct config *c, unsigned p, struct config *out)
+{
+    uint32_t i = s->open[p];
+    struct model m = c->model;
+    uint32_t vm = s->vms[i];
+
+    out->done = c->done | 1ull << p;
+    if (s->ops[i].end == SIM_OP_UNANSWERED)
+        return model_unanswered(&m, &s->ops[i], vm, &out->model);
+    if ((m.vm & UNSEEN) && vm != 0 && !s->uuids[vm - 1].made)
+        m.vm = vm; /* so that is the uuid it got */
+    return model_answered(&m, &s->ops[i], vm, &out->model);
+}
+
+/* What it was told was that nothing is changed. */
+static bool only_looks(const struct sim_op *op)
+{
+    return op->end != SIM_OP_UNANSWERED &&
+           (op->kind == SIM_OP_READ || op->code != BX_OK || op->existed);
+}
+
+/* What only looks, and learns nothing that is not known already, has looked. What changes something
+ * is another matter, even where as much is known afterwards as before. */
+static void settle(const struct search *s, struct config *c)
+{
+    for (uint64_t left = s->taken & ~c->done; left != 0; left &= left - 1) {
+        unsigned p = (unsigned)__builtin_ctzll(left);
+        struct config after;
+
+        if (only_looks(&s->ops[s->open[p]]) && apply(s, c, p, &after) &&
+            after.model.vm == c->model.vm && after.model.states == c->model.states)
+            c->done = after.done;
+    }
+}
+
+/* Every way on from c in which one more request has taken effect. */
+static void branch(struct search *s, const struct config *c)
+{
+    for (uint64_t left = s->taken & ~c->done; left != 0; left &= left - 1) {
+        struct config after;
+
+        if (!apply(s, c, (unsigned)__builtin_ctzll(left), &after))
+            continue;
+        settle(s, &after);
+        add(&s->now, &after);
+    }
+}
+
+/* The request at `p` is answered: what can not have done it by now can not be. */
+static enum linear_verdict answer(struct search *s, unsigned p)
+{
+    uint64_t bit = 1ull << p;
+    struct configs used;
+
+    for (size_t i = 0; i < s->now.n; i++) { /* branch adds to it */
+        struct config c = s->now.items[i];
+
+        if (s->now.n > LINEAR_ORDERS_MAX)
+            return LINEAR_TOO_WIDE;
+        settle(s, &c);
+        if (!(c.done & bit)) {
+            branch(s, &c);
+            continue;
+        }
+        c.done &= ~bit;
+        add(&s->next, &c);
+    }
+    s->taken &= ~bit;
+    empty(&s->now);
+    used = s->now;
+    s->now = s->next;
+    s->next = used;
+    return s->now.n > 0 ? LINEAR_GOOD : LINEAR_BAD;
+}
+
+static unsigned place_of(const struct search *s, uint32_t op)
+{
+    unsigned p = 0;
+
+    while (!(s->taken & 1ull << p) || s->open[p] != op)
+        p++;
+    return p;
+}
+
+static enum linear_verdict look(struct search *s, const struct moment *m)
+{
+    unsigned p;
+
+    if (m->answer)
+        return answer(s, place_of(s, m->op));
+    if (s->taken == UINT64_MAX)
+        return LINEAR_TOO_WIDE;
+    p = (unsigned)__builtin_ctzll(~s->taken);
+    s->open[p] = m->op;
+    s->taken |= 1ull << p;
+    return LINEAR_GOOD;
+}
+
+enum linear_verdict linear_check(const struct sim_op *ops, size_t n, unsigned name, size_t *at)
+{
+    enum linear_verdict v = LINEAR_GOOD;
+    struct search s;
+
+    begin(&s, ops, n, name);
+    for (size_t i = 0; i < s.n_moments && v == LINEAR_GOOD; i++) {
+        v = look(&s, &s.moments[i]);
+        *at = s.moments[i].op;
+    }
+    end(&s);
+    return v;
+}

@@ -1,0 +1,29 @@
+/* linear - is there an order of the requests that explains every answer?
+ *
+ * Linearizability (Herlihy and Wing, 1990) of one VM name at a time, which is enough for all of
+ * them: it is local. The search is Wing and Gong's ("Testing and verifying concurrent objects",
+ * 1993) in the order of time: after each answer it keeps every (set of requests that took effect,
+ * state) that can be so far, each once (Lowe, "Testing for linearizability", 2017). An answer that
+ * no such pair explains is the fault.
+ *
+ * Two things keep it small. A request that would change nothing takes effect as soon as it can:
+ * whatever order explains the history without that, another one does with it. And what happens
+ * unseen to clients is no branch, but part of the state (model.h). */
+#ifndef LINEAR_H
+#define LINEAR_H
+
+#include "sim/history.h"
+
+#define LINEAR_ORDERS_MAX (1u << 20) /* pairs kept at a time */
+#define LINEAR_OPEN_MAX                                                                            \
+    64u /* requests on one name under way at a time, and those never answered                      \
+         */
+
+enum linear_verdict { LINEAR_GOOD, LINEAR_BAD, LINEAR_TOO_WIDE };
+
+/* Look at the ops on `name`; stale reads are left out. LINEAR_BAD: *at is the first op, in the
+ * order of answers, that nothing explains. LINEAR_TOO_WIDE: a bound above was met, and nothing is
+ * known. */
+enum linear_verdict linear_check(const struct sim_op *ops, size_t n, unsigned name, size_t *at);
+
+#endif
