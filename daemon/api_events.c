@@ -139,6 +139,11 @@ void api_watch_event(struct api_conn *c, const struct bx_event *e)
         c->behind = true;
         return;
     }
+    if (e->index != c->watch_at + 1) { /* a snapshot was installed, with the events between */
+        c->behind = true;
+        api_watch_more(c);
+        return;
+    }
     add_notification(&p, e);
     c->watch_at = e->index;
     api_conn_send(c, &p.b);
