@@ -12,6 +12,11 @@ static const struct flag token_flags[] = {
     {0},
 };
 
+static const struct flag remove_flags[] = {
+    {"confirm-dead", NULL, "its host is off for good: nothing of its VMs runs any more", NULL},
+    {0},
+};
+
 static const struct column node_columns[] = {
     {"ID", "id", 0, COLUMN_RIGHT},
     {"NAME", "name", 0, 0},
@@ -77,6 +82,29 @@ static int node_show(struct run *r)
     if (rc != BX_OK)
         return run_fail(r);
     return result_print(r, result);
+}
+
+/* What runs on a host that is only cut off must not be started elsewhere: --confirm-dead is the
+ * operator's word that the host is off. */
+static int node_remove(struct run *r)
+{
+    struct params p = {0};
+    bx_val result;
+    int rc;
+
+    params_str(&p, "node", r->words[0]);
+    params_bool(&p, "confirm_dead", args_has(&r->args, "confirm-dead"));
+    rc = run_write_params(r, &p);
+    if (rc == BX_OK)
+        rc = run_call(r, "node.remove", &p, &result);
+    params_close(&p);
+    if (rc != BX_OK)
+        return run_fail(r);
+    if (!result_is_for_people(r))
+        return result_print(r, result);
+    if (!r->quiet)
+        printf("%s is no longer a node of this cluster\n", r->words[0]);
+    return 0;
 }
 
 /* ---- the cluster ---- */
@@ -189,7 +217,8 @@ const struct command node_commands[] = {
     {"node", "drain", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"node", "cordon", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"node", "uncordon", NULL, 0, 0, NULL, NULL, NULL, NULL},
-    {"node", "remove", NULL, 0, 0, NULL, NULL, NULL, NULL},
+    {"node", "remove", "NAME", 1, 1, "take a node that is down out of the cluster, for good",
+     remove_flags, node_remove, NULL},
     {"node", "fence", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {0},
 };

@@ -25,6 +25,7 @@ struct reading {
 static const struct bx_field fields[] = {
     BX_VM_CONFIG_FIELDS(offsetof(struct reading, config)),
     P(if_not_exists, BX_T_BOOL), P(dry_run, BX_T_BOOL), P(force, BX_T_BOOL),
+    P(confirm_dead, BX_T_BOOL),
     P(vm, BX_T_STR, .max = 255), P(until, BX_T_STR, .max = 16), P(token, BX_T_STR, .max = 8192),
     P(query, BX_T_STR, .max = 65535), P(consistency, BX_T_STR, .max = 16),
     P(request_id, BX_T_STR, .max = 32), P(trace_id, BX_T_STR, .max = 32), P(epoch, BX_T_U64),
@@ -58,6 +59,7 @@ static const struct {
     [BX_M_VM_EXPLAIN] = {api_vm_explain, " vm" READS},
     [BX_M_NODE_LIST] = {api_node_list, READS},
     [BX_M_NODE_SHOW] = {api_node_show, " node" READS},
+    [BX_M_NODE_REMOVE] = {api_node_remove, " node confirm_dead" WRITES},
     [BX_M_CLUSTER_INIT] = {api_cluster_init, " name timeout_ms trace_id "},
     [BX_M_CLUSTER_JOIN] = {api_cluster_join, " token timeout_ms trace_id "},
     [BX_M_CLUSTER_TOKEN] = {api_cluster_token, " ttl_s" WRITES},
@@ -495,6 +497,8 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
     if (o != NULL && o->code == BX_OK) {
         if (c->token != NULL)
             api_token_written(c);
+        else if (c->method == BX_M_NODE_REMOVE)
+            api_node_removed(c, o);
         else
             api_vm_written(c, o);
         return;

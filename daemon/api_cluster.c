@@ -100,6 +100,30 @@ void api_node_show(struct api_call *c)
     api_read(c, node_show);
 }
 
+void api_node_remove(struct api_call *c)
+{
+    struct bx_cmd_node_remove body = {c->p.node, c->p.confirm_dead};
+    struct bx_err err;
+
+    if (body.node.n > 0) {
+        api_write(c, BX_CMD_NODE_REMOVE, &body);
+        return;
+    }
+    bx_err_set(&err, BX_INVALID, "node: is missing");
+    bx_err_hint(&err, "blixardctl node list shows what there is");
+    api_fail(c, &err);
+}
+
+void api_node_removed(struct api_call *c, const struct bx_outcome *o)
+{
+    struct bx_buf b = {0};
+
+    api_begin_result(c, &b);
+    bx_pw_map(&b, 1);
+    number(&b, "node", o->node);
+    api_reply(c, &b);
+}
+
 /* ---- becoming a member ---- */
 
 static void on_member(void *ctx, const struct bx_err *err)

@@ -60,7 +60,7 @@ TAILQ_HEAD(api_conns, api_conn);
 /* All parameters of all methods but vm.create's own; a method allows some of them by name. */
 struct api_params {
     struct bx_str name, node;
-    bool if_not_exists, dry_run, force;
+    bool if_not_exists, dry_run, force, confirm_dead;
     struct bx_str vm, until, token, query, consistency, request_id, trace_id, scope, action;
     struct bx_strs codecs;
     uint64_t epoch, since, sequence, floor, bytes, ttl_s, version;
@@ -162,6 +162,8 @@ void api_vm_logs(struct api_call *c);
 void api_vm_explain(struct api_call *c);
 void api_node_list(struct api_call *c);
 void api_node_show(struct api_call *c);
+void api_node_remove(struct api_call *c);
+void api_node_removed(struct api_call *c, const struct bx_outcome *o);
 void api_cluster_init(struct api_call *c);
 void api_cluster_join(struct api_call *c);
 void api_cluster_token(struct api_call *c);

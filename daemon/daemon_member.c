@@ -255,6 +255,9 @@ static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err 
     }
     bx_err_wrap(&said, "asking %s to join", address);
     log_write(LOG_WARNING, "%s", said.msg);
+    /* A refusal is kept under its incarnation; when its cause is mended, the next try is a new one. */
+    if (a != NULL && !bx_code_retryable(a->code))
+        d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
     if ((a == NULL || bx_code_retryable(a->code)) &&
         d->member.dialled < d->member.token.n_addresses)
         dial_next(d);

@@ -116,7 +116,9 @@ static const struct raft_server *server_of(const struct raft_configuration *c, u
     return NULL;
 }
 
-/* The present configuration with one server added or given another role. */
+#define GONE (-1) /* as a role: not a server any more */
+
+/* The present configuration with one server added, taken out or given another role. */
 static void change(struct bx_node *n, uint64_t id, struct bx_str address, int role)
 {
     const struct raft_configuration *now = bx_raft_configuration(&n->raft);
@@ -128,7 +130,8 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
     for (unsigned i = 0; i < now->n && rv == 0; i++) {
         const struct raft_server *s = &now->servers[i];
 
-        rv = raft_configuration_add(&next, s->id, s->address, s->id == id ? role : s->role);
+        if (s->id != id || role != GONE)
+            rv = raft_configuration_add(&next, s->id, s->address, s->id == id ? role : s->role);
     }
     snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(address));
     if (rv == 0 && server_of(now, id) == NULL)
@@ -137,7 +140,7 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
         rc = bx_raft_change(&n->raft, &next);
     raft_configuration_close(&next);
     bx_node_log(n, rc == BX_OK ? 6 : 4, "member %llu as %s: %s", (unsigned long long)id,
-                raft_role_name(role), bx_code_name(rc));
+                role == GONE ? "nothing" : raft_role_name(role), bx_code_name(rc));
 }
 
 static void promote(struct bx_node *n, const struct bx_node_info *info)
@@ -162,13 +165,33 @@ static void promote(struct bx_node *n, const struct bx_node_info *info)
         m->retry_ms = bx_node_now(n) + RETRY_MS;
 }
 
+/* A server whose row was removed leaves the configuration. Rows come before servers, so one without
+ * a row was removed, provided that all that is committed is applied here. */
+static bool dismiss(struct bx_node *n)
+{
+    const struct raft_configuration *conf = bx_raft_configuration(&n->raft);
+    const struct bx_view *view = bx_fsm_view(n->fsm);
+
+    if (bx_fsm_applied(n->fsm) != bx_raft_commit(&n->raft))
+        return false;
+    for (unsigned i = 0; i < conf->n; i++) {
+        uint64_t id = conf->servers[i].id;
+
+        if (id == n->id || bx_view_node(view, id) != NULL)
+            continue;
+        change(n, id, bx_str(conf->servers[i].address), GONE);
+        return true;
+    }
+    return false;
+}
+
 /* Take the first step that is missing; one at a time. */
 static void drive(struct bx_node *n)
 {
     const struct raft_configuration *conf = bx_raft_configuration(&n->raft);
     const struct bx_view *view = bx_fsm_view(n->fsm);
 
-    if (!bx_raft_can_change(&n->raft) || bx_node_now(n) < n->member.retry_ms)
+    if (!bx_raft_can_change(&n->raft) || bx_node_now(n) < n->member.retry_ms || dismiss(n))
         return;
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_info *info = &bx_view_node_at(view, i)->info;

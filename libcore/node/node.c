@@ -102,11 +102,12 @@ static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
     n->o.vm(n->o.ctx, vm, gone);
 }
 
-static void on_node(void *ctx, const struct bx_node_row *row)
+static void on_node(void *ctx, const struct bx_node_row *row, bool gone)
 {
     struct bx_node *n = ctx;
 
     (void)row;
+    (void)gone;
     n->member.peers_dirty = true;
 }
 

@@ -242,6 +242,8 @@ static int execute(struct bx_fsm *f, struct bx_call *c)
         return bx_fsm_token_create(f, c);
     case BX_CMD_MEMBER_JOIN:
         return bx_fsm_member_join(f, c);
+    case BX_CMD_NODE_REMOVE:
+        return bx_fsm_node_remove(f, c);
     default:
         return bx_err_set(c->err, BX_UNSUPPORTED, "command %u", c->head->kind);
     }
@@ -401,8 +403,8 @@ static void hand_out(struct bx_fsm *f)
 
         if (w->row->table == BX_TABLE_VM)
             s->vm(s->ctx, bx_row_as_vm(w->row), w->gone);
-        else if (w->row->table == BX_TABLE_NODE && !w->gone)
-            s->node(s->ctx, bx_row_as_node(w->row));
+        else if (w->row->table == BX_TABLE_NODE)
+            s->node(s->ctx, bx_row_as_node(w->row), w->gone);
     }
     for (size_t i = 0; s->event != NULL && i < f->events.len; i++)
         s->event(s->ctx, &f->events.items[i]);

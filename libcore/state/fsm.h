@@ -23,7 +23,7 @@ struct bx_fsm_sink {
     void (*outcome)(void *ctx, uint64_t index, uint32_t place, const struct bx_outcome *o);
     /* This VM's row changed; gone: it was deleted (row is its last state). */
     void (*vm)(void *ctx, const struct bx_vm *vm, bool gone);
-    void (*node)(void *ctx, const struct bx_node_row *node);
+    void (*node)(void *ctx, const struct bx_node_row *node, bool gone);
     void (*event)(void *ctx, const struct bx_event *e);
     void *ctx;
 };

@@ -115,6 +115,10 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
         rc = free_for(f, n, c->err);
     if (rc == BX_OK && row == NULL)
         rc = nodes_full(f, c->err);
+    if (rc == BX_OK && row == NULL && n->id < bx_row_as_cluster(f->view.cluster)->next_node) {
+        rc = bx_err_set(c->err, BX_CONFLICT, "node %llu was removed", (unsigned long long)n->id);
+        bx_err_hint(c->err, "wipe its data directory and join again");
+    }
     if (rc != BX_OK)
         return rc;
     if (row != NULL) {
@@ -152,6 +156,50 @@ int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c)
     }
     d.info.state = b->state;
     put_node(f, c, row, &d, BX_EVENT_NODE_STATE);
+    return BX_OK;
+}
+
+/* ---- removing ---- */
+
+static int may_be_removed(const struct bx_node_row *n, bool confirm_dead, struct bx_err *err)
+{
+    if (n->info.state != BX_NODE_DOWN) {
+        bx_err_set(err, BX_CONFLICT, "node \"%s\" is %s", n->name->s,
+                   bx_node_state_names[n->info.state]);
+        bx_err_hint(err, "stop its daemon first; it counts as down 20 s later");
+        return BX_CONFLICT;
+    }
+    if (n->vms > 0 && !confirm_dead) {
+        bx_err_set(err, BX_CONFLICT, "node \"%s\" has %llu VMs, which may still run there",
+                   n->name->s, (unsigned long long)n->vms);
+        bx_err_hint(err, "bring it back and delete them; or, if that host is switched off for good: "
+                         "--confirm-dead");
+        return BX_CONFLICT;
+    }
+    return BX_OK;
+}
+
+int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_node_remove *b = &c->body->node_remove;
+    const struct bx_node_row *n;
+    struct bx_row *row;
+    char detail[64], *kept;
+    int rc = bx_view_find_node(&f->view, b->node, &n, c->err);
+
+    if (rc == BX_OK)
+        rc = may_be_removed(n, b->confirm_dead, c->err);
+    if (rc != BX_OK)
+        return rc;
+    snprintf(detail, sizeof detail, "with %llu VMs", (unsigned long long)n->vms);
+    kept = bx_arena_strndup(&f->scratch, detail, strlen(detail));
+    if (kept == NULL)
+        bx_oom(sizeof detail);
+    bx_call_event(c, BX_EVENT_NODE_REMOVED, n->name->s, n->name->s, kept);
+    c->out->node = n->info.id;
+    row = bx_view_node_row(&f->view, n->info.id);
+    bx_fsm_vms_orphan(f, n);
+    bx_fsm_change(f, row, NULL);
     return BX_OK;
 }
 
@@ -209,6 +257,9 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
     struct bx_node_row d = {.info = b->node};
     int rc = check_token(f, b->secret_hash, c->err);
 
+    /* Id 1 is the founder's, whose row comes a moment after the cluster's. */
+    if (rc == BX_OK && bx_row_as_cluster(f->view.cluster)->next_node == 1)
+        rc = bx_err_set(c->err, BX_BUSY, "the cluster is just being made");
     if (rc == BX_OK)
         rc = bx_node_info_check(&b->node, c->err);
     if (rc == BX_OK)

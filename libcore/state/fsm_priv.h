@@ -94,6 +94,11 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c);
 int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c);
 int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c);
 int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c);
+int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c);
+
+/* The node of these VMs is gone for good, and nothing of it runs: those that were being deleted go,
+ * the others rest without a node until they are started. */
+void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node);
 
 /* ---- load.c ---- */
 /* Fill view and sessions from the store; BX_CORRUPT when the digest does not come out. */

@@ -7,6 +7,7 @@
 #include "plant.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *node_name(const struct bx_view *v, uint64_t id)
 {
@@ -199,6 +200,21 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
 
 /* ---- start, stop, restart ---- */
 
+/* Its node was removed: it starts where it fits now. */
+static int place_again(struct bx_fsm *f, struct bx_call *c, struct bx_vm *d)
+{
+    struct bx_decision decision;
+    int rc = place(f, &d->config, &f->candidates, &decision, c->err);
+
+    if (rc != BX_OK)
+        return rc;
+    d->node = decision.node;
+    d->score = decision.score;
+    d->margin = decision.margin;
+    remember(f, d->uuid, &decision);
+    return BX_OK;
+}
+
 static int stopping(struct bx_call *c, const struct bx_vm *vm)
 {
     bx_err_set(c->err, BX_CONFLICT, "VM \"%s\" is %s", vm->name->s,
@@ -213,6 +229,12 @@ static int start(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct
         return unchanged(c, d);
     if (d->phase == BX_PHASE_STOPPING)
         return stopping(c, d);
+    if (d->node == 0) {
+        int rc = place_again(f, c, d);
+
+        if (rc != BX_OK)
+            return rc;
+    }
     order_start(d);
     put(f, c, row, d, BX_EVENT_VM_DESIRED);
     return BX_OK;
@@ -305,6 +327,48 @@ int bx_fsm_vm_delete(struct bx_fsm *f, struct bx_call *c)
     d.restart_pending = false;
     put(f, c, row, &d, BX_EVENT_VM_DESIRED);
     return BX_OK;
+}
+
+/* ---- a node that is gone ---- */
+
+static int by_uuid(const void *a, const void *b)
+{
+    const struct bx_vm *const *x = a, *const *y = b;
+
+    return memcmp((*x)->uuid, (*y)->uuid, 16);
+}
+
+static void orphan(struct bx_fsm *f, const struct bx_vm *vm, const char *why)
+{
+    struct bx_vm d = *vm;
+
+    d.node = 0;
+    d.restart_pending = d.stop_force = false;
+    d.phase = vm->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : BX_PHASE_FAILED;
+    d.message = bx_str(why);
+    d.modified_index = f->view.revision + 1;
+    d.modified_ms = f->view.time_ms;
+    bx_fsm_change(f, bx_view_vm_row(&f->view, vm->uuid), bx_row_vm(&f->view.home, &d));
+}
+
+void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node)
+{
+    const struct bx_vm **vms = bx_must_calloc(node->vms + 1, sizeof(struct bx_vm *)), *vm;
+    char why[BX_NAME_MAX + 64];
+    size_t n = 0, pos = 0;
+
+    snprintf(why, sizeof why, "node %s was removed", node->name->s);
+    while ((vm = bx_view_next_on_node(&f->view, node->info.id, &pos)) != NULL)
+        vms[n++] = vm;
+    /* In an order of their own: that of the map is not the same on every node. */
+    qsort(vms, n, sizeof(struct bx_vm *), by_uuid);
+    for (size_t i = 0; i < n; i++) {
+        if (vms[i]->desired == BX_DESIRED_DELETED)
+            bx_fsm_change(f, bx_view_vm_row(&f->view, vms[i]->uuid), NULL);
+        else
+            orphan(f, vms[i], why);
+    }
+    bx_free(vms);
 }
 
 /* ---- reports of the node that runs it ---- */

@@ -54,6 +54,10 @@ static const struct bx_field member_join_fields[] = {
     BX_FIELD(bx_cmd_member_join, secret_hash, BX_T_UUID),
     BX_NODE_INFO_FIELDS(offsetof(struct bx_cmd_member_join, node)),
 };
+static const struct bx_field node_remove_fields[] = {
+    BX_FIELD(bx_cmd_node_remove, node, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_node_remove, confirm_dead, BX_T_BOOL),
+};
 
 static const struct bx_schema schemas[BX__CMDS] = {
     [BX_CMD_CLUSTER_CREATE] = BX_SCHEMA("cluster.create", 100 + BX_CMD_CLUSTER_CREATE,
@@ -73,6 +77,8 @@ static const struct bx_schema schemas[BX__CMDS] = {
                                       bx_cmd_token_create, token_create_fields),
     [BX_CMD_MEMBER_JOIN] = BX_SCHEMA("member.join", 100 + BX_CMD_MEMBER_JOIN, bx_cmd_member_join,
                                      member_join_fields),
+    [BX_CMD_NODE_REMOVE] = BX_SCHEMA("node.remove", 100 + BX_CMD_NODE_REMOVE, bx_cmd_node_remove,
+                                     node_remove_fields),
 };
 
 const struct bx_schema *bx_cmd_schema(uint16_t kind)

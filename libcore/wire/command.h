@@ -31,6 +31,7 @@ enum bx_cmd_kind {
     BX_CMD_VM_REPORT,
     BX_CMD_TOKEN_CREATE,
     BX_CMD_MEMBER_JOIN,
+    BX_CMD_NODE_REMOVE,
     BX__CMDS
 };
 
@@ -83,6 +84,10 @@ struct bx_cmd_member_join {
     uint8_t secret_hash[16];
     struct bx_node_info node; /* id 0: the state machine gives one */
 };
+struct bx_cmd_node_remove {
+    struct bx_str node;    /* name or decimal id */
+    bool confirm_dead;     /* the operator says that nothing runs there any more */
+};
 
 union bx_cmd_body {
     struct bx_cmd_cluster_create cluster_create;
@@ -94,6 +99,7 @@ union bx_cmd_body {
     struct bx_cmd_vm_report vm_report;
     struct bx_cmd_token_create token_create;
     struct bx_cmd_member_join member_join;
+    struct bx_cmd_node_remove node_remove;
 };
 
 /* Name and schema of a kind, NULL for an unknown one. */

@@ -4,7 +4,7 @@
 
 const char *const bx_event_names[] = {
     "cluster.created", "node.joined", "node.updated", "node.state",    "vm.created",
-    "vm.desired",      "vm.phase",    "vm.deleted",   "token.created", NULL,
+    "vm.desired",      "vm.phase",    "vm.deleted",   "token.created", "node.removed", NULL,
 };
 
 static const struct bx_field event_fields[] = {

@@ -16,6 +16,7 @@ enum bx_event_type {
     BX_EVENT_VM_PHASE,
     BX_EVENT_VM_DELETED,
     BX_EVENT_TOKEN_CREATED,
+    BX_EVENT_NODE_REMOVED,
     BX__EVENTS
 };
 /* "cluster.created", "node.joined", "vm.phase" ... NULL-terminated, in the enum's order. */

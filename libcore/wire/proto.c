@@ -16,6 +16,7 @@ const struct bx_method_info bx_methods[BX__METHODS] = {
     [BX_M_VM_EXPLAIN] = {"vm.explain", "GET", "/v1/vms/{vm}/explain", BX_RPC_VIEWER, false, false},
     [BX_M_NODE_LIST] = {"node.list", "GET", "/v1/nodes", BX_RPC_VIEWER, false, false},
     [BX_M_NODE_SHOW] = {"node.show", "GET", "/v1/nodes/{node}", BX_RPC_VIEWER, false, false},
+    [BX_M_NODE_REMOVE] = {"node.remove", "DELETE", "/v1/nodes/{node}", BX_RPC_ADMIN, true, false},
     [BX_M_CLUSTER_INIT] = {"cluster.init", "POST", "/v1/cluster", BX_RPC_ADMIN, true, true},
     [BX_M_CLUSTER_JOIN] = {"cluster.join", "POST", "/v1/cluster/join", BX_RPC_ADMIN, true, true},
     [BX_M_CLUSTER_TOKEN] = {"cluster.token_create", "POST", "/v1/cluster/tokens", BX_RPC_ADMIN,

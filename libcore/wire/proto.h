@@ -41,6 +41,7 @@ enum bx_method {
                             * relaxations} */
     BX_M_NODE_LIST,        /* {} -> [node] by id */
     BX_M_NODE_SHOW,        /* {node} -> node */
+    BX_M_NODE_REMOVE,      /* {node, confirm_dead} -> {node} */
     BX_M_CLUSTER_INIT,     /* {name} -> {cluster, node} */
     BX_M_CLUSTER_JOIN,     /* {token} -> {cluster, node} */
     BX_M_CLUSTER_TOKEN,    /* {ttl_s} -> {token, expires_ms} */

@@ -47,8 +47,9 @@ static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
         t->on_vm(t->ctx, vm, gone);
 }
 
-static void on_node(void *ctx, const struct bx_node_row *node)
+static void on_node(void *ctx, const struct bx_node_row *node, bool gone)
 {
+    (void)gone;
     (void)ctx;
     (void)node;
 }

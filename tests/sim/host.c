@@ -308,6 +308,15 @@ void sim_host_plan(struct sim_host *h, bool database, uint64_t change, bool afte
                    memfs_changes(h->fs) + change, 0);
 }
 
+/* Half of the time the new name is at the old address. */
+void sim_host_rename(struct sim_host *h)
+{
+    h->wipes++;
+    snprintf(h->name, sizeof h->name, "h%u-%u", h->at + 1, h->wipes);
+    if (rng_below(&h->sim->rng, 2) == 0)
+        snprintf(h->address, sizeof h->address, "h%u:%u", h->at + 1, h->wipes + 1);
+}
+
 void sim_host_wipe(struct sim_host *h)
 {
     struct sim *s = h->sim;
@@ -319,8 +328,7 @@ void sim_host_wipe(struct sim_host *h)
     memfs_on_stop(h->fs, on_stop, h);
     sim_db_wipe(h->db);
     memset(&h->identity, 0, sizeof h->identity);
-    h->wipes++;
-    snprintf(h->name, sizeof h->name, "h%u-%u", h->at + 1, h->wipes);
+    sim_host_rename(h);
     h->checked = 0;
     boot(h);
     sim_trace(s, h, "wiped");

@@ -115,9 +115,9 @@ static void on_answer(struct sim *s, struct sim_host *h, void *arg)
     if (h->node != NULL || h->identity.node != 0)
         return; /* another answer was faster */
     sim_trace(s, h, "join: %s, node %llu", bx_code_name(a->code), (unsigned long long)a->node);
-    if (a->code == BX_EXISTS) { /* an earlier attempt got in, and its id died with its process */
-        h->wipes++;
-        snprintf(h->name, sizeof h->name, "h%u-%u", h->at + 1, h->wipes);
+    if (a->code == BX_EXISTS) { /* an earlier attempt got in, and its id died with its process; */
+        sim_host_rename(h);     /* or the node it was is still to be removed */
+        h->clock.base.ops->random(&h->clock.base, h->identity.incarnation, 16);
     }
     if (a->code != BX_OK)
         return;
@@ -231,4 +231,83 @@ void sim_join(struct sim_host *h)
 {
     h->clock.base.ops->random(&h->clock.base, h->identity.incarnation, 16);
     ask_later(h);
+}
+
+/* ---- removing ---- */
+
+#define REMOVE_AGAIN_US (3 * SIM_S)
+
+struct removal {
+    struct sim *sim;
+    char name[16];
+};
+
+static void on_removed(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    struct removal *r = ctx;
+
+    (void)err;
+    if (o != NULL)
+        sim_trace(r->sim, NULL, "remove %s: %s", r->name, bx_code_name(o->code));
+    bx_free(r);
+}
+
+static void remove_node(struct sim_host *member, void *arg)
+{
+    struct removal *r = bx_must_alloc(sizeof *r);
+    struct bx_cmd_node_remove c = {.confirm_dead = true};
+    struct bx_submit s = {.kind = BX_CMD_NODE_REMOVE,
+                          .body = &c,
+                          .principal = bx_str("admin"),
+                          .deadline = sim_boot_ms(member) + 10000,
+                          .done = on_removed,
+                          .ctx = r};
+
+    *r = *(const struct removal *)arg;
+    c.node = bx_str(r->name);
+    if (bx_node_submit(member->node, &s, NULL) != BX_OK)
+        bx_free(r);
+}
+
+/* True when a member that hears its leader knows no such node. */
+static bool is_gone(struct sim_host *member, const char *name)
+{
+    const struct bx_node_row *row;
+    struct bx_node_status st;
+
+    bx_node_status(member->node, &st);
+    return st.is_leader && bx_view_find_node(bx_node_view(member->node), bx_str(name), &row, NULL) ==
+                               BX_NOT_FOUND;
+}
+
+static void remove_later(struct sim *s, const char *name);
+
+static void on_remove(struct sim *s, struct sim_host *none, void *arg)
+{
+    const struct removal *r = arg;
+    struct sim_host *member = some_member(s);
+
+    (void)none;
+    if (member != NULL && is_gone(member, r->name)) {
+        s->removals--;
+        return;
+    }
+    remove_later(s, r->name);
+    if (member != NULL && sim_enter(member, remove_node, arg))
+        sim_host_wake(member);
+}
+
+static void remove_later(struct sim *s, const char *name)
+{
+    struct removal *r = bx_must_alloc(sizeof *r);
+
+    r->sim = s;
+    snprintf(r->name, sizeof r->name, "%s", name);
+    sim_at(s, s->now + REMOVE_AGAIN_US, NULL, on_remove, r);
+}
+
+void sim_remove(struct sim *s, const char *name)
+{
+    s->removals++;
+    remove_later(s, name);
 }

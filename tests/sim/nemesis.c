@@ -214,6 +214,42 @@ static bool fail_starts(struct sim *s)
 
 /* ---- members ---- */
 
+/* How many of the voters a leader knows have lost everything for good. */
+static bool may_lose_one(struct sim *s)
+{
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct bx_node_status st;
+        unsigned voters = 0, dead = 0;
+
+        if (s->hosts[i].node == NULL)
+            continue;
+        bx_node_status(s->hosts[i].node, &st);
+        if (!st.is_leader)
+            continue;
+        for (unsigned m = 0; m < st.n_members; m++) {
+            voters += st.members[m].voter;
+            dead += st.members[m].voter && sim_host_of(s, st.members[m].id) == NULL;
+        }
+        return (dead + 1) * 2 < voters;
+    }
+    return false;
+}
+
+/* A host loses everything; an operator takes its node out, and it joins as another one. Two at a
+ * time would be more than three voters can lose. */
+static bool wipe_one(struct sim *s)
+{
+    struct sim_host *h = some_host(s);
+
+    if (s->removals > 0 || h->identity.node == 0 || !may_lose_one(s))
+        return false;
+    if (h->life == SIM_UP)
+        sim_host_crash(h, "its disk is gone");
+    sim_remove(s, h->name);
+    sim_host_wipe(h);
+    return true;
+}
+
 static bool join_one(struct sim *s)
 {
     return s->n_hosts < BX_MEMBERS_MAX && s->n_hosts > 1 && sim_new_host(s) != NULL;
@@ -256,6 +292,7 @@ static bool happen(struct sim *s, enum sim_fault fault)
     case SIM_FAULT_JOIN:
         return join_one(s);
     case SIM_FAULT_WIPE:
+        return wipe_one(s);
     case SIM__FAULTS:
         return false;
     }

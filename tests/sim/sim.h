@@ -149,6 +149,7 @@ struct sim {
     uint8_t cluster[16], history[16], secret[16];
     bool token;             /* has been created */
     bool quiet;             /* the end: no more faults */
+    unsigned removals;      /* of nodes, that an operator is still after */
     struct sim_net *net;
     struct sim_check *check;
     struct sim_clients *clients;
@@ -192,6 +193,8 @@ void sim_host_kill(struct sim_host *h, const char *why);
 void sim_host_crash(struct sim_host *h, const char *why);
 /* Its directory is emptied; it knows no cluster. The process must be down. */
 void sim_host_wipe(struct sim_host *h);
+/* It is known under another name now. */
+void sim_host_rename(struct sim_host *h);
 /* Have the process die, or the host lose power, at the nth change from now of its disk or of
  * state.db; after: that change still happens. */
 void sim_host_plan(struct sim_host *h, bool database, uint64_t change, bool after, bool power);
@@ -217,6 +220,8 @@ struct sim_host *sim_host_of(struct sim *s, uint64_t node);
 void sim_found(struct sim_host *h);
 void sim_join(struct sim_host *h); /* until it is done */
 void sim_register(struct sim_host *h);
+/* An operator wants the node of this name out of the cluster, and asks until it is. */
+void sim_remove(struct sim *s, const char *name);
 
 /* ---- disk.c ---- */
 

@@ -47,6 +47,7 @@ static const struct bx_cmd_head head = {
     .body_hash = 0x1122334455667788, .deadline_ms = 1700000000123, .trace = ID(0x71),
     .principal = S("uid:1000"), .tenant = S("acme")};
 static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab")};
+static const struct bx_cmd_node_remove node_remove = {S("n5"), true};
 static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT};
 static const struct bx_cmd_vm_create vm_create = {CONFIG, true};
 static const struct bx_cmd_vm_desire vm_desire = {S("web-1"), BX_DESIRED_STOPPED, true, true, 90};
@@ -101,7 +102,7 @@ static void add_commands(void)
         [BX_CMD_NODE_STATE] = &node_state,         [BX_CMD_VM_CREATE] = &vm_create,
         [BX_CMD_VM_DESIRE] = &vm_desire,           [BX_CMD_VM_DELETE] = &vm_delete,
         [BX_CMD_VM_REPORT] = &vm_report,           [BX_CMD_TOKEN_CREATE] = &token_create,
-        [BX_CMD_MEMBER_JOIN] = &member_join,
+        [BX_CMD_MEMBER_JOIN] = &member_join,       [BX_CMD_NODE_REMOVE] = &node_remove,
     };
 
     add("command", &bx_cmd_head_schema, &head);

@@ -1,0 +1,172 @@
+/* Taking a node out: refused while anything may run there, and what becomes of its VMs. */
+#include "lib/testlib.h"
+
+#include "lib/testfsm.h"
+
+#include <string.h>
+
+static int set_state(struct test_fsm *t, uint64_t id, uint8_t state)
+{
+    struct bx_cmd_node_state c = {id, state};
+
+    return test_fsm_apply(t, BX_CMD_NODE_STATE, &c);
+}
+
+static int remove_node(struct test_fsm *t, const char *name, bool confirm_dead)
+{
+    struct bx_cmd_node_remove c = {bx_str(name), confirm_dead};
+
+    return test_fsm_apply(t, BX_CMD_NODE_REMOVE, &c);
+}
+
+static const struct bx_vm *vm_named(struct test_fsm *t, const char *name)
+{
+    const struct bx_vm *vm = NULL;
+
+    (void)bx_view_find_vm(bx_fsm_view(t->fsm), bx_str(name), &vm, NULL);
+    return vm;
+}
+
+/* Node 1 holds "web", which runs, "rest", which is stopped, and "going", which is being deleted. */
+static void open_with_vms(struct test_fsm *t)
+{
+    test_fsm_open(t);
+    test_fsm_node(t, 1, "n1");
+    assert_int_equal(test_fsm_vm(t, "web", BX_RESTART_NEVER, NULL), BX_OK);
+    assert_int_equal(test_fsm_vm(t, "rest", BX_RESTART_NEVER, NULL), BX_OK);
+    assert_int_equal(test_fsm_vm(t, "going", BX_RESTART_NEVER, NULL), BX_OK);
+    assert_int_equal(test_fsm_desire(t, "rest", BX_DESIRED_STOPPED, false, false), BX_OK);
+    assert_int_equal(test_fsm_delete(t, "going"), BX_OK);
+    test_fsm_node(t, 2, "n2");
+}
+
+static void a_node_that_may_run_something_stays(void **state)
+{
+    struct test_fsm t = {0};
+    uint64_t digest;
+
+    (void)state;
+    open_with_vms(&t);
+    digest = test_fsm_digest(&t);
+    assert_int_equal(remove_node(&t, "n3", true), BX_NOT_FOUND);
+    assert_int_equal(remove_node(&t, "n1", true), BX_CONFLICT);
+    assert_non_null(strstr(t.hint, "stop its daemon"));
+    assert_int_equal(test_fsm_digest(&t), digest);
+    assert_int_equal(set_state(&t, 1, BX_NODE_SUSPECT), BX_OK);
+    assert_int_equal(remove_node(&t, "n1", true), BX_CONFLICT);
+    assert_int_equal(set_state(&t, 1, BX_NODE_DOWN), BX_OK);
+    digest = test_fsm_digest(&t);
+    assert_int_equal(remove_node(&t, "n1", false), BX_CONFLICT);
+    assert_non_null(strstr(t.message, "has 3 VMs"));
+    assert_non_null(strstr(t.hint, "--confirm-dead"));
+    assert_int_equal(test_fsm_digest(&t), digest);
+    test_fsm_close(&t);
+}
+
+static void an_empty_node_needs_no_word(void **state)
+{
+    struct test_fsm t = {0};
+
+    (void)state;
+    open_with_vms(&t);
+    assert_int_equal(set_state(&t, 2, BX_NODE_DOWN), BX_OK);
+    assert_int_equal(remove_node(&t, "2", false), BX_OK);
+    assert_null(bx_view_node(bx_fsm_view(t.fsm), 2));
+    assert_int_equal(t.last.node, 2);
+    test_fsm_close(&t);
+}
+
+static void its_vms_rest_without_a_node(void **state)
+{
+    struct test_fsm t = {0};
+    uint64_t digest, revision;
+
+    (void)state;
+    open_with_vms(&t);
+    assert_int_equal(set_state(&t, 1, BX_NODE_DOWN), BX_OK);
+    revision = test_fsm_revision(&t);
+    assert_int_equal(remove_node(&t, "n1", true), BX_OK);
+    assert_int_equal(test_fsm_revision(&t), revision + 1);
+    assert_null(bx_view_node(bx_fsm_view(t.fsm), 1));
+    assert_null(vm_named(&t, "going"));
+    assert_int_equal(vm_named(&t, "web")->node, 0);
+    assert_int_equal(vm_named(&t, "web")->phase, BX_PHASE_FAILED);
+    assert_int_equal(vm_named(&t, "rest")->node, 0);
+    assert_int_equal(vm_named(&t, "rest")->phase, BX_PHASE_STOPPED);
+    digest = test_fsm_digest(&t);
+    test_fsm_reopen(&t);
+    assert_int_equal(test_fsm_digest(&t), digest);
+    assert_int_equal(bx_view_nodes(bx_fsm_view(t.fsm)), 1);
+    test_fsm_close(&t);
+}
+
+static void a_start_places_them_anew(void **state)
+{
+    struct test_fsm t = {0};
+    uint64_t epoch;
+
+    (void)state;
+    open_with_vms(&t);
+    assert_int_equal(set_state(&t, 1, BX_NODE_DOWN), BX_OK);
+    assert_int_equal(remove_node(&t, "n1", true), BX_OK);
+    epoch = vm_named(&t, "web")->epoch;
+    assert_int_equal(set_state(&t, 2, BX_NODE_DOWN), BX_OK);
+    assert_int_equal(test_fsm_desire(&t, "web", BX_DESIRED_RUNNING, false, false), BX_UNPLACEABLE);
+    assert_int_equal(vm_named(&t, "web")->phase, BX_PHASE_FAILED);
+    assert_int_equal(set_state(&t, 2, BX_NODE_UP), BX_OK);
+    assert_int_equal(test_fsm_desire(&t, "web", BX_DESIRED_RUNNING, false, false), BX_OK);
+    assert_int_equal(vm_named(&t, "web")->node, 2);
+    assert_int_equal(vm_named(&t, "web")->epoch, epoch + 1);
+    assert_int_equal(vm_named(&t, "web")->phase, BX_PHASE_CREATING);
+    assert_int_equal(bx_view_node(bx_fsm_view(t.fsm), 2)->vms, 1);
+    test_fsm_close(&t);
+}
+
+static void its_id_never_comes_back(void **state)
+{
+    struct bx_cmd_token_create token = {.secret_hash = {1}, .ttl_ms = 1000};
+    struct bx_cmd_member_join join = {.secret_hash = {1}};
+    struct test_fsm t = {0};
+
+    (void)state;
+    open_with_vms(&t);
+    join.node = bx_view_node(bx_fsm_view(t.fsm), 2)->info;
+    join.node.name = bx_str("n2");
+    join.node.address = bx_str("127.0.0.1:7002");
+    join.node.id = 2;
+    assert_int_equal(set_state(&t, 2, BX_NODE_DOWN), BX_OK);
+    assert_int_equal(remove_node(&t, "n2", false), BX_OK);
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_PUT, &join.node), BX_CONFLICT);
+    assert_non_null(strstr(t.hint, "join again"));
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_TOKEN_CREATE, &token), BX_OK);
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_MEMBER_JOIN, &join), BX_OK);
+    assert_int_equal(t.last.node, 3);
+    test_fsm_close(&t);
+}
+
+static void nobody_joins_before_the_founder(void **state)
+{
+    struct bx_cmd_token_create token = {.secret_hash = {1}, .ttl_ms = 1000};
+    struct bx_cmd_member_join join = {.secret_hash = {1}};
+    struct test_fsm t = {0};
+
+    (void)state;
+    test_fsm_open(&t);
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_TOKEN_CREATE, &token), BX_OK);
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_MEMBER_JOIN, &join), BX_BUSY);
+    test_fsm_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_node_that_may_run_something_stays),
+        cmocka_unit_test(an_empty_node_needs_no_word),
+        cmocka_unit_test(its_vms_rest_without_a_node),
+        cmocka_unit_test(a_start_places_them_anew),
+        cmocka_unit_test(its_id_never_comes_back),
+        cmocka_unit_test(nobody_joins_before_the_founder),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
