@@ -193,8 +193,12 @@ static const char *span(double ns, char out[16])
     return out;
 }
 
-static void row_head(void)
+static void table_head(unsigned rounds)
 {
+    double load = 0;
+
+    getloadavg(&load, 1);
+    printf("load average %.2f, %u rounds of either\n", load, rounds);
     printf("%-34s %9s %5s %9s  %-22s %9s %5s %7s %5s  %s\n", "case", "median", "mad", "cold",
            "reference", "median", "mad", "ratio", "goal",
            "allocations cold, warm (of ours), bytes | reference");
@@ -328,7 +332,7 @@ int main(int argc, char **argv)
     }
     if (o.json != NULL && (run.json = fopen(o.json, "w")) == NULL)
         bench_die(o.json);
-    row_head();
+    table_head(o.rounds);
     if (run.json != NULL)
         fprintf(run.json, "[");
     each(&o, timed, &run);

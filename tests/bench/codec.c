@@ -62,10 +62,20 @@ static struct bx_cmd_head head(unsigned i)
                                 .tenant = bx_str("default")};
 }
 
+static uint32_t field_of(const struct bx_schema *s, const char *name)
+{
+    uint32_t i = 0;
+
+    while (strcmp(s->fields[i].name, name) != 0)
+        i++;
+    return i;
+}
+
 static void fill(struct document *d, enum subject subject, char (*names)[32])
 {
     d->head = subject == BATCH ? &bx_cmd_head_schema : NULL;
     d->body = subject == BATCH ? bx_cmd_schema(BX_CMD_VM_CREATE) : &bx_vm_config_schema;
+    d->vcpus = field_of(d->body, "vcpus");
     d->heads = bx_must_calloc(d->n, sizeof *d->heads);
     d->read_heads = bx_must_calloc(d->n, sizeof *d->read_heads);
     d->bodies = bx_must_calloc(d->n, d->body->size);

@@ -60,16 +60,6 @@ static void flat_decode(struct document *d, const struct bx_buf *in)
                           &d->arena, &used, NULL));
 }
 
-/* In a create the configuration's fields come first. */
-static uint32_t vcpus_field(const struct document *d)
-{
-    uint32_t i = 0;
-
-    while (strcmp(d->body->fields[i].name, "vcpus") != 0)
-        i++;
-    return i;
-}
-
 /* Nothing is copied out but the one field. */
 static uint64_t flat_one(struct document *d, const struct bx_buf *in)
 {
@@ -91,7 +81,7 @@ static uint64_t flat_one(struct document *d, const struct bx_buf *in)
         must(bx_flat_check(d->body, p, len, &used, NULL));
         last = p;
     }
-    return bx_flat_u64(d->body, last, vcpus_field(d));
+    return bx_flat_u64(d->body, last, d->vcpus);
 }
 
 /* ---- MessagePack ---- */
