@@ -16,8 +16,6 @@ const struct flag global_flags[] = {
     {"o", "FORMAT", "the same", "output"},
     {"columns", "COLS", "these columns of a table, with commas between", NULL},
     {"c", "COLS", "the same", "columns"},
-    {"watch", NULL, NULL, NULL},
-    {"w", NULL, NULL, "watch"},
     {"context", "NAME", NULL, NULL},
     {"no-headers", NULL, "a table without its first line", NULL},
     {"timeout", "D", "how long to try, and to wait (10s; 60s for a wait)", NULL},

@@ -212,8 +212,8 @@ static int token(struct run *r)
 }
 
 const struct command node_commands[] = {
-    {"node", "list", "", 0, 0, "all nodes", NULL, node_list, node_columns},
-    {"node", "show", "NAME", 1, 1, "everything about one node", NULL, node_show, node_columns},
+    {"node", "list", "", 0, 0, "all nodes", read_flags, node_list, node_columns},
+    {"node", "show", "NAME", 1, 1, "everything about one node", read_flags, node_show, node_columns},
     {"node", "drain", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"node", "cordon", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"node", "uncordon", NULL, 0, 0, NULL, NULL, NULL, NULL},
@@ -227,9 +227,9 @@ const struct command cluster_commands[] = {
     {"cluster", "init", "", 0, 0, "found a cluster on this host", init_flags, init, NULL},
     {"cluster", "join", "TOKEN", 1, 1, "join this host to a cluster", NULL, join, NULL},
     {"cluster", "token", "create", 1, 1, "make a token to join with", token_flags, token, NULL},
-    {"cluster", "status", "", 0, 0, "leader, indexes, digest, members", NULL, status,
+    {"cluster", "status", "", 0, 0, "leader, indexes, digest, members", read_flags, status,
      member_columns},
-    {"cluster", "members", "", 0, 0, "who holds the log", NULL, members, member_columns},
+    {"cluster", "members", "", 0, 0, "who holds the log", read_flags, members, member_columns},
     {"cluster", "remove", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"cluster", "transfer-leader", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"cluster", "snapshot", NULL, 0, 0, NULL, NULL, NULL, NULL},

@@ -50,9 +50,20 @@ struct run {
     struct bx_err err;
 };
 
-extern const struct command vm_commands[], node_commands[], cluster_commands[],
-    mem_commands[], bench_commands[], sql_commands[],
-    other_commands[]; /* each ends with a NULL noun */
+/* Each ends with a NULL noun. */
+extern const struct command vm_commands[], node_commands[], cluster_commands[], mem_commands[],
+    bench_commands[], sql_commands[], completion_commands[], other_commands[];
+extern const struct command *const command_tables[]; /* all of them; ends with NULL */
+extern const struct flag read_flags[]; /* of what may be watched */
+
+#define DEFAULT_ADDR "unix:/run/blixard/blixard.sock"
+
+/* ---- help.c ---- */
+void help_command(const struct command *c);
+/* The commands of one noun, or of all. */
+void help_list(const char *noun);
+
+/* ---- main.c ---- */
 
 /* Print error: and hint: of r->err and give its exit code. */
 int run_fail(struct run *r);

@@ -1,11 +1,10 @@
 /* blixardctl - what operators type. */
 #include "command.h"
 
-#include "config.h"
-#include "codec/json.h"
 #include "mem/alloc.h"
 #include "wire/near.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,13 +13,19 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#define DEFAULT_ADDR "unix:/run/blixard/blixard.sock"
 #define TIMEOUT_MS 10000u
 #define WAIT_MS 60000u
+#define WATCH_MS 2000
 
-static const struct command *const tables[] = {vm_commands, node_commands, cluster_commands,
-                                               mem_commands, bench_commands, sql_commands, other_commands};
-#define TABLES (sizeof tables / sizeof tables[0])
+const struct command *const command_tables[] = {
+    vm_commands, node_commands, cluster_commands, mem_commands, bench_commands,
+    sql_commands, completion_commands, other_commands, NULL,
+};
+const struct flag read_flags[] = {
+    {"watch", NULL, "again every two seconds, until Ctrl-C", NULL},
+    {"w", NULL, "the same", "watch"},
+    {0},
+};
 
 /* ---- errors ---- */
 
@@ -97,74 +102,12 @@ static void on_notification(void *ctx, struct bx_str method, bx_val value)
     fprintf(stderr, "stale: %llu ms old\n", (unsigned long long)age);
 }
 
-/* ---- help ---- */
-
-static void help_flags(const struct flag *f)
-{
-    for (; f != NULL && f->name != NULL; f++) {
-        char name[64];
-
-        if (f->alias != NULL || f->about == NULL)
-            continue;
-        snprintf(name, sizeof name, "--%s%s%s", f->name, f->value == NULL ? "" : " ",
-                 f->value == NULL ? "" : f->value);
-        printf("  %-28s %s\n", name, f->about);
-    }
-}
-
-static void help_command(const struct command *c)
-{
-    printf("usage: blixardctl %s%s%s%s%s [flags]\n\n%s\n", c->noun, c->verb[0] ? " " : "", c->verb,
-           c->words[0] ? " " : "", c->words, c->about);
-    if (c->flags != NULL) {
-        printf("\nflags:\n");
-        help_flags(c->flags);
-    }
-    if (c->columns != NULL) {
-        printf("\ncolumns:");
-        for (const struct column *k = c->columns; k->title != NULL; k++)
-            printf(k->flags & COLUMN_WIDE ? " [%s]" : " %s", k->title);
-        printf("\n");
-    }
-    printf("\nflags of every command:\n");
-    help_flags(global_flags);
-}
-
-/* The commands of one noun, or of all. */
-static void help_list(const char *noun)
-{
-    bool found = false;
-
-    for (size_t t = 0; t < TABLES; t++) {
-        for (const struct command *c = tables[t]; c->noun != NULL; c++) {
-            char text[80];
-
-            if (c->fn == NULL || (noun != NULL && strcmp(noun, c->noun) != 0))
-                continue;
-            if (!found)
-                printf("usage: blixardctl %s VERB [words] [flags]\n\n", noun == NULL ? "NOUN" : noun);
-            found = true;
-            snprintf(text, sizeof text, "%s%s%s%s%s", c->noun, c->verb[0] ? " " : "", c->verb,
-                     c->words[0] ? " " : "", c->words);
-            printf("  %-32s %s\n", text, c->about);
-        }
-    }
-}
-
-static void help_rest(void)
-{
-    printf("\nflags of every command:\n");
-    help_flags(global_flags);
-    printf("\nblixardctl help NOUN VERB shows the flags of one. The address comes from --addr,\n"
-           "else BLIXARD_ADDR, else %s.\n", DEFAULT_ADDR);
-}
-
 /* ---- finding the command ---- */
 
 static const struct command *find(const char *noun, const char *verb)
 {
-    for (size_t t = 0; t < TABLES; t++) {
-        for (const struct command *c = tables[t]; c->noun != NULL; c++) {
+    for (size_t t = 0; command_tables[t] != NULL; t++) {
+        for (const struct command *c = command_tables[t]; c->noun != NULL; c++) {
             if (strcmp(c->noun, noun) == 0 &&
                 (c->verb[0] == '\0' || (verb != NULL && strcmp(c->verb, verb) == 0)))
                 return c;
@@ -175,8 +118,8 @@ static const struct command *find(const char *noun, const char *verb)
 
 static bool is_noun(const char *noun)
 {
-    for (size_t t = 0; t < TABLES; t++) {
-        for (const struct command *c = tables[t]; c->noun != NULL; c++) {
+    for (size_t t = 0; command_tables[t] != NULL; t++) {
+        for (const struct command *c = command_tables[t]; c->noun != NULL; c++) {
             if (c->fn != NULL && strcmp(c->noun, noun) == 0)
                 return true;
         }
@@ -195,8 +138,8 @@ static int unknown_command(struct run *r, const char *noun, const char *verb)
         bx_err_hint(&r->err, "blixardctl help %s shows them", noun);
         return run_fail(r);
     }
-    for (size_t t = 0; t < TABLES; t++) {
-        for (const struct command *c = tables[t]; c->noun != NULL && n < 64; c++) {
+    for (size_t t = 0; command_tables[t] != NULL; t++) {
+        for (const struct command *c = command_tables[t]; c->noun != NULL && n < 64; c++) {
             if (c->fn != NULL && (!known || strcmp(c->noun, noun) == 0))
                 words[n++] = known ? c->verb : c->noun;
         }
@@ -312,6 +255,24 @@ static int check_words(struct run *r, unsigned skip)
     return BX_INVALID;
 }
 
+/* What passes, like a lost leader, does not end it. */
+static int watch(struct run *r)
+{
+    for (;;) {
+        int code;
+
+        if (isatty(STDOUT_FILENO))
+            printf("\033[H\033[2J");
+        memset(&r->err, 0, sizeof r->err);
+        code = r->command->fn(r);
+        if (client_interrupted)
+            return 130;
+        if (fflush(stdout) != 0 || (code != 0 && !bx_code_retryable(r->err.code)))
+            return code;
+        poll(NULL, 0, WATCH_MS);
+    }
+}
+
 static int invoke(struct run *r, int argc, char **argv, const char *noun, const char *verb)
 {
     int rc, code;
@@ -330,7 +291,10 @@ static int invoke(struct run *r, int argc, char **argv, const char *noun, const 
         rc = check_words(r, r->command->verb[0] == '\0' ? 1 : 2);
     if (rc == BX_OK)
         rc = setup(r);
-    code = rc == BX_OK ? r->command->fn(r) : run_fail(r);
+    if (rc != BX_OK)
+        code = run_fail(r);
+    else
+        code = args_has(&r->args, "watch") ? watch(r) : r->command->fn(r);
     client_close(&r->client);
     return code;
 }
@@ -348,7 +312,6 @@ static int help(struct run *r, const char *noun, const char *verb)
         return unknown_command(r, noun, verb);
     } else {
         help_list(noun);
-        help_rest();
     }
     return 0;
 }

@@ -174,7 +174,7 @@ static int sites(struct run *r)
 }
 
 const struct command mem_commands[] = {
-    {"mem", "stats", "", 0, 0, "pools, buffers and names of a node", NULL, stats, NULL},
+    {"mem", "stats", "", 0, 0, "pools, buffers and names of a node", read_flags, stats, NULL},
     {"mem", "sites", "", 0, 0, "where a node allocates (tracking build)", sites_flags, sites, NULL},
     {0},
 };

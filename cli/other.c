@@ -233,6 +233,5 @@ const struct command other_commands[] = {
     {"diag", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"doctor", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"context", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
-    {"completion", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {0},
 };

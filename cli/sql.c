@@ -99,6 +99,6 @@ static int sql(struct run *r)
 }
 
 const struct command sql_commands[] = {
-    {"sql", "", "QUERY", 1, 1, "SELECT over the cluster's state", NULL, sql, NULL},
+    {"sql", "", "QUERY", 1, 1, "SELECT over the cluster's state", read_flags, sql, NULL},
     {0},
 };

@@ -44,8 +44,7 @@ expect 2 "nothing at all" ctl
 expect 2 "a noun without verb" ctl vm
 expect 2 "a verb that is none" ctl node lst
 said 'did you mean "node list"' "a verb that is none: did you mean"
-for words in "vm move x --to n1" "node drain n1" "image list" "top" "vm create x --image debian" \
-  "vm list --watch"; do
+for words in "vm move x --to n1" "node drain n1" "image list" "top" "vm create x --image debian"; do
   # shellcheck disable=SC2086 # words
   expect 2 "not there yet: $words" ctl $words
   said 'is not supported yet$' "not there yet: $words: says so"
@@ -134,6 +133,31 @@ done
 expect 0 "an empty table" ctl sql "SELECT name, phase FROM vms WHERE name = ''"
 [ "$(cat "$dir/out")" = "name phase" ]
 ok $? "an empty table: its first line"
+watch_for() { timeout --preserve-status -s INT "$1" "$build/blixardctl" vm list -w -o name; }
+expect 130 "watching" watch_for 3
+[ "$(grep -c '^calm$' "$dir/out")" -ge 2 ]
+ok $? "watching: more than once"
+expect 2 "watching a write" ctl vm start calm --watch
+expect 5 "watching what is not there" ctl vm show nobody -w
+
+# complete WORDS...: what tab offers behind them
+ctl completion bash >"$dir/completion"
+complete_words()
+{
+  BLIXARD_PATH=$build bash -c 'PATH=$BLIXARD_PATH:$PATH; . "$1"; shift; COMP_WORDS=("$@")
+    COMP_CWORD=$(($# - 1)); _blixardctl; printf "%s " "${COMPREPLY[@]}"' - "$dir/completion" "$@"
+}
+[ "$(complete_words blixardctl v)" = "vm version " ]
+ok $? "completion: nouns"
+[ "$(complete_words blixardctl -o json vm st)" = "start stop " ]
+ok $? "completion: verbs, behind a flag with a value"
+[ "$(complete_words blixardctl vm create x --if)" = "--if-not-exists " ]
+ok $? "completion: flags"
+[ "$(complete_words blixardctl vm show c)" = "calm " ]
+ok $? "completion: names"
+expect 0 "completion for zsh" ctl completion zsh
+expect 0 "completion for fish" ctl completion fish
+expect 2 "completion for none" ctl completion sh
 expect 0 "quiet" ctl vm start far -q
 [ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
 ok $? "quiet: says nothing"
