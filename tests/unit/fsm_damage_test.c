@@ -8,6 +8,7 @@
 
 #include "mem/alloc.h"
 
+#include <sqlite3.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -232,6 +233,23 @@ static void test_flips_in_the_header(void **state)
         flip(w, bit / 8, (uint8_t)(1u << bit % 8), bit % 32 == 0);
 }
 
+/* A flip in a key makes a row that the next entry wants to write: the file goes, for the next start. */
+static void test_key_that_is_taken(void **state)
+{
+    struct world *w = *state;
+    sqlite3 *db;
+
+    write_file(w, w->file.data, w->file.len);
+    assert_int_equal(sqlite3_open(w->t.path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "UPDATE events SET entry = 151 WHERE entry = "
+                                  "(SELECT max(entry) FROM events)", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    assert_int_equal(lives_on(w), 70);
+    assert_int_equal(what_opens(w), EMPTY);
+    bx_fsm_close(w->t.fsm);
+    w->t.fsm = NULL;
+}
+
 /* A page at the end that nothing is read from when the state is opened may be missed. */
 static void test_cuts(void **state)
 {
@@ -355,6 +373,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_flips, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flips_in_the_header, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_key_that_is_taken, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cuts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory_in_apply, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_memory_in_open, setup, teardown),

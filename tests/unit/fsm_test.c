@@ -448,7 +448,7 @@ static uint64_t read_events(struct test_fsm *t, uint64_t since, uint32_t max)
 
 static void test_events(void **state)
 {
-    struct test_fsm t = {.options = {.events_max = 20}};
+    struct test_fsm t = {.options = {.events_max = 20}}, late = {.options = t.options};
     struct test_commands g = {.seed = 5};
     struct test_batch b = {0};
     uint64_t revision, oldest;
@@ -476,6 +476,11 @@ static void test_events(void **state)
     assert_true(test_fsm_revision(&t) - oldest >= 20); /* as many as promised are there */
     test_fsm_reopen(&t);
     assert_int_equal(bx_fsm_events_oldest(t.fsm), oldest);
+    test_fsm_open(&late);
+    catch_up(&late, &t);
+    assert_int_equal(bx_fsm_events_oldest(late.fsm), oldest);
+    assert_int_equal(read_events(&late, 0, UINT32_MAX), test_fsm_revision(&t) - oldest + 1);
+    test_fsm_close(&late);
     test_commands_close(&g);
     bx_buf_release(&b.buf);
     test_fsm_close(&t);

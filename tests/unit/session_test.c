@@ -325,6 +325,103 @@ static void test_restart(void **state)
     still_known(a);
 }
 
+/* Two clients in one entry, whose outcomes are stored together: one of them goes on. */
+static void two_at_once(void)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE, .sequence = 5, .principal = {"alice", 5}};
+    struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
+    struct test_batch b = {0};
+
+    for (uint8_t i = 1; i <= 2; i++) {
+        head.session[0] = i;
+        test_batch_add(&b, &head, &body);
+    }
+    test_batch_seal(&b, t.index, 2000000);
+    test_fsm_feed(&t, &b);
+    test_fsm_commit(&t);
+    bx_buf_release(&b.buf);
+    request((struct request){.session = 2, .sequence = 6, .name = "a", .wall_ms = 9000});
+    assert_int_equal(t.last.code, BX_OK);
+}
+
+static void reopens_alike(void)
+{
+    uint64_t digest = test_fsm_digest(&t);
+
+    test_fsm_reopen(&t);
+    assert_int_equal(bx_fsm_applied(t.fsm), t.index);
+    assert_true(test_fsm_digest(&t) == digest);
+}
+
+/* What has expired stays so after a restart, though its outcome is still stored beside another's. */
+static void test_restart_after_expiry(void **state)
+{
+    struct bx_cmd_vm_delete gone = {.vm = bx_str("nothing")};
+    struct test_batch b = {0};
+
+    (void)state;
+    two_at_once();
+    test_batch_add(&b, &(struct bx_cmd_head){.kind = BX_CMD_VM_DELETE}, &gone);
+    test_batch_seal(&b, t.index, 2000000 + 10001); /* an entry that leaves no outcome behind */
+    test_fsm_feed(&t, &b);
+    test_fsm_commit(&t);
+    reopens_alike();
+    assert_int_equal(request((struct request){.session = 1, .sequence = 1, .name = "b",
+                                              .principal = "bob", .wall_ms = 10001}), BX_OK);
+    reopens_alike();
+    request((struct request){.session = 1, .sequence = 2, .name = "c", .wall_ms = 10001});
+    assert_int_equal(t.last.code, BX_CONFLICT);
+    request((struct request){.session = 2, .sequence = 6, .name = "a", .wall_ms = 10001});
+    assert_int_equal(t.last.code, BX_OK);
+    bx_buf_release(&b.buf);
+}
+
+static size_t dumped(void)
+{
+    struct bx_buf dump = {0};
+    size_t n;
+
+    test_fsm_dump(&t, &dump);
+    n = dump.len;
+    bx_buf_release(&dump);
+    return n;
+}
+
+/* An outcome that nobody may ask for any more is not stored any more, either. */
+static void test_no_heap_of_outcomes(void **state)
+{
+    struct request r = {.session = 1, .sequence = 1, .name = "a"};
+    size_t before;
+
+    (void)state;
+    assert_int_equal(request(r), BX_OK);
+    r.sequence = 2;
+    assert_int_equal(request(r), BX_EXISTS);
+    r.sequence = r.floor = 3;
+    assert_int_equal(request(r), BX_EXISTS);
+    before = dumped();
+    while (r.sequence < 50) {
+        r.sequence = ++r.floor;
+        assert_int_equal(request(r), BX_EXISTS);
+    }
+    assert_int_equal(dumped(), before);
+}
+
+/* The leader's clock may go back; time does not. */
+static void test_time_goes_on(void **state)
+{
+    struct bx_cluster_info info;
+
+    (void)state;
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = 5000});
+    request((struct request){.session = 1, .sequence = 2, .name = "b", .wall_ms = 4000});
+    bx_view_cluster(bx_fsm_view(t.fsm), &info);
+    assert_int_equal(info.time_ms, 2005000);
+    request((struct request){.session = 1, .sequence = 3, .name = "c", .wall_ms = 5001});
+    bx_view_cluster(bx_fsm_view(t.fsm), &info);
+    assert_int_equal(info.time_ms, 2005001);
+}
+
 static void test_restore(void **state)
 {
     struct answer a[3];
@@ -358,6 +455,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full_and_expiry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_answers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restart_after_expiry, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_heap_of_outcomes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_time_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
     };
 
