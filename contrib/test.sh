@@ -212,6 +212,7 @@ if [ "$install" = yes ] && ! "$src/contrib/install-deps.sh"; then
 elif prepare_tree; then
     check_build default 600
     if [ "$quick" = no ]; then
+        export BLIXARD_SIM_SEEDS=20 # of simulated clusters: these builds are slow
         check_build sanitized 900 --enable-asan --enable-ubsan
         check_build tracking 600 --enable-allocation-tracking
         check_threads

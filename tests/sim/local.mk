@@ -21,6 +21,16 @@ blixard_sim_SOURCES = \
 	tests/lib/memfs.c tests/lib/memfs.h tests/lib/rng.h
 blixard_sim_LDADD = $(LIBCORE_LIBS)
 
+dist_check_SCRIPTS += tests/sim/check.sh
+dist_noinst_DATA += tests/sim/seeds.txt
+tests/sim/check.log: blixard-sim
+
+# make soak HOURS=n [SEED=s]: new seeds until n hours have passed.
+dist_noinst_SCRIPTS += tests/sim/soak.sh
+soak: blixard-sim
+	@BLIXARD_BUILD='$(abs_top_builddir)' $(srcdir)/tests/sim/soak.sh $${HOURS:-1} $${SEED:-1000000}
+.PHONY: soak
+
 # The same with mistakes put in, which it has to find (libcore/plant.h). Built for its test only.
 EXTRA_LIBRARIES += tests/sim/libcore_planted.a
 tests_sim_libcore_planted_a_SOURCES = $(libcore_a_SOURCES)
@@ -33,5 +43,7 @@ tests_sim_blixard_sim_planted_CPPFLAGS = $(AM_CPPFLAGS) -DBX_PLANT
 tests_sim_blixard_sim_planted_LDADD = tests/sim/libcore_planted.a $(RAFT_LIBS) $(SQLITE_LIBS) \
 	$(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) -lpthread
 CLEANFILES += tests/sim/libcore_planted.a tests/sim/blixard-sim-planted
+if SIM_PLANTED
 dist_check_SCRIPTS += tests/sim/planted.sh
+endif
 tests/sim/planted.log: tests/sim/blixard-sim-planted blixard-sim blixardd blixardctl

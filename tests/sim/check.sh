@@ -1,0 +1,81 @@
+#!/bin/bash
+# Clusters on virtual time: no history of many seeds violates an invariant, none
+# of those that once did does so again, and a seed is the same history wherever
+# it runs. BLIXARD_SIM_SEEDS lowers the number of seeds. Prints TAP.
+set -u
+build=${BLIXARD_BUILD:-.}
+src=${BLIXARD_SRC:-$(cd "$(dirname "$0")/../.." && pwd)}
+sim=$build/blixard-sim
+seeds=${BLIXARD_SIM_SEEDS:-500}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+n=0
+
+report() # exit code, what, file with what to show when it failed
+{
+    n=$((n + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $n - $2"
+    else
+        echo "not ok $n - $2"
+        [ $# -lt 3 ] || tail -n 100 "$3" | sed 's/^/# /'
+    fi
+}
+
+# Enough must have happened: 0.1 h a seed, an operation a second and a fault a minute.
+enough() # output
+{
+    awk -v seeds="$seeds" '
+        / seeds, / { for (i = 1; i < NF; i++) v[$(i + 1)] = $i }
+        / faults: / { faults = $1 }
+        END {
+            hours = v["h,"]; operations = v["operations"]
+            print "# " v["seeds,"] " seeds, " hours " h, " operations " operations, " \
+                faults " faults"
+            exit !(v["seeds,"] == seeds && hours >= seeds / 10 &&
+                   operations >= hours * 3600 && faults >= hours * 60)
+        }' "$1"
+}
+
+check_seeds()
+{
+    local out=$work/seeds start=$EPOCHREALTIME
+    "$sim" --seeds "$seeds" --jobs 2 >"$out" 2>&1
+    report $? "$seeds seeds hold every invariant" "$out"
+    enough "$out"
+    report $? "enough happens in them" "$out"
+    awk -v from="$start" -v to="$EPOCHREALTIME" '/ seeds, / {
+        sub(/.* failed, /, ""); sub(/ h, .*/, "")
+        printf "# %.1f s, %.0f times real time\n", to - from, $0 * 3600 / (to - from) }' "$out"
+}
+
+# The same seed under other addresses, in another environment, from another folder.
+check_replay() # seed
+{
+    "$sim" --seed "$1" --trace >"$work/one" 2>&1
+    (cd / && env -i "PADDING=$(printf '%0*d' 3000 0)" TZ=Asia/Tokyo LC_ALL=C \
+        "$sim" --seed "$1" --trace) >"$work/two" 2>&1
+    [ "$(wc -l <"$work/one")" -gt 100 ] && cmp "$work/one" "$work/two" >"$work/differs" 2>&1
+    report $? "seed $1 is the same history in another process" "$work/differs"
+}
+
+# SEED HOURS [HOSTS]  # what it found
+check_regressions()
+{
+    local seed hours hosts what
+    while read -r seed hours hosts what; do
+        case $seed in '' | '#'*) continue ;; esac
+        case $hosts in '#') hosts= ;; *) what=${what#\# } ;; esac
+        "$sim" --seed "$seed" --hours "$hours" ${hosts:+--hosts "$hosts"} >"$work/again" 2>&1
+        report $? "seed $seed, $hours h${hosts:+, $hosts hosts}: $what" "$work/again"
+    done <"$src/tests/sim/seeds.txt"
+}
+
+case $sim in /*) ;; *) sim=$PWD/$sim ;; esac
+check_seeds
+for seed in 11 4711 18446744073709551615; do
+    check_replay "$seed"
+done
+check_regressions
+echo "1..$n"
