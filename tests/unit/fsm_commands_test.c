@@ -390,6 +390,74 @@ static void test_node_put(void **state)
     assert_int_equal(put(node_of(3, "N3", "h:3")), BX_INVALID);
 }
 
+/* Names that change hands within one turn: what is stored holds them unique, row by row. */
+static void test_names_change_hands(void **state)
+{
+    static const struct {
+        uint64_t id;
+        const char *name;
+    } moves[] = {{1, "c"}, {2, "a"}, {3, "d"}, {1, "b"}, {3, "c"}, {2, "e"}, {1, "a"}, {2, "b"}};
+    struct bx_cmd_head head = {.kind = BX_CMD_NODE_PUT};
+    uint64_t digest, outcomes = t.outcomes + sizeof moves / sizeof moves[0];
+    char address[] = "h:0";
+
+    (void)state;
+    assert_int_equal(put(node_of(2, "b", "h:2")), BX_OK);
+    assert_int_equal(put(node_of(3, "n3", "h:3")), BX_OK);
+    outcomes += 2;
+    for (size_t i = 0; i < sizeof moves / sizeof moves[0]; i++) {
+        struct test_batch b = {0};
+        struct bx_node_info n;
+
+        address[2] = (char)('0' + moves[i].id);
+        n = node_of(moves[i].id, moves[i].name, address);
+        test_batch_add(&b, &head, &n);
+        test_batch_seal(&b, t.index, 2000000);
+        test_fsm_feed(&t, &b);
+        bx_buf_release(&b.buf);
+    }
+    test_fsm_commit(&t);
+    assert_int_equal(t.outcomes, outcomes);
+    assert_int_equal(t.last.code, BX_OK);
+    digest = test_fsm_digest(&t);
+    test_fsm_reopen(&t);
+    assert_int_equal(bx_fsm_applied(t.fsm), t.index);
+    assert_true(test_fsm_digest(&t) == digest);
+    assert_string_equal(bx_view_node(bx_fsm_view(t.fsm), 1)->name->s, "a");
+    assert_string_equal(bx_view_node(bx_fsm_view(t.fsm), 2)->name->s, "b");
+    assert_string_equal(bx_view_node(bx_fsm_view(t.fsm), 3)->name->s, "c");
+}
+
+/* Made, deleted and made again before anything was stored. */
+static void test_one_turn(void **state)
+{
+    struct bx_cmd_head create = {.kind = BX_CMD_VM_CREATE}, delete = {.kind = BX_CMD_VM_DELETE};
+    struct bx_cmd_vm_create c = create_of("web");
+    struct bx_cmd_vm_delete d = {.vm = bx_str("web")};
+    struct test_batch b = {0};
+    uint64_t digest, events = t.events;
+
+    (void)state;
+    c.config.stopped = true;
+    for (int i = 0; i < 3; i++) {
+        test_batch_clear(&b);
+        test_batch_add(&b, &create, &c);
+        test_batch_add(&b, &delete, &d);
+        if (i == 2)
+            test_batch_add(&b, &create, &c);
+        test_batch_seal(&b, t.index, 2000000);
+        test_fsm_feed(&t, &b);
+    }
+    test_fsm_commit(&t);
+    assert_int_equal(t.events, events + 7);
+    assert_int_equal(bx_view_vms(bx_fsm_view(t.fsm)), 1);
+    digest = test_fsm_digest(&t);
+    test_fsm_reopen(&t);
+    assert_true(test_fsm_digest(&t) == digest);
+    assert_int_equal(bx_view_vms(bx_fsm_view(t.fsm)), 1);
+    bx_buf_release(&b.buf);
+}
+
 static void test_node_state(void **state)
 {
     (void)state;
@@ -537,7 +605,8 @@ int main(void)
         TEST(test_create),           TEST(test_create_placed),   TEST(test_create_fills_up),
         TEST(test_node_put),         TEST(test_node_state),      TEST(test_node_shrinks),
         TEST(test_nodes_full),       TEST(test_cluster_create),  TEST(test_join),
-        TEST(test_tokens),           TEST(test_tokens_full),
+        TEST(test_tokens),           TEST(test_tokens_full),     TEST(test_names_change_hands),
+        TEST(test_one_turn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

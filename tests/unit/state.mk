@@ -34,3 +34,9 @@ check_PROGRAMS += tests/unit/fsm_commands_test
 tests_unit_fsm_commands_test_SOURCES = tests/unit/fsm_commands_test.c
 tests_unit_fsm_commands_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_fsm_commands_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/state_format_test
+
+tests_unit_state_format_test_SOURCES = tests/unit/state_format_test.c
+tests_unit_state_format_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_state_format_test_LDADD = $(TEST_LIBS)
