@@ -229,6 +229,13 @@ static bool port_connected(struct bx_link *base, uint64_t id)
     return p != NULL && p->conn != NULL;
 }
 
+static uint32_t port_codecs(struct bx_link *base, uint64_t id)
+{
+    struct link_peer *p = link_peer_of(of(base), id);
+
+    return p != NULL && p->conn != NULL ? p->conn->codecs : 0;
+}
+
 static size_t port_queued(struct bx_link *base, uint64_t id)
 {
     struct link_peer *p = link_peer_of(of(base), id);
@@ -276,7 +283,7 @@ static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, ui
     }
 }
 
-static const struct bx_link_ops ops = {port_send, port_connected, port_queued, port_set_peers};
+static const struct bx_link_ops ops = {port_send, port_connected, port_codecs, port_queued, port_set_peers};
 
 /* ---- life ---- */
 

@@ -40,6 +40,7 @@ struct link_conn {
     uint64_t expected;          /* whom we dialled, 0: accepted */
     uint64_t peer;              /* whose hello was accepted */
     uint8_t incarnation[16];
+    uint32_t codecs;            /* 1 << enum bx_codec: what its hello says it reads */
     bool accepted;              /* they dialled */
     bool connected;
     bool stranger;              /* their hello said that they want to join */

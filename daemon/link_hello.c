@@ -15,7 +15,7 @@
 void link_say_hello(struct link_conn *c, const char *refuse)
 {
     const struct bx_identity *id = &c->owner->identity;
-    struct bx_hello h = {.level_min = 1, .level_max = BX_LEVEL, .codecs = 1u << BX_CODEC_FLAT};
+    struct bx_hello h = {.level_min = 1, .level_max = BX_LEVEL, .codecs = 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ};
     struct bx_buf frame = {0};
 
     h.node = c->join_done != NULL ? 0 : id->node;
@@ -91,6 +91,7 @@ static bool come_up(struct link_conn *c, const struct bx_hello *h)
         link_conn_close(p->conn, "replaced by a newer connection");
     c->up = true;
     c->peer = h->node;
+    c->codecs = h->codecs;
     c->since = link_now(c->owner);
     memcpy(c->incarnation, h->incarnation, 16);
     p->conn = c;

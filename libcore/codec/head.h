@@ -23,7 +23,7 @@
 #define BX_HEAD_MAGIC0 0xBD
 #define BX_HEAD_MAGIC1 0x58
 
-enum bx_codec { BX_CODEC_FLAT = 1, BX_CODEC_MSGPACK, BX_CODEC_JSON, BX__CODECS };
+enum bx_codec { BX_CODEC_FLAT = 1, BX_CODEC_MSGPACK, BX_CODEC_JSON, BX_CODEC_LZ, BX__CODECS };
 
 /* Kinds are for ever: a number is never given a second meaning. */
 enum bx_kind {

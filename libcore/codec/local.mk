@@ -5,6 +5,7 @@ libcore_a_SOURCES += \
 	libcore/codec/flat.c libcore/codec/flat.h \
 	libcore/codec/pack.c libcore/codec/pack_record.c libcore/codec/pack.h \
 	libcore/codec/json.c libcore/codec/json.h \
+	libcore/codec/lz.c libcore/codec/lz.h \
 	libcore/codec/zbuf.c libcore/codec/zbuf.h \
 	libcore/codec/codec.c libcore/codec/codec.h \
 	libcore/codec/hybrid.c libcore/codec/hybrid.h

@@ -2,6 +2,7 @@
 #include "log/snapitem.h"
 
 #include "codec/head.h"
+#include "codec/lz.h"
 #include "mem/alloc.h"
 #include "mem/vec.h"
 
@@ -71,10 +72,11 @@ static uint8_t *start_item(struct bx_snap_writer *w, uint8_t what, size_t n)
 
 static int put_item(struct bx_snap_writer *w, struct bx_err *err)
 {
+    bool packed = w->item.data[BX_HEAD_SIZE] == BX_SNAP_PACKED;
     int rc;
 
-    bx_head_seal(w->item.data, BX_KIND_SNAPSHOT, BX_SNAP_VERSION, BX_CODEC_FLAT,
-                 (uint32_t)(w->item.len - BX_HEAD_SIZE));
+    bx_head_seal(w->item.data, BX_KIND_SNAPSHOT, packed ? BX_SNAP_VERSION : 1,
+                 packed ? BX_CODEC_LZ : BX_CODEC_FLAT, (uint32_t)(w->item.len - BX_HEAD_SIZE));
     rc = w->fs->ops->write(w->fs, w->fd, w->item.data, w->item.len, w->offset);
     if (rc != 0)
         return bx_fs_fail(w->fs, rc, "write", TMP, err);
@@ -127,16 +129,25 @@ int bx_snap_create(struct bx_snap_writer **out, struct bx_fs *fs, const struct b
     return BX_OK;
 }
 
+/* The chunk as an item, packed when that makes it shorter. */
+static int start_chunk(struct bx_snap_writer *w, const void *chunk, size_t n)
+{
+    uint8_t *p = start_item(w, BX_SNAP_PACKED, 0);
+    int rc = p == NULL ? BX_NO_MEMORY : bx_lz_pack(&w->item, chunk, n);
+
+    if (rc != BX_TOO_LARGE)
+        return rc;
+    p = start_item(w, BX_SNAP_CHUNK, n);
+    if (p != NULL && n > 0)
+        memcpy(p, chunk, n);
+    return p == NULL ? BX_NO_MEMORY : BX_OK;
+}
+
 int bx_snap_write(struct bx_snap_writer *w, const void *chunk, size_t n, struct bx_err *err)
 {
-    uint8_t *p;
-
     assert(n <= BX_SNAP_CHUNK_MAX);
-    p = start_item(w, BX_SNAP_CHUNK, n);
-    if (p == NULL)
+    if (start_chunk(w, chunk, n) != BX_OK)
         return bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
-    if (n > 0)
-        memcpy(p, chunk, n);
     w->chunks++;
     w->bytes += n;
     return put_item(w, err);

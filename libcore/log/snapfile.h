@@ -1,9 +1,11 @@
 /* snapfile - snapshots of the state as files that prove themselves.
  *
  *   name      snapshot-<index, 16 hex digits>
- *   file      head + meta record (kind SNAPSHOT), then chunks (kind SNAPSHOT, flags 0, version 1;
- *             first payload byte tells: 1 meta, 2 chunk, 3 end), then the end: chunks u64, bytes
- *             u64, crc of the whole file before the end's head u32
+ *   file      head + meta record (kind SNAPSHOT), then chunks (kind SNAPSHOT, flags 0; first payload
+ *             byte tells: 1 meta, 2 chunk, 3 end, 4 packed chunk), then the end: chunks u64, their
+ *             bytes before packing u64, crc of the whole file before the end's head u32
+ *   packed    a chunk in its short form (codec/lz.h), version 2; everything else has version 1, and
+ *             a chunk that packing would not make shorter is written as version 1 had it
  *   meta      index, term, conf index, revision, digest u64 each, history 16 bytes, conf length
  *             u32, conf
  *
@@ -54,6 +56,8 @@ int bx_snap_read(struct bx_snap_reader *r, struct bx_buf *buf, bool *end, struct
 int bx_snap_read_raw(struct bx_snap_reader *r, uint64_t offset, void *p, size_t n, size_t *got,
                      struct bx_err *err);
 uint64_t bx_snap_bytes(const struct bx_snap_reader *r);
+/* True when only who knows BX_CODEC_LZ can read the file. */
+bool bx_snap_packed(const struct bx_snap_reader *r);
 void bx_snap_close(struct bx_snap_reader *r);
 
 /* Receiving: bytes of a peer's file, in order. offset 0 starts anew; a gap is BX_MALFORMED. */

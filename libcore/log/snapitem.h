@@ -4,12 +4,12 @@
 
 #include "log/snapfile.h"
 
-#define BX_SNAP_VERSION 1
+#define BX_SNAP_VERSION 2 /* of packed chunks; everything else is as in version 1 */
 #define BX_SNAP_META_SIZE 60 /* bytes before the configuration */
 #define BX_SNAP_END_SIZE 20
 #define BX_SNAP_NAME 32
 
-enum { BX_SNAP_META = 1, BX_SNAP_CHUNK, BX_SNAP_END }; /* first byte of an item's payload */
+enum { BX_SNAP_META = 1, BX_SNAP_CHUNK, BX_SNAP_END, BX_SNAP_PACKED }; /* first byte of an item's payload */
 
 void bx_snap_name(char out[BX_SNAP_NAME], uint64_t index);
 /* False when it is not the name of a snapshot. */

@@ -2,6 +2,7 @@
 #include "log/snapitem.h"
 
 #include "codec/head.h"
+#include "codec/lz.h"
 #include "mem/alloc.h"
 
 #include <inttypes.h>
@@ -17,9 +18,10 @@ struct bx_snap_reader {
     uint64_t size, offset; /* where the next item begins */
     uint64_t body;         /* where the first chunk begins */
     uint64_t chunks, bytes;
+    bool packed;           /* a chunk was */
     uint32_t crc; /* of the items read so far */
     struct bx_snap_meta meta;
-    struct bx_buf conf, item;
+    struct bx_buf conf, item, chunk;
 };
 
 static int damaged(const struct bx_snap_reader *r, struct bx_err *err)
@@ -102,6 +104,31 @@ static int read_meta(struct bx_snap_reader *r, struct bx_err *err)
     return BX_OK;
 }
 
+/* The chunk in r->item, as it was written, into r->chunk. Version 1 had no packed ones. */
+static int take_chunk(struct bx_snap_reader *r, bool packed, struct bx_err *err)
+{
+    const uint8_t *p = r->item.data + BX_HEAD_SIZE + 1;
+    size_t n = r->item.len - BX_HEAD_SIZE - 1;
+    int rc;
+
+    r->chunk.len = 0;
+    if (!packed)
+        rc = bx_buf_append(&r->chunk, p, n);
+    else if (r->item.data[2] < 2 || r->item.data[3] != BX_CODEC_LZ)
+        rc = BX_MALFORMED;
+    else
+        rc = bx_lz_unpack(&r->chunk, p, n, BX_SNAP_CHUNK_MAX);
+    if (rc == BX_MALFORMED)
+        return damaged(r, err);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "no memory for a snapshot");
+    r->chunks++;
+    r->bytes += r->chunk.len;
+    r->packed = r->packed || packed;
+    consume(r);
+    return BX_OK;
+}
+
 /* The next item after the meta: a chunk, or the end when all that came before adds up. */
 static int next(struct bx_snap_reader *r, bool *end, struct bx_err *err)
 {
@@ -112,12 +139,8 @@ static int next(struct bx_snap_reader *r, bool *end, struct bx_err *err)
         return rc;
     p = r->item.data + BX_HEAD_SIZE;
     *end = *p == BX_SNAP_END;
-    if (*p == BX_SNAP_CHUNK) {
-        r->chunks++;
-        r->bytes += r->item.len - BX_HEAD_SIZE - 1;
-        consume(r);
-        return BX_OK;
-    }
+    if (*p == BX_SNAP_CHUNK || *p == BX_SNAP_PACKED)
+        return take_chunk(r, *p == BX_SNAP_PACKED, err);
     p++;
     if (!*end || r->item.len != BX_HEAD_SIZE + 1 + BX_SNAP_END_SIZE || bx_get64(p) != r->chunks ||
         bx_get64(p + 8) != r->bytes || bx_get32(p + 16) != r->crc ||
@@ -211,13 +234,15 @@ const struct bx_snap_meta *bx_snap_meta(const struct bx_snap_reader *r)
 
 int bx_snap_read(struct bx_snap_reader *r, struct bx_buf *buf, bool *end, struct bx_err *err)
 {
+    struct bx_buf before = *buf;
     int rc = next(r, end, err);
 
-    buf->len = 0;
+    buf->len = before.len = 0;
     if (rc != BX_OK || *end)
         return rc;
-    rc = bx_buf_append(buf, r->item.data + BX_HEAD_SIZE + 1, r->item.len - BX_HEAD_SIZE - 1);
-    return rc == BX_OK ? BX_OK : bx_err_set(err, rc, "no memory for a snapshot");
+    *buf = r->chunk;
+    r->chunk = before;
+    return BX_OK;
 }
 
 int bx_snap_read_raw(struct bx_snap_reader *r, uint64_t offset, void *p, size_t n, size_t *got,
@@ -234,6 +259,11 @@ uint64_t bx_snap_bytes(const struct bx_snap_reader *r)
     return r->size;
 }
 
+bool bx_snap_packed(const struct bx_snap_reader *r)
+{
+    return r->packed;
+}
+
 void bx_snap_close(struct bx_snap_reader *r)
 {
     if (r == NULL)
@@ -241,5 +271,6 @@ void bx_snap_close(struct bx_snap_reader *r)
     r->fs->ops->close(r->fs, r->fd);
     bx_buf_release(&r->conf);
     bx_buf_release(&r->item);
+    bx_buf_release(&r->chunk);
     bx_free(r);
 }

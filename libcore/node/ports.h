@@ -52,6 +52,8 @@ struct bx_link_ops {
      * are queued. To the node itself: never. */
     bool (*send)(struct bx_link *l, uint64_t to, struct bx_buf *frame);
     bool (*connected)(struct bx_link *l, uint64_t id);
+    /* A set of 1 << enum bx_codec: what the peer said in its hello that it reads; 0: not connected. */
+    uint32_t (*codecs)(struct bx_link *l, uint64_t id);
     /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high. */
     size_t (*queued)(struct bx_link *l, uint64_t id);
     /* All other members; connections to anybody else are closed, but for those of members with ids

@@ -153,6 +153,13 @@ void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install
         return; /* the core asks again */
     t->to = to;
     t->term = m->term;
+    if (bx_snap_packed(t->reader) &&
+        (n->o.link->ops->codecs(n->o.link, to) & 1u << BX_CODEC_LZ) == 0) {
+        bx_node_log(n, 4, "node %llu can not read packed snapshots, and gets none: upgrade it",
+                    (unsigned long long)to);
+        t->sent_ms = bx_node_now(n); /* looked at again when an answer would be overdue */
+        return;
+    }
     bx_node_log(n, 6, "sending the snapshot at %llu to node %llu",
                 (unsigned long long)bx_snap_meta(t->reader)->index, (unsigned long long)to);
     bx_node_wake(n);

@@ -13,6 +13,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"pack", fuzz_pack, "msgpack/", false, false, NULL},
     {"record", fuzz_record, "msgpack/", true, false, NULL},
     {"json", fuzz_json, "json/", false, false, NULL},
+    {"lz", fuzz_lz, "lz-", false, false, NULL},
     {"hybrid", fuzz_hybrid, "hybrid-", false, true, fuzz_reseal_items},
     {"frame", fuzz_frame, "frame-", false, true, fuzz_reseal_items},
     {"raft", fuzz_raft, "raft-", false, false, NULL},

@@ -33,6 +33,7 @@ int fuzz_flat(const uint8_t *p, size_t n);   /* first byte: which of the golden 
 int fuzz_pack(const uint8_t *p, size_t n);
 int fuzz_record(const uint8_t *p, size_t n); /* first byte as for flat, then MessagePack */
 int fuzz_json(const uint8_t *p, size_t n);
+int fuzz_lz(const uint8_t *p, size_t n);
 int fuzz_hybrid(const uint8_t *p, size_t n); /* a list of VMs, by its head */
 
 /* ---- targets_wire.c ---- */

@@ -3,6 +3,7 @@
 #include "codec/flat.h"
 #include "codec/hybrid.h"
 #include "codec/json.h"
+#include "codec/lz.h"
 #include "mem/alloc.h"
 #include "unit/golden.h"
 #include "wire/reply.h"
@@ -306,6 +307,32 @@ int fuzz_hybrid(const uint8_t *p, size_t n)
     int rc = bx_hybrid_read(&h, &d, BX_KIND_VM, &bx_vm_reply_schema, src, n, &taker, NULL);
 
     bx_decoder_close(&d);
+    bx_free(src);
+    return rc;
+}
+
+/* ---- packed bytes ---- */
+
+int fuzz_lz(const uint8_t *p, size_t n)
+{
+    uint8_t *src = fuzz_copy(p, n);
+    struct bx_buf out = {0}, packed = {0}, again = {0};
+    int rc;
+
+    bx_buf_append(&out, "before", 6);
+    rc = bx_lz_unpack(&out, src, n, TEXT_MAX);
+    assert(memcmp(out.data, "before", 6) == 0);
+    assert(rc == BX_OK ? out.len == 6 + (size_t)bx_get32(src) : out.len == 6);
+    assert(out.len - 6 <= TEXT_MAX && out.len - 6 <= n * BX_LZ_RATIO_MAX);
+    if (bx_lz_pack(&packed, src, n) == BX_OK) {
+        assert(packed.len <= n - n / 8);
+        assert(bx_lz_unpack(&again, packed.data, packed.len, n) == BX_OK);
+        assert(again.len == n && memcmp(again.data, src, n) == 0);
+        assert(bx_lz_unpack(&again, packed.data, packed.len, n - 1) == BX_MALFORMED);
+    }
+    bx_buf_release(&out);
+    bx_buf_release(&packed);
+    bx_buf_release(&again);
     bx_free(src);
     return rc;
 }

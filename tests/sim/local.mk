@@ -41,7 +41,7 @@ tests_sim_blixard_sim_planted_SOURCES = $(blixard_sim_SOURCES) \
 	tests/sim/planted.c tests/sim/planted.h
 tests_sim_blixard_sim_planted_CPPFLAGS = $(AM_CPPFLAGS) -DBX_PLANT
 tests_sim_blixard_sim_planted_LDADD = tests/sim/libcore_planted.a $(RAFT_LIBS) $(SQLITE_LIBS) \
-	$(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) -lpthread
+	$(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) -lpthread
 CLEANFILES += tests/sim/libcore_planted.a tests/sim/blixard-sim-planted
 if SIM_PLANTED
 dist_check_SCRIPTS += tests/sim/planted.sh

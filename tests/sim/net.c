@@ -277,6 +277,11 @@ static bool link_send(struct bx_link *base, uint64_t id, struct bx_buf *frame)
     return true;
 }
 
+static uint32_t link_codecs(struct bx_link *base, uint64_t id)
+{
+    return link_connected(base, id) ? UINT32_MAX : 0;
+}
+
 static size_t link_queued(struct bx_link *base, uint64_t id)
 {
     struct sim_host *h = ((struct sim_link *)base)->host, *to = sim_host_of(h->sim, id);
@@ -318,7 +323,8 @@ void sim_net_init(struct sim *s)
 
 void sim_link_init(struct sim_host *h)
 {
-    static const struct bx_link_ops ops = {link_send, link_connected, link_queued, link_set_peers};
+    static const struct bx_link_ops ops = {link_send, link_connected, link_codecs, link_queued,
+                                            link_set_peers};
 
     h->link = (struct sim_link){.base = {&ops}, .host = h};
 }

@@ -42,3 +42,8 @@ check_PROGRAMS += tests/unit/codec_zbuf_test
 tests_unit_codec_zbuf_test_SOURCES = tests/unit/codec_zbuf_test.c
 tests_unit_codec_zbuf_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_zbuf_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/codec_lz_test
+tests_unit_codec_lz_test_SOURCES = tests/unit/codec_lz_test.c
+tests_unit_codec_lz_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_codec_lz_test_LDADD = $(TEST_LIBS)

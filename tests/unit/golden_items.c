@@ -1,6 +1,7 @@
 #include "unit/golden.h"
 
 #include "codec/hybrid.h"
+#include "codec/lz.h"
 #include "lib/memfs.h"
 #include "log/record.h"
 #include "log/snapfile.h"
@@ -52,6 +53,13 @@ static int make_hybrid(struct bx_buf *out, uint32_t peer)
     struct bx_hybrid h = {.now_ns = NULL};
 
     return bx_hybrid_write(&h, peer, BX_KIND_VM, s->schema, &items, out, NULL);
+}
+
+static int make_lz(struct bx_buf *out)
+{
+    static const char text[] = "packed, packed, packed, and packed again: packed, packed, packed.";
+
+    return bx_lz_pack(out, text, sizeof text - 1);
 }
 
 static int make_hybrid_flat(struct bx_buf *out)
@@ -184,7 +192,7 @@ static int make_identity(struct bx_buf *out)
 
 /* ---- snapshot ---- */
 
-static int make_snapshot(struct bx_buf *out)
+static int make_snapshot(struct bx_buf *out, bool packs)
 {
     static const struct bx_snap_meta meta = {.index = 99,
                                              .term = 4,
@@ -199,7 +207,7 @@ static int make_snapshot(struct bx_buf *out)
     int rc = bx_snap_create(&w, memfs_fs(m), &meta, NULL);
 
     for (size_t i = 0; i < sizeof chunk; i++)
-        chunk[i] = (uint8_t)(i * i >> 3);
+        chunk[i] = packs ? (uint8_t)(i / 100) : (uint8_t)(i * i >> 3);
     if (rc == BX_OK)
         rc = bx_snap_write(w, chunk, sizeof chunk, NULL);
     if (rc == BX_OK)
@@ -211,21 +219,35 @@ static int make_snapshot(struct bx_buf *out)
     return rc;
 }
 
+/* A file of version 1, and what is written still where packing gains nothing. */
+static int make_plain_snapshot(struct bx_buf *out)
+{
+    return make_snapshot(out, false);
+}
+
+static int make_packed_snapshot(struct bx_buf *out)
+{
+    return make_snapshot(out, true);
+}
+
 /* ---- the log's content ---- */
 
 static const uint8_t seed[16] = {0x5e, 0xed, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
+
+/* The commands there were when this was pinned; each later one has a sample of its own. */
+#define BATCH_KINDS 9
 
 static int make_batch(struct bx_buf *out)
 {
     int rc = bx_batch_begin(out);
 
-    for (uint16_t kind = 1; rc == BX_OK && kind < BX__CMDS; kind++) {
+    for (uint16_t kind = 1; rc == BX_OK && kind <= BATCH_KINDS; kind++) {
         struct bx_cmd_head head = *(const struct bx_cmd_head *)sample("command")->object;
 
         head.kind = kind;
         rc = bx_cmd_encode(out, &head, sample(bx_cmd_name(kind))->object);
     }
-    bx_batch_seal(out, BX__CMDS - 1, 1700000000789, seed);
+    bx_batch_seal(out, BATCH_KINDS, 1700000000789, seed);
     return rc;
 }
 
@@ -343,31 +365,33 @@ static int make_timeout_now(struct bx_buf *out)
 }
 
 const struct golden_item golden_items[] = {
-    {"head", make_head},
-    {"hybrid-flat", make_hybrid_flat},
-    {"hybrid-msgpack", make_hybrid_pack},
-    {"hybrid-json", make_hybrid_json},
-    {"wal-segment", make_segment},
-    {"wal-record", make_record},
-    {"wal-file", make_wal},
-    {"slots-mark", make_mark},
-    {"slots-vote", make_vote},
-    {"slots-identity", make_identity},
-    {"snapshot-1", make_snapshot},
-    {"batch", make_batch},
-    {"frame-hello", make_hello},
-    {"frame-ping", make_ping},
-    {"frame-read", make_read},
-    {"frame-beat", make_beat},
-    {"frame-grant", make_grant},
-    {"frame-snap-data", make_snap_data},
-    {"frame-join", make_join},
-    {"frame-joined", make_joined},
-    {"raft-vote", make_vote_request},
-    {"raft-vote-result", make_vote_result},
-    {"raft-append", make_append},
-    {"raft-append-result", make_append_result},
-    {"raft-install", make_install},
-    {"raft-timeout-now", make_timeout_now},
+    {"head", make_head, false},
+    {"hybrid-flat", make_hybrid_flat, false},
+    {"hybrid-msgpack", make_hybrid_pack, false},
+    {"hybrid-json", make_hybrid_json, false},
+    {"lz-text", make_lz, true},
+    {"wal-segment", make_segment, false},
+    {"wal-record", make_record, false},
+    {"wal-file", make_wal, false},
+    {"slots-mark", make_mark, false},
+    {"slots-vote", make_vote, false},
+    {"slots-identity", make_identity, false},
+    {"snapshot-1", make_plain_snapshot, false},
+    {"snapshot-2", make_packed_snapshot, true},
+    {"batch", make_batch, false},
+    {"frame-hello", make_hello, false},
+    {"frame-ping", make_ping, false},
+    {"frame-read", make_read, false},
+    {"frame-beat", make_beat, false},
+    {"frame-grant", make_grant, false},
+    {"frame-snap-data", make_snap_data, false},
+    {"frame-join", make_join, false},
+    {"frame-joined", make_joined, false},
+    {"raft-vote", make_vote_request, false},
+    {"raft-vote-result", make_vote_result, false},
+    {"raft-append", make_append, false},
+    {"raft-append-result", make_append_result, false},
+    {"raft-install", make_install, false},
+    {"raft-timeout-now", make_timeout_now, false},
 };
 const size_t golden_items_n = sizeof golden_items / sizeof golden_items[0];

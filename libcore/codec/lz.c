@@ -1,0 +1,52 @@
+#include "codec/lz.h"
+
+#include "codec/head.h"
+#include "err.h"
+
+#include <lz4.h>
+
+#define HEAD 4
+
+int bx_lz_pack(struct bx_buf *out, const void *src, size_t n)
+{
+    size_t before = out->len, room = n - n / 8;
+    uint8_t *p;
+    int got;
+
+    if (n == 0 || n > LZ4_MAX_INPUT_SIZE || room <= HEAD)
+        return BX_TOO_LARGE;
+    p = bx_buf_extend(out, room);
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    bx_put32(p, (uint32_t)n);
+    got = LZ4_compress_default(src, (char *)p + HEAD, (int)n, (int)(room - HEAD));
+    out->len = got <= 0 ? before : before + HEAD + (size_t)got;
+    return got <= 0 ? BX_TOO_LARGE : BX_OK;
+}
+
+/* What it claims to become; 0 when that can not be. */
+static size_t claim(const void *src, size_t n, size_t max)
+{
+    size_t size = n <= HEAD ? 0 : bx_get32(src);
+
+    if (n > LZ4_MAX_INPUT_SIZE || size > max || size > (n - HEAD) * BX_LZ_RATIO_MAX)
+        return 0;
+    return size;
+}
+
+int bx_lz_unpack(struct bx_buf *out, const void *src, size_t n, size_t max)
+{
+    size_t size = claim(src, n, max), before = out->len;
+    uint8_t *p;
+
+    if (size == 0)
+        return BX_MALFORMED;
+    p = bx_buf_extend(out, size);
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    if (LZ4_decompress_safe((const char *)src + HEAD, (char *)p, (int)(n - HEAD), (int)size) ==
+        (int)size)
+        return BX_OK;
+    out->len = before;
+    return BX_MALFORMED;
+}

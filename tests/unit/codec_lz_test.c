@@ -1,0 +1,105 @@
+/* lz: what is packed comes back, and what claims too much is refused before there is memory for it. */
+#include "lib/testlib.h"
+
+#include "codec/head.h"
+#include "codec/lz.h"
+#include "mem/alloc.h"
+
+#include <string.h>
+
+static void what_was_packed_comes_back(void **state)
+{
+    static uint8_t src[300000];
+    uint64_t seed = 5;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof src; i++) /* text-like: pieces that come again */
+        src[i] = i % 97 < 60 ? (uint8_t)(i % 97) : (uint8_t)(test_random(&seed) % 7);
+    for (size_t n = 800; n <= sizeof src; n = n * 5 + 1) {
+        struct bx_buf packed = {0}, out = {0};
+
+        bx_buf_append(&packed, "xyz", 3);
+        assert_int_equal(bx_lz_pack(&packed, src, n), BX_OK);
+        assert_true(packed.len - 3 <= n - n / 8);
+        assert_memory_equal(packed.data, "xyz", 3);
+        assert_int_equal(bx_lz_unpack(&out, packed.data + 3, packed.len - 3, n), BX_OK);
+        assert_int_equal(out.len, n);
+        assert_memory_equal(out.data, src, n);
+        assert_int_equal(bx_lz_unpack(&out, packed.data + 3, packed.len - 3, n - 1),
+                         BX_MALFORMED);
+        assert_int_equal(out.len, n); /* unchanged */
+        bx_buf_release(&packed);
+        bx_buf_release(&out);
+    }
+}
+
+static void what_gains_nothing_is_not_packed(void **state)
+{
+    uint8_t noise[5000];
+    uint64_t seed = 9;
+    struct bx_buf b = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)test_random(&seed);
+    bx_buf_append(&b, "xyz", 3);
+    for (size_t n = 0; n < sizeof noise; n += 1 + n / 4)
+        assert_int_equal(bx_lz_pack(&b, noise, n), BX_TOO_LARGE);
+    assert_int_equal(b.len, 3);
+    bx_buf_release(&b);
+}
+
+static int fail_large(void *ctx, size_t size)
+{
+    *(bool *)ctx = *(bool *)ctx || size > 100000;
+    return 0;
+}
+
+/* A few bytes that claim gigabytes cost nothing: there is no block that becomes that much. */
+static void claims_are_checked_before_memory_is_taken(void **state)
+{
+    uint8_t bytes[40] = {0};
+    struct bx_buf out = {0};
+    bool took = false;
+
+    (void)state;
+    bx_alloc_set_fault(fail_large, &took);
+    for (unsigned shift = 14; shift < 32; shift++) {
+        bx_put32(bytes, 1u << shift);
+        assert_int_equal(bx_lz_unpack(&out, bytes, sizeof bytes, SIZE_MAX), BX_MALFORMED);
+    }
+    bx_put32(bytes, 0);
+    for (size_t n = 0; n < 10; n++)
+        assert_int_equal(bx_lz_unpack(&out, bytes, n, SIZE_MAX), BX_MALFORMED);
+    bx_alloc_set_fault(NULL, NULL);
+    assert_false(took);
+    bx_buf_release(&out);
+}
+
+static void every_cut_is_refused(void **state)
+{
+    uint8_t src[2000];
+    struct bx_buf packed = {0}, out = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof src; i++)
+        src[i] = (uint8_t)(i / 50);
+    assert_int_equal(bx_lz_pack(&packed, src, sizeof src), BX_OK);
+    for (size_t n = 0; n < packed.len; n++)
+        assert_int_equal(bx_lz_unpack(&out, packed.data, n, sizeof src), BX_MALFORMED);
+    assert_int_equal(out.len, 0);
+    bx_buf_release(&packed);
+    bx_buf_release(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_packed_comes_back),
+        cmocka_unit_test(what_gains_nothing_is_not_packed),
+        cmocka_unit_test(claims_are_checked_before_memory_is_taken),
+        cmocka_unit_test(every_cut_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
