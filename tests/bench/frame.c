@@ -1,8 +1,9 @@
 /* Frames between nodes: the heartbeat as the daemon writes it, into one buffer, against one small
- * block for each of its nine parts that are then joined; and reading where the bytes lie against
- * reading a copy. */
+ * block for each of its nine parts that are then joined; a batch of items the same way; and reading
+ * where the bytes lie against reading a copy. */
 #include "bench.h"
 
+#include "codec/zbuf.h"
 #include "heap.h"
 #include "mem/alloc.h"
 #include "wire/frame.h"
@@ -198,7 +199,100 @@ static bool same_beat(void *ctx)
            memcmp(f->read.wants.p, f->wants, f->n_wants * BX_WANT_SIZE) == 0;
 }
 
+/* ---- a batch: items in one buffer against a block each, joined ---- */
+
+#define ITEMS_MAX 64
+#define ITEM 200 /* bytes: about a create */
+
+struct batch {
+    struct bx_zbuf z;
+    unsigned n;
+    uint8_t item[ITEM];
+    uint8_t *blocks[ITEMS_MAX], *joined;
+    uint64_t sum, plain_sum;
+};
+
+static void *open_batch(const struct bench_case *c, unsigned size)
+{
+    struct batch *b = bx_must_calloc(1, sizeof *b);
+
+    (void)c;
+    b->n = size;
+    for (unsigned i = 0; i < ITEM; i++)
+        b->item[i] = (uint8_t)i;
+    return b;
+}
+
+static void close_batch(void *ctx)
+{
+    struct batch *b = ctx;
+
+    bx_zbuf_close(&b->z);
+    heap_plain_free(b->joined);
+    bx_free(b);
+}
+
+static void in_one_buffer(void *ctx, uint64_t n)
+{
+    struct batch *b = ctx;
+
+    while (n-- > 0) {
+        uint32_t index;
+        size_t size;
+
+        bx_zbuf_clear(&b->z);
+        for (unsigned i = 0; i < b->n; i++) {
+            b->item[0] = (uint8_t)i;
+            must(bx_zbuf_append(&b->z, b->item, ITEM, &index));
+        }
+        b->sum = 0;
+        for (unsigned i = 0; i < b->n; i++)
+            b->sum += bx_zbuf_get(&b->z, i, &size)[0] * size;
+        bench_use(b->z.bytes.data);
+    }
+}
+
+static void in_blocks(void *ctx, uint64_t n)
+{
+    struct batch *b = ctx;
+
+    while (n-- > 0) {
+        heap_plain_free(b->joined);
+        for (unsigned i = 0; i < b->n; i++) {
+            b->item[0] = (uint8_t)i;
+            b->blocks[i] = heap_plain_malloc(ITEM);
+            memcpy(b->blocks[i], b->item, ITEM);
+        }
+        b->joined = heap_plain_malloc((size_t)b->n * ITEM);
+        b->plain_sum = 0;
+        for (unsigned i = 0; i < b->n; i++) {
+            b->plain_sum += (uint64_t)b->blocks[i][0] * ITEM;
+            memcpy(b->joined + (size_t)i * ITEM, b->blocks[i], ITEM);
+            heap_plain_free(b->blocks[i]);
+        }
+        bench_use(b->joined);
+    }
+}
+
+static bool same_batch(void *ctx)
+{
+    struct batch *b = ctx;
+
+    in_one_buffer(b, 1);
+    in_blocks(b, 1);
+    return b->sum == b->plain_sum && b->z.bytes.len == (size_t)b->n * ITEM &&
+           memcmp(b->z.bytes.data, b->joined, b->z.bytes.len) == 0;
+}
+
 static const struct bench_case cases[] = {
+    {.name = "frame/zbuf-64-items",
+     .reference = "blocks, joined",
+     .size = ITEMS_MAX,
+     .open = open_batch,
+     .close = close_batch,
+     .run = in_one_buffer,
+     .refer = in_blocks,
+     .same = same_batch},
     {.name = "frame/heartbeat-write",
      .reference = "nine blocks, joined",
      .size = 1,

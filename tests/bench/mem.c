@@ -6,9 +6,11 @@
 #include "mem/alloc.h"
 #include "mem/arena.h"
 #include "mem/buf.h"
+#include "mem/fifo.h"
 #include "mem/intern.h"
 #include "mem/map.h"
 #include "mem/pool.h"
+#include "mem/slab.h"
 #include "mem/vec.h"
 
 #include <stdio.h>
@@ -17,10 +19,12 @@
 #define OBJECT 512
 #define BURST_MAX 64
 
-/* ---- blocks: pool and buffers against malloc and free ---- */
+/* ---- blocks: pool, buffers, slabs and fifo against malloc and free ---- */
 
 struct blocks {
     struct bx_pool pool;
+    struct bx_slab slab;
+    struct bx_fifo fifo;
     unsigned burst;
     void *held[BURST_MAX];
     struct bx_buf bufs[BURST_MAX];
@@ -42,6 +46,8 @@ static void close_blocks(void *ctx)
     struct blocks *b = ctx;
 
     bx_pool_close(&b->pool);
+    bx_slab_close(&b->slab);
+    bx_fifo_close(&b->fifo);
     bx_free(b);
 }
 
@@ -111,6 +117,53 @@ static void malloc_bursts(void *ctx, uint64_t n)
         for (unsigned i = 0; i < b->burst; i++)
             heap_plain_free(b->held[i]);
     }
+}
+
+static void slab_bursts(void *ctx, uint64_t n)
+{
+    struct blocks *b = ctx;
+
+    while (n-- > 0) {
+        for (unsigned i = 0; i < b->burst; i++)
+            bench_use(b->held[i] = bx_slab_alloc(&b->slab, OBJECT));
+        for (unsigned i = 0; i < b->burst; i++)
+            bx_slab_free(&b->slab, b->held[i], OBJECT);
+    }
+}
+
+static void fifo_bursts(void *ctx, uint64_t n)
+{
+    struct blocks *b = ctx;
+
+    while (n-- > 0) {
+        for (unsigned i = 0; i < b->burst; i++)
+            bench_use(b->held[i] = bx_fifo_alloc(&b->fifo, OBJECT));
+        for (unsigned i = 0; i < b->burst; i++)
+            bx_fifo_free(b->held[i]);
+    }
+}
+
+/* Every block of a burst is its own, from either. */
+static bool same_blocks(void *ctx)
+{
+    struct blocks *b = ctx;
+    bool same = true;
+
+    for (unsigned i = 0; i < b->burst; i++) {
+        void *slab = bx_slab_alloc(&b->slab, OBJECT), *fifo = bx_fifo_alloc(&b->fifo, OBJECT);
+
+        memset(slab, (int)i, OBJECT);
+        memcpy(fifo, slab, OBJECT);
+        b->held[i] = slab;
+        b->bufs[i].data = fifo;
+    }
+    for (unsigned i = 0; i < b->burst; i++) {
+        same = same && memcmp(b->held[i], b->bufs[i].data, OBJECT) == 0 && b->bufs[i].data[9] == i;
+        bx_slab_free(&b->slab, b->held[i], OBJECT);
+        bx_fifo_free(b->bufs[i].data);
+        b->bufs[i].data = NULL;
+    }
+    return same;
 }
 
 /* Every buffer of a burst is its own. */
@@ -437,6 +490,10 @@ static const struct bench_case cases[] = {
     BLOCKS("buf-512", 1, buf_bursts, malloc_bursts, "malloc, free", same_buffers, 0),
     BLOCKS("buf-512-burst-32", 32, buf_bursts, malloc_bursts, "malloc, free", same_buffers, 0),
     BLOCKS("buf-512-burst-64", 64, buf_bursts, malloc_bursts, "malloc, free", same_buffers, 0),
+    BLOCKS("slab-512", 1, slab_bursts, malloc_bursts, "malloc, free", same_blocks, 0),
+    BLOCKS("slab-512-burst-64", 64, slab_bursts, malloc_bursts, "malloc, free", same_blocks, 0),
+    BLOCKS("fifo-512", 1, fifo_bursts, malloc_bursts, "malloc, free", same_blocks, 0),
+    BLOCKS("fifo-512-burst-64", 64, fifo_bursts, malloc_bursts, "malloc, free", same_blocks, 0),
     {.name = "mem/arena-16-pieces",
      .reference = "malloc, free each",
      .size = PIECES,
