@@ -63,7 +63,7 @@ static void count_own(_Atomic uint64_t *counter)
     atomic_store_explicit(counter, now + 1, memory_order_relaxed);
 }
 
-static struct cache *own_cache(void)
+static struct cache *claim_cache(void)
 {
     for (size_t i = 0; mine == NULL && i < CACHES; i++) {
         bool expected = false;
@@ -77,7 +77,12 @@ static struct cache *own_cache(void)
     return mine;
 }
 
-static void keep(struct cache *c, struct block *b)
+static inline struct cache *own_cache(void)
+{
+    return mine != NULL ? mine : claim_cache();
+}
+
+static inline void keep(struct cache *c, struct block *b)
 {
     if (c->n_kept[b->cls] >= c->keep[b->cls]) {
         bx_free(b);
@@ -104,7 +109,7 @@ static void collect(struct cache *c)
     atomic_fetch_sub_explicit(&c->n_returned, n, memory_order_relaxed);
 }
 
-static struct block *take_kept(struct cache *c, uint32_t cls)
+static inline struct block *take_kept(struct cache *c, uint32_t cls)
 {
     struct block *b;
 
@@ -119,7 +124,7 @@ static struct block *take_kept(struct cache *c, uint32_t cls)
     return b;
 }
 
-static struct block *take(uint32_t cls, size_t cap)
+static inline struct block *take(uint32_t cls, size_t cap)
 {
     struct cache *c = own_cache();
     struct block *b = NULL;
@@ -161,7 +166,7 @@ fail:
     return false;
 }
 
-static void give(struct block *b)
+static inline void give(struct block *b)
 {
     if (b->owner != NULL && b->owner == mine)
         keep(mine, b);
