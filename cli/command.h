@@ -52,7 +52,8 @@ struct run {
 
 /* Each ends with a NULL noun. */
 extern const struct command vm_commands[], node_commands[], cluster_commands[], mem_commands[],
-    bench_commands[], sql_commands[], completion_commands[], other_commands[];
+    bench_commands[], sql_commands[], doctor_commands[], completion_commands[],
+    other_commands[];
 extern const struct command *const command_tables[]; /* all of them; ends with NULL */
 extern const struct flag read_flags[]; /* of what may be watched */
 

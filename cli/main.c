@@ -19,7 +19,7 @@
 
 const struct command *const command_tables[] = {
     vm_commands, node_commands, cluster_commands, mem_commands, bench_commands,
-    sql_commands, completion_commands, other_commands, NULL,
+    sql_commands, doctor_commands, completion_commands, other_commands, NULL,
 };
 const struct flag read_flags[] = {
     {"watch", NULL, "again every two seconds, until Ctrl-C", NULL},

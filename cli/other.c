@@ -231,7 +231,6 @@ const struct command other_commands[] = {
     {"top", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"log", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"diag", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
-    {"doctor", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"context", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {0},
 };

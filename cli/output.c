@@ -178,7 +178,7 @@ static void finish_table(struct libscols_table *t)
 /* Good, bad, or on the way. */
 static const char *state_color(const char *s)
 {
-    static const char *const good[] = {"running", "up"};
+    static const char *const good[] = {"running", "up", "ok"};
     static const char *const bad[] = {"failed", "lost", "down"};
     static const char *const calm[] = {"stopped", "-"};
 

@@ -163,6 +163,10 @@ expect 0 "quiet" ctl vm start far -q
 ok $? "quiet: says nothing"
 expect 1 "a full disk behind stdout" full ctl vm list -o json
 
+expect 0 "doctor" ctl doctor --addr "$(socket 1),$(socket 2),$(socket 3)"
+[ "$(grep -c '^address *ok ' "$dir/out")" -eq 3 ] && ! grep -qE ' (failed|warning) ' "$dir/out"
+ok $? "doctor: all is well"
+
 # --- a benchmark leaves nothing behind -----------------------------------------------
 expect 0 "bench" ctl bench --count 100 --clients 8 --acked "$dir/acked" -o json
 printed '"created": 100,' "bench: how many were created"
@@ -226,6 +230,10 @@ expect 7 "a read without quorum" ctl vm list --timeout 1s
 expect 0 "a stale one" ctl vm list --consistency stale
 said '^stale: [0-9]* ms old$' "a stale one: says how old"
 expect 0 "the cluster's status" ctl cluster status
+expect 1 "doctor without quorum" ctl doctor --addr "$(socket "$far"),$(socket "$near")"
+printed '^address *failed .*/n'"$far"'/' "doctor without quorum: who does not answer"
+printed '^quorum *failed ' "doctor without quorum: that there is none"
+expect 3 "doctor without anybody" ctl doctor --addr "$(socket "$far")"
 cluster start-node "n$first" --dir "$dir" >/dev/null 2>&1
 expect 0 "with quorum it works again" ctl vm create together --node "n$near" --disk 0 --timeout 30s
 running once
