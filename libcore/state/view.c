@@ -283,33 +283,49 @@ void bx_view_swap(struct bx_view *v, struct bx_row *old, struct bx_row *with)
 
 /* ---- what others ask ---- */
 
-/* The reference in the small letters of a uuid's text, when it may be the beginning of one. Dashes
- * count where they stand. */
-static bool may_be_prefix(struct bx_str ref, char text[BX_UUID_TEXT])
+/* The beginning of a uuid's text, dashes where they stand. */
+struct prefix {
+    uint32_t n; /* digits */
+    uint8_t digits[32];
+};
+
+static int nibble(char c)
 {
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool parse_prefix(struct bx_str ref, struct prefix *p)
+{
+    p->n = 0;
     if (ref.n < 4 || ref.n >= BX_UUID_TEXT)
         return false;
     for (uint32_t i = 0; i < ref.n; i++) {
-        char c = ref.p[i];
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        int digit = nibble(ref.p[i]);
 
-        text[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
-        c = text[i];
-        if (c != '-' && !(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'f'))
+        if (dash ? ref.p[i] != '-' : digit < 0)
+            return false;
+        if (!dash)
+            p->digits[p->n++] = (uint8_t)digit;
+    }
+    return true;
+}
+
+static bool has_prefix(const uint8_t uuid[16], const struct prefix *p)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        if ((i % 2 == 0 ? uuid[i / 2] >> 4 : uuid[i / 2] & 15) != p->digits[i])
             return false;
     }
     return true;
 }
 
-static bool has_prefix(const uint8_t uuid[16], const char *prefix, size_t n)
-{
-    char text[BX_UUID_TEXT];
-
-    bx_uuid_format(uuid, text);
-    return memcmp(text, prefix, n) == 0;
-}
-
 /* The result does not depend on the order of the walk: only "exactly one" is an answer. */
-static const struct bx_vm *by_prefix(const struct bx_view *v, const char *prefix, size_t n,
+static const struct bx_vm *by_prefix(const struct bx_view *v, const struct prefix *p,
                                      uint32_t *found)
 {
     const struct bx_vm *hit = NULL;
@@ -318,7 +334,7 @@ static const struct bx_vm *by_prefix(const struct bx_view *v, const char *prefix
 
     *found = 0;
     while ((r = bx_map_next(&v->by_uuid, &pos)) != NULL) {
-        if (has_prefix(bx_row_as_vm(r)->uuid, prefix, n)) {
+        if (has_prefix(bx_row_as_vm(r)->uuid, p)) {
             hit = bx_row_as_vm(r);
             ++*found;
         }
@@ -329,15 +345,15 @@ static const struct bx_vm *by_prefix(const struct bx_view *v, const char *prefix
 int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
                     struct bx_err *err)
 {
-    char prefix[BX_UUID_TEXT];
+    struct prefix prefix;
     uint8_t uuid[16];
     uint32_t found = 0;
 
     *vm = bx_view_vm_named(v, ref);
     if (*vm == NULL && bx_uuid_parse(ref.p, ref.n, uuid))
         *vm = bx_view_vm(v, uuid);
-    else if (*vm == NULL && may_be_prefix(ref, prefix))
-        *vm = by_prefix(v, prefix, ref.n, &found);
+    else if (*vm == NULL && parse_prefix(ref, &prefix))
+        *vm = by_prefix(v, &prefix, &found);
     if (*vm != NULL && found <= 1)
         return BX_OK;
     if (found > 1) {
