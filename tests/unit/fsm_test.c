@@ -418,6 +418,50 @@ static void test_gone_before_commit(void **state)
     test_fsm_close(&t);
 }
 
+static void gone(void *ctx, uint64_t index, uint32_t place, const struct bx_outcome *o)
+{
+    (void)ctx;
+    (void)index;
+    (void)place;
+    (void)o;
+    _exit(7);
+}
+
+/* Whoever hears of an outcome can rely on it: it is stored before it is told. */
+static void test_told_when_stored(void **state)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE};
+    struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DOWN};
+    struct test_fsm t = {0};
+    struct test_batch b = {0};
+    int status;
+    pid_t pid;
+
+    (void)state;
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    test_batch_add(&b, &head, &down);
+    test_batch_seal(&b, t.index, 2000000);
+    bx_fsm_close(t.fsm);
+    t.options.trusted = true;
+    pid = fork();
+    if (pid == 0) {
+        t.options.sink = (struct bx_fsm_sink){.outcome = gone};
+        if (bx_fsm_open(&t.fsm, &t.options, NULL) == BX_OK &&
+            bx_fsm_apply(t.fsm, t.index + 1, b.buf.data, b.buf.len, NULL) == BX_OK)
+            bx_fsm_commit(t.fsm, NULL);
+        _exit(1);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    assert_int_equal(bx_fsm_open(&t.fsm, &t.options, NULL), BX_OK);
+    assert_int_equal(bx_fsm_applied(t.fsm), t.index + 1);
+    assert_int_equal(bx_view_node(bx_fsm_view(t.fsm), 1)->info.state, BX_NODE_DOWN);
+    bx_buf_release(&b.buf);
+    test_fsm_close(&t);
+}
+
 /* ---- events ---- */
 
 struct reading {
@@ -492,7 +536,7 @@ int main(void)
         cmocka_unit_test(test_every_command),  cmocka_unit_test(test_replicas),
         cmocka_unit_test(test_newer_entries),  cmocka_unit_test(test_damaged_entry),
         cmocka_unit_test(test_foreign_entries), cmocka_unit_test(test_gone_before_commit),
-        cmocka_unit_test(test_events),
+        cmocka_unit_test(test_told_when_stored), cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
