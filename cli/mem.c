@@ -115,6 +115,8 @@ static int stats(struct run *r)
     printf("\n");
     print_counts("buffer", bx_val_get(result, "buffer"));
     print_counts("intern", bx_val_get(result, "intern"));
+    print_counts("rows", bx_val_get(result, "row"));
+    print_counts("shared configurations", bx_val_get(result, "shared_config"));
     print_counts("heap", bx_val_get(result, "heap"));
     if (has(result, "raft")) {
         printf("\n");

@@ -38,7 +38,7 @@ static struct bx_str node_of(const struct bx_view *v, uint64_t id)
 /* Everything is a view of the row: nothing is copied. */
 static void show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_reply *r)
 {
-    const struct bx_vm_config *c = &vm->config;
+    const struct bx_vm_config whole = bx_vm_whole_config(vm), *c = &whole;
 
     *r = (struct bx_vm_reply){
         .name = c->name, .tenant = c->tenant, .vcpus = c->vcpus, .memory_mib = c->memory_mib,

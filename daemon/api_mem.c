@@ -94,6 +94,23 @@ static void put_codecs(struct bx_buf *b, const struct bx_hybrid *h)
     }
 }
 
+static void put_state(struct bx_buf *b, const struct bx_view_memory *m)
+{
+    bx_pw_str(b, "row");
+    bx_pw_map(b, 4);
+    number(b, "live", m->rows.live);
+    number(b, "live_bytes", m->rows.live_bytes);
+    number(b, "slabs", m->rows.slabs);
+    number(b, "slab_bytes", m->rows.slab_bytes);
+    bx_pw_str(b, "shared_config");
+    bx_pw_map(b, 5);
+    number(b, "values", m->configs.values);
+    number(b, "refs", m->configs.refs);
+    number(b, "hits", m->configs.hits);
+    number(b, "misses", m->configs.misses);
+    number(b, "apart", m->configs.apart);
+}
+
 /* Before this host is a member there is nothing to count: the keys are there all the same. */
 static void put_node(struct bx_buf *b, const struct api *a)
 {
@@ -105,6 +122,7 @@ static void put_node(struct bx_buf *b, const struct api *a)
     put_pool(b, &m.proposals);
     put_pool(b, &m.reads);
     put_intern(b, &m.intern);
+    put_state(b, &m.state);
 }
 
 #ifdef BX_TRACK_ALLOCATIONS
@@ -243,7 +261,7 @@ void api_mem_stats(struct api_call *c)
     struct bx_buf b = {0};
 
     api_begin_result(c, &b);
-    bx_pw_map(&b, 10 + OWNERS);
+    bx_pw_map(&b, 12 + OWNERS);
     bx_pw_str(&b, "tracking");
     bx_pw_bool(&b, OWNERS > 0);
     put_node(&b, a);

@@ -10,4 +10,5 @@ libcore_a_SOURCES += \
 	libcore/mem/slab.c libcore/mem/slab.h \
 	libcore/mem/fifo.c libcore/mem/fifo.h \
 	libcore/mem/map.c libcore/mem/map.h \
+	libcore/mem/rc.c libcore/mem/rc.h \
 	libcore/mem/intern.c libcore/mem/intern.h

@@ -416,6 +416,7 @@ void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out)
     out->proposals = n->propose.pool.stats;
     out->reads = n->reads.pool.stats;
     bx_intern_stats(n->intern, &out->intern);
+    bx_view_memory(bx_node_view(n), &out->state);
 }
 
 /* What is queued for the log is written: nobody was promised it, but it is one write less to miss. */

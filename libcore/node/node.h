@@ -77,6 +77,7 @@ void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up);
 struct bx_node_memory {
     struct bx_pool_stats proposals, reads;
     struct bx_intern_stats intern;
+    struct bx_view_memory state;
 };
 void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out);
 

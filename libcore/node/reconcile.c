@@ -273,7 +273,8 @@ static void do_report(struct bx_reconcile *r, struct entry *e, const struct bx_v
  * waited for. */
 static void do_start(struct bx_reconcile *r, struct entry *e, const struct bx_vm *row, uint64_t now)
 {
-    struct bx_run run = {.epoch = row->epoch, .node = r->self, .config = &row->config};
+    struct bx_vm_config config = bx_vm_whole_config(row);
+    struct bx_run run = {.epoch = row->epoch, .node = r->self, .config = &config};
 
     if (!r->adopted || now < e->not_before) {
         bx_dues_set(&r->dues, &e->due, r->adopted ? e->not_before : now + RETRY_MS);

@@ -103,6 +103,7 @@ static int restore_row(struct bx_fsm *f, const struct row_record *r)
     if (row == NULL)
         return BX_CORRUPT;
     bx_store_put(f->store, row);
+    bx_row_settle(&f->view.home, row);
     if (row->table == BX_TABLE_CLUSTER) {
         struct bx_row *old = f->view.cluster;
 

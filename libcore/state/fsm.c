@@ -417,8 +417,10 @@ static void hand_out(struct bx_fsm *f)
 
 static void end_turn(struct bx_fsm *f)
 {
-    for (size_t i = 0; i < f->writes.len; i++)
+    for (size_t i = 0; i < f->writes.len; i++) {
         f->writes.items[i].row->slot = 0;
+        bx_row_settle(&f->view.home, f->writes.items[i].row);
+    }
     for (size_t i = 0; i < f->dead.len; i++)
         bx_row_free(&f->view.home, f->dead.items[i]);
     bx_write_set_clear(&f->writes);

@@ -164,7 +164,7 @@ static int taken(struct bx_call *c, const struct bx_vm *vm, bool fine)
 int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_vm_config *config = &c->body->vm_create.config;
-    struct bx_vm d = {.config = *config};
+    struct bx_vm d = {.config = config};
     const struct bx_vm *there;
     struct bx_decision decision;
     int rc = bx_vm_config_check(config, c->err);
@@ -204,7 +204,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
 static int place_again(struct bx_fsm *f, struct bx_call *c, struct bx_vm *d)
 {
     struct bx_decision decision;
-    int rc = place(f, &d->config, &f->candidates, &decision, c->err);
+    int rc = place(f, d->config, &f->candidates, &decision, c->err);
 
     if (rc != BX_OK)
         return rc;
@@ -379,8 +379,8 @@ static bool restarts(const struct bx_vm *vm, enum bx_phase ended)
         return true;
     if (vm->desired != BX_DESIRED_RUNNING)
         return false;
-    return vm->config.restart == BX_RESTART_ALWAYS ||
-           (vm->config.restart == BX_RESTART_ON_FAILURE && ended == BX_PHASE_FAILED);
+    return vm->config->restart == BX_RESTART_ALWAYS ||
+           (vm->config->restart == BX_RESTART_ON_FAILURE && ended == BX_PHASE_FAILED);
 }
 
 /* The run ended: the row goes, a new epoch begins, or the VM rests. */
@@ -439,10 +439,10 @@ int bx_fsm_explain(struct bx_fsm *f, const struct bx_vm *vm, struct bx_candidate
                    struct bx_decision *d, bool *recorded)
 {
     struct bx_node_columns columns;
-    struct bx_sched_request rq = {.vcpus = vm->config.vcpus,
-                                  .memory_mib = vm->config.memory_mib,
-                                  .disk_gib = vm->config.disk_gib,
-                                  .strategy = vm->config.strategy};
+    struct bx_sched_request rq = {.vcpus = vm->config->vcpus,
+                                  .memory_mib = vm->config->memory_mib,
+                                  .disk_gib = vm->config->disk_gib,
+                                  .strategy = vm->config->strategy};
     int rc;
 
     bx_candidates_clear(c);
@@ -461,7 +461,7 @@ int bx_fsm_explain(struct bx_fsm *f, const struct bx_vm *vm, struct bx_candidate
         return BX_OK;
     }
     *recorded = false;
-    rc = pinned_node(f, &vm->config, &rq.node, NULL);
+    rc = pinned_node(f, vm->config, &rq.node, NULL);
     if (rc != BX_OK && rc != BX_NOT_FOUND)
         return rc;
     bx_view_columns(&f->view, &columns);

@@ -21,6 +21,7 @@ static int load_row(void *ctx, const uint8_t *p, size_t n)
 
     if (row == NULL)
         return BX_CORRUPT;
+    bx_row_settle(&f->view.home, row);
     if (row->table == BX_TABLE_CLUSTER) {
         struct bx_row *old = f->view.cluster;
 

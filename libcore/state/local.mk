@@ -1,6 +1,6 @@
 # Sources of libcore/state, in the order of their dependence.
 libcore_a_SOURCES += libcore/state/view.h libcore/state/view.c \
-	libcore/state/rows.c libcore/state/rows.h \
+	libcore/state/config.c libcore/state/rows.c libcore/state/rows.h \
 	libcore/state/session.c libcore/state/session.h \
 	libcore/state/store.c libcore/state/store.h \
 	libcore/state/store_dump.c libcore/state/store_dump.h \

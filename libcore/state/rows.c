@@ -76,46 +76,47 @@ static const struct bx_schema cluster_schema =
 void bx_row_home_init(struct bx_row_home *h, struct bx_intern *in)
 {
     *h = (struct bx_row_home){.intern = in};
+    bx_row_configs_init(&h->configs);
 }
 
 void bx_row_home_close(struct bx_row_home *h)
 {
     bx_arena_close(&h->arena);
+    bx_rc_close(&h->configs);
     bx_slab_close(&h->slab);
 }
 
-/* One block: the struct of `size` bytes, the record, then `extra` bytes for arrays. */
-static struct bx_row *block(struct bx_row_home *h, enum bx_table table, size_t size, size_t len,
-                            size_t extra)
+static void *take(struct bx_row_home *h, size_t n)
 {
-    size_t at = (size + 15) & ~(size_t)15, all = at + len + extra;
-    struct bx_row *r = bx_slab_alloc(&h->slab, all);
+    void *p = bx_slab_alloc(&h->slab, n);
 
-    if (r == NULL)
-        bx_oom(all);
+    if (p == NULL)
+        bx_oom(n);
+    return p;
+}
+
+/* One block: the struct of `size` bytes, then the record of len. */
+static struct bx_row *block(struct bx_row_home *h, enum bx_table table, size_t size, size_t len)
+{
+    size_t at = (size + 15) & ~(size_t)15;
+    struct bx_row *r = take(h, at + len);
+
     memset(r, 0, at);
     r->table = table;
-    r->size = (uint32_t)all;
+    r->size = (uint32_t)(at + len);
     r->len = (uint32_t)len;
     r->data = (uint8_t *)r + at;
     return r;
 }
 
-/* Read the record into obj, views and all; pairs go behind the record. */
-static bool views(struct bx_row_home *h, const struct bx_schema *s, struct bx_row *r, void *obj,
-                  struct bx_pairs *pairs)
+/* Read a record into obj, views and all; lists come from the arena. */
+static bool views(struct bx_row_home *h, const struct bx_schema *s, const uint8_t *p, size_t n,
+                  void *obj)
 {
-    int rc = bx_flat_read(s, r->data, r->len, obj, &h->arena, NULL, NULL);
+    int rc = bx_flat_read(s, p, n, obj, &h->arena, NULL, NULL);
 
     if (rc == BX_NO_MEMORY)
-        bx_oom(r->len); /* a sound record must not pass for a damaged one */
-    if (rc == BX_OK && pairs != NULL && pairs->n > 0) {
-        struct bx_pair *own = (struct bx_pair *)(void *)(r->data + r->len);
-
-        memcpy(own, pairs->v, pairs->n * sizeof *own);
-        pairs->v = own;
-    }
-    bx_arena_reset(&h->arena);
+        bx_oom(n); /* a sound record must not pass for a damaged one */
     return rc == BX_OK;
 }
 
@@ -128,40 +129,12 @@ static const struct bx_istr *name_of(struct bx_intern *in, struct bx_str s)
     return i;
 }
 
-static bool finish_vm(struct bx_row_home *h, struct bx_row *r)
-{
-    struct bx_vm *vm = &((struct bx_vm_block *)(void *)r)->vm;
-    struct vm_record rec = {0};
-
-    if (!views(h, &vm_schema, r, &rec, &rec.config.labels))
-        return false;
-    memcpy(vm->uuid, rec.uuid, 16);
-    vm->config = rec.config;
-    vm->desired = rec.desired;
-    vm->phase = rec.phase;
-    vm->stop_force = rec.stop_force;
-    vm->stop_timeout_s = rec.stop_timeout_s;
-    vm->restart_pending = rec.restart_pending;
-    vm->node = rec.node;
-    vm->epoch = rec.epoch;
-    vm->created_index = rec.created_index;
-    vm->modified_index = rec.modified_index;
-    vm->created_ms = rec.created_ms;
-    vm->modified_ms = rec.modified_ms;
-    vm->score = rec.score;
-    vm->margin = rec.margin;
-    vm->message = rec.message;
-    vm->name = name_of(h->intern, rec.config.name);
-    vm->tenant = name_of(h->intern, rec.config.tenant);
-    return true;
-}
-
 static bool finish_node(struct bx_row_home *h, struct bx_row *r)
 {
     struct bx_node_row *n = &((struct bx_node_block *)(void *)r)->node;
     struct node_record rec = {0};
 
-    if (!views(h, &node_schema, r, &rec, NULL))
+    if (!views(h, &node_schema, r->data, r->len, &rec))
         return false;
     n->info = rec.info;
     n->created_index = rec.created_index;
@@ -170,18 +143,20 @@ static bool finish_node(struct bx_row_home *h, struct bx_row *r)
     return true;
 }
 
+/* Of every table but that of the VMs: none of their records has a list. */
 static bool finish(struct bx_row_home *h, struct bx_row *r)
 {
     r->hash = bx_hash(r->data, r->len);
     switch (r->table) {
-    case BX_TABLE_VM:
-        return finish_vm(h, r);
     case BX_TABLE_NODE:
         return finish_node(h, r);
     case BX_TABLE_TOKEN:
-        return views(h, &token_schema, r, &((struct bx_token_block *)(void *)r)->token, NULL);
+        return views(h, &token_schema, r->data, r->len,
+                     &((struct bx_token_block *)(void *)r)->token);
     case BX_TABLE_CLUSTER:
-        return views(h, &cluster_schema, r, &((struct bx_cluster_block *)(void *)r)->cluster, NULL);
+        return views(h, &cluster_schema, r->data, r->len,
+                     &((struct bx_cluster_block *)(void *)r)->cluster);
+    case BX_TABLE_VM:
     case BX__TABLES:
         break;
     }
@@ -189,9 +164,9 @@ static bool finish(struct bx_row_home *h, struct bx_row *r)
 }
 
 static struct bx_row *make(struct bx_row_home *h, enum bx_table table, size_t size,
-                           const struct bx_schema *s, const void *record, size_t extra)
+                           const struct bx_schema *s, const void *record)
 {
-    struct bx_row *r = block(h, table, size, bx_flat_size(s, record), extra);
+    struct bx_row *r = block(h, table, size, bx_flat_size(s, record));
     bool ok;
 
     bx_flat_write(s, record, r->data);
@@ -201,10 +176,34 @@ static struct bx_row *make(struct bx_row_home *h, enum bx_table table, size_t si
     return r;
 }
 
+/* ---- a VM's ---- */
+
+/* The row without its record: struct and message. */
+static struct bx_row *vm_block(struct bx_row_home *h, const struct bx_vm *d)
+{
+    size_t size = sizeof(struct bx_vm_block) + d->message.n;
+    struct bx_vm_block *b = take(h, size);
+    char *message = (char *)(b + 1);
+
+    *b = (struct bx_vm_block){.row = {.table = BX_TABLE_VM, .size = (uint32_t)size}, .vm = *d};
+    if (d->message.n > 0)
+        memcpy(message, d->message.p, d->message.n);
+    b->vm.message.p = message;
+    if (d->name != NULL) {
+        bx_intern_ref(d->name);
+        bx_intern_ref(d->tenant);
+        bx_rc_ref(&h->configs, d->config);
+    } else {
+        b->vm.name = name_of(h->intern, d->config->name);
+        b->vm.tenant = name_of(h->intern, d->config->tenant);
+        b->vm.config = bx_row_config(h, d->config);
+    }
+    return &b->row;
+}
+
 struct bx_row *bx_row_vm(struct bx_row_home *h, const struct bx_vm *d)
 {
-    struct vm_record rec = {.config = d->config,
-                            .desired = d->desired,
+    struct vm_record rec = {.desired = d->desired,
                             .phase = d->phase,
                             .stop_force = d->stop_force,
                             .restart_pending = d->restart_pending,
@@ -218,16 +217,74 @@ struct bx_row *bx_row_vm(struct bx_row_home *h, const struct bx_vm *d)
                             .score = d->score,
                             .margin = d->margin,
                             .message = d->message};
+    struct bx_row *r = vm_block(h, d);
 
     memcpy(rec.uuid, d->uuid, 16);
-    return make(h, BX_TABLE_VM, sizeof(struct bx_vm_block), &vm_schema, &rec,
-                d->config.labels.n * sizeof(struct bx_pair));
+    rec.config = bx_vm_whole_config(bx_row_as_vm(r));
+    r->len = (uint32_t)bx_flat_size(&vm_schema, &rec);
+    r->data = take(h, r->len);
+    bx_flat_write(&vm_schema, &rec, r->data);
+    r->hash = bx_hash(r->data, r->len);
+    bx_arena_reset(&h->arena);
+    return r;
 }
+
+static void draft_of(const struct vm_record *rec, struct bx_vm *d)
+{
+    *d = (struct bx_vm){.config = &rec->config,
+                        .desired = rec->desired,
+                        .phase = rec->phase,
+                        .stop_force = rec->stop_force,
+                        .restart_pending = rec->restart_pending,
+                        .stop_timeout_s = rec->stop_timeout_s,
+                        .node = rec->node,
+                        .epoch = rec->epoch,
+                        .created_index = rec->created_index,
+                        .modified_index = rec->modified_index,
+                        .created_ms = rec->created_ms,
+                        .modified_ms = rec->modified_ms,
+                        .score = rec->score,
+                        .margin = rec->margin,
+                        .message = rec->message};
+    memcpy(d->uuid, rec->uuid, 16);
+}
+
+/* The record stays as it was stored, whatever this version would write: its bytes are in the digest. */
+static struct bx_row *load_vm(struct bx_row_home *h, const uint8_t *p, size_t n)
+{
+    uint8_t *record = take(h, n);
+    struct vm_record rec = {0};
+    struct bx_row *r = NULL;
+    struct bx_vm d;
+
+    memcpy(record, p, n);
+    if (views(h, &vm_schema, record, n, &rec)) {
+        draft_of(&rec, &d);
+        r = vm_block(h, &d);
+        r->data = record;
+        r->len = (uint32_t)n;
+        r->hash = bx_hash(record, n);
+    } else {
+        bx_slab_free(&h->slab, record, n);
+    }
+    bx_arena_reset(&h->arena);
+    return r;
+}
+
+void bx_row_settle(struct bx_row_home *h, struct bx_row *row)
+{
+    if (row->table != BX_TABLE_VM)
+        return;
+    bx_slab_free(&h->slab, row->data, row->len);
+    row->data = NULL;
+}
+
+/* ---- the others ---- */
 
 struct bx_row *bx_row_node(struct bx_row_home *h, const struct bx_node_row *d)
 {
     struct node_record rec = {d->info, d->created_index, d->modified_index};
-    struct bx_row *r = make(h, BX_TABLE_NODE, sizeof(struct bx_node_block), &node_schema, &rec, 0);
+    struct bx_row *r = make(h, BX_TABLE_NODE, sizeof(struct bx_node_block), &node_schema, &rec);
     struct bx_node_row *n = &((struct bx_node_block *)(void *)r)->node;
 
     /* Derived from the VMs, not part of the record. */
@@ -240,31 +297,12 @@ struct bx_row *bx_row_node(struct bx_row_home *h, const struct bx_node_row *d)
 
 struct bx_row *bx_row_token(struct bx_row_home *h, const struct bx_token *d)
 {
-    return make(h, BX_TABLE_TOKEN, sizeof(struct bx_token_block), &token_schema, d, 0);
+    return make(h, BX_TABLE_TOKEN, sizeof(struct bx_token_block), &token_schema, d);
 }
 
 struct bx_row *bx_row_cluster(struct bx_row_home *h, const struct bx_cluster_row *d)
 {
-    return make(h, BX_TABLE_CLUSTER, sizeof(struct bx_cluster_block), &cluster_schema, d, 0);
-}
-
-/* How many labels a VM's record has: a row has room for these and no more. False when it does not
- * read. */
-static bool count_labels(struct bx_row_home *h, const uint8_t *p, size_t n, size_t *labels)
-{
-    uint8_t *aligned = bx_arena_alloc(&h->arena, n);
-    struct vm_record rec = {0};
-    int rc = BX_NO_MEMORY;
-
-    if (aligned != NULL) {
-        memcpy(aligned, p, n);
-        rc = bx_flat_read(&vm_schema, aligned, n, &rec, &h->arena, NULL, NULL);
-    }
-    if (rc == BX_NO_MEMORY)
-        bx_oom(n);
-    *labels = rec.config.labels.n;
-    bx_arena_reset(&h->arena);
-    return rc == BX_OK;
+    return make(h, BX_TABLE_CLUSTER, sizeof(struct bx_cluster_block), &cluster_schema, d);
 }
 
 struct bx_row *bx_row_load(struct bx_row_home *h, enum bx_table table, const uint8_t *p, size_t n)
@@ -272,17 +310,15 @@ struct bx_row *bx_row_load(struct bx_row_home *h, enum bx_table table, const uin
     static const size_t sizes[BX__TABLES] = {
         [BX_TABLE_CLUSTER] = sizeof(struct bx_cluster_block),
         [BX_TABLE_NODE] = sizeof(struct bx_node_block),
-        [BX_TABLE_VM] = sizeof(struct bx_vm_block),
         [BX_TABLE_TOKEN] = sizeof(struct bx_token_block),
     };
-    size_t labels = 0;
     struct bx_row *r;
 
     if (table >= BX__TABLES || n == 0 || n > BX_COMMAND_RECORD_MAX)
         return NULL;
-    if (table == BX_TABLE_VM && !count_labels(h, p, n, &labels))
-        return NULL;
-    r = block(h, table, sizes[table], n, labels * sizeof(struct bx_pair));
+    if (table == BX_TABLE_VM)
+        return load_vm(h, p, n);
+    r = block(h, table, sizes[table], n);
     memcpy(r->data, p, n);
     if (finish(h, r))
         return r;
@@ -297,6 +333,8 @@ void bx_row_free(struct bx_row_home *h, struct bx_row *row)
     if (row->table == BX_TABLE_VM) {
         bx_intern_release(h->intern, bx_row_as_vm(row)->name);
         bx_intern_release(h->intern, bx_row_as_vm(row)->tenant);
+        bx_rc_release(&h->configs, bx_row_as_vm(row)->config);
+        bx_row_settle(h, row);
     } else if (row->table == BX_TABLE_NODE) {
         bx_intern_release(h->intern, bx_row_as_node(row)->name);
     }

@@ -1,13 +1,15 @@
 /* rows - the replicated rows and the list of changes; shared by the files of the state machine.
  *
  * A row is one block of memory: the struct that others read, with views into the canonical flat
- * record that follows it. The record is what is hashed, stored and dumped. Rows are never changed,
- * only replaced, so a change is the pair (old, new): undone by putting the old one back, written by
+ * record that follows it. The record is what is hashed, stored and dumped. A VM's record stands apart
+ * and goes once it is stored; the row has what it says, the configuration shared with the VMs that are
+ * alike. Rows are never changed, only replaced, so a change is the pair (old, new): undone by putting the old one back, written by
  * storing the new one. */
 #ifndef BX_ROWS_H
 #define BX_ROWS_H
 
 #include "mem/arena.h"
+#include "mem/rc.h"
 #include "mem/slab.h"
 #include "state/view.h"
 
@@ -19,7 +21,7 @@ struct bx_row {            /* stands before every row's struct */
     enum bx_table table;
     uint32_t len;          /* of the record */
     uint64_t hash;         /* of the record */
-    uint8_t *data;         /* the record, 8-aligned, in the same block */
+    uint8_t *data;         /* the record, 8-aligned; NULL: a VM's that was settled */
     uint32_t size;         /* of the block */
     uint32_t slot;         /* 1 + place in the turn's write set, 0: not in it */
 };
@@ -60,6 +62,7 @@ struct bx_cluster_block {
 struct bx_row_home {
     struct bx_intern *intern;
     struct bx_slab slab;
+    struct bx_rc_cache configs;
     struct bx_arena arena; /* while one is made */
 };
 
@@ -67,15 +70,23 @@ void bx_row_home_init(struct bx_row_home *h, struct bx_intern *in);
 /* Every row must have been freed. */
 void bx_row_home_close(struct bx_row_home *h);
 
-/* Make a row from a draft whose views may point anywhere; names are interned. Never NULL: memory
- * that is out ends the process, which in apply loses nothing. */
+/* Make a row from a draft whose views may point anywhere; names are interned. A draft of a VM that is
+ * copied from a row shares what that one has; a new one has no name, and its config is the caller's, with
+ * name and tenant. Never NULL: memory that is out ends the process, which in apply loses nothing. */
 struct bx_row *bx_row_vm(struct bx_row_home *h, const struct bx_vm *draft);
 struct bx_row *bx_row_node(struct bx_row_home *h, const struct bx_node_row *draft);
 struct bx_row *bx_row_token(struct bx_row_home *h, const struct bx_token *draft);
 struct bx_row *bx_row_cluster(struct bx_row_home *h, const struct bx_cluster_row *draft);
 /* From a stored record. NULL when it does not read. */
 struct bx_row *bx_row_load(struct bx_row_home *h, enum bx_table table, const uint8_t *p, size_t n);
+/* It is stored: the record is not needed any more. */
+void bx_row_settle(struct bx_row_home *h, struct bx_row *row);
 void bx_row_free(struct bx_row_home *h, struct bx_row *row);
+
+/* ---- config.c, for rows.c ---- */
+void bx_row_configs_init(struct bx_rc_cache *configs);
+/* The shared one that is alike, with a reference for the caller. Takes from h->arena. */
+const struct bx_vm_config *bx_row_config(struct bx_row_home *h, const struct bx_vm_config *c);
 
 static inline const struct bx_vm *bx_row_as_vm(const struct bx_row *r)
 {

@@ -218,16 +218,16 @@ static void put_vm(struct bx_store *s, const struct bx_row *row)
     sqlite3_stmt *st = use(s, S_PUT_VM);
 
     blob(st, 1, vm->uuid, 16);
-    text(st, 2, vm->config.name);
-    text(st, 3, vm->config.tenant);
-    number(st, 4, vm->config.vcpus);
-    number(st, 5, vm->config.memory_mib);
-    number(st, 6, vm->config.disk_gib);
+    name(st, 2, vm->name);
+    name(st, 3, vm->tenant);
+    number(st, 4, vm->config->vcpus);
+    number(st, 5, vm->config->memory_mib);
+    number(st, 6, vm->config->disk_gib);
     text(st, 7, bx_str(bx_desired_names[vm->desired]));
     name(st, 8, bx_phase_name(vm->phase));
     number(st, 9, vm->node);
     number(st, 10, vm->epoch);
-    number(st, 11, vm->config.priority);
+    number(st, 11, vm->config->priority);
     number(st, 12, vm->created_index);
     number(st, 13, vm->modified_index);
     blob(st, 14, row->data, row->len);

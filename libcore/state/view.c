@@ -223,9 +223,9 @@ static void account(struct bx_view *v, const struct bx_vm *vm, int sign)
     if (r == NULL)
         return;
     n = &((struct bx_node_block *)(void *)r)->node;
-    n->allocated_vcpus += times * vm->config.vcpus;
-    n->allocated_memory_mib += times * vm->config.memory_mib;
-    n->allocated_disk_gib += times * vm->config.disk_gib;
+    n->allocated_vcpus += times * vm->config->vcpus;
+    n->allocated_memory_mib += times * vm->config->memory_mib;
+    n->allocated_disk_gib += times * vm->config->disk_gib;
     n->vms += times;
     set_columns(v, node_place(v, vm->node));
 }
@@ -458,4 +458,10 @@ void bx_view_cluster(const struct bx_view *v, struct bx_cluster_info *out)
     out->revision = v->revision;
     out->digest = v->digest;
     out->time_ms = v->time_ms;
+}
+
+void bx_view_memory(const struct bx_view *v, struct bx_view_memory *out)
+{
+    out->rows = v->home.slab.stats;
+    out->configs = v->home.configs.stats;
 }

@@ -8,6 +8,7 @@
 
 #include "mem/intern.h"
 #include "mem/map.h"
+#include "mem/rc.h"
 #include "model/node.h"
 #include "model/vm.h"
 #include "wire/event.h"
@@ -15,7 +16,7 @@
 struct bx_vm {
     uint8_t uuid[16];
     const struct bx_istr *name, *tenant;
-    struct bx_vm_config config;   /* views into this row's own memory */
+    const struct bx_vm_config *config; /* shared by all VMs that are alike: without name and tenant */
     uint8_t desired, phase;
     bool stop_force;              /* of the stop under way */
     uint32_t stop_timeout_s;
@@ -27,6 +28,16 @@ struct bx_vm {
     uint32_t score, margin;       /* of the placement: 0 to 1000, and ahead of the second by */
     struct bx_str message;        /* why it is in this phase; may be empty */
 };
+
+/* What its creator said, name and tenant too; views into the row. */
+static inline struct bx_vm_config bx_vm_whole_config(const struct bx_vm *vm)
+{
+    struct bx_vm_config c = *vm->config;
+
+    c.name = (struct bx_str){vm->name->s, vm->name->len};
+    c.tenant = (struct bx_str){vm->tenant->s, vm->tenant->len};
+    return c;
+}
 
 struct bx_node_row {
     struct bx_node_info info;     /* views into this row's own memory */
@@ -77,5 +88,12 @@ struct bx_cluster_info {
     uint64_t next_node;           /* id of the next node that joins; 1 up to here are given */
 };
 void bx_view_cluster(const struct bx_view *v, struct bx_cluster_info *out);
+
+/* What its memory is used for. */
+struct bx_view_memory {
+    struct bx_slab_stats rows;
+    struct bx_rc_stats configs;
+};
+void bx_view_memory(const struct bx_view *v, struct bx_view_memory *out);
 
 #endif

@@ -53,8 +53,9 @@ enum bx_method {
                             * once and in order, until [2, "error", [error]] */
     BX_M_SQL,              /* {query} -> {columns, rows} */
     BX_M_MEM_STATS,        /* {} -> {tracking, proposal, read, vm_config, metadata, call, buffer, intern,
-                            * heap} of the node that is asked; when it tracks its allocations, also
-                            * {ours, raft, sqlite, msgpack, jansson, uv, libc, other, tracker} */
+                            * row, shared_config, heap, codecs} of the node that is asked; when it tracks
+                            * its allocations, also {ours, raft, sqlite, msgpack, jansson, uv, libc,
+                            * other, tracker} */
     BX_M_MEM_SITES,        /* {scope, action: "start"|"finish"} -> {scope, stacks, peak_bytes, owners,
                             * sites}, where it tracks its allocations */
     BX__METHODS

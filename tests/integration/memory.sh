@@ -39,7 +39,7 @@ for flag in proposal-pool vm-config-pool metadata-pool intern-strings intern-byt
 done
 
 if [ $tracking = yes ]; then up 3; else up 1; fi
-has_keys proposal vm_config metadata buffer intern
+has_keys proposal vm_config metadata buffer intern row shared_config heap
 ok $? "mem stats: the keys others rely on"
 ctl mem stats >"$dir/out" 2>"$dir/err" && grep -qE '^proposal +[0-9]+' "$dir/out"
 ok $? "mem stats: a table"
@@ -57,6 +57,11 @@ ok $? "each create takes a configuration, and gives it back, also when it is ref
 ok $? "labels take a map, and give it back"
 [ "$(count intern live)" -ge 3 ]
 ok $? "names are interned"
+[ "$(count shared_config refs)" -eq 2 ] && [ "$(count shared_config values)" -eq 2 ]
+ok $? "each VM has a configuration of its own when they differ"
+ctl vm create three --no-wait >"$dir/out" 2>"$dir/err"
+[ "$(count shared_config refs)" -eq 3 ] && [ "$(count shared_config values)" -eq 2 ]
+ok $? "VMs that are alike share one"
 
 if [ $tracking = no ]; then
   rc=0
@@ -79,7 +84,7 @@ ok $? "a scope begins"
 ctl mem sites --scope s --start >"$dir/out" 2>"$dir/err"
 [ $? -eq 6 ]
 ok $? "not twice"
-ctl vm create three --no-wait >"$dir/out" 2>"$dir/err"
+ctl vm create four --no-wait >"$dir/out" 2>"$dir/err"
 ctl mem sites --scope s --finish -o json >"$dir/out" 2>"$dir/err" && grep -q '"scope": "s"' "$dir/out"
 ok $? "it ends with a report"
 ctl mem sites --scope s >"$dir/out" 2>"$dir/err"

@@ -53,7 +53,7 @@ static struct bx_str reference(struct draw *d)
     if (vm == NULL || one_in(d, 12))
         return text(d->name, sizeof d->name, "v", below(d, NAMES));
     if (one_in(d, 2))
-        return vm->config.name;
+        return (struct bx_str){vm->name->s, vm->name->len};
     bx_uuid_format(vm->uuid, d->name);
     return (struct bx_str){d->name, one_in(d, 2) ? BX_UUID_TEXT - 1 : 4 + (uint32_t)below(d, 8)};
 }

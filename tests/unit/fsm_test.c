@@ -70,9 +70,9 @@ static void picture_from_rows(const struct test_fsm *t, struct picture *p)
         for (uint64_t k = 0; k < bx_view_vms(v); k++) {
             if (vms[k]->node != f->id)
                 continue;
-            p->nodes[i].free[0] -= vms[k]->config.vcpus;
-            p->nodes[i].free[1] -= (int64_t)vms[k]->config.memory_mib;
-            p->nodes[i].free[2] -= (int64_t)vms[k]->config.disk_gib;
+            p->nodes[i].free[0] -= vms[k]->config->vcpus;
+            p->nodes[i].free[1] -= (int64_t)vms[k]->config->memory_mib;
+            p->nodes[i].free[2] -= (int64_t)vms[k]->config->disk_gib;
         }
     }
 }

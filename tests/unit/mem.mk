@@ -35,3 +35,8 @@ check_PROGRAMS += tests/unit/mem_block_test
 tests_unit_mem_block_test_SOURCES = tests/unit/mem_block_test.c
 tests_unit_mem_block_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_mem_block_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/mem_rc_test
+tests_unit_mem_rc_test_SOURCES = tests/unit/mem_rc_test.c
+tests_unit_mem_rc_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_rc_test_LDADD = $(TEST_LIBS)

@@ -29,13 +29,14 @@ static int teardown(void **state)
 
 static struct bx_row *vm_row(const char *name, const char *uuid, uint64_t node)
 {
-    struct bx_vm d = {.node = node};
+    struct bx_vm_config c;
+    struct bx_vm d = {.node = node, .config = &c};
 
-    bx_vm_config_init(&d.config);
-    d.config.name = bx_str(name);
-    d.config.vcpus = 3;
-    d.config.memory_mib = 500;
-    d.config.disk_gib = 7;
+    bx_vm_config_init(&c);
+    c.name = bx_str(name);
+    c.vcpus = 3;
+    c.memory_mib = 500;
+    c.disk_gib = 7;
     assert_true(bx_uuid_parse(uuid, strlen(uuid), d.uuid));
     return bx_row_vm(&v.home, &d);
 }
@@ -281,13 +282,15 @@ static void test_record(void **state)
                       .node = 4,          .epoch = 5,                    .created_index = 6,
                       .modified_index = 7, .created_ms = 8,              .modified_ms = 9,
                       .score = 10,        .margin = 11,                  .message = bx_str("why")};
+    struct bx_vm_config c;
     const struct bx_vm *x;
     struct bx_row *a, *b;
 
     (void)state;
-    bx_vm_config_init(&d.config);
-    d.config.name = bx_str("web");
-    d.config.labels = (struct bx_pairs){labels, 2};
+    bx_vm_config_init(&c);
+    c.name = bx_str("web");
+    c.labels = (struct bx_pairs){labels, 2};
+    d.config = &c;
     a = bx_row_vm(&v.home, &d);
     b = bx_row_load(&v.home, BX_TABLE_VM, a->data, a->len);
     assert_non_null(b);
@@ -308,9 +311,9 @@ static void test_record(void **state)
     assert_int_equal(x->score, 10);
     assert_int_equal(x->margin, 11);
     assert_true(bx_str_eq(x->message, bx_str("why")));
-    assert_int_equal(x->config.labels.n, 2);
-    assert_true(bx_str_eq(x->config.labels.v[0].value, bx_str("web")));
-    assert_true(bx_str_eq(x->config.labels.v[1].key, bx_str("b")));
+    assert_int_equal(x->config->labels.n, 2);
+    assert_true(bx_str_eq(x->config->labels.v[0].value, bx_str("web")));
+    assert_true(bx_str_eq(x->config->labels.v[1].key, bx_str("b")));
     bx_row_free(&v.home, a);
     bx_row_free(&v.home, b);
 }
