@@ -27,6 +27,7 @@ bench: all
 	  $(SHELL) $(top_srcdir)/tests/bench/create.sh
 .PHONY: bench
 dist_noinst_SCRIPTS += tests/bench/create.sh
+dist_noinst_DATA += docs/BENCHMARKS.md
 # That they still run, and still agree with their references; nothing is timed.
 dist_check_SCRIPTS += tests/bench/smoke.sh
 
