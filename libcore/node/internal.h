@@ -28,6 +28,7 @@ struct bx_proposal {
     bool is_own;
     uint8_t session[16];
     uint64_t sequence;
+    uint64_t body_hash, principal_hash; /* an outcome under its id may be another request's */
     struct bx_buf command;         /* encoded */
     uint64_t deadline, sent_ms;
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);

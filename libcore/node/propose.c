@@ -166,6 +166,8 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     address(pr, s, p, &head);
     memcpy(head.trace, s->trace, 16);
     rc = bx_cmd_encode(&p->command, &head, s->body);
+    p->body_hash = head.body_hash;
+    p->principal_hash = bx_hash(s->principal.p, s->principal.n);
     if (rc == BX_OK)
         rc = bx_map_add(&pr->waiting, hash_of(p->session, p->sequence), p);
     if (rc != BX_OK) {
@@ -349,7 +351,9 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
     struct bx_propose *pr = &n->propose;
     struct bx_proposal *p = find(pr, o->session, o->sequence);
 
-    if (p == NULL)
+    /* A node that is behind applies what others asked under this id long ago; that is not the answer
+     * to another request under it, or to somebody else's. */
+    if (p == NULL || p->body_hash != o->body_hash || p->principal_hash != o->principal_hash)
         return;
     /* An outcome can come while it is queued again: the first sending did commit. */
     if (p->sent_ms != 0 && TAILQ_FIRST(&pr->sent) != NULL) {
