@@ -1,8 +1,10 @@
 /* check - the invariants, looked at after every turn of every host. */
+#include "sim/history.h"
 #include "sim/sim.h"
 
 #include "mem/alloc.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define RUNS_MAX 512u
@@ -126,6 +128,56 @@ void sim_check_event(struct sim_host *h, const struct bx_event *e)
     one_event(h, e);
 }
 
+/* ---- changes ---- */
+
+static uint8_t phase_of(const struct bx_event *e)
+{
+    for (uint8_t i = 0; i < BX__PHASES; i++) {
+        if (bx_str_eq(e->detail, bx_str(bx_phase_names[i])))
+            return i;
+    }
+    return BX__PHASES;
+}
+
+static void keep_change(void *ctx, const struct bx_event *e)
+{
+    struct sim_history *h = ctx;
+    struct sim_change c = {.revision = e->index, .type = e->type};
+    char object[32];
+
+    if (e->type < BX_EVENT_VM_CREATED || e->type == BX_EVENT_TOKEN_CREATED)
+        return;
+    snprintf(object, sizeof object, BX_STR_FMT, BX_STR_ARG(e->object));
+    snprintf(c.node, sizeof c.node, BX_STR_FMT, BX_STR_ARG(e->node));
+    c.phase = phase_of(e);
+    c.name = e->type == BX_EVENT_NODE_REMOVED ? 0 : (unsigned)strtoul(object + 3, NULL, 10);
+    sim_history_change(h, &c);
+}
+
+/* What a host keeps is what was told as it happened. */
+static void read_events(struct sim_host *h, void (*each)(void *ctx, const struct bx_event *e),
+                        void *ctx)
+{
+    struct bx_err err = {0};
+    uint32_t n;
+
+    h->event_seen = 0;
+    if (bx_fsm_events(bx_node_fsm(h->node), 0, UINT32_MAX, each, ctx, &n, &err) != BX_OK)
+        sim_violation(h->sim, "%s can not give its events: %s", h->name, err.msg);
+}
+
+bool sim_check_changes(struct sim *s, struct sim_history *h)
+{
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        if (s->hosts[i].node != NULL)
+            read_events(&s->hosts[i], one_event, &s->hosts[i]);
+    }
+    if (bx_fsm_events_oldest(bx_node_fsm(s->hosts[0].node)) > 1)
+        return false;
+    read_events(&s->hosts[0], keep_change, h);
+    return true;
+}
+
 /* ---- runs ---- */
 
 static struct run *find_run(struct sim_check *c, const uint8_t vm[16])
@@ -189,9 +241,10 @@ static bool is_said(const void *item, const void *key)
 static uint64_t hash_outcome(const struct bx_outcome *o)
 {
     uint64_t words[6] = {o->sequence, o->body_hash, o->revision, o->code, o->node, o->existed};
-    uint64_t both[2] = {bx_hash(words, sizeof words), bx_hash(o->object, sizeof o->object)};
+    uint64_t all[4] = {bx_hash(words, sizeof words), bx_hash(o->object, sizeof o->object),
+                       bx_hash(o->message.p, o->message.n), bx_hash(o->hint.p, o->hint.n)};
 
-    return bx_hash(both, sizeof both);
+    return bx_hash(all, sizeof all);
 }
 
 void sim_check_outcome(struct sim_host *h, const struct bx_outcome *o)

@@ -1,365 +1,374 @@
-/* client - users of the cluster: each asks for one thing at a time, of some host, and asks again
- * under the same request id until it knows what became of it. */
-#include "sim/history.h"
-#include "sim/linear.h"
-#include "sim/sim.h"
+/* client - users of the cluster. Each has a session and some requests under way in it, asks any
+ * host, and asks another one under the same request id until it knows what became of it; seldom it
+ * gives up. Seldom, too, it asks once more for what was answered already, or uses an id again for
+ * something else. How many clients there are, on how many names, and what they like to do, the seed
+ * says. */
+#include "sim/client.h"
 
 #include "mem/alloc.h"
+#include "sim/linear.h"
 
 #include <string.h>
 
-#define CLIENTS 6u /* on so few names that they meet; the check of histories bears eight a name */
-#define NAMES 10u
-#define THINK_US (8 * SIM_S)
+#define LANES_MAX 10u /* of all clients: the check of histories bears so many on one name */
 #define PATIENCE_US (12 * SIM_S)
 #define AGAIN_US (300 * SIM_MS)
 #define ANSWER_US 200u
-
-struct client {
-    struct sim *sim;
-    unsigned number;
-    uint64_t rng;
-    uint8_t session[16];
-    uint64_t sequence;
-    bool busy;
-    struct sim_op op;
-    struct sim_host *host; /* that was asked; NULL: nobody just now */
-    uint32_t attempt;      /* answers to earlier ones come too late */
-};
+#define GIVES_UP 12u /* one in so many who got no answer */
+#define REPEATS 10u  /* one in so many who got an answer */
+#define MISUSES 30u
 
 struct sim_clients {
-    struct client clients[CLIENTS];
+    struct client clients[SIM_CLIENTS_MAX];
+    unsigned n, names;
+    uint64_t think; /* us between two requests of a lane, on average */
+    uint32_t weights[SIM__OPS], all_weights;
     struct sim_history history;
     bool stopped;
 };
 
-struct attempt {
-    struct client *client;
-    uint32_t number;
-};
+static void next_attempt(struct lane *l, uint64_t after);
+static void no_answer(struct lane *l);
+static void think(struct lane *l);
 
-static void next_attempt(struct client *c, uint64_t after);
+unsigned sim_client_names(const struct sim *s)
+{
+    return s->clients->names;
+}
 
 /* ---- answers ---- */
 
-static void think(struct client *c);
-
-/* The client knows: the operation is over. */
-static void finish(struct client *c)
+static void mix_op(struct sim *s, const struct sim_op *op)
 {
-    struct sim *s = c->sim;
-    bool read = c->op.kind == SIM_OP_READ || c->op.kind == SIM_OP_STALE_READ;
+    uint64_t words[] = {(uint64_t)op->kind << 32 | op->client << 16 | op->name, op->start, op->end,
+                        op->revision, (uint64_t)op->code << 1 | op->existed};
 
-    c->op.end = s->now;
-    c->host = NULL;
-    c->busy = false;
-    c->attempt++;
+    sim_mix(s, words, sizeof words);
+}
+
+static void count(struct sim *s, const struct sim_op *op)
+{
     s->stats.operations++;
-    s->stats.reads += c->op.kind == SIM_OP_READ;
-    s->stats.stale_reads += c->op.kind == SIM_OP_STALE_READ;
-    if (!read)
-        *(c->op.code == BX_OK ? &s->stats.ok : &s->stats.refused) += 1;
-    sim_mix(s, &c->op, offsetof(struct sim_op, uuid));
-    sim_trace(s, NULL, "client %u: op %d on vm-%u: %s, revision %llu", c->number, (int)c->op.kind,
-              c->op.name, bx_code_name(c->op.code), (unsigned long long)c->op.revision);
-    sim_history_add(&s->clients->history, &c->op);
-    think(c);
+    if (op->end == SIM_OP_UNANSWERED)
+        s->stats.unknown++;
+    else if (sim_op_is_local(op->kind))
+        s->stats.stale_reads++;
+    else if (sim_op_reads(op->kind))
+        s->stats.reads++;
+    else
+        *(op->code == BX_OK ? &s->stats.ok : &s->stats.refused) += 1;
 }
 
-struct reply {
-    struct client *client;
-    uint32_t attempt;
-    bool known; /* else: ask again */
-    struct sim_op op;
-};
-
-static void on_reply(struct sim *s, struct sim_host *none, void *arg)
+static void record(struct lane *l, const struct sim_op *op)
 {
-    const struct reply *r = arg;
-    struct client *c = r->client;
+    struct sim *s = l->client->sim;
+    char text[256];
 
+    sim_history_add(&s->clients->history, op);
+    if (!s->o.trace)
+        return;
+    sim_history_tell(op, text, sizeof text);
+    sim_trace(s, NULL, "%s", text);
+}
+
+static void conclude(struct lane *l, const struct answer *a)
+{
+    struct sim *s = l->client->sim;
+
+    count(s, &l->op);
+    mix_op(s, &l->op);
+    if (a == NULL || a->n_rows == 0)
+        record(l, &l->op);
+    for (size_t i = 0; a != NULL && i < a->n_rows; i++) {
+        struct sim_op row = a->rows[i];
+
+        row.end = s->now;
+        record(l, &row);
+    }
+}
+
+/* It waits for nothing more. */
+static void rest(struct lane *l)
+{
+    l->doing = LANE_IDLE;
+    l->sequence = 0;
+    l->host = NULL;
+    l->attempt++;
+    think(l);
+}
+
+static void finish(struct lane *l, const struct answer *a)
+{
+    struct client *c = l->client;
+    uint64_t luck = rng_next(&c->rng);
+
+    l->op = a->op;
+    l->op.end = c->sim->now;
+    conclude(l, a);
+    if (l->sequence != 0 && luck % REPEATS == 0)
+        l->doing = LANE_REPEATS;
+    else if (l->sequence != 0 && luck % MISUSES == 1)
+        l->doing = LANE_MISUSES;
+    else
+        l->doing = LANE_IDLE;
+    if (l->doing == LANE_IDLE)
+        rest(l);
+    else
+        next_attempt(l, rng_below(&c->rng, 2 * SIM_S));
+}
+
+static void check_repeat(struct lane *l, const struct sim_op *op)
+{
+    struct sim *s = l->client->sim;
+    char text[256];
+
+    s->stats.repeats++;
+    if (op->code == l->op.code && op->revision == l->op.revision && op->existed == l->op.existed &&
+        memcmp(op->uuid, l->op.uuid, 16) == 0)
+        return;
+    sim_history_tell(&l->op, text, sizeof text);
+    sim_violation(s, "asked again, this got another answer (%s, revision %llu): %s",
+                  bx_code_name(op->code), (unsigned long long)op->revision, text);
+}
+
+static void check_misuse(struct lane *l, const struct sim_op *op)
+{
+    struct sim *s = l->client->sim;
+    char text[256];
+
+    s->stats.misuses++;
+    if (op->code == BX_CONFLICT)
+        return;
+    sim_history_tell(&l->op, text, sizeof text);
+    sim_violation(s, "another request got %s under the id of: %s", bx_code_name(op->code), text);
+}
+
+static void on_answer(struct sim *s, struct sim_host *none, void *arg)
+{
+    const struct answer *a = arg;
+    struct lane *l = a->lane;
+
+    (void)s;
     (void)none;
-    if (!c->busy || c->attempt != r->attempt)
+    if (l->doing == LANE_IDLE || l->attempt != a->attempt)
         return;
-    if (!r->known) {
-        s->stats.retries++;
-        next_attempt(c, rng_below(&c->rng, AGAIN_US));
+    if (!a->known) {
+        no_answer(l);
         return;
     }
-    c->op = r->op;
-    finish(c);
-}
-
-/* From a host's code: its answer takes a moment to get here. */
-static void reply(struct attempt *a, bool known, const struct sim_op *op)
-{
-    struct client *c = a->client;
-    struct reply *r = bx_must_alloc(sizeof *r);
-
-    *r = (struct reply){c, a->number, known, *op};
-    bx_free(a);
-    sim_at(c->sim, c->sim->now + ANSWER_US, NULL, on_reply, r);
-}
-
-static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
-{
-    struct attempt *a = ctx;
-    struct client *c = a->client;
-    struct sim_op op = c->op;
-
-    (void)err;
-    if (o != NULL) {
-        sim_check_outcome(c->sim->inside, o);
-        op.code = o->code;
-        op.existed = o->existed;
-        op.revision = o->revision;
-        memcpy(op.uuid, o->object, 16);
-    }
-    reply(a, o != NULL, &op);
-}
-
-static void read_view(struct sim_host *h, struct sim_op *op)
-{
-    const struct bx_view *view = bx_node_view(h->node);
-    struct bx_cluster_info cluster;
-    const struct bx_vm *vm;
-    char name[16];
-
-    bx_view_cluster(view, &cluster);
-    snprintf(name, sizeof name, "vm-%u", op->name);
-    op->revision = cluster.revision;
-    op->code = (uint16_t)bx_view_find_vm(view, bx_str(name), &vm, NULL);
-    if (op->code != BX_OK)
+    if (l->doing == LANE_ASKS) {
+        finish(l, a);
         return;
-    memcpy(op->uuid, vm->uuid, 16);
-    op->desired = vm->desired;
-    op->phase = vm->phase;
-}
-
-static void on_barrier(void *ctx, const struct bx_err *err)
-{
-    struct attempt *a = ctx;
-    struct client *c = a->client;
-    struct sim_op op = c->op;
-
-    if (err == NULL)
-        read_view(c->sim->inside, &op);
-    reply(a, err == NULL, &op);
-}
-
-/* ---- questions ---- */
-
-static struct attempt *new_attempt(struct client *c)
-{
-    struct attempt *a = bx_must_alloc(sizeof *a);
-
-    *a = (struct attempt){c, c->attempt};
-    return a;
-}
-
-static void again(struct attempt *a)
-{
-    struct sim_op op = a->client->op;
-
-    reply(a, false, &op);
-}
-
-static void submit(struct sim_host *h, struct client *c, struct bx_submit *s)
-{
-    s->principal = bx_str("user");
-    memcpy(s->session, c->session, 16);
-    s->sequence = s->floor = c->sequence;
-    s->deadline = sim_boot_ms(h) + 10000;
-    s->done = on_outcome;
-    s->ctx = new_attempt(c);
-    if (bx_node_submit(h->node, s, NULL) != BX_OK)
-        again(s->ctx);
-}
-
-static void submit_create(struct sim_host *h, struct client *c, const char *name)
-{
-    struct bx_cmd_vm_create b = {.if_not_exists = c->op.if_not_exists};
-    struct bx_submit s = {.kind = BX_CMD_VM_CREATE, .body = &b};
-    uint64_t shape = c->sequence * 2654435761u;
-
-    bx_vm_config_init(&b.config);
-    b.config.name = bx_str(name);
-    b.config.vcpus = 1 + (uint32_t)(shape % 6);
-    b.config.memory_mib = 256 << (shape / 8 % 5);
-    b.config.disk_gib = 1 + shape / 64 % 50;
-    b.config.strategy = (uint8_t)(shape / 7 % 2);
-    b.config.restart = c->op.restart;
-    b.config.stopped = c->op.kind == SIM_OP_CREATE_STOPPED;
-    submit(h, c, &s);
-}
-
-static void submit_desire(struct sim_host *h, struct client *c, const char *name)
-{
-    bool stop = c->op.kind == SIM_OP_STOP;
-    struct bx_cmd_vm_desire b = {.vm = bx_str(name),
-                                 .desired = stop ? BX_DESIRED_STOPPED : BX_DESIRED_RUNNING,
-                                 .restart = c->op.kind == SIM_OP_RESTART,
-                                 .force = c->op.force,
-                                 .timeout_s = 5};
-    struct bx_submit s = {.kind = BX_CMD_VM_DESIRE, .body = &b};
-
-    submit(h, c, &s);
-}
-
-static void submit_delete(struct sim_host *h, struct client *c, const char *name)
-{
-    struct bx_cmd_vm_delete b = {.vm = bx_str(name)};
-    struct bx_submit s = {.kind = BX_CMD_VM_DELETE, .body = &b};
-
-    submit(h, c, &s);
-}
-
-static void ask(struct sim_host *h, void *arg)
-{
-    struct client *c = arg;
-    struct attempt *a;
-    char name[16];
-
-    snprintf(name, sizeof name, "vm-%u", c->op.name);
-    switch (c->op.kind) {
-    case SIM_OP_CREATE:
-    case SIM_OP_CREATE_STOPPED:
-        submit_create(h, c, name);
-        break;
-    case SIM_OP_DELETE:
-        submit_delete(h, c, name);
-        break;
-    case SIM_OP_START:
-    case SIM_OP_STOP:
-    case SIM_OP_RESTART:
-        submit_desire(h, c, name);
-        break;
-    case SIM_OP_READ:
-        a = new_attempt(c);
-        if (bx_node_barrier(h->node, sim_boot_ms(h) + 5000, on_barrier, a, NULL) != BX_OK)
-            again(a);
-        break;
-    case SIM_OP_STALE_READ:
-        read_view(h, &c->op);
-        reply(new_attempt(c), true, &c->op);
-        break;
-    case SIM__OPS:
-        break;
     }
+    if (l->doing == LANE_REPEATS)
+        check_repeat(l, &a->op);
+    else
+        check_misuse(l, &a->op);
+    rest(l);
+}
+
+void sim_client_answer(struct sim *s, struct answer *a)
+{
+    sim_at(s, s->now + ANSWER_US, NULL, on_answer, a);
 }
 
 /* ---- attempts ---- */
 
+struct attempt {
+    struct lane *lane;
+    uint32_t number;
+};
+
+static void later(struct lane *l, uint64_t after,
+                  void (*fire)(struct sim *s, struct sim_host *none, void *arg))
+{
+    struct attempt *a = bx_must_alloc(sizeof *a);
+
+    *a = (struct attempt){l, l->attempt};
+    sim_at(l->client->sim, l->client->sim->now + after, NULL, fire, a);
+}
+
+static void give_up(struct lane *l)
+{
+    if (l->doing == LANE_ASKS) {
+        l->op.end = SIM_OP_UNANSWERED;
+        conclude(l, NULL);
+    }
+    rest(l);
+}
+
+/* There was no answer: most try again. */
+static void no_answer(struct lane *l)
+{
+    struct client *c = l->client;
+
+    c->sim->stats.retries++;
+    if (rng_below(&c->rng, GIVES_UP) == 0)
+        give_up(l);
+    else
+        next_attempt(l, rng_below(&c->rng, AGAIN_US));
+}
+
 static void on_impatient(struct sim *s, struct sim_host *none, void *arg)
 {
     const struct attempt *a = arg;
-    struct client *c = a->client;
 
+    (void)s;
     (void)none;
-    if (!c->busy || c->attempt != a->number)
-        return;
-    s->stats.retries++;
-    next_attempt(c, 0);
+    if (a->lane->doing != LANE_IDLE && a->lane->attempt == a->number)
+        no_answer(a->lane);
 }
 
 static void on_attempt(struct sim *s, struct sim_host *none, void *arg)
 {
-    struct client *c = *(struct client **)arg;
-    struct sim_host *h = &s->hosts[rng_below(&c->rng, s->n_hosts)];
-    struct attempt *a;
+    const struct attempt *a = arg;
+    struct lane *l = a->lane;
+    struct sim_host *h = &s->hosts[rng_below(&l->client->rng, s->n_hosts)];
 
     (void)none;
-    if (!c->busy || c->host != NULL)
+    if (l->doing == LANE_IDLE || l->attempt != a->number)
         return;
     if (h->node == NULL || h->paused_until > s->now) {
-        next_attempt(c, rng_below(&c->rng, AGAIN_US));
+        next_attempt(l, rng_below(&l->client->rng, AGAIN_US));
         return;
     }
-    c->host = h;
-    a = new_attempt(c);
-    sim_at(s, s->now + PATIENCE_US, NULL, on_impatient, a);
-    if (sim_enter(h, ask, c))
+    l->host = h;
+    later(l, PATIENCE_US, on_impatient);
+    if (sim_enter(h, sim_request, l))
         sim_host_wake(h);
 }
 
-static void next_attempt(struct client *c, uint64_t after)
+static void next_attempt(struct lane *l, uint64_t after)
 {
-    struct client **arg = bx_must_alloc(sizeof(struct client *));
-
-    *arg = c;
-    c->host = NULL;
-    c->attempt++;
-    sim_at(c->sim, c->sim->now + after, NULL, on_attempt, arg);
+    l->host = NULL;
+    l->attempt++;
+    later(l, after, on_attempt);
 }
 
 void sim_clients_lost(struct sim_host *h)
 {
     struct sim_clients *all = h->sim->clients;
 
-    for (unsigned i = 0; all != NULL && i < CLIENTS; i++) {
-        struct client *c = &all->clients[i];
+    for (unsigned i = 0; all != NULL && i < all->n; i++) {
+        for (unsigned j = 0; j < all->clients[i].n_lanes; j++) {
+            struct lane *l = &all->clients[i].lanes[j];
 
-        if (c->busy && c->host == h)
-            next_attempt(c, rng_below(&c->rng, AGAIN_US));
+            if (l->doing != LANE_IDLE && l->host == h)
+                no_answer(l);
+        }
     }
 }
 
-/* ---- operations ---- */
+/* ---- what is asked ---- */
 
-static bool is_create(enum sim_op_kind kind)
+static enum sim_op_kind some_kind(struct sim_clients *all, uint64_t *rng)
 {
-    return kind == SIM_OP_CREATE || kind == SIM_OP_CREATE_STOPPED;
+    uint64_t n = rng_below(rng, all->all_weights);
+    unsigned kind = 0;
+
+    while (n >= all->weights[kind])
+        n -= all->weights[kind++];
+    return (enum sim_op_kind)kind;
+}
+
+/* Most often to a host that is there. */
+static void pin(struct lane *l)
+{
+    struct sim *s = l->client->sim;
+    uint64_t n = rng_below(&l->client->rng, s->n_hosts + 1);
+
+    snprintf(l->pin, sizeof l->pin, "%s", n == s->n_hosts ? "nowhere" : s->hosts[n].name);
+}
+
+static void choose(struct lane *l)
+{
+    struct client *c = l->client;
+    struct sim_op *op = &l->op;
+    bool makes;
+
+    memset(op, 0, sizeof *op);
+    op->kind = some_kind(c->sim->clients, &c->rng);
+    op->client = c->number;
+    op->name = (unsigned)rng_below(&c->rng, c->sim->clients->names);
+    op->start = c->sim->now;
+    l->shape = rng_next(&c->rng);
+    makes = sim_op_creates(op->kind) || op->kind == SIM_OP_DRY_RUN;
+    op->if_not_exists = sim_op_creates(op->kind) && rng_below(&c->rng, 5) == 0;
+    op->invalid = makes && rng_below(&c->rng, 16) == 0;
+    op->pinned = makes && rng_below(&c->rng, 6) == 0;
+    op->restart = makes ? (uint8_t)rng_below(&c->rng, 3) : 0;
+    op->force =
+        (op->kind == SIM_OP_STOP || op->kind == SIM_OP_RESTART) && rng_below(&c->rng, 3) == 0;
+    if (op->pinned)
+        pin(l);
 }
 
 static void on_begin(struct sim *s, struct sim_host *none, void *arg)
 {
-    static const enum sim_op_kind wheel[] = {
-        SIM_OP_CREATE, SIM_OP_CREATE, SIM_OP_CREATE_STOPPED, SIM_OP_DELETE, SIM_OP_DELETE,
-        SIM_OP_START,  SIM_OP_STOP,   SIM_OP_RESTART,        SIM_OP_READ,   SIM_OP_READ,
-        SIM_OP_STALE_READ,
-    };
-    struct client *c = *(struct client **)arg;
+    struct lane *l = ((const struct attempt *)arg)->lane;
 
     (void)none;
     if (s->clients->stopped)
         return;
-    c->busy = true;
-    c->sequence++;
-    memset(&c->op, 0, sizeof c->op);
-    c->op.kind = wheel[rng_below(&c->rng, sizeof wheel / sizeof *wheel)];
-    c->op.client = c->number;
-    c->op.name = (unsigned)rng_below(&c->rng, NAMES);
-    c->op.if_not_exists = is_create(c->op.kind) && rng_below(&c->rng, 5) == 0;
-    c->op.force = (c->op.kind == SIM_OP_STOP || c->op.kind == SIM_OP_RESTART) &&
-                  rng_below(&c->rng, 3) == 0;
-    c->op.restart = is_create(c->op.kind) ? (uint8_t)rng_below(&c->rng, 3) : 0;
-    c->op.start = s->now;
-    next_attempt(c, 0);
+    choose(l);
+    l->doing = LANE_ASKS;
+    l->sequence = sim_op_reads(l->op.kind) ? 0 : ++l->client->sequence;
+    next_attempt(l, 0);
 }
 
-static void think(struct client *c)
+static void think(struct lane *l)
 {
-    struct client **arg = bx_must_alloc(sizeof(struct client *));
+    later(l, rng_below(&l->client->rng, 2 * l->client->sim->clients->think), on_begin);
+}
 
-    *arg = c;
-    sim_at(c->sim, c->sim->now + rng_below(&c->rng, THINK_US), NULL, on_begin, arg);
+/* ---- beginning and end ---- */
+
+/* Every history has its own mix; none is without creates. */
+static void draw_weights(struct sim_clients *all, uint64_t *rng)
+{
+    for (unsigned i = 0; i < SIM__OPS; i++) {
+        all->weights[i] = rng_below(rng, 5) == 0 ? 0 : 1 + (uint32_t)rng_below(rng, 8);
+        if (i == SIM_OP_CREATE)
+            all->weights[i] = 6 + (uint32_t)rng_below(rng, 12);
+        else if (i == SIM_OP_LIST)
+            all->weights[i] = (all->weights[i] + 3) / 4;
+        all->all_weights += all->weights[i];
+    }
+}
+
+static void init_client(struct sim *s, struct client *c, unsigned number)
+{
+    c->sim = s;
+    c->number = number;
+    c->rng = sim_stream(s);
+    for (size_t i = 0; i < sizeof c->session; i++)
+        c->session[i] = (uint8_t)rng_next(&c->rng);
+    for (unsigned i = 0; i < c->n_lanes; i++) {
+        c->lanes[i].client = c;
+        think(&c->lanes[i]);
+    }
 }
 
 void sim_clients_start(struct sim *s)
 {
     struct sim_clients *all = bx_must_calloc(1, sizeof *all);
+    uint64_t rng = sim_stream(s);
+    unsigned lanes = 0;
 
     s->clients = all;
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        struct client *c = &all->clients[i];
+    all->n = 1 + (unsigned)rng_below(&rng, SIM_CLIENTS_MAX);
+    all->names = 2 + (unsigned)rng_below(&rng, SIM_NAMES_MAX - 1);
+    for (unsigned i = 0; i < all->n; i++) {
+        unsigned left = LANES_MAX - lanes - (all->n - i - 1),
+                 most = 1 + (unsigned)rng_below(&rng, 3);
 
-        c->sim = s;
-        c->number = i;
-        c->rng = sim_stream(s);
-        for (size_t j = 0; j < sizeof c->session; j++)
-            c->session[j] = (uint8_t)rng_next(&c->rng);
-        think(c);
+        all->clients[i].n_lanes = most < left ? most : left;
+        lanes += all->clients[i].n_lanes;
     }
+    all->think = lanes * SIM_S / rng_between(&rng, 2, 4);
+    draw_weights(all, &rng);
+    for (unsigned i = 0; i < all->n; i++)
+        init_client(s, &all->clients[i], i);
 }
 
 void sim_clients_stop(struct sim *s)
@@ -369,38 +378,76 @@ void sim_clients_stop(struct sim *s)
 
 bool sim_clients_idle(const struct sim *s)
 {
-    for (unsigned i = 0; i < CLIENTS; i++) {
-        if (s->clients->clients[i].busy)
-            return false;
+    for (unsigned i = 0; i < s->clients->n; i++) {
+        for (unsigned j = 0; j < s->clients->clients[i].n_lanes; j++) {
+            if (s->clients->clients[i].lanes[j].doing != LANE_IDLE)
+                return false;
+        }
     }
     return true;
 }
 
-/* ---- the end ---- */
+/* ---- the history, when it is complete ---- */
 
-/* What nothing explains, after what else was done to that name. */
+static void tell(const struct sim_op *op)
+{
+    char text[256];
+
+    sim_history_tell(op, text, sizeof text);
+    printf("%s\n", text);
+}
+
+/* What else was done to that name until then, and what nothing explains. */
 static _Noreturn void unexplained(struct sim *s, size_t at, const char *what)
 {
     const struct sim_history *h = &s->clients->history;
     char text[256];
 
     for (size_t i = 0; i < h->n; i++) {
-        if (h->ops[i].name != h->ops[at].name || i == at || h->ops[i].start > h->ops[at].end)
-            continue;
-        sim_history_tell(h, i, text, sizeof text);
-        printf("%s\n", text);
+        if (h->ops[i].name == h->ops[at].name && i != at && h->ops[i].start <= h->ops[at].end)
+            tell(&h->ops[i]);
     }
-    sim_history_tell(h, at, text, sizeof text);
+    sim_history_tell(&h->ops[at], text, sizeof text);
     sim_violation(s, "%s: %s", what, text);
+}
+
+/* What every host has at last is read once more: nothing that was acknowledged is lost on any. */
+static void read_everything(struct sim *s)
+{
+    struct sim_op like = {.client = SIM_CLIENTS_MAX, .start = s->now, .end = s->now};
+    struct sim_op rows[SIM_NAMES_MAX];
+
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        if (s->hosts[i].node == NULL)
+            continue;
+        sim_request_rows(&s->hosts[i], s->clients->names, &like, rows);
+        for (unsigned j = 0; j < s->clients->names; j++)
+            sim_history_add(&s->clients->history, &rows[j]);
+    }
+}
+
+static void check_replay(struct sim *s)
+{
+    const struct sim_history *h = &s->clients->history;
+    struct sim_wrong wrong;
+
+    if (sim_history_good(h, s->clients->names, &wrong))
+        return;
+    if (wrong.op == SIZE_MAX)
+        sim_violation(s, "revision %llu: %s", (unsigned long long)wrong.revision, wrong.what);
+    unexplained(s, wrong.op, wrong.what);
 }
 
 void sim_clients_check(struct sim *s)
 {
-    const struct sim_history *h = &s->clients->history;
+    struct sim_history *h = &s->clients->history;
 
-    for (unsigned name = 0; name < NAMES; name++) {
+    read_everything(s);
+    if (sim_check_changes(s, h))
+        check_replay(s);
+    for (unsigned name = 0; name < s->clients->names; name++) {
         size_t at = 0;
-        enum linear_verdict v = linear_check(h->ops, h->n, name, &at);
+        enum linear_verdict v = linear_check(h, name, &at);
 
         if (v != LINEAR_GOOD)
             unexplained(s, at,

@@ -26,14 +26,14 @@ struct configs {
 static bool same(const struct config *a, const struct config *b)
 {
     return a->done == b->done && a->model.vm == b->model.vm && a->model.states == b->model.states &&
-           a->model.restart == b->model.restart;
+           a->model.restart == b->model.restart && a->model.pinned == b->model.pinned;
 }
 
 /* The place of c, or the free one where it belongs. */
 static uint32_t *place(const struct configs *all, const struct config *c)
 {
     uint64_t words[2] = {c->done, (uint64_t)c->model.vm << 16 | (uint64_t)c->model.states << 8 |
-                                      c->model.restart};
+                                      (uint64_t)c->model.pinned << 4 | c->model.restart};
     size_t mask = all->cap * 2 - 1, i = (size_t)bx_hash(words, sizeof words) & mask;
 
     while (all->index[i] != 0 && !same(&all->items[all->index[i] - 1], c))
@@ -123,13 +123,7 @@ static uint32_t number_of(struct search *s, const uint8_t uuid[16])
 
 static bool wanted(const struct sim_op *op, unsigned name)
 {
-    return op->name == name && op->kind != SIM_OP_STALE_READ;
-}
-
-static bool makes(const struct sim_op *op)
-{
-    return (op->kind == SIM_OP_CREATE || op->kind == SIM_OP_CREATE_STOPPED) && op->code == BX_OK &&
-           !op->existed;
+    return op->name == name && !sim_op_is_local(op->kind);
 }
 
 static void add_op(struct search *s, uint32_t i)
@@ -138,7 +132,7 @@ static void add_op(struct search *s, uint32_t i)
     bool answered = op->end != SIM_OP_UNANSWERED;
 
     s->vms[i] = answered ? number_of(s, op->uuid) : UNSEEN | i;
-    if (answered && makes(op) && s->vms[i] != 0)
+    if (sim_op_creates(op->kind) && sim_op_changed(op) && s->vms[i] != 0)
         s->uuids[s->vms[i] - 1].made = true;
     s->moments[s->n_moments++] = (struct moment){op->start, false, i};
     if (answered)
@@ -157,18 +151,18 @@ static int order(const void *a, const void *b)
     return x->op < y->op ? -1 : x->op > y->op;
 }
 
-static void begin(struct search *s, const struct sim_op *ops, size_t n, unsigned name)
+static void begin(struct search *s, const struct sim_history *h, unsigned name)
 {
-    struct config c = {0, model_empty()};
+    struct config c = {0, model_empty(h->nodes_go)};
 
     memset(s, 0, sizeof *s);
-    s->ops = ops;
-    s->uuids = bx_must_calloc(n + 1, sizeof *s->uuids);
-    s->vms = bx_must_calloc(n + 1, sizeof *s->vms);
-    s->moments = bx_must_calloc(n + 1, 2 * sizeof *s->moments);
-    assert(n < UNSEEN);
-    for (size_t i = 0; i < n; i++) {
-        if (wanted(&ops[i], name))
+    s->ops = h->ops;
+    s->uuids = bx_must_calloc(h->n + 1, sizeof *s->uuids);
+    s->vms = bx_must_calloc(h->n + 1, sizeof *s->vms);
+    s->moments = bx_must_calloc(h->n + 1, 2 * sizeof *s->moments);
+    assert(h->n < UNSEEN);
+    for (size_t i = 0; i < h->n; i++) {
+        if (wanted(&h->ops[i], name))
             add_op(s, (uint32_t)i);
     }
     qsort(s->moments, s->n_moments, sizeof *s->moments, order);
@@ -192,20 +186,24 @@ static bool apply(const struct search *s, const struct config *c, unsigned p, st
     uint32_t i = s->open[p];
     struct model m = c->model;
     uint32_t vm = s->vms[i];
+    bool can;
 
     out->done = c->done | 1ull << p;
-    if (s->ops[i].end == SIM_OP_UNANSWERED)
-        return model_unanswered(&m, &s->ops[i], vm, &out->model);
-    if ((m.vm & UNSEEN) && vm != 0 && !s->uuids[vm - 1].made)
-        m.vm = vm; /* so that is the uuid it got */
-    return model_answered(&m, &s->ops[i], vm, &out->model);
+    if (s->ops[i].end == SIM_OP_UNANSWERED) {
+        can = model_unanswered(&m, &s->ops[i], vm, &out->model);
+    } else {
+        if ((m.vm & UNSEEN) && vm != 0 && !s->uuids[vm - 1].made)
+            m.vm = vm; /* so that is the uuid it got */
+        can = model_answered(&m, &s->ops[i], vm, &out->model);
+    }
+    model_unseen(&out->model);
+    return can;
 }
 
 /* What it was told was that nothing is changed. */
 static bool only_looks(const struct sim_op *op)
 {
-    return op->end != SIM_OP_UNANSWERED &&
-           (op->kind == SIM_OP_READ || op->code != BX_OK || op->existed);
+    return op->end != SIM_OP_UNANSWERED && !sim_op_changed(op);
 }
 
 /* What only looks, and learns nothing that is not known already, has looked. What changes something
@@ -285,12 +283,12 @@ static enum linear_verdict look(struct search *s, const struct moment *m)
     return LINEAR_GOOD;
 }
 
-enum linear_verdict linear_check(const struct sim_op *ops, size_t n, unsigned name, size_t *at)
+enum linear_verdict linear_check(const struct sim_history *h, unsigned name, size_t *at)
 {
     enum linear_verdict v = LINEAR_GOOD;
     struct search s;
 
-    begin(&s, ops, n, name);
+    begin(&s, h, name);
     for (size_t i = 0; i < s.n_moments && v == LINEAR_GOOD; i++) {
         v = look(&s, &s.moments[i]);
         *at = s.moments[i].op;

@@ -21,9 +21,9 @@
 
 enum linear_verdict { LINEAR_GOOD, LINEAR_BAD, LINEAR_TOO_WIDE };
 
-/* Look at the ops on `name`; stale reads are left out. LINEAR_BAD: *at is the first op, in the
- * order of answers, that nothing explains. LINEAR_TOO_WIDE: a bound above was met, and nothing is
- * known. */
-enum linear_verdict linear_check(const struct sim_op *ops, size_t n, unsigned name, size_t *at);
+/* Look at the ops on `name`; what one host answered alone is left out. LINEAR_BAD: *at is the first
+ * op, in the order of answers, that nothing explains. LINEAR_TOO_WIDE: a bound above was met, and
+ * nothing is known. */
+enum linear_verdict linear_check(const struct sim_history *h, unsigned name, size_t *at);
 
 #endif

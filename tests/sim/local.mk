@@ -11,7 +11,8 @@ blixard_sim_SOURCES = \
 	tests/sim/disk.c \
 	tests/sim/db.c \
 	tests/sim/net.c \
-	tests/sim/client.c \
+	tests/sim/client.c tests/sim/client.h \
+	tests/sim/request.c \
 	tests/sim/history.c tests/sim/history.h \
 	tests/sim/model.c tests/sim/model.h \
 	tests/sim/linear.c tests/sim/linear.h \

@@ -7,34 +7,102 @@
 
 #define IN(state) (1u << MODEL_##state)
 
-/* ---- what happens unseen ---- */
-
-static uint8_t closed(uint8_t states, uint8_t restart)
+struct model model_empty(bool nodes_go)
 {
-    if (states & IN(RESTARTING))
-        states |= IN(ACTIVE);
-    if ((states & IN(ACTIVE)) && restart == BX_RESTART_NEVER)
-        states |= IN(RESTED) | IN(FAILED);
-    if ((states & IN(ACTIVE)) && restart == BX_RESTART_ON_FAILURE)
-        states |= IN(RESTED);
-    if (states & (IN(STOPPING) | IN(CUTTING)))
-        states |= IN(RESTED);
-    if (states & IN(DELETING))
-        states |= IN(ABSENT);
-    return states;
-}
-
-struct model model_empty(void)
-{
-    return (struct model){0, IN(ABSENT), 0};
+    return (struct model){.states = IN(ABSENT), .nodes_go = nodes_go};
 }
 
 static bool settle(struct model *m, uint8_t states)
 {
-    m->states = closed(states, m->restart);
-    if (m->states == IN(ABSENT))
-        *m = model_empty();
+    m->states = states;
+    if (states == IN(ABSENT))
+        *m = model_empty(m->nodes_go);
     return states != 0;
+}
+
+/* ---- what happens without anybody asking ---- */
+
+void model_unseen(struct model *m)
+{
+    uint8_t states = m->states;
+
+    if (states & IN(RESTARTING))
+        states |= IN(ACTIVE);
+    if ((states & IN(ACTIVE)) && m->restart == BX_RESTART_NEVER)
+        states |= IN(RESTED) | IN(FAILED);
+    if ((states & IN(ACTIVE)) && m->restart == BX_RESTART_ON_FAILURE)
+        states |= IN(RESTED);
+    if ((states & IN(ACTIVE)) && m->nodes_go)
+        states |= IN(FAILED);
+    if (states & (IN(STOPPING) | IN(CUTTING)))
+        states |= IN(RESTED);
+    if (states & IN(DELETING))
+        states |= IN(ABSENT);
+    settle(m, states);
+}
+
+static bool begins(uint8_t phase)
+{
+    return phase == BX_PHASE_STARTING || phase == BX_PHASE_RUNNING;
+}
+
+static bool next_of(unsigned state, uint8_t restart, uint8_t phase, unsigned *next)
+{
+    switch ((enum model_state)state) {
+    case MODEL_ACTIVE:
+        if (phase == BX_PHASE_STOPPED)
+            *next = MODEL_RESTED;
+        else if (phase == BX_PHASE_FAILED)
+            *next = MODEL_FAILED;
+        return begins(phase) || (phase == BX_PHASE_CREATING && restart != BX_RESTART_NEVER) ||
+               (phase == BX_PHASE_STOPPED && restart != BX_RESTART_ALWAYS) ||
+               (phase == BX_PHASE_FAILED && restart == BX_RESTART_NEVER);
+    case MODEL_RESTARTING:
+        *next = MODEL_ACTIVE;
+        return phase == BX_PHASE_CREATING;
+    case MODEL_STOPPING:
+    case MODEL_CUTTING:
+        *next = MODEL_RESTED;
+        return phase == BX_PHASE_STOPPED;
+    case MODEL_DELETING:
+        *next = MODEL_ABSENT;
+        return phase == BX__PHASES;
+    case MODEL_ABSENT:
+    case MODEL_FAILED:
+    case MODEL_RESTED:
+    case MODEL__STATES:
+        break;
+    }
+    return false;
+}
+
+bool model_reported(struct model *m, uint8_t phase)
+{
+    uint8_t after = 0;
+
+    for (unsigned state = 0; state < MODEL__STATES; state++) {
+        unsigned next = state;
+
+        if ((m->states & (1u << state)) && next_of(state, m->restart, phase, &next))
+            after |= (uint8_t)(1u << next);
+    }
+    return settle(m, after);
+}
+
+void model_orphaned(struct model *m)
+{
+    static const uint8_t next[MODEL__STATES] = {
+        [MODEL_ABSENT] = IN(ABSENT), [MODEL_ACTIVE] = IN(FAILED),   [MODEL_RESTARTING] = IN(FAILED),
+        [MODEL_FAILED] = IN(FAILED), [MODEL_STOPPING] = IN(RESTED), [MODEL_CUTTING] = IN(RESTED),
+        [MODEL_RESTED] = IN(RESTED), [MODEL_DELETING] = IN(ABSENT),
+    };
+    uint8_t after = 0;
+
+    for (unsigned state = 0; state < MODEL__STATES; state++) {
+        if (m->states & (1u << state))
+            after |= next[state];
+    }
+    settle(m, after);
 }
 
 /* ---- requests ---- */
@@ -72,16 +140,6 @@ static const struct effect effects[REQUESTS][MODEL__STATES] = {
                 TO(ABSENT), TO(DELETING)},
 };
 
-static bool is_create(const struct sim_op *op)
-{
-    return op->kind == SIM_OP_CREATE || op->kind == SIM_OP_CREATE_STOPPED;
-}
-
-static bool is_read(const struct sim_op *op)
-{
-    return op->kind == SIM_OP_READ || op->kind == SIM_OP_STALE_READ;
-}
-
 static enum request request_of(const struct sim_op *op)
 {
     switch (op->kind) {
@@ -98,7 +156,9 @@ static enum request request_of(const struct sim_op *op)
     case SIM_OP_RESTART:
         return RESTART;
     case SIM_OP_READ:
+    case SIM_OP_LIST:
     case SIM_OP_STALE_READ:
+    case SIM_OP_DRY_RUN:
     case SIM__OPS:
         break;
     }
@@ -112,77 +172,117 @@ static struct effect effect_of(const struct sim_op *op, unsigned state)
 
     assert(r < REQUESTS);
     e = effects[r][state];
-    if (is_create(op) && state != MODEL_ABSENT && op->if_not_exists)
+    if (sim_op_creates(op->kind) && state != MODEL_ABSENT && op->if_not_exists)
         e = (struct effect){BX_OK, (uint8_t)state};
     return e;
 }
 
-/* Refusals that change nothing and depend on more than this name. */
-static bool may_refuse(const struct sim_op *op, unsigned state)
+/* Where something is to be placed, refusals depend on more than this name. */
+static bool may_refuse_place(const struct sim_op *op, bool pinned)
 {
-    return op->code == BX_BUSY ||
-           (op->code == BX_UNPLACEABLE && is_create(op) && state == MODEL_ABSENT);
+    return op->code == BX_UNPLACEABLE || (op->code == BX_NOT_FOUND && pinned);
+}
+
+static bool may_refuse(const struct model *m, const struct sim_op *op, unsigned state)
+{
+    bool begins_again = (op->kind == SIM_OP_START || op->kind == SIM_OP_RESTART) &&
+                        (state == MODEL_RESTED || state == MODEL_FAILED);
+
+    if (op->code == BX_BUSY)
+        return true;
+    if (sim_op_creates(op->kind))
+        return state == MODEL_ABSENT && may_refuse_place(op, op->pinned);
+    return m->nodes_go && begins_again && may_refuse_place(op, m->pinned);
 }
 
 /* The state after op, answered as it was, in `state`; false when it would have been answered
  * otherwise. */
-static bool move(const struct sim_op *op, unsigned state, unsigned *next)
+static bool move(const struct model *m, const struct sim_op *op, unsigned state, unsigned *next)
 {
     struct effect e = effect_of(op, state);
 
     *next = op->code == BX_OK ? e.next : state;
-    if (may_refuse(op, state))
+    if (op->invalid || op->code == BX_INVALID)
+        return op->invalid && op->code == BX_INVALID;
+    if (may_refuse(m, op, state))
         return true;
     return e.code == op->code && (e.code != BX_OK || op->existed == (e.next == state));
 }
 
 /* ---- reads ---- */
 
-static bool starts_or_runs(uint8_t phase)
+static bool phase_of(unsigned state, uint8_t phase)
 {
-    return phase == BX_PHASE_CREATING || phase == BX_PHASE_STARTING || phase == BX_PHASE_RUNNING;
-}
-
-static bool shows(const struct sim_op *op, unsigned state)
-{
-    if (op->code != BX_OK)
-        return op->code == BX_NOT_FOUND && state == MODEL_ABSENT;
     switch ((enum model_state)state) {
     case MODEL_ACTIVE:
-        return op->desired == BX_DESIRED_RUNNING && starts_or_runs(op->phase);
-    case MODEL_RESTARTING:
-        return op->desired == BX_DESIRED_RUNNING && op->phase == BX_PHASE_STOPPING;
+        return phase == BX_PHASE_CREATING || begins(phase);
     case MODEL_FAILED:
-        return op->desired == BX_DESIRED_RUNNING && op->phase == BX_PHASE_FAILED;
+        return phase == BX_PHASE_FAILED;
+    case MODEL_RESTARTING:
     case MODEL_STOPPING:
     case MODEL_CUTTING:
-        return op->desired == BX_DESIRED_STOPPED && op->phase == BX_PHASE_STOPPING;
-    case MODEL_RESTED:
-        return op->desired == BX_DESIRED_STOPPED && op->phase == BX_PHASE_STOPPED;
     case MODEL_DELETING:
-        return op->desired == BX_DESIRED_DELETED && op->phase == BX_PHASE_STOPPING;
+        return phase == BX_PHASE_STOPPING;
+    case MODEL_RESTED:
+        return phase == BX_PHASE_STOPPED;
     case MODEL_ABSENT:
+        return phase == BX__PHASES;
     case MODEL__STATES:
         break;
     }
     return false;
 }
 
+bool model_has_phase(const struct model *m, uint8_t phase)
+{
+    for (unsigned state = 0; state < MODEL__STATES; state++) {
+        if ((m->states & (1u << state)) && phase_of(state, phase))
+            return true;
+    }
+    return false;
+}
+
+static uint8_t desired_of(unsigned state)
+{
+    if (state == MODEL_DELETING)
+        return BX_DESIRED_DELETED;
+    return state == MODEL_ACTIVE || state == MODEL_RESTARTING || state == MODEL_FAILED
+               ? BX_DESIRED_RUNNING
+               : BX_DESIRED_STOPPED;
+}
+
+static bool shows(const struct model *m, const struct sim_op *op, uint32_t vm, unsigned state)
+{
+    if (op->kind == SIM_OP_DRY_RUN && (op->invalid || op->code == BX_INVALID))
+        return op->invalid && op->code == BX_INVALID;
+    if (op->kind == SIM_OP_DRY_RUN)
+        return state == MODEL_ABSENT ? op->code == BX_OK || may_refuse_place(op, op->pinned)
+                                     : op->code == BX_EXISTS;
+    if (op->code != BX_OK)
+        return op->code == BX_NOT_FOUND && state == MODEL_ABSENT;
+    return state != MODEL_ABSENT && vm == m->vm && op->desired == desired_of(state) &&
+           phase_of(state, op->phase);
+}
+
 /* ---- steps ---- */
+
+/* A request was about the VM that is there, or made it. */
+static bool concerns(const struct model *m, const struct sim_op *op, uint32_t vm, unsigned state)
+{
+    return op->code != BX_OK || (state == MODEL_ABSENT ? sim_op_creates(op->kind) : vm == m->vm);
+}
 
 static uint8_t step(const struct model *m, const struct sim_op *op, uint32_t vm)
 {
     uint8_t after = 0;
 
     for (unsigned state = 0; state < MODEL__STATES; state++) {
-        bool makes = is_create(op) && state == MODEL_ABSENT;
         unsigned next = state;
 
         if (!(m->states & (1u << state)))
             continue;
-        if (op->code == BX_OK && !makes && (state == MODEL_ABSENT || vm != m->vm))
-            continue; /* it speaks of another VM */
-        if (is_read(op) ? shows(op, state) : move(op, state, &next))
+        if (sim_op_reads(op->kind) ? shows(m, op, vm, state)
+                                   : concerns(m, op, vm, state) && move(m, op, state, &next))
             after |= (uint8_t)(1u << next);
     }
     return after;
@@ -194,9 +294,10 @@ bool model_answered(const struct model *before, const struct sim_op *op, uint32_
     uint8_t states = step(before, op, vm);
 
     *after = *before;
-    if (is_create(op) && op->code == BX_OK && !op->existed) {
+    if (sim_op_creates(op->kind) && sim_op_changed(op)) {
         after->vm = vm;
         after->restart = op->restart;
+        after->pinned = op->pinned;
     }
     return settle(after, states);
 }
@@ -207,7 +308,7 @@ bool model_unanswered(const struct model *before, const struct sim_op *op, uint3
     uint8_t states = 0;
 
     *after = *before;
-    if (is_read(op))
+    if (sim_op_reads(op->kind) || op->invalid)
         return false;
     for (unsigned state = 0; state < MODEL__STATES; state++) {
         struct effect e = effect_of(op, state);
@@ -215,9 +316,10 @@ bool model_unanswered(const struct model *before, const struct sim_op *op, uint3
         if ((before->states & (1u << state)) && e.code == BX_OK && e.next != state)
             states |= (uint8_t)(1u << e.next);
     }
-    if (is_create(op)) {
+    if (sim_op_creates(op->kind)) {
         after->vm = vm;
         after->restart = op->restart;
+        after->pinned = op->pinned;
     }
     return settle(after, states);
 }

@@ -133,9 +133,10 @@ struct sim_net;     /* net.c */
 struct sim_check;   /* check.c */
 struct sim_clients; /* client.c */
 struct sim_nemesis; /* nemesis.c */
+struct sim_history; /* history.h */
 
 struct sim_stats {
-    uint64_t operations, ok, refused, unknown, reads, stale_reads, retries;
+    uint64_t operations, ok, refused, unknown, reads, stale_reads, retries, repeats, misuses;
     uint64_t faults[SIM__FAULTS], frames, lost, turns, lives, snapshots, entries, events, runs;
 };
 
@@ -274,6 +275,8 @@ void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, boo
 bool sim_check_some_run(struct sim_host *h, uint64_t number, uint8_t vm[16]);
 /* Every answer to one request is the same. */
 void sim_check_outcome(struct sim_host *h, const struct bx_outcome *o);
+/* All changes since the beginning, which all hosts keep alike; false: they do not go back so far. */
+bool sim_check_changes(struct sim *s, struct sim_history *h);
 /* Everything is quiet: all that are up are equal. True when they are. */
 bool sim_check_settled(struct sim *s);
 /* It is too late to be anything else: say what is missing. */

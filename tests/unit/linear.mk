@@ -4,6 +4,6 @@ check_PROGRAMS += tests/unit/linear_test
 tests_unit_linear_test_SOURCES = tests/unit/linear_test.c \
 	tests/sim/linear.c tests/sim/linear.h \
 	tests/sim/model.c tests/sim/model.h \
-	tests/sim/history.h
+	tests/sim/history.c tests/sim/history.h
 tests_unit_linear_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_linear_test_LDADD = $(TEST_LIBS)

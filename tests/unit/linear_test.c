@@ -80,14 +80,14 @@ static void good(void)
 {
     size_t at = 0;
 
-    assert_int_equal(linear_check(ops, n, 0, &at), LINEAR_GOOD);
+    assert_int_equal(linear_check(&(struct sim_history){.ops = ops, .n = n}, 0, &at), LINEAR_GOOD);
 }
 
 static void bad_at(size_t where)
 {
     size_t at = 0;
 
-    assert_int_equal(linear_check(ops, n, 0, &at), LINEAR_BAD);
+    assert_int_equal(linear_check(&(struct sim_history){.ops = ops, .n = n}, 0, &at), LINEAR_BAD);
     assert_int_equal(at, where);
 }
 
@@ -370,11 +370,11 @@ static void test_too_many_at_once_are_no_verdict(void **state)
         create(i, 1000, (char)(i + 1));
     for (unsigned i = 0; i < 24; i++)
         remove_vm(i, 1000, (char)(i + 1));
-    assert_int_equal(linear_check(ops, n, 0, &at), LINEAR_TOO_WIDE);
+    assert_int_equal(linear_check(&(struct sim_history){.ops = ops, .n = n}, 0, &at), LINEAR_TOO_WIDE);
     n = 0;
     for (unsigned i = 0; i <= LINEAR_OPEN_MAX; i++)
         absent(i, 1000);
-    assert_int_equal(linear_check(ops, n, 0, &at), LINEAR_TOO_WIDE);
+    assert_int_equal(linear_check(&(struct sim_history){.ops = ops, .n = n}, 0, &at), LINEAR_TOO_WIDE);
 }
 
 /* ---- without an answer ---- */

@@ -1,0 +1,65 @@
+/* client - what client.c and request.c share: a client and the requests that it has under way. */
+#ifndef SIM_CLIENT_H
+#define SIM_CLIENT_H
+
+#include "sim/history.h"
+#include "sim/sim.h"
+
+#define SIM_CLIENTS_MAX 8u
+#define SIM_LANES_MAX 3u /* requests that one client has under way */
+#define SIM_NAMES_MAX 24u
+
+struct client;
+
+/* One request after the other. */
+struct lane {
+    struct client *client;
+    enum { LANE_IDLE, LANE_ASKS, LANE_REPEATS, LANE_MISUSES } doing;
+    struct sim_op op;      /* the answer too, once it is there */
+    uint64_t sequence;     /* that it still waits for; 0: none */
+    uint64_t shape;        /* numbers for the command's body */
+    char pin[16];          /* op.pinned: to the node of this name */
+    struct sim_host *host; /* that was asked; NULL: nobody just now */
+    uint32_t attempt;      /* answers to earlier ones come too late */
+};
+
+struct client {
+    struct sim *sim;
+    unsigned number, n_lanes;
+    uint64_t rng;
+    uint8_t session[16];
+    uint64_t sequence; /* the last that was used */
+    struct lane lanes[SIM_LANES_MAX];
+    struct { /* of each host, the newest state that it has shown in its life */
+        uint64_t revision;
+        uint32_t life;
+    } seen[SIM_HOSTS_MAX];
+};
+
+/* An answer on its way to the client; rows are the VMs of a list. */
+struct answer {
+    struct lane *lane;
+    uint32_t attempt;
+    bool known; /* else: ask again */
+    struct sim_op op;
+    size_t n_rows;
+    struct sim_op rows[];
+};
+
+/* ---- request.c ---- */
+
+/* Ask for what the lane does, inside the host; each call leads to one answer, or to none when the
+ * process ends. */
+void sim_request(struct sim_host *h, void *lane);
+/* What a host has now, as reads of every name: n_rows of them. */
+void sim_request_rows(struct sim_host *h, unsigned names, const struct sim_op *like,
+                      struct sim_op *rows);
+
+/* ---- client.c ---- */
+
+/* Names are vm-0 up to, and not, vm-N. */
+unsigned sim_client_names(const struct sim *s);
+/* Takes the answer over. */
+void sim_client_answer(struct sim *s, struct answer *a);
+
+#endif

@@ -1,0 +1,326 @@
+/* request - what clients ask of a host, and what they make of what it says. */
+#include "sim/client.h"
+
+#include "mem/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct attempt {
+    struct lane *lane;
+    uint32_t number;
+    uint64_t sequence;
+};
+
+static struct attempt *new_attempt(struct lane *l)
+{
+    struct attempt *a = bx_must_alloc(sizeof *a);
+
+    *a = (struct attempt){l, l->attempt, l->sequence};
+    return a;
+}
+
+/* ---- answers ---- */
+
+static struct answer *answer_to(const struct attempt *a, size_t rows)
+{
+    struct answer *out = bx_must_calloc(1, sizeof *out + rows * sizeof *out->rows);
+
+    *out = (struct answer){.lane = a->lane, .attempt = a->number, .op = a->lane->op};
+    out->n_rows = rows;
+    return out;
+}
+
+static void again(struct attempt *a)
+{
+    sim_client_answer(a->lane->client->sim, answer_to(a, 0));
+    bx_free(a);
+}
+
+/* Where it was placed is where it was to be. */
+static void check_pin(struct sim_host *h, const struct lane *l, const struct bx_outcome *o)
+{
+    const struct bx_node_row *row = bx_view_node(bx_node_view(h->node), o->node);
+
+    if (l->op.pinned && o->code == BX_OK && !o->existed && row != NULL &&
+        strcmp(row->name->s, l->pin) != 0)
+        sim_violation(h->sim, "a VM for %s was placed on %s", l->pin, row->name->s);
+}
+
+static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    struct attempt *a = ctx;
+    struct lane *l = a->lane;
+    struct sim_host *h = l->client->sim->inside;
+    struct answer *out = answer_to(a, 0);
+
+    (void)err;
+    /* An outcome that this client waits for no more may be forgotten, and busy is none. */
+    out->known = o != NULL && o->code != BX_BUSY;
+    if (out->known && a->sequence == l->sequence) {
+        if (l->doing != LANE_MISUSES)
+            sim_check_outcome(h, o);
+        if (l->doing == LANE_ASKS)
+            check_pin(h, l, o);
+        out->op.code = o->code;
+        out->op.existed = o->existed;
+        out->op.revision = o->revision;
+        memcpy(out->op.uuid, o->object, 16);
+    }
+    sim_client_answer(h->sim, out);
+    bx_free(a);
+}
+
+/* ---- reading ---- */
+
+static void vm_name(char out[16], unsigned name)
+{
+    snprintf(out, 16, "vm-%u", name);
+}
+
+/* What the host shows now, and it never goes back. */
+static uint64_t revision_of(struct sim_host *h, struct client *c)
+{
+    struct bx_cluster_info cluster;
+
+    bx_view_cluster(bx_node_view(h->node), &cluster);
+    if (c->seen[h->at].life == h->lives && cluster.revision < c->seen[h->at].revision)
+        sim_violation(h->sim, "%s shows revision %llu after revision %llu", h->name,
+                      (unsigned long long)cluster.revision,
+                      (unsigned long long)c->seen[h->at].revision);
+    c->seen[h->at].life = h->lives;
+    c->seen[h->at].revision = cluster.revision;
+    return cluster.revision;
+}
+
+static void take_row(struct sim_op *op, const struct bx_vm *vm)
+{
+    op->code = BX_OK;
+    memcpy(op->uuid, vm->uuid, 16);
+    op->desired = vm->desired;
+    op->phase = vm->phase;
+}
+
+static void read_one(struct sim_host *h, struct client *c, struct sim_op *op)
+{
+    const struct bx_vm *vm;
+    char name[16];
+
+    vm_name(name, op->name);
+    op->revision = revision_of(h, c);
+    op->code = (uint16_t)bx_view_find_vm(bx_node_view(h->node), bx_str(name), &vm, NULL);
+    if (op->code == BX_OK)
+        take_row(op, vm);
+}
+
+static unsigned number_of(struct sim_host *h, const char *name, unsigned names)
+{
+    char *end;
+    unsigned long n = strncmp(name, "vm-", 3) == 0 ? strtoul(name + 3, &end, 10) : names;
+
+    if (n >= names || *end != '\0')
+        sim_violation(h->sim, "%s lists a VM %s that nobody made", h->name, name);
+    return (unsigned)n;
+}
+
+void sim_request_rows(struct sim_host *h, unsigned names, const struct sim_op *like,
+                      struct sim_op *rows)
+{
+    const struct bx_view *view = bx_node_view(h->node);
+    size_t n = bx_view_vms(view);
+    const struct bx_vm **vms = bx_must_calloc(n + 1, sizeof(struct bx_vm *));
+    struct bx_cluster_info cluster;
+
+    bx_view_cluster(view, &cluster);
+    bx_view_sorted_vms(view, vms);
+    for (unsigned i = 0; i < names; i++) {
+        rows[i] = *like;
+        rows[i].kind = SIM_OP_READ;
+        rows[i].name = i;
+        rows[i].code = BX_NOT_FOUND;
+        rows[i].revision = cluster.revision;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && strcmp(vms[i - 1]->name->s, vms[i]->name->s) >= 0)
+            sim_violation(h->sim, "%s lists %s before %s", h->name, vms[i - 1]->name->s,
+                          vms[i]->name->s);
+        take_row(&rows[number_of(h, vms[i]->name->s, names)], vms[i]);
+    }
+    bx_free(vms);
+}
+
+static void on_barrier(void *ctx, const struct bx_err *err)
+{
+    struct attempt *a = ctx;
+    struct lane *l = a->lane;
+    struct client *c = l->client;
+    struct sim_host *h = c->sim->inside;
+    unsigned names = sim_client_names(c->sim);
+    bool list = l->op.kind == SIM_OP_LIST;
+    struct answer *out = answer_to(a, list ? names : 0);
+
+    out->known = err == NULL;
+    if (out->known && a->number == l->attempt) {
+        out->op.revision = revision_of(h, c);
+        if (list)
+            sim_request_rows(h, names, &l->op, out->rows);
+        else
+            read_one(h, c, &out->op);
+    }
+    sim_client_answer(h->sim, out);
+    bx_free(a);
+}
+
+/* ---- questions ---- */
+
+/* The lowest that the client still waits for. */
+static uint64_t floor_of(const struct client *c)
+{
+    uint64_t floor = c->sequence;
+
+    for (unsigned i = 0; i < c->n_lanes; i++) {
+        if (c->lanes[i].sequence != 0 && c->lanes[i].sequence < floor)
+            floor = c->lanes[i].sequence;
+    }
+    return floor;
+}
+
+static void submit(struct sim_host *h, struct lane *l, uint16_t kind, const void *body)
+{
+    struct bx_submit s = {.kind = kind, .body = body, .principal = bx_str("user")};
+    struct attempt *a = new_attempt(l);
+
+    memcpy(s.session, l->client->session, 16);
+    s.sequence = l->sequence;
+    s.floor = floor_of(l->client);
+    s.deadline = sim_boot_ms(h) + 10000;
+    s.done = on_outcome;
+    s.ctx = a;
+    if (bx_node_submit(h->node, &s, NULL) != BX_OK)
+        again(a);
+}
+
+static void configure(const struct lane *l, const char *name, struct bx_vm_config *c)
+{
+    bx_vm_config_init(c);
+    c->name = bx_str(name);
+    c->vcpus = l->op.invalid ? 0 : 1 + (uint32_t)(l->shape % 6);
+    c->memory_mib = 256 << (l->shape / 8 % 5);
+    c->disk_gib = 1 + l->shape / 64 % 50;
+    c->strategy = (uint8_t)(l->shape / 7 % 2);
+    c->restart = l->op.restart;
+    c->stopped = l->op.kind == SIM_OP_CREATE_STOPPED;
+    if (l->op.pinned)
+        c->node = bx_str(l->pin);
+}
+
+static void submit_create(struct sim_host *h, struct lane *l, const char *name)
+{
+    struct bx_cmd_vm_create b = {.if_not_exists = l->op.if_not_exists};
+
+    configure(l, name, &b.config);
+    submit(h, l, BX_CMD_VM_CREATE, &b);
+}
+
+static void submit_desire(struct sim_host *h, struct lane *l, const char *name)
+{
+    bool stop = l->op.kind == SIM_OP_STOP;
+    struct bx_cmd_vm_desire b = {.vm = bx_str(name),
+                                 .desired = stop ? BX_DESIRED_STOPPED : BX_DESIRED_RUNNING,
+                                 .restart = l->op.kind == SIM_OP_RESTART,
+                                 .force = l->op.force,
+                                 .timeout_s = 5};
+
+    submit(h, l, BX_CMD_VM_DESIRE, &b);
+}
+
+/* The request's id, and another request. */
+static void submit_misuse(struct sim_host *h, struct lane *l, const char *name)
+{
+    struct bx_cmd_vm_desire b = {
+        .vm = bx_str(name), .desired = BX_DESIRED_RUNNING, .timeout_s = 77};
+
+    submit(h, l, BX_CMD_VM_DESIRE, &b);
+}
+
+static void read_barrier(struct sim_host *h, struct lane *l)
+{
+    struct attempt *a = new_attempt(l);
+
+    if (bx_node_barrier(h->node, sim_boot_ms(h) + 5000, on_barrier, a, NULL) != BX_OK)
+        again(a);
+}
+
+static void read_stale(struct sim_host *h, struct lane *l)
+{
+    struct attempt *a = new_attempt(l);
+    struct answer *out = answer_to(a, 0);
+
+    out->known = true;
+    read_one(h, l->client, &out->op);
+    sim_client_answer(h->sim, out);
+    bx_free(a);
+}
+
+static void dry_run(struct sim_host *h, struct lane *l, const char *name)
+{
+    const struct bx_view *view = bx_node_view(h->node);
+    struct attempt *a = new_attempt(l);
+    struct answer *out = answer_to(a, 0);
+    struct bx_cluster_info before, after;
+    struct bx_candidates candidates;
+    struct bx_decision decision;
+    struct bx_vm_config config;
+
+    configure(l, name, &config);
+    bx_candidates_init(&candidates);
+    bx_view_cluster(view, &before);
+    out->known = true;
+    out->op.code =
+        (uint16_t)bx_fsm_dry_run(bx_node_fsm(h->node), &config, &candidates, &decision, NULL);
+    out->op.revision = revision_of(h, l->client);
+    bx_view_cluster(view, &after);
+    bx_candidates_close(&candidates);
+    if (before.digest != after.digest || before.revision != after.revision)
+        sim_violation(h->sim, "%s: a dry run changed something", h->name);
+    sim_client_answer(h->sim, out);
+    bx_free(a);
+}
+
+void sim_request(struct sim_host *h, void *lane)
+{
+    struct lane *l = lane;
+    char name[16];
+
+    vm_name(name, l->op.name);
+    if (l->doing == LANE_MISUSES) {
+        submit_misuse(h, l, name);
+        return;
+    }
+    switch (l->op.kind) {
+    case SIM_OP_CREATE:
+    case SIM_OP_CREATE_STOPPED:
+        submit_create(h, l, name);
+        break;
+    case SIM_OP_DELETE:
+        submit(h, l, BX_CMD_VM_DELETE, &(struct bx_cmd_vm_delete){bx_str(name)});
+        break;
+    case SIM_OP_START:
+    case SIM_OP_STOP:
+    case SIM_OP_RESTART:
+        submit_desire(h, l, name);
+        break;
+    case SIM_OP_READ:
+    case SIM_OP_LIST:
+        read_barrier(h, l);
+        break;
+    case SIM_OP_STALE_READ:
+        read_stale(h, l);
+        break;
+    case SIM_OP_DRY_RUN:
+        dry_run(h, l, name);
+        break;
+    case SIM__OPS:
+        break;
+    }
+}
