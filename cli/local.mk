@@ -4,8 +4,9 @@ libcli_a_SOURCES = cli/args.c cli/args.h cli/client.c cli/client.h cli/format.c 
 libcli_a_CFLAGS = $(AM_CFLAGS)
 
 bin_PROGRAMS += blixardctl
-blixardctl_SOURCES = cli/main.c cli/command.h cli/output.c cli/vm.c cli/cluster.c cli/mem.c \
-	cli/bench.c cli/sql.c cli/completion.c cli/doctor.c cli/other.c cli/help.c \
+blixardctl_SOURCES = cli/main.c cli/command.h cli/output.c cli/vm.c cli/vm_file.c cli/vm_file.h \
+	cli/cluster.c cli/mem.c cli/bench.c cli/sql.c cli/completion.c cli/doctor.c cli/other.c \
+	cli/help.c \
 	cli/result.c
 blixardctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 blixardctl_LDADD = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \

@@ -1,6 +1,8 @@
 #include "command.h"
 
+#include "mem/alloc.h"
 #include "model/vm.h"
+#include "vm_file.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -10,6 +12,7 @@
 #define WAIT_MS_MAX 600000u /* longest wait that a server takes */
 
 static const struct flag create_flags[] = {
+    {"file", "FILE", "take from JSON what no flag says; - is stdin", NULL},
     {"vcpus", "N", "virtual processors (1)", NULL},
     {"memory", "SIZE", "memory (512MiB)", NULL},
     {"disk", "SIZE", "disk; 0 for none (10GiB)", NULL},
@@ -160,6 +163,9 @@ static int wait_until(struct run *r, bx_val vm, const char *until, bx_val *resul
 static int labels(struct run *r, struct bx_pair *pairs, struct bx_vm_config *c)
 {
     uint32_t n = 0;
+
+    if (!args_has(&r->args, "label"))
+        return BX_OK;
     const char *l;
 
     while ((l = args_nth(&r->args, "label", n)) != NULL) {
@@ -242,8 +248,8 @@ static struct bx_str path(const char *p, char *out)
 {
     char cwd[PATH_MAX];
 
-    if (p == NULL || p[0] == '/' || p[0] == '\0' || getcwd(cwd, sizeof cwd) == NULL)
-        return bx_str(p == NULL ? "" : p);
+    if (p[0] == '/' || p[0] == '\0' || getcwd(cwd, sizeof cwd) == NULL)
+        return bx_str(p);
     snprintf(out, 2 * PATH_MAX, "%s/%s", cwd, p);
     return bx_str(out);
 }
@@ -261,8 +267,11 @@ static int check_id(struct run *r)
 
 static void put_text(struct params *p, const char *key, struct bx_str s)
 {
-    if (s.n > 0)
-        params_str(p, key, s.p); /* words of the command line end with a NUL */
+    if (s.n == 0)
+        return;
+    if (bx_pw_str(&p->b, key) != BX_OK || bx_pw_strn(&p->b, s.p, s.n) != BX_OK)
+        bx_oom(s.n);
+    p->n++;
 }
 
 static void put_config(struct params *p, const struct bx_vm_config *c)
@@ -327,21 +336,40 @@ static int created(struct run *r, bx_val result, bool wait)
     return 0;
 }
 
+/* What the flags say goes before what a file says. */
+static void texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * PATH_MAX])
+{
+    struct {
+        const char *flag;
+        struct bx_str *text;
+    } all[] = {{"tenant", &c->tenant},   {"node", &c->node},     {"cmdline", &c->cmdline},
+               {"kernel", &c->kernel}, {"initrd", &c->initrd}};
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        const char *s = args_get(&r->args, all[i].flag, NULL);
+
+        if (s != NULL)
+            *all[i].text = i < 3 ? bx_str(s) : path(s, paths[i - 3]);
+    }
+    c->name = bx_str(r->words[0]);
+    c->disk_ephemeral = c->disk_ephemeral || args_has(&r->args, "disk-ephemeral");
+    if (args_has(&r->args, "no-start") || args_has(&r->args, "start"))
+        c->stopped = args_has(&r->args, "no-start");
+}
+
 static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pairs,
                        char (*paths)[2 * PATH_MAX])
 {
-    int rc;
+    static struct bx_decoder decoder; /* the configuration's text may lie in it until the end */
+    const char *file = args_get(&r->args, "file", NULL);
+    int rc = BX_OK;
 
     bx_vm_config_init(c);
-    c->name = bx_str(r->words[0]);
-    c->tenant = bx_str(args_get(&r->args, "tenant", "default"));
-    c->node = bx_str(args_get(&r->args, "node", ""));
-    c->kernel = path(args_get(&r->args, "kernel", NULL), paths[0]);
-    c->initrd = path(args_get(&r->args, "initrd", NULL), paths[1]);
-    c->cmdline = bx_str(args_get(&r->args, "cmdline", ""));
-    c->disk_ephemeral = args_has(&r->args, "disk-ephemeral");
-    c->stopped = args_has(&r->args, "no-start");
-    rc = sizes(r, c);
+    if (file != NULL)
+        rc = vm_file_read(file, &decoder, c, &r->err);
+    texts(r, c, paths);
+    if (rc == BX_OK)
+        rc = sizes(r, c);
     if (rc == BX_OK)
         rc = choices(r, c);
     if (rc == BX_OK)

@@ -112,7 +112,10 @@ static int pack_decode(struct bx_decoder *d, const struct bx_schema *s, const ui
 
     for (uint32_t i = 0; rc == BX_OK && i < items; i++) {
         bx_arena_reset(&d->arena);
-        memset(taker->obj, 0, s->size);
+        if (taker->initial != NULL)
+            memcpy(taker->obj, taker->initial, s->size);
+        else
+            memset(taker->obj, 0, s->size);
         rc = bx_pack_read(s, list ? bx_val_at(root, i) : root, taker->obj, &d->arena, &own);
         if (rc == BX_OK)
             taker->take(taker->ctx, taker->obj);

@@ -37,7 +37,8 @@ void bx_decoder_close(struct bx_decoder *d);
 
 /* Called with each object, after it was read into obj. */
 struct bx_taker {
-    void *obj; /* s->size bytes */
+    void *obj;           /* s->size bytes */
+    const void *initial; /* what members have that MessagePack and JSON leave out; NULL: zero */
     void (*take)(void *ctx, const void *obj);
     void *ctx;
 };

@@ -303,7 +303,7 @@ int fuzz_hybrid(const uint8_t *p, size_t n)
     uint8_t *src = fuzz_copy(p, n);
     struct bx_vm_reply vm;
     uint32_t count = 0;
-    struct bx_taker taker = {&vm, take_vm, &count};
+    struct bx_taker taker = {&vm, NULL, take_vm, &count};
     int rc = bx_hybrid_read(&h, &d, BX_KIND_VM, &bx_vm_reply_schema, src, n, &taker, NULL);
 
     bx_decoder_close(&d);

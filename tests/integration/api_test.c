@@ -659,7 +659,7 @@ static void a_list_comes_in_the_form_that_was_asked_for(void **state)
     struct bx_decoder decoder = {.pack = NULL};
     struct bx_buf packed = {0}, again = {0};
     struct bx_vm_reply vm;
-    struct bx_taker taker = {&vm, take_vm, &again};
+    struct bx_taker taker = {&vm, NULL, take_vm, &again};
     struct bx_str bytes = {"", 0};
     uint64_t until = now_ms() + WAIT_MS;
     bx_val list, codecs;

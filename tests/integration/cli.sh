@@ -51,6 +51,9 @@ for words in "vm move x --to n1" "node drain n1" "image list" "top" "vm create x
 done
 expect 2 "--wait and --no-wait" ctl vm create x --wait --no-wait
 expect 2 "--start and --no-start" ctl vm create x --start --no-start
+echo '{"vcpu": 2}' >"$dir/wrong.json"
+expect 2 "create from a file with a mistyped name" ctl vm create x --file "$dir/wrong.json"
+said 'vcpu: no such field' "create from a file with a mistyped name: which"
 expect 2 "events of a mistyped type" ctl events --type vm.crated
 said 'did you mean vm.created' "events of a mistyped type: did you mean"
 expect 2 "events of no type" ctl events --type lunch
@@ -86,6 +89,13 @@ ok $? "the empty list without it: nothing"
 expect 0 "create" ctl vm create far --node "n$far" --disk 0
 printed "^far is running on n$far\$" "create: waits until it runs"
 expect 0 "create, not started" ctl vm create calm --no-start --disk 0
+echo ' {"vcpus": 3, "memory_mib": 256, "disk_gib": 0, "labels": {"app": "db"}, "stopped": true}' \
+  >"$dir/vm.json"
+expect 0 "create from a file" ctl vm create filed --file "$dir/vm.json" --vcpus 2
+expect 0 "what is from a file" ctl vm show filed -o json
+grep -q '"vcpus": 2' "$dir/out" && grep -q '"memory_mib": 256' "$dir/out" && grep -q '"app": "db"' "$dir/out"
+ok $? "what is from a file: flags go before it"
+expect 0 "and gone again" ctl vm delete filed --yes
 expect 0 "an existing one that is stopped" ctl vm create calm --if-not-exists --no-start --disk 0
 expect 0 "and one stopped later" ctl vm stop far
 expect 0 "is fine, and left alone" ctl vm create far --if-not-exists --disk 0

@@ -50,7 +50,7 @@ static struct bx_taker taker_of(struct taken *t, const struct golden_sample *s)
 {
     memset(t, 0, sizeof *t);
     t->sample = s;
-    return (struct bx_taker){t->object, take, t};
+    return (struct bx_taker){t->object, NULL, take, t};
 }
 
 /* JSON reads whole numbers up to 2^63 - 1: the sample with all types has a larger one. */
@@ -267,7 +267,7 @@ static void use_all(void *ctx)
         struct bx_decoder d = {.pack = NULL};
         struct bx_buf b = {0};
         uint32_t n = 0;
-        struct bx_taker taker = {object, count, &n};
+        struct bx_taker taker = {object, NULL, count, &n};
         int rc = bx_hybrid_write(&h, 1u << c, BX_KIND_VM, s->schema, &items, &b, NULL);
 
         assert_true(rc == BX_NO_MEMORY ? b.len == 0 : rc == BX_OK);
