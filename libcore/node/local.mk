@@ -1,7 +1,8 @@
 # Sources of libcore/node, in the order of their dependence.
 libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/identity.c libcore/node/identity.h \
-	libcore/node/raft.c libcore/node/raft_heap.c libcore/node/raft.h \
+	libcore/node/raft.c libcore/node/raft_open.c libcore/node/raft_priv.h \
+	libcore/node/raft_heap.c libcore/node/raft.h \
 	libcore/node/internal.h libcore/node/node.h libcore/node/node.c \
 	libcore/node/propose.c libcore/node/reads.c libcore/node/member.c \
 	libcore/node/snapshot.c libcore/node/join.c \

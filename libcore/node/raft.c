@@ -1,4 +1,4 @@
-#include "node/raft.h"
+#include "node/raft_priv.h"
 
 #include "plant.h"
 #include "wire/raftmsg.h"
@@ -20,9 +20,31 @@ static uint64_t now(const struct bx_raft *r)
     return r->o.clock->ops->boot_ms(r->o.clock);
 }
 
-/* One step and all its updates. Only SUBMIT, START and a transfer may fail; anything else is a
- * broken core or no memory, and going on would be guessing. */
-static int step(struct bx_raft *r, struct raft_event *e)
+/* The core refuses its vote while its own configuration has it as standby. But a server is a voter
+ * from the moment that the entry saying so is in the candidate's log, and that entry may not have
+ * reached it: the others can need just its vote to elect the leader that would send it. Voting
+ * depends on logs and terms alone (Ongaro, "Consensus: Bridging Theory and Practice", 4.1); a
+ * candidate that has it as standby does not count the vote. */
+static int step_as_voter(struct bx_raft *r, struct raft_event *e, struct raft_update *u)
+{
+    struct raft_server *self = NULL;
+    int rv, role = 0;
+
+    for (unsigned i = 0; i < r->core.configuration.n; i++) {
+        if (r->core.configuration.servers[i].id == r->o.id)
+            self = &r->core.configuration.servers[i];
+    }
+    if (self != NULL) {
+        role = self->role;
+        self->role = RAFT_VOTER;
+    }
+    rv = raft_step(&r->core, e, u);
+    if (self != NULL)
+        self->role = role; /* a request for a vote never changes the configuration */
+    return rv;
+}
+
+int bx_raft_step(struct bx_raft *r, struct raft_event *e)
 {
     struct raft_update u;
     struct bx_err err;
@@ -31,7 +53,10 @@ static int step(struct bx_raft *r, struct raft_event *e)
     memset(&u, 0, sizeof u);
     e->time = now(r);
     e->capacity = UINT16_MAX;
-    rv = raft_step(&r->core, e, &u);
+    if (e->type == RAFT_RECEIVE && e->receive.message->type == RAFT_REQUEST_VOTE)
+        rv = step_as_voter(r, e, &u);
+    else
+        rv = raft_step(&r->core, e, &u);
     if (rv != 0) {
         if (e->type == RAFT_SUBMIT)
             return rv;
@@ -98,7 +123,7 @@ static void install(struct bx_raft *r, struct raft_update *u)
     done.type = RAFT_PERSISTED_SNAPSHOT;
     done.persisted_snapshot.metadata = u->snapshot.metadata;
     done.persisted_snapshot.last = true;
-    step(r, &done);
+    bx_raft_step(r, &done);
 }
 
 static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *frame)
@@ -240,7 +265,7 @@ static void tell_persisted(struct bx_raft *r)
     memset(&e, 0, sizeof e);
     e.type = RAFT_PERSISTED_ENTRIES;
     e.persisted_entries.index = durable;
-    step(r, &e);
+    bx_raft_step(r, &e);
 }
 
 void bx_raft_pump(struct bx_raft *r)
@@ -252,130 +277,6 @@ void bx_raft_pump(struct bx_raft *r)
     r->job.run = job_run;
     r->job.done = job_done;
     r->o.disk->ops->write(r->o.disk, &r->job);
-}
-
-/* ---- start ---- */
-
-static int copy_configuration(struct bx_str encoded, struct raft_configuration *out)
-{
-    struct raft_buffer buf = {(void *)(uintptr_t)encoded.p, encoded.n};
-
-    return raft_configuration_decode(&buf, out) == 0 ? BX_OK : BX_CORRUPT;
-}
-
-/* Write entry 1 of a new cluster: the same bytes on every founder. Term 1 is saved after it is
- * durable, so that a term without a log later means that the log was taken away. */
-static int found(struct bx_raft *r, struct bx_err *err)
-{
-    struct bx_wal_entry e = {.term = 1, .type = RAFT_CHANGE};
-    struct raft_buffer buf;
-    int rc;
-
-    if (raft_configuration_encode(r->o.founding, &buf) != 0)
-        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
-    e.len = (uint32_t)buf.len;
-    e.data = buf.base;
-    rc = bx_wal_append(r->o.wal, 1, &e, 1);
-    raft_free(buf.base);
-    if (rc != BX_OK)
-        return bx_err_set(err, rc, "log: can not write the first entry");
-    while (bx_wal_begin(r->o.wal)) {
-        rc = bx_wal_run(r->o.wal, err);
-        bx_wal_finish(r->o.wal, rc);
-        if (rc != BX_OK)
-            return rc;
-    }
-    return bx_vote_save(r->o.vote, 1, 0, err);
-}
-
-/* The core wants (term, type) of each entry and the data of configurations only. */
-static int load_entries(struct bx_raft *r, struct raft_entry *out, struct bx_err *err)
-{
-    uint64_t first = bx_wal_first(r->o.wal), last = bx_wal_last(r->o.wal);
-
-    for (uint64_t i = first; i <= last; i++) {
-        struct raft_entry *e = &out[i - first];
-        struct bx_wal_entry w;
-        int rc = bx_wal_get(r->o.wal, i, &w, &r->scratch, err);
-
-        if (rc != BX_OK)
-            return rc;
-        e->term = w.term;
-        e->type = (enum raft_entry_type)w.type;
-        if (w.type != RAFT_CHANGE)
-            continue;
-        e->buf.len = w.len;
-        e->buf.base = raft_malloc(w.len);
-        if (e->buf.base == NULL)
-            return bx_err_set(err, BX_NO_MEMORY, "out of memory");
-        memcpy(e->buf.base, w.data, w.len);
-    }
-    return BX_OK;
-}
-
-static void free_entries(struct raft_entry *entries, size_t n)
-{
-    for (size_t i = 0; entries != NULL && i < n; i++)
-        raft_free(entries[i].buf.base);
-    raft_free(entries);
-}
-
-static int start(struct bx_raft *r, struct bx_err *err)
-{
-    uint64_t first = bx_wal_first(r->o.wal), last = bx_wal_last(r->o.wal);
-    struct raft_snapshot_metadata meta;
-    struct raft_event e;
-    size_t n = (size_t)(last + 1 - first);
-    int rc = BX_OK;
-
-    memset(&e, 0, sizeof e);
-    memset(&meta, 0, sizeof meta);
-    e.type = RAFT_START;
-    e.start.term = r->o.vote->term;
-    e.start.voted_for = r->o.vote->voted_for;
-    e.start.start_index = first;
-    e.start.n_entries = (unsigned)n;
-    e.start.entries = n == 0 ? NULL : raft_calloc(n, sizeof *e.start.entries);
-    if (n > 0 && e.start.entries == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
-    if (n > 0)
-        rc = load_entries(r, e.start.entries, err);
-    if (rc == BX_OK && r->o.snapshot != NULL) {
-        meta.index = r->o.snapshot->index;
-        meta.term = r->o.snapshot->term;
-        meta.configuration_index = r->o.snapshot->conf_index;
-        rc = copy_configuration(r->o.snapshot->conf, &meta.configuration);
-        e.start.metadata = &meta;
-        r->cursor = meta.index;
-    }
-    if (rc == BX_OK)
-        step(r, &e);
-    free_entries(e.start.entries, n);
-    return rc;
-}
-
-int bx_raft_open(struct bx_raft *r, const struct bx_raft_options *o, struct bx_err *err)
-{
-    unsigned seed;
-    int rc = BX_OK;
-
-    memset(r, 0, sizeof *r);
-    r->o = *o;
-    if (raft_init(&r->core, NULL, NULL, o->id, o->address) != 0)
-        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
-    o->clock->ops->random(o->clock, &seed, sizeof seed);
-    raft_seed(&r->core, seed);
-    raft_set_pre_vote(&r->core, true);
-    raft_set_election_timeout(&r->core, o->election_ms);
-    raft_set_heartbeat_timeout(&r->core, o->heartbeat_ms);
-    raft_set_max_inflight_entries(&r->core, BX_RAFT_INFLIGHT);
-    if (o->founding != NULL && bx_wal_last(o->wal) == 0 && o->vote->term == 0)
-        rc = found(r, err);
-    if (rc == BX_OK)
-        rc = start(r, err);
-    if (rc != BX_OK)
-        bx_raft_close(r);
-    return rc;
 }
 
 void bx_raft_close(struct bx_raft *r)
@@ -422,7 +323,7 @@ int bx_raft_submit_taken(struct bx_raft *r, uint8_t type, struct bx_buf *data, u
     e.submit.entries = &entry;
     e.submit.n = 1;
     *index = raft_last_index(&r->core) + 1;
-    rv = step(r, &e);
+    rv = bx_raft_step(r, &e);
     if (rv == 0)
         *data = (struct bx_buf){0};
     return submit_code(rv);
@@ -514,7 +415,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
     memset(&e, 0, sizeof e);
     e.type = RAFT_RECEIVE;
     e.receive.message = &m;
-    step(r, &e);
+    bx_raft_step(r, &e);
     raft_free(entries); /* the array; the batch went to the core or, with the update, to the log */
     note_leader(r, &m);
     return BX_OK;
@@ -528,7 +429,7 @@ void bx_raft_tick(struct bx_raft *r)
         return;
     memset(&e, 0, sizeof e);
     e.type = RAFT_TIMEOUT;
-    step(r, &e);
+    bx_raft_step(r, &e);
 }
 
 uint64_t bx_raft_deadline(const struct bx_raft *r)
@@ -547,12 +448,12 @@ static void configuration_committed(struct bx_raft *r, uint64_t index, const str
     memset(&e, 0, sizeof e);
     e.type = RAFT_CONFIGURATION;
     e.configuration.index = index;
-    if (copy_configuration(encoded, &e.configuration.conf) != BX_OK) {
+    if (bx_raft_copy_configuration(encoded, &e.configuration.conf) != BX_OK) {
         bx_err_set(&err, BX_CORRUPT, "log: entry %llu is no configuration",
                    (unsigned long long)index);
         fatal(r, &err);
     }
-    step(r, &e);
+    bx_raft_step(r, &e);
 }
 
 bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e)
@@ -638,7 +539,7 @@ void bx_raft_catch_up(struct bx_raft *r, uint64_t id)
     memset(&e, 0, sizeof e);
     e.type = RAFT_CATCH_UP;
     e.catch_up.server_id = id;
-    step(r, &e);
+    bx_raft_step(r, &e);
 }
 
 int bx_raft_catch_up_status(const struct bx_raft *r, uint64_t id)
@@ -672,10 +573,10 @@ int bx_raft_snapshot_taken(struct bx_raft *r, const struct bx_snap_meta *meta, u
     e.snapshot.metadata.term = meta->term;
     e.snapshot.metadata.configuration_index = meta->conf_index;
     e.snapshot.trailing = (unsigned)(meta->index + 1 - keep);
-    rc = copy_configuration(meta->conf, &e.snapshot.metadata.configuration);
+    rc = bx_raft_copy_configuration(meta->conf, &e.snapshot.metadata.configuration);
     if (rc != BX_OK)
         return bx_err_set(err, rc, "snapshot: its configuration can not be read");
-    step(r, &e);
+    bx_raft_step(r, &e);
     return bx_wal_compact(r->o.wal, keep);
 }
 

@@ -10,17 +10,35 @@
 #define TRIES_MAX 150u
 #define LINES_SHOWN 60u
 
-static bool fails(const struct sim_options *o)
+#define KIND 40u /* so many characters of a violation tell what it is: no numbers, no names */
+
+static void kind_of(const char *text, char out[KIND + 1])
 {
+    const char *at = text == NULL ? NULL : strstr(text, "violation");
+    size_t n = 0;
+
+    at = at == NULL ? "" : strchr(at, ':');
+    for (; at != NULL && *at != '\0' && *at != '\n' && n < KIND; at++) {
+        if (!(*at >= '0' && *at <= '9'))
+            out[n++] = *at;
+    }
+    out[n] = '\0';
+}
+
+/* It fails, and in the same way. */
+static bool fails(const struct sim_options *o, const char *kind)
+{
+    char other[KIND + 1];
     struct run_outcome r;
 
     run_one(o, &r);
+    kind_of(r.text, other);
     bx_free(r.text);
-    return r.failed;
+    return r.failed && strcmp(kind, other) == 0;
 }
 
 /* The numbers of the faults that happened, from the trace; and when it failed. */
-static void look_at(const struct sim_options *o, struct sim_options *small)
+static void look_at(const struct sim_options *o, struct sim_options *small, char kind[KIND + 1])
 {
     struct sim_options traced = *o;
     struct run_outcome r;
@@ -29,6 +47,7 @@ static void look_at(const struct sim_options *o, struct sim_options *small)
     traced.trace = true;
     traced.brief = true;
     run_one(&traced, &r);
+    kind_of(r.text, kind);
     small->n_only = 0;
     for (char *save = NULL, *l = strtok_r(r.text, "\n", &save); l != NULL;
          l = strtok_r(NULL, "\n", &save)) {
@@ -45,7 +64,7 @@ static void look_at(const struct sim_options *o, struct sim_options *small)
     bx_free(r.text);
 }
 
-static void drop_faults(struct sim_options *small)
+static void drop_faults(struct sim_options *small, const char *kind)
 {
     unsigned tries = 0;
 
@@ -57,7 +76,7 @@ static void drop_faults(struct sim_options *small)
             memmove(&less.only[at], &less.only[at + n],
                     (less.n_only - at - n) * sizeof *less.only);
             less.n_only -= n;
-            if (fails(&less))
+            if (fails(&less, kind))
                 *small = less;
             else
                 at += n;
@@ -101,13 +120,14 @@ static void print_end(const struct sim_options *o)
 void run_shrink(const struct sim_options *o)
 {
     struct sim_options small = *o;
+    char kind[KIND + 1];
 
     print_command("replay", o);
-    look_at(o, &small);
-    if (!fails(&small))
+    look_at(o, &small, kind);
+    if (!fails(&small, kind))
         small = *o;
     if (small.only_set)
-        drop_faults(&small);
+        drop_faults(&small, kind);
     print_command("shrunk", &small);
     print_end(&small);
 }
