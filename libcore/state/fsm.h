@@ -6,8 +6,9 @@
  * out. A SQLite error in apply or commit ends the process: the log still has it all.
  *
  * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row. The
- * outcomes of requests have a sum of their own, which is stored with it: a refusal leaves an outcome,
- * but the state that users see is the same, and so is its digest. */
+ * outcomes of requests have a sum of their own: a refusal leaves an outcome, but the state that users
+ * see is the same, and so is its digest. What is stored covers both, and the applied index, the
+ * revision and the time, so that no flipped bit in them passes for a state. Events are not covered. */
 #ifndef BX_FSM_H
 #define BX_FSM_H
 
@@ -40,7 +41,8 @@ struct bx_fsm_options {
 
 /* Open the database and load the view. When the digest recomputed from the rows differs from the
  * stored one, or SQLite finds the file damaged, the file is removed and an empty state opened:
- * the caller sees bx_fsm_applied() == 0 and rebuilds from snapshot and log. */
+ * the caller sees bx_fsm_applied() == 0 and rebuilds from snapshot and log. Damage that shows only
+ * when the file is written ends the process and removes the file, for the next start. */
 int bx_fsm_open(struct bx_fsm **f, const struct bx_fsm_options *o, struct bx_err *err);
 /* Checkpoints and closes; NULL is allowed. */
 void bx_fsm_close(struct bx_fsm *f);

@@ -35,8 +35,9 @@ struct bx_sessions {
 void bx_sessions_init(struct bx_sessions *ss, uint32_t max, uint64_t ttl_ms, uint64_t *digest);
 void bx_sessions_close(struct bx_sessions *ss);
 
-/* BX_OK and *repeat NULL: new, carry it out. BX_OK and *repeat set: the first outcome, valid until
- * the next call. Otherwise a refusal: BX_CONFLICT or BX_BUSY. */
+/* BX_OK and *repeated false: new, carry it out. BX_OK and *repeated true: *repeat is the first
+ * outcome, its views valid until the next keep or expire. Otherwise a refusal, BX_CONFLICT or
+ * BX_BUSY: too many sessions, or too many answers kept and a floor that makes no room. */
 int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_head *head,
                       uint64_t principal_hash, struct bx_outcome *repeat, bool *repeated,
                       struct bx_err *err);
