@@ -390,6 +390,38 @@ static void test_node_put(void **state)
     assert_int_equal(put(node_of(3, "N3", "h:3")), BX_INVALID);
 }
 
+#define CHANGES(member, value)                                                                     \
+    do {                                                                                           \
+        n.member = (value);                                                                        \
+        assert_int_equal(put(n), BX_OK);                                                           \
+        assert_false(t.last.existed);                                                              \
+        assert_int_equal(put(n), BX_OK);                                                           \
+        assert_true(t.last.existed);                                                               \
+    } while (0)
+
+/* Whatever a host says of itself is noticed when it is new, and only then. */
+static void test_every_field_of_a_node(void **state)
+{
+    struct bx_node_info n = node_of(1, "n1", "127.0.0.1:7001");
+
+    (void)state;
+    CHANGES(name, bx_str("other"));
+    CHANGES(address, bx_str("h:1"));
+    CHANGES(api, bx_str("h:2"));
+    CHANGES(datacenter, bx_str("dc"));
+    CHANGES(zone, bx_str("z"));
+    CHANGES(rack, bx_str("r"));
+    CHANGES(driver, bx_str("qemu"));
+    CHANGES(vcpus, 5);
+    CHANGES(memory_mib, 2048);
+    CHANGES(disk_gib, 7);
+    CHANGES(reserve_vcpus, 1);
+    CHANGES(reserve_memory_mib, 2);
+    CHANGES(reserve_disk_gib, 3);
+    CHANGES(overcommit_vcpus_pct, 150);
+    CHANGES(overcommit_memory_pct, 120);
+}
+
 /* Names that change hands within one turn: what is stored holds them unique, row by row. */
 static void test_names_change_hands(void **state)
 {
@@ -606,7 +638,7 @@ int main(void)
         TEST(test_node_put),         TEST(test_node_state),      TEST(test_node_shrinks),
         TEST(test_nodes_full),       TEST(test_cluster_create),  TEST(test_join),
         TEST(test_tokens),           TEST(test_tokens_full),     TEST(test_names_change_hands),
-        TEST(test_one_turn),
+        TEST(test_one_turn),         TEST(test_every_field_of_a_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

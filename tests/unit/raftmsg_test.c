@@ -419,17 +419,31 @@ static void refused_configuration(struct bx_buf conf)
     bx_buf_release(&conf);
 }
 
+static void accepted_configuration(struct bx_buf conf)
+{
+    struct bx_buf b = {0};
+
+    write_install(&b, &conf);
+    assert_int_equal(read_exact(b.data, b.len), BX_OK);
+    bx_buf_release(&b);
+    bx_buf_release(&conf);
+}
+
 static void test_configurations_that_lie(void **state)
 {
     static const struct server twice[] = {{1, "a", RAFT_VOTER}, {1, "b", RAFT_VOTER}};
     static const struct server nobody[] = {{0, "a", RAFT_VOTER}};
     static const struct server role[] = {{1, "a", 3}};
+    char address[17][2] = {""};
     struct server many[17];
     struct bx_buf b;
 
     (void)state;
-    for (uint64_t i = 0; i < 17; i++)
-        many[i] = (struct server){i + 1, "a", RAFT_VOTER};
+    for (uint64_t i = 0; i < 17; i++) {
+        address[i][0] = (char)('a' + i); /* no two may have the same */
+        many[i] = (struct server){i + 1, address[i], RAFT_VOTER};
+    }
+    accepted_configuration(conf_of(1, 16, many, 16));
     refused_configuration(conf_of(1, 0, three, 0));
     refused_configuration(conf_of(1, 4, three, 3));
     refused_configuration(conf_of(1, UINT64_MAX, three, 3));

@@ -282,6 +282,22 @@ static void test_too_many_answers(void **state)
     bx_buf_release(&b.buf);
 }
 
+/* A floor gives up what is below the request that brings it, and no more: an old one makes no room. */
+static void test_old_request_makes_no_room(void **state)
+{
+    struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE, .session = {1}, .sequence = 1};
+    struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
+
+    (void)state;
+    while (head.sequence <= BX_SESSION_OUTCOMES_MAX) {
+        head.sequence++;
+        assert_int_equal(test_fsm_call(&t, &head, &body), BX_OK);
+    }
+    head.sequence = 1;
+    head.floor = 99;
+    assert_int_equal(test_fsm_call(&t, &head, &body), BX_BUSY);
+}
+
 /* ---- what is stored ---- */
 
 static void three_requests(struct answer a[3])
@@ -454,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_and_expiry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_answers, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_old_request_makes_no_room, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restart_after_expiry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_heap_of_outcomes, setup, teardown),
