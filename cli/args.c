@@ -16,7 +16,7 @@ const struct flag global_flags[] = {
     {"o", "FORMAT", "the same", "output"},
     {"columns", "COLS", "these columns of a table, with commas between", NULL},
     {"c", "COLS", "the same", "columns"},
-    {"context", "NAME", NULL, NULL},
+    {"context", "NAME", "talk to the cluster kept under this name", NULL},
     {"no-headers", NULL, "a table without its first line", NULL},
     {"timeout", "D", "how long to try, and to wait (10s; 60s for a wait)", NULL},
     {"consistency", "C", "linearizable or stale, for reads", NULL},

@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "client.h"
+#include "context.h"
 
 struct run; /* one invocation */
 
@@ -39,6 +40,7 @@ struct run {
     struct args args;
     const char **words;        /* after noun and verb */
     unsigned n;
+    struct contexts contexts;  /* when one was needed */
     const char *addr;          /* the addresses, as given */
     struct client client;
     char request_id[33];       /* of a write, once it has one */
@@ -52,8 +54,8 @@ struct run {
 
 /* Each ends with a NULL noun. */
 extern const struct command vm_commands[], node_commands[], cluster_commands[], mem_commands[],
-    bench_commands[], sql_commands[], doctor_commands[], completion_commands[],
-    other_commands[];
+    bench_commands[], sql_commands[], doctor_commands[], context_commands[],
+    completion_commands[], other_commands[];
 extern const struct command *const command_tables[]; /* all of them; ends with NULL */
 extern const struct flag read_flags[]; /* of what may be watched */
 

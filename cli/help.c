@@ -40,7 +40,7 @@ static void help_rest(void)
     printf("\nflags of every command:\n");
     help_flags(global_flags);
     printf("\nblixardctl help NOUN VERB shows the flags of one. The address comes from --addr,\n"
-           "else BLIXARD_ADDR, else %s.\n", DEFAULT_ADDR);
+           "else BLIXARD_ADDR, else the current context, else %s.\n", DEFAULT_ADDR);
 }
 
 void help_list(const char *noun)

@@ -5,9 +5,8 @@ libcli_a_CFLAGS = $(AM_CFLAGS)
 
 bin_PROGRAMS += blixardctl
 blixardctl_SOURCES = cli/main.c cli/command.h cli/output.c cli/vm.c cli/vm_file.c cli/vm_file.h \
-	cli/cluster.c cli/mem.c cli/bench.c cli/sql.c cli/completion.c cli/doctor.c cli/other.c \
-	cli/help.c \
-	cli/result.c
+	cli/cluster.c cli/mem.c cli/bench.c cli/sql.c cli/completion.c cli/doctor.c cli/context.c \
+	cli/context.h cli/other.c cli/help.c cli/result.c
 blixardctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 blixardctl_LDADD = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
-	$(SMARTCOLS_LIBS) -lm -lpthread
+	$(SMARTCOLS_LIBS) $(FYAML_LIBS) -lm -lpthread

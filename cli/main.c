@@ -19,7 +19,7 @@
 
 const struct command *const command_tables[] = {
     vm_commands, node_commands, cluster_commands, mem_commands, bench_commands,
-    sql_commands, doctor_commands, completion_commands, other_commands, NULL,
+    sql_commands, doctor_commands, context_commands, completion_commands, other_commands, NULL,
 };
 const struct flag read_flags[] = {
     {"watch", NULL, "again every two seconds, until Ctrl-C", NULL},
@@ -194,6 +194,30 @@ static int exclude(struct run *r, const char *one, const char *other)
     return BX_INVALID;
 }
 
+/* What is said here outweighs the environment, that outweighs what is kept in the file. */
+static int choose_context(struct run *r, const char **addr, const char **output)
+{
+    const char *flag = args_get(&r->args, "context", NULL), *env = getenv("BLIXARD_CONTEXT");
+    const struct context *x = NULL;
+    int rc;
+
+    if (strcmp(r->command->noun, "context") == 0 ||
+        (flag == NULL && *addr != NULL && (*addr)[0] != '\0'))
+        return BX_OK;
+    if (env != NULL && env[0] == '\0')
+        env = NULL;
+    rc = contexts_load(&r->contexts, &r->err);
+    if (rc == BX_OK)
+        rc = contexts_find(&r->contexts, flag != NULL ? flag : env, &x, &r->err);
+    if (x == NULL)
+        return rc;
+    if (!args_has(&r->args, "addr") && x->addr != NULL)
+        *addr = x->addr;
+    if (*output == NULL)
+        *output = x->output;
+    return rc;
+}
+
 static int setup(struct run *r)
 {
     const char *addr = args_get(&r->args, "addr", getenv("BLIXARD_ADDR"));
@@ -204,7 +228,7 @@ static int setup(struct run *r)
     static const char *const outputs[] = {"table", "wide", "csv", "json", "yaml", "name", NULL};
     static const char *const consistencies[] = {"linearizable", "stale", NULL};
     uint8_t choice = 0;
-    int rc = BX_OK;
+    int rc = choose_context(r, &addr, &output);
 
     r->timeout_ms = TIMEOUT_MS;
     r->wait_ms = WAIT_MS;
@@ -212,7 +236,8 @@ static int setup(struct run *r)
     r->quiet = args_has(&r->args, "quiet");
     r->color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL &&
                !args_has(&r->args, "no-color");
-    rc = exclude(r, "wait", "no-wait");
+    if (rc == BX_OK)
+        rc = exclude(r, "wait", "no-wait");
     if (rc == BX_OK)
         rc = exclude(r, "start", "no-start");
     if (rc == BX_OK && output != NULL)
@@ -296,6 +321,7 @@ static int invoke(struct run *r, int argc, char **argv, const char *noun, const 
     else
         code = args_has(&r->args, "watch") ? watch(r) : r->command->fn(r);
     client_close(&r->client);
+    contexts_close(&r->contexts);
     return code;
 }
 

@@ -231,6 +231,5 @@ const struct command other_commands[] = {
     {"top", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"log", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"diag", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
-    {"context", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {0},
 };

@@ -60,6 +60,44 @@ expect 2 "events of no type" ctl events --type lunch
 expect 2 "a word too many" ctl vm list all
 expect 2 "a format that is none" ctl -o xml vm list
 expect 3 "an address that is none" ctl --addr nowhere vm list
+# --- contexts --------------------------------------------------------------------------
+export XDG_CONFIG_HOME="$dir/config"
+expect 0 "no context yet" ctl context list -o json
+[ "$(tr -d ' \n' <"$dir/out")" = "[]" ]
+ok $? "no context yet: []"
+expect 2 "a context without an address" ctl context set prod
+expect 3 "a context with an address that is none" ctl context set prod --addr nowhere
+expect 0 "a first context" ctl context set prod --addr "unix:$dir/prod.sock" -o yaml
+[ "$(stat -c %a "$dir/config/blixard/config.yaml")" = 600 ]
+ok $? "a first context: for nobody else's eyes"
+expect 0 "a second one" ctl context set lab --addr "unix:$dir/a,unix:$dir/lab.sock"
+expect 0 "both" ctl context list -c name,current
+[ "$(sed 's/ *$//' "$dir/out")" = "$(printf 'NAME CURRENT\nprod yes\nlab  no')" ]
+ok $? "both: the first is current"
+expect 3 "the current one is asked" ctl node list
+said "unix:$dir/prod.sock: " "the current one is asked: its address"
+expect 3 "another one is asked" ctl --context lab node list
+said "unix:$dir/lab.sock: " "another one is asked: its address"
+expect 3 "a flag outweighs the environment" env BLIXARD_ADDR="unix:$dir/env" \
+  "$build/blixardctl" --context lab node list
+said "unix:$dir/lab.sock: " "a flag outweighs the environment: its address"
+expect 3 "the environment outweighs the current one" env BLIXARD_ADDR="unix:$dir/env" \
+  "$build/blixardctl" node list
+said "unix:$dir/env: " "the environment outweighs the current one: its address"
+expect 0 "the context's format" ctl version
+printed '^client: ' "the context's format: YAML"
+expect 0 "another current one" ctl context use lab
+expect 3 "it is asked" env BLIXARD_CONTEXT= "$build/blixardctl" node list
+said "unix:$dir/lab.sock: " "it is asked: its address"
+expect 3 "a context that is none" ctl --context prd node list
+said 'did you mean prod' "a context that is none: did you mean"
+expect 5 "deleting one that is none" ctl context delete stage
+expect 0 "deleting one" ctl context delete lab
+printf 'contexts: [' >"$dir/config/blixard/config.yaml"
+expect 3 "a damaged file" ctl node list
+expect 0 "which does not matter with an address" ctl --addr "unix:$dir/a" version
+rm -r "$dir/config"
+
 expect 3 "nobody anywhere" ctl --addr "unix:$dir/a,unix:$dir/b" vm create x
 said "unix:$dir/a: .*unix:$dir/b: " "nobody anywhere: names both"
 expect 0 "version without a server" ctl --addr "unix:$dir/a" version -o json
