@@ -38,7 +38,7 @@ for flag in proposal-pool vm-config-pool metadata-pool intern-strings intern-byt
   ok $? "--help tells of --$flag"
 done
 
-if [ $tracking = yes ]; then up 3; else up 1; fi
+if [ $tracking = yes ]; then BLIXARD_PRINT_ALLOCATIONS=1 up 3; else up 1; fi
 has_keys proposal vm_config metadata buffer intern row shared_config heap
 ok $? "mem stats: the keys others rely on"
 ctl mem stats >"$dir/out" 2>"$dir/err" && grep -qE '^proposal +[0-9]+' "$dir/out"
@@ -68,6 +68,24 @@ if [ $tracking = no ]; then
   ctl mem sites >"$dir/out" 2>"$dir/err" || rc=$?
   [ "$rc" -eq 1 ] && grep -q '^hint: .*--enable-allocation-tracking' "$dir/err"
   ok $? "mem sites says that it needs the tracking build"
+
+  # --- everything too small: what does not fit comes from the heap, and nothing is refused ---
+  cluster down --dir "$dir" >/dev/null 2>&1
+  rm -rf "$dir"/n[0-9]*
+  export BLIXARDD_FLAGS="--proposal-pool 1/0 --vm-config-pool 1/0 --intern-strings 10"
+  up 1
+  ctl bench --clients 32 --count 500 --start --keep >"$dir/out" 2>"$dir/err" &&
+    grep -q '500 created' "$dir/out"
+  ok $? "pools of one object: 500 VMs are created"
+  [ "$(count proposal max)" -eq 1 ] && [ "$(count proposal misses)" -gt 1 ] &&
+    [ "$(count vm_config misses)" -gt 1 ] && [ "$(count vm_config in_use)" -eq 0 ] &&
+    [ "$(count vm_config available)" -eq 1 ]
+  ok $? "what they did not have is counted, and went back"
+  [ "$(count intern live)" -eq 10 ] && [ "$(count intern copies)" -gt 400 ] &&
+    [ "$(count intern refused)" -gt 400 ]
+  ok $? "an interner of ten names: the other names are private copies"
+  ctl vm list -o name >"$dir/out" 2>"$dir/err" && [ "$(sort -u "$dir/out" | wc -l)" -eq 500 ]
+  ok $? "which are found and listed as others are"
   finish
   exit
 fi
@@ -87,6 +105,8 @@ ok $? "not twice"
 ctl vm create four --no-wait >"$dir/out" 2>"$dir/err"
 ctl mem sites --scope s --finish -o json >"$dir/out" 2>"$dir/err" && grep -q '"scope": "s"' "$dir/out"
 ok $? "it ends with a report"
+grep -q "^allocations of s;" "$dir/n1/log"
+ok $? "which the daemon prints when it is told to"
 ctl mem sites --scope s >"$dir/out" 2>"$dir/err"
 [ $? -eq 5 ]
 ok $? "and is gone"
