@@ -311,7 +311,7 @@ static bool same_snapshot(void *ctx)
            plain_scan(s->copy) == bytes;
 }
 
-static const unsigned three = 3, eight = 8, many = 64;
+static const unsigned three = 3, eight = 8, many = 64, most = BX_NODES_MAX;
 
 #define GROWTH(nam, count)                                                                         \
     {                                                                                              \
@@ -345,6 +345,7 @@ static const struct bench_case cases[] = {
     PROPOSALS("propose-1000", 1000, &three),
     PROPOSALS("schedule-100-on-8", 100, &eight),
     PROPOSALS("schedule-100-on-64", 100, &many),
+    PROPOSALS("schedule-100-on-4096", 100, &most),
     SNAPSHOT("dump-40000", 40000, dump, copy, "SQLite's backup"),
     SNAPSHOT("restore-40000", 40000, restore, copy, "SQLite's backup"),
     SNAPSHOT("start-100000", 100000, start, scan, "SQLite's scan"),
