@@ -53,7 +53,8 @@ static void make(void *value, const void *key)
     if (bx_flat_read(&bx_vm_config_schema, record, k->len, &s->config, &k->home->arena, NULL,
                      NULL) != BX_OK)
         bx_oom(k->len);
-    memcpy(pairs_of(s), s->config.labels.v, k->labels * sizeof(struct bx_pair));
+    if (k->labels > 0)
+        memcpy(pairs_of(s), s->config.labels.v, k->labels * sizeof(struct bx_pair));
     s->config.labels.v = pairs_of(s);
 }
 
