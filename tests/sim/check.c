@@ -202,6 +202,7 @@ void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, boo
         return;
     }
     h->sim->stats.runs++;
+    sim_safety_run(h, vm, epoch);
     if (r != NULL)
         sim_violation(h->sim, "a VM runs twice: epoch %llu on %s, and epoch %llu on %s",
                       (unsigned long long)epoch, h->name, (unsigned long long)r->epoch,

@@ -275,6 +275,7 @@ void sim_host_start(struct sim_host *h)
         sim_join(h);
         return;
     }
+    sim_safety_start(h);
     sim_net_life(h, true);
     h->look_at = s->now;
     h->tick_at = s->now;
@@ -329,7 +330,7 @@ void sim_host_wipe(struct sim_host *h)
     sim_db_wipe(h->db);
     memset(&h->identity, 0, sizeof h->identity);
     sim_host_rename(h);
-    h->checked = 0;
+    h->checked = h->noted = h->promised = 0;
     boot(h);
     sim_trace(s, h, "wiped");
 }
@@ -359,6 +360,7 @@ void sim_host_turn(struct sim_host *h)
     if (!sim_enter(h, turn, NULL))
         return;
     sim_check_turn(h);
+    sim_safety_turn(h);
     look_ahead(h);
 }
 

@@ -17,6 +17,7 @@ blixard_sim_SOURCES = \
 	tests/sim/model.c tests/sim/model.h \
 	tests/sim/linear.c tests/sim/linear.h \
 	tests/sim/check.c \
+	tests/sim/safety.c \
 	tests/sim/nemesis.c \
 	tests/sim/sim.h \
 	tests/lib/memfs.c tests/lib/memfs.h tests/lib/rng.h

@@ -262,6 +262,7 @@ static bool link_send(struct bx_link *base, uint64_t id, struct bx_buf *frame)
     struct sim_host *h = ((struct sim_link *)base)->host, *to = sim_host_of(h->sim, id);
     struct sim *s = h->sim;
 
+    sim_safety_sent(h, id, frame);
     if (to == NULL || to == h || !between(s, h->at, to->at)->up) {
         bx_buf_release(frame);
         return false;

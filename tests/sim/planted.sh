@@ -47,7 +47,8 @@ no_trace() # file
 }
 
 for plant in apply-twice skip-applied ack-early ack-unsynced no-fsync \
-    snapshot-misses-row hash-order clock-in-fsm; do
+    snapshot-misses-row hash-order clock-in-fsm lose-outcomes stale-read resend-new-id \
+    start-without-grant; do
     find_it "$plant"
 done
 for file in libcore.a blixard-sim blixardd blixardctl; do

@@ -125,12 +125,14 @@ struct sim_host {
     bool proposed, excused;    /* excused: its disk fails, so it may give up */
     bool power_lost;           /* the planned change takes the whole host down */
     const char *why;           /* it ended: static text */
-    uint64_t checked;          /* applied index that was compared last */
+    uint64_t checked, noted;   /* applied index that was looked at last */
+    uint64_t promised;         /* index up to which it has told its log to be durable */
     uint64_t event_seen;       /* revision of the last event of this life; 0: none yet */
 };
 
 struct sim_net;     /* net.c */
 struct sim_check;   /* check.c */
+struct sim_safety;  /* safety.c */
 struct sim_clients; /* client.c */
 struct sim_nemesis; /* nemesis.c */
 struct sim_history; /* history.h */
@@ -153,6 +155,7 @@ struct sim {
     unsigned removals;      /* of nodes, that an operator is still after */
     struct sim_net *net;
     struct sim_check *check;
+    struct sim_safety *safety;
     struct sim_clients *clients;
     struct sim_nemesis *nemesis;
     struct sim_stats stats;
@@ -281,6 +284,19 @@ bool sim_check_changes(struct sim *s, struct sim_history *h);
 bool sim_check_settled(struct sim *s);
 /* It is too late to be anything else: say what is missing. */
 _Noreturn void sim_check_unsettled(struct sim *s);
+
+/* ---- safety.c ---- */
+
+void sim_safety_init(struct sim *s);
+void sim_safety_turn(struct sim_host *h);
+/* Its process is up again. */
+void sim_safety_start(struct sim_host *h);
+/* A frame leaves for another member. */
+void sim_safety_sent(struct sim_host *h, uint64_t to, const struct bx_buf *frame);
+/* A run begins. */
+void sim_safety_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch);
+/* Everything is quiet. */
+void sim_safety_end(struct sim *s);
 
 /* ---- nemesis.c ---- */
 

@@ -170,6 +170,7 @@ static void begin(struct sim *s, const struct sim_options *o)
     sim_db_register();
     sim_net_init(s);
     sim_check_init(s);
+    sim_safety_init(s);
     s->n_hosts = o->hosts;
     if (s->n_hosts == 0) { /* most have three, some five, few another number */
         static const unsigned sizes[] = {3, 3, 3, 3, 3, 3, 5, 5, 1, 4};
@@ -214,5 +215,6 @@ void sim_run(struct sim *s, const struct sim_options *o)
             sim_check_unsettled(s);
         run_until(s, s->now + SIM_S);
     }
+    sim_safety_end(s);
     sim_clients_check(s);
 }

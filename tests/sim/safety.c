@@ -1,0 +1,261 @@
+/* safety - what no host may do, whatever fails around it:
+ *
+ *   two leaders in one term, or two votes of one server in it
+ *   be back after a restart with less than it had told to be durable
+ *   start a VM that, so long as a grant is good, no committed state let it start
+ *   differ from another in a byte of its state, when everything is quiet
+ *
+ * Each is looked at where it happens, not by what comes of it later. */
+#include "sim/sim.h"
+
+#include "mem/alloc.h"
+#include "mem/map.h"
+#include "node/lease.h"
+#include "wire/raftmsg.h"
+
+#include <string.h>
+
+/* A grant is good for T1 from the beat on, on a clock that drifts; the rest is slack. */
+#define GRANTED_US ((uint64_t)BX_T1_MS * SIM_MS * 102 / 100 + SIM_S)
+
+enum fact { LEADER_OF_TERM, VOTE_IN_TERM };
+
+/* Something that is decided once. */
+struct decided {
+    uint64_t fact, term, server; /* server 0: the cluster's */
+    uint64_t value;
+};
+
+/* In the state after `index`, as the last that was seen, this run could be started. */
+struct startable {
+    uint8_t vm[16];
+    uint64_t epoch, node;
+    uint64_t index;
+};
+
+struct frontier {
+    uint64_t at, index; /* since then some host has applied so far */
+};
+
+struct sim_safety {
+    struct bx_map decided, startable;
+    struct frontier *frontier;
+    size_t n, cap;
+};
+
+void sim_safety_init(struct sim *s)
+{
+    s->safety = bx_must_calloc(1, sizeof *s->safety);
+}
+
+/* ---- terms ---- */
+
+static bool is_decided(const void *item, const void *key)
+{
+    return memcmp(item, key, offsetof(struct decided, value)) == 0;
+}
+
+static bool decide(struct sim *s, enum fact fact, uint64_t term, uint64_t server, uint64_t value)
+{
+    struct decided key = {fact, term, server, value}, *there;
+    uint64_t hash = bx_hash(&key, offsetof(struct decided, value));
+
+    there = bx_map_get(&s->safety->decided, hash, is_decided, &key);
+    if (there != NULL)
+        return there->value == value;
+    there = bx_must_alloc(sizeof *there);
+    *there = key;
+    if (bx_map_add(&s->safety->decided, hash, there) != BX_OK)
+        bx_oom(0);
+    return true;
+}
+
+/* A request for a vote is one for oneself. */
+void sim_safety_sent(struct sim_host *h, uint64_t to, const struct bx_buf *frame)
+{
+    uint64_t self = h->identity.node, term, vote;
+    struct raft_message m;
+    struct bx_head head;
+    struct bx_err err;
+
+    if (frame->len > 256 || bx_head_read(frame->data, &head) != BX_OK ||
+        head.kind != BX_KIND_FRAME + BX_FRAME_RAFT ||
+        bx_raftmsg_read(frame->data + BX_HEAD_SIZE, frame->len - BX_HEAD_SIZE, self, "", &m,
+                        &err) != BX_OK)
+        return;
+    if (m.type == RAFT_REQUEST_VOTE && !m.request_vote.pre_vote) {
+        term = m.request_vote.term;
+        vote = self;
+    } else if (m.type == RAFT_REQUEST_VOTE_RESULT && !m.request_vote_result.pre_vote &&
+               m.request_vote_result.vote_granted) {
+        term = m.request_vote_result.term;
+        vote = to;
+    } else {
+        if (m.type == RAFT_APPEND_ENTRIES && m.append_entries.n_entries > 0) {
+            raft_free(m.append_entries.entries[0].batch);
+            raft_free(m.append_entries.entries);
+        }
+        return;
+    }
+    if (!decide(h->sim, VOTE_IN_TERM, term, self, vote))
+        sim_violation(h->sim, "%s votes for a second server in term %llu", h->name,
+                      (unsigned long long)term);
+}
+
+/* ---- starts ---- */
+
+static bool is_startable(const void *item, const void *key)
+{
+    return memcmp(item, key, offsetof(struct startable, index)) == 0;
+}
+
+static struct startable *startable_of(struct sim_safety *c, const struct startable *key)
+{
+    return bx_map_get(&c->startable, bx_hash(key, offsetof(struct startable, index)), is_startable,
+                      key);
+}
+
+static void note_startable(struct sim_safety *c, const struct bx_vm *vm, uint64_t index)
+{
+    struct startable key = {.epoch = vm->epoch, .node = vm->node}, *there;
+
+    if (vm->desired != BX_DESIRED_RUNNING || vm->phase != BX_PHASE_CREATING || vm->restart_pending)
+        return;
+    memcpy(key.vm, vm->uuid, 16);
+    there = startable_of(c, &key);
+    if (there == NULL) {
+        there = bx_must_alloc(sizeof *there);
+        *there = key;
+        if (bx_map_add(&c->startable, bx_hash(&key, offsetof(struct startable, index)), there) !=
+            BX_OK)
+            bx_oom(0);
+    }
+    if (there->index < index)
+        there->index = index;
+}
+
+/* How far the cluster had come at that time. */
+static uint64_t frontier_at(const struct sim_safety *c, uint64_t at)
+{
+    size_t i = c->n;
+
+    while (i > 0 && c->frontier[i - 1].at > at)
+        i--;
+    return i == 0 ? 0 : c->frontier[i - 1].index;
+}
+
+static void note_frontier(struct sim *s, uint64_t index)
+{
+    struct sim_safety *c = s->safety;
+
+    if (c->n > 0 && c->frontier[c->n - 1].index >= index)
+        return;
+    if (c->n == c->cap) {
+        c->cap = c->cap * 2 + 1024;
+        c->frontier = bx_must_realloc(c->frontier, c->cap * sizeof *c->frontier);
+    }
+    c->frontier[c->n++] = (struct frontier){s->now, index};
+}
+
+static void note_state(struct sim_host *h)
+{
+    const struct bx_view *view = bx_node_view(h->node);
+    uint64_t applied = bx_fsm_applied(bx_node_fsm(h->node));
+
+    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
+        uint64_t node = bx_view_node_at(view, i)->info.id;
+        const struct bx_vm *vm;
+        size_t pos = 0;
+
+        while ((vm = bx_view_next_on_node(view, node, &pos)) != NULL)
+            note_startable(h->sim->safety, vm, applied);
+    }
+    note_frontier(h->sim, applied);
+}
+
+void sim_safety_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch)
+{
+    struct sim *s = h->sim;
+    struct startable key = {.epoch = epoch, .node = h->identity.node}, *there;
+    uint64_t since = s->now < GRANTED_US ? 0 : s->now - GRANTED_US;
+
+    note_state(h); /* its turn is not over */
+    memcpy(key.vm, vm, 16);
+    there = startable_of(s->safety, &key);
+    if (there == NULL || there->index < frontier_at(s->safety, since))
+        sim_violation(s, "%s starts epoch %llu of a VM that it can have no grant for", h->name,
+                      (unsigned long long)epoch);
+}
+
+/* ---- after each turn ---- */
+
+void sim_safety_turn(struct sim_host *h)
+{
+    uint64_t applied = bx_fsm_applied(bx_node_fsm(h->node));
+    struct bx_node_status st;
+
+    bx_node_status(h->node, &st);
+    if (st.is_leader && !decide(h->sim, LEADER_OF_TERM, st.term, 0, st.id))
+        sim_violation(h->sim, "%s is a second leader of term %llu", h->name,
+                      (unsigned long long)st.term);
+    h->promised = st.durable_index;
+    if (applied != h->noted)
+        note_state(h);
+    h->noted = applied;
+}
+
+void sim_safety_start(struct sim_host *h)
+{
+    struct bx_node_status st;
+
+    bx_node_status(h->node, &st);
+    if (st.last_index < h->promised)
+        sim_violation(h->sim, "%s had told that entry %llu is durable, and its log ends at %llu",
+                      h->name, (unsigned long long)h->promised, (unsigned long long)st.last_index);
+}
+
+/* ---- the end ---- */
+
+struct dumping {
+    uint64_t hash;
+};
+
+static void dump(struct sim_host *h, void *arg)
+{
+    struct dumping *out = arg;
+    struct bx_buf chunk = {0};
+    struct bx_dump *d;
+    struct bx_err err = {0};
+    int rc = bx_dump_open(&d, bx_node_fsm(h->node), &err);
+
+    while (rc == BX_OK) {
+        uint64_t both[2] = {out->hash};
+
+        rc = bx_dump_next(d, &chunk, &err);
+        if (rc != BX_OK || chunk.len == 0)
+            break;
+        both[1] = bx_hash(chunk.data, chunk.len);
+        out->hash = bx_hash(both, sizeof both);
+    }
+    if (rc != BX_OK)
+        sim_violation(h->sim, "%s can not dump its state: %s", h->name, err.msg);
+    bx_dump_close(d);
+    bx_buf_release(&chunk);
+}
+
+void sim_safety_end(struct sim *s)
+{
+    uint64_t first = 0;
+
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct dumping d = {0};
+
+        if (!sim_enter(&s->hosts[i], dump, &d))
+            continue;
+        if (first == 0)
+            first = d.hash;
+        if (first != d.hash)
+            sim_violation(s, "%s has other bytes in its state than %s, though its digest is the same",
+                          s->hosts[i].name, s->hosts[0].name);
+    }
+}
