@@ -276,18 +276,43 @@ static bool missing(struct sim *s, const struct sim_host *h, const char *what)
     return false;
 }
 
+/* It is wanted to run, and given up: by its policy, or because its node was removed. */
+static bool may_have_failed(const struct bx_vm *vm)
+{
+    return vm->phase == BX_PHASE_FAILED && (vm->config->restart == BX_RESTART_NEVER || vm->node == 0);
+}
+
+/* It runs, once, where and as the row says, if it is wanted to; else not at all. */
 static bool vm_settled(struct sim *s, const struct bx_vm *vm)
 {
     const struct run *r = find_run(s->check, vm->uuid);
+    const struct sim_host *h = sim_host_of(s, vm->node);
     bool runs = vm->phase == BX_PHASE_RUNNING;
 
-    if (sim_host_of(s, vm->node) == NULL)
-        return true; /* its host is gone for good */
-    if (runs != (r != NULL) || (runs && r->epoch != vm->epoch))
+    if (vm->node != 0 && h == NULL)
+        return r == NULL; /* a node that never came up: its row waits for an operator */
+    if (runs != (r != NULL) || (runs && (r->epoch != vm->epoch || r->host != h->at)))
         return false;
     if (vm->desired == BX_DESIRED_STOPPED)
-        return vm->phase == BX_PHASE_STOPPED || vm->phase == BX_PHASE_FAILED;
-    return vm->desired == BX_DESIRED_RUNNING && (runs || vm->phase == BX_PHASE_FAILED);
+        return vm->phase == BX_PHASE_STOPPED;
+    return vm->desired == BX_DESIRED_RUNNING && (runs || may_have_failed(vm));
+}
+
+/* Nothing runs that no row speaks of. */
+static bool runs_settled(struct sim *s, const struct bx_view *view)
+{
+    struct sim_check *c = s->check;
+
+    for (unsigned i = 0; i < c->n_runs; i++) {
+        const struct run *r = &c->runs[i];
+
+        if (bx_view_vm(view, r->vm) != NULL)
+            continue;
+        snprintf(c->missing, sizeof c->missing, "%02x%02x%02x%02x runs on %s and is in no row",
+                 r->vm[0], r->vm[1], r->vm[2], r->vm[3], s->hosts[r->host].name);
+        return false;
+    }
+    return true;
 }
 
 static bool vms_settled(struct sim *s, const struct sim_host *h)
@@ -333,7 +358,7 @@ bool sim_check_settled(struct sim *s)
         if (applied != st.applied_index)
             return missing(s, h, "is at another index than others");
     }
-    return vms_settled(s, &s->hosts[0]);
+    return vms_settled(s, &s->hosts[0]) && runs_settled(s, bx_node_view(s->hosts[0].node));
 }
 
 _Noreturn void sim_check_unsettled(struct sim *s)

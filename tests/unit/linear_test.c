@@ -14,12 +14,14 @@
 
 static struct sim_op ops[OPS_MAX];
 static size_t n;
+static bool nodes_go;
 
 static int setup(void **state)
 {
     (void)state;
     memset(ops, 0, sizeof ops);
     n = 0;
+    nodes_go = false;
     return 0;
 }
 
@@ -80,14 +82,18 @@ static void good(void)
 {
     size_t at = 0;
 
-    assert_int_equal(linear_check(&(struct sim_history){.ops = ops, .n = n}, 0, &at), LINEAR_GOOD);
+    assert_int_equal(
+        linear_check(&(struct sim_history){.ops = ops, .n = n, .nodes_go = nodes_go}, 0, &at),
+        LINEAR_GOOD);
 }
 
 static void bad_at(size_t where)
 {
     size_t at = 0;
 
-    assert_int_equal(linear_check(&(struct sim_history){.ops = ops, .n = n}, 0, &at), LINEAR_BAD);
+    assert_int_equal(
+        linear_check(&(struct sim_history){.ops = ops, .n = n, .nodes_go = nodes_go}, 0, &at),
+        LINEAR_BAD);
     assert_int_equal(at, where);
 }
 
@@ -251,7 +257,46 @@ static void test_restart_on_failure_does_not_fail(void **state)
     bad_at(1);
 }
 
+static void test_a_removed_node_fails_its_vms(void **state)
+{
+    (void)state;
+    create(0, 1, 'a');
+    there(2, 3, 'a', BX_DESIRED_RUNNING, BX_PHASE_FAILED);
+    op(SIM_OP_START, 4, 5, BX_UNPLACEABLE, 0);
+    bad_at(1);
+    nodes_go = true;
+    good();
+    op(SIM_OP_START, 6, 7, BX_NOT_FOUND, 0); /* it was never pinned to a node */
+    bad_at(3);
+    ops[0].pinned = true;
+    good();
+}
+
 /* ---- refusals ---- */
+
+static void test_nonsense_is_refused(void **state)
+{
+    (void)state;
+    op(SIM_OP_CREATE, 0, 1, BX_INVALID, 0)->invalid = true;
+    absent(2, 3);
+    good();
+    create(4, 5, 'a');
+    op(SIM_OP_CREATE, 6, 7, BX_EXISTS, 0)->invalid = true;
+    bad_at(3);
+    ops[3].invalid = false;
+    good();
+    ops[3].code = BX_INVALID;
+    bad_at(3);
+}
+
+static void test_pinned_to_no_node_is_refused(void **state)
+{
+    (void)state;
+    op(SIM_OP_CREATE, 0, 1, BX_NOT_FOUND, 0);
+    bad_at(0);
+    ops[0].pinned = true;
+    good();
+}
 
 static void test_refusals_change_nothing(void **state)
 {
@@ -370,11 +415,15 @@ static void test_too_many_at_once_are_no_verdict(void **state)
         create(i, 1000, (char)(i + 1));
     for (unsigned i = 0; i < 24; i++)
         remove_vm(i, 1000, (char)(i + 1));
-    assert_int_equal(linear_check(&(struct sim_history){.ops = ops, .n = n}, 0, &at), LINEAR_TOO_WIDE);
+    assert_int_equal(
+        linear_check(&(struct sim_history){.ops = ops, .n = n, .nodes_go = nodes_go}, 0, &at),
+        LINEAR_TOO_WIDE);
     n = 0;
     for (unsigned i = 0; i <= LINEAR_OPEN_MAX; i++)
         absent(i, 1000);
-    assert_int_equal(linear_check(&(struct sim_history){.ops = ops, .n = n}, 0, &at), LINEAR_TOO_WIDE);
+    assert_int_equal(
+        linear_check(&(struct sim_history){.ops = ops, .n = n, .nodes_go = nodes_go}, 0, &at),
+        LINEAR_TOO_WIDE);
 }
 
 /* ---- without an answer ---- */
@@ -456,6 +505,9 @@ int main(void)
         cmocka_unit_test_setup(test_restart_never_rests_and_stays, setup),
         cmocka_unit_test_setup(test_restart_never_fails, setup),
         cmocka_unit_test_setup(test_restart_on_failure_does_not_fail, setup),
+        cmocka_unit_test_setup(test_a_removed_node_fails_its_vms, setup),
+        cmocka_unit_test_setup(test_nonsense_is_refused, setup),
+        cmocka_unit_test_setup(test_pinned_to_no_node_is_refused, setup),
         cmocka_unit_test_setup(test_refusals_change_nothing, setup),
         cmocka_unit_test_setup(test_refusal_without_cause_is_found, setup),
         cmocka_unit_test_setup(test_unplaceable_while_there_is_found, setup),
