@@ -7,6 +7,7 @@
 #include "codec/head.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 
 #define HEAD 8
 #define SLOT 8
@@ -20,6 +21,20 @@ static size_t pad8(size_t n)
 static uint32_t slots_of(const struct bx_field *f)
 {
     return f->type == BX_T_UUID ? 2 : 1;
+}
+
+/* Counted once for each schema; whoever comes first does it, and all come to the same number. */
+static uint32_t slots_in(const struct bx_schema *s)
+{
+    uint32_t n = s->slots == NULL ? 0 : atomic_load_explicit(s->slots, memory_order_relaxed);
+
+    if (n != 0)
+        return n;
+    for (uint32_t i = 0; i < s->n; i++)
+        n += slots_of(&s->fields[i]);
+    if (s->slots != NULL)
+        atomic_store_explicit(s->slots, (uint16_t)n, memory_order_relaxed);
+    return n;
 }
 
 static uint32_t field_max(const struct bx_field *f)
@@ -43,27 +58,6 @@ static const void *member(const struct bx_field *f, const void *obj)
 }
 
 /* ---- writing ---- */
-
-static uint64_t load_number(const struct bx_field *f, const void *obj)
-{
-    const void *m = member(f, obj);
-
-    switch (f->type) {
-    case BX_T_BOOL:
-        return *(const bool *)m;
-    case BX_T_ENUM:
-        assert(enum_has(f, *(const uint8_t *)m));
-        return *(const uint8_t *)m;
-    case BX_T_U8:
-        return *(const uint8_t *)m;
-    case BX_T_U16:
-        return *(const uint16_t *)m;
-    case BX_T_U32:
-        return *(const uint32_t *)m;
-    default:
-        return *(const uint64_t *)m;
-    }
-}
 
 static size_t list_size(const struct bx_str *v, size_t n)
 {
@@ -100,10 +94,12 @@ static size_t body_size(const struct bx_field *f, const void *obj)
 
 size_t bx_flat_size(const struct bx_schema *s, const void *obj)
 {
-    size_t size = HEAD;
+    size_t size = HEAD + slots_in(s) * SLOT;
 
-    for (uint32_t i = 0; i < s->n; i++)
-        size += slots_of(&s->fields[i]) * SLOT + body_size(&s->fields[i], obj);
+    for (uint32_t i = 0; i < s->n; i++) {
+        if (s->fields[i].type >= BX_T_STR)
+            size += body_size(&s->fields[i], obj);
+    }
     assert(size <= UINT32_MAX);
     return size;
 }
@@ -119,41 +115,51 @@ static void put_ref(struct writer *w, size_t slot, size_t at, size_t count)
     bx_put32(w->dst + slot + 4, (uint32_t)count);
 }
 
-/* n bytes and zeros up to a multiple of 8. Names are short: a call to copy five bytes costs more
- * than the bytes. */
-static void put_padded(uint8_t *dst, const char *text, size_t n)
+#define ONES 0x0101010101010101u
+
+/* n bytes and zeros up to a multiple of 8. Names are short: a call to copy five bytes costs more than
+ * the bytes. True when all of them are ASCII, which is known on the way. */
+static inline bool put_padded(uint8_t *dst, const char *text, size_t n)
 {
     const uint8_t *src = (const uint8_t *)text;
+    uint64_t w, last;
 
-    if (n >= 8) {
+    if (n > 16) {
         bx_put64(dst + pad8(n) - 8, 0);
-        if (n <= 16) {
-            uint64_t last = bx_get64(src + n - 8);
-
-            bx_put64(dst, bx_get64(src));
-            bx_put64(dst + n - 8, last);
-        } else {
-            memcpy(dst, src, n);
-        }
-    } else if (n >= 4) {
-        bx_put64(dst, bx_get32(src) | (uint64_t)bx_get32(src + n - 4) << 8 * (n - 4));
-    } else if (n > 0) {
-        bx_put64(dst, src[0] | (uint64_t)src[n / 2] << 8 * (n / 2) |
-                          (uint64_t)src[n - 1] << 8 * (n - 1));
+        memcpy(dst, src, n);
+        return bx_plain_text(text, n);
     }
+    if (n >= 8) {
+        w = bx_get64(src);
+        last = bx_get64(src + n - 8);
+        bx_put64(dst + pad8(n) - 8, 0);
+        bx_put64(dst, w);
+        bx_put64(dst + n - 8, last);
+        return bx_plain_word(w) && bx_plain_word(last);
+    }
+    if (n == 0)
+        return true;
+    if (n >= 4)
+        w = bx_get32(src) | (uint64_t)bx_get32(src + n - 4) << 8 * (n - 4);
+    else
+        w = src[0] | (uint64_t)src[n / 2] << 8 * (n / 2) | (uint64_t)src[n - 1] << 8 * (n - 1);
+    bx_put64(dst, w);
+    return bx_plain_word(w | ONES << 8 * n);
 }
 
-static void put_bytes(struct writer *w, size_t slot, const struct bx_str *s)
+static inline bool put_bytes(struct writer *w, size_t slot, const struct bx_str *s)
 {
+    bool plain = put_padded(w->dst + w->end, s->p, s->n);
+
     put_ref(w, slot, w->end, s->n);
-    put_padded(w->dst + w->end, s->p, s->n);
     w->end += pad8(s->n);
+    return plain;
 }
 
-static void put_text(struct writer *w, size_t slot, const struct bx_str *s)
+static inline void put_text(struct writer *w, size_t slot, const struct bx_str *s)
 {
-    assert(bx_utf8_valid(s->p, s->n));
-    put_bytes(w, slot, s);
+    if (!put_bytes(w, slot, s))
+        assert(bx_utf8_whole(s->p, s->n));
 }
 
 /* count: what the slot tells, n or half of it. */
@@ -182,16 +188,37 @@ static void put_pairs(struct writer *w, size_t slot, const struct bx_pairs *pair
     put_list(w, slot, pairs->n == 0 ? NULL : &pairs->v[0].key, 2 * (size_t)pairs->n, pairs->n);
 }
 
-static void put_field(struct writer *w, const struct bx_field *f, const void *obj)
+static inline void put_field(struct writer *w, const struct bx_field *f, const void *obj)
 {
     const void *m = member(f, obj);
     const struct bx_str *str = m;
     const struct bx_strs *strs = m;
     const struct bx_pairs *pairs = m;
+    uint8_t *slot = w->dst + w->slot;
 
     switch (f->type) {
+    case BX_T_BOOL:
+        bx_put64(slot, *(const bool *)m);
+        break;
+    case BX_T_ENUM:
+        assert(enum_has(f, *(const uint8_t *)m));
+        bx_put64(slot, *(const uint8_t *)m);
+        break;
+    case BX_T_U8:
+        bx_put64(slot, *(const uint8_t *)m);
+        break;
+    case BX_T_U16:
+        bx_put64(slot, *(const uint16_t *)m);
+        break;
+    case BX_T_U32:
+        bx_put64(slot, *(const uint32_t *)m);
+        break;
+    case BX_T_U64:
+    case BX_T_HEX64:
+        bx_put64(slot, *(const uint64_t *)m);
+        break;
     case BX_T_UUID:
-        memcpy(w->dst + w->slot, m, 16);
+        memcpy(slot, m, 16);
         break;
     case BX_T_STR:
         assert(str->n <= field_max(f));
@@ -209,19 +236,8 @@ static void put_field(struct writer *w, const struct bx_field *f, const void *ob
         assert(pairs->n <= field_max(f));
         put_pairs(w, w->slot, pairs);
         break;
-    default:
-        bx_put64(w->dst + w->slot, load_number(f, obj));
     }
     w->slot += slots_of(f) * SLOT;
-}
-
-static uint32_t slots_in(const struct bx_schema *s)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < s->n; i++)
-        n += slots_of(&s->fields[i]);
-    return n;
 }
 
 size_t bx_flat_write(const struct bx_schema *s, const void *obj, uint8_t *dst)

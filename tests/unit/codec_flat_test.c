@@ -351,20 +351,21 @@ static void flat_refuses_keys_out_of_order(void **state)
     bx_arena_close(&arena);
 }
 
+static const struct bx_field wide[] = {BX_FIELD(record, name, BX_T_STR, .max = 21)};
+static const struct bx_field narrow[] = {BX_FIELD(record, name, BX_T_STR, .max = 20)};
+static const struct bx_schema wide_schema = BX_SCHEMA("w", 1, record, wide);
+static const struct bx_schema narrow_schema = BX_SCHEMA("n", 1, record, narrow);
+
 static void flat_names_the_field_that_is_too_large(void **state)
 {
-    static const struct bx_field wide[] = {BX_FIELD(record, name, BX_T_STR, .max = 21)};
-    static const struct bx_field narrow[] = {BX_FIELD(record, name, BX_T_STR, .max = 20)};
-    static const struct bx_schema w = BX_SCHEMA("w", 1, record, wide);
-    static const struct bx_schema n = BX_SCHEMA("n", 1, record, narrow);
     struct record r = {.name = {"012345678901234567890", 21}}, back;
     _Alignas(8) uint8_t bytes[64];
     struct bx_arena arena = {0};
     struct bx_err err = {0};
-    size_t size = bx_flat_write(&w, &r, bytes);
+    size_t size = bx_flat_write(&wide_schema, &r, bytes);
 
     (void)state;
-    assert_int_equal(bx_flat_read(&n, bytes, size, &back, &arena, NULL, &err), BX_TOO_LARGE);
+    assert_int_equal(bx_flat_read(&narrow_schema, bytes, size, &back, &arena, NULL, &err), BX_TOO_LARGE);
     assert_string_equal(err.msg, "n.name: more than its maximum");
     bx_arena_close(&arena);
 }
