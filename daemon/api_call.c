@@ -138,7 +138,8 @@ static void deliver(struct api_call *c, struct bx_buf *b)
 
     if (c->from != 0) {
         bx_put64(id, c->id);
-        bx_node_send_raw(c->api->d->node, c->from, BX_FRAME_ANSWER, id, 8, b->data, b->len);
+        if (!b->failed)
+            bx_node_send_raw(c->api->d->node, c->from, BX_FRAME_ANSWER, id, 8, b->data, b->len);
         bx_buf_release(b);
     } else if (c->conn != NULL) {
         api_conn_send(c->conn, b);
@@ -155,8 +156,12 @@ void api_begin_result(struct api_call *c, struct bx_buf *b)
     bx_pw_nil(b);
 }
 
+/* Delivering may close the connection, which must not end the call as well. */
 void api_reply(struct api_call *c, struct bx_buf *b)
 {
+    if (c->waiting)
+        TAILQ_REMOVE(&c->api->waits, c, link);
+    c->waiting = false;
     deliver(c, b);
     end(c);
 }
@@ -182,8 +187,8 @@ void api_calls_orphan(struct api_conn *conn)
         if (c->conn != conn)
             continue;
         c->conn = NULL;
-        if (c->waiting) /* a wait has no effect but its answer */
-            end(c);
+        if (c->waiting)
+            c->deadline = 0; /* it has no effect but its answer: the next tick ends it */
     }
 }
 

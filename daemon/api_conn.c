@@ -98,10 +98,11 @@ void api_conn_send(struct api_conn *c, struct bx_buf *b)
     struct api_write_req *w = c->closing ? NULL : bx_pool_acquire(&c->api->writes);
     uv_buf_t buf;
 
-    if (w == NULL || (c->queued > 0 && c->queued + b->len > API_OUT_MAX)) {
+    /* It does not take its answers, or this one lacks something. */
+    if (w == NULL || b->failed || (c->queued > 0 && c->queued + b->len > API_OUT_MAX)) {
         bx_buf_release(b);
         bx_pool_release(&c->api->writes, w);
-        api_conn_close(c); /* it does not take its answers */
+        api_conn_close(c);
         return;
     }
     if (c->queued == 0)

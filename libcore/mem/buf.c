@@ -214,7 +214,7 @@ int bx_buf_reserve(struct bx_buf *b, size_t n)
     if (n <= b->cap - b->len)
         return BX_OK;
     if (need < n || need > SIZE_MAX / 2)
-        return BX_NO_MEMORY;
+        goto fail;
     cls = class_of(need);
     cap = cls == DIRECT ? need + need / 4 : class_size[cls];
     if (cls == DIRECT && old != NULL && old->cls == DIRECT) {
@@ -226,7 +226,7 @@ int bx_buf_reserve(struct bx_buf *b, size_t n)
         block = take(cls, cap);
     }
     if (block == NULL)
-        return BX_NO_MEMORY;
+        goto fail;
     if (old != NULL) {
         memcpy(block + 1, b->data, b->len);
         give(old);
@@ -234,6 +234,10 @@ int bx_buf_reserve(struct bx_buf *b, size_t n)
     b->data = (uint8_t *)(block + 1);
     b->cap = cap;
     return BX_OK;
+
+fail:
+    b->failed = true;
+    return BX_NO_MEMORY;
 }
 
 int bx_buf_append(struct bx_buf *b, const void *src, size_t n)

@@ -7,6 +7,7 @@
 #ifndef BX_BUF_H
 #define BX_BUF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,9 +15,11 @@ struct bx_buf {
     uint8_t *data;
     size_t len; /* bytes in use */
     size_t cap; /* bytes there are */
+    bool failed; /* memory was out once: something may be missing; until it is released */
 };
 
-/* Make room for n more bytes. BX_OK, or BX_NO_MEMORY with the buffer unchanged. */
+/* Make room for n more bytes. BX_OK, or BX_NO_MEMORY with the bytes unchanged and failed set, so that
+ * who appends many times may look once, before the bytes are used. */
 int bx_buf_reserve(struct bx_buf *b, size_t n);
 /* Append; src may be NULL when n is 0. BX_OK or BX_NO_MEMORY. */
 int bx_buf_append(struct bx_buf *b, const void *src, size_t n);

@@ -553,6 +553,66 @@ static void one_too_many_is_told(void **state)
 
 /* ---- errors ---- */
 
+/* ---- memory that runs out ---- */
+
+static uint32_t calls, fail_at;
+
+static int fail_one(void *ctx, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    return calls++ == fail_at;
+}
+
+/* Only the server has so little. */
+static void poor_pump(void)
+{
+    bx_alloc_set_fault(fail_one, NULL);
+    pump();
+    bx_alloc_set_fault(NULL, NULL);
+}
+
+/* Each allocation of a request fails in turn: the answer is whole, or an error, or the connection
+ * closes; never is it an answer that lacks something. */
+static void without_memory_there_is_no_half_answer(void **state)
+{
+    uint32_t whole = 0, errors = 0, closed = 0;
+
+    (void)state;
+    fail_at = 0;
+    for (bool reached = true; reached; fail_at++) {
+        struct rpc c = dial(unix_address);
+        struct bx_buf b = {0};
+        bx_val answer;
+        uint64_t id;
+
+        pump();
+        rpc_request(&b, 7, "mem.stats", "{}");
+        bx_buf_thread_close(); /* what is kept would hide allocations */
+        c.pump = poor_pump;
+        calls = 0;
+        write_all(&c, b.data, b.len);
+        answer = rpc_read(&c);
+        if (answer == NULL) {
+            closed++;
+        } else if (bx_val_type(bx_val_at(answer, 2)) != BX_V_NIL) {
+            errors++;
+        } else {
+            assert_true(bx_val_u64(bx_val_at(answer, 1), &id) && id == 7);
+            assert_non_null(bx_val_get(bx_val_at(answer, 3), "heap"));
+            assert_non_null(bx_val_get(bx_val_at(answer, 3), "buffer"));
+            whole++;
+        }
+        reached = calls > fail_at;
+        c.pump = pump;
+        bx_buf_release(&b);
+        rpc_close(&c);
+        pump();
+    }
+    assert_true(whole >= 1 && closed + errors >= 3);
+    assert_int_equal(fail_at, whole + errors + closed);
+}
+
 static void errors_say_what_to_do(void **state)
 {
     struct rpc c = dial(unix_address);
@@ -683,6 +743,7 @@ int main(void)
         TEST(who_never_reads_is_closed),
         TEST(who_takes_nothing_for_a_minute_is_closed),
         TEST(one_too_many_is_told),
+        TEST(without_memory_there_is_no_half_answer),
         TEST(errors_say_what_to_do),
         TEST(others_may_only_look),
         TEST(the_path_of_the_socket_is_not_taken_by_force),
