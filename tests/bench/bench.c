@@ -14,6 +14,7 @@
 #include <time.h>
 
 #define SAMPLE_NS 4000000.0
+#define WARM_SAMPLES 12        /* not counted: SQLite's log is cheaper once it was filled */
 #define CHEAP_OPEN_NS 20000000 /* opened anew for every cold sample when it takes no longer */
 #define ROUNDS_MAX 101
 #define SMOKE_SIZE 16u
@@ -81,7 +82,10 @@ static uint64_t calibrate(operation op, void *ctx)
         ns = time_of(op, ctx, n);
     }
     n = (uint64_t)((double)n * SAMPLE_NS / (double)(ns + 1));
-    return n == 0 ? 1 : n;
+    if (n == 0)
+        return 1; /* that long is warm enough */
+    op(ctx, WARM_SAMPLES * n);
+    return n;
 }
 
 static void sample(struct figures *f, operation op, void *ctx, unsigned round)

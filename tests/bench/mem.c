@@ -10,6 +10,7 @@
 #include "mem/intern.h"
 #include "mem/map.h"
 #include "mem/pool.h"
+#include "mem/rc.h"
 #include "mem/slab.h"
 #include "mem/vec.h"
 
@@ -263,6 +264,8 @@ struct names {
     uint32_t *order; /* in which they are asked for */
     struct bx_intern *intern;
     struct bx_map map;
+    struct bx_rc_cache shared;
+    const void **held; /* of the shared values */
     struct link **chains, *links;
     size_t n_chains;
     uint64_t at;
@@ -273,6 +276,17 @@ static bool name_is(const void *item, const void *key)
     const struct name *a = item, *b = key;
 
     return a->len == b->len && memcmp(a->s, b->s, a->len) == 0;
+}
+
+static void make_shared(void *value, const void *key)
+{
+    memcpy(value, key, sizeof(struct name));
+}
+
+static const void *share(struct names *t, const struct name *name)
+{
+    return bx_rc_get_or_create(&t->shared, bx_hash(name->s, name->len), name, sizeof *name,
+                               make_shared);
 }
 
 static void add_link(struct names *t, struct link *l, const struct name *name)
@@ -299,6 +313,8 @@ static void *open_names(const struct bench_case *c, unsigned size)
     t->chains = bx_must_calloc(t->n_chains, sizeof *t->chains);
     t->intern = bx_intern_create(0, 0);
     bench_must(t->intern != NULL, "interner");
+    t->held = bx_must_calloc(size, sizeof *t->held);
+    bx_rc_init(&t->shared, size, 0, name_is);
     for (unsigned i = 0; i < size; i++) {
         struct name *name = &t->all[i];
 
@@ -306,6 +322,7 @@ static void *open_names(const struct bench_case *c, unsigned size)
         t->order[i] = (uint32_t)(bench_random(&seed) % size);
         bench_must(bx_intern_get(t->intern, name->s, name->len) != NULL, "intern");
         bench_must(bx_map_add(&t->map, bx_hash(name->s, name->len), name) == BX_OK, "map");
+        bench_must((t->held[i] = share(t, name)) != NULL, "share");
         add_link(t, &t->links[i], name);
     }
     return t;
@@ -319,8 +336,11 @@ static void close_names(void *ctx)
         const struct name *name = &t->all[i];
 
         bx_intern_release(t->intern, bx_intern_peek(t->intern, name->s, name->len));
+        bx_rc_release(&t->shared, t->held[i]);
         bx_free(t->links[i].name);
     }
+    bx_rc_close(&t->shared);
+    bx_free(t->held);
     bx_intern_destroy(t->intern);
     bx_map_close(&t->map);
     bx_free(t->chains);
@@ -374,6 +394,18 @@ static void copied(void *ctx, uint64_t n)
     }
 }
 
+static void shared(void *ctx, uint64_t n)
+{
+    struct names *t = ctx;
+
+    while (n-- > 0) {
+        const void *value = share(t, next_name(t));
+
+        bench_use(value);
+        bx_rc_release(&t->shared, value);
+    }
+}
+
 static void mapped(void *ctx, uint64_t n)
 {
     struct names *t = ctx;
@@ -402,7 +434,7 @@ static bool same_names(void *ctx)
         const struct name *name = &t->all[i];
         const struct bx_istr *s = bx_intern_peek(t->intern, name->s, name->len);
 
-        same = s != NULL && strcmp(s->s, find_link(t, name)) == 0 &&
+        same = s != NULL && strcmp(s->s, find_link(t, name)) == 0 && name_is(t->held[i], name) &&
                bx_map_get(&t->map, bx_hash(name->s, name->len), name_is, name) == name;
     }
     return same;
@@ -503,6 +535,7 @@ static const struct bench_case cases[] = {
      .refer = malloc_requests,
      .same = same_pieces},
     NAMES("intern-20000", interned, copied, "strcmp table, strdup"),
+    NAMES("shared-20000", shared, copied, "strcmp table, strdup"),
     NAMES("map-20000", mapped, chained, "chained table"),
     {.name = "mem/vec-32",
      .reference = "heap vector",
