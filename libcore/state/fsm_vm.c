@@ -150,10 +150,20 @@ static int unchanged(struct bx_call *c, const struct bx_vm *vm)
     return BX_OK;
 }
 
+static int stopping(struct bx_call *c, const struct bx_vm *vm)
+{
+    bx_err_set(c->err, BX_CONFLICT, "VM \"%s\" is %s", vm->name->s,
+               vm->desired == BX_DESIRED_DELETED ? "being deleted" : "stopping");
+    bx_err_hint(c->err, "try again when it is done: blixardctl vm show %s", vm->name->s);
+    return BX_CONFLICT;
+}
+
 /* ---- create ---- */
 
 static int taken(struct bx_call *c, const struct bx_vm *vm, bool fine)
 {
+    if (fine && vm->desired == BX_DESIRED_DELETED)
+        return stopping(c, vm); /* it is there, and will not be */
     if (fine)
         return unchanged(c, vm);
     bx_err_set(c->err, BX_EXISTS, "a VM named \"%s\" exists", vm->name->s);
@@ -213,14 +223,6 @@ static int place_again(struct bx_fsm *f, struct bx_call *c, struct bx_vm *d)
     d->margin = decision.margin;
     remember(f, d->uuid, &decision);
     return BX_OK;
-}
-
-static int stopping(struct bx_call *c, const struct bx_vm *vm)
-{
-    bx_err_set(c->err, BX_CONFLICT, "VM \"%s\" is %s", vm->name->s,
-               vm->desired == BX_DESIRED_DELETED ? "being deleted" : "stopping");
-    bx_err_hint(c->err, "try again when it is done: blixardctl vm show %s", vm->name->s);
-    return BX_CONFLICT;
 }
 
 static int start(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d)

@@ -173,7 +173,7 @@ static struct effect effect_of(const struct sim_op *op, unsigned state)
     assert(r < REQUESTS);
     e = effects[r][state];
     if (sim_op_creates(op->kind) && state != MODEL_ABSENT && op->if_not_exists)
-        e = (struct effect){BX_OK, (uint8_t)state};
+        e = (struct effect){state == MODEL_DELETING ? BX_CONFLICT : BX_OK, (uint8_t)state};
     return e;
 }
 

@@ -277,6 +277,19 @@ static void test_create(void **state)
     assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_INVALID);
 }
 
+/* It would be told to be there, and be gone a moment later. */
+static void test_create_while_deleted(void **state)
+{
+    struct bx_cmd_vm_create c = create_of("web");
+
+    (void)state;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
+    assert_int_equal(test_fsm_delete(&t, "web"), BX_OK);
+    c.if_not_exists = true;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_CONFLICT);
+    refused(BX_CONFLICT, "being deleted");
+}
+
 static void test_create_placed(void **state)
 {
     struct bx_cmd_vm_create c = create_of("web");
@@ -635,6 +648,7 @@ int main(void)
         TEST(test_stop_and_start),   TEST(test_restart),         TEST(test_restart_policies),
         TEST(test_failed),           TEST(test_delete),          TEST(test_reports),
         TEST(test_create),           TEST(test_create_placed),   TEST(test_create_fills_up),
+        TEST(test_create_while_deleted),
         TEST(test_node_put),         TEST(test_node_state),      TEST(test_node_shrinks),
         TEST(test_nodes_full),       TEST(test_cluster_create),  TEST(test_join),
         TEST(test_tokens),           TEST(test_tokens_full),     TEST(test_names_change_hands),

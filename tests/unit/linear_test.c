@@ -313,6 +313,19 @@ static void test_refusals_change_nothing(void **state)
     good();
 }
 
+static void test_a_vm_on_its_way_out_does_not_do(void **state)
+{
+    (void)state;
+    create(0, 1, 'a');
+    remove_vm(2, 3, 'a');
+    op(SIM_OP_CREATE, 4, 5, BX_CONFLICT, 0)->if_not_exists = true;
+    good();
+    ops[2].code = BX_OK;
+    ops[2].uuid[0] = 'a';
+    ops[2].existed = true;
+    bad_at(2);
+}
+
 static void test_refusal_without_cause_is_found(void **state)
 {
     (void)state;
@@ -509,6 +522,7 @@ int main(void)
         cmocka_unit_test_setup(test_nonsense_is_refused, setup),
         cmocka_unit_test_setup(test_pinned_to_no_node_is_refused, setup),
         cmocka_unit_test_setup(test_refusals_change_nothing, setup),
+        cmocka_unit_test_setup(test_a_vm_on_its_way_out_does_not_do, setup),
         cmocka_unit_test_setup(test_refusal_without_cause_is_found, setup),
         cmocka_unit_test_setup(test_unplaceable_while_there_is_found, setup),
         cmocka_unit_test_setup(test_overlapping_ones_find_their_order, setup),
