@@ -69,6 +69,27 @@ static void check_capacity(struct sim_host *h, const struct bx_view *view)
     }
 }
 
+uint64_t sim_check_shown(struct sim_host *h)
+{
+    struct bx_cluster_info cluster;
+
+    bx_view_cluster(bx_node_view(h->node), &cluster);
+    if (cluster.revision < h->shown)
+        sim_violation(h->sim, "%s shows revision %llu after revision %llu", h->name,
+                      (unsigned long long)cluster.revision, (unsigned long long)h->shown);
+    h->shown = cluster.revision;
+    return cluster.revision;
+}
+
+static void count_snapshot(struct sim_host *h)
+{
+    struct bx_node_status st;
+
+    bx_node_status(h->node, &st);
+    h->sim->stats.snapshots += st.snapshot_index > h->snapshot;
+    h->snapshot = st.snapshot_index;
+}
+
 void sim_check_turn(struct sim_host *h)
 {
     const struct bx_view *view = bx_node_view(h->node);
@@ -87,6 +108,7 @@ void sim_check_turn(struct sim_host *h)
                       (unsigned long long)applied);
     sim_mix(h->sim, seen, sizeof seen);
     check_capacity(h, view);
+    count_snapshot(h);
     if (applied > h->sim->stats.entries)
         h->sim->stats.entries = applied;
 }

@@ -30,10 +30,6 @@ struct client {
     uint8_t session[16];
     uint64_t sequence; /* the last that was used */
     struct lane lanes[SIM_LANES_MAX];
-    struct { /* of each host, the newest state that it has shown in its life */
-        uint64_t revision;
-        uint32_t life;
-    } seen[SIM_HOSTS_MAX];
 };
 
 /* An answer on its way to the client; rows are the VMs of a list. */

@@ -263,7 +263,7 @@ void sim_host_start(struct sim_host *h)
     h->lives++;
     h->node = NULL;
     h->why = NULL;
-    h->event_seen = 0;
+    h->event_seen = h->shown = 0;
     h->start_at = SIM_NEVER;
     s->stats.lives++;
     sim_link_init(h);

@@ -78,21 +78,6 @@ static void vm_name(char out[16], unsigned name)
     snprintf(out, 16, "vm-%u", name);
 }
 
-/* What the host shows now, and it never goes back. */
-static uint64_t revision_of(struct sim_host *h, struct client *c)
-{
-    struct bx_cluster_info cluster;
-
-    bx_view_cluster(bx_node_view(h->node), &cluster);
-    if (c->seen[h->at].life == h->lives && cluster.revision < c->seen[h->at].revision)
-        sim_violation(h->sim, "%s shows revision %llu after revision %llu", h->name,
-                      (unsigned long long)cluster.revision,
-                      (unsigned long long)c->seen[h->at].revision);
-    c->seen[h->at].life = h->lives;
-    c->seen[h->at].revision = cluster.revision;
-    return cluster.revision;
-}
-
 static void take_row(struct sim_op *op, const struct bx_vm *vm)
 {
     op->code = BX_OK;
@@ -101,13 +86,13 @@ static void take_row(struct sim_op *op, const struct bx_vm *vm)
     op->phase = vm->phase;
 }
 
-static void read_one(struct sim_host *h, struct client *c, struct sim_op *op)
+static void read_one(struct sim_host *h, struct sim_op *op)
 {
     const struct bx_vm *vm;
     char name[16];
 
     vm_name(name, op->name);
-    op->revision = revision_of(h, c);
+    op->revision = sim_check_shown(h);
     op->code = (uint16_t)bx_view_find_vm(bx_node_view(h->node), bx_str(name), &vm, NULL);
     if (op->code == BX_OK)
         take_row(op, vm);
@@ -153,19 +138,19 @@ static void on_barrier(void *ctx, const struct bx_err *err)
 {
     struct attempt *a = ctx;
     struct lane *l = a->lane;
-    struct client *c = l->client;
-    struct sim_host *h = c->sim->inside;
-    unsigned names = sim_client_names(c->sim);
+    struct sim *s = l->client->sim;
+    struct sim_host *h = s->inside;
+    unsigned names = sim_client_names(s);
     bool list = l->op.kind == SIM_OP_LIST;
     struct answer *out = answer_to(a, list ? names : 0);
 
     out->known = err == NULL;
     if (out->known && a->number == l->attempt) {
-        out->op.revision = revision_of(h, c);
+        out->op.revision = sim_check_shown(h);
         if (list)
             sim_request_rows(h, names, &l->op, out->rows);
         else
-            read_one(h, c, &out->op);
+            read_one(h, &out->op);
     }
     sim_client_answer(h->sim, out);
     bx_free(a);
@@ -257,7 +242,7 @@ static void read_stale(struct sim_host *h, struct lane *l)
     struct answer *out = answer_to(a, 0);
 
     out->known = true;
-    read_one(h, l->client, &out->op);
+    read_one(h, &out->op);
     sim_client_answer(h->sim, out);
     bx_free(a);
 }
@@ -278,7 +263,7 @@ static void dry_run(struct sim_host *h, struct lane *l, const char *name)
     out->known = true;
     out->op.code =
         (uint16_t)bx_fsm_dry_run(bx_node_fsm(h->node), &config, &candidates, &decision, NULL);
-    out->op.revision = revision_of(h, l->client);
+    out->op.revision = sim_check_shown(h);
     bx_view_cluster(view, &after);
     bx_candidates_close(&candidates);
     if (before.digest != after.digest || before.revision != after.revision)

@@ -127,6 +127,8 @@ struct sim_host {
     const char *why;           /* it ended: static text */
     uint64_t checked, noted;   /* applied index that was looked at last */
     uint64_t promised;         /* index up to which it has told its log to be durable */
+    uint64_t shown;            /* newest revision that this life showed anybody */
+    uint64_t snapshot;         /* index of the one it has */
     uint64_t event_seen;       /* revision of the last event of this life; 0: none yet */
 };
 
@@ -276,6 +278,8 @@ void sim_check_event(struct sim_host *h, const struct bx_event *e);
 void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, bool running);
 /* One of the VMs that run on the host, chosen by `number`; false when none does. */
 bool sim_check_some_run(struct sim_host *h, uint64_t number, uint8_t vm[16]);
+/* The revision that the host shows somebody now; within a life it never goes back. */
+uint64_t sim_check_shown(struct sim_host *h);
 /* Every answer to one request is the same. */
 void sim_check_outcome(struct sim_host *h, const struct bx_outcome *o);
 /* All changes since the beginning, which all hosts keep alike; false: they do not go back so far. */
