@@ -340,10 +340,17 @@ static int by_uuid(const void *a, const void *b)
     return memcmp((*x)->uuid, (*y)->uuid, 16);
 }
 
+/* One that was pinned to the node is free to go anywhere: there is nothing left to wait for. */
 static void orphan(struct bx_fsm *f, const struct bx_vm *vm, const char *why)
 {
+    struct bx_vm_config config = bx_vm_whole_config(vm);
     struct bx_vm d = *vm;
 
+    config.node = bx_str("");
+    if (config.strategy == BX_STRATEGY_MANUAL)
+        config.strategy = BX_STRATEGY_MOST_AVAILABLE;
+    d.config = &config;
+    d.name = d.tenant = NULL; /* a configuration of its own, that is, not the one it shares */
     d.node = 0;
     d.restart_pending = d.stop_force = false;
     d.phase = vm->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : BX_PHASE_FAILED;

@@ -2,10 +2,12 @@
 
 # Scripts against real daemons with the simulated driver.
 dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
-	tests/integration/cli.sh tests/integration/snapshot.sh tests/integration/kill.sh
+	tests/integration/cli.sh tests/integration/snapshot.sh tests/integration/kill.sh \
+	tests/integration/remove.sh
 dist_noinst_DATA += tests/lib/cluster.sh
 tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \
-tests/integration/snapshot.log tests/integration/kill.log: blixardd blixardctl blixard-vm
+tests/integration/snapshot.log tests/integration/kill.log \
+tests/integration/remove.log: blixardd blixardctl blixard-vm
 
 # What mem stats and mem sites show, and that a normal build tracks nothing.
 dist_check_SCRIPTS += tests/integration/memory.sh

@@ -122,6 +122,27 @@ static void a_start_places_them_anew(void **state)
     test_fsm_close(&t);
 }
 
+static void a_pinned_one_is_free(void **state)
+{
+    struct bx_cmd_vm_create c = {0};
+    struct test_fsm t = {0};
+
+    (void)state;
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str("here");
+    c.config.strategy = BX_STRATEGY_MANUAL;
+    c.config.node = bx_str("n1");
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
+    test_fsm_node(&t, 2, "n2");
+    assert_int_equal(set_state(&t, 1, BX_NODE_DOWN), BX_OK);
+    assert_int_equal(remove_node(&t, "n1", true), BX_OK);
+    assert_int_equal(test_fsm_desire(&t, "here", BX_DESIRED_RUNNING, false, false), BX_OK);
+    assert_int_equal(vm_named(&t, "here")->node, 2);
+    test_fsm_close(&t);
+}
+
 static void its_id_never_comes_back(void **state)
 {
     struct bx_cmd_token_create token = {.secret_hash = {1}, .ttl_ms = 1000};
@@ -164,6 +185,7 @@ int main(void)
         cmocka_unit_test(an_empty_node_needs_no_word),
         cmocka_unit_test(its_vms_rest_without_a_node),
         cmocka_unit_test(a_start_places_them_anew),
+        cmocka_unit_test(a_pinned_one_is_free),
         cmocka_unit_test(its_id_never_comes_back),
         cmocka_unit_test(nobody_joins_before_the_founder),
     };

@@ -1,0 +1,51 @@
+#!/bin/bash
+# A member is lost for good: it is taken out of the cluster, its virtual machine is started elsewhere,
+# and its host, with an empty disk, joins under a new id.
+# shellcheck source=tests/lib/cluster.sh disable=SC2154
+. "$(dirname "$0")/../lib/cluster.sh"
+up 3
+
+ctl vm create web --node n3 --vcpus 1 --memory 128MiB --wait >"$dir/out" 2>"$dir/err"
+ok $? "a virtual machine runs on n3"
+ctl node remove n3 >"$dir/out" 2>"$dir/err"
+[ $? -eq 6 ] && grep -q 'error: node "n3" is up' "$dir/err" && grep -q 'hint: stop its daemon' "$dir/err"
+ok $? "a node that is up stays"
+cluster kill-node n3 --dir "$dir" >/dev/null 2>&1
+BLIXARD_ADDR=$(socket 1),$(socket 2)
+down() { ctl node list --no-headers | grep -q ' n3 *down'; }
+wait_until 60 down
+ok $? "a node without its daemon counts as down"
+ctl node remove n3 >"$dir/out" 2>"$dir/err"
+[ $? -eq 6 ] && grep -q -- '--confirm-dead' "$dir/err"
+ok $? "a virtual machine that may still run is in the way"
+ctl node remove n3 --confirm-dead >"$dir/out" 2>"$dir/err"
+ok $? "the operator's word takes the node out"
+two_members() { [ "$(ctl cluster members --no-headers | wc -l)" -eq 2 ]; }
+wait_until 10 two_members
+ok $? "two members are left"
+ctl vm show web -o json >"$dir/out" 2>"$dir/err"
+grep -q '"phase": "failed"' "$dir/out"
+ok $? "its virtual machine rests"
+ctl vm start web --wait >"$dir/out" 2>"$dir/err" && ctl vm show web -o json >"$dir/out" &&
+  grep -qE '"node": "n[12]"' "$dir/out"
+ok $? "and is started on another node"
+
+# --- the host comes back -------------------------------------------------------------
+cluster start-node n3 --dir "$dir" >/dev/null 2>&1
+refused() { grep -q 'no member has this id' "$dir/n3/log"; }
+wait_until 20 refused
+ok $? "with its old disk it is told that it is no member"
+cluster kill-node n3 --dir "$dir" >/dev/null 2>&1
+find "$dir/n3" -mindepth 1 -delete
+cluster start-node n3 --dir "$dir" >/dev/null 2>&1
+token=$(ctl cluster token create)
+ctl --addr "$(socket 3)" cluster join "$token" >"$dir/out" 2>"$dir/err"
+ok $? "with an empty one it joins"
+three_voters() { [ "$(ctl cluster members -o json | grep -cE '"role": "(voter|leader)"')" -eq 3 ]; }
+wait_until 20 three_voters
+ok $? "as a voter"
+ctl cluster members -o json | grep -q '"id": 4'
+ok $? "under a new id"
+wait_until 20 agree 1 2 3
+ok $? "all three agree"
+finish
