@@ -240,9 +240,15 @@ fail:
     return BX_NO_MEMORY;
 }
 
+/* Nearly always there is room: then that is found out without a call. */
+static inline int make_room(struct bx_buf *b, size_t n)
+{
+    return n <= b->cap - b->len ? BX_OK : bx_buf_reserve(b, n);
+}
+
 int bx_buf_append(struct bx_buf *b, const void *src, size_t n)
 {
-    int rc = bx_buf_reserve(b, n);
+    int rc = make_room(b, n);
 
     if (rc == BX_OK && n > 0) {
         memcpy(b->data + b->len, src, n);
@@ -255,7 +261,7 @@ uint8_t *bx_buf_extend(struct bx_buf *b, size_t n)
 {
     uint8_t *at;
 
-    if (bx_buf_reserve(b, n == 0 ? 1 : n) != BX_OK)
+    if (make_room(b, n == 0 ? 1 : n) != BX_OK)
         return NULL;
     at = b->data + b->len;
     b->len += n;
