@@ -7,7 +7,6 @@
 #include "codec/head.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 
 #define HEAD 8
 #define SLOT 8
@@ -26,14 +25,14 @@ static uint32_t slots_of(const struct bx_field *f)
 /* Counted once for each schema; whoever comes first does it, and all come to the same number. */
 static uint32_t slots_in(const struct bx_schema *s)
 {
-    uint32_t n = s->slots == NULL ? 0 : atomic_load_explicit(s->slots, memory_order_relaxed);
+    uint32_t n = s->slots == NULL ? 0 : __atomic_load_n(s->slots, __ATOMIC_RELAXED);
 
     if (n != 0)
         return n;
     for (uint32_t i = 0; i < s->n; i++)
         n += slots_of(&s->fields[i]);
     if (s->slots != NULL)
-        atomic_store_explicit(s->slots, (uint16_t)n, memory_order_relaxed);
+        __atomic_store_n(s->slots, (uint16_t)n, __ATOMIC_RELAXED);
     return n;
 }
 

@@ -70,7 +70,7 @@ struct bx_schema {
     uint32_t size;  /* of the struct */
     uint16_t n;
     const struct bx_field *fields;
-    _Atomic uint16_t *slots; /* of the flat form; 0 until counted, NULL: never kept */
+    uint16_t *slots; /* of the flat form; 0 until counted, NULL: never kept */
 };
 
 #define BX_FIELD(strukt, member, typ, ...)                                                         \
@@ -81,7 +81,7 @@ struct bx_schema {
     {                                                                                              \
         .name = (nam), .kind = (knd), .size = sizeof(struct strukt),                               \
         .n = sizeof(tab) / sizeof((tab)[0]), .fields = (tab),                                      \
-        .slots = &(_Atomic uint16_t){0}                                                            \
+        .slots = &(uint16_t){0}                                                                    \
     }
 
 /* Text of a UUID: 36 characters and a NUL. */

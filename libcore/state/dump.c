@@ -92,7 +92,24 @@ int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err)
     bx_store_clear(f->store);
     f->sessions.unused = NULL; /* the rows are gone already */
     bx_fsm_reset(f);
+    f->restored_events = f->restored_outcomes = 0;
     return BX_OK;
+}
+
+/* A dump has every row once: a second one of the same key would end the process in SQLite. */
+static bool is_there(const struct bx_view *v, const struct bx_row *row)
+{
+    switch (row->table) {
+    case BX_TABLE_VM:
+        return bx_view_vm_row(v, bx_row_as_vm(row)->uuid) != NULL ||
+               bx_view_vm_named(v, bx_str(bx_row_as_vm(row)->name->s)) != NULL;
+    case BX_TABLE_NODE:
+        return bx_view_node_row(v, bx_row_as_node(row)->info.id) != NULL;
+    case BX_TABLE_TOKEN:
+        return bx_view_token(v, bx_row_as_token(row)->secret_hash) != NULL;
+    default:
+        return false;
+    }
 }
 
 static int restore_row(struct bx_fsm *f, const struct row_record *r)
@@ -102,6 +119,10 @@ static int restore_row(struct bx_fsm *f, const struct row_record *r)
 
     if (row == NULL)
         return BX_CORRUPT;
+    if (is_there(&f->view, row)) {
+        bx_row_free(&f->view.home, row);
+        return BX_CORRUPT;
+    }
     bx_store_put(f->store, row);
     bx_row_settle(&f->view.home, row);
     if (row->table == BX_TABLE_CLUSTER) {
@@ -125,11 +146,17 @@ static int restore_one(struct bx_fsm *f, const struct row_record *r)
         f->view.time_ms = r->last;
         return BX_OK;
     case BX_DUMP_EVENTS:
+        if (r->entry <= f->restored_events)
+            return BX_CORRUPT;
+        f->restored_events = r->entry;
         bx_store_put_events(f->store, r->entry, r->first, r->last, r->data.p, r->data.n);
         if (f->events_kept++ == 0)
             f->events_oldest = r->first;
         return BX_OK;
     case BX_DUMP_OUTCOMES:
+        if (r->entry <= f->restored_outcomes)
+            return BX_CORRUPT;
+        f->restored_outcomes = r->entry;
         bx_store_put_outcomes(f->store, r->entry, r->last, r->data.p, r->data.n);
         return bx_fsm_keep_outcomes(f, &blob);
     default:

@@ -47,6 +47,7 @@ struct bx_fsm {
     uint32_t events_kept;
     uint64_t events_oldest;
     bool dirty;                   /* something to commit */
+    uint64_t restored_events, restored_outcomes; /* entries they were of, the last of each */
     /* ---- of the turn ---- */
     struct bx_write_set writes;
     struct bx_graveyard dead;     /* replaced rows, good until after the sink was called */

@@ -18,11 +18,13 @@ const struct fuzz_target fuzz_targets[] = {
     {"frame", fuzz_frame, "frame-", false, true, fuzz_reseal_items},
     {"raft", fuzz_raft, "raft-", false, false, NULL},
     {"batch", fuzz_batch, "batch", false, true, fuzz_reseal_items},
+    {"request", fuzz_request, "request", false, false, NULL},
     {"wal", fuzz_wal, "wal-file", false, false, fuzz_reseal_wal},
     {"segment", fuzz_segment, "wal-segment", false, true, fuzz_reseal_items},
     {"log-record", fuzz_log_record, "wal-record", false, true, fuzz_reseal_items},
     {"slots", fuzz_slots, "slots-", false, true, fuzz_reseal_items},
     {"snapshot", fuzz_snapshot, "snapshot-", false, true, fuzz_reseal_items},
+    {"dump", fuzz_dump, "dump", false, false, NULL},
 };
 const size_t fuzz_targets_n = sizeof fuzz_targets / sizeof fuzz_targets[0];
 

@@ -40,6 +40,7 @@ int fuzz_hybrid(const uint8_t *p, size_t n); /* a list of VMs, by its head */
 int fuzz_frame(const uint8_t *p, size_t n);
 int fuzz_raft(const uint8_t *p, size_t n);
 int fuzz_batch(const uint8_t *p, size_t n);
+int fuzz_request(const uint8_t *p, size_t n); /* of a client, to create a VM */
 
 /* ---- targets_log.c ---- */
 int fuzz_wal(const uint8_t *p, size_t n);      /* what the file of a segment begins with */
@@ -47,6 +48,7 @@ int fuzz_segment(const uint8_t *p, size_t n);  /* one head of a segment */
 int fuzz_log_record(const uint8_t *p, size_t n);
 int fuzz_slots(const uint8_t *p, size_t n);    /* what both copies of a value begin with */
 int fuzz_snapshot(const uint8_t *p, size_t n); /* a file that a peer sent */
+int fuzz_dump(const uint8_t *p, size_t n);     /* a chunk of it */
 
 /* A copy in a block of exactly n bytes, 16-aligned, so that a step beyond it is seen; bx_free. */
 uint8_t *fuzz_copy(const uint8_t *p, size_t n);

@@ -6,6 +6,7 @@
 #include "log/snapfile.h"
 #include "log/wal.h"
 #include "mem/alloc.h"
+#include "state/fsm.h"
 
 #include <assert.h>
 #include <string.h>
@@ -178,5 +179,47 @@ int fuzz_snapshot(const uint8_t *p, size_t n)
         rc = read_snapshot(fs);
     assert(memfs_open_files(m) == 0);
     memfs_destroy(m);
+    return rc;
+}
+
+/* ---- the state ---- */
+
+static struct bx_fsm *fsm_of_its_own(void)
+{
+    static struct bx_fsm *f;
+    struct bx_fsm_options o = {.path = ":memory:"};
+
+    if (f == NULL) {
+        o.intern = bx_intern_create(0, 0);
+        assert(bx_fsm_open(&f, &o, NULL) == BX_OK);
+    }
+    return f;
+}
+
+static void look_at_state(const struct bx_view *v)
+{
+    const struct bx_vm **vms = bx_must_calloc(bx_view_vms(v) + 1, sizeof *vms);
+
+    bx_view_sorted_vms(v, vms);
+    for (uint64_t i = 0; i < bx_view_vms(v); i++)
+        assert(vms[i]->name != NULL && vms[i]->phase < BX__PHASES);
+    for (uint32_t i = 0; i < bx_view_nodes(v); i++)
+        assert(bx_view_node_at(v, i)->name != NULL);
+    bx_free(vms);
+}
+
+int fuzz_dump(const uint8_t *p, size_t n)
+{
+    struct bx_fsm *f = fsm_of_its_own();
+    struct bx_cluster_info info;
+    int rc;
+
+    assert(bx_fsm_restore_begin(f, NULL) == BX_OK);
+    rc = n > FILE_MAX ? BX_TOO_LARGE : bx_fsm_restore_chunk(f, p, n, NULL);
+    if (rc == BX_OK) {
+        bx_view_cluster(bx_fsm_view(f), &info);
+        rc = bx_fsm_restore_finish(f, 5, info.digest, NULL);
+        look_at_state(bx_fsm_view(f));
+    }
     return rc;
 }

@@ -1,8 +1,10 @@
 #include "fuzz/targets.h"
 
+#include "codec/pack.h"
 #include "mem/alloc.h"
 #include "wire/command.h"
 #include "wire/frame.h"
+#include "wire/proto.h"
 #include "wire/raftmsg.h"
 
 #include <assert.h>
@@ -158,4 +160,52 @@ int fuzz_frame(const uint8_t *p, size_t n)
     }
     bx_free(src);
     return n == 0 ? BX_MALFORMED : rc;
+}
+
+/* ---- requests ---- */
+
+static int read_request(bx_val root, struct bx_arena *arena)
+{
+    bx_val params = bx_val_at(root, 3);
+    struct bx_cmd_vm_create body = {.if_not_exists = false};
+    struct bx_str method = {"", 0};
+    struct bx_buf again = {0};
+    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE};
+    int rc;
+
+    bx_val_str(bx_val_at(root, 2), &method);
+    if (bx_val_len(root) != 4 || bx_val_type(params) != BX_V_ARRAY || bx_val_len(params) != 1 ||
+        bx_method_find(method.p, method.n) != BX_M_VM_CREATE)
+        return BX_MALFORMED;
+    bx_vm_config_init(&body.config);
+    rc = bx_pack_read(bx_cmd_schema(BX_CMD_VM_CREATE), bx_val_at(params, 0), &body, arena, NULL);
+    if (rc == BX_OK)
+        rc = bx_vm_config_check(&body.config, NULL);
+    if (rc == BX_OK) /* what is let in can be written into the log, and read from it */
+        assert(bx_cmd_encode(&again, &head, &body) == BX_OK);
+    if (rc == BX_OK) {
+        uint32_t count;
+
+        assert(read_commands(again.data, again.len, &count) == BX_OK && count == 1);
+    }
+    bx_buf_release(&again);
+    return rc;
+}
+
+int fuzz_request(const uint8_t *p, size_t n)
+{
+    uint8_t *src = fuzz_copy(p, n);
+    struct bx_pack *pack = bx_pack_create();
+    struct bx_arena arena = {0};
+    struct bx_pack_scan scan;
+    int rc;
+
+    bx_pack_scan_init(&scan);
+    rc = bx_pack_scan(&scan, src, n, BX_RPC_FRAME_MAX);
+    if (rc == BX_OK)
+        rc = read_request(bx_pack_parse(pack, src, scan.at, BX_RPC_FRAME_MAX, NULL), &arena);
+    bx_arena_close(&arena);
+    bx_pack_destroy(pack);
+    bx_free(src);
+    return rc;
 }

@@ -28,7 +28,7 @@ const struct golden_sample *golden_samples(size_t *n);
 struct golden_item {
     const char *name;
     int (*make)(struct bx_buf *out); /* BX_OK: the bytes as this build writes them */
-    bool packed;                     /* liblz4 chose them: another version may choose others */
+    bool loose; /* liblz4 or the placement chose them: only that they are read is pinned */
 };
 extern const struct golden_item golden_items[];
 extern const size_t golden_items_n;

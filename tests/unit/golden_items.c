@@ -3,6 +3,7 @@
 #include "codec/hybrid.h"
 #include "codec/lz.h"
 #include "lib/memfs.h"
+#include "lib/testfsm.h"
 #include "log/record.h"
 #include "log/snapfile.h"
 #include "log/vote.h"
@@ -251,6 +252,40 @@ static int make_batch(struct bx_buf *out)
     return rc;
 }
 
+/* ---- the state, as a snapshot has it ---- */
+
+static int make_dump(struct bx_buf *out)
+{
+    struct test_fsm t = {.index = 0};
+
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    test_fsm_node(&t, 2, "n2");
+    test_fsm_vm(&t, "a", 1, NULL);
+    test_fsm_vm(&t, "b", 0, NULL);
+    test_fsm_desire(&t, "a", BX_DESIRED_STOPPED, false, true);
+    test_fsm_delete(&t, "b");
+    test_fsm_vm(&t, "c", 2, NULL);
+    test_fsm_dump(&t, out);
+    test_fsm_close(&t);
+    return BX_OK;
+}
+
+/* ---- a client's request ---- */
+
+static int make_request(struct bx_buf *out)
+{
+    const struct golden_sample *s = sample("vm.create");
+
+    bx_pw_array(out, 4);
+    bx_pw_u64(out, 0);
+    bx_pw_u64(out, 7);
+    bx_pw_str(out, "vm.create");
+    bx_pw_array(out, 1);
+    bx_pw_map(out, bx_pack_fields(s->schema, s->object));
+    return bx_pack_write(out, s->schema, s->object);
+}
+
 /* ---- between nodes ---- */
 
 static int make_frame(struct bx_buf *out, enum bx_frame kind, const char *name)
@@ -379,6 +414,8 @@ const struct golden_item golden_items[] = {
     {"snapshot-1", make_plain_snapshot, false},
     {"snapshot-2", make_packed_snapshot, true},
     {"batch", make_batch, false},
+    {"dump", make_dump, true},
+    {"request", make_request, false},
     {"frame-hello", make_hello, false},
     {"frame-ping", make_ping, false},
     {"frame-read", make_read, false},
