@@ -77,7 +77,7 @@ static struct head read_head(const uint8_t *p, size_t n)
 
 void bx_pack_scan_init(struct bx_pack_scan *s)
 {
-    *s = (struct bx_pack_scan){.left = {1}};
+    *s = (struct bx_pack_scan){.left = {1}, .missing = 1};
 }
 
 static bool complete(const struct bx_pack_scan *s)
@@ -88,17 +88,14 @@ static bool complete(const struct bx_pack_scan *s)
 /* Every missing object takes a byte at least: a claim that can not be kept is refused at once. */
 static bool fits(const struct bx_pack_scan *s, size_t max)
 {
-    uint64_t missing = 0;
-
-    for (uint32_t i = 0; i <= s->depth; i++)
-        missing += s->left[i];
-    return s->at <= max && missing <= max - s->at;
+    return s->at <= max && s->missing <= max - s->at;
 }
 
 static int step(struct bx_pack_scan *s, const struct head *h, size_t max)
 {
     s->at += h->size + h->body;
     s->left[s->depth]--;
+    s->missing += h->children - 1;
     if (h->container) {
         if (s->depth == BX_PACK_DEPTH)
             return BX_TOO_LARGE;

@@ -19,6 +19,7 @@ struct bx_pack_scan {
     size_t at;                         /* bytes done with; beyond len inside a long string */
     uint32_t depth;                    /* containers open */
     uint64_t left[BX_PACK_DEPTH + 1];  /* objects still missing, by depth */
+    uint64_t missing;                  /* the sum of them */
 };
 void bx_pack_scan_init(struct bx_pack_scan *s);
 /* data holds all bytes of the object so far (from its first byte), len of them. BX_OK: the object
