@@ -4,10 +4,10 @@
 
 #include <assert.h>
 
-struct bx_rc_value { /* stands before the value */
+struct bx_rc_value {                            /* stands before the value */
     _Alignas(16) TAILQ_ENTRY(bx_rc_value) link; /* in idle, while refs is 0 */
     uint64_t hash;
-    uint32_t size; /* of both */
+    uint32_t size;                 /* of both */
     uint32_t refs : 31, found : 1; /* found: it is in the map */
 };
 

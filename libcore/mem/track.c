@@ -4,7 +4,6 @@
 
 #include "err.h"
 
-#include <assert.h>
 #include <dlfcn.h>
 #include <execinfo.h>
 #include <pthread.h>
@@ -19,9 +18,9 @@
 #define SKIP 3 /* frames of the tracker itself */
 
 const char *const bx_owner_names[BX__OWNERS] = {
-    [BX_OWNER_OURS] = "ours",     [BX_OWNER_RAFT] = "raft",       [BX_OWNER_SQLITE] = "sqlite",
+    [BX_OWNER_OURS] = "ours",       [BX_OWNER_RAFT] = "raft",       [BX_OWNER_SQLITE] = "sqlite",
     [BX_OWNER_MSGPACK] = "msgpack", [BX_OWNER_JANSSON] = "jansson", [BX_OWNER_UV] = "uv",
-    [BX_OWNER_LIBC] = "libc",     [BX_OWNER_OTHER] = "other",     [BX_OWNER_TRACKER] = "tracker",
+    [BX_OWNER_LIBC] = "libc",       [BX_OWNER_OTHER] = "other",     [BX_OWNER_TRACKER] = "tracker",
 };
 
 static const struct {
@@ -244,6 +243,14 @@ __attribute__((noinline)) static void unwind(struct site *s)
 
 /* ---- notes ---- */
 
+bool bx_track_inside(bool now)
+{
+    bool before = inside;
+
+    inside = now;
+    return before;
+}
+
 enum bx_owner bx_track_for(enum bx_owner owner)
 {
     enum bx_owner before = behalf;
@@ -252,8 +259,7 @@ enum bx_owner bx_track_for(enum bx_owner owner)
     return before;
 }
 
-__attribute__((noinline)) void bx_track_note(void *p, size_t size, const char *site,
-                                             const void *pc)
+__attribute__((noinline)) void bx_track_note(void *p, size_t size, const char *site, const void *pc)
 {
     struct site wanted = {.name = site, .owner = behalf};
     struct live l = {.p = (uintptr_t)p, .size = size};
@@ -435,72 +441,6 @@ uint32_t bx_track_top(const char *name, struct bx_track_site *out, uint32_t max)
     }
     pthread_mutex_unlock(&lock);
     return n;
-}
-
-/* ---- reports ---- */
-
-#define TOP 20u
-
-void bx_track_frame_text(const void *frame, char *out, size_t size)
-{
-    Dl_info where;
-    const char *file;
-
-    if (dladdr(frame, &where) == 0) {
-        snprintf(out, size, "%p", frame);
-    } else if (where.dli_sname != NULL) {
-        snprintf(out, size, "%s+0x%zx", where.dli_sname,
-                 (size_t)((const char *)frame - (const char *)where.dli_saddr));
-    } else {
-        file = strrchr(where.dli_fname, '/');
-        snprintf(out, size, "%s+0x%zx", file == NULL ? where.dli_fname : file + 1,
-                 (size_t)((const char *)frame - (const char *)where.dli_fbase));
-    }
-}
-
-static void print_count(const struct bx_track_count *c)
-{
-    fprintf(stderr, "%12llu %14llu %10llu %12llu  ", (unsigned long long)c->allocations,
-            (unsigned long long)c->bytes, (unsigned long long)(c->allocations - c->frees),
-            (unsigned long long)(c->bytes - c->freed_bytes));
-}
-
-static void print_site(const struct bx_track_site *s)
-{
-    char text[160];
-
-    print_count(&s->count);
-    fprintf(stderr, "%-8s %s\n", bx_owner_names[s->owner], s->name);
-    for (uint32_t i = 0; i < s->n_frames; i++) {
-        bx_track_frame_text(s->frames[i], text, sizeof text);
-        fprintf(stderr, "%56s%s\n", "", text);
-    }
-}
-
-void bx_track_print(const char *scope)
-{
-    struct bx_track_site top[TOP];
-    struct bx_track_report r;
-    bool before = inside;
-    uint32_t n;
-
-    inside = true;
-    if (bx_track_report(scope, &r) == BX_OK) {
-        n = bx_track_top(scope, top, TOP);
-        fprintf(stderr, "allocations of %s; peak of the process %llu bytes\n%12s %14s %10s %12s\n",
-                scope == NULL ? "the process" : scope, (unsigned long long)r.peak_bytes,
-                "allocations", "bytes", "live", "live bytes");
-        print_count(&r.total);
-        fprintf(stderr, "all\n");
-        for (int i = 0; i < BX__OWNERS; i++) {
-            print_count(&r.owners[i]);
-            fprintf(stderr, "%s\n", bx_owner_names[i]);
-        }
-        fprintf(stderr, "most bytes:\n");
-        for (uint32_t i = 0; i < n; i++)
-            print_site(&top[i]);
-    }
-    inside = before;
 }
 
 /* ---- life ---- */

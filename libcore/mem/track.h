@@ -80,7 +80,11 @@ enum bx_owner bx_track_for(enum bx_owner owner);
 
 void *bx_track_take(void *old, size_t size, bool zero, const char *site);
 
-/* ---- between track.c and track_hooks.c ---- */
+/* ---- between track.c, track_hooks.c and track_print.c ---- */
+
+/* While it is true, what this thread allocates is the tracker's, and noted without a stack. Returns
+ * what it was. */
+bool bx_track_inside(bool now);
 
 /* p was allocated: by us at the site, or, when that is NULL, by the code at pc. */
 void bx_track_note(void *p, size_t size, const char *site, const void *pc);

@@ -1,5 +1,6 @@
 /* libraft's memory (R2.3): from the pooled blocks that buffers are made of, so an entry on its way
- * through the core costs no allocation. The core runs on one thread, but a block may go back on any. */
+ * through the core costs no allocation. The core runs on one thread, but a block may go back on
+ * any. */
 #include "node/raft.h"
 
 #include "mem/buf.h"
