@@ -5,12 +5,6 @@
 
 #define LIST_MAX ((size_t)256 << 20)
 
-const void *bx_items_one(void *ctx, uint32_t i)
-{
-    (void)i;
-    return *(const void **)ctx;
-}
-
 void bx_decoder_close(struct bx_decoder *d)
 {
     bx_arena_close(&d->arena);

@@ -23,9 +23,6 @@ struct bx_items {
     void *ctx;
 };
 
-/* Hands out *(const void **)ctx: one object that is there. */
-const void *bx_items_one(void *ctx, uint32_t i);
-
 /* What decoding needs besides the bytes. A zeroed struct is ready; what was decoded is valid until
  * the next object, and close gives the memory back. */
 struct bx_decoder {

@@ -239,6 +239,60 @@ static void what_has_no_head_is_refused(void **state)
     bx_buf_release(&b);
 }
 
+/* Inside of an answer a record may begin anywhere. */
+static void a_flat_list_is_read_from_any_place(void **state)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n) + 1;
+    struct bx_items items = items_of(s, 5, true);
+    struct bx_schema formless = *s->schema;
+    struct bx_decoder d = {.pack = NULL};
+
+    (void)state;
+    for (size_t shift = 0; shift < 9; shift++) {
+        struct bx_buf b = {0};
+        struct taken t;
+        struct bx_taker taker = taker_of(&t, s);
+        const struct bx_codec_ops *flat = bx_codec_ops(BX_CODEC_FLAT);
+
+        bx_buf_append(&b, "123456789", shift);
+        assert_int_equal(flat->encode(&b, s->schema, &items, NULL), BX_OK);
+        assert_int_equal(flat->decode(&d, s->schema, b.data + shift, b.len - shift, &taker, NULL),
+                         BX_OK);
+        assert_int_equal(t.n, 5);
+        assert_int_equal(t.wrong, 0);
+        formless.kind = 0;
+        assert_int_equal(flat->decode(&d, &formless, b.data, 0, &taker, NULL), BX_UNSUPPORTED);
+        bx_buf_release(&b);
+    }
+    bx_decoder_close(&d);
+}
+
+static void what_json_leaves_out_is_as_it_was(void **state)
+{
+    static const char text[] = "{\"index\": 7}";
+    static const uint64_t initial[2] = {5, 6}, want[2] = {5, 7};
+    struct bx_hybrid h = {.now_ns = NULL};
+    struct bx_decoder d = {.pack = NULL};
+    struct golden_sample s = {"", NULL, want};
+    struct taken t;
+    struct bx_taker taker;
+    size_t n;
+    const struct golden_sample *all = golden_samples(&n);
+
+    (void)state;
+    for (size_t i = 0; i < n; i++)
+        s.schema = strcmp(all[i].name, "read") == 0 ? all[i].schema : s.schema;
+    taker = taker_of(&t, &s);
+    taker.initial = initial;
+    assert_int_equal(bx_hybrid_read(&h, &d, BX_KIND_VM, s.schema, (const uint8_t *)text,
+                                    sizeof text - 1, &taker, NULL),
+                     BX_OK);
+    assert_int_equal(t.n, 1);
+    assert_int_equal(t.wrong, 0);
+    bx_decoder_close(&d);
+}
+
 static void content_types_name_the_codecs(void **state)
 {
     (void)state;
@@ -357,6 +411,8 @@ int main(void)
         cmocka_unit_test(a_type_without_a_flat_form_falls_back),
         cmocka_unit_test(json_without_a_head_is_read),
         cmocka_unit_test(what_has_no_head_is_refused),
+        cmocka_unit_test(a_flat_list_is_read_from_any_place),
+        cmocka_unit_test(what_json_leaves_out_is_as_it_was),
         cmocka_unit_test(content_types_name_the_codecs),
         cmocka_unit_test(failing_allocations_leave_nothing),
         cmocka_unit_test(many_threads_at_once),

@@ -5,6 +5,7 @@
 #include "mem/alloc.h"
 #include "unit/codec_record.h"
 
+#include <msgpack.h>
 #include <string.h>
 
 /* One message with every form of head, built byte by byte from the specification. */
@@ -511,9 +512,90 @@ static void nothing_half_written_stays(void **state)
     bx_buf_thread_close();
 }
 
+/* ---- the writers by hand write what msgpack-c writes ---- */
+
+static msgpack_sbuffer theirs;
+static msgpack_packer packer;
+static struct bx_buf ours;
+
+static void both_wrote_the_same(void)
+{
+    assert_int_equal(ours.len, theirs.size);
+    assert_memory_equal(ours.data, theirs.data, theirs.size);
+    ours.len = 0;
+    msgpack_sbuffer_clear(&theirs);
+}
+
+static void numbers_are_written_as_by_msgpack(void)
+{
+    static const int steps[] = {5, 7, 8, 15, 16, 31, 32, 63, 64};
+
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        uint64_t edge = steps[i] == 64 ? 0 : (uint64_t)1 << steps[i];
+
+        for (uint64_t v = edge - 2; v != edge + 3; v++) {
+            bx_pw_u64(&ours, v);
+            msgpack_pack_uint64(&packer, v);
+            both_wrote_the_same();
+            bx_pw_i64(&ours, (int64_t)v);
+            msgpack_pack_int64(&packer, (int64_t)v);
+            both_wrote_the_same();
+            bx_pw_i64(&ours, (int64_t)(0 - v));
+            msgpack_pack_int64(&packer, (int64_t)(0 - v));
+            both_wrote_the_same();
+        }
+    }
+    bx_pw_f64(&ours, -1.5e300);
+    msgpack_pack_double(&packer, -1.5e300);
+    both_wrote_the_same();
+}
+
+static void sizes_are_written_as_by_msgpack(void)
+{
+    static const uint32_t sizes[] = {0, 1, 15, 16, 31, 32, 255, 256, 65535, 65536};
+    static char text[65536];
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        uint32_t n = sizes[i];
+        size_t at = 0;
+
+        bx_pw_strn(&ours, text, n);
+        msgpack_pack_str_with_body(&packer, text, n);
+        both_wrote_the_same();
+        bx_pw_bin(&ours, text, n);
+        msgpack_pack_bin_with_body(&packer, text, n);
+        both_wrote_the_same();
+        bx_pw_array(&ours, n);
+        msgpack_pack_array(&packer, n);
+        both_wrote_the_same();
+        bx_pw_map(&ours, n);
+        msgpack_pack_map(&packer, n);
+        both_wrote_the_same();
+        bx_pw_bin_begin(&ours, &at);
+        bx_buf_append(&ours, text, n);
+        bx_pw_bin_end(&ours, at);
+        assert_int_equal(ours.len, 5 + n);
+        assert_int_equal(ours.data[0], 0xc6);
+        assert_int_equal((uint32_t)ours.data[2] << 16 | ours.data[3] << 8 | ours.data[4], n);
+        ours.len = 0;
+    }
+}
+
+static void what_is_written_by_hand_is_msgpack(void **state)
+{
+    (void)state;
+    msgpack_sbuffer_init(&theirs);
+    msgpack_packer_init(&packer, &theirs, msgpack_sbuffer_write);
+    numbers_are_written_as_by_msgpack();
+    sizes_are_written_as_by_msgpack();
+    msgpack_sbuffer_destroy(&theirs);
+    bx_buf_release(&ours);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_written_by_hand_is_msgpack),
         cmocka_unit_test(scan_finds_the_end_in_any_two_pieces),
         cmocka_unit_test(scan_goes_byte_by_byte),
         cmocka_unit_test(scan_agrees_with_the_specification),
