@@ -51,6 +51,15 @@ struct names {
     unsigned n;
 };
 
+/* A write that may be taken back: what it wrote, and what was there before. */
+struct past {
+    bool wanted; /* the next write is the one */
+    int file;
+    uint64_t offset;
+    size_t n; /* 0: none is remembered */
+    uint8_t *before, *after;
+};
+
 struct memfs {
     struct bx_fs fs;
     struct file files[FILES_MAX];
@@ -60,7 +69,9 @@ struct memfs {
     enum memfs_fault fault;
     uint64_t changes, fault_at;
     int error;
-    bool faulted, stopped;
+    bool faulted, stopped, full;
+    uint64_t reads_left; /* until one fails; 0: none will */
+    struct past past;
     void (*stop)(void *ctx);
     void *stop_ctx;
 };
@@ -259,6 +270,11 @@ static void add_change(struct file *f, uint64_t offset, const void *p, size_t n)
 
 /* ---- faults ---- */
 
+static int no_room(const struct memfs *m)
+{
+    return m->full ? -ENOSPC : 0;
+}
+
 /* Called for each change: 0 to go on, else the error; *after tells to do it and fail then. */
 static int begin_change(struct memfs *m, bool *after)
 {
@@ -310,6 +326,8 @@ static int fs_open(struct bx_fs *fs, const char *name, int flags, int *fd)
     if (rc == 0 && e == NULL && !(flags & BX_FS_CREATE))
         rc = -ENOENT;
     if (rc == 0 && (e == NULL || (flags & BX_FS_TRUNC)))
+        rc = no_room(m);
+    if (rc == 0 && (e == NULL || (flags & BX_FS_TRUNC)))
         rc = begin_change(m, &after);
     if (rc != 0)
         return rc;
@@ -348,17 +366,44 @@ static int fs_read(struct bx_fs *fs, int fd, void *p, size_t n, uint64_t offset)
 
     if (self(fs)->stopped || offset > f->now.n || n > f->now.n - offset)
         return -EIO;
+    if (self(fs)->reads_left > 0 && --self(fs)->reads_left == 0)
+        return -EIO;
     if (n > 0)
         memcpy(p, f->now.p + offset, n);
     return 0;
 }
 
+static void forget_past(struct past *w)
+{
+    bx_free(w->before);
+    bx_free(w->after);
+    memset(w, 0, sizeof *w);
+}
+
+static void keep_past(struct memfs *m, int file, const void *p, size_t n, uint64_t offset)
+{
+    const struct bytes *now = &m->files[file].now;
+    struct past *w = &m->past;
+    size_t there = offset >= now->n ? 0 : (size_t)(now->n - offset);
+
+    *w = (struct past){.file = file, .offset = offset, .n = n};
+    w->before = bx_must_calloc(1, n);
+    w->after = bx_must_alloc(n);
+    memcpy(w->after, p, n);
+    if (there > 0)
+        memcpy(w->before, now->p + offset, there < n ? there : n);
+}
+
 static int fs_write(struct bx_fs *fs, int fd, const void *p, size_t n, uint64_t offset)
 {
     struct file *f = file_of(self(fs), fd);
-    bool after;
-    int rc = begin_change(self(fs), &after);
+    bool after = false;
+    int rc = no_room(self(fs));
 
+    if (rc == 0)
+        rc = begin_change(self(fs), &after);
+    if (rc == 0 && self(fs)->past.wanted && n > 0)
+        keep_past(self(fs), self(fs)->fds[fd], p, n, offset);
     if (rc == 0)
         add_change(f, offset, p, n);
     return end_change(self(fs), after, rc);
@@ -386,9 +431,11 @@ static int fs_rename(struct bx_fs *fs, const char *from, const char *to)
 {
     struct memfs *m = self(fs);
     const struct entry *e = names_find(&m->now, from);
-    bool after;
-    int rc = begin_change(m, &after);
+    bool after = false;
+    int rc = no_room(m);
 
+    if (rc == 0)
+        rc = begin_change(m, &after);
     if (rc == 0 && e == NULL)
         rc = -ENOENT;
     if (rc == 0)
@@ -480,6 +527,7 @@ void memfs_destroy(struct memfs *m)
     for (int i = 0; i < FILES_MAX; i++)
         file_close(&m->files[i]);
     drop_namings(m);
+    forget_past(&m->past);
     bx_free(m);
 }
 
@@ -510,6 +558,21 @@ uint64_t memfs_changes(const struct memfs *m)
 bool memfs_faulted(const struct memfs *m)
 {
     return m->faulted;
+}
+
+void memfs_plan_read(struct memfs *m, uint64_t n)
+{
+    m->reads_left = n;
+}
+
+void memfs_full(struct memfs *m, bool full)
+{
+    m->full = full;
+}
+
+bool memfs_failing(const struct memfs *m)
+{
+    return m->full || m->reads_left > 0;
 }
 
 /* ---- crashes ---- */
@@ -597,6 +660,60 @@ void memfs_flip(struct memfs *m, const char *name, size_t offset, uint8_t mask)
     f->now.p[offset] ^= mask;
     if (offset < f->safe.n)
         f->safe.p[offset] ^= mask;
+}
+
+/* What is found there, in the cache as on the disk, is something else. */
+static void overwrite(struct file *f, uint64_t offset, const uint8_t *p, size_t n)
+{
+    struct bytes *all[] = {&f->now, &f->safe};
+
+    for (size_t i = 0; i < 2; i++) {
+        if (offset < all[i]->n)
+            memcpy(all[i]->p + offset, p, n < all[i]->n - offset ? n : (size_t)(all[i]->n - offset));
+    }
+}
+
+void memfs_remember(struct memfs *m)
+{
+    forget_past(&m->past);
+    m->past.wanted = true;
+}
+
+bool memfs_remembered(const struct memfs *m)
+{
+    return m->past.n > 0;
+}
+
+static bool still_there(const struct memfs *m)
+{
+    const struct past *w = &m->past;
+    const struct file *f = &m->files[w->file];
+
+    return w->n > 0 && f->used && reachable(m, w->file) && w->offset + w->n <= f->now.n &&
+           memcmp(f->now.p + w->offset, w->after, w->n) == 0;
+}
+
+bool memfs_lose(struct memfs *m)
+{
+    bool there = still_there(m);
+
+    if (there)
+        overwrite(&m->files[m->past.file], m->past.offset, m->past.before, m->past.n);
+    forget_past(&m->past);
+    return there;
+}
+
+bool memfs_misdirect(struct memfs *m, const char *name, size_t offset)
+{
+    struct past w = m->past;
+    bool there = still_there(m);
+
+    if (there) {
+        overwrite(&m->files[w.file], w.offset, w.before, w.n);
+        overwrite(file_named(m, name), offset, w.after, w.n);
+    }
+    forget_past(&m->past);
+    return there;
 }
 
 void memfs_cut(struct memfs *m, const char *name, size_t n)

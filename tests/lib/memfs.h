@@ -6,7 +6,7 @@
  * each change of a name or not. So the order of what was not synced means nothing.
  *
  * Changes are counted: open with CREATE or TRUNC, write, sync, rename, unlink, sync_dir. A fault is
- * planned for the nth of them. Not for several threads. */
+ * planned for the nth of them; so is one for the nth read. Not for several threads. */
 #ifndef BX_MEMFS_H
 #define BX_MEMFS_H
 
@@ -40,6 +40,13 @@ void memfs_on_stop(struct memfs *m, void (*stop)(void *ctx), void *ctx);
 uint64_t memfs_changes(const struct memfs *m);
 /* True when the planned fault has happened. */
 bool memfs_faulted(const struct memfs *m);
+/* The nth read from now fails with -EIO, n from 1; 0: none does. Stays planned when the process
+ * dies. */
+void memfs_plan_read(struct memfs *m, uint64_t n);
+/* While there is no room, creating, writing and renaming fail with -ENOSPC. */
+void memfs_full(struct memfs *m, bool full);
+/* True while a read is planned to fail, or there is no room. */
+bool memfs_failing(const struct memfs *m);
 
 /* The machine loses power: see above. Files are closed, the plan is dropped. */
 void memfs_crash(struct memfs *m, uint64_t seed);
@@ -51,6 +58,13 @@ bool memfs_exists(const struct memfs *m, const char *name);
 /* The contents of a file that exists; valid until the next change. */
 const uint8_t *memfs_bytes(const struct memfs *m, const char *name, size_t *n);
 void memfs_flip(struct memfs *m, const char *name, size_t offset, uint8_t mask);
+/* A disk that lies, in two steps. Remember the next write, wherever it goes; later undo it, as if it
+ * never had arrived. False: there was none, or what it wrote is not there any more. */
+void memfs_remember(struct memfs *m);
+bool memfs_remembered(const struct memfs *m);
+bool memfs_lose(struct memfs *m);
+/* The same, and its bytes are found in the file `name` instead, as far as it reaches. */
+bool memfs_misdirect(struct memfs *m, const char *name, size_t offset);
 void memfs_cut(struct memfs *m, const char *name, size_t n);
 void memfs_remove(struct memfs *m, const char *name);
 /* Descriptors that are open: 0 when nobody forgot one. */

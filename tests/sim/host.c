@@ -199,7 +199,7 @@ static void on_fatal(void *ctx, const struct bx_err *err)
 {
     struct sim_host *h = ctx;
 
-    if (!h->excused)
+    if (!h->excused && !h->damaged)
         sim_violation(h->sim, "%s gave up without cause: %s", h->name, err->msg);
     sim_trace(h->sim, h, "gave up: %s", err->msg);
     sim_die(h, "its disk failed");
@@ -249,9 +249,10 @@ static void open_node(struct sim_host *h, void *arg)
     }
     if (rc == BX_OK)
         return;
-    if (!h->excused)
+    if (rc == BX_CORRUPT ? !h->damaged : !h->excused)
         sim_violation(h->sim, "%s can not start: %s", h->name, err.msg);
     sim_trace(h->sim, h, "can not start: %s", err.msg);
+    h->refused = rc == BX_CORRUPT;
     sim_die(h, "it could not start");
 }
 
@@ -269,13 +270,19 @@ void sim_host_start(struct sim_host *h)
     sim_link_init(h);
     sim_disk_init(h);
     sim_trace(s, h, "starts");
-    if (!sim_enter(h, open_node, NULL))
+    h->refused = false;
+    if (!sim_enter(h, open_node, NULL)) {
+        if (h->refused)
+            sim_nemesis_refused(h);
         return;
+    }
     if (h->node == NULL) {
         sim_join(h);
         return;
     }
     sim_safety_start(h);
+    h->damaged = false; /* all of it was read and found good */
+    h->excused = memfs_failing(h->fs);
     sim_net_life(h, true);
     h->look_at = s->now;
     h->tick_at = s->now;
@@ -331,6 +338,7 @@ void sim_host_wipe(struct sim_host *h)
     memset(&h->identity, 0, sizeof h->identity);
     sim_host_rename(h);
     h->checked = h->noted = h->promised = 0;
+    h->damaged = h->excused = false;
     boot(h);
     sim_trace(s, h, "wiped");
 }

@@ -1,17 +1,16 @@
 /* nemesis - what goes wrong, and when: a plan made before the beginning, so that leaving out one
  * fault does not move the others. */
-#include "sim/sim.h"
+#include "sim/nemesis.h"
 
 #include "mem/alloc.h"
 #include "node/driver_sim.h"
-
-#include <errno.h>
 
 #define PLAN_MAX 4096u
 #define FIRST_US (8 * SIM_S) /* the cluster forms in peace */
 #define PAUSE_MIN_US (5 * SIM_S)
 #define PAUSE_MAX_US (55 * SIM_S)
 #define LASTS_MAX_US (25 * SIM_S)
+#define USURP_US (10 * SIM_S) /* a new leader is found by then */
 
 struct planned {
     uint64_t at, seed;
@@ -23,23 +22,49 @@ struct sim_nemesis {
     unsigned n;
     uint64_t seed; /* of the fault that happens now */
     uint32_t number; /* of network faults: an older one's end does not end a newer one */
+    uint64_t usurp_term, usurp_until, usurp_away, usurp_back;
 };
 
-static uint64_t draw(struct sim *s, uint64_t n)
+uint64_t nemesis_draw(struct sim *s, uint64_t n)
 {
     return rng_below(&s->nemesis->seed, n);
 }
 
-static struct sim_host *some_host(struct sim *s)
+static struct sim_host *leader(struct sim *s, uint64_t *term)
 {
-    return &s->hosts[draw(s, s->n_hosts)];
+    struct sim_host *found = NULL;
+
+    *term = 0;
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct bx_node_status st;
+
+        if (s->hosts[i].node == NULL)
+            continue;
+        bx_node_status(s->hosts[i].node, &st);
+        if (!st.is_leader || st.term <= *term)
+            continue;
+        found = &s->hosts[i];
+        *term = st.term;
+    }
+    return found;
+}
+
+/* Every third time the one that matters most. */
+struct sim_host *nemesis_host(struct sim *s)
+{
+    struct sim_host *any = &s->hosts[nemesis_draw(s, s->n_hosts)], *first;
+    bool aim = nemesis_draw(s, 3) == 0;
+    uint64_t term;
+
+    first = aim ? leader(s, &term) : NULL;
+    return first != NULL ? first : any;
 }
 
 /* ---- processes and hosts ---- */
 
 static bool kill_one(struct sim *s)
 {
-    struct sim_host *h = some_host(s);
+    struct sim_host *h = nemesis_host(s);
 
     if (h->life == SIM_DOWN)
         return false;
@@ -49,11 +74,11 @@ static bool kill_one(struct sim *s)
 
 static bool crash_one(struct sim *s)
 {
-    unsigned n = draw(s, 4) == 0 ? s->n_hosts : 1; /* or all at once */
+    unsigned n = nemesis_draw(s, 4) == 0 ? s->n_hosts : 1; /* or all at once */
     bool any = false;
 
     for (unsigned i = 0; i < n; i++) {
-        struct sim_host *h = n == 1 ? some_host(s) : &s->hosts[i];
+        struct sim_host *h = n == 1 ? nemesis_host(s) : &s->hosts[i];
 
         if (h->life == SIM_DOWN)
             continue;
@@ -65,65 +90,37 @@ static bool crash_one(struct sim *s)
 
 static bool die_at_write(struct sim *s, bool power)
 {
-    struct sim_host *h = some_host(s);
+    struct sim_host *h = nemesis_host(s);
 
     if (h->node == NULL)
         return false;
-    sim_host_plan(h, !power && draw(s, 2) == 0, 1 + draw(s, 60), draw(s, 2) == 0, power);
+    sim_host_plan(h, !power && nemesis_draw(s, 2) == 0, 1 + nemesis_draw(s, 60), nemesis_draw(s, 2) == 0, power);
     return true;
+}
+
+static void freeze(struct sim *s, struct sim_host *h, uint64_t us)
+{
+    h->paused_until = s->now + us;
+    sim_trace(s, h, "paused until %.3f", (double)h->paused_until / (double)SIM_S);
 }
 
 static bool pause_one(struct sim *s)
 {
-    struct sim_host *h = some_host(s);
+    struct sim_host *h = nemesis_host(s);
 
     if (h->node == NULL)
         return false;
-    h->paused_until = s->now + SIM_S / 2 + draw(s, LASTS_MAX_US);
-    sim_trace(s, h, "paused until %.3f", (double)h->paused_until / (double)SIM_S);
+    freeze(s, h, SIM_S / 2 + nemesis_draw(s, LASTS_MAX_US));
     return true;
 }
 
 static bool move_clock(struct sim *s)
 {
-    struct sim_host *h = some_host(s);
-    int64_t by = (int64_t)draw(s, 7200000) - 3600000;
+    struct sim_host *h = nemesis_host(s);
+    int64_t by = (int64_t)nemesis_draw(s, 7200000) - 3600000;
 
     h->clock.wall_ms += by;
     sim_trace(s, h, "wall time moves by %lld ms", (long long)by);
-    return true;
-}
-
-/* ---- disks ---- */
-
-static void on_fast_again(struct sim *s, struct sim_host *h, void *arg)
-{
-    (void)s;
-    (void)arg;
-    h->disk.slow_us = 0;
-}
-
-static bool slow_disk(struct sim *s)
-{
-    struct sim_host *h = some_host(s);
-
-    if (h->life == SIM_DOWN)
-        return false;
-    h->disk.slow_us = 10 * SIM_MS + draw(s, 2 * SIM_S);
-    sim_trace(s, h, "disk is slow, up to %llu us", (unsigned long long)h->disk.slow_us);
-    sim_at(s, s->now + draw(s, LASTS_MAX_US), h, on_fast_again, NULL);
-    return true;
-}
-
-static bool fail_change(struct sim *s, int error)
-{
-    struct sim_host *h = some_host(s);
-
-    if (h->node == NULL)
-        return false;
-    h->excused = true;
-    memfs_plan(h->fs, MEMFS_FAIL, memfs_changes(h->fs) + draw(s, 20), error);
-    sim_trace(s, h, "a change of its disk will fail with %d", error);
     return true;
 }
 
@@ -143,13 +140,11 @@ static void calm_later(struct sim *s)
     uint32_t *number = bx_must_alloc(sizeof *number);
 
     *number = ++s->nemesis->number;
-    sim_at(s, s->now + SIM_S + draw(s, LASTS_MAX_US), NULL, on_calm, number);
+    sim_at(s, s->now + SIM_S + nemesis_draw(s, LASTS_MAX_US), NULL, on_calm, number);
 }
 
-static bool partition(struct sim *s)
+static void divide(struct sim *s, uint64_t side)
 {
-    uint64_t side = draw(s, 1u << s->n_hosts);
-
     sim_net_heal(s);
     for (unsigned a = 0; a < s->n_hosts; a++) {
         for (unsigned b = 0; b < s->n_hosts; b++) {
@@ -159,12 +154,77 @@ static bool partition(struct sim *s)
     }
     sim_trace(s, NULL, "partition %llx", (unsigned long long)side);
     calm_later(s);
+}
+
+void nemesis_isolate(struct sim *s, const struct sim_host *h)
+{
+    divide(s, 1ull << h->at);
+}
+
+/* Any two groups; every third time one host alone. */
+static bool partition(struct sim *s)
+{
+    uint64_t side = nemesis_draw(s, 1u << s->n_hosts);
+
+    if (nemesis_draw(s, 3) == 0)
+        nemesis_isolate(s, nemesis_host(s));
+    else
+        divide(s, side);
     return s->n_hosts > 1;
+}
+
+/* ---- elections ---- */
+
+/* The leader is cut off. The first server to vote for another one dies in the moment after, and so
+ * does whom it voted for, which stays away; the old leader hears the others again, and knows of no
+ * newer term. Who forgets a vote now gives it twice. */
+static bool usurp(struct sim *s)
+{
+    struct sim_nemesis *m = s->nemesis;
+    struct sim_host *old = leader(s, &m->usurp_term);
+
+    if (old == NULL || s->n_hosts < 3)
+        return false;
+    nemesis_isolate(s, old);
+    m->usurp_until = s->now + USURP_US;
+    m->usurp_away = SIM_S * 5 + nemesis_draw(s, 5 * SIM_S);
+    m->usurp_back = nemesis_draw(s, SIM_S / 2);
+    return true;
+}
+
+static void on_vote(struct sim *s, struct sim_host *voter, void *arg)
+{
+    struct sim_host *candidate = sim_host_of(s, *(uint64_t *)arg);
+    struct sim_nemesis *m = s->nemesis;
+
+    if (s->quiet)
+        return;
+    sim_host_kill(voter, "killed when it had voted");
+    voter->start_at = s->now + m->usurp_back;
+    if (candidate != NULL && candidate->node != NULL) {
+        sim_host_kill(candidate, "killed when it was voted for");
+        candidate->start_at = s->now + m->usurp_away;
+    }
+    m->number++;
+    sim_net_heal(s);
+}
+
+void sim_nemesis_voted(struct sim_host *h, uint64_t term, uint64_t candidate)
+{
+    struct sim_nemesis *m = h->sim->nemesis;
+    uint64_t *arg;
+
+    if (h->sim->now >= m->usurp_until || term <= m->usurp_term)
+        return;
+    m->usurp_until = 0;
+    arg = bx_must_alloc(sizeof *arg);
+    *arg = candidate;
+    sim_at(h->sim, h->sim->now + 1, h, on_vote, arg);
 }
 
 static bool one_way(struct sim *s)
 {
-    unsigned a = (unsigned)draw(s, s->n_hosts), b = (unsigned)draw(s, s->n_hosts);
+    unsigned a = (unsigned)nemesis_draw(s, s->n_hosts), b = (unsigned)nemesis_draw(s, s->n_hosts);
 
     if (a == b)
         return false;
@@ -179,13 +239,13 @@ static bool disturb(struct sim *s, enum sim_fault fault)
     struct sim_net_faults f = {0};
 
     if (fault == SIM_FAULT_LOSS)
-        f.loss_ppm = 1000 + (uint32_t)draw(s, 200000);
+        f.loss_ppm = 1000 + (uint32_t)nemesis_draw(s, 200000);
     else if (fault == SIM_FAULT_DUPLICATE)
-        f.duplicate_ppm = 1000 + (uint32_t)draw(s, 300000);
+        f.duplicate_ppm = 1000 + (uint32_t)nemesis_draw(s, 300000);
     else if (fault == SIM_FAULT_REORDER)
-        f.reorder_ppm = 1000 + (uint32_t)draw(s, 300000);
+        f.reorder_ppm = 1000 + (uint32_t)nemesis_draw(s, 300000);
     else
-        f.slow_us = SIM_MS + draw(s, SIM_S);
+        f.slow_us = SIM_MS + nemesis_draw(s, SIM_S);
     sim_net_faults(s, &f);
     sim_trace(s, NULL, "network: %s", sim_fault_names[fault]);
     calm_later(s);
@@ -196,26 +256,55 @@ static bool disturb(struct sim *s, enum sim_fault fault)
 
 static bool end_guest(struct sim *s)
 {
-    struct sim_host *h = some_host(s);
+    struct sim_host *h = nemesis_host(s);
     uint8_t vm[16];
 
-    if (h->node == NULL || !sim_check_some_run(h, draw(s, 1000), vm))
+    if (h->node == NULL || !sim_check_some_run(h, nemesis_draw(s, 1000), vm))
         return false;
     h->driver->ops->kill(h->driver, vm);
     sim_host_wake(h);
     return true;
 }
 
+static void on_freeze(struct sim *s, struct sim_host *h, void *arg)
+{
+    bx_driver_sim_fail(h->driver, 0);
+    if (!s->quiet && h->node != NULL)
+        freeze(s, h, *(uint64_t *)arg);
+}
+
+/* VMs end on the leader and fail to start again, so that it has some it will start later. Then it
+ * stands still until others have decided about them, and goes on as if it still were leader. */
+static bool depose(struct sim *s, struct sim_host *h)
+{
+    uint64_t *us = bx_must_alloc(sizeof *us);
+    uint8_t vm[16];
+
+    bx_driver_sim_fail(h->driver, 64);
+    for (unsigned i = 0; i < 8 && sim_check_some_run(h, i, vm); i++)
+        h->driver->ops->kill(h->driver, vm);
+    sim_host_wake(h);
+    *us = 16 * SIM_S + nemesis_draw(s, 10 * SIM_S);
+    sim_at(s, s->now + 3 * SIM_S + nemesis_draw(s, 6 * SIM_S), h, on_freeze, us);
+    return true;
+}
+
+/* A few starts fail. */
 static bool fail_starts(struct sim *s)
 {
-    bx_driver_sim_fail(some_host(s)->driver, 1 + (uint32_t)draw(s, 3));
+    bool most = nemesis_draw(s, 3) > 0;
+    uint64_t term;
+    struct sim_host *h = most ? leader(s, &term) : NULL;
+
+    if (h != NULL && h->node != NULL)
+        return depose(s, h);
+    bx_driver_sim_fail(nemesis_host(s)->driver, 1 + (uint32_t)nemesis_draw(s, 3));
     return true;
 }
 
 /* ---- members ---- */
 
-/* How many of the voters a leader knows have lost everything for good. */
-static bool may_lose_one(struct sim *s)
+bool nemesis_may_lose_one(struct sim *s)
 {
     for (unsigned i = 0; i < s->n_hosts; i++) {
         struct bx_node_status st;
@@ -227,8 +316,10 @@ static bool may_lose_one(struct sim *s)
         if (!st.is_leader)
             continue;
         for (unsigned m = 0; m < st.n_members; m++) {
+            const struct sim_host *h = sim_host_of(s, st.members[m].id);
+
             voters += st.members[m].voter;
-            dead += st.members[m].voter && sim_host_of(s, st.members[m].id) == NULL;
+            dead += st.members[m].voter && (h == NULL || h->damaged);
         }
         return (dead + 1) * 2 < voters;
     }
@@ -239,9 +330,9 @@ static bool may_lose_one(struct sim *s)
  * time would be more than three voters can lose. */
 static bool wipe_one(struct sim *s)
 {
-    struct sim_host *h = some_host(s);
+    struct sim_host *h = nemesis_host(s);
 
-    if (s->removals > 0 || h->identity.node == 0 || !may_lose_one(s))
+    if (s->removals > 0 || h->identity.node == 0 || !nemesis_may_lose_one(s))
         return false;
     if (h->life == SIM_UP)
         sim_host_crash(h, "its disk is gone");
@@ -280,11 +371,19 @@ static bool happen(struct sim *s, enum sim_fault fault)
     case SIM_FAULT_CLOCK:
         return move_clock(s);
     case SIM_FAULT_SLOW_DISK:
-        return slow_disk(s);
+        return nemesis_slow_disk(s);
     case SIM_FAULT_DISK_FULL:
-        return fail_change(s, -ENOSPC);
+        return nemesis_disk_full(s);
     case SIM_FAULT_DISK_ERROR:
-        return fail_change(s, -EIO);
+        return nemesis_disk_error(s);
+    case SIM_FAULT_READ_ERROR:
+        return nemesis_read_error(s);
+    case SIM_FAULT_ROT:
+        return nemesis_rot(s);
+    case SIM_FAULT_LOST_WRITE:
+        return nemesis_lost_write(s, false);
+    case SIM_FAULT_MISDIRECTED:
+        return nemesis_lost_write(s, true);
     case SIM_FAULT_GUEST:
         return end_guest(s);
     case SIM_FAULT_NO_START:
@@ -293,6 +392,8 @@ static bool happen(struct sim *s, enum sim_fault fault)
         return join_one(s);
     case SIM_FAULT_WIPE:
         return wipe_one(s);
+    case SIM_FAULT_USURP:
+        return usurp(s);
     case SIM__FAULTS:
         return false;
     }
@@ -357,7 +458,7 @@ void sim_nemesis_stop(struct sim *s)
     for (unsigned i = 0; i < s->n_hosts; i++) {
         struct sim_host *h = &s->hosts[i];
 
-        h->disk.slow_us = 0;
+        nemesis_disk_stop(h);
         h->paused_until = 0;
         bx_driver_sim_fail(h->driver, 0);
         if (h->life == SIM_DOWN && h->start_at > s->now + SIM_S)

@@ -46,9 +46,7 @@ no_trace() # file
     fi
 }
 
-for plant in apply-twice skip-applied ack-early ack-unsynced no-fsync \
-    snapshot-misses-row hash-order clock-in-fsm lose-outcomes stale-read resend-new-id \
-    start-without-grant; do
+for plant in $("$sim" --plant list); do
     find_it "$plant"
 done
 for file in libcore.a blixard-sim blixardd blixardctl; do

@@ -100,6 +100,8 @@ void sim_safety_sent(struct sim_host *h, uint64_t to, const struct bx_buf *frame
     if (!decide(h->sim, VOTE_IN_TERM, term, self, vote))
         sim_violation(h->sim, "%s votes for a second server in term %llu", h->name,
                       (unsigned long long)term);
+    if (vote != self)
+        sim_nemesis_voted(h, term, vote);
 }
 
 /* ---- starts ---- */

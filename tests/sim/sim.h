@@ -43,12 +43,17 @@ enum sim_fault {
     SIM_FAULT_PAUSE,      /* the process stands still and goes on as if nothing were */
     SIM_FAULT_CLOCK,      /* wall time jumps */
     SIM_FAULT_SLOW_DISK,  /* writes take up to two seconds */
-    SIM_FAULT_DISK_FULL,  /* a change fails with ENOSPC */
+    SIM_FAULT_DISK_FULL,  /* a change fails with ENOSPC, or there is no room for a while */
     SIM_FAULT_DISK_ERROR, /* a change fails with EIO */
+    SIM_FAULT_READ_ERROR, /* a read after the next start fails with EIO */
+    SIM_FAULT_ROT,        /* a bit of what was long durable is another one */
+    SIM_FAULT_LOST_WRITE, /* a write that was reported done, and synced, never arrived */
+    SIM_FAULT_MISDIRECTED,/* such a write is found at another place */
     SIM_FAULT_GUEST,      /* a VM ends by itself */
     SIM_FAULT_NO_START,   /* the driver fails to start VMs */
     SIM_FAULT_WIPE,       /* a host loses everything and joins again under a new id */
     SIM_FAULT_JOIN,       /* a new host joins */
+    SIM_FAULT_USURP,      /* a new leader dies at once, and the old one is back */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
@@ -123,6 +128,8 @@ struct sim_host {
     uint64_t look_at;          /* when registration is looked at again */
     uint64_t start_at;         /* when a process that ended is started again */
     bool proposed, excused;    /* excused: its disk fails, so it may give up */
+    bool damaged;              /* its disk lied: what is there may be refused at the next start, */
+    bool refused;              /* and was */
     bool power_lost;           /* the planned change takes the whole host down */
     const char *why;           /* it ended: static text */
     uint64_t checked, noted;   /* applied index that was looked at last */
@@ -304,6 +311,10 @@ void sim_safety_end(struct sim *s);
 
 /* ---- nemesis.c ---- */
 
+/* It refuses to start with what its disk holds: an operator comes. */
+void sim_nemesis_refused(struct sim_host *h);
+/* It gives its vote to another server. */
+void sim_nemesis_voted(struct sim_host *h, uint64_t term, uint64_t candidate);
 void sim_nemesis_start(struct sim *s);
 /* Everything heals, and everybody comes back. */
 void sim_nemesis_stop(struct sim *s);

@@ -16,7 +16,8 @@
 const char *const sim_fault_names[] = {
     "kill",    "crash",  "write-kill", "torn",  "partition", "one-way",   "loss",
     "duplicate", "reorder", "slow-net", "pause", "clock", "slow-disk", "disk-full",
-    "disk-error", "guest", "no-start", "wipe", "join", NULL,
+    "disk-error", "read-error", "rot", "lost-write", "misdirected", "guest", "no-start", "wipe",
+    "join", "usurp", NULL,
 };
 
 /* ---- telling ---- */
