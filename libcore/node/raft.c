@@ -20,10 +20,22 @@ static uint64_t now(const struct bx_raft *r)
     return r->o.clock->ops->boot_ms(r->o.clock);
 }
 
+/* The core of a standby has no election timeout, and so believes in its last leader until it hears a
+ * newer one; but it gives nobody a vote while it believes in one. A voter would have given up the
+ * leader by now (Ongaro, "Consensus: Bridging Theory and Practice", 4.2.3). */
+static void forget_lost_leader(struct bx_raft *r)
+{
+    if (r->core.state != RAFT_FOLLOWER || now(r) - r->heard_ms < r->o.election_ms)
+        return;
+    raft_free(r->core.follower_state.current_leader.address);
+    r->core.follower_state.current_leader.address = NULL;
+    r->core.follower_state.current_leader.id = 0;
+}
+
 /* The core refuses its vote while its own configuration has it as standby. But a server is a voter
  * from the moment that the entry saying so is in the candidate's log, and that entry may not have
  * reached it: the others can need just its vote to elect the leader that would send it. Voting
- * depends on logs and terms alone (Ongaro, "Consensus: Bridging Theory and Practice", 4.1); a
+ * depends on logs and terms alone (4.1 there); a
  * candidate that has it as standby does not count the vote. */
 static int step_as_voter(struct bx_raft *r, struct raft_event *e, struct raft_update *u)
 {
@@ -36,6 +48,8 @@ static int step_as_voter(struct bx_raft *r, struct raft_event *e, struct raft_up
     }
     if (self != NULL) {
         role = self->role;
+        if (role != RAFT_VOTER)
+            forget_lost_leader(r);
         self->role = RAFT_VOTER;
     }
     rv = raft_step(&r->core, e, u);
