@@ -383,8 +383,31 @@ bool sim_check_settled(struct sim *s)
     return vms_settled(s, &s->hosts[0]) && runs_settled(s, bx_node_view(s->hosts[0].node));
 }
 
+static void tell_host(const struct sim_host *h)
+{
+    struct bx_node_status st;
+
+    if (h->node == NULL) {
+        printf("%s: no member\n", h->name);
+        return;
+    }
+    bx_node_status(h->node, &st);
+    printf("%s: node %llu, term %llu, leader %llu, snapshot %llu, applied %llu, committed %llu, "
+           "last %llu, members",
+           h->name, (unsigned long long)st.id, (unsigned long long)st.term,
+           (unsigned long long)st.leader, (unsigned long long)st.snapshot_index,
+           (unsigned long long)st.applied_index, (unsigned long long)st.commit_index,
+           (unsigned long long)st.last_index);
+    for (uint32_t i = 0; i < st.n_members; i++)
+        printf(" %llu%s%s", (unsigned long long)st.members[i].id,
+               st.members[i].voter ? "" : " (stand-by)", st.members[i].connected ? "" : " (away)");
+    putchar('\n');
+}
+
 _Noreturn void sim_check_unsettled(struct sim *s)
 {
+    for (unsigned i = 0; i < s->n_hosts; i++)
+        tell_host(&s->hosts[i]);
     sim_violation(s, "no progress though nothing fails any more: %s",
                   sim_clients_idle(s) ? s->check->missing : "clients have no answer");
 }
