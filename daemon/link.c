@@ -43,9 +43,18 @@ struct link_peer *link_guest(struct link *l, uint64_t id)
     uint32_t guests = 0;
     struct link_peer *more;
 
-    for (uint32_t i = 0; i < l->n_peers; i++)
-        guests += l->peers[i].guest;
-    if (id < l->newer || guests == LINK_GUESTS_MAX)
+    if (id < l->newer)
+        return NULL;
+    for (uint32_t i = 0; i < l->n_peers; i++) {
+        struct link_peer *p = &l->peers[i];
+
+        if (p->guest && p->conn == NULL) { /* one that has gone */
+            *p = (struct link_peer){.id = id, .guest = true};
+            return p;
+        }
+        guests += p->guest;
+    }
+    if (guests == LINK_GUESTS_MAX)
         return NULL;
     more = bx_realloc(l->peers, (l->n_peers + 1) * sizeof *more);
     if (more == NULL)
@@ -243,11 +252,12 @@ static size_t port_queued(struct bx_link *base, uint64_t id)
     return p != NULL && p->conn != NULL ? p->conn->queued : 0;
 }
 
-/* Guests that are still not known here stay. */
+/* Guests that are still not known here stay. One can be known and not have a row: by the log. */
 static void keep_guests(struct link *l, const struct link_peer *old, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        if (old[i].guest && old[i].conn != NULL && old[i].id >= l->newer)
+        if (old[i].guest && old[i].conn != NULL && old[i].id >= l->newer &&
+            link_peer_of(l, old[i].id) == NULL)
             l->peers[l->n_peers++] = old[i];
     }
 }
@@ -283,7 +293,8 @@ static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, ui
     }
 }
 
-static const struct bx_link_ops ops = {port_send, port_connected, port_codecs, port_queued, port_set_peers};
+static const struct bx_link_ops ops = {port_send, port_connected, port_codecs, port_queued,
+                                       port_set_peers};
 
 /* ---- life ---- */
 

@@ -15,7 +15,9 @@
 void link_say_hello(struct link_conn *c, const char *refuse)
 {
     const struct bx_identity *id = &c->owner->identity;
-    struct bx_hello h = {.level_min = 1, .level_max = BX_LEVEL, .codecs = 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ};
+    struct bx_hello h = {.level_min = 1,
+                         .level_max = BX_LEVEL,
+                         .codecs = 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ};
     struct bx_buf frame = {0};
 
     h.node = c->join_done != NULL ? 0 : id->node;
@@ -69,12 +71,12 @@ static const char *judge(struct link_conn *c, const struct bx_hello *h)
         return "another history of this cluster";
     if (h->node == id->node)
         return "this is the node's own id";
+    if (c->accepted && h->node < id->node)
+        return "the node with the larger id dials";
     if (p == NULL && c->accepted)
         p = link_guest(c->owner, h->node);
     if (p == NULL)
         return "no member has this id";
-    if (c->accepted && h->node < id->node)
-        return "the node with the larger id dials";
     if (c->expected != 0 && c->expected != h->node)
         return "another node answers at this address";
     if (p->conn != NULL && memcmp(p->conn->incarnation, h->incarnation, 16) != 0)

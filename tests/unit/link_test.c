@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define WAIT_MS 20000u
+#define LINK_GUESTS 8u /* so many at a time */
 
 /* ---- time: the kernel's, and what a test adds to it ---- */
 
@@ -512,6 +513,44 @@ static void a_member_that_is_not_known_yet_is_let_in(void **state)
     stop_hosts();
 }
 
+/* The log can name a server that has no row yet. */
+static void a_guest_that_became_known_is_one_peer(void **state)
+{
+    int fd;
+
+    (void)state;
+    start_hosts(3, 2);
+    fd = dial_as(11, 7);
+    SPIN_UNTIL(is_connected(&hosts[1], 11));
+    hosts[3].id = 11;
+    know_everybody(&hosts[1], 4);
+    assert_true(is_connected(&hosts[1], 11));
+    close(fd);
+    SPIN_UNTIL(!is_connected(&hosts[1], 11));
+    know_everybody(&hosts[1], 3);
+    assert_false(is_connected(&hosts[1], 11));
+    stop_hosts();
+}
+
+static void a_guest_that_has_gone_takes_nobodys_place(void **state)
+{
+    int fds[LINK_GUESTS], fd;
+
+    (void)state;
+    start_hosts(3, 2);
+    for (uint8_t i = 0; i < LINK_GUESTS; i++)
+        fds[i] = dial_as(11 + i, i);
+    SPIN_UNTIL(is_connected(&hosts[1], 10 + LINK_GUESTS));
+    for (uint32_t i = 0; i < LINK_GUESTS; i++)
+        close(fds[i]);
+    SPIN_UNTIL(hosts[1].downs == LINK_GUESTS);
+    fd = dial_as(30, 7);
+    SPIN_UNTIL(is_connected(&hosts[1], 30));
+    close(fd);
+    SPIN_UNTIL(!is_connected(&hosts[1], 30));
+    stop_hosts();
+}
+
 static void a_second_incarnation_is_refused_and_a_second_connection_replaces(void **state)
 {
     uint8_t rest[256];
@@ -865,6 +904,8 @@ int main(void)
         cmocka_unit_test(who_is_no_longer_a_member_is_cut_off),
         cmocka_unit_test(a_hello_that_does_not_fit_is_refused_with_the_reason),
         cmocka_unit_test(a_member_that_is_not_known_yet_is_let_in),
+        cmocka_unit_test(a_guest_that_became_known_is_one_peer),
+        cmocka_unit_test(a_guest_that_has_gone_takes_nobodys_place),
         cmocka_unit_test(a_second_incarnation_is_refused_and_a_second_connection_replaces),
         cmocka_unit_test(what_is_no_frame_closes_the_connection),
         cmocka_unit_test(a_hello_in_single_bytes_arrives),
