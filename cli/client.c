@@ -215,17 +215,38 @@ static int dial_tcp(const char *address, uint64_t deadline)
     return fd;
 }
 
+/* Who has set up certificates must not be served in the clear without a word. A socket needs none. */
+static int check_certificates(const char *address, struct bx_err *err)
+{
+    static const char *const names[] = {"BLIXARD_CACERT", "BLIXARD_CERT", "BLIXARD_KEY"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+
+        if (value == NULL || value[0] == '\0')
+            continue;
+        bx_err_set(err, BX_INVALID, "%s is set, but TLS is not supported yet: %s would be spoken to "
+                   "in the clear", names[i], address);
+        bx_err_hint(err, "unset %s, or use a unix: address", names[i]);
+        return BX_INVALID;
+    }
+    return BX_OK;
+}
+
 static int ensure_connected(struct client *c, uint64_t deadline, struct bx_err *err)
 {
     const char *a = c->addresses[c->current];
+    bool local = strncmp(a, "unix:", 5) == 0;
     uint64_t soon = client_now() + CONNECT_MS;
     int fd;
 
     if (c->fd >= 0)
         return BX_OK;
+    if (!local && check_certificates(a, err) != BX_OK)
+        return err->code;
     if (deadline < soon)
         soon = deadline;
-    fd = strncmp(a, "unix:", 5) == 0 ? dial_unix(a + 5, soon) : dial_tcp(a, soon);
+    fd = local ? dial_unix(a + 5, soon) : dial_tcp(a, soon);
     if (fd < 0)
         return bx_err_set(err, BX_UNREACHABLE, "%s: %s", a, strerror(-fd));
     c->fd = fd;

@@ -4,6 +4,7 @@
 #include "mem/alloc.h"
 #include "wire/near.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -18,8 +19,8 @@
 #define WATCH_MS 2000
 
 const struct command *const command_tables[] = {
-    vm_commands, node_commands, cluster_commands, mem_commands, bench_commands,
-    sql_commands, doctor_commands, context_commands, completion_commands, other_commands, NULL,
+    vm_commands, node_commands, cluster_commands, context_commands, mem_commands,
+    sql_commands, other_commands, doctor_commands, bench_commands, completion_commands, NULL,
 };
 const struct flag read_flags[] = {
     {"watch", NULL, "again every two seconds, until Ctrl-C", NULL},
@@ -273,7 +274,8 @@ static int check_words(struct run *r, unsigned skip)
     if (r->n >= c->min && r->n <= c->max)
         return BX_OK;
     if (r->n < c->min)
-        bx_err_set(&r->err, BX_INVALID, "%s %s wants %s", c->noun, c->verb, c->words);
+        bx_err_set(&r->err, BX_INVALID, "%s%s%s wants %s", c->noun, c->verb[0] ? " " : "", c->verb,
+                   c->words);
     else
         bx_err_set(&r->err, BX_INVALID, "\"%.60s\" is one word too many", r->words[c->max]);
     bx_err_hint(&r->err, "blixardctl %s%s%s %s", c->noun, c->verb[0] ? " " : "", c->verb, c->words);
@@ -380,13 +382,31 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
+/* A descriptor that was closed is taken by the next socket, and what is printed would go there. Opened
+ * the wrong way round, it fails as a closed one does. */
+static bool keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    static char version[] = "version";
     struct sigaction sa = {.sa_handler = on_interrupt};
-    const char *noun = find_word(argc, argv, 0), *verb = find_word(argc, argv, 1);
+    const char *noun, *verb;
     struct run r;
     int code;
 
+    if (!keep_standard_descriptors())
+        return bx_code_exit(BX_FAILED);
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        argv[1] = version; /* as people try with every program */
+    noun = find_word(argc, argv, 0);
+    verb = find_word(argc, argv, 1);
     memset(&r, 0, sizeof r);
     r.client.fd = -1;
     sigaction(SIGINT, &sa, NULL);

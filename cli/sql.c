@@ -70,17 +70,47 @@ static int print_names(bx_val rows)
     return 0;
 }
 
-static int sql(struct run *r)
+/* A query may take as long as the server lets it, and that is no reason to burden the next one with
+ * it, too. So first a node is found that answers at all; then that one is waited for. */
+static int query(struct run *r, bx_val *result)
 {
-    struct params p = {0};
-    bx_val result, columns, rows;
+    uint64_t deadline = client_now() + r->timeout_ms;
+    struct params hello = {0}, p = {0};
+    unsigned refusals = 0; /* by a daemon that is of no use */
     int rc;
 
+    params_u64(&hello, "version", 1);
     params_str(&p, "query", r->words[0]);
     run_read_params(r, &p);
-    rc = run_call(r, "sql.query", &p, &result);
+    do {
+        uint64_t now = client_now();
+
+        rc = run_call(r, "sys.hello", &hello, result);
+        if (rc != BX_OK)
+            break;
+        r->client.once = true;
+        rc = client_call(&r->client, "sql.query", &p, deadline > now ? deadline - now : 1, result,
+                         &r->err);
+        r->client.once = false;
+        if (rc == BX_UNREACHABLE && r->client.unknown && client_now() >= deadline)
+            rc = bx_err_set(&r->err, BX_TIMEOUT, "the query took too long");
+        refusals += rc == BX_UNREACHABLE && r->client.fd >= 0;
+        if (rc == BX_TIMEOUT || !bx_code_retryable(rc))
+            break;
+        client_next_address(&r->client);
+    } while (refusals < r->client.n && client_now() < deadline);
+    params_close(&hello);
     params_close(&p);
-    if (rc != BX_OK)
+    if (rc == BX_TIMEOUT)
+        bx_err_hint(&r->err, "ask for less: a query may take 5 s, and --timeout makes it no more");
+    return rc;
+}
+
+static int sql(struct run *r)
+{
+    bx_val result, columns, rows;
+
+    if (query(r, &result) != BX_OK)
         return run_fail(r);
     columns = bx_val_get(result, "columns");
     rows = bx_val_get(result, "rows");

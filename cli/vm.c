@@ -25,15 +25,13 @@ static const struct flag create_flags[] = {
     {"priority", "P", "0 to 1000 (500)", NULL},
     {"label", "K=V", "may be given several times", NULL},
     {"restart", "R", "always, on-failure or never: when the guest ends (always)", NULL},
-    {"on-lost", "L", "stay or restart, when its node is lost", NULL},
+    {"on-lost", "L", "when its node is lost: stay (the only way yet)", NULL},
     {"disk-ephemeral", NULL, "it may start elsewhere with an empty disk", NULL},
     {"start", NULL, "start it at once (default)", NULL},
     {"no-start", NULL, "only place it", NULL},
     {"if-not-exists", NULL, "an existing VM of this name is fine", NULL},
     {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
     {"dry-run", NULL, "only say where it would go, and why", NULL},
-    {"wait", NULL, "until it runs (default)", NULL},
-    {"no-wait", NULL, "return once it is decided", NULL},
     {"image", "I", NULL, NULL},
     {"network", "N", NULL, NULL},
     {"anti-affinity", "KEY", NULL, NULL},
@@ -43,16 +41,12 @@ static const struct flag create_flags[] = {
 };
 static const struct flag change_flags[] = {
     {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
-    {"wait", NULL, "until it is done (default)", NULL},
-    {"no-wait", NULL, "return once it is decided", NULL},
     {0},
 };
 static const struct flag stop_flags[] = {
     {"timeout", "D", "how long the guest may take (60s)", NULL},
     {"force", NULL, "do not ask the guest", NULL},
     {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
-    {"wait", NULL, "until it has stopped (default)", NULL},
-    {"no-wait", NULL, "return once it is decided", NULL},
     {0},
 };
 static const struct flag logs_flags[] = {
@@ -357,6 +351,17 @@ static void texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * PATH_
         c->stopped = args_has(&r->args, "no-start");
 }
 
+/* It would be kept, and nothing done about it: nobody should rely on that. */
+static int check_on_lost(struct run *r, const struct bx_vm_config *c)
+{
+    if (c->on_lost != BX_ON_LOST_RESTART)
+        return BX_OK;
+    bx_err_set(&r->err, BX_INVALID, "--on-lost restart is not supported yet");
+    bx_err_hint(&r->err, "leave it out; blixardctl node remove NODE --confirm-dead lets the VMs of a "
+                "lost node be started elsewhere");
+    return BX_INVALID;
+}
+
 static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pairs,
                        char (*paths)[2 * PATH_MAX])
 {
@@ -376,7 +381,9 @@ static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pa
         rc = labels(r, pairs, c);
     if (rc == BX_OK)
         rc = check_id(r);
-    return rc == BX_OK ? bx_vm_config_check(c, &r->err) : rc;
+    if (rc == BX_OK)
+        rc = bx_vm_config_check(c, &r->err);
+    return rc == BX_OK ? check_on_lost(r, c) : rc;
 }
 
 static int create(struct run *r)

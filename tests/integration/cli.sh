@@ -40,15 +40,31 @@ for noun in vm node cluster events sql version; do
 done
 expect 0 "help of a verb" ctl vm create --help
 printed '--if-not-exists' "help of a verb: its flags"
+expect 0 "all help" ctl --help
+printed '^  -o, --output FORMAT ' "all help: short flags"
+printed '^exit codes: 0 ' "all help: exit codes"
+expect 0 "--version" ctl --version
+printed '^blixardctl [0-9]' "--version: the version"
 expect 2 "nothing at all" ctl
+expect 2 "a word too few" ctl sql
+said '^error: sql wants QUERY$' "a word too few: which"
 expect 2 "a noun without verb" ctl vm
 expect 2 "a verb that is none" ctl node lst
 said 'did you mean "node list"' "a verb that is none: did you mean"
-for words in "vm move x --to n1" "node drain n1" "image list" "top" "vm create x --image debian"; do
+for words in "vm move x --to n1" "node drain n1" "image list" "top" "vm create x --image debian" \
+  "vm create x --disk 0 --on-lost restart"; do
   # shellcheck disable=SC2086 # words
   expect 2 "not there yet: $words" ctl $words
   said 'is not supported yet$' "not there yet: $words: says so"
 done
+for flag in cacert cert key; do
+  expect 2 "not there yet: --$flag" ctl vm list --$flag "$dir/pem"
+done
+expect 2 "certificates, but no TLS" env BLIXARD_CACERT="$dir/pem" "$build/blixardctl" vm list \
+  --addr 127.0.0.1:1
+said 'BLIXARD_CACERT is set, but TLS' "certificates, but no TLS: says so"
+expect 3 "certificates, and a socket that needs none" env BLIXARD_CACERT="$dir/pem" \
+  "$build/blixardctl" vm list --addr "unix:$dir/a"
 expect 2 "--wait and --no-wait" ctl vm create x --wait --no-wait
 expect 2 "--start and --no-start" ctl vm create x --start --no-start
 echo '{"vcpu": 2}' >"$dir/wrong.json"
@@ -210,6 +226,12 @@ expect 0 "quiet" ctl vm start far -q
 [ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
 ok $? "quiet: says nothing"
 expect 1 "a full disk behind stdout" full ctl vm list -o json
+closed() { "$@" >&-; }
+expect 1 "a stdout that is closed" closed ctl vm list -o json
+expect 0 "a read that waits for nothing" ctl vm list --no-wait
+endless='WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'
+expect 8 "SQL without an end" ctl sql "$endless" --addr "$(socket 1),$(socket 2),$(socket 3)"
+said '^hint: ask for less' "SQL without an end: what to do"
 
 expect 0 "doctor" ctl doctor --addr "$(socket 1),$(socket 2),$(socket 3)"
 [ "$(grep -c '^address *ok ' "$dir/out")" -eq 3 ] && ! grep -qE ' (failed|warning) ' "$dir/out"
@@ -236,6 +258,7 @@ said 'blixardctl vm show far' "a wait that ends too early: how to look"
 expect 130 "Ctrl-C while waiting" interrupt vm delete far --yes
 said 'far goes on; its id is [0-9a-f]\{32\}$' "Ctrl-C while waiting: it goes on under an id"
 expect 0 "the next address is asked" ctl --addr "$(socket "$far"),$(socket "$near")" vm show calm
+expect 0 "also by sql" ctl --addr "$(socket "$far"),$(socket "$near")" sql "SELECT name FROM vms"
 expect 3 "no other address" ctl --addr "$(socket "$far")" vm create once --disk 0 --node "n$near" \
   --timeout 300ms
 said '--request-id [0-9a-f]\{32\}$' "no other address: how to repeat it"
