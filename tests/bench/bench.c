@@ -44,6 +44,14 @@ _Noreturn void bench_die(const char *what)
     exit(1);
 }
 
+void bench_make_dir(char out[BENCH_DIR_MAX])
+{
+    const char *under = getenv("TMPDIR");
+    int n = snprintf(out, BENCH_DIR_MAX, "%s/blixard-bench-XXXXXX", under == NULL ? "/tmp" : under);
+
+    bench_must(n < BENCH_DIR_MAX && mkdtemp(out) != NULL, "no directory to work in: see TMPDIR");
+}
+
 uint64_t bench_random(uint64_t *seed)
 {
     uint64_t z = (*seed += 0x9e3779b97f4a7c15u);

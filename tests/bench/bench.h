@@ -48,6 +48,10 @@ static inline void bench_must(bool ok, const char *what)
         bench_die(what);
 }
 
+/* A new empty directory under TMPDIR, or /tmp; its name goes to out. */
+#define BENCH_DIR_MAX 256
+void bench_make_dir(char out[BENCH_DIR_MAX]);
+
 /* Next number of a sequence that the seed alone determines. */
 uint64_t bench_random(uint64_t *seed);
 

@@ -1,6 +1,5 @@
 #include "replica.h"
 
-#include "bench.h"
 #include "state/store.h"
 
 #include <stdio.h>
@@ -134,8 +133,7 @@ static void add_node(struct replica *r, uint64_t id)
 void replica_open(struct replica *r, unsigned nodes)
 {
     memset(r, 0, sizeof *r);
-    snprintf(r->dir, sizeof r->dir, "/tmp/blixard-bench-XXXXXX");
-    bench_must(mkdtemp(r->dir) != NULL, "a directory under /tmp");
+    bench_make_dir(r->dir);
     snprintf(r->path, sizeof r->path, "%s/state.db", r->dir);
     r->intern = bx_intern_create(0, 0);
     bench_must(r->intern != NULL, "interner");

@@ -3,12 +3,13 @@
 #ifndef BENCH_REPLICA_H
 #define BENCH_REPLICA_H
 
+#include "bench.h"
 #include "state/fsm.h"
 
 struct replica {
     struct bx_fsm *fsm;
     struct bx_intern *intern;
-    char dir[32], path[64];
+    char dir[BENCH_DIR_MAX], path[BENCH_DIR_MAX + 16];
     uint64_t index;         /* of the last entry */
     uint64_t done, refused; /* outcomes so far */
 };

@@ -1,7 +1,6 @@
 /* SQLite alone: the tables of the state's database, written as its store writes them. */
 #include "replica.h"
 
-#include "bench.h"
 #include "mem/alloc.h"
 #include "mem/map.h"
 
@@ -21,7 +20,7 @@ enum { PUT_VM, DEL_VM, PUT_EVENTS, PUT_OUTCOMES, DEL_OUTCOMES, PUT_META, BEGIN, 
 struct plain_store {
     sqlite3 *db;
     sqlite3_stmt *stmts[STMTS];
-    char dir[32], path[64];
+    char dir[BENCH_DIR_MAX], path[BENCH_DIR_MAX + 16];
     int64_t entry, revision;
     uint8_t blob[BATCH_MAX * OUTCOME];
 };
@@ -59,8 +58,7 @@ struct plain_store *plain_store_open(unsigned rows)
 {
     struct plain_store *s = bx_must_calloc(1, sizeof *s);
 
-    snprintf(s->dir, sizeof s->dir, "/tmp/blixard-bench-XXXXXX");
-    bench_must(mkdtemp(s->dir) != NULL, "a directory under /tmp");
+    bench_make_dir(s->dir);
     snprintf(s->path, sizeof s->path, "%s/plain.db", s->dir);
     bench_must(sqlite3_open(s->path, &s->db) == SQLITE_OK &&
                    sqlite3_exec(s->db, ddl, NULL, NULL, NULL) == SQLITE_OK,
@@ -75,7 +73,7 @@ struct plain_store *plain_store_open(unsigned rows)
 void plain_store_close(struct plain_store *s)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[80];
+    char path[sizeof s->path + 4];
 
     for (int i = 0; i < STMTS; i++)
         sqlite3_finalize(s->stmts[i]);

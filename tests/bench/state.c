@@ -206,7 +206,7 @@ struct snapshot {
     struct replica from, to;
     struct bx_buf chunks[CHUNKS_MAX];
     unsigned n, vms;
-    char copy[64];
+    char copy[BENCH_DIR_MAX + 16];
 };
 
 static void take_dump(struct snapshot *s)
