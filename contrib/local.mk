@@ -11,4 +11,5 @@ dist_noinst_DATA += \
 	LICENSE \
 	README.md \
 	debian/control \
-	docs/ARCHITECTURE.md
+	docs/ARCHITECTURE.md \
+	docs/TESTING.md
