@@ -78,7 +78,7 @@ static void help_rest(void)
 {
     printf("\nflags of every command:\n");
     help_flags(global_flags, NULL);
-    printf("\nA VM goes by its name, its uuid, or as much of the uuid as no other begins with.\n"
+    printf("\nA VM goes by its name, its uuid, or four and more digits that only its uuid begins with.\n"
            "blixardctl help NOUN VERB shows the flags and columns of one command.\n"
            "\n"
            "environment, which a flag outweighs: BLIXARD_ADDR, BLIXARD_CONTEXT, BLIXARD_OUTPUT,\n"

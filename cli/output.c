@@ -263,6 +263,12 @@ void print_line(const struct column *columns, bx_val v)
     fflush(stdout);
 }
 
+/* Times are for people here; the formats for programs have them as they are. */
+static bool is_time(struct bx_str key)
+{
+    return bx_str_eq(key, bx_str("created_ms")) || bx_str_eq(key, bx_str("modified_ms"));
+}
+
 void print_fields(bx_val v)
 {
     for (uint32_t i = 0; i < bx_val_len(v); i++) {
@@ -278,7 +284,8 @@ void print_fields(bx_val v)
             snprintf(text, sizeof text, "%.*s", (int)b.len, (const char *)b.data);
             bx_buf_release(&b);
         } else {
-            value_text(value, 0, text, sizeof text);
+            value_text(value, is_time(key) ? 't' : 0, text, sizeof text);
+            key.n -= is_time(key) ? 3 : 0;
         }
         if (text[0] != '\0')
             printf("%-16.*s %s\n", (int)key.n, key.p, text);

@@ -83,7 +83,11 @@ build_it()
     [ -x "$src/configure" ] && [ -e "$src/build-aux/tap-driver.sh" ] || autoreconf -fi "$src"
     mkdir -p "$build"
     [ -x "$build/config.status" ] || (cd "$build" && "$src/configure" --quiet)
-    make -C "$build" -s -j"$(nproc)"
+    say "compiling, a minute the first time; what the compiler says is in $build/make.log"
+    make -C "$build" -s -j"$(nproc)" blixardd blixardctl blixard-vm >"$build/make.log" 2>&1 || {
+        tail -n 20 "$build/make.log" >&2
+        die "it does not build" "the whole story is in $build/make.log"
+    }
     say "$("$build/blixardctl" version 2>/dev/null | head -n 1)"
 }
 
@@ -167,12 +171,18 @@ qemu_pid() # vm
 
 console_speaks() # vm
 {
-    blixardctl --timeout 5s vm logs "$1" 2>/dev/null | grep -q 'guest is up'
+    blixardctl --timeout 5s vm logs "$1" 2>/dev/null | grep -q 'blixard: cmdline'
 }
 
 node_is_up() # node
 {
     [ "$(blixardctl --timeout 5s node show "$1" -o json 2>/dev/null | json_value state)" = up ]
+}
+
+# A node without its daemon is suspect after six seconds, and down later.
+is_missed() # node
+{
+    [[ $(blixardctl --timeout 5s node show "$1" -o json 2>/dev/null | json_value state) =~ ^(suspect|down)$ ]]
 }
 
 # --- the tour ----------------------------------------------------------------------------
@@ -189,8 +199,8 @@ tour_boot()
     [ "$driver" = qemu ] || return 0
     wait_until 90 console_speaks web1 || die "web1 runs but says nothing on its console"
     wait_until 90 console_speaks web2 || die "web2 runs but says nothing on its console"
-    printf '\n$ blixardctl vm logs web1\n'
-    blixardctl vm logs web1 | tail -n 4
+    printf '\n$ blixardctl vm logs web1 | grep blixard:\n'
+    blixardctl vm logs web1 | grep blixard:
     pid1=$(qemu_pid web1) || die "no QEMU process of web1"
     say "web1 is process $pid1, web2 is process $(qemu_pid web2)"
 }
@@ -208,6 +218,8 @@ tour_kill()
     say "the leader is $leader now"
     wait_until 90 is_running web3 || die "web3 does not run"
     show blixardctl vm list
+    wait_until 60 is_missed "$before" || die "nobody misses $before"
+    show blixardctl node list
     [ "$driver" = qemu ] || return 0
     [ "$(qemu_pid web1)" = "$pid1" ] || die "web1 did not outlive its daemon"
     say "web1, on the killed node, still is process $pid1: guests do not need the daemon"
