@@ -26,14 +26,14 @@ struct configs {
 static bool same(const struct config *a, const struct config *b)
 {
     return a->done == b->done && a->model.vm == b->model.vm && a->model.states == b->model.states &&
-           a->model.restart == b->model.restart && a->model.pinned == b->model.pinned;
+           a->model.restart == b->model.restart;
 }
 
 /* The place of c, or the free one where it belongs. */
 static uint32_t *place(const struct configs *all, const struct config *c)
 {
     uint64_t words[2] = {c->done, (uint64_t)c->model.vm << 16 | (uint64_t)c->model.states << 8 |
-                                      (uint64_t)c->model.pinned << 4 | c->model.restart};
+                                      c->model.restart};
     size_t mask = all->cap * 2 - 1, i = (size_t)bx_hash(words, sizeof words) & mask;
 
     while (all->index[i] != 0 && !same(&all->items[all->index[i] - 1], c))

@@ -178,9 +178,9 @@ static struct effect effect_of(const struct sim_op *op, unsigned state)
 }
 
 /* Where something is to be placed, refusals depend on more than this name. */
-static bool may_refuse_place(const struct sim_op *op, bool pinned)
+static bool may_refuse_place(const struct sim_op *op)
 {
-    return op->code == BX_UNPLACEABLE || (op->code == BX_NOT_FOUND && pinned);
+    return op->code == BX_UNPLACEABLE || (op->code == BX_NOT_FOUND && op->pinned);
 }
 
 static bool may_refuse(const struct model *m, const struct sim_op *op, unsigned state)
@@ -191,8 +191,8 @@ static bool may_refuse(const struct model *m, const struct sim_op *op, unsigned 
     if (op->code == BX_BUSY)
         return true;
     if (sim_op_creates(op->kind))
-        return state == MODEL_ABSENT && may_refuse_place(op, op->pinned);
-    return m->nodes_go && begins_again && may_refuse_place(op, m->pinned);
+        return state == MODEL_ABSENT && may_refuse_place(op);
+    return m->nodes_go && begins_again && op->code == BX_UNPLACEABLE;
 }
 
 /* The state after op, answered as it was, in `state`; false when it would have been answered
@@ -256,7 +256,7 @@ static bool shows(const struct model *m, const struct sim_op *op, uint32_t vm, u
     if (op->kind == SIM_OP_DRY_RUN && (op->invalid || op->code == BX_INVALID))
         return op->invalid && op->code == BX_INVALID;
     if (op->kind == SIM_OP_DRY_RUN)
-        return state == MODEL_ABSENT ? op->code == BX_OK || may_refuse_place(op, op->pinned)
+        return state == MODEL_ABSENT ? op->code == BX_OK || may_refuse_place(op)
                                      : op->code == BX_EXISTS;
     if (op->code != BX_OK)
         return op->code == BX_NOT_FOUND && state == MODEL_ABSENT;
@@ -297,7 +297,6 @@ bool model_answered(const struct model *before, const struct sim_op *op, uint32_
     if (sim_op_creates(op->kind) && sim_op_changed(op)) {
         after->vm = vm;
         after->restart = op->restart;
-        after->pinned = op->pinned;
     }
     return settle(after, states);
 }
@@ -319,7 +318,6 @@ bool model_unanswered(const struct model *before, const struct sim_op *op, uint3
     if (sim_op_creates(op->kind)) {
         after->vm = vm;
         after->restart = op->restart;
-        after->pinned = op->pinned;
     }
     return settle(after, states);
 }

@@ -30,7 +30,6 @@ struct model {
     uint32_t vm;     /* the VM's number, 0: none; whoever calls numbers uuids from 1 */
     uint8_t states;  /* bit 1 << enum model_state */
     uint8_t restart; /* enum bx_restart of that VM */
-    bool pinned;     /* to a node, which may not be there any more */
     bool nodes_go;   /* nodes may be removed: then a start may find no place */
 };
 

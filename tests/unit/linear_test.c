@@ -266,10 +266,9 @@ static void test_a_removed_node_fails_its_vms(void **state)
     bad_at(1);
     nodes_go = true;
     good();
-    op(SIM_OP_START, 6, 7, BX_NOT_FOUND, 0); /* it was never pinned to a node */
-    bad_at(3);
     ops[0].pinned = true;
-    good();
+    op(SIM_OP_START, 6, 7, BX_NOT_FOUND, 0); /* the node is gone, and the pin with it */
+    bad_at(3);
 }
 
 /* ---- refusals ---- */
