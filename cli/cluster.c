@@ -196,6 +196,10 @@ static int token(struct run *r)
                              "cluster token: unknown command \"%.60s\"", r->words[0]);
     if (ttl != NULL)
         rc = parse_duration(ttl, "--ttl", &ms, &r->err);
+    if (rc == BX_OK && ms < 1000) {
+        rc = bx_err_set(&r->err, BX_INVALID, "--ttl: must be at least 1s");
+        bx_err_hint(&r->err, "write it like 30m");
+    }
     params_u64(&p, "ttl_s", ms / 1000);
     if (rc == BX_OK)
         rc = run_write_params(r, &p);

@@ -154,6 +154,15 @@ static int wait_until(struct run *r, bx_val vm, const char *until, bx_val *resul
 
 /* ---- create ---- */
 
+static bool has_key(const struct bx_pair *pairs, uint32_t n, struct bx_str key)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (pairs[i].key.n == key.n && memcmp(pairs[i].key.p, key.p, key.n) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int labels(struct run *r, struct bx_pair *pairs, struct bx_vm_config *c)
 {
     uint32_t n = 0;
@@ -176,6 +185,11 @@ static int labels(struct run *r, struct bx_pair *pairs, struct bx_vm_config *c)
             return BX_INVALID;
         }
         pairs[n].key = (struct bx_str){l, (uint32_t)(eq - l)};
+        if (has_key(pairs, n, pairs[n].key)) {
+            bx_err_set(&r->err, BX_INVALID, "--label: \"%.*s\" is given twice", (int)(eq - l), l);
+            bx_err_hint(&r->err, "a key has one value");
+            return BX_INVALID;
+        }
         pairs[n++].value = bx_str(eq + 1);
     }
     c->labels = (struct bx_pairs){pairs, n};

@@ -373,7 +373,10 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
 
 void options_usage(FILE *out)
 {
-    fprintf(out, "usage: blixardd --data DIR [flags]\n\n");
+    fprintf(out, "usage: blixardd --data DIR [flags]\n\n"
+                 "Runs the VMs of this host and, with the other daemons of its cluster, keeps the record\n"
+                 "of what should run where. SIGTERM ends it in order; VMs under QEMU run on. A new one\n"
+                 "waits for blixardctl cluster init, or join.\n\n");
     for (size_t i = 0; i < FLAGS; i++)
         fprintf(out, "  --%-15s %-10s %s\n", flags[i].name,
                 flags[i].argument == NULL ? "" : flags[i].argument, flags[i].help);

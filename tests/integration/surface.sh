@@ -29,6 +29,8 @@ expect 2 "a size that is none" ctl vm create bad --memory lots
 expect 5 "an unknown node" ctl vm create bad --node nowhere
 expect 2 "an unknown flag" ctl vm create bad --memmory 1GiB
 expect 2 "a label without a value" ctl vm create bad --label app
+expect 2 "a label that is given twice" ctl vm create bad --label app=web --label app=db
+expect 2 "a token that is good for no time" ctl cluster token create --ttl 500ms
 expect 2 "a label of 100 KB" ctl vm create bad --label "a=$(head -c 100000 /dev/zero | tr '\0' x)"
 expect 2 "a request id that is none" ctl vm create bad --request-id 7
 expect 6 "a name that is taken" ctl vm create web-1
