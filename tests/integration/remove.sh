@@ -31,10 +31,12 @@ ctl vm start web --wait >"$dir/out" 2>"$dir/err" && ctl vm show web -o json >"$d
 ok $? "and is started on another node"
 
 # --- the host comes back -------------------------------------------------------------
-cluster start-node n3 --dir "$dir" >/dev/null 2>&1
+cluster start-node n3 --dir "$dir" >"$dir/err" 2>&1
 refused() { grep -q 'no member has this id' "$dir/n3/log"; }
-wait_until 20 refused
-ok $? "with its old disk it is told that it is no member"
+wait_until 60 refused
+told=$?
+tail -n 15 "$dir/n3/log" >"$dir/out"
+ok $told "with its old disk it is told that it is no member"
 cluster kill-node n3 --dir "$dir" >/dev/null 2>&1
 find "$dir/n3" -mindepth 1 -delete
 cluster start-node n3 --dir "$dir" >/dev/null 2>&1
