@@ -102,6 +102,7 @@ struct bx_member_loop {
     uint32_t nodes;                /* rows there were when somebody was last looked for */
     uint64_t grown_ms;             /* when there were more than before */
     bool peers_dirty;
+    uint64_t servers;              /* index of the configuration that the link's peers are made of */
     uint64_t catching_up;          /* id of the standby being promoted */
     uint64_t retry_ms;
 };

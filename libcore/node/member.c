@@ -103,6 +103,7 @@ void bx_member_set_peers(struct bx_node *n)
     bx_arena_close(&arena);
     bx_free(peers);
     n->member.peers_dirty = false;
+    n->member.servers = bx_raft_configuration_index(&n->raft);
 }
 
 /* ---- the configuration ---- */

@@ -512,7 +512,7 @@ void bx_node_turn(struct bx_node *n)
     bx_raft_pump(&n->raft);
     apply(n);
     bx_reads_answer(n);
-    if (n->member.peers_dirty)
+    if (n->member.peers_dirty || n->member.servers != bx_raft_configuration_index(&n->raft))
         bx_member_set_peers(n);
     bx_snapshots_turn(n);
     n->reconcile_at = bx_reconcile_tick(n->reconcile);

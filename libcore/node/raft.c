@@ -526,6 +526,13 @@ const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r)
     return &r->core.configuration;
 }
 
+uint64_t bx_raft_configuration_index(const struct bx_raft *r)
+{
+    uint64_t pending = r->core.configuration_uncommitted_index;
+
+    return pending != 0 ? pending : r->core.configuration_committed_index;
+}
+
 bool bx_raft_can_change(const struct bx_raft *r)
 {
     return bx_raft_is_leader(r) && r->core.configuration_uncommitted_index == 0 &&

@@ -94,6 +94,8 @@ uint64_t bx_raft_uncommitted(const struct bx_raft *r);
 
 /* ---- membership ---- */
 const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r);
+/* Index of the entry that it comes from, committed or not: another one is another configuration. */
+uint64_t bx_raft_configuration_index(const struct bx_raft *r);
 /* True when the newest configuration is committed and no catch-up runs. */
 bool bx_raft_can_change(const struct bx_raft *r);
 int bx_raft_change(struct bx_raft *r, const struct raft_configuration *c);
