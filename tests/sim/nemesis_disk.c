@@ -208,6 +208,7 @@ static void on_rot(struct sim *s, struct sim_host *h, void *arg)
     if (l->tail && (!find_tail(h, &now) || now.at != l->at || strcmp(now.name, l->name) != 0))
         return;
     h->damaged = true;
+    s->stats.faults[SIM_FAULT_ROT]++;
     memfs_flip(h->fs, l->name, l->at, l->mask);
     sim_trace(s, h, "byte %zu of %s has rotted", l->at, l->name);
     if (l->tail)
@@ -236,7 +237,7 @@ bool nemesis_rot(struct sim *s)
     if (!look(h, &l, l.window))
         return false;
     later(s, h, &l, LIE_AFTER_US, on_rot);
-    return true;
+    return false; /* not yet */
 }
 
 static void on_lie(struct sim *s, struct sim_host *h, void *arg)
@@ -247,9 +248,11 @@ static void on_lie(struct sim *s, struct sim_host *h, void *arg)
     if (!in_time(s, h, l) || (l->name[0] != '\0' && !memfs_exists(h->fs, l->name)))
         return;
     told = l->name[0] == '\0' ? memfs_lose(h->fs) : memfs_misdirect(h->fs, l->name, l->at);
-    h->damaged = h->damaged || told;
-    if (told)
-        sim_trace(s, h, "a write was lost%s%s", l->name[0] == '\0' ? "" : ", and is in ", l->name);
+    if (!told)
+        return;
+    h->damaged = true;
+    s->stats.faults[l->name[0] == '\0' ? SIM_FAULT_LOST_WRITE : SIM_FAULT_MISDIRECTED]++;
+    sim_trace(s, h, "a write was lost%s%s", l->name[0] == '\0' ? "" : ", and is in ", l->name);
 }
 
 static void on_written(struct sim *s, struct sim_host *h, void *arg)
@@ -276,7 +279,7 @@ bool nemesis_lost_write(struct sim *s, bool misdirected)
     }
     memfs_remember(h->fs);
     later(s, h, &l, SIM_S, on_written);
-    return true;
+    return false; /* not yet */
 }
 
 /* ---- operators ---- */
