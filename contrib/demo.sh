@@ -148,11 +148,6 @@ is_running() # vm
     [ "$(phase_of "$1")" = running ]
 }
 
-has_ended() # vm
-{
-    [[ $(phase_of "$1") =~ ^(stopped|failed)$ ]]
-}
-
 # The process of a guest: the QEMU of that name whose parent is a shim of the demo's directory.
 qemu_pid() # vm
 {
@@ -230,15 +225,11 @@ tour_return() # node
     title "bringing $1 back"
     "$cluster" start-node "$1" --dir "$dir"
     wait_until 60 node_is_up "$1" || die "$1 does not come up"
-    if [ "$driver" = qemu ]; then
-        wait_until 60 is_running web1 || die "web1 is $(phase_of web1), not running"
-    else
-        wait_until 60 has_ended web1 || die "web1 is $(phase_of web1)"
-    fi
+    wait_until 60 is_running web1 || die "web1 is $(phase_of web1), not running"
     show blixardctl node list
     show blixardctl vm list
     if [ "$driver" = sim ]; then
-        say "a simulated VM lives in its daemon and ended with it: web1 is $(phase_of web1)"
+        say "web1 still runs: $1 read what it simulated, and goes on"
         return 0
     fi
     [ "$(qemu_pid web1)" = "$pid1" ] || die "web1 was started again"
