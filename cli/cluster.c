@@ -14,6 +14,7 @@ static const struct flag token_flags[] = {
 
 static const struct flag remove_flags[] = {
     {"confirm-dead", NULL, "its host is off for good: nothing of its VMs runs any more", NULL},
+    {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
     {0},
 };
 
@@ -203,6 +204,7 @@ static int token(struct run *r)
     params_u64(&p, "ttl_s", ms / 1000);
     if (rc == BX_OK)
         rc = run_write_params(r, &p);
+    r->request_id[0] = '\0'; /* a token is told once; one that got lost is replaced by another */
     if (rc == BX_OK)
         rc = run_call(r, "cluster.token_create", &p, &result);
     params_close(&p);

@@ -70,6 +70,11 @@ int run_write_params(struct run *r, struct params *p)
     const char *id = args_get(&r->args, "request-id", NULL);
     uint8_t random[16];
 
+    if (id != NULL && (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)) {
+        bx_err_set(&r->err, BX_INVALID, "--request-id: must be 32 hex digits");
+        bx_err_hint(&r->err, "any will do; use the same again to repeat a request");
+        return BX_INVALID;
+    }
     if (id != NULL) {
         snprintf(r->request_id, sizeof r->request_id, "%s", id);
     } else {

@@ -270,17 +270,6 @@ static struct bx_str path(const char *p, char *out)
     return bx_str(out);
 }
 
-static int check_id(struct run *r)
-{
-    const char *id = args_get(&r->args, "request-id", NULL);
-
-    if (id == NULL || (strlen(id) == 32 && strspn(id, "0123456789abcdef") == 32))
-        return BX_OK;
-    bx_err_set(&r->err, BX_INVALID, "--request-id: must be 32 hex digits");
-    bx_err_hint(&r->err, "any will do; use the same again to repeat a request");
-    return BX_INVALID;
-}
-
 static void put_text(struct params *p, const char *key, struct bx_str s)
 {
     if (s.n == 0)
@@ -402,8 +391,6 @@ static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pa
     if (rc == BX_OK)
         rc = labels(r, pairs, c);
     if (rc == BX_OK)
-        rc = check_id(r);
-    if (rc == BX_OK)
         rc = bx_vm_config_check(c, &r->err);
     return rc == BX_OK ? check_on_lost(r, c) : rc;
 }
@@ -447,12 +434,10 @@ static int change(struct run *r, const char *method, const char *until, struct p
 {
     bx_val result = NULL, vm;
     char name[80], phase[32];
-    int rc = check_id(r);
+    int rc;
 
-    if (rc == BX_OK) {
-        params_str(p, "vm", r->words[0]);
-        rc = run_write_params(r, p);
-    }
+    params_str(p, "vm", r->words[0]);
+    rc = run_write_params(r, p);
     if (rc == BX_OK)
         rc = run_call(r, method, p, &result);
     params_close(p);
