@@ -80,6 +80,17 @@ static int place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_candi
     return BX_UNPLACEABLE;
 }
 
+/* In apply, where a refusal for want of memory would be this replica's alone. */
+static int place_now(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_decision *d,
+                     struct bx_err *err)
+{
+    int rc = place(f, c, &f->candidates, d, err);
+
+    if (rc == BX_NO_MEMORY)
+        bx_oom(0);
+    return rc;
+}
+
 /* The last 256 decisions with all candidates; for explain, in memory only. */
 static void remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_decision *d)
 {
@@ -184,9 +195,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
     there = bx_view_vm_named(&f->view, config->name);
     if (there != NULL)
         return taken(c, there, c->body->vm_create.if_not_exists);
-    rc = place(f, config, &f->candidates, &decision, c->err);
-    if (rc == BX_NO_MEMORY)
-        bx_oom(0); /* a refusal would be this replica's alone */
+    rc = place_now(f, config, &decision, c->err);
     if (rc != BX_OK)
         return rc;
     derive_uuid(c, d.uuid);
@@ -214,7 +223,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
 static int place_again(struct bx_fsm *f, struct bx_call *c, struct bx_vm *d)
 {
     struct bx_decision decision;
-    int rc = place(f, d->config, &f->candidates, &decision, c->err);
+    int rc = place_now(f, d->config, &decision, c->err);
 
     if (rc != BX_OK)
         return rc;

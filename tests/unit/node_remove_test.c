@@ -3,7 +3,11 @@
 
 #include "lib/testfsm.h"
 
+#include "mem/alloc.h"
+
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int set_state(struct test_fsm *t, uint64_t id, uint8_t state)
 {
@@ -122,6 +126,72 @@ static void a_start_places_them_anew(void **state)
     test_fsm_close(&t);
 }
 
+struct countdown {
+    uint32_t calls, fail_at;
+};
+
+static int fail_one(void *ctx, size_t size)
+{
+    struct countdown *c = ctx;
+
+    (void)size;
+    return c->calls++ == c->fail_at;
+}
+
+enum { STARTED, REFUSED, NOT_REACHED = 100 };
+
+/* Apply the batch, which starts "web", in a child where allocation number n fails: how it ended. */
+static int start_without(struct test_fsm *t, const struct test_batch *b, uint32_t n)
+{
+    struct countdown c = {.fail_at = n};
+    int status, rc;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        if (freopen("/dev/null", "w", stderr) == NULL)
+            _exit(REFUSED);
+        bx_alloc_set_fault(fail_one, &c);
+        rc = bx_fsm_apply(t->fsm, t->index + 1, b->buf.data, b->buf.len, NULL);
+        if (rc != BX_OK || vm_named(t, "web")->phase != BX_PHASE_CREATING)
+            _exit(REFUSED);
+        _exit(c.calls <= n ? NOT_REACHED : STARTED);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* There are so many nodes that placing has to allocate. */
+static void no_memory_is_no_refusal(void **state)
+{
+    struct bx_cmd_vm_desire start = {.vm = bx_str("web"), .desired = BX_DESIRED_RUNNING};
+    struct test_fsm t = {0};
+    struct test_batch b = {0};
+    int ended = STARTED;
+    char name[16];
+
+    (void)state;
+    open_with_vms(&t);
+    assert_int_equal(set_state(&t, 1, BX_NODE_DOWN), BX_OK);
+    assert_int_equal(remove_node(&t, "n1", true), BX_OK);
+    for (uint32_t id = 3; id < 100; id++) {
+        snprintf(name, sizeof name, "n%u", id);
+        test_fsm_node(&t, id, name);
+    }
+    test_batch_add(&b, &(struct bx_cmd_head){.kind = BX_CMD_VM_DESIRE}, &start);
+    test_batch_seal(&b, t.index, 2000000);
+    for (uint32_t n = 0; ended != NOT_REACHED; n++) {
+        ended = start_without(&t, &b, n);
+        if (ended == REFUSED)
+            fail_msg("allocation %u: refused", n);
+    }
+    bx_buf_release(&b.buf);
+    test_fsm_close(&t);
+}
+
 static void a_pinned_one_is_free(void **state)
 {
     struct bx_cmd_vm_create c = {0};
@@ -185,6 +255,7 @@ int main(void)
         cmocka_unit_test(an_empty_node_needs_no_word),
         cmocka_unit_test(its_vms_rest_without_a_node),
         cmocka_unit_test(a_start_places_them_anew),
+        cmocka_unit_test(no_memory_is_no_refusal),
         cmocka_unit_test(a_pinned_one_is_free),
         cmocka_unit_test(its_id_never_comes_back),
         cmocka_unit_test(nobody_joins_before_the_founder),
