@@ -143,6 +143,8 @@ void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install
     struct bx_transfer *t = NULL;
     struct bx_err err;
 
+    if (!n->o.link->ops->connected(n->o.link, to))
+        return; /* the core asks again; what the peer reads is not known either */
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
         if (n->snapshots.transfers[i].to == to && n->snapshots.transfers[i].term == m->term)
             return; /* the core takes the answer to a heartbeat for a refusal, and asks again */

@@ -20,6 +20,7 @@ struct slow_link {
     struct bx_buf frames[FRAMES];
     unsigned n;
     uint32_t codecs;         /* what the peer reads */
+    bool down;               /* nobody is connected */
     bool announced;          /* the message came... */
     int received;            /* ...and this is what the peer said to the file */
 };
@@ -37,14 +38,12 @@ static bool queue_frame(struct bx_link *base, uint64_t to, struct bx_buf *frame)
 
 static bool is_connected(struct bx_link *base, uint64_t id)
 {
-    (void)base;
-    return id == PEER;
+    return id == PEER && !((struct slow_link *)(void *)base)->down;
 }
 
 static uint32_t known_codecs(struct bx_link *base, uint64_t id)
 {
-    (void)id;
-    return ((struct slow_link *)(void *)base)->codecs;
+    return is_connected(base, id) ? ((struct slow_link *)(void *)base)->codecs : 0;
 }
 
 static size_t bytes_queued(struct bx_link *base, uint64_t id)
@@ -91,9 +90,12 @@ static void deliver(struct slow_link *l)
 
 /* ---- a leader that knows how to do just this ---- */
 
-static void quiet_log(void *ctx, int level, const char *text)
+static unsigned warnings;
+
+static void count_warnings(void *ctx, int level, const char *text)
 {
-    (void)ctx, (void)level, (void)text;
+    (void)ctx, (void)text;
+    warnings += level <= 4;
 }
 
 static void nothing(void *ctx)
@@ -125,37 +127,46 @@ static void take_snapshot(struct bx_fs *fs, size_t bytes, bool noise)
     bx_free(chunk);
 }
 
-static void send_one(size_t bytes, bool noise, uint32_t codecs, bool arrives)
+static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arrives)
 {
     const struct raft_install_snapshot m = {.term = 4, .last_index = 10, .last_term = 3};
     struct memfs *here = memfs_create();
-    struct slow_link link = {.base.ops = &slow_ops, .peer = memfs_create(), .codecs = codecs};
     struct bx_disk disk = {.fs = memfs_fs(here)};
     struct bx_node *n = bx_must_calloc(1, sizeof *n);
     struct test_clock clock;
 
+    link->base.ops = &slow_ops;
+    link->peer = memfs_create();
+    warnings = 0;
     test_clock_init(&clock);
     take_snapshot(disk.fs, bytes, noise);
-    n->o = (struct bx_node_options){.clock = &clock.base, .disk = &disk, .link = &link.base,
-                                    .log = quiet_log, .wake = nothing};
+    n->o = (struct bx_node_options){.clock = &clock.base, .disk = &disk, .link = &link->base,
+                                    .log = count_warnings, .wake = nothing};
     n->snapshots.taking.busy = true; /* this is not about taking one */
     n->raft.core.state = RAFT_LEADER;
     n->raft.core.current_term = m.term;
     n->raft.o.send = send_message;
-    n->raft.o.ctx = &link;
+    n->raft.o.ctx = link;
     bx_snapshots_send(n, PEER, &m);
-    for (int turns = 0; turns < 20 && !link.announced; turns++) {
+    for (int turns = 0; turns < 20 && !link->announced; turns++) {
         bx_snapshots_turn(n);
-        deliver(&link);
+        deliver(link);
     }
-    assert_int_equal(link.announced, arrives);
+    assert_int_equal(link->announced, arrives);
     if (arrives)
-        assert_int_equal(link.received, BX_OK);
+        assert_int_equal(link->received, BX_OK);
     n->snapshots.taking.busy = false;
     bx_snapshots_close(n);
     bx_free(n);
-    memfs_destroy(link.peer);
+    memfs_destroy(link->peer);
     memfs_destroy(here);
+}
+
+static void send_one(size_t bytes, bool noise, uint32_t codecs, bool arrives)
+{
+    struct slow_link link = {.codecs = codecs};
+
+    send_on(&link, bytes, noise, arrives);
 }
 
 static void a_file_of_any_size_arrives(void **state)
@@ -171,12 +182,25 @@ static void a_packed_file_goes_to_who_reads_it(void **state)
     (void)state;
     send_one(6 * BX_SNAP_PIECE, false, 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ, true);
     send_one(6 * BX_SNAP_PIECE, false, 1u << BX_CODEC_FLAT, false);
+    assert_int_equal(warnings, 1);
+}
+
+/* Of who is not connected nothing is known, so nothing is said. */
+static void nothing_is_sent_to_who_is_not_there(void **state)
+{
+    struct slow_link link = {.down = true};
+
+    (void)state;
+    send_on(&link, 6 * BX_SNAP_PIECE, false, false);
+    assert_int_equal(link.n, 0);
+    assert_int_equal(warnings, 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_file_of_any_size_arrives),
-                                       cmocka_unit_test(a_packed_file_goes_to_who_reads_it)};
+                                       cmocka_unit_test(a_packed_file_goes_to_who_reads_it),
+                                       cmocka_unit_test(nothing_is_sent_to_who_is_not_there)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
