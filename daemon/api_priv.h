@@ -26,7 +26,6 @@
 #define API_SQL_MS 5000u
 #define API_SQL_BYTES (8u << 20)
 #define API_LOGS_BYTES (64u << 10)
-#define API_QUERY_MS 5000u
 #define API_TIMEOUT_MS 10000u
 #define API_TIMEOUT_MAX_MS 600000u
 

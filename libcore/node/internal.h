@@ -55,7 +55,6 @@ void bx_propose_turn(struct bx_node *n);
 void bx_propose_expire(struct bx_node *n);
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len);
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
-void bx_propose_forget(struct bx_node *n, void *ctx);
 /* A command of the node's own that nobody waits for. */
 void bx_propose_tell(struct bx_node *n, uint16_t kind, const void *body);
 /* The same, before everything that waits. */
@@ -91,7 +90,6 @@ void bx_reads_answer(struct bx_node *n);   /* after apply and commit */
 void bx_reads_expire(struct bx_node *n);
 void bx_reads_on_read(struct bx_node *n, uint64_t from, const struct bx_read *m);
 void bx_reads_on_ok(struct bx_node *n, uint64_t from, const struct bx_read *m);
-void bx_reads_forget(struct bx_node *n, void *ctx);
 /* For grants: done(arg, BX_OK) only while this node was leader all the time. */
 void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), void *arg);
 

@@ -49,11 +49,6 @@ const struct bx_view *bx_node_view(const struct bx_node *n)
     return bx_fsm_view(n->fsm);
 }
 
-uint64_t bx_node_id(const struct bx_node *n)
-{
-    return n->id;
-}
-
 bool bx_node_send_raw(struct bx_node *n, uint64_t to, enum bx_frame kind, const void *p, size_t len,
                       const void *q, size_t m)
 {
@@ -77,12 +72,6 @@ void bx_node_send(struct bx_node *n, uint64_t to, enum bx_frame kind, const stru
             n->o.link->ops->send(n->o.link, to, &frame);
     }
     bx_buf_release(&frame);
-}
-
-void bx_node_forget(struct bx_node *n, void *ctx)
-{
-    bx_propose_forget(n, ctx);
-    bx_reads_forget(n, ctx);
 }
 
 /* ---- what the modules call out ---- */

@@ -106,12 +106,8 @@ int bx_node_barrier(struct bx_node *n, uint64_t deadline,
                     void (*done)(void *ctx, const struct bx_err *err), void *ctx,
                     struct bx_err *err);
 
-/* Forget a waiting done (its connection closed); the command goes on. */
-void bx_node_forget(struct bx_node *n, void *ctx);
-
 struct bx_fsm *bx_node_fsm(struct bx_node *n);
 const struct bx_view *bx_node_view(const struct bx_node *n);
-uint64_t bx_node_id(const struct bx_node *n);
 /* Send an API query to another member, or answer one. False: not connected. */
 bool bx_node_send_raw(struct bx_node *n, uint64_t to, enum bx_frame kind, const void *p, size_t len,
                       const void *q, size_t m);

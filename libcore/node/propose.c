@@ -409,17 +409,3 @@ void bx_propose_expire(struct bx_node *n)
         requeue(pr);
     bx_node_wake(n);
 }
-
-void bx_propose_forget(struct bx_node *n, void *ctx)
-{
-    struct bx_proposals *lists[] = {&n->propose.queued, &n->propose.sent};
-
-    for (size_t i = 0; i < 2; i++) {
-        struct bx_proposal *p;
-
-        TAILQ_FOREACH (p, lists[i], link) {
-            if (p->ctx == ctx)
-                p->done = NULL;
-        }
-    }
-}

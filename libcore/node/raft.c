@@ -35,7 +35,8 @@ static void forget_lost_leader(struct bx_raft *r)
 /* The core refuses its vote while its own configuration has it as standby. But a server is a voter
  * from the moment that the entry saying so is in the candidate's log, and that entry may not have
  * reached it: the others can need just its vote to elect the leader that would send it. Voting
- * depends on logs and terms alone (4.1 there); a candidate that has it as standby does not count the vote. */
+ * depends on logs and terms alone (4.1 there); a candidate that has it as standby does not count the
+ * vote. */
 static int step_as_voter(struct bx_raft *r, struct raft_event *e, struct raft_update *u)
 {
     struct raft_server *self = NULL;
@@ -472,7 +473,6 @@ static void configuration_committed(struct bx_raft *r, uint64_t index, const str
 bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e)
 {
     struct bx_err err;
-
     uint64_t end = BX_PLANTED(ACK_EARLY) ? bx_wal_last(r->o.wal) : raft_commit_index(&r->core);
 
     if (r->cursor >= end)

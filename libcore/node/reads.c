@@ -241,17 +241,3 @@ void bx_reads_expire(struct bx_node *n)
         ask_again(n);
     bx_node_wake(n);
 }
-
-void bx_reads_forget(struct bx_node *n, void *ctx)
-{
-    struct bx_waiting_reads *lists[] = {&n->reads.fresh, &n->reads.asked};
-
-    for (size_t i = 0; i < 2; i++) {
-        struct bx_waiting_read *r;
-
-        TAILQ_FOREACH (r, lists[i], link) {
-            if (r->ctx == ctx)
-                r->done = NULL;
-        }
-    }
-}

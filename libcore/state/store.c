@@ -167,11 +167,6 @@ void bx_store_remove(const char *path)
     }
 }
 
-const char *bx_store_path(const struct bx_store *s)
-{
-    return s->path;
-}
-
 /* ---- writing ---- */
 
 static void run(struct bx_store *s, enum stmt i)

@@ -26,7 +26,6 @@ int bx_store_open(struct bx_store **s, const char *path, struct bx_err *err);
 void bx_store_close(struct bx_store *s);
 /* Remove a database with its -wal and -shm. */
 void bx_store_remove(const char *path);
-const char *bx_store_path(const struct bx_store *s);
 
 /* The writing half: begin is implied. All end the process on an error. */
 void bx_store_put(struct bx_store *s, const struct bx_row *row);
