@@ -22,7 +22,11 @@
 #include <unistd.h>
 
 #define WAIT_MS 20000u
+#ifdef __SANITIZE_ADDRESS__
+#define GROWTH_KIB (384u << 10) /* freed memory stays in a quarantine of 256 MiB */
+#else
 #define GROWTH_KIB (32u << 10)
+#endif
 
 /* ---- hosts ---- */
 

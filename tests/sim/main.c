@@ -181,9 +181,7 @@ int main(int argc, char **argv)
     }
     if (optind < argc)
         misuse("an argument without option", argv[optind]);
-    if (o.trace && seeds == 1) {
+    if (o.trace && seeds == 1)
         run_here(&o);
-        return 0;
-    }
     return run_seeds(&o, seeds, jobs) > 0 ? 1 : 0;
 }

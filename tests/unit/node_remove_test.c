@@ -216,15 +216,18 @@ static void a_pinned_one_is_free(void **state)
 static void its_id_never_comes_back(void **state)
 {
     struct bx_cmd_token_create token = {.secret_hash = {1}, .ttl_ms = 1000};
-    struct bx_cmd_member_join join = {.secret_hash = {1}};
+    struct bx_cmd_member_join join = {.secret_hash = {1},
+                                      .node = {.id = 2,
+                                               .name = bx_str("n2"),
+                                               .address = bx_str("127.0.0.1:7002"),
+                                               .vcpus = 8,
+                                               .memory_mib = 4096,
+                                               .overcommit_vcpus_pct = 100,
+                                               .overcommit_memory_pct = 100}};
     struct test_fsm t = {0};
 
     (void)state;
     open_with_vms(&t);
-    join.node = bx_view_node(bx_fsm_view(t.fsm), 2)->info;
-    join.node.name = bx_str("n2");
-    join.node.address = bx_str("127.0.0.1:7002");
-    join.node.id = 2;
     assert_int_equal(set_state(&t, 2, BX_NODE_DOWN), BX_OK);
     assert_int_equal(remove_node(&t, "n2", false), BX_OK);
     assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_PUT, &join.node), BX_CONFLICT);
