@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,17 +53,6 @@ static uint64_t now_us(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static int random_id(char out[33], struct bx_err *err)
-{
-    uint8_t r[16];
-
-    if (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
-        return bx_err_set(err, BX_FAILED, "no randomness");
-    for (int i = 0; i < 16; i++)
-        snprintf(out + 2 * i, 3, "%02x", r[i]);
-    return BX_OK;
 }
 
 /* ---- one client ---- */
@@ -152,10 +140,9 @@ static int run_clients(struct bench *b, unsigned *done)
         w->b = b;
         w->i = started;
         rc = client_init(&w->client, b->r->addr, &b->r->err);
-        if (rc == BX_OK)
-            rc = random_id(w->session, &b->r->err);
         if (rc != BX_OK)
             break;
+        run_random_id(w->session);
         w->client.current = w->i % w->client.n;
         if (pthread_create(&w->thread, NULL, work, w) != 0)
             rc = bx_err_set(&b->r->err, BX_FAILED, "can not start client %u", started);
@@ -338,10 +325,9 @@ static int bench(struct run *r)
 
     if (rc == BX_OK)
         rc = number(r, "count", "--count", COUNT_MAX, &b.count);
-    if (rc == BX_OK)
-        rc = random_id(id, &r->err);
     if (rc != BX_OK)
         return run_fail(r);
+    run_random_id(id);
     snprintf(prefix, sizeof prefix, "bench-%.8s", id);
     b.prefix = args_get(&r->args, "prefix", prefix);
     if (acked != NULL && (b.acked = fopen(acked, "we")) == NULL)

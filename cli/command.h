@@ -77,6 +77,8 @@ int run_fail_with(struct run *r, int code, const char *hint, const char *fmt, ..
 void run_read_params(struct run *r, struct params *p);
 /* Call with the request's timeout; BX_OK or r->err is set. */
 int run_call(struct run *r, const char *method, const struct params *p, bx_val *result);
+/* 32 hex digits that nobody else has: a random UUID. */
+void run_random_id(char out[33]);
 /* Add the request id, --request-id or a random one, and keep it for what is said later. */
 int run_write_params(struct run *r, struct params *p);
 

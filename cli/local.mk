@@ -9,4 +9,4 @@ blixardctl_SOURCES = cli/main.c cli/command.h cli/output.c cli/vm.c cli/vm_file.
 	cli/context.h cli/other.c cli/help.c cli/result.c
 blixardctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 blixardctl_LDADD = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
-	$(SMARTCOLS_LIBS) $(FYAML_LIBS) -lm -lpthread
+	$(SMARTCOLS_LIBS) $(FYAML_LIBS) $(UUID_LIBS) -lm -lpthread

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <unistd.h>
+#include <uuid/uuid.h>
 
 #define TIMEOUT_MS 10000u
 #define WAIT_MS 60000u
@@ -65,24 +65,28 @@ void run_read_params(struct run *r, struct params *p)
         params_str(p, "consistency", c);
 }
 
+void run_random_id(char out[33])
+{
+    uuid_t id;
+
+    uuid_generate_random(id);
+    for (int i = 0; i < 16; i++)
+        snprintf(out + 2 * i, 3, "%02x", id[i]);
+}
+
 int run_write_params(struct run *r, struct params *p)
 {
     const char *id = args_get(&r->args, "request-id", NULL);
-    uint8_t random[16];
 
     if (id != NULL && (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)) {
         bx_err_set(&r->err, BX_INVALID, "--request-id: must be 32 hex digits");
         bx_err_hint(&r->err, "any will do; use the same again to repeat a request");
         return BX_INVALID;
     }
-    if (id != NULL) {
+    if (id != NULL)
         snprintf(r->request_id, sizeof r->request_id, "%s", id);
-    } else {
-        if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-            return bx_err_set(&r->err, BX_FAILED, "no randomness");
-        for (int i = 0; i < 16; i++)
-            snprintf(r->request_id + 2 * i, 3, "%02x", random[i]);
-    }
+    else
+        run_random_id(r->request_id);
     params_str(p, "request_id", r->request_id);
     return BX_OK;
 }

@@ -142,7 +142,7 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
 
     if (q->stopped == BX_TIMEOUT) {
         bx_err_set(err, BX_TIMEOUT, "the query took too long");
-        bx_err_hint(err, "ask for less, or give it more time with --timeout");
+        bx_err_hint(err, "ask for less at a time");
         return BX_TIMEOUT;
     }
     if (q->stopped != BX_OK) {
