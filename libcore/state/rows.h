@@ -120,6 +120,7 @@ struct bx_view {
     uint64_t *id;
     int64_t *free_vcpus, *free_memory, *free_disk, *total_vcpus, *total_memory, *total_disk;
     uint8_t *state;
+    uint64_t *inverse_vcpus, *inverse_memory, *inverse_disk;
 };
 
 int bx_view_init(struct bx_view *v, struct bx_intern *in);

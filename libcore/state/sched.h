@@ -1,5 +1,5 @@
-/* sched - where a VM goes: filter, score, choose. Pure, ties to the lowest id; integers in and out,
- * and the same ones on every machine (sched_score.c tells how).
+/* sched - where a VM goes: filter, score, choose. Pure, ties to the lowest id; integers alone, and
+ * the same ones on every machine.
  *
  * filter   each node either fits or has one reason not to: pinned elsewhere, not up, or the first
  *          resource that is short; what is not asked for is never short

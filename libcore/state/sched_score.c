@@ -1,15 +1,21 @@
-/* Dividing is what scoring costs, and no processor divides integers side by side. Doubles it does,
- * and for amounts below LARGE they give the same integers. The amounts and rest * 10^6 are exact,
- * being below 2^53. A quotient that is whole is exact too. One below 10^6 that is not stays 2^-32
- * or more below the next whole number, while doubles below 2^20 are 2^-33 apart: no rounding, in
- * whichever direction, reaches it. Nodes with larger amounts are scored by dividing integers.
+/* Dividing is what scoring costs, and no processor divides integers side by side. So each total comes
+ * with its inverse, and what stays free is multiplied by that. For totals below 2^32, and with
+ * 0 <= rest <= total,
  *
- * Four nodes at a time, in vectors rather than in loops for the compiler to find: GCC turns the
- * choices below into branches, which it then does not vectorise. Without AVX2 vectors lose: the
- * comparisons fall apart into single ones, and node by node is twice as fast. */
+ *   inverse  = floor(10^6 * 2^32 / total)             below 2^52
+ *   estimate = floor(rest * inverse / 2^32)           rest * inverse is below 2^52, too
+ *
+ * is floor(rest * 10^6 / total) or one less, for rest / 2^32 is below 1; the remainder tells which.
+ * Nodes with larger totals are scored by dividing.
+ *
+ * Four nodes at a time, in vectors rather than in loops for the compiler to find: GCC turns the choices
+ * below into branches, which it then does not vectorise. */
 #include "state/sched_score.h"
 
 #include <assert.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 /* ---- one node ---- */
 
@@ -51,83 +57,80 @@ static void score_each(const struct bx_node_columns *nodes, const struct bx_sche
         rest[i] = score_one(nodes, rq, from + i);
 }
 
-/* ---- four nodes, where the processor has vectors of four; they go by address, as they have no
- * place in the ABI of every processor ---- */
+/* ---- four nodes, where the processor has vectors of four ---- */
+
+uint64_t bx_sched_inverse(int64_t total)
+{
+    return total <= 0 || total > UINT32_MAX ? 0 : ((uint64_t)BX_SCORE_MAX << 32) / (uint64_t)total;
+}
 
 #ifdef __x86_64__
 
 #define LANES 4
-#define LARGE ((uint64_t)1 << 32) /* of a total, in either direction */
-#define VAST ((uint64_t)1 << 50)  /* of what is free */
-
-typedef double reals __attribute__((vector_size(LANES * sizeof(double))));
-typedef int64_t masks __attribute__((vector_size(LANES * sizeof(int64_t))));
-typedef uint64_t wholes __attribute__((vector_size(LANES * sizeof(uint64_t)))); /* they may wrap */
-typedef int32_t scores __attribute__((vector_size(LANES * sizeof(int32_t))));
-
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE static inline __attribute__((always_inline, target("avx2")))
 
 struct four {
-    reals rest;
-    masks lacks; /* all ones where a resource is short */
-    wholes far;  /* not zero where an amount is too large */
+    __m256i rest;
+    __m256i lacks; /* all ones where a resource is short */
+    __m256i large; /* not zero where a total has no inverse */
 };
 
-/* Whole numbers between -2^51 and 2^51. */
-INLINE void to_reals(reals *out, const wholes *v)
+INLINE __m256i load(const void *p)
 {
-    const reals magic = {0x1.8p52, 0x1.8p52, 0x1.8p52, 0x1.8p52};
-
-    *out = (reals)(*v + (wholes)magic) - magic;
+    return _mm256_loadu_si256(p);
 }
 
-/* *out = a where the mask is set, else b. */
-INLINE void choose(reals *out, const masks *mask, const reals *a, const reals *b)
+INLINE __m256i smaller(__m256i a, __m256i b)
 {
-    *out = (reals)((*mask & (masks)*a) | (~*mask & (masks)*b));
+    return _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(a, b));
 }
 
-INLINE void weigh_four(struct four *s, const int64_t *free, const int64_t *total, int64_t need)
+/* floor(rest * 10^6 / total), see above. */
+INLINE __m256i part_of(__m256i rest, __m256i total, __m256i inverse)
 {
-    const reals zero = {0}, one = zero + 1;
-    reals rest, all, part;
-    wholes f, t;
-    masks mask;
+    const __m256i most = _mm256_set1_epi64x(BX_SCORE_MAX);
+    __m256i high = _mm256_mul_epu32(rest, _mm256_srli_epi64(inverse, 32));
+    __m256i low = _mm256_srli_epi64(_mm256_mul_epu32(rest, inverse), 32);
+    __m256i part = _mm256_add_epi64(high, low);
+    __m256i left = _mm256_sub_epi64(_mm256_mul_epu32(rest, most), _mm256_mul_epu32(part, total));
+    __m256i exact = _mm256_cmpgt_epi64(total, left); /* all ones, which is -1, or one more is due */
 
-    memcpy(&f, free, sizeof f);
-    memcpy(&t, total, sizeof t);
-    s->far |= (t + LARGE) & ~(2 * LARGE - 1);
-    s->far |= (f + VAST) & ~(2 * VAST - 1);
-    to_reals(&rest, &f);
-    to_reals(&all, &t);
-    rest -= (double)need;
+    return _mm256_add_epi64(part, _mm256_add_epi64(exact, _mm256_set1_epi64x(1)));
+}
+
+INLINE void weigh_four(struct four *s, const int64_t *free, const int64_t *total,
+                       const uint64_t *inverse, int64_t need)
+{
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i all = load(total), rest = _mm256_sub_epi64(load(free), _mm256_set1_epi64x(need)), part;
+    __m256i has = _mm256_cmpgt_epi64(all, zero);
+
     if (need > 0)
-        s->lacks |= rest < zero;
-    mask = rest > zero;
-    choose(&rest, &mask, &rest, &zero);
-    mask = all > zero; /* what the node does not have counts as 1 of 1 */
-    choose(&rest, &mask, &rest, &one);
-    choose(&all, &mask, &all, &one);
-    part = rest * (double)BX_SCORE_MAX / all; /* more than all: the smallest stays what it was */
-    mask = part < s->rest;
-    choose(&s->rest, &mask, &part, &s->rest);
+        s->lacks = _mm256_or_si256(s->lacks, _mm256_cmpgt_epi64(zero, rest));
+    s->large = _mm256_or_si256(
+        s->large, _mm256_cmpgt_epi64(all, _mm256_set1_epi64x(UINT32_MAX)));
+    rest = _mm256_and_si256(rest, _mm256_cmpgt_epi64(rest, zero));
+    part = part_of(smaller(rest, all), all, load(inverse));
+    /* What the node does not have at all does not count. */
+    s->rest = _mm256_blendv_epi8(s->rest, smaller(s->rest, part), has);
 }
 
 INLINE bool score_four(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                        uint32_t i, int32_t *out)
 {
-    struct four s = {.rest = (reals){0} + (double)BX_SCORE_MAX};
-    const reals none = (reals){0} - 1;
-    scores rest;
+    struct four s = {.rest = _mm256_set1_epi64x(BX_SCORE_MAX)};
+    int64_t rest[LANES];
 
-    weigh_four(&s, nodes->free_vcpus + i, nodes->total_vcpus + i, rq->vcpus);
+    weigh_four(&s, nodes->free_vcpus + i, nodes->total_vcpus + i, nodes->inverse_vcpus + i,
+               rq->vcpus);
     weigh_four(&s, nodes->free_memory_mib + i, nodes->total_memory_mib + i,
-               (int64_t)rq->memory_mib);
-    weigh_four(&s, nodes->free_disk_gib + i, nodes->total_disk_gib + i, (int64_t)rq->disk_gib);
-    choose(&s.rest, &s.lacks, &none, &s.rest);
-    rest = __builtin_convertvector(s.rest, scores);
-    memcpy(out, &rest, sizeof rest);
-    return (s.far[0] | s.far[1] | s.far[2] | s.far[3]) == 0;
+               nodes->inverse_memory + i, (int64_t)rq->memory_mib);
+    weigh_four(&s, nodes->free_disk_gib + i, nodes->total_disk_gib + i, nodes->inverse_disk + i,
+               (int64_t)rq->disk_gib);
+    _mm256_storeu_si256((void *)rest, _mm256_or_si256(s.rest, s.lacks)); /* all ones are -1 */
+    for (int k = 0; k < LANES; k++)
+        out[k] = (int32_t)rest[k];
+    return _mm256_testz_si256(s.large, s.large) != 0;
 }
 
 __attribute__((target("avx2"))) static void score_fours(const struct bx_node_columns *nodes,
@@ -146,7 +149,7 @@ __attribute__((target("avx2"))) static void score_fours(const struct bx_node_col
 void bx_sched_score(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                     uint32_t from, uint32_t n, int32_t *rest)
 {
-    if (__builtin_cpu_supports("avx2"))
+    if (nodes->inverse_vcpus != NULL && __builtin_cpu_supports("avx2"))
         score_fours(nodes, rq, from, n, rest);
     else
         score_each(nodes, rq, from, n, rest);

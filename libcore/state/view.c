@@ -1,6 +1,7 @@
 #include "state/rows.h"
 
 #include "mem/alloc.h"
+#include "state/sched_score.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -55,6 +56,7 @@ void bx_view_close(struct bx_view *v)
     bx_free(v->nodes);
     bx_free(v->tokens);
     bx_free(v->id);
+    bx_free(v->inverse_vcpus);
     bx_free(v->free_vcpus);
     bx_free(v->state);
     memset(v, 0, sizeof *v);
@@ -62,7 +64,7 @@ void bx_view_close(struct bx_view *v)
 
 /* ---- columns ---- */
 
-/* One block holds the six number columns. */
+/* One block holds the six number columns, and one the three of inverses. */
 static void grow_columns(struct bx_view *v)
 {
     uint32_t cap = v->cap_nodes;
@@ -71,6 +73,10 @@ static void grow_columns(struct bx_view *v)
     bx_free(v->id);
     bx_free(v->free_vcpus);
     bx_free(v->state);
+    bx_free(v->inverse_vcpus);
+    v->inverse_vcpus = bx_must_calloc(3 * (size_t)cap, sizeof *v->inverse_vcpus);
+    v->inverse_memory = v->inverse_vcpus + cap;
+    v->inverse_disk = v->inverse_vcpus + 2 * (size_t)cap;
     v->id = bx_must_calloc(cap, sizeof *v->id);
     v->state = bx_must_calloc(cap, sizeof *v->state);
     v->free_vcpus = numbers;
@@ -94,6 +100,9 @@ static void set_columns(struct bx_view *v, uint32_t i)
     v->total_memory[i] = (int64_t)((f->memory_mib - f->reserve_memory_mib) *
                                    f->overcommit_memory_pct / 100);
     v->total_disk[i] = (int64_t)(f->disk_gib - f->reserve_disk_gib);
+    v->inverse_vcpus[i] = bx_sched_inverse(v->total_vcpus[i]);
+    v->inverse_memory[i] = bx_sched_inverse(v->total_memory[i]);
+    v->inverse_disk[i] = bx_sched_inverse(v->total_disk[i]);
     v->free_vcpus[i] = (int64_t)((uint64_t)v->total_vcpus[i] - n->allocated_vcpus);
     v->free_memory[i] = (int64_t)((uint64_t)v->total_memory[i] - n->allocated_memory_mib);
     v->free_disk[i] = (int64_t)((uint64_t)v->total_disk[i] - n->allocated_disk_gib);
@@ -408,7 +417,10 @@ void bx_view_columns(const struct bx_view *v, struct bx_node_columns *out)
                                     .total_vcpus = v->total_vcpus,
                                     .total_memory_mib = v->total_memory,
                                     .total_disk_gib = v->total_disk,
-                                    .state = v->state};
+                                    .state = v->state,
+                                    .inverse_vcpus = v->inverse_vcpus,
+                                    .inverse_memory = v->inverse_memory,
+                                    .inverse_disk = v->inverse_disk};
 }
 
 uint64_t bx_view_vms(const struct bx_view *v)

@@ -55,6 +55,8 @@ struct bx_node_columns {
     const int64_t *free_vcpus, *free_memory_mib, *free_disk_gib;
     const int64_t *total_vcpus, *total_memory_mib, *total_disk_gib;
     const uint8_t *state;
+    /* bx_sched_inverse of each total; NULL: whoever scores divides by the totals */
+    const uint64_t *inverse_vcpus, *inverse_memory, *inverse_disk;
 };
 
 struct bx_view;

@@ -12,6 +12,7 @@ struct fleet {
     unsigned n;
     uint64_t *id;
     int64_t *amounts; /* free and total of three resources, column by column */
+    uint64_t *inverses;
     uint8_t *state;
     struct bx_candidates candidates, plain_candidates;
     struct bx_decision decision, plain_decision;
@@ -25,7 +26,8 @@ static struct bx_node_columns columns(const struct fleet *f)
     int64_t *a = f->amounts;
 
     return (struct bx_node_columns){f->n,      f->id,     a,         a + n,   a + 2 * n,
-                                    a + 3 * n, a + 4 * n, a + 5 * n, f->state};
+                                    a + 3 * n, a + 4 * n, a + 5 * n, f->state,
+                                    f->inverses, f->inverses + n, f->inverses + 2 * n};
 }
 
 /* Hosts of 32 to 128 vcpus, used to a different part each; one in a hundred is down. The column of
@@ -38,6 +40,7 @@ static void *open_fleet(const struct bench_case *c, unsigned size)
     f->n = size;
     f->id = bx_must_calloc(size, sizeof *f->id);
     f->amounts = bx_must_calloc(6 * (size_t)size, sizeof *f->amounts);
+    f->inverses = bx_must_calloc(3 * (size_t)size, sizeof *f->inverses);
     f->state = bx_must_calloc(size, sizeof *f->state);
     for (unsigned i = 0; i < size; i++) {
         int64_t vcpus = 32 << bench_random(&seed) % 3;
@@ -50,6 +53,7 @@ static void *open_fleet(const struct bench_case *c, unsigned size)
 
             f->amounts[r * (int64_t)size + i] = total[r] - used;
             f->amounts[(r + 3) * (int64_t)size + i] = total[r];
+            f->inverses[r * (int64_t)size + i] = bx_sched_inverse(total[r]);
         }
     }
     f->rest = bx_must_calloc(size, sizeof *f->rest);
@@ -71,6 +75,7 @@ static void close_fleet(void *ctx)
     bx_free(f->plain_rest);
     bx_free(f->id);
     bx_free(f->amounts);
+    bx_free(f->inverses);
     bx_free(f->state);
     bx_free(f);
 }

@@ -1,5 +1,5 @@
 /* The decision that scores many nodes side by side is, bit for bit, that of the plain search which
- * divides integers node by node: on random fleets, and where doubles would go wrong first. */
+ * divides node by node: on random fleets, and where an inverse would go wrong first. */
 #include "lib/testlib.h"
 
 #include "bench/sched_plain.h"
@@ -47,12 +47,16 @@ static void assert_same(const struct bx_decision *a, const struct bx_decision *b
 
 static void both_agree(const struct fleet *f, const struct bx_sched_request *rq)
 {
-    struct bx_node_columns cols = {f->n,        f->id,       f->free[0],  f->free[1], f->free[2],
-                                   f->total[0], f->total[1], f->total[2], f->state};
+    static uint64_t inverse[3][NODES_MAX];
+    struct bx_node_columns cols = {f->n,        f->id,       f->free[0],  f->free[1],
+                                   f->free[2],  f->total[0], f->total[1], f->total[2],
+                                   f->state,    inverse[0],  inverse[1],  inverse[2]};
     struct bx_candidates c, plain_c;
     static int32_t rest[NODES_MAX], plain_rest[NODES_MAX];
     struct bx_decision d, plain_d;
 
+    for (uint32_t i = 0; i < 3 * f->n; i++)
+        inverse[i % 3][i / 3] = bx_sched_inverse(f->total[i % 3][i / 3]);
     bx_sched_score(&cols, rq, 0, f->n, rest);
     sched_plain_score(&cols, rq, 0, f->n, plain_rest);
     assert_memory_equal(rest, plain_rest, f->n * sizeof *rest);

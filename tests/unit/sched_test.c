@@ -37,7 +37,8 @@ static void use(struct fleet *f, uint32_t i, int64_t vcpus, int64_t memory, int6
 static struct bx_node_columns columns(const struct fleet *f)
 {
     return (struct bx_node_columns){f->n,        f->id,       f->free[0],  f->free[1], f->free[2],
-                                    f->total[0], f->total[1], f->total[2], f->state};
+                                    f->total[0], f->total[1], f->total[2], f->state,
+                                    NULL,        NULL,        NULL};
 }
 
 static struct bx_decision decide(const struct fleet *f, const struct bx_sched_request *rq,
