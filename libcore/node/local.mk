@@ -4,6 +4,7 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/raft.c libcore/node/raft_open.c libcore/node/raft_priv.h \
 	libcore/node/raft_heap.c libcore/node/raft.h \
 	libcore/node/internal.h libcore/node/node.h libcore/node/node.c \
+	libcore/node/node_open.c \
 	libcore/node/propose.c libcore/node/reads.c libcore/node/member.c \
 	libcore/node/snapshot.c libcore/node/join.c \
 	libcore/node/due.c libcore/node/due.h \

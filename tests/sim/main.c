@@ -89,7 +89,7 @@ static uint32_t kinds(const char *list)
 
 static void only(struct sim_options *o, const char *list)
 {
-    char text[1024], *save = NULL;
+    char text[4096], *save = NULL;
 
     o->only_set = true;
     if (strcmp(list, "none") == 0)
@@ -172,7 +172,7 @@ int main(int argc, char **argv)
             o.no_shrink = true;
 #ifdef BX_PLANT
         else if (c == 'p')
-            plant(optarg);
+            plant(o.plant = optarg);
 #endif
         else if (c == '?' + 128)
             help();

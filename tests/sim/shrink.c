@@ -86,8 +86,9 @@ static void drop_faults(struct sim_options *small, const char *kind)
 
 static void print_command(const char *what, const struct sim_options *o)
 {
-    printf("%s: blixard-sim --seed %llu --hours %.9f", what, (unsigned long long)o->seed,
-           (double)o->duration / (double)SIM_S / 3600);
+    printf("%s: blixard-sim%s%s --seed %llu --hours %.9f", what,
+           o->plant == NULL ? "" : "-planted --plant ", o->plant == NULL ? "" : o->plant,
+           (unsigned long long)o->seed, (double)o->duration / (double)SIM_S / 3600);
     if (o->hosts != 0)
         printf(" --hosts %u", o->hosts);
     if (o->faults_text != NULL)

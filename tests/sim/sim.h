@@ -63,10 +63,11 @@ struct sim_options {
     uint64_t duration;   /* us of faults and operations; a quiet end follows */
     uint32_t faults;     /* bit 1 << enum sim_fault */
     unsigned hosts;      /* at the beginning; 0: the seed chooses */
-    uint64_t only[64];   /* of the planned faults, carry out just these (their numbers) */
+    uint64_t only[512];  /* of the planned faults, carry out just these (their numbers) */
     unsigned n_only;     /* 0 with only_set false: all */
     bool only_set;
     const char *faults_text; /* as it was written, or NULL */
+    const char *plant;       /* the mistake that was put in, or NULL */
     bool trace;          /* print what happens */
     bool brief;          /* of that, only the faults */
     bool until_failure;  /* stop at the first seed that fails */

@@ -1,0 +1,379 @@
+/* node_open - a node's beginning and end: its parts are opened one on the other, told what to call,
+ * and closed in the other order. */
+#include "node/internal.h"
+
+#include "mem/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TRUST_BYTES 17u /* boot id, clean */
+
+/* ---- what the modules call out ---- */
+
+static void on_outcome(void *ctx, uint64_t index, uint32_t place, const struct bx_outcome *o)
+{
+    (void)index;
+    (void)place;
+    bx_propose_on_outcome(ctx, o);
+}
+
+static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
+{
+    struct bx_node *n = ctx;
+
+    bx_reconcile_on_vm(n->reconcile, vm, gone);
+    n->o.vm(n->o.ctx, vm, gone);
+}
+
+static void on_node(void *ctx, const struct bx_node_row *row, bool gone)
+{
+    struct bx_node *n = ctx;
+
+    (void)row;
+    (void)gone;
+    n->member.peers_dirty = true;
+}
+
+static void on_event(void *ctx, const struct bx_event *e)
+{
+    struct bx_node *n = ctx;
+
+    n->o.event(n->o.ctx, e);
+}
+
+static bool on_raft_send(void *ctx, uint64_t to, struct bx_buf *frame)
+{
+    struct bx_node *n = ctx;
+
+    return n->o.link->ops->send(n->o.link, to, frame);
+}
+
+static bool on_raft_reachable(void *ctx, uint64_t to)
+{
+    struct bx_node *n = ctx;
+
+    return n->o.link->ops->connected(n->o.link, to);
+}
+
+static void on_raft_send_snapshot(void *ctx, uint64_t to, const struct raft_install_snapshot *m)
+{
+    bx_snapshots_send(ctx, to, m);
+}
+
+static int on_raft_received(void *ctx, uint64_t index, uint64_t term, struct bx_err *err)
+{
+    struct bx_node *n = ctx;
+
+    return bx_snap_receive_finish(n->o.disk->fs, index, term, err);
+}
+
+static int on_raft_install(void *ctx, uint64_t index, uint64_t term, struct bx_err *err)
+{
+    return bx_snapshots_install(ctx, index, term, err);
+}
+
+/* The single voter of a new cluster becomes leader while its core is being started. */
+static void on_raft_role(void *ctx, bool leader)
+{
+    struct bx_node *n = ctx;
+
+    bx_node_log(n, 6, leader ? "leader of term %llu" : "no longer leader, term %llu",
+                (unsigned long long)bx_raft_term(&n->raft));
+    bx_member_on_role(n, leader);
+    bx_lease_on_role(n->lease, leader);
+    bx_node_wake(n);
+}
+
+static void on_wake(void *ctx)
+{
+    bx_node_wake(ctx);
+}
+
+static void on_raft_fatal(void *ctx, const struct bx_err *err)
+{
+    bx_node_fatal(ctx, err);
+}
+
+static uint64_t lease_leader(void *ctx)
+{
+    struct bx_node *n = ctx;
+
+    return n->raft_open ? bx_raft_leader(&n->raft) : 0;
+}
+
+static void lease_send(void *ctx, uint64_t to, enum bx_frame kind, const struct bx_schema *s,
+                       const void *obj)
+{
+    bx_node_send(ctx, to, kind, s, obj);
+}
+
+static void lease_barrier(void *ctx, void (*done)(void *arg, int code), void *arg)
+{
+    bx_reads_as_leader(ctx, done, arg);
+}
+
+static const struct bx_view *view_of(void *ctx)
+{
+    struct bx_node *n = ctx;
+
+    return bx_fsm_view(n->fsm);
+}
+
+static void lease_granted(void *ctx)
+{
+    struct bx_node *n = ctx;
+
+    bx_reconcile_on_grant(n->reconcile);
+    n->reconcile_at = 0;
+    bx_node_wake(n);
+}
+
+static void reconcile_report(void *ctx, const struct bx_cmd_vm_report *r)
+{
+    bx_propose_tell(ctx, BX_CMD_VM_REPORT, r);
+}
+
+/* ---- opening ---- */
+
+/* True when state.db is what this daemon's last life left behind: it was closed cleanly, or the
+ * kernel that had its pages is still the same. */
+static int open_trust(struct bx_node *n, bool *trusted, struct bx_err *err)
+{
+    uint8_t value[BX_SLOTS_MAX];
+    size_t len;
+    int rc = bx_slots_open(&n->trust, n->o.disk->fs, "trust", BX_KIND_TRUST, value, &len, err);
+
+    if (rc != BX_OK)
+        return rc;
+    *trusted = len == TRUST_BYTES && (value[16] == 1 || memcmp(value, n->o.boot_id, 16) == 0);
+    return BX_OK;
+}
+
+static int save_trust(struct bx_node *n, bool clean, struct bx_err *err)
+{
+    uint8_t value[TRUST_BYTES];
+
+    memcpy(value, n->o.boot_id, 16);
+    value[16] = clean;
+    return bx_slots_save(&n->trust, value, sizeof value, err);
+}
+
+static int refuse(struct bx_node *n, struct bx_err *err, const char *what)
+{
+    bx_err_set(err, BX_CORRUPT, "%s: %s", n->o.disk->fs->dir, what);
+    bx_err_hint(err, "wipe %s and join the cluster again under a new id", n->o.disk->fs->dir);
+    return BX_CORRUPT;
+}
+
+/* Do log, snapshot and vote belong together? A crash between installing a snapshot and resetting
+ * the log leaves a log that does not meet it: the snapshot is the newer truth. */
+static int check_log(struct bx_node *n, const struct bx_snap_meta *snap, struct bx_err *err)
+{
+    uint64_t first = bx_wal_first(n->wal), last = bx_wal_last(n->wal);
+
+    if (snap == NULL && first != 1)
+        return refuse(n, err, "the log begins after entry 1 and there is no snapshot");
+    if (snap == NULL && last == 0 && n->o.identity.founder && n->vote.term > 0)
+        return refuse(n, err, "the log of this founding member is gone");
+    if (snap == NULL)
+        return BX_OK;
+    if (first > snap->index + 1)
+        return refuse(n, err, "entries between the snapshot and the log are missing");
+    if (last < snap->index ||
+        (first <= snap->index && bx_wal_term(n->wal, snap->index) != snap->term))
+        return bx_wal_reset(n->wal, snap->index, snap->term);
+    return BX_OK;
+}
+
+static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *reader,
+                      struct bx_err *err)
+{
+    struct bx_fsm_options fo = {.path = n->o.state_path, .trusted = trusted, .intern = n->intern};
+    int rc;
+
+    fo.sink = (struct bx_fsm_sink){on_outcome, on_vm, on_node, on_event, n};
+    rc = bx_fsm_open(&n->fsm, &fo, err);
+    if (rc == BX_OK && reader != NULL && bx_fsm_applied(n->fsm) < bx_snap_meta(reader)->index)
+        rc = bx_snapshots_restore(n, reader, err);
+    return rc;
+}
+
+static int create_loops(struct bx_node *n)
+{
+    struct bx_lease_ports lp = {n->o.clock, lease_leader,  lease_send, lease_barrier,
+                                view_of,    lease_granted, n};
+    struct bx_reconcile_ports rp = {.clock = n->o.clock,
+                                    .driver = n->o.driver,
+                                    .view = view_of,
+                                    .report = reconcile_report,
+                                    .wake = on_wake,
+                                    .ctx = n};
+
+    n->lease = bx_lease_create(&lp);
+    if (n->lease == NULL)
+        return BX_NO_MEMORY;
+    rp.lease = n->lease;
+    n->reconcile = bx_reconcile_create(n->id, &rp);
+    return n->reconcile == NULL ? BX_NO_MEMORY : BX_OK;
+}
+
+static int open_raft(struct bx_node *n, const struct bx_snap_meta *snap, struct bx_err *err)
+{
+    char address[BX_ADDRESS_MAX + 1];
+    struct raft_configuration founding;
+    struct bx_raft_options ro = {.id = n->id,
+                                 .address = address,
+                                 .clock = n->o.clock,
+                                 .disk = n->o.disk,
+                                 .wal = n->wal,
+                                 .vote = &n->vote,
+                                 .snapshot = snap,
+                                 .founding = n->o.identity.founder ? &founding : NULL,
+                                 .election_ms = n->o.election_ms,
+                                 .heartbeat_ms = n->o.heartbeat_ms,
+                                 .send = on_raft_send,
+                                 .reachable = on_raft_reachable,
+                                 .send_snapshot = on_raft_send_snapshot,
+                                 .received = on_raft_received,
+                                 .install = on_raft_install,
+                                 .role = on_raft_role,
+                                 .wake = on_wake,
+                                 .fatal = on_raft_fatal,
+                                 .ctx = n};
+    int rc;
+
+    snprintf(address, sizeof address, BX_STR_FMT, BX_STR_ARG(n->o.self.address));
+    raft_configuration_init(&founding);
+    if (raft_configuration_add(&founding, n->id, address, RAFT_VOTER) != 0)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    rc = bx_raft_open(&n->raft, &ro, err);
+    raft_configuration_close(&founding);
+    n->raft_open = rc == BX_OK;
+    return rc;
+}
+
+static void defaults(struct bx_node_options *o)
+{
+    if (o->election_ms == 0)
+        o->election_ms = 1000;
+    if (o->heartbeat_ms == 0)
+        o->heartbeat_ms = 100;
+    if (o->snapshot_bytes == 0)
+        o->snapshot_bytes = 32u << 20;
+    if (o->trailing_bytes == 0)
+        o->trailing_bytes = o->snapshot_bytes / 2;
+    if (o->proposals.max == 0)
+        o->proposals = (struct bx_pool_size){1000, 100};
+}
+
+static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct bx_err *err)
+{
+    struct bx_wal_options wo = {.fs = n->o.disk->fs, .segment_size = n->o.segment_bytes};
+    const struct bx_snap_meta *snap = NULL;
+    bool trusted = false;
+    int rc = open_trust(n, &trusted, err);
+
+    if (rc == BX_OK)
+        rc = bx_vote_open(&n->vote, n->o.disk->fs, err);
+    if (rc == BX_OK)
+        rc = bx_wal_open(&n->wal, &wo, err);
+    if (rc == BX_OK)
+        rc = bx_snap_clean(n->o.disk->fs, err);
+    if (rc == BX_OK)
+        rc = bx_snap_open_latest(reader, n->o.disk->fs, err);
+    if (rc == BX_NOT_FOUND)
+        rc = BX_OK;
+    if (rc == BX_OK && *reader != NULL) {
+        snap = bx_snap_meta(*reader);
+        n->snapshots.index = snap->index;
+    }
+    if (rc == BX_OK)
+        rc = check_log(n, snap, err);
+    if (rc == BX_OK)
+        rc = save_trust(n, false, err);
+    if (rc == BX_OK)
+        rc = create_loops(n);
+    if (rc == BX_OK)
+        rc = open_state(n, trusted, *reader, err);
+    if (rc == BX_OK)
+        rc = open_raft(n, snap, err);
+    return rc;
+}
+
+int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct bx_err *err)
+{
+    struct bx_node *n = bx_calloc(1, sizeof *n);
+    struct bx_snap_reader *reader = NULL;
+    int rc;
+
+    *out = NULL;
+    if (n == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    bx_raft_heap_use();
+    n->o = *o;
+    n->id = o->identity.node;
+    defaults(&n->o);
+    n->intern = bx_intern_create(o->intern_strings, o->intern_bytes);
+    rc = n->intern == NULL ? BX_NO_MEMORY : BX_OK;
+    if (rc == BX_OK)
+        rc = bx_propose_init(n);
+    if (rc == BX_OK)
+        rc = bx_reads_init(n);
+    if (rc == BX_OK)
+        rc = open_parts(n, &reader, err);
+    bx_snap_close(reader);
+    if (rc != BX_OK) {
+        bx_node_close(n);
+        return rc;
+    }
+    bx_member_set_peers(n);
+    bx_reconcile_resync(n->reconcile);
+    n->housekeeping = bx_node_now(n);
+    bx_node_wake(n);
+    *out = n;
+    return BX_OK;
+}
+
+/* What is queued for the log is written: nobody was promised it, but it is one write less to miss. */
+static void flush_log(struct bx_node *n)
+{
+    struct bx_err err;
+
+    if (n->wal == NULL || !n->raft_open)
+        return;
+    bx_wal_raise_mark(n->wal);
+    while (bx_wal_begin(n->wal)) {
+        if (bx_wal_finish(n->wal, bx_wal_run(n->wal, &err)) != BX_OK)
+            return;
+    }
+}
+
+void bx_node_close(struct bx_node *n)
+{
+    bool clean;
+
+    if (n == NULL)
+        return;
+    n->closing = true;
+    clean = n->fsm != NULL && bx_fsm_commit(n->fsm, NULL) == BX_OK;
+    if (n->propose.pool.free != NULL)
+        bx_propose_close(n);
+    if (n->reads.fresh.tqh_last != NULL)
+        bx_reads_close(n); /* answers the lease's barrier too */
+    bx_reconcile_destroy(n->reconcile);
+    bx_lease_destroy(n->lease);
+    flush_log(n);
+    if (n->raft_open)
+        bx_raft_close(&n->raft);
+    bx_snapshots_close(n);
+    bx_fsm_close(n->fsm);
+    bx_wal_close(n->wal);
+    if (clean && n->raft_open)
+        save_trust(n, true, NULL);
+    bx_slots_close(&n->trust);
+    bx_vote_close(&n->vote);
+    bx_intern_destroy(n->intern);
+    bx_buf_release(&n->aligned);
+    bx_free(n);
+}
