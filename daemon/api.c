@@ -61,7 +61,9 @@ static void on_connection(uv_stream_t *listener, int status)
 
     if (status != 0 || a->closing)
         return;
-    c = bx_must_calloc(1, sizeof *c);
+    c = bx_pool_acquire(&a->connections);
+    if (c == NULL)
+        bx_oom(sizeof *c);
     c->api = a;
     c->codecs = 1u << BX_CODEC_MSGPACK;
     if (tcp)
@@ -194,7 +196,7 @@ static uint32_t conns_max(void)
 
 static int init_pools(struct api *a, const struct options *o)
 {
-    static const struct bx_pool_size calls = {1000, 0};
+    static const struct bx_pool_size calls = {1000, 0}, connections = {API_CONNS_MAX, 0};
     int rc = bx_pool_init(&a->pool, "call", sizeof(struct api_call), calls, NULL);
 
     if (rc == BX_OK)
@@ -205,6 +207,9 @@ static int init_pools(struct api *a, const struct options *o)
                           NULL);
     if (rc == BX_OK)
         rc = bx_pool_init(&a->writes, "answer", sizeof(struct api_write_req), calls, NULL);
+    if (rc == BX_OK)
+        rc = bx_pool_init(&a->connections, "connection", sizeof(struct api_conn), connections,
+                          NULL);
     return rc;
 }
 
@@ -276,6 +281,7 @@ void api_destroy(struct api *a)
     bx_pool_close(&a->configs);
     bx_pool_close(&a->metadata);
     bx_pool_close(&a->writes);
+    bx_pool_close(&a->connections);
     bx_arena_close(&a->arena);
     bx_pack_destroy(a->pack);
     bx_free(a);

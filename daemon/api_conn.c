@@ -9,8 +9,6 @@
  * too many is answered and closed, whether it reads that or not. The two last ones have a deadline. */
 #include "api_priv.h"
 
-#include "mem/alloc.h"
-
 #include <string.h>
 
 #define READ_BYTES (64u << 10)
@@ -28,7 +26,7 @@ static void on_closed(uv_handle_t *h)
 
     c->api->handles--;
     bx_buf_release(&c->in);
-    bx_free(c);
+    bx_pool_release(&c->api->connections, c);
 }
 
 void api_conn_close(struct api_conn *c)
@@ -205,6 +203,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 
     (void)buf;
     if (got < 0) {
+        bx_buf_release(&c->in); /* not only when it is closed: many may end at once */
         api_conn_close(c);
         return;
     }

@@ -262,13 +262,15 @@ void api_mem_stats(struct api_call *c)
     struct bx_buf b = {0};
 
     api_begin_result(c, &b);
-    bx_pw_map(&b, 12 + OWNERS);
+    bx_pw_map(&b, 14 + OWNERS);
     bx_pw_str(&b, "tracking");
     bx_pw_bool(&b, OWNERS > 0);
     put_node(&b, a);
     put_pool(&b, &a->configs.stats);
     put_pool(&b, &a->metadata.stats);
     put_pool(&b, &a->pool.stats);
+    put_pool(&b, &a->writes.stats);
+    put_pool(&b, &a->connections.stats);
     put_buffer(&b);
     put_heap(&b);
     put_codecs(&b, &a->hybrid);

@@ -105,7 +105,7 @@ struct api {
     struct api_calls calls;         /* all */
     struct api_calls waits;         /* vm.wait, and logs asked of another node */
     struct bx_pool pool;            /* of calls */
-    struct bx_pool configs, metadata, writes;
+    struct bx_pool configs, metadata, writes, connections;
     struct bx_arena arena;          /* of the request that is being read: one reset when it was run */
     struct bx_pack *pack;           /* of the message that is being read */
     struct bx_hybrid hybrid;        /* of lists; counts the codecs */

@@ -7,9 +7,11 @@
 
 #define CHUNK ((256u << 10) - 64)
 #define LARGEST (64u << 10)
+#define SPARES 128u
 
 struct bx_fifo_chunk {
     _Alignas(16) struct bx_fifo *owner;
+    struct bx_fifo_chunk *next; /* of the spares */
     size_t used;
     uint32_t live; /* blocks */
 };
@@ -27,23 +29,27 @@ static uint8_t *bytes_of(struct bx_fifo_chunk *c)
 /* Nothing in it is in use: it begins again, waits for its turn, or goes. */
 static void emptied(struct bx_fifo *f, struct bx_fifo_chunk *c)
 {
-    c->used = 0;
-    if (c == f->current) {
-        bx_poison(bytes_of(c), CHUNK);
-    } else if (f->spare == NULL) {
-        bx_poison(bytes_of(c), CHUNK);
-        f->spare = c;
-    } else {
+    if (c != f->current && f->n_spares == SPARES) {
         bx_free(c);
+        return;
+    }
+    c->used = 0;
+    bx_poison(bytes_of(c), CHUNK);
+    if (c != f->current) {
+        c->next = f->spares;
+        f->spares = c;
+        f->n_spares++;
     }
 }
 
 static struct bx_fifo_chunk *next_chunk(struct bx_fifo *f)
 {
-    struct bx_fifo_chunk *c = f->spare;
+    struct bx_fifo_chunk *c = f->spares;
 
-    f->spare = NULL;
-    if (c == NULL) {
+    if (c != NULL) {
+        f->spares = c->next;
+        f->n_spares--;
+    } else {
         c = bx_alloc(sizeof *c + CHUNK);
         if (c == NULL)
             return NULL;
@@ -100,8 +106,13 @@ void bx_fifo_free(void *p)
 
 void bx_fifo_close(struct bx_fifo *f)
 {
+    struct bx_fifo_chunk *c;
+
     assert(f->live == 0);
     bx_free(f->current);
-    bx_free(f->spare);
+    while ((c = f->spares) != NULL) {
+        f->spares = c->next;
+        bx_free(c);
+    }
     *f = (struct bx_fifo){0};
 }

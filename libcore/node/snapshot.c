@@ -39,6 +39,8 @@ static int take_run(struct bx_job *j)
     struct bx_buf chunk = {0};
     int rc = bx_snap_create(&t->writer, t->fs, &t->meta, &t->err);
 
+    if (rc == BX_OK && bx_buf_reserve(&chunk, BX_SNAP_PIECE) != BX_OK)
+        rc = bx_err_set(&t->err, BX_NO_MEMORY, "no memory for a snapshot");
     while (rc == BX_OK) {
         rc = bx_dump_next(t->dump, &chunk, &t->err);
         if (rc != BX_OK || chunk.len == 0)

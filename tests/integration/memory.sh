@@ -38,8 +38,13 @@ for flag in proposal-pool vm-config-pool metadata-pool intern-strings intern-byt
   ok $? "--help tells of --$flag"
 done
 
-if [ $tracking = yes ]; then BLIXARD_PRINT_ALLOCATIONS=1 up 3; else up 1; fi
-has_keys proposal vm_config metadata buffer intern row shared_config heap
+# With little log between snapshots the churn below has several of them in every round.
+if [ $tracking = yes ]; then
+  BLIXARDD_FLAGS="--snapshot-bytes 4194304" BLIXARD_PRINT_ALLOCATIONS=1 up 3
+else
+  up 1
+fi
+has_keys proposal vm_config metadata call answer connection buffer intern row shared_config heap
 ok $? "mem stats: the keys others rely on"
 ctl mem stats >"$dir/out" 2>"$dir/err" && grep -qE '^proposal +[0-9]+' "$dir/out"
 ok $? "mem stats: a table"
@@ -111,12 +116,21 @@ ctl mem sites --scope s >"$dir/out" 2>"$dir/err"
 [ $? -eq 5 ]
 ok $? "and is gone"
 # --- 10,000 VMs created and deleted: what is warm allocates nothing of ours -----------------
+#
+# What may remain, and the test prints where it comes from:
+#   kept        growth: a slab, a chunk of the log, one more of a pool; one for 256 requests at most
+#   a snapshot  seven blocks for as long as it is written: job, reader, writer and their buffers
+#   the rest    a list that grows gives back the shorter one, a batch above 64 KiB is not kept: 8
+requests=20000
 ours_of() { # node, column: of ours in the scope, of the node's report in $dir/sites-NODE
   awk -v column="$2" '$1 == "ours" { print $column; exit }' "$dir/sites-$1"
 }
-churn() { ctl --timeout 60s bench --count 10000 --start >"$dir/out" 2>"$dir/err"; }
-churn
-ok $? "10,000 to warm up"
+snapshots_of() { # node
+  awk '/ libcore\/log\/snapfile.c:/ { n += $1 } END { print n + 0 }' "$dir/sites-$1"
+}
+churn() { ctl --timeout 60s bench --count 10000 --start "$@" >"$dir/out" 2>"$dir/err"; }
+churn --clients 128 && churn --clients 128 && churn
+ok $? "warm: more at a time than is measured, twice, and then as much"
 for k in 1 2 3; do
   ctl --addr "$(socket $k)" mem sites --scope churn --start >/dev/null
 done
@@ -125,10 +139,12 @@ ok $? "10,000 VMs created and deleted"
 for k in 1 2 3; do
   ctl --addr "$(socket $k)" mem sites --scope churn --finish >"$dir/sites-$k" 2>"$dir/err"
   sed "s/^/# n$k: /" "$dir/sites-$k"
-  # What was allocated and given back: one for 256 requests at most, the clients' connections above all.
-  # What stays was taken once, for more requests at a time than there were before: a pool's worth.
-  [ "$(ours_of $k 3)" -le $((20000 / 256)) ] && [ "$(ours_of $k 5)" -le 1000 ]
-  ok $? "n$k: $(ours_of $k 2) allocations of ours for 20,000 requests, $(ours_of $k 5) to keep"
+  kept=$(ours_of $k 5)
+  [ "$kept" -ge 0 ] || kept=0 # a snapshot was under way at the beginning
+  snapshots=$(snapshots_of $k)
+  rest=$(($(ours_of $k 2) - kept - 7 * snapshots))
+  [ "$kept" -le $((requests / 256)) ] && [ "$rest" -le 8 ]
+  ok $? "n$k: of $requests requests $rest, $kept to keep, and 7 of each of $snapshots snapshots"
 done
 
 BLIXARD_PRINT_ALLOCATIONS=1 BLIXARD_TRACK_ALLOCATION_SITES=1 "$build/blixardd" --help \

@@ -111,6 +111,34 @@ static void fifo_uses_its_chunks_again(void **state)
     bx_free(held);
 }
 
+/* A log that was compacted forgets half of itself at once, and grows to the same size again. */
+static void fifo_keeps_what_was_forgotten_at_once(void **state)
+{
+    enum { HELD = 16000, SIZE = 1000, CYCLES = 4, HEAP = 2000, LARGE = 40000 };
+    struct bx_fifo f = {0};
+    uint8_t **held = bx_must_calloc(HELD, sizeof *held);
+    uint64_t before = 0, live = now().live;
+
+    (void)state;
+    for (int cycle = 0; cycle < CYCLES; cycle++) {
+        for (int i = 0; i < HELD; i++)
+            held[i] = bx_fifo_alloc(&f, SIZE);
+        if (cycle == 0)
+            before = now().allocations;
+        for (int i = 0; i < HELD; i++)
+            bx_fifo_free(held[i]);
+    }
+    assert_int_equal(now().allocations, before);
+    for (int i = 0; i < HEAP; i++)
+        held[i] = bx_fifo_alloc(&f, LARGE); /* 80 MB: more than it keeps */
+    for (int i = 0; i < HEAP; i++)
+        bx_fifo_free(held[i]);
+    assert_in_range(now().live - live, 1, 129);
+    bx_fifo_close(&f);
+    assert_int_equal(now().live, live);
+    bx_free(held);
+}
+
 static void fifo_takes_any_order_and_size(void **state)
 {
     enum { HELD = 200 };
@@ -280,6 +308,7 @@ int main(void)
         cmocka_unit_test(blocks_are_kept_as_buffers_are),
         cmocka_unit_test(a_thread_may_keep_more),
         cmocka_unit_test(fifo_uses_its_chunks_again),
+        cmocka_unit_test(fifo_keeps_what_was_forgotten_at_once),
         cmocka_unit_test(fifo_takes_any_order_and_size),
         cmocka_unit_test(raft_memory_keeps_what_is_in_it),
         cmocka_unit_test(raft_memory_is_aligned),
