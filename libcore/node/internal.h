@@ -46,6 +46,7 @@ struct bx_propose {
     uint8_t session[16];
     uint64_t sequence;
     uint64_t sent_to, sent_term;   /* leader and term that `sent` was sent to */
+    uint64_t sealed_ms;            /* as leader: when the newest batch was made, or the term began */
     struct bx_zbuf batch;          /* commands on their way out; empty between turns */
 };
 

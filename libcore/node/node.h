@@ -43,6 +43,7 @@ struct bx_node_options {
     struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
     uint64_t intern_strings, intern_bytes; /* bounds of the table of names; 0: its own defaults */
     size_t segment_bytes;          /* of a file of the log; 0: 8 MiB */
+    uint64_t session_ttl_ms;       /* as in fsm.h; the same on every member, for ever; 0: one hour */
     /* ---- calls out, all with ctx ---- */
     void (*wake)(void *ctx);       /* something is queued: call turn before the loop blocks */
     void (*event)(void *ctx, const struct bx_event *e);

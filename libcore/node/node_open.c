@@ -189,7 +189,10 @@ static int check_log(struct bx_node *n, const struct bx_snap_meta *snap, struct 
 static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *reader,
                       struct bx_err *err)
 {
-    struct bx_fsm_options fo = {.path = n->o.state_path, .trusted = trusted, .intern = n->intern};
+    struct bx_fsm_options fo = {.path = n->o.state_path,
+                                .trusted = trusted,
+                                .session_ttl_ms = n->o.session_ttl_ms,
+                                .intern = n->intern};
     int rc;
 
     fo.sink = (struct bx_fsm_sink){on_outcome, on_vm, on_node, on_event, n};

@@ -277,10 +277,23 @@ static void requeue(struct bx_propose *pr)
     }
 }
 
+/* Entries of one term are committed in their order, and those of the next were made later: what the
+ * leaders measure adds up to no more than the time that passed. */
+static struct bx_stamp stamp_now(struct bx_node *n)
+{
+    struct bx_clock *c = n->o.clock;
+    uint64_t elapsed = bx_node_now(n) - n->propose.sealed_ms;
+    struct bx_stamp stamp = {.wall_ms = c->ops->wall_ms(c),
+                             .elapsed_ms = elapsed > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed};
+
+    c->ops->random(c, stamp.seed, sizeof stamp.seed);
+    return stamp;
+}
+
 static bool submit_batch(struct bx_node *n)
 {
     struct bx_zbuf *z = &n->propose.batch;
-    uint8_t seed[16];
+    struct bx_stamp stamp;
     uint64_t index;
     uint32_t count;
     int rc;
@@ -291,10 +304,12 @@ static bool submit_batch(struct bx_node *n)
     count = fill(&n->propose, bx_node_now(n));
     if (count == 0)
         return false;
-    n->o.clock->ops->random(n->o.clock, seed, sizeof seed);
-    bx_batch_seal(&z->bytes, count, n->o.clock->ops->wall_ms(n->o.clock), seed);
+    stamp = stamp_now(n);
+    bx_batch_seal(&z->bytes, count, &stamp);
     rc = bx_raft_submit_taken(&n->raft, RAFT_COMMAND, &z->bytes, &index);
-    if (rc != BX_OK) /* not leader after all, or a transfer is under way: everything goes again */
+    if (rc == BX_OK)
+        n->propose.sealed_ms += stamp.elapsed_ms;
+    else /* not leader after all, or a transfer is under way: everything goes again */
         requeue(&n->propose);
     return rc == BX_OK;
 }
@@ -329,6 +344,7 @@ void bx_propose_turn(struct bx_node *n)
         requeue(pr);
         pr->sent_to = leader;
         pr->sent_term = term;
+        pr->sealed_ms = bx_node_now(n);
         if (leader == n->id)
             bx_member_first_words(n, before);
     }

@@ -144,6 +144,8 @@ static int restore_one(struct bx_fsm *f, const struct row_record *r)
     case BX_DUMP_META:
         f->view.revision = r->first;
         f->view.time_ms = r->last;
+        /* A dump from before sessions had a clock of their own was made of batches of version 1. */
+        f->session_ms = r->entry > 0 ? r->entry : r->last;
         return BX_OK;
     case BX_DUMP_EVENTS:
         if (r->entry <= f->restored_events)
@@ -200,7 +202,7 @@ int bx_fsm_restore_chunk(struct bx_fsm *f, const uint8_t *p, size_t n, struct bx
 
 int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, struct bx_err *err)
 {
-    bx_sessions_expire(&f->sessions, f->view.time_ms);
+    bx_sessions_expire(&f->sessions, f->session_ms);
     if (f->view.digest != digest)
         return bx_err_set(err, BX_CORRUPT, "the snapshot's digest does not come out");
     f->sessions.unused = bx_fsm_outcomes_unused;

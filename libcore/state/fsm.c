@@ -34,6 +34,7 @@ static void defaults(struct bx_fsm_options *o)
 static void begin_empty(struct bx_fsm *f)
 {
     bx_view_init(&f->view, f->o.intern);
+    f->session_ms = 0;
     f->sessions_digest = 0;
     bx_sessions_init(&f->sessions, f->o.sessions_max, f->o.session_ttl_ms, &f->sessions_digest);
     f->applied = 0;
@@ -282,7 +283,7 @@ static void keep_outcome(struct bx_fsm *f, uint64_t index, const struct bx_outco
     size_t at = f->outcomes_blob.len;
 
     append_record(&f->outcomes_blob, &bx_outcome_schema, o);
-    bx_sessions_keep(&f->sessions, index, f->view.time_ms, o, f->outcomes_blob.data + at,
+    bx_sessions_keep(&f->sessions, index, f->session_ms, o, f->outcomes_blob.data + at,
                      f->outcomes_blob.len - at);
 }
 
@@ -319,16 +320,32 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
 
 /* ---- one entry ---- */
 
+/* The time of the cluster is the highest wall time that a leader had, and a clock that is wrong by
+ * hours moves it by hours. Sessions must not expire by that: theirs begins at the wall time of the
+ * first batch and advances by what leaders measure. Batches of version 1 have wall time alone. */
+static void advance(struct bx_fsm *f, const struct bx_batch *b)
+{
+    uint64_t wall = b->stamp.wall_ms;
+
+    if (wall > f->view.time_ms)
+        f->view.time_ms = wall;
+    if (BX_PLANTED(CLOCK_IN_FSM))
+        f->view.time_ms = bx_plant_wall_ms();
+    if (b->measured && f->session_ms > 0)
+        f->session_ms += b->stamp.elapsed_ms;
+    else if (wall > f->session_ms)
+        f->session_ms = wall;
+    if (BX_PLANTED(EXPIRE_BY_WALL))
+        f->session_ms = f->view.time_ms;
+}
+
 static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *b,
                        struct bx_err *err)
 {
     size_t at = 0;
 
-    if (b->wall_ms > f->view.time_ms)
-        f->view.time_ms = b->wall_ms;
-    if (BX_PLANTED(CLOCK_IN_FSM))
-        f->view.time_ms = bx_plant_wall_ms();
-    bx_sessions_expire(&f->sessions, f->view.time_ms);
+    advance(f, b);
+    bx_sessions_expire(&f->sessions, f->session_ms);
     for (uint32_t i = 0; i < b->commands; i++) {
         struct bx_cmd_head head;
         union bx_cmd_body body;
@@ -356,7 +373,7 @@ static void write_blobs(struct bx_fsm *f, uint64_t index, uint64_t first)
             f->events_oldest = first;
     }
     if (f->outcomes_blob.len > 0)
-        bx_store_put_outcomes(f->store, index, f->view.time_ms, f->outcomes_blob.data,
+        bx_store_put_outcomes(f->store, index, f->session_ms, f->outcomes_blob.data,
                               f->outcomes_blob.len);
     if (f->events_kept > f->o.events_max + EVENTS_SLACK) {
         uint32_t n;
@@ -432,14 +449,15 @@ static void end_turn(struct bx_fsm *f)
 
 uint64_t bx_fsm_seal(const struct bx_fsm *f)
 {
-    const uint64_t moving[] = {f->applied, f->view.revision, f->view.time_ms};
+    const uint64_t moving[] = {f->applied, f->view.revision, f->view.time_ms, f->session_ms};
 
     return f->view.digest + f->sessions_digest + bx_hash(moving, sizeof moving);
 }
 
 int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err)
 {
-    struct bx_meta meta = {f->applied, f->view.revision, bx_fsm_seal(f), f->view.time_ms};
+    struct bx_meta meta = {f->applied, f->view.revision, bx_fsm_seal(f), f->view.time_ms,
+                           f->session_ms};
 
     (void)err; /* an error of SQLite's ends the process: the log still has it all */
     if (!f->dirty)

@@ -8,7 +8,7 @@
  * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row. The
  * outcomes of requests have a sum of their own: a refusal leaves an outcome, but the state that users
  * see is the same, and so is its digest. What is stored covers both, and the applied index, the
- * revision and the time, so that no flipped bit in them passes for a state. Events are not covered. */
+ * revision and the times, so that no flipped bit in them passes for a state. Events are not covered. */
 #ifndef BX_FSM_H
 #define BX_FSM_H
 
@@ -34,7 +34,7 @@ struct bx_fsm_options {
     bool trusted;              /* false: whatever is there is removed first */
     uint32_t events_max;       /* log entries whose events are kept; 0: 100,000 */
     uint32_t sessions_max;     /* 0: 65,536 */
-    uint64_t session_ttl_ms;   /* by leader time; 0: one hour */
+    uint64_t session_ttl_ms;   /* of time that leaders measured; 0: one hour */
     struct bx_intern *intern;  /* shared */
     struct bx_fsm_sink sink;
 };

@@ -42,6 +42,7 @@ struct bx_fsm {
     struct bx_store *store;
     struct bx_view view;
     struct bx_sessions sessions;
+    uint64_t session_ms;          /* what sessions expire by: time that passed, as leaders measured it */
     uint64_t sessions_digest;     /* apart from the rows': a refusal leaves an outcome, and nothing else */
     uint64_t applied;
     uint32_t events_kept;

@@ -117,7 +117,7 @@ static void derive_uuid(const struct bx_call *c, uint8_t out[16])
     uint8_t in[24];
     uint64_t a, b;
 
-    memcpy(in, c->batch->seed, 16);
+    memcpy(in, c->batch->stamp.seed, 16);
     bx_put64(in + 16, c->place);
     a = bx_hash(in, sizeof in);
     in[20] = 1;

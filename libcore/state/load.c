@@ -78,10 +78,11 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
         rc = bx_store_events_kept(f->store, &f->events_kept, &f->events_oldest, err);
     if (rc != BX_OK)
         return rc;
-    bx_sessions_expire(&f->sessions, meta.time_ms);
+    bx_sessions_expire(&f->sessions, meta.session_ms);
     f->applied = meta.applied;
     f->view.revision = meta.revision;
     f->view.time_ms = meta.time_ms;
+    f->session_ms = meta.session_ms;
     if (memcmp(&meta, &nothing, sizeof meta) == 0 && f->view.digest == empty &&
         f->sessions_digest == 0)
         return BX_OK; /* nothing was ever committed */

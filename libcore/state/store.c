@@ -52,7 +52,7 @@ static const char *const sql[S__STMTS] = {
     [S_TRIM_EVENTS] =
         "DELETE FROM events WHERE entry IN (SELECT entry FROM events ORDER BY entry LIMIT ?1)",
     [S_PUT_META] = "INSERT OR REPLACE INTO meta VALUES('applied',?1),('revision',?2),('digest',?3),"
-                   "('time_ms',?4)",
+                   "('time_ms',?4),('session_ms',?5)",
     [S_BEGIN] = "BEGIN IMMEDIATE",
     [S_COMMIT] = "COMMIT",
 };
@@ -341,6 +341,7 @@ void bx_store_commit(struct bx_store *s, const struct bx_meta *meta)
     number(st, 2, meta->revision);
     number(st, 3, meta->digest);
     number(st, 4, meta->time_ms);
+    number(st, 5, meta->session_ms);
     run(s, S_PUT_META);
     run(s, S_COMMIT);
     s->open = false;
@@ -390,6 +391,8 @@ static int meta_row(void *ctx, sqlite3_stmt *st)
         m->digest = value;
     else if (strcmp(key, "time_ms") == 0)
         m->time_ms = value;
+    else if (strcmp(key, "session_ms") == 0)
+        m->session_ms = value;
     return BX_OK;
 }
 

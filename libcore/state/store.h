@@ -6,7 +6,7 @@
  *
  *   vms, nodes, tokens, cluster   one row an object
  *   events, outcomes              one blob a log entry
- *   meta                          applied, revision, digest, time_ms */
+ *   meta                          applied, revision, digest, time_ms, session_ms */
 #ifndef BX_STORE_H
 #define BX_STORE_H
 
@@ -17,7 +17,7 @@
 struct bx_store;
 
 struct bx_meta {
-    uint64_t applied, revision, digest, time_ms;
+    uint64_t applied, revision, digest, time_ms, session_ms;
 };
 
 /* BX_OK, BX_CORRUPT (damaged: the caller removes the file), BX_IO. */

@@ -11,7 +11,8 @@ static const struct {
     uint8_t table;
     const char *query;
 } parts[] = {
-    {BX_DUMP_META, "SELECT 0, max(CASE key WHEN 'revision' THEN value END),"
+    {BX_DUMP_META, "SELECT max(CASE key WHEN 'session_ms' THEN value END),"
+                   " max(CASE key WHEN 'revision' THEN value END),"
                    " max(CASE key WHEN 'time_ms' THEN value END), x'' FROM meta"},
     {BX_TABLE_CLUSTER, "SELECT 0, 0, 0, data FROM cluster"},
     {BX_TABLE_NODE, "SELECT 0, 0, 0, data FROM nodes ORDER BY id"},

@@ -179,7 +179,8 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
 
 /* ---- batches ---- */
 
-#define STAMP 32u /* wall u64, seed 16, count u32, zero u32 */
+#define STAMP 32u        /* wall u64, seed 16, count u32, elapsed u32: zero in version 1 */
+#define BATCH_VERSION 2u
 
 int bx_batch_begin(struct bx_buf *b)
 {
@@ -193,30 +194,33 @@ int bx_batch_begin(struct bx_buf *b)
     return BX_OK;
 }
 
-void bx_batch_seal(struct bx_buf *b, uint32_t commands, uint64_t wall_ms, const uint8_t seed[16])
+void bx_batch_seal(struct bx_buf *b, uint32_t commands, const struct bx_stamp *stamp)
 {
     uint8_t *p = b->data + BX_HEAD_SIZE;
 
-    bx_put64(p, wall_ms);
-    memcpy(p + 8, seed, 16);
+    bx_put64(p, stamp->wall_ms);
+    memcpy(p + 8, stamp->seed, 16);
     bx_put32(p + 24, commands);
-    bx_put32(p + 28, 0);
-    bx_head_seal(b->data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, (uint32_t)(b->len - BX_HEAD_SIZE));
+    bx_put32(p + 28, stamp->elapsed_ms);
+    bx_head_seal(b->data, BX_KIND_BATCH, BATCH_VERSION, BX_CODEC_FLAT,
+                 (uint32_t)(b->len - BX_HEAD_SIZE));
 }
 
 int bx_batch_open(const uint8_t *src, size_t len, struct bx_batch *out, struct bx_err *err)
 {
     struct bx_head head;
-    int rc = bx_head_check(src, len, BX_KIND_BATCH, 1, &head);
+    int rc = bx_head_check(src, len, BX_KIND_BATCH, BATCH_VERSION, &head);
 
     if (rc == BX_OK && head.length < STAMP)
         rc = BX_MALFORMED;
     if (rc != BX_OK)
         return bx_err_set(err, rc, "batch of %zu bytes: %s", len, bx_code_name(rc));
     src += BX_HEAD_SIZE;
-    out->wall_ms = bx_get64(src);
-    memcpy(out->seed, src + 8, 16);
+    out->stamp.wall_ms = bx_get64(src);
+    memcpy(out->stamp.seed, src + 8, 16);
     out->commands = bx_get32(src + 24);
+    out->stamp.elapsed_ms = bx_get32(src + 28);
+    out->measured = head.version > 1;
     out->p = src + STAMP;
     out->len = head.length - STAMP;
     if (out->commands > BX_BATCH_COMMANDS_MAX)

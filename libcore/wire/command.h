@@ -117,14 +117,21 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
 /* Check one command as bx_cmd_decode does, and leave it where it lies. */
 int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err);
 
+/* What apply may know of time and chance: its leader's word, the same for every replica. */
+struct bx_stamp {
+    uint64_t wall_ms;    /* since 1970; differs from host to host, and jumps */
+    uint32_t elapsed_ms; /* by a clock that never jumps, since this leader's batch before */
+    uint8_t seed[16];
+};
+
 /* A batch under construction lives in a bx_buf. begin leaves room for head and stamp; commands are
  * appended with bx_cmd_encode (or as bytes that bx_cmd_encode made elsewhere); seal stamps it. */
 int bx_batch_begin(struct bx_buf *b);
-void bx_batch_seal(struct bx_buf *b, uint32_t commands, uint64_t wall_ms, const uint8_t seed[16]);
+void bx_batch_seal(struct bx_buf *b, uint32_t commands, const struct bx_stamp *stamp);
 
 struct bx_batch {
-    uint64_t wall_ms;
-    uint8_t seed[16];
+    struct bx_stamp stamp;
+    bool measured; /* false: of version 1, which has no elapsed_ms */
     uint32_t commands;
     const uint8_t *p; /* the first command */
     size_t len;

@@ -14,14 +14,14 @@ static void must(int rc)
 
 static void flat_encode(struct document *d, struct bx_buf *out)
 {
-    static const uint8_t seed[16] = {1};
+    static const struct bx_stamp stamp = {.wall_ms = 1700000000000, .elapsed_ms = 1, .seed = {1}};
 
     out->len = 0;
     if (d->head != NULL) {
         must(bx_batch_begin(out));
         for (unsigned i = 0; i < d->n; i++)
             must(bx_cmd_encode(out, &d->heads[i], document_body(d, d->bodies, i)));
-        bx_batch_seal(out, d->n, 1700000000000, seed);
+        bx_batch_seal(out, d->n, &stamp);
         return;
     }
     for (unsigned i = 0; i < d->n; i++) {

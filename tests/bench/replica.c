@@ -40,10 +40,10 @@ static void add(struct bx_buf *out, uint16_t kind, uint64_t *sequence, const voi
 /* The seed makes the uuids: that of the first command's number. */
 static void seal(struct bx_buf *out, unsigned n, uint64_t sequence)
 {
-    uint8_t seed[16] = {0};
+    struct bx_stamp stamp = {.wall_ms = 1700000000000 + sequence, .elapsed_ms = 1};
 
-    memcpy(seed, &sequence, sizeof sequence);
-    bx_batch_seal(out, n, 1700000000000 + sequence, seed);
+    memcpy(stamp.seed, &sequence, sizeof sequence);
+    bx_batch_seal(out, n, &stamp);
 }
 
 void entry_of_creates(struct bx_buf *out, uint64_t *sequence, unsigned from, unsigned n)

@@ -120,10 +120,10 @@ void test_batch_add(struct test_batch *b, const struct bx_cmd_head *head, const 
 
 void test_batch_seal(struct test_batch *b, uint64_t index, uint64_t wall_ms)
 {
-    uint8_t seed[16] = {0};
+    struct bx_stamp stamp = {.wall_ms = wall_ms, .elapsed_ms = b->elapsed_ms};
 
-    memcpy(seed, &index, sizeof index);
-    bx_batch_seal(&b->buf, b->n, wall_ms, seed);
+    memcpy(stamp.seed, &index, sizeof index);
+    bx_batch_seal(&b->buf, b->n, &stamp);
 }
 
 void test_batch_clear(struct test_batch *b)

@@ -46,6 +46,7 @@ void test_fsm_dump(struct test_fsm *t, struct bx_buf *out);
 struct test_batch { /* zeroed at first; clear before the next, release buf in the end */
     struct bx_buf buf;
     uint32_t n;
+    uint32_t elapsed_ms; /* of the stamp; stays when cleared */
 };
 void test_batch_add(struct test_batch *b, const struct bx_cmd_head *head, const void *body);
 void test_batch_seal(struct test_batch *b, uint64_t index, uint64_t wall_ms);

@@ -240,7 +240,8 @@ void test_commands_seal(struct test_commands *g, struct test_batch *b, uint64_t 
 {
     uint64_t r = test_random(&g->seed) % 100;
 
-    g->wall_ms += r == 0 ? 7000 : r < 10 ? 0 : 10 + r;
+    b->elapsed_ms = (uint32_t)(r == 0 ? 7000 : r < 10 ? 0 : 10 + r);
+    g->wall_ms += r == 1 ? 60000 : b->elapsed_ms;
     test_batch_seal(b, index, 1700000000000 + g->wall_ms - (r == 5 ? 50 : 0));
 }
 

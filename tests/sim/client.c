@@ -1,7 +1,8 @@
 /* client - users of the cluster. Each has a session and some requests under way in it, asks any
  * host, and asks another one under the same request id until it knows what became of it; seldom it
  * gives up. Seldom, too, it asks once more for what was answered already, or uses an id again for
- * something else. How many clients there are, on how many names, and what they like to do, the seed
+ * something else; never so late that the answer may be forgotten. From time to time it takes a new
+ * session, as a command line does for each request, and its old one is left to expire. How many clients there are, on how many names, and what they like to do, the seed
  * says. */
 #include "sim/client.h"
 
@@ -17,6 +18,8 @@
 #define GIVES_UP 12u /* one in so many who got no answer */
 #define REPEATS 10u  /* one in so many who got an answer */
 #define MISUSES 30u
+#define MOVES_ON 8u          /* to a new session, one in so many requests that are alone */
+#define LATE_US (60 * SIM_S) /* before the answer may be forgotten: for what is under way, and drift */
 
 struct sim_clients {
     struct client clients[SIM_CLIENTS_MAX];
@@ -197,13 +200,20 @@ static void give_up(struct lane *l)
     rest(l);
 }
 
+static bool too_late(const struct lane *l)
+{
+    const struct sim *s = l->client->sim;
+
+    return l->sequence != 0 && s->now - l->op.start > s->session_ttl - LATE_US;
+}
+
 /* There was no answer: most try again. */
 static void no_answer(struct lane *l)
 {
     struct client *c = l->client;
 
     c->sim->stats.retries++;
-    if (rng_below(&c->rng, GIVES_UP) == 0)
+    if (rng_below(&c->rng, GIVES_UP) == 0 || too_late(l))
         give_up(l);
     else
         next_attempt(l, rng_below(&c->rng, AGAIN_US));
@@ -228,6 +238,10 @@ static void on_attempt(struct sim *s, struct sim_host *none, void *arg)
     (void)none;
     if (l->doing == LANE_IDLE || l->attempt != a->number)
         return;
+    if (too_late(l)) {
+        give_up(l);
+        return;
+    }
     if (h->node == NULL || h->paused_until > s->now) {
         next_attempt(l, rng_below(&l->client->rng, AGAIN_US));
         return;
@@ -303,6 +317,23 @@ static void choose(struct lane *l)
         pin(l);
 }
 
+static void draw_session(struct client *c, uint64_t *rng)
+{
+    for (size_t i = 0; i < sizeof c->session; i++)
+        c->session[i] = (uint8_t)rng_next(rng);
+}
+
+/* The sequence goes on, so that a late answer of the old session is none of the new one. */
+static void move_on(struct client *c)
+{
+    for (unsigned i = 0; i < c->n_lanes; i++) {
+        if (c->lanes[i].doing != LANE_IDLE)
+            return;
+    }
+    if (rng_below(&c->sessions, MOVES_ON) == 0)
+        draw_session(c, &c->sessions);
+}
+
 static void on_begin(struct sim *s, struct sim_host *none, void *arg)
 {
     struct lane *l = ((const struct attempt *)arg)->lane;
@@ -310,6 +341,7 @@ static void on_begin(struct sim *s, struct sim_host *none, void *arg)
     (void)none;
     if (s->clients->stopped)
         return;
+    move_on(l->client);
     choose(l);
     l->doing = LANE_ASKS;
     l->sequence = sim_op_reads(l->op.kind) ? 0 : ++l->client->sequence;
@@ -341,8 +373,8 @@ static void init_client(struct sim *s, struct client *c, unsigned number)
     c->sim = s;
     c->number = number;
     c->rng = sim_stream(s);
-    for (size_t i = 0; i < sizeof c->session; i++)
-        c->session[i] = (uint8_t)rng_next(&c->rng);
+    draw_session(c, &c->rng);
+    memcpy(&c->sessions, c->session, sizeof c->sessions);
     for (unsigned i = 0; i < c->n_lanes; i++) {
         c->lanes[i].client = c;
         think(&c->lanes[i]);

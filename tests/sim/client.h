@@ -26,7 +26,7 @@ struct lane {
 struct client {
     struct sim *sim;
     unsigned number, n_lanes;
-    uint64_t rng;
+    uint64_t rng, sessions; /* streams */
     uint8_t session[16];
     uint64_t sequence; /* the last that was used */
     struct lane lanes[SIM_LANES_MAX];

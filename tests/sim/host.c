@@ -14,9 +14,9 @@
 
 static uint64_t boot_us(const struct sim_host *h)
 {
-    uint64_t since = h->sim->now - h->clock.booted;
+    int64_t since = (int64_t)(h->sim->now - h->clock.booted);
 
-    return BOOT_US + (uint64_t)((int64_t)since + (int64_t)since / 1000000 * h->clock.drift_ppm);
+    return BOOT_US + (uint64_t)(since + since * h->clock.drift_ppm / 1000000);
 }
 
 uint64_t sim_boot_ms(const struct sim_host *h)
@@ -230,6 +230,7 @@ static void open_node(struct sim_host *h, void *arg)
                                 .state_path = sim_db_path(h->db),
                                 .snapshot_bytes = 48u << 10,
                                 .segment_bytes = 32u << 10,
+                                .session_ttl_ms = h->sim->session_ttl / SIM_MS,
                                 .wake = on_wake,
                                 .event = on_event,
                                 .vm = on_vm,

@@ -38,6 +38,8 @@ static const char *const names[] = {
     [BX_PLANT_GRANT_FROM_DEPOSED] = "grant-from-deposed",
     /* propose.c: what is sent again goes under another request id. */
     [BX_PLANT_RESEND_NEW_ID] = "resend-new-id",
+    /* fsm.c: sessions expire by the leader's wall clock. */
+    [BX_PLANT_EXPIRE_BY_WALL] = "expire-by-wall",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

@@ -160,6 +160,7 @@ struct sim {
     struct sim_host hosts[SIM_HOSTS_MAX];
     unsigned n_hosts;
     uint8_t cluster[16], history[16], secret[16];
+    uint64_t session_ttl;   /* us */
     bool token;             /* has been created */
     bool quiet;             /* the end: no more faults */
     unsigned removals;      /* of nodes, that an operator is still after */

@@ -197,9 +197,11 @@ struct sim_host *sim_new_host(struct sim *s)
 
 void sim_run(struct sim *s, const struct sim_options *o)
 {
+    static const uint64_t ttls[] = {90 * SIM_S, 600 * SIM_S, 3600 * SIM_S};
     uint64_t end;
 
     begin(s, o);
+    s->session_ttl = ttls[o->seed % (sizeof ttls / sizeof ttls[0])];
     sim_found(&s->hosts[0]);
     for (unsigned i = 1; i < s->n_hosts; i++)
         s->hosts[i].start_at = rng_below(&s->rng, 2 * SIM_S);

@@ -142,7 +142,7 @@ static void test_bodies(void **state)
 /* The head of token.create, then a whole batch with nothing but that in it. */
 static void test_head_and_batch(void **state)
 {
-    static const uint8_t seed[16] = {0x10, 0x20, 0x30};
+    static const struct bx_stamp stamp = {1700000000000, 0x0a0b0c0d, {0x10, 0x20, 0x30}};
     struct bx_cmd_head head = full_head;
     struct bx_buf b = {0};
 
@@ -154,10 +154,10 @@ static void test_head_and_batch(void **state)
      "68000000050000007000000007000000616c69636500000064656661756c7400");
     b.len = 0;
     assert_int_equal(bx_batch_begin(&b), BX_OK);
-    bx_batch_seal(&b, 0, 1700000000000, seed);
+    bx_batch_seal(&b, 0, &stamp);
     is_hex("an empty batch", b.data, b.len,
-     "bd5801010800000020000000be026b220068e5cf8b0100001020300000000000000000000000000000000000"
-     "00000000");
+     "bd580201080000002000000094de42070068e5cf8b0100001020300000000000000000000000000000000000"
+     "0d0c0b0a");
     bx_buf_release(&b);
 }
 
@@ -336,7 +336,7 @@ static void test_hostile_bodies(void **state)
 
 static void make_batch(struct bx_buf *b)
 {
-    static const uint8_t seed[16] = {1, 2, 3, 4};
+    static const struct bx_stamp stamp = {12345, 678, {1, 2, 3, 4}};
 
     assert_int_equal(bx_batch_begin(b), BX_OK);
     for (size_t i = 0; i < KINDS; i++) {
@@ -344,7 +344,7 @@ static void make_batch(struct bx_buf *b)
 
         encode(b, i, &head);
     }
-    bx_batch_seal(b, KINDS, 12345, seed);
+    bx_batch_seal(b, KINDS, &stamp);
 }
 
 static int open_exact(const uint8_t *p, size_t n)
@@ -371,8 +371,10 @@ static void test_batch(void **state)
     (void)state;
     make_batch(&b);
     assert_int_equal(bx_batch_open(b.data, b.len, &batch, NULL), BX_OK);
-    assert_int_equal(batch.wall_ms, 12345);
-    assert_int_equal(batch.seed[3], 4);
+    assert_int_equal(batch.stamp.wall_ms, 12345);
+    assert_int_equal(batch.stamp.elapsed_ms, 678);
+    assert_true(batch.measured);
+    assert_int_equal(batch.stamp.seed[3], 4);
     assert_int_equal(batch.commands, KINDS);
     for (size_t i = 0; i < KINDS; i++) {
         struct bx_cmd_head head;
@@ -399,22 +401,40 @@ static void test_batch(void **state)
 
 static void test_batch_bounds(void **state)
 {
-    static const uint8_t seed[16];
+    static const struct bx_stamp stamp;
     struct bx_buf b = {0};
 
     (void)state;
     assert_int_equal(bx_batch_begin(&b), BX_OK);
-    bx_batch_seal(&b, BX_BATCH_COMMANDS_MAX, 0, seed);
+    bx_batch_seal(&b, BX_BATCH_COMMANDS_MAX, &stamp);
     assert_int_equal(open_exact(b.data, b.len), BX_OK);
-    bx_batch_seal(&b, BX_BATCH_COMMANDS_MAX + 1, 0, seed);
+    bx_batch_seal(&b, BX_BATCH_COMMANDS_MAX + 1, &stamp);
     assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
-    bx_batch_seal(&b, 0, 0, seed);
-    bx_head_seal(b.data, BX_KIND_BATCH, 2, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    bx_batch_seal(&b, 0, &stamp);
+    bx_head_seal(b.data, BX_KIND_BATCH, 3, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
     assert_int_equal(open_exact(b.data, b.len), BX_UNSUPPORTED);
     bx_head_seal(b.data, BX_KIND_VOTE, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
     assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
     bx_head_seal(b.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, 24); /* shorter than the stamp */
     assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
+    bx_buf_release(&b);
+}
+
+/* As batches were before their stamp said what time had passed. */
+static void test_batch_of_version_1(void **state)
+{
+    static const struct bx_stamp stamp = {.wall_ms = 12345};
+    struct bx_buf b = {0};
+    struct bx_batch batch;
+
+    (void)state;
+    assert_int_equal(bx_batch_begin(&b), BX_OK);
+    bx_batch_seal(&b, 3, &stamp);
+    bx_head_seal(b.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    assert_int_equal(bx_batch_open(b.data, b.len, &batch, NULL), BX_OK);
+    assert_false(batch.measured);
+    assert_int_equal(batch.stamp.wall_ms, 12345);
+    assert_int_equal(batch.commands, 3);
     bx_buf_release(&b);
 }
 
@@ -463,7 +483,8 @@ int main(void)
         cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_names),
         cmocka_unit_test(test_too_large),    cmocka_unit_test(test_damaged_commands),
         cmocka_unit_test(test_hostile_bodies), cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_batch_bounds), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_batch_bounds), cmocka_unit_test(test_batch_of_version_1),
+        cmocka_unit_test(test_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

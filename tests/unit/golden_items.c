@@ -233,13 +233,13 @@ static int make_packed_snapshot(struct bx_buf *out)
 
 /* ---- the log's content ---- */
 
-static const uint8_t seed[16] = {0x5e, 0xed, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14};
-
 /* The commands there were when this was pinned; each later one has a sample of its own. */
 #define BATCH_KINDS 9
 
-static int make_batch(struct bx_buf *out)
+static int make_batch_stamped(struct bx_buf *out, uint32_t elapsed_ms)
 {
+    const struct bx_stamp stamp = {
+        1700000000789, elapsed_ms, {0x5e, 0xed, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}};
     int rc = bx_batch_begin(out);
 
     for (uint16_t kind = 1; rc == BX_OK && kind <= BATCH_KINDS; kind++) {
@@ -248,8 +248,22 @@ static int make_batch(struct bx_buf *out)
         head.kind = kind;
         rc = bx_cmd_encode(out, &head, sample(bx_cmd_name(kind))->object);
     }
-    bx_batch_seal(out, BATCH_KINDS, 1700000000789, seed);
+    bx_batch_seal(out, BATCH_KINDS, &stamp);
     return rc;
+}
+
+/* Before the stamp told of the time that had passed. */
+static int make_batch_1(struct bx_buf *out)
+{
+    int rc = make_batch_stamped(out, 0);
+
+    bx_head_seal(out->data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, (uint32_t)(out->len - BX_HEAD_SIZE));
+    return rc;
+}
+
+static int make_batch(struct bx_buf *out)
+{
+    return make_batch_stamped(out, 0x01020304);
 }
 
 /* ---- the state, as a snapshot has it ---- */
@@ -413,8 +427,10 @@ const struct golden_item golden_items[] = {
     {"slots-identity", make_identity, false},
     {"snapshot-1", make_plain_snapshot, false},
     {"snapshot-2", make_packed_snapshot, true},
-    {"batch", make_batch, false},
-    {"dump", make_dump, true},
+    {"batch-1", make_batch_1, false},
+    {"batch-2", make_batch, false},
+    {"dump", make_dump, true}, /* as it was when sessions expired by the time of the cluster */
+    {"dump-2", make_dump, false},
     {"request", make_request, false},
     {"frame-hello", make_hello, false},
     {"frame-ping", make_ping, false},

@@ -63,7 +63,6 @@ static bool encode_batch(const struct bx_vm_config *config, struct bx_buf *batch
                                .sequence = 1,
                                .floor = 1};
     struct bx_cmd_vm_create body = {.config = *config};
-    static const uint8_t seed[16] = {1};
 
     if (!good(bx_batch_begin(batch)))
         return false;
@@ -71,7 +70,7 @@ static bool encode_batch(const struct bx_vm_config *config, struct bx_buf *batch
         if (!good(bx_cmd_encode(batch, &head, &body)))
             return false;
     }
-    bx_batch_seal(batch, 4, 1, seed);
+    bx_batch_seal(batch, 4, &(struct bx_stamp){.wall_ms = 1});
     return true;
 }
 

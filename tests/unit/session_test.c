@@ -4,11 +4,15 @@
 
 #include "lib/testfsm.h"
 
+#include "codec/head.h"
 #include "state/session.h"
 
 #include <string.h>
 
+#define WALL 2000000u
+
 static struct test_fsm t;
+static uint64_t now_ms; /* that leaders have measured */
 
 static int setup(void **state)
 {
@@ -17,6 +21,7 @@ static int setup(void **state)
     t.options.session_ttl_ms = 10000;
     test_fsm_open(&t);
     test_fsm_node(&t, 1, "n1");
+    now_ms = 0;
     return 0;
 }
 
@@ -29,10 +34,21 @@ static int teardown(void **state)
 
 struct request {
     uint8_t session;
-    uint64_t sequence, floor, wall_ms;
+    uint64_t sequence, floor, at_ms;
+    uint64_t wall_ms; /* 0: the leader's clock goes right */
     const char *principal, *name;
     uint8_t body;   /* makes bodies differ */
 };
+
+/* What passed since the entry before; at 0: nothing. */
+static void seal_at(struct test_batch *b, uint64_t at_ms, uint64_t wall_ms)
+{
+    if (at_ms > now_ms) {
+        b->elapsed_ms = (uint32_t)(at_ms - now_ms);
+        now_ms = at_ms;
+    }
+    test_batch_seal(b, t.index, wall_ms == 0 ? WALL + now_ms : wall_ms);
+}
 
 /* A create of the VM `name` under a request id; returns the outcome's code. */
 static int request(struct request r)
@@ -50,7 +66,7 @@ static int request(struct request r)
     c.config.disk_gib = 0;
     c.config.memory_mib = 128 + r.body;
     test_batch_add(&b, &head, &c);
-    test_batch_seal(&b, t.index, 2000000 + r.wall_ms);
+    seal_at(&b, r.at_ms, r.wall_ms);
     test_fsm_feed(&t, &b);
     test_fsm_commit(&t);
     bx_buf_release(&b.buf);
@@ -216,32 +232,32 @@ static void test_full_and_expiry(void **state)
     struct answer a;
 
     (void)state;
-    request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = 0});
-    request((struct request){.session = 2, .sequence = 1, .name = "b", .wall_ms = 5000});
-    request((struct request){.session = 3, .sequence = 1, .name = "c", .wall_ms = 5000});
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .at_ms = 0});
+    request((struct request){.session = 2, .sequence = 1, .name = "b", .at_ms = 5000});
+    request((struct request){.session = 3, .sequence = 1, .name = "c", .at_ms = 5000});
     a = answer();
-    request((struct request){.session = 4, .sequence = 1, .name = "d", .wall_ms = 10000});
+    request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10000});
     refused(BX_BUSY, "full", &a);
-    request((struct request){.session = 3, .sequence = 2, .name = "e", .wall_ms = 10000});
+    request((struct request){.session = 3, .sequence = 2, .name = "e", .at_ms = 10000});
     assert_int_equal(t.last.code, BX_OK); /* a session that is known goes on */
 
     /* The first is used no more: after its time to live, not before, there is room. */
     assert_int_equal(request((struct request){.session = 4, .sequence = 1, .name = "d",
-                                              .wall_ms = 10001}), BX_OK);
+                                              .at_ms = 10001}), BX_OK);
     a = answer();
-    request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = 10001});
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .at_ms = 10001});
     refused(BX_BUSY, "full", &a); /* forgotten; a new one finds no room */
 
     /* 3 was used at 10000, so it outlives 2. Forgotten means new: another principal may have it. */
     assert_int_equal(request((struct request){.session = 2, .sequence = 1, .name = "f",
-                                              .principal = "bob", .wall_ms = 15001}), BX_OK);
+                                              .principal = "bob", .at_ms = 15001}), BX_OK);
     a = answer();
-    request((struct request){.session = 3, .sequence = 2, .name = "e", .wall_ms = 15001});
+    request((struct request){.session = 3, .sequence = 2, .name = "e", .at_ms = 15001});
     assert_int_equal(test_fsm_revision(&t), a.revision);
     assert_int_equal(t.last.code, BX_OK);
 
     /* Time that goes back is not followed. */
-    request((struct request){.session = 5, .sequence = 1, .name = "g", .wall_ms = 20001});
+    request((struct request){.session = 5, .sequence = 1, .name = "g", .at_ms = 20001});
     assert_int_equal(t.last.code, BX_OK);
     a = answer();
     request((struct request){.session = 6, .sequence = 1, .name = "h", .wall_ms = 1});
@@ -261,7 +277,7 @@ static void test_too_many_answers(void **state)
             head.sequence++;
             test_batch_add(&b, &head, &body);
         }
-        test_batch_seal(&b, t.index, 2000000);
+        test_batch_seal(&b, t.index, WALL);
         test_fsm_feed(&t, &b);
     }
     test_fsm_commit(&t);
@@ -307,7 +323,7 @@ static void three_requests(struct answer a[3])
     a[0] = answer();
     request((struct request){.session = 2, .sequence = 7, .name = "b", .principal = "bob"});
     a[1] = answer();
-    request((struct request){.session = 3, .sequence = 1, .name = "c", .wall_ms = 9000});
+    request((struct request){.session = 3, .sequence = 1, .name = "c", .at_ms = 9000});
     a[2] = answer();
 }
 
@@ -324,10 +340,10 @@ static void still_known(const struct answer a[3])
     assert_memory_equal(t.last.object, a[1].o.object, 16);
     request((struct request){.session = 2, .sequence = 7, .name = "b"});
     refused(BX_CONFLICT, "somebody else", &a[2]);
-    request((struct request){.session = 4, .sequence = 1, .name = "d", .wall_ms = 10000});
+    request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10000});
     refused(BX_BUSY, "full", &a[2]);
     assert_int_equal(request((struct request){.session = 4, .sequence = 1, .name = "d",
-                                              .wall_ms = 10001}), BX_OK);
+                                              .at_ms = 10001}), BX_OK);
 }
 
 static void test_restart(void **state)
@@ -352,11 +368,11 @@ static void two_at_once(void)
         head.session[0] = i;
         test_batch_add(&b, &head, &body);
     }
-    test_batch_seal(&b, t.index, 2000000);
+    test_batch_seal(&b, t.index, WALL);
     test_fsm_feed(&t, &b);
     test_fsm_commit(&t);
     bx_buf_release(&b.buf);
-    request((struct request){.session = 2, .sequence = 6, .name = "a", .wall_ms = 9000});
+    request((struct request){.session = 2, .sequence = 6, .name = "a", .at_ms = 9000});
     assert_int_equal(t.last.code, BX_OK);
 }
 
@@ -378,16 +394,16 @@ static void test_restart_after_expiry(void **state)
     (void)state;
     two_at_once();
     test_batch_add(&b, &(struct bx_cmd_head){.kind = BX_CMD_VM_DELETE}, &gone);
-    test_batch_seal(&b, t.index, 2000000 + 10001); /* an entry that leaves no outcome behind */
+    seal_at(&b, 10001, 0); /* an entry that leaves no outcome behind */
     test_fsm_feed(&t, &b);
     test_fsm_commit(&t);
     reopens_alike();
     assert_int_equal(request((struct request){.session = 1, .sequence = 1, .name = "b",
-                                              .principal = "bob", .wall_ms = 10001}), BX_OK);
+                                              .principal = "bob", .at_ms = 10001}), BX_OK);
     reopens_alike();
-    request((struct request){.session = 1, .sequence = 2, .name = "c", .wall_ms = 10001});
+    request((struct request){.session = 1, .sequence = 2, .name = "c", .at_ms = 10001});
     assert_int_equal(t.last.code, BX_CONFLICT);
-    request((struct request){.session = 2, .sequence = 6, .name = "a", .wall_ms = 10001});
+    request((struct request){.session = 2, .sequence = 6, .name = "a", .at_ms = 10001});
     assert_int_equal(t.last.code, BX_OK);
     bx_buf_release(&b.buf);
 }
@@ -429,13 +445,71 @@ static void test_time_goes_on(void **state)
     struct bx_cluster_info info;
 
     (void)state;
-    request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = 5000});
-    request((struct request){.session = 1, .sequence = 2, .name = "b", .wall_ms = 4000});
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = WALL + 5000});
+    request((struct request){.session = 1, .sequence = 2, .name = "b", .wall_ms = WALL + 4000});
     bx_view_cluster(bx_fsm_view(t.fsm), &info);
-    assert_int_equal(info.time_ms, 2005000);
-    request((struct request){.session = 1, .sequence = 3, .name = "c", .wall_ms = 5001});
+    assert_int_equal(info.time_ms, WALL + 5000);
+    request((struct request){.session = 1, .sequence = 3, .name = "c", .wall_ms = WALL + 5001});
     bx_view_cluster(bx_fsm_view(t.fsm), &info);
-    assert_int_equal(info.time_ms, 2005001);
+    assert_int_equal(info.time_ms, WALL + 5001);
+}
+
+/* Nor do answers expire because a leader's clock is wrong: only time that passed makes them. */
+static void test_wrong_clock(void **state)
+{
+    const uint64_t ahead = WALL + 3600000;
+    struct answer a;
+
+    (void)state;
+    request((struct request){.session = 1, .sequence = 1, .name = "a"});
+    a = answer();
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = ahead});
+    is_first_answer(&a);
+    request((struct request){.session = 2, .sequence = 1, .name = "b", .wall_ms = ahead});
+    test_fsm_reopen(&t);
+    request((struct request){.session = 1, .sequence = 1, .name = "a", .at_ms = 10000,
+                             .wall_ms = ahead});
+    assert_memory_equal(t.last.object, a.o.object, 16);
+    /* And a clock that was ahead does not make them live longer. */
+    assert_int_equal(request((struct request){.session = 1, .sequence = 1, .name = "c",
+                                              .principal = "bob", .at_ms = 10001}), BX_OK);
+}
+
+/* The entry of a build that knew no other time than the leader's wall clock. */
+static int request_of_version_1(uint8_t session, uint64_t sequence, uint64_t wall_ms)
+{
+    struct bx_cmd_head head = {
+        .kind = BX_CMD_VM_DELETE, .session = {session}, .sequence = sequence};
+    struct bx_cmd_vm_delete body = {.vm = bx_str("nothing")};
+    struct test_batch b = {0};
+
+    test_batch_add(&b, &head, &body);
+    test_batch_seal(&b, t.index, wall_ms);
+    bx_head_seal(b.buf.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT,
+                 (uint32_t)(b.buf.len - BX_HEAD_SIZE));
+    test_fsm_feed(&t, &b);
+    test_fsm_commit(&t);
+    bx_buf_release(&b.buf);
+    return t.last.code;
+}
+
+/* There sessions expired by the wall clock, and do so again when such a log is replayed. */
+static void test_entries_of_version_1(void **state)
+{
+    (void)state;
+    for (uint8_t i = 1; i <= 3; i++)
+        assert_int_equal(request_of_version_1(i, 1, WALL), BX_NOT_FOUND);
+    assert_int_equal(request_of_version_1(4, 1, WALL + 10000), BX_BUSY);
+    assert_int_equal(request_of_version_1(4, 1, WALL + 10001), BX_NOT_FOUND);
+    /* From then on what leaders measure counts. */
+    assert_int_equal(request((struct request){.session = 5, .sequence = 1, .name = "a"}), BX_OK);
+    request((struct request){.session = 6, .sequence = 1, .name = "b", .at_ms = 9999,
+                             .wall_ms = WALL + 99999});
+    assert_int_equal(t.last.code, BX_OK);
+    request((struct request){.session = 7, .sequence = 1, .name = "c", .at_ms = 10000});
+    assert_int_equal(t.last.code, BX_BUSY);
+    request((struct request){.session = 7, .sequence = 1, .name = "c", .at_ms = 10001});
+    assert_int_equal(t.last.code, BX_OK);
 }
 
 static void test_restore(void **state)
@@ -460,6 +534,29 @@ static void test_restore(void **state)
     bx_buf_release(&dump);
 }
 
+/* A dump from before sessions had a time of their own: theirs is that of the cluster. */
+static void test_restore_of_version_1(void **state)
+{
+    uint64_t at, session_ms = htole64(WALL);
+    struct bx_buf dump = {0};
+
+    (void)state;
+    for (uint8_t i = 1; i <= 3; i++)
+        request_of_version_1(i, 1, WALL);
+    test_fsm_dump(&t, &dump);
+    for (at = 0; memcmp(dump.data + at, &session_ms, 8) != 0; at++)
+        assert_true(at < 64);
+    memset(dump.data + at, 0, 8); /* the first of the two, its own */
+    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
+    assert_int_equal(bx_fsm_restore_chunk(t.fsm, dump.data, dump.len, NULL), BX_OK);
+    assert_int_equal(bx_fsm_restore_finish(t.fsm, t.index, test_fsm_digest(&t), NULL), BX_OK);
+    request((struct request){.session = 4, .sequence = 1, .name = "a", .at_ms = 10000});
+    assert_int_equal(t.last.code, BX_BUSY);
+    request((struct request){.session = 4, .sequence = 1, .name = "a", .at_ms = 10001});
+    assert_int_equal(t.last.code, BX_OK);
+    bx_buf_release(&dump);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -475,7 +572,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_restart_after_expiry, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_heap_of_outcomes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_time_goes_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_wrong_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_entries_of_version_1, setup, teardown),
         cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_restore_of_version_1, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
