@@ -33,6 +33,8 @@ static void drop(struct bx_rc_cache *c, struct bx_rc_value *v)
     if (v->found)
         bx_map_remove(&c->map, v->hash, body(v));
     c->stats.values--;
+    if (c->fini != NULL)
+        c->fini(c->ctx, body(v));
     bx_slab_free(&c->slab, v, v->size);
 }
 

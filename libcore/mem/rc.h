@@ -26,6 +26,8 @@ struct bx_rc_stats {
 struct bx_rc_cache {
     uint32_t max, idle_max; /* values that can be found; of these, without a holder */
     bx_map_eq eq;           /* of a value and a key */
+    void (*fini)(void *ctx, void *value); /* gives back what a value holds; NULL after init */
+    void *ctx;
     struct bx_map map;
     struct bx_slab slab;
     struct bx_rc_values idle; /* longest first */

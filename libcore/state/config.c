@@ -1,25 +1,33 @@
 /* config - what VMs were asked to be, once for all that were asked alike.
  *
  * Name and tenant are a VM's own and interned; the rest of a configuration is the same for most VMs
- * of a fleet. A shared one is made of the canonical record of it, which is also what is compared:
- * so a field that is added to the schema is shared with the others, not forgotten. */
+ * of a fleet. A shared one holds its labels, keys and values, interned too: a fleet has few of them,
+ * in many combinations. Everything else lies in the canonical record of it, which is also what is
+ * compared: so a field that is added to the schema is shared with the others, not forgotten. */
 #include "state/rows.h"
 
 #include "codec/flat.h"
 #include "mem/alloc.h"
 
+#include <assert.h>
+
 #define CONFIGS_MAX 65536u /* that can be found again */
 #define CONFIGS_IDLE 256u  /* of these, without a VM */
 
-struct shared { /* then the pairs of the labels, then the record */
+struct label { /* what a pair of the configuration views */
+    const struct bx_istr *key, *value;
+};
+
+struct shared { /* then the pairs of its labels, the strings of these, and the record of the rest */
     struct bx_vm_config config;
     uint32_t len; /* of the record */
 };
 
 struct key {
     struct bx_row_home *home;
+    struct bx_pairs labels;
     const uint8_t *record;
-    uint32_t len, labels;
+    uint32_t len;
 };
 
 static struct bx_pair *pairs_of(struct shared *s)
@@ -27,59 +35,123 @@ static struct bx_pair *pairs_of(struct shared *s)
     return (struct bx_pair *)(void *)(s + 1);
 }
 
-static const uint8_t *record_of(const struct shared *s)
+static struct label *labels_of(struct shared *s, uint32_t n)
 {
-    return (const uint8_t *)(s + 1) + s->config.labels.n * sizeof(struct bx_pair);
+    return (struct label *)(void *)(pairs_of(s) + n);
+}
+
+static uint8_t *record_of(struct shared *s, uint32_t labels)
+{
+    return (uint8_t *)(labels_of(s, labels) + labels);
+}
+
+static size_t size_with(uint32_t labels, uint32_t len)
+{
+    return sizeof(struct shared) + labels * (sizeof(struct bx_pair) + sizeof(struct label)) + len;
+}
+
+/* By their bytes: the same text may be somebody's private copy. */
+static bool same_labels(const struct bx_pairs *a, const struct bx_pairs *b)
+{
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (!bx_str_eq(a->v[i].key, b->v[i].key) || !bx_str_eq(a->v[i].value, b->v[i].value))
+            return false;
+    }
+    return true;
 }
 
 static bool same(const void *value, const void *key)
 {
-    const struct shared *s = value;
+    struct shared *s = (struct shared *)(uintptr_t)value;
     const struct key *k = key;
 
-    return s->len == k->len && memcmp(record_of(s), k->record, k->len) == 0;
+    return s->len == k->len && s->config.labels.n == k->labels.n &&
+           memcmp(record_of(s, k->labels.n), k->record, k->len) == 0 &&
+           same_labels(&s->config.labels, &k->labels);
+}
+
+static uint64_t hash_of(const struct key *k)
+{
+    uint64_t hash = bx_hash(k->record, k->len);
+
+    for (uint32_t i = 0; i < k->labels.n; i++) {
+        const struct bx_pair *p = &k->labels.v[i];
+
+        hash = (hash ^ bx_hash(p->key.p, p->key.n)) * UINT64_C(0x9e3779b97f4a7c15);
+        hash = (hash ^ bx_hash(p->value.p, p->value.n)) * UINT64_C(0x9e3779b97f4a7c15);
+    }
+    return hash ^ hash >> 32; /* a table takes the low bits */
+}
+
+static struct bx_str view(const struct bx_istr *s)
+{
+    return (struct bx_str){s->s, s->len};
+}
+
+static void hold_labels(struct shared *s, const struct key *k)
+{
+    struct label *labels = labels_of(s, k->labels.n);
+    struct bx_pair *pairs = pairs_of(s);
+
+    for (uint32_t i = 0; i < k->labels.n; i++) {
+        labels[i].key = bx_row_name(k->home->intern, k->labels.v[i].key);
+        labels[i].value = bx_row_name(k->home->intern, k->labels.v[i].value);
+        pairs[i] = (struct bx_pair){view(labels[i].key), view(labels[i].value)};
+    }
+    s->config.labels = (struct bx_pairs){pairs, k->labels.n};
 }
 
 static void make(void *value, const void *key)
 {
     const struct key *k = key;
     struct shared *s = value;
-    uint8_t *record = (uint8_t *)(s + 1) + k->labels * sizeof(struct bx_pair);
+    uint8_t *record = record_of(s, k->labels.n);
+    int rc;
 
-    memset(s, 0, sizeof *s);
-    memcpy(record, k->record, k->len);
     s->len = k->len;
-    /* What was just written reads, if there is memory for the list of the labels. */
-    if (bx_flat_read(&bx_vm_config_schema, record, k->len, &s->config, &k->home->arena, NULL,
-                     NULL) != BX_OK)
-        bx_oom(k->len);
-    if (k->labels > 0)
-        memcpy(pairs_of(s), s->config.labels.v, k->labels * sizeof(struct bx_pair));
-    s->config.labels.v = pairs_of(s);
+    memcpy(record, k->record, k->len);
+    rc = bx_flat_read(&bx_vm_config_schema, record, k->len, &s->config, NULL, NULL, NULL);
+    assert(rc == BX_OK); /* what was just written reads, and has no list */
+    (void)rc;
+    hold_labels(s, k);
 }
 
-void bx_row_configs_init(struct bx_rc_cache *configs)
+static void let_go(void *intern, void *value)
 {
-    bx_rc_init(configs, CONFIGS_MAX, CONFIGS_IDLE, same);
+    struct shared *s = value;
+    const struct label *labels = labels_of(s, s->config.labels.n);
+
+    for (uint32_t i = 0; i < s->config.labels.n; i++) {
+        bx_intern_release(intern, labels[i].key);
+        bx_intern_release(intern, labels[i].value);
+    }
+}
+
+void bx_row_configs_init(struct bx_row_home *h)
+{
+    bx_rc_init(&h->configs, CONFIGS_MAX, CONFIGS_IDLE, same);
+    h->configs.fini = let_go;
+    h->configs.ctx = h->intern;
 }
 
 const struct bx_vm_config *bx_row_config(struct bx_row_home *h, const struct bx_vm_config *c)
 {
     struct bx_vm_config alike = *c;
-    struct key k = {.home = h, .labels = c->labels.n};
+    struct key k = {.home = h, .labels = c->labels};
     const struct shared *s;
     uint8_t *record;
     size_t size;
 
     alike.name = alike.tenant = (struct bx_str){NULL, 0};
+    alike.labels = (struct bx_pairs){NULL, 0};
     k.len = (uint32_t)bx_flat_size(&bx_vm_config_schema, &alike);
     record = bx_arena_alloc(&h->arena, k.len);
     if (record == NULL)
         bx_oom(k.len);
     bx_flat_write(&bx_vm_config_schema, &alike, record);
     k.record = record;
-    size = sizeof *s + k.labels * sizeof(struct bx_pair) + k.len;
-    s = bx_rc_get_or_create(&h->configs, bx_hash(record, k.len), &k, size, make);
+    size = size_with(k.labels.n, k.len);
+    s = bx_rc_get_or_create(&h->configs, hash_of(&k), &k, size, make);
     if (s == NULL)
         bx_oom(size);
     return &s->config;

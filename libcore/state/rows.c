@@ -76,7 +76,7 @@ static const struct bx_schema cluster_schema =
 void bx_row_home_init(struct bx_row_home *h, struct bx_intern *in)
 {
     *h = (struct bx_row_home){.intern = in};
-    bx_row_configs_init(&h->configs);
+    bx_row_configs_init(h);
 }
 
 void bx_row_home_close(struct bx_row_home *h)
@@ -120,7 +120,7 @@ static bool views(struct bx_row_home *h, const struct bx_schema *s, const uint8_
     return rc == BX_OK;
 }
 
-static const struct bx_istr *name_of(struct bx_intern *in, struct bx_str s)
+const struct bx_istr *bx_row_name(struct bx_intern *in, struct bx_str s)
 {
     const struct bx_istr *i = bx_intern_hold(in, s.p, s.n);
 
@@ -139,7 +139,7 @@ static bool finish_node(struct bx_row_home *h, struct bx_row *r)
     n->info = rec.info;
     n->created_index = rec.created_index;
     n->modified_index = rec.modified_index;
-    n->name = name_of(h->intern, rec.info.name);
+    n->name = bx_row_name(h->intern, rec.info.name);
     return true;
 }
 
@@ -194,8 +194,8 @@ static struct bx_row *vm_block(struct bx_row_home *h, const struct bx_vm *d)
         bx_intern_ref(d->tenant);
         bx_rc_ref(&h->configs, d->config);
     } else {
-        b->vm.name = name_of(h->intern, d->config->name);
-        b->vm.tenant = name_of(h->intern, d->config->tenant);
+        b->vm.name = bx_row_name(h->intern, d->config->name);
+        b->vm.tenant = bx_row_name(h->intern, d->config->tenant);
         b->vm.config = bx_row_config(h, d->config);
     }
     return &b->row;

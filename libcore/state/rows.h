@@ -3,8 +3,8 @@
  * A row is one block of memory: the struct that others read, with views into the canonical flat
  * record that follows it. The record is what is hashed, stored and dumped. A VM's record stands apart
  * and goes once it is stored; the row has what it says, the configuration shared with the VMs that are
- * alike. Rows are never changed, only replaced, so a change is the pair (old, new): undone by putting the old one back, written by
- * storing the new one. */
+ * alike. Rows are never changed, only replaced, so a change is the pair (old, new): undone by putting
+ * the old one back, written by storing the new one. */
 #ifndef BX_ROWS_H
 #define BX_ROWS_H
 
@@ -83,8 +83,10 @@ struct bx_row *bx_row_load(struct bx_row_home *h, enum bx_table table, const uin
 void bx_row_settle(struct bx_row_home *h, struct bx_row *row);
 void bx_row_free(struct bx_row_home *h, struct bx_row *row);
 
-/* ---- config.c, for rows.c ---- */
-void bx_row_configs_init(struct bx_rc_cache *configs);
+/* ---- rows.c and config.c, for each other ---- */
+/* Interned, or a private copy when the table is full; never NULL. */
+const struct bx_istr *bx_row_name(struct bx_intern *in, struct bx_str s);
+void bx_row_configs_init(struct bx_row_home *h);
 /* The shared one that is alike, with a reference for the caller. Takes from h->arena. */
 const struct bx_vm_config *bx_row_config(struct bx_row_home *h, const struct bx_vm_config *c);
 

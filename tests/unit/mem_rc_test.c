@@ -105,6 +105,38 @@ static void beyond_the_bound_values_stand_apart(void **state)
     bx_rc_close(&c);
 }
 
+static void count_end(void *ctx, void *value)
+{
+    int *ends = ctx;
+
+    ends[*(const int *)value]++;
+}
+
+/* Each value ends once: when it is forgotten, when it stood apart and is let go, and at the close. */
+static void values_give_back_what_they_hold(void **state)
+{
+    enum { KEYS = 8 };
+    int ends[KEYS] = {0};
+    struct bx_rc_cache c;
+    const int *held[KEYS];
+
+    (void)state;
+    bx_rc_init(&c, KEYS - 1, 2, same);
+    c.fini = count_end;
+    c.ctx = ends;
+    for (int i = 0; i < KEYS; i++)
+        held[i] = get(&c, i);
+    bx_rc_release(&c, held[KEYS - 1]); /* beyond the bound */
+    assert_int_equal(ends[KEYS - 1], 1);
+    for (int i = 0; i < KEYS - 1; i++)
+        bx_rc_release(&c, held[i]);
+    for (int i = 0; i < KEYS; i++)
+        assert_int_equal(ends[i], i != KEYS - 2 && i != KEYS - 3);
+    bx_rc_close(&c);
+    for (int i = 0; i < KEYS; i++)
+        assert_int_equal(ends[i], 1);
+}
+
 static void it_agrees_with_a_model(void **state)
 {
     enum { KEYS = 40, HELD = 100 };
@@ -239,6 +271,7 @@ int main(void)
         cmocka_unit_test(equal_values_are_one),
         cmocka_unit_test(the_longest_unwanted_go_first),
         cmocka_unit_test(beyond_the_bound_values_stand_apart),
+        cmocka_unit_test(values_give_back_what_they_hold),
         cmocka_unit_test(it_agrees_with_a_model),
         cmocka_unit_test(nothing_leaks_when_memory_is_out),
         cmocka_unit_test(vms_that_are_alike_share_a_configuration),

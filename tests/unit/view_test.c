@@ -5,6 +5,7 @@
 #include "mem/alloc.h"
 #include "state/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -318,6 +319,135 @@ static void test_record(void **state)
     bx_row_free(&v.home, b);
 }
 
+/* ---- labels ---- */
+
+static struct bx_row *labelled(struct bx_row_home *home, uint32_t i, uint32_t vcpus,
+                               const char *value)
+{
+    struct bx_pair labels[] = {{bx_str("app"), bx_str(value)}, {bx_str("b"), bx_str("app")}};
+    struct bx_vm_config c;
+    struct bx_vm d = {.config = &c, .uuid = {(uint8_t)i, (uint8_t)(i >> 8)}};
+
+    bx_vm_config_init(&c);
+    c.name = bx_str("web");
+    c.vcpus = vcpus;
+    c.labels = (struct bx_pairs){labels, 2};
+    return bx_row_vm(home, &d);
+}
+
+static const struct bx_pair *labels_of(const struct bx_row *row)
+{
+    assert_int_equal(bx_row_as_vm(row)->config->labels.n, 2);
+    return bx_row_as_vm(row)->config->labels.v;
+}
+
+static struct bx_intern_stats names_in(const struct bx_intern *table)
+{
+    struct bx_intern_stats s;
+
+    bx_intern_stats(table, &s);
+    return s;
+}
+
+/* One text, whoever has it: keys, values and names, in configurations that differ. */
+static void test_labels_are_interned(void **state)
+{
+    struct bx_row *a = labelled(&v.home, 1, 1, "shop"), *b = labelled(&v.home, 2, 2, "shop");
+    struct bx_row *same = labelled(&v.home, 3, 1, "shop"), *other = labelled(&v.home, 4, 1, "web");
+    struct bx_row *loaded = bx_row_load(&v.home, BX_TABLE_VM, b->data, b->len);
+    const struct bx_istr *web = bx_row_as_vm(a)->name;
+
+    (void)state;
+    assert_ptr_equal(bx_row_as_vm(a)->config, bx_row_as_vm(same)->config);
+    assert_ptr_equal(bx_row_as_vm(b)->config, bx_row_as_vm(loaded)->config);
+    assert_ptr_not_equal(bx_row_as_vm(a)->config, bx_row_as_vm(b)->config);
+    assert_ptr_not_equal(bx_row_as_vm(a)->config, bx_row_as_vm(other)->config);
+    assert_true(bx_str_eq(labels_of(a)[0].value, bx_str("shop")));
+    assert_ptr_equal(labels_of(a)[0].value.p, labels_of(b)[0].value.p);
+    assert_ptr_equal(labels_of(a)[0].key.p, labels_of(a)[1].value.p);
+    assert_ptr_equal(labels_of(other)[0].value.p, web->s);
+    assert_int_equal(names_in(in).live, 5); /* web, default, app, b, shop */
+    bx_row_free(&v.home, a);
+    bx_row_free(&v.home, b);
+    bx_row_free(&v.home, same);
+    bx_row_free(&v.home, loaded);
+    assert_true(bx_str_eq(labels_of(other)[1].key, bx_str("b")));
+    bx_row_free(&v.home, other);
+}
+
+/* The same strings as another, of the same lengths, are not the same labels. */
+static void test_labels_tell_configurations_apart(void **state)
+{
+    const struct bx_pair one[] = {{bx_str("a"), bx_str("b")}, {bx_str("b"), bx_str("a")}};
+    const struct bx_pair two[] = {{bx_str("a"), bx_str("a")}, {bx_str("b"), bx_str("b")}};
+    const struct bx_pairs sets[] = {{one, 2}, {two, 2}, {one, 1}, {NULL, 0}, {one + 1, 1}};
+    enum { SETS = sizeof sets / sizeof sets[0] };
+    const struct bx_vm_config *configs[SETS];
+    struct bx_vm_config c;
+
+    (void)state;
+    bx_vm_config_init(&c);
+    for (size_t i = 0; i < SETS; i++) {
+        c.labels = sets[i];
+        configs[i] = bx_row_config(&v.home, &c);
+        for (size_t k = 0; k < i; k++)
+            assert_ptr_not_equal(configs[i], configs[k]);
+        assert_ptr_equal(bx_row_config(&v.home, &c), configs[i]);
+    }
+    for (size_t i = 0; i < 2 * SETS; i++)
+        bx_rc_release(&v.home.configs, configs[i / 2]);
+    bx_arena_reset(&v.home.arena);
+}
+
+/* Configurations without a VM are kept, 256 of them; what the others held is nobody's any more. */
+static void test_labels_go_with_their_vms(void **state)
+{
+    enum { VMS = 1000, IDLE = 256 };
+    static struct bx_row *rows[VMS];
+    struct bx_row_home home;
+    char value[16];
+
+    (void)state;
+    bx_row_home_init(&home, in);
+    for (uint32_t i = 0; i < VMS; i++) {
+        snprintf(value, sizeof value, "v%u", i);
+        rows[i] = labelled(&home, i, 1, value);
+    }
+    assert_int_equal(names_in(in).live, VMS + 4); /* and web, default, app, b */
+    for (uint32_t i = 0; i < VMS; i++)
+        bx_row_free(&home, rows[i]);
+    assert_int_equal(names_in(in).live, IDLE + 2);
+    bx_row_home_close(&home);
+    assert_int_equal(names_in(in).live, 0);
+    assert_int_equal(names_in(in).copies, 0);
+}
+
+/* Private copies look the same, also to who searches for a configuration like that. */
+static void test_labels_in_a_full_interner(void **state)
+{
+    struct bx_intern *full = bx_intern_create(2, 0);
+    struct bx_row *a, *b, *plain = labelled(&v.home, 1, 1, "shop");
+    struct bx_row_home home;
+
+    (void)state;
+    bx_row_home_init(&home, full);
+    a = labelled(&home, 1, 1, "shop");
+    b = labelled(&home, 2, 1, "shop");
+    assert_ptr_equal(bx_row_as_vm(a)->config, bx_row_as_vm(b)->config);
+    assert_true(bx_str_eq(labels_of(a)[0].value, bx_str("shop")));
+    assert_true(bx_str_eq(labels_of(a)[1].key, bx_str("b")));
+    assert_true(a->hash == plain->hash); /* the record is the same */
+    assert_int_equal(names_in(full).live, 2); /* the name and the tenant */
+    assert_int_equal(names_in(full).copies, 4);
+    bx_row_free(&home, a);
+    bx_row_free(&home, b);
+    bx_row_free(&v.home, plain);
+    bx_row_home_close(&home);
+    assert_int_equal(names_in(full).live, 0);
+    assert_int_equal(names_in(full).copies, 0);
+    bx_intern_destroy(full);
+}
+
 static uint64_t live_bytes(void)
 {
     return v.home.slab.stats.live_bytes;
@@ -392,6 +522,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_size, setup, teardown),
         cmocka_unit_test_setup_teardown(test_record, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flipped_records, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_are_interned, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_tell_configurations_apart, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_go_with_their_vms, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_in_a_full_interner, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
