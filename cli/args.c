@@ -92,6 +92,20 @@ static int keep(struct args *a, const struct flag *f, const struct flag *own, co
     return BX_OK;
 }
 
+/* An empty value is what a script passes whose variable is not set: it must not be as if the flag were
+ * not there. Only a text may be empty. */
+static int take_value(struct args *a, const struct flag *f, const struct flag *own,
+                      const char *value, struct bx_err *err)
+{
+    const char *dashes = strlen(f->name) > 1 ? "--" : "-";
+
+    if (value[0] != '\0' || strcmp(f->value, "TEXT") == 0)
+        return keep(a, f, own, value, err);
+    bx_err_set(err, BX_INVALID, "%s%s wants a value", dashes, f->name);
+    bx_err_hint(err, "%s%s %s", dashes, f->name, f->value);
+    return BX_INVALID;
+}
+
 /* One argument that begins with a dash; *next is the one after it, taken when the flag wants it. */
 static int take_flag(struct args *a, const char *arg, char **next, int left,
                      const struct flag *own, int *took, struct bx_err *err)
@@ -117,15 +131,9 @@ static int take_flag(struct args *a, const char *arg, char **next, int left,
         bx_err_hint(err, "leave out \"%s\"", eq);
         return BX_INVALID;
     }
-    if (eq != NULL)
-        return keep(a, f, own, eq + 1, err);
-    if (left < 1) {
-        bx_err_set(err, BX_INVALID, "--%s wants a value", f->name);
-        bx_err_hint(err, "--%s %s", f->name, f->value);
-        return BX_INVALID;
-    }
-    *took = 2;
-    return keep(a, f, own, *next, err);
+    if (eq == NULL)
+        *took = 2;
+    return take_value(a, f, own, eq != NULL ? eq + 1 : left > 0 ? *next : "", err);
 }
 
 int args_parse(struct args *a, int argc, char **argv, const struct flag *own, struct bx_err *err)
@@ -220,11 +228,11 @@ int parse_size(const char *text, const char *what, uint64_t unit, uint64_t *out,
         unsigned shift;
     } suffixes[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"PiB", 50},
                     {"K", 10},   {"M", 20},   {"G", 30},   {"T", 40},   {"P", 50}, {"B", 0}};
-    const char *end;
+    const char *like = unit == 1 ? "16KiB or 1MiB" : "512MiB or 4GiB", *end;
     uint64_t n;
 
     if (!digits(text, &n, &end))
-        return bad(text, what, "512MiB or 4GiB", err);
+        return bad(text, what, like, err);
     if (*end == '\0') {
         *out = n;
         return BX_OK;
@@ -233,7 +241,7 @@ int parse_size(const char *text, const char *what, uint64_t unit, uint64_t *out,
         if (strcmp(end, suffixes[i].suffix) != 0)
             continue;
         if (n > UINT64_MAX >> suffixes[i].shift)
-            return bad(text, what, "512MiB or 4GiB", err);
+            return bad(text, what, like, err);
         n <<= suffixes[i].shift;
         if (n % unit != 0 || n / unit == 0) {
             if (n != 0)
@@ -242,7 +250,7 @@ int parse_size(const char *text, const char *what, uint64_t unit, uint64_t *out,
         *out = n / unit;
         return BX_OK;
     }
-    return bad(text, what, "512MiB or 4GiB", err);
+    return bad(text, what, like, err);
 }
 
 int parse_duration(const char *text, const char *what, uint64_t *ms, struct bx_err *err)

@@ -27,7 +27,8 @@ struct args {
 extern const struct flag global_flags[]; /* ends with a NULL name */
 
 /* Read all of argv[1..]. `own` are the command's flags, or NULL when there are none. BX_INVALID with
- * a hint: an unknown flag, one that is not supported yet, a value missing or too much. */
+ * a hint: an unknown flag, one that is not supported yet, a value that is missing, empty (but for a
+ * TEXT) or too much. Of a flag that is given twice the last value counts, where it takes only one. */
 int args_parse(struct args *a, int argc, char **argv, const struct flag *own, struct bx_err *err);
 bool args_has(const struct args *a, const char *name);
 const char *args_get(const struct args *a, const char *name, const char *otherwise);

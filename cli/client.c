@@ -1,18 +1,14 @@
 #include "client.h"
 
+#include "dial.h"
 #include "mem/alloc.h"
+#include "wire/proto.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,9 +73,7 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
     memset(c, 0, sizeof *c);
     c->fd = -1;
     for (char *a = strtok_r(copy, ",", &save); a != NULL; a = strtok_r(NULL, ",", &save)) {
-        if (strncmp(a, "unix:", 5) != 0 && strchr(a, ':') == NULL) {
-            bx_err_set(err, BX_UNREACHABLE, "--addr: \"%s\" is neither unix:PATH nor HOST:PORT", a);
-            bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
+        if (dial_check(a, err) != BX_OK) {
             bx_free(copy);
             return BX_UNREACHABLE;
         }
@@ -138,119 +132,13 @@ void client_next_address(struct client *c)
 
 /* ---- the connection ---- */
 
-/* Wait until fd is ready. BX_OK, BX_TIMEOUT or BX_INTERRUPTED. */
-static int wait_for(int fd, short what, uint64_t deadline)
-{
-    for (;;) {
-        struct pollfd p = {fd, what, 0};
-        uint64_t now = client_now();
-        int ms = deadline <= now ? 0 : deadline - now > 1000 ? 1000 : (int)(deadline - now);
-        int n = poll(&p, 1, ms);
-
-        if (client_interrupted)
-            return BX_INTERRUPTED;
-        if (n > 0)
-            return BX_OK;
-        if (n < 0 && errno != EINTR)
-            return BX_IO;
-        if (client_now() >= deadline)
-            return BX_TIMEOUT;
-    }
-}
-
-static int connect_to(const struct sockaddr *a, socklen_t n, int family, uint64_t deadline)
-{
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), e = 0;
-    socklen_t len = sizeof e;
-
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, a, n) != 0) {
-        e = errno;
-        if (e == EINPROGRESS || e == EAGAIN) {
-            e = ETIMEDOUT;
-            if (wait_for(fd, POLLOUT, deadline) == BX_OK)
-                getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len);
-        }
-    }
-    if (e == 0)
-        return fd;
-    close(fd);
-    return -e;
-}
-
-static int dial_unix(const char *path, uint64_t deadline)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-
-    if (strlen(path) >= sizeof a.sun_path)
-        return -ENAMETOOLONG;
-    snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
-    return connect_to((const struct sockaddr *)&a, sizeof a, AF_UNIX, deadline);
-}
-
-static int dial_tcp(const char *address, uint64_t deadline)
-{
-    const char *colon = strrchr(address, ':');
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
-    char host[256];
-    int fd = -EHOSTUNREACH, one = 1, idle = 10, interval = 5, count = 3;
-
-    snprintf(host, sizeof host, "%.*s", (int)(colon - address), address);
-    if (host[0] == '[')
-        snprintf(host, sizeof host, "%.*s", (int)(colon - address) - 2, address + 1);
-    if (getaddrinfo(host, colon + 1, &hints, &list) != 0)
-        return -EADDRNOTAVAIL;
-    for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next)
-        fd = connect_to(a->ai_addr, a->ai_addrlen, a->ai_family, deadline);
-    freeaddrinfo(list);
-    if (fd >= 0) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        /* Who follows events only listens: a host that is gone must be noticed all the same. */
-        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
-        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
-        setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
-    }
-    return fd;
-}
-
-/* Who has set up certificates must not be served in the clear without a word. A socket needs none. */
-static int check_certificates(const char *address, struct bx_err *err)
-{
-    static const char *const names[] = {"BLIXARD_CACERT", "BLIXARD_CERT", "BLIXARD_KEY"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *value = getenv(names[i]);
-
-        if (value == NULL || value[0] == '\0')
-            continue;
-        bx_err_set(err, BX_INVALID, "%s is set, but TLS is not supported yet: %s would be spoken to "
-                   "in the clear", names[i], address);
-        bx_err_hint(err, "unset %s, or use a unix: address", names[i]);
-        return BX_INVALID;
-    }
-    return BX_OK;
-}
-
 static int ensure_connected(struct client *c, uint64_t deadline, struct bx_err *err)
 {
-    const char *a = c->addresses[c->current];
-    bool local = strncmp(a, "unix:", 5) == 0;
     uint64_t soon = client_now() + CONNECT_MS;
-    int fd;
 
     if (c->fd >= 0)
         return BX_OK;
-    if (!local && check_certificates(a, err) != BX_OK)
-        return err->code;
-    if (deadline < soon)
-        soon = deadline;
-    fd = local ? dial_unix(a + 5, soon) : dial_tcp(a, soon);
-    if (fd < 0)
-        return bx_err_set(err, BX_UNREACHABLE, "%s: %s", a, strerror(-fd));
-    c->fd = fd;
-    return BX_OK;
+    return dial(c->addresses[c->current], deadline < soon ? deadline : soon, &c->fd, err);
 }
 
 static int lost(struct client *c, const char *why, struct bx_err *err)
@@ -273,7 +161,7 @@ static int send_all(struct client *c, const uint8_t *p, size_t n, uint64_t deadl
             n -= (size_t)sent;
         } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
             return lost(c, strerror(errno), err);
-        } else if (wait_for(c->fd, POLLOUT, deadline) != BX_OK) {
+        } else if (dial_wait(c->fd, POLLOUT, deadline) != BX_OK) {
             return lost(c, "does not take the request", err);
         }
     }
@@ -296,7 +184,7 @@ static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_
             break;
         if (rc != BX_BUSY)
             return lost(c, "the answer is no MessagePack, or too large", err);
-        rc = wait_for(c->fd, POLLIN, deadline);
+        rc = dial_wait(c->fd, POLLIN, deadline);
         if (rc != BX_OK)
             return lost(c, "does not answer", err);
         must(bx_buf_reserve(&c->in, READ_BYTES));
@@ -445,9 +333,16 @@ static uint64_t share(const struct client *c, uint64_t deadline)
     return c->once || c->n == 1 || ms > left ? deadline : now + ms;
 }
 
+static bool mutates(const char *method)
+{
+    enum bx_method m = bx_method_find(method, strlen(method));
+
+    return m != BX__METHODS && bx_methods[m].mutates;
+}
+
 /* What all tries together amount to: rc and err are of the last one. */
-static int conclude(struct client *c, int rc, const struct bx_err *answered, const char *tried,
-                    struct bx_err *err)
+static int conclude(struct client *c, int rc, bool changes, const struct bx_err *answered,
+                    const char *tried, struct bx_err *err)
 {
     if (client_interrupted)
         return bx_err_set(err, BX_INTERRUPTED, "interrupted");
@@ -458,7 +353,9 @@ static int conclude(struct client *c, int rc, const struct bx_err *answered, con
         return err->code;
     }
     bx_err_set(err, BX_UNREACHABLE, "no node can be reached: %s", tried);
-    if (c->unknown)
+    if (c->unknown && !changes)
+        bx_err_hint(err, "what listens there does not answer: is it blixardd's API?");
+    else if (c->unknown)
         bx_err_hint(err, "the request was sent, but nobody answered: whether it was carried out is "
                     "not known");
     else
@@ -504,7 +401,7 @@ int client_call(struct client *c, const char *method, const struct params *p, ui
         if (c->current == 0)
             pause_ms(PAUSE_MS);
     }
-    return conclude(c, rc, &answered, tried, err);
+    return conclude(c, rc, mutates(method), &answered, tried, err);
 }
 
 int client_listen(struct client *c, struct bx_err *err)

@@ -1,6 +1,7 @@
 # blixardctl: libcli.a is what can be tested without a server.
 noinst_LIBRARIES += libcli.a
-libcli_a_SOURCES = cli/args.c cli/args.h cli/client.c cli/client.h cli/format.c cli/format.h
+libcli_a_SOURCES = cli/args.c cli/args.h cli/client.c cli/client.h cli/dial.c cli/dial.h \
+	cli/format.c cli/format.h
 libcli_a_CFLAGS = $(AM_CFLAGS)
 
 bin_PROGRAMS += blixardctl

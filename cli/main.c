@@ -287,7 +287,8 @@ static int check_words(struct run *r, unsigned skip)
                    c->words);
     else
         bx_err_set(&r->err, BX_INVALID, "\"%.60s\" is one word too many", r->words[c->max]);
-    bx_err_hint(&r->err, "blixardctl %s%s%s %s", c->noun, c->verb[0] ? " " : "", c->verb, c->words);
+    bx_err_hint(&r->err, "blixardctl %s%s%s%s%s", c->noun, c->verb[0] ? " " : "", c->verb,
+                c->words[0] ? " " : "", c->words);
     return BX_INVALID;
 }
 
@@ -359,6 +360,7 @@ static int finish(struct run *r, int code)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
     bx_err_set(&r->err, BX_IO, "can not write to standard output");
+    bx_err_hint(&r->err, "is it closed, or the disk full?");
     return run_fail(r);
 }
 

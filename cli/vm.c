@@ -229,7 +229,7 @@ static int sizes(struct run *r, struct bx_vm_config *c)
     int rc = BX_OK;
 
     if (vcpus != NULL) {
-        rc = parse_number(vcpus, "--vcpus", UINT32_MAX, &n, &r->err);
+        rc = parse_number(vcpus, "--vcpus", BX_VCPUS_MAX, &n, &r->err);
         c->vcpus = (uint32_t)n;
     }
     if (rc == BX_OK && memory != NULL)
@@ -237,7 +237,7 @@ static int sizes(struct run *r, struct bx_vm_config *c)
     if (rc == BX_OK && disk != NULL)
         rc = parse_size(disk, "--disk", 1 << 30, &c->disk_gib, &r->err);
     if (rc == BX_OK && priority != NULL) {
-        rc = parse_number(priority, "--priority", UINT16_MAX, &n, &r->err);
+        rc = parse_number(priority, "--priority", BX_PRIORITY_MAX, &n, &r->err);
         c->priority = (uint16_t)n;
     }
     return rc;
@@ -298,16 +298,20 @@ static void put_config(struct params *p, const struct bx_vm_config *c)
     params_bool(p, "stopped", c->stopped);
 }
 
-static void print_decision(const struct run *r, bx_val d)
+/* A sentence and the candidates, or these alone where there are columns. */
+static int show_decision(struct run *r, bx_val d)
 {
     char node[80], decision[32], score[24], margin[24];
 
+    if (!result_is_for_people(r))
+        return result_print_part(r, d, "candidates");
     value_text(bx_val_get(d, "node"), 0, node, sizeof node);
     value_text(bx_val_get(d, "decision"), 0, decision, sizeof decision);
     value_text(bx_val_get(d, "score"), 0, score, sizeof score);
     value_text(bx_val_get(d, "margin"), 0, margin, sizeof margin);
     printf("%s on %s, score %s of 1000, ahead by %s\n", decision, node, score, margin);
     print_table(r, bx_val_get(d, "candidates"), decision_columns);
+    return 0;
 }
 
 static bool wants_to_run(bx_val vm)
@@ -395,6 +399,15 @@ static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pa
     return rc == BX_OK ? check_on_lost(r, c) : rc;
 }
 
+/* What a dry run answers is no VM, and has other columns. */
+static int show_dry_run(struct run *r, bx_val d)
+{
+    if (args_has(&r->args, "columns"))
+        return run_fail_with(r, BX_INVALID, "leave out --columns", "a dry run has columns of its own");
+    memcpy(r->columns, decision_columns, sizeof decision_columns);
+    return show_decision(r, d);
+}
+
 static int create(struct run *r)
 {
     static char paths[2][2 * PATH_MAX];
@@ -422,10 +435,7 @@ static int create(struct run *r)
         return run_fail(r);
     if (!args_has(&r->args, "dry-run"))
         return created(r, result, !args_has(&r->args, "no-wait") && !c.stopped);
-    if (!result_is_for_people(r))
-        return result_print(r, result);
-    print_decision(r, result);
-    return 0;
+    return show_dry_run(r, result);
 }
 
 /* ---- start, stop, restart, delete ---- */
@@ -559,12 +569,7 @@ static int explain(struct run *r)
 {
     bx_val result;
 
-    if (read_one(r, "vm.explain", &result) != BX_OK)
-        return run_fail(r);
-    if (!result_is_for_people(r))
-        return result_print_part(r, result, "candidates");
-    print_decision(r, result);
-    return 0;
+    return read_one(r, "vm.explain", &result) == BX_OK ? show_decision(r, result) : run_fail(r);
 }
 
 static int logs(struct run *r)

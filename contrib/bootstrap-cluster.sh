@@ -45,6 +45,12 @@ die()
     exit 1
 }
 
+# What was typed is wrong.
+misused() # what
+{
+    (die "$1" "bootstrap-cluster.sh --help") || exit 2
+}
+
 # Runs a command again and again until it succeeds; 1 when the seconds are over.
 wait_until() # seconds, command...
 {
@@ -174,16 +180,21 @@ is_listening() # port
                          END { exit !found }' /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 
-# Sets base_port to the first range of two ports a node that nobody listens in.
+# Whether somebody listens in the range of two ports a node that begins there; sets port to where.
+port_in_use() # first
+{
+    for ((port = $1; port < $1 + 2 * nodes; port++)); do
+        ! is_listening "$port" || return 0
+    done
+    return 1
+}
+
+# Sets base_port to the first range that nobody listens in.
 find_ports()
 {
-    local p
     # Begin anywhere: a node that is down leaves its ports free for a moment.
     for ((base_port = 17400 + 20 * (RANDOM % 600); base_port < 32000; base_port += 20)); do
-        for ((p = base_port; p < base_port + 2 * nodes; p++)); do
-            is_listening "$p" && continue 2
-        done
-        return 0
+        port_in_use "$base_port" || return 0
     done
     die "no free range of ports below 32000" "choose one with --base-port"
 }
@@ -276,12 +287,17 @@ do_up()
     longest=$dir/n$nodes/blixard.sock
     [ ${#longest} -lt 100 ] || die "$dir is too long a path for a unix socket in it" \
         "choose a shorter --dir"
-    mkdir -p "$dir"
+    { mkdir -p "$dir" 2>/dev/null && [ -w "$dir" ]; } ||
+        die "$dir can not be made, or not be written" "choose another --dir"
     if [ -f "$dir/cluster" ]; then
         say "using the cluster that is in $dir (its nodes, driver and ports)"
         load_cluster
     else
-        [ -n "$base_port" ] || find_ports
+        if [ -z "$base_port" ]; then
+            find_ports
+        elif port_in_use "$base_port"; then
+            die "somebody listens on port $port already" "choose another --base-port, or none"
+        fi
         echo "$nodes $driver $base_port" >"$dir/cluster"
     fi
     say "$nodes nodes, driver $driver, ports from $base_port, programs from ${blixardd%/*}"
@@ -349,7 +365,7 @@ dir='' nodes=3 driver=auto base_port='' keep_vms=no wipe=no wait_seconds=60 node
 needs() # option, its word
 {
     case ${2:-} in
-    ''|-*) die "$1 takes a word" "bootstrap-cluster.sh --help" ;;
+    ''|-*) misused "$1 takes a word" ;;
     esac
 }
 while [ $# -gt 0 ]; do
@@ -374,12 +390,16 @@ case $verb in
 up|down|status|addr|stop-node|kill-node|start-node) ;;
 *) usage >&2; exit 2 ;;
 esac
-[ -n "$dir" ] || die "--dir is needed" "bootstrap-cluster.sh $verb --dir DIR"
+[ -n "$dir" ] || misused "--dir is needed"
 dir=$(realpath -m -- "$dir")
-[[ $nodes =~ ^[1-9]$ ]] || die "--nodes takes 1 to 9"
-[[ $driver =~ ^(qemu|sim|auto)$ ]] || die "--driver takes qemu, sim or auto"
-[[ $base_port =~ ^[0-9]*$ ]] || die "--base-port takes a number"
-[[ $wait_seconds =~ ^[0-9]+$ ]] || die "--wait takes seconds"
+[[ $nodes =~ ^[1-9]$ ]] || misused "--nodes takes 1 to 9"
+[[ $driver =~ ^(qemu|sim|auto)$ ]] || misused "--driver takes qemu, sim or auto"
+[[ $base_port =~ ^([1-9][0-9]{0,4})?$ && ${base_port:-1} -le $((65536 - 2 * nodes)) ]] ||
+    misused "--base-port takes a number, with room for two ports a node up to 65535"
+[[ $wait_seconds =~ ^[0-9]+$ ]] || misused "--wait takes seconds"
+case $verb in
+*-node) [ -n "$node" ] || misused "$verb wants a node, n1 to n9" ;;
+esac
 case $verb in
 up|status|start-node) find_programs ;;
 esac

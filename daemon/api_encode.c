@@ -156,8 +156,8 @@ static void put_candidate(struct bx_buf *b, const struct bx_view *v, const struc
     }
     snprintf(text, sizeof text, "%s", bx_reject_names[c->reject]);
     if (c->missing > 0)
-        snprintf(text, sizeof text, "%s (%lld missing)", bx_reject_names[c->reject],
-                 (long long)c->missing);
+        snprintf(text, sizeof text, "%s (%lld%s missing)", bx_reject_names[c->reject],
+                 (long long)c->missing, bx_reject_unit(c->reject));
     put(b, "rejected", text);
 }
 

@@ -51,8 +51,9 @@ static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struc
         bx_err_hint(err, "it would fit on %s, which is not up: blixardctl node list",
                     node_name(&f->view, r->node));
     else
-        bx_err_hint(err, "it would fit on %s with %lld less (%s); or stop or delete something there",
-                    node_name(&f->view, r->node), (long long)r->by, bx_reject_names[r->reject]);
+        bx_err_hint(err, "it would fit on %s with %lld%s less (%s); or stop or delete something there",
+                    node_name(&f->view, r->node), (long long)r->by, bx_reject_unit(r->reject),
+                    bx_reject_names[r->reject]);
 }
 
 static int place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_candidates *candidates,

@@ -206,7 +206,7 @@ int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_r
 
 /* ---- why ---- */
 
-static const char *unit_of(uint8_t reject)
+const char *bx_reject_unit(uint8_t reject)
 {
     return reject == BX_REJECT_MEMORY ? " MiB" : reject == BX_REJECT_DISK ? " GiB" : "";
 }
@@ -225,7 +225,7 @@ static int sentence(const struct bx_node_columns *nodes, uint32_t i,
         return snprintf(out, size, "%s: %s", name, bx_reject_names[c->reject]);
     left = a.free[c->reject] < 0 ? 0 : a.free[c->reject];
     return snprintf(out, size, "%s: %s (needs %" PRId64 "%s, %" PRId64 " free)", name,
-                    bx_reject_names[c->reject], a.need[c->reject], unit_of(c->reject), left);
+                    bx_reject_names[c->reject], a.need[c->reject], bx_reject_unit(c->reject), left);
 }
 
 void bx_sched_why(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,

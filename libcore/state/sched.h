@@ -27,6 +27,8 @@ enum bx_reject {
 };
 /* "not up", "pinned elsewhere", "not enough vcpus" ... */
 extern const char *const bx_reject_names[];
+/* What follows an amount of the resource that was short: " MiB"; "" of what has no unit. */
+const char *bx_reject_unit(uint8_t reject);
 
 struct bx_candidate {
     uint64_t node;

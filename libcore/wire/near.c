@@ -4,28 +4,33 @@
 
 #define WORD 40u
 
-/* Levenshtein distance, one row at a time; words beyond WORD are far from everything. */
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Letters to insert, remove, replace, or swap with the next one, row by row; words beyond WORD are far
+ * from everything. */
 static size_t distance(const char *a, size_t na, const char *b)
 {
-    size_t row[WORD + 1], n = strlen(b);
+    size_t rows[3][WORD + 1], *before = rows[0], *last = rows[1], *row = rows[2], n = strlen(b);
 
     if (n > WORD || na > WORD)
         return WORD;
     for (size_t j = 0; j <= n; j++)
         row[j] = j;
     for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = row[0];
+        size_t *free_row = before;
 
+        before = last;
+        last = row;
+        row = free_row;
         row[0] = i;
         for (size_t j = 1; j <= n; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
+            row[j] = smaller(last[j - 1] + (a[i - 1] != b[j - 1]),
+                             smaller(last[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = smaller(row[j], before[j - 2] + 1);
         }
     }
     return row[n];
@@ -33,7 +38,7 @@ static size_t distance(const char *a, size_t na, const char *b)
 
 const char *bx_near_find(const char *s, size_t n, const char *const *words, size_t n_words)
 {
-    size_t best = n > WORD ? 0 : n / 3 + 2;
+    size_t best = n > WORD ? 0 : n / 3 + (n < 3) + 1;
     const char *hit = NULL;
 
     for (size_t i = 0; i < n_words; i++) {

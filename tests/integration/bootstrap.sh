@@ -85,6 +85,17 @@ all_answer_alike()
     done
 }
 
+wrong() # arguments...: exit code 2, error: and hint:, and nothing was made
+{
+    local out rc=0
+    out=$("$cluster" "$@" --dir "$dir/wrong" 2>&1) || rc=$?
+    [ "$rc" -eq 2 ] && grep -q '^error: ' <<<"$out" && grep -q '^hint: ' <<<"$out" && [ ! -e "$dir/wrong" ]
+}
+for words in "up --nodes 0" "up --nodes ten" "up --driver kvm" "up --base-port 65535" "up --wait soon" \
+    "up --nodes" "stop-node"; do
+    # shellcheck disable=SC2086 # words
+    check "refused: $words" wrong $words
+done
 check "three nodes come up and take writes" "$cluster" up --dir "$dir" --nodes 3 --driver sim
 eval "$("$cluster" addr --dir "$dir")"
 pids=$(cat "$dir"/n?/pid)
@@ -93,6 +104,10 @@ result $? "an idle cluster has three voters"
 check "up again changes nothing" "$cluster" up --dir "$dir"
 [ "$(cat "$dir"/n?/pid)" = "$pids" ]
 result $? "and starts nothing a second time"
+taken=$(sed 's/.* //' "$dir/cluster")
+! "$cluster" up --dir "$dir/other" --nodes 1 --driver sim --base-port "$taken" >>"$dir/log" 2>&1 &&
+    [ ! -e "$dir/other/cluster" ]
+result $? "ports that are taken are refused before anything is written"
 
 check "a VM is created and runs" blixardctl vm create one --node n2 --disk 0
 check "the leader is killed" "$cluster" kill-node n1 --dir "$dir"

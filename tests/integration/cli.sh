@@ -76,6 +76,8 @@ expect 2 "events of no type" ctl events --type lunch
 expect 2 "a word too many" ctl vm list all
 expect 2 "a format that is none" ctl -o xml vm list
 expect 3 "an address that is none" ctl --addr nowhere vm list
+expect 3 "a port that is none" ctl --addr 127.0.0.1:99999 vm list
+expect 2 "an empty address" ctl --addr "" vm list
 # --- contexts --------------------------------------------------------------------------
 export XDG_CONFIG_HOME="$dir/config"
 expect 0 "no context yet" ctl context list -o json
@@ -132,6 +134,8 @@ export BLIXARD_ADDR
 
 expect 2 "init with several addresses" ctl --addr "$(socket 1),$(socket 2)" cluster init
 expect 6 "init of a member" ctl cluster init
+expect 3 "the address for other nodes" ctl --addr "$(ctl node show n1 -o json | field address)" vm list
+said "is it blixardd's API?\$" "the address for other nodes: what is wrong"
 expect 0 "the empty list is an array" ctl vm list -o json
 [ "$(tr -d ' \n' <"$dir/out")" = "[]" ]
 ok $? "the empty list is an array: []"

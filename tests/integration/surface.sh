@@ -27,6 +27,9 @@ expect 2 "too many vcpus" ctl vm create bad --vcpus 513
 expect 2 "memory beyond the maximum" ctl vm create bad --memory 65TiB
 expect 2 "a size that is none" ctl vm create bad --memory lots
 expect 5 "an unknown node" ctl vm create bad --node nowhere
+expect 2 "a node of no name" ctl vm create bad --node ''
+expect 2 "a file that is not there" ctl vm create bad --file "$dir/none"
+expect 2 "a file with nothing in it" ctl vm create bad --file /dev/null
 expect 2 "an unknown flag" ctl vm create bad --memmory 1GiB
 expect 2 "a label without a value" ctl vm create bad --label app
 expect 2 "a label that is given twice" ctl vm create bad --label app=web --label app=db
@@ -38,6 +41,8 @@ expect 0 "taken, and that is fine" ctl vm create web-1 --if-not-exists
 expect 9 "what fits nowhere" ctl vm create huge --memory 60TiB
 grep -q 'n1: not enough memory' "$dir/err"
 ok $? "what fits nowhere: says why for the node"
+grep -q '^hint: it would fit on n1 with [0-9]* MiB less' "$dir/err"
+ok $? "what fits nowhere: says by how much it is too large"
 expect 9 "what fits nowhere, without waiting" ctl vm create huge --memory 60TiB --no-wait
 expect 5 "a VM that is not there" ctl vm show nobody
 expect 2 "deleting without --yes" ctl vm delete web-1
@@ -49,6 +54,9 @@ expect 3 "nobody listens" ctl --addr "unix:$dir/none.sock" --timeout 1s vm list
 expect 0 "a dry run" ctl vm create dry --dry-run -o json
 grep -q '"decision": "placed"' "$dir/out"
 ok $? "a dry run: says where"
+expect 0 "a dry run as csv" ctl vm create dry --dry-run -o csv
+[ "$(head -n 1 "$dir/out")" = node,score,rejected ] && grep -q '^n1,[0-9]*,$' "$dir/out"
+ok $? "a dry run as csv: the nodes"
 expect 4 "SQL that writes" ctl sql "DELETE FROM vms"
 expect 4 "SQL on secrets" ctl sql "SELECT * FROM tokens"
 [ "$(status_of 1 | field revision)" = "$revision" ] && [ "$(status_of 1 | field digest)" = "$digest" ]

@@ -8,6 +8,7 @@ static const struct flag own[] = {
     {"memory", "SIZE", "", NULL},
     {"label", "K=V", "", NULL},
     {"force", NULL, "", NULL},
+    {"cmdline", "TEXT", "", NULL},
     {"image", "I", NULL, NULL}, /* not supported yet */
     {"i", "I", NULL, "image"},
     {0},
@@ -62,11 +63,17 @@ static void the_last_of_a_flag_counts_and_all_are_kept(void **state)
     assert_string_equal(args_get(&args, "memory", "none"), "none");
 }
 
-static void an_empty_value_is_a_value(void **state)
+static void only_a_text_may_be_empty(void **state)
 {
     (void)state;
-    assert_int_equal(parse("--memory=", NULL, NULL, NULL, NULL), BX_OK);
-    assert_string_equal(args_get(&args, "memory", NULL), "");
+    assert_int_equal(parse("--cmdline=", NULL, NULL, NULL, NULL), BX_OK);
+    assert_string_equal(args_get(&args, "cmdline", NULL), "");
+    assert_int_equal(parse("--memory=", NULL, NULL, NULL, NULL), BX_INVALID);
+    assert_string_equal(err.msg, "--memory wants a value");
+    assert_int_equal(parse("--memory", "", NULL, NULL, NULL), BX_INVALID);
+    assert_int_equal(parse("-o", NULL, NULL, NULL, NULL), BX_INVALID);
+    assert_string_equal(err.msg, "-o wants a value");
+    assert_string_equal(err.hint, "-o FORMAT");
 }
 
 static void after_two_dashes_all_are_words(void **state)
@@ -223,7 +230,7 @@ int main(void)
         cmocka_unit_test(flags_stand_before_and_after_the_words),
         cmocka_unit_test(short_flags_mean_the_long_ones),
         cmocka_unit_test(the_last_of_a_flag_counts_and_all_are_kept),
-        cmocka_unit_test(an_empty_value_is_a_value),
+        cmocka_unit_test(only_a_text_may_be_empty),
         cmocka_unit_test(after_two_dashes_all_are_words),
         cmocka_unit_test(what_is_wrong_is_said_with_a_way_out),
         cmocka_unit_test(what_is_not_supported_yet_is_said_to_be),

@@ -433,6 +433,18 @@ static void nobody_there_names_every_address(void **state)
     close_client();
 }
 
+static void an_unknown_host_is_said_to_be(void **state)
+{
+    uint64_t n;
+
+    (void)state;
+    open_client("nowhere.invalid:1", NULL);
+    assert_int_equal(call(60000, &n), BX_UNREACHABLE);
+    assert_null(strstr(err.msg, "assign requested address"));
+    assert_non_null(strstr(err.msg, "nowhere.invalid:1: "));
+    close_client();
+}
+
 static void no_answer_ends_at_the_deadline_as_unknown(void **state)
 {
     struct fake f;
@@ -504,6 +516,7 @@ static void ctrl_c_ends_it(void **state)
 
 static void addresses_are_checked(void **state)
 {
+    static const char *const bad[] = {"unix:", ":1", "h:", "h:0", "h:65536", "h:99999", "h:http"};
     char many[1024] = "h:1";
     size_t at = 3;
 
@@ -515,6 +528,11 @@ static void addresses_are_checked(void **state)
     assert_int_equal(client_init(&client, "h:1,nowhere", &err), BX_UNREACHABLE);
     assert_non_null(strstr(err.msg, "nowhere"));
     client_close(&client);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(client_init(&client, bad[i], &err), BX_UNREACHABLE);
+        assert_non_null(strstr(err.msg, "neither unix:PATH nor HOST:PORT"));
+        client_close(&client);
+    }
     assert_int_equal(client_init(&client, "unix:/a,h:1,,[::1]:2", &err), BX_OK);
     assert_int_equal(client.n, 3);
     assert_string_equal(client.addresses[2], "[::1]:2");
@@ -536,6 +554,7 @@ int main(void)
         cmocka_unit_test(a_silent_server_does_not_take_all_the_time),
         cmocka_unit_test(answers_of_no_server_are_not_waited_for),
         cmocka_unit_test(nobody_there_names_every_address),
+        cmocka_unit_test(an_unknown_host_is_said_to_be),
         cmocka_unit_test(no_answer_ends_at_the_deadline_as_unknown),
         cmocka_unit_test(a_server_without_leader_outweighs_a_dead_one),
         cmocka_unit_test(once_means_once),

@@ -19,12 +19,16 @@ static void a_slip_is_understood(void **state)
     assert_string_equal(near("vm-create"), "vm.create");
     assert_string_equal(near("cpus"), "vcpus");
     assert_string_equal(near("nodes.list"), "node.list");
+    assert_string_equal(near("vcpsu"), "vcpus"); /* two letters swapped are one slip */
+    assert_string_equal(near("ndoelist"), "node.list");
 }
 
 static void what_is_far_is_not_guessed(void **state)
 {
     (void)state;
     assert_null(near("completely"));
+    assert_null(near("pus")); /* two of three letters and more are missing */
+    assert_null(near("vices"));
     assert_null(near("cluster.token_create_and_give_it_away_to_all"));
     assert_null(bx_near_find("vm.list", 7, words, 0));
 }

@@ -475,7 +475,7 @@ static void the_hint_is_what_would_help(void **state)
     test_fsm_node(&t, 1, "n1");
     test_fsm_node(&t, 2, "n2");
     c.memory_mib = (1 << 20) + 5;
-    hint_says(&t, &c, "n1 with 5 less (not enough memory)");
+    hint_says(&t, &c, "n1 with 5 MiB less (not enough memory)");
     c.memory_mib = 1024;
     assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &down), BX_OK);
     c.node = bx_str("n1");
