@@ -17,7 +17,7 @@ struct agreed {
 
 struct run {
     uint8_t vm[16];
-    uint64_t epoch;
+    uint64_t epoch, vcpus, memory_mib, disk_gib;
     unsigned host;
 };
 
@@ -57,13 +57,26 @@ static bool agree(struct agreed *a, uint64_t at, uint64_t value)
 
 /* ---- replicas ---- */
 
+/* The VMs on each node, counted: that many it is said to hold, and has room for. */
 static void check_capacity(struct sim_host *h, const struct bx_view *view)
 {
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_row *n = bx_view_node_at(view, i);
+        uint64_t vcpus = 0, memory = 0, disk = 0;
+        const struct bx_vm *vm;
+        size_t pos = 0;
 
-        if (n->allocated_vcpus > n->info.vcpus || n->allocated_memory_mib > n->info.memory_mib ||
-            n->allocated_disk_gib > n->info.disk_gib)
+        while ((vm = bx_view_next_on_node(view, n->info.id, &pos)) != NULL) {
+            vcpus += vm->config->vcpus;
+            memory += vm->config->memory_mib;
+            disk += vm->config->disk_gib;
+        }
+        if (vcpus != n->allocated_vcpus || memory != n->allocated_memory_mib ||
+            disk != n->allocated_disk_gib)
+            sim_violation(h->sim, "node %llu holds %llu vCPUs and not %llu, or so, says %s",
+                          (unsigned long long)n->info.id, (unsigned long long)vcpus,
+                          (unsigned long long)n->allocated_vcpus, h->name);
+        if (vcpus > n->info.vcpus || memory > n->info.memory_mib || disk > n->info.disk_gib)
             sim_violation(h->sim, "node %llu holds more than it has, says %s",
                           (unsigned long long)n->info.id, h->name);
     }
@@ -90,36 +103,13 @@ static void count_snapshot(struct sim_host *h)
     h->snapshot = st.snapshot_index;
 }
 
-void sim_check_turn(struct sim_host *h)
-{
-    const struct bx_view *view = bx_node_view(h->node);
-    uint64_t applied = bx_fsm_applied(bx_node_fsm(h->node));
-    struct bx_cluster_info info;
-    uint64_t seen[2];
-
-    if (applied == h->checked)
-        return;
-    h->checked = applied;
-    bx_view_cluster(view, &info);
-    seen[0] = info.digest;
-    seen[1] = info.revision;
-    if (!agree(&h->sim->check->digests, applied, bx_hash(seen, sizeof seen)))
-        sim_violation(h->sim, "%s has another state than others had at index %llu", h->name,
-                      (unsigned long long)applied);
-    sim_mix(h->sim, seen, sizeof seen);
-    check_capacity(h, view);
-    count_snapshot(h);
-    if (applied > h->sim->stats.entries)
-        h->sim->stats.entries = applied;
-}
-
 static void one_event(void *ctx, const struct bx_event *e)
 {
     struct sim_host *h = ctx;
     struct bx_buf text = {0};
     uint64_t head[3] = {e->index, e->time, e->type}, hash;
 
-    if (h->event_seen != 0 && e->index != h->event_seen + 1)
+    if (e->index != h->event_seen + 1)
         sim_violation(h->sim, "%s: event %llu follows %llu", h->name,
                       (unsigned long long)e->index, (unsigned long long)h->event_seen);
     h->event_seen = e->index;
@@ -138,16 +128,62 @@ static void one_event(void *ctx, const struct bx_event *e)
 }
 
 /* A snapshot that was installed brought events without telling them: they are kept. */
-void sim_check_event(struct sim_host *h, const struct bx_event *e)
+static void fill_gap(struct sim_host *h, uint64_t until)
 {
+    struct bx_node_status st;
     struct bx_err err = {0};
     uint32_t n;
 
-    if (h->event_seen != 0 && e->index > h->event_seen + 1 &&
-        bx_fsm_events(bx_node_fsm(h->node), h->event_seen,
-                      (uint32_t)(e->index - h->event_seen - 1), one_event, h, &n, &err) != BX_OK)
+    if (h->event_seen >= until)
+        return;
+    bx_node_status(h->node, &st);
+    if (st.snapshot_index == h->snapshot)
+        sim_violation(h->sim, "%s does not tell of event %llu", h->name,
+                      (unsigned long long)h->event_seen + 1);
+    if (bx_fsm_events(bx_node_fsm(h->node), h->event_seen, (uint32_t)(until - h->event_seen),
+                      one_event, h, &n, &err) != BX_OK)
         sim_violation(h->sim, "%s can not give its events: %s", h->name, err.msg);
+}
+
+void sim_check_event(struct sim_host *h, const struct bx_event *e)
+{
+    fill_gap(h, e->index - 1);
     one_event(h, e);
+}
+
+/* By the end of a turn each revision has its event. */
+static void check_events(struct sim_host *h, uint64_t revision)
+{
+    fill_gap(h, revision);
+    if (h->event_seen != revision)
+        sim_violation(h->sim, "%s is at revision %llu, and its last event is %llu", h->name,
+                      (unsigned long long)revision, (unsigned long long)h->event_seen);
+}
+
+/* ---- after each turn ---- */
+
+void sim_check_turn(struct sim_host *h)
+{
+    const struct bx_view *view = bx_node_view(h->node);
+    uint64_t applied = bx_fsm_applied(bx_node_fsm(h->node));
+    struct bx_cluster_info info;
+    uint64_t seen[2];
+
+    if (applied == h->checked)
+        return;
+    h->checked = applied;
+    bx_view_cluster(view, &info);
+    seen[0] = info.digest;
+    seen[1] = info.revision;
+    if (!agree(&h->sim->check->digests, applied, bx_hash(seen, sizeof seen)))
+        sim_violation(h->sim, "%s has another state than others had at index %llu", h->name,
+                      (unsigned long long)applied);
+    sim_mix(h->sim, seen, sizeof seen);
+    check_events(h, info.revision);
+    check_capacity(h, view);
+    count_snapshot(h);
+    if (applied > h->sim->stats.entries)
+        h->sim->stats.entries = applied;
 }
 
 /* ---- changes ---- */
@@ -180,10 +216,11 @@ static void keep_change(void *ctx, const struct bx_event *e)
 static void read_events(struct sim_host *h, void (*each)(void *ctx, const struct bx_event *e),
                         void *ctx)
 {
+    uint64_t oldest = bx_fsm_events_oldest(bx_node_fsm(h->node));
     struct bx_err err = {0};
     uint32_t n;
 
-    h->event_seen = 0;
+    h->event_seen = oldest == 0 ? 0 : oldest - 1;
     if (bx_fsm_events(bx_node_fsm(h->node), 0, UINT32_MAX, each, ctx, &n, &err) != BX_OK)
         sim_violation(h->sim, "%s can not give its events: %s", h->name, err.msg);
 }
@@ -211,6 +248,45 @@ static struct run *find_run(struct sim_check *c, const uint8_t vm[16])
     return NULL;
 }
 
+/* The host itself has room for all that runs there, whatever any row says. */
+static void check_room(struct sim_host *h, const struct run *with)
+{
+    const struct sim_check *c = h->sim->check;
+    struct run sum = {.host = h->at};
+    struct bx_node_info has;
+
+    sim_describe(h, &has);
+    for (unsigned i = 0; i < c->n_runs; i++) {
+        if (c->runs[i].host != h->at)
+            continue;
+        sum.vcpus += c->runs[i].vcpus;
+        sum.memory_mib += c->runs[i].memory_mib;
+        sum.disk_gib += c->runs[i].disk_gib;
+    }
+    if (sum.vcpus > has.vcpus || sum.memory_mib > has.memory_mib || sum.disk_gib > has.disk_gib)
+        sim_violation(h->sim, "%s has no room for epoch %llu of the VM that starts", h->name,
+                      (unsigned long long)with->epoch);
+}
+
+static void begin_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch)
+{
+    const struct bx_vm *row = bx_view_vm(bx_node_view(h->node), vm);
+    struct sim_check *c = h->sim->check;
+    struct run *r = &c->runs[c->n_runs];
+
+    if (c->n_runs == RUNS_MAX)
+        sim_violation(h->sim, "more than %u VMs run", RUNS_MAX);
+    *r = (struct run){.epoch = epoch, .host = h->at};
+    memcpy(r->vm, vm, 16);
+    if (row != NULL) {
+        r->vcpus = row->config->vcpus;
+        r->memory_mib = row->config->memory_mib;
+        r->disk_gib = row->config->disk_gib;
+    }
+    c->n_runs++;
+    check_room(h, r);
+}
+
 void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, bool running)
 {
     struct sim_check *c = h->sim->check;
@@ -229,12 +305,7 @@ void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, boo
         sim_violation(h->sim, "a VM runs twice: epoch %llu on %s, and epoch %llu on %s",
                       (unsigned long long)epoch, h->name, (unsigned long long)r->epoch,
                       h->sim->hosts[r->host].name);
-    if (c->n_runs == RUNS_MAX)
-        sim_violation(h->sim, "more than %u VMs run", RUNS_MAX);
-    r = &c->runs[c->n_runs++];
-    memcpy(r->vm, vm, 16);
-    r->epoch = epoch;
-    r->host = h->at;
+    begin_run(h, vm, epoch);
 }
 
 bool sim_check_some_run(struct sim_host *h, uint64_t number, uint8_t vm[16])

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define LANES_MAX 10u /* of all clients: the check of histories bears so many on one name */
+#define LANES_MAX 8u /* of all clients: so many ask for one name at a time */
 #define PATIENCE_US (12 * SIM_S)
 #define AGAIN_US (300 * SIM_MS)
 #define ANSWER_US 200u
@@ -397,7 +397,7 @@ void sim_clients_start(struct sim *s)
         all->clients[i].n_lanes = most < left ? most : left;
         lanes += all->clients[i].n_lanes;
     }
-    all->think = lanes * SIM_S / rng_between(&rng, 2, 4);
+    all->think = lanes * SIM_S / rng_between(&rng, 3, 5);
     draw_weights(all, &rng);
     for (unsigned i = 0; i < all->n; i++)
         init_client(s, &all->clients[i], i);

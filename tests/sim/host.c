@@ -195,11 +195,17 @@ static void on_log(void *ctx, int level, const char *text)
     sim_trace(h->sim, h, "log %d: %s", level, text);
 }
 
+/* A disk that fails explains that it can not go on; one that lied, what it reads there, too. */
+static bool may_end(const struct sim_host *h, int code)
+{
+    return h->damaged || (h->excused && (code == BX_IO || code == BX_NO_SPACE));
+}
+
 static void on_fatal(void *ctx, const struct bx_err *err)
 {
     struct sim_host *h = ctx;
 
-    if (!h->excused && !h->damaged)
+    if (!may_end(h, err->code))
         sim_violation(h->sim, "%s gave up without cause: %s", h->name, err->msg);
     sim_trace(h->sim, h, "gave up: %s", err->msg);
     sim_die(h, "its disk failed");
@@ -250,7 +256,7 @@ static void open_node(struct sim_host *h, void *arg)
     }
     if (rc == BX_OK)
         return;
-    if (rc == BX_CORRUPT ? !h->damaged : !h->excused)
+    if (!may_end(h, rc))
         sim_violation(h->sim, "%s can not start: %s", h->name, err.msg);
     sim_trace(h->sim, h, "can not start: %s", err.msg);
     h->refused = rc == BX_CORRUPT;
@@ -265,7 +271,7 @@ void sim_host_start(struct sim_host *h)
     h->lives++;
     h->node = NULL;
     h->why = NULL;
-    h->event_seen = h->shown = 0;
+    h->shown = 0;
     h->start_at = SIM_NEVER;
     s->stats.lives++;
     sim_link_init(h);
@@ -282,6 +288,7 @@ void sim_host_start(struct sim_host *h)
         return;
     }
     sim_safety_start(h);
+    h->event_seen = sim_check_shown(h);
     h->damaged = false; /* all of it was read and found good */
     h->excused = memfs_failing(h->fs);
     sim_net_life(h, true);
@@ -338,7 +345,7 @@ void sim_host_wipe(struct sim_host *h)
     sim_db_wipe(h->db);
     memset(&h->identity, 0, sizeof h->identity);
     sim_host_rename(h);
-    h->checked = h->noted = h->promised = 0;
+    h->checked = h->noted = h->promised = h->snapshot = 0;
     h->damaged = h->excused = false;
     boot(h);
     sim_trace(s, h, "wiped");

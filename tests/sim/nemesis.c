@@ -5,10 +5,10 @@
 #include "mem/alloc.h"
 #include "node/driver_sim.h"
 
-#define PLAN_MAX 4096u
 #define FIRST_US (8 * SIM_S) /* the cluster forms in peace */
 #define PAUSE_MIN_US (5 * SIM_S)
-#define PAUSE_MAX_US (55 * SIM_S)
+#define PAUSE_MAX_US (45 * SIM_S) /* so at least one a minute, also with the quiet end */
+#define TRIES 64u                 /* to find a fault that can happen just now */
 #define LASTS_MAX_US (25 * SIM_S)
 #define USURP_US (10 * SIM_S) /* a new leader is found by then */
 
@@ -18,8 +18,8 @@ struct planned {
 };
 
 struct sim_nemesis {
-    struct planned plan[PLAN_MAX];
-    unsigned n;
+    struct planned *plan;
+    unsigned n, cap;
     uint64_t seed; /* of the fault that happens now */
     uint32_t number; /* of network faults: an older one's end does not end a newer one */
     uint64_t usurp_term, usurp_until, usurp_away, usurp_back;
@@ -100,7 +100,8 @@ static bool die_at_write(struct sim *s, bool power)
 
 static void freeze(struct sim *s, struct sim_host *h, uint64_t us)
 {
-    h->paused_until = s->now + us;
+    if (h->paused_until < s->now + us)
+        h->paused_until = s->now + us;
     sim_trace(s, h, "paused until %.3f", (double)h->paused_until / (double)SIM_S);
 }
 
@@ -145,11 +146,10 @@ static void calm_later(struct sim *s)
 
 static void divide(struct sim *s, uint64_t side)
 {
-    sim_net_heal(s);
     for (unsigned a = 0; a < s->n_hosts; a++) {
         for (unsigned b = 0; b < s->n_hosts; b++) {
-            if (((side >> a) & 1) != ((side >> b) & 1))
-                sim_net_cut(s, a, b, true);
+            if (a != b)
+                sim_net_cut(s, a, b, ((side >> a) & 1) != ((side >> b) & 1));
         }
     }
     sim_trace(s, NULL, "partition %llx", (unsigned long long)side);
@@ -164,13 +164,13 @@ void nemesis_isolate(struct sim *s, const struct sim_host *h)
 /* Any two groups; every third time one host alone. */
 static bool partition(struct sim *s)
 {
-    uint64_t side = nemesis_draw(s, 1u << s->n_hosts);
-
+    if (s->n_hosts < 2)
+        return false;
     if (nemesis_draw(s, 3) == 0)
         nemesis_isolate(s, nemesis_host(s));
     else
-        divide(s, side);
-    return s->n_hosts > 1;
+        divide(s, 1 + nemesis_draw(s, (1u << s->n_hosts) - 2));
+    return true;
 }
 
 /* ---- elections ---- */
@@ -224,32 +224,34 @@ void sim_nemesis_voted(struct sim_host *h, uint64_t term, uint64_t candidate)
 
 static bool one_way(struct sim *s)
 {
-    unsigned a = (unsigned)nemesis_draw(s, s->n_hosts), b = (unsigned)nemesis_draw(s, s->n_hosts);
+    unsigned a = (unsigned)nemesis_draw(s, s->n_hosts), b;
 
-    if (a == b)
+    if (s->n_hosts < 2)
         return false;
+    b = (a + 1 + (unsigned)nemesis_draw(s, s->n_hosts - 1)) % s->n_hosts;
     sim_net_cut(s, a, b, true);
     sim_trace(s, NULL, "%s hears %s no more", s->hosts[b].name, s->hosts[a].name);
     calm_later(s);
     return true;
 }
 
+/* Beside what ails it already. */
 static bool disturb(struct sim *s, enum sim_fault fault)
 {
-    struct sim_net_faults f = {0};
+    struct sim_net_faults *f = sim_net_faults(s);
 
+    if (s->n_hosts < 2)
+        return false;
     if (fault == SIM_FAULT_LOSS)
-        f.loss_ppm = 1000 + (uint32_t)nemesis_draw(s, 200000);
+        f->loss_ppm = 1000 + (uint32_t)nemesis_draw(s, 200000);
     else if (fault == SIM_FAULT_DUPLICATE)
-        f.duplicate_ppm = 1000 + (uint32_t)nemesis_draw(s, 300000);
+        f->duplicate_ppm = 1000 + (uint32_t)nemesis_draw(s, 300000);
     else if (fault == SIM_FAULT_REORDER)
-        f.reorder_ppm = 1000 + (uint32_t)nemesis_draw(s, 300000);
+        f->reorder_ppm = 1000 + (uint32_t)nemesis_draw(s, 300000);
     else
-        f.slow_us = SIM_MS + nemesis_draw(s, SIM_S);
-    sim_net_faults(s, &f);
-    sim_trace(s, NULL, "network: %s", sim_fault_names[fault]);
+        f->slow_us = SIM_MS + nemesis_draw(s, SIM_S);
     calm_later(s);
-    return s->n_hosts > 1;
+    return true;
 }
 
 /* ---- guests ---- */
@@ -343,7 +345,7 @@ static bool wipe_one(struct sim *s)
 
 static bool join_one(struct sim *s)
 {
-    return s->n_hosts < BX_MEMBERS_MAX && s->n_hosts > 1 && sim_new_host(s) != NULL;
+    return s->n_hosts > 1 && sim_new_host(s) != NULL;
 }
 
 static bool happen(struct sim *s, enum sim_fault fault)
@@ -413,18 +415,47 @@ static bool wanted(const struct sim *s, unsigned number)
     return false;
 }
 
+/* It has happened, or will: disks that lie count themselves then. */
+static bool attempt(struct sim *s, enum sim_fault fault)
+{
+    bool happens = happen(s, fault);
+
+    if (happens && fault != SIM_FAULT_ROT && fault != SIM_FAULT_LOST_WRITE &&
+        fault != SIM_FAULT_MISDIRECTED)
+        s->stats.faults[fault]++;
+    return happens;
+}
+
+/* What was planned is not wanted, or can not happen: there is no second host, or nothing more may be
+ * lost. */
+static enum sim_fault another(struct sim *s)
+{
+    enum sim_fault fault;
+
+    do {
+        fault = (enum sim_fault)nemesis_draw(s, SIM__FAULTS);
+    } while (!(s->o.faults & (1u << fault)));
+    return fault;
+}
+
 static void on_fault(struct sim *s, struct sim_host *none, void *arg)
 {
     unsigned number = *(unsigned *)arg;
     const struct planned *p = &s->nemesis->plan[number];
+    enum sim_fault fault = p->fault;
+    unsigned tries = 0;
 
     (void)none;
     if (s->quiet)
         return;
     s->nemesis->seed = p->seed;
     sim_trace(s, NULL, "fault %u: %s", number, sim_fault_names[p->fault]);
-    if (happen(s, p->fault))
-        s->stats.faults[p->fault]++;
+    while (!(s->o.faults & (1u << fault)) || !attempt(s, fault)) {
+        if (++tries > TRIES)
+            return;
+        fault = another(s);
+        sim_trace(s, NULL, "instead: %s", sim_fault_names[fault]);
+    }
 }
 
 void sim_nemesis_start(struct sim *s)
@@ -433,7 +464,7 @@ void sim_nemesis_start(struct sim *s)
     uint64_t rng = sim_stream(s), at = FIRST_US;
 
     s->nemesis = m;
-    while (m->n < PLAN_MAX) {
+    for (;;) {
         struct planned p = {.fault = (enum sim_fault)rng_below(&rng, SIM__FAULTS)};
         unsigned *number;
 
@@ -442,8 +473,12 @@ void sim_nemesis_start(struct sim *s)
         p.seed = rng_next(&rng);
         if (at >= s->o.duration)
             return;
+        if (m->n == m->cap) {
+            m->cap = m->cap * 2 + 64;
+            m->plan = bx_must_realloc(m->plan, m->cap * sizeof *m->plan);
+        }
         m->plan[m->n] = p;
-        if ((s->o.faults & (1u << p.fault)) && wanted(s, m->n)) {
+        if (s->o.faults != 0 && wanted(s, m->n)) {
             number = bx_must_alloc(sizeof *number);
             *number = m->n;
             sim_at(s, at, NULL, on_fault, number);

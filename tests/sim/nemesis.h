@@ -15,7 +15,7 @@ bool nemesis_may_lose_one(struct sim *s);
 /* Nobody hears this host any more, nor it anybody, until the network is calm again. */
 void nemesis_isolate(struct sim *s, const struct sim_host *h);
 
-/* ---- nemesis_disk.c: each returns whether it has happened; what lies counts itself later ---- */
+/* ---- nemesis_disk.c: each returns whether it happens; what lies counts itself later ---- */
 
 bool nemesis_slow_disk(struct sim *s);
 bool nemesis_disk_full(struct sim *s);

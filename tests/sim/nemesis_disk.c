@@ -237,7 +237,7 @@ bool nemesis_rot(struct sim *s)
     if (!look(h, &l, l.window))
         return false;
     later(s, h, &l, LIE_AFTER_US, on_rot);
-    return false; /* not yet */
+    return true;
 }
 
 static void on_lie(struct sim *s, struct sim_host *h, void *arg)
@@ -279,7 +279,7 @@ bool nemesis_lost_write(struct sim *s, bool misdirected)
     }
     memfs_remember(h->fs);
     later(s, h, &l, SIM_S, on_written);
-    return false; /* not yet */
+    return true;
 }
 
 /* ---- operators ---- */

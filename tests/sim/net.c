@@ -177,9 +177,9 @@ void sim_net_heal(struct sim *s)
     }
 }
 
-void sim_net_faults(struct sim *s, const struct sim_net_faults *f)
+struct sim_net_faults *sim_net_faults(struct sim *s)
 {
-    s->net->faults = *f;
+    return &s->net->faults;
 }
 
 /* ---- frames ---- */

@@ -171,7 +171,14 @@ void run_here(const struct sim_options *o)
 struct sum {
     struct sim_stats stats; /* as many numbers, all of them sums */
     uint64_t now, seeds, failed;
+    double operations, faults; /* the fewest in a seed, a second and a minute */
 };
+
+static void least(double *of, uint64_t n, double time)
+{
+    if (*of < 0 || (double)n / time < *of)
+        *of = (double)n / time;
+}
 
 static void add(struct sum *sum, const struct run_outcome *r)
 {
@@ -184,6 +191,10 @@ static void add(struct sum *sum, const struct run_outcome *r)
     sum->now += r->now;
     sum->seeds++;
     sum->failed += r->failed;
+    if (r->failed)
+        return;
+    least(&sum->operations, r->stats.operations, (double)r->now / (double)SIM_S);
+    least(&sum->faults, total_faults(&r->stats), (double)r->now / (double)(60 * SIM_S));
 }
 
 static void print_sum(const struct sum *sum)
@@ -203,7 +214,8 @@ static void print_sum(const struct sum *sum)
     printf("%llu faults:", (unsigned long long)total_faults(t));
     for (unsigned i = 0; i < SIM__FAULTS; i++)
         printf(" %s %llu", sim_fault_names[i], (unsigned long long)t->faults[i]);
-    putchar('\n');
+    printf("\nleast in a seed: %.2f operations a second, %.2f faults a minute\n", sum->operations,
+           sum->faults);
 }
 
 /* ---- many ---- */
@@ -259,7 +271,7 @@ uint64_t run_seeds(const struct sim_options *o, uint64_t seeds, unsigned jobs)
     struct run_outcome *results = bx_must_calloc(seeds, sizeof *results);
     struct child children[RUN_JOBS_MAX] = {0};
     uint64_t next = 0, shown = 0;
-    struct sum sum = {0};
+    struct sum sum = {.operations = -1, .faults = -1};
 
     while (shown < seeds) {
         for (unsigned i = 0; i < jobs && next < seeds; i++) {

@@ -22,7 +22,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 
-#define SIM_HOSTS_MAX 12u /* nine hold the log; wiped hosts come back under new ids */
+#define SIM_HOSTS_MAX BX_MEMBERS_MAX /* wiped hosts come back in their place, under new ids */
 #define SIM_MS 1000ull    /* times are microseconds */
 #define SIM_S 1000000ull
 #define SIM_NEVER UINT64_MAX
@@ -137,7 +137,7 @@ struct sim_host {
     uint64_t promised;         /* index up to which it has told its log to be durable */
     uint64_t shown;            /* newest revision that this life showed anybody */
     uint64_t snapshot;         /* index of the one it has */
-    uint64_t event_seen;       /* revision of the last event of this life; 0: none yet */
+    uint64_t event_seen;       /* revision of the last event, or of the state it began with */
 };
 
 struct sim_net;     /* net.c */
@@ -261,7 +261,8 @@ struct sim_net_faults {
 };
 void sim_net_init(struct sim *s);
 void sim_link_init(struct sim_host *h);
-void sim_net_faults(struct sim *s, const struct sim_net_faults *f);
+/* What single frames suffer now; to be changed. */
+struct sim_net_faults *sim_net_faults(struct sim *s);
 void sim_net_cut(struct sim *s, unsigned from, unsigned to, bool cut);
 void sim_net_heal(struct sim *s);
 /* A process began or ended; loud: its kernel says so to the others. */

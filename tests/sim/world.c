@@ -174,7 +174,7 @@ static void begin(struct sim *s, const struct sim_options *o)
     sim_safety_init(s);
     s->n_hosts = o->hosts;
     if (s->n_hosts == 0) { /* most have three, some five, few another number */
-        static const unsigned sizes[] = {3, 3, 3, 3, 3, 3, 5, 5, 1, 4};
+        static const unsigned sizes[] = {3, 3, 3, 3, 3, 3, 3, 3, 5, 5, 5, 1, 2, 4, 7, 9};
 
         s->n_hosts = sizes[rng_below(&s->rng, sizeof sizes / sizeof *sizes)];
     }
