@@ -21,7 +21,7 @@ struct api;
 struct bx_vm;
 struct daemon;
 
-/* Listen on d->config.socket and, unless it is empty, on d->config.api. */
+/* Listen on d->options.socket and, unless it is empty, on d->options.api. */
 int api_create(struct api **api, struct daemon *d, struct bx_err *err);
 /* Close everything and run the loop until it is closed. Called after the node was closed, which
  * answers what waits for it, and d->node is NULL. NULL is allowed. */

@@ -390,6 +390,8 @@ static void run(struct api_call *c, bx_val root)
     if (rc == BX_OK)
         rc = check_common(c, &err);
     if (rc != BX_OK) {
+        if (err.hint[0] == '\0' && c->method != BX__METHODS)
+            bx_err_hint(&err, "%s takes:%s", bx_methods[c->method].name, methods[c->method].allowed);
         api_fail(c, &err);
     } else {
         c->deadline = a->d->clock->ops->boot_ms(a->d->clock) + c->p.timeout_ms;

@@ -95,23 +95,30 @@ static void node_show(struct api_call *c)
     api_reply(c, &b);
 }
 
+static bool names_node(struct api_call *c)
+{
+    struct bx_err err;
+
+    if (c->p.node.n > 0)
+        return true;
+    bx_err_set(&err, BX_INVALID, "node: is missing");
+    bx_err_hint(&err, "blixardctl node list shows what there is");
+    api_fail(c, &err);
+    return false;
+}
+
 void api_node_show(struct api_call *c)
 {
-    api_read(c, node_show);
+    if (names_node(c))
+        api_read(c, node_show);
 }
 
 void api_node_remove(struct api_call *c)
 {
     struct bx_cmd_node_remove body = {c->p.node, c->p.confirm_dead};
-    struct bx_err err;
 
-    if (body.node.n > 0) {
+    if (names_node(c))
         api_write(c, BX_CMD_NODE_REMOVE, &body);
-        return;
-    }
-    bx_err_set(&err, BX_INVALID, "node: is missing");
-    bx_err_hint(&err, "blixardctl node list shows what there is");
-    api_fail(c, &err);
 }
 
 void api_node_removed(struct api_call *c, const struct bx_outcome *o)
@@ -178,7 +185,14 @@ void api_cluster_token(struct api_call *c)
     struct bx_cmd_token_create body = {
         .ttl_ms = (c->p.ttl_s == 0 ? TTL_S : c->p.ttl_s) * 1000};
     struct bx_clock *clock = c->api->d->clock;
+    struct bx_err err;
 
+    if (bx_view_nodes(view(c)) == 0) {
+        bx_err_set(&err, BX_NO_LEADER, "this member has not heard of any node yet");
+        bx_err_hint(&err, "try again: a token names the nodes that can be asked");
+        api_fail(c, &err);
+        return;
+    }
     if (c->p.ttl_s > UINT32_MAX)
         body.ttl_ms = UINT64_MAX; /* refused with the rest */
     c->token = bx_must_calloc(1, sizeof *c->token);

@@ -37,6 +37,8 @@ static void done(uv_work_t *w, int status)
     s->api->sql_running--;
     if (status != 0)
         s->rc = bx_err_set(&s->err, BX_SHUTDOWN, "the daemon is stopping");
+    if (s->rc == BX_INVALID && s->err.hint[0] == '\0')
+        bx_err_hint(&s->err, "give one query, for example SELECT name, phase FROM vms");
     if (s->rc != BX_OK) {
         api_fail(s->call, &s->err);
     } else {

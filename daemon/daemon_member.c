@@ -26,6 +26,7 @@
 #define GIVE_UP_MS 30000u
 #define LOOK_MS 1000u       /* while something is missing */
 #define LOOK_AGAIN_MS 5000u /* afterwards */
+#define REFUSED_MS 30000u   /* after a refusal, which another try will hardly change */
 #define PROPOSE_MS 10000u
 
 void daemon_self(struct daemon *d, struct bx_node_info *out)
@@ -71,11 +72,13 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
         d->member.look_ms = daemon_now(d);
         return;
     }
-    if (o != NULL)
-        log_write(LOG_WARNING, "the cluster refuses this node's row: " BX_STR_FMT,
-                  BX_STR_ARG(o->message));
-    else
+    if (o != NULL) {
+        d->member.look_ms = daemon_now(d) + REFUSED_MS;
+        log_write(LOG_WARNING, "the cluster refuses this node's row: " BX_STR_FMT " (" BX_STR_FMT
+                  ")", BX_STR_ARG(o->message), BX_STR_ARG(o->hint));
+    } else {
         log_write(LOG_WARNING, "this node's row is not written yet: %s", err->msg);
+    }
 }
 
 static void propose(struct daemon *d, uint16_t kind, const void *body)
@@ -254,6 +257,8 @@ static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err 
         bx_err_hint(&said, BX_STR_FMT, BX_STR_ARG(a->hint));
     }
     bx_err_wrap(&said, "asking %s to join", address);
+    if (said.hint[0] == '\0')
+        bx_err_hint(&said, "do the cluster's daemons run? a new token names those that are members now");
     log_write(LOG_WARNING, "%s", said.msg);
     /* A refusal is kept under its incarnation; when its cause is mended, the next try is a new one. */
     if (a != NULL && !bx_code_retryable(a->code))

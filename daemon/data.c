@@ -12,6 +12,18 @@
 
 #define LOCK_NAME "lock"
 
+static int refuse(const char *dir, struct bx_err *err)
+{
+    int e = errno;
+
+    bx_err_set(err, e == ENOSPC ? BX_NO_SPACE : BX_IO, "--data %s: %s", dir, strerror(e));
+    if (e == ENOENT)
+        bx_err_hint(err, "blixardd makes the last part of the path itself, the rest must exist");
+    else
+        bx_err_hint(err, "it must be a directory that blixardd may write, on a disk with room");
+    return e == ENOSPC ? BX_NO_SPACE : BX_IO;
+}
+
 static int refuse_second(int fd, const char *dir, struct bx_err *err)
 {
     char pid[24] = "";
@@ -30,13 +42,11 @@ static int take_lock(int fd, const char *dir, struct bx_err *err)
     int n;
 
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-        return errno == EWOULDBLOCK ? refuse_second(fd, dir, err)
-                                    : bx_err_set(err, BX_IO, "--data %s: %s", dir, strerror(errno));
+        return errno == EWOULDBLOCK ? refuse_second(fd, dir, err) : refuse(dir, err);
     /* The pid is for people and for the message above; the lock does not depend on it. */
     n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n)
-        return bx_err_set(err, errno == ENOSPC ? BX_NO_SPACE : BX_IO, "--data %s: %s", dir,
-                          strerror(errno));
+        return refuse(dir, err);
     return BX_OK;
 }
 
@@ -46,11 +56,8 @@ int data_open(char *dir, size_t size, int *lock, struct bx_err *err)
     int at, rc;
 
     *lock = -1;
-    if ((mkdir(dir, 0700) != 0 && errno != EEXIST) || realpath(dir, path) == NULL) {
-        bx_err_set(err, BX_IO, "--data %s: %s", dir, strerror(errno));
-        bx_err_hint(err, "blixardd makes the last part of the path itself, the rest must exist");
-        return BX_IO;
-    }
+    if ((mkdir(dir, 0700) != 0 && errno != EEXIST) || realpath(dir, path) == NULL)
+        return refuse(dir, err);
     if ((size_t)snprintf(dir, size, "%s", path) >= size)
         return bx_err_set(err, BX_INVALID, "--data: the path is too long");
     at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -59,7 +66,7 @@ int data_open(char *dir, size_t size, int *lock, struct bx_err *err)
         close(at);
     }
     if (*lock < 0)
-        return bx_err_set(err, BX_IO, "--data %s: %s", dir, strerror(errno));
+        return refuse(dir, err);
     rc = take_lock(*lock, dir, err);
     if (rc != BX_OK) {
         close(*lock);

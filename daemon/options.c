@@ -16,8 +16,8 @@
 
 enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, POOL, HELP, VERSION };
 
-/* One line a flag: getopt's table, the keys of the file and --help come from it. A label is a DNS
- * label or empty. */
+/* One line a flag: getopt's table, the keys of the file and --help come from it. A text is not empty, a
+ * label is a DNS label or empty. */
 static const struct flag {
     const char *name;
     enum kind kind;
@@ -52,7 +52,10 @@ static const struct flag {
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
 #define NO_API "none"
-#define POOL_MAX 1000000ul
+#define POOL_MAX 1000000
+#define U32_MAX 3600000
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TEXT_OF_(number) #number
 #define YAML_ERROR 512
 
 /* ---- values ---- */
@@ -83,14 +86,10 @@ static int set_text(const struct flag *f, char *dst, const char *text, struct bx
 {
     if (strlen(text) >= f->size)
         return bx_err_set(err, BX_INVALID, "longer than %zu bytes", f->size - 1);
-    if (f->kind == LABEL && *text != '\0') {
-        int rc = bx_name_check(bx_str(text), "value", err);
-
-        if (rc != BX_OK)
-            return rc;
-    }
+    if (f->kind == TEXT && *text == '\0')
+        return bx_err_set(err, BX_INVALID, "wants a value, %s", f->argument);
     snprintf(dst, f->size, "%s", text);
-    return BX_OK;
+    return f->kind == LABEL && *text != '\0' ? bx_name_check(bx_str(text), f->argument, err) : BX_OK;
 }
 
 /* Without MIN a tenth is made ahead, as with the defaults. */
@@ -112,6 +111,23 @@ static int read_pool(const char *text, void *at)
     size = (struct bx_pool_size){(uint32_t)max, (uint32_t)min};
     memcpy(at, &size, sizeof size);
     return BX_OK;
+}
+
+/* What a value that can not be read should have been. */
+static const char *wanted(enum kind kind)
+{
+    switch (kind) {
+    case DRIVER:
+        return "qemu, sim or auto";
+    case LEVEL:
+        return "error, warning, info or debug";
+    case U32:
+        return "a number from 1 to " TEXT_OF(U32_MAX);
+    case POOL:
+        return "MAX or MAX/MIN, MAX from 1 to " TEXT_OF(POOL_MAX) " and MIN at most that";
+    default:
+        return "a number from 1 on";
+    }
 }
 
 static int set_value(struct options *o, const struct flag *f, const char *text, struct bx_err *err)
@@ -138,7 +154,7 @@ static int set_value(struct options *o, const struct flag *f, const char *text, 
         rc = read_word(levels, level_values, text, &o->log);
         break;
     case U32:
-        rc = read_number(3600000, text, &number);
+        rc = read_number(U32_MAX, text, &number);
         memcpy(at, &(uint32_t){(uint32_t)number}, sizeof(uint32_t));
         break;
     case U64:
@@ -153,7 +169,7 @@ static int set_value(struct options *o, const struct flag *f, const char *text, 
         rc = BX_INVALID;
         break;
     }
-    return rc == BX_OK ? rc : bx_err_set(err, rc, "'%.100s' is not %s", text, f->help);
+    return rc == BX_OK ? rc : bx_err_set(err, rc, "\"%.100s\" is not %s", text, wanted(f->kind));
 }
 
 /* ---- the file ---- */
@@ -167,7 +183,8 @@ static int read_pair(struct options *o, struct fy_node_pair *pair, const bool *g
     if (key == NULL || value == NULL)
         return bx_err_set(err, BX_INVALID, "keys and values must be plain text");
     for (size_t i = 0; i < FLAGS; i++) {
-        if (strcmp(flags[i].name, key) != 0 || flags[i].argument == NULL)
+        if (strcmp(flags[i].name, key) != 0 || flags[i].argument == NULL ||
+            flags[i].offset == offsetof(struct options, config))
             continue;
         if (given[i])
             return BX_OK;
@@ -228,8 +245,7 @@ static int read_file(struct options *o, const bool *given, struct bx_err *err)
         bx_err_set(err, BX_UNREACHABLE, "%s", why);
     bx_err_wrap(err, "--config %s", o->config);
     bx_err_hint(err, "blixardd --help lists the keys");
-    if (err != NULL)
-        err->code = BX_UNREACHABLE;
+    err->code = BX_UNREACHABLE;
     return BX_UNREACHABLE;
 }
 
@@ -286,6 +302,11 @@ static int check_address(const char *flag, const char *text, struct bx_err *err)
 
     if (rc != BX_OK)
         return bx_err_wrap(err, "%s", flag);
+    if (a.v4.sin_port == 0) {
+        bx_err_set(err, BX_INVALID, "%s: '%s' has no port", flag, text);
+        bx_err_hint(err, "choose one: the others are told it");
+        return BX_INVALID;
+    }
     if (address_is_loopback(&a))
         return BX_OK;
     bx_err_set(err, BX_INVALID, "%s: '%s' is not a loopback address", flag, text);
@@ -307,8 +328,9 @@ static int check(struct options *o, struct bx_err *err)
         o->api[0] = '\0';
     else
         rc = check_address("--api", o->api, err);
-    if (rc == BX_OK && o->election_ms != 0 && o->heartbeat_ms >= o->election_ms)
-        rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms must be below --election-ms");
+    if (rc == BX_OK && o->heartbeat_ms >= o->election_ms)
+        rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms, which is %u, must be below --election-ms, "
+                        "which is %u", o->heartbeat_ms, o->election_ms);
     return rc;
 }
 
@@ -358,17 +380,23 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     snprintf(o->listen, sizeof o->listen, "127.0.0.1:7411");
     snprintf(o->api, sizeof o->api, "127.0.0.1:7410");
     o->log = LOG_INFO;
+    o->election_ms = 1000;
+    o->heartbeat_ms = 100;
     o->proposal_pool = (struct bx_pool_size){1000, 100};
     o->vm_config_pool = (struct bx_pool_size){500, 50};
     o->metadata_pool = (struct bx_pool_size){200, 20};
     rc = read_flags(o, argc, argv, given, err);
-    if (rc != BX_OK || o->ask != OPTIONS_RUN)
+    if (rc == BX_OK && o->ask != OPTIONS_RUN)
         return rc;
-    if (o->config[0] != '\0')
+    if (rc == BX_OK && o->config[0] != '\0')
         rc = read_file(o, given, err);
     if (rc == BX_OK)
         rc = fill_defaults(o, err);
-    return rc == BX_OK ? check(o, err) : rc;
+    if (rc == BX_OK)
+        rc = check(o, err);
+    if (rc != BX_OK && err->hint[0] == '\0')
+        bx_err_hint(err, "blixardd --help tells what each flag takes");
+    return rc;
 }
 
 void options_usage(FILE *out)

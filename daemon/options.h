@@ -33,13 +33,13 @@ struct options {
     char config[OPTIONS_PATH];
     enum options_driver driver;
     int log;                       /* highest level that is written: 3 error ... 7 debug */
-    uint32_t election_ms, heartbeat_ms; /* 0: the node's own default */
-    uint64_t snapshot_bytes;
+    uint32_t election_ms, heartbeat_ms;
+    uint64_t snapshot_bytes;       /* 0: the node's own default */
     struct bx_pool_size proposal_pool, vm_config_pool, metadata_pool;
     uint64_t intern_strings, intern_bytes; /* 0: the table's own bounds */
 };
 
-/* Fill *o. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be used), with a hint.
+/* Fill *o; err must be there. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be used), with a hint.
  * With ask other than OPTIONS_RUN only ask is meant. argv is permuted as getopt does. */
 int options_parse(struct options *o, int argc, char **argv, struct bx_err *err);
 /* Print the text of --help. */

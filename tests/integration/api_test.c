@@ -624,6 +624,33 @@ static void join(struct host *h)
     rpc_close(&c);
 }
 
+/* A token names nodes, and a cluster that is just being founded has none for a moment. */
+static void a_founder_is_asked_for_tokens_at_once(void **state)
+{
+    uint64_t until = now_ms() + WAIT_MS;
+    struct bx_buf b = {0};
+    struct rpc c;
+
+    (void)state;
+    create_host(&hosts[1]);
+    c = dial(hosts[1].local);
+    rpc_request(&b, 1, "cluster.init", "{}");
+    for (uint64_t id = 2; id <= 40; id++)
+        rpc_request(&b, id, "cluster.token_create", "{}");
+    assert_true(rpc_write(&c, b.data, b.len));
+    bx_buf_release(&b);
+    for (int i = 0; i < 40; i++) {
+        bx_val answer = rpc_read(&c);
+
+        assert_non_null(answer);
+        if (bx_val_type(bx_val_at(answer, 2)) != BX_V_NIL)
+            rpc_is_error(answer, BX_NO_LEADER, "has not heard of any node");
+    }
+    while (bx_val_type(bx_val_at(rpc_call(&c, "cluster.token_create", "{}"), 2)) != BX_V_NIL)
+        wait_a_little(until, "a token");
+    rpc_close(&c);
+}
+
 static void logs_come_from_the_node_that_has_them(void **state)
 {
     struct rpc first = dial(hosts[0].local), second;
@@ -715,6 +742,7 @@ int main(void)
         TEST(long_queries_end_and_hold_up_nobody),
         TEST(who_waits_is_told_when_it_stops),
         TEST(a_killed_daemon_comes_back),
+        TEST(a_founder_is_asked_for_tokens_at_once),
         TEST(logs_come_from_the_node_that_has_them),
     };
 

@@ -50,4 +50,15 @@ ctl cluster members -o json | grep -q '"id": 4'
 ok $? "under a new id"
 wait_until 20 agree 1 2 3
 ok $? "all three agree"
+
+# --- a name that another node has ------------------------------------------------------
+cluster stop-node n2 --dir "$dir" >/dev/null 2>&1
+BLIXARDD_FLAGS="--name n1" cluster start-node n2 --dir "$dir" >"$dir/err" 2>&1
+taken() { grep -q 'refuses this node.s row: a node named "n1" exists (.*--name' "$dir/n2/log"; }
+wait_until 20 taken
+told=$?
+tail -n 15 "$dir/n2/log" >"$dir/out"
+ok $told "a daemon with another one's name says so, and what to do"
+[ "$(ctl node list -o name | sort | tr '\n' ' ')" = "n1 n2 n3 " ]
+ok $? "its node keeps its name"
 finish

@@ -45,6 +45,11 @@ grep -q '^hint: it would fit on n1 with [0-9]* MiB less' "$dir/err"
 ok $? "what fits nowhere: says by how much it is too large"
 expect 9 "what fits nowhere, without waiting" ctl vm create huge --memory 60TiB --no-wait
 expect 5 "a VM that is not there" ctl vm show nobody
+expect 2 "a VM of no name" ctl vm show ""
+expect 2 "a node without a name" ctl node show ""
+expect 2 "a name of 300 letters" ctl vm show "$(printf 'a%.0s' {1..300})"
+expect 2 "SQL of nothing" ctl sql ""
+expect 2 "SQL of two statements" ctl sql "SELECT 1; SELECT 2"
 expect 2 "deleting without --yes" ctl vm delete web-1
 expect 2 "an unknown verb" ctl vm crate x
 grep -q 'did you mean "vm create"' "$dir/err"

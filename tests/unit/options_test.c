@@ -43,7 +43,8 @@ static void defaults_are_what_the_manual_says(void **state)
     assert_string_equal(o.zone, "");
     assert_int_equal(o.driver, OPTIONS_DRIVER_AUTO);
     assert_int_equal(o.log, LOG_INFO);
-    assert_int_equal(o.election_ms, 0);
+    assert_int_equal(o.election_ms, 1000);
+    assert_int_equal(o.heartbeat_ms, 100);
     assert_int_equal(o.snapshot_bytes, 0);
     assert_non_null(strstr(o.shim, "/blixard-vm"));
     assert_int_equal(o.shim[0], '/');
@@ -138,6 +139,14 @@ static void what_is_wrong_is_named(void **state)
         {"--data /d --name n --election-ms 0", "--election-ms"},
         {"--data /d --name n --election-ms 5s", "--election-ms"},
         {"--data /d --name n --election-ms 100 --heartbeat-ms 100", "--heartbeat-ms"},
+        {"--data /d --name n --heartbeat-ms 2000", "which is 1000"},
+        {"--data /d --name n --election-ms 100", "--heartbeat-ms"},
+        {"--data /d --name n --listen 127.0.0.1:0", "no port"},
+        {"--data /d --name n --config=", "--config: wants a value, FILE"},
+        {"--data /d --name n --qemu=", "--qemu: wants a value, PATH"},
+        {"--data /d --name n --heartbeat-ms x", "\"x\" is not a number from 1 to 3600000"},
+        {"--data /d --name n --proposal-pool x", "MAX from 1 to 1000000"},
+        {"--data /d --name n --intern-bytes 0", "\"0\" is not a number from 1 on"},
         {"--data /d --name n --snapshot-bytes 99999999999999999999", "--snapshot-bytes"},
     };
     struct options o;
@@ -147,6 +156,8 @@ static void what_is_wrong_is_named(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (parse(&o, &err, bad[i].line) != BX_INVALID || strstr(err.msg, bad[i].named) == NULL)
             fail_msg("\"%s\" was taken, or the message does not name it: %s", bad[i].line, err.msg);
+        if (err.hint[0] == '\0')
+            fail_msg("\"%s\": no hint", bad[i].line);
     }
 }
 
@@ -187,6 +198,7 @@ static void a_file_that_can_not_be_used_is_said(void **state)
         {"version: 1\n", "version"},      {"log: loud\n", "log"},
         {"- data\n", "YAML map"},         {"data: \"\n", "closing quote"},
         {"", "YAML map"},                 {"data: /d\ndata: /e\n", "duplicate"},
+        {"config: /c\n", "config"},       {"zone: A b\n", "zone: NAME: \"A b\""},
     };
     char *dir = test_make_dir();
     char path[256], line[512];
