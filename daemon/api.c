@@ -2,6 +2,7 @@
 
 #include "address.h"
 #include "mem/alloc.h"
+#include "mem/track.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -210,6 +211,10 @@ static int init_pools(struct api *a, const struct options *o)
     if (rc == BX_OK)
         rc = bx_pool_init(&a->connections, "connection", sizeof(struct api_conn), connections,
                           NULL);
+#ifdef BX_TRACK_ALLOCATIONS
+    if (rc == BX_OK)
+        rc = bx_track_scopes(o->scope_pool);
+#endif
     return rc;
 }
 

@@ -127,7 +127,7 @@ static void put_node(struct bx_buf *b, const struct api *a)
 }
 
 #ifdef BX_TRACK_ALLOCATIONS
-#define OWNERS BX__OWNERS
+#define TRACKED (BX__OWNERS + 1)
 #define SITES 64u
 
 static void put_count(struct bx_buf *b, const struct bx_track_count *c)
@@ -152,8 +152,11 @@ static void put_owners(struct bx_buf *b, const struct bx_track_report *r)
 
 static void put_tracked(struct bx_buf *b)
 {
+    struct bx_pool_stats scopes;
     struct bx_track_report r;
 
+    bx_track_scope_stats(&scopes);
+    put_pool(b, &scopes);
     bx_track_report(NULL, &r);
     put_owners(b, &r);
 }
@@ -205,6 +208,8 @@ static int scope_error(int rc, const char *scope, struct bx_err *err)
         bx_err_set(err, rc, "scope \"%s\" runs already", scope);
     else if (rc == BX_BUSY)
         bx_err_set(err, rc, "%u scopes run already", BX_TRACK_SCOPES);
+    else if (rc == BX_NO_MEMORY)
+        bx_err_set(err, rc, "no memory for a scope");
     else if (rc == BX_NOT_FOUND)
         bx_err_set(err, rc, "no scope \"%s\" runs", scope);
     else
@@ -239,7 +244,7 @@ static int tracked(struct api_call *c, struct bx_err *err)
 }
 
 #else
-#define OWNERS 0
+#define TRACKED 0
 
 static void put_tracked(struct bx_buf *b)
 {
@@ -262,9 +267,9 @@ void api_mem_stats(struct api_call *c)
     struct bx_buf b = {0};
 
     api_begin_result(c, &b);
-    bx_pw_map(&b, 14 + OWNERS);
+    bx_pw_map(&b, 14 + TRACKED);
     bx_pw_str(&b, "tracking");
-    bx_pw_bool(&b, OWNERS > 0);
+    bx_pw_bool(&b, TRACKED > 0);
     put_node(&b, a);
     put_pool(&b, &a->configs.stats);
     put_pool(&b, &a->metadata.stats);

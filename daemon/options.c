@@ -2,6 +2,7 @@
 
 #include "address.h"
 #include "log.h"
+#include "mem/track.h"
 #include "model/vm.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, POOL, HELP, VERSION };
+enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, POOL, HELP, SHOW_VERSION };
 
 /* One line a flag: getopt's table, the keys of the file and --help come from it. A text is not empty, a
  * label is a DNS label or empty. */
@@ -42,11 +43,14 @@ static const struct flag {
     {"proposal-pool", POOL, AT(proposal_pool), "MAX[/MIN]", "requests kept for reuse (1000/100)"},
     {"vm-config-pool", POOL, AT(vm_config_pool), "MAX[/MIN]", "configurations kept (500/50)"},
     {"metadata-pool", POOL, AT(metadata_pool), "MAX[/MIN]", "sets of labels kept (200/20)"},
+#ifdef BX_TRACK_ALLOCATIONS
+    {"scope-pool", POOL, AT(scope_pool), "MAX[/MIN]", "scopes of mem sites kept (8/1)"},
+#endif
     {"intern-strings", U64, AT(intern_strings), "N", "names and labels held once (1048576)"},
     {"intern-bytes", U64, AT(intern_bytes), "N", "of these (67108864)"},
     {"log", LEVEL, AT(log), "LEVEL", "error, warning, info or debug (default info)"},
     {"config", TEXT, AT(config), "FILE", "YAML with these names as keys; flags win"},
-    {"version", VERSION, 0, 0, NULL, "print the version"},
+    {"version", SHOW_VERSION, 0, 0, NULL, "print the version"},
     {"help", HELP, 0, 0, NULL, "print this"},
 #undef AT
 };
@@ -165,7 +169,7 @@ static int set_value(struct options *o, const struct flag *f, const char *text, 
         rc = read_pool(text, at);
         break;
     case HELP:
-    case VERSION:
+    case SHOW_VERSION:
         rc = BX_INVALID;
         break;
     }
@@ -358,7 +362,7 @@ static int read_flags(struct options *o, int argc, char **argv, bool *given, str
 
         if (which == 'h' || (f != NULL && f->kind == HELP)) {
             o->ask = OPTIONS_HELP;
-        } else if (f != NULL && f->kind == VERSION) {
+        } else if (f != NULL && f->kind == SHOW_VERSION) {
             o->ask = OPTIONS_VERSION;
         } else if (f == NULL) {
             return unknown_flag(argv, at < argc ? at : argc - 1, err);
@@ -385,6 +389,9 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     o->proposal_pool = (struct bx_pool_size){1000, 100};
     o->vm_config_pool = (struct bx_pool_size){500, 50};
     o->metadata_pool = (struct bx_pool_size){200, 20};
+#ifdef BX_TRACK_ALLOCATIONS
+    o->scope_pool = BX_TRACK_SCOPE_POOL;
+#endif
     rc = read_flags(o, argc, argv, given, err);
     if (rc == BX_OK && o->ask != OPTIONS_RUN)
         return rc;

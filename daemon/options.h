@@ -6,6 +6,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
+#include "config.h"
 #include "err.h"
 #include "mem/pool.h"
 
@@ -36,6 +37,9 @@ struct options {
     uint32_t election_ms, heartbeat_ms;
     uint64_t snapshot_bytes;       /* 0: the node's own default */
     struct bx_pool_size proposal_pool, vm_config_pool, metadata_pool;
+#ifdef BX_TRACK_ALLOCATIONS
+    struct bx_pool_size scope_pool;
+#endif
     uint64_t intern_strings, intern_bytes; /* 0: the table's own bounds */
 };
 

@@ -1,8 +1,6 @@
-#include "mem/track.h"
+#include "mem/track_priv.h"
 
 #ifdef BX_TRACK_ALLOCATIONS
-
-#include "err.h"
 
 #include <dlfcn.h>
 #include <execinfo.h>
@@ -12,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SITES 8192u /* power of two; behind them one for each owner, when these are taken */
+#define SITES BX_TRACK_SITES
 #define OBJECTS 64u
 #define FIRST_LIVE (1u << 16)
 #define SKIP 3 /* frames of the tracker itself */
@@ -45,35 +43,22 @@ struct object { /* a shared object that has called */
     char name[BX_TRACK_NAME];
 };
 
-struct site {
-    const char *name; /* NULL: free */
-    uint64_t hash;
-    enum bx_owner owner;
-    uint32_t n_frames;
-    void *frames[BX_TRACK_FRAMES];
-    struct bx_track_count count;
-};
-
 struct live {
     uintptr_t p; /* 0: free */
     uint64_t size;
     uint32_t site;
 };
 
-struct scope {
-    char name[BX_TRACK_NAME]; /* empty: free */
-    struct bx_track_count before[SITES + BX__OWNERS];
-};
+pthread_mutex_t bx_track_lock = PTHREAD_MUTEX_INITIALIZER;
+struct bx_track_entry bx_track_entries[SITES + BX__OWNERS];
+uint64_t bx_track_peak;
+bool bx_track_stacks, bx_track_prints;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct object objects[OBJECTS];
-static struct site sites[SITES + BX__OWNERS];
 static uint32_t n_sites;
 static struct live *alive; /* open addressing, no tombstones; mapped, grows */
 static size_t alive_cap, n_alive;
-static uint64_t live_bytes, peak_bytes;
-static struct scope scopes[BX_TRACK_SCOPES];
-static bool stacks, prints;
+static uint64_t live_bytes;
 /* Set while the unwinder or the printing runs: what they allocate is noted without a stack. */
 static _Thread_local bool inside;
 static _Thread_local enum bx_owner behalf; /* of bx_alloc and its family */
@@ -119,8 +104,8 @@ static void add_live(const struct live *l)
     place(l);
     n_alive++;
     live_bytes += l->size;
-    if (live_bytes > peak_bytes)
-        peak_bytes = live_bytes;
+    if (live_bytes > bx_track_peak)
+        bx_track_peak = live_bytes;
 }
 
 /* Close the gap, as in map.c. */
@@ -156,7 +141,7 @@ static uint64_t mix(uint64_t h, uint64_t v)
 }
 
 /* By text and not by address: a line in a header has one literal in every file that includes it. */
-static uint64_t hash_of(const struct site *s)
+static uint64_t hash_of(const struct bx_track_entry *s)
 {
     uint64_t h = mix(UINT64_C(0xcbf29ce484222325), s->owner);
 
@@ -167,30 +152,31 @@ static uint64_t hash_of(const struct site *s)
     return h ^ h >> 29;
 }
 
-static bool same_site(const struct site *a, const struct site *b)
+static bool same_site(const struct bx_track_entry *a, const struct bx_track_entry *b)
 {
     return a->hash == b->hash && a->owner == b->owner && a->n_frames == b->n_frames &&
            strcmp(a->name, b->name) == 0 &&
            memcmp(a->frames, b->frames, a->n_frames * sizeof a->frames[0]) == 0;
 }
 
-static uint32_t find_site(struct site *wanted)
+static uint32_t find_site(struct bx_track_entry *wanted)
 {
     uint32_t i;
 
     wanted->hash = hash_of(wanted);
-    for (i = wanted->hash & (SITES - 1); sites[i].name != NULL; i = (i + 1) & (SITES - 1)) {
-        if (same_site(&sites[i], wanted))
+    i = wanted->hash & (SITES - 1);
+    for (; bx_track_entries[i].name != NULL; i = (i + 1) & (SITES - 1)) {
+        if (same_site(&bx_track_entries[i], wanted))
             return i;
     }
     if (n_sites == SITES / 4 * 3) {
         i = SITES + wanted->owner;
-        sites[i].name = "(other sites)";
-        sites[i].owner = wanted->owner;
+        bx_track_entries[i].name = "(other sites)";
+        bx_track_entries[i].owner = wanted->owner;
         return i;
     }
     n_sites++;
-    sites[i] = *wanted;
+    bx_track_entries[i] = *wanted;
     return i;
 }
 
@@ -227,12 +213,12 @@ static const struct object *object_of(const void *pc)
 }
 
 /* The stack without the tracker's own frames. Not under the lock: the unwinder may allocate. */
-__attribute__((noinline)) static void unwind(struct site *s)
+__attribute__((noinline)) static void unwind(struct bx_track_entry *s)
 {
     void *frames[BX_TRACK_FRAMES + SKIP];
     int n;
 
-    if (!stacks || inside)
+    if (!bx_track_stacks || inside)
         return;
     inside = true;
     n = backtrace(frames, BX_TRACK_FRAMES + SKIP);
@@ -261,14 +247,14 @@ enum bx_owner bx_track_for(enum bx_owner owner)
 
 __attribute__((noinline)) void bx_track_note(void *p, size_t size, const char *site, const void *pc)
 {
-    struct site wanted = {.name = site, .owner = behalf};
+    struct bx_track_entry wanted = {.name = site, .owner = behalf};
     struct live l = {.p = (uintptr_t)p, .size = size};
     struct bx_track_count *c;
 
     if (p == NULL)
         return;
     unwind(&wanted);
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&bx_track_lock);
     if (site == NULL) {
         const struct object *o = object_of(pc);
 
@@ -276,11 +262,11 @@ __attribute__((noinline)) void bx_track_note(void *p, size_t size, const char *s
         wanted.name = o->name;
     }
     l.site = find_site(&wanted);
-    c = &sites[l.site].count;
+    c = &bx_track_entries[l.site].count;
     c->allocations++;
     c->bytes += size;
     add_live(&l);
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&bx_track_lock);
 }
 
 struct bx_track_block bx_track_forget(void *p)
@@ -290,17 +276,17 @@ struct bx_track_block bx_track_forget(void *p)
 
     if (p == NULL)
         return block;
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&bx_track_lock);
     block.known = take_live((uintptr_t)p, &l);
     if (block.known) {
-        struct bx_track_count *c = &sites[l.site].count;
+        struct bx_track_count *c = &bx_track_entries[l.site].count;
 
         block.size = l.size;
         block.site = l.site;
         c->frees++;
         c->freed_bytes += l.size;
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&bx_track_lock);
     return block;
 }
 
@@ -310,137 +296,11 @@ void bx_track_restore(void *p, struct bx_track_block block)
 
     if (!block.known)
         return;
-    pthread_mutex_lock(&lock);
-    sites[l.site].count.frees--;
-    sites[l.site].count.freed_bytes -= l.size;
+    pthread_mutex_lock(&bx_track_lock);
+    bx_track_entries[l.site].count.frees--;
+    bx_track_entries[l.site].count.freed_bytes -= l.size;
     add_live(&l);
-    pthread_mutex_unlock(&lock);
-}
-
-/* ---- scopes ---- */
-
-/* The scope of a name; with "" a free one. NULL when there is none. */
-static struct scope *find_scope(const char *name)
-{
-    for (size_t i = 0; i < BX_TRACK_SCOPES; i++) {
-        if (strcmp(scopes[i].name, name) == 0)
-            return &scopes[i];
-    }
-    return NULL;
-}
-
-int bx_track_start(const char *name)
-{
-    struct scope *s;
-    int rc = BX_OK;
-
-    if (*name == '\0' || strlen(name) >= BX_TRACK_NAME)
-        return BX_INVALID;
-    pthread_mutex_lock(&lock);
-    s = find_scope("");
-    if (find_scope(name) != NULL) {
-        rc = BX_CONFLICT;
-    } else if (s == NULL) {
-        rc = BX_BUSY;
-    } else {
-        memcpy(s->name, name, strlen(name) + 1);
-        for (size_t i = 0; i < SITES + BX__OWNERS; i++)
-            s->before[i] = sites[i].count;
-    }
-    pthread_mutex_unlock(&lock);
-    return rc;
-}
-
-int bx_track_finish(const char *name)
-{
-    struct scope *s;
-
-    if (prints)
-        bx_track_print(name);
-    pthread_mutex_lock(&lock);
-    s = *name == '\0' ? NULL : find_scope(name);
-    if (s != NULL)
-        s->name[0] = '\0';
-    pthread_mutex_unlock(&lock);
-    return s == NULL ? BX_NOT_FOUND : BX_OK;
-}
-
-static struct bx_track_count since(const struct scope *s, size_t i)
-{
-    struct bx_track_count c = sites[i].count;
-
-    if (s != NULL) {
-        c.allocations -= s->before[i].allocations;
-        c.bytes -= s->before[i].bytes;
-        c.frees -= s->before[i].frees;
-        c.freed_bytes -= s->before[i].freed_bytes;
-    }
-    return c;
-}
-
-static void sum(struct bx_track_count *to, const struct bx_track_count *c)
-{
-    to->allocations += c->allocations;
-    to->bytes += c->bytes;
-    to->frees += c->frees;
-    to->freed_bytes += c->freed_bytes;
-}
-
-int bx_track_report(const char *name, struct bx_track_report *out)
-{
-    const struct scope *s;
-    int rc = BX_OK;
-
-    memset(out, 0, sizeof *out);
-    pthread_mutex_lock(&lock);
-    s = name == NULL ? NULL : find_scope(name);
-    if (name != NULL && (s == NULL || *name == '\0'))
-        rc = BX_NOT_FOUND;
-    for (size_t i = 0; rc == BX_OK && i < SITES + BX__OWNERS; i++) {
-        struct bx_track_count c = since(s, i);
-
-        sum(&out->owners[sites[i].owner], &c);
-        sum(&out->total, &c);
-    }
-    out->peak_bytes = peak_bytes;
-    out->stacks = stacks;
-    pthread_mutex_unlock(&lock);
-    return rc;
-}
-
-/* Into the list of the largest so far, if it belongs there. */
-static uint32_t insert(struct bx_track_site *list, uint32_t n, uint32_t max, const struct site *s,
-                       struct bx_track_count c)
-{
-    uint32_t at = n;
-
-    while (at > 0 && list[at - 1].count.bytes < c.bytes)
-        at--;
-    if (at == max)
-        return n;
-    n = n == max ? n - 1 : n;
-    memmove(&list[at + 1], &list[at], (n - at) * sizeof *list);
-    list[at] = (struct bx_track_site){.owner = s->owner, .n_frames = s->n_frames, .count = c};
-    snprintf(list[at].name, sizeof list[at].name, "%s", s->name);
-    memcpy(list[at].frames, s->frames, sizeof s->frames);
-    return n + 1;
-}
-
-uint32_t bx_track_top(const char *name, struct bx_track_site *out, uint32_t max)
-{
-    const struct scope *s;
-    uint32_t n = 0;
-
-    pthread_mutex_lock(&lock);
-    s = name == NULL ? NULL : find_scope(name);
-    for (size_t i = 0; (name == NULL || s != NULL) && i < SITES + BX__OWNERS; i++) {
-        struct bx_track_count c = since(s, i);
-
-        if (c.allocations > 0)
-            n = insert(out, n, max, &sites[i], c);
-    }
-    pthread_mutex_unlock(&lock);
-    return n;
+    pthread_mutex_unlock(&bx_track_lock);
 }
 
 /* ---- life ---- */
@@ -454,12 +314,14 @@ static bool is_one(const char *name)
 
 static void before_fork(void)
 {
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&bx_track_door);
+    pthread_mutex_lock(&bx_track_lock);
 }
 
 static void after_fork(void)
 {
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&bx_track_lock);
+    pthread_mutex_unlock(&bx_track_door);
 }
 
 /* The unwinder loads a library the first time: here, where nobody waits for anything. */
@@ -468,18 +330,18 @@ __attribute__((constructor)) static void begin(void)
     void *frame;
 
     pthread_atfork(before_fork, after_fork, after_fork);
-    prints = is_one("BLIXARD_PRINT_ALLOCATIONS");
+    bx_track_prints = is_one("BLIXARD_PRINT_ALLOCATIONS");
     if (is_one("BLIXARD_TRACK_ALLOCATION_SITES")) {
         inside = true;
         backtrace(&frame, 1);
         inside = false;
-        stacks = true;
+        bx_track_stacks = true;
     }
 }
 
 __attribute__((destructor)) static void report_at_exit(void)
 {
-    if (prints)
+    if (bx_track_prints)
         bx_track_print(NULL);
 }
 

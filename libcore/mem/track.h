@@ -6,9 +6,10 @@
  * also names its line. With BLIXARD_TRACK_ALLOCATION_SITES=1 the stack is part of the site. With
  * BLIXARD_PRINT_ALLOCATIONS=1 a report goes to stderr when a scope ends and when the process exits.
  *
- * Sites and scopes live in static tables, what is alive in mapped memory: the tracker allocates
- * nothing while it notes something. What the unwinder and the printing need counts as its own. A
- * realloc is a free and an allocation. Any thread may call; fork is allowed. */
+ * Sites live in a static table, what is alive in mapped memory: the tracker allocates nothing while it
+ * notes something. Scopes come from a pool, like what others begin and end. What the unwinder and the
+ * printing need counts as its own. A realloc is a free and an allocation. Any thread may call; fork is
+ * allowed. */
 #ifndef BX_TRACK_H
 #define BX_TRACK_H
 
@@ -16,12 +17,14 @@
 
 #ifdef BX_TRACK_ALLOCATIONS
 
+#include "mem/pool.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define BX_TRACK_FRAMES 12u
-#define BX_TRACK_SCOPES 8u
+#define BX_TRACK_SCOPES 64u /* at once */
 #define BX_TRACK_NAME 64u
 
 enum bx_owner {
@@ -59,8 +62,13 @@ struct bx_track_report {
 
 /* ---- named scopes; scope NULL is the whole process ---- */
 
-/* BX_OK, BX_CONFLICT (it runs already), BX_BUSY (all are taken) or BX_INVALID (the name is empty or
- * longer than BX_TRACK_NAME - 1). */
+/* How many scopes are kept for reuse and made ahead, instead of BX_TRACK_SCOPE_POOL; while none runs.
+ * BX_OK or BX_NO_MEMORY. */
+#define BX_TRACK_SCOPE_POOL ((struct bx_pool_size){8, 1})
+int bx_track_scopes(struct bx_pool_size size);
+void bx_track_scope_stats(struct bx_pool_stats *out);
+/* BX_OK, BX_CONFLICT (it runs already), BX_BUSY (BX_TRACK_SCOPES do), BX_NO_MEMORY or BX_INVALID (the
+ * name is empty or longer than BX_TRACK_NAME - 1). */
 int bx_track_start(const char *scope);
 /* Ends it, and prints it when that is asked for. BX_OK or BX_NOT_FOUND. */
 int bx_track_finish(const char *scope);
@@ -80,7 +88,7 @@ enum bx_owner bx_track_for(enum bx_owner owner);
 
 void *bx_track_take(void *old, size_t size, bool zero, const char *site);
 
-/* ---- between track.c, track_hooks.c and track_print.c ---- */
+/* ---- between track.c and its neighbours ---- */
 
 /* While it is true, what this thread allocates is the tracker's, and noted without a stack. Returns
  * what it was. */

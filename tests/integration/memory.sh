@@ -39,8 +39,12 @@ for flag in proposal-pool vm-config-pool metadata-pool intern-strings intern-byt
 done
 
 # With little log between snapshots the churn below has several of them in every round.
+if grep -q -- --scope-pool "$dir/out"; then scopes=yes; else scopes=no; fi
+[ $scopes = $tracking ]
+ok $? "and of --scope-pool only where there are scopes"
+
 if [ $tracking = yes ]; then
-  BLIXARDD_FLAGS="--snapshot-bytes 4194304" BLIXARD_PRINT_ALLOCATIONS=1 up 3
+  BLIXARDD_FLAGS="--scope-pool 3/2 --snapshot-bytes 4194304" BLIXARD_PRINT_ALLOCATIONS=1 up 3
 else
   up 1
 fi
@@ -95,8 +99,8 @@ if [ $tracking = no ]; then
   exit
 fi
 
-has_keys ours raft sqlite msgpack jansson uv
-ok $? "mem stats: each library"
+has_keys ours raft sqlite msgpack jansson uv scope
+ok $? "mem stats: each library, and the scopes"
 [ "$(count raft allocations)" -gt 0 ] && [ "$(count sqlite allocations)" -gt 0 ] &&
   [ "$(count msgpack allocations)" -gt 0 ] && [ "$(count uv allocations)" -gt 0 ]
 ok $? "the libraries allocate, and are seen"
@@ -107,14 +111,17 @@ ok $? "a scope begins"
 ctl mem sites --scope s --start >"$dir/out" 2>"$dir/err"
 [ $? -eq 6 ]
 ok $? "not twice"
+[ "$(count scope in_use)" -eq 1 ] && [ "$(count scope available)" -eq 1 ] &&
+  [ "$(count scope max)" -eq 3 ] && [ "$(count scope min)" -eq 2 ]
+ok $? "it is one of a pool, of the size that was asked for"
 ctl vm create four --no-wait >"$dir/out" 2>"$dir/err"
 ctl mem sites --scope s --finish -o json >"$dir/out" 2>"$dir/err" && grep -q '"scope": "s"' "$dir/out"
 ok $? "it ends with a report"
 grep -q "^allocations of s;" "$dir/n1/log"
 ok $? "which the daemon prints when it is told to"
 ctl mem sites --scope s >"$dir/out" 2>"$dir/err"
-[ $? -eq 5 ]
-ok $? "and is gone"
+[ $? -eq 5 ] && [ "$(count scope in_use)" -eq 0 ] && [ "$(count scope hits)" -eq 1 ]
+ok $? "and is gone, into the pool"
 # --- 10,000 VMs created and deleted: what is warm allocates nothing of ours -----------------
 #
 # What may remain, and the test prints where it comes from:

@@ -265,6 +265,62 @@ static void scopes_are_bounded(void **state)
     }
 }
 
+static struct bx_pool_stats pool_of_scopes(void)
+{
+    struct bx_pool_stats s;
+
+    bx_track_scope_stats(&s);
+    return s;
+}
+
+/* Two kept and one made ahead: the third is from the heap, which is counted, and goes back to it. What a
+ * scope is made of is not counted in it, but in those that run already. */
+static void scopes_come_from_a_pool(void **state)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    uint64_t live;
+
+    (void)state;
+    assert_int_equal(bx_track_scopes((struct bx_pool_size){2, 1}), BX_OK);
+    live = live_of(BX_OWNER_OURS);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(bx_track_start(names[i]), BX_OK);
+            assert_int_equal(now(names[i]).total.allocations, 0);
+        }
+        assert_int_equal(now("a").owners[BX_OWNER_OURS].allocations, round == 0 ? 2 : 1);
+        assert_int_equal(pool_of_scopes().in_use, 3);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(bx_track_finish(names[i]), BX_OK);
+        assert_int_equal(pool_of_scopes().available, 2);
+    }
+    assert_int_equal(pool_of_scopes().hits, 3);
+    assert_int_equal(pool_of_scopes().misses, 3);
+    assert_int_equal(pool_of_scopes().high_water, 3);
+    assert_int_equal(live_of(BX_OWNER_OURS), live + 1); /* of three one went back */
+    assert_int_equal(bx_track_scopes(BX_TRACK_SCOPE_POOL), BX_OK);
+    assert_int_equal(live_of(BX_OWNER_OURS), live);
+}
+
+static int no_memory(void *ctx, size_t size)
+{
+    (void)ctx;
+    (void)size;
+    return 1;
+}
+
+static void a_scope_without_memory_does_not_begin(void **state)
+{
+    (void)state;
+    assert_int_equal(bx_track_scopes((struct bx_pool_size){1, 0}), BX_OK);
+    bx_alloc_set_fault(no_memory, NULL);
+    assert_int_equal(bx_track_start("a"), BX_NO_MEMORY);
+    bx_alloc_set_fault(NULL, NULL);
+    assert_int_equal(bx_track_finish("a"), BX_NOT_FOUND);
+    assert_int_equal(pool_of_scopes().in_use, 0);
+    assert_int_equal(bx_track_scopes(BX_TRACK_SCOPE_POOL), BX_OK);
+}
+
 static void printing_does_not_meet_itself(void **state)
 {
     uint64_t before = allocations_of(BX_OWNER_OURS);
@@ -311,14 +367,29 @@ static void threads_lose_no_count(void **state)
     assert_true(after.allocations - before.allocations >= THREADS * ROUNDS);
 }
 
-/* A child that is made while others allocate can itself allocate. */
+static void *churn_scopes(void *arg)
+{
+    const char *name = arg;
+
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(bx_track_start(name), BX_OK);
+        now(name);
+        assert_int_equal(bx_track_finish(name), BX_OK);
+    }
+    return NULL;
+}
+
+/* A child that is made while others allocate, and begin and end scopes, can itself do that. */
 static void fork_leaves_no_lock_behind(void **state)
 {
-    pthread_t threads[2];
+    static char other[] = "other", third[] = "third";
+    pthread_t threads[4];
 
     (void)state;
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, churn, NULL), 0);
+    assert_int_equal(pthread_create(&threads[2], NULL, churn_scopes, other), 0);
+    assert_int_equal(pthread_create(&threads[3], NULL, churn_scopes, third), 0);
     for (int i = 0; i < 20; i++) {
         int status;
         pid_t child = fork();
@@ -326,12 +397,12 @@ static void fork_leaves_no_lock_behind(void **state)
         if (child == 0) {
             alarm(20);
             bx_free(bx_must_alloc(10));
-            _exit(0);
+            _exit(bx_track_start("child"));
         }
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_int_equal(status, 0);
     }
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
 }
 
@@ -343,6 +414,8 @@ int main(void)
         cmocka_unit_test(a_refused_realloc_changes_nothing),
         cmocka_unit_test(a_scope_counts_what_happens_in_it),
         cmocka_unit_test(scopes_are_bounded),
+        cmocka_unit_test(scopes_come_from_a_pool),
+        cmocka_unit_test(a_scope_without_memory_does_not_begin),
         cmocka_unit_test(printing_does_not_meet_itself),
         cmocka_unit_test(threads_lose_no_count),
         cmocka_unit_test(fork_leaves_no_lock_behind),

@@ -1,0 +1,30 @@
+/* track_priv - what the files of the tracker share. Nobody else includes it. */
+#ifndef BX_TRACK_PRIV_H
+#define BX_TRACK_PRIV_H
+
+#include "mem/track.h"
+
+#ifdef BX_TRACK_ALLOCATIONS
+
+#include <pthread.h>
+
+#define BX_TRACK_SITES 8192u /* power of two; behind them one for each owner, when these are taken */
+
+struct bx_track_entry {
+    const char *name; /* NULL: free */
+    uint64_t hash;
+    enum bx_owner owner;
+    uint32_t n_frames;
+    void *frames[BX_TRACK_FRAMES];
+    struct bx_track_count count;
+};
+
+/* Whoever allocates takes the lock, so nothing is allocated while it is held. The door is for those
+ * who begin and end a scope, which may allocate: it is taken before the lock. */
+extern pthread_mutex_t bx_track_door, bx_track_lock;
+extern struct bx_track_entry bx_track_entries[BX_TRACK_SITES + BX__OWNERS];
+extern uint64_t bx_track_peak;
+extern bool bx_track_stacks, bx_track_prints;
+
+#endif
+#endif
