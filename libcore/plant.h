@@ -28,6 +28,7 @@ enum bx_plant {
     BX_PLANT_GRANT_FROM_DEPOSED,
     BX_PLANT_RESEND_NEW_ID,
     BX_PLANT_EXPIRE_BY_WALL,
+    BX_PLANT_AGE_BY_HEARTBEAT,
 };
 extern enum bx_plant bx_plant;
 /* Wall time where the code runs: what apply must not look at. */

@@ -266,6 +266,21 @@ static void member_status(const struct bx_node *n, struct bx_node_status *out)
     }
 }
 
+/* Hearing a leader does not make a state young: what it has committed has to be applied too. */
+static void age_status(const struct bx_node *n, uint64_t now, struct bx_node_status *out)
+{
+    uint64_t fresh = BX_PLANTED(AGE_BY_HEARTBEAT) ? n->raft.heard_ms : bx_raft_fresh(&n->raft);
+    uint64_t wall = n->o.clock->ops->wall_ms(n->o.clock);
+    struct bx_cluster_info info;
+
+    out->age_known = fresh != 0;
+    bx_view_cluster(bx_node_view(n), &info);
+    if (out->age_known)
+        out->age_ms = now - fresh;
+    else
+        out->age_ms = wall > info.time_ms ? wall - info.time_ms : 0;
+}
+
 void bx_node_status(const struct bx_node *n, struct bx_node_status *out)
 {
     uint64_t now = bx_node_now(n);
@@ -274,8 +289,9 @@ void bx_node_status(const struct bx_node *n, struct bx_node_status *out)
     out->id = n->id;
     out->leader = bx_raft_leader((struct bx_raft *)(uintptr_t)&n->raft);
     out->is_leader = bx_raft_is_leader(&n->raft);
-    out->age_ms = out->is_leader ? 0 : now - n->raft.heard_ms;
-    out->quorum = out->is_leader || (out->leader != 0 && out->age_ms < 2 * n->o.election_ms);
+    out->quorum = out->is_leader ||
+                  (out->leader != 0 && now - n->raft.heard_ms < 2 * n->o.election_ms);
+    age_status(n, now, out);
     out->term = bx_raft_term(&n->raft);
     out->commit_index = bx_raft_commit(&n->raft);
     out->applied_index = bx_fsm_applied(n->fsm);

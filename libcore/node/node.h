@@ -127,7 +127,9 @@ struct bx_node_status {
     uint64_t id, leader;     /* leader 0: none known */
     bool is_leader, quorum;  /* quorum: a leader is known and was heard within two election times */
     uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
-    uint64_t age_ms;         /* since the leader was last heard: how old local state may be */
+    uint64_t age_ms;         /* how old local state may be: all that was committed before is here, */
+    bool age_known;          /* since a leader was heard; else the age of its newest entry, by the
+                              * wall clock */
     uint32_t pending, reads; /* waiting here */
     uint32_t n_members;
     struct bx_member members[BX_MEMBERS_MAX];

@@ -133,6 +133,7 @@ static void install(struct bx_raft *r, struct raft_update *u)
         fatal(r, &err);
     }
     r->cursor = u->snapshot.metadata.index;
+    r->cursor_term = u->snapshot.metadata.term;
     memset(&done, 0, sizeof done);
     done.type = RAFT_PERSISTED_SNAPSHOT;
     done.persisted_snapshot.metadata = u->snapshot.metadata;
@@ -282,9 +283,22 @@ static void tell_persisted(struct bx_raft *r)
     bx_raft_step(r, &e);
 }
 
+/* A leader's first entry: it knows what is committed, and so do those that follow it, once one of its
+ * term is. The core writes one itself only when it finds some that may not be. */
+static void open_term(struct bx_raft *r)
+{
+    static const uint8_t nothing[8];
+    uint64_t index;
+
+    if (bx_raft_is_leader(r) &&
+        bx_wal_term(r->o.wal, bx_wal_last(r->o.wal)) != raft_current_term(&r->core))
+        (void)bx_raft_submit(r, RAFT_BARRIER, nothing, sizeof nothing, &index);
+}
+
 void bx_raft_pump(struct bx_raft *r)
 {
     tell_persisted(r);
+    open_term(r);
     if (r->writing || !bx_wal_begin(r->o.wal))
         return;
     r->writing = true;
@@ -390,6 +404,10 @@ static void note_leader(struct bx_raft *r, const struct raft_message *m)
 {
     uint64_t term = raft_current_term(&r->core);
 
+    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term && r->said_ms == 0) {
+        r->said_ms = now(r);
+        r->said_commit = m->append_entries.leader_commit;
+    }
     if ((m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term) ||
         (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term == term))
         r->heard_ms = now(r);
@@ -470,19 +488,37 @@ static void configuration_committed(struct bx_raft *r, uint64_t index, const str
     bx_raft_step(r, &e);
 }
 
+/* All that is known to be committed is applied. Is that all there was when the leader last spoke? A
+ * leader knows what is committed once an entry of its own term is (Ongaro, 6.4), and that it still
+ * is leader while a majority answers. */
+static void note_fresh(struct bx_raft *r)
+{
+    if (r->cursor_term != raft_current_term(&r->core))
+        return;
+    if (bx_raft_is_leader(r)) {
+        r->fresh_ms = r->core.election_timer_start;
+    } else if (r->said_ms != 0 && r->cursor >= r->said_commit) {
+        r->fresh_ms = r->said_ms;
+        r->said_ms = 0;
+    }
+}
+
 bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e)
 {
     struct bx_err err;
     uint64_t end = BX_PLANTED(ACK_EARLY) ? bx_wal_last(r->o.wal) : raft_commit_index(&r->core);
 
-    if (r->cursor >= end)
+    if (r->cursor >= end) {
+        note_fresh(r);
         return false;
+    }
     *index = r->cursor + 1;
     if (bx_wal_get(r->o.wal, *index, e, &r->scratch, &err) != BX_OK) {
         bx_err_wrap(&err, "log: entry %llu", (unsigned long long)*index);
         fatal(r, &err);
     }
     r->cursor = *index;
+    r->cursor_term = e->term;
     if (e->type == RAFT_CHANGE)
         configuration_committed(r, *index, e);
     return true;
@@ -512,6 +548,11 @@ uint64_t bx_raft_term(const struct bx_raft *r)
 uint64_t bx_raft_commit(const struct bx_raft *r)
 {
     return raft_commit_index(&r->core);
+}
+
+uint64_t bx_raft_fresh(const struct bx_raft *r)
+{
+    return r->fresh_ms;
 }
 
 uint64_t bx_raft_uncommitted(const struct bx_raft *r)

@@ -53,8 +53,10 @@ struct bx_raft {
     struct bx_job job;          /* the log's write under way; o.disk runs it */
     struct bx_err job_err;
     bool writing, was_leader, closed;
-    uint64_t cursor;            /* last index handed out by bx_raft_next */
+    uint64_t cursor, cursor_term; /* last entry handed out by bx_raft_next */
     uint64_t heard_ms;          /* boot time of the leader's last word */
+    uint64_t said_ms, said_commit; /* its word on what is committed that is not applied here yet */
+    uint64_t fresh_ms;          /* boot time of the last one that is */
     struct bx_buf scratch;      /* entries read back from disk */
 };
 
@@ -89,6 +91,9 @@ bool bx_raft_is_leader(const struct bx_raft *r);
 uint64_t bx_raft_leader(struct bx_raft *r);     /* 0: unknown */
 uint64_t bx_raft_term(const struct bx_raft *r);
 uint64_t bx_raft_commit(const struct bx_raft *r);
+/* Boot time when all that was committed then has been handed out since; 0: never in this life. What
+ * the leader's word was under way, also in the buffers of a host that stood still, is not known. */
+uint64_t bx_raft_fresh(const struct bx_raft *r);
 /* Entries submitted here and not yet committed. */
 uint64_t bx_raft_uncommitted(const struct bx_raft *r);
 

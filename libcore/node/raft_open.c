@@ -94,6 +94,7 @@ static int start(struct bx_raft *r, struct bx_err *err)
         rc = bx_raft_copy_configuration(r->o.snapshot->conf, &meta.configuration);
         e.start.metadata = &meta;
         r->cursor = meta.index;
+        r->cursor_term = meta.term;
     }
     if (rc == BX_OK)
         bx_raft_step(r, &e);

@@ -254,18 +254,24 @@ static bool name_good(const struct sim_history *h, unsigned name, const struct s
 
 /* ---- revisions and time ---- */
 
-static int by_start(const void *a, const void *b)
+/* All answers before then are known to it. */
+static uint64_t knows(const struct sim_op *op)
+{
+    return sim_op_is_local(op->kind) ? op->knows : op->start;
+}
+
+static int by_knowledge(const void *a, const void *b)
 {
     const struct sim_op *x = *(const struct sim_op *const *)a,
                         *y = *(const struct sim_op *const *)b;
 
-    if (x->start != y->start)
-        return x->start < y->start ? -1 : 1;
+    if (knows(x) != knows(y))
+        return knows(x) < knows(y) ? -1 : 1;
     return x < y ? -1 : x > y;
 }
 
-/* Whoever asks after an answer sees at least its revision, and a change is newer than it. The
- * history is in the order of answers. */
+/* Whoever asks after an answer, or claims to know what was answered until then, sees at least its
+ * revision, and a change is newer than it. The history is in the order of answers. */
 static bool time_good(const struct sim_history *h, const struct sim_op **order,
                       struct sim_wrong *wrong)
 {
@@ -276,17 +282,17 @@ static bool time_good(const struct sim_history *h, const struct sim_op **order,
         if (h->ops[i].end != SIM_OP_UNANSWERED)
             order[n++] = &h->ops[i];
     }
-    qsort(order, n, sizeof *order, by_start);
+    qsort(order, n, sizeof *order, by_knowledge);
     for (size_t i = 0; i < n; i++) {
         const struct sim_op *op = order[i];
 
         for (; ended < h->n &&
-               (h->ops[ended].end == SIM_OP_UNANSWERED || h->ops[ended].end < op->start);
+               (h->ops[ended].end == SIM_OP_UNANSWERED || h->ops[ended].end < knows(op));
              ended++) {
             if (h->ops[ended].end != SIM_OP_UNANSWERED && h->ops[ended].revision > newest)
                 newest = h->ops[ended].revision;
         }
-        if (sim_op_is_local(op->kind) || op->revision >= newest + sim_op_changed(op))
+        if (op->revision >= newest + sim_op_changed(op))
             continue;
         *wrong = (struct sim_wrong){"an older answer was newer", (size_t)(op - h->ops), newest};
         return false;

@@ -100,6 +100,8 @@ static bool die_at_write(struct sim *s, bool power)
 
 static void freeze(struct sim *s, struct sim_host *h, uint64_t us)
 {
+    if (h->paused_until <= s->now)
+        h->paused_from = s->now;
     if (h->paused_until < s->now + us)
         h->paused_until = s->now + us;
     sim_trace(s, h, "paused until %.3f", (double)h->paused_until / (double)SIM_S);
@@ -494,7 +496,8 @@ void sim_nemesis_stop(struct sim *s)
         struct sim_host *h = &s->hosts[i];
 
         nemesis_disk_stop(h);
-        h->paused_until = 0;
+        if (h->paused_until > s->now)
+            h->paused_until = s->now;
         bx_driver_sim_fail(h->driver, 0);
         if (h->life == SIM_DOWN && h->start_at > s->now + SIM_S)
             h->start_at = s->now + SIM_S;

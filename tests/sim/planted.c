@@ -40,6 +40,8 @@ static const char *const names[] = {
     [BX_PLANT_RESEND_NEW_ID] = "resend-new-id",
     /* fsm.c: sessions expire by the leader's wall clock. */
     [BX_PLANT_EXPIRE_BY_WALL] = "expire-by-wall",
+    /* node.c: old state is said to be as young as the leader's last word. */
+    [BX_PLANT_AGE_BY_HEARTBEAT] = "age-by-heartbeat",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

@@ -236,12 +236,31 @@ static void read_barrier(struct sim_host *h, struct lane *l)
         again(a);
 }
 
+#define UNDER_WAY_US (3 * SIM_S) /* at most, what a leader says, with what it has heard before */
+
+/* A time whose answers it claims to know. It can not tell what was said while it stood still. */
+static uint64_t claim(struct sim_host *h)
+{
+    struct bx_node_status st;
+    uint64_t age, at;
+
+    bx_node_status(h->node, &st);
+    age = st.age_ms * SIM_MS / 100 * 102;
+    if (!st.age_known || age > h->sim->now)
+        return 0;
+    at = h->sim->now - age;
+    if (at >= h->paused_from && at <= h->paused_until + UNDER_WAY_US)
+        at = h->paused_from;
+    return at < UNDER_WAY_US ? 0 : at - UNDER_WAY_US;
+}
+
 static void read_stale(struct sim_host *h, struct lane *l)
 {
     struct attempt *a = new_attempt(l);
     struct answer *out = answer_to(a, 0);
 
     out->known = true;
+    out->op.knows = claim(h);
     read_one(h, &out->op);
     sim_client_answer(h->sim, out);
     bx_free(a);

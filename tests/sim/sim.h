@@ -125,7 +125,7 @@ struct sim_host {
     unsigned wipes;
     uint64_t turn_at, tick_at; /* virtual times; SIM_NEVER: nothing to do */
     uint64_t driver_ms;        /* boot time of the driver's next thing */
-    uint64_t paused_until;
+    uint64_t paused_from, paused_until;
     uint64_t look_at;          /* when registration is looked at again */
     uint64_t start_at;         /* when a process that ended is started again */
     bool proposed, excused;    /* excused: its disk fails, so it may give up */

@@ -246,6 +246,16 @@ static void test_a_stale_read_may_be_older(void **state)
     good();
 }
 
+static void test_a_stale_read_is_as_new_as_it_claims(void **state)
+{
+    (void)state;
+    a_life();
+    op(SIM_OP_STALE_READ, BX_NOT_FOUND, 0, 3)->knows = h.ops[0].end;
+    good();
+    h.ops[h.n - 1].knows++;
+    bad_op(h.n - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -266,6 +276,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_read_after_an_answer_is_as_new, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_change_after_an_answer_is_newer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_stale_read_may_be_older, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_stale_read_is_as_new_as_it_claims, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
