@@ -17,8 +17,8 @@
 
 enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, POOL, HELP, SHOW_VERSION };
 
-/* One line a flag: getopt's table, the keys of the file and --help come from it. A text is not empty, a
- * label is a DNS label or empty. */
+/* One line a flag: getopt's table, the keys of the file and --help come from it. A text is not
+ * empty, a label is a DNS label or empty. */
 static const struct flag {
     const char *name;
     enum kind kind;
@@ -93,7 +93,9 @@ static int set_text(const struct flag *f, char *dst, const char *text, struct bx
     if (f->kind == TEXT && *text == '\0')
         return bx_err_set(err, BX_INVALID, "wants a value, %s", f->argument);
     snprintf(dst, f->size, "%s", text);
-    return f->kind == LABEL && *text != '\0' ? bx_name_check(bx_str(text), f->argument, err) : BX_OK;
+    if (f->kind == LABEL && *text != '\0')
+        return bx_name_check(bx_str(text), f->argument, err);
+    return BX_OK;
 }
 
 /* Without MIN a tenth is made ahead, as with the defaults. */
@@ -197,8 +199,8 @@ static int read_pair(struct options *o, struct fy_node_pair *pair, const bool *g
     return bx_err_set(err, BX_INVALID, "unknown key '%.100s'", key);
 }
 
-/* The library tells several lines: "FILE:LINE:COLUMN: error: ..." with a picture, and lines about its
- * own functions, which begin with a bracket. */
+/* The library tells several lines: "FILE:LINE:COLUMN: error: ..." with a picture, and lines about
+ * its own functions, which begin with a bracket. */
 static void on_yaml_error(struct fy_diag *diag, void *user, const char *text, size_t n)
 {
     char *out = user;
@@ -333,8 +335,9 @@ static int check(struct options *o, struct bx_err *err)
     else
         rc = check_address("--api", o->api, err);
     if (rc == BX_OK && o->heartbeat_ms >= o->election_ms)
-        rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms, which is %u, must be below --election-ms, "
-                        "which is %u", o->heartbeat_ms, o->election_ms);
+        rc = bx_err_set(err, BX_INVALID,
+                        "--heartbeat-ms, which is %u, must be below --election-ms, which is %u",
+                        o->heartbeat_ms, o->election_ms);
     return rc;
 }
 
@@ -408,10 +411,11 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
 
 void options_usage(FILE *out)
 {
-    fprintf(out, "usage: blixardd --data DIR [flags]\n\n"
-                 "Runs the VMs of this host and, with the other daemons of its cluster, keeps the record\n"
-                 "of what should run where. SIGTERM ends it in order; VMs under QEMU run on. A new one\n"
-                 "waits for blixardctl cluster init, or join.\n\n");
+    fputs("usage: blixardd --data DIR [flags]\n\n"
+          "Runs the VMs of this host and, with the other daemons of its cluster, keeps the record\n"
+          "of what should run where. SIGTERM ends it in order; VMs under QEMU run on. A new one\n"
+          "waits for blixardctl cluster init, or join.\n\n",
+          out);
     for (size_t i = 0; i < FLAGS; i++)
         fprintf(out, "  --%-15s %-10s %s\n", flags[i].name,
                 flags[i].argument == NULL ? "" : flags[i].argument, flags[i].help);

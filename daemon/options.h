@@ -43,8 +43,9 @@ struct options {
     uint64_t intern_strings, intern_bytes; /* 0: the table's own bounds */
 };
 
-/* Fill *o; err must be there. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be used), with a hint.
- * With ask other than OPTIONS_RUN only ask is meant. argv is permuted as getopt does. */
+/* Fill *o; err must be there. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be
+ * used), with a hint. With ask other than OPTIONS_RUN only ask is meant. argv is permuted as getopt
+ * does. */
 int options_parse(struct options *o, int argc, char **argv, struct bx_err *err);
 /* Print the text of --help. */
 void options_usage(FILE *out);

@@ -40,7 +40,8 @@ static int flat_encode(struct bx_buf *out, const struct bx_schema *s, const stru
     return BX_OK;
 }
 
-/* Bytes that came inside of something else may begin anywhere: those are moved once, all of them. */
+/* Bytes that came inside of something else may begin anywhere: those are moved once, all of
+ * them. */
 static int flat_decode(struct bx_decoder *d, const struct bx_schema *s, const uint8_t *p, size_t n,
                        const struct bx_taker *taker, struct bx_err *err)
 {

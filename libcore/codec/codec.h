@@ -8,8 +8,8 @@
  *   json      the same as text; reads whole numbers up to 2^63 - 1
  *
  * The codes say what went wrong: BX_INVALID, the object can not be expressed in this form;
- * BX_MALFORMED, BX_TOO_LARGE and BX_CORRUPT, the bytes are not of it; BX_UNSUPPORTED, this form does
- * not know the type; BX_NO_MEMORY. After an error the buffer's contents are unchanged. */
+ * BX_MALFORMED, BX_TOO_LARGE and BX_CORRUPT, the bytes are not of it; BX_UNSUPPORTED, this form
+ * does not know the type; BX_NO_MEMORY. After an error the buffer's contents are unchanged. */
 #ifndef BX_CODEC_H
 #define BX_CODEC_H
 

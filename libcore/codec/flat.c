@@ -116,8 +116,8 @@ static void put_ref(struct writer *w, size_t slot, size_t at, size_t count)
 
 #define ONES 0x0101010101010101u
 
-/* n bytes and zeros up to a multiple of 8. Names are short: a call to copy five bytes costs more than
- * the bytes. True when all of them are ASCII, which is known on the way. */
+/* n bytes and zeros up to a multiple of 8. Names are short: a call to copy five bytes costs more
+ * than the bytes. True when all of them are ASCII, which is known on the way. */
 static inline bool put_padded(uint8_t *dst, const char *text, size_t n)
 {
     const uint8_t *src = (const uint8_t *)text;
@@ -501,13 +501,4 @@ uint64_t bx_flat_u64(const struct bx_schema *s, const uint8_t *src, uint32_t fie
     size_t slot = slot_of(s, src, field);
 
     return slot == 0 ? 0 : bx_get64(src + slot);
-}
-
-struct bx_str bx_flat_str(const struct bx_schema *s, const uint8_t *src, uint32_t field)
-{
-    size_t slot = slot_of(s, src, field);
-
-    if (slot == 0 || bx_get32(src + slot + 4) == 0)
-        return (struct bx_str){NULL, 0};
-    return (struct bx_str){(const char *)src + bx_get32(src + slot), bx_get32(src + slot + 4)};
 }

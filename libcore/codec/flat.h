@@ -31,9 +31,8 @@ int bx_flat_read(const struct bx_schema *s, const uint8_t *src, size_t len, void
 /* Check the record as bx_flat_read does, and leave it where it lies; codes as there. */
 int bx_flat_check(const struct bx_schema *s, const uint8_t *src, size_t len, size_t *used,
                   struct bx_err *err);
-/* A number, and a text or bytes, of a record that was checked; field counts from 0. Zero and empty
- * when the record's writer did not know the field. */
+/* A number of a record that was checked; field counts from 0. Zero when the record's writer did not
+ * know the field. */
 uint64_t bx_flat_u64(const struct bx_schema *s, const uint8_t *src, uint32_t field);
-struct bx_str bx_flat_str(const struct bx_schema *s, const uint8_t *src, uint32_t field);
 
 #endif

@@ -1,8 +1,8 @@
 /* hybrid - the best form that both sides know (R4.5, R4.7).
  *
- * Encoding takes the flat form. Only when that is unsupported, by the peer or for this type, it falls
- * back: to MessagePack, then to JSON; each fallback is counted for the codec that was not to be had.
- * Decoding goes by the head before the bytes. JSON without one is read too: no head and no
+ * Encoding takes the flat form. Only when that is unsupported, by the peer or for this type, it
+ * falls back: to MessagePack, then to JSON; each fallback is counted for the codec that was not to
+ * be had. Decoding goes by the head before the bytes. JSON without one is read too: no head and no
  * MessagePack array or map begins like JSON text does. What is neither is refused, never tried. */
 #ifndef BX_HYBRID_H
 #define BX_HYBRID_H

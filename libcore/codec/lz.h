@@ -3,8 +3,8 @@
  *   offset 0  size   u32, of the bytes before they were packed
  *          4         one LZ4 block
  *
- * What claims to become more than the caller takes, or more than any LZ4 block can, is refused before
- * anything is allocated. */
+ * What claims to become more than the caller takes, or more than any LZ4 block can, is refused
+ * before anything is allocated. */
 #ifndef BX_LZ_H
 #define BX_LZ_H
 

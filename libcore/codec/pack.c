@@ -325,8 +325,8 @@ bool bx_val_bool(bx_val v, bool *out)
 
 /* ---- writing ----
  *
- * The short forms by hand, in one step each: a reply is thousands of small strings and numbers, and a
- * call back into the buffer for each half of them took most of the time. */
+ * The short forms by hand, in one step each: a reply is thousands of small strings and numbers, and
+ * a call back into the buffer for each half of them took most of the time. */
 
 #define HEAD_MAX 9
 
@@ -339,7 +339,8 @@ static uint8_t *put_head(uint8_t *p, uint8_t first, uint64_t v, unsigned n)
     return p;
 }
 
-/* Room for a head and n more bytes; NULL when memory is out. finish takes back what was not used. */
+/* Room for a head and n more bytes; NULL when memory is out. finish takes back what was not
+ * used. */
 static uint8_t *start(struct bx_buf *b, size_t n)
 {
     return bx_buf_reserve(b, HEAD_MAX + n) == BX_OK ? b->data + b->len : NULL;

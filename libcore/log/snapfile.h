@@ -55,7 +55,6 @@ int bx_snap_read(struct bx_snap_reader *r, struct bx_buf *buf, bool *end, struct
 /* The file as bytes, for sending: up to n bytes at offset; *got 0 at the end. */
 int bx_snap_read_raw(struct bx_snap_reader *r, uint64_t offset, void *p, size_t n, size_t *got,
                      struct bx_err *err);
-uint64_t bx_snap_bytes(const struct bx_snap_reader *r);
 /* True when only who knows BX_CODEC_LZ can read the file. */
 bool bx_snap_packed(const struct bx_snap_reader *r);
 void bx_snap_close(struct bx_snap_reader *r);

@@ -254,11 +254,6 @@ int bx_snap_read_raw(struct bx_snap_reader *r, uint64_t offset, void *p, size_t 
     return *got == 0 ? BX_OK : read_bytes(r, p, *got, offset, err);
 }
 
-uint64_t bx_snap_bytes(const struct bx_snap_reader *r)
-{
-    return r->size;
-}
-
 bool bx_snap_packed(const struct bx_snap_reader *r)
 {
     return r->packed;

@@ -2,7 +2,8 @@
  *
  * Two families. bx_alloc and friends return NULL when memory is out, and the caller undoes what it
  * began and answers BX_NO_MEMORY. bx_must_alloc and friends end the process with a message: for
- * start-up and for apply, where an exit before COMMIT loses nothing and a half-applied command would.
+ * start-up and for apply, where an exit before COMMIT loses nothing and a half-applied command
+ * would.
  *
  * A build with --enable-allocation-tracking counts by call site and prints a report when the
  * process exits with BLIXARD_PRINT_ALLOCATIONS=1; any other build has no trace of that.

@@ -1,7 +1,7 @@
 /* arena - memory that lives as long as one request or one batch (R1.9).
  *
- * Allocation moves a pointer; reset frees everything at once and keeps the largest block of those up
- * to 64 KiB. A zeroed struct is a valid empty arena. One thread only. */
+ * Allocation moves a pointer; reset frees everything at once and keeps the largest block of those
+ * up to 64 KiB. A zeroed struct is a valid empty arena. One thread only. */
 #ifndef BX_ARENA_H
 #define BX_ARENA_H
 

@@ -18,8 +18,8 @@ struct bx_buf {
     bool failed; /* memory was out once: something may be missing; until it is released */
 };
 
-/* Make room for n more bytes. BX_OK, or BX_NO_MEMORY with the bytes unchanged and failed set, so that
- * who appends many times may look once, before the bytes are used. */
+/* Make room for n more bytes. BX_OK, or BX_NO_MEMORY with the bytes unchanged and failed set, so
+ * that who appends many times may look once, before the bytes are used. */
 int bx_buf_reserve(struct bx_buf *b, size_t n);
 /* Append; src may be NULL when n is 0. BX_OK or BX_NO_MEMORY. */
 int bx_buf_append(struct bx_buf *b, const void *src, size_t n);
@@ -48,10 +48,11 @@ struct bx_buf_stats {
     uint64_t kept_bytes;                     /* of the calling thread */
 };
 void bx_buf_stats(struct bx_buf_stats *out);
-/* The calling thread keeps n blocks of the class of that size from now on, for one which has more of
- * them in use at once than others have. */
+/* The calling thread keeps n blocks of the class of that size from now on, for one which has more
+ * of them in use at once than others have. */
 void bx_buf_thread_keep(size_t size, uint32_t n);
-/* Give back what the calling thread keeps, and keep as much as others; call it before a thread ends. */
+/* Give back what the calling thread keeps, and keep as much as others; call it before a thread
+ * ends. */
 void bx_buf_thread_close(void);
 
 #endif

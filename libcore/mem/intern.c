@@ -159,13 +159,6 @@ const struct bx_istr *bx_intern_hold(struct bx_intern *t, const char *s, size_t 
     return copy;
 }
 
-const struct bx_istr *bx_intern_peek(const struct bx_intern *t, const char *s, size_t len)
-{
-    struct key key = {len == 0 ? "" : s, len};
-
-    return bx_map_get(&t->map, bx_hash(key.s, len), has_key, &key);
-}
-
 /* The count is the table's own business: const holds for everybody else. */
 static struct bx_istr *counted(const struct bx_istr *s)
 {

@@ -1,8 +1,8 @@
 /* intern - one copy of each string, compared by pointer (R1.1).
  *
  * Reference counted with full key comparison: the last release frees the string. A string that
- * somebody holds is never evicted. When the table is full, get returns NULL; hold then makes a private
- * copy, which looks the same but is nobody else's pointer. One thread only.
+ * somebody holds is never evicted. When the table is full, get returns NULL; hold then makes a
+ * private copy, which looks the same but is nobody else's pointer. One thread only.
  *
  * The status constants of VMs and nodes are static strings of this type and need no release. */
 #ifndef BX_INTERN_H
@@ -32,19 +32,19 @@ struct bx_intern_stats {
 struct bx_intern *bx_intern_create(uint64_t max_strings, uint64_t max_bytes);
 /* Every string must have been released; NULL is allowed. */
 void bx_intern_destroy(struct bx_intern *t);
-/* The one string with these bytes, with a reference for the caller; NULL when full or out of memory. */
+/* The one string with these bytes, with a reference for the caller; NULL when full or out of
+ * memory. */
 const struct bx_istr *bx_intern_get(struct bx_intern *t, const char *s, size_t len);
-/* The same, or a private copy when the table is full; NULL when out of memory. Not to be compared by
- * pointer. */
+/* The same, or a private copy when the table is full; NULL when out of memory. Not to be compared
+ * by pointer. */
 const struct bx_istr *bx_intern_hold(struct bx_intern *t, const char *s, size_t len);
-/* As get, without taking a reference and without adding; NULL when nobody holds such a string. */
-const struct bx_istr *bx_intern_peek(const struct bx_intern *t, const char *s, size_t len);
 const struct bx_istr *bx_intern_ref(const struct bx_istr *s);
 /* NULL is allowed. */
 void bx_intern_release(struct bx_intern *t, const struct bx_istr *s);
 void bx_intern_stats(const struct bx_intern *t, struct bx_intern_stats *out);
 
-/* X(identifier, text): bx_status_<identifier>. Of VMs, in the order of enum bx_phase, and of nodes. */
+/* X(identifier, text): bx_status_<identifier>. Of VMs, in the order of enum bx_phase, and of
+ * nodes. */
 #define BX_VM_STATUSES(X)                                                                          \
     X(pending, "pending")                                                                          \
     X(creating, "creating")                                                                        \

@@ -1,10 +1,10 @@
 /* rc - immutable values that many share (R1.8).
  *
  * A value is made once and never changed; who holds it has counted a reference. The cache finds an
- * equal one again: get_or_create gives a reference to it, or makes it. The cache keeps what somebody
- * holds, and of what nobody holds any more the newest few; beyond its bound it still makes values, only
- * does not find them again. Copy-on-write is get_or_create of what the changed copy looks like.
- * A zeroed struct with its bounds and eq set is valid and empty. One thread only. */
+ * equal one again: get_or_create gives a reference to it, or makes it. The cache keeps what
+ * somebody holds, and of what nobody holds any more the newest few; beyond its bound it still makes
+ * values, only does not find them again. Copy-on-write is get_or_create of what the changed copy
+ * looks like. A zeroed struct with its bounds and eq set is valid and empty. One thread only. */
 #ifndef BX_RC_H
 #define BX_RC_H
 
@@ -38,8 +38,8 @@ struct bx_rc_cache {
 void bx_rc_init(struct bx_rc_cache *c, uint32_t max, uint32_t idle_max, bx_map_eq eq);
 /* Every reference must have been released. */
 void bx_rc_close(struct bx_rc_cache *c);
-/* The value that equals key, whose hash is given, with a reference for the caller; made, when there is
- * none, in a block of size bytes, 16-aligned, by make. NULL when memory is out. */
+/* The value that equals key, whose hash is given, with a reference for the caller; made, when there
+ * is none, in a block of size bytes, 16-aligned, by make. NULL when memory is out. */
 const void *bx_rc_get_or_create(struct bx_rc_cache *c, uint64_t hash, const void *key, size_t size,
                                 void (*make)(void *value, const void *key));
 const void *bx_rc_ref(struct bx_rc_cache *c, const void *value);

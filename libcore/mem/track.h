@@ -6,10 +6,10 @@
  * also names its line. With BLIXARD_TRACK_ALLOCATION_SITES=1 the stack is part of the site. With
  * BLIXARD_PRINT_ALLOCATIONS=1 a report goes to stderr when a scope ends and when the process exits.
  *
- * Sites live in a static table, what is alive in mapped memory: the tracker allocates nothing while it
- * notes something. Scopes come from a pool, like what others begin and end. What the unwinder and the
- * printing need counts as its own. A realloc is a free and an allocation. Any thread may call; fork is
- * allowed. */
+ * Sites live in a static table, what is alive in mapped memory: the tracker allocates nothing while
+ * it notes something. Scopes come from a pool, like what others begin and end. What the unwinder
+ * and the printing need counts as its own. A realloc is a free and an allocation. Any thread may
+ * call; fork is allowed. */
 #ifndef BX_TRACK_H
 #define BX_TRACK_H
 
@@ -62,26 +62,28 @@ struct bx_track_report {
 
 /* ---- named scopes; scope NULL is the whole process ---- */
 
-/* How many scopes are kept for reuse and made ahead, instead of BX_TRACK_SCOPE_POOL; while none runs.
- * BX_OK or BX_NO_MEMORY. */
+/* How many scopes are kept for reuse and made ahead, instead of BX_TRACK_SCOPE_POOL; while none
+ * runs. BX_OK or BX_NO_MEMORY. */
 #define BX_TRACK_SCOPE_POOL ((struct bx_pool_size){8, 1})
 int bx_track_scopes(struct bx_pool_size size);
 void bx_track_scope_stats(struct bx_pool_stats *out);
-/* BX_OK, BX_CONFLICT (it runs already), BX_BUSY (BX_TRACK_SCOPES do), BX_NO_MEMORY or BX_INVALID (the
- * name is empty or longer than BX_TRACK_NAME - 1). */
+/* BX_OK, BX_CONFLICT (it runs already), BX_BUSY (BX_TRACK_SCOPES do), BX_NO_MEMORY or BX_INVALID
+ * (the name is empty or longer than BX_TRACK_NAME - 1). */
 int bx_track_start(const char *scope);
 /* Ends it, and prints it when that is asked for. BX_OK or BX_NOT_FOUND. */
 int bx_track_finish(const char *scope);
 /* BX_OK or BX_NOT_FOUND. */
 int bx_track_report(const char *scope, struct bx_track_report *out);
-/* The sites that allocated, most bytes first, at most max; returns how many. 0 for an unknown scope. */
+/* The sites that allocated, most bytes first, at most max; returns how many. 0 for an unknown
+ * scope. */
 uint32_t bx_track_top(const char *scope, struct bx_track_site *out, uint32_t max);
 /* Totals, owners and the top sites to stderr. */
 void bx_track_print(const char *scope);
 /* "bx_row_vm+0x12" or "libuv.so.1+0x1234". */
 void bx_track_frame_text(const void *frame, char *out, size_t size);
 
-/* Until the next call this thread's allocations by bx_alloc are that owner's; returns whose they were. */
+/* Until the next call this thread's allocations by bx_alloc are that owner's; returns whose they
+ * were. */
 enum bx_owner bx_track_for(enum bx_owner owner);
 
 /* ---- for alloc.c: as realloc and calloc, but the site is known. The size is never 0. ---- */
@@ -96,7 +98,8 @@ bool bx_track_inside(bool now);
 
 /* p was allocated: by us at the site, or, when that is NULL, by the code at pc. */
 void bx_track_note(void *p, size_t size, const char *site, const void *pc);
-/* p is about to be freed or moved. Returns what bx_track_restore takes when it was not after all. */
+/* p is about to be freed or moved. Returns what bx_track_restore takes when it was not after
+ * all. */
 struct bx_track_block {
     uint64_t size;
     uint32_t site;

@@ -8,7 +8,8 @@
 
 #include <pthread.h>
 
-#define BX_TRACK_SITES 8192u /* power of two; behind them one for each owner, when these are taken */
+/* A power of two; behind them stands one for each owner, for when these are taken. */
+#define BX_TRACK_SITES 8192u
 
 struct bx_track_entry {
     const char *name; /* NULL: free */

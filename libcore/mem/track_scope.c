@@ -1,5 +1,6 @@
-/* Scopes, and what was noted since they began. A scope is a copy of all counts, some 260 KiB, from a
- * pool: taken and given back behind the door, where the pool may allocate and be noted like others. */
+/* Scopes, and what was noted since they began. A scope is a copy of all counts, some 260 KiB, from
+ * a pool: taken and given back behind the door, where the pool may allocate and be noted like
+ * others. */
 #include "mem/track_priv.h"
 
 #ifdef BX_TRACK_ALLOCATIONS
@@ -20,7 +21,8 @@ struct scope {
 };
 
 pthread_mutex_t bx_track_door = PTHREAD_MUTEX_INITIALIZER;
-static SLIST_HEAD(, scope) scopes = SLIST_HEAD_INITIALIZER(scopes); /* changed with both locks held */
+/* Changed with both locks held. */
+static SLIST_HEAD(, scope) scopes = SLIST_HEAD_INITIALIZER(scopes);
 static struct bx_pool pool;
 
 int bx_track_scopes(struct bx_pool_size size)

@@ -57,10 +57,11 @@ extern const struct bx_schema bx_node_info_schema;
         BX_NODE_INFO_FIELD(at, state, BX_T_ENUM, .names = bx_node_state_names),                    \
         BX_NODE_INFO_FIELD(at, role, BX_T_ENUM, .names = bx_role_names)
 
-/* What a member is to the others, in one word: leader, follower, learner (it has the log and no vote),
- * or candidate (it votes and knows no leader). */
+/* What a member is to the others, in one word: leader, follower, learner (it has the log and no
+ * vote), or candidate (it votes and knows no leader). */
 const struct bx_istr *bx_member_status(bool leads, bool votes, bool leader_known);
-/* Of a daemon: ready once it has applied all that it knows to be committed, until then initializing. */
+/* Of a daemon: ready once it has applied all that it knows to be committed, until then
+ * initializing. */
 const struct bx_istr *bx_daemon_status(uint64_t applied, uint64_t committed);
 
 /* BX_INVALID with the field in the message. */

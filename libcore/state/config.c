@@ -1,9 +1,10 @@
 /* config - what VMs were asked to be, once for all that were asked alike.
  *
  * Name and tenant are a VM's own and interned; the rest of a configuration is the same for most VMs
- * of a fleet. A shared one holds its labels, keys and values, interned too: a fleet has few of them,
- * in many combinations. Everything else lies in the canonical record of it, which is also what is
- * compared: so a field that is added to the schema is shared with the others, not forgotten. */
+ * of a fleet. A shared one holds its labels, keys and values, interned too: a fleet has few of
+ * them, in many combinations. Everything else lies in the canonical record of it, which is also
+ * what is compared: so a field that is added to the schema is shared with the others, not
+ * forgotten. */
 #include "state/rows.h"
 
 #include "codec/flat.h"

@@ -249,7 +249,8 @@ static void draft_of(const struct vm_record *rec, struct bx_vm *d)
     memcpy(d->uuid, rec->uuid, 16);
 }
 
-/* The record stays as it was stored, whatever this version would write: its bytes are in the digest. */
+/* The record stays as it was stored, whatever this version would write: its bytes are in the
+ * digest. */
 static struct bx_row *load_vm(struct bx_row_home *h, const uint8_t *p, size_t n)
 {
     uint8_t *record = take(h, n);

@@ -1,10 +1,10 @@
 /* rows - the replicated rows and the list of changes; shared by the files of the state machine.
  *
  * A row is one block of memory: the struct that others read, with views into the canonical flat
- * record that follows it. The record is what is hashed, stored and dumped. A VM's record stands apart
- * and goes once it is stored; the row has what it says, the configuration shared with the VMs that are
- * alike. Rows are never changed, only replaced, so a change is the pair (old, new): undone by putting
- * the old one back, written by storing the new one. */
+ * record that follows it. The record is what is hashed, stored and dumped. A VM's record stands
+ * apart and goes once it is stored; the row has what it says, the configuration shared with the VMs
+ * that are alike. Rows are never changed, only replaced, so a change is the pair (old, new): undone
+ * by putting the old one back, written by storing the new one. */
 #ifndef BX_ROWS_H
 #define BX_ROWS_H
 
@@ -58,7 +58,8 @@ struct bx_cluster_block {
     struct bx_cluster_row cluster;
 };
 
-/* Where rows live: their memory comes from slabs, because a VM's row is replaced with every change. */
+/* Where rows live: their memory comes from slabs, because a VM's row is replaced with every
+ * change. */
 struct bx_row_home {
     struct bx_intern *intern;
     struct bx_slab slab;
@@ -70,9 +71,10 @@ void bx_row_home_init(struct bx_row_home *h, struct bx_intern *in);
 /* Every row must have been freed. */
 void bx_row_home_close(struct bx_row_home *h);
 
-/* Make a row from a draft whose views may point anywhere; names are interned. A draft of a VM that is
- * copied from a row shares what that one has; a new one has no name, and its config is the caller's, with
- * name and tenant. Never NULL: memory that is out ends the process, which in apply loses nothing. */
+/* Make a row from a draft whose views may point anywhere; names are interned. A draft of a VM that
+ * is copied from a row shares what that one has; a new one has no name, and its config is the
+ * caller's, with name and tenant. Never NULL: memory that is out ends the process, which in apply
+ * loses nothing. */
 struct bx_row *bx_row_vm(struct bx_row_home *h, const struct bx_vm *draft);
 struct bx_row *bx_row_node(struct bx_row_home *h, const struct bx_node_row *draft);
 struct bx_row *bx_row_token(struct bx_row_home *h, const struct bx_token *draft);

@@ -49,7 +49,7 @@ struct bx_sched_request {
 struct bx_relaxation { /* the smallest change of one kind that alone would make it fit */
     uint8_t reject;    /* what it removes */
     uint64_t node;     /* where it then fits */
-    int64_t by;        /* reduce the request, or free on the node, by this much; 0 when not an amount */
+    int64_t by;        /* to take from the request, or free on the node; 0 when not an amount */
 };
 
 #define BX_BEST 3

@@ -1,6 +1,6 @@
-/* Dividing is what scoring costs, and no processor divides integers side by side. So each total comes
- * with its inverse, and what stays free is multiplied by that. For totals below 2^32, and with
- * 0 <= rest <= total,
+/* Dividing is what scoring costs, and no processor divides integers side by side. So each total
+ * comes with its inverse, and what stays free is multiplied by that. For totals below 2^32, and
+ * with 0 <= rest <= total,
  *
  *   inverse  = floor(10^6 * 2^32 / total)             below 2^52
  *   estimate = floor(rest * inverse / 2^32)           rest * inverse is below 2^52, too
@@ -8,8 +8,8 @@
  * is floor(rest * 10^6 / total) or one less, for rest / 2^32 is below 1; the remainder tells which.
  * Nodes with larger totals are scored by dividing.
  *
- * Four nodes at a time, in vectors rather than in loops for the compiler to find: GCC turns the choices
- * below into branches, which it then does not vectorise. */
+ * Four nodes at a time, in vectors rather than in loops for the compiler to find: GCC turns the
+ * choices below into branches, which it then does not vectorise. */
 #include "state/sched_score.h"
 
 #include <assert.h>

@@ -6,8 +6,8 @@
 
 #define BX_SCORE_MAX 1000000 /* scores are compared in millionths */
 
-/* What multiplying by stands in for dividing by a node's total: 10^6 * 2^32 / total, or 0 for a total
- * that is none or above 2^32 - 1. */
+/* What multiplying by stands in for dividing by a node's total: 10^6 * 2^32 / total, or 0 for a
+ * total that is none or above 2^32 - 1. */
 uint64_t bx_sched_inverse(int64_t total);
 
 /* rest[k], for the n nodes from `from` on: the smallest part of a resource that stays free when the

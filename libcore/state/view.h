@@ -16,7 +16,7 @@
 struct bx_vm {
     uint8_t uuid[16];
     const struct bx_istr *name, *tenant;
-    const struct bx_vm_config *config; /* shared by all VMs that are alike: without name and tenant */
+    const struct bx_vm_config *config; /* shared by VMs that are alike: without name and tenant */
     uint8_t desired, phase;
     bool stop_force;              /* of the stop under way */
     uint32_t stop_timeout_s;

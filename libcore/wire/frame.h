@@ -92,7 +92,8 @@ struct bx_joined {
 extern const struct bx_schema bx_joined_schema;
 
 /* Append head and record to b. BX_OK or BX_NO_MEMORY. */
-int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s, const void *obj);
+int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s,
+                   const void *obj);
 /* Append head and raw payload made of two parts. */
 int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n,
                        const void *q, size_t m);

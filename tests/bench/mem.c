@@ -264,6 +264,7 @@ struct names {
     uint32_t *order; /* in which they are asked for */
     struct bx_intern *intern;
     struct bx_map map;
+    const struct bx_istr **interned;
     struct bx_rc_cache shared;
     const void **held; /* of the shared values */
     struct link **chains, *links;
@@ -313,6 +314,7 @@ static void *open_names(const struct bench_case *c, unsigned size)
     t->chains = bx_must_calloc(t->n_chains, sizeof *t->chains);
     t->intern = bx_intern_create(0, 0);
     bench_must(t->intern != NULL, "interner");
+    t->interned = bx_must_calloc(size, sizeof *t->interned);
     t->held = bx_must_calloc(size, sizeof *t->held);
     bx_rc_init(&t->shared, size, 0, name_is);
     for (unsigned i = 0; i < size; i++) {
@@ -320,7 +322,8 @@ static void *open_names(const struct bench_case *c, unsigned size)
 
         name->len = (uint32_t)snprintf(name->s, sizeof name->s, "web-%u.prod", i * 7919);
         t->order[i] = (uint32_t)(bench_random(&seed) % size);
-        bench_must(bx_intern_get(t->intern, name->s, name->len) != NULL, "intern");
+        t->interned[i] = bx_intern_get(t->intern, name->s, name->len);
+        bench_must(t->interned[i] != NULL, "intern");
         bench_must(bx_map_add(&t->map, bx_hash(name->s, name->len), name) == BX_OK, "map");
         bench_must((t->held[i] = share(t, name)) != NULL, "share");
         add_link(t, &t->links[i], name);
@@ -333,14 +336,13 @@ static void close_names(void *ctx)
     struct names *t = ctx;
 
     for (unsigned i = 0; i < t->n; i++) {
-        const struct name *name = &t->all[i];
-
-        bx_intern_release(t->intern, bx_intern_peek(t->intern, name->s, name->len));
+        bx_intern_release(t->intern, t->interned[i]);
         bx_rc_release(&t->shared, t->held[i]);
         bx_free(t->links[i].name);
     }
     bx_rc_close(&t->shared);
     bx_free(t->held);
+    bx_free(t->interned);
     bx_intern_destroy(t->intern);
     bx_map_close(&t->map);
     bx_free(t->chains);
@@ -432,9 +434,11 @@ static bool same_names(void *ctx)
 
     for (unsigned i = 0; same && i < t->n; i++) {
         const struct name *name = &t->all[i];
-        const struct bx_istr *s = bx_intern_peek(t->intern, name->s, name->len);
+        const struct bx_istr *s = bx_intern_get(t->intern, name->s, name->len);
 
-        same = s != NULL && strcmp(s->s, find_link(t, name)) == 0 && name_is(t->held[i], name) &&
+        bx_intern_release(t->intern, s);
+        same = s == t->interned[i] && strcmp(s->s, find_link(t, name)) == 0 &&
+               name_is(t->held[i], name) &&
                bx_map_get(&t->map, bx_hash(name->s, name->len), name_is, name) == name;
     }
     return same;

@@ -365,7 +365,8 @@ static void flat_names_the_field_that_is_too_large(void **state)
     size_t size = bx_flat_write(&wide_schema, &r, bytes);
 
     (void)state;
-    assert_int_equal(bx_flat_read(&narrow_schema, bytes, size, &back, &arena, NULL, &err), BX_TOO_LARGE);
+    assert_int_equal(bx_flat_read(&narrow_schema, bytes, size, &back, &arena, NULL, &err),
+                     BX_TOO_LARGE);
     assert_string_equal(err.msg, "n.name: more than its maximum");
     bx_arena_close(&arena);
 }

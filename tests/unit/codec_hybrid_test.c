@@ -1,5 +1,5 @@
-/* codec and hybrid: every sample in every form, alone and as a list; what is chosen, what is counted,
- * what is refused; and many threads at once. */
+/* codec and hybrid: every sample in every form, alone and as a list; what is chosen, what is
+ * counted, what is refused; and many threads at once. */
 #include "lib/testlib.h"
 
 #include "codec/flat.h"
@@ -389,8 +389,8 @@ static void many_threads_at_once(void **state)
 
 /* ---- soak ---- */
 
-/* What is encoded again and again takes no more memory than at first: BLIXARD_SOAK times 400 objects
- * and lists; some 300,000 of that take an hour. */
+/* What is encoded again and again takes no more memory than at first: BLIXARD_SOAK times 400
+ * objects and lists; some 300,000 of that take an hour. */
 static void nothing_grows(void **state)
 {
     const char *soak = getenv("BLIXARD_SOAK");

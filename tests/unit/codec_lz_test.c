@@ -1,4 +1,5 @@
-/* lz: what is packed comes back, and what claims too much is refused before there is memory for it. */
+/* lz: what is packed comes back, and what claims too much is refused before there is memory for
+ * it. */
 #include "lib/testlib.h"
 
 #include "codec/head.h"

@@ -1,4 +1,5 @@
-/* zbuf: what was appended is found by its number, whatever the sizes, and however the memory goes. */
+/* zbuf: what was appended is found by its number, whatever the sizes, and however the memory
+ * goes. */
 #include "lib/testlib.h"
 
 #include "codec/zbuf.h"

@@ -253,7 +253,6 @@ static int send_all(struct memfs *from, struct memfs *to, struct bx_err *err)
             rc = bx_snap_receive(memfs_fs(to), offset, piece, got, err);
         offset += got;
     } while (rc == BX_OK && got > 0);
-    assert_true(rc != BX_OK || offset == bx_snap_bytes(r));
     bx_snap_close(r);
     return rc == BX_OK ? bx_snap_receive_finish(memfs_fs(to), 20, ten.term, err) : rc;
 }

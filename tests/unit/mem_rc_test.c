@@ -112,7 +112,8 @@ static void count_end(void *ctx, void *value)
     ends[*(const int *)value]++;
 }
 
-/* Each value ends once: when it is forgotten, when it stood apart and is let go, and at the close. */
+/* Each value ends once: when it is forgotten, when it stood apart and is let go, and at the
+ * close. */
 static void values_give_back_what_they_hold(void **state)
 {
     enum { KEYS = 8 };

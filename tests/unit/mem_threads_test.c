@@ -1,6 +1,6 @@
-/* What threads share and what they do not: each thread has an interner, a pool, an arena and a map of
- * its own and works on them while the others do, and only the counters of alloc and buf are common.
- * ThreadSanitizer watches (make check-threads). */
+/* What threads share and what they do not: each thread has an interner, a pool, an arena and a map
+ * of its own and works on them while the others do, and only the counters of alloc and buf are
+ * common. ThreadSanitizer watches (make check-threads). */
 #include "lib/testlib.h"
 
 #include "err.h"

@@ -273,8 +273,8 @@ static struct bx_pool_stats pool_of_scopes(void)
     return s;
 }
 
-/* Two kept and one made ahead: the third is from the heap, which is counted, and goes back to it. What a
- * scope is made of is not counted in it, but in those that run already. */
+/* Two kept and one made ahead: the third is from the heap, which is counted, and goes back to it.
+ * What a scope is made of is not counted in it, but in those that run already. */
 static void scopes_come_from_a_pool(void **state)
 {
     static const char *const names[] = {"a", "b", "c"};

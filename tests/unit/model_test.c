@@ -1,5 +1,5 @@
-/* The model against vm.h and node.h: each bound from both sides with what the user is told, the table
- * of phases, and the names. */
+/* The model against vm.h and node.h: each bound from both sides with what the user is told, the
+ * table of phases, and the names. */
 #include "lib/testlib.h"
 
 #include "model/node.h"
@@ -313,7 +313,7 @@ static void test_phase_names(void **state)
 
         assert_ptr_equal(s, constants[p]);
         assert_string_equal(s->s, bx_phase_names[p]);
-        assert_ptr_equal(bx_intern_peek(in, bx_phase_names[p], strlen(bx_phase_names[p])), s);
+        assert_ptr_equal(bx_intern_get(in, bx_phase_names[p], strlen(bx_phase_names[p])), s);
     }
     assert_null(bx_phase_names[BX__PHASES]);
     bx_intern_destroy(in);

@@ -1,5 +1,5 @@
-/* The view against view.h and rows.h: finding by name, uuid and prefix, order, columns, and that what
- * was swapped in and out again leaves no trace. */
+/* The view against view.h and rows.h: finding by name, uuid and prefix, order, columns, and that
+ * what was swapped in and out again leaves no trace. */
 #include "lib/testlib.h"
 
 #include "mem/alloc.h"
@@ -471,8 +471,8 @@ static void test_size(void **state)
     bx_row_free(&v.home, b);
 }
 
-/* A damaged record that still reads reaches the columns before the digest tells: no number in it may
- * make the arithmetic undefined. */
+/* A damaged record that still reads reaches the columns before the digest tells: no number in it
+ * may make the arithmetic undefined. */
 static void load_flipped(enum bx_table table, struct bx_row *row)
 {
     uint8_t *p = malloc(row->len);
