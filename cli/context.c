@@ -363,7 +363,7 @@ static int delete(struct run *r)
 }
 
 const struct command context_commands[] = {
-    {"context", "list", "", 0, 0, "the clusters known by a name", NULL, list, context_columns},
+    {"context", "list", "", 0, 0, "the clusters known by a name", read_flags, list, context_columns},
     {"context", "use", "NAME", 1, 1, "talk to this one from now on", NULL, use, NULL},
     {"context", "set", "NAME", 1, 1, "keep --addr, and --output, under a name", NULL, set, NULL},
     {"context", "delete", "NAME", 1, 1, "forget a name", NULL, delete, NULL},

@@ -220,7 +220,8 @@ static int version(struct run *r)
 
 const struct command other_commands[] = {
     {"events", "", "", 0, 0, "what changed, in order", events_flags, events, event_columns},
-    {"version", "", "", 0, 0, "of this tool and of the server", NULL, version, NULL},
+    {"version", "", "", 0, 0, "of this tool and of the server", read_flags, version,
+     NULL},
     {"image", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"network", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"quota", "", NULL, 0, 0, NULL, NULL, NULL, NULL},

@@ -22,11 +22,11 @@ static const struct flag create_flags[] = {
     {"tenant", "T", "whose it is (default)", NULL},
     {"node", "N", "on this node and no other", NULL},
     {"strategy", "S", "most-available, least-available or manual", NULL},
-    {"priority", "P", "0 to 1000 (500)", NULL},
+    {"priority", "P", "0 to 1000 (500); shown, but nothing is preempted yet", NULL},
     {"label", "K=V", "may be given several times", NULL},
     {"restart", "R", "always, on-failure or never: when the guest ends (always)", NULL},
     {"on-lost", "L", "when its node is lost: stay (the only way yet)", NULL},
-    {"disk-ephemeral", NULL, "it may start elsewhere with an empty disk", NULL},
+    {"disk-ephemeral", NULL, "an empty disk at every start", NULL},
     {"start", NULL, "start it at once (default)", NULL},
     {"no-start", NULL, "only place it", NULL},
     {"if-not-exists", NULL, "an existing VM of this name is fine", NULL},
@@ -44,12 +44,14 @@ static const struct flag change_flags[] = {
     {0},
 };
 static const struct flag stop_flags[] = {
-    {"timeout", "D", "how long the guest may take (60s)", NULL},
-    {"force", NULL, "do not ask the guest", NULL},
+    {"timeout", "D", "how long it may take to end, until it is killed (60s)", NULL},
+    {"force", NULL, "kill it at once", NULL},
     {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
     {0},
 };
 static const struct flag logs_flags[] = {
+    {"watch", NULL, "again every two seconds, until Ctrl-C", NULL},
+    {"w", NULL, "the same", "watch"},
     {"bytes", "N", "at most so many of the console's last (64KiB)", NULL},
     {0},
 };
@@ -173,11 +175,8 @@ static bool has_key(const struct bx_pair *pairs, uint32_t n, struct bx_str key)
 
 static int labels(struct run *r, struct bx_pair *pairs, struct bx_vm_config *c)
 {
-    uint32_t n = 0;
-
-    if (!args_has(&r->args, "label"))
-        return BX_OK;
     const char *l;
+    uint32_t n = 0;
 
     while ((l = args_nth(&r->args, "label", n)) != NULL) {
         const char *eq = strchr(l, '=');
@@ -200,7 +199,8 @@ static int labels(struct run *r, struct bx_pair *pairs, struct bx_vm_config *c)
         }
         pairs[n++].value = bx_str(eq + 1);
     }
-    c->labels = (struct bx_pairs){pairs, n};
+    if (n > 0) /* else those of the file stay */
+        c->labels = (struct bx_pairs){pairs, n};
     return BX_OK;
 }
 
@@ -366,17 +366,6 @@ static void texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * PATH_
         c->stopped = args_has(&r->args, "no-start");
 }
 
-/* It would be kept, and nothing done about it: nobody should rely on that. */
-static int check_on_lost(struct run *r, const struct bx_vm_config *c)
-{
-    if (c->on_lost != BX_ON_LOST_RESTART)
-        return BX_OK;
-    bx_err_set(&r->err, BX_INVALID, "--on-lost restart is not supported yet");
-    bx_err_hint(&r->err, "leave it out; blixardctl node remove NODE --confirm-dead lets the VMs of a "
-                "lost node be started elsewhere");
-    return BX_INVALID;
-}
-
 static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pairs,
                        char (*paths)[2 * PATH_MAX])
 {
@@ -396,7 +385,7 @@ static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pa
         rc = labels(r, pairs, c);
     if (rc == BX_OK)
         rc = bx_vm_config_check(c, &r->err);
-    return rc == BX_OK ? check_on_lost(r, c) : rc;
+    return rc == BX_OK ? bx_vm_config_supported(c, &r->err) : rc;
 }
 
 /* What a dry run answers is no VM, and has other columns. */
@@ -603,7 +592,7 @@ const struct command vm_commands[] = {
     {"vm", "list", "", 0, 0, "all VMs, by name", read_flags, list, vm_columns},
     {"vm", "show", "NAME", 1, 1, "everything about one VM", read_flags, show, vm_columns},
     {"vm", "start", "NAME", 1, 1, "start a VM that is stopped", change_flags, start, vm_columns},
-    {"vm", "stop", "NAME", 1, 1, "stop a VM", stop_flags, stop, vm_columns},
+    {"vm", "stop", "NAME", 1, 1, "stop a VM; the guest is not asked", stop_flags, stop, vm_columns},
     {"vm", "restart", "NAME", 1, 1, "stop a VM and start it again", change_flags, restart,
      vm_columns},
     {"vm", "delete", "NAME", 1, 1, "stop a VM and remove it", change_flags, delete, vm_columns},

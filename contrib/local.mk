@@ -13,3 +13,6 @@ dist_noinst_DATA += \
 	debian/control \
 	docs/ARCHITECTURE.md \
 	docs/TESTING.md
+
+# Held to the programs by tests/integration/man.sh.
+dist_man_MANS = docs/man/blixardctl.1 docs/man/blixardd.8

@@ -53,7 +53,8 @@ void api_vm_create(struct api_call *c)
     struct bx_cmd_vm_create body = {*c->config, c->p.if_not_exists};
     struct bx_err err;
 
-    if (bx_vm_config_check(c->config, &err) != BX_OK)
+    if (bx_vm_config_check(c->config, &err) != BX_OK ||
+        bx_vm_config_supported(c->config, &err) != BX_OK)
         api_fail(c, &err);
     else if (c->p.dry_run)
         api_read(c, dry_run);

@@ -121,8 +121,9 @@ static int policies(const struct bx_vm_config *c, struct bx_err *err)
         bx_err_hint(err, "use --disk 0, or --disk-ephemeral if it may start with an empty disk");
         return BX_INVALID;
     }
-    if (c->initrd.n > 0 && c->kernel.n == 0) {
-        bx_err_set(err, BX_INVALID, "--initrd: goes with --kernel");
+    if ((c->initrd.n > 0 || c->cmdline.n > 0) && c->kernel.n == 0) {
+        bx_err_set(err, BX_INVALID, "%s: goes with --kernel",
+                   c->initrd.n > 0 ? "--initrd" : "--cmdline");
         bx_err_hint(err, "add --kernel PATH");
         return BX_INVALID;
     }
@@ -154,6 +155,16 @@ int bx_vm_config_check(const struct bx_vm_config *c, struct bx_err *err)
     if (rc == BX_OK && c->node.n > 0)
         rc = bx_name_check(c->node, "--node", err);
     return rc == BX_OK ? policies(c, err) : rc;
+}
+
+int bx_vm_config_supported(const struct bx_vm_config *c, struct bx_err *err)
+{
+    if (c->on_lost != BX_ON_LOST_RESTART)
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "--on-lost restart is not supported yet");
+    bx_err_hint(err, "leave it out; blixardctl node remove NODE --confirm-dead lets the VMs of a lost "
+                "node be started elsewhere");
+    return BX_INVALID;
 }
 
 /* ---- phases ---- */

@@ -295,6 +295,10 @@ static void bad_requests_change_nothing(void **state)
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"labels\": [1]}", BX_INVALID, "labels");
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"restart\": \"maybe\"}", BX_INVALID,
               "never, on-failure, always");
+    rpc_fails(&c, "vm.create",
+              "{\"name\": \"x\", \"disk_gib\": 0, \"on_lost\": \"restart\"}", BX_INVALID,
+              "not supported yet");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"cmdline\": \"quiet\"}", BX_INVALID, "--kernel");
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"node\": \"nowhere\"}", BX_NOT_FOUND, "nowhere");
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"memory_mib\": 60000000}", BX_UNPLACEABLE,
               "n1: not enough memory");

@@ -9,6 +9,10 @@ tests/integration/surface.log tests/integration/crash.log tests/integration/cli.
 tests/integration/snapshot.log tests/integration/kill.log \
 tests/integration/remove.log: blixardd blixardctl blixard-vm
 
+# The manual pages against the programs.
+dist_check_SCRIPTS += tests/integration/man.sh
+tests/integration/man.log: blixardd blixardctl
+
 # What mem stats and mem sites show, and that a normal build tracks nothing.
 dist_check_SCRIPTS += tests/integration/memory.sh
 tests/integration/memory.log: blixardd blixardctl

@@ -18,9 +18,11 @@ static void write_request(void)
 {
     char text[16];
 
-    bx_pw_map(&request, 3);
+    bx_pw_map(&request, 4);
     bx_pw_str(&request, "name");
     bx_pw_str(&request, "web-1");
+    bx_pw_str(&request, "kernel");
+    bx_pw_str(&request, "/boot/vmlinuz");
     bx_pw_str(&request, "cmdline");
     bx_pw_strn(&request, (char[2000]){[0 ... 1999] = 'x'}, 2000);
     bx_pw_str(&request, "labels");

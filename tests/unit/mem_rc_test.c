@@ -196,6 +196,7 @@ static const struct bx_vm *create(struct test_fsm *t, const char *name, uint32_t
     c.config.vcpus = vcpus;
     c.config.disk_gib = 0;
     c.config.labels = (struct bx_pairs){labels, 2};
+    c.config.kernel = bx_str("/k");
     c.config.cmdline = bx_str("quiet");
     assert_int_equal(test_fsm_apply(t, BX_CMD_VM_CREATE, &c), BX_OK);
     return bx_view_vm(bx_fsm_view(t->fsm), t->last.object);

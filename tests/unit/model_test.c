@@ -244,6 +244,11 @@ static void test_policies(void **state)
     c.disk_ephemeral = false;
     c.disk_gib = 0;
     good(c);
+    c = config();
+    c.cmdline = bx_str("quiet");
+    bad(c, "--cmdline: goes with --kernel", "--kernel PATH");
+    c.kernel = bx_str("/k");
+    good(c);
 }
 
 /* ---- phases ---- */
