@@ -7,6 +7,7 @@
 #include "mem/intern.h"
 
 #define BX_NODES_MAX 4096u
+#define BX_MEMBERS_MAX 9u /* of them, hosts that hold the log */
 #define BX_ADDRESS_MAX 255u
 
 enum bx_node_state { BX_NODE_UP, BX_NODE_SUSPECT, BX_NODE_DOWN, BX_NODE_DRAINING,

@@ -64,17 +64,37 @@ static void joined(void *ctx, const struct bx_outcome *o, const struct bx_err *e
     bx_free(j);
 }
 
+/* Members are few. Whoever asks again is there already, and is told so. */
+static bool has_room(const struct bx_node *n, const struct bx_join *join)
+{
+    const struct bx_view *view = bx_fsm_view(n->fsm);
+    const struct bx_node_row *row;
+    uint32_t members = 0;
+
+    for (uint32_t i = 0; i < bx_view_nodes(view); i++)
+        members += bx_view_node_at(view, i)->info.role != BX_ROLE_AGENT;
+    return join->role == BX_ROLE_AGENT || members < BX_MEMBERS_MAX ||
+           bx_view_find_node(view, join->name, &row, NULL) == BX_OK;
+}
+
 int bx_node_join(struct bx_node *n, const struct bx_join *join,
                  void (*done)(void *ctx, const struct bx_joined *answer), void *ctx,
                  struct bx_err *err)
 {
-    struct joining *j = bx_alloc(sizeof *j);
     struct bx_cmd_member_join c = {0};
-    struct bx_submit s = {.kind = BX_CMD_MEMBER_JOIN, .body = &c, .done = joined, .ctx = j};
+    struct bx_submit s = {.kind = BX_CMD_MEMBER_JOIN, .body = &c, .done = joined};
+    struct joining *j;
     int rc;
 
+    if (!has_room(n, join)) {
+        bx_err_set(err, BX_BUSY, "%u nodes hold the log already, and no more can", BX_MEMBERS_MAX);
+        bx_err_hint(err, "remove one first: blixardctl node remove NAME");
+        return BX_BUSY;
+    }
+    j = bx_alloc(sizeof *j);
     if (j == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    s.ctx = j;
     *j = (struct joining){n, done, ctx};
     memcpy(c.secret_hash, join->secret_hash, 16);
     memcpy(s.session, join->incarnation, 16);

@@ -14,7 +14,7 @@
 
 #define SUSPECT_MS 6000u
 #define RETRY_MS 1000u
-#define PEERS_EXTRA 32u /* that the log, or a join's answer, tells of and the rows do not */
+#define JOINED_MAX 32u /* peers that the answer to a join tells of */
 
 void bx_member_on_role(struct bx_node *n, bool leader)
 {
@@ -40,7 +40,7 @@ static bool has_peer(const struct bx_peer *peers, uint32_t n, uint64_t id)
 static uint32_t add_identity(struct bx_node *n, uint64_t newer, char *text, struct bx_peer *out,
                              uint32_t count)
 {
-    uint32_t max = count + PEERS_EXTRA;
+    uint32_t max = count + JOINED_MAX;
     char *save = NULL, *id;
 
     snprintf(text, sizeof n->o.identity.peers, "%s", n->o.identity.peers);
@@ -92,7 +92,7 @@ void bx_member_set_peers(struct bx_node *n)
     uint32_t rows = bx_view_nodes(bx_fsm_view(n->fsm)), count;
     char text[sizeof n->o.identity.peers];
     struct bx_arena arena = {0};
-    struct bx_peer *peers = bx_must_calloc(rows + 2 * PEERS_EXTRA, sizeof *peers);
+    struct bx_peer *peers = bx_must_calloc(rows + BX_MEMBERS_MAX + JOINED_MAX, sizeof *peers);
     struct bx_cluster_info info;
 
     bx_view_cluster(bx_fsm_view(n->fsm), &info);

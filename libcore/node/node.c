@@ -256,7 +256,7 @@ static void member_status(const struct bx_node *n, struct bx_node_status *out)
 {
     const struct raft_configuration *c = bx_raft_configuration(&n->raft);
 
-    for (unsigned i = 0; i < c->n && out->n_members < BX_MEMBERS_MAX; i++) {
+    for (unsigned i = 0; i < c->n; i++) {
         struct bx_member *m = &out->members[out->n_members++];
 
         m->id = c->servers[i].id;

@@ -23,7 +23,6 @@
 
 #define BX_PENDING_MAX 65536u  /* proposals without an outcome; more are BX_BUSY */
 #define BX_READS_MAX 65536u    /* reads waiting for a barrier */
-#define BX_MEMBERS_MAX 9u      /* hosts that hold the log */
 
 struct bx_node;
 

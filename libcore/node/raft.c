@@ -10,11 +10,6 @@
 static void look_at_role(struct bx_raft *r);
 static void perform(struct bx_raft *r, struct raft_update *u);
 
-static void fatal(struct bx_raft *r, struct bx_err *err)
-{
-    r->o.fatal(r->o.ctx, err);
-}
-
 static uint64_t now(const struct bx_raft *r)
 {
     return r->o.clock->ops->boot_ms(r->o.clock);
@@ -76,7 +71,7 @@ int bx_raft_step(struct bx_raft *r, struct raft_event *e)
             return rv;
         bx_err_set(&err, BX_FAILED, "Raft core refused event %d: %s (%s)", (int)e->type,
                    raft_strerror(rv), raft_errmsg(&r->core));
-        fatal(r, &err);
+        r->o.fatal(r->o.ctx, &err);
     }
     perform(r, &u);
     return rv;
@@ -91,7 +86,7 @@ static void save_vote(struct bx_raft *r)
     if (bx_vote_save(r->o.vote, raft_current_term(&r->core), raft_voted_for(&r->core), &err) !=
         BX_OK) {
         bx_err_wrap(&err, "term and vote");
-        fatal(r, &err);
+        r->o.fatal(r->o.ctx, &err);
     }
 }
 
@@ -114,7 +109,7 @@ static void persist(struct bx_raft *r, const struct raft_update *u)
     if (rc != BX_OK) {
         bx_err_set(&err, rc, "log: can not append entry %llu: %s",
                    (unsigned long long)u->entries.index, bx_code_name(rc));
-        fatal(r, &err);
+        r->o.fatal(r->o.ctx, &err);
     }
     /* The log copied the data; the batch is ours since the core gave it back. */
     raft_free(u->entries.batch[0].batch);
@@ -130,7 +125,7 @@ static void install(struct bx_raft *r, struct raft_update *u)
         BX_OK) {
         bx_err_wrap(&err, "snapshot at %llu",
                     (unsigned long long)u->snapshot.metadata.index);
-        fatal(r, &err);
+        r->o.fatal(r->o.ctx, &err);
     }
     r->cursor = u->snapshot.metadata.index;
     r->cursor_term = u->snapshot.metadata.term;
@@ -139,82 +134,6 @@ static void install(struct bx_raft *r, struct raft_update *u)
     done.persisted_snapshot.metadata = u->snapshot.metadata;
     done.persisted_snapshot.last = true;
     bx_raft_step(r, &done);
-}
-
-static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *frame)
-{
-    bx_frame_end(frame, BX_FRAME_RAFT);
-    r->o.send(r->o.ctx, to, frame);
-}
-
-/* How many of the entries after prev go into one message: up to BX_RAFT_BYTES_MAX, and a
- * configuration only as the first. A follower's core takes the index of the first new entry of a
- * message for that of a configuration in it, and would never see it committed otherwise. */
-static unsigned append_some(struct bx_raft *r, uint64_t first, unsigned n, struct bx_buf *frame)
-{
-    struct bx_wal_entry e;
-    struct bx_err err;
-    unsigned i;
-
-    for (i = 0; i < n; i++) {
-        if (bx_wal_get(r->o.wal, first + i, &e, &r->scratch, &err) != BX_OK) {
-            bx_err_wrap(&err, "log: entry %llu", (unsigned long long)(first + i));
-            fatal(r, &err);
-        }
-        if (i > 0 && (e.type == RAFT_CHANGE || frame->len + e.len > BX_RAFT_BYTES_MAX))
-            break;
-        if (bx_raftmsg_write_entry(frame, e.term, e.type, e.data, e.len) != BX_OK)
-            break;
-    }
-    return i;
-}
-
-/* The core names entries by number; the log has them. They leave in as many messages as it takes,
- * each written once, where it is sent from: the message's head counts them when they stand there. */
-static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append_entries *m)
-{
-    struct raft_append_entries part = *m;
-    unsigned left = m->n_entries;
-
-    do {
-        struct bx_buf frame = {0};
-        bool whole = bx_frame_begin(&frame) == BX_OK &&
-                     bx_raftmsg_write_append(&frame, &part) == BX_OK;
-
-        part.n_entries = whole ? append_some(r, part.prev_log_index + 1, left, &frame) : 0;
-        whole = whole && (left == 0 || part.n_entries > 0);
-        if (whole) {
-            bx_raftmsg_count_entries(frame.data + BX_HEAD_SIZE, part.n_entries);
-            send_frame(r, to, &frame);
-        }
-        bx_buf_release(&frame);
-        if (!whole)
-            return; /* no memory: as if the message was lost */
-        left -= part.n_entries;
-        part.prev_log_index += part.n_entries;
-        if (left > 0)
-            part.prev_log_term = bx_wal_term(r->o.wal, part.prev_log_index);
-    } while (left > 0);
-}
-
-static void send_message(struct bx_raft *r, const struct raft_message *m)
-{
-    struct bx_buf frame = {0};
-
-    switch (m->type) {
-    case RAFT_APPEND_ENTRIES:
-        if (r->o.reachable(r->o.ctx, m->server_id))
-            send_append(r, m->server_id, &m->append_entries);
-        break;
-    case RAFT_INSTALL_SNAPSHOT:
-        r->o.send_snapshot(r->o.ctx, m->server_id, &m->install_snapshot);
-        break;
-    default:
-        if (bx_frame_begin(&frame) == BX_OK && bx_raftmsg_write(&frame, m) == BX_OK)
-            send_frame(r, m->server_id, &frame);
-        bx_buf_release(&frame);
-        break;
-    }
 }
 
 static void perform(struct bx_raft *r, struct raft_update *u)
@@ -227,7 +146,7 @@ static void perform(struct bx_raft *r, struct raft_update *u)
      * an installed snapshot takes one of its own. Entries and a snapshot never come together. */
     if (u->flags & (RAFT_UPDATE_MESSAGES)) {
         for (unsigned i = 0; i < u->messages.n; i++)
-            send_message(r, &u->messages.batch[i]);
+            bx_raft_send(r, &u->messages.batch[i]);
     }
     if (u->flags & (RAFT_UPDATE_SNAPSHOT))
         install(r, u);
@@ -262,7 +181,7 @@ static void job_done(struct bx_job *j, int rc)
     bx_wal_finish(r->o.wal, rc);
     if (rc != BX_OK) {
         bx_err_wrap(&r->job_err, "log");
-        fatal(r, &r->job_err);
+        r->o.fatal(r->o.ctx, &r->job_err);
     }
     r->o.wake(r->o.ctx);
 }
@@ -471,23 +390,6 @@ uint64_t bx_raft_deadline(const struct bx_raft *r)
 
 /* ---- what is committed ---- */
 
-static void configuration_committed(struct bx_raft *r, uint64_t index, const struct bx_wal_entry *w)
-{
-    struct bx_str encoded = {w->data, w->len};
-    struct raft_event e;
-    struct bx_err err;
-
-    memset(&e, 0, sizeof e);
-    e.type = RAFT_CONFIGURATION;
-    e.configuration.index = index;
-    if (bx_raft_copy_configuration(encoded, &e.configuration.conf) != BX_OK) {
-        bx_err_set(&err, BX_CORRUPT, "log: entry %llu is no configuration",
-                   (unsigned long long)index);
-        fatal(r, &err);
-    }
-    bx_raft_step(r, &e);
-}
-
 /* All that is known to be committed is applied. Is that all there was when the leader last spoke? A
  * leader knows what is committed once an entry of its own term is (Ongaro, 6.4), and that it still
  * is leader while a majority answers. */
@@ -515,12 +417,12 @@ bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e)
     *index = r->cursor + 1;
     if (bx_wal_get(r->o.wal, *index, e, &r->scratch, &err) != BX_OK) {
         bx_err_wrap(&err, "log: entry %llu", (unsigned long long)*index);
-        fatal(r, &err);
+        r->o.fatal(r->o.ctx, &err);
     }
     r->cursor = *index;
     r->cursor_term = e->term;
     if (e->type == RAFT_CHANGE)
-        configuration_committed(r, *index, e);
+        bx_raft_configuration_committed(r, *index, e);
     return true;
 }
 
@@ -558,100 +460,4 @@ uint64_t bx_raft_fresh(const struct bx_raft *r)
 uint64_t bx_raft_uncommitted(const struct bx_raft *r)
 {
     return bx_wal_last(r->o.wal) - raft_commit_index(&r->core);
-}
-
-/* ---- membership ---- */
-
-const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r)
-{
-    return &r->core.configuration;
-}
-
-uint64_t bx_raft_configuration_index(const struct bx_raft *r)
-{
-    uint64_t pending = r->core.configuration_uncommitted_index;
-
-    return pending != 0 ? pending : r->core.configuration_committed_index;
-}
-
-bool bx_raft_can_change(const struct bx_raft *r)
-{
-    return bx_raft_is_leader(r) && r->core.configuration_uncommitted_index == 0 &&
-           r->core.leader_state.promotee_id == 0 && r->core.leader_state.transferee == 0;
-}
-
-int bx_raft_change(struct bx_raft *r, const struct raft_configuration *c)
-{
-    struct raft_buffer buf;
-    uint64_t index;
-    int rc;
-
-    if (raft_configuration_encode(c, &buf) != 0)
-        return BX_NO_MEMORY;
-    rc = bx_raft_submit(r, RAFT_CHANGE, buf.base, buf.len, &index);
-    raft_free(buf.base);
-    return rc;
-}
-
-void bx_raft_catch_up(struct bx_raft *r, uint64_t id)
-{
-    struct raft_event e;
-
-    memset(&e, 0, sizeof e);
-    e.type = RAFT_CATCH_UP;
-    e.catch_up.server_id = id;
-    bx_raft_step(r, &e);
-}
-
-int bx_raft_catch_up_status(const struct bx_raft *r, uint64_t id)
-{
-    int status = RAFT_CATCH_UP_NONE;
-
-    return raft_catch_up(&r->core, id, &status) == 0 ? status : RAFT_CATCH_UP_NONE;
-}
-
-/* ---- snapshots ---- */
-
-bool bx_raft_committed_configuration(const struct bx_raft *r, struct raft_buffer *out,
-                                     uint64_t *index)
-{
-    if (r->core.configuration_uncommitted_index != 0 || r->core.snapshot.installing ||
-        r->core.configuration_committed_index == 0)
-        return false;
-    *index = r->core.configuration_committed_index;
-    return raft_configuration_encode(&r->core.configuration_committed, out) == 0;
-}
-
-int bx_raft_snapshot_taken(struct bx_raft *r, const struct bx_snap_meta *meta, uint64_t keep,
-                           struct bx_err *err)
-{
-    struct raft_event e;
-    int rc;
-
-    memset(&e, 0, sizeof e);
-    e.type = RAFT_SNAPSHOT;
-    e.snapshot.metadata.index = meta->index;
-    e.snapshot.metadata.term = meta->term;
-    e.snapshot.metadata.configuration_index = meta->conf_index;
-    e.snapshot.trailing = (unsigned)(meta->index + 1 - keep);
-    rc = bx_raft_copy_configuration(meta->conf, &e.snapshot.metadata.configuration);
-    if (rc != BX_OK)
-        return bx_err_set(err, rc, "snapshot: its configuration can not be read");
-    bx_raft_step(r, &e);
-    return bx_wal_compact(r->o.wal, keep);
-}
-
-void bx_raft_snapshot_sent(struct bx_raft *r, uint64_t to, const struct bx_snap_meta *meta,
-                           uint64_t term)
-{
-    struct raft_install_snapshot m = {.term = term,
-                                      .last_index = meta->index,
-                                      .last_term = meta->term,
-                                      .conf_index = meta->conf_index};
-    struct bx_buf frame = {0};
-
-    if (bx_frame_begin(&frame) == BX_OK &&
-        bx_raftmsg_write_install(&frame, &m, meta->conf.p, meta->conf.n) == BX_OK)
-        send_frame(r, to, &frame);
-    bx_buf_release(&frame);
 }

@@ -3,13 +3,6 @@
 
 #include <string.h>
 
-int bx_raft_copy_configuration(struct bx_str encoded, struct raft_configuration *out)
-{
-    struct raft_buffer buf = {(void *)(uintptr_t)encoded.p, encoded.n};
-
-    return raft_configuration_decode(&buf, out) == 0 ? BX_OK : BX_CORRUPT;
-}
-
 /* Write entry 1 of a new cluster: the same bytes on every founder. Term 1 is saved after it is
  * durable, so that a term without a log later means that the log was taken away. */
 static int found(struct bx_raft *r, struct bx_err *err)

@@ -7,7 +7,13 @@
 /* One step and all its updates. Only SUBMIT, START and a transfer may fail; anything else is a
  * broken core or no memory, and going on would be guessing. */
 int bx_raft_step(struct bx_raft *r, struct raft_event *e);
-/* Decode what bx_raft_committed_configuration encoded. BX_OK or BX_CORRUPT. */
+/* Send what the core says, with what it names from the log. */
+void bx_raft_send(struct bx_raft *r, const struct raft_message *m);
+
+/* Decode what bx_raft_committed_configuration encoded. BX_OK, BX_CORRUPT or BX_NO_MEMORY. */
 int bx_raft_copy_configuration(struct bx_str encoded, struct raft_configuration *out);
+/* This entry, which is a configuration, is committed. */
+void bx_raft_configuration_committed(struct bx_raft *r, uint64_t index,
+                                     const struct bx_wal_entry *w);
 
 #endif

@@ -1,6 +1,7 @@
 #include "wire/raftmsg.h"
 
 #include "codec/head.h"
+#include "model/node.h"
 
 #include <string.h>
 
@@ -8,7 +9,6 @@
 #define FIELDS_MAX 6u
 #define APPEND_FIELDS 5u
 #define INSTALL_FIELDS 5u
-#define SERVERS_MAX 16u
 #define CONF_MAX 65536u
 
 enum { FLAG_DISRUPT = 1, FLAG_PRE_VOTE = 2, FLAG_GRANTED = 4 };
@@ -202,7 +202,7 @@ static bool conf_whole(const uint8_t *p, size_t len)
     if (len < at || len > CONF_MAX)
         return false;
     n = bx_get64(p + 1);
-    if (n == 0 || n > SERVERS_MAX)
+    if (n == 0 || n > BX_MEMBERS_MAX)
         return false;
     while (n-- > 0) {
         size_t text;
@@ -233,8 +233,7 @@ static bool servers_ok(const struct raft_configuration *conf)
     return true;
 }
 
-/* A configuration the core can live with: it would decode more than that. */
-static int get_conf(const uint8_t *p, size_t len, struct raft_configuration *out)
+int bx_raftmsg_conf(const void *p, size_t len, struct raft_configuration *out)
 {
     struct raft_buffer buf = {(void *)(uintptr_t)p, len};
     int rv = conf_whole(p, len) ? raft_configuration_decode(&buf, out) : RAFT_MALFORMED;
@@ -257,7 +256,7 @@ static int check_entry(const struct raft_append_entries *m, uint64_t term, uint6
         return BX_MALFORMED;
     if (type != RAFT_CHANGE)
         return type == RAFT_COMMAND || type == RAFT_BARRIER ? BX_OK : BX_MALFORMED;
-    rc = get_conf(data, len, &conf);
+    rc = bx_raftmsg_conf(data, len, &conf);
     if (rc == BX_OK)
         raft_configuration_close(&conf);
     return rc;
@@ -358,7 +357,7 @@ static int get_install(struct cursor *c, struct raft_install_snapshot *m)
     if (m->term == 0 || m->last_index == 0 || m->last_term == 0 || m->last_term > m->term ||
         m->conf_index == 0 || m->conf_index > m->last_index || c->f[4] != c->left)
         return BX_MALFORMED;
-    rc = get_conf(c->p, c->left, &m->conf);
+    rc = bx_raftmsg_conf(c->p, c->left, &m->conf);
     if (rc != BX_OK)
         return rc;
     token = raft_malloc(sizeof *token);

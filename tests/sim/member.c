@@ -160,6 +160,7 @@ static void ask(struct sim_host *member, void *arg)
                         .address = bx_str(h->address),
                         .role = BX_ROLE_VOTER};
     struct bx_node_info self;
+    int rc;
 
     sim_describe(h, &self);
     j.driver = self.driver;
@@ -169,8 +170,11 @@ static void ask(struct sim_host *member, void *arg)
     memcpy(j.secret_hash, h->sim->secret, 16);
     memcpy(j.incarnation, h->identity.incarnation, 16);
     *a = (struct asking){h, h->lives};
-    if (bx_node_join(member->node, &j, on_joined, a, NULL) != BX_OK)
-        bx_free(a);
+    rc = bx_node_join(member->node, &j, on_joined, a, NULL);
+    if (rc == BX_OK)
+        return;
+    sim_trace(h->sim, h, "join: %s", bx_code_name(rc));
+    bx_free(a);
 }
 
 static void on_token(void *ctx, const struct bx_outcome *o, const struct bx_err *err)

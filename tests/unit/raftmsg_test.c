@@ -3,6 +3,7 @@
 #include "lib/testlib.h"
 
 #include "codec/head.h"
+#include "model/node.h"
 #include "wire/raftmsg.h"
 
 #include <stdlib.h>
@@ -434,21 +435,21 @@ static void test_configurations_that_lie(void **state)
     static const struct server twice[] = {{1, "a", RAFT_VOTER}, {1, "b", RAFT_VOTER}};
     static const struct server nobody[] = {{0, "a", RAFT_VOTER}};
     static const struct server role[] = {{1, "a", 3}};
-    char address[17][2] = {""};
-    struct server many[17];
+    char address[BX_MEMBERS_MAX + 1][2] = {""};
+    struct server many[BX_MEMBERS_MAX + 1];
     struct bx_buf b;
 
     (void)state;
-    for (uint64_t i = 0; i < 17; i++) {
+    for (uint64_t i = 0; i <= BX_MEMBERS_MAX; i++) {
         address[i][0] = (char)('a' + i); /* no two may have the same */
         many[i] = (struct server){i + 1, address[i], RAFT_VOTER};
     }
-    accepted_configuration(conf_of(1, 16, many, 16));
+    accepted_configuration(conf_of(1, BX_MEMBERS_MAX, many, BX_MEMBERS_MAX));
     refused_configuration(conf_of(1, 0, three, 0));
     refused_configuration(conf_of(1, 4, three, 3));
     refused_configuration(conf_of(1, UINT64_MAX, three, 3));
     refused_configuration(conf_of(1, 1ull << 32 | 3, three, 3));
-    refused_configuration(conf_of(1, 17, many, 17));
+    refused_configuration(conf_of(1, BX_MEMBERS_MAX + 1, many, BX_MEMBERS_MAX + 1));
     refused_configuration(conf_of(0, 3, three, 3));
     refused_configuration(conf_of(2, 3, three, 3));
     refused_configuration(conf_of(1, 2, twice, 2));

@@ -1,0 +1,96 @@
+/* raft_send - what the core wants to say, as frames: entries come from our log, snapshots from their
+ * owner. */
+#include "node/raft_priv.h"
+
+#include "wire/raftmsg.h"
+
+static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *frame)
+{
+    bx_frame_end(frame, BX_FRAME_RAFT);
+    r->o.send(r->o.ctx, to, frame);
+}
+
+/* How many of the entries after prev go into one message: up to BX_RAFT_BYTES_MAX, and a
+ * configuration only as the first. A follower's core takes the index of the first new entry of a
+ * message for that of a configuration in it, and would never see it committed otherwise. */
+static unsigned append_some(struct bx_raft *r, uint64_t first, unsigned n, struct bx_buf *frame)
+{
+    struct bx_wal_entry e;
+    struct bx_err err;
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        if (bx_wal_get(r->o.wal, first + i, &e, &r->scratch, &err) != BX_OK) {
+            bx_err_wrap(&err, "log: entry %llu", (unsigned long long)(first + i));
+            r->o.fatal(r->o.ctx, &err);
+        }
+        if (i > 0 && (e.type == RAFT_CHANGE || frame->len + e.len > BX_RAFT_BYTES_MAX))
+            break;
+        if (bx_raftmsg_write_entry(frame, e.term, e.type, e.data, e.len) != BX_OK)
+            break;
+    }
+    return i;
+}
+
+/* The core names entries by number; the log has them. They leave in as many messages as it takes,
+ * each written once, where it is sent from: the message's head counts them when they stand there. */
+static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append_entries *m)
+{
+    struct raft_append_entries part = *m;
+    unsigned left = m->n_entries;
+
+    do {
+        struct bx_buf frame = {0};
+        bool whole = bx_frame_begin(&frame) == BX_OK &&
+                     bx_raftmsg_write_append(&frame, &part) == BX_OK;
+
+        part.n_entries = whole ? append_some(r, part.prev_log_index + 1, left, &frame) : 0;
+        whole = whole && (left == 0 || part.n_entries > 0);
+        if (whole) {
+            bx_raftmsg_count_entries(frame.data + BX_HEAD_SIZE, part.n_entries);
+            send_frame(r, to, &frame);
+        }
+        bx_buf_release(&frame);
+        if (!whole)
+            return; /* no memory: as if the message was lost */
+        left -= part.n_entries;
+        part.prev_log_index += part.n_entries;
+        if (left > 0)
+            part.prev_log_term = bx_wal_term(r->o.wal, part.prev_log_index);
+    } while (left > 0);
+}
+
+void bx_raft_send(struct bx_raft *r, const struct raft_message *m)
+{
+    struct bx_buf frame = {0};
+
+    switch (m->type) {
+    case RAFT_APPEND_ENTRIES:
+        if (r->o.reachable(r->o.ctx, m->server_id))
+            send_append(r, m->server_id, &m->append_entries);
+        break;
+    case RAFT_INSTALL_SNAPSHOT:
+        r->o.send_snapshot(r->o.ctx, m->server_id, &m->install_snapshot);
+        break;
+    default:
+        if (bx_frame_begin(&frame) == BX_OK && bx_raftmsg_write(&frame, m) == BX_OK)
+            send_frame(r, m->server_id, &frame);
+        bx_buf_release(&frame);
+        break;
+    }
+}
+
+void bx_raft_snapshot_sent(struct bx_raft *r, uint64_t to, const struct bx_snap_meta *meta,
+                           uint64_t term)
+{
+    struct raft_install_snapshot m = {.term = term,
+                                      .last_index = meta->index,
+                                      .last_term = meta->term,
+                                      .conf_index = meta->conf_index};
+    struct bx_buf frame = {0};
+
+    if (bx_frame_begin(&frame) == BX_OK &&
+        bx_raftmsg_write_install(&frame, &m, meta->conf.p, meta->conf.n) == BX_OK)
+        send_frame(r, to, &frame);
+    bx_buf_release(&frame);
+}
