@@ -92,8 +92,8 @@ static int keep(struct args *a, const struct flag *f, const struct flag *own, co
     return BX_OK;
 }
 
-/* An empty value is what a script passes whose variable is not set: it must not be as if the flag were
- * not there. Only a text may be empty. */
+/* An empty value is what a script passes whose variable is not set: it must not be as if the flag
+ * were not there. Only a text may be empty. */
 static int take_value(struct args *a, const struct flag *f, const struct flag *own,
                       const char *value, struct bx_err *err)
 {

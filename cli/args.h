@@ -26,9 +26,10 @@ struct args {
 
 extern const struct flag global_flags[]; /* ends with a NULL name */
 
-/* Read all of argv[1..]. `own` are the command's flags, or NULL when there are none. BX_INVALID with
- * a hint: an unknown flag, one that is not supported yet, a value that is missing, empty (but for a
- * TEXT) or too much. Of a flag that is given twice the last value counts, where it takes only one. */
+/* Read all of argv[1..]. `own` are the command's flags, or NULL when there are none. BX_INVALID
+ * with a hint: an unknown flag, one that is not supported yet, a value that is missing, empty (but
+ * for a TEXT) or too much. Of a flag that is given twice the last value counts, where it takes only
+ * one. */
 int args_parse(struct args *a, int argc, char **argv, const struct flag *own, struct bx_err *err);
 bool args_has(const struct args *a, const char *name);
 const char *args_get(const struct args *a, const char *name, const char *otherwise);
@@ -37,7 +38,8 @@ const char *args_nth(const struct args *a, const char *name, unsigned i);
 
 int parse_number(const char *text, const char *what, uint64_t max, uint64_t *out,
                  struct bx_err *err);
-/* "512MiB", "4GiB", "1TiB", "2G" (2^30), or a plain number of `unit` (bytes): in units of `unit`. */
+/* "512MiB", "4GiB", "1TiB", "2G" (2^30), or a plain number of `unit` (bytes): in units of
+ * `unit`. */
 int parse_size(const char *text, const char *what, uint64_t unit, uint64_t *out,
                struct bx_err *err);
 /* "500ms", "60s", "5m", "2h", "1d" or plain seconds: milliseconds. */

@@ -1,7 +1,8 @@
 /* bench - how fast this cluster takes creates: N clients, each one request after the other.
  *
- * A client is a thread with a connection and a session of its own; it begins with another address than
- * its neighbour. The VMs are placed but not started, and deleted in the end, unless asked otherwise. */
+ * A client is a thread with a connection and a session of its own; it begins with another address
+ * than its neighbour. The VMs are placed but not started, and deleted in the end, unless asked
+ * otherwise. */
 #include "command.h"
 
 #include "mem/alloc.h"
@@ -225,7 +226,7 @@ static void put_figure(struct bx_buf *b, const char *key, uint64_t n)
         bx_oom(0);
 }
 
-static int print_figures( struct bench *b, const struct figures *f)
+static int print_figures(struct bench *b, const struct figures *f)
 {
     double rate = f->seconds > 0 ? f->created / f->seconds : 0;
     bool cpu = args_has(&b->r->args, "pid") && f->created > 0;

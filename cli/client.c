@@ -218,8 +218,8 @@ static void take_error(bx_val e, struct bx_err *err)
     bx_err_hint(err, BX_STR_FMT, BX_STR_ARG(hint));
 }
 
-/* True when root was a notification, which is then dealt with. A server that turns us away sends its
- * reason as one. */
+/* True when root was a notification, which is then dealt with. A server that turns us away sends
+ * its reason as one. */
 static bool notification(struct client *c, bx_val root, struct bx_err *err, int *rc)
 {
     struct bx_str method = {"", 0};

@@ -24,7 +24,7 @@ struct client {
     size_t used;              /* bytes of `in` that the last message took */
     struct bx_pack *pack;
     bool verbose;
-    bool once;                /* one try on the current connection or address, all the time for it */
+    bool once;                /* one try on the current connection or address, with all the time */
     bool unknown;             /* a request of this call was sent and never answered */
     /* Notifications that come while an answer is waited for; may be NULL. */
     void (*notify)(void *ctx, struct bx_str method, bx_val value);

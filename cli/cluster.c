@@ -219,7 +219,8 @@ static int token(struct run *r)
 
 const struct command node_commands[] = {
     {"node", "list", "", 0, 0, "all nodes", read_flags, node_list, node_columns},
-    {"node", "show", "NAME", 1, 1, "everything about one node", read_flags, node_show, node_columns},
+    {"node", "show", "NAME", 1, 1, "everything about one node", read_flags, node_show,
+     node_columns},
     {"node", "drain", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"node", "cordon", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"node", "uncordon", NULL, 0, 0, NULL, NULL, NULL, NULL},

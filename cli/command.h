@@ -19,8 +19,8 @@ enum format {
 #define COLUMN_PAD(n) ((n) << 8u) /* so wide where rows come one by one */
 struct column {
     const char *title, *key;   /* key may be "a.b" */
-    /* 0: as it is; 'm' MiB, 'g' GiB, 'a' age of a time in ms, 't' the time, 'l' labels, 's' a state,
-     * coloured */
+    /* 0: as it is; 'm' MiB, 'g' GiB, 'a' age of a time in ms, 't' the time, 'l' labels, 's' a
+     * state, coloured */
     char as;
     unsigned flags;
 };
@@ -87,8 +87,8 @@ int run_write_params(struct run *r, struct params *p);
 int result_columns(struct run *r);
 /* A table or text was asked for, and no columns: a sentence will do. */
 bool result_is_for_people(const struct run *r);
-/* What was answered, in the format asked for; an array is a table of the command's columns, a map is
- * one row of it, or lines. An exit code. */
+/* What was answered, in the format asked for; an array is a table of the command's columns, a map
+ * is one row of it, or lines. An exit code. */
 int result_print(struct run *r, bx_val v);
 /* The same, of v[key] alone where there are columns. */
 int result_print_part(struct run *r, bx_val v, const char *key);

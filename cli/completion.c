@@ -1,5 +1,5 @@
-/* completion - scripts for shells, made from the tables of commands and flags. Names of VMs and nodes
- * are asked for when somebody presses tab, of whatever node answers at once. */
+/* completion - scripts for shells, made from the tables of commands and flags. Names of VMs and
+ * nodes are asked for when somebody presses tab, of whatever node answers at once. */
 #include "command.h"
 
 #include <stdio.h>
@@ -101,7 +101,8 @@ static void bash(void)
     bash_flags(global_flags, false);
     printf("\"\n"
            "  elif [ -n \"$names\" ]; then\n"
-           "    words=$(blixardctl \"$names\" list -o name --consistency stale --timeout 1s 2>/dev/null)\n"
+           "    words=$(blixardctl \"$names\" list -o name --consistency stale --timeout 1s"
+           " 2>/dev/null)\n"
            "  fi\n"
            "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
            "}\n"

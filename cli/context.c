@@ -313,7 +313,8 @@ static int change(struct run *r, struct contexts *c)
         return run_fail_with(r, BX_INVALID, "blixardctl context set NAME --addr HOST:PORT",
                              "a new context needs --addr");
     if (x == NULL && c->n == CONTEXTS_MAX)
-        return run_fail_with(r, BX_INVALID, "delete one first", "at most %u contexts", CONTEXTS_MAX);
+        return run_fail_with(r, BX_INVALID, "delete one first", "at most %u contexts",
+                             CONTEXTS_MAX);
     if (x == NULL) {
         x = &c->v[c->n++];
         x->name = bx_must_strdup(name);
@@ -363,7 +364,8 @@ static int delete(struct run *r)
 }
 
 const struct command context_commands[] = {
-    {"context", "list", "", 0, 0, "the clusters known by a name", read_flags, list, context_columns},
+    {"context", "list", "", 0, 0, "the clusters known by a name", read_flags, list,
+     context_columns},
     {"context", "use", "NAME", 1, 1, "talk to this one from now on", NULL, use, NULL},
     {"context", "set", "NAME", 1, 1, "keep --addr, and --output, under a name", NULL, set, NULL},
     {"context", "delete", "NAME", 1, 1, "forget a name", NULL, delete, NULL},

@@ -22,12 +22,13 @@ struct contexts {
     unsigned n;
 };
 
-/* Read the file; none is no error, and holds nothing. BX_OK, or BX_UNREACHABLE: it can not be read. */
+/* Read the file; none is no error, and holds nothing. BX_OK, or BX_UNREACHABLE: it can not be
+ * read. */
 int contexts_load(struct contexts *c, struct bx_err *err);
 /* Takes a zeroed object. */
 void contexts_close(struct contexts *c);
-/* The context of that name, or of `current` when name is NULL; *out NULL when there is none and none
- * was named. BX_OK, or BX_UNREACHABLE with a hint. */
+/* The context of that name, or of `current` when name is NULL; *out NULL when there is none and
+ * none was named. BX_OK, or BX_UNREACHABLE with a hint. */
 int contexts_find(const struct contexts *c, const char *name, const struct context **out,
                   struct bx_err *err);
 

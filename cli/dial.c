@@ -48,7 +48,8 @@ int dial_check(const char *address, struct bx_err *err)
     return BX_UNREACHABLE;
 }
 
-/* Who has set up certificates must not be served in the clear without a word. A socket needs none. */
+/* Who has set up certificates must not be served in the clear without a word. A socket needs
+ * none. */
 static int check_certificates(const char *address, struct bx_err *err)
 {
     static const char *const names[] = {"BLIXARD_CACERT", "BLIXARD_CERT", "BLIXARD_KEY"};

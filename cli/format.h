@@ -4,9 +4,9 @@
 
 #include "codec/pack.h"
 
-/* Append v as YAML in block style, lines ending with a newline, each behind `indent` spaces. Strings
- * that YAML could take for something else are in double quotes. BX_OK, BX_NO_MEMORY, or BX_INVALID for
- * what JSON can not express either. */
+/* Append v as YAML in block style, lines ending with a newline, each behind `indent` spaces.
+ * Strings that YAML could take for something else are in double quotes. BX_OK, BX_NO_MEMORY, or
+ * BX_INVALID for what JSON can not express either. */
 int format_yaml(struct bx_buf *b, bx_val v, unsigned indent);
 /* The same as one item of a list. */
 int format_yaml_item(struct bx_buf *b, bx_val v, unsigned indent);

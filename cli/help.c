@@ -78,7 +78,9 @@ static void help_rest(void)
 {
     printf("\nflags of every command:\n");
     help_flags(global_flags, NULL);
-    printf("\nA VM goes by its name, its uuid, or four and more digits that only its uuid begins with.\n"
+    printf("\n"
+           "A VM goes by its name, its uuid, or four and more digits that only its uuid begins"
+           " with.\n"
            "blixardctl help NOUN VERB shows the flags and columns of one command.\n"
            "\n"
            "environment, which a flag outweighs: BLIXARD_ADDR, BLIXARD_CONTEXT, BLIXARD_OUTPUT,\n"
@@ -86,7 +88,8 @@ static void help_rest(void)
            "else %s.\n"
            "\n"
            "exit codes: 0 done, or nothing to do   1 failure   2 wrong usage, or not supported\n"
-           "  3 unreachable, or bad configuration  4 not allowed   5 not found   6 conflict, exists\n"
+           "  3 unreachable, or bad configuration  4 not allowed   5 not found"
+           "   6 conflict, exists\n"
            "  7 no leader or no quorum: try again  8 the wait timed out   9 fits on no node\n"
            "  130 interrupted: what was asked goes on\n", DEFAULT_ADDR);
 }

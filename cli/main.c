@@ -174,7 +174,8 @@ static int not_yet(struct run *r, const struct command *c)
                          "%s%s%s is not supported yet", c->noun, c->verb[0] ? " " : "", c->verb);
 }
 
-/* The nth argument, from 0, that is no flag nor the value of one: flags may stand before the noun. */
+/* The nth argument, from 0, that is no flag nor the value of one: flags may stand before the
+ * noun. */
 static const char *find_word(int argc, char **argv, unsigned nth)
 {
     for (int i = 1; i < argc; i++) {
@@ -393,12 +394,14 @@ static bool asks_for_help(int argc, char **argv)
     return false;
 }
 
-/* A descriptor that was closed is taken by the next socket, and what is printed would go there. Opened
- * the wrong way round, it fails as a closed one does. */
+/* A descriptor that was closed is taken by the next socket, and what is printed would go there.
+ * Opened the wrong way round, it fails as a closed one does. */
 static bool keep_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+        int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode) != fd)
             return false;
     }
     return true;

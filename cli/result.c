@@ -1,5 +1,5 @@
-/* result - what was answered, in the format asked for: for people a table or lines, for programs the
- * API object as JSON or YAML, or its columns as CSV, or only names. */
+/* result - what was answered, in the format asked for: for people a table or lines, for programs
+ * the API object as JSON or YAML, or its columns as CSV, or only names. */
 #include "command.h"
 
 #include "codec/json.h"
@@ -45,7 +45,8 @@ static int no_column(struct run *r, const char *word, size_t n)
             at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", count == 0 ? "" : ",",
                                    titles[count]);
     }
-    bx_err_set(&r->err, BX_INVALID, "--columns: \"%.*s\" is no column", (int)(n > 40 ? 40 : n), word);
+    bx_err_set(&r->err, BX_INVALID, "--columns: \"%.*s\" is no column", (int)(n > 40 ? 40 : n),
+               word);
     near = n == 0 ? NULL : bx_near_find(upper, n < sizeof upper ? n : 0, titles, count);
     if (near != NULL)
         bx_err_hint(&r->err, "did you mean %s?", near);

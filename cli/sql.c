@@ -129,6 +129,7 @@ static int sql(struct run *r)
 }
 
 const struct command sql_commands[] = {
-    {"sql", "", "QUERY", 1, 1, "SELECT over the tables vms and nodes, for 5 s at most", read_flags, sql, NULL},
+    {"sql", "", "QUERY", 1, 1, "SELECT over the tables vms and nodes, for 5 s at most", read_flags,
+     sql, NULL},
     {0},
 };

@@ -33,7 +33,8 @@ static void take(void *ctx, const void *obj)
     ++*(unsigned *)ctx;
 }
 
-int vm_file_read(const char *path, struct bx_decoder *d, struct bx_vm_config *c, struct bx_err *err)
+int vm_file_read(const char *path, struct bx_decoder *d, struct bx_vm_config *c,
+                 struct bx_err *err)
 {
     static struct bx_buf bytes; /* the text may point into it */
     struct bx_hybrid hybrid = {.now_ns = NULL};

@@ -1,7 +1,7 @@
 /* address - HOST:PORT as it is written in flags, rows and tokens.
  *
- * HOST is a dotted IPv4 address, an IPv6 address in brackets, or "localhost". Names are not resolved:
- * without certificates a node talks to loopback only. */
+ * HOST is a dotted IPv4 address, an IPv6 address in brackets, or "localhost". Names are not
+ * resolved: without certificates a node talks to loopback only. */
 #ifndef ADDRESS_H
 #define ADDRESS_H
 

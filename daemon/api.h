@@ -4,10 +4,11 @@
  * Who comes over the unix socket is known by its credentials; on TCP, where only loopback addresses
  * are accepted until there are certificates, everybody is an administrator of this host.
  *
- * Bounds, each with an answer: a message of 1 MiB and 16 levels, 64 KiB before a connection has made
- * a sound request, 1,024 connections, 256 requests under way on one of them (more are not read), 16
- * MiB of answers that a client does not take (it is closed, as is one that takes none for a minute),
- * ten seconds for half a message, 16,384 requests and 64 MiB of them on all connections. */
+ * Bounds, each with an answer: a message of 1 MiB and 16 levels, 64 KiB before a connection has
+ * made a sound request, 1,024 connections, 256 requests under way on one of them (more are not
+ * read), 16 MiB of answers that a client does not take (it is closed, as is one that takes none for
+ * a minute), ten seconds for half a message, 16,384 requests and 64 MiB of them on all
+ * connections. */
 #ifndef API_H
 #define API_H
 

@@ -1,8 +1,8 @@
 /* api_call - one request from its bytes to its answer.
  *
- * The message is copied, so that the parameters, which are views into it, live as long as the call. A
- * call is ended exactly once, by api_reply or api_fail; when its connection went away meanwhile, the
- * answer is dropped. */
+ * The message is copied, so that the parameters, which are views into it, live as long as the call.
+ * A call is ended exactly once, by api_reply or api_fail; when its connection went away meanwhile,
+ * the answer is dropped. */
 #include "api_priv.h"
 
 #include "mem/alloc.h"
@@ -11,30 +11,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-
-/* Everything is read into one of these on the stack; the call keeps what its method needs of it. */
-struct reading {
-    struct api_params p;
-    struct bx_vm_config config;
-};
-
-#define P(member, typ, ...)                                                                        \
-    {                                                                                              \
-        .name = #member, .type = (typ), .offset = offsetof(struct reading, p.member), __VA_ARGS__  \
-    }
-static const struct bx_field fields[] = {
-    BX_VM_CONFIG_FIELDS(offsetof(struct reading, config)),
-    P(if_not_exists, BX_T_BOOL), P(dry_run, BX_T_BOOL), P(force, BX_T_BOOL),
-    P(confirm_dead, BX_T_BOOL),
-    P(vm, BX_T_STR, .max = 255), P(until, BX_T_STR, .max = 16), P(token, BX_T_STR, .max = 8192),
-    P(query, BX_T_STR, .max = 65535), P(consistency, BX_T_STR, .max = 16),
-    P(request_id, BX_T_STR, .max = 32), P(trace_id, BX_T_STR, .max = 32), P(epoch, BX_T_U64),
-    P(since, BX_T_U64), P(sequence, BX_T_U64), P(floor, BX_T_U64), P(bytes, BX_T_U64),
-    P(ttl_s, BX_T_U64), P(version, BX_T_U64), P(limit, BX_T_U32), P(timeout_ms, BX_T_U32),
-    P(timeout_s, BX_T_U32), P(scope, BX_T_STR, .max = 255), P(action, BX_T_STR, .max = 16),
-    P(codecs, BX_T_STRS, .max = 8),
-};
-static const struct bx_schema schema = BX_SCHEMA("parameters", 0, reading, fields);
 
 #define READS " consistency timeout_ms trace_id "
 #define WRITES " request_id sequence floor timeout_ms trace_id "
@@ -45,9 +21,9 @@ static const struct {
 } methods[BX__METHODS] = {
     [BX_M_SYS_HELLO] = {api_hello, " version codecs "},
     [BX_M_VM_CREATE] = {api_vm_create,
-                        " name tenant vcpus memory_mib disk_gib kernel initrd cmdline labels priority"
-                        " strategy restart on_lost disk_ephemeral stopped node if_not_exists dry_run"
-                        " consistency" WRITES},
+                        " name tenant vcpus memory_mib disk_gib kernel initrd cmdline labels"
+                        " priority strategy restart on_lost disk_ephemeral stopped node"
+                        " if_not_exists dry_run consistency" WRITES},
     [BX_M_VM_LIST] = {api_vm_list, READS},
     [BX_M_VM_SHOW] = {api_vm_show, " vm" READS},
     [BX_M_VM_START] = {api_vm_desire, " vm" WRITES},
@@ -194,91 +170,6 @@ void api_calls_orphan(struct api_conn *conn)
 
 /* ---- the beginning ---- */
 
-static bool hex16(struct bx_str s, uint8_t out[16])
-{
-    if (s.n != 32)
-        return false;
-    for (uint32_t i = 0; i < 32; i++) {
-        char c = s.p[i];
-        int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-
-        if (v < 0)
-            return false;
-        out[i / 2] = (uint8_t)(out[i / 2] << 4 | v);
-    }
-    return true;
-}
-
-static bool word_in(const char *words, struct bx_str key)
-{
-    char want[80];
-
-    if (key.n == 0 || key.n > 70 || memchr(key.p, ' ', key.n) != NULL)
-        return false;
-    snprintf(want, sizeof want, " " BX_STR_FMT " ", BX_STR_ARG(key));
-    return strstr(words, want) != NULL;
-}
-
-/* " a b c " cut into words; the copy is theirs. */
-static size_t split(char *text, const char **words, size_t max)
-{
-    char *save = NULL;
-    size_t n = 0;
-
-    for (char *w = strtok_r(text, " ", &save); w != NULL && n < max; w = strtok_r(NULL, " ", &save))
-        words[n++] = w;
-    return n;
-}
-
-static void hint_keys(const char *allowed, struct bx_str key, struct bx_err *err)
-{
-    const char *words[32], *near;
-    char text[BX_ERR_HINT];
-
-    snprintf(text, sizeof text, "%s", allowed);
-    near = bx_near_find(key.p, key.n, words, split(text, words, 32));
-    if (near != NULL)
-        bx_err_hint(err, "did you mean \"%s\"?", near);
-    else
-        bx_err_hint(err, "it takes:%s", allowed);
-}
-
-static int check_keys(struct api_call *c, bx_val map, struct bx_err *err)
-{
-    const char *allowed = methods[c->method].allowed;
-
-    if (bx_val_type(map) != BX_V_MAP)
-        return bx_err_set(err, BX_INVALID, "the parameters must be one map");
-    for (uint32_t i = 0; i < bx_val_len(map); i++) {
-        struct bx_str key = {"", 0};
-
-        if (bx_val_str(bx_val_key(map, i), &key) && word_in(allowed, key))
-            continue;
-        bx_err_set(err, BX_INVALID, "%s: unknown parameter \"%.*s\"", bx_methods[c->method].name,
-                   (int)(key.n > 64 ? 64 : key.n), key.p);
-        hint_keys(allowed, key, err);
-        return BX_INVALID;
-    }
-    return BX_OK;
-}
-
-static int check_common(struct api_call *c, struct bx_err *err)
-{
-    struct api_params *p = &c->p;
-    uint8_t id[16];
-
-    if (p->timeout_ms < 1 || p->timeout_ms > API_TIMEOUT_MAX_MS)
-        return bx_err_set(err, BX_INVALID, "timeout_ms: must be 1 to %u", API_TIMEOUT_MAX_MS);
-    if (p->consistency.n > 0 && !bx_str_eq(p->consistency, bx_str("stale")) &&
-        !bx_str_eq(p->consistency, bx_str("linearizable")))
-        return bx_err_set(err, BX_INVALID, "consistency: must be \"linearizable\" or \"stale\"");
-    if (p->request_id.n > 0 && !hex16(p->request_id, id))
-        return bx_err_set(err, BX_INVALID, "request_id: must be 32 hex digits");
-    if (p->trace_id.n > 0 && !hex16(p->trace_id, id))
-        return bx_err_set(err, BX_INVALID, "trace_id: must be 32 hex digits");
-    return BX_OK;
-}
-
 static int check_role(struct api_call *c, struct bx_err *err)
 {
     const struct bx_method_info *m = &bx_methods[c->method];
@@ -338,39 +229,6 @@ static int check_room(struct api *a, struct bx_err *err)
     return BX_BUSY;
 }
 
-/* The configuration moves into pooled memory, its labels out of the arena too. */
-static int keep_config(struct api_call *c, const struct bx_vm_config *config, struct bx_err *err)
-{
-    const struct bx_pairs *labels = &config->labels;
-
-    c->config = bx_pool_acquire(&c->api->configs);
-    if (c->config != NULL && labels->n > 0)
-        c->metadata = bx_pool_acquire(&c->api->metadata);
-    if (c->config == NULL || (labels->n > 0 && c->metadata == NULL))
-        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
-    *c->config = *config;
-    if (labels->n > 0) {
-        memcpy(c->metadata->pairs, labels->v, labels->n * sizeof *labels->v);
-        c->config->labels.v = c->metadata->pairs;
-    }
-    return BX_OK;
-}
-
-static int read_params(struct api_call *c, bx_val map, struct bx_err *err)
-{
-    struct reading r = {.p = {.timeout_ms = API_TIMEOUT_MS}};
-    int rc;
-
-    bx_vm_config_init(&r.config);
-    rc = bx_pack_read(&schema, map, &r, &c->api->arena, err);
-    if (rc != BX_OK)
-        return rc;
-    c->p = r.p;
-    c->p.name = r.config.name;
-    c->p.node = r.config.node;
-    return c->method == BX_M_VM_CREATE ? keep_config(c, &r.config, err) : BX_OK;
-}
-
 static void run(struct api_call *c, bx_val root)
 {
     struct api *a = c->api;
@@ -384,14 +242,11 @@ static void run(struct api_call *c, bx_val root)
     if (rc == BX_OK)
         rc = check_role(c, &err);
     if (rc == BX_OK)
-        rc = check_keys(c, map, &err);
-    if (rc == BX_OK)
-        rc = read_params(c, map, &err);
-    if (rc == BX_OK)
-        rc = check_common(c, &err);
+        rc = api_params_read(c, map, methods[c->method].allowed, &err);
     if (rc != BX_OK) {
         if (err.hint[0] == '\0' && c->method != BX__METHODS)
-            bx_err_hint(&err, "%s takes:%s", bx_methods[c->method].name, methods[c->method].allowed);
+            bx_err_hint(&err, "%s takes:%s", bx_methods[c->method].name,
+                        methods[c->method].allowed);
         api_fail(c, &err);
     } else {
         c->deadline = a->d->clock->ops->boot_ms(a->d->clock) + c->p.timeout_ms;
@@ -532,12 +387,12 @@ void api_write(struct api_call *c, uint16_t kind, const void *body)
         s.tenant = c->config->tenant;
     s.principal = bx_str(c->conn == NULL ? "node" : c->conn->principal);
     if (c->p.request_id.n > 0) {
-        hex16(c->p.request_id, s.session);
+        api_hex16(c->p.request_id, s.session);
         s.sequence = c->p.sequence == 0 ? 1 : c->p.sequence;
         s.floor = c->p.floor == 0 ? s.sequence : c->p.floor;
     }
     if (c->p.trace_id.n > 0)
-        hex16(c->p.trace_id, s.trace);
+        api_hex16(c->p.trace_id, s.trace);
     else
         c->api->d->clock->ops->random(c->api->d->clock, s.trace, 16);
     if (bx_node_submit(c->api->d->node, &s, &err) != BX_OK)

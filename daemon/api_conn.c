@@ -4,9 +4,10 @@
  * nothing is read, and what lies in the input waits, until enough of them have ended.
  *
  * Three ways to the end. Garbage, a closed peer and a broken socket close at once. A message beyond
- * the bounds is answered first, and what the client still sends is thrown away until it has read the
- * answer and closed: closing a socket with unread bytes would take the answer from it. A connection
- * too many is answered and closed, whether it reads that or not. The two last ones have a deadline. */
+ * the bounds is answered first, and what the client still sends is thrown away until it has read
+ * the answer and closed: closing a socket with unread bytes would take the answer from it. A
+ * connection too many is answered and closed, whether it reads that or not. The two last ones have
+ * a deadline. */
 #include "api_priv.h"
 
 #include <string.h>

@@ -69,8 +69,8 @@ void api_events_list(struct api_call *c)
  *
  * A watcher begins behind: it gets pages of what is kept, the next one when it has taken enough of
  * the last, until there is no more; from then on it gets events as they happen. One who takes them
- * too slowly is behind again, so that little is queued for anybody. Only who is so slow that what it
- * needs next is no longer kept is told so and closed. */
+ * too slowly is behind again, so that little is queued for anybody. Only who is so slow that what
+ * it needs next is no longer kept is told so and closed. */
 
 static void begin_notification(struct bx_buf *b, const char *method)
 {

@@ -66,7 +66,8 @@ struct api_params {
     uint32_t limit, timeout_ms, timeout_s;
 };
 
-/* The labels of a request: pooled, because they are lists, which the message does not hold as such. */
+/* The labels of a request: pooled, because they are lists, which the message does not hold as
+ * such. */
 struct api_metadata {
     struct bx_pair pairs[BX_LABELS_MAX];
 };
@@ -106,7 +107,7 @@ struct api {
     struct api_calls waits;         /* vm.wait, and logs asked of another node */
     struct bx_pool pool;            /* of calls */
     struct bx_pool configs, metadata, writes, connections;
-    struct bx_arena arena;          /* of the request that is being read: one reset when it was run */
+    struct bx_arena arena;          /* of the request that is read: one reset when it was run */
     struct bx_pack *pack;           /* of the message that is being read */
     struct bx_hybrid hybrid;        /* of lists; counts the codecs */
     uint64_t next_query;
@@ -149,6 +150,13 @@ void api_write(struct api_call *c, uint16_t kind, const void *body);
 /* The connection went: nobody wants the answers. */
 void api_calls_orphan(struct api_conn *c);
 void api_error_map(struct bx_buf *b, struct api *a, const struct bx_err *err);
+
+/* ---- api_params.c ---- */
+/* Read the one map of parameters into c->p and c->config; allowed are the names that the method takes,
+ * each between blanks. BX_OK, BX_INVALID, BX_NO_MEMORY. */
+int api_params_read(struct api_call *c, bx_val map, const char *allowed, struct bx_err *err);
+/* 32 hex digits. */
+bool api_hex16(struct bx_str s, uint8_t out[16]);
 
 /* ---- the methods ---- */
 void api_vm_create(struct api_call *c);

@@ -195,7 +195,7 @@ static void fail_wait(struct api_call *c, const struct bx_vm *vm)
     bx_err_set(&err, BX_FAILED, "VM \"%s\" is %s%s" BX_STR_FMT, vm->name->s,
                vm->phase == BX_PHASE_CREATING ? "started again" : bx_phase_name(vm->phase)->s,
                vm->message.n > 0 ? ": " : "", BX_STR_ARG(vm->message));
-    bx_err_hint(&err, "blixardctl vm logs %s", vm->name->s);
+    bx_err_hint(&err, "blixardctl vm logs %s shows its console, if it came so far", vm->name->s);
     api_fail(c, &err);
 }
 
@@ -264,7 +264,8 @@ void api_vm_wait(struct api_call *c)
     if (!bx_uuid_parse(c->p.vm.p, c->p.vm.n, uuid) ||
         (!bx_str_eq(c->p.until, bx_str("running")) && !bx_str_eq(c->p.until, bx_str("stopped")) &&
          !bx_str_eq(c->p.until, bx_str("deleted")))) {
-        bx_err_set(&err, BX_INVALID, "vm.wait: vm must be a uuid, until running, stopped or deleted");
+        bx_err_set(&err, BX_INVALID, "vm.wait: vm must be a uuid, until running, stopped or "
+                   "deleted");
         api_fail(c, &err);
         return;
     }

@@ -73,8 +73,8 @@ void daemon_close_driver(struct daemon *d);
 /* ---- daemon_member.c ---- */
 
 /* Make a new cluster of which this host is node 1. done comes when its name and this node's row are
- * committed. BX_OK, BX_CONFLICT (a member already, or an init or join is under way), BX_INVALID (the
- * name), or what opening the node says. */
+ * committed. BX_OK, BX_CONFLICT (a member already, or an init or join is under way), BX_INVALID
+ * (the name), or what opening the node says. */
 int daemon_init_cluster(struct daemon *d, const char *name, daemon_done done, void *ctx,
                         struct bx_err *err);
 /* Ask the members named in the token, one after the other, to take this host in; done comes when it

@@ -1,18 +1,18 @@
 /* Becoming a member.
  *
- * Init: an identity is made up and saved, the node opened, which elects itself at once. daemon_register
- * then finds no cluster and no row, proposes both one after the other, and calls done when it finds
- * nothing missing.
+ * Init: an identity is made up and saved, the node opened, which elects itself at once.
+ * daemon_register then finds no cluster and no row, proposes both one after the other, and calls
+ * done when it finds nothing missing.
  *
- * Join: the addresses of the token are dialled one after the other, until one answers with an id; that
- * identity is saved and the node opened. The leader sends the log; when our row is in it, done is
- * called. An answer that says no (the token is unknown, the name is taken) ends the join; one that says
- * "not now", and silence, lead to the next address. The incarnation is the session of the request, so
- * asking twice gives one id.
+ * Join: the addresses of the token are dialled one after the other, until one answers with an id;
+ * that identity is saved and the node opened. The leader sends the log; when our row is in it, done
+ * is called. An answer that says no (the token is unknown, the name is taken) ends the join; one
+ * that says "not now", and silence, lead to the next address. The incarnation is the session of the
+ * request, so asking twice gives one id.
  *
  * What can fail in between: the identity can not be saved: this host is no member, the id that was
- * given stays unused. The process dies after saving: the next start opens the node and registers. The
- * cluster does not answer within GIVE_UP_MS: done says so, the registration goes on. */
+ * given stays unused. The process dies after saving: the next start opens the node and registers.
+ * The cluster does not answer within GIVE_UP_MS: done says so, the registration goes on. */
 #include "daemon.h"
 
 #include "link.h"
@@ -258,9 +258,11 @@ static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err 
     }
     bx_err_wrap(&said, "asking %s to join", address);
     if (said.hint[0] == '\0')
-        bx_err_hint(&said, "do the cluster's daemons run? a new token names those that are members now");
+        bx_err_hint(&said, "do the cluster's daemons run? a new token names those that are "
+                    "members now");
     log_write(LOG_WARNING, "%s", said.msg);
-    /* A refusal is kept under its incarnation; when its cause is mended, the next try is a new one. */
+    /* A refusal is kept under its incarnation; when its cause is mended, the next try is a new
+     * one. */
     if (a != NULL && !bx_code_retryable(a->code))
         d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
     if ((a == NULL || bx_code_retryable(a->code)) &&

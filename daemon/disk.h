@@ -1,9 +1,9 @@
 /* disk - the node's disk port: one writer thread, and libuv's pool for long reads.
  *
- * Jobs of the writer run one after the other, in the order of their submission, and come back on the
- * loop. At most DISK_QUEUE_MAX are not done; the node has one under way, so more is a mistake. What
- * run returned goes to done, whose owner decides: nothing is tried again here. A job that is under way
- * for longer than DISK_SLOW_MS is logged as an error, once. */
+ * Jobs of the writer run one after the other, in the order of their submission, and come back on
+ * the loop. At most DISK_QUEUE_MAX are not done; the node has one under way, so more is a mistake.
+ * What run returned goes to done, whose owner decides: nothing is tried again here. A job that is
+ * under way for longer than DISK_SLOW_MS is logged as an error, once. */
 #ifndef DISK_H
 #define DISK_H
 

@@ -182,8 +182,11 @@ static int op_console(struct bx_driver *d, const uint8_t vm[16], size_t max, str
 {
     struct qemu_vm *v = qemu_find(self(d), vm);
 
-    if (v == NULL || v->dir < 0)
-        return bx_err_set(err, BX_NOT_FOUND, "this VM has no console on this node");
+    if (v == NULL || v->dir < 0) {
+        bx_err_set(err, BX_NOT_FOUND, "this VM has no console on this node");
+        bx_err_hint(err, "it did not come so far: blixardctl vm show says why");
+        return BX_NOT_FOUND;
+    }
     return vm_log_tail(v->dir, VM_FILE_CONSOLE, max, out, err);
 }
 

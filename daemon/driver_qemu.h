@@ -23,7 +23,8 @@ struct driver_qemu_options {
     void *log_ctx;
 };
 
-/* True when QEMU is found and runs; else `why` says what is missing. Waits for QEMU, 5 s at most. */
+/* True when QEMU is found and runs; else `why` says what is missing. Waits for QEMU, 5 s at
+ * most. */
 bool driver_qemu_usable(const char *qemu, char *why, size_t n);
 
 /* Adopt what runs under dir and learn what ended. Probing the accelerator may take 2 s, once per

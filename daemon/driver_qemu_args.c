@@ -69,8 +69,8 @@ static int add_file(struct list *l, const char *option, struct bx_str path, stru
     return BX_OK;
 }
 
-/* TCG keeps translated code in a buffer of its own, 1 GiB at most by default: far too much for small
- * guests, of which many share a host. */
+/* TCG keeps translated code in a buffer of its own, 1 GiB at most by default: far too much for
+ * small guests, of which many share a host. */
 static unsigned tb_size(uint64_t memory_mib)
 {
     return memory_mib <= 256 ? 16 : memory_mib <= 1024 ? 32 : 64;

@@ -75,16 +75,16 @@ struct driver_qemu {
 void qemu_say(struct driver_qemu *d, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 struct qemu_vm *qemu_find(struct driver_qemu *d, const uint8_t vm[16]);
-/* A new one in the map, ABSENT, its timer idle; make: its directory too. NULL: memory is out. dir is
- * -1 and errno tells when the directory can not be opened. */
+/* A new one in the map, ABSENT, its timer idle; make: its directory too. NULL: memory is out. dir
+ * is -1 and errno tells when the directory can not be opened. */
 struct qemu_vm *qemu_add(struct driver_qemu *d, const uint8_t vm[16], uint64_t epoch, bool make);
 /* Out of the map; the memory goes when the handles are closed. */
 void qemu_drop(struct qemu_vm *v);
 void qemu_unref(struct driver_qemu *d);
 
 /* driver_qemu_run.c: what becomes of a run */
-/* Move forward; tells later, from the timer, which is safe anywhere. An empty message leaves the one
- * that stands. */
+/* Move forward; tells later, from the timer, which is safe anywhere. An empty message leaves the
+ * one that stands. */
 void qemu_set(struct qemu_vm *v, enum bx_observed to, bool failed, const char *message);
 void qemu_watch(struct qemu_vm *v, unsigned delay_ms); /* call tick after that */
 void qemu_link(struct qemu_vm *v); /* connect, or find out that nobody is left */
@@ -107,6 +107,7 @@ int qemu_args(const char *qemu, const char *accel, const struct bx_vm_config *c,
               struct bx_arena *arena, char *argv[QEMU_ARGS_MAX], struct bx_err *err);
 
 /* driver_qemu_accel.c. Sets accel to kvm or tcg; cached in ../accel of dir for this boot. */
-void qemu_accel(int dir, const char *qemu, const uint8_t boot[16], char accel[8], char *why, size_t n);
+void qemu_accel(int dir, const char *qemu, const uint8_t boot[16], char accel[8], char *why,
+                size_t n);
 
 #endif

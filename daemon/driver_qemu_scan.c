@@ -1,9 +1,9 @@
 /* What earlier daemons left: once, at the beginning.
  *
  * The lock decides. Free: nothing runs, the files tell how it ended, and remains of a start that
- * never came to run are removed. Held: a run of the record's epoch if the record is good and of this
- * boot. Held without one: nothing is assumed, the VM is listed as STOPPING (a process may exist), it
- * gets no orders, and the log says so, until the record appears or the lock is free. */
+ * never came to run are removed. Held: a run of the record's epoch if the record is good and of
+ * this boot. Held without one: nothing is assumed, the VM is listed as STOPPING (a process may
+ * exist), it gets no orders, and the log says so, until the record appears or the lock is free. */
 #include "driver_qemu_int.h"
 
 #include <dirent.h>

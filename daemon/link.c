@@ -115,8 +115,8 @@ static void on_connected(uv_connect_t *req, int status)
         link_conn_start(c);
 }
 
-/* What can not even be tried fails on the next tick, like a dial that nobody answers: nobody is told
- * from inside the call. */
+/* What can not even be tried fails on the next tick, like a dial that nobody answers: nobody is
+ * told from inside the call. */
 static void dial(struct link_conn *c, const char *address)
 {
     union address to;

@@ -1,12 +1,13 @@
 /* link - one TCP connection per pair of nodes, behind the node's port.
  *
- * The node with the larger id dials, the other accepts, so two never cross. The one that dialled says
- * hello first; whoever does not like the hello it reads says why in a hello of its own and closes.
- * After that: frames (wire/frame.h), small ones before large ones; PING after a second of silence, the
- * end after five.
+ * The node with the larger id dials, the other accepts, so two never cross. The one that dialled
+ * says hello first; whoever does not like the hello it reads says why in a hello of its own and
+ * closes. After that: frames (wire/frame.h), small ones before large ones; PING after a second of
+ * silence, the end after five.
  *
- * Nothing a stranger sends is believed: the head is checked before memory is taken, the checksum when
- * the frame is whole, and the first frame must be a hello of at most 64 KiB within five seconds. */
+ * Nothing a stranger sends is believed: the head is checked before memory is taken, the checksum
+ * when the frame is whole, and the first frame must be a hello of at most 64 KiB within five
+ * seconds. */
 #ifndef LINK_H
 #define LINK_H
 
@@ -55,7 +56,7 @@ void link_join(struct link *l, const char *address, const struct bx_join *join,
 struct link_stats {
     uint64_t turned_away; /* a bound was reached, or this host is no member */
     uint64_t refused;     /* by us, for what the hello said */
-    uint64_t malformed;   /* closed for what came: no frame, beyond its bound, damaged, out of turn */
+    uint64_t malformed;   /* closed for what came: no frame, too large, damaged, out of turn */
     uint32_t connections; /* now */
 };
 void link_stats(const struct link *l, struct link_stats *out);

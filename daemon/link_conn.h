@@ -82,10 +82,10 @@ uint64_t link_now(const struct link *l);
 void link_log(struct link *l, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 struct link_peer *link_peer_of(struct link *l, uint64_t id);
-/* Make a peer of a member that joined while this host was away, and dialled it; it can be the leader,
- * the only one that can tell us about it. NULL when the id is none of those, or LINK_GUESTS_MAX are
- * connected. It takes the place of a guest that has gone, if there is one; every other pointer to a
- * peer is stale afterwards. */
+/* Make a peer of a member that joined while this host was away, and dialled it; it can be the
+ * leader, the only one that can tell us about it. NULL when the id is none of those, or
+ * LINK_GUESTS_MAX are connected. It takes the place of a guest that has gone, if there is one;
+ * every other pointer to a peer is stale afterwards. */
 struct link_peer *link_guest(struct link *l, uint64_t id);
 
 /* ---- link_conn.c ---- */

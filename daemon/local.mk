@@ -26,7 +26,8 @@ LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML
 
 # The API server; needs everything above.
 libdaemon_a_SOURCES += daemon/api.h daemon/api_priv.h daemon/api.c daemon/api_conn.c \
-	daemon/api_call.c daemon/api_encode.c daemon/api_vm.c daemon/api_cluster.c \
+	daemon/api_call.c daemon/api_params.c daemon/api_encode.c daemon/api_vm.c \
+	daemon/api_cluster.c \
 	daemon/api_events.c daemon/api_mem.c daemon/api_sql.c
 
 bin_PROGRAMS += blixardd

@@ -1,4 +1,5 @@
-/* loop - the one thread on which everything is decided: a uv loop with a hook at the end of each turn.
+/* loop - the one thread on which everything is decided: a uv loop with a hook at the end of each
+ * turn.
  *
  * Before the loop blocks it calls turn when somebody woke it, then arms one timer with the earliest
  * deadline; at the deadline it calls tick. SIGTERM and SIGINT end loop_run. */

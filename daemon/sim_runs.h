@@ -1,5 +1,5 @@
-/* sim_runs - simulated VMs outlive the daemon, as real ones do: what runs is noted in DATA/sim-runs,
- * and a daemon that starts again in the same boot of the host takes it over.
+/* sim_runs - simulated VMs outlive the daemon, as real ones do: what runs is noted in
+ * DATA/sim-runs, and a daemon that starts again in the same boot of the host takes it over.
  *
  * File: boot id 16 bytes, then records of 32: uuid 16, epoch u64, running u8, 7 zero. Appended and
  * never synced: a host that goes down takes its VMs with it. Written anew, with what runs, at each

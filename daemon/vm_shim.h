@@ -7,12 +7,14 @@
  *
  * What can fail: the lock is held, a file can not be written: a message on standard error, exit 1,
  * and QEMU never executed. QEMU can not be executed, or dies: noticed by its pidfd. It is not ready
- * within SHIM_READY_MS, or leaves a QMP command unanswered: SIGKILL. The shim itself dies: the kernel
- * kills QEMU (PR_SET_PDEATHSIG). The daemon dies: nothing happens. QEMU is never started again.
+ * within SHIM_READY_MS, or leaves a QMP command unanswered: SIGKILL. The shim itself dies: the
+ * kernel kills QEMU (PR_SET_PDEATHSIG). The daemon dies: nothing happens. QEMU is never started
+ * again.
  *
- * A stop tells QEMU to quit, at once: the machine is microvm without ACPI, which has no power button
- * to press. (With ACPI every sixth boot of a guest hung in its kernel under TCG.) QEMU writes back
- * what the guest had written to its disk; what the guest had not yet written is lost. */
+ * A stop tells QEMU to quit, at once: the machine is microvm without ACPI, which has no power
+ * button to press. (With ACPI every sixth boot of a guest hung in its kernel under TCG.) QEMU
+ * writes back what the guest had written to its disk; what the guest had not yet written is
+ * lost. */
 #ifndef VM_SHIM_H
 #define VM_SHIM_H
 

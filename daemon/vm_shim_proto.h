@@ -1,4 +1,5 @@
-/* vm_shim_proto - what driver and shim say to each other on VMDIR/shim.sock: JSON, one object a line.
+/* vm_shim_proto - what driver and shim say to each other on VMDIR/shim.sock: JSON, one object a
+ * line.
  *
  * The shim sends its state when somebody connects and whenever it changes:
  *

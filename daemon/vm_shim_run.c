@@ -117,7 +117,8 @@ static void last_words(struct vm_shim *s, const char *p, size_t n)
     s->last_words[i] = '\0';
 }
 
-/* Copy what a pipe holds into its log; at most 1 MiB a turn, so that a chatty guest starves nobody. */
+/* Copy what a pipe holds into its log; at most 1 MiB a turn, so that a chatty guest starves
+ * nobody. */
 static void drain(struct vm_shim *s, int *fd, struct vm_log *log)
 {
     char chunk[16384];

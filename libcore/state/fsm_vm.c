@@ -52,7 +52,8 @@ static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struc
                     node_name(&f->view, r->node));
     else
         bx_err_hint(err, "it would fit on %s with %lld%s less (%s); or stop or delete something there",
-                    node_name(&f->view, r->node), (long long)r->by, bx_reject_unit(r->reject),
+                    node_name(&f->view, r->node), (long long)r->by,
+                    r->reject == BX_REJECT_VCPUS ? " vcpus" : bx_reject_unit(r->reject),
                     bx_reject_names[r->reject]);
 }
 

@@ -675,7 +675,8 @@ static void logs_come_from_the_node_that_has_them(void **state)
     assert_true(says(v, "node", "n2"));
     rpc_close(&second);
     stop(&hosts[1], SIGKILL);
-    rpc_fails(&first, "vm.logs", "{\"vm\": \"b\", \"consistency\": \"stale\", \"timeout_ms\": 2000}",
+    rpc_fails(&first, "vm.logs",
+              "{\"vm\": \"b\", \"consistency\": \"stale\", \"timeout_ms\": 2000}",
               BX_UNREACHABLE, "node");
     rpc_close(&first);
 }

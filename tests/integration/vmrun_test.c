@@ -89,7 +89,8 @@ static bool adopted_speaks(struct world *w)
     return w->saw[BX_OBSERVED_STOPPING] || w->observed == BX_OBSERVED_EXITED;
 }
 
-/* The daemon is killed while a VM runs: QEMU goes on, the next daemon finds it under the same pid. */
+/* The daemon is killed while a VM runs: QEMU goes on, the next daemon finds it under the same
+ * pid. */
 static void test_daemon_killed(void **state)
 {
     struct world *w = *state;

@@ -1,4 +1,5 @@
-/* vmrun_world - what the tests of real VMs share: a private directory, a driver on a loop, a guest. */
+/* vmrun_world - what the tests of real VMs share: a private directory, a driver on a loop, a
+ * guest. */
 #ifndef VMRUN_WORLD_H
 #define VMRUN_WORLD_H
 

@@ -1,4 +1,5 @@
-/* What the API shows: the keys that others rely on, in their order, and where the values come from. */
+/* What the API shows: the keys that others rely on, in their order, and where the values come
+ * from. */
 #include "lib/testlib.h"
 
 #include "lib/testfsm.h"
@@ -111,8 +112,8 @@ static void a_vm(void **state)
     vm = find("a1");
     api_put_vm(&b, bx_fsm_view(t.fsm), vm);
     v = parsed();
-    has_keys(v, "name uuid tenant vcpus memory_mib disk_gib desired phase node epoch priority labels "
-                "created_index modified_index address kernel initrd cmdline strategy restart "
+    has_keys(v, "name uuid tenant vcpus memory_mib disk_gib desired phase node epoch priority "
+                "labels created_index modified_index address kernel initrd cmdline strategy restart "
                 "on_lost disk_ephemeral created_ms modified_ms message score");
     is_text(v, "name", "a1");
     is_text(v, "tenant", "default");
@@ -213,8 +214,8 @@ static void a_decision(void **state)
     (void)state;
     bx_candidates_init(&cs);
     assert_int_equal(test_fsm_vm(&t, "a1", BX_RESTART_NEVER, uuid), BX_OK);
-    assert_int_equal(bx_fsm_explain(t.fsm, bx_view_vm(bx_fsm_view(t.fsm), uuid), &cs, &d, &recorded),
-                     BX_OK);
+    assert_int_equal(
+        bx_fsm_explain(t.fsm, bx_view_vm(bx_fsm_view(t.fsm), uuid), &cs, &d, &recorded), BX_OK);
     api_put_decision(&b, bx_fsm_view(t.fsm), &d, &cs, recorded);
     v = parsed();
     has_keys(v, "decision node score margin recorded candidates relaxations");

@@ -469,8 +469,8 @@ static void who_drips_is_closed(void **state)
     rpc_close(&idle);
 }
 
-/* A client that asks and never reads is closed when its answers are more than the bound, and what it
- * held is given back. */
+/* A client that asks and never reads is closed when its answers are more than the bound, and what
+ * it held is given back. */
 static void who_never_reads_is_closed(void **state)
 {
     struct rpc c = dial(unix_address), other = dial(unix_address);

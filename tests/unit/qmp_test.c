@@ -123,7 +123,8 @@ static void test_error_answer(void **state)
     ready(p);
     assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_OK);
     assert_int_equal(
-        feed(p, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not now\"}}\r\n"), BX_FAILED);
+        feed(p, "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not now\"}}\r\n"),
+        BX_FAILED);
 }
 
 static void test_garbage(void **state)
