@@ -90,7 +90,7 @@ static void on_wake(void *ctx)
     bx_node_wake(ctx);
 }
 
-static void on_raft_fatal(void *ctx, const struct bx_err *err)
+static void on_fatal(void *ctx, const struct bx_err *err)
 {
     bx_node_fatal(ctx, err);
 }
@@ -195,7 +195,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
                                 .intern = n->intern};
     int rc;
 
-    fo.sink = (struct bx_fsm_sink){on_outcome, on_vm, on_node, on_event, n};
+    fo.sink = (struct bx_fsm_sink){on_fatal, on_outcome, on_vm, on_node, on_event, n};
     rc = bx_fsm_open(&n->fsm, &fo, err);
     if (rc == BX_OK && reader != NULL && bx_fsm_applied(n->fsm) < bx_snap_meta(reader)->index)
         rc = bx_snapshots_restore(n, reader, err);
@@ -242,7 +242,7 @@ static int open_raft(struct bx_node *n, const struct bx_snap_meta *snap, struct 
                                  .install = on_raft_install,
                                  .role = on_raft_role,
                                  .wake = on_wake,
-                                 .fatal = on_raft_fatal,
+                                 .fatal = on_fatal,
                                  .ctx = n};
     int rc;
 

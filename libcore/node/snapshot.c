@@ -78,6 +78,8 @@ static void take_done(struct bx_job *j, int rc)
     struct bx_taking *t = taking_of(j);
     struct bx_node *n = node_of(t);
 
+    if (bx_dump_damaged(t->dump))
+        bx_fsm_damaged(n->fsm);
     bx_dump_close(t->dump);
     t->dump = NULL;
     t->busy = false;
@@ -107,12 +109,16 @@ static void take(struct bx_node *n)
     uint64_t applied = bx_fsm_applied(n->fsm);
     struct bx_cluster_info info;
     struct bx_err err;
+    int rc;
 
     if (applied <= n->snapshots.index || bx_wal_term(n->wal, applied) == 0 ||
         n->raft.cursor != applied ||
         !bx_raft_committed_configuration(&n->raft, &t->conf, &t->meta.conf_index))
         return;
-    if (bx_dump_open(&t->dump, n->fsm, &err) != BX_OK) {
+    rc = bx_dump_open(&t->dump, n->fsm, &err);
+    if (rc == BX_CORRUPT)
+        bx_fsm_damaged(n->fsm);
+    if (rc != BX_OK) {
         bx_node_log(n, 3, "snapshot: %s", err.msg);
         raft_free(t->conf.base);
         t->conf.base = NULL;

@@ -30,6 +30,11 @@ static const struct bx_schema schema = BX_SCHEMA("dumped row", 210, row_record, 
 
 struct bx_dump {
     struct bx_store_dump *store;
+    uint64_t revision, time_ms, session_ms, digest; /* what must come out */
+    uint64_t unnamed; /* what an empty cluster's row, which is not stored, adds to the digest */
+    uint64_t sum, events_newest;
+    uint32_t blobs; /* outcomes' that are still to come */
+    bool damaged;
 };
 
 int bx_dump_open(struct bx_dump **out, struct bx_fsm *f, struct bx_err *err)
@@ -37,6 +42,12 @@ int bx_dump_open(struct bx_dump **out, struct bx_fsm *f, struct bx_err *err)
     struct bx_dump *d = bx_must_calloc(1, sizeof *d);
     int rc = bx_fsm_commit(f, err);
 
+    d->revision = f->view.revision;
+    d->time_ms = f->view.time_ms;
+    d->session_ms = f->session_ms;
+    d->digest = f->view.digest;
+    d->unnamed = f->view.cluster->hash;
+    d->blobs = f->sessions.blobs;
     if (rc == BX_OK)
         rc = bx_store_dump_open(&d->store, f->path, err);
     if (rc != BX_OK) {
@@ -45,6 +56,45 @@ int bx_dump_open(struct bx_dump **out, struct bx_fsm *f, struct bx_err *err)
     }
     *out = d;
     return rc;
+}
+
+/* A snapshot takes the place of the log, so nothing goes into one that is not what was written. */
+static bool right(struct bx_dump *d, const struct bx_dump_row *row)
+{
+    struct bx_blob blob = {row->entry, row->first, row->last, row->data, row->n}, records;
+
+    switch (row->table) {
+    case BX_DUMP_META:
+        return row->entry == d->session_ms && row->first == d->revision && row->last == d->time_ms;
+    case BX_DUMP_EVENTS:
+        if (d->events_newest != 0 && row->first != d->events_newest + 1)
+            return false;
+        d->events_newest = row->last;
+        return bx_blob_open(&blob, BX_KIND_EVENTS, &records) == BX_OK;
+    case BX_DUMP_OUTCOMES:
+        return d->blobs-- > 0 && bx_blob_open(&blob, BX_KIND_OUTCOMES, &records) == BX_OK;
+    default:
+        if (row->table == BX_TABLE_CLUSTER)
+            d->unnamed = 0;
+        d->sum += bx_hash(row->data, row->n);
+        return true;
+    }
+}
+
+static bool whole(const struct bx_dump *d)
+{
+    return d->sum + d->unnamed == d->digest && d->blobs == 0 && d->events_newest == d->revision;
+}
+
+static int not_right(struct bx_dump *d, struct bx_err *err)
+{
+    d->damaged = true;
+    return bx_err_set(err, BX_CORRUPT, "state database: what was read is not what was written");
+}
+
+bool bx_dump_damaged(const struct bx_dump *d)
+{
+    return d->damaged;
 }
 
 int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err)
@@ -58,8 +108,14 @@ int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err)
         uint8_t *p;
         int rc = bx_store_dump_next(d->store, &row, &end, err);
 
-        if (rc != BX_OK || end)
+        if (rc == BX_CORRUPT)
+            return not_right(d, err);
+        if (rc != BX_OK)
             return rc;
+        if (end)
+            return whole(d) ? BX_OK : not_right(d, err);
+        if (!right(d, &row))
+            return not_right(d, err);
         if (row.n > ROW_MAX)
             return bx_err_set(err, BX_TOO_LARGE, "a row of %zu bytes does not fit a snapshot",
                               row.n);
@@ -148,12 +204,10 @@ static int restore_one(struct bx_fsm *f, const struct row_record *r)
         f->session_ms = r->entry > 0 ? r->entry : r->last;
         return BX_OK;
     case BX_DUMP_EVENTS:
-        if (r->entry <= f->restored_events)
+        if (r->entry <= f->restored_events || bx_fsm_known_events(f, &blob) != BX_OK)
             return BX_CORRUPT;
         f->restored_events = r->entry;
         bx_store_put_events(f->store, r->entry, r->first, r->last, r->data.p, r->data.n);
-        if (f->events_kept++ == 0)
-            f->events_oldest = r->first;
         return BX_OK;
     case BX_DUMP_OUTCOMES:
         if (r->entry <= f->restored_outcomes)
@@ -203,7 +257,7 @@ int bx_fsm_restore_chunk(struct bx_fsm *f, const uint8_t *p, size_t n, struct bx
 int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, struct bx_err *err)
 {
     bx_sessions_expire(&f->sessions, f->session_ms);
-    if (f->view.digest != digest)
+    if (f->view.digest != digest || !bx_fsm_events_whole(f))
         return bx_err_set(err, BX_CORRUPT, "the snapshot's digest does not come out");
     f->sessions.unused = bx_fsm_outcomes_unused;
     f->sessions.ctx = f;

@@ -7,7 +7,6 @@
 #include <stdio.h>
 
 #define EVENTS_MAX 100000u
-#define EVENTS_SLACK 1024u /* trimmed so many at a time */
 #define SESSIONS_MAX 65536u
 #define SESSION_TTL_MS 3600000u
 
@@ -39,7 +38,7 @@ static void begin_empty(struct bx_fsm *f)
     bx_sessions_init(&f->sessions, f->o.sessions_max, f->o.session_ttl_ms, &f->sessions_digest);
     f->applied = 0;
     f->events_kept = 0;
-    f->events_oldest = 0;
+    f->events_oldest = f->events_newest = 0;
 }
 
 void bx_fsm_reset(struct bx_fsm *f)
@@ -56,12 +55,20 @@ static int open_store(struct bx_fsm *f, struct bx_err *err)
 
     if (rc == BX_OK)
         rc = bx_fsm_load(f, err);
-    if (rc != BX_CORRUPT)
-        return rc;
-    bx_store_close(f->store);
-    bx_store_remove(f->path);
-    bx_fsm_reset(f);
-    return bx_store_open(&f->store, f->path, err);
+    if (rc == BX_CORRUPT) {
+        bx_store_close(f->store);
+        bx_store_remove(f->path);
+        bx_fsm_reset(f);
+        rc = bx_store_open(&f->store, f->path, err);
+    }
+    if (rc == BX_OK)
+        bx_store_on_fatal(f->store, f->o.sink.fatal, f->o.sink.ctx);
+    return rc;
+}
+
+_Noreturn void bx_fsm_damaged(struct bx_fsm *f)
+{
+    bx_store_damaged(f->store);
 }
 
 int bx_fsm_open(struct bx_fsm **out, const struct bx_fsm_options *o, struct bx_err *err)
@@ -126,11 +133,6 @@ const struct bx_view *bx_fsm_view(const struct bx_fsm *f)
 uint64_t bx_fsm_applied(const struct bx_fsm *f)
 {
     return f->applied;
-}
-
-uint64_t bx_fsm_events_oldest(const struct bx_fsm *f)
-{
-    return f->events_oldest;
 }
 
 /* ---- changes: journal, undo, write set ---- */
@@ -364,23 +366,25 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
     return BX_OK;
 }
 
+static void begin_blobs(struct bx_fsm *f)
+{
+    must(bx_blob_begin(&f->events_blob));
+    must(bx_blob_begin(&f->outcomes_blob));
+}
+
 static void write_blobs(struct bx_fsm *f, uint64_t index, uint64_t first)
 {
-    if (f->events_blob.len > 0) {
+    if (bx_blob_has_records(&f->events_blob)) {
+        bx_blob_seal(&f->events_blob, BX_KIND_EVENTS, index, first, f->view.revision);
         bx_store_put_events(f->store, index, first, f->view.revision, f->events_blob.data,
                             f->events_blob.len);
-        if (f->events_kept++ == 0)
-            f->events_oldest = first;
+        bx_fsm_count_events(f, first, f->view.revision);
+        bx_fsm_trim_events(f);
     }
-    if (f->outcomes_blob.len > 0)
+    if (bx_blob_has_records(&f->outcomes_blob)) {
+        bx_blob_seal(&f->outcomes_blob, BX_KIND_OUTCOMES, index, 0, f->session_ms);
         bx_store_put_outcomes(f->store, index, f->session_ms, f->outcomes_blob.data,
                               f->outcomes_blob.len);
-    if (f->events_kept > f->o.events_max + EVENTS_SLACK) {
-        uint32_t n;
-
-        bx_store_trim_events(f->store, EVENTS_SLACK);
-        bx_store_events_kept(f->store, &n, &f->events_oldest, NULL);
-        f->events_kept = n;
     }
 }
 
@@ -397,8 +401,7 @@ int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t l
     if (data != NULL) {
         rc = bx_batch_open(data, len, &b, err);
         if (rc == BX_OK) {
-            f->events_blob.len = 0;
-            f->outcomes_blob.len = 0;
+            begin_blobs(f);
             rc = apply_batch(f, index, &b, err);
         }
         if (rc != BX_OK)
@@ -475,53 +478,4 @@ int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err)
     hand_out(f);
     end_turn(f);
     return BX_OK;
-}
-
-/* ---- events ---- */
-
-struct events_call {
-    struct bx_fsm *f;
-    uint64_t since;
-    uint32_t left, n;
-    void (*each)(void *ctx, const struct bx_event *e);
-    void *ctx;
-    struct bx_buf aligned;
-};
-
-static int events_blob(void *ctx, const struct bx_blob *b)
-{
-    struct events_call *c = ctx;
-    size_t at = 0;
-
-    c->aligned.len = 0;
-    if (bx_buf_append(&c->aligned, b->p, b->n) != BX_OK)
-        return BX_NO_MEMORY;
-    while (at < b->n && c->left > 0) {
-        struct bx_event e = {0};
-        size_t used;
-        int rc = bx_flat_read(&bx_event_schema, c->aligned.data + at, b->n - at, &e, NULL, &used,
-                              NULL);
-
-        if (rc != BX_OK)
-            return BX_CORRUPT;
-        at += used;
-        if (e.index <= c->since)
-            continue;
-        c->each(c->ctx, &e);
-        c->left--;
-        c->n++;
-    }
-    return c->left > 0 ? BX_OK : BX_BUSY; /* BX_BUSY: enough */
-}
-
-int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,
-                  void (*each)(void *ctx, const struct bx_event *e), void *ctx, uint32_t *n,
-                  struct bx_err *err)
-{
-    struct events_call c = {f, since, max, 0, each, ctx, {0}};
-    int rc = bx_store_events(f->store, since, events_blob, &c, err);
-
-    bx_buf_release(&c.aligned);
-    *n = c.n;
-    return rc == BX_BUSY ? BX_OK : rc;
 }

@@ -8,7 +8,8 @@
  * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row. The
  * outcomes of requests have a sum of their own: a refusal leaves an outcome, but the state that users
  * see is the same, and so is its digest. What is stored covers both, and the applied index, the
- * revision and the times, so that no flipped bit in them passes for a state. Events are not covered. */
+ * revision and the times, so that no flipped bit in them passes for a state. Events and outcomes are
+ * sealed, a row each, and events are without a gap. */
 #ifndef BX_FSM_H
 #define BX_FSM_H
 
@@ -20,6 +21,9 @@
 struct bx_fsm;
 
 struct bx_fsm_sink {
+    /* The state database can not be used any more, and the process must end with this message: does
+     * not return. NULL: it goes to stderr. */
+    void (*fatal)(void *ctx, const struct bx_err *err);
     /* The command at `place` (0 and up) of the entry at `index` was decided. */
     void (*outcome)(void *ctx, uint64_t index, uint32_t place, const struct bx_outcome *o);
     /* This VM's row changed; gone: it was deleted (row is its last state). */
@@ -42,7 +46,7 @@ struct bx_fsm_options {
 /* Open the database and load the view. When the digest recomputed from the rows differs from the
  * stored one, or SQLite finds the file damaged, the file is removed and an empty state opened:
  * the caller sees bx_fsm_applied() == 0 and rebuilds from snapshot and log. Damage that shows only
- * when the file is written ends the process and removes the file, for the next start. */
+ * later ends the process and removes the file, for the next start. */
 int bx_fsm_open(struct bx_fsm **f, const struct bx_fsm_options *o, struct bx_err *err);
 /* Checkpoints and closes; NULL is allowed. */
 void bx_fsm_close(struct bx_fsm *f);
@@ -61,7 +65,7 @@ int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err);
 
 /* ---- reading what is not in the view ---- */
 
-/* Events with index > since in order, at most max; calls each. Returns the number. */
+/* Events with index > since in order, at most max; calls each. */
 int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,
                   void (*each)(void *ctx, const struct bx_event *e), void *ctx,
                   uint32_t *n, struct bx_err *err);
@@ -88,13 +92,18 @@ struct bx_sql_limits {
 int bx_fsm_sql(const char *path, struct bx_str query, const struct bx_sql_limits *limits,
                struct bx_buf *out, struct bx_err *err);
 
+/* What is stored is not what was written, as somebody found: it goes, and the process ends. */
+_Noreturn void bx_fsm_damaged(struct bx_fsm *f);
+
 /* ---- snapshots: a logical dump, the same bytes on every replica ---- */
 
 struct bx_dump; /* a read transaction on a connection of its own: any thread after open */
 /* Commit first: a dump sees exactly what is committed. */
 int bx_dump_open(struct bx_dump **d, struct bx_fsm *f, struct bx_err *err);
-/* Next chunk of rows (at most 1 MiB) into buf, cleared first; an empty one is the end. */
+/* Next chunk of rows (at most 1 MiB) into buf, cleared first; an empty one is the end. BX_CORRUPT: what
+ * was read is not what was written, and nothing of this dump may be used. */
 int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err);
+bool bx_dump_damaged(const struct bx_dump *d);
 void bx_dump_close(struct bx_dump *d);
 
 /* Replace the whole state: begin, then every chunk, then finish with the index and the digest that

@@ -46,7 +46,7 @@ struct bx_fsm {
     uint64_t sessions_digest;     /* apart from the rows': a refusal leaves an outcome, and nothing else */
     uint64_t applied;
     uint32_t events_kept;
-    uint64_t events_oldest;
+    uint64_t events_oldest, events_newest; /* revisions; 0: none is kept */
     bool dirty;                   /* something to commit */
     uint64_t restored_events, restored_outcomes; /* entries they were of, the last of each */
     /* ---- of the turn ---- */
@@ -102,10 +102,20 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c);
  * the others rest without a node until they are started. */
 void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node);
 
+/* ---- fsm_events.c ---- */
+/* Those of one more entry are stored. */
+void bx_fsm_count_events(struct bx_fsm *f, uint64_t first, uint64_t last);
+/* Forget the oldest when there are too many. */
+void bx_fsm_trim_events(struct bx_fsm *f);
+/* As count, of a row that was read or dumped: BX_CORRUPT when it is not what was written or the next. */
+int bx_fsm_known_events(struct bx_fsm *f, const struct bx_blob *stored);
+/* They go as far as the revision. */
+bool bx_fsm_events_whole(const struct bx_fsm *f);
+
 /* ---- load.c ---- */
 /* Fill view and sessions from the store; BX_CORRUPT when the digest does not come out. */
 int bx_fsm_load(struct bx_fsm *f, struct bx_err *err);
-int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *b);
+int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *stored);
 void bx_fsm_reset(struct bx_fsm *f);
 /* Nothing of this entry's outcomes is kept any more: its row goes too. */
 void bx_fsm_outcomes_unused(void *ctx, uint64_t entry);

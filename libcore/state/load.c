@@ -33,20 +33,23 @@ static int load_row(void *ctx, const uint8_t *p, size_t n)
     return BX_OK;
 }
 
-int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *b)
+int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *stored)
 {
     struct bx_buf aligned = {0};
-    int rc = bx_buf_append(&aligned, b->p, b->n);
+    struct bx_blob b;
+    int rc = bx_blob_open(stored, BX_KIND_OUTCOMES, &b);
     size_t at = 0;
 
-    bx_sessions_expire(&f->sessions, b->last);
-    while (rc == BX_OK && at < b->n) {
+    if (rc == BX_OK)
+        rc = bx_buf_append(&aligned, b.p, b.n);
+    bx_sessions_expire(&f->sessions, b.last);
+    while (rc == BX_OK && at < b.n) {
         struct bx_outcome o = {0};
         size_t used = 0;
 
-        rc = bx_flat_read(&bx_outcome_schema, aligned.data + at, b->n - at, &o, NULL, &used, NULL);
+        rc = bx_flat_read(&bx_outcome_schema, aligned.data + at, b.n - at, &o, NULL, &used, NULL);
         if (rc == BX_OK)
-            bx_sessions_keep(&f->sessions, b->entry, b->last, &o, aligned.data + at, used);
+            bx_sessions_keep(&f->sessions, b.entry, b.last, &o, aligned.data + at, used);
         at += used;
     }
     bx_buf_release(&aligned);
@@ -56,6 +59,11 @@ int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *b)
 static int load_outcomes(void *ctx, const struct bx_blob *b)
 {
     return bx_fsm_keep_outcomes(ctx, b);
+}
+
+static int load_events(void *ctx, const struct bx_blob *b)
+{
+    return bx_fsm_known_events(ctx, b);
 }
 
 int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
@@ -75,7 +83,7 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
     if (rc == BX_OK)
         rc = bx_store_outcomes(f->store, load_outcomes, f, err);
     if (rc == BX_OK)
-        rc = bx_store_events_kept(f->store, &f->events_kept, &f->events_oldest, err);
+        rc = bx_store_events(f->store, 0, load_events, f, err);
     if (rc != BX_OK)
         return rc;
     bx_sessions_expire(&f->sessions, meta.session_ms);
@@ -86,7 +94,7 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
     if (memcmp(&meta, &nothing, sizeof meta) == 0 && f->view.digest == empty &&
         f->sessions_digest == 0)
         return BX_OK; /* nothing was ever committed */
-    if (meta.digest != bx_fsm_seal(f))
+    if (meta.digest != bx_fsm_seal(f) || !bx_fsm_events_whole(f))
         return bx_err_set(err, BX_CORRUPT, "state database: the digest does not come out");
     f->applied += BX_PLANTED(SKIP_APPLIED);
     if (BX_PLANTED(LOSE_OUTCOMES))

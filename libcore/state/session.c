@@ -56,6 +56,7 @@ static void release_blob(struct bx_sessions *ss, struct bx_outcome_blob *b)
         ss->unused(ss->ctx, b->entry);
     if (ss->current == b)
         ss->current = NULL;
+    ss->blobs--;
     bx_slab_free(&ss->slab, b, sizeof *b);
 }
 
@@ -208,6 +209,7 @@ void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms,
     if (ss->current == NULL || ss->current->entry != entry) {
         ss->current = take(ss, sizeof *ss->current);
         ss->current->entry = entry;
+        ss->blobs++;
     }
     *k = (struct kept){.sequence = o->sequence,
                        .body_hash = o->body_hash,

@@ -25,6 +25,7 @@ struct bx_sessions {
     struct bx_session_list by_use;   /* least recently used first */
     struct bx_slab slab;
     uint32_t n, max;
+    uint32_t blobs;                  /* entries of which an outcome is kept */
     uint64_t ttl_ms;
     uint64_t *digest;                /* follows every outcome kept or dropped */
     struct bx_outcome_blob *current; /* of the entry being applied */

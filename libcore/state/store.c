@@ -9,7 +9,7 @@
 
 enum stmt {
     S_PUT_VM, S_PUT_NODE, S_PUT_TOKEN, S_PUT_CLUSTER, S_DEL_VM, S_DEL_NODE, S_DEL_TOKEN,
-    S_PUT_EVENTS, S_PUT_OUTCOMES, S_DEL_OUTCOMES, S_TRIM_EVENTS, S_PUT_META, S_BEGIN, S_COMMIT,
+    S_PUT_EVENTS, S_PUT_OUTCOMES, S_DEL_OUTCOMES, S_TRIM_EVENTS, S_OLDEST_EVENT, S_PUT_META, S_BEGIN, S_COMMIT,
     S__STMTS
 };
 
@@ -17,6 +17,8 @@ struct bx_store {
     sqlite3 *db;
     char *path;
     bool open; /* a transaction is */
+    void (*fatal)(void *ctx, const struct bx_err *err);
+    void *ctx;
     sqlite3_stmt *stmts[S__STMTS];
 };
 
@@ -49,6 +51,7 @@ static const char *const sql[S__STMTS] = {
     [S_PUT_EVENTS] = "INSERT INTO events VALUES(?1,?2,?3,?4)",
     [S_PUT_OUTCOMES] = "INSERT INTO outcomes VALUES(?1,?2,?3)",
     [S_DEL_OUTCOMES] = "DELETE FROM outcomes WHERE entry=?1",
+    [S_OLDEST_EVENT] = "SELECT first FROM events ORDER BY entry LIMIT 1",
     [S_TRIM_EVENTS] =
         "DELETE FROM events WHERE entry IN (SELECT entry FROM events ORDER BY entry LIMIT ?1)",
     [S_PUT_META] = "INSERT OR REPLACE INTO meta VALUES('applied',?1),('revision',?2),('digest',?3),"
@@ -61,7 +64,7 @@ static const char *const sql[S__STMTS] = {
 
 /* Ours are the only rows and statements, so that a constraint or a type that does not hold, and SQL
  * that does not compile, are damage too. */
-static bool damaged(int rv)
+int bx_store_code(int rv)
 {
     switch (rv & 0xff) {
     case SQLITE_CORRUPT:
@@ -69,30 +72,47 @@ static bool damaged(int rv)
     case SQLITE_ERROR:
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
-        return true;
+        return BX_CORRUPT;
     default:
-        return false;
+        return BX_IO;
     }
+}
+
+static _Noreturn void end(struct bx_store *s, int code, const char *what, const char *why)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, code, "state database %s: %s: %s", s->path, what, why);
+    bx_err_hint(&err, "nothing is lost, the log has it; start again%s",
+                code == BX_CORRUPT ? ": the file was removed and is built anew"
+                                   : " when the cause is mended");
+    if (s->fatal != NULL)
+        s->fatal(s->ctx, &err);
+    fprintf(stderr, "error: %s\nhint: %s\n", err.msg, err.hint);
+    exit(70);
 }
 
 /* What is damaged would stop every start at the same entry: it goes, and is built anew. */
 static _Noreturn void die(struct bx_store *s, const char *what)
 {
-    bool remove = damaged(sqlite3_errcode(s->db));
+    int code = bx_store_code(sqlite3_errcode(s->db));
+    char why[200];
 
-    fprintf(stderr, "error: state database %s: %s: %s\nhint: nothing is lost, the log has it; start "
-            "again%s\n", s->path, what, sqlite3_errmsg(s->db),
-            remove ? ": the file was removed and is built anew" : " when the cause is mended");
-    if (remove)
+    snprintf(why, sizeof why, "%s", sqlite3_errmsg(s->db));
+    if (code == BX_CORRUPT)
         bx_store_remove(s->path);
-    exit(70);
+    end(s, code, what, why);
+}
+
+_Noreturn void bx_store_damaged(struct bx_store *s)
+{
+    bx_store_remove(s->path);
+    end(s, BX_CORRUPT, "damaged", "what was read is not what was written");
 }
 
 static int failed(struct bx_store *s, int rv, struct bx_err *err)
 {
-    int code = damaged(rv) ? BX_CORRUPT : BX_IO;
-
-    return bx_err_set(err, code, "state database %s: %s", s->path, sqlite3_errmsg(s->db));
+    return bx_err_set(err, bx_store_code(rv), "state database %s: %s", s->path, sqlite3_errmsg(s->db));
 }
 
 /* ---- life ---- */
@@ -140,6 +160,13 @@ int bx_store_open(struct bx_store **out, const char *path, struct bx_err *err)
     }
     *out = s;
     return rc;
+}
+
+void bx_store_on_fatal(struct bx_store *s, void (*fatal)(void *ctx, const struct bx_err *err),
+                       void *ctx)
+{
+    s->fatal = fatal;
+    s->ctx = ctx;
 }
 
 void bx_store_close(struct bx_store *s)
@@ -327,10 +354,14 @@ void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry)
     run(s, S_DEL_OUTCOMES);
 }
 
-void bx_store_trim_events(struct bx_store *s, uint32_t n)
+void bx_store_trim_events(struct bx_store *s, uint32_t n, uint64_t *oldest)
 {
     number(use(s, S_TRIM_EVENTS), 1, n);
     run(s, S_TRIM_EVENTS);
+    if (sqlite3_step(s->stmts[S_OLDEST_EVENT]) != SQLITE_ROW)
+        die(s, sql[S_OLDEST_EVENT]);
+    *oldest = (uint64_t)sqlite3_column_int64(s->stmts[S_OLDEST_EVENT], 0);
+    sqlite3_reset(s->stmts[S_OLDEST_EVENT]);
 }
 
 void bx_store_commit(struct bx_store *s, const struct bx_meta *meta)
@@ -461,23 +492,4 @@ int bx_store_events(struct bx_store *s, uint64_t after,
 
     return each(s, "SELECT entry, first, last, data FROM events WHERE last > ?1 ORDER BY entry",
                 after, blob_row, &c, err);
-}
-
-static int kept_row(void *ctx, sqlite3_stmt *st)
-{
-    uint64_t *out = ctx;
-
-    out[0] = (uint64_t)sqlite3_column_int64(st, 0);
-    out[1] = (uint64_t)sqlite3_column_int64(st, 1);
-    return BX_OK;
-}
-
-int bx_store_events_kept(struct bx_store *s, uint32_t *n, uint64_t *oldest, struct bx_err *err)
-{
-    uint64_t out[2] = {0, 0};
-    int rc = each(s, "SELECT count(*), coalesce(min(first), 0) FROM events", 0, kept_row, out, err);
-
-    *n = (uint32_t)out[0];
-    *oldest = out[1];
-    return rc;
 }

@@ -12,6 +12,7 @@
 
 #include "err.h"
 #include "mem/buf.h"
+#include "state/blob.h"
 #include "state/rows.h"
 
 struct bx_store;
@@ -22,10 +23,16 @@ struct bx_meta {
 
 /* BX_OK, BX_CORRUPT (damaged: the caller removes the file), BX_IO. */
 int bx_store_open(struct bx_store **s, const char *path, struct bx_err *err);
+/* Who ends the process, with this message; without, it goes to stderr. */
+void bx_store_on_fatal(struct bx_store *s, void (*fatal)(void *ctx, const struct bx_err *err),
+                       void *ctx);
 /* Checkpoint and close; NULL is allowed. */
 void bx_store_close(struct bx_store *s);
 /* Remove a database with its -wal and -shm. */
 void bx_store_remove(const char *path);
+
+/* BX_CORRUPT or BX_IO: what an error of SQLite's says of the file. */
+int bx_store_code(int sqlite_error);
 
 /* The writing half: begin is implied. All end the process on an error. */
 void bx_store_put(struct bx_store *s, const struct bx_row *row);
@@ -35,27 +42,22 @@ void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uin
 void bx_store_put_outcomes(struct bx_store *s, uint64_t entry, uint64_t time_ms, const void *p,
                            size_t n);
 void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry);
-/* Drop the oldest n entries' events. */
-void bx_store_trim_events(struct bx_store *s, uint32_t n);
+/* Drop the oldest n entries' events; *oldest is the first revision among the others. */
+void bx_store_trim_events(struct bx_store *s, uint32_t n, uint64_t *oldest);
 void bx_store_commit(struct bx_store *s, const struct bx_meta *meta);
 /* Remove every row, in the open transaction. */
 void bx_store_clear(struct bx_store *s);
+/* What is there is not what was written: as when SQLite finds damage while it writes. */
+_Noreturn void bx_store_damaged(struct bx_store *s);
 
 /* Reading. Each returns BX_OK, BX_CORRUPT, or the first code other than BX_OK that fn returned. */
 int bx_store_meta(struct bx_store *s, struct bx_meta *out, struct bx_err *err);
 int bx_store_rows(struct bx_store *s, enum bx_table table,
                   int (*fn)(void *ctx, const uint8_t *p, size_t n), void *ctx, struct bx_err *err);
 /* Blobs of `outcomes` (last is the time) or `events` with last > after, by entry. */
-struct bx_blob {
-    uint64_t entry, first, last;
-    const uint8_t *p;
-    size_t n;
-};
 int bx_store_outcomes(struct bx_store *s, int (*fn)(void *ctx, const struct bx_blob *b), void *ctx,
                       struct bx_err *err);
 int bx_store_events(struct bx_store *s, uint64_t after,
                     int (*fn)(void *ctx, const struct bx_blob *b), void *ctx, struct bx_err *err);
-/* How many entries have events, and the first revision among them. */
-int bx_store_events_kept(struct bx_store *s, uint32_t *n, uint64_t *oldest, struct bx_err *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "codec/json.h"
 #include "codec/pack.h"
 #include "fuzz/targets.h"
+#include "lib/testfsm.h"
 #include "mem/alloc.h"
 #include "unit/golden.h"
 
@@ -164,6 +165,36 @@ static void items_are_written_as_ever(void **state)
 }
 
 /* ---- and are read ---- */
+
+static void count_event(void *ctx, const struct bx_event *e)
+{
+    uint64_t *newest = ctx;
+
+    assert_int_equal(e->index, ++*newest);
+}
+
+/* Two nodes, three VMs, and what was told of them. */
+static void an_old_dump_is_restored(void **state)
+{
+    struct test_fsm t = {.index = 0};
+    uint64_t newest = 0;
+    const uint8_t *p;
+    uint32_t count;
+    size_t n;
+
+    (void)state;
+    test_fsm_open(&t);
+    p = golden_find("dump", &n);
+    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
+    assert_int_equal(bx_fsm_restore_chunk(t.fsm, p, n, NULL), BX_OK);
+    assert_int_equal(bx_fsm_restore_finish(t.fsm, 7, UINT64_C(0xc838c1badaf128f2), NULL), BX_OK);
+    test_fsm_reopen(&t);
+    assert_int_equal(bx_fsm_applied(t.fsm), 7);
+    assert_int_equal(bx_fsm_events(t.fsm, 0, 100, count_event, &newest, &count, NULL), BX_OK);
+    assert_int_equal(newest, 7);
+    assert_int_equal(bx_view_vms(bx_fsm_view(t.fsm)), 3);
+    test_fsm_close(&t);
+}
 
 struct reading {
     struct bx_arena arena;
@@ -346,6 +377,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(records_are_written_as_ever),
         cmocka_unit_test(items_are_written_as_ever),
         cmocka_unit_test(every_form_gives_the_same_object),
+        cmocka_unit_test(an_old_dump_is_restored),
         cmocka_unit_test(what_was_found_stays_fixed),
         cmocka_unit_test(damage_is_refused_or_harmless),
         cmocka_unit_test(damage_under_a_good_checksum_is_harmless),
