@@ -103,38 +103,40 @@ size_t bx_flat_size(const struct bx_schema *s, const void *obj)
     return size;
 }
 
-struct writer {
-    uint8_t *dst;
-    size_t slot, end; /* where the next slot and the next bytes go */
-};
+/* What puts bytes takes where they go, `end`, and returns where the next ones do: a number that
+ * stays in a register, where one in memory would be written and read again for each text. */
 
-static void put_ref(struct writer *w, size_t slot, size_t at, size_t count)
+static void put_ref(uint8_t *slot, size_t at, size_t count)
 {
-    bx_put32(w->dst + slot, count == 0 ? 0 : (uint32_t)at);
-    bx_put32(w->dst + slot + 4, (uint32_t)count);
+    bx_put64(slot, count == 0 ? 0 : at | (uint64_t)count << 32);
 }
 
 #define ONES 0x0101010101010101u
+#define COPIED 64u /* bytes up to which a loop is faster than a call */
 
 /* n bytes and zeros up to a multiple of 8. Names are short: a call to copy five bytes costs more
  * than the bytes. True when all of them are ASCII, which is known on the way. */
 static inline bool put_padded(uint8_t *dst, const char *text, size_t n)
 {
     const uint8_t *src = (const uint8_t *)text;
-    uint64_t w, last;
+    bool plain = true;
+    uint64_t w;
 
-    if (n > 16) {
+    if (n > COPIED) {
         bx_put64(dst + pad8(n) - 8, 0);
         memcpy(dst, src, n);
         return bx_plain_text(text, n);
     }
     if (n >= 8) {
-        w = bx_get64(src);
-        last = bx_get64(src + n - 8);
         bx_put64(dst + pad8(n) - 8, 0);
-        bx_put64(dst, w);
-        bx_put64(dst + n - 8, last);
-        return bx_plain_word(w) && bx_plain_word(last);
+        for (size_t i = 0; i + 8 < n; i += 8) {
+            w = bx_get64(src + i);
+            bx_put64(dst + i, w);
+            plain &= bx_plain_word(w);
+        }
+        w = bx_get64(src + n - 8);
+        bx_put64(dst + n - 8, w);
+        return plain & bx_plain_word(w);
     }
     if (n == 0)
         return true;
@@ -146,224 +148,259 @@ static inline bool put_padded(uint8_t *dst, const char *text, size_t n)
     return bx_plain_word(w | ONES << 8 * n);
 }
 
-static inline bool put_bytes(struct writer *w, size_t slot, const struct bx_str *s)
+static inline size_t put_text(uint8_t *dst, size_t slot, size_t end, const struct bx_str *s)
 {
-    bool plain = put_padded(w->dst + w->end, s->p, s->n);
-
-    put_ref(w, slot, w->end, s->n);
-    w->end += pad8(s->n);
-    return plain;
+    if (!put_padded(dst + end, s->p, s->n))
+        assert(bx_utf8_whole(s->p, s->n));
+    put_ref(dst + slot, end, s->n);
+    return end + pad8(s->n);
 }
 
-static inline void put_text(struct writer *w, size_t slot, const struct bx_str *s)
+static size_t put_bytes(uint8_t *dst, size_t slot, size_t end, const struct bx_str *s)
 {
-    if (!put_bytes(w, slot, s))
-        assert(bx_utf8_whole(s->p, s->n));
+    put_padded(dst + end, s->p, s->n);
+    put_ref(dst + slot, end, s->n);
+    return end + pad8(s->n);
 }
 
 /* count: what the slot tells, n or half of it. */
-static void put_list(struct writer *w, size_t slot, const struct bx_str *v, size_t n, size_t count)
+static size_t put_list(uint8_t *dst, size_t slot, size_t end, const struct bx_str *v, size_t n,
+                       size_t count)
 {
-    size_t at = w->end;
+    size_t at = end;
 
-    put_ref(w, slot, at, count);
-    w->end += n * SLOT;
+    put_ref(dst + slot, at, count);
+    end += n * SLOT;
     for (size_t i = 0; i < n; i++)
-        put_text(w, at + i * SLOT, &v[i]);
+        end = put_text(dst, at + i * SLOT, end, &v[i]);
+    return end;
 }
 
+/* Mostly the first byte decides, without a call. */
 static int compare(const struct bx_str *a, const struct bx_str *b)
 {
     uint32_t n = a->n < b->n ? a->n : b->n;
-    int order = n == 0 ? 0 : memcmp(a->p, b->p, n);
+    int order = n == 0 ? 0 : (uint8_t)a->p[0] - (uint8_t)b->p[0];
 
+    if (order == 0 && n > 0)
+        order = memcmp(a->p, b->p, n);
     return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
 }
 
-static void put_pairs(struct writer *w, size_t slot, const struct bx_pairs *pairs)
+static size_t put_pairs(uint8_t *dst, size_t slot, size_t end, const struct bx_pairs *pairs)
 {
     for (uint32_t i = 1; i < pairs->n; i++)
         assert(compare(&pairs->v[i - 1].key, &pairs->v[i].key) < 0);
-    put_list(w, slot, pairs->n == 0 ? NULL : &pairs->v[0].key, 2 * (size_t)pairs->n, pairs->n);
+    return put_list(dst, slot, end, pairs->n == 0 ? NULL : &pairs->v[0].key,
+                    2 * (size_t)pairs->n, pairs->n);
 }
 
-static inline void put_field(struct writer *w, const struct bx_field *f, const void *obj)
+static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const struct bx_field *f,
+                               const void *obj)
 {
     const void *m = member(f, obj);
     const struct bx_str *str = m;
     const struct bx_strs *strs = m;
     const struct bx_pairs *pairs = m;
-    uint8_t *slot = w->dst + w->slot;
 
     switch (f->type) {
     case BX_T_BOOL:
-        bx_put64(slot, *(const bool *)m);
+        bx_put64(dst + slot, *(const bool *)m);
         break;
     case BX_T_ENUM:
         assert(enum_has(f, *(const uint8_t *)m));
-        bx_put64(slot, *(const uint8_t *)m);
+        bx_put64(dst + slot, *(const uint8_t *)m);
         break;
     case BX_T_U8:
-        bx_put64(slot, *(const uint8_t *)m);
+        bx_put64(dst + slot, *(const uint8_t *)m);
         break;
     case BX_T_U16:
-        bx_put64(slot, *(const uint16_t *)m);
+        bx_put64(dst + slot, *(const uint16_t *)m);
         break;
     case BX_T_U32:
-        bx_put64(slot, *(const uint32_t *)m);
+        bx_put64(dst + slot, *(const uint32_t *)m);
         break;
     case BX_T_U64:
     case BX_T_HEX64:
-        bx_put64(slot, *(const uint64_t *)m);
+        bx_put64(dst + slot, *(const uint64_t *)m);
         break;
     case BX_T_UUID:
-        memcpy(slot, m, 16);
+        memcpy(dst + slot, m, 16);
         break;
     case BX_T_STR:
         assert(str->n <= field_max(f));
-        put_text(w, w->slot, str);
-        break;
+        return put_text(dst, slot, end, str);
     case BX_T_BYTES:
         assert(str->n <= field_max(f));
-        put_bytes(w, w->slot, str);
-        break;
+        return put_bytes(dst, slot, end, str);
     case BX_T_STRS:
         assert(strs->n <= field_max(f));
-        put_list(w, w->slot, strs->v, strs->n, strs->n);
-        break;
+        return put_list(dst, slot, end, strs->v, strs->n, strs->n);
     case BX_T_PAIRS:
         assert(pairs->n <= field_max(f));
-        put_pairs(w, w->slot, pairs);
-        break;
+        return put_pairs(dst, slot, end, pairs);
     }
-    w->slot += slots_of(f) * SLOT;
+    return end;
 }
 
 size_t bx_flat_write(const struct bx_schema *s, const void *obj, uint8_t *dst)
 {
+    const struct bx_field *f = s->fields, *last = s->fields + s->n;
     uint32_t slots = slots_in(s);
-    struct writer w = {.dst = dst, .slot = HEAD, .end = HEAD + slots * SLOT};
+    size_t slot = HEAD, end = HEAD + slots * SLOT;
 
-    for (uint32_t i = 0; i < s->n; i++)
-        put_field(&w, &s->fields[i], obj);
-    bx_put32(dst, (uint32_t)w.end);
-    bx_put16(dst + 4, s->kind);
-    bx_put16(dst + 6, (uint16_t)slots);
-    return w.end;
+    for (; f < last; f++) {
+        end = put_field(dst, slot, end, f, obj);
+        slot += slots_of(f) * SLOT;
+    }
+    bx_put64(dst, end | (uint64_t)s->kind << 32 | (uint64_t)slots << 48);
+    return end;
 }
 
 /* ---- reading ---- */
 
+/* What reads values takes where the next one has to begin, `end`, and returns where it ends itself;
+ * 0 when it is not as it has to be, and the reader knows why. */
 struct reader {
     const uint8_t *src;
-    size_t size, slot, slots_end, end; /* end: of the values read so far */
+    size_t size, slots_end;
     struct bx_arena *arena;
-    const char *what; /* the complaint, when a step fails */
+    const char *what; /* the complaint */
+    int rc;
 };
 
-static int malformed(struct reader *r, const char *what)
+static size_t fail(struct reader *r, int rc, const char *what)
 {
+    r->rc = rc;
     r->what = what;
-    return BX_MALFORMED;
+    return 0;
 }
 
-static int too_large(struct reader *r, const char *what)
-{
-    r->what = what;
-    return BX_TOO_LARGE;
-}
-
-/* Take the reference in a slot: count items of unit bytes each, next in line. */
-static inline int get_ref(struct reader *r, size_t slot, size_t unit, uint32_t max,
-                          uint32_t *count)
+/* The reference in a slot: count items of unit bytes each, next in line. */
+static inline size_t get_ref(struct reader *r, size_t slot, size_t end, size_t unit, uint32_t max,
+                             uint32_t *count)
 {
     uint32_t at = bx_get32(r->src + slot), n = bx_get32(r->src + slot + 4);
-    size_t bytes = (size_t)n * unit, padded = pad8(bytes);
+    size_t padded = pad8((size_t)n * unit);
 
     if (n > max)
-        return too_large(r, "more than its maximum");
-    if (at != (n == 0 ? 0 : r->end))
-        return malformed(r, "not where it has to be");
-    if (padded > r->size - r->end)
-        return malformed(r, "beyond the end of the record");
-    if (bytes % 8 != 0 && bx_get64(r->src + at + padded - 8) >> 8 * (bytes % 8) != 0)
-        return malformed(r, "padding that is not zero");
-    r->end += padded;
+        return fail(r, BX_TOO_LARGE, "more than its maximum");
+    if (at != (n == 0 ? 0 : end))
+        return fail(r, BX_MALFORMED, "not where it has to be");
+    if (padded > r->size - end)
+        return fail(r, BX_MALFORMED, "beyond the end of the record");
     *count = n;
-    return BX_OK;
+    return end + padded;
 }
 
-static inline int get_bytes(struct reader *r, size_t slot, uint32_t max, struct bx_str *out)
+/* Zeros behind n bytes, up to a multiple of 8. */
+static bool is_padded(const uint8_t *p, size_t n)
 {
-    size_t at = r->end;
-    int rc = get_ref(r, slot, 1, max, &out->n);
-
-    out->p = rc != BX_OK || out->n == 0 ? NULL : (const char *)r->src + at;
-    return rc;
+    return n % 8 == 0 || bx_get64(p + n / 8 * 8) >> 8 * (n % 8) == 0;
 }
 
-static inline int get_text(struct reader *r, size_t slot, uint32_t max, struct bx_str *out)
+/* The same, and the bytes are ASCII without NUL, as nearly all text is: word by word, because the
+ * record has whole words. */
+static inline bool is_plain_padded(const uint8_t *p, size_t n)
 {
-    int rc = get_bytes(r, slot, max, out);
+    const uint8_t *rest = p + n / 8 * 8;
+    size_t bits = 8 * (n % 8);
+    uint64_t w;
 
-    if (rc == BX_OK && !bx_utf8_valid(out->p, out->n))
-        rc = malformed(r, "not UTF-8");
-    return rc;
+    for (; p < rest; p += 8) {
+        if (!bx_plain_word(bx_get64(p)))
+            return false;
+    }
+    if (bits == 0)
+        return true;
+    w = bx_get64(p);
+    return w >> bits == 0 && bx_plain_word(w | ONES << bits);
+}
+
+static size_t get_bytes(struct reader *r, size_t slot, size_t end, uint32_t max, struct bx_str *out)
+{
+    size_t next = get_ref(r, slot, end, 1, max, &out->n);
+
+    if (next == 0)
+        return 0;
+    out->p = out->n == 0 ? NULL : (const char *)r->src + end;
+    return is_padded(r->src + end, out->n) ? next
+                                           : fail(r, BX_MALFORMED, "padding that is not zero");
+}
+
+/* Of letters beyond ASCII, or damaged. */
+__attribute__((noinline)) static size_t get_utf8(struct reader *r, size_t next,
+                                                 const struct bx_str *s)
+{
+    if (!is_padded((const uint8_t *)s->p, s->n))
+        return fail(r, BX_MALFORMED, "padding that is not zero");
+    return bx_utf8_whole(s->p, s->n) ? next : fail(r, BX_MALFORMED, "not UTF-8");
+}
+
+static inline size_t get_text(struct reader *r, size_t slot, size_t end, uint32_t max,
+                              struct bx_str *out)
+{
+    size_t next = get_ref(r, slot, end, 1, max, &out->n);
+
+    if (next == 0)
+        return 0;
+    out->p = out->n == 0 ? NULL : (const char *)r->src + end;
+    return is_plain_padded(r->src + end, out->n) ? next : get_utf8(r, next, out);
 }
 
 /* A list of per strings an item, in an array from the arena; *out is NULL when it is empty.
  * Pairs, which are two, stand in the order of their keys. */
-static int get_list(struct reader *r, const struct bx_field *f, uint32_t per, struct bx_str **out,
-                    uint32_t *count)
+static size_t get_list(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
+                       uint32_t per, struct bx_str **out, uint32_t *count)
 {
-    size_t at = r->end, n;
+    size_t at = end, n;
     struct bx_str text = {NULL, 0}, key = {NULL, 0}, *v = NULL;
-    int rc = get_ref(r, r->slot, per * SLOT, field_max(f), count);
 
-    if (rc != BX_OK || *count == 0)
-        return rc;
+    end = get_ref(r, slot, end, per * SLOT, field_max(f), count);
+    if (end == 0 || *count == 0)
+        return end;
     n = (size_t)*count * per;
     if (out != NULL)
         *out = v = bx_arena_alloc(r->arena, n * sizeof *v);
-    if (out != NULL && v == NULL) {
-        r->what = "out of memory";
-        return BX_NO_MEMORY;
-    }
+    if (out != NULL && v == NULL)
+        return fail(r, BX_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        rc = get_text(r, at + i * SLOT, DEFAULT_MAX, &text);
-        if (rc != BX_OK)
-            return rc;
+        end = get_text(r, at + i * SLOT, end, DEFAULT_MAX, &text);
+        if (end == 0)
+            return 0;
         if (v != NULL)
             v[i] = text;
         if (per == 1 || i % 2 != 0)
             continue;
         if (i > 0 && compare(&key, &text) >= 0)
-            return malformed(r, "keys out of order");
+            return fail(r, BX_MALFORMED, "keys out of order");
         key = text;
     }
-    return BX_OK;
+    return end;
 }
 
-static int get_strs(struct reader *r, const struct bx_field *f, struct bx_strs *out)
+static size_t get_strs(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
+                       struct bx_strs *out)
 {
     struct bx_str *v = NULL;
     uint32_t n = 0;
-    int rc = get_list(r, f, 1, out == NULL ? NULL : &v, &n);
 
-    if (rc == BX_OK && out != NULL)
+    end = get_list(r, slot, end, f, 1, out == NULL ? NULL : &v, &n);
+    if (end != 0 && out != NULL)
         *out = (struct bx_strs){v, n};
-    return rc;
+    return end;
 }
 
-static int get_pairs(struct reader *r, const struct bx_field *f, struct bx_pairs *out)
+static size_t get_pairs(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
+                        struct bx_pairs *out)
 {
     struct bx_str *v = NULL;
     uint32_t n = 0;
-    int rc = get_list(r, f, 2, out == NULL ? NULL : &v, &n);
 
-    if (rc == BX_OK && out != NULL)
+    end = get_list(r, slot, end, f, 2, out == NULL ? NULL : &v, &n);
+    if (end != 0 && out != NULL)
         *out = (struct bx_pairs){(const struct bx_pair *)v, n};
-    return rc;
+    return end;
 }
 
 static const uint64_t limits[] = {
@@ -372,14 +409,16 @@ static const uint64_t limits[] = {
     [BX_T_HEX64] = UINT64_MAX,
 };
 
-static inline int get_number(struct reader *r, const struct bx_field *f, void *m)
+/* Its slot is all there is of it: `end` stays. */
+static inline size_t get_number(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
+                                void *m)
 {
-    uint64_t v = bx_get64(r->src + r->slot);
+    uint64_t v = bx_get64(r->src + slot);
 
     if (v > limits[f->type] || (f->type == BX_T_ENUM && !enum_has(f, v)))
-        return malformed(r, "out of range");
+        return fail(r, BX_MALFORMED, "out of range");
     if (m == NULL)
-        return BX_OK;
+        return end;
     switch (f->type) {
     case BX_T_BOOL:
         *(bool *)m = v != 0;
@@ -397,11 +436,16 @@ static inline int get_number(struct reader *r, const struct bx_field *f, void *m
     default:
         *(uint64_t *)m = v;
     }
-    return BX_OK;
+    return end;
 }
 
+/* Reading and checking are one walk, which is compiled twice, so that checking has nothing of what
+ * reading does with a value. */
+#define TWICE __attribute__((always_inline)) static inline
+
 /* One field; obj NULL: it is only checked. */
-static inline int get_field(struct reader *r, const struct bx_field *f, void *obj)
+TWICE size_t get_field(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
+                       void *obj)
 {
     void *m = obj == NULL ? NULL : (char *)obj + f->offset;
     struct bx_str text;
@@ -409,59 +453,74 @@ static inline int get_field(struct reader *r, const struct bx_field *f, void *ob
     switch (f->type) {
     case BX_T_UUID:
         if (m != NULL)
-            memcpy(m, r->src + r->slot, 16);
-        return BX_OK;
+            memcpy(m, r->src + slot, 16);
+        return end;
     case BX_T_STR:
-        return get_text(r, r->slot, field_max(f), m == NULL ? &text : m);
+        return get_text(r, slot, end, field_max(f), m == NULL ? &text : m);
     case BX_T_BYTES:
-        return get_bytes(r, r->slot, field_max(f), m == NULL ? &text : m);
+        return get_bytes(r, slot, end, field_max(f), m == NULL ? &text : m);
     case BX_T_STRS:
-        return get_strs(r, f, m);
+        return get_strs(r, slot, end, f, m);
     case BX_T_PAIRS:
-        return get_pairs(r, f, m);
+        return get_pairs(r, slot, end, f, m);
     default:
-        return get_number(r, f, m);
+        return get_number(r, slot, end, f, m);
     }
 }
 
-/* Size, kind and slots of the record; the reader then stands at the first slot. */
+/* Size, kind and slots of the record. */
 static int get_head(struct reader *r, const struct bx_schema *s, size_t len)
 {
+    r->rc = BX_MALFORMED;
+    r->what = "shorter than a record";
     if (len < HEAD)
-        return malformed(r, "shorter than a record");
+        return r->rc;
     r->size = bx_get32(r->src);
-    r->slot = HEAD;
     r->slots_end = HEAD + (size_t)bx_get16(r->src + 6) * SLOT;
-    r->end = r->slots_end;
+    r->what = "not of the size it claims";
     if (r->size > len || r->size % 8 != 0)
-        return malformed(r, "not of the size it claims");
+        return r->rc;
+    r->what = "shorter than its slots";
     if (r->slots_end > r->size)
-        return malformed(r, "shorter than its slots");
-    if (bx_get16(r->src + 4) != s->kind)
-        return malformed(r, "of another kind");
-    return BX_OK;
+        return r->rc;
+    r->what = "of another kind";
+    return bx_get16(r->src + 4) == s->kind ? BX_OK : r->rc;
 }
 
-static int walk(struct reader *r, const struct bx_schema *s, size_t len, void *obj, size_t *used,
-                struct bx_err *err)
+/* Behind the last field of the schema that the record has; NULL when it has half of one. */
+static const struct bx_field *last_field(const struct reader *r, const struct bx_schema *s)
 {
-    const struct bx_field *f = s->fields, *last = s->fields + s->n;
-    int rc;
+    const struct bx_field *f = s->fields;
+
+    if (r->slots_end >= HEAD + slots_in(s) * SLOT)
+        return f + s->n;
+    for (size_t slot = HEAD; slot != r->slots_end; f++) {
+        slot += slots_of(f) * SLOT;
+        if (slot > r->slots_end)
+            return NULL;
+    }
+    return f;
+}
+
+TWICE int walk(struct reader *r, const struct bx_schema *s, size_t len, void *obj, size_t *used,
+               struct bx_err *err)
+{
+    const struct bx_field *f = s->fields, *last;
+    size_t slot = HEAD, end;
 
     assert((uintptr_t)r->src % 8 == 0);
-    rc = get_head(r, s, len);
-    if (rc != BX_OK)
-        return bx_err_set(err, rc, "%s: %s", s->name, r->what);
-    for (; f < last && r->slot < r->slots_end; f++) {
-        if (r->slots_end - r->slot < slots_of(f) * SLOT)
-            rc = malformed(r, "cut off");
-        else
-            rc = get_field(r, f, obj);
-        if (rc != BX_OK)
-            return bx_err_set(err, rc, "%s.%s: %s", s->name, f->name, r->what);
-        r->slot += slots_of(f) * SLOT;
+    if (get_head(r, s, len) != BX_OK)
+        return bx_err_set(err, r->rc, "%s: %s", s->name, r->what);
+    last = last_field(r, s);
+    if (last == NULL)
+        return bx_err_set(err, BX_MALFORMED, "%s: a field is cut off", s->name);
+    for (end = r->slots_end; f < last; f++) {
+        end = get_field(r, slot, end, f, obj);
+        if (end == 0)
+            return bx_err_set(err, r->rc, "%s.%s: %s", s->name, f->name, r->what);
+        slot += slots_of(f) * SLOT;
     }
-    if (r->slot == r->slots_end && r->end != r->size)
+    if (slot == r->slots_end && end != r->size)
         return bx_err_set(err, BX_MALFORMED, "%s: bytes that nothing names", s->name);
     if (used != NULL)
         *used = r->size;

@@ -9,7 +9,6 @@
  * thread that finds no cache works from the heap. */
 #include "mem/buf.h"
 
-#include "err.h"
 #include "mem/alloc.h"
 #include "mem/poison.h"
 
@@ -240,32 +239,15 @@ fail:
     return BX_NO_MEMORY;
 }
 
-/* Nearly always there is room: then that is found out without a call. */
-static inline int make_room(struct bx_buf *b, size_t n)
-{
-    return n <= b->cap - b->len ? BX_OK : bx_buf_reserve(b, n);
-}
-
 int bx_buf_append(struct bx_buf *b, const void *src, size_t n)
 {
-    int rc = make_room(b, n);
+    int rc = n <= b->cap - b->len ? BX_OK : bx_buf_reserve(b, n);
 
     if (rc == BX_OK && n > 0) {
         memcpy(b->data + b->len, src, n);
         b->len += n;
     }
     return rc;
-}
-
-uint8_t *bx_buf_extend(struct bx_buf *b, size_t n)
-{
-    uint8_t *at;
-
-    if (make_room(b, n == 0 ? 1 : n) != BX_OK)
-        return NULL;
-    at = b->data + b->len;
-    b->len += n;
-    return at;
 }
 
 void bx_buf_consume(struct bx_buf *b, size_t n)

@@ -7,6 +7,8 @@
 #ifndef BX_BUF_H
 #define BX_BUF_H
 
+#include "err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,7 +27,16 @@ int bx_buf_reserve(struct bx_buf *b, size_t n);
 int bx_buf_append(struct bx_buf *b, const void *src, size_t n);
 /* Append n bytes that the caller fills, 16-aligned when the buffer was empty; NULL when memory is
  * out. Valid until the next call. */
-uint8_t *bx_buf_extend(struct bx_buf *b, size_t n);
+static inline uint8_t *bx_buf_extend(struct bx_buf *b, size_t n)
+{
+    uint8_t *at;
+
+    if (n >= b->cap - b->len && bx_buf_reserve(b, n == 0 ? 1 : n) != BX_OK)
+        return NULL;
+    at = b->data + b->len;
+    b->len += n;
+    return at;
+}
 /* Drop the first n bytes, moving the rest to the front. */
 void bx_buf_consume(struct bx_buf *b, size_t n);
 /* Give the memory back; the struct is an empty buffer again. */

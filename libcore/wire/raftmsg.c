@@ -24,9 +24,7 @@ static int put(struct bx_buf *b, uint8_t type, uint8_t flags, const uint64_t *fi
 
     if (p == NULL)
         return BX_NO_MEMORY;
-    memset(p, 0, 8);
-    p[0] = type;
-    p[1] = flags;
+    bx_put64(p, type | (uint64_t)flags << 8); /* one store: it is loaded so for the checksum */
     for (unsigned i = 0; i < n; i++)
         bx_put64(p + 8 + 8 * (size_t)i, fields[i]);
     return BX_OK;

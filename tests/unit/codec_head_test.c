@@ -54,6 +54,27 @@ static void crc_goes_on_where_it_stopped(void **state)
     }
 }
 
+/* Long enough for lanes side by side, and for what is left of them. */
+static void crc_of_much_is_that_of_its_bytes(void **state)
+{
+    static const size_t sizes[] = {255,  256,  767,  768,  769,  775,  1023, 1024,
+                                   1535, 1536, 1537, 2303, 2304, 3000, 7777, 70000};
+    static uint8_t data[70008];
+    uint64_t seed = 4;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof data; i++)
+        data[i] = (uint8_t)test_random(&seed);
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        const uint8_t *p = data + i % 8;
+        size_t n = sizes[i], part = n / 3 + i;
+        uint32_t whole = crc_bit_by_bit(p, n);
+
+        assert_int_equal(bx_crc32c(0, p, n), whole);
+        assert_int_equal(bx_crc32c(bx_crc32c(0, p, part), p + part, n - part), whole);
+    }
+}
+
 static const uint8_t golden[] = {0xBD, 0x58, 2,    1,    0x08, 0,   0,   0,   5,   0,  0,
                                  0,    0x9b, 0xd8, 0x9c, 0x69, 'h', 'e', 'l', 'l', 'o'};
 
@@ -127,6 +148,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc_has_the_published_values),
         cmocka_unit_test(crc_goes_on_where_it_stopped),
+        cmocka_unit_test(crc_of_much_is_that_of_its_bytes),
         cmocka_unit_test(head_is_the_golden_one),
         cmocka_unit_test(head_refuses_every_flipped_bit),
         cmocka_unit_test(head_tells_newer_from_wrong),
