@@ -168,27 +168,50 @@ static int run_clients(struct bench *b, unsigned *done)
 
 /* ---- figures ---- */
 
-/* User and system time of the daemons named by --pid. */
+/* User and system time of a process in ticks; false when there is none. */
+static bool cpu_ticks(const char *pid, unsigned long *ticks)
+{
+    unsigned long user = 0, sys = 0;
+    char path[64], text[1024] = "", *p;
+    FILE *f;
+
+    if (pid[strspn(pid, "0123456789")] != '\0')
+        return false;
+    snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
+    f = fopen(path, "r");
+    if (f == NULL)
+        return false;
+    if (fgets(text, sizeof text, f) != NULL && (p = strrchr(text, ')')) != NULL)
+        sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys);
+    fclose(f);
+    *ticks = user + sys;
+    return true;
+}
+
+/* Of the daemons named by --pid. */
 static double cpu_seconds(const struct run *r)
 {
-    double sum = 0;
+    unsigned long sum = 0, ticks;
+    const char *pid;
+
+    for (unsigned i = 0; (pid = args_nth(&r->args, "pid", i)) != NULL; i++)
+        sum += cpu_ticks(pid, &ticks) ? ticks : 0;
+    return (double)sum / (double)sysconf(_SC_CLK_TCK);
+}
+
+static int check_pids(struct run *r)
+{
+    unsigned long ticks;
     const char *pid;
 
     for (unsigned i = 0; (pid = args_nth(&r->args, "pid", i)) != NULL; i++) {
-        unsigned long user = 0, sys = 0;
-        char path[64], text[1024], *p;
-        FILE *f;
-
-        snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
-        f = fopen(path, "r");
-        if (f == NULL)
+        if (cpu_ticks(pid, &ticks))
             continue;
-        if (fgets(text, sizeof text, f) != NULL && (p = strrchr(text, ')')) != NULL)
-            sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &sys);
-        fclose(f);
-        sum += (double)(user + sys) / (double)sysconf(_SC_CLK_TCK);
+        bx_err_set(&r->err, BX_INVALID, "--pid: \"%.20s\" is no process of this host", pid);
+        bx_err_hint(&r->err, "pgrep blixardd shows them");
+        return BX_INVALID;
     }
-    return sum;
+    return BX_OK;
 }
 
 static int by_value(const void *a, const void *b)
@@ -326,6 +349,8 @@ static int bench(struct run *r)
 
     if (rc == BX_OK)
         rc = number(r, "count", "--count", COUNT_MAX, &b.count);
+    if (rc == BX_OK)
+        rc = check_pids(r);
     if (rc != BX_OK)
         return run_fail(r);
     run_random_id(id);

@@ -52,7 +52,9 @@ static int read_contexts(struct contexts *c, struct fy_node *root, struct bx_err
             return bad(c, "too many contexts", err);
         c->v[c->n].name = bx_must_strdup(name);
         c->v[c->n].addr = text_of(value, "addr");
-        c->v[c->n++].output = text_of(value, "output");
+        c->v[c->n].output = text_of(value, "output");
+        if (c->v[c->n++].addr == NULL) /* the cluster on this host would be asked instead */
+            return bad(c, "a context has no addr", err);
     }
     return BX_OK;
 }
@@ -185,7 +187,7 @@ static void put_file(const struct contexts *c, struct bx_buf *text)
     must(bx_pw_map(&b, c->n));
     for (unsigned i = 0; i < c->n; i++) {
         must(bx_pw_str(&b, c->v[i].name));
-        must(bx_pw_map(&b, (c->v[i].addr != NULL) + (c->v[i].output != NULL)));
+        must(bx_pw_map(&b, 1 + (c->v[i].output != NULL)));
         put_pair(&b, "addr", c->v[i].addr);
         put_pair(&b, "output", c->v[i].output);
     }
@@ -235,7 +237,9 @@ static int save(const struct contexts *c, struct run *r)
     bx_buf_release(&text);
     if (rc == 0)
         return 0;
-    return run_fail_with(r, BX_IO, "may it be written?", "%s: %s", c->path, strerror(errno));
+    rc = errno;
+    unlink(tmp);
+    return run_fail_with(r, BX_IO, "may it be written?", "%s: %s", c->path, strerror(rc));
 }
 
 /* ---- the commands ---- */

@@ -14,7 +14,7 @@
 #define CONTEXTS_MAX 64u
 
 struct context {
-    char *name, *addr, *output; /* addr and output may be NULL */
+    char *name, *addr, *output; /* output may be NULL */
 };
 struct contexts {
     char *path, *current;       /* current: a name, or NULL */

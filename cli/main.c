@@ -174,22 +174,38 @@ static int not_yet(struct run *r, const struct command *c)
                          "%s%s%s is not supported yet", c->noun, c->verb[0] ? " " : "", c->verb);
 }
 
+static bool wants_value(const struct flag *flags, const char *name)
+{
+    for (; flags != NULL && flags->name != NULL; flags++) {
+        if (strcmp(flags->name, name) == 0)
+            return flags->value != NULL;
+    }
+    return false;
+}
+
+/* Of any command: which one it is, is not known before its words are found. */
+static bool takes_next(const char *name)
+{
+    if (wants_value(global_flags, name))
+        return true;
+    for (size_t t = 0; command_tables[t] != NULL; t++) {
+        for (const struct command *c = command_tables[t]; c->noun != NULL; c++) {
+            if (wants_value(c->flags, name))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The nth argument, from 0, that is no flag nor the value of one: flags may stand before the
  * noun. */
 static const char *find_word(int argc, char **argv, unsigned nth)
 {
     for (int i = 1; i < argc; i++) {
-        const char *name = argv[i] + strspn(argv[i], "-");
-
-        if (argv[i][0] != '-') {
-            if (nth-- == 0)
-                return argv[i];
-            continue;
-        }
-        for (const struct flag *f = global_flags; f->name != NULL; f++) {
-            if (strcmp(f->name, name) == 0 && f->value != NULL)
-                i++;
-        }
+        if (argv[i][0] == '-')
+            i += takes_next(argv[i] + strspn(argv[i], "-"));
+        else if (nth-- == 0)
+            return argv[i];
     }
     return NULL;
 }
@@ -222,7 +238,7 @@ static int choose_context(struct run *r, const char **addr, const char **output)
         rc = contexts_find(&r->contexts, flag != NULL ? flag : env, &x, &r->err);
     if (x == NULL)
         return rc;
-    if (!args_has(&r->args, "addr") && x->addr != NULL)
+    if (!args_has(&r->args, "addr"))
         *addr = x->addr;
     if (*output == NULL)
         *output = x->output;
@@ -308,6 +324,8 @@ static int watch(struct run *r)
         if (fflush(stdout) != 0 || (code != 0 && !bx_code_retryable(r->err.code)))
             return code;
         poll(NULL, 0, WATCH_MS);
+        if (client_interrupted)
+            return 130; /* with the last answer still on the screen */
     }
 }
 

@@ -92,6 +92,8 @@ static void on_event(void *ctx, struct bx_str method, bx_val e)
     f->last = index;
     if (wanted(e, f->type))
         print_event(f->r, e);
+    if (ferror(stdout)) /* nobody reads any more, or there is no room: what goes on is of no use */
+        client_interrupted = 1;
 }
 
 /* From one node after the other, each from where the last one stopped. */

@@ -203,8 +203,8 @@ static int stop(struct run *r)
 
     if (timeout != NULL && parse_duration(timeout, "--timeout", &ms, &r->err) != BX_OK)
         return run_fail(r);
-    if (ms > 3600000)
-        return run_fail_with(r, BX_INVALID, "or use --force", "--timeout: at most 1h");
+    if (ms == 0 || ms > 3600000)
+        return run_fail_with(r, BX_INVALID, "or use --force", "--timeout: must be 1s to 1h");
     params_u64(&p, "timeout_s", (ms + 999) / 1000);
     params_bool(&p, "force", args_has(&r->args, "force"));
     if (r->wait_ms < ms + 15000)
@@ -291,6 +291,10 @@ static int logs(struct run *r)
 
     if (bytes != NULL)
         rc = parse_size(bytes, "--bytes", 1, &n, &r->err);
+    if (rc == BX_OK && bytes != NULL && n == 0) {
+        rc = bx_err_set(&r->err, BX_INVALID, "--bytes: must be at least 1");
+        bx_err_hint(&r->err, "write it like 16KiB");
+    }
     params_str(&p, "vm", r->words[0]);
     params_u64(&p, "bytes", n);
     run_read_params(r, &p);

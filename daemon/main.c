@@ -4,8 +4,10 @@
 #include "log.h"
 #include "mem/buf.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static struct daemon d;
 
@@ -26,10 +28,23 @@ static int refuse(const struct bx_err *err)
     return bx_code_exit(err->code);
 }
 
+/* A descriptor that was closed is taken by the next file or socket, and what is logged would go into
+ * that one. */
+static bool keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     struct bx_err err = {0};
 
+    if (!keep_standard_descriptors())
+        return bx_code_exit(BX_IO);
     if (options_parse(&d.options, argc, argv, &err) != BX_OK)
         return refuse(&err);
     if (d.options.ask == OPTIONS_HELP) {

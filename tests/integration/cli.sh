@@ -113,6 +113,9 @@ expect 5 "deleting one that is none" ctl context delete stage
 expect 0 "deleting one" ctl context delete lab
 printf 'contexts: [' >"$dir/config/blixard/config.yaml"
 expect 3 "a damaged file" ctl node list
+printf 'current: a\ncontexts:\n  a:\n    addr: [h:1]\n' >"$dir/config/blixard/config.yaml"
+expect 3 "a context without an address in the file" ctl node list
+said 'a context has no addr$' "a context without an address in the file: says so"
 expect 0 "which does not matter with an address" ctl --addr "unix:$dir/a" version
 rm -r "$dir/config"
 
@@ -163,6 +166,9 @@ expect 0 "the environment chooses the format" env BLIXARD_OUTPUT=json "$build/bl
 printed '"name": "far"' "the environment chooses the format: json"
 expect 0 "a flag outweighs it" env BLIXARD_OUTPUT=json "$build/blixardctl" vm list -o table
 printed '^NAME ' "a flag outweighs it: table"
+expect 0 "flags before the noun" ctl --type vm.created --since 0 events -o name
+expect 2 "a stop that takes no time" ctl vm stop calm --timeout 0
+expect 2 "no bytes of a log" ctl vm logs calm --bytes 0
 expect 0 "no headers" ctl vm list --no-headers
 [ "$(wc -l <"$dir/out")" -eq 2 ]
 ok $? "no headers: two lines for two VMs"
@@ -230,6 +236,7 @@ expect 0 "quiet" ctl vm start far -q
 [ ! -s "$dir/out" ] && [ ! -s "$dir/err" ]
 ok $? "quiet: says nothing"
 expect 1 "a full disk behind stdout" full ctl vm list -o json
+expect 1 "events that nobody can read" full ctl events --follow
 closed() { "$@" >&-; }
 expect 1 "a stdout that is closed" closed ctl vm list -o json
 expect 0 "a read that waits for nothing" ctl vm list --no-wait
@@ -253,6 +260,7 @@ expect 0 "bench --keep" ctl bench --count 3 --prefix kept --keep --start
 expect 0 "bench --keep: the VM is there" ctl vm delete kept-2 --yes
 expect 6 "bench over names that are taken" ctl bench --count 2 --prefix kept --keep
 expect 2 "bench without clients" ctl bench --clients 0
+expect 2 "bench of a process that is none" ctl bench --count 1 --pid x
 ctl vm delete kept-0 --yes >/dev/null && ctl vm delete kept-1 --yes >/dev/null
 
 # --- a node that is silent -----------------------------------------------------------

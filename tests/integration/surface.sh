@@ -113,6 +113,17 @@ ok $? "a stale read: says how old"
 expect 0 "delete" ctl vm delete web-1 --yes
 expect 5 "it is gone" ctl vm show web-1
 
+# --- a daemon without the standard descriptors ---------------------------------------------
+read -r _ _ port <"$dir/cluster"
+"$build/blixardd" --data "$dir/bare" --listen "127.0.0.1:$((port + 10))" --api none --socket "$dir/bare.sock" \
+  --driver sim --log error <&- >&- 2>&- &
+bare=$!
+wait_until 10 [ -S "$dir/bare.sock" ]
+[ "$(readlink /proc/$bare/fd/{0,1,2} | sort -u)" = /dev/null ]
+ok $? "no file of the daemon takes the place of standard error"
+kill "$bare"
+wait "$bare"
+
 # --- noise ------------------------------------------------------------------------------
 rss() { awk '/VmRSS/ { print $2 }' "/proc/$(cat "$dir/n1/pid")/status"; }
 ports=$(tr '\0' '\n' <"/proc/$(cat "$dir/n1/pid")/cmdline" | grep -o '127.0.0.1:[0-9]*' | cut -d: -f2)
