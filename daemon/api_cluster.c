@@ -1,5 +1,6 @@
 #include "api_priv.h"
 
+#include "link.h"
 #include "mem/alloc.h"
 
 #include <stdio.h>
@@ -262,6 +263,20 @@ static void put_members(struct bx_buf *b, const struct bx_view *v, const struct 
         put_member(b, v, st, &st->members[i]);
 }
 
+/* What came over the link, and was not taken. */
+static void put_link(struct bx_buf *b, const struct link *link)
+{
+    struct link_stats s;
+
+    link_stats(link, &s);
+    bx_pw_str(b, "link");
+    bx_pw_map(b, 4);
+    number(b, "connections", s.connections);
+    number(b, "refused", s.refused);
+    number(b, "malformed", s.malformed);
+    number(b, "turned_away", s.turned_away);
+}
+
 /* What this member knows, quorum or not: status is what one asks when there is none. */
 void api_cluster_status(struct api_call *c)
 {
@@ -274,7 +289,7 @@ void api_cluster_status(struct api_call *c)
     bx_view_cluster(view(c), &info);
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)info.digest);
     api_begin_result(c, &b);
-    bx_pw_map(&b, 18);
+    bx_pw_map(&b, 19);
     text(&b, "status", bx_daemon_status(st.applied_index, st.commit_index)->s);
     bx_pw_str(&b, "leader");
     if (st.leader == 0)
@@ -301,6 +316,7 @@ void api_cluster_status(struct api_call *c)
     number(&b, "pending", st.pending);
     number(&b, "snapshot_index", st.snapshot_index);
     number(&b, "last_index", st.last_index);
+    put_link(&b, c->api->d->link);
     api_reply(c, &b);
 }
 

@@ -73,7 +73,7 @@ struct api_metadata {
 };
 
 struct api_call {
-    TAILQ_ENTRY(api_call) link;     /* in api->waits, queries; by `listed` */
+    TAILQ_ENTRY(api_call) link;     /* in api->waits, while waiting */
     struct api *api;
     struct api_conn *conn;          /* NULL: it went away; nobody wants the answer */
     TAILQ_ENTRY(api_call) all;
@@ -86,6 +86,7 @@ struct api_call {
     struct api_metadata *metadata;  /* NULL: no labels */
     void (*then)(struct api_call *c);
     uint64_t deadline, query;
+    uint8_t vm[16];                 /* of vm.wait */
     bool waiting;                   /* in api->waits */
     struct token *token;
     struct api_sql *sql;
@@ -152,8 +153,8 @@ void api_calls_orphan(struct api_conn *c);
 void api_error_map(struct bx_buf *b, struct api *a, const struct bx_err *err);
 
 /* ---- api_params.c ---- */
-/* Read the one map of parameters into c->p and c->config; allowed are the names that the method takes,
- * each between blanks. BX_OK, BX_INVALID, BX_NO_MEMORY. */
+/* Read the one map of parameters into c->p and c->config; allowed are the names that the method
+ * takes, each between blanks. BX_OK, BX_INVALID, BX_NO_MEMORY. */
 int api_params_read(struct api_call *c, bx_val map, const char *allowed, struct bx_err *err);
 /* 32 hex digits. */
 bool api_hex16(struct bx_str s, uint8_t out[16]);

@@ -243,11 +243,8 @@ static void is_gone(struct api_call *c)
 
 static void begin_wait(struct api_call *c)
 {
-    const struct bx_vm *vm;
-    uint8_t uuid[16];
+    const struct bx_vm *vm = bx_view_vm(view(c), c->vm);
 
-    bx_uuid_parse(c->p.vm.p, c->p.vm.n, uuid);
-    vm = bx_view_vm(view(c), uuid);
     if (vm == NULL) {
         is_gone(c);
     } else if (!settle(c, vm)) {
@@ -258,10 +255,9 @@ static void begin_wait(struct api_call *c)
 
 void api_vm_wait(struct api_call *c)
 {
-    uint8_t uuid[16];
     struct bx_err err;
 
-    if (!bx_uuid_parse(c->p.vm.p, c->p.vm.n, uuid) ||
+    if (!bx_uuid_parse(c->p.vm.p, c->p.vm.n, c->vm) ||
         (!bx_str_eq(c->p.until, bx_str("running")) && !bx_str_eq(c->p.until, bx_str("stopped")) &&
          !bx_str_eq(c->p.until, bx_str("deleted")))) {
         bx_err_set(&err, BX_INVALID, "vm.wait: vm must be a uuid, until running, stopped or "
@@ -277,11 +273,8 @@ void api_waits_look(struct api *a, const struct bx_vm *vm, bool gone)
     struct api_call *c, *next;
 
     for (c = TAILQ_FIRST(&a->waits); c != NULL; c = next) {
-        uint8_t uuid[16];
-
         next = TAILQ_NEXT(c, link);
-        if (c->method != BX_M_VM_WAIT || !bx_uuid_parse(c->p.vm.p, c->p.vm.n, uuid) ||
-            memcmp(uuid, vm->uuid, 16) != 0)
+        if (c->method != BX_M_VM_WAIT || memcmp(c->vm, vm->uuid, 16) != 0)
             continue;
         if (gone)
             is_gone(c);

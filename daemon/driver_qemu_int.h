@@ -87,7 +87,6 @@ void qemu_unref(struct driver_qemu *d);
  * one that stands. */
 void qemu_set(struct qemu_vm *v, enum bx_observed to, bool failed, const char *message);
 void qemu_watch(struct qemu_vm *v, unsigned delay_ms); /* call tick after that */
-void qemu_link(struct qemu_vm *v); /* connect, or find out that nobody is left */
 void qemu_disconnect(struct qemu_vm *v);
 /* The lock is ours: no process is left. Tell from the files how it ended. False: nothing began. */
 bool qemu_settle(struct qemu_vm *v);

@@ -22,6 +22,8 @@
 
 #define TRIES_FAST 200u /* every 10 ms, then every half second */
 
+static void meet(struct qemu_vm *v);
+
 static void tick(uv_timer_t *t)
 {
     struct qemu_vm *v = t->data;
@@ -48,7 +50,7 @@ static void tick(uv_timer_t *t)
             qemu_say(v->d, 3, "VM %s: nobody can tell which process its shim is", v->text);
     }
     if (v->pipe == NULL)
-        qemu_link(v);
+        meet(v);
     if (v->gone || v->observed == BX_OBSERVED_EXITED || v->announce)
         return;
     if (v->pipe == NULL)
@@ -252,7 +254,8 @@ static void take_over(struct qemu_vm *v, int fd)
     }
 }
 
-void qemu_link(struct qemu_vm *v)
+/* Connect, or find out that nobody is left. */
+static void meet(struct qemu_vm *v)
 {
     struct vm_record r;
     struct bx_err err;

@@ -28,8 +28,8 @@ static int refuse(const struct bx_err *err)
     return bx_code_exit(err->code);
 }
 
-/* A descriptor that was closed is taken by the next file or socket, and what is logged would go into
- * that one. */
+/* A descriptor that was closed is taken by the next file or socket, and what is logged would go
+ * into that one. */
 static bool keep_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

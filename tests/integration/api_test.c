@@ -1,210 +1,23 @@
 /* The API of real daemons with the simulated driver: what clients do to it, on purpose or not, and
  * that it goes on serving. BLIXARD_LONG=1 sends more noise. */
+#include "integration/api_hosts.h"
+
 #include "lib/testlib.h"
 
 #include "codec/hybrid.h"
-#include "wire/reply.h"
-
-#include "lib/rpc.h"
 #include "mem/alloc.h"
+#include "wire/reply.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#define WAIT_MS 20000u
-#ifdef __SANITIZE_ADDRESS__
-#define GROWTH_KIB (384u << 10) /* freed memory stays in a quarantine of 256 MiB */
-#else
-#define GROWTH_KIB (32u << 10)
-#endif
-
-/* ---- hosts ---- */
-
-struct host {
-    char data[512], link[64], api[64], local[600]; /* local: unix:PATH */
-    pid_t pid;                                     /* 0: does not run */
-};
-
-static char *dir;
-static struct host hosts[2];
-
-static uint64_t now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-static void wait_a_little(uint64_t until, const char *what)
-{
-    if (now_ms() > until)
-        fail_msg("not within %u ms: %s", WAIT_MS, what);
-    poll(NULL, 0, 10);
-}
-
-static void free_address(char out[64])
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-    snprintf(out, 64, "127.0.0.1:%u", ntohs(a.sin_port));
-    close(fd);
-}
-
-static void exec_daemon(const struct host *h, const char *name)
-{
-    const char *build = getenv("BLIXARD_BUILD");
-    char path[4096], log[600];
-    int fd;
-
-    snprintf(path, sizeof path, "%s/blixardd", build == NULL ? "." : build);
-    snprintf(log, sizeof log, "%s.log", h->data);
-    fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-    dup2(fd, 1);
-    dup2(fd, 2);
-    execl(path, path, "--data", h->data, "--name", name, "--listen", h->link, "--api", h->api,
-          "--driver", "sim", "--log", "warning", (char *)NULL);
-    _exit(127);
-}
-
-static struct rpc dial(const char *address)
-{
-    struct rpc c;
-
-    if (!rpc_dial(&c, address, NULL))
-        fail_msg("nobody listens on %s", address);
-    return c;
-}
-
-static void run(struct host *h)
-{
-    char name[32];
-    uint64_t until = now_ms() + WAIT_MS;
-    struct rpc c;
-
-    snprintf(name, sizeof name, "n%d", (int)(h - hosts) + 1);
-    h->pid = fork();
-    assert_true(h->pid >= 0);
-    if (h->pid == 0)
-        exec_daemon(h, name);
-    while (!rpc_dial(&c, h->local, NULL)) {
-        assert_int_equal(waitpid(h->pid, NULL, WNOHANG), 0);
-        wait_a_little(until, "the daemon listens");
-    }
-    rpc_close(&c);
-}
-
-static void create_host(struct host *h)
-{
-    snprintf(h->data, sizeof h->data, "%s/n%d", dir, (int)(h - hosts) + 1);
-    snprintf(h->local, sizeof h->local, "unix:%s/blixard.sock", h->data);
-    free_address(h->link);
-    free_address(h->api);
-    run(h);
-}
-
-static void show_log(const struct host *h)
-{
-    char path[600], line[512];
-    FILE *f;
-
-    snprintf(path, sizeof path, "%s.log", h->data);
-    f = fopen(path, "r");
-    while (f != NULL && fgets(line, sizeof line, f) != NULL)
-        print_message("# %s", line);
-    if (f != NULL)
-        fclose(f);
-}
-
-/* It must end within the time, by itself when the signal is SIGTERM. */
-static void stop(struct host *h, int sig)
-{
-    uint64_t until = now_ms() + WAIT_MS;
-    int status;
-
-    if (h->pid == 0)
-        return;
-    kill(h->pid, sig);
-    while (waitpid(h->pid, &status, WNOHANG) == 0)
-        wait_a_little(until, "the daemon ends");
-    h->pid = 0;
-    if (sig == SIGTERM && status != 0) {
-        show_log(h);
-        fail_msg("the daemon ended with status %#x", status);
-    }
-}
-
-static int setup(void **state)
-{
-    struct rpc c;
-
-    (void)state;
-    dir = test_make_dir();
-    memset(hosts, 0, sizeof hosts);
-    create_host(&hosts[0]);
-    c = dial(hosts[0].local);
-    rpc_ok(&c, "cluster.init", "{\"name\": \"test\"}");
-    rpc_close(&c);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stop(&hosts[0], SIGTERM); /* whatever was done to it, it ends well */
-    stop(&hosts[1], SIGTERM);
-    test_remove_dir(dir);
-    return 0;
-}
-
-static uint64_t resident_kib(void)
-{
-    unsigned long long kib = 0;
-    char path[64], line[256];
-    FILE *f;
-
-    snprintf(path, sizeof path, "/proc/%d/status", hosts[0].pid);
-    f = fopen(path, "r");
-    assert_non_null(f);
-    while (fgets(line, sizeof line, f) != NULL && sscanf(line, "VmRSS: %llu", &kib) != 1)
-        continue;
-    fclose(f);
-    assert_true(kib > 0);
-    return kib;
-}
-
-static void grew_little(uint64_t before)
-{
-    uint64_t after = resident_kib();
-
-    if (after > before + GROWTH_KIB)
-        fail_msg("the daemon grew from %llu to %llu KiB", (unsigned long long)before,
-                 (unsigned long long)after);
-}
-
-static void serves(const char *vm)
-{
-    struct rpc c = dial(hosts[0].api);
-    char params[128];
-
-    snprintf(params, sizeof params, "{\"name\": \"%s\"}", vm);
-    rpc_ok(&c, "vm.create", params);
-    rpc_close(&c);
-}
+/* ---- methods ---- */
 
 static uint64_t number(bx_val map, const char *key)
 {
@@ -220,8 +33,6 @@ static bool says(bx_val map, const char *key, const char *want)
 
     return bx_val_str(bx_val_get(map, key), &s) && bx_str_eq(s, bx_str(want));
 }
-
-/* ---- methods ---- */
 
 static void wait_for_vm(struct rpc *c, const char *vm, const char *state)
 {
@@ -242,7 +53,7 @@ static void wait_for_vm(struct rpc *c, const char *vm, const char *state)
 
 static void the_life_of_a_vm(void **state)
 {
-    struct rpc c = dial(hosts[0].local);
+    struct rpc c = host_dial(hosts[0].local);
     uint64_t epoch;
     bool existed;
     bx_val v;
@@ -279,7 +90,7 @@ static void the_life_of_a_vm(void **state)
 
 static void bad_requests_change_nothing(void **state)
 {
-    struct rpc c = dial(hosts[0].api);
+    struct rpc c = host_dial(hosts[0].api);
     struct bx_buf b = {0};
     uint64_t revision = number(rpc_ok(&c, "cluster.status", "{}"), "revision");
     char *text = bx_must_calloc(400, 1);
@@ -324,7 +135,7 @@ static void bad_requests_change_nothing(void **state)
     rpc_is_error(rpc_read(&c), BX_TOO_LARGE, "1024 KiB");
     assert_null(rpc_read(&c));
     rpc_close(&c);
-    c = dial(hosts[0].api);
+    c = host_dial(hosts[0].api);
     assert_int_equal(number(rpc_ok(&c, "cluster.status", "{}"), "revision"), revision);
     rpc_close(&c);
 }
@@ -357,15 +168,15 @@ static void create_many(struct rpc *c, const char *prefix, uint32_t n)
 
 static void requests_may_be_piped(void **state)
 {
-    struct rpc c = dial(hosts[0].local), tcp = dial(hosts[0].api);
+    struct rpc c = host_dial(hosts[0].local), tcp = host_dial(hosts[0].api);
     uint64_t before, last = 0;
     bx_val v;
 
     (void)state;
-    before = resident_kib();
+    before = host_resident_kib();
     create_many(&c, "a", 2000);
     create_many(&tcp, "b", 2000);
-    grew_little(before);
+    host_grew_little(before);
     v = rpc_ok(&c, "vm.list", "{}");
     assert_int_equal(bx_val_len(v), 4000);
     for (uint32_t i = 0; i < 4000; i++) /* a revision for each */
@@ -397,18 +208,18 @@ static uint64_t read_events(struct rpc *c, uint64_t last, uint64_t until)
  * that reads all the time, and nobody else waits for either. */
 static void who_reads_late_misses_nothing(void **state)
 {
-    struct rpc c = dial(hosts[0].local), late[4], live = dial(hosts[0].api);
+    struct rpc c = host_dial(hosts[0].local), late[4], live = host_dial(hosts[0].api);
     struct bx_buf b = {0};
     uint64_t before, revision, seen = 0;
 
     (void)state;
     rpc_request(&b, 1, "events.watch", "{\"since\": 0}");
     for (int i = 0; i < 4; i++) {
-        late[i] = dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
+        late[i] = host_dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
         assert_true(rpc_write(&late[i], b.data, b.len));
     }
     assert_true(rpc_write(&live, b.data, b.len));
-    before = resident_kib();
+    before = host_resident_kib();
     for (int round = 0; round < 5; round++) {
         char prefix[16];
 
@@ -417,7 +228,7 @@ static void who_reads_late_misses_nothing(void **state)
         revision = number(rpc_ok(&c, "cluster.status", "{}"), "revision");
         seen = read_events(&live, seen, revision);
     }
-    grew_little(before);
+    host_grew_little(before);
     revision = number(rpc_ok(&c, "cluster.status", "{}"), "revision");
     assert_true(revision >= 5000);
     for (int i = 0; i < 4; i++) {
@@ -435,16 +246,16 @@ static void who_reads_late_misses_nothing(void **state)
 static void idle_connections_cost_little(void **state)
 {
     struct rpc *c = bx_must_calloc(300, sizeof *c);
-    uint64_t before = resident_kib();
+    uint64_t before = host_resident_kib();
 
     (void)state;
     for (int i = 0; i < 300; i++) {
-        c[i] = dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
+        c[i] = host_dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
         if (i % 3 == 0)
             rpc_ok(&c[i], "sys.hello", "{}");
     }
-    grew_little(before);
-    serves("a");
+    host_grew_little(before);
+    host_serves("a");
     for (int i = 0; i < 300; i++) {
         rpc_ok(&c[i], "sys.hello", "{}");
         rpc_close(&c[i]);
@@ -459,7 +270,7 @@ static void send_noise(const char *address, size_t bytes)
     int refused = 0;
 
     while (bytes > 0) {
-        struct rpc c = dial(address);
+        struct rpc c = host_dial(address);
         size_t want = sizeof noise, sent;
 
         for (size_t i = 0; i < sizeof noise; i += 8) {
@@ -484,16 +295,16 @@ static void noise_does_no_harm(void **state)
     uint64_t before;
 
     (void)state;
-    serves("before");
-    before = resident_kib();
+    host_serves("before");
+    before = host_resident_kib();
     for (int i = 0; i < 3; i++) {
         char name[32];
 
         send_noise(addresses[i], bytes);
         snprintf(name, sizeof name, "after%d", i);
-        serves(name);
+        host_serves(name);
     }
-    grew_little(before);
+    host_grew_little(before);
 }
 
 /* No descriptor is left for clients: those that are there are served, new ones do not hang, and
@@ -501,7 +312,7 @@ static void noise_does_no_harm(void **state)
 static void without_descriptors_it_goes_on(void **state)
 {
     struct rlimit few = {40, 20000}, before;
-    struct rpc c = dial(hosts[0].local), crowd[60];
+    struct rpc c = host_dial(hosts[0].local), crowd[60];
     int served = 0;
 
     (void)state;
@@ -510,7 +321,7 @@ static void without_descriptors_it_goes_on(void **state)
     few.rlim_max = before.rlim_max;
     assert_int_equal(prlimit(hosts[0].pid, RLIMIT_NOFILE, &few, NULL), 0);
     for (int i = 0; i < 60; i++)
-        crowd[i] = dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
+        crowd[i] = host_dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
     rpc_ok(&c, "vm.create", "{\"name\": \"during\"}");
     for (int i = 0; i < 60; i++) {
         struct bx_buf b = {0};
@@ -523,7 +334,7 @@ static void without_descriptors_it_goes_on(void **state)
     }
     assert_true(served > 0 && served < 40);
     assert_int_equal(prlimit(hosts[0].pid, RLIMIT_NOFILE, &before, NULL), 0);
-    serves("after");
+    host_serves("after");
     rpc_close(&c);
 }
 
@@ -534,9 +345,9 @@ static void long_queries_end_and_hold_up_nobody(void **state)
     static const char params[] =
         "{\"query\": \"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
         "SELECT count(*) FROM c\", \"timeout_ms\": 20000}";
-    struct rpc c = dial(hosts[0].local), other = dial(hosts[0].local);
+    struct rpc c = host_dial(hosts[0].local), other = host_dial(hosts[0].local);
     struct bx_buf b = {0};
-    uint64_t began = now_ms();
+    uint64_t began = host_now_ms();
     int busy = 0;
 
     (void)state;
@@ -548,7 +359,7 @@ static void long_queries_end_and_hold_up_nobody(void **state)
         rpc_is_error(rpc_read(&c), BX_BUSY, "4 queries run already");
         busy++;
     }
-    assert_true(now_ms() - began < 4000);
+    assert_true(host_now_ms() - began < 4000);
     rpc_ok(&other, "vm.create", "{\"name\": \"meanwhile\"}");
     for (int i = 0; i < 4; i++)
         rpc_is_error(rpc_read(&c), BX_TIMEOUT, "");
@@ -563,7 +374,7 @@ static void long_queries_end_and_hold_up_nobody(void **state)
 
 static void who_waits_is_told_when_it_stops(void **state)
 {
-    struct rpc c = dial(hosts[0].local), watcher = dial(hosts[0].api);
+    struct rpc c = host_dial(hosts[0].local), watcher = host_dial(hosts[0].api);
     struct bx_buf b = {0};
     struct bx_str uuid;
     char params[256];
@@ -580,7 +391,7 @@ static void who_waits_is_told_when_it_stops(void **state)
     bx_buf_release(&b);
     rpc_ok(&watcher, "vm.list", "{}"); /* the wait has begun by then */
     rpc_ok(&watcher, "vm.list", "{}");
-    stop(&hosts[0], SIGTERM);
+    host_stop(&hosts[0], SIGTERM);
     answer = rpc_read(&c);
     if (answer != NULL) /* or its connection was gone first */
         rpc_is_error(answer, BX_SHUTDOWN, "stopping");
@@ -592,20 +403,20 @@ static void who_waits_is_told_when_it_stops(void **state)
 
 static void a_killed_daemon_comes_back(void **state)
 {
-    uint64_t until = now_ms() + WAIT_MS;
-    struct rpc c = dial(hosts[0].local);
+    uint64_t until = host_now_ms() + HOST_WAIT_MS;
+    struct rpc c = host_dial(hosts[0].local);
 
     (void)state;
     rpc_ok(&c, "vm.create", "{\"name\": \"a\"}");
     rpc_close(&c);
-    stop(&hosts[0], SIGKILL);
+    host_stop(&hosts[0], SIGKILL);
     assert_int_equal(access(hosts[0].local + 5, F_OK), 0); /* what it leaves does not hinder it */
     while (rpc_dial(&c, hosts[0].local, NULL)) {
         rpc_close(&c);
-        wait_a_little(until, "nobody listens");
+        host_wait(until, "nobody listens");
     }
-    run(&hosts[0]);
-    c = dial(hosts[0].local);
+    host_run(&hosts[0]);
+    c = host_dial(hosts[0].local);
     assert_true(says(rpc_ok(&c, "vm.show", "{\"vm\": \"a\"}"), "name", "a"));
     rpc_close(&c);
 }
@@ -614,15 +425,15 @@ static void a_killed_daemon_comes_back(void **state)
 
 static void join(struct host *h)
 {
-    struct rpc c = dial(hosts[0].local), mine;
+    struct rpc c = host_dial(hosts[0].local), mine;
     struct bx_str token;
     char params[8300];
 
     assert_true(bx_val_str(bx_val_get(rpc_ok(&c, "cluster.token_create", "{}"), "token"), &token));
     snprintf(params, sizeof params, "{\"token\": \"" BX_STR_FMT "\", \"timeout_ms\": 20000}",
              BX_STR_ARG(token));
-    create_host(h);
-    mine = dial(h->local);
+    host_create(h);
+    mine = host_dial(h->local);
     rpc_ok(&mine, "cluster.join", params);
     rpc_close(&mine);
     rpc_close(&c);
@@ -631,13 +442,13 @@ static void join(struct host *h)
 /* A token names nodes, and a cluster that is just being founded has none for a moment. */
 static void a_founder_is_asked_for_tokens_at_once(void **state)
 {
-    uint64_t until = now_ms() + WAIT_MS;
+    uint64_t until = host_now_ms() + HOST_WAIT_MS;
     struct bx_buf b = {0};
     struct rpc c;
 
     (void)state;
-    create_host(&hosts[1]);
-    c = dial(hosts[1].local);
+    host_create(&hosts[1]);
+    c = host_dial(hosts[1].local);
     rpc_request(&b, 1, "cluster.init", "{}");
     for (uint64_t id = 2; id <= 40; id++)
         rpc_request(&b, id, "cluster.token_create", "{}");
@@ -651,18 +462,18 @@ static void a_founder_is_asked_for_tokens_at_once(void **state)
             rpc_is_error(answer, BX_NO_LEADER, "has not heard of any node");
     }
     while (bx_val_type(bx_val_at(rpc_call(&c, "cluster.token_create", "{}"), 2)) != BX_V_NIL)
-        wait_a_little(until, "a token");
+        host_wait(until, "a token");
     rpc_close(&c);
 }
 
 static void logs_come_from_the_node_that_has_them(void **state)
 {
-    struct rpc first = dial(hosts[0].local), second;
+    struct rpc first = host_dial(hosts[0].local), second;
     bx_val v;
 
     (void)state;
     join(&hosts[1]);
-    second = dial(hosts[1].local);
+    second = host_dial(hosts[1].local);
     rpc_ok(&second, "vm.create", "{\"name\": \"a\", \"node\": \"n1\"}");
     rpc_ok(&second, "vm.create", "{\"name\": \"b\", \"node\": \"n2\"}");
     wait_for_vm(&second, "a", "running");
@@ -674,7 +485,7 @@ static void logs_come_from_the_node_that_has_them(void **state)
     v = rpc_ok(&first, "vm.logs", "{\"vm\": \"b\"}");
     assert_true(says(v, "node", "n2"));
     rpc_close(&second);
-    stop(&hosts[1], SIGKILL);
+    host_stop(&hosts[1], SIGKILL);
     rpc_fails(&first, "vm.logs",
               "{\"vm\": \"b\", \"consistency\": \"stale\", \"timeout_ms\": 2000}",
               BX_UNREACHABLE, "node");
@@ -690,14 +501,14 @@ static void take_vm(void *ctx, const void *obj)
 
 static void a_list_comes_in_the_form_that_was_asked_for(void **state)
 {
-    struct rpc plain = dial(hosts[0].local), flat = dial(hosts[0].api);
+    struct rpc plain = host_dial(hosts[0].local), flat = host_dial(hosts[0].api);
     struct bx_hybrid hybrid = {.now_ns = NULL};
     struct bx_decoder decoder = {.pack = NULL};
     struct bx_buf packed = {0}, again = {0};
     struct bx_vm_reply vm;
     struct bx_taker taker = {&vm, NULL, take_vm, &again};
     struct bx_str bytes = {"", 0};
-    uint64_t until = now_ms() + WAIT_MS;
+    uint64_t until = host_now_ms() + HOST_WAIT_MS;
     bx_val list, codecs;
 
     (void)state;
@@ -709,7 +520,7 @@ static void a_list_comes_in_the_form_that_was_asked_for(void **state)
     rpc_ok(&plain, "vm.create", "{\"name\": \"a3\", \"stopped\": true}");
     rpc_ok(&plain, "vm.delete", "{\"vm\": \"a1\"}"); /* what is left stands still */
     while (bx_val_len(list = rpc_ok(&plain, "vm.list", "{}")) != 2)
-        wait_a_little(until, "the deletion");
+        host_wait(until, "the deletion");
     for (uint32_t i = 0; i < 2; i++)
         bx_pw_val(&packed, bx_val_at(list, i));
     list = rpc_ok(&flat, "vm.list", "{}");
@@ -731,7 +542,7 @@ static void a_list_comes_in_the_form_that_was_asked_for(void **state)
     rpc_close(&flat);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, hosts_setup, hosts_teardown)
 
 int main(void)
 {

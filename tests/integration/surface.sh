@@ -135,5 +135,8 @@ for port in $ports; do
 done 2>/dev/null
 [ $(($(rss) - before)) -lt 32768 ]
 ok $? "100 MB of noise: no growth ($before KiB before, $(rss) KiB after)"
+expect 0 "what came was counted" ctl cluster status -o json
+grep -qE '"malformed": [1-9]' "$dir/out"
+ok $? "what came was counted: as malformed"
 expect 0 "service goes on" ctl vm create after-noise
 finish

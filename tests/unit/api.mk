@@ -18,6 +18,7 @@ tests_unit_near_test_LDADD = $(TEST_LIBS)
 
 # The same with real daemons.
 check_PROGRAMS += tests/integration/api_test
-tests_integration_api_test_SOURCES = tests/integration/api_test.c
+tests_integration_api_test_SOURCES = tests/integration/api_test.c tests/integration/api_hosts.c \
+	tests/integration/api_hosts.h
 tests_integration_api_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_test_LDADD = $(TEST_LIBS)
