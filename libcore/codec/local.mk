@@ -2,7 +2,7 @@
 libcore_a_SOURCES += \
 	libcore/codec/schema.c libcore/codec/schema.h \
 	libcore/codec/head.c libcore/codec/head.h \
-	libcore/codec/flat.c libcore/codec/flat.h \
+	libcore/codec/flat.c libcore/codec/flat_read.c libcore/codec/flat_priv.h libcore/codec/flat.h \
 	libcore/codec/pack.c libcore/codec/pack_record.c libcore/codec/pack.h \
 	libcore/codec/json.c libcore/codec/json.h \
 	libcore/codec/lz.c libcore/codec/lz.h \

@@ -1,0 +1,75 @@
+/* flat_priv - what writing and reading flat records share.
+ *
+ * The bytes that offsets name lie in the order of the fields, without gaps but for zero padding to
+ * 8. The reader demands exactly that, so there is one record for one object: nothing overlaps,
+ * nothing is hidden between the values, and re-encoding gives the same bytes. A newer writer's
+ * fields come after the known ones, in slots and in bytes, and are not looked at. */
+#ifndef BX_FLAT_PRIV_H
+#define BX_FLAT_PRIV_H
+
+#include "codec/flat.h"
+#include "codec/head.h"
+
+#include <assert.h>
+
+#define HEAD 8
+#define SLOT 8
+#define DEFAULT_MAX 65535u
+#define ONES 0x0101010101010101u
+
+static inline size_t pad8(size_t n)
+{
+    return (n + 7) & ~(size_t)7;
+}
+
+static inline uint32_t slots_of(const struct bx_field *f)
+{
+    return f->type == BX_T_UUID ? 2 : 1;
+}
+
+/* Counted once for each schema; whoever comes first does it, and all come to the same number. */
+static inline uint32_t slots_in(const struct bx_schema *s)
+{
+    uint32_t n = s->slots == NULL ? 0 : __atomic_load_n(s->slots, __ATOMIC_RELAXED);
+
+    if (n != 0)
+        return n;
+    for (uint32_t i = 0; i < s->n; i++)
+        n += slots_of(&s->fields[i]);
+    if (s->slots != NULL)
+        __atomic_store_n(s->slots, (uint16_t)n, __ATOMIC_RELAXED);
+    return n;
+}
+
+static inline uint32_t field_max(const struct bx_field *f)
+{
+    return f->max == 0 ? DEFAULT_MAX : f->max;
+}
+
+/* Few names are passed over: most values are small. */
+static inline bool enum_has(const struct bx_field *f, uint64_t v)
+{
+    uint64_t i = 0;
+
+    while (i < v && f->names[i] != NULL)
+        i++;
+    return f->names[i] != NULL;
+}
+
+static inline int compare(const struct bx_str *a, const struct bx_str *b)
+{
+    uint32_t n = a->n < b->n ? a->n : b->n;
+    int order = n == 0 ? 0 : memcmp(a->p, b->p, n);
+
+    return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
+}
+
+/* Keys in ascending order: mostly the first byte tells, without a call. */
+static inline bool in_order(const struct bx_str *a, const struct bx_str *b)
+{
+    if (a->n > 0 && b->n > 0 && a->p[0] != b->p[0])
+        return (uint8_t)a->p[0] < (uint8_t)b->p[0];
+    return compare(a, b) < 0;
+}
+
+#endif
