@@ -472,6 +472,16 @@ void sim_db_wipe(struct sim_db *d)
     }
 }
 
+bool sim_db_rot(struct sim_db *d, uint64_t number, uint8_t mask)
+{
+    struct file *f = d->files[number % 2]; /* the database, or what is written ahead */
+
+    if (!f->exists || f->n == 0)
+        return false;
+    f->p[number / 2 % f->n] ^= mask;
+    return true;
+}
+
 void sim_db_plan(struct sim_db *d, uint64_t n, void (*stop)(void *ctx), void *ctx)
 {
     d->left = n;

@@ -205,7 +205,7 @@ static void on_fatal(void *ctx, const struct bx_err *err)
 {
     struct sim_host *h = ctx;
 
-    if (!may_end(h, err->code))
+    if (!may_end(h, err->code) && !(h->rotten && err->code == BX_CORRUPT))
         sim_violation(h->sim, "%s gave up without cause: %s", h->name, err->msg);
     sim_trace(h->sim, h, "gave up: %s", err->msg);
     sim_die(h, "its disk failed");
@@ -289,7 +289,7 @@ void sim_host_start(struct sim_host *h)
     }
     sim_safety_start(h);
     h->event_seen = sim_check_shown(h);
-    h->damaged = false; /* all of it was read and found good */
+    h->damaged = h->rotten = false; /* all of it was read and found good */
     h->excused = memfs_failing(h->fs);
     sim_net_life(h, true);
     h->look_at = s->now;
@@ -367,6 +367,7 @@ static void turn(struct sim_host *h, void *arg)
     (void)arg;
     bx_node_turn(h->node);
     h->driver_ms = bx_driver_sim_tick(h->driver);
+    sim_check_turn(h); /* it reads events, and may find them damaged */
 }
 
 void sim_host_turn(struct sim_host *h)
@@ -375,7 +376,6 @@ void sim_host_turn(struct sim_host *h)
     h->sim->stats.turns++;
     if (!sim_enter(h, turn, NULL))
         return;
-    sim_check_turn(h);
     sim_safety_turn(h);
     look_ahead(h);
 }

@@ -215,6 +215,18 @@ static void on_rot(struct sim *s, struct sim_host *h, void *arg)
         sim_host_kill(h, "killed");
 }
 
+/* The state is a copy, built anew from what the log and its snapshot have: who finds it damaged ends,
+ * and starts again without being refused. */
+static bool rot_state(struct sim *s, struct sim_host *h, uint64_t number, uint8_t mask)
+{
+    if (!sim_db_rot(h->db, number, mask))
+        return false;
+    h->rotten = true;
+    s->stats.faults[SIM_FAULT_ROT]++;
+    sim_trace(s, h, "its state.db has rotted");
+    return true;
+}
+
 /* One bit, anywhere; or the end of the log of a host that stands alone, so that nothing behind it
  * tells that it was durable. */
 bool nemesis_rot(struct sim *s)
@@ -226,6 +238,8 @@ bool nemesis_rot(struct sim *s)
 
     if (!may_lie(s, h))
         return false;
+    if (!l.tail && number % 3 == 0)
+        return rot_state(s, h, number / 3, l.mask);
     if (l.tail)
         nemesis_isolate(s, h);
     if (l.tail ? !find_tail(h, &l) : !some_file(s, h, l.name))
@@ -310,6 +324,6 @@ void nemesis_disk_stop(struct sim_host *h)
     h->disk.slow_us = 0;
     memfs_full(h->fs, false);
     memfs_plan_read(h->fs, 0);
-    if (h->damaged && h->life == SIM_UP && h->node != NULL)
+    if ((h->damaged || h->rotten) && h->life == SIM_UP && h->node != NULL)
         sim_host_kill(h, "killed, to see what its disk has");
 }

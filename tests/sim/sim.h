@@ -131,6 +131,7 @@ struct sim_host {
     bool proposed, excused;    /* excused: its disk fails, so it may give up */
     bool damaged;              /* its disk lied: what is there may be refused at the next start, */
     bool refused;              /* and was */
+    bool rotten;               /* its state.db is: it may end, and is to start again */
     bool power_lost;           /* the planned change takes the whole host down */
     const char *why;           /* it ended: static text */
     uint64_t checked, noted;   /* applied index that was looked at last */
@@ -250,6 +251,9 @@ const char *sim_db_path(const struct sim_db *d);
 /* The process died: what was written stays, locks go. */
 void sim_db_kill(struct sim_db *d);
 void sim_db_wipe(struct sim_db *d);
+/* Flip bits of the byte that the number chooses, in the database or what is written ahead of it.
+ * False: there is none. */
+bool sim_db_rot(struct sim_db *d, uint64_t number, uint8_t mask);
 /* Call stop(ctx), which does not return, before the nth change from now; 0: never. */
 void sim_db_plan(struct sim_db *d, uint64_t n, void (*stop)(void *ctx), void *ctx);
 
