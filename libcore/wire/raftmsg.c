@@ -18,7 +18,8 @@ static size_t pad8(size_t n)
     return (n + 7) & ~(size_t)7;
 }
 
-static int put(struct bx_buf *b, uint8_t type, uint8_t flags, const uint64_t *fields, unsigned n)
+/* Inlined, where n is known: the fields go straight to their places. */
+static inline int put(struct bx_buf *b, uint8_t type, uint8_t flags, const uint64_t *fields, unsigned n)
 {
     uint8_t *p = bx_buf_extend(b, 8 + 8 * (size_t)n);
 
