@@ -164,6 +164,20 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
 
 /* ---- life ---- */
 
+/* A log that belongs to nobody must not become that of another member. */
+static int check_identity(const struct daemon *d, struct bx_err *err)
+{
+    char mark[OPTIONS_PATH + 8];
+
+    snprintf(mark, sizeof mark, "%s/mark", d->options.data);
+    if (d->identity.node != 0 || access(mark, F_OK) != 0)
+        return BX_OK;
+    bx_err_set(err, BX_CORRUPT, "--data %s: there is a member's log, but not its identity",
+               d->options.data);
+    bx_err_hint(err, "wipe %s and join the cluster again under a new id", d->options.data);
+    return BX_CORRUPT;
+}
+
 static int open_data(struct daemon *d, struct bx_err *err)
 {
     int rc = data_open(d->options.data, sizeof d->options.data, &d->lock, err);
@@ -174,6 +188,8 @@ static int open_data(struct daemon *d, struct bx_err *err)
         rc = vm_boot_id(d->boot_id, err);
     if (rc == BX_OK)
         rc = bx_identity_load(d->fs, &d->identity, err);
+    if (rc == BX_OK)
+        rc = check_identity(d, err);
     snprintf(d->state_path, sizeof d->state_path, "%s/state.db", d->options.data);
     return rc;
 }

@@ -172,6 +172,10 @@ static int check_log(struct bx_node *n, const struct bx_snap_meta *snap, struct 
 {
     uint64_t first = bx_wal_first(n->wal), last = bx_wal_last(n->wal);
 
+    /* A term is durable before its first entry is: who forgot a vote must not vote again. */
+    if ((last > 0 && bx_wal_term(n->wal, last) > n->vote.term) ||
+        (snap != NULL && snap->term > n->vote.term))
+        return refuse(n, err, "the vote is lost, or older than the log");
     if (snap == NULL && first != 1)
         return refuse(n, err, "the log begins after entry 1 and there is no snapshot");
     if (snap == NULL && last == 0 && n->o.identity.founder && n->vote.term > 0)

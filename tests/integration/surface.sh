@@ -124,6 +124,20 @@ ok $? "no file of the daemon takes the place of standard error"
 kill "$bare"
 wait "$bare"
 
+# --- a data directory that lacks something ---------------------------------------------------
+cluster stop-node n1 --dir "$dir" >/dev/null 2>&1
+for file in identity vote mark 'wal-*'; do
+  cp -a "$dir/n1" "$dir/lost"
+  # shellcheck disable=SC2086 # a pattern
+  rm "$dir"/lost/$file
+  expect 1 "without $file" timeout 20 "$build/blixardd" --data "$dir/lost" --name n1 \
+    --listen "127.0.0.1:$((port + 10))" --api none --socket "$dir/lost.sock" --driver sim --log error
+  grep -q '^hint: wipe .* and join the cluster again' "$dir/err"
+  ok $? "without $file: what to do"
+  rm -r "$dir/lost"
+done
+cluster start-node n1 --dir "$dir" >/dev/null 2>&1
+
 # --- noise ------------------------------------------------------------------------------
 rss() { awk '/VmRSS/ { print $2 }' "/proc/$(cat "$dir/n1/pid")/status"; }
 ports=$(tr '\0' '\n' <"/proc/$(cat "$dir/n1/pid")/cmdline" | grep -o '127.0.0.1:[0-9]*' | cut -d: -f2)
