@@ -65,11 +65,6 @@ int bx_head_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_ver
                   struct bx_head *out);
 
 /* Little-endian loads and stores at any alignment. */
-static inline void bx_put16(uint8_t *p, uint16_t v)
-{
-    v = htole16(v);
-    memcpy(p, &v, sizeof v);
-}
 static inline void bx_put32(uint8_t *p, uint32_t v)
 {
     v = htole32(v);

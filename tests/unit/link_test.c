@@ -609,8 +609,7 @@ static void what_is_no_frame_closes_the_connection(void **state)
     assert_closed_for(dial_as(3, 7), head, sizeof head);
     bx_put32(head + 8, BX_FRAME_MAX + 1);
     assert_closed_for(dial_as(3, 7), head, sizeof head);
-    bx_put16(head + 4, BX_KIND_FRAME + BX__FRAMES);
-    bx_put32(head + 8, 0);
+    bx_head_seal(head, BX_KIND_FRAME + BX__FRAMES, 1, BX_CODEC_FLAT, 0);
     assert_closed_for(dial_as(3, 7), head, sizeof head);
     hello.data[hello.len - 1] ^= 1; /* damaged on the way */
     assert_closed_for(dial(&hosts[1]), hello.data, hello.len);
