@@ -100,6 +100,16 @@ static void print_counts(const char *title, bx_val map)
     fflush(stdout);
 }
 
+static void print_names(bx_val map)
+{
+    for (uint32_t i = 0; i < bx_val_len(map); i++) {
+        char text[64];
+
+        value_text(bx_val_key(map, i), 0, text, sizeof text);
+        printf("%s\n", text);
+    }
+}
+
 static int stats(struct run *r)
 {
     struct params p = {0};
@@ -109,6 +119,10 @@ static int stats(struct run *r)
     params_close(&p);
     if (rc != BX_OK)
         return run_fail(r);
+    if (r->format == FORMAT_NAME) {
+        print_names(result);
+        return 0;
+    }
     if (!result_is_for_people(r))
         return result_print(r, result);
     print_maps(r, result, "created", "live", pool_columns);
@@ -164,7 +178,7 @@ static int sites(struct run *r)
     if (rc != BX_OK)
         return run_fail(r);
     if (!result_is_for_people(r))
-        return result_print(r, result);
+        return result_print_part(r, result, "sites");
     print_maps(r, bx_val_get(result, "owners"), "bytes", "failures", owner_columns);
     printf("\n");
     fflush(stdout);
@@ -177,6 +191,7 @@ static int sites(struct run *r)
 
 const struct command mem_commands[] = {
     {"mem", "stats", "", 0, 0, "pools, buffers and names of a node", read_flags, stats, NULL},
-    {"mem", "sites", "", 0, 0, "where a node allocates (tracking build)", sites_flags, sites, NULL},
+    {"mem", "sites", "", 0, 0, "where a node allocates (tracking build)", sites_flags, sites,
+     site_columns},
     {0},
 };

@@ -94,6 +94,9 @@ for key in index type object node time; do
   grep -q "\"$key\":" "$dir/out"
   ok $? "event has $key"
 done
+expect 0 "names of what has none" ctl mem stats -o name
+grep -qx proposal "$dir/out"
+ok $? "names of what has none: its keys"
 expect 0 "sql" ctl sql "SELECT name, phase FROM vms ORDER BY name" -o json
 grep -q '"name": "web-1"' "$dir/out"
 ok $? "sql: the rows"
