@@ -126,6 +126,9 @@ static int become(struct run *r, const char *method, struct params *p)
     }
     rc = run_call(r, method, p, &result);
     params_close(p);
+    if (rc == BX_INTERRUPTED)
+        fprintf(stderr, "it was not answered; blixardctl cluster status tells whether this host is "
+                "a member now\n");
     if (rc != BX_OK)
         return run_fail(r);
     if (!result_is_for_people(r))

@@ -32,8 +32,12 @@ const struct flag read_flags[] = {
 
 int run_fail(struct run *r)
 {
-    if (r->err.code == BX_INTERRUPTED)
+    if (r->err.code == BX_INTERRUPTED) {
+        if (r->request_id[0] != '\0') /* a write, and nobody has said yet that it is decided */
+            fprintf(stderr, "it was not answered and may have been carried out; to be sure, repeat "
+                    "it with --request-id %s\n", r->request_id);
         return 130;
+    }
     printable(r->err.msg);
     printable(r->err.hint);
     fprintf(stderr, "error: %s\n", r->err.msg);
@@ -79,7 +83,7 @@ int run_write_params(struct run *r, struct params *p)
     const char *id = args_get(&r->args, "request-id", NULL);
 
     if (id != NULL && (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)) {
-        bx_err_set(&r->err, BX_INVALID, "--request-id: must be 32 hex digits");
+        bx_err_set(&r->err, BX_INVALID, "--request-id: must be 32 digits, 0-9 and a-f");
         bx_err_hint(&r->err, "any will do; use the same again to repeat a request");
         return BX_INVALID;
     }

@@ -269,6 +269,17 @@ static bool is_time(struct bx_str key)
     return bx_str_eq(key, bx_str("created_ms")) || bx_str_eq(key, bx_str("modified_ms"));
 }
 
+/* All of it, however long; JSON has no control characters. */
+static void print_container(struct bx_str key, bx_val v)
+{
+    struct bx_buf b = {0};
+
+    if (bx_json_write(&b, v, 0) == BX_NO_MEMORY)
+        bx_oom(0);
+    printf("%-16.*s %.*s\n", (int)key.n, key.p, (int)b.len, (const char *)b.data);
+    bx_buf_release(&b);
+}
+
 void print_fields(bx_val v)
 {
     for (uint32_t i = 0; i < bx_val_len(v); i++) {
@@ -278,15 +289,11 @@ void print_fields(bx_val v)
 
         bx_val_str(bx_val_key(v, i), &key);
         if (bx_val_type(value) == BX_V_MAP || bx_val_type(value) == BX_V_ARRAY) {
-            struct bx_buf b = {0};
-
-            bx_json_write(&b, value, 0);
-            snprintf(text, sizeof text, "%.*s", (int)b.len, (const char *)b.data);
-            bx_buf_release(&b);
-        } else {
-            value_text(value, is_time(key) ? 't' : 0, text, sizeof text);
-            key.n -= is_time(key) ? 3 : 0;
+            print_container(key, value);
+            continue;
         }
+        value_text(value, is_time(key) ? 't' : 0, text, sizeof text);
+        key.n -= is_time(key) ? 3 : 0;
         if (text[0] != '\0')
             printf("%-16.*s %s\n", (int)key.n, key.p, text);
     }

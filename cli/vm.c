@@ -72,13 +72,6 @@ static int interrupted(const struct run *r, const char *name)
     return 130;
 }
 
-int vm_unanswered(const struct run *r, const char *name)
-{
-    fprintf(stderr, "the operation on %s was not answered and may have been carried out; to be "
-            "sure, repeat it with --request-id %s\n", name, r->request_id);
-    return 130;
-}
-
 /* One long vm.wait on the member that gave the answer; on the next one when that is lost, and once
  * more when the longest wait that a server takes is over. vm.wait begins with a barrier, so that no
  * member takes a VM that it has not heard of yet for a deleted one. */
@@ -159,8 +152,6 @@ static int change(struct run *r, const char *method, const char *until, struct p
     if (rc == BX_OK)
         rc = run_call(r, method, p, &result);
     params_close(p);
-    if (rc == BX_INTERRUPTED)
-        return vm_unanswered(r, r->words[0]);
     if (rc != BX_OK)
         return run_fail(r);
     vm = bx_val_get(result, "vm");

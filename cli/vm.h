@@ -15,7 +15,5 @@ int vm_show_decision(struct run *r, bx_val decision);
 /* Wait until the VM of this answer is as asked; *result becomes the VM as it is then. An exit
  * code. */
 int vm_wait(struct run *r, bx_val vm, const char *until, bx_val *result);
-/* Ctrl-C before anybody had said that it is decided. An exit code. */
-int vm_unanswered(const struct run *r, const char *name);
 
 #endif

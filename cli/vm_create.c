@@ -281,8 +281,6 @@ int vm_create(struct run *r)
         rc = run_call(r, "vm.create", &p, &result);
     }
     params_close(&p);
-    if (rc == BX_INTERRUPTED)
-        return vm_unanswered(r, r->words[0]);
     if (rc != BX_OK)
         return run_fail(r);
     if (!args_has(&r->args, "dry-run"))

@@ -311,6 +311,8 @@ expect 7 "a dead address beside it" ctl --addr "$(socket "$far"),$(socket "$near
   vm create lonely --disk 0 --timeout 3s
 expect 130 "Ctrl-C before it is decided" interrupt vm create lonely --disk 0
 said 'may have been carried out; .* --request-id [0-9a-f]\{32\}$' "Ctrl-C before it is decided: says so"
+expect 130 "Ctrl-C before a node is removed" interrupt node remove nobody
+said 'may have been carried out; .* --request-id [0-9a-f]\{32\}$' "Ctrl-C before a node is removed: says so"
 expect 7 "a read without quorum" ctl vm list --timeout 1s
 expect 0 "a stale one" ctl vm list --consistency stale
 said '^stale: [0-9]* ms old$' "a stale one: says how old"

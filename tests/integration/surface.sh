@@ -101,6 +101,13 @@ expect 0 "sql" ctl sql "SELECT name, phase FROM vms ORDER BY name" -o json
 grep -q '"name": "web-1"' "$dir/out"
 ok $? "sql: the rows"
 
+long=$(printf 'v%.0s' {1..255}) labels=()
+for k in {1..64}; do labels+=(--label "k$k=$long"); done
+expect 0 "a VM with much to say" ctl vm create many --disk 0 "${labels[@]}"
+expect 0 "all of it" ctl vm show many
+[ "$(grep '^labels ' "$dir/out" | grep -o "$long" | wc -l)" -eq 64 ]
+ok $? "all of it: 64 labels"
+
 # --- life -----------------------------------------------------------------------------
 expect 0 "stop" ctl vm stop web-1
 expect 0 "stop again" ctl vm stop web-1
