@@ -287,6 +287,9 @@ void api_destroy(struct api *a)
     bx_pool_close(&a->metadata);
     bx_pool_close(&a->writes);
     bx_pool_close(&a->connections);
+#ifdef BX_TRACK_ALLOCATIONS
+    bx_track_scopes_close();
+#endif
     bx_arena_close(&a->arena);
     bx_pack_destroy(a->pack);
     bx_free(a);

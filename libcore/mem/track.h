@@ -66,6 +66,8 @@ struct bx_track_report {
  * runs. BX_OK or BX_NO_MEMORY. */
 #define BX_TRACK_SCOPE_POOL ((struct bx_pool_size){8, 1})
 int bx_track_scopes(struct bx_pool_size size);
+/* Ends those that run, without a report, and gives back what was kept. */
+void bx_track_scopes_close(void);
 void bx_track_scope_stats(struct bx_pool_stats *out);
 /* BX_OK, BX_CONFLICT (it runs already), BX_BUSY (BX_TRACK_SCOPES do), BX_NO_MEMORY or BX_INVALID
  * (the name is empty or longer than BX_TRACK_NAME - 1). */

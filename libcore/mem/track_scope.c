@@ -37,6 +37,21 @@ int bx_track_scopes(struct bx_pool_size size)
     return rc;
 }
 
+void bx_track_scopes_close(void)
+{
+    struct scope *s;
+
+    pthread_mutex_lock(&bx_track_door);
+    while ((s = SLIST_FIRST(&scopes)) != NULL) {
+        pthread_mutex_lock(&bx_track_lock);
+        SLIST_REMOVE_HEAD(&scopes, link);
+        pthread_mutex_unlock(&bx_track_lock);
+        bx_pool_release(&pool, s);
+    }
+    bx_pool_close(&pool);
+    pthread_mutex_unlock(&bx_track_door);
+}
+
 void bx_track_scope_stats(struct bx_pool_stats *out)
 {
     pthread_mutex_lock(&bx_track_door);

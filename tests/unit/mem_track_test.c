@@ -302,6 +302,22 @@ static void scopes_come_from_a_pool(void **state)
     assert_int_equal(live_of(BX_OWNER_OURS), live);
 }
 
+static void who_closes_ends_the_scopes(void **state)
+{
+    uint64_t live;
+
+    (void)state;
+    bx_track_scopes_close();
+    live = live_of(BX_OWNER_OURS);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(bx_track_start("a"), BX_OK);
+        assert_int_equal(bx_track_start("b"), BX_OK);
+        bx_track_scopes_close();
+        assert_int_equal(live_of(BX_OWNER_OURS), live);
+        assert_int_equal(bx_track_finish("a"), BX_NOT_FOUND);
+    }
+}
+
 static int no_memory(void *ctx, size_t size)
 {
     (void)ctx;
@@ -415,6 +431,7 @@ int main(void)
         cmocka_unit_test(a_scope_counts_what_happens_in_it),
         cmocka_unit_test(scopes_are_bounded),
         cmocka_unit_test(scopes_come_from_a_pool),
+        cmocka_unit_test(who_closes_ends_the_scopes),
         cmocka_unit_test(a_scope_without_memory_does_not_begin),
         cmocka_unit_test(printing_does_not_meet_itself),
         cmocka_unit_test(threads_lose_no_count),
