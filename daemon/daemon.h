@@ -69,6 +69,8 @@ uint64_t daemon_now(const struct daemon *d);
  * before is let go. */
 int daemon_open_driver(struct daemon *d, struct bx_err *err);
 void daemon_close_driver(struct daemon *d);
+/* A VM that was on this host is deleted: nothing of it stays. */
+void daemon_remove_vm(struct daemon *d, const uint8_t vm[16]);
 
 /* ---- daemon_member.c ---- */
 

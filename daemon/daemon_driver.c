@@ -79,6 +79,12 @@ int daemon_open_driver(struct daemon *d, struct bx_err *err)
     return BX_FAILED;
 }
 
+void daemon_remove_vm(struct daemon *d, const uint8_t vm[16])
+{
+    if (!d->driver_is_sim)
+        driver_qemu_remove(d->driver, vm);
+}
+
 void daemon_close_driver(struct daemon *d)
 {
     if (d->driver == NULL)

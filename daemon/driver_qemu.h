@@ -36,6 +36,10 @@ int driver_qemu_create(struct bx_driver **d, const struct driver_qemu_options *o
  * handles, so the loop must turn once more. NULL is allowed. */
 void driver_qemu_destroy(struct bx_driver *d);
 
+/* The VM was deleted: its disk goes, too. What somebody may still run stays, and the log says
+ * so. */
+void driver_qemu_remove(struct bx_driver *d, const uint8_t vm[16]);
+
 const char *driver_qemu_accel(const struct bx_driver *d);
 
 #endif

@@ -94,8 +94,12 @@ void qemu_order(struct qemu_vm *v); /* send what is wanted, when connected */
 
 /* driver_qemu_start.c */
 void qemu_start(struct driver_qemu *d, const struct bx_run *run);
+
+/* driver_qemu_remove.c */
 /* Remove the files of a run; the disk that outlives runs stays, and then so does the directory. */
 void qemu_remove_files(struct qemu_vm *v);
+/* False: this is not what a removal left. */
+bool qemu_remove_rest(struct driver_qemu *d, const char *name);
 
 /* driver_qemu_scan.c */
 int qemu_scan(struct driver_qemu *d, struct bx_err *err);

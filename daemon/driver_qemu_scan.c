@@ -42,8 +42,8 @@ static int look_at(struct driver_qemu *d, const char *name)
     uint8_t id[16];
     int lock, rc;
 
-    if (!bx_uuid_parse(name, strlen(name), id))
-        return BX_OK; /* not ours */
+    if (qemu_remove_rest(d, name) || !bx_uuid_parse(name, strlen(name), id))
+        return BX_OK; /* or not ours */
     v = qemu_add(d, id, 0, false);
     if (v == NULL)
         return BX_NO_MEMORY;

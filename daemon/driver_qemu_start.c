@@ -203,28 +203,3 @@ void qemu_start(struct driver_qemu *d, const struct bx_run *run)
     qemu_set(v, BX_OBSERVED_STARTING, false, run->config->kernel.n > 0
              ? "" : "no kernel given: the firmware has nothing to boot");
 }
-
-void qemu_remove_files(struct qemu_vm *v)
-{
-    static const char *const files[] = {
-        VM_FILE_RECORD, VM_FILE_EXIT, VM_FILE_READY, VM_FILE_SPEC, VM_FILE_SHIM_SOCKET,
-        VM_FILE_QMP_SOCKET, VM_FILE_SCRATCH, VM_FILE_CONSOLE, VM_FILE_CONSOLE ".1",
-        VM_FILE_QEMU_LOG, VM_FILE_QEMU_LOG ".1", VM_FILE_SHIM_LOG, VM_FILE_RECORD ".new",
-        VM_FILE_EXIT ".new", VM_FILE_LOCK};
-    struct bx_err err;
-    size_t i;
-    int lock;
-
-    if (v->dir < 0)
-        return;
-    if (vm_lock_take(v->dir, &lock, &err) != BX_OK) {
-        qemu_say(v->d, 4, "VM %s: its files stay: %s", v->text, err.msg);
-        return;
-    }
-    for (i = 0; i < sizeof files / sizeof files[0]; i++)
-        unlinkat(v->dir, files[i], 0);
-    close(lock);
-    /* Not empty: it holds disk.raw. */
-    if (unlinkat(v->d->dir, v->text, AT_REMOVEDIR) != 0 && errno != ENOTEMPTY && errno != EEXIST)
-        qemu_say(v->d, 4, "VM %s: its directory stays: %s", v->text, strerror(errno));
-}

@@ -9,7 +9,7 @@
  *   shim.sock, qmp.sock   the shim's control socket; the one that QEMU connects to
  *   console.log[.1]       the guest's serial line      qemu.log[.1]  what QEMU complained about
  *   shim.log              why the shim could not begin
- *   disk.raw              outlives runs                scratch.raw   an ephemeral disk: does not
+ *   disk.raw              outlives runs, goes with the VM   scratch.raw   an ephemeral one
  *
  * Names are relative to a descriptor of the directory: its path may be longer than a socket's
  * address can hold. */

@@ -11,7 +11,7 @@ noinst_LIBRARIES += daemon/libvmrun.a
 daemon_libvmrun_a_SOURCES = \
 	daemon/driver_qemu.c daemon/driver_qemu.h daemon/driver_qemu_int.h \
 	daemon/driver_qemu_run.c daemon/driver_qemu_start.c daemon/driver_qemu_scan.c \
-	daemon/driver_qemu_args.c daemon/driver_qemu_accel.c \
+	daemon/driver_qemu_args.c daemon/driver_qemu_accel.c daemon/driver_qemu_remove.c \
 	daemon/vm_shim_proto.c daemon/vm_shim_proto.h \
 	daemon/vm_record.c daemon/vm_record.h daemon/vm_log.c daemon/vm_log.h \
 	daemon/qmp.c daemon/qmp.h

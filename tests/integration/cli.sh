@@ -336,6 +336,22 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
       --restart "$policy"
     said "no such file: $dir/none" "no kernel, restart $policy: says so at once"
   done
+  vms=$dir/qemu/n1/vms
+  for vm in always never; do ctl vm delete $vm --yes >/dev/null; done
+  expect 0 "a machine with a disk" ctl vm create disk --disk 1GiB --memory 64MiB
+  [ "$(find "$vms" -name disk.raw | wc -l)" -eq 1 ]
+  ok $? "a machine with a disk: it is there"
+  expect 0 "stopped" ctl vm stop disk
+  [ "$(find "$vms" -name disk.raw | wc -l)" -eq 1 ]
+  ok $? "stopped: it is there"
+  expect 0 "deleted" ctl vm delete disk --yes
+  nothing_left() { [ -z "$(ls -A "$vms")" ]; }
+  wait_until 10 nothing_left
+  ok $? "deleted: nothing is left"
+  expect 0 "one that runs" ctl vm create disk --disk 1GiB --memory 64MiB
+  expect 0 "deleted while it runs" ctl vm delete disk --yes
+  wait_until 10 nothing_left
+  ok $? "deleted while it runs: nothing is left"
   cluster down --dir "$dir/qemu" >/dev/null 2>&1
 else
   echo "# SKIP a machine that can not start: qemu-system-x86_64 is not installed"

@@ -233,6 +233,29 @@ static void test_shim_stopped(void **state)
 }
 
 /* Without a kernel it runs and says that nothing boots; the disk outlives the run. */
+static bool disk_is_gone(struct world *w)
+{
+    char path[160];
+
+    snprintf(path, sizeof path, "%s/%s.deleted", w->vms, vm1_text);
+    return access(path, F_OK) != 0;
+}
+
+/* What a daemon that died left of a removal goes at the next start. */
+static void rest_goes(struct world *w)
+{
+    char path[160];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s.deleted", w->vms, vm1_text);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    vmrun_driver_open(w);
+    vmrun_until(w, disk_is_gone, "what was left of the disk is removed");
+    vmrun_driver_close(w);
+}
+
 static void test_no_kernel_and_a_disk(void **state)
 {
     struct world *w = *state;
@@ -246,6 +269,7 @@ static void test_no_kernel_and_a_disk(void **state)
     w->d->ops->start(w->d, &run);
     vmrun_until(w, vmrun_is_running, "RUNNING");
     assert_non_null(strstr(w->message, "no kernel given"));
+    driver_qemu_remove(w->d, vm1); /* QEMU has it open: it stays */
     w->d->ops->kill(w->d, vm1);
     vmrun_until(w, vmrun_is_exited, "EXITED");
     assert_false(w->failed);
@@ -254,10 +278,12 @@ static void test_no_kernel_and_a_disk(void **state)
     snprintf(path, sizeof path, "%s/%s/" VM_FILE_DISK, w->vms, vm1_text);
     assert_int_equal(stat(path, &st), 0);
     assert_true(st.st_size == 1 << 30 && st.st_blocks < 100);
-    unlink(path);
+    driver_qemu_remove(w->d, vm1);
     *strrchr(path, '/') = '\0';
-    assert_int_equal(rmdir(path), 0); /* nothing else was left */
+    assert_int_equal(stat(path, &st), -1); /* and nothing else was left */
+    vmrun_until(w, disk_is_gone, "the disk is removed");
     vmrun_driver_close(w);
+    rest_goes(w);
 }
 
 int main(void)
