@@ -91,8 +91,8 @@ void bx_vm_config_init(struct bx_vm_config *c);
 /* Check every value against its bound; BX_INVALID with a message that names the field as the
  * command line does, and a hint. */
 int bx_vm_config_check(const struct bx_vm_config *c, struct bx_err *err);
-/* The same for what is sound, but would be kept and nothing done about it: nobody should rely on that,
- * so whoever asks is told. */
+/* The same for what is sound, but would be kept and nothing done about it: nobody should rely on
+ * that, so whoever asks is told. */
 int bx_vm_config_supported(const struct bx_vm_config *c, struct bx_err *err);
 /* A DNS label: a-z 0-9 and '-', neither first nor last, 1 to 63. `what` begins the message. */
 int bx_name_check(struct bx_str name, const char *what, struct bx_err *err);
