@@ -162,8 +162,8 @@ int bx_vm_config_supported(const struct bx_vm_config *c, struct bx_err *err)
     if (c->on_lost != BX_ON_LOST_RESTART)
         return BX_OK;
     bx_err_set(err, BX_INVALID, "--on-lost restart is not supported yet");
-    bx_err_hint(err, "leave it out; blixardctl node remove NODE --confirm-dead lets the VMs of a lost "
-                "node be started elsewhere");
+    bx_err_hint(err, "leave it out; blixardctl node remove NODE --confirm-dead lets the VMs of a "
+                     "lost node be started elsewhere");
     return BX_INVALID;
 }
 
