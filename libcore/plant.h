@@ -29,6 +29,7 @@ enum bx_plant {
     BX_PLANT_RESEND_NEW_ID,
     BX_PLANT_EXPIRE_BY_WALL,
     BX_PLANT_AGE_BY_HEARTBEAT,
+    BX_PLANT_JUDGE_EARLY,
 };
 extern enum bx_plant bx_plant;
 /* Wall time where the code runs: what apply must not look at. */

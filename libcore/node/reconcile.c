@@ -371,7 +371,7 @@ static void step(struct bx_reconcile *r, struct entry *e, uint64_t now)
     leave_queue(r, e);
     if (plan.action != BX_ACTION_START)
         bx_lease_unwant(r->p.lease, e->vm);
-    if (needs_current(plan.action) && !bx_lease_current(r->p.lease)) {
+    if (needs_current(plan.action) && !bx_lease_current(r->p.lease) && !BX_PLANTED(JUDGE_EARLY)) {
         enter_queue(r, e, IN_WANTING);
         return;
     }

@@ -325,6 +325,16 @@ bool sim_check_some_run(struct sim_host *h, uint64_t number, uint8_t vm[16])
     return true;
 }
 
+bool sim_check_epoch(const struct sim_host *h, const uint8_t vm[16], uint64_t *epoch)
+{
+    const struct run *r = find_run(h->sim->check, vm);
+
+    if (r == NULL || r->host != h->at)
+        return false;
+    *epoch = r->epoch;
+    return true;
+}
+
 /* ---- outcomes ---- */
 
 static bool is_said(const void *item, const void *key)

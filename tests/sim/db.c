@@ -14,6 +14,7 @@
 #define FILES 4 /* the database and what SQLite puts beside it */
 #define REGIONS 64
 #define PATH 64
+#define PAGE 4096
 
 static const char *const suffixes[FILES] = {"", "-wal", "-journal", "-shm"};
 
@@ -217,7 +218,7 @@ static int io_control(sqlite3_file *base, int op, void *arg)
 static int io_sector(sqlite3_file *base)
 {
     (void)base;
-    return 4096;
+    return PAGE;
 }
 
 static int io_characteristics(sqlite3_file *base)
@@ -480,6 +481,33 @@ bool sim_db_rot(struct sim_db *d, uint64_t number, uint8_t mask)
         return false;
     f->p[number / 2 % f->n] ^= mask;
     return true;
+}
+
+void sim_db_crash(struct sim_db *d, uint64_t seed)
+{
+    if (rng_below(&seed, 2) == 0) {
+        sim_db_wipe(d);
+        return;
+    }
+    sim_db_kill(d);
+    for (int i = 0; i < FILES; i++) {
+        struct file *f = d->files[i];
+
+        for (size_t at = 0; at + PAGE <= f->n; at += PAGE) {
+            if (rng_below(&seed, 4) == 0)
+                memset(f->p + at, 0, PAGE);
+        }
+    }
+}
+
+void sim_db_damage(struct sim_db *d, uint64_t seed)
+{
+    struct file *log = d->files[1];
+
+    if (log->n > 0 && rng_below(&seed, 2) == 0)
+        log->n = (size_t)rng_below(&seed, log->n);
+    else if (d->files[0]->n > 16)
+        d->files[0]->p[rng_below(&seed, 16)] ^= (uint8_t)(1u << rng_below(&seed, 8));
 }
 
 void sim_db_plan(struct sim_db *d, uint64_t n, void (*stop)(void *ctx), void *ctx)

@@ -71,6 +71,36 @@ static void on_run(void *ctx, const uint8_t vm[16], uint64_t epoch, bool running
     sim_check_run(ctx, vm, epoch, running);
 }
 
+/* The driver's own table, and what the product sees of it: a run is ended when there is cause. */
+static const struct bx_driver_ops *own_ops;
+static struct bx_driver_ops seen_ops;
+static struct sim *world;
+
+static void check_end(const struct bx_driver *d, const uint8_t vm[16])
+{
+    for (unsigned i = 0; i < world->n_hosts; i++) {
+        if (world->hosts[i].driver == d)
+            sim_safety_ended(&world->hosts[i], vm);
+    }
+}
+
+static void stop_run(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms)
+{
+    check_end(d, vm);
+    own_ops->stop(d, vm, timeout_ms);
+}
+
+static void kill_run(struct bx_driver *d, const uint8_t vm[16])
+{
+    check_end(d, vm);
+    own_ops->kill(d, vm);
+}
+
+void sim_host_end_guest(struct sim_host *h, const uint8_t vm[16])
+{
+    own_ops->kill(h->driver, vm);
+}
+
 static void new_driver(struct sim_host *h)
 {
     struct bx_driver_sim_options o = {.clock = &h->clock.base, .trace = on_run, .ctx = h};
@@ -78,6 +108,12 @@ static void new_driver(struct sim_host *h)
     h->driver = bx_driver_sim_create(&o);
     if (h->driver == NULL)
         bx_oom(0);
+    world = h->sim;
+    own_ops = h->driver->ops;
+    seen_ops = *own_ops;
+    seen_ops.stop = stop_run;
+    seen_ops.kill = kill_run;
+    h->driver->ops = &seen_ops;
 }
 
 /* ---- entering ---- */
@@ -102,7 +138,7 @@ static void ended(struct sim_host *h)
     sim_trace(s, h, "ended: %s", h->why);
     if (crash) {
         memfs_crash(h->fs, rng_next(&s->rng));
-        sim_db_wipe(h->db);
+        sim_db_crash(h->db, rng_next(&s->rng));
         bx_driver_sim_destroy(h->driver);
         new_driver(h);
         boot(h);

@@ -98,6 +98,23 @@ static bool die_at_write(struct sim *s, bool power)
     return true;
 }
 
+/* What SQLite has is found to be damaged at the next start, or its absence, and is made anew: meanwhile
+ * VMs run that the host knows nothing of. */
+static bool lose_state(struct sim *s)
+{
+    struct sim_host *h = nemesis_host(s);
+    uint64_t seed = nemesis_draw(s, UINT64_MAX);
+
+    if (h->node == NULL)
+        return false;
+    sim_host_kill(h, "killed, and its state.db is damaged");
+    if (seed % 3 == 0)
+        sim_db_wipe(h->db);
+    else
+        sim_db_damage(h->db, seed);
+    return true;
+}
+
 static void freeze(struct sim *s, struct sim_host *h, uint64_t us)
 {
     if (h->paused_until <= s->now)
@@ -265,7 +282,7 @@ static bool end_guest(struct sim *s)
 
     if (h->node == NULL || !sim_check_some_run(h, nemesis_draw(s, 1000), vm))
         return false;
-    h->driver->ops->kill(h->driver, vm);
+    sim_host_end_guest(h, vm);
     sim_host_wake(h);
     return true;
 }
@@ -286,7 +303,7 @@ static bool depose(struct sim *s, struct sim_host *h)
 
     bx_driver_sim_fail(h->driver, 64);
     for (unsigned i = 0; i < 8 && sim_check_some_run(h, i, vm); i++)
-        h->driver->ops->kill(h->driver, vm);
+        sim_host_end_guest(h, vm);
     sim_host_wake(h);
     *us = 16 * SIM_S + nemesis_draw(s, 10 * SIM_S);
     sim_at(s, s->now + 3 * SIM_S + nemesis_draw(s, 6 * SIM_S), h, on_freeze, us);
@@ -398,6 +415,8 @@ static bool happen(struct sim *s, enum sim_fault fault)
         return wipe_one(s);
     case SIM_FAULT_USURP:
         return usurp(s);
+    case SIM_FAULT_STATE:
+        return lose_state(s);
     case SIM__FAULTS:
         return false;
     }

@@ -42,6 +42,8 @@ static const char *const names[] = {
     [BX_PLANT_EXPIRE_BY_WALL] = "expire-by-wall",
     /* node.c: old state is said to be as young as the leader's last word. */
     [BX_PLANT_AGE_BY_HEARTBEAT] = "age-by-heartbeat",
+    /* reconcile.c: what runs is judged by a state that may be older than the run. */
+    [BX_PLANT_JUDGE_EARLY] = "judge-early",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

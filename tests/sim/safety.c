@@ -3,6 +3,7 @@
  *   two leaders in one term, or two votes of one server in it
  *   be back after a restart with less than it had told to be durable
  *   start a VM that, so long as a grant is good, no committed state let it start
+ *   end a run of a VM that the newest state there is wants to go on
  *   differ from another in a byte of its state, when everything is quiet
  *
  * Each is looked at where it happens, not by what comes of it later. */
@@ -186,6 +187,37 @@ void sim_safety_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch)
     there = startable_of(s->safety, &key);
     if (there == NULL || there->index < frontier_at(s->safety, since))
         sim_violation(s, "%s starts epoch %llu of a VM that it can have no grant for", h->name,
+                      (unsigned long long)epoch);
+}
+
+/* ---- ends ---- */
+
+/* What has gone furthest: others may only not have come so far. */
+static const struct bx_view *newest_view(const struct sim *s)
+{
+    struct bx_node *newest = NULL;
+
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct bx_node *n = s->hosts[i].node;
+
+        if (n != NULL && (newest == NULL || bx_fsm_applied(bx_node_fsm(n)) >
+                                                bx_fsm_applied(bx_node_fsm(newest))))
+            newest = n;
+    }
+    return bx_node_view(newest);
+}
+
+void sim_safety_ended(struct sim_host *h, const uint8_t vm[16])
+{
+    const struct bx_vm *row = bx_view_vm(newest_view(h->sim), vm);
+    uint64_t epoch;
+
+    if (row != NULL && sim_check_epoch(h, vm, &epoch) && row->epoch == epoch &&
+        row->node == h->identity.node && row->desired == BX_DESIRED_RUNNING &&
+        !row->restart_pending &&
+        (row->phase == BX_PHASE_CREATING || row->phase == BX_PHASE_STARTING ||
+         row->phase == BX_PHASE_RUNNING))
+        sim_violation(h->sim, "%s ends epoch %llu of a VM that is to run", h->name,
                       (unsigned long long)epoch);
 }
 

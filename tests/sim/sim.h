@@ -31,7 +31,7 @@
 
 enum sim_fault {
     SIM_FAULT_KILL,       /* the process dies: state.db and its VMs stay */
-    SIM_FAULT_CRASH,      /* the host loses power: state.db goes, VMs end */
+    SIM_FAULT_CRASH,      /* the host loses power: state.db goes, or some of it, VMs end */
     SIM_FAULT_WRITE_KILL, /* the process dies at the nth change of its disk or of state.db */
     SIM_FAULT_TORN,       /* the host loses power at the nth change of its disk */
     SIM_FAULT_PARTITION,  /* two groups of hosts hear nothing of each other */
@@ -54,6 +54,7 @@ enum sim_fault {
     SIM_FAULT_WIPE,       /* a host loses everything and joins again under a new id */
     SIM_FAULT_JOIN,       /* a new host joins */
     SIM_FAULT_USURP,      /* a new leader dies at once, and the old one is back */
+    SIM_FAULT_STATE,      /* the process dies, and its state.db is gone or damaged; VMs go on */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
@@ -203,6 +204,8 @@ struct sim_host *sim_new_host(struct sim *s);
 void sim_host_init(struct sim *s, struct sim_host *h, unsigned at);
 /* Start the process. */
 void sim_host_start(struct sim_host *h);
+/* One of its VMs ends by itself. */
+void sim_host_end_guest(struct sim_host *h, const uint8_t vm[16]);
 /* It dies now, from outside. */
 void sim_host_kill(struct sim_host *h, const char *why);
 /* The host loses power. */
@@ -254,6 +257,10 @@ void sim_db_wipe(struct sim_db *d);
 /* Flip bits of the byte that the number chooses, in the database or what is written ahead of it.
  * False: there is none. */
 bool sim_db_rot(struct sim_db *d, uint64_t number, uint8_t mask);
+/* The host lost power: nothing was ever synced, and some of it is there. */
+void sim_db_crash(struct sim_db *d, uint64_t seed);
+/* Nobody has it open: it is no database any more, or the end of what is written ahead is missing. */
+void sim_db_damage(struct sim_db *d, uint64_t seed);
 /* Call stop(ctx), which does not return, before the nth change from now; 0: never. */
 void sim_db_plan(struct sim_db *d, uint64_t n, void (*stop)(void *ctx), void *ctx);
 
@@ -292,6 +299,8 @@ void sim_check_event(struct sim_host *h, const struct bx_event *e);
 void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, bool running);
 /* One of the VMs that run on the host, chosen by `number`; false when none does. */
 bool sim_check_some_run(struct sim_host *h, uint64_t number, uint8_t vm[16]);
+/* Its run on the host; false when there is none. */
+bool sim_check_epoch(const struct sim_host *h, const uint8_t vm[16], uint64_t *epoch);
 /* The revision that the host shows somebody now; within a life it never goes back. */
 uint64_t sim_check_shown(struct sim_host *h);
 /* Every answer to one request is the same. */
@@ -313,6 +322,8 @@ void sim_safety_start(struct sim_host *h);
 void sim_safety_sent(struct sim_host *h, uint64_t to, const struct bx_buf *frame);
 /* A run begins. */
 void sim_safety_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch);
+/* The product asks a run to end. */
+void sim_safety_ended(struct sim_host *h, const uint8_t vm[16]);
 /* Everything is quiet. */
 void sim_safety_end(struct sim *s);
 
