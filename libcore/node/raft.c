@@ -300,12 +300,17 @@ static void drop_message(struct raft_message *m)
 
 /* Messages that are well formed and still would break a core without asserts:
  * - two leaders in one term: it would append to its own log as a follower does;
- * - entries before the first one kept: it would take them for new ones. */
+ * - entries before the first one kept: it would take them for new ones;
+ * - more than this leader has, as if it had been sent: it would count them as there. */
 static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
 {
     const struct raft_append_entries *a = &m->append_entries;
     const struct raft_install_snapshot *s = &m->install_snapshot;
+    const struct raft_append_entries_result *res = &m->append_entries_result;
 
+    if (m->type == RAFT_APPEND_ENTRIES_RESULT && bx_raft_is_leader(r) && res->rejected == 0 &&
+        res->term == raft_current_term(&r->core) && res->last_log_index > bx_wal_last(r->o.wal))
+        return "entries that there are not";
     if (m->type == RAFT_APPEND_ENTRIES) {
         if (bx_raft_is_leader(r) && a->term == raft_current_term(&r->core))
             return "a second leader in this term";
@@ -317,6 +322,14 @@ static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
             return "a second leader in this term";
     }
     return NULL;
+}
+
+static bool of_old_term(struct bx_raft *r, const struct raft_message *m)
+{
+    uint64_t term = raft_current_term(&r->core);
+
+    return (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term < term) ||
+           (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term < term);
 }
 
 static void note_leader(struct bx_raft *r, const struct raft_message *m)
@@ -366,7 +379,9 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
     memset(&e, 0, sizeof e);
     e.type = RAFT_RECEIVE;
     e.receive.message = &m;
+    r->answers_old_term = of_old_term(r, &m);
     bx_raft_step(r, &e);
+    r->answers_old_term = false;
     raft_free(entries); /* the array; the batch went to the core or, with the update, to the log */
     note_leader(r, &m);
     return BX_OK;

@@ -53,6 +53,7 @@ struct bx_raft {
     struct bx_job job;          /* the log's write under way; o.disk runs it */
     struct bx_err job_err;
     bool writing, was_leader, closed;
+    bool answers_old_term;      /* what is stepped is a message of a term that is over */
     uint64_t cursor, cursor_term; /* last entry handed out by bx_raft_next */
     uint64_t heard_ms;          /* boot time of the leader's last word */
     uint64_t said_ms, said_commit; /* its word on what is committed that is not applied here yet */

@@ -60,11 +60,28 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
     } while (left > 0);
 }
 
+/* The core of libraft 0.22.1 answers a message of an old term without setting last_log_index. Whoever
+ * is leader again would take what happens to be there for entries that this server has. */
+static void send_result(struct bx_raft *r, const struct raft_message *m)
+{
+    struct raft_message whole = *m;
+    struct bx_buf frame = {0};
+
+    if (r->answers_old_term)
+        whole.append_entries_result.last_log_index = 0;
+    if (bx_frame_begin(&frame) == BX_OK && bx_raftmsg_write(&frame, &whole) == BX_OK)
+        send_frame(r, m->server_id, &frame);
+    bx_buf_release(&frame);
+}
+
 void bx_raft_send(struct bx_raft *r, const struct raft_message *m)
 {
     struct bx_buf frame = {0};
 
     switch (m->type) {
+    case RAFT_APPEND_ENTRIES_RESULT:
+        send_result(r, m);
+        break;
     case RAFT_APPEND_ENTRIES:
         if (r->o.reachable(r->o.ctx, m->server_id))
             send_append(r, m->server_id, &m->append_entries);
