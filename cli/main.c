@@ -4,6 +4,7 @@
 #include "mem/alloc.h"
 #include "wire/near.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -82,15 +83,15 @@ int run_write_params(struct run *r, struct params *p)
 {
     const char *id = args_get(&r->args, "request-id", NULL);
 
-    if (id != NULL && (strlen(id) != 32 || strspn(id, "0123456789abcdef") != 32)) {
+    if (id != NULL && (strlen(id) != 32 || strspn(id, "0123456789abcdefABCDEF") != 32)) {
         bx_err_set(&r->err, BX_INVALID, "--request-id: must be 32 digits, 0-9 and a-f");
         bx_err_hint(&r->err, "any will do; use the same again to repeat a request");
         return BX_INVALID;
     }
-    if (id != NULL)
-        snprintf(r->request_id, sizeof r->request_id, "%s", id);
-    else
+    if (id == NULL)
         run_random_id(r->request_id);
+    for (unsigned i = 0; id != NULL && i <= 32; i++)
+        r->request_id[i] = (char)tolower((unsigned char)id[i]);
     params_str(p, "request_id", r->request_id);
     return BX_OK;
 }

@@ -71,6 +71,7 @@ ok $? "none of that changed anything"
 id=00112233445566778899aabbccddeeff
 expect 0 "a request with an id" ctl vm create once --request-id $id
 expect 0 "the same again" ctl vm create once --request-id $id
+expect 0 "the same in capitals" ctl vm create once --request-id ${id^^}
 expect 6 "the id with another request" ctl vm create other --request-id $id
 expect 5 "removing a node takes one, too" ctl node remove nobody --request-id ffeeddccbbaa99887766554433221100
 expect 2 "which must be one" ctl node remove nobody --request-id 7
