@@ -1,8 +1,8 @@
 /* plant - mistakes that are put in on purpose, so that the simulator has to find them.
  *
- * A second build of the same sources, made for tests/sim/blixard-sim-planted alone, defines BX_PLANT
- * and carries out the one mistake that bx_plant names. In every other build BX_PLANTED is the
- * constant 0: no branch, no symbol. tests/sim/planted.c says what each of them is. */
+ * A second build of the same sources, made for tests/sim/blixard-sim-planted alone, defines
+ * BX_PLANT and carries out the one mistake that bx_plant names. In every other build BX_PLANTED is
+ * the constant 0: no branch, no symbol. tests/sim/planted.c says what each of them is. */
 #ifndef BX_PLANT_H
 #define BX_PLANT_H
 

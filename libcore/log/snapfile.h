@@ -1,9 +1,9 @@
 /* snapfile - snapshots of the state as files that prove themselves.
  *
  *   name      snapshot-<index, 16 hex digits>
- *   file      head + meta record (kind SNAPSHOT), then chunks (kind SNAPSHOT, flags 0; first payload
- *             byte tells: 1 meta, 2 chunk, 3 end, 4 packed chunk), then the end: chunks u64, their
- *             bytes before packing u64, crc of the whole file before the end's head u32
+ *   file      head + meta record (kind SNAPSHOT), then chunks (kind SNAPSHOT, flags 0; first
+ *             payload byte tells: 1 meta, 2 chunk, 3 end, 4 packed chunk), then the end: chunks
+ *             u64, their bytes before packing u64, crc of the whole file before the end's head u32
  *   packed    a chunk in its short form (codec/lz.h), version 2; everything else has version 1, and
  *             a chunk that packing would not make shorter is written as version 1 had it
  *   meta      index, term, conf index, revision, digest u64 each, history 16 bytes, conf length

@@ -9,7 +9,8 @@
 #define BX_SNAP_END_SIZE 20
 #define BX_SNAP_NAME 32
 
-enum { BX_SNAP_META = 1, BX_SNAP_CHUNK, BX_SNAP_END, BX_SNAP_PACKED }; /* first byte of an item's payload */
+/* First byte of an item's payload. */
+enum { BX_SNAP_META = 1, BX_SNAP_CHUNK, BX_SNAP_END, BX_SNAP_PACKED };
 
 void bx_snap_name(char out[BX_SNAP_NAME], uint64_t index);
 /* False when it is not the name of a snapshot. */

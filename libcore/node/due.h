@@ -1,7 +1,8 @@
 /* due - what has to happen at a time: items in the order of (time, order of setting). A binary heap
  * that knows where each item is, so that an item can be moved or taken out.
  *
- * The item lives in the caller's struct. A zeroed item is not in any heap; a zeroed heap is empty. */
+ * The item lives in the caller's struct. A zeroed item is not in any heap; a zeroed heap is empty.
+ */
 #ifndef BX_DUE_H
 #define BX_DUE_H
 

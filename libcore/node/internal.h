@@ -46,7 +46,7 @@ struct bx_propose {
     uint8_t session[16];
     uint64_t sequence;
     uint64_t sent_to, sent_term;   /* leader and term that `sent` was sent to */
-    uint64_t sealed_ms;            /* as leader: when the newest batch was made, or the term began */
+    uint64_t sealed_ms; /* as leader: when the newest batch was made, or the term began */
     struct bx_zbuf batch;          /* commands on their way out; empty between turns */
 };
 
@@ -101,7 +101,7 @@ struct bx_member_loop {
     uint32_t nodes;                /* rows there were when somebody was last looked for */
     uint64_t grown_ms;             /* when there were more than before */
     bool peers_dirty;
-    uint64_t servers;              /* index of the configuration that the link's peers are made of */
+    uint64_t servers; /* index of the configuration that the link's peers are made of */
     uint64_t catching_up;          /* id of the standby being promoted */
     uint64_t retry_ms;
 };

@@ -1,5 +1,5 @@
-/* join - a host that is no member yet asks in: its JOIN becomes a command like any other, on whichever
- * member it reached, and the outcome tells its id. */
+/* join - a host that is no member yet asks in: its JOIN becomes a command like any other, on
+ * whichever member it reached, and the outcome tells its id. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"

@@ -3,16 +3,16 @@
  *   node    want -> tick: beat {seq, wants} to the leader, {seq, to, boot time} kept in `sent`
  *   leader  on_beat: kept as the node's `fresh` beat; no barrier is under way: it becomes `asked`
  *           and a barrier is submitted -> done: state looked at, grant {seq} sent
- *   node    on_grant: seq found in `sent`, each pair that is still wanted is held until T1 after the
- *           beat was sent -> granted
+ *   node    on_grant: seq found in `sent`, each pair that is still wanted is held until T1 after
+ *           the beat was sent -> granted
  *
  * What goes wrong:
  *   the beat, the barrier or the grant is lost, or the leader changes    the next beat asks again,
  *           2 s later, or at once when another leader is known
  *   the grant's revision is not applied here yet    tick says granted again when it is
  *   the barrier takes long    the grant ends T1 after the beat all the same
- *   the leader was deposed    on_role forgets the beats that were asked for: whatever becomes of the
- *           barrier, nothing is left to answer
+ *   the leader was deposed    on_role forgets the beats that were asked for: whatever becomes of
+ *           the barrier, nothing is left to answer
  *   memory is out    the beat says less, or is not answered: the same
  *   the node's daemon was restarted    another incarnation: the grant is ignored
  *
@@ -32,7 +32,8 @@
 #define SENT_MAX 16u /* beats that a grant can answer */
 
 static_assert(BX_T1_MS + BX_KILL_MS < BX_T2_MS, "a VM may be placed anew only when it is dead");
-static_assert(SENT_MAX > BX_T1_MS / BX_BEAT_MS, "a beat is remembered as long as it can be answered");
+static_assert(SENT_MAX > BX_T1_MS / BX_BEAT_MS,
+              "a beat is remembered as long as it can be answered");
 
 struct want {
     TAILQ_ENTRY(want) link;

@@ -5,13 +5,13 @@
  * one beat of this daemon's life, comes from whom that beat was sent to, is good until T1 (10 s)
  * after that beat was sent, and names the revision that must be applied first.
  *
- * Leader half. A beat that wants something, or asks, is answered only after a barrier that was submitted after
- * the beat arrived has succeeded: a leader that was stopped and deposed meanwhile can therefore not
- * answer. Granted is what the state then says: on this node, this epoch, desired running, and not
- * started yet (phase creating, no restart pending). Of each node one beat waits for the barrier under
- * way and one for the next; a newer one takes the place of the latter. A beat that finds no room
- * (BX_LEASE_WAITING_MAX bytes of wants) counts as a sign of life and is not answered: the next one
- * may be.
+ * Leader half. A beat that wants something, or asks, is answered only after a barrier that was
+ * submitted after the beat arrived has succeeded: a leader that was stopped and deposed meanwhile
+ * can therefore not answer. Granted is what the state then says: on this node, this epoch, desired
+ * running, and not started yet (phase creating, no restart pending). Of each node one beat waits
+ * for the barrier under way and one for the next; a newer one takes the place of the latter. A beat
+ * that finds no room (BX_LEASE_WAITING_MAX bytes of wants) counts as a sign of life and is not
+ * answered: the next one may be.
  *
  * Only starting is governed so far; ending a VM by its deadline comes with the shim's half. */
 #ifndef BX_LEASE_H

@@ -1,5 +1,6 @@
-/* member - membership is state first: a node's row says what it should be, and the leader drives the
- * Raft configuration there, one change at a time (D11). It also turns silence into node states (D9).
+/* member - membership is state first: a node's row says what it should be, and the leader drives
+ * the Raft configuration there, one change at a time (D11). It also turns silence into node states
+ * (D9).
  *
  *   no server yet --add as standby--> standby --catch up--> caught up --promote--> voter
  *

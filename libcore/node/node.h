@@ -4,9 +4,9 @@
  * deadline passed), turn (at the end of each turn of the loop) and the ports' callbacks. Work is
  * only queued by the others and done in turn:
  *
- *   turn:  close the open batch and submit it -> step the core with what is queued -> start the log's
- *          next write -> apply what is committed -> one SQLite transaction -> outcomes, events,
- *          assignments -> reconcile
+ *   turn:  close the open batch and submit it -> step the core with what is queued -> start the
+ *          log's next write -> apply what is committed -> one SQLite transaction -> outcomes,
+ *          events, assignments -> reconcile
  *
  * A request is one proposal. On the leader its command joins the open batch; on a follower it is
  * relayed to the leader. Either way its outcome is found when this node applies the entry, by
@@ -42,7 +42,7 @@ struct bx_node_options {
     struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
     uint64_t intern_strings, intern_bytes; /* bounds of the table of names; 0: its own defaults */
     size_t segment_bytes;          /* of a file of the log; 0: 8 MiB */
-    uint64_t session_ttl_ms;       /* as in fsm.h; the same on every member, for ever; 0: one hour */
+    uint64_t session_ttl_ms; /* as in fsm.h; the same on every member, for ever; 0: one hour */
     /* ---- calls out, all with ctx ---- */
     void (*wake)(void *ctx);       /* something is queued: call turn before the loop blocks */
     void (*event)(void *ctx, const struct bx_event *e);
@@ -95,8 +95,8 @@ struct bx_submit {
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
     void *ctx;
 };
-/* BX_OK, BX_BUSY, BX_TOO_LARGE, BX_NO_MEMORY. A second submit under a (session, sequence) that waits
- * here is BX_BUSY. */
+/* BX_OK, BX_BUSY, BX_TOO_LARGE, BX_NO_MEMORY. A second submit under a (session, sequence) that
+ * waits here is BX_BUSY. */
 int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
 
 /* Call done once this node has applied everything that was committed before now (D7): one barrier
@@ -126,7 +126,7 @@ struct bx_node_status {
     uint64_t id, leader;     /* leader 0: none known */
     bool is_leader, quorum;  /* quorum: a leader is known and was heard within two election times */
     uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
-    uint64_t age_ms;         /* how old local state may be: all that was committed before is here, */
+    uint64_t age_ms; /* how old local state may be: all that was committed before is here, */
     bool age_known;          /* since a leader was heard; else the age of its newest entry, by the
                               * wall clock */
     uint32_t pending, reads; /* waiting here */

@@ -342,7 +342,8 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
     return BX_OK;
 }
 
-/* What is queued for the log is written: nobody was promised it, but it is one write less to miss. */
+/* What is queued for the log is written: nobody was promised it, but it is one write less to miss.
+ */
 static void flush_log(struct bx_node *n)
 {
     struct bx_err err;

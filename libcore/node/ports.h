@@ -2,7 +2,8 @@
  *
  * The daemon implements them with libuv and the kernel, the simulator with virtual ones. Nothing in
  * libcore reaches a clock, a thread, a socket or a process any other way. All functions are called
- * on the loop's thread, and all callbacks come back on it, never from inside the call that asked. */
+ * on the loop's thread, and all callbacks come back on it, never from inside the call that asked.
+ */
 #ifndef BX_PORTS_H
 #define BX_PORTS_H
 
@@ -52,9 +53,11 @@ struct bx_link_ops {
      * are queued. To the node itself: never. */
     bool (*send)(struct bx_link *l, uint64_t to, struct bx_buf *frame);
     bool (*connected)(struct bx_link *l, uint64_t id);
-    /* A set of 1 << enum bx_codec: what the peer said in its hello that it reads; 0: not connected. */
+    /* A set of 1 << enum bx_codec: what the peer said in its hello that it reads; 0: not connected.
+     */
     uint32_t (*codecs)(struct bx_link *l, uint64_t id);
-    /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high. */
+    /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high.
+     */
     size_t (*queued)(struct bx_link *l, uint64_t id);
     /* All other members; connections to anybody else are closed, but for those of members with ids
      * from `newer` on, which this node may just not have heard of yet. Copied. */

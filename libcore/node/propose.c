@@ -2,9 +2,10 @@
  *
  * A proposal is queued until a leader is known. On the leader it goes into the next batch, on a
  * follower into the next RELAY; either way it is then `sent` and waits for its outcome, which comes
- * when this node applies the entry. When leader or term change, what was sent may or may not commit:
- * it is queued again and sent under the same ids, and the state machine answers a repeat with the
- * first outcome. Only the deadline ends the waiting; the command itself may still happen then. */
+ * when this node applies the entry. When leader or term change, what was sent may or may not
+ * commit: it is queued again and sent under the same ids, and the state machine answers a repeat
+ * with the first outcome. Only the deadline ends the waiting; the command itself may still happen
+ * then. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -367,8 +368,8 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
     struct bx_propose *pr = &n->propose;
     struct bx_proposal *p = find(pr, o->session, o->sequence);
 
-    /* A node that is behind applies what others asked under this id long ago; that is not the answer
-     * to another request under it, or to somebody else's. */
+    /* A node that is behind applies what others asked under this id long ago; that is not the
+     * answer to another request under it, or to somebody else's. */
     if (p == NULL || p->body_hash != o->body_hash || p->principal_hash != o->principal_hash)
         return;
     /* An outcome can come while it is queued again: the first sending did commit. */

@@ -15,8 +15,8 @@ static uint64_t now(const struct bx_raft *r)
     return r->o.clock->ops->boot_ms(r->o.clock);
 }
 
-/* The core of a standby has no election timeout, and so believes in its last leader until it hears a
- * newer one; but it gives nobody a vote while it believes in one. A voter would have given up the
+/* The core of a standby has no election timeout, and so believes in its last leader until it hears
+ * a newer one; but it gives nobody a vote while it believes in one. A voter would have given up the
  * leader by now (Ongaro, "Consensus: Bridging Theory and Practice", 4.2.3). */
 static void forget_lost_leader(struct bx_raft *r)
 {
@@ -30,8 +30,8 @@ static void forget_lost_leader(struct bx_raft *r)
 /* The core refuses its vote while its own configuration has it as standby. But a server is a voter
  * from the moment that the entry saying so is in the candidate's log, and that entry may not have
  * reached it: the others can need just its vote to elect the leader that would send it. Voting
- * depends on logs and terms alone (4.1 there); a candidate that has it as standby does not count the
- * vote. */
+ * depends on logs and terms alone (4.1 there); a candidate that has it as standby does not count
+ * the vote. */
 static int step_as_voter(struct bx_raft *r, struct raft_event *e, struct raft_update *u)
 {
     struct raft_server *self = NULL;
@@ -202,8 +202,8 @@ static void tell_persisted(struct bx_raft *r)
     bx_raft_step(r, &e);
 }
 
-/* A leader's first entry: it knows what is committed, and so do those that follow it, once one of its
- * term is. The core writes one itself only when it finds some that may not be. */
+/* A leader's first entry: it knows what is committed, and so do those that follow it, once one of
+ * its term is. The core writes one itself only when it finds some that may not be. */
 static void open_term(struct bx_raft *r)
 {
     static const uint8_t nothing[8];

@@ -18,7 +18,8 @@
 #include <raft.h>
 
 #define BX_RAFT_INFLIGHT 32u      /* entries on their way to a follower; ours are batches */
-#define BX_RAFT_BYTES_MAX (1u << 20) /* of entries in one AppendEntries, but for a single larger one */
+/* Bytes of entries in one AppendEntries, but for a single larger one. */
+#define BX_RAFT_BYTES_MAX (1u << 20)
 
 struct bx_raft_options {
     uint64_t id;
@@ -61,8 +62,8 @@ struct bx_raft {
     struct bx_buf scratch;      /* entries read back from disk */
 };
 
-/* From now on libraft's memory is pooled. To be called before anything of libraft's is allocated in the
- * process; again is allowed. */
+/* From now on libraft's memory is pooled. To be called before anything of libraft's is allocated in
+ * the process; again is allowed. */
 void bx_raft_heap_use(void);
 /* Start the core from what log, vote and snapshot hold. */
 int bx_raft_open(struct bx_raft *r, const struct bx_raft_options *o, struct bx_err *err);
@@ -71,8 +72,8 @@ void bx_raft_close(struct bx_raft *r);
 /* Append one entry as leader; data is copied. *index is where it will stand. BX_OK, BX_NO_LEADER
  * (also during a transfer), BX_CONFLICT (a configuration change is under way), BX_NO_MEMORY. */
 int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len, uint64_t *index);
-/* The same of a whole buffer, which the core takes over when the answer is BX_OK: its heap must be the
- * buffers' (bx_raft_heap_use). */
+/* The same of a whole buffer, which the core takes over when the answer is BX_OK: its heap must be
+ * the buffers' (bx_raft_heap_use). */
 int bx_raft_submit_taken(struct bx_raft *r, uint8_t type, struct bx_buf *data, uint64_t *index);
 /* A RAFT frame's payload. A message the core could not survive is dropped with a reason in err. */
 int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
@@ -113,8 +114,8 @@ int bx_raft_catch_up_status(const struct bx_raft *r, uint64_t id); /* RAFT_CATCH
  * encoded committed configuration, as bx_raft_committed_configuration gave it. */
 int bx_raft_snapshot_taken(struct bx_raft *r, const struct bx_snap_meta *meta, uint64_t keep,
                            struct bx_err *err);
-/* The committed configuration, encoded with raft_malloc, and where it stands; false while a change is
- * uncommitted or a snapshot is being installed: take none then. */
+/* The committed configuration, encoded with raft_malloc, and where it stands; false while a change
+ * is uncommitted or a snapshot is being installed: take none then. */
 bool bx_raft_committed_configuration(const struct bx_raft *r, struct raft_buffer *out,
                                      uint64_t *index);
 /* All of the file has been sent: send the message that names it. */

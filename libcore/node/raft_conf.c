@@ -1,5 +1,5 @@
-/* raft_conf - configurations of the core: who holds the log, and who votes; in entries, in snapshots
- * and in use. */
+/* raft_conf - configurations of the core: who holds the log, and who votes; in entries, in
+ * snapshots and in use. */
 #include "node/raft_priv.h"
 
 #include "model/node.h"

@@ -1,5 +1,5 @@
-/* raft_send - what the core wants to say, as frames: entries come from our log, snapshots from their
- * owner. */
+/* raft_send - what the core wants to say, as frames: entries come from our log, snapshots from
+ * their owner. */
 #include "node/raft_priv.h"
 
 #include "wire/raftmsg.h"
@@ -33,7 +33,8 @@ static unsigned append_some(struct bx_raft *r, uint64_t first, unsigned n, struc
 }
 
 /* The core names entries by number; the log has them. They leave in as many messages as it takes,
- * each written once, where it is sent from: the message's head counts them when they stand there. */
+ * each written once, where it is sent from: the message's head counts them when they stand there.
+ */
 static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append_entries *m)
 {
     struct raft_append_entries part = *m;
@@ -60,8 +61,8 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
     } while (left > 0);
 }
 
-/* The core of libraft 0.22.1 answers a message of an old term without setting last_log_index. Whoever
- * is leader again would take what happens to be there for entries that this server has. */
+/* The core of libraft 0.22.1 answers a message of an old term without setting last_log_index.
+ * Whoever is leader again would take what happens to be there for entries that this server has. */
 static void send_result(struct bx_raft *r, const struct raft_message *m)
 {
     struct raft_message whole = *m;

@@ -2,9 +2,10 @@
  *
  * Reads that arrive while a barrier is under way wait in `fresh` for the next one. On the leader a
  * barrier is an entry of its own: once this node has applied it, everything that was committed
- * before the reads arrived is here, and no later leader can have answered otherwise before. A follower asks
- * the leader with READ, gets the barrier's index back once it has succeeded there, and answers when
- * it has applied so far itself. When leader or term change, what was asked is asked again. */
+ * before the reads arrived is here, and no later leader can have answered otherwise before. A
+ * follower asks the leader with READ, gets the barrier's index back once it has succeeded there,
+ * and answers when it has applied so far itself. When leader or term change, what was asked is
+ * asked again. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"

@@ -1,9 +1,10 @@
 /* The life of a VM on its node, all going well:
  *
- *   row: creating    START -> wanting: a grant is asked for -> granted -> a slot is free -> the driver
- *                    starts it (an observation "starting" is assumed until the driver speaks)
+ *   row: creating    START -> wanting: a grant is asked for -> granted -> a slot is free -> the
+ *                    driver starts it (an observation "starting" is assumed until it speaks)
  *   observed running REPORT running, until the row says so
- *   row: stopping    STOP -> observed exited -> REPORT stopped -> row: stopped -> FORGET -> gone here
+ *   row: stopping    STOP -> observed exited -> REPORT stopped -> row: stopped -> FORGET ->
+ *                    gone here
  *
  * What goes wrong:
  *   no grant comes           it stays in `wanting`; the lease asks again by itself
@@ -12,8 +13,8 @@
  *   a report is lost         it is due again BX_REPORT_AGAIN_MS later, while the row still differs
  *   a run ends unasked       reported; the next epoch's start is held back until not_before
  *   a stop or kill is not obeyed    it is due again later, as a kill
- *   this daemon just began   the state here may be older than the runs it adopted: nothing is ended or
- *                            forgotten before the lease says that the state is current
+ *   this daemon just began   the state here may be older than the runs it adopted: nothing is ended
+ *                            or forgotten before the lease says that the state is current
  *   memory is out            an entry is missing: `incomplete`, and everything is looked at again
  *
  * Every entry that has something to do is in the heap with the time of its next step; rows,
@@ -251,7 +252,8 @@ static void do_report(struct bx_reconcile *r, struct entry *e, const struct bx_v
                       enum bx_phase phase, uint64_t now)
 {
     bool absent = e->observed == BX_OBSERVED_ABSENT;
-    struct bx_cmd_vm_report report = {.node = r->self, .epoch = row->epoch, .phase = (uint8_t)phase};
+    struct bx_cmd_vm_report report = {
+        .node = r->self, .epoch = row->epoch, .phase = (uint8_t)phase};
 
     if (e->report_again > now && e->reported == phase && e->reported_epoch == row->epoch) {
         bx_dues_set(&r->dues, &e->due, e->report_again);
@@ -350,8 +352,8 @@ static bool needs_current(enum bx_action a)
     return a == BX_ACTION_STOP || a == BX_ACTION_KILL || a == BX_ACTION_FORGET;
 }
 
-/* Nothing to do. A VM that rests is dropped, and its count of failures with it; a run that was asked
- * to end is watched all the same. */
+/* Nothing to do. A VM that rests is dropped, and its count of failures with it; a run that was
+ * asked to end is watched all the same. */
 static void rest(struct bx_reconcile *r, struct entry *e, uint64_t now)
 {
     if (e->observed == BX_OBSERVED_ABSENT)

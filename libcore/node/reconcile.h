@@ -3,10 +3,10 @@
  * Fed with rows that changed, observations of the driver and grants that arrived, it takes for each
  * VM the one next step of state/plan.h, in tick and nowhere else. Steps are bounded: at most
  * BX_STARTS_MAX VMs are starting at once, the others wait in the order they came. A VM that ends
- * without having been asked to is started again with growing pauses (1 s, doubled, to 60 s); a run of
- * 60 s, or a VM that rests, ends the count. What the driver observes goes back as reports through
- * propose, again every BX_REPORT_AGAIN_MS until the state agrees. A stop that does not end within its
- * timeout and BX_KILL_MS becomes a kill, a kill is repeated every BX_KILL_MS.
+ * without having been asked to is started again with growing pauses (1 s, doubled, to 60 s); a run
+ * of 60 s, or a VM that rests, ends the count. What the driver observes goes back as reports
+ * through propose, again every BX_REPORT_AGAIN_MS until the state agrees. A stop that does not end
+ * within its timeout and BX_KILL_MS becomes a kill, a kill is repeated every BX_KILL_MS.
  *
  * When memory is out, tick looks at everything again a second later; until all runs of the driver
  * are known, nothing is started. */

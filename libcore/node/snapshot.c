@@ -9,8 +9,8 @@
  * the last one and then the message that names the file when all before them have left. A peer that
  * goes away ends the transfer; the core asks again.
  *
- * Receive: pieces are written to a file of their own. The message comes after the last one: the file
- * is verified whole, renamed, and replaces state and log before the core goes on. */
+ * Receive: pieces are written to a file of their own. The message comes after the last one: the
+ * file is verified whole, renamed, and replaces state and log before the core goes on. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"

@@ -19,7 +19,8 @@ static size_t pad8(size_t n)
 }
 
 /* Inlined, where n is known: the fields go straight to their places. */
-static inline int put(struct bx_buf *b, uint8_t type, uint8_t flags, const uint64_t *fields, unsigned n)
+static inline int put(struct bx_buf *b, uint8_t type, uint8_t flags, const uint64_t *fields,
+                      unsigned n)
 {
     uint8_t *p = bx_buf_extend(b, 8 + 8 * (size_t)n);
 
@@ -35,9 +36,10 @@ static int put_vote(struct bx_buf *b, const struct raft_request_vote *m)
 {
     const uint64_t f[] = {m->term, m->candidate_id, m->last_log_index, m->last_log_term};
 
-    return put(b, RAFT_REQUEST_VOTE,
-               (uint8_t)((m->disrupt_leader ? FLAG_DISRUPT : 0) | (m->pre_vote ? FLAG_PRE_VOTE : 0)),
-               f, 4);
+    return put(
+        b, RAFT_REQUEST_VOTE,
+        (uint8_t)((m->disrupt_leader ? FLAG_DISRUPT : 0) | (m->pre_vote ? FLAG_PRE_VOTE : 0)), f,
+        4);
 }
 
 static int put_vote_result(struct bx_buf *b, const struct raft_request_vote_result *m)

@@ -29,8 +29,9 @@ int bx_raftmsg_write_entry(struct bx_buf *b, uint64_t term, uint8_t type, const 
 int bx_raftmsg_write_install(struct bx_buf *b, const struct raft_install_snapshot *m,
                              const void *conf, size_t conf_len);
 
-/* A configuration as the core encodes it, if the core can live with it: up to BX_MEMBERS_MAX servers,
- * each once, in roles there are. *out is the caller's to close. BX_OK, BX_MALFORMED or BX_NO_MEMORY. */
+/* A configuration as the core encodes it, if the core can live with it: up to BX_MEMBERS_MAX
+ * servers, each once, in roles there are. *out is the caller's to close. BX_OK, BX_MALFORMED or
+ * BX_NO_MEMORY. */
 int bx_raftmsg_conf(const void *p, size_t len, struct raft_configuration *out);
 
 /* Read and check a payload from the member `from`. Entries and configuration come from raft_malloc

@@ -669,7 +669,8 @@ static void overwrite(struct file *f, uint64_t offset, const uint8_t *p, size_t 
 
     for (size_t i = 0; i < 2; i++) {
         if (offset < all[i]->n)
-            memcpy(all[i]->p + offset, p, n < all[i]->n - offset ? n : (size_t)(all[i]->n - offset));
+            memcpy(all[i]->p + offset, p,
+                   n < all[i]->n - offset ? n : (size_t)(all[i]->n - offset));
     }
 }
 

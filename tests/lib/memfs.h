@@ -58,8 +58,8 @@ bool memfs_exists(const struct memfs *m, const char *name);
 /* The contents of a file that exists; valid until the next change. */
 const uint8_t *memfs_bytes(const struct memfs *m, const char *name, size_t *n);
 void memfs_flip(struct memfs *m, const char *name, size_t offset, uint8_t mask);
-/* A disk that lies, in two steps. Remember the next write, wherever it goes; later undo it, as if it
- * never had arrived. False: there was none, or what it wrote is not there any more. */
+/* A disk that lies, in two steps. Remember the next write, wherever it goes; later undo it, as if
+ * it never had arrived. False: there was none, or what it wrote is not there any more. */
 void memfs_remember(struct memfs *m);
 bool memfs_remembered(const struct memfs *m);
 bool memfs_lose(struct memfs *m);

@@ -1,6 +1,7 @@
 /* rpc - a client of the API for tests: blocking, or turning the loop that the server runs on.
  *
- * Everything fails the test when it takes longer than 20 seconds. Parameters are written as JSON. */
+ * Everything fails the test when it takes longer than 20 seconds. Parameters are written as JSON.
+ */
 #ifndef BX_RPC_H
 #define BX_RPC_H
 

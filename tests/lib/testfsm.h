@@ -1,4 +1,5 @@
-/* testfsm - a state machine in a directory of its own, fed one command an entry, or whole batches. */
+/* testfsm - a state machine in a directory of its own, fed one command an entry, or whole batches.
+ */
 #ifndef BX_TESTFSM_H
 #define BX_TESTFSM_H
 

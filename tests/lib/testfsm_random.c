@@ -127,11 +127,12 @@ static void draw_vm_create(struct draw *d)
 static void draw_vm_desire(struct draw *d)
 {
     d->head.kind = BX_CMD_VM_DESIRE;
-    d->body.vm_desire = (struct bx_cmd_vm_desire){.vm = reference(d),
-                                                  .desired = (uint8_t)below(d, one_in(d, 9) ? 3 : 2),
-                                                  .restart = one_in(d, 3),
-                                                  .force = one_in(d, 3),
-                                                  .timeout_s = (uint32_t)below(d, 90)};
+    d->body.vm_desire =
+        (struct bx_cmd_vm_desire){.vm = reference(d),
+                                  .desired = (uint8_t)below(d, one_in(d, 9) ? 3 : 2),
+                                  .restart = one_in(d, 3),
+                                  .force = one_in(d, 3),
+                                  .timeout_s = (uint32_t)below(d, 90)};
 }
 
 static void draw_vm_delete(struct draw *d)

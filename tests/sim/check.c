@@ -382,7 +382,8 @@ static bool missing(struct sim *s, const struct sim_host *h, const char *what)
 /* It is wanted to run, and given up: by its policy, or because its node was removed. */
 static bool may_have_failed(const struct bx_vm *vm)
 {
-    return vm->phase == BX_PHASE_FAILED && (vm->config->restart == BX_RESTART_NEVER || vm->node == 0);
+    return vm->phase == BX_PHASE_FAILED &&
+           (vm->config->restart == BX_RESTART_NEVER || vm->node == 0);
 }
 
 /* It runs, once, where and as the row says, if it is wanted to; else not at all. */

@@ -2,8 +2,8 @@
  * host, and asks another one under the same request id until it knows what became of it; seldom it
  * gives up. Seldom, too, it asks once more for what was answered already, or uses an id again for
  * something else; never so late that the answer may be forgotten. From time to time it takes a new
- * session, as a command line does for each request, and its old one is left to expire. How many clients there are, on how many names, and what they like to do, the seed
- * says. */
+ * session, as a command line does for each request, and its old one is left to expire. How many
+ * clients there are, on how many names, and what they like to do, the seed says. */
 #include "sim/client.h"
 
 #include "mem/alloc.h"
@@ -19,7 +19,8 @@
 #define REPEATS 10u  /* one in so many who got an answer */
 #define MISUSES 30u
 #define MOVES_ON 8u          /* to a new session, one in so many requests that are alone */
-#define LATE_US (60 * SIM_S) /* before the answer may be forgotten: for what is under way, and drift */
+/* Before the answer may be forgotten: for what is under way, and drift. */
+#define LATE_US (60 * SIM_S)
 
 struct sim_clients {
     struct client clients[SIM_CLIENTS_MAX];

@@ -2,8 +2,8 @@
  *
  * It is made the default one, so that the product's own calls reach it. All is on one thread; locks
  * are kept because a dump reads on a connection of its own while the state is written. A process
- * that dies leaves its handles behind: the files move to new objects, as they were, and what is left
- * of the old connections refers to nothing that matters. */
+ * that dies leaves its handles behind: the files move to new objects, as they were, and what is
+ * left of the old connections refers to nothing that matters. */
 #include "sim/sim.h"
 
 #include "mem/alloc.h"

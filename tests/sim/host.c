@@ -1,4 +1,5 @@
-/* host - one host: a process that lives and dies, on a clock, a disk and a driver that outlive it. */
+/* host - one host: a process that lives and dies, on a clock, a disk and a driver that outlive it.
+ */
 #include "sim/sim.h"
 
 #include "mem/alloc.h"

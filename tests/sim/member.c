@@ -1,8 +1,8 @@
 /* member - becoming a member: what daemon/daemon_member.c does, on virtual time.
  *
  * The founder writes its identity and registers cluster and row until they are there. A joiner asks
- * one member after the other until one answers with an id; it writes that identity and starts as that
- * node. Whoever dies in between asks again, under another incarnation, as a daemon would. */
+ * one member after the other until one answers with an id; it writes that identity and starts as
+ * that node. Whoever dies in between asks again, under another incarnation, as a daemon would. */
 #include "sim/sim.h"
 
 #include "mem/alloc.h"
@@ -228,7 +228,8 @@ static void on_ask(struct sim *s, struct sim_host *h, void *arg)
 
 static void ask_later(struct sim_host *h)
 {
-    sim_at(h->sim, h->sim->now + rng_between(&h->sim->rng, ASK_US / 2, ASK_US * 2), h, on_ask, NULL);
+    sim_at(h->sim, h->sim->now + rng_between(&h->sim->rng, ASK_US / 2, ASK_US * 2), h, on_ask,
+           NULL);
 }
 
 void sim_join(struct sim_host *h)
@@ -280,8 +281,8 @@ static bool is_gone(struct sim_host *member, const char *name)
     struct bx_node_status st;
 
     bx_node_status(member->node, &st);
-    return st.is_leader && bx_view_find_node(bx_node_view(member->node), bx_str(name), &row, NULL) ==
-                               BX_NOT_FOUND;
+    return st.is_leader &&
+           bx_view_find_node(bx_node_view(member->node), bx_str(name), &row, NULL) == BX_NOT_FOUND;
 }
 
 static void remove_later(struct sim *s, const char *name);

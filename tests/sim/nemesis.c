@@ -94,12 +94,13 @@ static bool die_at_write(struct sim *s, bool power)
 
     if (h->node == NULL)
         return false;
-    sim_host_plan(h, !power && nemesis_draw(s, 2) == 0, 1 + nemesis_draw(s, 60), nemesis_draw(s, 2) == 0, power);
+    sim_host_plan(h, !power && nemesis_draw(s, 2) == 0, 1 + nemesis_draw(s, 60),
+                  nemesis_draw(s, 2) == 0, power);
     return true;
 }
 
-/* What SQLite has is found to be damaged at the next start, or its absence, and is made anew: meanwhile
- * VMs run that the host knows nothing of. */
+/* What SQLite has is found to be damaged at the next start, or its absence, and is made anew:
+ * meanwhile VMs run that the host knows nothing of. */
 static bool lose_state(struct sim *s)
 {
     struct sim_host *h = nemesis_host(s);
@@ -447,8 +448,8 @@ static bool attempt(struct sim *s, enum sim_fault fault)
     return happens;
 }
 
-/* What was planned is not wanted, or can not happen: there is no second host, or nothing more may be
- * lost. */
+/* What was planned is not wanted, or can not happen: there is no second host, or nothing more may
+ * be lost. */
 static enum sim_fault another(struct sim *s)
 {
     enum sim_fault fault;

@@ -1,7 +1,7 @@
 /* nemesis - what the files of the nemesis share. Nobody else includes it.
  *
- * A fault takes its numbers from a stream of its own, so that leaving it out moves no other. What it
- * does later it draws now, and takes with it. */
+ * A fault takes its numbers from a stream of its own, so that leaving it out moves no other. What
+ * it does later it draws now, and takes with it. */
 #ifndef NEMESIS_H
 #define NEMESIS_H
 

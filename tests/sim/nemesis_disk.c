@@ -215,8 +215,8 @@ static void on_rot(struct sim *s, struct sim_host *h, void *arg)
         sim_host_kill(h, "killed");
 }
 
-/* The state is a copy, built anew from what the log and its snapshot have: who finds it damaged ends,
- * and starts again without being refused. */
+/* The state is a copy, built anew from what the log and its snapshot have: who finds it damaged
+ * ends, and starts again without being refused. */
 static bool rot_state(struct sim *s, struct sim_host *h, uint64_t number, uint8_t mask)
 {
     if (!sim_db_rot(h->db, number, mask))

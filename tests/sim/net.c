@@ -208,7 +208,8 @@ static void on_arrival(struct sim *s, struct sim_host *h, void *arg)
     const struct flying *f = arg;
     const struct connection *c = between(s, f->from, h->at);
 
-    if (h->node == NULL || !c->up || c->broken || c->number != f->connection || s->net->directions[f->from][h->at].cut) {
+    if (h->node == NULL || !c->up || c->broken || c->number != f->connection ||
+        s->net->directions[f->from][h->at].cut) {
         s->stats.lost++;
         return;
     }

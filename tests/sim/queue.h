@@ -1,4 +1,5 @@
-/* queue - what is to happen, by time; what is due at one time happens in the order it was put in. */
+/* queue - what is to happen, by time; what is due at one time happens in the order it was put in.
+ */
 #ifndef QUEUE_H
 #define QUEUE_H
 

@@ -60,7 +60,8 @@ static void start(struct child *c, const struct sim_options *o)
 {
     int fds[2];
 
-    c->left = mmap(NULL, sizeof *c->left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    c->left =
+        mmap(NULL, sizeof *c->left, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (c->left == MAP_FAILED || pipe(fds) != 0) {
         perror("blixard-sim");
         exit(70);
@@ -201,16 +202,17 @@ static void print_sum(const struct sum *sum)
 {
     const struct sim_stats *t = &sum->stats;
 
-    printf("%llu seeds, %llu failed, %.1f h, %llu operations (%llu ok, %llu refused, %llu reads, "
-           "%llu stale, %llu without an answer), %llu tries more, %llu asked again, %llu misused ids, "
-           "%llu runs of VMs, %llu snapshots taken or installed\n",
-           (unsigned long long)sum->seeds, (unsigned long long)sum->failed, hours(sum->now),
-           (unsigned long long)t->operations, (unsigned long long)t->ok,
-           (unsigned long long)t->refused, (unsigned long long)t->reads,
-           (unsigned long long)t->stale_reads, (unsigned long long)t->unknown,
-           (unsigned long long)t->retries, (unsigned long long)t->repeats,
-           (unsigned long long)t->misuses,
-           (unsigned long long)t->runs, (unsigned long long)t->snapshots);
+    printf(
+        "%llu seeds, %llu failed, %.1f h, %llu operations (%llu ok, %llu refused, %llu reads, "
+        "%llu stale, %llu without an answer), %llu tries more, %llu asked again, %llu misused ids, "
+        "%llu runs of VMs, %llu snapshots taken or installed\n",
+        (unsigned long long)sum->seeds, (unsigned long long)sum->failed, hours(sum->now),
+        (unsigned long long)t->operations, (unsigned long long)t->ok,
+        (unsigned long long)t->refused, (unsigned long long)t->reads,
+        (unsigned long long)t->stale_reads, (unsigned long long)t->unknown,
+        (unsigned long long)t->retries, (unsigned long long)t->repeats,
+        (unsigned long long)t->misuses, (unsigned long long)t->runs,
+        (unsigned long long)t->snapshots);
     printf("%llu faults:", (unsigned long long)total_faults(t));
     for (unsigned i = 0; i < SIM__FAULTS; i++)
         printf(" %s %llu", sim_fault_names[i], (unsigned long long)t->faults[i]);
@@ -245,7 +247,8 @@ static void wait_for(struct child *children, unsigned jobs, struct run_outcome *
     struct pollfd fds[RUN_JOBS_MAX];
 
     for (unsigned i = 0; i < jobs; i++)
-        fds[i] = (struct pollfd){.fd = children[i].pid == 0 ? -1 : children[i].fd, .events = POLLIN};
+        fds[i] =
+            (struct pollfd){.fd = children[i].pid == 0 ? -1 : children[i].fd, .events = POLLIN};
     if (poll(fds, jobs, -1) < 0)
         return;
     for (unsigned i = 0; i < jobs; i++) {

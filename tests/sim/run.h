@@ -7,10 +7,11 @@
 #define RUN_JOBS_MAX 64u
 
 /* Run `seeds` histories from o->seed on and print one line for each, in order, and a sum. Returns
- * how many failed; the first of those is shrunk and shown. With until_failure the first is the last. */
+ * how many failed; the first of those is shrunk and shown. With until_failure the first is the
+ * last. */
 uint64_t run_seeds(const struct sim_options *o, uint64_t seeds, unsigned jobs);
-/* Run one history in this process, print its line and end: the memory of dead hosts is not given back,
- * and whoever looks for leaks would find it. */
+/* Run one history in this process, print its line and end: the memory of dead hosts is not given
+ * back, and whoever looks for leaks would find it. */
 _Noreturn void run_here(const struct sim_options *o);
 
 /* ---- shrink.c ---- */

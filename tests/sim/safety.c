@@ -289,7 +289,8 @@ void sim_safety_end(struct sim *s)
         if (first == 0)
             first = d.hash;
         if (first != d.hash)
-            sim_violation(s, "%s has other bytes in its state than %s, though its digest is the same",
+            sim_violation(s,
+                          "%s has other bytes in its state than %s, though its digest is the same",
                           s->hosts[i].name, s->hosts[0].name);
     }
 }

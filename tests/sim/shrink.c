@@ -1,5 +1,5 @@
-/* shrink - make a history that fails smaller: end it where it failed, then leave out one fault after
- * the other. What is left out moves nothing else, so most of what remains is what it was. */
+/* shrink - make a history that fails smaller: end it where it failed, then leave out one fault
+ * after the other. What is left out moves nothing else, so most of what remains is what it was. */
 #include "sim/run.h"
 
 #include "mem/alloc.h"

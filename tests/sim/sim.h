@@ -1,15 +1,15 @@
 /* sim - a cluster on virtual time: one seed, one history.
  *
- * The node logic that ships (libcore/node and all below it, with libraft's core) runs in one process
- * for up to SIM_HOSTS_MAX hosts. Its ports are virtual: the clock (host.c), the disk (disk.c over
- * tests/lib/memfs), state.db (db.c, an SQLite VFS in memory), the link (net.c); the driver is the
- * product's own driver_sim. What happens is an event with a time (queue.h); the loop takes the
- * earliest, enters the host it is for, and lets that host's loop turn. Nothing here reads a clock,
- * and every choice comes from a stream of numbers that the seed determines.
+ * The node logic that ships (libcore/node and all below it, with libraft's core) runs in one
+ * process for up to SIM_HOSTS_MAX hosts. Its ports are virtual: the clock (host.c), the disk
+ * (disk.c over tests/lib/memfs), state.db (db.c, an SQLite VFS in memory), the link (net.c); the
+ * driver is the product's own driver_sim. What happens is an event with a time (queue.h); the loop
+ * takes the earliest, enters the host it is for, and lets that host's loop turn. Nothing here reads
+ * a clock, and every choice comes from a stream of numbers that the seed determines.
  *
  * A host's process can end at any change of its disk or of state.db: the product's code is left by
- * longjmp, and nothing of that life is ever called again. Its memory is not given back, as little as
- * a dead process could do it; a seed therefore has a process of its own (run.c). */
+ * longjmp, and nothing of that life is ever called again. Its memory is not given back, as little
+ * as a dead process could do it; a seed therefore has a process of its own (run.c). */
 #ifndef SIM_H
 #define SIM_H
 
@@ -113,7 +113,7 @@ struct sim_host {
     unsigned at; /* in sim->hosts */
     char name[16], address[32];
     enum sim_life life;
-    uint32_t lives;            /* counts starts and ends: what was meant for another life is dropped */
+    uint32_t lives; /* counts starts and ends: what was meant for another life is dropped */
     struct bx_node *node;
     struct bx_identity identity;
     struct memfs *fs;
@@ -179,8 +179,8 @@ struct sim {
 
 /* ---- world.c ---- */
 
-/* Run one history to its end. Returns when no invariant was violated; a violation is printed and ends
- * the process with SIM_EXIT_VIOLATION. */
+/* Run one history to its end. Returns when no invariant was violated; a violation is printed and
+ * ends the process with SIM_EXIT_VIOLATION. */
 #define SIM_EXIT_VIOLATION 1
 void sim_run(struct sim *s, const struct sim_options *o);
 _Noreturn void sim_violation(struct sim *s, const char *fmt, ...)
@@ -259,7 +259,8 @@ void sim_db_wipe(struct sim_db *d);
 bool sim_db_rot(struct sim_db *d, uint64_t number, uint8_t mask);
 /* The host lost power: nothing was ever synced, and some of it is there. */
 void sim_db_crash(struct sim_db *d, uint64_t seed);
-/* Nobody has it open: it is no database any more, or the end of what is written ahead is missing. */
+/* Nobody has it open: it is no database any more, or the end of what is written ahead is missing.
+ */
 void sim_db_damage(struct sim_db *d, uint64_t seed);
 /* Call stop(ctx), which does not return, before the nth change from now; 0: never. */
 void sim_db_plan(struct sim_db *d, uint64_t n, void (*stop)(void *ctx), void *ctx);
@@ -305,7 +306,8 @@ bool sim_check_epoch(const struct sim_host *h, const uint8_t vm[16], uint64_t *e
 uint64_t sim_check_shown(struct sim_host *h);
 /* Every answer to one request is the same. */
 void sim_check_outcome(struct sim_host *h, const struct bx_outcome *o);
-/* All changes since the beginning, which all hosts keep alike; false: they do not go back so far. */
+/* All changes since the beginning, which all hosts keep alike; false: they do not go back so far.
+ */
 bool sim_check_changes(struct sim *s, struct sim_history *h);
 /* Everything is quiet: all that are up are equal. True when they are. */
 bool sim_check_settled(struct sim *s);
