@@ -1,8 +1,9 @@
 /* err - one table of codes for machines, one message that grows for people.
  *
- * A function that can fail returns `int`: BX_OK (0) or one of enum bx_code. Where the cause is worth
- * words it also takes a `struct bx_err *`, which may be NULL. The lowest layer sets the message,
- * every layer above may put a prefix before it; a hint names the next command a person can type. */
+ * A function that can fail returns `int`: BX_OK (0) or one of enum bx_code. Where the cause is
+ * worth words it also takes a `struct bx_err *`, which may be NULL. The lowest layer sets the
+ * message, every layer above may put a prefix before it; a hint names the next command a person can
+ * type. */
 #ifndef BX_ERR_H
 #define BX_ERR_H
 

@@ -257,6 +257,29 @@ check_function_length()
     done
 }
 
+# A macro that returns hides a way out of the function that it stands in. One that makes functions may.
+check_macros()
+{
+    local file
+    for file in $c_files; do
+        awk -v file="$file" '
+            /^[ \t]*#[ \t]*define/ { text = ""; start = NR }
+            start {
+                text = text "\n" $0
+                if (/\\$/) next
+                if (text ~ /(^|[^A-Za-z0-9_])return([^A-Za-z0-9_]|$)/ && text !~ /static /)
+                    print file ":" start ": a macro that returns"
+                start = 0
+            }' "$plain/$file"
+    done
+}
+
+check_columns()
+{
+    # shellcheck disable=SC2086
+    awk 'length($0) > 100 { print FILENAME ":" FNR ": " length($0) " columns" }' $c_files
+}
+
 check_leftovers()
 {
     # shellcheck disable=SC2086
@@ -334,6 +357,8 @@ check_pkill | report "no process is ended by its name"
 check_file_length | report "no file above 700 lines, no test above 1000"
 check_function_length | report "no function above 80 lines"
 check_distributed | report "every file is in the tarball"
+check_columns | report "no line of C beyond 100 columns"
+check_macros | report "no macro returns"
 check_leftovers | report "nothing is put off"
 check_white_space | report "no trailing white space, no tabs in C"
 if command -v shellcheck >/dev/null; then

@@ -4,8 +4,8 @@
  *   keys     entry, first, last u64 each: what the row's columns say
  *   records  flat, one after the other
  *
- * So a bit that was flipped in a row is seen when the row is read. Before there were heads a blob was
- * its records alone, and such are read as they are. */
+ * So a bit that was flipped in a row is seen when the row is read. Before there were heads a blob
+ * was its records alone, and such are read as they are. */
 #ifndef BX_BLOB_H
 #define BX_BLOB_H
 

@@ -1,7 +1,8 @@
 /* dump - the state as chunks of flat records, and back: what a snapshot is made of.
  *
  * A logical dump and not the pages of SQLite: equal states give equal bytes on every replica, no
- * version of SQLite is part of the format, and restoring goes through the same checks as loading. */
+ * version of SQLite is part of the format, and restoring goes through the same checks as loading.
+ */
 #include "state/fsm_priv.h"
 #include "state/store_dump.h"
 

@@ -1,15 +1,16 @@
-/* fsm - the replicated state machine: committed entries in, state, outcomes and changes out (D1-D6).
+/* fsm - the replicated state machine: committed entries in, state, outcomes and changes out
+ * (D1-D6).
  *
  * apply decides on the view, journals each row it replaces, undoes a command that fails, and writes
  * the rows of one that succeeds into the open SQLite transaction. commit ends the turn: one
  * transaction with everything and the applied index, and only then are outcomes and changes handed
  * out. A SQLite error in apply or commit ends the process: the log still has it all.
  *
- * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row. The
- * outcomes of requests have a sum of their own: a refusal leaves an outcome, but the state that users
- * see is the same, and so is its digest. What is stored covers both, and the applied index, the
- * revision and the times, so that no flipped bit in them passes for a state. Events and outcomes are
- * sealed, a row each, and events are without a gap. */
+ * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row.
+ * The outcomes of requests have a sum of their own: a refusal leaves an outcome, but the state that
+ * users see is the same, and so is its digest. What is stored covers both, and the applied index,
+ * the revision and the times, so that no flipped bit in them passes for a state. Events and
+ * outcomes are sealed, a row each, and events are without a gap. */
 #ifndef BX_FSM_H
 #define BX_FSM_H
 
@@ -100,8 +101,8 @@ _Noreturn void bx_fsm_damaged(struct bx_fsm *f);
 struct bx_dump; /* a read transaction on a connection of its own: any thread after open */
 /* Commit first: a dump sees exactly what is committed. */
 int bx_dump_open(struct bx_dump **d, struct bx_fsm *f, struct bx_err *err);
-/* Next chunk of rows (at most 1 MiB) into buf, cleared first; an empty one is the end. BX_CORRUPT: what
- * was read is not what was written, and nothing of this dump may be used. */
+/* Next chunk of rows (at most 1 MiB) into buf, cleared first; an empty one is the end. BX_CORRUPT:
+ * what was read is not what was written, and nothing of this dump may be used. */
 int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err);
 bool bx_dump_damaged(const struct bx_dump *d);
 void bx_dump_close(struct bx_dump *d);

@@ -172,8 +172,9 @@ static int may_be_removed(const struct bx_node_row *n, bool confirm_dead, struct
     if (n->vms > 0 && !confirm_dead) {
         bx_err_set(err, BX_CONFLICT, "node \"%s\" has %llu VMs, which may still run there",
                    n->name->s, (unsigned long long)n->vms);
-        bx_err_hint(err, "bring it back and delete them; or, if that host is switched off for good: "
-                         "--confirm-dead");
+        bx_err_hint(err,
+                    "bring it back and delete them; or, if that host is switched off for good: "
+                    "--confirm-dead");
         return BX_CONFLICT;
     }
     return BX_OK;

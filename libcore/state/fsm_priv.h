@@ -42,8 +42,8 @@ struct bx_fsm {
     struct bx_store *store;
     struct bx_view view;
     struct bx_sessions sessions;
-    uint64_t session_ms;          /* what sessions expire by: time that passed, as leaders measured it */
-    uint64_t sessions_digest;     /* apart from the rows': a refusal leaves an outcome, and nothing else */
+    uint64_t session_ms;          /* what sessions expire by: time that passed for leaders */
+    uint64_t sessions_digest;     /* apart from the rows': a refusal leaves just an outcome */
     uint64_t applied;
     uint32_t events_kept;
     uint64_t events_oldest, events_newest; /* revisions; 0: none is kept */
@@ -107,7 +107,8 @@ void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node);
 void bx_fsm_count_events(struct bx_fsm *f, uint64_t first, uint64_t last);
 /* Forget the oldest when there are too many. */
 void bx_fsm_trim_events(struct bx_fsm *f);
-/* As count, of a row that was read or dumped: BX_CORRUPT when it is not what was written or the next. */
+/* As count, of a row that was read or dumped: BX_CORRUPT when it is not what was written or the
+ * next. */
 int bx_fsm_known_events(struct bx_fsm *f, const struct bx_blob *stored);
 /* They go as far as the revision. */
 bool bx_fsm_events_whole(const struct bx_fsm *f);

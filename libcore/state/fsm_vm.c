@@ -51,7 +51,8 @@ static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struc
         bx_err_hint(err, "it would fit on %s, which is not up: blixardctl node list",
                     node_name(&f->view, r->node));
     else
-        bx_err_hint(err, "it would fit on %s with %lld%s less (%s); or stop or delete something there",
+        bx_err_hint(err,
+                    "it would fit on %s with %lld%s less (%s); or stop or delete something there",
                     node_name(&f->view, r->node), (long long)r->by,
                     r->reject == BX_REJECT_VCPUS ? " vcpus" : bx_reject_unit(r->reject),
                     bx_reject_names[r->reject]);

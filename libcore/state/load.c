@@ -1,6 +1,7 @@
 /* load - filling an empty state: from the tables at start, or from a dump.
  *
- * Both end with the same question: does the digest of what is here equal the one that was stored? */
+ * Both end with the same question: does the digest of what is here equal the one that was stored?
+ */
 #include "state/fsm_priv.h"
 
 #include "mem/alloc.h"

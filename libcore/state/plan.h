@@ -20,8 +20,9 @@
  *               cut: the same with stop_force
  *   stay down, cut down   the same in a phase without a process
  *
- *   starting, running, stopped, failed: REPORT that phase. `failed` with ABSENT: this epoch ran here
- *   before and is gone, so the host was rebooted or the run lost, and the restart policy decides.
+ *   starting, running, stopped, failed: REPORT that phase. `failed` with ABSENT: this epoch ran
+ *   here before and is gone, so the host was rebooted or the run lost, and the restart policy
+ *   decides.
  *   ended: REPORT stopped, or failed when the run failed; the row then asks for nothing or to stay
  *   down, which is what lets the run be forgotten. */
 #ifndef BX_PLAN_H

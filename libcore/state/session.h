@@ -1,10 +1,10 @@
 /* session - exactly once: the outcomes that clients may still ask for again (D6).
  *
  * A request is (session, sequence, body hash, principal). A repeat gets the first outcome; the same
- * sequence with another body, another principal's session and a sequence below the client's floor are
- * refused. Outcomes below the floor are dropped; a session that nobody used for its time to live, as
- * leaders measured time, is dropped whole. Part of the replicated state, with a digest of its own: rebuilt from the
- * stored outcomes in the order in which they were made. */
+ * sequence with another body, another principal's session and a sequence below the client's floor
+ * are refused. Outcomes below the floor are dropped; a session that nobody used for its time to
+ * live, as leaders measured time, is dropped whole. Part of the replicated state, with a digest of
+ * its own: rebuilt from the stored outcomes in the order in which they were made. */
 #ifndef BX_SESSION_H
 #define BX_SESSION_H
 

@@ -9,7 +9,8 @@
 
 enum stmt {
     S_PUT_VM, S_PUT_NODE, S_PUT_TOKEN, S_PUT_CLUSTER, S_DEL_VM, S_DEL_NODE, S_DEL_TOKEN,
-    S_PUT_EVENTS, S_PUT_OUTCOMES, S_DEL_OUTCOMES, S_TRIM_EVENTS, S_OLDEST_EVENT, S_PUT_META, S_BEGIN, S_COMMIT,
+    S_PUT_EVENTS, S_PUT_OUTCOMES, S_DEL_OUTCOMES, S_TRIM_EVENTS, S_OLDEST_EVENT, S_PUT_META,
+    S_BEGIN, S_COMMIT,
     S__STMTS
 };
 
@@ -41,7 +42,8 @@ static const char ddl[] =
     "CREATE TABLE IF NOT EXISTS outcomes(entry INTEGER PRIMARY KEY, time_ms INTEGER, data BLOB);";
 
 static const char *const sql[S__STMTS] = {
-    [S_PUT_VM] = "INSERT OR REPLACE INTO vms VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+    [S_PUT_VM] =
+        "INSERT OR REPLACE INTO vms VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
     [S_PUT_NODE] = "INSERT OR REPLACE INTO nodes VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
     [S_PUT_TOKEN] = "INSERT OR REPLACE INTO tokens VALUES(?1,?2,?3)",
     [S_PUT_CLUSTER] = "INSERT OR REPLACE INTO cluster VALUES(1,?1,?2)",
@@ -112,7 +114,8 @@ _Noreturn void bx_store_damaged(struct bx_store *s)
 
 static int failed(struct bx_store *s, int rv, struct bx_err *err)
 {
-    return bx_err_set(err, bx_store_code(rv), "state database %s: %s", s->path, sqlite3_errmsg(s->db));
+    return bx_err_set(err, bx_store_code(rv), "state database %s: %s", s->path,
+                      sqlite3_errmsg(s->db));
 }
 
 /* ---- life ---- */

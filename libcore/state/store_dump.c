@@ -31,7 +31,8 @@ struct bx_store_dump {
 
 static int failed(struct bx_store_dump *d, struct bx_err *err)
 {
-    return bx_err_set(err, bx_store_code(sqlite3_errcode(d->db)), "reading the state database: %s", sqlite3_errmsg(d->db));
+    return bx_err_set(err, bx_store_code(sqlite3_errcode(d->db)), "reading the state database: %s",
+                      sqlite3_errmsg(d->db));
 }
 
 /* A deferred transaction takes its snapshot with its first read. */

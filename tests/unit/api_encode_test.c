@@ -112,9 +112,10 @@ static void a_vm(void **state)
     vm = find("a1");
     api_put_vm(&b, bx_fsm_view(t.fsm), vm);
     v = parsed();
-    has_keys(v, "name uuid tenant vcpus memory_mib disk_gib desired phase node epoch priority "
-                "labels created_index modified_index address kernel initrd cmdline strategy restart "
-                "on_lost disk_ephemeral created_ms modified_ms message score");
+    has_keys(v,
+             "name uuid tenant vcpus memory_mib disk_gib desired phase node epoch priority "
+             "labels created_index modified_index address kernel initrd cmdline strategy restart "
+             "on_lost disk_ephemeral created_ms modified_ms message score");
     is_text(v, "name", "a1");
     is_text(v, "tenant", "default");
     is_number(v, "vcpus", 4);

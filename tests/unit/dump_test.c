@@ -1,5 +1,6 @@
-/* Dump and restore against fsm.h: a dump is what was committed when it was opened, in equal bytes on
- * every replica; a restore brings exactly that back, or leaves nothing that could pass for a state. */
+/* Dump and restore against fsm.h: a dump is what was committed when it was opened, in equal bytes
+ * on every replica; a restore brings exactly that back, or leaves nothing that could pass for a
+ * state. */
 #include "lib/testlib.h"
 
 #include "lib/testfsm.h"

@@ -629,7 +629,8 @@ static void test_tokens_full(void **state)
 {
     (void)state;
     for (uint32_t i = 0; i < 1024; i++)
-        assert_int_equal(token((uint8_t)i, (uint8_t)(1 + (i >> 8)), i == 700 ? 2000 : 100000), BX_OK);
+        assert_int_equal(token((uint8_t)i, (uint8_t)(1 + (i >> 8)), i == 700 ? 2000 : 100000),
+                         BX_OK);
     assert_int_equal(token(0, 99, 1000), BX_BUSY);
     refused(BX_BUSY, "1024 tokens");
     while (t.index < 2 + 700 + 2000 - 2) /* the next but one comes when that one expires */

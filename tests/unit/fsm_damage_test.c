@@ -1,6 +1,6 @@
 /* The state machine when things go wrong under it: a state.db that is cut or has a flipped bit, and
- * memory that runs out in apply. The state is disposable, so anything may be thrown away, but what is
- * there must be right: a wrong state would travel on in every answer, and in every snapshot. */
+ * memory that runs out in apply. The state is disposable, so anything may be thrown away, but what
+ * is there must be right: a wrong state would travel on in every answer, and in every snapshot. */
 #include "lib/testlib.h"
 
 #include "lib/testfsm.h"
@@ -36,8 +36,8 @@ static struct bx_cluster_info info_of(const struct test_fsm *t)
     return info;
 }
 
-/* Of everything there is, events and outcomes too, whatever the order: a key that is no key any more
- * for a flip in the schema mixes it. BX_CORRUPT: nothing of it may be used. */
+/* Of everything there is, events and outcomes too, whatever the order: a key that is no key any
+ * more for a flip in the schema mixes it. BX_CORRUPT: nothing of it may be used. */
 static int sum_dump(const struct test_fsm *t, uint64_t *out)
 {
     struct bx_buf chunk = {0};
@@ -342,7 +342,8 @@ static void test_flips_under_an_open_file(void **state)
     assert_true(right > 0 && refused > FLIPS / 10);
 }
 
-/* Damage that SQLite finds while it writes, here by a trigger: the file goes, for the next start. */
+/* Damage that SQLite finds while it writes, here by a trigger: the file goes, for the next start.
+ */
 static void test_write_that_fails(void **state)
 {
     struct world *w = *state;
@@ -350,8 +351,11 @@ static void test_write_that_fails(void **state)
 
     write_file(w, w->file.data, w->file.len);
     assert_int_equal(sqlite3_open(w->t.path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "CREATE TRIGGER damage BEFORE INSERT ON events "
-                                  "BEGIN SELECT RAISE(ABORT, 'damage'); END", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "CREATE TRIGGER damage BEFORE INSERT ON events "
+                                  "BEGIN SELECT RAISE(ABORT, 'damage'); END",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
     sqlite3_close(db);
     assert_int_equal(lives_on(w), 70);
     assert_int_equal(what_opens(w), EMPTY);
@@ -441,8 +445,8 @@ static void is_before_or_after(struct world *w, uint32_t n, int ended)
         fail_msg("allocation %u: an entry was applied as on no other node", n);
 }
 
-/* Either the process ends before COMMIT, or the entry is applied as everywhere. A refusal for want of
- * memory would be this node's alone. */
+/* Either the process ends before COMMIT, or the entry is applied as everywhere. A refusal for want
+ * of memory would be this node's alone. */
 static void test_no_memory_in_apply(void **state)
 {
     struct world *w = *state;

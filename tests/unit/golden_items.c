@@ -351,7 +351,8 @@ static int make_snap_data(struct bx_buf *out)
 
 /* ---- Raft's messages ---- */
 
-static const uint8_t conf[] = {1, 1, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 'h', ':', '1', 0, 1};
+static const uint8_t conf[] = {1, 1, 0, 0, 0, 0, 0,   0,   0,   3, 0,
+                               0, 0, 0, 0, 0, 0, 'h', ':', '1', 0, 1};
 
 static int make_vote_request(struct bx_buf *out)
 {

@@ -12,7 +12,8 @@
 
 #define ID(x)                                                                                      \
     {                                                                                              \
-        (x), 0x11, 0x22, 0x33, 0x44, 0x55, 0x46, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, (x)  \
+        (x), 0x11, 0x22, 0x33, 0x44, 0x55, 0x46, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee,   \
+            (x)                                                                                    \
     }
 #define S(text)                                                                                    \
     {                                                                                              \

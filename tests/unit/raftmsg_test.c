@@ -1,5 +1,6 @@
 /* Raft messages against raftmsg.h. The core believes what it is given, so nothing may get past the
- * reader that is cut off, out of range or lies about itself; and what is refused leaves no memory. */
+ * reader that is cut off, out of range or lies about itself; and what is refused leaves no memory.
+ */
 #include "lib/testlib.h"
 
 #include "codec/head.h"
@@ -367,7 +368,8 @@ static const struct server three[] = {
 
 static void write_install(struct bx_buf *b, const struct bx_buf *conf)
 {
-    struct raft_install_snapshot s = {.term = 9, .last_index = 50, .last_term = 8, .conf_index = 40};
+    struct raft_install_snapshot s = {
+        .term = 9, .last_index = 50, .last_term = 8, .conf_index = 40};
 
     assert_int_equal(bx_raftmsg_write_install(b, &s, conf->data, conf->len), BX_OK);
 }
@@ -414,7 +416,8 @@ static void refused_configuration(struct bx_buf conf)
     assert_int_equal(read_exact(b.data, b.len), BX_MALFORMED);
     b.len = 0;
     write_append(&b, 1);
-    assert_int_equal(bx_raftmsg_write_entry(&b, 9, RAFT_CHANGE, conf.data, (uint32_t)conf.len), BX_OK);
+    assert_int_equal(bx_raftmsg_write_entry(&b, 9, RAFT_CHANGE, conf.data, (uint32_t)conf.len),
+                     BX_OK);
     assert_int_equal(read_exact(b.data, b.len), BX_MALFORMED);
     bx_buf_release(&b);
     bx_buf_release(&conf);
@@ -621,7 +624,8 @@ static void test_no_memory(void **state)
     every_allocation_fails(&b);
     b.len = 0;
     write_append(&b, 2);
-    assert_int_equal(bx_raftmsg_write_entry(&b, 9, RAFT_CHANGE, conf.data, (uint32_t)conf.len), BX_OK);
+    assert_int_equal(bx_raftmsg_write_entry(&b, 9, RAFT_CHANGE, conf.data, (uint32_t)conf.len),
+                     BX_OK);
     assert_int_equal(bx_raftmsg_write_entry(&b, 9, RAFT_COMMAND, "x", 1), BX_OK);
     every_allocation_fails(&b);
     bx_buf_release(&b);

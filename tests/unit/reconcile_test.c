@@ -1,6 +1,7 @@
 /* reconcile against its header: one node with the real state machine, the real lease and the
  * simulated driver, in virtual time. The test decides when barriers succeed and which reports get
- * lost. The trace of the driver is watched all the time: no two runs of a VM at once, no epoch twice. */
+ * lost. The trace of the driver is watched all the time: no two runs of a VM at once, no epoch
+ * twice. */
 #include "lib/testlib.h"
 
 #include "lib/testclock.h"
@@ -440,7 +441,8 @@ static void failing_starts_make_growing_pauses(void **state)
     is(vm, BX_PHASE_RUNNING, 10);
     run(60000); /* it ran long enough: the count begins anew */
     bx_driver_sim_fail(w.driver, 1);
-    w.driver->ops->kill(w.driver, vm); /* somebody else's doing: an end that nobody here asked for */
+    /* Somebody else's doing: an end that nobody here asked for. */
+    w.driver->ops->kill(w.driver, vm);
     run(1200);
     assert_int_equal(w.trace.len, 11);
     assert_true(w.trace.items[10].began - w.trace.items[9].ended < 1010);

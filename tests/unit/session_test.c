@@ -81,7 +81,8 @@ struct answer {
 
 static struct answer answer(void)
 {
-    struct answer a = {.o = t.last, .revision = test_fsm_revision(&t), .digest = test_fsm_digest(&t)};
+    struct answer a = {
+        .o = t.last, .revision = test_fsm_revision(&t), .digest = test_fsm_digest(&t)};
 
     memcpy(a.message, t.message, sizeof a.message);
     memcpy(a.hint, t.hint, sizeof a.hint);
@@ -184,8 +185,9 @@ static void test_floor(void **state)
     for (uint64_t i = 1; i <= 5; i++) {
         char name[] = {'v', (char)('0' + i), 0};
 
-        assert_int_equal(request((struct request){.session = 1, .sequence = i, .floor = i == 5 ? 4 : 0,
-                                                  .name = name}), BX_OK);
+        assert_int_equal(request((struct request){
+                             .session = 1, .sequence = i, .floor = i == 5 ? 4 : 0, .name = name}),
+                         BX_OK);
     }
     a = answer();
     for (uint64_t i = 1; i <= 3; i++) {
@@ -215,7 +217,8 @@ static void test_order(void **state)
     for (uint64_t i = 4; i > 0; i--) {
         char name[] = {'v', (char)('0' + i), 0};
 
-        assert_int_equal(request((struct request){.session = 1, .sequence = i, .name = name}), BX_OK);
+        assert_int_equal(request((struct request){.session = 1, .sequence = i, .name = name}),
+                         BX_OK);
         a[i - 1] = answer();
     }
     for (uint64_t i = 1; i <= 4; i++) {
@@ -298,7 +301,8 @@ static void test_too_many_answers(void **state)
     bx_buf_release(&b.buf);
 }
 
-/* A floor gives up what is below the request that brings it, and no more: an old one makes no room. */
+/* A floor gives up what is below the request that brings it, and no more: an old one makes no room.
+ */
 static void test_old_request_makes_no_room(void **state)
 {
     struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE, .session = {1}, .sequence = 1};
@@ -385,7 +389,8 @@ static void reopens_alike(void)
     assert_true(test_fsm_digest(&t) == digest);
 }
 
-/* What has expired stays so after a restart, though its outcome is still stored beside another's. */
+/* What has expired stays so after a restart, though its outcome is still stored beside another's.
+ */
 static void test_restart_after_expiry(void **state)
 {
     struct bx_cmd_vm_delete gone = {.vm = bx_str("nothing")};
