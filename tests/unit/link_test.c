@@ -6,6 +6,7 @@
 #include "mem/alloc.h"
 #include "wire/command.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -117,16 +118,21 @@ static void on_log(void *ctx, int level, const char *text)
     snprintf(h->log, sizeof h->log, "%s", text);
 }
 
+/* Of the loopback network each process has an address of its own here: a port of it that is free
+ * now, or after a link was closed, is not taken by a connection of a test that runs beside it. */
 static void free_address(char out[64])
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    uint32_t own = 0x7f400000u + (uint32_t)getpid();
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(own)};
+    char ip[INET_ADDRSTRLEN];
     socklen_t n = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     assert_true(fd >= 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-    snprintf(out, 64, "127.0.0.1:%u", ntohs(a.sin_port));
+    inet_ntop(AF_INET, &a.sin_addr, ip, sizeof ip);
+    snprintf(out, 64, "%s:%u", ip, ntohs(a.sin_port));
     close(fd);
 }
 
