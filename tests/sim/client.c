@@ -230,11 +230,25 @@ static void on_impatient(struct sim *s, struct sim_host *none, void *arg)
         no_answer(a->lane);
 }
 
+/* Any; but a stale read tells most of one that has just begun. */
+static struct sim_host *some_host(struct sim *s, struct lane *l)
+{
+    struct sim_host *h = &s->hosts[rng_below(&l->client->rng, s->n_hosts)];
+
+    if (l->op.kind != SIM_OP_STALE_READ || rng_below(&l->client->rng, 2) == 0)
+        return h;
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        if (s->hosts[i].node != NULL && s->hosts[i].started > h->started)
+            h = &s->hosts[i];
+    }
+    return h;
+}
+
 static void on_attempt(struct sim *s, struct sim_host *none, void *arg)
 {
     const struct attempt *a = arg;
     struct lane *l = a->lane;
-    struct sim_host *h = &s->hosts[rng_below(&l->client->rng, s->n_hosts)];
+    struct sim_host *h = some_host(s, l);
 
     (void)none;
     if (l->doing == LANE_IDLE || l->attempt != a->number)

@@ -90,7 +90,7 @@ struct replay {
     struct sim_wrong *wrong;
     unsigned name;
     size_t change;    /* the next one */
-    struct model now; /* exactly one state */
+    struct model now; /* one state, but where requests without an answer can explain a change */
     uint8_t uuid[16]; /* of the VM that is there, once somebody told it */
     bool named;
     const char *node;
@@ -124,10 +124,11 @@ static bool agrees(struct replay *r, const struct sim_change *c)
            (c->type == BX_EVENT_VM_DELETED) == (r->now.vm == 0);
 }
 
-/* Somebody who got no answer asked for it. */
+/* Somebody who got no answer asked for it; when it can have been several, any of them. */
 static bool by_unanswered(struct replay *r, const struct sim_change *c)
 {
     struct model before = r->now;
+    uint8_t states = 0;
 
     for (size_t i = 0; i < r->h->n; i++) {
         const struct sim_op *op = &r->h->ops[i];
@@ -136,11 +137,19 @@ static bool by_unanswered(struct replay *r, const struct sim_change *c)
             sim_op_creates(op->kind) != (c->type == BX_EVENT_VM_CREATED) ||
             !model_unanswered(&before, op, (uint32_t)i + 1, &r->now) || !agrees(r, c))
             continue;
-        r->named = r->named && c->type != BX_EVENT_VM_CREATED;
+        states |= r->now.states;
+        if (c->type != BX_EVENT_VM_CREATED)
+            continue;
+        r->named = false;
         return true;
     }
+    if (states == 0 || c->type == BX_EVENT_VM_DELETED) {
+        r->now = states == 0 ? before : model_empty(before.nodes_go);
+        return states != 0;
+    }
     r->now = before;
-    return false;
+    r->now.states = states;
+    return true;
 }
 
 /* A change that no answer told of. */

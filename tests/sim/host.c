@@ -310,6 +310,7 @@ void sim_host_start(struct sim_host *h)
     h->why = NULL;
     h->shown = 0;
     h->start_at = SIM_NEVER;
+    h->started = s->now;
     s->stats.lives++;
     sim_link_init(h);
     sim_disk_init(h);

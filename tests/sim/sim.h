@@ -129,6 +129,7 @@ struct sim_host {
     uint64_t paused_from, paused_until;
     uint64_t look_at;          /* when registration is looked at again */
     uint64_t start_at;         /* when a process that ended is started again */
+    uint64_t started;          /* when the one of now was */
     bool proposed, excused;    /* excused: its disk fails, so it may give up */
     bool damaged;              /* its disk lied: what is there may be refused at the next start, */
     bool refused;              /* and was */
