@@ -115,8 +115,11 @@ static void on_answer(struct sim *s, struct sim_host *h, void *arg)
     if (h->node != NULL || h->identity.node != 0)
         return; /* another answer was faster */
     sim_trace(s, h, "join: %s, node %llu", bx_code_name(a->code), (unsigned long long)a->node);
-    if (a->code == BX_EXISTS) { /* an earlier attempt got in, and its id died with its process; */
-        sim_host_rename(h);     /* or the node it was is still to be removed */
+    /* An earlier attempt got in, and its id died with its process; or the node it was is still to
+     * be removed. What nobody is takes a place of the few, until an operator removes it. */
+    if (a->code == BX_EXISTS) {
+        sim_remove(s, h->name);
+        sim_host_rename(h);
         h->clock.base.ops->random(&h->clock.base, h->identity.incarnation, 16);
     }
     if (a->code != BX_OK)
