@@ -27,7 +27,9 @@ page=$src/docs/man/blixardd.8
 # Here the value, or nothing, stands in a column of its own.
 "$build/blixardd" --help | sed -nE 's/^  --([a-z-]+) +([A-Z][^ ]*)? .*/\1 \2/p' | sed 's/ $//' |
   sort >"$dir/program"
-page_flags <"$page" >"$dir/page"
+# What only the tracking build has is in the page of every build.
+grep -q '^scope-pool ' "$dir/program" || tracking='^scope-pool '
+page_flags <"$page" | grep -vE "${tracking:-^$}" >"$dir/page"
 same "blixardd: its flags"
 
 page=$src/docs/man/blixardctl.1

@@ -138,21 +138,36 @@ snapshots_of() { # node
 churn() { ctl --timeout 60s bench --count 10000 --start "$@" >"$dir/out" 2>"$dir/err"; }
 churn --clients 128 && churn --clients 128 && churn
 ok $? "warm: more at a time than is measured, twice, and then as much"
-for k in 1 2 3; do
-  ctl --addr "$(socket $k)" mem sites --scope churn --start >/dev/null
+
+# round: churn under a scope. 0 when no node allocated more than what may remain; $said tells.
+round() {
+  local k kept snapshots rest good=0
+  said=()
+  for k in 1 2 3; do
+    ctl --addr "$(socket $k)" mem sites --scope churn --start >/dev/null
+  done
+  churn || return 2
+  for k in 1 2 3; do
+    ctl --addr "$(socket $k)" mem sites --scope churn --finish >"$dir/sites-$k" 2>"$dir/err"
+    sed "s/^/# n$k: /" "$dir/sites-$k"
+    kept=$(ours_of $k 5)
+    [ "$kept" -ge 0 ] || kept=0 # a snapshot was under way at the beginning
+    snapshots=$(snapshots_of $k)
+    rest=$(($(ours_of $k 2) - kept - 7 * snapshots))
+    [ "$kept" -le $((requests / 256)) ] && [ "$rest" -le 8 ] || good=1
+    said+=("n$k $rest, $kept to keep, 7 for each of $snapshots snapshots")
+  done
+  return $good
+}
+# Whatever one request in 256 takes shows in every round. A host that stands still for a moment has
+# more under way than ever before, once: then there is growth, and no steady state yet.
+for i in 1 2 3; do
+  rc=0
+  round || rc=$?
+  echo "# round $i of $requests requests: ${said[*]}"
+  [ $rc -eq 1 ] || break
 done
-churn
-ok $? "10,000 VMs created and deleted"
-for k in 1 2 3; do
-  ctl --addr "$(socket $k)" mem sites --scope churn --finish >"$dir/sites-$k" 2>"$dir/err"
-  sed "s/^/# n$k: /" "$dir/sites-$k"
-  kept=$(ours_of $k 5)
-  [ "$kept" -ge 0 ] || kept=0 # a snapshot was under way at the beginning
-  snapshots=$(snapshots_of $k)
-  rest=$(($(ours_of $k 2) - kept - 7 * snapshots))
-  [ "$kept" -le $((requests / 256)) ] && [ "$rest" -le 8 ]
-  ok $? "n$k: of $requests requests $rest, $kept to keep, and 7 of each of $snapshots snapshots"
-done
+ok "$rc" "10,000 VMs created and deleted, no node allocates more than what may remain"
 
 BLIXARD_PRINT_ALLOCATIONS=1 BLIXARD_TRACK_ALLOCATION_SITES=1 "$build/blixardd" --help \
   >"$dir/out" 2>"$dir/err"
