@@ -41,7 +41,7 @@ static bool is_headless(const struct bx_blob *b)
 
 int bx_blob_open(const struct bx_blob *stored, enum bx_kind kind, struct bx_blob *records)
 {
-    const uint8_t *keys = stored->p + BX_HEAD_SIZE;
+    const uint8_t *keys;
     struct bx_head head;
 
     *records = *stored;
@@ -50,6 +50,7 @@ int bx_blob_open(const struct bx_blob *stored, enum bx_kind kind, struct bx_blob
     if (bx_head_check(stored->p, stored->n, (uint16_t)kind, VERSION, &head) != BX_OK ||
         head.length != stored->n - BX_HEAD_SIZE || head.length < KEYS)
         return BX_CORRUPT;
+    keys = stored->p + BX_HEAD_SIZE;
     if (bx_get64(keys) != stored->entry || bx_get64(keys + 8) != stored->first ||
         bx_get64(keys + 16) != stored->last)
         return BX_CORRUPT;
