@@ -11,13 +11,9 @@ uint64_t test_random(uint64_t *seed)
     return rng_next(seed);
 }
 
-struct countdown {
-    uint32_t calls, fail_at;
-};
-
-static int fail_one(void *ctx, size_t size)
+int test_fail_one(void *ctx, size_t size)
 {
-    struct countdown *c = ctx;
+    struct test_countdown *c = ctx;
 
     (void)size;
     return c->calls++ == c->fail_at;
@@ -25,13 +21,13 @@ static int fail_one(void *ctx, size_t size)
 
 uint32_t test_fail_each_allocation(void (*use)(void *ctx), void *ctx)
 {
-    struct countdown c = {0};
+    struct test_countdown c = {0};
     struct bx_alloc_stats before, after;
 
     for (bool reached = true; reached; c.fail_at++) {
         c.calls = 0;
         bx_alloc_stats(&before);
-        bx_alloc_set_fault(fail_one, &c);
+        bx_alloc_set_fault(test_fail_one, &c);
         use(ctx);
         bx_alloc_set_fault(NULL, NULL);
         bx_alloc_stats(&after);

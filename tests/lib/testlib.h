@@ -21,6 +21,12 @@ uint64_t test_random(uint64_t *seed);
  * allocations the last run made. */
 uint32_t test_fail_each_allocation(void (*use)(void *ctx), void *ctx);
 
+/* For bx_alloc_set_fault: of the allocations from now on, the one of this number fails, from 0. */
+struct test_countdown {
+    uint32_t calls, fail_at;
+};
+int test_fail_one(void *ctx, size_t size);
+
 /* From now on every allocation fails, or none does. */
 void test_fail_allocations(bool fail);
 

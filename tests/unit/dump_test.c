@@ -352,30 +352,18 @@ static void test_twice_the_same(void **state)
 
 /* ---- memory that runs out ---- */
 
-struct countdown {
-    uint64_t calls, fail_at;
-};
-
-static int fail_one(void *ctx, size_t size)
-{
-    struct countdown *c = ctx;
-
-    (void)size;
-    return c->calls++ == c->fail_at;
-}
-
 enum { DONE = 20, REFUSED, NOT_REACHED };
 
 static void restore_without_memory(struct world *w, uint64_t n)
 {
-    struct countdown c = {.fail_at = n};
+    struct test_countdown c = {.fail_at = (uint32_t)n};
     int rc;
 
     memset(&w->t.options.sink, 0, sizeof w->t.options.sink);
     w->t.options.trusted = true;
     if (bx_fsm_open(&w->t.fsm, &w->t.options, NULL) != BX_OK)
         _exit(1);
-    bx_alloc_set_fault(fail_one, &c);
+    bx_alloc_set_fault(test_fail_one, &c);
     rc = restore(w->t.fsm, w->dump.data, w->dump.len, 1000, w->digest);
     _exit(rc != BX_OK ? REFUSED : c.calls <= n ? NOT_REACHED : DONE);
 }

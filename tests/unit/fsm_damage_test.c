@@ -386,24 +386,12 @@ static void test_cuts(void **state)
 
 /* ---- memory that runs out ---- */
 
-struct countdown {
-    uint32_t calls, fail_at;
-};
-
-static int fail_one(void *ctx, size_t size)
-{
-    struct countdown *c = ctx;
-
-    (void)size;
-    return c->calls++ == c->fail_at;
-}
-
 enum { DONE = 20, REFUSED, NOT_REACHED };
 
 /* Open, apply the next entry, commit; allocation number `n` fails: early, of those of open. */
 static int child_applies(struct world *w, uint32_t n, bool early)
 {
-    struct countdown c = {.fail_at = n};
+    struct test_countdown c = {.fail_at = n};
     pid_t pid;
 
     fflush(NULL);
@@ -413,12 +401,12 @@ static int child_applies(struct world *w, uint32_t n, bool early)
 
         become_child(w);
         if (early)
-            bx_alloc_set_fault(fail_one, &c);
+            bx_alloc_set_fault(test_fail_one, &c);
         rc = bx_fsm_open(&w->t.fsm, &w->t.options, NULL);
         if (rc != BX_OK)
             _exit(REFUSED);
         if (!early)
-            bx_alloc_set_fault(fail_one, &c);
+            bx_alloc_set_fault(test_fail_one, &c);
         if (!early)
             rc = bx_fsm_apply(w->t.fsm, ENTRIES + 1, w->next.buf.data, w->next.buf.len, NULL);
         if (rc == BX_OK && !early)

@@ -126,24 +126,12 @@ static void a_start_places_them_anew(void **state)
     test_fsm_close(&t);
 }
 
-struct countdown {
-    uint32_t calls, fail_at;
-};
-
-static int fail_one(void *ctx, size_t size)
-{
-    struct countdown *c = ctx;
-
-    (void)size;
-    return c->calls++ == c->fail_at;
-}
-
 enum { STARTED, REFUSED, NOT_REACHED = 100 };
 
 /* Apply the batch, which starts "web", in a child where allocation number n fails: how it ended. */
 static int start_without(struct test_fsm *t, const struct test_batch *b, uint32_t n)
 {
-    struct countdown c = {.fail_at = n};
+    struct test_countdown c = {.fail_at = n};
     int status, rc;
     pid_t pid;
 
@@ -152,7 +140,7 @@ static int start_without(struct test_fsm *t, const struct test_batch *b, uint32_
     if (pid == 0) {
         if (freopen("/dev/null", "w", stderr) == NULL)
             _exit(REFUSED);
-        bx_alloc_set_fault(fail_one, &c);
+        bx_alloc_set_fault(test_fail_one, &c);
         rc = bx_fsm_apply(t->fsm, t->index + 1, b->buf.data, b->buf.len, NULL);
         if (rc != BX_OK || vm_named(t, "web")->phase != BX_PHASE_CREATING)
             _exit(REFUSED);
