@@ -1,14 +1,14 @@
 #include "daemon.h"
 
-#include "api.h"
-#include "clock.h"
-#include "data.h"
-#include "disk.h"
-#include "disk_fs.h"
-#include "link.h"
-#include "log.h"
+#include "api/api.h"
+#include "sys/clock.h"
+#include "sys/data.h"
+#include "sys/disk.h"
+#include "sys/disk_fs.h"
+#include "link/link.h"
+#include "sys/log.h"
 #include "node/driver_sim.h"
-#include "vm_record.h"
+#include "vmdir/record.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -6,11 +6,11 @@
 #ifndef DAEMON_H
 #define DAEMON_H
 
-#include "loop.h"
+#include "sys/loop.h"
 #include "node/identity.h"
 #include "node/node.h"
 #include "options.h"
-#include "token.h"
+#include "sys/token.h"
 
 struct api;
 struct disk;

@@ -1,9 +1,9 @@
 #include "daemon.h"
 
-#include "driver_qemu.h"
-#include "log.h"
+#include "qemu/driver.h"
+#include "sys/log.h"
 #include "node/driver_sim.h"
-#include "sim_runs.h"
+#include "sys/sim_runs.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -15,8 +15,8 @@
  * The cluster does not answer within GIVE_UP_MS: done says so, the registration goes on. */
 #include "daemon.h"
 
-#include "link.h"
-#include "log.h"
+#include "link/link.h"
+#include "sys/log.h"
 #include "mem/alloc.h"
 #include "wire/command.h"
 

@@ -1,7 +1,7 @@
 /* blixardd - a node's daemon. */
 #include "daemon.h"
 
-#include "log.h"
+#include "sys/log.h"
 #include "mem/buf.h"
 
 #include <fcntl.h>

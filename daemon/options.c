@@ -1,7 +1,7 @@
 #include "options.h"
 
-#include "address.h"
-#include "log.h"
+#include "sys/address.h"
+#include "sys/log.h"
 #include "mem/track.h"
 #include "model/vm.h"
 

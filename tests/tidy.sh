@@ -331,13 +331,13 @@ check_includes_upward | report "libcore, daemon and cli include nothing from abo
 check_no_libuv | report "libcore knows no libuv"
 check_owner 'sqlite3\.h' 'libcore/state/(store|sql)[a-z_]*\.[ch]' | report "sqlite3 has one owner"
 check_owner 'msgpack[a-z/]*\.h' 'libcore/codec/pack\.c' | report "msgpack has one owner"
-check_owner 'jansson\.h' 'libcore/codec/json\.c|daemon/(qmp|vm_shim|driver_qemu)[a-z_]*\.[ch]' |
+check_owner 'jansson\.h' 'libcore/codec/json\.c|daemon/(vmdir/qmp|shim/[a-z]*|qemu/[a-z]*)\.[ch]' |
     report "jansson belongs to the JSON codec and to QMP"
 check_owner 'lz4[a-z]*\.h' 'libcore/codec/lz\.c' | report "lz4 has one owner"
 check_owner 'raft(/[a-z]*)?\.h' 'libcore/node/raft[a-z_]*\.[ch]|libcore/wire/raftmsg\.[ch]' |
     report "libraft belongs to node/raft and wire/raftmsg"
 check_owner 'libfyaml\.h' 'daemon/options\.c|cli/context\.c' | report "libfyaml reads the two files there are"
-check_owner 'openssl/[a-z0-9]*\.h' 'daemon/token\.c' | report "OpenSSL has one owner"
+check_owner 'openssl/[a-z0-9]*\.h' 'daemon/sys/token\.c' | report "OpenSSL has one owner"
 check_owner 'xxhash\.h' 'libcore/mem/map\.c' | report "xxhash has one owner"
 check_owner 'uuid/uuid\.h' 'cli/main\.c' | report "libuuid has one owner"
 check_owner 'libsmartcols[a-z/]*\.h' 'cli/output\.c' | report "libsmartcols has one owner"

@@ -3,8 +3,8 @@
 #ifndef VMRUN_WORLD_H
 #define VMRUN_WORLD_H
 
-#include "driver_qemu.h"
-#include "vm_record.h"
+#include "qemu/driver.h"
+#include "vmdir/record.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

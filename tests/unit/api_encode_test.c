@@ -4,7 +4,7 @@
 
 #include "lib/testfsm.h"
 
-#include "api_priv.h"
+#include "api/priv.h"
 #include "codec/json.h"
 
 #include <string.h>

@@ -5,8 +5,8 @@
 
 #include "lib/rpc.h"
 
-#include "api.h"
-#include "clock.h"
+#include "api/api.h"
+#include "sys/clock.h"
 #include "daemon.h"
 #include "mem/alloc.h"
 #include "node/driver_sim.h"

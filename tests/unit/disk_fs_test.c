@@ -1,7 +1,7 @@
 /* disk_fs: the table of file functions on the kernel, and the log over it. */
 #include "unit/log_help.h"
 
-#include "disk_fs.h"
+#include "sys/disk_fs.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #include "lib/testlib.h"
 
-#include "disk.h"
+#include "sys/disk.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 #include "lib/testlib.h"
 
-#include "address.h"
-#include "clock.h"
-#include "link.h"
+#include "sys/address.h"
+#include "sys/clock.h"
+#include "link/link.h"
 #include "mem/alloc.h"
 #include "wire/command.h"
 

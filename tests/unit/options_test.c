@@ -1,8 +1,8 @@
 #include "lib/testlib.h"
 
-#include "address.h"
-#include "data.h"
-#include "log.h"
+#include "sys/address.h"
+#include "sys/data.h"
+#include "sys/log.h"
 #include "options.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "driver_qemu_int.h"
+#include "qemu/priv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-#include "qmp.h"
+#include "vmdir/qmp.h"
 
-#include "vm_shim_proto.h"
+#include "vmdir/proto.h"
 
 #include <jansson.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 #include "lib/testlib.h"
 
-#include "token.h"
+#include "sys/token.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
-#include "vm_record.h"
+#include "vmdir/record.h"
 
-#include "vm_log.h"
+#include "vmdir/log.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,0 +1,206 @@
+/* link_hello - who may speak, and what comes after.
+ *
+ *   dialled   --hello sent--> waiting --their hello--> up
+ *   accepted  --their hello--> hello sent: up        (a member)
+ *             --their hello--> hello sent: stranger  (node 0: may JOIN, once)
+ *   either    --a hello we do not like--> closed, once a hello with the reason is sent
+ *             --a hello with a reason---> closed */
+#include "link/conn.h"
+
+#include "wire/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void link_say_hello(struct link_conn *c, const char *refuse)
+{
+    const struct bx_identity *id = &c->owner->identity;
+    struct bx_hello h = {.level_min = 1,
+                         .level_max = BX_LEVEL,
+                         .codecs = 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ};
+    struct bx_buf frame = {0};
+
+    h.node = c->join_done != NULL ? 0 : id->node;
+    if (h.node != 0) {
+        memcpy(h.cluster, id->cluster, 16);
+        memcpy(h.history, id->history, 16);
+        memcpy(h.incarnation, id->incarnation, 16);
+    }
+    h.refuse = bx_str(refuse == NULL ? "" : refuse);
+    if (bx_frame_write(&frame, BX_FRAME_HELLO, &bx_hello_schema, &h) == BX_OK)
+        link_conn_send(c, &frame);
+    bx_buf_release(&frame);
+}
+
+static void log_refusal(struct link *l, const char *text)
+{
+    if (strcmp(l->last_refusal, text) == 0)
+        return;
+    snprintf(l->last_refusal, sizeof l->last_refusal, "%s", text);
+    link_log(l, 4, "%s", text);
+}
+
+/* Always true: the connection closes once the reason is sent. */
+static bool refuse(struct link_conn *c, uint64_t node, const char *why)
+{
+    char text[sizeof c->owner->last_refusal];
+
+    snprintf(text, sizeof text, "refused a connection of node %llu: %s", (unsigned long long)node,
+             why);
+    log_refusal(c->owner, text);
+    c->owner->stats.refused++;
+    link_say_hello(c, why);
+    c->close_when_sent = true;
+    return true;
+}
+
+static const char *judge(struct link_conn *c, const struct bx_hello *h)
+{
+    const struct bx_identity *id = &c->owner->identity;
+    const struct link_peer *p = link_peer_of(c->owner, h->node);
+
+    if (h->level_min > BX_LEVEL || h->level_max < 1)
+        return "no common feature level";
+    if ((h->codecs & 1u << BX_CODEC_FLAT) == 0)
+        return "no common codec";
+    if (h->node == 0 && c->accepted)
+        return NULL;
+    if (memcmp(h->cluster, id->cluster, 16) != 0)
+        return "another cluster";
+    if (memcmp(h->history, id->history, 16) != 0)
+        return "another history of this cluster";
+    if (h->node == id->node)
+        return "this is the node's own id";
+    if (c->accepted && h->node < id->node)
+        return "the node with the larger id dials";
+    if (p == NULL && c->accepted)
+        p = link_guest(c->owner, h->node);
+    if (p == NULL)
+        return "no member has this id";
+    if (c->expected != 0 && c->expected != h->node)
+        return "another node answers at this address";
+    if (p->conn != NULL && memcmp(p->conn->incarnation, h->incarnation, 16) != 0)
+        return "a node of this id is connected already";
+    return NULL;
+}
+
+static bool come_up(struct link_conn *c, const struct bx_hello *h)
+{
+    struct link_peer *p = link_peer_of(c->owner, h->node);
+
+    /* The same node came again: its old connection is dead, it just was not noticed yet. */
+    if (p->conn != NULL)
+        link_conn_close(p->conn, "replaced by a newer connection");
+    c->up = true;
+    c->peer = h->node;
+    c->codecs = h->codecs;
+    c->since = link_now(c->owner);
+    memcpy(c->incarnation, h->incarnation, 16);
+    p->conn = c;
+    if (p->dialling == c)
+        p->dialling = NULL;
+    if (c->accepted)
+        link_say_hello(c, NULL);
+    c->owner->last_refusal[0] = '\0';
+    c->owner->o.peer(c->owner->o.ctx, c->peer, true);
+    return !c->closing;
+}
+
+static bool on_refusal(struct link_conn *c, struct bx_str why)
+{
+    char text[sizeof c->owner->last_refusal];
+
+    snprintf(text, sizeof text, "refused by node %llu: %.*s",
+             (unsigned long long)(c->up ? c->peer : c->expected), (int)(why.n > 160 ? 160 : why.n),
+             why.p);
+    if (c->join_done == NULL)
+        log_refusal(c->owner, text);
+    link_conn_close(c, text);
+    return false;
+}
+
+static bool on_hello(struct link_conn *c, const uint8_t *p, size_t n)
+{
+    struct bx_hello h = {0};
+    const char *why;
+
+    if (bx_flat_read(&bx_hello_schema, p, n, &h, NULL, NULL, NULL) != BX_OK) {
+        link_conn_malformed(c, "a hello that can not be read");
+        return false;
+    }
+    if (h.refuse.n > 0)
+        return on_refusal(c, h.refuse);
+    if (c->up || c->stranger) {
+        link_conn_malformed(c, "a second hello");
+        return false;
+    }
+    if (c->join_done != NULL)
+        return true; /* it is a member of something; the JOIN is on its way */
+    why = judge(c, &h);
+    if (why != NULL)
+        return refuse(c, h.node, why);
+    if (h.node != 0)
+        return come_up(c, &h);
+    c->stranger = true;
+    link_say_hello(c, NULL);
+    return true;
+}
+
+static bool on_join(struct link_conn *c, const uint8_t *p, size_t n)
+{
+    struct bx_join j = {0};
+
+    if (bx_flat_read(&bx_join_schema, p, n, &j, NULL, NULL, NULL) != BX_OK) {
+        link_conn_malformed(c, "a JOIN that can not be read");
+        return false;
+    }
+    c->asked = true;
+    c->since = link_now(c->owner);
+    c->owner->o.join(c->owner->o.ctx, c->handle, &j);
+    return !c->closing;
+}
+
+static bool on_joined(struct link_conn *c, const uint8_t *p, size_t n)
+{
+    struct bx_arena arena = {0};
+    struct bx_joined a = {0};
+
+    if (bx_flat_read(&bx_joined_schema, p, n, &a, &arena, NULL, NULL) == BX_OK) {
+        c->join_done(c->join_ctx, &a, NULL);
+        c->join_done = NULL;
+    }
+    bx_arena_close(&arena);
+    link_conn_close(c, "the answer to the JOIN can not be read");
+    return false;
+}
+
+static bool pong(struct link_conn *c)
+{
+    struct bx_buf frame = {0};
+
+    if (bx_frame_write_raw(&frame, BX_FRAME_PONG, NULL, 0, NULL, 0) == BX_OK)
+        link_conn_send(c, &frame);
+    bx_buf_release(&frame);
+    return !c->closing;
+}
+
+bool link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n)
+{
+    if (c->close_when_sent)
+        return true; /* refused or answered: nothing it says counts */
+    if (kind == BX_FRAME_HELLO)
+        return on_hello(c, p, n);
+    if (kind == BX_FRAME_JOIN && c->stranger && !c->asked)
+        return on_join(c, p, n);
+    if (kind == BX_FRAME_JOINED && c->join_done != NULL)
+        return on_joined(c, p, n);
+    if (!c->up || kind == BX_FRAME_JOIN || kind == BX_FRAME_JOINED) {
+        link_conn_malformed(c, "a frame out of turn");
+        return false;
+    }
+    if (kind == BX_FRAME_PING)
+        return pong(c);
+    if (kind != BX_FRAME_PONG)
+        c->owner->o.frame(c->owner->o.ctx, c->peer, (enum bx_frame)kind, p, n);
+    return !c->closing;
+}

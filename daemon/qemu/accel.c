@@ -1,0 +1,152 @@
+/* Whether QEMU runs, and whether KVM does.
+ *
+ * /dev/kvm may exist and guests hang under it all the same (a nested hypervisor that loses timer
+ * interrupts lets a guest run until the first one). So a guest of sixteen instructions counts long
+ * enough to be interrupted many times, and must then say so through isa-debug-exit. */
+#include "qemu/priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+#define VERSION_MS 5000
+#define PROBE_MS 2000
+#define PROBE_EXIT 33 /* isa-debug-exit: (value << 1) | 1 */
+#define FIRMWARE "probe.bin"
+#define FIRMWARE_SIZE 65536
+#define CACHE "../accel"
+
+/* Run it with its output thrown away. The exit code; -1: it could not be run, was killed by a
+ * signal, or by us at the deadline. */
+static int run(char *const argv[], int timeout_ms)
+{
+    posix_spawn_file_actions_t a;
+    struct pollfd pfd = {.events = POLLIN};
+    int rc, status = 0;
+    pid_t pid;
+
+    if (posix_spawn_file_actions_init(&a) != 0)
+        return -1;
+    posix_spawn_file_actions_addopen(&a, 0, "/dev/null", O_RDWR, 0);
+    posix_spawn_file_actions_adddup2(&a, 0, 1);
+    posix_spawn_file_actions_adddup2(&a, 0, 2);
+    rc = posix_spawnp(&pid, argv[0], &a, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&a);
+    if (rc != 0)
+        return -1;
+    pfd.fd = pidfd_open(pid, 0);
+    if (pfd.fd < 0 || poll(&pfd, 1, timeout_ms) != 1)
+        kill(pid, SIGKILL);
+    if (pfd.fd >= 0)
+        close(pfd.fd);
+    if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+        return -1;
+    return WEXITSTATUS(status);
+}
+
+bool driver_qemu_usable(const char *qemu, char *why, size_t n)
+{
+    char name[] = "qemu-system-x86_64", version[] = "-version";
+    char *const argv[] = {qemu == NULL ? name : (char *)qemu, version, NULL};
+    int rc = run(argv, VERSION_MS);
+
+    if (rc == 0)
+        return true;
+    if (rc == 127 || rc == -1)
+        snprintf(why, n, "%s can not be run", argv[0]);
+    else
+        snprintf(why, n, "%s -version ended with exit %d", argv[0], rc);
+    return false;
+}
+
+static bool write_firmware(int dir)
+{
+    static const uint8_t reset[] = {0xea, 0x00, 0x00, 0x00, 0xf0}; /* jmp f000:0000 */
+    static const uint8_t code[] = {
+        0x66, 0xb9, 0x00, 0x00, 0x00, 0x04, /* mov ecx, 1 << 26 */
+        0x66, 0x49,                         /* dec ecx */
+        0x75, 0xfc,                         /* jnz back to dec */
+        0xb0, 0x10, 0xe6, 0xf4,             /* mov al, 16; out 0xf4, al */
+        0xf4, 0xeb, 0xfd,                   /* hlt, for ever */
+    };
+    static uint8_t image[FIRMWARE_SIZE];
+    int fd = openat(dir, FIRMWARE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool ok;
+
+    if (fd < 0)
+        return false;
+    memcpy(image, code, sizeof code);
+    memcpy(image + FIRMWARE_SIZE - 16, reset, sizeof reset);
+    ok = write(fd, image, sizeof image) == (ssize_t)sizeof image;
+    close(fd);
+    return ok;
+}
+
+static bool kvm_runs(int dir, const char *qemu, char *why, size_t n)
+{
+    char firmware[64];
+    char *const argv[] = {
+        (char *)qemu, "-accel", "kvm", "-M", "microvm,acpi=off", "-m", "16", "-nodefaults",
+        "-no-user-config", "-display", "none", "-no-reboot", "-device",
+        "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", firmware, NULL};
+    int rc;
+
+    if (access("/dev/kvm", R_OK | W_OK) != 0) {
+        snprintf(why, n, "/dev/kvm: %s", strerror(errno));
+        return false;
+    }
+    snprintf(firmware, sizeof firmware, "/proc/%d/fd/%d/" FIRMWARE, getpid(), dir);
+    if (!write_firmware(dir)) {
+        snprintf(why, n, "the probe can not be written: %s", strerror(errno));
+        return false;
+    }
+    rc = run(argv, PROBE_MS);
+    unlinkat(dir, FIRMWARE, 0);
+    if (rc != PROBE_EXIT)
+        snprintf(why, n, "a guest under KVM hung or failed");
+    return rc == PROBE_EXIT;
+}
+
+/* The cache is one line: boot id, accelerator, path of QEMU. */
+void qemu_accel(int dir, const char *qemu, const uint8_t boot[16], char accel[8], char *why,
+                size_t n)
+{
+    char text[BX_PATH_LEN_MAX + 64], line[BX_PATH_LEN_MAX + 64], uuid[BX_UUID_TEXT];
+    static const char *const known[] = {"kvm", "tcg"};
+    ssize_t got = 0;
+    size_t i;
+    int fd, len;
+
+    why[0] = '\0';
+    bx_uuid_format(boot, uuid);
+    fd = openat(dir, CACHE, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        got = read(fd, text, sizeof text - 1);
+        close(fd);
+    }
+    text[got > 0 ? got : 0] = '\0';
+    for (i = 0; i < 2; i++) {
+        snprintf(line, sizeof line, "%s %s %s\n", uuid, known[i], qemu);
+        if (strcmp(line, text) == 0) {
+            snprintf(accel, 8, "%s", known[i]);
+            return;
+        }
+    }
+    snprintf(accel, 8, "%s", kvm_runs(dir, qemu, why, n) ? "kvm" : "tcg");
+    len = snprintf(line, sizeof line, "%s %s %s\n", uuid, accel, qemu);
+    fd = openat(dir, CACHE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return; /* it is probed again next time */
+    if (write(fd, line, (size_t)len) != len)
+        unlinkat(dir, CACHE, 0);
+    close(fd);
+}

@@ -1,0 +1,140 @@
+/* QEMU's command line. Values of users stand alone as arguments or are checked names, so that no
+ * comma in them is read as an option of QEMU's. */
+#include "qemu/priv.h"
+
+#include "mem/alloc.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_CMDLINE "console=ttyS0 reboot=t panic=-1 quiet"
+
+struct list {
+    struct bx_arena *arena;
+    char **v;
+    size_t n;
+    bool no_memory;
+};
+
+static void add_n(struct list *l, const char *s, size_t n)
+{
+    char *copy = bx_arena_strndup(l->arena, s, n);
+
+    assert(l->n < QEMU_ARGS_MAX - 1);
+    if (copy == NULL)
+        l->no_memory = true;
+    else
+        l->v[l->n++] = copy;
+}
+
+static void add(struct list *l, const char *s)
+{
+    add_n(l, s, strlen(s));
+}
+
+__attribute__((format(printf, 2, 3))) static void addf(struct list *l, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    add(l, text);
+}
+
+/* A file of this host that QEMU, which runs in another directory, can read. */
+static int add_file(struct list *l, const char *option, struct bx_str path, struct bx_err *err)
+{
+    char *p;
+
+    if (path.n == 0)
+        return BX_OK;
+    if (path.p[0] != '/')
+        return bx_err_set(err, BX_INVALID, "%s " BX_STR_FMT ": the path must be absolute", option,
+                          BX_STR_ARG(path));
+    add(l, option);
+    add_n(l, path.p, path.n);
+    if (l->no_memory)
+        return bx_err_set(err, BX_NO_MEMORY, "memory is out");
+    p = l->v[l->n - 1];
+    if (access(p, R_OK) != 0)
+        return bx_err_set(err, BX_NOT_FOUND, "%s: %s",
+                          errno == ENOENT ? "no such file" : strerror(errno), p);
+    return BX_OK;
+}
+
+/* TCG keeps translated code in a buffer of its own, 1 GiB at most by default: far too much for
+ * small guests, of which many share a host. */
+static unsigned tb_size(uint64_t memory_mib)
+{
+    return memory_mib <= 256 ? 16 : memory_mib <= 1024 ? 32 : 64;
+}
+
+static void add_machine(struct list *l, const char *qemu, const char *accel,
+                        const struct bx_vm_config *c)
+{
+    static const char *const fixed[] = {
+        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+        "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny",
+        /* The serial line is QEMU's standard output, its complaints are standard error: pipes. */
+        "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+        /* QEMU connects to the shim, which listens before it starts QEMU: nothing to poll for. */
+        "-chardev", "socket,id=qmp,path=" VM_FILE_QMP_SOCKET, "-mon", "chardev=qmp,mode=control",
+    };
+    size_t i;
+
+    add(l, qemu);
+    add(l, "-name");
+    addf(l, BX_STR_FMT, BX_STR_ARG(c->name));
+    add(l, "-accel");
+    if (strcmp(accel, "tcg") == 0)
+        addf(l, "tcg,tb-size=%u", tb_size(c->memory_mib));
+    else
+        add(l, accel);
+    add(l, "-M");
+    add(l, "microvm,acpi=off"); /* see vm_shim.h */
+    add(l, "-smp");
+    addf(l, "%u", c->vcpus);
+    add(l, "-m");
+    addf(l, "%" PRIu64 "M", c->memory_mib);
+    for (i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        add(l, fixed[i]);
+}
+
+int qemu_args(const char *qemu, const char *accel, const struct bx_vm_config *c,
+              struct bx_arena *arena, char *argv[QEMU_ARGS_MAX], struct bx_err *err)
+{
+    struct list l = {.arena = arena, .v = argv};
+    int rc;
+
+    add_machine(&l, qemu, accel, c);
+    rc = add_file(&l, "-kernel", c->kernel, err);
+    if (rc == BX_OK)
+        rc = add_file(&l, "-initrd", c->initrd, err);
+    if (rc != BX_OK)
+        return rc;
+    if (c->kernel.n > 0) {
+        add(&l, "-append");
+        if (c->cmdline.n > 0)
+            add_n(&l, c->cmdline.p, c->cmdline.n);
+        else
+            add(&l, DEFAULT_CMDLINE);
+    }
+    if (c->disk_gib > 0) {
+        add(&l, "-drive");
+        addf(&l, "id=disk,if=none,format=raw,discard=unmap,file=%s",
+             c->disk_ephemeral ? VM_FILE_SCRATCH : VM_FILE_DISK);
+        add(&l, "-device");
+        add(&l, "virtio-blk-device,drive=disk");
+    }
+    if (l.no_memory)
+        return bx_err_set(err, BX_NO_MEMORY, "memory is out");
+    argv[l.n] = NULL;
+    return BX_OK;
+}

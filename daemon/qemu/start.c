@@ -1,0 +1,205 @@
+/* The beginning of a run, and its removal.
+ *
+ * The lock is taken here and handed to the shim as descriptor 3, so there is no moment at which a
+ * daemon that was killed while starting leaves a shim behind that has no lock yet: a daemon that
+ * finds the lock free knows that nothing of an earlier start can still come. */
+#include "qemu/priv.h"
+
+#include "mem/alloc.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SHIM_ARGS_MAX (QEMU_ARGS_MAX + 16)
+
+static void on_shim_closed(uv_handle_t *h)
+{
+    struct qemu_shim *s = h->data;
+
+    qemu_unref(s->d);
+    bx_free(s);
+}
+
+static void on_shim_exit(uv_process_t *p, int64_t status, int signal)
+{
+    struct qemu_shim *s = p->data;
+
+    (void)status;
+    (void)signal;
+    *s->prev = s->next;
+    if (s->next != NULL)
+        s->next->prev = s->prev;
+    if (s->vm != NULL) {
+        s->vm->shim = NULL;
+        /* One that failed before it listened is noticed now and not by the next try. */
+        if (s->vm->observed != BX_OBSERVED_EXITED && s->vm->pipe == NULL)
+            qemu_watch(s->vm, 0);
+    }
+    uv_close((uv_handle_t *)p, on_shim_closed);
+}
+
+static int spawn(struct qemu_vm *v, char **args, int lock, int errors, struct bx_err *err)
+{
+    struct driver_qemu *d = v->d;
+    struct qemu_shim *s = bx_calloc(1, sizeof *s);
+    uv_stdio_container_t stdio[4] = {
+        {.flags = UV_IGNORE},
+        {.flags = UV_IGNORE},
+        {.flags = UV_INHERIT_FD, .data.fd = errors},
+        {.flags = UV_INHERIT_FD, .data.fd = lock},
+    };
+    uv_process_options_t o = {.exit_cb = on_shim_exit, .file = args[0], .args = args,
+                              .flags = UV_PROCESS_DETACHED, .stdio = stdio, .stdio_count = 4};
+    int rc;
+
+    if (s == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "memory is out");
+    s->d = d;
+    s->process.data = s;
+    d->refs++;
+    rc = uv_spawn(d->loop, &s->process, &o);
+    if (rc != 0) {
+        uv_close((uv_handle_t *)&s->process, on_shim_closed);
+        return bx_err_set(err, BX_IO, "can not run %s: %s", args[0], uv_strerror(rc));
+    }
+    s->vm = v;
+    s->next = d->shims;
+    s->prev = &d->shims;
+    if (s->next != NULL)
+        s->next->prev = &s->next;
+    d->shims = s;
+    v->shim = s;
+    return BX_OK;
+}
+
+static int spawn_args(struct qemu_vm *v, char **qemu, int lock, struct bx_err *err)
+{
+    char node[24], epoch[24], grace[16], *args[SHIM_ARGS_MAX], path[BX_PATH_LEN_MAX];
+    size_t n = 0, i;
+    int errors, rc;
+
+    snprintf(path, sizeof path, "%s/%s", v->d->path, v->text);
+    snprintf(node, sizeof node, "%" PRIu64, v->d->node);
+    snprintf(epoch, sizeof epoch, "%" PRIu64, v->epoch);
+    snprintf(grace, sizeof grace, "%u", v->d->grace_ms);
+    args[n++] = v->d->shim;
+    args[n++] = "--dir";
+    args[n++] = path;
+    args[n++] = "--vm";
+    args[n++] = v->text;
+    args[n++] = "--node";
+    args[n++] = node;
+    args[n++] = "--epoch";
+    args[n++] = epoch;
+    args[n++] = "--grace";
+    args[n++] = grace;
+    args[n++] = "--lock-fd=3";
+    args[n++] = "--";
+    for (i = 0; qemu[i] != NULL; i++)
+        args[n++] = qemu[i];
+    args[n] = NULL;
+    assert(n < SHIM_ARGS_MAX);
+    errors = openat(v->dir, VM_FILE_SHIM_LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (errors < 0)
+        return bx_err_set(err, BX_IO, "can not create %s: %s", VM_FILE_SHIM_LOG, strerror(errno));
+    rc = spawn(v, args, lock, errors, err);
+    close(errors);
+    return rc;
+}
+
+static int make_disk(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err *err)
+{
+    const char *name = c->disk_ephemeral ? VM_FILE_SCRATCH : VM_FILE_DISK;
+    struct stat st;
+    int fd, rc = BX_OK;
+
+    if (c->disk_gib == 0)
+        return BX_OK;
+    fd = openat(v->dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return bx_err_set(err, BX_IO, "can not create %s: %s", name, strerror(errno));
+    /* Grown, never cut: a smaller figure must not cost data. */
+    if (fstat(fd, &st) != 0 || ((uint64_t)st.st_size < c->disk_gib << 30 &&
+                                ftruncate(fd, (off_t)(c->disk_gib << 30)) != 0))
+        rc = bx_err_set(err, BX_IO, "can not size %s: %s", name, strerror(errno));
+    close(fd);
+    return rc;
+}
+
+/* For people who look into the directory; nothing reads it, so it need not be durable. */
+static int write_spec(struct qemu_vm *v, const struct bx_vm_config *c, char **command)
+{
+    json_t *list = json_array(), *o;
+    int fd, rc;
+    size_t i;
+
+    for (i = 0; command[i] != NULL; i++)
+        json_array_append_new(list, json_string(command[i]));
+    o = json_pack("{ss ss% sI sI so}", "vm", v->text, "name", c->name.p, (size_t)c->name.n, "epoch",
+                  (json_int_t)v->epoch, "node", (json_int_t)v->d->node, "command", list);
+    fd = openat(v->dir, VM_FILE_SPEC, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    rc = o == NULL || fd < 0 ? -1 : json_dumpfd(o, fd, JSON_INDENT(2));
+    if (fd >= 0)
+        close(fd);
+    json_decref(o);
+    return rc;
+}
+
+static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err *err)
+{
+    static const char *const stale[] = {VM_FILE_RECORD, VM_FILE_EXIT, VM_FILE_READY,
+                                        VM_FILE_SHIM_SOCKET, VM_FILE_QMP_SOCKET, VM_FILE_SCRATCH};
+    char *command[QEMU_ARGS_MAX];
+    struct bx_arena arena = {0};
+    int lock = -1, rc;
+    size_t i;
+
+    rc = vm_lock_take(v->dir, &lock, err);
+    if (rc != BX_OK)
+        return rc;
+    for (i = 0; i < sizeof stale / sizeof stale[0]; i++)
+        unlinkat(v->dir, stale[i], 0);
+    rc = qemu_args(v->d->qemu, v->d->accel, c, &arena, command, err);
+    if (rc == BX_OK)
+        rc = make_disk(v, c, err);
+    if (rc == BX_OK && write_spec(v, c, command) != 0)
+        rc = bx_err_set(err, BX_IO, "can not write %s: %s", VM_FILE_SPEC, strerror(errno));
+    if (rc == BX_OK)
+        rc = spawn_args(v, command, lock, err);
+    bx_arena_close(&arena);
+    close(lock); /* the shim has its own copy now, and with it the lock */
+    return rc;
+}
+
+void qemu_start(struct driver_qemu *d, const struct bx_run *run)
+{
+    struct bx_observation o = {.epoch = run->epoch, .observed = BX_OBSERVED_EXITED, .failed = true,
+                               .message = "memory is out"};
+    struct bx_err err = {0};
+    struct qemu_vm *v;
+
+    assert(qemu_find(d, run->vm) == NULL);
+    v = qemu_add(d, run->vm, run->epoch, true);
+    if (v == NULL) {
+        /* There is nothing to remember it in, so this one comes from inside the call. */
+        memcpy(o.vm, run->vm, 16);
+        d->base.observe(d->base.ctx, &o);
+        return;
+    }
+    if (v->dir < 0)
+        bx_err_set(&err, BX_IO, "can not open its directory: %s", strerror(errno));
+    if (v->dir < 0 || begin(v, run->config, &err) != BX_OK) {
+        qemu_set(v, BX_OBSERVED_EXITED, true, err.msg);
+        return;
+    }
+    v->answer_by = vm_now() + QEMU_SHIM_MS;
+    qemu_set(v, BX_OBSERVED_STARTING, false, run->config->kernel.n > 0
+             ? "" : "no kernel given: the firmware has nothing to boot");
+}

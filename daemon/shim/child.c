@@ -1,0 +1,127 @@
+/* QEMU's process, up to the moment it becomes QEMU.
+ *
+ * The child waits at a gate (a pipe) while the parent writes the record; only then does it execute
+ * QEMU. A parent that dies or fails before leaves the pipe empty, and the child ends. */
+#include "shim/shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct pipes {
+    int gate[2], out[2], errors[2];
+};
+
+static int pipes_open(struct pipes *p)
+{
+    int *const all[] = {p->gate, p->out, p->errors};
+    size_t i;
+
+    memset(p, 0xff, sizeof *p);
+    for (i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (pipe2(all[i], O_CLOEXEC) != 0)
+            return -1;
+    return 0;
+}
+
+/* A child's only way out besides exec. */
+_Noreturn static void give_up(const char *what)
+{
+    char line[VM_TEXT_MAX];
+    int n = snprintf(line, sizeof line, "can not run %s: %s\n", what, strerror(errno));
+
+    if (n > 0 && write(2, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1) < 0)
+        _exit(126);
+    _exit(127);
+}
+
+_Noreturn static void child(const struct vm_shim *s, const struct pipes *p, pid_t parent)
+{
+    sigset_t none;
+    char go;
+    int null;
+
+    /* PDEATHSIG is not sent for a parent that died before it was set. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(127);
+    close(p->gate[1]);
+    if (read(p->gate[0], &go, 1) != 1)
+        _exit(127);
+    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(p->out[1], 1) < 0 || dup2(p->errors[1], 2) < 0)
+        _exit(127);
+    if (fcntl(s->lock, F_SETFD, 0) != 0)
+        give_up("QEMU with the lock");
+    signal(SIGPIPE, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execvp(s->command[0], s->command);
+    give_up(s->command[0]);
+}
+
+static int keep(struct vm_shim *s, struct pipes *p)
+{
+    close(p->gate[0]);
+    close(p->out[1]);
+    close(p->errors[1]);
+    p->gate[0] = p->out[1] = p->errors[1] = -1;
+    s->console_pipe = p->out[0];
+    s->errors_pipe = p->errors[0];
+    if (fcntl(s->console_pipe, F_SETFL, O_NONBLOCK) != 0 ||
+        fcntl(s->errors_pipe, F_SETFL, O_NONBLOCK) != 0)
+        return -1;
+    s->pidfd = pidfd_open(s->pid, 0);
+    return s->pidfd < 0 ? -1 : 0;
+}
+
+int shim_spawn(struct vm_shim *s, struct bx_err *err)
+{
+    struct pipes p;
+    pid_t self = getpid();
+    int rc;
+
+    rc = shim_listen(VM_FILE_QMP_SOCKET, &s->qmp_listener, err);
+    if (rc == BX_OK)
+        rc = vm_log_open(&s->console, s->dir, VM_FILE_CONSOLE, SHIM_CONSOLE_BYTES, err);
+    if (rc == BX_OK)
+        rc = vm_log_open(&s->qemu_log, s->dir, VM_FILE_QEMU_LOG, SHIM_QEMU_LOG_BYTES, err);
+    if (rc != BX_OK)
+        return rc;
+    if (pipes_open(&p) != 0)
+        return bx_err_set(err, BX_IO, "can not make pipes: %s", strerror(errno));
+    s->pid = fork();
+    if (s->pid == 0)
+        child(s, &p, self);
+    if (s->pid < 0)
+        return bx_err_set(err, BX_IO, "can not fork: %s", strerror(errno));
+    if (keep(s, &p) != 0) {
+        rc = bx_err_set(err, BX_IO, "can not watch QEMU: %s", strerror(errno));
+        goto fail;
+    }
+    s->record.pid = (uint32_t)s->pid;
+    s->record.start = vm_start_time(s->pid);
+    rc = vm_record_write(s->dir, VM_FILE_RECORD, &s->record, err);
+    if (rc != BX_OK)
+        goto fail;
+    if (write(p.gate[1], "", 1) != 1) {
+        rc = bx_err_set(err, BX_FAILED, "QEMU's process ended before it began");
+        goto fail;
+    }
+    close(p.gate[1]);
+    return BX_OK;
+
+fail:
+    close(p.gate[1]); /* the child finds its gate shut, and ends */
+    kill(s->pid, SIGKILL);
+    waitpid(s->pid, NULL, 0);
+    unlinkat(s->dir, VM_FILE_RECORD, 0);
+    return rc;
+}

@@ -1,0 +1,253 @@
+#include "shim/shim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum slot { SLOT_LISTENER, SLOT_QMP_LISTENER, SLOT_QMP, SLOT_CONSOLE, SLOT_ERRORS, SLOT_SIGNALS,
+            SLOT_PID, SLOT_PEERS, SLOTS = SLOT_PEERS + SHIM_PEERS };
+
+static void enter(struct vm_shim *s, enum bx_observed state)
+{
+    if (state <= s->status.state)
+        return;
+    s->status.state = state;
+    shim_peers_tell(s);
+}
+
+void shim_kill(struct vm_shim *s, bool failed, const char *why)
+{
+    if (s->killed[0] == '\0') {
+        snprintf(s->killed, sizeof s->killed, "%s", why);
+        s->kill_failed = failed;
+    }
+    s->ready_by = s->kill_by = 0;
+    pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+    enter(s, BX_OBSERVED_STOPPING);
+}
+
+void shim_stop(struct vm_shim *s, uint32_t timeout_ms)
+{
+    uint64_t by = vm_now() + timeout_ms;
+    bool first = !s->record.asked;
+    struct bx_err err;
+
+    s->record.asked = true;
+    if (s->killed[0] != '\0')
+        return;
+    if (s->kill_by == 0 || by < s->kill_by) {
+        s->kill_by = by;
+        s->stop_ms = timeout_ms;
+    }
+    if (s->qmp.phase != QMP_READY) {
+        shim_kill(s, false, "stopped before the guest began");
+        return;
+    }
+    enter(s, BX_OBSERVED_STOPPING);
+    if (first && qmp_execute(&s->qmp, "quit", &err) != BX_OK)
+        shim_kill(s, false, "killed: QEMU took no command");
+}
+
+static void on_qmp_connect(struct vm_shim *s)
+{
+    int fd = accept4(s->qmp_listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    pid_t pid;
+
+    if (fd < 0)
+        return;
+    if (!shim_peer_ours(fd, &pid) || pid != s->pid) {
+        close(fd);
+        return;
+    }
+    qmp_open(&s->qmp, fd);
+    close(s->qmp_listener);
+    s->qmp_listener = -1;
+    unlinkat(s->dir, VM_FILE_QMP_SOCKET, 0);
+}
+
+static void on_qmp(struct vm_shim *s)
+{
+    char why[VM_TEXT_MAX];
+    struct bx_err err;
+    int fd;
+
+    if (qmp_read(&s->qmp, &err) != BX_OK) {
+        snprintf(why, sizeof why, "QMP: %.200s", err.msg);
+        qmp_close(&s->qmp);
+        shim_kill(s, true, why);
+        return;
+    }
+    if (s->qmp.phase == QMP_READY && s->ready_by != 0) {
+        s->ready_by = 0;
+        fd = openat(s->dir, VM_FILE_READY, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd >= 0) /* without it a daemon that comes back says STARTING for a moment */
+            close(fd);
+        enter(s, BX_OBSERVED_RUNNING);
+    }
+    /* A QEMU without its monitor can not be asked to stop. It is about to end, or broken. */
+    if (s->qmp.phase == QMP_CLOSED && s->kill_by == 0) {
+        s->kill_by = vm_now() + QMP_ANSWER_MS;
+        s->stop_ms = 0;
+    }
+}
+
+/* Keep the end of the last line that has one; controls become spaces, for it goes into messages. */
+static void last_words(struct vm_shim *s, const char *p, size_t n)
+{
+    size_t i, end = n, from;
+
+    while (end > 0 && (p[end - 1] == '\n' || p[end - 1] == '\r'))
+        end--;
+    for (from = end; from > 0 && p[from - 1] != '\n'; from--)
+        ;
+    if (end == from)
+        return;
+    if (end - from > SHIM_WORDS_MAX - 1)
+        end = from + SHIM_WORDS_MAX - 1;
+    for (i = 0; i < end - from; i++)
+        s->last_words[i] = p[from + i] >= ' ' && p[from + i] <= '~' ? p[from + i] : ' ';
+    s->last_words[i] = '\0';
+}
+
+/* Copy what a pipe holds into its log; at most 1 MiB a turn, so that a chatty guest starves
+ * nobody. */
+static void drain(struct vm_shim *s, int *fd, struct vm_log *log)
+{
+    char chunk[16384];
+    ssize_t n;
+    int turns;
+
+    for (turns = 0; turns < 64 && *fd >= 0; turns++) {
+        n = read(*fd, chunk, sizeof chunk);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (n <= 0) {
+            close(*fd);
+            *fd = -1;
+            return;
+        }
+        vm_log_write(log, chunk, (size_t)n);
+        if (log == &s->qemu_log)
+            last_words(s, chunk, (size_t)n);
+    }
+}
+
+static void on_signal(struct vm_shim *s)
+{
+    struct signalfd_siginfo info;
+
+    if (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info)
+        shim_stop(s, s->grace_ms);
+}
+
+static void on_exit_of_qemu(struct vm_shim *s)
+{
+    struct bx_err err;
+    siginfo_t info = {0};
+
+    if (waitid(P_PIDFD, (id_t)s->pidfd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
+        return;
+    (void)qmp_read(&s->qmp, &err); /* the reason may still lie there */
+    drain(s, &s->console_pipe, &s->console);
+    drain(s, &s->errors_pipe, &s->qemu_log);
+    shim_end(s, info.si_code, info.si_status);
+}
+
+static void check_deadlines(struct vm_shim *s, uint64_t now)
+{
+    char why[VM_TEXT_MAX];
+
+    if (s->killed[0] != '\0')
+        return;
+    if (s->ready_by != 0 && now >= s->ready_by) {
+        snprintf(why, sizeof why, "QEMU was not ready within %u s", SHIM_READY_MS / 1000);
+        shim_kill(s, true, why);
+    } else if (s->qmp.answer_by != 0 && now >= s->qmp.answer_by) {
+        snprintf(why, sizeof why, "killed: QMP did not answer %s within %u s", s->qmp.command,
+                 QMP_ANSWER_MS / 1000);
+        shim_kill(s, !s->record.asked, why);
+    } else if (s->kill_by != 0 && now >= s->kill_by) {
+        if (s->record.asked)
+            snprintf(why, sizeof why, "killed: it did not stop within %u ms", s->stop_ms);
+        else
+            snprintf(why, sizeof why, "killed: QEMU closed its monitor and stayed");
+        shim_kill(s, !s->record.asked, why);
+    }
+}
+
+static int timeout(const struct vm_shim *s, uint64_t now)
+{
+    const uint64_t all[] = {s->ready_by, s->kill_by, s->qmp.answer_by};
+    uint64_t next = UINT64_MAX;
+    size_t i;
+
+    if (s->killed[0] != '\0')
+        return -1;
+    for (i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (all[i] != 0 && all[i] < next)
+            next = all[i];
+    if (next == UINT64_MAX)
+        return -1;
+    if (next <= now)
+        return 0;
+    return next - now > 3600000 ? 3600000 : (int)(next - now);
+}
+
+static void dispatch(struct vm_shim *s, const struct pollfd *fds)
+{
+    size_t i;
+
+    /* QEMU's end comes last: what it said before counts. */
+    if (fds[SLOT_CONSOLE].revents != 0)
+        drain(s, &s->console_pipe, &s->console);
+    if (fds[SLOT_ERRORS].revents != 0)
+        drain(s, &s->errors_pipe, &s->qemu_log);
+    if (fds[SLOT_QMP].revents != 0)
+        on_qmp(s);
+    if (fds[SLOT_QMP_LISTENER].revents != 0)
+        on_qmp_connect(s);
+    for (i = 0; i < SHIM_PEERS; i++)
+        if (fds[SLOT_PEERS + i].revents != 0 && s->peers[i].fd >= 0)
+            shim_peers_read(s, &s->peers[i]);
+    if (fds[SLOT_LISTENER].revents != 0)
+        shim_peers_accept(s);
+    if (fds[SLOT_SIGNALS].revents != 0)
+        on_signal(s);
+    if (fds[SLOT_PID].revents != 0)
+        on_exit_of_qemu(s);
+}
+
+void shim_run(struct vm_shim *s)
+{
+    struct pollfd fds[SLOTS];
+    size_t i;
+
+    s->status.pid = (uint32_t)s->pid;
+    s->ready_by = vm_now() + SHIM_READY_MS;
+    while (!s->done) {
+        memset(fds, 0, sizeof fds);
+        fds[SLOT_LISTENER].fd = s->listener;
+        fds[SLOT_QMP_LISTENER].fd = s->qmp_listener;
+        fds[SLOT_QMP].fd = s->qmp.fd;
+        fds[SLOT_CONSOLE].fd = s->console_pipe;
+        fds[SLOT_ERRORS].fd = s->errors_pipe;
+        fds[SLOT_SIGNALS].fd = s->signals;
+        fds[SLOT_PID].fd = s->pidfd;
+        for (i = 0; i < SHIM_PEERS; i++)
+            fds[SLOT_PEERS + i].fd = s->peers[i].fd;
+        for (i = 0; i < SLOTS; i++)
+            fds[i].events = POLLIN;
+        if (poll(fds, SLOTS, timeout(s, vm_now())) > 0)
+            dispatch(s, fds);
+        if (!s->done)
+            check_deadlines(s, vm_now());
+    }
+}

@@ -1,0 +1,76 @@
+#include "sys/data.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LOCK_NAME "lock"
+
+static int refuse(const char *dir, struct bx_err *err)
+{
+    int e = errno;
+
+    bx_err_set(err, e == ENOSPC ? BX_NO_SPACE : BX_IO, "--data %s: %s", dir, strerror(e));
+    if (e == ENOENT)
+        bx_err_hint(err, "blixardd makes the last part of the path itself, the rest must exist");
+    else
+        bx_err_hint(err, "it must be a directory that blixardd may write, on a disk with room");
+    return e == ENOSPC ? BX_NO_SPACE : BX_IO;
+}
+
+static int refuse_second(int fd, const char *dir, struct bx_err *err)
+{
+    char pid[24] = "";
+    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+
+    pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+    bx_err_set(err, BX_CONFLICT, "--data %s: another blixardd runs there (pid %s)", dir,
+               pid[0] == '\0' ? "unknown" : pid);
+    bx_err_hint(err, "stop it first, or give this one a directory of its own");
+    return BX_CONFLICT;
+}
+
+static int take_lock(int fd, const char *dir, struct bx_err *err)
+{
+    char pid[24];
+    int n;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        return errno == EWOULDBLOCK ? refuse_second(fd, dir, err) : refuse(dir, err);
+    /* The pid is for people and for the message above; the lock does not depend on it. */
+    n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n)
+        return refuse(dir, err);
+    return BX_OK;
+}
+
+int data_open(char *dir, size_t size, int *lock, struct bx_err *err)
+{
+    char path[PATH_MAX];
+    int at, rc;
+
+    *lock = -1;
+    if ((mkdir(dir, 0700) != 0 && errno != EEXIST) || realpath(dir, path) == NULL)
+        return refuse(dir, err);
+    if ((size_t)snprintf(dir, size, "%s", path) >= size)
+        return bx_err_set(err, BX_INVALID, "--data: the path is too long");
+    at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (at >= 0) {
+        *lock = openat(at, LOCK_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+        close(at);
+    }
+    if (*lock < 0)
+        return refuse(dir, err);
+    rc = take_lock(*lock, dir, err);
+    if (rc != BX_OK) {
+        close(*lock);
+        *lock = -1;
+    }
+    return rc;
+}

@@ -1,0 +1,14 @@
+# What libcore's ports need of the kernel and of libuv, and what every part of the daemon uses.
+libdaemon_a_SOURCES += \
+	daemon/sys/address.c daemon/sys/address.h \
+	daemon/sys/clock.c daemon/sys/clock.h \
+	daemon/sys/data.c daemon/sys/data.h \
+	daemon/sys/disk.c daemon/sys/disk.h \
+	daemon/sys/log.c daemon/sys/log.h \
+	daemon/sys/loop.c daemon/sys/loop.h \
+	daemon/sys/sim_runs.c daemon/sys/sim_runs.h \
+	daemon/sys/token.c daemon/sys/token.h
+
+# The file functions on the kernel, apart so that tests can link them.
+noinst_LIBRARIES += libdaemon_disk.a
+libdaemon_disk_a_SOURCES = daemon/sys/disk_fs.c daemon/sys/disk_fs.h

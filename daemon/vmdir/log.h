@@ -1,0 +1,26 @@
+/* vm_log - a file of text that never grows past a bound: when it is full, the older half goes.
+ *
+ * Two files, NAME and NAME.1, each at most half the bound. What can not be written because the disk
+ * is full is lost, and a line says how much once writing works again. */
+#ifndef VMDIR_LOG_H
+#define VMDIR_LOG_H
+
+#include "err.h"
+#include "mem/buf.h"
+
+#include <stdint.h>
+
+struct vm_log {
+    int dir, fd;
+    const char *name; /* static string */
+    uint64_t size, half, lost;
+};
+
+/* Goes on behind what the file holds. BX_OK or BX_IO. */
+int vm_log_open(struct vm_log *l, int dir, const char *name, uint64_t bound, struct bx_err *err);
+void vm_log_write(struct vm_log *l, const char *p, size_t n);
+void vm_log_close(struct vm_log *l);
+/* Append the last `max` bytes to out. BX_OK, BX_NOT_FOUND, BX_IO, BX_NO_MEMORY. */
+int vm_log_tail(int dir, const char *name, size_t max, struct bx_buf *out, struct bx_err *err);
+
+#endif

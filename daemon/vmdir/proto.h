@@ -1,0 +1,40 @@
+/* vm_shim_proto - what driver and shim say to each other on VMDIR/shim.sock: JSON, one object a
+ * line.
+ *
+ * The shim sends its state when somebody connects and whenever it changes:
+ *
+ *   {"vm":"UUID","epoch":7,"pid":4711,"state":"running","failed":false,"message":""}
+ *
+ * The driver sends orders: {"stop":60000} (milliseconds until it is killed) or {"kill":true}. The
+ * state "exited" is the last line. Only the user that the shim runs as may connect. */
+#ifndef VMDIR_PROTO_H
+#define VMDIR_PROTO_H
+
+#include "state/plan.h"
+#include "vmdir/record.h"
+
+#define VM_LINE_MAX 1024u /* either way */
+
+struct json_t;
+
+struct vm_status {
+    uint8_t vm[16];
+    uint64_t epoch;
+    uint32_t pid;
+    enum bx_observed state;
+    bool failed;
+    char message[VM_TEXT_MAX];
+};
+/* Bytes written, newline included; 0: memory is out. */
+size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX]);
+/* BX_OK or BX_MALFORMED. */
+int vm_status_read(struct json_t *o, struct vm_status *s);
+
+struct vm_order {
+    bool kill;
+    uint32_t timeout_ms; /* of a stop */
+};
+size_t vm_order_write(const struct vm_order *order, char line[VM_LINE_MAX]);
+int vm_order_read(struct json_t *o, struct vm_order *order);
+
+#endif
