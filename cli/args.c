@@ -1,6 +1,6 @@
 #include "args.h"
 
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -73,7 +73,7 @@ static int unknown(const char *arg, const struct flag *own, struct bx_err *err)
     snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
     n = add_names(names, add_names(names, 0, own), global_flags);
     typed = name + strspn(name, "-");
-    near = bx_near_find(typed, strlen(typed), names, n);
+    near = bx_suggest(typed, strlen(typed), names, n);
     bx_err_set(err, BX_INVALID, "unknown flag %s", name);
     if (near != NULL && strlen(near) > 1)
         bx_err_hint(err, "did you mean --%s?", near);
@@ -107,8 +107,8 @@ static int take_value(struct args *a, const struct flag *f, const struct flag *o
 }
 
 /* One argument that begins with a dash; *next is the one after it, taken when the flag wants it. */
-static int take_flag(struct args *a, const char *arg, char **next, int left,
-                     const struct flag *own, int *took, struct bx_err *err)
+static int take_flag(struct args *a, const char *arg, char **next, int left, const struct flag *own,
+                     int *took, struct bx_err *err)
 {
     const char *name = arg + strspn(arg, "-");
     const char *eq = strchr(name, '=');
@@ -220,14 +220,13 @@ int parse_number(const char *text, const char *what, uint64_t max, uint64_t *out
     return BX_INVALID;
 }
 
-int parse_size(const char *text, const char *what, uint64_t unit, uint64_t *out,
-               struct bx_err *err)
+int parse_size(const char *text, const char *what, uint64_t unit, uint64_t *out, struct bx_err *err)
 {
     static const struct {
         const char *suffix;
         unsigned shift;
-    } suffixes[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"PiB", 50},
-                    {"K", 10},   {"M", 20},   {"G", 30},   {"T", 40},   {"P", 50}, {"B", 0}};
+    } suffixes[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}, {"PiB", 50}, {"K", 10},
+                    {"M", 20},   {"G", 30},   {"T", 40},   {"P", 50},   {"B", 0}};
     const char *like = unit == 1 ? "16KiB or 1MiB" : "512MiB or 4GiB", *end;
     uint64_t n;
 
@@ -258,8 +257,8 @@ int parse_duration(const char *text, const char *what, uint64_t *ms, struct bx_e
     static const struct {
         const char *suffix;
         uint64_t ms;
-    } suffixes[] = {{"ms", 1}, {"s", 1000}, {"", 1000}, {"m", 60000}, {"h", 3600000},
-                    {"d", 86400000}};
+    } suffixes[] = {{"ms", 1},    {"s", 1000},    {"", 1000},
+                    {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     const char *end;
     uint64_t n;
 

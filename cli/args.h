@@ -10,10 +10,10 @@
 #define ARGS_MAX 256
 
 struct flag {
-    const char *name;   /* without dashes; one letter is a short flag */
-    const char *value;  /* what it takes, for the help; NULL: nothing */
-    const char *about;  /* NULL: not supported yet, and refused as that; not in the help */
-    const char *alias;  /* of another flag with the same meaning, which is what is kept */
+    const char *name;  /* without dashes; one letter is a short flag */
+    const char *value; /* what it takes, for the help; NULL: nothing */
+    const char *about; /* NULL: not supported yet, and refused as that; not in the help */
+    const char *alias; /* of another flag with the same meaning, which is what is kept */
 };
 
 struct args {

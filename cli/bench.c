@@ -33,10 +33,10 @@ struct bench {
     const char *prefix;
     unsigned clients, count;
     bool deleting;
-    unsigned next;             /* VM that the next free client takes */
-    uint32_t *latency_us;      /* by VM; 0: not acknowledged */
+    unsigned next;        /* VM that the next free client takes */
+    uint32_t *latency_us; /* by VM; 0: not acknowledged */
     FILE *acked;
-    pthread_mutex_t mutex;     /* of acked */
+    pthread_mutex_t mutex; /* of acked */
 };
 
 struct worker {
@@ -45,7 +45,7 @@ struct worker {
     unsigned i, done, failed;
     struct client client;
     char session[33];
-    struct bx_err err;         /* of the last request that failed */
+    struct bx_err err; /* of the last request that failed */
 };
 
 static uint64_t now_us(void)

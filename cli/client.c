@@ -245,8 +245,8 @@ static bool is_untimed(const char *method)
     return strcmp(method, "sys.hello") == 0 || strcmp(method, "events.watch") == 0;
 }
 
-static void write_request(struct bx_buf *b, uint64_t id, const char *method,
-                          const struct params *p, uint64_t timeout_ms)
+static void write_request(struct bx_buf *b, uint64_t id, const char *method, const struct params *p,
+                          uint64_t timeout_ms)
 {
     must(bx_pw_array(b, 4));
     must(bx_pw_u64(b, 0));
@@ -291,8 +291,8 @@ static int await(struct client *c, uint64_t id, uint64_t deadline, bx_val *resul
     }
 }
 
-static int exchange(struct client *c, const char *method, const struct params *p,
-                    uint64_t deadline, bx_val *result, struct bx_err *err)
+static int exchange(struct client *c, const char *method, const struct params *p, uint64_t deadline,
+                    bx_val *result, struct bx_err *err)
 {
     uint64_t id = ++c->next_id, now = client_now();
     struct bx_buf b = {0};
@@ -357,7 +357,7 @@ static int conclude(struct client *c, int rc, bool changes, const struct bx_err 
         bx_err_hint(err, "what listens there does not answer: is it blixardd's API?");
     else if (c->unknown)
         bx_err_hint(err, "the request was sent, but nobody answered: whether it was carried out is "
-                    "not known");
+                         "not known");
     else
         bx_err_hint(err, "is blixardd running? set --addr or BLIXARD_ADDR to where it listens");
     return rc;

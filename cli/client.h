@@ -18,14 +18,14 @@
 struct client {
     char *addresses[CLIENT_ADDRESSES_MAX];
     unsigned n, current;
-    int fd;                   /* -1: not connected */
+    int fd; /* -1: not connected */
     uint64_t next_id;
-    struct bx_buf in;         /* the answer, and what came after it */
-    size_t used;              /* bytes of `in` that the last message took */
+    struct bx_buf in; /* the answer, and what came after it */
+    size_t used;      /* bytes of `in` that the last message took */
     struct bx_pack *pack;
     bool verbose;
-    bool once;                /* one try on the current connection or address, with all the time */
-    bool unknown;             /* a request of this call was sent and never answered */
+    bool once;    /* one try on the current connection or address, with all the time */
+    bool unknown; /* a request of this call was sent and never answered */
     /* Notifications that come while an answer is waited for; may be NULL. */
     void (*notify)(void *ctx, struct bx_str method, bx_val value);
     void *ctx;

@@ -128,7 +128,7 @@ static int become(struct run *r, const char *method, struct params *p)
     params_close(p);
     if (rc == BX_INTERRUPTED)
         fprintf(stderr, "it was not answered; blixardctl cluster status tells whether this host is "
-                "a member now\n");
+                        "a member now\n");
     if (rc != BX_OK)
         return run_fail(r);
     if (!result_is_for_people(r))
@@ -164,9 +164,9 @@ static int status(struct run *r)
         return run_fail(r);
     if (!result_is_for_people(r))
         return result_print_part(r, result, "members");
-    static const char *const keys[] = {"name",     "status",   "leader",   "term",         "quorum",
-                                       "revision", "digest",   "commit_index", "applied_index",
-                                       "nodes",    "vms",      "age_ms",       NULL};
+    static const char *const keys[] = {
+        "name",         "status",        "leader", "term", "quorum", "revision", "digest",
+        "commit_index", "applied_index", "nodes",  "vms",  "age_ms", NULL};
     for (size_t i = 0; keys[i] != NULL; i++) {
         char text[128];
 

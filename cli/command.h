@@ -9,8 +9,12 @@
 struct run; /* one invocation */
 
 enum format {
-    FORMAT_TABLE, FORMAT_WIDE, FORMAT_CSV, /* have columns */
-    FORMAT_JSON, FORMAT_YAML, FORMAT_NAME
+    FORMAT_TABLE,
+    FORMAT_WIDE,
+    FORMAT_CSV, /* have columns */
+    FORMAT_JSON,
+    FORMAT_YAML,
+    FORMAT_NAME
 };
 
 #define COLUMNS_MAX 32u
@@ -18,7 +22,7 @@ enum format {
 #define COLUMN_WIDE 2u            /* not in a plain table */
 #define COLUMN_PAD(n) ((n) << 8u) /* so wide where rows come one by one */
 struct column {
-    const char *title, *key;   /* key may be "a.b" */
+    const char *title, *key; /* key may be "a.b" */
     /* 0: as it is; 'm' MiB, 'g' GiB, 'a' age of a time in ms, 't' the time, 'l' labels, 's' a
      * state, coloured */
     char as;
@@ -26,38 +30,38 @@ struct column {
 };
 
 struct command {
-    const char *noun, *verb;   /* verb "": the noun alone */
-    const char *words;         /* of the usage line: "NAME" */
-    unsigned min, max;         /* words after noun and verb */
+    const char *noun, *verb; /* verb "": the noun alone */
+    const char *words;       /* of the usage line: "NAME" */
+    unsigned min, max;       /* words after noun and verb */
     const char *about;
     const struct flag *flags;
-    int (*fn)(struct run *r);  /* an exit code; NULL: not supported yet, and not in the help */
+    int (*fn)(struct run *r);     /* an exit code; NULL: not supported yet, and not in the help */
     const struct column *columns; /* of what it answers; ends with a NULL title */
 };
 
 struct run {
     const struct command *command;
     struct args args;
-    const char **words;        /* after noun and verb */
+    const char **words; /* after noun and verb */
     unsigned n;
-    struct contexts contexts;  /* when one was needed */
-    const char *addr;          /* the addresses, as given */
+    struct contexts contexts; /* when one was needed */
+    const char *addr;         /* the addresses, as given */
     struct client client;
-    char request_id[33];       /* of a write, once it has one */
+    char request_id[33]; /* of a write, once it has one */
     enum format format;
     struct column columns[COLUMNS_MAX + 1]; /* to be shown, ends with a NULL title */
     bool headers, quiet, color;
-    uint64_t timeout_ms;       /* of a request */
-    uint64_t wait_ms;          /* of --wait */
+    uint64_t timeout_ms; /* of a request */
+    uint64_t wait_ms;    /* of --wait */
     struct bx_err err;
 };
 
 /* Each ends with a NULL noun. */
 extern const struct command vm_commands[], node_commands[], cluster_commands[], mem_commands[],
-    bench_commands[], sql_commands[], doctor_commands[], context_commands[],
-    completion_commands[], other_commands[];
+    bench_commands[], sql_commands[], doctor_commands[], context_commands[], completion_commands[],
+    other_commands[];
 extern const struct command *const command_tables[]; /* all of them; ends with NULL */
-extern const struct flag read_flags[]; /* of what may be watched */
+extern const struct flag read_flags[];               /* of what may be watched */
 
 #define DEFAULT_ADDR "unix:/run/blixard/blixard.sock"
 

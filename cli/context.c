@@ -4,7 +4,7 @@
 #include "format.h"
 #include "mem/alloc.h"
 #include "model/vm.h"
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,7 +138,7 @@ static int no_context(const struct contexts *c, const char *name, int code, stru
 
     for (unsigned i = 0; i < c->n; i++)
         names[i] = c->v[i].name;
-    near = bx_near_find(name, strlen(name), names, c->n);
+    near = bx_suggest(name, strlen(name), names, c->n);
     bx_err_set(err, code, "there is no context \"%.60s\"", name);
     if (near != NULL)
         bx_err_hint(err, "did you mean %s?", near);
@@ -346,7 +346,7 @@ static int set(struct run *r)
     return code;
 }
 
-static int delete(struct run *r)
+static int delete (struct run *r)
 {
     struct context *x = NULL;
     struct contexts c;

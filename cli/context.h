@@ -17,7 +17,7 @@ struct context {
     char *name, *addr, *output; /* output may be NULL */
 };
 struct contexts {
-    char *path, *current;       /* current: a name, or NULL */
+    char *path, *current; /* current: a name, or NULL */
     struct context v[CONTEXTS_MAX];
     unsigned n;
 };

@@ -59,8 +59,10 @@ static int check_certificates(const char *address, struct bx_err *err)
 
         if (value == NULL || value[0] == '\0')
             continue;
-        bx_err_set(err, BX_INVALID, "%s is set, but TLS is not supported yet: %s would be spoken "
-                   "to in the clear", names[i], address);
+        bx_err_set(err, BX_INVALID,
+                   "%s is set, but TLS is not supported yet: %s would be spoken "
+                   "to in the clear",
+                   names[i], address);
         bx_err_hint(err, "unset %s, or use a unix: address", names[i]);
         return BX_INVALID;
     }

@@ -25,8 +25,8 @@ struct doctor {
     struct run *r;
     struct bx_buf items;
     uint32_t n, failed, reached;
-    char digest[24];           /* of the first member that answered... */
-    uint64_t applied;          /* ...when it had applied so far */
+    char digest[24];  /* of the first member that answered... */
+    uint64_t applied; /* ...when it had applied so far */
 };
 
 static void must(int rc)
@@ -82,7 +82,7 @@ static void compare(struct doctor *d, const char *address, bx_val status)
     }
 }
 
-static void look_at(struct doctor *d, const char *address)
+static void check_address(struct doctor *d, const char *address)
 {
     char server[64], node[80], driver[32], detail[512];
     struct client c;
@@ -135,7 +135,7 @@ static unsigned name_those(bx_val list, const char *key, const char *const *valu
     return n;
 }
 
-static void look_at_cluster(struct doctor *d)
+static void check_cluster(struct doctor *d)
 {
     static const char *const no[] = {"no", NULL};
     char who[512], detail[640], leader[24];
@@ -159,8 +159,8 @@ static void look_at_cluster(struct doctor *d)
     note(d, "members", n == 0 ? FINE : WARNING, detail);
 }
 
-static void look_at_list(struct doctor *d, const char *check, const char *method, const char *key,
-                         const char *const *bad)
+static void check_list(struct doctor *d, const char *check, const char *method, const char *key,
+                       const char *const *bad)
 {
     char who[512], detail[640];
     struct bx_err err;
@@ -211,11 +211,11 @@ static int doctor(struct run *r)
 
     r->client.notify = no_staleness;
     for (unsigned i = 0; i < r->client.n; i++)
-        look_at(&d, r->client.addresses[i]);
+        check_address(&d, r->client.addresses[i]);
     if (d.reached > 0) {
-        look_at_cluster(&d);
-        look_at_list(&d, "nodes", "node.list", "state", bad_nodes);
-        look_at_list(&d, "vms", "vm.list", "phase", bad_vms);
+        check_cluster(&d);
+        check_list(&d, "nodes", "node.list", "state", bad_nodes);
+        check_list(&d, "vms", "vm.list", "phase", bad_vms);
     }
     code = report(&d);
     bx_buf_release(&d.items);

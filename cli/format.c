@@ -30,8 +30,8 @@ static bool is_container(bx_val v)
 /* A word that no version of YAML takes for anything but a string. */
 static bool is_plain(struct bx_str s)
 {
-    static const char *const reserved[] = {"y",    "n",     "yes",  "no", "on",
-                                           "off",  "true",  "false", "null"};
+    static const char *const reserved[] = {"y",   "n",    "yes",   "no",  "on",
+                                           "off", "true", "false", "null"};
 
     if (s.n == 0 || (!isalpha((unsigned char)s.p[0]) && s.p[0] != '/') || s.p[s.n - 1] == ':')
         return false;

@@ -91,7 +91,8 @@ static void help_rest(void)
            "  3 unreachable, or bad configuration  4 not allowed   5 not found"
            "   6 conflict, exists\n"
            "  7 no leader or no quorum: try again  8 the wait timed out   9 fits on no node\n"
-           "  130 interrupted: what was asked goes on\n", DEFAULT_ADDR);
+           "  130 interrupted: what was asked goes on\n",
+           DEFAULT_ADDR);
 }
 
 void help_list(const char *noun)

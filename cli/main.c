@@ -2,7 +2,7 @@
 #include "command.h"
 
 #include "mem/alloc.h"
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <ctype.h>
 #include <fcntl.h>
@@ -20,8 +20,9 @@
 #define WATCH_MS 2000
 
 const struct command *const command_tables[] = {
-    vm_commands, node_commands, cluster_commands, context_commands, mem_commands,
-    sql_commands, other_commands, doctor_commands, bench_commands, completion_commands, NULL,
+    vm_commands,  node_commands,  cluster_commands, context_commands, mem_commands,
+    sql_commands, other_commands, doctor_commands,  bench_commands,   completion_commands,
+    NULL,
 };
 const struct flag read_flags[] = {
     {"watch", NULL, "again every two seconds, until Ctrl-C", NULL},
@@ -35,8 +36,10 @@ int run_fail(struct run *r)
 {
     if (r->err.code == BX_INTERRUPTED) {
         if (r->request_id[0] != '\0') /* a write, and nobody has said yet that it is decided */
-            fprintf(stderr, "it was not answered and may have been carried out; to be sure, repeat "
-                    "it with --request-id %s\n", r->request_id);
+            fprintf(stderr,
+                    "it was not answered and may have been carried out; to be sure, repeat "
+                    "it with --request-id %s\n",
+                    r->request_id);
         return 130;
     }
     printable(r->err.msg);
@@ -101,8 +104,10 @@ int run_call(struct run *r, const char *method, const struct params *p, bx_val *
     int rc = client_call(&r->client, method, p, r->timeout_ms, result, &r->err);
 
     if (rc != BX_OK && bx_code_retryable(rc) && r->client.unknown && r->request_id[0] != '\0')
-        bx_err_hint(&r->err, "it may have been carried out; to be sure, repeat it with "
-                    "--request-id %s", r->request_id);
+        bx_err_hint(&r->err,
+                    "it may have been carried out; to be sure, repeat it with "
+                    "--request-id %s",
+                    r->request_id);
     return rc;
 }
 
@@ -159,7 +164,7 @@ static int unknown_command(struct run *r, const char *noun, const char *verb)
                 words[n++] = known ? c->verb : c->noun;
         }
     }
-    near = bx_near_find(known ? verb : noun, strlen(known ? verb : noun), words, n);
+    near = bx_suggest(known ? verb : noun, strlen(known ? verb : noun), words, n);
     if (known)
         bx_err_set(&r->err, BX_INVALID, "%s: unknown command \"%.60s\"", noun, verb);
     else
@@ -266,8 +271,8 @@ static int setup(struct run *r)
     r->wait_ms = WAIT_MS;
     r->headers = !args_has(&r->args, "no-headers");
     r->quiet = args_has(&r->args, "quiet");
-    r->color = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL &&
-               !args_has(&r->args, "no-color");
+    r->color =
+        isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && !args_has(&r->args, "no-color");
     if (rc == BX_OK)
         rc = exclude(r, "wait", "no-wait");
     if (rc == BX_OK)

@@ -14,22 +14,32 @@ static const struct flag sites_flags[] = {
 };
 
 static const struct column pool_columns[] = {
-    {"POOL", "name", 0, 0},          {"IN USE", "in_use", 0, COLUMN_RIGHT},
-    {"AVAILABLE", "available", 0, COLUMN_RIGHT}, {"HIGH WATER", "high_water", 0, COLUMN_RIGHT},
-    {"MAX", "max", 0, COLUMN_RIGHT},             {"CREATED", "created", 0, COLUMN_RIGHT},
-    {"HITS", "hits", 0, COLUMN_RIGHT},           {"MISSES", "misses", 0, COLUMN_RIGHT},
+    {"POOL", "name", 0, 0},
+    {"IN USE", "in_use", 0, COLUMN_RIGHT},
+    {"AVAILABLE", "available", 0, COLUMN_RIGHT},
+    {"HIGH WATER", "high_water", 0, COLUMN_RIGHT},
+    {"MAX", "max", 0, COLUMN_RIGHT},
+    {"CREATED", "created", 0, COLUMN_RIGHT},
+    {"HITS", "hits", 0, COLUMN_RIGHT},
+    {"MISSES", "misses", 0, COLUMN_RIGHT},
     {0},
 };
 static const struct column owner_columns[] = {
-    {"OWNER", "name", 0, 0}, {"ALLOCATIONS", "allocations", 0, COLUMN_RIGHT},
-    {"FREES", "frees", 0, COLUMN_RIGHT}, {"BYTES", "bytes", 0, COLUMN_RIGHT},
-    {"LIVE", "live", 0, COLUMN_RIGHT},   {"LIVE BYTES", "live_bytes", 0, COLUMN_RIGHT},
+    {"OWNER", "name", 0, 0},
+    {"ALLOCATIONS", "allocations", 0, COLUMN_RIGHT},
+    {"FREES", "frees", 0, COLUMN_RIGHT},
+    {"BYTES", "bytes", 0, COLUMN_RIGHT},
+    {"LIVE", "live", 0, COLUMN_RIGHT},
+    {"LIVE BYTES", "live_bytes", 0, COLUMN_RIGHT},
     {0},
 };
 static const struct column site_columns[] = {
-    {"ALLOCATIONS", "allocations", 0, COLUMN_RIGHT}, {"BYTES", "bytes", 0, COLUMN_RIGHT},
-    {"LIVE", "live", 0, COLUMN_RIGHT},               {"LIVE BYTES", "live_bytes", 0, COLUMN_RIGHT},
-    {"OWNER", "owner", 0, 0},            {"SITE", "site", 0, 0},
+    {"ALLOCATIONS", "allocations", 0, COLUMN_RIGHT},
+    {"BYTES", "bytes", 0, COLUMN_RIGHT},
+    {"LIVE", "live", 0, COLUMN_RIGHT},
+    {"LIVE BYTES", "live_bytes", 0, COLUMN_RIGHT},
+    {"OWNER", "owner", 0, 0},
+    {"SITE", "site", 0, 0},
     {0},
 };
 

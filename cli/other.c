@@ -4,7 +4,7 @@
 #include "config.h"
 #include "mem/alloc.h"
 #include "wire/event.h"
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -51,7 +51,7 @@ static int check_type(struct run *r, const char *type)
         if (type[0] != '\0' && strncmp(words[i], type, strlen(type)) == 0)
             return BX_OK;
     }
-    near = bx_near_find(type, strlen(type), words, BX__EVENTS);
+    near = bx_suggest(type, strlen(type), words, BX__EVENTS);
     bx_err_set(&r->err, BX_INVALID, "--type: \"%.60s\" is no type of event", type);
     if (near != NULL)
         bx_err_hint(&r->err, "did you mean %s?", near);
@@ -165,8 +165,7 @@ static int events(struct run *r)
     struct following f = {r, args_get(&r->args, "type", NULL), 0};
     const char *since = args_get(&r->args, "since", NULL);
 
-    if (since != NULL &&
-        parse_number(since, "--since", UINT64_MAX, &f.last, &r->err) != BX_OK)
+    if (since != NULL && parse_number(since, "--since", UINT64_MAX, &f.last, &r->err) != BX_OK)
         return run_fail(r);
     if (f.type != NULL && check_type(r, f.type) != BX_OK)
         return run_fail(r);
@@ -222,8 +221,7 @@ static int version(struct run *r)
 
 const struct command other_commands[] = {
     {"events", "", "", 0, 0, "what changed, in order", events_flags, events, event_columns},
-    {"version", "", "", 0, 0, "of this tool and of the server", read_flags, version,
-     NULL},
+    {"version", "", "", 0, 0, "of this tool and of the server", read_flags, version, NULL},
     {"image", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"network", "", NULL, 0, 0, NULL, NULL, NULL, NULL},
     {"quota", "", NULL, 0, 0, NULL, NULL, NULL, NULL},

@@ -5,7 +5,7 @@
 #include "codec/json.h"
 #include "format.h"
 #include "mem/alloc.h"
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -47,7 +47,7 @@ static int no_column(struct run *r, const char *word, size_t n)
     }
     bx_err_set(&r->err, BX_INVALID, "--columns: \"%.*s\" is no column", (int)(n > 40 ? 40 : n),
                word);
-    near = n == 0 ? NULL : bx_near_find(upper, n < sizeof upper ? n : 0, titles, count);
+    near = n == 0 ? NULL : bx_suggest(upper, n < sizeof upper ? n : 0, titles, count);
     if (near != NULL)
         bx_err_hint(&r->err, "did you mean %s?", near);
     else

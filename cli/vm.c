@@ -26,9 +26,12 @@ static const struct flag logs_flags[] = {
 };
 
 static const struct column vm_columns[] = {
-    {"NAME", "name", 0, 0},      {"PHASE", "phase", 's', 0},
-    {"NODE", "node", 0, 0},      {"VCPUS", "vcpus", 0, COLUMN_RIGHT},
-    {"MEMORY", "memory_mib", 'm', COLUMN_RIGHT}, {"DISK", "disk_gib", 'g', COLUMN_RIGHT},
+    {"NAME", "name", 0, 0},
+    {"PHASE", "phase", 's', 0},
+    {"NODE", "node", 0, 0},
+    {"VCPUS", "vcpus", 0, COLUMN_RIGHT},
+    {"MEMORY", "memory_mib", 'm', COLUMN_RIGHT},
+    {"DISK", "disk_gib", 'g', COLUMN_RIGHT},
     {"AGE", "created_ms", 'a', COLUMN_RIGHT},
     {"DESIRED", "desired", 0, COLUMN_WIDE},
     {"TENANT", "tenant", 0, COLUMN_WIDE},
@@ -224,7 +227,7 @@ static bool confirmed(struct run *r)
     return false;
 }
 
-static int delete(struct run *r)
+static int delete (struct run *r)
 {
     struct params p = {0};
 

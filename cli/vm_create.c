@@ -212,8 +212,11 @@ static void texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * PATH_
     struct {
         const char *flag;
         struct bx_str *text;
-    } all[] = {{"tenant", &c->tenant},   {"node", &c->node},     {"cmdline", &c->cmdline},
-               {"kernel", &c->kernel}, {"initrd", &c->initrd}};
+    } all[] = {{"tenant", &c->tenant},
+               {"node", &c->node},
+               {"cmdline", &c->cmdline},
+               {"kernel", &c->kernel},
+               {"initrd", &c->initrd}};
 
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         const char *s = args_get(&r->args, all[i].flag, NULL);

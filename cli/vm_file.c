@@ -33,8 +33,7 @@ static void take(void *ctx, const void *obj)
     ++*(unsigned *)ctx;
 }
 
-int vm_file_read(const char *path, struct bx_decoder *d, struct bx_vm_config *c,
-                 struct bx_err *err)
+int vm_file_read(const char *path, struct bx_decoder *d, struct bx_vm_config *c, struct bx_err *err)
 {
     static struct bx_buf bytes; /* the text may point into it */
     struct bx_hybrid hybrid = {.now_ns = NULL};
@@ -53,7 +52,7 @@ int vm_file_read(const char *path, struct bx_decoder *d, struct bx_vm_config *c,
         return BX_OK;
     bx_err_wrap(err, "--file %s", path);
     bx_err_hint(err, "for example {\"vcpus\": 2, \"memory_mib\": 1024}; vm show -o json shows the "
-                "names");
+                     "names");
     err->code = BX_INVALID;
     return BX_INVALID;
 }

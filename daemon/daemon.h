@@ -22,33 +22,33 @@ typedef void (*daemon_done)(void *ctx, const struct bx_err *err);
 
 /* How this host became a member, and that its row tells the truth (daemon_member.c). */
 struct daemon_member {
-    daemon_done done;              /* of the init or join under way, or NULL */
+    daemon_done done; /* of the init or join under way, or NULL */
     void *ctx;
-    uint64_t give_up;              /* boot time when done is told that it takes too long */
-    struct token token;            /* of the join */
-    uint32_t dialled;              /* addresses of it that were tried */
-    bool proposed;                 /* a registration waits for its outcome */
-    uint64_t look_ms;              /* boot time to look at our own row again */
+    uint64_t give_up;   /* boot time when done is told that it takes too long */
+    struct token token; /* of the join */
+    uint32_t dialled;   /* addresses of it that were tried */
+    bool proposed;      /* a registration waits for its outcome */
+    uint64_t look_ms;   /* boot time to look at our own row again */
 };
 
 struct daemon {
     struct options options;
-    struct loop loop;              /* loop.uv is the uv_loop_t */
+    struct loop loop; /* loop.uv is the uv_loop_t */
     struct bx_clock *clock;
-    struct bx_fs *fs;              /* of the data directory */
-    struct disk *disk;             /* the port is disk_port(disk) */
-    struct link *link;             /* the port is link_port(link) */
-    struct bx_driver *driver;      /* another one once this host is a member */
+    struct bx_fs *fs;         /* of the data directory */
+    struct disk *disk;        /* the port is disk_port(disk) */
+    struct link *link;        /* the port is link_port(link) */
+    struct bx_driver *driver; /* another one once this host is a member */
     bool driver_is_sim;
-    char accel[16];                /* "kvm", "tcg"; "none" with the sim driver */
-    uint64_t sim_ms;               /* boot time when the sim driver has something to do */
+    char accel[16];  /* "kvm", "tcg"; "none" with the sim driver */
+    uint64_t sim_ms; /* boot time when the sim driver has something to do */
     struct api *api;
-    struct bx_node *node;          /* NULL: no member of a cluster yet */
-    struct bx_identity identity;   /* node 0 then, but with the incarnation that it will have */
+    struct bx_node *node;        /* NULL: no member of a cluster yet */
+    struct bx_identity identity; /* node 0 then, but with the incarnation that it will have */
     uint8_t boot_id[16];
     char state_path[OPTIONS_PATH + 16]; /* of state.db, for bx_fsm_sql */
     char api_address[OPTIONS_TEXT]; /* HOST:PORT that members are told; empty: no TCP listener */
-    int lock;                      /* descriptor of DATA/lock */
+    int lock;                       /* descriptor of DATA/lock */
     struct daemon_member member;
 };
 

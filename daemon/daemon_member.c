@@ -74,8 +74,9 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
     }
     if (o != NULL) {
         d->member.look_ms = daemon_now(d) + REFUSED_MS;
-        log_write(LOG_WARNING, "the cluster refuses this node's row: " BX_STR_FMT " (" BX_STR_FMT
-                  ")", BX_STR_ARG(o->message), BX_STR_ARG(o->hint));
+        log_write(LOG_WARNING,
+                  "the cluster refuses this node's row: " BX_STR_FMT " (" BX_STR_FMT ")",
+                  BX_STR_ARG(o->message), BX_STR_ARG(o->hint));
     } else {
         log_write(LOG_WARNING, "this node's row is not written yet: %s", err->msg);
     }
@@ -259,7 +260,7 @@ static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err 
     bx_err_wrap(&said, "asking %s to join", address);
     if (said.hint[0] == '\0')
         bx_err_hint(&said, "do the cluster's daemons run? a new token names those that are "
-                    "members now");
+                           "members now");
     log_write(LOG_WARNING, "%s", said.msg);
     /* A refusal is kept under its incarnation; when its cause is mended, the next try is a new
      * one. */

@@ -295,8 +295,8 @@ static int fill_defaults(struct options *o, struct bx_err *err)
     }
     if (o->name[0] == '\0')
         host_name(o->name);
-    if (o->socket[0] == '\0' && snprintf(o->socket, sizeof o->socket, "%s/blixard.sock", o->data) >=
-                                    (int)sizeof o->socket)
+    if (o->socket[0] == '\0' &&
+        snprintf(o->socket, sizeof o->socket, "%s/blixard.sock", o->data) >= (int)sizeof o->socket)
         return bx_err_set(err, BX_INVALID, "--data: the path is too long");
     return o->shim[0] == '\0' ? shim_beside_us(o, err) : BX_OK;
 }

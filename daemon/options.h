@@ -24,18 +24,18 @@ enum options_ask { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 struct options {
     enum options_ask ask;
     char data[OPTIONS_PATH];
-    char name[64]; /* of this node */
+    char name[64];             /* of this node */
     char listen[OPTIONS_TEXT]; /* HOST:PORT of the link */
-    char api[OPTIONS_TEXT]; /* HOST:PORT, or empty: no TCP */
+    char api[OPTIONS_TEXT];    /* HOST:PORT, or empty: no TCP */
     char socket[OPTIONS_PATH]; /* of the API */
-    char shim[OPTIONS_PATH]; /* blixard-vm */
-    char qemu[OPTIONS_PATH]; /* empty: the driver looks for it */
+    char shim[OPTIONS_PATH];   /* blixard-vm */
+    char qemu[OPTIONS_PATH];   /* empty: the driver looks for it */
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;
-    int log;                       /* highest level that is written: 3 error ... 7 debug */
+    int log; /* highest level that is written: 3 error ... 7 debug */
     uint32_t election_ms, heartbeat_ms;
-    uint64_t snapshot_bytes;       /* 0: the node's own default */
+    uint64_t snapshot_bytes; /* 0: the node's own default */
     struct bx_pool_size proposal_pool, vm_config_pool, metadata_pool;
 #ifdef BX_TRACK_ALLOCATIONS
     struct bx_pool_size scope_pool;

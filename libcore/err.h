@@ -12,26 +12,26 @@
 
 enum bx_code {
     BX_OK = 0,
-    BX_FAILED,       /* something else went wrong; the message says what */
-    BX_INVALID,      /* a value out of range, a bad name, an unknown flag */
-    BX_UNREACHABLE,  /* nobody listens, or the configuration can not be used */
-    BX_DENIED,       /* the caller may not do this */
-    BX_NOT_FOUND,    /* no such object */
-    BX_EXISTS,       /* the name is taken */
-    BX_CONFLICT,     /* the object is not in a state that allows this */
-    BX_NO_LEADER,    /* no leader or no quorum right now */
-    BX_BUSY,         /* a bound is reached; nothing was done */
-    BX_TIMEOUT,      /* the wait ended before the work did */
-    BX_UNPLACEABLE,  /* fits on no node */
-    BX_INTERRUPTED,  /* the user pressed Ctrl-C */
-    BX_NO_MEMORY,    /* allocation failed; nothing was changed */
-    BX_NO_SPACE,     /* the disk is full */
-    BX_IO,           /* a system call on a file or socket failed */
-    BX_CORRUPT,      /* stored bytes are not what was written */
-    BX_MALFORMED,    /* received bytes are not of the format */
-    BX_TOO_LARGE,    /* beyond a bound that is checked before allocating */
-    BX_UNSUPPORTED,  /* a version, codec or method this build does not know */
-    BX_SHUTDOWN,     /* the daemon is stopping */
+    BX_FAILED,      /* something else went wrong; the message says what */
+    BX_INVALID,     /* a value out of range, a bad name, an unknown flag */
+    BX_UNREACHABLE, /* nobody listens, or the configuration can not be used */
+    BX_DENIED,      /* the caller may not do this */
+    BX_NOT_FOUND,   /* no such object */
+    BX_EXISTS,      /* the name is taken */
+    BX_CONFLICT,    /* the object is not in a state that allows this */
+    BX_NO_LEADER,   /* no leader or no quorum right now */
+    BX_BUSY,        /* a bound is reached; nothing was done */
+    BX_TIMEOUT,     /* the wait ended before the work did */
+    BX_UNPLACEABLE, /* fits on no node */
+    BX_INTERRUPTED, /* the user pressed Ctrl-C */
+    BX_NO_MEMORY,   /* allocation failed; nothing was changed */
+    BX_NO_SPACE,    /* the disk is full */
+    BX_IO,          /* a system call on a file or socket failed */
+    BX_CORRUPT,     /* stored bytes are not what was written */
+    BX_MALFORMED,   /* received bytes are not of the format */
+    BX_TOO_LARGE,   /* beyond a bound that is checked before allocating */
+    BX_UNSUPPORTED, /* a version, codec or method this build does not know */
+    BX_SHUTDOWN,    /* the daemon is stopping */
     BX__CODES
 };
 

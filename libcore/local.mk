@@ -1,4 +1,4 @@
-libcore_a_SOURCES += libcore/err.c libcore/err.h libcore/plant.h
+libcore_a_SOURCES += libcore/err.c libcore/err.h libcore/mutant.h
 include libcore/mem/local.mk
 include libcore/codec/local.mk
 include libcore/model/local.mk

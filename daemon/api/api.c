@@ -109,8 +109,8 @@ static void on_tick(uv_timer_t *timer)
 static bool answers(const struct sockaddr_un *on)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool yes = fd >= 0 && (connect(fd, (const struct sockaddr *)on, sizeof *on) == 0 ||
-                           errno == EAGAIN);
+    bool yes =
+        fd >= 0 && (connect(fd, (const struct sockaddr *)on, sizeof *on) == 0 || errno == EAGAIN);
 
     if (fd >= 0)
         close(fd);
@@ -209,8 +209,8 @@ static int init_pools(struct api *a, const struct options *o)
     if (rc == BX_OK)
         rc = bx_pool_init(&a->writes, "answer", sizeof(struct api_write_req), calls, NULL);
     if (rc == BX_OK)
-        rc = bx_pool_init(&a->connections, "connection", sizeof(struct api_conn), connections,
-                          NULL);
+        rc =
+            bx_pool_init(&a->connections, "connection", sizeof(struct api_conn), connections, NULL);
 #ifdef BX_TRACK_ALLOCATIONS
     if (rc == BX_OK)
         rc = bx_track_scopes(o->scope_pool);

@@ -6,7 +6,7 @@
 #include "api/priv.h"
 
 #include "mem/alloc.h"
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -201,7 +201,7 @@ static int find_method(struct api_call *c, bx_val name, struct bx_err *err)
     bx_err_set(err, BX_UNSUPPORTED, "no method \"%.*s\"", (int)(s.n > 64 ? 64 : s.n), s.p);
     for (int m = 0; m < BX__METHODS; m++)
         names[m] = bx_methods[m].name;
-    near = bx_near_find(s.p, s.n, names, BX__METHODS);
+    near = bx_suggest(s.p, s.n, names, BX__METHODS);
     if (near != NULL)
         bx_err_hint(err, "did you mean \"%s\"?", near);
     else

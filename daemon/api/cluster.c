@@ -183,8 +183,7 @@ void api_cluster_join(struct api_call *c)
 
 void api_cluster_token(struct api_call *c)
 {
-    struct bx_cmd_token_create body = {
-        .ttl_ms = (c->p.ttl_s == 0 ? TTL_S : c->p.ttl_s) * 1000};
+    struct bx_cmd_token_create body = {.ttl_ms = (c->p.ttl_s == 0 ? TTL_S : c->p.ttl_s) * 1000};
     struct bx_clock *clock = c->api->d->clock;
     struct bx_err err;
 
@@ -220,8 +219,7 @@ void api_token_written(struct api_call *c)
     api_begin_result(c, &b);
     bx_pw_map(&b, 2);
     text(&b, "token", out);
-    number(&b, "expires_ms",
-           info.time_ms + (c->p.ttl_s == 0 ? TTL_S : c->p.ttl_s) * 1000);
+    number(&b, "expires_ms", info.time_ms + (c->p.ttl_s == 0 ? TTL_S : c->p.ttl_s) * 1000);
     api_reply(c, &b);
 }
 

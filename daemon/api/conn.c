@@ -50,7 +50,7 @@ static void on_shut(uv_shutdown_t *req, int status)
 /* The last answer is taken. */
 static void last_sent(struct api_conn *c)
 {
-    if (!c->deaf || uv_shutdown(&c->shut, &c->h.stream, on_shut) != 0)
+    if (!c->peer_closed || uv_shutdown(&c->shut, &c->h.stream, on_shut) != 0)
         api_conn_close(c);
 }
 
@@ -140,7 +140,7 @@ static void too_large(struct api_conn *c)
     bx_pw_nil(&b);
     bx_buf_release(&c->in);
     api_conn_end(c);
-    c->deaf = true;
+    c->peer_closed = true;
     api_conn_send(c, &b);
 }
 

@@ -41,14 +41,30 @@ static void show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_v
     const struct bx_vm_config whole = bx_vm_whole_config(vm), *c = &whole;
 
     *r = (struct bx_vm_reply){
-        .name = c->name, .tenant = c->tenant, .vcpus = c->vcpus, .memory_mib = c->memory_mib,
-        .disk_gib = c->disk_gib, .desired = vm->desired, .phase = vm->phase,
-        .node = node_of(v, vm->node), .epoch = vm->epoch, .priority = c->priority,
-        .labels = c->labels, .created_index = vm->created_index,
-        .modified_index = vm->modified_index, .kernel = c->kernel, .initrd = c->initrd,
-        .cmdline = c->cmdline, .strategy = c->strategy, .restart = c->restart,
-        .on_lost = c->on_lost, .disk_ephemeral = c->disk_ephemeral, .created_ms = vm->created_ms,
-        .modified_ms = vm->modified_ms, .message = vm->message, .score = vm->score,
+        .name = c->name,
+        .tenant = c->tenant,
+        .vcpus = c->vcpus,
+        .memory_mib = c->memory_mib,
+        .disk_gib = c->disk_gib,
+        .desired = vm->desired,
+        .phase = vm->phase,
+        .node = node_of(v, vm->node),
+        .epoch = vm->epoch,
+        .priority = c->priority,
+        .labels = c->labels,
+        .created_index = vm->created_index,
+        .modified_index = vm->modified_index,
+        .kernel = c->kernel,
+        .initrd = c->initrd,
+        .cmdline = c->cmdline,
+        .strategy = c->strategy,
+        .restart = c->restart,
+        .on_lost = c->on_lost,
+        .disk_ephemeral = c->disk_ephemeral,
+        .created_ms = vm->created_ms,
+        .modified_ms = vm->modified_ms,
+        .message = vm->message,
+        .score = vm->score,
     }; /* no address: guests have no network yet */
     memcpy(r->uuid, vm->uuid, sizeof r->uuid);
 }

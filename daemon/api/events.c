@@ -39,8 +39,8 @@ static void list(struct api_call *c)
     int rc = check_kept(f, c->p.since, &err);
 
     if (rc == BX_OK)
-        rc = bx_fsm_events(f, c->p.since, c->p.limit == 0 ? LIMIT : c->p.limit, add, &p, &p.n,
-                           &err);
+        rc =
+            bx_fsm_events(f, c->p.since, c->p.limit == 0 ? LIMIT : c->p.limit, add, &p, &p.n, &err);
     if (rc != BX_OK) {
         api_fail(c, &err);
     } else {

@@ -4,7 +4,7 @@
  * there, the labels of a VM, moves into pooled memory. */
 #include "api/priv.h"
 
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -21,14 +21,29 @@ struct reading {
     }
 static const struct bx_field fields[] = {
     BX_VM_CONFIG_FIELDS(offsetof(struct reading, config)),
-    P(if_not_exists, BX_T_BOOL), P(dry_run, BX_T_BOOL), P(force, BX_T_BOOL),
+    P(if_not_exists, BX_T_BOOL),
+    P(dry_run, BX_T_BOOL),
+    P(force, BX_T_BOOL),
     P(confirm_dead, BX_T_BOOL),
-    P(vm, BX_T_STR, .max = 255), P(until, BX_T_STR, .max = 16), P(token, BX_T_STR, .max = 8192),
-    P(query, BX_T_STR, .max = 65535), P(consistency, BX_T_STR, .max = 16),
-    P(request_id, BX_T_STR, .max = 32), P(trace_id, BX_T_STR, .max = 32), P(epoch, BX_T_U64),
-    P(since, BX_T_U64), P(sequence, BX_T_U64), P(floor, BX_T_U64), P(bytes, BX_T_U64),
-    P(ttl_s, BX_T_U64), P(version, BX_T_U64), P(limit, BX_T_U32), P(timeout_ms, BX_T_U32),
-    P(timeout_s, BX_T_U32), P(scope, BX_T_STR, .max = 255), P(action, BX_T_STR, .max = 16),
+    P(vm, BX_T_STR, .max = 255),
+    P(until, BX_T_STR, .max = 16),
+    P(token, BX_T_STR, .max = 8192),
+    P(query, BX_T_STR, .max = 65535),
+    P(consistency, BX_T_STR, .max = 16),
+    P(request_id, BX_T_STR, .max = 32),
+    P(trace_id, BX_T_STR, .max = 32),
+    P(epoch, BX_T_U64),
+    P(since, BX_T_U64),
+    P(sequence, BX_T_U64),
+    P(floor, BX_T_U64),
+    P(bytes, BX_T_U64),
+    P(ttl_s, BX_T_U64),
+    P(version, BX_T_U64),
+    P(limit, BX_T_U32),
+    P(timeout_ms, BX_T_U32),
+    P(timeout_s, BX_T_U32),
+    P(scope, BX_T_STR, .max = 255),
+    P(action, BX_T_STR, .max = 16),
     P(codecs, BX_T_STRS, .max = 8),
 };
 static const struct bx_schema schema = BX_SCHEMA("parameters", 0, reading, fields);
@@ -75,15 +90,14 @@ static void hint_keys(const char *allowed, struct bx_str key, struct bx_err *err
     char text[BX_ERR_HINT];
 
     snprintf(text, sizeof text, "%s", allowed);
-    near = bx_near_find(key.p, key.n, words, split(text, words, 32));
+    near = bx_suggest(key.p, key.n, words, split(text, words, 32));
     if (near != NULL)
         bx_err_hint(err, "did you mean \"%s\"?", near);
     else
         bx_err_hint(err, "it takes:%s", allowed);
 }
 
-static int check_keys(const struct api_call *c, bx_val map, const char *allowed,
-                      struct bx_err *err)
+static int check_keys(const struct api_call *c, bx_val map, const char *allowed, struct bx_err *err)
 {
     if (bx_val_type(map) != BX_V_MAP)
         return bx_err_set(err, BX_INVALID, "the parameters must be one map");

@@ -17,11 +17,11 @@
 #define API_CALLS_BYTES (64u << 20)  /* of their messages */
 #define API_UNPROVEN_MAX (64u << 10) /* bytes of the first message */
 #define API_OUT_MAX (16u << 20)
-#define API_HALF_MS 10000u           /* for the rest of a message that began */
-#define API_STALL_MS 60000u          /* without taking any answer */
+#define API_HALF_MS 10000u  /* for the rest of a message that began */
+#define API_STALL_MS 60000u /* without taking any answer */
 #define API_TICK_MS 250u
-#define API_WATCH_PAGE 500u          /* events read at once for one that is behind */
-#define API_WATCH_MAX (256u << 10)   /* queued events beyond which it is behind */
+#define API_WATCH_PAGE 500u        /* events read at once for one that is behind */
+#define API_WATCH_MAX (256u << 10) /* queued events beyond which it is behind */
 #define API_SQL_MAX 4u
 #define API_SQL_MS 5000u
 #define API_SQL_BYTES (8u << 20)
@@ -43,15 +43,15 @@ struct api_conn {
     enum bx_rpc_role role;
     struct bx_buf in;
     struct bx_pack_scan scan;
-    uint64_t began;           /* boot time of the first byte of a half message, 0: none */
-    size_t queued;            /* bytes of answers not yet taken */
-    uint64_t progress;        /* boot time when the last was taken, or the first was queued */
-    uint64_t watch_at;        /* last event that was sent */
-    uint32_t codecs;          /* 1 << enum bx_codec: what it takes lists in */
+    uint64_t began;    /* boot time of the first byte of a half message, 0: none */
+    size_t queued;     /* bytes of answers not yet taken */
+    uint64_t progress; /* boot time when the last was taken, or the first was queued */
+    uint64_t watch_at; /* last event that was sent */
+    uint32_t codecs;   /* 1 << enum bx_codec: what it takes lists in */
     uint32_t calls;
-    bool proven;              /* known, or made a sound request */
+    bool proven; /* known, or made a sound request */
     bool paused, closing;
-    bool ending, deaf;        /* close when all is sent; deaf: and the peer has closed */
+    bool ending, peer_closed; /* close when all is sent; peer_closed: and the peer has closed */
     bool watching, behind;    /* gets events; behind: from what is kept, page by page */
 };
 TAILQ_HEAD(api_conns, api_conn);
@@ -73,21 +73,21 @@ struct api_metadata {
 };
 
 struct api_call {
-    TAILQ_ENTRY(api_call) link;     /* in api->waits, while waiting */
+    TAILQ_ENTRY(api_call) link; /* in api->waits, while waiting */
     struct api *api;
-    struct api_conn *conn;          /* NULL: it went away; nobody wants the answer */
+    struct api_conn *conn; /* NULL: it went away; nobody wants the answer */
     TAILQ_ENTRY(api_call) all;
-    uint64_t id;                    /* of the request */
-    uint64_t from;                  /* asked by another node: the answer goes there */
+    uint64_t id;   /* of the request */
+    uint64_t from; /* asked by another node: the answer goes there */
     enum bx_method method;
-    struct bx_buf message;          /* what the parameters point into */
+    struct bx_buf message; /* what the parameters point into */
     struct api_params p;
-    struct bx_vm_config *config;    /* of vm.create, with labels in metadata; else NULL */
-    struct api_metadata *metadata;  /* NULL: no labels */
+    struct bx_vm_config *config;   /* of vm.create, with labels in metadata; else NULL */
+    struct api_metadata *metadata; /* NULL: no labels */
     void (*then)(struct api_call *c);
     uint64_t deadline, query;
-    uint8_t vm[16];                 /* of vm.wait */
-    bool waiting;                   /* in api->waits */
+    uint8_t vm[16]; /* of vm.wait */
+    bool waiting;   /* in api->waits */
     struct token *token;
     struct api_sql *sql;
 };
@@ -100,17 +100,17 @@ struct api {
     uv_tcp_t tcp;
     uv_timer_t timer;
     bool has_tcp, closing;
-    bool bound;                     /* the socket file is ours */
+    bool bound; /* the socket file is ours */
     uint32_t handles, n_conns, conns_max, n_calls, sql_running;
     size_t calls_bytes;
     struct api_conns conns;
-    struct api_calls calls;         /* all */
-    struct api_calls waits;         /* vm.wait, and logs asked of another node */
-    struct bx_pool pool;            /* of calls */
+    struct api_calls calls; /* all */
+    struct api_calls waits; /* vm.wait, and logs asked of another node */
+    struct bx_pool pool;    /* of calls */
     struct bx_pool configs, metadata, writes, connections;
-    struct bx_arena arena;          /* of the request that is read: one reset when it was run */
-    struct bx_pack *pack;           /* of the message that is being read */
-    struct bx_hybrid hybrid;        /* of lists; counts the codecs */
+    struct bx_arena arena;   /* of the request that is read: one reset when it was run */
+    struct bx_pack *pack;    /* of the message that is being read */
+    struct bx_hybrid hybrid; /* of lists; counts the codecs */
     uint64_t next_query;
 };
 

@@ -260,7 +260,8 @@ void api_vm_wait(struct api_call *c)
     if (!bx_uuid_parse(c->p.vm.p, c->p.vm.n, c->vm) ||
         (!bx_str_eq(c->p.until, bx_str("running")) && !bx_str_eq(c->p.until, bx_str("stopped")) &&
          !bx_str_eq(c->p.until, bx_str("deleted")))) {
-        bx_err_set(&err, BX_INVALID, "vm.wait: vm must be a uuid, until running, stopped or "
+        bx_err_set(&err, BX_INVALID,
+                   "vm.wait: vm must be a uuid, until running, stopped or "
                    "deleted");
         api_fail(c, &err);
         return;
@@ -293,9 +294,11 @@ void api_waits_expire(struct api *a, uint64_t now)
         if (c->deadline > now)
             continue;
         if (c->method == BX_M_VM_WAIT) {
-            bx_err_set(&err, BX_TIMEOUT, "the VM was not %s in time", c->p.until.p == NULL ? "" :
-                       bx_str_eq(c->p.until, bx_str("running")) ? "running" :
-                       bx_str_eq(c->p.until, bx_str("stopped")) ? "stopped" : "gone");
+            bx_err_set(&err, BX_TIMEOUT, "the VM was not %s in time",
+                       c->p.until.p == NULL                       ? ""
+                       : bx_str_eq(c->p.until, bx_str("running")) ? "running"
+                       : bx_str_eq(c->p.until, bx_str("stopped")) ? "stopped"
+                                                                  : "gone");
             bx_err_hint(&err, "it goes on; blixardctl vm show tells how far it is");
         } else {
             bx_err_set(&err, BX_UNREACHABLE, "the node that runs the VM does not answer");
@@ -416,7 +419,8 @@ void api_logs_answer(struct api *a, uint64_t id, const uint8_t *p, size_t n)
     struct bx_pack *pack = bx_pack_create();
     struct api_call *c;
 
-    TAILQ_FOREACH (c, &a->waits, link) {
+    TAILQ_FOREACH(c, &a->waits, link)
+    {
         if (c->method == BX_M_VM_LOGS && c->query == id)
             break;
     }

@@ -107,7 +107,8 @@ static void on_written(uv_write_t *w, int status)
     struct link_frame *f;
 
     c->writing = false;
-    STAILQ_FOREACH (f, &c->flying, link) {
+    STAILQ_FOREACH(f, &c->flying, link)
+    {
         c->queued -= f->buf.len;
         c->frames--;
     }
@@ -172,9 +173,9 @@ bool link_conn_send(struct link_conn *c, struct bx_buf *frame)
 /* ---- reading ---- */
 
 /* What is wrong with the head at p, or NULL. */
-static const char *check_head(const struct link_conn *c, const uint8_t *p, struct bx_head *head)
+static const char *check_head(const struct link_conn *c, const uint8_t *p, struct bx_header *head)
 {
-    if (bx_head_read(p, head) != BX_OK)
+    if (bx_header_read(p, head) != BX_OK)
         return "what came is no frame";
     if (head->kind <= BX_KIND_FRAME || head->kind >= BX_KIND_FRAME + BX__FRAMES)
         return "a frame of unknown kind";
@@ -186,25 +187,25 @@ static const char *check_head(const struct link_conn *c, const uint8_t *p, struc
 /* One frame out of the input; the number of bytes it took, 0: not whole yet or closed. */
 static size_t take_frame(struct link_conn *c, uint8_t *p, size_t n)
 {
-    struct bx_head head;
+    struct bx_header head;
     const char *why;
     size_t total;
 
-    if (n < BX_HEAD_SIZE)
+    if (n < BX_HEADER_SIZE)
         return 0;
     why = check_head(c, p, &head);
     if (why != NULL) {
         link_conn_malformed(c, why);
         return 0;
     }
-    total = BX_HEAD_SIZE + head.length;
+    total = BX_HEADER_SIZE + head.length;
     if (n < total)
         return 0;
-    if (bx_head_check(p, total, head.kind, 1, &head) != BX_OK) {
+    if (bx_header_check(p, total, head.kind, 1, &head) != BX_OK) {
         link_conn_malformed(c, "a frame's checksum is wrong");
         return 0;
     }
-    p += BX_HEAD_SIZE;
+    p += BX_HEADER_SIZE;
     if (((uintptr_t)p & 7) != 0) {
         c->aligned.len = 0;
         if (bx_buf_append(&c->aligned, p, head.length) != BX_OK) {

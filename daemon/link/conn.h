@@ -18,16 +18,16 @@ struct link_frame {
 };
 STAILQ_HEAD(link_frames, link_frame);
 
-#define LINK_GUESTS_MAX 8u
+#define LINK_PROVISIONAL_MAX 8u
 
 struct link_peer {
     uint64_t id;
-    bool guest;                 /* it dialled us, and the state here does not know it yet */
+    bool provisional; /* it dialled us, and the state here does not know it yet */
     char address[256];
     struct link_conn *conn;     /* up */
     struct link_conn *dialling; /* on its way */
     uint64_t dial_at;
-    uint32_t backoff_ms;        /* doubled by every dial that led to nothing lasting */
+    uint32_t backoff_ms; /* doubled by every dial that led to nothing lasting */
 };
 
 struct link_conn {
@@ -36,16 +36,16 @@ struct link_conn {
     uv_tcp_t tcp;
     uv_connect_t connect;
     uv_write_t write;
-    uint64_t handle;            /* names it while it lives */
-    uint64_t expected;          /* whom we dialled, 0: accepted */
-    uint64_t peer;              /* whose hello was accepted */
+    uint64_t handle;   /* names it while it lives */
+    uint64_t expected; /* whom we dialled, 0: accepted */
+    uint64_t peer;     /* whose hello was accepted */
     uint8_t incarnation[16];
-    uint32_t codecs;            /* 1 << enum bx_codec: what its hello says it reads */
-    bool accepted;              /* they dialled */
+    uint32_t codecs; /* 1 << enum bx_codec: what its hello says it reads */
+    bool accepted;   /* they dialled */
     bool connected;
-    bool stranger;              /* their hello said that they want to join */
-    bool asked;                 /* a stranger's JOIN came */
-    bool up;                    /* a member's hello was accepted */
+    bool stranger; /* their hello said that they want to join */
+    bool asked;    /* a stranger's JOIN came */
+    bool up;       /* a member's hello was accepted */
     bool writing, closing, close_when_sent;
     uint64_t since, heard, spoke;
     struct bx_buf in, aligned;
@@ -67,13 +67,13 @@ struct link {
     struct bx_identity identity; /* node 0: none yet */
     struct link_peer *peers;
     uint32_t n_peers;
-    uint64_t newer;              /* ids from here on may be members' that are not known here yet */
+    uint64_t newer; /* ids from here on may be members' that are not known here yet */
     struct link_conns conns;
-    struct bx_slab frames;       /* that wait to be sent, or are on their way */
+    struct bx_slab frames; /* that wait to be sent, or are on their way */
     uint32_t handles_open;
     uint64_t next_handle;
-    uint64_t ticked;             /* boot time of the last tick */
-    char last_refusal[256];      /* logged once, not with every try */
+    uint64_t ticked;        /* boot time of the last tick */
+    char last_refusal[256]; /* logged once, not with every try */
     struct link_stats stats;
     bool closing;
 };
@@ -84,9 +84,9 @@ void link_log(struct link *l, int level, const char *fmt, ...)
 struct link_peer *link_peer_of(struct link *l, uint64_t id);
 /* Make a peer of a member that joined while this host was away, and dialled it; it can be the
  * leader, the only one that can tell us about it. NULL when the id is none of those, or
- * LINK_GUESTS_MAX are connected. It takes the place of a guest that has gone, if there is one;
- * every other pointer to a peer is stale afterwards. */
-struct link_peer *link_guest(struct link *l, uint64_t id);
+ * LINK_PROVISIONAL_MAX are connected. It takes the place of a provisional that has gone, if there
+ * is one; every other pointer to a peer is stale afterwards. */
+struct link_peer *link_provisional(struct link *l, uint64_t id);
 
 /* ---- link_conn.c ---- */
 struct link_conn *link_conn_create(struct link *l);

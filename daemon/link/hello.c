@@ -15,9 +15,8 @@
 void link_say_hello(struct link_conn *c, const char *refuse)
 {
     const struct bx_identity *id = &c->owner->identity;
-    struct bx_hello h = {.level_min = 1,
-                         .level_max = BX_LEVEL,
-                         .codecs = 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ};
+    struct bx_hello h = {
+        .level_min = 1, .level_max = BX_LEVEL, .codecs = 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ};
     struct bx_buf frame = {0};
 
     h.node = c->join_done != NULL ? 0 : id->node;
@@ -54,7 +53,7 @@ static bool refuse(struct link_conn *c, uint64_t node, const char *why)
     return true;
 }
 
-static const char *judge(struct link_conn *c, const struct bx_hello *h)
+static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *h)
 {
     const struct bx_identity *id = &c->owner->identity;
     const struct link_peer *p = link_peer_of(c->owner, h->node);
@@ -74,7 +73,7 @@ static const char *judge(struct link_conn *c, const struct bx_hello *h)
     if (c->accepted && h->node < id->node)
         return "the node with the larger id dials";
     if (p == NULL && c->accepted)
-        p = link_guest(c->owner, h->node);
+        p = link_provisional(c->owner, h->node);
     if (p == NULL)
         return "no member has this id";
     if (c->expected != 0 && c->expected != h->node)
@@ -136,7 +135,7 @@ static bool on_hello(struct link_conn *c, const uint8_t *p, size_t n)
     }
     if (c->join_done != NULL)
         return true; /* it is a member of something; the JOIN is on its way */
-    why = judge(c, &h);
+    why = reason_to_refuse(c, &h);
     if (why != NULL)
         return refuse(c, h.node, why);
     if (h.node != 0)

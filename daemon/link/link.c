@@ -38,9 +38,9 @@ struct link_peer *link_peer_of(struct link *l, uint64_t id)
     return NULL;
 }
 
-struct link_peer *link_guest(struct link *l, uint64_t id)
+struct link_peer *link_provisional(struct link *l, uint64_t id)
 {
-    uint32_t guests = 0;
+    uint32_t provisional = 0;
     struct link_peer *more;
 
     if (id < l->newer)
@@ -48,19 +48,19 @@ struct link_peer *link_guest(struct link *l, uint64_t id)
     for (uint32_t i = 0; i < l->n_peers; i++) {
         struct link_peer *p = &l->peers[i];
 
-        if (p->guest && p->conn == NULL) { /* one that has gone */
-            *p = (struct link_peer){.id = id, .guest = true};
+        if (p->provisional && p->conn == NULL) { /* one that has gone */
+            *p = (struct link_peer){.id = id, .provisional = true};
             return p;
         }
-        guests += p->guest;
+        provisional += p->provisional;
     }
-    if (guests == LINK_GUESTS_MAX)
+    if (provisional == LINK_PROVISIONAL_MAX)
         return NULL;
     more = bx_realloc(l->peers, (l->n_peers + 1) * sizeof *more);
     if (more == NULL)
         return NULL;
     l->peers = more;
-    more[l->n_peers] = (struct link_peer){.id = id, .guest = true};
+    more[l->n_peers] = (struct link_peer){.id = id, .provisional = true};
     return &more[l->n_peers++];
 }
 
@@ -76,7 +76,8 @@ static bool has_room(const struct link *l)
     const struct link_conn *c;
     uint32_t strangers = 0, accepted = 0;
 
-    TAILQ_FOREACH (c, &l->conns, link) {
+    TAILQ_FOREACH(c, &l->conns, link)
+    {
         accepted += c->accepted;
         strangers += c->accepted && !c->up;
     }
@@ -160,7 +161,8 @@ void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *a
     struct bx_buf frame = {0};
     struct link_conn *c;
 
-    TAILQ_FOREACH (c, &l->conns, link) {
+    TAILQ_FOREACH(c, &l->conns, link)
+    {
         if (c->handle == handle)
             break;
     }
@@ -185,7 +187,7 @@ static const char *overdue(const struct link_conn *c, uint64_t now)
     return now - c->since > LINK_HELLO_MS ? "no hello within 5 s" : NULL;
 }
 
-static void look_at(struct link_conn *c, uint64_t now)
+static void check_deadlines(struct link_conn *c, uint64_t now)
 {
     struct bx_buf frame = {0};
     const char *why = overdue(c, now);
@@ -212,7 +214,7 @@ static void on_tick(uv_timer_t *timer)
          * their silence counts from now. */
         if (stood_still)
             c->heard = now;
-        look_at(c, now);
+        check_deadlines(c, now);
     }
     for (uint32_t i = 0; i < l->n_peers; i++) {
         struct link_peer *p = &l->peers[i];
@@ -253,10 +255,10 @@ static size_t port_queued(struct bx_link *base, uint64_t id)
 }
 
 /* Guests that are still not known here stay. One can be known and not have a row: by the log. */
-static void keep_guests(struct link *l, const struct link_peer *old, uint32_t n)
+static void keep_provisional(struct link *l, const struct link_peer *old, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        if (old[i].guest && old[i].conn != NULL && old[i].id >= l->newer &&
+        if (old[i].provisional && old[i].conn != NULL && old[i].id >= l->newer &&
             link_peer_of(l, old[i].id) == NULL)
             l->peers[l->n_peers++] = old[i];
     }
@@ -268,7 +270,7 @@ static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, ui
 {
     struct link *l = of(base);
     struct link_peer *old = l->peers;
-    struct link_peer *fresh = bx_must_calloc(n + LINK_GUESTS_MAX, sizeof *fresh);
+    struct link_peer *fresh = bx_must_calloc(n + LINK_PROVISIONAL_MAX, sizeof *fresh);
     uint32_t n_old = l->n_peers;
     struct link_conn *c, *next;
 
@@ -277,14 +279,14 @@ static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, ui
 
         if (was != NULL)
             fresh[i] = *was;
-        fresh[i].guest = false;
+        fresh[i].provisional = false;
         fresh[i].id = peers[i].id;
         snprintf(fresh[i].address, sizeof fresh[i].address, "%s", peers[i].address);
     }
     l->peers = fresh;
     l->n_peers = n;
     l->newer = newer;
-    keep_guests(l, old, n_old);
+    keep_provisional(l, old, n_old);
     bx_free(old);
     for (c = TAILQ_FIRST(&l->conns); c != NULL; c = next) {
         next = TAILQ_NEXT(c, link);
@@ -372,6 +374,6 @@ void link_stats(const struct link *l, struct link_stats *out)
     const struct link_conn *c;
 
     *out = l->stats;
-    TAILQ_FOREACH (c, &l->conns, link)
-        out->connections++;
+    TAILQ_FOREACH(c, &l->conns, link)
+    out->connections++;
 }

@@ -18,9 +18,9 @@
 
 #define LINK_QUEUE_BYTES (64u << 20) /* to one peer; beyond it frames are dropped */
 #define LINK_QUEUE_FRAMES 4096u
-#define LINK_LARGE (64u << 10)       /* frames above this wait for all smaller ones */
-#define LINK_STRANGERS_MAX 64u       /* accepted connections whose hello was not accepted yet */
-#define LINK_ACCEPTED_MAX 512u       /* accepted connections in all; more are closed at once */
+#define LINK_LARGE (64u << 10) /* frames above this wait for all smaller ones */
+#define LINK_STRANGERS_MAX 64u /* accepted connections whose hello was not accepted yet */
+#define LINK_ACCEPTED_MAX 512u /* accepted connections in all; more are closed at once */
 
 struct link;
 

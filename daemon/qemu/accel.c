@@ -94,10 +94,23 @@ static bool write_firmware(int dir)
 static bool kvm_runs(int dir, const char *qemu, char *why, size_t n)
 {
     char firmware[64];
-    char *const argv[] = {
-        (char *)qemu, "-accel", "kvm", "-M", "microvm,acpi=off", "-m", "16", "-nodefaults",
-        "-no-user-config", "-display", "none", "-no-reboot", "-device",
-        "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", firmware, NULL};
+    char *const argv[] = {(char *)qemu,
+                          "-accel",
+                          "kvm",
+                          "-M",
+                          "microvm,acpi=off",
+                          "-m",
+                          "16",
+                          "-nodefaults",
+                          "-no-user-config",
+                          "-display",
+                          "none",
+                          "-no-reboot",
+                          "-device",
+                          "isa-debug-exit,iobase=0xf4,iosize=4",
+                          "-bios",
+                          firmware,
+                          NULL};
     int rc;
 
     if (access("/dev/kvm", R_OK | W_OK) != 0) {

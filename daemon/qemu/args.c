@@ -80,12 +80,23 @@ static void add_machine(struct list *l, const char *qemu, const char *accel,
                         const struct bx_vm_config *c)
 {
     static const char *const fixed[] = {
-        "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-        "-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny",
+        "-nodefaults",
+        "-no-user-config",
+        "-display",
+        "none",
+        "-no-reboot",
+        "-sandbox",
+        "on,obsolete=deny,elevateprivileges=deny,spawn=deny",
         /* The serial line is QEMU's standard output, its complaints are standard error: pipes. */
-        "-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+        "-chardev",
+        "stdio,id=console,signal=off",
+        "-serial",
+        "chardev:console",
         /* QEMU connects to the shim, which listens before it starts QEMU: nothing to poll for. */
-        "-chardev", "socket,id=qmp,path=" VM_FILE_QMP_SOCKET, "-mon", "chardev=qmp,mode=control",
+        "-chardev",
+        "socket,id=qmp,path=" VM_FILE_QMP_SOCKET,
+        "-mon",
+        "chardev=qmp,mode=control",
     };
     size_t i;
 

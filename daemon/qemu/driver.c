@@ -170,8 +170,8 @@ static void op_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_o
     size_t pos = 0;
 
     while ((v = bx_map_next(&self(d)->vms, &pos)) != NULL) {
-        struct bx_observation o = {.epoch = v->epoch, .observed = v->observed, .failed = v->failed,
-                                   .message = v->message};
+        struct bx_observation o = {
+            .epoch = v->epoch, .observed = v->observed, .failed = v->failed, .message = v->message};
         memcpy(o.vm, v->id, 16);
         fn(ctx, &o);
     }
@@ -300,5 +300,6 @@ void driver_qemu_destroy(struct bx_driver *base)
 const char *driver_qemu_accel(const struct bx_driver *d)
 {
     return ((const struct driver_qemu *)(const void *)((const char *)d -
-                                                       offsetof(struct driver_qemu, base)))->accel;
+                                                       offsetof(struct driver_qemu, base)))
+        ->accel;
 }

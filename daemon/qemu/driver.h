@@ -12,12 +12,12 @@
 
 struct driver_qemu_options {
     uv_loop_t *loop;
-    const char *dir;    /* of all VMs, absolute; made when it is missing */
-    const char *shim;   /* path of blixard-vm */
-    const char *qemu;   /* path or name; NULL: qemu-system-x86_64 from PATH */
-    const char *accel;  /* "kvm", "tcg"; NULL: probe */
+    const char *dir;   /* of all VMs, absolute; made when it is missing */
+    const char *shim;  /* path of blixard-vm */
+    const char *qemu;  /* path or name; NULL: qemu-system-x86_64 from PATH */
+    const char *accel; /* "kvm", "tcg"; NULL: probe */
     uint64_t node;
-    uint32_t grace_ms;  /* of a shim that gets SIGTERM; 0: 60 s */
+    uint32_t grace_ms; /* of a shim that gets SIGTERM; 0: 60 s */
     /* A line for the log; level as in syslog. May be NULL. */
     void (*log)(void *ctx, int level, const char *text);
     void *log_ctx;

@@ -17,7 +17,7 @@
 #include "vmdir/proto.h"
 
 #define QEMU_ARGS_MAX 64u
-#define QEMU_SHIM_MS 5000u  /* for a shim of ours to speak, and beyond a stop's timeout to obey */
+#define QEMU_SHIM_MS 5000u /* for a shim of ours to speak, and beyond a stop's timeout to obey */
 
 struct driver_qemu;
 
@@ -40,19 +40,19 @@ struct qemu_vm {
 
     int dir;
     uv_timer_t timer;
-    uv_pipe_t *pipe;         /* to the shim; NULL: not connected */
+    uv_pipe_t *pipe; /* to the shim; NULL: not connected */
     struct qmp_lines lines;
     char buf[VM_LINE_MAX];
-    struct qemu_shim *shim;  /* NULL: adopted, or reaped */
-    int pidfd;               /* of the shim, once connected; -1 */
+    struct qemu_shim *shim; /* NULL: adopted, or reaped */
+    int pidfd;              /* of the shim, once connected; -1 */
     unsigned tries;
-    uint64_t answer_by;      /* when the shim is killed unless it did its part; 0: never */
-    bool heard;              /* the shim has spoken */
+    uint64_t answer_by; /* when the shim is killed unless it did its part; 0: never */
+    bool heard;         /* the shim has spoken */
     bool want_stop, want_kill;
     uint32_t stop_ms;
-    bool announce;           /* an observation waits for the timer */
-    bool unknown;            /* lock held without a good record: left alone */
-    bool gone;               /* forgotten, the handles are closing */
+    bool announce; /* an observation waits for the timer */
+    bool unknown;  /* lock held without a good record: left alone */
+    bool gone;     /* forgotten, the handles are closing */
 };
 
 struct driver_qemu {
@@ -68,7 +68,7 @@ struct driver_qemu {
     void *log_ctx;
     struct bx_map vms;
     struct qemu_shim *shims;
-    unsigned refs;           /* VMs and shims whose memory is in use, and the owner */
+    unsigned refs; /* VMs and shims whose memory is in use, and the owner */
 };
 
 /* driver_qemu.c */

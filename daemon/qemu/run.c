@@ -22,13 +22,13 @@
 
 #define TRIES_FAST 200u /* every 10 ms, then every half second */
 
-static void meet(struct qemu_vm *v);
+static void reconnect(struct qemu_vm *v);
 
 static void tick(uv_timer_t *t)
 {
     struct qemu_vm *v = t->data;
-    struct bx_observation o = {.epoch = v->epoch, .observed = v->observed, .failed = v->failed,
-                               .message = v->message};
+    struct bx_observation o = {
+        .epoch = v->epoch, .observed = v->observed, .failed = v->failed, .message = v->message};
     uint64_t now = vm_now();
 
     memcpy(o.vm, v->id, 16);
@@ -50,7 +50,7 @@ static void tick(uv_timer_t *t)
             qemu_say(v->d, 3, "VM %s: nobody can tell which process its shim is", v->text);
     }
     if (v->pipe == NULL)
-        meet(v);
+        reconnect(v);
     if (v->gone || v->observed == BX_OBSERVED_EXITED || v->announce)
         return;
     if (v->pipe == NULL)
@@ -161,15 +161,18 @@ static void on_status(void *ctx, struct json_t *o)
         return;
     }
     if (v->unknown || memcmp(s.vm, v->id, 16) != 0 || s.epoch != v->epoch) {
-        qemu_say(v->d, 3, "VM %s: the run under its lock (epoch %llu, pid %u) is not the recorded "
-                          "one: left alone", v->text, (unsigned long long)s.epoch, s.pid);
+        qemu_say(v->d, 3,
+                 "VM %s: the run under its lock (epoch %llu, pid %u) is not the recorded "
+                 "one: left alone",
+                 v->text, (unsigned long long)s.epoch, s.pid);
         v->unknown = true;
         return;
     }
     if (!v->heard) { /* what was wanted before counts from now */
         v->heard = true;
-        v->answer_by = !v->want_stop && !v->want_kill ? 0
-                       : vm_now() + QEMU_SHIM_MS + (v->want_kill ? 0 : v->stop_ms);
+        v->answer_by = !v->want_stop && !v->want_kill
+                           ? 0
+                           : vm_now() + QEMU_SHIM_MS + (v->want_kill ? 0 : v->stop_ms);
     }
     qemu_set(v, s.state, s.failed, s.message);
 }
@@ -214,7 +217,7 @@ void qemu_order(struct qemu_vm *v)
 }
 
 /* A connected socket, or -1. Through the descriptor: the path may be too long for a socket. */
-static int dial(const struct qemu_vm *v)
+static int connect_to_shim(const struct qemu_vm *v)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -255,11 +258,11 @@ static void take_over(struct qemu_vm *v, int fd)
 }
 
 /* Connect, or find out that nobody is left. */
-static void meet(struct qemu_vm *v)
+static void reconnect(struct qemu_vm *v)
 {
     struct vm_record r;
     struct bx_err err;
-    int fd = dial(v), lock;
+    int fd = connect_to_shim(v), lock;
 
     if (fd >= 0) {
         take_over(v, fd);

@@ -35,7 +35,7 @@ static void adopt(struct qemu_vm *v)
     qemu_watch(v, 0);
 }
 
-static int look_at(struct driver_qemu *d, const char *name)
+static int scan_entry(struct driver_qemu *d, const char *name)
 {
     struct bx_err err;
     struct qemu_vm *v;
@@ -81,7 +81,7 @@ int qemu_scan(struct driver_qemu *d, struct bx_err *err)
         return bx_err_set(err, BX_IO, "can not list %s: %s", d->path, strerror(errno));
     }
     while (rc == BX_OK && (e = readdir(dir)) != NULL)
-        rc = look_at(d, e->d_name);
+        rc = scan_entry(d, e->d_name);
     closedir(dir);
     if (rc != BX_OK)
         bx_err_set(err, rc, "memory is out");

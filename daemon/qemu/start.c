@@ -55,8 +55,12 @@ static int spawn(struct qemu_vm *v, char **args, int lock, int errors, struct bx
         {.flags = UV_INHERIT_FD, .data.fd = errors},
         {.flags = UV_INHERIT_FD, .data.fd = lock},
     };
-    uv_process_options_t o = {.exit_cb = on_shim_exit, .file = args[0], .args = args,
-                              .flags = UV_PROCESS_DETACHED, .stdio = stdio, .stdio_count = 4};
+    uv_process_options_t o = {.exit_cb = on_shim_exit,
+                              .file = args[0],
+                              .args = args,
+                              .flags = UV_PROCESS_DETACHED,
+                              .stdio = stdio,
+                              .stdio_count = 4};
     int rc;
 
     if (s == NULL)
@@ -154,7 +158,7 @@ static int write_spec(struct qemu_vm *v, const struct bx_vm_config *c, char **co
 
 static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err *err)
 {
-    static const char *const stale[] = {VM_FILE_RECORD, VM_FILE_EXIT, VM_FILE_READY,
+    static const char *const stale[] = {VM_FILE_RECORD,      VM_FILE_EXIT,       VM_FILE_READY,
                                         VM_FILE_SHIM_SOCKET, VM_FILE_QMP_SOCKET, VM_FILE_SCRATCH};
     char *command[QEMU_ARGS_MAX];
     struct bx_arena arena = {0};
@@ -180,7 +184,9 @@ static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err 
 
 void qemu_start(struct driver_qemu *d, const struct bx_run *run)
 {
-    struct bx_observation o = {.epoch = run->epoch, .observed = BX_OBSERVED_EXITED, .failed = true,
+    struct bx_observation o = {.epoch = run->epoch,
+                               .observed = BX_OBSERVED_EXITED,
+                               .failed = true,
                                .message = "memory is out"};
     struct bx_err err = {0};
     struct qemu_vm *v;
@@ -200,6 +206,6 @@ void qemu_start(struct driver_qemu *d, const struct bx_run *run)
         return;
     }
     v->answer_by = vm_now() + QEMU_SHIM_MS;
-    qemu_set(v, BX_OBSERVED_STARTING, false, run->config->kernel.n > 0
-             ? "" : "no kernel given: the firmware has nothing to boot");
+    qemu_set(v, BX_OBSERVED_STARTING, false,
+             run->config->kernel.n > 0 ? "" : "no kernel given: the firmware has nothing to boot");
 }

@@ -12,8 +12,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum slot { SLOT_LISTENER, SLOT_QMP_LISTENER, SLOT_QMP, SLOT_CONSOLE, SLOT_ERRORS, SLOT_SIGNALS,
-            SLOT_PID, SLOT_PEERS, SLOTS = SLOT_PEERS + SHIM_PEERS };
+enum slot {
+    SLOT_LISTENER,
+    SLOT_QMP_LISTENER,
+    SLOT_QMP,
+    SLOT_CONSOLE,
+    SLOT_ERRORS,
+    SLOT_SIGNALS,
+    SLOT_PID,
+    SLOT_PEERS,
+    SLOTS = SLOT_PEERS + SHIM_PEERS
+};
 
 static void enter(struct vm_shim *s, enum bx_observed state)
 {

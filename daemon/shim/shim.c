@@ -21,10 +21,14 @@ static const char usage[] =
     "blixardd starts it; it is not meant to be started by hand.\n";
 
 static const struct option options[] = {
-    {"dir", required_argument, NULL, 'd'},     {"vm", required_argument, NULL, 'v'},
-    {"node", required_argument, NULL, 'n'},    {"epoch", required_argument, NULL, 'e'},
-    {"grace", required_argument, NULL, 'g'},   {"lock-fd", required_argument, NULL, 'l'},
-    {"help", no_argument, NULL, 'h'},          {"version", no_argument, NULL, 'V'},
+    {"dir", required_argument, NULL, 'd'},
+    {"vm", required_argument, NULL, 'v'},
+    {"node", required_argument, NULL, 'n'},
+    {"epoch", required_argument, NULL, 'e'},
+    {"grace", required_argument, NULL, 'g'},
+    {"lock-fd", required_argument, NULL, 'l'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
     {NULL, 0, NULL, 0},
 };
 
@@ -135,9 +139,16 @@ int main(int argc, char **argv)
     struct bx_err err = {0};
     int rc;
 
-    *s = (struct vm_shim){.lock = -1, .grace_ms = SHIM_GRACE_MS, .dir = -1, .listener = -1,
-                          .qmp_listener = -1, .console_pipe = -1, .errors_pipe = -1, .pidfd = -1,
-                          .signals = -1, .qmp = {.fd = -1}};
+    *s = (struct vm_shim){.lock = -1,
+                          .grace_ms = SHIM_GRACE_MS,
+                          .dir = -1,
+                          .listener = -1,
+                          .qmp_listener = -1,
+                          .console_pipe = -1,
+                          .errors_pipe = -1,
+                          .pidfd = -1,
+                          .signals = -1,
+                          .qmp = {.fd = -1}};
     parse(s, argc, argv);
     rc = detach(s, &err);
     if (rc == BX_OK)

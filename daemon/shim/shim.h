@@ -24,13 +24,14 @@
 
 #include <sys/types.h>
 
-#define SHIM_PEERS 4u              /* connections to the control socket; more are refused */
-#define SHIM_READY_MS 30000u       /* from exec to the answer of qmp_capabilities: a busy host that
-                                    * starts many, or a large guest's memory, takes its time */
+#define SHIM_PEERS 4u /* connections to the control socket; more are refused */
+#define SHIM_READY_MS                                                                              \
+    30000u /* from exec to the answer of qmp_capabilities: a busy host that                        \
+            * starts many, or a large guest's memory, takes its time */
 #define SHIM_CONSOLE_BYTES (1u << 20)
 #define SHIM_QEMU_LOG_BYTES (64u << 10)
 #define SHIM_WORDS_MAX 161u
-#define SHIM_GRACE_MS 60000u       /* until the kill, when SIGTERM asks for a stop */
+#define SHIM_GRACE_MS 60000u /* until the kill, when SIGTERM asks for a stop */
 
 struct shim_peer {
     int fd; /* -1: free */
@@ -43,7 +44,7 @@ struct vm_shim {
     const char *dir_path;
     char **command; /* of QEMU, NULL-terminated */
     uint32_t grace_ms;
-    int lock;       /* -1: not given */
+    int lock; /* -1: not given */
 
     int dir;
     int listener, qmp_listener, console_pipe, errors_pipe, pidfd, signals; /* -1: closed */
@@ -54,11 +55,11 @@ struct vm_shim {
     struct vm_status status;
     struct shim_peer peers[SHIM_PEERS];
 
-    uint64_t ready_by;           /* boot times; 0: no deadline */
-    uint64_t kill_by;            /* of a stop */
-    uint32_t stop_ms;            /* that kill_by came from */
-    char killed[VM_TEXT_MAX];    /* why the shim killed QEMU; empty: it did not */
-    bool kill_failed;            /* that reason is a failure */
+    uint64_t ready_by;               /* boot times; 0: no deadline */
+    uint64_t kill_by;                /* of a stop */
+    uint32_t stop_ms;                /* that kill_by came from */
+    char killed[VM_TEXT_MAX];        /* why the shim killed QEMU; empty: it did not */
+    bool kill_failed;                /* that reason is a failure */
     char last_words[SHIM_WORDS_MAX]; /* the last line of QEMU's standard error */
     bool done;
 };

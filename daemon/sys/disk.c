@@ -20,12 +20,12 @@ struct disk {
     uv_loop_t *loop;
     uv_thread_t thread;
     uv_async_t done;
-    uv_timer_t timer;            /* runs while a write is under way */
+    uv_timer_t timer; /* runs while a write is under way */
     uint32_t handles_open;
     uv_mutex_t mutex;
     uv_cond_t cond;
     bool stop;
-    uint32_t writes, offloads;   /* under way; the loop's thread only */
+    uint32_t writes, offloads; /* under way; the loop's thread only */
     /* ---- under the mutex ---- */
     struct bx_job *queue[DISK_QUEUE_MAX];
     uint32_t head, n;
@@ -34,8 +34,8 @@ struct disk {
         int rc;
     } finished[DISK_QUEUE_MAX];
     uint32_t n_finished;
-    uint64_t since;              /* uv_hrtime when the running job began; 0: none runs */
-    bool told;                   /* that it is slow */
+    uint64_t since; /* uv_hrtime when the running job began; 0: none runs */
+    bool told;      /* that it is slow */
 };
 
 static struct disk *of(struct bx_disk *d)

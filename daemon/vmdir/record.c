@@ -1,7 +1,7 @@
 #include "vmdir/record.h"
 
 #include "codec/flat.h"
-#include "codec/head.h"
+#include "codec/header.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,11 +18,16 @@
 #define RECORD_VERSION 1
 
 static const struct bx_field fields[] = {
-    BX_FIELD(vm_record, vm, BX_T_UUID),       BX_FIELD(vm_record, node, BX_T_U64),
-    BX_FIELD(vm_record, epoch, BX_T_U64),     BX_FIELD(vm_record, boot, BX_T_UUID),
-    BX_FIELD(vm_record, pid, BX_T_U32),       BX_FIELD(vm_record, start, BX_T_U64),
-    BX_FIELD(vm_record, ended, BX_T_BOOL),    BX_FIELD(vm_record, asked, BX_T_BOOL),
-    BX_FIELD(vm_record, failed, BX_T_BOOL),   BX_FIELD(vm_record, code, BX_T_U32),
+    BX_FIELD(vm_record, vm, BX_T_UUID),
+    BX_FIELD(vm_record, node, BX_T_U64),
+    BX_FIELD(vm_record, epoch, BX_T_U64),
+    BX_FIELD(vm_record, boot, BX_T_UUID),
+    BX_FIELD(vm_record, pid, BX_T_U32),
+    BX_FIELD(vm_record, start, BX_T_U64),
+    BX_FIELD(vm_record, ended, BX_T_BOOL),
+    BX_FIELD(vm_record, asked, BX_T_BOOL),
+    BX_FIELD(vm_record, failed, BX_T_BOOL),
+    BX_FIELD(vm_record, code, BX_T_U32),
     BX_FIELD(vm_record, signal, BX_T_U32),
     BX_FIELD(vm_record, stored, BX_T_STR, .max = VM_TEXT_MAX - 1),
 };
@@ -36,7 +41,7 @@ static int io(struct bx_err *err, const char *name, const char *verb)
 
 int vm_record_write(int dir, const char *name, struct vm_record *r, struct bx_err *err)
 {
-    _Alignas(8) uint8_t item[BX_HEAD_SIZE + RECORD_MAX];
+    _Alignas(8) uint8_t item[BX_HEADER_SIZE + RECORD_MAX];
     char beside[64];
     size_t n;
     int fd, rc;
@@ -46,9 +51,9 @@ int vm_record_write(int dir, const char *name, struct vm_record *r, struct bx_er
         snprintf(r->text, sizeof r->text, "(a message that is not text)");
     r->stored = bx_str(r->text);
     assert(bx_flat_size(&schema, r) <= RECORD_MAX);
-    n = bx_flat_write(&schema, r, item + BX_HEAD_SIZE);
-    bx_head_seal(item, BX_KIND_VM_RECORD, RECORD_VERSION, BX_CODEC_FLAT, (uint32_t)n);
-    n += BX_HEAD_SIZE;
+    n = bx_flat_write(&schema, r, item + BX_HEADER_SIZE);
+    bx_header_seal(item, BX_KIND_VM_RECORD, RECORD_VERSION, BX_CODEC_FLAT, (uint32_t)n);
+    n += BX_HEADER_SIZE;
 
     snprintf(beside, sizeof beside, "%s.new", name);
     fd = openat(dir, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -69,9 +74,9 @@ int vm_record_write(int dir, const char *name, struct vm_record *r, struct bx_er
 
 int vm_record_read(int dir, const char *name, struct vm_record *r, struct bx_err *err)
 {
-    _Alignas(8) uint8_t item[BX_HEAD_SIZE + RECORD_MAX + 1];
+    _Alignas(8) uint8_t item[BX_HEADER_SIZE + RECORD_MAX + 1];
     struct bx_arena arena = {0};
-    struct bx_head head;
+    struct bx_header head;
     ssize_t n;
     int fd, rc;
 
@@ -88,9 +93,9 @@ int vm_record_read(int dir, const char *name, struct vm_record *r, struct bx_err
     }
     close(fd);
     memset(r, 0, sizeof *r);
-    rc = bx_head_check(item, (size_t)n, BX_KIND_VM_RECORD, RECORD_VERSION, &head);
+    rc = bx_header_check(item, (size_t)n, BX_KIND_VM_RECORD, RECORD_VERSION, &head);
     if (rc == BX_OK)
-        rc = bx_flat_read(&schema, item + BX_HEAD_SIZE, head.length, r, &arena, NULL, NULL);
+        rc = bx_flat_read(&schema, item + BX_HEADER_SIZE, head.length, r, &arena, NULL, NULL);
     if (rc == BX_OK) {
         memcpy(r->text, r->stored.p == NULL ? "" : r->stored.p, r->stored.n);
         r->stored = bx_str(r->text);

@@ -43,9 +43,9 @@ struct vm_record {
     bool ended;       /* true in the file exit; what follows is about the end */
     bool asked;       /* a stop or a kill was asked for */
     bool failed;
-    uint32_t code, signal;    /* as waitid told: exit code, or the signal */
-    struct bx_str stored;     /* of text; set by read and write */
-    char text[VM_TEXT_MAX];   /* for people */
+    uint32_t code, signal;  /* as waitid told: exit code, or the signal */
+    struct bx_str stored;   /* of text; set by read and write */
+    char text[VM_TEXT_MAX]; /* for people */
 };
 
 /* Replace the file `name` durably: written beside, synced, renamed, the directory synced.

@@ -13,7 +13,7 @@
 #ifndef BX_CODEC_H
 #define BX_CODEC_H
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "codec/pack.h"
 
 struct bx_items {

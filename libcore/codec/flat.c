@@ -127,8 +127,8 @@ static size_t put_pairs(uint8_t *dst, size_t slot, size_t end, const struct bx_p
 {
     for (uint32_t i = 1; i < pairs->n; i++)
         assert(in_order(&pairs->v[i - 1].key, &pairs->v[i].key));
-    return put_list(dst, slot, end, pairs->n == 0 ? NULL : &pairs->v[0].key,
-                    2 * (size_t)pairs->n, pairs->n);
+    return put_list(dst, slot, end, pairs->n == 0 ? NULL : &pairs->v[0].key, 2 * (size_t)pairs->n,
+                    pairs->n);
 }
 
 static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const struct bx_field *f,

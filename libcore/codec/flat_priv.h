@@ -8,7 +8,7 @@
 #define BX_FLAT_PRIV_H
 
 #include "codec/flat.h"
-#include "codec/head.h"
+#include "codec/header.h"
 
 #include <assert.h>
 

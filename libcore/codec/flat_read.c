@@ -157,8 +157,8 @@ TWICE size_t get_pairs(struct reader *r, size_t slot, size_t end, const struct b
 }
 
 static const uint64_t limits[] = {
-    [BX_T_BOOL] = 1,           [BX_T_U8] = UINT8_MAX,     [BX_T_U16] = UINT16_MAX,
-    [BX_T_U32] = UINT32_MAX,   [BX_T_U64] = UINT64_MAX,   [BX_T_ENUM] = UINT8_MAX,
+    [BX_T_BOOL] = 1,           [BX_T_U8] = UINT8_MAX,   [BX_T_U16] = UINT16_MAX,
+    [BX_T_U32] = UINT32_MAX,   [BX_T_U64] = UINT64_MAX, [BX_T_ENUM] = UINT8_MAX,
     [BX_T_HEX64] = UINT64_MAX,
 };
 

@@ -53,14 +53,14 @@ int bx_hybrid_write(struct bx_hybrid *h, uint32_t peer, uint16_t kind, const str
     enum bx_codec used;
     int rc;
 
-    if (bx_buf_extend(out, BX_HEAD_SIZE) == NULL)
+    if (bx_buf_extend(out, BX_HEADER_SIZE) == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     rc = bx_hybrid_encode(h, peer, s, items, out, &used, err);
-    length = out->len - at - BX_HEAD_SIZE;
+    length = out->len - at - BX_HEADER_SIZE;
     if (rc == BX_OK && length > UINT32_MAX)
         rc = bx_err_set(err, BX_TOO_LARGE, "%s: %zu bytes", s->name, length);
     if (rc == BX_OK)
-        bx_head_seal(out->data + at, kind, VERSION, (uint8_t)used, (uint32_t)length);
+        bx_header_seal(out->data + at, kind, VERSION, (uint8_t)used, (uint32_t)length);
     else
         out->len = at;
     return rc;
@@ -79,7 +79,7 @@ int bx_hybrid_read(struct bx_hybrid *h, struct bx_decoder *d, uint16_t kind,
                    const struct bx_schema *s, const uint8_t *p, size_t n,
                    const struct bx_taker *taker, struct bx_err *err)
 {
-    struct bx_head head = {.codec = BX_CODEC_JSON, .length = (uint32_t)n};
+    struct bx_header head = {.codec = BX_CODEC_JSON, .length = (uint32_t)n};
     const struct bx_codec_ops *codec;
     struct bx_codec_stats *stats;
     uint64_t start = now(h);
@@ -87,12 +87,12 @@ int bx_hybrid_read(struct bx_hybrid *h, struct bx_decoder *d, uint16_t kind,
 
     assert(n <= UINT32_MAX);
     if (!bx_hybrid_is_json(p, n)) {
-        rc = bx_head_check(p, n, kind, VERSION, &head);
-        if (rc == BX_OK && head.length != n - BX_HEAD_SIZE)
+        rc = bx_header_check(p, n, kind, VERSION, &head);
+        if (rc == BX_OK && head.length != n - BX_HEADER_SIZE)
             rc = BX_MALFORMED;
         if (rc != BX_OK)
             return bx_err_set(err, rc, "%s: %s", s->name, bx_code_name(rc));
-        p += BX_HEAD_SIZE;
+        p += BX_HEADER_SIZE;
     }
     codec = bx_codec_ops(head.codec);
     if (codec == NULL)

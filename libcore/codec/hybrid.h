@@ -18,7 +18,7 @@ struct bx_codec_stats {
 };
 
 struct bx_hybrid {
-    uint64_t (*now_ns)(void); /* NULL: times stay 0 */
+    uint64_t (*now_ns)(void);                /* NULL: times stay 0 */
     struct bx_codec_stats stats[BX__CODECS]; /* by enum bx_codec */
 };
 

@@ -1,7 +1,7 @@
 # Sources of libcore/codec, in the order of their dependence.
 libcore_a_SOURCES += \
 	libcore/codec/schema.c libcore/codec/schema.h \
-	libcore/codec/head.c libcore/codec/head.h \
+	libcore/codec/header.c libcore/codec/header.h \
 	libcore/codec/flat.c libcore/codec/flat_read.c libcore/codec/flat_priv.h libcore/codec/flat.h \
 	libcore/codec/pack.c libcore/codec/pack_record.c libcore/codec/pack.h \
 	libcore/codec/json.c libcore/codec/json.h \

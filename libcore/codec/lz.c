@@ -1,6 +1,6 @@
 #include "codec/lz.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "err.h"
 
 #include <lz4.h>

@@ -16,10 +16,10 @@
 /* ---- finding the end of one object in a stream ---- */
 
 struct bx_pack_scan {
-    size_t at;                         /* bytes done with; beyond len inside a long string */
-    uint32_t depth;                    /* containers open */
-    uint64_t left[BX_PACK_DEPTH + 1];  /* objects still missing, by depth */
-    uint64_t missing;                  /* the sum of them */
+    size_t at;                        /* bytes done with; beyond len inside a long string */
+    uint32_t depth;                   /* containers open */
+    uint64_t left[BX_PACK_DEPTH + 1]; /* objects still missing, by depth */
+    uint64_t missing;                 /* the sum of them */
 };
 void bx_pack_scan_init(struct bx_pack_scan *s);
 /* data holds all bytes of the object so far (from its first byte), len of them. BX_OK: the object
@@ -40,8 +40,18 @@ void bx_pack_destroy(struct bx_pack *p);
 bx_val bx_pack_parse(struct bx_pack *p, const void *data, size_t len, size_t max,
                      struct bx_err *err);
 
-enum bx_val_type { BX_V_NONE, BX_V_NIL, BX_V_BOOL, BX_V_INT, BX_V_FLOAT, BX_V_STR, BX_V_BIN,
-                   BX_V_ARRAY, BX_V_MAP, BX_V_EXT };
+enum bx_val_type {
+    BX_V_NONE,
+    BX_V_NIL,
+    BX_V_BOOL,
+    BX_V_INT,
+    BX_V_FLOAT,
+    BX_V_STR,
+    BX_V_BIN,
+    BX_V_ARRAY,
+    BX_V_MAP,
+    BX_V_EXT
+};
 enum bx_val_type bx_val_type(bx_val v);
 /* Members of an array or pairs of a map; 0 for anything else. */
 uint32_t bx_val_len(bx_val v);
@@ -71,13 +81,13 @@ int bx_pw_bool(struct bx_buf *b, bool v);
 int bx_pw_u64(struct bx_buf *b, uint64_t v);
 int bx_pw_i64(struct bx_buf *b, int64_t v);
 int bx_pw_f64(struct bx_buf *b, double v);
-int bx_pw_str(struct bx_buf *b, const char *s);              /* NULL writes nil */
+int bx_pw_str(struct bx_buf *b, const char *s); /* NULL writes nil */
 int bx_pw_strn(struct bx_buf *b, const char *s, size_t n);
 int bx_pw_bin(struct bx_buf *b, const void *p, size_t n);
 /* Bytes that the caller appends between the two; *at goes from the first to the second. */
 int bx_pw_bin_begin(struct bx_buf *b, size_t *at);
 void bx_pw_bin_end(struct bx_buf *b, size_t at);
-int bx_pw_uuid(struct bx_buf *b, const uint8_t uuid[16]);    /* as text */
+int bx_pw_uuid(struct bx_buf *b, const uint8_t uuid[16]); /* as text */
 int bx_pw_array(struct bx_buf *b, uint32_t n);
 int bx_pw_map(struct bx_buf *b, uint32_t n);
 /* All fields of obj as pairs, without the map's own header, for use inside a larger map;

@@ -66,8 +66,8 @@ struct bx_field {
 
 struct bx_schema {
     const char *name;
-    uint16_t kind;  /* checked when a flat record is read */
-    uint32_t size;  /* of the struct */
+    uint16_t kind; /* checked when a flat record is read */
+    uint32_t size; /* of the struct */
     uint16_t n;
     const struct bx_field *fields;
     uint16_t *slots; /* of the flat form; 0 until counted, NULL: never kept */
@@ -80,8 +80,10 @@ struct bx_schema {
 #define BX_SCHEMA(nam, knd, strukt, tab)                                                           \
     {                                                                                              \
         .name = (nam), .kind = (knd), .size = sizeof(struct strukt),                               \
-        .n = sizeof(tab) / sizeof((tab)[0]), .fields = (tab),                                      \
-        .slots = &(uint16_t){0}                                                                    \
+        .n = sizeof(tab) / sizeof((tab)[0]), .fields = (tab), .slots = &(uint16_t)                 \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
     }
 
 /* Text of a UUID: 36 characters and a NUL. */

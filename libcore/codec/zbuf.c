@@ -32,8 +32,7 @@ uint8_t *bx_zbuf_extend(struct bx_zbuf *z, size_t n)
     size_t gap = (size_t)-z->bytes.len % ALIGN;
     uint8_t *p;
 
-    if (n > UINT32_MAX - ALIGN || z->bytes.len > UINT32_MAX - ALIGN - n ||
-        reserve_item(z) != BX_OK)
+    if (n > UINT32_MAX - ALIGN || z->bytes.len > UINT32_MAX - ALIGN - n || reserve_item(z) != BX_OK)
         return NULL;
     p = bx_buf_extend(&z->bytes, gap + n);
     if (p == NULL)

@@ -1,7 +1,7 @@
 # Sources of libcore/log, in the order of their dependence.
 libcore_a_SOURCES += \
 	libcore/log/fs.c libcore/log/fs.h \
-	libcore/log/slots.c libcore/log/slots.h \
+	libcore/log/dualcopy.c libcore/log/dualcopy.h \
 	libcore/log/vote.c libcore/log/vote.h \
 	libcore/log/record.c libcore/log/record.h \
 	libcore/log/wal.c libcore/log/wal.h libcore/log/wal_priv.h \

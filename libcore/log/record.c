@@ -3,7 +3,7 @@
 #include <string.h>
 
 #define VERSION 1
-#define RECORD_FIELDS (BX_RECORD_HEAD - BX_HEAD_SIZE)
+#define RECORD_FIELDS (BX_RECORD_HEAD - BX_HEADER_SIZE)
 #define SEGMENT_FIELDS 20
 
 size_t bx_record_size(uint32_t len)
@@ -30,14 +30,14 @@ void bx_record_put(uint8_t *at, const struct bx_record *r)
 uint32_t bx_record_seal(uint8_t *at, uint32_t prev)
 {
     bx_put32(at + 48, prev);
-    bx_head_seal(at, BX_KIND_WAL_RECORD, VERSION, BX_CODEC_FLAT, bx_get32(at + 8));
+    bx_header_seal(at, BX_KIND_WAL_RECORD, VERSION, BX_CODEC_FLAT, bx_get32(at + 8));
     return bx_get32(at + 12);
 }
 
 int bx_record_read(const uint8_t *p, size_t n, struct bx_record *out)
 {
-    struct bx_head head;
-    int rc = bx_head_check(p, n, BX_KIND_WAL_RECORD, VERSION, &head);
+    struct bx_header head;
+    int rc = bx_header_check(p, n, BX_KIND_WAL_RECORD, VERSION, &head);
 
     if (rc != BX_OK)
         return rc;
@@ -61,17 +61,17 @@ void bx_segment_put(uint8_t *at, const struct bx_segment *s)
     bx_put64(at + 16, s->seq);
     bx_put64(at + 24, s->first_lsn);
     bx_put32(at + 32, s->prev);
-    bx_head_seal(at, BX_KIND_WAL_SEGMENT, VERSION, BX_CODEC_FLAT, SEGMENT_FIELDS);
+    bx_header_seal(at, BX_KIND_WAL_SEGMENT, VERSION, BX_CODEC_FLAT, SEGMENT_FIELDS);
 }
 
 int bx_segment_read(const uint8_t *p, size_t n, struct bx_segment *out)
 {
-    struct bx_head head;
+    struct bx_header head;
     int rc;
 
     if (n < BX_SEGMENT_HEAD)
         return BX_MALFORMED;
-    rc = bx_head_check(p, BX_SEGMENT_HEAD, BX_KIND_WAL_SEGMENT, VERSION, &head);
+    rc = bx_header_check(p, BX_SEGMENT_HEAD, BX_KIND_WAL_SEGMENT, VERSION, &head);
     if (rc != BX_OK)
         return rc;
     if (head.length != SEGMENT_FIELDS)

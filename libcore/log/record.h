@@ -5,7 +5,7 @@
 #ifndef BX_RECORD_H
 #define BX_RECORD_H
 
-#include "codec/head.h"
+#include "codec/header.h"
 
 #define BX_SEGMENT_HEAD 64 /* bytes before the first record */
 #define BX_RECORD_HEAD 56  /* bytes before the data */

@@ -1,7 +1,7 @@
 #include "log/snapfile.h"
 #include "log/snapitem.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "codec/lz.h"
 #include "mem/alloc.h"
 #include "mem/vec.h"
@@ -63,20 +63,20 @@ static uint8_t *start_item(struct bx_snap_writer *w, uint8_t what, size_t n)
     uint8_t *p;
 
     w->item.len = 0;
-    p = bx_buf_extend(&w->item, BX_HEAD_SIZE + 1 + n);
+    p = bx_buf_extend(&w->item, BX_HEADER_SIZE + 1 + n);
     if (p == NULL)
         return NULL;
-    p[BX_HEAD_SIZE] = what;
-    return p + BX_HEAD_SIZE + 1;
+    p[BX_HEADER_SIZE] = what;
+    return p + BX_HEADER_SIZE + 1;
 }
 
 static int put_item(struct bx_snap_writer *w, struct bx_err *err)
 {
-    bool packed = w->item.data[BX_HEAD_SIZE] == BX_SNAP_PACKED;
+    bool packed = w->item.data[BX_HEADER_SIZE] == BX_SNAP_PACKED;
     int rc;
 
-    bx_head_seal(w->item.data, BX_KIND_SNAPSHOT, packed ? BX_SNAP_VERSION : 1,
-                 packed ? BX_CODEC_LZ : BX_CODEC_FLAT, (uint32_t)(w->item.len - BX_HEAD_SIZE));
+    bx_header_seal(w->item.data, BX_KIND_SNAPSHOT, packed ? BX_SNAP_VERSION : 1,
+                   packed ? BX_CODEC_LZ : BX_CODEC_FLAT, (uint32_t)(w->item.len - BX_HEADER_SIZE));
     rc = w->fs->ops->write(w->fs, w->fd, w->item.data, w->item.len, w->offset);
     if (rc != 0)
         return bx_fs_fail(w->fs, rc, "write", TMP, err);

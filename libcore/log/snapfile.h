@@ -26,11 +26,11 @@
 #define BX_SNAP_INCOMING "snapshot.incoming" /* where a snapshot from a peer is received */
 
 struct bx_snap_meta {
-    uint64_t index, term;  /* last entry it contains */
-    uint64_t conf_index;   /* where the configuration was committed */
-    struct bx_str conf;    /* encoded Raft configuration; owned by the reader or the caller */
+    uint64_t index, term; /* last entry it contains */
+    uint64_t conf_index;  /* where the configuration was committed */
+    struct bx_str conf;   /* encoded Raft configuration; owned by the reader or the caller */
     uint64_t revision;
-    uint64_t digest;       /* of the state, see state/fsm.h */
+    uint64_t digest; /* of the state, see state/fsm.h */
     uint8_t history[16];
 };
 

@@ -4,7 +4,7 @@
 
 #include "log/snapfile.h"
 
-#define BX_SNAP_VERSION 2 /* of packed chunks; everything else is as in version 1 */
+#define BX_SNAP_VERSION 2    /* of packed chunks; everything else is as in version 1 */
 #define BX_SNAP_META_SIZE 60 /* bytes before the configuration */
 #define BX_SNAP_END_SIZE 20
 #define BX_SNAP_NAME 32

@@ -1,7 +1,7 @@
 #include "log/snapfile.h"
 #include "log/snapitem.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "codec/lz.h"
 #include "mem/alloc.h"
 
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ITEM_MAX (BX_HEAD_SIZE + 1 + BX_SNAP_CHUNK_MAX)
+#define ITEM_MAX (BX_HEADER_SIZE + 1 + BX_SNAP_CHUNK_MAX)
 
 struct bx_snap_reader {
     struct bx_fs *fs;
@@ -18,7 +18,7 @@ struct bx_snap_reader {
     uint64_t size, offset; /* where the next item begins */
     uint64_t body;         /* where the first chunk begins */
     uint64_t chunks, bytes;
-    bool packed;           /* a chunk was */
+    bool packed;  /* a chunk was */
     uint32_t crc; /* of the items read so far */
     struct bx_snap_meta meta;
     struct bx_buf conf, item, chunk;
@@ -40,21 +40,21 @@ static int read_bytes(struct bx_snap_reader *r, void *p, size_t n, uint64_t offs
     return rc == 0 ? BX_OK : bx_fs_fail(r->fs, rc, "read", r->name, err);
 }
 
-/* The next item, checked, into r->item: payload from byte BX_HEAD_SIZE on, at least one byte. */
+/* The next item, checked, into r->item: payload from byte BX_HEADER_SIZE on, at least one byte. */
 static int read_item(struct bx_snap_reader *r, struct bx_err *err)
 {
-    uint8_t bytes[BX_HEAD_SIZE], *p;
-    struct bx_head head;
+    uint8_t bytes[BX_HEADER_SIZE], *p;
+    struct bx_header head;
     size_t n;
     int rc;
 
-    if (r->size - r->offset < BX_HEAD_SIZE)
+    if (r->size - r->offset < BX_HEADER_SIZE)
         return damaged(r, err);
     rc = read_bytes(r, bytes, sizeof bytes, r->offset, err);
     if (rc != BX_OK)
         return rc;
-    n = BX_HEAD_SIZE + (size_t)bx_get32(bytes + 8);
-    if (n <= BX_HEAD_SIZE || n > ITEM_MAX || n > r->size - r->offset)
+    n = BX_HEADER_SIZE + (size_t)bx_get32(bytes + 8);
+    if (n <= BX_HEADER_SIZE || n > ITEM_MAX || n > r->size - r->offset)
         return damaged(r, err);
     r->item.len = 0;
     p = bx_buf_extend(&r->item, n);
@@ -63,7 +63,7 @@ static int read_item(struct bx_snap_reader *r, struct bx_err *err)
     rc = read_bytes(r, p, n, r->offset, err);
     if (rc != BX_OK)
         return rc;
-    rc = bx_head_check(p, n, BX_KIND_SNAPSHOT, BX_SNAP_VERSION, &head);
+    rc = bx_header_check(p, n, BX_KIND_SNAPSHOT, BX_SNAP_VERSION, &head);
     if (rc == BX_UNSUPPORTED)
         return bx_err_set(err, rc, "%s/%s was written by a newer version", r->fs->dir, r->name);
     return rc == BX_OK ? BX_OK : damaged(r, err);
@@ -83,8 +83,8 @@ static int read_meta(struct bx_snap_reader *r, struct bx_err *err)
 
     if (rc != BX_OK)
         return rc;
-    p = r->item.data + BX_HEAD_SIZE;
-    if (*p++ != BX_SNAP_META || r->item.len < BX_HEAD_SIZE + 1 + BX_SNAP_META_SIZE)
+    p = r->item.data + BX_HEADER_SIZE;
+    if (*p++ != BX_SNAP_META || r->item.len < BX_HEADER_SIZE + 1 + BX_SNAP_META_SIZE)
         return damaged(r, err);
     m->index = bx_get64(p);
     m->term = bx_get64(p + 8);
@@ -94,7 +94,7 @@ static int read_meta(struct bx_snap_reader *r, struct bx_err *err)
     memcpy(m->history, p + 40, sizeof m->history);
     m->conf.n = bx_get32(p + 56);
     if (m->conf.n > BX_SNAP_CONF_MAX ||
-        r->item.len != BX_HEAD_SIZE + 1 + BX_SNAP_META_SIZE + (size_t)m->conf.n)
+        r->item.len != BX_HEADER_SIZE + 1 + BX_SNAP_META_SIZE + (size_t)m->conf.n)
         return damaged(r, err);
     if (bx_buf_append(&r->conf, p + BX_SNAP_META_SIZE, m->conf.n) != BX_OK)
         return bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
@@ -107,8 +107,8 @@ static int read_meta(struct bx_snap_reader *r, struct bx_err *err)
 /* The chunk in r->item, as it was written, into r->chunk. Version 1 had no packed ones. */
 static int take_chunk(struct bx_snap_reader *r, bool packed, struct bx_err *err)
 {
-    const uint8_t *p = r->item.data + BX_HEAD_SIZE + 1;
-    size_t n = r->item.len - BX_HEAD_SIZE - 1;
+    const uint8_t *p = r->item.data + BX_HEADER_SIZE + 1;
+    size_t n = r->item.len - BX_HEADER_SIZE - 1;
     int rc;
 
     r->chunk.len = 0;
@@ -137,12 +137,12 @@ static int next(struct bx_snap_reader *r, bool *end, struct bx_err *err)
 
     if (rc != BX_OK)
         return rc;
-    p = r->item.data + BX_HEAD_SIZE;
+    p = r->item.data + BX_HEADER_SIZE;
     *end = *p == BX_SNAP_END;
     if (*p == BX_SNAP_CHUNK || *p == BX_SNAP_PACKED)
         return take_chunk(r, *p == BX_SNAP_PACKED, err);
     p++;
-    if (!*end || r->item.len != BX_HEAD_SIZE + 1 + BX_SNAP_END_SIZE || bx_get64(p) != r->chunks ||
+    if (!*end || r->item.len != BX_HEADER_SIZE + 1 + BX_SNAP_END_SIZE || bx_get64(p) != r->chunks ||
         bx_get64(p + 8) != r->bytes || bx_get32(p + 16) != r->crc ||
         r->offset + r->item.len != r->size)
         return damaged(r, err);

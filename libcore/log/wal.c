@@ -166,7 +166,7 @@ void bx_wal_close(struct bx_wal *w)
     close_reader(w);
     if (w->writer.fd >= 0)
         w->fs->ops->close(w->fs, w->writer.fd);
-    bx_slots_close(&w->writer.mark);
+    bx_dualcopy_close(&w->writer.mark);
     bx_wal_segments_close(&w->segments);
     bx_free(w->job.buf);
     bx_free(w->slots);
@@ -208,12 +208,12 @@ uint64_t bx_wal_bytes_after(const struct bx_wal *w, uint64_t index)
     return bx_wal_slot(w, w->last)->end - s->end + bx_record_size(s->len);
 }
 
-void bx_wal_raise_mark(struct bx_wal *w)
+void bx_wal_raise_high_water(struct bx_wal *w)
 {
-    w->raise_mark = true;
+    w->raise_high_water = true;
 }
 
-bool bx_wal_mark_behind(const struct bx_wal *w)
+bool bx_wal_high_water_behind(const struct bx_wal *w)
 {
     return w->mark_lsn < w->durable_lsn;
 }
@@ -227,8 +227,7 @@ void bx_wal_stats(const struct bx_wal *w, struct bx_wal_stats *out)
 
 /* ---- changes ---- */
 
-static struct bx_wal_rec *make_rec(struct bx_wal *w, const struct bx_wal_entry *e,
-                                   uint64_t index)
+static struct bx_wal_rec *make_rec(struct bx_wal *w, const struct bx_wal_entry *e, uint64_t index)
 {
     struct bx_wal_rec *r = bx_fifo_alloc(&w->recs, sizeof *r + e->len);
 

@@ -75,9 +75,9 @@ int bx_wal_reset(struct bx_wal *w, uint64_t index, uint64_t term);
  * more bring some of them back when the log is opened again. BX_OK. */
 int bx_wal_compact(struct bx_wal *w, uint64_t index);
 /* Have the high-water mark raised by the next job, if it is behind. */
-void bx_wal_raise_mark(struct bx_wal *w);
+void bx_wal_raise_high_water(struct bx_wal *w);
 /* True when the mark on disk is behind what is durable. */
-bool bx_wal_mark_behind(const struct bx_wal *w);
+bool bx_wal_high_water_behind(const struct bx_wal *w);
 
 /* One entry; out->data is valid until the next call that takes w. Entries that are no longer in
  * memory are read from disk into scratch and checked. BX_OK, BX_NOT_FOUND, BX_IO, BX_CORRUPT. */

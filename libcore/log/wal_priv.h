@@ -4,7 +4,7 @@
 #define BX_WAL_PRIV_H
 
 #include "log/record.h"
-#include "log/slots.h"
+#include "log/dualcopy.h"
 #include "log/wal.h"
 #include "mem/alloc.h"
 #include "mem/fifo.h"
@@ -68,7 +68,7 @@ struct bx_wal_writer {
     int fd; /* of the last segment, -1: none */
     uint64_t spares[BX_WAL_SPARES];
     unsigned n_spares;
-    struct bx_slots mark;
+    struct bx_dualcopy mark;
 };
 
 struct bx_wal {
@@ -95,7 +95,7 @@ struct bx_wal {
     int read_fd; /* for entries that are not in memory; -1: none */
     uint64_t read_seq;
 
-    bool raise_mark, failed;
+    bool raise_high_water, failed;
     struct bx_wal_job job;
     struct bx_wal_writer writer;
     struct bx_wal_stats stats;

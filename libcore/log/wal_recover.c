@@ -17,7 +17,7 @@
  * from record to record); the search behind a tear steps over whole intact records and ignores an
  * LSN that can not stand there. */
 #include "log/wal_priv.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -34,7 +34,7 @@ struct recovery {
     struct bx_wal *w;
     struct bx_err *err;
     struct seqs segments, spares;
-    bool no_memory, has_mark, has_tmp;
+    bool no_memory, has_high_water, has_tmp;
 
     uint8_t *buf; /* one segment */
     size_t buf_cap, n;
@@ -72,7 +72,7 @@ static void collect(void *ctx, const char *name)
         r->no_memory = true;
     if (parse(name, "spare-", &seq) && seqs_push(&r->spares, seq) != BX_OK)
         r->no_memory = true;
-    r->has_mark = r->has_mark || strcmp(name, "mark") == 0;
+    r->has_high_water = r->has_high_water || strcmp(name, "mark") == 0;
     r->has_tmp = r->has_tmp || strcmp(name, BX_WAL_TMP) == 0;
 }
 
@@ -327,7 +327,7 @@ static int search_all(struct recovery *r)
     return rc;
 }
 
-static int judge(struct recovery *r)
+static int decide_end(struct recovery *r)
 {
     uint64_t seq = r->segments.len == 0 ? 1 : r->segments.items[r->at];
 
@@ -410,18 +410,18 @@ static int end_here(struct recovery *r)
 
 /* ---- all of it ---- */
 
-static int open_mark(struct recovery *r)
+static int open_high_water(struct recovery *r)
 {
-    struct bx_slots *slots = &r->w->writer.mark;
+    struct bx_dualcopy *slots = &r->w->writer.mark;
     uint8_t value[BX_SLOTS_MAX];
     size_t len;
     int rc;
 
-    if (!r->has_mark && r->segments.len > 0) {
+    if (!r->has_high_water && r->segments.len > 0) {
         bx_err_set(r->err, BX_CORRUPT, "%s/mark is missing, and the log is there", r->w->fs->dir);
         return refuse(r);
     }
-    rc = bx_slots_open(slots, r->w->fs, "mark", BX_KIND_MARK, value, &len, r->err);
+    rc = bx_dualcopy_open(slots, r->w->fs, "mark", BX_KIND_MARK, value, &len, r->err);
     if (rc != BX_OK)
         return rc;
     if (len != 0 && len != 8) {
@@ -429,7 +429,7 @@ static int open_mark(struct recovery *r)
         return refuse(r);
     }
     r->w->mark_lsn = r->promised = len == 0 ? 0 : bx_get64(value);
-    if (BX_PLANTED(MARK_IGNORED))
+    if (BX_MUTATED(MARK_IGNORED))
         r->promised = 0;
     snprintf(r->by, sizeof r->by, "the high-water mark");
     return BX_OK;
@@ -450,14 +450,14 @@ int bx_wal_recover(struct bx_wal *w, struct bx_err *err)
     if (rc == BX_OK) {
         qsort(r.segments.items, r.segments.len, sizeof *r.segments.items, by_value);
         qsort(r.spares.items, r.spares.len, sizeof *r.spares.items, by_value);
-        rc = open_mark(&r);
+        rc = open_high_water(&r);
     }
     if (rc == BX_OK)
         rc = replay(&r);
     if (rc == BX_OK)
         rc = search_all(&r);
     if (rc == BX_OK)
-        rc = judge(&r);
+        rc = decide_end(&r);
     if (rc == BX_OK)
         rc = end_here(&r);
     bx_free(r.buf);

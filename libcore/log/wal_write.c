@@ -22,7 +22,7 @@
  *   - the log keeps its place: the segment behind it must hold a durable record already, and that
  *     one tells index and LSN even when every entry was dropped. */
 #include "log/wal_priv.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -158,8 +158,8 @@ bool bx_wal_begin(struct bx_wal *w)
         .buf = j->buf, .max = j->max, .last_lsn = w->durable_lsn, .prev = w->prev};
     retire(w);
     collect(w);
-    j->mark = w->raise_mark && w->mark_lsn < j->last_lsn;
-    w->raise_mark = false;
+    j->mark = w->raise_high_water && w->mark_lsn < j->last_lsn;
+    w->raise_high_water = false;
     j->active = j->n_parts > 0 || j->mark || j->retire_from != j->retire_to;
     return j->active;
 }
@@ -255,13 +255,13 @@ static int write_part(struct bx_wal *w, const struct bx_wal_part *p, struct bx_e
     }
     while (at < end) {
         w->job.prev = bx_record_seal(at, w->job.prev);
-        at += (BX_HEAD_SIZE + (size_t)bx_get32(at + 8) + 7) & ~(size_t)7;
+        at += (BX_HEADER_SIZE + (size_t)bx_get32(at + 8) + 7) & ~(size_t)7;
     }
     bx_wal_name(name, p->seq);
     rc = w->fs->ops->write(w->fs, w->writer.fd, w->job.buf + p->from, p->len, p->offset);
     if (rc != 0)
         return bx_fs_fail(w->fs, rc, "write", name, err);
-    rc = BX_PLANTED(NO_FSYNC) ? 0 : w->fs->ops->sync(w->fs, w->writer.fd);
+    rc = BX_MUTATED(NO_FSYNC) ? 0 : w->fs->ops->sync(w->fs, w->writer.fd);
     w->job.writes++;
     w->job.syncs++;
     return rc == 0 ? BX_OK : bx_fs_fail(w->fs, rc, "sync", name, err);
@@ -299,7 +299,7 @@ int bx_wal_run(struct bx_wal *w, struct bx_err *err)
         rc = write_part(w, &j->parts[i], err);
     if (rc == BX_OK && j->mark) {
         bx_put64(mark, j->last_lsn);
-        rc = bx_slots_save(&w->writer.mark, mark, sizeof mark, err);
+        rc = bx_dualcopy_save(&w->writer.mark, mark, sizeof mark, err);
         j->writes += 2;
         j->syncs += 2;
     }

@@ -41,8 +41,8 @@ struct cache {
     _Atomic uint64_t hits, misses, direct, returns;
 };
 
-static struct block closed_mark;
-#define CLOSED (&closed_mark)
+static struct block closed_high_water;
+#define CLOSED (&closed_high_water)
 
 static struct cache caches[CACHES];
 static struct cache heap; /* counts for threads without a cache */

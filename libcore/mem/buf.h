@@ -15,8 +15,8 @@
 
 struct bx_buf {
     uint8_t *data;
-    size_t len; /* bytes in use */
-    size_t cap; /* bytes there are */
+    size_t len;  /* bytes in use */
+    size_t cap;  /* bytes there are */
     bool failed; /* memory was out once: something may be missing; until it is released */
 };
 

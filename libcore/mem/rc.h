@@ -17,15 +17,15 @@ struct bx_rc_value;
 TAILQ_HEAD(bx_rc_values, bx_rc_value);
 
 struct bx_rc_stats {
-    uint64_t values;  /* alive, those too that nobody holds */
-    uint64_t refs;    /* held */
+    uint64_t values; /* alive, those too that nobody holds */
+    uint64_t refs;   /* held */
     uint64_t hits, misses;
-    uint64_t apart;   /* made beyond the bound: nobody else can find them */
+    uint64_t apart; /* made beyond the bound: nobody else can find them */
 };
 
 struct bx_rc_cache {
-    uint32_t max, idle_max; /* values that can be found; of these, without a holder */
-    bx_map_eq eq;           /* of a value and a key */
+    uint32_t max, idle_max;               /* values that can be found; of these, without a holder */
+    bx_map_eq eq;                         /* of a value and a key */
     void (*fini)(void *ctx, void *value); /* gives back what a value holds; NULL after init */
     void *ctx;
     struct bx_map map;

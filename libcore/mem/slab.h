@@ -15,8 +15,8 @@
 #define BX_SLAB_CLASSES 48u
 
 struct bx_slab_class {
-    void *free;      /* blocks that were given back, linked through their first bytes */
-    uint8_t *uncut;  /* what is left of the newest slab */
+    void *free;     /* blocks that were given back, linked through their first bytes */
+    uint8_t *uncut; /* what is left of the newest slab */
     uint32_t n_uncut, grown;
 };
 

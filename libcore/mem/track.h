@@ -42,8 +42,8 @@ enum bx_owner {
 extern const char *const bx_owner_names[BX__OWNERS];
 
 struct bx_track_count {
-    uint64_t allocations, bytes;   /* since the process or the scope began */
-    uint64_t frees, freed_bytes;   /* what is alive is the difference */
+    uint64_t allocations, bytes; /* since the process or the scope began */
+    uint64_t frees, freed_bytes; /* what is alive is the difference */
 };
 
 struct bx_track_site {
@@ -56,8 +56,8 @@ struct bx_track_site {
 
 struct bx_track_report {
     struct bx_track_count owners[BX__OWNERS], total;
-    uint64_t peak_bytes;           /* of the process, whatever the scope */
-    bool stacks;                   /* are tracked */
+    uint64_t peak_bytes; /* of the process, whatever the scope */
+    bool stacks;         /* are tracked */
 };
 
 /* ---- named scopes; scope NULL is the whole process ---- */

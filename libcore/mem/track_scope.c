@@ -63,7 +63,8 @@ static struct scope *find_scope(const char *name)
 {
     struct scope *s;
 
-    SLIST_FOREACH (s, &scopes, link) {
+    SLIST_FOREACH(s, &scopes, link)
+    {
         if (strcmp(s->name, name) == 0)
             break;
     }

@@ -11,8 +11,7 @@ const char *const bx_on_lost_names[] = {"stay", "restart", NULL};
 const char *const bx_strategy_names[] = {"most-available", "least-available", "manual", NULL};
 
 static const struct bx_field config_fields[] = {BX_VM_CONFIG_FIELDS(0)};
-const struct bx_schema bx_vm_config_schema =
-    BX_SCHEMA("vm", 1, bx_vm_config, config_fields);
+const struct bx_schema bx_vm_config_schema = BX_SCHEMA("vm", 1, bx_vm_config, config_fields);
 
 void bx_vm_config_init(struct bx_vm_config *c)
 {
@@ -69,8 +68,8 @@ static int path(struct bx_str s, const char *what, struct bx_err *err)
 
 static bool key_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_' || c == '.' || c == '/';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '/';
 }
 
 static int label(const struct bx_pair *p, struct bx_err *err)
@@ -87,8 +86,10 @@ static int label(const struct bx_pair *p, struct bx_err *err)
     }
     if (p->value.n <= BX_LABEL_VALUE_MAX)
         return BX_OK;
-    bx_err_set(err, BX_INVALID, "--label: the value of \"" BX_STR_FMT "\" has %u bytes, at most %u "
-               "are allowed", BX_STR_ARG(p->key), p->value.n, BX_LABEL_VALUE_MAX);
+    bx_err_set(err, BX_INVALID,
+               "--label: the value of \"" BX_STR_FMT "\" has %u bytes, at most %u "
+               "are allowed",
+               BX_STR_ARG(p->key), p->value.n, BX_LABEL_VALUE_MAX);
     bx_err_hint(err, "labels are for selecting; put longer text elsewhere");
     return BX_INVALID;
 }

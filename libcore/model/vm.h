@@ -46,7 +46,7 @@ extern const char *const bx_strategy_names[];
 
 /* What the creator of a VM says. A path names a file on the node that runs the VM. */
 struct bx_vm_config {
-    struct bx_str name;    /* DNS label, 1 to 63 characters, unique in the cluster */
+    struct bx_str name; /* DNS label, 1 to 63 characters, unique in the cluster */
     struct bx_str tenant;
     uint32_t vcpus;
     uint64_t memory_mib;
@@ -54,12 +54,12 @@ struct bx_vm_config {
     struct bx_str kernel, initrd, cmdline; /* direct boot */
     struct bx_pairs labels;
     uint16_t priority;
-    uint8_t strategy;      /* enum bx_strategy */
-    uint8_t restart;       /* enum bx_restart */
-    uint8_t on_lost;       /* enum bx_on_lost */
+    uint8_t strategy; /* enum bx_strategy */
+    uint8_t restart;  /* enum bx_restart */
+    uint8_t on_lost;  /* enum bx_on_lost */
     bool disk_ephemeral;
-    bool stopped;          /* created with --no-start */
-    struct bx_str node;    /* pinned to the node of this name; empty: anywhere */
+    bool stopped;       /* created with --no-start */
+    struct bx_str node; /* pinned to the node of this name; empty: anywhere */
 };
 extern const struct bx_schema bx_vm_config_schema;
 

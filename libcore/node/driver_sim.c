@@ -3,7 +3,7 @@
 #include "mem/alloc.h"
 #include "mem/slab.h"
 #include "mem/map.h"
-#include "node/due.h"
+#include "node/timerheap.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 
 /* A run goes STARTING -> RUNNING -> EXITED; `next` is what tick will observe when it is due. */
 struct run {
-    struct bx_due due; /* first: a pointer to it is one to the run */
+    struct bx_timer due; /* first: a pointer to it is one to the run */
     TAILQ_ENTRY(run) link;
     uint8_t vm[16];
     uint64_t epoch, started_ms;
@@ -35,7 +35,7 @@ struct sim {
     struct bx_slab slab; /* of runs */
     struct bx_map map;
     struct runs runs; /* in the order of their starts: hash order must not show */
-    struct bx_dues dues;
+    struct bx_timer_heap dues;
     uint32_t fail;
 };
 
@@ -68,7 +68,7 @@ static void trace(const struct sim *s, const struct run *r, bool running)
 static void expect(struct sim *s, struct run *r, enum bx_observed next, uint64_t at)
 {
     r->next = next;
-    bx_dues_set(&s->dues, &r->due, at);
+    bx_timer_heap_set(&s->dues, &r->due, at);
 }
 
 static struct run *new_run(struct sim *s)
@@ -103,7 +103,7 @@ static void sim_start(struct bx_driver *d, const struct bx_run *run)
         r->will_fail = true;
         r->message = "told to fail";
     }
-    if (bx_map_add(&s->map, hash, r) != BX_OK || bx_dues_reserve(&s->dues, s->map.n) != BX_OK)
+    if (bx_map_add(&s->map, hash, r) != BX_OK || bx_timer_heap_reserve(&s->dues, s->map.n) != BX_OK)
         bx_oom(sizeof *r);
     TAILQ_INSERT_TAIL(&s->runs, r, link);
     trace(s, r, true);
@@ -122,7 +122,7 @@ void bx_driver_sim_adopt(struct bx_driver *d, const uint8_t vm[16], uint64_t epo
     r->observed = r->next = BX_OBSERVED_RUNNING;
     r->message = "";
     if (bx_map_add(&s->map, bx_hash(vm, 16), r) != BX_OK ||
-        bx_dues_reserve(&s->dues, s->map.n) != BX_OK)
+        bx_timer_heap_reserve(&s->dues, s->map.n) != BX_OK)
         bx_oom(sizeof *r);
     TAILQ_INSERT_TAIL(&s->runs, r, link);
 }
@@ -181,7 +181,8 @@ static void sim_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_
 {
     struct run *r;
 
-    TAILQ_FOREACH (r, &sim_of(d)->runs, link) {
+    TAILQ_FOREACH(r, &sim_of(d)->runs, link)
+    {
         struct bx_observation o = observation(r);
 
         fn(ctx, &o);
@@ -258,7 +259,7 @@ void bx_driver_sim_destroy(struct bx_driver *d)
         bx_slab_free(&s->slab, r, sizeof *r);
     }
     bx_map_close(&s->map);
-    bx_dues_close(&s->dues);
+    bx_timer_heap_close(&s->dues);
     bx_slab_close(&s->slab);
     bx_free(s);
 }
@@ -285,13 +286,13 @@ uint64_t bx_driver_sim_tick(struct bx_driver *d)
 {
     struct sim *s = sim_of(d);
     uint64_t now = now_ms(s);
-    struct bx_due *due;
+    struct bx_timer *due;
 
-    while ((due = bx_dues_first(&s->dues)) != NULL && due->at <= now) {
+    while ((due = bx_timer_heap_first(&s->dues)) != NULL && due->at <= now) {
         struct run *r = (struct run *)due;
         struct bx_observation o;
 
-        bx_dues_clear(&s->dues, due);
+        bx_timer_heap_remove(&s->dues, due);
         advance(s, r);
         o = observation(r);
         if (s->base.observe != NULL)

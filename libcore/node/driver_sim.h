@@ -14,8 +14,8 @@
 
 struct bx_driver_sim_options {
     struct bx_clock *clock;
-    uint32_t start_ms;  /* 0: 50 */
-    uint32_t stop_ms;   /* 0: 20; a stop with a shorter timeout ends in a kill */
+    uint32_t start_ms; /* 0: 50 */
+    uint32_t stop_ms;  /* 0: 20; a stop with a shorter timeout ends in a kill */
     /* Called with every run that began or ended, for checks that no two overlap; may be NULL. A run
      * that failed to start began and ended. */
     void (*trace)(void *ctx, const uint8_t vm[16], uint64_t epoch, bool running);

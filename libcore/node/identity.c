@@ -1,8 +1,8 @@
 #include "node/identity.h"
 
 #include "codec/flat.h"
-#include "codec/head.h"
-#include "log/slots.h"
+#include "codec/header.h"
+#include "log/dualcopy.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -57,13 +57,13 @@ static int decode(const uint8_t *value, size_t len, struct bx_identity *out, str
 int bx_identity_load(struct bx_fs *fs, struct bx_identity *out, struct bx_err *err)
 {
     _Alignas(8) uint8_t value[BX_SLOTS_MAX];
-    struct bx_slots slots = {0};
+    struct bx_dualcopy slots = {0};
     size_t len = 0;
     int rc;
 
     memset(out, 0, sizeof *out);
-    rc = bx_slots_open(&slots, fs, FILE_NAME, BX_KIND_IDENTITY, value, &len, err);
-    bx_slots_close(&slots);
+    rc = bx_dualcopy_open(&slots, fs, FILE_NAME, BX_KIND_IDENTITY, value, &len, err);
+    bx_dualcopy_close(&slots);
     if (rc != BX_OK || len == 0)
         return rc;
     return decode(value, len, out, err);
@@ -72,7 +72,7 @@ int bx_identity_load(struct bx_fs *fs, struct bx_identity *out, struct bx_err *e
 int bx_identity_save(struct bx_fs *fs, const struct bx_identity *id, struct bx_err *err)
 {
     _Alignas(8) uint8_t value[BX_SLOTS_MAX];
-    struct bx_slots slots = {0};
+    struct bx_dualcopy slots = {0};
     struct record r = {.node = id->node, .founder = id->founder};
     size_t len = 0;
     int rc;
@@ -83,12 +83,12 @@ int bx_identity_save(struct bx_fs *fs, const struct bx_identity *id, struct bx_e
     r.name = bx_str(id->name);
     r.cluster_name = bx_str(id->cluster_name);
     r.peers = bx_str(id->peers);
-    rc = bx_slots_open(&slots, fs, FILE_NAME, BX_KIND_IDENTITY, value, &len, err);
+    rc = bx_dualcopy_open(&slots, fs, FILE_NAME, BX_KIND_IDENTITY, value, &len, err);
     if (rc == BX_OK) {
         /* 63 + 63 + 511 bytes of text and the slots fit a slot value with room to spare. */
         len = bx_flat_write(&schema, &r, value);
-        rc = bx_slots_save(&slots, value, len, err);
+        rc = bx_dualcopy_save(&slots, value, len, err);
     }
-    bx_slots_close(&slots);
+    bx_dualcopy_close(&slots);
     return rc;
 }

@@ -1,4 +1,5 @@
-/* identity - who this data directory belongs to: one durable value (log/slots.h, file `identity`).
+/* identity - who this data directory belongs to: one durable value (log/dualcopy.h, file
+ * `identity`).
  *
  * Made by `cluster init` (the founder, id 1) or by a join (the id the cluster gave). A directory
  * without one is no member of anything. The incarnation is new with every identity, so two daemons
@@ -11,13 +12,13 @@
 #include "log/fs.h"
 
 struct bx_identity {
-    uint64_t node;               /* 0: none */
+    uint64_t node; /* 0: none */
     uint8_t cluster[16], history[16], incarnation[16];
     bool founder;
-    char name[64];               /* of the node */
+    char name[64]; /* of the node */
     char cluster_name[64];
-    char peers[512];             /* where to dial first: "ID HOST:PORT" with spaces between pairs;
-                                  * the state's node rows replace it */
+    char peers[512]; /* where to dial first: "ID HOST:PORT" with spaces between pairs;
+                      * the state's node rows replace it */
 };
 
 /* BX_OK with node 0 when there is none; BX_CORRUPT with the way out. */

@@ -3,7 +3,7 @@
 #define BX_NODE_INTERNAL_H
 
 #include "codec/zbuf.h"
-#include "log/slots.h"
+#include "log/dualcopy.h"
 #include "node/lease.h"
 #include "node/node.h"
 #include "node/raft.h"
@@ -11,9 +11,9 @@
 
 #include <sys/queue.h>
 
-#define BX_INFLIGHT_BATCHES 4u    /* entries of ours not yet committed; meanwhile the next fills */
+#define BX_INFLIGHT_BATCHES 4u /* entries of ours not yet committed; meanwhile the next fills */
 #define BX_HOUSEKEEPING_MS 100u
-#define BX_RESEND_MS 5000u        /* a proposal without an outcome is sent again */
+#define BX_RESEND_MS 5000u /* a proposal without an outcome is sent again */
 #define BX_READ_AGAIN_MS 1000u
 #define BX_SNAP_PIECE (256u << 10)
 #define BX_SNAP_QUEUED (1u << 20) /* bytes of a snapshot under way to one peer */
@@ -29,7 +29,7 @@ struct bx_proposal {
     uint8_t session[16];
     uint64_t sequence;
     uint64_t body_hash, principal_hash; /* an outcome under its id may be another request's */
-    struct bx_buf command;         /* encoded */
+    struct bx_buf command;              /* encoded */
     uint64_t deadline, sent_ms;
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
     void *ctx;
@@ -38,16 +38,16 @@ TAILQ_HEAD(bx_proposals, bx_proposal);
 
 struct bx_propose {
     struct bx_pool pool;
-    struct bx_proposals queued;    /* not sent, or to be sent again */
-    struct bx_proposals sent;      /* in an entry of ours or relayed; oldest first */
-    struct bx_proposals own;       /* of the node's session, by sequence */
-    struct bx_map waiting;         /* by (session, sequence): all that are not foreign */
-    uint32_t n;                    /* all of them */
+    struct bx_proposals queued; /* not sent, or to be sent again */
+    struct bx_proposals sent;   /* in an entry of ours or relayed; oldest first */
+    struct bx_proposals own;    /* of the node's session, by sequence */
+    struct bx_map waiting;      /* by (session, sequence): all that are not foreign */
+    uint32_t n;                 /* all of them */
     uint8_t session[16];
     uint64_t sequence;
-    uint64_t sent_to, sent_term;   /* leader and term that `sent` was sent to */
-    uint64_t sealed_ms; /* as leader: when the newest batch was made, or the term began */
-    struct bx_zbuf batch;          /* commands on their way out; empty between turns */
+    uint64_t sent_to, sent_term; /* leader and term that `sent` was sent to */
+    uint64_t sealed_ms;          /* as leader: when the newest batch was made, or the term began */
+    struct bx_zbuf batch;        /* commands on their way out; empty between turns */
 };
 
 int bx_propose_init(struct bx_node *n);
@@ -65,8 +65,8 @@ void bx_propose_tell_first(struct bx_node *n, uint16_t kind, const void *body);
 
 struct bx_waiting_read {
     TAILQ_ENTRY(bx_waiting_read) link;
-    uint64_t from, from_id;        /* asked by another node, which gets READ_OK */
-    bool as_leader;                /* worth nothing unless this node stays leader */
+    uint64_t from, from_id; /* asked by another node, which gets READ_OK */
+    bool as_leader;         /* worth nothing unless this node stays leader */
     uint64_t deadline;
     void (*done)(void *ctx, const struct bx_err *err);
     void (*done_code)(void *ctx, int code);
@@ -79,15 +79,15 @@ struct bx_reads {
     struct bx_waiting_reads fresh; /* arrived since the last barrier was submitted */
     struct bx_waiting_reads asked; /* served by the barrier under way */
     uint32_t n;
-    uint64_t id;                   /* of the READ under way, on a follower */
-    uint64_t index;                /* apply so far, then answer; 0: not known yet */
+    uint64_t id;    /* of the READ under way, on a follower */
+    uint64_t index; /* apply so far, then answer; 0: not known yet */
     uint64_t asked_ms, asked_of, asked_term;
 };
 
 int bx_reads_init(struct bx_node *n);
 void bx_reads_close(struct bx_node *n);
-void bx_reads_turn(struct bx_node *n);     /* ask */
-void bx_reads_answer(struct bx_node *n);   /* after apply and commit */
+void bx_reads_turn(struct bx_node *n);   /* ask */
+void bx_reads_answer(struct bx_node *n); /* after apply and commit */
 void bx_reads_expire(struct bx_node *n);
 void bx_reads_on_read(struct bx_node *n, uint64_t from, const struct bx_read *m);
 void bx_reads_on_ok(struct bx_node *n, uint64_t from, const struct bx_read *m);
@@ -98,33 +98,33 @@ void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), vo
 
 struct bx_member_loop {
     uint64_t leader_since;
-    uint32_t nodes;                /* rows there were when somebody was last looked for */
-    uint64_t grown_ms;             /* when there were more than before */
+    uint32_t nodes;    /* rows there were when somebody was last looked for */
+    uint64_t grown_ms; /* when there were more than before */
     bool peers_dirty;
-    uint64_t servers; /* index of the configuration that the link's peers are made of */
-    uint64_t catching_up;          /* id of the standby being promoted */
+    uint64_t servers;     /* index of the configuration that the link's peers are made of */
+    uint64_t catching_up; /* id of the standby being promoted */
     uint64_t retry_ms;
 };
 
 void bx_member_on_role(struct bx_node *n, bool leader);
 void bx_member_tick(struct bx_node *n);
 /* A new leader's first words: whoever was leader before, and who is not connected, is suspect, so
- * that nothing that waits is placed there. Their next beat takes it back. */
+ * that nothing that waits is placed there. Their next heartbeat takes it back. */
 void bx_member_first_words(struct bx_node *n, uint64_t leader_before);
 void bx_member_set_peers(struct bx_node *n);
 
 /* ---- snapshot.c: taking, sending, receiving ---- */
 
 struct bx_transfer {
-    uint64_t to;                   /* 0: free */
+    uint64_t to; /* 0: free */
     uint64_t term, offset;
-    uint64_t sent_ms;              /* when all of it was; the answer is waited for */
+    uint64_t sent_ms; /* when all of it was; the answer is waited for */
     struct bx_snap_reader *reader;
 };
 struct bx_taking {
     struct bx_job job;
     bool busy;
-    uint64_t retry_ms;             /* not before: the disk was full */
+    uint64_t retry_ms; /* not before: the disk was full */
     struct bx_dump *dump;
     struct bx_snap_writer *writer;
     struct bx_snap_meta meta;
@@ -133,7 +133,7 @@ struct bx_taking {
     struct bx_err err;
 };
 struct bx_snapshots {
-    uint64_t index;                /* of the newest durable one */
+    uint64_t index; /* of the newest durable one */
     struct bx_taking taking;
     struct bx_transfer transfers[BX_MEMBERS_MAX];
 };
@@ -154,7 +154,7 @@ struct bx_node {
     uint64_t id;
     struct bx_intern *intern;
     struct bx_vote vote;
-    struct bx_slots trust;
+    struct bx_dualcopy trust;
     struct bx_wal *wal;
     struct bx_fsm *fsm;
     struct bx_raft raft;
@@ -166,7 +166,7 @@ struct bx_node {
     struct bx_member_loop member;
     struct bx_snapshots snapshots;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
-    struct bx_buf aligned;          /* an entry that did not lie 8-aligned */
+    struct bx_buf aligned;                         /* an entry that did not lie 8-aligned */
 };
 
 uint64_t bx_node_now(const struct bx_node *n);

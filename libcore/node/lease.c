@@ -1,20 +1,19 @@
 /* The life of a grant, all going well:
  *
- *   node    want -> tick: beat {seq, wants} to the leader, {seq, to, boot time} kept in `sent`
- *   leader  on_beat: kept as the node's `fresh` beat; no barrier is under way: it becomes `asked`
- *           and a barrier is submitted -> done: state looked at, grant {seq} sent
- *   node    on_grant: seq found in `sent`, each pair that is still wanted is held until T1 after
- *           the beat was sent -> granted
+ *   node    want -> tick: heartbeat {seq, wants} to the leader, {seq, to, boot time} kept in `sent`
+ *   leader  on_heartbeat: kept as the node's `fresh` heartbeat; no barrier is under way: it becomes
+ * `asked` and a barrier is submitted -> done: state looked at, grant {seq} sent node    on_grant:
+ * seq found in `sent`, each pair that is still wanted is held until T1 after the heartbeat was sent
+ * -> granted
  *
  * What goes wrong:
- *   the beat, the barrier or the grant is lost, or the leader changes    the next beat asks again,
- *           2 s later, or at once when another leader is known
- *   the grant's revision is not applied here yet    tick says granted again when it is
- *   the barrier takes long    the grant ends T1 after the beat all the same
- *   the leader was deposed    on_role forgets the beats that were asked for: whatever becomes of
- *           the barrier, nothing is left to answer
- *   memory is out    the beat says less, or is not answered: the same
- *   the node's daemon was restarted    another incarnation: the grant is ignored
+ *   the heartbeat, the barrier or the grant is lost, or the leader changes    the next heartbeat
+ * asks again, 2 s later, or at once when another leader is known the grant's revision is not
+ * applied here yet    tick says granted again when it is the barrier takes long    the grant ends
+ * T1 after the heartbeat all the same the leader was deposed    on_role forgets the heartbeats that
+ * were asked for: whatever becomes of the barrier, nothing is left to answer memory is out    the
+ * heartbeat says less, or is not answered: the same the node's daemon was restarted    another
+ * incarnation: the grant is ignored
  *
  * The leader of the moment is its own node too, so send and barrier may come back into this module
  * before they return: state is settled before either is called. */
@@ -23,21 +22,21 @@
 #include "mem/alloc.h"
 #include "mem/slab.h"
 #include "mem/map.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <assert.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#define SENT_MAX 16u /* beats that a grant can answer */
+#define SENT_MAX 16u /* heartbeats that a grant can answer */
 
 static_assert(BX_T1_MS + BX_KILL_MS < BX_T2_MS, "a VM may be placed anew only when it is dead");
-static_assert(SENT_MAX > BX_T1_MS / BX_BEAT_MS,
-              "a beat is remembered as long as it can be answered");
+static_assert(SENT_MAX > BX_T1_MS / BX_LEASE_HEARTBEAT_MS,
+              "a heartbeat is remembered as long as it can be answered");
 
 struct want {
     TAILQ_ENTRY(want) link;
-    struct bx_want pair;
+    struct bx_grant_request pair;
     uint64_t until, revision; /* of the grant; until 0: none */
 };
 TAILQ_HEAD(wants, want);
@@ -46,7 +45,7 @@ struct sent {
     uint64_t seq, to, at;
 };
 
-struct beat { /* not answered yet */
+struct heartbeat { /* not answered yet */
     uint64_t seq;
     uint8_t incarnation[16];
     struct bx_buf wants;
@@ -55,8 +54,8 @@ struct beat { /* not answered yet */
 
 struct peer {
     TAILQ_ENTRY(peer) link;
-    uint64_t id, heard_ms;
-    struct beat fresh, asked;
+    uint64_t id, leader_contact_ms;
+    struct heartbeat fresh, asked;
 };
 TAILQ_HEAD(peers, peer);
 
@@ -64,25 +63,25 @@ struct bx_lease {
     struct bx_lease_ports p;
     /* ---- node half ---- */
     uint8_t incarnation[16];
-    struct bx_slab slab;    /* of wants */
-    struct bx_map map;      /* of wants, by VM */
-    struct wants wants;     /* in the order they came */
+    struct bx_slab slab; /* of wants */
+    struct bx_map map;   /* of wants, by VM */
+    struct wants wants;  /* in the order they came */
     struct sent sent[SENT_MAX];
-    uint64_t seq;           /* of the newest beat; it stands in sent[seq % SENT_MAX] */
-    uint64_t next_beat;     /* boot time */
-    uint64_t beaten_to;     /* the leader that got the newest beat */
-    bool fresh_wants;       /* since the newest beat */
-    bool unanswered;        /* the newest beat wants an answer and has none yet */
-    uint64_t awaited;       /* revision of an answer that is not applied here yet; 0: none */
-    bool heard;             /* a beat of this life was answered, */
-    uint64_t heard_revision;/* with this revision for the first time */
+    uint64_t seq;              /* of the newest heartbeat; it stands in sent[seq % SENT_MAX] */
+    uint64_t next_heartbeat;   /* boot time */
+    uint64_t heartbeat_leader; /* the leader that got the newest heartbeat */
+    bool fresh_requests;       /* since the newest heartbeat */
+    bool unanswered;           /* the newest heartbeat wants an answer and has none yet */
+    uint64_t awaited;          /* revision of an answer that is not applied here yet; 0: none */
+    bool heard;                /* a heartbeat of this life was answered, */
+    uint64_t heard_revision;   /* with this revision for the first time */
     /* ---- leader half ---- */
     bool leader;
     struct bx_map peer_map;
-    struct peers peers;     /* in the order they were first heard */
-    size_t waiting;         /* bytes of wants in all beats */
-    bool barrier;           /* one is under way */
-    bool again;             /* it failed: tick submits the next */
+    struct peers peers; /* in the order they were first heard */
+    size_t waiting;     /* bytes of wants in all heartbeats */
+    bool barrier;       /* one is under way */
+    bool again;         /* it failed: tick submits the next */
 };
 
 static uint64_t now_ms(const struct bx_lease *l)
@@ -105,17 +104,17 @@ struct bx_lease *bx_lease_create(const struct bx_lease_ports *p)
 
 /* ---- node half: wanting ---- */
 
-static bool is_want(const void *item, const void *vm)
+static bool is_request(const void *item, const void *vm)
 {
     return memcmp(((const struct want *)item)->pair.vm, vm, 16) == 0;
 }
 
-static struct want *find_want(const struct bx_lease *l, const uint8_t vm[16])
+static struct want *find_request(const struct bx_lease *l, const uint8_t vm[16])
 {
-    return bx_map_get(&l->map, bx_hash(vm, 16), is_want, vm);
+    return bx_map_get(&l->map, bx_hash(vm, 16), is_request, vm);
 }
 
-static struct want *add_want(struct bx_lease *l, const uint8_t vm[16])
+static struct want *add_request(struct bx_lease *l, const uint8_t vm[16])
 {
     struct want *w = bx_slab_calloc(&l->slab, sizeof *w);
 
@@ -130,37 +129,37 @@ static struct want *add_want(struct bx_lease *l, const uint8_t vm[16])
     return w;
 }
 
-int bx_lease_want(struct bx_lease *l, const uint8_t vm[16], uint64_t epoch)
+int bx_lease_request(struct bx_lease *l, const uint8_t vm[16], uint64_t epoch)
 {
-    struct want *w = find_want(l, vm);
+    struct want *w = find_request(l, vm);
 
     if (w != NULL && w->pair.epoch == epoch)
         return BX_OK;
     if (w == NULL && l->map.n >= BX_WANTS_MAX)
         return BX_BUSY;
     if (w == NULL)
-        w = add_want(l, vm);
+        w = add_request(l, vm);
     if (w == NULL)
         return BX_NO_MEMORY;
     w->pair.epoch = epoch;
     w->until = 0;
-    l->fresh_wants = true;
+    l->fresh_requests = true;
     return BX_OK;
 }
 
-static void drop_want(struct bx_lease *l, struct want *w)
+static void drop_request(struct bx_lease *l, struct want *w)
 {
     bx_map_remove(&l->map, bx_hash(w->pair.vm, 16), w);
     TAILQ_REMOVE(&l->wants, w, link);
     bx_slab_free(&l->slab, w, sizeof *w);
 }
 
-void bx_lease_unwant(struct bx_lease *l, const uint8_t vm[16])
+void bx_lease_cancel(struct bx_lease *l, const uint8_t vm[16])
 {
-    struct want *w = find_want(l, vm);
+    struct want *w = find_request(l, vm);
 
     if (w != NULL)
-        drop_want(l, w);
+        drop_request(l, w);
 }
 
 static uint64_t revision_here(const struct bx_lease *l)
@@ -173,13 +172,13 @@ static uint64_t revision_here(const struct bx_lease *l)
 
 bool bx_lease_holds(const struct bx_lease *l, const uint8_t vm[16], uint64_t epoch)
 {
-    const struct want *w = find_want(l, vm);
+    const struct want *w = find_request(l, vm);
 
     return w != NULL && w->pair.epoch == epoch && now_ms(l) < w->until &&
            revision_here(l) >= w->revision;
 }
 
-/* The beat that a grant answers, when it is one of this life and still good. */
+/* The heartbeat that a grant answers, when it is one of this life and still good. */
 static const struct sent *answered(const struct bx_lease *l, uint64_t from,
                                    const struct bx_grant *g)
 {
@@ -206,11 +205,11 @@ void bx_lease_on_grant(struct bx_lease *l, uint64_t from, const struct bx_grant 
         l->heard_revision = g->revision;
     }
     for (uint32_t at = 0; at + BX_WANT_SIZE <= g->granted.n; at += BX_WANT_SIZE) {
-        struct bx_want pair;
+        struct bx_grant_request pair;
         struct want *w;
 
         bx_want_get((const uint8_t *)g->granted.p + at, &pair);
-        w = find_want(l, pair.vm);
+        w = find_request(l, pair.vm);
         if (w == NULL || w->pair.epoch != pair.epoch || w->until > s->at + BX_T1_MS)
             continue;
         w->until = s->at + BX_T1_MS;
@@ -229,13 +228,14 @@ bool bx_lease_current(const struct bx_lease *l)
     return l->heard && revision_here(l) >= l->heard_revision;
 }
 
-/* ---- node half: the beat ---- */
+/* ---- node half: the heartbeat ---- */
 
 static int pack_wants(const struct bx_lease *l, struct bx_buf *b)
 {
     const struct want *w;
 
-    TAILQ_FOREACH (w, &l->wants, link) {
+    TAILQ_FOREACH(w, &l->wants, link)
+    {
         uint8_t *p = bx_buf_extend(b, BX_WANT_SIZE);
 
         if (p == NULL)
@@ -245,10 +245,10 @@ static int pack_wants(const struct bx_lease *l, struct bx_buf *b)
     return BX_OK;
 }
 
-/* Without memory for the wants the beat still says that this node is alive. */
-static void beat(struct bx_lease *l, uint64_t leader, uint64_t now)
+/* Without memory for the wants the heartbeat still says that this node is alive. */
+static void send_heartbeat(struct bx_lease *l, uint64_t leader, uint64_t now)
 {
-    struct bx_beat b = {.seq = ++l->seq, .ask = !l->heard};
+    struct bx_heartbeat b = {.seq = ++l->seq, .ask = !l->heard};
     struct bx_buf wants = {0};
 
     if (pack_wants(l, &wants) != BX_OK)
@@ -256,11 +256,11 @@ static void beat(struct bx_lease *l, uint64_t leader, uint64_t now)
     b.wants = (struct bx_str){(const char *)wants.data, (uint32_t)wants.len};
     memcpy(b.incarnation, l->incarnation, 16);
     l->sent[l->seq % SENT_MAX] = (struct sent){.seq = l->seq, .to = leader, .at = now};
-    l->next_beat = now + BX_BEAT_MS;
-    l->beaten_to = leader;
-    l->fresh_wants = false;
+    l->next_heartbeat = now + BX_LEASE_HEARTBEAT_MS;
+    l->heartbeat_leader = leader;
+    l->fresh_requests = false;
     l->unanswered = wants.len > 0 || b.ask;
-    l->p.send(l->p.ctx, leader, BX_FRAME_BEAT, &bx_beat_schema, &b);
+    l->p.send(l->p.ctx, leader, BX_FRAME_HEARTBEAT, &bx_heartbeat_schema, &b);
     bx_buf_release(&wants);
 }
 
@@ -291,7 +291,7 @@ static struct peer *add_peer(struct bx_lease *l, uint64_t id)
     return p;
 }
 
-static void clear_beat(struct bx_lease *l, struct beat *b)
+static void clear_heartbeat(struct bx_lease *l, struct heartbeat *b)
 {
     l->waiting -= b->wants.len;
     b->there = false;
@@ -304,14 +304,14 @@ static void forget_peers(struct bx_lease *l)
 
     while ((p = TAILQ_FIRST(&l->peers)) != NULL) {
         TAILQ_REMOVE(&l->peers, p, link);
-        clear_beat(l, &p->fresh);
-        clear_beat(l, &p->asked);
+        clear_heartbeat(l, &p->fresh);
+        clear_heartbeat(l, &p->asked);
         bx_free(p);
     }
     bx_map_close(&l->peer_map);
 }
 
-static bool may_start(const struct bx_view *view, uint64_t node, const struct bx_want *w)
+static bool may_start(const struct bx_view *view, uint64_t node, const struct bx_grant_request *w)
 {
     const struct bx_vm *vm = bx_view_vm(view, w->vm);
 
@@ -326,7 +326,7 @@ static uint32_t filter_wants(const struct bx_view *view, uint64_t node, struct b
     uint32_t kept = 0;
 
     for (size_t at = 0; at + BX_WANT_SIZE <= wants->len; at += BX_WANT_SIZE) {
-        struct bx_want w;
+        struct bx_grant_request w;
 
         bx_want_get(wants->data + at, &w);
         if (!may_start(view, node, &w))
@@ -337,7 +337,7 @@ static uint32_t filter_wants(const struct bx_view *view, uint64_t node, struct b
     return kept;
 }
 
-static void answer(struct bx_lease *l, uint64_t node, struct beat *b)
+static void answer(struct bx_lease *l, uint64_t node, struct heartbeat *b)
 {
     struct bx_grant g = {.seq = b->seq, .revision = revision_here(l)};
     struct bx_buf wants = {0};
@@ -363,17 +363,18 @@ static void on_barrier(void *arg, int code)
     assert(l->barrier);
     l->barrier = false;
     l->again = !good;
-    TAILQ_FOREACH (p, &l->peers, link) {
+    TAILQ_FOREACH(p, &l->peers, link)
+    {
         if (p->asked.there && good)
             answer(l, p->id, &p->asked);
         else
-            clear_beat(l, &p->asked);
+            clear_heartbeat(l, &p->asked);
     }
     if (good)
         submit_barrier(l);
 }
 
-/* For the beats that wait, when there are any and none is under way. */
+/* For the heartbeats that wait, when there are any and none is under way. */
 static void submit_barrier(struct bx_lease *l)
 {
     bool any = false;
@@ -382,7 +383,8 @@ static void submit_barrier(struct bx_lease *l)
     if (l->barrier || !l->leader)
         return;
     l->again = false;
-    TAILQ_FOREACH (p, &l->peers, link) {
+    TAILQ_FOREACH(p, &l->peers, link)
+    {
         if (!p->fresh.there)
             continue;
         any = p->asked.there = true;
@@ -394,15 +396,15 @@ static void submit_barrier(struct bx_lease *l)
     if (!any)
         return;
     l->barrier = true;
-    if (BX_PLANTED(GRANT_FROM_DEPOSED))
+    if (BX_MUTATED(GRANT_FROM_DEPOSED))
         on_barrier(l, BX_OK);
     else
         l->p.barrier(l->p.ctx, on_barrier, l);
 }
 
-static void keep_beat(struct bx_lease *l, struct peer *p, const struct bx_beat *b)
+static void keep_heartbeat(struct bx_lease *l, struct peer *p, const struct bx_heartbeat *b)
 {
-    clear_beat(l, &p->fresh);
+    clear_heartbeat(l, &p->fresh);
     if ((b->wants.n == 0 && !b->ask) || b->wants.n % BX_WANT_SIZE != 0 ||
         b->wants.n > BX_LEASE_WAITING_MAX - l->waiting)
         return;
@@ -414,7 +416,7 @@ static void keep_beat(struct bx_lease *l, struct peer *p, const struct bx_beat *
     memcpy(p->fresh.incarnation, b->incarnation, 16);
 }
 
-void bx_lease_on_beat(struct bx_lease *l, uint64_t from, const struct bx_beat *b)
+void bx_lease_on_heartbeat(struct bx_lease *l, uint64_t from, const struct bx_heartbeat *b)
 {
     uint64_t now = now_ms(l);
     struct peer *p;
@@ -426,16 +428,16 @@ void bx_lease_on_beat(struct bx_lease *l, uint64_t from, const struct bx_beat *b
         p = add_peer(l, from);
     if (p == NULL)
         return;
-    p->heard_ms = now > 0 ? now : 1;
-    keep_beat(l, p, b);
+    p->leader_contact_ms = now > 0 ? now : 1;
+    keep_heartbeat(l, p, b);
     submit_barrier(l);
 }
 
-uint64_t bx_lease_last_beat(const struct bx_lease *l, uint64_t node)
+uint64_t bx_lease_last_heartbeat(const struct bx_lease *l, uint64_t node)
 {
     const struct peer *p = find_peer(l, node);
 
-    return p == NULL ? 0 : p->heard_ms;
+    return p == NULL ? 0 : p->leader_contact_ms;
 }
 
 void bx_lease_on_role(struct bx_lease *l, bool leader)
@@ -443,7 +445,7 @@ void bx_lease_on_role(struct bx_lease *l, bool leader)
     forget_peers(l);
     l->leader = leader;
     l->again = false;
-    l->next_beat = 0;
+    l->next_heartbeat = 0;
 }
 
 /* ---- both ---- */
@@ -456,7 +458,7 @@ void bx_lease_destroy(struct bx_lease *l)
         return;
     forget_peers(l);
     while ((w = TAILQ_FIRST(&l->wants)) != NULL)
-        drop_want(l, w);
+        drop_request(l, w);
     bx_map_close(&l->map);
     bx_slab_close(&l->slab);
     bx_free(l);
@@ -473,8 +475,9 @@ uint64_t bx_lease_tick(struct bx_lease *l)
         l->p.granted(l->p.ctx);
     }
     if (leader == 0)
-        return now + BX_BEAT_MS;
-    if (now >= l->next_beat || leader != l->beaten_to || (l->fresh_wants && !l->unanswered))
-        beat(l, leader, now);
-    return l->next_beat;
+        return now + BX_LEASE_HEARTBEAT_MS;
+    if (now >= l->next_heartbeat || leader != l->heartbeat_leader ||
+        (l->fresh_requests && !l->unanswered))
+        send_heartbeat(l, leader, now);
+    return l->next_heartbeat;
 }

@@ -1,17 +1,18 @@
 /* lease - grants: nothing is started that the leader has not confirmed just now (D8).
  *
- * Node half. Every 2 s, and at once when there is something new to start and no beat waits for its
- * answer, the node sends a beat with the (vm, epoch) pairs it wants to run. A grant answers exactly
- * one beat of this daemon's life, comes from whom that beat was sent to, is good until T1 (10 s)
- * after that beat was sent, and names the revision that must be applied first.
+ * Node half. Every 2 s, and at once when there is something new to start and no heartbeat waits for
+ * its answer, the node sends a heartbeat with the (vm, epoch) pairs it wants to run. A grant
+ * answers exactly one heartbeat of this daemon's life, comes from whom that heartbeat was sent to,
+ * is good until T1 (10 s) after that heartbeat was sent, and names the revision that must be
+ * applied first.
  *
- * Leader half. A beat that wants something, or asks, is answered only after a barrier that was
- * submitted after the beat arrived has succeeded: a leader that was stopped and deposed meanwhile
- * can therefore not answer. Granted is what the state then says: on this node, this epoch, desired
- * running, and not started yet (phase creating, no restart pending). Of each node one beat waits
- * for the barrier under way and one for the next; a newer one takes the place of the latter. A beat
- * that finds no room (BX_LEASE_WAITING_MAX bytes of wants) counts as a sign of life and is not
- * answered: the next one may be.
+ * Leader half. A heartbeat that wants something, or asks, is answered only after a barrier that was
+ * submitted after the heartbeat arrived has succeeded: a leader that was stopped and deposed
+ * meanwhile can therefore not answer. Granted is what the state then says: on this node, this
+ * epoch, desired running, and not started yet (phase creating, no restart pending). Of each node
+ * one heartbeat waits for the barrier under way and one for the next; a newer one takes the place
+ * of the latter. A heartbeat that finds no room (BX_LEASE_WAITING_MAX bytes of wants) counts as a
+ * sign of life and is not answered: the next one may be.
  *
  * Only starting is governed so far; ending a VM by its deadline comes with the shim's half. */
 #ifndef BX_LEASE_H
@@ -19,8 +20,8 @@
 
 #include "node/ports.h"
 
-#define BX_BEAT_MS 2000u
-#define BX_T1_MS 10000u  /* grant ends, from sending the beat */
+#define BX_LEASE_HEARTBEAT_MS 2000u
+#define BX_T1_MS 10000u  /* grant ends, from sending the heartbeat */
 #define BX_KILL_MS 5000u /* a kill is complete within */
 #define BX_T2_MS 20000u  /* the leader may act, from granting */
 #define BX_LEASE_WAITING_MAX (16u << 20)
@@ -29,7 +30,7 @@ struct bx_lease;
 
 struct bx_lease_ports {
     struct bx_clock *clock;
-    uint64_t (*leader)(void *ctx);                  /* id, 0: unknown */
+    uint64_t (*leader)(void *ctx); /* id, 0: unknown */
     void (*send)(void *ctx, uint64_t to, enum bx_frame kind, const struct bx_schema *s,
                  const void *obj); /* also to this node itself, from inside the call */
     /* Call done(arg, BX_OK) once a barrier submitted after now has been applied here as leader, or
@@ -37,7 +38,7 @@ struct bx_lease_ports {
      * after destroy. */
     void (*barrier)(void *ctx, void (*done)(void *arg, int code), void *arg);
     const struct bx_view *(*view)(void *ctx);
-    void (*granted)(void *ctx);                     /* holds or current may be true now */
+    void (*granted)(void *ctx); /* holds or current may be true now */
     void *ctx;
 };
 
@@ -48,20 +49,20 @@ void bx_lease_destroy(struct bx_lease *l); /* NULL is allowed */
 /* ---- node half ---- */
 /* Ask for a grant; forgotten with unwant. A second want of the VM replaces its epoch. BX_OK, or
  * BX_BUSY when BX_WANTS_MAX are wanted or BX_NO_MEMORY (ask again later). */
-int bx_lease_want(struct bx_lease *l, const uint8_t vm[16], uint64_t epoch);
-void bx_lease_unwant(struct bx_lease *l, const uint8_t vm[16]);
-/* True once a beat of this daemon's life was answered and the answer's revision is applied: what
- * the state here says about a run that was adopted is then no older than this life. Beats ask for
- * an answer until there was one. */
+int bx_lease_request(struct bx_lease *l, const uint8_t vm[16], uint64_t epoch);
+void bx_lease_cancel(struct bx_lease *l, const uint8_t vm[16]);
+/* True once a heartbeat of this daemon's life was answered and the answer's revision is applied:
+ * what the state here says about a run that was adopted is then no older than this life. Beats ask
+ * for an answer until there was one. */
 bool bx_lease_current(const struct bx_lease *l);
 /* True when an unexpired grant of exactly this exists and its revision is applied. */
 bool bx_lease_holds(const struct bx_lease *l, const uint8_t vm[16], uint64_t epoch);
 void bx_lease_on_grant(struct bx_lease *l, uint64_t from, const struct bx_grant *g);
 
 /* ---- leader half ---- */
-void bx_lease_on_beat(struct bx_lease *l, uint64_t from, const struct bx_beat *b);
-/* Boot time of the last beat of a node since this node became leader; 0: none. */
-uint64_t bx_lease_last_beat(const struct bx_lease *l, uint64_t node);
+void bx_lease_on_heartbeat(struct bx_lease *l, uint64_t from, const struct bx_heartbeat *b);
+/* Boot time of the last heartbeat of a node since this node became leader; 0: none. */
+uint64_t bx_lease_last_heartbeat(const struct bx_lease *l, uint64_t node);
 /* Leadership was gained or lost: what was heard before counts no more. */
 void bx_lease_on_role(struct bx_lease *l, bool leader);
 

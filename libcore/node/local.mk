@@ -8,7 +8,7 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/node_open.c \
 	libcore/node/propose.c libcore/node/reads.c libcore/node/member.c \
 	libcore/node/snapshot.c libcore/node/join.c \
-	libcore/node/due.c libcore/node/due.h \
+	libcore/node/timerheap.c libcore/node/timerheap.h \
 	libcore/node/lease.c libcore/node/lease.h \
 	libcore/node/reconcile.c libcore/node/reconcile.h \
 	libcore/node/driver_sim.c libcore/node/driver_sim.h

@@ -248,7 +248,7 @@ static void watch(struct bx_node *n, uint64_t now)
     n->member.nodes = bx_view_nodes(view);
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
-        uint64_t last = bx_lease_last_beat(n->lease, info->id);
+        uint64_t last = bx_lease_last_heartbeat(n->lease, info->id);
         struct bx_cmd_node_state c = {.id = info->id};
 
         if (info->state > BX_NODE_DOWN)
@@ -261,7 +261,7 @@ static void watch(struct bx_node *n, uint64_t now)
         c.state = state_by_silence(now - last);
         /* A node that has not spoken to this leader yet is not called up again by it. */
         if (c.state == BX_NODE_UP && info->id != n->id &&
-            bx_lease_last_beat(n->lease, info->id) == 0)
+            bx_lease_last_heartbeat(n->lease, info->id) == 0)
             continue;
         if (c.state != info->state)
             bx_propose_tell(n, BX_CMD_NODE_STATE, &c);

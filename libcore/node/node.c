@@ -1,7 +1,7 @@
 #include "node/internal.h"
 
 #include "mem/alloc.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,7 +65,7 @@ void bx_node_send(struct bx_node *n, uint64_t to, enum bx_frame kind, const stru
 
     if (bx_frame_write(&frame, kind, s, obj) == BX_OK) {
         if (to == n->id)
-            bx_node_receive(n, to, kind, frame.data + BX_HEAD_SIZE, frame.len - BX_HEAD_SIZE);
+            bx_node_receive(n, to, kind, frame.data + BX_HEADER_SIZE, frame.len - BX_HEADER_SIZE);
         else
             n->o.link->ops->send(n->o.link, to, &frame);
     }
@@ -89,7 +89,7 @@ static void apply_one(struct bx_node *n, uint64_t index, const struct bx_wal_ent
     bool command = e->type == RAFT_COMMAND;
     struct bx_err err;
 
-    if (index <= bx_fsm_applied(n->fsm) && !BX_PLANTED(APPLY_TWICE))
+    if (index <= bx_fsm_applied(n->fsm) && !BX_MUTATED(APPLY_TWICE))
         return; /* state.db had it before the restart */
     if (bx_fsm_apply(n->fsm, index, command ? aligned(n, e) : NULL, command ? e->len : 0, &err) !=
         BX_OK) {
@@ -126,7 +126,8 @@ void bx_node_turn(struct bx_node *n)
         bx_member_set_peers(n);
     bx_snapshots_turn(n);
     n->reconcile_at = bx_reconcile_tick(n->reconcile);
-    n->lease_at = bx_lease_tick(n->lease); /* after: what was just wanted goes with this beat */
+    n->lease_at =
+        bx_lease_tick(n->lease); /* after: what was just wanted goes with this heartbeat */
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -153,8 +154,8 @@ void bx_node_tick(struct bx_node *n)
         bx_propose_expire(n);
         bx_reads_expire(n);
         bx_member_tick(n);
-        if (bx_wal_mark_behind(n->wal))
-            bx_wal_raise_mark(n->wal);
+        if (bx_wal_high_water_behind(n->wal))
+            bx_wal_raise_high_water(n->wal);
     }
     bx_node_wake(n);
 }
@@ -168,19 +169,19 @@ static void receive_record(struct bx_node *n, uint64_t from, enum bx_frame kind,
     struct bx_err err;
     union {
         struct bx_read read;
-        struct bx_beat beat;
+        struct bx_heartbeat heartbeat;
         struct bx_grant grant;
     } u;
-    const struct bx_schema *s = kind == BX_FRAME_BEAT    ? &bx_beat_schema
-                                : kind == BX_FRAME_GRANT ? &bx_grant_schema
-                                                         : &bx_read_schema;
+    const struct bx_schema *s = kind == BX_FRAME_HEARTBEAT ? &bx_heartbeat_schema
+                                : kind == BX_FRAME_GRANT   ? &bx_grant_schema
+                                                           : &bx_read_schema;
 
     memset(&u, 0, sizeof u);
     if (bx_flat_read(s, p, len, &u, &arena, NULL, &err) != BX_OK) {
         bx_node_log(n, 4, "frame %d of node %llu: %s", (int)kind, (unsigned long long)from,
                     err.msg);
-    } else if (kind == BX_FRAME_BEAT) {
-        bx_lease_on_beat(n->lease, from, &u.beat);
+    } else if (kind == BX_FRAME_HEARTBEAT) {
+        bx_lease_on_heartbeat(n->lease, from, &u.heartbeat);
     } else if (kind == BX_FRAME_GRANT) {
         bx_lease_on_grant(n->lease, from, &u.grant);
     } else if (kind == BX_FRAME_READ) {
@@ -211,7 +212,7 @@ void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const
         break;
     case BX_FRAME_READ:
     case BX_FRAME_READ_OK:
-    case BX_FRAME_BEAT:
+    case BX_FRAME_HEARTBEAT:
     case BX_FRAME_GRANT:
         receive_record(n, from, kind, p, len);
         break;
@@ -269,7 +270,8 @@ static void member_status(const struct bx_node *n, struct bx_node_status *out)
 /* Hearing a leader does not make a state young: what it has committed has to be applied too. */
 static void age_status(const struct bx_node *n, uint64_t now, struct bx_node_status *out)
 {
-    uint64_t fresh = BX_PLANTED(AGE_BY_HEARTBEAT) ? n->raft.heard_ms : bx_raft_fresh(&n->raft);
+    uint64_t fresh =
+        BX_MUTATED(AGE_BY_HEARTBEAT) ? n->raft.leader_contact_ms : bx_raft_fresh(&n->raft);
     uint64_t wall = n->o.clock->ops->wall_ms(n->o.clock);
     struct bx_cluster_info info;
 
@@ -290,7 +292,7 @@ void bx_node_status(const struct bx_node *n, struct bx_node_status *out)
     out->leader = bx_raft_leader((struct bx_raft *)(uintptr_t)&n->raft);
     out->is_leader = bx_raft_is_leader(&n->raft);
     out->quorum = out->is_leader ||
-                  (out->leader != 0 && now - n->raft.heard_ms < 2 * n->o.election_ms);
+                  (out->leader != 0 && now - n->raft.leader_contact_ms < 2 * n->o.election_ms);
     age_status(n, now, out);
     out->term = bx_raft_term(&n->raft);
     out->commit_index = bx_raft_commit(&n->raft);

@@ -21,8 +21,8 @@
 #include "node/ports.h"
 #include "state/fsm.h"
 
-#define BX_PENDING_MAX 65536u  /* proposals without an outcome; more are BX_BUSY */
-#define BX_READS_MAX 65536u    /* reads waiting for a barrier */
+#define BX_PENDING_MAX 65536u /* proposals without an outcome; more are BX_BUSY */
+#define BX_READS_MAX 65536u   /* reads waiting for a barrier */
 
 struct bx_node;
 
@@ -31,7 +31,7 @@ struct bx_node_options {
     struct bx_disk *disk;
     struct bx_link *link;
     struct bx_driver *driver;
-    const char *state_path;        /* of state.db */
+    const char *state_path; /* of state.db */
     struct bx_identity identity;
     struct bx_node_info self;      /* what this host is and offers; id and state are ignored */
     uint8_t boot_id[16];           /* of the kernel: state.db is trusted only within one boot */
@@ -41,10 +41,10 @@ struct bx_node_options {
     uint64_t trailing_bytes;       /* and keep so much behind it; 0: half of snapshot_bytes */
     struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
     uint64_t intern_strings, intern_bytes; /* bounds of the table of names; 0: its own defaults */
-    size_t segment_bytes;          /* of a file of the log; 0: 8 MiB */
+    size_t segment_bytes;                  /* of a file of the log; 0: 8 MiB */
     uint64_t session_ttl_ms; /* as in fsm.h; the same on every member, for ever; 0: one hour */
     /* ---- calls out, all with ctx ---- */
-    void (*wake)(void *ctx);       /* something is queued: call turn before the loop blocks */
+    void (*wake)(void *ctx); /* something is queued: call turn before the loop blocks */
     void (*event)(void *ctx, const struct bx_event *e);
     void (*vm)(void *ctx, const struct bx_vm *vm, bool gone);
     /* A QUERY or ANSWER: the payload after the head. */
@@ -82,14 +82,14 @@ struct bx_node_memory {
 void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out);
 
 struct bx_submit {
-    uint16_t kind;               /* enum bx_cmd_kind */
-    const void *body;            /* copied before submit returns */
-    uint8_t session[16];         /* zero: the node's own session */
+    uint16_t kind;       /* enum bx_cmd_kind */
+    const void *body;    /* copied before submit returns */
+    uint8_t session[16]; /* zero: the node's own session */
     uint64_t sequence, floor;
     uint8_t trace[16];
     struct bx_str principal, tenant;
-    uint64_t deadline;           /* boot time when the caller gives up; the command may still be
-                                  * carried out, and the error says so */
+    uint64_t deadline; /* boot time when the caller gives up; the command may still be
+                        * carried out, and the error says so */
     /* Exactly once, from turn or tick, never from submit. o is NULL when err tells why there is no
      * outcome (BX_NO_LEADER, BX_SHUTDOWN); else o->code tells what became of it. */
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
@@ -119,16 +119,16 @@ int bx_node_join(struct bx_node *n, const struct bx_join *join,
 struct bx_member {
     uint64_t id;
     char address[256];
-    bool voter;              /* else standby */
+    bool voter; /* else standby */
     bool connected;
 };
 struct bx_node_status {
-    uint64_t id, leader;     /* leader 0: none known */
-    bool is_leader, quorum;  /* quorum: a leader is known and was heard within two election times */
+    uint64_t id, leader;    /* leader 0: none known */
+    bool is_leader, quorum; /* quorum: a leader is known and was heard within two election times */
     uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
     uint64_t age_ms; /* how old local state may be: all that was committed before is here, */
-    bool age_known;          /* since a leader was heard; else the age of its newest entry, by the
-                              * wall clock */
+    bool age_known;  /* since a leader was heard; else the age of its newest entry, by the
+                      * wall clock */
     uint32_t pending, reads; /* waiting here */
     uint32_t n_members;
     struct bx_member members[BX_MEMBERS_MAX];

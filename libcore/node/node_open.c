@@ -142,7 +142,7 @@ static int open_trust(struct bx_node *n, bool *trusted, struct bx_err *err)
 {
     uint8_t value[BX_SLOTS_MAX];
     size_t len;
-    int rc = bx_slots_open(&n->trust, n->o.disk->fs, "trust", BX_KIND_TRUST, value, &len, err);
+    int rc = bx_dualcopy_open(&n->trust, n->o.disk->fs, "trust", BX_KIND_TRUST, value, &len, err);
 
     if (rc != BX_OK)
         return rc;
@@ -156,7 +156,7 @@ static int save_trust(struct bx_node *n, bool clean, struct bx_err *err)
 
     memcpy(value, n->o.boot_id, 16);
     value[16] = clean;
-    return bx_slots_save(&n->trust, value, sizeof value, err);
+    return bx_dualcopy_save(&n->trust, value, sizeof value, err);
 }
 
 static int refuse(struct bx_node *n, struct bx_err *err, const char *what)
@@ -350,7 +350,7 @@ static void flush_log(struct bx_node *n)
 
     if (n->wal == NULL || !n->raft_open)
         return;
-    bx_wal_raise_mark(n->wal);
+    bx_wal_raise_high_water(n->wal);
     while (bx_wal_begin(n->wal)) {
         if (bx_wal_finish(n->wal, bx_wal_run(n->wal, &err)) != BX_OK)
             return;
@@ -379,7 +379,7 @@ void bx_node_close(struct bx_node *n)
     bx_wal_close(n->wal);
     if (clean && n->raft_open)
         save_trust(n, true, NULL);
-    bx_slots_close(&n->trust);
+    bx_dualcopy_close(&n->trust);
     bx_vote_close(&n->vote);
     bx_intern_destroy(n->intern);
     bx_buf_release(&n->aligned);

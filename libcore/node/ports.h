@@ -69,7 +69,7 @@ struct bx_link {
 
 /* ---- driver ---- */
 
-struct bx_run {          /* one run of one VM */
+struct bx_run { /* one run of one VM */
     uint8_t vm[16];
     uint64_t epoch, node;
     const struct bx_vm_config *config; /* valid during the call */
@@ -78,12 +78,12 @@ struct bx_observation {
     uint8_t vm[16];
     uint64_t epoch;
     enum bx_observed observed;
-    bool failed;          /* with EXITED: not as asked, or a failure of the guest's */
-    const char *message;  /* "exit 0", "killed by signal 9", "no such file: ..."; may be "" */
+    bool failed;         /* with EXITED: not as asked, or a failure of the guest's */
+    const char *message; /* "exit 0", "killed by signal 9", "no such file: ..."; may be "" */
 };
 struct bx_driver;
 struct bx_driver_ops {
-    const char *name;     /* "qemu", "sim" */
+    const char *name; /* "qemu", "sim" */
     /* Begin a run. The driver answers by observations: STARTING, RUNNING or EXITED; a second start
      * of a VM that is not ABSENT is the caller's mistake. */
     void (*start)(struct bx_driver *d, const struct bx_run *run);

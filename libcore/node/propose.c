@@ -9,7 +9,7 @@
 #include "node/internal.h"
 
 #include "mem/alloc.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -129,7 +129,7 @@ static void own_session(const struct bx_propose *pr, struct bx_str principal, ui
 }
 
 static void address(struct bx_propose *pr, const struct bx_submit *s, struct bx_proposal *p,
-                    struct bx_cmd_head *head)
+                    struct bx_cmd_header *head)
 {
     if (p->is_own) {
         const struct bx_proposal *oldest = TAILQ_FIRST(&pr->own);
@@ -150,7 +150,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
 {
     static const uint8_t none[16];
     struct bx_propose *pr = &n->propose;
-    struct bx_cmd_head head = {.kind = s->kind, .principal = s->principal, .tenant = s->tenant};
+    struct bx_cmd_header head = {.kind = s->kind, .principal = s->principal, .tenant = s->tenant};
     bool own = memcmp(s->session, none, 16) == 0;
     struct bx_proposal *p;
     int rc = admit(n, s, own, err);
@@ -273,7 +273,7 @@ static void requeue(struct bx_propose *pr)
     while ((p = TAILQ_LAST(&pr->sent, bx_proposals)) != NULL) {
         TAILQ_REMOVE(&pr->sent, p, link);
         TAILQ_INSERT_HEAD(&pr->queued, p, link);
-        if (BX_PLANTED(RESEND_NEW_ID))
+        if (BX_MUTATED(RESEND_NEW_ID))
             bx_put64(p->command.data + 40, p->sequence + ((uint64_t)++pr->sequence << 32));
     }
 }
@@ -327,7 +327,7 @@ static void relay(struct bx_node *n, uint64_t leader)
         count = bx_frame_begin(frame) == BX_OK ? bx_buf_extend(frame, RELAY_HEAD) : NULL;
         if (count == NULL || fill(pr, bx_node_now(n)) == 0)
             break;
-        bx_put64(frame->data + BX_HEAD_SIZE, pr->batch.len);
+        bx_put64(frame->data + BX_HEADER_SIZE, pr->batch.len);
         bx_frame_end(frame, BX_FRAME_RELAY);
         if (!n->o.link->ops->send(n->o.link, leader, frame))
             break; /* what was counted as sent goes again when the connection is back */
@@ -376,7 +376,8 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
     if (p->sent_ms != 0 && TAILQ_FIRST(&pr->sent) != NULL) {
         struct bx_proposal *q;
 
-        TAILQ_FOREACH (q, &pr->sent, link) {
+        TAILQ_FOREACH(q, &pr->sent, link)
+        {
             if (q == p)
                 break;
         }

@@ -1,13 +1,13 @@
 #include "node/raft_priv.h"
 
-#include "plant.h"
+#include "mutant.h"
 #include "wire/raftmsg.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-static void look_at_role(struct bx_raft *r);
+static void follow_role(struct bx_raft *r);
 static void perform(struct bx_raft *r, struct raft_update *u);
 
 static uint64_t now(const struct bx_raft *r)
@@ -20,7 +20,7 @@ static uint64_t now(const struct bx_raft *r)
  * leader by now (Ongaro, "Consensus: Bridging Theory and Practice", 4.2.3). */
 static void forget_lost_leader(struct bx_raft *r)
 {
-    if (r->core.state != RAFT_FOLLOWER || now(r) - r->heard_ms < r->o.election_ms)
+    if (r->core.state != RAFT_FOLLOWER || now(r) - r->leader_contact_ms < r->o.election_ms)
         return;
     raft_free(r->core.follower_state.current_leader.address);
     r->core.follower_state.current_leader.address = NULL;
@@ -123,8 +123,7 @@ static void install(struct bx_raft *r, struct raft_update *u)
     raft_free(u->snapshot.chunk.base);
     if (r->o.install(r->o.ctx, u->snapshot.metadata.index, u->snapshot.metadata.term, &err) !=
         BX_OK) {
-        bx_err_wrap(&err, "snapshot at %llu",
-                    (unsigned long long)u->snapshot.metadata.index);
+        bx_err_wrap(&err, "snapshot at %llu", (unsigned long long)u->snapshot.metadata.index);
         r->o.fatal(r->o.ctx, &err);
     }
     r->cursor = u->snapshot.metadata.index;
@@ -150,11 +149,11 @@ static void perform(struct bx_raft *r, struct raft_update *u)
     }
     if (u->flags & (RAFT_UPDATE_SNAPSHOT))
         install(r, u);
-    look_at_role(r);
+    follow_role(r);
     r->o.wake(r->o.ctx);
 }
 
-static void look_at_role(struct bx_raft *r)
+static void follow_role(struct bx_raft *r)
 {
     bool leader = bx_raft_is_leader(r);
 
@@ -190,7 +189,7 @@ static void job_done(struct bx_job *j, int rc)
  * and wants each index once. Both are true again later, when pump looks anew. */
 static void tell_persisted(struct bx_raft *r)
 {
-    uint64_t durable = BX_PLANTED(ACK_UNSYNCED) ? bx_wal_last(r->o.wal) : bx_wal_durable(r->o.wal);
+    uint64_t durable = BX_MUTATED(ACK_UNSYNCED) ? bx_wal_last(r->o.wal) : bx_wal_durable(r->o.wal);
     struct raft_event e;
 
     if (durable <= r->core.last_stored || raft_state(&r->core) == RAFT_CANDIDATE ||
@@ -336,13 +335,13 @@ static void note_leader(struct bx_raft *r, const struct raft_message *m)
 {
     uint64_t term = raft_current_term(&r->core);
 
-    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term && r->said_ms == 0) {
-        r->said_ms = now(r);
-        r->said_commit = m->append_entries.leader_commit;
+    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term && r->claim_ms == 0) {
+        r->claim_ms = now(r);
+        r->claim_commit = m->append_entries.leader_commit;
     }
     if ((m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term) ||
         (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term == term))
-        r->heard_ms = now(r);
+        r->leader_contact_ms = now(r);
 }
 
 int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
@@ -414,16 +413,16 @@ static void note_fresh(struct bx_raft *r)
         return;
     if (bx_raft_is_leader(r)) {
         r->fresh_ms = r->core.election_timer_start;
-    } else if (r->said_ms != 0 && r->cursor >= r->said_commit) {
-        r->fresh_ms = r->said_ms;
-        r->said_ms = 0;
+    } else if (r->claim_ms != 0 && r->cursor >= r->claim_commit) {
+        r->fresh_ms = r->claim_ms;
+        r->claim_ms = 0;
     }
 }
 
 bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e)
 {
     struct bx_err err;
-    uint64_t end = BX_PLANTED(ACK_EARLY) ? bx_wal_last(r->o.wal) : raft_commit_index(&r->core);
+    uint64_t end = BX_MUTATED(ACK_EARLY) ? bx_wal_last(r->o.wal) : raft_commit_index(&r->core);
 
     if (r->cursor >= end) {
         note_fresh(r);

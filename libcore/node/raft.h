@@ -17,7 +17,7 @@
 
 #include <raft.h>
 
-#define BX_RAFT_INFLIGHT 32u      /* entries on their way to a follower; ours are batches */
+#define BX_RAFT_INFLIGHT 32u /* entries on their way to a follower; ours are batches */
 /* Bytes of entries in one AppendEntries, but for a single larger one. */
 #define BX_RAFT_BYTES_MAX (1u << 20)
 
@@ -28,7 +28,7 @@ struct bx_raft_options {
     struct bx_disk *disk;
     struct bx_wal *wal;
     struct bx_vote *vote;
-    const struct bx_snap_meta *snapshot; /* the newest one, NULL when there is none */
+    const struct bx_snap_meta *snapshot;       /* the newest one, NULL when there is none */
     const struct raft_configuration *founding; /* entry 1 of a new cluster; NULL otherwise */
     uint32_t election_ms, heartbeat_ms;
     bool (*send)(void *ctx, uint64_t to, struct bx_buf *frame);
@@ -51,15 +51,16 @@ struct bx_raft_options {
 struct bx_raft {
     struct raft core;
     struct bx_raft_options o;
-    struct bx_job job;          /* the log's write under way; o.disk runs it */
+    struct bx_job job; /* the log's write under way; o.disk runs it */
     struct bx_err job_err;
     bool writing, was_leader, closed;
-    bool answers_old_term;      /* what is stepped is a message of a term that is over */
+    bool answers_old_term;        /* what is stepped is a message of a term that is over */
     uint64_t cursor, cursor_term; /* last entry handed out by bx_raft_next */
-    uint64_t heard_ms;          /* boot time of the leader's last word */
-    uint64_t said_ms, said_commit; /* its word on what is committed that is not applied here yet */
-    uint64_t fresh_ms;          /* boot time of the last one that is */
-    struct bx_buf scratch;      /* entries read back from disk */
+    uint64_t leader_contact_ms;   /* boot time of the leader's last word */
+    uint64_t claim_ms,
+        claim_commit;      /* its word on what is committed that is not applied here yet */
+    uint64_t fresh_ms;     /* boot time of the last one that is */
+    struct bx_buf scratch; /* entries read back from disk */
 };
 
 /* From now on libraft's memory is pooled. To be called before anything of libraft's is allocated in
@@ -90,7 +91,7 @@ void bx_raft_pump(struct bx_raft *r);
 bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e);
 
 bool bx_raft_is_leader(const struct bx_raft *r);
-uint64_t bx_raft_leader(struct bx_raft *r);     /* 0: unknown */
+uint64_t bx_raft_leader(struct bx_raft *r); /* 0: unknown */
 uint64_t bx_raft_term(const struct bx_raft *r);
 uint64_t bx_raft_commit(const struct bx_raft *r);
 /* Boot time when all that was committed then has been handed out since; 0: never in this life. What

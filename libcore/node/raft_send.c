@@ -42,13 +42,13 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
 
     do {
         struct bx_buf frame = {0};
-        bool whole = bx_frame_begin(&frame) == BX_OK &&
-                     bx_raftmsg_write_append(&frame, &part) == BX_OK;
+        bool whole =
+            bx_frame_begin(&frame) == BX_OK && bx_raftmsg_write_append(&frame, &part) == BX_OK;
 
         part.n_entries = whole ? append_some(r, part.prev_log_index + 1, left, &frame) : 0;
         whole = whole && (left == 0 || part.n_entries > 0);
         if (whole) {
-            bx_raftmsg_count_entries(frame.data + BX_HEAD_SIZE, part.n_entries);
+            bx_raftmsg_count_entries(frame.data + BX_HEADER_SIZE, part.n_entries);
             send_frame(r, to, &frame);
         }
         bx_buf_release(&frame);

@@ -9,7 +9,7 @@
 #include "node/internal.h"
 
 #include "mem/alloc.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <string.h>
 
@@ -140,7 +140,7 @@ static void ask(struct bx_node *n, uint64_t leader)
     static const uint8_t nothing[8];
     uint64_t index = 0;
 
-    if (leader == n->id && BX_PLANTED(STALE_READ)) {
+    if (leader == n->id && BX_MUTATED(STALE_READ)) {
         index = bx_fsm_applied(n->fsm);
     } else if (leader == n->id) {
         if (bx_raft_submit(&n->raft, RAFT_BARRIER, nothing, sizeof nothing, &index) != BX_OK)

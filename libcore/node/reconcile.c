@@ -25,8 +25,8 @@
 #include "mem/alloc.h"
 #include "mem/slab.h"
 #include "mem/map.h"
-#include "node/due.h"
-#include "plant.h"
+#include "node/timerheap.h"
+#include "mutant.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -34,15 +34,15 @@
 #include <sys/queue.h>
 
 #define MESSAGE_MAX 256u
-#define RETRY_MS 1000u        /* after memory ran out, or a bound was met */
-#define GOOD_RUN_MS 60000u    /* a run so long ends the count of failures */
+#define RETRY_MS 1000u     /* after memory ran out, or a bound was met */
+#define GOOD_RUN_MS 60000u /* a run so long ends the count of failures */
 #define STOP_DEFAULT_S 60u
 #define LOST_MESSAGE "the run is gone: the host was restarted, or the run was lost"
 
 enum queue { IN_NONE, IN_WANTING, IN_WAITING };
 
 struct entry {
-    struct bx_due due; /* first: a pointer to it is one to the entry */
+    struct bx_timer due; /* first: a pointer to it is one to the entry */
     TAILQ_ENTRY(entry) link;
     enum queue queue;
     uint8_t vm[16];
@@ -53,21 +53,21 @@ struct entry {
     uint64_t running_since;
     char message[MESSAGE_MAX];
     /* ---- what was done about it ---- */
-    enum bx_action asked;  /* of this run: STOP or KILL, else NONE */
-    uint64_t asked_again;  /* when it is asked again, as a kill */
+    enum bx_action asked; /* of this run: STOP or KILL, else NONE */
+    uint64_t asked_again; /* when it is asked again, as a kill */
     enum bx_phase reported;
     uint64_t reported_epoch, report_again; /* report_again 0: nothing was reported */
-    uint32_t failures;     /* runs in a row that ended unasked */
-    uint64_t not_before;   /* of the next start */
+    uint32_t failures;                     /* runs in a row that ended unasked */
+    uint64_t not_before;                   /* of the next start */
 };
 TAILQ_HEAD(entries, entry);
 
 struct bx_reconcile {
     struct bx_reconcile_ports p;
     uint64_t self;
-    struct bx_slab slab;    /* of entries */
+    struct bx_slab slab; /* of entries */
     struct bx_map map;
-    struct bx_dues dues;
+    struct bx_timer_heap dues;
     struct entries wanting; /* for the leader's word: a grant, or a current state */
     struct entries waiting; /* for a slot */
     uint32_t starting;      /* entries whose run is observed STARTING: they take the slots */
@@ -104,7 +104,7 @@ static struct entry *find_or_add(struct bx_reconcile *r, const uint8_t vm[16])
     if (e == NULL)
         goto fail;
     memcpy(e->vm, vm, 16);
-    if (bx_dues_reserve(&r->dues, r->map.n + 1) != BX_OK ||
+    if (bx_timer_heap_reserve(&r->dues, r->map.n + 1) != BX_OK ||
         bx_map_add(&r->map, bx_hash(vm, 16), e) != BX_OK)
         goto fail;
     return e;
@@ -135,14 +135,14 @@ static void enter_queue(struct bx_reconcile *r, struct entry *e, enum queue queu
 
 static void look(struct bx_reconcile *r, struct entry *e)
 {
-    bx_dues_set(&r->dues, &e->due, 0);
+    bx_timer_heap_set(&r->dues, &e->due, 0);
 }
 
 static void drop(struct bx_reconcile *r, struct entry *e)
 {
-    bx_lease_unwant(r->p.lease, e->vm);
+    bx_lease_cancel(r->p.lease, e->vm);
     leave_queue(r, e);
-    bx_dues_clear(&r->dues, &e->due);
+    bx_timer_heap_remove(&r->dues, &e->due);
     bx_map_remove(&r->map, bx_hash(e->vm, 16), e);
     bx_slab_free(&r->slab, e, sizeof *e);
 }
@@ -242,8 +242,8 @@ void bx_reconcile_on_grant(struct bx_reconcile *r)
 {
     struct entry *e;
 
-    TAILQ_FOREACH (e, &r->wanting, link)
-        look(r, e);
+    TAILQ_FOREACH(e, &r->wanting, link)
+    look(r, e);
 }
 
 /* ---- steps ---- */
@@ -256,7 +256,7 @@ static void do_report(struct bx_reconcile *r, struct entry *e, const struct bx_v
         .node = r->self, .epoch = row->epoch, .phase = (uint8_t)phase};
 
     if (e->report_again > now && e->reported == phase && e->reported_epoch == row->epoch) {
-        bx_dues_set(&r->dues, &e->due, e->report_again);
+        bx_timer_heap_set(&r->dues, &e->due, e->report_again);
         return;
     }
     memcpy(report.vm, e->vm, 16);
@@ -267,7 +267,7 @@ static void do_report(struct bx_reconcile *r, struct entry *e, const struct bx_v
     e->reported = phase;
     e->reported_epoch = row->epoch;
     e->report_again = now + BX_REPORT_AGAIN_MS;
-    bx_dues_set(&r->dues, &e->due, e->report_again);
+    bx_timer_heap_set(&r->dues, &e->due, e->report_again);
     r->p.report(r->p.ctx, &report);
 }
 
@@ -279,14 +279,14 @@ static void do_start(struct bx_reconcile *r, struct entry *e, const struct bx_vm
     struct bx_run run = {.epoch = row->epoch, .node = r->self, .config = &config};
 
     if (!r->adopted || now < e->not_before) {
-        bx_dues_set(&r->dues, &e->due, r->adopted ? e->not_before : now + RETRY_MS);
+        bx_timer_heap_set(&r->dues, &e->due, r->adopted ? e->not_before : now + RETRY_MS);
         return;
     }
-    if (bx_lease_want(r->p.lease, e->vm, row->epoch) != BX_OK) {
-        bx_dues_set(&r->dues, &e->due, now + RETRY_MS);
+    if (bx_lease_request(r->p.lease, e->vm, row->epoch) != BX_OK) {
+        bx_timer_heap_set(&r->dues, &e->due, now + RETRY_MS);
         return;
     }
-    if (!bx_lease_holds(r->p.lease, e->vm, row->epoch) && !BX_PLANTED(START_WITHOUT_GRANT)) {
+    if (!bx_lease_holds(r->p.lease, e->vm, row->epoch) && !BX_MUTATED(START_WITHOUT_GRANT)) {
         enter_queue(r, e, IN_WANTING);
         return;
     }
@@ -294,7 +294,7 @@ static void do_start(struct bx_reconcile *r, struct entry *e, const struct bx_vm
         enter_queue(r, e, IN_WAITING);
         return;
     }
-    bx_lease_unwant(r->p.lease, e->vm);
+    bx_lease_cancel(r->p.lease, e->vm);
     memcpy(run.vm, e->vm, 16);
     e->epoch = row->epoch;
     e->asked = BX_ACTION_NONE;
@@ -310,7 +310,7 @@ static void do_stop(struct bx_reconcile *r, struct entry *e, const struct bx_vm 
 
     e->asked = BX_ACTION_STOP;
     e->asked_again = now + ms + BX_KILL_MS;
-    bx_dues_set(&r->dues, &e->due, e->asked_again);
+    bx_timer_heap_set(&r->dues, &e->due, e->asked_again);
     r->p.driver->ops->stop(r->p.driver, e->vm, ms);
 }
 
@@ -318,7 +318,7 @@ static void do_kill(struct bx_reconcile *r, struct entry *e, uint64_t now)
 {
     e->asked = BX_ACTION_KILL;
     e->asked_again = now + BX_KILL_MS;
-    bx_dues_set(&r->dues, &e->due, e->asked_again);
+    bx_timer_heap_set(&r->dues, &e->due, e->asked_again);
     r->p.driver->ops->kill(r->p.driver, e->vm);
 }
 
@@ -330,7 +330,7 @@ static void do_end(struct bx_reconcile *r, struct entry *e, const struct bx_vm *
     bool sharper = action == BX_ACTION_KILL && e->asked == BX_ACTION_STOP;
 
     if (!first && !sharper && now < e->asked_again)
-        bx_dues_set(&r->dues, &e->due, e->asked_again);
+        bx_timer_heap_set(&r->dues, &e->due, e->asked_again);
     else if (action == BX_ACTION_STOP && first)
         do_stop(r, e, row, now);
     else
@@ -372,8 +372,8 @@ static void step(struct bx_reconcile *r, struct entry *e, uint64_t now)
     plan = bx_plan_next(&in);
     leave_queue(r, e);
     if (plan.action != BX_ACTION_START)
-        bx_lease_unwant(r->p.lease, e->vm);
-    if (needs_current(plan.action) && !bx_lease_current(r->p.lease) && !BX_PLANTED(JUDGE_EARLY)) {
+        bx_lease_cancel(r->p.lease, e->vm);
+    if (needs_current(plan.action) && !bx_lease_current(r->p.lease) && !BX_MUTATED(DECLARE_EARLY)) {
         enter_queue(r, e, IN_WANTING);
         return;
     }
@@ -425,7 +425,7 @@ void bx_reconcile_destroy(struct bx_reconcile *r)
     while ((e = bx_map_next(&r->map, &pos)) != NULL)
         bx_slab_free(&r->slab, e, sizeof *e);
     bx_map_close(&r->map);
-    bx_dues_close(&r->dues);
+    bx_timer_heap_close(&r->dues);
     bx_slab_close(&r->slab);
     bx_free(r);
 }
@@ -464,16 +464,16 @@ static void use_slots(struct bx_reconcile *r)
     }
 }
 
-static struct bx_due *first_due(const struct bx_reconcile *r, uint64_t now)
+static struct bx_timer *first_due(const struct bx_reconcile *r, uint64_t now)
 {
-    struct bx_due *due = bx_dues_first(&r->dues);
+    struct bx_timer *due = bx_timer_heap_first(&r->dues);
 
     return due != NULL && due->at <= now ? due : NULL;
 }
 
 static uint64_t next_call(struct bx_reconcile *r, uint64_t now)
 {
-    const struct bx_due *due = bx_dues_first(&r->dues);
+    const struct bx_timer *due = bx_timer_heap_first(&r->dues);
     uint64_t at = due == NULL ? UINT64_MAX : due->at;
 
     if (r->incomplete && r->retry == 0)
@@ -484,7 +484,7 @@ static uint64_t next_call(struct bx_reconcile *r, uint64_t now)
 uint64_t bx_reconcile_tick(struct bx_reconcile *r)
 {
     uint64_t now = now_ms(r);
-    struct bx_due *due;
+    struct bx_timer *due;
 
     if (r->retry != 0 && now >= r->retry)
         bx_reconcile_resync(r);
@@ -494,7 +494,7 @@ uint64_t bx_reconcile_tick(struct bx_reconcile *r)
         due = first_due(r, now);
         if (due == NULL)
             return next_call(r, now);
-        bx_dues_clear(&r->dues, due);
+        bx_timer_heap_remove(&r->dues, due);
         step(r, (struct entry *)due, now);
     }
     return now;

@@ -3,7 +3,7 @@
 #include <assert.h>
 
 #define KEYS 24u
-#define BEFORE (BX_HEAD_SIZE + KEYS)
+#define BEFORE (BX_HEADER_SIZE + KEYS)
 #define VERSION 1u
 
 _Static_assert(BEFORE % 8 == 0, "records are aligned when the buffer is");
@@ -22,14 +22,14 @@ bool bx_blob_has_records(const struct bx_buf *b)
 void bx_blob_seal(struct bx_buf *b, enum bx_kind kind, uint64_t entry, uint64_t first,
                   uint64_t last)
 {
-    uint8_t *keys = b->data + BX_HEAD_SIZE;
+    uint8_t *keys = b->data + BX_HEADER_SIZE;
 
     assert(bx_blob_has_records(b));
     bx_put64(keys, entry);
     bx_put64(keys + 8, first);
     bx_put64(keys + 16, last);
-    bx_head_seal(b->data, (uint16_t)kind, VERSION, BX_CODEC_FLAT,
-                 (uint32_t)(b->len - BX_HEAD_SIZE));
+    bx_header_seal(b->data, (uint16_t)kind, VERSION, BX_CODEC_FLAT,
+                   (uint32_t)(b->len - BX_HEADER_SIZE));
 }
 
 /* Records begin with their size. What a head begins with is a far larger number, and stays one when
@@ -42,15 +42,15 @@ static bool is_headless(const struct bx_blob *b)
 int bx_blob_open(const struct bx_blob *stored, enum bx_kind kind, struct bx_blob *records)
 {
     const uint8_t *keys;
-    struct bx_head head;
+    struct bx_header head;
 
     *records = *stored;
     if (is_headless(stored))
         return BX_OK;
-    if (bx_head_check(stored->p, stored->n, (uint16_t)kind, VERSION, &head) != BX_OK ||
-        head.length != stored->n - BX_HEAD_SIZE || head.length < KEYS)
+    if (bx_header_check(stored->p, stored->n, (uint16_t)kind, VERSION, &head) != BX_OK ||
+        head.length != stored->n - BX_HEADER_SIZE || head.length < KEYS)
         return BX_CORRUPT;
-    keys = stored->p + BX_HEAD_SIZE;
+    keys = stored->p + BX_HEADER_SIZE;
     if (bx_get64(keys) != stored->entry || bx_get64(keys + 8) != stored->first ||
         bx_get64(keys + 16) != stored->last)
         return BX_CORRUPT;

@@ -1,6 +1,6 @@
 /* blob - the events or outcomes of one entry of the log, as a row of the database has them.
  *
- *   head     16 bytes, see codec/head.h
+ *   head     16 bytes, see codec/header.h
  *   keys     entry, first, last u64 each: what the row's columns say
  *   records  flat, one after the other
  *
@@ -9,7 +9,7 @@
 #ifndef BX_BLOB_H
 #define BX_BLOB_H
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "mem/buf.h"
 
 struct bx_blob { /* p: stored, or after open the records */

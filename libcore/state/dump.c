@@ -6,15 +6,15 @@
 #include "state/fsm_priv.h"
 #include "state/store_dump.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "codec/zbuf.h"
 #include "mem/alloc.h"
 
-#define CHUNK (256u << 10)      /* a chunk is closed when it has grown beyond this */
-#define ROW_MAX (767u << 10)    /* an entry's outcomes are the largest rows there are */
+#define CHUNK (256u << 10)   /* a chunk is closed when it has grown beyond this */
+#define ROW_MAX (767u << 10) /* an entry's outcomes are the largest rows there are */
 #define OUTCOME_MAX (BX_ERR_MSG + BX_ERR_HINT + 192u)
 
-_Static_assert(OUTCOME_MAX * BX_BATCH_COMMANDS_MAX <= ROW_MAX, "an entry's outcomes fit a row");
+_Static_assert(OUTCOME_MAX *BX_BATCH_COMMANDS_MAX <= ROW_MAX, "an entry's outcomes fit a row");
 _Static_assert(CHUNK + ROW_MAX + 256 <= 1u << 20, "a chunk keeps its bound");
 
 struct row_record {
@@ -23,8 +23,10 @@ struct row_record {
     struct bx_str data;
 };
 static const struct bx_field fields[] = {
-    BX_FIELD(row_record, table, BX_T_U8),   BX_FIELD(row_record, entry, BX_T_U64),
-    BX_FIELD(row_record, first, BX_T_U64),  BX_FIELD(row_record, last, BX_T_U64),
+    BX_FIELD(row_record, table, BX_T_U8),
+    BX_FIELD(row_record, entry, BX_T_U64),
+    BX_FIELD(row_record, first, BX_T_U64),
+    BX_FIELD(row_record, last, BX_T_U64),
     BX_FIELD(row_record, data, BX_T_BYTES, .max = ROW_MAX),
 };
 static const struct bx_schema schema = BX_SCHEMA("dumped row", 210, row_record, fields);
@@ -120,8 +122,8 @@ int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err)
         if (row.n > ROW_MAX)
             return bx_err_set(err, BX_TOO_LARGE, "a row of %zu bytes does not fit a snapshot",
                               row.n);
-        rec = (struct row_record){row.table, row.entry, row.first, row.last,
-                                  {row.data, (uint32_t)row.n}};
+        rec = (struct row_record){
+            row.table, row.entry, row.first, row.last, {row.data, (uint32_t)row.n}};
         p = bx_buf_extend(buf, bx_flat_size(&schema, &rec));
         if (p == NULL)
             return bx_err_set(err, BX_NO_MEMORY, "out of memory");
@@ -171,8 +173,8 @@ static bool is_there(const struct bx_view *v, const struct bx_row *row)
 
 static int restore_row(struct bx_fsm *f, const struct row_record *r)
 {
-    struct bx_row *row = bx_row_load(&f->view.home, (enum bx_table)r->table,
-                                     (const uint8_t *)r->data.p, r->data.n);
+    struct bx_row *row =
+        bx_row_load(&f->view.home, (enum bx_table)r->table, (const uint8_t *)r->data.p, r->data.n);
 
     if (row == NULL)
         return BX_CORRUPT;

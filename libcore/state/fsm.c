@@ -1,7 +1,7 @@
 #include "state/fsm_priv.h"
 
 #include "mem/alloc.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -175,8 +175,8 @@ static void keep_change(struct bx_fsm *f, const struct bx_change *c)
         must(bx_graveyard_push(&f->dead, c->before));
 }
 
-void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object,
-                   const char *node, const char *detail)
+void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object, const char *node,
+                   const char *detail)
 {
     c->changed = true;
     c->event.type = (uint8_t)type;
@@ -266,7 +266,7 @@ static struct bx_str plain(struct bx_fsm *f, const char *words)
     return s;
 }
 
-static void fill_outcome(struct bx_fsm *f, const struct bx_cmd_head *head, uint64_t principal,
+static void fill_outcome(struct bx_fsm *f, const struct bx_cmd_header *head, uint64_t principal,
                          int rc, const struct bx_err *err, struct bx_outcome *o)
 {
     memcpy(o->session, head->session, 16);
@@ -290,7 +290,8 @@ static void keep_outcome(struct bx_fsm *f, uint64_t index, const struct bx_outco
 }
 
 static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *batch,
-                      uint32_t place, const struct bx_cmd_head *head, const union bx_cmd_body *body)
+                      uint32_t place, const struct bx_cmd_header *head,
+                      const union bx_cmd_body *body)
 {
     uint64_t principal = bx_hash(head->principal.p, head->principal.n);
     static const uint8_t none[16];
@@ -331,13 +332,13 @@ static void advance(struct bx_fsm *f, const struct bx_batch *b)
 
     if (wall > f->view.time_ms)
         f->view.time_ms = wall;
-    if (BX_PLANTED(CLOCK_IN_FSM))
-        f->view.time_ms = bx_plant_wall_ms();
+    if (BX_MUTATED(CLOCK_IN_FSM))
+        f->view.time_ms = bx_mutant_wall_ms();
     if (b->measured && f->session_ms > 0)
         f->session_ms += b->stamp.elapsed_ms;
     else if (wall > f->session_ms)
         f->session_ms = wall;
-    if (BX_PLANTED(EXPIRE_BY_WALL))
+    if (BX_MUTATED(EXPIRE_BY_WALL))
         f->session_ms = f->view.time_ms;
 }
 
@@ -349,7 +350,7 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
     advance(f, b);
     bx_sessions_expire(&f->sessions, f->session_ms);
     for (uint32_t i = 0; i < b->commands; i++) {
-        struct bx_cmd_head head;
+        struct bx_cmd_header head;
         union bx_cmd_body body;
         size_t used;
         int rc;
@@ -395,7 +396,7 @@ int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t l
     struct bx_batch b;
     int rc;
 
-    if (!BX_PLANTED(APPLY_TWICE))
+    if (!BX_MUTATED(APPLY_TWICE))
         assert(index > f->applied);
     f->dirty = true;
     if (data != NULL) {

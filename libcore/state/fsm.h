@@ -35,12 +35,12 @@ struct bx_fsm_sink {
 };
 
 struct bx_fsm_options {
-    const char *path;          /* of state.db; ":memory:" is allowed */
-    bool trusted;              /* false: whatever is there is removed first */
-    uint32_t events_max;       /* log entries whose events are kept; 0: 100,000 */
-    uint32_t sessions_max;     /* 0: 65,536 */
-    uint64_t session_ttl_ms;   /* of time that leaders measured; 0: one hour */
-    struct bx_intern *intern;  /* shared */
+    const char *path;         /* of state.db; ":memory:" is allowed */
+    bool trusted;             /* false: whatever is there is removed first */
+    uint32_t events_max;      /* log entries whose events are kept; 0: 100,000 */
+    uint32_t sessions_max;    /* 0: 65,536 */
+    uint64_t session_ttl_ms;  /* of time that leaders measured; 0: one hour */
+    struct bx_intern *intern; /* shared */
     struct bx_fsm_sink sink;
 };
 
@@ -68,8 +68,8 @@ int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err);
 
 /* Events with index > since in order, at most max; calls each. */
 int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,
-                  void (*each)(void *ctx, const struct bx_event *e), void *ctx,
-                  uint32_t *n, struct bx_err *err);
+                  void (*each)(void *ctx, const struct bx_event *e), void *ctx, uint32_t *n,
+                  struct bx_err *err);
 /* Oldest revision whose event is still kept. */
 uint64_t bx_fsm_events_oldest(const struct bx_fsm *f);
 /* Placement of a VM: the recorded decision when it is among the last 256, else (recorded false)

@@ -62,8 +62,7 @@ static bool same_info(const struct bx_node_info *a, const struct bx_node_info *b
            bx_str_eq(a->zone, b->zone) && bx_str_eq(a->rack, b->rack) &&
            bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
-           a->reserve_vcpus == b->reserve_vcpus &&
-           a->reserve_memory_mib == b->reserve_memory_mib &&
+           a->reserve_vcpus == b->reserve_vcpus && a->reserve_memory_mib == b->reserve_memory_mib &&
            a->reserve_disk_gib == b->reserve_disk_gib &&
            a->overcommit_vcpus_pct == b->overcommit_vcpus_pct &&
            a->overcommit_memory_pct == b->overcommit_memory_pct;

@@ -42,19 +42,19 @@ struct bx_fsm {
     struct bx_store *store;
     struct bx_view view;
     struct bx_sessions sessions;
-    uint64_t session_ms;          /* what sessions expire by: time that passed for leaders */
-    uint64_t sessions_digest;     /* apart from the rows': a refusal leaves just an outcome */
+    uint64_t session_ms;      /* what sessions expire by: time that passed for leaders */
+    uint64_t sessions_digest; /* apart from the rows': a refusal leaves just an outcome */
     uint64_t applied;
     uint32_t events_kept;
-    uint64_t events_oldest, events_newest; /* revisions; 0: none is kept */
-    bool dirty;                   /* something to commit */
+    uint64_t events_oldest, events_newest;       /* revisions; 0: none is kept */
+    bool dirty;                                  /* something to commit */
     uint64_t restored_events, restored_outcomes; /* entries they were of, the last of each */
     /* ---- of the turn ---- */
     struct bx_write_set writes;
-    struct bx_graveyard dead;     /* replaced rows, good until after the sink was called */
+    struct bx_graveyard dead; /* replaced rows, good until after the sink was called */
     struct bx_results results;
     struct bx_event_list events;
-    struct bx_arena turn;         /* what results and events point to */
+    struct bx_arena turn; /* what results and events point to */
     /* ---- of the entry ---- */
     struct bx_arena scratch;
     struct bx_buf events_blob, outcomes_blob;
@@ -67,7 +67,7 @@ struct bx_fsm {
 
 /* One command on its way through apply. */
 struct bx_call {
-    const struct bx_cmd_head *head;
+    const struct bx_cmd_header *head;
     const union bx_cmd_body *body;
     const struct bx_batch *batch;
     uint32_t place;
@@ -83,8 +83,8 @@ void bx_fsm_change(struct bx_fsm *f, struct bx_row *before, struct bx_row *after
  * numbers that move with every entry, of which SQLite itself would not notice a flipped bit. */
 uint64_t bx_fsm_seal(const struct bx_fsm *f);
 /* The one event of the change that the command made. */
-void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object,
-                   const char *node, const char *detail);
+void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object, const char *node,
+                   const char *detail);
 
 /* ---- the commands: BX_OK, or a refusal with words ---- */
 int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c);

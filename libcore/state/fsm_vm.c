@@ -2,9 +2,9 @@
  * nothing to undo but what several changes of one command began. */
 #include "state/fsm_priv.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "mem/alloc.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,7 +205,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
     d.node = decision.node;
     d.score = decision.score;
     d.margin = decision.margin;
-    if (BX_PLANTED(HASH_ORDER) && d.margin == 0 && decision.n_best > 1)
+    if (BX_MUTATED(HASH_ORDER) && d.margin == 0 && decision.n_best > 1)
         d.node = decision.best[f->next_decision % 2].node;
     d.created_index = f->view.revision + 1;
     d.created_ms = f->view.time_ms;

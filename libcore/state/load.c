@@ -5,7 +5,7 @@
 #include "state/fsm_priv.h"
 
 #include "mem/alloc.h"
-#include "plant.h"
+#include "mutant.h"
 
 #include <assert.h>
 
@@ -97,8 +97,8 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
         return BX_OK; /* nothing was ever committed */
     if (meta.digest != bx_fsm_seal(f) || !bx_fsm_events_whole(f))
         return bx_err_set(err, BX_CORRUPT, "state database: the digest does not come out");
-    f->applied += BX_PLANTED(SKIP_APPLIED);
-    if (BX_PLANTED(LOSE_OUTCOMES))
+    f->applied += BX_MUTATED(SKIP_APPLIED);
+    if (BX_MUTATED(LOSE_OUTCOMES))
         bx_sessions_expire(&f->sessions, UINT64_MAX);
     return BX_OK;
 }

@@ -2,19 +2,55 @@
 
 #include <assert.h>
 
-enum asked { ASK_NOTHING, ASK_CREATE, ASK_START, ASK_RUN, ASK_STOP, ASK_CUT, ASK_STAY_DOWN,
-             ASK_CUT_DOWN, ASKED };
+enum asked {
+    ASK_NOTHING,
+    ASK_CREATE,
+    ASK_START,
+    ASK_RUN,
+    ASK_STOP,
+    ASK_CUT,
+    ASK_STAY_DOWN,
+    ASK_CUT_DOWN,
+    ASKED
+};
 
 /* The table of plan.h, columns in the order of enum bx_observed. */
-#define NONE {.action = BX_ACTION_NONE}
-#define START {.action = BX_ACTION_START}
-#define STOP {.action = BX_ACTION_STOP}
-#define KILL {.action = BX_ACTION_KILL}
-#define FORGET {.action = BX_ACTION_FORGET}
-#define STARTING {.action = BX_ACTION_REPORT, .report = BX_PHASE_STARTING}
-#define RUNNING {.action = BX_ACTION_REPORT, .report = BX_PHASE_RUNNING}
-#define STOPPED {.action = BX_ACTION_REPORT, .report = BX_PHASE_STOPPED}
-#define FAILED {.action = BX_ACTION_REPORT, .report = BX_PHASE_FAILED}
+#define NONE                                                                                       \
+    {                                                                                              \
+        .action = BX_ACTION_NONE                                                                   \
+    }
+#define START                                                                                      \
+    {                                                                                              \
+        .action = BX_ACTION_START                                                                  \
+    }
+#define STOP                                                                                       \
+    {                                                                                              \
+        .action = BX_ACTION_STOP                                                                   \
+    }
+#define KILL                                                                                       \
+    {                                                                                              \
+        .action = BX_ACTION_KILL                                                                   \
+    }
+#define FORGET                                                                                     \
+    {                                                                                              \
+        .action = BX_ACTION_FORGET                                                                 \
+    }
+#define STARTING                                                                                   \
+    {                                                                                              \
+        .action = BX_ACTION_REPORT, .report = BX_PHASE_STARTING                                    \
+    }
+#define RUNNING                                                                                    \
+    {                                                                                              \
+        .action = BX_ACTION_REPORT, .report = BX_PHASE_RUNNING                                     \
+    }
+#define STOPPED                                                                                    \
+    {                                                                                              \
+        .action = BX_ACTION_REPORT, .report = BX_PHASE_STOPPED                                     \
+    }
+#define FAILED                                                                                     \
+    {                                                                                              \
+        .action = BX_ACTION_REPORT, .report = BX_PHASE_FAILED                                      \
+    }
 #define ENDED STOPPED /* FAILED when the run failed */
 static const struct bx_plan steps[ASKED][BX__OBSERVEDS] = {
     [ASK_NOTHING] = {NONE, KILL, KILL, KILL, FORGET},
@@ -38,8 +74,7 @@ static const enum asked asked_to_run[BX__PHASES] = {
 static enum asked asked_for(const struct bx_vm *vm)
 {
     assert(vm->phase < BX__PHASES);
-    if (vm->desired == BX_DESIRED_RUNNING && !vm->restart_pending &&
-        vm->phase != BX_PHASE_STOPPING)
+    if (vm->desired == BX_DESIRED_RUNNING && !vm->restart_pending && vm->phase != BX_PHASE_STOPPING)
         return asked_to_run[vm->phase];
     if (vm->phase == BX_PHASE_PENDING || vm->phase == BX_PHASE_STOPPED ||
         vm->phase == BX_PHASE_FAILED)

@@ -31,8 +31,14 @@
 #include "state/view.h"
 
 /* What the driver knows about a VM on this node. */
-enum bx_observed { BX_OBSERVED_ABSENT, BX_OBSERVED_STARTING, BX_OBSERVED_RUNNING,
-                   BX_OBSERVED_STOPPING, BX_OBSERVED_EXITED, BX__OBSERVEDS };
+enum bx_observed {
+    BX_OBSERVED_ABSENT,
+    BX_OBSERVED_STARTING,
+    BX_OBSERVED_RUNNING,
+    BX_OBSERVED_STOPPING,
+    BX_OBSERVED_EXITED,
+    BX__OBSERVEDS
+};
 
 enum bx_action {
     BX_ACTION_NONE,
@@ -44,14 +50,14 @@ enum bx_action {
 };
 
 struct bx_plan_input {
-    const struct bx_vm *vm;   /* NULL: the state knows no such VM, or it is not on this node */
+    const struct bx_vm *vm; /* NULL: the state knows no such VM, or it is not on this node */
     enum bx_observed observed;
-    uint64_t epoch;           /* of the observed run; ignored with ABSENT */
-    bool failed;              /* with EXITED: the run ended by a failure */
+    uint64_t epoch; /* of the observed run; ignored with ABSENT */
+    bool failed;    /* with EXITED: the run ended by a failure */
 };
 struct bx_plan {
     enum bx_action action;
-    enum bx_phase report;     /* with BX_ACTION_REPORT */
+    enum bx_phase report; /* with BX_ACTION_REPORT */
 };
 /* The one next step; calling it again with the same input gives the same step. */
 struct bx_plan bx_plan_next(const struct bx_plan_input *in);

@@ -1,7 +1,7 @@
 #include "state/rows.h"
 
 #include "codec/flat.h"
-#include "codec/head.h"
+#include "codec/header.h"
 #include "mem/alloc.h"
 
 #include <assert.h>

@@ -17,13 +17,13 @@
 
 enum bx_table { BX_TABLE_CLUSTER, BX_TABLE_NODE, BX_TABLE_VM, BX_TABLE_TOKEN, BX__TABLES };
 
-struct bx_row {            /* stands before every row's struct */
+struct bx_row { /* stands before every row's struct */
     enum bx_table table;
-    uint32_t len;          /* of the record */
-    uint64_t hash;         /* of the record */
-    uint8_t *data;         /* the record, 8-aligned; NULL: a VM's that was settled */
-    uint32_t size;         /* of the block */
-    uint32_t slot;         /* 1 + place in the turn's write set, 0: not in it */
+    uint32_t len;  /* of the record */
+    uint64_t hash; /* of the record */
+    uint8_t *data; /* the record, 8-aligned; NULL: a VM's that was settled */
+    uint32_t size; /* of the block */
+    uint32_t slot; /* 1 + place in the turn's write set, 0: not in it */
 };
 
 struct bx_vm_block {
@@ -113,12 +113,12 @@ static inline const struct bx_cluster_row *bx_row_as_cluster(const struct bx_row
 
 struct bx_view {
     struct bx_row_home home;
-    struct bx_map by_uuid, by_name;   /* VM blocks */
-    struct bx_row **nodes;            /* by id */
+    struct bx_map by_uuid, by_name; /* VM blocks */
+    struct bx_row **nodes;          /* by id */
     uint32_t n_nodes, cap_nodes;
-    struct bx_row **tokens;           /* by hash */
+    struct bx_row **tokens; /* by hash */
     uint32_t n_tokens, cap_tokens;
-    struct bx_row *cluster;           /* never NULL */
+    struct bx_row *cluster; /* never NULL */
     uint64_t revision, digest, time_ms;
     /* columns, in the order of nodes */
     uint64_t *id;

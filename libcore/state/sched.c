@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #define COARSE 1000 /* millionths that a told thousandth has */
-#define CHUNK 256u /* nodes scored in one go */
+#define CHUNK 256u  /* nodes scored in one go */
 #define ALL_SHORT (1u << BX_REJECT_VCPUS | 1u << BX_REJECT_MEMORY | 1u << BX_REJECT_DISK)
 
 const char *const bx_reject_names[] = {

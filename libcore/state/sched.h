@@ -18,8 +18,8 @@
 
 enum bx_reject {
     BX_FITS,
-    BX_REJECT_NOT_UP,     /* down, suspect, draining, in maintenance */
-    BX_REJECT_PINNED,     /* the VM names another node */
+    BX_REJECT_NOT_UP, /* down, suspect, draining, in maintenance */
+    BX_REJECT_PINNED, /* the VM names another node */
     BX_REJECT_VCPUS,
     BX_REJECT_MEMORY,
     BX_REJECT_DISK,
@@ -32,17 +32,17 @@ const char *bx_reject_unit(uint8_t reject);
 
 struct bx_candidate {
     uint64_t node;
-    uint32_t score;       /* 0 when rejected */
-    uint8_t reject;       /* enum bx_reject */
-    int64_t missing;      /* how much of the rejecting resource is missing */
+    uint32_t score;  /* 0 when rejected */
+    uint8_t reject;  /* enum bx_reject */
+    int64_t missing; /* how much of the rejecting resource is missing */
 };
 BX_VEC(bx_candidates, struct bx_candidate, 64);
 
 struct bx_sched_request {
     uint32_t vcpus;
     uint64_t memory_mib, disk_gib;
-    uint64_t node;        /* pinned, or 0 */
-    uint8_t strategy;     /* enum bx_strategy */
+    uint64_t node;    /* pinned, or 0 */
+    uint8_t strategy; /* enum bx_strategy */
 };
 
 #define BX_RELAXATIONS_MAX (BX__REJECTS - 1) /* one of each kind, resources first */
@@ -56,8 +56,8 @@ struct bx_relaxation { /* the smallest change of one kind that alone would make 
 struct bx_decision {
     bool placed;
     uint64_t node;
-    uint32_t score, margin;             /* margin: ahead of the second; score when alone */
-    uint32_t counts[BX__REJECTS];       /* candidates by reason, BX_FITS those that fit */
+    uint32_t score, margin;       /* margin: ahead of the second; score when alone */
+    uint32_t counts[BX__REJECTS]; /* candidates by reason, BX_FITS those that fit */
     uint32_t n_best;
     struct bx_candidate best[BX_BEST];
     uint32_t n_relaxations;

@@ -107,8 +107,7 @@ INLINE void weigh_four(struct four *s, const int64_t *free, const int64_t *total
 
     if (need > 0)
         s->lacks = _mm256_or_si256(s->lacks, _mm256_cmpgt_epi64(zero, rest));
-    s->large = _mm256_or_si256(
-        s->large, _mm256_cmpgt_epi64(all, _mm256_set1_epi64x(UINT32_MAX)));
+    s->large = _mm256_or_si256(s->large, _mm256_cmpgt_epi64(all, _mm256_set1_epi64x(UINT32_MAX)));
     rest = _mm256_and_si256(rest, _mm256_cmpgt_epi64(rest, zero));
     part = part_of(smaller(rest, all), all, load(inverse));
     /* What the node does not have at all does not count. */

@@ -106,7 +106,8 @@ static struct kept *kept_of(struct bx_session *s, uint64_t sequence)
 {
     struct kept *k;
 
-    TAILQ_FOREACH_REVERSE (k, &s->outcomes, kept_list, link) {
+    TAILQ_FOREACH_REVERSE(k, &s->outcomes, kept_list, link)
+    {
         if (k->sequence <= sequence)
             break;
     }
@@ -121,14 +122,14 @@ static int refuse(struct bx_err *err, int code, const char *what, const char *hi
 }
 
 /* One more outcome finds room, or the floor that comes with it makes some. */
-static bool has_room(const struct bx_session *s, const struct bx_cmd_head *head)
+static bool has_room(const struct bx_session *s, const struct bx_cmd_header *head)
 {
     uint64_t lowest = s->n == 0 ? 0 : TAILQ_FIRST(&s->outcomes)->sequence;
 
     return s->n < BX_SESSION_OUTCOMES_MAX || (lowest < head->floor && lowest < head->sequence);
 }
 
-int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_head *head,
+int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_header *head,
                       uint64_t principal_hash, struct bx_outcome *repeat, bool *repeated,
                       struct bx_err *err)
 {
@@ -148,10 +149,9 @@ int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_head *head,
                       "use a new --request-id for a new request");
     k = kept_of(s, head->sequence);
     if (k == NULL)
-        return has_room(s, head)
-                   ? BX_OK
-                   : refuse(err, BX_BUSY, "this session waits for too many answers",
-                            "tell the lowest sequence that is still waited for");
+        return has_room(s, head) ? BX_OK
+                                 : refuse(err, BX_BUSY, "this session waits for too many answers",
+                                          "tell the lowest sequence that is still waited for");
     if (k->body_hash != head->body_hash)
         return refuse(err, BX_CONFLICT, "this request id was used for another request",
                       "use another --request-id");

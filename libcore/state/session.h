@@ -22,13 +22,13 @@ TAILQ_HEAD(bx_session_list, bx_session);
 
 struct bx_sessions {
     struct bx_map by_id;
-    struct bx_session_list by_use;   /* least recently used first */
+    struct bx_session_list by_use; /* least recently used first */
     struct bx_slab slab;
     uint32_t n, max;
-    uint32_t blobs;                  /* entries of which an outcome is kept */
+    uint32_t blobs; /* entries of which an outcome is kept */
     uint64_t ttl_ms;
-    uint64_t *digest;                /* follows every outcome kept or dropped */
-    struct bx_outcome_blob *current; /* of the entry being applied */
+    uint64_t *digest;                          /* follows every outcome kept or dropped */
+    struct bx_outcome_blob *current;           /* of the entry being applied */
     void (*unused)(void *ctx, uint64_t entry); /* nothing of this entry's outcomes is kept */
     void *ctx;
 };
@@ -39,7 +39,7 @@ void bx_sessions_close(struct bx_sessions *ss);
 /* BX_OK and *repeated false: new, carry it out. BX_OK and *repeated true: *repeat is the first
  * outcome, its views valid until the next keep or expire. Otherwise a refusal, BX_CONFLICT or
  * BX_BUSY: too many sessions, or too many answers kept and a floor that makes no room. */
-int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_head *head,
+int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_header *head,
                       uint64_t principal_hash, struct bx_outcome *repeat, bool *repeated,
                       struct bx_err *err);
 /* Keep an outcome of the entry; record is its flat form, which is copied. */

@@ -34,7 +34,7 @@ struct query {
     sqlite3_int64 memory; /* of the process, at the start */
     const char *denied;   /* what the authorizer refused last, or NULL; static text */
     const char *hint;
-    int stopped;          /* why the progress handler ended it, BX_OK when it did not */
+    int stopped; /* why the progress handler ended it, BX_OK when it did not */
 };
 
 /* ---- what a query may do ---- */
@@ -53,8 +53,7 @@ static bool one_of(const char *name, const char *const *names)
 static bool may_read(const char *table, const char *column)
 {
     static const char *const open[] = {"vms", "nodes", NULL};
-    static const char *const hidden[] = {"tokens", "outcomes", "events", "cluster", "meta",
-                                         NULL};
+    static const char *const hidden[] = {"tokens", "outcomes", "events", "cluster", "meta", NULL};
 
     if (one_of(table, open))
         return strcasecmp(column, "data") != 0;
@@ -146,8 +145,7 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
         return BX_TIMEOUT;
     }
     if (q->stopped != BX_OK) {
-        bx_err_set(err, q->stopped, "the query needs more than %d MiB of memory",
-                   MEMORY_MAX >> 20);
+        bx_err_set(err, q->stopped, "the query needs more than %d MiB of memory", MEMORY_MAX >> 20);
         bx_err_hint(err, "ask for less");
         return q->stopped;
     }
@@ -192,9 +190,9 @@ static int connect_to(struct query *q, const char *path)
     sqlite3_limit(q->db, SQLITE_LIMIT_ATTACHED, 0);
     rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(
-            q->db, "uuid_text", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-            uuid_text, NULL, NULL, NULL);
+        rc = sqlite3_create_function_v2(q->db, "uuid_text", 1,
+                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+                                        uuid_text, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(q->db, prologue, NULL, NULL, NULL);
     if (rc == SQLITE_OK)

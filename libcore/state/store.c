@@ -8,9 +8,21 @@
 #include <stdlib.h>
 
 enum stmt {
-    S_PUT_VM, S_PUT_NODE, S_PUT_TOKEN, S_PUT_CLUSTER, S_DEL_VM, S_DEL_NODE, S_DEL_TOKEN,
-    S_PUT_EVENTS, S_PUT_OUTCOMES, S_DEL_OUTCOMES, S_TRIM_EVENTS, S_OLDEST_EVENT, S_PUT_META,
-    S_BEGIN, S_COMMIT,
+    S_PUT_VM,
+    S_PUT_NODE,
+    S_PUT_TOKEN,
+    S_PUT_CLUSTER,
+    S_DEL_VM,
+    S_DEL_NODE,
+    S_DEL_TOKEN,
+    S_PUT_EVENTS,
+    S_PUT_OUTCOMES,
+    S_DEL_OUTCOMES,
+    S_TRIM_EVENTS,
+    S_OLDEST_EVENT,
+    S_PUT_META,
+    S_BEGIN,
+    S_COMMIT,
     S__STMTS
 };
 
@@ -131,7 +143,8 @@ static bool may_write(const char *path)
 static int prepare(struct bx_store *s, struct bx_err *err)
 {
     char *why = NULL;
-    int rv = sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+    int rv = sqlite3_exec(s->db,
+                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
                           "PRAGMA wal_autocheckpoint=4000; PRAGMA locking_mode=NORMAL;",
                           NULL, NULL, &why);
 
@@ -384,9 +397,11 @@ void bx_store_commit(struct bx_store *s, const struct bx_meta *meta)
 void bx_store_clear(struct bx_store *s)
 {
     use(s, S_BEGIN);
-    if (sqlite3_exec(s->db, "DELETE FROM vms; DELETE FROM nodes; DELETE FROM tokens;"
+    if (sqlite3_exec(s->db,
+                     "DELETE FROM vms; DELETE FROM nodes; DELETE FROM tokens;"
                      "DELETE FROM cluster; DELETE FROM events; DELETE FROM outcomes;"
-                     "DELETE FROM meta;", NULL, NULL, NULL) != SQLITE_OK)
+                     "DELETE FROM meta;",
+                     NULL, NULL, NULL) != SQLITE_OK)
         die(s, "clear");
 }
 

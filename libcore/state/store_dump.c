@@ -1,7 +1,7 @@
 #include "state/store_dump.h"
 
 #include "mem/alloc.h"
-#include "plant.h"
+#include "mutant.h"
 #include "state/store.h"
 
 #include <sqlite3.h>
@@ -67,7 +67,7 @@ int bx_store_dump_next(struct bx_store_dump *d, struct bx_dump_row *row, bool *e
             sqlite3_prepare_v2(d->db, parts[d->part].query, -1, &d->st, NULL) != SQLITE_OK)
             return failed(d, err);
         rv = sqlite3_step(d->st);
-        if (BX_PLANTED(SNAPSHOT_MISSES_ROW) && parts[d->part].table == BX_TABLE_VM)
+        if (BX_MUTATED(SNAPSHOT_MISSES_ROW) && parts[d->part].table == BX_TABLE_VM)
             rv = sqlite3_step(d->st);
         if (rv == SQLITE_ROW) {
             *row = (struct bx_dump_row){.table = parts[d->part].table,

@@ -11,9 +11,9 @@
 struct bx_store_dump;
 
 struct bx_dump_row {
-    uint8_t table;        /* enum bx_table, or BX_DUMP_* */
+    uint8_t table; /* enum bx_table, or BX_DUMP_* */
     uint64_t entry, first, last;
-    const void *data;     /* valid until the next call */
+    const void *data; /* valid until the next call */
     size_t n;
 };
 enum { BX_DUMP_EVENTS = 16, BX_DUMP_OUTCOMES, BX_DUMP_META };

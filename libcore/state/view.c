@@ -95,10 +95,10 @@ static void set_columns(struct bx_view *v, uint32_t i)
 
     v->id[i] = f->id;
     v->state[i] = f->state;
-    v->total_vcpus[i] = (int64_t)((uint64_t)(f->vcpus - f->reserve_vcpus) *
-                                  f->overcommit_vcpus_pct / 100);
-    v->total_memory[i] = (int64_t)((f->memory_mib - f->reserve_memory_mib) *
-                                   f->overcommit_memory_pct / 100);
+    v->total_vcpus[i] =
+        (int64_t)((uint64_t)(f->vcpus - f->reserve_vcpus) * f->overcommit_vcpus_pct / 100);
+    v->total_memory[i] =
+        (int64_t)((f->memory_mib - f->reserve_memory_mib) * f->overcommit_memory_pct / 100);
     v->total_disk[i] = (int64_t)(f->disk_gib - f->reserve_disk_gib);
     v->inverse_vcpus[i] = bx_sched_inverse(v->total_vcpus[i]);
     v->inverse_memory[i] = bx_sched_inverse(v->total_memory[i]);

@@ -18,15 +18,15 @@ struct bx_vm {
     const struct bx_istr *name, *tenant;
     const struct bx_vm_config *config; /* shared by VMs that are alike: without name and tenant */
     uint8_t desired, phase;
-    bool stop_force;              /* of the stop under way */
+    bool stop_force; /* of the stop under way */
     uint32_t stop_timeout_s;
-    bool restart_pending;         /* start again once it has stopped */
-    uint64_t node;                /* id, 0: not placed */
-    uint64_t epoch;               /* +1 with every start that is ordered */
+    bool restart_pending; /* start again once it has stopped */
+    uint64_t node;        /* id, 0: not placed */
+    uint64_t epoch;       /* +1 with every start that is ordered */
     uint64_t created_index, modified_index;
     uint64_t created_ms, modified_ms;
-    uint32_t score, margin;       /* of the placement: 0 to 1000, and ahead of the second by */
-    struct bx_str message;        /* why it is in this phase; may be empty */
+    uint32_t score, margin; /* of the placement: 0 to 1000, and ahead of the second by */
+    struct bx_str message;  /* why it is in this phase; may be empty */
 };
 
 /* What its creator said, name and tenant too; views into the row. */
@@ -40,7 +40,7 @@ static inline struct bx_vm_config bx_vm_whole_config(const struct bx_vm *vm)
 }
 
 struct bx_node_row {
-    struct bx_node_info info;     /* views into this row's own memory */
+    struct bx_node_info info; /* views into this row's own memory */
     const struct bx_istr *name;
     uint64_t allocated_vcpus, allocated_memory_mib, allocated_disk_gib;
     uint64_t vms;
@@ -85,9 +85,9 @@ struct bx_cluster_info {
     struct bx_str name;
     bool created;
     uint64_t revision, digest;
-    uint64_t time_ms;             /* leader time of the newest batch */
+    uint64_t time_ms; /* leader time of the newest batch */
     uint32_t level;
-    uint64_t next_node;           /* id of the next node that joins; 1 up to here are given */
+    uint64_t next_node; /* id of the next node that joins; 1 up to here are given */
 };
 void bx_view_cluster(const struct bx_view *v, struct bx_cluster_info *out);
 

@@ -1,19 +1,23 @@
 #include "wire/command.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "mem/map.h"
 
 #include <assert.h>
 
 static const struct bx_field head_fields[] = {
-    BX_FIELD(bx_cmd_head, kind, BX_T_U16),      BX_FIELD(bx_cmd_head, level, BX_T_U16),
-    BX_FIELD(bx_cmd_head, session, BX_T_UUID),  BX_FIELD(bx_cmd_head, sequence, BX_T_U64),
-    BX_FIELD(bx_cmd_head, floor, BX_T_U64),     BX_FIELD(bx_cmd_head, body_hash, BX_T_U64),
-    BX_FIELD(bx_cmd_head, deadline_ms, BX_T_U64), BX_FIELD(bx_cmd_head, trace, BX_T_UUID),
-    BX_FIELD(bx_cmd_head, principal, BX_T_STR, .max = 255),
-    BX_FIELD(bx_cmd_head, tenant, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_header, kind, BX_T_U16),
+    BX_FIELD(bx_cmd_header, level, BX_T_U16),
+    BX_FIELD(bx_cmd_header, session, BX_T_UUID),
+    BX_FIELD(bx_cmd_header, sequence, BX_T_U64),
+    BX_FIELD(bx_cmd_header, floor, BX_T_U64),
+    BX_FIELD(bx_cmd_header, body_hash, BX_T_U64),
+    BX_FIELD(bx_cmd_header, deadline_ms, BX_T_U64),
+    BX_FIELD(bx_cmd_header, trace, BX_T_UUID),
+    BX_FIELD(bx_cmd_header, principal, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_header, tenant, BX_T_STR, .max = 255),
 };
-const struct bx_schema bx_cmd_head_schema = BX_SCHEMA("command", 100, bx_cmd_head, head_fields);
+const struct bx_schema bx_cmd_header_schema = BX_SCHEMA("command", 100, bx_cmd_header, head_fields);
 
 static const struct bx_field cluster_create_fields[] = {
     BX_FIELD(bx_cmd_cluster_create, cluster, BX_T_UUID),
@@ -63,22 +67,22 @@ static const struct bx_schema schemas[BX__CMDS] = {
     [BX_CMD_CLUSTER_CREATE] = BX_SCHEMA("cluster.create", 100 + BX_CMD_CLUSTER_CREATE,
                                         bx_cmd_cluster_create, cluster_create_fields),
     [BX_CMD_NODE_PUT] = BX_SCHEMA("node.put", 100 + BX_CMD_NODE_PUT, bx_node_info, node_put_fields),
-    [BX_CMD_NODE_STATE] = BX_SCHEMA("node.state", 100 + BX_CMD_NODE_STATE, bx_cmd_node_state,
-                                    node_state_fields),
-    [BX_CMD_VM_CREATE] = BX_SCHEMA("vm.create", 100 + BX_CMD_VM_CREATE, bx_cmd_vm_create,
-                                   vm_create_fields),
-    [BX_CMD_VM_DESIRE] = BX_SCHEMA("vm.desire", 100 + BX_CMD_VM_DESIRE, bx_cmd_vm_desire,
-                                   vm_desire_fields),
-    [BX_CMD_VM_DELETE] = BX_SCHEMA("vm.delete", 100 + BX_CMD_VM_DELETE, bx_cmd_vm_delete,
-                                   vm_delete_fields),
-    [BX_CMD_VM_REPORT] = BX_SCHEMA("vm.report", 100 + BX_CMD_VM_REPORT, bx_cmd_vm_report,
-                                   vm_report_fields),
+    [BX_CMD_NODE_STATE] =
+        BX_SCHEMA("node.state", 100 + BX_CMD_NODE_STATE, bx_cmd_node_state, node_state_fields),
+    [BX_CMD_VM_CREATE] =
+        BX_SCHEMA("vm.create", 100 + BX_CMD_VM_CREATE, bx_cmd_vm_create, vm_create_fields),
+    [BX_CMD_VM_DESIRE] =
+        BX_SCHEMA("vm.desire", 100 + BX_CMD_VM_DESIRE, bx_cmd_vm_desire, vm_desire_fields),
+    [BX_CMD_VM_DELETE] =
+        BX_SCHEMA("vm.delete", 100 + BX_CMD_VM_DELETE, bx_cmd_vm_delete, vm_delete_fields),
+    [BX_CMD_VM_REPORT] =
+        BX_SCHEMA("vm.report", 100 + BX_CMD_VM_REPORT, bx_cmd_vm_report, vm_report_fields),
     [BX_CMD_TOKEN_CREATE] = BX_SCHEMA("token.create", 100 + BX_CMD_TOKEN_CREATE,
                                       bx_cmd_token_create, token_create_fields),
-    [BX_CMD_MEMBER_JOIN] = BX_SCHEMA("member.join", 100 + BX_CMD_MEMBER_JOIN, bx_cmd_member_join,
-                                     member_join_fields),
-    [BX_CMD_NODE_REMOVE] = BX_SCHEMA("node.remove", 100 + BX_CMD_NODE_REMOVE, bx_cmd_node_remove,
-                                     node_remove_fields),
+    [BX_CMD_MEMBER_JOIN] =
+        BX_SCHEMA("member.join", 100 + BX_CMD_MEMBER_JOIN, bx_cmd_member_join, member_join_fields),
+    [BX_CMD_NODE_REMOVE] =
+        BX_SCHEMA("node.remove", 100 + BX_CMD_NODE_REMOVE, bx_cmd_node_remove, node_remove_fields),
 };
 
 const struct bx_schema *bx_cmd_schema(uint16_t kind)
@@ -93,10 +97,10 @@ const char *bx_cmd_name(uint16_t kind)
     return s == NULL ? NULL : s->name;
 }
 
-int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_head *head, const void *body)
+int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body)
 {
     const struct bx_schema *s = bx_cmd_schema(head->kind);
-    size_t head_size = bx_flat_size(&bx_cmd_head_schema, head), body_size;
+    size_t head_size = bx_flat_size(&bx_cmd_header_schema, head), body_size;
     uint8_t *p;
 
     assert(s != NULL);
@@ -109,7 +113,7 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_head *head, const void *body)
     bx_flat_write(s, body, p + head_size);
     head->level = BX_LEVEL;
     head->body_hash = bx_hash(p + head_size, body_size);
-    bx_flat_write(&bx_cmd_head_schema, head, p);
+    bx_flat_write(&bx_cmd_header_schema, head, p);
     return BX_OK;
 }
 
@@ -139,24 +143,23 @@ int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *er
 {
     const struct bx_schema *s;
     size_t n, m;
-    int rc = bx_flat_check(&bx_cmd_head_schema, src, len, &n, err);
+    int rc = bx_flat_check(&bx_cmd_header_schema, src, len, &n, err);
 
     if (rc != BX_OK)
         return rc;
-    s = schema_for(bx_flat_u64(&bx_cmd_head_schema, src, HEAD_KIND),
-                   bx_flat_u64(&bx_cmd_head_schema, src, HEAD_LEVEL), err);
+    s = schema_for(bx_flat_u64(&bx_cmd_header_schema, src, HEAD_KIND),
+                   bx_flat_u64(&bx_cmd_header_schema, src, HEAD_LEVEL), err);
     if (s == NULL)
         return BX_UNSUPPORTED;
     rc = bx_flat_check(s, src + n, len - n, &m, err);
     if (rc != BX_OK)
         return rc;
     *used = n + m;
-    return check_hash(s, src + n, m, bx_flat_u64(&bx_cmd_head_schema, src, HEAD_BODY_HASH), err);
+    return check_hash(s, src + n, m, bx_flat_u64(&bx_cmd_header_schema, src, HEAD_BODY_HASH), err);
 }
 
-int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
-                  union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
-                  struct bx_err *err)
+int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
+                  union bx_cmd_body *body, struct bx_arena *arena, size_t *used, struct bx_err *err)
 {
     const struct bx_schema *s;
     size_t n, m;
@@ -164,7 +167,7 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
 
     memset(head, 0, sizeof *head);
     memset(body, 0, sizeof *body);
-    rc = bx_flat_read(&bx_cmd_head_schema, src, len, head, arena, &n, err);
+    rc = bx_flat_read(&bx_cmd_header_schema, src, len, head, arena, &n, err);
     if (rc != BX_OK)
         return rc;
     s = schema_for(head->kind, head->level, err);
@@ -179,7 +182,7 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
 
 /* ---- batches ---- */
 
-#define STAMP 32u        /* wall u64, seed 16, count u32, elapsed u32: zero in version 1 */
+#define STAMP 32u /* wall u64, seed 16, count u32, elapsed u32: zero in version 1 */
 #define BATCH_VERSION 2u
 
 int bx_batch_begin(struct bx_buf *b)
@@ -187,35 +190,35 @@ int bx_batch_begin(struct bx_buf *b)
     uint8_t *p;
 
     assert(b->len == 0);
-    p = bx_buf_extend(b, BX_HEAD_SIZE + STAMP);
+    p = bx_buf_extend(b, BX_HEADER_SIZE + STAMP);
     if (p == NULL)
         return BX_NO_MEMORY;
-    memset(p, 0, BX_HEAD_SIZE + STAMP);
+    memset(p, 0, BX_HEADER_SIZE + STAMP);
     return BX_OK;
 }
 
 void bx_batch_seal(struct bx_buf *b, uint32_t commands, const struct bx_stamp *stamp)
 {
-    uint8_t *p = b->data + BX_HEAD_SIZE;
+    uint8_t *p = b->data + BX_HEADER_SIZE;
 
     bx_put64(p, stamp->wall_ms);
     memcpy(p + 8, stamp->seed, 16);
     bx_put32(p + 24, commands);
     bx_put32(p + 28, stamp->elapsed_ms);
-    bx_head_seal(b->data, BX_KIND_BATCH, BATCH_VERSION, BX_CODEC_FLAT,
-                 (uint32_t)(b->len - BX_HEAD_SIZE));
+    bx_header_seal(b->data, BX_KIND_BATCH, BATCH_VERSION, BX_CODEC_FLAT,
+                   (uint32_t)(b->len - BX_HEADER_SIZE));
 }
 
 int bx_batch_open(const uint8_t *src, size_t len, struct bx_batch *out, struct bx_err *err)
 {
-    struct bx_head head;
-    int rc = bx_head_check(src, len, BX_KIND_BATCH, BATCH_VERSION, &head);
+    struct bx_header head;
+    int rc = bx_header_check(src, len, BX_KIND_BATCH, BATCH_VERSION, &head);
 
     if (rc == BX_OK && head.length < STAMP)
         rc = BX_MALFORMED;
     if (rc != BX_OK)
         return bx_err_set(err, rc, "batch of %zu bytes: %s", len, bx_code_name(rc));
-    src += BX_HEAD_SIZE;
+    src += BX_HEADER_SIZE;
     out->stamp.wall_ms = bx_get64(src);
     memcpy(out->stamp.seed, src + 8, 16);
     out->commands = bx_get32(src + 24);

@@ -5,7 +5,7 @@
  * the place in the batch, so that applying needs neither a clock nor a random number (D5).
  *
  *   entry    head (kind BATCH), then: wall ms u64, seed 16 bytes, commands u32, 4 zero, commands
- *   command  two flat records: struct bx_cmd_head, then the body of its kind
+ *   command  two flat records: struct bx_cmd_header, then the body of its kind
  *
  * A kind's number, name, struct and schema stand in one table. */
 #ifndef BX_COMMAND_H
@@ -17,9 +17,9 @@
 #include "model/vm.h"
 
 #define BX_BATCH_COMMANDS_MAX 512u
-#define BX_BATCH_BYTES_MAX (1u << 20)   /* a batch closes when the next command would not fit */
+#define BX_BATCH_BYTES_MAX (1u << 20) /* a batch closes when the next command would not fit */
 #define BX_COMMAND_BYTES_MAX (256u << 10)
-#define BX_LEVEL 1u                     /* feature level of this build */
+#define BX_LEVEL 1u /* feature level of this build */
 
 enum bx_cmd_kind {
     BX_CMD_CLUSTER_CREATE = 1,
@@ -35,18 +35,18 @@ enum bx_cmd_kind {
     BX__CMDS
 };
 
-struct bx_cmd_head {
+struct bx_cmd_header {
     uint16_t kind;
-    uint16_t level;        /* lowest feature level that can read it */
-    uint8_t session[16];   /* zero: no exactly-once bookkeeping (reports, which are idempotent) */
-    uint64_t sequence;     /* within the session, 1 and up */
-    uint64_t floor;        /* lowest sequence the client still waits for */
-    uint64_t body_hash;    /* bx_hash of the body's flat record */
-    uint64_t deadline_ms;  /* wall time after which the proposer no longer wants it; 0: none */
+    uint16_t level;       /* lowest feature level that can read it */
+    uint8_t session[16];  /* zero: no exactly-once bookkeeping (reports, which are idempotent) */
+    uint64_t sequence;    /* within the session, 1 and up */
+    uint64_t floor;       /* lowest sequence the client still waits for */
+    uint64_t body_hash;   /* bx_hash of the body's flat record */
+    uint64_t deadline_ms; /* wall time after which the proposer no longer wants it; 0: none */
     uint8_t trace[16];
     struct bx_str principal, tenant;
 };
-extern const struct bx_schema bx_cmd_head_schema;
+extern const struct bx_schema bx_cmd_header_schema;
 
 struct bx_cmd_cluster_create {
     uint8_t cluster[16], history[16];
@@ -61,11 +61,11 @@ struct bx_cmd_vm_create {
     bool if_not_exists;
 };
 struct bx_cmd_vm_desire {
-    struct bx_str vm;      /* name, uuid or unique prefix of a uuid (4 digits at least) */
-    uint8_t desired;       /* running or stopped */
-    bool restart;          /* running: stop first if it runs */
-    bool force;            /* stopped: do not ask the guest */
-    uint32_t timeout_s;    /* stopped: how long the guest may take, 0: 60 */
+    struct bx_str vm;   /* name, uuid or unique prefix of a uuid (4 digits at least) */
+    uint8_t desired;    /* running or stopped */
+    bool restart;       /* running: stop first if it runs */
+    bool force;         /* stopped: do not ask the guest */
+    uint32_t timeout_s; /* stopped: how long the guest may take, 0: 60 */
 };
 struct bx_cmd_vm_delete {
     struct bx_str vm;
@@ -85,8 +85,8 @@ struct bx_cmd_member_join {
     struct bx_node_info node; /* id 0: the state machine gives one */
 };
 struct bx_cmd_node_remove {
-    struct bx_str node;    /* name or decimal id */
-    bool confirm_dead;     /* the operator says that nothing runs there any more */
+    struct bx_str node; /* name or decimal id */
+    bool confirm_dead;  /* the operator says that nothing runs there any more */
 };
 
 union bx_cmd_body {
@@ -108,10 +108,10 @@ const struct bx_schema *bx_cmd_schema(uint16_t kind);
 
 /* Append one command. head->kind must be set; level and body_hash are filled in here.
  * BX_OK, BX_NO_MEMORY, or BX_TOO_LARGE beyond BX_COMMAND_BYTES_MAX. */
-int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_head *head, const void *body);
+int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body);
 /* Read one command; *used bytes of src (8-aligned). Views point into src, arrays into the arena.
  * BX_UNSUPPORTED: the kind or level is newer than this build, which must stop the node. */
-int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_head *head,
+int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
                   struct bx_err *err);
 /* Check one command as bx_cmd_decode does, and leave it where it lies. */

@@ -1,10 +1,10 @@
 #include "wire/event.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 
 const char *const bx_event_names[] = {
-    "cluster.created", "node.joined", "node.updated", "node.state",    "vm.created",
-    "vm.desired",      "vm.phase",    "vm.deleted",   "token.created", "node.removed", NULL,
+    "cluster.created", "node.joined", "node.updated",  "node.state",   "vm.created", "vm.desired",
+    "vm.phase",        "vm.deleted",  "token.created", "node.removed", NULL,
 };
 
 static const struct bx_field event_fields[] = {
@@ -15,17 +15,21 @@ static const struct bx_field event_fields[] = {
     BX_FIELD(bx_event, node, BX_T_STR, .max = 255),
     BX_FIELD(bx_event, detail, BX_T_STR, .max = 1024),
 };
-const struct bx_schema bx_event_schema =
-    BX_SCHEMA("event", BX_KIND_EVENTS, bx_event, event_fields);
+const struct bx_schema bx_event_schema = BX_SCHEMA("event", BX_KIND_EVENTS, bx_event, event_fields);
 
 static const struct bx_field outcome_fields[] = {
-    BX_FIELD(bx_outcome, session, BX_T_UUID),  BX_FIELD(bx_outcome, sequence, BX_T_U64),
-    BX_FIELD(bx_outcome, body_hash, BX_T_U64), BX_FIELD(bx_outcome, revision, BX_T_U64),
-    BX_FIELD(bx_outcome, code, BX_T_U16),      BX_FIELD(bx_outcome, object, BX_T_UUID),
-    BX_FIELD(bx_outcome, node, BX_T_U64),      BX_FIELD(bx_outcome, existed, BX_T_BOOL),
+    BX_FIELD(bx_outcome, session, BX_T_UUID),
+    BX_FIELD(bx_outcome, sequence, BX_T_U64),
+    BX_FIELD(bx_outcome, body_hash, BX_T_U64),
+    BX_FIELD(bx_outcome, revision, BX_T_U64),
+    BX_FIELD(bx_outcome, code, BX_T_U16),
+    BX_FIELD(bx_outcome, object, BX_T_UUID),
+    BX_FIELD(bx_outcome, node, BX_T_U64),
+    BX_FIELD(bx_outcome, existed, BX_T_BOOL),
     BX_FIELD(bx_outcome, message, BX_T_STR, .max = BX_ERR_MSG),
     BX_FIELD(bx_outcome, hint, BX_T_STR, .max = BX_ERR_HINT),
-    BX_FIELD(bx_outcome, floor, BX_T_U64),     BX_FIELD(bx_outcome, principal_hash, BX_T_U64),
+    BX_FIELD(bx_outcome, floor, BX_T_U64),
+    BX_FIELD(bx_outcome, principal_hash, BX_T_U64),
 };
 const struct bx_schema bx_outcome_schema =
     BX_SCHEMA("outcome", BX_KIND_OUTCOMES, bx_outcome, outcome_fields);

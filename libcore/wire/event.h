@@ -35,11 +35,11 @@ extern const struct bx_schema bx_event_schema;
 struct bx_outcome {
     uint8_t session[16];
     uint64_t sequence, body_hash;
-    uint64_t revision;    /* after the change, or at the refusal */
-    uint16_t code;        /* enum bx_code */
-    uint8_t object[16];   /* uuid of the VM concerned, or zero */
-    uint64_t node;        /* id of the node concerned: placed on, or joined as; or 0 */
-    bool existed;         /* --if-not-exists found it there, or nothing had to be done */
+    uint64_t revision;           /* after the change, or at the refusal */
+    uint16_t code;               /* enum bx_code */
+    uint8_t object[16];          /* uuid of the VM concerned, or zero */
+    uint64_t node;               /* id of the node concerned: placed on, or joined as; or 0 */
+    bool existed;                /* --if-not-exists found it there, or nothing had to be done */
     struct bx_str message, hint; /* of a refusal; at most BX_ERR_MSG and BX_ERR_HINT bytes */
     uint64_t floor;              /* what the client waited for when it sent this */
     uint64_t principal_hash;     /* who sent it: nobody else gets its answer */

@@ -11,10 +11,10 @@
 #define JOINED 6
 
 static const struct bx_field hello_fields[] = {
-    BX_FIELD(bx_hello, cluster, BX_T_UUID),      BX_FIELD(bx_hello, history, BX_T_UUID),
-    BX_FIELD(bx_hello, node, BX_T_U64),          BX_FIELD(bx_hello, incarnation, BX_T_UUID),
-    BX_FIELD(bx_hello, level_min, BX_T_U32),     BX_FIELD(bx_hello, level_max, BX_T_U32),
-    BX_FIELD(bx_hello, codecs, BX_T_U32),        BX_FIELD(bx_hello, refuse, BX_T_STR, .max = 512),
+    BX_FIELD(bx_hello, cluster, BX_T_UUID),  BX_FIELD(bx_hello, history, BX_T_UUID),
+    BX_FIELD(bx_hello, node, BX_T_U64),      BX_FIELD(bx_hello, incarnation, BX_T_UUID),
+    BX_FIELD(bx_hello, level_min, BX_T_U32), BX_FIELD(bx_hello, level_max, BX_T_U32),
+    BX_FIELD(bx_hello, codecs, BX_T_U32),    BX_FIELD(bx_hello, refuse, BX_T_STR, .max = 512),
 };
 const struct bx_schema bx_hello_schema = BX_SCHEMA("hello", HELLO, bx_hello, hello_fields);
 
@@ -26,13 +26,14 @@ const struct bx_schema bx_read_schema = BX_SCHEMA("read", READ, bx_read, read_fi
 
 #define WANTS_BYTES (BX_WANTS_MAX * BX_WANT_SIZE)
 
-static const struct bx_field beat_fields[] = {
-    BX_FIELD(bx_beat, seq, BX_T_U64),
-    BX_FIELD(bx_beat, incarnation, BX_T_UUID),
-    BX_FIELD(bx_beat, wants, BX_T_BYTES, .max = WANTS_BYTES),
-    BX_FIELD(bx_beat, ask, BX_T_BOOL),
+static const struct bx_field heartbeat_fields[] = {
+    BX_FIELD(bx_heartbeat, seq, BX_T_U64),
+    BX_FIELD(bx_heartbeat, incarnation, BX_T_UUID),
+    BX_FIELD(bx_heartbeat, wants, BX_T_BYTES, .max = WANTS_BYTES),
+    BX_FIELD(bx_heartbeat, ask, BX_T_BOOL),
 };
-const struct bx_schema bx_beat_schema = BX_SCHEMA("beat", BEAT, bx_beat, beat_fields);
+const struct bx_schema bx_heartbeat_schema =
+    BX_SCHEMA("heartbeat", BEAT, bx_heartbeat, heartbeat_fields);
 
 static const struct bx_field grant_fields[] = {
     BX_FIELD(bx_grant, seq, BX_T_U64),
@@ -73,49 +74,49 @@ const struct bx_schema bx_joined_schema = BX_SCHEMA("joined", JOINED, bx_joined,
 int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s, const void *obj)
 {
     size_t size = bx_flat_size(s, obj);
-    uint8_t *p = bx_buf_extend(b, BX_HEAD_SIZE + size);
+    uint8_t *p = bx_buf_extend(b, BX_HEADER_SIZE + size);
 
     if (p == NULL)
         return BX_NO_MEMORY;
-    bx_flat_write(s, obj, p + BX_HEAD_SIZE);
-    bx_head_seal(p, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)size);
+    bx_flat_write(s, obj, p + BX_HEADER_SIZE);
+    bx_header_seal(p, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)size);
     return BX_OK;
 }
 
 int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n, const void *q,
                        size_t m)
 {
-    uint8_t *dst = bx_buf_extend(b, BX_HEAD_SIZE + n + m);
+    uint8_t *dst = bx_buf_extend(b, BX_HEADER_SIZE + n + m);
 
     if (dst == NULL)
         return BX_NO_MEMORY;
     if (n > 0)
-        memcpy(dst + BX_HEAD_SIZE, p, n);
+        memcpy(dst + BX_HEADER_SIZE, p, n);
     if (m > 0)
-        memcpy(dst + BX_HEAD_SIZE + n, q, m);
-    bx_head_seal(dst, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)(n + m));
+        memcpy(dst + BX_HEADER_SIZE + n, q, m);
+    bx_header_seal(dst, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)(n + m));
     return BX_OK;
 }
 
 int bx_frame_begin(struct bx_buf *b)
 {
     assert(b->len == 0);
-    return bx_buf_extend(b, BX_HEAD_SIZE) == NULL ? BX_NO_MEMORY : BX_OK;
+    return bx_buf_extend(b, BX_HEADER_SIZE) == NULL ? BX_NO_MEMORY : BX_OK;
 }
 
 void bx_frame_end(struct bx_buf *b, enum bx_frame kind)
 {
-    bx_head_seal(b->data, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT,
-                 (uint32_t)(b->len - BX_HEAD_SIZE));
+    bx_header_seal(b->data, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT,
+                   (uint32_t)(b->len - BX_HEADER_SIZE));
 }
 
-void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_want *w)
+void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_grant_request *w)
 {
     memcpy(dst, w->vm, 16);
     bx_put64(dst + 16, w->epoch);
 }
 
-void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_want *w)
+void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_grant_request *w)
 {
     memcpy(w->vm, src, 16);
     w->epoch = bx_get64(src + 16);

@@ -7,28 +7,28 @@
 #define BX_FRAME_H
 
 #include "codec/flat.h"
-#include "codec/head.h"
+#include "codec/header.h"
 #include "mem/buf.h"
 #include "model/node.h"
 #include "model/vm.h"
 
-#define BX_FRAME_MAX (6u << 20)      /* payload bytes; checked before anything is allocated */
+#define BX_FRAME_MAX (6u << 20)        /* payload bytes; checked before anything is allocated */
 #define BX_FRAME_HELLO_MAX (64u << 10) /* before the hello is accepted */
 
 enum bx_frame {
-    BX_FRAME_HELLO = 1,  /* first on every connection, both ways */
-    BX_FRAME_PING,       /* keepalive, answered by PONG; empty payload */
+    BX_FRAME_HELLO = 1, /* first on every connection, both ways */
+    BX_FRAME_PING,      /* keepalive, answered by PONG; empty payload */
     BX_FRAME_PONG,
     BX_FRAME_RAFT,
-    BX_FRAME_RELAY,      /* commands for the leader: count u64, then encoded commands */
-    BX_FRAME_READ,       /* ask the leader for a read index */
+    BX_FRAME_RELAY, /* commands for the leader: count u64, then encoded commands */
+    BX_FRAME_READ,  /* ask the leader for a read index */
     BX_FRAME_READ_OK,
-    BX_FRAME_BEAT,       /* I am alive, and these VMs I want to run */
+    BX_FRAME_HEARTBEAT, /* I am alive, and these VMs I want to run */
     BX_FRAME_GRANT,
-    BX_FRAME_SNAP_DATA,  /* a piece of a snapshot file */
-    BX_FRAME_JOIN,       /* from a host that is no member yet */
+    BX_FRAME_SNAP_DATA, /* a piece of a snapshot file */
+    BX_FRAME_JOIN,      /* from a host that is no member yet */
     BX_FRAME_JOINED,
-    BX_FRAME_QUERY,      /* an API read that only this node can answer */
+    BX_FRAME_QUERY, /* an API read that only this node can answer */
     BX_FRAME_ANSWER,
     BX__FRAMES
 };
@@ -38,37 +38,38 @@ struct bx_hello {
     uint64_t node;                    /* 0: wants to join */
     uint8_t incarnation[16];          /* new with every wipe: a second node of one id is refused */
     uint32_t level_min, level_max;
-    uint32_t codecs;                  /* bit 1 << enum bx_codec */
-    struct bx_str refuse;             /* not empty: why the connection is closed now */
+    uint32_t codecs;      /* bit 1 << enum bx_codec */
+    struct bx_str refuse; /* not empty: why the connection is closed now */
 };
 extern const struct bx_schema bx_hello_schema;
 
-struct bx_read {       /* READ and READ_OK */
+struct bx_read { /* READ and READ_OK */
     uint64_t id;
-    uint64_t index;    /* READ_OK: apply at least this far before answering; 0: not leader */
+    uint64_t index; /* READ_OK: apply at least this far before answering; 0: not leader */
 };
 extern const struct bx_schema bx_read_schema;
 
-struct bx_want { /* sixteen bytes uuid, eight bytes epoch, little endian; packed into BEAT, GRANT */
+struct bx_grant_request { /* sixteen bytes uuid, eight bytes epoch, little endian; packed into BEAT,
+                             GRANT */
     uint8_t vm[16];
     uint64_t epoch;
 };
 #define BX_WANT_SIZE 24
 #define BX_WANTS_MAX 4096u
 
-struct bx_beat {
-    uint64_t seq;           /* +1 with every beat of this daemon's life */
-    uint8_t incarnation[16];/* of the daemon's life */
-    struct bx_str wants;    /* array of bx_want */
-    bool ask;               /* answer even when nothing is wanted: how far must be applied? */
+struct bx_heartbeat {
+    uint64_t seq;            /* +1 with every heartbeat of this daemon's life */
+    uint8_t incarnation[16]; /* of the daemon's life */
+    struct bx_str wants;     /* array of bx_grant_request */
+    bool ask;                /* answer even when nothing is wanted: how far must be applied? */
 };
-extern const struct bx_schema bx_beat_schema;
+extern const struct bx_schema bx_heartbeat_schema;
 
 struct bx_grant {
-    uint64_t seq;           /* the beat it answers */
+    uint64_t seq; /* the heartbeat it answers */
     uint8_t incarnation[16];
-    uint64_t revision;      /* apply at least this far before starting anything */
-    struct bx_str granted;  /* array of bx_want */
+    uint64_t revision;     /* apply at least this far before starting anything */
+    struct bx_str granted; /* array of bx_grant_request */
 };
 extern const struct bx_schema bx_grant_schema;
 
@@ -83,10 +84,10 @@ struct bx_join {
 extern const struct bx_schema bx_join_schema;
 
 struct bx_joined {
-    uint16_t code;          /* enum bx_code */
-    uint64_t node;          /* the id given */
+    uint16_t code; /* enum bx_code */
+    uint64_t node; /* the id given */
     uint8_t cluster[16], history[16];
-    struct bx_strs peers;   /* "ID HOST:PORT" of every member */
+    struct bx_strs peers; /* "ID HOST:PORT" of every member */
     struct bx_str message, hint;
 };
 extern const struct bx_schema bx_joined_schema;
@@ -95,14 +96,14 @@ extern const struct bx_schema bx_joined_schema;
 int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s,
                    const void *obj);
 /* Append head and raw payload made of two parts. */
-int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n,
-                       const void *q, size_t m);
+int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n, const void *q,
+                       size_t m);
 /* A frame in an empty buffer whose payload the caller appends between the two: nothing is copied.
  * begin: BX_OK or BX_NO_MEMORY. */
 int bx_frame_begin(struct bx_buf *b);
 void bx_frame_end(struct bx_buf *b, enum bx_frame kind);
 /* Append / read one want. */
-void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_want *w);
-void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_want *w);
+void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_grant_request *w);
+void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_grant_request *w);
 
 #endif

@@ -1,6 +1,6 @@
 #include "wire/raftmsg.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "model/node.h"
 
 #include <string.h>

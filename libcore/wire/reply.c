@@ -1,6 +1,6 @@
 #include "wire/reply.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "model/vm.h"
 
 #define F(member, typ, ...) BX_FIELD(bx_vm_reply, member, typ, __VA_ARGS__)
@@ -32,5 +32,4 @@ static const struct bx_field vm_fields[] = {
     F(message, BX_T_STR, .max = 512),
     F(score, BX_T_U32),
 };
-const struct bx_schema bx_vm_reply_schema =
-    BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);
+const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);

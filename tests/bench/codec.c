@@ -50,16 +50,16 @@ static struct bx_vm_config config(const char *name)
     return c;
 }
 
-static struct bx_cmd_head head(unsigned i)
+static struct bx_cmd_header head(unsigned i)
 {
-    return (struct bx_cmd_head){.kind = BX_CMD_VM_CREATE,
-                                .level = BX_LEVEL,
-                                .session = {1, 2, 3, 4, 5, 6, 7, 8},
-                                .sequence = i + 1,
-                                .floor = i + 1,
-                                .trace = {9, 10, 11, 12},
-                                .principal = bx_str("operator"),
-                                .tenant = bx_str("default")};
+    return (struct bx_cmd_header){.kind = BX_CMD_VM_CREATE,
+                                  .level = BX_LEVEL,
+                                  .session = {1, 2, 3, 4, 5, 6, 7, 8},
+                                  .sequence = i + 1,
+                                  .floor = i + 1,
+                                  .trace = {9, 10, 11, 12},
+                                  .principal = bx_str("operator"),
+                                  .tenant = bx_str("default")};
 }
 
 static uint32_t field_of(const struct bx_schema *s, const char *name)
@@ -73,7 +73,7 @@ static uint32_t field_of(const struct bx_schema *s, const char *name)
 
 static void fill(struct document *d, enum subject subject, char (*names)[32])
 {
-    d->head = subject == BATCH ? &bx_cmd_head_schema : NULL;
+    d->head = subject == BATCH ? &bx_cmd_header_schema : NULL;
     d->body = subject == BATCH ? bx_cmd_schema(BX_CMD_VM_CREATE) : &bx_vm_config_schema;
     d->vcpus = field_of(d->body, "vcpus");
     d->heads = bx_must_calloc(d->n, sizeof *d->heads);

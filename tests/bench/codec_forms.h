@@ -10,9 +10,9 @@ struct document {
     unsigned n;                          /* items */
     const struct bx_schema *head, *body; /* head NULL: an item is its body alone */
     uint32_t vcpus;                      /* which field of the body they are */
-    struct bx_cmd_head *heads;
-    void *bodies;                   /* n structs of body->size bytes */
-    struct bx_cmd_head *read_heads; /* what decode fills */
+    struct bx_cmd_header *heads;
+    void *bodies;                     /* n structs of body->size bytes */
+    struct bx_cmd_header *read_heads; /* what decode fills */
     void *read_bodies;
     struct bx_arena arena; /* of what was read */
     struct bx_pack *pack;

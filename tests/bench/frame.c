@@ -26,7 +26,7 @@ struct frames {
     struct part joined;
     uint8_t *wants;
     unsigned n_wants;
-    struct bx_beat read, copied;
+    struct bx_heartbeat read, copied;
 };
 
 static void must(int rc)
@@ -97,7 +97,7 @@ static void make_parts(struct frames *f)
                                f->beat.leader_commit, 0};
     unsigned n = 0;
 
-    f->parts[n++] = block(BX_HEAD_SIZE);
+    f->parts[n++] = block(BX_HEADER_SIZE);
     f->parts[n++] = block(2);
     f->parts[n - 1].p[0] = RAFT_APPEND_ENTRIES;
     f->parts[n++] = block(6);
@@ -120,8 +120,8 @@ static void join_parts(struct frames *f)
         heap_plain_free(f->parts[i].p);
     }
     if (f->sealed)
-        bx_head_seal(f->joined.p, BX_KIND_FRAME + BX_FRAME_RAFT, 1, BX_CODEC_FLAT,
-                     (uint32_t)(n - BX_HEAD_SIZE));
+        bx_header_seal(f->joined.p, BX_KIND_FRAME + BX_FRAME_RAFT, 1, BX_CODEC_FLAT,
+                       (uint32_t)(n - BX_HEADER_SIZE));
 }
 
 static void nested(void *ctx, uint64_t n)
@@ -142,28 +142,29 @@ static bool same_heartbeat(void *ctx)
     heartbeats(f, 1);
     nested(f, 1);
     if (!f->sealed) /* the room for a head holds whatever was there */
-        memset(f->frame.data, 0, BX_HEAD_SIZE);
+        memset(f->frame.data, 0, BX_HEADER_SIZE);
     return f->frame.len == f->joined.n && memcmp(f->frame.data, f->joined.p, f->joined.n) == 0;
 }
 
 /* ---- reading ---- */
 
-static void *open_beat(const struct bench_case *c, unsigned size)
+static void *open_heartbeat(const struct bench_case *c, unsigned size)
 {
     struct frames *f = open_frames(c, size);
-    struct bx_beat beat = {.seq = 12, .incarnation = {1, 2, 3}};
+    struct bx_heartbeat beat = {.seq = 12, .incarnation = {1, 2, 3}};
 
     beat.wants = (struct bx_str){(const char *)f->wants, f->n_wants * BX_WANT_SIZE};
-    must(bx_frame_write(&f->frame, BX_FRAME_BEAT, &bx_beat_schema, &beat));
+    must(bx_frame_write(&f->frame, BX_FRAME_HEARTBEAT, &bx_heartbeat_schema, &beat));
     return f;
 }
 
-static void read_frame(const uint8_t *p, size_t n, struct bx_beat *out)
+static void read_frame(const uint8_t *p, size_t n, struct bx_heartbeat *out)
 {
-    struct bx_head head;
+    struct bx_header head;
 
-    must(bx_head_check(p, n, BX_KIND_FRAME + BX_FRAME_BEAT, 1, &head));
-    must(bx_flat_read(&bx_beat_schema, p + BX_HEAD_SIZE, head.length, out, NULL, NULL, NULL));
+    must(bx_header_check(p, n, BX_KIND_FRAME + BX_FRAME_HEARTBEAT, 1, &head));
+    must(
+        bx_flat_read(&bx_heartbeat_schema, p + BX_HEADER_SIZE, head.length, out, NULL, NULL, NULL));
     bench_use(out);
 }
 
@@ -193,7 +194,7 @@ static void from_copies(void *ctx, uint64_t n)
     }
 }
 
-static bool same_beat(void *ctx)
+static bool same_lease_heartbeat(void *ctx)
 {
     struct frames *f = ctx;
 
@@ -320,18 +321,18 @@ static const struct bench_case cases[] = {
     {.name = "frame/beat-8-read",
      .reference = "from copies",
      .size = 8,
-     .open = open_beat,
+     .open = open_heartbeat,
      .close = close_frames,
      .run = in_place,
      .refer = from_copies,
-     .same = same_beat},
+     .same = same_lease_heartbeat},
     {.name = "frame/beat-512-read",
      .reference = "from copies",
      .size = 512,
-     .open = open_beat,
+     .open = open_heartbeat,
      .close = close_frames,
      .run = in_place,
      .refer = from_copies,
-     .same = same_beat},
+     .same = same_lease_heartbeat},
 };
 const struct bench_group bench_frame = {cases, sizeof cases / sizeof cases[0]};

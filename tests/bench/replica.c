@@ -27,12 +27,12 @@ static void begin(struct bx_buf *out)
 
 static void add(struct bx_buf *out, uint16_t kind, uint64_t *sequence, const void *body)
 {
-    struct bx_cmd_head head = {.kind = kind,
-                               .session = {1, *sequence >= FILL_SEQUENCE},
-                               .sequence = ++*sequence,
-                               .floor = *sequence,
-                               .principal = bx_str("operator"),
-                               .tenant = bx_str("default")};
+    struct bx_cmd_header head = {.kind = kind,
+                                 .session = {1, *sequence >= FILL_SEQUENCE},
+                                 .sequence = ++*sequence,
+                                 .floor = *sequence,
+                                 .principal = bx_str("operator"),
+                                 .tenant = bx_str("default")};
 
     bench_must(bx_cmd_encode(out, &head, body) == BX_OK, "command");
 }
@@ -107,7 +107,7 @@ static void open_fsm(struct replica *r, bool trusted)
 /* A node's command has no session: it comes from the daemon. */
 static void add_node(struct replica *r, uint64_t id)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_NODE_PUT};
+    struct bx_cmd_header head = {.kind = BX_CMD_NODE_PUT};
     struct bx_buf b = {0};
     char name[32], address[32];
     struct bx_node_info n = {.id = id,

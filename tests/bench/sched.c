@@ -25,9 +25,9 @@ static struct bx_node_columns columns(const struct fleet *f)
     size_t n = f->n;
     int64_t *a = f->amounts;
 
-    return (struct bx_node_columns){f->n,      f->id,     a,         a + n,   a + 2 * n,
-                                    a + 3 * n, a + 4 * n, a + 5 * n, f->state,
-                                    f->inverses, f->inverses + n, f->inverses + 2 * n};
+    return (struct bx_node_columns){
+        f->n,      f->id,     a,        a + n,       a + 2 * n,       a + 3 * n,
+        a + 4 * n, a + 5 * n, f->state, f->inverses, f->inverses + n, f->inverses + 2 * n};
 }
 
 /* Hosts of 32 to 128 vcpus, used to a different part each; one in a hundred is down. The column of

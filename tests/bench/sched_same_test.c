@@ -48,9 +48,9 @@ static void assert_same(const struct bx_decision *a, const struct bx_decision *b
 static void both_agree(const struct fleet *f, const struct bx_sched_request *rq)
 {
     static uint64_t inverse[3][NODES_MAX];
-    struct bx_node_columns cols = {f->n,        f->id,       f->free[0],  f->free[1],
-                                   f->free[2],  f->total[0], f->total[1], f->total[2],
-                                   f->state,    inverse[0],  inverse[1],  inverse[2]};
+    struct bx_node_columns cols = {f->n,       f->id,       f->free[0],  f->free[1],
+                                   f->free[2], f->total[0], f->total[1], f->total[2],
+                                   f->state,   inverse[0],  inverse[1],  inverse[2]};
     struct bx_candidates c, plain_c;
     static int32_t rest[NODES_MAX], plain_rest[NODES_MAX];
     struct bx_decision d, plain_d;

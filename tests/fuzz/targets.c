@@ -1,6 +1,6 @@
 #include "fuzz/targets.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "log/record.h"
 #include "mem/alloc.h"
 #include "unit/golden.h"
@@ -84,16 +84,16 @@ uint8_t *fuzz_copy(const uint8_t *p, size_t n)
 /* The checksum over a head whose length is cut to what is there; the bytes it takes, 0: no head. */
 static size_t reseal(uint8_t *p, size_t n)
 {
-    struct bx_head h;
+    struct bx_header h;
 
-    if (n < BX_HEAD_SIZE || bx_head_read(p, &h) == BX_MALFORMED)
+    if (n < BX_HEADER_SIZE || bx_header_read(p, &h) == BX_MALFORMED)
         return 0;
-    if (h.length > n - BX_HEAD_SIZE) {
-        h.length = (uint32_t)(n - BX_HEAD_SIZE);
+    if (h.length > n - BX_HEADER_SIZE) {
+        h.length = (uint32_t)(n - BX_HEADER_SIZE);
         bx_put32(p + 8, h.length);
     }
-    bx_put32(p + 12, bx_crc32c(bx_crc32c(0, p, 12), p + BX_HEAD_SIZE, h.length));
-    return BX_HEAD_SIZE + (size_t)h.length;
+    bx_put32(p + 12, bx_crc32c(bx_crc32c(0, p, 12), p + BX_HEADER_SIZE, h.length));
+    return BX_HEADER_SIZE + (size_t)h.length;
 }
 
 void fuzz_reseal_items(uint8_t *p, size_t n)

@@ -29,7 +29,7 @@ void fuzz_each_seed(const struct fuzz_target *t,
 
 /* ---- targets_codec.c ---- */
 int fuzz_head(const uint8_t *p, size_t n);
-int fuzz_flat(const uint8_t *p, size_t n);   /* first byte: which of the golden samples' schemas */
+int fuzz_flat(const uint8_t *p, size_t n); /* first byte: which of the golden samples' schemas */
 int fuzz_pack(const uint8_t *p, size_t n);
 int fuzz_record(const uint8_t *p, size_t n); /* first byte as for flat, then MessagePack */
 int fuzz_json(const uint8_t *p, size_t n);
@@ -43,8 +43,8 @@ int fuzz_batch(const uint8_t *p, size_t n);
 int fuzz_request(const uint8_t *p, size_t n); /* of a client, to create a VM */
 
 /* ---- targets_log.c ---- */
-int fuzz_wal(const uint8_t *p, size_t n);      /* what the file of a segment begins with */
-int fuzz_segment(const uint8_t *p, size_t n);  /* one head of a segment */
+int fuzz_wal(const uint8_t *p, size_t n);     /* what the file of a segment begins with */
+int fuzz_segment(const uint8_t *p, size_t n); /* one head of a segment */
 int fuzz_log_record(const uint8_t *p, size_t n);
 int fuzz_slots(const uint8_t *p, size_t n);    /* what both copies of a value begin with */
 int fuzz_snapshot(const uint8_t *p, size_t n); /* a file that a peer sent */

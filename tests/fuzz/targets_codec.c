@@ -25,16 +25,16 @@ static void touch(struct bx_str s)
 int fuzz_head(const uint8_t *p, size_t n)
 {
     uint8_t *src = fuzz_copy(p, n), *again;
-    struct bx_head h;
-    int rc = n < BX_HEAD_SIZE ? BX_MALFORMED : bx_head_read(src, &h);
+    struct bx_header h;
+    int rc = n < BX_HEADER_SIZE ? BX_MALFORMED : bx_header_read(src, &h);
 
     if (rc == BX_OK)
-        rc = bx_head_check(src, n, h.kind, 255, &h);
+        rc = bx_header_check(src, n, h.kind, 255, &h);
     if (rc == BX_OK) {
-        again = fuzz_copy(src, BX_HEAD_SIZE + (size_t)h.length);
-        bx_head_seal(again, h.kind, h.version, h.codec, h.length);
-        assert(memcmp(again, src, BX_HEAD_SIZE) == 0);
-        assert(bx_head_check(src, n, (uint16_t)(h.kind + 1), 255, &h) == BX_MALFORMED);
+        again = fuzz_copy(src, BX_HEADER_SIZE + (size_t)h.length);
+        bx_header_seal(again, h.kind, h.version, h.codec, h.length);
+        assert(memcmp(again, src, BX_HEADER_SIZE) == 0);
+        assert(bx_header_check(src, n, (uint16_t)(h.kind + 1), 255, &h) == BX_MALFORMED);
         bx_free(again);
     }
     bx_free(src);

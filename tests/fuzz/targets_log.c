@@ -2,7 +2,7 @@
 
 #include "lib/memfs.h"
 #include "log/record.h"
-#include "log/slots.h"
+#include "log/dualcopy.h"
 #include "log/snapfile.h"
 #include "log/wal.h"
 #include "mem/alloc.h"
@@ -16,7 +16,7 @@
 #define FILE_MAX 65536
 
 /* A file of size bytes that begins with the input. */
-static void plant(struct memfs *m, const char *name, const uint8_t *p, size_t n, size_t size)
+static void put_file(struct memfs *m, const char *name, const uint8_t *p, size_t n, size_t size)
 {
     struct bx_fs *fs = memfs_fs(m);
     uint8_t *bytes = bx_must_calloc(1, size + 1);
@@ -83,14 +83,14 @@ int fuzz_wal(const uint8_t *p, size_t n)
 {
     struct memfs *m = memfs_create();
     uint8_t value[BX_SLOTS_MAX];
-    struct bx_slots mark = {.seq = 0};
+    struct bx_dualcopy mark = {.seq = 0};
     size_t len;
     int rc;
 
     /* A log without its mark is refused at once. */
-    assert(bx_slots_open(&mark, memfs_fs(m), "mark", BX_KIND_MARK, value, &len, NULL) == BX_OK);
-    bx_slots_close(&mark);
-    plant(m, SEGMENT_NAME, p, n, SEGMENT_SIZE);
+    assert(bx_dualcopy_open(&mark, memfs_fs(m), "mark", BX_KIND_MARK, value, &len, NULL) == BX_OK);
+    bx_dualcopy_close(&mark);
+    put_file(m, SEGMENT_NAME, p, n, SEGMENT_SIZE);
     rc = use_log(m);
     assert(memfs_open_files(m) == 0);
     memfs_destroy(m);
@@ -127,19 +127,20 @@ int fuzz_slots(const uint8_t *p, size_t n)
     } values[] = {{"mark", BX_KIND_MARK}, {"vote", BX_KIND_VOTE}, {"identity", BX_KIND_IDENTITY}};
     struct memfs *m = memfs_create();
     uint8_t file[8192] = {0}, value[BX_SLOTS_MAX];
-    struct bx_slots s = {.seq = 0};
+    struct bx_dualcopy s = {.seq = 0};
     size_t len, which = 0;
     int rc;
 
-    while (which < 2 && n >= BX_HEAD_SIZE && values[which].kind != bx_get16(p + 4))
+    while (which < 2 && n >= BX_HEADER_SIZE && values[which].kind != bx_get16(p + 4))
         which++;
     for (int copy = 0; copy < 2; copy++)
         memcpy(file + copy * 4096, p, n > 4096 ? 4096 : n);
-    plant(m, values[which].name, file, sizeof file, sizeof file);
-    rc = bx_slots_open(&s, memfs_fs(m), values[which].name, values[which].kind, value, &len, NULL);
+    put_file(m, values[which].name, file, sizeof file, sizeof file);
+    rc = bx_dualcopy_open(&s, memfs_fs(m), values[which].name, values[which].kind, value, &len,
+                          NULL);
     if (rc == BX_OK) {
         assert(len <= BX_SLOTS_MAX);
-        bx_slots_close(&s);
+        bx_dualcopy_close(&s);
     }
     assert(memfs_open_files(m) == 0);
     memfs_destroy(m);
@@ -170,7 +171,7 @@ int fuzz_snapshot(const uint8_t *p, size_t n)
 {
     struct memfs *m = memfs_create();
     struct bx_fs *fs = memfs_fs(m);
-    size_t meta = BX_HEAD_SIZE + 1;
+    size_t meta = BX_HEADER_SIZE + 1;
     int rc = n < meta + 16 || n > FILE_MAX ? BX_MALFORMED : bx_snap_receive(fs, 0, p, n, NULL);
 
     if (rc == BX_OK)
@@ -196,7 +197,7 @@ static struct bx_fsm *fsm_of_its_own(void)
     return f;
 }
 
-static void look_at_state(const struct bx_view *v)
+static void read_state(const struct bx_view *v)
 {
     const struct bx_vm **vms = bx_must_calloc(bx_view_vms(v) + 1, sizeof *vms);
 
@@ -219,7 +220,7 @@ int fuzz_dump(const uint8_t *p, size_t n)
     if (rc == BX_OK) {
         bx_view_cluster(bx_fsm_view(f), &info);
         rc = bx_fsm_restore_finish(f, 5, info.digest, NULL);
-        look_at_state(bx_fsm_view(f));
+        read_state(bx_fsm_view(f));
     }
     return rc;
 }

@@ -19,7 +19,7 @@ static int read_commands(const uint8_t *p, size_t len, uint32_t *count)
 
     *count = 0;
     for (size_t at = 0, used; rc == BX_OK && at < len; at += used) {
-        struct bx_cmd_head head;
+        struct bx_cmd_header head;
         union bx_cmd_body body;
         size_t checked;
         uint16_t level;
@@ -113,7 +113,7 @@ int fuzz_raft(const uint8_t *p, size_t n)
 
 static const struct bx_schema *const schemas[BX__FRAMES] = {
     [BX_FRAME_HELLO] = &bx_hello_schema,   [BX_FRAME_READ] = &bx_read_schema,
-    [BX_FRAME_READ_OK] = &bx_read_schema,  [BX_FRAME_BEAT] = &bx_beat_schema,
+    [BX_FRAME_READ_OK] = &bx_read_schema,  [BX_FRAME_HEARTBEAT] = &bx_heartbeat_schema,
     [BX_FRAME_GRANT] = &bx_grant_schema,   [BX_FRAME_JOIN] = &bx_join_schema,
     [BX_FRAME_JOINED] = &bx_joined_schema,
 };
@@ -146,17 +146,17 @@ int fuzz_frame(const uint8_t *p, size_t n)
     int rc = BX_OK;
 
     while (rc == BX_OK && at < n) {
-        struct bx_head h;
+        struct bx_header h;
 
-        rc = n - at < BX_HEAD_SIZE ? BX_MALFORMED : bx_head_read(src + at, &h);
+        rc = n - at < BX_HEADER_SIZE ? BX_MALFORMED : bx_header_read(src + at, &h);
         if (rc == BX_OK && (h.kind <= BX_KIND_FRAME || h.kind >= BX_KIND_FRAME + BX__FRAMES))
             rc = BX_MALFORMED;
         if (rc == BX_OK)
-            rc = bx_head_check(src + at, n - at, h.kind, 1, &h);
+            rc = bx_header_check(src + at, n - at, h.kind, 1, &h);
         if (rc == BX_OK)
-            rc = read_payload((uint16_t)(h.kind - BX_KIND_FRAME), src + at + BX_HEAD_SIZE,
+            rc = read_payload((uint16_t)(h.kind - BX_KIND_FRAME), src + at + BX_HEADER_SIZE,
                               h.length);
-        at += BX_HEAD_SIZE + (size_t)h.length;
+        at += BX_HEADER_SIZE + (size_t)h.length;
     }
     bx_free(src);
     return n == 0 ? BX_MALFORMED : rc;
@@ -170,7 +170,7 @@ static int read_request(bx_val root, struct bx_arena *arena)
     struct bx_cmd_vm_create body = {.if_not_exists = false};
     struct bx_str method = {"", 0};
     struct bx_buf again = {0};
-    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE};
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
     int rc;
 
     bx_val_str(bx_val_at(root, 2), &method);

@@ -81,8 +81,10 @@ static void the_life_of_a_vm(void **state)
     rpc_ok(&c, "vm.restart", "{\"vm\": \"a\"}");
     rpc_ok(&c, "vm.delete", "{\"vm\": \"a\"}");
     rpc_fails(&c, "vm.wait", "{\"vm\": \"a\", \"until\": \"deleted\"}", BX_INVALID, "uuid");
-    rpc_fails(&c, "vm.wait", "{\"vm\": \"01000000-0000-4000-8000-000000000001\", "
-              "\"until\": \"running\"}", BX_NOT_FOUND, "deleted");
+    rpc_fails(&c, "vm.wait",
+              "{\"vm\": \"01000000-0000-4000-8000-000000000001\", "
+              "\"until\": \"running\"}",
+              BX_NOT_FOUND, "deleted");
     rpc_fails(&c, "vm.show", "{\"vm\": \"nobody\"}", BX_NOT_FOUND, "nobody");
     rpc_fails(&c, "vm.show", "{}", BX_INVALID, "vm: is missing");
     rpc_close(&c);
@@ -106,9 +108,8 @@ static void bad_requests_change_nothing(void **state)
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"labels\": [1]}", BX_INVALID, "labels");
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"restart\": \"maybe\"}", BX_INVALID,
               "never, on-failure, always");
-    rpc_fails(&c, "vm.create",
-              "{\"name\": \"x\", \"disk_gib\": 0, \"on_lost\": \"restart\"}", BX_INVALID,
-              "not supported yet");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"disk_gib\": 0, \"on_lost\": \"restart\"}",
+              BX_INVALID, "not supported yet");
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"cmdline\": \"quiet\"}", BX_INVALID, "--kernel");
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"node\": \"nowhere\"}", BX_NOT_FOUND, "nowhere");
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"memory_mib\": 60000000}", BX_UNPLACEABLE,
@@ -363,9 +364,9 @@ static void long_queries_end_and_hold_up_nobody(void **state)
     rpc_ok(&other, "vm.create", "{\"name\": \"meanwhile\"}");
     for (int i = 0; i < 4; i++)
         rpc_is_error(rpc_read(&c), BX_TIMEOUT, "");
-    assert_int_equal(bx_val_len(bx_val_get(rpc_ok(&c, "sql.query",
-                                                  "{\"query\": \"SELECT name FROM vms\"}"),
-                                           "rows")), 1);
+    assert_int_equal(bx_val_len(bx_val_get(
+                         rpc_ok(&c, "sql.query", "{\"query\": \"SELECT name FROM vms\"}"), "rows")),
+                     1);
     rpc_close(&c);
     rpc_close(&other);
 }
@@ -487,8 +488,8 @@ static void logs_come_from_the_node_that_has_them(void **state)
     rpc_close(&second);
     host_stop(&hosts[1], SIGKILL);
     rpc_fails(&first, "vm.logs",
-              "{\"vm\": \"b\", \"consistency\": \"stale\", \"timeout_ms\": 2000}",
-              BX_UNREACHABLE, "node");
+              "{\"vm\": \"b\", \"consistency\": \"stale\", \"timeout_ms\": 2000}", BX_UNREACHABLE,
+              "node");
     rpc_close(&first);
 }
 
@@ -512,8 +513,8 @@ static void a_list_comes_in_the_form_that_was_asked_for(void **state)
     bx_val list, codecs;
 
     (void)state;
-    codecs = bx_val_get(rpc_ok(&flat, "sys.hello", "{\"codecs\": [\"flat\", \"other\"]}"),
-                        "codecs");
+    codecs =
+        bx_val_get(rpc_ok(&flat, "sys.hello", "{\"codecs\": [\"flat\", \"other\"]}"), "codecs");
     assert_true(bx_val_len(codecs) >= 2);
     rpc_ok(&plain, "vm.create", "{\"name\": \"a1\", \"labels\": {\"app\": \"db\"}}");
     rpc_ok(&plain, "vm.create", "{\"name\": \"a2\", \"stopped\": true}");
@@ -527,7 +528,8 @@ static void a_list_comes_in_the_form_that_was_asked_for(void **state)
     assert_int_equal(bx_val_type(list), BX_V_BIN);
     bx_val_str(list, &bytes);
     assert_int_equal(bx_hybrid_read(&hybrid, &decoder, BX_KIND_VM, &bx_vm_reply_schema,
-                                    (const uint8_t *)bytes.p, bytes.n, &taker, NULL), BX_OK);
+                                    (const uint8_t *)bytes.p, bytes.n, &taker, NULL),
+                     BX_OK);
     assert_int_equal(hybrid.stats[BX_CODEC_FLAT].decoded, 1);
     assert_int_equal(again.len, packed.len);
     assert_memory_equal(again.data, packed.data, packed.len);

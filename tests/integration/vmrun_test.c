@@ -38,8 +38,8 @@ static void test_start_and_stop(void **state)
 static void test_bad_kernel_is_told(void **state)
 {
     struct world *w = *state;
-    struct bx_vm_config c = {.name = bx_str("x"), .vcpus = 1, .memory_mib = 96,
-                             .kernel = bx_str("/nowhere/vmlinuz")};
+    struct bx_vm_config c = {
+        .name = bx_str("x"), .vcpus = 1, .memory_mib = 96, .kernel = bx_str("/nowhere/vmlinuz")};
     struct bx_run run = {.epoch = 1, .node = 1, .config = &c};
 
     vmrun_driver_open(w);
@@ -55,8 +55,8 @@ static void test_bad_kernel_is_told(void **state)
 static void test_qemu_refuses(void **state)
 {
     struct world *w = *state;
-    struct bx_vm_config c = {.name = bx_str("x"), .vcpus = 1, .memory_mib = 96,
-                             .kernel = bx_str("/etc/hostname")};
+    struct bx_vm_config c = {
+        .name = bx_str("x"), .vcpus = 1, .memory_mib = 96, .kernel = bx_str("/etc/hostname")};
     struct bx_run run = {.epoch = 1, .node = 1, .config = &c};
 
     vmrun_driver_open(w);

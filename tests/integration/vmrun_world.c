@@ -35,8 +35,8 @@ static void note(void *ctx, int level, const char *text)
 
 void vmrun_driver_open(struct world *w)
 {
-    struct driver_qemu_options o = {.loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1,
-                                    .accel = "tcg", .log = note};
+    struct driver_qemu_options o = {
+        .loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1, .accel = "tcg", .log = note};
     struct bx_err err;
 
     uv_loop_init(&w->loop);
@@ -98,8 +98,11 @@ bool vmrun_guest_is_up(struct world *w)
 
 void vmrun_start(struct world *w, uint64_t epoch, const char *cmdline)
 {
-    struct bx_vm_config c = {.name = bx_str("vmrun-test"), .vcpus = 1, .memory_mib = 96,
-                             .kernel = bx_str(kernel), .initrd = bx_str(initrd),
+    struct bx_vm_config c = {.name = bx_str("vmrun-test"),
+                             .vcpus = 1,
+                             .memory_mib = 96,
+                             .kernel = bx_str(kernel),
+                             .initrd = bx_str(initrd),
                              .cmdline = bx_str(cmdline)};
     struct bx_run run = {.epoch = epoch, .node = 1, .config = &c};
 

@@ -8,12 +8,12 @@
 #include "codec/pack.h"
 
 struct rpc {
-    int fd;                /* -1: closed by the server */
+    int fd; /* -1: closed by the server */
     struct bx_buf in;
-    size_t used;           /* bytes of `in` that the last message took */
+    size_t used; /* bytes of `in` that the last message took */
     struct bx_pack *pack;
-    uint64_t id;           /* of the last request */
-    void (*pump)(void);    /* called while nothing comes; NULL: the server is another process */
+    uint64_t id;        /* of the last request */
+    void (*pump)(void); /* called while nothing comes; NULL: the server is another process */
 };
 
 /* address: unix:PATH or 127.0.0.1:PORT. False when nobody listens. */

@@ -108,9 +108,9 @@ void test_fsm_close(struct test_fsm *t)
 
 /* ---- batches ---- */
 
-void test_batch_add(struct test_batch *b, const struct bx_cmd_head *head, const void *body)
+void test_batch_add(struct test_batch *b, const struct bx_cmd_header *head, const void *body)
 {
-    struct bx_cmd_head h = *head;
+    struct bx_cmd_header h = *head;
 
     if (b->n == 0)
         assert_int_equal(bx_batch_begin(&b->buf), BX_OK);
@@ -148,7 +148,7 @@ void test_fsm_commit(struct test_fsm *t)
 
 /* ---- single commands ---- */
 
-int test_fsm_call(struct test_fsm *t, const struct bx_cmd_head *head, const void *body)
+int test_fsm_call(struct test_fsm *t, const struct bx_cmd_header *head, const void *body)
 {
     struct test_batch b = {0};
 
@@ -162,7 +162,7 @@ int test_fsm_call(struct test_fsm *t, const struct bx_cmd_head *head, const void
 
 int test_fsm_apply(struct test_fsm *t, uint16_t kind, const void *body)
 {
-    return test_fsm_call(t, &(struct bx_cmd_head){.kind = kind}, body);
+    return test_fsm_call(t, &(struct bx_cmd_header){.kind = kind}, body);
 }
 
 void test_fsm_node(struct test_fsm *t, uint64_t id, const char *name)

@@ -10,7 +10,7 @@
 struct draw {
     struct test_commands *g;
     const struct bx_view *v;
-    struct bx_cmd_head head;
+    struct bx_cmd_header head;
     union bx_cmd_body body;
     char name[64], other[64], address[64];
     struct bx_pair labels[3];
@@ -183,10 +183,10 @@ static void draw_cluster(struct draw *d)
 
 static void draw_body(struct draw *d)
 {
-    static void (*const kinds[])(struct draw *d) = {
-        draw_vm_create, draw_vm_create, draw_vm_create, draw_vm_report, draw_vm_report,
-        draw_vm_report, draw_vm_report, draw_vm_desire, draw_vm_desire, draw_vm_delete,
-        draw_node_put,  draw_node_state, draw_token,    draw_join,      draw_cluster,
+    static void (*const kinds[])(struct draw * d) = {
+        draw_vm_create, draw_vm_create,  draw_vm_create, draw_vm_report, draw_vm_report,
+        draw_vm_report, draw_vm_report,  draw_vm_desire, draw_vm_desire, draw_vm_delete,
+        draw_node_put,  draw_node_state, draw_token,     draw_join,      draw_cluster,
     };
 
     memset(&d->body, 0, sizeof d->body);

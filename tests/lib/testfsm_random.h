@@ -12,7 +12,7 @@
 struct test_commands { /* zero but for the seed; close it */
     uint64_t seed;
     uint64_t wall_ms;
-    uint64_t repeats;     /* commands drawn that were sent before, word for word */
+    uint64_t repeats; /* commands drawn that were sent before, word for word */
     struct {
         uint64_t sequence;
         struct bx_buf last; /* its last command, as it was sent */

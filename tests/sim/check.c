@@ -110,8 +110,8 @@ static void one_event(void *ctx, const struct bx_event *e)
     uint64_t head[3] = {e->index, e->time, e->type}, hash;
 
     if (e->index != h->event_seen + 1)
-        sim_violation(h->sim, "%s: event %llu follows %llu", h->name,
-                      (unsigned long long)e->index, (unsigned long long)h->event_seen);
+        sim_violation(h->sim, "%s: event %llu follows %llu", h->name, (unsigned long long)e->index,
+                      (unsigned long long)h->event_seen);
     h->event_seen = e->index;
     if (bx_buf_append(&text, head, sizeof head) != BX_OK ||
         bx_buf_append(&text, e->object.p, e->object.n) != BX_OK ||

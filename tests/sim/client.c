@@ -18,7 +18,7 @@
 #define GIVES_UP 12u /* one in so many who got no answer */
 #define REPEATS 10u  /* one in so many who got an answer */
 #define MISUSES 30u
-#define MOVES_ON 8u          /* to a new session, one in so many requests that are alone */
+#define MOVES_ON 8u /* to a new session, one in so many requests that are alone */
 /* Before the answer may be forgotten: for what is under way, and drift. */
 #define LATE_US (60 * SIM_S)
 

@@ -269,8 +269,7 @@ static int io_shm_lock(sqlite3_file *base, int at, int n, int flags)
     for (int i = at; i < at + n; i++) {
         unsigned mine = (h->shm_shared >> i) & 1;
 
-        if (taken(f->writer[i], h) ||
-            ((flags & SQLITE_SHM_EXCLUSIVE) && f->readers[i] > mine))
+        if (taken(f->writer[i], h) || ((flags & SQLITE_SHM_EXCLUSIVE) && f->readers[i] > mine))
             return SQLITE_BUSY;
     }
     for (int i = at; i < at + n; i++) {

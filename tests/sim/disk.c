@@ -6,9 +6,9 @@
 
 #include "mem/alloc.h"
 
-#define WRITE_US 400u    /* at most, for a write with its sync */
+#define WRITE_US 400u /* at most, for a write with its sync */
 #define OFFLOAD_US 5000u
-#define REPORT_US 100u   /* from another thread back to the loop */
+#define REPORT_US 100u /* from another thread back to the loop */
 
 struct work {
     struct bx_job *job;
@@ -84,7 +84,6 @@ void sim_disk_init(struct sim_host *h)
 {
     static const struct bx_disk_ops ops = {disk_write, disk_offload};
 
-    h->disk = (struct sim_disk){.base = {&ops, memfs_fs(h->fs)},
-                                .host = h,
-                                .rng = sim_stream(h->sim)};
+    h->disk =
+        (struct sim_disk){.base = {&ops, memfs_fs(h->fs)}, .host = h, .rng = sim_stream(h->sim)};
 }

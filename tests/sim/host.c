@@ -9,7 +9,7 @@
 
 #define BOOT_US (10 * SIM_S) /* boot time when a host has just booted */
 #define WALL_MS 1700000000000ll
-#define LOOP_US 50u          /* a loop takes so long, at most, to come to its next turn */
+#define LOOP_US 50u /* a loop takes so long, at most, to come to its next turn */
 
 /* ---- clock ---- */
 

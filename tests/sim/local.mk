@@ -33,19 +33,19 @@ soak: blixard-sim
 	@BLIXARD_BUILD='$(abs_top_builddir)' $(srcdir)/tests/sim/soak.sh $${HOURS:-1} $${SEED:-1000000}
 .PHONY: soak
 
-# The same with mistakes put in, which it has to find (libcore/plant.h). Built for its test only.
-EXTRA_LIBRARIES += tests/sim/libcore_planted.a
-tests_sim_libcore_planted_a_SOURCES = $(libcore_a_SOURCES)
-tests_sim_libcore_planted_a_CPPFLAGS = $(AM_CPPFLAGS) -DBX_PLANT
-tests_sim_libcore_planted_a_CFLAGS = $(AM_CFLAGS)
-EXTRA_PROGRAMS += tests/sim/blixard-sim-planted
-tests_sim_blixard_sim_planted_SOURCES = $(blixard_sim_SOURCES) \
-	tests/sim/planted.c tests/sim/planted.h
-tests_sim_blixard_sim_planted_CPPFLAGS = $(AM_CPPFLAGS) -DBX_PLANT
-tests_sim_blixard_sim_planted_LDADD = tests/sim/libcore_planted.a $(RAFT_LIBS) $(SQLITE_LIBS) \
+# The same with mistakes put in, which it has to find (libcore/mutant.h). Built for its test only.
+EXTRA_LIBRARIES += tests/sim/libcore_mutants.a
+tests_sim_libcore_mutants_a_SOURCES = $(libcore_a_SOURCES)
+tests_sim_libcore_mutants_a_CPPFLAGS = $(AM_CPPFLAGS) -DBX_PLANT
+tests_sim_libcore_mutants_a_CFLAGS = $(AM_CFLAGS)
+EXTRA_PROGRAMS += tests/sim/blixard-sim-mutants
+tests_sim_blixard_sim_mutants_SOURCES = $(blixard_sim_SOURCES) \
+	tests/sim/mutants.c tests/sim/mutants.h
+tests_sim_blixard_sim_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DBX_PLANT
+tests_sim_blixard_sim_mutants_LDADD = tests/sim/libcore_mutants.a $(RAFT_LIBS) $(SQLITE_LIBS) \
 	$(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) -lpthread
-CLEANFILES += tests/sim/libcore_planted.a tests/sim/blixard-sim-planted
-if SIM_PLANTED
-dist_check_SCRIPTS += tests/sim/planted.sh
+CLEANFILES += tests/sim/libcore_mutants.a tests/sim/blixard-sim-mutants
+if SIM_MUTANTS
+dist_check_SCRIPTS += tests/sim/mutants.sh
 endif
-tests/sim/planted.log: tests/sim/blixard-sim-planted blixard-sim blixardd blixardctl
+tests/sim/mutants.log: tests/sim/blixard-sim-mutants blixard-sim blixardd blixardctl

@@ -3,8 +3,8 @@
  * Exit code 0 when every history was good, 1 when one was not, 2 for a command line that says
  * nothing. Standard output depends on the arguments alone. */
 #include "sim/run.h"
-#ifdef BX_PLANT
-#include "sim/planted.h"
+#ifdef BX_MUTANTS
+#include "sim/mutants.h"
 #endif
 
 #include <errno.h>
@@ -28,8 +28,8 @@ static const char usage[] =
     "  --trace        print what happens\n"
     "  --until-failure  stop at the first seed that fails\n"
     "  --no-shrink    do not look for a smaller history that fails too\n"
-#ifdef BX_PLANT
-    "  --plant NAME   with this mistake put in; list: show the names\n"
+#ifdef BX_MUTANTS
+    "  --mutant NAME   with this mistake put in; list: show the names\n"
 #endif
     "\n"
     "Kinds of faults:";
@@ -119,30 +119,30 @@ static void help(void)
     exit(0);
 }
 
-#ifdef BX_PLANT
-static void plant(const char *name)
+#ifdef BX_MUTANTS
+static void mutant(const char *name)
 {
     if (strcmp(name, "list") == 0) {
-        planted_list();
+        mutant_list();
         exit(0);
     }
-    if (!planted_choose(name))
-        misuse("--plant knows no such mistake", name);
+    if (!mutant_choose(name))
+        misuse("--mutant knows no such mistake", name);
 }
 #endif
 
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'n'},
-        {"jobs", required_argument, NULL, 'j'},  {"hours", required_argument, NULL, 'h'},
-        {"hosts", required_argument, NULL, 'o'}, {"faults", required_argument, NULL, 'f'},
-        {"only", required_argument, NULL, 'y'},  {"trace", no_argument, NULL, 't'},
+        {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'n'},
+        {"jobs", required_argument, NULL, 'j'},    {"hours", required_argument, NULL, 'h'},
+        {"hosts", required_argument, NULL, 'o'},   {"faults", required_argument, NULL, 'f'},
+        {"only", required_argument, NULL, 'y'},    {"trace", no_argument, NULL, 't'},
         {"until-failure", no_argument, NULL, 'u'}, {"no-shrink", no_argument, NULL, 'k'},
-#ifdef BX_PLANT
-        {"plant", required_argument, NULL, 'p'},
+#ifdef BX_MUTANTS
+        {"mutant", required_argument, NULL, 'p'},
 #endif
-        {"help", no_argument, NULL, '?' + 128},  {0},
+        {"help", no_argument, NULL, '?' + 128},    {0},
     };
     struct sim_options o = {.seed = 1, .duration = 360 * SIM_S, .faults = ~0u};
     uint64_t seeds = 1;
@@ -170,9 +170,9 @@ int main(int argc, char **argv)
             o.until_failure = true;
         else if (c == 'k')
             o.no_shrink = true;
-#ifdef BX_PLANT
+#ifdef BX_MUTANTS
         else if (c == 'p')
-            plant(o.plant = optarg);
+            mutant(o.mutant = optarg);
 #endif
         else if (c == '?' + 128)
             help();

@@ -11,7 +11,7 @@
 
 #define LOOK_US SIM_S
 #define LOOK_AGAIN_US (5 * SIM_S)
-#define ASK_US SIM_S       /* between two attempts to join */
+#define ASK_US SIM_S /* between two attempts to join */
 #define MESSAGE_US (2 * SIM_MS)
 
 /* ---- registering ---- */
@@ -159,9 +159,8 @@ static void ask(struct sim_host *member, void *arg)
 {
     struct sim_host *h = arg;
     struct asking *a = bx_must_alloc(sizeof *a);
-    struct bx_join j = {.name = bx_str(h->name),
-                        .address = bx_str(h->address),
-                        .role = BX_ROLE_VOTER};
+    struct bx_join j = {
+        .name = bx_str(h->name), .address = bx_str(h->address), .role = BX_ROLE_VOTER};
     struct bx_node_info self;
     int rc;
 

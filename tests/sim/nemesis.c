@@ -20,7 +20,7 @@ struct planned {
 struct sim_nemesis {
     struct planned *plan;
     unsigned n, cap;
-    uint64_t seed; /* of the fault that happens now */
+    uint64_t seed;   /* of the fault that happens now */
     uint32_t number; /* of network faults: an older one's end does not end a newer one */
     uint64_t usurp_term, usurp_until, usurp_away, usurp_back;
 };

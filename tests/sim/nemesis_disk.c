@@ -103,7 +103,7 @@ struct lie {
     char name[64]; /* the file */
     size_t at;     /* in it */
     uint8_t mask;
-    bool tail;     /* what rots is the end of the log, and the host dies at once */
+    bool tail; /* what rots is the end of the log, and the host dies at once */
     uint8_t window[WINDOW];
 };
 

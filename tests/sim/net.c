@@ -138,7 +138,7 @@ static void look(struct sim *s, unsigned a, unsigned b, uint64_t down_us)
     sim_at(s, s->now + after, NULL, on_plan, p);
 }
 
-static void look_at_all(struct sim_host *h, uint64_t down_us)
+static void check_all_connections(struct sim_host *h, uint64_t down_us)
 {
     for (unsigned i = 0; i < h->sim->n_hosts; i++) {
         if (i != h->at)
@@ -157,7 +157,7 @@ void sim_net_life(struct sim_host *h, bool loud)
                 c->broken = true;
         }
     }
-    look_at_all(h, loud ? SIM_MS : DEAF_US);
+    check_all_connections(h, loud ? SIM_MS : DEAF_US);
 }
 
 void sim_net_cut(struct sim *s, unsigned from, unsigned to, bool cut)
@@ -187,7 +187,7 @@ struct sim_net_faults *sim_net_faults(struct sim *s)
 struct flying {
     unsigned from;
     uint64_t connection;
-    uint64_t sender;     /* its id when it sent */
+    uint64_t sender; /* its id when it sent */
     size_t n;
     _Alignas(16) uint8_t frame[];
 };
@@ -195,12 +195,12 @@ struct flying {
 static void receive(struct sim_host *h, void *arg)
 {
     const struct flying *f = arg;
-    struct bx_head head;
+    struct bx_header head;
 
-    if (f->n < BX_HEAD_SIZE || bx_head_read(f->frame, &head) != BX_OK)
+    if (f->n < BX_HEADER_SIZE || bx_header_read(f->frame, &head) != BX_OK)
         sim_violation(h->sim, "%s sent what is no frame", h->sim->hosts[f->from].name);
     bx_node_receive(h->node, f->sender, (enum bx_frame)(head.kind - BX_KIND_FRAME),
-                    f->frame + BX_HEAD_SIZE, f->n - BX_HEAD_SIZE);
+                    f->frame + BX_HEADER_SIZE, f->n - BX_HEADER_SIZE);
 }
 
 static void on_arrival(struct sim *s, struct sim_host *h, void *arg)
@@ -292,15 +292,14 @@ static size_t link_queued(struct bx_link *base, uint64_t id)
     if (to == NULL)
         return 0;
     d = &h->sim->net->directions[h->at][to->at];
-    return d->busy_until <= h->sim->now ? 0
-                                        : (d->busy_until - h->sim->now) * WIRE_BYTES_PER_US;
+    return d->busy_until <= h->sim->now ? 0 : (d->busy_until - h->sim->now) * WIRE_BYTES_PER_US;
 }
 
 static void on_peers(struct sim *s, struct sim_host *h, void *arg)
 {
     (void)s;
     (void)arg;
-    look_at_all(h, SIM_MS);
+    check_all_connections(h, SIM_MS);
 }
 
 static void link_set_peers(struct bx_link *base, const struct bx_peer *peers, uint32_t n,
@@ -326,7 +325,7 @@ void sim_net_init(struct sim *s)
 void sim_link_init(struct sim_host *h)
 {
     static const struct bx_link_ops ops = {link_send, link_connected, link_codecs, link_queued,
-                                            link_set_peers};
+                                           link_set_peers};
 
     h->link = (struct sim_link){.base = {&ops}, .host = h};
 }

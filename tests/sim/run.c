@@ -155,8 +155,7 @@ static void print_line(uint64_t seed, const struct sim_stats *t, uint64_t now, u
            "%llu entries, %llu frames, hash %016llx\n",
            (unsigned long long)seed, hours(now), hosts, (unsigned long long)t->operations,
            (unsigned long long)total_faults(t), (unsigned long long)t->lives,
-           (unsigned long long)t->entries, (unsigned long long)t->frames,
-           (unsigned long long)hash);
+           (unsigned long long)t->entries, (unsigned long long)t->frames, (unsigned long long)hash);
 }
 
 void run_here(const struct sim_options *o)

@@ -18,9 +18,9 @@ _Noreturn void run_here(const struct sim_options *o);
 
 struct run_outcome {
     bool failed;
-    char *text;     /* what it printed, the end of it; bx_free */
+    char *text; /* what it printed, the end of it; bx_free */
     struct sim_stats stats;
-    uint64_t now;   /* virtual time at the end */
+    uint64_t now; /* virtual time at the end */
     unsigned hosts;
     uint64_t hash;
 };

@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-/* A grant is good for T1 from the beat on, on a clock that drifts; the rest is slack. */
+/* A grant is good for T1 from the heartbeat on, on a clock that drifts; the rest is slack. */
 #define GRANTED_US ((uint64_t)BX_T1_MS * SIM_MS * 102 / 100 + SIM_S)
 
 enum fact { LEADER_OF_TERM, VOTE_IN_TERM };
@@ -76,12 +76,12 @@ void sim_safety_sent(struct sim_host *h, uint64_t to, const struct bx_buf *frame
 {
     uint64_t self = h->identity.node, term, vote;
     struct raft_message m;
-    struct bx_head head;
+    struct bx_header head;
     struct bx_err err;
 
-    if (frame->len > 256 || bx_head_read(frame->data, &head) != BX_OK ||
+    if (frame->len > 256 || bx_header_read(frame->data, &head) != BX_OK ||
         head.kind != BX_KIND_FRAME + BX_FRAME_RAFT ||
-        bx_raftmsg_read(frame->data + BX_HEAD_SIZE, frame->len - BX_HEAD_SIZE, self, "", &m,
+        bx_raftmsg_read(frame->data + BX_HEADER_SIZE, frame->len - BX_HEADER_SIZE, self, "", &m,
                         &err) != BX_OK)
         return;
     if (m.type == RAFT_REQUEST_VOTE && !m.request_vote.pre_vote) {
@@ -200,8 +200,8 @@ static const struct bx_view *newest_view(const struct sim *s)
     for (unsigned i = 0; i < s->n_hosts; i++) {
         struct bx_node *n = s->hosts[i].node;
 
-        if (n != NULL && (newest == NULL || bx_fsm_applied(bx_node_fsm(n)) >
-                                                bx_fsm_applied(bx_node_fsm(newest))))
+        if (n != NULL && (newest == NULL ||
+                          bx_fsm_applied(bx_node_fsm(n)) > bx_fsm_applied(bx_node_fsm(newest))))
             newest = n;
     }
     return bx_node_view(newest);

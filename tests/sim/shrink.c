@@ -73,8 +73,7 @@ static void drop_faults(struct sim_options *small, const char *kind)
             struct sim_options less = *small;
             unsigned n = size < small->n_only - at ? size : small->n_only - at;
 
-            memmove(&less.only[at], &less.only[at + n],
-                    (less.n_only - at - n) * sizeof *less.only);
+            memmove(&less.only[at], &less.only[at + n], (less.n_only - at - n) * sizeof *less.only);
             less.n_only -= n;
             if (fails(&less, kind))
                 *small = less;
@@ -87,7 +86,7 @@ static void drop_faults(struct sim_options *small, const char *kind)
 static void print_command(const char *what, const struct sim_options *o)
 {
     printf("%s: blixard-sim%s%s --seed %llu --hours %.9f", what,
-           o->plant == NULL ? "" : "-planted --plant ", o->plant == NULL ? "" : o->plant,
+           o->mutant == NULL ? "" : "-mutants --mutant ", o->mutant == NULL ? "" : o->mutant,
            (unsigned long long)o->seed, (double)o->duration / (double)SIM_S / 3600);
     if (o->hosts != 0)
         printf(" --hosts %u", o->hosts);

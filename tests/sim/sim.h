@@ -23,56 +23,56 @@
 #include <stdio.h>
 
 #define SIM_HOSTS_MAX BX_MEMBERS_MAX /* wiped hosts come back in their place, under new ids */
-#define SIM_MS 1000ull    /* times are microseconds */
+#define SIM_MS 1000ull               /* times are microseconds */
 #define SIM_S 1000000ull
 #define SIM_NEVER UINT64_MAX
 
 /* ---- what a run is told ---- */
 
 enum sim_fault {
-    SIM_FAULT_KILL,       /* the process dies: state.db and its VMs stay */
-    SIM_FAULT_CRASH,      /* the host loses power: state.db goes, or some of it, VMs end */
-    SIM_FAULT_WRITE_KILL, /* the process dies at the nth change of its disk or of state.db */
-    SIM_FAULT_TORN,       /* the host loses power at the nth change of its disk */
-    SIM_FAULT_PARTITION,  /* two groups of hosts hear nothing of each other */
-    SIM_FAULT_ONE_WAY,    /* one host hears another no more, though that one hears it */
-    SIM_FAULT_LOSS,       /* some frames are lost */
-    SIM_FAULT_DUPLICATE,  /* some frames arrive twice */
-    SIM_FAULT_REORDER,    /* some frames overtake others */
-    SIM_FAULT_SLOW_NET,   /* frames take up to a second */
-    SIM_FAULT_PAUSE,      /* the process stands still and goes on as if nothing were */
-    SIM_FAULT_CLOCK,      /* wall time jumps */
-    SIM_FAULT_SLOW_DISK,  /* writes take up to two seconds */
-    SIM_FAULT_DISK_FULL,  /* a change fails with ENOSPC, or there is no room for a while */
-    SIM_FAULT_DISK_ERROR, /* a change fails with EIO */
-    SIM_FAULT_READ_ERROR, /* a read after the next start fails with EIO */
-    SIM_FAULT_ROT,        /* a bit of what was long durable is another one */
-    SIM_FAULT_LOST_WRITE, /* a write that was reported done, and synced, never arrived */
-    SIM_FAULT_MISDIRECTED,/* such a write is found at another place */
-    SIM_FAULT_GUEST,      /* a VM ends by itself */
-    SIM_FAULT_NO_START,   /* the driver fails to start VMs */
-    SIM_FAULT_WIPE,       /* a host loses everything and joins again under a new id */
-    SIM_FAULT_JOIN,       /* a new host joins */
-    SIM_FAULT_USURP,      /* a new leader dies at once, and the old one is back */
-    SIM_FAULT_STATE,      /* the process dies, and its state.db is gone or damaged; VMs go on */
+    SIM_FAULT_KILL,        /* the process dies: state.db and its VMs stay */
+    SIM_FAULT_CRASH,       /* the host loses power: state.db goes, or some of it, VMs end */
+    SIM_FAULT_WRITE_KILL,  /* the process dies at the nth change of its disk or of state.db */
+    SIM_FAULT_TORN,        /* the host loses power at the nth change of its disk */
+    SIM_FAULT_PARTITION,   /* two groups of hosts hear nothing of each other */
+    SIM_FAULT_ONE_WAY,     /* one host hears another no more, though that one hears it */
+    SIM_FAULT_LOSS,        /* some frames are lost */
+    SIM_FAULT_DUPLICATE,   /* some frames arrive twice */
+    SIM_FAULT_REORDER,     /* some frames overtake others */
+    SIM_FAULT_SLOW_NET,    /* frames take up to a second */
+    SIM_FAULT_PAUSE,       /* the process stands still and goes on as if nothing were */
+    SIM_FAULT_CLOCK,       /* wall time jumps */
+    SIM_FAULT_SLOW_DISK,   /* writes take up to two seconds */
+    SIM_FAULT_DISK_FULL,   /* a change fails with ENOSPC, or there is no room for a while */
+    SIM_FAULT_DISK_ERROR,  /* a change fails with EIO */
+    SIM_FAULT_READ_ERROR,  /* a read after the next start fails with EIO */
+    SIM_FAULT_ROT,         /* a bit of what was long durable is another one */
+    SIM_FAULT_LOST_WRITE,  /* a write that was reported done, and synced, never arrived */
+    SIM_FAULT_MISDIRECTED, /* such a write is found at another place */
+    SIM_FAULT_GUEST,       /* a VM ends by itself */
+    SIM_FAULT_NO_START,    /* the driver fails to start VMs */
+    SIM_FAULT_WIPE,        /* a host loses everything and joins again under a new id */
+    SIM_FAULT_JOIN,        /* a new host joins */
+    SIM_FAULT_USURP,       /* a new leader dies at once, and the old one is back */
+    SIM_FAULT_STATE,       /* the process dies, and its state.db is gone or damaged; VMs go on */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
 
 struct sim_options {
     uint64_t seed;
-    uint64_t duration;   /* us of faults and operations; a quiet end follows */
-    uint32_t faults;     /* bit 1 << enum sim_fault */
-    unsigned hosts;      /* at the beginning; 0: the seed chooses */
-    uint64_t only[512];  /* of the planned faults, carry out just these (their numbers) */
-    unsigned n_only;     /* 0 with only_set false: all */
+    uint64_t duration;  /* us of faults and operations; a quiet end follows */
+    uint32_t faults;    /* bit 1 << enum sim_fault */
+    unsigned hosts;     /* at the beginning; 0: the seed chooses */
+    uint64_t only[512]; /* of the planned faults, carry out just these (their numbers) */
+    unsigned n_only;    /* 0 with only_set false: all */
     bool only_set;
     const char *faults_text; /* as it was written, or NULL */
-    const char *plant;       /* the mistake that was put in, or NULL */
-    bool trace;          /* print what happens */
-    bool brief;          /* of that, only the faults */
-    bool until_failure;  /* stop at the first seed that fails */
-    bool no_shrink;      /* and do not look for a smaller history */
+    const char *mutant;      /* the mistake that was put in, or NULL */
+    bool trace;              /* print what happens */
+    bool brief;              /* of that, only the faults */
+    bool until_failure;      /* stop at the first seed that fails */
+    bool no_shrink;          /* and do not look for a smaller history */
 };
 
 /* ---- parts of the world ---- */
@@ -88,7 +88,7 @@ struct sim_clock {
     struct bx_clock base; /* first */
     uint64_t booted;      /* virtual time when boot time began */
     int64_t drift_ppm;
-    int64_t wall_ms;      /* wall time minus boot time */
+    int64_t wall_ms; /* wall time minus boot time */
     uint64_t rng;
 };
 
@@ -97,7 +97,7 @@ struct sim_disk {
     struct sim_host *host;
     uint64_t busy_until; /* the writer thread */
     uint64_t rng;
-    uint64_t slow_us;    /* at most, on top of each job; 0: as it should be */
+    uint64_t slow_us; /* at most, on top of each job; 0: as it should be */
 };
 
 struct sim_link {
@@ -121,26 +121,26 @@ struct sim_host {
     struct sim_clock clock;
     struct sim_disk disk;
     struct sim_link link;
-    struct bx_driver *driver;  /* outlives the process: VMs do */
+    struct bx_driver *driver; /* outlives the process: VMs do */
     uint8_t boot_id[16];
     unsigned wipes;
     uint64_t turn_at, tick_at; /* virtual times; SIM_NEVER: nothing to do */
     uint64_t driver_ms;        /* boot time of the driver's next thing */
     uint64_t paused_from, paused_until;
-    uint64_t look_at;          /* when registration is looked at again */
-    uint64_t start_at;         /* when a process that ended is started again */
-    uint64_t started;          /* when the one of now was */
-    bool proposed, excused;    /* excused: its disk fails, so it may give up */
-    bool damaged;              /* its disk lied: what is there may be refused at the next start, */
-    bool refused;              /* and was */
-    bool rotten;               /* its state.db is: it may end, and is to start again */
-    bool power_lost;           /* the planned change takes the whole host down */
-    const char *why;           /* it ended: static text */
-    uint64_t checked, noted;   /* applied index that was looked at last */
-    uint64_t promised;         /* index up to which it has told its log to be durable */
-    uint64_t shown;            /* newest revision that this life showed anybody */
-    uint64_t snapshot;         /* index of the one it has */
-    uint64_t event_seen;       /* revision of the last event, or of the state it began with */
+    uint64_t look_at;        /* when registration is looked at again */
+    uint64_t start_at;       /* when a process that ended is started again */
+    uint64_t started;        /* when the one of now was */
+    bool proposed, excused;  /* excused: its disk fails, so it may give up */
+    bool damaged;            /* its disk lied: what is there may be refused at the next start, */
+    bool refused;            /* and was */
+    bool rotten;             /* its state.db is: it may end, and is to start again */
+    bool power_lost;         /* the planned change takes the whole host down */
+    const char *why;         /* it ended: static text */
+    uint64_t checked, noted; /* applied index that was looked at last */
+    uint64_t promised;       /* index up to which it has told its log to be durable */
+    uint64_t shown;          /* newest revision that this life showed anybody */
+    uint64_t snapshot;       /* index of the one it has */
+    uint64_t event_seen;     /* revision of the last event, or of the state it began with */
 };
 
 struct sim_net;     /* net.c */
@@ -158,22 +158,22 @@ struct sim_stats {
 struct sim {
     struct sim_options o;
     uint64_t now, rng;
-    uint32_t spins;         /* steps since time last passed */
+    uint32_t spins; /* steps since time last passed */
     struct sim_queue queue;
     struct sim_host hosts[SIM_HOSTS_MAX];
     unsigned n_hosts;
     uint8_t cluster[16], history[16], secret[16];
-    uint64_t session_ttl;   /* us */
-    bool token;             /* has been created */
-    bool quiet;             /* the end: no more faults */
-    unsigned removals;      /* of nodes, that an operator is still after */
+    uint64_t session_ttl; /* us */
+    bool token;           /* has been created */
+    bool quiet;           /* the end: no more faults */
+    unsigned removals;    /* of nodes, that an operator is still after */
     struct sim_net *net;
     struct sim_check *check;
     struct sim_safety *safety;
     struct sim_clients *clients;
     struct sim_nemesis *nemesis;
     struct sim_stats stats;
-    uint64_t hash;          /* of everything that was seen to happen */
+    uint64_t hash; /* of everything that was seen to happen */
     struct sim_host *inside;
     jmp_buf escape;
 };

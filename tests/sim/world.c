@@ -2,8 +2,8 @@
 
 #include "mem/alloc.h"
 #include "mem/map.h"
-#ifdef BX_PLANT
-#include "sim/planted.h"
+#ifdef BX_MUTANTS
+#include "sim/mutants.h"
 #endif
 
 #include <stdarg.h>
@@ -14,10 +14,10 @@
 #define SPIN_MAX 200000u       /* steps without any time passing */
 
 const char *const sim_fault_names[] = {
-    "kill",    "crash",  "write-kill", "torn",  "partition", "one-way",   "loss",
-    "duplicate", "reorder", "slow-net", "pause", "clock", "slow-disk", "disk-full",
-    "disk-error", "read-error", "rot", "lost-write", "misdirected", "guest", "no-start", "wipe",
-    "join", "usurp", "state-db", NULL,
+    "kill",       "crash",      "write-kill", "torn",       "partition",   "one-way",   "loss",
+    "duplicate",  "reorder",    "slow-net",   "pause",      "clock",       "slow-disk", "disk-full",
+    "disk-error", "read-error", "rot",        "lost-write", "misdirected", "guest",     "no-start",
+    "wipe",       "join",       "usurp",      "state-db",   NULL,
 };
 
 /* ---- telling ---- */
@@ -70,11 +70,8 @@ uint64_t sim_stream(struct sim *s)
 void sim_at(struct sim *s, uint64_t at, struct sim_host *host,
             void (*fire)(struct sim *s, struct sim_host *host, void *arg), void *arg)
 {
-    struct sim_event e = {.at = at,
-                          .host = host,
-                          .lives = host == NULL ? 0 : host->lives,
-                          .fire = fire,
-                          .arg = arg};
+    struct sim_event e = {
+        .at = at, .host = host, .lives = host == NULL ? 0 : host->lives, .fire = fire, .arg = arg};
 
     sim_queue_push(&s->queue, &e);
 }
@@ -158,8 +155,8 @@ static void begin(struct sim *s, const struct sim_options *o)
 
     memset(s, 0, sizeof *s);
     s->o = *o;
-#ifdef BX_PLANT
-    planted_begin(s);
+#ifdef BX_MUTANTS
+    mutant_begin(s);
 #endif
     s->rng = rng_next(&seed);
     s->hash = o->seed;

@@ -1,5 +1,5 @@
 # Unit tests of the API server.
-check_PROGRAMS += tests/unit/api_test tests/unit/api_encode_test tests/unit/near_test
+check_PROGRAMS += tests/unit/api_test tests/unit/api_encode_test tests/unit/suggest_test
 
 API_TEST_LIBS = libtest.a libdaemon.a daemon/libvmrun.a libdaemon_disk.a $(LIBCORE_LIBS) \
 	$(UV_LIBS) $(FYAML_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
@@ -12,9 +12,9 @@ tests_unit_api_encode_test_SOURCES = tests/unit/api_encode_test.c
 tests_unit_api_encode_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_encode_test_LDADD = $(API_TEST_LIBS)
 
-tests_unit_near_test_SOURCES = tests/unit/near_test.c
-tests_unit_near_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_near_test_LDADD = $(TEST_LIBS)
+tests_unit_suggest_test_SOURCES = tests/unit/suggest_test.c
+tests_unit_suggest_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_suggest_test_LDADD = $(TEST_LIBS)
 
 # The same with real daemons.
 check_PROGRAMS += tests/integration/api_test

@@ -266,8 +266,8 @@ static void a_decision_against(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_vm), TEST(a_vm_is_json), TEST(a_node),
-        TEST(an_event), TEST(a_decision), TEST(a_decision_against),
+        TEST(a_vm),     TEST(a_vm_is_json), TEST(a_node),
+        TEST(an_event), TEST(a_decision),   TEST(a_decision_against),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

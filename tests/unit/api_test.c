@@ -275,15 +275,15 @@ static void garbage_closes(void **state)
         uint8_t p[8];
         size_t n;
     } garbage[] = {
-        {{0x00}, 1},                               /* a number */
-        {{0xc1}, 1},                               /* not used in MessagePack */
-        {{0x90}, 1},                               /* [] */
-        {{0x94, 1, 0, 0xa0, 0x90}, 5},             /* type 1 */
-        {{0x94, 0, 0xff, 0xa0, 0x90}, 5},          /* a negative id */
-        {{0x94, 0, 1, 2, 0x90}, 5},                /* the method a number */
-        {{0x94, 0, 1, 0xa0, 0x80}, 5},             /* the parameters no list */
-        {{0x93, 2, 0xa0, 0x90}, 4},                /* a notification */
-        {{0x84, 0, 0, 1, 1, 2, 2, 3}, 8},          /* a map */
+        {{0x00}, 1},                      /* a number */
+        {{0xc1}, 1},                      /* not used in MessagePack */
+        {{0x90}, 1},                      /* [] */
+        {{0x94, 1, 0, 0xa0, 0x90}, 5},    /* type 1 */
+        {{0x94, 0, 0xff, 0xa0, 0x90}, 5}, /* a negative id */
+        {{0x94, 0, 1, 2, 0x90}, 5},       /* the method a number */
+        {{0x94, 0, 1, 0xa0, 0x80}, 5},    /* the parameters no list */
+        {{0x93, 2, 0xa0, 0x90}, 4},       /* a notification */
+        {{0x84, 0, 0, 1, 1, 2, 2, 3}, 8}, /* a map */
         {{'G', 'E', 'T', ' ', '/', '\r', '\n'}, 7},
     };
 
@@ -400,7 +400,7 @@ static void too_large_is_told(void **state)
     refused(tcp_address, true, 2 << 20, "1024 KiB");
     refused(tcp_address, false, 100 << 10, "64 KiB");
     allocated_at_most(&before, 8 << 20); /* the client's message included */
-    c = dial(unix_address); /* who is known may send a mebibyte at once */
+    c = dial(unix_address);              /* who is known may send a mebibyte at once */
     large_request(&b, 9, 1000 << 10);
     write_all(&c, b.data, b.len);
     bx_buf_release(&b);

@@ -5,13 +5,10 @@
 #include <string.h>
 
 static const struct flag own[] = {
-    {"memory", "SIZE", "", NULL},
-    {"label", "K=V", "", NULL},
-    {"force", NULL, "", NULL},
-    {"cmdline", "TEXT", "", NULL},
+    {"memory", "SIZE", "", NULL}, {"label", "K=V", "", NULL},
+    {"force", NULL, "", NULL},    {"cmdline", "TEXT", "", NULL},
     {"image", "I", NULL, NULL}, /* not supported yet */
-    {"i", "I", NULL, "image"},
-    {0},
+    {"i", "I", NULL, "image"},    {0},
 };
 static struct args args;
 static struct bx_err err;
@@ -151,13 +148,31 @@ static void sizes_are_read(void **state)
         const char *text;
         uint64_t mib; /* UINT64_MAX: refused */
     } cases[] = {
-        {"512", 512},          {"512MiB", 512},        {"512M", 512},     {"4GiB", 4096},
-        {"1TiB", 1u << 20},    {"64TiB", 64u << 20},   {"1024KiB", 1},    {"0", 0},
-        {"0MiB", 0},           {"1048576B", 1},        {"1PiB", 1u << 30},
-        {"1KiB", UINT64_MAX},  {"1025KiB", UINT64_MAX}, {"", UINT64_MAX}, {"MiB", UINT64_MAX},
-        {"-1", UINT64_MAX},    {"+1", UINT64_MAX},     {" 1", UINT64_MAX}, {"1.5GiB", UINT64_MAX},
-        {"1 GiB", UINT64_MAX}, {"1gib", UINT64_MAX},   {"1GiBx", UINT64_MAX}, {"0x10", UINT64_MAX},
-        {"99999999999999999999", UINT64_MAX},          {"17179869184PiB", UINT64_MAX},
+        {"512", 512},
+        {"512MiB", 512},
+        {"512M", 512},
+        {"4GiB", 4096},
+        {"1TiB", 1u << 20},
+        {"64TiB", 64u << 20},
+        {"1024KiB", 1},
+        {"0", 0},
+        {"0MiB", 0},
+        {"1048576B", 1},
+        {"1PiB", 1u << 30},
+        {"1KiB", UINT64_MAX},
+        {"1025KiB", UINT64_MAX},
+        {"", UINT64_MAX},
+        {"MiB", UINT64_MAX},
+        {"-1", UINT64_MAX},
+        {"+1", UINT64_MAX},
+        {" 1", UINT64_MAX},
+        {"1.5GiB", UINT64_MAX},
+        {"1 GiB", UINT64_MAX},
+        {"1gib", UINT64_MAX},
+        {"1GiBx", UINT64_MAX},
+        {"0x10", UINT64_MAX},
+        {"99999999999999999999", UINT64_MAX},
+        {"17179869184PiB", UINT64_MAX},
     };
 
     (void)state;
@@ -181,10 +196,20 @@ static void durations_are_read(void **state)
         const char *text;
         uint64_t ms;
     } cases[] = {
-        {"60", 60000},       {"60s", 60000},      {"5m", 300000},      {"500ms", 500},
-        {"2h", 7200000},     {"1d", 86400000},    {"0", 0},            {"", UINT64_MAX},
-        {"s", UINT64_MAX},   {"-5s", UINT64_MAX}, {"5 s", UINT64_MAX}, {"5sec", UINT64_MAX},
-        {"1.5s", UINT64_MAX}, {"18446744073709551615d", UINT64_MAX},
+        {"60", 60000},
+        {"60s", 60000},
+        {"5m", 300000},
+        {"500ms", 500},
+        {"2h", 7200000},
+        {"1d", 86400000},
+        {"0", 0},
+        {"", UINT64_MAX},
+        {"s", UINT64_MAX},
+        {"-5s", UINT64_MAX},
+        {"5 s", UINT64_MAX},
+        {"5sec", UINT64_MAX},
+        {"1.5s", UINT64_MAX},
+        {"18446744073709551615d", UINT64_MAX},
     };
 
     (void)state;

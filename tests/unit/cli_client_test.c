@@ -15,18 +15,18 @@
 #define ID "00112233445566778899aabbccddeeff"
 
 enum step {
-    CLOSE,      /* end the connection; what follows the script is this, too */
-    ANSWER,     /* {"n": how many requests came before} */
-    SLOWLY,     /* the same, one byte a write */
-    NOTIFIED,   /* the same, after a notification, both in one write */
+    CLOSE,    /* end the connection; what follows the script is this, too */
+    ANSWER,   /* {"n": how many requests came before} */
+    SLOWLY,   /* the same, one byte a write */
+    NOTIFIED, /* the same, after a notification, both in one write */
     NO_LEADER,
     NOT_FOUND,
-    OK_ERROR,   /* an error that calls itself ok */
-    HTTP,       /* bytes that are no answer */
-    GARBAGE,    /* no MessagePack */
+    OK_ERROR, /* an error that calls itself ok */
+    HTTP,     /* bytes that are no answer */
+    GARBAGE,  /* no MessagePack */
     WRONG_ID,
-    TURN_AWAY,  /* a notification that the server is full, and the end */
-    SILENCE,    /* until the client goes */
+    TURN_AWAY, /* a notification that the server is full, and the end */
+    SILENCE,   /* until the client goes */
 };
 
 struct fake {
@@ -221,8 +221,9 @@ static void start(struct fake *f, const enum step *steps, unsigned n)
     assert_int_equal(listen(f->listener, 8), 0);
     assert_int_equal(pthread_create(&f->thread, NULL, run, f), 0);
 }
-#define START(f, ...) start(f, (const enum step[]){__VA_ARGS__},                                   \
-                            sizeof((const enum step[]){__VA_ARGS__}) / sizeof(enum step))
+#define START(f, ...)                                                                              \
+    start(f, (const enum step[]){__VA_ARGS__},                                                     \
+          sizeof((const enum step[]){__VA_ARGS__}) / sizeof(enum step))
 
 /* The client must have let go of it. */
 static void stop(struct fake *f)

@@ -40,8 +40,7 @@ static void yaml_keeps_the_shape(void **state)
     (void)state;
     yaml("{\"name\": \"web-1\", \"vcpus\": 2, \"labels\": {\"app\": \"web\"}, \"list\": [1, true]}",
          "name: web-1\nvcpus: 2\nlabels:\n  app: web\nlist:\n  - 1\n  - true\n");
-    yaml("[{\"a\": 1, \"b\": {\"c\": null}}, {\"a\": 2}]",
-         "- a: 1\n  b:\n    c: null\n- a: 2\n");
+    yaml("[{\"a\": 1, \"b\": {\"c\": null}}, {\"a\": 2}]", "- a: 1\n  b:\n    c: null\n- a: 2\n");
     yaml("[[1, 2], []]", "-\n  - 1\n  - 2\n- []\n");
     yaml("[]", "[]\n");
     yaml("{\"labels\": {}}", "labels: {}\n");
@@ -50,9 +49,9 @@ static void yaml_keeps_the_shape(void **state)
 
 static void yaml_takes_no_string_for_something_else(void **state)
 {
-    static const char *const words[] = {"yes", "No",  "null", "TRUE", "1",   "1e5", "0x10", "",
-                                        "~",   "- a", "a: b", "a #b", "a:",  "&a",  "*a",   "!a",
-                                        "|",   "%a",  "@a",   " a",   "2026-11-21"};
+    static const char *const words[] = {"yes", "No", "null", "TRUE", "1",    "1e5", "0x10",
+                                        "",    "~",  "- a",  "a: b", "a #b", "a:",  "&a",
+                                        "*a",  "!a", "|",    "%a",   "@a",   " a",  "2026-11-21"};
     char json[64], want[64];
 
     (void)state;

@@ -2,7 +2,7 @@
 #include "lib/testlib.h"
 
 #include "codec/flat.h"
-#include "codec/head.h"
+#include "codec/header.h"
 #include "mem/alloc.h"
 #include "unit/codec_record.h"
 

@@ -72,8 +72,7 @@ static uint32_t round_trip(struct bx_hybrid *h, const struct golden_sample *s, e
 
     wrong = bx_hybrid_write(h, 1u << codec, BX_KIND_VM, s->schema, &items, &b, NULL) != BX_OK;
     wrong += b.data[3] != codec;
-    wrong +=
-        bx_hybrid_read(h, &d, BX_KIND_VM, s->schema, b.data, b.len, &taker, NULL) != BX_OK;
+    wrong += bx_hybrid_read(h, &d, BX_KIND_VM, s->schema, b.data, b.len, &taker, NULL) != BX_OK;
     wrong += t.n != n || t.wrong > 0;
     bx_decoder_close(&d);
     bx_buf_release(&b);
@@ -226,14 +225,13 @@ static void what_has_no_head_is_refused(void **state)
     (void)state;
     assert_int_equal(read_bytes(&h, s, "", 0), BX_MALFORMED);
     assert_int_equal(read_bytes(&h, s, "\x80", 1), BX_MALFORMED); /* an empty map, without a head */
-    assert_int_equal(
-        bx_hybrid_write(&h, ALL, BX_KIND_VM + 1, s->schema, &items, &b, NULL), BX_OK);
+    assert_int_equal(bx_hybrid_write(&h, ALL, BX_KIND_VM + 1, s->schema, &items, &b, NULL), BX_OK);
     assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_MALFORMED); /* of another kind */
-    bx_head_seal(b.data, BX_KIND_VM, 1, 77, (uint32_t)(b.len - BX_HEAD_SIZE));
+    bx_header_seal(b.data, BX_KIND_VM, 1, 77, (uint32_t)(b.len - BX_HEADER_SIZE));
     assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_UNSUPPORTED); /* a codec of the future */
-    bx_head_seal(b.data, BX_KIND_VM, 2, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    bx_header_seal(b.data, BX_KIND_VM, 2, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEADER_SIZE));
     assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_UNSUPPORTED); /* and a version */
-    bx_head_seal(b.data, BX_KIND_VM, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    bx_header_seal(b.data, BX_KIND_VM, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEADER_SIZE));
     assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_OK);
     b.data[b.len - 1] ^= 1;
     assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_CORRUPT);
@@ -338,8 +336,7 @@ static void use_all(void *ctx)
 static void failing_allocations_leave_nothing(void **state)
 {
     size_t n;
-    struct golden_sample *sample =
-        (struct golden_sample *)(uintptr_t)(golden_samples(&n) + 1);
+    struct golden_sample *sample = (struct golden_sample *)(uintptr_t)(golden_samples(&n) + 1);
 
     (void)state;
     bx_buf_thread_close(); /* what earlier tests left there would be counted */

@@ -209,8 +209,9 @@ static void every_byte_at_every_place_comes_back(void **state)
             memset(s, 'a', sizeof s);
             s[at] = (char)byte;
             bx_pw_strn(&packed, s, sizeof s);
-            assert_int_equal(bx_json_write(&text, bx_pack_parse(pack, packed.data, packed.len, 99,
-                                                                NULL), 0), BX_OK);
+            assert_int_equal(
+                bx_json_write(&text, bx_pack_parse(pack, packed.data, packed.len, 99, NULL), 0),
+                BX_OK);
             for (size_t i = 0; i < text.len; i++)
                 assert_true(text.data[i] >= 0x20 && text.data[i] < 0x7f);
             assert_int_equal(bx_json_read(&again, (char *)text.data, text.len, 999, NULL), BX_OK);

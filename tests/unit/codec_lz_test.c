@@ -2,7 +2,7 @@
  * it. */
 #include "lib/testlib.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "codec/lz.h"
 #include "mem/alloc.h"
 
@@ -26,8 +26,7 @@ static void what_was_packed_comes_back(void **state)
         assert_int_equal(bx_lz_unpack(&out, packed.data + 3, packed.len - 3, n), BX_OK);
         assert_int_equal(out.len, n);
         assert_memory_equal(out.data, src, n);
-        assert_int_equal(bx_lz_unpack(&out, packed.data + 3, packed.len - 3, n - 1),
-                         BX_MALFORMED);
+        assert_int_equal(bx_lz_unpack(&out, packed.data + 3, packed.len - 3, n - 1), BX_MALFORMED);
         assert_int_equal(out.len, n); /* unchanged */
         bx_buf_release(&packed);
         bx_buf_release(&out);

@@ -2,7 +2,7 @@
  * never change, and that no damaged or invented bytes get past decoding. */
 #include "lib/testlib.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "mem/alloc.h"
 #include "mem/map.h"
 #include "wire/command.h"
@@ -14,11 +14,12 @@ static const struct bx_pair labels[] = {{{"app", 3}, {"web", 3}}, {{"stage", 5},
 
 #define NODE                                                                                       \
     {                                                                                              \
-        .id = 3, .name = {"n3", 2}, .address = {"10.0.0.3:7000", 13}, .api = {"10.0.0.3:7001", 13},\
-        .datacenter = {"dc", 2}, .zone = {"z1", 2}, .rack = {"r", 1}, .driver = {"sim", 3},        \
-        .vcpus = 64, .memory_mib = 262144, .disk_gib = 2000, .reserve_vcpus = 1,                   \
-        .reserve_memory_mib = 2, .reserve_disk_gib = 4, .overcommit_vcpus_pct = 200,               \
-        .overcommit_memory_pct = 100, .state = BX_NODE_DRAINING, .role = BX_ROLE_AGENT             \
+        .id = 3, .name = {"n3", 2}, .address = {"10.0.0.3:7000", 13},                              \
+        .api = {"10.0.0.3:7001", 13}, .datacenter = {"dc", 2}, .zone = {"z1", 2},                  \
+        .rack = {"r", 1}, .driver = {"sim", 3}, .vcpus = 64, .memory_mib = 262144,                 \
+        .disk_gib = 2000, .reserve_vcpus = 1, .reserve_memory_mib = 2, .reserve_disk_gib = 4,      \
+        .overcommit_vcpus_pct = 200, .overcommit_memory_pct = 100, .state = BX_NODE_DRAINING,      \
+        .role = BX_ROLE_AGENT                                                                      \
     }
 
 static const struct {
@@ -27,20 +28,26 @@ static const struct {
     union bx_cmd_body body;
     const char *hex; /* of the body's record */
 } commands[] = {
-    {BX_CMD_CLUSTER_CREATE, "cluster.create",
+    {BX_CMD_CLUSTER_CREATE,
+     "cluster.create",
      {.cluster_create = {.cluster = {1, 2, 3}, .history = {4, 5, 6}, .name = {"lab", 3}}},
      "3800000065000500010203000000000000000000000000000405060000000000000000000000000030000000"
      "030000006c61620000000000"},
-    {BX_CMD_NODE_PUT, "node.put", {.node_put = NODE},
+    {BX_CMD_NODE_PUT,
+     "node.put",
+     {.node_put = NODE},
      "e00000006600120003000000000000009800000002000000a00000000d000000b00000000d000000c0000000"
      "02000000c800000002000000d000000001000000d80000000300000040000000000000000000040000000000"
      "d007000000000000010000000000000002000000000000000400000000000000c80000000000000064000000"
      "00000000030000000000000002000000000000006e3300000000000031302e302e302e333a37303030000000"
      "31302e302e302e333a3730303100000064630000000000007a31000000000000720000000000000073696d00"
      "00000000"},
-    {BX_CMD_NODE_STATE, "node.state", {.node_state = {.id = 7, .state = BX_NODE_DOWN}},
+    {BX_CMD_NODE_STATE,
+     "node.state",
+     {.node_state = {.id = 7, .state = BX_NODE_DOWN}},
      "180000006700020007000000000000000200000000000000"},
-    {BX_CMD_VM_CREATE, "vm.create",
+    {BX_CMD_VM_CREATE,
+     "vm.create",
      {.vm_create = {.config = {.name = {"web", 3},
                                .tenant = {"default", 7},
                                .vcpus = 2,
@@ -64,22 +71,34 @@ static const struct {
      "020000000100000000000000776562000000000064656661756c74002f626f6f742f6b002f626f6f742f6900"
      "7175696574000000d800000003000000e000000003000000e800000005000000000000000000000061707000"
      "00000000776562000000000073746167650000006e33000000000000"},
-    {BX_CMD_VM_DESIRE, "vm.desire",
-     {.vm_desire = {.vm = {"web", 3}, .desired = BX_DESIRED_STOPPED, .restart = true, .force = true,
+    {BX_CMD_VM_DESIRE,
+     "vm.desire",
+     {.vm_desire = {.vm = {"web", 3},
+                    .desired = BX_DESIRED_STOPPED,
+                    .restart = true,
+                    .force = true,
                     .timeout_s = 30}},
      "380000006900050030000000030000000100000000000000010000000000000001000000000000001e000000"
      "000000007765620000000000"},
-    {BX_CMD_VM_DELETE, "vm.delete", {.vm_delete = {.vm = {"web", 3}}},
+    {BX_CMD_VM_DELETE,
+     "vm.delete",
+     {.vm_delete = {.vm = {"web", 3}}},
      "180000006a00010010000000030000007765620000000000"},
-    {BX_CMD_VM_REPORT, "vm.report",
-     {.vm_report = {.vm = {9, 8, 7}, .node = 3, .epoch = 2, .phase = BX_PHASE_FAILED,
+    {BX_CMD_VM_REPORT,
+     "vm.report",
+     {.vm_report = {.vm = {9, 8, 7},
+                    .node = 3,
+                    .epoch = 2,
+                    .phase = BX_PHASE_FAILED,
                     .message = {"exit 1", 6}}},
      "400000006b000600090807000000000000000000000000000300000000000000020000000000000006000000"
      "0000000038000000060000006578697420310000"},
-    {BX_CMD_TOKEN_CREATE, "token.create",
+    {BX_CMD_TOKEN_CREATE,
+     "token.create",
      {.token_create = {.secret_hash = {0xff, 0xee}, .ttl_ms = 3600000}},
      "200000006c000300ffee000000000000000000000000000080ee360000000000"},
-    {BX_CMD_MEMBER_JOIN, "member.join",
+    {BX_CMD_MEMBER_JOIN,
+     "member.join",
      {.member_join = {.secret_hash = {0xff, 0xee}, .node = NODE}},
      "f00000006d001400ffee00000000000000000000000000000300000000000000a800000002000000b0000000"
      "0d000000c00000000d000000d000000002000000d800000002000000e000000001000000e800000003000000"
@@ -87,18 +106,20 @@ static const struct {
      "00000000c8000000000000006400000000000000030000000000000002000000000000006e33000000000000"
      "31302e302e302e333a3730303000000031302e302e302e333a3730303100000064630000000000007a310000"
      "00000000720000000000000073696d0000000000"},
-    {BX_CMD_NODE_REMOVE, "node.remove", {.node_remove = {.node = {"n3", 2}, .confirm_dead = true}},
+    {BX_CMD_NODE_REMOVE,
+     "node.remove",
+     {.node_remove = {.node = {"n3", 2}, .confirm_dead = true}},
      "200000006e000200180000000200000001000000000000006e33000000000000"},
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 
-static const struct bx_cmd_head full_head = {.session = {0xa1, 0xa2},
-                                             .sequence = 258,
-                                             .floor = 257,
-                                             .deadline_ms = 1700000000000,
-                                             .trace = {0xb1},
-                                             .principal = {"alice", 5},
-                                             .tenant = {"default", 7}};
+static const struct bx_cmd_header full_head = {.session = {0xa1, 0xa2},
+                                               .sequence = 258,
+                                               .floor = 257,
+                                               .deadline_ms = 1700000000000,
+                                               .trace = {0xb1},
+                                               .principal = {"alice", 5},
+                                               .tenant = {"default", 7}};
 
 /* ---- golden bytes ---- */
 
@@ -113,7 +134,7 @@ static void is_hex(const char *what, const uint8_t *p, size_t n, const char *hex
     free(text);
 }
 
-static void encode(struct bx_buf *b, size_t i, struct bx_cmd_head *head)
+static void encode(struct bx_buf *b, size_t i, struct bx_cmd_header *head)
 {
     head->kind = commands[i].kind;
     assert_int_equal(bx_cmd_encode(b, head, &commands[i].body), BX_OK);
@@ -125,13 +146,13 @@ static void test_bodies(void **state)
     (void)state;
     assert_int_equal(KINDS, BX__CMDS - 1);
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_head head = full_head;
+        struct bx_cmd_header head = full_head;
         struct bx_buf b = {0};
         size_t at;
 
         assert_int_equal(commands[i].kind, i + 1);
         encode(&b, i, &head);
-        at = bx_flat_size(&bx_cmd_head_schema, &head);
+        at = bx_flat_size(&bx_cmd_header_schema, &head);
         assert_int_equal(head.level, BX_LEVEL);
         assert_true(head.body_hash == bx_hash(b.data + at, b.len - at));
         is_hex(commands[i].name, b.data + at, b.len - at, commands[i].hex);
@@ -143,27 +164,29 @@ static void test_bodies(void **state)
 static void test_head_and_batch(void **state)
 {
     static const struct bx_stamp stamp = {1700000000000, 0x0a0b0c0d, {0x10, 0x20, 0x30}};
-    struct bx_cmd_head head = full_head;
+    struct bx_cmd_header head = full_head;
     struct bx_buf b = {0};
 
     (void)state;
     encode(&b, 7, &head);
-    is_hex("the head of a command", b.data, bx_flat_size(&bx_cmd_head_schema, &head),
-     "7800000064000c0008000000000000000100000000000000a1a2000000000000000000000000000002010000"
-     "0000000001010000000000002cd3d953a71a876c0068e5cf8b010000b1000000000000000000000000000000"
-     "68000000050000007000000007000000616c69636500000064656661756c7400");
+    is_hex(
+        "the head of a command", b.data, bx_flat_size(&bx_cmd_header_schema, &head),
+        "7800000064000c0008000000000000000100000000000000a1a2000000000000000000000000000002010000"
+        "0000000001010000000000002cd3d953a71a876c0068e5cf8b010000b1000000000000000000000000000000"
+        "68000000050000007000000007000000616c69636500000064656661756c7400");
     b.len = 0;
     assert_int_equal(bx_batch_begin(&b), BX_OK);
     bx_batch_seal(&b, 0, &stamp);
-    is_hex("an empty batch", b.data, b.len,
-     "bd580201080000002000000094de42070068e5cf8b0100001020300000000000000000000000000000000000"
-     "0d0c0b0a");
+    is_hex(
+        "an empty batch", b.data, b.len,
+        "bd580201080000002000000094de42070068e5cf8b0100001020300000000000000000000000000000000000"
+        "0d0c0b0a");
     bx_buf_release(&b);
 }
 
 /* ---- there and back ---- */
 
-static int decode(const uint8_t *p, size_t n, struct bx_cmd_head *head, union bx_cmd_body *body,
+static int decode(const uint8_t *p, size_t n, struct bx_cmd_header *head, union bx_cmd_body *body,
                   struct bx_arena *arena, size_t *used)
 {
     struct bx_err err = {0};
@@ -183,7 +206,7 @@ static void test_round_trip(void **state)
 
     (void)state;
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_head head = full_head, back;
+        struct bx_cmd_header head = full_head, back;
         struct bx_buf b = {0}, again = {0};
         union bx_cmd_body body;
         size_t used;
@@ -219,7 +242,7 @@ static void test_too_large(void **state)
 {
     struct bx_pair many[64];
     struct bx_cmd_vm_create c = {.if_not_exists = false};
-    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE};
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
     struct bx_buf b = {0};
     char *text = calloc(1, 65536);
     char keys[64][3];
@@ -248,10 +271,10 @@ static void test_too_large(void **state)
 
 /* What was let through is whole and within bounds: every byte of it is read, and it is the one way
  * to write this body. */
-static void is_sound(const uint8_t *p, size_t n, struct bx_cmd_head *head,
+static void is_sound(const uint8_t *p, size_t n, struct bx_cmd_header *head,
                      const union bx_cmd_body *body)
 {
-    size_t at = bx_flat_size(&bx_cmd_head_schema, head);
+    size_t at = bx_flat_size(&bx_cmd_header_schema, head);
     struct bx_buf again = {0};
 
     if (head->kind == BX_CMD_VM_CREATE)
@@ -266,7 +289,7 @@ static void is_sound(const uint8_t *p, size_t n, struct bx_cmd_head *head,
 static int decode_exact(const uint8_t *p, size_t n, struct bx_arena *arena)
 {
     uint8_t *copy = malloc(n == 0 ? 1 : n);
-    struct bx_cmd_head head;
+    struct bx_cmd_header head;
     union bx_cmd_body body;
     size_t used;
     int rc;
@@ -285,12 +308,12 @@ static void test_damaged_commands(void **state)
 
     (void)state;
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_head head = full_head;
+        struct bx_cmd_header head = full_head;
         struct bx_buf b = {0};
         size_t at;
 
         encode(&b, i, &head);
-        at = bx_flat_size(&bx_cmd_head_schema, &head);
+        at = bx_flat_size(&bx_cmd_header_schema, &head);
         for (size_t n = 0; n < b.len; n++)
             assert_int_equal(decode_exact(b.data, n, &arena), BX_MALFORMED);
         for (size_t bit = 0; bit < 8 * b.len; bit++) {
@@ -314,16 +337,16 @@ static void test_hostile_bodies(void **state)
 
     (void)state;
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_head head = full_head;
+        struct bx_cmd_header head = full_head;
         struct bx_buf b = {0};
         size_t at;
 
         encode(&b, i, &head);
-        at = bx_flat_size(&bx_cmd_head_schema, &head);
+        at = bx_flat_size(&bx_cmd_header_schema, &head);
         for (size_t bit = 8 * at; bit < 8 * b.len; bit++) {
             b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
             head.body_hash = bx_hash(b.data + at, b.len - at);
-            bx_flat_write(&bx_cmd_head_schema, &head, b.data);
+            bx_flat_write(&bx_cmd_header_schema, &head, b.data);
             decode_exact(b.data, b.len, &arena);
             b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
@@ -340,7 +363,7 @@ static void make_batch(struct bx_buf *b)
 
     assert_int_equal(bx_batch_begin(b), BX_OK);
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_head head = full_head;
+        struct bx_cmd_header head = full_head;
 
         encode(b, i, &head);
     }
@@ -377,7 +400,7 @@ static void test_batch(void **state)
     assert_int_equal(batch.stamp.seed[3], 4);
     assert_int_equal(batch.commands, KINDS);
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_head head;
+        struct bx_cmd_header head;
         union bx_cmd_body body;
         size_t used;
 
@@ -411,11 +434,11 @@ static void test_batch_bounds(void **state)
     bx_batch_seal(&b, BX_BATCH_COMMANDS_MAX + 1, &stamp);
     assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
     bx_batch_seal(&b, 0, &stamp);
-    bx_head_seal(b.data, BX_KIND_BATCH, 3, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    bx_header_seal(b.data, BX_KIND_BATCH, 3, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEADER_SIZE));
     assert_int_equal(open_exact(b.data, b.len), BX_UNSUPPORTED);
-    bx_head_seal(b.data, BX_KIND_VOTE, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    bx_header_seal(b.data, BX_KIND_VOTE, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEADER_SIZE));
     assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
-    bx_head_seal(b.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, 24); /* shorter than the stamp */
+    bx_header_seal(b.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, 24); /* shorter than the stamp */
     assert_int_equal(open_exact(b.data, b.len), BX_MALFORMED);
     bx_buf_release(&b);
 }
@@ -430,7 +453,7 @@ static void test_batch_of_version_1(void **state)
     (void)state;
     assert_int_equal(bx_batch_begin(&b), BX_OK);
     bx_batch_seal(&b, 3, &stamp);
-    bx_head_seal(b.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEAD_SIZE));
+    bx_header_seal(b.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEADER_SIZE));
     assert_int_equal(bx_batch_open(b.data, b.len, &batch, NULL), BX_OK);
     assert_false(batch.measured);
     assert_int_equal(batch.stamp.wall_ms, 12345);
@@ -447,7 +470,7 @@ static void use_all(void *ctx)
     (void)ctx;
     if (bx_batch_begin(&b) == BX_OK) {
         for (size_t i = 0; i < KINDS; i++) {
-            struct bx_cmd_head head = full_head, back;
+            struct bx_cmd_header head = full_head, back;
             struct bx_arena arena = {0};
             union bx_cmd_body body;
             size_t at = b.len, used;
@@ -479,11 +502,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bodies),       cmocka_unit_test(test_head_and_batch),
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_names),
-        cmocka_unit_test(test_too_large),    cmocka_unit_test(test_damaged_commands),
+        cmocka_unit_test(test_bodies),         cmocka_unit_test(test_head_and_batch),
+        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_names),
+        cmocka_unit_test(test_too_large),      cmocka_unit_test(test_damaged_commands),
         cmocka_unit_test(test_hostile_bodies), cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_batch_bounds), cmocka_unit_test(test_batch_of_version_1),
+        cmocka_unit_test(test_batch_bounds),   cmocka_unit_test(test_batch_of_version_1),
         cmocka_unit_test(test_no_memory),
     };
 

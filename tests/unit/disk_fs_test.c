@@ -99,7 +99,7 @@ static void the_log_works_on_it(void **state)
                 assert_int_equal(pump(w, NULL), BX_OK);
         }
         assert_int_equal(bx_wal_compact(w, round * 100 + 50), BX_OK);
-        bx_wal_raise_mark(w);
+        bx_wal_raise_high_water(w);
         assert_int_equal(pump(w, NULL), BX_OK);
         for (uint64_t i = bx_wal_first(w); i <= bx_wal_last(w); i++)
             entry_is(w, i, 1, 3000);
@@ -130,7 +130,7 @@ static void the_log_is_used_while_another_thread_writes(void **state)
         void *rc;
 
         assert_int_equal(append_one(w, ++last, 1, 3000), BX_OK);
-        bx_wal_raise_mark(w);
+        bx_wal_raise_high_water(w);
         assert_true(bx_wal_begin(w));
         assert_int_equal(pthread_create(&thread, NULL, run_job, w), 0);
         for (int i = 0; i < 20; i++)

@@ -3,7 +3,7 @@
 
 #include "lib/testclock.h"
 #include "node/driver_sim.h"
-#include "node/due.h"
+#include "node/timerheap.h"
 
 #include <string.h>
 
@@ -14,20 +14,20 @@
 /* Against a search of the whole list: the earliest, and of those the one that was set first. */
 static void the_first_due_is_the_earliest_set(void **state)
 {
-    static struct bx_due items[ITEMS];
+    static struct bx_timer items[ITEMS];
     uint64_t set[ITEMS] = {0}, order = 0, seed = 3;
-    struct bx_dues h = {0};
+    struct bx_timer_heap h = {0};
 
     (void)state;
-    assert_int_equal(bx_dues_reserve(&h, ITEMS), BX_OK);
+    assert_int_equal(bx_timer_heap_reserve(&h, ITEMS), BX_OK);
     for (int round = 0; round < 20000; round++) {
         uint32_t i = (uint32_t)(test_random(&seed) % ITEMS), first = ITEMS;
 
         if (test_random(&seed) % 3 == 0) {
-            bx_dues_clear(&h, &items[i]);
+            bx_timer_heap_remove(&h, &items[i]);
             set[i] = 0;
         } else {
-            bx_dues_set(&h, &items[i], test_random(&seed) % 50);
+            bx_timer_heap_set(&h, &items[i], test_random(&seed) % 50);
             set[i] = ++order;
         }
         for (i = 0; i < ITEMS; i++) {
@@ -37,9 +37,9 @@ static void the_first_due_is_the_earliest_set(void **state)
                 (items[i].at == items[first].at && set[i] < set[first]))
                 first = i;
         }
-        assert_ptr_equal(bx_dues_first(&h), first == ITEMS ? NULL : &items[first]);
+        assert_ptr_equal(bx_timer_heap_first(&h), first == ITEMS ? NULL : &items[first]);
     }
-    bx_dues_close(&h);
+    bx_timer_heap_close(&h);
 }
 
 /* ---- the driver ---- */

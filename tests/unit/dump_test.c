@@ -16,7 +16,7 @@ struct world {
     struct test_fsm t;
     struct test_commands g;
     struct test_batch next;
-    struct bx_buf dump;   /* of t as it stands after setup */
+    struct bx_buf dump; /* of t as it stands after setup */
     uint64_t digest;
 };
 
@@ -160,7 +160,7 @@ static void test_empty_state(void **state)
  * which test_fsm_dump holds them to. */
 static void test_largest_row(void **state)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE};
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
     struct bx_cmd_vm_create c = {.if_not_exists = false};
     struct test_fsm t = {0}, to = {0};
     struct test_batch b = {0};
@@ -425,12 +425,18 @@ static void test_no_memory_in_dump(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_sees_one_moment), TEST(test_commits_first),
-        TEST(test_restored_dumps_equal), TEST(test_empty_state),
-        TEST(test_largest_row), TEST(test_wrong_digest),
-        TEST(test_given_up), TEST(test_cut_rows),
-        TEST(test_flips), TEST(test_twice_the_same),
-        TEST(test_no_memory_in_restore), TEST(test_no_memory_in_dump),
+        TEST(test_sees_one_moment),
+        TEST(test_commits_first),
+        TEST(test_restored_dumps_equal),
+        TEST(test_empty_state),
+        TEST(test_largest_row),
+        TEST(test_wrong_digest),
+        TEST(test_given_up),
+        TEST(test_cut_rows),
+        TEST(test_flips),
+        TEST(test_twice_the_same),
+        TEST(test_no_memory_in_restore),
+        TEST(test_no_memory_in_dump),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -321,7 +321,7 @@ static void test_create_placed(void **state)
 /* Up to the last unit, and not one beyond; also within one entry. */
 static void test_create_fills_up(void **state)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE};
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
     struct test_batch b = {0};
     struct bx_node_columns c;
     uint64_t before = t.outcomes;
@@ -442,7 +442,7 @@ static void test_names_change_hands(void **state)
         uint64_t id;
         const char *name;
     } moves[] = {{1, "c"}, {2, "a"}, {3, "d"}, {1, "b"}, {3, "c"}, {2, "e"}, {1, "a"}, {2, "b"}};
-    struct bx_cmd_head head = {.kind = BX_CMD_NODE_PUT};
+    struct bx_cmd_header head = {.kind = BX_CMD_NODE_PUT};
     uint64_t digest, outcomes = t.outcomes + sizeof moves / sizeof moves[0];
     char address[] = "h:0";
 
@@ -476,7 +476,7 @@ static void test_names_change_hands(void **state)
 /* Made, deleted and made again before anything was stored. */
 static void test_one_turn(void **state)
 {
-    struct bx_cmd_head create = {.kind = BX_CMD_VM_CREATE}, delete = {.kind = BX_CMD_VM_DELETE};
+    struct bx_cmd_header create = {.kind = BX_CMD_VM_CREATE}, delete = {.kind = BX_CMD_VM_DELETE};
     struct bx_cmd_vm_create c = create_of("web");
     struct bx_cmd_vm_delete d = {.vm = bx_str("web")};
     struct test_batch b = {0};
@@ -646,14 +646,27 @@ static void test_tokens_full(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_stop_and_start),   TEST(test_restart),         TEST(test_restart_policies),
-        TEST(test_failed),           TEST(test_delete),          TEST(test_reports),
-        TEST(test_create),           TEST(test_create_placed),   TEST(test_create_fills_up),
+        TEST(test_stop_and_start),
+        TEST(test_restart),
+        TEST(test_restart_policies),
+        TEST(test_failed),
+        TEST(test_delete),
+        TEST(test_reports),
+        TEST(test_create),
+        TEST(test_create_placed),
+        TEST(test_create_fills_up),
         TEST(test_create_while_deleted),
-        TEST(test_node_put),         TEST(test_node_state),      TEST(test_node_shrinks),
-        TEST(test_nodes_full),       TEST(test_cluster_create),  TEST(test_join),
-        TEST(test_tokens),           TEST(test_tokens_full),     TEST(test_names_change_hands),
-        TEST(test_one_turn),         TEST(test_every_field_of_a_node),
+        TEST(test_node_put),
+        TEST(test_node_state),
+        TEST(test_node_shrinks),
+        TEST(test_nodes_full),
+        TEST(test_cluster_create),
+        TEST(test_join),
+        TEST(test_tokens),
+        TEST(test_tokens_full),
+        TEST(test_names_change_hands),
+        TEST(test_one_turn),
+        TEST(test_every_field_of_a_node),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,7 +6,7 @@
 #include "lib/testfsm.h"
 #include "lib/testfsm_random.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "mem/alloc.h"
 
 #include <sqlite3.h>
@@ -21,11 +21,11 @@
 struct world {
     struct test_fsm t;
     struct test_commands g;
-    struct test_batch next;  /* the entry after the last applied */
+    struct test_batch next; /* the entry after the last applied */
     struct bx_buf file;
     uint64_t digest, revision, time_ms;
-    uint64_t dump;           /* sum of the hashes of its rows */
-    uint64_t after;          /* the digest when next was applied */
+    uint64_t dump;  /* sum of the hashes of its rows */
+    uint64_t after; /* the digest when next was applied */
 };
 
 static struct bx_cluster_info info_of(const struct test_fsm *t)

@@ -5,7 +5,7 @@
 #include "lib/testfsm.h"
 #include "lib/testfsm_random.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 
 #include <string.h>
 #include <sys/wait.h>
@@ -101,7 +101,7 @@ static void capacity_holds(const struct picture *before, const struct picture *a
 static uint16_t kind_of(const struct test_batch *b)
 {
     struct bx_batch batch;
-    struct bx_cmd_head head;
+    struct bx_cmd_header head;
     union bx_cmd_body body;
     struct bx_arena arena = {0};
     struct bx_err err;
@@ -201,7 +201,7 @@ static bool make_odd(struct test_batch *b, size_t at, uint64_t *seed)
 {
     uint8_t *p = b->buf.data + at, *body = p + bx_get32(p);
     size_t n = bx_get32(body), used;
-    struct bx_cmd_head head;
+    struct bx_cmd_header head;
     union bx_cmd_body decoded;
     struct bx_arena arena = {0};
     int rc;
@@ -359,7 +359,7 @@ static void test_replicas(void **state)
 /* Two commands, of which this build does not know the second: its head says so at `at`. */
 static void refuses_newer(size_t at, uint8_t value)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_TOKEN_CREATE};
+    struct bx_cmd_header head = {.kind = BX_CMD_TOKEN_CREATE};
     struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
     struct test_fsm t = {0};
     struct test_batch b = {0};
@@ -375,8 +375,7 @@ static void refuses_newer(size_t at, uint8_t value)
     test_batch_add(&b, &head, &token);
     b.buf.data[second + at] = value;
     test_batch_seal(&b, t.index, 5);
-    assert_int_equal(bx_fsm_apply(t.fsm, t.index + 1, b.buf.data, b.buf.len, &err),
-                     BX_UNSUPPORTED);
+    assert_int_equal(bx_fsm_apply(t.fsm, t.index + 1, b.buf.data, b.buf.len, &err), BX_UNSUPPORTED);
     assert_non_null(strstr(err.msg, "newer"));
     test_fsm_reopen(&t); /* what a node does that stopped */
     assert_int_equal(bx_fsm_applied(t.fsm), t.index);
@@ -394,7 +393,7 @@ static void test_newer_entries(void **state)
 
 static void test_damaged_entry(void **state)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_TOKEN_CREATE};
+    struct bx_cmd_header head = {.kind = BX_CMD_TOKEN_CREATE};
     struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
     struct test_fsm t = {0};
     struct test_batch b = {0};
@@ -496,7 +495,7 @@ static void gone(void *ctx, uint64_t index, uint32_t place, const struct bx_outc
 /* Whoever hears of an outcome can rely on it: it is stored before it is told. */
 static void test_told_when_stored(void **state)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE};
+    struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE};
     struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DOWN};
     struct test_fsm t = {0};
     struct test_batch b = {0};
@@ -582,7 +581,7 @@ static void test_events(void **state)
         }
     }
     oldest = bx_fsm_events_oldest(t.fsm);
-    assert_true(oldest > 1);                            /* the old ones went */
+    assert_true(oldest > 1);                           /* the old ones went */
     assert_true(test_fsm_revision(&t) - oldest >= 20); /* as many as promised are there */
     test_fsm_reopen(&t);
     assert_int_equal(bx_fsm_events_oldest(t.fsm), oldest);
@@ -599,11 +598,15 @@ static void test_events(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_command),  cmocka_unit_test(test_odd_commands),
+        cmocka_unit_test(test_every_command),
+        cmocka_unit_test(test_odd_commands),
         cmocka_unit_test(test_replicas),
-        cmocka_unit_test(test_newer_entries),  cmocka_unit_test(test_damaged_entry),
-        cmocka_unit_test(test_foreign_entries), cmocka_unit_test(test_gone_before_commit),
-        cmocka_unit_test(test_told_when_stored), cmocka_unit_test(test_events),
+        cmocka_unit_test(test_newer_entries),
+        cmocka_unit_test(test_damaged_entry),
+        cmocka_unit_test(test_foreign_entries),
+        cmocka_unit_test(test_gone_before_commit),
+        cmocka_unit_test(test_told_when_stored),
+        cmocka_unit_test(test_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,10 +32,10 @@ static const struct golden_sample *sample(const char *name)
 
 static int make_head(struct bx_buf *out)
 {
-    uint8_t *p = bx_buf_extend(out, BX_HEAD_SIZE + 5);
+    uint8_t *p = bx_buf_extend(out, BX_HEADER_SIZE + 5);
 
-    memcpy(p + BX_HEAD_SIZE, "hello", 5);
-    bx_head_seal(p, BX_KIND_VM_CONFIG, 3, BX_CODEC_MSGPACK, 5);
+    memcpy(p + BX_HEADER_SIZE, "hello", 5);
+    bx_header_seal(p, BX_KIND_VM_CONFIG, 3, BX_CODEC_MSGPACK, 5);
     return BX_OK;
 }
 
@@ -130,7 +130,7 @@ static int write_log(struct memfs *m)
     if (rc == BX_OK)
         rc = bx_wal_append(w, 2, &other, 1); /* in the place of the second */
     if (rc == BX_OK)
-        bx_wal_raise_mark(w);
+        bx_wal_raise_high_water(w);
     while (rc == BX_OK && bx_wal_begin(w))
         rc = bx_wal_finish(w, bx_wal_run(w, NULL));
     bx_wal_close(w);
@@ -147,7 +147,7 @@ static int make_wal(struct bx_buf *out)
     return rc;
 }
 
-static int make_mark(struct bx_buf *out)
+static int make_high_water(struct bx_buf *out)
 {
     struct memfs *m = memfs_create();
     int rc = write_log(m);
@@ -243,7 +243,7 @@ static int make_batch_stamped(struct bx_buf *out, uint32_t elapsed_ms)
     int rc = bx_batch_begin(out);
 
     for (uint16_t kind = 1; rc == BX_OK && kind <= BATCH_KINDS; kind++) {
-        struct bx_cmd_head head = *(const struct bx_cmd_head *)sample("command")->object;
+        struct bx_cmd_header head = *(const struct bx_cmd_header *)sample("command")->object;
 
         head.kind = kind;
         rc = bx_cmd_encode(out, &head, sample(bx_cmd_name(kind))->object);
@@ -257,7 +257,8 @@ static int make_batch_1(struct bx_buf *out)
 {
     int rc = make_batch_stamped(out, 0);
 
-    bx_head_seal(out->data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, (uint32_t)(out->len - BX_HEAD_SIZE));
+    bx_header_seal(out->data, BX_KIND_BATCH, 1, BX_CODEC_FLAT,
+                   (uint32_t)(out->len - BX_HEADER_SIZE));
     return rc;
 }
 
@@ -319,9 +320,9 @@ static int make_read(struct bx_buf *out)
     return make_frame(out, BX_FRAME_READ, "read");
 }
 
-static int make_beat(struct bx_buf *out)
+static int make_heartbeat(struct bx_buf *out)
 {
-    return make_frame(out, BX_FRAME_BEAT, "beat");
+    return make_frame(out, BX_FRAME_HEARTBEAT, "beat");
 }
 
 static int make_grant(struct bx_buf *out)
@@ -356,10 +357,13 @@ static const uint8_t conf[] = {1, 1, 0, 0, 0, 0, 0,   0,   0,   3, 0,
 
 static int make_vote_request(struct bx_buf *out)
 {
-    const struct raft_message m = {
-        .type = RAFT_REQUEST_VOTE,
-        .request_vote = {.term = 5, .candidate_id = 3, .last_log_index = 99, .last_log_term = 4,
-                         .disrupt_leader = true, .pre_vote = true}};
+    const struct raft_message m = {.type = RAFT_REQUEST_VOTE,
+                                   .request_vote = {.term = 5,
+                                                    .candidate_id = 3,
+                                                    .last_log_index = 99,
+                                                    .last_log_term = 4,
+                                                    .disrupt_leader = true,
+                                                    .pre_vote = true}};
 
     return bx_raftmsg_write(out, &m);
 }
@@ -368,16 +372,16 @@ static int make_vote_result(struct bx_buf *out)
 {
     const struct raft_message m = {
         .type = RAFT_REQUEST_VOTE_RESULT,
-        .request_vote_result = {.term = 5, .vote_granted = true, .pre_vote = true, .features = 1,
-                                .capacity = 0xfffe}};
+        .request_vote_result = {
+            .term = 5, .vote_granted = true, .pre_vote = true, .features = 1, .capacity = 0xfffe}};
 
     return bx_raftmsg_write(out, &m);
 }
 
 static int make_append(struct bx_buf *out)
 {
-    const struct raft_append_entries m = {.term = 5, .prev_log_index = 99, .prev_log_term = 4,
-                                          .leader_commit = 98, .n_entries = 3};
+    const struct raft_append_entries m = {
+        .term = 5, .prev_log_index = 99, .prev_log_term = 4, .leader_commit = 98, .n_entries = 3};
     int rc = bx_raftmsg_write_append(out, &m);
 
     if (rc == BX_OK)
@@ -391,16 +395,16 @@ static int make_append_result(struct bx_buf *out)
 {
     const struct raft_message m = {
         .type = RAFT_APPEND_ENTRIES_RESULT,
-        .append_entries_result = {.term = 5, .rejected = 97, .last_log_index = 99, .features = 1,
-                                  .capacity = 0xfffe}};
+        .append_entries_result = {
+            .term = 5, .rejected = 97, .last_log_index = 99, .features = 1, .capacity = 0xfffe}};
 
     return bx_raftmsg_write(out, &m);
 }
 
 static int make_install(struct bx_buf *out)
 {
-    const struct raft_install_snapshot m = {.term = 5, .last_index = 99, .last_term = 4,
-                                            .conf_index = 17};
+    const struct raft_install_snapshot m = {
+        .term = 5, .last_index = 99, .last_term = 4, .conf_index = 17};
 
     return bx_raftmsg_write_install(out, &m, conf, sizeof conf);
 }
@@ -423,7 +427,7 @@ const struct golden_item golden_items[] = {
     {"wal-segment", make_segment, false},
     {"wal-record", make_record, false},
     {"wal-file", make_wal, false},
-    {"slots-mark", make_mark, false},
+    {"slots-mark", make_high_water, false},
     {"slots-vote", make_vote, false},
     {"slots-identity", make_identity, false},
     {"snapshot-1", make_plain_snapshot, false},
@@ -436,7 +440,7 @@ const struct golden_item golden_items[] = {
     {"frame-hello", make_hello, false},
     {"frame-ping", make_ping, false},
     {"frame-read", make_read, false},
-    {"frame-beat", make_beat, false},
+    {"frame-beat", make_heartbeat, false},
     {"frame-grant", make_grant, false},
     {"frame-snap-data", make_snap_data, false},
     {"frame-join", make_join, false},

@@ -29,8 +29,7 @@ static const struct bx_pair labels[] = {
         .kernel = S("/boot/vmlinuz"), .initrd = S("/boot/initrd.img"),                             \
         .cmdline = S("console=ttyS0 quiet"), .labels = {labels, 3}, .priority = 700,               \
         .strategy = BX_STRATEGY_LEAST_AVAILABLE, .restart = BX_RESTART_ALWAYS,                     \
-        .on_lost = BX_ON_LOST_RESTART, .disk_ephemeral = true, .stopped = true,                    \
-        .node = S("alpha")                                                                         \
+        .on_lost = BX_ON_LOST_RESTART, .disk_ephemeral = true, .stopped = true, .node = S("alpha") \
     }
 #define NODE                                                                                       \
     {                                                                                              \
@@ -43,10 +42,16 @@ static const struct bx_pair labels[] = {
 
 static const struct bx_vm_config config = CONFIG, config_empty = {.vcpus = 1};
 static const struct bx_node_info node = NODE;
-static const struct bx_cmd_head head = {
-    .kind = BX_CMD_VM_CREATE, .level = 1, .session = ID(0x51), .sequence = 9, .floor = 7,
-    .body_hash = 0x1122334455667788, .deadline_ms = 1700000000123, .trace = ID(0x71),
-    .principal = S("uid:1000"), .tenant = S("acme")};
+static const struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
+                                          .level = 1,
+                                          .session = ID(0x51),
+                                          .sequence = 9,
+                                          .floor = 7,
+                                          .body_hash = 0x1122334455667788,
+                                          .deadline_ms = 1700000000123,
+                                          .trace = ID(0x71),
+                                          .principal = S("uid:1000"),
+                                          .tenant = S("acme")};
 static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab")};
 static const struct bx_cmd_node_remove node_remove = {S("n5"), true};
 static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT};
@@ -57,35 +62,71 @@ static const struct bx_cmd_vm_report vm_report = {ID(0xe1), 3, 12, BX_PHASE_FAIL
                                                   S("exit status 1")};
 static const struct bx_cmd_token_create token_create = {ID(0xd1), 3600000};
 static const struct bx_cmd_member_join member_join = {ID(0xd2), NODE};
-static const struct bx_event event = {77, 1700000000456, BX_EVENT_VM_PHASE, S("web-1"),
-                                      S("alpha"), S("stopped: exit 0")};
-static const struct bx_outcome outcome = {
-    .session = ID(0x51), .sequence = 9, .body_hash = 0x1122334455667788, .revision = 78,
-    .code = BX_UNPLACEABLE, .object = ID(0xe1), .node = 3, .existed = true,
-    .message = S("no node has 4 free vcpus"), .hint = S("blixardctl node list"), .floor = 7,
-    .principal_hash = 0x19aabbccddeeff00};
+static const struct bx_event event = {77,         1700000000456, BX_EVENT_VM_PHASE,
+                                      S("web-1"), S("alpha"),    S("stopped: exit 0")};
+static const struct bx_outcome outcome = {.session = ID(0x51),
+                                          .sequence = 9,
+                                          .body_hash = 0x1122334455667788,
+                                          .revision = 78,
+                                          .code = BX_UNPLACEABLE,
+                                          .object = ID(0xe1),
+                                          .node = 3,
+                                          .existed = true,
+                                          .message = S("no node has 4 free vcpus"),
+                                          .hint = S("blixardctl node list"),
+                                          .floor = 7,
+                                          .principal_hash = 0x19aabbccddeeff00};
 static const struct bx_hello hello = {ID(0xc1), ID(0xc2), 3, ID(0xf1), 1, 2, 6, S("not today")};
 static const struct bx_read read_ = {0x1234567890, 4711};
-static const struct bx_beat beat = {33, ID(0xf2), S("aaaaaaaaaaaaaaaabbbbbbbb"), true};
+static const struct bx_heartbeat beat = {33, ID(0xf2), S("aaaaaaaaaaaaaaaabbbbbbbb"), true};
 static const struct bx_grant grant = {33, ID(0xf2), 78, S("aaaaaaaaaaaaaaaabbbbbbbb")};
-static const struct bx_join join = {
-    .secret_hash = ID(0xd2), .name = S("delta"), .address = S("10.0.0.4:7420"),
-    .api = S("10.0.0.4:7421"), .datacenter = S("dc1"), .zone = S("z3"), .rack = S("r8"),
-    .driver = S("sim"), .vcpus = 16, .memory_mib = 65536, .disk_gib = 900,
-    .role = BX_ROLE_STANDBY, .incarnation = ID(0xf3)};
+static const struct bx_join join = {.secret_hash = ID(0xd2),
+                                    .name = S("delta"),
+                                    .address = S("10.0.0.4:7420"),
+                                    .api = S("10.0.0.4:7421"),
+                                    .datacenter = S("dc1"),
+                                    .zone = S("z3"),
+                                    .rack = S("r8"),
+                                    .driver = S("sim"),
+                                    .vcpus = 16,
+                                    .memory_mib = 65536,
+                                    .disk_gib = 900,
+                                    .role = BX_ROLE_STANDBY,
+                                    .incarnation = ID(0xf3)};
 static const struct bx_str peers[] = {S("1 10.0.0.1:7420"), S("2 10.0.0.2:7420")};
-static const struct bx_joined joined = {BX_CONFLICT, 4, ID(0xc1), ID(0xc2), {peers, 2},
-                                        S("this name is taken"), S("choose another --name")};
+static const struct bx_joined joined = {BX_CONFLICT,
+                                        4,
+                                        ID(0xc1),
+                                        ID(0xc2),
+                                        {peers, 2},
+                                        S("this name is taken"),
+                                        S("choose another --name")};
 
-static const struct bx_vm_reply vm_reply = {
-    .name = S("web-1"), .uuid = ID(0xe1), .tenant = S("acme"), .vcpus = 4, .memory_mib = 8192,
-    .disk_gib = 40, .desired = BX_DESIRED_STOPPED, .phase = BX_PHASE_STOPPING, .node = S("alpha"),
-    .epoch = 12, .priority = 700, .labels = {labels, 3}, .created_index = 70,
-    .modified_index = 78, .kernel = S("/boot/vmlinuz"), .initrd = S("/boot/initrd.img"),
-    .cmdline = S("console=ttyS0 quiet"), .strategy = BX_STRATEGY_LEAST_AVAILABLE,
-    .restart = BX_RESTART_ALWAYS, .on_lost = BX_ON_LOST_RESTART, .disk_ephemeral = true,
-    .created_ms = 1700000000123, .modified_ms = 1700000000456, .message = S("asked to"),
-    .score = 801};
+static const struct bx_vm_reply vm_reply = {.name = S("web-1"),
+                                            .uuid = ID(0xe1),
+                                            .tenant = S("acme"),
+                                            .vcpus = 4,
+                                            .memory_mib = 8192,
+                                            .disk_gib = 40,
+                                            .desired = BX_DESIRED_STOPPED,
+                                            .phase = BX_PHASE_STOPPING,
+                                            .node = S("alpha"),
+                                            .epoch = 12,
+                                            .priority = 700,
+                                            .labels = {labels, 3},
+                                            .created_index = 70,
+                                            .modified_index = 78,
+                                            .kernel = S("/boot/vmlinuz"),
+                                            .initrd = S("/boot/initrd.img"),
+                                            .cmdline = S("console=ttyS0 quiet"),
+                                            .strategy = BX_STRATEGY_LEAST_AVAILABLE,
+                                            .restart = BX_RESTART_ALWAYS,
+                                            .on_lost = BX_ON_LOST_RESTART,
+                                            .disk_ephemeral = true,
+                                            .created_ms = 1700000000123,
+                                            .modified_ms = 1700000000456,
+                                            .message = S("asked to"),
+                                            .score = 801};
 
 static struct golden_sample samples[GOLDEN_SAMPLES_MAX];
 static size_t samples_n;
@@ -106,7 +147,7 @@ static void add_commands(void)
         [BX_CMD_MEMBER_JOIN] = &member_join,       [BX_CMD_NODE_REMOVE] = &node_remove,
     };
 
-    add("command", &bx_cmd_head_schema, &head);
+    add("command", &bx_cmd_header_schema, &head);
     for (uint16_t kind = 1; kind < BX__CMDS; kind++) {
         assert(bodies[kind] != NULL); /* a new command has no sample yet */
         add(bx_cmd_name(kind), bx_cmd_schema(kind), bodies[kind]);
@@ -128,7 +169,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add("outcome", &bx_outcome_schema, &outcome);
         add("hello", &bx_hello_schema, &hello);
         add("read", &bx_read_schema, &read_);
-        add("beat", &bx_beat_schema, &beat);
+        add("beat", &bx_heartbeat_schema, &beat);
         add("grant", &bx_grant_schema, &grant);
         add("join", &bx_join_schema, &join);
         add("joined", &bx_joined_schema, &joined);

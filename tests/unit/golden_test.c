@@ -224,8 +224,8 @@ static bool has_form(const struct golden_sample *s, size_t form)
         const struct bx_field *f = &s->schema->fields[i];
         const void *m = (const char *)s->object + f->offset;
 
-        if (form == 2 && (f->type == BX_T_BYTES ||
-                          (f->type == BX_T_U64 && *(const uint64_t *)m > INT64_MAX)))
+        if (form == 2 &&
+            (f->type == BX_T_BYTES || (f->type == BX_T_U64 && *(const uint64_t *)m > INT64_MAX)))
             return false;
     }
     return true;
@@ -366,8 +366,7 @@ static void damage_under_a_good_checksum_is_harmless(void **state)
     (void)state;
     for (size_t i = 0; i < fuzz_targets_n; i++) {
         if (fuzz_targets[i].reseal != NULL)
-            fuzz_each_seed(&fuzz_targets[i], damage_resealed,
-                           (void *)(uintptr_t)&fuzz_targets[i]);
+            fuzz_each_seed(&fuzz_targets[i], damage_resealed, (void *)(uintptr_t)&fuzz_targets[i]);
     }
 }
 

@@ -50,7 +50,7 @@ static void send_to(void *ctx, uint64_t to, enum bx_frame kind, const struct bx_
     struct message *m = &wire[n_wire++];
 
     assert_true(n_wire < WIRE_MAX);
-    assert_ptr_equal(s, kind == BX_FRAME_BEAT ? &bx_beat_schema : &bx_grant_schema);
+    assert_ptr_equal(s, kind == BX_FRAME_HEARTBEAT ? &bx_heartbeat_schema : &bx_grant_schema);
     m->from = ((struct host *)ctx)->id;
     m->to = to;
     m->kind = kind;
@@ -144,16 +144,18 @@ static void deliver_one(const struct message *m)
     struct host *h = m->to == 1 ? &leader : &node;
     struct bx_arena arena = {0};
     struct bx_err err;
-    struct bx_beat beat;
+    struct bx_heartbeat heartbeat;
     struct bx_grant grant;
 
-    if (m->kind == BX_FRAME_BEAT) {
-        assert_int_equal(bx_flat_read(&bx_beat_schema, m->record.data, m->record.len, &beat, &arena,
-                                      NULL, &err), BX_OK);
-        bx_lease_on_beat(h->lease, m->from, &beat);
+    if (m->kind == BX_FRAME_HEARTBEAT) {
+        assert_int_equal(bx_flat_read(&bx_heartbeat_schema, m->record.data, m->record.len,
+                                      &heartbeat, &arena, NULL, &err),
+                         BX_OK);
+        bx_lease_on_heartbeat(h->lease, m->from, &heartbeat);
     } else {
         assert_int_equal(bx_flat_read(&bx_grant_schema, m->record.data, m->record.len, &grant,
-                                      &arena, NULL, &err), BX_OK);
+                                      &arena, NULL, &err),
+                         BX_OK);
         bx_lease_on_grant(h->lease, m->from, &grant);
     }
     bx_arena_close(&arena);
@@ -175,7 +177,7 @@ static void finish_barrier(int code)
     done(barrier.arg, code);
 }
 
-/* A beat there, a barrier, a grant back. */
+/* A heartbeat there, a barrier, a grant back. */
 static void round_trip(void)
 {
     bx_lease_tick(node.lease);
@@ -193,12 +195,13 @@ static bool holds(const uint8_t vm[16], uint64_t epoch)
 static uint32_t wants_in(const struct message *m)
 {
     struct bx_arena arena = {0};
-    struct bx_beat beat;
+    struct bx_heartbeat heartbeat;
 
-    assert_int_equal(bx_flat_read(&bx_beat_schema, m->record.data, m->record.len, &beat, &arena,
-                                  NULL, NULL), BX_OK);
+    assert_int_equal(bx_flat_read(&bx_heartbeat_schema, m->record.data, m->record.len, &heartbeat,
+                                  &arena, NULL, NULL),
+                     BX_OK);
     bx_arena_close(&arena);
-    return beat.wants.n / BX_WANT_SIZE;
+    return heartbeat.wants.n / BX_WANT_SIZE;
 }
 
 /* ---- granting ---- */
@@ -206,7 +209,7 @@ static uint32_t wants_in(const struct message *m)
 static void a_grant_is_held_until_t1_after_the_beat(void **state)
 {
     (void)state;
-    assert_int_equal(bx_lease_want(node.lease, web, 1), BX_OK);
+    assert_int_equal(bx_lease_request(node.lease, web, 1), BX_OK);
     assert_false(holds(web, 1));
     bx_lease_tick(node.lease);
     deliver();
@@ -221,29 +224,29 @@ static void a_grant_is_held_until_t1_after_the_beat(void **state)
     assert_true(holds(web, 1));
     assert_false(holds(web, 2));
     assert_false(bx_lease_holds(leader.lease, web, 1));
-    the_clock.now = 1000 + BX_T1_MS - 1; /* the beat was sent at 1000 */
+    the_clock.now = 1000 + BX_T1_MS - 1; /* the heartbeat was sent at 1000 */
     assert_true(holds(web, 1));
     the_clock.now++;
     assert_false(holds(web, 1));
-    bx_lease_unwant(node.lease, web);
-    bx_lease_unwant(node.lease, web);
+    bx_lease_cancel(node.lease, web);
+    bx_lease_cancel(node.lease, web);
 }
 
 static void beats_renew_a_grant(void **state)
 {
     (void)state;
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     round_trip();
     for (int i = 0; i < 20; i++) {
         uint64_t next = bx_lease_tick(node.lease);
 
         assert_int_equal(n_wire, 0);
-        assert_int_equal(next, the_clock.now + BX_BEAT_MS);
+        assert_int_equal(next, the_clock.now + BX_LEASE_HEARTBEAT_MS);
         the_clock.now = next;
         round_trip();
         assert_true(holds(web, 1));
     }
-    bx_lease_unwant(node.lease, web);
+    bx_lease_cancel(node.lease, web);
     assert_false(holds(web, 1));
 }
 
@@ -259,10 +262,10 @@ static void only_what_the_state_says_is_granted(void **state)
     memcpy(r.vm, running, 16);
     assert_int_equal(test_fsm_apply(&state_1, BX_CMD_VM_REPORT, &r), BX_OK);
     state_2.index = state_1.index; /* the revision is what counts: one is ahead */
-    bx_lease_want(node.lease, unknown, 1);
-    bx_lease_want(node.lease, stopped, 1);
-    bx_lease_want(node.lease, running, 1);
-    bx_lease_want(node.lease, web, 2); /* an epoch that was not ordered */
+    bx_lease_request(node.lease, unknown, 1);
+    bx_lease_request(node.lease, stopped, 1);
+    bx_lease_request(node.lease, running, 1);
+    bx_lease_request(node.lease, web, 2); /* an epoch that was not ordered */
     round_trip();
     test_fsm_node(&state_2, 8, "n8");
     test_fsm_node(&state_2, 9, "n9");
@@ -271,7 +274,7 @@ static void only_what_the_state_says_is_granted(void **state)
     assert_false(holds(stopped, 1));
     assert_false(holds(running, 1));
     assert_false(holds(web, 2));
-    bx_lease_want(node.lease, web, 1); /* replaces the epoch */
+    bx_lease_request(node.lease, web, 1); /* replaces the epoch */
     round_trip();
     assert_true(holds(web, 1));
     assert_false(holds(web, 2));
@@ -280,8 +283,8 @@ static void only_what_the_state_says_is_granted(void **state)
 static void a_vm_of_another_node_is_not_granted(void **state)
 {
     (void)state;
-    node.id = 3; /* the link tells who sent a beat */
-    bx_lease_want(node.lease, web, 1);
+    node.id = 3; /* the link tells who sent a heartbeat */
+    bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
     finish_barrier(BX_OK);
@@ -294,7 +297,7 @@ static void a_grant_waits_for_its_revision(void **state)
 {
     (void)state;
     test_fsm_node(&state_1, 3, "n3"); /* not applied at the node yet */
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     round_trip();
     assert_int_equal(node.granted, 1);
     assert_false(holds(web, 1));
@@ -314,30 +317,31 @@ static void a_grant_waits_for_its_revision(void **state)
 
 static void grants_that_answer_nothing_are_ignored(void **state)
 {
-    struct bx_want pair = {.epoch = 1};
+    struct bx_grant_request pair = {.epoch = 1};
     uint8_t packed[BX_WANT_SIZE], right[16];
     struct bx_grant g = {.granted = {(const char *)packed, BX_WANT_SIZE}};
     struct bx_arena arena = {0};
-    struct bx_beat beat;
+    struct bx_heartbeat heartbeat;
 
     (void)state;
     memcpy(pair.vm, web, 16);
     bx_want_put(packed, &pair);
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
-    assert_int_equal(bx_flat_read(&bx_beat_schema, wire[0].record.data, wire[0].record.len, &beat,
-                                  &arena, NULL, NULL), BX_OK);
+    assert_int_equal(bx_flat_read(&bx_heartbeat_schema, wire[0].record.data, wire[0].record.len,
+                                  &heartbeat, &arena, NULL, NULL),
+                     BX_OK);
     bx_arena_close(&arena);
-    memcpy(right, beat.incarnation, 16);
+    memcpy(right, heartbeat.incarnation, 16);
 
     memcpy(g.incarnation, right, 16);
-    g.seq = beat.seq + 1; /* a beat that was never sent */
+    g.seq = heartbeat.seq + 1; /* a heartbeat that was never sent */
     bx_lease_on_grant(node.lease, 1, &g);
     g.seq = 0;
     bx_lease_on_grant(node.lease, 1, &g);
-    g.seq = beat.seq + 16;
+    g.seq = heartbeat.seq + 16;
     bx_lease_on_grant(node.lease, 1, &g);
-    g.seq = beat.seq;
+    g.seq = heartbeat.seq;
     bx_lease_on_grant(node.lease, 3, &g); /* from somebody who was not asked */
     g.incarnation[0] ^= 1;                /* for the daemon before this one */
     bx_lease_on_grant(node.lease, 1, &g);
@@ -358,14 +362,14 @@ static void a_restarted_daemon_has_another_incarnation(void **state)
     struct bx_lease *old;
 
     (void)state;
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
     old = node.lease;
     node.lease = lease_of(&node);
     bx_lease_destroy(old);
-    bx_lease_want(node.lease, web, 1);
-    bx_lease_tick(node.lease); /* its first beat has the number of the old one's first */
+    bx_lease_request(node.lease, web, 1);
+    bx_lease_tick(node.lease); /* its first heartbeat has the number of the old one's first */
     drop_wire();
     finish_barrier(BX_OK);
     assert_int_equal(n_wire, 1);
@@ -373,38 +377,38 @@ static void a_restarted_daemon_has_another_incarnation(void **state)
     assert_false(holds(web, 1));
 }
 
-/* A grant for an older beat does not shorten a newer one's. */
+/* A grant for an older heartbeat does not shorten a newer one's. */
 static void answers_out_of_order_keep_the_later_end(void **state)
 {
     struct message first;
 
     (void)state;
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
     finish_barrier(BX_OK);
     assert_int_equal(n_wire, 1);
     first = wire[--n_wire]; /* held up */
-    the_clock.now += BX_BEAT_MS;
+    the_clock.now += BX_LEASE_HEARTBEAT_MS;
     round_trip();
     deliver_one(&first);
     bx_buf_release(&first.record);
-    the_clock.now = 1000 + BX_T1_MS + BX_BEAT_MS - 1;
+    the_clock.now = 1000 + BX_T1_MS + BX_LEASE_HEARTBEAT_MS - 1;
     assert_true(holds(web, 1));
 }
 
 static void a_deposed_leader_does_not_answer(void **state)
 {
     (void)state;
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
     bx_lease_on_role(leader.lease, false);
     finish_barrier(BX_OK); /* even if the barrier's answer should come late */
     assert_int_equal(n_wire, 0);
-    the_clock.now += BX_BEAT_MS;
+    the_clock.now += BX_LEASE_HEARTBEAT_MS;
     bx_lease_tick(node.lease);
-    deliver(); /* a follower does not care for beats */
+    deliver(); /* a follower does not care for heartbeats */
     assert_null(barrier.done);
     assert_int_equal(n_wire, 0);
 }
@@ -412,19 +416,19 @@ static void a_deposed_leader_does_not_answer(void **state)
 static void a_barrier_of_an_earlier_leadership_answers_nothing(void **state)
 {
     (void)state;
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
     bx_lease_on_role(leader.lease, false);
     bx_lease_on_role(leader.lease, true);
-    the_clock.now += BX_BEAT_MS;
+    the_clock.now += BX_LEASE_HEARTBEAT_MS;
     bx_lease_tick(node.lease);
     deliver(); /* waits: only one barrier at a time */
     assert_int_equal(barrier.submitted, 1);
     finish_barrier(BX_OK);
     assert_int_equal(n_wire, 0);
     bx_lease_tick(leader.lease);
-    drop_wire(); /* the leader's own beat */
+    drop_wire(); /* the leader's own heartbeat */
     assert_int_equal(barrier.submitted, 2);
     finish_barrier(BX_OK);
     assert_int_equal(n_wire, 1);
@@ -435,25 +439,25 @@ static void a_barrier_of_an_earlier_leadership_answers_nothing(void **state)
 static void a_barrier_that_fails_answers_nothing(void **state)
 {
     (void)state;
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
     finish_barrier(BX_NO_LEADER);
     assert_int_equal(n_wire, 0);
     barrier.refuse = BX_NO_LEADER;
-    the_clock.now += BX_BEAT_MS;
+    the_clock.now += BX_LEASE_HEARTBEAT_MS;
     bx_lease_tick(node.lease);
     deliver(); /* refused from inside the call */
     bx_lease_tick(leader.lease);
     drop_wire();
     assert_int_equal(barrier.submitted, 2);
     barrier.refuse = BX_OK;
-    the_clock.now += BX_BEAT_MS;
+    the_clock.now += BX_LEASE_HEARTBEAT_MS;
     round_trip();
     assert_true(holds(web, 1));
 }
 
-/* ---- beats ---- */
+/* ---- heartbeats ---- */
 
 static void what_is_new_is_asked_for_at_once(void **state)
 {
@@ -462,16 +466,16 @@ static void what_is_new_is_asked_for_at_once(void **state)
     (void)state;
     place("second", second);
     place("third", third);
-    round_trip(); /* the first beat asks even when nothing is wanted */
+    round_trip(); /* the first heartbeat asks even when nothing is wanted */
     bx_lease_tick(node.lease);
     assert_int_equal(n_wire, 0);
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     assert_int_equal(n_wire, 1);
     assert_int_equal(wants_in(&wire[0]), 1);
-    bx_lease_want(node.lease, second, 1); /* these ride with the next one */
-    bx_lease_want(node.lease, third, 1);
-    bx_lease_want(node.lease, web, 1); /* nothing new */
+    bx_lease_request(node.lease, second, 1); /* these ride with the next one */
+    bx_lease_request(node.lease, third, 1);
+    bx_lease_request(node.lease, web, 1); /* nothing new */
     bx_lease_tick(node.lease);
     assert_int_equal(n_wire, 1);
     deliver();
@@ -492,7 +496,7 @@ static void what_is_new_is_asked_for_at_once(void **state)
 static void a_new_leader_hears_at_once(void **state)
 {
     (void)state;
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     node.leader = 0;
     assert_true(bx_lease_tick(node.lease) > the_clock.now);
     assert_int_equal(n_wire, 0); /* nobody to send to */
@@ -511,15 +515,15 @@ static void a_new_leader_hears_at_once(void **state)
 static void nothing_wanted_writes_nothing(void **state)
 {
     (void)state;
-    round_trip(); /* the first beat of a life asks how far to apply */
+    round_trip(); /* the first heartbeat of a life asks how far to apply */
     assert_true(bx_lease_current(node.lease));
     assert_int_equal(node.granted, 1);
     for (int i = 0; i < 10; i++) {
-        the_clock.now += BX_BEAT_MS;
+        the_clock.now += BX_LEASE_HEARTBEAT_MS;
         bx_lease_tick(node.lease);
         assert_int_equal(n_wire, 1);
         deliver();
-        assert_int_equal(bx_lease_last_beat(leader.lease, 2), the_clock.now);
+        assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), the_clock.now);
     }
     assert_int_equal(barrier.submitted, 1);
 }
@@ -529,7 +533,7 @@ static void a_beat_is_asked_again_until_there_was_an_answer(void **state)
     (void)state;
     bx_lease_tick(node.lease);
     drop_wire(); /* lost */
-    the_clock.now += BX_BEAT_MS;
+    the_clock.now += BX_LEASE_HEARTBEAT_MS;
     round_trip();
     assert_true(bx_lease_current(node.lease));
 }
@@ -537,33 +541,33 @@ static void a_beat_is_asked_again_until_there_was_an_answer(void **state)
 static void beats_are_remembered_in_this_leadership_only(void **state)
 {
     (void)state;
-    assert_int_equal(bx_lease_last_beat(leader.lease, 2), 0);
+    assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), 0);
     bx_lease_tick(node.lease);
     deliver();
-    assert_int_equal(bx_lease_last_beat(leader.lease, 2), 1000);
-    assert_int_equal(bx_lease_last_beat(leader.lease, 3), 0);
+    assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), 1000);
+    assert_int_equal(bx_lease_last_heartbeat(leader.lease, 3), 0);
     bx_lease_on_role(leader.lease, false);
-    assert_int_equal(bx_lease_last_beat(leader.lease, 2), 0);
+    assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), 0);
     bx_lease_on_role(leader.lease, true);
-    assert_int_equal(bx_lease_last_beat(leader.lease, 2), 0);
+    assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), 0);
     finish_barrier(BX_NO_LEADER);
 }
 
-/* While a barrier is slow a node's beats do not queue up, and none of them starves. */
+/* While a barrier is slow a node's heartbeats do not queue up, and none of them starves. */
 static void a_slow_barrier_answers_the_oldest_and_the_newest(void **state)
 {
     (void)state;
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     for (int i = 0; i < 4; i++) {
         bx_lease_tick(node.lease);
         deliver();
-        the_clock.now += BX_BEAT_MS;
+        the_clock.now += BX_LEASE_HEARTBEAT_MS;
     }
     assert_int_equal(barrier.submitted, 1);
     finish_barrier(BX_OK);
     assert_int_equal(n_wire, 1);
     deliver();
-    assert_true(holds(web, 1)); /* by the first beat, sent at 1000 */
+    assert_true(holds(web, 1)); /* by the first heartbeat, sent at 1000 */
     assert_int_equal(barrier.submitted, 2);
     the_clock.now = 1000 + BX_T1_MS;
     assert_false(holds(web, 1));
@@ -583,12 +587,12 @@ static void wants_are_bounded(void **state)
     (void)state;
     for (uint32_t i = 0; i < BX_WANTS_MAX; i++) {
         memcpy(vm + 4, &i, sizeof i);
-        assert_int_equal(bx_lease_want(node.lease, vm, 1), BX_OK);
+        assert_int_equal(bx_lease_request(node.lease, vm, 1), BX_OK);
     }
-    assert_int_equal(bx_lease_want(node.lease, web, 1), BX_BUSY);
-    assert_int_equal(bx_lease_want(node.lease, vm, 2), BX_OK); /* known: another epoch */
-    bx_lease_unwant(node.lease, vm);
-    assert_int_equal(bx_lease_want(node.lease, web, 1), BX_OK);
+    assert_int_equal(bx_lease_request(node.lease, web, 1), BX_BUSY);
+    assert_int_equal(bx_lease_request(node.lease, vm, 2), BX_OK); /* known: another epoch */
+    bx_lease_cancel(node.lease, vm);
+    assert_int_equal(bx_lease_request(node.lease, web, 1), BX_OK);
     round_trip();
     assert_true(holds(web, 1));
 }
@@ -596,13 +600,13 @@ static void wants_are_bounded(void **state)
 static void waiting_beats_are_bounded(void **state)
 {
     static uint8_t wants[BX_WANTS_MAX * BX_WANT_SIZE];
-    struct bx_beat b = {.seq = 1, .wants = {(const char *)wants, sizeof wants}};
+    struct bx_heartbeat b = {.seq = 1, .wants = {(const char *)wants, sizeof wants}};
     uint32_t fit = BX_LEASE_WAITING_MAX / sizeof wants, answered = 0;
 
     (void)state;
     for (uint64_t id = 10; id < 10 + 2 * fit; id++) {
-        bx_lease_on_beat(leader.lease, id, &b);
-        assert_int_equal(bx_lease_last_beat(leader.lease, id), the_clock.now);
+        bx_lease_on_heartbeat(leader.lease, id, &b);
+        assert_int_equal(bx_lease_last_heartbeat(leader.lease, id), the_clock.now);
     }
     while (barrier.done != NULL) {
         finish_barrier(BX_OK);
@@ -610,19 +614,19 @@ static void waiting_beats_are_bounded(void **state)
         drop_wire();
     }
     assert_int_equal(answered, fit); /* the rest was told nothing, and asks again */
-    bx_lease_want(node.lease, web, 1);
+    bx_lease_request(node.lease, web, 1);
     round_trip(); /* and there is room again */
     assert_true(holds(web, 1));
 }
 
 static void a_beat_with_a_torn_want_is_not_answered(void **state)
 {
-    struct bx_beat b = {.seq = 1, .wants = {"0123456789", 10}};
+    struct bx_heartbeat b = {.seq = 1, .wants = {"0123456789", 10}};
 
     (void)state;
-    bx_lease_on_beat(leader.lease, 2, &b);
+    bx_lease_on_heartbeat(leader.lease, 2, &b);
     assert_int_equal(barrier.submitted, 0);
-    assert_int_equal(bx_lease_last_beat(leader.lease, 2), the_clock.now);
+    assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), the_clock.now);
 }
 
 /* The wire itself must not need memory while it runs out. */
@@ -642,16 +646,16 @@ static void live_in_little_memory(void *ctx)
                                view_of,         granted,   &node};
     struct bx_lease *l = bx_lease_create(&p);
     uint8_t wants[BX_WANT_SIZE] = {0};
-    struct bx_beat b = {.seq = 1, .wants = {(const char *)wants, sizeof wants}};
+    struct bx_heartbeat b = {.seq = 1, .wants = {(const char *)wants, sizeof wants}};
 
     (void)ctx;
     if (l == NULL)
         return;
     bx_lease_on_role(l, true);
-    (void)bx_lease_want(l, web, 1);
+    (void)bx_lease_request(l, web, 1);
     bx_lease_tick(l);
-    bx_lease_on_beat(l, 2, &b);
-    bx_lease_on_beat(l, 3, &b);
+    bx_lease_on_heartbeat(l, 2, &b);
+    bx_lease_on_heartbeat(l, 3, &b);
     if (barrier.done != NULL)
         finish_barrier(BX_OK);
     if (barrier.done != NULL)

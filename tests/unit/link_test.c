@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define WAIT_MS 20000u
-#define LINK_GUESTS 8u /* so many at a time */
+#define LINK_PROVISIONAL 8u /* so many at a time */
 
 /* ---- time: the kernel's, and what a test adds to it ---- */
 
@@ -378,10 +378,8 @@ static void put(int fd, const void *p, size_t n)
 static struct bx_hello hello_of(uint64_t node, uint8_t incarnation)
 {
     struct bx_identity id = identity(node, incarnation);
-    struct bx_hello h = {.node = node,
-                         .level_min = 1,
-                         .level_max = BX_LEVEL,
-                         .codecs = 1u << BX_CODEC_FLAT};
+    struct bx_hello h = {
+        .node = node, .level_min = 1, .level_max = BX_LEVEL, .codecs = 1u << BX_CODEC_FLAT};
 
     if (node != 0) {
         memcpy(h.cluster, id.cluster, 16);
@@ -429,17 +427,18 @@ static size_t read_some(int fd, uint8_t *p, size_t size)
 
 static void assert_hello(const uint8_t *p, size_t n, const char *refuse)
 {
-    struct bx_head head;
+    struct bx_header head;
     struct bx_hello h = {0};
     char text[256];
 
-    assert_true(n >= BX_HEAD_SIZE);
-    assert_int_equal(bx_head_read(p, &head), BX_OK);
-    assert_int_equal(bx_head_check(p, BX_HEAD_SIZE + head.length, BX_KIND_FRAME + BX_FRAME_HELLO, 1,
-                                   &head),
-                     BX_OK);
+    assert_true(n >= BX_HEADER_SIZE);
+    assert_int_equal(bx_header_read(p, &head), BX_OK);
     assert_int_equal(
-        bx_flat_read(&bx_hello_schema, p + BX_HEAD_SIZE, head.length, &h, NULL, NULL, NULL), BX_OK);
+        bx_header_check(p, BX_HEADER_SIZE + head.length, BX_KIND_FRAME + BX_FRAME_HELLO, 1, &head),
+        BX_OK);
+    assert_int_equal(
+        bx_flat_read(&bx_hello_schema, p + BX_HEADER_SIZE, head.length, &h, NULL, NULL, NULL),
+        BX_OK);
     snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(h.refuse));
     assert_string_equal(text, refuse);
 }
@@ -540,16 +539,16 @@ static void a_guest_that_became_known_is_one_peer(void **state)
 
 static void a_guest_that_has_gone_takes_nobodys_place(void **state)
 {
-    int fds[LINK_GUESTS], fd;
+    int fds[LINK_PROVISIONAL], fd;
 
     (void)state;
     start_hosts(3, 2);
-    for (uint8_t i = 0; i < LINK_GUESTS; i++)
+    for (uint8_t i = 0; i < LINK_PROVISIONAL; i++)
         fds[i] = dial_as(11 + i, i);
-    SPIN_UNTIL(is_connected(&hosts[1], 10 + LINK_GUESTS));
-    for (uint32_t i = 0; i < LINK_GUESTS; i++)
+    SPIN_UNTIL(is_connected(&hosts[1], 10 + LINK_PROVISIONAL));
+    for (uint32_t i = 0; i < LINK_PROVISIONAL; i++)
         close(fds[i]);
-    SPIN_UNTIL(hosts[1].downs == LINK_GUESTS);
+    SPIN_UNTIL(hosts[1].downs == LINK_PROVISIONAL);
     fd = dial_as(30, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 30));
     close(fd);
@@ -597,7 +596,7 @@ static void what_is_no_frame_closes_the_connection(void **state)
 {
     struct bx_hello h = hello_of(3, 7);
     struct bx_buf hello = {0}, frame = {0};
-    uint8_t head[BX_HEAD_SIZE];
+    uint8_t head[BX_HEADER_SIZE];
 
     (void)state;
     start_hosts(3, 2);
@@ -607,7 +606,7 @@ static void what_is_no_frame_closes_the_connection(void **state)
     assert_closed_for(dial(&hosts[1]), "GET / HTTP/1.1\r\n\r\n", 18);
     assert_closed_for(dial(&hosts[1]), frame.data, frame.len); /* no hello first */
     /* Lengths are judged by the head alone. */
-    bx_head_seal(frame.data, BX_KIND_FRAME + BX_FRAME_HELLO, 1, BX_CODEC_FLAT, 64);
+    bx_header_seal(frame.data, BX_KIND_FRAME + BX_FRAME_HELLO, 1, BX_CODEC_FLAT, 64);
     memcpy(head, frame.data, sizeof head);
     bx_put32(head + 8, BX_FRAME_HELLO_MAX + 1);
     assert_closed_for(dial(&hosts[1]), head, sizeof head);
@@ -615,12 +614,12 @@ static void what_is_no_frame_closes_the_connection(void **state)
     assert_closed_for(dial_as(3, 7), head, sizeof head);
     bx_put32(head + 8, BX_FRAME_MAX + 1);
     assert_closed_for(dial_as(3, 7), head, sizeof head);
-    bx_head_seal(head, BX_KIND_FRAME + BX__FRAMES, 1, BX_CODEC_FLAT, 0);
+    bx_header_seal(head, BX_KIND_FRAME + BX__FRAMES, 1, BX_CODEC_FLAT, 0);
     assert_closed_for(dial_as(3, 7), head, sizeof head);
     hello.data[hello.len - 1] ^= 1; /* damaged on the way */
     assert_closed_for(dial(&hosts[1]), hello.data, hello.len);
     hello.data[hello.len - 1] ^= 1;
-    assert_closed_for(dial_as(3, 7), hello.data, hello.len); /* a second hello */
+    assert_closed_for(dial_as(3, 7), hello.data, hello.len);   /* a second hello */
     assert_closed_for(dial(&hosts[1]), frame.data, frame.len); /* a hello of other bytes */
     assert_int_equal(hosts[1].frames, 0);
     assert_true(is_connected(&hosts[1], 1));
@@ -654,14 +653,14 @@ static void a_hello_in_single_bytes_arrives(void **state)
 static void who_does_not_finish_the_hello_is_closed_after_five_seconds(void **state)
 {
     uint8_t rest[64];
-    uint8_t head[BX_HEAD_SIZE] = {0};
+    uint8_t head[BX_HEADER_SIZE] = {0};
     int fd;
 
     (void)state;
     start_hosts(2, 2);
     SPIN_UNTIL(is_connected(&hosts[1], 1));
     fd = dial(&hosts[1]);
-    bx_head_seal(head, BX_KIND_FRAME + BX_FRAME_HELLO, 1, BX_CODEC_FLAT, 0);
+    bx_header_seal(head, BX_KIND_FRAME + BX_FRAME_HELLO, 1, BX_CODEC_FLAT, 0);
     put(fd, head, 3);
     SPIN_UNTIL(stats(&hosts[1]).connections == 2);
     skew += 4000;
@@ -679,7 +678,7 @@ static void who_does_not_finish_the_hello_is_closed_after_five_seconds(void **st
 static void silence_ends_a_connection_and_pings_keep_one(void **state)
 {
     _Alignas(8) uint8_t heard[4096];
-    struct bx_head head;
+    struct bx_header head;
     int fd;
 
     (void)state;
@@ -693,8 +692,8 @@ static void silence_ends_a_connection_and_pings_keep_one(void **state)
         spin_ms(250);
     }
     SPIN_UNTIL(!is_connected(&hosts[1], 3));
-    assert_true(read_all(fd, heard, sizeof heard) >= BX_HEAD_SIZE);
-    assert_int_equal(bx_head_read(heard, &head), BX_OK);
+    assert_true(read_all(fd, heard, sizeof heard) >= BX_HEADER_SIZE);
+    assert_int_equal(bx_header_read(heard, &head), BX_OK);
     assert_int_equal(head.kind, BX_KIND_FRAME + BX_FRAME_PING);
     assert_true(is_connected(&hosts[1], 1));
     assert_int_equal(hosts[0].downs, 0);

@@ -1,10 +1,10 @@
 # Unit tests of log, and of the file functions on the kernel that stand under it.
-check_PROGRAMS += tests/unit/log_slots_test tests/unit/log_wal_test tests/unit/log_crash_test \
+check_PROGRAMS += tests/unit/log_dualcopy_test tests/unit/log_wal_test tests/unit/log_crash_test \
 	tests/unit/log_flip_test tests/unit/log_snapfile_test tests/unit/disk_fs_test
 
-tests_unit_log_slots_test_SOURCES = tests/unit/log_slots_test.c
-tests_unit_log_slots_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_log_slots_test_LDADD = $(TEST_LIBS)
+tests_unit_log_dualcopy_test_SOURCES = tests/unit/log_dualcopy_test.c
+tests_unit_log_dualcopy_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_log_dualcopy_test_LDADD = $(TEST_LIBS)
 
 tests_unit_log_wal_test_SOURCES = tests/unit/log_wal_test.c tests/unit/log_help.h
 tests_unit_log_wal_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

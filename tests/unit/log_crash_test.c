@@ -142,7 +142,7 @@ static int step(struct model *m, struct bx_wal *w)
     else if (choice < 56)
         do_compact(m, w);
     else if (choice < 64)
-        bx_wal_raise_mark(w);
+        bx_wal_raise_high_water(w);
     else
         return do_job(m, w);
     return BX_OK;

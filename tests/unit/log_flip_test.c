@@ -2,7 +2,7 @@
  * it was, or without a tail nobody was promised; everything else is refused with a way out. */
 #include "unit/log_help.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "log/record.h"
 
 #define ENTRY 150
@@ -163,7 +163,7 @@ static void under_the_mark_no_flip_trims(void **state)
     struct bx_wal *w = prepare(&s);
 
     (void)state;
-    bx_wal_raise_mark(w);
+    bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     ready(&s, w);
     s.promised = s.last;
@@ -185,7 +185,7 @@ static void a_tail_nobody_was_told_of_is_trimmed_and_no_more(void **state)
     struct bx_wal *w = prepare(&s);
 
     (void)state;
-    bx_wal_raise_mark(w);
+    bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     s.promised = bx_wal_durable(w);
     for (uint64_t i = 121; i <= 125; i++)
@@ -212,7 +212,7 @@ static void records_and_heads_promise_what_is_before_them(void **state)
     s.promised = bx_wal_durable(w);
     assert_int_equal(append_one(w, 121, 1, ENTRY), BX_OK);
     assert_int_equal(pump(w, NULL), BX_OK);
-    assert_true(bx_wal_mark_behind(w));
+    assert_true(bx_wal_high_water_behind(w));
     ready(&s, w);
     flip_every_byte(&s, one_bit);
     assert_true(s.trimmed > ENTRY);
@@ -260,7 +260,7 @@ static void a_record_out_of_place_is_refused(void **state)
     assert_int_equal(append_one(w, 1, 1, ENTRY), BX_OK);
     assert_int_equal(append_one(w, 2, 1, 0), BX_OK);
     assert_int_equal(pump(w, NULL), BX_OK);
-    bx_wal_raise_mark(w);
+    bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     bx_wal_close(w);
     assert_int_equal(
@@ -292,7 +292,7 @@ static void a_missing_file_is_refused(void **state)
     struct names v;
 
     (void)state;
-    bx_wal_raise_mark(w);
+    bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     ready(&s, w);
     list(s.disk, &v);
@@ -329,7 +329,7 @@ static void all_segments_missing_is_refused(void **state)
     struct names v;
 
     (void)state;
-    bx_wal_raise_mark(w);
+    bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     ready(&s, w);
     list(s.disk, &v);
@@ -417,7 +417,7 @@ static void a_newer_version_is_not_taken_for_damage(void **state)
         int fd;
 
         memcpy(item, memfs_bytes(copy, "wal-0000000000000001", &n) + offsets[i], sizeof item);
-        bx_head_seal(item, kinds[i], 2, BX_CODEC_FLAT, bx_get32(item + 8));
+        bx_header_seal(item, kinds[i], 2, BX_CODEC_FLAT, bx_get32(item + 8));
         assert_int_equal(fs->ops->open(fs, "wal-0000000000000001", 0, &fd), 0);
         assert_int_equal(fs->ops->write(fs, fd, item, sizeof item, offsets[i]), 0);
         fs->ops->close(fs, fd);

@@ -140,8 +140,8 @@ static void a_crash_leaves_the_old_one_or_the_new_one(void **state)
             int rc;
 
             assert_int_equal(write_snapshot(memfs_fs(m), 10, NULL), BX_OK);
-            memfs_plan(m, variant % 2 ? MEMFS_STOP_AFTER : MEMFS_STOP_BEFORE,
-                       memfs_changes(m) + at, 0);
+            memfs_plan(m, variant % 2 ? MEMFS_STOP_AFTER : MEMFS_STOP_BEFORE, memfs_changes(m) + at,
+                       0);
             rc = write_snapshot(memfs_fs(m), 20, NULL);
             if (rc == BX_OK)
                 rc = bx_snap_prune(memfs_fs(m), 20, NULL) == BX_OK ? BX_OK : rc;

@@ -2,7 +2,7 @@
  * Crashes are in log_crash_test.c, damage in log_flip_test.c. */
 #include "unit/log_help.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -381,17 +381,17 @@ static void the_mark_follows_when_it_is_asked_to(void **state)
     struct bx_wal *w = must_open(m);
 
     (void)state;
-    assert_false(bx_wal_mark_behind(w));
-    bx_wal_raise_mark(w);
+    assert_false(bx_wal_high_water_behind(w));
+    bx_wal_raise_high_water(w);
     assert_false(bx_wal_begin(w)); /* nothing to tell */
     append_many(w, 1, 3, 1, 10);
     assert_int_equal(pump(w, NULL), BX_OK);
-    assert_true(bx_wal_mark_behind(w));
-    bx_wal_raise_mark(w);
+    assert_true(bx_wal_high_water_behind(w));
+    bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
-    assert_false(bx_wal_mark_behind(w));
+    assert_false(bx_wal_high_water_behind(w));
     w = reopen(w, m);
-    assert_false(bx_wal_mark_behind(w));
+    assert_false(bx_wal_high_water_behind(w));
     bx_wal_close(w);
     memfs_destroy(m);
 }
@@ -413,7 +413,7 @@ static void a_failing_disk_makes_nothing_durable(void **state)
         assert_int_equal(pump(w, NULL), BX_OK);
         append_many(w, 31, 45, 1, 300);
         assert_int_equal(bx_wal_compact(w, 20), BX_OK);
-        bx_wal_raise_mark(w);
+        bx_wal_raise_high_water(w);
         before = bx_wal_durable(w);
         memfs_plan(m, MEMFS_FAIL, memfs_changes(m) + at, at % 2 ? -EIO : -ENOSPC);
         assert_true(bx_wal_begin(w));
@@ -551,7 +551,7 @@ static void the_files_have_the_golden_bytes(void **state)
     assert_int_equal(bx_wal_append(w, 1, &one, 1), BX_OK);
     assert_int_equal(pump(w, NULL), BX_OK);
     assert_int_equal(bx_wal_append(w, 2, &two, 1), BX_OK);
-    bx_wal_raise_mark(w);
+    bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     bx_wal_close(w);
     p = memfs_bytes(m, "wal-0000000000000001", &n);

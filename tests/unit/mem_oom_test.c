@@ -59,11 +59,11 @@ static bool decode_request(struct bx_pack *pack, struct bx_vm_config *config,
 
 static bool encode_batch(const struct bx_vm_config *config, struct bx_buf *batch)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE,
-                               .principal = bx_str("admin"),
-                               .tenant = bx_str("default"),
-                               .sequence = 1,
-                               .floor = 1};
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
+                                 .principal = bx_str("admin"),
+                                 .tenant = bx_str("default"),
+                                 .sequence = 1,
+                                 .floor = 1};
     struct bx_cmd_vm_create body = {.config = *config};
 
     if (!good(bx_batch_begin(batch)))
@@ -85,7 +85,7 @@ static bool read_batch(const struct bx_buf *batch, struct bx_arena *arena)
     assert_int_equal(bx_batch_open(batch->data, batch->len, &opened, &err), BX_OK);
     while (at < opened.len) {
         union bx_cmd_body body;
-        struct bx_cmd_head head;
+        struct bx_cmd_header head;
         size_t used;
 
         if (!good(bx_cmd_decode(opened.p + at, opened.len - at, &head, &body, arena, &used, &err)))

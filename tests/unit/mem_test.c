@@ -163,8 +163,8 @@ static void pool_reuses_and_never_keeps_more_than_its_bound(void **state)
 
     (void)state;
     bx_alloc_stats(&before);
-    assert_int_equal(bx_pool_init(&p, "thing", sizeof *t[0], (struct bx_pool_size){4, 2},
-                                  thing_fini), BX_OK);
+    assert_int_equal(
+        bx_pool_init(&p, "thing", sizeof *t[0], (struct bx_pool_size){4, 2}, thing_fini), BX_OK);
     assert_int_equal(p.stats.available, 2);
     for (int round = 0; round < 2; round++) {
         for (size_t i = 0; i < 6; i++) {

@@ -175,9 +175,9 @@ static void *by_strndup(void)
 
 static void every_way_is_seen_and_freed(void **state)
 {
-    void *(*const ways[])(void) = {by_malloc,         by_calloc,   by_realloc, by_reallocarray,
-                                   by_aligned_alloc,  by_posix_memalign, by_memalign, by_valloc,
-                                   by_pvalloc,        by_strndup};
+    void *(*const ways[])(void) = {
+        by_malloc,         by_calloc,   by_realloc, by_reallocarray, by_aligned_alloc,
+        by_posix_memalign, by_memalign, by_valloc,  by_pvalloc,      by_strndup};
 
     (void)state;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {

@@ -27,9 +27,8 @@ static int name(const char *s)
 static void test_names(void **state)
 {
     static const char *const good[] = {"a", "0", "web", "web-1", "a--b", "9-z"};
-    static const char *const bad[] = {"",     "-",    "-a",   "a-",  "A",      "a.b", "a_b",
-                                      "a b",  "a/b",  "\303\244", "a\n", "web:1", "a`", "a{",
-                                      "a/",   "a:"};
+    static const char *const bad[] = {"",    "-",        "-a",  "a-",    "A",  "a.b", "a_b", "a b",
+                                      "a/b", "\303\244", "a\n", "web:1", "a`", "a{",  "a/",  "a:"};
     char text[BX_NAME_MAX + 2];
 
     (void)state;
@@ -218,8 +217,8 @@ static void test_labels(void **state)
     good(c);
     for (int i = 1; i < 256; i++) {
         char one[] = {(char)i, 0};
-        bool fine = strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./",
-                           i) != NULL;
+        bool fine =
+            strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./", i) != NULL;
 
         pairs[0].key = bx_str(one);
         assert_int_equal(bx_vm_config_check(&c, NULL) == BX_OK, fine);
@@ -308,9 +307,9 @@ static void test_phase_names(void **state)
 {
     struct bx_intern *in = bx_intern_create(0, 0);
     static const struct bx_istr *const constants[] = {
-        &bx_status_pending, &bx_status_creating, &bx_status_starting,  &bx_status_running,
-        &bx_status_stopping, &bx_status_stopped, &bx_status_failed,    &bx_status_migrating,
-        &bx_status_lost};
+        &bx_status_pending, &bx_status_creating,  &bx_status_starting,
+        &bx_status_running, &bx_status_stopping,  &bx_status_stopped,
+        &bx_status_failed,  &bx_status_migrating, &bx_status_lost};
 
     (void)state;
     for (unsigned p = 0; p < BX__PHASES; p++) {

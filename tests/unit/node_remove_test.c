@@ -169,7 +169,7 @@ static void no_memory_is_no_refusal(void **state)
         snprintf(name, sizeof name, "n%u", id);
         test_fsm_node(&t, id, name);
     }
-    test_batch_add(&b, &(struct bx_cmd_head){.kind = BX_CMD_VM_DESIRE}, &start);
+    test_batch_add(&b, &(struct bx_cmd_header){.kind = BX_CMD_VM_DESIRE}, &start);
     test_batch_seal(&b, t.index, 2000000);
     for (uint32_t n = 0; ended != NOT_REACHED; n++) {
         ended = start_without(&t, &b, n);

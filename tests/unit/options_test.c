@@ -194,11 +194,16 @@ static void a_file_has_the_same_keys_and_flags_win(void **state)
 static void a_file_that_can_not_be_used_is_said(void **state)
 {
     static const char *const bad[][2] = {
-        {"data: [1, 2]\n", "plain text"}, {"nonsense: 1\n", "nonsense"},
-        {"version: 1\n", "version"},      {"log: loud\n", "log"},
-        {"- data\n", "YAML map"},         {"data: \"\n", "closing quote"},
-        {"", "YAML map"},                 {"data: /d\ndata: /e\n", "duplicate"},
-        {"config: /c\n", "config"},       {"zone: A b\n", "zone: NAME: \"A b\""},
+        {"data: [1, 2]\n", "plain text"},
+        {"nonsense: 1\n", "nonsense"},
+        {"version: 1\n", "version"},
+        {"log: loud\n", "log"},
+        {"- data\n", "YAML map"},
+        {"data: \"\n", "closing quote"},
+        {"", "YAML map"},
+        {"data: /d\ndata: /e\n", "duplicate"},
+        {"config: /c\n", "config"},
+        {"zone: A b\n", "zone: NAME: \"A b\""},
     };
     char *dir = test_make_dir();
     char path[256], line[512];
@@ -222,9 +227,10 @@ static void a_file_that_can_not_be_used_is_said(void **state)
 static void addresses_are_read(void **state)
 {
     static const char *const good[] = {"127.0.0.1:7411", "[::1]:1", "127.255.0.9:65535"};
-    static const char *const bad[] = {"",          ":1",         "127.0.0.1",  "127.0.0.1:",
-                                      "h:1",       "::1:1",      "[::1:1",     "127.0.0.1:65536",
-                                      "127.0.0.1: 1", "127.0.0.1:+1", "[]:1",  "127.0.0.1:1x"};
+    static const char *const bad[] = {
+        "",      ":1",          "127.0.0.1",       "127.0.0.1:",   "h:1",
+        "::1:1", "[::1:1",      "127.0.0.1:65536", "127.0.0.1: 1", "127.0.0.1:+1",
+        "[]:1",  "127.0.0.1:1x"};
     static const uint16_t ports[] = {7411, 1, 65535};
     union address a;
 

@@ -177,8 +177,13 @@ static void test_end_of_stream(void **state)
 
 static void test_status_round_trip(void **state)
 {
-    struct vm_status s = {.vm = {1, 2, 3}, .epoch = 77, .pid = 4711, .state = BX_OBSERVED_EXITED,
-                          .failed = true, .message = "exit 1: \"quoted\""}, back;
+    struct vm_status s = {.vm = {1, 2, 3},
+                          .epoch = 77,
+                          .pid = 4711,
+                          .state = BX_OBSERVED_EXITED,
+                          .failed = true,
+                          .message = "exit 1: \"quoted\""},
+                     back;
     char line[VM_LINE_MAX];
     size_t n = vm_status_write(&s, line);
     json_t *o;

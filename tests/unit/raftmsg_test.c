@@ -3,7 +3,7 @@
  */
 #include "lib/testlib.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "model/node.h"
 #include "wire/raftmsg.h"
 
@@ -60,10 +60,8 @@ static void *heap_realloc(void *data, void *p, size_t size)
 
 static int setup(void **state)
 {
-    static struct raft_heap counted = {.malloc = heap_malloc,
-                                       .free = heap_free,
-                                       .calloc = heap_calloc,
-                                       .realloc = heap_realloc};
+    static struct raft_heap counted = {
+        .malloc = heap_malloc, .free = heap_free, .calloc = heap_calloc, .realloc = heap_realloc};
 
     (void)state;
     memset(&heap, 0, sizeof heap);
@@ -263,12 +261,10 @@ static void test_request_vote_result(void **state)
 
 static void test_append_result(void **state)
 {
-    struct raft_message m = {.type = RAFT_APPEND_ENTRIES_RESULT,
-                             .append_entries_result = {.term = 9,
-                                                       .rejected = 4,
-                                                       .last_log_index = 1ull << 40,
-                                                       .features = 1,
-                                                       .capacity = 2}};
+    struct raft_message m = {
+        .type = RAFT_APPEND_ENTRIES_RESULT,
+        .append_entries_result = {
+            .term = 9, .rejected = 4, .last_log_index = 1ull << 40, .features = 1, .capacity = 2}};
     struct raft_append_entries_result r;
 
     (void)state;
@@ -282,9 +278,8 @@ static void test_append_result(void **state)
 
 static void test_timeout_now(void **state)
 {
-    struct raft_message m = {
-        .type = RAFT_TIMEOUT_NOW,
-        .timeout_now = {.term = 9, .last_log_index = 100, .last_log_term = 8}};
+    struct raft_message m = {.type = RAFT_TIMEOUT_NOW,
+                             .timeout_now = {.term = 9, .last_log_index = 100, .last_log_term = 8}};
     struct raft_timeout_now t;
 
     (void)state;
@@ -376,11 +371,8 @@ static void write_install(struct bx_buf *b, const struct bx_buf *conf)
 
 static void write_append(struct bx_buf *b, unsigned n)
 {
-    struct raft_append_entries a = {.term = 9,
-                                    .prev_log_index = 10,
-                                    .prev_log_term = 7,
-                                    .leader_commit = 11,
-                                    .n_entries = n};
+    struct raft_append_entries a = {
+        .term = 9, .prev_log_index = 10, .prev_log_term = 7, .leader_commit = 11, .n_entries = n};
 
     assert_int_equal(bx_raftmsg_write_append(b, &a), BX_OK);
 }
@@ -637,12 +629,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_request_vote),      TEST(test_request_vote_result),
-        TEST(test_append_result),     TEST(test_timeout_now),
-        TEST(test_votes_that_lie),    TEST(test_unknown_type),
-        TEST(test_install),           TEST(test_configurations_that_lie),
-        TEST(test_installs_that_lie), TEST(test_append),
-        TEST(test_appends_that_lie),  TEST(test_lengths_that_lie),
+        TEST(test_request_vote), TEST(test_request_vote_result),     TEST(test_append_result),
+        TEST(test_timeout_now),  TEST(test_votes_that_lie),          TEST(test_unknown_type),
+        TEST(test_install),      TEST(test_configurations_that_lie), TEST(test_installs_that_lie),
+        TEST(test_append),       TEST(test_appends_that_lie),        TEST(test_lengths_that_lie),
         TEST(test_no_memory),
     };
 

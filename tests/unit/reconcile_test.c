@@ -33,13 +33,13 @@ static struct {
     struct bx_reconcile *reconcile;
     struct reports reports; /* on their way into the log */
     struct trace trace;
-    uint64_t sent;          /* reports, lost ones too */
-    uint32_t lose;          /* this many of the next reports */
-    bool hold;              /* barriers get no answer */
-    bool no_memory;         /* while the reconciler is told of a row or an observation */
+    uint64_t sent;  /* reports, lost ones too */
+    uint32_t lose;  /* this many of the next reports */
+    bool hold;      /* barriers get no answer */
+    bool no_memory; /* while the reconciler is told of a row or an observation */
     void (*done)(void *arg, int code);
     void *arg;
-    bool more;              /* something came in that a tick must see */
+    bool more; /* something came in that a tick must see */
 } w;
 
 /* ---- ports ---- */
@@ -56,8 +56,8 @@ static void send_to_self(void *ctx, uint64_t to, enum bx_frame kind, const struc
     (void)ctx;
     (void)s;
     assert_int_equal(to, 1);
-    if (kind == BX_FRAME_BEAT)
-        bx_lease_on_beat(w.lease, 1, obj);
+    if (kind == BX_FRAME_HEARTBEAT)
+        bx_lease_on_heartbeat(w.lease, 1, obj);
     else
         bx_lease_on_grant(w.lease, 1, obj);
 }
@@ -395,7 +395,7 @@ static void nothing_is_started_without_a_grant(void **state)
     assert_int_equal(w.trace.len, 0);
     is(vm, BX_PHASE_CREATING, 1);
     w.hold = false;
-    run(2200); /* the grant of the beat that waited is too old; the next is good */
+    run(2200); /* the grant of the heartbeat that waited is too old; the next is good */
     is(vm, BX_PHASE_RUNNING, 1);
 }
 
@@ -633,13 +633,13 @@ static struct {
     uint32_t starts, stops, kills, forgets;
     uint32_t timeout_ms;
     uint64_t last_kill;
-} deaf;
+} peer_closed;
 
 static void deaf_start(struct bx_driver *d, const struct bx_run *r)
 {
     struct bx_observation o = {.epoch = r->epoch, .observed = BX_OBSERVED_RUNNING};
 
-    deaf.starts++;
+    peer_closed.starts++;
     memcpy(o.vm, r->vm, 16);
     o.message = "\xff\xfe no text";
     d->observe(d->ctx, &o); /* as a driver does that has no memory left */
@@ -649,23 +649,23 @@ static void deaf_stop(struct bx_driver *d, const uint8_t vm[16], uint32_t timeou
 {
     (void)d;
     (void)vm;
-    deaf.stops++;
-    deaf.timeout_ms = timeout_ms;
+    peer_closed.stops++;
+    peer_closed.timeout_ms = timeout_ms;
 }
 
 static void deaf_kill(struct bx_driver *d, const uint8_t vm[16])
 {
     (void)d;
     (void)vm;
-    deaf.kills++;
-    deaf.last_kill = w.clock.now;
+    peer_closed.kills++;
+    peer_closed.last_kill = w.clock.now;
 }
 
 static void deaf_forget(struct bx_driver *d, const uint8_t vm[16])
 {
     (void)d;
     (void)vm;
-    deaf.forgets++;
+    peer_closed.forgets++;
 }
 
 static void deaf_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_observation *o),
@@ -676,17 +676,17 @@ static void deaf_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx
     (void)ctx;
 }
 
-/* The daemon with a deaf driver; the simulated one stays idle beside it. */
+/* The daemon with a peer_closed driver; the simulated one stays idle beside it. */
 static void begin_deaf(void)
 {
-    static const struct bx_driver_ops ops = {
-        "deaf", deaf_start, deaf_stop, deaf_kill, deaf_forget, deaf_each, NULL, NULL};
+    static const struct bx_driver_ops ops = {"peer_closed", deaf_start, deaf_stop, deaf_kill,
+                                             deaf_forget,   deaf_each,  NULL,      NULL};
     struct bx_driver *sim = w.driver;
 
     end();
-    memset(&deaf, 0, sizeof deaf);
-    deaf.base.ops = &ops;
-    w.driver = &deaf.base;
+    memset(&peer_closed, 0, sizeof peer_closed);
+    peer_closed.base.ops = &ops;
+    w.driver = &peer_closed.base;
     begin();
     w.driver = sim;
 }
@@ -701,20 +701,20 @@ static void a_stop_that_is_not_obeyed_becomes_a_kill(void **state)
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(100);
     is(vm, BX_PHASE_RUNNING, 1);
-    assert_int_equal(deaf.starts, 1);
+    assert_int_equal(peer_closed.starts, 1);
     asked = w.clock.now;
     test_fsm_desire(&w.t, "web", BX_DESIRED_STOPPED, false, false);
     run(60000 + BX_KILL_MS - 10);
-    assert_int_equal(deaf.stops, 1);
-    assert_int_equal(deaf.timeout_ms, 60000);
-    assert_int_equal(deaf.kills, 0);
+    assert_int_equal(peer_closed.stops, 1);
+    assert_int_equal(peer_closed.timeout_ms, 60000);
+    assert_int_equal(peer_closed.kills, 0);
     run(20);
-    assert_int_equal(deaf.kills, 1);
-    assert_true(deaf.last_kill >= asked + 60000 + BX_KILL_MS);
+    assert_int_equal(peer_closed.kills, 1);
+    assert_true(peer_closed.last_kill >= asked + 60000 + BX_KILL_MS);
     run(3 * BX_KILL_MS);
-    assert_int_equal(deaf.kills, 4);
-    assert_int_equal(deaf.stops, 1);
-    assert_int_equal(deaf.forgets, 0);
+    assert_int_equal(peer_closed.kills, 4);
+    assert_int_equal(peer_closed.stops, 1);
+    assert_int_equal(peer_closed.forgets, 0);
 }
 
 static void force_makes_a_stop_a_kill(void **state)
@@ -727,13 +727,13 @@ static void force_makes_a_stop_a_kill(void **state)
     run(100);
     test_fsm_desire(&w.t, "web", BX_DESIRED_STOPPED, false, false);
     run(100);
-    assert_int_equal(deaf.stops, 1);
-    assert_int_equal(deaf.kills, 0);
+    assert_int_equal(peer_closed.stops, 1);
+    assert_int_equal(peer_closed.kills, 0);
     test_fsm_desire(&w.t, "web", BX_DESIRED_STOPPED, false, true);
     run(100);
-    assert_int_equal(deaf.kills, 1);
+    assert_int_equal(peer_closed.kills, 1);
     run(1000);
-    assert_int_equal(deaf.kills, 1);
+    assert_int_equal(peer_closed.kills, 1);
 }
 
 /* ---- everything at once ---- */

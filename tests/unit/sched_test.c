@@ -36,9 +36,9 @@ static void use(struct fleet *f, uint32_t i, int64_t vcpus, int64_t memory, int6
 
 static struct bx_node_columns columns(const struct fleet *f)
 {
-    return (struct bx_node_columns){f->n,        f->id,       f->free[0],  f->free[1], f->free[2],
-                                    f->total[0], f->total[1], f->total[2], f->state,
-                                    NULL,        NULL,        NULL};
+    return (struct bx_node_columns){f->n,       f->id,       f->free[0],  f->free[1],
+                                    f->free[2], f->total[0], f->total[1], f->total[2],
+                                    f->state,   NULL,        NULL,        NULL};
 }
 
 static struct bx_decision decide(const struct fleet *f, const struct bx_sched_request *rq,
@@ -85,8 +85,8 @@ static void most_available_takes_the_emptiest(void **state)
 
 static void least_available_packs(void **state)
 {
-    struct bx_sched_request rq = {.vcpus = 4, .memory_mib = 1024, .disk_gib = 10,
-                                  .strategy = BX_STRATEGY_LEAST_AVAILABLE};
+    struct bx_sched_request rq = {
+        .vcpus = 4, .memory_mib = 1024, .disk_gib = 10, .strategy = BX_STRATEGY_LEAST_AVAILABLE};
     struct bx_candidates c;
     struct fleet f = {0};
     struct bx_decision d;
@@ -230,8 +230,8 @@ static void a_node_without_disk_takes_diskless_vms(void **state)
 
 static void the_largest_amounts_do_not_overflow(void **state)
 {
-    struct bx_sched_request rq = {.vcpus = BX_VCPUS_MAX, .memory_mib = BX_MEMORY_MIB_MAX,
-                                  .disk_gib = BX_DISK_GIB_MAX};
+    struct bx_sched_request rq = {
+        .vcpus = BX_VCPUS_MAX, .memory_mib = BX_MEMORY_MIB_MAX, .disk_gib = BX_DISK_GIB_MAX};
     struct bx_candidates c;
     struct fleet f = {0};
 

@@ -4,7 +4,7 @@
 
 #include "lib/testfsm.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "state/session.h"
 
 #include <string.h>
@@ -37,7 +37,7 @@ struct request {
     uint64_t sequence, floor, at_ms;
     uint64_t wall_ms; /* 0: the leader's clock goes right */
     const char *principal, *name;
-    uint8_t body;   /* makes bodies differ */
+    uint8_t body; /* makes bodies differ */
 };
 
 /* What passed since the entry before; at 0: nothing. */
@@ -53,11 +53,11 @@ static void seal_at(struct test_batch *b, uint64_t at_ms, uint64_t wall_ms)
 /* A create of the VM `name` under a request id; returns the outcome's code. */
 static int request(struct request r)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_VM_CREATE,
-                               .session = {r.session},
-                               .sequence = r.sequence,
-                               .floor = r.floor,
-                               .principal = bx_str(r.principal == NULL ? "alice" : r.principal)};
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
+                                 .session = {r.session},
+                                 .sequence = r.sequence,
+                                 .floor = r.floor,
+                                 .principal = bx_str(r.principal == NULL ? "alice" : r.principal)};
     struct bx_cmd_vm_create c = {.if_not_exists = false};
     struct test_batch b = {0};
 
@@ -114,7 +114,7 @@ static void refused(int code, const char *words, const struct answer *a)
 
 static void test_repeat(void **state)
 {
-    struct answer made, not;
+    struct answer made, not ;
 
     (void)state;
     assert_int_equal(request((struct request){.session = 1, .sequence = 1, .name = "web"}), BX_OK);
@@ -130,7 +130,7 @@ static void test_repeat(void **state)
     request((struct request){.session = 1, .sequence = 2, .name = "web"});
     assert_int_equal(t.last.code, BX_EXISTS);
     assert_non_null(strstr(t.message, "web"));
-    assert_int_equal(test_fsm_revision(&t), not.revision);
+    assert_int_equal(test_fsm_revision(&t), not .revision);
     request((struct request){.session = 1, .sequence = 1, .name = "web"});
     assert_int_equal(t.last.code, BX_OK);
     assert_memory_equal(t.last.object, made.o.object, 16);
@@ -139,7 +139,7 @@ static void test_repeat(void **state)
 /* Twice in one entry, and twice in one turn: the second finds what is not committed yet. */
 static void test_repeat_at_once(void **state)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_TOKEN_CREATE, .session = {1}, .sequence = 1};
+    struct bx_cmd_header head = {.kind = BX_CMD_TOKEN_CREATE, .session = {1}, .sequence = 1};
     struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
     struct test_batch b = {0};
     uint64_t revision = test_fsm_revision(&t);
@@ -172,8 +172,9 @@ static void test_not_a_repeat(void **state)
     refused(BX_CONFLICT, "somebody else", &a);
     request((struct request){.session = 1, .sequence = 1, .name = "a"});
     is_first_answer(&a);
-    assert_int_equal(request((struct request){.session = 2, .sequence = 1, .name = "c",
-                                              .principal = "bob"}), BX_OK);
+    assert_int_equal(
+        request((struct request){.session = 2, .sequence = 1, .name = "c", .principal = "bob"}),
+        BX_OK);
 }
 
 /* What the client no longer waits for is dropped, and a request below that refused. */
@@ -200,8 +201,8 @@ static void test_floor(void **state)
     assert_int_equal(t.last.code, BX_OK);
     assert_int_equal(test_fsm_revision(&t), a.revision);
     /* A floor above its own sequence gives up what is below, not itself. */
-    assert_int_equal(request((struct request){.session = 1, .sequence = 6, .floor = 99,
-                                              .name = "v6"}), BX_OK);
+    assert_int_equal(
+        request((struct request){.session = 1, .sequence = 6, .floor = 99, .name = "v6"}), BX_OK);
     a = answer();
     request((struct request){.session = 1, .sequence = 6, .floor = 99, .name = "v6"});
     is_first_answer(&a);
@@ -245,15 +246,17 @@ static void test_full_and_expiry(void **state)
     assert_int_equal(t.last.code, BX_OK); /* a session that is known goes on */
 
     /* The first is used no more: after its time to live, not before, there is room. */
-    assert_int_equal(request((struct request){.session = 4, .sequence = 1, .name = "d",
-                                              .at_ms = 10001}), BX_OK);
+    assert_int_equal(
+        request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10001}), BX_OK);
     a = answer();
     request((struct request){.session = 1, .sequence = 1, .name = "a", .at_ms = 10001});
     refused(BX_BUSY, "full", &a); /* forgotten; a new one finds no room */
 
     /* 3 was used at 10000, so it outlives 2. Forgotten means new: another principal may have it. */
-    assert_int_equal(request((struct request){.session = 2, .sequence = 1, .name = "f",
-                                              .principal = "bob", .at_ms = 15001}), BX_OK);
+    assert_int_equal(
+        request((struct request){
+            .session = 2, .sequence = 1, .name = "f", .principal = "bob", .at_ms = 15001}),
+        BX_OK);
     a = answer();
     request((struct request){.session = 3, .sequence = 2, .name = "e", .at_ms = 15001});
     assert_int_equal(test_fsm_revision(&t), a.revision);
@@ -269,7 +272,7 @@ static void test_full_and_expiry(void **state)
 
 static void test_too_many_answers(void **state)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE, .session = {1}};
+    struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE, .session = {1}};
     struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
     struct test_batch b = {0};
 
@@ -305,7 +308,7 @@ static void test_too_many_answers(void **state)
  */
 static void test_old_request_makes_no_room(void **state)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE, .session = {1}, .sequence = 1};
+    struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE, .session = {1}, .sequence = 1};
     struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
 
     (void)state;
@@ -346,8 +349,8 @@ static void still_known(const struct answer a[3])
     refused(BX_CONFLICT, "somebody else", &a[2]);
     request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10000});
     refused(BX_BUSY, "full", &a[2]);
-    assert_int_equal(request((struct request){.session = 4, .sequence = 1, .name = "d",
-                                              .at_ms = 10001}), BX_OK);
+    assert_int_equal(
+        request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10001}), BX_OK);
 }
 
 static void test_restart(void **state)
@@ -364,7 +367,8 @@ static void test_restart(void **state)
 /* Two clients in one entry, whose outcomes are stored together: one of them goes on. */
 static void two_at_once(void)
 {
-    struct bx_cmd_head head = {.kind = BX_CMD_NODE_STATE, .sequence = 5, .principal = {"alice", 5}};
+    struct bx_cmd_header head = {
+        .kind = BX_CMD_NODE_STATE, .sequence = 5, .principal = {"alice", 5}};
     struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
     struct test_batch b = {0};
 
@@ -398,13 +402,15 @@ static void test_restart_after_expiry(void **state)
 
     (void)state;
     two_at_once();
-    test_batch_add(&b, &(struct bx_cmd_head){.kind = BX_CMD_VM_DELETE}, &gone);
+    test_batch_add(&b, &(struct bx_cmd_header){.kind = BX_CMD_VM_DELETE}, &gone);
     seal_at(&b, 10001, 0); /* an entry that leaves no outcome behind */
     test_fsm_feed(&t, &b);
     test_fsm_commit(&t);
     reopens_alike();
-    assert_int_equal(request((struct request){.session = 1, .sequence = 1, .name = "b",
-                                              .principal = "bob", .at_ms = 10001}), BX_OK);
+    assert_int_equal(
+        request((struct request){
+            .session = 1, .sequence = 1, .name = "b", .principal = "bob", .at_ms = 10001}),
+        BX_OK);
     reopens_alike();
     request((struct request){.session = 1, .sequence = 2, .name = "c", .at_ms = 10001});
     assert_int_equal(t.last.code, BX_CONFLICT);
@@ -472,26 +478,28 @@ static void test_wrong_clock(void **state)
     is_first_answer(&a);
     request((struct request){.session = 2, .sequence = 1, .name = "b", .wall_ms = ahead});
     test_fsm_reopen(&t);
-    request((struct request){.session = 1, .sequence = 1, .name = "a", .at_ms = 10000,
-                             .wall_ms = ahead});
+    request((struct request){
+        .session = 1, .sequence = 1, .name = "a", .at_ms = 10000, .wall_ms = ahead});
     assert_memory_equal(t.last.object, a.o.object, 16);
     /* And a clock that was ahead does not make them live longer. */
-    assert_int_equal(request((struct request){.session = 1, .sequence = 1, .name = "c",
-                                              .principal = "bob", .at_ms = 10001}), BX_OK);
+    assert_int_equal(
+        request((struct request){
+            .session = 1, .sequence = 1, .name = "c", .principal = "bob", .at_ms = 10001}),
+        BX_OK);
 }
 
 /* The entry of a build that knew no other time than the leader's wall clock. */
 static int request_of_version_1(uint8_t session, uint64_t sequence, uint64_t wall_ms)
 {
-    struct bx_cmd_head head = {
+    struct bx_cmd_header head = {
         .kind = BX_CMD_VM_DELETE, .session = {session}, .sequence = sequence};
     struct bx_cmd_vm_delete body = {.vm = bx_str("nothing")};
     struct test_batch b = {0};
 
     test_batch_add(&b, &head, &body);
     test_batch_seal(&b, t.index, wall_ms);
-    bx_head_seal(b.buf.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT,
-                 (uint32_t)(b.buf.len - BX_HEAD_SIZE));
+    bx_header_seal(b.buf.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT,
+                   (uint32_t)(b.buf.len - BX_HEADER_SIZE));
     test_fsm_feed(&t, &b);
     test_fsm_commit(&t);
     bx_buf_release(&b.buf);
@@ -508,8 +516,8 @@ static void test_entries_of_version_1(void **state)
     assert_int_equal(request_of_version_1(4, 1, WALL + 10001), BX_NOT_FOUND);
     /* From then on what leaders measure counts. */
     assert_int_equal(request((struct request){.session = 5, .sequence = 1, .name = "a"}), BX_OK);
-    request((struct request){.session = 6, .sequence = 1, .name = "b", .at_ms = 9999,
-                             .wall_ms = WALL + 99999});
+    request((struct request){
+        .session = 6, .sequence = 1, .name = "b", .at_ms = 9999, .wall_ms = WALL + 99999});
     assert_int_equal(t.last.code, BX_OK);
     request((struct request){.session = 7, .sequence = 1, .name = "c", .at_ms = 10000});
     assert_int_equal(t.last.code, BX_BUSY);

@@ -16,13 +16,13 @@
 
 struct slow_link {
     struct bx_link base;
-    struct memfs *peer;      /* where the pieces arrive */
+    struct memfs *peer; /* where the pieces arrive */
     struct bx_buf frames[FRAMES];
     unsigned n;
-    uint32_t codecs;         /* what the peer reads */
-    bool down;               /* nobody is connected */
-    bool announced;          /* the message came... */
-    int received;            /* ...and this is what the peer said to the file */
+    uint32_t codecs; /* what the peer reads */
+    bool down;       /* nobody is connected */
+    bool announced;  /* the message came... */
+    int received;    /* ...and this is what the peer said to the file */
 };
 
 static bool queue_frame(struct bx_link *base, uint64_t to, struct bx_buf *frame)
@@ -62,13 +62,13 @@ static const struct bx_link_ops slow_ops = {
 
 static void arrive(struct slow_link *l, const struct bx_buf *f)
 {
-    struct bx_head head;
+    struct bx_header head;
 
-    assert_int_equal(bx_head_read(f->data, &head), BX_OK);
+    assert_int_equal(bx_header_read(f->data, &head), BX_OK);
     if (head.kind == BX_KIND_FRAME + BX_FRAME_SNAP_DATA) {
-        const uint8_t *p = f->data + BX_HEAD_SIZE;
+        const uint8_t *p = f->data + BX_HEADER_SIZE;
 
-        bx_snap_receive(memfs_fs(l->peer), bx_get64(p), p + 8, f->len - BX_HEAD_SIZE - 8, NULL);
+        bx_snap_receive(memfs_fs(l->peer), bx_get64(p), p + 8, f->len - BX_HEADER_SIZE - 8, NULL);
     } else {
         l->announced = true;
         l->received = bx_snap_receive_finish(memfs_fs(l->peer), 10, 3, NULL);
@@ -140,8 +140,11 @@ static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arriv
     warnings = 0;
     test_clock_init(&clock);
     take_snapshot(disk.fs, bytes, noise);
-    n->o = (struct bx_node_options){.clock = &clock.base, .disk = &disk, .link = &link->base,
-                                    .log = count_warnings, .wake = nothing};
+    n->o = (struct bx_node_options){.clock = &clock.base,
+                                    .disk = &disk,
+                                    .link = &link->base,
+                                    .log = count_warnings,
+                                    .wake = nothing};
     n->snapshots.taking.busy = true; /* this is not about taking one */
     n->raft.core.state = RAFT_LEADER;
     n->raft.core.current_term = m.term;

@@ -90,12 +90,8 @@ static const struct bx_node_row node = {
 static const struct bx_token token = {
     .secret_hash = {0xab, 0xcd}, .expires_ms = 1000, .created_index = 5};
 
-static const struct bx_cluster_row cluster = {.id = {1},
-                                              .history = {2},
-                                              .name = {"lab", 3},
-                                              .next_node = 4,
-                                              .level = 1,
-                                              .created = true};
+static const struct bx_cluster_row cluster = {
+    .id = {1}, .history = {2}, .name = {"lab", 3}, .next_node = 4, .level = 1, .created = true};
 
 static void is_row(struct bx_row_home *home, const char *what, struct bx_row *r, const char *hex)
 {
@@ -159,8 +155,8 @@ static void test_event(void **state)
 
     (void)state;
     is_record(&bx_event_schema, &e,
-           "500000000a00060009000000000000000068e5cf8b01000006000000000000003800000003000000"
-           "4000000002000000480000000700000077656200000000006e3300000000000072756e6e696e6700");
+              "500000000a00060009000000000000000068e5cf8b01000006000000000000003800000003000000"
+              "4000000002000000480000000700000077656200000000006e3300000000000072756e6e696e6700");
 }
 
 static void test_outcome(void **state)
@@ -180,18 +176,18 @@ static void test_outcome(void **state)
 
     (void)state;
     is_record(&bx_outcome_schema, &o,
-           "880000000b000e000100000000000000000000000000000002000000000000000300000000000000"
-           "04000000000000000600000000000000050000000000000000000000000000000600000000000000"
-           "01000000000000007800000004000000800000000200000007000000000000000800000000000000"
-           "6120564d00000000646f000000000000");
+              "880000000b000e000100000000000000000000000000000002000000000000000300000000000000"
+              "04000000000000000600000000000000050000000000000000000000000000000600000000000000"
+              "01000000000000007800000004000000800000000200000007000000000000000800000000000000"
+              "6120564d00000000646f000000000000");
 }
 
 /* Kinds, codes and types are numbers in these records: none may move. */
 static void test_numbers(void **state)
 {
-    static const char *const events[] = {
-        "cluster.created", "node.joined", "node.updated", "node.state",   "vm.created",
-        "vm.desired",      "vm.phase",    "vm.deleted",   "token.created"};
+    static const char *const events[] = {"cluster.created", "node.joined", "node.updated",
+                                         "node.state",      "vm.created",  "vm.desired",
+                                         "vm.phase",        "vm.deleted",  "token.created"};
     static const char *const phases[] = {"pending", "creating", "starting",  "running", "stopping",
                                          "stopped", "failed",   "migrating", "lost"};
 

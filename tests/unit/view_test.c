@@ -278,11 +278,21 @@ static void test_swap_and_back(void **state)
 static void test_record(void **state)
 {
     const struct bx_pair labels[] = {{bx_str("app"), bx_str("web")}, {bx_str("b"), bx_str("")}};
-    struct bx_vm d = {.uuid = {1, 2},    .desired = BX_DESIRED_STOPPED, .phase = BX_PHASE_STOPPING,
-                      .stop_force = true, .stop_timeout_s = 33,          .restart_pending = true,
-                      .node = 4,          .epoch = 5,                    .created_index = 6,
-                      .modified_index = 7, .created_ms = 8,              .modified_ms = 9,
-                      .score = 10,        .margin = 11,                  .message = bx_str("why")};
+    struct bx_vm d = {.uuid = {1, 2},
+                      .desired = BX_DESIRED_STOPPED,
+                      .phase = BX_PHASE_STOPPING,
+                      .stop_force = true,
+                      .stop_timeout_s = 33,
+                      .restart_pending = true,
+                      .node = 4,
+                      .epoch = 5,
+                      .created_index = 6,
+                      .modified_index = 7,
+                      .created_ms = 8,
+                      .modified_ms = 9,
+                      .score = 10,
+                      .margin = 11,
+                      .message = bx_str("why")};
     struct bx_vm_config c;
     const struct bx_vm *x;
     struct bx_row *a, *b;
@@ -436,7 +446,7 @@ static void test_labels_in_a_full_interner(void **state)
     assert_ptr_equal(bx_row_as_vm(a)->config, bx_row_as_vm(b)->config);
     assert_true(bx_str_eq(labels_of(a)[0].value, bx_str("shop")));
     assert_true(bx_str_eq(labels_of(a)[1].key, bx_str("b")));
-    assert_true(a->hash == plain->hash); /* the record is the same */
+    assert_true(a->hash == plain->hash);      /* the record is the same */
     assert_int_equal(names_in(full).live, 2); /* the name and the tenant */
     assert_int_equal(names_in(full).copies, 4);
     bx_row_free(&home, a);

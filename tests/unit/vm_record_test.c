@@ -41,9 +41,17 @@ static int teardown(void **state)
 
 static struct vm_record sample(void)
 {
-    return (struct vm_record){.vm = {1, 2, 3, [15] = 9}, .node = 3, .epoch = UINT64_MAX,
-                              .boot = {7, 7}, .pid = 4711, .start = 123456, .ended = true,
-                              .asked = true, .failed = true, .code = 1, .signal = 0,
+    return (struct vm_record){.vm = {1, 2, 3, [15] = 9},
+                              .node = 3,
+                              .epoch = UINT64_MAX,
+                              .boot = {7, 7},
+                              .pid = 4711,
+                              .start = 123456,
+                              .ended = true,
+                              .asked = true,
+                              .failed = true,
+                              .code = 1,
+                              .signal = 0,
                               .text = "exit 1: no room"};
 }
 

@@ -4,7 +4,7 @@
 # Prints TAP.
 set -u
 build=${BLIXARD_BUILD:-.}
-sim=$build/tests/sim/blixard-sim-planted
+sim=$build/tests/sim/blixard-sim-mutants
 seeds=500
 
 n=0
@@ -24,7 +24,7 @@ not_ok() # what
 find_it() # mistake
 {
     local out tried
-    out=$("$sim" --plant "$1" --seeds "$seeds" --jobs 2 --until-failure --no-shrink 2>&1)
+    out=$("$sim" --mutant "$1" --seeds "$seeds" --jobs 2 --until-failure --no-shrink 2>&1)
     tried=$(grep -ac '^seed ' <<<"$out")
     if grep -aq FAILED <<<"$out"; then
         ok "$1 is found, by seed $tried"
@@ -39,15 +39,15 @@ no_trace() # file
 {
     if [ ! -s "$build/$1" ]; then
         not_ok "$1 is there to be looked at"
-    elif grep -aqi bx_plant "$build/$1"; then
-        not_ok "$1 has no trace of planted mistakes"
+    elif grep -aqi bx_mutant "$build/$1"; then
+        not_ok "$1 has no trace of mutants"
     else
-        ok "$1 has no trace of planted mistakes"
+        ok "$1 has no trace of mutants"
     fi
 }
 
-for plant in $("$sim" --plant list); do
-    find_it "$plant"
+for mutant in $("$sim" --mutant list); do
+    find_it "$mutant"
 done
 for file in libcore.a blixard-sim blixardd blixardctl; do
     no_trace "$file"

@@ -1,6 +1,6 @@
 #include "lib/testlib.h"
 
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <string.h>
 
@@ -8,7 +8,7 @@ static const char *const words[] = {"vm.create", "vm.list", "node.list", "vcpus"
 
 static const char *near(const char *s)
 {
-    return bx_near_find(s, strlen(s), words, sizeof words / sizeof words[0]);
+    return bx_suggest(s, strlen(s), words, sizeof words / sizeof words[0]);
 }
 
 static void a_slip_is_understood(void **state)
@@ -30,7 +30,7 @@ static void what_is_far_is_not_guessed(void **state)
     assert_null(near("pus")); /* two of three letters and more are missing */
     assert_null(near("vices"));
     assert_null(near("cluster.token_create_and_give_it_away_to_all"));
-    assert_null(bx_near_find("vm.list", 7, words, 0));
+    assert_null(bx_suggest("vm.list", 7, words, 0));
 }
 
 static void only_n_bytes_are_read(void **state)
@@ -38,8 +38,8 @@ static void only_n_bytes_are_read(void **state)
     static const char end[7] = {'v', 'm', '.', 'l', 'i', 's', 't'};
 
     (void)state;
-    assert_string_equal(bx_near_find(end, sizeof end, words, 5), "vm.list");
-    assert_string_equal(bx_near_find("", 0, words, 5), "x"); /* one letter away */
+    assert_string_equal(bx_suggest(end, sizeof end, words, 5), "vm.list");
+    assert_string_equal(bx_suggest("", 0, words, 5), "x"); /* one letter away */
 }
 
 int main(void)

@@ -1,4 +1,4 @@
-#include "wire/near.h"
+#include "wire/suggest.h"
 
 #include <string.h>
 
@@ -27,8 +27,8 @@ static size_t distance(const char *a, size_t na, const char *b)
         row = free_row;
         row[0] = i;
         for (size_t j = 1; j <= n; j++) {
-            row[j] = smaller(last[j - 1] + (a[i - 1] != b[j - 1]),
-                             smaller(last[j], row[j - 1]) + 1);
+            row[j] =
+                smaller(last[j - 1] + (a[i - 1] != b[j - 1]), smaller(last[j], row[j - 1]) + 1);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
                 row[j] = smaller(row[j], before[j - 2] + 1);
         }
@@ -36,7 +36,7 @@ static size_t distance(const char *a, size_t na, const char *b)
     return row[n];
 }
 
-const char *bx_near_find(const char *s, size_t n, const char *const *words, size_t n_words)
+const char *bx_suggest(const char *s, size_t n, const char *const *words, size_t n_words)
 {
     size_t best = n > WORD ? 0 : n / 3 + (n < 3) + 1;
     const char *hit = NULL;

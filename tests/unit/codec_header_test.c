@@ -2,7 +2,7 @@
  * is one, and with the table alone. */
 #include "lib/testlib.h"
 
-#include "codec/head.h"
+#include "codec/header.h"
 
 #include <string.h>
 
@@ -80,25 +80,25 @@ static const uint8_t golden[] = {0xBD, 0x58, 2,    1,    0x08, 0,   0,   0,   5,
 
 static void head_is_the_golden_one(void **state)
 {
-    uint8_t item[BX_HEAD_SIZE + 5];
-    struct bx_head h;
+    uint8_t item[BX_HEADER_SIZE + 5];
+    struct bx_header h;
 
     (void)state;
-    memcpy(item + BX_HEAD_SIZE, "hello", 5);
-    bx_head_seal(item, BX_KIND_BATCH, 2, BX_CODEC_FLAT, 5);
+    memcpy(item + BX_HEADER_SIZE, "hello", 5);
+    bx_header_seal(item, BX_KIND_BATCH, 2, BX_CODEC_FLAT, 5);
     assert_memory_equal(item, golden, sizeof golden);
-    assert_int_equal(bx_head_read(item, &h), BX_OK);
+    assert_int_equal(bx_header_read(item, &h), BX_OK);
     assert_int_equal(h.version, 2);
     assert_int_equal(h.codec, BX_CODEC_FLAT);
     assert_int_equal(h.kind, BX_KIND_BATCH);
     assert_int_equal(h.length, 5);
-    assert_int_equal(bx_head_check(item, sizeof item, BX_KIND_BATCH, 2, &h), BX_OK);
+    assert_int_equal(bx_header_check(item, sizeof item, BX_KIND_BATCH, 2, &h), BX_OK);
 }
 
 static void head_refuses_every_flipped_bit(void **state)
 {
     uint8_t item[sizeof golden];
-    struct bx_head h;
+    struct bx_header h;
 
     (void)state;
     for (size_t bit = 0; bit < 8 * sizeof golden; bit++) {
@@ -106,29 +106,29 @@ static void head_refuses_every_flipped_bit(void **state)
 
         memcpy(item, golden, sizeof golden);
         item[bit / 8] ^= (uint8_t)(1 << bit % 8);
-        rc = bx_head_check(item, sizeof item, BX_KIND_BATCH, 255, &h);
+        rc = bx_header_check(item, sizeof item, BX_KIND_BATCH, 255, &h);
         assert_true(rc == BX_CORRUPT || rc == BX_MALFORMED);
     }
     for (size_t len = 0; len < sizeof golden; len++)
-        assert_int_equal(bx_head_check(golden, len, BX_KIND_BATCH, 255, &h), BX_MALFORMED);
+        assert_int_equal(bx_header_check(golden, len, BX_KIND_BATCH, 255, &h), BX_MALFORMED);
 }
 
 static void head_tells_newer_from_wrong(void **state)
 {
-    uint8_t item[BX_HEAD_SIZE];
-    struct bx_head h;
+    uint8_t item[BX_HEADER_SIZE];
+    struct bx_header h;
 
     (void)state;
-    bx_head_seal(item, BX_KIND_VOTE, 3, BX_CODEC_FLAT, 0);
-    assert_int_equal(bx_head_check(item, sizeof item, BX_KIND_VOTE, 3, &h), BX_OK);
-    assert_int_equal(bx_head_check(item, sizeof item, BX_KIND_VOTE, 2, &h), BX_UNSUPPORTED);
-    assert_int_equal(bx_head_check(item, sizeof item, BX_KIND_MARK, 3, &h), BX_MALFORMED);
+    bx_header_seal(item, BX_KIND_VOTE, 3, BX_CODEC_FLAT, 0);
+    assert_int_equal(bx_header_check(item, sizeof item, BX_KIND_VOTE, 3, &h), BX_OK);
+    assert_int_equal(bx_header_check(item, sizeof item, BX_KIND_VOTE, 2, &h), BX_UNSUPPORTED);
+    assert_int_equal(bx_header_check(item, sizeof item, BX_KIND_MARK, 3, &h), BX_MALFORMED);
     item[6] = 1;
-    assert_int_equal(bx_head_read(item, &h), BX_UNSUPPORTED);
+    assert_int_equal(bx_header_read(item, &h), BX_UNSUPPORTED);
     bx_put32(item + 12, bx_crc32c(0, item, 12));
-    assert_int_equal(bx_head_check(item, sizeof item, BX_KIND_VOTE, 3, &h), BX_UNSUPPORTED);
+    assert_int_equal(bx_header_check(item, sizeof item, BX_KIND_VOTE, 3, &h), BX_UNSUPPORTED);
     item[0] = '{';
-    assert_int_equal(bx_head_read(item, &h), BX_MALFORMED);
+    assert_int_equal(bx_header_read(item, &h), BX_MALFORMED);
 }
 
 static void loads_and_stores_are_little_endian(void **state)

@@ -9,8 +9,8 @@
  *          12  crc        CRC32C over bytes 0..11 and the payload
  *
  * All numbers are little endian. */
-#ifndef BX_HEAD_H
-#define BX_HEAD_H
+#ifndef BX_HEADER_H
+#define BX_HEADER_H
 
 #include "err.h"
 
@@ -19,7 +19,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define BX_HEAD_SIZE 16
+#define BX_HEADER_SIZE 16
 #define BX_HEAD_MAGIC0 0xBD
 #define BX_HEAD_MAGIC1 0x58
 
@@ -39,11 +39,11 @@ enum bx_kind {
     BX_KIND_EVENTS,
     BX_KIND_OUTCOMES,
     BX_KIND_VM_CONFIG,
-    BX_KIND_VM, /* as the API shows it; one or a list */
+    BX_KIND_VM,            /* as the API shows it; one or a list */
     BX_KIND_FRAME = 0x100, /* + enum bx_frame: between nodes */
 };
 
-struct bx_head {
+struct bx_header {
     uint8_t version, codec;
     uint16_t kind, flags;
     uint32_t length;
@@ -54,15 +54,15 @@ struct bx_head {
  * the result back in to continue. */
 uint32_t bx_crc32c(uint32_t crc, const void *p, size_t n);
 
-/* Write head and checksum before a payload that already stands at dst + BX_HEAD_SIZE. */
-void bx_head_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec, uint32_t length);
+/* Write head and checksum before a payload that already stands at dst + BX_HEADER_SIZE. */
+void bx_header_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec, uint32_t length);
 /* Read the fields of the sixteen bytes at src and check magic and flags, not the checksum.
  * BX_OK, BX_MALFORMED (no magic) or BX_UNSUPPORTED (a flag of a newer build). */
-int bx_head_read(const uint8_t *src, struct bx_head *out);
+int bx_header_read(const uint8_t *src, struct bx_header *out);
 /* Check a whole item: src holds len bytes, head and payload, of the wanted kind and at most
  * max_version. BX_OK, BX_MALFORMED (also: too short), BX_CORRUPT (checksum) or BX_UNSUPPORTED. */
-int bx_head_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_version,
-                  struct bx_head *out);
+int bx_header_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_version,
+                    struct bx_header *out);
 
 /* Little-endian loads and stores at any alignment. */
 static inline void bx_put32(uint8_t *p, uint32_t v)

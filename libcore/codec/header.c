@@ -1,4 +1,4 @@
-#include "codec/head.h"
+#include "codec/header.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -119,7 +119,7 @@ BY_INSTRUCTION static uint32_t checksum_by_instruction(const uint8_t *item, uint
 {
     uint32_t crc = crc_by_instruction(UINT32_MAX, item, CRC_AT);
 
-    return ~crc_by_instruction(crc, item + BX_HEAD_SIZE, length);
+    return ~crc_by_instruction(crc, item + BX_HEADER_SIZE, length);
 }
 #endif
 
@@ -129,10 +129,10 @@ static uint32_t checksum(const uint8_t *item, uint32_t length)
     if (__builtin_cpu_supports("sse4.2"))
         return checksum_by_instruction(item, length);
 #endif
-    return bx_crc32c(bx_crc32c(0, item, CRC_AT), item + BX_HEAD_SIZE, length);
+    return bx_crc32c(bx_crc32c(0, item, CRC_AT), item + BX_HEADER_SIZE, length);
 }
 
-void bx_head_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec, uint32_t length)
+void bx_header_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec, uint32_t length)
 {
     /* In one piece: what is stored byte by byte and then loaded as a word, for the checksum, makes
      * the processor wait until it is in the cache. */
@@ -142,9 +142,9 @@ void bx_head_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec, u
     bx_put32(dst + CRC_AT, checksum(dst, length));
 }
 
-int bx_head_read(const uint8_t *src, struct bx_head *out)
+int bx_header_read(const uint8_t *src, struct bx_header *out)
 {
-    *out = (struct bx_head){
+    *out = (struct bx_header){
         .version = src[2],
         .codec = src[3],
         .kind = bx_get16(src + 4),
@@ -158,15 +158,15 @@ int bx_head_read(const uint8_t *src, struct bx_head *out)
 }
 
 /* The checksum comes before flags and version: a flipped bit must not pass for a newer build. */
-int bx_head_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_version,
-                  struct bx_head *out)
+int bx_header_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_version,
+                    struct bx_header *out)
 {
     int rc;
 
-    if (len < BX_HEAD_SIZE)
+    if (len < BX_HEADER_SIZE)
         return BX_MALFORMED;
-    rc = bx_head_read(src, out);
-    if (rc == BX_MALFORMED || out->length > len - BX_HEAD_SIZE)
+    rc = bx_header_read(src, out);
+    if (rc == BX_MALFORMED || out->length > len - BX_HEADER_SIZE)
         return BX_MALFORMED;
     if (checksum(src, out->length) != out->crc)
         return BX_CORRUPT;

@@ -6,15 +6,15 @@
  * a save that nobody was told of. Both damaged is BX_CORRUPT, never a guess.
  *
  * File: two copies, 4096 bytes apart: head (the kind given), sequence u64, the value. */
-#ifndef BX_SLOTS_H
-#define BX_SLOTS_H
+#ifndef BX_DUALCOPY_H
+#define BX_DUALCOPY_H
 
-#include "codec/head.h"
+#include "codec/header.h"
 #include "log/fs.h"
 
 #define BX_SLOTS_MAX 1024 /* bytes of a value */
 
-struct bx_slots {
+struct bx_dualcopy {
     struct bx_fs *fs;
     const char *name; /* static string */
     uint16_t kind;
@@ -25,11 +25,11 @@ struct bx_slots {
 /* Open or create. value has BX_SLOTS_MAX bytes; *len is 0 when nothing was ever saved. A copy that
  * is damaged or behind is repaired from the other before this returns.
  * BX_OK, BX_CORRUPT (with file and way out), BX_IO, BX_UNSUPPORTED (version). */
-int bx_slots_open(struct bx_slots *s, struct bx_fs *fs, const char *name, uint16_t kind,
-                  void *value, size_t *len, struct bx_err *err);
+int bx_dualcopy_open(struct bx_dualcopy *s, struct bx_fs *fs, const char *name, uint16_t kind,
+                     void *value, size_t *len, struct bx_err *err);
 /* Durable when it returns BX_OK; after BX_IO the process must end (no failed sync is retried). */
-int bx_slots_save(struct bx_slots *s, const void *value, size_t len, struct bx_err *err);
+int bx_dualcopy_save(struct bx_dualcopy *s, const void *value, size_t len, struct bx_err *err);
 /* Accepts a zeroed struct. */
-void bx_slots_close(struct bx_slots *s);
+void bx_dualcopy_close(struct bx_dualcopy *s);
 
 #endif

@@ -2,7 +2,7 @@
  * every moment at most one copy is in doubt: before the first sync copy 1 holds the old value,
  * after it copy 0 holds the new one. The file is born whole, with two empty copies under sequence
  * 0, and gets its name only then: both copies damaged is never a crash. */
-#include "log/slots.h"
+#include "log/dualcopy.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 
 #define VERSION 1
 #define SLOT_SIZE 4096
-#define FIELDS (BX_HEAD_SIZE + 8) /* bytes before the value */
+#define FIELDS (BX_HEADER_SIZE + 8) /* bytes before the value */
 #define NAME_LIMIT 64
 
 struct copy {
@@ -21,17 +21,17 @@ struct copy {
     uint8_t bytes[FIELDS + BX_SLOTS_MAX];
 };
 
-static size_t encode(const struct bx_slots *s, uint64_t seq, const void *value, size_t len,
+static size_t encode(const struct bx_dualcopy *s, uint64_t seq, const void *value, size_t len,
                      uint8_t *out)
 {
-    bx_put64(out + BX_HEAD_SIZE, seq);
+    bx_put64(out + BX_HEADER_SIZE, seq);
     if (len > 0)
         memcpy(out + FIELDS, value, len);
-    bx_head_seal(out, s->kind, VERSION, BX_CODEC_FLAT, (uint32_t)(8 + len));
+    bx_header_seal(out, s->kind, VERSION, BX_CODEC_FLAT, (uint32_t)(8 + len));
     return FIELDS + len;
 }
 
-static int write_copy(struct bx_slots *s, int which, const void *p, size_t n, struct bx_err *err)
+static int write_copy(struct bx_dualcopy *s, int which, const void *p, size_t n, struct bx_err *err)
 {
     int rc = s->fs->ops->write(s->fs, s->fd, p, n, (uint64_t)which * SLOT_SIZE);
 
@@ -42,7 +42,7 @@ static int write_copy(struct bx_slots *s, int which, const void *p, size_t n, st
 }
 
 /* A file with two empty copies, under its name only when it is whole. */
-static int create(struct bx_slots *s, struct bx_err *err)
+static int create(struct bx_dualcopy *s, struct bx_err *err)
 {
     static const uint8_t zero[SLOT_SIZE];
     uint8_t bytes[2 * SLOT_SIZE];
@@ -67,11 +67,11 @@ static int create(struct bx_slots *s, struct bx_err *err)
 }
 
 /* BX_OK also for a copy that is damaged; good tells. */
-static int read_copy(struct bx_slots *s, int which, uint64_t size, struct copy *c,
+static int read_copy(struct bx_dualcopy *s, int which, uint64_t size, struct copy *c,
                      struct bx_err *err)
 {
     uint64_t offset = (uint64_t)which * SLOT_SIZE;
-    struct bx_head head;
+    struct bx_header head;
     size_t n;
     int rc;
 
@@ -81,12 +81,12 @@ static int read_copy(struct bx_slots *s, int which, uint64_t size, struct copy *
     rc = s->fs->ops->read(s->fs, s->fd, c->bytes, n, offset);
     if (rc != 0)
         return bx_fs_fail(s->fs, rc, "read", s->name, err);
-    rc = bx_head_check(c->bytes, n, s->kind, VERSION, &head);
+    rc = bx_header_check(c->bytes, n, s->kind, VERSION, &head);
     if (rc == BX_UNSUPPORTED)
         return bx_err_set(err, rc, "%s/%s was written by a newer version", s->fs->dir, s->name);
     if (rc == BX_OK && head.length >= 8) {
         c->good = true;
-        c->seq = bx_get64(c->bytes + BX_HEAD_SIZE);
+        c->seq = bx_get64(c->bytes + BX_HEADER_SIZE);
         c->len = head.length - 8;
     }
     return BX_OK;
@@ -98,7 +98,7 @@ static bool same(const struct copy *a, const struct copy *b)
 }
 
 /* Take the newer of the good copies and make the other one like it. */
-static int settle(struct bx_slots *s, const struct copy *copies, void *value, size_t *len,
+static int settle(struct bx_dualcopy *s, const struct copy *copies, void *value, size_t *len,
                   struct bx_err *err)
 {
     const struct copy *a = &copies[0], *b = &copies[1];
@@ -131,7 +131,7 @@ static void look(void *ctx, const char *name)
     l->found = l->found || strcmp(l->name, name) == 0;
 }
 
-static int open_file(struct bx_slots *s, struct bx_err *err)
+static int open_file(struct bx_dualcopy *s, struct bx_err *err)
 {
     struct lookup l = {.name = s->name};
     int rc = s->fs->ops->list(s->fs, look, &l);
@@ -148,15 +148,15 @@ static int open_file(struct bx_slots *s, struct bx_err *err)
     return rc == 0 ? BX_OK : bx_fs_fail(s->fs, rc, "sync", ".", err);
 }
 
-int bx_slots_open(struct bx_slots *s, struct bx_fs *fs, const char *name, uint16_t kind,
-                  void *value, size_t *len, struct bx_err *err)
+int bx_dualcopy_open(struct bx_dualcopy *s, struct bx_fs *fs, const char *name, uint16_t kind,
+                     void *value, size_t *len, struct bx_err *err)
 {
     struct copy copies[2] = {{.good = false}, {.good = false}};
     uint64_t size;
     int rc;
 
     assert(strlen(name) + sizeof ".tmp" <= NAME_LIMIT);
-    *s = (struct bx_slots){.fs = fs, .name = name, .kind = kind, .fd = -1};
+    *s = (struct bx_dualcopy){.fs = fs, .name = name, .kind = kind, .fd = -1};
     *len = 0;
     rc = open_file(s, err);
     if (rc != BX_OK)
@@ -173,11 +173,11 @@ int bx_slots_open(struct bx_slots *s, struct bx_fs *fs, const char *name, uint16
     if (rc == BX_OK)
         return BX_OK;
 fail:
-    bx_slots_close(s);
+    bx_dualcopy_close(s);
     return rc;
 }
 
-int bx_slots_save(struct bx_slots *s, const void *value, size_t len, struct bx_err *err)
+int bx_dualcopy_save(struct bx_dualcopy *s, const void *value, size_t len, struct bx_err *err)
 {
     uint8_t bytes[FIELDS + BX_SLOTS_MAX];
     size_t n;
@@ -193,9 +193,9 @@ int bx_slots_save(struct bx_slots *s, const void *value, size_t len, struct bx_e
     return BX_OK;
 }
 
-void bx_slots_close(struct bx_slots *s)
+void bx_dualcopy_close(struct bx_dualcopy *s)
 {
     if (s->fs != NULL && s->fd >= 0)
         s->fs->ops->close(s->fs, s->fd);
-    *s = (struct bx_slots){.fd = -1};
+    *s = (struct bx_dualcopy){.fd = -1};
 }

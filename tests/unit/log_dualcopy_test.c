@@ -10,36 +10,37 @@
 #define KIND BX_KIND_TRUST
 #define VARIANTS 8 /* ways a crash may leave what was not synced */
 
-static int open_slots(struct memfs *m, struct bx_slots *s, char value[BX_SLOTS_MAX], size_t *len,
+static int open_slots(struct memfs *m, struct bx_dualcopy *s, char value[BX_SLOTS_MAX], size_t *len,
                       struct bx_err *err)
 {
-    return bx_slots_open(s, memfs_fs(m), "value", KIND, value, len, err);
+    return bx_dualcopy_open(s, memfs_fs(m), "value", KIND, value, len, err);
 }
 
 static void value_is(struct memfs *m, const char *want)
 {
     char value[BX_SLOTS_MAX];
-    struct bx_slots s;
+    struct bx_dualcopy s;
     size_t len;
 
     assert_int_equal(open_slots(m, &s, value, &len, NULL), BX_OK);
     assert_int_equal(len, strlen(want));
     assert_memory_equal(value, want, len);
-    bx_slots_close(&s);
+    bx_dualcopy_close(&s);
 }
 
 static void save_all(struct memfs *m, const char *const *values, unsigned n, unsigned *saved)
 {
     char value[BX_SLOTS_MAX];
-    struct bx_slots s;
+    struct bx_dualcopy s;
     size_t len;
 
     *saved = 0;
     if (open_slots(m, &s, value, &len, NULL) != BX_OK)
         return;
-    while (*saved < n && bx_slots_save(&s, values[*saved], strlen(values[*saved]), NULL) == BX_OK)
+    while (*saved < n &&
+           bx_dualcopy_save(&s, values[*saved], strlen(values[*saved]), NULL) == BX_OK)
         ++*saved;
-    bx_slots_close(&s);
+    bx_dualcopy_close(&s);
 }
 
 static void a_new_value_is_empty_and_a_saved_one_comes_back(void **state)
@@ -71,7 +72,7 @@ static void a_crash_leaves_the_old_value_or_the_new_one(void **state)
         for (unsigned variant = 0; variant < 2 * VARIANTS; variant++) {
             struct memfs *m = memfs_create();
             char value[BX_SLOTS_MAX];
-            struct bx_slots s;
+            struct bx_dualcopy s;
             unsigned saved;
             size_t len;
 
@@ -80,7 +81,7 @@ static void a_crash_leaves_the_old_value_or_the_new_one(void **state)
             reached = memfs_faulted(m);
             memfs_crash(m, at * 1000 + variant);
             assert_int_equal(open_slots(m, &s, value, &len, NULL), BX_OK);
-            bx_slots_close(&s);
+            bx_dualcopy_close(&s);
             value[len] = '\0';
             last = saved < 3 && strcmp(value, values[saved + 1]) == 0 ? saved + 1 : saved;
             assert_string_equal(value, values[last]);
@@ -105,7 +106,7 @@ static void what_a_killed_process_left_is_made_durable(void **state)
             struct memfs *m = memfs_create();
             char value[BX_SLOTS_MAX], again[BX_SLOTS_MAX];
             size_t len, len2;
-            struct bx_slots s;
+            struct bx_dualcopy s;
             unsigned saved;
 
             memfs_plan(m, MEMFS_STOP_AFTER, at, 0);
@@ -114,12 +115,12 @@ static void what_a_killed_process_left_is_made_durable(void **state)
             assert_int_equal(open_slots(m, &s, value, &len, NULL), BX_OK);
             if (seed % 2 == 1) {
                 memcpy(value, "third", len = 5);
-                assert_int_equal(bx_slots_save(&s, value, len, NULL), BX_OK);
+                assert_int_equal(bx_dualcopy_save(&s, value, len, NULL), BX_OK);
             }
-            bx_slots_close(&s);
+            bx_dualcopy_close(&s);
             memfs_crash(m, seed);
             assert_int_equal(open_slots(m, &s, again, &len2, NULL), BX_OK);
-            bx_slots_close(&s);
+            bx_dualcopy_close(&s);
             assert_int_equal(len, len2);
             assert_memory_equal(value, again, len);
             memfs_destroy(m);
@@ -163,7 +164,7 @@ static void two_damaged_copies_are_refused_with_a_way_out(void **state)
     struct memfs *m = memfs_create();
     char value[BX_SLOTS_MAX];
     struct bx_err err = {0};
-    struct bx_slots s;
+    struct bx_dualcopy s;
     unsigned saved;
     size_t len;
 
@@ -183,8 +184,8 @@ static void a_newer_version_is_not_taken_for_damage(void **state)
     static const char *const values[] = {"a value"};
     struct memfs *m = memfs_create();
     char value[BX_SLOTS_MAX];
-    uint8_t item[BX_HEAD_SIZE + 8 + 7];
-    struct bx_slots s;
+    uint8_t item[BX_HEADER_SIZE + 8 + 7];
+    struct bx_dualcopy s;
     unsigned saved;
     size_t len, n;
     int fd;
@@ -192,7 +193,7 @@ static void a_newer_version_is_not_taken_for_damage(void **state)
     (void)state;
     save_all(m, values, 1, &saved);
     memcpy(item, memfs_bytes(m, "value", &n), sizeof item);
-    bx_head_seal(item, KIND, 2, BX_CODEC_FLAT, 8 + 7);
+    bx_header_seal(item, KIND, 2, BX_CODEC_FLAT, 8 + 7);
     assert_int_equal(memfs_fs(m)->ops->open(memfs_fs(m), "value", 0, &fd), 0);
     memfs_fs(m)->ops->write(memfs_fs(m), fd, item, sizeof item, 0);
     memfs_fs(m)->ops->close(memfs_fs(m), fd);
@@ -209,14 +210,14 @@ static void a_failing_write_or_sync_is_told(void **state)
         struct memfs *m = memfs_create();
         char value[BX_SLOTS_MAX];
         struct bx_err err = {0};
-        struct bx_slots s;
+        struct bx_dualcopy s;
         size_t len;
 
         assert_int_equal(open_slots(m, &s, value, &len, NULL), BX_OK);
         memfs_plan(m, MEMFS_FAIL, memfs_changes(m) + at, at % 2 ? -EIO : -ENOSPC);
-        assert_int_equal(bx_slots_save(&s, values[0], 1, &err), at % 2 ? BX_IO : BX_NO_SPACE);
+        assert_int_equal(bx_dualcopy_save(&s, values[0], 1, &err), at % 2 ? BX_IO : BX_NO_SPACE);
         assert_non_null(strstr(err.msg, "memfs/value"));
-        bx_slots_close(&s);
+        bx_dualcopy_close(&s);
         memfs_destroy(m);
     }
 }
@@ -260,14 +261,14 @@ static void a_vote_of_another_size_is_refused(void **state)
     struct memfs *m = memfs_create();
     char value[BX_SLOTS_MAX];
     struct bx_err err = {0};
-    struct bx_slots s;
+    struct bx_dualcopy s;
     struct bx_vote v;
     size_t len;
 
     (void)state;
-    assert_int_equal(bx_slots_open(&s, memfs_fs(m), "vote", BX_KIND_VOTE, value, &len, NULL), 0);
-    assert_int_equal(bx_slots_save(&s, "short", 5, NULL), BX_OK);
-    bx_slots_close(&s);
+    assert_int_equal(bx_dualcopy_open(&s, memfs_fs(m), "vote", BX_KIND_VOTE, value, &len, NULL), 0);
+    assert_int_equal(bx_dualcopy_save(&s, "short", 5, NULL), BX_OK);
+    bx_dualcopy_close(&s);
     assert_int_equal(bx_vote_open(&v, memfs_fs(m), &err), BX_CORRUPT);
     assert_string_not_equal(err.hint, "");
     assert_int_equal(memfs_open_files(m), 0);

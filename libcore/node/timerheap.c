@@ -1,4 +1,4 @@
-#include "node/due.h"
+#include "node/timerheap.h"
 
 #include "mem/alloc.h"
 #include "mem/vec.h"
@@ -6,9 +6,9 @@
 #include <assert.h>
 #include <stdbool.h>
 
-int bx_dues_reserve(struct bx_dues *h, size_t n)
+int bx_timer_heap_reserve(struct bx_timer_heap *h, size_t n)
 {
-    struct bx_due **v;
+    struct bx_timer **v;
     size_t cap;
 
     if (n <= h->cap)
@@ -22,18 +22,18 @@ int bx_dues_reserve(struct bx_dues *h, size_t n)
     return BX_OK;
 }
 
-static bool before(const struct bx_due *a, const struct bx_due *b)
+static bool before(const struct bx_timer *a, const struct bx_timer *b)
 {
     return a->at != b->at ? a->at < b->at : a->order < b->order;
 }
 
-static void put(struct bx_dues *h, size_t place, struct bx_due *d)
+static void put(struct bx_timer_heap *h, size_t place, struct bx_timer *d)
 {
     h->v[place - 1] = d;
     d->place = place;
 }
 
-static void rise(struct bx_dues *h, struct bx_due *d)
+static void rise(struct bx_timer_heap *h, struct bx_timer *d)
 {
     size_t place = d->place;
 
@@ -44,7 +44,7 @@ static void rise(struct bx_dues *h, struct bx_due *d)
     put(h, place, d);
 }
 
-static void sink(struct bx_dues *h, struct bx_due *d)
+static void sink(struct bx_timer_heap *h, struct bx_timer *d)
 {
     size_t place = d->place, child;
 
@@ -59,9 +59,9 @@ static void sink(struct bx_dues *h, struct bx_due *d)
     put(h, place, d);
 }
 
-void bx_dues_set(struct bx_dues *h, struct bx_due *d, uint64_t at)
+void bx_timer_heap_set(struct bx_timer_heap *h, struct bx_timer *d, uint64_t at)
 {
-    bx_dues_clear(h, d);
+    bx_timer_heap_remove(h, d);
     assert(h->n < h->cap);
     d->at = at;
     d->order = ++h->order;
@@ -69,9 +69,9 @@ void bx_dues_set(struct bx_dues *h, struct bx_due *d, uint64_t at)
     rise(h, d);
 }
 
-void bx_dues_clear(struct bx_dues *h, struct bx_due *d)
+void bx_timer_heap_remove(struct bx_timer_heap *h, struct bx_timer *d)
 {
-    struct bx_due *last;
+    struct bx_timer *last;
 
     if (d->place == 0)
         return;
@@ -85,13 +85,13 @@ void bx_dues_clear(struct bx_dues *h, struct bx_due *d)
     d->place = 0;
 }
 
-struct bx_due *bx_dues_first(const struct bx_dues *h)
+struct bx_timer *bx_timer_heap_first(const struct bx_timer_heap *h)
 {
     return h->n == 0 ? NULL : h->v[0];
 }
 
-void bx_dues_close(struct bx_dues *h)
+void bx_timer_heap_close(struct bx_timer_heap *h)
 {
     bx_free(h->v);
-    *h = (struct bx_dues){0};
+    *h = (struct bx_timer_heap){0};
 }

@@ -1,0 +1,47 @@
+/* mutant - mistakes that are put in on purpose, so that the simulator has to find them.
+ *
+ * A second build of the same sources, made for tests/sim/blixard-sim-mutants alone, defines
+ * BX_MUTANTS and carries out the one mistake that bx_mutant names. In every other build BX_MUTATED
+ * is the constant 0: no branch, no symbol. tests/sim/mutants.c says what each of them is. */
+#ifndef BX_MUTANT_H
+#define BX_MUTANT_H
+
+#ifdef BX_MUTANTS
+
+#include <stdint.h>
+
+enum bx_mutant {
+    BX_MUTANT_NONE,
+    BX_MUTANT_APPLY_TWICE,
+    BX_MUTANT_SKIP_APPLIED,
+    BX_MUTANT_ACK_EARLY,
+    BX_MUTANT_ACK_UNSYNCED,
+    BX_MUTANT_NO_FSYNC,
+    BX_MUTANT_MARK_IGNORED,
+    BX_MUTANT_FORGET_VOTE,
+    BX_MUTANT_LOSE_OUTCOMES,
+    BX_MUTANT_SNAPSHOT_MISSES_ROW,
+    BX_MUTANT_HASH_ORDER,
+    BX_MUTANT_CLOCK_IN_FSM,
+    BX_MUTANT_STALE_READ,
+    BX_MUTANT_START_WITHOUT_GRANT,
+    BX_MUTANT_GRANT_FROM_DEPOSED,
+    BX_MUTANT_RESEND_NEW_ID,
+    BX_MUTANT_EXPIRE_BY_WALL,
+    BX_MUTANT_AGE_BY_HEARTBEAT,
+    BX_MUTANT_DECLARE_EARLY,
+};
+extern enum bx_mutant bx_mutant;
+/* Wall time where the code runs: what apply must not look at. */
+uint64_t bx_mutant_wall_ms(void);
+
+#define BX_MUTATED(x) (bx_mutant == BX_MUTANT_##x)
+
+#else
+
+#define BX_MUTATED(x) 0
+#define bx_mutant_wall_ms() 0
+
+#endif
+
+#endif
