@@ -31,30 +31,24 @@ uint64_t client_now(void)
 
 /* ---- parameters ---- */
 
-static void must(int rc)
-{
-    if (rc != BX_OK)
-        bx_oom(0);
-}
-
 void params_str(struct params *p, const char *key, const char *value)
 {
-    must(bx_pw_str(&p->b, key));
-    must(bx_pw_str(&p->b, value));
+    bx_must_ok(bx_pw_str(&p->b, key));
+    bx_must_ok(bx_pw_str(&p->b, value));
     p->n++;
 }
 
 void params_u64(struct params *p, const char *key, uint64_t value)
 {
-    must(bx_pw_str(&p->b, key));
-    must(bx_pw_u64(&p->b, value));
+    bx_must_ok(bx_pw_str(&p->b, key));
+    bx_must_ok(bx_pw_u64(&p->b, value));
     p->n++;
 }
 
 void params_bool(struct params *p, const char *key, bool value)
 {
-    must(bx_pw_str(&p->b, key));
-    must(bx_pw_bool(&p->b, value));
+    bx_must_ok(bx_pw_str(&p->b, key));
+    bx_must_ok(bx_pw_bool(&p->b, value));
     p->n++;
 }
 
@@ -187,7 +181,7 @@ static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_
         rc = dial_wait(c->fd, POLLIN, deadline);
         if (rc != BX_OK)
             return lost(c, "does not answer", err);
-        must(bx_buf_reserve(&c->in, READ_BYTES));
+        bx_must_ok(bx_buf_reserve(&c->in, READ_BYTES));
         got = recv(c->fd, c->in.data + c->in.len, READ_BYTES, 0);
         if (got == 0)
             return lost(c, "closed the connection", err);
@@ -248,17 +242,17 @@ static bool is_untimed(const char *method)
 static void write_request(struct bx_buf *b, uint64_t id, const char *method, const struct params *p,
                           uint64_t timeout_ms)
 {
-    must(bx_pw_array(b, 4));
-    must(bx_pw_u64(b, 0));
-    must(bx_pw_u64(b, id));
-    must(bx_pw_str(b, method));
-    must(bx_pw_array(b, 1));
-    must(bx_pw_map(b, p->n + !is_untimed(method)));
-    must(bx_buf_append(b, p->b.data, p->b.len));
+    bx_must_ok(bx_pw_array(b, 4));
+    bx_must_ok(bx_pw_u64(b, 0));
+    bx_must_ok(bx_pw_u64(b, id));
+    bx_must_ok(bx_pw_str(b, method));
+    bx_must_ok(bx_pw_array(b, 1));
+    bx_must_ok(bx_pw_map(b, p->n + !is_untimed(method)));
+    bx_must_ok(bx_buf_append(b, p->b.data, p->b.len));
     if (is_untimed(method))
         return;
-    must(bx_pw_str(b, "timeout_ms"));
-    must(bx_pw_u64(b, timeout_ms));
+    bx_must_ok(bx_pw_str(b, "timeout_ms"));
+    bx_must_ok(bx_pw_u64(b, timeout_ms));
 }
 
 /* The response to `id`; notifications that come before it are dealt with. */

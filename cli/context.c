@@ -162,18 +162,12 @@ int contexts_find(const struct contexts *c, const char *name, const struct conte
 
 /* ---- writing ---- */
 
-static void must(int rc)
-{
-    if (rc != BX_OK)
-        bx_oom(0);
-}
-
 static void put_pair(struct bx_buf *b, const char *key, const char *value)
 {
     if (value == NULL)
         return;
-    must(bx_pw_str(b, key));
-    must(bx_pw_str(b, value));
+    bx_must_ok(bx_pw_str(b, key));
+    bx_must_ok(bx_pw_str(b, value));
 }
 
 static void put_file(const struct contexts *c, struct bx_buf *text)
@@ -181,19 +175,19 @@ static void put_file(const struct contexts *c, struct bx_buf *text)
     struct bx_pack *pack = bx_pack_create();
     struct bx_buf b = {0};
 
-    must(bx_pw_map(&b, 1 + (c->current != NULL)));
+    bx_must_ok(bx_pw_map(&b, 1 + (c->current != NULL)));
     put_pair(&b, "current", c->current);
-    must(bx_pw_str(&b, "contexts"));
-    must(bx_pw_map(&b, c->n));
+    bx_must_ok(bx_pw_str(&b, "contexts"));
+    bx_must_ok(bx_pw_map(&b, c->n));
     for (unsigned i = 0; i < c->n; i++) {
-        must(bx_pw_str(&b, c->v[i].name));
-        must(bx_pw_map(&b, 1 + (c->v[i].output != NULL)));
+        bx_must_ok(bx_pw_str(&b, c->v[i].name));
+        bx_must_ok(bx_pw_map(&b, 1 + (c->v[i].output != NULL)));
         put_pair(&b, "addr", c->v[i].addr);
         put_pair(&b, "output", c->v[i].output);
     }
     if (pack == NULL)
         bx_oom(0);
-    must(format_yaml(text, bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL), 0));
+    bx_must_ok(format_yaml(text, bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL), 0));
     bx_buf_release(&b);
     bx_pack_destroy(pack);
 }
@@ -263,16 +257,16 @@ static int list(struct run *r)
         code = run_fail(r);
         goto out;
     }
-    must(bx_pw_array(&b, c.n));
+    bx_must_ok(bx_pw_array(&b, c.n));
     for (unsigned i = 0; i < c.n; i++) {
-        must(bx_pw_map(&b, 4));
+        bx_must_ok(bx_pw_map(&b, 4));
         put_pair(&b, "name", c.v[i].name);
-        must(bx_pw_str(&b, "current"));
-        must(bx_pw_bool(&b, c.current != NULL && strcmp(c.current, c.v[i].name) == 0));
-        must(bx_pw_str(&b, "addr"));
-        must(bx_pw_str(&b, c.v[i].addr));
-        must(bx_pw_str(&b, "output"));
-        must(bx_pw_str(&b, c.v[i].output));
+        bx_must_ok(bx_pw_str(&b, "current"));
+        bx_must_ok(bx_pw_bool(&b, c.current != NULL && strcmp(c.current, c.v[i].name) == 0));
+        bx_must_ok(bx_pw_str(&b, "addr"));
+        bx_must_ok(bx_pw_str(&b, c.v[i].addr));
+        bx_must_ok(bx_pw_str(&b, "output"));
+        bx_must_ok(bx_pw_str(&b, c.v[i].output));
     }
     code = result_print(r, bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL));
 out:

@@ -29,21 +29,15 @@ struct doctor {
     uint64_t applied; /* ...when it had applied so far */
 };
 
-static void must(int rc)
-{
-    if (rc != BX_OK)
-        bx_oom(0);
-}
-
 static void note(struct doctor *d, const char *check, enum result result, const char *detail)
 {
-    must(bx_pw_map(&d->items, 3));
-    must(bx_pw_str(&d->items, "check"));
-    must(bx_pw_str(&d->items, check));
-    must(bx_pw_str(&d->items, "result"));
-    must(bx_pw_str(&d->items, result_names[result]));
-    must(bx_pw_str(&d->items, "detail"));
-    must(bx_pw_str(&d->items, detail));
+    bx_must_ok(bx_pw_map(&d->items, 3));
+    bx_must_ok(bx_pw_str(&d->items, "check"));
+    bx_must_ok(bx_pw_str(&d->items, check));
+    bx_must_ok(bx_pw_str(&d->items, "result"));
+    bx_must_ok(bx_pw_str(&d->items, result_names[result]));
+    bx_must_ok(bx_pw_str(&d->items, "detail"));
+    bx_must_ok(bx_pw_str(&d->items, detail));
     d->n++;
     d->failed += result == FAILED;
 }
@@ -187,8 +181,8 @@ static int report(struct doctor *d)
     struct bx_buf b = {0};
     int code;
 
-    must(bx_pw_array(&b, d->n));
-    must(bx_buf_append(&b, d->items.data, d->items.len));
+    bx_must_ok(bx_pw_array(&b, d->n));
+    bx_must_ok(bx_buf_append(&b, d->items.data, d->items.len));
     if (pack == NULL)
         bx_oom(0);
     code = result_print(d->r, bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL));

@@ -117,34 +117,27 @@ void *AT(bx_realloc)(void *ptr, size_t size SITE)
     return refused(size) ? NULL : take(ptr, size, false HERE);
 }
 
-static void *must(void *p, size_t size)
-{
-    if (p == NULL)
-        bx_oom(size);
-    return p;
-}
-
 void *AT(bx_must_alloc)(size_t size SITE)
 {
-    return must(take(NULL, size, false HERE), size);
+    return bx_must(take(NULL, size, false HERE), size);
 }
 
 void *AT(bx_must_calloc)(size_t n, size_t size SITE)
 {
     size = product(n, size);
-    return must(take(NULL, size, true HERE), size);
+    return bx_must(take(NULL, size, true HERE), size);
 }
 
 void *AT(bx_must_realloc)(void *ptr, size_t size SITE)
 {
-    return must(take(ptr, size, false HERE), size);
+    return bx_must(take(ptr, size, false HERE), size);
 }
 
 char *AT(bx_must_strdup)(const char *s SITE)
 {
     size_t size = strlen(s) + 1;
 
-    return memcpy(must(take(NULL, size, false HERE), size), s, size);
+    return memcpy(bx_must(take(NULL, size, false HERE), size), s, size);
 }
 
 _Noreturn void bx_oom(size_t size)

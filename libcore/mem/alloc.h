@@ -13,6 +13,7 @@
 #define BX_ALLOC_H
 
 #include "config.h"
+#include "err.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,22 @@ void bx_free(void *ptr);
 
 /* Say that memory is out and exit(70). */
 _Noreturn void bx_oom(size_t size);
+
+/* p, unless it is NULL because size bytes were not there: then as bx_oom. A size that is not known
+ * is 0. */
+static inline void *bx_must(void *p, size_t size)
+{
+    if (p == NULL)
+        bx_oom(size);
+    return p;
+}
+
+/* For calls that fail only when memory is out: as bx_oom when rc is not BX_OK. */
+static inline void bx_must_ok(int rc)
+{
+    if (rc != BX_OK)
+        bx_oom(0);
+}
 
 /* Fault hook, for tests: called before each allocation of the bx_alloc family with its size; a
  * true answer makes that allocation fail. NULL takes the hook away. Not for several threads. */
