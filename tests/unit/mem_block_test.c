@@ -4,7 +4,6 @@
 #include "mem/alloc.h"
 #include "mem/buf.h"
 #include "mem/fifo.h"
-#include "mem/track.h"
 #include "node/raft.h"
 
 #include <string.h>
@@ -271,30 +270,6 @@ static void nothing_leaks_when_memory_is_out(void **state)
     assert_int_equal(test_fail_each_allocation(use_raft, NULL), 4);
 }
 
-#ifdef BX_TRACK_ALLOCATIONS
-static void raft_memory_is_known_as_such(void **state)
-{
-    struct bx_track_report before, after;
-    void *p;
-
-    (void)state;
-    bx_buf_thread_close();
-    assert_int_equal(bx_track_report(NULL, &before), BX_OK);
-    p = raft_malloc(100000);
-    assert_int_equal(bx_track_report(NULL, &after), BX_OK);
-    assert_int_equal(after.owners[BX_OWNER_RAFT].allocations,
-                     before.owners[BX_OWNER_RAFT].allocations + 1);
-    assert_int_equal(after.owners[BX_OWNER_OURS].allocations,
-                     before.owners[BX_OWNER_OURS].allocations);
-    raft_free(p);
-}
-#else
-static void raft_memory_is_known_as_such(void **state)
-{
-    (void)state; /* the tracking build looks */
-}
-#endif
-
 static int use_heap(void **state)
 {
     (void)state;
@@ -313,7 +288,6 @@ int main(void)
         cmocka_unit_test(raft_memory_keeps_what_is_in_it),
         cmocka_unit_test(raft_memory_is_aligned),
         cmocka_unit_test(raft_memory_is_pooled),
-        cmocka_unit_test(raft_memory_is_known_as_such),
         cmocka_unit_test(nothing_leaks_when_memory_is_out),
     };
 

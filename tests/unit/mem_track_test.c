@@ -1,10 +1,23 @@
-/* The tracking build: what it sees, whose it says it is, scopes, threads, fork. */
+/* The tracking build: what it sees, whose it says it is, scopes, threads, fork. In any other build
+ * there is nothing to test. */
 #include "lib/testlib.h"
+
+#ifndef BX_TRACK_ALLOCATIONS
+
+int main(void)
+{
+    puts("1..0 # SKIP allocations are not tracked in this build");
+    return 0;
+}
+
+#else
 
 #include "codec/pack.h"
 #include "err.h"
 #include "mem/alloc.h"
+#include "mem/buf.h"
 #include "mem/track.h"
+#include "node/raft.h"
 
 #include <jansson.h>
 #include <malloc.h>
@@ -422,6 +435,24 @@ static void fork_leaves_no_lock_behind(void **state)
         pthread_join(threads[i], NULL);
 }
 
+static void raft_memory_is_known_as_such(void **state)
+{
+    struct bx_track_report before, after;
+    void *p;
+
+    (void)state;
+    bx_raft_heap_use();
+    bx_buf_thread_close();
+    before = now(NULL);
+    p = raft_malloc(100000);
+    after = now(NULL);
+    assert_int_equal(after.owners[BX_OWNER_RAFT].allocations,
+                     before.owners[BX_OWNER_RAFT].allocations + 1);
+    assert_int_equal(after.owners[BX_OWNER_OURS].allocations,
+                     before.owners[BX_OWNER_OURS].allocations);
+    raft_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -436,7 +467,11 @@ int main(void)
         cmocka_unit_test(printing_does_not_meet_itself),
         cmocka_unit_test(threads_lose_no_count),
         cmocka_unit_test(fork_leaves_no_lock_behind),
+        cmocka_unit_test(
+            raft_memory_is_known_as_such), /* last: libraft allocates by us from then */
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+
+#endif
