@@ -1,27 +1,29 @@
-/* lease - grants: nothing is started that the leader has not confirmed just now (D8).
+/* lease - grants: a VM is started only after the leader has confirmed the start.
  *
- * Node half. Every 2 s, and at once when there is something new to start and no heartbeat waits for
- * its answer, the node sends a heartbeat with the (vm, epoch) pairs it wants to run. A grant
- * answers exactly one heartbeat of this daemon's life, comes from whom that heartbeat was sent to,
- * is good until T1 (10 s) after that heartbeat was sent, and names the revision that must be
- * applied first.
+ * Node half (lease_node.c). Every 2 s, and at once when there is a new request and no heartbeat
+ * waits for its answer, the node sends a heartbeat with the (vm, epoch) pairs that it is to start.
+ * A grant answers exactly one heartbeat of this daemon's life, comes from the node that the
+ * heartbeat was sent to, ends T1 (10 s) after that heartbeat was sent, and names the revision that
+ * must be applied before it counts.
  *
- * Leader half. A heartbeat that wants something, or asks, is answered only after a barrier that was
- * submitted after the heartbeat arrived has succeeded: a leader that was stopped and deposed
- * meanwhile can therefore not answer. Granted is what the state then says: on this node, this
- * epoch, desired running, and not started yet (phase creating, no restart pending). Of each node
- * one heartbeat waits for the barrier under way and one for the next; a newer one takes the place
- * of the latter. A heartbeat that finds no room (BX_LEASE_WAITING_MAX bytes of wants) counts as a
- * sign of life and is not answered: the next one may be.
+ * Leader half (lease_leader.c). A heartbeat that requests something, or asks, is answered only
+ * after a barrier that was submitted after the heartbeat arrived has succeeded, so a leader that
+ * was stopped and deposed meanwhile can not answer. Granted is what the state then says: on this
+ * node, this epoch, desired running, and not started yet (phase creating, no restart pending). Of
+ * each node one heartbeat waits for the barrier under way and one for the next; a newer one
+ * replaces the latter. A heartbeat that finds no room (BX_LEASE_WAITING_MAX bytes of requests)
+ * counts as a sign of life and is not answered; a later one may be.
  *
- * Only starting is governed so far; ending a VM by its deadline comes with the shim's half. */
+ * Only starting is governed so far: no run is ended because its lease ran out.
+ *
+ * All functions are called on the loop's thread. */
 #ifndef BX_LEASE_H
 #define BX_LEASE_H
 
 #include "node/ports.h"
 
 #define BX_LEASE_HEARTBEAT_MS 2000u
-#define BX_T1_MS 10000u  /* grant ends, from sending the heartbeat */
+#define BX_T1_MS 10000u  /* a grant ends, from sending the heartbeat */
 #define BX_KILL_MS 5000u /* a kill is complete within */
 #define BX_T2_MS 20000u  /* the leader may act, from granting */
 #define BX_LEASE_WAITING_MAX (16u << 20)
@@ -45,17 +47,20 @@ struct bx_lease_ports {
 /* NULL when memory is out. */
 struct bx_lease *bx_lease_create(const struct bx_lease_ports *p);
 void bx_lease_destroy(struct bx_lease *l); /* NULL is allowed */
+/* Do what is due; returns the boot time when it is to be called again. */
+uint64_t bx_lease_tick(struct bx_lease *l);
 
 /* ---- node half ---- */
-/* Ask for a grant; forgotten with unwant. A second want of the VM replaces its epoch. BX_OK, or
- * BX_BUSY when BX_WANTS_MAX are wanted or BX_NO_MEMORY (ask again later). */
+/* Request a grant; stands until it is cancelled. A second request for the VM replaces its epoch.
+ * BX_OK, or BX_BUSY when BX_WANTS_MAX stand, or BX_NO_MEMORY (request it again later). */
 int bx_lease_request(struct bx_lease *l, const uint8_t vm[16], uint64_t epoch);
+/* Nothing when there is no request. */
 void bx_lease_cancel(struct bx_lease *l, const uint8_t vm[16]);
 /* True once a heartbeat of this daemon's life was answered and the answer's revision is applied:
- * what the state here says about a run that was adopted is then no older than this life. Beats ask
- * for an answer until there was one. */
+ * what the state here says about an adopted run is then no older than this life. Heartbeats ask for
+ * an answer until there was one. */
 bool bx_lease_current(const struct bx_lease *l);
-/* True when an unexpired grant of exactly this exists and its revision is applied. */
+/* True while a grant of exactly this pair stands and its revision is applied. */
 bool bx_lease_holds(const struct bx_lease *l, const uint8_t vm[16], uint64_t epoch);
 void bx_lease_on_grant(struct bx_lease *l, uint64_t from, const struct bx_grant *g);
 
@@ -63,10 +68,7 @@ void bx_lease_on_grant(struct bx_lease *l, uint64_t from, const struct bx_grant 
 void bx_lease_on_heartbeat(struct bx_lease *l, uint64_t from, const struct bx_heartbeat *b);
 /* Boot time of the last heartbeat of a node since this node became leader; 0: none. */
 uint64_t bx_lease_last_heartbeat(const struct bx_lease *l, uint64_t node);
-/* Leadership was gained or lost: what was heard before counts no more. */
+/* Leadership was gained or lost: heartbeats received before do not count any more. */
 void bx_lease_on_role(struct bx_lease *l, bool leader);
-
-/* Do what is due; returns the boot time when it wants to be called again. */
-uint64_t bx_lease_tick(struct bx_lease *l);
 
 #endif

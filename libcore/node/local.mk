@@ -9,6 +9,7 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/propose.c libcore/node/reads.c libcore/node/member.c \
 	libcore/node/snapshot.c libcore/node/join.c \
 	libcore/node/timerheap.c libcore/node/timerheap.h \
-	libcore/node/lease.c libcore/node/lease.h \
+	libcore/node/lease.c libcore/node/lease_node.c libcore/node/lease_leader.c \
+	libcore/node/lease.h libcore/node/lease_priv.h \
 	libcore/node/reconcile.c libcore/node/reconcile.h \
 	libcore/node/driver_sim.c libcore/node/driver_sim.h
