@@ -3,6 +3,8 @@
 #ifndef BENCH_CODEC_FORMS_H
 #define BENCH_CODEC_FORMS_H
 
+#include "config.h"
+
 #include "codec/pack.h"
 #include "wire/command.h"
 

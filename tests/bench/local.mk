@@ -11,11 +11,11 @@ tests_bench_bench_SOURCES = tests/bench/bench.c tests/bench/bench.h tests/bench/
 	tests/bench/codec.c tests/bench/codec_forms.h tests/bench/codec_ours.c \
 	tests/bench/codec_jansson.c tests/bench/state.c tests/bench/replica.c tests/bench/replica.h \
 	tests/bench/replica_plain.c
-tests_bench_bench_LDADD = tests/bench/libplain.a $(LIBCORE_LIBS)
+# Both variables are empty where libcjson is missing; flags stay out of the condition.
+tests_bench_bench_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
+tests_bench_bench_LDADD = tests/bench/libplain.a $(LIBCORE_LIBS) $(CJSON_LIBS)
 if HAVE_CJSON
 tests_bench_bench_SOURCES += tests/bench/codec_cjson.c
-tests_bench_bench_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS) -DHAVE_CJSON
-tests_bench_bench_LDADD += $(CJSON_LIBS)
 endif
 
 # Each layer against its references, then creates per second on a fresh local cluster of three. The
