@@ -22,3 +22,9 @@ tests_integration_api_test_SOURCES = tests/integration/api_test.c tests/integrat
 	tests/integration/api_hosts.h
 tests_integration_api_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/integration/api_shape_test
+tests_integration_api_shape_test_SOURCES = tests/integration/api_shape_test.c \
+	tests/integration/api_hosts.c tests/integration/api_hosts.h
+tests_integration_api_shape_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_api_shape_test_LDADD = $(TEST_LIBS)
