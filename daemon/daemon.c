@@ -157,6 +157,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
     rc = bx_node_open(&d->node, &o, err);
     if (rc != BX_OK)
         return rc;
+    api_set_node(d->api, d->node);
     log_write(LOG_INFO, "this host is node %llu, %s", (unsigned long long)d->identity.node,
               d->options.name);
     d->member.look_ms = daemon_now(d);
@@ -196,6 +197,52 @@ static int open_data(struct daemon *d, struct bx_err *err)
     return rc;
 }
 
+static void on_link_stats(void *ctx, struct bx_link_reply *out)
+{
+    struct daemon *d = ctx;
+    struct link_stats s;
+
+    link_stats(d->link, &s);
+    *out = (struct bx_link_reply){.connections = s.connections,
+                                  .refused = s.refused,
+                                  .malformed = s.malformed,
+                                  .turned_away = s.turned_away};
+}
+
+static int on_init(void *ctx, const char *name, api_done done, void *done_ctx, struct bx_err *err)
+{
+    return daemon_init_cluster(ctx, name, done, done_ctx, err);
+}
+
+static int on_join_asked(void *ctx, const char *token, api_done done, void *done_ctx,
+                         struct bx_err *err)
+{
+    return daemon_join(ctx, token, done, done_ctx, err);
+}
+
+static int open_api(struct daemon *d, struct bx_err *err)
+{
+    struct api_options o = {.loop = &d->loop.uv,
+                            .clock = d->clock,
+                            .identity = &d->identity,
+                            .name = d->options.name,
+                            .socket = d->options.socket,
+                            .address = d->options.api,
+                            .state_path = d->state_path,
+                            .vm_configs = d->options.vm_config_pool,
+                            .metadata = d->options.metadata_pool,
+                            .proposals = d->options.proposal_pool,
+#ifdef BX_TRACK_ALLOCATIONS
+                            .scopes = d->options.scope_pool,
+#endif
+                            .link_stats = on_link_stats,
+                            .init = on_init,
+                            .join = on_join_asked,
+                            .ctx = d};
+
+    return api_create(&d->api, &o, err);
+}
+
 static int open_parts(struct daemon *d, struct bx_err *err)
 {
     struct loop_hooks hooks = {on_turn, on_deadline, on_tick, d};
@@ -213,7 +260,7 @@ static int open_parts(struct daemon *d, struct bx_err *err)
     if (rc == BX_OK)
         rc = link_create(&d->link, &link, d->options.listen, err);
     if (rc == BX_OK)
-        rc = api_create(&d->api, d, err);
+        rc = open_api(d, err);
     return rc;
 }
 
@@ -250,6 +297,8 @@ void daemon_close(struct daemon *d)
         disk_drain(d->disk);
     bx_node_close(d->node);
     d->node = NULL;
+    if (d->api != NULL)
+        api_set_node(d->api, NULL);
     api_destroy(d->api);
     d->api = NULL;
     link_destroy(d->link);

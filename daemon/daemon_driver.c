@@ -1,5 +1,6 @@
 #include "daemon.h"
 
+#include "api/api.h"
 #include "qemu/driver.h"
 #include "sys/log.h"
 #include "node/driver_sim.h"
@@ -63,11 +64,10 @@ static int open_qemu(struct daemon *d, struct bx_err *err)
     return BX_OK;
 }
 
-int daemon_open_driver(struct daemon *d, struct bx_err *err)
+static int choose(struct daemon *d, struct bx_err *err)
 {
     char why[512] = "";
 
-    daemon_close_driver(d);
     if (d->options.driver == OPTIONS_DRIVER_SIM)
         return open_sim(d, "--driver sim");
     if (qemu_usable(d, why, sizeof why))
@@ -77,6 +77,17 @@ int daemon_open_driver(struct daemon *d, struct bx_err *err)
     bx_err_set(err, BX_FAILED, "--driver qemu: %s", why);
     bx_err_hint(err, "install QEMU, name it with --qemu PATH, or use --driver sim");
     return BX_FAILED;
+}
+
+int daemon_open_driver(struct daemon *d, struct bx_err *err)
+{
+    int rc;
+
+    daemon_close_driver(d);
+    rc = choose(d, err);
+    if (rc == BX_OK)
+        api_set_driver(d->api, d->driver, d->accel);
+    return rc;
 }
 
 void daemon_remove_vm(struct daemon *d, const uint8_t vm[16])

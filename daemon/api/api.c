@@ -93,7 +93,7 @@ static void on_connection(uv_stream_t *listener, int status)
 static void on_tick(uv_timer_t *timer)
 {
     struct api *a = timer->data;
-    uint64_t now = a->d->clock->ops->boot_ms(a->d->clock);
+    uint64_t now = a->o.clock->ops->boot_ms(a->o.clock);
     struct api_conn *c, *next;
 
     for (c = TAILQ_FIRST(&a->conns); c != NULL; c = next) {
@@ -195,16 +195,16 @@ static uint32_t conns_max(void)
     return (uint32_t)files.rlim_cur / 2;
 }
 
-static int init_pools(struct api *a, const struct options *o)
+static int init_pools(struct api *a)
 {
     static const struct bx_pool_size calls = {1000, 0}, connections = {API_CONNS_MAX, 0};
     int rc = bx_pool_init(&a->pool, "call", sizeof(struct api_call), calls, NULL);
 
     if (rc == BX_OK)
-        rc = bx_pool_init(&a->configs, "vm_config", sizeof(struct bx_vm_config), o->vm_config_pool,
+        rc = bx_pool_init(&a->configs, "vm_config", sizeof(struct bx_vm_config), a->o.vm_configs,
                           NULL);
     if (rc == BX_OK)
-        rc = bx_pool_init(&a->metadata, "metadata", sizeof(struct api_metadata), o->metadata_pool,
+        rc = bx_pool_init(&a->metadata, "metadata", sizeof(struct api_metadata), a->o.metadata,
                           NULL);
     if (rc == BX_OK)
         rc = bx_pool_init(&a->writes, "answer", sizeof(struct api_write_req), calls, NULL);
@@ -213,18 +213,18 @@ static int init_pools(struct api *a, const struct options *o)
             bx_pool_init(&a->connections, "connection", sizeof(struct api_conn), connections, NULL);
 #ifdef BX_TRACK_ALLOCATIONS
     if (rc == BX_OK)
-        rc = bx_track_scopes(o->scope_pool);
+        rc = bx_track_scopes(a->o.scopes);
 #endif
     return rc;
 }
 
-int api_create(struct api **out, struct daemon *d, struct bx_err *err)
+int api_create(struct api **out, const struct api_options *o, struct bx_err *err)
 {
     struct api *a = bx_must_calloc(1, sizeof *a);
     int rc;
 
-    a->d = d;
-    a->loop = &d->loop.uv;
+    a->o = *o;
+    a->loop = o->loop;
     a->conns_max = conns_max();
     a->hybrid.now_ns = uv_hrtime;
     a->pack = bx_pack_create();
@@ -233,15 +233,15 @@ int api_create(struct api **out, struct daemon *d, struct bx_err *err)
     TAILQ_INIT(&a->conns);
     TAILQ_INIT(&a->calls);
     TAILQ_INIT(&a->waits);
-    rc = init_pools(a, &d->options);
+    rc = init_pools(a);
     uv_timer_init(a->loop, &a->timer);
     a->timer.data = a;
     a->handles++;
     uv_timer_start(&a->timer, on_tick, API_TICK_MS, API_TICK_MS);
     if (rc == BX_OK)
-        rc = listen_unix(a, d->options.socket, err);
-    if (rc == BX_OK && d->options.api[0] != '\0')
-        rc = listen_tcp(a, d->options.api, err);
+        rc = listen_unix(a, o->socket, err);
+    if (rc == BX_OK && o->address[0] != '\0')
+        rc = listen_tcp(a, o->address, err);
     if (rc != BX_OK) {
         api_destroy(a);
         a = NULL;
@@ -280,7 +280,7 @@ void api_destroy(struct api *a)
     while (a->handles > 0 || a->sql_running > 0)
         uv_run(a->loop, UV_RUN_ONCE);
     if (a->bound)
-        unlink(a->d->options.socket);
+        unlink(a->o.socket);
     assert(TAILQ_EMPTY(&a->calls));
     bx_pool_close(&a->pool);
     bx_pool_close(&a->configs);
@@ -293,6 +293,17 @@ void api_destroy(struct api *a)
     bx_arena_close(&a->arena);
     bx_pack_destroy(a->pack);
     bx_free(a);
+}
+
+void api_set_node(struct api *a, struct bx_node *node)
+{
+    a->node = node;
+}
+
+void api_set_driver(struct api *a, struct bx_driver *driver, const char *accel)
+{
+    a->driver = driver;
+    a->accel = accel;
 }
 
 void api_on_vm(struct api *a, const struct bx_vm *vm, bool gone)

@@ -13,20 +13,57 @@
 #define API_H
 
 #include "err.h"
+#include "mem/pool.h"
+#include "node/identity.h"
+#include "node/ports.h"
 #include "wire/event.h"
 #include "wire/frame.h"
+#include "wire/reply.h"
 
 #include <stdbool.h>
+#include <uv.h>
 
 struct api;
+struct bx_node;
 struct bx_vm;
-struct daemon;
 
-/* Listen on d->options.socket and, unless it is empty, on d->options.api. */
-int api_create(struct api **api, struct daemon *d, struct bx_err *err);
+/* The end of an init or a join, exactly once and never from inside the call that asked. err NULL:
+ * this host is a member, and api_set_node was called. */
+typedef void (*api_done)(void *ctx, const struct bx_err *err);
+
+/* What the server needs of its daemon. Texts, clock and identity outlive it. */
+struct api_options {
+    uv_loop_t *loop;
+    struct bx_clock *clock;
+    const struct bx_identity *identity; /* changes when this host becomes a member */
+    const char *name;                   /* of this node */
+    const char *socket;                 /* path to listen on */
+    const char *address;                /* HOST:PORT to listen on, or empty: no TCP */
+    const char *state_path;             /* of state.db */
+    struct bx_pool_size vm_configs, metadata;
+    struct bx_pool_size proposals; /* of the node, to be shown before there is one */
+#ifdef BX_TRACK_ALLOCATIONS
+    struct bx_pool_size scopes;
+#endif
+    /* ---- calls out, all with ctx ---- */
+    void (*link_stats)(void *ctx, struct bx_link_reply *out);
+    /* Make a new cluster of this name; join the one of this token. The text is valid during the
+     * call. BX_OK, and done is called later; else an error, and done is not called. */
+    int (*init)(void *ctx, const char *name, api_done done, void *done_ctx, struct bx_err *err);
+    int (*join)(void *ctx, const char *token, api_done done, void *done_ctx, struct bx_err *err);
+    void *ctx;
+};
+
+/* Listen on o->socket and, unless it is empty, on o->address. *o is copied. */
+int api_create(struct api **api, const struct api_options *o, struct bx_err *err);
 /* Close everything and run the loop until it is closed. Called after the node was closed, which
- * answers what waits for it, and d->node is NULL. NULL is allowed. */
+ * answers what waits for it, and api_set_node(a, NULL). NULL is allowed. */
 void api_destroy(struct api *a);
+
+/* This host's node; NULL: it belongs to no cluster. */
+void api_set_node(struct api *a, struct bx_node *node);
+/* What runs VMs here, and how: "kvm", "tcg", "none". Needed before the first request. */
+void api_set_driver(struct api *a, struct bx_driver *driver, const char *accel);
 
 /* From the node. */
 void api_on_event(struct api *a, const struct bx_event *e);

@@ -91,9 +91,9 @@ void api_error_map(struct bx_buf *b, struct api *a, const struct bx_err *err)
     struct bx_node_status st;
     const char *leader = NULL;
 
-    if (a->d->node != NULL) {
-        bx_node_status(a->d->node, &st);
-        leader = st.leader == 0 ? NULL : api_node_name(bx_node_view(a->d->node), st.leader);
+    if (a->node != NULL) {
+        bx_node_status(a->node, &st);
+        leader = st.leader == 0 ? NULL : api_node_name(bx_node_view(a->node), st.leader);
     }
     bx_pw_map(b, 6);
     bx_pw_str(b, "code");
@@ -115,7 +115,7 @@ static void deliver(struct api_call *c, struct bx_buf *b)
     if (c->from != 0) {
         bx_put64(id, c->id);
         if (!b->failed)
-            bx_node_send_raw(c->api->d->node, c->from, BX_FRAME_ANSWER, id, 8, b->data, b->len);
+            bx_node_send_raw(c->api->node, c->from, BX_FRAME_ANSWER, id, 8, b->data, b->len);
         bx_buf_release(b);
     } else if (c->conn != NULL) {
         api_conn_send(c->conn, b);
@@ -181,7 +181,7 @@ static int check_role(struct api_call *c, struct bx_err *err)
     }
     if (c->from != 0 && c->method != BX_M_VM_LOGS)
         return bx_err_set(err, BX_DENIED, "%s is not for other nodes", m->name);
-    if (c->api->d->node == NULL && !m->before_init) {
+    if (c->api->node == NULL && !m->before_init) {
         bx_err_set(err, BX_CONFLICT, "this host belongs to no cluster yet");
         bx_err_hint(err, "blixardctl cluster init, or cluster join TOKEN");
         return BX_CONFLICT;
@@ -249,7 +249,7 @@ static void run(struct api_call *c, bx_val root)
                         methods[c->method].allowed);
         api_fail(c, &err);
     } else {
-        c->deadline = a->d->clock->ops->boot_ms(a->d->clock) + c->p.timeout_ms;
+        c->deadline = a->o.clock->ops->boot_ms(a->o.clock) + c->p.timeout_ms;
         methods[c->method].run(c);
     }
     bx_arena_reset(&a->arena);
@@ -312,7 +312,7 @@ static void tell_stale(struct api_call *c)
 
     if (c->conn == NULL)
         return;
-    bx_node_status(c->api->d->node, &st);
+    bx_node_status(c->api->node, &st);
     bx_pw_array(&b, 3);
     bx_pw_u64(&b, 2);
     bx_pw_str(&b, "stale");
@@ -345,7 +345,7 @@ void api_read(struct api_call *c, void (*then)(struct api_call *c))
         return;
     }
     c->then = then;
-    if (bx_node_barrier(c->api->d->node, c->deadline, on_barrier, c, &err) != BX_OK)
+    if (bx_node_barrier(c->api->node, c->deadline, on_barrier, c, &err) != BX_OK)
         api_fail(c, &err);
 }
 
@@ -394,7 +394,7 @@ void api_write(struct api_call *c, uint16_t kind, const void *body)
     if (c->p.trace_id.n > 0)
         api_hex16(c->p.trace_id, s.trace);
     else
-        c->api->d->clock->ops->random(c->api->d->clock, s.trace, 16);
-    if (bx_node_submit(c->api->d->node, &s, &err) != BX_OK)
+        c->api->o.clock->ops->random(c->api->o.clock, s.trace, 16);
+    if (bx_node_submit(c->api->node, &s, &err) != BX_OK)
         api_fail(c, &err);
 }

@@ -1,6 +1,5 @@
 #include "api/priv.h"
 
-#include "link/link.h"
 #include "mem/alloc.h"
 
 #include <stdio.h>
@@ -8,7 +7,7 @@
 
 static const struct bx_view *view(struct api_call *c)
 {
-    return bx_node_view(c->api->d->node);
+    return bx_node_view(c->api->node);
 }
 
 static void number(struct bx_buf *b, const char *key, uint64_t n)
@@ -40,7 +39,7 @@ static uint32_t codecs_of(const struct bx_strs *names)
 
 void api_hello(struct api_call *c)
 {
-    const struct daemon *d = c->api->d;
+    const struct api *a = c->api;
     struct bx_buf b = {0};
 
     if (c->conn != NULL)
@@ -49,12 +48,12 @@ void api_hello(struct api_call *c)
     bx_pw_map(&b, 8);
     number(&b, "version", BX_RPC_VERSION);
     text(&b, "server", PACKAGE_VERSION);
-    text(&b, "name", d->options.name);
-    number(&b, "node", d->identity.node);
-    text(&b, "driver", d->driver->ops->name);
-    text(&b, "accel", d->accel);
+    text(&b, "name", a->o.name);
+    number(&b, "node", a->o.identity->node);
+    text(&b, "driver", a->driver->ops->name);
+    text(&b, "accel", a->accel);
     bx_pw_str(&b, "initialized");
-    bx_pw_bool(&b, d->node != NULL);
+    bx_pw_bool(&b, a->node != NULL);
     bx_pw_str(&b, "codecs");
     bx_pw_array(&b, 2);
     bx_pw_str(&b, "msgpack");
@@ -146,8 +145,8 @@ static void on_member(void *ctx, const struct bx_err *err)
     api_begin_result(c, &b);
     bx_pw_map(&b, 2);
     bx_pw_str(&b, "cluster");
-    bx_pw_uuid(&b, c->api->d->identity.cluster);
-    number(&b, "node", c->api->d->identity.node);
+    bx_pw_uuid(&b, c->api->o.identity->cluster);
+    number(&b, "node", c->api->o.identity->node);
     api_reply(c, &b);
 }
 
@@ -165,7 +164,7 @@ void api_cluster_init(struct api_call *c)
     struct bx_str name = c->p.name.n == 0 ? bx_str("blixard") : c->p.name;
     struct bx_err err;
 
-    if (daemon_init_cluster(c->api->d, own_text(c, name), on_member, c, &err) != BX_OK)
+    if (c->api->o.init(c->api->o.ctx, own_text(c, name), on_member, c, &err) != BX_OK)
         api_fail(c, &err);
 }
 
@@ -173,7 +172,7 @@ void api_cluster_join(struct api_call *c)
 {
     struct bx_err err;
 
-    if (daemon_join(c->api->d, own_text(c, c->p.token), on_member, c, &err) != BX_OK)
+    if (c->api->o.join(c->api->o.ctx, own_text(c, c->p.token), on_member, c, &err) != BX_OK)
         api_fail(c, &err);
 }
 
@@ -184,7 +183,7 @@ void api_cluster_join(struct api_call *c)
 void api_cluster_token(struct api_call *c)
 {
     struct bx_cmd_token_create body = {.ttl_ms = (c->p.ttl_s == 0 ? TTL_S : c->p.ttl_s) * 1000};
-    struct bx_clock *clock = c->api->d->clock;
+    struct bx_clock *clock = c->api->o.clock;
     struct bx_err err;
 
     if (bx_view_nodes(view(c)) == 0) {
@@ -262,11 +261,11 @@ static void put_members(struct bx_buf *b, const struct bx_view *v, const struct 
 }
 
 /* What came over the link, and was not taken. */
-static void put_link(struct bx_buf *b, const struct link *link)
+static void put_link(struct bx_buf *b, const struct api *a)
 {
-    struct link_stats s;
+    struct bx_link_reply s;
 
-    link_stats(link, &s);
+    a->o.link_stats(a->o.ctx, &s);
     bx_pw_str(b, "link");
     bx_pw_map(b, 4);
     number(b, "connections", s.connections);
@@ -283,7 +282,7 @@ void api_cluster_status(struct api_call *c)
     struct bx_buf b = {0};
     char digest[17];
 
-    bx_node_status(c->api->d->node, &st);
+    bx_node_status(c->api->node, &st);
     bx_view_cluster(view(c), &info);
     snprintf(digest, sizeof digest, "%016llx", (unsigned long long)info.digest);
     api_begin_result(c, &b);
@@ -314,7 +313,7 @@ void api_cluster_status(struct api_call *c)
     number(&b, "pending", st.pending);
     number(&b, "snapshot_index", st.snapshot_index);
     number(&b, "last_index", st.last_index);
-    put_link(&b, c->api->d->link);
+    put_link(&b, c->api);
     api_reply(c, &b);
 }
 
@@ -323,7 +322,7 @@ void api_cluster_members(struct api_call *c)
     struct bx_node_status st;
     struct bx_buf b = {0};
 
-    bx_node_status(c->api->d->node, &st);
+    bx_node_status(c->api->node, &st);
     api_begin_result(c, &b);
     put_members(&b, view(c), &st);
     api_reply(c, &b);

@@ -16,7 +16,7 @@
 
 static uint64_t now(const struct api_conn *c)
 {
-    return c->api->d->clock->ops->boot_ms(c->api->d->clock);
+    return c->api->o.clock->ops->boot_ms(c->api->o.clock);
 }
 
 /* ---- the end ---- */

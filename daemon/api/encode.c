@@ -95,7 +95,7 @@ static const void *show_nth(void *ctx, uint32_t i)
 /* A flat list goes into the answer as bytes, with a head that names its form. */
 int api_put_vms(struct api_call *c, struct bx_buf *b, const struct bx_vm *const *vms, uint32_t n)
 {
-    struct vms all = {.view = bx_node_view(c->api->d->node), .list = vms};
+    struct vms all = {.view = bx_node_view(c->api->node), .list = vms};
     struct bx_items items = {n, true, show_nth, &all};
     uint32_t takes = c->conn == NULL ? 1u << BX_CODEC_MSGPACK : c->conn->codecs;
     enum bx_codec used;

@@ -32,7 +32,7 @@ static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
 
 static void list(struct api_call *c)
 {
-    struct bx_fsm *f = bx_node_fsm(c->api->d->node);
+    struct bx_fsm *f = bx_node_fsm(c->api->node);
     struct page p = {0};
     struct bx_buf b = {0};
     struct bx_err err;
@@ -108,8 +108,8 @@ static void stop_watching(struct api_conn *c, const struct bx_err *err)
 
 void api_watch_more(struct api_conn *c)
 {
-    while (c->behind && !c->closing && c->queued < API_WATCH_MAX / 2 && c->api->d->node != NULL) {
-        struct bx_fsm *f = bx_node_fsm(c->api->d->node);
+    while (c->behind && !c->closing && c->queued < API_WATCH_MAX / 2 && c->api->node != NULL) {
+        struct bx_fsm *f = bx_node_fsm(c->api->node);
         struct watch_page p = {.last = c->watch_at};
         struct bx_err err;
         uint32_t n;
@@ -155,7 +155,7 @@ void api_events_watch(struct api_call *c)
     struct bx_buf b = {0};
     struct bx_err err;
 
-    if (check_kept(bx_node_fsm(c->api->d->node), c->p.since, &err) != BX_OK) {
+    if (check_kept(bx_node_fsm(c->api->node), c->p.since, &err) != BX_OK) {
         api_fail(c, &err);
         return;
     }

@@ -114,12 +114,11 @@ static void put_state(struct bx_buf *b, const struct bx_view_memory *m)
 /* Before this host is a member there is nothing to count: the keys are there all the same. */
 static void put_node(struct bx_buf *b, const struct api *a)
 {
-    struct bx_node_memory m = {
-        .proposals = {.name = "proposal", .size = a->d->options.proposal_pool},
-        .reads = {.name = "read"}};
+    struct bx_node_memory m = {.proposals = {.name = "proposal", .size = a->o.proposals},
+                               .reads = {.name = "read"}};
 
-    if (a->d->node != NULL)
-        bx_node_memory(a->d->node, &m);
+    if (a->node != NULL)
+        bx_node_memory(a->node, &m);
     put_pool(b, &m.proposals);
     put_pool(b, &m.reads);
     put_intern(b, &m.intern);

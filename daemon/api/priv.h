@@ -4,8 +4,9 @@
 
 #include "api/api.h"
 #include "codec/hybrid.h"
-#include "daemon.h"
-#include "mem/pool.h"
+#include "config.h"
+#include "node/node.h"
+#include "sys/token.h"
 #include "wire/proto.h"
 
 #include <sys/queue.h>
@@ -94,8 +95,11 @@ struct api_call {
 TAILQ_HEAD(api_calls, api_call);
 
 struct api {
-    struct daemon *d;
+    struct api_options o;
     uv_loop_t *loop;
+    struct bx_node *node; /* NULL: this host belongs to no cluster */
+    struct bx_driver *driver;
+    const char *accel;
     uv_pipe_t pipe;
     uv_tcp_t tcp;
     uv_timer_t timer;

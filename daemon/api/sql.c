@@ -26,7 +26,7 @@ static void work(uv_work_t *w)
     struct api_sql *s = w->data;
     struct bx_sql_limits limits = {expired, s, API_SQL_BYTES};
 
-    s->rc = bx_fsm_sql(s->api->d->state_path, s->call->p.query, &limits, &s->out, &s->err);
+    s->rc = bx_fsm_sql(s->api->o.state_path, s->call->p.query, &limits, &s->out, &s->err);
 }
 
 static void done(uv_work_t *w, int status)
@@ -71,7 +71,7 @@ static void begin(struct api_call *c)
     s = bx_must_calloc(1, sizeof *s);
     s->api = c->api;
     s->call = c;
-    s->clock = c->api->d->clock;
+    s->clock = c->api->o.clock;
     s->until = s->clock->ops->boot_ms(s->clock) + API_SQL_MS;
     s->work.data = s;
     c->api->sql_running++;

@@ -6,7 +6,7 @@
 
 static const struct bx_view *view(struct api_call *c)
 {
-    return bx_node_view(c->api->d->node);
+    return bx_node_view(c->api->node);
 }
 
 /* ---- writes ---- */
@@ -38,7 +38,7 @@ static void dry_run(struct api_call *c)
     struct bx_err err;
 
     bx_candidates_init(&cs);
-    if (bx_fsm_dry_run(bx_node_fsm(c->api->d->node), c->config, &cs, &d, &err) != BX_OK) {
+    if (bx_fsm_dry_run(bx_node_fsm(c->api->node), c->config, &cs, &d, &err) != BX_OK) {
         api_fail(c, &err);
     } else {
         api_begin_result(c, &b);
@@ -154,7 +154,7 @@ static void explain(struct api_call *c)
 
     bx_candidates_init(&cs);
     if (rc == BX_OK) {
-        rc = bx_fsm_explain(bx_node_fsm(c->api->d->node), vm, &cs, &d, &recorded);
+        rc = bx_fsm_explain(bx_node_fsm(c->api->node), vm, &cs, &d, &recorded);
         if (rc != BX_OK)
             bx_err_set(&err, rc, "out of memory");
     }
@@ -312,7 +312,7 @@ void api_waits_expire(struct api *a, uint64_t now)
 
 static void reply_logs(struct api_call *c, struct bx_buf *text)
 {
-    const char *name = api_node_name(view(c), c->api->d->identity.node);
+    const char *name = api_node_name(view(c), c->api->o.identity->node);
     bool whole = bx_utf8_valid((const char *)text->data, text->len);
     struct bx_buf b = {0};
 
@@ -333,7 +333,7 @@ static void reply_logs(struct api_call *c, struct bx_buf *text)
 static void local_logs(struct api_call *c, const struct bx_vm *vm)
 {
     size_t max = c->p.bytes == 0 || c->p.bytes > API_LOGS_BYTES ? API_LOGS_BYTES : c->p.bytes;
-    struct bx_driver *d = c->api->d->driver;
+    struct bx_driver *d = c->api->driver;
     struct bx_buf text = {0};
     struct bx_err err;
 
@@ -365,7 +365,7 @@ static void ask_for_logs(struct api_call *c, const struct bx_vm *vm)
     bx_pw_u64(&b, c->p.bytes);
     bx_pw_str(&b, "consistency");
     bx_pw_str(&b, "stale");
-    sent = bx_node_send_raw(c->api->d->node, vm->node, BX_FRAME_QUERY, id, 8, b.data, b.len);
+    sent = bx_node_send_raw(c->api->node, vm->node, BX_FRAME_QUERY, id, 8, b.data, b.len);
     bx_buf_release(&b);
     if (sent) {
         c->waiting = true;
@@ -385,7 +385,7 @@ static void logs(struct api_call *c)
 
     if (bx_view_find_vm(view(c), c->p.vm, &vm, &err) != BX_OK)
         api_fail(c, &err);
-    else if (vm->node == c->api->d->identity.node)
+    else if (vm->node == c->api->o.identity->node)
         local_logs(c, vm);
     else if (c->from == 0)
         ask_for_logs(c, vm);

@@ -39,8 +39,10 @@ enum bx_kind {
     BX_KIND_EVENTS,
     BX_KIND_OUTCOMES,
     BX_KIND_VM_CONFIG,
-    BX_KIND_VM,            /* as the API shows it; one or a list */
-    BX_KIND_FRAME = 0x100, /* + enum bx_frame: between nodes */
+    BX_KIND_VM,             /* as the API shows it; one or a list */
+    BX_KIND_FRAME = 0x100,  /* + enum bx_frame: between nodes */
+    BX_KIND_PARAMS = 0x200, /* + enum bx_method: parameters of the API */
+    BX_KIND_REPLY = 0x300,  /* + enum bx_reply: what the API answers */
 };
 
 struct bx_header {

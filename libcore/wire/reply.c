@@ -33,3 +33,12 @@ static const struct bx_field vm_fields[] = {
     F(score, BX_T_U32),
 };
 const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);
+
+static const struct bx_field link_fields[] = {
+    BX_FIELD(bx_link_reply, connections, BX_T_U64),
+    BX_FIELD(bx_link_reply, refused, BX_T_U64),
+    BX_FIELD(bx_link_reply, malformed, BX_T_U64),
+    BX_FIELD(bx_link_reply, turned_away, BX_T_U64),
+};
+const struct bx_schema bx_link_reply_schema =
+    BX_SCHEMA("link", BX_KIND_REPLY + BX_REPLY_LINK, bx_link_reply, link_fields);

@@ -5,6 +5,11 @@
 
 #include "codec/schema.h"
 
+/* The kinds of flat replies, beyond BX_KIND_REPLY; a VM has BX_KIND_VM. Numbers are for ever. */
+enum bx_reply {
+    BX_REPLY_LINK = 1,
+};
+
 struct bx_vm_reply {
     struct bx_str name;
     uint8_t uuid[16];
@@ -26,5 +31,14 @@ struct bx_vm_reply {
     uint32_t score;
 };
 extern const struct bx_schema bx_vm_reply_schema;
+
+/* What came over the link between nodes, and was not taken. */
+struct bx_link_reply {
+    uint64_t connections; /* now */
+    uint64_t refused;     /* for what the hello said */
+    uint64_t malformed;   /* closed for what came: no frame, too large, damaged, out of turn */
+    uint64_t turned_away; /* a bound was reached, or this host is no member */
+};
+extern const struct bx_schema bx_link_reply_schema;
 
 #endif

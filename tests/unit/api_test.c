@@ -6,10 +6,9 @@
 #include "lib/rpc.h"
 
 #include "api/api.h"
-#include "sys/clock.h"
-#include "daemon.h"
 #include "mem/alloc.h"
 #include "node/driver_sim.h"
+#include "sys/clock.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -25,12 +24,16 @@
 
 /* ---- the host ---- */
 
-static struct daemon d;
+static uv_loop_t loop;
+static struct api *api;
+static struct api_options options;
+static struct bx_identity identity;
+static struct bx_driver *driver;
 static char *dir;
-static char unix_address[4200], tcp_address[64];
+static char socket_path[4096], unix_address[4200], tcp_address[64];
 static uint64_t skew; /* what the test adds to the time */
 static struct {
-    daemon_done done;
+    api_done done;
     void *ctx;
 } inits[INITS_MAX];
 static uint32_t n_inits, n_answered; /* answered are the first ones */
@@ -50,10 +53,9 @@ static void random_bytes(struct bx_clock *c, void *p, size_t n)
 static const struct bx_clock_ops clock_ops = {.boot_ms = boot_ms, .random = random_bytes};
 static struct bx_clock test_clock = {&clock_ops};
 
-int daemon_init_cluster(struct daemon *daemon, const char *name, daemon_done done, void *ctx,
-                        struct bx_err *err)
+static int init_cluster(void *self, const char *name, api_done done, void *ctx, struct bx_err *err)
 {
-    (void)daemon;
+    (void)self;
     if (strcmp(name, "taken") == 0)
         return bx_err_set(err, BX_CONFLICT, "this host is a member already");
     assert_true(n_inits < INITS_MAX);
@@ -62,10 +64,9 @@ int daemon_init_cluster(struct daemon *daemon, const char *name, daemon_done don
     return BX_OK;
 }
 
-int daemon_join(struct daemon *daemon, const char *token, daemon_done done, void *ctx,
-                struct bx_err *err)
+static int join(void *self, const char *token, api_done done, void *ctx, struct bx_err *err)
 {
-    (void)daemon;
+    (void)self;
     (void)token;
     (void)done;
     (void)ctx;
@@ -83,14 +84,14 @@ static void answer_inits(uint32_t until)
 
 static void pump(void)
 {
-    uv_run(&d.loop.uv, UV_RUN_NOWAIT);
+    uv_run(&loop, UV_RUN_NOWAIT);
 }
 
 #define SPIN_UNTIL(condition)                                                                      \
     for (uint64_t until_ = uv_hrtime() + 20 * UINT64_C(1000000000); !(condition);) {               \
         if (uv_hrtime() > until_)                                                                  \
             fail_msg("waited too long for %s", #condition);                                        \
-        uv_run(&d.loop.uv, UV_RUN_ONCE);                                                           \
+        uv_run(&loop, UV_RUN_ONCE);                                                                \
     }
 
 static void on_beat(uv_timer_t *t)
@@ -118,21 +119,27 @@ static int setup(void **state)
     struct bx_err err = {0};
 
     (void)state;
-    memset(&d, 0, sizeof d);
     skew = n_inits = n_answered = 0;
     dir = test_make_dir();
-    d.clock = &test_clock;
-    d.driver = bx_driver_sim_create(&sim);
-    snprintf(d.options.name, sizeof d.options.name, "n1");
-    snprintf(d.options.socket, sizeof d.options.socket, "%s/api.sock", dir);
+    driver = bx_driver_sim_create(&sim);
+    snprintf(socket_path, sizeof socket_path, "%s/api.sock", dir);
     snprintf(tcp_address, sizeof tcp_address, "127.0.0.1:%u", free_port());
-    snprintf(d.options.api, sizeof d.options.api, "%s", tcp_address);
-    snprintf(unix_address, sizeof unix_address, "unix:%s", d.options.socket);
-    assert_int_equal(uv_loop_init(&d.loop.uv), 0);
-    uv_timer_init(&d.loop.uv, &beat);
+    snprintf(unix_address, sizeof unix_address, "unix:%s", socket_path);
+    assert_int_equal(uv_loop_init(&loop), 0);
+    uv_timer_init(&loop, &beat);
     uv_timer_start(&beat, on_beat, 5, 5);
-    if (api_create(&d.api, &d, &err) != BX_OK)
+    options = (struct api_options){.loop = &loop,
+                                   .clock = &test_clock,
+                                   .identity = &identity,
+                                   .name = "n1",
+                                   .socket = socket_path,
+                                   .address = tcp_address,
+                                   .state_path = "",
+                                   .init = init_cluster,
+                                   .join = join};
+    if (api_create(&api, &options, &err) != BX_OK)
         fail_msg("%s", err.msg);
+    api_set_driver(api, driver, "none");
     return 0;
 }
 
@@ -142,12 +149,12 @@ static int teardown(void **state)
 
     (void)state;
     answer_inits(n_inits);
-    api_destroy(d.api);
-    assert_int_not_equal(access(d.options.socket, F_OK), 0);
-    bx_driver_sim_destroy(d.driver);
+    api_destroy(api);
+    assert_int_not_equal(access(socket_path, F_OK), 0);
+    bx_driver_sim_destroy(driver);
     uv_close((uv_handle_t *)&beat, NULL);
-    uv_run(&d.loop.uv, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&d.loop.uv), 0);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
     test_remove_dir(dir);
     bx_buf_thread_close();
     bx_alloc_stats(&s);
@@ -464,7 +471,7 @@ static void who_drips_is_closed(void **state)
     ends(&slow);
     skew += 3600000; /* who says nothing may stay */
     for (int turn = 0; turn < 100; turn++)
-        uv_run(&d.loop.uv, UV_RUN_ONCE);
+        uv_run(&loop, UV_RUN_ONCE);
     rpc_ok(&idle, "sys.hello", "{}");
     rpc_close(&idle);
 }
@@ -508,7 +515,7 @@ static void who_takes_nothing_for_a_minute_is_closed(void **state)
         pump();
     skew += 61000;
     for (int turn = 0; turn < 100; turn++)
-        uv_run(&d.loop.uv, UV_RUN_ONCE);
+        uv_run(&loop, UV_RUN_ONCE);
     do
         got = recv(c.fd, bytes, sizeof bytes, MSG_DONTWAIT);
     while (got > 0);
@@ -653,7 +660,7 @@ static void others_may_only_look(void **state)
     if (geteuid() != 0)
         return; /* only root can be somebody else */
     assert_int_equal(chmod(dir, 0755), 0);
-    assert_int_equal(chmod(d.options.socket, 0666), 0);
+    assert_int_equal(chmod(socket_path, 0666), 0);
     assert_int_equal(seteuid(65534), 0);
     c = dial(unix_address);
     assert_int_equal(seteuid(0), 0);
@@ -668,18 +675,19 @@ static void others_may_only_look(void **state)
 
 static int open_another(const char *path, struct bx_err *err)
 {
-    struct daemon *other = bx_must_calloc(1, sizeof *other);
+    struct api_options o = options;
+    struct api *other;
+    uv_loop_t its_loop;
     int rc;
 
-    memcpy(other, &d, sizeof d);
-    assert_int_equal(uv_loop_init(&other->loop.uv), 0);
-    snprintf(other->options.socket, sizeof other->options.socket, "%s", path);
-    other->options.api[0] = '\0';
-    rc = api_create(&other->api, other, err);
-    api_destroy(other->api);
-    uv_run(&other->loop.uv, UV_RUN_DEFAULT);
-    assert_int_equal(uv_loop_close(&other->loop.uv), 0);
-    bx_free(other);
+    assert_int_equal(uv_loop_init(&its_loop), 0);
+    o.loop = &its_loop;
+    o.socket = path;
+    o.address = "";
+    rc = api_create(&other, &o, err);
+    api_destroy(other);
+    uv_run(&its_loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&its_loop), 0);
     return rc;
 }
 
@@ -693,9 +701,9 @@ static void the_path_of_the_socket_is_not_taken_by_force(void **state)
     int fd;
 
     (void)state;
-    assert_int_equal(stat(d.options.socket, &st), 0);
+    assert_int_equal(stat(socket_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
-    assert_int_equal(open_another(d.options.socket, &err), BX_UNREACHABLE);
+    assert_int_equal(open_another(socket_path, &err), BX_UNREACHABLE);
     assert_non_null(strstr(err.msg, "another daemon"));
     c = dial(unix_address); /* and it still listens */
     rpc_ok(&c, "sys.hello", "{}");
