@@ -9,6 +9,8 @@ const char *const bx_phase_names[] = {BX_VM_STATUSES(X) NULL};
 const char *const bx_restart_names[] = {"never", "on-failure", "always", NULL};
 const char *const bx_on_lost_names[] = {"stay", "restart", NULL};
 const char *const bx_strategy_names[] = {"most-available", "least-available", "manual", NULL};
+_Static_assert(sizeof bx_strategy_names / sizeof bx_strategy_names[0] == BX__STRATEGIES + 1,
+               "a name for each strategy");
 
 static const struct bx_field config_fields[] = {BX_VM_CONFIG_FIELDS(0)};
 const struct bx_schema bx_vm_config_schema = BX_SCHEMA("vm", 1, bx_vm_config, config_fields);

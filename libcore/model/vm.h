@@ -35,7 +35,12 @@ enum bx_phase {
 
 enum bx_restart { BX_RESTART_NEVER, BX_RESTART_ON_FAILURE, BX_RESTART_ALWAYS };
 enum bx_on_lost { BX_ON_LOST_STAY, BX_ON_LOST_RESTART };
-enum bx_strategy { BX_STRATEGY_MOST_AVAILABLE, BX_STRATEGY_LEAST_AVAILABLE, BX_STRATEGY_MANUAL };
+enum bx_strategy { /* how each chooses: state/sched_strategy.c */
+                   BX_STRATEGY_MOST_AVAILABLE,
+                   BX_STRATEGY_LEAST_AVAILABLE,
+                   BX_STRATEGY_MANUAL,
+                   BX__STRATEGIES
+};
 
 /* For schemas; NULL-terminated, in the order of the enums. */
 extern const char *const bx_desired_names[];

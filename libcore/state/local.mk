@@ -11,4 +11,5 @@ libcore_a_SOURCES += libcore/state/view.h libcore/state/view.c \
 	libcore/state/plan.c libcore/state/plan.h \
 	libcore/state/sched.c libcore/state/sched.h \
 	libcore/state/sched_score.c libcore/state/sched_score.h \
+	libcore/state/sched_strategy.c libcore/state/sched_strategy.h \
 	libcore/state/sql.c

@@ -1,10 +1,11 @@
 #include "state/sched_score.h"
+#include "state/sched_strategy.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#define COARSE 1000 /* millionths that a told thousandth has */
+#define COARSE 1000 /* millionths in a reported thousandth */
 #define CHUNK 256u  /* nodes scored in one go */
 #define ALL_SHORT (1u << BX_REJECT_VCPUS | 1u << BX_REJECT_MEMORY | 1u << BX_REJECT_DISK)
 
@@ -39,9 +40,9 @@ static bool is_short(const struct amounts *a, int r)
     return a->need[r] > 0 && a->need[r] > a->free[r];
 }
 
-static bool pinned(const struct bx_sched_request *rq)
+static bool is_pinned(const struct bx_sched_request *rq)
 {
-    return rq->node != 0 || rq->strategy == BX_STRATEGY_MANUAL;
+    return rq->node != 0 || bx_sched_strategy(rq->strategy)->pinned;
 }
 
 /* Every reason against this node, one bit each. */
@@ -54,7 +55,7 @@ static uint32_t reasons(const struct bx_node_columns *nodes, uint32_t i,
     read_amounts(nodes, i, rq, &a);
     if (nodes->state[i] != BX_NODE_UP)
         bits |= 1u << BX_REJECT_NOT_UP;
-    if (pinned(rq) && nodes->id[i] != rq->node)
+    if (is_pinned(rq) && nodes->id[i] != rq->node)
         bits |= 1u << BX_REJECT_PINNED;
     for (int r = BX_REJECT_VCPUS; r <= BX_REJECT_DISK; r++)
         bits |= (uint32_t)is_short(&a, r) << r;
@@ -134,8 +135,10 @@ static void choose(struct bx_decision *d)
 struct search {
     const struct bx_node_columns *nodes;
     const struct bx_sched_request *rq;
+    const struct bx_sched_strategy *strategy;
+    bool pinned; /* to rq->node */
     struct bx_decision *out;
-    uint32_t fine[BX_BEST]; /* scores of the best */
+    uint32_t fine[BX_BEST]; /* scores of the best, in millionths */
 };
 
 /* The first reason against a node that has one. */
@@ -143,7 +146,7 @@ static void reject(const struct search *s, uint32_t i, struct bx_candidate *c)
 {
     struct amounts a = {0};
 
-    if (pinned(s->rq) && c->node != s->rq->node) {
+    if (s->pinned && c->node != s->rq->node) {
         c->reject = BX_REJECT_PINNED;
     } else if (s->nodes->state[i] != BX_NODE_UP) {
         c->reject = BX_REJECT_NOT_UP;
@@ -160,18 +163,18 @@ static void reject(const struct search *s, uint32_t i, struct bx_candidate *c)
 /* Most nodes that fit change nothing among the best three: one comparison tells. */
 static void decide_chunk(struct search *s, uint32_t from, uint32_t n, struct bx_candidate *c)
 {
-    const uint64_t *id = s->nodes->id + from, only = pinned(s->rq) ? s->rq->node : 0;
+    const uint64_t *id = s->nodes->id + from, only = s->rq->node;
     const uint8_t *state = s->nodes->state + from;
-    bool any = !pinned(s->rq), least = s->rq->strategy == BX_STRATEGY_LEAST_AVAILABLE;
-    int32_t rest[CHUNK];
+    bool pinned = s->pinned;
+    int32_t score[CHUNK];
 
-    bx_sched_score(s->nodes, s->rq, from, n, rest);
+    s->strategy->score(s->nodes, s->rq, from, n, score);
     for (uint32_t k = 0; k < n; k++) {
-        uint32_t fine = (uint32_t)(least ? BX_SCORE_MAX - rest[k] : rest[k]);
+        uint32_t fine = (uint32_t)score[k];
 
         assert(k == 0 || id[k] > id[k - 1]);
         c[k] = (struct bx_candidate){.node = id[k]};
-        if (rest[k] < 0 || state[k] != BX_NODE_UP || (!any && id[k] != only)) {
+        if (score[k] < 0 || state[k] != BX_NODE_UP || (pinned && id[k] != only)) {
             reject(s, from + k, &c[k]);
             continue;
         }
@@ -184,7 +187,11 @@ static void decide_chunk(struct search *s, uint32_t from, uint32_t n, struct bx_
 int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                     struct bx_candidates *candidates, struct bx_decision *out)
 {
-    struct search s = {.nodes = nodes, .rq = rq, .out = out};
+    struct search s = {.nodes = nodes,
+                       .rq = rq,
+                       .strategy = bx_sched_strategy(rq->strategy),
+                       .pinned = is_pinned(rq),
+                       .out = out};
     uint32_t n = nodes->n, rejected = 0;
 
     assert(rq->memory_mib <= INT64_MAX / BX_SCORE_MAX && rq->disk_gib <= INT64_MAX / BX_SCORE_MAX);

@@ -1,15 +1,16 @@
-/* sched - where a VM goes: filter, score, choose. Pure, ties to the lowest id; integers alone, and
- * the same ones on every machine.
+/* sched - placement: filter, score, choose. Pure; ties go to the lowest id; integers alone, and the
+ * same ones on every machine.
  *
  * filter   each node either fits or has one reason not to: pinned elsewhere, not up, or the first
- *          resource that is short; what is not asked for is never short
- * score    0 to 1000 for each that fits: the smallest part of a resource that stays free, in
- *          thousandths (most-available, manual), or 1000 less that (least-available)
- * choose   the highest score, compared in millionths: a host of 16,384 vcpus must still see one VM;
- *          manual: only the pinned node
+ *          resource that is short; what is not asked for is never short. manual considers only the
+ *          pinned node
+ * score    0 to 1000 for each node that fits, by the strategy: the smallest part of a resource that
+ *          stays free, in thousandths (most-available, manual), or 1000 less that (least-available)
+ * choose   the highest score, compared in millionths: on a host of 16,384 vcpus one VM more or less
+ *          must still make a difference
  *
- * Runs inside apply on every replica, for --dry-run and for explain: the same code. No heap for a
- * cluster of up to 64 nodes. */
+ * The strategies are a table (sched_strategy.c). Runs inside apply on every replica, for --dry-run
+ * and for explain: the same code. No heap for a cluster of up to 64 nodes. */
 #ifndef BX_SCHED_H
 #define BX_SCHED_H
 

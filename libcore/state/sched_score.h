@@ -1,4 +1,4 @@
-/* sched_score - what would stay free on each node of a run of nodes, side by side (R1.10). */
+/* sched_score - what would stay free on each node of a run of nodes, computed side by side. */
 #ifndef BX_SCHED_SCORE_H
 #define BX_SCHED_SCORE_H
 

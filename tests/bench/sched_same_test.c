@@ -91,7 +91,7 @@ static struct bx_sched_request any_request(uint64_t nodes, uint64_t most)
                                      .strategy = (uint8_t)any(3)};
 }
 
-static void random_fleets(void **state)
+static void random_fleets_are_decided_alike(void **state)
 {
     static struct fleet f;
 
@@ -131,7 +131,7 @@ static int64_t edge(bool free)
     return any(8) == 0 ? -v : v;
 }
 
-static void edges(void **state)
+static void edge_values_are_decided_alike(void **state)
 {
     static struct fleet f;
 
@@ -175,7 +175,7 @@ static uint64_t inverse(uint64_t m)
 
 /* rest * 10^6 is one less than total * m: the quotient is as close below m as one can be, and must
  * not be taken for m. */
-static void quotients_next_to_whole_numbers(void **state)
+static void quotients_next_to_whole_numbers_are_rounded_down(void **state)
 {
     const struct bx_sched_request rq = {0};
     static struct fleet f;
@@ -202,9 +202,9 @@ static void quotients_next_to_whole_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_fleets),
-        cmocka_unit_test(edges),
-        cmocka_unit_test(quotients_next_to_whole_numbers),
+        cmocka_unit_test(random_fleets_are_decided_alike),
+        cmocka_unit_test(edge_values_are_decided_alike),
+        cmocka_unit_test(quotients_next_to_whole_numbers_are_rounded_down),
     };
 
     return cmocka_run_group_tests_name("sched_same", tests, NULL, NULL);

@@ -2,7 +2,8 @@
 #include "lib/testlib.h"
 
 #include "lib/testfsm.h"
-#include "state/sched.h"
+#include "state/sched_score.h"
+#include "state/sched_strategy.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -334,6 +335,27 @@ static void random_fleets_agree_with_a_plain_search(void **state)
     bx_candidates_close(&c);
 }
 
+static void every_strategy_scores_what_fits_and_nothing_else(void **state)
+{
+    const struct bx_sched_request rq = {.vcpus = 4, .memory_mib = 64};
+    struct bx_node_columns cols;
+    int32_t score[MAX_NODES];
+    struct fleet f = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < MAX_NODES; i++)
+        add(&f, 1 + i, 1 + i % 7, 16 << i % 5, i % 3);
+    cols = columns(&f);
+    for (uint8_t s = 0; s < BX__STRATEGIES; s++) {
+        bx_sched_strategy(s)->score(&cols, &rq, 0, MAX_NODES, score);
+        for (uint32_t i = 0; i < MAX_NODES; i++) {
+            bool fits = f.free[0][i] >= 4 && f.free[1][i] >= 64;
+
+            assert_true(fits ? score[i] >= 0 && score[i] <= BX_SCORE_MAX : score[i] < 0);
+        }
+    }
+}
+
 static void decide_many(void *ctx)
 {
     const struct fleet *f = ctx;
@@ -500,6 +522,7 @@ int main(void)
         cmocka_unit_test(the_largest_amounts_do_not_overflow),
         cmocka_unit_test(relaxations_name_the_smallest_change),
         cmocka_unit_test(random_fleets_agree_with_a_plain_search),
+        cmocka_unit_test(every_strategy_scores_what_fits_and_nothing_else),
         cmocka_unit_test(a_decision_over_64_nodes_takes_no_heap),
         cmocka_unit_test(why_says_what_is_missing_where),
         cmocka_unit_test(why_stays_within_its_room),
