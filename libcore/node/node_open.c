@@ -18,21 +18,16 @@ static void on_outcome(void *ctx, uint64_t index, uint32_t place, const struct b
     bx_propose_on_outcome(ctx, o);
 }
 
-static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
+static void on_changed(void *ctx, enum bx_table kind, const void *object, bool gone)
 {
     struct bx_node *n = ctx;
 
-    bx_reconcile_on_vm(n->reconcile, vm, gone);
-    n->o.vm(n->o.ctx, vm, gone);
-}
-
-static void on_node(void *ctx, const struct bx_node_row *row, bool gone)
-{
-    struct bx_node *n = ctx;
-
-    (void)row;
-    (void)gone;
-    n->member.peers_dirty = true;
+    if (kind == BX_TABLE_NODE)
+        n->member.peers_dirty = true;
+    if (kind != BX_TABLE_VM)
+        return;
+    bx_reconcile_on_vm(n->reconcile, object, gone);
+    n->o.vm(n->o.ctx, object, gone);
 }
 
 static void on_event(void *ctx, const struct bx_event *e)
@@ -199,7 +194,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
                                 .intern = n->intern};
     int rc;
 
-    fo.sink = (struct bx_fsm_sink){on_fatal, on_outcome, on_vm, on_node, on_event, n};
+    fo.sink = (struct bx_fsm_sink){on_fatal, on_outcome, on_changed, on_event, n};
     rc = bx_fsm_open(&n->fsm, &fo, err);
     if (rc == BX_OK && reader != NULL && bx_fsm_applied(n->fsm) < bx_snap_meta(reader)->index)
         rc = bx_snapshots_restore(n, reader, err);

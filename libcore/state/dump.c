@@ -49,7 +49,7 @@ int bx_dump_open(struct bx_dump **out, struct bx_fsm *f, struct bx_err *err)
     d->time_ms = f->view.time_ms;
     d->session_ms = f->session_ms;
     d->digest = f->view.digest;
-    d->unnamed = f->view.cluster->hash;
+    d->unnamed = bx_view_cluster_row(&f->view)->hash;
     d->blobs = f->sessions.blobs;
     if (rc == BX_OK)
         rc = bx_store_dump_open(&d->store, f->path, err);
@@ -155,43 +155,23 @@ int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err)
     return BX_OK;
 }
 
-/* A dump has every row once: a second one of the same key would end the process in SQLite. */
-static bool is_there(const struct bx_view *v, const struct bx_row *row)
-{
-    switch (row->table) {
-    case BX_TABLE_VM:
-        return bx_view_vm_row(v, bx_row_as_vm(row)->uuid) != NULL ||
-               bx_view_vm_named(v, bx_str(bx_row_as_vm(row)->name->s)) != NULL;
-    case BX_TABLE_NODE:
-        return bx_view_node_row(v, bx_row_as_node(row)->info.id) != NULL;
-    case BX_TABLE_TOKEN:
-        return bx_view_token(v, bx_row_as_token(row)->secret_hash) != NULL;
-    default:
-        return false;
-    }
-}
-
 static int restore_row(struct bx_fsm *f, const struct row_record *r)
 {
+    struct bx_view *v = &f->view;
     struct bx_row *row =
-        bx_row_load(&f->view.home, (enum bx_table)r->table, (const uint8_t *)r->data.p, r->data.n);
+        bx_row_load(&v->home, (enum bx_table)r->table, (const uint8_t *)r->data.p, r->data.n);
 
     if (row == NULL)
         return BX_CORRUPT;
-    if (is_there(&f->view, row)) {
-        bx_row_free(&f->view.home, row);
+    /* A dump has each object once: a second one of the same key would end the process in SQLite. Of
+     * the cluster there is always one, which this one replaces. */
+    if (row->table != BX_TABLE_CLUSTER && bx_view_holds(v, row)) {
+        bx_row_free(&v->home, row);
         return BX_CORRUPT;
     }
     bx_store_put(f->store, row);
-    bx_row_settle(&f->view.home, row);
-    if (row->table == BX_TABLE_CLUSTER) {
-        struct bx_row *old = f->view.cluster;
-
-        bx_view_swap(&f->view, old, row);
-        bx_row_free(&f->view.home, old);
-    } else {
-        bx_view_swap(&f->view, NULL, row);
-    }
+    bx_row_settle(&v->home, row);
+    bx_view_add(v, row);
     return BX_OK;
 }
 

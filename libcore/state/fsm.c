@@ -137,16 +137,10 @@ uint64_t bx_fsm_applied(const struct bx_fsm *f)
 
 /* ---- changes: journal, undo, write set ---- */
 
-static void must(int rc)
-{
-    if (rc != BX_OK)
-        bx_oom(0);
-}
-
 void bx_fsm_change(struct bx_fsm *f, struct bx_row *before, struct bx_row *after)
 {
     bx_view_swap(&f->view, before, after);
-    must(bx_changes_push(&f->changes, (struct bx_change){before, after}));
+    bx_must_ok(bx_changes_push(&f->changes, (struct bx_change){before, after}));
 }
 
 static void undo(struct bx_fsm *f)
@@ -168,11 +162,11 @@ static void keep_change(struct bx_fsm *f, const struct bx_change *c)
         w.row->slot = c->before->slot;
         f->writes.items[w.row->slot - 1] = w;
     } else {
-        must(bx_write_set_push(&f->writes, w));
+        bx_must_ok(bx_write_set_push(&f->writes, w));
         w.row->slot = (uint32_t)f->writes.len;
     }
     if (c->before != NULL)
-        must(bx_graveyard_push(&f->dead, c->before));
+        bx_must_ok(bx_graveyard_push(&f->dead, c->before));
 }
 
 void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object, const char *node,
@@ -219,7 +213,7 @@ static void accept(struct bx_fsm *f, struct bx_call *c)
     e.node = keep_text(f, e.node);
     e.detail = keep_text(f, e.detail);
     append_record(&f->events_blob, &bx_event_schema, &e);
-    must(bx_event_list_push(&f->events, e));
+    bx_must_ok(bx_event_list_push(&f->events, e));
 }
 
 /* ---- one command ---- */
@@ -318,7 +312,7 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
         keep_outcome(f, index, &o);
     o.message = keep_text(f, o.message);
     o.hint = keep_text(f, o.hint);
-    must(bx_results_push(&f->results, (struct bx_result){index, place, o}));
+    bx_must_ok(bx_results_push(&f->results, (struct bx_result){index, place, o}));
 }
 
 /* ---- one entry ---- */
@@ -369,8 +363,8 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
 
 static void begin_blobs(struct bx_fsm *f)
 {
-    must(bx_blob_begin(&f->events_blob));
-    must(bx_blob_begin(&f->outcomes_blob));
+    bx_must_ok(bx_blob_begin(&f->events_blob));
+    bx_must_ok(bx_blob_begin(&f->outcomes_blob));
 }
 
 static void write_blobs(struct bx_fsm *f, uint64_t index, uint64_t first)
@@ -419,13 +413,10 @@ static void hand_out(struct bx_fsm *f)
 {
     const struct bx_fsm_sink *s = &f->o.sink;
 
-    for (size_t i = 0; s->vm != NULL && i < f->writes.len; i++) {
+    for (size_t i = 0; s->changed != NULL && i < f->writes.len; i++) {
         const struct bx_written *w = &f->writes.items[i];
 
-        if (w->row->table == BX_TABLE_VM)
-            s->vm(s->ctx, bx_row_as_vm(w->row), w->gone);
-        else if (w->row->table == BX_TABLE_NODE)
-            s->node(s->ctx, bx_row_as_node(w->row), w->gone);
+        s->changed(s->ctx, w->row->table, bx_row_object(w->row), w->gone);
     }
     for (size_t i = 0; s->event != NULL && i < f->events.len; i++)
         s->event(s->ctx, &f->events.items[i]);

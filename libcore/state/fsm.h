@@ -27,9 +27,9 @@ struct bx_fsm_sink {
     void (*fatal)(void *ctx, const struct bx_err *err);
     /* The command at `place` (0 and up) of the entry at `index` was decided. */
     void (*outcome)(void *ctx, uint64_t index, uint32_t place, const struct bx_outcome *o);
-    /* This VM's row changed; gone: it was deleted (row is its last state). */
-    void (*vm)(void *ctx, const struct bx_vm *vm, bool gone);
-    void (*node)(void *ctx, const struct bx_node_row *node, bool gone);
+    /* This object changed (struct bx_vm, struct bx_node_row ...); gone: it was deleted, and this is
+     * its last state. */
+    void (*changed)(void *ctx, enum bx_table kind, const void *object, bool gone);
     void (*event)(void *ctx, const struct bx_event *e);
     void *ctx;
 };

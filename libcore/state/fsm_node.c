@@ -12,7 +12,7 @@
 int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_cluster_create *b = &c->body->cluster_create;
-    struct bx_cluster_row d = *bx_row_as_cluster(f->view.cluster);
+    struct bx_cluster_row d = *bx_row_as_cluster(bx_view_cluster_row(&f->view));
 
     if (d.created) {
         if (memcmp(d.id, b->cluster, 16) == 0) {
@@ -25,17 +25,18 @@ int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
     memcpy(d.history, b->history, 16);
     d.name = b->name;
     d.created = true;
-    bx_fsm_change(f, f->view.cluster, bx_row_cluster(&f->view.home, &d));
+    bx_fsm_change(f, bx_view_cluster_row(&f->view),
+                  bx_row_make(&f->view.home, BX_TABLE_CLUSTER, &d));
     bx_call_event(c, BX_EVENT_CLUSTER_CREATED, "cluster", "", "");
-    c->event.object = bx_row_as_cluster(f->view.cluster)->name;
+    c->event.object = bx_row_as_cluster(bx_view_cluster_row(&f->view))->name;
     return BX_OK;
 }
 
 /* Another node's name or address. */
 static int free_for(struct bx_fsm *f, const struct bx_node_info *n, struct bx_err *err)
 {
-    for (uint32_t i = 0; i < f->view.n_nodes; i++) {
-        const struct bx_node_info *x = &bx_row_as_node(f->view.nodes[i])->info;
+    for (uint32_t i = 0; i < bx_view_nodes(&f->view); i++) {
+        const struct bx_node_info *x = &bx_view_node_at(&f->view, i)->info;
 
         if (x->id == n->id)
             continue;
@@ -74,7 +75,7 @@ static void put_node(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
     struct bx_row *after;
 
     d->modified_index = f->view.revision + 1;
-    after = bx_row_node(&f->view.home, d);
+    after = bx_row_make(&f->view.home, BX_TABLE_NODE, d);
     bx_fsm_change(f, before, after);
     bx_call_event(c, type, bx_row_as_node(after)->name->s, bx_row_as_node(after)->name->s,
                   bx_node_state_names[d->info.state]);
@@ -83,7 +84,7 @@ static void put_node(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
 
 static int nodes_full(struct bx_fsm *f, struct bx_err *err)
 {
-    if (f->view.n_nodes < BX_NODES_MAX)
+    if (bx_view_nodes(&f->view) < BX_NODES_MAX)
         return BX_OK;
     bx_err_set(err, BX_BUSY, "the cluster has %u nodes already", BX_NODES_MAX);
     bx_err_hint(err, "that is its bound");
@@ -93,18 +94,19 @@ static int nodes_full(struct bx_fsm *f, struct bx_err *err)
 /* Ids are never used twice: the next one is above every one that was ever given. */
 static void reserve_ids(struct bx_fsm *f, uint64_t id)
 {
-    struct bx_cluster_row d = *bx_row_as_cluster(f->view.cluster);
+    struct bx_cluster_row d = *bx_row_as_cluster(bx_view_cluster_row(&f->view));
 
     if (d.next_node > id)
         return;
     d.next_node = id + 1;
-    bx_fsm_change(f, f->view.cluster, bx_row_cluster(&f->view.home, &d));
+    bx_fsm_change(f, bx_view_cluster_row(&f->view),
+                  bx_row_make(&f->view.home, BX_TABLE_CLUSTER, &d));
 }
 
 int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_node_info *n = &c->body->node_put;
-    struct bx_row *row = bx_view_node_row(&f->view, n->id);
+    struct bx_row *row = bx_view_row(&f->view, BX_TABLE_NODE, &n->id);
     struct bx_node_row d = {.info = *n};
     int rc = bx_node_info_check(n, c->err);
 
@@ -114,7 +116,8 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
         rc = free_for(f, n, c->err);
     if (rc == BX_OK && row == NULL)
         rc = nodes_full(f, c->err);
-    if (rc == BX_OK && row == NULL && n->id < bx_row_as_cluster(f->view.cluster)->next_node) {
+    if (rc == BX_OK && row == NULL &&
+        n->id < bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node) {
         rc = bx_err_set(c->err, BX_CONFLICT, "node %llu was removed", (unsigned long long)n->id);
         bx_err_hint(c->err, "wipe its data directory and join again");
     }
@@ -142,7 +145,7 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
 int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_node_state *b = &c->body->node_state;
-    struct bx_row *row = bx_view_node_row(&f->view, b->id);
+    struct bx_row *row = bx_view_row(&f->view, BX_TABLE_NODE, &b->id);
     struct bx_node_row d;
 
     if (row == NULL)
@@ -197,7 +200,7 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
         bx_oom(sizeof detail);
     bx_call_event(c, BX_EVENT_NODE_REMOVED, n->name->s, n->name->s, kept);
     c->out->node = n->info.id;
-    row = bx_view_node_row(&f->view, n->info.id);
+    row = bx_view_row(&f->view, BX_TABLE_NODE, &n->info.id);
     bx_fsm_vms_orphan(f, n);
     bx_fsm_change(f, row, NULL);
     return BX_OK;
@@ -207,8 +210,8 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
 
 static void drop_expired(struct bx_fsm *f)
 {
-    for (uint32_t i = f->view.n_tokens; i > 0; i--) {
-        struct bx_row *row = f->view.tokens[i - 1];
+    for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_TOKEN); i > 0; i--) {
+        struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_TOKEN, i - 1);
 
         if (bx_row_as_token(row)->expires_ms <= f->view.time_ms)
             bx_fsm_change(f, row, NULL);
@@ -226,11 +229,12 @@ int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
         return BX_INVALID;
     }
     drop_expired(f);
-    if (f->view.n_tokens >= TOKENS_MAX)
+    if (bx_view_count(&f->view, BX_TABLE_TOKEN) >= TOKENS_MAX)
         return bx_err_set(c->err, BX_BUSY, "%u tokens are good already", TOKENS_MAX);
     memcpy(d.secret_hash, b->secret_hash, 16);
     d.expires_ms = f->view.time_ms + b->ttl_ms;
-    bx_fsm_change(f, bx_view_token(&f->view, b->secret_hash), bx_row_token(&f->view.home, &d));
+    bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_TOKEN, b->secret_hash),
+                  bx_row_make(&f->view.home, BX_TABLE_TOKEN, &d));
     bx_call_event(c, BX_EVENT_TOKEN_CREATED, "token", "", "");
     return BX_OK;
 }
@@ -242,7 +246,7 @@ int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
 
 static int check_token(struct bx_fsm *f, const uint8_t hash[16], struct bx_err *err)
 {
-    const struct bx_row *t = bx_view_token(&f->view, hash);
+    const struct bx_row *t = bx_view_row(&f->view, BX_TABLE_TOKEN, hash);
 
     if (t != NULL && bx_row_as_token(t)->expires_ms > f->view.time_ms)
         return BX_OK;
@@ -258,7 +262,7 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
     int rc = check_token(f, b->secret_hash, c->err);
 
     /* Id 1 is the founder's, whose row comes a moment after the cluster's. */
-    if (rc == BX_OK && bx_row_as_cluster(f->view.cluster)->next_node == 1)
+    if (rc == BX_OK && bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node == 1)
         rc = bx_err_set(c->err, BX_BUSY, "the cluster is just being made");
     if (rc == BX_OK)
         rc = bx_node_info_check(&b->node, c->err);
@@ -268,7 +272,7 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
         rc = free_for(f, &b->node, c->err);
     if (rc != BX_OK)
         return rc;
-    d.info.id = bx_row_as_cluster(f->view.cluster)->next_node;
+    d.info.id = bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node;
     d.info.state = BX_NODE_UP;
     d.created_index = f->view.revision + 1;
     reserve_ids(f, d.info.id);

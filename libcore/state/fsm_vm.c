@@ -138,7 +138,7 @@ static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, stru
 
     draft->modified_index = f->view.revision + 1;
     draft->modified_ms = f->view.time_ms;
-    after = bx_row_vm(&f->view.home, draft);
+    after = bx_row_make(&f->view.home, BX_TABLE_VM, draft);
     bx_fsm_change(f, before, after);
     bx_call_event(c, type, bx_row_as_vm(after)->name->s, node_name(&f->view, draft->node),
                   bx_phase_name(draft->phase)->s);
@@ -195,7 +195,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
 
     if (rc != BX_OK)
         return rc;
-    there = bx_view_vm_named(&f->view, config->name);
+    there = bx_view_named(&f->view, BX_TABLE_VM, config->name);
     if (there != NULL)
         return taken(c, there, c->body->vm_create.if_not_exists);
     rc = place_now(f, config, &decision, c->err);
@@ -298,7 +298,7 @@ int bx_fsm_vm_desire(struct bx_fsm *f, struct bx_call *c)
         return rc;
     if (vm->desired == BX_DESIRED_DELETED)
         return stopping(c, vm);
-    row = bx_view_vm_row(&f->view, vm->uuid);
+    row = bx_view_row(&f->view, BX_TABLE_VM, vm->uuid);
     d = *vm;
     if (b->desired == BX_DESIRED_STOPPED)
         return stop(f, c, row, &d);
@@ -330,7 +330,7 @@ int bx_fsm_vm_delete(struct bx_fsm *f, struct bx_call *c)
         return rc;
     if (vm->desired == BX_DESIRED_DELETED)
         return unchanged(c, vm);
-    row = bx_view_vm_row(&f->view, vm->uuid);
+    row = bx_view_row(&f->view, BX_TABLE_VM, vm->uuid);
     if (!bx_phase_active(vm->phase)) {
         remove_row(f, c, row);
         return BX_OK;
@@ -369,7 +369,8 @@ static void orphan(struct bx_fsm *f, const struct bx_vm *vm, const char *why)
     d.message = bx_str(why);
     d.modified_index = f->view.revision + 1;
     d.modified_ms = f->view.time_ms;
-    bx_fsm_change(f, bx_view_vm_row(&f->view, vm->uuid), bx_row_vm(&f->view.home, &d));
+    bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_VM, vm->uuid),
+                  bx_row_make(&f->view.home, BX_TABLE_VM, &d));
 }
 
 void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node)
@@ -385,7 +386,7 @@ void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node)
     qsort(vms, n, sizeof(struct bx_vm *), by_uuid);
     for (size_t i = 0; i < n; i++) {
         if (vms[i]->desired == BX_DESIRED_DELETED)
-            bx_fsm_change(f, bx_view_vm_row(&f->view, vms[i]->uuid), NULL);
+            bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_VM, vms[i]->uuid), NULL);
         else
             orphan(f, vms[i], why);
     }
@@ -429,7 +430,7 @@ static void ended(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struc
 int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_vm_report *b = &c->body->vm_report;
-    struct bx_row *row = bx_view_vm_row(&f->view, b->vm);
+    struct bx_row *row = bx_view_row(&f->view, BX_TABLE_VM, b->vm);
     const struct bx_vm *vm = row == NULL ? NULL : bx_row_as_vm(row);
     struct bx_vm d;
 
@@ -497,7 +498,7 @@ int bx_fsm_dry_run(struct bx_fsm *f, const struct bx_vm_config *config, struct b
     memset(d, 0, sizeof *d);
     if (rc != BX_OK)
         return rc;
-    if (bx_view_vm_named(&f->view, config->name) != NULL) {
+    if (bx_view_named(&f->view, BX_TABLE_VM, config->name) != NULL) {
         bx_err_set(err, BX_EXISTS, "a VM named \"" BX_STR_FMT "\" exists",
                    BX_STR_ARG(config->name));
         bx_err_hint(err, "choose another name");

@@ -17,20 +17,13 @@ struct loading {
 static int load_row(void *ctx, const uint8_t *p, size_t n)
 {
     struct loading *l = ctx;
-    struct bx_fsm *f = l->f;
-    struct bx_row *row = bx_row_load(&f->view.home, l->table, p, n);
+    struct bx_view *v = &l->f->view;
+    struct bx_row *row = bx_row_load(&v->home, l->table, p, n);
 
     if (row == NULL)
         return BX_CORRUPT;
-    bx_row_settle(&f->view.home, row);
-    if (row->table == BX_TABLE_CLUSTER) {
-        struct bx_row *old = f->view.cluster;
-
-        bx_view_swap(&f->view, old, row);
-        bx_row_free(&f->view.home, old);
-    } else {
-        bx_view_swap(&f->view, NULL, row);
-    }
+    bx_row_settle(&v->home, row);
+    bx_view_add(v, row);
     return BX_OK;
 }
 
@@ -69,17 +62,15 @@ static int load_events(void *ctx, const struct bx_blob *b)
 
 int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
 {
-    static const enum bx_table order[] = {BX_TABLE_CLUSTER, BX_TABLE_NODE, BX_TABLE_VM,
-                                          BX_TABLE_TOKEN};
     static const struct bx_meta nothing;
     uint64_t empty = f->view.digest;
     struct bx_meta meta;
     int rc = bx_store_meta(f->store, &meta, err);
 
-    for (size_t i = 0; rc == BX_OK && i < sizeof order / sizeof order[0]; i++) {
-        struct loading l = {f, order[i]};
+    for (size_t i = 0; rc == BX_OK && i < BX__TABLES; i++) {
+        struct loading l = {f, (enum bx_table)i};
 
-        rc = bx_store_rows(f->store, order[i], load_row, &l, err);
+        rc = bx_store_rows(f->store, l.table, load_row, &l, err);
     }
     if (rc == BX_OK)
         rc = bx_store_outcomes(f->store, load_outcomes, f, err);

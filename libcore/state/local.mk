@@ -1,6 +1,10 @@
 # Sources of libcore/state, in the order of their dependence.
-libcore_a_SOURCES += libcore/state/view.h libcore/state/view.c \
+libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
+	libcore/state/index.h libcore/state/index.c \
+	libcore/state/view.h libcore/state/view.c \
 	libcore/state/config.c libcore/state/rows.c libcore/state/rows.h \
+	libcore/state/kind_cluster.c libcore/state/kind_node.c \
+	libcore/state/kind_vm.c libcore/state/kind_token.c \
 	libcore/state/session.c libcore/state/session.h \
 	libcore/state/blob.c libcore/state/blob.h \
 	libcore/state/store.c libcore/state/store.h \

@@ -1,40 +1,33 @@
 /* Read-only SQL for people (bx_fsm_sql of fsm.h).
  *
- * Queries see two temporary views in front of the tables: the columns that are meant for people,
- * with uuids as text. What a query may name is decided by an authorizer, which allows what it knows
- * and nothing else; the views are for comfort, not for safety. Time, memory and the size of the
- * result are looked at every OPS_BETWEEN_LOOKS steps of SQLite's machine. */
+ * Queries see a temporary view in front of each table that has columns meant for people, with uuids
+ * as text (state/kind.h). What a query may name is decided by an authorizer, which allows what it
+ * knows and nothing else; the views are for comfort, not for safety. Time, memory and the size of
+ * the result are checked every OPS_BETWEEN_LOOKS steps of SQLite's machine. */
 #include "state/fsm.h"
 
 #include "codec/pack.h"
 
+#include <assert.h>
 #include <math.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <strings.h>
 
 #define OPS_BETWEEN_LOOKS 1000
 #define MEMORY_MAX (64 << 20) /* by which the process's SQLite memory may grow during one query */
 #define QUERY_MAX (64 << 10)
 #define VALUE_MAX (1 << 20)
-#define TABLES_HINT "the tables are vms and nodes: SELECT * FROM vms LIMIT 1 shows the columns"
-
-/* Runs before the authorizer stands guard. */
-static const char prologue[] =
-    "PRAGMA temp_store = MEMORY;"
-    "CREATE TEMP VIEW vms AS SELECT uuid_text(uuid) AS uuid, name, tenant, vcpus, memory_mib,"
-    " disk_gib, desired, phase, node, epoch, priority, created_index, modified_index FROM main.vms;"
-    "CREATE TEMP VIEW nodes AS SELECT id, name, address, api, state, role, driver, vcpus,"
-    " memory_mib, disk_gib FROM main.nodes;"
-    "PRAGMA query_only = ON;";
-
+#define VIEW_MAX 2048 /* text of a view */
 struct query {
     sqlite3 *db;
     sqlite3_stmt *stmt;
     const struct bx_sql_limits *limits;
     sqlite3_int64 memory; /* of the process, at the start */
     const char *denied;   /* what the authorizer refused last, or NULL; static text */
-    const char *hint;
-    int stopped; /* why the progress handler ended it, BX_OK when it did not */
+    const char *hint;     /* static text, or tables */
+    char tables[256];     /* the hint that names them */
+    int stopped;          /* why the progress handler ended it, BX_OK when it did not */
 };
 
 /* ---- what a query may do ---- */
@@ -48,15 +41,42 @@ static bool one_of(const char *name, const char *const *names)
     return false;
 }
 
+static const struct bx_kind_desc *kind_of(const char *table)
+{
+    for (size_t i = 0; i < BX__TABLES; i++) {
+        if (strcasecmp(table, bx_kinds[i]->sql) == 0)
+            return bx_kinds[i];
+    }
+    return NULL;
+}
+
+static bool is_open(const struct bx_kind_desc *k)
+{
+    for (uint32_t i = 0; i < k->n_columns; i++) {
+        if (k->columns[i].open)
+            return true;
+    }
+    return false;
+}
+
+static bool is_open_column(const struct bx_kind_desc *k, const char *column)
+{
+    for (uint32_t i = 0; i < k->n_columns; i++) {
+        if (strcasecmp(column, k->columns[i].name) == 0)
+            return k->columns[i].open;
+    }
+    return false;
+}
+
 /* column is "" when only the presence of rows counts, and then table may also be the name of a
  * common table expression, which only the list of names tells from a table of ours. */
 static bool may_read(const char *table, const char *column)
 {
-    static const char *const open[] = {"vms", "nodes", NULL};
-    static const char *const hidden[] = {"tokens", "outcomes", "events", "cluster", "meta", NULL};
+    static const char *const hidden[] = {"outcomes", "events", "meta", NULL};
+    const struct bx_kind_desc *k = kind_of(table);
 
-    if (one_of(table, open))
-        return strcasecmp(column, "data") != 0;
+    if (k != NULL)
+        return column[0] == '\0' ? is_open(k) : is_open_column(k, column);
     return column[0] == '\0' && !one_of(table, hidden) && strncasecmp(table, "sqlite_", 7) != 0 &&
            strncasecmp(table, "pragma_", 7) != 0;
 }
@@ -88,7 +108,7 @@ static int authorize(void *ctx, int action, const char *first, const char *secon
     case SQLITE_READ:
         if (may_read(first, second))
             return SQLITE_OK;
-        return deny(q, "this table or column is not open to queries", TABLES_HINT);
+        return deny(q, "this table or column is not open to queries", q->tables);
     case SQLITE_FUNCTION:
         if (!one_of(second, harmful))
             return SQLITE_OK;
@@ -156,7 +176,7 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
     }
     bx_err_set(err, code, "%s", q->db == NULL ? sqlite3_errstr(rc) : sqlite3_errmsg(q->db));
     if (code == BX_INVALID)
-        bx_err_hint(err, TABLES_HINT);
+        bx_err_hint(err, "%s", q->tables);
     return code;
 }
 
@@ -177,6 +197,56 @@ static void uuid_text(sqlite3_context *c, int n, sqlite3_value **v)
     sqlite3_result_text(c, text, -1, SQLITE_TRANSIENT);
 }
 
+/* One with the columns of this kind that are open; nothing for a kind that has none. */
+static int create_view(sqlite3 *db, const struct bx_kind_desc *k)
+{
+    char sql[VIEW_MAX];
+    int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT ", k->sql);
+    const char *comma = "";
+
+    for (uint32_t i = 0; i < k->n_columns; i++) {
+        const struct bx_column *c = &k->columns[i];
+        bool uuid = c->type == BX_COLUMN_UUID;
+
+        if (!c->open)
+            continue;
+        n += snprintf(sql + n, sizeof sql - (size_t)n, "%s%s%s%s%s", comma,
+                      uuid ? "uuid_text(" : "", c->name, uuid ? ") AS " : "", uuid ? c->name : "");
+        comma = ", ";
+        assert(n < VIEW_MAX / 2); /* it is made of our own table */
+    }
+    snprintf(sql + n, sizeof sql - (size_t)n, " FROM main.%s", k->sql);
+    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+/* The hint that names the tables there are. */
+static void list_tables(struct query *q)
+{
+    size_t n = (size_t)snprintf(q->tables, sizeof q->tables, "the tables are");
+    const char *comma = " ";
+
+    for (size_t i = 0; i < BX__TABLES; i++) {
+        if (!is_open(bx_kinds[i]))
+            continue;
+        n += (size_t)snprintf(q->tables + n, sizeof q->tables - n, "%s%s", comma, bx_kinds[i]->sql);
+        comma = ", ";
+        assert(n < sizeof q->tables / 2);
+    }
+    snprintf(q->tables + n, sizeof q->tables - n, ": SELECT * FROM vms LIMIT 1 shows the columns");
+}
+
+/* Runs before the authorizer stands guard. */
+static int create_views(struct query *q)
+{
+    int rc = sqlite3_exec(q->db, "PRAGMA temp_store = MEMORY;", NULL, NULL, NULL);
+
+    for (size_t i = 0; rc == SQLITE_OK && i < BX__TABLES; i++) {
+        if (is_open(bx_kinds[i]))
+            rc = create_view(q->db, bx_kinds[i]);
+    }
+    return rc == SQLITE_OK ? sqlite3_exec(q->db, "PRAGMA query_only = ON;", NULL, NULL, NULL) : rc;
+}
+
 static int connect_to(struct query *q, const char *path)
 {
     int rc = sqlite3_open_v2(path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
@@ -194,7 +264,7 @@ static int connect_to(struct query *q, const char *path)
                                         SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
                                         uuid_text, NULL, NULL, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(q->db, prologue, NULL, NULL, NULL);
+        rc = create_views(q);
     if (rc == SQLITE_OK)
         rc = sqlite3_set_authorizer(q->db, authorize, q);
     q->memory = sqlite3_memory_used();
@@ -327,6 +397,7 @@ int bx_fsm_sql(const char *path, struct bx_str text, const struct bx_sql_limits 
     uint32_t n = 0;
     int rc;
 
+    list_tables(&q);
     rc = connect_to(&q, path);
     rc = rc == SQLITE_OK ? prepare(&q, text, err) : explain(&q, rc, err);
     if (rc == BX_OK)

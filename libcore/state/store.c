@@ -4,26 +4,20 @@
 
 #include <assert.h>
 #include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum stmt {
-    S_PUT_VM,
-    S_PUT_NODE,
-    S_PUT_TOKEN,
-    S_PUT_CLUSTER,
-    S_DEL_VM,
-    S_DEL_NODE,
-    S_DEL_TOKEN,
-    S_PUT_EVENTS,
-    S_PUT_OUTCOMES,
-    S_DEL_OUTCOMES,
-    S_TRIM_EVENTS,
-    S_OLDEST_EVENT,
-    S_PUT_META,
-    S_BEGIN,
-    S_COMMIT,
-    S__STMTS
+enum stmt { /* beside those of the kinds */
+            S_PUT_EVENTS,
+            S_PUT_OUTCOMES,
+            S_DEL_OUTCOMES,
+            S_TRIM_EVENTS,
+            S_OLDEST_EVENT,
+            S_PUT_META,
+            S_BEGIN,
+            S_COMMIT,
+            S__STMTS
 };
 
 struct bx_store {
@@ -33,35 +27,16 @@ struct bx_store {
     void (*fatal)(void *ctx, const struct bx_err *err);
     void *ctx;
     sqlite3_stmt *stmts[S__STMTS];
+    sqlite3_stmt *put[BX__TABLES], *del[BX__TABLES];
 };
 
-/* A VM's key is the revision that created it: rows go in one behind the other. By uuid or by name
- * each would go into, and come out of, a page of its own, which at 100,000 VMs cost four times as
- * much. That both are unique is the view's to see to, and the digest's to prove. */
 static const char ddl[] =
-    "CREATE TABLE IF NOT EXISTS vms(uuid BLOB, name TEXT, tenant TEXT, vcpus INTEGER,"
-    " memory_mib INTEGER, disk_gib INTEGER, desired TEXT, phase TEXT, node INTEGER, epoch INTEGER,"
-    " priority INTEGER, created_index INTEGER PRIMARY KEY, modified_index INTEGER, data BLOB);"
-    "CREATE TABLE IF NOT EXISTS nodes(id INTEGER PRIMARY KEY, name TEXT UNIQUE, address TEXT,"
-    " api TEXT, state TEXT, role TEXT, driver TEXT, vcpus INTEGER, memory_mib INTEGER,"
-    " disk_gib INTEGER, data BLOB);"
-    "CREATE TABLE IF NOT EXISTS tokens(secret_hash BLOB PRIMARY KEY, expires_ms INTEGER, data BLOB)"
-    " WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS cluster(one INTEGER PRIMARY KEY, name TEXT, data BLOB);"
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS events(entry INTEGER PRIMARY KEY, first INTEGER, last INTEGER,"
     " data BLOB);"
     "CREATE TABLE IF NOT EXISTS outcomes(entry INTEGER PRIMARY KEY, time_ms INTEGER, data BLOB);";
 
 static const char *const sql[S__STMTS] = {
-    [S_PUT_VM] =
-        "INSERT OR REPLACE INTO vms VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
-    [S_PUT_NODE] = "INSERT OR REPLACE INTO nodes VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)",
-    [S_PUT_TOKEN] = "INSERT OR REPLACE INTO tokens VALUES(?1,?2,?3)",
-    [S_PUT_CLUSTER] = "INSERT OR REPLACE INTO cluster VALUES(1,?1,?2)",
-    [S_DEL_VM] = "DELETE FROM vms WHERE created_index=?1",
-    [S_DEL_NODE] = "DELETE FROM nodes WHERE id=?1",
-    [S_DEL_TOKEN] = "DELETE FROM tokens WHERE secret_hash=?1",
     [S_PUT_EVENTS] = "INSERT INTO events VALUES(?1,?2,?3,?4)",
     [S_PUT_OUTCOMES] = "INSERT INTO outcomes VALUES(?1,?2,?3)",
     [S_DEL_OUTCOMES] = "DELETE FROM outcomes WHERE entry=?1",
@@ -73,6 +48,87 @@ static const char *const sql[S__STMTS] = {
     [S_BEGIN] = "BEGIN IMMEDIATE",
     [S_COMMIT] = "COMMIT",
 };
+
+/* ---- SQL of a kind ---- */
+
+#define SQL_MAX 2048u
+
+static const char *const sql_types[BX__COLUMNS] = {
+    [BX_COLUMN_ONE] = "INTEGER",   [BX_COLUMN_U8] = "INTEGER",  [BX_COLUMN_U16] = "INTEGER",
+    [BX_COLUMN_U32] = "INTEGER",   [BX_COLUMN_U64] = "INTEGER", [BX_COLUMN_ENUM] = "TEXT",
+    [BX_COLUMN_UUID] = "BLOB",     [BX_COLUMN_BYTES] = "BLOB",  [BX_COLUMN_TEXT] = "TEXT",
+    [BX_COLUMN_INTERNED] = "TEXT",
+};
+
+__attribute__((format(printf, 2, 3))) static void append(char to[SQL_MAX], const char *fmt, ...)
+{
+    size_t n = strlen(to);
+    va_list ap;
+
+    va_start(ap, fmt);
+    n += (size_t)vsnprintf(to + n, SQL_MAX - n, fmt, ap);
+    va_end(ap);
+    assert(n < SQL_MAX); /* it is made of our own table */
+}
+
+static const struct bx_column *key_column(const struct bx_kind_desc *k)
+{
+    const struct bx_column *c = k->columns;
+
+    while (!c->key)
+        c++;
+    return c;
+}
+
+static const char *or_empty(const char *s)
+{
+    return s == NULL ? "" : s;
+}
+
+static void create_sql(const struct bx_kind_desc *k, char to[SQL_MAX])
+{
+    to[0] = '\0';
+    append(to, "CREATE TABLE IF NOT EXISTS %s(", k->sql);
+    for (uint32_t i = 0; i < k->n_columns; i++) {
+        const struct bx_column *c = &k->columns[i];
+
+        append(to, "%s %s%s%s%s, ", c->name, sql_types[c->type], c->key ? " PRIMARY KEY" : "",
+               c->constraint == NULL ? "" : " ", or_empty(c->constraint));
+    }
+    append(to, "data BLOB)%s", or_empty(k->sql_suffix));
+}
+
+static void put_sql(const struct bx_kind_desc *k, char to[SQL_MAX])
+{
+    to[0] = '\0';
+    append(to, "INSERT OR REPLACE INTO %s VALUES(", k->sql);
+    for (uint32_t i = 0; i < k->n_columns; i++)
+        append(to, "?,");
+    append(to, "?)");
+}
+
+static int prepare_kind(struct bx_store *s, size_t table)
+{
+    const struct bx_kind_desc *k = bx_kinds[table];
+    char text[SQL_MAX];
+    int rv;
+
+    create_sql(k, text);
+    rv = sqlite3_exec(s->db, text, NULL, NULL, NULL);
+    put_sql(k, text);
+    if (rv == SQLITE_OK)
+        rv = sqlite3_prepare_v3(s->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->put[table], NULL);
+    text[0] = '\0';
+    append(text, "DELETE FROM %s WHERE %s=?", k->sql, key_column(k)->name);
+    if (rv == SQLITE_OK)
+        rv = sqlite3_prepare_v3(s->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->del[table], NULL);
+    return rv;
+}
+
+void bx_store_select(const struct bx_kind_desc *k, char *to, size_t size)
+{
+    snprintf(to, size, "SELECT 0, 0, 0, data FROM %s ORDER BY %s", k->sql, key_column(k)->name);
+}
 
 /* ---- errors ---- */
 
@@ -151,6 +207,8 @@ static int prepare(struct bx_store *s, struct bx_err *err)
     sqlite3_free(why);
     if (rv == SQLITE_OK)
         rv = sqlite3_exec(s->db, ddl, NULL, NULL, NULL);
+    for (size_t i = 0; rv == SQLITE_OK && i < BX__TABLES; i++)
+        rv = prepare_kind(s, i);
     for (int i = 0; rv == SQLITE_OK && i < S__STMTS; i++)
         rv = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmts[i], NULL);
     if (rv != SQLITE_OK)
@@ -191,6 +249,10 @@ void bx_store_close(struct bx_store *s)
         return;
     for (int i = 0; i < S__STMTS; i++)
         sqlite3_finalize(s->stmts[i]);
+    for (size_t i = 0; i < BX__TABLES; i++) {
+        sqlite3_finalize(s->put[i]);
+        sqlite3_finalize(s->del[i]);
+    }
     sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_close(s->db);
     bx_free(s->path);
@@ -212,32 +274,34 @@ void bx_store_remove(const char *path)
 
 /* ---- writing ---- */
 
+static void step(struct bx_store *s, sqlite3_stmt *st)
+{
+    if (sqlite3_step(st) != SQLITE_DONE)
+        die(s, sqlite3_sql(st));
+    sqlite3_reset(st);
+}
+
+static void begin(struct bx_store *s)
+{
+    if (!s->open)
+        step(s, s->stmts[S_BEGIN]);
+    s->open = true;
+}
+
 static void run(struct bx_store *s, enum stmt i)
 {
-    sqlite3_stmt *st = s->stmts[i];
-
-    if (sqlite3_step(st) != SQLITE_DONE)
-        die(s, sql[i]);
-    sqlite3_reset(st);
+    step(s, s->stmts[i]);
 }
 
 static sqlite3_stmt *use(struct bx_store *s, enum stmt i)
 {
-    if (!s->open) {
-        run(s, S_BEGIN);
-        s->open = true;
-    }
+    begin(s);
     return s->stmts[i];
 }
 
 static void text(sqlite3_stmt *st, int i, struct bx_str v)
 {
     sqlite3_bind_text(st, i, v.p == NULL ? "" : v.p, (int)v.n, SQLITE_STATIC);
-}
-
-static void name(sqlite3_stmt *st, int i, const struct bx_istr *s)
-{
-    text(st, i, (struct bx_str){s->s, s->len});
 }
 
 static void blob(sqlite3_stmt *st, int i, const void *p, size_t n)
@@ -250,95 +314,68 @@ static void number(sqlite3_stmt *st, int i, uint64_t v)
     sqlite3_bind_int64(st, i, (sqlite3_int64)v);
 }
 
-static void put_vm(struct bx_store *s, const struct bx_row *row)
+static void bind(sqlite3_stmt *st, int i, const struct bx_column *c, const void *object)
 {
-    const struct bx_vm *vm = bx_row_as_vm(row);
-    sqlite3_stmt *st = use(s, S_PUT_VM);
+    const char *from = object;
+    const struct bx_istr *interned;
 
-    blob(st, 1, vm->uuid, 16);
-    name(st, 2, vm->name);
-    name(st, 3, vm->tenant);
-    number(st, 4, vm->config->vcpus);
-    number(st, 5, vm->config->memory_mib);
-    number(st, 6, vm->config->disk_gib);
-    text(st, 7, bx_str(bx_desired_names[vm->desired]));
-    name(st, 8, bx_phase_name(vm->phase));
-    number(st, 9, vm->node);
-    number(st, 10, vm->epoch);
-    number(st, 11, vm->config->priority);
-    number(st, 12, vm->created_index);
-    number(st, 13, vm->modified_index);
-    blob(st, 14, row->data, row->len);
-    run(s, S_PUT_VM);
-}
-
-static void put_node(struct bx_store *s, const struct bx_row *row)
-{
-    const struct bx_node_info *f = &bx_row_as_node(row)->info;
-    sqlite3_stmt *st = use(s, S_PUT_NODE);
-
-    number(st, 1, f->id);
-    text(st, 2, f->name);
-    text(st, 3, f->address);
-    text(st, 4, f->api);
-    text(st, 5, bx_str(bx_node_state_names[f->state]));
-    text(st, 6, bx_str(bx_role_names[f->role]));
-    text(st, 7, f->driver);
-    number(st, 8, f->vcpus);
-    number(st, 9, f->memory_mib);
-    number(st, 10, f->disk_gib);
-    blob(st, 11, row->data, row->len);
-    run(s, S_PUT_NODE);
+    if (c->via != 0)
+        from = *(const char *const *)(const void *)(from + c->via);
+    from += c->offset;
+    switch (c->type) {
+    case BX_COLUMN_U8:
+        number(st, i, *(const uint8_t *)from);
+        break;
+    case BX_COLUMN_U16:
+        number(st, i, *(const uint16_t *)(const void *)from);
+        break;
+    case BX_COLUMN_U32:
+        number(st, i, *(const uint32_t *)(const void *)from);
+        break;
+    case BX_COLUMN_U64:
+        number(st, i, *(const uint64_t *)(const void *)from);
+        break;
+    case BX_COLUMN_ENUM:
+        text(st, i, bx_str(c->names[*(const uint8_t *)from]));
+        break;
+    case BX_COLUMN_UUID:
+    case BX_COLUMN_BYTES:
+        blob(st, i, from, 16);
+        break;
+    case BX_COLUMN_TEXT:
+        text(st, i, *(const struct bx_str *)(const void *)from);
+        break;
+    case BX_COLUMN_INTERNED:
+        interned = *(const struct bx_istr *const *)(const void *)from;
+        text(st, i, (struct bx_str){interned->s, interned->len});
+        break;
+    case BX_COLUMN_ONE:
+    case BX__COLUMNS:
+        number(st, i, 1);
+        break;
+    }
 }
 
 void bx_store_put(struct bx_store *s, const struct bx_row *row)
 {
-    sqlite3_stmt *st;
+    const struct bx_kind_desc *k = bx_kinds[row->table];
+    sqlite3_stmt *st = s->put[row->table];
+    int n = (int)k->n_columns;
 
-    switch (row->table) {
-    case BX_TABLE_VM:
-        put_vm(s, row);
-        break;
-    case BX_TABLE_NODE:
-        put_node(s, row);
-        break;
-    case BX_TABLE_TOKEN:
-        st = use(s, S_PUT_TOKEN);
-        blob(st, 1, bx_row_as_token(row)->secret_hash, 16);
-        number(st, 2, bx_row_as_token(row)->expires_ms);
-        blob(st, 3, row->data, row->len);
-        run(s, S_PUT_TOKEN);
-        break;
-    case BX_TABLE_CLUSTER:
-        st = use(s, S_PUT_CLUSTER);
-        text(st, 1, bx_row_as_cluster(row)->name);
-        blob(st, 2, row->data, row->len);
-        run(s, S_PUT_CLUSTER);
-        break;
-    case BX__TABLES:
-        break;
-    }
+    begin(s);
+    for (int i = 0; i < n; i++)
+        bind(st, i + 1, &k->columns[i], bx_row_object(row));
+    blob(st, n + 1, row->data, row->len);
+    step(s, st);
 }
 
 void bx_store_delete(struct bx_store *s, const struct bx_row *row)
 {
-    switch (row->table) {
-    case BX_TABLE_VM:
-        number(use(s, S_DEL_VM), 1, bx_row_as_vm(row)->created_index);
-        run(s, S_DEL_VM);
-        break;
-    case BX_TABLE_NODE:
-        number(use(s, S_DEL_NODE), 1, bx_row_as_node(row)->info.id);
-        run(s, S_DEL_NODE);
-        break;
-    case BX_TABLE_TOKEN:
-        blob(use(s, S_DEL_TOKEN), 1, bx_row_as_token(row)->secret_hash, 16);
-        run(s, S_DEL_TOKEN);
-        break;
-    case BX_TABLE_CLUSTER:
-    case BX__TABLES:
-        assert(0);
-    }
+    sqlite3_stmt *st = s->del[row->table];
+
+    begin(s);
+    bind(st, 1, key_column(bx_kinds[row->table]), bx_row_object(row));
+    step(s, st);
 }
 
 void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uint64_t last,
@@ -396,12 +433,12 @@ void bx_store_commit(struct bx_store *s, const struct bx_meta *meta)
 
 void bx_store_clear(struct bx_store *s)
 {
-    use(s, S_BEGIN);
-    if (sqlite3_exec(s->db,
-                     "DELETE FROM vms; DELETE FROM nodes; DELETE FROM tokens;"
-                     "DELETE FROM cluster; DELETE FROM events; DELETE FROM outcomes;"
-                     "DELETE FROM meta;",
-                     NULL, NULL, NULL) != SQLITE_OK)
+    char text[SQL_MAX] = "DELETE FROM events; DELETE FROM outcomes; DELETE FROM meta;";
+
+    for (size_t i = 0; i < BX__TABLES; i++)
+        append(text, "DELETE FROM %s;", bx_kinds[i]->sql);
+    begin(s);
+    if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
         die(s, "clear");
 }
 
@@ -460,21 +497,17 @@ static int row_row(void *ctx, sqlite3_stmt *st)
 {
     struct row_call *c = ctx;
 
-    return c->fn(c->ctx, sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0));
+    return c->fn(c->ctx, sqlite3_column_blob(st, 3), (size_t)sqlite3_column_bytes(st, 3));
 }
 
 int bx_store_rows(struct bx_store *s, enum bx_table table,
                   int (*fn)(void *ctx, const uint8_t *p, size_t n), void *ctx, struct bx_err *err)
 {
-    static const char *const queries[BX__TABLES] = {
-        [BX_TABLE_CLUSTER] = "SELECT data FROM cluster",
-        [BX_TABLE_NODE] = "SELECT data FROM nodes ORDER BY id",
-        [BX_TABLE_VM] = "SELECT data FROM vms ORDER BY created_index",
-        [BX_TABLE_TOKEN] = "SELECT data FROM tokens ORDER BY secret_hash",
-    };
     struct row_call c = {fn, ctx};
+    char query[BX_STORE_SELECT];
 
-    return each(s, queries[table], 0, row_row, &c, err);
+    bx_store_select(bx_kinds[table], query, sizeof query);
+    return each(s, query, 0, row_row, &c, err);
 }
 
 struct blob_call {

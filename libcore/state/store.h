@@ -1,12 +1,13 @@
-/* store - the state in SQLite: written behind the view, read when a daemon starts (D2).
+/* store - the state in SQLite: written behind the view, read when a daemon starts.
  *
  * The log is the durable truth, so SQLite never waits for the disk (WAL, synchronous=OFF). Every
  * replicated row is stored as its canonical record; the columns beside it are for people's SELECT.
+ * The tables of objects, their columns and the statements come from the table of kinds.
  * An error while writing ends the process before COMMIT: nothing is lost, the log still has it.
  *
- *   vms, nodes, tokens, cluster   one row an object
- *   events, outcomes              one blob a log entry
- *   meta                          applied, revision, digest, time_ms, session_ms */
+ *   vms, nodes ... (state/kind.h)  one row an object
+ *   events, outcomes               one blob a log entry
+ *   meta                           applied, revision, digest, time_ms, session_ms */
 #ifndef BX_STORE_H
 #define BX_STORE_H
 
@@ -30,6 +31,10 @@ void bx_store_on_fatal(struct bx_store *s, void (*fatal)(void *ctx, const struct
 void bx_store_close(struct bx_store *s);
 /* Remove a database with its -wal and -shm. */
 void bx_store_remove(const char *path);
+
+/* The query for a kind's rows in order of key: 0, 0, 0, record. */
+#define BX_STORE_SELECT 160u
+void bx_store_select(const struct bx_kind_desc *k, char *to, size_t size);
 
 /* BX_CORRUPT or BX_IO: what an error of SQLite's says of the file. */
 int bx_store_code(int sqlite_error);

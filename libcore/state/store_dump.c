@@ -5,28 +5,37 @@
 #include "state/store.h"
 
 #include <sqlite3.h>
+#include <stdio.h>
 
-/* In primary-key order, so that equal states give equal bytes. */
-static const struct {
-    uint8_t table;
-    const char *query;
-} parts[] = {
-    {BX_DUMP_META, "SELECT max(CASE key WHEN 'session_ms' THEN value END),"
-                   " max(CASE key WHEN 'revision' THEN value END),"
-                   " max(CASE key WHEN 'time_ms' THEN value END), x'' FROM meta"},
-    {BX_TABLE_CLUSTER, "SELECT 0, 0, 0, data FROM cluster"},
-    {BX_TABLE_NODE, "SELECT 0, 0, 0, data FROM nodes ORDER BY id"},
-    {BX_TABLE_VM, "SELECT 0, 0, 0, data FROM vms ORDER BY created_index"},
-    {BX_TABLE_TOKEN, "SELECT 0, 0, 0, data FROM tokens ORDER BY secret_hash"},
-    {BX_DUMP_OUTCOMES, "SELECT entry, 0, time_ms, data FROM outcomes ORDER BY entry"},
-    {BX_DUMP_EVENTS, "SELECT entry, first, last, data FROM events ORDER BY entry"},
-};
-#define PARTS (sizeof parts / sizeof parts[0])
+/* In order of key, so that equal states give equal bytes: meta, the kinds, outcomes, events. */
+enum { PART_META, PART_KINDS, PART_OUTCOMES = PART_KINDS + BX__TABLES, PART_EVENTS, PARTS };
+
+static uint8_t part_query(size_t part, char *to, size_t size)
+{
+    switch (part) {
+    case PART_META:
+        snprintf(to, size, "%s",
+                 "SELECT max(CASE key WHEN 'session_ms' THEN value END),"
+                 " max(CASE key WHEN 'revision' THEN value END),"
+                 " max(CASE key WHEN 'time_ms' THEN value END), x'' FROM meta");
+        return BX_DUMP_META;
+    case PART_OUTCOMES:
+        snprintf(to, size, "SELECT entry, 0, time_ms, data FROM outcomes ORDER BY entry");
+        return BX_DUMP_OUTCOMES;
+    case PART_EVENTS:
+        snprintf(to, size, "SELECT entry, first, last, data FROM events ORDER BY entry");
+        return BX_DUMP_EVENTS;
+    default:
+        bx_store_select(bx_kinds[part - PART_KINDS], to, size);
+        return (uint8_t)(part - PART_KINDS);
+    }
+}
 
 struct bx_store_dump {
     sqlite3 *db;
     sqlite3_stmt *st;
     size_t part;
+    uint8_t table; /* of the part */
 };
 
 static int failed(struct bx_store_dump *d, struct bx_err *err)
@@ -56,6 +65,14 @@ int bx_store_dump_open(struct bx_store_dump **out, const char *path, struct bx_e
     return rc;
 }
 
+static int begin_part(struct bx_store_dump *d)
+{
+    char query[256];
+
+    d->table = part_query(d->part, query, sizeof query);
+    return sqlite3_prepare_v2(d->db, query, -1, &d->st, NULL);
+}
+
 int bx_store_dump_next(struct bx_store_dump *d, struct bx_dump_row *row, bool *end,
                        struct bx_err *err)
 {
@@ -63,14 +80,13 @@ int bx_store_dump_next(struct bx_store_dump *d, struct bx_dump_row *row, bool *e
     while (d->part < PARTS) {
         int rv;
 
-        if (d->st == NULL &&
-            sqlite3_prepare_v2(d->db, parts[d->part].query, -1, &d->st, NULL) != SQLITE_OK)
+        if (d->st == NULL && begin_part(d) != SQLITE_OK)
             return failed(d, err);
         rv = sqlite3_step(d->st);
-        if (BX_MUTATED(SNAPSHOT_MISSES_ROW) && parts[d->part].table == BX_TABLE_VM)
+        if (BX_MUTATED(SNAPSHOT_MISSES_ROW) && d->table == BX_TABLE_VM)
             rv = sqlite3_step(d->st);
         if (rv == SQLITE_ROW) {
-            *row = (struct bx_dump_row){.table = parts[d->part].table,
+            *row = (struct bx_dump_row){.table = d->table,
                                         .entry = (uint64_t)sqlite3_column_int64(d->st, 0),
                                         .first = (uint64_t)sqlite3_column_int64(d->st, 1),
                                         .last = (uint64_t)sqlite3_column_int64(d->st, 2),

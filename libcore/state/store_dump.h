@@ -3,6 +3,7 @@
 #define BX_STORE_DUMP_H
 
 #include "err.h"
+#include "state/kind.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +18,8 @@ struct bx_dump_row {
     size_t n;
 };
 enum { BX_DUMP_EVENTS = 16, BX_DUMP_OUTCOMES, BX_DUMP_META };
+_Static_assert((int)BX__TABLES <= (int)BX_DUMP_EVENTS,
+               "kinds beyond take numbers above those of the parts");
 
 /* A read transaction begins here and sees what is committed now. */
 int bx_store_dump_open(struct bx_store_dump **d, const char *path, struct bx_err *err);

@@ -1,4 +1,4 @@
-/* view - the state in memory: what placement and listing need (D3).
+/* view - the state in memory: what placement and listing need.
  *
  * Built from the tables at start and changed only by apply. Everybody else reads, on the loop's
  * thread, between turns; pointers are good until the next bx_fsm_apply. Rows are replaced, never
@@ -11,6 +11,7 @@
 #include "mem/rc.h"
 #include "model/node.h"
 #include "model/vm.h"
+#include "state/kind.h"
 #include "wire/event.h"
 
 struct bx_vm {
@@ -60,6 +61,20 @@ struct bx_node_columns {
 };
 
 struct bx_view;
+
+/* ---- every kind ---- */
+
+/* The object with this key, as its kind's enum bx_key says (a uint64_t, 16 bytes, a struct bx_str);
+ * NULL: not there. */
+const void *bx_view_get(const struct bx_view *v, enum bx_table table, const void *key);
+/* Of a kind with a name index. */
+const void *bx_view_named(const struct bx_view *v, enum bx_table table, struct bx_str name);
+size_t bx_view_count(const struct bx_view *v, enum bx_table table);
+/* Walk: *pos starts at 0; NULL at the end. In ascending order of key when the kind is ordered; else
+ * in no order, and then never inside apply. */
+const void *bx_view_next(const struct bx_view *v, enum bx_table table, size_t *pos);
+
+/* ---- VMs, nodes, the cluster ---- */
 
 const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16]);
 /* By name, by uuid, or by a prefix of the uuid of 4 digits or more that only one VM has.

@@ -39,19 +39,12 @@ static void on_outcome(void *ctx, uint64_t index, uint32_t place, const struct b
     t->outcomes++;
 }
 
-static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
+static void on_changed(void *ctx, enum bx_table kind, const void *object, bool gone)
 {
     struct test_fsm *t = ctx;
 
-    if (t->on_vm != NULL)
-        t->on_vm(t->ctx, vm, gone);
-}
-
-static void on_node(void *ctx, const struct bx_node_row *node, bool gone)
-{
-    (void)gone;
-    (void)ctx;
-    (void)node;
+    if (kind == BX_TABLE_VM && t->on_vm != NULL)
+        t->on_vm(t->ctx, object, gone);
 }
 
 static void on_event(void *ctx, const struct bx_event *e)
@@ -75,7 +68,7 @@ static void open_there(struct test_fsm *t, bool trusted)
     t->options.path = t->path;
     t->options.trusted = trusted;
     t->options.intern = t->intern;
-    t->options.sink = (struct bx_fsm_sink){NULL, on_outcome, on_vm, on_node, on_event, t};
+    t->options.sink = (struct bx_fsm_sink){NULL, on_outcome, on_changed, on_event, t};
     assert_int_equal(bx_fsm_open(&t->fsm, &t->options, &err), BX_OK);
     t->event_index = test_fsm_revision(t);
 }

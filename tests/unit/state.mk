@@ -40,3 +40,9 @@ check_PROGRAMS += tests/unit/state_format_test
 tests_unit_state_format_test_SOURCES = tests/unit/state_format_test.c
 tests_unit_state_format_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_state_format_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/kind_test
+
+tests_unit_kind_test_SOURCES = tests/unit/kind_test.c
+tests_unit_kind_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_kind_test_LDADD = $(TEST_LIBS)

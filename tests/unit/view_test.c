@@ -39,7 +39,7 @@ static struct bx_row *vm_row(const char *name, const char *uuid, uint64_t node)
     c.memory_mib = 500;
     c.disk_gib = 7;
     assert_true(bx_uuid_parse(uuid, strlen(uuid), d.uuid));
-    return bx_row_vm(&v.home, &d);
+    return bx_row_make(&v.home, BX_TABLE_VM, &d);
 }
 
 static struct bx_row *add_vm(const char *name, const char *uuid, uint64_t node)
@@ -64,7 +64,7 @@ static struct bx_row *node_row(uint64_t id, const char *name)
                                      .overcommit_vcpus_pct = 150,
                                      .overcommit_memory_pct = 90}};
 
-    return bx_row_node(&v.home, &d);
+    return bx_row_make(&v.home, BX_TABLE_NODE, &d);
 }
 
 static struct bx_row *add_node(uint64_t id, const char *name)
@@ -241,9 +241,9 @@ static void test_swap_and_back(void **state)
 
         snprintf(name, sizeof name, "n%u", i);
         nodes[i] = add_node(90 + 3 * i, name);
-        tokens[i] = bx_row_token(&v.home, &token);
+        tokens[i] = bx_row_make(&v.home, BX_TABLE_TOKEN, &token);
         bx_view_swap(&v, NULL, tokens[i]);
-        assert_ptr_equal(bx_view_token(&v, token.secret_hash), tokens[i]);
+        assert_ptr_equal(bx_view_row(&v, BX_TABLE_TOKEN, token.secret_hash), tokens[i]);
     }
     for (unsigned i = 0; i < 40; i++) {
         snprintf(name, sizeof name, "v%u", i);
@@ -268,7 +268,7 @@ static void test_swap_and_back(void **state)
     assert_int_equal(after.n, 1);
     assert_int_equal(after.id[0], 100);
     assert_int_equal(after.free_vcpus[0], 9);
-    assert_int_equal(v.n_tokens, 0);
+    assert_int_equal(bx_view_count(&v, BX_TABLE_TOKEN), 0);
     assert_int_equal(bx_view_vms(&v), 1);
 }
 
@@ -302,7 +302,7 @@ static void test_record(void **state)
     c.name = bx_str("web");
     c.labels = (struct bx_pairs){labels, 2};
     d.config = &c;
-    a = bx_row_vm(&v.home, &d);
+    a = bx_row_make(&v.home, BX_TABLE_VM, &d);
     b = bx_row_load(&v.home, BX_TABLE_VM, a->data, a->len);
     assert_non_null(b);
     assert_true(a->hash == b->hash && a->len == b->len);
@@ -342,7 +342,7 @@ static struct bx_row *labelled(struct bx_row_home *home, uint32_t i, uint32_t vc
     c.name = bx_str("web");
     c.vcpus = vcpus;
     c.labels = (struct bx_pairs){labels, 2};
-    return bx_row_vm(home, &d);
+    return bx_row_make(home, BX_TABLE_VM, &d);
 }
 
 static const struct bx_pair *labels_of(const struct bx_row *row)

@@ -1,0 +1,152 @@
+#include "state/index.h"
+
+#include "mem/alloc.h"
+#include "state/rows.h"
+
+struct key_query {
+    const struct bx_kind_desc *kind;
+    const void *key; /* or a struct bx_str that is the name */
+};
+
+static bool key_is(const void *item, const void *query)
+{
+    const struct key_query *q = query;
+
+    return bx_kind_compare(q->kind, bx_kind_key(q->kind, bx_row_object(item)), q->key) == 0;
+}
+
+static bool name_is(const void *item, const void *query)
+{
+    const struct key_query *q = query;
+
+    return bx_str_eq(bx_kind_object_name(q->kind, bx_row_object(item)),
+                     *(const struct bx_str *)q->key);
+}
+
+void bx_index_init(struct bx_index *x, const struct bx_kind_desc *kind)
+{
+    *x = (struct bx_index){.kind = kind};
+}
+
+void bx_index_close(struct bx_index *x)
+{
+    bx_map_close(&x->by_key);
+    bx_map_close(&x->by_name);
+    bx_free(x->rows);
+    x->rows = NULL;
+    x->n = x->cap = 0;
+}
+
+/* ---- finding ---- */
+
+static const void *key_of(const struct bx_index *x, const struct bx_row *row)
+{
+    return bx_kind_key(x->kind, bx_row_object(row));
+}
+
+uint32_t bx_index_place(const struct bx_index *x, const void *key)
+{
+    uint32_t lo = 0, hi = x->n;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (bx_kind_compare(x->kind, key_of(x, x->rows[mid]), key) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+struct bx_row *bx_index_get(const struct bx_index *x, const void *key)
+{
+    struct key_query q = {x->kind, key};
+    uint32_t i;
+
+    if (!x->kind->ordered)
+        return bx_map_get(&x->by_key, bx_kind_hash(x->kind, key), key_is, &q);
+    i = bx_index_place(x, key);
+    return i < x->n && bx_kind_compare(x->kind, key_of(x, x->rows[i]), key) == 0 ? x->rows[i]
+                                                                                 : NULL;
+}
+
+struct bx_row *bx_index_named(const struct bx_index *x, struct bx_str name)
+{
+    struct key_query q = {x->kind, &name};
+
+    return bx_map_get(&x->by_name, bx_hash(name.p, name.n), name_is, &q);
+}
+
+size_t bx_index_count(const struct bx_index *x)
+{
+    return x->kind->ordered ? x->n : x->by_key.n;
+}
+
+struct bx_row *bx_index_next(const struct bx_index *x, size_t *pos)
+{
+    if (!x->kind->ordered)
+        return bx_map_next(&x->by_key, pos);
+    return *pos < x->n ? x->rows[(*pos)++] : NULL;
+}
+
+/* ---- changing ---- */
+
+static void swap_hashed(struct bx_map *m, uint64_t hash, struct bx_row *old, struct bx_row *with)
+{
+    if (old != NULL && with != NULL)
+        bx_map_replace(m, hash, old, with);
+    else if (old != NULL)
+        bx_map_remove(m, hash, old);
+    else
+        bx_must_ok(bx_map_add(m, hash, with));
+}
+
+static void swap_ordered(struct bx_index *x, uint32_t i, struct bx_row *old, struct bx_row *with)
+{
+    if (old != NULL && with != NULL) {
+        x->rows[i] = with;
+    } else if (old != NULL) {
+        x->n--;
+        memmove(&x->rows[i], &x->rows[i + 1], (x->n - i) * sizeof(struct bx_row *));
+    } else {
+        if (x->n == x->cap) {
+            x->cap += x->cap / 4 + 8;
+            x->rows = bx_must_realloc(x->rows, x->cap * sizeof(struct bx_row *));
+        }
+        memmove(&x->rows[i + 1], &x->rows[i], (x->n - i) * sizeof(struct bx_row *));
+        x->rows[i] = with;
+        x->n++;
+    }
+}
+
+/* An object may have been given another name. */
+static void swap_name(struct bx_index *x, struct bx_row *old, struct bx_row *with)
+{
+    struct bx_str was = {0}, is = {0};
+
+    if (old != NULL)
+        was = bx_kind_object_name(x->kind, bx_row_object(old));
+    if (with != NULL)
+        is = bx_kind_object_name(x->kind, bx_row_object(with));
+    if (old != NULL && with != NULL && bx_str_eq(was, is)) {
+        bx_map_replace(&x->by_name, bx_hash(is.p, is.n), old, with);
+        return;
+    }
+    if (old != NULL)
+        bx_map_remove(&x->by_name, bx_hash(was.p, was.n), old);
+    if (with != NULL)
+        bx_must_ok(bx_map_add(&x->by_name, bx_hash(is.p, is.n), with));
+}
+
+void bx_index_swap(struct bx_index *x, struct bx_row *old, struct bx_row *with)
+{
+    const void *key = key_of(x, old != NULL ? old : with);
+
+    if (x->kind->ordered)
+        swap_ordered(x, bx_index_place(x, key), old, with);
+    else
+        swap_hashed(&x->by_key, bx_kind_hash(x->kind, key), old, with);
+    if (x->kind->name_index != BX_NAME_NONE)
+        swap_name(x, old, with);
+}

@@ -1,0 +1,65 @@
+#include "state/kind.h"
+
+#include "mem/intern.h"
+#include "mem/map.h"
+
+#define BX_KIND_ROW(number, upper, lower) [BX_TABLE_##upper] = &bx_kind_##lower,
+const struct bx_kind_desc *const bx_kinds[BX__TABLES] = {BX_KINDS(BX_KIND_ROW)};
+
+#define BX_KIND_COUNT(number, upper, lower) +1
+_Static_assert(0 BX_KINDS(BX_KIND_COUNT) == BX__TABLES, "the numbers of kinds have no gap");
+
+static int compare_text(const struct bx_str *a, const struct bx_str *b)
+{
+    uint32_t n = a->n < b->n ? a->n : b->n;
+    int order = n == 0 ? 0 : memcmp(a->p, b->p, n);
+
+    return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
+}
+
+int bx_kind_compare(const struct bx_kind_desc *k, const void *a, const void *b)
+{
+    uint64_t x, y;
+
+    switch (k->key) {
+    case BX_KEY_U64:
+        x = *(const uint64_t *)a;
+        y = *(const uint64_t *)b;
+        return (x > y) - (x < y);
+    case BX_KEY_BYTES:
+        return memcmp(a, b, 16);
+    case BX_KEY_NAME:
+        return compare_text(a, b);
+    case BX_KEY_NONE:
+        break;
+    }
+    return 0;
+}
+
+uint64_t bx_kind_hash(const struct bx_kind_desc *k, const void *key)
+{
+    const struct bx_str *text = key;
+
+    switch (k->key) {
+    case BX_KEY_U64:
+        return bx_hash(key, sizeof(uint64_t));
+    case BX_KEY_BYTES:
+        return bx_hash(key, 16);
+    case BX_KEY_NAME:
+        return bx_hash(text->p, text->n);
+    case BX_KEY_NONE:
+        break;
+    }
+    return 0;
+}
+
+struct bx_str bx_kind_object_name(const struct bx_kind_desc *k, const void *object)
+{
+    const void *at = (const char *)object + k->name_at;
+    const struct bx_istr *interned;
+
+    if (k->name_index == BX_NAME_STR)
+        return *(const struct bx_str *)at;
+    interned = *(const struct bx_istr *const *)at;
+    return (struct bx_str){interned->s, interned->len};
+}

@@ -1,0 +1,152 @@
+/* kind - the table of replicated object kinds.
+ *
+ * A kind is described once, by a struct bx_kind_desc in a file of its own (kind_NAME.c). The view,
+ * the rows, the store, dumps, snapshots and SQL loop over the table. A kind that is listed here and
+ * not described, or described without one of the arguments of BX_KIND, does not build.
+ * docs/HACKING.md lists what a new kind needs. */
+#ifndef BX_STATE_KIND_H
+#define BX_STATE_KIND_H
+
+#include "codec/schema.h"
+
+/* X(number, NAME, name). The number stands in dumps: it never changes. Kinds are loaded, dumped and
+ * restored in this order. */
+#define BX_KINDS(X)                                                                                \
+    X(0, CLUSTER, cluster)                                                                         \
+    X(1, NODE, node)                                                                               \
+    X(2, VM, vm)                                                                                   \
+    X(3, TOKEN, token)
+
+#define BX_KIND_NUMBER(number, upper, lower) BX_TABLE_##upper = (number),
+enum bx_table { BX_KINDS(BX_KIND_NUMBER) BX__TABLES };
+
+struct bx_row;
+struct bx_row_home;
+struct bx_view;
+
+/* ---- keys and names ---- */
+
+enum bx_key {
+    BX_KEY_NONE,  /* there is one object of this kind, always */
+    BX_KEY_U64,   /* uint64_t */
+    BX_KEY_BYTES, /* uint8_t[16] */
+    BX_KEY_NAME,  /* struct bx_str */
+};
+
+enum bx_name_index {
+    BX_NAME_NONE,
+    BX_NAME_STR,      /* struct bx_str */
+    BX_NAME_INTERNED, /* const struct bx_istr * */
+};
+
+/* ---- columns of the SQL table ---- */
+
+enum bx_column_type {
+    BX_COLUMN_ONE, /* the number 1: the key of a table that has one row */
+    BX_COLUMN_U8,
+    BX_COLUMN_U16,
+    BX_COLUMN_U32,
+    BX_COLUMN_U64,
+    BX_COLUMN_ENUM,     /* uint8_t; stored as its text, from names */
+    BX_COLUMN_UUID,     /* uint8_t[16]; as text in users' queries */
+    BX_COLUMN_BYTES,    /* uint8_t[16] */
+    BX_COLUMN_TEXT,     /* struct bx_str */
+    BX_COLUMN_INTERNED, /* const struct bx_istr * */
+    BX__COLUMNS
+};
+
+/* Beside the columns that are described, each table has a last one, `data`: the record. */
+struct bx_column {
+    const char *name;
+    enum bx_column_type type;
+    uint16_t offset;          /* in the object, or in what `via` points to */
+    uint16_t via;             /* offset of a pointer in the object; 0: none */
+    const char *const *names; /* of an enum */
+    const char *constraint;   /* SQL after the type, or NULL */
+    bool key;                 /* the table's key: exactly one column has it */
+    bool open;                /* users' queries may read it */
+};
+#define BX_COLUMNS_MAX 32u
+
+#define BX_COLUMN(col, typ, strukt, member, ...)                                                   \
+    {                                                                                              \
+        .name = #col, .type = BX_COLUMN_##typ, .offset = offsetof(struct strukt, member),          \
+        __VA_ARGS__                                                                                \
+    }
+/* Of what the pointer `ptr` of the object points to. */
+#define BX_COLUMN_VIA(col, typ, strukt, ptr, target, member, ...)                                  \
+    {                                                                                              \
+        .name = #col, .type = BX_COLUMN_##typ, .offset = offsetof(struct target, member),          \
+        .via = offsetof(struct strukt, ptr), __VA_ARGS__                                           \
+    }
+
+/* ---- the descriptor ---- */
+
+struct bx_kind_desc {
+    const char *name;
+    const struct bx_schema *schema; /* of the record that is hashed, stored and dumped */
+    uint32_t size;                  /* of the object: the struct that others read */
+    enum bx_key key;
+    uint16_t key_at; /* in the object */
+    const char *sql; /* name of the table */
+    const struct bx_column *columns;
+    uint32_t n_columns;
+
+    /* ---- what a kind may leave out ---- */
+
+    /* Kept in ascending order of key, so that it is walked in order and found by bisection: for
+     * kinds of up to some thousand objects. Else hashed by key. */
+    bool ordered;
+    enum bx_name_index name_index; /* names are unique and found by a hash */
+    uint16_t name_at;
+    const char *sql_suffix; /* after the column list of CREATE TABLE */
+
+    /* A record that is not the object itself has make and load. make builds the row of a draft;
+     * load builds it from a stored record, NULL: it does not read. */
+    struct bx_row *(*make)(struct bx_row_home *h, const void *draft);
+    struct bx_row *(*load)(struct bx_row_home *h, const uint8_t *p, size_t n);
+    /* The record was read into the object: fill in what is derived. draft NULL: it was loaded. */
+    void (*finish)(struct bx_row_home *h, void *object, const void *draft);
+    /* The row is about to be freed: give back what the object holds. */
+    void (*release)(struct bx_row_home *h, struct bx_row *row);
+    /* The row was stored: its record is not needed any more. */
+    void (*settle)(struct bx_row_home *h, struct bx_row *row);
+    /* `with` took the place of `old` in the view; either may be NULL. Accounting. */
+    void (*swapped)(struct bx_view *v, const struct bx_row *old, const struct bx_row *with);
+};
+
+/* Defines bx_kind_LOWER from LOWER_schema and LOWER_columns of the same file. key_member is the
+ * member that is the key; of a kind without, any. */
+#define BX_KIND(lower, strukt, key_type, key_member, table, ...)                                   \
+    _Static_assert(sizeof lower##_columns / sizeof lower##_columns[0] < BX_COLUMNS_MAX,            \
+                   "the table of " #lower " has room for its columns");                            \
+    const struct bx_kind_desc bx_kind_##lower = {.name = #lower,                                   \
+                                                 .schema = &lower##_schema,                        \
+                                                 .size = sizeof(struct strukt),                    \
+                                                 .key = (key_type),                                \
+                                                 .key_at = offsetof(struct strukt, key_member),    \
+                                                 .sql = (table),                                   \
+                                                 .columns = lower##_columns,                       \
+                                                 .n_columns = sizeof lower##_columns /             \
+                                                              sizeof lower##_columns[0],           \
+                                                 __VA_ARGS__}
+
+#define BX_KIND_EXTERN(number, upper, lower) extern const struct bx_kind_desc bx_kind_##lower;
+BX_KINDS(BX_KIND_EXTERN)
+
+/* By number; complete. */
+extern const struct bx_kind_desc *const bx_kinds[BX__TABLES];
+
+/* ---- an object's key and name ---- */
+
+/* Ascending; a key as bx_view_get takes it: a pointer to what the enum says. */
+int bx_kind_compare(const struct bx_kind_desc *k, const void *a, const void *b);
+uint64_t bx_kind_hash(const struct bx_kind_desc *k, const void *key);
+static inline const void *bx_kind_key(const struct bx_kind_desc *k, const void *object)
+{
+    return (const char *)object + k->key_at;
+}
+/* Of a kind that has a name. */
+struct bx_str bx_kind_object_name(const struct bx_kind_desc *k, const void *object);
+
+#endif

@@ -1,0 +1,200 @@
+/* kind_node - the hosts: their rows, how they are found, and the columns that placement reads. */
+#include "state/rows.h"
+
+#include "mem/alloc.h"
+#include "state/sched_score.h"
+
+#include <assert.h>
+
+static const struct bx_field node_fields[] = {
+    BX_NODE_INFO_FIELDS(offsetof(struct bx_node_row, info)),
+    BX_FIELD(bx_node_row, created_index, BX_T_U64),
+    BX_FIELD(bx_node_row, modified_index, BX_T_U64),
+};
+static const struct bx_schema node_schema = BX_SCHEMA("node row", 201, bx_node_row, node_fields);
+
+static const struct bx_column node_columns[] = {
+    BX_COLUMN(id, U64, bx_node_row, info.id, .key = true, .open = true),
+    BX_COLUMN(name, TEXT, bx_node_row, info.name, .constraint = "UNIQUE", .open = true),
+    BX_COLUMN(address, TEXT, bx_node_row, info.address, .open = true),
+    BX_COLUMN(api, TEXT, bx_node_row, info.api, .open = true),
+    BX_COLUMN(state, ENUM, bx_node_row, info.state, .names = bx_node_state_names, .open = true),
+    BX_COLUMN(role, ENUM, bx_node_row, info.role, .names = bx_role_names, .open = true),
+    BX_COLUMN(driver, TEXT, bx_node_row, info.driver, .open = true),
+    BX_COLUMN(vcpus, U32, bx_node_row, info.vcpus, .open = true),
+    BX_COLUMN(memory_mib, U64, bx_node_row, info.memory_mib, .open = true),
+    BX_COLUMN(disk_gib, U64, bx_node_row, info.disk_gib, .open = true),
+};
+
+/* ---- rows ---- */
+
+static void finish(struct bx_row_home *h, void *object, const void *draft)
+{
+    struct bx_node_row *n = object;
+    const struct bx_node_row *d = draft;
+
+    n->name = bx_row_name(h->intern, n->info.name);
+    if (d == NULL)
+        return;
+    /* Derived from the VMs, not part of the record. */
+    n->allocated_vcpus = d->allocated_vcpus;
+    n->allocated_memory_mib = d->allocated_memory_mib;
+    n->allocated_disk_gib = d->allocated_disk_gib;
+    n->vms = d->vms;
+}
+
+static void release(struct bx_row_home *h, struct bx_row *row)
+{
+    bx_intern_release(h->intern, bx_row_as_node(row)->name);
+}
+
+/* ---- columns ---- */
+
+/* One block holds the six number columns, and one the three of inverses. */
+static void grow_columns(struct bx_view *v, uint32_t cap)
+{
+    int64_t *numbers = bx_must_calloc(6 * (size_t)cap, sizeof *numbers);
+
+    bx_view_columns_close(v);
+    v->inverse_vcpus = bx_must_calloc(3 * (size_t)cap, sizeof *v->inverse_vcpus);
+    v->inverse_memory = v->inverse_vcpus + cap;
+    v->inverse_disk = v->inverse_vcpus + 2 * (size_t)cap;
+    v->id = bx_must_calloc(cap, sizeof *v->id);
+    v->state = bx_must_calloc(cap, sizeof *v->state);
+    v->free_vcpus = numbers;
+    v->free_memory = numbers + cap;
+    v->free_disk = numbers + 2 * (size_t)cap;
+    v->total_vcpus = numbers + 3 * (size_t)cap;
+    v->total_memory = numbers + 4 * (size_t)cap;
+    v->total_disk = numbers + 5 * (size_t)cap;
+    v->cap_columns = cap;
+}
+
+void bx_view_columns_close(struct bx_view *v)
+{
+    bx_free(v->id);
+    bx_free(v->free_vcpus);
+    bx_free(v->state);
+    bx_free(v->inverse_vcpus);
+}
+
+/* Without signs until the end: a damaged row gets here before the digest tells, and may wrap. */
+static void set_columns(struct bx_view *v, uint32_t i)
+{
+    const struct bx_node_row *n = bx_view_node_at(v, i);
+    const struct bx_node_info *f = &n->info;
+
+    v->id[i] = f->id;
+    v->state[i] = f->state;
+    v->total_vcpus[i] =
+        (int64_t)((uint64_t)(f->vcpus - f->reserve_vcpus) * f->overcommit_vcpus_pct / 100);
+    v->total_memory[i] =
+        (int64_t)((f->memory_mib - f->reserve_memory_mib) * f->overcommit_memory_pct / 100);
+    v->total_disk[i] = (int64_t)(f->disk_gib - f->reserve_disk_gib);
+    v->inverse_vcpus[i] = bx_sched_inverse(v->total_vcpus[i]);
+    v->inverse_memory[i] = bx_sched_inverse(v->total_memory[i]);
+    v->inverse_disk[i] = bx_sched_inverse(v->total_disk[i]);
+    v->free_vcpus[i] = (int64_t)((uint64_t)v->total_vcpus[i] - n->allocated_vcpus);
+    v->free_memory[i] = (int64_t)((uint64_t)v->total_memory[i] - n->allocated_memory_mib);
+    v->free_disk[i] = (int64_t)((uint64_t)v->total_disk[i] - n->allocated_disk_gib);
+}
+
+static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx_row *with)
+{
+    const struct bx_index *nodes = &v->kinds[BX_TABLE_NODE];
+
+    if (old != NULL && with != NULL) {
+        set_columns(v, bx_index_place(nodes, &bx_row_as_node(with)->info.id));
+        return;
+    }
+    if (nodes->cap > v->cap_columns)
+        grow_columns(v, nodes->cap);
+    for (uint32_t i = 0; i < nodes->n; i++)
+        set_columns(v, i);
+}
+
+void bx_view_account(struct bx_view *v, const struct bx_vm *vm, int sign)
+{
+    const struct bx_index *nodes = &v->kinds[BX_TABLE_NODE];
+    struct bx_row *r = bx_index_get(nodes, &vm->node);
+    uint64_t times = (uint64_t)(int64_t)sign;
+    struct bx_node_row *n;
+
+    if (r == NULL)
+        return;
+    n = (struct bx_node_row *)(void *)(r + 1);
+    n->allocated_vcpus += times * vm->config->vcpus;
+    n->allocated_memory_mib += times * vm->config->memory_mib;
+    n->allocated_disk_gib += times * vm->config->disk_gib;
+    n->vms += times;
+    set_columns(v, bx_index_place(nodes, &vm->node));
+}
+
+BX_KIND(node, bx_node_row, BX_KEY_U64, info.id, "nodes", .ordered = true,
+        .name_index = BX_NAME_INTERNED, .name_at = offsetof(struct bx_node_row, name),
+        .finish = finish, .release = release, .swapped = swapped);
+
+/* ---- what others ask ---- */
+
+const struct bx_node_row *bx_view_node(const struct bx_view *v, uint64_t id)
+{
+    return bx_view_get(v, BX_TABLE_NODE, &id);
+}
+
+/* Decimal as it is printed, without leading zeros; 0, which is nobody's id: it is none. */
+static uint64_t parse_id(struct bx_str s)
+{
+    uint64_t id = 0;
+
+    if (s.n == 0 || s.n > 19 || s.p[0] == '0')
+        return 0;
+    for (uint32_t i = 0; i < s.n; i++) {
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return 0;
+        id = 10 * id + (uint64_t)(s.p[i] - '0');
+    }
+    return id;
+}
+
+int bx_view_find_node(const struct bx_view *v, struct bx_str ref, const struct bx_node_row **node,
+                      struct bx_err *err)
+{
+    const struct bx_node_row *named = bx_view_named(v, BX_TABLE_NODE, ref);
+    const struct bx_node_row *numbered = bx_view_node(v, parse_id(ref));
+
+    /* A name may be the id of another: the node with the lower id is meant. */
+    *node = named == NULL || (numbered != NULL && numbered->info.id < named->info.id) ? numbered
+                                                                                      : named;
+    if (*node != NULL)
+        return BX_OK;
+    bx_err_set(err, BX_NOT_FOUND, "no node \"%.*s\"", (int)(ref.n > 80 ? 80 : ref.n), ref.p);
+    bx_err_hint(err, "blixardctl node list shows what there is");
+    return BX_NOT_FOUND;
+}
+
+uint32_t bx_view_nodes(const struct bx_view *v)
+{
+    return v->kinds[BX_TABLE_NODE].n;
+}
+
+const struct bx_node_row *bx_view_node_at(const struct bx_view *v, uint32_t i)
+{
+    assert(i < bx_view_nodes(v));
+    return bx_row_as_node(bx_view_row_at(v, BX_TABLE_NODE, i));
+}
+
+void bx_view_columns(const struct bx_view *v, struct bx_node_columns *out)
+{
+    *out = (struct bx_node_columns){.n = bx_view_nodes(v),
+                                    .id = v->id,
+                                    .free_vcpus = v->free_vcpus,
+                                    .free_memory_mib = v->free_memory,
+                                    .free_disk_gib = v->free_disk,
+                                    .total_vcpus = v->total_vcpus,
+                                    .total_memory_mib = v->total_memory,
+                                    .total_disk_gib = v->total_disk,
+                                    .state = v->state,
+                                    .inverse_vcpus = v->inverse_vcpus,
+                                    .inverse_memory = v->inverse_memory,
+                                    .inverse_disk = v->inverse_disk};
+}

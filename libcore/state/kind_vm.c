@@ -1,0 +1,305 @@
+/* kind_vm - the virtual machines: their rows, what they take of their nodes, how they are found.
+ *
+ * The key of the SQL table is the revision that created the VM: rows go in one behind the other. By
+ * uuid or by name each would go into, and come out of, a page of its own, which at 100,000 VMs cost
+ * four times as much. That both are unique is the view's to see to, and the digest's to prove. */
+#include "state/rows.h"
+
+#include "codec/flat.h"
+
+#include <stdlib.h>
+
+struct vm_record {
+    uint8_t uuid[16];
+    struct bx_vm_config config;
+    uint8_t desired, phase;
+    bool stop_force, restart_pending;
+    uint32_t stop_timeout_s;
+    uint64_t node, epoch, created_index, modified_index, created_ms, modified_ms;
+    uint32_t score, margin;
+    struct bx_str message;
+};
+
+static const struct bx_field vm_fields[] = {
+    BX_FIELD(vm_record, uuid, BX_T_UUID),
+    BX_VM_CONFIG_FIELDS(offsetof(struct vm_record, config)),
+    BX_FIELD(vm_record, desired, BX_T_ENUM, .names = bx_desired_names),
+    BX_FIELD(vm_record, phase, BX_T_ENUM, .names = bx_phase_names),
+    BX_FIELD(vm_record, stop_force, BX_T_BOOL),
+    BX_FIELD(vm_record, restart_pending, BX_T_BOOL),
+    BX_FIELD(vm_record, stop_timeout_s, BX_T_U32),
+    /* The config has a `node` too, by name: this is the id. */
+    {.name = "node_id", .type = BX_T_U64, .offset = offsetof(struct vm_record, node)},
+    BX_FIELD(vm_record, epoch, BX_T_U64),
+    BX_FIELD(vm_record, created_index, BX_T_U64),
+    BX_FIELD(vm_record, modified_index, BX_T_U64),
+    BX_FIELD(vm_record, created_ms, BX_T_U64),
+    BX_FIELD(vm_record, modified_ms, BX_T_U64),
+    BX_FIELD(vm_record, score, BX_T_U32),
+    BX_FIELD(vm_record, margin, BX_T_U32),
+    BX_FIELD(vm_record, message, BX_T_STR, .max = 512),
+};
+static const struct bx_schema vm_schema = BX_SCHEMA("vm row", 200, vm_record, vm_fields);
+
+static const struct bx_column vm_columns[] = {
+    BX_COLUMN(uuid, UUID, bx_vm, uuid, .open = true),
+    BX_COLUMN(name, INTERNED, bx_vm, name, .open = true),
+    BX_COLUMN(tenant, INTERNED, bx_vm, tenant, .open = true),
+    BX_COLUMN_VIA(vcpus, U32, bx_vm, config, bx_vm_config, vcpus, .open = true),
+    BX_COLUMN_VIA(memory_mib, U64, bx_vm, config, bx_vm_config, memory_mib, .open = true),
+    BX_COLUMN_VIA(disk_gib, U64, bx_vm, config, bx_vm_config, disk_gib, .open = true),
+    BX_COLUMN(desired, ENUM, bx_vm, desired, .names = bx_desired_names, .open = true),
+    BX_COLUMN(phase, ENUM, bx_vm, phase, .names = bx_phase_names, .open = true),
+    BX_COLUMN(node, U64, bx_vm, node, .open = true),
+    BX_COLUMN(epoch, U64, bx_vm, epoch, .open = true),
+    BX_COLUMN_VIA(priority, U16, bx_vm, config, bx_vm_config, priority, .open = true),
+    BX_COLUMN(created_index, U64, bx_vm, created_index, .key = true, .open = true),
+    BX_COLUMN(modified_index, U64, bx_vm, modified_index, .open = true),
+};
+
+/* ---- rows ---- */
+
+/* Head, object and message, without the record. */
+static struct bx_row *vm_block(struct bx_row_home *h, const struct bx_vm *d)
+{
+    size_t size = sizeof(struct bx_row) + sizeof(struct bx_vm) + d->message.n;
+    struct bx_row *r = bx_row_alloc(h, size);
+    struct bx_vm *vm = (struct bx_vm *)(void *)(r + 1);
+    char *message = (char *)(vm + 1);
+
+    *r = (struct bx_row){.table = BX_TABLE_VM, .size = (uint32_t)size};
+    *vm = *d;
+    if (d->message.n > 0)
+        memcpy(message, d->message.p, d->message.n);
+    vm->message.p = message;
+    if (d->name != NULL) {
+        bx_intern_ref(d->name);
+        bx_intern_ref(d->tenant);
+        bx_rc_ref(&h->configs, d->config);
+    } else {
+        vm->name = bx_row_name(h->intern, d->config->name);
+        vm->tenant = bx_row_name(h->intern, d->config->tenant);
+        vm->config = bx_row_config(h, d->config);
+    }
+    return r;
+}
+
+static struct bx_row *make(struct bx_row_home *h, const void *draft)
+{
+    const struct bx_vm *d = draft;
+    struct vm_record rec = {.desired = d->desired,
+                            .phase = d->phase,
+                            .stop_force = d->stop_force,
+                            .restart_pending = d->restart_pending,
+                            .stop_timeout_s = d->stop_timeout_s,
+                            .node = d->node,
+                            .epoch = d->epoch,
+                            .created_index = d->created_index,
+                            .modified_index = d->modified_index,
+                            .created_ms = d->created_ms,
+                            .modified_ms = d->modified_ms,
+                            .score = d->score,
+                            .margin = d->margin,
+                            .message = d->message};
+    struct bx_row *r = vm_block(h, d);
+
+    memcpy(rec.uuid, d->uuid, 16);
+    rec.config = bx_vm_whole_config(bx_row_as_vm(r));
+    r->len = (uint32_t)bx_flat_size(&vm_schema, &rec);
+    r->data = bx_row_alloc(h, r->len);
+    bx_flat_write(&vm_schema, &rec, r->data);
+    r->hash = bx_hash(r->data, r->len);
+    bx_arena_reset(&h->arena);
+    return r;
+}
+
+static void draft_of(const struct vm_record *rec, struct bx_vm *d)
+{
+    *d = (struct bx_vm){.config = &rec->config,
+                        .desired = rec->desired,
+                        .phase = rec->phase,
+                        .stop_force = rec->stop_force,
+                        .restart_pending = rec->restart_pending,
+                        .stop_timeout_s = rec->stop_timeout_s,
+                        .node = rec->node,
+                        .epoch = rec->epoch,
+                        .created_index = rec->created_index,
+                        .modified_index = rec->modified_index,
+                        .created_ms = rec->created_ms,
+                        .modified_ms = rec->modified_ms,
+                        .score = rec->score,
+                        .margin = rec->margin,
+                        .message = rec->message};
+    memcpy(d->uuid, rec->uuid, 16);
+}
+
+/* The record stays as it was stored, whatever this version would write: its bytes are in the
+ * digest. */
+static struct bx_row *load(struct bx_row_home *h, const uint8_t *p, size_t n)
+{
+    uint8_t *record = bx_row_alloc(h, n);
+    struct vm_record rec = {0};
+    struct bx_row *r = NULL;
+    struct bx_vm d;
+
+    memcpy(record, p, n);
+    if (bx_row_read(h, &vm_schema, record, n, &rec)) {
+        draft_of(&rec, &d);
+        r = vm_block(h, &d);
+        r->data = record;
+        r->len = (uint32_t)n;
+        r->hash = bx_hash(record, n);
+    } else {
+        bx_slab_free(&h->slab, record, n);
+    }
+    bx_arena_reset(&h->arena);
+    return r;
+}
+
+static void settle(struct bx_row_home *h, struct bx_row *row)
+{
+    bx_slab_free(&h->slab, row->data, row->len);
+    row->data = NULL;
+}
+
+static void release(struct bx_row_home *h, struct bx_row *row)
+{
+    bx_intern_release(h->intern, bx_row_as_vm(row)->name);
+    bx_intern_release(h->intern, bx_row_as_vm(row)->tenant);
+    bx_rc_release(&h->configs, bx_row_as_vm(row)->config);
+    settle(h, row);
+}
+
+static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx_row *with)
+{
+    if (old != NULL)
+        bx_view_account(v, bx_row_as_vm(old), -1);
+    if (with != NULL)
+        bx_view_account(v, bx_row_as_vm(with), 1);
+}
+
+BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
+        .name_at = offsetof(struct bx_vm, name), .make = make, .load = load, .release = release,
+        .settle = settle, .swapped = swapped);
+
+/* ---- what others ask ---- */
+
+const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16])
+{
+    return bx_view_get(v, BX_TABLE_VM, uuid);
+}
+
+/* The beginning of a uuid's text, dashes where they stand. */
+struct prefix {
+    uint32_t n; /* digits */
+    uint8_t digits[32];
+};
+
+static int nibble(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+static bool parse_prefix(struct bx_str ref, struct prefix *p)
+{
+    p->n = 0;
+    if (ref.n < 4 || ref.n >= BX_UUID_TEXT)
+        return false;
+    for (uint32_t i = 0; i < ref.n; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        int digit = nibble(ref.p[i]);
+
+        if (dash ? ref.p[i] != '-' : digit < 0)
+            return false;
+        if (!dash)
+            p->digits[p->n++] = (uint8_t)digit;
+    }
+    return true;
+}
+
+static bool has_prefix(const uint8_t uuid[16], const struct prefix *p)
+{
+    for (uint32_t i = 0; i < p->n; i++) {
+        if ((i % 2 == 0 ? uuid[i / 2] >> 4 : uuid[i / 2] & 15) != p->digits[i])
+            return false;
+    }
+    return true;
+}
+
+/* The result does not depend on the order of the walk: only "exactly one" is an answer. */
+static const struct bx_vm *by_prefix(const struct bx_view *v, const struct prefix *p,
+                                     uint32_t *found)
+{
+    const struct bx_vm *hit = NULL, *vm;
+    size_t pos = 0;
+
+    *found = 0;
+    while ((vm = bx_view_next(v, BX_TABLE_VM, &pos)) != NULL) {
+        if (has_prefix(vm->uuid, p)) {
+            hit = vm;
+            ++*found;
+        }
+    }
+    return hit;
+}
+
+int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
+                    struct bx_err *err)
+{
+    struct prefix prefix;
+    uint8_t uuid[16];
+    uint32_t found = 0;
+
+    *vm = bx_view_named(v, BX_TABLE_VM, ref);
+    if (*vm == NULL && bx_uuid_parse(ref.p, ref.n, uuid))
+        *vm = bx_view_vm(v, uuid);
+    else if (*vm == NULL && parse_prefix(ref, &prefix))
+        *vm = by_prefix(v, &prefix, &found);
+    if (*vm != NULL && found <= 1)
+        return BX_OK;
+    if (found > 1) {
+        bx_err_set(err, BX_CONFLICT, "\"" BX_STR_FMT "\" fits the uuid of %u VMs", BX_STR_ARG(ref),
+                   found);
+        bx_err_hint(err, "give more digits, or the name");
+        return BX_CONFLICT;
+    }
+    bx_err_set(err, BX_NOT_FOUND, "no VM \"%.*s\"", (int)(ref.n > 80 ? 80 : ref.n), ref.p);
+    bx_err_hint(err, "blixardctl vm list shows what there is");
+    return BX_NOT_FOUND;
+}
+
+uint64_t bx_view_vms(const struct bx_view *v)
+{
+    return bx_view_count(v, BX_TABLE_VM);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct bx_vm *const *x = a, *const *y = b;
+
+    return strcmp((*x)->name->s, (*y)->name->s);
+}
+
+void bx_view_sorted_vms(const struct bx_view *v, const struct bx_vm **out)
+{
+    const struct bx_vm *vm;
+    size_t pos = 0, n = 0;
+
+    while ((vm = bx_view_next(v, BX_TABLE_VM, &pos)) != NULL)
+        out[n++] = vm;
+    qsort(out, n, sizeof *out, by_name);
+}
+
+const struct bx_vm *bx_view_next_on_node(const struct bx_view *v, uint64_t node, size_t *pos)
+{
+    const struct bx_vm *vm;
+
+    do
+        vm = bx_view_next(v, BX_TABLE_VM, pos);
+    while (vm != NULL && vm->node != node);
+    return vm;
+}
