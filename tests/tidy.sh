@@ -183,6 +183,12 @@ check_world()
         }'
 }
 
+# Only the tests' library has an allocator that can be told to fail.
+check_no_fault_hook()
+{
+    nm "$build/libcore.a" 2>/dev/null | grep -w bx_alloc_set_fault
+}
+
 # A mutant is reached through BX_MUTATED, which is 0 in every other build.
 # shellcheck disable=SC2046
 check_mutants()
@@ -345,9 +351,11 @@ check_guards | report "every header has a guard that names it"
 if [ -f "$build/libcore.a" ]; then
     check_prefixes | report "what libcore exports starts with bx_"
     check_world | report "libcore calls no clock, file, socket, process or thread"
+    check_no_fault_hook | report "libcore's allocator has no hook for faults"
 else
     skip "what libcore exports starts with bx_" "no libcore.a here"
     skip "libcore calls no clock, file, socket, process or thread" "no libcore.a here"
+    skip "libcore's allocator has no hook for faults" "no libcore.a here"
 fi
 check_mutants | report "a mutant is reached through BX_MUTATED, in libcore"
 check_assertions | report "assertions stay on"

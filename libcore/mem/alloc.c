@@ -9,10 +9,98 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Relaxed: these are counts, nobody orders memory by them. What is live is the difference of two
- * of them, so that an allocation costs two atomic additions. */
-static _Atomic uint64_t n_allocations, n_frees, n_failures, live_bytes, peak_bytes;
+/* Each thread counts for itself, so that an allocation costs no locked instruction; the sum is made
+ * when it is asked for. Counts outlive their thread: the next new thread goes on with them. A
+ * thread that finds none free shares the last ones with others. */
+#define SLOTS 64
+#define PUBLISH 65536
 
+struct counts {
+    _Alignas(64) atomic_bool taken;
+    _Atomic uint64_t allocations, frees, failures;
+    _Atomic uint64_t bytes; /* alive, modulo 2^64: one thread frees what another allocated */
+    int64_t unpublished;    /* of bytes, what live_about lacks */
+};
+
+static struct counts slots[SLOTS], shared = {.taken = true};
+static _Thread_local struct counts *mine;
+/* What is alive, but for at most PUBLISH bytes a thread, and the largest it was. */
+static _Atomic int64_t live_about, peak_about;
+
+static struct counts *claim(void)
+{
+    for (size_t i = 0; mine == NULL && i < SLOTS; i++) {
+        bool expected = false;
+
+        if (atomic_compare_exchange_strong(&slots[i].taken, &expected, true))
+            mine = &slots[i];
+    }
+    if (mine == NULL)
+        mine = &shared;
+    return mine;
+}
+
+static inline struct counts *own(void)
+{
+    return mine != NULL ? mine : claim();
+}
+
+void bx_alloc_thread_close(void)
+{
+    if (mine != NULL && mine != &shared)
+        atomic_store(&mine->taken, false);
+    mine = NULL;
+}
+
+/* Released, so that who sees a free sees the allocation before it. */
+static inline void add(struct counts *c, _Atomic uint64_t *n, uint64_t more)
+{
+    if (c == &shared)
+        atomic_fetch_add_explicit(n, more, memory_order_release);
+    else
+        atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + more,
+                              memory_order_release);
+}
+
+static void raise_peak(int64_t live)
+{
+    int64_t peak = atomic_load_explicit(&peak_about, memory_order_relaxed);
+
+    while (live > peak && !atomic_compare_exchange_weak_explicit(
+                              &peak_about, &peak, live, memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+static void publish(int64_t more)
+{
+    raise_peak(atomic_fetch_add_explicit(&live_about, more, memory_order_relaxed) + more);
+}
+
+static inline void count_bytes(struct counts *c, size_t more, size_t less)
+{
+    int64_t change = (int64_t)more - (int64_t)less;
+
+    add(c, &c->bytes, (uint64_t)change);
+    if (c == &shared) {
+        publish(change);
+        return;
+    }
+    c->unpublished += change;
+    if (c->unpublished >= PUBLISH || c->unpublished <= -PUBLISH) {
+        publish(c->unpublished);
+        c->unpublished = 0;
+    }
+}
+
+static void *failed(void)
+{
+    struct counts *c = own();
+
+    add(c, &c->failures, 1);
+    return NULL;
+}
+
+#ifdef BX_ALLOC_FAULTS
 static int (*fault)(void *ctx, size_t size);
 static void *fault_ctx;
 
@@ -22,23 +110,20 @@ void bx_alloc_set_fault(int (*fail)(void *ctx, size_t size), void *ctx)
     fault_ctx = ctx;
 }
 
-static void count_bytes(size_t more, size_t less)
+static bool refused(size_t size)
 {
-    uint64_t now = atomic_fetch_add_explicit(&live_bytes, more - less, memory_order_relaxed);
-    uint64_t peak = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
-
-    now += more - less;
-    while (now > peak && more > less &&
-           !atomic_compare_exchange_weak_explicit(&peak_bytes, &peak, now, memory_order_relaxed,
-                                                  memory_order_relaxed))
-        ;
+    if (fault == NULL || !fault(fault_ctx, size))
+        return false;
+    failed();
+    return true;
 }
-
-static void *failed(void)
+#else
+static inline bool refused(size_t size)
 {
-    atomic_fetch_add_explicit(&n_failures, 1, memory_order_relaxed);
-    return NULL;
+    (void)size;
+    return false;
 }
+#endif
 
 #ifdef BX_TRACK_ALLOCATIONS
 #define AT(name) name##_at
@@ -63,6 +148,7 @@ static void *raw(void *old, size_t size, bool zero)
 static void *take(void *old, size_t size, bool zero SITE)
 {
     size_t before = old == NULL ? 0 : malloc_usable_size(old);
+    struct counts *c;
     void *p;
 
     if (size > PTRDIFF_MAX)
@@ -70,27 +156,23 @@ static void *take(void *old, size_t size, bool zero SITE)
     p = RAW(old, size == 0 ? 1 : size, zero);
     if (p == NULL)
         return failed();
+    c = own();
     if (old == NULL)
-        atomic_fetch_add_explicit(&n_allocations, 1, memory_order_relaxed);
-    count_bytes(malloc_usable_size(p), before);
+        add(c, &c->allocations, 1);
+    count_bytes(c, malloc_usable_size(p), before);
     return p;
 }
 
 void bx_free(void *ptr)
 {
+    struct counts *c;
+
     if (ptr == NULL)
         return;
-    count_bytes(0, malloc_usable_size(ptr));
-    atomic_fetch_add_explicit(&n_frees, 1, memory_order_relaxed);
+    c = own();
+    count_bytes(c, 0, malloc_usable_size(ptr));
+    add(c, &c->frees, 1);
     free(ptr);
-}
-
-static bool refused(size_t size)
-{
-    if (fault == NULL || !fault(fault_ctx, size))
-        return false;
-    failed();
-    return true;
 }
 
 /* n * size, or SIZE_MAX, which take refuses. */
@@ -146,13 +228,35 @@ _Noreturn void bx_oom(size_t size)
     exit(70);
 }
 
+static uint64_t get(const _Atomic uint64_t *n)
+{
+    return atomic_load_explicit(n, memory_order_acquire);
+}
+
+/* Frees of all threads first: a free that comes in between must not make live negative. */
 void bx_alloc_stats(struct bx_alloc_stats *out)
 {
-    /* Frees first: a free that comes between the two loads must not make live negative. */
-    out->frees = atomic_load_explicit(&n_frees, memory_order_relaxed);
-    out->allocations = atomic_load_explicit(&n_allocations, memory_order_relaxed);
-    out->failures = atomic_load_explicit(&n_failures, memory_order_relaxed);
-    out->live = out->allocations - out->frees;
-    out->live_bytes = atomic_load_explicit(&live_bytes, memory_order_relaxed);
-    out->peak_bytes = atomic_load_explicit(&peak_bytes, memory_order_relaxed);
+    uint64_t frees = get(&shared.frees), allocations, failures, bytes;
+
+    for (size_t i = 0; i < SLOTS; i++)
+        frees += get(&slots[i].frees);
+    allocations = get(&shared.allocations);
+    failures = get(&shared.failures);
+    bytes = get(&shared.bytes);
+    for (size_t i = 0; i < SLOTS; i++) {
+        allocations += get(&slots[i].allocations);
+        failures += get(&slots[i].failures);
+        bytes += get(&slots[i].bytes);
+    }
+    if ((int64_t)bytes < 0)
+        bytes = 0; /* other threads freed and allocated while it was summed up */
+    raise_peak((int64_t)bytes);
+    *out = (struct bx_alloc_stats){
+        .allocations = allocations,
+        .frees = frees,
+        .failures = failures,
+        .live = allocations - frees,
+        .live_bytes = bytes,
+        .peak_bytes = (uint64_t)atomic_load_explicit(&peak_about, memory_order_relaxed),
+    };
 }

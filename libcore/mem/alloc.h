@@ -68,14 +68,21 @@ static inline void bx_must_ok(int rc)
         bx_oom(0);
 }
 
-/* Fault hook, for tests: called before each allocation of the bx_alloc family with its size; a
- * true answer makes that allocation fail. NULL takes the hook away. Not for several threads. */
+/* Fault hook: called before each allocation of the bx_alloc family with its size; a true answer
+ * makes that allocation fail. NULL takes the hook away. Not for several threads. Only the allocator
+ * of the tests' library has it, which is this one compiled with BX_ALLOC_FAULTS: what is installed
+ * does not look for a hook. */
 void bx_alloc_set_fault(int (*fail)(void *ctx, size_t size), void *ctx);
 
 struct bx_alloc_stats {
     uint64_t allocations, frees, failures; /* since the process began */
-    uint64_t live, live_bytes, peak_bytes; /* live_bytes as malloc_usable_size counts them */
+    uint64_t live, live_bytes, peak_bytes; /* as malloc_usable_size counts them */
 };
+/* The sums of all threads. They are exact while no other thread allocates; the peak is so to within
+ * 64 KiB for each thread. */
 void bx_alloc_stats(struct bx_alloc_stats *out);
+/* The thread's place to count in is free for another one; what it counted stays. A thread that goes
+ * on finds a place again. bx_buf_thread_close calls it. */
+void bx_alloc_thread_close(void);
 
 #endif

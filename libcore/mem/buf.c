@@ -312,15 +312,10 @@ void bx_buf_thread_keep(size_t size, uint32_t n)
         c->keep[class_of(size)] = n;
 }
 
-void bx_buf_thread_close(void)
+static void close_cache(struct cache *c)
 {
-    struct cache *c = mine;
-    uint32_t n;
+    uint32_t n = free_list(atomic_exchange_explicit(&c->returned, CLOSED, memory_order_acquire));
 
-    if (c == NULL)
-        return;
-    mine = NULL;
-    n = free_list(atomic_exchange_explicit(&c->returned, CLOSED, memory_order_acquire));
     atomic_fetch_sub_explicit(&c->n_returned, n, memory_order_relaxed);
     for (size_t cls = 0; cls < CLASSES; cls++) {
         free_list(c->kept[cls]);
@@ -328,4 +323,14 @@ void bx_buf_thread_close(void)
         c->n_kept[cls] = 0;
     }
     atomic_store(&c->taken, false);
+}
+
+void bx_buf_thread_close(void)
+{
+    struct cache *c = mine;
+
+    mine = NULL;
+    if (c != NULL)
+        close_cache(c);
+    bx_alloc_thread_close();
 }

@@ -120,6 +120,18 @@ static void malloc_bursts(void *ctx, uint64_t n)
     }
 }
 
+static void alloc_bursts(void *ctx, uint64_t n)
+{
+    struct blocks *b = ctx;
+
+    while (n-- > 0) {
+        for (unsigned i = 0; i < b->burst; i++)
+            bench_use(b->held[i] = bx_alloc(OBJECT));
+        for (unsigned i = 0; i < b->burst; i++)
+            bx_free(b->held[i]);
+    }
+}
+
 static void slab_bursts(void *ctx, uint64_t n)
 {
     struct blocks *b = ctx;
@@ -520,6 +532,8 @@ static bool same_vectors(void *ctx)
     }
 
 static const struct bench_case cases[] = {
+    BLOCKS("alloc-512", 1, alloc_bursts, malloc_bursts, "malloc, free", same_blocks, 0),
+    BLOCKS("alloc-512-burst-64", 64, alloc_bursts, malloc_bursts, "malloc, free", same_blocks, 0),
     BLOCKS("pool-512", 1, pool_bursts, zeroed_bursts, "malloc, zero, free", same_objects, 5),
     BLOCKS("pool-512-burst-64", 64, pool_bursts, zeroed_bursts, "malloc, zero, free", same_objects,
            5),

@@ -1,11 +1,12 @@
-# What several tests share: link a test with $(TEST_LIBS).
+# What several tests share: link a test with $(TEST_LIBS). It brings an allocator that can be told to
+# fail, which is taken instead of the one in libcore.a, as it comes first.
 check_LIBRARIES += libtest.a
 libtest_a_SOURCES = tests/lib/testlib.c tests/lib/testlib.h tests/lib/rng.h \
 	tests/lib/memfs.c tests/lib/memfs.h \
 	tests/lib/testfsm.c tests/lib/testfsm.h \
 	tests/lib/testfsm_random.c tests/lib/testfsm_random.h \
 	tests/lib/testclock.c tests/lib/testclock.h \
-	tests/lib/rpc.c tests/lib/rpc.h
-libtest_a_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+	tests/lib/rpc.c tests/lib/rpc.h libcore/mem/alloc.c
+libtest_a_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -DBX_ALLOC_FAULTS
 
 TEST_LIBS = libtest.a $(LIBCORE_LIBS) $(CMOCKA_LIBS)

@@ -84,10 +84,85 @@ static void threads_do_not_meet(void **state)
     assert_int_equal(s.live_bytes, before.live_bytes);
 }
 
+static void *take_one(void *arg)
+{
+    *(void **)arg = bx_alloc(1000);
+    bx_buf_thread_close();
+    return NULL;
+}
+
+static void what_a_thread_allocated_counts_when_it_has_ended(void **state)
+{
+    struct bx_alloc_stats before, during, after;
+    pthread_t thread;
+    void *p = NULL;
+
+    (void)state;
+    bx_alloc_stats(&before);
+    assert_int_equal(pthread_create(&thread, NULL, take_one, &p), 0);
+    pthread_join(thread, NULL);
+    bx_alloc_stats(&during);
+    assert_int_equal(during.live, before.live + 1);
+    assert_true(during.live_bytes >= before.live_bytes + 1000);
+    bx_free(p); /* another thread than the one that took it */
+    bx_alloc_stats(&after);
+    assert_int_equal(after.frees, before.frees + 1);
+    assert_int_equal(after.live, before.live);
+    assert_int_equal(after.live_bytes, before.live_bytes);
+}
+
+enum { MANY = 100 };
+static pthread_barrier_t all_have_one;
+
+static void *churn(void *arg)
+{
+    (void)arg;
+    bx_free(bx_must_alloc(100));
+    pthread_barrier_wait(&all_have_one); /* each has a place, or none is left */
+    for (int i = 0; i < ROUNDS; i++)
+        bx_free(bx_must_alloc(100));
+    bx_buf_thread_close();
+    return NULL;
+}
+
+static void more_threads_than_places_lose_no_count(void **state)
+{
+    struct bx_alloc_stats before, after;
+    pthread_t threads[MANY];
+
+    (void)state;
+    bx_alloc_stats(&before);
+    assert_int_equal(pthread_barrier_init(&all_have_one, NULL, MANY), 0);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, churn, NULL), 0);
+    for (int i = 0; i < MANY; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&all_have_one);
+    bx_alloc_stats(&after);
+    assert_int_equal(after.allocations, before.allocations + MANY * (ROUNDS + 1));
+    assert_int_equal(after.live, before.live);
+    assert_int_equal(after.live_bytes, before.live_bytes);
+}
+
+static void the_peak_is_seen_between_two_looks(void **state)
+{
+    struct bx_alloc_stats before, after;
+
+    (void)state;
+    bx_alloc_stats(&before);
+    bx_free(bx_must_alloc(before.peak_bytes + (1u << 20)));
+    bx_alloc_stats(&after);
+    assert_true(after.peak_bytes >= before.live_bytes + before.peak_bytes + (1u << 20));
+    assert_int_equal(after.live_bytes, before.live_bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_do_not_meet),
+        cmocka_unit_test(what_a_thread_allocated_counts_when_it_has_ended),
+        cmocka_unit_test(more_threads_than_places_lose_no_count),
+        cmocka_unit_test(the_peak_is_seen_between_two_looks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
