@@ -11,7 +11,7 @@ static size_t list_size(const struct bx_str *v, size_t n)
     size_t size = n * SLOT;
 
     for (size_t i = 0; i < n; i++) {
-        assert(v[i].n <= DEFAULT_MAX);
+        assert(v[i].n <= BX_FIELD_MAX);
         size += pad8(v[i].n);
     }
     return size;
@@ -20,35 +20,79 @@ static size_t list_size(const struct bx_str *v, size_t n)
 /* Pairs are lists of twice as many strings. */
 _Static_assert(sizeof(struct bx_pair) == 2 * sizeof(struct bx_str), "a pair is two strings");
 
-static size_t body_size(const struct bx_field *f, const void *obj)
+static size_t record_size(const struct bx_schema *s, const void *obj, uint32_t depth);
+
+static size_t records_size(const struct bx_schema *s, const void *v, uint32_t n, uint32_t depth)
+{
+    size_t size = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        size += record_size(s, (const char *)v + (size_t)i * s->size, depth);
+    return size;
+}
+
+static size_t body_size(const struct bx_field *f, const void *obj, uint32_t depth)
 {
     const void *m = member(f, obj);
     const struct bx_pairs *pairs;
+    const struct bx_list *list;
 
     switch (f->type) {
     case BX_T_STR:
     case BX_T_BYTES:
+    case BX_T_VALUE:
         return pad8(((const struct bx_str *)m)->n);
     case BX_T_STRS:
         return list_size(((const struct bx_strs *)m)->v, ((const struct bx_strs *)m)->n);
     case BX_T_PAIRS:
         pairs = m;
         return list_size(pairs->n == 0 ? NULL : &pairs->v[0].key, 2 * (size_t)pairs->n);
+    case BX_T_LIST:
+        list = m;
+        return records_size(f->sub, list->v, list->n, depth + 1);
+    case BX_T_RECORD:
+        return bx_record_empty(f->sub, m) ? 0 : record_size(f->sub, m, depth + 1);
     default:
         return 0;
     }
 }
 
-size_t bx_flat_size(const struct bx_schema *s, const void *obj)
+/* Behind the last field that is written: later fields that are empty are left out at the end. */
+static const struct bx_field *written_end(const struct bx_schema *s, const void *obj)
 {
-    size_t size = HEAD + slots_in(s) * SLOT;
+    const struct bx_field *end = s->fields + s->n;
 
-    for (uint32_t i = 0; i < s->n; i++) {
-        if (s->fields[i].type >= BX_T_STR)
-            size += body_size(&s->fields[i], obj);
+    while (end > s->fields && end[-1].later && bx_field_empty(&end[-1], obj))
+        end--;
+    return end;
+}
+
+static uint32_t written_slots(const struct bx_schema *s, const struct bx_field *end)
+{
+    uint32_t n = slots_in(s);
+
+    for (const struct bx_field *f = end; f < s->fields + s->n; f++)
+        n -= slots_of(f);
+    return n;
+}
+
+static size_t record_size(const struct bx_schema *s, const void *obj, uint32_t depth)
+{
+    const struct bx_field *end = written_end(s, obj);
+    size_t size = HEAD + written_slots(s, end) * SLOT;
+
+    assert(depth <= BX_RECORD_DEPTH);
+    for (const struct bx_field *f = s->fields; f < end; f++) {
+        if (f->type >= BX_T_STR)
+            size += body_size(f, obj, depth);
     }
     assert(size <= UINT32_MAX);
     return size;
+}
+
+size_t bx_flat_size(const struct bx_schema *s, const void *obj)
+{
+    return record_size(s, obj, 0);
 }
 
 /* What puts bytes takes where they go, `end`, and returns where the next ones do: a number that
@@ -111,8 +155,8 @@ static size_t put_bytes(uint8_t *dst, size_t slot, size_t end, const struct bx_s
 }
 
 /* count: what the slot tells, n or half of it. */
-static size_t put_list(uint8_t *dst, size_t slot, size_t end, const struct bx_str *v, size_t n,
-                       size_t count)
+static size_t put_texts(uint8_t *dst, size_t slot, size_t end, const struct bx_str *v, size_t n,
+                        size_t count)
 {
     size_t at = end;
 
@@ -127,8 +171,17 @@ static size_t put_pairs(uint8_t *dst, size_t slot, size_t end, const struct bx_p
 {
     for (uint32_t i = 1; i < pairs->n; i++)
         assert(in_order(&pairs->v[i - 1].key, &pairs->v[i].key));
-    return put_list(dst, slot, end, pairs->n == 0 ? NULL : &pairs->v[0].key, 2 * (size_t)pairs->n,
-                    pairs->n);
+    return put_texts(dst, slot, end, pairs->n == 0 ? NULL : &pairs->v[0].key, 2 * (size_t)pairs->n,
+                     pairs->n);
+}
+
+static size_t put_records(uint8_t *dst, size_t slot, size_t end, const struct bx_schema *s,
+                          const void *v, uint32_t n)
+{
+    put_ref(dst + slot, end, n);
+    for (uint32_t i = 0; i < n; i++)
+        end += bx_flat_write(s, (const char *)v + (size_t)i * s->size, dst + end);
+    return end;
 }
 
 static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const struct bx_field *f,
@@ -138,6 +191,7 @@ static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const stru
     const struct bx_str *str = m;
     const struct bx_strs *strs = m;
     const struct bx_pairs *pairs = m;
+    const struct bx_list *list = m;
 
     switch (f->type) {
     case BX_T_BOOL:
@@ -157,6 +211,7 @@ static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const stru
         bx_put64(dst + slot, *(const uint32_t *)m);
         break;
     case BX_T_U64:
+    case BX_T_I64:
     case BX_T_HEX64:
         bx_put64(dst + slot, *(const uint64_t *)m);
         break;
@@ -164,25 +219,31 @@ static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const stru
         memcpy(dst + slot, m, 16);
         break;
     case BX_T_STR:
-        assert(str->n <= field_max(f));
+        assert(str->n <= bx_field_max(f));
         return put_text(dst, slot, end, str);
     case BX_T_BYTES:
-        assert(str->n <= field_max(f));
+    case BX_T_VALUE:
+        assert(str->n <= bx_field_max(f));
         return put_bytes(dst, slot, end, str);
     case BX_T_STRS:
-        assert(strs->n <= field_max(f));
-        return put_list(dst, slot, end, strs->v, strs->n, strs->n);
+        assert(strs->n <= bx_field_max(f));
+        return put_texts(dst, slot, end, strs->v, strs->n, strs->n);
     case BX_T_PAIRS:
-        assert(pairs->n <= field_max(f));
+        assert(pairs->n <= bx_field_max(f));
         return put_pairs(dst, slot, end, pairs);
+    case BX_T_LIST:
+        assert(list->n <= bx_field_max(f));
+        return put_records(dst, slot, end, f->sub, list->v, list->n);
+    case BX_T_RECORD:
+        return put_records(dst, slot, end, f->sub, m, bx_record_empty(f->sub, m) ? 0 : 1);
     }
     return end;
 }
 
 size_t bx_flat_write(const struct bx_schema *s, const void *obj, uint8_t *dst)
 {
-    const struct bx_field *f = s->fields, *last = s->fields + s->n;
-    uint32_t slots = slots_in(s);
+    const struct bx_field *f = s->fields, *last = written_end(s, obj);
+    uint32_t slots = written_slots(s, last);
     size_t slot = HEAD, end = HEAD + slots * SLOT;
 
     for (; f < last; f++) {

@@ -4,12 +4,15 @@
  *          4  kind   u16, the schema's
  *          6  slots  u16, how many 8-byte slots follow
  *          8  slots  one a field in the order of the schema, two for a UUID; numbers are
- *                    little endian; str, bytes, strs and pairs hold {offset u32, count u32}
+ *                    little endian; every other type holds {offset u32, count u32}, both zero
+ *                    when it is empty
  *             then   the bytes the offsets name, offsets from the record's start, 8-aligned;
- *                    strs is an array of {offset, length}, pairs of {key, value} of those
+ *                    strs is an array of {offset, length}, pairs of {key, value} of those; a list
+ *                    is count records of this form, one after the other, a record is one of them
  *
  * The size is known before the first byte is written. Reading validates once: bounds, alignment,
- * UTF-8, enum range, order of pairs, the field's maximum. After that every view points into src. */
+ * UTF-8, enum range, order of pairs, the field's maximum, the depth of records. After that every
+ * view points into src. */
 #ifndef BX_FLAT_H
 #define BX_FLAT_H
 
@@ -22,9 +25,9 @@ size_t bx_flat_size(const struct bx_schema *s, const void *obj);
 /* Write obj to dst, which has bx_flat_size bytes; returns that size. Padding is zero, so equal
  * objects give equal bytes. */
 size_t bx_flat_write(const struct bx_schema *s, const void *obj, uint8_t *dst);
-/* Fill *obj (s->size bytes) with views into src, which must outlive it; arrays of strs and pairs
- * come from the arena. src must be 8-aligned. len may exceed the record: its own size counts, and
- * is returned in *used (may be NULL). BX_OK, BX_MALFORMED, BX_TOO_LARGE or BX_NO_MEMORY. */
+/* Fill *obj (s->size bytes) with views into src, which must outlive it; arrays of strs, pairs and
+ * lists come from the arena. src must be 8-aligned. len may exceed the record: its own size counts,
+ * and is returned in *used (may be NULL). BX_OK, BX_MALFORMED, BX_TOO_LARGE or BX_NO_MEMORY. */
 int bx_flat_read(const struct bx_schema *s, const uint8_t *src, size_t len, void *obj,
                  struct bx_arena *arena, size_t *used, struct bx_err *err);
 

@@ -2,8 +2,10 @@
  *
  * The bytes that offsets name lie in the order of the fields, without gaps but for zero padding to
  * 8. The reader demands exactly that, so there is one record for one object: nothing overlaps,
- * nothing is hidden between the values, and re-encoding gives the same bytes. A newer writer's
- * fields come after the known ones, in slots and in bytes, and are not looked at. */
+ * nothing is hidden between the values, and re-encoding gives the same bytes. For the same reason a
+ * nested record that is empty has an empty slot, and `later` fields at the end that are empty have
+ * none. A newer writer's fields come after the known ones, in slots and in bytes, and are not
+ * looked at. */
 #ifndef BX_FLAT_PRIV_H
 #define BX_FLAT_PRIV_H
 
@@ -14,7 +16,6 @@
 
 #define HEAD 8
 #define SLOT 8
-#define DEFAULT_MAX 65535u
 #define ONES 0x0101010101010101u
 
 static inline size_t pad8(size_t n)
@@ -34,16 +35,13 @@ static inline uint32_t slots_in(const struct bx_schema *s)
 
     if (n != 0)
         return n;
-    for (uint32_t i = 0; i < s->n; i++)
+    for (uint32_t i = 0; i < s->n; i++) {
+        assert(i == 0 || s->fields[i].later || !s->fields[i - 1].later);
         n += slots_of(&s->fields[i]);
+    }
     if (s->slots != NULL)
         __atomic_store_n(s->slots, (uint16_t)n, __ATOMIC_RELAXED);
     return n;
-}
-
-static inline uint32_t field_max(const struct bx_field *f)
-{
-    return f->max == 0 ? DEFAULT_MAX : f->max;
 }
 
 /* Few names are passed over: most values are small. */

@@ -1,13 +1,17 @@
 /* Reading and checking, and what is asked of a record that was checked. */
 #include "codec/flat_priv.h"
+#include "codec/pack.h"
 
 /* What reads values takes where the next one has to begin, `end`, and returns where it ends itself;
  * 0 when it is not as it has to be, and the reader knows why. */
 struct reader {
     const uint8_t *src;
+    size_t len; /* bytes from src on */
     size_t size, slots_end;
     struct bx_arena *arena;
-    const char *what; /* the complaint */
+    uint32_t depth; /* records around this one */
+    struct bx_err *err;
+    const char *what; /* the complaint; NULL: err has it, of a nested record */
     int rc;
 };
 
@@ -70,6 +74,15 @@ static size_t get_bytes(struct reader *r, size_t slot, size_t end, uint32_t max,
                                            : fail(r, BX_MALFORMED, "padding that is not zero");
 }
 
+static size_t get_value(struct reader *r, size_t slot, size_t end, uint32_t max, struct bx_str *out)
+{
+    size_t next = get_bytes(r, slot, end, max, out);
+
+    if (next != 0 && out->n > 0 && !bx_pack_is_value(out->p, out->n))
+        return fail(r, BX_MALFORMED, "not one MessagePack value");
+    return next;
+}
+
 /* Of letters beyond ASCII, or damaged. */
 __attribute__((noinline)) static size_t get_utf8(struct reader *r, size_t next,
                                                  const struct bx_str *s)
@@ -101,7 +114,7 @@ TWICE size_t get_list(struct reader *r, size_t slot, size_t end, const struct bx
     struct bx_str text, *v = NULL;
     size_t at = end, n;
 
-    end = get_ref(r, slot, end, per * SLOT, field_max(f), count);
+    end = get_ref(r, slot, end, per * SLOT, bx_field_max(f), count);
     if (end == 0 || *count == 0)
         return end;
     n = (size_t)*count * per;
@@ -110,7 +123,7 @@ TWICE size_t get_list(struct reader *r, size_t slot, size_t end, const struct bx
     if (out != NULL && v == NULL)
         return fail(r, BX_NO_MEMORY, "out of memory");
     for (size_t i = 0; i < n && end != 0; i++)
-        end = get_text(r, at + i * SLOT, end, DEFAULT_MAX, v == NULL ? &text : &v[i]);
+        end = get_text(r, at + i * SLOT, end, BX_FIELD_MAX, v == NULL ? &text : &v[i]);
     return end;
 }
 
@@ -156,10 +169,75 @@ TWICE size_t get_pairs(struct reader *r, size_t slot, size_t end, const struct b
     return end;
 }
 
+/* ---- nested records ---- */
+
+static int read_record(const struct bx_schema *s, struct reader *r, void *obj);
+static int check_record(const struct bx_schema *s, struct reader *r);
+
+static bool slots_blank(const uint8_t *src, size_t n)
+{
+    while (n > 0 && bx_get64(src + (n - 1) * SLOT) == 0)
+        n--;
+    return n == 0;
+}
+
+/* The record at `at` into obj, or only checked when that is NULL. */
+static size_t get_record(struct reader *r, size_t at, const struct bx_schema *s, void *obj)
+{
+    struct reader nested = {.src = r->src + at,
+                            .len = r->size - at,
+                            .arena = r->arena,
+                            .depth = r->depth + 1,
+                            .err = r->err};
+    int rc;
+
+    if (nested.depth > BX_RECORD_DEPTH)
+        return fail(r, BX_TOO_LARGE, "more records inside of records than there may be");
+    rc = obj == NULL ? check_record(s, &nested) : read_record(s, &nested, obj);
+    return rc == BX_OK ? at + nested.size : fail(r, rc, NULL);
+}
+
+static size_t get_nested(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
+                         void *obj)
+{
+    uint32_t n = 0;
+    size_t next = get_ref(r, slot, end, HEAD, 1, &n);
+
+    if (next == 0 || n == 0)
+        return next;
+    next = get_record(r, end, f->sub, obj);
+    if (next != 0 && slots_blank(r->src + end + HEAD, bx_get16(r->src + end + 6)))
+        return fail(r, BX_MALFORMED, "an empty record that is written");
+    return next;
+}
+
+/* Each record tells its own size, and takes HEAD bytes at least. */
+static size_t get_records(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
+                          struct bx_list *out)
+{
+    uint32_t n = 0;
+    size_t next = get_ref(r, slot, end, HEAD, bx_field_max(f), &n);
+    char *v = NULL;
+
+    if (next == 0 || n == 0)
+        return next;
+    if (out != NULL) {
+        v = bx_arena_alloc(r->arena, (size_t)n * f->sub->size);
+        if (v == NULL)
+            return fail(r, BX_NO_MEMORY, "out of memory");
+        *out = (struct bx_list){v, n};
+    }
+    for (uint32_t i = 0; i < n && end != 0; i++)
+        end = get_record(r, end, f->sub, v == NULL ? NULL : v + (size_t)i * f->sub->size);
+    return end;
+}
+
+/* ---- fields ---- */
+
 static const uint64_t limits[] = {
-    [BX_T_BOOL] = 1,           [BX_T_U8] = UINT8_MAX,   [BX_T_U16] = UINT16_MAX,
-    [BX_T_U32] = UINT32_MAX,   [BX_T_U64] = UINT64_MAX, [BX_T_ENUM] = UINT8_MAX,
-    [BX_T_HEX64] = UINT64_MAX,
+    [BX_T_BOOL] = 1,         [BX_T_U8] = UINT8_MAX,     [BX_T_U16] = UINT16_MAX,
+    [BX_T_U32] = UINT32_MAX, [BX_T_U64] = UINT64_MAX,   [BX_T_ENUM] = UINT8_MAX,
+    [BX_T_I64] = UINT64_MAX, [BX_T_HEX64] = UINT64_MAX,
 };
 
 /* Its slot is all there is of it: `end` stays. */
@@ -205,29 +283,35 @@ TWICE size_t get_field(struct reader *r, size_t slot, size_t end, const struct b
             memcpy(m, r->src + slot, 16);
         return end;
     case BX_T_STR:
-        return get_text(r, slot, end, field_max(f), m == NULL ? &text : m);
+        return get_text(r, slot, end, bx_field_max(f), m == NULL ? &text : m);
     case BX_T_BYTES:
-        return get_bytes(r, slot, end, field_max(f), m == NULL ? &text : m);
+        return get_bytes(r, slot, end, bx_field_max(f), m == NULL ? &text : m);
+    case BX_T_VALUE:
+        return get_value(r, slot, end, bx_field_max(f), m == NULL ? &text : m);
     case BX_T_STRS:
         return get_strs(r, slot, end, f, m);
     case BX_T_PAIRS:
         return get_pairs(r, slot, end, f, m);
+    case BX_T_RECORD:
+        return get_nested(r, slot, end, f, m);
+    case BX_T_LIST:
+        return get_records(r, slot, end, f, m);
     default:
         return get_number(r, slot, end, f, m);
     }
 }
 
 /* Size, kind and slots of the record. */
-static int get_head(struct reader *r, const struct bx_schema *s, size_t len)
+static int get_head(struct reader *r, const struct bx_schema *s)
 {
     r->rc = BX_MALFORMED;
     r->what = "shorter than a record";
-    if (len < HEAD)
+    if (r->len < HEAD)
         return r->rc;
     r->size = bx_get32(r->src);
     r->slots_end = HEAD + (size_t)bx_get16(r->src + 6) * SLOT;
     r->what = "not of the size it claims";
-    if (r->size > len || r->size % 8 != 0)
+    if (r->size > r->len || r->size % 8 != 0)
         return r->rc;
     r->what = "shorter than its slots";
     if (r->slots_end > r->size)
@@ -251,46 +335,79 @@ static const struct bx_field *last_field(const struct reader *r, const struct bx
     return f;
 }
 
-TWICE int walk(struct reader *r, const struct bx_schema *s, size_t len, void *obj, size_t *used,
-               struct bx_err *err)
+/* The last field of the record, which ends before slot, is a later one that is empty. */
+static bool ends_empty(const struct reader *r, const struct bx_schema *s,
+                       const struct bx_field *last, size_t slot)
+{
+    const struct bx_field *f = last - 1;
+
+    return last > s->fields && f->later && slot == r->slots_end &&
+           slots_blank(r->src + slot - slots_of(f) * SLOT, slots_of(f));
+}
+
+static int complain(const struct reader *r, const struct bx_schema *s, const struct bx_field *f)
+{
+    if (r->what != NULL)
+        return bx_err_set(r->err, r->rc, "%s.%s: %s", s->name, f->name, r->what);
+    bx_err_wrap(r->err, "%s.%s", s->name, f->name);
+    return r->rc;
+}
+
+TWICE int walk(struct reader *r, const struct bx_schema *s, void *obj)
 {
     const struct bx_field *f = s->fields, *last;
     size_t slot = HEAD, end;
 
     assert((uintptr_t)r->src % 8 == 0);
-    if (get_head(r, s, len) != BX_OK)
-        return bx_err_set(err, r->rc, "%s: %s", s->name, r->what);
+    if (get_head(r, s) != BX_OK)
+        return bx_err_set(r->err, r->rc, "%s: %s", s->name, r->what);
     last = last_field(r, s);
     if (last == NULL)
-        return bx_err_set(err, BX_MALFORMED, "%s: a field is cut off", s->name);
+        return bx_err_set(r->err, BX_MALFORMED, "%s: a field is cut off", s->name);
     for (end = r->slots_end; f < last; f++) {
         end = get_field(r, slot, end, f, obj);
         if (end == 0)
-            return bx_err_set(err, r->rc, "%s.%s: %s", s->name, f->name, r->what);
+            return complain(r, s, f);
         slot += slots_of(f) * SLOT;
     }
+    if (ends_empty(r, s, last, slot))
+        return bx_err_set(r->err, BX_MALFORMED, "%s: an empty field at its end", s->name);
     if (slot == r->slots_end && end != r->size)
-        return bx_err_set(err, BX_MALFORMED, "%s: bytes that nothing names", s->name);
-    if (used != NULL)
-        *used = r->size;
+        return bx_err_set(r->err, BX_MALFORMED, "%s: bytes that nothing names", s->name);
     return BX_OK;
+}
+
+static int read_record(const struct bx_schema *s, struct reader *r, void *obj)
+{
+    memset(obj, 0, s->size);
+    return walk(r, s, obj);
+}
+
+static int check_record(const struct bx_schema *s, struct reader *r)
+{
+    return walk(r, s, NULL);
 }
 
 int bx_flat_read(const struct bx_schema *s, const uint8_t *src, size_t len, void *obj,
                  struct bx_arena *arena, size_t *used, struct bx_err *err)
 {
-    struct reader r = {.src = src, .arena = arena};
+    struct reader r = {.src = src, .len = len, .arena = arena, .err = err};
+    int rc = read_record(s, &r, obj);
 
-    memset(obj, 0, s->size);
-    return walk(&r, s, len, obj, used, err);
+    if (rc == BX_OK && used != NULL)
+        *used = r.size;
+    return rc;
 }
 
 int bx_flat_check(const struct bx_schema *s, const uint8_t *src, size_t len, size_t *used,
                   struct bx_err *err)
 {
-    struct reader r = {.src = src};
+    struct reader r = {.src = src, .len = len, .err = err};
+    int rc = check_record(s, &r);
 
-    return walk(&r, s, len, NULL, used, err);
+    if (rc == BX_OK && used != NULL)
+        *used = r.size;
+    return rc;
 }
 
 /* Where the slot of a field is; 0: the record is of a build that did not have the field. */

@@ -3,7 +3,8 @@ libcore_a_SOURCES += \
 	libcore/codec/schema.c libcore/codec/schema.h \
 	libcore/codec/header.c libcore/codec/header.h \
 	libcore/codec/flat.c libcore/codec/flat_read.c libcore/codec/flat_priv.h libcore/codec/flat.h \
-	libcore/codec/pack.c libcore/codec/pack_record.c libcore/codec/pack.h \
+	libcore/codec/pack.c libcore/codec/pack_scan.c libcore/codec/pack_read.c \
+	libcore/codec/pack_write.c libcore/codec/pack.h \
 	libcore/codec/json.c libcore/codec/json.h \
 	libcore/codec/lz.c libcore/codec/lz.h \
 	libcore/codec/zbuf.c libcore/codec/zbuf.h \

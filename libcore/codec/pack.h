@@ -12,12 +12,14 @@
 #include "mem/buf.h"
 
 #define BX_PACK_DEPTH 16
+/* An answer, a list of records, a value at the end of the deepest of them: it can be read back. */
+_Static_assert(2 + 2 * BX_RECORD_DEPTH + BX_VALUE_DEPTH <= BX_PACK_DEPTH, "records fit");
 
 /* ---- finding the end of one object in a stream ---- */
 
 struct bx_pack_scan {
     size_t at;                        /* bytes done with; beyond len inside a long string */
-    uint32_t depth;                   /* containers open */
+    uint32_t depth, bound;            /* containers open, and how many there may be */
     uint64_t left[BX_PACK_DEPTH + 1]; /* objects still missing, by depth */
     uint64_t missing;                 /* the sum of them */
 };
@@ -26,6 +28,10 @@ void bx_pack_scan_init(struct bx_pack_scan *s);
  * is complete and s->at bytes long. BX_BUSY: more bytes are needed. BX_MALFORMED, or BX_TOO_LARGE:
  * deeper than BX_PACK_DEPTH, or it can not end within max bytes. */
 int bx_pack_scan(struct bx_pack_scan *s, const uint8_t *data, size_t len, size_t max);
+
+/* True when n bytes are exactly one value, of at most BX_VALUE_DEPTH containers inside of each
+ * other: what a field of type BX_T_VALUE may hold. */
+bool bx_pack_is_value(const void *data, size_t n);
 
 /* ---- reading ---- */
 
@@ -68,9 +74,10 @@ bool bx_val_f64(bx_val v, double *out);
 bool bx_val_bool(bx_val v, bool *out);
 
 /* Fill *obj from a map. A key that the schema does not have, a wrong type, a value out of range
- * bad UTF-8 and a key given twice are BX_INVALID with the key in the message ("vcpus: ..."); a
- * missing key and nil leave the member as it is. Strings are views into the message, lists come
- * from the arena, pairs in the order of their keys. BX_OK, BX_INVALID or BX_NO_MEMORY. */
+ * bad UTF-8 and a key given twice are BX_INVALID with the key in the message ("vcpus: ...",
+ * "members: item 2: id: ..."); a missing key and nil leave the member as it is, which is zero in a
+ * list's items. Strings are views into the message, lists and values come from the arena, pairs in
+ * the order of their keys. BX_OK, BX_INVALID or BX_NO_MEMORY. */
 int bx_pack_read(const struct bx_schema *s, bx_val map, void *obj, struct bx_arena *arena,
                  struct bx_err *err);
 

@@ -1,5 +1,50 @@
 #include "codec/schema.h"
 
+bool bx_field_empty(const struct bx_field *f, const void *obj)
+{
+    static const uint8_t zero[16];
+    const void *m = (const char *)obj + f->offset;
+
+    switch (f->type) {
+    case BX_T_BOOL:
+    case BX_T_U8:
+    case BX_T_ENUM:
+        return memcmp(m, zero, 1) == 0;
+    case BX_T_U16:
+        return memcmp(m, zero, 2) == 0;
+    case BX_T_U32:
+        return memcmp(m, zero, 4) == 0;
+    case BX_T_U64:
+    case BX_T_I64:
+    case BX_T_HEX64:
+        return memcmp(m, zero, 8) == 0;
+    case BX_T_UUID:
+        return memcmp(m, zero, 16) == 0;
+    case BX_T_STR:
+    case BX_T_BYTES:
+    case BX_T_VALUE:
+        return ((const struct bx_str *)m)->n == 0;
+    case BX_T_STRS:
+        return ((const struct bx_strs *)m)->n == 0;
+    case BX_T_PAIRS:
+        return ((const struct bx_pairs *)m)->n == 0;
+    case BX_T_LIST:
+        return ((const struct bx_list *)m)->n == 0;
+    case BX_T_RECORD:
+        return bx_record_empty(f->sub, m);
+    }
+    return false;
+}
+
+bool bx_record_empty(const struct bx_schema *s, const void *obj)
+{
+    uint32_t i = 0;
+
+    while (i < s->n && bx_field_empty(&s->fields[i], obj))
+        i++;
+    return i == s->n;
+}
+
 void bx_uuid_format(const uint8_t uuid[16], char out[BX_UUID_TEXT])
 {
     static const char hex[] = "0123456789abcdef";

@@ -1,8 +1,12 @@
 /* schema - a record described once, by a table of its fields.
  *
  * The table gives the C struct its flat form (flat.h), its MessagePack form (pack.h) and, through
- * that, JSON. A schema grows only at its end: a reader that knows fewer fields skips the rest, one
- * that knows more finds zero. Field names are what users see in JSON. */
+ * that, JSON. Field names are what users see in MessagePack and JSON. A field may hold another
+ * record, or a list of records, of a schema of its own.
+ *
+ * A schema grows only at its end. A reader that knows fewer fields skips the rest, one that knows
+ * more finds zero. Fields that were added after the first release are marked `later`: the flat form
+ * leaves out those at the end that are empty, so records that do not use them keep their bytes. */
 #ifndef BX_SCHEMA_H
 #define BX_SCHEMA_H
 
@@ -28,6 +32,17 @@ struct bx_pairs { /* in ascending order of key, no key twice; writers see to it 
     uint32_t n;
 };
 
+/* Structs of field.sub, one after the other as in a C array. */
+struct bx_list {
+    const void *v;
+    uint32_t n;
+};
+
+/* Records inside of records; a flat record or a map that goes deeper is refused. */
+#define BX_RECORD_DEPTH 4
+/* Containers inside of a BX_T_VALUE. */
+#define BX_VALUE_DEPTH 4
+
 #define BX_STR_FMT "%.*s"
 #define BX_STR_ARG(s) (int)(s).n, (s).p == NULL ? "" : (s).p
 
@@ -46,32 +61,52 @@ enum bx_type {
     BX_T_U16,   /* uint16_t */
     BX_T_U32,   /* uint32_t */
     BX_T_U64,   /* uint64_t */
+    BX_T_I64,   /* int64_t */
     BX_T_ENUM,  /* uint8_t; its name from field.names; text in MessagePack */
     BX_T_UUID,  /* uint8_t[16]; 8-4-4-4-12 text in MessagePack, absent when all zero */
     BX_T_HEX64, /* uint64_t; 16 hex digits in MessagePack */
-    BX_T_STR,   /* struct bx_str, valid UTF-8 */
-    BX_T_BYTES, /* struct bx_str, any bytes */
-    BX_T_STRS,  /* struct bx_strs */
-    BX_T_PAIRS, /* struct bx_pairs; a map in MessagePack */
+    /* The types from here on have bytes behind the slots of the flat form. */
+    BX_T_STR,    /* struct bx_str, valid UTF-8 */
+    BX_T_BYTES,  /* struct bx_str, any bytes */
+    BX_T_STRS,   /* struct bx_strs */
+    BX_T_PAIRS,  /* struct bx_pairs; a map in MessagePack */
+    BX_T_VALUE,  /* struct bx_str: one MessagePack value, or no bytes, which is nil. Its texts are
+                    not  checked, and JSON refuses those that are no UTF-8. */
+    BX_T_RECORD, /* a struct of field.sub in place; a map in MessagePack */
+    BX_T_LIST,   /* struct bx_list; an array of maps in MessagePack */
 };
 
 struct bx_field {
     const char *name;
     enum bx_type type;
-    uint16_t offset;          /* in the struct */
-    uint32_t max;             /* bytes of a str, items of strs and pairs; 0: 65,535 */
-    const char *const *names; /* of an enum, NULL-terminated */
-    bool nil;                 /* an empty str is nil in MessagePack */
+    uint16_t offset;             /* in the struct */
+    uint32_t max;                /* bytes of a str, bytes or value, items of a list; 0: 65,535 */
+    const char *const *names;    /* of an enum, NULL-terminated */
+    const struct bx_schema *sub; /* of a record and of a list's items */
+    bool nil;                    /* MessagePack has nil for it when it is empty */
+    bool omit;                   /* MessagePack leaves it out when it is empty */
+    bool later;                  /* added after the first release; only later ones follow */
 };
 
 struct bx_schema {
     const char *name;
-    uint16_t kind; /* checked when a flat record is read */
+    uint16_t kind; /* checked when a flat record is read; 0: no flat form but inside of another */
     uint32_t size; /* of the struct */
     uint16_t n;
     const struct bx_field *fields;
     uint16_t *slots; /* of the flat form; 0 until counted, NULL: never kept */
 };
+
+/* The bound that field.max gives. */
+#define BX_FIELD_MAX 65535u
+static inline uint32_t bx_field_max(const struct bx_field *f)
+{
+    return f->max == 0 ? BX_FIELD_MAX : f->max;
+}
+
+/* Zero, false, the first of an enum's names, no bytes, no items, or a record of nothing else. */
+bool bx_field_empty(const struct bx_field *f, const void *obj);
+bool bx_record_empty(const struct bx_schema *s, const void *obj);
 
 #define BX_FIELD(strukt, member, typ, ...)                                                         \
     {                                                                                              \

@@ -3,6 +3,7 @@
 #include "unit/golden.h"
 
 #include "unit/codec_record.h"
+#include "unit/codec_tree.h"
 #include "wire/command.h"
 #include "wire/event.h"
 #include "wire/frame.h"
@@ -157,6 +158,7 @@ static void add_commands(void)
 const struct golden_sample *golden_samples(size_t *n)
 {
     static struct record all_types;
+    static struct tree tree, tree_first;
 
     if (samples_n == 0) {
         all_types = record_sample();
@@ -174,6 +176,10 @@ const struct golden_sample *golden_samples(size_t *n)
         add("join", &bx_join_schema, &join);
         add("joined", &bx_joined_schema, &joined);
         add("vm-reply", &bx_vm_reply_schema, &vm_reply);
+        tree = tree_sample();
+        add("tree", &tree_schema, &tree);
+        tree_first = tree_first_sample();
+        add("tree-first", &tree_schema, &tree_first);
     }
     *n = samples_n;
     return samples;

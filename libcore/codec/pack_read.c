@@ -1,4 +1,4 @@
-/* The half of pack that knows schemas. It stands on the other half and needs no msgpack.h. */
+/* Reading objects of a schema. Like pack_write.c it stands on pack.c and needs no msgpack.h. */
 #include "codec/pack.h"
 
 #include <assert.h>
@@ -6,16 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEFAULT_MAX 65535u
-#define HEX64_TEXT 17
+#define HEX64_DIGITS 16
 #define FIELDS_MAX 256
 
-static uint32_t field_max(const struct bx_field *f)
-{
-    return f->max == 0 ? DEFAULT_MAX : f->max;
-}
+/* What reading needs at every depth of records. */
+struct reading {
+    struct bx_arena *arena;
+    struct bx_err *err;
+    uint32_t depth;
+};
 
-/* ---- reading ---- */
+static int read_map(struct reading *r, const struct bx_schema *s, bx_val map, void *obj);
 
 static int out_of_memory(struct bx_err *err)
 {
@@ -29,6 +30,14 @@ static int read_number(bx_val v, uint64_t max, uint64_t *out, struct bx_err *err
     if (!bx_val_u64(v, &n) || n > max)
         return bx_err_set(err, BX_INVALID, "must be a whole number from 0 to %" PRIu64, max);
     *out = n;
+    return BX_OK;
+}
+
+static int read_signed(bx_val v, int64_t *out, struct bx_err *err)
+{
+    if (!bx_val_i64(v, out))
+        return bx_err_set(err, BX_INVALID, "must be a whole number from %" PRId64 " to %" PRId64,
+                          INT64_MIN, INT64_MAX);
     return BX_OK;
 }
 
@@ -69,11 +78,11 @@ static int read_uuid(bx_val v, uint8_t *out, struct bx_err *err)
 static int read_hex(bx_val v, uint64_t *out, struct bx_err *err)
 {
     struct bx_str s;
-    char text[HEX64_TEXT] = "";
+    char text[HEX64_DIGITS + 1] = "";
 
-    if (bx_val_str(v, &s) && s.n == HEX64_TEXT - 1)
+    if (bx_val_str(v, &s) && s.n == HEX64_DIGITS)
         memcpy(text, s.p, s.n);
-    if (strspn(text, "0123456789abcdefABCDEF") != HEX64_TEXT - 1)
+    if (strspn(text, "0123456789abcdefABCDEF") != HEX64_DIGITS)
         return bx_err_set(err, BX_INVALID, "must be 16 hexadecimal digits");
     *out = strtoull(text, NULL, 16);
     return BX_OK;
@@ -136,8 +145,8 @@ static int check_count(bx_val v, const struct bx_field *f, enum bx_val_type type
 {
     if (bx_val_type(v) != type)
         return bx_err_set(err, BX_INVALID, "must be %s", what);
-    if (bx_val_len(v) > field_max(f))
-        return bx_err_set(err, BX_INVALID, "more than %u of them", field_max(f));
+    if (bx_val_len(v) > bx_field_max(f))
+        return bx_err_set(err, BX_INVALID, "more than %u of them", bx_field_max(f));
     return BX_OK;
 }
 
@@ -154,7 +163,7 @@ static int read_strs(bx_val v, const struct bx_field *f, struct bx_strs *out,
     if (list == NULL)
         return out_of_memory(err);
     for (uint32_t i = 0; i < n; i++) {
-        rc = read_text(bx_val_at(v, i), DEFAULT_MAX, &list[i], err);
+        rc = read_text(bx_val_at(v, i), BX_FIELD_MAX, &list[i], err);
         if (rc != BX_OK) {
             bx_err_wrap(err, "item %u", i + 1);
             return rc;
@@ -176,13 +185,13 @@ static int by_key(const void *left, const void *right)
 
 static int read_pair(bx_val map, uint32_t i, struct bx_pair *out, struct bx_err *err)
 {
-    int rc = read_text(bx_val_key(map, i), DEFAULT_MAX, &out->key, err);
+    int rc = read_text(bx_val_key(map, i), BX_FIELD_MAX, &out->key, err);
 
     if (rc != BX_OK) {
         bx_err_wrap(err, "key %u", i + 1);
         return rc;
     }
-    rc = read_text(bx_val_value(map, i), DEFAULT_MAX, &out->value, err);
+    rc = read_text(bx_val_value(map, i), BX_FIELD_MAX, &out->value, err);
     if (rc != BX_OK)
         bx_err_wrap(err, "%.*s", (int)(out->key.n < 64 ? out->key.n : 64), out->key.p);
     return rc;
@@ -231,36 +240,101 @@ static int read_sized(const struct bx_field *f, bx_val v, void *m, uint64_t max,
     return BX_OK;
 }
 
-static int read_field(const struct bx_field *f, bx_val v, void *obj, struct bx_arena *arena,
-                      struct bx_err *err)
+/* A copy: a parsed value is not bytes any more. */
+static int read_value(struct reading *r, bx_val v, uint32_t max, struct bx_str *out)
+{
+    struct bx_buf b = {0};
+    char *p = NULL;
+    int rc = bx_pw_val(&b, v);
+
+    if (rc == BX_OK && b.len > max)
+        rc = bx_err_set(r->err, BX_INVALID, "longer than %u bytes", max);
+    else if (rc == BX_OK && !bx_pack_is_value(b.data, b.len))
+        rc = bx_err_set(r->err, BX_INVALID, "deeper than %d levels", BX_VALUE_DEPTH);
+    else if (rc == BX_OK)
+        p = bx_arena_strndup(r->arena, (const char *)b.data, b.len);
+    if (rc == BX_NO_MEMORY || (rc == BX_OK && p == NULL))
+        rc = out_of_memory(r->err);
+    if (rc == BX_OK)
+        *out = (struct bx_str){p, (uint32_t)b.len};
+    bx_buf_release(&b);
+    return rc;
+}
+
+/* Records inside of this one. */
+static int read_nested(struct reading *r, const struct bx_schema *s, bx_val map, void *obj)
+{
+    int rc;
+
+    if (r->depth == BX_RECORD_DEPTH)
+        return bx_err_set(r->err, BX_INVALID, "deeper than %d records", BX_RECORD_DEPTH);
+    r->depth++;
+    rc = read_map(r, s, map, obj);
+    r->depth--;
+    return rc;
+}
+
+static int read_list(struct reading *r, bx_val v, const struct bx_field *f, struct bx_list *out)
+{
+    uint32_t n = bx_val_len(v);
+    size_t size = f->sub->size;
+    int rc = check_count(v, f, BX_V_ARRAY, "a list of maps", r->err);
+    char *list;
+
+    if (rc != BX_OK)
+        return rc;
+    list = bx_arena_alloc(r->arena, n * size);
+    if (list == NULL)
+        return out_of_memory(r->err);
+    memset(list, 0, n * size);
+    for (uint32_t i = 0; i < n; i++) {
+        rc = read_nested(r, f->sub, bx_val_at(v, i), list + i * size);
+        if (rc != BX_OK) {
+            bx_err_wrap(r->err, "item %u", i + 1);
+            return rc;
+        }
+    }
+    *out = (struct bx_list){n == 0 ? NULL : list, n};
+    return BX_OK;
+}
+
+static int read_field(struct reading *r, const struct bx_field *f, bx_val v, void *obj)
 {
     void *m = (char *)obj + f->offset;
 
     switch (f->type) {
     case BX_T_BOOL:
-        return read_bool(v, m, err);
+        return read_bool(v, m, r->err);
     case BX_T_U8:
-        return read_sized(f, v, m, UINT8_MAX, err);
+        return read_sized(f, v, m, UINT8_MAX, r->err);
     case BX_T_U16:
-        return read_sized(f, v, m, UINT16_MAX, err);
+        return read_sized(f, v, m, UINT16_MAX, r->err);
     case BX_T_U32:
-        return read_sized(f, v, m, UINT32_MAX, err);
+        return read_sized(f, v, m, UINT32_MAX, r->err);
     case BX_T_U64:
-        return read_number(v, UINT64_MAX, m, err);
+        return read_number(v, UINT64_MAX, m, r->err);
+    case BX_T_I64:
+        return read_signed(v, m, r->err);
     case BX_T_ENUM:
-        return read_enum(v, f->names, m, err);
+        return read_enum(v, f->names, m, r->err);
     case BX_T_UUID:
-        return read_uuid(v, m, err);
+        return read_uuid(v, m, r->err);
     case BX_T_HEX64:
-        return read_hex(v, m, err);
+        return read_hex(v, m, r->err);
     case BX_T_STR:
-        return read_text(v, field_max(f), m, err);
+        return read_text(v, bx_field_max(f), m, r->err);
     case BX_T_BYTES:
-        return read_bytes(v, field_max(f), m, arena, err);
+        return read_bytes(v, bx_field_max(f), m, r->arena, r->err);
     case BX_T_STRS:
-        return read_strs(v, f, m, arena, err);
+        return read_strs(v, f, m, r->arena, r->err);
     case BX_T_PAIRS:
-        return read_pairs(v, f, m, arena, err);
+        return read_pairs(v, f, m, r->arena, r->err);
+    case BX_T_VALUE:
+        return read_value(r, v, bx_field_max(f), m);
+    case BX_T_RECORD:
+        return read_nested(r, f->sub, v, m);
+    case BX_T_LIST:
+        return read_list(r, v, f, m);
     }
     return BX_INVALID;
 }
@@ -289,140 +363,40 @@ static int unknown_key(bx_val key, struct bx_err *err)
     return bx_err_set(err, BX_INVALID, BX_STR_FMT ": no such field", BX_STR_ARG(name));
 }
 
-int bx_pack_read(const struct bx_schema *s, bx_val map, void *obj, struct bx_arena *arena,
-                 struct bx_err *err)
+static int read_map(struct reading *r, const struct bx_schema *s, bx_val map, void *obj)
 {
     bool seen[FIELDS_MAX] = {false};
 
     assert(s->n <= FIELDS_MAX);
     if (bx_val_type(map) != BX_V_MAP)
-        return bx_err_set(err, BX_INVALID, "%s: must be a map", s->name);
+        return bx_err_set(r->err, BX_INVALID, "must be a map");
     for (uint32_t i = 0; i < bx_val_len(map); i++) {
         uint32_t at = find_field(s, bx_val_key(map, i));
         bx_val v = bx_val_value(map, i);
         int rc;
 
         if (at == s->n)
-            return unknown_key(bx_val_key(map, i), err);
+            return unknown_key(bx_val_key(map, i), r->err);
         if (seen[at])
-            return bx_err_set(err, BX_INVALID, "%s: given twice", s->fields[at].name);
+            return bx_err_set(r->err, BX_INVALID, "%s: given twice", s->fields[at].name);
         seen[at] = true;
         if (bx_val_type(v) == BX_V_NIL)
             continue;
-        rc = read_field(&s->fields[at], v, obj, arena, err);
+        rc = read_field(r, &s->fields[at], v, obj);
         if (rc != BX_OK) {
-            bx_err_wrap(err, "%s", s->fields[at].name);
+            bx_err_wrap(r->err, "%s", s->fields[at].name);
             return rc;
         }
     }
     return BX_OK;
 }
 
-/* ---- writing ---- */
-
-static bool absent(const struct bx_field *f, const void *obj)
+int bx_pack_read(const struct bx_schema *s, bx_val map, void *obj, struct bx_arena *arena,
+                 struct bx_err *err)
 {
-    static const uint8_t zero[16];
+    struct reading r = {.arena = arena, .err = err};
 
-    return f->type == BX_T_UUID && memcmp((const char *)obj + f->offset, zero, sizeof zero) == 0;
-}
-
-static int write_strs(struct bx_buf *b, const struct bx_strs *list)
-{
-    int rc = bx_pw_array(b, list->n);
-
-    for (uint32_t i = 0; rc == BX_OK && i < list->n; i++)
-        rc = bx_pw_strn(b, list->v[i].p, list->v[i].n);
-    return rc;
-}
-
-static int write_pairs(struct bx_buf *b, const struct bx_pairs *list)
-{
-    int rc = bx_pw_map(b, list->n);
-
-    for (uint32_t i = 0; rc == BX_OK && i < list->n; i++) {
-        rc = bx_pw_strn(b, list->v[i].key.p, list->v[i].key.n);
-        if (rc == BX_OK)
-            rc = bx_pw_strn(b, list->v[i].value.p, list->v[i].value.n);
-    }
-    return rc;
-}
-
-static int write_hex(struct bx_buf *b, uint64_t v)
-{
-    char text[HEX64_TEXT];
-
-    snprintf(text, sizeof text, "%016" PRIx64, v);
-    return bx_pw_strn(b, text, HEX64_TEXT - 1);
-}
-
-static int write_enum(struct bx_buf *b, const struct bx_field *f, uint8_t v)
-{
-    uint8_t n = 0;
-
-    while (f->names[n] != NULL)
-        n++;
-    assert(v < n);
-    return bx_pw_str(b, f->names[v]);
-}
-
-static int write_value(struct bx_buf *b, const struct bx_field *f, const void *m)
-{
-    const struct bx_str *s = m;
-
-    switch (f->type) {
-    case BX_T_BOOL:
-        return bx_pw_bool(b, *(const bool *)m);
-    case BX_T_U8:
-        return bx_pw_u64(b, *(const uint8_t *)m);
-    case BX_T_U16:
-        return bx_pw_u64(b, *(const uint16_t *)m);
-    case BX_T_U32:
-        return bx_pw_u64(b, *(const uint32_t *)m);
-    case BX_T_U64:
-        return bx_pw_u64(b, *(const uint64_t *)m);
-    case BX_T_ENUM:
-        return write_enum(b, f, *(const uint8_t *)m);
-    case BX_T_UUID:
-        return bx_pw_uuid(b, m);
-    case BX_T_HEX64:
-        return write_hex(b, *(const uint64_t *)m);
-    case BX_T_STR:
-        return f->nil && s->n == 0 ? bx_pw_nil(b) : bx_pw_strn(b, s->p, s->n);
-    case BX_T_BYTES:
-        return bx_pw_bin(b, s->p, s->n);
-    case BX_T_STRS:
-        return write_strs(b, m);
-    case BX_T_PAIRS:
-        return write_pairs(b, m);
-    }
-    return BX_INVALID;
-}
-
-uint32_t bx_pack_fields(const struct bx_schema *s, const void *obj)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < s->n; i++)
-        n += !absent(&s->fields[i], obj);
-    return n;
-}
-
-int bx_pack_write(struct bx_buf *b, const struct bx_schema *s, const void *obj)
-{
-    size_t before = b->len;
-    int rc = BX_OK;
-
-    for (uint32_t i = 0; rc == BX_OK && i < s->n; i++) {
-        const struct bx_field *f = &s->fields[i];
-
-        if (absent(f, obj))
-            continue;
-        rc = bx_pw_str(b, f->name);
-        if (rc == BX_OK)
-            rc = write_value(b, f, (const char *)obj + f->offset);
-    }
-    if (rc != BX_OK)
-        b->len = before;
-    return rc;
+    if (bx_val_type(map) != BX_V_MAP)
+        return bx_err_set(err, BX_INVALID, "%s: must be a map", s->name);
+    return read_map(&r, s, map, obj);
 }

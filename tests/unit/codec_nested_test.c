@@ -1,0 +1,593 @@
+/* Records inside of records, values, and fields that were added later: in the flat form and in
+ * MessagePack, with every kind of damage. */
+#include "lib/testlib.h"
+
+#include "codec/flat.h"
+#include "codec/header.h"
+#include "codec/pack.h"
+#include "mem/alloc.h"
+#include "unit/codec_tree.h"
+
+#include <string.h>
+
+#define VALUE_SLOT 7 /* of tree.value: one a field before it */
+
+static uint8_t *flat_of(const struct bx_schema *s, const void *obj, size_t *size)
+{
+    uint8_t *bytes;
+
+    *size = bx_flat_size(s, obj);
+    bytes = bx_must_alloc(*size);
+    memset(bytes, 0xEE, *size);
+    assert_int_equal(bx_flat_write(s, obj, bytes), *size);
+    return bytes;
+}
+
+static bool leaf_equal(const struct tree_leaf *a, const struct tree_leaf *b)
+{
+    return bx_str_eq(a->key, b->key) && a->weight == b->weight;
+}
+
+static bool branch_equal(const struct tree_branch *a, const struct tree_branch *b)
+{
+    const struct tree_leaf *x = a->leaves.v, *y = b->leaves.v;
+    bool same = bx_str_eq(a->name, b->name) && a->count == b->count && a->colour == b->colour &&
+                a->leaves.n == b->leaves.n;
+
+    for (uint32_t i = 0; same && i < a->leaves.n; i++)
+        same = leaf_equal(&x[i], &y[i]);
+    return same;
+}
+
+static bool tree_equal(const struct tree *a, const struct tree *b)
+{
+    const struct tree_branch *x = a->branches.v, *y = b->branches.v;
+    bool same = a->id == b->id && a->delta == b->delta && a->leader == b->leader &&
+                branch_equal(&a->trunk, &b->trunk) && branch_equal(&a->spare, &b->spare) &&
+                a->branches.n == b->branches.n && bx_str_eq(a->value, b->value) &&
+                a->hidden == b->hidden && bx_str_eq(a->note, b->note) &&
+                memcmp(a->owner, b->owner, 16) == 0 && a->extra == b->extra &&
+                leaf_equal(&a->last, &b->last);
+
+    for (uint32_t i = 0; same && i < a->branches.n; i++)
+        same = branch_equal(&x[i], &y[i]);
+    return same;
+}
+
+/* ---- flat ---- */
+
+static void nested_records_are_read_back_flat(void **state)
+{
+    struct tree samples[] = {tree_sample(), tree_first_sample(), {.id = 0}}, back;
+    struct bx_arena arena = {0};
+    size_t size, used;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        uint8_t *bytes = flat_of(&tree_schema, &samples[i], &size);
+
+        assert_int_equal(bx_flat_read(&tree_schema, bytes, size, &back, &arena, &used, NULL),
+                         BX_OK);
+        assert_int_equal(used, size);
+        assert_true(tree_equal(&samples[i], &back));
+        assert_int_equal(bx_flat_check(&tree_schema, bytes, size, &used, NULL), BX_OK);
+        bx_free(bytes);
+    }
+    bx_arena_close(&arena);
+}
+
+static void a_record_without_later_fields_keeps_its_bytes(void **state)
+{
+    struct tree t = tree_first_sample(), back;
+    struct bx_arena arena = {0};
+    size_t n, m;
+    uint8_t *now = flat_of(&tree_schema, &t, &n), *first = flat_of(&tree_first_schema, &t, &m);
+
+    (void)state;
+    assert_int_equal(n, m);
+    assert_memory_equal(now, first, n);
+    bx_free(now);
+
+    /* One in the middle is used: those before it are written, those behind it are not. */
+    t.extra = 5;
+    now = flat_of(&tree_schema, &t, &n);
+    assert_int_equal(n, m + 4 * 8);
+    assert_int_equal(bx_flat_read(&tree_schema, now, n, &back, &arena, NULL, NULL), BX_OK);
+    assert_true(tree_equal(&t, &back));
+    assert_int_equal(bx_flat_u64(&tree_schema, now, 10), 5);
+    assert_int_equal(bx_flat_u64(&tree_schema, first, 10), 0);
+    /* A build of the first release passes over it. */
+    assert_int_equal(bx_flat_read(&tree_first_schema, now, n, &back, &arena, NULL, NULL), BX_OK);
+    t.extra = 0;
+    assert_true(tree_equal(&t, &back));
+    bx_free(now);
+    bx_free(first);
+    bx_arena_close(&arena);
+}
+
+static void an_empty_later_field_at_the_end_is_refused(void **state)
+{
+    struct bx_schema all = tree_schema;
+    struct bx_field fields[sizeof tree_fields / sizeof tree_fields[0]];
+    struct tree t = tree_first_sample(), back;
+    struct bx_arena arena = {0};
+    struct bx_err err = {0};
+    size_t n;
+    uint8_t *bytes;
+
+    (void)state;
+    memcpy(fields, tree_fields, sizeof fields);
+    for (size_t i = 0; i < all.n; i++)
+        fields[i].later = false; /* so that they are written all the same */
+    all.fields = fields;
+    bytes = flat_of(&all, &t, &n);
+    assert_int_equal(bx_flat_read(&tree_schema, bytes, n, &back, &arena, NULL, &err), BX_MALFORMED);
+    assert_string_equal(err.msg, "tree: an empty field at its end");
+    assert_int_equal(bx_flat_check(&tree_schema, bytes, n, NULL, NULL), BX_MALFORMED);
+    bx_free(bytes);
+    bx_arena_close(&arena);
+}
+
+static const struct bx_field one_fields[] = {
+    BX_FIELD(tree, trunk, BX_T_RECORD, .sub = &tree_branch_schema)};
+static const struct bx_schema one_schema = BX_SCHEMA("one", 9, tree, one_fields);
+
+static void an_empty_record_that_is_written_is_refused(void **state)
+{
+    _Alignas(8) uint8_t bytes[16 + 8 + 3 * 8] = {0};
+    struct bx_arena arena = {0};
+    struct tree t = {.id = 0};
+    struct bx_err err = {0};
+
+    (void)state;
+    assert_int_equal(bx_flat_size(&one_schema, &t), 16);
+    bx_put64(bytes, sizeof bytes | (uint64_t)9 << 32 | (uint64_t)1 << 48);
+    bx_put64(bytes + 8, 16 | (uint64_t)1 << 32);
+    bx_put64(bytes + 16, (sizeof bytes - 16) | (uint64_t)3 << 48);
+    assert_int_equal(bx_flat_read(&one_schema, bytes, sizeof bytes, &t, &arena, NULL, &err),
+                     BX_MALFORMED);
+    assert_string_equal(err.msg, "one.trunk: an empty record that is written");
+    bytes[32] = 1; /* its count */
+    assert_int_equal(bx_flat_read(&one_schema, bytes, sizeof bytes, &t, &arena, NULL, NULL), BX_OK);
+    assert_int_equal(t.trunk.count, 1);
+    bx_arena_close(&arena);
+}
+
+/* Touch every byte that the views name, so that the sanitizer sees a view out of bounds. */
+static uint64_t touch(struct bx_str s)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < s.n; i++)
+        sum += (uint8_t)s.p[i];
+    return sum;
+}
+
+static uint64_t touch_branch(const struct tree_branch *b)
+{
+    const struct tree_leaf *leaves = b->leaves.v;
+    uint64_t sum = touch(b->name);
+
+    assert_true(b->name.n <= 20 && b->leaves.n <= 4 && b->colour <= 2);
+    for (uint32_t i = 0; i < b->leaves.n; i++)
+        sum += touch(leaves[i].key);
+    return sum;
+}
+
+static void touch_tree(const struct tree *t)
+{
+    const struct tree_branch *branches = t->branches.v;
+    volatile uint64_t sum = touch(t->note) + touch(t->value) + touch(t->last.key) +
+                            touch_branch(&t->trunk) + touch_branch(&t->spare);
+
+    assert_true(t->branches.n <= 3);
+    for (uint32_t i = 0; i < t->branches.n; i++)
+        sum += touch_branch(&branches[i]);
+    (void)sum;
+}
+
+/* Read a copy in a block of exactly n bytes. */
+static int read_damaged(const uint8_t *src, size_t n, struct bx_arena *arena)
+{
+    uint8_t *bytes = bx_must_alloc(n), *again;
+    struct bx_err err = {0};
+    struct tree t, back;
+    size_t size;
+    int rc;
+
+    memcpy(bytes, src, n);
+    bx_arena_reset(arena);
+    rc = bx_flat_read(&tree_schema, bytes, n, &t, arena, NULL, &err);
+    assert_int_equal(bx_flat_check(&tree_schema, bytes, n, NULL, NULL), rc);
+    if (rc == BX_OK) {
+        touch_tree(&t);
+        again = flat_of(&tree_schema, &t, &size);
+        assert_int_equal(bx_flat_read(&tree_schema, again, size, &back, arena, NULL, NULL), BX_OK);
+        assert_true(tree_equal(&t, &back));
+        bx_free(again);
+    } else {
+        assert_true(rc == BX_MALFORMED || rc == BX_TOO_LARGE);
+        assert_int_equal(err.code, rc);
+        assert_memory_equal(err.msg, "tree", 4);
+    }
+    bx_free(bytes);
+    return rc;
+}
+
+static void every_truncation_is_refused(void **state)
+{
+    struct tree t = tree_sample();
+    struct bx_arena arena = {0};
+    size_t size;
+    uint8_t *bytes = flat_of(&tree_schema, &t, &size);
+
+    (void)state;
+    for (size_t n = 0; n < size; n++)
+        assert_int_equal(read_damaged(bytes, n, &arena), BX_MALFORMED);
+    for (size_t n = size - 8; n > 8; n -= 8) { /* and with a size that fits the cut */
+        bx_put32(bytes, (uint32_t)n);
+        assert_int_equal(read_damaged(bytes, n, &arena), BX_MALFORMED);
+    }
+    bx_free(bytes);
+    bx_arena_close(&arena);
+}
+
+static void every_changed_byte_is_refused_or_harmless(void **state)
+{
+    struct tree t = tree_sample();
+    struct bx_arena arena = {0};
+    size_t size, refused = 0;
+    uint8_t *bytes = flat_of(&tree_schema, &t, &size);
+
+    (void)state;
+    for (size_t at = 0; at < size; at++) {
+        uint8_t was = bytes[at];
+
+        for (int value = 0; value < 256; value++) {
+            bytes[at] = (uint8_t)value;
+            refused += read_damaged(bytes, size, &arena) != BX_OK;
+        }
+        bytes[at] = was;
+    }
+    assert_true(refused > size * 100);
+    bx_free(bytes);
+    bx_arena_close(&arena);
+}
+
+static void random_damage_is_refused_or_harmless(void **state)
+{
+    struct tree t = tree_sample();
+    struct bx_arena arena = {0};
+    uint64_t seed = 12;
+    size_t size;
+    uint8_t *bytes = flat_of(&tree_schema, &t, &size), *copy = bx_must_alloc(size);
+
+    (void)state;
+    for (int round = 0; round < 20000; round++) {
+        memcpy(copy, bytes, size);
+        for (int i = 0; i < 3; i++) /* words, small values: plausible offsets and counts */
+            bx_put32(copy + test_random(&seed) % (size / 4) * 4,
+                     (uint32_t)(test_random(&seed) % size));
+        read_damaged(copy, size, &arena);
+    }
+    bx_free(bytes);
+    bx_free(copy);
+    bx_arena_close(&arena);
+}
+
+static void a_message_names_the_way_to_the_field(void **state)
+{
+    struct tree t = {.branches = {tree_branches, 1}}, back;
+    struct bx_arena arena = {0};
+    struct bx_err err = {0};
+    size_t size;
+    uint8_t *bytes = flat_of(&tree_schema, &t, &size);
+
+    (void)state;
+    bytes[size - 8] = 0x80; /* the first byte of the key of the last leaf */
+    assert_int_equal(bx_flat_read(&tree_schema, bytes, size, &back, &arena, NULL, &err),
+                     BX_MALFORMED);
+    assert_string_equal(err.msg, "tree.branches: branch.leaves: leaf.key: not UTF-8");
+    bx_free(bytes);
+    bx_arena_close(&arena);
+}
+
+/* ---- bounds ---- */
+
+struct chain {
+    uint8_t n;
+    struct bx_list next;
+};
+static const struct bx_schema chain_schema;
+static const struct bx_field chain_fields[] = {
+    BX_FIELD(chain, n, BX_T_U8),
+    BX_FIELD(chain, next, BX_T_LIST, .sub = &chain_schema, .max = 2),
+};
+static const struct bx_schema chain_schema = BX_SCHEMA("chain", 11, chain, chain_fields);
+
+/* Records of one slot for the number and one for the list, from the outermost on. */
+static size_t flat_chain(uint8_t *out, uint32_t depth)
+{
+    size_t size = (size_t)(depth + 1) * 24;
+
+    for (size_t at = 0; at < size; at += 24) {
+        bx_put64(out + at, (size - at) | (uint64_t)11 << 32 | (uint64_t)2 << 48);
+        bx_put64(out + at + 8, 1);
+        bx_put64(out + at + 16, at + 24 == size ? 0 : 24 | (uint64_t)1 << 32);
+    }
+    return size;
+}
+
+static void flat_records_have_a_bounded_depth(void **state)
+{
+    _Alignas(8) uint8_t bytes[24 * (BX_RECORD_DEPTH + 2)];
+    struct bx_arena arena = {0};
+    struct bx_err err = {0};
+    struct chain c;
+    size_t n = flat_chain(bytes, BX_RECORD_DEPTH);
+
+    (void)state;
+    assert_int_equal(bx_flat_read(&chain_schema, bytes, n, &c, &arena, NULL, NULL), BX_OK);
+    assert_int_equal(bx_flat_size(&chain_schema, &c), n);
+    n = flat_chain(bytes, BX_RECORD_DEPTH + 1);
+    assert_int_equal(bx_flat_read(&chain_schema, bytes, n, &c, &arena, NULL, &err), BX_TOO_LARGE);
+    assert_non_null(strstr(err.msg, "more records inside of records"));
+    assert_int_equal(bx_flat_check(&chain_schema, bytes, n, NULL, NULL), BX_TOO_LARGE);
+    bx_arena_close(&arena);
+}
+
+static void packed_records_have_a_bounded_depth(void **state)
+{
+    struct bx_pack *p = bx_pack_create();
+    struct bx_arena arena = {0};
+
+    (void)state;
+    for (uint32_t depth = BX_RECORD_DEPTH; depth <= BX_RECORD_DEPTH + 1; depth++) {
+        struct bx_buf b = {0};
+        struct bx_err err = {0};
+        struct chain c = {0};
+        int want = depth == BX_RECORD_DEPTH ? BX_OK : BX_INVALID;
+
+        for (uint32_t i = 0; i < depth; i++)
+            bx_buf_append(&b, "\x81\xa4next\x91", 7);
+        bx_buf_append(&b, "\x80", 1);
+        assert_int_equal(bx_pack_read(&chain_schema, bx_pack_parse(p, b.data, b.len, 1000, NULL),
+                                      &c, &arena, &err),
+                         want);
+        assert_true(want == BX_OK || strstr(err.msg, "deeper than 4 records") != NULL);
+        bx_buf_release(&b);
+    }
+    bx_arena_close(&arena);
+    bx_pack_destroy(p);
+}
+
+static const struct bx_field roomy_fields[] = {
+    BX_FIELD(chain, n, BX_T_U8),
+    BX_FIELD(chain, next, BX_T_LIST, .sub = &chain_schema, .max = 3),
+};
+static const struct bx_schema roomy = BX_SCHEMA("chain", 11, chain, roomy_fields);
+
+static void a_list_has_no_more_items_than_its_maximum(void **state)
+{
+    static const struct chain items[3];
+    struct chain c = {1, {items, 3}}, back;
+    struct bx_arena arena = {0};
+    struct bx_err err = {0};
+    size_t n;
+    uint8_t *bytes = flat_of(&roomy, &c, &n);
+
+    (void)state;
+    assert_int_equal(bx_flat_read(&roomy, bytes, n, &back, &arena, NULL, NULL), BX_OK);
+    assert_int_equal(back.next.n, 3);
+    assert_int_equal(bx_flat_read(&chain_schema, bytes, n, &back, &arena, NULL, &err),
+                     BX_TOO_LARGE);
+    assert_string_equal(err.msg, "chain.next: more than its maximum");
+    bx_put32(bytes + 16 + 4, UINT32_MAX); /* nothing is allocated for a count that can not be */
+    assert_int_equal(bx_flat_read(&roomy, bytes, n, &back, &arena, NULL, NULL), BX_TOO_LARGE);
+    bx_free(bytes);
+    bx_arena_close(&arena);
+}
+
+/* ---- values ---- */
+
+static int read_flat_value(const char *value, uint32_t n)
+{
+    struct tree t = {.value = {value, n}}, back;
+    struct bx_schema s = tree_first_schema;
+    struct bx_field fields[sizeof tree_first_fields / sizeof tree_first_fields[0]];
+    struct bx_arena arena = {0};
+    size_t size;
+    uint8_t *bytes;
+    int rc;
+
+    memcpy(fields, tree_first_fields, sizeof fields);
+    fields[VALUE_SLOT - 1].type = BX_T_BYTES; /* the writer would not write it */
+    s.fields = fields;
+    bytes = flat_of(&s, &t, &size);
+    rc = bx_flat_read(&tree_first_schema, bytes, size, &back, &arena, NULL, NULL);
+    assert_true(rc != BX_OK || bx_str_eq(back.value, t.value));
+    bx_free(bytes);
+    bx_arena_close(&arena);
+    return rc;
+}
+
+static void a_value_is_one_well_formed_value(void **state)
+{
+    (void)state;
+    assert_int_equal(read_flat_value("", 0), BX_OK);
+    assert_int_equal(read_flat_value("\xc0", 1), BX_OK);
+    assert_int_equal(read_flat_value("\x91\x91\x91\x90", 4), BX_OK);
+    assert_int_equal(read_flat_value("\x91\x91\x91\x91\x90", 5), BX_MALFORMED); /* too deep */
+    assert_int_equal(read_flat_value("\x91", 1), BX_MALFORMED);                 /* cut off */
+    assert_int_equal(read_flat_value("\xc0\xc0", 2), BX_MALFORMED);             /* two of them */
+    assert_int_equal(read_flat_value("\xc1", 1), BX_MALFORMED);
+    assert_int_equal(read_flat_value("\xdd\xff\xff\xff\xff", 5), BX_MALFORMED);
+}
+
+/* ---- MessagePack ---- */
+
+static int unpack(struct bx_buf *b, struct tree *t, struct bx_arena *arena, struct bx_err *err)
+{
+    struct bx_pack *p = bx_pack_create();
+    int rc =
+        bx_pack_read(&tree_schema, bx_pack_parse(p, b->data, b->len, 4096, NULL), t, arena, err);
+
+    bx_pack_destroy(p);
+    return rc;
+}
+
+static void pack(struct bx_buf *b, const struct tree *t)
+{
+    assert_int_equal(bx_pw_map(b, bx_pack_fields(&tree_schema, t)), BX_OK);
+    assert_int_equal(bx_pack_write(b, &tree_schema, t), BX_OK);
+}
+
+static void nested_records_are_read_back_packed(void **state)
+{
+    struct tree samples[] = {tree_sample(), tree_first_sample(), {.id = 0}};
+    struct bx_arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+        struct tree back = {.id = 0};
+        struct bx_buf b = {0};
+
+        pack(&b, &samples[i]);
+        assert_int_equal(unpack(&b, &back, &arena, NULL), BX_OK);
+        assert_true(tree_equal(&samples[i], &back));
+        bx_buf_release(&b);
+    }
+    bx_arena_close(&arena);
+}
+
+static void what_is_empty_is_nil_or_left_out_as_the_schema_says(void **state)
+{
+    struct tree t = {.trunk = {.count = 1}};
+    struct bx_pack *p = bx_pack_create();
+    struct bx_buf b = {0};
+    bx_val v, trunk;
+
+    (void)state;
+    pack(&b, &t);
+    v = bx_pack_parse(p, b.data, b.len, 4096, NULL);
+    trunk = bx_val_get(v, "trunk");
+    assert_int_equal(bx_val_type(bx_val_get(v, "leader")), BX_V_NIL);
+    assert_int_equal(bx_val_type(bx_val_get(v, "spare")), BX_V_NIL);
+    assert_int_equal(bx_val_type(bx_val_get(v, "value")), BX_V_NIL);
+    assert_int_equal(bx_val_type(bx_val_get(v, "hidden")), BX_V_NONE);
+    assert_int_equal(bx_val_type(bx_val_get(v, "owner")), BX_V_NONE);
+    assert_int_equal(bx_val_type(bx_val_get(v, "id")), BX_V_INT);
+    assert_int_equal(bx_val_type(bx_val_get(v, "branches")), BX_V_ARRAY);
+    assert_int_equal(bx_val_type(bx_val_get(v, "last")), BX_V_MAP);
+    assert_int_equal(bx_val_type(bx_val_get(trunk, "name")), BX_V_NIL);
+    assert_int_equal(bx_val_len(trunk), 4);
+    bx_buf_release(&b);
+    bx_pack_destroy(p);
+}
+
+static void packed_records_refuse_with_the_way_in_the_message(void **state)
+{
+    static const struct {
+        const char *message;
+        size_t n;
+        const char *says;
+    } cases[] = {
+#define CASE(bytes, says) {bytes, sizeof bytes - 1, says}
+        CASE("\x81\xa5trunk\x01", "trunk: must be a map"),
+        CASE("\x81\xa5trunk\x81\xa1x\x01", "trunk: x: no such field"),
+        CASE("\x81\xa5trunk\x81\xa6leaves\x80", "trunk: leaves: must be a list of maps"),
+        CASE("\x81\xa5trunk\x81\xa6leaves\x91\x01", "trunk: leaves: item 1: must be a map"),
+        CASE("\x81\xa5trunk\x81\xa6leaves\x92\x80\x81\xa6weight\xa0",
+             "trunk: leaves: item 2: weight: must be a whole number from -9223372036854775808 to "
+             "9223372036854775807"),
+        CASE("\x81\xa8"
+             "branches\x94\x80\x80\x80\x80",
+             "branches: more than 3 of them"),
+        CASE("\x81\xa5value\x91\x91\x91\x91\x90", "value: deeper than 4 levels"),
+        CASE("\x81\xa5value\xd9\x29"
+             "01234567890123456789012345678901234567890",
+             "value: longer than 40 bytes"),
+#undef CASE
+    };
+    struct bx_pack *p = bx_pack_create();
+    struct bx_arena arena = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct tree t = {.id = 0};
+        struct bx_err err = {0};
+        bx_val v = bx_pack_parse(p, cases[i].message, cases[i].n, 1000, &err);
+
+        assert_non_null(v);
+        assert_int_equal(bx_pack_read(&tree_schema, v, &t, &arena, &err), BX_INVALID);
+        assert_string_equal(err.msg, cases[i].says);
+    }
+    bx_arena_close(&arena);
+    bx_pack_destroy(p);
+}
+
+/* ---- memory that runs out ---- */
+
+static void use_both(void *ctx)
+{
+    struct tree t = tree_sample(), back;
+    const struct bx_buf *flat = ctx;
+    struct bx_arena arena = {0};
+    struct bx_buf b = {0};
+    struct bx_pack *p = bx_pack_create();
+    struct bx_err err = {0};
+    bx_val v = NULL;
+    int rc;
+
+    rc = bx_flat_read(&tree_schema, flat->data, flat->len, &back, &arena, NULL, &err);
+    assert_true(rc == BX_OK || (rc == BX_NO_MEMORY && err.code == rc));
+    if (p != NULL && bx_pw_map(&b, bx_pack_fields(&tree_schema, &t)) == BX_OK &&
+        bx_pack_write(&b, &tree_schema, &t) == BX_OK)
+        v = bx_pack_parse(p, b.data, b.len, 4096, NULL);
+    if (v != NULL) {
+        rc = bx_pack_read(&tree_schema, v, &back, &arena, &err);
+        assert_true(rc == BX_OK || (rc == BX_NO_MEMORY && err.code == rc));
+    }
+    bx_buf_release(&b);
+    bx_arena_close(&arena);
+    bx_pack_destroy(p);
+    bx_buf_thread_close();
+}
+
+static void memory_that_runs_out_is_told(void **state)
+{
+    struct tree t = tree_sample();
+    struct bx_buf flat = {0};
+    size_t size = bx_flat_size(&tree_schema, &t);
+
+    (void)state;
+    bx_flat_write(&tree_schema, &t, bx_buf_extend(&flat, size));
+    bx_buf_thread_close();
+    assert_true(test_fail_each_allocation(use_both, &flat) >= 4);
+    bx_buf_release(&flat);
+    bx_buf_thread_close();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nested_records_are_read_back_flat),
+        cmocka_unit_test(a_record_without_later_fields_keeps_its_bytes),
+        cmocka_unit_test(an_empty_later_field_at_the_end_is_refused),
+        cmocka_unit_test(an_empty_record_that_is_written_is_refused),
+        cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(every_changed_byte_is_refused_or_harmless),
+        cmocka_unit_test(random_damage_is_refused_or_harmless),
+        cmocka_unit_test(a_message_names_the_way_to_the_field),
+        cmocka_unit_test(flat_records_have_a_bounded_depth),
+        cmocka_unit_test(packed_records_have_a_bounded_depth),
+        cmocka_unit_test(a_list_has_no_more_items_than_its_maximum),
+        cmocka_unit_test(a_value_is_one_well_formed_value),
+        cmocka_unit_test(nested_records_are_read_back_packed),
+        cmocka_unit_test(what_is_empty_is_nil_or_left_out_as_the_schema_says),
+        cmocka_unit_test(packed_records_refuse_with_the_way_in_the_message),
+        cmocka_unit_test(memory_that_runs_out_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
