@@ -70,9 +70,7 @@ static json_t *build_value(const struct bx_field *f, const void *m)
         return text(*(const struct bx_str *)m);
     case BX_T_PAIRS:
         return pairs(m);
-    case BX_T_HEX64:
-    case BX_T_BYTES:
-    case BX_T_STRS:
+    default:
         break;
     }
     bench_die("a field that no configuration has");
