@@ -10,6 +10,7 @@ LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML
 	$(CRYPTO_LIBS)
 
 include daemon/sys/local.mk
+include daemon/transport/local.mk
 include daemon/link/local.mk
 include daemon/api/local.mk
 include daemon/vmdir/local.mk

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,4 +58,17 @@ bool address_is_loopback(const union address *a)
     if (a->any.sa_family == AF_INET6)
         return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
     return ntohl(a->v4.sin_addr.s_addr) >> 24 == 127;
+}
+
+void address_format(const union address *a, char *out, size_t size)
+{
+    char host[INET6_ADDRSTRLEN] = "";
+
+    if (a->any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &a->v6.sin6_addr, host, sizeof host);
+        snprintf(out, size, "[%s]:%u", host, (unsigned)ntohs(a->v6.sin6_port));
+    } else {
+        inet_ntop(AF_INET, &a->v4.sin_addr, host, sizeof host);
+        snprintf(out, size, "%s:%u", host, (unsigned)ntohs(a->v4.sin_port));
+    }
 }

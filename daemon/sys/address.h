@@ -19,5 +19,7 @@ union address {
 /* BX_OK or BX_INVALID. Port 0 is allowed: the kernel chooses when it is bound. */
 int address_parse(const char *text, union address *out, struct bx_err *err);
 bool address_is_loopback(const union address *a);
+/* Write HOST:PORT; at most 64 bytes with the end. */
+void address_format(const union address *a, char *out, size_t size);
 
 #endif

@@ -1,0 +1,136 @@
+#include "transport/listener.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 256
+
+static void on_connection(uv_stream_t *handle, int status)
+{
+    struct stream_listener *l = handle->data;
+
+    if (status == 0)
+        l->incoming(l);
+}
+
+static void on_gone(uv_handle_t *handle)
+{
+    struct stream_listener *l = handle->data;
+
+    l->group->handles--;
+    l->group = NULL;
+}
+
+static void open_listener(struct stream_listener *l, struct stream_group *g,
+                          const struct stream_ops *ops)
+{
+    l->group = g;
+    l->ops = ops;
+    g->handles++;
+    ops->open(&l->h, g->loop);
+    l->h.handle.data = l;
+}
+
+static int refuse(struct stream_listener *l, struct bx_err *err, const char *flag, const char *on,
+                  int rv, const char *hint)
+{
+    bx_err_set(err, BX_IO, "%s %s: %s", flag, on, uv_strerror(rv));
+    bx_err_hint(err, "%s", hint);
+    stream_listener_close(l);
+    return BX_IO;
+}
+
+int stream_listen_tcp(struct stream_listener *l, struct stream_group *g, const char *flag,
+                      const char *address, struct bx_err *err)
+{
+    union address on;
+    int rv, rc = address_parse(address, &on, err);
+
+    if (rc != BX_OK)
+        return bx_err_wrap(err, "%s", flag);
+    open_listener(l, g, &stream_tcp);
+    rv = uv_tcp_bind(&l->h.tcp, &on.any, 0);
+    if (rv == 0)
+        rv = uv_listen(&l->h.stream, BACKLOG, on_connection);
+    if (rv != 0)
+        return refuse(l, err, flag, address, rv,
+                      "is another daemon running there? choose another port");
+    return BX_OK;
+}
+
+/* Does anybody listen there? */
+static bool answers(const struct sockaddr_un *on)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool yes =
+        fd >= 0 && (connect(fd, (const struct sockaddr *)on, sizeof *on) == 0 || errno == EAGAIN);
+
+    if (fd >= 0)
+        close(fd);
+    return yes;
+}
+
+/* A socket without a listener is what a killed process leaves. Anything else stays. */
+static int clear_path(const char *flag, const char *path, struct bx_err *err)
+{
+    struct sockaddr_un on = {.sun_family = AF_UNIX};
+    struct stat st;
+
+    if (strlen(path) >= sizeof on.sun_path) {
+        bx_err_set(err, BX_INVALID, "%s %s: longer than %zu bytes", flag, path,
+                   sizeof on.sun_path - 1);
+        bx_err_hint(err, "choose a shorter path");
+        return BX_INVALID;
+    }
+    if (lstat(path, &st) != 0)
+        return BX_OK;
+    memcpy(on.sun_path, path, strlen(path));
+    if (S_ISSOCK(st.st_mode) && !answers(&on)) {
+        unlink(path);
+        return BX_OK;
+    }
+    bx_err_set(err, BX_UNREACHABLE, "%s %s: %s", flag, path,
+               S_ISSOCK(st.st_mode) ? "another daemon listens there" : "is there, and no socket");
+    bx_err_hint(err, "choose another path");
+    return BX_UNREACHABLE;
+}
+
+int stream_listen_unix(struct stream_listener *l, struct stream_group *g, const char *flag,
+                       const char *path, struct bx_err *err)
+{
+    int rv, rc = clear_path(flag, path, err);
+
+    if (rc != BX_OK)
+        return rc;
+    open_listener(l, g, &stream_unix);
+    rv = uv_pipe_bind(&l->h.pipe, path);
+    if (rv == 0 && chmod(path, 0600) != 0)
+        rv = uv_translate_sys_error(errno);
+    if (rv == 0)
+        rv = uv_listen(&l->h.stream, BACKLOG, on_connection);
+    if (rv != 0)
+        return refuse(l, err, flag, path, rv, "its folder must exist, and be ours to write");
+    return BX_OK;
+}
+
+bool stream_accept(struct stream *s, struct stream_listener *l)
+{
+    int rv = uv_accept(&l->h.stream, &s->h.stream);
+
+    if (rv != 0)
+        stream_close(s, uv_strerror(rv));
+    else
+        s->ops->handshake(s);
+    return !s->closing;
+}
+
+/* libuv removes the path that it bound. */
+void stream_listener_close(struct stream_listener *l)
+{
+    if (l->group != NULL && !uv_is_closing(&l->h.handle))
+        uv_close(&l->h.handle, on_gone);
+}

@@ -1,0 +1,371 @@
+#include "transport/stream.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+struct stream_buffer {
+    STAILQ_ENTRY(stream_buffer) link;
+    struct bx_buf buf;
+};
+
+static uint64_t now(const struct stream *s)
+{
+    return s->group->clock->ops->boot_ms(s->group->clock);
+}
+
+/* ---- groups ---- */
+
+int stream_group_init(struct stream_group *g, const char *name, struct bx_pool_size kept,
+                      uv_loop_t *loop, struct bx_clock *clock, const struct stream_limits *limits,
+                      const struct stream_callbacks *user)
+{
+    *g = (struct stream_group){.loop = loop, .clock = clock, .limits = limits, .user = user};
+    return bx_pool_init(&g->buffers, name, sizeof(struct stream_buffer), kept, NULL);
+}
+
+void stream_group_close(struct stream_group *g)
+{
+    while (g->handles > 0)
+        uv_run(g->loop, UV_RUN_ONCE);
+    bx_pool_close(&g->buffers);
+}
+
+/* ---- the beginning ---- */
+
+void stream_open(struct stream *s, struct stream_group *g, const struct stream_ops *ops)
+{
+    s->group = g;
+    s->ops = ops;
+    STAILQ_INIT(&s->small);
+    STAILQ_INIT(&s->bulk);
+    STAILQ_INIT(&s->writing);
+    ops->open(&s->h, g->loop);
+    s->h.handle.data = s;
+    g->handles++;
+}
+
+static void on_connected(uv_connect_t *req, int status)
+{
+    struct stream *s = req->data;
+
+    if (s->closing)
+        return;
+    if (status != 0)
+        stream_close(s, uv_strerror(status));
+    else
+        s->ops->handshake(s);
+}
+
+int stream_dial(struct stream *s, const union address *to)
+{
+    assert(s->h.handle.type == UV_TCP);
+    s->req.connect.data = s;
+    return uv_tcp_connect(&s->req.connect, &s->h.tcp, &to->any, on_connected);
+}
+
+/* ---- the end ---- */
+
+static void drop_buffers(struct stream *s, struct stream_buffers *list)
+{
+    struct stream_buffer *b;
+
+    while ((b = STAILQ_FIRST(list)) != NULL) {
+        STAILQ_REMOVE_HEAD(list, link);
+        s->queued -= b->buf.len;
+        s->n_queued--;
+        bx_buf_release(&b->buf);
+        bx_pool_release(&s->group->buffers, b);
+    }
+}
+
+static void on_gone(uv_handle_t *handle)
+{
+    struct stream *s = handle->data;
+
+    drop_buffers(s, &s->small);
+    drop_buffers(s, &s->bulk);
+    drop_buffers(s, &s->writing);
+    bx_buf_release(&s->in);
+    s->group->handles--;
+    s->group->user->gone(s);
+}
+
+void stream_close(struct stream *s, const char *why)
+{
+    if (s->closing)
+        return;
+    s->closing = true;
+    uv_close(&s->h.handle, on_gone);
+    s->group->user->closed(s, why);
+}
+
+/* All is written. */
+static void end(struct stream *s)
+{
+    if (s->finish != STREAM_AWAIT_PEER || s->ops->shut(s) != 0)
+        stream_close(s, "finished");
+}
+
+void stream_finish(struct stream *s, enum stream_finish how)
+{
+    if (s->closing || s->finish != STREAM_OPEN)
+        return;
+    s->finish = how;
+    stream_resume(s); /* the peer's end is seen by reading */
+    if (s->queued == 0)
+        end(s);
+}
+
+void stream_expire(struct stream *s, uint64_t now_ms)
+{
+    uint32_t limit = s->group->limits->stall_ms;
+
+    if (limit > 0 && !STAILQ_EMPTY(&s->writing) && now_ms - s->write_ms > limit)
+        stream_close(s, "it takes nothing of what is sent");
+}
+
+/* ---- writing ---- */
+
+/* Move the buffers of the next write to `writing`: all small ones that fit, else one bulk one. */
+static unsigned choose(struct stream *s, uv_buf_t *bufs)
+{
+    struct stream_buffers *from = STAILQ_EMPTY(&s->small) ? &s->bulk : &s->small;
+    struct stream_buffer *b;
+    size_t bytes = 0;
+    unsigned n = 0, max = from == &s->bulk ? 1 : STREAM_WRITE_BUFFERS;
+
+    while (n < max && (b = STAILQ_FIRST(from)) != NULL) {
+        if (n > 0 && bytes + b->buf.len > STREAM_WRITE_BYTES)
+            break;
+        STAILQ_REMOVE_HEAD(from, link);
+        STAILQ_INSERT_TAIL(&s->writing, b, link);
+        bytes += b->buf.len;
+        bufs[n++] = uv_buf_init((char *)b->buf.data, (unsigned)b->buf.len);
+    }
+    return n;
+}
+
+static void flush(struct stream *s)
+{
+    uv_buf_t bufs[STREAM_WRITE_BUFFERS];
+    unsigned n;
+    int rv;
+
+    if (!s->ready || !STAILQ_EMPTY(&s->writing))
+        return;
+    n = choose(s, bufs);
+    if (n == 0)
+        return;
+    s->write_ms = now(s);
+    s->write.data = s;
+    rv = s->ops->write(s, bufs, n);
+    if (rv != 0)
+        stream_close(s, uv_strerror(rv));
+}
+
+void stream_written(uv_write_t *w, int status)
+{
+    struct stream *s = w->data;
+
+    drop_buffers(s, &s->writing);
+    if (s->closing)
+        return;
+    if (status != 0) {
+        stream_close(s, uv_strerror(status));
+        return;
+    }
+    flush(s);
+    if (s->closing)
+        return;
+    if (s->finish != STREAM_OPEN && s->queued == 0)
+        end(s);
+    else if (s->finish == STREAM_OPEN && s->group->user->sent != NULL)
+        s->group->user->sent(s);
+}
+
+bool stream_send(struct stream *s, struct bx_buf *b)
+{
+    const struct stream_limits *l = s->group->limits;
+    struct stream_buffer *e;
+
+    if (s->closing || s->finish != STREAM_OPEN || s->n_queued >= l->queue_buffers ||
+        (s->queued > 0 && s->queued + b->len > l->queue_bytes))
+        return false;
+    e = bx_pool_acquire(&s->group->buffers);
+    if (e == NULL)
+        return false;
+    bx_buf_move(&e->buf, b);
+    s->queued += e->buf.len;
+    s->n_queued++;
+    if (l->bulk_bytes > 0 && e->buf.len > l->bulk_bytes)
+        STAILQ_INSERT_TAIL(&s->bulk, e, link);
+    else
+        STAILQ_INSERT_TAIL(&s->small, e, link);
+    flush(s);
+    return true;
+}
+
+/* ---- reading ---- */
+
+static void deliver(struct stream *s)
+{
+    if (s->finish == STREAM_OPEN)
+        s->group->user->input(s);
+    if (s->closing)
+        return;
+    if (s->finish != STREAM_OPEN)
+        s->in.len = 0;
+    if (s->in.len == 0 && s->in.cap > s->group->limits->keep_bytes)
+        bx_buf_release(&s->in);
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct stream *s = handle->data;
+    struct bx_buf *to = s->ops->landing(s);
+
+    (void)suggested;
+    if (bx_buf_reserve(to, STREAM_READ_BYTES) != BX_OK)
+        *buf = uv_buf_init(NULL, 0);
+    else
+        *buf = uv_buf_init((char *)to->data + to->len, STREAM_READ_BYTES);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+    struct stream *s = stream->data;
+    size_t before = s->in.len;
+
+    (void)buf;
+    if (got >= 0) {
+        s->ops->landing(s)->len += (size_t)got;
+        got = s->ops->received(s);
+    }
+    if (got < 0) {
+        bx_buf_release(&s->in); /* now, not when it is gone: many may end at once */
+        stream_close(s, uv_strerror((int)got));
+    } else if (s->in.len > before) {
+        deliver(s);
+    }
+}
+
+static void start_reading(struct stream *s)
+{
+    int rv = uv_read_start(&s->h.stream, on_alloc, on_read);
+
+    if (rv != 0)
+        stream_close(s, uv_strerror(rv));
+}
+
+void stream_ready(struct stream *s)
+{
+    s->ready = true;
+    s->group->user->ready(s);
+    if (!s->closing && !s->paused)
+        start_reading(s);
+    if (!s->closing)
+        flush(s);
+}
+
+void stream_pause(struct stream *s)
+{
+    s->paused = true;
+    uv_read_stop(&s->h.stream);
+}
+
+void stream_resume(struct stream *s)
+{
+    if (!s->paused || s->closing)
+        return;
+    s->paused = false;
+    if (!s->ready)
+        return;
+    start_reading(s);
+    if (!s->closing && s->in.len > 0)
+        deliver(s);
+}
+
+/* ---- sockets as they are ---- */
+
+static void open_tcp(union stream_handle *h, uv_loop_t *loop)
+{
+    uv_tcp_init(loop, &h->tcp);
+}
+
+static void open_unix(union stream_handle *h, uv_loop_t *loop)
+{
+    uv_pipe_init(loop, &h->pipe, 0);
+}
+
+static void identify_address(struct stream *s)
+{
+    union address from;
+    int n = sizeof from;
+
+    uv_tcp_nodelay(&s->h.tcp, 1);
+    if (uv_tcp_getpeername(&s->h.tcp, &from.any, &n) == 0) {
+        s->peer.kind = STREAM_PEER_ADDRESS;
+        address_format(&from, s->peer.name, sizeof s->peer.name);
+    }
+    stream_ready(s);
+}
+
+static void identify_process(struct stream *s)
+{
+    struct ucred who;
+    socklen_t n = sizeof who;
+    int fd;
+
+    if (uv_fileno(&s->h.handle, &fd) == 0 &&
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0) {
+        s->peer.kind = STREAM_PEER_PROCESS;
+        s->peer.uid = who.uid;
+        s->peer.gid = who.gid;
+        snprintf(s->peer.name, sizeof s->peer.name, "uid:%u", (unsigned)who.uid);
+    }
+    stream_ready(s);
+}
+
+static struct bx_buf *land_in_input(struct stream *s)
+{
+    return &s->in;
+}
+
+static int receive_as_is(struct stream *s)
+{
+    (void)s;
+    return 0;
+}
+
+static int write_as_is(struct stream *s, const uv_buf_t *bufs, unsigned n)
+{
+    return uv_write(&s->write, &s->h.stream, bufs, n, stream_written);
+}
+
+static void on_shut(uv_shutdown_t *req, int status)
+{
+    (void)req;
+    (void)status; /* closed meanwhile, or by the peer: reading tells */
+}
+
+static int shut_socket(struct stream *s)
+{
+    return uv_shutdown(&s->req.shutdown, &s->h.stream, on_shut);
+}
+
+const struct stream_ops stream_tcp = {.name = "tcp",
+                                      .open = open_tcp,
+                                      .handshake = identify_address,
+                                      .landing = land_in_input,
+                                      .received = receive_as_is,
+                                      .write = write_as_is,
+                                      .shut = shut_socket};
+
+const struct stream_ops stream_unix = {.name = "unix",
+                                       .open = open_unix,
+                                       .handshake = identify_process,
+                                       .landing = land_in_input,
+                                       .received = receive_as_is,
+                                       .write = write_as_is,
+                                       .shut = shut_socket};
