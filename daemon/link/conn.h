@@ -1,22 +1,15 @@
-/* link_conn - one connection of the link; shared by link.c, link_conn.c and link_hello.c. */
+/* conn - one connection of the link: frames on a stream. Shared by the files of the link. */
 #ifndef LINK_CONN_H
 #define LINK_CONN_H
 
 #include "link/link.h"
-#include "mem/slab.h"
+#include "transport/listener.h"
 
 #include <sys/queue.h>
 
 #define LINK_HELLO_MS 5000u
 #define LINK_PING_MS 1000u
 #define LINK_SILENCE_MS 5000u
-#define LINK_WRITE_FRAMES 64u
-
-struct link_frame {
-    STAILQ_ENTRY(link_frame) link;
-    struct bx_buf buf;
-};
-STAILQ_HEAD(link_frames, link_frame);
 
 #define LINK_PROVISIONAL_MAX 8u
 
@@ -33,25 +26,18 @@ struct link_peer {
 struct link_conn {
     TAILQ_ENTRY(link_conn) link;
     struct link *owner;
-    uv_tcp_t tcp;
-    uv_connect_t connect;
-    uv_write_t write;
+    struct stream stream;
     uint64_t handle;   /* names it while it lives */
     uint64_t expected; /* whom we dialled, 0: accepted */
     uint64_t peer;     /* whose hello was accepted */
     uint8_t incarnation[16];
     uint32_t codecs; /* 1 << enum bx_codec: what its hello says it reads */
     bool accepted;   /* they dialled */
-    bool connected;
-    bool stranger; /* their hello said that they want to join */
-    bool asked;    /* a stranger's JOIN came */
-    bool up;       /* a member's hello was accepted */
-    bool writing, closing, close_when_sent;
-    uint64_t since, heard, spoke;
-    struct bx_buf in, aligned;
-    struct link_frames small, large, flying;
-    size_t queued;
-    uint32_t frames;
+    bool stranger;   /* their hello said that they want to join */
+    bool asked;      /* a stranger's JOIN came */
+    bool up;         /* a member's hello was accepted */
+    uint64_t since, heard;
+    struct bx_buf aligned;
     /* of a connection that asks to join */
     struct bx_buf join_frame;
     void (*join_done)(void *ctx, const struct bx_joined *answer, const struct bx_err *err);
@@ -62,20 +48,19 @@ TAILQ_HEAD(link_conns, link_conn);
 struct link {
     struct bx_link base;
     struct link_options o;
-    uv_tcp_t listener;
+    struct stream_group streams;
+    struct stream_listener listener;
     uv_timer_t timer;
+    bool timer_open;
     struct bx_identity identity; /* node 0: none yet */
     struct link_peer *peers;
     uint32_t n_peers;
     uint64_t newer; /* ids from here on may be members' that are not known here yet */
     struct link_conns conns;
-    struct bx_slab frames; /* that wait to be sent, or are on their way */
-    uint32_t handles_open;
     uint64_t next_handle;
     uint64_t ticked;        /* boot time of the last tick */
     char last_refusal[256]; /* logged once, not with every try */
     struct link_stats stats;
-    bool closing;
 };
 
 uint64_t link_now(const struct link *l);
@@ -88,17 +73,18 @@ struct link_peer *link_peer_of(struct link *l, uint64_t id);
  * is one; every other pointer to a peer is stale afterwards. */
 struct link_peer *link_provisional(struct link *l, uint64_t id);
 
-/* ---- link_conn.c ---- */
+/* ---- conn.c ---- */
+extern const struct stream_limits link_limits;
+extern const struct stream_callbacks link_callbacks;
 struct link_conn *link_conn_create(struct link *l);
-void link_conn_start(struct link_conn *c); /* connected: read, and if we dialled, say hello */
 void link_conn_close(struct link_conn *c, const char *why);
 void link_conn_malformed(struct link_conn *c, const char *why); /* count it, and close */
 /* Takes frame's memory over. False when the queue is full. */
 bool link_conn_send(struct link_conn *c, struct bx_buf *frame);
 
-/* ---- link_hello.c ---- */
+/* ---- hello.c ---- */
 void link_say_hello(struct link_conn *c, const char *refuse);
-/* A whole frame came. False: the connection was closed. */
-bool link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n);
+/* A whole frame came. */
+void link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n);
 
 #endif

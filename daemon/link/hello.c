@@ -1,4 +1,4 @@
-/* link_hello - who may speak, and what comes after.
+/* hello - who may speak, and what comes after.
  *
  *   dialled   --hello sent--> waiting --their hello--> up
  *   accepted  --their hello--> hello sent: up        (a member)
@@ -39,8 +39,8 @@ static void log_refusal(struct link *l, const char *text)
     link_log(l, 4, "%s", text);
 }
 
-/* Always true: the connection closes once the reason is sent. */
-static bool refuse(struct link_conn *c, uint64_t node, const char *why)
+/* The connection closes once the reason is sent. */
+static void refuse(struct link_conn *c, uint64_t node, const char *why)
 {
     char text[sizeof c->owner->last_refusal];
 
@@ -49,8 +49,7 @@ static bool refuse(struct link_conn *c, uint64_t node, const char *why)
     log_refusal(c->owner, text);
     c->owner->stats.refused++;
     link_say_hello(c, why);
-    c->close_when_sent = true;
-    return true;
+    stream_finish(&c->stream, STREAM_CLOSE);
 }
 
 static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *h)
@@ -83,13 +82,17 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
     return NULL;
 }
 
-static bool come_up(struct link_conn *c, const struct bx_hello *h)
+static void come_up(struct link_conn *c, const struct bx_hello *h)
 {
     struct link_peer *p = link_peer_of(c->owner, h->node);
 
     /* The same node came again: its old connection is dead, it just was not noticed yet. */
     if (p->conn != NULL)
         link_conn_close(p->conn, "replaced by a newer connection");
+    if (c->accepted)
+        link_say_hello(c, NULL);
+    if (c->stream.closing)
+        return;
     c->up = true;
     c->peer = h->node;
     c->codecs = h->codecs;
@@ -98,14 +101,17 @@ static bool come_up(struct link_conn *c, const struct bx_hello *h)
     p->conn = c;
     if (p->dialling == c)
         p->dialling = NULL;
-    if (c->accepted)
-        link_say_hello(c, NULL);
     c->owner->last_refusal[0] = '\0';
     c->owner->o.peer(c->owner->o.ctx, c->peer, true);
-    return !c->closing;
 }
 
-static bool on_refusal(struct link_conn *c, struct bx_str why)
+static void welcome_stranger(struct link_conn *c)
+{
+    c->stranger = true;
+    link_say_hello(c, NULL);
+}
+
+static void on_refusal(struct link_conn *c, struct bx_str why)
 {
     char text[sizeof c->owner->last_refusal];
 
@@ -115,51 +121,43 @@ static bool on_refusal(struct link_conn *c, struct bx_str why)
     if (c->join_done == NULL)
         log_refusal(c->owner, text);
     link_conn_close(c, text);
-    return false;
 }
 
-static bool on_hello(struct link_conn *c, const uint8_t *p, size_t n)
+static void on_hello(struct link_conn *c, const uint8_t *p, size_t n)
 {
     struct bx_hello h = {0};
     const char *why;
 
-    if (bx_flat_read(&bx_hello_schema, p, n, &h, NULL, NULL, NULL) != BX_OK) {
+    if (bx_flat_read(&bx_hello_schema, p, n, &h, NULL, NULL, NULL) != BX_OK)
         link_conn_malformed(c, "a hello that can not be read");
-        return false;
-    }
-    if (h.refuse.n > 0)
-        return on_refusal(c, h.refuse);
-    if (c->up || c->stranger) {
+    else if (h.refuse.n > 0)
+        on_refusal(c, h.refuse);
+    else if (c->up || c->stranger)
         link_conn_malformed(c, "a second hello");
-        return false;
-    }
-    if (c->join_done != NULL)
-        return true; /* it is a member of something; the JOIN is on its way */
-    why = reason_to_refuse(c, &h);
-    if (why != NULL)
-        return refuse(c, h.node, why);
-    if (h.node != 0)
-        return come_up(c, &h);
-    c->stranger = true;
-    link_say_hello(c, NULL);
-    return true;
+    else if (c->join_done != NULL)
+        return; /* it is a member of something; the JOIN is on its way */
+    else if ((why = reason_to_refuse(c, &h)) != NULL)
+        refuse(c, h.node, why);
+    else if (h.node == 0)
+        welcome_stranger(c);
+    else
+        come_up(c, &h);
 }
 
-static bool on_join(struct link_conn *c, const uint8_t *p, size_t n)
+static void on_join(struct link_conn *c, const uint8_t *p, size_t n)
 {
     struct bx_join j = {0};
 
     if (bx_flat_read(&bx_join_schema, p, n, &j, NULL, NULL, NULL) != BX_OK) {
         link_conn_malformed(c, "a JOIN that can not be read");
-        return false;
+        return;
     }
     c->asked = true;
     c->since = link_now(c->owner);
     c->owner->o.join(c->owner->o.ctx, c->handle, &j);
-    return !c->closing;
 }
 
-static bool on_joined(struct link_conn *c, const uint8_t *p, size_t n)
+static void on_joined(struct link_conn *c, const uint8_t *p, size_t n)
 {
     struct bx_arena arena = {0};
     struct bx_joined a = {0};
@@ -170,36 +168,29 @@ static bool on_joined(struct link_conn *c, const uint8_t *p, size_t n)
     }
     bx_arena_close(&arena);
     link_conn_close(c, "the answer to the JOIN can not be read");
-    return false;
 }
 
-static bool pong(struct link_conn *c)
+static void pong(struct link_conn *c)
 {
     struct bx_buf frame = {0};
 
     if (bx_frame_write_raw(&frame, BX_FRAME_PONG, NULL, 0, NULL, 0) == BX_OK)
         link_conn_send(c, &frame);
     bx_buf_release(&frame);
-    return !c->closing;
 }
 
-bool link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n)
+void link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n)
 {
-    if (c->close_when_sent)
-        return true; /* refused or answered: nothing it says counts */
     if (kind == BX_FRAME_HELLO)
-        return on_hello(c, p, n);
-    if (kind == BX_FRAME_JOIN && c->stranger && !c->asked)
-        return on_join(c, p, n);
-    if (kind == BX_FRAME_JOINED && c->join_done != NULL)
-        return on_joined(c, p, n);
-    if (!c->up || kind == BX_FRAME_JOIN || kind == BX_FRAME_JOINED) {
+        on_hello(c, p, n);
+    else if (kind == BX_FRAME_JOIN && c->stranger && !c->asked)
+        on_join(c, p, n);
+    else if (kind == BX_FRAME_JOINED && c->join_done != NULL)
+        on_joined(c, p, n);
+    else if (!c->up || kind == BX_FRAME_JOIN || kind == BX_FRAME_JOINED)
         link_conn_malformed(c, "a frame out of turn");
-        return false;
-    }
-    if (kind == BX_FRAME_PING)
-        return pong(c);
-    if (kind != BX_FRAME_PONG)
+    else if (kind == BX_FRAME_PING)
+        pong(c);
+    else if (kind != BX_FRAME_PONG)
         c->owner->o.frame(c->owner->o.ctx, c->peer, (enum bx_frame)kind, p, n);
-    return !c->closing;
 }

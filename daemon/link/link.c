@@ -10,8 +10,8 @@
 #define BACKOFF_MIN_MS 100u
 #define BACKOFF_MAX_MS 3000u
 #define CONNECT_MS 3000u
-#define JOIN_MS 20000u /* a JOIN waits for its commit */
-#define BACKLOG 128
+#define JOIN_MS 20000u    /* a JOIN waits for its commit */
+#define FRAMES_KEPT 1024u /* places in the queues to all peers */
 
 uint64_t link_now(const struct link *l)
 {
@@ -84,47 +84,29 @@ static bool has_room(const struct link *l)
     return strangers < LINK_STRANGERS_MAX && accepted < LINK_ACCEPTED_MAX;
 }
 
-static void on_connection(uv_stream_t *listener, int status)
+static void on_incoming(struct stream_listener *listener)
 {
-    struct link *l = listener->data;
+    struct link *l = listener->ctx;
     bool room = l->identity.node != 0 && has_room(l);
-    struct link_conn *c;
+    struct link_conn *c = link_conn_create(l);
 
-    if (status != 0 || l->closing)
-        return;
-    c = link_conn_create(l);
     c->accepted = true;
-    if (uv_accept(listener, (uv_stream_t *)&c->tcp) != 0 || !room) {
+    if (!stream_accept(&c->stream, listener) || !room) {
         l->stats.turned_away++;
         link_conn_close(c, "not now");
-        return;
     }
-    link_conn_start(c);
 }
 
 /* ---- dialling ---- */
 
-static void on_connected(uv_connect_t *req, int status)
-{
-    struct link_conn *c = req->data;
-
-    if (c->closing)
-        return;
-    if (status != 0)
-        link_conn_close(c, uv_strerror(status));
-    else
-        link_conn_start(c);
-}
-
 /* What can not even be tried fails on the next tick, like a dial that nobody answers: nobody is
  * told from inside the call. */
-static void dial(struct link_conn *c, const char *address)
+static void dial_address(struct link_conn *c, const char *address)
 {
     union address to;
 
-    c->connect.data = c;
     if (address_parse(address, &to, NULL) != BX_OK || !address_is_loopback(&to) ||
-        uv_tcp_connect(&c->connect, &c->tcp, &to.any, on_connected) != 0)
+        stream_dial(&c->stream, &to) != 0)
         c->since = 0;
 }
 
@@ -140,7 +122,7 @@ static void dial_peer(struct link *l, struct link_peer *p, uint64_t now)
     p->dial_at = now + p->backoff_ms + jitter % (p->backoff_ms / 2);
     c->expected = p->id;
     p->dialling = c;
-    dial(c, p->address);
+    dial_address(c, p->address);
 }
 
 void link_join(struct link *l, const char *address, const struct bx_join *join,
@@ -153,7 +135,7 @@ void link_join(struct link *l, const char *address, const struct bx_join *join,
     c->join_ctx = ctx;
     if (bx_frame_write(&c->join_frame, BX_FRAME_JOIN, &bx_join_schema, join) != BX_OK)
         bx_oom(sizeof *join);
-    dial(c, address);
+    dial_address(c, address);
 }
 
 void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *answer)
@@ -168,17 +150,17 @@ void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *a
     }
     if (c == NULL)
         return;
-    c->close_when_sent = true;
     if (bx_frame_write(&frame, BX_FRAME_JOINED, &bx_joined_schema, answer) == BX_OK)
         link_conn_send(c, &frame);
     bx_buf_release(&frame);
+    stream_finish(&c->stream, STREAM_CLOSE);
 }
 
 /* ---- time ---- */
 
 static const char *overdue(const struct link_conn *c, uint64_t now)
 {
-    if (!c->connected)
+    if (!c->stream.ready)
         return now - c->since > CONNECT_MS ? "no connection" : NULL;
     if (c->up)
         return now - c->heard > LINK_SILENCE_MS ? "silent for 5 s" : NULL;
@@ -194,7 +176,7 @@ static void check_deadlines(struct link_conn *c, uint64_t now)
 
     if (why != NULL)
         link_conn_close(c, why);
-    else if (c->up && now - c->spoke > LINK_PING_MS &&
+    else if (c->up && now - c->stream.write_ms > LINK_PING_MS &&
              bx_frame_write_raw(&frame, BX_FRAME_PING, NULL, 0, NULL, 0) == BX_OK)
         link_conn_send(c, &frame);
     bx_buf_release(&frame);
@@ -251,7 +233,7 @@ static size_t port_queued(struct bx_link *base, uint64_t id)
 {
     struct link_peer *p = link_peer_of(of(base), id);
 
-    return p != NULL && p->conn != NULL ? p->conn->queued : 0;
+    return p != NULL && p->conn != NULL ? p->conn->stream.queued : 0;
 }
 
 /* Guests that are still not known here stay. One can be known and not have a row: by the log. */
@@ -300,42 +282,39 @@ static const struct bx_link_ops ops = {port_send, port_connected, port_codecs, p
 
 /* ---- life ---- */
 
-static void on_handle_closed(uv_handle_t *handle)
+static void on_timer_closed(uv_handle_t *handle)
 {
-    ((struct link *)handle->data)->handles_open--;
+    ((struct link *)handle->data)->timer_open = false;
 }
 
 int link_create(struct link **out, const struct link_options *o, const char *address,
                 struct bx_err *err)
 {
-    union address on;
-    struct link *l;
-    int rv, rc = address_parse(address, &on, err);
+    static const struct bx_pool_size kept = {FRAMES_KEPT, 0};
+    struct link *l = bx_must_calloc(1, sizeof *l);
+    int rc;
 
-    *out = NULL;
-    if (rc != BX_OK)
-        return bx_err_wrap(err, "--listen");
-    l = bx_must_calloc(1, sizeof *l);
     l->base.ops = &ops;
     l->o = *o;
     l->ticked = link_now(l);
     TAILQ_INIT(&l->conns);
-    uv_tcp_init(o->loop, &l->listener);
     uv_timer_init(o->loop, &l->timer);
-    l->listener.data = l->timer.data = l;
-    l->handles_open = 2;
-    rv = uv_tcp_bind(&l->listener, &on.any, 0);
-    if (rv == 0)
-        rv = uv_listen((uv_stream_t *)&l->listener, BACKLOG, on_connection);
-    if (rv != 0) {
-        bx_err_set(err, BX_IO, "--listen %s: %s", address, uv_strerror(rv));
-        bx_err_hint(err, "is another daemon running there? choose another port");
+    l->timer.data = l;
+    l->timer_open = true;
+    l->listener.incoming = on_incoming;
+    l->listener.ctx = l;
+    rc = stream_group_init(&l->streams, "frame", kept, o->loop, o->clock, &link_limits,
+                           &link_callbacks);
+    if (rc == BX_OK)
+        rc = stream_listen_tcp(&l->listener, &l->streams, "--listen", address, err);
+    if (rc == BX_OK)
+        uv_timer_start(&l->timer, on_tick, TICK_MS, TICK_MS);
+    if (rc != BX_OK) {
         link_destroy(l);
-        return BX_IO;
+        l = NULL;
     }
-    uv_timer_start(&l->timer, on_tick, TICK_MS, TICK_MS);
     *out = l;
-    return BX_OK;
+    return rc;
 }
 
 void link_destroy(struct link *l)
@@ -344,18 +323,17 @@ void link_destroy(struct link *l)
 
     if (l == NULL)
         return;
-    l->closing = true;
     while ((c = TAILQ_FIRST(&l->conns)) != NULL) {
         c->up = false; /* nobody is told any more */
         c->join_done = NULL;
         link_conn_close(c, "stopping");
     }
-    uv_close((uv_handle_t *)&l->listener, on_handle_closed);
-    uv_close((uv_handle_t *)&l->timer, on_handle_closed);
-    while (l->handles_open > 0)
+    stream_listener_close(&l->listener);
+    uv_close((uv_handle_t *)&l->timer, on_timer_closed);
+    while (l->timer_open)
         uv_run(l->o.loop, UV_RUN_ONCE);
+    stream_group_close(&l->streams);
     bx_free(l->peers);
-    bx_slab_close(&l->frames);
     bx_free(l);
 }
 
