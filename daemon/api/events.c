@@ -108,7 +108,8 @@ static void stop_watching(struct api_conn *c, const struct bx_err *err)
 
 void api_watch_more(struct api_conn *c)
 {
-    while (c->behind && !c->closing && c->queued < API_WATCH_MAX / 2 && c->api->node != NULL) {
+    while (c->behind && !c->stream.closing && c->stream.queued < API_WATCH_MAX / 2 &&
+           c->api->node != NULL) {
         struct bx_fsm *f = bx_node_fsm(c->api->node);
         struct watch_page p = {.last = c->watch_at};
         struct bx_err err;
@@ -135,7 +136,7 @@ void api_watch_event(struct api_conn *c, const struct bx_event *e)
 
     if (c->behind || e->index <= c->watch_at)
         return;
-    if (c->queued > API_WATCH_MAX) {
+    if (c->stream.queued > API_WATCH_MAX) {
         c->behind = true;
         return;
     }

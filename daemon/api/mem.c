@@ -273,7 +273,7 @@ void api_mem_stats(struct api_call *c)
     put_pool(&b, &a->configs.stats);
     put_pool(&b, &a->metadata.stats);
     put_pool(&b, &a->pool.stats);
-    put_pool(&b, &a->writes.stats);
+    put_pool(&b, &a->streams.buffers.stats);
     put_pool(&b, &a->connections.stats);
     put_buffer(&b);
     put_heap(&b);

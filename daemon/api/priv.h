@@ -3,6 +3,7 @@
 #define API_PRIV_H
 
 #include "api/api.h"
+#include "api/conn.h"
 #include "codec/hybrid.h"
 #include "config.h"
 #include "node/node.h"
@@ -12,14 +13,8 @@
 #include <sys/queue.h>
 #include <uv.h>
 
-#define API_CONNS_MAX 1024u
-#define API_CALLS_PER_CONN 256u
-#define API_CALLS_MAX 16384u         /* on all connections */
-#define API_CALLS_BYTES (64u << 20)  /* of their messages */
-#define API_UNPROVEN_MAX (64u << 10) /* bytes of the first message */
-#define API_OUT_MAX (16u << 20)
-#define API_HALF_MS 10000u  /* for the rest of a message that began */
-#define API_STALL_MS 60000u /* without taking any answer */
+#define API_CALLS_MAX 16384u        /* on all connections */
+#define API_CALLS_BYTES (64u << 20) /* of their messages */
 #define API_TICK_MS 250u
 #define API_WATCH_PAGE 500u        /* events read at once for one that is behind */
 #define API_WATCH_MAX (256u << 10) /* queued events beyond which it is behind */
@@ -29,33 +24,6 @@
 #define API_LOGS_BYTES (64u << 10)
 #define API_TIMEOUT_MS 10000u
 #define API_TIMEOUT_MAX_MS 600000u
-
-struct api_conn {
-    TAILQ_ENTRY(api_conn) link;
-    struct api *api;
-    union {
-        uv_handle_t handle;
-        uv_stream_t stream;
-        uv_pipe_t pipe;
-        uv_tcp_t tcp;
-    } h;
-    uv_shutdown_t shut;
-    char principal[32];
-    enum bx_rpc_role role;
-    struct bx_buf in;
-    struct bx_pack_scan scan;
-    uint64_t began;    /* boot time of the first byte of a half message, 0: none */
-    size_t queued;     /* bytes of answers not yet taken */
-    uint64_t progress; /* boot time when the last was taken, or the first was queued */
-    uint64_t watch_at; /* last event that was sent */
-    uint32_t codecs;   /* 1 << enum bx_codec: what it takes lists in */
-    uint32_t calls;
-    bool proven; /* known, or made a sound request */
-    bool paused, closing;
-    bool ending, peer_closed; /* close when all is sent; peer_closed: and the peer has closed */
-    bool watching, behind;    /* gets events; behind: from what is kept, page by page */
-};
-TAILQ_HEAD(api_conns, api_conn);
 
 /* All parameters of all methods but vm.create's own; a method allows some of them by name. */
 struct api_params {
@@ -100,43 +68,22 @@ struct api {
     struct bx_node *node; /* NULL: this host belongs to no cluster */
     struct bx_driver *driver;
     const char *accel;
-    uv_pipe_t pipe;
-    uv_tcp_t tcp;
+    struct stream_group streams;
+    struct stream_listener unix_socket, tcp_socket;
     uv_timer_t timer;
-    bool has_tcp, closing;
-    bool bound; /* the socket file is ours */
-    uint32_t handles, n_conns, conns_max, n_calls, sql_running;
+    bool timer_open;
+    uint32_t n_conns, conns_max, n_calls, sql_running;
     size_t calls_bytes;
     struct api_conns conns;
     struct api_calls calls; /* all */
     struct api_calls waits; /* vm.wait, and logs asked of another node */
     struct bx_pool pool;    /* of calls */
-    struct bx_pool configs, metadata, writes, connections;
+    struct bx_pool configs, metadata, connections;
     struct bx_arena arena;   /* of the request that is read: one reset when it was run */
     struct bx_pack *pack;    /* of the message that is being read */
     struct bx_hybrid hybrid; /* of lists; counts the codecs */
     uint64_t next_query;
 };
-
-/* An answer on its way out. */
-struct api_write_req {
-    uv_write_t req;
-    struct api_conn *conn;
-    struct bx_buf buf;
-};
-
-/* ---- api_conn.c ---- */
-void api_conn_start(struct api_conn *c);
-/* At once; nobody gets the answers that are under way. */
-void api_conn_close(struct api_conn *c);
-/* When what is queued is sent. */
-void api_conn_end(struct api_conn *c);
-/* Close it when a deadline has passed. */
-void api_conn_expire(struct api_conn *c, uint64_t at);
-/* Fewer calls are under way: read again. */
-void api_conn_resume(struct api_conn *c);
-/* Takes b's memory over. */
-void api_conn_send(struct api_conn *c, struct bx_buf *b);
 
 /* ---- api_call.c ---- */
 /* One message of len bytes. False: it is no request; the connection is to be closed. */
