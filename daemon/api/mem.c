@@ -27,7 +27,7 @@ static void put_pool(struct bx_buf *b, const struct bx_pool_stats *s)
     number(b, "misses", s->misses);
     number(b, "max", s->size.max);
     number(b, "min", s->size.min);
-    number(b, "object_bytes", s->object_size);
+    number(b, "object_bytes", s->object_bytes);
 }
 
 static void put_buffer(struct bx_buf *b)

@@ -20,7 +20,8 @@
 #define CACHES 64
 #define RETURNS 104 /* what all classes keep together */
 
-enum { CLASSES = 5, DIRECT = CLASSES };
+enum { CLASSES = BX_BUF_CLASSES, DIRECT = CLASSES };
+const char *const bx_buf_class_names[CLASSES] = {"256", "512", "1500", "8192", "65536"};
 static const size_t class_size[CLASSES] = {256, 512, 1500, 8192, 65536};
 static const uint32_t class_keep[CLASSES] = {32, 32, 32, 4, 4};
 
@@ -35,10 +36,10 @@ struct block {
 struct cache {
     atomic_bool taken;
     struct block *kept[CLASSES];
-    uint32_t n_kept[CLASSES], keep[CLASSES];
+    uint32_t n_kept[CLASSES], most_kept[CLASSES], keep[CLASSES];
     struct block *_Atomic returned; /* CLOSED when nobody owns the cache */
     _Atomic uint32_t n_returned;
-    _Atomic uint64_t hits, misses, direct, returns;
+    _Atomic uint64_t hits[CLASSES], misses[CLASSES], given[CLASSES], direct, returns;
 };
 
 static struct block closed_high_water;
@@ -90,7 +91,8 @@ static inline void keep(struct cache *c, struct block *b)
     bx_poison(b + 1, class_size[b->cls]);
     b->next = c->kept[b->cls];
     c->kept[b->cls] = b;
-    c->n_kept[b->cls]++;
+    if (++c->n_kept[b->cls] > c->most_kept[b->cls])
+        c->most_kept[b->cls] = c->n_kept[b->cls];
 }
 
 static void collect(struct cache *c)
@@ -131,9 +133,9 @@ static inline struct block *take(uint32_t cls, size_t cap)
     if (cls != DIRECT && c != NULL)
         b = take_kept(c, cls);
     if (c == NULL)
-        count(cls == DIRECT ? &heap.direct : &heap.misses);
+        count(cls == DIRECT ? &heap.direct : &heap.misses[cls]);
     else
-        count_own(b != NULL ? &c->hits : cls == DIRECT ? &c->direct : &c->misses);
+        count_own(b != NULL ? &c->hits[cls] : cls == DIRECT ? &c->direct : &c->misses[cls]);
     if (b == NULL)
         b = bx_alloc(sizeof *b + cap);
     if (b != NULL) {
@@ -167,6 +169,10 @@ fail:
 
 static inline void give(struct block *b)
 {
+    if (b->cls != DIRECT && mine != NULL)
+        count_own(&mine->given[b->cls]);
+    else if (b->cls != DIRECT)
+        count(&heap.given[b->cls]);
     if (b->owner != NULL && b->owner == mine)
         keep(mine, b);
     else if (b->owner == NULL || !send_home(b))
@@ -272,12 +278,19 @@ void bx_buf_move(struct bx_buf *to, struct bx_buf *from)
     *from = (struct bx_buf){0};
 }
 
+static uint64_t get(const _Atomic uint64_t *n)
+{
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
 static void add_counts(struct bx_buf_stats *out, const struct cache *c)
 {
-    out->hits += atomic_load_explicit(&c->hits, memory_order_relaxed);
-    out->misses += atomic_load_explicit(&c->misses, memory_order_relaxed);
-    out->direct += atomic_load_explicit(&c->direct, memory_order_relaxed);
-    out->returned += atomic_load_explicit(&c->returns, memory_order_relaxed);
+    for (size_t cls = 0; cls < CLASSES; cls++) {
+        out->hits += get(&c->hits[cls]);
+        out->misses += get(&c->misses[cls]);
+    }
+    out->direct += get(&c->direct);
+    out->returned += get(&c->returns);
 }
 
 void bx_buf_stats(struct bx_buf_stats *out)
@@ -288,6 +301,29 @@ void bx_buf_stats(struct bx_buf_stats *out)
         add_counts(out, &caches[i]);
     for (size_t cls = 0; mine != NULL && cls < CLASSES; cls++)
         out->kept_bytes += mine->n_kept[cls] * class_size[cls];
+}
+
+void bx_buf_class_stats(uint32_t cls, struct bx_buf_class_stats *out)
+{
+    uint64_t given;
+
+    assert(cls < CLASSES);
+    given = get(&heap.given[cls]);
+    *out =
+        (struct bx_buf_class_stats){.hits = get(&heap.hits[cls]), .misses = get(&heap.misses[cls])};
+    for (size_t i = 0; i < CACHES; i++)
+        given += get(&caches[i].given[cls]);
+    for (size_t i = 0; i < CACHES; i++) {
+        out->hits += get(&caches[i].hits[cls]);
+        out->misses += get(&caches[i].misses[cls]);
+    }
+    out->created = out->misses;
+    out->in_use = out->hits + out->misses - given;
+    if (mine != NULL) {
+        out->available = mine->n_kept[cls];
+        out->high_water = mine->most_kept[cls];
+        out->max = mine->keep[cls];
+    }
 }
 
 static uint32_t free_list(struct block *b)
@@ -320,7 +356,7 @@ static void close_cache(struct cache *c)
     for (size_t cls = 0; cls < CLASSES; cls++) {
         free_list(c->kept[cls]);
         c->kept[cls] = NULL;
-        c->n_kept[cls] = 0;
+        c->n_kept[cls] = c->most_kept[cls] = 0;
     }
     atomic_store(&c->taken, false);
 }

@@ -54,6 +54,16 @@ void bx_block_give(void *p);
 /* How many bytes there are. */
 size_t bx_block_size(const void *p);
 
+#define BX_BUF_CLASSES 5u
+/* What the blocks of a class are called: "256", "512", "1500", "8192", "65536". */
+extern const char *const bx_buf_class_names[BX_BUF_CLASSES];
+
+struct bx_buf_class_stats {
+    uint64_t available, high_water, max;    /* of the calling thread: kept now, the most, at most */
+    uint64_t in_use, created, hits, misses; /* of all threads */
+};
+void bx_buf_class_stats(uint32_t cls, struct bx_buf_class_stats *out);
+
 struct bx_buf_stats {
     uint64_t hits, misses, direct, returned; /* of all threads; direct: above 64 KiB */
     uint64_t kept_bytes;                     /* of the calling thread */

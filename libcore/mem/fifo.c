@@ -26,20 +26,39 @@ static uint8_t *bytes_of(struct bx_fifo_chunk *c)
     return (uint8_t *)(c + 1);
 }
 
-/* Nothing in it is in use: it begins again, waits for its turn, or goes. */
+static uint64_t kept_at_most(const struct bx_fifo *f)
+{
+    return f->stats.max == 0 ? SPARES : f->stats.max;
+}
+
+void bx_fifo_keep(struct bx_fifo *f, uint64_t bytes)
+{
+    f->stats.max = bytes / CHUNK + (bytes % CHUNK != 0);
+}
+
+void bx_fifo_stats(const struct bx_fifo *f, struct bx_fifo_stats *out)
+{
+    *out = f->stats;
+    out->max = kept_at_most(f);
+    out->chunk_bytes = CHUNK;
+}
+
+/* No block of the chunk is in use: the current one is cut again from its start, another one is kept
+ * or freed. */
 static void emptied(struct bx_fifo *f, struct bx_fifo_chunk *c)
 {
-    if (c != f->current && f->n_spares == SPARES) {
-        bx_free(c);
-        return;
+    if (c != f->current) {
+        f->stats.in_use--;
+        if (f->stats.available >= kept_at_most(f)) {
+            bx_free(c);
+            return;
+        }
+        c->next = f->spares;
+        f->spares = c;
+        f->stats.available++;
     }
     c->used = 0;
     bx_poison(bytes_of(c), CHUNK);
-    if (c != f->current) {
-        c->next = f->spares;
-        f->spares = c;
-        f->n_spares++;
-    }
 }
 
 static struct bx_fifo_chunk *next_chunk(struct bx_fifo *f)
@@ -48,15 +67,20 @@ static struct bx_fifo_chunk *next_chunk(struct bx_fifo *f)
 
     if (c != NULL) {
         f->spares = c->next;
-        f->n_spares--;
+        f->stats.available--;
+        f->stats.hits++;
     } else {
         c = bx_alloc(sizeof *c + CHUNK);
         if (c == NULL)
             return NULL;
         *c = (struct bx_fifo_chunk){.owner = f};
         bx_poison(bytes_of(c), CHUNK);
+        f->stats.misses++;
+        f->stats.created++;
     }
     f->current = c;
+    if (++f->stats.in_use > f->stats.high_water)
+        f->stats.high_water = f->stats.in_use;
     return c;
 }
 
@@ -82,7 +106,7 @@ void *bx_fifo_alloc(struct bx_fifo *f, size_t n)
         c->live++;
     }
     *b = (struct block){f, c};
-    f->live++;
+    f->stats.live++;
     return b + 1;
 }
 
@@ -96,8 +120,8 @@ void bx_fifo_free(void *p)
         return;
     c = b->chunk;
     f = b->owner;
-    assert(f->live > 0 && (c == NULL || c->live > 0));
-    f->live--;
+    assert(f->stats.live > 0 && (c == NULL || c->live > 0));
+    f->stats.live--;
     if (c == NULL)
         bx_free(b);
     else if (--c->live == 0)
@@ -108,7 +132,7 @@ void bx_fifo_close(struct bx_fifo *f)
 {
     struct bx_fifo_chunk *c;
 
-    assert(f->live == 0);
+    assert(f->stats.live == 0);
     bx_free(f->current);
     while ((c = f->spares) != NULL) {
         f->spares = c->next;

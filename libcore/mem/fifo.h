@@ -11,17 +11,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bx_fifo_stats {
+    uint64_t live;              /* blocks */
+    uint64_t in_use, available; /* chunks: with blocks or about to be cut, and kept */
+    uint64_t high_water;        /* the most chunks in use at once */
+    uint64_t created, hits, misses;
+    uint64_t max; /* chunks kept at most; 0: 128 */
+    uint64_t chunk_bytes;
+};
+
 struct bx_fifo_chunk;
 struct bx_fifo {
     struct bx_fifo_chunk *current, *spares;
-    uint32_t n_spares;
-    uint64_t live; /* blocks */
+    struct bx_fifo_stats stats;
 };
 
 /* NULL when memory is out. n may be 0. */
 void *bx_fifo_alloc(struct bx_fifo *f, size_t n);
 /* NULL is allowed. */
 void bx_fifo_free(void *p);
+/* How many bytes of chunks are kept for reuse, rounded up to whole chunks; 0: 32 MiB. Before the
+ * first block. */
+void bx_fifo_keep(struct bx_fifo *f, uint64_t bytes);
+/* chunk_bytes and max as they are in effect. */
+void bx_fifo_stats(const struct bx_fifo *f, struct bx_fifo_stats *out);
 /* Every block must have been freed. */
 void bx_fifo_close(struct bx_fifo *f);
 

@@ -12,7 +12,7 @@ int bx_pool_init(struct bx_pool *p, const char *name, size_t object_size, struct
 {
     assert(object_size > 0 && size.min <= size.max);
     *p = (struct bx_pool){
-        .stats = {.name = name, .object_size = object_size, .size = size},
+        .stats = {.name = name, .object_bytes = object_size, .size = size},
         .fini = fini,
     };
     p->free = bx_calloc(size.max, sizeof *p->free);
@@ -49,11 +49,11 @@ void *bx_pool_acquire(struct bx_pool *p)
 
     if (s->available > 0) {
         object = p->free[--s->available];
-        bx_unpoison(object, s->object_size);
-        memset(object, 0, s->object_size);
+        bx_unpoison(object, s->object_bytes);
+        memset(object, 0, s->object_bytes);
         s->hits++;
     } else {
-        object = bx_calloc(1, s->object_size);
+        object = bx_calloc(1, s->object_bytes);
         if (object == NULL)
             return NULL;
         s->misses++;
@@ -76,7 +76,7 @@ void bx_pool_release(struct bx_pool *p, void *object)
     if (p->fini != NULL)
         p->fini(object);
     if (s->available < s->size.max) {
-        bx_poison(object, s->object_size);
+        bx_poison(object, s->object_bytes);
         p->free[s->available++] = object;
     } else {
         bx_free(object);

@@ -16,7 +16,7 @@ struct bx_pool_size {
 
 struct bx_pool_stats {
     const char *name;
-    size_t object_size;
+    uint64_t object_bytes;
     struct bx_pool_size size;
     uint32_t available, in_use, high_water;
     uint64_t created, hits, misses; /* misses: acquired from the heap because none was kept */

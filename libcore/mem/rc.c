@@ -23,7 +23,7 @@ static struct bx_rc_value *head(const void *value)
 
 void bx_rc_init(struct bx_rc_cache *c, uint32_t max, uint32_t idle_max, bx_map_eq eq)
 {
-    *c = (struct bx_rc_cache){.max = max, .idle_max = idle_max, .eq = eq};
+    *c = (struct bx_rc_cache){.max = max, .idle_max = idle_max, .eq = eq, .stats = {.max = max}};
     TAILQ_INIT(&c->idle);
 }
 
@@ -120,7 +120,8 @@ const void *bx_rc_get_or_create(struct bx_rc_cache *c, uint64_t hash, const void
         c->stats.apart++;
     }
     c->stats.misses++;
-    c->stats.values++;
     c->stats.refs++;
+    if (++c->stats.values > c->stats.high_water)
+        c->stats.high_water = c->stats.values;
     return body(v);
 }

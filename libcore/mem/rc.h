@@ -17,10 +17,12 @@ struct bx_rc_value;
 TAILQ_HEAD(bx_rc_values, bx_rc_value);
 
 struct bx_rc_stats {
-    uint64_t values; /* alive, those too that nobody holds */
-    uint64_t refs;   /* held */
+    uint64_t values;     /* alive, those too that nobody holds */
+    uint64_t refs;       /* held */
+    uint64_t high_water; /* the most values at once */
     uint64_t hits, misses;
     uint64_t apart; /* made beyond the bound: nobody else can find them */
+    uint64_t max;   /* that can be found */
 };
 
 struct bx_rc_cache {

@@ -78,7 +78,7 @@ static int take_scope(const char *name, struct scope **out)
         return BX_CONFLICT;
     if (pool.stats.in_use >= BX_TRACK_SCOPES)
         return BX_BUSY;
-    if (pool.stats.object_size == 0 &&
+    if (pool.stats.object_bytes == 0 &&
         bx_pool_init(&pool, "scope", sizeof(struct scope), BX_TRACK_SCOPE_POOL, NULL) != BX_OK)
         return BX_NO_MEMORY;
     *out = bx_pool_acquire(&pool);

@@ -161,7 +161,7 @@ static void fifo_takes_any_order_and_size(void **state)
         held[i].p = bx_fifo_alloc(&f, held[i].n);
         memset(held[i].p, held[i].fill, held[i].n);
     }
-    assert_int_equal(f.live, HELD);
+    assert_int_equal(f.stats.live, HELD);
     for (size_t i = 0; i < HELD; i++)
         bx_fifo_free(held[i].p);
     bx_fifo_free(NULL);

@@ -1,0 +1,351 @@
+/* metric: histograms, what a registry takes, its order and its bounds, and the tables of diag/. */
+#include "lib/testlib.h"
+
+#include "codec/hybrid.h"
+#include "diag/memory.h"
+#include "err.h"
+#include "mem/alloc.h"
+#include "mem/buf.h"
+#include "mem/pool.h"
+
+#include <string.h>
+
+struct door {
+    uint64_t opened;
+    uint32_t open;
+};
+
+static const struct bx_field door_fields[] = {
+    BX_FIELD(door, opened, BX_T_U64),
+    BX_FIELD(door, open, BX_T_U32),
+};
+static const struct bx_schema door_schema = BX_SCHEMA("door", 0, door, door_fields);
+static const struct bx_metric door_rows[] = {
+    {"blixard_door_opened_total", NULL, BX_COUNTER, "times that it was opened"},
+    {"blixard_door_open", NULL, BX_GAUGE, "doors that are open"},
+};
+BX_METRIC_EACH(door_fields, door_rows);
+static const struct bx_metric_set door_set = {&door_schema, door_rows, NULL};
+static const struct bx_metric_set side_set = {&door_schema, door_rows, "side"};
+
+static const struct bx_schema gate_schema = BX_SCHEMA("gate", 0, door, door_fields);
+static const struct bx_metric gate_rows[] = {
+    {"blixard_gate_opened_total", NULL, BX_COUNTER, "times"},
+    {"blixard_door_open", NULL, BX_GAUGE, "the door's"},
+};
+static const struct bx_metric_set gate = {&gate_schema, gate_rows, NULL};
+
+static const uint64_t powers[] = {1, 10, 100};
+static const struct bx_histogram_info size_info = {
+    {"blixard_box_bytes", "bytes", BX_HISTOGRAM, "sizes of boxes"}, powers, 3};
+
+static struct bx_metric_source side(const char *value, const struct door *d)
+{
+    return (struct bx_metric_source){.set = &side_set, .value = value, .ctx = d};
+}
+
+static int add(struct bx_metrics *m, struct bx_metric_source s)
+{
+    return bx_metrics_add(m, &s);
+}
+
+/* ---- histograms ---- */
+
+static void a_value_counts_below_the_first_bound_that_holds_it(void **state)
+{
+    struct bx_histogram h = {0};
+
+    (void)state;
+    for (uint64_t v = 0; v <= 12; v++)
+        bx_histogram_add(&h, &size_info, v);
+    assert_int_equal(h.counts[0], 2); /* 0 and 1 */
+    assert_int_equal(h.counts[1], 9);
+    assert_int_equal(h.counts[2], 2);
+    assert_int_equal(h.counts[3], 0);
+    assert_int_equal(h.sum, 78);
+    assert_int_equal(bx_histogram_count(&h), 13);
+}
+
+static void a_value_above_all_bounds_is_counted_and_the_sum_stays_at_its_end(void **state)
+{
+    struct bx_histogram h = {0};
+
+    (void)state;
+    bx_histogram_add(&h, &size_info, 101);
+    bx_histogram_add(&h, &size_info, UINT64_MAX);
+    assert_int_equal(h.counts[3], 2);
+    assert_true(h.sum == UINT64_MAX);
+    bx_histogram_add(&h, &size_info, 5);
+    assert_true(h.sum == UINT64_MAX);
+    assert_int_equal(bx_histogram_count(&h), 3);
+}
+
+/* ---- what is taken ---- */
+
+static void a_source_is_taken_once(void **state)
+{
+    struct door d = {0};
+    struct bx_metrics m = {0};
+
+    (void)state;
+    assert_int_equal(add(&m, side("left", &d)), BX_OK);
+    assert_int_equal(add(&m, side("right", &d)), BX_OK);
+    assert_int_equal(add(&m, side("left", &d)), BX_EXISTS);
+    assert_int_equal(m.n, 2);
+}
+
+static void a_name_belongs_to_one_set(void **state)
+{
+    static const struct bx_histogram_info open_info = {
+        {"blixard_door_open", NULL, BX_HISTOGRAM, "the door's"}, powers, 3};
+    struct bx_histogram h = {0};
+    struct door d = {0};
+    struct bx_metrics m = {0};
+
+    (void)state;
+    assert_int_equal(add(&m, side("left", &d)), BX_OK);
+    assert_int_equal(add(&m, (struct bx_metric_source){.set = &gate, .ctx = &d}), BX_EXISTS);
+    assert_int_equal(add(&m, (struct bx_metric_source){.set = &door_set, .ctx = &d}), BX_EXISTS);
+    assert_int_equal(add(&m, (struct bx_metric_source){.histogram = &open_info, .ctx = &h}),
+                     BX_EXISTS);
+}
+
+static void names_that_break_the_rules_are_refused(void **state)
+{
+    static const struct bx_metric rows[][2] = {
+        {{"blixard_door_opened", NULL, BX_COUNTER, "no _total"},
+         {"blixard_door_open", NULL, 1, ""}},
+        {{"blixard_door_opened_total", NULL, BX_GAUGE, "is none"},
+         {"blixard_door_open", NULL, 1, ""}},
+        {{"door_opened_total", NULL, BX_COUNTER, "prefix"}, {"blixard_door_open", NULL, 1, ""}},
+        {{"blixard_door_Opened_total", NULL, BX_COUNTER, "case"},
+         {"blixard_door_open", NULL, 1, ""}},
+        {{"blixard_door_shut_total", NULL, BX_COUNTER, "member"},
+         {"blixard_door_open", NULL, 1, ""}},
+        {{"blixard_door_opened_total", "bytes", BX_COUNTER, "unit"},
+         {"blixard_door_open", NULL, 1, ""}},
+        {{"blixard_door_opened_total", NULL, BX_COUNTER, NULL}, {"blixard_door_open", NULL, 1, ""}},
+        {{"blixard_door_opened_total", NULL, BX_HISTOGRAM, "type"},
+         {"blixard_door_open", NULL, 1, ""}},
+    };
+    struct door d = {0};
+    struct bx_metrics m = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bx_metric_set bad = {&door_schema, rows[i], NULL};
+
+        assert_int_equal(add(&m, (struct bx_metric_source){.set = &bad, .ctx = &d}), BX_INVALID);
+    }
+    assert_int_equal(m.n, 0);
+}
+
+static void sources_without_sense_are_refused(void **state)
+{
+    static const uint64_t falling[] = {10, 10};
+    struct bx_histogram_info bad = {size_info.metric, falling, 2};
+    struct bx_histogram h = {0};
+    struct door d = {0};
+    struct bx_metrics m = {0};
+
+    (void)state;
+    assert_int_equal(add(&m, side(NULL, &d)), BX_INVALID);
+    assert_int_equal(add(&m, side("left", NULL)), BX_INVALID);
+    assert_int_equal(
+        add(&m, (struct bx_metric_source){.set = &door_set, .value = "left", .ctx = &d}),
+        BX_INVALID);
+    assert_int_equal(add(&m, (struct bx_metric_source){.ctx = &d}), BX_INVALID);
+    assert_int_equal(add(&m, (struct bx_metric_source){.histogram = &bad, .ctx = &h}), BX_INVALID);
+    bad.n = 0;
+    assert_int_equal(add(&m, (struct bx_metric_source){.histogram = &bad, .ctx = &h}), BX_INVALID);
+}
+
+static void a_full_registry_says_so(void **state)
+{
+    static const char *const values[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i",
+                                         "j", "k", "l", "m", "n", "o", "p", "q"};
+    struct door d = {0};
+    struct bx_metrics m = {0};
+
+    (void)state;
+    for (uint32_t i = 0; i < BX_METRICS_GROUP; i++)
+        assert_int_equal(add(&m, side(values[i], &d)), BX_OK);
+    assert_int_equal(add(&m, side(values[BX_METRICS_GROUP], &d)), BX_BUSY);
+    m.n = BX_METRICS_MAX;
+    for (uint32_t i = BX_METRICS_GROUP; i < m.n; i++)
+        m.v[i] = m.v[0]; /* only to be full */
+    assert_int_equal(add(&m, (struct bx_metric_source){.histogram = &size_info,
+                                                       .ctx = &(struct bx_histogram){.sum = 0}}),
+                     BX_BUSY);
+}
+
+/* ---- what is read ---- */
+
+struct seen {
+    char text[2048];
+    size_t n;
+};
+
+static void note(void *ctx, const struct bx_metric_sample *s)
+{
+    struct seen *seen = ctx;
+    uint64_t number = s->histogram == NULL ? s->number : bx_histogram_count(s->histogram);
+
+    seen->n +=
+        (size_t)snprintf(seen->text + seen->n, sizeof seen->text - seen->n, "%s{%s=%s} %llu\n",
+                         s->metric->name, s->label == NULL ? "" : s->label,
+                         s->value == NULL ? "" : s->value, (unsigned long long)number);
+}
+
+static void the_order_is_that_of_names_whoever_came_first(void **state)
+{
+    const struct door left = {3, 1}, right = {5, 2};
+    struct bx_histogram h = {.counts = {4}, .sum = 0};
+    const struct bx_metric_source all[] = {
+        side("left", &left), side("right", &right), {.histogram = &size_info, .ctx = &h}};
+    static const uint8_t orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 2, 0}};
+
+    (void)state;
+    for (size_t o = 0; o < 3; o++) {
+        struct bx_metrics m = {0};
+        struct seen seen = {.n = 0, .text = ""};
+
+        for (size_t i = 0; i < 3; i++)
+            assert_int_equal(bx_metrics_add(&m, &all[orders[o][i]]), BX_OK);
+        bx_metrics_each(&m, note, &seen);
+        assert_string_equal(seen.text, "blixard_box_bytes{=} 4\n"
+                                       "blixard_door_opened_total{side=left} 3\n"
+                                       "blixard_door_opened_total{side=right} 5\n"
+                                       "blixard_door_open{side=left} 1\n"
+                                       "blixard_door_open{side=right} 2\n");
+    }
+}
+
+/* Each look finds one more of both. */
+static void read_growing(const void *ctx, void *out)
+{
+    struct door *d = (struct door *)(uintptr_t)ctx;
+
+    d->opened++;
+    d->open++;
+    memcpy(out, d, sizeof *d);
+}
+
+static void a_source_is_read_once_for_all_its_numbers(void **state)
+{
+    struct door d = {.opened = 0};
+    struct bx_metrics m = {0};
+    struct seen seen = {.n = 0, .text = ""};
+
+    (void)state;
+    assert_int_equal(
+        add(&m, (struct bx_metric_source){.set = &door_set, .read = read_growing, .ctx = &d}),
+        BX_OK);
+    bx_metrics_each(&m, note, &seen);
+    assert_string_equal(seen.text, "blixard_door_opened_total{=} 1\nblixard_door_open{=} 1\n");
+}
+
+static void a_set_is_found_by_its_value_and_gone_with_its_owner(void **state)
+{
+    const struct door left = {3, 1}, right = {5, 2};
+    struct bx_metrics m = {0};
+    struct door d;
+
+    (void)state;
+    assert_int_equal(add(&m, side("left", &left)), BX_OK);
+    assert_int_equal(add(&m, side("right", &right)), BX_OK);
+    assert_true(bx_metrics_get(&m, &side_set, "right", &d));
+    assert_int_equal(d.opened, 5);
+    bx_metrics_remove(&m, &right);
+    assert_false(bx_metrics_get(&m, &side_set, "right", &d));
+    assert_int_equal(d.opened, 0);
+    assert_true(bx_metrics_get(&m, &side_set, "left", &d));
+    assert_int_equal(d.opened, 3);
+}
+
+/* ---- the tables of diag/ ---- */
+
+static void every_set_of_the_memory_is_sound(void **state)
+{
+    static const struct bx_metric_set *const sets[] = {
+        &bx_pool_metrics,  &bx_buf_metrics,    &bx_buf_class_metrics,
+        &bx_alloc_metrics, &bx_intern_metrics, &bx_slab_metrics,
+        &bx_rc_metrics,    &bx_fifo_metrics,   &bx_codec_metrics};
+    static const uint64_t nothing[BX_METRICS_BYTES / 8];
+    struct bx_metrics m = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
+        struct bx_metric_source s = {.set = sets[i], .ctx = nothing};
+
+        s.value = sets[i]->label == NULL ? NULL : "x";
+        if (bx_metrics_add(&m, &s) != BX_OK)
+            fail_msg("%s was refused", sets[i]->schema->name);
+    }
+}
+
+static void the_process_reports_its_heap_and_its_buffers(void **state)
+{
+    struct bx_buf_class_stats before, after;
+    struct bx_alloc_stats heap, now;
+    struct bx_metrics m = {0};
+    void *p;
+
+    (void)state;
+    assert_int_equal(bx_memory_metrics(&m), BX_OK);
+    assert_true(bx_metrics_get(&m, &bx_buf_class_metrics, "512", &before));
+    p = bx_block_take(500);
+    assert_true(bx_metrics_get(&m, &bx_buf_class_metrics, "512", &after));
+    assert_int_equal(after.in_use, before.in_use + 1);
+    assert_int_equal(after.hits + after.misses, before.hits + before.misses + 1);
+    bx_block_give(p);
+    assert_true(bx_metrics_get(&m, &bx_buf_class_metrics, "512", &after));
+    assert_int_equal(after.in_use, before.in_use);
+    assert_true(after.available > 0 && after.high_water >= after.available);
+    bx_alloc_stats(&now);
+    assert_true(bx_metrics_get(&m, &bx_alloc_metrics, NULL, &heap));
+    assert_int_equal(heap.allocations, now.allocations);
+}
+
+static void a_pool_is_read_where_it_counts(void **state)
+{
+    struct bx_pool pool;
+    struct bx_pool_stats s;
+    struct bx_metrics m = {0};
+    void *p;
+
+    (void)state;
+    assert_int_equal(bx_pool_init(&pool, "x", 40, (struct bx_pool_size){3, 1}, NULL), BX_OK);
+    assert_int_equal(
+        add(&m,
+            (struct bx_metric_source){.set = &bx_pool_metrics, .value = "x", .ctx = &pool.stats}),
+        BX_OK);
+    p = bx_pool_acquire(&pool);
+    assert_true(bx_metrics_get(&m, &bx_pool_metrics, "x", &s));
+    assert_int_equal(s.in_use, 1);
+    assert_int_equal(s.hits, 1);
+    assert_int_equal(bx_metric_member(&bx_pool_metrics, &s, 6), 3); /* max */
+    bx_pool_release(&pool, p);
+    bx_pool_close(&pool);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_value_counts_below_the_first_bound_that_holds_it),
+        cmocka_unit_test(a_value_above_all_bounds_is_counted_and_the_sum_stays_at_its_end),
+        cmocka_unit_test(a_source_is_taken_once),
+        cmocka_unit_test(a_name_belongs_to_one_set),
+        cmocka_unit_test(names_that_break_the_rules_are_refused),
+        cmocka_unit_test(sources_without_sense_are_refused),
+        cmocka_unit_test(a_full_registry_says_so),
+        cmocka_unit_test(the_order_is_that_of_names_whoever_came_first),
+        cmocka_unit_test(a_source_is_read_once_for_all_its_numbers),
+        cmocka_unit_test(a_set_is_found_by_its_value_and_gone_with_its_owner),
+        cmocka_unit_test(every_set_of_the_memory_is_sound),
+        cmocka_unit_test(the_process_reports_its_heap_and_its_buffers),
+        cmocka_unit_test(a_pool_is_read_where_it_counts),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
