@@ -136,6 +136,9 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .heartbeat_ms = d->options.heartbeat_ms,
         .snapshot_bytes = d->options.snapshot_bytes,
         .proposals = d->options.proposal_pool,
+        .reads = d->options.read_pool,
+        .log_cache_bytes = d->options.log_cache,
+        .shared_configs = d->options.shared_configs,
         .intern_strings = d->options.intern_strings,
         .intern_bytes = d->options.intern_bytes,
         .wake = on_wake,
@@ -197,18 +200,6 @@ static int open_data(struct daemon *d, struct bx_err *err)
     return rc;
 }
 
-static void on_link_stats(void *ctx, struct bx_link_reply *out)
-{
-    struct daemon *d = ctx;
-    struct link_stats s;
-
-    link_stats(d->link, &s);
-    *out = (struct bx_link_reply){.connections = s.connections,
-                                  .refused = s.refused,
-                                  .malformed = s.malformed,
-                                  .turned_away = s.turned_away};
-}
-
 static int on_init(void *ctx, const char *name, api_done done, void *done_ctx, struct bx_err *err)
 {
     return daemon_init_cluster(ctx, name, done, done_ctx, err);
@@ -231,11 +222,13 @@ static int open_api(struct daemon *d, struct bx_err *err)
                             .state_path = d->state_path,
                             .vm_configs = d->options.vm_config_pool,
                             .metadata = d->options.metadata_pool,
-                            .proposals = d->options.proposal_pool,
+                            .calls = d->options.call_pool,
+                            .answers = d->options.answer_pool,
+                            .connections = d->options.connection_pool,
 #ifdef BX_TRACK_ALLOCATIONS
                             .scopes = d->options.scope_pool,
 #endif
-                            .link_stats = on_link_stats,
+                            .metrics = &d->metrics,
                             .init = on_init,
                             .join = on_join_asked,
                             .ctx = d};
@@ -248,6 +241,7 @@ static int open_parts(struct daemon *d, struct bx_err *err)
     struct loop_hooks hooks = {on_turn, on_deadline, on_tick, d};
     struct link_options link = {.loop = &d->loop.uv,
                                 .clock = d->clock,
+                                .frames = d->options.frame_pool,
                                 .frame = on_frame,
                                 .peer = on_peer,
                                 .join = daemon_on_join,
@@ -271,6 +265,7 @@ int daemon_open(struct daemon *d, struct bx_err *err)
     d->clock = clock_kernel();
     d->lock = -1;
     d->sim_ms = d->member.look_ms = UINT64_MAX;
+    daemon_metrics_open(d);
     snprintf(d->api_address, sizeof d->api_address, "%s", d->options.api);
     rc = open_data(d, err);
     if (rc == BX_OK)

@@ -7,6 +7,7 @@
 #define DAEMON_H
 
 #include "sys/loop.h"
+#include "diag/metric.h"
 #include "node/identity.h"
 #include "node/node.h"
 #include "options.h"
@@ -50,6 +51,7 @@ struct daemon {
     char api_address[OPTIONS_TEXT]; /* HOST:PORT that members are told; empty: no TCP listener */
     int lock;                       /* descriptor of DATA/lock */
     struct daemon_member member;
+    struct bx_metrics metrics; /* what every part counts */
 };
 
 /* ---- daemon.c: for main ---- */
@@ -62,6 +64,11 @@ void daemon_close(struct daemon *d);
 /* There is an identity: be the node that it names. */
 int daemon_open_node(struct daemon *d, struct bx_err *err);
 uint64_t daemon_now(const struct daemon *d);
+
+/* ---- daemon_metrics.c ---- */
+
+/* Add the sources of memory, node and link to d->metrics. */
+void daemon_metrics_open(struct daemon *d);
 
 /* ---- daemon_driver.c ---- */
 

@@ -1,7 +1,7 @@
 # blixardd and blixard-vm: one makefile fragment a folder.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
-	daemon/daemon.c daemon/daemon.h daemon/daemon_driver.c daemon/daemon_member.c \
+	daemon/daemon.c daemon/daemon.h daemon/daemon_driver.c daemon/daemon_member.c daemon/daemon_metrics.c \
 	daemon/options.c daemon/options.h
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 

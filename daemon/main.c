@@ -15,11 +15,8 @@ static struct daemon d;
  * several peers are frames of some kilobytes: all of it at once, on this thread. */
 static void keep_buffers(void)
 {
-    bx_buf_thread_keep(256, 512);
-    bx_buf_thread_keep(512, 512);
-    bx_buf_thread_keep(1500, 256);
-    bx_buf_thread_keep(8192, 32);
-    bx_buf_thread_keep(65536, 16);
+    for (uint32_t i = 0; i < BX_BUF_CLASSES; i++)
+        bx_buf_class_keep(i, d.options.buffers[i]);
 }
 
 static int refuse(const struct bx_err *err)

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, POOL, HELP, SHOW_VERSION };
+enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, POOL, BUFFERS, HELP, SHOW_VERSION };
 
 /* One line a flag: getopt's table, the keys of the file and --help come from it. A text is not
  * empty, a label is a DNS label or empty. */
@@ -41,11 +41,19 @@ static const struct flag {
     {"heartbeat-ms", U32, AT(heartbeat_ms), "N", "between a leader's heartbeats (100)"},
     {"snapshot-bytes", U64, AT(snapshot_bytes), "N", "of log between snapshots (33554432)"},
     {"proposal-pool", POOL, AT(proposal_pool), "MAX[/MIN]", "requests kept for reuse (1000/100)"},
+    {"read-pool", POOL, AT(read_pool), "MAX[/MIN]", "reads that wait kept (1000/0)"},
+    {"frame-pool", POOL, AT(frame_pool), "MAX[/MIN]", "frames to other nodes kept (1024/0)"},
     {"vm-config-pool", POOL, AT(vm_config_pool), "MAX[/MIN]", "configurations kept (500/50)"},
     {"metadata-pool", POOL, AT(metadata_pool), "MAX[/MIN]", "sets of labels kept (200/20)"},
+    {"call-pool", POOL, AT(call_pool), "MAX[/MIN]", "calls of the API kept (1000/0)"},
+    {"answer-pool", POOL, AT(answer_pool), "MAX[/MIN]", "answers of the API kept (1000/0)"},
+    {"connection-pool", POOL, AT(connection_pool), "MAX[/MIN]", "of clients, kept (1024/0)"},
 #ifdef BX_TRACK_ALLOCATIONS
     {"scope-pool", POOL, AT(scope_pool), "MAX[/MIN]", "scopes of mem sites kept (8/1)"},
 #endif
+    {"buffers", BUFFERS, AT(buffers), "N,N,N,N,N", "kept by size (512,512,256,32,16)"},
+    {"log-cache", U64, AT(log_cache), "N", "bytes of the log in memory (33554432)"},
+    {"shared-configs", U64, AT(shared_configs), "N", "configurations held once (65536)"},
     {"intern-strings", U64, AT(intern_strings), "N", "names and labels held once (1048576)"},
     {"intern-bytes", U64, AT(intern_bytes), "N", "of these (67108864)"},
     {"log", LEVEL, AT(log), "LEVEL", "error, warning, info or debug (default info)"},
@@ -119,6 +127,27 @@ static int read_pool(const char *text, void *at)
     return BX_OK;
 }
 
+static int read_buffers(const char *text, void *at)
+{
+    uint32_t keep[BX_BUF_CLASSES];
+    char *end;
+
+    for (uint32_t i = 0; i < BX_BUF_CLASSES; i++) {
+        unsigned long n;
+
+        if (*text < '0' || *text > '9')
+            return BX_INVALID;
+        errno = 0;
+        n = strtoul(text, &end, 10);
+        if (errno != 0 || n > POOL_MAX || *end != (i + 1 < BX_BUF_CLASSES ? ',' : '\0'))
+            return BX_INVALID;
+        keep[i] = (uint32_t)n;
+        text = end + 1;
+    }
+    memcpy(at, keep, sizeof keep);
+    return BX_OK;
+}
+
 /* What a value that can not be read should have been. */
 static const char *wanted(enum kind kind)
 {
@@ -129,6 +158,8 @@ static const char *wanted(enum kind kind)
         return "error, warning, info or debug";
     case U32:
         return "a number from 1 to " TEXT_OF(U32_MAX);
+    case BUFFERS:
+        return "five numbers up to " TEXT_OF(POOL_MAX) ", as 512,512,256,32,16";
     case POOL:
         return "MAX or MAX/MIN, MAX from 1 to " TEXT_OF(POOL_MAX) " and MIN at most that";
     default:
@@ -169,6 +200,9 @@ static int set_value(struct options *o, const struct flag *f, const char *text, 
         break;
     case POOL:
         rc = read_pool(text, at);
+        break;
+    case BUFFERS:
+        rc = read_buffers(text, at);
         break;
     case HELP:
     case SHOW_VERSION:
@@ -383,15 +417,22 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     bool given[FLAGS] = {false};
     int rc;
 
-    memset(o, 0, sizeof *o);
+    *o = (struct options){
+        .log = LOG_INFO,
+        .election_ms = 1000,
+        .heartbeat_ms = 100,
+        .proposal_pool = {1000, 100},
+        .read_pool = {1000, 0},
+        .frame_pool = {1024, 0},
+        .vm_config_pool = {500, 50},
+        .metadata_pool = {200, 20},
+        .call_pool = {1000, 0},
+        .answer_pool = {1000, 0},
+        .connection_pool = {1024, 0},
+        .buffers = {512, 512, 256, 32, 16},
+    };
     snprintf(o->listen, sizeof o->listen, "127.0.0.1:7411");
     snprintf(o->api, sizeof o->api, "127.0.0.1:7410");
-    o->log = LOG_INFO;
-    o->election_ms = 1000;
-    o->heartbeat_ms = 100;
-    o->proposal_pool = (struct bx_pool_size){1000, 100};
-    o->vm_config_pool = (struct bx_pool_size){500, 50};
-    o->metadata_pool = (struct bx_pool_size){200, 20};
 #ifdef BX_TRACK_ALLOCATIONS
     o->scope_pool = BX_TRACK_SCOPE_POOL;
 #endif

@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "err.h"
+#include "mem/buf.h"
 #include "mem/pool.h"
 
 #include <stdbool.h>
@@ -35,11 +36,17 @@ struct options {
     enum options_driver driver;
     int log; /* highest level that is written: 3 error ... 7 debug */
     uint32_t election_ms, heartbeat_ms;
-    uint64_t snapshot_bytes; /* 0: the node's own default */
-    struct bx_pool_size proposal_pool, vm_config_pool, metadata_pool;
+    uint64_t snapshot_bytes;                           /* 0: the node's own default */
+    struct bx_pool_size frame_pool;                    /* of the link */
+    struct bx_pool_size proposal_pool, read_pool;      /* of the node */
+    struct bx_pool_size vm_config_pool, metadata_pool; /* of the API, as are these: */
+    struct bx_pool_size call_pool, answer_pool, connection_pool;
 #ifdef BX_TRACK_ALLOCATIONS
     struct bx_pool_size scope_pool;
 #endif
+    uint32_t buffers[BX_BUF_CLASSES];      /* blocks of each class that the loop's thread keeps */
+    uint64_t log_cache;                    /* bytes; 0: the log's own default */
+    uint64_t shared_configs;               /* 0: the state's own default */
     uint64_t intern_strings, intern_bytes; /* 0: the table's own bounds */
 };
 

@@ -1,5 +1,6 @@
 #include "api/priv.h"
 
+#include "diag/memory.h"
 #include "mem/alloc.h"
 #include "mem/track.h"
 
@@ -22,20 +23,37 @@ static void on_tick(uv_timer_t *timer)
 
 /* ---- life ---- */
 
+/* Of what, how large, and how many of them: members of struct api and of its options. */
+static const struct {
+    const char *name;
+    size_t pool, object, size;
+} pools[] = {
+    {"call", offsetof(struct api, pool), sizeof(struct api_call),
+     offsetof(struct api_options, calls)},
+    {"vm_config", offsetof(struct api, configs), sizeof(struct bx_vm_config),
+     offsetof(struct api_options, vm_configs)},
+    {"metadata", offsetof(struct api, metadata), sizeof(struct api_metadata),
+     offsetof(struct api_options, metadata)},
+    {"connection", offsetof(struct api, connections), sizeof(struct api_conn),
+     offsetof(struct api_options, connections)},
+};
+#define POOLS (sizeof pools / sizeof pools[0])
+
+static struct bx_pool *pool_of(struct api *a, size_t i)
+{
+    return (struct bx_pool *)(void *)((char *)a + pools[i].pool);
+}
+
 static int init_pools(struct api *a)
 {
-    static const struct bx_pool_size calls = {1000, 0}, connections = {API_CONNS_MAX, 0};
-    int rc = bx_pool_init(&a->pool, "call", sizeof(struct api_call), calls, NULL);
+    int rc = BX_OK;
 
-    if (rc == BX_OK)
-        rc = bx_pool_init(&a->configs, "vm_config", sizeof(struct bx_vm_config), a->o.vm_configs,
-                          NULL);
-    if (rc == BX_OK)
-        rc = bx_pool_init(&a->metadata, "metadata", sizeof(struct api_metadata), a->o.metadata,
-                          NULL);
-    if (rc == BX_OK)
-        rc =
-            bx_pool_init(&a->connections, "connection", sizeof(struct api_conn), connections, NULL);
+    for (size_t i = 0; rc == BX_OK && i < POOLS; i++) {
+        struct bx_pool_size size;
+
+        memcpy(&size, (const char *)&a->o + pools[i].size, sizeof size);
+        rc = bx_pool_init(pool_of(a, i), pools[i].name, pools[i].object, size, NULL);
+    }
 #ifdef BX_TRACK_ALLOCATIONS
     if (rc == BX_OK)
         rc = bx_track_scopes(a->o.scopes);
@@ -43,9 +61,59 @@ static int init_pools(struct api *a)
     return rc;
 }
 
+/* The forms in which objects are written; others are no codecs of objects. */
+static const uint8_t codecs[] = {BX_CODEC_FLAT, BX_CODEC_MSGPACK, BX_CODEC_JSON};
+
+#ifdef BX_TRACK_ALLOCATIONS
+static void read_scopes(const void *ctx, void *out)
+{
+    (void)ctx;
+    bx_track_scope_stats(out);
+}
+#endif
+
+static int add_metrics(struct api *a)
+{
+    struct bx_metric_source pool = {.set = &bx_pool_metrics}, codec = {.set = &bx_codec_metrics};
+    int rc = BX_OK;
+
+    for (size_t i = 0; rc == BX_OK && i < POOLS; i++) {
+        pool.value = pools[i].name;
+        pool.ctx = &pool_of(a, i)->stats;
+        rc = bx_metrics_add(a->o.metrics, &pool);
+    }
+    if (rc == BX_OK) {
+        pool.value = "answer";
+        pool.ctx = &a->streams.buffers.stats;
+        rc = bx_metrics_add(a->o.metrics, &pool);
+    }
+    for (size_t i = 0; rc == BX_OK && i < sizeof codecs; i++) {
+        codec.value = bx_codec_ops(codecs[i])->name;
+        codec.ctx = &a->hybrid.stats[codecs[i]];
+        rc = bx_metrics_add(a->o.metrics, &codec);
+    }
+#ifdef BX_TRACK_ALLOCATIONS
+    if (rc == BX_OK)
+        rc = bx_metrics_add(a->o.metrics, &(struct bx_metric_source){.set = &bx_pool_metrics,
+                                                                     .value = "scope",
+                                                                     .read = read_scopes,
+                                                                     .ctx = a});
+#endif
+    return rc;
+}
+
+static void remove_metrics(struct api *a)
+{
+    for (size_t i = 0; i < POOLS; i++)
+        bx_metrics_remove(a->o.metrics, &pool_of(a, i)->stats);
+    bx_metrics_remove(a->o.metrics, &a->streams.buffers.stats);
+    for (size_t i = 0; i < sizeof codecs; i++)
+        bx_metrics_remove(a->o.metrics, &a->hybrid.stats[codecs[i]]);
+    bx_metrics_remove(a->o.metrics, a);
+}
+
 int api_create(struct api **out, const struct api_options *o, struct bx_err *err)
 {
-    static const struct bx_pool_size answers = {1000, 0};
     struct api *a = bx_must_calloc(1, sizeof *a);
     int rc;
 
@@ -59,12 +127,14 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     TAILQ_INIT(&a->calls);
     TAILQ_INIT(&a->waits);
     rc = init_pools(a);
+    if (rc == BX_OK)
+        rc = add_metrics(a);
     uv_timer_init(a->loop, &a->timer);
     a->timer.data = a;
     a->timer_open = true;
     uv_timer_start(&a->timer, on_tick, API_TICK_MS, API_TICK_MS);
     if (rc == BX_OK)
-        rc = stream_group_init(&a->streams, "answer", answers, a->loop, o->clock, &api_limits,
+        rc = stream_group_init(&a->streams, "answer", a->o.answers, a->loop, o->clock, &api_limits,
                                &api_callbacks);
     if (rc == BX_OK)
         rc = api_listen(a, o->socket, o->address, err);
@@ -103,10 +173,9 @@ void api_destroy(struct api *a)
         uv_run(a->loop, UV_RUN_ONCE);
     stream_group_close(&a->streams);
     assert(TAILQ_EMPTY(&a->calls));
-    bx_pool_close(&a->pool);
-    bx_pool_close(&a->configs);
-    bx_pool_close(&a->metadata);
-    bx_pool_close(&a->connections);
+    remove_metrics(a);
+    for (size_t i = 0; i < POOLS; i++)
+        bx_pool_close(pool_of(a, i));
 #ifdef BX_TRACK_ALLOCATIONS
     bx_track_scopes_close();
 #endif

@@ -12,6 +12,7 @@
 #ifndef API_H
 #define API_H
 
+#include "diag/metric.h"
 #include "err.h"
 #include "mem/pool.h"
 #include "node/identity.h"
@@ -40,13 +41,13 @@ struct api_options {
     const char *socket;                 /* path to listen on */
     const char *address;                /* HOST:PORT to listen on, or empty: no TCP */
     const char *state_path;             /* of state.db */
+    struct bx_metrics *metrics;         /* of the process: ours are added, and all are shown */
     struct bx_pool_size vm_configs, metadata;
-    struct bx_pool_size proposals; /* of the node, to be shown before there is one */
+    struct bx_pool_size calls, answers, connections;
 #ifdef BX_TRACK_ALLOCATIONS
     struct bx_pool_size scopes;
 #endif
     /* ---- calls out, all with ctx ---- */
-    void (*link_stats)(void *ctx, struct bx_link_reply *out);
     /* Make a new cluster of this name; join the one of this token. The text is valid during the
      * call. BX_OK, and done is called later; else an error, and done is not called. */
     int (*init)(void *ctx, const char *name, api_done done, void *done_ctx, struct bx_err *err);

@@ -265,7 +265,7 @@ static void put_link(struct bx_buf *b, const struct api *a)
 {
     struct bx_link_reply s;
 
-    a->o.link_stats(a->o.ctx, &s);
+    bx_metrics_get(a->o.metrics, &bx_link_metrics, NULL, &s);
     bx_pw_str(b, "link");
     bx_pw_map(b, 4);
     number(b, "connections", s.connections);

@@ -1,133 +1,81 @@
-/* api_mem - what the memory of this node's process is used for (R1.13).
+/* api_mem - what the memory of this node's process is used for.
  *
  * Answered by the node that is asked, from its own counters, without a barrier: it works without a
  * quorum, and on a host that belongs to no cluster yet. */
 #include "api/priv.h"
 
-#include "mem/alloc.h"
+#include "diag/memory.h"
+#include "log/wal.h"
 #include "mem/track.h"
 
 #include <string.h>
+
+/* What is shown of what the process counts, in this order: a source under its label, or under the
+ * name of the set; those of a set with a group in a map of that name. */
+static const struct shown {
+    const struct bx_metric_set *set;
+    const char *group;
+} shown[] = {
+    {&bx_pool_metrics, NULL},  {&bx_intern_metrics, NULL},
+    {&bx_slab_metrics, NULL},  {&bx_rc_metrics, NULL},
+    {&bx_buf_metrics, NULL},   {&bx_buf_class_metrics, "buffer_class"},
+    {&bx_alloc_metrics, NULL}, {&bx_codec_metrics, "codecs"},
+    {&bx_fifo_metrics, NULL},  {&bx_wal_metrics, NULL},
+};
+#define SHOWN (sizeof shown / sizeof shown[0])
+
+static uint32_t sources_of(const struct bx_metrics *m, const struct bx_metric_set *set)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < m->n; i++)
+        n += m->v[i].set == set;
+    return n;
+}
+
+static void put_source(struct bx_buf *b, const struct bx_metric_source *s)
+{
+    uint64_t read[BX_METRICS_BYTES / sizeof(uint64_t)];
+
+    bx_metric_read(s, read);
+    bx_pw_str(b, s->value != NULL ? s->value : s->set->schema->name);
+    bx_pw_map(b, s->set->schema->n);
+    bx_pack_write(b, s->set->schema, read);
+}
+
+/* How many keys put_metrics writes. */
+static uint32_t count_metrics(const struct bx_metrics *m)
+{
+    uint32_t n = 0;
+
+    for (size_t i = 0; i < SHOWN; i++)
+        n += shown[i].group != NULL ? 1 : sources_of(m, shown[i].set);
+    return n;
+}
+
+static void put_metrics(struct bx_buf *b, const struct bx_metrics *m)
+{
+    for (size_t i = 0; i < SHOWN; i++) {
+        if (shown[i].group != NULL) {
+            bx_pw_str(b, shown[i].group);
+            bx_pw_map(b, sources_of(m, shown[i].set));
+        }
+        for (uint32_t at = 0; at < m->n; at++) {
+            if (m->v[at].set == shown[i].set)
+                put_source(b, &m->v[at]);
+        }
+    }
+}
+
+#ifdef BX_TRACK_ALLOCATIONS
+#define TRACKED BX__OWNERS
+#define SITES 64u
 
 static void number(struct bx_buf *b, const char *key, uint64_t n)
 {
     bx_pw_str(b, key);
     bx_pw_u64(b, n);
 }
-
-static void put_pool(struct bx_buf *b, const struct bx_pool_stats *s)
-{
-    bx_pw_str(b, s->name);
-    bx_pw_map(b, 9);
-    number(b, "available", s->available);
-    number(b, "in_use", s->in_use);
-    number(b, "high_water", s->high_water);
-    number(b, "created", s->created);
-    number(b, "hits", s->hits);
-    number(b, "misses", s->misses);
-    number(b, "max", s->size.max);
-    number(b, "min", s->size.min);
-    number(b, "object_bytes", s->object_bytes);
-}
-
-static void put_buffer(struct bx_buf *b)
-{
-    struct bx_buf_stats s;
-
-    bx_buf_stats(&s);
-    bx_pw_str(b, "buffer");
-    bx_pw_map(b, 5);
-    number(b, "hits", s.hits);
-    number(b, "misses", s.misses);
-    number(b, "direct", s.direct);
-    number(b, "returned", s.returned);
-    number(b, "kept_bytes", s.kept_bytes);
-}
-
-static void put_heap(struct bx_buf *b)
-{
-    struct bx_alloc_stats s;
-
-    bx_alloc_stats(&s);
-    bx_pw_str(b, "heap");
-    bx_pw_map(b, 6);
-    number(b, "allocations", s.allocations);
-    number(b, "frees", s.frees);
-    number(b, "failures", s.failures);
-    number(b, "live", s.live);
-    number(b, "live_bytes", s.live_bytes);
-    number(b, "peak_bytes", s.peak_bytes);
-}
-
-static void put_intern(struct bx_buf *b, const struct bx_intern_stats *s)
-{
-    bx_pw_str(b, "intern");
-    bx_pw_map(b, 9);
-    number(b, "live", s->live);
-    number(b, "live_bytes", s->live_bytes);
-    number(b, "high_water", s->high_water);
-    number(b, "hits", s->hits);
-    number(b, "misses", s->misses);
-    number(b, "refused", s->refused);
-    number(b, "copies", s->copies);
-    number(b, "max_strings", s->max_strings);
-    number(b, "max_bytes", s->max_bytes);
-}
-
-/* What answers were made in: vm.list goes through here. */
-static void put_codecs(struct bx_buf *b, const struct bx_hybrid *h)
-{
-    bx_pw_str(b, "codecs");
-    bx_pw_map(b, BX_CODEC_JSON);
-    for (unsigned id = BX_CODEC_FLAT; id <= BX_CODEC_JSON; id++) {
-        const struct bx_codec_stats *s = &h->stats[id];
-
-        bx_pw_str(b, bx_codec_ops(id)->name);
-        bx_pw_map(b, 7);
-        number(b, "encoded", s->encoded);
-        number(b, "decoded", s->decoded);
-        number(b, "failed", s->failed);
-        number(b, "fallbacks", s->fallbacks);
-        number(b, "bytes", s->bytes);
-        number(b, "encode_ns", s->encode_ns);
-        number(b, "decode_ns", s->decode_ns);
-    }
-}
-
-static void put_state(struct bx_buf *b, const struct bx_view_memory *m)
-{
-    bx_pw_str(b, "row");
-    bx_pw_map(b, 4);
-    number(b, "live", m->rows.live);
-    number(b, "live_bytes", m->rows.live_bytes);
-    number(b, "slabs", m->rows.slabs);
-    number(b, "slab_bytes", m->rows.slab_bytes);
-    bx_pw_str(b, "shared_config");
-    bx_pw_map(b, 5);
-    number(b, "values", m->configs.values);
-    number(b, "refs", m->configs.refs);
-    number(b, "hits", m->configs.hits);
-    number(b, "misses", m->configs.misses);
-    number(b, "apart", m->configs.apart);
-}
-
-/* Before this host is a member there is nothing to count: the keys are there all the same. */
-static void put_node(struct bx_buf *b, const struct api *a)
-{
-    struct bx_node_memory m = {.proposals = {.name = "proposal", .size = a->o.proposals},
-                               .reads = {.name = "read"}};
-
-    if (a->node != NULL)
-        bx_node_memory(a->node, &m);
-    put_pool(b, &m.proposals);
-    put_pool(b, &m.reads);
-    put_intern(b, &m.intern);
-    put_state(b, &m.state);
-}
-
-#ifdef BX_TRACK_ALLOCATIONS
-#define TRACKED (BX__OWNERS + 1)
-#define SITES 64u
 
 static void put_count(struct bx_buf *b, const struct bx_track_count *c)
 {
@@ -151,11 +99,8 @@ static void put_owners(struct bx_buf *b, const struct bx_track_report *r)
 
 static void put_tracked(struct bx_buf *b)
 {
-    struct bx_pool_stats scopes;
     struct bx_track_report r;
 
-    bx_track_scope_stats(&scopes);
-    put_pool(b, &scopes);
     bx_track_report(NULL, &r);
     put_owners(b, &r);
 }
@@ -262,22 +207,14 @@ static int tracked(struct api_call *c, struct bx_err *err)
 
 void api_mem_stats(struct api_call *c)
 {
-    const struct api *a = c->api;
+    const struct bx_metrics *m = c->api->o.metrics;
     struct bx_buf b = {0};
 
     api_begin_result(c, &b);
-    bx_pw_map(&b, 14 + TRACKED);
+    bx_pw_map(&b, 1 + count_metrics(m) + TRACKED);
     bx_pw_str(&b, "tracking");
     bx_pw_bool(&b, TRACKED > 0);
-    put_node(&b, a);
-    put_pool(&b, &a->configs.stats);
-    put_pool(&b, &a->metadata.stats);
-    put_pool(&b, &a->pool.stats);
-    put_pool(&b, &a->streams.buffers.stats);
-    put_pool(&b, &a->connections.stats);
-    put_buffer(&b);
-    put_heap(&b);
-    put_codecs(&b, &a->hybrid);
+    put_metrics(&b, m);
     put_tracked(&b);
     api_reply(c, &b);
 }

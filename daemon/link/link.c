@@ -10,8 +10,7 @@
 #define BACKOFF_MIN_MS 100u
 #define BACKOFF_MAX_MS 3000u
 #define CONNECT_MS 3000u
-#define JOIN_MS 20000u    /* a JOIN waits for its commit */
-#define FRAMES_KEPT 1024u /* places in the queues to all peers */
+#define JOIN_MS 20000u /* a JOIN waits for its commit */
 
 uint64_t link_now(const struct link *l)
 {
@@ -290,7 +289,6 @@ static void on_timer_closed(uv_handle_t *handle)
 int link_create(struct link **out, const struct link_options *o, const char *address,
                 struct bx_err *err)
 {
-    static const struct bx_pool_size kept = {FRAMES_KEPT, 0};
     struct link *l = bx_must_calloc(1, sizeof *l);
     int rc;
 
@@ -303,7 +301,7 @@ int link_create(struct link **out, const struct link_options *o, const char *add
     l->timer_open = true;
     l->listener.incoming = on_incoming;
     l->listener.ctx = l;
-    rc = stream_group_init(&l->streams, "frame", kept, o->loop, o->clock, &link_limits,
+    rc = stream_group_init(&l->streams, "frame", o->frames, o->loop, o->clock, &link_limits,
                            &link_callbacks);
     if (rc == BX_OK)
         rc = stream_listen_tcp(&l->listener, &l->streams, "--listen", address, err);
@@ -354,4 +352,9 @@ void link_stats(const struct link *l, struct link_stats *out)
     *out = l->stats;
     TAILQ_FOREACH(c, &l->conns, link)
     out->connections++;
+}
+
+void link_frame_stats(const struct link *l, struct bx_pool_stats *out)
+{
+    *out = l->streams.buffers.stats;
 }

@@ -11,6 +11,7 @@
 #ifndef LINK_H
 #define LINK_H
 
+#include "mem/pool.h"
 #include "node/identity.h"
 #include "node/ports.h"
 
@@ -27,6 +28,7 @@ struct link;
 struct link_options {
     uv_loop_t *loop;
     struct bx_clock *clock;
+    struct bx_pool_size frames; /* that wait to be sent: kept for reuse */
     /* A frame of a member; p is 8-aligned and valid during the call. */
     void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
     void (*peer)(void *ctx, uint64_t id, bool up);
@@ -60,5 +62,7 @@ struct link_stats {
     uint32_t connections; /* now */
 };
 void link_stats(const struct link *l, struct link_stats *out);
+/* Of the frames that wait to be sent. */
+void link_frame_stats(const struct link *l, struct bx_pool_stats *out);
 
 #endif

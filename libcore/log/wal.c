@@ -123,6 +123,7 @@ int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_e
     w->fs = o->fs;
     w->segment_size = o->segment_size != 0 ? o->segment_size : 8u << 20;
     w->cache_bytes = o->cache_bytes != 0 ? o->cache_bytes : 32u << 20;
+    bx_fifo_keep(&w->recs, w->cache_bytes);
     assert(w->segment_size >= BX_WAL_SEGMENT_MIN && w->segment_size <= UINT32_MAX);
     w->first = w->cached_from = w->next_lsn = 1;
     w->queue_end = &w->queue;
@@ -218,11 +219,43 @@ bool bx_wal_high_water_behind(const struct bx_wal *w)
     return w->mark_lsn < w->durable_lsn;
 }
 
+static const struct bx_field stats_fields[] = {
+    BX_FIELD(bx_wal_stats, segments, BX_T_U64),
+    BX_FIELD(bx_wal_stats, bytes, BX_T_U64),
+    BX_FIELD(bx_wal_stats, writes, BX_T_U64),
+    BX_FIELD(bx_wal_stats, syncs, BX_T_U64),
+    BX_FIELD(bx_wal_stats, records, BX_T_U64),
+    BX_FIELD(bx_wal_stats, cached_bytes, BX_T_U64),
+    BX_FIELD(bx_wal_stats, cache_max_bytes, BX_T_U64),
+    BX_FIELD(bx_wal_stats, cache_hits, BX_T_U64),
+    BX_FIELD(bx_wal_stats, disk_reads, BX_T_U64),
+};
+static const struct bx_schema stats_schema = BX_SCHEMA("wal", 0, bx_wal_stats, stats_fields);
+static const struct bx_metric stats_rows[] = {
+    {"blixard_wal_segments", NULL, BX_GAUGE, "files of the log"},
+    {"blixard_wal_bytes_total", "bytes", BX_COUNTER, "written to the log"},
+    {"blixard_wal_writes_total", NULL, BX_COUNTER, "writes to the log"},
+    {"blixard_wal_syncs_total", NULL, BX_COUNTER, "syncs of the log"},
+    {"blixard_wal_records_total", NULL, BX_COUNTER, "records written to the log"},
+    {"blixard_wal_cached_bytes", "bytes", BX_GAUGE, "entries in memory"},
+    {"blixard_wal_cache_max_bytes", "bytes", BX_GAUGE, "entries in memory at most"},
+    {"blixard_wal_cache_hits_total", NULL, BX_COUNTER, "entries found in memory"},
+    {"blixard_wal_disk_reads_total", NULL, BX_COUNTER, "entries read from disk"},
+};
+BX_METRIC_EACH(stats_fields, stats_rows);
+const struct bx_metric_set bx_wal_metrics = {&stats_schema, stats_rows, NULL};
+
 void bx_wal_stats(const struct bx_wal *w, struct bx_wal_stats *out)
 {
     *out = w->stats;
     out->segments = w->segments.len;
     out->cached_bytes = w->cached_bytes;
+    out->cache_max_bytes = w->cache_bytes;
+}
+
+void bx_wal_chunks(const struct bx_wal *w, struct bx_fifo_stats *out)
+{
+    bx_fifo_stats(&w->recs, out);
 }
 
 /* ---- changes ---- */
@@ -387,6 +420,7 @@ int bx_wal_get(struct bx_wal *w, uint64_t index, struct bx_wal_entry *out, struc
     s = bx_wal_slot(w, index);
     if (s->rec == NULL)
         return read_entry(w, index, out, scratch, err);
+    w->stats.cache_hits++;
     *out = (struct bx_wal_entry){s->term, s->type, s->len, s->rec->data};
     return BX_OK;
 }

@@ -23,7 +23,9 @@
 
 #include "err.h"
 #include "log/fs.h"
+#include "diag/metric.h"
 #include "mem/buf.h"
+#include "mem/fifo.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -97,8 +99,12 @@ int bx_wal_finish(struct bx_wal *w, int rc);
 
 struct bx_wal_stats {
     uint64_t segments, bytes, writes, syncs, records;
-    uint64_t cached_bytes, disk_reads;
+    uint64_t cached_bytes, cache_max_bytes;
+    uint64_t cache_hits, disk_reads; /* entries that bx_wal_get found in memory, or on disk */
 };
+extern const struct bx_metric_set bx_wal_metrics;
 void bx_wal_stats(const struct bx_wal *w, struct bx_wal_stats *out);
+/* The memory that the queue and the cache are made of. */
+void bx_wal_chunks(const struct bx_wal *w, struct bx_fifo_stats *out);
 
 #endif

@@ -339,13 +339,13 @@ static uint32_t free_list(struct block *b)
     return n;
 }
 
-void bx_buf_thread_keep(size_t size, uint32_t n)
+void bx_buf_class_keep(uint32_t cls, uint32_t n)
 {
     struct cache *c = own_cache();
 
-    assert(class_of(size) != DIRECT);
+    assert(cls < CLASSES);
     if (c != NULL)
-        c->keep[class_of(size)] = n;
+        c->keep[cls] = n;
 }
 
 static void close_cache(struct cache *c)

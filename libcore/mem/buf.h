@@ -69,9 +69,9 @@ struct bx_buf_stats {
     uint64_t kept_bytes;                     /* of the calling thread */
 };
 void bx_buf_stats(struct bx_buf_stats *out);
-/* The calling thread keeps n blocks of the class of that size from now on, for one which has more
- * of them in use at once than others have. */
-void bx_buf_thread_keep(size_t size, uint32_t n);
+/* The calling thread keeps n blocks of that class from now on, for one which has more of them in
+ * use at once than others have. */
+void bx_buf_class_keep(uint32_t cls, uint32_t n);
 /* Give back what the calling thread keeps, and keep as much as others; call it before a thread
  * ends. */
 void bx_buf_thread_close(void);

@@ -251,6 +251,8 @@ void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out)
     out->reads = n->reads.pool.stats;
     bx_intern_stats(n->intern, &out->intern);
     bx_view_memory(bx_node_view(n), &out->state);
+    bx_wal_stats(n->wal, &out->log);
+    bx_wal_chunks(n->wal, &out->log_chunks);
 }
 
 static void member_status(const struct bx_node *n, struct bx_node_status *out)

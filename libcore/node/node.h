@@ -16,8 +16,10 @@
 #ifndef BX_NODE_H
 #define BX_NODE_H
 
-#include "node/identity.h"
+#include "log/wal.h"
+#include "mem/fifo.h"
 #include "mem/pool.h"
+#include "node/identity.h"
 #include "node/ports.h"
 #include "state/fsm.h"
 
@@ -40,7 +42,10 @@ struct bx_node_options {
     uint64_t snapshot_bytes;       /* take one after so much log; 0: 32 MiB */
     uint64_t trailing_bytes;       /* and keep so much behind it; 0: half of snapshot_bytes */
     struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
+    struct bx_pool_size reads;     /* that wait; max 0: 1000, none of them made ahead */
     uint64_t intern_strings, intern_bytes; /* bounds of the table of names; 0: its own defaults */
+    uint64_t log_cache_bytes;              /* of entries in memory; 0: 32 MiB */
+    uint64_t shared_configs;               /* as in fsm.h */
     size_t segment_bytes;                  /* of a file of the log; 0: 8 MiB */
     uint64_t session_ttl_ms; /* as in fsm.h; the same on every member, for ever; 0: one hour */
     /* ---- calls out, all with ctx ---- */
@@ -78,6 +83,8 @@ struct bx_node_memory {
     struct bx_pool_stats proposals, reads;
     struct bx_intern_stats intern;
     struct bx_view_memory state;
+    struct bx_wal_stats log;
+    struct bx_fifo_stats log_chunks;
 };
 void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out);
 

@@ -191,7 +191,8 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
     struct bx_fsm_options fo = {.path = n->o.state_path,
                                 .trusted = trusted,
                                 .session_ttl_ms = n->o.session_ttl_ms,
-                                .intern = n->intern};
+                                .intern = n->intern,
+                                .configs_max = n->o.shared_configs};
     int rc;
 
     fo.sink = (struct bx_fsm_sink){on_fatal, on_outcome, on_changed, on_event, n};
@@ -267,11 +268,15 @@ static void defaults(struct bx_node_options *o)
         o->trailing_bytes = o->snapshot_bytes / 2;
     if (o->proposals.max == 0)
         o->proposals = (struct bx_pool_size){1000, 100};
+    if (o->reads.max == 0)
+        o->reads = (struct bx_pool_size){1000, 0};
 }
 
 static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct bx_err *err)
 {
-    struct bx_wal_options wo = {.fs = n->o.disk->fs, .segment_size = n->o.segment_bytes};
+    struct bx_wal_options wo = {.fs = n->o.disk->fs,
+                                .segment_size = n->o.segment_bytes,
+                                .cache_bytes = n->o.log_cache_bytes};
     const struct bx_snap_meta *snap = NULL;
     bool trusted = false;
     int rc = open_trust(n, &trusted, err);

@@ -17,8 +17,7 @@ int bx_reads_init(struct bx_node *n)
 {
     TAILQ_INIT(&n->reads.fresh);
     TAILQ_INIT(&n->reads.asked);
-    return bx_pool_init(&n->reads.pool, "read", sizeof(struct bx_waiting_read),
-                        (struct bx_pool_size){1000, 0}, NULL);
+    return bx_pool_init(&n->reads.pool, "read", sizeof(struct bx_waiting_read), n->o.reads, NULL);
 }
 
 /* Answer one read, which is in neither list any more. err NULL: go ahead. */

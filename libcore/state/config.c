@@ -135,6 +135,12 @@ void bx_row_configs_init(struct bx_row_home *h)
     h->configs.ctx = h->intern;
 }
 
+void bx_row_configs_bound(struct bx_row_home *h, uint64_t max)
+{
+    h->configs.max = max == 0 ? CONFIGS_MAX : max > UINT32_MAX ? UINT32_MAX : (uint32_t)max;
+    h->configs.stats.max = h->configs.max;
+}
+
 const struct bx_vm_config *bx_row_config(struct bx_row_home *h, const struct bx_vm_config *c)
 {
     struct bx_vm_config alike = *c;

@@ -33,6 +33,7 @@ static void defaults(struct bx_fsm_options *o)
 static void begin_empty(struct bx_fsm *f)
 {
     bx_view_init(&f->view, f->o.intern);
+    bx_row_configs_bound(&f->view.home, f->o.configs_max);
     f->session_ms = 0;
     f->sessions_digest = 0;
     bx_sessions_init(&f->sessions, f->o.sessions_max, f->o.session_ttl_ms, &f->sessions_digest);

@@ -40,6 +40,7 @@ struct bx_fsm_options {
     uint32_t events_max;      /* log entries whose events are kept; 0: 100,000 */
     uint32_t sessions_max;    /* 0: 65,536 */
     uint64_t session_ttl_ms;  /* of time that leaders measured; 0: one hour */
+    uint64_t configs_max;     /* configurations that VMs can share; 0: 65,536 */
     struct bx_intern *intern; /* shared */
     struct bx_fsm_sink sink;
 };

@@ -58,6 +58,8 @@ struct bx_row_home {
 };
 
 void bx_row_home_init(struct bx_row_home *h, struct bx_intern *in);
+/* How many configurations can be found again and so be shared; 0: 65,536. Before the first row. */
+void bx_row_configs_bound(struct bx_row_home *h, uint64_t max);
 /* Every row must have been freed. */
 void bx_row_home_close(struct bx_row_home *h);
 

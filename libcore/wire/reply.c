@@ -42,3 +42,12 @@ static const struct bx_field link_fields[] = {
 };
 const struct bx_schema bx_link_reply_schema =
     BX_SCHEMA("link", BX_KIND_REPLY + BX_REPLY_LINK, bx_link_reply, link_fields);
+static const struct bx_metric link_rows[] = {
+    {"blixard_link_connections", NULL, BX_GAUGE, "connections between nodes"},
+    {"blixard_link_refused_total", NULL, BX_COUNTER, "connections refused for what the hello said"},
+    {"blixard_link_malformed_total", NULL, BX_COUNTER, "connections closed for what came"},
+    {"blixard_link_turned_away_total", NULL, BX_COUNTER,
+     "connections refused because a bound was reached, or by a host that is no member"},
+};
+BX_METRIC_EACH(link_fields, link_rows);
+const struct bx_metric_set bx_link_metrics = {&bx_link_reply_schema, link_rows, NULL};

@@ -3,7 +3,7 @@
 #ifndef BX_REPLY_H
 #define BX_REPLY_H
 
-#include "codec/schema.h"
+#include "diag/metric.h"
 
 /* The kinds of flat replies, beyond BX_KIND_REPLY; a VM has BX_KIND_VM. Numbers are for ever. */
 enum bx_reply {
@@ -40,5 +40,6 @@ struct bx_link_reply {
     uint64_t turned_away; /* a bound was reached, or this host is no member */
 };
 extern const struct bx_schema bx_link_reply_schema;
+extern const struct bx_metric_set bx_link_metrics;
 
 #endif

@@ -91,14 +91,21 @@ static void answers(struct rpc *c, const char *method, const char *params, const
 #define POOL                                                                                       \
     "{available:i,in_use:i,high_water:i,created:i,hits:i,misses:i,max:i,min:i,object_bytes:i}"
 #define CODEC "{encoded:i,decoded:i,failed:i,fallbacks:i,bytes:i,encode_ns:i,decode_ns:i}"
+#define CLASS "{available:i,in_use:i,high_water:i,created:i,hits:i,misses:i,max:i}"
 #define MEMORY                                                                                     \
-    "{tracking:b,proposal:" POOL ",read:" POOL                                                     \
+    "{tracking:b,answer:" POOL ",call:" POOL ",connection:" POOL ",frame:" POOL ",metadata:" POOL  \
+    ",proposal:" POOL ",read:" POOL ",vm_config:" POOL                                             \
     ",intern:{live:i,live_bytes:i,high_water:i,hits:i,misses:i,refused:i,copies:i,max_strings:i,"  \
     "max_bytes:i},row:{live:i,live_bytes:i,slabs:i,slab_bytes:i},shared_config:{values:i,refs:i,"  \
-    "hits:i,misses:i,apart:i},vm_config:" POOL ",metadata:" POOL ",call:" POOL ",answer:" POOL     \
-    ",connection:" POOL ",buffer:{hits:i,misses:i,direct:i,returned:i,kept_bytes:i},"              \
+    "high_water:i,hits:i,misses:i,apart:i,max:i},"                                                 \
+    "buffer:{hits:i,misses:i,direct:i,returned:i,kept_bytes:i},"                                   \
+    "buffer_class:{1500:" CLASS ",256:" CLASS ",512:" CLASS ",65536:" CLASS ",8192:" CLASS "},"    \
     "heap:{allocations:i,frees:i,failures:i,live:i,live_bytes:i,peak_bytes:i},codecs:{flat:" CODEC \
-    ",msgpack:" CODEC ",json:" CODEC "}}"
+    ",json:" CODEC ",msgpack:" CODEC "},"                                                          \
+    "log_chunk:{live:i,in_use:i,available:i,high_water:i,created:i,hits:i,misses:i,max:i,"         \
+    "chunk_bytes:i},"                                                                              \
+    "wal:{segments:i,bytes:i,writes:i,syncs:i,records:i,cached_bytes:i,cache_max_bytes:i,"         \
+    "cache_hits:i,disk_reads:i}}"
 
 static void every_answer_has_its_shape(void **state)
 {

@@ -6,6 +6,7 @@
 #include "lib/rpc.h"
 
 #include "api/api.h"
+#include "diag/memory.h"
 #include "mem/alloc.h"
 #include "node/driver_sim.h"
 #include "sys/clock.h"
@@ -27,6 +28,7 @@
 static uv_loop_t loop;
 static struct api *api;
 static struct api_options options;
+static struct bx_metrics metrics, others_metrics;
 static struct bx_identity identity;
 static struct bx_driver *driver;
 static char *dir;
@@ -128,6 +130,8 @@ static int setup(void **state)
     assert_int_equal(uv_loop_init(&loop), 0);
     uv_timer_init(&loop, &beat);
     uv_timer_start(&beat, on_beat, 5, 5);
+    metrics = (struct bx_metrics){.n = 0};
+    assert_int_equal(bx_memory_metrics(&metrics), BX_OK);
     options = (struct api_options){.loop = &loop,
                                    .clock = &test_clock,
                                    .identity = &identity,
@@ -135,6 +139,7 @@ static int setup(void **state)
                                    .socket = socket_path,
                                    .address = tcp_address,
                                    .state_path = "",
+                                   .metrics = &metrics,
                                    .init = init_cluster,
                                    .join = join};
     if (api_create(&api, &options, &err) != BX_OK)
@@ -682,6 +687,7 @@ static int open_another(const char *path, struct bx_err *err)
 
     assert_int_equal(uv_loop_init(&its_loop), 0);
     o.loop = &its_loop;
+    o.metrics = &others_metrics;
     o.socket = path;
     o.address = "";
     rc = api_create(&other, &o, err);

@@ -72,7 +72,7 @@ static void a_thread_may_keep_more(void **state)
     (void)state;
     bx_buf_thread_close();
     assert_int_equal(kept_of_40(), 4);
-    bx_buf_thread_keep(8192, 32);
+    bx_buf_class_keep(3, 32); /* of 8192 bytes */
     assert_int_equal(kept_of_40(), 32);
     bx_buf_thread_close();
     assert_int_equal(kept_of_40(), 4); /* whoever comes next begins as all do */

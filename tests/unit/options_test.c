@@ -66,6 +66,8 @@ static void pools_have_sizes(void **state)
     assert_int_equal(o.metadata_pool.max, 200);
     assert_int_equal(o.metadata_pool.min, 20);
     assert_int_equal(o.intern_strings, 0);
+    assert_int_equal(o.connection_pool.max, 1024);
+    assert_int_equal(o.connection_pool.min, 0);
     assert_int_equal(parse(&o, &err,
                            "--data /d --name n --proposal-pool 70 --vm-config-pool 8/0 "
                            "--intern-strings 10 --intern-bytes 99"),
@@ -78,6 +80,38 @@ static void pools_have_sizes(void **state)
     assert_int_equal(o.intern_bytes, 99);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         snprintf(line, sizeof line, "--data /d --name n --metadata-pool %s", wrong[i]);
+        assert_int_equal(parse(&o, &err, line), BX_INVALID);
+    }
+}
+
+static void caches_have_sizes(void **state)
+{
+    static const char *const wrong[] = {"1,2,3,4",    "1,2,3,4,5,6", "1,2,3,4,x",       "1,,3,4,5",
+                                        "1,2,3,4,5,", "-1,2,3,4,5",  "1,2,3,4,1000001", ""};
+    struct options o;
+    struct bx_err err;
+    char line[80];
+
+    (void)state;
+    assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
+    assert_int_equal(o.buffers[0], 512);
+    assert_int_equal(o.buffers[4], 16);
+    assert_int_equal(o.log_cache, 0);
+    assert_int_equal(parse(&o, &err,
+                           "--data=/d --name=n --buffers 1,2,3,0,5 --log-cache=1000 "
+                           "--shared-configs=7 --call-pool=3 --answer-pool=4/4 --read-pool=5/1 "
+                           "--connection-pool=6/2"),
+                     BX_OK);
+    for (uint32_t i = 0; i < BX_BUF_CLASSES; i++)
+        assert_int_equal(o.buffers[i], i == 3 ? 0 : i + 1);
+    assert_int_equal(o.log_cache, 1000);
+    assert_int_equal(o.shared_configs, 7);
+    assert_int_equal(o.call_pool.max, 3);
+    assert_int_equal(o.answer_pool.min, 4);
+    assert_int_equal(o.read_pool.min, 1);
+    assert_int_equal(o.connection_pool.max, 6);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(line, sizeof line, "--data /d --name n --buffers=%s", wrong[i]);
         assert_int_equal(parse(&o, &err, line), BX_INVALID);
     }
 }
@@ -281,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_what_the_manual_says),
         cmocka_unit_test(pools_have_sizes),
+        cmocka_unit_test(caches_have_sizes),
         cmocka_unit_test(every_flag_arrives),
         cmocka_unit_test(what_is_wrong_is_named),
         cmocka_unit_test(a_file_has_the_same_keys_and_flags_win),
