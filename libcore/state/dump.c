@@ -12,9 +12,12 @@
 
 #define CHUNK (256u << 10)   /* a chunk is closed when it has grown beyond this */
 #define ROW_MAX (767u << 10) /* an entry's outcomes are the largest rows there are */
+#define EVENT_MAX 400u       /* names of at most 63 bytes each, and a few words */
 #define OUTCOME_MAX (BX_ERR_MSG + BX_ERR_HINT + 192u)
 
 _Static_assert(OUTCOME_MAX *BX_BATCH_COMMANDS_MAX <= ROW_MAX, "an entry's outcomes fit a row");
+_Static_assert(BX_EVENTS_BYTES_MAX + EVENT_MAX * BX_BATCH_COMMANDS_MAX <= ROW_MAX,
+               "an entry's events fit a row");
 _Static_assert(CHUNK + ROW_MAX + 256 <= 1u << 20, "a chunk keeps its bound");
 
 struct row_record {

@@ -10,6 +10,9 @@
 #define SESSIONS_MAX 65536u
 #define SESSION_TTL_MS 3600000u
 
+#define BX_FSM_COMMAND_ROW(number, upper, lower, type) [BX_CMD_##upper] = bx_fsm_##lower,
+static const bx_command_fn commands[BX__CMDS] = {BX_COMMANDS(BX_FSM_COMMAND_ROW)};
+
 /* ---- life ---- */
 
 void bx_fsm_outcomes_unused(void *ctx, uint64_t entry)
@@ -85,6 +88,8 @@ int bx_fsm_open(struct bx_fsm **out, const struct bx_fsm_options *o, struct bx_e
     bx_results_init(&f->results);
     bx_event_list_init(&f->events);
     bx_changes_init(&f->changes);
+    bx_call_events_init(&f->told);
+    f->commands = commands;
     bx_candidates_init(&f->candidates);
     begin_empty(f);
     if (!o->trusted)
@@ -117,6 +122,7 @@ void bx_fsm_close(struct bx_fsm *f)
     bx_results_close(&f->results);
     bx_event_list_close(&f->events);
     bx_changes_close(&f->changes);
+    bx_call_events_close(&f->told);
     bx_candidates_close(&f->candidates);
     bx_arena_close(&f->turn);
     bx_arena_close(&f->scratch);
@@ -170,14 +176,22 @@ static void keep_change(struct bx_fsm *f, const struct bx_change *c)
         bx_must_ok(bx_graveyard_push(&f->dead, c->before));
 }
 
-void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object, const char *node,
-                   const char *detail)
+uint64_t bx_call_revision(const struct bx_fsm *f)
 {
-    c->changed = true;
-    c->event.type = (uint8_t)type;
-    c->event.object = bx_str(object);
-    c->event.node = bx_str(node);
-    c->event.detail = bx_str(detail);
+    return f->view.revision + f->told.len + 1;
+}
+
+void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str object,
+                   struct bx_str node, struct bx_str detail)
+{
+    struct bx_event e = {.index = bx_call_revision(f),
+                         .time = f->view.time_ms,
+                         .type = (uint8_t)type,
+                         .object = object,
+                         .node = node,
+                         .detail = detail};
+
+    bx_must_ok(bx_call_events_push(&f->told, e));
 }
 
 static struct bx_str keep_text(struct bx_fsm *f, struct bx_str s)
@@ -198,18 +212,24 @@ static void append_record(struct bx_buf *b, const struct bx_schema *s, const voi
     bx_flat_write(s, obj, p);
 }
 
-/* The command did what it said: one revision, one event. */
-static void accept(struct bx_fsm *f, struct bx_call *c)
+/* A command with one event always has room: BX_EVENTS_BYTES_MAX is for those with many. */
+static int check_events(const struct bx_fsm *f, struct bx_err *err)
 {
-    struct bx_event e = c->event;
+    size_t size = f->events_blob.len;
 
-    for (size_t i = 0; i < f->changes.len; i++)
-        keep_change(f, &f->changes.items[i]);
-    bx_changes_clear(&f->changes);
-    if (!c->changed)
-        return;
-    e.index = ++f->view.revision;
-    e.time = f->view.time_ms;
+    for (size_t i = 0; f->told.len > 1 && i < f->told.len; i++)
+        size += bx_flat_size(&bx_event_schema, &f->told.items[i]);
+    if (f->told.len <= 1 || size <= BX_EVENTS_BYTES_MAX)
+        return BX_OK;
+    bx_err_set(err, BX_TOO_LARGE, "%zu changes at once are too many", f->told.len);
+    bx_err_hint(err, "ask for fewer at once");
+    return BX_TOO_LARGE;
+}
+
+static void tell(struct bx_fsm *f, struct bx_event e)
+{
+    assert(e.index == f->view.revision + 1); /* revisions have no gap */
+    f->view.revision = e.index;
     e.object = keep_text(f, e.object);
     e.node = keep_text(f, e.node);
     e.detail = keep_text(f, e.detail);
@@ -217,34 +237,31 @@ static void accept(struct bx_fsm *f, struct bx_call *c)
     bx_must_ok(bx_event_list_push(&f->events, e));
 }
 
+/* The command did what it said: each of its events has a revision. */
+static void accept(struct bx_fsm *f)
+{
+    for (size_t i = 0; i < f->changes.len; i++)
+        keep_change(f, &f->changes.items[i]);
+    bx_changes_clear(&f->changes);
+    for (size_t i = 0; i < f->told.len; i++)
+        tell(f, f->told.items[i]);
+}
+
 /* ---- one command ---- */
 
+/* All of the command, or nothing of it. */
 static int execute(struct bx_fsm *f, struct bx_call *c)
 {
-    switch (c->head->kind) {
-    case BX_CMD_CLUSTER_CREATE:
-        return bx_fsm_cluster_create(f, c);
-    case BX_CMD_NODE_PUT:
-        return bx_fsm_node_put(f, c);
-    case BX_CMD_NODE_STATE:
-        return bx_fsm_node_state(f, c);
-    case BX_CMD_VM_CREATE:
-        return bx_fsm_vm_create(f, c);
-    case BX_CMD_VM_DESIRE:
-        return bx_fsm_vm_desire(f, c);
-    case BX_CMD_VM_DELETE:
-        return bx_fsm_vm_delete(f, c);
-    case BX_CMD_VM_REPORT:
-        return bx_fsm_vm_report(f, c);
-    case BX_CMD_TOKEN_CREATE:
-        return bx_fsm_token_create(f, c);
-    case BX_CMD_MEMBER_JOIN:
-        return bx_fsm_member_join(f, c);
-    case BX_CMD_NODE_REMOVE:
-        return bx_fsm_node_remove(f, c);
-    default:
-        return bx_err_set(c->err, BX_UNSUPPORTED, "command %u", c->head->kind);
-    }
+    int rc = f->commands[c->head->kind](f, c);
+
+    if (rc == BX_OK)
+        rc = check_events(f, c->err);
+    if (rc == BX_OK)
+        accept(f);
+    else
+        undo(f);
+    bx_call_events_clear(&f->told);
+    return rc;
 }
 
 /* Words quote what users sent, and may have cut a character in half. */
@@ -293,20 +310,15 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
     bool counted = memcmp(head->session, none, 16) != 0, repeated = false, fresh;
     struct bx_err err = {0};
     struct bx_outcome o;
-    struct bx_call c = {head, body, batch, place, &o, {0}, false, &err};
+    struct bx_call c = {head, body, batch, place, &o, &err};
     int rc = BX_OK;
 
     memset(&o, 0, sizeof o);
     if (counted)
         rc = bx_sessions_check(&f->sessions, head, principal, &o, &repeated, &err);
     fresh = rc == BX_OK && !repeated;
-    if (fresh) {
+    if (fresh)
         rc = execute(f, &c);
-        if (rc == BX_OK)
-            accept(f, &c);
-        else
-            undo(f);
-    }
     if (!repeated)
         fill_outcome(f, head, principal, rc, &err, &o);
     if (fresh && counted)

@@ -27,8 +27,8 @@ int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
     d.created = true;
     bx_fsm_change(f, bx_view_cluster_row(&f->view),
                   bx_row_make(&f->view.home, BX_TABLE_CLUSTER, &d));
-    bx_call_event(c, BX_EVENT_CLUSTER_CREATED, "cluster", "", "");
-    c->event.object = bx_row_as_cluster(bx_view_cluster_row(&f->view))->name;
+    bx_call_event(f, BX_EVENT_CLUSTER_CREATED,
+                  bx_row_as_cluster(bx_view_cluster_row(&f->view))->name, bx_str(""), bx_str(""));
     return BX_OK;
 }
 
@@ -74,11 +74,11 @@ static void put_node(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
 {
     struct bx_row *after;
 
-    d->modified_index = f->view.revision + 1;
+    d->modified_index = bx_call_revision(f);
     after = bx_row_make(&f->view.home, BX_TABLE_NODE, d);
     bx_fsm_change(f, before, after);
-    bx_call_event(c, type, bx_row_as_node(after)->name->s, bx_row_as_node(after)->name->s,
-                  bx_node_state_names[d->info.state]);
+    bx_call_event(f, type, bx_row_as_node(after)->info.name, bx_row_as_node(after)->info.name,
+                  bx_str(bx_node_state_names[d->info.state]));
     c->out->node = d->info.id;
 }
 
@@ -134,7 +134,7 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
         d.info.state = bx_row_as_node(row)->info.state;
         d.info.role = bx_row_as_node(row)->info.role;
     } else {
-        d.created_index = f->view.revision + 1;
+        d.created_index = bx_call_revision(f);
         d.info.state = BX_NODE_UP;
         reserve_ids(f, n->id);
     }
@@ -198,11 +198,13 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
     kept = bx_arena_strndup(&f->scratch, detail, strlen(detail));
     if (kept == NULL)
         bx_oom(sizeof detail);
-    bx_call_event(c, BX_EVENT_NODE_REMOVED, n->name->s, n->name->s, kept);
     c->out->node = n->info.id;
     row = bx_view_row(&f->view, BX_TABLE_NODE, &n->info.id);
     bx_fsm_vms_orphan(f, n);
     bx_fsm_change(f, row, NULL);
+    /* One event for all, VMs too: a log from before commands could have several is applied to the
+     * same revisions. */
+    bx_call_event(f, BX_EVENT_NODE_REMOVED, n->info.name, n->info.name, bx_str(kept));
     return BX_OK;
 }
 
@@ -221,7 +223,7 @@ static void drop_expired(struct bx_fsm *f)
 int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_token_create *b = &c->body->token_create;
-    struct bx_token d = {.created_index = f->view.revision + 1};
+    struct bx_token d = {.created_index = bx_call_revision(f)};
 
     if (b->ttl_ms == 0 || b->ttl_ms > TOKEN_TTL_MAX_MS) {
         bx_err_set(c->err, BX_INVALID, "a token is good for 1 ms to 30 days");
@@ -235,7 +237,7 @@ int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
     d.expires_ms = f->view.time_ms + b->ttl_ms;
     bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_TOKEN, b->secret_hash),
                   bx_row_make(&f->view.home, BX_TABLE_TOKEN, &d));
-    bx_call_event(c, BX_EVENT_TOKEN_CREATED, "token", "", "");
+    bx_call_event(f, BX_EVENT_TOKEN_CREATED, bx_str("token"), bx_str(""), bx_str(""));
     return BX_OK;
 }
 
@@ -274,7 +276,7 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
         return rc;
     d.info.id = bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node;
     d.info.state = BX_NODE_UP;
-    d.created_index = f->view.revision + 1;
+    d.created_index = bx_call_revision(f);
     reserve_ids(f, d.info.id);
     put_node(f, c, NULL, &d, BX_EVENT_NODE_JOINED);
     return BX_OK;

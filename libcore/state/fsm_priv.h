@@ -28,6 +28,11 @@ struct bx_result { /* of the turn: handed out after COMMIT */
 };
 BX_VEC(bx_results, struct bx_result, 64);
 BX_VEC(bx_event_list, struct bx_event, 64);
+BX_VEC(bx_call_events, struct bx_event, 4); /* of the command under way */
+
+/* Bytes of one entry's events, unless each of its commands has one: a command with several that
+ * would go beyond is refused. */
+#define BX_EVENTS_BYTES_MAX (512u << 10)
 
 struct bx_kept_decision {
     uint8_t vm[16];
@@ -36,8 +41,13 @@ struct bx_kept_decision {
     uint32_t n, cap; /* of candidates; the room is kept for the decision that comes next here */
 };
 
+struct bx_call;
+/* A command: BX_OK and what it changed, or a refusal with words, which is undone. */
+typedef int (*bx_command_fn)(struct bx_fsm *f, struct bx_call *c);
+
 struct bx_fsm {
     struct bx_fsm_options o;
+    const bx_command_fn *commands; /* by kind; tests put in their own */
     char *path;
     struct bx_store *store;
     struct bx_view view;
@@ -60,6 +70,7 @@ struct bx_fsm {
     struct bx_buf events_blob, outcomes_blob;
     /* ---- of the command ---- */
     struct bx_changes changes;
+    struct bx_call_events told;
     struct bx_candidates candidates;
     struct bx_kept_decision decisions[BX_DECISIONS_KEPT];
     uint32_t next_decision;
@@ -72,8 +83,6 @@ struct bx_call {
     const struct bx_batch *batch;
     uint32_t place;
     struct bx_outcome *out;
-    struct bx_event event; /* type and views; index and time are filled in; of a change only */
-    bool changed;
     struct bx_err *err;
 };
 
@@ -82,21 +91,19 @@ void bx_fsm_change(struct bx_fsm *f, struct bx_row *before, struct bx_row *after
 /* What is stored as the digest, and must come out when the state is loaded: rows, outcomes, and the
  * numbers that move with every entry, of which SQLite itself would not notice a flipped bit. */
 uint64_t bx_fsm_seal(const struct bx_fsm *f);
-/* The one event of the change that the command made. */
-void bx_call_event(struct bx_call *c, enum bx_event_type type, const char *object, const char *node,
-                   const char *detail);
+/* The revision that the next event of this command will have: what an object that is changed with
+ * it takes as its modified_index, a new one as its created_index. */
+uint64_t bx_call_revision(const struct bx_fsm *f);
+/* Tell of a change that the command made; one event each. The strings are good until the turn ends:
+ * an object's own, constants, or of f->scratch. */
+void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str object,
+                   struct bx_str node, struct bx_str detail);
 
-/* ---- the commands: BX_OK, or a refusal with words ---- */
-int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_vm_desire(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_vm_delete(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c);
-int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c);
+/* ---- the commands ---- */
+
+#define BX_FSM_COMMAND(number, upper, lower, type)                                                 \
+    int bx_fsm_##lower(struct bx_fsm *f, struct bx_call *c);
+BX_COMMANDS(BX_FSM_COMMAND)
 
 /* The node of these VMs is gone for good, and nothing of it runs: those that were being deleted go,
  * the others rest without a node until they are started. */

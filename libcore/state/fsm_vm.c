@@ -16,6 +16,11 @@ static const char *node_name(const struct bx_view *v, uint64_t id)
     return n == NULL ? "" : n->name->s;
 }
 
+static struct bx_str node_str(const struct bx_view *v, uint64_t id)
+{
+    return bx_str(node_name(v, id));
+}
+
 static const char *node_name_of(const void *ctx, uint64_t id)
 {
     return node_name(ctx, id);
@@ -114,14 +119,15 @@ static void remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_dec
 
 /* ---- drafts ---- */
 
-/* Version 4 of RFC 4122 from the batch's seed and the place in it: no two commands share both. */
-static void derive_uuid(const struct bx_call *c, uint8_t out[16])
+/* Version 4 of RFC 4122 from the batch's seed, the command's place in it, and how many events the
+ * command has had: no two objects share all three. */
+static void derive_uuid(const struct bx_fsm *f, const struct bx_call *c, uint8_t out[16])
 {
     uint8_t in[24];
     uint64_t a, b;
 
     memcpy(in, c->batch->stamp.seed, 16);
-    bx_put64(in + 16, c->place);
+    bx_put64(in + 16, c->place | (uint64_t)f->told.len << 48);
     a = bx_hash(in, sizeof in);
     in[20] = 1;
     b = bx_hash(in, sizeof in);
@@ -136,12 +142,12 @@ static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, stru
 {
     struct bx_row *after;
 
-    draft->modified_index = f->view.revision + 1;
+    draft->modified_index = bx_call_revision(f);
     draft->modified_ms = f->view.time_ms;
     after = bx_row_make(&f->view.home, BX_TABLE_VM, draft);
     bx_fsm_change(f, before, after);
-    bx_call_event(c, type, bx_row_as_vm(after)->name->s, node_name(&f->view, draft->node),
-                  bx_phase_name(draft->phase)->s);
+    bx_call_event(f, type, bx_str(bx_row_as_vm(after)->name->s), node_str(&f->view, draft->node),
+                  bx_str(bx_phase_name(draft->phase)->s));
     memcpy(c->out->object, draft->uuid, 16);
     c->out->node = draft->node;
 }
@@ -201,13 +207,13 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
     rc = place_now(f, config, &decision, c->err);
     if (rc != BX_OK)
         return rc;
-    derive_uuid(c, d.uuid);
+    derive_uuid(f, c, d.uuid);
     d.node = decision.node;
     d.score = decision.score;
     d.margin = decision.margin;
     if (BX_MUTATED(HASH_ORDER) && d.margin == 0 && decision.n_best > 1)
         d.node = decision.best[f->next_decision % 2].node;
-    d.created_index = f->view.revision + 1;
+    d.created_index = bx_call_revision(f);
     d.created_ms = f->view.time_ms;
     if (config->stopped) {
         d.desired = BX_DESIRED_STOPPED;
@@ -313,7 +319,8 @@ static void remove_row(struct bx_fsm *f, struct bx_call *c, struct bx_row *row)
 {
     const struct bx_vm *vm = bx_row_as_vm(row);
 
-    bx_call_event(c, BX_EVENT_VM_DELETED, vm->name->s, node_name(&f->view, vm->node), "");
+    bx_call_event(f, BX_EVENT_VM_DELETED, bx_str(vm->name->s), node_str(&f->view, vm->node),
+                  bx_str(""));
     memcpy(c->out->object, vm->uuid, 16);
     c->out->node = vm->node;
     bx_fsm_change(f, row, NULL);
@@ -367,7 +374,7 @@ static void orphan(struct bx_fsm *f, const struct bx_vm *vm, const char *why)
     d.restart_pending = d.stop_force = false;
     d.phase = vm->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : BX_PHASE_FAILED;
     d.message = bx_str(why);
-    d.modified_index = f->view.revision + 1;
+    d.modified_index = bx_call_revision(f);
     d.modified_ms = f->view.time_ms;
     bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_VM, vm->uuid),
                   bx_row_make(&f->view.home, BX_TABLE_VM, &d));

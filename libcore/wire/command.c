@@ -63,31 +63,36 @@ static const struct bx_field node_remove_fields[] = {
     BX_FIELD(bx_cmd_node_remove, confirm_dead, BX_T_BOOL),
 };
 
-static const struct bx_schema schemas[BX__CMDS] = {
-    [BX_CMD_CLUSTER_CREATE] = BX_SCHEMA("cluster.create", 100 + BX_CMD_CLUSTER_CREATE,
-                                        bx_cmd_cluster_create, cluster_create_fields),
-    [BX_CMD_NODE_PUT] = BX_SCHEMA("node.put", 100 + BX_CMD_NODE_PUT, bx_node_info, node_put_fields),
-    [BX_CMD_NODE_STATE] =
-        BX_SCHEMA("node.state", 100 + BX_CMD_NODE_STATE, bx_cmd_node_state, node_state_fields),
-    [BX_CMD_VM_CREATE] =
-        BX_SCHEMA("vm.create", 100 + BX_CMD_VM_CREATE, bx_cmd_vm_create, vm_create_fields),
-    [BX_CMD_VM_DESIRE] =
-        BX_SCHEMA("vm.desire", 100 + BX_CMD_VM_DESIRE, bx_cmd_vm_desire, vm_desire_fields),
-    [BX_CMD_VM_DELETE] =
-        BX_SCHEMA("vm.delete", 100 + BX_CMD_VM_DELETE, bx_cmd_vm_delete, vm_delete_fields),
-    [BX_CMD_VM_REPORT] =
-        BX_SCHEMA("vm.report", 100 + BX_CMD_VM_REPORT, bx_cmd_vm_report, vm_report_fields),
-    [BX_CMD_TOKEN_CREATE] = BX_SCHEMA("token.create", 100 + BX_CMD_TOKEN_CREATE,
-                                      bx_cmd_token_create, token_create_fields),
-    [BX_CMD_MEMBER_JOIN] =
-        BX_SCHEMA("member.join", 100 + BX_CMD_MEMBER_JOIN, bx_cmd_member_join, member_join_fields),
-    [BX_CMD_NODE_REMOVE] =
-        BX_SCHEMA("node.remove", 100 + BX_CMD_NODE_REMOVE, bx_cmd_node_remove, node_remove_fields),
-};
+const struct bx_schema bx_cmd_cluster_create_schema = BX_SCHEMA(
+    "cluster.create", BX_CMD_SCHEMA(CLUSTER_CREATE), bx_cmd_cluster_create, cluster_create_fields);
+const struct bx_schema bx_cmd_node_put_schema =
+    BX_SCHEMA("node.put", BX_CMD_SCHEMA(NODE_PUT), bx_node_info, node_put_fields);
+const struct bx_schema bx_cmd_node_state_schema =
+    BX_SCHEMA("node.state", BX_CMD_SCHEMA(NODE_STATE), bx_cmd_node_state, node_state_fields);
+const struct bx_schema bx_cmd_vm_create_schema =
+    BX_SCHEMA("vm.create", BX_CMD_SCHEMA(VM_CREATE), bx_cmd_vm_create, vm_create_fields);
+const struct bx_schema bx_cmd_vm_desire_schema =
+    BX_SCHEMA("vm.desire", BX_CMD_SCHEMA(VM_DESIRE), bx_cmd_vm_desire, vm_desire_fields);
+const struct bx_schema bx_cmd_vm_delete_schema =
+    BX_SCHEMA("vm.delete", BX_CMD_SCHEMA(VM_DELETE), bx_cmd_vm_delete, vm_delete_fields);
+const struct bx_schema bx_cmd_vm_report_schema =
+    BX_SCHEMA("vm.report", BX_CMD_SCHEMA(VM_REPORT), bx_cmd_vm_report, vm_report_fields);
+const struct bx_schema bx_cmd_token_create_schema = BX_SCHEMA(
+    "token.create", BX_CMD_SCHEMA(TOKEN_CREATE), bx_cmd_token_create, token_create_fields);
+const struct bx_schema bx_cmd_member_join_schema =
+    BX_SCHEMA("member.join", BX_CMD_SCHEMA(MEMBER_JOIN), bx_cmd_member_join, member_join_fields);
+const struct bx_schema bx_cmd_node_remove_schema =
+    BX_SCHEMA("node.remove", BX_CMD_SCHEMA(NODE_REMOVE), bx_cmd_node_remove, node_remove_fields);
+
+#define BX_CMD_ROW(number, upper, lower, type) [BX_CMD_##upper] = &bx_cmd_##lower##_schema,
+static const struct bx_schema *const schemas[BX__CMDS] = {BX_COMMANDS(BX_CMD_ROW)};
+
+#define BX_CMD_COUNT(number, upper, lower, type) +1
+_Static_assert(1 BX_COMMANDS(BX_CMD_COUNT) == BX__CMDS, "the numbers of commands have no gap");
 
 const struct bx_schema *bx_cmd_schema(uint16_t kind)
 {
-    return kind > 0 && kind < BX__CMDS ? &schemas[kind] : NULL;
+    return kind > 0 && kind < BX__CMDS ? schemas[kind] : NULL;
 }
 
 const char *bx_cmd_name(uint16_t kind)

@@ -2,12 +2,12 @@
  *
  * One Raft entry is one batch: everything that arrived at the leader in one turn of its loop. The
  * leader stamps the batch with wall time and sixteen random bytes; ids are derived from those and
- * the place in the batch, so that applying needs neither a clock nor a random number (D5).
+ * the place in the batch, so that applying needs neither a clock nor a random number.
  *
  *   entry    head (kind BATCH), then: wall ms u64, seed 16 bytes, commands u32, 4 zero, commands
  *   command  two flat records: struct bx_cmd_header, then the body of its kind
  *
- * A kind's number, name, struct and schema stand in one table. */
+ * A kind's number, name, struct and schema stand in one table, BX_COMMANDS. */
 #ifndef BX_COMMAND_H
 #define BX_COMMAND_H
 
@@ -21,19 +21,23 @@
 #define BX_COMMAND_BYTES_MAX (256u << 10)
 #define BX_LEVEL 1u /* feature level of this build */
 
-enum bx_cmd_kind {
-    BX_CMD_CLUSTER_CREATE = 1,
-    BX_CMD_NODE_PUT,
-    BX_CMD_NODE_STATE,
-    BX_CMD_VM_CREATE,
-    BX_CMD_VM_DESIRE,
-    BX_CMD_VM_DELETE,
-    BX_CMD_VM_REPORT,
-    BX_CMD_TOKEN_CREATE,
-    BX_CMD_MEMBER_JOIN,
-    BX_CMD_NODE_REMOVE,
-    BX__CMDS
-};
+/* X(number, NAME, name, type of the body). The number stands in logs: it never changes. The body's
+ * schema is bx_cmd_NAME_schema, and bx_fsm_NAME applies it (state/fsm_priv.h). docs/HACKING.md
+ * lists what a new command needs. */
+#define BX_COMMANDS(X)                                                                             \
+    X(1, CLUSTER_CREATE, cluster_create, struct bx_cmd_cluster_create)                             \
+    X(2, NODE_PUT, node_put, struct bx_node_info)                                                  \
+    X(3, NODE_STATE, node_state, struct bx_cmd_node_state)                                         \
+    X(4, VM_CREATE, vm_create, struct bx_cmd_vm_create)                                            \
+    X(5, VM_DESIRE, vm_desire, struct bx_cmd_vm_desire)                                            \
+    X(6, VM_DELETE, vm_delete, struct bx_cmd_vm_delete)                                            \
+    X(7, VM_REPORT, vm_report, struct bx_cmd_vm_report)                                            \
+    X(8, TOKEN_CREATE, token_create, struct bx_cmd_token_create)                                   \
+    X(9, MEMBER_JOIN, member_join, struct bx_cmd_member_join)                                      \
+    X(10, NODE_REMOVE, node_remove, struct bx_cmd_node_remove)
+
+#define BX_CMD_NUMBER(number, upper, lower, type) BX_CMD_##upper = (number),
+enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };
 
 struct bx_cmd_header {
     uint16_t kind;
@@ -89,18 +93,16 @@ struct bx_cmd_node_remove {
     bool confirm_dead;  /* the operator says that nothing runs there any more */
 };
 
+#define BX_CMD_MEMBER(number, upper, lower, type) type lower;
 union bx_cmd_body {
-    struct bx_cmd_cluster_create cluster_create;
-    struct bx_node_info node_put;
-    struct bx_cmd_node_state node_state;
-    struct bx_cmd_vm_create vm_create;
-    struct bx_cmd_vm_desire vm_desire;
-    struct bx_cmd_vm_delete vm_delete;
-    struct bx_cmd_vm_report vm_report;
-    struct bx_cmd_token_create token_create;
-    struct bx_cmd_member_join member_join;
-    struct bx_cmd_node_remove node_remove;
+    BX_COMMANDS(BX_CMD_MEMBER)
 };
+
+/* The number of a body's schema. */
+#define BX_CMD_SCHEMA(upper) (100 + BX_CMD_##upper)
+#define BX_CMD_EXTERN(number, upper, lower, type)                                                  \
+    extern const struct bx_schema bx_cmd_##lower##_schema;
+BX_COMMANDS(BX_CMD_EXTERN)
 
 /* Name and schema of a kind, NULL for an unknown one. */
 const char *bx_cmd_name(uint16_t kind);

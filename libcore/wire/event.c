@@ -2,10 +2,8 @@
 
 #include "codec/header.h"
 
-const char *const bx_event_names[] = {
-    "cluster.created", "node.joined", "node.updated",  "node.state",   "vm.created", "vm.desired",
-    "vm.phase",        "vm.deleted",  "token.created", "node.removed", NULL,
-};
+#define BX_EVENT_TEXT(name, text) text,
+const char *const bx_event_names[] = {BX_EVENTS(BX_EVENT_TEXT) NULL};
 
 static const struct bx_field event_fields[] = {
     BX_FIELD(bx_event, index, BX_T_U64),

@@ -1,25 +1,30 @@
-/* event - what changed, in the order in which it changed, one a revision (D13); and
- * outcome - what became of a request, kept so that a repeat gets the first answer (D6). */
+/* event - what changed, in the order in which it changed; and
+ * outcome - what became of a request, kept so that a repeat gets the first answer.
+ *
+ * Each event has a revision of its own, one above that of the event before. A command that changes
+ * several objects has several events, so a reader that resumes after any event misses none. */
 #ifndef BX_EVENT_H
 #define BX_EVENT_H
 
 #include "codec/schema.h"
 #include "err.h"
 
-enum bx_event_type {
-    BX_EVENT_CLUSTER_CREATED,
-    BX_EVENT_NODE_JOINED,
-    BX_EVENT_NODE_UPDATED,
-    BX_EVENT_NODE_STATE,
-    BX_EVENT_VM_CREATED,
-    BX_EVENT_VM_DESIRED, /* start or stop was asked for */
-    BX_EVENT_VM_PHASE,
-    BX_EVENT_VM_DELETED,
-    BX_EVENT_TOKEN_CREATED,
-    BX_EVENT_NODE_REMOVED,
-    BX__EVENTS
-};
-/* "cluster.created", "node.joined", "vm.phase" ... NULL-terminated, in the enum's order. */
+/* X(NAME, text). The place in the list is the number in records: new ones go to the end. */
+#define BX_EVENTS(X)                                                                               \
+    X(CLUSTER_CREATED, "cluster.created")                                                          \
+    X(NODE_JOINED, "node.joined")                                                                  \
+    X(NODE_UPDATED, "node.updated")                                                                \
+    X(NODE_STATE, "node.state")                                                                    \
+    X(VM_CREATED, "vm.created")                                                                    \
+    X(VM_DESIRED, "vm.desired") /* start or stop was asked for */                                  \
+    X(VM_PHASE, "vm.phase")                                                                        \
+    X(VM_DELETED, "vm.deleted")                                                                    \
+    X(TOKEN_CREATED, "token.created")                                                              \
+    X(NODE_REMOVED, "node.removed")
+
+#define BX_EVENT_NUMBER(name, text) BX_EVENT_##name,
+enum bx_event_type { BX_EVENTS(BX_EVENT_NUMBER) BX__EVENTS };
+/* NULL-terminated, in the enum's order. */
 extern const char *const bx_event_names[];
 
 struct bx_event {

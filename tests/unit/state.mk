@@ -46,3 +46,9 @@ check_PROGRAMS += tests/unit/kind_test
 tests_unit_kind_test_SOURCES = tests/unit/kind_test.c
 tests_unit_kind_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_kind_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/fsm_many_test
+
+tests_unit_fsm_many_test_SOURCES = tests/unit/fsm_many_test.c
+tests_unit_fsm_many_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_fsm_many_test_LDADD = $(TEST_LIBS)
