@@ -10,5 +10,5 @@ blixardctl_SOURCES = cli/main.c cli/command.h cli/output.c cli/vm.c cli/vm.h cli
 	cli/cluster.c cli/mem.c cli/bench.c cli/sql.c cli/completion.c cli/doctor.c cli/context.c \
 	cli/context.h cli/other.c cli/help.c cli/result.c
 blixardctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
-blixardctl_LDADD = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) \
+blixardctl_LDADD = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) \
 	$(SMARTCOLS_LIBS) $(FYAML_LIBS) $(UUID_LIBS) -lm -lpthread

@@ -2,8 +2,7 @@
 
 #include "codec/flat.h"
 #include "codec/json.h"
-
-#define LIST_MAX ((size_t)256 << 20)
+#include "codec/lz.h"
 
 void bx_decoder_close(struct bx_decoder *d)
 {
@@ -64,6 +63,40 @@ static int flat_decode(struct bx_decoder *d, const struct bx_schema *s, const ui
     return rc;
 }
 
+/* ---- LZ ---- */
+
+static int lz_encode(struct bx_buf *out, const struct bx_schema *s, const struct bx_items *items,
+                     struct bx_err *err)
+{
+    struct bx_buf flat = {0};
+    int rc = flat_encode(&flat, s, items, err);
+
+    if (rc == BX_OK) {
+        rc = bx_lz_pack(out, flat.data, flat.len);
+        if (rc == BX_TOO_LARGE)
+            rc = bx_err_set(err, BX_UNSUPPORTED, "%s: compression does not make it shorter",
+                            s->name);
+        else if (rc != BX_OK)
+            no_memory(err);
+    }
+    bx_buf_release(&flat);
+    return rc;
+}
+
+static int lz_decode(struct bx_decoder *d, const struct bx_schema *s, const uint8_t *p, size_t n,
+                     const struct bx_taker *taker, struct bx_err *err)
+{
+    int rc;
+
+    d->text.len = 0;
+    rc = bx_lz_unpack(&d->text, p, n, BX_CODEC_MAX);
+    if (rc == BX_NO_MEMORY)
+        return no_memory(err);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "%s: what is compressed can not be read", s->name);
+    return flat_decode(d, s, d->text.data, d->text.len, taker, err);
+}
+
 /* ---- MessagePack ---- */
 
 static int pack_encode(struct bx_buf *out, const struct bx_schema *s, const struct bx_items *items,
@@ -93,7 +126,7 @@ static bx_val parse(struct bx_decoder *d, const uint8_t *p, size_t n, struct bx_
         no_memory(err);
         return NULL;
     }
-    return bx_pack_parse(d->pack, p, n, LIST_MAX, err);
+    return bx_pack_parse(d->pack, p, n, BX_CODEC_MAX, err);
 }
 
 static int pack_decode(struct bx_decoder *d, const struct bx_schema *s, const uint8_t *p, size_t n,
@@ -147,32 +180,32 @@ static int json_decode(struct bx_decoder *d, const struct bx_schema *s, const ui
     int rc;
 
     d->text.len = 0;
-    rc = bx_json_read(&d->text, (const char *)p, n, LIST_MAX, err);
+    rc = bx_json_read(&d->text, (const char *)p, n, BX_CODEC_MAX, err);
     return rc == BX_OK ? pack_decode(d, s, d->text.data, d->text.len, taker, err) : rc;
 }
 
 /* ---- the table ---- */
 
-static const struct bx_codec_ops table[] = {
-    {BX_CODEC_FLAT, "flat", "application/vnd.blixard.flat", flat_encode, flat_decode},
-    {BX_CODEC_MSGPACK, "msgpack", "application/msgpack", pack_encode, pack_decode},
-    {BX_CODEC_JSON, "json", "application/json", json_encode, json_decode},
+static const struct bx_codec_ops table[BX__CODECS] = {
+    [BX_CODEC_FLAT] = {BX_CODEC_FLAT, "flat", "application/vnd.blixard.flat", flat_encode,
+                       flat_decode, NULL},
+    [BX_CODEC_MSGPACK] = {BX_CODEC_MSGPACK, "msgpack", "application/msgpack", pack_encode,
+                          pack_decode, NULL},
+    [BX_CODEC_JSON] = {BX_CODEC_JSON, "json", "application/json", json_encode, json_decode, NULL},
+    [BX_CODEC_LZ] = {BX_CODEC_LZ, "lz", "application/vnd.blixard.flat+lz4", lz_encode, lz_decode,
+                     bx_lz_size},
 };
 
 const struct bx_codec_ops *bx_codec_ops(unsigned id)
 {
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (table[i].id == id)
-            return &table[i];
-    }
-    return NULL;
+    return id < BX__CODECS && table[id].id == id && id > 0 ? &table[id] : NULL;
 }
 
 const struct bx_codec_ops *bx_codec_named(struct bx_str name)
 {
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (bx_str_eq(bx_str(table[i].name), name))
-            return &table[i];
+    for (unsigned id = 1; id < BX__CODECS; id++) {
+        if (bx_str_eq(bx_str(table[id].name), name))
+            return &table[id];
     }
     return NULL;
 }

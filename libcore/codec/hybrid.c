@@ -9,17 +9,25 @@ static uint64_t now(const struct bx_hybrid *h)
     return h->now_ns == NULL ? 0 : h->now_ns();
 }
 
+static void count_bytes(struct bx_codec_stats *stats, const struct bx_codec_ops *codec,
+                        const uint8_t *p, size_t n)
+{
+    stats->bytes += n;
+    stats->plain_bytes += codec->plain == NULL ? n : codec->plain(p, n);
+}
+
 static int encode_as(struct bx_hybrid *h, enum bx_codec id, const struct bx_schema *s,
                      const struct bx_items *items, struct bx_buf *out, struct bx_err *err)
 {
     struct bx_codec_stats *stats = &h->stats[id];
     size_t before = out->len;
+    const struct bx_codec_ops *codec = bx_codec_ops(id);
     uint64_t start = now(h);
-    int rc = bx_codec_ops(id)->encode(out, s, items, err);
+    int rc = codec->encode(out, s, items, err);
 
     if (rc == BX_OK) {
         stats->encoded++;
-        stats->bytes += out->len - before;
+        count_bytes(stats, codec, out->data + before, out->len - before);
         stats->encode_ns += now(h) - start;
     } else if (rc != BX_UNSUPPORTED) {
         stats->failed++;
@@ -31,17 +39,19 @@ int bx_hybrid_encode(struct bx_hybrid *h, uint32_t peer, const struct bx_schema 
                      const struct bx_items *items, struct bx_buf *out, enum bx_codec *used,
                      struct bx_err *err)
 {
-    static const enum bx_codec order[] = {BX_CODEC_FLAT, BX_CODEC_MSGPACK, BX_CODEC_JSON};
+    static const enum bx_codec order[] = {BX_CODEC_LZ, BX_CODEC_FLAT, BX_CODEC_MSGPACK,
+                                          BX_CODEC_JSON};
 
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        bool takes = peer & 1u << order[i];
         int rc = BX_UNSUPPORTED;
 
         *used = order[i];
-        if (peer & 1u << order[i])
+        if (takes)
             rc = encode_as(h, order[i], s, items, out, err);
         if (rc != BX_UNSUPPORTED)
             return rc;
-        h->stats[order[i]].fallbacks++;
+        h->stats[order[i]].fallbacks += takes || order[i] != BX_CODEC_LZ;
     }
     return bx_err_set(err, BX_UNSUPPORTED, "%s: no common codec", s->name);
 }
@@ -101,7 +111,7 @@ int bx_hybrid_read(struct bx_hybrid *h, struct bx_decoder *d, uint16_t kind,
     stats = &h->stats[head.codec];
     if (rc == BX_OK) {
         stats->decoded++;
-        stats->bytes += head.length;
+        count_bytes(stats, codec, p, head.length);
         stats->decode_ns += now(h) - start;
     } else {
         stats->failed++;

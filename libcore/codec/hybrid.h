@@ -1,9 +1,11 @@
-/* hybrid - the best form that both sides know (R4.5, R4.7).
+/* hybrid - the best form that both sides know.
  *
- * Encoding takes the flat form. Only when that is unsupported, by the peer or for this type, it
- * falls back: to MessagePack, then to JSON; each fallback is counted for the codec that was not to
- * be had. Decoding goes by the head before the bytes. JSON without one is read too: no head and no
- * MessagePack array or map begins like JSON text does. What is neither is refused, never tried. */
+ * Encoding takes the flat form, compressed for a peer that takes it so and where that makes it
+ * shorter. Only when flat is unsupported, by the peer or for this type, it falls back: to
+ * MessagePack, then to JSON. Each fallback is counted for the codec that was not to be had, for lz
+ * when the peer takes it. Decoding goes by the header before the bytes. JSON without one is read
+ * too: no header and no MessagePack array or map begins like JSON text does. What is neither is
+ * refused, never tried. */
 #ifndef BX_HYBRID_H
 #define BX_HYBRID_H
 
@@ -14,6 +16,7 @@ struct bx_codec_stats {
     uint64_t failed;           /* to encode, or to decode */
     uint64_t fallbacks;        /* wanted, and unsupported */
     uint64_t bytes;            /* encoded and decoded */
+    uint64_t plain_bytes;      /* the same before compression, and after it was undone */
     uint64_t encode_ns, decode_ns;
 };
 

@@ -24,10 +24,15 @@ int bx_lz_pack(struct bx_buf *out, const void *src, size_t n)
     return got <= 0 ? BX_TOO_LARGE : BX_OK;
 }
 
+size_t bx_lz_size(const uint8_t *src, size_t n)
+{
+    return n <= HEAD ? 0 : bx_get32(src);
+}
+
 /* What it claims to become; 0 when that can not be. */
 static size_t claim(const void *src, size_t n, size_t max)
 {
-    size_t size = n <= HEAD ? 0 : bx_get32(src);
+    size_t size = bx_lz_size(src, n);
 
     if (n > LZ4_MAX_INPUT_SIZE || size > max || size > (n - HEAD) * BX_LZ_RATIO_MAX)
         return 0;

@@ -1,4 +1,4 @@
-/* lz - bytes in fewer bytes, with bounds on what they may become (R4.6). The only user of lz4.
+/* lz - compressed bytes, with bounds on what they may become. The only user of lz4.
  *
  *   offset 0  size   u32, of the bytes before they were packed
  *          4         one LZ4 block
@@ -18,5 +18,8 @@ int bx_lz_pack(struct bx_buf *out, const void *src, size_t n);
 /* Append what was packed. BX_OK, BX_MALFORMED (also: it claims to be more than max; the buffer's
  * contents are unchanged) or BX_NO_MEMORY. */
 int bx_lz_unpack(struct bx_buf *out, const void *src, size_t n, size_t max);
+
+/* How many bytes were packed, as what is packed claims; 0 when it is too short to tell. */
+size_t bx_lz_size(const uint8_t *src, size_t n);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define OBJECT_MAX 4096
+/* All but lz. */
 #define ALL (1u << BX_CODEC_FLAT | 1u << BX_CODEC_MSGPACK | 1u << BX_CODEC_JSON)
 
 static const void *same_each_time(void *ctx, uint32_t i)
@@ -95,8 +96,9 @@ static void every_type_in_every_form(void **state)
             assert_int_equal(round_trip(&h, &s[i], c, 1, true), 0);
             assert_int_equal(round_trip(&h, &s[i], c, 300, true), 0);
         }
+        assert_int_equal(round_trip(&h, &s[i], BX_CODEC_LZ, 300, true), 0);
     }
-    for (enum bx_codec c = BX_CODEC_FLAT; c <= BX_CODEC_JSON; c++)
+    for (enum bx_codec c = BX_CODEC_FLAT; c < BX__CODECS; c++)
         assert_int_equal(round_trip(&h, &s[1], c, 30000, true), 0); /* some 10 MB */
 }
 
@@ -137,9 +139,70 @@ static void the_best_common_form_is_taken_and_counted(void **state)
             assert_int_equal(h.stats[c].encoded, c == used);
         }
         assert_int_equal(h.stats[used].bytes, b.len);
+        assert_int_equal(h.stats[used].plain_bytes, b.len);
         assert_int_equal(h.stats[used].encode_ns, 10);
         bx_buf_release(&b);
     }
+}
+
+/* A peer that takes lz gets it when it is shorter; what does not become shorter goes flat. */
+static void compression_is_taken_where_it_gains(void **state)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n) + 1;
+    struct bx_items one = items_of(s, 1, false), many = items_of(s, 50, true);
+    struct bx_items none = items_of(s, 0, true);
+    struct bx_hybrid h = {.now_ns = NULL};
+    struct bx_buf b = {0};
+    enum bx_codec used;
+
+    (void)state;
+    assert_int_equal(
+        bx_hybrid_encode(&h, ALL | 1u << BX_CODEC_LZ, s->schema, &many, &b, &used, NULL), BX_OK);
+    assert_int_equal(used, BX_CODEC_LZ);
+    assert_int_equal(h.stats[BX_CODEC_LZ].bytes, b.len);
+    assert_int_equal(h.stats[BX_CODEC_LZ].plain_bytes, 50 * bx_flat_size(s->schema, s->object));
+    assert_true(h.stats[BX_CODEC_LZ].plain_bytes > 10 * b.len);
+    assert_int_equal(h.stats[BX_CODEC_LZ].fallbacks, 0);
+    bx_buf_release(&b);
+
+    assert_int_equal(
+        bx_hybrid_encode(&h, ALL | 1u << BX_CODEC_LZ, s->schema, &none, &b, &used, NULL), BX_OK);
+    assert_int_equal(used, BX_CODEC_FLAT);
+    assert_int_equal(h.stats[BX_CODEC_LZ].fallbacks, 1);
+    assert_int_equal(h.stats[BX_CODEC_LZ].failed, 0);
+    assert_int_equal(bx_hybrid_encode(&h, 1u << BX_CODEC_LZ, s->schema, &none, &b, &used, NULL),
+                     BX_UNSUPPORTED);
+    assert_int_equal(bx_hybrid_encode(&h, ALL, s->schema, &one, &b, &used, NULL), BX_OK);
+    assert_int_equal(h.stats[BX_CODEC_LZ].fallbacks, 2); /* not of a peer that does not take it */
+    bx_buf_release(&b);
+}
+
+/* A record of so many bytes is never allocated for: it is refused by what it claims. */
+static void a_claim_beyond_the_cap_is_refused(void **state)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n) + 1;
+    struct bx_decoder d = {.pack = NULL};
+    const struct bx_codec_ops *lz = bx_codec_ops(BX_CODEC_LZ);
+    struct bx_buf b = {0};
+    struct bx_err err = {0};
+    struct taken t;
+    struct bx_taker taker = taker_of(&t, s);
+    uint8_t *p = bx_buf_extend(&b, 2 << 20);
+
+    (void)state;
+    memset(p, 0, 2 << 20);
+    bx_put32(p, BX_CODEC_MAX + 8);
+    test_fail_allocations(true);
+    assert_int_equal(lz->decode(&d, s->schema, b.data, b.len, &taker, &err), BX_MALFORMED);
+    test_fail_allocations(false);
+    assert_int_equal(err.code, BX_MALFORMED);
+    assert_int_equal(t.n, 0);
+    assert_int_equal(lz->plain(b.data, b.len), BX_CODEC_MAX + 8);
+    assert_int_equal(lz->plain(b.data, 4), 0);
+    bx_buf_release(&b);
+    bx_decoder_close(&d);
 }
 
 static void without_a_common_form_it_says_so(void **state)
@@ -296,9 +359,15 @@ static void content_types_name_the_codecs(void **state)
 {
     (void)state;
     assert_string_equal(bx_codec_ops(BX_CODEC_JSON)->content_type, "application/json");
-    assert_ptr_equal(bx_codec_named(bx_str("msgpack")), bx_codec_ops(BX_CODEC_MSGPACK));
+    for (unsigned id = 1; id < BX__CODECS; id++) {
+        const struct bx_codec_ops *codec = bx_codec_ops(id);
+
+        assert_int_equal(codec->id, id);
+        assert_ptr_equal(bx_codec_named(bx_str(codec->name)), codec);
+    }
     assert_null(bx_codec_named(bx_str("yaml")));
     assert_null(bx_codec_ops(0));
+    assert_null(bx_codec_ops(BX__CODECS));
 }
 
 /* ---- memory that runs out ---- */
@@ -314,7 +383,7 @@ static void use_all(void *ctx)
     const struct golden_sample *s = ctx;
     struct bx_items items = items_of(s, 3, true);
 
-    for (enum bx_codec c = BX_CODEC_FLAT; c <= BX_CODEC_JSON; c++) {
+    for (enum bx_codec c = BX_CODEC_FLAT; c < BX__CODECS; c++) {
         _Alignas(16) uint8_t object[OBJECT_MAX];
         struct bx_hybrid h = {.now_ns = NULL};
         struct bx_decoder d = {.pack = NULL};
@@ -358,8 +427,8 @@ static void *work(void *ctx)
 
     for (unsigned i = 0; i < ROUNDS; i++) {
         const struct golden_sample *one = &s[test_random(&seed) % n];
-        enum bx_codec c = BX_CODEC_FLAT + (unsigned)(test_random(&seed) % 3);
-        uint32_t items = (uint32_t)(test_random(&seed) % 20);
+        enum bx_codec c = BX_CODEC_FLAT + (unsigned)(test_random(&seed) % 4);
+        uint32_t items = (uint32_t)(test_random(&seed) % 20) + (c == BX_CODEC_LZ ? 20 : 0);
 
         if (fits(one, c))
             wrong += round_trip(&h, one, c, items, true);
@@ -408,6 +477,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_type_in_every_form),
         cmocka_unit_test(the_best_common_form_is_taken_and_counted),
+        cmocka_unit_test(compression_is_taken_where_it_gains),
+        cmocka_unit_test(a_claim_beyond_the_cap_is_refused),
         cmocka_unit_test(without_a_common_form_it_says_so),
         cmocka_unit_test(a_type_without_a_flat_form_falls_back),
         cmocka_unit_test(json_without_a_head_is_read),
