@@ -1,14 +1,9 @@
-/* The other reference, where it is installed: JSON with cJSON, from and into the same structs. */
-#include "codec_forms.h"
-
-#include "bench.h"
+/* JSON with cJSON, where it is installed. */
+#include "codec_json.h"
 
 #include <cjson/cJSON.h>
-#include <stdlib.h>
 
-/* ---- writing ---- */
-
-static char *terminated(struct bx_str s, char *out, size_t size)
+static const char *terminated(struct bx_str s, char *out, size_t size)
 {
     bench_must(s.n < size, "a text that long");
     if (s.n > 0)
@@ -17,208 +12,159 @@ static char *terminated(struct bx_str s, char *out, size_t size)
     return out;
 }
 
-static cJSON *text(struct bx_str s)
+static void *object(void)
+{
+    return cJSON_CreateObject();
+}
+
+static void *array(void)
+{
+    return cJSON_CreateArray();
+}
+
+static void *boolean(bool v)
+{
+    return cJSON_CreateBool(v);
+}
+
+static void *number(uint64_t v)
+{
+    return cJSON_CreateNumber((double)v);
+}
+
+static void *text(struct bx_str s)
 {
     char copy[1024];
 
     return cJSON_CreateString(terminated(s, copy, sizeof copy));
 }
 
-static cJSON *uuid(const uint8_t id[16])
+static void set(void *map, struct bx_str key, void *v)
 {
-    static const uint8_t zero[16];
-    char out[BX_UUID_TEXT];
+    char copy[256];
 
-    if (memcmp(id, zero, 16) == 0)
-        return NULL; /* absent */
-    bx_uuid_format(id, out);
-    return cJSON_CreateString(out);
+    cJSON_AddItemToObject(map, terminated(key, copy, sizeof copy), v);
 }
 
-static cJSON *pairs(const struct bx_pairs *p)
+static void push(void *list, void *v)
 {
-    cJSON *map = cJSON_CreateObject();
-    char key[256];
-
-    for (uint32_t i = 0; i < p->n; i++)
-        cJSON_AddItemToObject(map, terminated(p->v[i].key, key, sizeof key), text(p->v[i].value));
-    return map;
+    cJSON_AddItemToArray(list, v);
 }
 
-static cJSON *build_value(const struct bx_field *f, const void *m)
+static char *print(const void *v)
 {
-    switch (f->type) {
-    case BX_T_BOOL:
-        return cJSON_CreateBool(*(const bool *)m);
-    case BX_T_U8:
-        return cJSON_CreateNumber(*(const uint8_t *)m);
-    case BX_T_U16:
-        return cJSON_CreateNumber(*(const uint16_t *)m);
-    case BX_T_U32:
-        return cJSON_CreateNumber(*(const uint32_t *)m);
-    case BX_T_U64:
-        return cJSON_CreateNumber((double)*(const uint64_t *)m);
-    case BX_T_ENUM:
-        return cJSON_CreateString(f->names[*(const uint8_t *)m]);
-    case BX_T_UUID:
-        return uuid(m);
-    case BX_T_STR:
-        return text(*(const struct bx_str *)m);
-    case BX_T_PAIRS:
-        return pairs(m);
-    default:
-        break;
-    }
-    bench_die("a field that no configuration has");
+    return cJSON_PrintUnformatted(v);
 }
 
-static cJSON *build(const struct bx_schema *s, const void *obj)
+static void free_text(char *s)
 {
-    cJSON *map = cJSON_CreateObject();
-
-    for (uint32_t i = 0; i < s->n; i++) {
-        cJSON *v = build_value(&s->fields[i], (const char *)obj + s->fields[i].offset);
-
-        if (v != NULL)
-            cJSON_AddItemToObject(map, s->fields[i].name, v);
-    }
-    return map;
+    cJSON_free(s);
 }
+
+static void *parse(const char *s, size_t n)
+{
+    return cJSON_ParseWithLength(s, n);
+}
+
+static void drop(void *v)
+{
+    cJSON_Delete(v);
+}
+
+static bool is_true(const void *v)
+{
+    return cJSON_IsTrue(v);
+}
+
+static uint64_t to_number(const void *v)
+{
+    return (uint64_t)((const cJSON *)v)->valuedouble;
+}
+
+static struct bx_str to_text(const void *v)
+{
+    return bx_str(((const cJSON *)v)->valuestring);
+}
+
+static uint32_t len(const void *v)
+{
+    return (uint32_t)cJSON_GetArraySize(v);
+}
+
+static void *get(const void *map, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(map, key);
+}
+
+/* The list is linked: by number it would be walked from its start. */
+static void *item(void *list, uint32_t n, void *before)
+{
+    return before != NULL ? ((cJSON *)before)->next : cJSON_GetArrayItem(list, (int)n);
+}
+
+static void *first(void *map)
+{
+    return ((cJSON *)map)->child;
+}
+
+static void *next(void *map, void *member)
+{
+    (void)map;
+    return ((cJSON *)member)->next;
+}
+
+static struct bx_str key(void *member)
+{
+    return bx_str(((cJSON *)member)->string);
+}
+
+static void *value(void *member)
+{
+    return member;
+}
+
+static const struct json_ops ops = {
+    .name = "cJSON",
+    .object = object,
+    .array = array,
+    .boolean = boolean,
+    .number = number,
+    .text = text,
+    .set = set,
+    .push = push,
+    .print = print,
+    .free_text = free_text,
+    .parse = parse,
+    .drop = drop,
+    .is_true = is_true,
+    .to_number = to_number,
+    .to_text = to_text,
+    .len = len,
+    .get = get,
+    .item = item,
+    .first = first,
+    .next = next,
+    .key = key,
+    .value = value,
+};
+
+/* ---- the form ---- */
+
+static void *tree;
 
 static void encode(struct document *d, struct bx_buf *out)
 {
-    cJSON *list = cJSON_CreateArray();
-    char *json;
-
-    for (unsigned i = 0; i < d->n; i++) {
-        cJSON *body = build(d->body, document_body(d, d->bodies, i));
-
-        if (d->head != NULL) {
-            cJSON *item = cJSON_CreateArray();
-
-            cJSON_AddItemToArray(item, build(d->head, &d->heads[i]));
-            cJSON_AddItemToArray(item, body);
-            body = item;
-        }
-        cJSON_AddItemToArray(list, body);
-    }
-    json = cJSON_PrintUnformatted(list);
-    out->len = 0;
-    bench_must(json != NULL && bx_buf_append(out, json, strlen(json)) == BX_OK, "cJSON");
-    cJSON_free(json);
-    cJSON_Delete(list);
+    json_encode(&ops, d, out);
 }
-
-/* ---- reading ---- */
-
-static struct bx_str view(const cJSON *v)
-{
-    return bx_str(v->valuestring);
-}
-
-static uint8_t number_of(const char *const *names, const char *name)
-{
-    uint8_t i = 0;
-
-    while (strcmp(names[i], name) != 0)
-        i++;
-    return i;
-}
-
-static void take_pairs(const cJSON *v, struct bx_pairs *out, struct bx_arena *arena)
-{
-    struct bx_pair *list = bx_arena_alloc(arena, (size_t)cJSON_GetArraySize(v) * sizeof *list);
-    uint32_t n = 0;
-
-    for (const cJSON *at = v->child; at != NULL; at = at->next)
-        list[n++] = (struct bx_pair){bx_str(at->string), view(at)};
-    *out = (struct bx_pairs){n == 0 ? NULL : list, n};
-}
-
-static void take_value(const struct bx_field *f, const cJSON *v, void *m, struct bx_arena *arena)
-{
-    switch (f->type) {
-    case BX_T_BOOL:
-        *(bool *)m = cJSON_IsTrue(v);
-        break;
-    case BX_T_U8:
-        *(uint8_t *)m = (uint8_t)v->valuedouble;
-        break;
-    case BX_T_U16:
-        *(uint16_t *)m = (uint16_t)v->valuedouble;
-        break;
-    case BX_T_U32:
-        *(uint32_t *)m = (uint32_t)v->valuedouble;
-        break;
-    case BX_T_ENUM:
-        *(uint8_t *)m = number_of(f->names, v->valuestring);
-        break;
-    case BX_T_UUID:
-        bx_uuid_parse(v->valuestring, strlen(v->valuestring), m);
-        break;
-    case BX_T_STR:
-        *(struct bx_str *)m = view(v);
-        break;
-    case BX_T_PAIRS:
-        take_pairs(v, m, arena);
-        break;
-    default:
-        *(uint64_t *)m = (uint64_t)v->valuedouble;
-    }
-}
-
-static void take(const struct bx_schema *s, const cJSON *map, void *obj, struct bx_arena *arena)
-{
-    memset(obj, 0, s->size);
-    for (uint32_t i = 0; i < s->n; i++) {
-        const cJSON *v = cJSON_GetObjectItemCaseSensitive(map, s->fields[i].name);
-
-        if (v != NULL)
-            take_value(&s->fields[i], v, (char *)obj + s->fields[i].offset, arena);
-    }
-}
-
-static cJSON *parse(const struct bx_buf *in)
-{
-    cJSON *list = cJSON_ParseWithLength((const char *)in->data, in->len);
-
-    bench_must(list != NULL, "cJSON");
-    return list;
-}
-
-/* What is read points into the tree: it lives until the next one is read. */
-static cJSON *tree;
 
 static void decode(struct document *d, const struct bx_buf *in)
 {
-    const cJSON *item;
-    unsigned i = 0;
-
-    cJSON_Delete(tree);
-    tree = parse(in);
-    bx_arena_reset(&d->arena);
-    for (item = tree->child; item != NULL; item = item->next, i++) {
-        const cJSON *body = item;
-
-        bench_must(i < d->n, "cJSON");
-        if (d->head != NULL) {
-            take(d->head, item->child, &d->read_heads[i], &d->arena);
-            body = item->child->next;
-        }
-        take(d->body, body, document_body(d, d->read_bodies, i), &d->arena);
-    }
+    json_decode(&ops, &tree, d, in);
 }
 
 static uint64_t one(struct document *d, const struct bx_buf *in)
 {
-    cJSON *list = parse(in), *item = cJSON_GetArrayItem(list, (int)d->n - 1);
-    uint64_t vcpus;
-
-    if (d->head != NULL)
-        item = item->child->next;
-    vcpus = (uint64_t)cJSON_GetObjectItemCaseSensitive(item, "vcpus")->valuedouble;
-    cJSON_Delete(list);
-    return vcpus;
+    return json_one(&ops, d, in);
 }
 
 const struct form form_cjson = {"cJSON", encode, decode, one, NULL, NULL};
