@@ -282,11 +282,20 @@ static bool tries(const struct fuzz_target *t, unsigned change)
     return !slow || change == 0xff || (change & (change - 1)) == 0;
 }
 
+/* Seeds are found by the beginning of their names: a target whose prefix nothing has would seem to
+ * be tested. */
+struct seeds {
+    const struct fuzz_target *target;
+    uint32_t run;
+};
+
 static void damage(void *ctx, const char *name, const uint8_t *p, size_t n)
 {
-    const struct fuzz_target *t = ctx;
+    struct seeds *seeds = ctx;
+    const struct fuzz_target *t = seeds->target;
     uint8_t *copy = fuzz_copy(p, n);
 
+    seeds->run++;
     if (t->run(p, n) != BX_OK && strcmp(name, "json/record") != 0)
         fail_msg("%s: %s is not accepted", t->name, name);
     for (size_t cut = 0; cut < n; cut++)
@@ -306,9 +315,11 @@ static void damage(void *ctx, const char *name, const uint8_t *p, size_t n)
 /* The checksums are made right after the damage: what lies behind them must hold too. */
 static void damage_resealed(void *ctx, const char *name, const uint8_t *p, size_t n)
 {
-    const struct fuzz_target *t = ctx;
+    struct seeds *seeds = ctx;
+    const struct fuzz_target *t = seeds->target;
 
     (void)name;
+    seeds->run++;
     for (size_t at = 0; at < n; at++) {
         for (unsigned bit = 0; bit < 8; bit++) {
             uint8_t *copy = fuzz_copy(p, n);
@@ -319,6 +330,16 @@ static void damage_resealed(void *ctx, const char *name, const uint8_t *p, size_
             bx_free(copy);
         }
     }
+}
+
+static void run_seeds(const struct fuzz_target *t,
+                      void (*f)(void *ctx, const char *name, const uint8_t *p, size_t n))
+{
+    struct seeds seeds = {t, 0};
+
+    fuzz_each_seed(t, f, &seeds);
+    if (seeds.run == 0)
+        fail_msg("%s: golden.txt has no seed whose name begins with %s", t->name, t->seeds);
 }
 
 /* found/TARGET-WHAT: an input that once broke the decoder. */
@@ -358,7 +379,7 @@ static void damage_is_refused_or_harmless(void **state)
 {
     (void)state;
     for (size_t i = 0; i < fuzz_targets_n; i++)
-        fuzz_each_seed(&fuzz_targets[i], damage, (void *)(uintptr_t)&fuzz_targets[i]);
+        run_seeds(&fuzz_targets[i], damage);
 }
 
 static void damage_under_a_good_checksum_is_harmless(void **state)
@@ -366,7 +387,7 @@ static void damage_under_a_good_checksum_is_harmless(void **state)
     (void)state;
     for (size_t i = 0; i < fuzz_targets_n; i++) {
         if (fuzz_targets[i].reseal != NULL)
-            fuzz_each_seed(&fuzz_targets[i], damage_resealed, (void *)(uintptr_t)&fuzz_targets[i]);
+            run_seeds(&fuzz_targets[i], damage_resealed);
     }
 }
 
