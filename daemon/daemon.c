@@ -116,6 +116,13 @@ static void on_frame(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t
         bx_node_receive(d->node, from, kind, p, n);
 }
 
+static bool on_admits(void *ctx, uint64_t id)
+{
+    const struct daemon *d = ctx;
+
+    return d->node != NULL && bx_node_admits(d->node, id);
+}
+
 static void on_peer(void *ctx, uint64_t id, bool up)
 {
     struct daemon *d = ctx;
@@ -243,6 +250,7 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .clock = d->clock,
                                 .frames = d->options.frame_pool,
                                 .frame = on_frame,
+                                .admits = on_admits,
                                 .peer = on_peer,
                                 .join = daemon_on_join,
                                 .log = on_log,

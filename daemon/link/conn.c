@@ -3,7 +3,6 @@
 #include "mem/alloc.h"
 
 #define KEEP_BYTES (256u << 10) /* of input memory, while nothing is in it */
-#define LASTING_MS 3000u
 
 const struct stream_limits link_limits = {.queue_bytes = LINK_QUEUE_BYTES,
                                           .queue_buffers = LINK_QUEUE_FRAMES,
@@ -25,6 +24,15 @@ struct link_conn *link_conn_create(struct link *l)
     stream_open(&c->stream, &l->streams, &stream_tcp);
     TAILQ_INSERT_TAIL(&l->conns, c, link);
     return c;
+}
+
+void link_conn_dial(struct link_conn *c, const char *address)
+{
+    union address to;
+
+    if (address_parse(address, &to, NULL) != BX_OK || !address_is_loopback(&to) ||
+        stream_dial(&c->stream, &to) != 0)
+        c->since = 0;
 }
 
 static void on_ready(struct stream *s)
@@ -64,17 +72,8 @@ static void on_closed(struct stream *s, const char *why)
 {
     struct link_conn *c = conn_of(s);
     struct link *l = c->owner;
-    struct link_peer *p = link_peer_of(l, c->up ? c->peer : c->expected);
 
-    if (p != NULL && p->dialling == c)
-        p->dialling = NULL;
-    if (p != NULL && p->conn == c) {
-        p->conn = NULL;
-        /* Only a connection that lasted shows that dialling at once is worth it: two daemons with
-         * one identity would replace each other's connections without end. */
-        if (link_now(l) - c->since > LASTING_MS)
-            p->backoff_ms = 0;
-    }
+    link_peers_forget(l, c);
     TAILQ_REMOVE(&l->conns, c, link);
     if (c->up) {
         link_log(l, 4, "node %llu: %s", (unsigned long long)c->peer, why);

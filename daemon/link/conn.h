@@ -3,6 +3,7 @@
 #define LINK_CONN_H
 
 #include "link/link.h"
+#include "link/peer.h"
 #include "transport/listener.h"
 
 #include <sys/queue.h>
@@ -10,18 +11,6 @@
 #define LINK_HELLO_MS 5000u
 #define LINK_PING_MS 1000u
 #define LINK_SILENCE_MS 5000u
-
-#define LINK_PROVISIONAL_MAX 8u
-
-struct link_peer {
-    uint64_t id;
-    bool provisional; /* it dialled us, and the state here does not know it yet */
-    char address[256];
-    struct link_conn *conn;     /* up */
-    struct link_conn *dialling; /* on its way */
-    uint64_t dial_at;
-    uint32_t backoff_ms; /* doubled by every dial that led to nothing lasting */
-};
 
 struct link_conn {
     TAILQ_ENTRY(link_conn) link;
@@ -55,7 +44,6 @@ struct link {
     struct bx_identity identity; /* node 0: none yet */
     struct link_peer *peers;
     uint32_t n_peers;
-    uint64_t newer; /* ids from here on may be members' that are not known here yet */
     struct link_conns conns;
     uint64_t next_handle;
     uint64_t ticked;        /* boot time of the last tick */
@@ -66,17 +54,14 @@ struct link {
 uint64_t link_now(const struct link *l);
 void link_log(struct link *l, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-struct link_peer *link_peer_of(struct link *l, uint64_t id);
-/* Make a peer of a member that joined while this host was away, and dialled it; it can be the
- * leader, the only one that can tell us about it. NULL when the id is none of those, or
- * LINK_PROVISIONAL_MAX are connected. It takes the place of a provisional that has gone, if there
- * is one; every other pointer to a peer is stale afterwards. */
-struct link_peer *link_provisional(struct link *l, uint64_t id);
 
 /* ---- conn.c ---- */
 extern const struct stream_limits link_limits;
 extern const struct stream_callbacks link_callbacks;
 struct link_conn *link_conn_create(struct link *l);
+/* Dial HOST:PORT. What can not even be tried fails on the next tick, like a dial that nobody
+ * answers: nobody is told from inside the call. */
+void link_conn_dial(struct link_conn *c, const char *address);
 void link_conn_close(struct link_conn *c, const char *why);
 void link_conn_malformed(struct link_conn *c, const char *why); /* count it, and close */
 /* Takes frame's memory over. False when the queue is full. */

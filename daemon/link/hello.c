@@ -71,13 +71,11 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
         return "this is the node's own id";
     if (c->accepted && h->node < id->node)
         return "the node with the larger id dials";
-    if (p == NULL && c->accepted)
-        p = link_provisional(c->owner, h->node);
-    if (p == NULL)
+    if (p == NULL && !(c->accepted && c->owner->o.admits(c->owner->o.ctx, h->node)))
         return "no member has this id";
     if (c->expected != 0 && c->expected != h->node)
         return "another node answers at this address";
-    if (p->conn != NULL && memcmp(p->conn->incarnation, h->incarnation, 16) != 0)
+    if (p != NULL && p->conn != NULL && memcmp(p->conn->incarnation, h->incarnation, 16) != 0)
         return "a node of this id is connected already";
     return NULL;
 }
@@ -86,13 +84,14 @@ static void come_up(struct link_conn *c, const struct bx_hello *h)
 {
     struct link_peer *p = link_peer_of(c->owner, h->node);
 
-    /* The same node came again: its old connection is dead, it just was not noticed yet. */
-    if (p->conn != NULL)
+    /* The same node came again: its old connection is dead, which was not noticed yet. */
+    if (p != NULL && p->conn != NULL)
         link_conn_close(p->conn, "replaced by a newer connection");
     if (c->accepted)
         link_say_hello(c, NULL);
     if (c->stream.closing)
         return;
+    p = link_peer_take(c->owner, h->node);
     c->up = true;
     c->peer = h->node;
     c->codecs = h->codecs;

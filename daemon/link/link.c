@@ -1,14 +1,11 @@
 #include "link/conn.h"
 
-#include "sys/address.h"
 #include "mem/alloc.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 #define TICK_MS 100u
-#define BACKOFF_MIN_MS 100u
-#define BACKOFF_MAX_MS 3000u
 #define CONNECT_MS 3000u
 #define JOIN_MS 20000u /* a JOIN waits for its commit */
 
@@ -26,41 +23,6 @@ void link_log(struct link *l, int level, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     l->o.log(l->o.ctx, level, text);
-}
-
-struct link_peer *link_peer_of(struct link *l, uint64_t id)
-{
-    for (uint32_t i = 0; id != 0 && i < l->n_peers; i++) {
-        if (l->peers[i].id == id)
-            return &l->peers[i];
-    }
-    return NULL;
-}
-
-struct link_peer *link_provisional(struct link *l, uint64_t id)
-{
-    uint32_t provisional = 0;
-    struct link_peer *more;
-
-    if (id < l->newer)
-        return NULL;
-    for (uint32_t i = 0; i < l->n_peers; i++) {
-        struct link_peer *p = &l->peers[i];
-
-        if (p->provisional && p->conn == NULL) { /* one that has gone */
-            *p = (struct link_peer){.id = id, .provisional = true};
-            return p;
-        }
-        provisional += p->provisional;
-    }
-    if (provisional == LINK_PROVISIONAL_MAX)
-        return NULL;
-    more = bx_realloc(l->peers, (l->n_peers + 1) * sizeof *more);
-    if (more == NULL)
-        return NULL;
-    l->peers = more;
-    more[l->n_peers] = (struct link_peer){.id = id, .provisional = true};
-    return &more[l->n_peers++];
 }
 
 static struct link *of(struct bx_link *base)
@@ -96,33 +58,7 @@ static void on_incoming(struct stream_listener *listener)
     }
 }
 
-/* ---- dialling ---- */
-
-/* What can not even be tried fails on the next tick, like a dial that nobody answers: nobody is
- * told from inside the call. */
-static void dial_address(struct link_conn *c, const char *address)
-{
-    union address to;
-
-    if (address_parse(address, &to, NULL) != BX_OK || !address_is_loopback(&to) ||
-        stream_dial(&c->stream, &to) != 0)
-        c->since = 0;
-}
-
-static void dial_peer(struct link *l, struct link_peer *p, uint64_t now)
-{
-    struct link_conn *c = link_conn_create(l);
-    uint16_t jitter;
-
-    l->o.clock->ops->random(l->o.clock, &jitter, sizeof jitter);
-    p->backoff_ms = p->backoff_ms == 0 ? BACKOFF_MIN_MS : p->backoff_ms * 2;
-    if (p->backoff_ms > BACKOFF_MAX_MS)
-        p->backoff_ms = BACKOFF_MAX_MS;
-    p->dial_at = now + p->backoff_ms + jitter % (p->backoff_ms / 2);
-    c->expected = p->id;
-    p->dialling = c;
-    dial_address(c, p->address);
-}
+/* ---- joining ---- */
 
 void link_join(struct link *l, const char *address, const struct bx_join *join,
                void (*done)(void *ctx, const struct bx_joined *answer, const struct bx_err *err),
@@ -134,7 +70,7 @@ void link_join(struct link *l, const char *address, const struct bx_join *join,
     c->join_ctx = ctx;
     if (bx_frame_write(&c->join_frame, BX_FRAME_JOIN, &bx_join_schema, join) != BX_OK)
         bx_oom(sizeof *join);
-    dial_address(c, address);
+    link_conn_dial(c, address);
 }
 
 void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *answer)
@@ -197,12 +133,7 @@ static void on_tick(uv_timer_t *timer)
             c->heard = now;
         check_deadlines(c, now);
     }
-    for (uint32_t i = 0; i < l->n_peers; i++) {
-        struct link_peer *p = &l->peers[i];
-
-        if (l->identity.node > p->id && p->conn == NULL && p->dialling == NULL && now >= p->dial_at)
-            dial_peer(l, p, now);
-    }
+    link_peers_dial(l, now);
 }
 
 /* ---- the port ---- */
@@ -235,45 +166,9 @@ static size_t port_queued(struct bx_link *base, uint64_t id)
     return p != NULL && p->conn != NULL ? p->conn->stream.queued : 0;
 }
 
-/* Guests that are still not known here stay. One can be known and not have a row: by the log. */
-static void keep_provisional(struct link *l, const struct link_peer *old, uint32_t n)
+static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        if (old[i].provisional && old[i].conn != NULL && old[i].id >= l->newer &&
-            link_peer_of(l, old[i].id) == NULL)
-            l->peers[l->n_peers++] = old[i];
-    }
-}
-
-/* Peers that stay keep their connections; the list is small. */
-static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, uint32_t n,
-                           uint64_t newer)
-{
-    struct link *l = of(base);
-    struct link_peer *old = l->peers;
-    struct link_peer *fresh = bx_must_calloc(n + LINK_PROVISIONAL_MAX, sizeof *fresh);
-    uint32_t n_old = l->n_peers;
-    struct link_conn *c, *next;
-
-    for (uint32_t i = 0; i < n; i++) {
-        const struct link_peer *was = link_peer_of(l, peers[i].id);
-
-        if (was != NULL)
-            fresh[i] = *was;
-        fresh[i].provisional = false;
-        fresh[i].id = peers[i].id;
-        snprintf(fresh[i].address, sizeof fresh[i].address, "%s", peers[i].address);
-    }
-    l->peers = fresh;
-    l->n_peers = n;
-    l->newer = newer;
-    keep_provisional(l, old, n_old);
-    bx_free(old);
-    for (c = TAILQ_FIRST(&l->conns); c != NULL; c = next) {
-        next = TAILQ_NEXT(c, link);
-        if (c->up && link_peer_of(l, c->peer) == NULL)
-            link_conn_close(c, "no longer a member");
-    }
+    link_peers_set(of(base), peers, n);
 }
 
 static const struct bx_link_ops ops = {port_send, port_connected, port_codecs, port_queued,

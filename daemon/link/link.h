@@ -1,4 +1,4 @@
-/* link - one TCP connection per pair of nodes, behind the node's port.
+/* link - one connection per pair of nodes, behind the node's port.
  *
  * The node with the larger id dials, the other accepts, so two never cross. The one that dialled
  * says hello first; whoever does not like the hello it reads says why in a hello of its own and
@@ -31,6 +31,9 @@ struct link_options {
     struct bx_pool_size frames; /* that wait to be sent: kept for reuse */
     /* A frame of a member; p is 8-aligned and valid during the call. */
     void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
+    /* May a node that is none of the peers, dialled us and says that it has this id be one? The
+     * list that comes after peer(id, true) has it. */
+    bool (*admits)(void *ctx, uint64_t id);
     void (*peer)(void *ctx, uint64_t id, bool up);
     /* A JOIN of a stranger: answer with link_answer_join under the same handle. */
     void (*join)(void *ctx, uint64_t handle, const struct bx_join *join);

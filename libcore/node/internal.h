@@ -6,6 +6,7 @@
 #include "log/dualcopy.h"
 #include "node/lease.h"
 #include "node/node.h"
+#include "node/peers.h"
 #include "node/raft.h"
 #include "node/reconcile.h"
 
@@ -98,10 +99,9 @@ void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), vo
 
 struct bx_member_loop {
     uint64_t leader_since;
-    uint32_t nodes;    /* rows there were when somebody was last looked for */
-    uint64_t grown_ms; /* when there were more than before */
-    bool peers_dirty;
-    uint64_t servers;     /* index of the configuration that the link's peers are made of */
+    uint32_t nodes;       /* rows there were when somebody was last looked for */
+    uint64_t grown_ms;    /* when there were more than before */
+    bool rows_changed;    /* the peers that rows name have to be fed again */
     uint64_t catching_up; /* id of the standby being promoted */
     uint64_t retry_ms;
 };
@@ -111,7 +111,11 @@ void bx_member_tick(struct bx_node *n);
 /* A new leader's first words: whoever was leader before, and who is not connected, is suspect, so
  * that nothing that waits is placed there. Their next heartbeat takes it back. */
 void bx_member_first_words(struct bx_node *n, uint64_t leader_before);
-void bx_member_set_peers(struct bx_node *n);
+/* The rows of nodes changed. */
+void bx_member_on_rows(struct bx_node *n);
+void bx_member_on_configuration(struct bx_node *n, const struct raft_configuration *c);
+/* Give the link its peers when they are others than before. */
+void bx_member_update_peers(struct bx_node *n);
 
 /* ---- snapshot.c: taking, sending, receiving ---- */
 
@@ -164,6 +168,7 @@ struct bx_node {
     struct bx_propose propose;
     struct bx_reads reads;
     struct bx_member_loop member;
+    struct bx_peers peers;
     struct bx_snapshots snapshots;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
     struct bx_buf aligned;                         /* an entry that did not lie 8-aligned */

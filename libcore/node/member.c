@@ -1,6 +1,6 @@
 /* member - membership is state first: a node's row says what it should be, and the leader drives
- * the Raft configuration there, one change at a time (D11). It also turns silence into node states
- * (D9).
+ * the Raft configuration there, one change at a time. It also turns silence into node states, and
+ * feeds the list of peers with rows and configurations.
  *
  *   no server yet --add as standby--> standby --catch up--> caught up --promote--> voter
  *
@@ -9,13 +9,12 @@
 
 #include "mem/alloc.h"
 
+#include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define SUSPECT_MS 6000u
 #define RETRY_MS 1000u
-#define JOINED_MAX 32u /* peers that the answer to a join tells of */
 
 void bx_member_on_role(struct bx_node *n, bool leader)
 {
@@ -26,85 +25,51 @@ void bx_member_on_role(struct bx_node *n, bool leader)
 
 /* ---- the link's peers ---- */
 
-static bool has_peer(const struct bx_peer *peers, uint32_t n, uint64_t id)
+void bx_member_on_rows(struct bx_node *n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        if (peers[i].id == id)
-            return true;
-    }
-    return false;
+    n->member.rows_changed = true;
 }
 
-/* A joiner knows what the join answer said: "ID HOST:PORT ID HOST:PORT". Until the state here has
- * come so far that it knows of an id, being given or gone, that counts: the leader can be one that
- * joined late in the history which a joiner begins with. */
-static uint32_t add_identity(struct bx_node *n, uint64_t newer, char *text, struct bx_peer *out,
-                             uint32_t count)
+void bx_member_on_configuration(struct bx_node *n, const struct raft_configuration *c)
 {
-    uint32_t max = count + JOINED_MAX;
-    char *save = NULL, *id;
+    struct bx_peer v[BX_MEMBERS_MAX];
 
-    snprintf(text, sizeof n->o.identity.peers, "%s", n->o.identity.peers);
-    for (id = strtok_r(text, " ", &save); id != NULL && count < max;
-         id = strtok_r(NULL, " ", &save)) {
-        char *address = strtok_r(NULL, " ", &save);
-        struct bx_peer p = {strtoull(id, NULL, 10), address};
-
-        if (address == NULL)
-            break;
-        if (p.id >= newer && p.id != n->id && !has_peer(out, count, p.id))
-            out[count++] = p;
-    }
-    return count;
+    assert(c->n <= BX_MEMBERS_MAX);
+    for (unsigned i = 0; i < c->n; i++)
+        v[i] = (struct bx_peer){c->servers[i].id, c->servers[i].address};
+    bx_peers_set(&n->peers, BX_PEER_SERVER, v, c->n);
 }
 
-static uint32_t peers_of_rows(struct bx_node *n, struct bx_arena *arena, struct bx_peer *out)
+static void feed_rows(struct bx_node *n)
 {
     const struct bx_view *view = bx_fsm_view(n->fsm);
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
-        const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
-        const char *address = bx_arena_strndup(arena, info->address.p, info->address.n);
-
-        if (info->id != n->id && address != NULL)
-            out[count++] = (struct bx_peer){info->id, address};
-    }
-    return count;
-}
-
-/* The log tells of servers before the rows are here: after state.db was lost they come only with
- * the leader's word of what is committed, which needs a connection. */
-static uint32_t add_servers(const struct bx_node *n, struct bx_peer *out, uint32_t count)
-{
-    const struct raft_configuration *c = bx_raft_configuration(&n->raft);
-
-    for (unsigned i = 0; i < c->n; i++) {
-        const struct raft_server *s = &c->servers[i];
-
-        if (s->id != n->id && !has_peer(out, count, s->id))
-            out[count++] = (struct bx_peer){s->id, s->address};
-    }
-    return count;
-}
-
-void bx_member_set_peers(struct bx_node *n)
-{
-    uint32_t rows = bx_view_nodes(bx_fsm_view(n->fsm)), count;
-    char text[sizeof n->o.identity.peers];
-    struct bx_arena arena = {0};
-    struct bx_peer *peers = bx_must_calloc(rows + BX_MEMBERS_MAX + JOINED_MAX, sizeof *peers);
+    uint32_t count = bx_view_nodes(view);
+    struct bx_peer *v = bx_must_calloc(count + 1, sizeof *v);
     struct bx_cluster_info info;
+    struct bx_arena arena = {0};
 
-    bx_view_cluster(bx_fsm_view(n->fsm), &info);
-    count = peers_of_rows(n, &arena, peers);
-    count = add_servers(n, peers, count);
-    count = add_identity(n, info.next_node, text, peers, count);
-    n->o.link->ops->set_peers(n->o.link, peers, count, info.next_node);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct bx_node_info *node = &bx_view_node_at(view, i)->info;
+
+        v[i].id = node->id;
+        v[i].address = bx_arena_strndup(&arena, node->address.p, node->address.n);
+        if (v[i].address == NULL)
+            bx_oom(node->address.n);
+    }
+    bx_view_cluster(view, &info);
+    bx_peers_set(&n->peers, BX_PEER_ROW, v, count);
+    bx_peers_set_next_id(&n->peers, info.next_node);
     bx_arena_close(&arena);
-    bx_free(peers);
-    n->member.peers_dirty = false;
-    n->member.servers = bx_raft_configuration_index(&n->raft);
+    bx_free(v);
+    n->member.rows_changed = false;
+}
+
+void bx_member_update_peers(struct bx_node *n)
+{
+    if (n->member.rows_changed)
+        feed_rows(n);
+    if (bx_peers_update(&n->peers))
+        n->o.link->ops->set_peers(n->o.link, n->peers.list.v, n->peers.list.n);
 }
 
 /* ---- the configuration ---- */

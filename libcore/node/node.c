@@ -122,8 +122,7 @@ void bx_node_turn(struct bx_node *n)
     bx_raft_pump(&n->raft);
     apply(n);
     bx_reads_answer(n);
-    if (n->member.peers_dirty || n->member.servers != bx_raft_configuration_index(&n->raft))
-        bx_member_set_peers(n);
+    bx_member_update_peers(n);
     bx_snapshots_turn(n);
     n->reconcile_at = bx_reconcile_tick(n->reconcile);
     n->lease_at =
@@ -235,12 +234,18 @@ void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up)
 {
     bx_node_log(n, 6, up ? "connected to node %llu" : "connection to node %llu is gone",
                 (unsigned long long)id);
+    bx_peers_on_connection(&n->peers, id, up);
     /* What was relayed over it may be lost: it goes again, under the same ids. */
     if (id == n->propose.sent_to)
         n->propose.sent_term = 0;
     if (id == n->reads.asked_of)
         n->reads.asked_term = 0;
     bx_node_wake(n);
+}
+
+bool bx_node_admits(const struct bx_node *n, uint64_t id)
+{
+    return bx_peers_admits(&n->peers, id);
 }
 
 /* ---- status ---- */

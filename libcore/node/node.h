@@ -75,6 +75,9 @@ void bx_node_tick(struct bx_node *n);
  * 8-aligned, valid during the call. */
 void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const uint8_t *p,
                      size_t len);
+/* May a node that dialled this one and says that it has this id be a peer? It need not be in the
+ * list that the link was given: see node/peers.h. */
+bool bx_node_admits(const struct bx_node *n, uint64_t id);
 /* A connection to a peer came up or went down. */
 void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up);
 

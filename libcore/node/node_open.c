@@ -23,7 +23,7 @@ static void on_changed(void *ctx, enum bx_table kind, const void *object, bool g
     struct bx_node *n = ctx;
 
     if (kind == BX_TABLE_NODE)
-        n->member.peers_dirty = true;
+        bx_member_on_rows(n);
     if (kind != BX_TABLE_VM)
         return;
     bx_reconcile_on_vm(n->reconcile, object, gone);
@@ -78,6 +78,11 @@ static void on_raft_role(void *ctx, bool leader)
     bx_member_on_role(n, leader);
     bx_lease_on_role(n->lease, leader);
     bx_node_wake(n);
+}
+
+static void on_raft_configuration(void *ctx, const struct raft_configuration *c)
+{
+    bx_member_on_configuration(ctx, c);
 }
 
 static void on_wake(void *ctx)
@@ -241,6 +246,7 @@ static int open_raft(struct bx_node *n, const struct bx_snap_meta *snap, struct 
                                  .received = on_raft_received,
                                  .install = on_raft_install,
                                  .role = on_raft_role,
+                                 .configuration = on_raft_configuration,
                                  .wake = on_wake,
                                  .fatal = on_fatal,
                                  .ctx = n};
@@ -321,6 +327,9 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
     n->o = *o;
     n->id = o->identity.node;
     defaults(&n->o);
+    bx_peers_init(&n->peers, n->id);
+    bx_peers_set_join(&n->peers, n->o.identity.peers);
+    bx_member_on_rows(n);
     n->intern = bx_intern_create(o->intern_strings, o->intern_bytes);
     rc = n->intern == NULL ? BX_NO_MEMORY : BX_OK;
     if (rc == BX_OK)
@@ -334,7 +343,7 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
         bx_node_close(n);
         return rc;
     }
-    bx_member_set_peers(n);
+    bx_member_update_peers(n);
     bx_reconcile_resync(n->reconcile);
     n->housekeeping = bx_node_now(n);
     bx_node_wake(n);
@@ -382,6 +391,7 @@ void bx_node_close(struct bx_node *n)
     bx_dualcopy_close(&n->trust);
     bx_vote_close(&n->vote);
     bx_intern_destroy(n->intern);
+    bx_peers_close(&n->peers);
     bx_buf_release(&n->aligned);
     bx_free(n);
 }

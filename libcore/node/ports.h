@@ -43,7 +43,7 @@ struct bx_disk {
 
 struct bx_peer {
     uint64_t id;
-    const char *address;
+    const char *address; /* HOST:PORT, or empty */
 };
 struct bx_link;
 struct bx_link_ops {
@@ -59,9 +59,9 @@ struct bx_link_ops {
     /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high.
      */
     size_t (*queued)(struct bx_link *l, uint64_t id);
-    /* All other members; connections to anybody else are closed, but for those of members with ids
-     * from `newer` on, which this node may just not have heard of yet. Copied. */
-    void (*set_peers)(struct bx_link *l, const struct bx_peer *peers, uint32_t n, uint64_t newer);
+    /* All nodes to talk with; connections to anybody else are closed. One without an address dials.
+     * Called from bx_node_open and bx_node_turn. Copied. */
+    void (*set_peers)(struct bx_link *l, const struct bx_peer *peers, uint32_t n);
 };
 struct bx_link {
     const struct bx_link_ops *ops;

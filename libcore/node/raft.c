@@ -104,6 +104,7 @@ static void persist(struct bx_raft *r, const struct raft_update *u)
                                            .type = (uint8_t)e->type,
                                            .len = (uint32_t)e->buf.len,
                                            .data = e->buf.base};
+        r->new_configuration |= e->type == RAFT_CHANGE;
     }
     rc = bx_wal_append(r->o.wal, u->entries.index, entries, u->entries.n);
     if (rc != BX_OK) {
@@ -149,6 +150,7 @@ static void perform(struct bx_raft *r, struct raft_update *u)
     }
     if (u->flags & (RAFT_UPDATE_SNAPSHOT))
         install(r, u);
+    bx_raft_follow_configuration(r);
     follow_role(r);
     r->o.wake(r->o.ctx);
 }

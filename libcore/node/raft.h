@@ -43,6 +43,9 @@ struct bx_raft_options {
      * this returns. */
     int (*install)(void *ctx, uint64_t index, uint64_t term, struct bx_err *err);
     void (*role)(void *ctx, bool leader);
+    /* The newest configuration, committed or not, is another one than before. Also called while the
+     * core is being started. */
+    void (*configuration)(void *ctx, const struct raft_configuration *c);
     void (*wake)(void *ctx);
     void (*fatal)(void *ctx, const struct bx_err *err); /* does not return */
     void *ctx;
@@ -54,6 +57,8 @@ struct bx_raft {
     struct bx_job job; /* the log's write under way; o.disk runs it */
     struct bx_err job_err;
     bool writing, was_leader, closed;
+    uint64_t configuration_index; /* of the one that was reported last */
+    bool new_configuration;       /* an entry with one was appended since */
     bool answers_old_term;        /* what is stepped is a message of a term that is over */
     uint64_t cursor, cursor_term; /* last entry handed out by bx_raft_next */
     uint64_t leader_contact_ms;   /* boot time of the leader's last word */
@@ -102,8 +107,6 @@ uint64_t bx_raft_uncommitted(const struct bx_raft *r);
 
 /* ---- membership ---- */
 const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r);
-/* Index of the entry that it comes from, committed or not: another one is another configuration. */
-uint64_t bx_raft_configuration_index(const struct bx_raft *r);
 /* True when the newest configuration is committed and no catch-up runs. */
 bool bx_raft_can_change(const struct bx_raft *r);
 int bx_raft_change(struct bx_raft *r, const struct raft_configuration *c);

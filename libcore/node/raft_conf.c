@@ -41,11 +41,18 @@ const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r)
     return &r->core.configuration;
 }
 
-uint64_t bx_raft_configuration_index(const struct bx_raft *r)
+/* A change that was not committed can be truncated and another one appended in its place, in one
+ * step and at the same index. */
+void bx_raft_follow_configuration(struct bx_raft *r)
 {
     uint64_t pending = r->core.configuration_uncommitted_index;
+    uint64_t index = pending != 0 ? pending : r->core.configuration_committed_index;
 
-    return pending != 0 ? pending : r->core.configuration_committed_index;
+    if (index == r->configuration_index && !r->new_configuration)
+        return;
+    r->configuration_index = index;
+    r->new_configuration = false;
+    r->o.configuration(r->o.ctx, &r->core.configuration);
 }
 
 bool bx_raft_can_change(const struct bx_raft *r)

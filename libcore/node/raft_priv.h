@@ -16,4 +16,7 @@ int bx_raft_copy_configuration(struct bx_str encoded, struct raft_configuration 
 void bx_raft_configuration_committed(struct bx_raft *r, uint64_t index,
                                      const struct bx_wal_entry *w);
 
+/* After a step: report the configuration if it changed. */
+void bx_raft_follow_configuration(struct bx_raft *r);
+
 #endif

@@ -300,7 +300,7 @@ int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struc
         return rc;
     bx_node_log(n, 6, "installed the snapshot at %llu", (unsigned long long)index);
     n->snapshots.index = index;
-    n->member.peers_dirty = true;
+    bx_member_on_rows(n);
     bx_reconcile_resync(n->reconcile);
     return bx_snap_prune(n->o.disk->fs, index, err);
 }

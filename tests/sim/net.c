@@ -41,10 +41,10 @@ static struct connection *between(struct sim *s, unsigned a, unsigned b)
 
 /* ---- connections ---- */
 
-/* As daemon/link judges a hello: a member we know, or one that dials us and may be newer. */
+/* As daemon/link judges a hello: a peer, or one that dials us and is admitted. */
 static bool listed(const struct sim_host *h, const struct sim_host *other)
 {
-    if (other->identity.node > h->identity.node && other->identity.node >= h->link.newer)
+    if (other->identity.node > h->identity.node && bx_node_admits(h->node, other->identity.node))
         return true;
     for (unsigned i = 0; i < h->link.n_peers; i++) {
         if (h->link.peers[i] == other->identity.node)
@@ -302,12 +302,10 @@ static void on_peers(struct sim *s, struct sim_host *h, void *arg)
     check_all_connections(h, SIM_MS);
 }
 
-static void link_set_peers(struct bx_link *base, const struct bx_peer *peers, uint32_t n,
-                           uint64_t newer)
+static void link_set_peers(struct bx_link *base, const struct bx_peer *peers, uint32_t n)
 {
     struct sim_link *l = (struct sim_link *)base;
 
-    l->newer = newer;
     l->n_peers = 0;
     for (uint32_t i = 0; i < n && l->n_peers < sizeof l->peers / sizeof *l->peers; i++)
         l->peers[l->n_peers++] = peers[i].id;

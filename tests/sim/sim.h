@@ -105,7 +105,6 @@ struct sim_link {
     struct sim_host *host;
     uint64_t peers[BX_NODES_MAX < 64 ? BX_NODES_MAX : 64];
     unsigned n_peers;
-    uint64_t newer; /* ids from here on are not known yet */
 };
 
 struct sim_host {

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #define WAIT_MS 20000u
-#define LINK_PROVISIONAL 8u /* so many at a time */
 
 /* ---- time: the kernel's, and what a test adds to it ---- */
 
@@ -53,6 +52,7 @@ struct host {
     size_t last_len;
     uint64_t last_from;
     uint64_t join_handle;
+    uint64_t admits_from;    /* ids from here on are admitted */
     struct bx_joined answer; /* to every JOIN; code BX_TIMEOUT: none */
     char log[512];           /* the last line */
 };
@@ -96,6 +96,13 @@ static void on_peer(void *ctx, uint64_t id, bool up)
         h->ups++;
     else
         h->downs++;
+}
+
+static bool on_admits(void *ctx, uint64_t id)
+{
+    const struct host *h = ctx;
+
+    return id >= h->admits_from;
 }
 
 static void on_join(void *ctx, uint64_t handle, const struct bx_join *join)
@@ -151,6 +158,7 @@ static void open_link(struct host *h)
     struct link_options o = {.loop = &loop,
                              .clock = &test_clock,
                              .frame = on_frame,
+                             .admits = on_admits,
                              .peer = on_peer,
                              .join = on_join,
                              .log = on_log,
@@ -170,13 +178,14 @@ static void know_everybody(struct host *h, uint32_t n)
         if (&hosts[i] != h)
             peers[count++] = (struct bx_peer){hosts[i].id, hosts[i].address};
     }
-    link_port(h->link)->ops->set_peers(link_port(h->link), peers, count, 10);
+    link_port(h->link)->ops->set_peers(link_port(h->link), peers, count);
 }
 
 static void start(struct host *h, uint32_t n, uint8_t incarnation)
 {
     struct bx_identity id = identity(h->id, incarnation);
 
+    h->admits_from = 10;
     open_link(h);
     link_identify(h->link, &id);
     know_everybody(h, n);
@@ -502,8 +511,8 @@ static int dial_as(uint64_t id, uint8_t incarnation)
     return fd;
 }
 
-/* While host 2 was away nodes up to 11 may have joined. */
-static void a_member_that_is_not_known_yet_is_let_in(void **state)
+/* While host 2 was away a node 11 may have joined. */
+static void an_admitted_node_is_a_peer_before_the_list_names_it(void **state)
 {
     int fd;
 
@@ -511,48 +520,67 @@ static void a_member_that_is_not_known_yet_is_let_in(void **state)
     start_hosts(3, 2);
     fd = dial_as(11, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 11));
-    know_everybody(&hosts[1], 3); /* which still says nothing of it */
-    assert_true(is_connected(&hosts[1], 11));
-    close(fd);
-    SPIN_UNTIL(!is_connected(&hosts[1], 11));
-    stop_hosts();
-}
-
-/* The log can name a server that has no row yet. */
-static void a_guest_that_became_known_is_one_peer(void **state)
-{
-    int fd;
-
-    (void)state;
-    start_hosts(3, 2);
-    fd = dial_as(11, 7);
-    SPIN_UNTIL(is_connected(&hosts[1], 11));
-    hosts[3].id = 11;
+    assert_true(send_frame(&hosts[1], 11, 8));
+    hosts[3].id = 11; /* without an address: it dials */
     know_everybody(&hosts[1], 4);
     assert_true(is_connected(&hosts[1], 11));
     close(fd);
     SPIN_UNTIL(!is_connected(&hosts[1], 11));
-    know_everybody(&hosts[1], 3);
-    assert_false(is_connected(&hosts[1], 11));
     stop_hosts();
 }
 
-static void a_guest_that_has_gone_takes_nobodys_place(void **state)
+static void a_list_without_an_admitted_node_cuts_it_off(void **state)
 {
-    int fds[LINK_PROVISIONAL], fd;
+    uint8_t rest[256];
+    int fd;
 
     (void)state;
     start_hosts(3, 2);
-    for (uint8_t i = 0; i < LINK_PROVISIONAL; i++)
-        fds[i] = dial_as(11 + i, i);
-    SPIN_UNTIL(is_connected(&hosts[1], 10 + LINK_PROVISIONAL));
-    for (uint32_t i = 0; i < LINK_PROVISIONAL; i++)
-        close(fds[i]);
-    SPIN_UNTIL(hosts[1].downs == LINK_PROVISIONAL);
-    fd = dial_as(30, 7);
-    SPIN_UNTIL(is_connected(&hosts[1], 30));
+    fd = dial_as(11, 7);
+    SPIN_UNTIL(is_connected(&hosts[1], 11));
+    know_everybody(&hosts[1], 3);
+    assert_false(is_connected(&hosts[1], 11));
+    assert_int_equal(read_all(fd, rest, sizeof rest), 0);
     close(fd);
-    SPIN_UNTIL(!is_connected(&hosts[1], 30));
+    stop_hosts();
+}
+
+/* Also when no list came in between: the node is asked again. */
+static void an_admitted_node_that_left_is_admitted_anew(void **state)
+{
+    struct bx_hello h = hello_of(11, 7);
+    int fd;
+
+    (void)state;
+    start_hosts(3, 2);
+    fd = dial_as(11, 7);
+    SPIN_UNTIL(is_connected(&hosts[1], 11));
+    close(fd);
+    SPIN_UNTIL(hosts[1].downs == 1);
+    hosts[1].admits_from = 12;
+    assert_refused(&h, "no member has this id");
+    hosts[1].admits_from = 10;
+    fd = dial_as(11, 7);
+    SPIN_UNTIL(is_connected(&hosts[1], 11));
+    close(fd);
+    stop_hosts();
+}
+
+static void an_admitted_node_may_replace_its_connection(void **state)
+{
+    uint8_t rest[256];
+    int first, second;
+
+    (void)state;
+    start_hosts(3, 2);
+    first = dial_as(11, 7);
+    SPIN_UNTIL(is_connected(&hosts[1], 11) && is_connected(&hosts[1], 1));
+    second = dial_as(11, 7);
+    assert_int_equal(read_all(first, rest, sizeof rest), 0);
+    assert_true(is_connected(&hosts[1], 11));
+    assert_int_equal(hosts[1].ups, hosts[1].downs + 2); /* node 1 is there, too */
+    close(first);
+    close(second);
     stop_hosts();
 }
 
@@ -907,9 +935,10 @@ int main(void)
         cmocka_unit_test(a_peer_that_comes_back_is_connected_again),
         cmocka_unit_test(who_is_no_longer_a_member_is_cut_off),
         cmocka_unit_test(a_hello_that_does_not_fit_is_refused_with_the_reason),
-        cmocka_unit_test(a_member_that_is_not_known_yet_is_let_in),
-        cmocka_unit_test(a_guest_that_became_known_is_one_peer),
-        cmocka_unit_test(a_guest_that_has_gone_takes_nobodys_place),
+        cmocka_unit_test(an_admitted_node_is_a_peer_before_the_list_names_it),
+        cmocka_unit_test(a_list_without_an_admitted_node_cuts_it_off),
+        cmocka_unit_test(an_admitted_node_that_left_is_admitted_anew),
+        cmocka_unit_test(an_admitted_node_may_replace_its_connection),
         cmocka_unit_test(a_second_incarnation_is_refused_and_a_second_connection_replaces),
         cmocka_unit_test(what_is_no_frame_closes_the_connection),
         cmocka_unit_test(a_hello_in_single_bytes_arrives),
