@@ -33,6 +33,15 @@ static const struct column owner_columns[] = {
     {"LIVE BYTES", "live_bytes", 0, COLUMN_RIGHT},
     {0},
 };
+static const struct column scope_columns[] = {
+    {"SCOPE", "name", 0, 0},
+    {"ENTERED", "entered", 0, COLUMN_RIGHT},
+    {"ALLOCATIONS", "allocations", 0, COLUMN_RIGHT},
+    {"FREES", "frees", 0, COLUMN_RIGHT},
+    {"BYTES", "bytes", 0, COLUMN_RIGHT},
+    {"LIVE BYTES", "live_bytes", 0, COLUMN_RIGHT},
+    {0},
+};
 static const struct column site_columns[] = {
     {"ALLOCATIONS", "allocations", 0, COLUMN_RIGHT},
     {"BYTES", "bytes", 0, COLUMN_RIGHT},
@@ -190,6 +199,9 @@ static int sites(struct run *r)
     if (!result_is_for_people(r))
         return result_print_part(r, result, "sites");
     print_maps(r, bx_val_get(result, "owners"), "bytes", "failures", owner_columns);
+    printf("\n");
+    fflush(stdout);
+    print_maps(r, bx_val_get(result, "scopes"), "entered", "failures", scope_columns);
     printf("\n");
     fflush(stdout);
     print_table(r, bx_val_get(result, "sites"), site_columns);

@@ -12,6 +12,7 @@
 #ifndef API_H
 #define API_H
 
+#include "config.h"
 #include "diag/metric.h"
 #include "err.h"
 #include "mem/pool.h"

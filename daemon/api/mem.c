@@ -70,6 +70,7 @@ static void put_metrics(struct bx_buf *b, const struct bx_metrics *m)
 #ifdef BX_TRACK_ALLOCATIONS
 #define TRACKED BX__OWNERS
 #define SITES 64u
+#define CODES 32u /* scopes of the code */
 
 static void number(struct bx_buf *b, const char *key, uint64_t n)
 {
@@ -123,6 +124,21 @@ static void put_site(struct bx_buf *b, const struct bx_track_site *s)
     }
 }
 
+static void put_scopes(struct bx_buf *b)
+{
+    struct bx_track_code_count scopes[CODES];
+    uint32_t n = bx_track_codes(scopes, CODES);
+
+    bx_pw_str(b, "scopes");
+    bx_pw_map(b, n);
+    for (uint32_t i = 0; i < n; i++) {
+        bx_pw_str(b, scopes[i].name);
+        bx_pw_map(b, 6);
+        number(b, "entered", scopes[i].entered);
+        put_count(b, &scopes[i].count);
+    }
+}
+
 static void reply_sites(struct api_call *c, const char *scope, const struct bx_track_report *r)
 {
     struct bx_track_site top[SITES];
@@ -130,7 +146,7 @@ static void reply_sites(struct api_call *c, const char *scope, const struct bx_t
     struct bx_buf b = {0};
 
     api_begin_result(c, &b);
-    bx_pw_map(&b, 5);
+    bx_pw_map(&b, 6);
     bx_pw_str(&b, "scope");
     bx_pw_str(&b, scope);
     bx_pw_str(&b, "stacks");
@@ -139,6 +155,7 @@ static void reply_sites(struct api_call *c, const char *scope, const struct bx_t
     bx_pw_str(&b, "owners");
     bx_pw_map(&b, BX__OWNERS);
     put_owners(&b, r);
+    put_scopes(&b);
     bx_pw_str(&b, "sites");
     bx_pw_array(&b, n);
     for (uint32_t i = 0; i < n; i++)

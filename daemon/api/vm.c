@@ -1,6 +1,7 @@
 #include "api/priv.h"
 
 #include "mem/alloc.h"
+#include "mem/track.h"
 
 #include <string.h>
 
@@ -104,6 +105,7 @@ static void list(struct api_call *c)
     struct bx_buf b = {0};
     struct bx_err err = {0};
 
+    BX_TRACK_SCOPE("list");
     bx_view_sorted_vms(view(c), vms);
     api_begin_result(c, &b);
     if (api_put_vms(c, &b, vms, (uint32_t)n) == BX_OK) {

@@ -1,8 +1,9 @@
 #include "codec/hybrid.h"
+#include "mem/track.h"
 
 #include <assert.h>
 
-#define VERSION 1
+#define FORM_VERSION 1
 
 static uint64_t now(const struct bx_hybrid *h)
 {
@@ -42,6 +43,7 @@ int bx_hybrid_encode(struct bx_hybrid *h, uint32_t peer, const struct bx_schema 
     static const enum bx_codec order[] = {BX_CODEC_LZ, BX_CODEC_FLAT, BX_CODEC_MSGPACK,
                                           BX_CODEC_JSON};
 
+    BX_TRACK_SCOPE("encode");
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
         bool takes = peer & 1u << order[i];
         int rc = BX_UNSUPPORTED;
@@ -70,7 +72,7 @@ int bx_hybrid_write(struct bx_hybrid *h, uint32_t peer, uint16_t kind, const str
     if (rc == BX_OK && length > UINT32_MAX)
         rc = bx_err_set(err, BX_TOO_LARGE, "%s: %zu bytes", s->name, length);
     if (rc == BX_OK)
-        bx_header_seal(out->data + at, kind, VERSION, (uint8_t)used, (uint32_t)length);
+        bx_header_seal(out->data + at, kind, FORM_VERSION, (uint8_t)used, (uint32_t)length);
     else
         out->len = at;
     return rc;
@@ -97,7 +99,7 @@ int bx_hybrid_read(struct bx_hybrid *h, struct bx_decoder *d, uint16_t kind,
 
     assert(n <= UINT32_MAX);
     if (!bx_hybrid_is_json(p, n)) {
-        rc = bx_header_check(p, n, kind, VERSION, &head);
+        rc = bx_header_check(p, n, kind, FORM_VERSION, &head);
         if (rc == BX_OK && head.length != n - BX_HEADER_SIZE)
             rc = BX_MALFORMED;
         if (rc != BX_OK)

@@ -2,7 +2,7 @@
 libcore_a_SOURCES += \
 	libcore/mem/alloc.c libcore/mem/alloc.h \
 	libcore/mem/track.c libcore/mem/track.h libcore/mem/track_priv.h \
-	libcore/mem/track_hooks.c libcore/mem/track_scope.c libcore/mem/track_print.c \
+	libcore/mem/track_hooks.c libcore/mem/track_scope.c libcore/mem/track_code.c libcore/mem/track_print.c \
 	libcore/mem/poison.h \
 	libcore/mem/vec.h \
 	libcore/mem/buf.c libcore/mem/buf.h \

@@ -266,6 +266,8 @@ __attribute__((noinline)) void bx_track_note(void *p, size_t size, const char *s
     c->allocations++;
     c->bytes += size;
     add_live(&l);
+    if (!inside)
+        bx_track_count_code(&(struct bx_track_count){.allocations = 1, .bytes = size});
     pthread_mutex_unlock(&bx_track_lock);
 }
 
@@ -285,6 +287,8 @@ struct bx_track_block bx_track_forget(void *p)
         block.site = l.site;
         c->frees++;
         c->freed_bytes += l.size;
+        if (!inside)
+            bx_track_count_code(&(struct bx_track_count){.frees = 1, .freed_bytes = l.size});
     }
     pthread_mutex_unlock(&bx_track_lock);
     return block;
@@ -299,6 +303,9 @@ void bx_track_restore(void *p, struct bx_track_block block)
     pthread_mutex_lock(&bx_track_lock);
     bx_track_entries[l.site].count.frees--;
     bx_track_entries[l.site].count.freed_bytes -= l.size;
+    if (!inside)
+        bx_track_count_code(&(struct bx_track_count){.frees = -UINT64_C(1),
+                                                     .freed_bytes = -l.size}); /* taken back */
     add_live(&l);
     pthread_mutex_unlock(&bx_track_lock);
 }

@@ -1,5 +1,5 @@
 /* track - every allocation of the process, and whose it is; exists only with
- * --enable-allocation-tracking (R1.12).
+ * --enable-allocation-tracking.
  *
  * malloc and its family are replaced in the executable (track_hooks.c), so that libraries and libc
  * itself are seen too. An allocation belongs to the shared object whose code called; one of ours
@@ -15,7 +15,11 @@
 
 #include "config.h"
 
-#ifdef BX_TRACK_ALLOCATIONS
+#ifndef BX_TRACK_ALLOCATIONS
+
+#define BX_TRACK_SCOPE(name)
+
+#else
 
 #include "mem/pool.h"
 
@@ -83,6 +87,38 @@ uint32_t bx_track_top(const char *scope, struct bx_track_site *out, uint32_t max
 void bx_track_print(const char *scope);
 /* "bx_row_vm+0x12" or "libuv.so.1+0x1234". */
 void bx_track_frame_text(const void *frame, char *out, size_t size);
+
+/* ---- scopes of the code ---- */
+
+/* From here to the end of the block, what this thread allocates and frees is counted under the
+ * name, a static string, each time the block is entered, also in what it calls. In any other build
+ * there is nothing left of it. A statement, at most one in a block:
+ *
+ *     BX_TRACK_SCOPE("apply"); */
+#define BX_TRACK_SCOPE(nam)                                                                        \
+    static struct bx_track_code bx_track_code_ = {.count = {.name = (nam)}};                       \
+    __attribute__((cleanup(bx_track_leave))) struct bx_track_mark bx_track_mark_ =                 \
+        bx_track_enter(&bx_track_code_, &bx_track_mark_)
+
+struct bx_track_code_count {
+    const char *name;
+    uint64_t entered;
+    struct bx_track_count count;
+};
+/* Those that were entered, at most max, by name; returns how many. */
+uint32_t bx_track_codes(struct bx_track_code_count *out, uint32_t max);
+
+/* What BX_TRACK_SCOPE is made of. */
+struct bx_track_code {
+    struct bx_track_code_count count;
+    struct bx_track_code *next;
+};
+struct bx_track_mark {
+    struct bx_track_code *code;
+    struct bx_track_mark *outer;
+};
+struct bx_track_mark bx_track_enter(struct bx_track_code *code, struct bx_track_mark *at);
+void bx_track_leave(struct bx_track_mark *at);
 
 /* Until the next call this thread's allocations by bx_alloc are that owner's; returns whose they
  * were. */

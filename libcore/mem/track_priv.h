@@ -27,5 +27,10 @@ extern struct bx_track_entry bx_track_entries[BX_TRACK_SITES + BX__OWNERS];
 extern uint64_t bx_track_peak;
 extern bool bx_track_stacks, bx_track_prints;
 
+void bx_track_sum(struct bx_track_count *to, const struct bx_track_count *more);
+/* Under the lock: something was allocated or freed, in whatever scopes of the code this thread is.
+ */
+void bx_track_count_code(const struct bx_track_count *more);
+
 #endif
 #endif

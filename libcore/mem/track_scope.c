@@ -137,7 +137,7 @@ static struct bx_track_count since(const struct scope *s, size_t i)
     return c;
 }
 
-static void sum(struct bx_track_count *to, const struct bx_track_count *c)
+void bx_track_sum(struct bx_track_count *to, const struct bx_track_count *c)
 {
     to->allocations += c->allocations;
     to->bytes += c->bytes;
@@ -158,8 +158,8 @@ int bx_track_report(const char *name, struct bx_track_report *out)
     for (size_t i = 0; rc == BX_OK && i < ENTRIES; i++) {
         struct bx_track_count c = since(s, i);
 
-        sum(&out->owners[bx_track_entries[i].owner], &c);
-        sum(&out->total, &c);
+        bx_track_sum(&out->owners[bx_track_entries[i].owner], &c);
+        bx_track_sum(&out->total, &c);
     }
     out->peak_bytes = bx_track_peak;
     out->stacks = bx_track_stacks;

@@ -9,6 +9,7 @@
 #include "node/internal.h"
 
 #include "mem/alloc.h"
+#include "mem/track.h"
 #include "mutant.h"
 
 #include <assert.h>
@@ -155,6 +156,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     struct bx_proposal *p;
     int rc = admit(n, s, own, err);
 
+    BX_TRACK_SCOPE("propose");
     if (rc != BX_OK)
         return rc;
     p = bx_pool_acquire(&pr->pool);

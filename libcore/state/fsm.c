@@ -1,6 +1,7 @@
 #include "state/fsm_priv.h"
 
 #include "mem/alloc.h"
+#include "mem/track.h"
 #include "mutant.h"
 
 #include <assert.h>
@@ -403,6 +404,7 @@ int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t l
     struct bx_batch b;
     int rc;
 
+    BX_TRACK_SCOPE("apply");
     if (!BX_MUTATED(APPLY_TWICE))
         assert(index > f->applied);
     f->dirty = true;

@@ -1,6 +1,8 @@
 #include "state/sched_score.h"
 #include "state/sched_strategy.h"
 
+#include "mem/track.h"
+
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -194,6 +196,7 @@ int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_r
                        .out = out};
     uint32_t n = nodes->n, rejected = 0;
 
+    BX_TRACK_SCOPE("placement");
     assert(rq->memory_mib <= INT64_MAX / BX_SCORE_MAX && rq->disk_gib <= INT64_MAX / BX_SCORE_MAX);
     memset(out, 0, sizeof *out);
     bx_candidates_clear(candidates);

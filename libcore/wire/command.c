@@ -2,6 +2,7 @@
 
 #include "codec/header.h"
 #include "mem/map.h"
+#include "mem/track.h"
 
 #include <assert.h>
 
@@ -108,6 +109,7 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body
     size_t head_size = bx_flat_size(&bx_cmd_header_schema, head), body_size;
     uint8_t *p;
 
+    BX_TRACK_SCOPE("encode");
     assert(s != NULL);
     body_size = bx_flat_size(s, body);
     if (head_size + body_size > BX_COMMAND_BYTES_MAX)

@@ -33,7 +33,8 @@ else
 fi
 
 "$build/blixardd" --help >"$dir/out"
-for flag in proposal-pool vm-config-pool metadata-pool intern-strings intern-bytes; do
+for flag in proposal-pool read-pool frame-pool vm-config-pool metadata-pool call-pool answer-pool \
+  connection-pool buffers log-cache shared-configs intern-strings intern-bytes; do
   grep -q -- "--$flag" "$dir/out"
   ok $? "--help tells of --$flag"
 done
@@ -48,7 +49,8 @@ if [ $tracking = yes ]; then
 else
   up 1
 fi
-has_keys proposal vm_config metadata call answer connection buffer intern row shared_config heap
+has_keys proposal read frame vm_config metadata call answer connection buffer buffer_class intern row \
+  shared_config log_chunk wal codecs heap
 ok $? "mem stats: the keys others rely on"
 ctl mem stats >"$dir/out" 2>"$dir/err" && grep -qE '^proposal +[0-9]+' "$dir/out"
 ok $? "mem stats: a table"
@@ -81,7 +83,9 @@ if [ $tracking = no ]; then
   # --- everything too small: what does not fit comes from the heap, and nothing is refused ---
   cluster down --dir "$dir" >/dev/null 2>&1
   rm -rf "$dir"/n[0-9]*
-  export BLIXARDD_FLAGS="--proposal-pool 1/0 --vm-config-pool 1/0 --intern-strings 10"
+  export BLIXARDD_FLAGS="--proposal-pool 1/0 --vm-config-pool 1/0 --intern-strings 10 --read-pool 1/0 \
+--call-pool 1/0 --answer-pool 1/0 --connection-pool 1/0 --frame-pool 1/0 --buffers 0,0,0,0,0 \
+--log-cache 4096 --shared-configs 1"
   up 1
   ctl bench --clients 32 --count 500 --start --keep >"$dir/out" 2>"$dir/err" &&
     grep -q '500 created' "$dir/out"
@@ -95,6 +99,11 @@ if [ $tracking = no ]; then
   ok $? "an interner of ten names: the other names are private copies"
   ctl vm list -o name >"$dir/out" 2>"$dir/err" && [ "$(sort -u "$dir/out" | wc -l)" -eq 500 ]
   ok $? "which are found and listed as others are"
+  [ "$(count call max)" -eq 1 ] && [ "$(count answer max)" -eq 1 ] && [ "$(count read max)" -eq 1 ] &&
+    [ "$(count connection max)" -eq 1 ] && [ "$(count frame max)" -eq 1 ] &&
+    [ "$(count shared_config max)" -eq 1 ] && [ "$(count wal cache_max_bytes)" -eq 4096 ] &&
+    [ "$(count log_chunk max)" -eq 1 ]
+  ok $? "every pool and cache has the size of its flag"
   finish
   exit
 fi
@@ -106,6 +115,9 @@ ok $? "mem stats: each library, and the scopes"
 ok $? "the libraries allocate, and are seen"
 ctl mem sites >"$dir/out" 2>"$dir/err" && grep -q ' ours .*libcore/mem/slab.c:' "$dir/out"
 ok $? "mem sites: ours by line"
+grep -qE '^propose +[1-9]' "$dir/out" && grep -qE '^apply +[1-9]' "$dir/out" &&
+  grep -qE '^placement +[1-9]' "$dir/out" && grep -qE '^encode +[1-9]' "$dir/out"
+ok $? "mem sites: the scopes of the code"
 ctl mem sites --scope s --start >"$dir/out" 2>"$dir/err"
 ok $? "a scope begins"
 ctl mem sites --scope s --start >"$dir/out" 2>"$dir/err"

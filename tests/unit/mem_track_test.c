@@ -18,6 +18,7 @@ int main(void)
 #include "mem/buf.h"
 #include "mem/track.h"
 #include "node/raft.h"
+#include "wire/command.h"
 
 #include <jansson.h>
 #include <malloc.h>
@@ -435,6 +436,108 @@ static void fork_leaves_no_lock_behind(void **state)
         pthread_join(threads[i], NULL);
 }
 
+/* ---- scopes of the code ---- */
+
+static struct bx_track_code_count code(const char *name)
+{
+    struct bx_track_code_count all[32];
+    uint32_t n = bx_track_codes(all, 32);
+
+    for (uint32_t i = 0; i < n; i++) {
+        if (strcmp(all[i].name, name) == 0)
+            return all[i];
+    }
+    return (struct bx_track_code_count){.name = NULL};
+}
+
+static void take_in_inner(int depth, void **out)
+{
+    void *more;
+
+    BX_TRACK_SCOPE("inner");
+    *out = bx_must_alloc(100);
+    if (depth > 0) {
+        take_in_inner(depth - 1, &more);
+        bx_free(more);
+    }
+}
+
+static void take_in_outer(int depth, void **out)
+{
+    BX_TRACK_SCOPE("outer");
+    take_in_inner(depth, out);
+    free(strdup("text"));
+}
+
+static void a_scope_of_the_code_counts_what_is_allocated_in_it_and_below(void **state)
+{
+    struct bx_track_code_count inner, outer;
+    void *p, *other;
+
+    (void)state;
+    assert_null(code("outer").name);
+    take_in_outer(0, &p);
+    inner = code("inner");
+    outer = code("outer");
+    assert_int_equal(inner.entered, 1);
+    assert_int_equal(inner.count.allocations, 1);
+    assert_int_equal(inner.count.bytes, 100);
+    assert_int_equal(inner.count.frees, 0);
+    assert_int_equal(outer.entered, 1);
+    assert_int_equal(outer.count.allocations, 2); /* libc's, too */
+    assert_int_equal(outer.count.frees, 1);
+    bx_free(p); /* outside of it */
+    other = bx_must_alloc(5000);
+    bx_free(other);
+    assert_int_equal(code("outer").count.bytes, outer.count.bytes);
+    assert_int_equal(code("outer").count.frees, 1);
+}
+
+static void a_scope_inside_of_itself_counts_once(void **state)
+{
+    struct bx_track_code_count before = code("inner"), after;
+    void *p;
+
+    (void)state;
+    take_in_outer(2, &p);
+    after = code("inner");
+    assert_int_equal(after.entered, before.entered + 3);
+    assert_int_equal(after.count.allocations, before.count.allocations + 3);
+    assert_int_equal(after.count.frees, before.count.frees + 2);
+    bx_free(p);
+}
+
+static void *take_elsewhere(void *arg)
+{
+    bx_free(bx_must_alloc(777777));
+    return arg;
+}
+
+static void a_scope_of_the_code_is_of_one_thread(void **state)
+{
+    pthread_t thread;
+
+    BX_TRACK_SCOPE("one thread");
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, take_elsewhere, NULL), 0);
+    pthread_join(thread, NULL);
+    assert_true(code("one thread").count.bytes < 777777); /* pthread_create takes some */
+}
+
+/* The others are entered by a node: tests/integration/memory.sh. */
+static void encoding_a_command_enters_its_scope(void **state)
+{
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_DELETE};
+    struct bx_cmd_vm_delete body = {.vm = {"x", 1}};
+    uint64_t entered = code("encode").entered;
+    struct bx_buf b = {0};
+
+    (void)state;
+    assert_int_equal(bx_cmd_encode(&b, &head, &body), BX_OK);
+    assert_int_equal(code("encode").entered, entered + 1);
+    bx_buf_release(&b);
+}
+
 static void raft_memory_is_known_as_such(void **state)
 {
     struct bx_track_report before, after;
@@ -467,6 +570,10 @@ int main(void)
         cmocka_unit_test(printing_does_not_meet_itself),
         cmocka_unit_test(threads_lose_no_count),
         cmocka_unit_test(fork_leaves_no_lock_behind),
+        cmocka_unit_test(a_scope_of_the_code_counts_what_is_allocated_in_it_and_below),
+        cmocka_unit_test(a_scope_inside_of_itself_counts_once),
+        cmocka_unit_test(a_scope_of_the_code_is_of_one_thread),
+        cmocka_unit_test(encoding_a_command_enters_its_scope),
         cmocka_unit_test(
             raft_memory_is_known_as_such), /* last: libraft allocates by us from then */
     };
