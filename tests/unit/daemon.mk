@@ -8,6 +8,11 @@ tests_unit_link_test_SOURCES = tests/unit/link_test.c
 tests_unit_link_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_link_test_LDADD = $(DAEMON_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/stream_test
+tests_unit_stream_test_SOURCES = tests/unit/stream_test.c
+tests_unit_stream_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_stream_test_LDADD = $(DAEMON_TEST_LIBS)
+
 tests_unit_disk_test_SOURCES = tests/unit/disk_test.c
 tests_unit_disk_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_disk_test_LDADD = $(DAEMON_TEST_LIBS)

@@ -1,0 +1,328 @@
+/* The configuration of the Raft core as its module reports it: once for each that is the newest
+ * one, whether it is committed, truncated or found at the start. */
+#include "lib/memfs.h"
+#include "lib/testclock.h"
+#include "lib/testlib.h"
+
+#include "mem/alloc.h"
+#include "node/raft.h"
+#include "wire/raftmsg.h"
+
+#include <string.h>
+
+#define SERVERS_MAX 8u
+
+/* ---- one server, of which the others are a matter of messages ---- */
+
+static struct test_clock test_time;
+static struct bx_disk disk;
+static struct memfs *fs;
+static struct bx_wal *wal;
+static struct bx_vote vote;
+static struct bx_raft raft;
+static struct {
+    uint32_t reports;
+    unsigned n; /* servers of the last one */
+    uint64_t ids[SERVERS_MAX];
+    int roles[SERVERS_MAX];
+} told;
+
+static void run_now(struct bx_disk *d, struct bx_job *j)
+{
+    (void)d;
+    j->done(j, j->run(j));
+}
+
+static bool drop_message(void *ctx, uint64_t to, struct bx_buf *frame)
+{
+    (void)ctx;
+    (void)to;
+    bx_buf_release(frame);
+    return true;
+}
+
+static bool never_reachable(void *ctx, uint64_t to)
+{
+    (void)ctx;
+    (void)to;
+    return false;
+}
+
+static void on_configuration(void *ctx, const struct raft_configuration *c)
+{
+    (void)ctx;
+    assert_true(c->n <= SERVERS_MAX);
+    told.reports++;
+    told.n = c->n;
+    for (unsigned i = 0; i < c->n; i++) {
+        told.ids[i] = c->servers[i].id;
+        told.roles[i] = c->servers[i].role;
+    }
+}
+
+static void on_role(void *ctx, bool leader)
+{
+    (void)ctx;
+    (void)leader;
+}
+
+static void on_wake(void *ctx)
+{
+    (void)ctx;
+}
+
+static void on_fatal(void *ctx, const struct bx_err *err)
+{
+    (void)ctx;
+    fail_msg("%s", err->msg);
+}
+
+static void add_server(struct raft_configuration *c, uint64_t id, int role)
+{
+    char address[32];
+
+    snprintf(address, sizeof address, "host:%u", (unsigned)id);
+    assert_int_equal(raft_configuration_add(c, id, address, role), 0);
+}
+
+/* Voters 1 to n. */
+static void voters(struct raft_configuration *c, uint64_t n)
+{
+    raft_configuration_init(c);
+    for (uint64_t id = 1; id <= n; id++)
+        add_server(c, id, RAFT_VOTER);
+}
+
+/* Server `id` of a cluster that was founded with voters 1 to n, or of the log that is there. */
+static void open_raft(uint64_t id, uint64_t n)
+{
+    static const struct bx_disk_ops ops = {.write = run_now, .offload = run_now};
+    struct bx_wal_options wo = {.fs = memfs_fs(fs)};
+    struct raft_configuration founding;
+    struct bx_raft_options o = {.id = id,
+                                .address = "here:1",
+                                .clock = &test_time.base,
+                                .disk = &disk,
+                                .wal = NULL,
+                                .vote = &vote,
+                                .founding = &founding,
+                                .election_ms = 1000,
+                                .heartbeat_ms = 100,
+                                .send = drop_message,
+                                .reachable = never_reachable,
+                                .configuration = on_configuration,
+                                .role = on_role,
+                                .wake = on_wake,
+                                .fatal = on_fatal};
+    struct bx_err err = {0};
+
+    memset(&told, 0, sizeof told);
+    disk.ops = &ops;
+    disk.fs = memfs_fs(fs);
+    assert_int_equal(bx_vote_open(&vote, memfs_fs(fs), &err), BX_OK);
+    assert_int_equal(bx_wal_open(&wal, &wo, &err), BX_OK);
+    o.wal = wal;
+    voters(&founding, n);
+    if (bx_raft_open(&raft, &o, &err) != BX_OK)
+        fail_msg("%s", err.msg);
+    raft_configuration_close(&founding);
+}
+
+static void close_raft(void)
+{
+    bx_raft_close(&raft);
+    bx_wal_close(wal);
+    bx_vote_close(&vote);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    test_clock_init(&test_time);
+    bx_raft_heap_use();
+    fs = memfs_create();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    memfs_destroy(fs);
+    return 0;
+}
+
+/* Let what was appended become durable, and hand out what is committed. */
+static void settle(void)
+{
+    struct bx_wal_entry e;
+    uint64_t index;
+
+    for (int i = 0; i < 4; i++) {
+        bx_raft_pump(&raft);
+        while (bx_raft_next(&raft, &index, &e))
+            ;
+    }
+}
+
+/* ---- a leader ---- */
+
+static void the_founding_configuration_is_reported_at_the_start(void **state)
+{
+    (void)state;
+    open_raft(1, 1);
+    assert_int_equal(told.reports, 1);
+    assert_int_equal(told.n, 1);
+    assert_int_equal(told.ids[0], 1);
+    settle();
+    assert_int_equal(told.reports, 1);
+    close_raft();
+}
+
+static void a_change_is_reported_when_it_is_appended_and_not_when_it_is_committed(void **state)
+{
+    struct raft_configuration c;
+
+    (void)state;
+    open_raft(1, 1);
+    settle();
+    voters(&c, 1);
+    add_server(&c, 2, RAFT_STANDBY);
+    assert_int_equal(bx_raft_change(&raft, &c), BX_OK);
+    raft_configuration_close(&c);
+    assert_int_equal(told.reports, 2);
+    assert_int_equal(told.n, 2);
+    assert_int_equal(told.roles[1], RAFT_STANDBY);
+    assert_false(bx_raft_can_change(&raft));
+    settle();
+    assert_true(bx_raft_can_change(&raft));
+    assert_int_equal(told.reports, 2);
+    close_raft();
+}
+
+static void a_refused_change_is_not_reported(void **state)
+{
+    struct raft_configuration c;
+
+    (void)state;
+    open_raft(2, 3); /* a follower */
+    voters(&c, 1);
+    assert_int_equal(bx_raft_change(&raft, &c), BX_NO_LEADER);
+    raft_configuration_close(&c);
+    assert_int_equal(told.reports, 1);
+    assert_int_equal(told.n, 3);
+    close_raft();
+}
+
+static void other_entries_are_not_reported(void **state)
+{
+    uint64_t index;
+
+    (void)state;
+    open_raft(1, 1);
+    settle();
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(bx_raft_submit(&raft, RAFT_COMMAND, "nothing.", 8, &index), BX_OK);
+    settle();
+    assert_int_equal(told.reports, 1);
+    close_raft();
+}
+
+static void the_newest_configuration_of_the_log_is_reported_after_a_restart(void **state)
+{
+    struct raft_configuration c;
+
+    (void)state;
+    open_raft(1, 1);
+    settle();
+    voters(&c, 1);
+    add_server(&c, 2, RAFT_STANDBY);
+    assert_int_equal(bx_raft_change(&raft, &c), BX_OK);
+    raft_configuration_close(&c);
+    settle();
+    close_raft();
+    open_raft(1, 1);
+    assert_int_equal(told.reports, 1);
+    assert_int_equal(told.n, 2);
+    close_raft();
+}
+
+/* ---- a follower, whose leaders append and truncate ---- */
+
+/* Entry 2, after the founding one of term 1: from the leader of a term. servers 0: no change. */
+static void receive_entry_2(uint64_t leader, uint64_t term, uint64_t servers)
+{
+    struct raft_append_entries m = {
+        .term = term, .prev_log_index = 1, .prev_log_term = 1, .leader_commit = 1, .n_entries = 1};
+    struct raft_buffer encoded = {.base = (void *)(uintptr_t) "nothing.", .len = 8};
+    struct raft_configuration c;
+    struct bx_buf b = {0};
+    struct bx_err err = {0};
+
+    voters(&c, servers);
+    if (servers > 0)
+        assert_int_equal(raft_configuration_encode(&c, &encoded), 0);
+    assert_int_equal(bx_raftmsg_write_append(&b, &m), BX_OK);
+    assert_int_equal(bx_raftmsg_write_entry(&b, term, servers > 0 ? RAFT_CHANGE : RAFT_BARRIER,
+                                            encoded.base, (uint32_t)encoded.len),
+                     BX_OK);
+    if (bx_raft_receive(&raft, leader, b.data, b.len, &err) != BX_OK)
+        fail_msg("%s", err.msg);
+    settle();
+    if (servers > 0)
+        raft_free(encoded.base);
+    raft_configuration_close(&c);
+    bx_buf_release(&b);
+}
+
+static void a_follower_reports_what_its_leader_appends(void **state)
+{
+    (void)state;
+    open_raft(2, 3);
+    receive_entry_2(1, 2, 4);
+    assert_int_equal(told.reports, 2);
+    assert_int_equal(told.n, 4);
+    receive_entry_2(1, 2, 4); /* again: it is there already */
+    assert_int_equal(told.reports, 2);
+    close_raft();
+}
+
+static void a_truncated_change_is_reported_as_the_one_before_it(void **state)
+{
+    (void)state;
+    open_raft(2, 3);
+    receive_entry_2(1, 2, 4);
+    receive_entry_2(3, 3, 0);
+    assert_int_equal(told.reports, 3);
+    assert_int_equal(told.n, 3);
+    close_raft();
+}
+
+static void a_change_that_replaces_another_at_its_index_is_reported(void **state)
+{
+    (void)state;
+    open_raft(2, 3);
+    receive_entry_2(1, 2, 4);
+    receive_entry_2(3, 3, 5);
+    assert_int_equal(told.reports, 3);
+    assert_int_equal(told.n, 5);
+    assert_int_equal(told.ids[4], 5);
+    close_raft();
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_founding_configuration_is_reported_at_the_start),
+        TEST(a_change_is_reported_when_it_is_appended_and_not_when_it_is_committed),
+        TEST(a_refused_change_is_not_reported),
+        TEST(other_entries_are_not_reported),
+        TEST(the_newest_configuration_of_the_log_is_reported_after_a_restart),
+        TEST(a_follower_reports_what_its_leader_appends),
+        TEST(a_truncated_change_is_reported_as_the_one_before_it),
+        TEST(a_change_that_replaces_another_at_its_index_is_reported),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
