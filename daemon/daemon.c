@@ -105,7 +105,7 @@ static void on_query(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t
 static void on_fatal(void *ctx, const struct bx_err *err)
 {
     (void)ctx;
-    fatal(err);
+    log_fatal(err);
 }
 
 static void on_frame(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n)

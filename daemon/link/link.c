@@ -25,7 +25,7 @@ void link_log(struct link *l, int level, const char *fmt, ...)
     l->o.log(l->o.ctx, level, text);
 }
 
-static struct link *of(struct bx_link *base)
+static struct link *link_of(struct bx_link *base)
 {
     return (struct link *)(void *)base;
 }
@@ -140,35 +140,35 @@ static void on_tick(uv_timer_t *timer)
 
 static bool port_send(struct bx_link *base, uint64_t to, struct bx_buf *frame)
 {
-    struct link_peer *p = link_peer_of(of(base), to);
+    struct link_peer *p = link_peer_of(link_of(base), to);
 
     return p != NULL && p->conn != NULL && link_conn_send(p->conn, frame);
 }
 
 static bool port_connected(struct bx_link *base, uint64_t id)
 {
-    struct link_peer *p = link_peer_of(of(base), id);
+    struct link_peer *p = link_peer_of(link_of(base), id);
 
     return p != NULL && p->conn != NULL;
 }
 
 static uint32_t port_codecs(struct bx_link *base, uint64_t id)
 {
-    struct link_peer *p = link_peer_of(of(base), id);
+    struct link_peer *p = link_peer_of(link_of(base), id);
 
     return p != NULL && p->conn != NULL ? p->conn->codecs : 0;
 }
 
 static size_t port_queued(struct bx_link *base, uint64_t id)
 {
-    struct link_peer *p = link_peer_of(of(base), id);
+    struct link_peer *p = link_peer_of(link_of(base), id);
 
     return p != NULL && p->conn != NULL ? p->conn->stream.queued : 0;
 }
 
 static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, uint32_t n)
 {
-    link_peers_set(of(base), peers, n);
+    link_peers_set(link_of(base), peers, n);
 }
 
 static const struct bx_link_ops ops = {port_send, port_connected, port_codecs, port_queued,

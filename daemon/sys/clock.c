@@ -12,7 +12,7 @@ static _Noreturn void broken(const char *what)
     struct bx_err err;
 
     bx_err_set(&err, BX_FAILED, "%s: %s", what, strerror(errno));
-    fatal(&err);
+    log_fatal(&err);
 }
 
 static uint64_t read_ms(clockid_t id)

@@ -49,7 +49,7 @@ void log_error(const struct bx_err *err)
         fprintf(stderr, "hint: %s\n", err->hint);
 }
 
-void fatal(const struct bx_err *err)
+void log_fatal(const struct bx_err *err)
 {
     log_error(err);
     fflush(stderr);

@@ -13,7 +13,7 @@ void log_set_level(int level);
 void log_write(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The process can not go on: say why and exit(70), without a cleanup that could lie about the state
  * on disk. */
-_Noreturn void fatal(const struct bx_err *err);
+_Noreturn void log_fatal(const struct bx_err *err);
 /* "error: ..." and "hint: ..." for people, to standard error. */
 void log_error(const struct bx_err *err);
 
