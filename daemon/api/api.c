@@ -30,7 +30,7 @@ static const struct {
 } pools[] = {
     {"call", offsetof(struct api, pool), sizeof(struct api_call),
      offsetof(struct api_options, calls)},
-    {"vm_config", offsetof(struct api, configs), sizeof(struct bx_vm_config),
+    {"vm_config", offsetof(struct api, configs), sizeof(struct bx_vm_create_params),
      offsetof(struct api_options, vm_configs)},
     {"metadata", offsetof(struct api, metadata), sizeof(struct api_metadata),
      offsetof(struct api_options, metadata)},
@@ -126,6 +126,8 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     TAILQ_INIT(&a->conns);
     TAILQ_INIT(&a->calls);
     TAILQ_INIT(&a->waits);
+    TAILQ_INIT(&a->watchers);
+    api_relay_init(a);
     rc = init_pools(a);
     if (rc == BX_OK)
         rc = add_metrics(a);
@@ -179,7 +181,8 @@ void api_destroy(struct api *a)
 #ifdef BX_TRACK_ALLOCATIONS
     bx_track_scopes_close();
 #endif
-    bx_arena_close(&a->arena);
+    while (a->n_arenas > 0)
+        bx_arena_close(&a->arenas[--a->n_arenas]);
     bx_pack_destroy(a->pack);
     bx_free(a);
 }
@@ -202,12 +205,11 @@ void api_on_vm(struct api *a, const struct bx_vm *vm, bool gone)
 
 void api_on_event(struct api *a, const struct bx_event *e)
 {
-    struct api_conn *c, *next;
+    struct api_client *client, *next;
 
-    for (c = TAILQ_FIRST(&a->conns); c != NULL; c = next) {
-        next = TAILQ_NEXT(c, link);
-        if (c->watching)
-            api_watch_event(c, e);
+    for (client = TAILQ_FIRST(&a->watchers); client != NULL; client = next) {
+        next = TAILQ_NEXT(client, watcher);
+        api_watch_event(client, e);
     }
 }
 
@@ -216,7 +218,7 @@ void api_on_frame(struct api *a, uint64_t from, enum bx_frame kind, const uint8_
     if (n < 8)
         return;
     if (kind == BX_FRAME_QUERY)
-        api_call_query(a, from, bx_get64(p), p + 8, n - 8);
+        api_relay_query(a, from, bx_get64(p), p + 8, n - 8);
     else
-        api_logs_answer(a, bx_get64(p), p + 8, n - 8);
+        api_relay_answer(a, bx_get64(p), p + 8, n - 8);
 }

@@ -1,28 +1,13 @@
 #include "api/priv.h"
 
-#include "mem/alloc.h"
+#include "sys/token.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const struct bx_view *view(struct api_call *c)
-{
-    return bx_node_view(c->api->node);
-}
-
-static void number(struct bx_buf *b, const char *key, uint64_t n)
-{
-    bx_pw_str(b, key);
-    bx_pw_u64(b, n);
-}
-
-static void text(struct bx_buf *b, const char *key, const char *s)
-{
-    bx_pw_str(b, key);
-    bx_pw_str(b, s);
-}
-
 /* ---- hello ---- */
+
+static const struct bx_str list_codecs[] = {{"msgpack", 7}, {"flat", 4}};
 
 /* What the client takes lists in, of what we know; MessagePack always. */
 static uint32_t codecs_of(const struct bx_strs *names)
@@ -39,96 +24,19 @@ static uint32_t codecs_of(const struct bx_strs *names)
 
 void api_hello(struct api_call *c)
 {
+    const struct bx_hello_params *p = c->params;
     const struct api *a = c->api;
-    struct bx_buf b = {0};
+    struct bx_hello_reply r = {.version = BX_RPC_VERSION,
+                               .server = bx_str(PACKAGE_VERSION),
+                               .name = bx_str(a->o.name),
+                               .node = a->o.identity->node,
+                               .driver = bx_str(a->driver->ops->name),
+                               .accel = bx_str(a->accel),
+                               .initialized = a->node != NULL,
+                               .codecs = {list_codecs, 2}};
 
-    if (c->conn != NULL)
-        c->conn->codecs = codecs_of(&c->p.codecs);
-    api_begin_result(c, &b);
-    bx_pw_map(&b, 8);
-    number(&b, "version", BX_RPC_VERSION);
-    text(&b, "server", PACKAGE_VERSION);
-    text(&b, "name", a->o.name);
-    number(&b, "node", a->o.identity->node);
-    text(&b, "driver", a->driver->ops->name);
-    text(&b, "accel", a->accel);
-    bx_pw_str(&b, "initialized");
-    bx_pw_bool(&b, a->node != NULL);
-    bx_pw_str(&b, "codecs");
-    bx_pw_array(&b, 2);
-    bx_pw_str(&b, "msgpack");
-    bx_pw_str(&b, "flat");
-    api_reply(c, &b);
-}
-
-/* ---- nodes ---- */
-
-static void node_list(struct api_call *c)
-{
-    uint32_t n = bx_view_nodes(view(c));
-    struct bx_buf b = {0};
-
-    api_begin_result(c, &b);
-    bx_pw_array(&b, n);
-    for (uint32_t i = 0; i < n; i++)
-        api_put_node(&b, bx_view_node_at(view(c), i));
-    api_reply(c, &b);
-}
-
-void api_node_list(struct api_call *c)
-{
-    api_read(c, node_list);
-}
-
-static void node_show(struct api_call *c)
-{
-    const struct bx_node_row *n;
-    struct bx_buf b = {0};
-    struct bx_err err;
-
-    if (bx_view_find_node(view(c), c->p.node, &n, &err) != BX_OK) {
-        api_fail(c, &err);
-        return;
-    }
-    api_begin_result(c, &b);
-    api_put_node(&b, n);
-    api_reply(c, &b);
-}
-
-static bool names_node(struct api_call *c)
-{
-    struct bx_err err;
-
-    if (c->p.node.n > 0)
-        return true;
-    bx_err_set(&err, BX_INVALID, "node: is missing");
-    bx_err_hint(&err, "blixardctl node list shows what there is");
-    api_fail(c, &err);
-    return false;
-}
-
-void api_node_show(struct api_call *c)
-{
-    if (names_node(c))
-        api_read(c, node_show);
-}
-
-void api_node_remove(struct api_call *c)
-{
-    struct bx_cmd_node_remove body = {c->p.node, c->p.confirm_dead};
-
-    if (names_node(c))
-        api_write(c, BX_CMD_NODE_REMOVE, &body);
-}
-
-void api_node_removed(struct api_call *c, const struct bx_outcome *o)
-{
-    struct bx_buf b = {0};
-
-    api_begin_result(c, &b);
-    bx_pw_map(&b, 1);
-    number(&b, "node", o->node);
-    api_reply(c, &b);
+    c->client->codecs = codecs_of(&p->codecs);
+    api_reply(c, &bx_hello_reply_schema, &r);
 }
 
 /* ---- becoming a member ---- */
@@ -136,43 +44,36 @@ void api_node_removed(struct api_call *c, const struct bx_outcome *o)
 static void on_member(void *ctx, const struct bx_err *err)
 {
     struct api_call *c = ctx;
-    struct bx_buf b = {0};
+    const struct bx_identity *identity = c->api->o.identity;
+    struct bx_member_of_reply r = {.node = identity->node};
 
     if (err != NULL) {
         api_fail(c, err);
         return;
     }
-    api_begin_result(c, &b);
-    bx_pw_map(&b, 2);
-    bx_pw_str(&b, "cluster");
-    bx_pw_uuid(&b, c->api->o.identity->cluster);
-    number(&b, "node", c->api->o.identity->node);
-    api_reply(c, &b);
-}
-
-static const char *own_text(struct api_call *c, struct bx_str s)
-{
-    char *p = bx_arena_strndup(&c->api->arena, s.p == NULL ? "" : s.p, s.n);
-
-    if (p == NULL)
-        bx_oom(s.n);
-    return p;
+    memcpy(r.cluster, identity->cluster, sizeof r.cluster);
+    api_reply(c, &bx_member_of_reply_schema, &r);
 }
 
 void api_cluster_init(struct api_call *c)
 {
-    struct bx_str name = c->p.name.n == 0 ? bx_str("blixard") : c->p.name;
+    const struct bx_init_params *p = c->params;
+    const struct api_options *o = &c->api->o;
+    struct bx_str name = api_copy(c, p->name.n == 0 ? bx_str("blixard") : p->name);
     struct bx_err err;
 
-    if (c->api->o.init(c->api->o.ctx, own_text(c, name), on_member, c, &err) != BX_OK)
+    if (o->init(o->ctx, name.p, on_member, c, &err) != BX_OK)
         api_fail(c, &err);
 }
 
 void api_cluster_join(struct api_call *c)
 {
+    const struct bx_join_params *p = c->params;
+    const struct api_options *o = &c->api->o;
+    struct bx_str token = api_copy(c, p->token);
     struct bx_err err;
 
-    if (c->api->o.join(c->api->o.ctx, own_text(c, c->p.token), on_member, c, &err) != BX_OK)
+    if (o->join(o->ctx, token.p, on_member, c, &err) != BX_OK)
         api_fail(c, &err);
 }
 
@@ -180,98 +81,97 @@ void api_cluster_join(struct api_call *c)
 
 #define TTL_S 3600u
 
+static uint64_t ttl_ms(const struct api_call *c)
+{
+    const struct bx_token_params *p = c->params;
+
+    return (p->ttl_s == 0 ? TTL_S : p->ttl_s) * 1000;
+}
+
 void api_cluster_token(struct api_call *c)
 {
-    struct bx_cmd_token_create body = {.ttl_ms = (c->p.ttl_s == 0 ? TTL_S : c->p.ttl_s) * 1000};
+    const struct bx_token_params *p = c->params;
+    struct bx_cmd_token_create body = {.ttl_ms = ttl_ms(c)};
     struct bx_clock *clock = c->api->o.clock;
+    struct token *token;
     struct bx_err err;
 
-    if (bx_view_nodes(view(c)) == 0) {
+    if (bx_view_nodes(api_view(c)) == 0) {
         bx_err_set(&err, BX_NO_LEADER, "this member has not heard of any node yet");
         bx_err_hint(&err, "try again: a token names the nodes that can be asked");
         api_fail(c, &err);
         return;
     }
-    if (c->p.ttl_s > UINT32_MAX)
+    if (p->ttl_s > UINT32_MAX)
         body.ttl_ms = UINT64_MAX; /* refused with the rest */
-    c->token = bx_must_calloc(1, sizeof *c->token);
-    clock->ops->random(clock, c->token->secret, sizeof c->token->secret);
-    token_hash(c->token->secret, body.secret_hash);
-    api_write(c, BX_CMD_TOKEN_CREATE, &body);
+    c->state = token = api_alloc(c, sizeof *token);
+    clock->ops->random(clock, token->secret, sizeof token->secret);
+    token_hash(token->secret, body.secret_hash);
+    api_write(c, BX_CMD_TOKEN_CREATE, &body, bx_str("default"));
 }
 
-void api_token_written(struct api_call *c)
+void api_token_written(struct api_call *c, const struct bx_outcome *o)
 {
+    const struct bx_view *v = api_view(c);
+    struct token *token = c->state;
     struct bx_cluster_info info;
-    char out[TOKEN_TEXT_MAX];
-    struct bx_buf b = {0};
+    char text[TOKEN_TEXT_MAX];
+    struct bx_token_reply r;
 
-    for (uint32_t i = 0; i < bx_view_nodes(view(c)) && c->token->n_addresses < TOKEN_ADDRESSES_MAX;
-         i++) {
-        struct bx_str a = bx_view_node_at(view(c), i)->info.address;
+    (void)o;
+    for (uint32_t i = 0; i < bx_view_nodes(v) && token->n_addresses < TOKEN_ADDRESSES_MAX; i++) {
+        struct bx_str address = bx_view_node_at(v, i)->info.address;
 
-        snprintf(c->token->addresses[c->token->n_addresses++], sizeof c->token->addresses[0],
-                 BX_STR_FMT, BX_STR_ARG(a));
+        snprintf(token->addresses[token->n_addresses++], sizeof token->addresses[0], BX_STR_FMT,
+                 BX_STR_ARG(address));
     }
-    bx_view_cluster(view(c), &info);
-    token_make(c->token, out);
-    api_begin_result(c, &b);
-    bx_pw_map(&b, 2);
-    text(&b, "token", out);
-    number(&b, "expires_ms", info.time_ms + (c->p.ttl_s == 0 ? TTL_S : c->p.ttl_s) * 1000);
-    api_reply(c, &b);
+    bx_view_cluster(v, &info);
+    token_make(token, text);
+    r = (struct bx_token_reply){bx_str(text), info.time_ms + ttl_ms(c)};
+    api_reply(c, &bx_token_reply_schema, &r);
 }
 
 /* ---- status ---- */
 
-static const char *raft_role(const struct bx_node_status *st, uint64_t id, bool voter)
+static struct bx_str interned(const struct bx_istr *s)
 {
-    if (id == st->leader)
-        return bx_status_leader.s;
-    return bx_role_names[voter ? BX_ROLE_VOTER : BX_ROLE_STANDBY];
+    return (struct bx_str){s->s, s->len};
 }
 
-/* Of the others it is known what they are when there is a leader; of oneself always. */
-static const char *member_status(const struct bx_node_status *st, const struct bx_member *m)
+static struct bx_str raft_role(const struct bx_node_status *st, const struct bx_member *m)
 {
-    return bx_member_status(m->id == st->leader, m->voter, st->leader != 0 || m->id != st->id)->s;
+    if (m->id == st->leader)
+        return interned(&bx_status_leader);
+    return bx_str(bx_role_names[m->voter ? BX_ROLE_VOTER : BX_ROLE_STANDBY]);
 }
 
-static void put_member(struct bx_buf *b, const struct bx_view *v, const struct bx_node_status *st,
-                       const struct bx_member *m)
+static void show_member(const struct bx_view *v, const struct bx_node_status *st,
+                        const struct bx_member *m, struct bx_member_reply *out)
 {
     const struct bx_node_row *n = bx_view_node(v, m->id);
+    /* Of the others it is known what they are when there is a leader; of oneself always. */
+    bool known = st->leader != 0 || m->id != st->id;
 
-    bx_pw_map(b, 7);
-    number(b, "id", m->id);
-    text(b, "name", n == NULL ? NULL : n->name->s);
-    text(b, "address", m->address);
-    text(b, "role", raft_role(st, m->id, m->voter));
-    text(b, "state", n == NULL ? NULL : bx_node_state_names[n->info.state]);
-    text(b, "status", member_status(st, m));
-    bx_pw_str(b, "connected");
-    bx_pw_bool(b, m->connected);
+    *out = (struct bx_member_reply){
+        .id = m->id,
+        .address = bx_str(m->address),
+        .role = raft_role(st, m),
+        .status = interned(bx_member_status(m->id == st->leader, m->voter, known)),
+        .connected = m->connected};
+    if (n != NULL) {
+        out->name = interned(n->name);
+        out->state = bx_str(bx_node_state_names[n->info.state]);
+    }
 }
 
-static void put_members(struct bx_buf *b, const struct bx_view *v, const struct bx_node_status *st)
+/* The list's texts are views of *st. */
+static struct bx_list show_members(struct api_call *c, const struct bx_node_status *st)
 {
-    bx_pw_array(b, st->n_members);
+    struct bx_member_reply *list = api_alloc(c, st->n_members * sizeof *list);
+
     for (uint32_t i = 0; i < st->n_members; i++)
-        put_member(b, v, st, &st->members[i]);
-}
-
-/* What came over the link, and was not taken. */
-static void put_link(struct bx_buf *b, const struct api *a)
-{
-    struct bx_link_reply s;
-
-    bx_metrics_get(a->o.metrics, &bx_link_metrics, NULL, &s);
-    bx_pw_str(b, "link");
-    bx_pw_map(b, 4);
-    number(b, "connections", s.connections);
-    number(b, "refused", s.refused);
-    number(b, "malformed", s.malformed);
-    number(b, "turned_away", s.turned_away);
+        show_member(api_view(c), st, &st->members[i], &list[i]);
+    return (struct bx_list){list, st->n_members};
 }
 
 /* What this member knows, quorum or not: status is what one asks when there is none. */
@@ -279,51 +179,49 @@ void api_cluster_status(struct api_call *c)
 {
     struct bx_cluster_info info;
     struct bx_node_status st;
-    struct bx_buf b = {0};
-    char digest[17];
+    struct bx_status_reply r;
+    char cluster[BX_UUID_TEXT];
 
     bx_node_status(c->api->node, &st);
-    bx_view_cluster(view(c), &info);
-    snprintf(digest, sizeof digest, "%016llx", (unsigned long long)info.digest);
-    api_begin_result(c, &b);
-    bx_pw_map(&b, 19);
-    text(&b, "status", bx_daemon_status(st.applied_index, st.commit_index)->s);
-    bx_pw_str(&b, "leader");
-    if (st.leader == 0)
-        bx_pw_nil(&b);
-    else
-        bx_pw_u64(&b, st.leader);
-    number(&b, "term", st.term);
-    number(&b, "commit_index", st.commit_index);
-    number(&b, "applied_index", st.applied_index);
-    number(&b, "revision", info.revision);
-    text(&b, "digest", digest);
-    bx_pw_str(&b, "quorum");
-    bx_pw_bool(&b, st.quorum);
-    bx_pw_str(&b, "members");
-    put_members(&b, view(c), &st);
-    bx_pw_str(&b, "cluster");
-    bx_pw_uuid(&b, info.id);
-    bx_pw_str(&b, "name");
-    bx_pw_strn(&b, info.name.p, info.name.n);
-    number(&b, "node", st.id);
-    number(&b, "age_ms", st.age_ms);
-    number(&b, "vms", bx_view_vms(view(c)));
-    number(&b, "nodes", bx_view_nodes(view(c)));
-    number(&b, "pending", st.pending);
-    number(&b, "snapshot_index", st.snapshot_index);
-    number(&b, "last_index", st.last_index);
-    put_link(&b, c->api);
-    api_reply(c, &b);
+    bx_view_cluster(api_view(c), &info);
+    bx_uuid_format(info.id, cluster);
+    r = (struct bx_status_reply){
+        .status = interned(bx_daemon_status(st.applied_index, st.commit_index)),
+        .leader = st.leader,
+        .term = st.term,
+        .commit_index = st.commit_index,
+        .applied_index = st.applied_index,
+        .revision = info.revision,
+        .digest = info.digest,
+        .quorum = st.quorum,
+        .members = show_members(c, &st),
+        .cluster = bx_str(cluster),
+        .name = info.name,
+        .node = st.id,
+        .age_ms = st.age_ms,
+        .vms = bx_view_vms(api_view(c)),
+        .nodes = bx_view_nodes(api_view(c)),
+        .pending = st.pending,
+        .snapshot_index = st.snapshot_index,
+        .last_index = st.last_index,
+    };
+    bx_metrics_get(c->api->o.metrics, &bx_link_metrics, NULL, &r.link);
+    api_reply(c, &bx_status_reply_schema, &r);
+}
+
+static const void *nth_member(void *ctx, uint32_t i)
+{
+    return (const struct bx_member_reply *)ctx + i;
 }
 
 void api_cluster_members(struct api_call *c)
 {
     struct bx_node_status st;
-    struct bx_buf b = {0};
+    struct bx_list list;
+    struct bx_items items;
 
     bx_node_status(c->api->node, &st);
-    api_begin_result(c, &b);
-    put_members(&b, view(c), &st);
-    api_reply(c, &b);
+    list = show_members(c, &st);
+    items = (struct bx_items){list.n, true, nth_member, (void *)(uintptr_t)list.v};
+    api_reply_list(c, &bx_member_reply_schema, &items);
 }

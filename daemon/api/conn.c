@@ -47,7 +47,8 @@ static void on_closed(struct stream *s, const char *why)
     (void)why; /* clients come and go */
     TAILQ_REMOVE(&c->api->conns, c, link);
     c->api->n_conns--;
-    api_calls_orphan(c);
+    api_client_gone(&c->client);
+    bx_buf_release(&c->notices);
 }
 
 void api_conn_close(struct api_conn *c)
@@ -77,8 +78,8 @@ static void on_sent(struct stream *s)
     struct api_conn *c = conn_of(s);
 
     if (!c->ending)
-        api_watch_more(c);
-    else if (s->queued == 0 && c->calls == 0)
+        api_watch_more(&c->client);
+    else if (s->queued == 0 && c->client.calls == 0)
         stream_finish(s, c->peer_closes ? STREAM_AWAIT_PEER : STREAM_CLOSE);
 }
 
@@ -105,11 +106,7 @@ static void too_large(struct api_conn *c)
     bx_err_set(&err, BX_TOO_LARGE, "the request is larger than %u KiB or nested deeper than %u",
                (c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX) >> 10, BX_PACK_DEPTH);
     bx_err_hint(&err, "labels and other text have bounds: blixardctl help vm create");
-    bx_pw_array(&b, 4);
-    bx_pw_u64(&b, 1);
-    bx_pw_u64(&b, id);
-    api_error_map(&b, c->api, &err);
-    bx_pw_nil(&b);
+    api_rpc_put_error(&b, c->api, id, &err);
     bx_buf_release(&c->stream.in);
     api_conn_end(c);
     c->peer_closes = true;
@@ -122,7 +119,7 @@ static void take_messages(struct api_conn *c)
     size_t at = 0;
 
     while (!c->stream.closing && !c->ending && at < c->stream.in.len &&
-           c->calls < API_CALLS_PER_CONN) {
+           c->client.calls < API_CALLS_PER_CONN) {
         size_t max = c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX;
         int rc = bx_pack_scan(&c->scan, c->stream.in.data + at, c->stream.in.len - at, max);
 
@@ -133,7 +130,7 @@ static void take_messages(struct api_conn *c)
             too_large(c);
             return;
         }
-        if (rc != BX_OK || !api_call_begin(c, c->stream.in.data + at, c->scan.at)) {
+        if (rc != BX_OK || !api_rpc_message(c, c->stream.in.data + at, c->scan.at)) {
             api_conn_close(c);
             return;
         }
@@ -152,7 +149,7 @@ static void take_messages(struct api_conn *c)
 /* Too many calls are under way: what lies in the input waits with the rest. */
 static void pause_if_full(struct api_conn *c)
 {
-    if (!c->stream.closing && !c->ending && c->calls >= API_CALLS_PER_CONN)
+    if (!c->stream.closing && !c->ending && c->client.calls >= API_CALLS_PER_CONN)
         stream_pause(&c->stream);
 }
 
@@ -170,7 +167,7 @@ static void on_input(struct stream *s)
 
 void api_conn_resume(struct api_conn *c)
 {
-    if (!c->stream.paused || c->calls >= API_CALLS_PER_CONN / 2)
+    if (!c->stream.paused || c->client.calls >= API_CALLS_PER_CONN / 2)
         return;
     c->began = 0;
     stream_resume(&c->stream);

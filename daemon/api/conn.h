@@ -2,6 +2,7 @@
 #ifndef API_CONN_H
 #define API_CONN_H
 
+#include "api/client.h"
 #include "codec/pack.h"
 #include "transport/listener.h"
 #include "wire/proto.h"
@@ -22,16 +23,12 @@ struct api_conn {
     TAILQ_ENTRY(api_conn) link;
     struct api *api;
     struct stream stream;
-    char principal[32];
-    enum bx_rpc_role role;
+    struct api_client client;
     struct bx_pack_scan scan;
-    uint64_t began;    /* boot time of the first byte of a half message, 0: none */
-    uint64_t watch_at; /* last event that was sent */
-    uint32_t codecs;   /* 1 << enum bx_codec: what it takes lists in */
-    uint32_t calls;
+    struct bx_buf notices;    /* notifications that are not sent yet */
+    uint64_t began;           /* boot time of the first byte of a half message, 0: none */
     bool proven;              /* known, or made a sound request */
     bool ending, peer_closes; /* close when all is sent; peer_closes: and the peer has closed */
-    bool watching, behind;    /* gets events; behind: from what is kept, page by page */
 };
 TAILQ_HEAD(api_conns, api_conn);
 

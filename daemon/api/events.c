@@ -2,20 +2,7 @@
 
 #define LIMIT 1000u
 #define LIMIT_MAX 10000u
-
-/* ---- a page of events ---- */
-
-struct page {
-    struct bx_buf body;
-    uint32_t n;
-};
-
-static void add(void *ctx, const struct bx_event *e)
-{
-    struct page *p = ctx;
-
-    api_put_event(&p->body, e);
-}
+#define PAGE 1000u /* read at once while looking for those that match */
 
 /* Events from before what is kept can not be shown, and silence would look like none. */
 static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
@@ -30,39 +17,97 @@ static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
     return BX_NOT_FOUND;
 }
 
+/* ---- events.list ---- */
+
+struct found {
+    struct api_call *call;
+    struct bx_event *list; /* of room */
+    uint32_t n, room, limit;
+    uint64_t last;
+};
+
+static void copy_event(struct api_call *c, const struct bx_event *e, struct bx_event *out)
+{
+    *out = *e;
+    out->object = api_copy(c, e->object);
+    out->node = api_copy(c, e->node);
+    out->detail = api_copy(c, e->detail);
+}
+
+static void take(void *ctx, const struct bx_event *e)
+{
+    struct found *f = ctx;
+
+    f->last = e->index;
+    if (f->n == f->limit || !api_matches(&bx_event_reply_schema, &api_common(f->call)->match, e))
+        return;
+    if (f->n == f->room) {
+        uint32_t room = f->room == 0 ? 16 : f->room * 2;
+        struct bx_event *list = api_alloc(f->call, room * sizeof *list);
+
+        for (uint32_t i = 0; i < f->n; i++)
+            list[i] = f->list[i];
+        f->list = list;
+        f->room = room;
+    }
+    copy_event(f->call, e, &f->list[f->n++]);
+}
+
+static int find(struct bx_fsm *fsm, struct found *f, struct bx_err *err)
+{
+    bool all = api_common(f->call)->match.n == 0;
+    uint32_t page, n;
+    int rc;
+
+    do {
+        page = all ? f->limit : PAGE;
+        n = 0;
+        rc = bx_fsm_events(fsm, f->last, page, take, f, &n, err);
+    } while (rc == BX_OK && n == page && f->n < f->limit);
+    return rc;
+}
+
+static const void *nth(void *ctx, uint32_t i)
+{
+    const struct found *f = ctx;
+
+    return &f->list[i];
+}
+
 static void list(struct api_call *c)
 {
-    struct bx_fsm *f = bx_node_fsm(c->api->node);
-    struct page p = {0};
-    struct bx_buf b = {0};
-    struct bx_err err;
-    int rc = check_kept(f, c->p.since, &err);
+    const struct bx_events_params *p = c->params;
+    struct bx_fsm *fsm = bx_node_fsm(c->api->node);
+    struct found f = {
+        .call = c, .limit = p->common.limit == 0 ? LIMIT : p->common.limit, .last = p->since};
+    struct bx_items items;
+    struct bx_err err = {0};
+    int rc = check_kept(fsm, p->since, &err);
 
     if (rc == BX_OK)
-        rc =
-            bx_fsm_events(f, c->p.since, c->p.limit == 0 ? LIMIT : c->p.limit, add, &p, &p.n, &err);
+        rc = find(fsm, &f, &err);
     if (rc != BX_OK) {
         api_fail(c, &err);
-    } else {
-        api_begin_result(c, &b);
-        bx_pw_array(&b, p.n);
-        bx_buf_append(&b, p.body.data, p.body.len);
-        api_reply(c, &b);
+        return;
     }
-    bx_buf_release(&p.body);
+    items = (struct bx_items){f.n, true, nth, &f};
+    api_reply_items(c, &bx_event_reply_schema, &items);
 }
 
 void api_events_list(struct api_call *c)
 {
+    const struct bx_common *common = api_common(c);
     struct bx_err err;
 
-    if (c->p.limit <= LIMIT_MAX) {
+    if (common->limit > LIMIT_MAX) {
+        bx_err_set(&err, BX_INVALID, "limit: must be 1 to %u", LIMIT_MAX);
+        bx_err_hint(&err, "go on from the last index with since");
+        api_fail(c, &err);
+    } else if (api_match_check(&bx_event_reply_schema, &common->match, &err) != BX_OK) {
+        api_fail(c, &err);
+    } else {
         api_read(c, list);
-        return;
     }
-    bx_err_set(&err, BX_INVALID, "limit: must be 1 to %u", LIMIT_MAX);
-    bx_err_hint(&err, "go on from the last index with since");
-    api_fail(c, &err);
 }
 
 /* ---- watching ----
@@ -72,98 +117,79 @@ void api_events_list(struct api_call *c)
  * too slowly is behind again, so that little is queued for anybody. Only who is so slow that what
  * it needs next is no longer kept is told so and closed. */
 
-static void begin_notification(struct bx_buf *b, const char *method)
+void api_watch_stop(struct api_client *client)
 {
-    bx_pw_array(b, 3);
-    bx_pw_u64(b, 2);
-    bx_pw_str(b, method);
-    bx_pw_array(b, 1);
+    if (client->watching)
+        TAILQ_REMOVE(&client->api->watchers, client, watcher);
+    client->watching = client->behind = false;
 }
 
-struct watch_page {
-    struct bx_buf b;
-    uint64_t last;
-};
-
-static void add_notification(void *ctx, const struct bx_event *e)
+static void add(void *ctx, const struct bx_event *e)
 {
-    struct watch_page *p = ctx;
+    struct api_client *client = ctx;
 
-    begin_notification(&p->b, "event");
-    api_put_event(&p->b, e);
-    p->last = e->index;
+    client->ops->notify(client, "event", &bx_event_reply_schema, e);
+    client->watch_at = e->index;
 }
 
 /* No more events: say why, and close. */
-static void stop_watching(struct api_conn *c, const struct bx_err *err)
+static void stop(struct api_client *client, const struct bx_err *err)
 {
-    struct bx_buf b = {0};
-
-    c->watching = c->behind = false;
-    begin_notification(&b, "error");
-    api_error_map(&b, c->api, err);
-    api_conn_end(c);
-    api_conn_send(c, &b);
+    api_watch_stop(client);
+    client->ops->end(client, err);
 }
 
-void api_watch_more(struct api_conn *c)
+void api_watch_more(struct api_client *client)
 {
-    while (c->behind && !c->stream.closing && c->stream.queued < API_WATCH_MAX / 2 &&
-           c->api->node != NULL) {
-        struct bx_fsm *f = bx_node_fsm(c->api->node);
-        struct watch_page p = {.last = c->watch_at};
+    while (client->behind && client->ops->queued(client) < API_WATCH_MAX / 2 &&
+           client->api->node != NULL) {
+        struct bx_fsm *f = bx_node_fsm(client->api->node);
         struct bx_err err;
-        uint32_t n;
-        int rc = check_kept(f, c->watch_at, &err);
+        uint32_t n = 0;
+        int rc = check_kept(f, client->watch_at, &err);
 
         if (rc == BX_OK)
-            rc = bx_fsm_events(f, c->watch_at, API_WATCH_PAGE, add_notification, &p, &n, &err);
+            rc = bx_fsm_events(f, client->watch_at, API_WATCH_PAGE, add, client, &n, &err);
         if (rc != BX_OK) {
-            bx_buf_release(&p.b);
-            stop_watching(c, &err);
+            stop(client, &err);
             return;
         }
-        c->watch_at = p.last;
-        c->behind = n == API_WATCH_PAGE;
-        if (n > 0)
-            api_conn_send(c, &p.b);
+        client->behind = n == API_WATCH_PAGE;
+        client->ops->flush(client);
     }
 }
 
-void api_watch_event(struct api_conn *c, const struct bx_event *e)
+void api_watch_event(struct api_client *client, const struct bx_event *e)
 {
-    struct watch_page p = {0};
-
-    if (c->behind || e->index <= c->watch_at)
+    if (client->behind || e->index <= client->watch_at)
         return;
-    if (c->stream.queued > API_WATCH_MAX) {
-        c->behind = true;
+    if (client->ops->queued(client) > API_WATCH_MAX) {
+        client->behind = true;
         return;
     }
-    if (e->index != c->watch_at + 1) { /* a snapshot was installed, with the events between */
-        c->behind = true;
-        api_watch_more(c);
+    if (e->index != client->watch_at + 1) { /* a snapshot was installed, with the events between */
+        client->behind = true;
+        api_watch_more(client);
         return;
     }
-    add_notification(&p, e);
-    c->watch_at = e->index;
-    api_conn_send(c, &p.b);
+    add(client, e);
+    client->ops->flush(client);
 }
 
 void api_events_watch(struct api_call *c)
 {
-    struct api_conn *conn = c->conn;
-    struct bx_buf b = {0};
+    const struct bx_events_params *p = c->params;
+    struct api_client *client = c->client;
     struct bx_err err;
 
-    if (check_kept(bx_node_fsm(c->api->node), c->p.since, &err) != BX_OK) {
+    if (check_kept(bx_node_fsm(c->api->node), p->since, &err) != BX_OK) {
         api_fail(c, &err);
         return;
     }
-    api_begin_result(c, &b);
-    bx_pw_map(&b, 0);
-    conn->watching = conn->behind = true;
-    conn->watch_at = c->p.since;
-    api_reply(c, &b);
-    api_watch_more(conn);
+    if (!client->watching)
+        TAILQ_INSERT_TAIL(&c->api->watchers, client, watcher);
+    client->watching = client->behind = true;
+    client->watch_at = p->since;
+    api_reply(c, &bx_watch_reply_schema, p);
+    api_watch_more(client);
 }

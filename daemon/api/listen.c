@@ -24,29 +24,22 @@ static void identify(struct api_conn *c)
     c->proven = local;
     if (!local ||
         (peer->kind == STREAM_PEER_PROCESS && (peer->uid == 0 || peer->uid == geteuid()))) {
-        c->role = BX_RPC_ADMIN;
-        snprintf(c->principal, sizeof c->principal, "admin");
+        c->client.role = BX_RPC_ADMIN;
+        snprintf(c->client.principal, sizeof c->client.principal, "admin");
     } else {
-        c->role = BX_RPC_VIEWER;
-        snprintf(c->principal, sizeof c->principal, "%.31s", peer->name);
+        c->client.role = BX_RPC_VIEWER;
+        snprintf(c->client.principal, sizeof c->client.principal, "%.31s", peer->name);
     }
 }
 
 /* Beyond the bound a connection is told, and closed. */
 static void turn_away(struct api_conn *c)
 {
-    struct bx_buf b = {0};
     struct bx_err err;
 
     bx_err_set(&err, BX_BUSY, "%u connections are open already", c->api->conns_max);
     bx_err_hint(&err, "close some, or ask another node");
-    bx_pw_array(&b, 3);
-    bx_pw_u64(&b, 2);
-    bx_pw_str(&b, "error");
-    bx_pw_array(&b, 1);
-    api_error_map(&b, c->api, &err);
-    api_conn_end(c);
-    api_conn_send(c, &b);
+    c->client.ops->end(&c->client, &err);
 }
 
 void api_conn_welcome(struct api_conn *c)
@@ -64,7 +57,9 @@ static void on_incoming(struct stream_listener *l)
     if (c == NULL)
         bx_oom(sizeof *c);
     c->api = a;
-    c->codecs = 1u << BX_CODEC_MSGPACK;
+    c->client.ops = &api_rpc_ops;
+    c->client.api = a;
+    c->client.codecs = 1u << BX_CODEC_MSGPACK;
     bx_pack_scan_init(&c->scan);
     stream_open(&c->stream, &a->streams, l->ops);
     TAILQ_INSERT_TAIL(&a->conns, c, link);

@@ -1,5 +1,7 @@
 # The API server.
-libdaemon_a_SOURCES += daemon/api/api.c daemon/api/api.h daemon/api/priv.h daemon/api/conn.c \
-	daemon/api/conn.h daemon/api/listen.c \
-	daemon/api/call.c daemon/api/params.c daemon/api/encode.c daemon/api/vm.c \
-	daemon/api/cluster.c daemon/api/events.c daemon/api/mem.c daemon/api/sql.c
+libdaemon_a_SOURCES += daemon/api/api.c daemon/api/api.h daemon/api/priv.h daemon/api/client.h \
+	daemon/api/dispatch.c daemon/api/dispatch.h daemon/api/methods.c daemon/api/list.c \
+	daemon/api/conn.c daemon/api/conn.h daemon/api/listen.c daemon/api/rpc.c daemon/api/rpc.h \
+	daemon/api/relay.c daemon/api/show.c daemon/api/show.h daemon/api/vm.c daemon/api/wait.c \
+	daemon/api/node.c daemon/api/cluster.c daemon/api/events.c daemon/api/mem.c \
+	daemon/api/sql.c

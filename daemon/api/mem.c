@@ -1,4 +1,4 @@
-/* api_mem - what the memory of this node's process is used for.
+/* mem - what the memory of this node's process is used for.
  *
  * Answered by the node that is asked, from its own counters, without a barrier: it works without a
  * quorum, and on a host that belongs to no cluster yet. */
@@ -10,8 +10,52 @@
 
 #include <string.h>
 
-/* What is shown of what the process counts, in this order: a source under its label, or under the
- * name of the set; those of a set with a group in a map of that name. */
+/* ---- a reply whose schema is made while it is filled: only the registry knows what there is ----
+ */
+
+#define FIELDS_MAX (1u + BX_METRICS_MAX + BX_OWNER_REPLIES)
+#define BYTES_MAX (64u + BX_METRICS_MAX * BX_METRICS_BYTES + sizeof(struct bx_owners_reply))
+_Static_assert(BYTES_MAX <= UINT16_MAX, "offsets of fields have 16 bits");
+
+struct reply {
+    struct bx_field fields[FIELDS_MAX];
+    uint16_t n;
+    size_t used; /* of object */
+    _Alignas(8) uint8_t object[BYTES_MAX];
+};
+
+/* Room for one more record. */
+static void *add_record(struct reply *r, const char *name, const struct bx_schema *s)
+{
+    size_t at = r->used;
+
+    r->fields[r->n++] =
+        (struct bx_field){.name = name, .type = BX_T_RECORD, .offset = (uint16_t)at, .sub = s};
+    r->used += (s->size + 7) & ~(size_t)7;
+    return r->object + at;
+}
+
+static struct bx_schema schema_of(const struct reply *r)
+{
+    return (struct bx_schema){.name = "memory",
+                              .kind = BX_KIND_REPLY + BX_REPLY_MEMORY,
+                              .size = (uint32_t)r->used,
+                              .n = r->n,
+                              .fields = r->fields};
+}
+
+static void begin(struct reply *r, bool tracking)
+{
+    r->n = 1;
+    r->fields[0] = bx_memory_reply_schema.fields[0];
+    ((struct bx_memory_reply *)(void *)r->object)->tracking = tracking;
+    r->used = 8;
+}
+
+/* ---- what the process counts ---- */
+
+/* In this order: a source under its label, or under the name of the set; those of a set with a
+ * group in a map of that name. */
 static const struct shown {
     const struct bx_metric_set *set;
     const char *group;
@@ -24,143 +68,139 @@ static const struct shown {
 };
 #define SHOWN (sizeof shown / sizeof shown[0])
 
-static uint32_t sources_of(const struct bx_metrics *m, const struct bx_metric_set *set)
+static void add_sources(struct reply *r, const struct bx_metrics *m,
+                        const struct bx_metric_set *set)
 {
-    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct bx_metric_source *s = &m->v[i];
 
-    for (uint32_t i = 0; i < m->n; i++)
-        n += m->v[i].set == set;
-    return n;
-}
-
-static void put_source(struct bx_buf *b, const struct bx_metric_source *s)
-{
-    uint64_t read[BX_METRICS_BYTES / sizeof(uint64_t)];
-
-    bx_metric_read(s, read);
-    bx_pw_str(b, s->value != NULL ? s->value : s->set->schema->name);
-    bx_pw_map(b, s->set->schema->n);
-    bx_pack_write(b, s->set->schema, read);
-}
-
-/* How many keys put_metrics writes. */
-static uint32_t count_metrics(const struct bx_metrics *m)
-{
-    uint32_t n = 0;
-
-    for (size_t i = 0; i < SHOWN; i++)
-        n += shown[i].group != NULL ? 1 : sources_of(m, shown[i].set);
-    return n;
-}
-
-static void put_metrics(struct bx_buf *b, const struct bx_metrics *m)
-{
-    for (size_t i = 0; i < SHOWN; i++) {
-        if (shown[i].group != NULL) {
-            bx_pw_str(b, shown[i].group);
-            bx_pw_map(b, sources_of(m, shown[i].set));
-        }
-        for (uint32_t at = 0; at < m->n; at++) {
-            if (m->v[at].set == shown[i].set)
-                put_source(b, &m->v[at]);
-        }
+        if (s->set == set)
+            bx_metric_read(
+                s, add_record(r, s->value != NULL ? s->value : set->schema->name, set->schema));
     }
+}
+
+/* One map more, with the records of the group in it; the schema lives as long as the call. */
+static bool add_group(struct api_call *c, struct reply *r, const char *name,
+                      const struct reply *group)
+{
+    struct bx_schema *s = bx_arena_alloc(&c->arena, sizeof *s);
+
+    if (s == NULL)
+        return false;
+    *s = schema_of(group);
+    memcpy(add_record(r, name, s), group->object, group->used);
+    return true;
+}
+
+static struct reply *create_reply(struct api_call *c)
+{
+    struct reply *r = bx_arena_alloc(&c->arena, sizeof *r);
+
+    if (r != NULL) {
+        r->n = 0;
+        r->used = 0;
+    }
+    return r;
+}
+
+/* False: memory is out. */
+static bool add_sources_of_group(struct api_call *c, struct reply *r, const struct shown *what)
+{
+    struct reply *group = create_reply(c);
+
+    if (group == NULL)
+        return false;
+    add_sources(group, c->api->o.metrics, what->set);
+    return add_group(c, r, what->group, group);
 }
 
 #ifdef BX_TRACK_ALLOCATIONS
-#define TRACKED BX__OWNERS
+#define TRACKING true
 #define SITES 64u
+#define FRAME_TEXT 128u
 #define CODES 32u /* scopes of the code */
+_Static_assert(BX__OWNERS == BX_OWNER_REPLIES, "every owner is shown");
 
-static void number(struct bx_buf *b, const char *key, uint64_t n)
+static struct bx_count_reply count_of(const struct bx_track_count *c)
 {
-    bx_pw_str(b, key);
-    bx_pw_u64(b, n);
+    return (struct bx_count_reply){.allocations = c->allocations,
+                                   .frees = c->frees,
+                                   .bytes = c->bytes,
+                                   .live = (int64_t)(c->allocations - c->frees),
+                                   .live_bytes = (int64_t)(c->bytes - c->freed_bytes)};
 }
 
-static void put_count(struct bx_buf *b, const struct bx_track_count *c)
+static void show_owners(const struct bx_track_report *report, struct bx_owners_reply *out)
 {
-    number(b, "allocations", c->allocations);
-    number(b, "frees", c->frees);
-    number(b, "bytes", c->bytes);
-    bx_pw_str(b, "live"); /* in a scope more may have been freed than was allocated */
-    bx_pw_i64(b, (int64_t)(c->allocations - c->frees));
-    bx_pw_str(b, "live_bytes");
-    bx_pw_i64(b, (int64_t)(c->bytes - c->freed_bytes));
+    for (int i = 0; i < BX__OWNERS; i++)
+        out->owners[i] = count_of(&report->owners[i]);
 }
 
-static void put_owners(struct bx_buf *b, const struct bx_track_report *r)
+static void add_tracked(struct reply *r)
 {
-    for (int i = 0; i < BX__OWNERS; i++) {
-        bx_pw_str(b, bx_owner_names[i]);
-        bx_pw_map(b, 5);
-        put_count(b, &r->owners[i]);
-    }
+    struct bx_track_report report;
+
+    bx_track_report(NULL, &report);
+    for (int i = 0; i < BX__OWNERS; i++)
+        *(struct bx_count_reply *)add_record(r, bx_owner_names[i], &bx_count_reply_schema) =
+            count_of(&report.owners[i]);
 }
 
-static void put_tracked(struct bx_buf *b)
+static struct bx_strs frames_of(struct api_call *c, const struct bx_track_site *s)
 {
-    struct bx_track_report r;
+    struct bx_str *list = api_alloc(c, s->n_frames * sizeof *list);
+    char text[FRAME_TEXT];
 
-    bx_track_report(NULL, &r);
-    put_owners(b, &r);
-}
-
-static void put_site(struct bx_buf *b, const struct bx_track_site *s)
-{
-    bx_pw_map(b, 8);
-    bx_pw_str(b, "site");
-    bx_pw_str(b, s->name);
-    bx_pw_str(b, "owner");
-    bx_pw_str(b, bx_owner_names[s->owner]);
-    put_count(b, &s->count);
-    bx_pw_str(b, "frames");
-    bx_pw_array(b, s->n_frames);
     for (uint32_t i = 0; i < s->n_frames; i++) {
-        char text[128];
-
         bx_track_frame_text(s->frames[i], text, sizeof text);
-        bx_pw_str(b, text);
+        list[i] = api_copy(c, bx_str(text));
     }
+    return (struct bx_strs){list, s->n_frames};
 }
 
-static void put_scopes(struct bx_buf *b)
+/* The scopes of the code are known at run time only, as the sources of metrics are: they stand
+ * before the last of the fields that are always there. */
+static void compose_sites(struct api_call *c, const struct bx_sites_reply *from)
 {
-    struct bx_track_code_count scopes[CODES];
+    const struct bx_schema *always = &bx_sites_reply_schema;
+    struct bx_track_code_count *scopes = api_alloc(c, CODES * sizeof *scopes);
+    struct reply *r = api_alloc(c, sizeof *r), *group = api_alloc(c, sizeof *group);
     uint32_t n = bx_track_codes(scopes, CODES);
+    struct bx_schema s;
 
-    bx_pw_str(b, "scopes");
-    bx_pw_map(b, n);
+    memcpy(r->object, from, sizeof *from);
+    r->used = (sizeof *from + 7) & ~(size_t)7;
+    for (uint16_t i = 0; i + 1 < always->n; i++)
+        r->fields[r->n++] = always->fields[i];
     for (uint32_t i = 0; i < n; i++) {
-        bx_pw_str(b, scopes[i].name);
-        bx_pw_map(b, 6);
-        number(b, "entered", scopes[i].entered);
-        put_count(b, &scopes[i].count);
+        struct bx_scope_reply *to = add_record(group, scopes[i].name, &bx_scope_reply_schema);
+
+        *to = (struct bx_scope_reply){scopes[i].entered, count_of(&scopes[i].count)};
     }
+    add_group(c, r, "scopes", group);
+    r->fields[r->n++] = always->fields[always->n - 1];
+    s = schema_of(r);
+    api_reply(c, &s, r->object);
 }
 
-static void reply_sites(struct api_call *c, const char *scope, const struct bx_track_report *r)
+static void reply_sites(struct api_call *c, const char *scope, const struct bx_track_report *report)
 {
-    struct bx_track_site top[SITES];
+    struct bx_track_site *top = api_alloc(c, SITES * sizeof *top);
+    struct bx_site_reply *list = api_alloc(c, SITES * sizeof *list);
     uint32_t n = bx_track_top(scope, top, SITES);
-    struct bx_buf b = {0};
+    struct bx_sites_reply r = {.scope = bx_str(scope),
+                               .stacks = report->stacks,
+                               .peak_bytes = report->peak_bytes,
+                               .sites = {list, n}};
 
-    api_begin_result(c, &b);
-    bx_pw_map(&b, 6);
-    bx_pw_str(&b, "scope");
-    bx_pw_str(&b, scope);
-    bx_pw_str(&b, "stacks");
-    bx_pw_bool(&b, r->stacks);
-    number(&b, "peak_bytes", r->peak_bytes);
-    bx_pw_str(&b, "owners");
-    bx_pw_map(&b, BX__OWNERS);
-    put_owners(&b, r);
-    put_scopes(&b);
-    bx_pw_str(&b, "sites");
-    bx_pw_array(&b, n);
+    show_owners(report, &r.owners);
     for (uint32_t i = 0; i < n; i++)
-        put_site(&b, &top[i]);
-    api_reply(c, &b);
+        list[i] = (struct bx_site_reply){.site = bx_str(top[i].name),
+                                         .owner = bx_str(bx_owner_names[top[i].owner]),
+                                         .count = count_of(&top[i].count),
+                                         .frames = frames_of(c, &top[i])};
+    compose_sites(c, &r);
 }
 
 static int scope_error(int rc, const char *scope, struct bx_err *err)
@@ -180,39 +220,39 @@ static int scope_error(int rc, const char *scope, struct bx_err *err)
 }
 
 /* The report comes before the end of a scope that is finished. */
-static int tracked(struct api_call *c, struct bx_err *err)
+static int sites(struct api_call *c, struct bx_err *err)
 {
-    bool start = bx_str_eq(c->p.action, bx_str("start"));
-    bool finish = bx_str_eq(c->p.action, bx_str("finish"));
+    const struct bx_sites_params *p = c->params;
+    bool finish = p->action == BX_SITES_FINISH;
     char scope[BX_TRACK_NAME] = "";
-    struct bx_track_report r;
+    struct bx_track_report report;
     int rc = BX_OK;
 
-    if ((c->p.action.n > 0 && !start && !finish) || c->p.scope.n >= sizeof scope)
+    if (p->scope.n >= sizeof scope)
         return scope_error(BX_INVALID, "", err);
-    if (c->p.scope.n > 0)
-        memcpy(scope, c->p.scope.p, c->p.scope.n);
-    if (start)
+    if (p->scope.n > 0)
+        memcpy(scope, p->scope.p, p->scope.n);
+    if (p->action == BX_SITES_START)
         rc = bx_track_start(scope);
     if (rc == BX_OK)
-        rc = bx_track_report(c->p.scope.n == 0 && !finish ? NULL : scope, &r);
+        rc = bx_track_report(scope[0] == '\0' && !finish ? NULL : scope, &report);
     if (rc != BX_OK)
         return scope_error(rc, scope, err);
-    reply_sites(c, c->p.scope.n == 0 ? NULL : scope, &r);
+    reply_sites(c, scope[0] == '\0' ? NULL : scope, &report);
     if (finish)
         bx_track_finish(scope);
     return BX_OK;
 }
 
 #else
-#define TRACKED 0
+#define TRACKING false
 
-static void put_tracked(struct bx_buf *b)
+static void add_tracked(struct reply *r)
 {
-    (void)b;
+    (void)r;
 }
 
-static int tracked(struct api_call *c, struct bx_err *err)
+static int sites(struct api_call *c, struct bx_err *err)
 {
     (void)c;
     bx_err_set(err, BX_UNSUPPORTED, "this blixardd does not track its allocations");
@@ -222,24 +262,40 @@ static int tracked(struct api_call *c, struct bx_err *err)
 
 #endif
 
+static bool add_all(struct api_call *c, struct reply *r)
+{
+    bool whole = true;
+
+    begin(r, TRACKING);
+    for (size_t i = 0; whole && i < SHOWN; i++) {
+        if (shown[i].group != NULL)
+            whole = add_sources_of_group(c, r, &shown[i]);
+        else
+            add_sources(r, c->api->o.metrics, shown[i].set);
+    }
+    add_tracked(r);
+    return whole;
+}
+
 void api_mem_stats(struct api_call *c)
 {
-    const struct bx_metrics *m = c->api->o.metrics;
-    struct bx_buf b = {0};
+    struct reply *r = create_reply(c);
+    struct bx_schema s;
+    struct bx_err err;
 
-    api_begin_result(c, &b);
-    bx_pw_map(&b, 1 + count_metrics(m) + TRACKED);
-    bx_pw_str(&b, "tracking");
-    bx_pw_bool(&b, TRACKED > 0);
-    put_metrics(&b, m);
-    put_tracked(&b);
-    api_reply(c, &b);
+    if (r == NULL || !add_all(c, r)) {
+        bx_err_set(&err, BX_NO_MEMORY, "no memory for the answer");
+        api_fail(c, &err);
+        return;
+    }
+    s = schema_of(r);
+    api_reply(c, &s, r->object);
 }
 
 void api_mem_sites(struct api_call *c)
 {
     struct bx_err err = {0};
 
-    if (tracked(c, &err) != BX_OK)
+    if (sites(c, &err) != BX_OK)
         api_fail(c, &err);
 }

@@ -1,13 +1,9 @@
-/* api_sql - SELECT over the state, on a thread of libuv's pool and a connection of its own. */
+/* sql - SELECT over the state, on a thread of libuv's pool and a connection of its own. */
 #include "api/priv.h"
-
-#include "mem/alloc.h"
 
 struct api_sql {
     uv_work_t work;
-    struct api *api;
     struct api_call *call;
-    struct bx_clock *clock;
     uint64_t until;
     struct bx_buf out;
     struct bx_err err;
@@ -17,37 +13,52 @@ struct api_sql {
 static bool expired(void *ctx)
 {
     const struct api_sql *s = ctx;
+    struct bx_clock *clock = s->call->api->o.clock;
 
-    return s->clock->ops->boot_ms(s->clock) > s->until;
+    return clock->ops->boot_ms(clock) > s->until;
 }
 
 static void work(uv_work_t *w)
 {
     struct api_sql *s = w->data;
+    const struct bx_sql_params *p = s->call->params;
     struct bx_sql_limits limits = {expired, s, API_SQL_BYTES};
 
-    s->rc = bx_fsm_sql(s->api->o.state_path, s->call->p.query, &limits, &s->out, &s->err);
+    s->rc = bx_fsm_sql(s->call->api->o.state_path, p->query, &limits, &s->out, &s->err);
+}
+
+/* The result is {columns: [...], rows: [...]}: where the two lists lie in it. */
+static struct bx_sql_reply split(const struct bx_buf *b)
+{
+    size_t columns = 1 + sizeof "columns", rows;
+    struct bx_pack_scan scan;
+
+    bx_pack_scan_init(&scan);
+    bx_pack_scan(&scan, b->data + columns, b->len - columns, b->len);
+    rows = columns + scan.at + sizeof "rows";
+    return (struct bx_sql_reply){.columns = {(const char *)b->data + columns, (uint32_t)scan.at},
+                                 .rows = {(const char *)b->data + rows, (uint32_t)(b->len - rows)}};
 }
 
 static void done(uv_work_t *w, int status)
 {
     struct api_sql *s = w->data;
-    struct bx_buf b = {0};
+    struct bx_buf out = {0};
 
-    s->api->sql_running--;
+    s->call->api->sql_running--;
     if (status != 0)
         s->rc = bx_err_set(&s->err, BX_SHUTDOWN, "the daemon is stopping");
     if (s->rc == BX_INVALID && s->err.hint[0] == '\0')
         bx_err_hint(&s->err, "give one query, for example SELECT name, phase FROM vms");
+    bx_buf_move(&out, &s->out);
     if (s->rc != BX_OK) {
         api_fail(s->call, &s->err);
     } else {
-        api_begin_result(s->call, &b);
-        bx_buf_append(&b, s->out.data, s->out.len);
-        api_reply(s->call, &b);
+        struct bx_sql_reply r = split(&out);
+
+        api_reply(s->call, &bx_sql_reply_schema, &r);
     }
-    bx_buf_release(&s->out);
-    bx_free(s);
+    bx_buf_release(&out);
 }
 
 static bool full(struct api_call *c)
@@ -64,15 +75,14 @@ static bool full(struct api_call *c)
 
 static void begin(struct api_call *c)
 {
+    struct bx_clock *clock = c->api->o.clock;
     struct api_sql *s;
 
     if (full(c)) /* others that waited for the same barrier were first */
         return;
-    s = bx_must_calloc(1, sizeof *s);
-    s->api = c->api;
+    s = api_alloc(c, sizeof *s);
     s->call = c;
-    s->clock = c->api->o.clock;
-    s->until = s->clock->ops->boot_ms(s->clock) + API_SQL_MS;
+    s->until = clock->ops->boot_ms(clock) + API_SQL_MS;
     s->work.data = s;
     c->api->sql_running++;
     uv_queue_work(c->api->loop, &s->work, work, done);

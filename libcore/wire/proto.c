@@ -1,35 +1,95 @@
 #include "wire/proto.h"
 
+#include "wire/params.h"
+#include "wire/reply.h"
+
 #include <string.h>
 
+const char *const bx_rpc_role_names[] = {"any", "viewer", "operator", "admin", NULL};
+
+static void vm_defaults(void *params)
+{
+    bx_vm_config_init(&((struct bx_vm_create_params *)params)->body.config);
+}
+
+/* Method, and where its parameters and its reply are described. */
+#define M(method, answer, ...)                                                                     \
+    [BX_M_##method] = {.params = &bx_param_schemas[BX_M_##method],                                 \
+                       .reply = &bx_##answer##_reply_schema,                                       \
+                       __VA_ARGS__}
+#define REST(v, p) .verb = (v), .path = (p)
+#define WRITE .mutates = true
+#define LIST(field) .key = (field)
+
 const struct bx_method_info bx_methods[BX__METHODS] = {
-    [BX_M_SYS_HELLO] = {"sys.hello", "GET", "/v1/hello", BX_RPC_ANY, false, true},
-    [BX_M_VM_CREATE] = {"vm.create", "POST", "/v1/vms", BX_RPC_OPERATOR, true, false},
-    [BX_M_VM_LIST] = {"vm.list", "GET", "/v1/vms", BX_RPC_VIEWER, false, false},
-    [BX_M_VM_SHOW] = {"vm.show", "GET", "/v1/vms/{vm}", BX_RPC_VIEWER, false, false},
-    [BX_M_VM_START] = {"vm.start", "POST", "/v1/vms/{vm}/start", BX_RPC_OPERATOR, true, false},
-    [BX_M_VM_STOP] = {"vm.stop", "POST", "/v1/vms/{vm}/stop", BX_RPC_OPERATOR, true, false},
-    [BX_M_VM_RESTART] = {"vm.restart", "POST", "/v1/vms/{vm}/restart", BX_RPC_OPERATOR, true,
-                         false},
-    [BX_M_VM_DELETE] = {"vm.delete", "DELETE", "/v1/vms/{vm}", BX_RPC_OPERATOR, true, false},
-    [BX_M_VM_WAIT] = {"vm.wait", "GET", "/v1/vms/{vm}/wait", BX_RPC_VIEWER, false, false},
-    [BX_M_VM_LOGS] = {"vm.logs", "GET", "/v1/vms/{vm}/logs", BX_RPC_VIEWER, false, false},
-    [BX_M_VM_EXPLAIN] = {"vm.explain", "GET", "/v1/vms/{vm}/explain", BX_RPC_VIEWER, false, false},
-    [BX_M_NODE_LIST] = {"node.list", "GET", "/v1/nodes", BX_RPC_VIEWER, false, false},
-    [BX_M_NODE_SHOW] = {"node.show", "GET", "/v1/nodes/{node}", BX_RPC_VIEWER, false, false},
-    [BX_M_NODE_REMOVE] = {"node.remove", "DELETE", "/v1/nodes/{node}", BX_RPC_ADMIN, true, false},
-    [BX_M_CLUSTER_INIT] = {"cluster.init", "POST", "/v1/cluster", BX_RPC_ADMIN, true, true},
-    [BX_M_CLUSTER_JOIN] = {"cluster.join", "POST", "/v1/cluster/join", BX_RPC_ADMIN, true, true},
-    [BX_M_CLUSTER_TOKEN] = {"cluster.token_create", "POST", "/v1/cluster/tokens", BX_RPC_ADMIN,
-                            true, false},
-    [BX_M_CLUSTER_STATUS] = {"cluster.status", "GET", "/v1/cluster", BX_RPC_VIEWER, false, false},
-    [BX_M_CLUSTER_MEMBERS] = {"cluster.members", "GET", "/v1/cluster/members", BX_RPC_VIEWER, false,
-                              false},
-    [BX_M_EVENTS_LIST] = {"events.list", "GET", "/v1/events", BX_RPC_VIEWER, false, false},
-    [BX_M_EVENTS_WATCH] = {"events.watch", "GET", "/v1/events/watch", BX_RPC_VIEWER, false, false},
-    [BX_M_MEM_STATS] = {"mem.stats", "GET", "/v1/memory", BX_RPC_VIEWER, false, true},
-    [BX_M_MEM_SITES] = {"mem.sites", "POST", "/v1/memory/sites", BX_RPC_OPERATOR, false, true},
-    [BX_M_SQL] = {"sql.query", "POST", "/v1/sql", BX_RPC_VIEWER, false, false},
+    M(SYS_HELLO, hello, .name = "sys.hello", REST("GET", "/v1/hello"), .role = BX_RPC_ANY,
+      .before_init = true,
+      .about = "Who answers. `codecs` names the forms in which the client takes lists; with "
+               "`flat` a list comes as bytes, which hold flat records behind a header."),
+    M(VM_CREATE, written, .name = "vm.create", REST("POST", "/v1/vms"), .role = BX_RPC_OPERATOR,
+      WRITE, .other = &bx_decision_reply_schema, .defaults = vm_defaults,
+      .about = "Create a VM. With `dry_run` nothing is created, and the answer is the decision "
+               "where it would run."),
+    M(VM_LIST, vm, .name = "vm.list", REST("GET", "/v1/vms"), .role = BX_RPC_VIEWER, LIST("name"),
+      .about = "All VMs, by name."),
+    M(VM_SHOW, vm, .name = "vm.show", REST("GET", "/v1/vms/{vm}"), .role = BX_RPC_VIEWER,
+      .about = "One VM, by its name, its uuid or the beginning of that."),
+    M(VM_START, written, .name = "vm.start", REST("POST", "/v1/vms/{vm}/start"),
+      .role = BX_RPC_OPERATOR, WRITE, .about = "Start a VM."),
+    M(VM_STOP, written, .name = "vm.stop", REST("POST", "/v1/vms/{vm}/stop"),
+      .role = BX_RPC_OPERATOR, WRITE,
+      .about = "Stop a VM. The guest has `timeout_s` seconds, 60 by default, and none with "
+               "`force`."),
+    M(VM_RESTART, written, .name = "vm.restart", REST("POST", "/v1/vms/{vm}/restart"),
+      .role = BX_RPC_OPERATOR, WRITE, .about = "Stop a VM if it runs, and start it."),
+    M(VM_DELETE, written, .name = "vm.delete", REST("DELETE", "/v1/vms/{vm}"),
+      .role = BX_RPC_OPERATOR, WRITE, .about = "Delete a VM and its disk."),
+    M(VM_WAIT, vm, .name = "vm.wait", REST("GET", "/v1/vms/{vm}/wait"), .role = BX_RPC_VIEWER,
+      .about = "Wait until a VM, named by its uuid, is running, stopped or deleted; nil once it "
+               "is deleted. An error when it can no longer get there, or when the run of `epoch` "
+               "has ended and another one is tried."),
+    M(VM_LOGS, logs, .name = "vm.logs", REST("GET", "/v1/vms/{vm}/logs"), .role = BX_RPC_VIEWER,
+      .relayed = true, .about = "The end of a VM's console, at most `bytes` of it."),
+    M(VM_EXPLAIN, decision, .name = "vm.explain", REST("GET", "/v1/vms/{vm}/explain"),
+      .role = BX_RPC_VIEWER, .about = "Why a VM is where it is, or why it is nowhere."),
+    M(NODE_LIST, node, .name = "node.list", REST("GET", "/v1/nodes"), .role = BX_RPC_VIEWER,
+      LIST("id"), .about = "All nodes, by id."),
+    M(NODE_SHOW, node, .name = "node.show", REST("GET", "/v1/nodes/{node}"), .role = BX_RPC_VIEWER,
+      .about = "One node, by its name or id."),
+    M(NODE_REMOVE, removed, .name = "node.remove", REST("DELETE", "/v1/nodes/{node}"),
+      .role = BX_RPC_ADMIN, WRITE,
+      .about = "Remove a node that is down; `confirm_dead` when it has VMs, which then fail."),
+    M(CLUSTER_INIT, member_of, .name = "cluster.init", REST("POST", "/v1/cluster"),
+      .role = BX_RPC_ADMIN, WRITE, .before_init = true,
+      .about = "Make a new cluster of which this host is the first node."),
+    M(CLUSTER_JOIN, member_of, .name = "cluster.join", REST("POST", "/v1/cluster/join"),
+      .role = BX_RPC_ADMIN, WRITE, .before_init = true,
+      .about = "Join this host to the cluster that made the token."),
+    M(CLUSTER_TOKEN, token, .name = "cluster.token_create", REST("POST", "/v1/cluster/tokens"),
+      .role = BX_RPC_ADMIN, WRITE,
+      .about = "Make a token that lets one host join within `ttl_s` seconds, 3600 by default."),
+    M(CLUSTER_STATUS, status, .name = "cluster.status", REST("GET", "/v1/cluster"),
+      .role = BX_RPC_VIEWER,
+      .about = "What this member knows of the cluster; answered without a quorum."),
+    M(CLUSTER_MEMBERS, member, .name = "cluster.members", REST("GET", "/v1/cluster/members"),
+      .role = BX_RPC_VIEWER, LIST("id"),
+      .about = "The members that hold the log, as this member knows them."),
+    M(EVENTS_LIST, event, .name = "events.list", REST("GET", "/v1/events"), .role = BX_RPC_VIEWER,
+      LIST("index"),
+      .about = "Events after the revision `since`, the oldest first; 1000 unless `limit` says "
+               "otherwise, 10,000 at most."),
+    M(EVENTS_WATCH, watch, .name = "events.watch", REST("GET", "/v1/events/watch"),
+      .role = BX_RPC_VIEWER, .other = &bx_event_reply_schema,
+      .about = "After an empty answer the notifications `event`, each event after `since` once "
+               "and in order, until the notification `error`."),
+    M(SQL, sql, .name = "sql.query", REST("POST", "/v1/sql"), .role = BX_RPC_VIEWER,
+      .about = "One SELECT over the views vms and nodes."),
+    M(MEM_STATS, memory, .name = "mem.stats", REST("GET", "/v1/memory"), .role = BX_RPC_VIEWER,
+      .before_init = true, .about = "What the memory of the node that is asked is used for."),
+    M(MEM_SITES, sites, .name = "mem.sites", REST("POST", "/v1/memory/sites"),
+      .role = BX_RPC_OPERATOR, .before_init = true,
+      .about = "Who allocates memory, since the start or since the scope was started; in builds "
+               "that track allocations."),
 };
 
 enum bx_method bx_method_find(const char *name, size_t n)

@@ -1,0 +1,347 @@
+#include "api/priv.h"
+
+#include "mem/alloc.h"
+#include "wire/suggest.h"
+
+#include <string.h>
+
+/* ---- memory ---- */
+
+void *api_alloc(struct api_call *c, size_t n)
+{
+    void *p = bx_arena_alloc(&c->arena, n);
+
+    if (p == NULL)
+        bx_oom(n);
+    return memset(p, 0, n);
+}
+
+struct bx_str api_copy(struct api_call *c, struct bx_str s)
+{
+    char *p = bx_arena_strndup(&c->arena, s.p == NULL ? "" : s.p, s.n);
+
+    if (p == NULL)
+        bx_oom(s.n);
+    return (struct bx_str){p, s.n};
+}
+
+/* Arenas keep a block for the next call; a few of them serve all but bursts. */
+static void take_arena(struct api_call *c)
+{
+    if (c->api->n_arenas > 0)
+        c->arena = c->api->arenas[--c->api->n_arenas];
+}
+
+static void give_arena(struct api_call *c)
+{
+    struct api *a = c->api;
+
+    if (a->n_arenas == API_ARENAS) {
+        bx_arena_close(&c->arena);
+        return;
+    }
+    bx_arena_reset(&c->arena);
+    a->arenas[a->n_arenas++] = c->arena;
+}
+
+/* ---- the end ---- */
+
+static void stop_waiting(struct api_call *c)
+{
+    if (c->waiting)
+        TAILQ_REMOVE(&c->api->waits, c, link);
+    c->waiting = false;
+}
+
+static void end(struct api_call *c)
+{
+    struct api *a = c->api;
+
+    stop_waiting(c);
+    TAILQ_REMOVE(&a->calls, c, all);
+    a->n_calls--;
+    a->calls_bytes -= c->message.len;
+    if (c->client != NULL) {
+        c->client->calls--;
+        c->client->ops->ended(c->client);
+    }
+    bx_buf_release(&c->message);
+    if (c->pooled)
+        bx_pool_release(&a->configs, c->params);
+    give_arena(c);
+    bx_pool_release(&a->pool, c);
+}
+
+/* Answering may close the connection, which must not end the call as well. */
+void api_reply_items(struct api_call *c, const struct bx_schema *s, const struct bx_items *items)
+{
+    stop_waiting(c);
+    if (c->client != NULL)
+        c->client->ops->reply(c->client, c, s, items);
+    end(c);
+}
+
+static const void *only_one(void *ctx, uint32_t i)
+{
+    (void)i;
+    return ctx;
+}
+
+void api_reply(struct api_call *c, const struct bx_schema *s, const void *obj)
+{
+    struct bx_items one = {1, false, only_one, (void *)(uintptr_t)obj};
+
+    api_reply_items(c, s, obj == NULL ? NULL : &one);
+}
+
+void api_fail(struct api_call *c, const struct bx_err *err)
+{
+    stop_waiting(c);
+    if (c->client != NULL)
+        c->client->ops->fail(c->client, c, err);
+    end(c);
+}
+
+void api_notify(struct api_client *client, const char *name, const struct bx_schema *s,
+                const void *obj)
+{
+    if (client == NULL || client->ops->notify == NULL)
+        return;
+    client->ops->notify(client, name, s, obj);
+    client->ops->flush(client);
+}
+
+void api_client_gone(struct api_client *client)
+{
+    struct api *a = client->api;
+    struct api_call *c, *next;
+
+    api_watch_stop(client);
+    for (c = TAILQ_FIRST(&a->calls); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, all);
+        if (c->client != client)
+            continue;
+        c->client = NULL;
+        if (c->waiting)
+            c->deadline = 0; /* it has no effect but its answer: the next tick ends it */
+    }
+}
+
+/* ---- the beginning ---- */
+
+struct api_call *api_call_create(struct api *a, struct api_client *client, const uint8_t *p,
+                                 size_t n)
+{
+    struct api_call *c = bx_pool_acquire(&a->pool);
+
+    if (c == NULL)
+        return NULL;
+    if (bx_buf_append(&c->message, p, n) != BX_OK) {
+        bx_pool_release(&a->pool, c);
+        return NULL;
+    }
+    c->api = a;
+    c->client = client;
+    c->method = BX__METHODS;
+    take_arena(c);
+    TAILQ_INSERT_TAIL(&a->calls, c, all);
+    a->n_calls++;
+    a->calls_bytes += n;
+    client->calls++;
+    return c;
+}
+
+void api_call_drop(struct api_call *c)
+{
+    c->client->calls--;
+    c->client = NULL;
+    end(c);
+}
+
+static int check_room(const struct api *a, struct bx_err *err)
+{
+    if (a->n_calls <= API_CALLS_MAX && a->calls_bytes <= API_CALLS_BYTES)
+        return BX_OK;
+    bx_err_set(err, BX_BUSY, "%u requests are under way already", a->n_calls - 1);
+    bx_err_hint(err, "try again; nothing was done");
+    return BX_BUSY;
+}
+
+static int find_method(struct api_call *c, struct bx_str name, struct bx_err *err)
+{
+    const char *names[BX__METHODS], *word;
+
+    c->method = bx_method_find(name.p, name.n);
+    if (c->method != BX__METHODS)
+        return BX_OK;
+    bx_err_set(err, BX_UNSUPPORTED, "no method \"%.*s\"", (int)(name.n > 64 ? 64 : name.n), name.p);
+    for (int m = 0; m < BX__METHODS; m++)
+        names[m] = bx_methods[m].name;
+    word = bx_suggest(name.p, name.n, names, BX__METHODS);
+    if (word != NULL)
+        bx_err_hint(err, "did you mean \"%s\"?", word);
+    else
+        bx_err_hint(err, "this is blixardd %s; is the client newer?", PACKAGE_VERSION);
+    return BX_UNSUPPORTED;
+}
+
+static int check_role(const struct api_call *c, struct bx_err *err)
+{
+    const struct bx_method_info *m = &bx_methods[c->method];
+
+    if (c->client->role < m->role) {
+        bx_err_set(err, BX_DENIED, "%s is not for %s", m->name, c->client->principal);
+        bx_err_hint(err, "use the account that runs blixardd, or root");
+        return BX_DENIED;
+    }
+    if (c->client->is_node && !m->relayed)
+        return bx_err_set(err, BX_DENIED, "%s is not for other nodes", m->name);
+    if (c->api->node == NULL && !m->before_init) {
+        bx_err_set(err, BX_CONFLICT, "this host belongs to no cluster yet");
+        bx_err_hint(err, "blixardctl cluster init, or cluster join TOKEN");
+        return BX_CONFLICT;
+    }
+    return BX_OK;
+}
+
+/* A configuration is read into the pooled object that its command is encoded from. */
+static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
+{
+    c->pooled = api_methods[c->method].config;
+    c->params = c->pooled ? bx_pool_acquire(&c->api->configs)
+                          : bx_arena_alloc(&c->arena, bx_methods[c->method].params->size);
+    if (c->params == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    bx_params_init(c->method, c->params);
+    return bx_params_read(c->method, params, c->params, &c->arena, err);
+}
+
+void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
+{
+    struct bx_clock *clock = c->api->o.clock;
+    struct bx_err err = {0};
+    int rc = check_room(c->api, &err);
+
+    if (rc == BX_OK)
+        rc = find_method(c, method, &err);
+    if (rc == BX_OK)
+        rc = check_role(c, &err);
+    if (rc == BX_OK)
+        rc = read_params(c, params, &err);
+    if (rc != BX_OK) {
+        api_fail(c, &err);
+        return;
+    }
+    c->deadline = clock->ops->boot_ms(clock) + api_common(c)->timeout_ms;
+    api_methods[c->method].run(c);
+}
+
+/* ---- reads ---- */
+
+static void tell_stale(struct api_call *c)
+{
+    struct bx_node_status st;
+    struct bx_stale_reply note;
+
+    bx_node_status(c->api->node, &st);
+    note = (struct bx_stale_reply){st.age_ms, st.applied_index};
+    api_notify(c->client, "stale", &bx_stale_reply_schema, &note);
+}
+
+static void on_barrier(void *ctx, const struct bx_err *err)
+{
+    struct api_call *c = ctx;
+
+    if (err != NULL)
+        api_fail(c, err);
+    else
+        c->then(c);
+}
+
+void api_read(struct api_call *c, void (*then)(struct api_call *c))
+{
+    struct bx_err err;
+
+    if (api_common(c)->consistency == BX_STALE) {
+        tell_stale(c);
+        then(c);
+        return;
+    }
+    c->then = then;
+    if (bx_node_barrier(c->api->node, c->deadline, on_barrier, c, &err) != BX_OK)
+        api_fail(c, &err);
+}
+
+/* ---- writes ---- */
+
+static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    struct api_call *c = ctx;
+    struct bx_err words;
+
+    if (o != NULL && o->code == BX_OK) {
+        api_methods[c->method].written(c, o);
+        return;
+    }
+    if (o != NULL) {
+        bx_err_set(&words, o->code, BX_STR_FMT, BX_STR_ARG(o->message));
+        bx_err_hint(&words, BX_STR_FMT, BX_STR_ARG(o->hint));
+        err = &words;
+    }
+    api_fail(c, err);
+}
+
+void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_str tenant)
+{
+    const struct bx_common *p = api_common(c);
+    struct bx_submit s = {.kind = kind,
+                          .body = body,
+                          .principal = bx_str(c->client == NULL ? "node" : c->client->principal),
+                          .tenant = tenant,
+                          .deadline = c->deadline,
+                          .done = on_outcome,
+                          .ctx = c};
+    struct bx_err err;
+
+    if (p->request_id.n > 0) {
+        bx_hex16(p->request_id, s.session);
+        s.sequence = p->sequence == 0 ? 1 : p->sequence;
+        s.floor = p->floor == 0 ? s.sequence : p->floor;
+    }
+    if (p->trace_id.n > 0)
+        bx_hex16(p->trace_id, s.trace);
+    else
+        c->api->o.clock->ops->random(c->api->o.clock, s.trace, 16);
+    if (bx_node_submit(c->api->node, &s, &err) != BX_OK)
+        api_fail(c, &err);
+}
+
+/* ---- waiting ---- */
+
+void api_wait(struct api_call *c)
+{
+    c->waiting = true;
+    TAILQ_INSERT_TAIL(&c->api->waits, c, link);
+}
+
+void api_waits_look(struct api *a, const struct bx_vm *vm, bool gone)
+{
+    struct api_call *c, *next;
+
+    for (c = TAILQ_FIRST(&a->waits); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (api_methods[c->method].vm_changed != NULL)
+            api_methods[c->method].vm_changed(c, vm, gone);
+    }
+}
+
+void api_waits_expire(struct api *a, uint64_t now)
+{
+    struct api_call *c, *next;
+
+    for (c = TAILQ_FIRST(&a->waits); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->deadline <= now)
+            api_methods[c->method].expired(c);
+    }
+}

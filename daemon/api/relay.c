@@ -1,0 +1,182 @@
+/* relay - reads that only another node can answer: a question of this node's, and the answer to one
+ * of theirs.
+ *
+ * A question is a MessagePack-RPC request in a QUERY frame, behind a number that the ANSWER frame
+ * repeats (libcore/wire/frame.h). It is asked as a stale read: the node that has the answer need
+ * not wait for anything. When it does not answer in time, the call that waits for it fails. */
+#include "api/priv.h"
+
+#include <string.h>
+
+/* ---- other nodes as clients: one client for all of them, call->from tells which ---- */
+
+static void send_answer(struct api_client *client, const struct api_call *c, struct bx_buf *b)
+{
+    uint8_t id[8];
+
+    bx_put64(id, c->id);
+    if (!b->failed)
+        bx_node_send_raw(client->api->node, c->from, BX_FRAME_ANSWER, id, 8, b->data, b->len);
+    bx_buf_release(b);
+}
+
+static void fail(struct api_client *client, const struct api_call *c, const struct bx_err *err)
+{
+    struct bx_buf b = {0};
+
+    api_rpc_put_error(&b, client->api, c->id, err);
+    send_answer(client, c, &b);
+}
+
+static void reply(struct api_client *client, const struct api_call *c, const struct bx_schema *s,
+                  const struct bx_items *items)
+{
+    struct bx_buf b = {0};
+    struct bx_err err;
+    int rc = api_rpc_put_result(&b, client->api, c->id, client->codecs, s, items);
+
+    if (rc == BX_OK) {
+        send_answer(client, c, &b);
+        return;
+    }
+    bx_buf_release(&b);
+    bx_err_set(&err, rc, "the answer can not be encoded");
+    fail(client, c, &err);
+}
+
+static void ended(struct api_client *client)
+{
+    (void)client;
+}
+
+static const struct api_client_ops ops = {.reply = reply, .fail = fail, .ended = ended};
+
+void api_relay_init(struct api *a)
+{
+    a->relay = (struct api_client){.ops = &ops,
+                                   .api = a,
+                                   .principal = "node",
+                                   .role = BX_RPC_ADMIN,
+                                   .is_node = true,
+                                   .codecs = 1u << BX_CODEC_MSGPACK};
+}
+
+void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t n)
+{
+    struct api_call *c = api_call_create(a, &a->relay, p, n);
+    struct bx_str method = {"", 0};
+    bx_val root, params;
+
+    if (c == NULL)
+        return;
+    root = bx_pack_parse(a->pack, c->message.data, n, BX_RPC_FRAME_MAX, NULL);
+    if (!api_rpc_is_request(root, &c->id)) {
+        api_call_drop(c);
+        return;
+    }
+    c->from = from;
+    c->id = id;
+    params = bx_val_at(root, 3);
+    bx_val_str(bx_val_at(root, 2), &method);
+    api_call_run(c, method, bx_val_len(params) == 1 ? bx_val_at(params, 0) : NULL);
+}
+
+/* ---- questions of this node ---- */
+
+static bool send_question(struct api_call *c, uint64_t node)
+{
+    const struct bx_schema *s = bx_methods[c->method].params;
+    struct bx_buf b = {0};
+    uint8_t id[8];
+    bool sent;
+
+    bx_put64(id, c->query);
+    bx_pw_array(&b, 4);
+    bx_pw_u64(&b, 0);
+    bx_pw_u64(&b, 0);
+    bx_pw_str(&b, bx_methods[c->method].name);
+    bx_pw_array(&b, 1);
+    bx_pw_map(&b, bx_pack_fields(s, c->params));
+    bx_pack_write(&b, s, c->params);
+    sent = !b.failed && bx_node_send_raw(c->api->node, node, BX_FRAME_QUERY, id, 8, b.data, b.len);
+    bx_buf_release(&b);
+    return sent;
+}
+
+void api_relay(struct api_call *c, uint64_t node)
+{
+    struct bx_err err;
+
+    api_common(c)->consistency = BX_STALE;
+    c->query = ++c->api->next_query;
+    if (send_question(c, node)) {
+        api_wait(c);
+        return;
+    }
+    bx_err_set(&err, BX_UNREACHABLE, "node \"%s\", which has them, is not connected",
+               api_node_name(bx_node_view(c->api->node), node));
+    bx_err_hint(&err, "blixardctl node list tells how it is");
+    api_fail(c, &err);
+}
+
+void api_relay_over(struct api_call *c)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, BX_UNREACHABLE, "the node that runs the VM does not answer");
+    bx_err_hint(&err, "blixardctl node list tells how it is");
+    api_fail(c, &err);
+}
+
+/* What another node says went wrong, which may be newer and say more. */
+static void pass_error(struct api_call *c, bx_val error)
+{
+    struct bx_str name = {"", 0}, message = {"", 0}, hint = {"", 0};
+    char text[64];
+    struct bx_err err;
+
+    bx_val_str(bx_val_get(error, "name"), &name);
+    bx_val_str(bx_val_get(error, "message"), &message);
+    bx_val_str(bx_val_get(error, "hint"), &hint);
+    snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(name));
+    bx_err_set(&err, bx_code_from_name(text), BX_STR_FMT, BX_STR_ARG(message));
+    bx_err_hint(&err, BX_STR_FMT, BX_STR_ARG(hint));
+    api_fail(c, &err);
+}
+
+static void pass_result(struct api_call *c, bx_val result)
+{
+    const struct bx_schema *s = bx_methods[c->method].reply;
+    void *obj = api_alloc(c, s->size);
+    struct bx_err err;
+    int rc = bx_pack_read(s, result, obj, &c->arena, &err);
+
+    if (rc == BX_OK) {
+        api_reply(c, s, obj);
+        return;
+    }
+    bx_err_wrap(&err, "the answer of another node");
+    api_fail(c, &err);
+}
+
+void api_relay_answer(struct api *a, uint64_t id, const uint8_t *p, size_t n)
+{
+    struct bx_pack *pack = bx_pack_create();
+    struct api_call *c;
+    bx_val answer = NULL;
+
+    TAILQ_FOREACH(c, &a->waits, link)
+    {
+        if (c->query == id && id != 0)
+            break;
+    }
+    if (c != NULL && pack != NULL)
+        answer = bx_pack_parse(pack, p, n, BX_RPC_FRAME_MAX, NULL);
+    if (bx_val_len(answer) == 4) {
+        if (bx_val_type(bx_val_at(answer, 2)) == BX_V_NIL)
+            pass_result(c, bx_val_at(answer, 3));
+        else
+            pass_error(c, bx_val_at(answer, 2));
+    }
+    bx_pack_destroy(pack);
+}

@@ -1,0 +1,133 @@
+#include "api/priv.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define WHY_MAX 96
+
+const char *api_node_name(const struct bx_view *v, uint64_t id)
+{
+    const struct bx_node_row *n = bx_view_node(v, id);
+
+    return n == NULL ? NULL : n->name->s;
+}
+
+static struct bx_str node_of(const struct bx_view *v, uint64_t id)
+{
+    return bx_str(api_node_name(v, id));
+}
+
+void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_reply *out)
+{
+    const struct bx_vm_config whole = bx_vm_whole_config(vm), *c = &whole;
+
+    *out = (struct bx_vm_reply){
+        .name = c->name,
+        .tenant = c->tenant,
+        .vcpus = c->vcpus,
+        .memory_mib = c->memory_mib,
+        .disk_gib = c->disk_gib,
+        .desired = vm->desired,
+        .phase = vm->phase,
+        .node = node_of(v, vm->node),
+        .epoch = vm->epoch,
+        .priority = c->priority,
+        .labels = c->labels,
+        .created_index = vm->created_index,
+        .modified_index = vm->modified_index,
+        .kernel = c->kernel,
+        .initrd = c->initrd,
+        .cmdline = c->cmdline,
+        .strategy = c->strategy,
+        .restart = c->restart,
+        .on_lost = c->on_lost,
+        .disk_ephemeral = c->disk_ephemeral,
+        .created_ms = vm->created_ms,
+        .modified_ms = vm->modified_ms,
+        .message = vm->message,
+        .score = vm->score,
+    }; /* no address: guests have no network yet */
+    memcpy(out->uuid, vm->uuid, sizeof out->uuid);
+}
+
+void api_show_node(const struct bx_node_row *n, struct bx_node_reply *out)
+{
+    const struct bx_node_info *f = &n->info;
+
+    *out = (struct bx_node_reply){
+        .id = f->id,
+        .name = {n->name->s, n->name->len},
+        .address = f->address,
+        .api = f->api,
+        .state = f->state,
+        .role = f->role,
+        .capacity = {f->vcpus, f->memory_mib, f->disk_gib},
+        .reserve = {f->reserve_vcpus, f->reserve_memory_mib, f->reserve_disk_gib},
+        .allocated = {n->allocated_vcpus, n->allocated_memory_mib, n->allocated_disk_gib},
+        .driver = f->driver,
+        .datacenter = f->datacenter,
+        .zone = f->zone,
+        .rack = f->rack,
+        .vms = n->vms,
+        .created_index = n->created_index,
+        .modified_index = n->modified_index,
+    };
+}
+
+/* ---- decisions ---- */
+
+static struct bx_str why_rejected(struct api_call *c, const struct bx_candidate *from)
+{
+    char text[WHY_MAX];
+
+    if (from->reject == BX_FITS)
+        return (struct bx_str){NULL, 0};
+    if (from->missing <= 0)
+        return bx_str(bx_reject_names[from->reject]);
+    snprintf(text, sizeof text, "%s (%lld%s missing)", bx_reject_names[from->reject],
+             (long long)from->missing, bx_reject_unit(from->reject));
+    return api_copy(c, bx_str(text));
+}
+
+static struct bx_list show_candidates(struct api_call *c, const struct bx_view *v,
+                                      const struct bx_candidates *cs)
+{
+    struct bx_candidate_reply *list = api_alloc(c, cs->len * sizeof *list);
+
+    for (size_t i = 0; i < cs->len; i++) {
+        const struct bx_candidate *from = &cs->items[i];
+
+        list[i] = (struct bx_candidate_reply){.node = node_of(v, from->node),
+                                              .score = from->score,
+                                              .rejected = why_rejected(c, from)};
+    }
+    return (struct bx_list){list, (uint32_t)cs->len};
+}
+
+static struct bx_list show_relaxations(struct api_call *c, const struct bx_view *v,
+                                       const struct bx_decision *d)
+{
+    struct bx_relaxation_reply *list = api_alloc(c, d->n_relaxations * sizeof *list);
+
+    for (uint32_t i = 0; i < d->n_relaxations; i++) {
+        const struct bx_relaxation *from = &d->relaxations[i];
+
+        list[i] = (struct bx_relaxation_reply){.change = bx_str(bx_reject_names[from->reject]),
+                                               .node = node_of(v, from->node),
+                                               .by = from->by};
+    }
+    return (struct bx_list){list, d->n_relaxations};
+}
+
+void api_show_decision(struct api_call *c, const struct bx_view *v, const struct bx_decision *d,
+                       const struct bx_candidates *cs, bool recorded, struct bx_decision_reply *out)
+{
+    *out = (struct bx_decision_reply){.placed = d->placed,
+                                      .score = d->score,
+                                      .margin = d->margin,
+                                      .recorded = recorded,
+                                      .candidates = show_candidates(c, v, cs),
+                                      .relaxations = show_relaxations(c, v, d)};
+    if (d->placed)
+        out->node = node_of(v, d->node);
+}

@@ -1,0 +1,124 @@
+/* wait - vm.wait: a call that is answered when its VM is where it should be, or can no longer get
+ * there. */
+#include "api/priv.h"
+
+#include <string.h>
+
+/* What the call waits for, in the words of its error. */
+static const char *const goals[] = {
+    [BX_UNTIL_RUNNING] = "running", [BX_UNTIL_STOPPED] = "stopped", [BX_UNTIL_DELETED] = "gone"};
+
+static const struct bx_vm_params *params(const struct api_call *c)
+{
+    return c->params;
+}
+
+static void reply_vm(struct api_call *c, const struct bx_vm *vm)
+{
+    struct bx_vm_reply r;
+
+    api_show_vm(api_view(c), vm, &r);
+    api_reply(c, &bx_vm_reply_schema, &r);
+}
+
+static void fail_wait(struct api_call *c, const struct bx_vm *vm)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, BX_FAILED, "VM \"%s\" is %s%s" BX_STR_FMT, vm->name->s,
+               vm->phase == BX_PHASE_CREATING ? "started again" : bx_phase_name(vm->phase)->s,
+               vm->message.n > 0 ? ": " : "", BX_STR_ARG(vm->message));
+    bx_err_hint(&err, "blixardctl vm logs %s shows its console, if it came so far", vm->name->s);
+    api_fail(c, &err);
+}
+
+static bool is_resting(const struct bx_vm *vm)
+{
+    return vm->phase == BX_PHASE_STOPPED || vm->phase == BX_PHASE_FAILED;
+}
+
+/* The run that was waited for has ended, and the restart policy ordered another one. That one may
+ * fare better, but who waits wants to hear now of a kernel that is not there. */
+static bool ended_before(const struct api_call *c, const struct bx_vm *vm)
+{
+    return vm->epoch > params(c)->epoch && params(c)->epoch > 0 && vm->phase == BX_PHASE_CREATING &&
+           vm->message.n > 0;
+}
+
+static bool can_not_run(const struct api_call *c, const struct bx_vm *vm)
+{
+    return is_resting(vm) || vm->desired != BX_DESIRED_RUNNING || ended_before(c, vm);
+}
+
+/* Answer when this is the end of the wait, one way or the other. */
+static bool settle(struct api_call *c, const struct bx_vm *vm)
+{
+    enum bx_until until = params(c)->until;
+
+    if (vm->epoch < params(c)->epoch && vm->desired == BX_DESIRED_RUNNING)
+        return false; /* the run before still stops */
+    if ((until == BX_UNTIL_RUNNING && vm->phase == BX_PHASE_RUNNING) ||
+        (until == BX_UNTIL_STOPPED && is_resting(vm)))
+        reply_vm(c, vm);
+    else if (until == BX_UNTIL_RUNNING && can_not_run(c, vm))
+        fail_wait(c, vm);
+    else
+        return false;
+    return true;
+}
+
+static void is_gone(struct api_call *c)
+{
+    struct bx_err err;
+
+    if (params(c)->until == BX_UNTIL_DELETED) {
+        api_reply(c, &bx_vm_reply_schema, NULL);
+        return;
+    }
+    bx_err_set(&err, BX_NOT_FOUND, "the VM was deleted");
+    api_fail(c, &err);
+}
+
+static void begin(struct api_call *c)
+{
+    const struct bx_vm *vm = bx_view_vm(api_view(c), c->state);
+
+    if (vm == NULL)
+        is_gone(c);
+    else if (!settle(c, vm))
+        api_wait(c);
+}
+
+void api_vm_wait(struct api_call *c)
+{
+    struct bx_str vm = params(c)->vm;
+    struct bx_err err;
+
+    c->state = api_alloc(c, 16);
+    if (bx_uuid_parse(vm.p, vm.n, c->state)) {
+        api_read(c, begin);
+        return;
+    }
+    bx_err_set(&err, BX_INVALID, "vm: must be a uuid");
+    bx_err_hint(&err, "vm.show tells the uuid of a name");
+    api_fail(c, &err);
+}
+
+void api_vm_wait_look(struct api_call *c, const struct bx_vm *vm, bool gone)
+{
+    if (memcmp(c->state, vm->uuid, 16) != 0)
+        return;
+    if (gone)
+        is_gone(c);
+    else
+        settle(c, vm);
+}
+
+void api_vm_wait_over(struct api_call *c)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, BX_TIMEOUT, "the VM was not %s in time", goals[params(c)->until]);
+    bx_err_hint(&err, "it goes on; blixardctl vm show tells how far it is");
+    api_fail(c, &err);
+}
