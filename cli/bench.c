@@ -1,10 +1,10 @@
-/* bench - how fast this cluster takes creates: N clients, each one request after the other.
+/* bench - how fast the cluster takes creates: N clients, each one request after the other.
  *
- * A client is a thread with a connection and a session of its own; it begins with another address
- * than its neighbour. The VMs are placed but not started, and deleted in the end, unless asked
- * otherwise. */
-#include "command.h"
+ * A client is a thread with a connection and a session of its own; each begins with another
+ * address. The VMs are placed but not started, and deleted at the end, unless asked otherwise. */
+#include "result.h"
 
+#include "build.h"
 #include "mem/alloc.h"
 
 #include <pthread.h>
@@ -14,26 +14,37 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CLIENTS_MAX 1024u
-#define COUNT_MAX 1000000u
+static int bench(struct run *r);
 
 static const struct flag bench_flags[] = {
-    {"clients", "N", "how many create at the same time (16)", NULL},
-    {"count", "N", "how many VMs in all (1000)", NULL},
-    {"prefix", "P", "their names are P-0, P-1 ... (bench-ID)", NULL},
-    {"start", NULL, "start them, too", NULL},
-    {"keep", NULL, "do not delete them in the end", NULL},
-    {"acked", "FILE", "write the names of those that were acknowledged", NULL},
-    {"pid", "PID", "a daemon on this host, to measure its CPU; several times", NULL},
+    {.name = "clients", .value = "N", .help = "concurrent clients (16)"},
+    {.name = "count", .value = "N", .help = "VMs in total (1000)"},
+    {.name = "prefix", .value = "P", .help = "name the VMs P-0, P-1 ... (bench-ID)"},
+    {.name = "start", .help = "start the VMs as well"},
+    {.name = "keep", .help = "do not delete the VMs at the end"},
+    {.name = "acked", .value = "FILE", .help = "write the names of the acknowledged VMs"},
+    {.name = "pid", .value = "PID", .help = "measure the CPU time of this daemon; may be repeated"},
     {0},
 };
+
+const struct command bench_commands[] = {
+    {.name = "bench",
+     .help = "measure how many creates a second the cluster takes",
+     .flags = bench_flags,
+     .run = bench},
+    {0},
+};
+
+#define CLIENTS_MAX 1024u
+#define COUNT_MAX 1000000u
+#define TIMEOUT_MS 30000u /* long enough for an election */
 
 struct bench {
     struct run *r;
     const char *prefix;
     unsigned clients, count;
     bool deleting;
-    unsigned next;        /* VM that the next free client takes */
+    unsigned next;        /* VM that the next idle client takes */
     uint32_t *latency_us; /* by VM; 0: not acknowledged */
     FILE *acked;
     pthread_mutex_t mutex; /* of acked */
@@ -44,7 +55,7 @@ struct worker {
     struct bench *b;
     unsigned i, done, failed;
     struct client client;
-    char session[33];
+    char session[REQUEST_ID_SIZE];
     struct bx_err err; /* of the last request that failed */
 };
 
@@ -58,7 +69,7 @@ static uint64_t now_us(void)
 
 /* ---- one client ---- */
 
-static void put_request(struct params *p, const struct bench *b, const char *name)
+static void add_request(struct params *p, const struct bench *b, const char *name)
 {
     if (b->deleting) {
         params_str(p, "vm", name);
@@ -70,7 +81,7 @@ static void put_request(struct params *p, const struct bench *b, const char *nam
     params_bool(p, "stopped", !args_has(&b->r->args, "start"));
 }
 
-static void acknowledged(struct bench *b, unsigned vm, const char *name, uint64_t us)
+static void record_ack(struct bench *b, unsigned vm, const char *name, uint64_t us)
 {
     if (b->deleting)
         return;
@@ -92,14 +103,14 @@ static int request(struct worker *w, unsigned vm, uint64_t sequence)
     int rc;
 
     snprintf(name, sizeof name, "%s-%u", b->prefix, vm);
-    put_request(&p, b, name);
+    add_request(&p, b, name);
     params_str(&p, "request_id", w->session);
     params_u64(&p, "sequence", sequence);
     rc = client_call(&w->client, b->deleting ? "vm.delete" : "vm.create", &p, b->r->timeout_ms,
                      &result, &w->err);
     params_close(&p);
     if (rc == BX_OK)
-        acknowledged(b, vm, name, now_us() - began);
+        record_ack(b, vm, name, now_us() - began);
     return rc;
 }
 
@@ -124,9 +135,10 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* ---- all of them ---- */
+/* ---- all clients ---- */
 
-/* All clients until every VM had its turn. *done is how many were acknowledged; the first error. */
+/* Run all clients until each VM was asked for once. *done is how many were acknowledged; returns
+ * the first error. */
 static int run_clients(struct bench *b, unsigned *done)
 {
     struct worker *all = bx_must_calloc(b->clients, sizeof *all);
@@ -146,7 +158,8 @@ static int run_clients(struct bench *b, unsigned *done)
         run_random_id(w->session);
         w->client.current = w->i % w->client.n;
         if (pthread_create(&w->thread, NULL, work, w) != 0)
-            rc = bx_err_set(&b->r->err, BX_FAILED, "can not start client %u", started);
+            rc =
+                bx_err_set(&b->r->err, BX_FAILED, "can not start the thread of client %u", started);
         else
             started++;
     }
@@ -207,14 +220,14 @@ static int check_pids(struct run *r)
     for (unsigned i = 0; (pid = args_nth(&r->args, "pid", i)) != NULL; i++) {
         if (cpu_ticks(pid, &ticks))
             continue;
-        bx_err_set(&r->err, BX_INVALID, "--pid: \"%.20s\" is no process of this host", pid);
-        bx_err_hint(&r->err, "pgrep blixardd shows them");
+        bx_err_set(&r->err, BX_INVALID, "--pid: no process \"%.20s\" on this host", pid);
+        bx_err_hint(&r->err, "pgrep blixardd lists them");
         return BX_INVALID;
     }
     return BX_OK;
 }
 
-static int by_value(const void *a, const void *b)
+static int compare_values(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
@@ -235,7 +248,7 @@ static void percentiles(const struct bench *b, struct figures *f)
         if (b->latency_us[i] != 0)
             sorted[n++] = b->latency_us[i];
     }
-    qsort(sorted, n, sizeof *sorted, by_value);
+    qsort(sorted, n, sizeof *sorted, compare_values);
     if (n > 0) {
         f->p50_ms = sorted[n / 2] / 1000.0;
         f->p99_ms = sorted[(uint64_t)n * 99 / 100] / 1000.0;
@@ -243,19 +256,11 @@ static void percentiles(const struct bench *b, struct figures *f)
     bx_free(sorted);
 }
 
-static void put_figure(struct bx_buf *b, const char *key, uint64_t n)
-{
-    if (bx_pw_str(b, key) != BX_OK || bx_pw_u64(b, n) != BX_OK)
-        bx_oom(0);
-}
-
 static int print_figures(struct bench *b, const struct figures *f)
 {
     double rate = f->seconds > 0 ? f->created / f->seconds : 0;
     bool cpu = args_has(&b->r->args, "pid") && f->created > 0;
-    struct bx_buf json = {0};
-    struct bx_pack *pack;
-    int code;
+    struct bx_buf map = {0};
 
     if (result_is_for_people(b->r)) {
         printf("%u clients: %u created, %.0f/s, p50 %.2f ms, p99 %.2f ms", b->clients, f->created,
@@ -265,21 +270,16 @@ static int print_figures(struct bench *b, const struct figures *f)
         printf("\n");
         return 0;
     }
-    pack = bx_pack_create();
-    if (pack == NULL || bx_pw_map(&json, cpu ? 7 : 6) != BX_OK)
-        bx_oom(0);
-    put_figure(&json, "clients", b->clients);
-    put_figure(&json, "created", f->created);
-    put_figure(&json, "elapsed_ms", (uint64_t)(f->seconds * 1000));
-    put_figure(&json, "per_second", (uint64_t)rate);
-    put_figure(&json, "p50_us", (uint64_t)(f->p50_ms * 1000));
-    put_figure(&json, "p99_us", (uint64_t)(f->p99_ms * 1000));
+    build_map(&map, cpu ? 7 : 6);
+    build_pair_u64(&map, "clients", b->clients);
+    build_pair_u64(&map, "created", f->created);
+    build_pair_u64(&map, "elapsed_ms", (uint64_t)(f->seconds * 1000));
+    build_pair_u64(&map, "per_second", (uint64_t)rate);
+    build_pair_u64(&map, "p50_us", (uint64_t)(f->p50_ms * 1000));
+    build_pair_u64(&map, "p99_us", (uint64_t)(f->p99_ms * 1000));
     if (cpu)
-        put_figure(&json, "cpu_ms_per_1000", (uint64_t)(f->cpu_s * 1e6) / f->created);
-    code = result_print(b->r, bx_pack_parse(pack, json.data, json.len, SIZE_MAX, NULL));
-    bx_buf_release(&json);
-    bx_pack_destroy(pack);
-    return code;
+        build_pair_u64(&map, "cpu_ms_per_1000", (uint64_t)(f->cpu_s * 1e6) / f->created);
+    return result_print_built(b->r, &map);
 }
 
 /* ---- the command ---- */
@@ -289,12 +289,11 @@ static int remove_all(struct bench *b)
     unsigned done;
     int rc;
 
-    client_interrupted = 0; /* a second Ctrl-C ends this, too */
+    client_interrupted = 0; /* a second Ctrl-C ends this as well */
     b->deleting = true;
     rc = run_clients(b, &done);
     if (rc != BX_OK)
-        bx_err_hint(&b->r->err, "the VMs named %s-... that are left are not needed any more",
-                    b->prefix);
+        bx_err_hint(&b->r->err, "delete the VMs named %s-... that are left", b->prefix);
     return rc;
 }
 
@@ -322,54 +321,51 @@ static int measure(struct bench *b)
             b->r->err = first;
     }
     if (interrupted)
-        return 130;
+        return bx_code_exit(BX_INTERRUPTED);
     return rc == BX_OK ? code : run_fail(b->r);
 }
 
-static int number(struct run *r, const char *flag, const char *what, unsigned max, unsigned *out)
+static int open_acked(struct bench *b, const char *path)
 {
-    const char *text = args_get(&r->args, flag, NULL);
-    uint64_t n = *out;
-    int rc = text == NULL ? BX_OK : parse_number(text, what, max, &n, &r->err);
+    if (path != NULL && (b->acked = fopen(path, "we")) == NULL)
+        return run_fail_with(b->r, BX_IO, "choose another file", "--acked: can not write %s", path);
+    return 0;
+}
 
-    if (rc == BX_OK && n == 0) {
-        rc = bx_err_set(&r->err, BX_INVALID, "%s: must be at least 1", what);
-        bx_err_hint(&r->err, "choose a larger value");
-    }
-    *out = (unsigned)n;
-    return rc;
+static int close_acked(struct bench *b, const char *path, int code)
+{
+    if (b->acked != NULL && fclose(b->acked) != 0 && code == 0)
+        return run_fail_with(b->r, BX_IO, "check that the disk is not full",
+                             "--acked: can not write %s", path);
+    return code;
 }
 
 static int bench(struct run *r)
 {
-    struct bench b = {.r = r, .clients = 16, .count = 1000, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct bench b = {.r = r, .mutex = PTHREAD_MUTEX_INITIALIZER};
     const char *acked = args_get(&r->args, "acked", NULL);
-    char id[33], prefix[64];
-    int rc = number(r, "clients", "--clients", CLIENTS_MAX, &b.clients), code;
+    uint64_t clients = 16, count = 1000;
+    char id[REQUEST_ID_SIZE], prefix[64];
+    int rc = args_number(&r->args, "clients", 1, CLIENTS_MAX, &clients, &r->err), code;
 
     if (rc == BX_OK)
-        rc = number(r, "count", "--count", COUNT_MAX, &b.count);
+        rc = args_number(&r->args, "count", 1, COUNT_MAX, &count, &r->err);
     if (rc == BX_OK)
         rc = check_pids(r);
     if (rc != BX_OK)
         return run_fail(r);
+    b.clients = (unsigned)clients;
+    b.count = (unsigned)count;
     run_random_id(id);
     snprintf(prefix, sizeof prefix, "bench-%.8s", id);
     b.prefix = args_get(&r->args, "prefix", prefix);
-    if (acked != NULL && (b.acked = fopen(acked, "we")) == NULL)
-        return run_fail_with(r, BX_IO, "choose another file", "--acked: can not write %s", acked);
+    code = open_acked(&b, acked);
+    if (code != 0)
+        return code;
     if (!args_has(&r->args, "timeout"))
-        r->timeout_ms = 30000; /* a new leader, if that is what it takes */
+        r->timeout_ms = TIMEOUT_MS;
     b.latency_us = bx_must_calloc(b.count, sizeof *b.latency_us);
-    code = measure(&b);
-    if (b.acked != NULL && fclose(b.acked) != 0 && code == 0)
-        code = run_fail_with(r, BX_IO, "is the disk full?", "--acked: can not write %s", acked);
+    code = close_acked(&b, acked, measure(&b));
     bx_free(b.latency_us);
     return code;
 }
-
-const struct command bench_commands[] = {
-    {"bench", "", "", 0, 0, "how many creates a second this cluster takes", bench_flags, bench,
-     NULL},
-    {0},
-};

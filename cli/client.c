@@ -1,6 +1,7 @@
 #include "client.h"
 
-#include "dial.h"
+#include "build.h"
+#include "connect.h"
 #include "mem/alloc.h"
 #include "wire/proto.h"
 
@@ -14,9 +15,9 @@
 
 #define CONNECT_MS 3000
 #define PAUSE_MS 200
-#define NOBODY_MS 2000 /* nobody at all is there: that does not get better by waiting long */
-#define SHARE_MS 1000  /* what each of several addresses gets at least */
-#define GRACE_MS 2000  /* the server's own words at its deadline say more than ours */
+#define UNREACHABLE_MS 2000 /* no daemon at all is there: waiting longer does not help */
+#define SHARE_MS 1000       /* least time of each of several addresses */
+#define GRACE_MS 2000       /* at the deadline the server's own error says more than ours */
 #define READ_BYTES (64u << 10)
 
 volatile sig_atomic_t client_interrupted;
@@ -29,35 +30,6 @@ uint64_t client_now(void)
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* ---- parameters ---- */
-
-void params_str(struct params *p, const char *key, const char *value)
-{
-    bx_must_ok(bx_pw_str(&p->b, key));
-    bx_must_ok(bx_pw_str(&p->b, value));
-    p->n++;
-}
-
-void params_u64(struct params *p, const char *key, uint64_t value)
-{
-    bx_must_ok(bx_pw_str(&p->b, key));
-    bx_must_ok(bx_pw_u64(&p->b, value));
-    p->n++;
-}
-
-void params_bool(struct params *p, const char *key, bool value)
-{
-    bx_must_ok(bx_pw_str(&p->b, key));
-    bx_must_ok(bx_pw_bool(&p->b, value));
-    p->n++;
-}
-
-void params_close(struct params *p)
-{
-    bx_buf_release(&p->b);
-    p->n = 0;
-}
-
 /* ---- addresses ---- */
 
 int client_init(struct client *c, const char *addresses, struct bx_err *err)
@@ -67,13 +39,13 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
     memset(c, 0, sizeof *c);
     c->fd = -1;
     for (char *a = strtok_r(copy, ",", &save); a != NULL; a = strtok_r(NULL, ",", &save)) {
-        if (dial_check(a, err) != BX_OK) {
+        if (connect_check(a, err) != BX_OK) {
             bx_free(copy);
             return BX_UNREACHABLE;
         }
         if (c->n == CLIENT_ADDRESSES_MAX) {
             bx_err_set(err, BX_UNREACHABLE, "--addr: more than %u addresses", CLIENT_ADDRESSES_MAX);
-            bx_err_hint(err, "some of the cluster's nodes are enough");
+            bx_err_hint(err, "some of the cluster's nodes are sufficient");
             bx_free(copy);
             return BX_UNREACHABLE;
         }
@@ -83,7 +55,7 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
     c->pack = bx_pack_create();
     if (c->n > 0 && c->pack != NULL)
         return BX_OK;
-    bx_err_set(err, BX_UNREACHABLE, "--addr: names no address");
+    bx_err_set(err, BX_UNREACHABLE, "--addr: no address");
     bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
     return BX_UNREACHABLE;
 }
@@ -132,10 +104,10 @@ static int ensure_connected(struct client *c, uint64_t deadline, struct bx_err *
 
     if (c->fd >= 0)
         return BX_OK;
-    return dial(c->addresses[c->current], deadline < soon ? deadline : soon, &c->fd, err);
+    return connect_open(c->addresses[c->current], deadline < soon ? deadline : soon, &c->fd, err);
 }
 
-static int lost(struct client *c, const char *why, struct bx_err *err)
+static int connection_lost(struct client *c, const char *why, struct bx_err *err)
 {
     int rc = client_interrupted ? BX_INTERRUPTED : BX_UNREACHABLE;
 
@@ -154,9 +126,9 @@ static int send_all(struct client *c, const uint8_t *p, size_t n, uint64_t deadl
             p += sent;
             n -= (size_t)sent;
         } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            return lost(c, strerror(errno), err);
-        } else if (dial_wait(c->fd, POLLOUT, deadline) != BX_OK) {
-            return lost(c, "does not take the request", err);
+            return connection_lost(c, strerror(errno), err);
+        } else if (connect_wait(c->fd, POLLOUT, deadline) != BX_OK) {
+            return connection_lost(c, "the request can not be sent in time", err);
         }
     }
     return BX_OK;
@@ -177,27 +149,27 @@ static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_
         if (rc == BX_OK)
             break;
         if (rc != BX_BUSY)
-            return lost(c, "the answer is no MessagePack, or too large", err);
-        rc = dial_wait(c->fd, POLLIN, deadline);
+            return connection_lost(c, "the answer is not MessagePack, or too large", err);
+        rc = connect_wait(c->fd, POLLIN, deadline);
         if (rc != BX_OK)
-            return lost(c, "does not answer", err);
+            return connection_lost(c, "does not answer", err);
         bx_must_ok(bx_buf_reserve(&c->in, READ_BYTES));
         got = recv(c->fd, c->in.data + c->in.len, READ_BYTES, 0);
         if (got == 0)
-            return lost(c, "closed the connection", err);
+            return connection_lost(c, "closed the connection", err);
         if (got < 0 && errno != EAGAIN && errno != EINTR)
-            return lost(c, strerror(errno), err);
+            return connection_lost(c, strerror(errno), err);
         if (got > 0)
             c->in.len += (size_t)got;
     }
     c->used = scan.at;
     *root = bx_pack_parse(c->pack, c->in.data, scan.at, CLIENT_ANSWER_MAX, err);
-    return *root != NULL ? BX_OK : lost(c, "the answer can not be read", err);
+    return *root != NULL ? BX_OK : connection_lost(c, "the answer can not be read", err);
 }
 
 /* ---- one exchange ---- */
 
-static void take_error(bx_val e, struct bx_err *err)
+static void read_error(bx_val e, struct bx_err *err)
 {
     struct bx_str name = {"", 0}, message = {"", 0}, hint = {"", 0};
     char text[32];
@@ -212,9 +184,9 @@ static void take_error(bx_val e, struct bx_err *err)
     bx_err_hint(err, BX_STR_FMT, BX_STR_ARG(hint));
 }
 
-/* True when root was a notification, which is then dealt with. A server that turns us away sends
+/* Handle root if it is a notification; false: it is not. A server that refuses the connection sends
  * its reason as one. */
-static bool notification(struct client *c, bx_val root, struct bx_err *err, int *rc)
+static bool handle_notification(struct client *c, bx_val root, struct bx_err *err, int *rc)
 {
     struct bx_str method = {"", 0};
     uint64_t type = 0;
@@ -224,7 +196,7 @@ static bool notification(struct client *c, bx_val root, struct bx_err *err, int 
         return false;
     bx_val_str(bx_val_at(root, 1), &method);
     if (bx_str_eq(method, bx_str("error"))) {
-        take_error(bx_val_at(bx_val_at(root, 2), 0), err);
+        read_error(bx_val_at(bx_val_at(root, 2), 0), err);
         *rc = err->code;
         disconnect(c);
     } else if (c->notify != NULL) {
@@ -242,22 +214,20 @@ static bool is_untimed(const char *method)
 static void write_request(struct bx_buf *b, uint64_t id, const char *method, const struct params *p,
                           uint64_t timeout_ms)
 {
-    bx_must_ok(bx_pw_array(b, 4));
-    bx_must_ok(bx_pw_u64(b, 0));
-    bx_must_ok(bx_pw_u64(b, id));
-    bx_must_ok(bx_pw_str(b, method));
-    bx_must_ok(bx_pw_array(b, 1));
-    bx_must_ok(bx_pw_map(b, p->n + !is_untimed(method)));
-    bx_must_ok(bx_buf_append(b, p->b.data, p->b.len));
-    if (is_untimed(method))
-        return;
-    bx_must_ok(bx_pw_str(b, "timeout_ms"));
-    bx_must_ok(bx_pw_u64(b, timeout_ms));
+    build_array(b, 4);
+    build_u64(b, 0);
+    build_u64(b, id);
+    build_str(b, method);
+    build_array(b, 1);
+    build_map(b, p->n + !is_untimed(method));
+    build_bytes(b, p->b.data, p->b.len);
+    if (!is_untimed(method))
+        build_pair_u64(b, "timeout_ms", timeout_ms);
 }
 
-/* The response to `id`; notifications that come before it are dealt with. */
-static int await(struct client *c, uint64_t id, uint64_t deadline, bx_val *result,
-                 struct bx_err *err)
+/* The response to `id`; notifications that come before it are handled. */
+static int receive_response(struct client *c, uint64_t id, uint64_t deadline, bx_val *result,
+                            struct bx_err *err)
 {
     for (;;) {
         uint64_t type = 0, got = UINT64_MAX;
@@ -266,7 +236,7 @@ static int await(struct client *c, uint64_t id, uint64_t deadline, bx_val *resul
 
         if (rc != BX_OK)
             return rc;
-        if (notification(c, root, err, &rc)) {
+        if (handle_notification(c, root, err, &rc)) {
             if (rc != BX_OK)
                 return rc;
             continue;
@@ -274,10 +244,10 @@ static int await(struct client *c, uint64_t id, uint64_t deadline, bx_val *resul
         bx_val_u64(bx_val_at(root, 0), &type);
         bx_val_u64(bx_val_at(root, 1), &got);
         if (type != 1 || bx_val_len(root) != 4 || got != id)
-            return lost(c, "what answers is no blixardd", err);
+            return connection_lost(c, "the answer is not that of blixardd", err);
         c->unknown = false;
         if (bx_val_type(bx_val_at(root, 2)) != BX_V_NIL) {
-            take_error(bx_val_at(root, 2), err);
+            read_error(bx_val_at(root, 2), err);
             return err->code;
         }
         *result = bx_val_at(root, 3);
@@ -300,26 +270,61 @@ static int exchange(struct client *c, const char *method, const struct params *p
     if (rc != BX_OK)
         return rc;
     c->unknown = true;
-    return await(c, id, deadline + GRACE_MS, result, err);
+    return receive_response(c, id, deadline + GRACE_MS, result, err);
 }
 
-/* ---- trying again ---- */
+/* ---- retrying ---- */
 
-static void remember(char *all, size_t size, const struct bx_err *err)
-{
-    size_t n = strlen(all), left = size - n;
+/* What the attempts of one call came to. */
+struct attempts {
+    uint64_t start;
+    unsigned failures;            /* no daemon that could carry it out was there */
+    unsigned refusals;            /* of those, a daemon was connected and said so */
+    struct bx_err answered;       /* last error of a server; unreachable yields to any other */
+    char failed[BX_ERR_MSG - 64]; /* messages of the addresses without a server */
+};
 
-    if (strstr(all, err->msg) == NULL && left > 3)
-        snprintf(all + n, left, "%s%.*s", n == 0 ? "" : "; ", (int)left - 3, err->msg);
-}
-
-static bool again(int rc)
+static bool is_retryable(int rc)
 {
     return rc == BX_UNREACHABLE || rc == BX_NO_LEADER || rc == BX_BUSY || rc == BX_SHUTDOWN;
 }
 
-/* Until when the current address may take: all the time when there is no other one. */
-static uint64_t share(const struct client *c, uint64_t deadline)
+static void add_message(char *all, size_t size, const char *message)
+{
+    size_t n = strlen(all), left = size - n;
+
+    if (strstr(all, message) == NULL && left > 3)
+        snprintf(all + n, left, "%s%.*s", n == 0 ? "" : "; ", (int)left - 3, message);
+}
+
+static void record(struct attempts *a, const struct client *c, int rc, const struct bx_err *err)
+{
+    bool connected = c->fd >= 0;
+
+    if (c->verbose)
+        fprintf(stderr, "%s: %s\n", bx_code_name(rc), err->msg);
+    if (rc == BX_UNREACHABLE && !connected)
+        add_message(a->failed, sizeof a->failed, err->msg);
+    else if (rc != BX_UNREACHABLE || a->answered.code == BX_OK)
+        a->answered = *err;
+    a->failures += rc == BX_UNREACHABLE;
+    a->refusals += rc == BX_UNREACHABLE && connected;
+}
+
+/* Whether another attempt is of no use: the time is over, every address refused, or each was tried
+ * twice without finding a daemon that could carry it out. */
+static bool is_final(const struct attempts *a, const struct client *c, uint64_t deadline)
+{
+    uint64_t now = client_now();
+    bool nobody = a->answered.code == BX_OK || a->answered.code == BX_UNREACHABLE;
+
+    if (c->once || now >= deadline || a->refusals >= c->n)
+        return true;
+    return nobody && !c->unknown && a->failures >= 2 * c->n && now - a->start >= UNREACHABLE_MS;
+}
+
+/* Until when the current address may take: all of the time when it is the only one. */
+static uint64_t address_deadline(const struct client *c, uint64_t deadline)
 {
     uint64_t now = client_now(), left = deadline > now ? deadline - now : 0;
     uint64_t ms = left / c->n < SHARE_MS ? SHARE_MS : left / c->n;
@@ -334,68 +339,47 @@ static bool mutates(const char *method)
     return m != BX__METHODS && bx_methods[m].mutates;
 }
 
-/* What all tries together amount to: rc and err are of the last one. */
-static int conclude(struct client *c, int rc, bool changes, const struct bx_err *answered,
-                    const char *tried, struct bx_err *err)
+/* The error of all attempts together. */
+static int final_error(const struct attempts *a, const struct client *c, const char *method,
+                       struct bx_err *err)
 {
-    if (client_interrupted)
-        return bx_err_set(err, BX_INTERRUPTED, "interrupted");
-    if (!again(rc))
-        return rc;
-    if (answered->code != BX_OK) {
-        *err = *answered;
+    if (a->answered.code != BX_OK) {
+        *err = a->answered;
         return err->code;
     }
-    bx_err_set(err, BX_UNREACHABLE, "no node can be reached: %s", tried);
-    if (c->unknown && !changes)
-        bx_err_hint(err, "what listens there does not answer: is it blixardd's API?");
+    bx_err_set(err, BX_UNREACHABLE, "no node can be reached: %s", a->failed);
+    if (c->unknown && !mutates(method))
+        bx_err_hint(err, "the listener does not answer: is it blixardd's API?");
     else if (c->unknown)
-        bx_err_hint(err, "the request was sent, but nobody answered: whether it was carried out is "
-                         "not known");
+        bx_err_hint(err, "the request was sent but not answered: whether it was carried out is not "
+                         "known");
     else
-        bx_err_hint(err, "is blixardd running? set --addr or BLIXARD_ADDR to where it listens");
-    return rc;
-}
-
-/* Nobody who could carry it out was there, at every address twice. */
-static bool gives_up(const struct client *c, const struct bx_err *answered, unsigned failures,
-                     uint64_t ms)
-{
-    return (answered->code == BX_OK || answered->code == BX_UNREACHABLE) && !c->unknown &&
-           failures >= 2 * c->n && ms >= NOBODY_MS;
+        bx_err_hint(err, "check that blixardd is running; set --addr or BLIXARD_ADDR to where it "
+                         "listens");
+    return BX_UNREACHABLE;
 }
 
 int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
                 bx_val *result, struct bx_err *err)
 {
-    uint64_t start = client_now(), deadline = start + timeout_ms, now;
-    struct bx_err answered = {0}; /* what a server said; that it is of no use counts least */
-    char tried[BX_ERR_MSG - 64] = "";
-    unsigned failures = 0, refusals = 0;
-    int rc;
+    struct attempts a = {.start = client_now()};
+    uint64_t deadline = a.start + timeout_ms;
 
     c->unknown = false;
     for (;;) {
-        rc = exchange(c, method, p, share(c, deadline), result, err);
-        if (!again(rc) || client_interrupted)
-            break;
-        if (c->verbose)
-            fprintf(stderr, "%s: %s\n", bx_code_name(rc), err->msg);
-        if (rc == BX_UNREACHABLE && c->fd < 0)
-            remember(tried, sizeof tried, err);
-        else if (rc != BX_UNREACHABLE || answered.code == BX_OK)
-            answered = *err;
-        refusals += rc == BX_UNREACHABLE && c->fd >= 0;
-        failures += rc == BX_UNREACHABLE;
-        now = client_now();
-        if (c->once || now >= deadline || refusals >= c->n ||
-            gives_up(c, &answered, failures, now - start))
-            break;
+        int rc = exchange(c, method, p, address_deadline(c, deadline), result, err);
+
+        if (client_interrupted)
+            return bx_err_set(err, BX_INTERRUPTED, "interrupted");
+        if (!is_retryable(rc))
+            return rc;
+        record(&a, c, rc, err);
+        if (is_final(&a, c, deadline))
+            return final_error(&a, c, method, err);
         next_address(c);
         if (c->current == 0)
             pause_ms(PAUSE_MS);
     }
-    return conclude(c, rc, mutates(method), &answered, tried, err);
 }
 
 int client_listen(struct client *c, struct bx_err *err)
@@ -406,7 +390,7 @@ int client_listen(struct client *c, struct bx_err *err)
 
         if (rc != BX_OK)
             return rc;
-        if (notification(c, root, err, &rc) && rc != BX_OK)
+        if (handle_notification(c, root, err, &rc) && rc != BX_OK)
             return rc;
     }
 }

@@ -1,14 +1,15 @@
 /* client - requests to the API over a unix socket or TCP; blocking, with a deadline.
  *
- * Addresses are tried in turn. What can be tried again (nobody listens, no leader, busy) is, until
- * the deadline; writes carry one request id all the time, so nothing is ever done twice. With
- * several addresses a server that does not answer gets its share of the time and no more. When in
- * the end some server was reached, its words are the error; else every address is named. */
+ * Addresses are tried in turn. An attempt that may succeed later (nobody listens, no leader, busy)
+ * is repeated until the deadline; all attempts of a write carry the same request id, so it is
+ * carried out once. With several addresses a server that does not answer gets a share of the time.
+ * If some server was reached, its error is reported; otherwise every address is named. */
 #ifndef CLI_CLIENT_H
 #define CLI_CLIENT_H
 
 #include "codec/pack.h"
 #include "err.h"
+#include "params.h"
 
 #include <signal.h>
 
@@ -24,34 +25,27 @@ struct client {
     size_t used;      /* bytes of `in` that the last message took */
     struct bx_pack *pack;
     bool verbose;
-    bool once;    /* one try on the current connection or address, with all the time */
-    bool unknown; /* a request of this call was sent and never answered */
-    /* Notifications that come while an answer is waited for; may be NULL. */
+    bool once;    /* one attempt on the current connection or address, with all of the time */
+    bool unknown; /* a request of the last call was sent and not answered */
+    /* Called for notifications that arrive before an answer; may be NULL. */
     void (*notify)(void *ctx, struct bx_str method, bx_val value);
     void *ctx;
 };
 
-/* Parameters under construction. */
-struct params {
-    struct bx_buf b;
-    uint32_t n;
-};
-void params_str(struct params *p, const char *key, const char *value);
-void params_u64(struct params *p, const char *key, uint64_t value);
-void params_bool(struct params *p, const char *key, bool value);
-void params_close(struct params *p);
-
-extern volatile sig_atomic_t client_interrupted; /* Ctrl-C was pressed */
+extern volatile sig_atomic_t client_interrupted; /* set by SIGINT; ends every wait */
 
 uint64_t client_now(void); /* milliseconds, monotonic */
+/* `addresses` is a list with commas. BX_OK, or BX_UNREACHABLE with a hint when one is not an
+ * address; c is to be closed either way. */
 int client_init(struct client *c, const char *addresses, struct bx_err *err);
 void client_close(struct client *c);
-/* Call until it is answered, or timeout_ms have passed. *result is valid until the next call. */
+/* Call a method until it is answered or timeout_ms have passed. BX_OK and *result, which is valid
+ * until the next call, or the error of the server, BX_UNREACHABLE or BX_INTERRUPTED. */
 int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
                 bx_val *result, struct bx_err *err);
-/* Wait for notifications on the connection that is open, until it ends. */
+/* Wait for notifications on the open connection until it ends. Never BX_OK. */
 int client_listen(struct client *c, struct bx_err *err);
-/* The next address, after a short pause, from the next call on. */
+/* Use the next address from the next call on; pauses briefly. */
 void client_next_address(struct client *c);
 
 #endif

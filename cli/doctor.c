@@ -1,48 +1,57 @@
-/* doctor - what an operator would look at first, looked at: every address, the members, their
- * agreement, the nodes and the VMs. */
-#include "command.h"
+/* doctor - what an operator checks first: every address, whether the members agree, the quorum, the
+ * nodes and the VMs. */
+#include "result.h"
 
+#include "build.h"
 #include "config.h"
-#include "mem/alloc.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define ANSWER_MS 2000u
-#define NAMED_MAX 5u /* so many are named, the rest is counted */
+static int doctor(struct run *r);
 
 static const struct column doctor_columns[] = {
-    {"CHECK", "check", 0, 0},
-    {"RESULT", "result", 's', 0},
-    {"DETAIL", "detail", 0, 0},
+    {.title = "CHECK", .key = "check"},
+    {.title = "RESULT", .key = "result", .format = VALUE_STATE},
+    {.title = "DETAIL", .key = "detail"},
     {0},
 };
 
-enum result { FINE, WARNING, FAILED };
-static const char *const result_names[] = {"ok", "warning", "failed"};
+const struct command doctor_commands[] = {
+    {.name = "doctor",
+     .help = "check the cluster and report what is wrong",
+     .columns = doctor_columns,
+     .watch = true,
+     .run = doctor},
+    {0},
+};
+
+#define ANSWER_MS 2000u
+#define NAMED_MAX 5u /* objects that a detail names; the others are only counted */
+#define NAMES_SIZE 512u
+#define DETAIL_SIZE 640u
+
+enum outcome { OUTCOME_OK, OUTCOME_WARNING, OUTCOME_FAILED };
+static const char *const outcome_names[] = {"ok", "warning", "failed"};
 
 struct doctor {
     struct run *r;
-    struct bx_buf items;
-    uint32_t n, failed, reached;
+    struct bx_buf items; /* maps, one a check */
+    uint32_t n, failed;
+    uint32_t reached; /* addresses that answered */
     char digest[24];  /* of the first member that answered... */
-    uint64_t applied; /* ...when it had applied so far */
+    uint64_t applied; /* ...and the index it had applied */
 };
 
-static void note(struct doctor *d, const char *check, enum result result, const char *detail)
+static void add(struct doctor *d, const char *check, enum outcome outcome, const char *detail)
 {
-    bx_must_ok(bx_pw_map(&d->items, 3));
-    bx_must_ok(bx_pw_str(&d->items, "check"));
-    bx_must_ok(bx_pw_str(&d->items, check));
-    bx_must_ok(bx_pw_str(&d->items, "result"));
-    bx_must_ok(bx_pw_str(&d->items, result_names[result]));
-    bx_must_ok(bx_pw_str(&d->items, "detail"));
-    bx_must_ok(bx_pw_str(&d->items, detail));
+    build_map(&d->items, 3);
+    build_pair_str(&d->items, "check", check);
+    build_pair_str(&d->items, "result", outcome_names[outcome]);
+    build_pair_str(&d->items, "detail", detail);
     d->n++;
-    d->failed += result == FAILED;
+    d->failed += outcome == OUTCOME_FAILED;
 }
-
-/* ---- each address ---- */
 
 static int ask(struct client *c, const char *method, bx_val *result, struct bx_err *err)
 {
@@ -58,6 +67,8 @@ static int ask(struct client *c, const char *method, bx_val *result, struct bx_e
     return rc;
 }
 
+/* ---- each address ---- */
+
 /* Two members that have applied the same entries must have the same state. */
 static void compare(struct doctor *d, const char *address, bx_val status)
 {
@@ -65,36 +76,36 @@ static void compare(struct doctor *d, const char *address, bx_val status)
     uint64_t applied = 0;
 
     bx_val_u64(bx_val_get(status, "applied_index"), &applied);
-    value_text(bx_val_get(status, "digest"), 0, digest, sizeof digest);
+    value_text(bx_val_get(status, "digest"), VALUE_TEXT, digest, sizeof digest);
     if (d->digest[0] == '\0') {
         snprintf(d->digest, sizeof d->digest, "%s", digest);
         d->applied = applied;
     } else if (applied == d->applied && strcmp(digest, d->digest) != 0) {
-        snprintf(detail, sizeof detail, "%s has another state at entry %llu than the others",
+        snprintf(detail, sizeof detail, "%s: digest mismatch with the first address at index %llu",
                  address, (unsigned long long)applied);
-        note(d, "agreement", FAILED, detail);
+        add(d, "agreement", OUTCOME_FAILED, detail);
     }
 }
 
 static void check_address(struct doctor *d, const char *address)
 {
-    char server[64], node[80], driver[32], detail[512];
+    char server[64], node[80], driver[32], detail[DETAIL_SIZE];
     struct client c;
     struct bx_err err;
     bx_val v;
 
     if (client_init(&c, address, &err) != BX_OK || ask(&c, "sys.hello", &v, &err) != BX_OK) {
-        note(d, "address", FAILED, err.msg);
+        add(d, "address", OUTCOME_FAILED, err.msg);
         client_close(&c);
         return;
     }
     d->reached++;
-    value_text(bx_val_get(v, "server"), 0, server, sizeof server);
-    value_text(bx_val_get(v, "node"), 0, node, sizeof node);
-    value_text(bx_val_get(v, "driver"), 0, driver, sizeof driver);
+    value_text(bx_val_get(v, "server"), VALUE_TEXT, server, sizeof server);
+    value_text(bx_val_get(v, "node"), VALUE_TEXT, node, sizeof node);
+    value_text(bx_val_get(v, "driver"), VALUE_TEXT, driver, sizeof driver);
     snprintf(detail, sizeof detail, "%s: node %s, version %s, driver %s%s", address, node, server,
-             driver, strcmp(driver, "sim") == 0 ? ": its VMs are simulated" : "");
-    note(d, "address", strcmp(server, PACKAGE_VERSION) == 0 ? FINE : WARNING, detail);
+             driver, strcmp(driver, "sim") == 0 ? " (its VMs are simulated)" : "");
+    add(d, "address", strcmp(server, PACKAGE_VERSION) == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
     if (ask(&c, "cluster.status", &v, &err) == BX_OK)
         compare(d, address, v);
     client_close(&c);
@@ -102,8 +113,15 @@ static void check_address(struct doctor *d, const char *address)
 
 /* ---- the cluster ---- */
 
-/* Those of a list of maps whose `key` has one of the values: how many, and the first names. */
-static unsigned name_those(bx_val list, const char *key, const char *const *values, char *out,
+static bool is_one_of(const char *text, const char *const *values)
+{
+    while (*values != NULL && strcmp(*values, text) != 0)
+        values++;
+    return *values != NULL;
+}
+
+/* How many maps of a list have one of the values under `key`; out names the first of them. */
+static unsigned count_with(bx_val list, const char *key, const char *const *values, char *out,
                            size_t size)
 {
     unsigned n = 0;
@@ -112,14 +130,11 @@ static unsigned name_those(bx_val list, const char *key, const char *const *valu
     out[0] = '\0';
     for (uint32_t i = 0; i < bx_val_len(list); i++) {
         char value[32], name[80];
-        const char *const *v = values;
 
-        value_text(bx_val_get(bx_val_at(list, i), key), 0, value, sizeof value);
-        while (*v != NULL && strcmp(*v, value) != 0)
-            v++;
-        if (*v == NULL)
+        value_text(bx_val_get(bx_val_at(list, i), key), VALUE_TEXT, value, sizeof value);
+        if (!is_one_of(value, values))
             continue;
-        value_text(bx_val_get(bx_val_at(list, i), "name"), 0, name, sizeof name);
+        value_text(bx_val_get(bx_val_at(list, i), "name"), VALUE_TEXT, name, sizeof name);
         if (n < NAMED_MAX && at < size)
             at += (size_t)snprintf(out + at, size - at, "%s%s %s", n == 0 ? "" : ", ", name, value);
         else if (n == NAMED_MAX && at < size)
@@ -132,68 +147,72 @@ static unsigned name_those(bx_val list, const char *key, const char *const *valu
 static void check_cluster(struct doctor *d)
 {
     static const char *const no[] = {"no", NULL};
-    char who[512], detail[640], leader[24];
+    char names[NAMES_SIZE], detail[DETAIL_SIZE], leader[24];
     bool quorum = false;
     struct bx_err err;
     bx_val v;
     unsigned n;
 
     if (ask(&d->r->client, "cluster.status", &v, &err) != BX_OK) {
-        note(d, "cluster", FAILED, err.msg);
+        add(d, "cluster", OUTCOME_FAILED, err.msg);
         return;
     }
-    value_text(bx_val_get(v, "leader"), 0, leader, sizeof leader);
+    value_text(bx_val_get(v, "leader"), VALUE_NUMBER, leader, sizeof leader);
     bx_val_bool(bx_val_get(v, "quorum"), &quorum);
-    snprintf(detail, sizeof detail, "%s, leader %s", quorum ? "there is one" : "there is none",
+    snprintf(detail, sizeof detail, "%s, leader %s", quorum ? "a majority is up" : "no majority",
              leader);
-    note(d, "quorum", quorum ? FINE : FAILED, detail);
+    add(d, "quorum", quorum ? OUTCOME_OK : OUTCOME_FAILED, detail);
     v = bx_val_get(v, "members");
-    n = name_those(v, "connected", no, who, sizeof who);
+    n = count_with(v, "connected", no, names, sizeof names);
     snprintf(detail, sizeof detail, "%u of %u connected", bx_val_len(v) - n, bx_val_len(v));
-    note(d, "members", n == 0 ? FINE : WARNING, detail);
+    add(d, "members", n == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
 }
 
+/* A warning when an object of a list has one of the bad values under `key`. */
 static void check_list(struct doctor *d, const char *check, const char *method, const char *key,
                        const char *const *bad)
 {
-    char who[512], detail[640];
+    char names[NAMES_SIZE], detail[DETAIL_SIZE];
     struct bx_err err;
     unsigned n;
     bx_val v;
 
     if (ask(&d->r->client, method, &v, &err) != BX_OK) {
-        note(d, check, FAILED, err.msg);
+        add(d, check, OUTCOME_FAILED, err.msg);
         return;
     }
-    n = name_those(v, key, bad, who, sizeof who);
+    n = count_with(v, key, bad, names, sizeof names);
     if (n == 0)
-        snprintf(detail, sizeof detail, "all %u are well", bx_val_len(v));
+        snprintf(detail, sizeof detail, "all %u in order", bx_val_len(v));
     else
-        snprintf(detail, sizeof detail, "%u of %u: %s", n, bx_val_len(v), who);
-    note(d, check, n == 0 ? FINE : WARNING, detail);
+        snprintf(detail, sizeof detail, "%u of %u: %s", n, bx_val_len(v), names);
+    add(d, check, n == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
 }
 
 /* ---- the command ---- */
 
 static int report(struct doctor *d)
 {
-    struct bx_pack *pack = bx_pack_create();
     struct bx_buf b = {0};
     int code;
 
-    bx_must_ok(bx_pw_array(&b, d->n));
-    bx_must_ok(bx_buf_append(&b, d->items.data, d->items.len));
-    if (pack == NULL)
-        bx_oom(0);
-    code = result_print(d->r, bx_pack_parse(pack, b.data, b.len, SIZE_MAX, NULL));
-    bx_buf_release(&b);
-    bx_pack_destroy(pack);
-    return code;
+    build_array(&b, d->n);
+    build_bytes(&b, d->items.data, d->items.len);
+    bx_buf_release(&d->items);
+    code = result_print_built(d->r, &b);
+    if (code != 0 || d->failed == 0)
+        return code;
+    if (d->reached == 0)
+        return run_fail_with(d->r, BX_UNREACHABLE,
+                             "check that blixardd is running; set --addr or BLIXARD_ADDR",
+                             "no node can be reached");
+    return run_fail_with(d->r, BX_FAILED, "see the details above", "%u of %u checks failed",
+                         d->failed, d->n);
 }
 
-static void no_staleness(void *ctx, struct bx_str method, bx_val value)
+static void ignore_notification(void *ctx, struct bx_str method, bx_val value)
 {
-    (void)ctx, (void)method, (void)value; /* stale is what is asked for */
+    (void)ctx, (void)method, (void)value; /* that answers are stale is what is asked for */
 }
 
 static int doctor(struct run *r)
@@ -201,9 +220,8 @@ static int doctor(struct run *r)
     static const char *const bad_nodes[] = {"suspect", "down", NULL};
     static const char *const bad_vms[] = {"failed", "lost", NULL};
     struct doctor d = {.r = r};
-    int code;
 
-    r->client.notify = no_staleness;
+    r->client.notify = ignore_notification;
     for (unsigned i = 0; i < r->client.n; i++)
         check_address(&d, r->client.addresses[i]);
     if (d.reached > 0) {
@@ -211,18 +229,5 @@ static int doctor(struct run *r)
         check_list(&d, "nodes", "node.list", "state", bad_nodes);
         check_list(&d, "vms", "vm.list", "phase", bad_vms);
     }
-    code = report(&d);
-    bx_buf_release(&d.items);
-    if (code != 0 || d.failed == 0)
-        return code;
-    if (d.reached == 0)
-        return run_fail_with(r, BX_UNREACHABLE, "is blixardd running? set --addr or BLIXARD_ADDR",
-                             "no node can be reached");
-    return run_fail_with(r, BX_FAILED, "the details stand above", "%u of %u checks failed",
-                         d.failed, d.n);
+    return report(&d);
 }
-
-const struct command doctor_commands[] = {
-    {"doctor", "", "", 0, 0, "what is wrong, if anything", read_flags, doctor, doctor_columns},
-    {0},
-};

@@ -1,60 +1,56 @@
-/* help - made from the tables of commands and flags. */
-#include "command.h"
+#include "help.h"
+
+#include "run.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define WIDTH 78u
+#define USAGE_MAX 128u
 
-/* The one letter that means the same; 0: none. */
-static char letter_of(const struct flag *flags, const char *name)
+/* ---- flags ---- */
+
+static void print_flag(const struct flag *f)
 {
-    for (const struct flag *f = flags; f->name != NULL; f++) {
-        if (f->alias != NULL && strcmp(f->alias, name) == 0 && strlen(f->name) == 1)
-            return f->name[0];
-    }
-    return 0;
+    char name[64], letter[8] = "    ";
+
+    if (f->letter != 0)
+        snprintf(letter, sizeof letter, "-%c, ", f->letter);
+    snprintf(name, sizeof name, "%s--%s%s%s", letter, f->name, f->value == NULL ? "" : " ",
+             f->value == NULL ? "" : f->value);
+    printf("  %-24s %s\n", name, f->help);
 }
 
-static bool has(const struct flag *flags, const char *name)
+/* Those of a table that are supported, and that `own` does not have with a meaning of its own. */
+static void print_flags(const struct flag *table, const struct flag *own)
 {
-    for (; flags != NULL && flags->name != NULL; flags++) {
-        if (strcmp(flags->name, name) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* All flags that there are and that `own` does not have with a meaning of its own. */
-static void help_flags(const struct flag *flags, const struct flag *own)
-{
-    for (const struct flag *f = flags; f != NULL && f->name != NULL; f++) {
-        char name[64], letter[8] = "    ";
-
-        if (f->alias != NULL || f->about == NULL || has(own, f->name))
-            continue;
-        if (letter_of(flags, f->name) != 0)
-            snprintf(letter, sizeof letter, "-%c, ", letter_of(flags, f->name));
-        snprintf(name, sizeof name, "%s--%s%s%s", letter, f->name, f->value == NULL ? "" : " ",
-                 f->value == NULL ? "" : f->value);
-        printf("  %-24s %s\n", name, f->about);
+    for (; table->name != NULL; table++) {
+        if (!table->planned && flag_find(own, table->name, strlen(table->name)) == NULL)
+            print_flag(table);
     }
 }
 
-static void help_columns(const struct column *columns)
+static void print_global_flags(const struct flag *own)
+{
+    printf("\nflags of every command:\n");
+    print_flags(global_flags, own);
+}
+
+/* ---- one command ---- */
+
+static void print_columns(const struct column *columns)
 {
     size_t at = WIDTH;
 
     printf("\ncolumns of --columns; those in brackets are in -o wide only:");
-    for (const struct column *k = columns; k->title != NULL; k++) {
-        bool wide = k->flags & COLUMN_WIDE;
-        size_t n = strlen(k->title) + (wide ? 3 : 1);
+    for (const struct column *c = columns; c->title != NULL; c++) {
+        size_t n = strlen(c->title) + (c->wide ? 3 : 1);
 
         if (at + n > WIDTH) {
             printf("\n ");
             at = 1;
         }
-        printf(wide ? " [%s]" : " %s", k->title);
+        printf(c->wide ? " [%s]" : " %s", c->title);
         at += n;
     }
     printf("\n");
@@ -62,60 +58,70 @@ static void help_columns(const struct column *columns)
 
 void help_command(const struct command *c)
 {
-    printf("usage: blixardctl %s%s%s%s%s [flags]\n\n%s\n", c->noun, c->verb[0] ? " " : "", c->verb,
-           c->words[0] ? " " : "", c->words, c->about);
-    if (c->flags != NULL) {
+    const struct flag *tables[FLAG_TABLES_MAX + 1];
+    char usage[USAGE_MAX];
+
+    command_usage(c, usage, sizeof usage);
+    command_flags(c, tables);
+    printf("usage: blixardctl %s [flags]\n\n%s\n", usage, c->help);
+    if (tables[0] != global_flags)
         printf("\nflags:\n");
-        help_flags(c->flags, NULL);
-    }
+    for (unsigned i = 0; tables[i] != global_flags; i++)
+        print_flags(tables[i], NULL);
     if (c->columns != NULL)
-        help_columns(c->columns);
-    printf("\nflags of every command:\n");
-    help_flags(global_flags, c->flags);
+        print_columns(c->columns);
+    print_global_flags(c->flags);
 }
 
-static void help_rest(void)
+/* ---- many commands ---- */
+
+static void print_notes(void)
 {
-    printf("\nflags of every command:\n");
-    help_flags(global_flags, NULL);
     printf("\n"
-           "A VM goes by its name, its uuid, or four and more digits that only its uuid begins"
-           " with.\n"
-           "blixardctl help NOUN VERB shows the flags and columns of one command.\n"
+           "A VM is named by its name, its uuid, or a prefix of the uuid of at least four digits\n"
+           "that no other VM has. blixardctl help NOUN VERB shows the flags and columns of one\n"
+           "command.\n"
            "\n"
-           "environment, which a flag outweighs: BLIXARD_ADDR, BLIXARD_CONTEXT, BLIXARD_OUTPUT,\n"
-           "NO_COLOR. The address comes from --addr, else BLIXARD_ADDR, else the current context,\n"
+           "environment, overridden by flags: BLIXARD_ADDR, BLIXARD_CONTEXT, BLIXARD_OUTPUT,\n"
+           "NO_COLOR. The address is that of --addr, else BLIXARD_ADDR, else the current context,\n"
            "else %s.\n"
            "\n"
-           "exit codes: 0 done, or nothing to do   1 failure   2 wrong usage, or not supported\n"
-           "  3 unreachable, or bad configuration  4 not allowed   5 not found"
-           "   6 conflict, exists\n"
-           "  7 no leader or no quorum: try again  8 the wait timed out   9 fits on no node\n"
-           "  130 interrupted: what was asked goes on\n",
+           "exit codes: 0 success, or nothing to do   1 failure   2 usage error, or not supported\n"
+           "  3 unreachable, or bad configuration   4 not allowed   5 not found\n"
+           "  6 conflict, or already exists   7 no leader or no quorum: try again\n"
+           "  8 the wait timed out   9 can not be placed\n"
+           "  130 interrupted: the operation continues\n",
            DEFAULT_ADDR);
 }
 
-void help_list(const char *noun)
+/* Commands of a noun stand together; a noun with one command needs no paragraph of its own. */
+static bool begins_paragraph(const struct command *c, const struct command *before)
 {
-    const char *last = "";
-    bool found = false;
+    size_t n = strcspn(c->name, " ");
+    bool alone = c->name[n] == '\0';
 
-    for (size_t t = 0; command_tables[t] != NULL; t++) {
-        for (const struct command *c = command_tables[t]; c->noun != NULL; c++) {
-            char text[80];
+    if (before == NULL)
+        return true;
+    if (alone)
+        return strchr(before->name, ' ') != NULL;
+    return strncmp(c->name, before->name, n + 1) != 0;
+}
 
-            if (c->fn == NULL || (noun != NULL && strcmp(noun, c->noun) != 0))
-                continue;
-            if (!found)
-                printf("usage: blixardctl %s VERB [words] [flags]\n", noun == NULL ? "NOUN" : noun);
-            if (!found || strcmp(last, c->verb[0] ? c->noun : "") != 0)
-                printf("\n");
-            found = true;
-            last = c->verb[0] ? c->noun : "";
-            snprintf(text, sizeof text, "%s%s%s%s%s", c->noun, c->verb[0] ? " " : "", c->verb,
-                     c->words[0] ? " " : "", c->words);
-            printf("  %-28s %s\n", text, c->about);
-        }
+void help_list(const char *const *words, unsigned n)
+{
+    const struct command *c, *before = NULL;
+    char usage[USAGE_MAX];
+
+    printf("usage: blixardctl %s VERB [ARGUMENT...] [flags]\n", n == 0 ? "NOUN" : words[0]);
+    for (unsigned i = 0; (c = command_at(i)) != NULL; i++) {
+        if (!command_begins_with(c->name, words, n))
+            continue;
+        if (begins_paragraph(c, before))
+            printf("\n");
+        command_usage(c, usage, sizeof usage);
+        printf("  %-28s %s\n", usage, c->help);
+        before = c;
     }
-    help_rest();
+    print_global_flags(NULL);
+    print_notes();
 }

@@ -1,14 +1,19 @@
-# blixardctl: libcli.a is what can be tested without a server.
+# blixardctl: libcli.a is all of it but for main, so that tests can link it.
 noinst_LIBRARIES += libcli.a
-libcli_a_SOURCES = cli/args.c cli/args.h cli/client.c cli/client.h cli/dial.c cli/dial.h \
-	cli/format.c cli/format.h
+libcli_a_SOURCES = cli/args.c cli/args.h cli/bench.c cli/build.c cli/build.h cli/client.c \
+	cli/client.h cli/cluster.c cli/command.c cli/command.h cli/completion.c cli/connect.c \
+	cli/connect.h cli/context.c cli/context.h cli/context_store.c cli/doctor.c cli/events.c \
+	cli/format.c cli/format.h cli/help.c cli/help.h cli/mem.c cli/node.c cli/output.c \
+	cli/output.h cli/params.c cli/params.h cli/parse.c cli/parse.h cli/result.c cli/result.h \
+	cli/run.c cli/run.h cli/sql.c cli/value.c cli/value.h cli/version.c cli/vm.c cli/vm.h \
+	cli/vm_create.c cli/vm_file.c cli/vm_file.h cli/vm_wait.c
 libcli_a_CFLAGS = $(AM_CFLAGS)
+libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
+
+CLI_LIBS = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) \
+	$(SMARTCOLS_LIBS) $(FYAML_LIBS) $(UUID_LIBS) -lm -lpthread
 
 bin_PROGRAMS += blixardctl
-blixardctl_SOURCES = cli/main.c cli/command.h cli/output.c cli/vm.c cli/vm.h cli/vm_create.c \
-	cli/vm_file.c cli/vm_file.h \
-	cli/cluster.c cli/mem.c cli/bench.c cli/sql.c cli/completion.c cli/doctor.c cli/context.c \
-	cli/context.h cli/other.c cli/help.c cli/result.c
+blixardctl_SOURCES = cli/main.c
 blixardctl_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
-blixardctl_LDADD = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) \
-	$(SMARTCOLS_LIBS) $(FYAML_LIBS) $(UUID_LIBS) -lm -lpthread
+blixardctl_LDADD = $(CLI_LIBS)

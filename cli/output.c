@@ -1,157 +1,156 @@
-#include "command.h"
+#include "output.h"
 
 #include "codec/json.h"
 #include "mem/alloc.h"
+#include "wire/suggest.h"
 
+#include <ctype.h>
 #include <libsmartcols.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-/* ---- values as text ---- */
+#define CELL_MAX 4096u
+#define FIELD_MAX 8192u
 
-bx_val value_at(bx_val v, const char *path)
+const char *const output_format_names[OUTPUT__FORMATS + 1] = {
+    [OUTPUT_TABLE] = "table", [OUTPUT_WIDE] = "wide", [OUTPUT_CSV] = "csv",
+    [OUTPUT_JSON] = "json",   [OUTPUT_YAML] = "yaml", [OUTPUT_NAME] = "name",
+};
+
+/* ---- columns ---- */
+
+static char fold(char c)
 {
-    const char *dot = strchr(path, '.');
-    char key[64];
-
-    if (dot == NULL)
-        return bx_val_get(v, path);
-    snprintf(key, sizeof key, "%.*s", (int)(dot - path), path);
-    return value_at(bx_val_get(v, key), dot + 1);
+    return c == ' ' || c == '-' ? '_' : (char)tolower((unsigned char)c);
 }
 
-static void size_text(uint64_t n, const char *const *units, char *out, size_t size)
+/* "HIGH WATER", "high-water" and "high_water" are the same name. */
+static bool is_same_name(const char *name, const char *typed, size_t n)
 {
-    unsigned u = 0;
+    size_t i = 0;
 
-    while (n >= 1024 && n % 1024 == 0 && units[u + 1] != NULL) {
-        n /= 1024;
-        u++;
+    while (i < n && name[i] != '\0' && fold(name[i]) == fold(typed[i]))
+        i++;
+    return i == n && name[i] == '\0';
+}
+
+static int unknown_column(const struct column *all, const char *typed, size_t n, struct bx_err *err)
+{
+    const char *titles[COLUMNS_MAX], *close;
+    char upper[64] = "", list[BX_ERR_HINT - 32] = "";
+    size_t count = 0, at = 0;
+
+    for (size_t i = 0; i < n && i + 1 < sizeof upper; i++)
+        upper[i] = (char)toupper((unsigned char)typed[i]);
+    for (; all[count].title != NULL; count++) {
+        titles[count] = all[count].title;
+        if (at < sizeof list)
+            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", count == 0 ? "" : ",",
+                                   titles[count]);
     }
-    snprintf(out, size, "%llu%s", (unsigned long long)n, units[u]);
+    bx_err_set(err, BX_INVALID, "--columns: unknown column \"%.*s\"", (int)(n > 40 ? 40 : n),
+               typed);
+    close = n == 0 || n >= sizeof upper ? NULL : bx_suggest(upper, n, titles, count);
+    if (close != NULL)
+        bx_err_hint(err, "did you mean %s?", close);
+    else
+        bx_err_hint(err, "choose from: %s", list);
+    return BX_INVALID;
 }
 
-static void age_text(uint64_t then_ms, char *out, size_t size)
+static const struct column *find_column(const struct column *all, const char *typed, size_t n)
 {
-    static const struct {
-        uint64_t s;
-        char unit;
-    } steps[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-    struct timespec t;
-    uint64_t s;
+    for (; all->title != NULL; all++) {
+        if (is_same_name(all->title, typed, n) || is_same_name(all->key, typed, n))
+            return all;
+    }
+    return NULL;
+}
 
-    clock_gettime(CLOCK_REALTIME, &t);
-    s = (uint64_t)t.tv_sec * 1000 < then_ms ? 0 : (uint64_t)t.tv_sec - then_ms / 1000;
-    for (size_t i = 0; i < 4; i++) {
-        if (s >= steps[i].s || i == 3) {
-            snprintf(out, size, "%llu%c", (unsigned long long)(s / steps[i].s), steps[i].unit);
-            return;
-        }
+static int choose_named(struct output *o, const struct column *all, const char *names,
+                        struct bx_err *err)
+{
+    unsigned count = 0;
+
+    for (const char *p = names;; p++) {
+        size_t n = strcspn(p, ",");
+        const struct column *c = find_column(all, p, n);
+
+        if (c == NULL)
+            return unknown_column(all, p, n, err);
+        if (count == COLUMNS_MAX)
+            return bx_err_set(err, BX_INVALID, "--columns: more than %u", COLUMNS_MAX);
+        o->columns[count++] = *c;
+        p += n;
+        if (*p == '\0')
+            return BX_OK;
     }
 }
 
-static void time_text(uint64_t ms, char *out, size_t size)
+int output_choose_columns(struct output *o, const struct column *all, const char *names,
+                          struct bx_err *err)
 {
-    time_t s = (time_t)(ms / 1000);
-    struct tm tm;
-    char day[32];
+    unsigned count = 0;
 
-    if (gmtime_r(&s, &tm) == NULL || strftime(day, sizeof day, "%FT%T", &tm) == 0)
-        day[0] = '\0';
-    snprintf(out, size, "%s.%03uZ", day, (unsigned)(ms % 1000));
-}
-
-/* "app=web,tier=front" */
-static void labels_text(bx_val v, char *out, size_t size)
-{
-    size_t at = 0;
-
-    snprintf(out, size, "-");
-    for (uint32_t i = 0; i < bx_val_len(v) && at < size; i++) {
-        struct bx_str key = {"", 0}, value = {"", 0};
-
-        bx_val_str(bx_val_key(v, i), &key);
-        bx_val_str(bx_val_value(v, i), &value);
-        at += (size_t)snprintf(out + at, size - at, "%s" BX_STR_FMT "=" BX_STR_FMT,
-                               i == 0 ? "" : ",", BX_STR_ARG(key), BX_STR_ARG(value));
+    memset(o->columns, 0, sizeof o->columns);
+    o->chosen = names != NULL;
+    if (names != NULL && all == NULL) {
+        bx_err_set(err, BX_INVALID, "--columns: this command prints no columns");
+        bx_err_hint(err, "leave out --columns");
+        return BX_INVALID;
     }
-    printable(out);
-}
-
-void printable(char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
+    if (names != NULL && o->format > OUTPUT_CSV) {
+        bx_err_set(err, BX_INVALID, "--columns applies to table, wide and csv only");
+        bx_err_hint(err, "leave out --columns, or --output");
+        return BX_INVALID;
     }
-}
-
-void value_text(bx_val v, char as, char *out, size_t size)
-{
-    static const char *const mib[] = {"MiB", "GiB", "TiB", NULL};
-    static const char *const gib[] = {"GiB", "TiB", "PiB", NULL};
-    struct bx_str s;
-    uint64_t n;
-    int64_t i;
-    bool b;
-
-    if (bx_val_u64(v, &n)) {
-        if (as == 'm')
-            size_text(n, mib, out, size);
-        else if (as == 'g')
-            size_text(n, gib, out, size);
-        else if (as == 'a')
-            age_text(n, out, size);
-        else if (as == 't')
-            time_text(n, out, size);
-        else
-            snprintf(out, size, "%llu", (unsigned long long)n);
-    } else if (bx_val_i64(v, &i)) {
-        snprintf(out, size, "%lld", (long long)i);
-    } else if (bx_val_str(v, &s)) {
-        snprintf(out, size, "%.*s", (int)s.n, s.p);
-        printable(out);
-    } else if (bx_val_bool(v, &b)) {
-        snprintf(out, size, "%s", b ? "yes" : "no");
-    } else if (as == 'l') {
-        labels_text(v, out, size);
-    } else {
-        snprintf(out, size, "-");
+    if (names != NULL)
+        return choose_named(o, all, names, err);
+    for (; all != NULL && all->title != NULL; all++) {
+        if (!all->wide || o->format != OUTPUT_TABLE)
+            o->columns[count++] = *all;
     }
+    return BX_OK;
 }
 
 /* ---- tables ---- */
 
-static struct libscols_table *new_table(const struct run *r)
+/* libsmartcols measures text by the locale, and in the C locale it writes every byte beyond ASCII
+ * as an escape. Text is UTF-8 here whatever the environment says. */
+static void use_utf8(void)
+{
+    static locale_t utf8;
+
+    if (utf8 == (locale_t)0)
+        utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (utf8 != (locale_t)0)
+        uselocale(utf8);
+}
+
+static struct libscols_table *new_table(const struct output *o)
 {
     struct libscols_table *t;
 
+    use_utf8();
     scols_init_debug(0);
-    t = scols_new_table();
-    if (t == NULL)
-        bx_oom(0);
-    scols_table_enable_noheadings(t, !r->headers);
+    t = bx_must(scols_new_table(), 0);
+    scols_table_enable_noheadings(t, !o->headers);
     if (!isatty(STDOUT_FILENO))
         scols_table_set_termforce(t, SCOLS_TERMFORCE_NEVER);
-    scols_table_enable_colors(t, r->color);
+    scols_table_enable_colors(t, o->color);
     return t;
 }
 
 static void add_column(struct libscols_table *t, const char *title, bool right)
 {
-    if (scols_table_new_column(t, title, 0, right ? SCOLS_FL_RIGHT : 0) == NULL)
-        bx_oom(0);
+    bx_must(scols_table_new_column(t, title, 0, right ? SCOLS_FL_RIGHT : 0), 0);
 }
 
 static struct libscols_line *add_line(struct libscols_table *t)
 {
-    struct libscols_line *line = scols_table_new_line(t, NULL);
-
-    if (line == NULL)
-        bx_oom(0);
-    return line;
+    return bx_must(scols_table_new_line(t, NULL), 0);
 }
 
 /* libsmartcols prints nothing at all without lines. */
@@ -165,7 +164,7 @@ static void print_titles(struct libscols_table *t)
     printf("\n");
 }
 
-static void finish_table(struct libscols_table *t)
+static void print_and_free(struct libscols_table *t)
 {
     if (scols_table_get_nlines(t) > 0)
         scols_print_table(t);
@@ -175,95 +174,95 @@ static void finish_table(struct libscols_table *t)
     fflush(stdout);
 }
 
-/* Good, bad, or on the way. */
-static const char *state_color(const char *s)
+/* Good, bad or neither; every other state is on its way somewhere. */
+static const char *color_of_state(const char *state)
 {
-    static const char *const good[] = {"running", "up", "ok"};
-    static const char *const bad[] = {"failed", "lost", "down"};
-    static const char *const calm[] = {"stopped", "-"};
+    static const struct {
+        const char *state, *color;
+    } colors[] = {
+        {"running", "green"}, {"up", "green"}, {"ok", "green"},   {"failed", "red"},
+        {"lost", "red"},      {"down", "red"}, {"stopped", NULL}, {"-", NULL},
+    };
 
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        if (strcmp(s, good[i]) == 0)
-            return "green";
-    }
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (strcmp(s, bad[i]) == 0)
-            return "red";
-    }
-    for (size_t i = 0; i < sizeof calm / sizeof calm[0]; i++) {
-        if (strcmp(s, calm[i]) == 0)
-            return NULL;
+    for (size_t i = 0; i < sizeof colors / sizeof colors[0]; i++) {
+        if (strcmp(state, colors[i].state) == 0)
+            return colors[i].color;
     }
     return "yellow";
 }
 
-static void set_cell(struct libscols_line *line, size_t c, bx_val v, const struct column *column)
+static void set_cell(struct libscols_line *line, size_t c, const char *text)
 {
-    char text[4096];
-
-    value_text(v, column == NULL ? 0 : column->as, text, sizeof text);
-    if (column != NULL && text[0] == '\0')
-        snprintf(text, sizeof text, "-"); /* so that every line has as many words */
-    if (scols_line_set_data(line, c, text) != 0)
-        bx_oom(0);
-    if (column != NULL && column->as == 's')
-        scols_cell_set_color(scols_line_get_cell(line, c), state_color(text));
+    bx_must_ok(scols_line_set_data(line, c, text) == 0 ? BX_OK : BX_NO_MEMORY);
 }
 
-void print_table(const struct run *r, bx_val rows, const struct column *columns)
+/* An empty cell is "-", so that every line has as many words. */
+static void set_value(struct libscols_line *line, size_t c, bx_val v, enum value_format format)
 {
-    struct libscols_table *t = new_table(r);
+    char text[CELL_MAX];
+
+    value_text(v, format, text, sizeof text);
+    set_cell(line, c, text[0] == '\0' ? "-" : text);
+    if (format == VALUE_STATE)
+        scols_cell_set_color(scols_line_get_cell(line, c), color_of_state(text));
+}
+
+void output_table(const struct output *o, bx_val rows, const struct column *columns)
+{
+    struct libscols_table *t = new_table(o);
     bool several = bx_val_type(rows) == BX_V_ARRAY;
 
     for (size_t c = 0; columns[c].title != NULL; c++)
-        add_column(t, columns[c].title, columns[c].flags & COLUMN_RIGHT);
+        add_column(t, columns[c].title, value_is_right_aligned(columns[c].format));
     for (uint32_t i = 0; i < (several ? bx_val_len(rows) : 1); i++) {
         struct libscols_line *line = add_line(t);
         bx_val row = several ? bx_val_at(rows, i) : rows;
 
         for (size_t c = 0; columns[c].title != NULL; c++)
-            set_cell(line, c, value_at(row, columns[c].key), &columns[c]);
+            set_value(line, c, value_at(row, columns[c].key), columns[c].format);
     }
-    finish_table(t);
+    print_and_free(t);
 }
 
-void print_rows(const struct run *r, bx_val columns, bx_val rows)
+void output_rows(const struct output *o, bx_val titles, bx_val rows)
 {
-    struct libscols_table *t = new_table(r);
-    char text[4096];
+    struct libscols_table *t = new_table(o);
+    char text[CELL_MAX];
 
-    for (uint32_t c = 0; c < bx_val_len(columns); c++) {
-        value_text(bx_val_at(columns, c), 0, text, sizeof text);
+    for (uint32_t c = 0; c < bx_val_len(titles); c++) {
+        value_text(bx_val_at(titles, c), VALUE_TEXT, text, sizeof text);
         add_column(t, text, false);
     }
     for (uint32_t i = 0; i < bx_val_len(rows); i++) {
         struct libscols_line *line = add_line(t);
 
-        for (uint32_t c = 0; c < bx_val_len(columns); c++)
-            set_cell(line, c, bx_val_at(bx_val_at(rows, i), c), NULL);
+        for (uint32_t c = 0; c < bx_val_len(titles); c++) {
+            value_text(bx_val_at(bx_val_at(rows, i), c), VALUE_TEXT, text, sizeof text);
+            set_cell(line, c, text);
+        }
     }
-    finish_table(t);
+    print_and_free(t);
 }
 
-void print_line(const struct column *columns, bx_val v)
+void output_line(const struct column *columns, bx_val v)
 {
     for (const struct column *c = columns; c->title != NULL; c++) {
-        int width = c[1].title == NULL ? 0 : (int)(c->flags >> 8);
+        int width = c[1].title == NULL ? 0 : (int)c->width;
         char text[512];
 
         if (v == NULL)
             snprintf(text, sizeof text, "%s", c->title);
         else
-            value_text(value_at(v, c->key), c->as, text, sizeof text);
-        if (text[0] == '\0')
-            snprintf(text, sizeof text, "-");
-        printf("%s%-*s", c == columns ? "" : " ", width, text);
+            value_text(value_at(v, c->key), c->format, text, sizeof text);
+        printf("%s%-*s", c == columns ? "" : " ", width, text[0] == '\0' ? "-" : text);
     }
     printf("\n");
     fflush(stdout);
 }
 
-/* Times are for people here; the formats for programs have them as they are. */
+/* ---- fields ---- */
+
+/* Times are written for people here; the formats for programs keep the number. */
 static bool is_time(struct bx_str key)
 {
     return bx_str_eq(key, bx_str("created_ms")) || bx_str_eq(key, bx_str("modified_ms"));
@@ -280,22 +279,27 @@ static void print_container(struct bx_str key, bx_val v)
     bx_buf_release(&b);
 }
 
-void print_fields(bx_val v)
+static void print_scalar(struct bx_str key, bx_val v)
+{
+    char text[FIELD_MAX];
+
+    value_text(v, is_time(key) ? VALUE_TIME : VALUE_TEXT, text, sizeof text);
+    key.n -= is_time(key) ? 3 : 0;
+    if (text[0] != '\0')
+        printf("%-16.*s %s\n", (int)key.n, key.p, text);
+}
+
+void output_fields(bx_val v)
 {
     for (uint32_t i = 0; i < bx_val_len(v); i++) {
         bx_val value = bx_val_value(v, i);
         struct bx_str key = {"", 0};
-        char text[8192];
 
         bx_val_str(bx_val_key(v, i), &key);
-        if (bx_val_type(value) == BX_V_MAP || bx_val_type(value) == BX_V_ARRAY) {
+        if (bx_val_type(value) == BX_V_MAP || bx_val_type(value) == BX_V_ARRAY)
             print_container(key, value);
-            continue;
-        }
-        value_text(value, is_time(key) ? 't' : 0, text, sizeof text);
-        key.n -= is_time(key) ? 3 : 0;
-        if (text[0] != '\0')
-            printf("%-16.*s %s\n", (int)key.n, key.p, text);
+        else
+            print_scalar(key, value);
     }
     fflush(stdout);
 }

@@ -1,112 +1,17 @@
-/* result - what was answered, in the format asked for: for people a table or lines, for programs
- * the API object as JSON or YAML, or its columns as CSV, or only names. */
-#include "command.h"
+#include "result.h"
 
+#include "build.h"
 #include "codec/json.h"
 #include "format.h"
-#include "mem/alloc.h"
-#include "wire/suggest.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-/* ---- columns ---- */
+#define PATH_MAX_BYTES 256u
+#define NAME_MAX_BYTES 512u
 
-/* "HIGH WATER", "high-water" and "high_water" are the same word. */
-static bool same_word(const char *a, const char *b, size_t n)
-{
-    size_t i;
-
-    for (i = 0; i < n && a[i] != '\0'; i++) {
-        char x = a[i] == ' ' || a[i] == '-' ? '_' : (char)tolower((unsigned char)a[i]);
-        char y = b[i] == ' ' || b[i] == '-' ? '_' : (char)tolower((unsigned char)b[i]);
-
-        if (x != y)
-            return false;
-    }
-    return i == n && a[i] == '\0';
-}
-
-static int no_column(struct run *r, const char *word, size_t n)
-{
-    const struct column *all = r->command->columns;
-    const char *titles[COLUMNS_MAX], *near;
-    char upper[64], list[BX_ERR_HINT - 32] = "";
-    size_t count = 0, at = 0;
-
-    for (size_t i = 0; i < n && i + 1 < sizeof upper; i++) {
-        upper[i] = (char)toupper((unsigned char)word[i]);
-        upper[i + 1] = '\0';
-    }
-    for (; all[count].title != NULL; count++) {
-        titles[count] = all[count].title;
-        if (at < sizeof list)
-            at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", count == 0 ? "" : ",",
-                                   titles[count]);
-    }
-    bx_err_set(&r->err, BX_INVALID, "--columns: \"%.*s\" is no column", (int)(n > 40 ? 40 : n),
-               word);
-    near = n == 0 ? NULL : bx_suggest(upper, n < sizeof upper ? n : 0, titles, count);
-    if (near != NULL)
-        bx_err_hint(&r->err, "did you mean %s?", near);
-    else
-        bx_err_hint(&r->err, "choose from: %s", list);
-    return BX_INVALID;
-}
-
-static int choose_named(struct run *r, const char *names)
-{
-    const struct column *c;
-    unsigned count = 0;
-
-    for (const char *p = names;; p++) {
-        size_t n = strcspn(p, ",");
-
-        for (c = r->command->columns; c->title != NULL; c++) {
-            if (same_word(c->title, p, n) || same_word(c->key, p, n))
-                break;
-        }
-        if (c->title == NULL)
-            return no_column(r, p, n);
-        if (count == COLUMNS_MAX)
-            return bx_err_set(&r->err, BX_INVALID, "--columns: more than %u", COLUMNS_MAX);
-        r->columns[count++] = *c;
-        p += n;
-        if (*p == '\0')
-            return BX_OK;
-    }
-}
-
-int result_columns(struct run *r)
-{
-    const char *names = args_get(&r->args, "columns", NULL);
-    bool all = r->format != FORMAT_TABLE;
-    unsigned count = 0;
-
-    if (names != NULL && r->command->columns == NULL) {
-        bx_err_set(&r->err, BX_INVALID, "%s%s%s has no columns to choose from", r->command->noun,
-                   r->command->verb[0] ? " " : "", r->command->verb);
-        bx_err_hint(&r->err, "leave out --columns");
-        return BX_INVALID;
-    }
-    if (names != NULL && r->format > FORMAT_CSV) {
-        bx_err_set(&r->err, BX_INVALID, "--columns goes with table, wide and csv");
-        bx_err_hint(&r->err, "leave out --columns, or --output");
-        return BX_INVALID;
-    }
-    if (names != NULL)
-        return choose_named(r, names);
-    for (const struct column *c = r->command->columns; c != NULL && c->title != NULL; c++) {
-        if (all || !(c->flags & COLUMN_WIDE))
-            r->columns[count++] = *c;
-    }
-    return BX_OK;
-}
-
-/* ---- for programs ---- */
-
-static int put_out(struct run *r, struct bx_buf *b, int rc)
+/* Write the text, or print why there is none. An exit code; b is released. */
+static int write_out(struct run *r, struct bx_buf *b, int rc)
 {
     if (rc == BX_OK)
         fwrite(b->data, 1, b->len, stdout);
@@ -118,46 +23,53 @@ static int put_out(struct run *r, struct bx_buf *b, int rc)
                          "the answer can not be written in this format");
 }
 
-static uint32_t n_rows(bx_val v)
+static uint32_t count_rows(bx_val v)
 {
     if (bx_val_type(v) == BX_V_ARRAY)
         return bx_val_len(v);
-    return bx_val_type(v) == BX_V_MAP; /* nothing is left of what was deleted */
+    return bx_val_type(v) == BX_V_MAP; /* nil, of what was deleted, is no row */
 }
 
-static bx_val row_of(bx_val v, uint32_t i)
+static bx_val row_at(bx_val v, uint32_t i)
 {
     return bx_val_type(v) == BX_V_ARRAY ? bx_val_at(v, i) : v;
 }
 
-static int csv_header(const struct run *r, struct bx_buf *b)
+static int end_line(struct bx_buf *b, int rc)
+{
+    return rc == BX_OK ? bx_buf_append(b, "\n", 1) : rc;
+}
+
+/* ---- CSV ---- */
+
+static int add_csv_titles(const struct run *r, struct bx_buf *b)
 {
     int rc = BX_OK;
 
-    for (const struct column *c = r->columns; rc == BX_OK && c->title != NULL; c++) {
-        if (c != r->columns)
+    for (const struct column *c = r->out.columns; rc == BX_OK && c->title != NULL; c++) {
+        if (c != r->out.columns)
             rc = bx_buf_append(b, ",", 1);
         if (rc == BX_OK)
             rc = format_csv_text(b, c->key, strlen(c->key));
     }
-    return rc == BX_OK ? bx_buf_append(b, "\n", 1) : rc;
+    return end_line(b, rc);
 }
 
-static int csv_row(const struct run *r, bx_val row, struct bx_buf *b)
+static int add_csv_row(const struct run *r, bx_val row, struct bx_buf *b)
 {
     int rc = BX_OK;
 
-    for (const struct column *c = r->columns; rc == BX_OK && c->title != NULL; c++) {
-        if (c != r->columns)
+    for (const struct column *c = r->out.columns; rc == BX_OK && c->title != NULL; c++) {
+        if (c != r->out.columns)
             rc = bx_buf_append(b, ",", 1);
         if (rc == BX_OK)
             rc = format_csv(b, value_at(row, c->key));
     }
-    return rc == BX_OK ? bx_buf_append(b, "\n", 1) : rc;
+    return end_line(b, rc);
 }
 
-/* A map without columns: a line a value, with the path to it. */
-static int csv_paths(bx_val v, const char *path, struct bx_buf *b)
+/* Without columns: a line a value, with the path to it. */
+static int add_csv_paths(bx_val v, const char *path, struct bx_buf *b)
 {
     int rc = BX_OK;
 
@@ -167,58 +79,95 @@ static int csv_paths(bx_val v, const char *path, struct bx_buf *b)
             rc = bx_buf_append(b, ",", 1);
         if (rc == BX_OK)
             rc = format_csv(b, v);
-        return rc == BX_OK ? bx_buf_append(b, "\n", 1) : rc;
+        return end_line(b, rc);
     }
     for (uint32_t i = 0; rc == BX_OK && i < bx_val_len(v); i++) {
         struct bx_str key = {"", 0};
-        char longer[256];
+        char longer[PATH_MAX_BYTES];
 
         bx_val_str(bx_val_key(v, i), &key);
-        snprintf(longer, sizeof longer, "%s%s%.*s", path, path[0] ? "." : "", (int)key.n, key.p);
-        rc = csv_paths(bx_val_value(v, i), longer, b);
+        snprintf(longer, sizeof longer, "%s%s" BX_STR_FMT, path, path[0] ? "." : "",
+                 BX_STR_ARG(key));
+        rc = add_csv_paths(bx_val_value(v, i), longer, b);
     }
     return rc;
 }
 
-static int put_csv(const struct run *r, bx_val v, struct bx_buf *b)
+static int add_csv(const struct run *r, bx_val v, struct bx_buf *b)
 {
-    static const char paths[] = "key,value\n";
+    static const char path_titles[] = "key,value\n";
+    bool paths = r->out.columns[0].title == NULL;
     int rc = BX_OK;
 
-    if (r->columns[0].title == NULL) {
-        if (r->headers)
-            rc = bx_buf_append(b, paths, strlen(paths));
-        return rc == BX_OK ? csv_paths(v, "", b) : rc;
-    }
-    if (r->headers)
-        rc = csv_header(r, b);
-    for (uint32_t i = 0; rc == BX_OK && i < n_rows(v); i++)
-        rc = csv_row(r, row_of(v, i), b);
+    if (r->out.headers && paths)
+        rc = bx_buf_append(b, path_titles, strlen(path_titles));
+    else if (r->out.headers)
+        rc = add_csv_titles(r, b);
+    if (rc == BX_OK && paths)
+        return add_csv_paths(v, "", b);
+    for (uint32_t i = 0; rc == BX_OK && i < count_rows(v); i++)
+        rc = add_csv_row(r, row_at(v, i), b);
     return rc;
 }
 
-/* The name of a row, or else its first column. */
-static int put_name(const struct run *r, bx_val row, struct bx_buf *b)
+int result_csv_row(struct run *r, bx_val cells)
+{
+    struct bx_buf b = {0};
+    int rc = BX_OK;
+
+    for (uint32_t c = 0; rc == BX_OK && c < bx_val_len(cells); c++) {
+        if (c > 0)
+            rc = bx_buf_append(&b, ",", 1);
+        if (rc == BX_OK)
+            rc = format_csv(&b, bx_val_at(cells, c));
+    }
+    return write_out(r, &b, end_line(&b, rc));
+}
+
+/* ---- the other formats for programs ---- */
+
+static int add_json(bx_val v, int indent, struct bx_buf *b)
+{
+    return end_line(b, bx_json_write(b, v, indent));
+}
+
+/* The name of a row, or else its first column, or else its first value. */
+static int add_name(const struct run *r, bx_val row, struct bx_buf *b)
 {
     bx_val name = bx_val_get(row, "name");
-    char text[512];
-    int rc;
+    char text[NAME_MAX_BYTES];
 
-    if (name == NULL && r->columns[0].title != NULL)
-        name = value_at(row, r->columns[0].key);
+    if (name == NULL && r->out.columns[0].title != NULL)
+        name = value_at(row, r->out.columns[0].key);
     else if (name == NULL)
         name = bx_val_value(row, 0);
-    value_text(name, 0, text, sizeof text);
-    rc = bx_buf_append(b, text, strlen(text));
-    return rc == BX_OK ? bx_buf_append(b, "\n", 1) : rc;
+    value_text(name, VALUE_TEXT, text, sizeof text);
+    return end_line(b, bx_buf_append(b, text, strlen(text)));
+}
+
+static int add_names(const struct run *r, bx_val v, struct bx_buf *b)
+{
+    int rc = BX_OK;
+
+    for (uint32_t i = 0; rc == BX_OK && i < count_rows(v); i++)
+        rc = add_name(r, row_at(v, i), b);
+    return rc;
 }
 
 /* ---- all of it ---- */
 
 bool result_is_for_people(const struct run *r)
 {
-    return (r->format == FORMAT_TABLE || r->format == FORMAT_WIDE) &&
-           !args_has(&r->args, "columns");
+    return (r->out.format == OUTPUT_TABLE || r->out.format == OUTPUT_WIDE) && !r->out.chosen;
+}
+
+static int print_for_people(const struct run *r, bx_val v)
+{
+    if (bx_val_type(v) == BX_V_ARRAY || r->out.chosen)
+        output_table(&r->out, v, r->out.columns);
+    else
+        output_fields(v);
+    return 0;
 }
 
 int result_print(struct run *r, bx_val v)
@@ -226,47 +175,55 @@ int result_print(struct run *r, bx_val v)
     struct bx_buf b = {0};
     int rc = BX_OK;
 
-    switch (r->format) {
-    case FORMAT_JSON:
-        rc = bx_json_write(&b, v, 2);
-        if (rc == BX_OK)
-            rc = bx_buf_append(&b, "\n", 1);
+    switch (r->out.format) {
+    case OUTPUT_JSON:
+        rc = add_json(v, 2, &b);
         break;
-    case FORMAT_YAML:
+    case OUTPUT_YAML:
         rc = format_yaml(&b, v, 0);
         break;
-    case FORMAT_CSV:
-        rc = put_csv(r, v, &b);
+    case OUTPUT_CSV:
+        rc = add_csv(r, v, &b);
         break;
-    case FORMAT_NAME:
-        for (uint32_t i = 0; rc == BX_OK && i < n_rows(v); i++)
-            rc = put_name(r, row_of(v, i), &b);
+    case OUTPUT_NAME:
+        rc = add_names(r, v, &b);
         break;
     default:
-        if (bx_val_type(v) == BX_V_ARRAY || args_has(&r->args, "columns"))
-            print_table(r, v, r->columns);
-        else
-            print_fields(v);
-        return 0;
+        return print_for_people(r, v);
     }
-    return put_out(r, &b, rc);
+    return write_out(r, &b, rc);
+}
+
+int result_print_read(struct run *r, const char *method, const char *key)
+{
+    bx_val result;
+
+    return run_read(r, method, key, &result) == BX_OK ? result_print(r, result) : run_fail(r);
 }
 
 int result_print_part(struct run *r, bx_val v, const char *key)
 {
-    bool whole = r->format == FORMAT_JSON || r->format == FORMAT_YAML;
+    bool whole = r->out.format == OUTPUT_JSON || r->out.format == OUTPUT_YAML;
 
     return result_print(r, whole ? v : bx_val_get(v, key));
 }
 
-/* ---- one after the other ---- */
+int result_print_built(struct run *r, struct bx_buf *b)
+{
+    int code = result_print(r, build_parse(b));
+
+    bx_buf_release(b);
+    return code;
+}
+
+/* ---- rows one by one ---- */
 
 void result_begin(struct run *r)
 {
     struct bx_buf b = {0};
 
-    if (r->format == FORMAT_CSV && r->headers)
-        put_out(r, &b, csv_header(r, &b));
+    if (r->out.format == OUTPUT_CSV && r->out.headers)
+        write_out(r, &b, add_csv_titles(r, &b));
 }
 
 int result_next(struct run *r, bx_val v)
@@ -274,13 +231,19 @@ int result_next(struct run *r, bx_val v)
     struct bx_buf b = {0};
     int rc;
 
-    if (r->format == FORMAT_YAML)
+    switch (r->out.format) {
+    case OUTPUT_YAML:
         rc = format_yaml_item(&b, v, 0);
-    else if (r->format == FORMAT_CSV)
-        rc = csv_row(r, v, &b);
-    else if (r->format == FORMAT_NAME)
-        rc = put_name(r, v, &b);
-    else if ((rc = bx_json_write(&b, v, 0)) == BX_OK)
-        rc = bx_buf_append(&b, "\n", 1);
-    return put_out(r, &b, rc);
+        break;
+    case OUTPUT_CSV:
+        rc = add_csv_row(r, v, &b);
+        break;
+    case OUTPUT_NAME:
+        rc = add_name(r, v, &b);
+        break;
+    default:
+        rc = add_json(v, 0, &b);
+        break;
+    }
+    return write_out(r, &b, rc);
 }

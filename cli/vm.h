@@ -2,18 +2,21 @@
 #ifndef CLI_VM_H
 #define CLI_VM_H
 
-#include "command.h"
+#include "result.h"
 
 /* ---- vm_create.c ---- */
 extern const struct flag vm_create_flags[];
 int vm_create(struct run *r);
 
+/* ---- vm_wait.c ---- */
+/* Wait until the VM of an answer is "running", "stopped" or "deleted"; *result becomes the VM as it
+ * is then, nil once it is deleted. An exit code; an error is printed. */
+int vm_wait(struct run *r, bx_val vm, const char *until, bx_val *result);
+
 /* ---- vm.c ---- */
 extern const struct column vm_decision_columns[];
-/* A sentence and the candidates, or these alone where there are columns. An exit code. */
-int vm_show_decision(struct run *r, bx_val decision);
-/* Wait until the VM of this answer is as asked; *result becomes the VM as it is then. An exit
- * code. */
-int vm_wait(struct run *r, bx_val vm, const char *until, bx_val *result);
+/* Print a decision of the scheduler: a sentence and the candidates, or these alone when columns
+ * were named. An exit code. */
+int vm_print_decision(struct run *r, bx_val decision);
 
 #endif

@@ -1,7 +1,7 @@
-/* vm_create - one VM more: its configuration from flags and a file. */
+/* vm_create - create a VM: its configuration from flags and a file. */
 #include "vm.h"
 
-#include "mem/alloc.h"
+#include "build.h"
 #include "model/vm.h"
 #include "vm_file.h"
 
@@ -11,31 +11,39 @@
 #include <unistd.h>
 
 const struct flag vm_create_flags[] = {
-    {"file", "FILE", "take from JSON what no flag says; - is stdin", NULL},
-    {"vcpus", "N", "virtual processors (1)", NULL},
-    {"memory", "SIZE", "memory (512MiB)", NULL},
-    {"disk", "SIZE", "disk; 0 for none (10GiB)", NULL},
-    {"kernel", "PATH", "kernel to boot, a file on the node", NULL},
-    {"initrd", "PATH", "its initial ramdisk", NULL},
-    {"cmdline", "TEXT", "its command line", NULL},
-    {"tenant", "T", "whose it is (default)", NULL},
-    {"node", "N", "on this node and no other", NULL},
-    {"strategy", "S", "most-available, least-available or manual", NULL},
-    {"priority", "P", "0 to 1000 (500); shown, but nothing is preempted yet", NULL},
-    {"label", "K=V", "may be given several times", NULL},
-    {"restart", "R", "always, on-failure or never: when the guest ends (always)", NULL},
-    {"on-lost", "L", "when its node is lost: stay (the only way yet)", NULL},
-    {"disk-ephemeral", NULL, "an empty disk at every start", NULL},
-    {"start", NULL, "start it at once (default)", NULL},
-    {"no-start", NULL, "only place it", NULL},
-    {"if-not-exists", NULL, "an existing VM of this name is fine", NULL},
-    {"request-id", "HEX", "32 digits: repeat a request safely", NULL},
-    {"dry-run", NULL, "only say where it would go, and why", NULL},
-    {"image", "I", NULL, NULL},
-    {"network", "N", NULL, NULL},
-    {"anti-affinity", "KEY", NULL, NULL},
-    {"user-data", "F", NULL, NULL},
-    {"ssh-key", "F", NULL, NULL},
+    {.name = "file", .value = "FILE", .help = "read from JSON what no flag sets; - is stdin"},
+    {.name = "vcpus", .value = "N", .help = "virtual processors (1)"},
+    {.name = "memory", .value = "SIZE", .help = "memory (512MiB)"},
+    {.name = "disk", .value = "SIZE", .help = "size of the disk; 0 for none (10GiB)"},
+    {.name = "kernel", .value = "PATH", .help = "kernel to boot, a file on the node"},
+    {.name = "initrd", .value = "PATH", .help = "initial ramdisk, a file on the node"},
+    {.name = "cmdline", .value = "TEXT", .help = "command line of the kernel"},
+    {.name = "tenant", .value = "T", .help = "tenant that owns the VM (default)"},
+    {.name = "node", .value = "N", .help = "place the VM on this node only", .completes = "node"},
+    {.name = "strategy",
+     .value = "S",
+     .help = "most-available, least-available or manual",
+     .choices = bx_strategy_names},
+    {.name = "priority", .value = "P", .help = "0 to 1000 (500); shown, but without effect yet"},
+    {.name = "label", .value = "K=V", .help = "add a label; may be repeated"},
+    {.name = "restart",
+     .value = "R",
+     .help = "when the guest ends: always, on-failure or never (always)",
+     .choices = bx_restart_names},
+    {.name = "on-lost",
+     .value = "L",
+     .help = "when its node is lost: stay (others are not supported yet)",
+     .choices = bx_on_lost_names},
+    {.name = "disk-ephemeral", .help = "start with an empty disk every time"},
+    {.name = "start", .help = "start the VM at once (default)"},
+    {.name = "no-start", .help = "place the VM without starting it"},
+    {.name = "if-not-exists", .help = "succeed when a VM of this name exists"},
+    {.name = "dry-run", .help = "print where the VM would be placed, and why; change nothing"},
+    {.name = "image", .value = "I", .planned = true},
+    {.name = "network", .value = "N", .planned = true},
+    {.name = "anti-affinity", .value = "KEY", .planned = true},
+    {.name = "user-data", .value = "F", .planned = true},
+    {.name = "ssh-key", .value = "F", .planned = true},
     {0},
 };
 
@@ -50,94 +58,70 @@ static bool has_key(const struct bx_pair *pairs, uint32_t n, struct bx_str key)
     return false;
 }
 
-static int labels(struct run *r, struct bx_pair *pairs, struct bx_vm_config *c)
+static int invalid_pair(struct run *r, const char *flag, const char *what, const char *text,
+                        size_t n)
 {
-    const char *l;
+    bx_err_set(&r->err, BX_INVALID, "--%s: \"%.*s\" %s", flag, (int)(n > 60 ? 60 : n), text, what);
+    bx_err_hint(&r->err, "for example --%s app=web; a key has one value", flag);
+    return BX_INVALID;
+}
+
+/* Each KEY=VALUE of a flag into pairs, of which there are BX_LABELS_MAX. Without any, *out stays as
+ * the file has it. */
+static int read_pairs(struct run *r, const char *flag, struct bx_pair *pairs, struct bx_pairs *out)
+{
+    const char *text;
     uint32_t n = 0;
 
-    while ((l = args_nth(&r->args, "label", n)) != NULL) {
-        const char *eq = strchr(l, '=');
+    while ((text = args_nth(&r->args, flag, n)) != NULL) {
+        const char *eq = strchr(text, '=');
 
-        if (eq == NULL || eq == l) {
-            bx_err_set(&r->err, BX_INVALID, "--label: \"%.60s\" is not KEY=VALUE", l);
-            bx_err_hint(&r->err, "for example --label app=web");
-            return BX_INVALID;
-        }
+        if (eq == NULL || eq == text)
+            return invalid_pair(r, flag, "is not KEY=VALUE", text, strlen(text));
         if (n >= BX_LABELS_MAX) {
-            bx_err_set(&r->err, BX_INVALID, "--label: at most %u labels", BX_LABELS_MAX);
-            bx_err_hint(&r->err, "leave some out");
+            bx_err_set(&r->err, BX_INVALID, "--%s: more than %u", flag, BX_LABELS_MAX);
+            bx_err_hint(&r->err, "remove some");
             return BX_INVALID;
         }
-        pairs[n].key = (struct bx_str){l, (uint32_t)(eq - l)};
-        if (has_key(pairs, n, pairs[n].key)) {
-            bx_err_set(&r->err, BX_INVALID, "--label: \"%.*s\" is given twice", (int)(eq - l), l);
-            bx_err_hint(&r->err, "a key has one value");
-            return BX_INVALID;
-        }
+        pairs[n].key = (struct bx_str){text, (uint32_t)(eq - text)};
+        if (has_key(pairs, n, pairs[n].key))
+            return invalid_pair(r, flag, "is given twice", text, (size_t)(eq - text));
         pairs[n++].value = bx_str(eq + 1);
     }
-    if (n > 0) /* else those of the file stay */
-        c->labels = (struct bx_pairs){pairs, n};
+    if (n > 0)
+        *out = (struct bx_pairs){pairs, n};
     return BX_OK;
 }
 
-static int put_labels(struct params *p, const struct bx_pairs *l)
+static int read_sizes(struct run *r, struct bx_vm_config *c)
 {
-    int rc = bx_pw_str(&p->b, "labels");
+    uint64_t vcpus = c->vcpus, priority = c->priority;
+    int rc = args_number(&r->args, "vcpus", 1, BX_VCPUS_MAX, &vcpus, &r->err);
 
     if (rc == BX_OK)
-        rc = bx_pw_map(&p->b, l->n);
-    for (uint32_t i = 0; rc == BX_OK && i < l->n; i++) {
-        rc = bx_pw_strn(&p->b, l->v[i].key.p, l->v[i].key.n);
-        if (rc == BX_OK)
-            rc = bx_pw_strn(&p->b, l->v[i].value.p, l->v[i].value.n);
-    }
-    p->n++;
+        rc = args_size(&r->args, "memory", 1 << 20, &c->memory_mib, &r->err);
+    if (rc == BX_OK)
+        rc = args_size(&r->args, "disk", 1 << 30, &c->disk_gib, &r->err);
+    if (rc == BX_OK)
+        rc = args_number(&r->args, "priority", 0, BX_PRIORITY_MAX, &priority, &r->err);
+    c->vcpus = (uint32_t)vcpus;
+    c->priority = (uint16_t)priority;
     return rc;
 }
 
-static int sizes(struct run *r, struct bx_vm_config *c)
+static int read_choices(struct run *r, struct bx_vm_config *c)
 {
-    const char *vcpus = args_get(&r->args, "vcpus", NULL);
-    const char *memory = args_get(&r->args, "memory", NULL);
-    const char *disk = args_get(&r->args, "disk", NULL);
-    const char *priority = args_get(&r->args, "priority", NULL);
-    uint64_t n;
-    int rc = BX_OK;
+    int rc = args_choice(&r->args, "strategy", &c->strategy, &r->err);
 
-    if (vcpus != NULL) {
-        rc = parse_number(vcpus, "--vcpus", BX_VCPUS_MAX, &n, &r->err);
-        c->vcpus = (uint32_t)n;
-    }
-    if (rc == BX_OK && memory != NULL)
-        rc = parse_size(memory, "--memory", 1 << 20, &c->memory_mib, &r->err);
-    if (rc == BX_OK && disk != NULL)
-        rc = parse_size(disk, "--disk", 1 << 30, &c->disk_gib, &r->err);
-    if (rc == BX_OK && priority != NULL) {
-        rc = parse_number(priority, "--priority", BX_PRIORITY_MAX, &n, &r->err);
-        c->priority = (uint16_t)n;
-    }
-    return rc;
+    if (rc == BX_OK)
+        rc = args_choice(&r->args, "restart", &c->restart, &r->err);
+    if (rc == BX_OK)
+        rc = args_choice(&r->args, "on-lost", &c->on_lost, &r->err);
+    return rc == BX_OK ? args_exclude(&r->args, "start", "no-start", &r->err) : rc;
 }
 
-static int choices(struct run *r, struct bx_vm_config *c)
-{
-    const char *strategy = args_get(&r->args, "strategy", NULL);
-    const char *restart = args_get(&r->args, "restart", NULL);
-    const char *on_lost = args_get(&r->args, "on-lost", NULL);
-    int rc = BX_OK;
-
-    if (strategy != NULL)
-        rc = parse_choice(strategy, "--strategy", bx_strategy_names, &c->strategy, &r->err);
-    if (rc == BX_OK && restart != NULL)
-        rc = parse_choice(restart, "--restart", bx_restart_names, &c->restart, &r->err);
-    if (rc == BX_OK && on_lost != NULL)
-        rc = parse_choice(on_lost, "--on-lost", bx_on_lost_names, &c->on_lost, &r->err);
-    return rc;
-}
-
-/* A path that is not absolute is taken from here; the file is opened on the node. */
-static struct bx_str path(const char *p, char *out)
+/* A relative path is resolved here, although the file is opened on the node. */
+static struct bx_str absolute_path(const char *p, char *out)
 {
     char cwd[PATH_MAX];
 
@@ -147,33 +131,94 @@ static struct bx_str path(const char *p, char *out)
     return bx_str(out);
 }
 
-static void put_text(struct params *p, const char *key, struct bx_str s)
+/* Flags override the file. */
+static void read_texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * PATH_MAX])
+{
+    const struct {
+        const char *flag;
+        struct bx_str *text;
+        char *path; /* for a path that is made absolute */
+    } all[] = {
+        {"tenant", &c->tenant, NULL},     {"node", &c->node, NULL},
+        {"cmdline", &c->cmdline, NULL},   {"kernel", &c->kernel, paths[0]},
+        {"initrd", &c->initrd, paths[1]},
+    };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        const char *s = args_get(&r->args, all[i].flag, NULL);
+
+        if (s != NULL)
+            *all[i].text = all[i].path == NULL ? bx_str(s) : absolute_path(s, all[i].path);
+    }
+    c->name = bx_str(r->arguments[0]);
+    c->disk_ephemeral = c->disk_ephemeral || args_has(&r->args, "disk-ephemeral");
+    if (args_has(&r->args, "no-start") || args_has(&r->args, "start"))
+        c->stopped = args_has(&r->args, "no-start");
+}
+
+static int read_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pairs,
+                       char (*paths)[2 * PATH_MAX])
+{
+    static struct bx_decoder decoder; /* the configuration's text may lie in it */
+    const char *file = args_get(&r->args, "file", NULL);
+    int rc = BX_OK;
+
+    bx_vm_config_init(c);
+    if (file != NULL)
+        rc = vm_file_read(file, &decoder, c, &r->err);
+    read_texts(r, c, paths);
+    if (rc == BX_OK)
+        rc = read_sizes(r, c);
+    if (rc == BX_OK)
+        rc = read_choices(r, c);
+    if (rc == BX_OK)
+        rc = read_pairs(r, "label", pairs, &c->labels);
+    if (rc == BX_OK)
+        rc = bx_vm_config_check(c, &r->err);
+    return rc == BX_OK ? bx_vm_config_supported(c, &r->err) : rc;
+}
+
+/* ---- the request ---- */
+
+static void add_pairs(struct params *p, const char *key, const struct bx_pairs *l)
+{
+    params_key(p, key);
+    build_map(&p->b, l->n);
+    for (uint32_t i = 0; i < l->n; i++) {
+        build_strn(&p->b, l->v[i].key);
+        build_strn(&p->b, l->v[i].value);
+    }
+}
+
+static void add_text(struct params *p, const char *key, struct bx_str s)
 {
     if (s.n == 0)
         return;
-    if (bx_pw_str(&p->b, key) != BX_OK || bx_pw_strn(&p->b, s.p, s.n) != BX_OK)
-        bx_oom(s.n);
-    p->n++;
+    params_key(p, key);
+    build_strn(&p->b, s);
 }
 
-static void put_config(struct params *p, const struct bx_vm_config *c)
+static void add_config(struct params *p, const struct bx_vm_config *c)
 {
-    put_text(p, "name", c->name);
-    put_text(p, "tenant", c->tenant);
+    add_text(p, "name", c->name);
+    add_text(p, "tenant", c->tenant);
     params_u64(p, "vcpus", c->vcpus);
     params_u64(p, "memory_mib", c->memory_mib);
     params_u64(p, "disk_gib", c->disk_gib);
-    put_text(p, "kernel", c->kernel);
-    put_text(p, "initrd", c->initrd);
-    put_text(p, "cmdline", c->cmdline);
-    put_text(p, "node", c->node);
+    add_text(p, "kernel", c->kernel);
+    add_text(p, "initrd", c->initrd);
+    add_text(p, "cmdline", c->cmdline);
+    add_text(p, "node", c->node);
     params_u64(p, "priority", c->priority);
     params_str(p, "strategy", bx_strategy_names[c->strategy]);
     params_str(p, "restart", bx_restart_names[c->restart]);
     params_str(p, "on_lost", bx_on_lost_names[c->on_lost]);
+    add_pairs(p, "labels", &c->labels);
     params_bool(p, "disk_ephemeral", c->disk_ephemeral);
     params_bool(p, "stopped", c->stopped);
 }
+
+/* ---- the answer ---- */
 
 static bool wants_to_run(bx_val vm)
 {
@@ -183,8 +228,8 @@ static bool wants_to_run(bx_val vm)
     return bx_str_eq(desired, bx_str("running"));
 }
 
-/* One that existed and is stopped on purpose is left alone, and not waited for. */
-static int created(struct run *r, bx_val result, bool wait)
+/* Wait and print. A VM that existed and is stopped on purpose is not waited for. */
+static int print_created(struct run *r, bx_val result, bool wait)
 {
     bx_val vm = bx_val_get(result, "vm");
     char name[80], node[80], phase[32];
@@ -198,70 +243,26 @@ static int created(struct run *r, bx_val result, bool wait)
     if (!result_is_for_people(r))
         return result_print(r, vm);
     if (!r->quiet) {
-        value_text(bx_val_get(vm, "name"), 0, name, sizeof name);
-        value_text(bx_val_get(vm, "node"), 0, node, sizeof node);
-        value_text(bx_val_get(vm, "phase"), 0, phase, sizeof phase);
+        value_text(bx_val_get(vm, "name"), VALUE_TEXT, name, sizeof name);
+        value_text(bx_val_get(vm, "node"), VALUE_TEXT, node, sizeof node);
+        value_text(bx_val_get(vm, "phase"), VALUE_TEXT, phase, sizeof phase);
         printf("%s is %s on %s\n", name, phase, node);
     }
     return 0;
 }
 
-/* What the flags say goes before what a file says. */
-static void texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * PATH_MAX])
-{
-    struct {
-        const char *flag;
-        struct bx_str *text;
-    } all[] = {{"tenant", &c->tenant},
-               {"node", &c->node},
-               {"cmdline", &c->cmdline},
-               {"kernel", &c->kernel},
-               {"initrd", &c->initrd}};
-
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        const char *s = args_get(&r->args, all[i].flag, NULL);
-
-        if (s != NULL)
-            *all[i].text = i < 3 ? bx_str(s) : path(s, paths[i - 3]);
-    }
-    c->name = bx_str(r->words[0]);
-    c->disk_ephemeral = c->disk_ephemeral || args_has(&r->args, "disk-ephemeral");
-    if (args_has(&r->args, "no-start") || args_has(&r->args, "start"))
-        c->stopped = args_has(&r->args, "no-start");
-}
-
-static int fill_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pairs,
-                       char (*paths)[2 * PATH_MAX])
-{
-    static struct bx_decoder decoder; /* the configuration's text may lie in it until the end */
-    const char *file = args_get(&r->args, "file", NULL);
-    int rc = BX_OK;
-
-    bx_vm_config_init(c);
-    if (file != NULL)
-        rc = vm_file_read(file, &decoder, c, &r->err);
-    texts(r, c, paths);
-    if (rc == BX_OK)
-        rc = sizes(r, c);
-    if (rc == BX_OK)
-        rc = choices(r, c);
-    if (rc == BX_OK)
-        rc = labels(r, pairs, c);
-    if (rc == BX_OK)
-        rc = bx_vm_config_check(c, &r->err);
-    return rc == BX_OK ? bx_vm_config_supported(c, &r->err) : rc;
-}
-
-/* What a dry run answers is no VM, and has other columns. */
-static int show_dry_run(struct run *r, bx_val d)
+/* The answer of a dry run is a decision, which has other columns than a VM. */
+static int print_dry_run(struct run *r, bx_val d)
 {
     if (args_has(&r->args, "columns"))
         return run_fail_with(r, BX_INVALID, "leave out --columns",
-                             "a dry run has columns of its own");
+                             "--columns does not apply to --dry-run");
     for (size_t i = 0; i == 0 || vm_decision_columns[i - 1].title != NULL; i++)
-        r->columns[i] = vm_decision_columns[i];
-    return vm_show_decision(r, d);
+        r->out.columns[i] = vm_decision_columns[i];
+    return vm_print_decision(r, d);
 }
+
+/* ---- the command ---- */
 
 int vm_create(struct run *r)
 {
@@ -270,14 +271,12 @@ int vm_create(struct run *r)
     struct params p = {0};
     struct bx_vm_config c;
     bx_val result = NULL;
-    int rc = fill_config(r, &c, pairs, paths);
+    int rc = read_config(r, &c, pairs, paths);
 
     if (rc == BX_OK) {
-        put_config(&p, &c);
-        rc = put_labels(&p, &c.labels);
-    }
-    if (rc == BX_OK)
+        add_config(&p, &c);
         rc = run_write_params(r, &p);
+    }
     if (rc == BX_OK) {
         params_bool(&p, "if_not_exists", args_has(&r->args, "if-not-exists"));
         params_bool(&p, "dry_run", args_has(&r->args, "dry-run"));
@@ -286,7 +285,7 @@ int vm_create(struct run *r)
     params_close(&p);
     if (rc != BX_OK)
         return run_fail(r);
-    if (!args_has(&r->args, "dry-run"))
-        return created(r, result, !args_has(&r->args, "no-wait") && !c.stopped);
-    return show_dry_run(r, result);
+    if (args_has(&r->args, "dry-run"))
+        return print_dry_run(r, result);
+    return print_created(r, result, run_waits(r) && !c.stopped);
 }

@@ -342,10 +342,10 @@ check_owner 'jansson\.h' 'libcore/codec/json\.c|daemon/(vmdir/(qmp|proto)|shim/[
 check_owner 'lz4[a-z]*\.h' 'libcore/codec/lz\.c' | report "lz4 has one owner"
 check_owner 'raft(/[a-z]*)?\.h' 'libcore/node/raft[a-z_]*\.[ch]|libcore/wire/raftmsg\.[ch]' |
     report "libraft belongs to node/raft and wire/raftmsg"
-check_owner 'libfyaml\.h' 'daemon/options\.c|cli/context\.c' | report "libfyaml reads the two files there are"
+check_owner 'libfyaml\.h' 'daemon/options\.c|cli/context_store\.c' | report "libfyaml reads the two files there are"
 check_owner 'openssl/[a-z0-9]*\.h' 'daemon/sys/token\.c' | report "OpenSSL has one owner"
 check_owner 'xxhash\.h' 'libcore/mem/map\.c' | report "xxhash has one owner"
-check_owner 'uuid/uuid\.h' 'cli/main\.c' | report "libuuid has one owner"
+check_owner 'uuid/uuid\.h' 'cli/run\.c' | report "libuuid has one owner"
 check_owner 'libsmartcols[a-z/]*\.h' 'cli/output\.c' | report "libsmartcols has one owner"
 check_guards | report "every header has a guard that names it"
 if [ -f "$build/libcore.a" ]; then

@@ -47,8 +47,15 @@ expect 0 "--version" ctl --version
 printed '^blixardctl [0-9]' "--version: the version"
 expect 2 "nothing at all" ctl
 expect 2 "a word too few" ctl sql
-said '^error: sql wants QUERY$' "a word too few: which"
+said '^error: sql: missing argument QUERY$' "a word too few: which"
 expect 2 "a noun without verb" ctl vm
+said '^error: vm: missing subcommand$' "a noun without verb: says so"
+expect 2 "a verb without its object" ctl cluster token
+said '^error: cluster token: missing subcommand$' "a verb without its object: says so"
+expect 2 "deleting without a terminal" ctl vm delete x
+said 'not a terminal: pass --yes' "deleting without a terminal: what to do"
+expect 2 "a disk that is not whole GiB" ctl vm create x --disk 512MiB
+said 'is not a whole number of GiB$' "a disk that is not whole GiB: says so"
 expect 2 "a verb that is none" ctl node lst
 said 'did you mean "node list"' "a verb that is none: did you mean"
 for words in "vm move x --to n1" "node drain n1" "image list" "top" "vm create x --image debian" \
@@ -74,6 +81,7 @@ expect 2 "events of a mistyped type" ctl events --type vm.crated
 said 'did you mean vm.created' "events of a mistyped type: did you mean"
 expect 2 "events of no type" ctl events --type lunch
 expect 2 "a word too many" ctl vm list all
+said 'unexpected argument "all"$' "a word too many: which"
 expect 2 "a format that is none" ctl -o xml vm list
 expect 3 "an address that is none" ctl --addr nowhere vm list
 expect 3 "a port that is none" ctl --addr 127.0.0.1:99999 vm list
@@ -229,6 +237,16 @@ ok $? "completion: verbs, behind a flag with a value"
 ok $? "completion: flags"
 [ "$(complete_words blixardctl vm show c)" = "calm " ]
 ok $? "completion: names"
+[ "$(complete_words blixardctl cluster token c)" = "create " ]
+ok $? "completion: the third word of a command"
+[ "$(complete_words blixardctl vm create x --node n)" = "n1 n2 n3 " ]
+ok $? "completion: names behind a flag"
+[ "$(complete_words blixardctl vm list -o y)" = "yaml " ]
+ok $? "completion: values of a flag"
+[ "$(complete_words blixardctl completion f)" = "fish " ]
+ok $? "completion: values of a word"
+[ "$(complete_words blixardctl help no)" = "node " ]
+ok $? "completion: behind help"
 expect 0 "completion for zsh" ctl completion zsh
 expect 0 "completion for fish" ctl completion fish
 expect 2 "completion for none" ctl completion sh
@@ -242,7 +260,7 @@ expect 1 "a stdout that is closed" closed ctl vm list -o json
 expect 0 "a read that waits for nothing" ctl vm list --no-wait
 endless='WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c'
 expect 8 "SQL without an end" ctl sql "$endless" --addr "$(socket 1),$(socket 2),$(socket 3)"
-said '^hint: ask for less' "SQL without an end: what to do"
+said '^hint: select less' "SQL without an end: what to do"
 
 expect 0 "doctor" ctl doctor --addr "$(socket 1),$(socket 2),$(socket 3)"
 [ "$(grep -c '^address *ok ' "$dir/out")" -eq 3 ] && ! grep -qE ' (failed|warning) ' "$dir/out"
@@ -268,7 +286,7 @@ pause "$far"
 expect 8 "a wait that ends too early" ctl vm delete far --yes --timeout 2s
 said 'blixardctl vm show far' "a wait that ends too early: how to look"
 expect 130 "Ctrl-C while waiting" interrupt vm delete far --yes
-said 'far goes on; its id is [0-9a-f]\{32\}$' "Ctrl-C while waiting: it goes on under an id"
+said 'far continues; its id is [0-9a-f]\{32\}$' "Ctrl-C while waiting: it goes on under an id"
 expect 0 "the next address is asked" ctl --addr "$(socket "$far"),$(socket "$near")" vm show calm
 expect 0 "also by sql" ctl --addr "$(socket "$far"),$(socket "$near")" sql "SELECT name FROM vms"
 expect 3 "no other address" ctl --addr "$(socket "$far")" vm create once --disk 0 --node "n$near" \

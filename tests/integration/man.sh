@@ -47,7 +47,7 @@ same "blixardctl: flags of every command"
 # What many commands take is described once.
 common='^(watch|request-id)( |$)'
 while read -r line; do
-  read -ra words <<<"$(grep -oE '^[a-z]+( [a-z]+)?( |$)' <<<"$line ")"
+  read -ra words <<<"$(grep -oE '^[a-z]+( [a-z]+)*( |$)' <<<"$line ")"
   ctl help "${words[@]}" | sed -n '/^flags:/,/^$/p' | help_flags >"$dir/all"
   { echo "$line"; grep -vE "$common" "$dir/all"; } >"$dir/program"
   # Up to the next command or section.

@@ -1,18 +1,44 @@
 # Unit tests of cli.
-check_PROGRAMS += tests/unit/cli_args_test tests/unit/cli_client_test
+check_PROGRAMS += tests/unit/cli_args_test tests/unit/cli_client_test tests/unit/cli_command_test \
+	tests/unit/cli_format_test tests/unit/cli_output_test tests/unit/cli_parse_test \
+	tests/unit/cli_result_test
+CLI_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
+CLI_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+CLI_TEST_LIBS = libtest.a $(CLI_LIBS) $(CMOCKA_LIBS)
 
 tests_unit_cli_args_test_SOURCES = tests/unit/cli_args_test.c
-tests_unit_cli_args_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
-tests_unit_cli_args_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_cli_args_test_LDADD = libcli.a $(TEST_LIBS)
+tests_unit_cli_args_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_args_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_args_test_LDADD = $(CLI_TEST_LIBS)
 
 tests_unit_cli_client_test_SOURCES = tests/unit/cli_client_test.c
-tests_unit_cli_client_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
-tests_unit_cli_client_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_cli_client_test_LDADD = libcli.a $(TEST_LIBS)
+tests_unit_cli_client_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_client_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_client_test_LDADD = $(CLI_TEST_LIBS)
 
-check_PROGRAMS += tests/unit/cli_format_test
+tests_unit_cli_command_test_SOURCES = tests/unit/cli_command_test.c
+tests_unit_cli_command_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_command_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_command_test_LDADD = $(CLI_TEST_LIBS)
+
 tests_unit_cli_format_test_SOURCES = tests/unit/cli_format_test.c
-tests_unit_cli_format_test_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
-tests_unit_cli_format_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_cli_format_test_LDADD = libcli.a $(TEST_LIBS)
+tests_unit_cli_format_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_format_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_format_test_LDADD = $(CLI_TEST_LIBS)
+
+tests_unit_cli_output_test_SOURCES = tests/unit/cli_output_test.c tests/unit/cli_capture.c \
+	tests/unit/cli_capture.h
+tests_unit_cli_output_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_output_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_output_test_LDADD = $(CLI_TEST_LIBS)
+
+tests_unit_cli_parse_test_SOURCES = tests/unit/cli_parse_test.c
+tests_unit_cli_parse_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_parse_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_parse_test_LDADD = $(CLI_TEST_LIBS)
+
+tests_unit_cli_result_test_SOURCES = tests/unit/cli_result_test.c tests/unit/cli_capture.c \
+	tests/unit/cli_capture.h
+tests_unit_cli_result_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_result_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_result_test_LDADD = $(CLI_TEST_LIBS)

@@ -531,7 +531,7 @@ static void addresses_are_checked(void **state)
     client_close(&client);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(client_init(&client, bad[i], &err), BX_UNREACHABLE);
-        assert_non_null(strstr(err.msg, "neither unix:PATH nor HOST:PORT"));
+        assert_non_null(strstr(err.msg, "not unix:PATH or HOST:PORT"));
         client_close(&client);
     }
     assert_int_equal(client_init(&client, "unix:/a,h:1,,[::1]:2", &err), BX_OK);

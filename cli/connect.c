@@ -1,4 +1,4 @@
-#include "dial.h"
+#include "connect.h"
 
 #include "client.h"
 
@@ -33,7 +33,7 @@ static bool is_port(const char *s)
     return n > 0 && n <= 5 && s[n] == '\0' && s[0] != '0' && strtoul(s, NULL, 10) <= 65535;
 }
 
-int dial_check(const char *address, struct bx_err *err)
+int connect_check(const char *address, struct bx_err *err)
 {
     const char *colon = strrchr(address, ':');
     bool fine = is_unix(address) ? address[UNIX_LEN] != '\0'
@@ -42,14 +42,12 @@ int dial_check(const char *address, struct bx_err *err)
 
     if (fine)
         return BX_OK;
-    bx_err_set(err, BX_UNREACHABLE, "--addr: \"%.200s\" is neither unix:PATH nor HOST:PORT",
-               address);
+    bx_err_set(err, BX_UNREACHABLE, "--addr: \"%.200s\" is not unix:PATH or HOST:PORT", address);
     bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
     return BX_UNREACHABLE;
 }
 
-/* Who has set up certificates must not be served in the clear without a word. A socket needs
- * none. */
+/* Certificates that are configured must not be ignored silently. A unix socket needs none. */
 static int check_certificates(const char *address, struct bx_err *err)
 {
     static const char *const names[] = {"BLIXARD_CACERT", "BLIXARD_CERT", "BLIXARD_KEY"};
@@ -60,8 +58,8 @@ static int check_certificates(const char *address, struct bx_err *err)
         if (value == NULL || value[0] == '\0')
             continue;
         bx_err_set(err, BX_INVALID,
-                   "%s is set, but TLS is not supported yet: %s would be spoken "
-                   "to in the clear",
+                   "%s is set, but TLS is not supported yet: the connection to %s "
+                   "would not be encrypted",
                    names[i], address);
         bx_err_hint(err, "unset %s, or use a unix: address", names[i]);
         return BX_INVALID;
@@ -71,7 +69,7 @@ static int check_certificates(const char *address, struct bx_err *err)
 
 /* ---- connecting ---- */
 
-int dial_wait(int fd, short what, uint64_t deadline)
+int connect_wait(int fd, short what, uint64_t deadline)
 {
     for (;;) {
         struct pollfd p = {fd, what, 0};
@@ -91,7 +89,7 @@ int dial_wait(int fd, short what, uint64_t deadline)
 }
 
 /* A descriptor, or a negative errno. */
-static int connect_to(const struct sockaddr *a, socklen_t n, int family, uint64_t deadline)
+static int open_socket(const struct sockaddr *a, socklen_t n, int family, uint64_t deadline)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), e = 0;
     socklen_t len = sizeof e;
@@ -102,7 +100,7 @@ static int connect_to(const struct sockaddr *a, socklen_t n, int family, uint64_
         e = errno;
         if (e == EINPROGRESS || e == EAGAIN) {
             e = ETIMEDOUT;
-            if (dial_wait(fd, POLLOUT, deadline) == BX_OK)
+            if (connect_wait(fd, POLLOUT, deadline) == BX_OK)
                 getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len);
         }
     }
@@ -112,17 +110,17 @@ static int connect_to(const struct sockaddr *a, socklen_t n, int family, uint64_
     return -e;
 }
 
-static int dial_unix(const char *path, uint64_t deadline)
+static int open_unix(const char *path, uint64_t deadline)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
 
     if (strlen(path) >= sizeof a.sun_path)
         return -ENAMETOOLONG;
     snprintf(a.sun_path, sizeof a.sun_path, "%s", path);
-    return connect_to((const struct sockaddr *)&a, sizeof a, AF_UNIX, deadline);
+    return open_socket((const struct sockaddr *)&a, sizeof a, AF_UNIX, deadline);
 }
 
-/* Who follows events only listens: a host that is gone must be noticed all the same. */
+/* `events --follow` only receives: without keepalives it would not notice that the host is gone. */
 static void set_options(int fd)
 {
     int one = 1, idle = 10, interval = 5, count = 3;
@@ -134,8 +132,8 @@ static void set_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-/* *why: words, where errno has none. */
-static int dial_tcp(const char *address, uint64_t deadline, const char **why)
+/* *why: a message, where errno has none. */
+static int open_tcp(const char *address, uint64_t deadline, const char **why)
 {
     const char *colon = strrchr(address, ':');
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
@@ -151,22 +149,22 @@ static int dial_tcp(const char *address, uint64_t deadline, const char **why)
         return fd;
     }
     for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next)
-        fd = connect_to(a->ai_addr, a->ai_addrlen, a->ai_family, deadline);
+        fd = open_socket(a->ai_addr, a->ai_addrlen, a->ai_family, deadline);
     freeaddrinfo(list);
     if (fd >= 0)
         set_options(fd);
     return fd;
 }
 
-int dial(const char *address, uint64_t deadline, int *fd, struct bx_err *err)
+int connect_open(const char *address, uint64_t deadline, int *fd, struct bx_err *err)
 {
     const char *why = NULL;
     int rc = is_unix(address) ? BX_OK : check_certificates(address, err);
 
     if (rc != BX_OK)
         return rc;
-    rc = is_unix(address) ? dial_unix(address + UNIX_LEN, deadline)
-                          : dial_tcp(address, deadline, &why);
+    rc = is_unix(address) ? open_unix(address + UNIX_LEN, deadline)
+                          : open_tcp(address, deadline, &why);
     if (rc < 0)
         return bx_err_set(err, BX_UNREACHABLE, "%s: %s", address,
                           why != NULL ? why : strerror(-rc));

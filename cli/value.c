@@ -1,0 +1,141 @@
+#include "value.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define KEY_MAX 64u
+
+/* ---- formats ---- */
+
+/* Bytes in the largest unit that divides n; units ends with NULL. */
+static void write_size(uint64_t n, const char *const *units, char *out, size_t size)
+{
+    while (n >= 1024 && n % 1024 == 0 && units[1] != NULL) {
+        n /= 1024;
+        units++;
+    }
+    snprintf(out, size, "%llu%s", (unsigned long long)n, units[0]);
+}
+
+static void write_mib(uint64_t n, char *out, size_t size)
+{
+    static const char *const units[] = {"MiB", "GiB", "TiB", NULL};
+
+    write_size(n, units, out, size);
+}
+
+static void write_gib(uint64_t n, char *out, size_t size)
+{
+    static const char *const units[] = {"GiB", "TiB", "PiB", NULL};
+
+    write_size(n, units, out, size);
+}
+
+static void write_age(uint64_t then_ms, char *out, size_t size)
+{
+    static const struct {
+        uint64_t s;
+        char unit;
+    } steps[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+    struct timespec now;
+    uint64_t s;
+    size_t i = 0;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    s = (uint64_t)now.tv_sec * 1000 < then_ms ? 0 : (uint64_t)now.tv_sec - then_ms / 1000;
+    while (i < 3 && s < steps[i].s)
+        i++;
+    snprintf(out, size, "%llu%c", (unsigned long long)(s / steps[i].s), steps[i].unit);
+}
+
+static void write_time(uint64_t ms, char *out, size_t size)
+{
+    time_t s = (time_t)(ms / 1000);
+    struct tm tm;
+    char day[32];
+
+    if (gmtime_r(&s, &tm) == NULL || strftime(day, sizeof day, "%FT%T", &tm) == 0)
+        day[0] = '\0';
+    snprintf(out, size, "%s.%03uZ", day, (unsigned)(ms % 1000));
+}
+
+static void write_labels(bx_val v, char *out, size_t size)
+{
+    size_t at = 0;
+
+    snprintf(out, size, "-");
+    for (uint32_t i = 0; i < bx_val_len(v) && at < size; i++) {
+        struct bx_str key = {"", 0}, value = {"", 0};
+
+        bx_val_str(bx_val_key(v, i), &key);
+        bx_val_str(bx_val_value(v, i), &value);
+        at += (size_t)snprintf(out + at, size - at, "%s" BX_STR_FMT "=" BX_STR_FMT,
+                               i == 0 ? "" : ",", BX_STR_ARG(key), BX_STR_ARG(value));
+    }
+}
+
+static const struct {
+    void (*number)(uint64_t n, char *out, size_t size); /* NULL: in decimal */
+    bool right, labels;
+} formats[VALUE__FORMATS] = {
+    [VALUE_TEXT] = {.right = false},
+    [VALUE_NUMBER] = {.right = true},
+    [VALUE_MIB] = {.number = write_mib, .right = true},
+    [VALUE_GIB] = {.number = write_gib, .right = true},
+    [VALUE_AGE] = {.number = write_age, .right = true},
+    [VALUE_TIME] = {.number = write_time},
+    [VALUE_LABELS] = {.labels = true},
+    [VALUE_STATE] = {.right = false},
+};
+
+bool value_is_right_aligned(enum value_format format)
+{
+    return formats[format].right;
+}
+
+/* ---- values ---- */
+
+void value_make_printable(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if ((unsigned char)*text < ' ' || *text == 0x7f)
+            *text = '?';
+    }
+}
+
+void value_text(bx_val v, enum value_format format, char *out, size_t size)
+{
+    struct bx_str s;
+    uint64_t n;
+    int64_t i;
+    bool b;
+
+    if (bx_val_u64(v, &n) && formats[format].number != NULL)
+        formats[format].number(n, out, size);
+    else if (bx_val_u64(v, &n))
+        snprintf(out, size, "%llu", (unsigned long long)n);
+    else if (bx_val_i64(v, &i))
+        snprintf(out, size, "%lld", (long long)i);
+    else if (bx_val_str(v, &s))
+        snprintf(out, size, BX_STR_FMT, BX_STR_ARG(s));
+    else if (bx_val_bool(v, &b))
+        snprintf(out, size, "%s", b ? "yes" : "no");
+    else if (formats[format].labels && bx_val_type(v) == BX_V_MAP)
+        write_labels(v, out, size);
+    else
+        snprintf(out, size, "-");
+    value_make_printable(out);
+}
+
+bx_val value_at(bx_val v, const char *path)
+{
+    const char *dot = strchr(path, '.');
+    char key[KEY_MAX];
+
+    if (dot == NULL)
+        return bx_val_get(v, path);
+    snprintf(key, sizeof key, "%.*s", (int)(dot - path), path);
+    return value_at(bx_val_get(v, key), dot + 1);
+}
