@@ -1,10 +1,12 @@
 #include "options.h"
 
+#include "options_value.h"
 #include "sys/address.h"
 #include "sys/log.h"
 #include "mem/track.h"
 #include "model/vm.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <libfyaml.h>
@@ -15,202 +17,195 @@
 #include <string.h>
 #include <unistd.h>
 
-enum kind { TEXT, LABEL, ADDRESS, DRIVER, LEVEL, U32, U64, POOL, BUFFERS, HELP, SHOW_VERSION };
+#define NO_API "none"
+#define YAML_ERROR 512
 
-/* One line a flag: getopt's table, the keys of the file and --help come from it. A text is not
- * empty, a label is a DNS label or empty. */
-static const struct flag {
-    const char *name;
-    enum kind kind;
-    size_t offset, size;
-    const char *argument, *help;
-} flags[] = {
-#define AT(member) offsetof(struct options, member), sizeof(((struct options *)0)->member)
-    {"data", TEXT, AT(data), "DIR", "directory of this daemon's data (required)"},
-    {"name", LABEL, AT(name), "NAME", "of this node (default: the host's)"},
-    {"listen", ADDRESS, AT(listen), "HOST:PORT", "for other nodes (default 127.0.0.1:7411)"},
-    {"api", ADDRESS, AT(api), "HOST:PORT", "for clients, or none (default 127.0.0.1:7410)"},
-    {"socket", TEXT, AT(socket), "PATH", "for clients (default DATA/blixard.sock)"},
-    {"driver", DRIVER, AT(driver), "NAME", "qemu, sim or auto (default auto)"},
-    {"shim", TEXT, AT(shim), "PATH", "of blixard-vm (default: beside blixardd)"},
-    {"qemu", TEXT, AT(qemu), "PATH", "of QEMU (default: from PATH)"},
-    {"datacenter", LABEL, AT(datacenter), "NAME", "where this host stands"},
-    {"zone", LABEL, AT(zone), "NAME", "within the datacenter"},
-    {"rack", LABEL, AT(rack), "NAME", "within the zone"},
-    {"election-ms", U32, AT(election_ms), "N", "without a leader before an election (1000)"},
-    {"heartbeat-ms", U32, AT(heartbeat_ms), "N", "between a leader's heartbeats (100)"},
-    {"snapshot-bytes", U64, AT(snapshot_bytes), "N", "of log between snapshots (33554432)"},
-    {"proposal-pool", POOL, AT(proposal_pool), "MAX[/MIN]", "requests kept for reuse (1000/100)"},
-    {"read-pool", POOL, AT(read_pool), "MAX[/MIN]", "reads that wait kept (1000/0)"},
-    {"frame-pool", POOL, AT(frame_pool), "MAX[/MIN]", "frames to other nodes kept (1024/0)"},
-    {"vm-config-pool", POOL, AT(vm_config_pool), "MAX[/MIN]", "configurations kept (500/50)"},
-    {"metadata-pool", POOL, AT(metadata_pool), "MAX[/MIN]", "sets of labels kept (200/20)"},
-    {"call-pool", POOL, AT(call_pool), "MAX[/MIN]", "calls of the API kept (1000/0)"},
-    {"answer-pool", POOL, AT(answer_pool), "MAX[/MIN]", "answers of the API kept (1000/0)"},
-    {"connection-pool", POOL, AT(connection_pool), "MAX[/MIN]", "of clients, kept (1024/0)"},
+static const struct word drivers[] = {
+    {"auto", OPTIONS_DRIVER_AUTO},
+    {"qemu", OPTIONS_DRIVER_QEMU},
+    {"sim", OPTIONS_DRIVER_SIM},
+    {0},
+};
+
+/* One row a flag: getopt's table, the keys of the file, the defaults and --help come from it. */
+static const struct options_flag flags[] = {
+#define AT(member)                                                                                 \
+    .offset = offsetof(struct options, member), .size = sizeof(((struct options *)0)->member)
+    {.name = "data",
+     .kind = VALUE_TEXT,
+     AT(data),
+     .argument = "DIR",
+     .help = "directory of the data of this daemon (required)"},
+    {.name = "name",
+     .kind = VALUE_LABEL,
+     AT(name),
+     .argument = "NAME",
+     .help = "name of this node (default: the host's)"},
+    {.name = "listen",
+     .kind = VALUE_ADDRESS,
+     AT(listen),
+     .argument = "HOST:PORT",
+     .preset = "127.0.0.1:7411",
+     .help = "address for other nodes"},
+    {.name = "api",
+     .kind = VALUE_ADDRESS,
+     AT(api),
+     .argument = "HOST:PORT",
+     .preset = "127.0.0.1:7410",
+     .help = "address for clients, or none"},
+    {.name = "socket",
+     .kind = VALUE_TEXT,
+     AT(socket),
+     .argument = "PATH",
+     .help = "unix socket for clients (default DATA/blixard.sock)"},
+    {.name = "driver",
+     .kind = VALUE_WORD,
+     AT(driver),
+     .words = drivers,
+     .argument = "NAME",
+     .preset = "auto",
+     .help = "driver of VMs: auto, qemu or sim"},
+    {.name = "shim",
+     .kind = VALUE_TEXT,
+     AT(shim),
+     .argument = "PATH",
+     .help = "blixard-vm (default: beside blixardd)"},
+    {.name = "qemu",
+     .kind = VALUE_TEXT,
+     AT(qemu),
+     .argument = "PATH",
+     .help = "QEMU (default: from PATH)"},
+    {.name = "datacenter",
+     .kind = VALUE_LABEL,
+     AT(datacenter),
+     .argument = "NAME",
+     .help = "where this host is"},
+    {.name = "zone",
+     .kind = VALUE_LABEL,
+     AT(zone),
+     .argument = "NAME",
+     .help = "zone within the datacenter"},
+    {.name = "rack",
+     .kind = VALUE_LABEL,
+     AT(rack),
+     .argument = "NAME",
+     .help = "rack within the zone"},
+    {.name = "election-ms",
+     .kind = VALUE_U32,
+     AT(election_ms),
+     .argument = "N",
+     .preset = "1000",
+     .help = "time without a leader before an election"},
+    {.name = "heartbeat-ms",
+     .kind = VALUE_U32,
+     AT(heartbeat_ms),
+     .argument = "N",
+     .preset = "100",
+     .help = "time between a leader's heartbeats"},
+    {.name = "snapshot-bytes",
+     .kind = VALUE_U64,
+     AT(snapshot_bytes),
+     .argument = "N",
+     .help = "bytes of log between snapshots (default 33554432)"},
+    {.name = "proposal-pool",
+     .kind = VALUE_POOL,
+     AT(proposal_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "1000/100",
+     .help = "requests under way kept for reuse"},
+    {.name = "read-pool",
+     .kind = VALUE_POOL,
+     AT(read_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "1000/0",
+     .help = "waiting reads kept"},
+    {.name = "frame-pool",
+     .kind = VALUE_POOL,
+     AT(frame_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "1024/0",
+     .help = "frames to other nodes kept"},
+    {.name = "vm-config-pool",
+     .kind = VALUE_POOL,
+     AT(vm_config_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "500/50",
+     .help = "configurations kept"},
+    {.name = "metadata-pool",
+     .kind = VALUE_POOL,
+     AT(metadata_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "200/20",
+     .help = "sets of labels kept"},
+    {.name = "call-pool",
+     .kind = VALUE_POOL,
+     AT(call_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "1000/0",
+     .help = "calls of the API kept"},
+    {.name = "answer-pool",
+     .kind = VALUE_POOL,
+     AT(answer_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "1000/0",
+     .help = "answers of the API kept"},
+    {.name = "connection-pool",
+     .kind = VALUE_POOL,
+     AT(connection_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "1024/0",
+     .help = "connections of clients kept"},
 #ifdef BX_TRACK_ALLOCATIONS
-    {"scope-pool", POOL, AT(scope_pool), "MAX[/MIN]", "scopes of mem sites kept (8/1)"},
+    {.name = "scope-pool",
+     .kind = VALUE_POOL,
+     AT(scope_pool),
+     .argument = "MAX[/MIN]",
+     .preset = "8/1",
+     .help = "scopes of mem sites kept"},
 #endif
-    {"buffers", BUFFERS, AT(buffers), "N,N,N,N,N", "kept by size (512,512,256,32,16)"},
-    {"log-cache", U64, AT(log_cache), "N", "bytes of the log in memory (33554432)"},
-    {"shared-configs", U64, AT(shared_configs), "N", "configurations held once (65536)"},
-    {"intern-strings", U64, AT(intern_strings), "N", "names and labels held once (1048576)"},
-    {"intern-bytes", U64, AT(intern_bytes), "N", "of these (67108864)"},
-    {"log", LEVEL, AT(log), "LEVEL", "error, warning, info or debug (default info)"},
-    {"config", TEXT, AT(config), "FILE", "YAML with these names as keys; flags win"},
-    {"version", SHOW_VERSION, 0, 0, NULL, "print the version"},
-    {"help", HELP, 0, 0, NULL, "print this"},
+    {.name = "buffers",
+     .kind = VALUE_BUFFERS,
+     AT(buffers),
+     .argument = "N,N,N,N,N",
+     .preset = "512,512,256,32,16",
+     .help = "blocks kept, by size class"},
+    {.name = "log-cache",
+     .kind = VALUE_U64,
+     AT(log_cache),
+     .argument = "N",
+     .help = "bytes of the log kept in memory (default 33554432)"},
+    {.name = "shared-configs",
+     .kind = VALUE_U64,
+     AT(shared_configs),
+     .argument = "N",
+     .help = "configurations stored once (default 65536)"},
+    {.name = "intern-strings",
+     .kind = VALUE_U64,
+     AT(intern_strings),
+     .argument = "N",
+     .help = "names and labels stored once (default 1048576)"},
+    {.name = "intern-bytes",
+     .kind = VALUE_U64,
+     AT(intern_bytes),
+     .argument = "N",
+     .help = "bytes of these (default 67108864)"},
+    {.name = "log",
+     .kind = VALUE_WORD,
+     AT(log),
+     .words = log_levels,
+     .argument = "LEVEL",
+     .preset = "info",
+     .help = "error, warning, info or debug"},
+    {.name = "config",
+     .kind = VALUE_TEXT,
+     AT(config),
+     .argument = "FILE",
+     .help = "YAML file with these names as keys; flags override it"},
+    {.name = "version", .kind = VALUE_ASK, .ask = OPTIONS_VERSION, .help = "print the version"},
+    {.name = "help", .kind = VALUE_ASK, .ask = OPTIONS_HELP, .help = "print this help"},
 #undef AT
 };
 #define FLAGS (sizeof flags / sizeof flags[0])
-#define NO_API "none"
-#define POOL_MAX 1000000
-#define U32_MAX 3600000
-#define TEXT_OF(number) TEXT_OF_(number)
-#define TEXT_OF_(number) #number
-#define YAML_ERROR 512
-
-/* ---- values ---- */
-
-static int read_number(uint64_t max, const char *text, uint64_t *out)
-{
-    char *end;
-
-    if (*text < '0' || *text > '9')
-        return BX_INVALID;
-    errno = 0;
-    *out = strtoull(text, &end, 10);
-    return errno == 0 && *end == '\0' && *out > 0 && *out <= max ? BX_OK : BX_INVALID;
-}
-
-static int read_word(const char *const *words, const int *values, const char *text, int *out)
-{
-    for (; *words != NULL; words++, values++) {
-        if (strcmp(*words, text) == 0) {
-            *out = *values;
-            return BX_OK;
-        }
-    }
-    return BX_INVALID;
-}
-
-static int set_text(const struct flag *f, char *dst, const char *text, struct bx_err *err)
-{
-    if (strlen(text) >= f->size)
-        return bx_err_set(err, BX_INVALID, "longer than %zu bytes", f->size - 1);
-    if (f->kind == TEXT && *text == '\0')
-        return bx_err_set(err, BX_INVALID, "wants a value, %s", f->argument);
-    snprintf(dst, f->size, "%s", text);
-    if (f->kind == LABEL && *text != '\0')
-        return bx_name_check(bx_str(text), f->argument, err);
-    return BX_OK;
-}
-
-/* Without MIN a tenth is made ahead, as with the defaults. */
-static int read_pool(const char *text, void *at)
-{
-    struct bx_pool_size size;
-    char *end;
-    unsigned long max, min;
-
-    if (*text < '0' || *text > '9')
-        return BX_INVALID;
-    errno = 0;
-    max = strtoul(text, &end, 10);
-    min = max / 10;
-    if (*end == '/' && end[1] >= '0' && end[1] <= '9')
-        min = strtoul(end + 1, &end, 10);
-    if (errno != 0 || *end != '\0' || max == 0 || max > POOL_MAX || min > max)
-        return BX_INVALID;
-    size = (struct bx_pool_size){(uint32_t)max, (uint32_t)min};
-    memcpy(at, &size, sizeof size);
-    return BX_OK;
-}
-
-static int read_buffers(const char *text, void *at)
-{
-    uint32_t keep[BX_BUF_CLASSES];
-    char *end;
-
-    for (uint32_t i = 0; i < BX_BUF_CLASSES; i++) {
-        unsigned long n;
-
-        if (*text < '0' || *text > '9')
-            return BX_INVALID;
-        errno = 0;
-        n = strtoul(text, &end, 10);
-        if (errno != 0 || n > POOL_MAX || *end != (i + 1 < BX_BUF_CLASSES ? ',' : '\0'))
-            return BX_INVALID;
-        keep[i] = (uint32_t)n;
-        text = end + 1;
-    }
-    memcpy(at, keep, sizeof keep);
-    return BX_OK;
-}
-
-/* What a value that can not be read should have been. */
-static const char *wanted(enum kind kind)
-{
-    switch (kind) {
-    case DRIVER:
-        return "qemu, sim or auto";
-    case LEVEL:
-        return "error, warning, info or debug";
-    case U32:
-        return "a number from 1 to " TEXT_OF(U32_MAX);
-    case BUFFERS:
-        return "five numbers up to " TEXT_OF(POOL_MAX) ", as 512,512,256,32,16";
-    case POOL:
-        return "MAX or MAX/MIN, MAX from 1 to " TEXT_OF(POOL_MAX) " and MIN at most that";
-    default:
-        return "a number from 1 on";
-    }
-}
-
-static int set_value(struct options *o, const struct flag *f, const char *text, struct bx_err *err)
-{
-    static const char *const drivers[] = {"auto", "qemu", "sim", NULL};
-    static const int driver_values[] = {OPTIONS_DRIVER_AUTO, OPTIONS_DRIVER_QEMU,
-                                        OPTIONS_DRIVER_SIM};
-    static const char *const levels[] = {"error", "warning", "info", "debug", NULL};
-    static const int level_values[] = {LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
-    char *at = (char *)o + f->offset;
-    uint64_t number = 0;
-    int word = 0, rc = BX_OK;
-
-    switch (f->kind) {
-    case TEXT:
-    case LABEL:
-    case ADDRESS:
-        return set_text(f, at, text, err);
-    case DRIVER:
-        rc = read_word(drivers, driver_values, text, &word);
-        o->driver = (enum options_driver)word;
-        break;
-    case LEVEL:
-        rc = read_word(levels, level_values, text, &o->log);
-        break;
-    case U32:
-        rc = read_number(U32_MAX, text, &number);
-        memcpy(at, &(uint32_t){(uint32_t)number}, sizeof(uint32_t));
-        break;
-    case U64:
-        rc = read_number(UINT64_MAX - 1, text, &number);
-        memcpy(at, &number, sizeof number);
-        break;
-    case POOL:
-        rc = read_pool(text, at);
-        break;
-    case BUFFERS:
-        rc = read_buffers(text, at);
-        break;
-    case HELP:
-    case SHOW_VERSION:
-        rc = BX_INVALID;
-        break;
-    }
-    return rc == BX_OK ? rc : bx_err_set(err, rc, "\"%.100s\" is not %s", text, wanted(f->kind));
-}
 
 /* ---- the file ---- */
 
@@ -228,12 +223,13 @@ static int read_pair(struct options *o, struct fy_node_pair *pair, const bool *g
             continue;
         if (given[i])
             return BX_OK;
-        return set_value(o, &flags[i], value, err) == BX_OK ? BX_OK : bx_err_wrap(err, "%s", key);
+        return options_set_value(o, &flags[i], value, err) == BX_OK ? BX_OK
+                                                                    : bx_err_wrap(err, "%s", key);
     }
     return bx_err_set(err, BX_INVALID, "unknown key '%.100s'", key);
 }
 
-/* The library tells several lines: "FILE:LINE:COLUMN: error: ..." with a picture, and lines about
+/* The library prints several lines: "FILE:LINE:COLUMN: error: ..." with an excerpt, and lines about
  * its own functions, which begin with a bracket. */
 static void on_yaml_error(struct fy_diag *diag, void *user, const char *text, size_t n)
 {
@@ -253,7 +249,7 @@ static int read_map(struct options *o, struct fy_document *doc, const bool *give
     int rc = BX_OK;
 
     if (root == NULL || fy_node_get_type(root) != FYNT_MAPPING)
-        return bx_err_set(err, BX_INVALID, "is no YAML map");
+        return bx_err_set(err, BX_INVALID, "is not a YAML map");
     while (rc == BX_OK && (pair = fy_node_mapping_iterate(root, &at)) != NULL)
         rc = read_pair(o, pair, given, err);
     return rc;
@@ -344,7 +340,7 @@ static int check_address(const char *flag, const char *text, struct bx_err *err)
         return bx_err_wrap(err, "%s", flag);
     if (a.v4.sin_port == 0) {
         bx_err_set(err, BX_INVALID, "%s: '%s' has no port", flag, text);
-        bx_err_hint(err, "choose one: the others are told it");
+        bx_err_hint(err, "choose one; other nodes need it to connect");
         return BX_INVALID;
     }
     if (address_is_loopback(&a))
@@ -379,7 +375,7 @@ static int check(struct options *o, struct bx_err *err)
 
 static int unknown_flag(char **argv, int index, struct bx_err *err)
 {
-    bx_err_set(err, BX_INVALID, "%s: not a flag, or its value is missing", argv[index]);
+    bx_err_set(err, BX_INVALID, "%s: unknown flag, or missing value", argv[index]);
     bx_err_hint(err, "blixardd --help");
     return BX_INVALID;
 }
@@ -393,23 +389,35 @@ static int read_flags(struct options *o, int argc, char **argv, bool *given, str
         table[i] = (struct option){flags[i].name,
                                    flags[i].argument == NULL ? no_argument : required_argument,
                                    NULL, (int)i + 256};
-    optind = 0; /* start afresh: a test parses more than once */
+    optind = 0; /* reset: a test parses more than once */
     for (; (which = getopt_long(argc, argv, ":h", table, NULL)) != -1; at = optind) {
-        const struct flag *f = which >= 256 ? &flags[which - 256] : NULL;
+        const struct options_flag *f = which >= 256 ? &flags[which - 256] : NULL;
 
-        if (which == 'h' || (f != NULL && f->kind == HELP)) {
+        if (which == 'h') {
             o->ask = OPTIONS_HELP;
-        } else if (f != NULL && f->kind == SHOW_VERSION) {
-            o->ask = OPTIONS_VERSION;
+        } else if (f != NULL && f->kind == VALUE_ASK) {
+            o->ask = f->ask;
         } else if (f == NULL) {
             return unknown_flag(argv, at < argc ? at : argc - 1, err);
         } else {
             given[f - flags] = true;
-            if (set_value(o, f, optarg, err) != BX_OK)
+            if (options_set_value(o, f, optarg, err) != BX_OK)
                 return bx_err_wrap(err, "--%s", f->name);
         }
     }
     return optind == argc ? BX_OK : unknown_flag(argv, optind, err);
+}
+
+static void set_presets(struct options *o)
+{
+    struct bx_err err;
+
+    for (size_t i = 0; i < FLAGS; i++) {
+        int rc = flags[i].preset == NULL ? BX_OK
+                                         : options_set_value(o, &flags[i], flags[i].preset, &err);
+
+        assert(rc == BX_OK); /* a preset is part of the table */
+    }
 }
 
 int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
@@ -417,25 +425,8 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     bool given[FLAGS] = {false};
     int rc;
 
-    *o = (struct options){
-        .log = LOG_INFO,
-        .election_ms = 1000,
-        .heartbeat_ms = 100,
-        .proposal_pool = {1000, 100},
-        .read_pool = {1000, 0},
-        .frame_pool = {1024, 0},
-        .vm_config_pool = {500, 50},
-        .metadata_pool = {200, 20},
-        .call_pool = {1000, 0},
-        .answer_pool = {1000, 0},
-        .connection_pool = {1024, 0},
-        .buffers = {512, 512, 256, 32, 16},
-    };
-    snprintf(o->listen, sizeof o->listen, "127.0.0.1:7411");
-    snprintf(o->api, sizeof o->api, "127.0.0.1:7410");
-#ifdef BX_TRACK_ALLOCATIONS
-    o->scope_pool = BX_TRACK_SCOPE_POOL;
-#endif
+    memset(o, 0, sizeof *o);
+    set_presets(o);
     rc = read_flags(o, argc, argv, given, err);
     if (rc == BX_OK && o->ask != OPTIONS_RUN)
         return rc;
@@ -446,18 +437,23 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     if (rc == BX_OK)
         rc = check(o, err);
     if (rc != BX_OK && err->hint[0] == '\0')
-        bx_err_hint(err, "blixardd --help tells what each flag takes");
+        bx_err_hint(err, "blixardd --help lists the flags and their values");
     return rc;
 }
 
 void options_usage(FILE *out)
 {
-    fputs("usage: blixardd --data DIR [flags]\n\n"
-          "Runs the VMs of this host and, with the other daemons of its cluster, keeps the record\n"
-          "of what should run where. SIGTERM ends it in order; VMs under QEMU run on. A new one\n"
-          "waits for blixardctl cluster init, or join.\n\n",
-          out);
-    for (size_t i = 0; i < FLAGS; i++)
-        fprintf(out, "  --%-15s %-10s %s\n", flags[i].name,
-                flags[i].argument == NULL ? "" : flags[i].argument, flags[i].help);
+    fputs(
+        "usage: blixardd --data DIR [flags]\n\n"
+        "Runs the VMs of this host and, with the other daemons of its cluster, keeps the record\n"
+        "of what should run where. SIGTERM stops it in order; VMs under QEMU keep running. A new\n"
+        "daemon waits for blixardctl cluster init or blixardctl cluster join.\n\n",
+        out);
+    for (size_t i = 0; i < FLAGS; i++) {
+        const struct options_flag *f = &flags[i];
+
+        fprintf(out, "  --%-15s %-10s %s", f->name, f->argument == NULL ? "" : f->argument,
+                f->help);
+        fprintf(out, f->preset == NULL ? "\n" : " (default %s)\n", f->preset);
+    }
 }

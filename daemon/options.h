@@ -1,7 +1,7 @@
-/* options - what blixardd was told: flags, then the file of --config, then defaults.
+/* options - the configuration of blixardd: flags, then the file of --config, then defaults.
  *
  * The file is YAML, one map whose keys are the flags' long names without dashes in front; a flag
- * wins over the file. Without certificates the link and the API's TCP listener accept loopback
+ * overrides the file. Without certificates the link and the API's TCP listener accept loopback
  * addresses only. */
 #ifndef OPTIONS_H
 #define OPTIONS_H
@@ -10,6 +10,7 @@
 #include "err.h"
 #include "mem/buf.h"
 #include "mem/pool.h"
+#include "sys/log.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,7 +20,7 @@
 #define OPTIONS_PATH 4096
 
 enum options_driver { OPTIONS_DRIVER_AUTO, OPTIONS_DRIVER_QEMU, OPTIONS_DRIVER_SIM };
-/* What main does with a parsed command line. */
+/* What main is to do. */
 enum options_ask { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 
 struct options {
@@ -34,7 +35,7 @@ struct options {
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;
-    int log; /* highest level that is written: 3 error ... 7 debug */
+    enum log_level log; /* highest level that is written */
     uint32_t election_ms, heartbeat_ms;
     uint64_t snapshot_bytes;                           /* 0: the node's own default */
     struct bx_pool_size frame_pool;                    /* of the link */

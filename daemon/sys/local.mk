@@ -4,7 +4,7 @@ libdaemon_a_SOURCES += \
 	daemon/sys/clock.c daemon/sys/clock.h \
 	daemon/sys/data.c daemon/sys/data.h \
 	daemon/sys/disk.c daemon/sys/disk.h \
-	daemon/sys/log.c daemon/sys/log.h \
+	daemon/sys/log.c daemon/sys/log.h daemon/sys/word.h \
 	daemon/sys/loop.c daemon/sys/loop.h \
 	daemon/sys/sim_runs.c daemon/sys/sim_runs.h \
 	daemon/sys/token.c daemon/sys/token.h

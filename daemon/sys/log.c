@@ -7,20 +7,25 @@
 #include <time.h>
 #include <unistd.h>
 
-static int max_level = LOG_INFO;
+static enum log_level max_level = LOG_INFO;
 
-void log_set_level(int level)
+const struct word log_levels[] = {
+    {"error", LOG_ERROR}, {"warning", LOG_WARNING}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {0},
+};
+
+void log_set_level(enum log_level level)
 {
     max_level = level;
 }
 
+/* The first level that is not below this one; a level beyond the last is the last. */
 static const char *level_name(int level)
 {
-    if (level <= LOG_ERROR)
-        return "error";
-    if (level == LOG_WARNING)
-        return "warning";
-    return level <= LOG_INFO ? "info" : "debug";
+    const struct word *l = log_levels;
+
+    while (l[1].name != NULL && l->value < level)
+        l++;
+    return l->name;
 }
 
 void log_write(int level, const char *fmt, ...)
@@ -30,7 +35,7 @@ void log_write(int level, const char *fmt, ...)
     struct tm tm;
     va_list ap;
 
-    if (level > max_level)
+    if (level > (int)max_level)
         return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);

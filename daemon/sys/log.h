@@ -1,15 +1,18 @@
-/* log - one line to standard error: UTC time, level, text.
- *
- * Levels as in syslog: 3 error, 4 warning, 6 info, 7 debug. Loop's thread only. */
+/* log - one line to standard error: UTC time, level, text. Loop's thread only. */
 #ifndef LOG_H
 #define LOG_H
 
 #include "err.h"
+#include "sys/word.h"
 
-enum { LOG_ERROR = 3, LOG_WARNING = 4, LOG_INFO = 6, LOG_DEBUG = 7 };
+/* As in syslog: the lower, the more severe. */
+enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_INFO = 6, LOG_DEBUG = 7 };
+
+extern const struct word log_levels[]; /* from LOG_ERROR on, ends with a NULL name */
 
 /* Lines above this level are left out; LOG_INFO until this is called. */
-void log_set_level(int level);
+void log_set_level(enum log_level level);
+/* `level` is an enum log_level; libcore passes the number. */
 void log_write(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The process can not go on: say why and exit(70), without a cleanup that could lie about the state
  * on disk. */

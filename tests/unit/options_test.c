@@ -168,7 +168,8 @@ static void what_is_wrong_is_named(void **state)
         {"--data /d --name n --api [::]:7410", "loopback"},
         {"--data /d --name n --api localhost:99999", "--api"},
         {"--data /d --name n --driver xen", "--driver"},
-        {"--data /d --name n --log loud", "--log"},
+        {"--data /d --name n --log loud", "\"loud\" is not error, warning, info or debug"},
+        {"--data /d --name n --driver xen", "\"xen\" is not auto, qemu or sim"},
         {"--data /d --name n --election-ms -1", "--election-ms"},
         {"--data /d --name n --election-ms 0", "--election-ms"},
         {"--data /d --name n --election-ms 5s", "--election-ms"},
@@ -176,11 +177,11 @@ static void what_is_wrong_is_named(void **state)
         {"--data /d --name n --heartbeat-ms 2000", "which is 1000"},
         {"--data /d --name n --election-ms 100", "--heartbeat-ms"},
         {"--data /d --name n --listen 127.0.0.1:0", "no port"},
-        {"--data /d --name n --config=", "--config: wants a value, FILE"},
-        {"--data /d --name n --qemu=", "--qemu: wants a value, PATH"},
+        {"--data /d --name n --config=", "--config: requires a value, FILE"},
+        {"--data /d --name n --qemu=", "--qemu: requires a value, PATH"},
         {"--data /d --name n --heartbeat-ms x", "\"x\" is not a number from 1 to 3600000"},
         {"--data /d --name n --proposal-pool x", "MAX from 1 to 1000000"},
-        {"--data /d --name n --intern-bytes 0", "\"0\" is not a number from 1 on"},
+        {"--data /d --name n --intern-bytes 0", "\"0\" is not a number of at least 1"},
         {"--data /d --name n --snapshot-bytes 99999999999999999999", "--snapshot-bytes"},
     };
     struct options o;
@@ -206,7 +207,7 @@ static void write_file(const char *dir, const char *text, char path[256])
     assert_int_equal(fclose(f), 0);
 }
 
-static void a_file_has_the_same_keys_and_flags_win(void **state)
+static void a_file_has_the_names_of_flags_as_keys_and_flags_override_it(void **state)
 {
     char *dir = test_make_dir();
     char path[256], line[512];
@@ -225,7 +226,24 @@ static void a_file_has_the_same_keys_and_flags_win(void **state)
     test_remove_dir(dir);
 }
 
-static void a_file_that_can_not_be_used_is_said(void **state)
+static void each_level_of_the_log_has_a_name(void **state)
+{
+    static const enum log_level levels[] = {LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
+    struct options o;
+    struct bx_err err;
+    char line[64];
+    unsigned n = 0;
+
+    (void)state;
+    for (const struct word *l = log_levels; l->name != NULL; l++, n++) {
+        snprintf(line, sizeof line, "--data /d --name n --log %s", l->name);
+        assert_int_equal(parse(&o, &err, line), BX_OK);
+        assert_int_equal(o.log, levels[n]);
+    }
+    assert_int_equal(n, 4);
+}
+
+static void an_unusable_file_is_refused_by_name(void **state)
 {
     static const char *const bad[][2] = {
         {"data: [1, 2]\n", "plain text"},
@@ -318,8 +336,9 @@ int main(void)
         cmocka_unit_test(caches_have_sizes),
         cmocka_unit_test(every_flag_arrives),
         cmocka_unit_test(what_is_wrong_is_named),
-        cmocka_unit_test(a_file_has_the_same_keys_and_flags_win),
-        cmocka_unit_test(a_file_that_can_not_be_used_is_said),
+        cmocka_unit_test(a_file_has_the_names_of_flags_as_keys_and_flags_override_it),
+        cmocka_unit_test(each_level_of_the_log_has_a_name),
+        cmocka_unit_test(an_unusable_file_is_refused_by_name),
         cmocka_unit_test(addresses_are_read),
         cmocka_unit_test(a_directory_has_one_daemon),
     };

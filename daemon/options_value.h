@@ -1,0 +1,38 @@
+/* options_value - the kinds of values that flags of blixardd have, and how each is read.
+ *
+ * A new kind is a member of the enum and a row of the table in options_value.c. */
+#ifndef OPTIONS_VALUE_H
+#define OPTIONS_VALUE_H
+
+#include "options.h"
+#include "sys/word.h"
+
+enum value_kind {
+    VALUE_TEXT,    /* char array, not empty */
+    VALUE_LABEL,   /* char array: a DNS label, or empty */
+    VALUE_ADDRESS, /* char array: HOST:PORT, checked when all is read */
+    VALUE_WORD,    /* int or enum: one of .words */
+    VALUE_U32,     /* uint32_t: 1 to 3,600,000 */
+    VALUE_U64,     /* uint64_t: from 1 on */
+    VALUE_POOL,    /* struct bx_pool_size: MAX or MAX/MIN */
+    VALUE_BUFFERS, /* uint32_t[BX_BUF_CLASSES]: a number for each class */
+    VALUE_ASK,     /* takes no value */
+    VALUE__KINDS
+};
+
+struct options_flag {
+    const char *name;
+    enum value_kind kind;
+    size_t offset, size;      /* of the member of struct options */
+    const struct word *words; /* of a WORD */
+    enum options_ask ask;     /* of an ASK: what main is to do */
+    const char *argument;     /* NULL: takes no value */
+    const char *preset;       /* the default; NULL: it is filled in later, or zero */
+    const char *help;
+};
+
+/* Read a value into the member of the flag. BX_OK, or BX_INVALID. */
+int options_set_value(struct options *o, const struct options_flag *f, const char *text,
+                      struct bx_err *err);
+
+#endif
