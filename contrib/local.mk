@@ -7,11 +7,15 @@ dist_noinst_SCRIPTS += \
 	contrib/make-test-guest.sh \
 	contrib/test.sh
 dist_noinst_DATA += \
+	CHANGELOG.md \
 	CONTRIBUTING.md \
 	LICENSE \
 	README.md \
+	SECURITY.md \
 	debian/control \
 	docs/ARCHITECTURE.md \
+	docs/GLOSSARY.md \
+	docs/HACKING.md \
 	docs/TESTING.md
 
 # Held to the programs by tests/integration/man.sh.
