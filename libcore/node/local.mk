@@ -12,5 +12,6 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/timerheap.c libcore/node/timerheap.h \
 	libcore/node/lease.c libcore/node/lease_node.c libcore/node/lease_leader.c \
 	libcore/node/lease.h libcore/node/lease_priv.h \
-	libcore/node/reconcile.c libcore/node/reconcile.h \
+	libcore/node/reconcile.c libcore/node/reconcile_entry.c \
+	libcore/node/reconcile_step.c libcore/node/reconcile.h libcore/node/reconcile_priv.h \
 	libcore/node/driver_sim.c libcore/node/driver_sim.h

@@ -1,0 +1,160 @@
+/* The steps of a reconciler: what is done when an entry is due. Every step leaves the entry
+ * dropped, in a queue, scheduled again, or waiting for a row or an observation. */
+#include "node/reconcile_priv.h"
+
+#include "mutant.h"
+
+#include <string.h>
+
+#define STOP_DEFAULT_S 60u
+#define LOST_MESSAGE "the run is gone: the host was restarted, or the run was lost"
+
+static void report_phase(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                         enum bx_phase phase, uint64_t now)
+{
+    bool absent = e->observed == BX_OBSERVED_ABSENT;
+    struct bx_cmd_vm_report body = {.node = r->self, .epoch = row->epoch, .phase = (uint8_t)phase};
+
+    if (e->report_again > now && e->reported == phase && e->reported_epoch == row->epoch) {
+        bx_entry_schedule(r, e, e->report_again);
+        return;
+    }
+    memcpy(body.vm, e->vm, 16);
+    if (absent)
+        body.message = bx_str(phase == BX_PHASE_FAILED ? LOST_MESSAGE : "");
+    else
+        body.message = bx_str(e->message);
+    e->reported = phase;
+    e->reported_epoch = row->epoch;
+    e->report_again = now + BX_REPORT_AGAIN_MS;
+    bx_entry_schedule(r, e, e->report_again);
+    r->p.report(r->p.ctx, &body);
+}
+
+/* A start needs that the pause is over, a grant, and a slot, in this order; it waits for the first
+ * that is missing. */
+static void start_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                      uint64_t now)
+{
+    struct bx_vm_config config = bx_vm_whole_config(row);
+    struct bx_run run = {.epoch = row->epoch, .node = r->self, .config = &config};
+
+    if (!r->adopted || now < e->not_before) {
+        bx_entry_schedule(r, e, r->adopted ? e->not_before : now + BX_RECONCILE_RETRY_MS);
+        return;
+    }
+    if (bx_lease_request(r->p.lease, e->vm, row->epoch) != BX_OK) {
+        bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS);
+        return;
+    }
+    if (!bx_lease_holds(r->p.lease, e->vm, row->epoch) && !BX_MUTATED(START_WITHOUT_GRANT)) {
+        bx_entry_enter_queue(r, e, BX_QUEUE_LEADER);
+        return;
+    }
+    if (r->starting >= BX_STARTS_MAX) {
+        bx_entry_enter_queue(r, e, BX_QUEUE_SLOT);
+        return;
+    }
+    bx_lease_cancel(r->p.lease, e->vm);
+    memcpy(run.vm, e->vm, 16);
+    e->epoch = row->epoch;
+    e->asked = BX_ACTION_NONE;
+    e->running_since = 0;
+    bx_entry_set_observed(r, e, BX_OBSERVED_STARTING);
+    r->p.driver->ops->start(r->p.driver, &run);
+}
+
+static void stop_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                     uint64_t now)
+{
+    uint32_t s = row->stop_timeout_s == 0 ? STOP_DEFAULT_S : row->stop_timeout_s;
+    uint32_t ms = s < UINT32_MAX / 1000 ? s * 1000 : UINT32_MAX;
+
+    e->asked = BX_ACTION_STOP;
+    e->asked_again = now + ms + BX_KILL_MS;
+    bx_entry_schedule(r, e, e->asked_again);
+    r->p.driver->ops->stop(r->p.driver, e->vm, ms);
+}
+
+static void kill_run(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
+{
+    e->asked = BX_ACTION_KILL;
+    e->asked_again = now + BX_KILL_MS;
+    bx_entry_schedule(r, e, e->asked_again);
+    r->p.driver->ops->kill(r->p.driver, e->vm);
+}
+
+/* Ask once; kill when that is not obeyed in its time, or when force is requested. */
+static void end_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                    enum bx_action action, uint64_t now)
+{
+    bool first = e->asked == BX_ACTION_NONE;
+    bool force = action == BX_ACTION_KILL && e->asked == BX_ACTION_STOP;
+
+    if (!first && !force && now < e->asked_again)
+        bx_entry_schedule(r, e, e->asked_again);
+    else if (action == BX_ACTION_STOP && first)
+        stop_run(r, e, row, now);
+    else
+        kill_run(r, e, now);
+}
+
+/* The end of the run is in the state: its files can go, and the row may ask for the next step. */
+static void forget_run(struct bx_reconcile *r, struct bx_entry *e)
+{
+    r->p.driver->ops->forget(r->p.driver, e->vm);
+    bx_entry_set_observed(r, e, BX_OBSERVED_ABSENT);
+    e->asked = BX_ACTION_NONE;
+    e->running_since = 0;
+    bx_entry_schedule_now(r, e);
+}
+
+static bool needs_current(enum bx_action a)
+{
+    return a == BX_ACTION_STOP || a == BX_ACTION_KILL || a == BX_ACTION_FORGET;
+}
+
+/* Nothing to do. A VM without a run is dropped, and its count of failures with it; a run that was
+ * asked to end is watched all the same. */
+static void rest(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
+{
+    if (e->observed == BX_OBSERVED_ABSENT)
+        bx_entry_drop(r, e);
+    else if (e->observed == BX_OBSERVED_STOPPING && e->asked != BX_ACTION_NONE)
+        end_run(r, e, NULL, BX_ACTION_NONE, now);
+}
+
+void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
+{
+    const struct bx_vm *row = bx_view_vm(r->p.view(r->p.ctx), e->vm);
+    struct bx_plan_input in = {.observed = e->observed, .epoch = e->epoch, .failed = e->failed};
+    struct bx_plan plan;
+
+    in.vm = row != NULL && row->node == r->self ? row : NULL;
+    plan = bx_plan_next(&in);
+    bx_entry_leave_queue(r, e);
+    if (plan.action != BX_ACTION_START)
+        bx_lease_cancel(r->p.lease, e->vm);
+    if (needs_current(plan.action) && !bx_lease_current(r->p.lease) && !BX_MUTATED(DECLARE_EARLY)) {
+        bx_entry_enter_queue(r, e, BX_QUEUE_LEADER);
+        return;
+    }
+    switch (plan.action) {
+    case BX_ACTION_NONE:
+        rest(r, e, now);
+        break;
+    case BX_ACTION_START:
+        start_run(r, e, row, now);
+        break;
+    case BX_ACTION_STOP:
+    case BX_ACTION_KILL:
+        end_run(r, e, row, plan.action, now);
+        break;
+    case BX_ACTION_FORGET:
+        forget_run(r, e);
+        break;
+    case BX_ACTION_REPORT:
+        report_phase(r, e, row, plan.report, now);
+        break;
+    }
+}
