@@ -26,7 +26,8 @@ struct bx_proposal {
     TAILQ_ENTRY(bx_proposal) link; /* in queued or sent */
     TAILQ_ENTRY(bx_proposal) own;  /* in own_session, when it is of this node's session */
     bool foreign;                  /* relayed by a follower, which waits for it; not in the map */
-    bool is_own;
+    bool is_own;                   /* of this node's session */
+    bool is_sent;                  /* in the list `sent`; else in `queued` */
     uint8_t session[16];
     uint64_t sequence;
     uint64_t body_hash, principal_hash; /* an outcome under its id may be another request's */
@@ -67,7 +68,7 @@ void bx_propose_tell_first(struct bx_node *n, uint16_t kind, const void *body);
 struct bx_waiting_read {
     TAILQ_ENTRY(bx_waiting_read) link;
     uint64_t from, from_id; /* asked by another node, which gets READ_OK */
-    bool as_leader;         /* worth nothing unless this node stays leader */
+    uint64_t leader_term;   /* good only while this node leads in this term; 0: under any leader */
     uint64_t deadline;
     void (*done)(void *ctx, const struct bx_err *err);
     void (*done_code)(void *ctx, int code);
@@ -80,8 +81,10 @@ struct bx_reads {
     struct bx_waiting_reads fresh; /* arrived since the last barrier was submitted */
     struct bx_waiting_reads asked; /* served by the barrier under way */
     uint32_t n;
-    uint64_t id;    /* of the READ under way, on a follower */
-    uint64_t index; /* apply so far, then answer; 0: not known yet */
+    uint64_t id; /* of the READ under way, on a follower; begins at random, so that an answer
+                  * to a READ of an earlier life of this node is not taken for one of now */
+    uint64_t leading_term; /* as leader, at the last turn; 0: not leader */
+    uint64_t index;        /* apply so far, then answer; 0: not known yet */
     uint64_t asked_ms, asked_of, asked_term;
 };
 
@@ -92,7 +95,7 @@ void bx_reads_answer(struct bx_node *n); /* after apply and commit */
 void bx_reads_expire(struct bx_node *n);
 void bx_reads_on_read(struct bx_node *n, uint64_t from, const struct bx_read *m);
 void bx_reads_on_ok(struct bx_node *n, uint64_t from, const struct bx_read *m);
-/* For grants: done(arg, BX_OK) only while this node was leader all the time. */
+/* For grants: done(arg, BX_OK) only when this node has led all the time, in one term. */
 void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), void *arg);
 
 /* ---- member.c: what the rows say should be in the configuration, and who is up ---- */

@@ -248,6 +248,7 @@ static void sent(struct bx_propose *pr, struct bx_proposal *p, uint64_t now)
         return;
     }
     p->sent_ms = now;
+    p->is_sent = true;
     TAILQ_INSERT_TAIL(&pr->sent, p, link);
 }
 
@@ -274,6 +275,7 @@ static void requeue(struct bx_propose *pr)
 
     while ((p = TAILQ_LAST(&pr->sent, bx_proposals)) != NULL) {
         TAILQ_REMOVE(&pr->sent, p, link);
+        p->is_sent = false;
         TAILQ_INSERT_HEAD(&pr->queued, p, link);
         if (BX_MUTATED(RESEND_NEW_ID))
             bx_put64(p->command.data + 40, p->sequence + ((uint64_t)++pr->sequence << 32));
@@ -374,22 +376,8 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
      * answer to another request under it, or to somebody else's. */
     if (p == NULL || p->body_hash != o->body_hash || p->principal_hash != o->principal_hash)
         return;
-    /* An outcome can come while it is queued again: the first sending did commit. */
-    if (p->sent_ms != 0 && TAILQ_FIRST(&pr->sent) != NULL) {
-        struct bx_proposal *q;
-
-        TAILQ_FOREACH(q, &pr->sent, link)
-        {
-            if (q == p)
-                break;
-        }
-        if (q == p)
-            TAILQ_REMOVE(&pr->sent, p, link);
-        else
-            TAILQ_REMOVE(&pr->queued, p, link);
-    } else {
-        TAILQ_REMOVE(&pr->queued, p, link);
-    }
+    /* An outcome can arrive while it is queued again: the first sending was committed. */
+    TAILQ_REMOVE(p->is_sent ? &pr->sent : &pr->queued, p, link);
     if (p->done != NULL)
         p->done(p->ctx, o, NULL);
     release(pr, p);

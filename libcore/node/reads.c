@@ -17,6 +17,7 @@ int bx_reads_init(struct bx_node *n)
 {
     TAILQ_INIT(&n->reads.fresh);
     TAILQ_INIT(&n->reads.asked);
+    n->o.clock->ops->random(n->o.clock, &n->reads.id, sizeof n->reads.id);
     return bx_pool_init(&n->reads.pool, "read", sizeof(struct bx_waiting_read), n->o.reads, NULL);
 }
 
@@ -96,7 +97,7 @@ void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), vo
         done(arg, BX_NO_LEADER);
         return;
     }
-    r->as_leader = true;
+    r->leader_term = bx_raft_term(&n->raft);
     r->deadline = UINT64_MAX;
     r->done_code = done;
     r->ctx = arg;
@@ -104,22 +105,39 @@ void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), vo
 
 /* ---- asking ---- */
 
-/* What was asked counts no more; a read that is worth nothing without this leadership fails. */
-static void ask_again(struct bx_node *n)
+static uint64_t leading_term(const struct bx_node *n)
 {
-    struct bx_reads *rs = &n->reads;
-    struct bx_waiting_read *r, *prev;
+    return bx_raft_is_leader(&n->raft) ? bx_raft_term(&n->raft) : 0;
+}
+
+/* The leadership in which the read was to be answered is over. */
+static bool is_void(const struct bx_node *n, const struct bx_waiting_read *r)
+{
+    return r->leader_term != 0 && r->leader_term != leading_term(n);
+}
+
+static void fail_void(struct bx_node *n, struct bx_waiting_reads *list)
+{
+    struct bx_waiting_read *r = TAILQ_FIRST(list), *next;
     struct bx_err err;
 
     bx_err_set(&err, BX_NO_LEADER, "this node is no longer leader");
-    for (r = TAILQ_LAST(&rs->asked, bx_waiting_reads); r != NULL; r = prev) {
-        prev = TAILQ_PREV(r, bx_waiting_reads, link);
-        TAILQ_REMOVE(&rs->asked, r, link);
-        if (r->as_leader || r->from != 0)
-            answer(n, r, &err);
-        else
-            TAILQ_INSERT_HEAD(&rs->fresh, r, link);
+    for (; r != NULL; r = next) {
+        next = TAILQ_NEXT(r, link);
+        if (!is_void(n, r))
+            continue;
+        TAILQ_REMOVE(list, r, link);
+        answer(n, r, &err);
     }
+}
+
+/* What was asked counts no more. It goes before what arrived since. */
+static void ask_again(struct bx_node *n)
+{
+    struct bx_reads *rs = &n->reads;
+
+    TAILQ_CONCAT(&rs->asked, &rs->fresh, link);
+    TAILQ_CONCAT(&rs->fresh, &rs->asked, link);
     rs->index = 0;
 }
 
@@ -159,6 +177,11 @@ void bx_reads_turn(struct bx_node *n)
     uint64_t leader = bx_raft_leader(&n->raft);
     struct bx_reads *rs = &n->reads;
 
+    if (rs->leading_term != leading_term(n)) {
+        rs->leading_term = leading_term(n);
+        fail_void(n, &rs->asked);
+        fail_void(n, &rs->fresh);
+    }
     if (!TAILQ_EMPTY(&rs->asked) &&
         (leader != rs->asked_of || bx_raft_term(&n->raft) != rs->asked_term))
         ask_again(n);
@@ -178,6 +201,7 @@ void bx_reads_answer(struct bx_node *n)
         return;
     if (bx_raft_term(&n->raft) != rs->asked_term)
         return; /* another entry may stand at that index: the next turn asks again */
+    fail_void(n, &rs->asked);
     TAILQ_INIT(&ready);
     TAILQ_CONCAT(&ready, &rs->asked, link);
     while ((r = TAILQ_FIRST(&ready)) != NULL) {
@@ -199,6 +223,7 @@ void bx_reads_on_read(struct bx_node *n, uint64_t from, const struct bx_read *m)
     }
     r->from = from;
     r->from_id = m->id;
+    r->leader_term = bx_raft_term(&n->raft);
     r->deadline = UINT64_MAX;
 }
 

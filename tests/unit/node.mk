@@ -47,3 +47,11 @@ check_PROGRAMS += tests/unit/node_remove_test
 tests_unit_node_remove_test_SOURCES = tests/unit/node_remove_test.c
 tests_unit_node_remove_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_node_remove_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/propose_test tests/unit/reads_test
+tests_unit_propose_test_SOURCES = tests/unit/propose_test.c
+tests_unit_propose_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_propose_test_LDADD = $(TEST_LIBS)
+tests_unit_reads_test_SOURCES = tests/unit/reads_test.c
+tests_unit_reads_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_reads_test_LDADD = $(TEST_LIBS)

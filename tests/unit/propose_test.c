@@ -1,0 +1,577 @@
+/* propose against node.h and internal.h: batches and their bounds, relays, and what becomes of a
+ * request when leadership moves. Real nodes; the test decides what is durable and what arrives. */
+#include "lib/testlib.h"
+
+#include "lib/testcluster.h"
+#include "node/internal.h"
+
+#include <string.h>
+
+#define NEVER UINT64_MAX
+
+static struct test_cluster w;
+
+static void open_one(void)
+{
+    test_cluster_open(&w, 1);
+}
+
+static void open_three(void)
+{
+    test_cluster_open(&w, 3);
+}
+
+static uint64_t last_index(uint64_t id)
+{
+    return test_member_status(test_member(&w, id)).last_index;
+}
+
+static int submit(uint64_t id, const char *name, uint64_t sequence, struct test_answer *a)
+{
+    return test_submit_vm(test_member(&w, id), name, sequence, NEVER, a);
+}
+
+static void submit_many(uint32_t n, struct test_answer *a)
+{
+    static uint32_t made;
+
+    for (uint32_t i = 0; i < n; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "vm-%u", made++);
+        assert_int_equal(submit(1, name, 0, a), BX_OK);
+    }
+}
+
+/* One turn of member 1 with its disk held: nothing is committed. */
+static void turn_without_disk(void)
+{
+    test_member(&w, 1)->hold_disk = true;
+    test_cluster_settle(&w);
+}
+
+static void release_disk(void)
+{
+    test_member(&w, 1)->hold_disk = false;
+    test_cluster_settle(&w);
+}
+
+static void answered(const struct test_answer *a, uint32_t times, int code)
+{
+    assert_int_equal(a->times, times);
+    assert_true(a->outcome);
+    assert_int_equal(a->code, code);
+}
+
+static void failed(const struct test_answer *a, int code)
+{
+    assert_int_equal(a->times, 1);
+    assert_false(a->outcome);
+    assert_int_equal(a->code, code);
+}
+
+/* ---- batches ---- */
+
+static void what_arrives_in_one_turn_is_one_entry(void **state)
+{
+    struct test_answer a = {0};
+    uint64_t before;
+
+    (void)state;
+    open_one();
+    before = last_index(1);
+    submit_many(BX_BATCH_COMMANDS_MAX, &a);
+    assert_int_equal(last_index(1), before); /* submit only queues */
+    assert_int_equal(a.times, 0);
+    turn_without_disk();
+    assert_int_equal(last_index(1), before + 1);
+    assert_int_equal(a.times, 0); /* and nothing is answered before it is durable */
+    release_disk();
+    answered(&a, BX_BATCH_COMMANDS_MAX, BX_OK);
+    test_cluster_close(&w);
+}
+
+static void a_batch_closes_at_512_commands(void **state)
+{
+    struct test_answer a = {0};
+    uint64_t before;
+
+    (void)state;
+    open_one();
+    before = last_index(1);
+    submit_many(BX_BATCH_COMMANDS_MAX + 1, &a);
+    turn_without_disk();
+    assert_int_equal(last_index(1), before + 2);
+    release_disk();
+    answered(&a, BX_BATCH_COMMANDS_MAX + 1, BX_OK);
+    test_cluster_close(&w);
+}
+
+/* The creation of a VM with so many labels of 50,000 bytes; *encoded is what its command takes. */
+static int submit_large(uint32_t labels, struct test_answer *a, size_t *encoded)
+{
+    static const char *const keys[] = {"a", "b", "c", "d", "e", "f"};
+    static char text[50000];
+    struct bx_pair pairs[6];
+    struct bx_cmd_vm_create c = {.if_not_exists = false};
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE, .principal = bx_str("operator")};
+    struct bx_submit s = {.kind = head.kind,
+                          .body = &c,
+                          .principal = head.principal,
+                          .deadline = NEVER,
+                          .done = test_on_answer,
+                          .ctx = a};
+    struct bx_buf b = {0};
+
+    memset(text, 'x', sizeof text);
+    for (uint32_t i = 0; i < labels; i++)
+        pairs[i] = (struct bx_pair){bx_str(keys[i]), {text, sizeof text}};
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str("large");
+    c.config.labels = (struct bx_pairs){pairs, labels};
+    (void)bx_cmd_encode(&b, &head, &c);
+    *encoded = b.len;
+    bx_buf_release(&b);
+    return bx_node_submit(test_member(&w, 1)->node, &s, NULL);
+}
+
+static void a_batch_closes_at_one_mebibyte(void **state)
+{
+    struct test_answer a = {0};
+    size_t encoded = 0, fit;
+    uint64_t before;
+
+    (void)state;
+    open_one();
+    before = last_index(1);
+    assert_int_equal(submit_large(2, &a, &encoded), BX_OK);
+    fit = BX_BATCH_BYTES_MAX / encoded; /* the head of the batch is far smaller than the rest */
+    assert_true(fit > 1 && fit < BX_BATCH_COMMANDS_MAX);
+    for (size_t i = 1; i < fit; i++)
+        assert_int_equal(submit_large(2, &a, &encoded), BX_OK);
+    turn_without_disk();
+    assert_int_equal(last_index(1), before + 1);
+    release_disk();
+    for (size_t i = 0; i < fit + 1; i++)
+        assert_int_equal(submit_large(2, &a, &encoded), BX_OK);
+    turn_without_disk();
+    assert_int_equal(last_index(1), before + 3);
+    release_disk();
+    assert_int_equal(a.times, 2 * fit + 1);
+    test_cluster_close(&w);
+}
+
+static void four_batches_are_in_flight_at_most(void **state)
+{
+    const uint32_t n = (BX_INFLIGHT_BATCHES + 2) * BX_BATCH_COMMANDS_MAX;
+    struct test_answer a = {0};
+    uint64_t before;
+
+    (void)state;
+    open_one();
+    before = last_index(1);
+    submit_many(n, &a);
+    turn_without_disk();
+    assert_int_equal(last_index(1), before + BX_INFLIGHT_BATCHES);
+    submit_many(1, &a);
+    test_cluster_settle(&w);
+    assert_int_equal(last_index(1), before + BX_INFLIGHT_BATCHES);
+    assert_int_equal(test_member_status(test_member(&w, 1)).pending, n + 1);
+    release_disk();
+    answered(&a, n + 1, BX_OK);
+    assert_int_equal(last_index(1), before + BX_INFLIGHT_BATCHES + 3);
+    test_cluster_close(&w);
+}
+
+/* ---- bounds ---- */
+
+static void a_full_queue_is_busy_and_closing_answers_each_caller_once(void **state)
+{
+    struct test_answer a = {0}, b = {0};
+    uint32_t pending;
+
+    (void)state;
+    open_one();
+    turn_without_disk();
+    pending = test_member_status(test_member(&w, 1)).pending;
+    submit_many(BX_PENDING_MAX - pending, &a);
+    assert_int_equal(submit(1, "one-more", 0, &b), BX_BUSY);
+    test_cluster_settle(&w);
+    assert_int_equal(submit(1, "one-more", 0, &b), BX_BUSY);
+    assert_int_equal(a.times, 0);
+    assert_int_equal(b.times, 0); /* a request that was refused is not answered, too */
+    test_cluster_close(&w);
+    assert_int_equal(a.times, BX_PENDING_MAX - pending);
+    assert_false(a.outcome);
+    assert_int_equal(a.code, BX_SHUTDOWN);
+}
+
+static void an_id_that_waits_is_busy(void **state)
+{
+    struct test_answer a = {0}, b = {0};
+
+    (void)state;
+    open_one();
+    turn_without_disk();
+    assert_int_equal(submit(1, "web", 1, &a), BX_OK);
+    assert_int_equal(submit(1, "other", 1, &b), BX_BUSY);
+    release_disk();
+    answered(&a, 1, BX_OK);
+    assert_int_equal(b.times, 0);
+    test_cluster_close(&w);
+}
+
+static void a_command_beyond_its_bound_is_refused(void **state)
+{
+    struct test_answer a = {0};
+    size_t encoded;
+
+    (void)state;
+    open_one();
+    assert_int_equal(submit_large(6, &a, &encoded), BX_TOO_LARGE);
+    assert_int_equal(test_member_status(test_member(&w, 1)).pending, 0);
+    test_cluster_close(&w);
+    assert_int_equal(a.times, 0);
+}
+
+/* ---- relays ---- */
+
+static void a_follower_relays_and_answers_from_its_own_state(void **state)
+{
+    struct test_answer a = {0};
+
+    (void)state;
+    open_three();
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK);
+    test_cluster_settle(&w);
+    /* The leader has applied it; member 2 learns of the commit with the next heartbeat. */
+    test_cluster_run(&w, 200);
+    answered(&a, 1, BX_OK);
+    assert_true(test_has_vm(test_member(&w, 2), "web"));
+    assert_int_equal(test_member_status(test_member(&w, 1)).pending, 0);
+    test_cluster_close(&w);
+}
+
+static bool drop_relays(struct test_cluster *c, uint64_t from, uint64_t to, enum bx_frame kind,
+                        const uint8_t *p, size_t len)
+{
+    (void)c, (void)from, (void)to, (void)p, (void)len;
+    return kind == BX_FRAME_RELAY;
+}
+
+static void a_lost_relay_is_sent_again(void **state)
+{
+    struct test_answer a = {0};
+
+    (void)state;
+    open_three();
+    w.drop = drop_relays;
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK);
+    test_cluster_run(&w, 1000);
+    w.drop = NULL;
+    test_cluster_run(&w, BX_RESEND_MS - 1500);
+    assert_int_equal(a.times, 0);
+    test_cluster_run(&w, 2000);
+    answered(&a, 1, BX_OK);
+    test_cluster_close(&w);
+}
+
+static void what_was_relayed_over_a_lost_connection_goes_again_at_once(void **state)
+{
+    struct test_answer a = {0};
+
+    (void)state;
+    open_three();
+    w.drop = drop_relays;
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK);
+    test_cluster_settle(&w);
+    w.drop = NULL;
+    bx_node_on_peer(test_member(&w, 2)->node, 1, false);
+    bx_node_on_peer(test_member(&w, 2)->node, 1, true);
+    test_cluster_run(&w, 200);
+    answered(&a, 1, BX_OK);
+    test_cluster_close(&w);
+}
+
+/* The frame's head of eight bytes, then commands; they are checked before they come near the log.
+ */
+static void a_damaged_relay_is_dropped(void **state)
+{
+    _Alignas(8) static const uint8_t garbage[64] = {1, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff};
+    struct test_member *m;
+    uint32_t warnings;
+    uint64_t before;
+
+    (void)state;
+    open_three();
+    m = test_member(&w, 1);
+    before = last_index(1);
+    warnings = m->warnings;
+    bx_node_receive(m->node, 2, BX_FRAME_RELAY, garbage, sizeof garbage);
+    bx_node_receive(m->node, 2, BX_FRAME_RELAY, garbage, 8);
+    bx_node_receive(m->node, 2, BX_FRAME_RELAY, garbage, 3);
+    assert_int_equal(m->warnings, warnings + 1);
+    assert_int_equal(test_member_status(m).pending, 0);
+    test_cluster_settle(&w);
+    assert_int_equal(last_index(1), before);
+    test_cluster_close(&w);
+}
+
+static void a_follower_ignores_relays(void **state)
+{
+    struct test_answer a = {0};
+
+    (void)state;
+    open_three();
+    test_member_isolate(test_member(&w, 1), true);
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK); /* still relayed to 1, if it could */
+    test_cluster_settle(&w);
+    bx_node_receive(test_member(&w, 3)->node, 2, BX_FRAME_RELAY, (const uint8_t *)"\0\0\0\0\0\0\0",
+                    8);
+    assert_int_equal(test_member_status(test_member(&w, 3)).pending, 0);
+    test_cluster_run(&w, 10000);
+    answered(&a, 1, BX_OK); /* by the leader that they elected */
+    test_cluster_close(&w);
+}
+
+/* ---- leadership moves ---- */
+
+static void what_a_lost_leader_had_queued_is_carried_out_once_by_the_next(void **state)
+{
+    struct test_answer a = {0};
+    struct test_member *old, *leader;
+
+    (void)state;
+    open_three();
+    old = test_member(&w, 1);
+    test_member_isolate(old, true);
+    assert_int_equal(submit(1, "web", 1, &a), BX_OK); /* into its own log, and no further */
+    leader = test_cluster_elect(&w, 1);
+    test_cluster_run(&w, 3000);
+    assert_int_equal(a.times, 0);
+    assert_false(test_has_vm(leader, "web"));
+    test_member_isolate(old, false);
+    test_cluster_run(&w, 3000);
+    answered(&a, 1, BX_OK);
+    assert_true(test_has_vm(leader, "web"));
+    test_cluster_close(&w);
+}
+
+static uint64_t mute; /* this member's answers to Raft messages are lost */
+
+static bool drop_answers(struct test_cluster *c, uint64_t from, uint64_t to, enum bx_frame kind,
+                         const uint8_t *p, size_t len)
+{
+    (void)c, (void)p, (void)len;
+    return kind == BX_FRAME_RAFT && to == 1 && from == mute;
+}
+
+/* The entry reaches member 2, and the leader never learns of it: the same request is proposed again
+ * under the same ids, and the outcome of the first is the answer. */
+static void an_entry_that_survives_its_leader_has_one_outcome(void **state)
+{
+    struct test_answer a = {0};
+    struct test_member *old, *leader;
+    uint64_t before;
+
+    (void)state;
+    open_three();
+    old = test_member(&w, 1);
+    w.cut[1][3] = w.cut[3][1] = true;
+    mute = 2;
+    w.drop = drop_answers;
+    assert_int_equal(submit(1, "web", 1, &a), BX_OK);
+    before = last_index(2);
+    test_cluster_settle(&w);
+    assert_int_equal(last_index(2), before + 1);
+    assert_int_equal(a.times, 0);
+    test_member_isolate(old, true);
+    w.drop = NULL;
+    leader = test_cluster_elect(&w, 1);
+    assert_int_equal(leader->id, 2); /* the only one whose log has it */
+    test_cluster_run(&w, 1000);
+    assert_true(test_has_vm(leader, "web"));
+    test_member_isolate(old, false);
+    test_cluster_run(&w, 3000);
+    answered(&a, 1, BX_OK); /* not BX_EXISTS, as under another id */
+    test_cluster_close(&w);
+}
+
+static void requests_of_a_follower_move_to_the_new_leader(void **state)
+{
+    struct test_answer a = {0};
+
+    (void)state;
+    open_three();
+    w.drop = drop_relays;
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK);
+    test_cluster_settle(&w);
+    w.drop = NULL;
+    test_member_isolate(test_member(&w, 1), true);
+    (void)test_cluster_elect(&w, 1);
+    test_cluster_run(&w, 1000);
+    answered(&a, 1, BX_OK);
+    assert_true(test_has_vm(test_member(&w, 3), "web"));
+    test_cluster_close(&w);
+}
+
+/* ---- callers that give up, and those that are gone ---- */
+
+static void at_its_deadline_a_caller_is_told_that_it_may_still_happen(void **state)
+{
+    struct test_answer a = {0};
+    struct test_member *m;
+
+    (void)state;
+    open_three();
+    m = test_member(&w, 1);
+    test_member_isolate(m, true);
+    assert_int_equal(test_submit_vm(m, "web", 1, w.clock.now + 2000, &a), BX_OK);
+    test_cluster_run(&w, 1900);
+    assert_int_equal(a.times, 0);
+    test_cluster_run(&w, 200);
+    failed(&a, BX_NO_LEADER);
+    assert_int_equal(test_member_status(m).pending, 0);
+    test_cluster_close(&w);
+    assert_int_equal(a.times, 1);
+}
+
+static void an_outcome_after_the_deadline_calls_nobody(void **state)
+{
+    struct test_answer a = {0};
+    struct test_member *m;
+
+    (void)state;
+    open_one();
+    m = test_member(&w, 1);
+    turn_without_disk();
+    assert_int_equal(test_submit_vm(m, "web", 1, w.clock.now + 500, &a), BX_OK);
+    test_cluster_run(&w, 700);
+    failed(&a, BX_NO_LEADER);
+    release_disk();
+    assert_int_equal(a.times, 1);
+    assert_true(test_has_vm(m, "web"));
+    test_cluster_close(&w);
+}
+
+static void the_command_of_a_follower_that_died_is_carried_out(void **state)
+{
+    struct test_answer a = {0};
+
+    (void)state;
+    open_three();
+    turn_without_disk();
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK);
+    test_cluster_settle(&w);
+    test_member_stop(test_member(&w, 2));
+    failed(&a, BX_SHUTDOWN);
+    release_disk();
+    test_cluster_run(&w, 200);
+    assert_true(test_has_vm(test_member(&w, 1), "web"));
+    assert_true(test_has_vm(test_member(&w, 3), "web"));
+    test_cluster_close(&w);
+}
+
+/* ---- ids ---- */
+
+/* Asked again after it was answered: the state machine knows the answer. */
+static void a_repeat_gets_the_first_outcome(void **state)
+{
+    struct test_answer a = {0}, b = {0};
+
+    (void)state;
+    open_three();
+    assert_int_equal(submit(1, "web", 1, &a), BX_OK);
+    test_cluster_run(&w, 200);
+    answered(&a, 1, BX_OK);
+    assert_int_equal(submit(2, "web", 1, &b), BX_OK);
+    test_cluster_run(&w, 200);
+    answered(&b, 1, BX_OK);
+    assert_int_equal(b.revision, a.revision);
+    test_cluster_close(&w);
+}
+
+/* A member that is behind applies what was asked under this id long ago, elsewhere. */
+static void the_outcome_of_another_request_under_its_id_is_no_answer(void **state)
+{
+    struct test_answer a = {0}, b = {0};
+
+    (void)state;
+    open_three();
+    w.cut[1][2] = w.cut[2][1] = w.cut[2][3] = w.cut[3][2] = true;
+    assert_int_equal(submit(1, "web", 1, &a), BX_OK);
+    test_cluster_settle(&w);
+    answered(&a, 1, BX_OK);
+    assert_int_equal(submit(2, "other", 1, &b), BX_OK);
+    test_cluster_settle(&w);
+    memset(w.cut, 0, sizeof w.cut);
+    test_cluster_run(&w, 10000);
+    assert_true(test_has_vm(test_member(&w, 2), "web"));
+    assert_int_equal(b.times, 1);
+    assert_int_not_equal(b.code, BX_OK);
+    assert_false(test_has_vm(test_member(&w, 2), "other"));
+    test_cluster_close(&w);
+}
+
+/* The node's own commands go under its own session, and are told from those of other principals. */
+static void the_nodes_own_commands_need_no_session(void **state)
+{
+    struct test_answer a = {0};
+
+    (void)state;
+    open_one();
+    for (int i = 0; i < 3; i++) {
+        char name[32];
+
+        snprintf(name, sizeof name, "own-%d", i);
+        assert_int_equal(submit(1, name, 0, &a), BX_OK);
+        test_cluster_settle(&w);
+        answered(&a, (uint32_t)i + 1, BX_OK);
+    }
+    test_cluster_close(&w);
+}
+
+/* A new leader's first commands go before what waited for a leader. */
+static void an_urgent_command_goes_before_what_waits(void **state)
+{
+    struct bx_cmd_node_state suspect = {.id = 1, .state = BX_NODE_SUSPECT};
+    struct test_answer a = {0};
+
+    (void)state;
+    open_one();
+    assert_int_equal(submit(1, "web", 0, &a), BX_OK);
+    bx_propose_tell_first(test_member(&w, 1)->node, BX_CMD_NODE_STATE, &suspect);
+    test_cluster_settle(&w);
+    answered(&a, 1, BX_UNPLACEABLE); /* the only node was suspect by then */
+    test_cluster_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_arrives_in_one_turn_is_one_entry),
+        cmocka_unit_test(a_batch_closes_at_512_commands),
+        cmocka_unit_test(a_batch_closes_at_one_mebibyte),
+        cmocka_unit_test(four_batches_are_in_flight_at_most),
+        cmocka_unit_test(a_full_queue_is_busy_and_closing_answers_each_caller_once),
+        cmocka_unit_test(an_id_that_waits_is_busy),
+        cmocka_unit_test(a_command_beyond_its_bound_is_refused),
+        cmocka_unit_test(a_follower_relays_and_answers_from_its_own_state),
+        cmocka_unit_test(a_lost_relay_is_sent_again),
+        cmocka_unit_test(what_was_relayed_over_a_lost_connection_goes_again_at_once),
+        cmocka_unit_test(a_damaged_relay_is_dropped),
+        cmocka_unit_test(a_follower_ignores_relays),
+        cmocka_unit_test(what_a_lost_leader_had_queued_is_carried_out_once_by_the_next),
+        cmocka_unit_test(an_entry_that_survives_its_leader_has_one_outcome),
+        cmocka_unit_test(requests_of_a_follower_move_to_the_new_leader),
+        cmocka_unit_test(at_its_deadline_a_caller_is_told_that_it_may_still_happen),
+        cmocka_unit_test(an_outcome_after_the_deadline_calls_nobody),
+        cmocka_unit_test(the_command_of_a_follower_that_died_is_carried_out),
+        cmocka_unit_test(a_repeat_gets_the_first_outcome),
+        cmocka_unit_test(the_outcome_of_another_request_under_its_id_is_no_answer),
+        cmocka_unit_test(the_nodes_own_commands_need_no_session),
+        cmocka_unit_test(an_urgent_command_goes_before_what_waits),
+    };
+
+    return cmocka_run_group_tests_name("propose", tests, NULL, NULL);
+}
