@@ -239,32 +239,45 @@ void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, siz
 
 /* ---- out ---- */
 
-/* It is on its way: a foreign one is done with, an own one waits for its outcome. */
-static void sent(struct bx_propose *pr, struct bx_proposal *p, uint64_t now)
+/* They are on their way: a relayed one is done here, the others wait for their outcome. */
+static void mark_sent(struct bx_propose *pr, struct bx_proposals *taken, uint64_t now)
 {
-    TAILQ_REMOVE(&pr->queued, p, link);
-    if (p->foreign) {
-        release(pr, p);
-        return;
+    struct bx_proposal *p;
+
+    while ((p = TAILQ_FIRST(taken)) != NULL) {
+        TAILQ_REMOVE(taken, p, link);
+        if (p->foreign) {
+            release(pr, p);
+            continue;
+        }
+        p->sent_ms = now;
+        p->is_sent = true;
+        TAILQ_INSERT_TAIL(&pr->sent, p, link);
     }
-    p->sent_ms = now;
-    p->is_sent = true;
-    TAILQ_INSERT_TAIL(&pr->sent, p, link);
 }
 
-/* As many commands as fit, behind what the batch holds already; how many. */
-static uint32_t fill(struct bx_propose *pr, uint64_t now)
+/* They could not be sent: back to the head of the queue, in their order. */
+static void put_back(struct bx_propose *pr, struct bx_proposals *taken)
+{
+    TAILQ_CONCAT(taken, &pr->queued, link);
+    TAILQ_CONCAT(&pr->queued, taken, link);
+}
+
+/* Take as many commands as fit behind what the batch holds already; how many. */
+static uint32_t fill(struct bx_propose *pr, struct bx_proposals *taken)
 {
     struct bx_zbuf *z = &pr->batch;
     struct bx_proposal *p;
     uint32_t index;
 
+    TAILQ_INIT(taken);
     while ((p = TAILQ_FIRST(&pr->queued)) != NULL && z->len < BX_BATCH_COMMANDS_MAX) {
         if (z->len > 0 && z->bytes.len + p->command.len > BX_BATCH_BYTES_MAX)
             break;
         if (bx_zbuf_append(z, p->command.data, p->command.len, &index) != BX_OK)
             break;
-        sent(pr, p, now);
+        TAILQ_REMOVE(&pr->queued, p, link);
+        TAILQ_INSERT_TAIL(taken, p, link);
     }
     return z->len;
 }
@@ -298,25 +311,26 @@ static struct bx_stamp stamp_now(struct bx_node *n)
 static bool submit_batch(struct bx_node *n)
 {
     struct bx_zbuf *z = &n->propose.batch;
+    struct bx_proposals taken;
     struct bx_stamp stamp;
     uint64_t index;
     uint32_t count;
-    int rc;
 
     bx_zbuf_clear(z);
     if (bx_batch_begin(&z->bytes) != BX_OK)
         return false;
-    count = fill(&n->propose, bx_node_now(n));
+    count = fill(&n->propose, &taken);
     if (count == 0)
         return false;
     stamp = stamp_now(n);
     bx_batch_seal(&z->bytes, count, &stamp);
-    rc = bx_raft_submit_taken(&n->raft, RAFT_COMMAND, &z->bytes, &index);
-    if (rc == BX_OK)
-        n->propose.sealed_ms += stamp.elapsed_ms;
-    else /* not leader after all, or a transfer is under way: everything goes again */
-        requeue(&n->propose);
-    return rc == BX_OK;
+    if (bx_raft_submit_taken(&n->raft, RAFT_COMMAND, &z->bytes, &index) != BX_OK) {
+        put_back(&n->propose, &taken); /* not leader any more, or a transfer is under way */
+        return false;
+    }
+    n->propose.sealed_ms += stamp.elapsed_ms;
+    mark_sent(&n->propose, &taken, bx_node_now(n));
+    return true;
 }
 
 static void relay(struct bx_node *n, uint64_t leader)
@@ -325,16 +339,20 @@ static void relay(struct bx_node *n, uint64_t leader)
 
     while (!TAILQ_EMPTY(&pr->queued) && n->o.link->ops->connected(n->o.link, leader)) {
         struct bx_buf *frame = &pr->batch.bytes;
+        struct bx_proposals taken;
         uint8_t *count;
 
         bx_zbuf_clear(&pr->batch);
         count = bx_frame_begin(frame) == BX_OK ? bx_buf_extend(frame, RELAY_HEAD) : NULL;
-        if (count == NULL || fill(pr, bx_node_now(n)) == 0)
+        if (count == NULL || fill(pr, &taken) == 0)
             break;
         bx_put64(frame->data + BX_HEADER_SIZE, pr->batch.len);
         bx_frame_end(frame, BX_FRAME_RELAY);
-        if (!n->o.link->ops->send(n->o.link, leader, frame))
-            break; /* what was counted as sent goes again when the connection is back */
+        if (!n->o.link->ops->send(n->o.link, leader, frame)) {
+            put_back(pr, &taken); /* the link's queue is full: the next turn tries again */
+            return;
+        }
+        mark_sent(pr, &taken, bx_node_now(n));
     }
 }
 

@@ -37,7 +37,7 @@ static bool send_frame(struct bx_link *l, uint64_t to, struct bx_buf *frame)
     struct test_member *m = of_link(l);
     struct test_frame *f;
 
-    if (!is_connected(l, to))
+    if (!is_connected(l, to) || m->link_full)
         return false;
     f = bx_must_calloc(1, sizeof *f);
     f->from = m->id;

@@ -26,6 +26,7 @@ struct test_member {
     char *dir, path[256];
     bool awake;
     bool hold_disk; /* nothing becomes durable, and no job ends */
+    bool link_full; /* the link takes no frame */
     struct bx_job *jobs[TEST_JOBS_MAX];
     uint32_t n_jobs;
     uint32_t warnings; /* lines of its log with level 4 or worse */

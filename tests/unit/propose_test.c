@@ -276,6 +276,25 @@ static void a_lost_relay_is_sent_again(void **state)
     test_cluster_close(&w);
 }
 
+/* The queue of the link is full for a moment. */
+static void what_the_link_does_not_take_waits_for_the_next_turn(void **state)
+{
+    struct test_answer a = {0};
+    struct test_member *m;
+
+    (void)state;
+    open_three();
+    m = test_member(&w, 2);
+    m->link_full = true;
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK);
+    assert_int_equal(submit(2, "more", 2, &a), BX_OK);
+    test_cluster_settle(&w);
+    m->link_full = false;
+    test_cluster_run(&w, 500);
+    answered(&a, 2, BX_OK);
+    test_cluster_close(&w);
+}
+
 static void what_was_relayed_over_a_lost_connection_goes_again_at_once(void **state)
 {
     struct test_answer a = {0};
@@ -558,6 +577,7 @@ int main(void)
         cmocka_unit_test(a_command_beyond_its_bound_is_refused),
         cmocka_unit_test(a_follower_relays_and_answers_from_its_own_state),
         cmocka_unit_test(a_lost_relay_is_sent_again),
+        cmocka_unit_test(what_the_link_does_not_take_waits_for_the_next_turn),
         cmocka_unit_test(what_was_relayed_over_a_lost_connection_goes_again_at_once),
         cmocka_unit_test(a_damaged_relay_is_dropped),
         cmocka_unit_test(a_follower_ignores_relays),
