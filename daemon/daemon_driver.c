@@ -28,7 +28,7 @@ static bool qemu_usable(const struct daemon *d, char *why, size_t n)
         snprintf(why, n, "%.200s: %s", d->options.shim, strerror(errno));
         return false;
     }
-    return driver_qemu_usable(qemu_path(d), why, n);
+    return qemu_driver_usable(qemu_path(d), why, n);
 }
 
 static int open_sim(struct daemon *d, const char *why)
@@ -46,7 +46,7 @@ static int open_sim(struct daemon *d, const char *why)
 static int open_qemu(struct daemon *d, struct bx_err *err)
 {
     char dir[OPTIONS_PATH + 8];
-    struct driver_qemu_options o = {.loop = &d->loop.uv,
+    struct qemu_driver_options o = {.loop = &d->loop.uv,
                                     .dir = dir,
                                     .shim = d->options.shim,
                                     .qemu = qemu_path(d),
@@ -55,11 +55,11 @@ static int open_qemu(struct daemon *d, struct bx_err *err)
     int rc;
 
     snprintf(dir, sizeof dir, "%s/vms", d->options.data);
-    rc = driver_qemu_create(&d->driver, &o, err);
+    rc = qemu_driver_create(&d->driver, &o, err);
     if (rc != BX_OK)
         return bx_err_wrap(err, "driver qemu");
     d->driver_is_sim = false;
-    snprintf(d->accel, sizeof d->accel, "%s", driver_qemu_accel(d->driver));
+    snprintf(d->accel, sizeof d->accel, "%s", qemu_driver_accel(d->driver));
     log_write(LOG_INFO, "driver qemu: accelerator %s", d->accel);
     return BX_OK;
 }
@@ -93,7 +93,7 @@ int daemon_open_driver(struct daemon *d, struct bx_err *err)
 void daemon_remove_vm(struct daemon *d, const uint8_t vm[16])
 {
     if (!d->driver_is_sim)
-        driver_qemu_remove(d->driver, vm);
+        qemu_driver_remove(d->driver, vm);
 }
 
 void daemon_close_driver(struct daemon *d)
@@ -104,6 +104,6 @@ void daemon_close_driver(struct daemon *d)
         sim_runs_close();
         bx_driver_sim_destroy(d->driver);
     } else
-        driver_qemu_destroy(d->driver);
+        qemu_driver_destroy(d->driver);
     d->driver = NULL;
 }

@@ -1,8 +1,8 @@
-/* Whether QEMU runs, and whether KVM does.
+/* Whether QEMU works, and whether KVM does.
  *
- * /dev/kvm may exist and guests hang under it all the same (a nested hypervisor that loses timer
- * interrupts lets a guest run until the first one). So a guest of sixteen instructions counts long
- * enough to be interrupted many times, and must then say so through isa-debug-exit. */
+ * /dev/kvm may exist and guests hang under it all the same: a nested hypervisor that loses timer
+ * interrupts lets a guest run until the first one. So a guest of sixteen instructions counts long
+ * enough to be interrupted many times, and must then exit through isa-debug-exit. */
 #include "qemu/priv.h"
 
 #include <errno.h>
@@ -18,21 +18,35 @@
 
 extern char **environ;
 
-#define VERSION_MS 5000
-#define PROBE_MS 2000
+#define VERSION_MS 5000u
+#define PROBE_MS 2000u
 #define PROBE_EXIT 33 /* isa-debug-exit: (value << 1) | 1 */
 #define FIRMWARE "probe.bin"
 #define FIRMWARE_SIZE 65536
 #define CACHE "../accel"
 
-/* Run it with its output thrown away. The exit code; -1: it could not be run, was killed by a
- * signal, or by us at the deadline. */
-static int run(char *const argv[], int timeout_ms)
+/* Wait for the process to end, at most until the deadline. A signal does not end the waiting. */
+static bool ends_in_time(int pidfd, uint64_t deadline)
 {
+    struct pollfd pfd = {.fd = pidfd, .events = POLLIN};
+    uint64_t now;
+    int n;
+
+    do {
+        now = vm_now();
+        n = poll(&pfd, 1, deadline > now ? (int)(deadline - now) : 0);
+    } while (n < 0 && errno == EINTR);
+    return n == 1;
+}
+
+/* Run a program with its output discarded. The exit code; -1: it could not be executed, was killed
+ * by a signal, or did not end in time and was killed. */
+static int run(char *const argv[], unsigned timeout_ms)
+{
+    uint64_t deadline = vm_now() + timeout_ms;
     posix_spawn_file_actions_t a;
-    struct pollfd pfd = {.events = POLLIN};
-    int rc, status = 0;
-    pid_t pid;
+    int rc, pidfd, status = 0;
+    pid_t pid, reaped;
 
     if (posix_spawn_file_actions_init(&a) != 0)
         return -1;
@@ -43,17 +57,18 @@ static int run(char *const argv[], int timeout_ms)
     posix_spawn_file_actions_destroy(&a);
     if (rc != 0)
         return -1;
-    pfd.fd = pidfd_open(pid, 0);
-    if (pfd.fd < 0 || poll(&pfd, 1, timeout_ms) != 1)
+    pidfd = pidfd_open(pid, 0);
+    if (pidfd < 0 || !ends_in_time(pidfd, deadline))
         kill(pid, SIGKILL);
-    if (pfd.fd >= 0)
-        close(pfd.fd);
-    if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-        return -1;
-    return WEXITSTATUS(status);
+    if (pidfd >= 0)
+        close(pidfd);
+    do
+        reaped = waitpid(pid, &status, 0);
+    while (reaped < 0 && errno == EINTR);
+    return reaped == pid && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-bool driver_qemu_usable(const char *qemu, char *why, size_t n)
+bool qemu_driver_usable(const char *qemu, char *why, size_t n)
 {
     char name[] = "qemu-system-x86_64", version[] = "-version";
     char *const argv[] = {qemu == NULL ? name : (char *)qemu, version, NULL};
@@ -62,9 +77,9 @@ bool driver_qemu_usable(const char *qemu, char *why, size_t n)
     if (rc == 0)
         return true;
     if (rc == 127 || rc == -1)
-        snprintf(why, n, "%s can not be run", argv[0]);
+        snprintf(why, n, "%s can not be executed", argv[0]);
     else
-        snprintf(why, n, "%s -version ended with exit %d", argv[0], rc);
+        snprintf(why, n, "%s -version exited with status %d", argv[0], rc);
     return false;
 }
 
@@ -119,7 +134,7 @@ static bool kvm_runs(int dir, const char *qemu, char *why, size_t n)
     }
     snprintf(firmware, sizeof firmware, "/proc/%d/fd/%d/" FIRMWARE, getpid(), dir);
     if (!write_firmware(dir)) {
-        snprintf(why, n, "the probe can not be written: %s", strerror(errno));
+        snprintf(why, n, "can not write the probe: %s", strerror(errno));
         return false;
     }
     rc = run(argv, PROBE_MS);

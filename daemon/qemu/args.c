@@ -1,5 +1,5 @@
-/* QEMU's command line. Values of users stand alone as arguments or are checked names, so that no
- * comma in them is read as an option of QEMU's. */
+/* QEMU's command line. Values given by users are arguments of their own or validated names, so that
+ * QEMU parses no comma in them as an option. */
 #include "qemu/priv.h"
 
 #include "mem/alloc.h"
@@ -48,7 +48,7 @@ __attribute__((format(printf, 2, 3))) static void addf(struct list *l, const cha
     add(l, text);
 }
 
-/* A file of this host that QEMU, which runs in another directory, can read. */
+/* A file of this host. QEMU runs in another directory, so the path must be absolute. */
 static int add_file(struct list *l, const char *option, struct bx_str path, struct bx_err *err)
 {
     char *p;
@@ -61,7 +61,7 @@ static int add_file(struct list *l, const char *option, struct bx_str path, stru
     add(l, option);
     add_n(l, path.p, path.n);
     if (l->no_memory)
-        return bx_err_set(err, BX_NO_MEMORY, "memory is out");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     p = l->v[l->n - 1];
     if (access(p, R_OK) != 0)
         return bx_err_set(err, BX_NOT_FOUND, "%s: %s",
@@ -69,8 +69,8 @@ static int add_file(struct list *l, const char *option, struct bx_str path, stru
     return BX_OK;
 }
 
-/* TCG keeps translated code in a buffer of its own, 1 GiB at most by default: far too much for
- * small guests, of which many share a host. */
+/* TCG keeps translated code in a buffer, 1 GiB at most by default: far too much for small guests,
+ * of which many share a host. */
 static unsigned tb_size(uint64_t memory_mib)
 {
     return memory_mib <= 256 ? 16 : memory_mib <= 1024 ? 32 : 64;
@@ -87,12 +87,12 @@ static void add_machine(struct list *l, const char *qemu, const char *accel,
         "-no-reboot",
         "-sandbox",
         "on,obsolete=deny,elevateprivileges=deny,spawn=deny",
-        /* The serial line is QEMU's standard output, its complaints are standard error: pipes. */
+        /* The serial line is QEMU's standard output, its messages are standard error: pipes. */
         "-chardev",
         "stdio,id=console,signal=off",
         "-serial",
         "chardev:console",
-        /* QEMU connects to the shim, which listens before it starts QEMU: nothing to poll for. */
+        /* QEMU connects to the shim, which listens before it starts QEMU: no polling. */
         "-chardev",
         "socket,id=qmp,path=" VM_FILE_QMP_SOCKET,
         "-mon",
@@ -109,7 +109,7 @@ static void add_machine(struct list *l, const char *qemu, const char *accel,
     else
         add(l, accel);
     add(l, "-M");
-    add(l, "microvm,acpi=off"); /* see vm_shim.h */
+    add(l, "microvm,acpi=off"); /* see shim/shim.h */
     add(l, "-smp");
     addf(l, "%u", c->vcpus);
     add(l, "-m");
@@ -145,7 +145,7 @@ int qemu_args(const char *qemu, const char *accel, const struct bx_vm_config *c,
         add(&l, "virtio-blk-device,drive=disk");
     }
     if (l.no_memory)
-        return bx_err_set(err, BX_NO_MEMORY, "memory is out");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     argv[l.n] = NULL;
     return BX_OK;
 }

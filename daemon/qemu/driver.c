@@ -1,3 +1,4 @@
+/* The driver port on top of the table of VMs, and the life of a driver. */
 #include "qemu/priv.h"
 
 #include "mem/alloc.h"
@@ -13,12 +14,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static struct driver_qemu *self(struct bx_driver *d)
+static struct qemu_driver *self(struct bx_driver *d)
 {
-    return (struct driver_qemu *)(void *)((char *)d - offsetof(struct driver_qemu, base));
+    return (struct qemu_driver *)(void *)((char *)d - offsetof(struct qemu_driver, base));
 }
 
-void qemu_say(struct driver_qemu *d, int level, const char *fmt, ...)
+void qemu_log(struct qemu_driver *d, int level, const char *fmt, ...)
 {
     char text[512];
     va_list args;
@@ -31,101 +32,32 @@ void qemu_say(struct driver_qemu *d, int level, const char *fmt, ...)
     d->log(d->log_ctx, level, text);
 }
 
-/* ---- the table of VMs ---- */
-
-static bool same(const void *item, const void *key)
-{
-    return memcmp(((const struct qemu_vm *)item)->id, key, 16) == 0;
-}
-
-struct qemu_vm *qemu_find(struct driver_qemu *d, const uint8_t vm[16])
-{
-    return bx_map_get(&d->vms, bx_hash(vm, 16), same, vm);
-}
-
-struct qemu_vm *qemu_add(struct driver_qemu *d, const uint8_t vm[16], uint64_t epoch, bool make)
-{
-    struct qemu_vm *v = bx_calloc(1, sizeof *v);
-
-    if (v == NULL || bx_map_add(&d->vms, bx_hash(vm, 16), v) != BX_OK) {
-        bx_free(v);
-        return NULL;
-    }
-    v->d = d;
-    memcpy(v->id, vm, 16);
-    bx_uuid_format(vm, v->text);
-    v->epoch = epoch;
-    v->pidfd = -1;
-    uv_timer_init(d->loop, &v->timer);
-    v->timer.data = v;
-    d->refs++;
-    if (make)
-        (void)mkdirat(d->dir, v->text, 0700); /* the open tells */
-    v->dir = openat(d->dir, v->text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return v;
-}
-
-void qemu_unref(struct driver_qemu *d)
-{
-    if (--d->refs > 0)
-        return;
-    bx_map_close(&d->vms);
-    if (d->dir >= 0)
-        close(d->dir);
-    bx_free(d->path);
-    bx_free(d->shim);
-    bx_free(d->qemu);
-    bx_free(d);
-}
-
-static void on_vm_closed(uv_handle_t *h)
-{
-    struct qemu_vm *v = h->data;
-
-    qemu_unref(v->d);
-    bx_free(v);
-}
-
-void qemu_drop(struct qemu_vm *v)
-{
-    v->gone = true;
-    bx_map_remove(&v->d->vms, bx_hash(v->id, 16), v);
-    qemu_disconnect(v);
-    if (v->shim != NULL)
-        v->shim->vm = NULL;
-    if (v->dir >= 0)
-        close(v->dir);
-    if (v->pidfd >= 0)
-        close(v->pidfd);
-    uv_close((uv_handle_t *)&v->timer, on_vm_closed);
-}
-
 /* ---- the port ---- */
 
 static void op_start(struct bx_driver *d, const struct bx_run *run)
 {
-    qemu_start(self(d), run);
+    qemu_vm_start(self(d), run);
 }
 
-/* The shim has its deadline; one that does not even keep that is killed a little later. */
-static void expect(struct qemu_vm *v, uint32_t timeout_ms)
+/* The shim has its own deadline; a shim that misses it is killed a little later. */
+static void send_order_by(struct qemu_vm *v, uint32_t timeout_ms)
 {
     uint64_t by = vm_now() + timeout_ms + QEMU_SHIM_MS;
 
     if (v->answer_by == 0 || by < v->answer_by)
         v->answer_by = by;
-    qemu_order(v);
-    qemu_watch(v, 0);
+    qemu_vm_send_order(v);
+    qemu_vm_watch(v, 0);
 }
 
 static struct qemu_vm *stoppable(struct bx_driver *d, const uint8_t vm[16])
 {
-    struct qemu_vm *v = qemu_find(self(d), vm);
+    struct qemu_vm *v = qemu_vm_find(self(d), vm);
 
     if (v == NULL || v->observed == BX_OBSERVED_EXITED)
         return NULL;
     if (v->unknown) {
-        qemu_say(v->d, 3, "VM %s: not stopped, for nobody knows which run holds its lock", v->text);
+        qemu_log(v->d, 3, "VM %s: not stopped: it is unknown which run holds its lock", v->text);
         return NULL;
     }
     return v;
@@ -137,10 +69,10 @@ static void op_stop(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_
 
     if (v == NULL)
         return;
-    if (!v->want_stop || timeout_ms < v->stop_ms)
+    if (!v->stop_requested || timeout_ms < v->stop_ms)
         v->stop_ms = timeout_ms;
-    v->want_stop = true;
-    expect(v, timeout_ms);
+    v->stop_requested = true;
+    send_order_by(v, timeout_ms);
 }
 
 static void op_kill(struct bx_driver *d, const uint8_t vm[16])
@@ -149,18 +81,18 @@ static void op_kill(struct bx_driver *d, const uint8_t vm[16])
 
     if (v == NULL)
         return;
-    v->want_kill = true;
-    expect(v, 0);
+    v->kill_requested = true;
+    send_order_by(v, 0);
 }
 
 static void op_forget(struct bx_driver *d, const uint8_t vm[16])
 {
-    struct qemu_vm *v = qemu_find(self(d), vm);
+    struct qemu_vm *v = qemu_vm_find(self(d), vm);
 
     if (v == NULL || v->observed != BX_OBSERVED_EXITED)
         return;
-    qemu_remove_files(v);
-    qemu_drop(v);
+    qemu_vm_remove_files(v);
+    qemu_vm_drop(v);
 }
 
 static void op_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_observation *o),
@@ -180,11 +112,11 @@ static void op_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_o
 static int op_console(struct bx_driver *d, const uint8_t vm[16], size_t max, struct bx_buf *out,
                       struct bx_err *err)
 {
-    struct qemu_vm *v = qemu_find(self(d), vm);
+    struct qemu_vm *v = qemu_vm_find(self(d), vm);
 
     if (v == NULL || v->dir < 0) {
         bx_err_set(err, BX_NOT_FOUND, "this VM has no console on this node");
-        bx_err_hint(err, "it did not come so far: blixardctl vm show says why");
+        bx_err_hint(err, "it was not started here: blixardctl vm show tells its node and phase");
         return BX_NOT_FOUND;
     }
     return vm_log_tail(v->dir, VM_FILE_CONSOLE, max, out, err);
@@ -214,17 +146,30 @@ static const struct bx_driver_ops ops = {
 
 /* ---- life ---- */
 
-static int open_dir(struct driver_qemu *d, struct bx_err *err)
+void qemu_driver_unref(struct qemu_driver *d)
+{
+    if (--d->refs > 0)
+        return;
+    bx_map_close(&d->vms);
+    if (d->dir >= 0)
+        close(d->dir);
+    bx_free(d->path);
+    bx_free(d->shim);
+    bx_free(d->qemu);
+    bx_free(d);
+}
+
+static int open_dir(struct qemu_driver *d, struct bx_err *err)
 {
     if (mkdir(d->path, 0700) != 0 && errno != EEXIST)
-        return bx_err_set(err, BX_IO, "can not make %s: %s", d->path, strerror(errno));
+        return bx_err_set(err, BX_IO, "can not create %s: %s", d->path, strerror(errno));
     d->dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (d->dir < 0)
         return bx_err_set(err, BX_IO, "can not open %s: %s", d->path, strerror(errno));
     return vm_boot_id(d->boot, err);
 }
 
-static void choose_accel(struct driver_qemu *d, const char *wanted)
+static void choose_accel(struct qemu_driver *d, const char *wanted)
 {
     char why[128] = "";
 
@@ -233,13 +178,13 @@ static void choose_accel(struct driver_qemu *d, const char *wanted)
     else
         qemu_accel(d->dir, d->qemu, d->boot, d->accel, why, sizeof why);
     if (why[0] != '\0')
-        qemu_say(d, 4, "guests run under TCG, which is slow: %s", why);
+        qemu_log(d, 4, "guests run under TCG, which is slow: %s", why);
 }
 
-int driver_qemu_create(struct bx_driver **out, const struct driver_qemu_options *o,
+int qemu_driver_create(struct bx_driver **out, const struct qemu_driver_options *o,
                        struct bx_err *err)
 {
-    struct driver_qemu *d;
+    struct qemu_driver *d;
     int rc;
 
     *out = NULL;
@@ -263,24 +208,16 @@ int driver_qemu_create(struct bx_driver **out, const struct driver_qemu_options 
         rc = qemu_scan(d, err);
     }
     if (rc != BX_OK) {
-        driver_qemu_destroy(&d->base);
+        qemu_driver_destroy(&d->base);
         return rc;
     }
     *out = &d->base;
     return BX_OK;
 }
 
-static void on_process_closed(uv_handle_t *h)
+void qemu_driver_destroy(struct bx_driver *base)
 {
-    struct qemu_shim *s = h->data;
-
-    qemu_unref(s->d);
-    bx_free(s);
-}
-
-void driver_qemu_destroy(struct bx_driver *base)
-{
-    struct driver_qemu *d;
+    struct qemu_driver *d;
     struct qemu_shim *s;
     struct qemu_vm *v;
     size_t pos;
@@ -290,16 +227,16 @@ void driver_qemu_destroy(struct bx_driver *base)
     d = self(base);
     d->log = NULL;
     while (pos = 0, (v = bx_map_next(&d->vms, &pos)) != NULL)
-        qemu_drop(v);
+        qemu_vm_drop(v);
     for (s = d->shims; s != NULL; s = s->next)
-        uv_close((uv_handle_t *)&s->process, on_process_closed);
+        uv_close((uv_handle_t *)&s->process, qemu_shim_closed);
     d->shims = NULL;
-    qemu_unref(d);
+    qemu_driver_unref(d);
 }
 
-const char *driver_qemu_accel(const struct bx_driver *d)
+const char *qemu_driver_accel(const struct bx_driver *d)
 {
-    return ((const struct driver_qemu *)(const void *)((const char *)d -
-                                                       offsetof(struct driver_qemu, base)))
+    return ((const struct qemu_driver *)(const void *)((const char *)d -
+                                                       offsetof(struct qemu_driver, base)))
         ->accel;
 }

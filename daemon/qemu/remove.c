@@ -1,9 +1,9 @@
-/* What goes, and when: the files of a run when its end is in the state, the disk when the VM is
+/* Removal: of the files of a run when its end is in the state, and of the disk when the VM is
  * deleted.
  *
- * A large file takes its time to go, so a disk is only renamed at once, to UUID.deleted beside the
- * VMs' directories, and unlinked on a thread of libuv's pool. What a daemon that died, or an error,
- * left of that goes at the next start. */
+ * Unlinking a large file takes long, so a disk is renamed at first, to UUID.deleted beside the VMs'
+ * directories, and unlinked on a thread of libuv's pool. What a crash or an error left of that is
+ * removed at the next start. */
 #include "qemu/priv.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 #define DELETED ".deleted"
 
-void qemu_remove_files(struct qemu_vm *v)
+void qemu_vm_remove_files(struct qemu_vm *v)
 {
     static const char *const files[] = {
         VM_FILE_RECORD,        VM_FILE_EXIT,        VM_FILE_READY,         VM_FILE_SPEC,
@@ -31,7 +31,7 @@ void qemu_remove_files(struct qemu_vm *v)
     if (v->dir < 0)
         return;
     if (vm_lock_take(v->dir, &lock, &err) != BX_OK) {
-        qemu_say(v->d, 4, "VM %s: its files stay: %s", v->text, err.msg);
+        qemu_log(v->d, 4, "VM %s: can not remove its files: %s", v->text, err.msg);
         return;
     }
     for (i = 0; i < sizeof files / sizeof files[0]; i++)
@@ -39,7 +39,7 @@ void qemu_remove_files(struct qemu_vm *v)
     close(lock);
     /* Not empty: it holds disk.raw. */
     if (unlinkat(v->d->dir, v->text, AT_REMOVEDIR) != 0 && errno != ENOTEMPTY && errno != EEXIST)
-        qemu_say(v->d, 4, "VM %s: its directory stays: %s", v->text, strerror(errno));
+        qemu_log(v->d, 4, "VM %s: can not remove its directory: %s", v->text, strerror(errno));
 }
 
 /* ---- disks ---- */
@@ -50,7 +50,7 @@ static void on_unlinked(uv_fs_t *req)
     bx_free(req);
 }
 
-static void dispose(struct driver_qemu *d, const char *name)
+static void unlink_disk(struct qemu_driver *d, const char *name)
 {
     uv_fs_t *req = bx_must_calloc(1, sizeof *req);
     char path[PATH_MAX];
@@ -60,19 +60,19 @@ static void dispose(struct driver_qemu *d, const char *name)
         bx_free(req);
 }
 
-bool qemu_remove_rest(struct driver_qemu *d, const char *name)
+bool qemu_remove_leftover(struct qemu_driver *d, const char *name)
 {
     const char *dot = strrchr(name, '.');
 
     if (dot == NULL || strcmp(dot, DELETED) != 0)
         return false;
-    dispose(d, name);
+    unlink_disk(d, name);
     return true;
 }
 
-void driver_qemu_remove(struct bx_driver *base, const uint8_t vm[16])
+void qemu_driver_remove(struct bx_driver *base, const uint8_t vm[16])
 {
-    struct driver_qemu *d = (struct driver_qemu *)(void *)base;
+    struct qemu_driver *d = (struct qemu_driver *)(void *)base; /* base is its first member */
     char text[BX_UUID_TEXT], name[BX_UUID_TEXT + sizeof DELETED];
     struct bx_err err;
     int dir, lock;
@@ -80,18 +80,18 @@ void driver_qemu_remove(struct bx_driver *base, const uint8_t vm[16])
     bx_uuid_format(vm, text);
     dir = openat(d->dir, text, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
-        return; /* it never came to run here */
+        return; /* it never ran here */
     if (vm_lock_take(dir, &lock, &err) != BX_OK) {
-        qemu_say(d, 4, "VM %s: its disk stays: %s", text, err.msg);
+        qemu_log(d, 4, "VM %s: can not remove its disk: %s", text, err.msg);
         close(dir);
         return;
     }
     snprintf(name, sizeof name, "%s" DELETED, text);
     if (renameat(dir, VM_FILE_DISK, d->dir, name) == 0)
-        dispose(d, name);
+        unlink_disk(d, name);
     else if (errno != ENOENT)
-        qemu_say(d, 4, "VM %s: its disk stays: %s", text, strerror(errno));
-    if (qemu_find(d, vm) == NULL) { /* else the rest goes when the run is forgotten */
+        qemu_log(d, 4, "VM %s: can not remove its disk: %s", text, strerror(errno));
+    if (qemu_vm_find(d, vm) == NULL) { /* else the rest is removed when the run is forgotten */
         unlinkat(dir, VM_FILE_LOCK, 0);
         unlinkat(d->dir, text, AT_REMOVEDIR);
     }

@@ -1,11 +1,13 @@
-/* What becomes of a run.
+/* A run, from the spawned shim to the end.
  *
- * The timer drives everything that is not an answer: it announces, it connects, it looks at the
- * deadline. The happy path: connect succeeds, the shim says its state line by line, "exited" is the
- * last. The failures: nobody listens, then the lock tells whether anybody is left; the shim says
- * nothing (it is stopped, or broken), then one of ours is killed, which kills its QEMU, and an
- * adopted one is left alone until somebody wants it stopped; the shim names another run, then it is
- * left alone for good and the log says so. */
+ * The timer drives everything that is not an answer: it announces, connects, and checks the
+ * deadline. The happy path: the connection succeeds, the shim reports its state line by line, and
+ * "exited" is the last line.
+ *
+ * Failures: nobody listens: the lock tells whether a process is left. The shim does not answer (it
+ * is stopped, or broken): one that this daemon spawned is killed, which kills its QEMU; an adopted
+ * one gets no deadline until a stop or kill is requested. The shim reports another run: it gets no
+ * orders and is never killed, and the log says so. */
 #include "qemu/priv.h"
 
 #include <errno.h>
@@ -41,31 +43,34 @@ static void tick(uv_timer_t *t)
         return;
     if (v->answer_by != 0 && now >= v->answer_by) {
         v->answer_by = now + 1000;
-        qemu_say(v->d, 4, "VM %s: its shim does not answer: killing it, and QEMU with it", v->text);
+        qemu_log(v->d, 4,
+                 "VM %s: its supervisor (blixard-vm) does not answer: killing it, and QEMU with it",
+                 v->text);
         if (v->shim != NULL)
             uv_process_kill(&v->shim->process, SIGKILL);
         else if (v->pidfd >= 0)
             pidfd_send_signal(v->pidfd, SIGKILL, NULL, 0);
         else
-            qemu_say(v->d, 3, "VM %s: nobody can tell which process its shim is", v->text);
+            qemu_log(v->d, 3, "VM %s: the process of its supervisor (blixard-vm) is unknown",
+                     v->text);
     }
     if (v->pipe == NULL)
         reconnect(v);
     if (v->gone || v->observed == BX_OBSERVED_EXITED || v->announce)
         return;
     if (v->pipe == NULL)
-        qemu_watch(v, v->tries++ < TRIES_FAST ? 10 : 500);
+        qemu_vm_watch(v, v->tries++ < TRIES_FAST ? 10 : 500);
     else if (v->answer_by != 0)
-        qemu_watch(v, v->answer_by > now ? (unsigned)(v->answer_by - now) : 1);
+        qemu_vm_watch(v, v->answer_by > now ? (unsigned)(v->answer_by - now) : 1);
 }
 
-void qemu_watch(struct qemu_vm *v, unsigned delay_ms)
+void qemu_vm_watch(struct qemu_vm *v, unsigned delay_ms)
 {
     if (!v->gone)
         uv_timer_start(&v->timer, tick, v->announce ? 0 : delay_ms, 0);
 }
 
-void qemu_set(struct qemu_vm *v, enum bx_observed to, bool failed, const char *message)
+void qemu_vm_observe(struct qemu_vm *v, enum bx_observed to, bool failed, const char *message)
 {
     if (to <= v->observed)
         return;
@@ -75,8 +80,8 @@ void qemu_set(struct qemu_vm *v, enum bx_observed to, bool failed, const char *m
         snprintf(v->message, sizeof v->message, "%s", message);
     v->announce = true;
     if (to == BX_OBSERVED_EXITED)
-        qemu_disconnect(v);
-    qemu_watch(v, 0);
+        qemu_vm_disconnect(v);
+    qemu_vm_watch(v, 0);
 }
 
 /* ---- the end, from the files ---- */
@@ -93,9 +98,9 @@ static bool first_line(int dir, char *out, size_t n)
     return out[0] != '\0';
 }
 
-bool qemu_settle(struct qemu_vm *v)
+bool qemu_vm_settle(struct qemu_vm *v)
 {
-    char why[200] = "", text[VM_TEXT_MAX];
+    char why[180] = "", text[VM_TEXT_MAX];
     struct vm_record r;
     struct bx_err err;
     int rc;
@@ -106,27 +111,27 @@ bool qemu_settle(struct qemu_vm *v)
     rc = vm_record_read(v->dir, VM_FILE_EXIT, &r, &err);
     if (rc == BX_OK && (v->epoch == 0 || r.epoch == v->epoch)) {
         v->epoch = r.epoch;
-        qemu_set(v, BX_OBSERVED_EXITED, r.failed, r.text);
+        qemu_vm_observe(v, BX_OBSERVED_EXITED, r.failed, r.text);
         return true;
     }
     rc = vm_record_read(v->dir, VM_FILE_RECORD, &r, &err);
     if (rc == BX_NOT_FOUND && v->observed == BX_OBSERVED_ABSENT)
         return false;
     if (rc == BX_NOT_FOUND) {
-        snprintf(text, sizeof text, "the shim ended before QEMU began%s%s",
+        snprintf(text, sizeof text, "the supervisor (blixard-vm) exited before it started QEMU%s%s",
                  first_line(v->dir, why, sizeof why) ? ": " : "", why);
-        qemu_set(v, BX_OBSERVED_EXITED, true, text);
+        qemu_vm_observe(v, BX_OBSERVED_EXITED, true, text);
         return true;
     }
     if (rc != BX_OK) {
-        qemu_say(v->d, 3, "VM %s: %s; its lock is free, so nothing runs", v->text, err.msg);
-        qemu_set(v, BX_OBSERVED_EXITED, true, "its record is damaged");
+        qemu_log(v->d, 3, "VM %s: %s; its lock is free, so no process is left", v->text, err.msg);
+        qemu_vm_observe(v, BX_OBSERVED_EXITED, true, "the record of the run is damaged");
         return true;
     }
     v->epoch = r.epoch;
-    qemu_set(v, BX_OBSERVED_EXITED, true,
-             memcmp(r.boot, v->d->boot, 16) == 0 ? "lost with its shim, which died"
-                                                 : "lost: the host rebooted");
+    qemu_vm_observe(v, BX_OBSERVED_EXITED, true,
+                    memcmp(r.boot, v->d->boot, 16) == 0 ? "supervisor (blixard-vm) died"
+                                                        : "the host was rebooted");
     return true;
 }
 
@@ -134,13 +139,13 @@ bool qemu_settle(struct qemu_vm *v)
 
 static void on_closed(uv_handle_t *h)
 {
-    struct driver_qemu *d = h->data;
+    struct qemu_driver *d = h->data;
 
     bx_free(h);
-    qemu_unref(d);
+    qemu_driver_unref(d);
 }
 
-void qemu_disconnect(struct qemu_vm *v)
+void qemu_vm_disconnect(struct qemu_vm *v)
 {
     if (v->pipe == NULL)
         return;
@@ -149,37 +154,45 @@ void qemu_disconnect(struct qemu_vm *v)
     v->pipe = NULL;
 }
 
+/* The shim runs the recorded run: it may get orders. The time of those that were requested before
+ * begins now. */
+static void confirm(struct qemu_vm *v)
+{
+    v->confirmed = true;
+    v->answer_by = 0;
+    if (v->stop_requested || v->kill_requested)
+        v->answer_by = vm_now() + QEMU_SHIM_MS + (v->kill_requested ? 0 : v->stop_ms);
+    qemu_vm_send_order(v);
+}
+
 static void on_status(void *ctx, struct json_t *o)
 {
     struct qemu_vm *v = ctx;
     struct vm_status s;
 
     if (v->pipe == NULL)
-        return; /* an earlier line of the same reading ended it */
+        return; /* an earlier line of the same read ended the run */
     if (vm_status_read(o, &s) != BX_OK) {
-        qemu_say(v->d, 3, "VM %s: its shim says what nobody understands", v->text);
+        qemu_log(v->d, 3, "VM %s: malformed status from its supervisor (blixard-vm)", v->text);
         return;
     }
     if (v->unknown || memcmp(s.vm, v->id, 16) != 0 || s.epoch != v->epoch) {
-        qemu_say(v->d, 3,
-                 "VM %s: the run under its lock (epoch %llu, pid %u) is not the recorded "
-                 "one: left alone",
+        qemu_log(v->d, 3,
+                 "VM %s: its lock is held by another run than the recorded one (epoch %llu, "
+                 "pid %u): it gets no orders",
                  v->text, (unsigned long long)s.epoch, s.pid);
         v->unknown = true;
+        v->answer_by = 0; /* a run that is not known is not killed */
         return;
     }
-    if (!v->heard) { /* what was wanted before counts from now */
-        v->heard = true;
-        v->answer_by = !v->want_stop && !v->want_kill
-                           ? 0
-                           : vm_now() + QEMU_SHIM_MS + (v->want_kill ? 0 : v->stop_ms);
-    }
-    qemu_set(v, s.state, s.failed, s.message);
+    if (!v->confirmed)
+        confirm(v);
+    qemu_vm_observe(v, s.state, s.failed, s.message);
 }
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *out)
 {
-    static char chunk[4096]; /* one loop, and a reading is over before the next begins */
+    static char chunk[4096]; /* one loop: a read is handled before the next begins */
 
     (void)h;
     (void)suggested;
@@ -196,24 +209,25 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     if (n > 0 && qmp_lines_feed(&v->lines, b->base, (size_t)n, on_status, v, &err) == BX_OK)
         return;
     if (n > 0)
-        qemu_say(v->d, 3, "VM %s: its shim: %s", v->text, err.msg);
-    qemu_disconnect(v);
+        qemu_log(v->d, 3, "VM %s: its supervisor (blixard-vm): %s", v->text, err.msg);
+    qemu_vm_disconnect(v);
     v->tries = 0;
-    qemu_watch(v, 1);
+    qemu_vm_watch(v, 1);
 }
 
-void qemu_order(struct qemu_vm *v)
+void qemu_vm_send_order(struct qemu_vm *v)
 {
-    struct vm_order order = {.kill = v->want_kill, .timeout_ms = v->stop_ms};
+    struct vm_order order = {.kill = v->kill_requested, .timeout_ms = v->stop_ms};
     char line[VM_LINE_MAX];
     uv_buf_t b;
 
-    if (v->pipe == NULL || (!v->want_stop && !v->want_kill))
+    if (v->pipe == NULL || !v->confirmed || v->unknown ||
+        (!v->stop_requested && !v->kill_requested))
         return;
     b = uv_buf_init(line, (unsigned)vm_order_write(&order, line));
-    /* A socket that is full belongs to a shim that reads nothing: answer_by is for that. */
+    /* A full socket belongs to a shim that does not read: answer_by covers that. */
     if (uv_try_write((uv_stream_t *)v->pipe, &b, 1) != (int)b.len)
-        qemu_say(v->d, 4, "VM %s: its shim takes no order", v->text);
+        qemu_log(v->d, 4, "VM %s: can not send an order to its supervisor (blixard-vm)", v->text);
 }
 
 /* A connected socket, or -1. Through the descriptor: the path may be too long for a socket. */
@@ -249,15 +263,15 @@ static void take_over(struct qemu_vm *v, int fd)
     v->lines = (struct qmp_lines){.buf = v->buf, .cap = sizeof v->buf};
     if (uv_pipe_open(p, fd) != 0) {
         close(fd);
-        qemu_disconnect(v);
+        qemu_vm_disconnect(v);
     } else if (uv_read_start((uv_stream_t *)p, on_alloc, on_read) != 0) {
-        qemu_disconnect(v);
+        qemu_vm_disconnect(v);
     } else {
-        qemu_order(v);
+        qemu_vm_send_order(v);
     }
 }
 
-/* Connect, or find out that nobody is left. */
+/* Connect, or find out that no process is left. */
 static void reconnect(struct qemu_vm *v)
 {
     struct vm_record r;
@@ -270,12 +284,12 @@ static void reconnect(struct qemu_vm *v)
     }
     if (vm_lock_take(v->dir, &lock, &err) == BX_OK) {
         v->unknown = false;
-        if (!qemu_settle(v))
-            qemu_set(v, BX_OBSERVED_EXITED, true, "nothing is left of its run");
+        if (!qemu_vm_settle(v))
+            qemu_vm_observe(v, BX_OBSERVED_EXITED, true, "no trace of the run was found");
         close(lock);
     } else if (v->unknown && vm_record_read(v->dir, VM_FILE_RECORD, &r, &err) == BX_OK &&
                memcmp(r.vm, v->id, 16) == 0 && memcmp(r.boot, v->d->boot, 16) == 0) {
-        v->unknown = false;
+        v->unknown = v->confirmed = false;
         v->epoch = r.epoch;
     }
 }

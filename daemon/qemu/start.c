@@ -1,8 +1,8 @@
-/* The beginning of a run, and its removal.
+/* The start of a run.
  *
- * The lock is taken here and handed to the shim as descriptor 3, so there is no moment at which a
- * daemon that was killed while starting leaves a shim behind that has no lock yet: a daemon that
- * finds the lock free knows that nothing of an earlier start can still come. */
+ * The lock is taken here and handed to the shim as descriptor 3. So a daemon that is killed while
+ * starting never leaves a shim behind that does not hold the lock: a daemon that finds the lock
+ * free knows that no earlier start is still under way. */
 #include "qemu/priv.h"
 
 #include "mem/alloc.h"
@@ -19,11 +19,11 @@
 
 #define SHIM_ARGS_MAX (QEMU_ARGS_MAX + 16)
 
-static void on_shim_closed(uv_handle_t *h)
+void qemu_shim_closed(uv_handle_t *h)
 {
     struct qemu_shim *s = h->data;
 
-    qemu_unref(s->d);
+    qemu_driver_unref(s->d);
     bx_free(s);
 }
 
@@ -38,16 +38,16 @@ static void on_shim_exit(uv_process_t *p, int64_t status, int signal)
         s->next->prev = s->prev;
     if (s->vm != NULL) {
         s->vm->shim = NULL;
-        /* One that failed before it listened is noticed now and not by the next try. */
+        /* A shim that failed before it listened is noticed now and not by the next try. */
         if (s->vm->observed != BX_OBSERVED_EXITED && s->vm->pipe == NULL)
-            qemu_watch(s->vm, 0);
+            qemu_vm_watch(s->vm, 0);
     }
-    uv_close((uv_handle_t *)p, on_shim_closed);
+    uv_close((uv_handle_t *)p, qemu_shim_closed);
 }
 
 static int spawn(struct qemu_vm *v, char **args, int lock, int errors, struct bx_err *err)
 {
-    struct driver_qemu *d = v->d;
+    struct qemu_driver *d = v->d;
     struct qemu_shim *s = bx_calloc(1, sizeof *s);
     uv_stdio_container_t stdio[4] = {
         {.flags = UV_IGNORE},
@@ -64,14 +64,14 @@ static int spawn(struct qemu_vm *v, char **args, int lock, int errors, struct bx
     int rc;
 
     if (s == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "memory is out");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     s->d = d;
     s->process.data = s;
     d->refs++;
     rc = uv_spawn(d->loop, &s->process, &o);
     if (rc != 0) {
-        uv_close((uv_handle_t *)&s->process, on_shim_closed);
-        return bx_err_set(err, BX_IO, "can not run %s: %s", args[0], uv_strerror(rc));
+        uv_close((uv_handle_t *)&s->process, qemu_shim_closed);
+        return bx_err_set(err, BX_IO, "can not execute %s: %s", args[0], uv_strerror(rc));
     }
     s->vm = v;
     s->next = d->shims;
@@ -129,15 +129,15 @@ static int make_disk(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_
     fd = openat(v->dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return bx_err_set(err, BX_IO, "can not create %s: %s", name, strerror(errno));
-    /* Grown, never cut: a smaller figure must not cost data. */
+    /* Extended, never truncated: a smaller size must not lose data. */
     if (fstat(fd, &st) != 0 || ((uint64_t)st.st_size < c->disk_gib << 30 &&
                                 ftruncate(fd, (off_t)(c->disk_gib << 30)) != 0))
-        rc = bx_err_set(err, BX_IO, "can not size %s: %s", name, strerror(errno));
+        rc = bx_err_set(err, BX_IO, "can not resize %s: %s", name, strerror(errno));
     close(fd);
     return rc;
 }
 
-/* For people who look into the directory; nothing reads it, so it need not be durable. */
+/* For people who inspect the directory; nothing reads it, so it need not be durable. */
 static int write_spec(struct qemu_vm *v, const struct bx_vm_config *c, char **command)
 {
     json_t *list = json_array(), *o;
@@ -182,19 +182,19 @@ static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err 
     return rc;
 }
 
-void qemu_start(struct driver_qemu *d, const struct bx_run *run)
+void qemu_vm_start(struct qemu_driver *d, const struct bx_run *run)
 {
     struct bx_observation o = {.epoch = run->epoch,
                                .observed = BX_OBSERVED_EXITED,
                                .failed = true,
-                               .message = "memory is out"};
+                               .message = "out of memory"};
     struct bx_err err = {0};
     struct qemu_vm *v;
 
-    assert(qemu_find(d, run->vm) == NULL);
-    v = qemu_add(d, run->vm, run->epoch, true);
+    assert(qemu_vm_find(d, run->vm) == NULL);
+    v = qemu_vm_add(d, run->vm, run->epoch, true);
     if (v == NULL) {
-        /* There is nothing to remember it in, so this one comes from inside the call. */
+        /* There is no entry to announce it from, so this one is observed from inside the call. */
         memcpy(o.vm, run->vm, 16);
         d->base.observe(d->base.ctx, &o);
         return;
@@ -202,10 +202,11 @@ void qemu_start(struct driver_qemu *d, const struct bx_run *run)
     if (v->dir < 0)
         bx_err_set(&err, BX_IO, "can not open its directory: %s", strerror(errno));
     if (v->dir < 0 || begin(v, run->config, &err) != BX_OK) {
-        qemu_set(v, BX_OBSERVED_EXITED, true, err.msg);
+        qemu_vm_observe(v, BX_OBSERVED_EXITED, true, err.msg);
         return;
     }
     v->answer_by = vm_now() + QEMU_SHIM_MS;
-    qemu_set(v, BX_OBSERVED_STARTING, false,
-             run->config->kernel.n > 0 ? "" : "no kernel given: the firmware has nothing to boot");
+    qemu_vm_observe(
+        v, BX_OBSERVED_STARTING, false,
+        run->config->kernel.n > 0 ? "" : "no kernel given: the firmware has nothing to boot");
 }

@@ -1,7 +1,8 @@
-/* QEMU's process, up to the moment it becomes QEMU.
+/* QEMU's process, up to the exec.
  *
  * The child waits at a gate (a pipe) while the parent writes the record; only then does it execute
- * QEMU. A parent that dies or fails before leaves the pipe empty, and the child ends. */
+ * QEMU. When the parent dies or fails before that the pipe is closed without a byte, and the child
+ * exits. */
 #include "shim/shim.h"
 
 #include <errno.h>
@@ -30,18 +31,18 @@ static int pipes_open(struct pipes *p)
     return 0;
 }
 
-/* A child's only way out besides exec. */
+/* The child's only way out besides exec. */
 _Noreturn static void give_up(const char *what)
 {
     char line[VM_TEXT_MAX];
-    int n = snprintf(line, sizeof line, "can not run %s: %s\n", what, strerror(errno));
+    int n = snprintf(line, sizeof line, "can not execute %s: %s\n", what, strerror(errno));
 
     if (n > 0 && write(2, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1) < 0)
         _exit(126);
     _exit(127);
 }
 
-_Noreturn static void child(const struct vm_shim *s, const struct pipes *p, pid_t parent)
+_Noreturn static void child(const struct shim *s, const struct pipes *p, pid_t parent)
 {
     sigset_t none;
     char go;
@@ -67,7 +68,7 @@ _Noreturn static void child(const struct vm_shim *s, const struct pipes *p, pid_
     give_up(s->command[0]);
 }
 
-static int keep(struct vm_shim *s, struct pipes *p)
+static int keep(struct shim *s, struct pipes *p)
 {
     close(p->gate[0]);
     close(p->out[1]);
@@ -82,7 +83,7 @@ static int keep(struct vm_shim *s, struct pipes *p)
     return s->pidfd < 0 ? -1 : 0;
 }
 
-int shim_spawn(struct vm_shim *s, struct bx_err *err)
+int shim_spawn(struct shim *s, struct bx_err *err)
 {
     struct pipes p;
     pid_t self = getpid();
@@ -96,7 +97,7 @@ int shim_spawn(struct vm_shim *s, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     if (pipes_open(&p) != 0)
-        return bx_err_set(err, BX_IO, "can not make pipes: %s", strerror(errno));
+        return bx_err_set(err, BX_IO, "can not create pipes: %s", strerror(errno));
     s->pid = fork();
     if (s->pid == 0)
         child(s, &p, self);
@@ -112,14 +113,14 @@ int shim_spawn(struct vm_shim *s, struct bx_err *err)
     if (rc != BX_OK)
         goto fail;
     if (write(p.gate[1], "", 1) != 1) {
-        rc = bx_err_set(err, BX_FAILED, "QEMU's process ended before it began");
+        rc = bx_err_set(err, BX_FAILED, "QEMU's process died before the exec");
         goto fail;
     }
     close(p.gate[1]);
     return BX_OK;
 
 fail:
-    close(p.gate[1]); /* the child finds its gate shut, and ends */
+    close(p.gate[1]); /* the child reads the end of the file, and exits */
     kill(s->pid, SIGKILL);
     waitpid(s->pid, NULL, 0);
     unlinkat(s->dir, VM_FILE_RECORD, 0);

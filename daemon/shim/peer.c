@@ -1,3 +1,4 @@
+/* The control socket: status out, orders in. The protocol is in vmdir/proto.h. */
 #include "shim/shim.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@ int shim_listen(const char *name, int *fd, struct bx_err *err)
     struct sockaddr_un a = {.sun_family = AF_UNIX};
 
     snprintf(a.sun_path, sizeof a.sun_path, "%s", name);
-    unlink(name); /* left by a run that was killed; the lock says it is gone */
+    unlink(name); /* left by a run that was killed; the lock shows that it is gone */
     *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (*fd < 0 || bind(*fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(*fd, 8) != 0)
         return bx_err_set(err, BX_IO, "can not listen on %s: %s", name, strerror(errno));
@@ -30,7 +31,7 @@ bool shim_peer_ours(int fd, pid_t *pid)
     return c.uid == geteuid();
 }
 
-int shim_peers_open(struct vm_shim *s, struct bx_err *err)
+int shim_peers_open(struct shim *s, struct bx_err *err)
 {
     size_t i;
 
@@ -48,26 +49,27 @@ static void drop(struct shim_peer *p)
     p->fd = -1;
 }
 
-static void tell(struct vm_shim *s, struct shim_peer *p)
+static void report(struct shim *s, struct shim_peer *p)
 {
     char line[VM_LINE_MAX];
     size_t n = vm_status_write(&s->status, line);
 
-    /* Who does not read a line at a time is dropped; connecting again gets the state as it is. */
+    /* A client that does not take a whole line at once is dropped; when it connects again it gets
+     * the present state. */
     if (n == 0 || send(p->fd, line, n, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)n)
         drop(p);
 }
 
-void shim_peers_tell(struct vm_shim *s)
+void shim_peers_report(struct shim *s)
 {
     size_t i;
 
     for (i = 0; i < SHIM_PEERS; i++)
         if (s->peers[i].fd >= 0)
-            tell(s, &s->peers[i]);
+            report(s, &s->peers[i]);
 }
 
-void shim_peers_accept(struct vm_shim *s)
+void shim_peers_accept(struct shim *s)
 {
     static const char busy[] = "{\"error\":\"busy: too many connections\"}\n";
     struct shim_peer *p = NULL;
@@ -82,44 +84,44 @@ void shim_peers_accept(struct vm_shim *s)
             p = &s->peers[i];
     if (p == NULL || !shim_peer_ours(fd, &pid)) {
         if (p == NULL && send(fd, busy, sizeof busy - 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-            errno = 0; /* the close says it too */
+            errno = 0; /* the close tells as much */
         close(fd);
         return;
     }
     p->fd = fd;
     p->lines = (struct qmp_lines){.buf = p->buf, .cap = sizeof p->buf};
-    tell(s, p);
+    report(s, p);
 }
 
-struct reading {
-    struct vm_shim *s;
+struct orders {
+    struct shim *s;
     bool bad;
 };
 
 static void on_order(void *ctx, struct json_t *o)
 {
-    struct reading *r = ctx;
+    struct orders *r = ctx;
     struct vm_order order;
 
     if (vm_order_read(o, &order) != BX_OK)
         r->bad = true;
     else if (order.kill) {
         r->s->record.asked = true;
-        shim_kill(r->s, false, "killed as asked");
+        shim_kill(r->s, false, "killed on request");
     } else {
         shim_stop(r->s, order.timeout_ms);
     }
 }
 
-void shim_peers_read(struct vm_shim *s, struct shim_peer *p)
+void shim_peers_read(struct shim *s, struct shim_peer *p)
 {
-    struct reading r = {.s = s};
+    struct orders r = {.s = s};
     char chunk[512];
     ssize_t n = recv(p->fd, chunk, sizeof chunk, MSG_DONTWAIT);
 
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0 || qmp_lines_feed(&p->lines, chunk, (size_t)n, on_order, &r, NULL) != BX_OK || r.bad)
-        if (p->fd >= 0) /* telling a new state may have dropped it */
+        if (p->fd >= 0) /* reporting a new state may have dropped it */
             drop(p);
 }

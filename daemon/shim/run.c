@@ -1,3 +1,4 @@
+/* The poll loop: QEMU's monitor, its output, its end, the control socket, deadlines. */
 #include "shim/shim.h"
 
 #include <errno.h>
@@ -24,15 +25,15 @@ enum slot {
     SLOTS = SLOT_PEERS + SHIM_PEERS
 };
 
-static void enter(struct vm_shim *s, enum bx_observed state)
+static void enter(struct shim *s, enum bx_observed state)
 {
     if (state <= s->status.state)
         return;
     s->status.state = state;
-    shim_peers_tell(s);
+    shim_peers_report(s);
 }
 
-void shim_kill(struct vm_shim *s, bool failed, const char *why)
+void shim_kill(struct shim *s, bool failed, const char *why)
 {
     if (s->killed[0] == '\0') {
         snprintf(s->killed, sizeof s->killed, "%s", why);
@@ -43,7 +44,7 @@ void shim_kill(struct vm_shim *s, bool failed, const char *why)
     enter(s, BX_OBSERVED_STOPPING);
 }
 
-void shim_stop(struct vm_shim *s, uint32_t timeout_ms)
+void shim_stop(struct shim *s, uint32_t timeout_ms)
 {
     uint64_t by = vm_now() + timeout_ms;
     bool first = !s->record.asked;
@@ -57,15 +58,15 @@ void shim_stop(struct vm_shim *s, uint32_t timeout_ms)
         s->stop_ms = timeout_ms;
     }
     if (s->qmp.phase != QMP_READY) {
-        shim_kill(s, false, "stopped before the guest began");
+        shim_kill(s, false, "stopped before the guest was started");
         return;
     }
     enter(s, BX_OBSERVED_STOPPING);
     if (first && qmp_execute(&s->qmp, "quit", &err) != BX_OK)
-        shim_kill(s, false, "killed: QEMU took no command");
+        shim_kill(s, false, "killed: QEMU accepted no command");
 }
 
-static void on_qmp_connect(struct vm_shim *s)
+static void on_qmp_connect(struct shim *s)
 {
     int fd = accept4(s->qmp_listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     pid_t pid;
@@ -82,7 +83,7 @@ static void on_qmp_connect(struct vm_shim *s)
     unlinkat(s->dir, VM_FILE_QMP_SOCKET, 0);
 }
 
-static void on_qmp(struct vm_shim *s)
+static void on_qmp(struct shim *s)
 {
     char why[VM_TEXT_MAX];
     struct bx_err err;
@@ -97,19 +98,20 @@ static void on_qmp(struct vm_shim *s)
     if (s->qmp.phase == QMP_READY && s->ready_by != 0) {
         s->ready_by = 0;
         fd = openat(s->dir, VM_FILE_READY, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        if (fd >= 0) /* without it a daemon that comes back says STARTING for a moment */
+        if (fd >= 0) /* without it a daemon that is restarted says STARTING for a moment */
             close(fd);
         enter(s, BX_OBSERVED_RUNNING);
     }
-    /* A QEMU without its monitor can not be asked to stop. It is about to end, or broken. */
+    /* A QEMU without its monitor can not be asked to stop. It is about to exit, or broken. */
     if (s->qmp.phase == QMP_CLOSED && s->kill_by == 0) {
         s->kill_by = vm_now() + QMP_ANSWER_MS;
         s->stop_ms = 0;
     }
 }
 
-/* Keep the end of the last line that has one; controls become spaces, for it goes into messages. */
-static void last_words(struct vm_shim *s, const char *p, size_t n)
+/* Keep the last line that is not empty; control characters become spaces, as it goes into messages.
+ */
+static void keep_last_line(struct shim *s, const char *p, size_t n)
 {
     size_t i, end = n, from;
 
@@ -119,16 +121,16 @@ static void last_words(struct vm_shim *s, const char *p, size_t n)
         ;
     if (end == from)
         return;
-    if (end - from > SHIM_WORDS_MAX - 1)
-        end = from + SHIM_WORDS_MAX - 1;
+    if (end - from > SHIM_ERROR_MAX - 1)
+        end = from + SHIM_ERROR_MAX - 1;
     for (i = 0; i < end - from; i++)
-        s->last_words[i] = p[from + i] >= ' ' && p[from + i] <= '~' ? p[from + i] : ' ';
-    s->last_words[i] = '\0';
+        s->last_error[i] = p[from + i] >= ' ' && p[from + i] <= '~' ? p[from + i] : ' ';
+    s->last_error[i] = '\0';
 }
 
-/* Copy what a pipe holds into its log; at most 1 MiB a turn, so that a chatty guest starves
- * nobody. */
-static void drain(struct vm_shim *s, int *fd, struct vm_log *log)
+/* Copy what a pipe holds into its log; at most 1 MiB at a time, so that a guest with much output
+ * does not delay the rest. */
+static void drain(struct shim *s, int *fd, struct vm_log *log)
 {
     char chunk[16384];
     ssize_t n;
@@ -145,11 +147,11 @@ static void drain(struct vm_shim *s, int *fd, struct vm_log *log)
         }
         vm_log_write(log, chunk, (size_t)n);
         if (log == &s->qemu_log)
-            last_words(s, chunk, (size_t)n);
+            keep_last_line(s, chunk, (size_t)n);
     }
 }
 
-static void on_signal(struct vm_shim *s)
+static void on_signal(struct shim *s)
 {
     struct signalfd_siginfo info;
 
@@ -157,20 +159,20 @@ static void on_signal(struct vm_shim *s)
         shim_stop(s, s->grace_ms);
 }
 
-static void on_exit_of_qemu(struct vm_shim *s)
+static void on_exit_of_qemu(struct shim *s)
 {
     struct bx_err err;
     siginfo_t info = {0};
 
     if (waitid(P_PIDFD, (id_t)s->pidfd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
         return;
-    (void)qmp_read(&s->qmp, &err); /* the reason may still lie there */
+    (void)qmp_read(&s->qmp, &err); /* the reason may still be unread */
     drain(s, &s->console_pipe, &s->console);
     drain(s, &s->errors_pipe, &s->qemu_log);
     shim_end(s, info.si_code, info.si_status);
 }
 
-static void check_deadlines(struct vm_shim *s, uint64_t now)
+static void check_deadlines(struct shim *s, uint64_t now)
 {
     char why[VM_TEXT_MAX];
 
@@ -187,12 +189,12 @@ static void check_deadlines(struct vm_shim *s, uint64_t now)
         if (s->record.asked)
             snprintf(why, sizeof why, "killed: it did not stop within %u ms", s->stop_ms);
         else
-            snprintf(why, sizeof why, "killed: QEMU closed its monitor and stayed");
+            snprintf(why, sizeof why, "killed: QEMU closed its monitor and did not exit");
         shim_kill(s, !s->record.asked, why);
     }
 }
 
-static int timeout(const struct vm_shim *s, uint64_t now)
+static int timeout(const struct shim *s, uint64_t now)
 {
     const uint64_t all[] = {s->ready_by, s->kill_by, s->qmp.answer_by};
     uint64_t next = UINT64_MAX;
@@ -210,11 +212,11 @@ static int timeout(const struct vm_shim *s, uint64_t now)
     return next - now > 3600000 ? 3600000 : (int)(next - now);
 }
 
-static void dispatch(struct vm_shim *s, const struct pollfd *fds)
+static void dispatch(struct shim *s, const struct pollfd *fds)
 {
     size_t i;
 
-    /* QEMU's end comes last: what it said before counts. */
+    /* QEMU's exit comes last: what it wrote before counts. */
     if (fds[SLOT_CONSOLE].revents != 0)
         drain(s, &s->console_pipe, &s->console);
     if (fds[SLOT_ERRORS].revents != 0)
@@ -234,7 +236,7 @@ static void dispatch(struct vm_shim *s, const struct pollfd *fds)
         on_exit_of_qemu(s);
 }
 
-void shim_run(struct vm_shim *s)
+void shim_run(struct shim *s)
 {
     struct pollfd fds[SLOTS];
     size_t i;

@@ -1,20 +1,22 @@
-/* vm_shim - blixard-vm: one process per run of a VM, which starts QEMU and outlives the daemon.
+/* shim - blixard-vm, the supervisor of one run of a VM: a process that starts QEMU and outlives the
+ * daemon.
  *
  * The happy path: take the lock, bind the control socket, fork QEMU's process, which waits at a
  * gate; write the record durably; open the gate. QEMU connects to qmp.sock, greets, answers
- * qmp_capabilities: running. A stop is asked for over the control socket, QEMU ends, the outcome is
- * written durably, the lock released, whoever is connected told, and the shim ends.
+ * qmp_capabilities: the VM is running. A stop is requested over the control socket, QEMU exits, the
+ * outcome is written durably, the lock is released, the connected clients are told, and the shim
+ * exits.
  *
- * What can fail: the lock is held, a file can not be written: a message on standard error, exit 1,
- * and QEMU never executed. QEMU can not be executed, or dies: noticed by its pidfd. It is not ready
- * within SHIM_READY_MS, or leaves a QMP command unanswered: SIGKILL. The shim itself dies: the
- * kernel kills QEMU (PR_SET_PDEATHSIG). The daemon dies: nothing happens. QEMU is never started
- * again.
+ * Failures. The lock is held, or a file can not be written: a message on standard error, exit 1,
+ * and QEMU is never executed. QEMU can not be executed, or dies: its pidfd tells. QEMU is not ready
+ * within SHIM_READY_MS, or does not answer a QMP command: SIGKILL. The shim dies: the kernel kills
+ * QEMU (PR_SET_PDEATHSIG). The daemon dies: nothing happens. QEMU is never started again.
  *
- * A stop tells QEMU to quit, at once: the machine is microvm without ACPI, which has no power
- * button to press. (With ACPI every sixth boot of a guest hung in its kernel under TCG.) QEMU
- * writes back what the guest had written to its disk; what the guest had not yet written is
- * lost. */
+ * A stop tells QEMU to quit at once: the machine is microvm without ACPI, which has no power
+ * button. (With ACPI every sixth boot of a guest hung in its kernel under TCG.) QEMU flushes what
+ * the guest has written to its disk; what the guest has not written yet is lost.
+ *
+ * One thread, one poll loop. Each function is called by the files of this folder alone. */
 #ifndef SHIM_H
 #define SHIM_H
 
@@ -30,8 +32,8 @@
             * starts many, or a large guest's memory, takes its time */
 #define SHIM_CONSOLE_BYTES (1u << 20)
 #define SHIM_QEMU_LOG_BYTES (64u << 10)
-#define SHIM_WORDS_MAX 161u
-#define SHIM_GRACE_MS 60000u /* until the kill, when SIGTERM asks for a stop */
+#define SHIM_ERROR_MAX 161u
+#define SHIM_GRACE_MS 60000u /* from SIGTERM, which requests a stop, to the kill */
 
 struct shim_peer {
     int fd; /* -1: free */
@@ -39,14 +41,14 @@ struct shim_peer {
     char buf[VM_LINE_MAX];
 };
 
-struct vm_shim {
-    /* as the command line says */
+struct shim {
+    /* ---- from the command line ---- */
     const char *dir_path;
     char **command; /* of QEMU, NULL-terminated */
     uint32_t grace_ms;
     int lock; /* -1: not given */
 
-    int dir;
+    int dir; /* of the VM; the working directory, too */
     int listener, qmp_listener, console_pipe, errors_pipe, pidfd, signals; /* -1: closed */
     pid_t pid;
     struct vm_log console, qemu_log;
@@ -56,35 +58,41 @@ struct vm_shim {
     struct shim_peer peers[SHIM_PEERS];
 
     uint64_t ready_by;               /* boot times; 0: no deadline */
-    uint64_t kill_by;                /* of a stop */
-    uint32_t stop_ms;                /* that kill_by came from */
+    uint64_t kill_by;                /* when a stop becomes a kill */
+    uint32_t stop_ms;                /* the timeout that kill_by was computed from */
     char killed[VM_TEXT_MAX];        /* why the shim killed QEMU; empty: it did not */
     bool kill_failed;                /* that reason is a failure */
-    char last_words[SHIM_WORDS_MAX]; /* the last line of QEMU's standard error */
+    char last_error[SHIM_ERROR_MAX]; /* the last line of QEMU's standard error */
     bool done;
 };
 
-/* vm_shim_child.c: fork, record, gate. pidfd, pid, pipes and logs are set on BX_OK; after an error
- * QEMU was not executed and its process is gone. */
-int shim_spawn(struct vm_shim *s, struct bx_err *err);
+/* shim.c: all closed; then, with the command line's values set: detach from the parent, take the
+ * lock, listen. BX_OK, BX_CONFLICT (an earlier run holds the lock), BX_INVALID, BX_IO. */
+void shim_init(struct shim *s);
+int shim_open(struct shim *s, struct bx_err *err);
 
-/* vm_shim_run.c: from the open gate to the end. */
-void shim_run(struct vm_shim *s);
-void shim_stop(struct vm_shim *s, uint32_t timeout_ms);
-/* SIGKILL now; why is for people. failed: the reason is not that somebody asked. */
-void shim_kill(struct vm_shim *s, bool failed, const char *why);
+/* child.c: fork, record, gate. pidfd, pid, pipes and logs are set on BX_OK; after an error QEMU was
+ * not executed and its process is gone. */
+int shim_spawn(struct shim *s, struct bx_err *err);
 
-/* vm_shim_end.c: QEMU was reaped; write, release, tell. */
-void shim_end(struct vm_shim *s, int how, int status);
+/* run.c: from the open gate to the end. */
+void shim_run(struct shim *s);
+/* Ask QEMU to quit; kill it after the timeout. */
+void shim_stop(struct shim *s, uint32_t timeout_ms);
+/* SIGKILL now; why is for people. failed: it was not requested. */
+void shim_kill(struct shim *s, bool failed, const char *why);
 
-/* vm_shim_peer.c: the control socket. */
-int shim_peers_open(struct vm_shim *s, struct bx_err *err);
-void shim_peers_accept(struct vm_shim *s);
-void shim_peers_read(struct vm_shim *s, struct shim_peer *p);
-void shim_peers_tell(struct vm_shim *s); /* the status, to everybody */
+/* end.c: QEMU was reaped, with what waitid said. Write the outcome, release the lock, report. */
+void shim_end(struct shim *s, int how, int status);
+
+/* peer.c: the control socket. */
+int shim_peers_open(struct shim *s, struct bx_err *err);
+void shim_peers_accept(struct shim *s);
+void shim_peers_read(struct shim *s, struct shim_peer *p);
+void shim_peers_report(struct shim *s); /* the status, to every client */
 /* A listening unix socket of that name in the VM's directory, which is the working directory. */
 int shim_listen(const char *name, int *fd, struct bx_err *err);
-/* The other end's process; false when it runs as somebody else. */
+/* The process at the other end; false when it runs as another user. */
 bool shim_peer_ours(int fd, pid_t *pid);
 
 #endif

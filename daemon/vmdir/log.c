@@ -31,14 +31,14 @@ int vm_log_open(struct vm_log *l, int dir, const char *name, uint64_t bound, str
     return BX_OK;
 }
 
-static void turn_over(struct vm_log *l)
+static void rotate(struct vm_log *l)
 {
     char old[64];
 
     close(l->fd);
     l->fd = -1;
     older(l->name, old);
-    /* When the rename fails, the file goes, not the bound. */
+    /* When the rename fails the file is removed: the bound holds. */
     if (renameat(l->dir, l->name, l->dir, old) != 0)
         unlinkat(l->dir, l->name, 0);
     (void)begin(l);
@@ -49,7 +49,7 @@ static void put(struct vm_log *l, const char *p, size_t n)
     ssize_t done;
 
     if (l->size + n > l->half)
-        turn_over(l);
+        rotate(l);
     done = l->fd < 0 ? -1 : write(l->fd, p, n);
     if (done < 0)
         done = 0;

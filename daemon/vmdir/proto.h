@@ -1,12 +1,13 @@
-/* vm_shim_proto - what driver and shim say to each other on VMDIR/shim.sock: JSON, one object a
- * line.
+/* proto - the protocol of driver and shim on VMDIR/shim.sock: JSON, one object a line.
  *
- * The shim sends its state when somebody connects and whenever it changes:
+ * The shim sends its state when a client connects and whenever it changes:
  *
  *   {"vm":"UUID","epoch":7,"pid":4711,"state":"running","failed":false,"message":""}
  *
  * The driver sends orders: {"stop":60000} (milliseconds until it is killed) or {"kill":true}. The
- * state "exited" is the last line. Only the user that the shim runs as may connect. */
+ * state "exited" is the last line. Only the user that the shim runs as may connect.
+ *
+ * Writers fill a line of VM_LINE_MAX bytes and return its length, newline included. */
 #ifndef VMDIR_PROTO_H
 #define VMDIR_PROTO_H
 
@@ -25,7 +26,7 @@ struct vm_status {
     bool failed;
     char message[VM_TEXT_MAX];
 };
-/* Bytes written, newline included; 0: memory is out. */
+/* 0 when memory is out. */
 size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX]);
 /* BX_OK or BX_MALFORMED. */
 int vm_status_read(struct json_t *o, struct vm_status *s);

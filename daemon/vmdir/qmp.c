@@ -25,7 +25,7 @@ static int line_done(struct qmp_lines *l, void (*fn)(void *ctx, struct json_t *o
     o = json_loadb(l->buf, n, JSON_REJECT_DUPLICATES, &e);
     if (!json_is_object(o)) {
         json_decref(o);
-        return bx_err_set(err, BX_MALFORMED, "a line that is no JSON object: %s",
+        return bx_err_set(err, BX_MALFORMED, "malformed line, not a JSON object: %s",
                           o == NULL ? e.text : "another type");
     }
     fn(ctx, o);
@@ -72,7 +72,7 @@ static int send_command(struct qmp *q, const char *command, struct bx_err *err)
     int n = snprintf(line, sizeof line, "{\"execute\":\"%s\"}\r\n", command);
 
     assert(n > 0 && (size_t)n < sizeof line);
-    /* A socket that does not take so little at once belongs to a QEMU that reads nothing. */
+    /* A socket that does not take so little at once belongs to a QEMU that does not read. */
     if (send(q->fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n)
         return bx_err_set(err, BX_IO, "can not send %s: %s", command, strerror(errno));
     snprintf(q->command, sizeof q->command, "%s", command);
@@ -113,7 +113,7 @@ static void on_object(void *ctx, struct json_t *o)
         q->phase = QMP_NEGOTIATING;
         q->rc = send_command(q, "qmp_capabilities", q->err);
     } else if (q->answer_by == 0) {
-        q->rc = bx_err_set(q->err, BX_MALFORMED, "an answer that nobody asked for");
+        q->rc = bx_err_set(q->err, BX_MALFORMED, "unexpected answer");
     } else if (error != NULL) {
         desc = json_string_value(json_object_get(error, "desc"));
         q->answer_by = 0;
@@ -123,7 +123,7 @@ static void on_object(void *ctx, struct json_t *o)
         if (q->phase == QMP_NEGOTIATING)
             q->phase = QMP_READY;
     } else {
-        q->rc = bx_err_set(q->err, BX_MALFORMED, "neither answer nor event");
+        q->rc = bx_err_set(q->err, BX_MALFORMED, "neither an answer nor an event");
     }
 }
 
@@ -139,7 +139,7 @@ int qmp_read(struct qmp *q, struct bx_err *err)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return BX_OK;
-        if (n <= 0) { /* also ECONNRESET: QEMU is gone, its exit tells more */
+        if (n <= 0) { /* also ECONNRESET: QEMU is gone, its exit status tells more */
             qmp_close(q);
             return BX_OK;
         }

@@ -1,8 +1,9 @@
-/* qmp - QEMU's machine protocol: JSON objects, one a line, over a socket of QEMU's.
+/* qmp - QEMU's machine protocol: JSON objects, one a line, over a unix socket.
  *
- * QEMU greets, qmp_capabilities is sent, and its reply is what readiness means: a greeting comes
- * long before the machine exists. One command is under way at a time. Events are read for one
- * thing: why the guest ended. Whoever owns the struct polls fd and watches answer_by. */
+ * QEMU greets, qmp_capabilities is sent, and its reply means that the machine is ready: the
+ * greeting comes long before the machine exists. One command is under way at a time. Of the events
+ * only the reason of the guest's end is kept. The owner of the struct polls fd and checks
+ * answer_by. */
 #ifndef VMDIR_QMP_H
 #define VMDIR_QMP_H
 
@@ -12,7 +13,7 @@
 
 struct json_t;
 
-/* ---- lines of JSON, which the shim's control socket speaks too ---- */
+/* ---- lines of JSON, also used on the shim's control socket ---- */
 
 struct qmp_lines {
     char *buf; /* of the owner */
@@ -34,8 +35,8 @@ enum qmp_phase { QMP_CLOSED, QMP_GREETING, QMP_NEGOTIATING, QMP_READY };
 struct qmp {
     int fd; /* -1: closed */
     enum qmp_phase phase;
-    uint64_t answer_by; /* boot time when the answer is overdue; 0: none is waited for */
-    char command[32];   /* that is waited for */
+    uint64_t answer_by; /* boot time when the answer is overdue; 0: no command is under way */
+    char command[32];   /* under way */
     char reason[32];    /* of SHUTDOWN: "guest-reset", "host-qmp-quit"; or "guest-panic" */
     struct bx_err *err; /* while reading */
     int rc;
@@ -44,7 +45,7 @@ struct qmp {
 };
 
 /* Take over a connected, non-blocking socket. The greeting has no deadline here: it comes when QEMU
- * has set up the machine, and that is the owner's to bound. */
+ * has set up the machine, which the owner bounds. */
 void qmp_open(struct qmp *q, int fd);
 /* Read what there is. BX_OK, BX_MALFORMED, BX_TOO_LARGE, BX_FAILED (an error answer), BX_IO. At the
  * end of the stream the phase is QMP_CLOSED and the code BX_OK. */

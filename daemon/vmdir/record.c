@@ -46,9 +46,9 @@ int vm_record_write(int dir, const char *name, struct vm_record *r, struct bx_er
     size_t n;
     int fd, rc;
 
-    /* Messages quote QEMU, which may say anything. */
+    /* Messages quote QEMU, whose output may be any bytes. */
     if (!bx_utf8_valid(r->text, strlen(r->text)))
-        snprintf(r->text, sizeof r->text, "(a message that is not text)");
+        snprintf(r->text, sizeof r->text, "(a message that is not valid UTF-8)");
     r->stored = bx_str(r->text);
     assert(bx_flat_size(&schema, r) <= RECORD_MAX);
     n = bx_flat_write(&schema, r, item + BX_HEADER_SIZE);
@@ -68,7 +68,7 @@ int vm_record_write(int dir, const char *name, struct vm_record *r, struct bx_er
     }
     close(fd);
     if (renameat(dir, beside, dir, name) != 0 || fsync(dir) != 0)
-        return io(err, name, "put in place");
+        return io(err, name, "rename");
     return BX_OK;
 }
 
@@ -116,9 +116,9 @@ int vm_lock_confirm(int dir, int fd, struct bx_err *err)
         return io(err, VM_FILE_LOCK, "lock");
     }
     if (fstat(fd, &mine) != 0 || fstatat(dir, VM_FILE_LOCK, &named, 0) != 0)
-        return io(err, VM_FILE_LOCK, "look at");
+        return io(err, VM_FILE_LOCK, "stat");
     if (mine.st_ino != named.st_ino || mine.st_dev != named.st_dev)
-        return bx_err_set(err, BX_CONFLICT, "the lock was replaced meanwhile");
+        return bx_err_set(err, BX_CONFLICT, "the lock file was replaced meanwhile");
     return BX_OK;
 }
 
@@ -150,7 +150,7 @@ int vm_boot_id(uint8_t out[16], struct bx_err *err)
     n = read(fd, text, BX_UUID_TEXT - 1);
     close(fd);
     if (n != BX_UUID_TEXT - 1 || !bx_uuid_parse(text, BX_UUID_TEXT - 1, out))
-        return bx_err_set(err, BX_CORRUPT, "%s is no UUID", path);
+        return bx_err_set(err, BX_CORRUPT, "%s does not contain a UUID", path);
     return BX_OK;
 }
 

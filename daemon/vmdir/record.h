@@ -1,15 +1,15 @@
-/* vm_record - the directory of one VM on the host that runs it, as driver and shim share it.
+/* vm_record - the directory of one VM on the host that runs it, shared by driver and shim.
  *
  *   lock                  flock of whoever may run the VM: the driver while it prepares, then the
- *                         shim and QEMU; who gets it knows that no earlier run is left
+ *                         shim and QEMU; whoever gets it knows that no earlier run is left
  *   spec                  JSON for people: what was started, and how
  *   record                which run this is; durable before QEMU's first instruction
- *   ready                 empty: QMP has answered; lets a daemon that comes back say RUNNING
+ *   ready                 empty: QMP has answered; lets a restarted daemon report RUNNING
  *   exit                  the record again, with the outcome; durable before anybody is told
  *   shim.sock, qmp.sock   the shim's control socket; the one that QEMU connects to
- *   console.log[.1]       the guest's serial line      qemu.log[.1]  what QEMU complained about
- *   shim.log              why the shim could not begin
- *   disk.raw              outlives runs, goes with the VM   scratch.raw   an ephemeral one
+ *   console.log[.1]       the guest's serial line      qemu.log[.1]  QEMU's standard error
+ *   shim.log              why the shim could not start
+ *   disk.raw              kept between runs, removed with the VM   scratch.raw   an ephemeral one
  *
  * Names are relative to a descriptor of the directory: its path may be longer than a socket's
  * address can hold. */
@@ -41,9 +41,9 @@ struct vm_record {
     uint32_t pid;     /* QEMU's */
     uint64_t start;   /* when that process began, clock ticks after boot */
     bool ended;       /* true in the file exit; what follows is about the end */
-    bool asked;       /* a stop or a kill was asked for */
+    bool asked;       /* a stop or a kill was requested */
     bool failed;
-    uint32_t code, signal;  /* as waitid told: exit code, or the signal */
+    uint32_t code, signal;  /* from waitid: exit code, or the signal */
     struct bx_str stored;   /* of text; set by read and write */
     char text[VM_TEXT_MAX]; /* for people */
 };
@@ -51,14 +51,14 @@ struct vm_record {
 /* Replace the file `name` durably: written beside, synced, renamed, the directory synced.
  * BX_OK, BX_IO, BX_NO_SPACE. */
 int vm_record_write(int dir, const char *name, struct vm_record *r, struct bx_err *err);
-/* BX_OK, BX_NOT_FOUND, BX_CORRUPT (anything that was not written by vm_record_write), BX_IO. */
+/* BX_OK, BX_NOT_FOUND, BX_CORRUPT (not what vm_record_write writes), BX_IO. */
 int vm_record_read(int dir, const char *name, struct vm_record *r, struct bx_err *err);
 
 /* Open and take the lock, without waiting. *fd is close-on-exec.
  * BX_OK, BX_CONFLICT (an earlier run holds it), BX_IO. */
 int vm_lock_take(int dir, int *fd, struct bx_err *err);
-/* Take the lock through a descriptor that may have it already; refuses one that is not of the file
- * that bears the name now. Closes nothing. */
+/* Take the lock through a descriptor that may hold it already. BX_CONFLICT also when the descriptor
+ * is not of the file that has the name now. Closes nothing. */
 int vm_lock_confirm(int dir, int fd, struct bx_err *err);
 
 int vm_boot_id(uint8_t out[16], struct bx_err *err);

@@ -1,10 +1,15 @@
 /* What a driver finds when it opens: locks, damage, another boot, half a start; no guest runs. */
 #include "vmrun_world.h"
 
+#include "vmdir/proto.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void test_held_lock(void **state)
@@ -87,7 +92,7 @@ static void test_host_rebooted(void **state)
     r.boot[0] ^= 1;
     assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, &r, &err), BX_OK);
     close(dir);
-    expect_listed(w, 21, "lost: the host rebooted");
+    expect_listed(w, 21, "the host was rebooted");
 }
 
 static void test_damaged_record(void **state)
@@ -99,7 +104,7 @@ static void test_damaged_record(void **state)
     assert_int_equal(pwrite(fd, "x", 1, 40), 1);
     close(fd);
     close(dir);
-    expect_listed(w, 0, "its record is damaged");
+    expect_listed(w, 0, "the record of the run is damaged");
 }
 
 /* A daemon killed while it prepared a start: nothing ran, nothing stays. */
@@ -119,11 +124,91 @@ static void test_killed_while_starting(void **state)
     vmrun_driver_close(w);
 }
 
+/* ---- a supervisor that runs another run than the recorded one ---- */
+
+/* Its process: takes the lock, says through `ready` that it listens, and reports epoch 22. Its exit
+ * status tells whether it got an order. */
+static void be_another_run(int dir, int ready)
+{
+    struct vm_status status = {.epoch = 22, .state = BX_OBSERVED_RUNNING};
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int lock, fd = socket(AF_UNIX, SOCK_STREAM, 0), peer;
+    char line[VM_LINE_MAX], order[8];
+    struct bx_err err;
+    ssize_t n;
+
+    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/" VM_FILE_SHIM_SOCKET, dir);
+    memcpy(status.vm, vm1, 16);
+    if (vm_lock_take(dir, &lock, &err) != BX_OK || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+        listen(fd, 1) != 0 || write(ready, "", 1) != 1)
+        _exit(2);
+    peer = accept(fd, NULL, NULL);
+    n = (ssize_t)vm_status_write(&status, line);
+    if (peer < 0 || write(peer, line, (size_t)n) != n)
+        _exit(2);
+    n = read(peer, order, sizeof order);
+    _exit(n > 0 ? 1 : 0);
+}
+
+static void note_another_run(void *ctx, int level, const char *text)
+{
+    struct world *w = ctx;
+
+    (void)level;
+    if (strstr(text, "another run") != NULL)
+        w->saw[BX_OBSERVED_ABSENT] = true;
+}
+
+static bool another_run_was_noted(struct world *w)
+{
+    return w->saw[BX_OBSERVED_ABSENT];
+}
+
+static void test_another_run_than_the_recorded_one_gets_no_orders(void **state)
+{
+    struct world *w = *state;
+    struct qemu_driver_options o = {.loop = &w->loop,
+                                    .dir = w->vms,
+                                    .shim = shim,
+                                    .node = 1,
+                                    .accel = "tcg",
+                                    .log = note_another_run,
+                                    .log_ctx = w};
+    struct vm_record r;
+    struct bx_err err;
+    int dir = earlier_run(w, &r), ready[2], status;
+    char byte;
+    pid_t child;
+
+    assert_int_equal(pipe(ready), 0);
+    child = fork();
+    if (child == 0)
+        be_another_run(dir, ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    r.pid = (uint32_t)child;
+    r.start = vm_start_time(child);
+    assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, &r, &err), BX_OK);
+
+    uv_loop_init(&w->loop);
+    assert_int_equal(qemu_driver_create(&w->d, &o, &err), BX_OK);
+    w->d->ops->stop(w->d, vm1, 1000); /* before it has said which run it is */
+    vmrun_until(w, another_run_was_noted, "a line of the log about another run");
+    w->d->ops->kill(w->d, vm1);
+    vmrun_driver_close(w);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    close(ready[0]);
+    close(ready[1]);
+    close(dir);
+    expect_listed(w, 21, "supervisor (blixard-vm) died");
+}
+
 /* The accelerator is probed once a boot, and not believed after the next. */
 static void test_accelerator(void **state)
 {
     struct world *w = *state;
-    struct driver_qemu_options o = {.loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1};
+    struct qemu_driver_options o = {.loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1};
     char path[96], text[256] = {0};
     const char *first;
     struct bx_err err;
@@ -132,23 +217,23 @@ static void test_accelerator(void **state)
 
     uv_loop_init(&w->loop);
     snprintf(path, sizeof path, "%s/accel", w->dir);
-    assert_int_equal(driver_qemu_create(&w->d, &o, &err), BX_OK);
-    kvm = strcmp(driver_qemu_accel(w->d), "kvm") == 0;
+    assert_int_equal(qemu_driver_create(&w->d, &o, &err), BX_OK);
+    kvm = strcmp(qemu_driver_accel(w->d), "kvm") == 0;
     first = kvm ? "kvm" : "tcg";
-    assert_string_equal(driver_qemu_accel(w->d), first);
-    driver_qemu_destroy(w->d);
+    assert_string_equal(qemu_driver_accel(w->d), first);
+    qemu_driver_destroy(w->d);
     fd = open(path, O_RDWR);
     assert_true(read(fd, text, sizeof text - 1) > 40);
     assert_memory_equal(text + 37, first, 3);
     /* What stands there is believed ... */
     assert_int_equal(pwrite(fd, kvm ? "tcg" : "kvm", 3, 37), 3);
-    assert_int_equal(driver_qemu_create(&w->d, &o, &err), BX_OK);
-    assert_string_equal(driver_qemu_accel(w->d), kvm ? "tcg" : "kvm");
-    driver_qemu_destroy(w->d);
+    assert_int_equal(qemu_driver_create(&w->d, &o, &err), BX_OK);
+    assert_string_equal(qemu_driver_accel(w->d), kvm ? "tcg" : "kvm");
+    qemu_driver_destroy(w->d);
     /* ... but not from another boot. */
     assert_int_equal(pwrite(fd, text[0] == '0' ? "1" : "0", 1, 0), 1);
-    assert_int_equal(driver_qemu_create(&w->d, &o, &err), BX_OK);
-    assert_string_equal(driver_qemu_accel(w->d), first);
+    assert_int_equal(qemu_driver_create(&w->d, &o, &err), BX_OK);
+    assert_string_equal(qemu_driver_accel(w->d), first);
     close(fd);
     vmrun_driver_close(w);
 }
@@ -159,6 +244,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_held_lock, vmrun_setup, vmrun_teardown),
         cmocka_unit_test_setup_teardown(test_host_rebooted, vmrun_setup, vmrun_teardown),
         cmocka_unit_test_setup_teardown(test_damaged_record, vmrun_setup, vmrun_teardown),
+        cmocka_unit_test_setup_teardown(test_another_run_than_the_recorded_one_gets_no_orders,
+                                        vmrun_setup, vmrun_teardown),
         cmocka_unit_test_setup_teardown(test_killed_while_starting, vmrun_setup, vmrun_teardown),
         cmocka_unit_test_setup_teardown(test_accelerator, vmrun_setup, vmrun_teardown),
     };

@@ -65,7 +65,7 @@ static void test_qemu_refuses(void **state)
     vmrun_until(w, vmrun_is_exited, "EXITED");
     assert_true(w->failed);
     /* QEMU's own words reach the operator. */
-    if (strncmp(w->message, "exit 1: qemu", 12) != 0)
+    if (strncmp(w->message, "QEMU exited with status 1: qemu", 31) != 0)
         fail_msg("message: %s", w->message);
     vmrun_forget(w);
     vmrun_driver_close(w);
@@ -205,7 +205,7 @@ static void test_shim_killed(void **state)
     kill(vmrun_parent_of(pid), SIGKILL);
     vmrun_until(w, vmrun_is_exited, "EXITED after the shim died");
     assert_true(w->failed);
-    assert_string_equal(w->message, "lost with its shim, which died");
+    assert_string_equal(w->message, "supervisor (blixard-vm) died");
     assert_true(vmrun_dead(pid)); /* the lock was free, so it must be */
     vmrun_forget(w);
     vmrun_driver_close(w);
@@ -269,16 +269,16 @@ static void test_no_kernel_and_a_disk(void **state)
     w->d->ops->start(w->d, &run);
     vmrun_until(w, vmrun_is_running, "RUNNING");
     assert_non_null(strstr(w->message, "no kernel given"));
-    driver_qemu_remove(w->d, vm1); /* QEMU has it open: it stays */
+    qemu_driver_remove(w->d, vm1); /* QEMU has it open: it stays */
     w->d->ops->kill(w->d, vm1);
     vmrun_until(w, vmrun_is_exited, "EXITED");
     assert_false(w->failed);
-    assert_string_equal(w->message, "killed as asked");
+    assert_string_equal(w->message, "killed on request");
     w->d->ops->forget(w->d, vm1);
     snprintf(path, sizeof path, "%s/%s/" VM_FILE_DISK, w->vms, vm1_text);
     assert_int_equal(stat(path, &st), 0);
     assert_true(st.st_size == 1 << 30 && st.st_blocks < 100);
-    driver_qemu_remove(w->d, vm1);
+    qemu_driver_remove(w->d, vm1);
     *strrchr(path, '/') = '\0';
     assert_int_equal(stat(path, &st), -1); /* and nothing else was left */
     vmrun_until(w, disk_is_gone, "the disk is removed");

@@ -35,12 +35,12 @@ static void note(void *ctx, int level, const char *text)
 
 void vmrun_driver_open(struct world *w)
 {
-    struct driver_qemu_options o = {
+    struct qemu_driver_options o = {
         .loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1, .accel = "tcg", .log = note};
     struct bx_err err;
 
     uv_loop_init(&w->loop);
-    if (driver_qemu_create(&w->d, &o, &err) != BX_OK)
+    if (qemu_driver_create(&w->d, &o, &err) != BX_OK)
         fail_msg("%s", err.msg);
     w->d->observe = observe;
     w->d->ctx = w;
@@ -48,7 +48,7 @@ void vmrun_driver_open(struct world *w)
 
 void vmrun_driver_close(struct world *w)
 {
-    driver_qemu_destroy(w->d);
+    qemu_driver_destroy(w->d);
     uv_run(&w->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&w->loop), 0);
     w->d = NULL;
@@ -277,7 +277,7 @@ int vmrun_begin(bool guest)
     const char *src = getenv("BLIXARD_SRC"), *build = getenv("BLIXARD_BUILD");
     char why[256];
 
-    if (!driver_qemu_usable(NULL, why, sizeof why)) {
+    if (!qemu_driver_usable(NULL, why, sizeof why)) {
         printf("1..0 # SKIP %s\n", why);
         return 77;
     }
