@@ -1,7 +1,7 @@
-/* Life of a save: the new copy is written over copy 0 and synced, then over copy 1 and synced. At
- * every moment at most one copy is in doubt: before the first sync copy 1 holds the old value,
- * after it copy 0 holds the new one. The file is born whole, with two empty copies under sequence
- * 0, and gets its name only then: both copies damaged is never a crash. */
+/* A save writes the new value over copy 0 and syncs, then over copy 1 and syncs. At any time at
+ * most one copy is uncertain: before the first sync copy 1 holds the old value, after it copy 0
+ * holds the new one. The file is created with two empty copies under sequence 0 and renamed when it
+ * is complete, so a crash never leaves both copies damaged. */
 #include "log/dualcopy.h"
 
 #include <assert.h>
@@ -41,7 +41,7 @@ static int write_copy(struct bx_dualcopy *s, int which, const void *p, size_t n,
     return rc == 0 ? BX_OK : bx_fs_fail(s->fs, rc, "sync", s->name, err);
 }
 
-/* A file with two empty copies, under its name only when it is whole. */
+/* Create the file with two empty copies; it is renamed when it is complete. */
 static int create(struct bx_dualcopy *s, struct bx_err *err)
 {
     static const uint8_t zero[SLOT_SIZE];
@@ -66,7 +66,7 @@ static int create(struct bx_dualcopy *s, struct bx_err *err)
     return rc == 0 ? BX_OK : bx_fs_fail(s->fs, rc, "create", s->name, err);
 }
 
-/* BX_OK also for a copy that is damaged; good tells. */
+/* BX_OK also for a damaged copy, which `good` tells. */
 static int read_copy(struct bx_dualcopy *s, int which, uint64_t size, struct copy *c,
                      struct bx_err *err)
 {
@@ -97,7 +97,7 @@ static bool same(const struct copy *a, const struct copy *b)
     return a->seq == b->seq && a->len == b->len && memcmp(a->bytes, b->bytes, FIELDS + a->len) == 0;
 }
 
-/* Take the newer of the good copies and make the other one like it. */
+/* Use the newer of the good copies and repair the other one. */
 static int settle(struct bx_dualcopy *s, const struct copy *copies, void *value, size_t *len,
                   struct bx_err *err)
 {
@@ -143,7 +143,7 @@ static int open_file(struct bx_dualcopy *s, struct bx_err *err)
     rc = s->fs->ops->open(s->fs, s->name, 0, &s->fd);
     if (rc != 0)
         return bx_fs_fail(s->fs, rc, "open", s->name, err);
-    /* A process that was killed while it created the file may have left the name undurable. */
+    /* A process that was killed while it created the file may not have synced the directory. */
     rc = s->fs->ops->sync_dir(s->fs);
     return rc == 0 ? BX_OK : bx_fs_fail(s->fs, rc, "sync", ".", err);
 }

@@ -1,11 +1,11 @@
-/* slots - one small durable value, kept in two copies.
+/* dualcopy - one small durable value, kept in two copies.
  *
  * Term and vote, the high-water mark, the trust file and the node's identity are such values. A
- * save writes and syncs the first copy, then the second, and the value counts as saved only after
- * both: whichever single copy is damaged, the other holds either the same value or the one before
- * a save that nobody was told of. Both damaged is BX_CORRUPT, never a guess.
+ * save writes and syncs the first copy, then the second, and is complete only after both: when one
+ * copy is damaged, the other holds the same value, or the one before a save that was not reported
+ * complete. Both damaged is BX_CORRUPT.
  *
- * File: two copies, 4096 bytes apart: head (the kind given), sequence u64, the value. */
+ * File: two copies, 4096 bytes apart: header (of the given kind), sequence u64, the value. */
 #ifndef BX_DUALCOPY_H
 #define BX_DUALCOPY_H
 
@@ -23,8 +23,8 @@ struct bx_dualcopy {
 };
 
 /* Open or create. value has BX_SLOTS_MAX bytes; *len is 0 when nothing was ever saved. A copy that
- * is damaged or behind is repaired from the other before this returns.
- * BX_OK, BX_CORRUPT (with file and way out), BX_IO, BX_UNSUPPORTED (version). */
+ * is damaged or older is repaired from the other before this returns.
+ * BX_OK, BX_CORRUPT (err names the file, the hint what to do), BX_IO, BX_UNSUPPORTED (version). */
 int bx_dualcopy_open(struct bx_dualcopy *s, struct bx_fs *fs, const char *name, uint16_t kind,
                      void *value, size_t *len, struct bx_err *err);
 /* Durable when it returns BX_OK; after BX_IO the process must end (no failed sync is retried). */

@@ -1,9 +1,9 @@
-/* fs - the file functions that everything durable is written through.
+/* fs - file functions, as a table: everything durable is written through them.
  *
- * One directory, names without slashes. The daemon's table stands on the kernel, the simulator's on
- * a disk that tears, loses, misdirects and fails. Functions return 0 or a negative errno; reads and
- * writes are complete or fail (no short counts). A function may be called from the loop's thread
- * and from the writer's, not for the same descriptor at once. */
+ * One directory, names without slashes. The daemon's table calls the kernel, the simulator's a disk
+ * with torn, lost, misdirected and failing writes. Functions return 0 or a negative errno; reads
+ * and writes are complete or fail (no short counts). They may be called from the loop's thread and
+ * from the writer's, but not for the same descriptor at once. */
 #ifndef BX_FS_H
 #define BX_FS_H
 
@@ -26,16 +26,16 @@ struct bx_fs_ops {
     int (*rename)(struct bx_fs *fs, const char *from, const char *to);
     int (*unlink)(struct bx_fs *fs, const char *name);
     int (*sync_dir)(struct bx_fs *fs);
-    /* Calls each(ctx, name) for every name, in any order. */
+    /* Call each(ctx, name) for every name, in any order. */
     int (*list)(struct bx_fs *fs, void (*each)(void *ctx, const char *name), void *ctx);
 };
 
 struct bx_fs {
     const struct bx_fs_ops *ops;
-    const char *dir; /* what error messages call the directory */
+    const char *dir; /* path of the directory, for error messages */
 };
 
-/* Say that a function of the table failed with rc: "write DIR/NAME: No space left on device".
+/* Set err after a function of the table failed with rc: "write DIR/NAME: No space left on device".
  * BX_NO_SPACE, BX_NO_MEMORY or BX_IO. */
 int bx_fs_fail(const struct bx_fs *fs, int rc, const char *verb, const char *name,
                struct bx_err *err);

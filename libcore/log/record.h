@@ -1,7 +1,7 @@
-/* record - the bytes of the log: the head of a segment and the records behind it.
+/* record - the bytes of the log: the header of a segment and its records.
  *
- * The layout is in log/wal.h; nothing else knows it. Every record carries the checksum of the one
- * before it, so a record is valid only where it was written, never where it was left over. */
+ * The layout is described in log/wal.h and implemented here alone. Every record carries the
+ * checksum of the one before it, so a stale record in a reused segment is never valid. */
 #ifndef BX_RECORD_H
 #define BX_RECORD_H
 
@@ -26,9 +26,9 @@ struct bx_record {
 
 /* Bytes a record takes with its padding. */
 size_t bx_record_size(uint32_t len);
-/* Write everything but the checksums; crc and prev of r do not matter. */
+/* Write everything but the checksums; crc and prev of r are ignored. */
 void bx_record_put(uint8_t *at, const struct bx_record *r);
-/* Complete what put wrote, behind the record whose checksum is prev; returns this one's. */
+/* Complete what put wrote, after the record whose checksum is prev; returns this one's checksum. */
 uint32_t bx_record_seal(uint8_t *at, uint32_t prev);
 /* The record at p, of which n bytes are there; out->data points into p. BX_OK, BX_MALFORMED or
  * BX_CORRUPT: no record; BX_UNSUPPORTED: an intact one of a newer build. */

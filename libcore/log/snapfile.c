@@ -57,7 +57,7 @@ static int publish(struct bx_fs *fs, const char *from, uint64_t index, struct bx
     return rc == 0 ? BX_OK : bx_fs_fail(fs, rc, "create", name, err);
 }
 
-/* Room for an item with n bytes behind its first payload byte; NULL when memory is out. */
+/* Room for an item with n bytes after its first payload byte; NULL when memory is out. */
 static uint8_t *start_item(struct bx_snap_writer *w, uint8_t what, size_t n)
 {
     uint8_t *p;
@@ -90,7 +90,7 @@ static int put_meta(struct bx_snap_writer *w, const struct bx_snap_meta *m, stru
     uint8_t *p = start_item(w, BX_SNAP_META, BX_SNAP_META_SIZE + (size_t)m->conf.n);
 
     if (p == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory for a snapshot");
     bx_put64(p, m->index);
     bx_put64(p + 8, m->term);
     bx_put64(p + 16, m->conf_index);
@@ -112,7 +112,7 @@ int bx_snap_create(struct bx_snap_writer **out, struct bx_fs *fs, const struct b
     assert(meta->conf.n <= BX_SNAP_CONF_MAX);
     *out = NULL;
     if (w == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory for a snapshot");
     w->fs = fs;
     w->index = meta->index;
     rc = fs->ops->open(fs, TMP, BX_FS_CREATE | BX_FS_TRUNC, &w->fd);
@@ -129,7 +129,7 @@ int bx_snap_create(struct bx_snap_writer **out, struct bx_fs *fs, const struct b
     return BX_OK;
 }
 
-/* The chunk as an item, packed when that makes it shorter. */
+/* The chunk as an item, compressed when that makes it shorter. */
 static int start_chunk(struct bx_snap_writer *w, const void *chunk, size_t n)
 {
     uint8_t *p = start_item(w, BX_SNAP_PACKED, 0);
@@ -147,7 +147,7 @@ int bx_snap_write(struct bx_snap_writer *w, const void *chunk, size_t n, struct 
 {
     assert(n <= BX_SNAP_CHUNK_MAX);
     if (start_chunk(w, chunk, n) != BX_OK)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory for a snapshot");
     w->chunks++;
     w->bytes += n;
     return put_item(w, err);
@@ -166,7 +166,7 @@ int bx_snap_finish(struct bx_snap_writer *w, struct bx_err *err)
     int rc;
 
     if (p == NULL) {
-        rc = bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
+        rc = bx_err_set(err, BX_NO_MEMORY, "out of memory for a snapshot");
         goto fail;
     }
     bx_put64(p, w->chunks);
@@ -192,7 +192,7 @@ void bx_snap_abort(struct bx_snap_writer *w)
 {
     if (w == NULL)
         return;
-    w->fs->ops->unlink(w->fs, TMP); /* what stays is overwritten by the next one */
+    w->fs->ops->unlink(w->fs, TMP); /* if this fails, the next snapshot overwrites it */
     writer_free(w);
 }
 
@@ -215,8 +215,8 @@ int bx_snap_receive(struct bx_fs *fs, uint64_t offset, const void *p, size_t n, 
         return bx_fs_fail(fs, rc, "write", BX_SNAP_INCOMING, err);
     if (size != offset)
         return bx_err_set(err, BX_MALFORMED,
-                          "snapshot bytes for offset %" PRIu64 ", but %" PRIu64 " have come",
-                          offset, size);
+                          "snapshot bytes at offset %" PRIu64 ", expected at %" PRIu64, offset,
+                          size);
     return BX_OK;
 }
 
@@ -234,7 +234,7 @@ static int check_received(struct bx_fs *fs, uint64_t index, uint64_t term, struc
     if (m->index != index || m->term != term)
         rc = bx_err_set(err, BX_MALFORMED,
                         "the received snapshot is of entry %" PRIu64 " of term %" PRIu64
-                        ", announced was %" PRIu64 " of %" PRIu64,
+                        ", announced as %" PRIu64 " of %" PRIu64,
                         m->index, m->term, index, term);
     bx_snap_close(r);
     return rc;
@@ -286,7 +286,8 @@ static int list(struct bx_fs *fs, struct listing *l, struct bx_err *err)
     rc = fs->ops->list(fs, collect, l);
     if (rc != 0)
         return bx_fs_fail(fs, rc, "list", ".", err);
-    return l->no_memory ? bx_err_set(err, BX_NO_MEMORY, "no memory for a list of files") : BX_OK;
+    return l->no_memory ? bx_err_set(err, BX_NO_MEMORY, "out of memory for a list of files")
+                        : BX_OK;
 }
 
 static int remove_file(struct bx_fs *fs, const char *name, struct bx_err *err)

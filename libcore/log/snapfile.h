@@ -1,16 +1,16 @@
-/* snapfile - snapshots of the state as files that prove themselves.
+/* snapfile - snapshots of the state as checksummed files.
  *
  *   name      snapshot-<index, 16 hex digits>
- *   file      head + meta record (kind SNAPSHOT), then chunks (kind SNAPSHOT, flags 0; first
- *             payload byte tells: 1 meta, 2 chunk, 3 end, 4 packed chunk), then the end: chunks
- *             u64, their bytes before packing u64, crc of the whole file before the end's head u32
- *   packed    a chunk in its short form (codec/lz.h), version 2; everything else has version 1, and
- *             a chunk that packing would not make shorter is written as version 1 had it
+ *   file      header + meta record (kind SNAPSHOT), then chunks (kind SNAPSHOT, flags 0; the first
+ *             payload byte is 1 meta, 2 chunk, 3 end, 4 packed chunk), then the end: number of
+ *             chunks u64, their bytes before packing u64, crc of the file up to the end's header
+ * u32 packed    a compressed chunk (codec/lz.h), version 2; everything else has version 1, also a
+ *             chunk that compression would not make shorter
  *   meta      index, term, conf index, revision, digest u64 each, history 16 bytes, conf length
  *             u32, conf
  *
- * Written as snapshot.tmp, synced, renamed, directory synced; the one before is removed only after
- * that. A file that does not check out from the first byte to the last is refused. */
+ * Written as snapshot.tmp, synced, renamed, directory synced; the previous one is removed only
+ * after that. A file is verified from the first byte to the last before it is used. */
 #ifndef BX_SNAPFILE_H
 #define BX_SNAPFILE_H
 
@@ -39,14 +39,14 @@ int bx_snap_create(struct bx_snap_writer **w, struct bx_fs *fs, const struct bx_
                    struct bx_err *err);
 /* n at most BX_SNAP_CHUNK_MAX. */
 int bx_snap_write(struct bx_snap_writer *w, const void *chunk, size_t n, struct bx_err *err);
-/* Durable under its name when this returns BX_OK. The writer is gone either way. */
+/* Durable under its name when this returns BX_OK. The writer is freed either way. */
 int bx_snap_finish(struct bx_snap_writer *w, struct bx_err *err);
 /* Remove what was written. NULL is allowed. */
 void bx_snap_abort(struct bx_snap_writer *w);
 
 struct bx_snap_reader;
-/* The newest snapshot, verified whole. BX_OK, BX_NOT_FOUND, BX_CORRUPT (newest one is damaged; the
- * hint names the way out), BX_UNSUPPORTED, BX_IO. */
+/* The newest snapshot, verified whole. BX_OK, BX_NOT_FOUND, BX_CORRUPT (the newest one is damaged;
+ * the hint tells what to do), BX_UNSUPPORTED, BX_IO. */
 int bx_snap_open_latest(struct bx_snap_reader **r, struct bx_fs *fs, struct bx_err *err);
 /* meta.conf points into the reader. */
 const struct bx_snap_meta *bx_snap_meta(const struct bx_snap_reader *r);
@@ -55,17 +55,17 @@ int bx_snap_read(struct bx_snap_reader *r, struct bx_buf *buf, bool *end, struct
 /* The file as bytes, for sending: up to n bytes at offset; *got 0 at the end. */
 int bx_snap_read_raw(struct bx_snap_reader *r, uint64_t offset, void *p, size_t n, size_t *got,
                      struct bx_err *err);
-/* True when only who knows BX_CODEC_LZ can read the file. */
+/* True when reading the file needs BX_CODEC_LZ. */
 bool bx_snap_packed(const struct bx_snap_reader *r);
 void bx_snap_close(struct bx_snap_reader *r);
 
-/* Receiving: bytes of a peer's file, in order. offset 0 starts anew; a gap is BX_MALFORMED. */
+/* Receiving: bytes of a peer's file, in order. Offset 0 starts over; a gap is BX_MALFORMED. */
 int bx_snap_receive(struct bx_fs *fs, uint64_t offset, const void *p, size_t n, struct bx_err *err);
-/* Check what was received, sync it and give it its name. index and term must be as announced, else
- * BX_MALFORMED, like damage; what was received stays until the next one begins. */
+/* Verify what was received, sync and rename it. BX_MALFORMED when it is damaged, or index and term
+ * are not as announced; the file stays until the next one begins. */
 int bx_snap_receive_finish(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err);
-/* Remove what a run that was cut off has left half written or half received. At start, before
- * anything else is called: later it would take a file away from under its writer. */
+/* Remove files that an interrupted process has left incomplete. To be called at start, before
+ * anything else: later it would remove a file that is being written. */
 int bx_snap_clean(struct bx_fs *fs, struct bx_err *err);
 /* Remove every snapshot with an index below `index`. */
 int bx_snap_prune(struct bx_fs *fs, uint64_t index, struct bx_err *err);

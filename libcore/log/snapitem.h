@@ -1,10 +1,10 @@
-/* snapitem - what writing and reading a snapshot file share. Nobody else includes it. */
+/* snapitem - items of a snapshot file, for snapfile.c and snapread.c alone. */
 #ifndef BX_SNAPITEM_H
 #define BX_SNAPITEM_H
 
 #include "log/snapfile.h"
 
-#define BX_SNAP_VERSION 2    /* of packed chunks; everything else is as in version 1 */
+#define BX_SNAP_VERSION 2    /* of packed chunks; everything else has version 1 */
 #define BX_SNAP_META_SIZE 60 /* bytes before the configuration */
 #define BX_SNAP_END_SIZE 20
 #define BX_SNAP_NAME 32
@@ -16,7 +16,7 @@ void bx_snap_name(char out[BX_SNAP_NAME], uint64_t index);
 /* False when it is not the name of a snapshot. */
 bool bx_snap_parse(const char *name, uint64_t *index);
 
-/* Open one file and check it from the first byte to the last. */
+/* Open one file and verify it from the first byte to the last. */
 int bx_snap_open_file(struct bx_snap_reader **r, struct bx_fs *fs, const char *name,
                       struct bx_err *err);
 

@@ -40,7 +40,8 @@ static int read_bytes(struct bx_snap_reader *r, void *p, size_t n, uint64_t offs
     return rc == 0 ? BX_OK : bx_fs_fail(r->fs, rc, "read", r->name, err);
 }
 
-/* The next item, checked, into r->item: payload from byte BX_HEADER_SIZE on, at least one byte. */
+/* Read the next item into r->item and verify it: payload from byte BX_HEADER_SIZE on, at least one
+ * byte. */
 static int read_item(struct bx_snap_reader *r, struct bx_err *err)
 {
     uint8_t bytes[BX_HEADER_SIZE], *p;
@@ -59,7 +60,7 @@ static int read_item(struct bx_snap_reader *r, struct bx_err *err)
     r->item.len = 0;
     p = bx_buf_extend(&r->item, n);
     if (p == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory for a snapshot");
     rc = read_bytes(r, p, n, r->offset, err);
     if (rc != BX_OK)
         return rc;
@@ -97,7 +98,7 @@ static int read_meta(struct bx_snap_reader *r, struct bx_err *err)
         r->item.len != BX_HEADER_SIZE + 1 + BX_SNAP_META_SIZE + (size_t)m->conf.n)
         return damaged(r, err);
     if (bx_buf_append(&r->conf, p + BX_SNAP_META_SIZE, m->conf.n) != BX_OK)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory for a snapshot");
     m->conf.p = (const char *)r->conf.data;
     consume(r);
     r->body = r->offset;
@@ -121,7 +122,7 @@ static int take_chunk(struct bx_snap_reader *r, bool packed, struct bx_err *err)
     if (rc == BX_MALFORMED)
         return damaged(r, err);
     if (rc != BX_OK)
-        return bx_err_set(err, rc, "no memory for a snapshot");
+        return bx_err_set(err, rc, "out of memory for a snapshot");
     r->chunks++;
     r->bytes += r->chunk.len;
     r->packed = r->packed || packed;
@@ -129,7 +130,7 @@ static int take_chunk(struct bx_snap_reader *r, bool packed, struct bx_err *err)
     return BX_OK;
 }
 
-/* The next item after the meta: a chunk, or the end when all that came before adds up. */
+/* The next item after the meta: a chunk, or the end, whose counts and checksum must match. */
 static int next(struct bx_snap_reader *r, bool *end, struct bx_err *err)
 {
     const uint8_t *p;
@@ -149,7 +150,7 @@ static int next(struct bx_snap_reader *r, bool *end, struct bx_err *err)
     return BX_OK;
 }
 
-/* Read it all once, then go back to the first chunk. */
+/* Read all of it once, then return to the first chunk. */
 static int verify(struct bx_snap_reader *r, struct bx_err *err)
 {
     bool end = false;
@@ -173,7 +174,7 @@ int bx_snap_open_file(struct bx_snap_reader **out, struct bx_fs *fs, const char 
 
     *out = NULL;
     if (r == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for a snapshot");
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory for a snapshot");
     r->fs = fs;
     snprintf(r->name, sizeof r->name, "%s", name);
     rc = fs->ops->open(fs, name, 0, &r->fd);
@@ -221,7 +222,7 @@ int bx_snap_open_latest(struct bx_snap_reader **r, struct bx_fs *fs, struct bx_e
     if (rc != BX_OK || (*r)->meta.index == l.index)
         return rc;
     (*r)->offset = 0;
-    rc = damaged(*r, err); /* another one under this name */
+    rc = damaged(*r, err); /* its index is not that of its name */
     bx_snap_close(*r);
     *r = NULL;
     return rc;

@@ -1,6 +1,7 @@
-/* vote - the term a server is in and whom it voted for in it.
+/* vote - the current term of a server and the candidate it has voted for in it.
  *
- * Two votes in one term can make two leaders: the value is durable before a message leaves. */
+ * Two votes in one term could elect two leaders, so the value is durable before a message leaves.
+ */
 #ifndef BX_VOTE_H
 #define BX_VOTE_H
 

@@ -119,7 +119,7 @@ int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_e
 
     *wal = NULL;
     if (w == NULL)
-        return bx_err_set(err, rc, "no memory for the log");
+        return bx_err_set(err, rc, "out of memory for the log");
     w->fs = o->fs;
     w->segment_size = o->segment_size != 0 ? o->segment_size : 8u << 20;
     w->cache_bytes = o->cache_bytes != 0 ? o->cache_bytes : 32u << 20;
@@ -132,7 +132,7 @@ int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_e
     w->job.max = 2 * w->segment_size < BX_WAL_JOB_MAX ? 2 * w->segment_size : BX_WAL_JOB_MAX;
     w->job.buf = bx_alloc(w->job.max);
     if (w->job.buf == NULL) {
-        bx_err_set(err, rc, "no memory for the log");
+        bx_err_set(err, rc, "out of memory for the log");
         goto fail;
     }
     rc = bx_wal_recover(w, err);
@@ -175,7 +175,7 @@ void bx_wal_close(struct bx_wal *w)
     bx_free(w);
 }
 
-/* ---- questions ---- */
+/* ---- accessors ---- */
 
 uint64_t bx_wal_first(const struct bx_wal *w)
 {
@@ -342,7 +342,7 @@ int bx_wal_reset(struct bx_wal *w, uint64_t index, uint64_t term)
     return BX_OK;
 }
 
-/* In memory the entries go at once; their segments follow in a job, see wal_write.c. */
+/* In memory the entries are dropped at once; their segments by a job, see wal_write.c. */
 int bx_wal_compact(struct bx_wal *w, uint64_t index)
 {
     assert(index <= w->last + 1);
@@ -394,7 +394,7 @@ static int read_entry(struct bx_wal *w, uint64_t index, struct bx_wal_entry *out
     scratch->len = 0;
     p = bx_buf_extend(scratch, n);
     if (p == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for an entry of %zu bytes", n);
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory for an entry of %zu bytes", n);
     rc = w->fs->ops->read(w->fs, w->read_fd, p, n, s->offset);
     if (rc != 0)
         return bx_fs_fail(w->fs, rc, "read", name, err);

@@ -1,23 +1,23 @@
-/* wal - the replicated log on disk: append only, group commit, nothing ever dropped silently.
+/* wal - the replicated log on disk: append only, group commit, no silent loss.
  *
- * Records carry a dense ordinal of their own, the LSN: +1 for each record ever written. An entry
- * whose index is at or below the last one supersedes it and all that follow, so a truncation costs
- * nothing and is durable exactly when the entry that caused it is. The log is the replay of the
+ * Records carry a dense ordinal, the LSN: +1 for each record ever written. An entry whose index is
+ * at or below the last one supersedes it and all that follow. So a truncation needs no write of its
+ * own and is durable exactly when the entry that caused it is. The log is the replay of the
  * records.
  *
- *   segment   wal-<sequence, 16 hex digits>, zero-filled once and then reused: head (kind
+ *   segment   wal-<sequence, 16 hex digits>, zero-filled once and then reused: header (kind
  *             WAL_SEGMENT), sequence u64, first lsn u64, crc of the record before u32; padded to 64
- *   record    head (kind WAL_RECORD), lsn u64, durable lsn when it was written u64, index u64,
+ *   record    header (kind WAL_RECORD), lsn u64, durable lsn at the time of writing u64, index u64,
  *             term u64, crc of the record before u32, type u8, 3 zero, data; padded to 8
  *
  * The durable lsn in a record and the high-water mark (file `mark`, raised at most every 100 ms)
- * tell at recovery what somebody may have been promised: a damaged record is trimmed, with all that
- * follows, only when neither says that it was durable; otherwise open refuses with file, offset and
- * the way out.
+ * tell at recovery which records may have been acknowledged. A damaged record is truncated, with
+ * all that follow, only when neither says that it was durable; otherwise open refuses, with file
+ * and offset in the error and what to do in the hint.
  *
  * Writing takes three steps, so that the caller owns the threads: begin collects what is queued,
- * run does the I/O on any thread, finish tells what became durable. At most one is under way; what
- * is appended meanwhile goes out with the next, with one sync for all of it. */
+ * run does the I/O on any thread, finish tells what became durable. At most one job is under way;
+ * what is appended meanwhile is written by the next, with one sync for all of it. */
 #ifndef BX_WAL_H
 #define BX_WAL_H
 
@@ -31,14 +31,15 @@
 #include <stdint.h>
 
 #define BX_WAL_ENTRY_MAX (4u << 20)  /* bytes of data in one entry */
-#define BX_WAL_QUEUE_MAX (64u << 20) /* bytes of records that wait to be written */
+#define BX_WAL_QUEUE_MAX (64u << 20) /* bytes of records not yet written */
 
 struct bx_wal;
 
 struct bx_wal_options {
     struct bx_fs *fs;
     size_t segment_size; /* 0: 8 MiB; at least an entry of the size in use */
-    size_t cache_bytes;  /* entries kept in memory; 0: 32 MiB. Undurable ones are always kept */
+    size_t
+        cache_bytes; /* entries kept in memory; 0: 32 MiB. Those not yet durable are always kept */
 };
 
 struct bx_wal_entry {
@@ -48,13 +49,13 @@ struct bx_wal_entry {
     const void *data;
 };
 
-/* Open or create, and recover. BX_CORRUPT refuses, with the way out as hint. */
+/* Open or create, and recover. On BX_CORRUPT the hint tells what to do. */
 int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_err *err);
 /* No job may be under way. NULL is allowed. */
 void bx_wal_close(struct bx_wal *w);
 
 /* First index the log holds; first == last + 1 when it is empty. A new log has first 1, last 0.
- * A segment removed from the front by hand looks like a compacted one: whoever opens the log checks
+ * A segment that was removed from the front by hand looks like a compacted one: the caller checks
  * that its snapshot reaches first - 1. */
 uint64_t bx_wal_first(const struct bx_wal *w);
 uint64_t bx_wal_last(const struct bx_wal *w);
@@ -64,8 +65,8 @@ uint64_t bx_wal_durable(const struct bx_wal *w);
 /* Term of an entry the log holds, 0 for any other index. */
 uint64_t bx_wal_term(const struct bx_wal *w, uint64_t index);
 
-/* Append n entries from index on; index is in [first, last + 1], and what stood there goes. The
- * data is copied. BX_OK, BX_NO_MEMORY, BX_TOO_LARGE or BX_BUSY (the queue is full: wait for
+/* Append n entries from index on; index is in [first, last + 1], and entries there are superseded.
+ * The data is copied. BX_OK, BX_NO_MEMORY, BX_TOO_LARGE or BX_BUSY (the queue is full: wait for
  * finish); then nothing was appended. */
 int bx_wal_append(struct bx_wal *w, uint64_t index, const struct bx_wal_entry *entries, unsigned n);
 /* Drop the whole log: it continues at index + 1, after a snapshot whose last entry is (index, term)
@@ -73,10 +74,10 @@ int bx_wal_append(struct bx_wal *w, uint64_t index, const struct bx_wal_entry *e
  * it with the snapshot at start, and reset again. BX_OK or BX_NO_MEMORY (nothing was done). */
 int bx_wal_reset(struct bx_wal *w, uint64_t index, uint64_t term);
 /* Entries below `index` (at most last + 1) are no longer needed, a durable snapshot holds them.
- * They are gone at once, segments that hold nothing else are reused by later jobs; those that hold
- * more bring some of them back when the log is opened again. BX_OK. */
+ * They are dropped from memory at once, and segments that hold nothing else are reused by later
+ * jobs; a segment that holds more brings some of them back when the log is opened again. BX_OK. */
 int bx_wal_compact(struct bx_wal *w, uint64_t index);
-/* Have the high-water mark raised by the next job, if it is behind. */
+/* Let the next job raise the high-water mark, if it is behind. */
 void bx_wal_raise_high_water(struct bx_wal *w);
 /* True when the mark on disk is behind what is durable. */
 bool bx_wal_high_water_behind(const struct bx_wal *w);

@@ -1,5 +1,5 @@
-/* wal_priv - what the parts of the log share: wal.c (the log in memory), wal_write.c (the way to
- * the disk) and wal_recover.c (the way back). Nobody else includes it. */
+/* wal_priv - the structs of the log, for wal.c (the log in memory), wal_write.c (writing) and
+ * wal_recover.c (recovery) alone. */
 #ifndef BX_WAL_PRIV_H
 #define BX_WAL_PRIV_H
 
@@ -16,7 +16,7 @@
 #define BX_WAL_NAME 32
 #define BX_WAL_TMP "wal.tmp"
 
-/* A record in memory: it waits in the queue, or is cached behind its entry, or both. */
+/* A record in memory: in the queue, or cached for its entry, or both. */
 struct bx_wal_rec {
     struct bx_wal_rec *next; /* in the queue */
     unsigned refs;
@@ -57,7 +57,7 @@ struct bx_wal_job {
     struct bx_wal_part parts[2];
     unsigned n_parts, records;
     uint64_t last_lsn;
-    uint32_t prev;                   /* checksum of the record before; run moves it on */
+    uint32_t prev;                   /* checksum of the record before; run updates it */
     uint64_t retire_from, retire_to; /* sequences, to is not included */
     bool mark;
     unsigned writes, syncs; /* counted by run */
@@ -80,7 +80,7 @@ struct bx_wal {
     uint64_t first, last, durable;
     uint64_t compact; /* entries below are not needed */
 
-    struct bx_fifo recs; /* what queue and cache are made of */
+    struct bx_fifo recs; /* memory of queue and cache */
     struct bx_wal_rec *queue, **queue_end;
     uint64_t queue_bytes;
     uint64_t cached_from; /* entries from here on are in memory */
@@ -111,7 +111,7 @@ int bx_wal_reserve(struct bx_wal *w, size_t n);
 void bx_wal_truncate(struct bx_wal *w, uint64_t index);
 /* Drop all entries: the log continues at index + 1. */
 void bx_wal_clear(struct bx_wal *w, uint64_t index);
-/* Add an entry behind the last one; there must be room. Takes a reference of its own to s->rec. */
+/* Add an entry after the last one; there must be room. Takes its own reference to s->rec. */
 void bx_wal_push(struct bx_wal *w, const struct bx_wal_slot *s);
 void bx_wal_evict(struct bx_wal *w);
 void bx_wal_rec_release(struct bx_wal_rec *r);

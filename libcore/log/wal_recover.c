@@ -1,21 +1,21 @@
-/* The way back: replay what is on the disk, then decide about the first place where it ends.
+/* Recovery: replay the records, then decide about the place where the replay stops.
  *
- * Segments are replayed in the order of their sequence, records as long as head, LSN and the
- * checksum of the record before fit. Where that stops, a record is missing: call its LSN `next`.
- * Either it was never written, or was torn by a crash, or was there and is damaged. These can not
- * be told apart by looking at it, only by what is promised elsewhere:
- *   - the mark says up to which LSN records were durable,
- *   - so does every intact record behind that place, in this segment and in later ones,
- *   - the head of a later segment says that all records before it were (see wal_write.c).
- * If any of these reaches `next`, somebody may rely on it, and open refuses. Otherwise nobody was
- * told, and the log ends here: a later segment (only one whose head was never durable can be there)
- * is removed, and the rest of this segment is overwritten with zeros. Both are durable before open
- * returns: LSNs are about to be given a second time, and no left-over may ever be taken for the
- * record that gets one.
+ * Segments are replayed in the order of their sequence, records as long as header, LSN and the
+ * checksum of the record before match. Where that stops, a record is missing: call its LSN `next`.
+ * It was never written, or was torn by a crash, or was durable and is damaged. Only other places
+ * can tell these apart:
+ *   - the high-water mark says up to which LSN records were durable,
+ *   - so does every intact record after that place, in this segment and in later ones,
+ *   - the header of a later segment says that all records before it were (see wal_write.c).
+ * If any of these reaches `next`, the record may have been acknowledged, and open refuses.
+ * Otherwise the log ends here: the unacknowledged tail is truncated. A later segment (there can
+ * only be one, whose header was never durable) is removed, and the rest of this segment is
+ * overwritten with zeros. Both are durable before open returns: the LSNs are assigned again, and no
+ * stale record may ever be taken for a new one.
  *
- * A record of a tenant's making can lie in the data of another one. The walk never sees it (it goes
- * from record to record); the search behind a tear steps over whole intact records and ignores an
- * LSN that can not stand there. */
+ * The data of a record, which a user may choose, can contain the bytes of a record. The replay
+ * never sees it, as it steps from record to record; the search after a tear steps over whole intact
+ * records and ignores an LSN that is impossible there. */
 #include "log/wal_priv.h"
 #include "mutant.h"
 
@@ -26,7 +26,7 @@
 #include <string.h>
 
 #define SEGMENT_SANE (1u << 30)       /* no segment is larger */
-#define ORDINAL_SANE (UINT64_MAX / 2) /* no index and no LSN ever gets there */
+#define ORDINAL_SANE (UINT64_MAX / 2) /* no index and no LSN is larger */
 
 BX_VEC(seqs, uint64_t, 16);
 
@@ -41,16 +41,16 @@ struct recovery {
 
     uint64_t lsn; /* of the last good record */
     uint32_t prev;
-    bool placed; /* an entry or a reset has said where the log is */
+    bool placed; /* an entry or a reset has set the index */
 
     size_t at;       /* segment in which the log ends */
-    uint64_t offset; /* and where in it; 0: its head is damaged */
+    uint64_t offset; /* and where in it; 0: its header is damaged */
 
-    uint64_t promised; /* highest LSN that something says was durable */
-    char by[128];      /* what says so */
+    uint64_t promised; /* highest LSN that is known to have been durable */
+    char by[128];      /* from this source */
 };
 
-/* ---- what is there ---- */
+/* ---- files ---- */
 
 static bool parse(const char *name, const char *prefix, uint64_t *seq)
 {
@@ -164,7 +164,7 @@ static int gap(struct recovery *r, const struct bx_record *rec)
 {
     bx_err_set(r->err, BX_CORRUPT,
                "%s/wal-%016" PRIx64 ": record %" PRIu64 " at offset %" PRIu64
-               " holds entry %" PRIu64 ", but the log ends at %" PRIu64,
+               " holds entry %" PRIu64 ", beyond the end of the log at %" PRIu64,
                r->w->fs->dir, r->segments.items[r->at], rec->lsn, r->offset, rec->index,
                r->w->last);
     return refuse(r);
@@ -192,7 +192,7 @@ static int apply(struct recovery *r, const struct bx_record *rec)
     bx_wal_truncate(w, rec->index);
     rc = bx_wal_reserve(w, 1);
     if (rc != BX_OK)
-        return bx_err_set(r->err, rc, "no memory for the log");
+        return bx_err_set(r->err, rc, "out of memory for the log");
     if (segment->max_index < rec->index)
         segment->max_index = rec->index;
     bx_wal_push(w, &(struct bx_wal_slot){.term = rec->term,
@@ -204,7 +204,7 @@ static int apply(struct recovery *r, const struct bx_record *rec)
     return BX_OK;
 }
 
-/* Check the head of segment i; *fits tells whether the log goes on there. */
+/* Check the header of segment i; *fits tells whether the log continues there. */
 static int enter(struct recovery *r, size_t i, bool *fits)
 {
     struct bx_segment s;
@@ -224,10 +224,10 @@ static int enter(struct recovery *r, size_t i, bool *fits)
     if (!*fits)
         return BX_OK;
     rc = bx_wal_segments_push(&r->w->segments, (struct bx_wal_segment){s.seq, s.first_lsn, 0});
-    return rc == BX_OK ? BX_OK : bx_err_set(r->err, rc, "no memory for the log");
+    return rc == BX_OK ? BX_OK : bx_err_set(r->err, rc, "out of memory for the log");
 }
 
-/* Replay the segment in the buffer from its head to the first place without the next record. */
+/* Replay the segment in the buffer up to the first place without the next record. */
 static int walk(struct recovery *r)
 {
     struct bx_record rec;
@@ -252,7 +252,7 @@ static int walk(struct recovery *r)
 
 static int missing_segment(struct recovery *r, uint64_t seq)
 {
-    bx_err_set(r->err, BX_CORRUPT, "%s/wal-%016" PRIx64 " is missing, and later segments are there",
+    bx_err_set(r->err, BX_CORRUPT, "%s/wal-%016" PRIx64 " is missing, but later segments exist",
                r->w->fs->dir, seq);
     return refuse(r);
 }
@@ -272,7 +272,7 @@ static int replay(struct recovery *r)
         if (rc == BX_OK)
             rc = enter(r, i, &fits);
         if (rc != BX_OK || (!fits && i > 0))
-            break; /* the log may end in the segment before */
+            break; /* the log may end in the previous segment */
         r->at = i;
         r->offset = 0;
         if (fits)
@@ -281,7 +281,7 @@ static int replay(struct recovery *r)
     return rc;
 }
 
-/* ---- what is promised behind the end ---- */
+/* ---- evidence of durable records after the end ---- */
 
 static void promise(struct recovery *r, uint64_t lsn, const char *what, uint64_t seq,
                     uint64_t offset)
@@ -318,10 +318,10 @@ static int search_all(struct recovery *r)
         rc = load(r, i);
         if (rc != BX_OK)
             break;
-        limit += 1 + r->n / BX_RECORD_HEAD; /* more records can not be there */
+        limit += 1 + r->n / BX_RECORD_HEAD; /* no more records fit */
         if (i > r->at && bx_segment_read(r->buf, r->n, &s) == BX_OK &&
             s.seq == r->segments.items[i] && s.first_lsn > r->lsn)
-            promise(r, s.first_lsn - 1, "the head of", s.seq, 0);
+            promise(r, s.first_lsn - 1, "the header of", s.seq, 0);
         search(r, r->segments.items[i], i == r->at ? (size_t)r->offset : 0, limit);
     }
     return rc;
@@ -340,7 +340,7 @@ static int decide_end(struct recovery *r)
     return refuse(r);
 }
 
-/* ---- make the end an end ---- */
+/* ---- truncation ---- */
 
 static int drop_segments(struct recovery *r)
 {
@@ -360,8 +360,8 @@ static bool all_zero(const uint8_t *p, size_t n)
     return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-/* The segment in which the log ends is in the buffer. Also when nothing was torn: what a killed
- * process left in the page cache was replayed, and must be durable before somebody is told. */
+/* The segment in which the log ends is in the buffer. Also when nothing was torn: records that a
+ * killed process left in the page cache were replayed, and must be durable before they count. */
 static int settle(struct recovery *r)
 {
     struct bx_wal *w = r->w;
@@ -408,7 +408,7 @@ static int end_here(struct recovery *r)
     return BX_OK;
 }
 
-/* ---- all of it ---- */
+/* ---- recovery ---- */
 
 static int open_high_water(struct recovery *r)
 {
@@ -418,7 +418,7 @@ static int open_high_water(struct recovery *r)
     int rc;
 
     if (!r->has_high_water && r->segments.len > 0) {
-        bx_err_set(r->err, BX_CORRUPT, "%s/mark is missing, and the log is there", r->w->fs->dir);
+        bx_err_set(r->err, BX_CORRUPT, "%s/mark is missing, but the log exists", r->w->fs->dir);
         return refuse(r);
     }
     rc = bx_dualcopy_open(slots, r->w->fs, "mark", BX_KIND_MARK, value, &len, r->err);
@@ -446,7 +446,7 @@ int bx_wal_recover(struct bx_wal *w, struct bx_err *err)
     if (rc != 0)
         rc = bx_fs_fail(w->fs, rc, "list", ".", err);
     else if (r.no_memory)
-        rc = bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
+        rc = bx_err_set(err, BX_NO_MEMORY, "out of memory for the log");
     if (rc == BX_OK) {
         qsort(r.segments.items, r.segments.len, sizeof *r.segments.items, by_value);
         qsort(r.spares.items, r.spares.len, sizeof *r.spares.items, by_value);

@@ -1,26 +1,26 @@
-/* The way of a record to the disk.
+/* Writing records to the disk.
  *
- * begin copies what is queued into the job's buffer, says where in which segment it goes, and
- * leaves no more than two parts: the rest of the last segment and one behind it. run writes part by
- * part, each synced before the next segment is created. So a segment's head proves that every
- * record before it was durable, and recovery makes use of that.
+ * begin copies the queued records into the job's buffer and assigns their places, in two parts at
+ * most: the rest of the last segment and one after it. run writes part by part, each synced before
+ * the next segment is created. So the header of a segment proves that every record before it was
+ * durable, which recovery relies on.
  *
- * A new segment is filled with zeros as wal.tmp, a retired one taken by its spare name; the head is
- * written, then the name given, and both are durable before the first record is reported so. A
- * crash in between leaves a segment in which nobody was promised anything; recovery removes it.
- * What a reused segment still holds behind its tail are records with an LSN below every later one:
+ * A new segment is filled with zeros as wal.tmp, a retired one is opened by its spare name; the
+ * header is written, then the file is renamed, and both are durable before the first record is
+ * reported durable. A crash in between leaves a segment without acknowledged records; recovery
+ * removes it. Stale records after the tail of a reused segment have lower LSNs than every new one:
  * never the one expected there.
  *
- * Compaction drops whole segments from the front, one at a time, each removal durable before the
- * next. So what is left is always the records from some LSN on, without a gap, and the replay of
- * such a rest is the log without its oldest entries:
- *   - nothing comes back: what supersedes an entry stands behind it, so it is never dropped before
- *     the entry itself, and a reset likewise;
- *   - nothing is missed: a segment goes only when no entry in it, superseded or not, has an index
- *     that is still needed (or a durable reset behind it has made all of it void), so the rest
+ * Compaction removes whole segments from the front, one at a time, each removal durable before the
+ * next. So the rest is always the records from some LSN on, without a gap, and the replay of the
+ * rest is the log without its oldest entries:
+ *   - no superseded entry returns: what supersedes an entry comes after it, so it is never removed
+ *     before the entry itself; the same holds for a reset;
+ *   - no entry is missing: a segment is removed only when no entry in it, superseded or not, has an
+ *     index that is still needed (or a durable reset after it has voided all of it), so the rest
  *     begins at or before the first entry needed;
- *   - the log keeps its place: the segment behind it must hold a durable record already, and that
- *     one tells index and LSN even when every entry was dropped. */
+ *   - the position is kept: the next segment must hold a durable record already, which tells index
+ *     and LSN even when every entry was removed. */
 #include "log/wal_priv.h"
 #include "mutant.h"
 
@@ -29,7 +29,7 @@
 
 /* ---- begin ---- */
 
-/* The part that takes `size` more bytes, NULL when this job has no room for them. */
+/* The part that takes `size` more bytes, NULL when the job has no room for them. */
 static struct bx_wal_part *find_part(struct bx_wal *w, size_t size, uint64_t lsn)
 {
     struct bx_wal_job *j = &w->job;
@@ -58,7 +58,7 @@ static struct bx_wal_part *find_part(struct bx_wal *w, size_t size, uint64_t lsn
     return p;
 }
 
-/* The entry, if it is still the current one, learns where its record lies. */
+/* Note the place of the record in its entry, unless that was superseded. */
 static void place(struct bx_wal *w, const struct bx_wal_rec *r)
 {
     struct bx_wal_segment *segment = &w->segments.items[w->segments.len - 1];
@@ -114,7 +114,7 @@ static void collect(struct bx_wal *w)
     }
 }
 
-/* Judged by what finish has reported durable, and by nothing that is only under way. */
+/* Only what finish has reported durable counts, not what is under way. */
 static bool may_retire(const struct bx_wal *w, size_t i)
 {
     const struct bx_wal_segment *s = &w->segments.items[i], *next = s + 1;
@@ -151,7 +151,7 @@ bool bx_wal_begin(struct bx_wal *w)
 
     if (j->active || w->failed)
         return false;
-    /* A job makes two segments at most. When memory is out, a later call will do it. */
+    /* A job creates two segments at most. When memory is out, a later call does it. */
     if (bx_wal_segments_reserve(&w->segments, w->segments.len + 2) != BX_OK)
         return false;
     *j = (struct bx_wal_job){

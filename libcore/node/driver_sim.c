@@ -17,7 +17,7 @@
 #define MEMORY_MIB (16ull << 20)
 #define DISK_GIB (1ull << 20)
 
-/* A run goes STARTING -> RUNNING -> EXITED; `next` is what tick will observe when it is due. */
+/* A run moves STARTING -> RUNNING -> EXITED; `next` is what tick observes when it is due. */
 struct run {
     struct bx_timer due; /* first: a pointer to it is one to the run */
     TAILQ_ENTRY(run) link;
@@ -34,7 +34,7 @@ struct sim {
     struct bx_driver_sim_options o;
     struct bx_slab slab; /* of runs */
     struct bx_map map;
-    struct runs runs; /* in the order of their starts: hash order must not show */
+    struct runs runs; /* in the order of their starts: each() must not depend on hashes */
     struct bx_timer_heap dues;
     uint32_t fail;
 };
@@ -197,7 +197,7 @@ static int sim_console(struct bx_driver *d, const uint8_t vm[16], size_t max, st
     size_t n, part;
 
     if (r == NULL)
-        return bx_err_set(err, BX_NOT_FOUND, "it does not run here");
+        return bx_err_set(err, BX_NOT_FOUND, "this VM does not run on this node");
     n = (size_t)snprintf(text, sizeof text,
                          "This VM is simulated (epoch %" PRIu64 "): it has no console.\n",
                          r->epoch);
@@ -281,7 +281,7 @@ static void advance(struct sim *s, struct run *r)
     }
 }
 
-/* What observe does may start, stop and forget runs: nothing of this one is touched after it. */
+/* observe may start, stop and forget runs, so this one is not touched after it. */
 uint64_t bx_driver_sim_tick(struct bx_driver *d)
 {
     struct sim *s = sim_of(d);

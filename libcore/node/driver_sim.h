@@ -1,10 +1,9 @@
-/* driver_sim - the simulated driver: VMs that cost nothing, for tests, scale runs and machines
+/* driver_sim - the simulated driver: VMs without processes, for tests, scale runs and machines
  * without QEMU. Offers 16,384 vcpus, 16 TiB and 1 PiB, starts a VM in 50 ms and never fails unless
- * told to. Its time comes from the clock port; somebody must call tick, which alone observes: in
- * the order of time, and of the calls where times are equal.
+ * told to. Its time comes from the clock port. Observations are made from tick alone: in the order
+ * of time, and of the calls where times are equal.
  *
- * A start beyond BX_SIM_RUNS_MAX runs fails. Memory for a run is what a host would need to simulate
- * it: when there is none the process ends. */
+ * A start beyond BX_SIM_RUNS_MAX runs fails. When memory for a run is out the process ends. */
 #ifndef BX_DRIVER_SIM_H
 #define BX_DRIVER_SIM_H
 
@@ -16,20 +15,20 @@ struct bx_driver_sim_options {
     struct bx_clock *clock;
     uint32_t start_ms; /* 0: 50 */
     uint32_t stop_ms;  /* 0: 20; a stop with a shorter timeout ends in a kill */
-    /* Called with every run that began or ended, for checks that no two overlap; may be NULL. A run
-     * that failed to start began and ended. */
+    /* Called for each run that begins or ends, so that a test can check that no two overlap; may be
+     * NULL. A run that fails to start begins and ends. */
     void (*trace)(void *ctx, const uint8_t vm[16], uint64_t epoch, bool running);
     void *ctx;
 };
 /* NULL when memory is out. */
 struct bx_driver *bx_driver_sim_create(const struct bx_driver_sim_options *o);
-/* A run that began under an earlier driver on this host and goes on: it is RUNNING. */
+/* Add a run that began under an earlier driver on this host: it is RUNNING. */
 void bx_driver_sim_adopt(struct bx_driver *d, const uint8_t vm[16], uint64_t epoch);
 /* Every run ends; NULL is allowed. */
 void bx_driver_sim_destroy(struct bx_driver *d);
 /* Fail the next n starts. */
 void bx_driver_sim_fail(struct bx_driver *d, uint32_t n);
-/* Deliver what is due; returns the boot time of the next thing, UINT64_MAX when there is none. */
+/* Observe what is due; returns the boot time of the next, UINT64_MAX when there is none. */
 uint64_t bx_driver_sim_tick(struct bx_driver *d);
 
 #endif

@@ -1,9 +1,9 @@
-/* identity - who this data directory belongs to: one durable value (log/dualcopy.h, file
+/* identity - the node that a data directory belongs to: one durable value (log/dualcopy.h, file
  * `identity`).
  *
- * Made by `cluster init` (the founder, id 1) or by a join (the id the cluster gave). A directory
- * without one is no member of anything. The incarnation is new with every identity, so two daemons
- * with one id are told apart. */
+ * Written by `cluster init` (the founder, id 1) or by a join (the id that the cluster assigned). A
+ * directory without one belongs to no cluster. Each identity has a new incarnation, so that two
+ * daemons with one id can be told apart. */
 #ifndef BX_IDENTITY_H
 #define BX_IDENTITY_H
 
@@ -21,7 +21,7 @@ struct bx_identity {
                       * the state's node rows replace it */
 };
 
-/* BX_OK with node 0 when there is none; BX_CORRUPT with the way out. */
+/* BX_OK with node 0 when there is none; BX_CORRUPT with a hint what to do. */
 int bx_identity_load(struct bx_fs *fs, struct bx_identity *out, struct bx_err *err);
 int bx_identity_save(struct bx_fs *fs, const struct bx_identity *id, struct bx_err *err);
 

@@ -12,15 +12,16 @@
 
 #include <sys/queue.h>
 
-#define BX_INFLIGHT_BATCHES 4u /* entries of ours not yet committed; meanwhile the next fills */
+#define BX_INFLIGHT_BATCHES                                                                        \
+    4u /* uncommitted entries of this leader; the next batch fills meanwhile */
 #define BX_HOUSEKEEPING_MS 100u
 #define BX_RESEND_MS 5000u /* a proposal without an outcome is sent again */
 #define BX_READ_AGAIN_MS 1000u
 #define BX_SNAP_PIECE (256u << 10)
-#define BX_SNAP_QUEUED (1u << 20) /* bytes of a snapshot under way to one peer */
+#define BX_SNAP_QUEUED (1u << 20) /* bytes of a snapshot queued to one peer */
 #define BX_APPLY_BYTES (4u << 20) /* applied in one turn of the loop */
 
-/* ---- propose.c: commands on their way into the log ---- */
+/* ---- propose.c: commands until their outcome ---- */
 
 struct bx_proposal {
     TAILQ_ENTRY(bx_proposal) link; /* in queued or sent */
@@ -30,7 +31,7 @@ struct bx_proposal {
     bool is_sent;                  /* in the list `sent`; else in `queued` */
     uint8_t session[16];
     uint64_t sequence;
-    uint64_t body_hash, principal_hash; /* an outcome under its id may be another request's */
+    uint64_t body_hash, principal_hash; /* tell its outcome from another request's under its id */
     struct bx_buf command;              /* encoded */
     uint64_t deadline, sent_ms;
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
@@ -47,9 +48,9 @@ struct bx_propose {
     uint32_t n;                 /* all of them */
     uint8_t session[16];
     uint64_t sequence;
-    uint64_t sent_to, sent_term; /* leader and term that `sent` was sent to */
+    uint64_t sent_to, sent_term; /* leader and term that those in `sent` went to */
     uint64_t sealed_ms;          /* as leader: when the newest batch was made, or the term began */
-    struct bx_zbuf batch;        /* commands on their way out; empty between turns */
+    struct bx_zbuf batch;        /* being filled; not in use between turns */
 };
 
 int bx_propose_init(struct bx_node *n);
@@ -58,10 +59,11 @@ void bx_propose_turn(struct bx_node *n);
 void bx_propose_expire(struct bx_node *n);
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len);
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
-/* A command of the node's own that nobody waits for. */
-void bx_propose_tell(struct bx_node *n, uint16_t kind, const void *body);
-/* The same, before everything that waits. */
-void bx_propose_tell_first(struct bx_node *n, uint16_t kind, const void *body);
+/* A command of the node itself, without an answer. One that can not be queued is dropped: whatever
+ * caused it causes it again. */
+void bx_propose_internal(struct bx_node *n, uint16_t kind, const void *body);
+/* The same, ahead of everything that is queued. */
+void bx_propose_internal_first(struct bx_node *n, uint16_t kind, const void *body);
 
 /* ---- reads.c: linearizable reads ---- */
 
@@ -84,7 +86,7 @@ struct bx_reads {
     uint64_t id; /* of the READ under way, on a follower; begins at random, so that an answer
                   * to a READ of an earlier life of this node is not taken for one of now */
     uint64_t leading_term; /* as leader, at the last turn; 0: not leader */
-    uint64_t index;        /* apply so far, then answer; 0: not known yet */
+    uint64_t index;        /* to be applied before the answer; 0: not known yet */
     uint64_t asked_ms, asked_of, asked_term;
 };
 
@@ -98,7 +100,7 @@ void bx_reads_on_ok(struct bx_node *n, uint64_t from, const struct bx_read *m);
 /* For grants: done(arg, BX_OK) only when this node has led all the time, in one term. */
 void bx_reads_as_leader(struct bx_node *n, void (*done)(void *arg, int code), void *arg);
 
-/* ---- member.c: what the rows say should be in the configuration, and who is up ---- */
+/* ---- member.c: the Raft configuration that the rows ask for, and the states of nodes ---- */
 
 struct bx_member_loop {
     uint64_t leader_since;
@@ -111,9 +113,9 @@ struct bx_member_loop {
 
 void bx_member_on_role(struct bx_node *n, bool leader);
 void bx_member_tick(struct bx_node *n);
-/* A new leader's first words: whoever was leader before, and who is not connected, is suspect, so
- * that nothing that waits is placed there. Their next heartbeat takes it back. */
-void bx_member_first_words(struct bx_node *n, uint64_t leader_before);
+/* This node was elected: the leader before it, and every node that is not connected, is suspect, so
+ * that no command that waits places a VM there. Their next heartbeat reverts it. */
+void bx_member_on_elected(struct bx_node *n, uint64_t leader_before);
 /* The rows of nodes changed. */
 void bx_member_on_rows(struct bx_node *n);
 void bx_member_on_configuration(struct bx_node *n, const struct raft_configuration *c);
@@ -125,13 +127,13 @@ void bx_member_update_peers(struct bx_node *n);
 struct bx_transfer {
     uint64_t to; /* 0: free */
     uint64_t term, offset;
-    uint64_t sent_ms; /* when all of it was; the answer is waited for */
+    uint64_t sent_ms; /* when all of it was sent; waits for the answer since */
     struct bx_snap_reader *reader;
 };
 struct bx_taking {
     struct bx_job job;
     bool busy;
-    uint64_t retry_ms; /* not before: the disk was full */
+    uint64_t retry_ms; /* earliest next attempt, after the disk was full */
     struct bx_dump *dump;
     struct bx_snap_writer *writer;
     struct bx_snap_meta meta;
@@ -182,7 +184,7 @@ void bx_node_wake(struct bx_node *n);
 void bx_node_log(struct bx_node *n, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 _Noreturn void bx_node_fatal(struct bx_node *n, const struct bx_err *err);
-/* Send a record; to this node itself it arrives by way of receive. */
+/* Send a record; one to this node itself is received from inside the call. */
 void bx_node_send(struct bx_node *n, uint64_t to, enum bx_frame kind, const struct bx_schema *s,
                   const void *obj);
 

@@ -187,7 +187,7 @@ static uint8_t state_by_silence(uint64_t silent_ms)
     return silent_ms >= SUSPECT_MS ? BX_NODE_SUSPECT : BX_NODE_UP;
 }
 
-void bx_member_first_words(struct bx_node *n, uint64_t leader_before)
+void bx_member_on_elected(struct bx_node *n, uint64_t leader_before)
 {
     const struct bx_view *view = bx_fsm_view(n->fsm);
 
@@ -199,7 +199,7 @@ void bx_member_first_words(struct bx_node *n, uint64_t leader_before)
 
         if (info->id != n->id && info->state == BX_NODE_UP &&
             (info->id == leader_before || !n->o.link->ops->connected(n->o.link, info->id)))
-            bx_propose_tell_first(n, BX_CMD_NODE_STATE, &c);
+            bx_propose_internal_first(n, BX_CMD_NODE_STATE, &c);
     }
 }
 
@@ -229,7 +229,7 @@ static void watch(struct bx_node *n, uint64_t now)
             bx_lease_last_heartbeat(n->lease, info->id) == 0)
             continue;
         if (c.state != info->state)
-            bx_propose_tell(n, BX_CMD_NODE_STATE, &c);
+            bx_propose_internal(n, BX_CMD_NODE_STATE, &c);
     }
 }
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- small things ---- */
+/* ---- accessors ---- */
 
 uint64_t bx_node_now(const struct bx_node *n)
 {
@@ -125,8 +125,8 @@ void bx_node_turn(struct bx_node *n)
     bx_member_update_peers(n);
     bx_snapshots_turn(n);
     n->reconcile_at = bx_reconcile_tick(n->reconcile);
-    n->lease_at =
-        bx_lease_tick(n->lease); /* after: what was just wanted goes with this heartbeat */
+    /* After reconcile: its new requests leave with this heartbeat. */
+    n->lease_at = bx_lease_tick(n->lease);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -223,7 +223,7 @@ void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const
         n->o.frame(n->o.ctx, from, kind, p, len);
         break;
     default:
-        bx_node_log(n, 4, "frame %d of node %llu: not known here", (int)kind,
+        bx_node_log(n, 4, "frame %d of node %llu: unknown kind", (int)kind,
                     (unsigned long long)from);
         break;
     }
@@ -232,10 +232,10 @@ void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const
 
 void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up)
 {
-    bx_node_log(n, 6, up ? "connected to node %llu" : "connection to node %llu is gone",
+    bx_node_log(n, 6, up ? "connected to node %llu" : "disconnected from node %llu",
                 (unsigned long long)id);
     bx_peers_on_connection(&n->peers, id, up);
-    /* What was relayed over it may be lost: it goes again, under the same ids. */
+    /* What was relayed over it may be lost: it is sent again, under the same ids. */
     if (id == n->propose.sent_to)
         n->propose.sent_term = 0;
     if (id == n->reads.asked_of)
@@ -274,7 +274,7 @@ static void member_status(const struct bx_node *n, struct bx_node_status *out)
     }
 }
 
-/* Hearing a leader does not make a state young: what it has committed has to be applied too. */
+/* The age is not that of the leader's last message: what it has committed must be applied, too. */
 static void age_status(const struct bx_node *n, uint64_t now, struct bx_node_status *out)
 {
     uint64_t fresh =

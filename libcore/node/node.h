@@ -1,18 +1,18 @@
 /* node - one member of the cluster: log, Raft core, state machine, leases, reconciliation.
  *
- * Everything is driven from the loop's thread by four calls: receive (a frame came), tick (the
- * deadline passed), turn (at the end of each turn of the loop) and the ports' callbacks. Work is
- * only queued by the others and done in turn:
+ * It is driven from the loop's thread by receive (a frame has arrived), tick (the deadline has
+ * passed), turn (at the end of each turn of the loop) and the ports' callbacks. The others only
+ * queue work, which turn does:
  *
  *   turn:  close the open batch and submit it -> step the core with what is queued -> start the
  *          log's next write -> apply what is committed -> one SQLite transaction -> outcomes,
  *          events, assignments -> reconcile
  *
  * A request is one proposal. On the leader its command joins the open batch; on a follower it is
- * relayed to the leader. Either way its outcome is found when this node applies the entry, by
- * (session, sequence): the answer is true here the moment it is given, and a command that was sent
- * twice because a leader died has one outcome. When leadership moves, every proposal that has no
- * outcome is sent again under the same ids. */
+ * relayed to the leader. Either way its outcome is found by (session, sequence) when this node
+ * applies the entry. So the answer already holds in the state here when it is given, and a command
+ * that was sent twice because a leader died has one outcome. When leadership moves, every proposal
+ * without an outcome is sent again under the same ids. */
 #ifndef BX_NODE_H
 #define BX_NODE_H
 
@@ -24,7 +24,7 @@
 #include "state/fsm.h"
 
 #define BX_PENDING_MAX 65536u /* proposals without an outcome; more are BX_BUSY */
-#define BX_READS_MAX 65536u   /* reads waiting for a barrier */
+#define BX_READS_MAX 65536u   /* reads that wait for a barrier; more are BX_BUSY */
 
 struct bx_node;
 
@@ -47,21 +47,21 @@ struct bx_node_options {
     uint64_t log_cache_bytes;              /* of entries in memory; 0: 32 MiB */
     uint64_t shared_configs;               /* as in fsm.h */
     size_t segment_bytes;                  /* of a file of the log; 0: 8 MiB */
-    uint64_t session_ttl_ms; /* as in fsm.h; the same on every member, for ever; 0: one hour */
-    /* ---- calls out, all with ctx ---- */
+    uint64_t session_ttl_ms; /* as in fsm.h; the same on every member, never changed; 0: one hour */
+    /* ---- callbacks, all with ctx ---- */
     void (*wake)(void *ctx); /* something is queued: call turn before the loop blocks */
     void (*event)(void *ctx, const struct bx_event *e);
     void (*vm)(void *ctx, const struct bx_vm *vm, bool gone);
-    /* A QUERY or ANSWER: the payload after the head. */
+    /* A QUERY or ANSWER has arrived: the payload after the header. */
     void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
     /* A line for the log; level as in syslog (3 error, 4 warning, 6 info, 7 debug). */
     void (*log)(void *ctx, int level, const char *text);
-    /* The node can not go on; the process must end with this message. Does not return. */
+    /* The node can not continue; the process must end with this message. Does not return. */
     void (*fatal)(void *ctx, const struct bx_err *err);
     void *ctx;
 };
 
-/* Recover everything and start. BX_CORRUPT and others refuse, with the way out in the hint. */
+/* Recover from the disk and start. On BX_CORRUPT and others the hint tells what to do. */
 int bx_node_open(struct bx_node **n, const struct bx_node_options *o, struct bx_err *err);
 /* Stop cleanly: waiting requests get BX_SHUTDOWN, state.db is checkpointed and marked clean. The
  * disk port must have no job under way. NULL is allowed. */
@@ -71,8 +71,8 @@ void bx_node_turn(struct bx_node *n);
 /* Boot time at which tick must be called; changes with every turn and tick. */
 uint64_t bx_node_deadline(const struct bx_node *n);
 void bx_node_tick(struct bx_node *n);
-/* One whole frame from a member, checked by the link: head, checksum, sender. p is the payload,
- * 8-aligned, valid during the call. */
+/* One whole frame from a member, whose header, checksum and sender the link has checked. p is the
+ * payload, 8-aligned, valid during the call. */
 void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const uint8_t *p,
                      size_t len);
 /* May a node that dialled this one and says that it has this id be a peer? It need not be in the
@@ -81,7 +81,7 @@ bool bx_node_admits(const struct bx_node *n, uint64_t id);
 /* A connection to a peer came up or went down. */
 void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up);
 
-/* What its memory is used for. */
+/* Statistics of its memory. */
 struct bx_node_memory {
     struct bx_pool_stats proposals, reads;
     struct bx_intern_stats intern;
@@ -100,16 +100,16 @@ struct bx_submit {
     struct bx_str principal, tenant;
     uint64_t deadline; /* boot time when the caller gives up; the command may still be
                         * carried out, and the error says so */
-    /* Exactly once, from turn or tick, never from submit. o is NULL when err tells why there is no
-     * outcome (BX_NO_LEADER, BX_SHUTDOWN); else o->code tells what became of it. */
+    /* Called exactly once, from turn, tick or close, never from submit. o is NULL when err tells
+     * why there is no outcome (BX_NO_LEADER, BX_SHUTDOWN); else o->code is the result. */
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
     void *ctx;
 };
-/* BX_OK, BX_BUSY, BX_TOO_LARGE, BX_NO_MEMORY. A second submit under a (session, sequence) that
- * waits here is BX_BUSY. */
+/* BX_OK, BX_BUSY, BX_TOO_LARGE, BX_NO_MEMORY, BX_SHUTDOWN. A second submit under a (session,
+ * sequence) that waits here is BX_BUSY. */
 int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
 
-/* Call done once this node has applied everything that was committed before now (D7): one barrier
+/* Call done once this node has applied everything that was committed before now: one barrier
  * serves all that arrived before it was submitted. err NULL: go ahead. Exactly once, never from
  * here. BX_OK or BX_BUSY. */
 int bx_node_barrier(struct bx_node *n, uint64_t deadline,
@@ -118,10 +118,10 @@ int bx_node_barrier(struct bx_node *n, uint64_t deadline,
 
 struct bx_fsm *bx_node_fsm(struct bx_node *n);
 const struct bx_view *bx_node_view(const struct bx_node *n);
-/* Send an API query to another member, or answer one. False: not connected. */
+/* Send an API query to another member, or answer one. False: not connected, or the link is full. */
 bool bx_node_send_raw(struct bx_node *n, uint64_t to, enum bx_frame kind, const void *p, size_t len,
                       const void *q, size_t m);
-/* A JOIN came from a host that is no member yet: done gets the answer to send. */
+/* A host that is not a member yet has sent a JOIN: done gets the answer to send. */
 int bx_node_join(struct bx_node *n, const struct bx_join *join,
                  void (*done)(void *ctx, const struct bx_joined *answer), void *ctx,
                  struct bx_err *err);
@@ -134,11 +134,11 @@ struct bx_member {
 };
 struct bx_node_status {
     uint64_t id, leader;    /* leader 0: none known */
-    bool is_leader, quorum; /* quorum: a leader is known and was heard within two election times */
+    bool is_leader, quorum; /* quorum: a leader is known, and its last message is not older than two
+                             * election timeouts */
     uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
-    uint64_t age_ms; /* how old local state may be: all that was committed before is here, */
-    bool age_known;  /* since a leader was heard; else the age of its newest entry, by the
-                      * wall clock */
+    uint64_t age_ms;         /* all that was committed this long ago is applied here */
+    bool age_known;          /* else age_ms is the age of the newest entry, by the wall clock */
     uint32_t pending, reads; /* waiting here */
     uint32_t n_members;
     struct bx_member members[BX_MEMBERS_MAX];

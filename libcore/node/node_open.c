@@ -1,5 +1,5 @@
-/* node_open - a node's beginning and end: its parts are opened one on the other, told what to call,
- * and closed in the other order. */
+/* Opening and closing a node: its parts are opened in the order of their dependence, wired to each
+ * other, and closed in the reverse order. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -9,7 +9,7 @@
 
 #define TRUST_BYTES 17u /* boot id, clean */
 
-/* ---- what the modules call out ---- */
+/* ---- callbacks of the parts ---- */
 
 static void on_outcome(void *ctx, uint64_t index, uint32_t place, const struct bx_outcome *o)
 {
@@ -131,13 +131,13 @@ static void lease_granted(void *ctx)
 
 static void reconcile_report(void *ctx, const struct bx_cmd_vm_report *r)
 {
-    bx_propose_tell(ctx, BX_CMD_VM_REPORT, r);
+    bx_propose_internal(ctx, BX_CMD_VM_REPORT, r);
 }
 
 /* ---- opening ---- */
 
-/* True when state.db is what this daemon's last life left behind: it was closed cleanly, or the
- * kernel that had its pages is still the same. */
+/* True when state.db is complete: it was closed cleanly, or the kernel that holds its pages has not
+ * been restarted since. */
 static int open_trust(struct bx_node *n, bool *trusted, struct bx_err *err)
 {
     uint8_t value[BX_SLOTS_MAX];
@@ -166,20 +166,21 @@ static int refuse(struct bx_node *n, struct bx_err *err, const char *what)
     return BX_CORRUPT;
 }
 
-/* Do log, snapshot and vote belong together? A crash between installing a snapshot and resetting
- * the log leaves a log that does not meet it: the snapshot is the newer truth. */
+/* Check that log, snapshot and vote belong together. A crash between installing a snapshot and
+ * resetting the log leaves a log that does not reach it: the snapshot is newer then. */
 static int check_log(struct bx_node *n, const struct bx_snap_meta *snap, struct bx_err *err)
 {
     uint64_t first = bx_wal_first(n->wal), last = bx_wal_last(n->wal);
 
-    /* A term is durable before its first entry is: who forgot a vote must not vote again. */
+    /* A term is durable before its first entry is. A server that has lost its vote must not vote.
+     */
     if ((last > 0 && bx_wal_term(n->wal, last) > n->vote.term) ||
         (snap != NULL && snap->term > n->vote.term))
-        return refuse(n, err, "the vote is lost, or older than the log");
+        return refuse(n, err, "the vote is missing, or older than the log");
     if (snap == NULL && first != 1)
         return refuse(n, err, "the log begins after entry 1 and there is no snapshot");
     if (snap == NULL && last == 0 && n->o.identity.founder && n->vote.term > 0)
-        return refuse(n, err, "the log of this founding member is gone");
+        return refuse(n, err, "the log of this founding member is missing");
     if (snap == NULL)
         return BX_OK;
     if (first > snap->index + 1)
@@ -351,8 +352,7 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
     return BX_OK;
 }
 
-/* What is queued for the log is written: nobody was promised it, but it is one write less to miss.
- */
+/* Write what is queued for the log. It is not acknowledged, but need not be sent again then. */
 static void flush_log(struct bx_node *n)
 {
     struct bx_err err;

@@ -1,9 +1,8 @@
-/* ports - what the node's logic needs of the world, as const tables of functions.
+/* ports - clock, disk, link and driver, as const tables of functions.
  *
- * The daemon implements them with libuv and the kernel, the simulator with virtual ones. Nothing in
- * libcore reaches a clock, a thread, a socket or a process any other way. All functions are called
- * on the loop's thread, and all callbacks come back on it, never from inside the call that asked.
- */
+ * The daemon implements them with libuv and the kernel, the simulator with virtual ones. libcore
+ * reaches clocks, threads, sockets and processes in no other way. All functions are called on the
+ * loop's thread; all callbacks run on it, too, and never from inside the call that caused them. */
 #ifndef BX_PORTS_H
 #define BX_PORTS_H
 
@@ -47,14 +46,13 @@ struct bx_peer {
 };
 struct bx_link;
 struct bx_link_ops {
-    /* Queue one whole frame (head and payload); the link takes the buffer's memory over and leaves
-     * *frame empty. False: not connected or its queue is full; the frame is dropped, which Raft and
-     * everything else above must survive. Frames of at most 64 KiB may overtake larger ones that
-     * are queued. To the node itself: never. */
+    /* Queue one whole frame (header and payload); the link takes over the buffer's memory and
+     * leaves *frame empty. False: not connected, or the queue is full; the frame is dropped, which
+     * every caller must tolerate. Frames of at most 64 KiB may overtake larger ones that are
+     * queued. Never called for the node itself. */
     bool (*send)(struct bx_link *l, uint64_t to, struct bx_buf *frame);
     bool (*connected)(struct bx_link *l, uint64_t id);
-    /* A set of 1 << enum bx_codec: what the peer said in its hello that it reads; 0: not connected.
-     */
+    /* A set of 1 << enum bx_codec that the peer reads, from its hello; 0: not connected. */
     uint32_t (*codecs)(struct bx_link *l, uint64_t id);
     /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high.
      */
@@ -78,21 +76,20 @@ struct bx_observation {
     uint8_t vm[16];
     uint64_t epoch;
     enum bx_observed observed;
-    bool failed;         /* with EXITED: not as asked, or a failure of the guest's */
+    bool failed;         /* with EXITED: not as requested, or a failure of the guest */
     const char *message; /* "exit 0", "killed by signal 9", "no such file: ..."; may be "" */
 };
 struct bx_driver;
 struct bx_driver_ops {
     const char *name; /* "qemu", "sim" */
-    /* Begin a run. The driver answers by observations: STARTING, RUNNING or EXITED; a second start
-     * of a VM that is not ABSENT is the caller's mistake. */
+    /* Begin a run. Its progress is observed: STARTING, RUNNING, EXITED. The VM must be ABSENT. */
     void (*start)(struct bx_driver *d, const struct bx_run *run);
     /* Ask the guest to stop; kill it after timeout_ms. Ends in EXITED. */
     void (*stop)(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms);
     void (*kill)(struct bx_driver *d, const uint8_t vm[16]);
     /* Remove what an EXITED run left behind: the VM is ABSENT afterwards, without observation. */
     void (*forget)(struct bx_driver *d, const uint8_t vm[16]);
-    /* Everything that is not ABSENT now; used once after opening, when runs were adopted. */
+    /* List every VM that is not ABSENT; used once after opening, when runs were adopted. */
     void (*each)(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_observation *o),
                  void *ctx);
     /* The last `max` bytes of a VM's console. BX_OK, BX_NOT_FOUND, BX_IO. */

@@ -1,10 +1,10 @@
-/* propose - the only door to the log.
+/* propose - the way of every command into the log.
  *
  * A proposal is queued until a leader is known. On the leader it goes into the next batch, on a
  * follower into the next RELAY; either way it is then `sent` and waits for its outcome, which comes
- * when this node applies the entry. When leader or term change, what was sent may or may not
- * commit: it is queued again and sent under the same ids, and the state machine answers a repeat
- * with the first outcome. Only the deadline ends the waiting; the command itself may still happen
+ * when this node applies the entry. When leader or term change, what was sent may or may not be
+ * committed: it is queued again and sent under the same ids, and the state machine answers a repeat
+ * with the first outcome. Only the deadline ends the waiting; the command may still be carried out
  * then. */
 #include "node/internal.h"
 
@@ -62,7 +62,7 @@ int bx_propose_init(struct bx_node *n)
     return bx_pool_init(&pr->pool, "proposal", sizeof(struct bx_proposal), n->o.proposals, fini);
 }
 
-/* Out of the map and the list of the own session; the caller has taken it out of queued or sent. */
+/* Free it; the caller has removed it from queued or sent. */
 static void release(struct bx_propose *pr, struct bx_proposal *p)
 {
     if (!p->foreign)
@@ -117,8 +117,8 @@ static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct 
     return BX_OK;
 }
 
-/* A session belongs to one principal, and many act through this node: each has a session of its own
- * made of the node's. They share the sequence, whose floor then holds for all of them. */
+/* A session belongs to one principal, and several act through this node: each has a session derived
+ * from the node's. They share the sequence, whose floor then holds for all of them. */
 static void own_session(const struct bx_propose *pr, struct bx_str principal, uint8_t out[16])
 {
     uint8_t hash[8];
@@ -185,20 +185,20 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     return BX_OK;
 }
 
-void bx_propose_tell(struct bx_node *n, uint16_t kind, const void *body)
+void bx_propose_internal(struct bx_node *n, uint16_t kind, const void *body)
 {
     struct bx_submit s = {.kind = kind, .body = body, .deadline = bx_node_now(n) + 30000};
 
     s.principal = bx_str("node");
-    bx_node_submit(n, &s, NULL); /* when it can not, the loop that wanted it asks again */
+    bx_node_submit(n, &s, NULL);
 }
 
-void bx_propose_tell_first(struct bx_node *n, uint16_t kind, const void *body)
+void bx_propose_internal_first(struct bx_node *n, uint16_t kind, const void *body)
 {
     struct bx_propose *pr = &n->propose;
     struct bx_proposal *last = TAILQ_LAST(&pr->queued, bx_proposals), *p;
 
-    bx_propose_tell(n, kind, body);
+    bx_propose_internal(n, kind, body);
     p = TAILQ_LAST(&pr->queued, bx_proposals);
     if (p == NULL || p == last)
         return; /* there was no room for it */
@@ -206,7 +206,7 @@ void bx_propose_tell_first(struct bx_node *n, uint16_t kind, const void *body)
     TAILQ_INSERT_HEAD(&pr->queued, p, link);
 }
 
-/* Commands of a follower: checked before they can get near the log. */
+/* Commands of a follower: checked before they are queued for the log. */
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len)
 {
     struct bx_propose *pr = &n->propose;
@@ -214,7 +214,7 @@ void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, siz
     struct bx_err err;
 
     if (!bx_raft_is_leader(&n->raft))
-        return; /* it finds out and sends again */
+        return; /* the follower sends them again to the leader that it learns of */
     while (at < len && pr->n < BX_PENDING_MAX) {
         struct bx_proposal *q;
         size_t used;
@@ -295,8 +295,8 @@ static void requeue(struct bx_propose *pr)
     }
 }
 
-/* Entries of one term are committed in their order, and those of the next were made later: what the
- * leaders measure adds up to no more than the time that passed. */
+/* Entries of one term are committed in order, and those of the next term were made later. So the
+ * times that leaders measure add up to no more than the time that has passed. */
 static struct bx_stamp stamp_now(struct bx_node *n)
 {
     struct bx_clock *c = n->o.clock;
@@ -369,7 +369,7 @@ void bx_propose_turn(struct bx_node *n)
         pr->sent_term = term;
         pr->sealed_ms = bx_node_now(n);
         if (leader == n->id)
-            bx_member_first_words(n, before);
+            bx_member_on_elected(n, before);
     }
     if (TAILQ_EMPTY(&pr->queued) || leader == 0)
         return;
@@ -390,8 +390,8 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
     struct bx_propose *pr = &n->propose;
     struct bx_proposal *p = find(pr, o->session, o->sequence);
 
-    /* A node that is behind applies what others asked under this id long ago; that is not the
-     * answer to another request under it, or to somebody else's. */
+    /* A node that is behind applies old requests under this id: theirs is not the outcome of
+     * another request under it, or of another principal's. */
     if (p == NULL || p->body_hash != o->body_hash || p->principal_hash != o->principal_hash)
         return;
     /* An outcome can arrive while it is queued again: the first sending was committed. */

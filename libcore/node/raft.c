@@ -15,9 +15,9 @@ static uint64_t now(const struct bx_raft *r)
     return r->o.clock->ops->boot_ms(r->o.clock);
 }
 
-/* The core of a standby has no election timeout, and so believes in its last leader until it hears
- * a newer one; but it gives nobody a vote while it believes in one. A voter would have given up the
- * leader by now (Ongaro, "Consensus: Bridging Theory and Practice", 4.2.3). */
+/* The core of a standby has no election timeout, so it keeps its last leader until it hears of a
+ * newer one, and grants no vote while it has one. A voter would have given up the leader by now
+ * (Ongaro, "Consensus: Bridging Theory and Practice", 4.2.3). */
 static void forget_lost_leader(struct bx_raft *r)
 {
     if (r->core.state != RAFT_FOLLOWER || now(r) - r->leader_contact_ms < r->o.election_ms)
@@ -28,10 +28,10 @@ static void forget_lost_leader(struct bx_raft *r)
 }
 
 /* The core refuses its vote while its own configuration has it as standby. But a server is a voter
- * from the moment that the entry saying so is in the candidate's log, and that entry may not have
- * reached it: the others can need just its vote to elect the leader that would send it. Voting
- * depends on logs and terms alone (4.1 there); a candidate that has it as standby does not count
- * the vote. */
+ * from the moment that the candidate's log says so, and that entry may not have reached the server
+ * itself: the candidate may need just its vote to become the leader that sends it. Voting depends
+ * on logs and terms alone (4.1 there); a candidate that has it as standby does not count the vote.
+ */
 static int step_as_voter(struct bx_raft *r, struct raft_event *e, struct raft_update *u)
 {
     struct raft_server *self = NULL;
@@ -112,7 +112,7 @@ static void persist(struct bx_raft *r, const struct raft_update *u)
                    (unsigned long long)u->entries.index, bx_code_name(rc));
         r->o.fatal(r->o.ctx, &err);
     }
-    /* The log copied the data; the batch is ours since the core gave it back. */
+    /* The log has copied the data; the core has given the batch back. */
     raft_free(u->entries.batch[0].batch);
 }
 
@@ -124,7 +124,7 @@ static void install(struct bx_raft *r, struct raft_update *u)
     raft_free(u->snapshot.chunk.base);
     if (r->o.install(r->o.ctx, u->snapshot.metadata.index, u->snapshot.metadata.term, &err) !=
         BX_OK) {
-        bx_err_wrap(&err, "snapshot at %llu", (unsigned long long)u->snapshot.metadata.index);
+        bx_err_wrap(&err, "snapshot at entry %llu", (unsigned long long)u->snapshot.metadata.index);
         r->o.fatal(r->o.ctx, &err);
     }
     r->cursor = u->snapshot.metadata.index;
@@ -165,7 +165,7 @@ static void follow_role(struct bx_raft *r)
     r->o.role(r->o.ctx, leader);
 }
 
-/* ---- the log's writes ---- */
+/* ---- writing the log ---- */
 
 static int job_run(struct bx_job *j)
 {
@@ -187,8 +187,8 @@ static void job_done(struct bx_job *j, int rc)
     r->o.wake(r->o.ctx);
 }
 
-/* The core takes no finished write while it is a candidate or while a snapshot is being installed,
- * and wants each index once. Both are true again later, when pump looks anew. */
+/* The core must not be told of a finished write while it is a candidate or while a snapshot is
+ * being installed, and of each index only once. A later pump tells it. */
 static void tell_persisted(struct bx_raft *r)
 {
     uint64_t durable = BX_MUTATED(ACK_UNSYNCED) ? bx_wal_last(r->o.wal) : bx_wal_durable(r->o.wal);
@@ -203,8 +203,8 @@ static void tell_persisted(struct bx_raft *r)
     bx_raft_step(r, &e);
 }
 
-/* A leader's first entry: it knows what is committed, and so do those that follow it, once one of
- * its term is. The core writes one itself only when it finds some that may not be. */
+/* The first entry of a leader: what is committed is known, here and at the followers, once an entry
+ * of its term is committed. The core appends one itself only when it has uncommitted entries. */
 static void open_term(struct bx_raft *r)
 {
     static const uint8_t nothing[8];
@@ -299,10 +299,10 @@ static void drop_message(struct raft_message *m)
     }
 }
 
-/* Messages that are well formed and still would break a core without asserts:
- * - two leaders in one term: it would append to its own log as a follower does;
+/* Messages that are well formed and would still corrupt the core, whose asserts are compiled out:
+ * - a second leader in this term: the core would append its entries as a follower;
  * - entries before the first one kept: it would take them for new ones;
- * - more than this leader has, as if it had been sent: it would count them as there. */
+ * - an acknowledgement of entries that this leader does not have: it would count them. */
 static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
 {
     const struct raft_append_entries *a = &m->append_entries;
@@ -311,16 +311,16 @@ static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
 
     if (m->type == RAFT_APPEND_ENTRIES_RESULT && bx_raft_is_leader(r) && res->rejected == 0 &&
         res->term == raft_current_term(&r->core) && res->last_log_index > bx_wal_last(r->o.wal))
-        return "entries that there are not";
+        return "acknowledges entries beyond the leader's log";
     if (m->type == RAFT_APPEND_ENTRIES) {
         if (bx_raft_is_leader(r) && a->term == raft_current_term(&r->core))
-            return "a second leader in this term";
+            return "from a second leader in this term";
         if (a->n_entries > 0 && a->prev_log_index + 1 < bx_wal_first(r->o.wal))
-            return "entries from before the last snapshot";
+            return "entries before the last snapshot";
     }
     if (m->type == RAFT_INSTALL_SNAPSHOT) {
         if (bx_raft_is_leader(r) && s->term == raft_current_term(&r->core))
-            return "a second leader in this term";
+            return "from a second leader in this term";
     }
     return NULL;
 }
@@ -356,7 +356,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
     const char *why;
     int rc;
 
-    /* The core only wants some text that stands for the sender. */
+    /* The core needs some text as the address of the sender. */
     snprintf(address, sizeof address, "%llu", (unsigned long long)from);
     rc = bx_raftmsg_read(p, len, from, address, &m, err);
     if (rc != BX_OK)
@@ -383,7 +383,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
     r->answers_old_term = of_old_term(r, &m);
     bx_raft_step(r, &e);
     r->answers_old_term = false;
-    raft_free(entries); /* the array; the batch went to the core or, with the update, to the log */
+    raft_free(entries); /* the array only: core or log own the batch */
     note_leader(r, &m);
     return BX_OK;
 }
@@ -404,11 +404,11 @@ uint64_t bx_raft_deadline(const struct bx_raft *r)
     return raft_timeout(&r->core);
 }
 
-/* ---- what is committed ---- */
+/* ---- committed entries ---- */
 
-/* All that is known to be committed is applied. Is that all there was when the leader last spoke? A
- * leader knows what is committed once an entry of its own term is (Ongaro, 6.4), and that it still
- * is leader while a majority answers. */
+/* All that is known to be committed is applied. Was that all when the leader's last message came? A
+ * leader knows what is committed once an entry of its own term is (Ongaro, 6.4), and that it is
+ * still leader while a majority answers. */
 static void note_fresh(struct bx_raft *r)
 {
     if (r->cursor_term != raft_current_term(&r->core))
@@ -442,7 +442,7 @@ bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e)
     return true;
 }
 
-/* ---- what others ask ---- */
+/* ---- state of the core ---- */
 
 bool bx_raft_is_leader(const struct bx_raft *r)
 {

@@ -1,12 +1,12 @@
 /* raft - the Raft core between our log and our link: events in, updates out.
  *
- * libraft's raft_step() decides; this module keeps its promises. After a step, in this order: term
- * and vote are durable, entries are handed to the log, an installed snapshot to its owner, messages
- * leave, commit index and role are looked at. Nothing is ever stepped from inside a step: what
- * happens meanwhile is seen by the next pump.
+ * libraft's raft_step() decides; this module carries out its updates. After a step, in this order:
+ * term and vote are made durable, entries are handed to the log, an installed snapshot to its
+ * owner, messages are sent, commit index and role are read. A step is never taken from inside a
+ * step: what happens meanwhile is seen by the next pump.
  *
- * What the core trusts its user with is checked here or in wire/raftmsg, because its asserts are
- * compiled out: see the comments at bx_raft_receive. */
+ * The preconditions of the core are checked here or in wire/raftmsg, because its asserts are
+ * compiled out. Everything is called on the loop's thread. */
 #ifndef BX_RAFT_H
 #define BX_RAFT_H
 
@@ -17,8 +17,8 @@
 
 #include <raft.h>
 
-#define BX_RAFT_INFLIGHT 32u /* entries on their way to a follower; ours are batches */
-/* Bytes of entries in one AppendEntries, but for a single larger one. */
+#define BX_RAFT_INFLIGHT 32u /* unacknowledged entries to a follower; ours are batches */
+/* Bytes of entries in one AppendEntries, unless a single entry is larger. */
 #define BX_RAFT_BYTES_MAX (1u << 20)
 
 struct bx_raft_options {
@@ -32,15 +32,15 @@ struct bx_raft_options {
     const struct raft_configuration *founding; /* entry 1 of a new cluster; NULL otherwise */
     uint32_t election_ms, heartbeat_ms;
     bool (*send)(void *ctx, uint64_t to, struct bx_buf *frame);
-    bool (*reachable)(void *ctx, uint64_t to); /* false saves reading entries for nobody */
+    bool (*reachable)(void *ctx, uint64_t to); /* false: entries need not be read */
     /* The core wants to send a snapshot to a member: transfer the file, then call
      * bx_raft_snapshot_sent. */
     void (*send_snapshot)(void *ctx, uint64_t to, const struct raft_install_snapshot *m);
-    /* All of a snapshot should have arrived: verify the file and give it its name. When it does not
-     * check out the message that announced it is dropped, and the leader sends it again. */
+    /* A snapshot should have arrived whole: verify the file and rename it. When it is not valid the
+     * message that announced it is dropped, and the leader sends it again. */
     int (*received)(void *ctx, uint64_t index, uint64_t term, struct bx_err *err);
-    /* The newest snapshot is to replace everything: restore the state, reset the log, all before
-     * this returns. */
+    /* The newest snapshot replaces everything: restore the state and reset the log before this
+     * returns. */
     int (*install)(void *ctx, uint64_t index, uint64_t term, struct bx_err *err);
     void (*role)(void *ctx, bool leader);
     /* The newest configuration, committed or not, is another one than before. Also called while the
@@ -61,15 +61,15 @@ struct bx_raft {
     bool new_configuration;       /* an entry with one was appended since */
     bool answers_old_term;        /* what is stepped is a message of a term that is over */
     uint64_t cursor, cursor_term; /* last entry handed out by bx_raft_next */
-    uint64_t leader_contact_ms;   /* boot time of the leader's last word */
-    uint64_t claim_ms,
-        claim_commit;      /* its word on what is committed that is not applied here yet */
-    uint64_t fresh_ms;     /* boot time of the last one that is */
-    struct bx_buf scratch; /* entries read back from disk */
+    uint64_t leader_contact_ms;   /* boot time of the leader's last message */
+    uint64_t claim_ms;            /* boot time of a message with a commit index */
+    uint64_t claim_commit;        /* that is not applied here yet */
+    uint64_t fresh_ms;            /* boot time of the last one that is applied */
+    struct bx_buf scratch;        /* entries read back from disk */
 };
 
-/* From now on libraft's memory is pooled. To be called before anything of libraft's is allocated in
- * the process; again is allowed. */
+/* Have libraft's memory pooled from now on. To be called before libraft allocates anything in this
+ * process; may be called again. */
 void bx_raft_heap_use(void);
 /* Start the core from what log, vote and snapshot hold. */
 int bx_raft_open(struct bx_raft *r, const struct bx_raft_options *o, struct bx_err *err);
@@ -99,8 +99,9 @@ bool bx_raft_is_leader(const struct bx_raft *r);
 uint64_t bx_raft_leader(struct bx_raft *r); /* 0: unknown */
 uint64_t bx_raft_term(const struct bx_raft *r);
 uint64_t bx_raft_commit(const struct bx_raft *r);
-/* Boot time when all that was committed then has been handed out since; 0: never in this life. What
- * the leader's word was under way, also in the buffers of a host that stood still, is not known. */
+/* The latest boot time such that all that was committed then has been handed out; 0: none in this
+ * life. It does not include the time that the leader's message was under way or waited in buffers.
+ */
 uint64_t bx_raft_fresh(const struct bx_raft *r);
 /* Entries submitted here and not yet committed. */
 uint64_t bx_raft_uncommitted(const struct bx_raft *r);
@@ -114,15 +115,15 @@ void bx_raft_catch_up(struct bx_raft *r, uint64_t id);
 int bx_raft_catch_up_status(const struct bx_raft *r, uint64_t id); /* RAFT_CATCH_UP_* */
 
 /* ---- snapshots ---- */
-/* A snapshot at index, which is applied, is durable: forget what is older than `keep`. conf is the
- * encoded committed configuration, as bx_raft_committed_configuration gave it. */
+/* A snapshot at index, which is applied, is durable: entries below `keep` are not needed any more.
+ * conf is the encoded committed configuration, from bx_raft_committed_configuration. */
 int bx_raft_snapshot_taken(struct bx_raft *r, const struct bx_snap_meta *meta, uint64_t keep,
                            struct bx_err *err);
-/* The committed configuration, encoded with raft_malloc, and where it stands; false while a change
- * is uncommitted or a snapshot is being installed: take none then. */
+/* The committed configuration, encoded with raft_malloc, and its index; false while a change is
+ * uncommitted or a snapshot is being installed: no snapshot may be taken then. */
 bool bx_raft_committed_configuration(const struct bx_raft *r, struct raft_buffer *out,
                                      uint64_t *index);
-/* All of the file has been sent: send the message that names it. */
+/* The file has been sent whole: send the message that names it. */
 void bx_raft_snapshot_sent(struct bx_raft *r, uint64_t to, const struct bx_snap_meta *meta,
                            uint64_t term);
 

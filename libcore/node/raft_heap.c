@@ -1,4 +1,4 @@
-/* libraft's memory (R2.3): from the pooled blocks that buffers are made of, so an entry on its way
+/* libraft's memory: from the pooled blocks that buffers are made of, so an entry on its way
  * through the core costs no allocation. The core runs on one thread, but a block may go back on
  * any. */
 #include "node/raft.h"
@@ -9,9 +9,9 @@
 #include <assert.h>
 #include <string.h>
 
-#define SHRINK 65536u /* a block above this goes when a quarter of it would do */
+#define SHRINK 65536u /* a block above this is freed when a quarter of it would do */
 
-/* In the tracking build what the pool has to take from the heap here is libraft's. */
+/* In the tracking build, what the pool takes from the heap here is attributed to libraft. */
 static void *take(size_t size)
 {
 #ifdef BX_TRACK_ALLOCATIONS
@@ -66,8 +66,8 @@ static void *heap_realloc(void *data, void *old, size_t size)
     return p;
 }
 
-/* Blocks are 16-aligned. For more, a larger one, with the address of its begin before what is given
- * out. */
+/* Blocks are 16-aligned. For a larger alignment: a larger block, whose address is stored before the
+ * pointer that is handed out. */
 static void *heap_aligned_alloc(void *data, size_t alignment, size_t size)
 {
     uintptr_t at;

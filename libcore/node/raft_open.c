@@ -1,10 +1,10 @@
-/* The core's beginning: what log, vote and snapshot hold, or the first entry of a new cluster. */
+/* Starting the core: from log, vote and snapshot, or with the first entry of a new cluster. */
 #include "node/raft_priv.h"
 
 #include <string.h>
 
 /* Write entry 1 of a new cluster: the same bytes on every founder. Term 1 is saved after it is
- * durable, so that a term without a log later means that the log was taken away. */
+ * durable, so that a term without a log later means that the log was removed. */
 static int found(struct bx_raft *r, struct bx_err *err)
 {
     struct bx_wal_entry e = {.term = 1, .type = RAFT_CHANGE};
@@ -28,7 +28,7 @@ static int found(struct bx_raft *r, struct bx_err *err)
     return bx_vote_save(r->o.vote, 1, 0, err);
 }
 
-/* The core wants (term, type) of each entry and the data of configurations only. */
+/* The core needs (term, type) of each entry, and the data of configurations only. */
 static int load_entries(struct bx_raft *r, struct raft_entry *out, struct bx_err *err)
 {
     uint64_t first = bx_wal_first(r->o.wal), last = bx_wal_last(r->o.wal);

@@ -4,10 +4,10 @@
 
 #include "node/raft.h"
 
-/* One step and all its updates. Only SUBMIT, START and a transfer may fail; anything else is a
- * broken core or no memory, and going on would be guessing. */
+/* One step and all its updates. Only SUBMIT, START and a transfer may fail; any other failure means
+ * a broken core or no memory, and ends the process. */
 int bx_raft_step(struct bx_raft *r, struct raft_event *e);
-/* Send what the core says, with what it names from the log. */
+/* Send a message of the core, with the entries that it names. */
 void bx_raft_send(struct bx_raft *r, const struct raft_message *m);
 
 /* Decode what bx_raft_committed_configuration encoded. BX_OK, BX_CORRUPT or BX_NO_MEMORY. */

@@ -1,5 +1,4 @@
-/* raft_send - what the core wants to say, as frames: entries come from our log, snapshots from
- * their owner. */
+/* Messages of the core as frames: entries come from our log, snapshots from their owner. */
 #include "node/raft_priv.h"
 
 #include "wire/raftmsg.h"
@@ -32,8 +31,8 @@ static unsigned append_some(struct bx_raft *r, uint64_t first, unsigned n, struc
     return i;
 }
 
-/* The core names entries by number; the log has them. They leave in as many messages as it takes,
- * each written once, where it is sent from: the message's head counts them when they stand there.
+/* The core names entries by index; the log has them. They are sent in as many messages as needed.
+ * Each entry is written once, into the frame; the count in the message's header is set afterwards.
  */
 static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append_entries *m)
 {
@@ -53,7 +52,7 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
         }
         bx_buf_release(&frame);
         if (!whole)
-            return; /* no memory: as if the message was lost */
+            return; /* no memory: like a lost message */
         left -= part.n_entries;
         part.prev_log_index += part.n_entries;
         if (left > 0)
@@ -61,8 +60,8 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
     } while (left > 0);
 }
 
-/* The core of libraft 0.22.1 answers a message of an old term without setting last_log_index.
- * Whoever is leader again would take what happens to be there for entries that this server has. */
+/* The core of libraft 0.22.1 answers a message of an old term without setting last_log_index. A
+ * server that has become leader again would take the garbage for entries that this server has. */
 static void send_result(struct bx_raft *r, const struct raft_message *m)
 {
     struct raft_message whole = *m;

@@ -1,11 +1,11 @@
-/* reads - linearizable reads by a shared barrier (D7).
+/* reads - linearizable reads by a shared barrier.
  *
  * Reads that arrive while a barrier is under way wait in `fresh` for the next one. On the leader a
  * barrier is an entry of its own: once this node has applied it, everything that was committed
- * before the reads arrived is here, and no later leader can have answered otherwise before. A
- * follower asks the leader with READ, gets the barrier's index back once it has succeeded there,
- * and answers when it has applied so far itself. When leader or term change, what was asked is
- * asked again. */
+ * before the reads arrived is applied here, and no newer leader can have committed anything before
+ * they arrived. A follower asks the leader with READ, gets the barrier's index back once the leader
+ * has applied it, and answers when it has applied that index itself. When leader or term change, it
+ * asks again. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -21,7 +21,7 @@ int bx_reads_init(struct bx_node *n)
     return bx_pool_init(&n->reads.pool, "read", sizeof(struct bx_waiting_read), n->o.reads, NULL);
 }
 
-/* Answer one read, which is in neither list any more. err NULL: go ahead. */
+/* Answer a read that is in no list any more. err NULL: it may be read now. */
 static void answer(struct bx_node *n, struct bx_waiting_read *r, const struct bx_err *err)
 {
     n->reads.n--;
@@ -131,7 +131,7 @@ static void fail_void(struct bx_node *n, struct bx_waiting_reads *list)
     }
 }
 
-/* What was asked counts no more. It goes before what arrived since. */
+/* The barrier under way does not count any more. Its reads come before those that arrived since. */
 static void ask_again(struct bx_node *n)
 {
     struct bx_reads *rs = &n->reads;
@@ -200,7 +200,7 @@ void bx_reads_answer(struct bx_node *n)
     if (TAILQ_EMPTY(&rs->asked) || rs->index == 0 || bx_fsm_applied(n->fsm) < rs->index)
         return;
     if (bx_raft_term(&n->raft) != rs->asked_term)
-        return; /* another entry may stand at that index: the next turn asks again */
+        return; /* that index may be of another entry now: the next turn asks again */
     fail_void(n, &rs->asked);
     TAILQ_INIT(&ready);
     TAILQ_CONCAT(&ready, &rs->asked, link);
@@ -232,7 +232,7 @@ void bx_reads_on_ok(struct bx_node *n, uint64_t from, const struct bx_read *m)
     struct bx_reads *rs = &n->reads;
 
     if (from != rs->asked_of || m->id != rs->id || m->index == 0 || TAILQ_EMPTY(&rs->asked))
-        return; /* a refusal is asked again when BX_READ_AGAIN_MS have passed */
+        return; /* after a refusal it asks again in BX_READ_AGAIN_MS */
     rs->index = m->index;
     bx_node_wake(n);
 }

@@ -2,15 +2,15 @@
  *
  * Take: when the log behind the last snapshot has grown enough, everything applied is committed to
  * SQLite, a read transaction is opened on it, and a job in the thread pool writes rows and syncs.
- * Back on the loop the core and the log forget what is no longer needed. A failure ends the process
- * for lack of a disk that can be trusted, except for lack of space, which is tried again later.
+ * Back on the loop, the core and the log drop what is no longer needed. A failure ends the process,
+ * as the disk can not be trusted; after lack of space it is tried again later.
  *
- * Send: the core asks for it; the file goes out in pieces that wait while the peer's queue is full,
- * the last one and then the message that names the file when all before them have left. A peer that
- * goes away ends the transfer; the core asks again.
+ * Send: the core asks for it; the file is sent in pieces that wait while the peer's queue is full.
+ * The last piece waits for all before it, and so does the message that names the file. A transfer
+ * ends when the peer disconnects; the core asks again.
  *
- * Receive: pieces are written to a file of their own. The message comes after the last one: the
- * file is verified whole, renamed, and replaces state and log before the core goes on. */
+ * Receive: pieces are written to a file of their own. The message follows the last piece: the file
+ * is verified whole, renamed, and replaces state and log before the core continues. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define RETRY_MS 5000u
-#define INSTALL_MS 10000u /* the receiver may take that long before it is sent to again */
+#define INSTALL_MS 10000u /* time for the receiver, before the snapshot is sent again */
 
 /* ---- taking ---- */
 
@@ -40,7 +40,7 @@ static int take_run(struct bx_job *j)
     int rc = bx_snap_create(&t->writer, t->fs, &t->meta, &t->err);
 
     if (rc == BX_OK && bx_buf_reserve(&chunk, BX_SNAP_PIECE) != BX_OK)
-        rc = bx_err_set(&t->err, BX_NO_MEMORY, "no memory for a snapshot");
+        rc = bx_err_set(&t->err, BX_NO_MEMORY, "out of memory for a snapshot");
     while (rc == BX_OK) {
         rc = bx_dump_next(t->dump, &chunk, &t->err);
         if (rc != BX_OK || chunk.len == 0)
@@ -57,7 +57,7 @@ static int take_run(struct bx_job *j)
     return rc;
 }
 
-/* The lowest index such that what is kept behind the snapshot stays within trailing_bytes. */
+/* The lowest index such that the entries kept before the snapshot take at most trailing_bytes. */
 static uint64_t keep_from(const struct bx_node *n, uint64_t index)
 {
     uint64_t after = bx_wal_bytes_after(n->wal, index), lo = bx_wal_first(n->wal), hi = index + 1;
@@ -83,7 +83,7 @@ static void take_done(struct bx_job *j, int rc)
     bx_dump_close(t->dump);
     t->dump = NULL;
     t->busy = false;
-    /* A snapshot that a peer sent meanwhile is newer: the core knows that one now. */
+    /* A peer has sent a newer snapshot meanwhile, which the core has installed. */
     if (rc == BX_OK && t->meta.index > n->snapshots.index) {
         rc = bx_raft_snapshot_taken(&n->raft, &t->meta, keep_from(n, t->meta.index), &t->err);
         if (rc == BX_OK) {
@@ -97,7 +97,7 @@ static void take_done(struct bx_job *j, int rc)
         bx_node_log(n, 3, "snapshot: %s", t->err.msg);
         t->retry_ms = bx_node_now(n) + RETRY_MS;
     } else if (rc != BX_OK) {
-        bx_err_wrap(&t->err, "snapshot at %llu", (unsigned long long)t->meta.index);
+        bx_err_wrap(&t->err, "snapshot at entry %llu", (unsigned long long)t->meta.index);
         bx_node_fatal(n, &t->err);
     }
     bx_node_wake(n);
@@ -152,10 +152,10 @@ void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install
     struct bx_err err;
 
     if (!n->o.link->ops->connected(n->o.link, to))
-        return; /* the core asks again; what the peer reads is not known either */
+        return; /* the core asks again; the codecs of the peer are unknown, too */
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
         if (n->snapshots.transfers[i].to == to && n->snapshots.transfers[i].term == m->term)
-            return; /* the core takes the answer to a heartbeat for a refusal, and asks again */
+            return; /* the core takes the answer to a heartbeat for a rejection, and asks again */
         if (n->snapshots.transfers[i].to == 0)
             t = &n->snapshots.transfers[i];
     }
@@ -165,12 +165,12 @@ void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install
     t->term = m->term;
     if (bx_snap_packed(t->reader) &&
         (n->o.link->ops->codecs(n->o.link, to) & 1u << BX_CODEC_LZ) == 0) {
-        bx_node_log(n, 4, "node %llu can not read packed snapshots, and gets none: upgrade it",
+        bx_node_log(n, 4, "node %llu can not read compressed snapshots and gets none: upgrade it",
                     (unsigned long long)to);
-        t->sent_ms = bx_node_now(n); /* looked at again when an answer would be overdue */
+        t->sent_ms = bx_node_now(n); /* checked again when an answer would be overdue */
         return;
     }
-    bx_node_log(n, 6, "sending the snapshot at %llu to node %llu",
+    bx_node_log(n, 6, "sending the snapshot at entry %llu to node %llu",
                 (unsigned long long)bx_snap_meta(t->reader)->index, (unsigned long long)to);
     bx_node_wake(n);
 }
@@ -231,7 +231,7 @@ void bx_snapshots_turn(struct bx_node *n)
         else if (t->sent_ms == 0)
             send_pieces(n, t);
         else if (bx_node_now(n) - t->sent_ms > INSTALL_MS)
-            end_transfer(t); /* it is there, or has to be sent again */
+            end_transfer(t); /* it has arrived, or has to be sent again */
     }
     if (!s->taking.busy && bx_node_now(n) >= s->taking.retry_ms &&
         bx_wal_bytes_after(n->wal, s->index) > n->o.snapshot_bytes)
@@ -269,7 +269,7 @@ int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struc
     int rc;
 
     if (memcmp(meta->history, n->o.identity.history, 16) != 0) {
-        bx_err_set(err, BX_CORRUPT, "the snapshot at %llu is of another cluster's history",
+        bx_err_set(err, BX_CORRUPT, "the snapshot at entry %llu belongs to another cluster",
                    (unsigned long long)meta->index);
         bx_err_hint(err, "wipe %s and join the cluster again", n->o.disk->fs->dir);
         return BX_CORRUPT;
@@ -298,7 +298,7 @@ int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struc
     bx_snap_close(reader);
     if (rc != BX_OK)
         return rc;
-    bx_node_log(n, 6, "installed the snapshot at %llu", (unsigned long long)index);
+    bx_node_log(n, 6, "installed the snapshot at entry %llu", (unsigned long long)index);
     n->snapshots.index = index;
     bx_member_on_rows(n);
     bx_reconcile_resync(n->reconcile);

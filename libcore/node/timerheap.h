@@ -1,7 +1,7 @@
-/* due - what has to happen at a time: items in the order of (time, order of setting). A binary heap
- * that knows where each item is, so that an item can be moved or taken out.
+/* timerheap - timers in the order of (time, order of setting): a binary heap in which each timer
+ * knows its place, so that it can be moved or removed.
  *
- * The item lives in the caller's struct. A zeroed item is not in any heap; a zeroed heap is empty.
+ * A timer is embedded in the caller's struct. A zeroed timer is in no heap; a zeroed heap is empty.
  */
 #ifndef BX_TIMERHEAP_H
 #define BX_TIMERHEAP_H
@@ -20,13 +20,13 @@ struct bx_timer_heap {
     uint64_t order;
 };
 
-/* Room for n items. BX_OK or BX_NO_MEMORY. */
+/* Make room for n timers in all. BX_OK or BX_NO_MEMORY. */
 int bx_timer_heap_reserve(struct bx_timer_heap *h, size_t n);
-/* Put the item in, or move it; there must be room. Behind all that are set for the same time. */
+/* Add the timer, or move it; there must be room. It comes after all that are set for that time. */
 void bx_timer_heap_set(struct bx_timer_heap *h, struct bx_timer *d, uint64_t at);
-/* Take it out; nothing when it is not in. */
+/* Remove it, if it is in the heap. */
 void bx_timer_heap_remove(struct bx_timer_heap *h, struct bx_timer *d);
-/* The item that is due first, or NULL. */
+/* The timer that is due first, or NULL. */
 struct bx_timer *bx_timer_heap_first(const struct bx_timer_heap *h);
 void bx_timer_heap_close(struct bx_timer_heap *h);
 

@@ -192,7 +192,7 @@ static bool holds(const uint8_t vm[16], uint64_t epoch)
     return bx_lease_holds(node.lease, vm, epoch);
 }
 
-static uint32_t wants_in(const struct message *m)
+static uint32_t requests_in(const struct message *m)
 {
     struct bx_arena arena = {0};
     struct bx_heartbeat heartbeat;
@@ -206,7 +206,7 @@ static uint32_t wants_in(const struct message *m)
 
 /* ---- granting ---- */
 
-static void a_grant_is_held_until_t1_after_the_beat(void **state)
+static void a_grant_is_held_until_t1_after_its_heartbeat(void **state)
 {
     (void)state;
     assert_int_equal(bx_lease_request(node.lease, web, 1), BX_OK);
@@ -232,7 +232,7 @@ static void a_grant_is_held_until_t1_after_the_beat(void **state)
     bx_lease_cancel(node.lease, web);
 }
 
-static void beats_renew_a_grant(void **state)
+static void heartbeats_renew_a_grant(void **state)
 {
     (void)state;
     bx_lease_request(node.lease, web, 1);
@@ -250,7 +250,7 @@ static void beats_renew_a_grant(void **state)
     assert_false(holds(web, 1));
 }
 
-static void only_what_the_state_says_is_granted(void **state)
+static void only_what_the_state_allows_is_granted(void **state)
 {
     uint8_t unknown[16] = {9}, stopped[16], running[16];
     struct bx_cmd_vm_report r = {.node = 2, .epoch = 1, .phase = BX_PHASE_RUNNING};
@@ -315,7 +315,7 @@ static void a_grant_waits_for_its_revision(void **state)
 
 /* ---- grants that must not count ---- */
 
-static void grants_that_answer_nothing_are_ignored(void **state)
+static void a_grant_must_answer_a_heartbeat_of_this_life(void **state)
 {
     struct bx_grant_request pair = {.epoch = 1};
     uint8_t packed[BX_WANT_SIZE], right[16];
@@ -459,7 +459,7 @@ static void a_barrier_that_fails_answers_nothing(void **state)
 
 /* ---- heartbeats ---- */
 
-static void what_is_new_is_asked_for_at_once(void **state)
+static void a_new_request_leaves_at_once(void **state)
 {
     uint8_t second[16], third[16];
 
@@ -472,7 +472,7 @@ static void what_is_new_is_asked_for_at_once(void **state)
     bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     assert_int_equal(n_wire, 1);
-    assert_int_equal(wants_in(&wire[0]), 1);
+    assert_int_equal(requests_in(&wire[0]), 1);
     bx_lease_request(node.lease, second, 1); /* these ride with the next one */
     bx_lease_request(node.lease, third, 1);
     bx_lease_request(node.lease, web, 1); /* nothing new */
@@ -484,7 +484,7 @@ static void what_is_new_is_asked_for_at_once(void **state)
     assert_true(holds(web, 1));
     bx_lease_tick(node.lease); /* the answer lets the next go */
     assert_int_equal(n_wire, 1);
-    assert_int_equal(wants_in(&wire[0]), 3);
+    assert_int_equal(requests_in(&wire[0]), 3);
     deliver();
     finish_barrier(BX_OK);
     deliver();
@@ -493,7 +493,7 @@ static void what_is_new_is_asked_for_at_once(void **state)
     assert_int_equal(n_wire, 0);
 }
 
-static void a_new_leader_hears_at_once(void **state)
+static void a_new_leader_gets_a_heartbeat_at_once(void **state)
 {
     (void)state;
     bx_lease_request(node.lease, web, 1);
@@ -512,7 +512,7 @@ static void a_new_leader_hears_at_once(void **state)
     assert_true(holds(web, 1));
 }
 
-static void nothing_wanted_writes_nothing(void **state)
+static void a_heartbeat_without_requests_needs_no_barrier(void **state)
 {
     (void)state;
     round_trip(); /* the first heartbeat of a life asks how far to apply */
@@ -528,7 +528,7 @@ static void nothing_wanted_writes_nothing(void **state)
     assert_int_equal(barrier.submitted, 1);
 }
 
-static void a_beat_is_asked_again_until_there_was_an_answer(void **state)
+static void heartbeats_ask_until_one_was_answered(void **state)
 {
     (void)state;
     bx_lease_tick(node.lease);
@@ -538,7 +538,7 @@ static void a_beat_is_asked_again_until_there_was_an_answer(void **state)
     assert_true(bx_lease_current(node.lease));
 }
 
-static void beats_are_remembered_in_this_leadership_only(void **state)
+static void heartbeats_count_in_the_present_leadership_only(void **state)
 {
     (void)state;
     assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), 0);
@@ -580,7 +580,7 @@ static void a_slow_barrier_answers_the_oldest_and_the_newest(void **state)
 
 /* ---- bounds ---- */
 
-static void wants_are_bounded(void **state)
+static void requests_are_bounded(void **state)
 {
     uint8_t vm[16] = {7};
 
@@ -597,7 +597,7 @@ static void wants_are_bounded(void **state)
     assert_true(holds(web, 1));
 }
 
-static void waiting_beats_are_bounded(void **state)
+static void waiting_heartbeats_are_bounded(void **state)
 {
     static uint8_t wants[BX_WANTS_MAX * BX_WANT_SIZE];
     struct bx_heartbeat b = {.seq = 1, .wants = {(const char *)wants, sizeof wants}};
@@ -619,7 +619,7 @@ static void waiting_beats_are_bounded(void **state)
     assert_true(holds(web, 1));
 }
 
-static void a_beat_with_a_torn_want_is_not_answered(void **state)
+static void a_heartbeat_with_a_truncated_request_is_not_answered(void **state)
 {
     struct bx_heartbeat b = {.seq = 1, .wants = {"0123456789", 10}};
 
@@ -664,7 +664,7 @@ static void live_in_little_memory(void *ctx)
     bx_buf_thread_close();
 }
 
-static void memory_running_out_costs_an_answer_only(void **state)
+static void without_memory_only_an_answer_is_missing(void **state)
 {
     (void)state;
     bx_buf_thread_close();
@@ -675,27 +675,27 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
     const struct CMUnitTest tests[] = {
-        TEST(a_grant_is_held_until_t1_after_the_beat),
-        TEST(beats_renew_a_grant),
-        TEST(only_what_the_state_says_is_granted),
+        TEST(a_grant_is_held_until_t1_after_its_heartbeat),
+        TEST(heartbeats_renew_a_grant),
+        TEST(only_what_the_state_allows_is_granted),
         TEST(a_vm_of_another_node_is_not_granted),
         TEST(a_grant_waits_for_its_revision),
-        TEST(grants_that_answer_nothing_are_ignored),
+        TEST(a_grant_must_answer_a_heartbeat_of_this_life),
         TEST(a_restarted_daemon_has_another_incarnation),
         TEST(answers_out_of_order_keep_the_later_end),
         TEST(a_deposed_leader_does_not_answer),
         TEST(a_barrier_of_an_earlier_leadership_answers_nothing),
         TEST(a_barrier_that_fails_answers_nothing),
-        TEST(what_is_new_is_asked_for_at_once),
-        TEST(a_new_leader_hears_at_once),
-        TEST(nothing_wanted_writes_nothing),
-        TEST(a_beat_is_asked_again_until_there_was_an_answer),
-        TEST(beats_are_remembered_in_this_leadership_only),
+        TEST(a_new_request_leaves_at_once),
+        TEST(a_new_leader_gets_a_heartbeat_at_once),
+        TEST(a_heartbeat_without_requests_needs_no_barrier),
+        TEST(heartbeats_ask_until_one_was_answered),
+        TEST(heartbeats_count_in_the_present_leadership_only),
         TEST(a_slow_barrier_answers_the_oldest_and_the_newest),
-        TEST(wants_are_bounded),
-        TEST(waiting_beats_are_bounded),
-        TEST(a_beat_with_a_torn_want_is_not_answered),
-        TEST(memory_running_out_costs_an_answer_only),
+        TEST(requests_are_bounded),
+        TEST(waiting_heartbeats_are_bounded),
+        TEST(a_heartbeat_with_a_truncated_request_is_not_answered),
+        TEST(without_memory_only_an_answer_is_missing),
     };
 
     return cmocka_run_group_tests_name("lease", tests, NULL, NULL);

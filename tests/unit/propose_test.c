@@ -559,7 +559,7 @@ static void an_urgent_command_goes_before_what_waits(void **state)
     (void)state;
     open_one();
     assert_int_equal(submit(1, "web", 0, &a), BX_OK);
-    bx_propose_tell_first(test_member(&w, 1)->node, BX_CMD_NODE_STATE, &suspect);
+    bx_propose_internal_first(test_member(&w, 1)->node, BX_CMD_NODE_STATE, &suspect);
     test_cluster_settle(&w);
     answered(&a, 1, BX_UNPLACEABLE); /* the only node was suspect by then */
     test_cluster_close(&w);

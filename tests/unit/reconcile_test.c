@@ -318,7 +318,7 @@ static void a_vm_is_started_and_reported(void **state)
     assert_int_equal(w.trace.len, 1);
 }
 
-static void stop_start_restart_delete(void **state)
+static void a_vm_is_stopped_started_restarted_and_deleted(void **state)
 {
     uint8_t vm[16];
 
@@ -525,7 +525,7 @@ static void starts_are_bounded(void **state)
         assert_memory_equal(w.trace.items[i].vm, vms[i], 16);
 }
 
-static void many_rows_are_taken_in_pieces(void **state)
+static void many_rows_are_handled_in_several_ticks(void **state)
 {
     enum { VMS = 2500 };
 
@@ -633,60 +633,61 @@ static struct {
     uint32_t starts, stops, kills, forgets;
     uint32_t timeout_ms;
     uint64_t last_kill;
-} peer_closed;
+} stubborn;
 
-static void deaf_start(struct bx_driver *d, const struct bx_run *r)
+static void stubborn_start(struct bx_driver *d, const struct bx_run *r)
 {
     struct bx_observation o = {.epoch = r->epoch, .observed = BX_OBSERVED_RUNNING};
 
-    peer_closed.starts++;
+    stubborn.starts++;
     memcpy(o.vm, r->vm, 16);
     o.message = "\xff\xfe no text";
     d->observe(d->ctx, &o); /* as a driver does that has no memory left */
 }
 
-static void deaf_stop(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms)
+static void stubborn_stop(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms)
 {
     (void)d;
     (void)vm;
-    peer_closed.stops++;
-    peer_closed.timeout_ms = timeout_ms;
+    stubborn.stops++;
+    stubborn.timeout_ms = timeout_ms;
 }
 
-static void deaf_kill(struct bx_driver *d, const uint8_t vm[16])
+static void stubborn_kill(struct bx_driver *d, const uint8_t vm[16])
 {
     (void)d;
     (void)vm;
-    peer_closed.kills++;
-    peer_closed.last_kill = w.clock.now;
+    stubborn.kills++;
+    stubborn.last_kill = w.clock.now;
 }
 
-static void deaf_forget(struct bx_driver *d, const uint8_t vm[16])
+static void stubborn_forget(struct bx_driver *d, const uint8_t vm[16])
 {
     (void)d;
     (void)vm;
-    peer_closed.forgets++;
+    stubborn.forgets++;
 }
 
-static void deaf_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_observation *o),
-                      void *ctx)
+static void stubborn_each(struct bx_driver *d,
+                          void (*fn)(void *ctx, const struct bx_observation *o), void *ctx)
 {
     (void)d;
     (void)fn;
     (void)ctx;
 }
 
-/* The daemon with a peer_closed driver; the simulated one stays idle beside it. */
-static void begin_deaf(void)
+/* The daemon with a driver that does not obey; the simulated one stays idle beside it. */
+static void begin_stubborn(void)
 {
-    static const struct bx_driver_ops ops = {"peer_closed", deaf_start, deaf_stop, deaf_kill,
-                                             deaf_forget,   deaf_each,  NULL,      NULL};
+    static const struct bx_driver_ops ops = {
+        "stubborn",      stubborn_start, stubborn_stop, stubborn_kill,
+        stubborn_forget, stubborn_each,  NULL,          NULL};
     struct bx_driver *sim = w.driver;
 
     end();
-    memset(&peer_closed, 0, sizeof peer_closed);
-    peer_closed.base.ops = &ops;
-    w.driver = &peer_closed.base;
+    memset(&stubborn, 0, sizeof stubborn);
+    stubborn.base.ops = &ops;
+    w.driver = &stubborn.base;
     begin();
     w.driver = sim;
 }
@@ -697,24 +698,24 @@ static void a_stop_that_is_not_obeyed_becomes_a_kill(void **state)
     uint64_t asked;
 
     (void)state;
-    begin_deaf();
+    begin_stubborn();
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(100);
     is(vm, BX_PHASE_RUNNING, 1);
-    assert_int_equal(peer_closed.starts, 1);
+    assert_int_equal(stubborn.starts, 1);
     asked = w.clock.now;
     test_fsm_desire(&w.t, "web", BX_DESIRED_STOPPED, false, false);
     run(60000 + BX_KILL_MS - 10);
-    assert_int_equal(peer_closed.stops, 1);
-    assert_int_equal(peer_closed.timeout_ms, 60000);
-    assert_int_equal(peer_closed.kills, 0);
+    assert_int_equal(stubborn.stops, 1);
+    assert_int_equal(stubborn.timeout_ms, 60000);
+    assert_int_equal(stubborn.kills, 0);
     run(20);
-    assert_int_equal(peer_closed.kills, 1);
-    assert_true(peer_closed.last_kill >= asked + 60000 + BX_KILL_MS);
+    assert_int_equal(stubborn.kills, 1);
+    assert_true(stubborn.last_kill >= asked + 60000 + BX_KILL_MS);
     run(3 * BX_KILL_MS);
-    assert_int_equal(peer_closed.kills, 4);
-    assert_int_equal(peer_closed.stops, 1);
-    assert_int_equal(peer_closed.forgets, 0);
+    assert_int_equal(stubborn.kills, 4);
+    assert_int_equal(stubborn.stops, 1);
+    assert_int_equal(stubborn.forgets, 0);
 }
 
 static void force_makes_a_stop_a_kill(void **state)
@@ -722,18 +723,18 @@ static void force_makes_a_stop_a_kill(void **state)
     uint8_t vm[16];
 
     (void)state;
-    begin_deaf();
+    begin_stubborn();
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(100);
     test_fsm_desire(&w.t, "web", BX_DESIRED_STOPPED, false, false);
     run(100);
-    assert_int_equal(peer_closed.stops, 1);
-    assert_int_equal(peer_closed.kills, 0);
+    assert_int_equal(stubborn.stops, 1);
+    assert_int_equal(stubborn.kills, 0);
     test_fsm_desire(&w.t, "web", BX_DESIRED_STOPPED, false, true);
     run(100);
-    assert_int_equal(peer_closed.kills, 1);
+    assert_int_equal(stubborn.kills, 1);
     run(1000);
-    assert_int_equal(peer_closed.kills, 1);
+    assert_int_equal(stubborn.kills, 1);
 }
 
 /* ---- everything at once ---- */
@@ -805,7 +806,7 @@ static void settle_and_check(uint8_t vms[][16], unsigned n)
     assert_int_equal(in_driver(), should_run);
 }
 
-static void whatever_happens_it_comes_out_right(void **state)
+static void every_disturbance_ends_in_the_desired_state(void **state)
 {
     enum { VMS = 12 };
     uint32_t runs = 0;
@@ -831,7 +832,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
     const struct CMUnitTest tests[] = {
         TEST(a_vm_is_started_and_reported),
-        TEST(stop_start_restart_delete),
+        TEST(a_vm_is_stopped_started_restarted_and_deleted),
         TEST(a_vm_of_another_node_does_not_run_here),
         TEST(a_stop_before_the_start_is_reported),
         TEST(nothing_is_started_without_a_grant),
@@ -840,14 +841,14 @@ int main(void)
         TEST(a_vm_that_rests_may_start_at_once),
         TEST(a_lost_run_is_reported_failed),
         TEST(starts_are_bounded),
-        TEST(many_rows_are_taken_in_pieces),
+        TEST(many_rows_are_handled_in_several_ticks),
         TEST(a_restarted_daemon_adopts),
         TEST(an_old_state_ends_nothing),
         TEST(adoption_without_memory_is_done_again),
         TEST(a_row_without_memory_is_looked_at_again),
         TEST(a_stop_that_is_not_obeyed_becomes_a_kill),
         TEST(force_makes_a_stop_a_kill),
-        TEST(whatever_happens_it_comes_out_right),
+        TEST(every_disturbance_ends_in_the_desired_state),
     };
 
     return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);
