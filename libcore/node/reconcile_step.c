@@ -60,6 +60,8 @@ static void start_run(struct bx_reconcile *r, struct bx_entry *e, const struct b
     e->epoch = row->epoch;
     e->asked = BX_ACTION_NONE;
     e->running_since = 0;
+    e->failed = false;
+    e->message[0] = '\0';
     bx_entry_set_observed(r, e, BX_OBSERVED_STARTING);
     r->p.driver->ops->start(r->p.driver, &run);
 }

@@ -633,6 +633,7 @@ static struct {
     uint32_t starts, stops, kills, forgets;
     uint32_t timeout_ms;
     uint64_t last_kill;
+    bool silent; /* a start is observed by nothing */
 } stubborn;
 
 static void stubborn_start(struct bx_driver *d, const struct bx_run *r)
@@ -640,6 +641,8 @@ static void stubborn_start(struct bx_driver *d, const struct bx_run *r)
     struct bx_observation o = {.epoch = r->epoch, .observed = BX_OBSERVED_RUNNING};
 
     stubborn.starts++;
+    if (stubborn.silent)
+        return;
     memcpy(o.vm, r->vm, 16);
     o.message = "\xff\xfe no text";
     d->observe(d->ctx, &o); /* as a driver does that has no memory left */
@@ -716,6 +719,28 @@ static void a_stop_that_is_not_obeyed_becomes_a_kill(void **state)
     assert_int_equal(stubborn.kills, 4);
     assert_int_equal(stubborn.stops, 1);
     assert_int_equal(stubborn.forgets, 0);
+}
+
+/* The row may change before the driver has observed anything of the new run. */
+static void the_message_of_a_run_ends_with_it(void **state)
+{
+    struct bx_observation failed = {
+        .epoch = 1, .observed = BX_OBSERVED_EXITED, .failed = true, .message = "broken"};
+    uint8_t vm[16];
+
+    (void)state;
+    begin_stubborn();
+    create_vm("web", BX_RESTART_ALWAYS, vm);
+    run(100);
+    memcpy(failed.vm, vm, 16);
+    stubborn.base.observe(stubborn.base.ctx, &failed);
+    stubborn.silent = true;
+    run(2 * BX_PAUSE_MIN_MS);
+    assert_int_equal(stubborn.starts, 2);
+    bx_reconcile_on_vm(w.reconcile, row(vm), false);
+    run(100);
+    is(vm, BX_PHASE_STARTING, 2);
+    assert_int_equal(row(vm)->message.n, 0);
 }
 
 static void force_makes_a_stop_a_kill(void **state)
@@ -847,6 +872,7 @@ int main(void)
         TEST(adoption_without_memory_is_done_again),
         TEST(a_row_without_memory_is_looked_at_again),
         TEST(a_stop_that_is_not_obeyed_becomes_a_kill),
+        TEST(the_message_of_a_run_ends_with_it),
         TEST(force_makes_a_stop_a_kill),
         TEST(every_disturbance_ends_in_the_desired_state),
     };
