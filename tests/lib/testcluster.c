@@ -59,16 +59,21 @@ static size_t bytes_queued(struct bx_link *l, uint64_t id)
     return 0;
 }
 
-static void ignore_peers(struct bx_link *l, const struct bx_peer *peers, uint32_t n)
+static void note_peers(struct bx_link *l, const struct bx_peer *peers, uint32_t n)
 {
-    (void)l, (void)peers, (void)n;
+    struct test_member *m = of_link(l);
+
+    assert_true(n <= TEST_PEERS_MAX);
+    m->n_peers = n;
+    for (uint32_t i = 0; i < n; i++)
+        m->peers[i] = peers[i].id;
 }
 
 static const struct bx_link_ops link_ops = {.send = send_frame,
                                             .connected = is_connected,
                                             .codecs = codecs_of,
                                             .queued = bytes_queued,
-                                            .set_peers = ignore_peers};
+                                            .set_peers = note_peers};
 
 static void arrive(struct test_cluster *c, const struct test_frame *f)
 {

@@ -12,6 +12,7 @@
 
 #define TEST_MEMBERS_MAX 3u
 #define TEST_JOBS_MAX 16u
+#define TEST_PEERS_MAX 16u
 
 struct test_cluster;
 
@@ -29,6 +30,8 @@ struct test_member {
     bool link_full; /* the link takes no frame */
     struct bx_job *jobs[TEST_JOBS_MAX];
     uint32_t n_jobs;
+    uint64_t peers[TEST_PEERS_MAX]; /* ids of the link's, as the node said last */
+    uint32_t n_peers;
     uint32_t warnings; /* lines of its log with level 4 or worse */
 };
 

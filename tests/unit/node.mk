@@ -32,6 +32,11 @@ tests_unit_peers_test_SOURCES = tests/unit/peers_test.c
 tests_unit_peers_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_peers_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/join_test
+tests_unit_join_test_SOURCES = tests/unit/join_test.c
+tests_unit_join_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_join_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/raft_conf_test
 tests_unit_raft_conf_test_SOURCES = tests/unit/raft_conf_test.c
 tests_unit_raft_conf_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
