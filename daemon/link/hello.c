@@ -1,9 +1,9 @@
-/* hello - who may speak, and what comes after.
+/* hello - the handshake of the link: who may send frames, and which.
  *
  *   dialled   --hello sent--> waiting --their hello--> up
  *   accepted  --their hello--> hello sent: up        (a member)
- *             --their hello--> hello sent: stranger  (node 0: may JOIN, once)
- *   either    --a hello we do not like--> closed, once a hello with the reason is sent
+ *             --their hello--> hello sent: stranger  (node 0: may send one JOIN)
+ *   either    --a hello that is refused--> a hello with the reason is sent, then closed
  *             --a hello with a reason---> closed */
 #include "link/conn.h"
 

@@ -1,13 +1,13 @@
 /* link - one connection per pair of nodes, behind the node's port.
  *
- * The node with the larger id dials, the other accepts, so two never cross. The one that dialled
- * says hello first; whoever does not like the hello it reads says why in a hello of its own and
- * closes. After that: frames (wire/frame.h), small ones before large ones; PING after a second of
- * silence, the end after five.
+ * The node with the larger id dials and the other accepts, so the two connections of a pair never
+ * cross. Who dialled sends its hello first. A hello that is refused is answered by a hello with the
+ * reason, and then the connection is closed. After the hellos come frames (wire/frame.h), small
+ * ones before large ones. A PING is sent after a second without a write, and five seconds without
+ * input close the connection.
  *
- * Nothing a stranger sends is believed: the head is checked before memory is taken, the checksum
- * when the frame is whole, and the first frame must be a hello of at most 64 KiB within five
- * seconds. */
+ * No input is trusted before it is checked: the header before memory is taken, the checksum when
+ * the frame is complete. The first frame must be a hello of at most 64 KiB, within five seconds. */
 #ifndef LINK_H
 #define LINK_H
 

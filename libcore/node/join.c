@@ -1,5 +1,5 @@
-/* join - a host that is no member yet asks in: its JOIN becomes a command like any other, on
- * whichever member it reached, and the outcome tells its id. */
+/* join - a host that is no member yet asks to become one. Its JOIN becomes a command like any other
+ * on the member that it reached, and the outcome has the id that it was given. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -64,7 +64,8 @@ static void joined(void *ctx, const struct bx_outcome *o, const struct bx_err *e
     bx_free(j);
 }
 
-/* Members are few. Whoever asks again is there already, and is told so. */
+/* The number of members is bounded. A name that has a row passes: the host may be asking again, and
+ * the state has its answer. */
 static bool has_room(const struct bx_node *n, const struct bx_join *join)
 {
     const struct bx_view *view = bx_fsm_view(n->fsm);
