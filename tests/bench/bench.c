@@ -34,6 +34,8 @@ struct result {
 
 struct options {
     const char *filter, *json;
+    const char *count; /* run this case alone, untimed, `operations` times */
+    uint64_t operations;
     unsigned rounds;
     bool smoke;
 };
@@ -308,21 +310,40 @@ static void smoke(void *ctx, const struct bench_case *c)
     run->failed += !ok;
 }
 
+/* Something that counts instructions looks on. One operation is not counted, as it fills caches. */
+static void counted(void *ctx, const struct bench_case *c)
+{
+    struct run *run = ctx;
+    void *state;
+
+    if (strcmp(c->name, run->o->count) != 0)
+        return;
+    state = c->open(c, c->size);
+    c->run(state, 1);
+    c->run(state, run->o->operations);
+    c->close(state);
+    run->done++;
+}
+
 static bool parse(int argc, char **argv, struct options *o)
 {
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--smoke") == 0)
+        int left = argc - 1 - i;
+
+        if (strcmp(argv[i], "--smoke") == 0) {
             o->smoke = true;
-        else if (i + 1 == argc)
-            return false;
-        else if (strcmp(argv[i], "--filter") == 0)
+        } else if (strcmp(argv[i], "--count") == 0 && left >= 2) {
+            o->count = argv[++i];
+            o->operations = strtoull(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--filter") == 0 && left >= 1) {
             o->filter = argv[++i];
-        else if (strcmp(argv[i], "--json") == 0)
+        } else if (strcmp(argv[i], "--json") == 0 && left >= 1) {
             o->json = argv[++i];
-        else if (strcmp(argv[i], "--rounds") == 0)
+        } else if (strcmp(argv[i], "--rounds") == 0 && left >= 1) {
             o->rounds = (unsigned)strtoul(argv[++i], NULL, 10);
-        else
+        } else {
             return false;
+        }
     }
     return o->rounds >= 5 && o->rounds <= ROUNDS_MAX;
 }
@@ -333,9 +354,16 @@ int main(int argc, char **argv)
     struct run run = {.o = &o};
 
     if (!parse(argc, argv, &o)) {
-        fprintf(stderr, "usage: bench [--filter TEXT] [--rounds 5..%d] [--json FILE] | --smoke\n",
+        fprintf(stderr,
+                "usage: bench [--filter TEXT] [--rounds 5..%d] [--json FILE]\n"
+                "       bench --count CASE N\n"
+                "       bench --smoke\n",
                 ROUNDS_MAX);
         return 2;
+    }
+    if (o.count != NULL) {
+        each(&o, counted, &run);
+        return run.done != 1;
     }
     if (o.smoke) {
         each(&o, smoke, &run);

@@ -26,7 +26,14 @@ bench: all
 	BLIXARD_BUILD='$(abs_top_builddir)' BENCH_JSON=bench/create.json \
 	  $(SHELL) $(top_srcdir)/tests/bench/create.sh
 .PHONY: bench
-dist_noinst_SCRIPTS += tests/bench/create.sh
+# What an operation of the key cases takes in instructions, beside the figures that were noted. It
+# needs valgrind. After a change that is worth its price: tests/bench/instructions.sh --write.
+bench-instructions: tests/bench/bench
+	BLIXARD_BUILD='$(abs_top_builddir)' BLIXARD_SRC='$(abs_top_srcdir)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
+	  bash '$(top_srcdir)/tests/bench/instructions.sh' $(INSTRUCTIONS)
+.PHONY: bench-instructions
+dist_noinst_SCRIPTS += tests/bench/create.sh tests/bench/instructions.sh
+dist_noinst_DATA += tests/bench/instructions.txt
 dist_noinst_DATA += docs/BENCHMARKS.md
 # That they still run, and still agree with their references; nothing is timed.
 dist_check_SCRIPTS += tests/bench/smoke.sh

@@ -1,0 +1,64 @@
+#!/bin/bash
+# Instructions that an operation of the key benchmark cases takes, counted by cachegrind, beside the
+# figures of tests/bench/instructions.txt: more than 5 % above them fails. Counts are the same in every
+# run where times are not. Those of another compiler or other flags say nothing about the code, and are
+# a reason to skip. Prints TAP. With --write it prints new figures for the file instead.
+set -uo pipefail
+src=${BLIXARD_SRC:-$(cd "$(dirname "$0")/../.." && pwd)}
+bench=${BLIXARD_BUILD:-.}/tests/bench/bench
+figures=$src/tests/bench/instructions.txt
+limit=5 # percent
+
+cases='mem/alloc-512 mem/pool-512 mem/buf-512 mem/intern-20000 codec/vm-config/encode-flat
+codec/vm-config/decode-flat codec/list-100/encode-msgpack frame/heartbeat frame/zbuf-64-items
+sched/decide-64 state/batch-64-of-1000 state/schedule-100-on-64'
+
+skip()
+{
+    echo "1..0 # SKIP $1"
+    exit 0
+}
+
+# What the figures depend on besides the code.
+made_by()
+{
+    local cc=${CC:-gcc}
+    printf '# %s; %s\n' "$(${cc#ccache } --version | head -n 1)" "${CFLAGS--g -O2}"
+}
+
+# Of one operation: the difference of two runs, so that opening the case is not counted.
+instructions() # case
+{
+    local n count before=0
+    for n in 4 24; do
+        count=$(valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null \
+            "$bench" --count "$1" "$n" 2>&1 | awk '/I +refs:/ { gsub(/,/, "", $NF); print $NF }')
+        [ -n "$count" ] || return 1
+        [ "$n" -eq 24 ] || before=$count
+    done
+    echo $(((count - before) / 20))
+}
+
+command -v valgrind >/dev/null || skip "valgrind is not installed"
+if [ "${1-}" = --write ]; then
+    made_by
+    for name in $cases; do
+        printf '%s %s\n' "$name" "$(instructions "$name")"
+    done
+    exit
+fi
+[ "$(made_by)" = "$(head -n 1 "$figures")" ] ||
+    skip "the figures are of $(head -n 1 "$figures" | tail -c +3), this is $(made_by | tail -c +3)"
+n=0 failed=0
+while read -r name figure; do
+    n=$((n + 1))
+    now=$(instructions "$name") || now=0
+    if [ "$now" -gt 0 ] && [ $((now * 100)) -le $((figure * (100 + limit))) ]; then
+        echo "ok $n - $name: $now instructions, $figure noted"
+    else
+        echo "not ok $n - $name: $now instructions, $figure noted"
+        failed=1
+    fi
+done < <(grep -v '^#' "$figures")
+echo "1..$n"
+exit $failed
