@@ -58,10 +58,19 @@ READ(log, log)
 READ(log_chunks, log_chunks)
 #undef READ
 
+static void read_batches(const void *ctx, void *out)
+{
+    const struct daemon *d = ctx;
+
+    if (d->node != NULL)
+        bx_node_batches(d->node, out);
+}
+
 void daemon_metrics_open(struct daemon *d)
 {
     const struct bx_metric_source sources[] = {
         {.set = &bx_link_metrics, .read = read_link},
+        {.histogram = &bx_batch_histogram, .read = read_batches},
         {.set = &bx_pool_metrics, .value = "frame", .read = read_frames},
         {.set = &bx_pool_metrics, .value = "proposal", .read = read_proposals},
         {.set = &bx_pool_metrics, .value = "read", .read = read_reads},

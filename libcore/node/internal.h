@@ -51,6 +51,7 @@ struct bx_propose {
     uint64_t sent_to, sent_term; /* leader and term that those in `sent` went to */
     uint64_t sealed_ms;          /* as leader: when the newest batch was made, or the term began */
     struct bx_zbuf batch;        /* being filled; not in use between turns */
+    struct bx_histogram batches; /* how many commands they had */
 };
 
 int bx_propose_init(struct bx_node *n);

@@ -16,6 +16,7 @@
 #ifndef BX_NODE_H
 #define BX_NODE_H
 
+#include "diag/metric.h"
 #include "log/wal.h"
 #include "mem/fifo.h"
 #include "mem/pool.h"
@@ -90,6 +91,9 @@ struct bx_node_memory {
     struct bx_fifo_stats log_chunks;
 };
 void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out);
+/* How many commands the entries had that this node submitted as leader. */
+extern const struct bx_histogram_info bx_batch_histogram;
+void bx_node_batches(const struct bx_node *n, struct bx_histogram *out);
 
 struct bx_submit {
     uint16_t kind;       /* enum bx_cmd_kind */

@@ -17,6 +17,19 @@
 
 #define RELAY_HEAD 8u
 
+static const uint64_t batch_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, BX_BATCH_COMMANDS_MAX};
+const struct bx_histogram_info bx_batch_histogram = {
+    .metric = {"blixard_propose_batch_commands", NULL, BX_HISTOGRAM,
+               "commands in each entry that this node submitted as leader"},
+    .bounds = batch_bounds,
+    .n = sizeof batch_bounds / sizeof batch_bounds[0],
+};
+
+void bx_node_batches(const struct bx_node *n, struct bx_histogram *out)
+{
+    *out = n->propose.batches;
+}
+
 struct key {
     const uint8_t *session;
     uint64_t sequence;
@@ -330,6 +343,7 @@ static bool submit_batch(struct bx_node *n)
     }
     n->propose.sealed_ms += stamp.elapsed_ms;
     mark_sent(&n->propose, &taken, bx_node_now(n));
+    bx_histogram_add(&n->propose.batches, &bx_batch_histogram, count);
     return true;
 }
 
