@@ -21,4 +21,5 @@ include tests/integration/local.mk
 include tests/bench/local.mk
 include tests/tsan.mk
 include tests/tidy.mk
+include tests/coverage.mk
 include tests/integration/bootstrap.mk
