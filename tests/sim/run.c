@@ -10,6 +10,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef BX_COVERAGE
+#include <gcov.h>
+#endif
 
 #define TEXT_MAX (64u << 10) /* of what a history prints, the last bytes count */
 
@@ -41,6 +44,14 @@ static void leave(const struct sim *s, struct left *out)
     out->done = true;
 }
 
+/* What gcov counted is otherwise written at exit, which the child does not pass through. */
+static void write_coverage(void)
+{
+#ifdef BX_COVERAGE
+    __gcov_dump();
+#endif
+}
+
 static _Noreturn void be_child(const struct sim_options *o, int fd, struct left *left)
 {
     static struct sim s;
@@ -51,6 +62,7 @@ static _Noreturn void be_child(const struct sim_options *o, int fd, struct left 
     sim_run(&s, o);
     leave(&s, left);
     fflush(stdout);
+    write_coverage();
     _Exit(0);
 }
 
