@@ -1,4 +1,4 @@
-/* arena - memory that lives as long as one request or one batch (R1.9).
+/* arena - memory that lives as long as one request or one batch.
  *
  * Allocation moves a pointer; reset frees everything at once and keeps the largest block of those
  * up to 64 KiB. A zeroed struct is a valid empty arena. One thread only. */

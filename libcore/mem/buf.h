@@ -1,4 +1,4 @@
-/* buf - a growing byte buffer whose memory comes from per-thread size classes (R2.1, R2.2).
+/* buf - a growing byte buffer whose memory comes from per-thread size classes.
  *
  * Classes: 256, 512, 1500 (32 kept each), 8 KiB and 64 KiB (4 kept each); a larger block comes from
  * the heap and is never kept. A buffer released on another thread than the one that took its block

@@ -1,10 +1,11 @@
 /* fifo - blocks that go back in about the order in which they were taken: the cache of a log.
  *
  * Blocks are cut one behind the other from chunks of 256 KiB. A chunk whose blocks have all been
- * given back is kept and used again, up to 32 MiB of them; the rest goes to the heap. So a log that
- * forgets much at a time, when it was compacted, finds its memory again, and one old block holds
- * its chunk. A block above 64 KiB comes from the heap by itself. Blocks are 16-aligned. A zeroed
- * struct is valid and empty; it must not move. One thread only. */
+ * given back is kept and used again, up to 32 MiB of them unless bx_fifo_keep sets another bound;
+ * the rest goes to the heap. So a log that forgets much at a time, when it was compacted, finds its
+ * memory again, and one old block holds its chunk. A block above 64 KiB comes from the heap by
+ * itself. Blocks are 16-aligned. A zeroed struct is valid and empty; it must not move. One thread
+ * only. */
 #ifndef BX_FIFO_H
 #define BX_FIFO_H
 

@@ -1,4 +1,4 @@
-/* intern - one copy of each string, compared by pointer (R1.1).
+/* intern - one copy of each string, compared by pointer.
  *
  * Reference counted with full key comparison: the last release frees the string. A string that
  * somebody holds is never evicted. When the table is full, get returns NULL; hold then makes a

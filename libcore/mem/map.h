@@ -1,4 +1,4 @@
-/* map - a flat hash map of pointers: open addressing, linear probing (R1.6).
+/* map - a flat hash map of pointers: open addressing, linear probing.
  *
  * The map does not own its items and does not know their keys: the caller gives a hash and a
  * function that tells whether an item has a key. Iteration runs in slot order, which depends on

@@ -1,4 +1,4 @@
-/* pool - objects of one type, kept for reuse (R1.2, R1.3).
+/* pool - objects of one type, kept for reuse.
  *
  * Acquire hands out a zeroed object; an exhausted pool takes one from the heap and counts it, so a
  * full pool never fails a request. Release takes back any object that acquire gave out, and

@@ -1,4 +1,4 @@
-/* rc - immutable values that many share (R1.8).
+/* rc - immutable values that many share.
  *
  * A value is made once and never changed; who holds it has counted a reference. The cache finds an
  * equal one again: get_or_create gives a reference to it, or makes it. The cache keeps what

@@ -1,4 +1,4 @@
-/* vec - a vector whose first elements live inside it (R1.5, R1.7).
+/* vec - a vector whose first elements live inside it.
  *
  * BX_VEC(name, type, inline_n) defines `struct name` and name_push, name_reserve, name_clear and
  * name_close. The first inline_n elements need no heap; beyond that capacity grows by a quarter.
