@@ -78,7 +78,7 @@ static const struct bx_metric buf_class_rows[] = {
     {"blixard_buffer_class_available", NULL, BX_GAUGE, "blocks that the loop's thread keeps"},
     {"blixard_buffer_class_in_use", NULL, BX_GAUGE, "blocks that were taken and not given back"},
     {"blixard_buffer_class_high_water", NULL, BX_GAUGE,
-     "the most blocks that the loop's thread kept at once"},
+     "the most blocks in use at once, each thread for itself"},
     {"blixard_buffer_class_created_total", NULL, BX_COUNTER, "blocks made"},
     {"blixard_buffer_class_hits_total", NULL, BX_COUNTER, "blocks taken of those that were kept"},
     {"blixard_buffer_class_misses_total", NULL, BX_COUNTER,

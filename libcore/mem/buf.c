@@ -36,10 +36,13 @@ struct block {
 struct cache {
     atomic_bool taken;
     struct block *kept[CLASSES];
-    uint32_t n_kept[CLASSES], most_kept[CLASSES], keep[CLASSES];
+    _Atomic uint32_t n_kept[CLASSES]; /* written by the owner, read by others for statistics */
+    uint32_t keep[CLASSES];
     struct block *_Atomic returned; /* CLOSED when nobody owns the cache */
     _Atomic uint32_t n_returned;
-    _Atomic uint64_t hits[CLASSES], misses[CLASSES], given[CLASSES], direct, returns;
+    _Atomic uint64_t hits[CLASSES], misses[CLASSES], direct, returns;
+    _Atomic uint64_t freed[CLASSES]; /* of the misses, went back to the heap, by whichever thread */
+    _Atomic uint64_t most[CLASSES];  /* the most in use at once: none is kept when one is missed */
 };
 
 static struct block closed_high_water;
@@ -82,17 +85,37 @@ static inline struct cache *own_cache(void)
     return mine != NULL ? mine : claim_cache();
 }
 
+static void drop(struct block *b)
+{
+    struct cache *c = b->owner == NULL ? &heap : b->owner;
+
+    if (b->cls != DIRECT)
+        count(&c->freed[b->cls]);
+    bx_free(b);
+}
+
+static inline uint32_t n_kept(const struct cache *c, uint32_t cls)
+{
+    return atomic_load_explicit(&c->n_kept[cls], memory_order_relaxed);
+}
+
+static inline void set_kept(struct cache *c, uint32_t cls, uint32_t n)
+{
+    atomic_store_explicit(&c->n_kept[cls], n, memory_order_relaxed);
+}
+
 static inline void keep(struct cache *c, struct block *b)
 {
-    if (c->n_kept[b->cls] >= c->keep[b->cls]) {
-        bx_free(b);
+    uint32_t n = n_kept(c, b->cls);
+
+    if (n >= c->keep[b->cls]) {
+        drop(b);
         return;
     }
     bx_poison(b + 1, class_size[b->cls]);
     b->next = c->kept[b->cls];
     c->kept[b->cls] = b;
-    if (++c->n_kept[b->cls] > c->most_kept[b->cls])
-        c->most_kept[b->cls] = c->n_kept[b->cls];
+    set_kept(c, b->cls, n + 1);
 }
 
 static void collect(struct cache *c)
@@ -119,30 +142,48 @@ static inline struct block *take_kept(struct cache *c, uint32_t cls)
     b = c->kept[cls];
     if (b != NULL) {
         c->kept[cls] = b->next;
-        c->n_kept[cls]--;
+        set_kept(c, cls, n_kept(c, cls) - 1);
         bx_unpoison(b + 1, class_size[cls]);
     }
+    return b;
+}
+
+static uint64_t get(const _Atomic uint64_t *n)
+{
+    return atomic_load_explicit(n, memory_order_relaxed);
+}
+
+static void raise_most(struct cache *c, uint32_t cls)
+{
+    uint64_t in_use = get(&c->misses[cls]) - get(&c->freed[cls]);
+
+    if (in_use > get(&c->most[cls]))
+        atomic_store_explicit(&c->most[cls], in_use, memory_order_relaxed);
+}
+
+/* c may be NULL. */
+static struct block *take_from_heap(struct cache *c, uint32_t cls, size_t cap)
+{
+    struct cache *counts = c == NULL ? &heap : c;
+    struct block *b = bx_alloc(sizeof *b + cap);
+
+    if (b == NULL)
+        return NULL;
+    count(cls == DIRECT ? &counts->direct : &counts->misses[cls]);
+    if (cls != DIRECT)
+        raise_most(counts, cls);
+    *b = (struct block){.owner = cls == DIRECT ? NULL : c, .cls = cls, .cap = cap};
     return b;
 }
 
 static inline struct block *take(uint32_t cls, size_t cap)
 {
     struct cache *c = own_cache();
-    struct block *b = NULL;
+    struct block *b = cls == DIRECT || c == NULL ? NULL : take_kept(c, cls);
 
-    if (cls != DIRECT && c != NULL)
-        b = take_kept(c, cls);
-    if (c == NULL)
-        count(cls == DIRECT ? &heap.direct : &heap.misses[cls]);
-    else
-        count_own(b != NULL ? &c->hits[cls] : cls == DIRECT ? &c->direct : &c->misses[cls]);
     if (b == NULL)
-        b = bx_alloc(sizeof *b + cap);
-    if (b != NULL) {
-        b->owner = cls == DIRECT ? NULL : c;
-        b->cls = cls;
-        b->cap = cap;
-    }
+        return take_from_heap(c, cls, cap);
+    count_own(&c->hits[cls]);
     return b;
 }
 
@@ -169,14 +210,10 @@ fail:
 
 static inline void give(struct block *b)
 {
-    if (b->cls != DIRECT && mine != NULL)
-        count_own(&mine->given[b->cls]);
-    else if (b->cls != DIRECT)
-        count(&heap.given[b->cls]);
     if (b->owner != NULL && b->owner == mine)
         keep(mine, b);
     else if (b->owner == NULL || !send_home(b))
-        bx_free(b);
+        drop(b);
 }
 
 static uint32_t class_of(size_t need)
@@ -278,11 +315,6 @@ void bx_buf_move(struct bx_buf *to, struct bx_buf *from)
     *from = (struct bx_buf){0};
 }
 
-static uint64_t get(const _Atomic uint64_t *n)
-{
-    return atomic_load_explicit(n, memory_order_relaxed);
-}
-
 static void add_counts(struct bx_buf_stats *out, const struct cache *c)
 {
     for (size_t cls = 0; cls < CLASSES; cls++) {
@@ -299,29 +331,32 @@ void bx_buf_stats(struct bx_buf_stats *out)
     add_counts(out, &heap);
     for (size_t i = 0; i < CACHES; i++)
         add_counts(out, &caches[i]);
-    for (size_t cls = 0; mine != NULL && cls < CLASSES; cls++)
-        out->kept_bytes += mine->n_kept[cls] * class_size[cls];
+    for (uint32_t cls = 0; mine != NULL && cls < CLASSES; cls++)
+        out->kept_bytes += n_kept(mine, cls) * class_size[cls];
+}
+
+static void add_class(struct bx_buf_class_stats *out, const struct cache *c, uint32_t cls)
+{
+    uint64_t freed = get(&c->freed[cls]), kept = n_kept(c, cls);
+
+    out->hits += get(&c->hits[cls]);
+    out->misses += get(&c->misses[cls]);
+    out->high_water += get(&c->most[cls]);
+    out->in_use += get(&c->misses[cls]) - freed - kept;
 }
 
 void bx_buf_class_stats(uint32_t cls, struct bx_buf_class_stats *out)
 {
-    uint64_t given;
-
     assert(cls < CLASSES);
-    given = get(&heap.given[cls]);
-    *out =
-        (struct bx_buf_class_stats){.hits = get(&heap.hits[cls]), .misses = get(&heap.misses[cls])};
+    *out = (struct bx_buf_class_stats){.hits = 0};
+    add_class(out, &heap, cls);
     for (size_t i = 0; i < CACHES; i++)
-        given += get(&caches[i].given[cls]);
-    for (size_t i = 0; i < CACHES; i++) {
-        out->hits += get(&caches[i].hits[cls]);
-        out->misses += get(&caches[i].misses[cls]);
-    }
+        add_class(out, &caches[i], cls);
     out->created = out->misses;
-    out->in_use = out->hits + out->misses - given;
+    if ((int64_t)out->in_use < 0)
+        out->in_use = 0; /* others took and gave back while it was summed up */
     if (mine != NULL) {
-        out->available = mine->n_kept[cls];
-        out->high_water = mine->most_kept[cls];
+        out->available = n_kept(mine, cls);
         out->max = mine->keep[cls];
     }
 }
@@ -333,7 +368,7 @@ static uint32_t free_list(struct block *b)
     for (; b != NULL; n++) {
         struct block *next = b->next;
 
-        bx_free(b);
+        drop(b);
         b = next;
     }
     return n;
@@ -353,10 +388,10 @@ static void close_cache(struct cache *c)
     uint32_t n = free_list(atomic_exchange_explicit(&c->returned, CLOSED, memory_order_acquire));
 
     atomic_fetch_sub_explicit(&c->n_returned, n, memory_order_relaxed);
-    for (size_t cls = 0; cls < CLASSES; cls++) {
+    for (uint32_t cls = 0; cls < CLASSES; cls++) {
         free_list(c->kept[cls]);
         c->kept[cls] = NULL;
-        c->n_kept[cls] = c->most_kept[cls] = 0;
+        set_kept(c, cls, 0);
     }
     atomic_store(&c->taken, false);
 }

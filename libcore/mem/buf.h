@@ -59,8 +59,10 @@ size_t bx_block_size(const void *p);
 extern const char *const bx_buf_class_names[BX_BUF_CLASSES];
 
 struct bx_buf_class_stats {
-    uint64_t available, high_water, max;    /* of the calling thread: kept now, the most, at most */
-    uint64_t in_use, created, hits, misses; /* of all threads */
+    uint64_t available, max; /* of the calling thread: kept now, and at most */
+    uint64_t in_use;         /* of all threads, as the rest; also those on their way back */
+    uint64_t high_water;     /* the most in use at once, each thread for itself */
+    uint64_t created, hits, misses;
 };
 void bx_buf_class_stats(uint32_t cls, struct bx_buf_class_stats *out);
 
