@@ -30,6 +30,7 @@ enum bx_mutant {
     BX_MUTANT_EXPIRE_BY_WALL,
     BX_MUTANT_AGE_BY_HEARTBEAT,
     BX_MUTANT_DECLARE_EARLY,
+    BX_MUTANT_QUOTA_IGNORED,
 };
 extern enum bx_mutant bx_mutant;
 /* Wall time where the code runs: what apply must not look at. */

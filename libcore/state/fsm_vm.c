@@ -1,6 +1,7 @@
 /* fsm_vm - the commands about VMs. Each decides first and changes after, so that a refusal leaves
  * nothing to undo but what several changes of one command began. */
 #include "state/fsm_priv.h"
+#include "state/tenant.h"
 
 #include "codec/header.h"
 #include "mem/alloc.h"
@@ -204,7 +205,10 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
     there = bx_view_named(&f->view, BX_TABLE_VM, config->name);
     if (there != NULL)
         return taken(c, there, c->body->vm_create.if_not_exists);
-    rc = place_now(f, config, &decision, c->err);
+    if (c->body->vm_create.admit)
+        rc = bx_tenant_admit(&f->view, config, c->err);
+    if (rc == BX_OK)
+        rc = place_now(f, config, &decision, c->err);
     if (rc != BX_OK)
         return rc;
     derive_uuid(f, c, d.uuid);
@@ -511,5 +515,6 @@ int bx_fsm_dry_run(struct bx_fsm *f, const struct bx_vm_config *config, struct b
         bx_err_hint(err, "choose another name");
         return BX_EXISTS;
     }
-    return place(f, config, c, d, err);
+    rc = bx_tenant_admit(&f->view, config, err);
+    return rc == BX_OK ? place(f, config, c, d, err) : rc;
 }

@@ -15,7 +15,8 @@
     X(0, CLUSTER, cluster)                                                                         \
     X(1, NODE, node)                                                                               \
     X(2, VM, vm)                                                                                   \
-    X(3, TOKEN, token)
+    X(3, TOKEN, token)                                                                             \
+    X(4, TENANT, tenant)
 
 #define BX_KIND_NUMBER(number, upper, lower) BX_TABLE_##upper = (number),
 enum bx_table { BX_KINDS(BX_KIND_NUMBER) BX__TABLES };
@@ -111,8 +112,14 @@ struct bx_kind_desc {
     void (*release)(struct bx_row_home *h, struct bx_row *row);
     /* The row was stored: its record is not needed any more. */
     void (*settle)(struct bx_row_home *h, struct bx_row *row);
-    /* `with` took the place of `old` in the view; either may be NULL. Accounting. */
+    /* `with` took the place of `old` in the view; either may be NULL. */
     void (*swapped)(struct bx_view *v, const struct bx_row *old, const struct bx_row *with);
+    /* The same for rows of the kind `watches`: what of this kind is derived from those. */
+    enum bx_table watches;
+    void (*watched)(struct bx_view *v, const struct bx_row *old, const struct bx_row *with);
+    /* Free what the kind keeps in v->derived, or in members of its own. Its rows are still there.
+     */
+    void (*close)(struct bx_view *v);
 };
 
 /* Defines bx_kind_LOWER from LOWER_schema and LOWER_columns of the same file. key_member is the

@@ -50,12 +50,20 @@ static void release(struct bx_row_home *h, struct bx_row *row)
 
 /* ---- columns ---- */
 
+static void close_columns(struct bx_view *v)
+{
+    bx_free(v->id);
+    bx_free(v->free_vcpus);
+    bx_free(v->state);
+    bx_free(v->inverse_vcpus);
+}
+
 /* One block holds the six number columns, and one the three of inverses. */
 static void grow_columns(struct bx_view *v, uint32_t cap)
 {
     int64_t *numbers = bx_must_calloc(6 * (size_t)cap, sizeof *numbers);
 
-    bx_view_columns_close(v);
+    close_columns(v);
     v->inverse_vcpus = bx_must_calloc(3 * (size_t)cap, sizeof *v->inverse_vcpus);
     v->inverse_memory = v->inverse_vcpus + cap;
     v->inverse_disk = v->inverse_vcpus + 2 * (size_t)cap;
@@ -68,14 +76,6 @@ static void grow_columns(struct bx_view *v, uint32_t cap)
     v->total_memory = numbers + 4 * (size_t)cap;
     v->total_disk = numbers + 5 * (size_t)cap;
     v->cap_columns = cap;
-}
-
-void bx_view_columns_close(struct bx_view *v)
-{
-    bx_free(v->id);
-    bx_free(v->free_vcpus);
-    bx_free(v->state);
-    bx_free(v->inverse_vcpus);
 }
 
 /* Without signs until the end: a damaged row gets here before the digest tells, and may wrap. */
@@ -113,7 +113,8 @@ static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx
         set_columns(v, i);
 }
 
-void bx_view_account(struct bx_view *v, const struct bx_vm *vm, int sign)
+/* What a VM takes on its node, added (sign 1) or given back (-1). */
+static void account(struct bx_view *v, const struct bx_vm *vm, int sign)
 {
     const struct bx_index *nodes = &v->kinds[BX_TABLE_NODE];
     struct bx_row *r = bx_index_get(nodes, &vm->node);
@@ -130,9 +131,18 @@ void bx_view_account(struct bx_view *v, const struct bx_vm *vm, int sign)
     set_columns(v, bx_index_place(nodes, &vm->node));
 }
 
+static void watched(struct bx_view *v, const struct bx_row *old, const struct bx_row *with)
+{
+    if (old != NULL)
+        account(v, bx_row_as_vm(old), -1);
+    if (with != NULL)
+        account(v, bx_row_as_vm(with), 1);
+}
+
 BX_KIND(node, bx_node_row, BX_KEY_U64, info.id, "nodes", .ordered = true,
         .name_index = BX_NAME_INTERNED, .name_at = offsetof(struct bx_node_row, name),
-        .finish = finish, .release = release, .swapped = swapped);
+        .finish = finish, .release = release, .swapped = swapped, .watches = BX_TABLE_VM,
+        .watched = watched, .close = close_columns);
 
 /* ---- what others ask ---- */
 

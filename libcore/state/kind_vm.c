@@ -1,4 +1,4 @@
-/* kind_vm - the virtual machines: their rows, what they take of their nodes, how they are found.
+/* kind_vm - the virtual machines: their rows and how they are found.
  *
  * The key of the SQL table is the revision that created the VM: rows go in one behind the other. By
  * uuid or by name each would go into, and come out of, a page of its own, which at 100,000 VMs cost
@@ -170,17 +170,9 @@ static void release(struct bx_row_home *h, struct bx_row *row)
     settle(h, row);
 }
 
-static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx_row *with)
-{
-    if (old != NULL)
-        bx_view_account(v, bx_row_as_vm(old), -1);
-    if (with != NULL)
-        bx_view_account(v, bx_row_as_vm(with), 1);
-}
-
 BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
         .name_at = offsetof(struct bx_vm, name), .make = make, .load = load, .release = release,
-        .settle = settle, .swapped = swapped);
+        .settle = settle);
 
 /* ---- what others ask ---- */
 

@@ -5,6 +5,7 @@ libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
 	libcore/state/config.c libcore/state/rows.c libcore/state/rows.h \
 	libcore/state/kind_cluster.c libcore/state/kind_node.c \
 	libcore/state/kind_vm.c libcore/state/kind_token.c \
+	libcore/state/tenant.h libcore/state/kind_tenant.c libcore/state/fsm_tenant.c \
 	libcore/state/session.c libcore/state/session.h \
 	libcore/state/blob.c libcore/state/blob.h \
 	libcore/state/store.c libcore/state/store.h \

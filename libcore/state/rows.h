@@ -110,6 +110,7 @@ static inline const struct bx_cluster_row *bx_row_as_cluster(const struct bx_row
 struct bx_view {
     struct bx_row_home home;
     struct bx_index kinds[BX__TABLES];
+    void *derived[BX__TABLES]; /* the kind's own */
     uint64_t revision, digest, time_ms;
     /* ---- columns of the nodes, in the order of their ids ---- */
     uint32_t cap_columns;
@@ -140,12 +141,5 @@ static inline struct bx_row *bx_view_cluster_row(const struct bx_view *v)
 {
     return bx_view_row_at(v, BX_TABLE_CLUSTER, 0);
 }
-
-/* ---- kind_node.c ---- */
-
-/* What a VM takes on its node, added (sign 1) or given back (-1). */
-void bx_view_account(struct bx_view *v, const struct bx_vm *vm, int sign);
-/* Free the columns. */
-void bx_view_columns_close(struct bx_view *v);
 
 #endif

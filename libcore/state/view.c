@@ -19,6 +19,10 @@ int bx_view_init(struct bx_view *v, struct bx_intern *in)
 void bx_view_close(struct bx_view *v)
 {
     for (size_t i = 0; i < BX__TABLES; i++) {
+        if (bx_kinds[i]->close != NULL)
+            bx_kinds[i]->close(v);
+    }
+    for (size_t i = 0; i < BX__TABLES; i++) {
         struct bx_row *r;
         size_t pos = 0;
 
@@ -27,7 +31,6 @@ void bx_view_close(struct bx_view *v)
         bx_index_close(&v->kinds[i]);
     }
     bx_row_home_close(&v->home);
-    bx_view_columns_close(v);
     memset(v, 0, sizeof *v);
 }
 
@@ -42,6 +45,10 @@ void bx_view_swap(struct bx_view *v, struct bx_row *old, struct bx_row *with)
     bx_index_swap(&v->kinds[table], old, with);
     if (bx_kinds[table]->swapped != NULL)
         bx_kinds[table]->swapped(v, old, with);
+    for (size_t i = 0; i < BX__TABLES; i++) {
+        if (bx_kinds[i]->watched != NULL && bx_kinds[i]->watches == table)
+            bx_kinds[i]->watched(v, old, with);
+    }
 }
 
 void bx_view_add(struct bx_view *v, struct bx_row *row)

@@ -15,6 +15,7 @@
 #include "mem/buf.h"
 #include "model/node.h"
 #include "model/vm.h"
+#include "wire/tenant.h"
 
 #define BX_BATCH_COMMANDS_MAX 512u
 #define BX_BATCH_BYTES_MAX (1u << 20) /* a batch closes when the next command would not fit */
@@ -34,7 +35,10 @@
     X(7, VM_REPORT, vm_report, struct bx_cmd_vm_report)                                            \
     X(8, TOKEN_CREATE, token_create, struct bx_cmd_token_create)                                   \
     X(9, MEMBER_JOIN, member_join, struct bx_cmd_member_join)                                      \
-    X(10, NODE_REMOVE, node_remove, struct bx_cmd_node_remove)
+    X(10, NODE_REMOVE, node_remove, struct bx_cmd_node_remove)                                     \
+    X(11, TENANT_CREATE, tenant_create, struct bx_cmd_tenant_create)                               \
+    X(12, TENANT_SET, tenant_set, struct bx_cmd_tenant_set)                                        \
+    X(13, TENANT_DELETE, tenant_delete, struct bx_cmd_tenant_delete)
 
 #define BX_CMD_NUMBER(number, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };
@@ -63,6 +67,7 @@ struct bx_cmd_node_state {
 struct bx_cmd_vm_create {
     struct bx_vm_config config;
     bool if_not_exists;
+    bool admit; /* its tenant must exist and have room; in logs of builds without tenants, false */
 };
 struct bx_cmd_vm_desire {
     struct bx_str vm;   /* name, uuid or unique prefix of a uuid (4 digits at least) */

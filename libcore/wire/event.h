@@ -20,7 +20,10 @@
     X(VM_PHASE, "vm.phase")                                                                        \
     X(VM_DELETED, "vm.deleted")                                                                    \
     X(TOKEN_CREATED, "token.created")                                                              \
-    X(NODE_REMOVED, "node.removed")
+    X(NODE_REMOVED, "node.removed")                                                                \
+    X(TENANT_CREATED, "tenant.created")                                                            \
+    X(TENANT_UPDATED, "tenant.updated")                                                            \
+    X(TENANT_DELETED, "tenant.deleted")
 
 #define BX_EVENT_NUMBER(name, text) BX_EVENT_##name,
 enum bx_event_type { BX_EVENTS(BX_EVENT_NUMBER) BX__EVENTS };

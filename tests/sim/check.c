@@ -82,6 +82,22 @@ static void check_capacity(struct sim_host *h, const struct bx_view *view)
     }
 }
 
+/* The VMs, counted: no more than the quota of their tenant allows, once it has one. */
+static void check_quota(struct sim_host *h, const struct bx_view *view)
+{
+    uint64_t vcpus = 0, vms = bx_view_vms(view);
+    const struct bx_vm *vm;
+    struct bx_tenant t;
+    size_t pos = 0;
+
+    while ((vm = bx_view_next(view, BX_TABLE_VM, &pos)) != NULL)
+        vcpus += vm->config->vcpus;
+    (void)bx_view_tenant(view, bx_str(BX_TENANT_DEFAULT), &t, NULL);
+    if ((t.quota.vcpus > 0 && vcpus > t.quota.vcpus) || (t.quota.vms > 0 && vms > t.quota.vms))
+        sim_violation(h->sim, "%llu VMs with %llu vCPUs are beyond the quota, says %s",
+                      (unsigned long long)vms, (unsigned long long)vcpus, h->name);
+}
+
 uint64_t sim_check_shown(struct sim_host *h)
 {
     struct bx_cluster_info cluster;
@@ -181,6 +197,7 @@ void sim_check_turn(struct sim_host *h)
     sim_mix(h->sim, seen, sizeof seen);
     check_events(h, info.revision);
     check_capacity(h, view);
+    check_quota(h, view);
     count_snapshot(h);
     if (applied > h->sim->stats.entries)
         h->sim->stats.entries = applied;
@@ -203,7 +220,8 @@ static void keep_change(void *ctx, const struct bx_event *e)
     struct sim_change c = {.revision = e->index, .type = e->type};
     char object[32];
 
-    if (e->type < BX_EVENT_VM_CREATED || e->type == BX_EVENT_TOKEN_CREATED)
+    if (e->type < BX_EVENT_VM_CREATED || e->type == BX_EVENT_TOKEN_CREATED ||
+        e->type > BX_EVENT_NODE_REMOVED)
         return;
     snprintf(object, sizeof object, BX_STR_FMT, BX_STR_ARG(e->object));
     snprintf(c.node, sizeof c.node, BX_STR_FMT, BX_STR_ARG(e->node));

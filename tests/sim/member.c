@@ -38,6 +38,20 @@ static void propose(struct sim_host *h, uint16_t kind, const void *body)
     h->proposed = bx_node_submit(h->node, &s, NULL) == BX_OK;
 }
 
+/* Of all VMs there are, as long as the test lasts: so that some creates are beyond it. */
+static const struct bx_cmd_tenant_set quota = {
+    .name = {BX_TENANT_DEFAULT, 7},
+    .quota = {.vcpus = SIM_QUOTA_VCPUS, .vms = SIM_QUOTA_VMS},
+    .vcpus = true,
+    .vms = true};
+
+static bool has_quota(struct sim_host *h)
+{
+    struct bx_tenant t;
+
+    return bx_view_tenant(bx_node_view(h->node), quota.name, &t, NULL) == BX_OK && t.quota.vms > 0;
+}
+
 static bool registered(struct sim_host *h)
 {
     const struct bx_view *view = bx_node_view(h->node);
@@ -52,6 +66,10 @@ static bool registered(struct sim_host *h)
         memcpy(c.cluster, h->identity.cluster, 16);
         memcpy(c.history, h->identity.history, 16);
         propose(h, BX_CMD_CLUSTER_CREATE, &c);
+        return false;
+    }
+    if (row != NULL && h->identity.founder && !has_quota(h)) {
+        propose(h, BX_CMD_TENANT_SET, &quota);
         return false;
     }
     if (row != NULL || !h->identity.founder)

@@ -44,6 +44,8 @@ static const char *const names[] = {
     [BX_MUTANT_AGE_BY_HEARTBEAT] = "age-by-heartbeat",
     /* reconcile.c: what runs is judged by a state that may be older than the run. */
     [BX_MUTANT_DECLARE_EARLY] = "declare-early",
+    /* kind_tenant.c: a VM is created beyond the quota of its tenant. */
+    [BX_MUTANT_QUOTA_IGNORED] = "quota-ignored",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

@@ -18,6 +18,7 @@
 #include "lib/memfs.h"
 #include "lib/rng.h"
 #include "node/node.h"
+#include "state/tenant.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -26,6 +27,8 @@
 #define SIM_MS 1000ull               /* times are microseconds */
 #define SIM_S 1000000ull
 #define SIM_NEVER UINT64_MAX
+#define SIM_QUOTA_VCPUS 36u
+#define SIM_QUOTA_VMS 11u
 
 /* ---- what a run is told ---- */
 

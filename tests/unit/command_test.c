@@ -110,6 +110,20 @@ static const struct {
      "node.remove",
      {.node_remove = {.node = {"n3", 2}, .confirm_dead = true}},
      "200000006e000200180000000200000001000000000000006e33000000000000"},
+    {BX_CMD_TENANT_CREATE,
+     "tenant.create",
+     {.tenant_create = {.name = {"acme", 4}, .quota = {8, 4096, 100, 5}}},
+     "380000006f000500300000000400000008000000000000000010000000000000640000000000000005000000"
+     "0000000061636d6500000000"},
+    {BX_CMD_TENANT_SET,
+     "tenant.set",
+     {.tenant_set = {.name = {"acme", 4}, .quota = {.disk_gib = 7}, .disk_gib = true}},
+     "5800000070000900500000000400000000000000000000000000000000000000070000000000000000000000"
+     "00000000000000000000000000000000000000000100000000000000000000000000000061636d6500000000"},
+    {BX_CMD_TENANT_DELETE,
+     "tenant.delete",
+     {.tenant_delete = {.name = {"acme", 4}}},
+     "1800000071000100100000000400000061636d6500000000"},
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 

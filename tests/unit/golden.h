@@ -19,7 +19,7 @@ struct golden_sample {
     const struct bx_schema *schema;
     const void *object;
 };
-#define GOLDEN_SAMPLES_MAX 40u
+#define GOLDEN_SAMPLES_MAX 60u
 /* The samples; *n of them. */
 const struct golden_sample *golden_samples(size_t *n);
 

@@ -286,6 +286,24 @@ static int make_dump(struct bx_buf *out)
     return BX_OK;
 }
 
+/* The same with tenants. */
+static int make_tenant_dump(struct bx_buf *out)
+{
+    struct bx_cmd_tenant_create acme = {.name = bx_str("acme"), .quota = {8, 4096, 0, 5}};
+    struct bx_cmd_tenant_set bounds = {
+        .name = bx_str("default"), .quota = {.vms = 10}, .vms = true};
+    struct test_fsm t = {.index = 0};
+
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    test_fsm_vm(&t, "a", 1, NULL);
+    test_fsm_apply(&t, BX_CMD_TENANT_CREATE, &acme);
+    test_fsm_apply(&t, BX_CMD_TENANT_SET, &bounds);
+    test_fsm_dump(&t, out);
+    test_fsm_close(&t);
+    return BX_OK;
+}
+
 /* ---- a client's request ---- */
 
 static int make_request(struct bx_buf *out)
@@ -436,6 +454,7 @@ const struct golden_item golden_items[] = {
     {"batch-2", make_batch, false},
     {"dump", make_dump, true}, /* of two nodes, when events and outcomes were not sealed */
     {"dump-2", make_dump, false},
+    {"dump-3", make_tenant_dump, false}, /* with a kind that dump-2 is older than */
     {"request", make_request, false},
     {"frame-hello", make_hello, false},
     {"frame-ping", make_ping, false},

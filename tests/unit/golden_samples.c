@@ -56,7 +56,7 @@ static const struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
 static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab")};
 static const struct bx_cmd_node_remove node_remove = {S("n5"), true};
 static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT};
-static const struct bx_cmd_vm_create vm_create = {CONFIG, true};
+static const struct bx_cmd_vm_create vm_create = {CONFIG, true, false};
 static const struct bx_cmd_vm_desire vm_desire = {S("web-1"), BX_DESIRED_STOPPED, true, true, 90};
 static const struct bx_cmd_vm_delete vm_delete = {S("web-1")};
 static const struct bx_cmd_vm_report vm_report = {ID(0xe1), 3, 12, BX_PHASE_FAILED,
@@ -129,6 +129,13 @@ static const struct bx_vm_reply vm_reply = {.name = S("web-1"),
                                             .message = S("asked to"),
                                             .score = 801};
 
+static const struct bx_cmd_tenant_create tenant_create = {S("acme"), {100, 204800, 3000, 50}};
+static const struct bx_cmd_tenant_set tenant_set = {
+    .name = S("acme"), .quota = {.vcpus = 200, .vms = 0}, .vcpus = true, .vms = true};
+static const struct bx_cmd_tenant_delete tenant_delete = {S("acme")};
+static const struct bx_cmd_vm_create vm_create_admit = {
+    .config = {.name = S("web-1"), .tenant = S("acme")}, .admit = true};
+
 static struct golden_sample samples[GOLDEN_SAMPLES_MAX];
 static size_t samples_n;
 
@@ -146,8 +153,11 @@ static void add_commands(void)
         [BX_CMD_VM_DESIRE] = &vm_desire,           [BX_CMD_VM_DELETE] = &vm_delete,
         [BX_CMD_VM_REPORT] = &vm_report,           [BX_CMD_TOKEN_CREATE] = &token_create,
         [BX_CMD_MEMBER_JOIN] = &member_join,       [BX_CMD_NODE_REMOVE] = &node_remove,
+        [BX_CMD_TENANT_CREATE] = &tenant_create,   [BX_CMD_TENANT_SET] = &tenant_set,
+        [BX_CMD_TENANT_DELETE] = &tenant_delete,
     };
 
+    add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);
     add("command", &bx_cmd_header_schema, &head);
     for (uint16_t kind = 1; kind < BX__CMDS; kind++) {
         assert(bodies[kind] != NULL); /* a new command has no sample yet */

@@ -252,7 +252,7 @@ static void mistakes_are_told_in_words(void **state)
     assert_null(ask("SELECT name FROM vm", &err));
     assert_int_equal(err.code, BX_INVALID);
     assert_non_null(strstr(err.msg, "vm"));
-    assert_non_null(strstr(err.hint, "the tables are nodes, vms"));
+    assert_non_null(strstr(err.hint, "the tables are nodes, vms, tenants"));
 }
 
 static void every_bound_has_an_answer(void **state)

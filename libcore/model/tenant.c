@@ -1,0 +1,93 @@
+#include "model/tenant.h"
+
+#include "model/vm.h"
+
+#include <stdio.h>
+
+static const struct bx_field quota_fields[] = {
+    BX_FIELD(bx_quota, vcpus, BX_T_U64),
+    BX_FIELD(bx_quota, memory_mib, BX_T_U64),
+    BX_FIELD(bx_quota, disk_gib, BX_T_U64),
+    BX_FIELD(bx_quota, vms, BX_T_U64),
+};
+const struct bx_schema bx_quota_schema = BX_SCHEMA("quota", 0, bx_quota, quota_fields);
+
+/* What a quota bounds: its flag, and how an amount reads. */
+static const struct {
+    size_t offset;
+    const char *flag, *unit;
+} bounds[] = {
+    {offsetof(struct bx_quota, vcpus), "--quota-vcpus", "vcpus"},
+    {offsetof(struct bx_quota, memory_mib), "--quota-memory", "MiB of memory"},
+    {offsetof(struct bx_quota, disk_gib), "--quota-disk", "GiB of disk"},
+    {offsetof(struct bx_quota, vms), "--quota-vms", "VMs"},
+};
+#define BOUNDS (sizeof bounds / sizeof bounds[0])
+_Static_assert(BOUNDS * sizeof(uint64_t) == sizeof(struct bx_quota), "each amount has a bound");
+
+static uint64_t amount(const struct bx_quota *q, size_t i)
+{
+    return *(const uint64_t *)(const void *)((const char *)q + bounds[i].offset);
+}
+
+int bx_tenant_check(struct bx_str name, const struct bx_quota *quota, struct bx_err *err)
+{
+    int rc = bx_name_check(name, "tenant", err);
+
+    for (size_t i = 0; rc == BX_OK && i < BOUNDS; i++) {
+        if (amount(quota, i) <= BX_QUOTA_MAX)
+            continue;
+        rc = bx_err_set(err, BX_INVALID, "%s: must be at most %llu", bounds[i].flag, BX_QUOTA_MAX);
+        bx_err_hint(err, "leave it out, or give 0, for no bound");
+    }
+    return rc;
+}
+
+/* "2 vcpus, 512 MiB of memory": by how much what is used, and more, is beyond the quota; false: by
+ * nothing. */
+static bool beyond(const struct bx_quota *quota, const struct bx_quota *used,
+                   const struct bx_quota *more, char *text, size_t size)
+{
+    size_t n = 0;
+
+    text[0] = '\0';
+    for (size_t i = 0; i < BOUNDS; i++) {
+        uint64_t needs = amount(used, i) + (more == NULL ? 0 : amount(more, i));
+
+        if (amount(quota, i) == 0 || needs <= amount(quota, i))
+            continue;
+        n += (size_t)snprintf(text + n, size - n, "%s%llu %s", n > 0 ? ", " : "",
+                              (unsigned long long)(needs - amount(quota, i)), bounds[i].unit);
+        if (n >= size)
+            break;
+    }
+    return n > 0;
+}
+
+int bx_quota_room(const struct bx_tenant *t, const struct bx_quota *used,
+                  const struct bx_quota *more, struct bx_err *err)
+{
+    char text[160];
+
+    if (!beyond(&t->quota, used, more, text, sizeof text))
+        return BX_OK;
+    bx_err_set(err, BX_UNPLACEABLE, "the quota of tenant \"" BX_STR_FMT "\" lacks %s",
+               BX_STR_ARG(t->name), text);
+    bx_err_hint(err, "raise it with blixardctl tenant set " BX_STR_FMT ", or delete VMs of it",
+                BX_STR_ARG(t->name));
+    return BX_UNPLACEABLE;
+}
+
+int bx_quota_covers(struct bx_str name, const struct bx_quota *quota, const struct bx_quota *used,
+                    struct bx_err *err)
+{
+    char text[160];
+
+    if (!beyond(quota, used, NULL, text, sizeof text))
+        return BX_OK;
+    bx_err_set(err, BX_CONFLICT, "the VMs of tenant \"" BX_STR_FMT "\" take %s more than that",
+               BX_STR_ARG(name), text);
+    bx_err_hint(err, "blixardctl tenant show " BX_STR_FMT " tells what they take",
+                BX_STR_ARG(name));
+    return BX_CONFLICT;
+}

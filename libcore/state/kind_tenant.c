@@ -1,0 +1,181 @@
+/* kind_tenant - the tenants: their rows, and what their VMs take, which is derived from the VMs. */
+#include "state/tenant.h"
+
+#include "mem/alloc.h"
+#include "mutant.h"
+#include "state/rows.h"
+
+static const struct bx_field tenant_fields[] = {
+    BX_FIELD(bx_tenant, name, BX_T_STR, .max = 255),
+    BX_QUOTA_FIELDS(bx_tenant, quota),
+    BX_FIELD(bx_tenant, created_index, BX_T_U64),
+    BX_FIELD(bx_tenant, modified_index, BX_T_U64),
+};
+static const struct bx_schema tenant_schema =
+    BX_SCHEMA("tenant row", 204, bx_tenant, tenant_fields);
+
+static const struct bx_column tenant_columns[] = {
+    BX_COLUMN(name, TEXT, bx_tenant, name, .key = true, .open = true),
+    BX_COLUMN(quota_vcpus, U64, bx_tenant, quota.vcpus, .open = true),
+    BX_COLUMN(quota_memory_mib, U64, bx_tenant, quota.memory_mib, .open = true),
+    BX_COLUMN(quota_disk_gib, U64, bx_tenant, quota.disk_gib, .open = true),
+    BX_COLUMN(quota_vms, U64, bx_tenant, quota.vms, .open = true),
+    BX_COLUMN(created_index, U64, bx_tenant, created_index, .open = true),
+    BX_COLUMN(modified_index, U64, bx_tenant, modified_index, .open = true),
+};
+
+/* ---- usage ---- */
+
+struct usage { /* of a tenant that has VMs */
+    const struct bx_istr *name;
+    struct bx_quota used;
+};
+
+static bool is_name(const void *item, const void *key)
+{
+    const struct usage *u = item;
+
+    return bx_str_eq((struct bx_str){u->name->s, u->name->len}, *(const struct bx_str *)key);
+}
+
+static struct usage *find_usage(const struct bx_view *v, struct bx_str name)
+{
+    const struct bx_map *usages = v->derived[BX_TABLE_TENANT];
+
+    return usages == NULL ? NULL : bx_map_get(usages, bx_hash(name.p, name.n), is_name, &name);
+}
+
+static struct usage *add_usage(struct bx_view *v, const struct bx_istr *name)
+{
+    struct usage *u = bx_must_calloc(1, sizeof *u);
+
+    if (v->derived[BX_TABLE_TENANT] == NULL)
+        v->derived[BX_TABLE_TENANT] = bx_must_calloc(1, sizeof(struct bx_map));
+    bx_intern_ref(name);
+    u->name = name;
+    bx_must_ok(bx_map_add(v->derived[BX_TABLE_TENANT], name->hash, u));
+    return u;
+}
+
+static void drop_usage(struct bx_view *v, struct usage *u)
+{
+    bx_map_remove(v->derived[BX_TABLE_TENANT], u->name->hash, u);
+    bx_intern_release(v->home.intern, u->name);
+    bx_free(u);
+}
+
+/* What a VM takes, added (sign 1) or given back (-1). */
+static void account(struct bx_view *v, const struct bx_vm *vm, int sign)
+{
+    struct usage *u = find_usage(v, (struct bx_str){vm->tenant->s, vm->tenant->len});
+    uint64_t times = (uint64_t)(int64_t)sign;
+
+    if (u == NULL)
+        u = add_usage(v, vm->tenant);
+    u->used.vcpus += times * vm->config->vcpus;
+    u->used.memory_mib += times * vm->config->memory_mib;
+    u->used.disk_gib += times * vm->config->disk_gib;
+    u->used.vms += times;
+    if (u->used.vms == 0)
+        drop_usage(v, u);
+}
+
+static void watched(struct bx_view *v, const struct bx_row *old, const struct bx_row *with)
+{
+    const struct bx_vm *a = old == NULL ? NULL : bx_row_as_vm(old);
+    const struct bx_vm *b = with == NULL ? NULL : bx_row_as_vm(with);
+
+    if (a != NULL && b != NULL && a->tenant == b->tenant && a->config == b->config)
+        return; /* as most changes of a VM: it takes what it took */
+    if (b != NULL)
+        account(v, b, 1);
+    if (a != NULL)
+        account(v, a, -1);
+}
+
+static void close_usage(struct bx_view *v)
+{
+    struct bx_map *usages = v->derived[BX_TABLE_TENANT];
+    struct usage *u;
+    size_t pos = 0;
+
+    if (usages == NULL)
+        return;
+    while ((u = bx_map_next(usages, &pos)) != NULL) {
+        bx_intern_release(v->home.intern, u->name);
+        bx_free(u);
+    }
+    bx_map_close(usages);
+    bx_free(usages);
+}
+
+BX_KIND(tenant, bx_tenant, BX_KEY_NAME, name, "tenants", .ordered = true,
+        .sql_suffix = " WITHOUT ROWID", .watches = BX_TABLE_VM, .watched = watched,
+        .close = close_usage);
+
+/* ---- what others ask ---- */
+
+static const struct bx_tenant default_tenant = {.name = {BX_TENANT_DEFAULT, 7}};
+_Static_assert(sizeof BX_TENANT_DEFAULT == 8, "the length of its name");
+
+int bx_view_tenant(const struct bx_view *v, struct bx_str name, struct bx_tenant *out,
+                   struct bx_err *err)
+{
+    const struct bx_tenant *t = bx_view_get(v, BX_TABLE_TENANT, &name);
+
+    if (t == NULL && bx_str_eq(name, default_tenant.name))
+        t = &default_tenant;
+    if (t != NULL) {
+        *out = *t;
+        return BX_OK;
+    }
+    bx_err_set(err, BX_NOT_FOUND, "no tenant \"%.*s\"", (int)(name.n > 80 ? 80 : name.n), name.p);
+    bx_err_hint(err, "blixardctl tenant list shows what there is");
+    return BX_NOT_FOUND;
+}
+
+struct bx_quota bx_view_usage(const struct bx_view *v, struct bx_str name)
+{
+    const struct usage *u = find_usage(v, name);
+
+    return u == NULL ? (struct bx_quota){0} : u->used;
+}
+
+static bool default_has_row(const struct bx_view *v)
+{
+    return bx_view_get(v, BX_TABLE_TENANT, &default_tenant.name) != NULL;
+}
+
+uint32_t bx_view_tenants(const struct bx_view *v)
+{
+    return (uint32_t)bx_view_count(v, BX_TABLE_TENANT) + !default_has_row(v);
+}
+
+void bx_view_sorted_tenants(const struct bx_view *v, struct bx_tenant *out)
+{
+    bool missing = !default_has_row(v);
+    const struct bx_tenant *t;
+    size_t pos = 0;
+
+    while ((t = bx_view_next(v, BX_TABLE_TENANT, &pos)) != NULL) {
+        if (missing && bx_kind_compare(&bx_kind_tenant, &t->name, &default_tenant.name) > 0) {
+            *out++ = default_tenant;
+            missing = false;
+        }
+        *out++ = *t;
+    }
+    if (missing)
+        *out = default_tenant;
+}
+
+int bx_tenant_admit(const struct bx_view *v, const struct bx_vm_config *config, struct bx_err *err)
+{
+    struct bx_quota more = {config->vcpus, config->memory_mib, config->disk_gib, 1}, used;
+    struct bx_tenant t;
+    int rc = bx_view_tenant(v, config->tenant, &t, err);
+
+    if (rc != BX_OK || BX_MUTATED(QUOTA_IGNORED))
+        return rc;
+    used = bx_view_usage(v, config->tenant);
+    return bx_quota_room(&t, &used, &more, err);
+}

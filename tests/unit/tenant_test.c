@@ -1,0 +1,273 @@
+/* Tenants and their quotas: what each command does and refuses, what counts against a quota, and
+ * what is kept. */
+#include "lib/testlib.h"
+
+#include "lib/testfsm.h"
+#include "state/tenant.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct test_fsm t;
+
+static int setup(void **state)
+{
+    (void)state;
+    t = (struct test_fsm){.index = 0};
+    test_fsm_open(&t);
+    test_fsm_node(&t, 1, "n1");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_fsm_close(&t);
+    return 0;
+}
+
+static int create(const char *name, struct bx_quota quota)
+{
+    struct bx_cmd_tenant_create c = {bx_str(name), quota};
+
+    return test_fsm_apply(&t, BX_CMD_TENANT_CREATE, &c);
+}
+
+static int set_vcpus(const char *name, uint64_t vcpus)
+{
+    struct bx_cmd_tenant_set c = {.name = bx_str(name), .quota = {.vcpus = vcpus}, .vcpus = true};
+
+    return test_fsm_apply(&t, BX_CMD_TENANT_SET, &c);
+}
+
+static int drop(const char *name)
+{
+    struct bx_cmd_tenant_delete c = {bx_str(name)};
+
+    return test_fsm_apply(&t, BX_CMD_TENANT_DELETE, &c);
+}
+
+static int vm(const char *tenant, const char *name, uint32_t vcpus)
+{
+    struct bx_cmd_vm_create c = {.admit = true};
+
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str(name);
+    c.config.tenant = bx_str(tenant);
+    c.config.vcpus = vcpus;
+    c.config.memory_mib = 100;
+    c.config.disk_gib = 1;
+    c.config.stopped = true;
+    return test_fsm_apply(&t, BX_CMD_VM_CREATE, &c);
+}
+
+static const struct bx_view *view(void)
+{
+    return bx_fsm_view(t.fsm);
+}
+
+static void refused(int code, const char *words, const char *hint)
+{
+    assert_int_equal(t.last.code, code);
+    if (strstr(t.message, words) == NULL || strstr(t.hint, hint) == NULL)
+        fail_msg("\"%s\" lacks \"%s\", or \"%s\" lacks \"%s\"", t.message, words, t.hint, hint);
+}
+
+static void uses(const char *tenant, uint64_t vms, uint64_t vcpus)
+{
+    struct bx_quota used = bx_view_usage(view(), bx_str(tenant));
+
+    assert_int_equal(used.vms, vms);
+    assert_int_equal(used.vcpus, vcpus);
+    assert_int_equal(used.memory_mib, 100 * vms);
+    assert_int_equal(used.disk_gib, vms);
+}
+
+static void exists(const char *name, uint64_t vcpus)
+{
+    struct bx_tenant found;
+
+    assert_int_equal(bx_view_tenant(view(), bx_str(name), &found, NULL), BX_OK);
+    assert_true(bx_str_eq(found.name, bx_str(name)));
+    assert_int_equal(found.quota.vcpus, vcpus);
+}
+
+static void default_always_exists_without_a_quota(void **state)
+{
+    (void)state;
+    exists("default", 0);
+    assert_int_equal(bx_view_tenants(view()), 1);
+    assert_int_equal(create("default", (struct bx_quota){0}), BX_EXISTS);
+    refused(BX_EXISTS, "exists", "tenant set default");
+    assert_int_equal(drop("default"), BX_CONFLICT);
+    refused(BX_CONFLICT, "always exists", "tenant set");
+    assert_int_equal(vm("default", "web", 500), BX_OK);
+    assert_int_equal(set_vcpus("default", 501), BX_OK);
+    exists("default", 501);
+    assert_int_equal(bx_view_tenants(view()), 1);
+    assert_int_equal(drop("default"), BX_CONFLICT);
+    assert_int_equal(vm("default", "db", 2), BX_UNPLACEABLE);
+}
+
+static void a_quota_bounds_what_is_created(void **state)
+{
+    (void)state;
+    assert_int_equal(create("acme", (struct bx_quota){4, 250, 0, 0}), BX_OK);
+    assert_int_equal(vm("acme", "a", 3), BX_OK);
+    assert_int_equal(vm("acme", "b", 3), BX_UNPLACEABLE);
+    refused(BX_UNPLACEABLE, "\"acme\" lacks 2 vcpus", "tenant set acme");
+    assert_int_equal(vm("acme", "b", 1), BX_OK);
+    assert_int_equal(vm("acme", "c", 1), BX_UNPLACEABLE);
+    refused(BX_UNPLACEABLE, "lacks 1 vcpus, 50 MiB of memory", "");
+    assert_int_equal(vm("default", "c", 9), BX_OK); /* it is nobody else's */
+    uses("acme", 2, 4);
+    assert_int_equal(test_fsm_delete(&t, "a"), BX_OK);
+    uses("acme", 1, 1);
+    assert_int_equal(vm("acme", "d", 3), BX_OK);
+}
+
+static void the_number_of_vms_is_bounded(void **state)
+{
+    (void)state;
+    assert_int_equal(create("acme", (struct bx_quota){.vms = 1}), BX_OK);
+    assert_int_equal(vm("acme", "a", 1), BX_OK);
+    assert_int_equal(vm("acme", "b", 1), BX_UNPLACEABLE);
+    refused(BX_UNPLACEABLE, "lacks 1 VMs", "");
+}
+
+static void an_unknown_tenant_gets_no_vm(void **state)
+{
+    (void)state;
+    assert_int_equal(vm("acme", "a", 1), BX_NOT_FOUND);
+    refused(BX_NOT_FOUND, "no tenant \"acme\"", "tenant list");
+}
+
+/* A log that was written before there were tenants comes to the same state. */
+static void a_create_of_an_earlier_build_is_not_checked(void **state)
+{
+    struct bx_cmd_vm_create c = {.admit = false};
+
+    (void)state;
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str("old");
+    c.config.tenant = bx_str("acme");
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
+    assert_int_equal(bx_view_usage(view(), bx_str("acme")).vms, 1);
+    assert_int_equal(create("acme", (struct bx_quota){.memory_mib = 1}), BX_CONFLICT);
+    assert_int_equal(create("acme", (struct bx_quota){.vms = 1}), BX_OK);
+}
+
+static void a_dry_run_knows_the_quota(void **state)
+{
+    struct bx_candidates cs;
+    struct bx_vm_config c;
+    struct bx_decision d;
+
+    (void)state;
+    bx_candidates_init(&cs);
+    bx_vm_config_init(&c);
+    c.name = bx_str("web");
+    c.tenant = bx_str("acme");
+    assert_int_equal(bx_fsm_dry_run(t.fsm, &c, &cs, &d, NULL), BX_NOT_FOUND);
+    assert_int_equal(create("acme", (struct bx_quota){.disk_gib = 5}), BX_OK);
+    assert_int_equal(bx_fsm_dry_run(t.fsm, &c, &cs, &d, NULL), BX_UNPLACEABLE);
+    c.disk_gib = 5;
+    assert_int_equal(bx_fsm_dry_run(t.fsm, &c, &cs, &d, NULL), BX_OK);
+    bx_candidates_close(&cs);
+}
+
+static void a_quota_is_not_set_below_what_is_used(void **state)
+{
+    (void)state;
+    assert_int_equal(create("acme", (struct bx_quota){.vcpus = 8}), BX_OK);
+    assert_int_equal(vm("acme", "a", 5), BX_OK);
+    assert_int_equal(set_vcpus("acme", 4), BX_CONFLICT);
+    refused(BX_CONFLICT, "take 1 vcpus more", "tenant show acme");
+    exists("acme", 8);
+    assert_int_equal(set_vcpus("acme", 5), BX_OK);
+    exists("acme", 5);
+    assert_int_equal(set_vcpus("acme", 5), BX_OK);
+    assert_true(t.last.existed);
+    assert_int_equal(set_vcpus("acme", 0), BX_OK);
+    assert_int_equal(vm("acme", "b", 500), BX_OK);
+    assert_int_equal(set_vcpus("nobody", 5), BX_NOT_FOUND);
+    assert_int_equal(set_vcpus("acme", BX_QUOTA_MAX + 1), BX_INVALID);
+}
+
+static void a_tenant_with_vms_is_not_deleted(void **state)
+{
+    (void)state;
+    assert_int_equal(create("acme", (struct bx_quota){0}), BX_OK);
+    assert_int_equal(create("acme", (struct bx_quota){0}), BX_EXISTS);
+    assert_int_equal(create("A b", (struct bx_quota){0}), BX_INVALID);
+    assert_int_equal(vm("acme", "a", 5), BX_OK);
+    assert_int_equal(drop("acme"), BX_CONFLICT);
+    refused(BX_CONFLICT, "has 1 VMs", "delete them first");
+    assert_int_equal(test_fsm_delete(&t, "a"), BX_OK);
+    assert_int_equal(drop("acme"), BX_OK);
+    assert_int_equal(drop("acme"), BX_NOT_FOUND);
+}
+
+static void tenants_are_listed_by_name(void **state)
+{
+    static const char *const names[] = {"acme", "default", "zoo"};
+    struct bx_tenant list[3];
+
+    (void)state;
+    assert_int_equal(create("zoo", (struct bx_quota){0}), BX_OK);
+    assert_int_equal(create("acme", (struct bx_quota){0}), BX_OK);
+    for (int with_row = 0; with_row < 2; with_row++) {
+        assert_int_equal(bx_view_tenants(view()), 3);
+        bx_view_sorted_tenants(view(), list);
+        for (int i = 0; i < 3; i++)
+            assert_true(bx_str_eq(list[i].name, bx_str(names[i])));
+        assert_int_equal(set_vcpus("default", 9), BX_OK);
+    }
+}
+
+/* By a restart, and by a dump; each change of it is an event. */
+static void tenants_and_usage_are_kept(void **state)
+{
+    uint64_t digest, index = 0, revision = test_fsm_revision(&t);
+    struct bx_buf dump = {0};
+
+    (void)state;
+    assert_int_equal(create("acme", (struct bx_quota){7, 700, 70, 0}), BX_OK);
+    assert_int_equal(set_vcpus("acme", 8), BX_OK);
+    assert_int_equal(vm("acme", "a", 5), BX_OK);
+    assert_int_equal(test_fsm_revision(&t), revision + 3);
+    digest = test_fsm_digest(&t);
+    test_fsm_reopen(&t);
+    assert_true(test_fsm_digest(&t) == digest);
+    exists("acme", 8);
+    uses("acme", 1, 5);
+    index = bx_fsm_applied(t.fsm);
+    test_fsm_dump(&t, &dump);
+    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
+    uses("acme", 0, 0);
+    assert_int_equal(bx_fsm_restore_chunk(t.fsm, dump.data, dump.len, NULL), BX_OK);
+    assert_int_equal(bx_fsm_restore_finish(t.fsm, index, digest, NULL), BX_OK);
+    exists("acme", 8);
+    uses("acme", 1, 5);
+    bx_buf_release(&dump);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(default_always_exists_without_a_quota),
+        TEST(a_quota_bounds_what_is_created),
+        TEST(the_number_of_vms_is_bounded),
+        TEST(an_unknown_tenant_gets_no_vm),
+        TEST(a_create_of_an_earlier_build_is_not_checked),
+        TEST(a_dry_run_knows_the_quota),
+        TEST(a_quota_is_not_set_below_what_is_used),
+        TEST(a_tenant_with_vms_is_not_deleted),
+        TEST(tenants_are_listed_by_name),
+        TEST(tenants_and_usage_are_kept),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
