@@ -25,7 +25,12 @@
     M(EVENTS_WATCH, .run = api_events_watch)                                                       \
     M(SQL, .run = api_sql)                                                                         \
     M(MEM_STATS, .run = api_mem_stats)                                                             \
-    M(MEM_SITES, .run = api_mem_sites)
+    M(MEM_SITES, .run = api_mem_sites)                                                             \
+    M(TENANT_CREATE, .run = api_tenant_create, .written = api_tenant_written)                      \
+    M(TENANT_LIST, .run = api_tenant_list)                                                         \
+    M(TENANT_SHOW, .run = api_tenant_show)                                                         \
+    M(TENANT_SET, .run = api_tenant_set, .written = api_tenant_written)                            \
+    M(TENANT_DELETE, .run = api_tenant_delete, .written = api_tenant_written)
 
 #define ROW(method, ...) [BX_M_##method] = {__VA_ARGS__},
 const struct api_method api_methods[BX__METHODS] = {METHODS(ROW)};

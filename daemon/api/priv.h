@@ -116,5 +116,11 @@ void api_watch_stop(struct api_client *client);
 void api_sql(struct api_call *c);
 void api_mem_stats(struct api_call *c);
 void api_mem_sites(struct api_call *c);
+void api_tenant_create(struct api_call *c);
+void api_tenant_list(struct api_call *c);
+void api_tenant_show(struct api_call *c);
+void api_tenant_set(struct api_call *c);
+void api_tenant_delete(struct api_call *c);
+void api_tenant_written(struct api_call *c, const struct bx_outcome *o);
 
 #endif

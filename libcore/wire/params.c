@@ -33,6 +33,7 @@ const char *const bx_sites_action_names[] = {"report", "start", "finish", NULL};
 #define STOP                                                                                       \
     VM, BX_FIELD(bx_vm_params, timeout_s, BX_T_U32), BX_FIELD(bx_vm_params, force, BX_T_BOOL)
 #define NODE BX_FIELD(bx_node_params, node, BX_T_STR, .max = 255)
+#define TENANT BX_FIELD(bx_tenant_params, tenant, BX_T_STR, .max = 255)
 #define SINCE BX_FIELD(bx_events_params, since, BX_T_U64)
 
 static const struct bx_field times_fields[] = {TIMES};
@@ -62,6 +63,10 @@ static const struct bx_field vm_logs_fields[] = {VM, BX_FIELD(bx_vm_params, byte
 static const struct bx_field node_read_fields[] = {NODE, READS};
 static const struct bx_field node_remove_fields[] = {
     NODE, BX_FIELD(bx_node_params, confirm_dead, BX_T_BOOL), WRITES};
+static const struct bx_field tenant_read_fields[] = {TENANT, READS};
+static const struct bx_field tenant_delete_fields[] = {TENANT, WRITES};
+static const struct bx_field tenant_write_fields[] = {
+    TENANT, BX_QUOTA_FIELDS(bx_tenant_params, quota), WRITES};
 static const struct bx_field init_fields[] = {BX_FIELD(bx_init_params, name, BX_T_STR, .max = 255),
                                               TIMES};
 static const struct bx_field join_fields[] = {
@@ -102,6 +107,11 @@ const struct bx_schema bx_param_schemas[BX__METHODS] = {
     PARAMS(SQL, bx_sql_params, sql_fields),
     PARAMS(MEM_STATS, bx_plain_params, times_fields),
     PARAMS(MEM_SITES, bx_sites_params, sites_fields),
+    PARAMS(TENANT_CREATE, bx_tenant_params, tenant_write_fields),
+    PARAMS(TENANT_LIST, bx_plain_params, lists_fields),
+    PARAMS(TENANT_SHOW, bx_tenant_params, tenant_read_fields),
+    PARAMS(TENANT_SET, bx_tenant_params, tenant_write_fields),
+    PARAMS(TENANT_DELETE, bx_tenant_params, tenant_delete_fields),
 };
 
 /* ---- reading ---- */

@@ -60,6 +60,12 @@ struct bx_node_params {
     struct bx_str node; /* name or id */
     bool confirm_dead;
 };
+struct bx_tenant_params {
+    struct bx_common common;
+    struct bx_str tenant;
+    struct bx_quota quota; /* UINT64_MAX: not given */
+};
+void bx_tenant_defaults(void *params);
 struct bx_init_params {
     struct bx_common common;
     struct bx_str name;

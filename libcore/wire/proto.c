@@ -10,6 +10,7 @@ const char *const bx_rpc_role_names[] = {"any", "viewer", "operator", "admin", N
 static void vm_defaults(void *params)
 {
     bx_vm_config_init(&((struct bx_vm_create_params *)params)->body.config);
+    ((struct bx_vm_create_params *)params)->body.admit = true;
 }
 
 /* Method, and where its parameters and its reply are described. */
@@ -83,13 +84,27 @@ const struct bx_method_info bx_methods[BX__METHODS] = {
       .about = "After an empty answer the notifications `event`, each event after `since` once "
                "and in order, until the notification `error`."),
     M(SQL, sql, .name = "sql.query", REST("POST", "/v1/sql"), .role = BX_RPC_VIEWER,
-      .about = "One SELECT over the views vms and nodes."),
+      .about = "One SELECT over the views vms, nodes and tenants."),
     M(MEM_STATS, memory, .name = "mem.stats", REST("GET", "/v1/memory"), .role = BX_RPC_VIEWER,
       .before_init = true, .about = "What the memory of the node that is asked is used for."),
     M(MEM_SITES, sites, .name = "mem.sites", REST("POST", "/v1/memory/sites"),
       .role = BX_RPC_OPERATOR, .before_init = true,
       .about = "Who allocates memory, since the start or since the scope was started; in builds "
                "that track allocations."),
+    M(TENANT_CREATE, tenant, .name = "tenant.create", REST("POST", "/v1/tenants"),
+      .role = BX_RPC_ADMIN, WRITE, .defaults = bx_tenant_defaults,
+      .about = "Create a tenant. A bound that is not given, or 0, is none."),
+    M(TENANT_LIST, tenant, .name = "tenant.list", REST("GET", "/v1/tenants"), .role = BX_RPC_VIEWER,
+      LIST("name"), .about = "All tenants, by name."),
+    M(TENANT_SHOW, tenant, .name = "tenant.show", REST("GET", "/v1/tenants/{tenant}"),
+      .role = BX_RPC_VIEWER, .about = "One tenant, with its quota and what its VMs use of it."),
+    M(TENANT_SET, tenant, .name = "tenant.set", REST("PATCH", "/v1/tenants/{tenant}"),
+      .role = BX_RPC_ADMIN, WRITE, .defaults = bx_tenant_defaults,
+      .about =
+          "Change the bounds that are given; 0 takes one away. None can be below what is used."),
+    M(TENANT_DELETE, tenant, .name = "tenant.delete", REST("DELETE", "/v1/tenants/{tenant}"),
+      .role = BX_RPC_ADMIN, WRITE,
+      .about = "Delete a tenant that has no VMs. Of the answer only the name counts."),
 };
 
 enum bx_method bx_method_find(const char *name, size_t n)

@@ -51,6 +51,11 @@ enum bx_method {
     BX_M_SQL,
     BX_M_MEM_STATS,
     BX_M_MEM_SITES,
+    BX_M_TENANT_CREATE,
+    BX_M_TENANT_LIST,
+    BX_M_TENANT_SHOW,
+    BX_M_TENANT_SET,
+    BX_M_TENANT_DELETE,
     BX__METHODS
 };
 

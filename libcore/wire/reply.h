@@ -8,6 +8,7 @@
 
 #include "codec/schema.h"
 #include "diag/metric.h"
+#include "wire/tenant.h"
 
 /* The kinds of flat replies, beyond BX_KIND_REPLY; a VM has BX_KIND_VM. Numbers are for ever. */
 enum bx_reply {
@@ -29,6 +30,7 @@ enum bx_reply {
     BX_REPLY_STALE,
     BX_REPLY_MEMORY,
     BX_REPLY_SITES,
+    BX_REPLY_TENANT,
 };
 
 /* ---- VMs ---- */

@@ -1,4 +1,9 @@
+#include "codec/header.h"
 #include "wire/command.h"
+#include "wire/params.h"
+#include "wire/reply.h"
+
+/* ---- commands ---- */
 
 static const struct bx_field create_fields[] = {
     BX_FIELD(bx_cmd_tenant_create, name, BX_T_STR, .max = 255),
@@ -28,3 +33,22 @@ static const struct bx_field delete_fields[] = {
 };
 const struct bx_schema bx_cmd_tenant_delete_schema =
     BX_SCHEMA("tenant.delete", BX_CMD_SCHEMA(TENANT_DELETE), bx_cmd_tenant_delete, delete_fields);
+
+/* ---- the API ---- */
+
+void bx_tenant_defaults(void *params)
+{
+    struct bx_tenant_params *p = params;
+
+    p->quota = (struct bx_quota){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+}
+
+static const struct bx_field reply_fields[] = {
+    BX_FIELD(bx_tenant_reply, name, BX_T_STR, .max = 255),
+    BX_FIELD(bx_tenant_reply, quota, BX_T_RECORD, .sub = &bx_quota_schema),
+    BX_FIELD(bx_tenant_reply, usage, BX_T_RECORD, .sub = &bx_quota_schema),
+    BX_FIELD(bx_tenant_reply, created_index, BX_T_U64),
+    BX_FIELD(bx_tenant_reply, modified_index, BX_T_U64),
+};
+const struct bx_schema bx_tenant_reply_schema =
+    BX_SCHEMA("tenant", BX_KIND_REPLY + BX_REPLY_TENANT, bx_tenant_reply, reply_fields);

@@ -1,4 +1,4 @@
-/* tenant - the commands about tenants. */
+/* tenant - the commands about tenants, and what is answered. */
 #ifndef BX_WIRE_TENANT_H
 #define BX_WIRE_TENANT_H
 
@@ -16,5 +16,13 @@ struct bx_cmd_tenant_set {
 struct bx_cmd_tenant_delete {
     struct bx_str name;
 };
+
+/* A tenant, with what its VMs use. */
+struct bx_tenant_reply {
+    struct bx_str name;
+    struct bx_quota quota, usage;
+    uint64_t created_index, modified_index; /* 0: default, as long as it was not set */
+};
+extern const struct bx_schema bx_tenant_reply_schema;
 
 #endif

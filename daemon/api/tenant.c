@@ -1,0 +1,134 @@
+#include "api/priv.h"
+
+#include "state/tenant.h"
+
+static void fill(const struct bx_view *v, const struct bx_tenant *t, struct bx_tenant_reply *out)
+{
+    *out = (struct bx_tenant_reply){.name = t->name,
+                                    .quota = t->quota,
+                                    .usage = bx_view_usage(v, t->name),
+                                    .created_index = t->created_index,
+                                    .modified_index = t->modified_index};
+}
+
+/* ---- reads ---- */
+
+static const void *nth(void *ctx, uint32_t i)
+{
+    return (const struct bx_tenant_reply *)ctx + i;
+}
+
+static void list(struct api_call *c)
+{
+    const struct bx_view *v = api_view(c);
+    uint32_t n = bx_view_tenants(v);
+    struct bx_tenant *tenants = api_alloc(c, n * sizeof *tenants);
+    struct bx_tenant_reply *replies = api_alloc(c, n * sizeof *replies);
+    struct bx_items items = {n, true, nth, replies};
+
+    bx_view_sorted_tenants(v, tenants);
+    for (uint32_t i = 0; i < n; i++)
+        fill(v, &tenants[i], &replies[i]);
+    api_reply_list(c, &bx_tenant_reply_schema, &items);
+}
+
+void api_tenant_list(struct api_call *c)
+{
+    api_read(c, list);
+}
+
+static void show(struct api_call *c)
+{
+    const struct bx_tenant_params *p = c->params;
+    struct bx_tenant_reply r;
+    struct bx_tenant t;
+    struct bx_err err;
+
+    if (bx_view_tenant(api_view(c), p->tenant, &t, &err) != BX_OK) {
+        api_fail(c, &err);
+        return;
+    }
+    fill(api_view(c), &t, &r);
+    api_reply(c, &bx_tenant_reply_schema, &r);
+}
+
+static bool names_tenant(struct api_call *c)
+{
+    const struct bx_tenant_params *p = c->params;
+    struct bx_err err;
+
+    if (p->tenant.n > 0)
+        return true;
+    bx_err_set(&err, BX_INVALID, "tenant: is missing");
+    bx_err_hint(&err, "blixardctl tenant list shows what there is");
+    api_fail(c, &err);
+    return false;
+}
+
+void api_tenant_show(struct api_call *c)
+{
+    if (names_tenant(c))
+        api_read(c, show);
+}
+
+/* ---- writes ---- */
+
+/* True when the amount is given; else it becomes 0. */
+static bool given(uint64_t *amount)
+{
+    if (*amount != UINT64_MAX)
+        return true;
+    *amount = 0;
+    return false;
+}
+
+static struct bx_cmd_tenant_set bounds_of(const struct bx_tenant_params *p)
+{
+    struct bx_cmd_tenant_set set = {.name = p->tenant, .quota = p->quota};
+
+    set.vcpus = given(&set.quota.vcpus);
+    set.memory_mib = given(&set.quota.memory_mib);
+    set.disk_gib = given(&set.quota.disk_gib);
+    set.vms = given(&set.quota.vms);
+    return set;
+}
+
+void api_tenant_create(struct api_call *c)
+{
+    struct bx_cmd_tenant_set bounds = bounds_of(c->params);
+    struct bx_cmd_tenant_create body = {bounds.name, bounds.quota};
+
+    if (names_tenant(c))
+        api_write(c, BX_CMD_TENANT_CREATE, &body, bounds.name);
+}
+
+void api_tenant_set(struct api_call *c)
+{
+    struct bx_cmd_tenant_set body = bounds_of(c->params);
+
+    if (names_tenant(c))
+        api_write(c, BX_CMD_TENANT_SET, &body, body.name);
+}
+
+void api_tenant_delete(struct api_call *c)
+{
+    const struct bx_tenant_params *p = c->params;
+    struct bx_cmd_tenant_delete body = {p->tenant};
+
+    if (names_tenant(c))
+        api_write(c, BX_CMD_TENANT_DELETE, &body, p->tenant);
+}
+
+/* The tenant as it is now; of one that is gone, its name. */
+void api_tenant_written(struct api_call *c, const struct bx_outcome *o)
+{
+    const struct bx_tenant_params *p = c->params;
+    struct bx_tenant t = {.name = p->tenant};
+    struct bx_tenant_reply r;
+
+    (void)o;
+    (void)bx_view_tenant(api_view(c), p->tenant, &t, NULL);
+    t.name = p->tenant;
+    fill(api_view(c), &t, &r);
+    api_reply(c, &bx_tenant_reply_schema, &r);
+}
