@@ -9,9 +9,9 @@
 
 /* In the order of the help. */
 static const struct command *const tables[] = {
-    vm_commands,     node_commands,       cluster_commands, context_commands,
-    events_commands, sql_commands,        mem_commands,     doctor_commands,
-    bench_commands,  completion_commands, version_commands,
+    vm_commands,      tenant_commands, node_commands,       cluster_commands,
+    context_commands, events_commands, sql_commands,        mem_commands,
+    doctor_commands,  bench_commands,  completion_commands, version_commands,
 };
 
 const struct planned planned_commands[] = {

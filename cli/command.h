@@ -43,9 +43,9 @@ struct planned {
 };
 
 /* Of each noun; ends with a NULL name. */
-extern const struct command vm_commands[], node_commands[], cluster_commands[], context_commands[],
-    events_commands[], sql_commands[], mem_commands[], doctor_commands[], bench_commands[],
-    completion_commands[], version_commands[];
+extern const struct command vm_commands[], tenant_commands[], node_commands[], cluster_commands[],
+    context_commands[], events_commands[], sql_commands[], mem_commands[], doctor_commands[],
+    bench_commands[], completion_commands[], version_commands[];
 
 extern const struct planned planned_commands[]; /* ends with a NULL name */
 extern const struct flag global_flags[];        /* of every command */

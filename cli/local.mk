@@ -5,7 +5,7 @@ libcli_a_SOURCES = cli/args.c cli/args.h cli/bench.c cli/build.c cli/build.h cli
 	cli/connect.h cli/context.c cli/context.h cli/context_store.c cli/doctor.c cli/events.c \
 	cli/format.c cli/format.h cli/help.c cli/help.h cli/mem.c cli/node.c cli/output.c \
 	cli/output.h cli/params.c cli/params.h cli/parse.c cli/parse.h cli/result.c cli/result.h \
-	cli/run.c cli/run.h cli/sql.c cli/value.c cli/value.h cli/version.c cli/vm.c cli/vm.h \
+	cli/run.c cli/run.h cli/sql.c cli/tenant.c cli/value.c cli/value.h cli/version.c cli/vm.c cli/vm.h \
 	cli/vm_create.c cli/vm_file.c cli/vm_file.h cli/vm_wait.c
 libcli_a_CFLAGS = $(AM_CFLAGS)
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli

@@ -51,6 +51,34 @@ expect 2 "a name of 300 letters" ctl vm show "$(printf 'a%.0s' {1..300})"
 expect 2 "SQL of nothing" ctl sql ""
 expect 2 "SQL of two statements" ctl sql "SELECT 1; SELECT 2"
 expect 2 "deleting without --yes" ctl vm delete web-1
+expect 0 "a tenant" ctl tenant create acme --quota-vcpus 4 --quota-memory 1GiB --quota-vms 2
+expect 6 "a tenant that is there" ctl tenant create acme
+expect 2 "a tenant with a name that is none" ctl tenant create "a b"
+expect 2 "a quota that is no number" ctl tenant set acme --quota-vms many
+expect 2 "a quota that is no size" ctl tenant set acme --quota-memory lots
+expect 5 "a VM of a tenant that is not there" ctl vm create bad --tenant nobody
+expect 0 "a VM within the quota" ctl vm create mine --tenant acme --vcpus 3 --no-start
+expect 9 "a VM beyond the quota" ctl vm create bad --tenant acme --vcpus 2
+grep -q 'lacks 1 vcpus' "$dir/err"
+ok $? "a VM beyond the quota: says what is missing"
+expect 9 "a dry run beyond the quota" ctl vm create bad --tenant acme --vcpus 2 --dry-run
+expect 6 "a quota below what is used" ctl tenant set acme --quota-vcpus 2
+expect 0 "a larger quota" ctl tenant set acme --quota-vcpus 5
+expect 0 "a tenant is shown" ctl tenant show acme -o json
+for key in name quota usage vcpus memory_mib disk_gib vms; do
+  grep -q "\"$key\":" "$dir/out"
+  ok $? "a tenant has the key $key"
+done
+expect 6 "deleting a tenant with VMs" ctl tenant delete acme
+expect 0 "its VM goes" ctl vm delete mine --yes
+expect 0 "then it can be deleted" ctl tenant delete acme
+expect 5 "and is gone" ctl tenant show acme
+expect 6 "default stays" ctl tenant delete default
+expect 0 "all tenants" ctl tenant list -o csv
+grep -q '^default,' "$dir/out"
+ok $? "all tenants: default is among them"
+revision=$(status_of 1 | field revision)
+digest=$(status_of 1 | field digest)
 expect 2 "an unknown verb" ctl vm crate x
 grep -q 'did you mean "vm create"' "$dir/err"
 ok $? "an unknown verb: did you mean"
