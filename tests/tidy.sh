@@ -292,6 +292,13 @@ check_leftovers()
     grep -nHwE "TO[D]O|FIX[M]E|X[X]X" $files
 }
 
+# Numbers of requirements and decisions say nothing to who has only this repository.
+check_references()
+{
+    # shellcheck disable=SC2046
+    grep -nHE '(^|[^A-Za-z0-9_])[RD][0-9]+\.[0-9]+([^A-Za-z0-9_]|$)|\(D[0-9]+\)' $c_files $shells $(ls docs/*.md ./*.md)
+}
+
 check_white_space()
 {
     # shellcheck disable=SC2086
@@ -368,6 +375,7 @@ check_distributed | report "every file is in the tarball"
 check_columns | report "no line of C beyond 100 columns"
 check_macros | report "no macro returns"
 check_leftovers | report "nothing is put off"
+check_references | report "no reference to a document that is not here"
 check_white_space | report "no trailing white space, no tabs in C"
 # Other versions break lines in other places.
 if clang-format --version 2>/dev/null | grep -q ' version 14\.'; then

@@ -1,4 +1,4 @@
-/* flat - records that are read where they lie (R4.2, R2.1, R2.5).
+/* flat - records that are read where they lie.
  *
  *   offset 0  size   u32, of the whole record, a multiple of 8
  *          4  kind   u16, the schema's

@@ -1,4 +1,4 @@
-/* head - the sixteen bytes that stand before everything of ours that is stored or sent (D14, R4.5).
+/* head - the sixteen bytes that stand before everything of ours that is stored or sent.
  *
  *   offset  0  magic      0xBD 0x58; the first byte can not start JSON
  *           2  version    of the format of this kind

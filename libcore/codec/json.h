@@ -1,4 +1,4 @@
-/* json - the form for people and files (R4.4). The only user of jansson.h.
+/* json - the form for people and files. The only user of jansson.h.
  *
  * JSON and MessagePack carry the same objects, so this module only converts: the rest of the
  * program knows one form. Bin becomes a hex string. Key order is kept.

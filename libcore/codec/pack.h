@@ -1,4 +1,4 @@
-/* pack - MessagePack (R4.3). The only user of msgpack.h.
+/* pack - MessagePack. The only user of msgpack.h.
  *
  * Input is scanned before msgpack-c sees it, because msgpack-c allocates the array sizes that the
  * data claims before it has seen the data. The scan also finds where a message in a byte stream

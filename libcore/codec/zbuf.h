@@ -1,4 +1,4 @@
-/* zbuf - items in one buffer, found by their number (R4.8).
+/* zbuf - items in one buffer, found by their number.
  *
  * Items stand one after the other, each 8-aligned, behind whatever the buffer held before the
  * first: a batch of commands is written so, behind the room for its head, and leaves as one piece;

@@ -1,5 +1,4 @@
-/* fsm - the replicated state machine: committed entries in, state, outcomes and changes out
- * (D1-D6).
+/* fsm - the replicated state machine: committed entries in, state, outcomes and changes out.
  *
  * apply decides on the view, journals each row it replaces, undoes a command that fails, and writes
  * the rows of one that succeeds into the open SQLite transaction. commit ends the turn: one

@@ -1,4 +1,4 @@
-/* session - exactly once: the outcomes that clients may still ask for again (D6).
+/* session - exactly once: the outcomes that clients may still ask for again.
  *
  * A request is (session, sequence, body hash, principal). A repeat gets the first outcome; the same
  * sequence with another body, another principal's session and a sequence below the client's floor

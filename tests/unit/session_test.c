@@ -1,4 +1,4 @@
-/* Exactly once, against session.h and D6: a repeat gets the first answer, and whatever is not that
+/* Exactly once, against session.h: a repeat gets the first answer, and whatever is not that
  * repeat is refused; on every replica alike, after a restart, and after a restore. */
 #include "lib/testlib.h"
 
