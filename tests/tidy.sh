@@ -226,6 +226,7 @@ check_sleep()
     done
     for file in $(of '^tests/' | grep -v '^tests/lib/'); do
         awk -v file="$file" '
+            /^TEST\(/ { name = "" }
             /^[a-z].*\(/ { name = $0; sub(/\(.*/, "", name); sub(/.*[ *]/, "", name) }
             /(^|[^A-Za-z0-9_])(u|nano|uv_)?sleep *\(/ && name !~ /^wait_/ {
                 print file ":" NR ": " $0

@@ -91,11 +91,10 @@ static struct bx_sched_request any_request(uint64_t nodes, uint64_t most)
                                      .strategy = (uint8_t)any(3)};
 }
 
-static void random_fleets_are_decided_alike(void **state)
+TEST(random_fleets_are_decided_alike)
 {
     static struct fleet f;
 
-    (void)state;
     seed = 1;
     for (int round = 0; round < 2000; round++) {
         struct bx_sched_request rq;
@@ -131,11 +130,10 @@ static int64_t edge(bool free)
     return any(8) == 0 ? -v : v;
 }
 
-static void edge_values_are_decided_alike(void **state)
+TEST(edge_values_are_decided_alike)
 {
     static struct fleet f;
 
-    (void)state;
     seed = 3;
     for (int round = 0; round < 20000; round++) {
         struct bx_sched_request rq;
@@ -175,12 +173,11 @@ static uint64_t inverse(uint64_t m)
 
 /* rest * 10^6 is one less than total * m: the quotient is as close below m as one can be, and must
  * not be taken for m. */
-static void quotients_next_to_whole_numbers_are_rounded_down(void **state)
+TEST(quotients_next_to_whole_numbers_are_rounded_down)
 {
     const struct bx_sched_request rq = {0};
     static struct fleet f;
 
-    (void)state;
     seed = 5;
     for (int round = 0; round < 20000; round++) {
         f.n = 8;
@@ -201,11 +198,5 @@ static void quotients_next_to_whole_numbers_are_rounded_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(random_fleets_are_decided_alike),
-        cmocka_unit_test(edge_values_are_decided_alike),
-        cmocka_unit_test(quotients_next_to_whole_numbers_are_rounded_down),
-    };
-
-    return cmocka_run_group_tests_name("sched_same", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -107,11 +107,10 @@ static void answers(struct rpc *c, const char *method, const char *params, const
     "wal:{segments:i,bytes:i,writes:i,syncs:i,records:i,cached_bytes:i,cache_max_bytes:i,"         \
     "cache_hits:i,disk_reads:i}}"
 
-static void every_answer_has_its_shape(void **state)
+TEST(every_answer_has_its_shape)
 {
     struct rpc c = host_dial(hosts[0].local);
 
-    (void)state;
     answers(&c, "sys.hello", "{}",
             "{version:i,server:s,name:s,node:i,driver:s,accel:s,initialized:b,codecs:[s]}");
     answers(&c, "vm.create", "{\"name\": \"a\", \"labels\": {\"k\": \"v\"}, \"dry_run\": true}",
@@ -143,11 +142,10 @@ static void every_answer_has_its_shape(void **state)
     rpc_close(&c);
 }
 
-static void an_unplaceable_request_is_explained_in_its_shape(void **state)
+TEST(an_unplaceable_request_is_explained_in_its_shape)
 {
     struct rpc c = host_dial(hosts[0].local);
 
-    (void)state;
     rpc_ok(&c, "vm.create", "{\"name\": \"big\", \"memory_mib\": 1024}");
     answers(&c, "vm.explain", "{\"vm\": \"big\"}", DECISION);
     has_shape(bx_val_at(rpc_call(&c, "vm.show", "{\"vm\": \"nobody\"}"), 2),
@@ -155,11 +153,10 @@ static void an_unplaceable_request_is_explained_in_its_shape(void **state)
     rpc_close(&c);
 }
 
-static void a_founder_is_told_cluster_and_node(void **state)
+TEST(a_founder_is_told_cluster_and_node)
 {
     struct rpc c;
 
-    (void)state;
     host_create(&hosts[1]);
     c = host_dial(hosts[1].local);
     answers(&c, "cluster.init", "{\"name\": \"other\"}", "{cluster:s,node:i}");
@@ -167,12 +164,11 @@ static void a_founder_is_told_cluster_and_node(void **state)
 }
 
 /* What stands between a request and its answer. */
-static void notifications_have_their_shape(void **state)
+TEST(notifications_have_their_shape)
 {
     struct rpc c = host_dial(hosts[0].local);
     struct bx_buf b = {0};
 
-    (void)state;
     rpc_request(&b, 5, "vm.list", "{\"consistency\": \"stale\"}");
     assert_true(rpc_write(&c, b.data, b.len));
     has_shape(bx_val_at(bx_val_at(rpc_read(&c), 2), 0), "{age_ms:i,applied_index:i}");
@@ -186,16 +182,7 @@ static void notifications_have_their_shape(void **state)
     rpc_close(&c);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, hosts_setup, hosts_teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(every_answer_has_its_shape),
-        TEST(an_unplaceable_request_is_explained_in_its_shape),
-        TEST(a_founder_is_told_cluster_and_node),
-        TEST(notifications_have_their_shape),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(hosts_setup, hosts_teardown);
 }

@@ -51,14 +51,13 @@ static void wait_for_vm(struct rpc *c, const char *vm, const char *state)
                                               : says(v, "phase", state));
 }
 
-static void the_life_of_a_vm(void **state)
+TEST(the_life_of_a_vm)
 {
     struct rpc c = host_dial(hosts[0].local);
     uint64_t epoch;
     bool existed;
     bx_val v;
 
-    (void)state;
     v = rpc_ok(&c, "vm.create", "{\"name\": \"a\", \"vcpus\": 2, \"labels\": {\"k\": \"v\"}}");
     assert_true(bx_val_bool(bx_val_get(v, "existed"), &existed));
     assert_false(existed);
@@ -90,14 +89,13 @@ static void the_life_of_a_vm(void **state)
     rpc_close(&c);
 }
 
-static void bad_requests_change_nothing(void **state)
+TEST(bad_requests_change_nothing)
 {
     struct rpc c = host_dial(hosts[0].api);
     struct bx_buf b = {0};
     uint64_t revision = number(rpc_ok(&c, "cluster.status", "{}"), "revision");
     char *text = bx_must_calloc(400, 1);
 
-    (void)state;
     rpc_fails(&c, "vm.cretae", "{}", BX_UNSUPPORTED, "did you mean \"vm.create\"?");
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"vcpu\": 2}", BX_INVALID,
               "did you mean \"vcpus\"?");
@@ -167,13 +165,12 @@ static void create_many(struct rpc *c, const char *prefix, uint32_t n)
     bx_free(seen);
 }
 
-static void requests_may_be_piped(void **state)
+TEST(requests_may_be_piped)
 {
     struct rpc c = host_dial(hosts[0].local), tcp = host_dial(hosts[0].api);
     uint64_t before, last = 0;
     bx_val v;
 
-    (void)state;
     before = host_resident_kib();
     create_many(&c, "a", 2000);
     create_many(&tcp, "b", 2000);
@@ -207,13 +204,12 @@ static uint64_t read_events(struct rpc *c, uint64_t last, uint64_t until)
 
 /* Watchers that do not read cost little, and when they read they have missed nothing; nor has one
  * that reads all the time, and nobody else waits for either. */
-static void who_reads_late_misses_nothing(void **state)
+TEST(who_reads_late_misses_nothing)
 {
     struct rpc c = host_dial(hosts[0].local), late[4], live = host_dial(hosts[0].api);
     struct bx_buf b = {0};
     uint64_t before, revision, seen = 0;
 
-    (void)state;
     rpc_request(&b, 1, "events.watch", "{\"since\": 0}");
     for (int i = 0; i < 4; i++) {
         late[i] = host_dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
@@ -244,12 +240,11 @@ static void who_reads_late_misses_nothing(void **state)
 
 /* ---- crowds and noise ---- */
 
-static void idle_connections_cost_little(void **state)
+TEST(idle_connections_cost_little)
 {
     struct rpc *c = bx_must_calloc(300, sizeof *c);
     uint64_t before = host_resident_kib();
 
-    (void)state;
     for (int i = 0; i < 300; i++) {
         c[i] = host_dial(i % 2 == 0 ? hosts[0].local : hosts[0].api);
         if (i % 3 == 0)
@@ -289,13 +284,12 @@ static void send_noise(const char *address, size_t bytes)
     }
 }
 
-static void noise_does_no_harm(void **state)
+TEST(noise_does_no_harm)
 {
     size_t bytes = getenv("BLIXARD_LONG") != NULL ? 100u << 20 : 16u << 20;
     const char *addresses[] = {hosts[0].local, hosts[0].api, hosts[0].link};
     uint64_t before;
 
-    (void)state;
     host_serves("before");
     before = host_resident_kib();
     for (int i = 0; i < 3; i++) {
@@ -310,13 +304,12 @@ static void noise_does_no_harm(void **state)
 
 /* No descriptor is left for clients: those that are there are served, new ones do not hang, and
  * when there are descriptors again everybody is. */
-static void without_descriptors_it_goes_on(void **state)
+TEST(without_descriptors_it_goes_on)
 {
     struct rlimit few = {40, 20000}, before;
     struct rpc c = host_dial(hosts[0].local), crowd[60];
     int served = 0;
 
-    (void)state;
     rpc_ok(&c, "vm.create", "{\"name\": \"before\"}");
     assert_int_equal(prlimit(hosts[0].pid, RLIMIT_NOFILE, NULL, &before), 0);
     few.rlim_max = before.rlim_max;
@@ -341,7 +334,7 @@ static void without_descriptors_it_goes_on(void **state)
 
 /* ---- SQL ---- */
 
-static void long_queries_end_and_hold_up_nobody(void **state)
+TEST(long_queries_end_and_hold_up_nobody)
 {
     static const char params[] =
         "{\"query\": \"WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
@@ -351,7 +344,6 @@ static void long_queries_end_and_hold_up_nobody(void **state)
     uint64_t began = host_now_ms();
     int busy = 0;
 
-    (void)state;
     for (uint64_t id = 1; id <= 8; id++)
         rpc_request(&b, id, "sql.query", params);
     assert_true(rpc_write(&c, b.data, b.len));
@@ -373,7 +365,7 @@ static void long_queries_end_and_hold_up_nobody(void **state)
 
 /* ---- the daemon ends ---- */
 
-static void who_waits_is_told_when_it_stops(void **state)
+TEST(who_waits_is_told_when_it_stops)
 {
     struct rpc c = host_dial(hosts[0].local), watcher = host_dial(hosts[0].api);
     struct bx_buf b = {0};
@@ -381,7 +373,6 @@ static void who_waits_is_told_when_it_stops(void **state)
     char params[256];
     bx_val v, answer;
 
-    (void)state;
     v = rpc_ok(&c, "vm.create", "{\"name\": \"a\"}");
     assert_true(bx_val_str(bx_val_get(bx_val_get(v, "vm"), "uuid"), &uuid));
     snprintf(params, sizeof params, "{\"vm\": \"" BX_STR_FMT "\", \"until\": \"deleted\"}",
@@ -402,12 +393,11 @@ static void who_waits_is_told_when_it_stops(void **state)
     assert_int_not_equal(access(hosts[0].local + 5, F_OK), 0);
 }
 
-static void a_killed_daemon_comes_back(void **state)
+TEST(a_killed_daemon_comes_back)
 {
     uint64_t until = host_now_ms() + HOST_WAIT_MS;
     struct rpc c = host_dial(hosts[0].local);
 
-    (void)state;
     rpc_ok(&c, "vm.create", "{\"name\": \"a\"}");
     rpc_close(&c);
     host_stop(&hosts[0], SIGKILL);
@@ -441,13 +431,12 @@ static void join(struct host *h)
 }
 
 /* A token names nodes, and a cluster that is just being founded has none for a moment. */
-static void a_founder_is_asked_for_tokens_at_once(void **state)
+TEST(a_founder_is_asked_for_tokens_at_once)
 {
     uint64_t until = host_now_ms() + HOST_WAIT_MS;
     struct bx_buf b = {0};
     struct rpc c;
 
-    (void)state;
     host_create(&hosts[1]);
     c = host_dial(hosts[1].local);
     rpc_request(&b, 1, "cluster.init", "{}");
@@ -467,12 +456,11 @@ static void a_founder_is_asked_for_tokens_at_once(void **state)
     rpc_close(&c);
 }
 
-static void logs_come_from_the_node_that_has_them(void **state)
+TEST(logs_come_from_the_node_that_has_them)
 {
     struct rpc first = host_dial(hosts[0].local), second;
     bx_val v;
 
-    (void)state;
     join(&hosts[1]);
     second = host_dial(hosts[1].local);
     rpc_ok(&second, "vm.create", "{\"name\": \"a\", \"node\": \"n1\"}");
@@ -500,7 +488,7 @@ static void take_vm(void *ctx, const void *obj)
     bx_pack_write(ctx, &bx_vm_reply_schema, obj);
 }
 
-static void a_list_comes_in_the_form_that_was_asked_for(void **state)
+TEST(a_list_comes_in_the_form_that_was_asked_for)
 {
     struct rpc plain = host_dial(hosts[0].local), flat = host_dial(hosts[0].api);
     struct bx_hybrid hybrid = {.now_ns = NULL};
@@ -512,7 +500,6 @@ static void a_list_comes_in_the_form_that_was_asked_for(void **state)
     uint64_t until = host_now_ms() + HOST_WAIT_MS;
     bx_val list, codecs;
 
-    (void)state;
     codecs =
         bx_val_get(rpc_ok(&flat, "sys.hello", "{\"codecs\": [\"flat\", \"other\"]}"), "codecs");
     assert_true(bx_val_len(codecs) >= 2);
@@ -544,25 +531,7 @@ static void a_list_comes_in_the_form_that_was_asked_for(void **state)
     rpc_close(&flat);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, hosts_setup, hosts_teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(a_list_comes_in_the_form_that_was_asked_for),
-        TEST(the_life_of_a_vm),
-        TEST(bad_requests_change_nothing),
-        TEST(requests_may_be_piped),
-        TEST(who_reads_late_misses_nothing),
-        TEST(idle_connections_cost_little),
-        TEST(noise_does_no_harm),
-        TEST(without_descriptors_it_goes_on),
-        TEST(long_queries_end_and_hold_up_nobody),
-        TEST(who_waits_is_told_when_it_stops),
-        TEST(a_killed_daemon_comes_back),
-        TEST(a_founder_is_asked_for_tokens_at_once),
-        TEST(logs_come_from_the_node_that_has_them),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(hosts_setup, hosts_teardown);
 }

@@ -1,10 +1,11 @@
 /* What a driver finds when it opens: locks, damage, another boot, half a start; no guest runs. */
+#include "lib/testlib.h"
+
 #include "vmrun_world.h"
 
 #include "vmdir/proto.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void test_held_lock(void **state)
+TEST(test_held_lock)
 {
     struct world *w = *state;
     struct listed l = {0};
@@ -82,7 +83,7 @@ static void expect_listed(struct world *w, uint64_t epoch, const char *message)
     vmrun_driver_close(w);
 }
 
-static void test_host_rebooted(void **state)
+TEST(test_host_rebooted)
 {
     struct world *w = *state;
     struct vm_record r;
@@ -95,7 +96,7 @@ static void test_host_rebooted(void **state)
     expect_listed(w, 21, "the host was rebooted");
 }
 
-static void test_damaged_record(void **state)
+TEST(test_damaged_record)
 {
     struct world *w = *state;
     struct vm_record r;
@@ -108,7 +109,7 @@ static void test_damaged_record(void **state)
 }
 
 /* A daemon killed while it prepared a start: nothing ran, nothing stays. */
-static void test_killed_while_starting(void **state)
+TEST(test_killed_while_starting)
 {
     struct world *w = *state;
     struct listed l = {0};
@@ -164,7 +165,7 @@ static bool another_run_was_noted(struct world *w)
     return w->saw[BX_OBSERVED_ABSENT];
 }
 
-static void test_another_run_than_the_recorded_one_gets_no_orders(void **state)
+TEST(test_another_run_than_the_recorded_one_gets_no_orders)
 {
     struct world *w = *state;
     struct qemu_driver_options o = {.loop = &w->loop,
@@ -205,7 +206,7 @@ static void test_another_run_than_the_recorded_one_gets_no_orders(void **state)
 }
 
 /* The accelerator is probed once a boot, and not believed after the next. */
-static void test_accelerator(void **state)
+TEST(test_accelerator)
 {
     struct world *w = *state;
     struct qemu_driver_options o = {.loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1};
@@ -240,16 +241,7 @@ static void test_accelerator(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_held_lock, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_host_rebooted, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_damaged_record, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_another_run_than_the_recorded_one_gets_no_orders,
-                                        vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_killed_while_starting, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_accelerator, vmrun_setup, vmrun_teardown),
-    };
     int rc = vmrun_begin(false);
 
-    return rc != 0 ? rc : cmocka_run_group_tests(tests, NULL, NULL);
+    return rc != 0 ? rc : test_run(vmrun_setup, vmrun_teardown);
 }

@@ -1,17 +1,18 @@
 /* Real guests: driver_qemu, blixard-vm and QEMU together, and each of the three killed or stopped.
  *
  * Every test has a private directory and counts as failed when a process of its own is left. */
+#include "lib/testlib.h"
+
 #include "vmrun_world.h"
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void test_start_and_stop(void **state)
+TEST(test_start_and_stop)
 {
     struct world *w = *state;
     pid_t pid, sh;
@@ -35,7 +36,7 @@ static void test_start_and_stop(void **state)
     vmrun_wait_dead(sh); /* the shim leaves right after it told */
 }
 
-static void test_bad_kernel_is_told(void **state)
+TEST(test_bad_kernel_is_told)
 {
     struct world *w = *state;
     struct bx_vm_config c = {
@@ -52,7 +53,7 @@ static void test_bad_kernel_is_told(void **state)
     vmrun_driver_close(w);
 }
 
-static void test_qemu_refuses(void **state)
+TEST(test_qemu_refuses)
 {
     struct world *w = *state;
     struct bx_vm_config c = {
@@ -71,7 +72,7 @@ static void test_qemu_refuses(void **state)
     vmrun_driver_close(w);
 }
 
-static void test_guest_reset_is_a_failure(void **state)
+TEST(test_guest_reset_is_a_failure)
 {
     struct world *w = *state;
 
@@ -91,7 +92,7 @@ static bool adopted_speaks(struct world *w)
 
 /* The daemon is killed while a VM runs: QEMU goes on, the next daemon finds it under the same
  * pid. */
-static void test_daemon_killed(void **state)
+TEST(test_daemon_killed)
 {
     struct world *w = *state;
     struct listed l = {0};
@@ -134,7 +135,7 @@ static void test_daemon_killed(void **state)
     vmrun_driver_close(w);
 }
 
-static void test_qemu_dies(void **state)
+TEST(test_qemu_dies)
 {
     struct world *w = *state;
     struct listed l = {0};
@@ -172,7 +173,7 @@ static void test_qemu_dies(void **state)
     vmrun_driver_close(w);
 }
 
-static void test_qemu_stopped(void **state)
+TEST(test_qemu_stopped)
 {
     struct world *w = *state;
     uint64_t began;
@@ -193,7 +194,7 @@ static void test_qemu_stopped(void **state)
     vmrun_driver_close(w);
 }
 
-static void test_shim_killed(void **state)
+TEST(test_shim_killed)
 {
     struct world *w = *state;
     pid_t pid;
@@ -212,7 +213,7 @@ static void test_shim_killed(void **state)
 }
 
 /* A shim that is stopped does not hold up the loop, and dies for a kill all the same. */
-static void test_shim_stopped(void **state)
+TEST(test_shim_stopped)
 {
     struct world *w = *state;
     uint64_t began;
@@ -256,7 +257,7 @@ static void rest_goes(struct world *w)
     vmrun_driver_close(w);
 }
 
-static void test_no_kernel_and_a_disk(void **state)
+TEST(test_no_kernel_and_a_disk)
 {
     struct world *w = *state;
     struct bx_vm_config c = {.name = bx_str("bare"), .vcpus = 1, .memory_mib = 64, .disk_gib = 1};
@@ -288,19 +289,7 @@ static void test_no_kernel_and_a_disk(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_start_and_stop, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_bad_kernel_is_told, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_qemu_refuses, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_guest_reset_is_a_failure, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_daemon_killed, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_qemu_dies, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_qemu_stopped, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_shim_killed, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_shim_stopped, vmrun_setup, vmrun_teardown),
-        cmocka_unit_test_setup_teardown(test_no_kernel_and_a_disk, vmrun_setup, vmrun_teardown),
-    };
     int rc = vmrun_begin(true);
 
-    return rc != 0 ? rc : cmocka_run_group_tests(tests, NULL, NULL);
+    return rc != 0 ? rc : test_run(vmrun_setup, vmrun_teardown);
 }

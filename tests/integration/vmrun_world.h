@@ -3,15 +3,12 @@
 #ifndef VMRUN_WORLD_H
 #define VMRUN_WORLD_H
 
+#include "lib/testlib.h"
+
 #include "qemu/driver.h"
 #include "vmdir/record.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/types.h>
-
-#include <cmocka.h>
 
 #define DEADLINE_MS 20000
 

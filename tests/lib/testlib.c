@@ -3,8 +3,37 @@
 #include "lib/rng.h"
 #include "mem/alloc.h"
 
+#include <assert.h>
 #include <ftw.h>
 #include <stdlib.h>
+
+static struct CMUnitTest tests[TEST_MAX];
+static int lines[TEST_MAX];
+static size_t n_tests;
+
+/* Constructors run in the order that the compiler chose: insert by the line. */
+void test_register(const char *name, CMUnitTestFunction run, int line)
+{
+    size_t i;
+
+    assert(n_tests < TEST_MAX);
+    for (i = n_tests++; i > 0 && lines[i - 1] > line; i--) {
+        lines[i] = lines[i - 1];
+        tests[i] = tests[i - 1];
+    }
+    lines[i] = line;
+    tests[i] = (struct CMUnitTest){.name = name, .test_func = run};
+}
+
+int test_run(CMFixtureFunction setup, CMFixtureFunction teardown)
+{
+    for (size_t i = 0; i < n_tests; i++) {
+        tests[i].setup_func = setup;
+        tests[i].teardown_func = teardown;
+    }
+    cmocka_set_test_filter(getenv("BLIXARD_TEST"));
+    return _cmocka_run_group_tests("tests", tests, n_tests, NULL, NULL);
+}
 
 uint64_t test_random(uint64_t *seed)
 {

@@ -1,5 +1,5 @@
-/* testlib - what several tests need: cmocka's includes in their order, a seeded generator, private
- * directories, and the loop that lets each allocation fail in turn. */
+/* testlib - what several tests need: the form of a test program, cmocka's includes in their order,
+ * a seeded generator, private directories, and the loop that lets each allocation fail in turn. */
 #ifndef BX_TESTLIB_H
 #define BX_TESTLIB_H
 
@@ -12,6 +12,26 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <cmocka.h>
+
+/* A test: TEST(a_stopped_vm_stays_stopped) { ... }. Its name is a sentence that says what holds. It
+ * needs no other mention: the tests of a program run in the order of their lines. `state` is what
+ * the fixture has set up. */
+#define TEST(name)                                                                                 \
+    static void name(void **state);                                                                \
+    __attribute__((constructor)) static void register_##name(void)                                 \
+    {                                                                                              \
+        test_register(#name, name, __LINE__);                                                      \
+    }                                                                                              \
+    static void name(void **state __attribute__((unused)))
+
+#define TEST_MAX 128u /* tests of one program */
+
+void test_register(const char *name, CMUnitTestFunction run, int line);
+
+/* Run every test of the program between setup and teardown (either may be NULL), and print TAP.
+ * BLIXARD_TEST in the environment selects by a pattern ("a_vm_*"). Returns the exit code of main.
+ */
+int test_run(CMFixtureFunction setup, CMFixtureFunction teardown);
 
 /* The next number of a sequence that the seed alone determines. */
 uint64_t test_random(uint64_t *seed);

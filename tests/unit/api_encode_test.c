@@ -114,14 +114,13 @@ static const struct bx_vm *find(const char *name)
     return vm;
 }
 
-static void a_vm_is_shown_with_its_keys_in_order(void **state)
+TEST(a_vm_is_shown_with_its_keys_in_order)
 {
     struct bx_pair labels[] = {{bx_str("app"), bx_str("db")}, {bx_str("tier"), bx_str("")}};
     struct bx_cmd_vm_create c = {.if_not_exists = false};
     const struct bx_vm *vm;
     bx_val v;
 
-    (void)state;
     bx_vm_config_init(&c.config);
     c.config.name = bx_str("a1");
     c.config.vcpus = 4;
@@ -164,11 +163,10 @@ static void a_vm_is_shown_with_its_keys_in_order(void **state)
     is_text(bx_val_get(v, "labels"), "app", "db");
 }
 
-static void a_vm_can_be_written_as_json(void **state)
+TEST(a_vm_can_be_written_as_json)
 {
     struct bx_buf json = {0};
 
-    (void)state;
     assert_int_equal(test_fsm_vm(&t, "a1", BX_RESTART_NEVER, NULL), BX_OK);
     put_vm(find("a1"));
     assert_int_equal(bx_json_write(&json, parsed(), 0), BX_OK);
@@ -176,7 +174,7 @@ static void a_vm_can_be_written_as_json(void **state)
     bx_buf_release(&json);
 }
 
-static void a_node_is_shown_with_its_keys_in_order(void **state)
+TEST(a_node_is_shown_with_its_keys_in_order)
 {
     uint8_t uuid[16];
     const struct bx_vm *vm;
@@ -184,7 +182,6 @@ static void a_node_is_shown_with_its_keys_in_order(void **state)
     struct bx_node_reply r;
     bx_val v;
 
-    (void)state;
     assert_int_equal(test_fsm_vm(&t, "a1", BX_RESTART_NEVER, uuid), BX_OK);
     vm = bx_view_vm(bx_fsm_view(t.fsm), uuid);
     n = bx_view_node(bx_fsm_view(t.fsm), vm->node);
@@ -208,7 +205,7 @@ static void a_node_is_shown_with_its_keys_in_order(void **state)
     is_number(bx_val_get(v, "allocated"), "disk_gib", 0);
 }
 
-static void an_event_is_shown_with_its_keys_in_order(void **state)
+TEST(an_event_is_shown_with_its_keys_in_order)
 {
     struct bx_event e = {.index = 12,
                          .time = 1700000000000,
@@ -218,7 +215,6 @@ static void an_event_is_shown_with_its_keys_in_order(void **state)
                          .detail = bx_str("running")};
     bx_val v;
 
-    (void)state;
     put(&bx_event_reply_schema, &e);
     v = parsed();
     has_keys(v, "index type object node time detail");
@@ -230,7 +226,7 @@ static void an_event_is_shown_with_its_keys_in_order(void **state)
     is_text(v, "detail", "running");
 }
 
-static void a_decision_lists_every_candidate(void **state)
+TEST(a_decision_lists_every_candidate)
 {
     struct bx_candidates cs;
     struct bx_decision d;
@@ -238,7 +234,6 @@ static void a_decision_lists_every_candidate(void **state)
     bool recorded;
     bx_val v, list;
 
-    (void)state;
     bx_candidates_init(&cs);
     assert_int_equal(test_fsm_vm(&t, "a1", BX_RESTART_NEVER, uuid), BX_OK);
     assert_int_equal(
@@ -257,7 +252,7 @@ static void a_decision_lists_every_candidate(void **state)
     bx_candidates_close(&cs);
 }
 
-static void a_refusal_tells_what_is_missing_and_what_would_help(void **state)
+TEST(a_refusal_tells_what_is_missing_and_what_would_help)
 {
     struct bx_sched_request rq = {.vcpus = 2000, .memory_mib = 1};
     struct bx_node_columns nodes;
@@ -266,7 +261,6 @@ static void a_refusal_tells_what_is_missing_and_what_would_help(void **state)
     struct bx_str why;
     bx_val v, first;
 
-    (void)state;
     bx_candidates_init(&cs);
     bx_view_columns(bx_fsm_view(t.fsm), &nodes);
     assert_int_equal(bx_sched_decide(&nodes, &rq, &cs, &d), BX_OK);
@@ -287,18 +281,7 @@ static void a_refusal_tells_what_is_missing_and_what_would_help(void **state)
     bx_candidates_close(&cs);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(a_vm_is_shown_with_its_keys_in_order),
-        TEST(a_vm_can_be_written_as_json),
-        TEST(a_node_is_shown_with_its_keys_in_order),
-        TEST(an_event_is_shown_with_its_keys_in_order),
-        TEST(a_decision_lists_every_candidate),
-        TEST(a_refusal_tells_what_is_missing_and_what_would_help),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -189,11 +189,10 @@ static void write_all(struct rpc *c, const void *p, size_t n)
 
 /* ---- messages ---- */
 
-static void hello_tells_who_answers(void **state)
+TEST(hello_tells_who_answers)
 {
     const char *addresses[] = {unix_address, tcp_address};
 
-    (void)state;
     for (int i = 0; i < 2; i++) {
         struct rpc c = dial(addresses[i]);
         bx_val r = rpc_ok(&c, "sys.hello", "{\"version\": 1}");
@@ -211,13 +210,12 @@ static void hello_tells_who_answers(void **state)
     }
 }
 
-static void a_message_may_come_in_any_pieces(void **state)
+TEST(a_message_may_come_in_any_pieces)
 {
     struct rpc c = dial(unix_address);
     struct bx_buf b = {0};
     uint64_t id;
 
-    (void)state;
     rpc_request(&b, 7, "sys.hello", "{\"version\": 1}");
     rpc_request(&b, 300, "vm.list", "{\"consistency\": \"stale\"}");
     for (size_t cut = 1; cut < b.len; cut++) {
@@ -235,13 +233,12 @@ static void a_message_may_come_in_any_pieces(void **state)
 
 /* 1,000 requests in one piece, none of which is answered at once: 256 begin, the rest waits, and
  * each is answered in the end although nothing more comes in. */
-static void too_many_requests_wait(void **state)
+TEST(too_many_requests_wait)
 {
     struct rpc c = dial(unix_address);
     struct bx_buf b = {0};
     uint32_t seen = 0;
 
-    (void)state;
     for (uint64_t id = 1; id <= 1000; id++)
         rpc_request(&b, id, "cluster.init", "{}");
     write_all(&c, b.data, b.len);
@@ -260,12 +257,11 @@ static void too_many_requests_wait(void **state)
     rpc_close(&c);
 }
 
-static void who_left_gets_no_answer(void **state)
+TEST(who_left_gets_no_answer)
 {
     struct rpc c = dial(unix_address), other = dial(unix_address);
     struct bx_buf b = {0};
 
-    (void)state;
     rpc_request(&b, 1, "cluster.init", "{}");
     write_all(&c, b.data, b.len);
     write_all(&other, b.data, b.len);
@@ -281,7 +277,7 @@ static void who_left_gets_no_answer(void **state)
 
 /* ---- what is no message ---- */
 
-static void garbage_closes(void **state)
+TEST(garbage_closes)
 {
     static const struct {
         uint8_t p[8];
@@ -299,7 +295,6 @@ static void garbage_closes(void **state)
         {{'G', 'E', 'T', ' ', '/', '\r', '\n'}, 7},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++) {
         struct rpc c = dial(i % 2 == 0 ? unix_address : tcp_address);
 
@@ -311,13 +306,12 @@ static void garbage_closes(void **state)
 }
 
 /* Whatever comes: the connection is closed, at the latest when half a message is late. */
-static void noise_does_no_harm(void **state)
+TEST(noise_does_no_harm)
 {
     static uint8_t noise[64 << 10];
     struct bx_alloc_stats before, after;
     uint64_t seed = 1;
 
-    (void)state;
     bx_alloc_stats(&before);
     for (int round = 0; round < 200; round++) {
         struct rpc c = dial(round % 2 == 0 ? unix_address : tcp_address);
@@ -400,13 +394,12 @@ static void refused(const char *address, bool known, size_t n, const char *words
     ends(&c);
 }
 
-static void too_large_is_told(void **state)
+TEST(too_large_is_told)
 {
     struct bx_alloc_stats before;
     struct rpc c;
     struct bx_buf b = {0};
 
-    (void)state;
     bx_alloc_stats(&before);
     refused(unix_address, false, 2 << 20, "1024 KiB");
     refused(tcp_address, true, 2 << 20, "1024 KiB");
@@ -420,12 +413,11 @@ static void too_large_is_told(void **state)
     rpc_close(&c);
 }
 
-static void too_deep_is_told(void **state)
+TEST(too_deep_is_told)
 {
     struct rpc c = dial(unix_address);
     uint8_t deep[64] = {0x94, 0, 5, 0xa1, 'x'};
 
-    (void)state;
     memset(deep + 5, 0x91, sizeof deep - 5);
     write_all(&c, deep, sizeof deep);
     rpc_is_error(rpc_read(&c), BX_TOO_LARGE, "deeper than 16");
@@ -433,7 +425,7 @@ static void too_deep_is_told(void **state)
 }
 
 /* A few bytes that claim four thousand million members: nothing is allocated for them. */
-static void claims_are_not_believed(void **state)
+TEST(claims_are_not_believed)
 {
     static const uint8_t claims[][9] = {
         {0x94, 0, 5, 0xa0, 0xdd, 0xff, 0xff, 0xff, 0xff},
@@ -444,7 +436,6 @@ static void claims_are_not_believed(void **state)
     };
     struct bx_alloc_stats before;
 
-    (void)state;
     bx_alloc_stats(&before);
     for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
         struct rpc c = dial(tcp_address);
@@ -456,13 +447,12 @@ static void claims_are_not_believed(void **state)
     allocated_at_most(&before, 1 << 20);
 }
 
-static void who_drips_is_closed(void **state)
+TEST(who_drips_is_closed)
 {
     struct rpc slow = dial(tcp_address), idle = dial(tcp_address);
     struct bx_buf b = {0};
     size_t i;
 
-    (void)state;
     rpc_ok(&idle, "sys.hello", "{}");
     rpc_request(&b, 1, "sys.hello", "{}");
     for (i = 0; i + 1 < b.len && slow.fd >= 0 && i < 12; i++) {
@@ -483,14 +473,13 @@ static void who_drips_is_closed(void **state)
 
 /* A client that asks and never reads is closed when its answers are more than the bound, and what
  * it held is given back. */
-static void who_never_reads_is_closed(void **state)
+TEST(who_never_reads_is_closed)
 {
     struct rpc c = dial(unix_address), other = dial(unix_address);
     struct bx_alloc_stats before;
     struct bx_buf b = {0};
     size_t sent = 0;
 
-    (void)state;
     for (int i = 0; i < 1000; i++)
         rpc_request(&b, 1, "no.such", "{}");
     bx_alloc_stats(&before);
@@ -504,14 +493,13 @@ static void who_never_reads_is_closed(void **state)
     rpc_close(&c);
 }
 
-static void who_takes_nothing_for_a_minute_is_closed(void **state)
+TEST(who_takes_nothing_for_a_minute_is_closed)
 {
     struct rpc c = dial(unix_address);
     struct bx_buf b = {0};
     char bytes[4096];
     ssize_t got;
 
-    (void)state;
     for (int i = 0; i < 3000; i++)
         rpc_request(&b, 1, "no.such", "{}");
     write_all(&c, b.data, b.len);
@@ -528,7 +516,7 @@ static void who_takes_nothing_for_a_minute_is_closed(void **state)
     rpc_close(&c);
 }
 
-static void one_too_many_is_told(void **state)
+TEST(one_too_many_is_told)
 {
     struct rlimit before, few;
     struct bx_str name;
@@ -586,11 +574,10 @@ static void poor_pump(void)
 
 /* Each allocation of a request fails in turn: the answer is whole, or an error, or the connection
  * closes; never is it an answer that lacks something. */
-static void without_memory_there_is_no_half_answer(void **state)
+TEST(without_memory_there_is_no_half_answer)
 {
     uint32_t whole = 0, errors = 0, closed = 0;
 
-    (void)state;
     fail_at = 0;
     for (bool reached = true; reached; fail_at++) {
         struct rpc c = dial(unix_address);
@@ -625,12 +612,11 @@ static void without_memory_there_is_no_half_answer(void **state)
     assert_int_equal(fail_at, whole + errors + closed);
 }
 
-static void errors_say_what_to_do(void **state)
+TEST(errors_say_what_to_do)
 {
     struct rpc c = dial(unix_address);
     struct bx_buf b = {0};
 
-    (void)state;
     rpc_fails(&c, "vm.lst", "{}", BX_UNSUPPORTED, "did you mean \"vm.list\"?");
     rpc_fails(&c, "frobnicate", "{}", BX_UNSUPPORTED, "no method \"frobnicate\"");
     rpc_fails(&c, "vm.list", "{}", BX_CONFLICT, "this host belongs to no cluster yet");
@@ -657,11 +643,10 @@ static void errors_say_what_to_do(void **state)
     rpc_close(&c);
 }
 
-static void others_may_only_look(void **state)
+TEST(others_may_only_look)
 {
     struct rpc c;
 
-    (void)state;
     if (geteuid() != 0)
         return; /* only root can be somebody else */
     assert_int_equal(chmod(dir, 0755), 0);
@@ -697,7 +682,7 @@ static int open_another(const char *path, struct bx_err *err)
     return rc;
 }
 
-static void the_path_of_the_socket_is_not_taken_by_force(void **state)
+TEST(the_path_of_the_socket_is_not_taken_by_force)
 {
     struct rpc c;
     char path[4300];
@@ -706,7 +691,6 @@ static void the_path_of_the_socket_is_not_taken_by_force(void **state)
     FILE *f;
     int fd;
 
-    (void)state;
     assert_int_equal(stat(socket_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_equal(open_another(socket_path, &err), BX_UNREACHABLE);
@@ -739,29 +723,7 @@ static void the_path_of_the_socket_is_not_taken_by_force(void **state)
     assert_int_equal(open_another(path, &err), BX_OK);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(hello_tells_who_answers),
-        TEST(a_message_may_come_in_any_pieces),
-        TEST(too_many_requests_wait),
-        TEST(who_left_gets_no_answer),
-        TEST(garbage_closes),
-        TEST(claims_are_not_believed),
-        TEST(too_deep_is_told),
-        TEST(noise_does_no_harm),
-        TEST(too_large_is_told),
-        TEST(who_drips_is_closed),
-        TEST(who_never_reads_is_closed),
-        TEST(who_takes_nothing_for_a_minute_is_closed),
-        TEST(one_too_many_is_told),
-        TEST(without_memory_there_is_no_half_answer),
-        TEST(errors_say_what_to_do),
-        TEST(others_may_only_look),
-        TEST(the_path_of_the_socket_is_not_taken_by_force),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

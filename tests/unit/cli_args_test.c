@@ -41,9 +41,8 @@ static int parse(char *a, char *b, char *c, char *d, char *e)
 
 /* ---- flags ---- */
 
-static void flags_may_precede_and_follow_the_words(void **state)
+TEST(flags_may_precede_and_follow_the_words)
 {
-    (void)state;
     assert_int_equal(parse("--addr", "h:1", "vm", "show", "a"), BX_OK);
     assert_int_equal(args.n_words, 3);
     assert_string_equal(args.words[2], "a");
@@ -53,9 +52,8 @@ static void flags_may_precede_and_follow_the_words(void **state)
     assert_string_equal(args_get(&args, "addr", NULL), "h:2");
 }
 
-static void a_letter_is_short_for_a_flag(void **state)
+TEST(a_letter_is_short_for_a_flag)
 {
-    (void)state;
     assert_int_equal(parse("-o", "json", "-q", "-y", NULL), BX_OK);
     assert_string_equal(args_get(&args, "output", NULL), "json");
     assert_true(args_has(&args, "quiet"));
@@ -64,9 +62,8 @@ static void a_letter_is_short_for_a_flag(void **state)
     assert_int_equal(parse("-output", "json", NULL, NULL, NULL), BX_INVALID);
 }
 
-static void the_last_value_of_a_flag_counts_and_all_are_kept(void **state)
+TEST(the_last_value_of_a_flag_counts_and_all_are_kept)
 {
-    (void)state;
     assert_int_equal(parse("--label", "a=1", "--label=b=2=3", NULL, NULL), BX_OK);
     assert_string_equal(args_get(&args, "label", NULL), "b=2=3");
     assert_string_equal(args_nth(&args, "label", 0), "a=1");
@@ -75,9 +72,8 @@ static void the_last_value_of_a_flag_counts_and_all_are_kept(void **state)
     assert_string_equal(args_get(&args, "memory", "none"), "none");
 }
 
-static void only_a_text_may_be_empty(void **state)
+TEST(only_a_text_may_be_empty)
 {
-    (void)state;
     assert_int_equal(parse("--cmdline=", NULL, NULL, NULL, NULL), BX_OK);
     assert_string_equal(args_get(&args, "cmdline", NULL), "");
     assert_int_equal(parse("--memory=", NULL, NULL, NULL, NULL), BX_INVALID);
@@ -88,18 +84,16 @@ static void only_a_text_may_be_empty(void **state)
     assert_string_equal(err.hint, "-o FORMAT");
 }
 
-static void everything_after_two_dashes_is_a_word(void **state)
+TEST(everything_after_two_dashes_is_a_word)
 {
-    (void)state;
     assert_int_equal(parse("--force", "--", "--memory", "-", NULL), BX_OK);
     assert_int_equal(args.n_words, 2);
     assert_string_equal(args.words[0], "--memory");
     assert_string_equal(args.words[1], "-");
 }
 
-static void an_error_has_a_hint(void **state)
+TEST(an_error_has_a_hint)
 {
-    (void)state;
     assert_int_equal(parse("--memroy", "1", NULL, NULL, NULL), BX_INVALID);
     assert_string_equal(err.msg, "unknown flag --memroy");
     assert_string_equal(err.hint, "did you mean --memory?");
@@ -114,17 +108,15 @@ static void an_error_has_a_hint(void **state)
     assert_string_equal(err.msg, "--force takes no value");
 }
 
-static void the_first_table_that_has_a_flag_decides(void **state)
+TEST(the_first_table_that_has_a_flag_decides)
 {
-    (void)state;
     assert_int_equal(parse("--force", "vm", NULL, NULL, NULL), BX_OK);
     assert_int_equal(args.n_words, 1);
     assert_ptr_equal(args.flags[0], flag_find(own, "force", 5));
 }
 
-static void a_planned_flag_is_refused_as_not_supported_yet(void **state)
+TEST(a_planned_flag_is_refused_as_not_supported_yet)
 {
-    (void)state;
     assert_int_equal(parse("vm", "create", "--image", "debian", NULL), BX_INVALID);
     assert_string_equal(err.msg, "--image is not supported yet");
     assert_int_equal(parse("--image=debian", NULL, NULL, NULL, NULL), BX_INVALID);
@@ -135,12 +127,11 @@ static void a_planned_flag_is_refused_as_not_supported_yet(void **state)
     assert_null(strstr(err.hint, "image"));
 }
 
-static void too_many_flags_or_words_are_refused(void **state)
+TEST(too_many_flags_or_words_are_refused)
 {
     char *argv[ARGS_MAX + 3];
     int n = ARGS_MAX + 1;
 
-    (void)state;
     for (int i = 0; i <= n; i++)
         argv[i] = "-q";
     assert_int_equal(args_parse(&args, n, argv, tables, &err), BX_OK);
@@ -151,11 +142,10 @@ static void too_many_flags_or_words_are_refused(void **state)
     assert_int_equal(args_parse(&args, n + 1, argv, tables, &err), BX_INVALID);
 }
 
-static void a_very_long_flag_resembles_none(void **state)
+TEST(a_very_long_flag_resembles_none)
 {
     char longer[200];
 
-    (void)state;
     memset(longer, 'x', sizeof longer);
     longer[0] = longer[1] = '-';
     longer[sizeof longer - 1] = '\0';
@@ -165,12 +155,11 @@ static void a_very_long_flag_resembles_none(void **state)
 
 /* ---- values ---- */
 
-static void the_value_of_a_flag_is_read_and_named(void **state)
+TEST(the_value_of_a_flag_is_read_and_named)
 {
     uint64_t n = 7;
     uint8_t choice = 9;
 
-    (void)state;
     assert_int_equal(parse("--memory", "2GiB", "--color=never", NULL, NULL), BX_OK);
     assert_int_equal(args_size(&args, "memory", 1 << 20, &n, &err), BX_OK);
     assert_int_equal(n, 2048);
@@ -187,12 +176,11 @@ static void the_value_of_a_flag_is_read_and_named(void **state)
     assert_int_equal(choice, 1);
 }
 
-static void a_flag_that_is_not_given_leaves_the_value_as_it_is(void **state)
+TEST(a_flag_that_is_not_given_leaves_the_value_as_it_is)
 {
     uint64_t n = 7;
     uint8_t choice = 9;
 
-    (void)state;
     assert_int_equal(parse("vm", NULL, NULL, NULL, NULL), BX_OK);
     assert_int_equal(args_number(&args, "memory", 0, 9, &n, &err), BX_OK);
     assert_int_equal(args_size(&args, "memory", 1, &n, &err), BX_OK);
@@ -202,9 +190,8 @@ static void a_flag_that_is_not_given_leaves_the_value_as_it_is(void **state)
     assert_int_equal(choice, 9);
 }
 
-static void two_flags_may_exclude_each_other(void **state)
+TEST(two_flags_may_exclude_each_other)
 {
-    (void)state;
     assert_int_equal(parse("--force", "--memory=1", NULL, NULL, NULL), BX_OK);
     assert_int_equal(args_exclude(&args, "force", "memory", &err), BX_INVALID);
     assert_string_equal(err.msg, "--force and --memory are mutually exclusive");
@@ -213,21 +200,5 @@ static void two_flags_may_exclude_each_other(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(flags_may_precede_and_follow_the_words),
-        cmocka_unit_test(a_letter_is_short_for_a_flag),
-        cmocka_unit_test(the_last_value_of_a_flag_counts_and_all_are_kept),
-        cmocka_unit_test(only_a_text_may_be_empty),
-        cmocka_unit_test(everything_after_two_dashes_is_a_word),
-        cmocka_unit_test(an_error_has_a_hint),
-        cmocka_unit_test(the_first_table_that_has_a_flag_decides),
-        cmocka_unit_test(a_planned_flag_is_refused_as_not_supported_yet),
-        cmocka_unit_test(too_many_flags_or_words_are_refused),
-        cmocka_unit_test(a_very_long_flag_resembles_none),
-        cmocka_unit_test(the_value_of_a_flag_is_read_and_named),
-        cmocka_unit_test(a_flag_that_is_not_given_leaves_the_value_as_it_is),
-        cmocka_unit_test(two_flags_may_exclude_each_other),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

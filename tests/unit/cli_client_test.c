@@ -278,12 +278,11 @@ static int teardown(void **state)
 
 /* ---- answers ---- */
 
-static void a_connection_serves_many_calls(void **state)
+TEST(a_connection_serves_many_calls)
 {
     struct fake f;
     uint64_t n;
 
-    (void)state;
     START(&f, ANSWER, SLOWLY, NOT_FOUND, ANSWER);
     open_client(f.address, NULL);
     assert_int_equal(call(5000, &n), BX_OK);
@@ -308,13 +307,12 @@ static void count(void *ctx, struct bx_str method, bx_val value)
     *(unsigned *)ctx += bx_str_eq(method, bx_str("stale"));
 }
 
-static void notifications_are_handed_out(void **state)
+TEST(notifications_are_handed_out)
 {
     struct fake f;
     unsigned seen = 0;
     uint64_t n;
 
-    (void)state;
     START(&f, NOTIFIED, NOTIFIED);
     open_client(f.address, NULL);
     client.notify = count;
@@ -328,12 +326,11 @@ static void notifications_are_handed_out(void **state)
     stop(&f);
 }
 
-static void an_error_is_never_taken_for_success(void **state)
+TEST(an_error_is_never_taken_for_success)
 {
     struct fake f;
     uint64_t n;
 
-    (void)state;
     START(&f, OK_ERROR);
     open_client(f.address, NULL);
     assert_int_equal(call(5000, &n), BX_FAILED);
@@ -343,12 +340,11 @@ static void an_error_is_never_taken_for_success(void **state)
 
 /* ---- trying again ---- */
 
-static void what_may_pass_is_tried_again_under_one_id(void **state)
+TEST(what_may_pass_is_tried_again_under_one_id)
 {
     struct fake f;
     uint64_t n;
 
-    (void)state;
     START(&f, NO_LEADER, CLOSE, TURN_AWAY, NO_LEADER, ANSWER);
     open_client(f.address, NULL);
     assert_int_equal(call(30000, &n), BX_OK);
@@ -360,13 +356,12 @@ static void what_may_pass_is_tried_again_under_one_id(void **state)
         assert_string_equal(f.ids[i], ID);
 }
 
-static void the_next_address_takes_over(void **state)
+TEST(the_next_address_takes_over)
 {
     struct fake dead, without, good;
     char two[450];
     uint64_t n;
 
-    (void)state;
     name(&dead);
     START(&without, NO_LEADER, NO_LEADER, NO_LEADER);
     START(&good, ANSWER, ANSWER);
@@ -382,12 +377,11 @@ static void the_next_address_takes_over(void **state)
     assert_string_equal(without.ids[0], good.ids[0]);
 }
 
-static void a_silent_server_does_not_take_all_the_time(void **state)
+TEST(a_silent_server_does_not_take_all_the_time)
 {
     struct fake silent, good;
     uint64_t n, start_ms = client_now();
 
-    (void)state;
     START(&silent, SILENCE);
     START(&good, ANSWER);
     open_client(silent.address, good.address);
@@ -399,12 +393,11 @@ static void a_silent_server_does_not_take_all_the_time(void **state)
     assert_string_equal(silent.ids[0], good.ids[0]);
 }
 
-static void answers_of_no_server_are_not_waited_for(void **state)
+TEST(answers_of_no_server_are_not_waited_for)
 {
     struct fake f;
     uint64_t n;
 
-    (void)state;
     START(&f, HTTP, GARBAGE, WRONG_ID, ANSWER);
     open_client(f.address, NULL);
     assert_int_equal(call(30000, &n), BX_OK);
@@ -415,12 +408,11 @@ static void answers_of_no_server_are_not_waited_for(void **state)
 
 /* ---- giving up ---- */
 
-static void nobody_there_names_every_address(void **state)
+TEST(nobody_there_names_every_address)
 {
     struct fake a, b;
     uint64_t n, start_ms = client_now();
 
-    (void)state;
     name(&a);
     name(&b);
     open_client(a.address, b.address);
@@ -434,11 +426,10 @@ static void nobody_there_names_every_address(void **state)
     close_client();
 }
 
-static void an_unknown_host_is_said_to_be(void **state)
+TEST(an_unknown_host_is_said_to_be)
 {
     uint64_t n;
 
-    (void)state;
     open_client("nowhere.invalid:1", NULL);
     assert_int_equal(call(60000, &n), BX_UNREACHABLE);
     assert_null(strstr(err.msg, "assign requested address"));
@@ -446,12 +437,11 @@ static void an_unknown_host_is_said_to_be(void **state)
     close_client();
 }
 
-static void no_answer_ends_at_the_deadline_as_unknown(void **state)
+TEST(no_answer_ends_at_the_deadline_as_unknown)
 {
     struct fake f;
     uint64_t n, start_ms = client_now();
 
-    (void)state;
     START(&f, SILENCE);
     open_client(f.address, NULL);
     assert_int_equal(call(100, &n), BX_UNREACHABLE);
@@ -463,13 +453,12 @@ static void no_answer_ends_at_the_deadline_as_unknown(void **state)
     stop(&f);
 }
 
-static void a_server_without_leader_outweighs_a_dead_one(void **state)
+TEST(a_server_without_leader_outweighs_a_dead_one)
 {
     enum step steps[STEPS];
     struct fake without, dead;
     uint64_t n, start_ms = client_now();
 
-    (void)state;
     for (unsigned i = 0; i < STEPS; i++)
         steps[i] = NO_LEADER;
     name(&dead);
@@ -483,12 +472,11 @@ static void a_server_without_leader_outweighs_a_dead_one(void **state)
     stop(&without);
 }
 
-static void once_means_once(void **state)
+TEST(once_means_once)
 {
     struct fake f;
     uint64_t n;
 
-    (void)state;
     START(&f, CLOSE, ANSWER);
     open_client(f.address, NULL);
     client.once = true;
@@ -498,12 +486,11 @@ static void once_means_once(void **state)
     stop(&f);
 }
 
-static void ctrl_c_ends_it(void **state)
+TEST(ctrl_c_ends_it)
 {
     struct fake f;
     uint64_t n;
 
-    (void)state;
     START(&f, SILENCE);
     open_client(f.address, NULL);
     client_interrupted = 1;
@@ -515,13 +502,12 @@ static void ctrl_c_ends_it(void **state)
 
 /* ---- addresses ---- */
 
-static void addresses_are_checked(void **state)
+TEST(addresses_are_checked)
 {
     static const char *const bad[] = {"unix:", ":1", "h:", "h:0", "h:65536", "h:99999", "h:http"};
     char many[1024] = "h:1";
     size_t at = 3;
 
-    (void)state;
     assert_int_equal(client_init(&client, "", &err), BX_UNREACHABLE);
     client_close(&client);
     assert_int_equal(client_init(&client, ",,", &err), BX_UNREACHABLE);
@@ -546,22 +532,5 @@ static void addresses_are_checked(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_connection_serves_many_calls),
-        cmocka_unit_test(notifications_are_handed_out),
-        cmocka_unit_test(an_error_is_never_taken_for_success),
-        cmocka_unit_test(what_may_pass_is_tried_again_under_one_id),
-        cmocka_unit_test(the_next_address_takes_over),
-        cmocka_unit_test(a_silent_server_does_not_take_all_the_time),
-        cmocka_unit_test(answers_of_no_server_are_not_waited_for),
-        cmocka_unit_test(nobody_there_names_every_address),
-        cmocka_unit_test(an_unknown_host_is_said_to_be),
-        cmocka_unit_test(no_answer_ends_at_the_deadline_as_unknown),
-        cmocka_unit_test(a_server_without_leader_outweighs_a_dead_one),
-        cmocka_unit_test(once_means_once),
-        cmocka_unit_test(ctrl_c_ends_it),
-        cmocka_unit_test(addresses_are_checked),
-    };
-
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return test_run(setup, teardown);
 }

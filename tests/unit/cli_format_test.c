@@ -35,9 +35,8 @@ static void csv(const char *json, const char *want)
     is_text(want);
 }
 
-static void yaml_keeps_the_shape(void **state)
+TEST(yaml_keeps_the_shape)
 {
-    (void)state;
     yaml("{\"name\": \"web-1\", \"vcpus\": 2, \"labels\": {\"app\": \"web\"}, \"list\": [1, true]}",
          "name: web-1\nvcpus: 2\nlabels:\n  app: web\nlist:\n  - 1\n  - true\n");
     yaml("[{\"a\": 1, \"b\": {\"c\": null}}, {\"a\": 2}]", "- a: 1\n  b:\n    c: null\n- a: 2\n");
@@ -47,14 +46,13 @@ static void yaml_keeps_the_shape(void **state)
     yaml("[18446744073709551, -5]", "- 18446744073709551\n- -5\n");
 }
 
-static void yaml_takes_no_string_for_something_else(void **state)
+TEST(yaml_takes_no_string_for_something_else)
 {
     static const char *const words[] = {"yes", "No", "null", "TRUE", "1",    "1e5", "0x10",
                                         "",    "~",  "- a",  "a: b", "a #b", "a:",  "&a",
                                         "*a",  "!a", "|",    "%a",   "@a",   " a",  "2026-11-21"};
     char json[64], want[64];
 
-    (void)state;
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         snprintf(json, sizeof json, "{\"k\": \"%s\"}", words[i]);
         snprintf(want, sizeof want, "k: \"%s\"\n", words[i]);
@@ -64,9 +62,8 @@ static void yaml_takes_no_string_for_something_else(void **state)
     yaml("{\"no\": \"/a/b\"}", "\"no\": /a/b\n");
 }
 
-static void csv_quotes_what_would_break_a_row(void **state)
+TEST(csv_quotes_what_would_break_a_row)
 {
-    (void)state;
     csv("\"plain text\"", "plain text");
     csv("\"a,b\"", "\"a,b\"");
     csv("\"say \\\"so\\\"\"", "\"say \"\"so\"\"\"");
@@ -96,11 +93,5 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(yaml_keeps_the_shape),
-        cmocka_unit_test(yaml_takes_no_string_for_something_else),
-        cmocka_unit_test(csv_quotes_what_would_break_a_row),
-    };
-
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return test_run(setup, teardown);
 }

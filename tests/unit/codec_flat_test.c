@@ -10,13 +10,12 @@
 
 /* ---- UUID and UTF-8 ---- */
 
-static void uuid_text_there_and_back(void **state)
+TEST(uuid_text_there_and_back)
 {
     static const char text[] = "00112233-4455-6677-8899-aabbccddeeff";
     uint8_t uuid[16], again[16] = {9};
     char out[BX_UUID_TEXT];
 
-    (void)state;
     assert_true(bx_uuid_parse(text, 36, uuid));
     bx_uuid_format(uuid, out);
     assert_string_equal(out, text);
@@ -63,12 +62,11 @@ static bool slow_utf8(const uint8_t *s, size_t n)
     return true;
 }
 
-static void utf8_agrees_with_the_definition(void **state)
+TEST(utf8_agrees_with_the_definition)
 {
     static const uint8_t tails[] = {0x00, 0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC0};
     uint8_t s[12];
 
-    (void)state;
     for (uint32_t first = 0; first < 65536; first++) {
         for (size_t k = 0; k < sizeof tails; k++) {
             memset(s, 'a', sizeof s);
@@ -125,7 +123,7 @@ static uint8_t *sample_bytes(size_t *size)
     return bytes;
 }
 
-static void flat_is_the_golden_record(void **state)
+TEST(flat_is_the_golden_record)
 {
     struct record r = record_sample(), back;
     struct bx_arena arena = {0};
@@ -133,7 +131,6 @@ static void flat_is_the_golden_record(void **state)
     size_t size, used;
     uint8_t *bytes = sample_bytes(&size);
 
-    (void)state;
     assert_int_equal(size, sizeof golden);
     assert_memory_equal(bytes, golden, size);
     assert_int_equal(bx_flat_read(&record_schema, bytes, size, &back, &arena, &used, &err), BX_OK);
@@ -145,13 +142,12 @@ static void flat_is_the_golden_record(void **state)
     bx_arena_close(&arena);
 }
 
-static void flat_keeps_an_empty_object(void **state)
+TEST(flat_keeps_an_empty_object)
 {
     struct record r = {0}, back;
     struct bx_arena arena = {0};
     _Alignas(8) uint8_t bytes[8 + 13 * 8];
 
-    (void)state;
     assert_int_equal(bx_flat_size(&record_schema, &r), sizeof bytes);
     bx_flat_write(&record_schema, &r, bytes);
     assert_int_equal(bx_flat_read(&record_schema, bytes, sizeof bytes, &back, &arena, NULL, NULL),
@@ -212,12 +208,11 @@ static int read_damaged(const uint8_t *src, size_t n, struct bx_arena *arena)
     return rc;
 }
 
-static void flat_refuses_every_truncation(void **state)
+TEST(flat_refuses_every_truncation)
 {
     struct bx_arena arena = {0};
     uint8_t bytes[sizeof golden];
 
-    (void)state;
     for (size_t n = 0; n < sizeof golden; n++)
         assert_int_equal(read_damaged(golden, n, &arena), BX_MALFORMED);
     /* and with a size that fits the cut */
@@ -229,25 +224,23 @@ static void flat_refuses_every_truncation(void **state)
     bx_arena_close(&arena);
 }
 
-static void flat_refuses_bytes_that_nothing_names(void **state)
+TEST(flat_refuses_bytes_that_nothing_names)
 {
     struct bx_arena arena = {0};
     uint8_t bytes[sizeof golden + 8] = {0};
 
-    (void)state;
     memcpy(bytes, golden, sizeof golden);
     bx_put32(bytes, sizeof bytes);
     assert_int_equal(read_damaged(bytes, sizeof bytes, &arena), BX_MALFORMED);
     bx_arena_close(&arena);
 }
 
-static void flat_survives_every_changed_byte(void **state)
+TEST(flat_survives_every_changed_byte)
 {
     struct bx_arena arena = {0};
     uint8_t bytes[sizeof golden];
     size_t refused = 0;
 
-    (void)state;
     for (size_t at = 0; at < sizeof golden; at++) {
         for (int value = 0; value < 256; value++) {
             memcpy(bytes, golden, sizeof golden);
@@ -263,12 +256,11 @@ static void flat_survives_every_changed_byte(void **state)
     bx_arena_close(&arena);
 }
 
-static void flat_survives_random_damage(void **state)
+TEST(flat_survives_random_damage)
 {
     struct bx_arena arena = {0};
     uint64_t seed = 11;
 
-    (void)state;
     for (int round = 0; round < 20000; round++) {
         _Alignas(8) uint8_t bytes[sizeof golden];
 
@@ -283,14 +275,13 @@ static void flat_survives_random_damage(void **state)
     bx_arena_close(&arena);
 }
 
-static void flat_takes_its_own_size_from_a_stream(void **state)
+TEST(flat_takes_its_own_size_from_a_stream)
 {
     _Alignas(8) uint8_t bytes[2 * sizeof golden];
     struct bx_arena arena = {0};
     struct record r;
     size_t used;
 
-    (void)state;
     memset(bytes, 0xFF, sizeof bytes);
     memcpy(bytes, golden, sizeof golden);
     assert_int_equal(bx_flat_read(&record_schema, bytes, sizeof bytes, &r, &arena, &used, NULL),
@@ -304,14 +295,13 @@ static void flat_takes_its_own_size_from_a_stream(void **state)
 static const struct bx_schema older = {
     .name = "record", .kind = 7, .size = sizeof(struct record), .n = 9, .fields = record_fields};
 
-static void flat_reads_older_and_newer_records(void **state)
+TEST(flat_reads_older_and_newer_records)
 {
     struct record r = record_sample(), back;
     struct bx_arena arena = {0};
     size_t size, used;
     uint8_t *bytes = sample_bytes(&size);
 
-    (void)state;
     assert_int_equal(bx_flat_read(&older, bytes, size, &back, &arena, &used, NULL), BX_OK);
     assert_int_equal(used, size);
     assert_true(bx_str_eq(back.name, r.name));
@@ -328,12 +318,11 @@ static void flat_reads_older_and_newer_records(void **state)
     bx_arena_close(&arena);
 }
 
-static void flat_refuses_keys_out_of_order(void **state)
+TEST(flat_refuses_keys_out_of_order)
 {
     static const char *const keys[] = {"abcd", "abce", "abcd", "abc"};
     struct bx_arena arena = {0};
 
-    (void)state;
     for (size_t i = 1; i < 4; i++) {
         struct bx_pair pairs[2] = {{{"abcd", 4}, {"1", 1}}, {{"zzzz", 4}, {"2", 1}}};
         struct record r = {.labels = {pairs, 2}}, back;
@@ -356,7 +345,7 @@ static const struct bx_field narrow[] = {BX_FIELD(record, name, BX_T_STR, .max =
 static const struct bx_schema wide_schema = BX_SCHEMA("w", 1, record, wide);
 static const struct bx_schema narrow_schema = BX_SCHEMA("n", 1, record, narrow);
 
-static void flat_names_the_field_that_is_too_large(void **state)
+TEST(flat_names_the_field_that_is_too_large)
 {
     struct record r = {.name = {"012345678901234567890", 21}}, back;
     _Alignas(8) uint8_t bytes[64];
@@ -364,7 +353,6 @@ static void flat_names_the_field_that_is_too_large(void **state)
     struct bx_err err = {0};
     size_t size = bx_flat_write(&wide_schema, &r, bytes);
 
-    (void)state;
     assert_int_equal(bx_flat_read(&narrow_schema, bytes, size, &back, &arena, NULL, &err),
                      BX_TOO_LARGE);
     assert_string_equal(err.msg, "n.name: more than its maximum");
@@ -381,32 +369,15 @@ static void use_flat(void *ctx)
     bx_arena_close(&arena);
 }
 
-static void flat_says_when_memory_is_out(void **state)
+TEST(flat_says_when_memory_is_out)
 {
     _Alignas(8) uint8_t bytes[sizeof golden];
 
-    (void)state;
     memcpy(bytes, golden, sizeof golden);
     assert_int_equal(test_fail_each_allocation(use_flat, bytes), 1);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(uuid_text_there_and_back),
-        cmocka_unit_test(utf8_agrees_with_the_definition),
-        cmocka_unit_test(flat_is_the_golden_record),
-        cmocka_unit_test(flat_keeps_an_empty_object),
-        cmocka_unit_test(flat_refuses_every_truncation),
-        cmocka_unit_test(flat_refuses_bytes_that_nothing_names),
-        cmocka_unit_test(flat_survives_every_changed_byte),
-        cmocka_unit_test(flat_survives_random_damage),
-        cmocka_unit_test(flat_takes_its_own_size_from_a_stream),
-        cmocka_unit_test(flat_reads_older_and_newer_records),
-        cmocka_unit_test(flat_refuses_keys_out_of_order),
-        cmocka_unit_test(flat_names_the_field_that_is_too_large),
-        cmocka_unit_test(flat_says_when_memory_is_out),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -18,11 +18,10 @@ static uint32_t crc_bit_by_bit(const uint8_t *p, size_t n)
     return ~crc;
 }
 
-static void crc_has_the_published_values(void **state)
+TEST(crc_has_the_published_values)
 {
     uint8_t block[32];
 
-    (void)state;
     assert_int_equal(bx_crc32c(0, "123456789", 9), 0xe3069283u);
     assert_int_equal(bx_crc32c(0, NULL, 0), 0);
     /* RFC 3720, B.4 */
@@ -35,12 +34,11 @@ static void crc_has_the_published_values(void **state)
     assert_int_equal(bx_crc32c(0, block, 32), 0x46dd794eu);
 }
 
-static void crc_goes_on_where_it_stopped(void **state)
+TEST(crc_goes_on_where_it_stopped)
 {
     uint8_t data[100];
     uint64_t seed = 3;
 
-    (void)state;
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (uint8_t)test_random(&seed);
     for (size_t from = 0; from < 9; from++) {
@@ -55,14 +53,13 @@ static void crc_goes_on_where_it_stopped(void **state)
 }
 
 /* Long enough for lanes side by side, and for what is left of them. */
-static void crc_of_much_is_that_of_its_bytes(void **state)
+TEST(crc_of_much_is_that_of_its_bytes)
 {
     static const size_t sizes[] = {255,  256,  767,  768,  769,  775,  1023, 1024,
                                    1535, 1536, 1537, 2303, 2304, 3000, 7777, 70000};
     static uint8_t data[70008];
     uint64_t seed = 4;
 
-    (void)state;
     for (size_t i = 0; i < sizeof data; i++)
         data[i] = (uint8_t)test_random(&seed);
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -78,12 +75,11 @@ static void crc_of_much_is_that_of_its_bytes(void **state)
 static const uint8_t golden[] = {0xBD, 0x58, 2,    1,    0x08, 0,   0,   0,   5,   0,  0,
                                  0,    0x9b, 0xd8, 0x9c, 0x69, 'h', 'e', 'l', 'l', 'o'};
 
-static void head_is_the_golden_one(void **state)
+TEST(head_is_the_golden_one)
 {
     uint8_t item[BX_HEADER_SIZE + 5];
     struct bx_header h;
 
-    (void)state;
     memcpy(item + BX_HEADER_SIZE, "hello", 5);
     bx_header_seal(item, BX_KIND_BATCH, 2, BX_CODEC_FLAT, 5);
     assert_memory_equal(item, golden, sizeof golden);
@@ -95,12 +91,11 @@ static void head_is_the_golden_one(void **state)
     assert_int_equal(bx_header_check(item, sizeof item, BX_KIND_BATCH, 2, &h), BX_OK);
 }
 
-static void head_refuses_every_flipped_bit(void **state)
+TEST(head_refuses_every_flipped_bit)
 {
     uint8_t item[sizeof golden];
     struct bx_header h;
 
-    (void)state;
     for (size_t bit = 0; bit < 8 * sizeof golden; bit++) {
         int rc;
 
@@ -113,12 +108,11 @@ static void head_refuses_every_flipped_bit(void **state)
         assert_int_equal(bx_header_check(golden, len, BX_KIND_BATCH, 255, &h), BX_MALFORMED);
 }
 
-static void head_tells_newer_from_wrong(void **state)
+TEST(head_tells_newer_from_wrong)
 {
     uint8_t item[BX_HEADER_SIZE];
     struct bx_header h;
 
-    (void)state;
     bx_header_seal(item, BX_KIND_VOTE, 3, BX_CODEC_FLAT, 0);
     assert_int_equal(bx_header_check(item, sizeof item, BX_KIND_VOTE, 3, &h), BX_OK);
     assert_int_equal(bx_header_check(item, sizeof item, BX_KIND_VOTE, 2, &h), BX_UNSUPPORTED);
@@ -131,11 +125,10 @@ static void head_tells_newer_from_wrong(void **state)
     assert_int_equal(bx_header_read(item, &h), BX_MALFORMED);
 }
 
-static void loads_and_stores_are_little_endian(void **state)
+TEST(loads_and_stores_are_little_endian)
 {
     uint8_t b[9] = {0};
 
-    (void)state;
     bx_put64(b + 1, 0x0102030405060708u);
     assert_memory_equal(b, "\0\x08\x07\x06\x05\x04\x03\x02\x01", 9);
     assert_true(bx_get64(b + 1) == 0x0102030405060708u);
@@ -145,15 +138,5 @@ static void loads_and_stores_are_little_endian(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(crc_has_the_published_values),
-        cmocka_unit_test(crc_goes_on_where_it_stopped),
-        cmocka_unit_test(crc_of_much_is_that_of_its_bytes),
-        cmocka_unit_test(head_is_the_golden_one),
-        cmocka_unit_test(head_refuses_every_flipped_bit),
-        cmocka_unit_test(head_tells_newer_from_wrong),
-        cmocka_unit_test(loads_and_stores_are_little_endian),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -80,13 +80,12 @@ static uint32_t round_trip(struct bx_hybrid *h, const struct golden_sample *s, e
     return wrong;
 }
 
-static void every_type_in_every_form(void **state)
+TEST(every_type_in_every_form)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n);
     struct bx_hybrid h = {.now_ns = NULL};
 
-    (void)state;
     for (size_t i = 0; i < n; i++) {
         for (enum bx_codec c = BX_CODEC_FLAT; c <= BX_CODEC_JSON; c++) {
             if (!fits(&s[i], c))
@@ -109,7 +108,7 @@ static uint64_t tick(void)
     return ticks += 10;
 }
 
-static void the_best_common_form_is_taken_and_counted(void **state)
+TEST(the_best_common_form_is_taken_and_counted)
 {
     static const struct {
         uint32_t peer;
@@ -125,7 +124,6 @@ static void the_best_common_form_is_taken_and_counted(void **state)
     const struct golden_sample *s = golden_samples(&n) + 1;
     struct bx_items items = items_of(s, 1, false);
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct bx_hybrid h = {.now_ns = tick};
         enum bx_codec used;
@@ -146,7 +144,7 @@ static void the_best_common_form_is_taken_and_counted(void **state)
 }
 
 /* A peer that takes lz gets it when it is shorter; what does not become shorter goes flat. */
-static void compression_is_taken_where_it_gains(void **state)
+TEST(compression_is_taken_where_it_gains)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n) + 1;
@@ -156,7 +154,6 @@ static void compression_is_taken_where_it_gains(void **state)
     struct bx_buf b = {0};
     enum bx_codec used;
 
-    (void)state;
     assert_int_equal(
         bx_hybrid_encode(&h, ALL | 1u << BX_CODEC_LZ, s->schema, &many, &b, &used, NULL), BX_OK);
     assert_int_equal(used, BX_CODEC_LZ);
@@ -179,7 +176,7 @@ static void compression_is_taken_where_it_gains(void **state)
 }
 
 /* A record of so many bytes is never allocated for: it is refused by what it claims. */
-static void a_claim_beyond_the_cap_is_refused(void **state)
+TEST(a_claim_beyond_the_cap_is_refused)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n) + 1;
@@ -191,7 +188,6 @@ static void a_claim_beyond_the_cap_is_refused(void **state)
     struct bx_taker taker = taker_of(&t, s);
     uint8_t *p = bx_buf_extend(&b, 2 << 20);
 
-    (void)state;
     memset(p, 0, 2 << 20);
     bx_put32(p, BX_CODEC_MAX + 8);
     test_fail_allocations(true);
@@ -205,7 +201,7 @@ static void a_claim_beyond_the_cap_is_refused(void **state)
     bx_decoder_close(&d);
 }
 
-static void without_a_common_form_it_says_so(void **state)
+TEST(without_a_common_form_it_says_so)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n) + 1;
@@ -214,7 +210,6 @@ static void without_a_common_form_it_says_so(void **state)
     struct bx_buf b = {0};
     struct bx_err err;
 
-    (void)state;
     bx_buf_append(&b, "before", 6);
     assert_int_equal(bx_hybrid_write(&h, 0, BX_KIND_VM, s->schema, &items, &b, &err),
                      BX_UNSUPPORTED);
@@ -224,7 +219,7 @@ static void without_a_common_form_it_says_so(void **state)
 }
 
 /* A type that has no flat form goes as MessagePack to a peer that takes both. */
-static void a_type_without_a_flat_form_falls_back(void **state)
+TEST(a_type_without_a_flat_form_falls_back)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n) + 1;
@@ -234,7 +229,6 @@ static void a_type_without_a_flat_form_falls_back(void **state)
     struct bx_buf b = {0};
     enum bx_codec used;
 
-    (void)state;
     formless.kind = 0;
     assert_int_equal(bx_hybrid_encode(&h, ALL, &formless, &items, &b, &used, NULL), BX_OK);
     assert_int_equal(used, BX_CODEC_MSGPACK);
@@ -256,7 +250,7 @@ static int read_bytes(struct bx_hybrid *h, const struct golden_sample *s, const 
     return rc;
 }
 
-static void json_without_a_head_is_read(void **state)
+TEST(json_without_a_head_is_read)
 {
     static const char text[] = " \n{\"id\": 81985529216486895, \"index\": 4711}";
     struct golden_sample s = {"", NULL, NULL};
@@ -265,7 +259,6 @@ static void json_without_a_head_is_read(void **state)
     struct bx_hybrid h = {.now_ns = NULL};
     uint64_t want[2] = {81985529216486895, 4711};
 
-    (void)state;
     for (size_t i = 0; i < n; i++) {
         if (strcmp(all[i].name, "read") == 0)
             s = all[i];
@@ -277,7 +270,7 @@ static void json_without_a_head_is_read(void **state)
     assert_int_equal(h.stats[BX_CODEC_JSON].failed, 1);
 }
 
-static void what_has_no_head_is_refused(void **state)
+TEST(what_has_no_head_is_refused)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n) + 1;
@@ -285,7 +278,6 @@ static void what_has_no_head_is_refused(void **state)
     struct bx_items items = items_of(s, 1, false);
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(read_bytes(&h, s, "", 0), BX_MALFORMED);
     assert_int_equal(read_bytes(&h, s, "\x80", 1), BX_MALFORMED); /* an empty map, without a head */
     assert_int_equal(bx_hybrid_write(&h, ALL, BX_KIND_VM + 1, s->schema, &items, &b, NULL), BX_OK);
@@ -302,7 +294,7 @@ static void what_has_no_head_is_refused(void **state)
 }
 
 /* Inside of an answer a record may begin anywhere. */
-static void a_flat_list_is_read_from_any_place(void **state)
+TEST(a_flat_list_is_read_from_any_place)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n) + 1;
@@ -310,7 +302,6 @@ static void a_flat_list_is_read_from_any_place(void **state)
     struct bx_schema formless = *s->schema;
     struct bx_decoder d = {.pack = NULL};
 
-    (void)state;
     for (size_t shift = 0; shift < 9; shift++) {
         struct bx_buf b = {0};
         struct taken t;
@@ -330,7 +321,7 @@ static void a_flat_list_is_read_from_any_place(void **state)
     bx_decoder_close(&d);
 }
 
-static void what_json_leaves_out_is_as_it_was(void **state)
+TEST(what_json_leaves_out_is_as_it_was)
 {
     static const char text[] = "{\"index\": 7}";
     static const uint64_t initial[2] = {5, 6}, want[2] = {5, 7};
@@ -342,7 +333,6 @@ static void what_json_leaves_out_is_as_it_was(void **state)
     size_t n;
     const struct golden_sample *all = golden_samples(&n);
 
-    (void)state;
     for (size_t i = 0; i < n; i++)
         s.schema = strcmp(all[i].name, "read") == 0 ? all[i].schema : s.schema;
     taker = taker_of(&t, &s);
@@ -355,9 +345,8 @@ static void what_json_leaves_out_is_as_it_was(void **state)
     bx_decoder_close(&d);
 }
 
-static void content_types_name_the_codecs(void **state)
+TEST(content_types_name_the_codecs)
 {
-    (void)state;
     assert_string_equal(bx_codec_ops(BX_CODEC_JSON)->content_type, "application/json");
     for (unsigned id = 1; id < BX__CODECS; id++) {
         const struct bx_codec_ops *codec = bx_codec_ops(id);
@@ -402,12 +391,11 @@ static void use_all(void *ctx)
     bx_buf_thread_close();
 }
 
-static void failing_allocations_leave_nothing(void **state)
+TEST(failing_allocations_leave_nothing)
 {
     size_t n;
     struct golden_sample *sample = (struct golden_sample *)(uintptr_t)(golden_samples(&n) + 1);
 
-    (void)state;
     bx_buf_thread_close(); /* what earlier tests left there would be counted */
     assert_true(test_fail_each_allocation(use_all, sample) > 0);
 }
@@ -438,11 +426,10 @@ static void *work(void *ctx)
 }
 
 /* Nothing is shared but const tables: threads need no lock, and disturb nobody. */
-static void many_threads_at_once(void **state)
+TEST(many_threads_at_once)
 {
     pthread_t threads[THREADS];
 
-    (void)state;
     for (uintptr_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)(i + 1)), 0);
     for (size_t i = 0; i < THREADS; i++) {
@@ -457,13 +444,12 @@ static void many_threads_at_once(void **state)
 
 /* What is encoded again and again takes no more memory than at first: BLIXARD_SOAK times 400
  * objects and lists; some 300,000 of that take an hour. */
-static void nothing_grows(void **state)
+TEST(nothing_grows)
 {
     const char *soak = getenv("BLIXARD_SOAK");
     uint64_t rounds = soak == NULL ? 5 : strtoull(soak, NULL, 10);
     struct bx_alloc_stats before, after;
 
-    (void)state;
     work((void *)(uintptr_t)77);
     bx_alloc_stats(&before);
     for (uint64_t i = 0; i < rounds; i++)
@@ -474,24 +460,8 @@ static void nothing_grows(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type_in_every_form),
-        cmocka_unit_test(the_best_common_form_is_taken_and_counted),
-        cmocka_unit_test(compression_is_taken_where_it_gains),
-        cmocka_unit_test(a_claim_beyond_the_cap_is_refused),
-        cmocka_unit_test(without_a_common_form_it_says_so),
-        cmocka_unit_test(a_type_without_a_flat_form_falls_back),
-        cmocka_unit_test(json_without_a_head_is_read),
-        cmocka_unit_test(what_has_no_head_is_refused),
-        cmocka_unit_test(a_flat_list_is_read_from_any_place),
-        cmocka_unit_test(what_json_leaves_out_is_as_it_was),
-        cmocka_unit_test(content_types_name_the_codecs),
-        cmocka_unit_test(failing_allocations_leave_nothing),
-        cmocka_unit_test(many_threads_at_once),
-        cmocka_unit_test(nothing_grows),
-    };
     size_t n;
 
     golden_samples(&n); /* before there are threads */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

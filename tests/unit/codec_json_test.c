@@ -40,7 +40,7 @@ static void assert_becomes(const char *text, unsigned indent, const char *expect
     bx_buf_release(&out);
 }
 
-static void json_there_and_back(void **state)
+TEST(json_there_and_back)
 {
     static const char *const same[] = {
         "null",
@@ -59,7 +59,6 @@ static void json_there_and_back(void **state)
         "\"gr\xc3\xbcn \xf0\x9f\x90\xa7/\"",
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof same / sizeof same[0]; i++)
         assert_becomes(same[i], 0, same[i]);
     assert_becomes(" {\"a\" :1, \"b\": [1,2] , \"c\":[]}", 2,
@@ -82,7 +81,7 @@ static int write_value(struct bx_buf *out, const char *message, size_t n)
 }
 #define WRITE(out, bytes) write_value(out, bytes, sizeof bytes - 1)
 
-static void json_never_rounds_an_integer(void **state)
+TEST(json_never_rounds_an_integer)
 {
     static const char message[] = "\x93\xcf\xff\xff\xff\xff\xff\xff\xff\xff"
                                   "\xcf\x80\0\0\0\0\0\0\0\xd3\x80\0\0\0\0\0\0\1";
@@ -90,7 +89,6 @@ static void json_never_rounds_an_integer(void **state)
     struct bx_buf b = {0};
     struct bx_err err = {0};
 
-    (void)state;
     assert_int_equal(WRITE(&b, message), BX_OK);
     assert_int_equal(b.len, sizeof text - 1);
     assert_memory_equal(b.data, text, b.len);
@@ -100,11 +98,10 @@ static void json_never_rounds_an_integer(void **state)
     bx_buf_release(&b);
 }
 
-static void json_writes_bin_as_hex(void **state)
+TEST(json_writes_bin_as_hex)
 {
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(WRITE(&b, "\x92\xc4\x03\x00\xff\x1a\xc4\x00"), BX_OK);
     assert_int_equal(b.len, 13);
     assert_memory_equal(b.data, "[\"00ff1a\",\"\"]", 13);
@@ -114,11 +111,10 @@ static void json_writes_bin_as_hex(void **state)
     bx_buf_release(&b);
 }
 
-static void json_refuses_what_it_can_not_say(void **state)
+TEST(json_refuses_what_it_can_not_say)
 {
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(bx_buf_append(&b, "x", 1), BX_OK);
     assert_int_equal(WRITE(&b, "\x81\x01\x01"), BX_INVALID);
     assert_int_equal(WRITE(&b, "\x81\xc4\x01k\x01"), BX_INVALID);
@@ -133,7 +129,7 @@ static void json_refuses_what_it_can_not_say(void **state)
     bx_buf_release(&b);
 }
 
-static void json_says_where_it_is_wrong(void **state)
+TEST(json_says_where_it_is_wrong)
 {
     static const struct {
         const char *text;
@@ -153,7 +149,6 @@ static void json_says_where_it_is_wrong(void **state)
     struct bx_err err;
     char deep[4000];
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         err = (struct bx_err){0};
         assert_int_equal(bx_json_read(&b, cases[i].text, strlen(cases[i].text), 1000, &err),
@@ -188,19 +183,17 @@ static void use_json(void *ctx)
     bx_buf_thread_close();
 }
 
-static void json_says_when_memory_is_out(void **state)
+TEST(json_says_when_memory_is_out)
 {
-    (void)state;
     bx_buf_thread_close(); /* what earlier tests left there would save allocations */
     assert_true(test_fail_each_allocation(use_json, NULL) > 20);
 }
 
 /* Text is copied in words where nothing in it needs an escape: every byte at every place. */
-static void every_byte_at_every_place_comes_back(void **state)
+TEST(every_byte_at_every_place_comes_back)
 {
     struct bx_pack *pack = bx_pack_create();
 
-    (void)state;
     for (unsigned byte = 1; byte < 128; byte++) {
         for (size_t at = 0; at < 20; at++) {
             struct bx_buf packed = {0}, text = {0}, again = {0};
@@ -227,15 +220,5 @@ static void every_byte_at_every_place_comes_back(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_byte_at_every_place_comes_back),
-        cmocka_unit_test(json_there_and_back),
-        cmocka_unit_test(json_never_rounds_an_integer),
-        cmocka_unit_test(json_writes_bin_as_hex),
-        cmocka_unit_test(json_refuses_what_it_can_not_say),
-        cmocka_unit_test(json_says_where_it_is_wrong),
-        cmocka_unit_test(json_says_when_memory_is_out),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

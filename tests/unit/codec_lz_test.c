@@ -8,12 +8,11 @@
 
 #include <string.h>
 
-static void what_was_packed_comes_back(void **state)
+TEST(what_was_packed_comes_back)
 {
     static uint8_t src[300000];
     uint64_t seed = 5;
 
-    (void)state;
     for (size_t i = 0; i < sizeof src; i++) /* text-like: pieces that come again */
         src[i] = i % 97 < 60 ? (uint8_t)(i % 97) : (uint8_t)(test_random(&seed) % 7);
     for (size_t n = 800; n <= sizeof src; n = n * 5 + 1) {
@@ -33,13 +32,12 @@ static void what_was_packed_comes_back(void **state)
     }
 }
 
-static void what_gains_nothing_is_not_packed(void **state)
+TEST(what_gains_nothing_is_not_packed)
 {
     uint8_t noise[5000];
     uint64_t seed = 9;
     struct bx_buf b = {0};
 
-    (void)state;
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (uint8_t)test_random(&seed);
     bx_buf_append(&b, "xyz", 3);
@@ -56,13 +54,12 @@ static int fail_large(void *ctx, size_t size)
 }
 
 /* A few bytes that claim gigabytes cost nothing: there is no block that becomes that much. */
-static void claims_are_checked_before_memory_is_taken(void **state)
+TEST(claims_are_checked_before_memory_is_taken)
 {
     uint8_t bytes[40] = {0};
     struct bx_buf out = {0};
     bool took = false;
 
-    (void)state;
     bx_alloc_set_fault(fail_large, &took);
     for (unsigned shift = 14; shift < 32; shift++) {
         bx_put32(bytes, 1u << shift);
@@ -76,12 +73,11 @@ static void claims_are_checked_before_memory_is_taken(void **state)
     bx_buf_release(&out);
 }
 
-static void every_cut_is_refused(void **state)
+TEST(every_cut_is_refused)
 {
     uint8_t src[2000];
     struct bx_buf packed = {0}, out = {0};
 
-    (void)state;
     for (size_t i = 0; i < sizeof src; i++)
         src[i] = (uint8_t)(i / 50);
     assert_int_equal(bx_lz_pack(&packed, src, sizeof src), BX_OK);
@@ -94,12 +90,5 @@ static void every_cut_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_packed_comes_back),
-        cmocka_unit_test(what_gains_nothing_is_not_packed),
-        cmocka_unit_test(claims_are_checked_before_memory_is_taken),
-        cmocka_unit_test(every_cut_is_refused),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -56,13 +56,12 @@ static bool tree_equal(const struct tree *a, const struct tree *b)
 
 /* ---- flat ---- */
 
-static void nested_records_are_read_back_flat(void **state)
+TEST(nested_records_are_read_back_flat)
 {
     struct tree samples[] = {tree_sample(), tree_first_sample(), {.id = 0}}, back;
     struct bx_arena arena = {0};
     size_t size, used;
 
-    (void)state;
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
         uint8_t *bytes = flat_of(&tree_schema, &samples[i], &size);
 
@@ -76,14 +75,13 @@ static void nested_records_are_read_back_flat(void **state)
     bx_arena_close(&arena);
 }
 
-static void a_record_without_later_fields_keeps_its_bytes(void **state)
+TEST(a_record_without_later_fields_keeps_its_bytes)
 {
     struct tree t = tree_first_sample(), back;
     struct bx_arena arena = {0};
     size_t n, m;
     uint8_t *now = flat_of(&tree_schema, &t, &n), *first = flat_of(&tree_first_schema, &t, &m);
 
-    (void)state;
     assert_int_equal(n, m);
     assert_memory_equal(now, first, n);
     bx_free(now);
@@ -105,7 +103,7 @@ static void a_record_without_later_fields_keeps_its_bytes(void **state)
     bx_arena_close(&arena);
 }
 
-static void an_empty_later_field_at_the_end_is_refused(void **state)
+TEST(an_empty_later_field_at_the_end_is_refused)
 {
     struct bx_schema all = tree_schema;
     struct bx_field fields[sizeof tree_fields / sizeof tree_fields[0]];
@@ -115,7 +113,6 @@ static void an_empty_later_field_at_the_end_is_refused(void **state)
     size_t n;
     uint8_t *bytes;
 
-    (void)state;
     memcpy(fields, tree_fields, sizeof fields);
     for (size_t i = 0; i < all.n; i++)
         fields[i].later = false; /* so that they are written all the same */
@@ -132,14 +129,13 @@ static const struct bx_field one_fields[] = {
     BX_FIELD(tree, trunk, BX_T_RECORD, .sub = &tree_branch_schema)};
 static const struct bx_schema one_schema = BX_SCHEMA("one", 9, tree, one_fields);
 
-static void an_empty_record_that_is_written_is_refused(void **state)
+TEST(an_empty_record_that_is_written_is_refused)
 {
     _Alignas(8) uint8_t bytes[16 + 8 + 3 * 8] = {0};
     struct bx_arena arena = {0};
     struct tree t = {.id = 0};
     struct bx_err err = {0};
 
-    (void)state;
     assert_int_equal(bx_flat_size(&one_schema, &t), 16);
     bx_put64(bytes, sizeof bytes | (uint64_t)9 << 32 | (uint64_t)1 << 48);
     bx_put64(bytes + 8, 16 | (uint64_t)1 << 32);
@@ -214,14 +210,13 @@ static int read_damaged(const uint8_t *src, size_t n, struct bx_arena *arena)
     return rc;
 }
 
-static void every_truncation_is_refused(void **state)
+TEST(every_truncation_is_refused)
 {
     struct tree t = tree_sample();
     struct bx_arena arena = {0};
     size_t size;
     uint8_t *bytes = flat_of(&tree_schema, &t, &size);
 
-    (void)state;
     for (size_t n = 0; n < size; n++)
         assert_int_equal(read_damaged(bytes, n, &arena), BX_MALFORMED);
     for (size_t n = size - 8; n > 8; n -= 8) { /* and with a size that fits the cut */
@@ -232,14 +227,13 @@ static void every_truncation_is_refused(void **state)
     bx_arena_close(&arena);
 }
 
-static void every_changed_byte_is_refused_or_harmless(void **state)
+TEST(every_changed_byte_is_refused_or_harmless)
 {
     struct tree t = tree_sample();
     struct bx_arena arena = {0};
     size_t size, refused = 0;
     uint8_t *bytes = flat_of(&tree_schema, &t, &size);
 
-    (void)state;
     for (size_t at = 0; at < size; at++) {
         uint8_t was = bytes[at];
 
@@ -254,7 +248,7 @@ static void every_changed_byte_is_refused_or_harmless(void **state)
     bx_arena_close(&arena);
 }
 
-static void random_damage_is_refused_or_harmless(void **state)
+TEST(random_damage_is_refused_or_harmless)
 {
     struct tree t = tree_sample();
     struct bx_arena arena = {0};
@@ -262,7 +256,6 @@ static void random_damage_is_refused_or_harmless(void **state)
     size_t size;
     uint8_t *bytes = flat_of(&tree_schema, &t, &size), *copy = bx_must_alloc(size);
 
-    (void)state;
     for (int round = 0; round < 20000; round++) {
         memcpy(copy, bytes, size);
         for (int i = 0; i < 3; i++) /* words, small values: plausible offsets and counts */
@@ -275,7 +268,7 @@ static void random_damage_is_refused_or_harmless(void **state)
     bx_arena_close(&arena);
 }
 
-static void a_message_names_the_way_to_the_field(void **state)
+TEST(a_message_names_the_way_to_the_field)
 {
     struct tree t = {.branches = {tree_branches, 1}}, back;
     struct bx_arena arena = {0};
@@ -283,7 +276,6 @@ static void a_message_names_the_way_to_the_field(void **state)
     size_t size;
     uint8_t *bytes = flat_of(&tree_schema, &t, &size);
 
-    (void)state;
     bytes[size - 8] = 0x80; /* the first byte of the key of the last leaf */
     assert_int_equal(bx_flat_read(&tree_schema, bytes, size, &back, &arena, NULL, &err),
                      BX_MALFORMED);
@@ -318,7 +310,7 @@ static size_t flat_chain(uint8_t *out, uint32_t depth)
     return size;
 }
 
-static void flat_records_have_a_bounded_depth(void **state)
+TEST(flat_records_have_a_bounded_depth)
 {
     _Alignas(8) uint8_t bytes[24 * (BX_RECORD_DEPTH + 2)];
     struct bx_arena arena = {0};
@@ -326,7 +318,6 @@ static void flat_records_have_a_bounded_depth(void **state)
     struct chain c;
     size_t n = flat_chain(bytes, BX_RECORD_DEPTH);
 
-    (void)state;
     assert_int_equal(bx_flat_read(&chain_schema, bytes, n, &c, &arena, NULL, NULL), BX_OK);
     assert_int_equal(bx_flat_size(&chain_schema, &c), n);
     n = flat_chain(bytes, BX_RECORD_DEPTH + 1);
@@ -336,12 +327,11 @@ static void flat_records_have_a_bounded_depth(void **state)
     bx_arena_close(&arena);
 }
 
-static void packed_records_have_a_bounded_depth(void **state)
+TEST(packed_records_have_a_bounded_depth)
 {
     struct bx_pack *p = bx_pack_create();
     struct bx_arena arena = {0};
 
-    (void)state;
     for (uint32_t depth = BX_RECORD_DEPTH; depth <= BX_RECORD_DEPTH + 1; depth++) {
         struct bx_buf b = {0};
         struct bx_err err = {0};
@@ -367,7 +357,7 @@ static const struct bx_field roomy_fields[] = {
 };
 static const struct bx_schema roomy = BX_SCHEMA("chain", 11, chain, roomy_fields);
 
-static void a_list_has_no_more_items_than_its_maximum(void **state)
+TEST(a_list_has_no_more_items_than_its_maximum)
 {
     static const struct chain items[3];
     struct chain c = {1, {items, 3}}, back;
@@ -376,7 +366,6 @@ static void a_list_has_no_more_items_than_its_maximum(void **state)
     size_t n;
     uint8_t *bytes = flat_of(&roomy, &c, &n);
 
-    (void)state;
     assert_int_equal(bx_flat_read(&roomy, bytes, n, &back, &arena, NULL, NULL), BX_OK);
     assert_int_equal(back.next.n, 3);
     assert_int_equal(bx_flat_read(&chain_schema, bytes, n, &back, &arena, NULL, &err),
@@ -411,9 +400,8 @@ static int read_flat_value(const char *value, uint32_t n)
     return rc;
 }
 
-static void a_value_is_one_well_formed_value(void **state)
+TEST(a_value_is_one_well_formed_value)
 {
-    (void)state;
     assert_int_equal(read_flat_value("", 0), BX_OK);
     assert_int_equal(read_flat_value("\xc0", 1), BX_OK);
     assert_int_equal(read_flat_value("\x91\x91\x91\x90", 4), BX_OK);
@@ -442,12 +430,11 @@ static void pack(struct bx_buf *b, const struct tree *t)
     assert_int_equal(bx_pack_write(b, &tree_schema, t), BX_OK);
 }
 
-static void nested_records_are_read_back_packed(void **state)
+TEST(nested_records_are_read_back_packed)
 {
     struct tree samples[] = {tree_sample(), tree_first_sample(), {.id = 0}};
     struct bx_arena arena = {0};
 
-    (void)state;
     for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
         struct tree back = {.id = 0};
         struct bx_buf b = {0};
@@ -460,14 +447,13 @@ static void nested_records_are_read_back_packed(void **state)
     bx_arena_close(&arena);
 }
 
-static void what_is_empty_is_nil_or_left_out_as_the_schema_says(void **state)
+TEST(what_is_empty_is_nil_or_left_out_as_the_schema_says)
 {
     struct tree t = {.trunk = {.count = 1}};
     struct bx_pack *p = bx_pack_create();
     struct bx_buf b = {0};
     bx_val v, trunk;
 
-    (void)state;
     pack(&b, &t);
     v = bx_pack_parse(p, b.data, b.len, 4096, NULL);
     trunk = bx_val_get(v, "trunk");
@@ -485,7 +471,7 @@ static void what_is_empty_is_nil_or_left_out_as_the_schema_says(void **state)
     bx_pack_destroy(p);
 }
 
-static void packed_records_refuse_with_the_way_in_the_message(void **state)
+TEST(packed_records_refuse_with_the_way_in_the_message)
 {
     static const struct {
         const char *message;
@@ -512,7 +498,6 @@ static void packed_records_refuse_with_the_way_in_the_message(void **state)
     struct bx_pack *p = bx_pack_create();
     struct bx_arena arena = {0};
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct tree t = {.id = 0};
         struct bx_err err = {0};
@@ -554,13 +539,12 @@ static void use_both(void *ctx)
     bx_buf_thread_close();
 }
 
-static void memory_that_runs_out_is_told(void **state)
+TEST(memory_that_runs_out_is_told)
 {
     struct tree t = tree_sample();
     struct bx_buf flat = {0};
     size_t size = bx_flat_size(&tree_schema, &t);
 
-    (void)state;
     bx_flat_write(&tree_schema, &t, bx_buf_extend(&flat, size));
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(use_both, &flat) >= 4);
@@ -570,24 +554,5 @@ static void memory_that_runs_out_is_told(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nested_records_are_read_back_flat),
-        cmocka_unit_test(a_record_without_later_fields_keeps_its_bytes),
-        cmocka_unit_test(an_empty_later_field_at_the_end_is_refused),
-        cmocka_unit_test(an_empty_record_that_is_written_is_refused),
-        cmocka_unit_test(every_truncation_is_refused),
-        cmocka_unit_test(every_changed_byte_is_refused_or_harmless),
-        cmocka_unit_test(random_damage_is_refused_or_harmless),
-        cmocka_unit_test(a_message_names_the_way_to_the_field),
-        cmocka_unit_test(flat_records_have_a_bounded_depth),
-        cmocka_unit_test(packed_records_have_a_bounded_depth),
-        cmocka_unit_test(a_list_has_no_more_items_than_its_maximum),
-        cmocka_unit_test(a_value_is_one_well_formed_value),
-        cmocka_unit_test(nested_records_are_read_back_packed),
-        cmocka_unit_test(what_is_empty_is_nil_or_left_out_as_the_schema_says),
-        cmocka_unit_test(packed_records_refuse_with_the_way_in_the_message),
-        cmocka_unit_test(memory_that_runs_out_is_told),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -87,13 +87,12 @@ static int scan(const uint8_t *p, size_t n, size_t max, size_t *at)
     return rc;
 }
 
-static void scan_finds_the_end_in_any_two_pieces(void **state)
+TEST(scan_finds_the_end_in_any_two_pieces)
 {
     enum { N = sizeof every_form };
     uint8_t stream[N + 3];
     size_t at;
 
-    (void)state;
     memcpy(stream, every_form, N);
     memset(stream + N, 0xc1, 3); /* the next message is not looked at */
     assert_int_equal(slow_length(every_form, N), N);
@@ -119,11 +118,10 @@ static void scan_finds_the_end_in_any_two_pieces(void **state)
     assert_int_equal(scan(every_form, N, N - 1, &at), BX_TOO_LARGE);
 }
 
-static void scan_goes_byte_by_byte(void **state)
+TEST(scan_goes_byte_by_byte)
 {
     struct bx_pack_scan s;
 
-    (void)state;
     bx_pack_scan_init(&s);
     for (size_t n = 0; n < sizeof every_form; n++)
         assert_int_equal(bx_pack_scan(&s, every_form, n, 1000), BX_BUSY);
@@ -131,12 +129,11 @@ static void scan_goes_byte_by_byte(void **state)
     assert_int_equal(s.at, sizeof every_form);
 }
 
-static void scan_agrees_with_the_specification(void **state)
+TEST(scan_agrees_with_the_specification)
 {
     uint64_t seed = 5;
     size_t whole = 0;
 
-    (void)state;
     for (int round = 0; round < 200000; round++) {
         uint8_t bytes[24];
         size_t at, expected;
@@ -161,7 +158,7 @@ static void scan_agrees_with_the_specification(void **state)
     assert_true(whole > 10000);
 }
 
-static void scan_refuses_what_can_not_end_in_time(void **state)
+TEST(scan_refuses_what_can_not_end_in_time)
 {
     static const uint8_t claims[][6] = {
         {0xdd, 0xff, 0xff, 0xff, 0xff}, {0xdf, 0xff, 0xff, 0xff, 0xff},
@@ -172,7 +169,6 @@ static void scan_refuses_what_can_not_end_in_time(void **state)
     struct bx_err err = {0};
     size_t at;
 
-    (void)state;
     for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
         assert_int_equal(scan(claims[i], i == 5 ? 6 : 5, 1 << 20, &at), BX_TOO_LARGE);
         assert_null(bx_pack_parse(p, claims[i], i == 5 ? 6 : 5, 1 << 20, &err));
@@ -187,14 +183,13 @@ static void scan_refuses_what_can_not_end_in_time(void **state)
     bx_pack_destroy(p);
 }
 
-static void scan_bounds_the_depth(void **state)
+TEST(scan_bounds_the_depth)
 {
     struct bx_pack *p = bx_pack_create();
     struct bx_err err = {0};
     uint8_t nested[40];
     size_t at;
 
-    (void)state;
     memset(nested, 0x91, sizeof nested);
     nested[15] = 0x90;
     assert_int_equal(scan(nested, 16, 100, &at), BX_OK);
@@ -209,7 +204,7 @@ static void scan_bounds_the_depth(void **state)
 
 /* ---- values ---- */
 
-static void parse_reads_every_form(void **state)
+TEST(parse_reads_every_form)
 {
     struct bx_pack *p = bx_pack_create();
     bx_val v = bx_pack_parse(p, every_form, sizeof every_form, 1000, NULL);
@@ -219,7 +214,6 @@ static void parse_reads_every_form(void **state)
     double d;
     bool flag;
 
-    (void)state;
     assert_int_equal(bx_val_type(v), BX_V_ARRAY);
     assert_int_equal(bx_val_len(v), 31);
     assert_true(bx_val_u64(bx_val_at(v, 1), &u) && u == 127);
@@ -248,7 +242,7 @@ static void parse_reads_every_form(void **state)
     bx_pack_destroy(NULL);
 }
 
-static void accessors_take_what_is_not_there(void **state)
+TEST(accessors_take_what_is_not_there)
 {
     struct bx_str s;
     uint64_t u;
@@ -256,7 +250,6 @@ static void accessors_take_what_is_not_there(void **state)
     double d;
     bool flag;
 
-    (void)state;
     assert_int_equal(bx_val_type(NULL), BX_V_NONE);
     assert_int_equal(bx_val_len(NULL), 0);
     assert_null(bx_val_at(NULL, 0));
@@ -267,13 +260,12 @@ static void accessors_take_what_is_not_there(void **state)
                  bx_val_f64(NULL, &d) || bx_val_bool(NULL, &flag));
 }
 
-static void parse_refuses_what_is_not_one_object(void **state)
+TEST(parse_refuses_what_is_not_one_object)
 {
     struct bx_pack *p = bx_pack_create();
     struct bx_err err = {0};
     uint8_t bytes[sizeof every_form + 1];
 
-    (void)state;
     memcpy(bytes, every_form, sizeof every_form);
     bytes[sizeof every_form] = 0;
     for (size_t n = 0; n <= sizeof bytes; n++) {
@@ -287,13 +279,12 @@ static void parse_refuses_what_is_not_one_object(void **state)
     bx_pack_destroy(p);
 }
 
-static void copied_values_are_the_same_bytes(void **state)
+TEST(copied_values_are_the_same_bytes)
 {
     static const char message[] = "\x82\xa1k\x93\x01\xc0\xcb\x40\x04\0\0\0\0\0\0\xa1l\xc4\x01x";
     struct bx_pack *p = bx_pack_create();
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(bx_pw_val(&b, bx_pack_parse(p, message, sizeof message - 1, 100, NULL)),
                      BX_OK);
     assert_int_equal(b.len, sizeof message - 1);
@@ -302,12 +293,11 @@ static void copied_values_are_the_same_bytes(void **state)
     bx_pack_destroy(p);
 }
 
-static void writers_choose_the_shortest_form(void **state)
+TEST(writers_choose_the_shortest_form)
 {
     static const uint8_t uuid[16] = {0xab};
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(bx_pw_array(&b, 9), BX_OK);
     assert_int_equal(bx_pw_u64(&b, 127), BX_OK);
     assert_int_equal(bx_pw_u64(&b, 128), BX_OK);
@@ -339,7 +329,7 @@ static int write_record(struct bx_buf *b, const struct record *r)
     return rc == BX_OK ? bx_pack_write(b, &record_schema, r) : rc;
 }
 
-static void record_there_and_back(void **state)
+TEST(record_there_and_back)
 {
     struct record r = record_sample(), back = {0};
     struct bx_pack *p = bx_pack_create();
@@ -349,7 +339,6 @@ static void record_there_and_back(void **state)
     struct bx_str s;
     bx_val v;
 
-    (void)state;
     assert_int_equal(write_record(&b, &r), BX_OK);
     v = bx_pack_parse(p, b.data, b.len, 1000, &err);
     assert_int_equal(bx_val_len(v), 12);
@@ -373,7 +362,7 @@ static void record_there_and_back(void **state)
     bx_pack_destroy(p);
 }
 
-static void record_refuses_with_the_key_in_the_message(void **state)
+TEST(record_refuses_with_the_key_in_the_message)
 {
     static const struct {
         const char *message;
@@ -426,7 +415,6 @@ static void record_refuses_with_the_key_in_the_message(void **state)
     struct bx_pack *p = bx_pack_create();
     struct bx_arena arena = {0};
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct record r = {0};
         struct bx_err err = {0};
@@ -442,7 +430,7 @@ static void record_refuses_with_the_key_in_the_message(void **state)
     bx_pack_destroy(p);
 }
 
-static void record_sorts_pairs_and_skips_nil(void **state)
+TEST(record_sorts_pairs_and_skips_nil)
 {
     static const char message[] = "\x82\xa6labels\x83\xa2zz\xa1"
                                   "3\xa1z\xa1"
@@ -455,7 +443,6 @@ static void record_sorts_pairs_and_skips_nil(void **state)
     struct bx_arena arena = {0};
     bx_val v = bx_pack_parse(p, message, sizeof message - 1, 1000, NULL);
 
-    (void)state;
     assert_int_equal(bx_pack_read(&record_schema, v, &r, &arena, NULL), BX_OK);
     assert_true(bx_str_eq(r.name, bx_str("kept")));
     assert_int_equal(r.labels.n, 3);
@@ -489,11 +476,10 @@ static void use_pack(void *ctx)
 }
 
 /* A buffer that is just too small each time: a string's head fits and its body does not. */
-static void nothing_half_written_stays(void **state)
+TEST(nothing_half_written_stays)
 {
     struct bx_buf b = {0};
 
-    (void)state;
     bx_buf_thread_close(); /* what earlier tests left there would save allocations */
     assert_true(test_fail_each_allocation(use_pack, NULL) >= 3);
     for (size_t fill = 240; fill <= 256; fill++) {
@@ -581,9 +567,8 @@ static void sizes_are_written_as_by_msgpack(void)
     }
 }
 
-static void what_is_written_by_hand_is_msgpack(void **state)
+TEST(what_is_written_by_hand_is_msgpack)
 {
-    (void)state;
     msgpack_sbuffer_init(&theirs);
     msgpack_packer_init(&packer, &theirs, msgpack_sbuffer_write);
     numbers_are_written_as_by_msgpack();
@@ -594,23 +579,5 @@ static void what_is_written_by_hand_is_msgpack(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_by_hand_is_msgpack),
-        cmocka_unit_test(scan_finds_the_end_in_any_two_pieces),
-        cmocka_unit_test(scan_goes_byte_by_byte),
-        cmocka_unit_test(scan_agrees_with_the_specification),
-        cmocka_unit_test(scan_refuses_what_can_not_end_in_time),
-        cmocka_unit_test(scan_bounds_the_depth),
-        cmocka_unit_test(parse_reads_every_form),
-        cmocka_unit_test(accessors_take_what_is_not_there),
-        cmocka_unit_test(parse_refuses_what_is_not_one_object),
-        cmocka_unit_test(copied_values_are_the_same_bytes),
-        cmocka_unit_test(writers_choose_the_shortest_form),
-        cmocka_unit_test(record_there_and_back),
-        cmocka_unit_test(record_refuses_with_the_key_in_the_message),
-        cmocka_unit_test(record_sorts_pairs_and_skips_nil),
-        cmocka_unit_test(nothing_half_written_stays),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

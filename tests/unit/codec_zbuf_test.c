@@ -15,12 +15,11 @@ static void fill(uint8_t *p, size_t n, uint32_t i)
         p[k] = (uint8_t)test_random(&seed);
 }
 
-static void items_are_found_by_their_number(void **state)
+TEST(items_are_found_by_their_number)
 {
     struct bx_zbuf z = {.items = NULL};
     uint8_t want[600];
 
-    (void)state;
     for (int round = 0; round < 3; round++) {
         bx_buf_append(&z.bytes, "a head of 13b", 13);
         for (uint32_t i = 0; i < 5000; i++) {
@@ -49,12 +48,11 @@ static void items_are_found_by_their_number(void **state)
     bx_zbuf_close(&z);
 }
 
-static void what_is_there_is_marked(void **state)
+TEST(what_is_there_is_marked)
 {
     struct bx_zbuf z = {.items = NULL};
     size_t n;
 
-    (void)state;
     bx_buf_append(&z.bytes, "headfirstsecond", 15);
     assert_int_equal(bx_zbuf_mark(&z, 4, 5), BX_OK);
     assert_int_equal(bx_zbuf_mark(&z, 9, 6), BX_OK);
@@ -86,20 +84,13 @@ static void use(void *ctx)
     bx_buf_thread_close();
 }
 
-static void failing_allocations_leave_what_was_there(void **state)
+TEST(failing_allocations_leave_what_was_there)
 {
-    (void)state;
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(use, NULL) > 2);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(items_are_found_by_their_number),
-        cmocka_unit_test(what_is_there_is_marked),
-        cmocka_unit_test(failing_allocations_leave_what_was_there),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

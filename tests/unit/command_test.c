@@ -155,9 +155,8 @@ static void encode(struct bx_buf *b, size_t i, struct bx_cmd_header *head)
     assert_int_equal(b->len % 8, 0);
 }
 
-static void test_bodies(void **state)
+TEST(test_bodies)
 {
-    (void)state;
     assert_int_equal(KINDS, BX__CMDS - 1);
     for (size_t i = 0; i < KINDS; i++) {
         struct bx_cmd_header head = full_head;
@@ -175,13 +174,12 @@ static void test_bodies(void **state)
 }
 
 /* The head of token.create, then a whole batch with nothing but that in it. */
-static void test_head_and_batch(void **state)
+TEST(test_head_and_batch)
 {
     static const struct bx_stamp stamp = {1700000000000, 0x0a0b0c0d, {0x10, 0x20, 0x30}};
     struct bx_cmd_header head = full_head;
     struct bx_buf b = {0};
 
-    (void)state;
     encode(&b, 7, &head);
     is_hex(
         "the head of a command", b.data, bx_flat_size(&bx_cmd_header_schema, &head),
@@ -214,11 +212,10 @@ static int decode(const uint8_t *p, size_t n, struct bx_cmd_header *head, union 
 }
 
 /* Every field comes back: what was decoded encodes to the same bytes. */
-static void test_round_trip(void **state)
+TEST(test_round_trip)
 {
     struct bx_arena arena = {0};
 
-    (void)state;
     for (size_t i = 0; i < KINDS; i++) {
         struct bx_cmd_header head = full_head, back;
         struct bx_buf b = {0}, again = {0};
@@ -242,9 +239,8 @@ static void test_round_trip(void **state)
     bx_arena_close(&arena);
 }
 
-static void test_names(void **state)
+TEST(test_names)
 {
-    (void)state;
     for (size_t i = 0; i < KINDS; i++)
         assert_string_equal(bx_cmd_name(commands[i].kind), commands[i].name);
     assert_null(bx_cmd_name(0));
@@ -252,7 +248,7 @@ static void test_names(void **state)
     assert_null(bx_cmd_schema(UINT16_MAX));
 }
 
-static void test_too_large(void **state)
+TEST(test_too_large)
 {
     struct bx_pair many[64];
     struct bx_cmd_vm_create c = {.if_not_exists = false};
@@ -261,7 +257,6 @@ static void test_too_large(void **state)
     char *text = calloc(1, 65536);
     char keys[64][3];
 
-    (void)state;
     memset(text, 'x', 65535);
     bx_vm_config_init(&c.config);
     c.config.name = bx_str("a");
@@ -316,11 +311,10 @@ static int decode_exact(const uint8_t *p, size_t n, struct bx_arena *arena)
     return rc;
 }
 
-static void test_damaged_commands(void **state)
+TEST(test_damaged_commands)
 {
     struct bx_arena arena = {0};
 
-    (void)state;
     for (size_t i = 0; i < KINDS; i++) {
         struct bx_cmd_header head = full_head;
         struct bx_buf b = {0};
@@ -345,11 +339,10 @@ static void test_damaged_commands(void **state)
 }
 
 /* The hash of a body does not say that it is sound: give each damaged body the right one. */
-static void test_hostile_bodies(void **state)
+TEST(test_hostile_bodies)
 {
     struct bx_arena arena = {0};
 
-    (void)state;
     for (size_t i = 0; i < KINDS; i++) {
         struct bx_cmd_header head = full_head;
         struct bx_buf b = {0};
@@ -398,14 +391,13 @@ static int open_exact(const uint8_t *p, size_t n)
     return rc;
 }
 
-static void test_batch(void **state)
+TEST(test_batch)
 {
     struct bx_arena arena = {0};
     struct bx_buf b = {0};
     struct bx_batch batch;
     size_t at = 0;
 
-    (void)state;
     make_batch(&b);
     assert_int_equal(bx_batch_open(b.data, b.len, &batch, NULL), BX_OK);
     assert_int_equal(batch.stamp.wall_ms, 12345);
@@ -436,12 +428,11 @@ static void test_batch(void **state)
     bx_arena_close(&arena);
 }
 
-static void test_batch_bounds(void **state)
+TEST(test_batch_bounds)
 {
     static const struct bx_stamp stamp;
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(bx_batch_begin(&b), BX_OK);
     bx_batch_seal(&b, BX_BATCH_COMMANDS_MAX, &stamp);
     assert_int_equal(open_exact(b.data, b.len), BX_OK);
@@ -458,13 +449,12 @@ static void test_batch_bounds(void **state)
 }
 
 /* As batches were before their stamp said what time had passed. */
-static void test_batch_of_version_1(void **state)
+TEST(test_batch_of_version_1)
 {
     static const struct bx_stamp stamp = {.wall_ms = 12345};
     struct bx_buf b = {0};
     struct bx_batch batch;
 
-    (void)state;
     assert_int_equal(bx_batch_begin(&b), BX_OK);
     bx_batch_seal(&b, 3, &stamp);
     bx_header_seal(b.data, BX_KIND_BATCH, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEADER_SIZE));
@@ -506,23 +496,13 @@ static void use_all(void *ctx)
     bx_buf_thread_close();
 }
 
-static void test_no_memory(void **state)
+TEST(test_no_memory)
 {
-    (void)state;
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(use_all, NULL) > 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bodies),         cmocka_unit_test(test_head_and_batch),
-        cmocka_unit_test(test_round_trip),     cmocka_unit_test(test_names),
-        cmocka_unit_test(test_too_large),      cmocka_unit_test(test_damaged_commands),
-        cmocka_unit_test(test_hostile_bodies), cmocka_unit_test(test_batch),
-        cmocka_unit_test(test_batch_bounds),   cmocka_unit_test(test_batch_of_version_1),
-        cmocka_unit_test(test_no_memory),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -51,11 +51,10 @@ static int add(struct bx_metrics *m, struct bx_metric_source s)
 
 /* ---- histograms ---- */
 
-static void a_value_counts_below_the_first_bound_that_holds_it(void **state)
+TEST(a_value_counts_below_the_first_bound_that_holds_it)
 {
     struct bx_histogram h = {0};
 
-    (void)state;
     for (uint64_t v = 0; v <= 12; v++)
         bx_histogram_add(&h, &size_info, v);
     assert_int_equal(h.counts[0], 2); /* 0 and 1 */
@@ -66,11 +65,10 @@ static void a_value_counts_below_the_first_bound_that_holds_it(void **state)
     assert_int_equal(bx_histogram_count(&h), 13);
 }
 
-static void a_value_above_all_bounds_is_counted_and_the_sum_stays_at_its_end(void **state)
+TEST(a_value_above_all_bounds_is_counted_and_the_sum_stays_at_its_end)
 {
     struct bx_histogram h = {0};
 
-    (void)state;
     bx_histogram_add(&h, &size_info, 101);
     bx_histogram_add(&h, &size_info, UINT64_MAX);
     assert_int_equal(h.counts[3], 2);
@@ -82,19 +80,18 @@ static void a_value_above_all_bounds_is_counted_and_the_sum_stays_at_its_end(voi
 
 /* ---- what is taken ---- */
 
-static void a_source_is_taken_once(void **state)
+TEST(a_source_is_taken_once)
 {
     struct door d = {0};
     struct bx_metrics m = {0};
 
-    (void)state;
     assert_int_equal(add(&m, side("left", &d)), BX_OK);
     assert_int_equal(add(&m, side("right", &d)), BX_OK);
     assert_int_equal(add(&m, side("left", &d)), BX_EXISTS);
     assert_int_equal(m.n, 2);
 }
 
-static void a_name_belongs_to_one_set(void **state)
+TEST(a_name_belongs_to_one_set)
 {
     static const struct bx_histogram_info open_info = {
         {"blixard_door_open", NULL, BX_HISTOGRAM, "the door's"}, powers, 3};
@@ -102,7 +99,6 @@ static void a_name_belongs_to_one_set(void **state)
     struct door d = {0};
     struct bx_metrics m = {0};
 
-    (void)state;
     assert_int_equal(add(&m, side("left", &d)), BX_OK);
     assert_int_equal(add(&m, (struct bx_metric_source){.set = &gate, .ctx = &d}), BX_EXISTS);
     assert_int_equal(add(&m, (struct bx_metric_source){.set = &door_set, .ctx = &d}), BX_EXISTS);
@@ -110,7 +106,7 @@ static void a_name_belongs_to_one_set(void **state)
                      BX_EXISTS);
 }
 
-static void names_that_break_the_rules_are_refused(void **state)
+TEST(names_that_break_the_rules_are_refused)
 {
     static const struct bx_metric rows[][2] = {
         {{"blixard_door_opened", NULL, BX_COUNTER, "no _total"},
@@ -131,7 +127,6 @@ static void names_that_break_the_rules_are_refused(void **state)
     struct door d = {0};
     struct bx_metrics m = {0};
 
-    (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct bx_metric_set bad = {&door_schema, rows[i], NULL};
 
@@ -140,7 +135,7 @@ static void names_that_break_the_rules_are_refused(void **state)
     assert_int_equal(m.n, 0);
 }
 
-static void sources_without_sense_are_refused(void **state)
+TEST(sources_without_sense_are_refused)
 {
     static const uint64_t falling[] = {10, 10};
     struct bx_histogram_info bad = {size_info.metric, falling, 2};
@@ -148,7 +143,6 @@ static void sources_without_sense_are_refused(void **state)
     struct door d = {0};
     struct bx_metrics m = {0};
 
-    (void)state;
     assert_int_equal(add(&m, side(NULL, &d)), BX_INVALID);
     assert_int_equal(add(&m, side("left", NULL)), BX_INVALID);
     assert_int_equal(
@@ -160,14 +154,13 @@ static void sources_without_sense_are_refused(void **state)
     assert_int_equal(add(&m, (struct bx_metric_source){.histogram = &bad, .ctx = &h}), BX_INVALID);
 }
 
-static void a_full_registry_says_so(void **state)
+TEST(a_full_registry_says_so)
 {
     static const char *const values[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i",
                                          "j", "k", "l", "m", "n", "o", "p", "q"};
     struct door d = {0};
     struct bx_metrics m = {0};
 
-    (void)state;
     for (uint32_t i = 0; i < BX_METRICS_GROUP; i++)
         assert_int_equal(add(&m, side(values[i], &d)), BX_OK);
     assert_int_equal(add(&m, side(values[BX_METRICS_GROUP], &d)), BX_BUSY);
@@ -197,7 +190,7 @@ static void note(void *ctx, const struct bx_metric_sample *s)
                          s->value == NULL ? "" : s->value, (unsigned long long)number);
 }
 
-static void the_order_is_that_of_names_whoever_came_first(void **state)
+TEST(the_order_is_that_of_names_whoever_came_first)
 {
     const struct door left = {3, 1}, right = {5, 2};
     struct bx_histogram h = {.counts = {4}, .sum = 0};
@@ -205,7 +198,6 @@ static void the_order_is_that_of_names_whoever_came_first(void **state)
         side("left", &left), side("right", &right), {.histogram = &size_info, .ctx = &h}};
     static const uint8_t orders[][3] = {{0, 1, 2}, {2, 1, 0}, {1, 2, 0}};
 
-    (void)state;
     for (size_t o = 0; o < 3; o++) {
         struct bx_metrics m = {0};
         struct seen seen = {.n = 0, .text = ""};
@@ -231,13 +223,12 @@ static void read_growing(const void *ctx, void *out)
     memcpy(out, d, sizeof *d);
 }
 
-static void a_source_is_read_once_for_all_its_numbers(void **state)
+TEST(a_source_is_read_once_for_all_its_numbers)
 {
     struct door d = {.opened = 0};
     struct bx_metrics m = {0};
     struct seen seen = {.n = 0, .text = ""};
 
-    (void)state;
     assert_int_equal(
         add(&m, (struct bx_metric_source){.set = &door_set, .read = read_growing, .ctx = &d}),
         BX_OK);
@@ -245,13 +236,12 @@ static void a_source_is_read_once_for_all_its_numbers(void **state)
     assert_string_equal(seen.text, "blixard_door_opened_total{=} 1\nblixard_door_open{=} 1\n");
 }
 
-static void a_set_is_found_by_its_value_and_gone_with_its_owner(void **state)
+TEST(a_set_is_found_by_its_value_and_gone_with_its_owner)
 {
     const struct door left = {3, 1}, right = {5, 2};
     struct bx_metrics m = {0};
     struct door d;
 
-    (void)state;
     assert_int_equal(add(&m, side("left", &left)), BX_OK);
     assert_int_equal(add(&m, side("right", &right)), BX_OK);
     assert_true(bx_metrics_get(&m, &side_set, "right", &d));
@@ -265,7 +255,7 @@ static void a_set_is_found_by_its_value_and_gone_with_its_owner(void **state)
 
 /* ---- the tables of diag/ ---- */
 
-static void every_set_of_the_memory_is_sound(void **state)
+TEST(every_set_of_the_memory_is_sound)
 {
     static const struct bx_metric_set *const sets[] = {
         &bx_pool_metrics,  &bx_buf_metrics,    &bx_buf_class_metrics,
@@ -274,7 +264,6 @@ static void every_set_of_the_memory_is_sound(void **state)
     static const uint64_t nothing[BX_METRICS_BYTES / 8];
     struct bx_metrics m = {0};
 
-    (void)state;
     for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
         struct bx_metric_source s = {.set = sets[i], .ctx = nothing};
 
@@ -284,14 +273,13 @@ static void every_set_of_the_memory_is_sound(void **state)
     }
 }
 
-static void the_process_reports_its_heap_and_its_buffers(void **state)
+TEST(the_process_reports_its_heap_and_its_buffers)
 {
     struct bx_buf_class_stats before, after;
     struct bx_alloc_stats heap, now;
     struct bx_metrics m = {0};
     void *p;
 
-    (void)state;
     assert_int_equal(bx_memory_metrics(&m), BX_OK);
     assert_true(bx_metrics_get(&m, &bx_buf_class_metrics, "512", &before));
     p = bx_block_take(500);
@@ -307,14 +295,13 @@ static void the_process_reports_its_heap_and_its_buffers(void **state)
     assert_int_equal(heap.allocations, now.allocations);
 }
 
-static void a_pool_is_read_where_it_counts(void **state)
+TEST(a_pool_is_read_where_it_counts)
 {
     struct bx_pool pool;
     struct bx_pool_stats s;
     struct bx_metrics m = {0};
     void *p;
 
-    (void)state;
     assert_int_equal(bx_pool_init(&pool, "x", 40, (struct bx_pool_size){3, 1}, NULL), BX_OK);
     assert_int_equal(
         add(&m,
@@ -331,21 +318,5 @@ static void a_pool_is_read_where_it_counts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_value_counts_below_the_first_bound_that_holds_it),
-        cmocka_unit_test(a_value_above_all_bounds_is_counted_and_the_sum_stays_at_its_end),
-        cmocka_unit_test(a_source_is_taken_once),
-        cmocka_unit_test(a_name_belongs_to_one_set),
-        cmocka_unit_test(names_that_break_the_rules_are_refused),
-        cmocka_unit_test(sources_without_sense_are_refused),
-        cmocka_unit_test(a_full_registry_says_so),
-        cmocka_unit_test(the_order_is_that_of_names_whoever_came_first),
-        cmocka_unit_test(a_source_is_read_once_for_all_its_numbers),
-        cmocka_unit_test(a_set_is_found_by_its_value_and_gone_with_its_owner),
-        cmocka_unit_test(every_set_of_the_memory_is_sound),
-        cmocka_unit_test(the_process_reports_its_heap_and_its_buffers),
-        cmocka_unit_test(a_pool_is_read_where_it_counts),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -18,7 +18,7 @@ static void note(void *ctx, const char *name)
     snprintf(names + n, NAMES_SIZE - n, "%s;", name);
 }
 
-static void each_function_does_what_the_table_says(void **state)
+TEST(each_function_does_what_the_table_says)
 {
     char *dir = test_make_dir(), names[NAMES_SIZE] = "";
     const struct bx_fs_ops *ops;
@@ -27,7 +27,6 @@ static void each_function_does_what_the_table_says(void **state)
     char back[8];
     int fd;
 
-    (void)state;
     assert_int_equal(disk_fs_open(&fs, dir, NULL), BX_OK);
     assert_string_equal(fs->dir, dir);
     ops = fs->ops;
@@ -59,36 +58,33 @@ static void each_function_does_what_the_table_says(void **state)
     test_remove_dir(dir);
 }
 
-static void a_directory_that_is_not_there_is_told(void **state)
+TEST(a_directory_that_is_not_there_is_told)
 {
     struct bx_err err = {0};
     struct bx_fs *fs;
 
-    (void)state;
     assert_int_equal(disk_fs_open(&fs, "/nonexistent/data", &err), BX_IO);
     assert_string_equal(err.msg, "open /nonexistent/data: No such file or directory");
     assert_null(fs);
 }
 
-static void a_full_disk_is_told_as_such(void **state)
+TEST(a_full_disk_is_told_as_such)
 {
     struct bx_err err = {0};
     struct bx_fs *fs;
 
-    (void)state;
     assert_int_equal(disk_fs_open(&fs, "/dev", &err), BX_OK);
     assert_int_equal(bx_fs_fail(fs, -ENOSPC, "write", "full", &err), BX_NO_SPACE);
     assert_string_equal(err.msg, "write /dev/full: No space left on device");
     disk_fs_close(fs);
 }
 
-static void the_log_works_on_it(void **state)
+TEST(the_log_works_on_it)
 {
     char *dir = test_make_dir();
     struct bx_wal_options o = {.segment_size = 65536, .cache_bytes = 4096};
     struct bx_wal *w;
 
-    (void)state;
     assert_int_equal(disk_fs_open(&o.fs, dir, NULL), BX_OK);
     for (uint64_t round = 0; round < 3; round++) {
         assert_int_equal(bx_wal_open(&w, &o, NULL), BX_OK);
@@ -115,14 +111,13 @@ static void *run_job(void *w)
 }
 
 /* What a job may touch is its own: the log is used meanwhile. */
-static void the_log_is_used_while_another_thread_writes(void **state)
+TEST(the_log_is_used_while_another_thread_writes)
 {
     char *dir = test_make_dir();
     struct bx_wal_options o = {.segment_size = 65536, .cache_bytes = 65536};
     struct bx_wal *w;
     uint64_t last = 0;
 
-    (void)state;
     assert_int_equal(disk_fs_open(&o.fs, dir, NULL), BX_OK);
     assert_int_equal(bx_wal_open(&w, &o, NULL), BX_OK);
     for (uint64_t round = 1; round <= 60; round++) {
@@ -161,13 +156,5 @@ static void the_log_is_used_while_another_thread_writes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_function_does_what_the_table_says),
-        cmocka_unit_test(a_directory_that_is_not_there_is_told),
-        cmocka_unit_test(a_full_disk_is_told_as_such),
-        cmocka_unit_test(the_log_works_on_it),
-        cmocka_unit_test(the_log_is_used_while_another_thread_writes),
-    };
-
-    return cmocka_run_group_tests_name("disk_fs", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -73,12 +73,11 @@ static struct test_job make_job(uint32_t number)
     return (struct test_job){.job = {run, on_done}, .number = number};
 }
 
-static void a_full_queue_of_writes_keeps_its_order(void **state)
+TEST(a_full_queue_of_writes_keeps_its_order)
 {
     struct test_job jobs[JOBS];
     uv_sem_t gate;
 
-    (void)state;
     uv_sem_init(&gate, 0);
     for (uint32_t i = 0; i < JOBS; i++) {
         jobs[i] = make_job(i);
@@ -98,11 +97,10 @@ static void a_full_queue_of_writes_keeps_its_order(void **state)
     uv_sem_destroy(&gate);
 }
 
-static void a_failure_comes_back_and_is_not_tried_again(void **state)
+TEST(a_failure_comes_back_and_is_not_tried_again)
 {
     struct test_job job = make_job(1);
 
-    (void)state;
     job.rc = BX_IO;
     disk_port(disk)->ops->write(disk_port(disk), &job.job);
     disk_drain(disk);
@@ -115,23 +113,21 @@ static void a_failure_comes_back_and_is_not_tried_again(void **state)
     assert_int_equal(n_ran, 2);
 }
 
-static void a_done_may_write_again(void **state)
+TEST(a_done_may_write_again)
 {
     struct test_job job = make_job(7);
 
-    (void)state;
     job.again = true;
     disk_port(disk)->ops->write(disk_port(disk), &job.job);
     disk_drain(disk);
     assert_int_equal(n_done, 2);
 }
 
-static void an_offloaded_job_does_not_wait_for_the_writer(void **state)
+TEST(an_offloaded_job_does_not_wait_for_the_writer)
 {
     struct test_job slow = make_job(1), other = make_job(2);
     uv_sem_t gate;
 
-    (void)state;
     uv_sem_init(&gate, 0);
     slow.gate = &gate;
     disk_port(disk)->ops->write(disk_port(disk), &slow.job);
@@ -147,15 +143,5 @@ static void an_offloaded_job_does_not_wait_for_the_writer(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_full_queue_of_writes_keeps_its_order, open_disk,
-                                        close_disk),
-        cmocka_unit_test_setup_teardown(a_failure_comes_back_and_is_not_tried_again, open_disk,
-                                        close_disk),
-        cmocka_unit_test_setup_teardown(a_done_may_write_again, open_disk, close_disk),
-        cmocka_unit_test_setup_teardown(an_offloaded_job_does_not_wait_for_the_writer, open_disk,
-                                        close_disk),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(open_disk, close_disk);
 }

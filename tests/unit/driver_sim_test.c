@@ -12,13 +12,12 @@
 #define ITEMS 500u
 
 /* Against a search of the whole list: the earliest, and of those the one that was set first. */
-static void the_first_due_is_the_earliest_set(void **state)
+TEST(the_first_due_is_the_earliest_set)
 {
     static struct bx_timer items[ITEMS];
     uint64_t set[ITEMS] = {0}, order = 0, seed = 3;
     struct bx_timer_heap h = {0};
 
-    (void)state;
     assert_int_equal(bx_timer_heap_reserve(&h, ITEMS), BX_OK);
     for (int round = 0; round < 20000; round++) {
         uint32_t i = (uint32_t)(test_random(&seed) % ITEMS), first = ITEMS;
@@ -149,9 +148,8 @@ static void saw(uint32_t i, uint8_t v, uint64_t epoch, enum bx_observed observed
     assert_int_equal(seen[i].o.failed, failed);
 }
 
-static void a_vm_starts_runs_and_stops(void **state)
+TEST(a_vm_starts_runs_and_stops)
 {
-    (void)state;
     start(1, 7);
     assert_int_equal(running, 1); /* from the order on: it may run */
     pass(0);
@@ -186,9 +184,8 @@ static void a_vm_starts_runs_and_stops(void **state)
     saw(4, 1, 8, BX_OBSERVED_RUNNING, false);
 }
 
-static void a_kill_is_at_once(void **state)
+TEST(a_kill_is_at_once)
 {
-    (void)state;
     start(1, 1);
     start(2, 1);
     pass(50);
@@ -211,9 +208,8 @@ static void a_kill_is_at_once(void **state)
     driver->ops->forget(driver, vm(9));
 }
 
-static void a_stop_without_patience_kills(void **state)
+TEST(a_stop_without_patience_kills)
 {
-    (void)state;
     start(1, 1);
     pass(50);
     driver->ops->stop(driver, vm(1), 5);
@@ -222,9 +218,8 @@ static void a_stop_without_patience_kills(void **state)
     assert_non_null(strstr(seen[2].message, "killed"));
 }
 
-static void the_next_starts_fail_when_told(void **state)
+TEST(the_next_starts_fail_when_told)
 {
-    (void)state;
     bx_driver_sim_fail(driver, 2);
     for (uint8_t i = 1; i <= 3; i++)
         start(i, 1);
@@ -239,9 +234,8 @@ static void the_next_starts_fail_when_told(void **state)
 }
 
 /* Of starts at one time the first called is the first observed, whatever their hashes. */
-static void observations_come_in_the_order_of_the_calls(void **state)
+TEST(observations_come_in_the_order_of_the_calls)
 {
-    (void)state;
     for (uint8_t i = 30; i > 0; i--)
         start(i, 1);
     pass(50);
@@ -252,9 +246,8 @@ static void observations_come_in_the_order_of_the_calls(void **state)
     }
 }
 
-static void an_observer_may_forget(void **state)
+TEST(an_observer_may_forget)
 {
-    (void)state;
     forget_at_exit = 1;
     start(1, 1);
     driver->ops->kill(driver, vm(1));
@@ -273,11 +266,10 @@ static void count(void *ctx, const struct bx_observation *o)
     out[o->vm[0]] = o->observed;
 }
 
-static void each_tells_what_is_there(void **state)
+TEST(each_tells_what_is_there)
 {
     enum bx_observed is[6] = {BX_OBSERVED_ABSENT};
 
-    (void)state;
     for (uint8_t i = 1; i <= 4; i++)
         start(i, 1);
     pass(50);
@@ -295,12 +287,11 @@ static void each_tells_what_is_there(void **state)
     assert_int_equal(is[5], BX_OBSERVED_STARTING);
 }
 
-static void the_console_says_it_is_simulated(void **state)
+TEST(the_console_says_it_is_simulated)
 {
     struct bx_buf out = {0};
     struct bx_err err;
 
-    (void)state;
     start(1, 42);
     assert_int_equal(driver->ops->console(driver, vm(1), 4096, &out, &err), BX_OK);
     assert_int_equal(bx_buf_append(&out, "", 1), BX_OK);
@@ -314,12 +305,11 @@ static void the_console_says_it_is_simulated(void **state)
     bx_buf_release(&out);
 }
 
-static void it_offers_what_is_promised(void **state)
+TEST(it_offers_what_is_promised)
 {
     uint32_t vcpus;
     uint64_t memory, disk;
 
-    (void)state;
     assert_string_equal(driver->ops->name, "sim");
     driver->ops->capacity(driver, &vcpus, &memory, &disk);
     assert_int_equal(vcpus, 16384);
@@ -327,12 +317,11 @@ static void it_offers_what_is_promised(void **state)
     assert_int_equal(disk, 1ull << 20);    /* 1 PiB in GiB */
 }
 
-static void a_full_host_fails_starts(void **state)
+TEST(a_full_host_fails_starts)
 {
     struct bx_vm_config config = {.vcpus = 1};
     struct bx_run run = {.epoch = 1, .node = 1, .config = &config};
 
-    (void)state;
     driver->observe = NULL;
     run.vm[0] = 2;
     for (uint32_t i = 0; i < BX_SIM_RUNS_MAX; i++) {
@@ -349,20 +338,5 @@ static void a_full_host_fails_starts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_first_due_is_the_earliest_set),
-        cmocka_unit_test_setup_teardown(a_vm_starts_runs_and_stops, create, destroy),
-        cmocka_unit_test_setup_teardown(a_kill_is_at_once, create, destroy),
-        cmocka_unit_test_setup_teardown(a_stop_without_patience_kills, create, destroy),
-        cmocka_unit_test_setup_teardown(the_next_starts_fail_when_told, create, destroy),
-        cmocka_unit_test_setup_teardown(observations_come_in_the_order_of_the_calls, create,
-                                        destroy),
-        cmocka_unit_test_setup_teardown(an_observer_may_forget, create, destroy),
-        cmocka_unit_test_setup_teardown(each_tells_what_is_there, create, destroy),
-        cmocka_unit_test_setup_teardown(the_console_says_it_is_simulated, create, destroy),
-        cmocka_unit_test_setup_teardown(it_offers_what_is_promised, create, destroy),
-        cmocka_unit_test_setup_teardown(a_full_host_fails_starts, create, destroy),
-    };
-
-    return cmocka_run_group_tests_name("driver_sim", tests, NULL, NULL);
+    return test_run(create, destroy);
 }

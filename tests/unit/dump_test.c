@@ -78,7 +78,7 @@ static void same_bytes(const struct bx_buf *a, const struct bx_buf *b)
 }
 
 /* What is applied while a dump is read is not in it, and does not wait for it. */
-static void test_sees_one_moment(void **state)
+TEST(test_sees_one_moment)
 {
     struct world *w = *state;
     struct bx_buf chunk = {0}, all = {0};
@@ -100,7 +100,7 @@ static void test_sees_one_moment(void **state)
 }
 
 /* Opening one commits what is applied: nothing of the turn is lost to it. */
-static void test_commits_first(void **state)
+TEST(test_commits_first)
 {
     struct world *w = *state;
     struct bx_buf before = {0}, after = {0};
@@ -118,7 +118,7 @@ static void test_commits_first(void **state)
     bx_buf_release(&after);
 }
 
-static void test_restored_dumps_equal(void **state)
+TEST(test_restored_dumps_equal)
 {
     struct world *w = *state;
     struct test_fsm to = {0};
@@ -135,12 +135,11 @@ static void test_restored_dumps_equal(void **state)
     bx_buf_release(&again);
 }
 
-static void test_empty_state(void **state)
+TEST(test_empty_state)
 {
     struct test_fsm a = {0}, b = {0};
     struct bx_buf dump = {0};
 
-    (void)state;
     test_fsm_open(&a);
     test_fsm_open(&b);
     test_fsm_node(&b, 1, "n1");
@@ -158,7 +157,7 @@ static void test_empty_state(void **state)
 
 /* 512 refusals with many words in one entry: the largest row there is, in chunks of at most 1 MiB,
  * which test_fsm_dump holds them to. */
-static void test_largest_row(void **state)
+TEST(test_largest_row)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
     struct bx_cmd_vm_create c = {.if_not_exists = false};
@@ -167,7 +166,6 @@ static void test_largest_row(void **state)
     struct bx_buf dump = {0};
     char name[BX_NAME_MAX + 1];
 
-    (void)state;
     test_fsm_open(&t);
     memset(name, 'x', sizeof name);
     name[BX_NAME_MAX] = '\0';
@@ -204,7 +202,7 @@ static void test_largest_row(void **state)
 
 /* ---- restores that fail ---- */
 
-static void test_wrong_digest(void **state)
+TEST(test_wrong_digest)
 {
     struct world *w = *state;
     struct test_fsm to = {0};
@@ -221,7 +219,7 @@ static void test_wrong_digest(void **state)
 }
 
 /* Given up at any point: after a restart the state from before is there, or none. */
-static void test_given_up(void **state)
+TEST(test_given_up)
 {
     struct world *w = *state;
     struct test_fsm to = {0};
@@ -243,7 +241,7 @@ static void test_given_up(void **state)
     test_fsm_close(&to);
 }
 
-static void test_cut_rows(void **state)
+TEST(test_cut_rows)
 {
     struct world *w = *state;
     struct test_fsm to = {0};
@@ -305,7 +303,7 @@ static void restore_flipped(struct world *w, uint64_t seed)
     bx_intern_destroy(o.intern);
 }
 
-static void test_flips(void **state)
+TEST(test_flips)
 {
     struct world *w = *state;
 
@@ -319,7 +317,7 @@ static void test_flips(void **state)
 }
 
 /* The same rows twice: names and ids would not be unique. */
-static void test_twice_the_same(void **state)
+TEST(test_twice_the_same)
 {
     struct world *w = *state;
     struct test_fsm t = {0}, to = {0};
@@ -368,7 +366,7 @@ static void restore_without_memory(struct world *w, uint64_t n)
     _exit(rc != BX_OK ? REFUSED : c.calls <= n ? NOT_REACHED : DONE);
 }
 
-static void test_no_memory_in_restore(void **state)
+TEST(test_no_memory_in_restore)
 {
     struct world *w = *state;
     uint64_t index, changed, n = 0;
@@ -414,30 +412,13 @@ static void read_dump(void *ctx)
 }
 
 /* A snapshot that finds no memory is given up, and taken later. */
-static void test_no_memory_in_dump(void **state)
+TEST(test_no_memory_in_dump)
 {
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(read_dump, *state) > 2);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(test_sees_one_moment),
-        TEST(test_commits_first),
-        TEST(test_restored_dumps_equal),
-        TEST(test_empty_state),
-        TEST(test_largest_row),
-        TEST(test_wrong_digest),
-        TEST(test_given_up),
-        TEST(test_cut_rows),
-        TEST(test_flips),
-        TEST(test_twice_the_same),
-        TEST(test_no_memory_in_restore),
-        TEST(test_no_memory_in_dump),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -93,9 +93,8 @@ static void run(uint8_t policy)
     stands(BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 1, true);
 }
 
-static void test_stop_and_start(void **state)
+TEST(test_stop_and_start)
 {
-    (void)state;
     run(BX_RESTART_ALWAYS);
     start();
     stands(BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 1, false);
@@ -120,9 +119,8 @@ static void test_stop_and_start(void **state)
     assert_false(vm()->stop_force);
 }
 
-static void test_restart(void **state)
+TEST(test_restart)
 {
-    (void)state;
     run(BX_RESTART_NEVER);
     restart();
     stands(BX_DESIRED_RUNNING, BX_PHASE_STOPPING, 1, true);
@@ -155,11 +153,10 @@ static void ends(uint8_t policy, uint8_t how, uint8_t desired, uint8_t phase, ui
 }
 
 /* A run that ends by itself: by its restart policy, and by how it ended. */
-static void test_restart_policies(void **state)
+TEST(test_restart_policies)
 {
     enum { RUN = BX_DESIRED_RUNNING, REST = BX_DESIRED_STOPPED };
 
-    (void)state;
     ends(BX_RESTART_NEVER, BX_PHASE_STOPPED, REST, BX_PHASE_STOPPED, 1);
     ends(BX_RESTART_NEVER, BX_PHASE_FAILED, RUN, BX_PHASE_FAILED, 1);
     ends(BX_RESTART_ON_FAILURE, BX_PHASE_STOPPED, REST, BX_PHASE_STOPPED, 1);
@@ -168,9 +165,8 @@ static void test_restart_policies(void **state)
     ends(BX_RESTART_ALWAYS, BX_PHASE_FAILED, RUN, BX_PHASE_CREATING, 2);
 }
 
-static void test_failed(void **state)
+TEST(test_failed)
 {
-    (void)state;
     run(BX_RESTART_NEVER);
     report(BX_PHASE_FAILED, "no memory");
     stands(BX_DESIRED_RUNNING, BX_PHASE_FAILED, 1, true);
@@ -187,11 +183,10 @@ static void test_failed(void **state)
     stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 3, true);
 }
 
-static void test_delete(void **state)
+TEST(test_delete)
 {
     struct bx_node_columns c;
 
-    (void)state;
     run(BX_RESTART_ALWAYS);
     test_fsm_delete(&t, "web");
     stands(BX_DESIRED_DELETED, BX_PHASE_STOPPING, 1, true);
@@ -217,9 +212,8 @@ static void test_delete(void **state)
 }
 
 /* Only the node that runs it, of the run it has, and only moves that there are. */
-static void test_reports(void **state)
+TEST(test_reports)
 {
-    (void)state;
     run(BX_RESTART_NEVER);
     stop(false);
     report(BX_PHASE_STOPPED, "");
@@ -256,11 +250,10 @@ static struct bx_cmd_vm_create create_of(const char *name)
     return c;
 }
 
-static void test_create(void **state)
+TEST(test_create)
 {
     struct bx_cmd_vm_create c = create_of("web");
 
-    (void)state;
     c.config.stopped = true;
     assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
     memcpy(uuid, t.last.object, 16);
@@ -278,11 +271,10 @@ static void test_create(void **state)
 }
 
 /* It would be told to be there, and be gone a moment later. */
-static void test_create_while_deleted(void **state)
+TEST(test_create_while_deleted)
 {
     struct bx_cmd_vm_create c = create_of("web");
 
-    (void)state;
     assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
     assert_int_equal(test_fsm_delete(&t, "web"), BX_OK);
     c.if_not_exists = true;
@@ -290,12 +282,11 @@ static void test_create_while_deleted(void **state)
     refused(BX_CONFLICT, "being deleted");
 }
 
-static void test_create_placed(void **state)
+TEST(test_create_placed)
 {
     struct bx_cmd_vm_create c = create_of("web");
     struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DRAINING};
 
-    (void)state;
     test_fsm_node(&t, 2, "n2");
     c.config.node = bx_str("n2");
     assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
@@ -319,14 +310,13 @@ static void test_create_placed(void **state)
 }
 
 /* Up to the last unit, and not one beyond; also within one entry. */
-static void test_create_fills_up(void **state)
+TEST(test_create_fills_up)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
     struct test_batch b = {0};
     struct bx_node_columns c;
     uint64_t before = t.outcomes;
 
-    (void)state;
     for (int i = 0; i < 5; i++) {
         char name[] = {'v', (char)('0' + i), 0};
         struct bx_cmd_vm_create vm_create = create_of(name);
@@ -369,12 +359,11 @@ static int state_of(uint64_t id, uint8_t state)
                           &(struct bx_cmd_node_state){.id = id, .state = state});
 }
 
-static void test_node_put(void **state)
+TEST(test_node_put)
 {
     const struct bx_node_row *n;
     struct bx_node_info two = node_of(2, "n2", "h:2");
 
-    (void)state;
     two.state = BX_NODE_DOWN; /* not for the node to say */
     assert_int_equal(put(two), BX_OK);
     assert_int_equal(t.last.node, 2);
@@ -413,11 +402,10 @@ static void test_node_put(void **state)
     } while (0)
 
 /* Whatever a host says of itself is noticed when it is new, and only then. */
-static void test_every_field_of_a_node(void **state)
+TEST(test_every_field_of_a_node)
 {
     struct bx_node_info n = node_of(1, "n1", "127.0.0.1:7001");
 
-    (void)state;
     CHANGES(name, bx_str("other"));
     CHANGES(address, bx_str("h:1"));
     CHANGES(api, bx_str("h:2"));
@@ -436,7 +424,7 @@ static void test_every_field_of_a_node(void **state)
 }
 
 /* Names that change hands within one turn: what is stored holds them unique, row by row. */
-static void test_names_change_hands(void **state)
+TEST(test_names_change_hands)
 {
     static const struct {
         uint64_t id;
@@ -446,7 +434,6 @@ static void test_names_change_hands(void **state)
     uint64_t digest, outcomes = t.outcomes + sizeof moves / sizeof moves[0];
     char address[] = "h:0";
 
-    (void)state;
     assert_int_equal(put(node_of(2, "b", "h:2")), BX_OK);
     assert_int_equal(put(node_of(3, "n3", "h:3")), BX_OK);
     outcomes += 2;
@@ -474,7 +461,7 @@ static void test_names_change_hands(void **state)
 }
 
 /* Made, deleted and made again before anything was stored. */
-static void test_one_turn(void **state)
+TEST(test_one_turn)
 {
     struct bx_cmd_header create = {.kind = BX_CMD_VM_CREATE}, delete = {.kind = BX_CMD_VM_DELETE};
     struct bx_cmd_vm_create c = create_of("web");
@@ -482,7 +469,6 @@ static void test_one_turn(void **state)
     struct test_batch b = {0};
     uint64_t digest, events = t.events;
 
-    (void)state;
     c.config.stopped = true;
     for (int i = 0; i < 3; i++) {
         test_batch_clear(&b);
@@ -503,9 +489,8 @@ static void test_one_turn(void **state)
     bx_buf_release(&b.buf);
 }
 
-static void test_node_state(void **state)
+TEST(test_node_state)
 {
-    (void)state;
     assert_int_equal(state_of(1, BX_NODE_UP), BX_OK);
     assert_true(t.last.existed);
     assert_int_equal(state_of(1, BX_NODE_SUSPECT), BX_OK);
@@ -515,12 +500,11 @@ static void test_node_state(void **state)
 }
 
 /* A node may shrink below what runs on it: what runs stays, and nothing is added. */
-static void test_node_shrinks(void **state)
+TEST(test_node_shrinks)
 {
     struct bx_node_info one = node_of(1, "n1", "127.0.0.1:7001");
     struct bx_node_columns c;
 
-    (void)state;
     for (int i = 0; i < 6; i++) {
         char name[] = {'v', (char)('0' + i), 0};
 
@@ -539,11 +523,10 @@ static void test_node_shrinks(void **state)
     }
 }
 
-static void test_nodes_full(void **state)
+TEST(test_nodes_full)
 {
     char name[16], address[16];
 
-    (void)state;
     for (uint64_t id = 2; id <= BX_NODES_MAX + 1; id++) {
         snprintf(name, sizeof name, "m%u", (unsigned)id);
         snprintf(address, sizeof address, "h:%u", (unsigned)id);
@@ -558,12 +541,11 @@ static void test_nodes_full(void **state)
 
 /* ---- the cluster, tokens and joins ---- */
 
-static void test_cluster_create(void **state)
+TEST(test_cluster_create)
 {
     struct bx_cmd_cluster_create c = {.cluster = {1}, .history = {2}, .name = bx_str("lab")};
     struct bx_cluster_info info;
 
-    (void)state;
     assert_int_equal(test_fsm_apply(&t, BX_CMD_CLUSTER_CREATE, &c), BX_OK);
     bx_view_cluster(bx_fsm_view(t.fsm), &info);
     assert_true(info.created);
@@ -591,9 +573,8 @@ static int join(uint8_t secret, const char *name, const char *address)
 }
 
 /* Every entry of these tests comes a millisecond after the one before. */
-static void test_join(void **state)
+TEST(test_join)
 {
-    (void)state;
     assert_int_equal(join(1, "n2", "h:2"), BX_DENIED);
     assert_true(t.last.hint.n > 0);
     assert_int_equal(token(1, 0, 1000), BX_OK);
@@ -611,9 +592,8 @@ static void test_join(void **state)
     assert_int_equal(t.last.node, 42);
 }
 
-static void test_tokens(void **state)
+TEST(test_tokens)
 {
-    (void)state;
     assert_int_equal(token(1, 0, 0), BX_INVALID);
     assert_int_equal(token(1, 0, 30ull * 24 * 3600 * 1000 + 1), BX_INVALID);
     assert_int_equal(token(1, 0, 30ull * 24 * 3600 * 1000), BX_OK);
@@ -625,9 +605,8 @@ static void test_tokens(void **state)
     assert_int_equal(join(1, "n4", "h:4"), BX_OK);
 }
 
-static void test_tokens_full(void **state)
+TEST(test_tokens_full)
 {
-    (void)state;
     for (uint32_t i = 0; i < 1024; i++)
         assert_int_equal(token((uint8_t)i, (uint8_t)(1 + (i >> 8)), i == 700 ? 2000 : 100000),
                          BX_OK);
@@ -641,33 +620,7 @@ static void test_tokens_full(void **state)
     assert_int_equal(bx_fsm_applied(t.fsm), t.index);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(test_stop_and_start),
-        TEST(test_restart),
-        TEST(test_restart_policies),
-        TEST(test_failed),
-        TEST(test_delete),
-        TEST(test_reports),
-        TEST(test_create),
-        TEST(test_create_placed),
-        TEST(test_create_fills_up),
-        TEST(test_create_while_deleted),
-        TEST(test_node_put),
-        TEST(test_node_state),
-        TEST(test_node_shrinks),
-        TEST(test_nodes_full),
-        TEST(test_cluster_create),
-        TEST(test_join),
-        TEST(test_tokens),
-        TEST(test_tokens_full),
-        TEST(test_names_change_hands),
-        TEST(test_one_turn),
-        TEST(test_every_field_of_a_node),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

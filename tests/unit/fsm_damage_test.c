@@ -234,7 +234,7 @@ static int flip(struct world *w, size_t at, uint8_t bit, bool further)
     return what;
 }
 
-static void test_flips(void **state)
+TEST(test_flips)
 {
     struct world *w = *state;
     uint64_t seed = 7, as_it_was = 0, empty = 0;
@@ -251,7 +251,7 @@ static void test_flips(void **state)
     assert_true(as_it_was > 0 && empty > FLIPS / 10);
 }
 
-static void test_flips_in_the_header(void **state)
+TEST(test_flips_in_the_header)
 {
     struct world *w = *state;
 
@@ -311,7 +311,7 @@ static void put_byte(FILE *f, long at, int byte)
 
 /* A file that rots while it is in use: what is read of it later, for a snapshot or for a user who
  * asks for events, is right or refused. */
-static void test_flips_under_an_open_file(void **state)
+TEST(test_flips_under_an_open_file)
 {
     struct world *w = *state;
     uint64_t seed = 9, right = 0, refused = 0, dump;
@@ -344,7 +344,7 @@ static void test_flips_under_an_open_file(void **state)
 
 /* Damage that SQLite finds while it writes, here by a trigger: the file goes, for the next start.
  */
-static void test_write_that_fails(void **state)
+TEST(test_write_that_fails)
 {
     struct world *w = *state;
     sqlite3 *db;
@@ -364,7 +364,7 @@ static void test_write_that_fails(void **state)
 }
 
 /* A page at the end that nothing is read from when the state is opened may be missed. */
-static void test_cuts(void **state)
+TEST(test_cuts)
 {
     struct world *w = *state;
     uint64_t seed = 8, empty = 0;
@@ -435,7 +435,7 @@ static void is_before_or_after(struct world *w, uint32_t n, int ended)
 
 /* Either the process ends before COMMIT, or the entry is applied as everywhere. A refusal for want
  * of memory would be this node's alone. */
-static void test_no_memory_in_apply(void **state)
+TEST(test_no_memory_in_apply)
 {
     struct world *w = *state;
     uint32_t n = 0, ends = 0;
@@ -453,7 +453,7 @@ static void test_no_memory_in_apply(void **state)
 }
 
 /* A database must not be taken for damaged because memory was out while it was read. */
-static void test_no_memory_in_open(void **state)
+TEST(test_no_memory_in_open)
 {
     struct world *w = *state;
     uint32_t n = 0;
@@ -471,15 +471,5 @@ static void test_no_memory_in_open(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_flips, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_flips_in_the_header, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_flips_under_an_open_file, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_write_that_fails, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_cuts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_memory_in_apply, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_memory_in_open, setup, teardown),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -67,11 +67,10 @@ static const struct bx_vm *vm_named(const char *name)
     return bx_view_named(bx_fsm_view(t.fsm), BX_TABLE_VM, bx_str(name));
 }
 
-static void each_object_has_a_revision_and_an_id(void **state)
+TEST(each_object_has_a_revision_and_an_id)
 {
     uint64_t before = test_fsm_revision(&t), digest;
 
-    (void)state;
     assert_int_equal(test_fsm_vm(&t, "web", 0, NULL), BX_OK);
     assert_int_equal(test_fsm_revision(&t), before + 3);
     assert_int_equal(t.last.revision, before + 3);
@@ -89,11 +88,10 @@ static void each_object_has_a_revision_and_an_id(void **state)
     assert_true(test_fsm_digest(&t) == digest);
 }
 
-static void a_refusal_undoes_all(void **state)
+TEST(a_refusal_undoes_all)
 {
     uint64_t before = test_fsm_revision(&t), digest = test_fsm_digest(&t);
 
-    (void)state;
     last = "not a name";
     assert_int_equal(test_fsm_vm(&t, "web", 0, NULL), BX_INVALID);
     assert_int_equal(test_fsm_revision(&t), before);
@@ -112,9 +110,8 @@ static void count_up(void *ctx, const struct bx_event *e)
 }
 
 /* Whatever the size of a page, and wherever in an entry it ends. */
-static void pages_of_events_lose_none(void **state)
+TEST(pages_of_events_lose_none)
 {
-    (void)state;
     for (int i = 0; i < 4; i++) {
         char name[] = {'v', (char)('0' + i), 0};
 
@@ -132,12 +129,11 @@ static void pages_of_events_lose_none(void **state)
     }
 }
 
-static void a_dump_is_restored(void **state)
+TEST(a_dump_is_restored)
 {
     uint64_t digest, index, revision;
     struct bx_buf dump = {0};
 
-    (void)state;
     assert_int_equal(test_fsm_vm(&t, "web", 0, NULL), BX_OK);
     digest = test_fsm_digest(&t);
     revision = test_fsm_revision(&t);
@@ -152,11 +148,10 @@ static void a_dump_is_restored(void **state)
 }
 
 /* The events of an entry are one row, which a snapshot must be able to take. */
-static void too_many_changes_at_once_are_refused(void **state)
+TEST(too_many_changes_at_once_are_refused)
 {
     uint64_t before = test_fsm_revision(&t);
 
-    (void)state;
     commands[BX_CMD_VM_CREATE] = tell_much;
     assert_int_equal(test_fsm_vm(&t, "web", 0, NULL), BX_TOO_LARGE);
     assert_non_null(strstr(t.message, "changes at once"));
@@ -166,15 +161,5 @@ static void too_many_changes_at_once_are_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(each_object_has_a_revision_and_an_id, open_state,
-                                        close_state),
-        cmocka_unit_test_setup_teardown(a_refusal_undoes_all, open_state, close_state),
-        cmocka_unit_test_setup_teardown(pages_of_events_lose_none, open_state, close_state),
-        cmocka_unit_test_setup_teardown(a_dump_is_restored, open_state, close_state),
-        cmocka_unit_test_setup_teardown(too_many_changes_at_once_are_refused, open_state,
-                                        close_state),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(open_state, close_state);
 }

@@ -163,14 +163,13 @@ static void reopens_equal(struct test_fsm *t)
     same_picture(&before, &after);
 }
 
-static void test_every_command(void **state)
+TEST(test_every_command)
 {
     struct test_fsm t = {.options = {.sessions_max = 4, .session_ttl_ms = 5000}};
     struct test_commands g = {.seed = 1};
     struct test_batch b = {0};
     uint32_t codes[BX__CODES] = {0}, changes = 0;
 
-    (void)state;
     test_fsm_open(&t);
     for (uint32_t i = 0; i < COMMANDS; i++) {
         bool changed;
@@ -219,7 +218,7 @@ static bool make_odd(struct test_batch *b, size_t at, uint64_t *seed)
 
 /* An entry that ended the process would do so on every replica, at every start: whatever decodes is
  * carried out or refused. */
-static void test_odd_commands(void **state)
+TEST(test_odd_commands)
 {
     struct test_fsm t = {0};
     struct test_commands g = {.seed = 21};
@@ -227,7 +226,6 @@ static void test_odd_commands(void **state)
     uint64_t seed = 22;
     uint32_t odd = 0, changes = 0;
 
-    (void)state;
     test_fsm_open(&t);
     while (odd < 6000 && bx_view_vms(bx_fsm_view(t.fsm)) < 40) {
         uint64_t revision = test_fsm_revision(&t), digest = test_fsm_digest(&t);
@@ -305,7 +303,7 @@ static void same_state(const struct test_fsm *a, const struct test_fsm *b)
 
 /* a commits several entries at once; b one by one, and is opened again and again; c starts late,
  * from a's dump. */
-static void test_replicas(void **state)
+TEST(test_replicas)
 {
     struct test_fsm a = {.options = {.sessions_max = 5, .session_ttl_ms = 5000, .events_max = 50}};
     struct test_fsm b = {.options = a.options}, c = {.options = a.options};
@@ -313,7 +311,6 @@ static void test_replicas(void **state)
     struct test_batch batch = {0};
     uint64_t seed = 3;
 
-    (void)state;
     test_fsm_open(&a);
     test_fsm_open(&b);
     test_fsm_open(&c);
@@ -384,14 +381,13 @@ static void refuses_newer(size_t at, uint8_t value)
     test_fsm_close(&t);
 }
 
-static void test_newer_entries(void **state)
+TEST(test_newer_entries)
 {
-    (void)state;
     refuses_newer(8, BX__CMDS);      /* kind */
     refuses_newer(16, BX_LEVEL + 1); /* level */
 }
 
-static void test_damaged_entry(void **state)
+TEST(test_damaged_entry)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_TOKEN_CREATE};
     struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
@@ -399,7 +395,6 @@ static void test_damaged_entry(void **state)
     struct test_batch b = {0};
     struct bx_err err;
 
-    (void)state;
     test_fsm_open(&t);
     test_batch_add(&b, &head, &token);
     b.n = 2; /* says two and holds one */
@@ -410,12 +405,11 @@ static void test_damaged_entry(void **state)
 }
 
 /* Entries that are none of ours move the applied index, and nothing else. */
-static void test_foreign_entries(void **state)
+TEST(test_foreign_entries)
 {
     struct test_fsm t = {0};
     uint64_t digest;
 
-    (void)state;
     test_fsm_open(&t);
     test_fsm_node(&t, 1, "n1");
     digest = test_fsm_digest(&t);
@@ -454,13 +448,12 @@ static void child_applies(struct test_fsm *t, const struct test_batch *b, bool c
     t->event_index = test_fsm_revision(t);
 }
 
-static void test_gone_before_commit(void **state)
+TEST(test_gone_before_commit)
 {
     struct test_fsm t = {0};
     struct test_commands g = {.seed = 4};
     struct test_batch b = {0};
 
-    (void)state;
     test_fsm_open(&t);
     for (int i = 0; i < 40; i++) {
         uint64_t digest = test_fsm_digest(&t);
@@ -493,7 +486,7 @@ static void gone(void *ctx, uint64_t index, uint32_t place, const struct bx_outc
 }
 
 /* Whoever hears of an outcome can rely on it: it is stored before it is told. */
-static void test_told_when_stored(void **state)
+TEST(test_told_when_stored)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE};
     struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DOWN};
@@ -502,7 +495,6 @@ static void test_told_when_stored(void **state)
     int status;
     pid_t pid;
 
-    (void)state;
     test_fsm_open(&t);
     test_fsm_node(&t, 1, "n1");
     test_batch_add(&b, &head, &down);
@@ -555,14 +547,13 @@ static uint64_t read_events(struct test_fsm *t, uint64_t since, uint32_t max)
     return n;
 }
 
-static void test_events(void **state)
+TEST(test_events)
 {
     struct test_fsm t = {.options = {.events_max = 20}}, late = {.options = t.options};
     struct test_commands g = {.seed = 5};
     struct test_batch b = {0};
     uint64_t revision, oldest;
 
-    (void)state;
     test_fsm_open(&t);
     while (t.index < 3000) {
         test_batch_clear(&b);
@@ -597,17 +588,5 @@ static void test_events(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_command),
-        cmocka_unit_test(test_odd_commands),
-        cmocka_unit_test(test_replicas),
-        cmocka_unit_test(test_newer_entries),
-        cmocka_unit_test(test_damaged_entry),
-        cmocka_unit_test(test_foreign_entries),
-        cmocka_unit_test(test_gone_before_commit),
-        cmocka_unit_test(test_told_when_stored),
-        cmocka_unit_test(test_events),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

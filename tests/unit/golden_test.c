@@ -134,12 +134,11 @@ static void same_as_golden(const char *prefix, const char *name, const struct bx
         fail_msg("%s: its bytes have changed: this is a new format", full);
 }
 
-static void records_are_written_as_ever(void **state)
+TEST(records_are_written_as_ever)
 {
     size_t n;
     const struct golden_sample *samples = golden_samples(&n);
 
-    (void)state;
     for (size_t f = 0; f < FORMS; f++) {
         for (size_t i = 0; i < n; i++) {
             struct bx_buf b = {0};
@@ -151,9 +150,8 @@ static void records_are_written_as_ever(void **state)
     }
 }
 
-static void items_are_written_as_ever(void **state)
+TEST(items_are_written_as_ever)
 {
-    (void)state;
     for (size_t i = 0; i < golden_items_n; i++) {
         struct bx_buf b = {0};
 
@@ -174,7 +172,7 @@ static void count_event(void *ctx, const struct bx_event *e)
 }
 
 /* Two nodes, three VMs, and what was told of them. */
-static void an_old_dump_is_restored(void **state)
+TEST(an_old_dump_is_restored)
 {
     struct test_fsm t = {.index = 0};
     uint64_t newest = 0;
@@ -182,7 +180,6 @@ static void an_old_dump_is_restored(void **state)
     uint32_t count;
     size_t n;
 
-    (void)state;
     test_fsm_open(&t);
     p = golden_find("dump", &n);
     assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
@@ -231,12 +228,11 @@ static bool has_form(const struct golden_sample *s, size_t form)
     return true;
 }
 
-static void every_form_gives_the_same_object(void **state)
+TEST(every_form_gives_the_same_object)
 {
     size_t n_samples;
     const struct golden_sample *samples = golden_samples(&n_samples);
 
-    (void)state;
     for (size_t i = 0; i < n_samples; i++) {
         for (size_t f = 0; f < FORMS; f++) {
             struct reading r = {.pack = bx_pack_create()};
@@ -366,25 +362,22 @@ static void run_found(void *ctx, const char *name, const uint8_t *p, size_t n)
     }
 }
 
-static void what_was_found_stays_fixed(void **state)
+TEST(what_was_found_stays_fixed)
 {
     unsigned runs = 0;
 
-    (void)state;
     golden_each(run_found, &runs);
     assert_true(runs > 0);
 }
 
-static void damage_is_refused_or_harmless(void **state)
+TEST(damage_is_refused_or_harmless)
 {
-    (void)state;
     for (size_t i = 0; i < fuzz_targets_n; i++)
         run_seeds(&fuzz_targets[i], damage);
 }
 
-static void damage_under_a_good_checksum_is_harmless(void **state)
+TEST(damage_under_a_good_checksum_is_harmless)
 {
-    (void)state;
     for (size_t i = 0; i < fuzz_targets_n; i++) {
         if (fuzz_targets[i].reseal != NULL)
             run_seeds(&fuzz_targets[i], damage_resealed);
@@ -393,15 +386,6 @@ static void damage_under_a_good_checksum_is_harmless(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(records_are_written_as_ever),
-        cmocka_unit_test(items_are_written_as_ever),
-        cmocka_unit_test(every_form_gives_the_same_object),
-        cmocka_unit_test(an_old_dump_is_restored),
-        cmocka_unit_test(what_was_found_stays_fixed),
-        cmocka_unit_test(damage_is_refused_or_harmless),
-        cmocka_unit_test(damage_under_a_good_checksum_is_harmless),
-    };
     int rc;
 
     if (argc > 1 && strcmp(argv[1], "--write") == 0) {
@@ -417,7 +401,7 @@ int main(int argc, char **argv)
         golden_close();
         return 0;
     }
-    rc = cmocka_run_group_tests(tests, NULL, NULL);
+    rc = test_run(NULL, NULL);
     golden_close();
     return rc;
 }

@@ -99,9 +99,8 @@ static void a_life(void)
     op(SIM_OP_CREATE, BX_EXISTS, 0, 8);
 }
 
-static void test_a_life_is_good(void **state)
+TEST(test_a_life_is_good)
 {
-    (void)state;
     a_life();
     reads(SIM_OP_STALE_READ, 'a', BX_DESIRED_RUNNING, BX_PHASE_CREATING, 5);
     op(SIM_OP_STALE_READ, BX_NOT_FOUND, 0, 4);
@@ -111,34 +110,30 @@ static void test_a_life_is_good(void **state)
     good();
 }
 
-static void test_a_stale_read_shows_its_revision(void **state)
+TEST(test_a_stale_read_shows_its_revision)
 {
-    (void)state;
     a_life();
     reads(SIM_OP_STALE_READ, 'a', BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 8);
     bad_op(4);
 }
 
-static void test_a_refusal_shows_its_revision(void **state)
+TEST(test_a_refusal_shows_its_revision)
 {
-    (void)state;
     a_life();
     op(SIM_OP_START, BX_CONFLICT, 0, 9); /* it rested by then */
     bad_op(4);
 }
 
-static void test_a_lost_change_is_found(void **state)
+TEST(test_a_lost_change_is_found)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     op(SIM_OP_CREATE, BX_OK, 'a', 5);
     op(SIM_OP_STOP, BX_OK, 'a', 6);
     bad_op(1);
 }
 
-static void test_a_change_at_another_revision_is_not_it(void **state)
+TEST(test_a_change_at_another_revision_is_not_it)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
     change(8, BX_EVENT_VM_DESIRED, BX_PHASE_CREATING, "n1");
     op(SIM_OP_CREATE_STOPPED, BX_OK, 'a', 5);
@@ -146,9 +141,8 @@ static void test_a_change_at_another_revision_is_not_it(void **state)
     bad_op(1);
 }
 
-static void test_a_doubled_change_is_found(void **state)
+TEST(test_a_doubled_change_is_found)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
     change(6, BX_EVENT_VM_DELETED, BX__PHASES, "n1");
     change(7, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
@@ -157,34 +151,30 @@ static void test_a_doubled_change_is_found(void **state)
     bad_change(7);
 }
 
-static void test_two_changes_of_one_revision_are_found(void **state)
+TEST(test_two_changes_of_one_revision_are_found)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
     op(SIM_OP_CREATE_STOPPED, BX_OK, 'a', 5);
     op(SIM_OP_START, BX_OK, 'a', 5)->start = 0;
     bad_op(1);
 }
 
-static void test_a_change_of_another_name_is_not_it(void **state)
+TEST(test_a_change_of_another_name_is_not_it)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     op(SIM_OP_CREATE, BX_OK, 'a', 5)->name = 1;
     bad_change(5);
 }
 
-static void test_an_impossible_phase_is_found(void **state)
+TEST(test_an_impossible_phase_is_found)
 {
-    (void)state;
     a_life();
     change(10, BX_EVENT_VM_PHASE, BX_PHASE_RUNNING, "n1");
     bad_change(10);
 }
 
-static void test_no_answer_may_have_done_it(void **state)
+TEST(test_no_answer_may_have_done_it)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     change(6, BX_EVENT_VM_DESIRED, BX_PHASE_STOPPING, "n1");
     op(SIM_OP_CREATE, 0, 0, 0)->end = SIM_OP_UNANSWERED;
@@ -196,17 +186,15 @@ static void test_no_answer_may_have_done_it(void **state)
     bad_op(4);
 }
 
-static void test_no_answer_did_nothing_else(void **state)
+TEST(test_no_answer_did_nothing_else)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     op(SIM_OP_CREATE_STOPPED, 0, 0, 0)->end = SIM_OP_UNANSWERED;
     bad_change(5);
 }
 
-static void test_a_removed_node_takes_its_vms(void **state)
+TEST(test_a_removed_node_takes_its_vms)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     change(7, BX_EVENT_NODE_REMOVED, BX__PHASES, "n2");
     change(9, BX_EVENT_NODE_REMOVED, BX__PHASES, "n1");
@@ -221,34 +209,30 @@ static void test_a_removed_node_takes_its_vms(void **state)
 
 /* ---- revisions and time ---- */
 
-static void test_a_read_after_an_answer_is_as_new(void **state)
+TEST(test_a_read_after_an_answer_is_as_new)
 {
-    (void)state;
     a_life();
     op(SIM_OP_READ, BX_NOT_FOUND, 0, 7)->name = 1;
     bad_op(4);
 }
 
-static void test_a_change_after_an_answer_is_newer(void **state)
+TEST(test_a_change_after_an_answer_is_newer)
 {
-    (void)state;
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
     op(SIM_OP_READ, BX_NOT_FOUND, 0, 5)->name = 1;
     op(SIM_OP_CREATE_STOPPED, BX_OK, 'a', 5);
     bad_op(1);
 }
 
-static void test_a_stale_read_may_be_older(void **state)
+TEST(test_a_stale_read_may_be_older)
 {
-    (void)state;
     a_life();
     op(SIM_OP_STALE_READ, BX_NOT_FOUND, 0, 3);
     good();
 }
 
-static void test_a_stale_read_is_as_new_as_it_claims(void **state)
+TEST(test_a_stale_read_is_as_new_as_it_claims)
 {
-    (void)state;
     a_life();
     op(SIM_OP_STALE_READ, BX_NOT_FOUND, 0, 3)->knows = h.ops[0].end;
     good();
@@ -258,26 +242,5 @@ static void test_a_stale_read_is_as_new_as_it_claims(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_a_life_is_good, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_stale_read_shows_its_revision, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_refusal_shows_its_revision, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_lost_change_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_change_at_another_revision_is_not_it, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_doubled_change_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_two_changes_of_one_revision_are_found, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(test_a_change_of_another_name_is_not_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_an_impossible_phase_is_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_answer_may_have_done_it, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_answer_did_nothing_else, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_removed_node_takes_its_vms, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_read_after_an_answer_is_as_new, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_change_after_an_answer_is_newer, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_stale_read_may_be_older, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_stale_read_is_as_new_as_it_claims, setup, teardown),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -9,9 +9,8 @@
 #include <sqlite3.h>
 #include <string.h>
 
-static void every_kind_is_complete(void **state)
+TEST(every_kind_is_complete)
 {
-    (void)state;
     for (size_t i = 0; i < BX__TABLES; i++) {
         const struct bx_kind_desc *k = bx_kinds[i];
         unsigned keys = 0;
@@ -31,9 +30,8 @@ static void every_kind_is_complete(void **state)
     }
 }
 
-static void no_two_kinds_share_a_name_a_table_or_a_schema(void **state)
+TEST(no_two_kinds_share_a_name_a_table_or_a_schema)
 {
-    (void)state;
     for (size_t i = 0; i < BX__TABLES; i++) {
         for (size_t j = 0; j < i; j++) {
             assert_string_not_equal(bx_kinds[i]->name, bx_kinds[j]->name);
@@ -45,14 +43,13 @@ static void no_two_kinds_share_a_name_a_table_or_a_schema(void **state)
 
 /* ---- keys ---- */
 
-static void keys_are_in_ascending_order(void **state)
+TEST(keys_are_in_ascending_order)
 {
     struct bx_kind_desc k = {.key = BX_KEY_U64};
     uint64_t two = 2, big = UINT64_MAX;
     uint8_t low[16] = {1}, high[16] = {1, [15] = 1};
     struct bx_str a = bx_str("a"), ab = bx_str("ab"), b = bx_str("b"), none = {NULL, 0};
 
-    (void)state;
     assert_true(bx_kind_compare(&k, &two, &big) < 0 && bx_kind_compare(&k, &big, &two) > 0);
     assert_true(bx_kind_compare(&k, &two, &two) == 0);
     k.key = BX_KEY_BYTES;
@@ -63,14 +60,13 @@ static void keys_are_in_ascending_order(void **state)
     assert_true(bx_kind_hash(&k, &a) != bx_kind_hash(&k, &b));
 }
 
-static void an_object_may_get_another_name(void **state)
+TEST(an_object_may_get_another_name)
 {
     struct bx_intern *in = bx_intern_create(0, 0);
     struct bx_node_row d = {.info = {.id = 7, .name = bx_str("old")}};
     struct bx_row *old, *with;
     struct bx_view v;
 
-    (void)state;
     bx_view_init(&v, in);
     old = bx_row_make(&v.home, BX_TABLE_NODE, &d);
     bx_view_swap(&v, NULL, old);
@@ -101,13 +97,12 @@ static const char *const tables[][2] = {
     {"cluster", "CREATE TABLE cluster(one INTEGER PRIMARY KEY, name TEXT, data BLOB)"},
 };
 
-static void the_tables_are_those_of_earlier_builds(void **state)
+TEST(the_tables_are_those_of_earlier_builds)
 {
     struct test_fsm t = {0};
     sqlite3_stmt *st;
     sqlite3 *db;
 
-    (void)state;
     test_fsm_open(&t);
     assert_int_equal(sqlite3_open_v2(t.path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
@@ -125,13 +120,5 @@ static void the_tables_are_those_of_earlier_builds(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_is_complete),
-        cmocka_unit_test(no_two_kinds_share_a_name_a_table_or_a_schema),
-        cmocka_unit_test(keys_are_in_ascending_order),
-        cmocka_unit_test(an_object_may_get_another_name),
-        cmocka_unit_test(the_tables_are_those_of_earlier_builds),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -206,9 +206,8 @@ static uint32_t requests_in(const struct message *m)
 
 /* ---- granting ---- */
 
-static void a_grant_is_held_until_t1_after_its_heartbeat(void **state)
+TEST(a_grant_is_held_until_t1_after_its_heartbeat)
 {
-    (void)state;
     assert_int_equal(bx_lease_request(node.lease, web, 1), BX_OK);
     assert_false(holds(web, 1));
     bx_lease_tick(node.lease);
@@ -232,9 +231,8 @@ static void a_grant_is_held_until_t1_after_its_heartbeat(void **state)
     bx_lease_cancel(node.lease, web);
 }
 
-static void heartbeats_renew_a_grant(void **state)
+TEST(heartbeats_renew_a_grant)
 {
-    (void)state;
     bx_lease_request(node.lease, web, 1);
     round_trip();
     for (int i = 0; i < 20; i++) {
@@ -250,12 +248,11 @@ static void heartbeats_renew_a_grant(void **state)
     assert_false(holds(web, 1));
 }
 
-static void only_what_the_state_allows_is_granted(void **state)
+TEST(only_what_the_state_allows_is_granted)
 {
     uint8_t unknown[16] = {9}, stopped[16], running[16];
     struct bx_cmd_vm_report r = {.node = 2, .epoch = 1, .phase = BX_PHASE_RUNNING};
 
-    (void)state;
     place("stopped", stopped);
     place("running", running);
     test_fsm_desire(&state_1, "stopped", BX_DESIRED_STOPPED, false, false);
@@ -280,9 +277,8 @@ static void only_what_the_state_allows_is_granted(void **state)
     assert_false(holds(web, 2));
 }
 
-static void a_vm_of_another_node_is_not_granted(void **state)
+TEST(a_vm_of_another_node_is_not_granted)
 {
-    (void)state;
     node.id = 3; /* the link tells who sent a heartbeat */
     bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
@@ -293,9 +289,8 @@ static void a_vm_of_another_node_is_not_granted(void **state)
     assert_false(holds(web, 1));
 }
 
-static void a_grant_waits_for_its_revision(void **state)
+TEST(a_grant_waits_for_its_revision)
 {
-    (void)state;
     test_fsm_node(&state_1, 3, "n3"); /* not applied at the node yet */
     bx_lease_request(node.lease, web, 1);
     round_trip();
@@ -315,7 +310,7 @@ static void a_grant_waits_for_its_revision(void **state)
 
 /* ---- grants that must not count ---- */
 
-static void a_grant_must_answer_a_heartbeat_of_this_life(void **state)
+TEST(a_grant_must_answer_a_heartbeat_of_this_life)
 {
     struct bx_grant_request pair = {.epoch = 1};
     uint8_t packed[BX_WANT_SIZE], right[16];
@@ -323,7 +318,6 @@ static void a_grant_must_answer_a_heartbeat_of_this_life(void **state)
     struct bx_arena arena = {0};
     struct bx_heartbeat heartbeat;
 
-    (void)state;
     memcpy(pair.vm, web, 16);
     bx_want_put(packed, &pair);
     bx_lease_request(node.lease, web, 1);
@@ -357,11 +351,10 @@ static void a_grant_must_answer_a_heartbeat_of_this_life(void **state)
     assert_int_equal(node.granted, 1);
 }
 
-static void a_restarted_daemon_has_another_incarnation(void **state)
+TEST(a_restarted_daemon_has_another_incarnation)
 {
     struct bx_lease *old;
 
-    (void)state;
     bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
@@ -378,11 +371,10 @@ static void a_restarted_daemon_has_another_incarnation(void **state)
 }
 
 /* A grant for an older heartbeat does not shorten a newer one's. */
-static void answers_out_of_order_keep_the_later_end(void **state)
+TEST(answers_out_of_order_keep_the_later_end)
 {
     struct message first;
 
-    (void)state;
     bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
@@ -397,9 +389,8 @@ static void answers_out_of_order_keep_the_later_end(void **state)
     assert_true(holds(web, 1));
 }
 
-static void a_deposed_leader_does_not_answer(void **state)
+TEST(a_deposed_leader_does_not_answer)
 {
-    (void)state;
     bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
@@ -413,9 +404,8 @@ static void a_deposed_leader_does_not_answer(void **state)
     assert_int_equal(n_wire, 0);
 }
 
-static void a_barrier_of_an_earlier_leadership_answers_nothing(void **state)
+TEST(a_barrier_of_an_earlier_leadership_answers_nothing)
 {
-    (void)state;
     bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
@@ -436,9 +426,8 @@ static void a_barrier_of_an_earlier_leadership_answers_nothing(void **state)
     assert_true(holds(web, 1));
 }
 
-static void a_barrier_that_fails_answers_nothing(void **state)
+TEST(a_barrier_that_fails_answers_nothing)
 {
-    (void)state;
     bx_lease_request(node.lease, web, 1);
     bx_lease_tick(node.lease);
     deliver();
@@ -459,11 +448,10 @@ static void a_barrier_that_fails_answers_nothing(void **state)
 
 /* ---- heartbeats ---- */
 
-static void a_new_request_leaves_at_once(void **state)
+TEST(a_new_request_leaves_at_once)
 {
     uint8_t second[16], third[16];
 
-    (void)state;
     place("second", second);
     place("third", third);
     round_trip(); /* the first heartbeat asks even when nothing is wanted */
@@ -493,9 +481,8 @@ static void a_new_request_leaves_at_once(void **state)
     assert_int_equal(n_wire, 0);
 }
 
-static void a_new_leader_gets_a_heartbeat_at_once(void **state)
+TEST(a_new_leader_gets_a_heartbeat_at_once)
 {
-    (void)state;
     bx_lease_request(node.lease, web, 1);
     node.leader = 0;
     assert_true(bx_lease_tick(node.lease) > the_clock.now);
@@ -512,9 +499,8 @@ static void a_new_leader_gets_a_heartbeat_at_once(void **state)
     assert_true(holds(web, 1));
 }
 
-static void a_heartbeat_without_requests_needs_no_barrier(void **state)
+TEST(a_heartbeat_without_requests_needs_no_barrier)
 {
-    (void)state;
     round_trip(); /* the first heartbeat of a life asks how far to apply */
     assert_true(bx_lease_current(node.lease));
     assert_int_equal(node.granted, 1);
@@ -528,9 +514,8 @@ static void a_heartbeat_without_requests_needs_no_barrier(void **state)
     assert_int_equal(barrier.submitted, 1);
 }
 
-static void heartbeats_ask_until_one_was_answered(void **state)
+TEST(heartbeats_ask_until_one_was_answered)
 {
-    (void)state;
     bx_lease_tick(node.lease);
     drop_wire(); /* lost */
     the_clock.now += BX_LEASE_HEARTBEAT_MS;
@@ -538,9 +523,8 @@ static void heartbeats_ask_until_one_was_answered(void **state)
     assert_true(bx_lease_current(node.lease));
 }
 
-static void heartbeats_count_in_the_present_leadership_only(void **state)
+TEST(heartbeats_count_in_the_present_leadership_only)
 {
-    (void)state;
     assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), 0);
     bx_lease_tick(node.lease);
     deliver();
@@ -554,9 +538,8 @@ static void heartbeats_count_in_the_present_leadership_only(void **state)
 }
 
 /* While a barrier is slow a node's heartbeats do not queue up, and none of them starves. */
-static void a_slow_barrier_answers_the_oldest_and_the_newest(void **state)
+TEST(a_slow_barrier_answers_the_oldest_and_the_newest)
 {
-    (void)state;
     bx_lease_request(node.lease, web, 1);
     for (int i = 0; i < 4; i++) {
         bx_lease_tick(node.lease);
@@ -580,11 +563,10 @@ static void a_slow_barrier_answers_the_oldest_and_the_newest(void **state)
 
 /* ---- bounds ---- */
 
-static void requests_are_bounded(void **state)
+TEST(requests_are_bounded)
 {
     uint8_t vm[16] = {7};
 
-    (void)state;
     for (uint32_t i = 0; i < BX_WANTS_MAX; i++) {
         memcpy(vm + 4, &i, sizeof i);
         assert_int_equal(bx_lease_request(node.lease, vm, 1), BX_OK);
@@ -597,13 +579,12 @@ static void requests_are_bounded(void **state)
     assert_true(holds(web, 1));
 }
 
-static void waiting_heartbeats_are_bounded(void **state)
+TEST(waiting_heartbeats_are_bounded)
 {
     static uint8_t wants[BX_WANTS_MAX * BX_WANT_SIZE];
     struct bx_heartbeat b = {.seq = 1, .wants = {(const char *)wants, sizeof wants}};
     uint32_t fit = BX_LEASE_WAITING_MAX / sizeof wants, answered = 0;
 
-    (void)state;
     for (uint64_t id = 10; id < 10 + 2 * fit; id++) {
         bx_lease_on_heartbeat(leader.lease, id, &b);
         assert_int_equal(bx_lease_last_heartbeat(leader.lease, id), the_clock.now);
@@ -619,11 +600,10 @@ static void waiting_heartbeats_are_bounded(void **state)
     assert_true(holds(web, 1));
 }
 
-static void a_heartbeat_with_a_truncated_request_is_not_answered(void **state)
+TEST(a_heartbeat_with_a_truncated_request_is_not_answered)
 {
     struct bx_heartbeat b = {.seq = 1, .wants = {"0123456789", 10}};
 
-    (void)state;
     bx_lease_on_heartbeat(leader.lease, 2, &b);
     assert_int_equal(barrier.submitted, 0);
     assert_int_equal(bx_lease_last_heartbeat(leader.lease, 2), the_clock.now);
@@ -664,39 +644,13 @@ static void live_in_little_memory(void *ctx)
     bx_buf_thread_close();
 }
 
-static void without_memory_only_an_answer_is_missing(void **state)
+TEST(without_memory_only_an_answer_is_missing)
 {
-    (void)state;
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(live_in_little_memory, NULL) > 0);
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
-    const struct CMUnitTest tests[] = {
-        TEST(a_grant_is_held_until_t1_after_its_heartbeat),
-        TEST(heartbeats_renew_a_grant),
-        TEST(only_what_the_state_allows_is_granted),
-        TEST(a_vm_of_another_node_is_not_granted),
-        TEST(a_grant_waits_for_its_revision),
-        TEST(a_grant_must_answer_a_heartbeat_of_this_life),
-        TEST(a_restarted_daemon_has_another_incarnation),
-        TEST(answers_out_of_order_keep_the_later_end),
-        TEST(a_deposed_leader_does_not_answer),
-        TEST(a_barrier_of_an_earlier_leadership_answers_nothing),
-        TEST(a_barrier_that_fails_answers_nothing),
-        TEST(a_new_request_leaves_at_once),
-        TEST(a_new_leader_gets_a_heartbeat_at_once),
-        TEST(a_heartbeat_without_requests_needs_no_barrier),
-        TEST(heartbeats_ask_until_one_was_answered),
-        TEST(heartbeats_count_in_the_present_leadership_only),
-        TEST(a_slow_barrier_answers_the_oldest_and_the_newest),
-        TEST(requests_are_bounded),
-        TEST(waiting_heartbeats_are_bounded),
-        TEST(a_heartbeat_with_a_truncated_request_is_not_answered),
-        TEST(without_memory_only_an_answer_is_missing),
-    };
-
-    return cmocka_run_group_tests_name("lease", tests, NULL, NULL);
+    return test_run(create, destroy);
 }

@@ -99,9 +99,8 @@ static void bad_at(size_t where)
 
 /* ---- one after the other ---- */
 
-static void test_a_life_is_good(void **state)
+TEST(test_a_life_is_good)
 {
-    (void)state;
     absent(0, 1);
     create(2, 3, 'a');
     runs(4, 5, 'a');
@@ -121,17 +120,15 @@ static void test_a_life_is_good(void **state)
     good();
 }
 
-static void test_stale_read_is_found(void **state)
+TEST(test_stale_read_is_found)
 {
-    (void)state;
     create(0, 1, 'a');
     absent(2, 3);
     bad_at(1);
 }
 
-static void test_old_vm_is_found(void **state)
+TEST(test_old_vm_is_found)
 {
-    (void)state;
     create_resting(0, 1, 'a');
     remove_vm(2, 3, 'a');
     create(4, 5, 'b');
@@ -139,25 +136,22 @@ static void test_old_vm_is_found(void **state)
     bad_at(3);
 }
 
-static void test_doubled_create_is_found(void **state)
+TEST(test_doubled_create_is_found)
 {
-    (void)state;
     create(0, 1, 'a');
     create(2, 3, 'b');
     bad_at(1);
 }
 
-static void test_read_from_the_future_is_found(void **state)
+TEST(test_read_from_the_future_is_found)
 {
-    (void)state;
     runs(0, 1, 'a');
     create(2, 3, 'a');
     bad_at(0);
 }
 
-static void test_resurrection_is_found(void **state)
+TEST(test_resurrection_is_found)
 {
-    (void)state;
     create_resting(0, 1, 'a');
     remove_vm(2, 3, 'a'); /* it rested: it is gone at once */
     absent(4, 5);
@@ -165,9 +159,8 @@ static void test_resurrection_is_found(void **state)
     bad_at(3);
 }
 
-static void test_gone_and_back_is_found(void **state)
+TEST(test_gone_and_back_is_found)
 {
-    (void)state;
     create(0, 1, 'a');
     remove_vm(2, 3, 'a');
     absent(4, 5);
@@ -175,18 +168,16 @@ static void test_gone_and_back_is_found(void **state)
     bad_at(3);
 }
 
-static void test_lost_stop_is_found(void **state)
+TEST(test_lost_stop_is_found)
 {
-    (void)state;
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, 3, BX_OK, 'a');
     runs(4, 5, 'a');
     bad_at(2);
 }
 
-static void test_stop_undone_is_found(void **state)
+TEST(test_stop_undone_is_found)
 {
-    (void)state;
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, 3, BX_OK, 'a');
     rests(4, 5, 'a');
@@ -194,9 +185,8 @@ static void test_stop_undone_is_found(void **state)
     bad_at(3);
 }
 
-static void test_stop_by_force_once(void **state)
+TEST(test_stop_by_force_once)
 {
-    (void)state;
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, 3, BX_OK, 'a');
     op(SIM_OP_STOP, 4, 5, BX_OK, 'a')->force = true;
@@ -205,9 +195,8 @@ static void test_stop_by_force_once(void **state)
     bad_at(3);
 }
 
-static void test_start_while_stopping_is_refused(void **state)
+TEST(test_start_while_stopping_is_refused)
 {
-    (void)state;
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, 3, BX_OK, 'a');
     op(SIM_OP_START, 4, 5, BX_CONFLICT, 0);
@@ -219,17 +208,15 @@ static void test_start_while_stopping_is_refused(void **state)
 
 /* ---- what depends on the restart policy ---- */
 
-static void test_restart_always_does_not_rest(void **state)
+TEST(test_restart_always_does_not_rest)
 {
-    (void)state;
     create(0, 1, 'a');
     rests(2, 3, 'a');
     bad_at(1);
 }
 
-static void test_restart_never_rests_and_stays(void **state)
+TEST(test_restart_never_rests_and_stays)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, 1, BX_OK, 'a')->restart = BX_RESTART_NEVER;
     rests(2, 3, 'a');
     good();
@@ -237,9 +224,8 @@ static void test_restart_never_rests_and_stays(void **state)
     bad_at(2);
 }
 
-static void test_restart_never_fails(void **state)
+TEST(test_restart_never_fails)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, 1, BX_OK, 'a')->restart = BX_RESTART_NEVER;
     there(2, 3, 'a', BX_DESIRED_RUNNING, BX_PHASE_FAILED);
     op(SIM_OP_START, 4, 5, BX_OK, 'a');
@@ -249,17 +235,15 @@ static void test_restart_never_fails(void **state)
     bad_at(4);
 }
 
-static void test_restart_on_failure_does_not_fail(void **state)
+TEST(test_restart_on_failure_does_not_fail)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, 1, BX_OK, 'a')->restart = BX_RESTART_ON_FAILURE;
     there(2, 3, 'a', BX_DESIRED_RUNNING, BX_PHASE_FAILED);
     bad_at(1);
 }
 
-static void test_a_removed_node_fails_its_vms(void **state)
+TEST(test_a_removed_node_fails_its_vms)
 {
-    (void)state;
     create(0, 1, 'a');
     there(2, 3, 'a', BX_DESIRED_RUNNING, BX_PHASE_FAILED);
     op(SIM_OP_START, 4, 5, BX_UNPLACEABLE, 0);
@@ -273,9 +257,8 @@ static void test_a_removed_node_fails_its_vms(void **state)
 
 /* ---- refusals ---- */
 
-static void test_nonsense_is_refused(void **state)
+TEST(test_nonsense_is_refused)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, 1, BX_INVALID, 0)->invalid = true;
     absent(2, 3);
     good();
@@ -288,18 +271,16 @@ static void test_nonsense_is_refused(void **state)
     bad_at(3);
 }
 
-static void test_pinned_to_no_node_is_refused(void **state)
+TEST(test_pinned_to_no_node_is_refused)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, 1, BX_NOT_FOUND, 0);
     bad_at(0);
     ops[0].pinned = true;
     good();
 }
 
-static void test_refusals_change_nothing(void **state)
+TEST(test_refusals_change_nothing)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, 1, BX_UNPLACEABLE, 0);
     op(SIM_OP_CREATE, 2, 3, BX_BUSY, 0);
     op(SIM_OP_START, 4, 5, BX_NOT_FOUND, 0);
@@ -312,9 +293,8 @@ static void test_refusals_change_nothing(void **state)
     good();
 }
 
-static void test_a_vm_on_its_way_out_does_not_do(void **state)
+TEST(test_a_vm_on_its_way_out_does_not_do)
 {
-    (void)state;
     create(0, 1, 'a');
     remove_vm(2, 3, 'a');
     op(SIM_OP_CREATE, 4, 5, BX_CONFLICT, 0)->if_not_exists = true;
@@ -325,16 +305,14 @@ static void test_a_vm_on_its_way_out_does_not_do(void **state)
     bad_at(2);
 }
 
-static void test_refusal_without_cause_is_found(void **state)
+TEST(test_refusal_without_cause_is_found)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, 1, BX_EXISTS, 0);
     bad_at(0);
 }
 
-static void test_unplaceable_while_there_is_found(void **state)
+TEST(test_unplaceable_while_there_is_found)
 {
-    (void)state;
     create(0, 1, 'a');
     op(SIM_OP_CREATE, 2, 3, BX_UNPLACEABLE, 0);
     bad_at(1);
@@ -342,9 +320,8 @@ static void test_unplaceable_while_there_is_found(void **state)
 
 /* ---- at the same time ---- */
 
-static void test_overlapping_ones_find_their_order(void **state)
+TEST(test_overlapping_ones_find_their_order)
 {
-    (void)state;
     create(0, 10, 'a');
     absent(1, 9);
     runs(2, 8, 'a');
@@ -355,17 +332,15 @@ static void test_overlapping_ones_find_their_order(void **state)
     good();
 }
 
-static void test_two_creates_at_once_are_found(void **state)
+TEST(test_two_creates_at_once_are_found)
 {
-    (void)state;
     create(0, 10, 'a');
     create(0, 10, 'b');
     bad_at(1);
 }
 
-static void test_two_creates_at_once_and_a_delete_between(void **state)
+TEST(test_two_creates_at_once_and_a_delete_between)
 {
-    (void)state;
     create(0, 10, 'a');
     create(0, 10, 'b');
     remove_vm(0, 10, 'a');
@@ -375,9 +350,8 @@ static void test_two_creates_at_once_and_a_delete_between(void **state)
 }
 
 /* Two readers who agree with no single order, though each alone agrees with one. */
-static void test_readers_agree_on_the_order(void **state)
+TEST(test_readers_agree_on_the_order)
 {
-    (void)state;
     create_resting(0, 1, 'a');
     op(SIM_OP_START, 2, 20, BX_OK, 'a');
     runs(3, 5, 'a');
@@ -386,9 +360,8 @@ static void test_readers_agree_on_the_order(void **state)
 }
 
 /* The start waits for the stop, though it could have come after an end that nobody saw. */
-static void test_a_change_takes_its_time(void **state)
+TEST(test_a_change_takes_its_time)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, 1, BX_OK, 'a')->restart = BX_RESTART_NEVER;
     op(SIM_OP_START, 2, 10, BX_OK, 'a');
     op(SIM_OP_STOP, 4, 6, BX_OK, 'a')->force = true;
@@ -396,9 +369,8 @@ static void test_a_change_takes_its_time(void **state)
     good();
 }
 
-static void test_ends_at_the_same_time_overlap(void **state)
+TEST(test_ends_at_the_same_time_overlap)
 {
-    (void)state;
     create(0, 5, 'a');
     absent(5, 6);
     good();
@@ -406,9 +378,8 @@ static void test_ends_at_the_same_time_overlap(void **state)
     bad_at(2);
 }
 
-static void test_many_at_once(void **state)
+TEST(test_many_at_once)
 {
-    (void)state;
     for (unsigned i = 0; i < 8; i++)
         create(i, 1000 + i, (char)(i + 1));
     for (unsigned i = 0; i < 8; i++)
@@ -418,11 +389,10 @@ static void test_many_at_once(void **state)
     bad_at(16);
 }
 
-static void test_too_many_at_once_are_no_verdict(void **state)
+TEST(test_too_many_at_once_are_no_verdict)
 {
     size_t at;
 
-    (void)state;
     for (unsigned i = 0; i < 24; i++)
         create(i, 1000, (char)(i + 1));
     for (unsigned i = 0; i < 24; i++)
@@ -440,9 +410,8 @@ static void test_too_many_at_once_are_no_verdict(void **state)
 
 /* ---- without an answer ---- */
 
-static void test_unanswered_may_happen_late_or_never(void **state)
+TEST(test_unanswered_may_happen_late_or_never)
 {
-    (void)state;
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, NEVER, 0, 0);
     runs(3, 4, 'a');
@@ -455,18 +424,16 @@ static void test_unanswered_may_happen_late_or_never(void **state)
     bad_at(5);
 }
 
-static void test_unanswered_does_not_happen_before(void **state)
+TEST(test_unanswered_does_not_happen_before)
 {
-    (void)state;
     create(0, 1, 'a');
     rests(2, 3, 'a');
     op(SIM_OP_STOP, 4, NEVER, 0, 0);
     bad_at(1);
 }
 
-static void test_unanswered_create_gets_one_uuid(void **state)
+TEST(test_unanswered_create_gets_one_uuid)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, NEVER, 0, 0);
     absent(1, 2);
     runs(3, 4, 'x');
@@ -476,9 +443,8 @@ static void test_unanswered_create_gets_one_uuid(void **state)
     bad_at(4);
 }
 
-static void test_unanswered_create_made_no_known_vm(void **state)
+TEST(test_unanswered_create_made_no_known_vm)
 {
-    (void)state;
     op(SIM_OP_CREATE, 0, NEVER, 0, 0);
     runs(1, 2, 'a');
     remove_vm(3, 4, 'a');
@@ -488,9 +454,8 @@ static void test_unanswered_create_made_no_known_vm(void **state)
 
 /* ---- what is looked at ---- */
 
-static void test_other_names_and_stale_reads_do_not_count(void **state)
+TEST(test_other_names_and_stale_reads_do_not_count)
 {
-    (void)state;
     create(0, 1, 'a');
     absent(2, 3);
     ops[n - 1].name = 1;
@@ -501,43 +466,5 @@ static void test_other_names_and_stale_reads_do_not_count(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_a_life_is_good, setup),
-        cmocka_unit_test_setup(test_stale_read_is_found, setup),
-        cmocka_unit_test_setup(test_old_vm_is_found, setup),
-        cmocka_unit_test_setup(test_doubled_create_is_found, setup),
-        cmocka_unit_test_setup(test_read_from_the_future_is_found, setup),
-        cmocka_unit_test_setup(test_resurrection_is_found, setup),
-        cmocka_unit_test_setup(test_gone_and_back_is_found, setup),
-        cmocka_unit_test_setup(test_lost_stop_is_found, setup),
-        cmocka_unit_test_setup(test_stop_undone_is_found, setup),
-        cmocka_unit_test_setup(test_stop_by_force_once, setup),
-        cmocka_unit_test_setup(test_start_while_stopping_is_refused, setup),
-        cmocka_unit_test_setup(test_restart_always_does_not_rest, setup),
-        cmocka_unit_test_setup(test_restart_never_rests_and_stays, setup),
-        cmocka_unit_test_setup(test_restart_never_fails, setup),
-        cmocka_unit_test_setup(test_restart_on_failure_does_not_fail, setup),
-        cmocka_unit_test_setup(test_a_removed_node_fails_its_vms, setup),
-        cmocka_unit_test_setup(test_nonsense_is_refused, setup),
-        cmocka_unit_test_setup(test_pinned_to_no_node_is_refused, setup),
-        cmocka_unit_test_setup(test_refusals_change_nothing, setup),
-        cmocka_unit_test_setup(test_a_vm_on_its_way_out_does_not_do, setup),
-        cmocka_unit_test_setup(test_refusal_without_cause_is_found, setup),
-        cmocka_unit_test_setup(test_unplaceable_while_there_is_found, setup),
-        cmocka_unit_test_setup(test_overlapping_ones_find_their_order, setup),
-        cmocka_unit_test_setup(test_two_creates_at_once_are_found, setup),
-        cmocka_unit_test_setup(test_two_creates_at_once_and_a_delete_between, setup),
-        cmocka_unit_test_setup(test_readers_agree_on_the_order, setup),
-        cmocka_unit_test_setup(test_a_change_takes_its_time, setup),
-        cmocka_unit_test_setup(test_ends_at_the_same_time_overlap, setup),
-        cmocka_unit_test_setup(test_many_at_once, setup),
-        cmocka_unit_test_setup(test_too_many_at_once_are_no_verdict, setup),
-        cmocka_unit_test_setup(test_unanswered_may_happen_late_or_never, setup),
-        cmocka_unit_test_setup(test_unanswered_does_not_happen_before, setup),
-        cmocka_unit_test_setup(test_unanswered_create_gets_one_uuid, setup),
-        cmocka_unit_test_setup(test_unanswered_create_made_no_known_vm, setup),
-        cmocka_unit_test_setup(test_other_names_and_stale_reads_do_not_count, setup),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, NULL);
 }

@@ -269,11 +269,10 @@ static bool send_frame(struct host *h, uint64_t to, size_t n)
     return sent;
 }
 
-static void frames_go_both_ways(void **state)
+TEST(frames_go_both_ways)
 {
     static const size_t sizes[] = {0, 8, 13, 1, 4096, 65536, 100001, BX_FRAME_MAX, 24};
 
-    (void)state;
     start_hosts(2, 2);
     assert_false(send_frame(&hosts[0], 2, 8));
     SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
@@ -296,9 +295,8 @@ static void frames_go_both_ways(void **state)
     stop_hosts();
 }
 
-static void a_pair_has_one_connection(void **state)
+TEST(a_pair_has_one_connection)
 {
-    (void)state;
     start_hosts(3, 3);
     SPIN_UNTIL(hosts[0].ups == 2 && hosts[1].ups == 2 && hosts[2].ups == 2);
     spin_ms(300);
@@ -310,11 +308,10 @@ static void a_pair_has_one_connection(void **state)
     stop_hosts();
 }
 
-static void a_small_frame_overtakes_large_ones(void **state)
+TEST(a_small_frame_overtakes_large_ones)
 {
     uint32_t n = 0;
 
-    (void)state;
     start_hosts(2, 2);
     SPIN_UNTIL(is_connected(&hosts[0], 2));
     while (n < 8) /* more than the kernel takes */
@@ -327,9 +324,8 @@ static void a_small_frame_overtakes_large_ones(void **state)
     stop_hosts();
 }
 
-static void a_peer_that_comes_back_is_connected_again(void **state)
+TEST(a_peer_that_comes_back_is_connected_again)
 {
-    (void)state;
     start_hosts(2, 2);
     SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
     link_destroy(hosts[0].link);
@@ -349,9 +345,8 @@ static void a_peer_that_comes_back_is_connected_again(void **state)
     stop_hosts();
 }
 
-static void who_is_no_longer_a_member_is_cut_off(void **state)
+TEST(who_is_no_longer_a_member_is_cut_off)
 {
-    (void)state;
     start_hosts(2, 2);
     SPIN_UNTIL(is_connected(&hosts[0], 2));
     know_everybody(&hosts[0], 1);
@@ -467,11 +462,10 @@ static void assert_refused(const struct bx_hello *h, const char *why)
     close(fd);
 }
 
-static void a_hello_that_does_not_fit_is_refused_with_the_reason(void **state)
+TEST(a_hello_that_does_not_fit_is_refused_with_the_reason)
 {
     struct bx_hello h;
 
-    (void)state;
     start_hosts(3, 2); /* the third is a member without a daemon */
     SPIN_UNTIL(is_connected(&hosts[1], 1));
     h = hello_of(3, 7);
@@ -512,11 +506,10 @@ static int dial_as(uint64_t id, uint8_t incarnation)
 }
 
 /* While host 2 was away a node 11 may have joined. */
-static void an_admitted_node_is_a_peer_before_the_list_names_it(void **state)
+TEST(an_admitted_node_is_a_peer_before_the_list_names_it)
 {
     int fd;
 
-    (void)state;
     start_hosts(3, 2);
     fd = dial_as(11, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 11));
@@ -529,12 +522,11 @@ static void an_admitted_node_is_a_peer_before_the_list_names_it(void **state)
     stop_hosts();
 }
 
-static void a_list_without_an_admitted_node_cuts_it_off(void **state)
+TEST(a_list_without_an_admitted_node_cuts_it_off)
 {
     uint8_t rest[256];
     int fd;
 
-    (void)state;
     start_hosts(3, 2);
     fd = dial_as(11, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 11));
@@ -546,12 +538,11 @@ static void a_list_without_an_admitted_node_cuts_it_off(void **state)
 }
 
 /* Also when no list came in between: the node is asked again. */
-static void an_admitted_node_that_left_is_admitted_anew(void **state)
+TEST(an_admitted_node_that_left_is_admitted_anew)
 {
     struct bx_hello h = hello_of(11, 7);
     int fd;
 
-    (void)state;
     start_hosts(3, 2);
     fd = dial_as(11, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 11));
@@ -566,12 +557,11 @@ static void an_admitted_node_that_left_is_admitted_anew(void **state)
     stop_hosts();
 }
 
-static void an_admitted_node_may_replace_its_connection(void **state)
+TEST(an_admitted_node_may_replace_its_connection)
 {
     uint8_t rest[256];
     int first, second;
 
-    (void)state;
     start_hosts(3, 2);
     first = dial_as(11, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 11) && is_connected(&hosts[1], 1));
@@ -584,13 +574,12 @@ static void an_admitted_node_may_replace_its_connection(void **state)
     stop_hosts();
 }
 
-static void a_second_incarnation_is_refused_and_a_second_connection_replaces(void **state)
+TEST(a_second_incarnation_is_refused_and_a_second_connection_replaces)
 {
     uint8_t rest[256];
     struct bx_hello h;
     int first, second;
 
-    (void)state;
     start_hosts(3, 2);
     first = dial_as(3, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 3));
@@ -620,13 +609,12 @@ static void assert_closed_for(int fd, const void *p, size_t n)
     close(fd);
 }
 
-static void what_is_no_frame_closes_the_connection(void **state)
+TEST(what_is_no_frame_closes_the_connection)
 {
     struct bx_hello h = hello_of(3, 7);
     struct bx_buf hello = {0}, frame = {0};
     uint8_t head[BX_HEADER_SIZE];
 
-    (void)state;
     start_hosts(3, 2);
     SPIN_UNTIL(is_connected(&hosts[1], 1));
     assert_int_equal(bx_frame_write(&hello, BX_FRAME_HELLO, &bx_hello_schema, &h), BX_OK);
@@ -656,14 +644,13 @@ static void what_is_no_frame_closes_the_connection(void **state)
     stop_hosts();
 }
 
-static void a_hello_in_single_bytes_arrives(void **state)
+TEST(a_hello_in_single_bytes_arrives)
 {
     _Alignas(8) uint8_t answer[4096];
     struct bx_hello h = hello_of(3, 7);
     struct bx_buf b = {0};
     int fd;
 
-    (void)state;
     start_hosts(3, 2);
     fd = dial(&hosts[1]);
     assert_int_equal(bx_frame_write(&b, BX_FRAME_HELLO, &bx_hello_schema, &h), BX_OK);
@@ -678,13 +665,12 @@ static void a_hello_in_single_bytes_arrives(void **state)
     stop_hosts();
 }
 
-static void who_does_not_finish_the_hello_is_closed_after_five_seconds(void **state)
+TEST(who_does_not_finish_the_hello_is_closed_after_five_seconds)
 {
     uint8_t rest[64];
     uint8_t head[BX_HEADER_SIZE] = {0};
     int fd;
 
-    (void)state;
     start_hosts(2, 2);
     SPIN_UNTIL(is_connected(&hosts[1], 1));
     fd = dial(&hosts[1]);
@@ -703,13 +689,12 @@ static void who_does_not_finish_the_hello_is_closed_after_five_seconds(void **st
     stop_hosts();
 }
 
-static void silence_ends_a_connection_and_pings_keep_one(void **state)
+TEST(silence_ends_a_connection_and_pings_keep_one)
 {
     _Alignas(8) uint8_t heard[4096];
     struct bx_header head;
     int fd;
 
-    (void)state;
     start_hosts(3, 2);
     SPIN_UNTIL(is_connected(&hosts[1], 1));
     fd = dial_as(3, 7);
@@ -733,13 +718,12 @@ static void silence_ends_a_connection_and_pings_keep_one(void **state)
     stop_hosts();
 }
 
-static void a_peer_that_does_not_read_fills_its_queue_and_no_more(void **state)
+TEST(a_peer_that_does_not_read_fills_its_queue_and_no_more)
 {
     size_t sent = 0, queued;
     uint32_t n = 0;
     int fd;
 
-    (void)state;
     start_hosts(3, 2);
     fd = dial_as(3, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 3));
@@ -756,12 +740,11 @@ static void a_peer_that_does_not_read_fills_its_queue_and_no_more(void **state)
     stop_hosts();
 }
 
-static void strangers_are_bounded_and_members_get_through(void **state)
+TEST(strangers_are_bounded_and_members_get_through)
 {
     int fds[LINK_STRANGERS_MAX + 16];
     uint32_t n = sizeof fds / sizeof fds[0];
 
-    (void)state;
     start_hosts(2, 1);
     for (uint32_t i = 0; i < n; i++)
         fds[i] = dial(&hosts[0]);
@@ -774,13 +757,12 @@ static void strangers_are_bounded_and_members_get_through(void **state)
     stop_hosts();
 }
 
-static void random_bytes_do_not_grow_memory(void **state)
+TEST(random_bytes_do_not_grow_memory)
 {
     size_t total = getenv("BLIXARD_LONG") != NULL ? 100u << 20 : 8u << 20;
     struct bx_alloc_stats before, after;
     uint64_t seed = 42, block[1024];
 
-    (void)state;
     start_hosts(2, 2);
     SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
     bx_alloc_stats(&before);
@@ -838,12 +820,11 @@ static void ask(struct host *from, const char *address, struct joined *j)
     SPIN_UNTIL(j->called);
 }
 
-static void a_host_joins_and_is_answered(void **state)
+TEST(a_host_joins_and_is_answered)
 {
     struct bx_str peer = bx_str("1 127.0.0.1:9");
     struct joined j;
 
-    (void)state;
     start_hosts(1, 1);
     free_address(hosts[3].address);
     open_link(&hosts[3]); /* no identity: no member */
@@ -866,12 +847,11 @@ static void a_host_joins_and_is_answered(void **state)
     stop_hosts();
 }
 
-static void a_join_without_an_answer_ends(void **state)
+TEST(a_join_without_an_answer_ends)
 {
     struct joined j = {0};
     struct bx_join join = {.name = bx_str("newcomer")};
 
-    (void)state;
     start_hosts(1, 1);
     free_address(hosts[3].address);
     open_link(&hosts[3]);
@@ -887,13 +867,12 @@ static void a_join_without_an_answer_ends(void **state)
     stop_hosts();
 }
 
-static void a_stranger_may_ask_once_and_say_nothing_else(void **state)
+TEST(a_stranger_may_ask_once_and_say_nothing_else)
 {
     struct bx_join join = {.name = bx_str("newcomer")};
     struct bx_buf b = {0}, frame = {0};
     int fd;
 
-    (void)state;
     start_hosts(2, 2);
     hosts[1].answer.code = BX_TIMEOUT;
     assert_int_equal(bx_frame_write(&b, BX_FRAME_JOIN, &bx_join_schema, &join), BX_OK);
@@ -911,13 +890,12 @@ static void a_stranger_may_ask_once_and_say_nothing_else(void **state)
     stop_hosts();
 }
 
-static void a_taken_port_is_said(void **state)
+TEST(a_taken_port_is_said)
 {
     struct link_options o = {.loop = &loop, .clock = &test_clock, .log = on_log};
     struct link *l;
     struct bx_err err = {0};
 
-    (void)state;
     start_hosts(1, 1);
     assert_int_equal(link_create(&l, &o, hosts[0].address, &err), BX_IO);
     assert_non_null(strstr(err.msg, hosts[0].address));
@@ -928,31 +906,6 @@ static void a_taken_port_is_said(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(frames_go_both_ways),
-        cmocka_unit_test(a_pair_has_one_connection),
-        cmocka_unit_test(a_small_frame_overtakes_large_ones),
-        cmocka_unit_test(a_peer_that_comes_back_is_connected_again),
-        cmocka_unit_test(who_is_no_longer_a_member_is_cut_off),
-        cmocka_unit_test(a_hello_that_does_not_fit_is_refused_with_the_reason),
-        cmocka_unit_test(an_admitted_node_is_a_peer_before_the_list_names_it),
-        cmocka_unit_test(a_list_without_an_admitted_node_cuts_it_off),
-        cmocka_unit_test(an_admitted_node_that_left_is_admitted_anew),
-        cmocka_unit_test(an_admitted_node_may_replace_its_connection),
-        cmocka_unit_test(a_second_incarnation_is_refused_and_a_second_connection_replaces),
-        cmocka_unit_test(what_is_no_frame_closes_the_connection),
-        cmocka_unit_test(a_hello_in_single_bytes_arrives),
-        cmocka_unit_test(who_does_not_finish_the_hello_is_closed_after_five_seconds),
-        cmocka_unit_test(silence_ends_a_connection_and_pings_keep_one),
-        cmocka_unit_test(a_peer_that_does_not_read_fills_its_queue_and_no_more),
-        cmocka_unit_test(strangers_are_bounded_and_members_get_through),
-        cmocka_unit_test(random_bytes_do_not_grow_memory),
-        cmocka_unit_test(a_host_joins_and_is_answered),
-        cmocka_unit_test(a_join_without_an_answer_ends),
-        cmocka_unit_test(a_stranger_may_ask_once_and_say_nothing_else),
-        cmocka_unit_test(a_taken_port_is_said),
-    };
-
     signal(SIGPIPE, SIG_IGN); /* as blixardd does */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -290,20 +290,18 @@ static void cut_off_everywhere(uint64_t seed)
     assert_true(h.at > 40);
 }
 
-static void a_crash_at_every_change_loses_nothing_that_was_promised(void **state)
+TEST(a_crash_at_every_change_loses_nothing_that_was_promised)
 {
     const char *more = getenv("BX_SEEDS"); /* a longer search by hand */
     uint64_t seeds = more == NULL ? 6 : strtoull(more, NULL, 10);
 
-    (void)state;
     for (uint64_t seed = 1; seed <= seeds; seed++)
         cut_off_everywhere(seed);
 }
 
 /* Long runs in which segments are reused again and again, cut off at a place the seed chooses. */
-static void crash_after_crash_in_one_long_history(void **state)
+TEST(crash_after_crash_in_one_long_history)
 {
-    (void)state;
     for (uint64_t seed = 100; seed < 130; seed++) {
         struct model *m = calloc(1, sizeof *m);
         struct memfs *disk = memfs_create();
@@ -335,10 +333,5 @@ static void crash_after_crash_in_one_long_history(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_crash_at_every_change_loses_nothing_that_was_promised),
-        cmocka_unit_test(crash_after_crash_in_one_long_history),
-    };
-
-    return cmocka_run_group_tests_name("wal crashes", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

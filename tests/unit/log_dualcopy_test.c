@@ -43,13 +43,12 @@ static void save_all(struct memfs *m, const char *const *values, unsigned n, uns
     bx_dualcopy_close(&s);
 }
 
-static void a_new_value_is_empty_and_a_saved_one_comes_back(void **state)
+TEST(a_new_value_is_empty_and_a_saved_one_comes_back)
 {
     static const char *const values[] = {"one", "a longer one", "2"};
     struct memfs *m = memfs_create();
     unsigned saved;
 
-    (void)state;
     value_is(m, "");
     for (unsigned i = 0; i < 3; i++) {
         save_all(m, values + i, 1, &saved);
@@ -61,13 +60,12 @@ static void a_new_value_is_empty_and_a_saved_one_comes_back(void **state)
 }
 
 /* Stop at every change of a run that creates the file and saves three values. */
-static void a_crash_leaves_the_old_value_or_the_new_one(void **state)
+TEST(a_crash_leaves_the_old_value_or_the_new_one)
 {
     static const char *const values[] = {"", "first", "second value", "3"};
     unsigned runs = 0, last = 0;
     bool reached = true;
 
-    (void)state;
     for (uint64_t at = 0; reached; at++) {
         for (unsigned variant = 0; variant < 2 * VARIANTS; variant++) {
             struct memfs *m = memfs_create();
@@ -96,11 +94,10 @@ static void a_crash_leaves_the_old_value_or_the_new_one(void **state)
 
 /* The process dies in a save or while it creates the file; what the next one reads, and what it
  * saves then, must be durable. */
-static void what_a_killed_process_left_is_made_durable(void **state)
+TEST(what_a_killed_process_left_is_made_durable)
 {
     static const char *const values[] = {"old", "new"};
 
-    (void)state;
     for (uint64_t at = 0; at < 16; at++) {
         for (unsigned seed = 0; seed < VARIANTS; seed++) {
             struct memfs *m = memfs_create();
@@ -128,14 +125,13 @@ static void what_a_killed_process_left_is_made_durable(void **state)
     }
 }
 
-static void every_flip_and_cut_of_one_copy_is_survived(void **state)
+TEST(every_flip_and_cut_of_one_copy_is_survived)
 {
     static const char *const values[] = {"a value", "another value"};
     struct memfs *good = memfs_create();
     unsigned saved;
     size_t n;
 
-    (void)state;
     save_all(good, values, 2, &saved);
     memfs_bytes(good, "value", &n);
     assert_int_equal(n, 8192);
@@ -158,7 +154,7 @@ static void every_flip_and_cut_of_one_copy_is_survived(void **state)
     memfs_destroy(good);
 }
 
-static void two_damaged_copies_are_refused_with_a_way_out(void **state)
+TEST(two_damaged_copies_are_refused_with_a_way_out)
 {
     static const char *const values[] = {"a value"};
     struct memfs *m = memfs_create();
@@ -168,7 +164,6 @@ static void two_damaged_copies_are_refused_with_a_way_out(void **state)
     unsigned saved;
     size_t len;
 
-    (void)state;
     save_all(m, values, 1, &saved);
     memfs_flip(m, "value", 30, 1);
     memfs_flip(m, "value", 4096 + 30, 1);
@@ -179,7 +174,7 @@ static void two_damaged_copies_are_refused_with_a_way_out(void **state)
     memfs_destroy(m);
 }
 
-static void a_newer_version_is_not_taken_for_damage(void **state)
+TEST(a_newer_version_is_not_taken_for_damage)
 {
     static const char *const values[] = {"a value"};
     struct memfs *m = memfs_create();
@@ -190,7 +185,6 @@ static void a_newer_version_is_not_taken_for_damage(void **state)
     size_t len, n;
     int fd;
 
-    (void)state;
     save_all(m, values, 1, &saved);
     memcpy(item, memfs_bytes(m, "value", &n), sizeof item);
     bx_header_seal(item, KIND, 2, BX_CODEC_FLAT, 8 + 7);
@@ -201,11 +195,10 @@ static void a_newer_version_is_not_taken_for_damage(void **state)
     memfs_destroy(m);
 }
 
-static void a_failing_write_or_sync_is_told(void **state)
+TEST(a_failing_write_or_sync_is_told)
 {
     static const char *const values[] = {"x"};
 
-    (void)state;
     for (uint64_t at = 0; at < 4; at++) { /* two writes, two syncs */
         struct memfs *m = memfs_create();
         char value[BX_SLOTS_MAX];
@@ -230,7 +223,7 @@ static const uint8_t golden_vote[] = {
 };
 #define GOLDEN_VOTE_CRC 0x1b6a0597u
 
-static void vote_has_the_golden_bytes(void **state)
+TEST(vote_has_the_golden_bytes)
 {
     struct memfs *m = memfs_create();
     uint8_t want[sizeof golden_vote];
@@ -238,7 +231,6 @@ static void vote_has_the_golden_bytes(void **state)
     const uint8_t *p;
     size_t n;
 
-    (void)state;
     assert_int_equal(bx_vote_open(&v, memfs_fs(m), NULL), BX_OK);
     assert_int_equal(v.term, 0);
     assert_int_equal(v.voted_for, 0);
@@ -256,7 +248,7 @@ static void vote_has_the_golden_bytes(void **state)
     memfs_destroy(m);
 }
 
-static void a_vote_of_another_size_is_refused(void **state)
+TEST(a_vote_of_another_size_is_refused)
 {
     struct memfs *m = memfs_create();
     char value[BX_SLOTS_MAX];
@@ -265,7 +257,6 @@ static void a_vote_of_another_size_is_refused(void **state)
     struct bx_vote v;
     size_t len;
 
-    (void)state;
     assert_int_equal(bx_dualcopy_open(&s, memfs_fs(m), "vote", BX_KIND_VOTE, value, &len, NULL), 0);
     assert_int_equal(bx_dualcopy_save(&s, "short", 5, NULL), BX_OK);
     bx_dualcopy_close(&s);
@@ -277,17 +268,5 @@ static void a_vote_of_another_size_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_new_value_is_empty_and_a_saved_one_comes_back),
-        cmocka_unit_test(a_crash_leaves_the_old_value_or_the_new_one),
-        cmocka_unit_test(what_a_killed_process_left_is_made_durable),
-        cmocka_unit_test(every_flip_and_cut_of_one_copy_is_survived),
-        cmocka_unit_test(two_damaged_copies_are_refused_with_a_way_out),
-        cmocka_unit_test(a_newer_version_is_not_taken_for_damage),
-        cmocka_unit_test(a_failing_write_or_sync_is_told),
-        cmocka_unit_test(vote_has_the_golden_bytes),
-        cmocka_unit_test(a_vote_of_another_size_is_refused),
-    };
-
-    return cmocka_run_group_tests_name("slots", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

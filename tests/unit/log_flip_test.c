@@ -157,12 +157,11 @@ static void ready(struct subject *s, struct bx_wal *w)
     bx_wal_close(w);
 }
 
-static void under_the_mark_no_flip_trims(void **state)
+TEST(under_the_mark_no_flip_trims)
 {
     struct subject s;
     struct bx_wal *w = prepare(&s);
 
-    (void)state;
     bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     ready(&s, w);
@@ -179,12 +178,11 @@ static void under_the_mark_no_flip_trims(void **state)
 }
 
 /* The last job was written, and the process died before anybody was told. */
-static void a_tail_nobody_was_told_of_is_trimmed_and_no_more(void **state)
+TEST(a_tail_nobody_was_told_of_is_trimmed_and_no_more)
 {
     struct subject s;
     struct bx_wal *w = prepare(&s);
 
-    (void)state;
     bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     s.promised = bx_wal_durable(w);
@@ -203,12 +201,11 @@ static void a_tail_nobody_was_told_of_is_trimmed_and_no_more(void **state)
 }
 
 /* Without any mark: what a record says that was durable before it is a promise as well. */
-static void records_and_heads_promise_what_is_before_them(void **state)
+TEST(records_and_heads_promise_what_is_before_them)
 {
     struct subject s;
     struct bx_wal *w = prepare(&s);
 
-    (void)state;
     s.promised = bx_wal_durable(w);
     assert_int_equal(append_one(w, 121, 1, ENTRY), BX_OK);
     assert_int_equal(pump(w, NULL), BX_OK);
@@ -223,12 +220,11 @@ static void records_and_heads_promise_what_is_before_them(void **state)
 
 /* One job over two segments, and no mark: its records promise nothing, the head between them does.
  */
-static void the_head_of_a_segment_promises_the_one_before(void **state)
+TEST(the_head_of_a_segment_promises_the_one_before)
 {
     struct subject s = {.disk = memfs_create(), .promised = 19};
     struct bx_wal *w;
 
-    (void)state;
     assert_int_equal(open_log(&w, s.disk, SMALL_SEGMENT, NULL), BX_OK);
     for (uint64_t i = 1; i <= 25; i++)
         assert_int_equal(append_one(w, i, 1, ENTRY), BX_OK);
@@ -242,7 +238,7 @@ static void the_head_of_a_segment_promises_the_one_before(void **state)
 }
 
 /* Records that are intact by themselves, where others should be. */
-static void a_record_out_of_place_is_refused(void **state)
+TEST(a_record_out_of_place_is_refused)
 {
     static const struct bx_record wrong[] = {
         {.lsn = 2, .index = 2, .term = 1, .type = 1, .prev = 12345}, /* of another chain */
@@ -255,7 +251,6 @@ static void a_record_out_of_place_is_refused(void **state)
     struct bx_wal *w;
     size_t n;
 
-    (void)state;
     assert_int_equal(open_log(&w, good, SMALL_SEGMENT, NULL), BX_OK);
     assert_int_equal(append_one(w, 1, 1, ENTRY), BX_OK);
     assert_int_equal(append_one(w, 2, 1, 0), BX_OK);
@@ -284,14 +279,13 @@ static void a_record_out_of_place_is_refused(void **state)
     memfs_destroy(good);
 }
 
-static void a_missing_file_is_refused(void **state)
+TEST(a_missing_file_is_refused)
 {
     struct subject s;
     struct bx_wal *w = prepare(&s);
     unsigned named = 0;
     struct names v;
 
-    (void)state;
     bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     ready(&s, w);
@@ -321,14 +315,13 @@ static void a_missing_file_is_refused(void **state)
     memfs_destroy(s.disk);
 }
 
-static void all_segments_missing_is_refused(void **state)
+TEST(all_segments_missing_is_refused)
 {
     struct subject s;
     struct bx_wal *w = prepare(&s);
     struct bx_err err = {0};
     struct names v;
 
-    (void)state;
     bx_wal_raise_high_water(w);
     assert_int_equal(pump(w, NULL), BX_OK);
     ready(&s, w);
@@ -344,12 +337,11 @@ static void all_segments_missing_is_refused(void **state)
 
 /* Records 2 and 3 in one job that nobody was told of; 2 is damaged, both go; 2 is written again,
  * byte for byte: the old 3 fits behind it, and must not be there any more. */
-static void what_was_trimmed_does_not_come_back(void **state)
+TEST(what_was_trimmed_does_not_come_back)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w;
 
-    (void)state;
     assert_int_equal(open_log(&w, m, SMALL_SEGMENT, NULL), BX_OK);
     assert_int_equal(append_one(w, 1, 1, ENTRY), BX_OK);
     assert_int_equal(pump(w, NULL), BX_OK);
@@ -372,7 +364,7 @@ static void what_was_trimmed_does_not_come_back(void **state)
 }
 
 /* What a tenant stores may look like a record that promises the sky. */
-static void a_record_within_an_entry_promises_nothing(void **state)
+TEST(a_record_within_an_entry_promises_nothing)
 {
     struct memfs *m = memfs_create();
     uint8_t fake[64];
@@ -380,7 +372,6 @@ static void a_record_within_an_entry_promises_nothing(void **state)
     struct bx_wal_entry e = {.term = 1, .type = 1, .len = sizeof fake, .data = fake};
     struct bx_wal *w;
 
-    (void)state;
     memset(fake, 0, sizeof fake);
     bx_record_put(fake, &r);
     bx_record_seal(fake, 0);
@@ -397,14 +388,13 @@ static void a_record_within_an_entry_promises_nothing(void **state)
     memfs_destroy(m);
 }
 
-static void a_newer_version_is_not_taken_for_damage(void **state)
+TEST(a_newer_version_is_not_taken_for_damage)
 {
     static const size_t offsets[] = {0, 64};
     static const uint16_t kinds[] = {BX_KIND_WAL_SEGMENT, BX_KIND_WAL_RECORD};
     struct memfs *m = memfs_create();
     struct bx_wal *w;
 
-    (void)state;
     assert_int_equal(open_log(&w, m, SMALL_SEGMENT, NULL), BX_OK);
     assert_int_equal(append_one(w, 1, 1, ENTRY), BX_OK);
     assert_int_equal(pump(w, NULL), BX_OK);
@@ -429,18 +419,5 @@ static void a_newer_version_is_not_taken_for_damage(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(under_the_mark_no_flip_trims),
-        cmocka_unit_test(a_tail_nobody_was_told_of_is_trimmed_and_no_more),
-        cmocka_unit_test(records_and_heads_promise_what_is_before_them),
-        cmocka_unit_test(the_head_of_a_segment_promises_the_one_before),
-        cmocka_unit_test(a_record_out_of_place_is_refused),
-        cmocka_unit_test(a_missing_file_is_refused),
-        cmocka_unit_test(all_segments_missing_is_refused),
-        cmocka_unit_test(what_was_trimmed_does_not_come_back),
-        cmocka_unit_test(a_record_within_an_entry_promises_nothing),
-        cmocka_unit_test(a_newer_version_is_not_taken_for_damage),
-    };
-
-    return cmocka_run_group_tests_name("wal damage", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

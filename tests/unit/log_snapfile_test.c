@@ -94,11 +94,10 @@ static uint64_t latest(struct memfs *m)
     return index;
 }
 
-static void the_newest_comes_back_and_prune_keeps_it(void **state)
+TEST(the_newest_comes_back_and_prune_keeps_it)
 {
     struct memfs *m = memfs_create();
 
-    (void)state;
     assert_int_equal(latest(m), 0);
     for (uint64_t i = 10; i <= 30; i += 10)
         assert_int_equal(write_snapshot(memfs_fs(m), i, NULL), BX_OK);
@@ -112,12 +111,11 @@ static void the_newest_comes_back_and_prune_keeps_it(void **state)
     memfs_destroy(m);
 }
 
-static void an_aborted_one_leaves_nothing(void **state)
+TEST(an_aborted_one_leaves_nothing)
 {
     struct memfs *m = memfs_create();
     struct bx_snap_writer *w;
 
-    (void)state;
     assert_int_equal(bx_snap_create(&w, memfs_fs(m), &ten, NULL), BX_OK);
     assert_int_equal(bx_snap_write(w, "x", 1, NULL), BX_OK);
     bx_snap_abort(w);
@@ -128,11 +126,10 @@ static void an_aborted_one_leaves_nothing(void **state)
     memfs_destroy(m);
 }
 
-static void a_crash_leaves_the_old_one_or_the_new_one(void **state)
+TEST(a_crash_leaves_the_old_one_or_the_new_one)
 {
     bool reached = true;
 
-    (void)state;
     for (uint64_t at = 0; reached; at++) {
         for (unsigned variant = 0; variant < 16; variant++) {
             struct memfs *m = memfs_create();
@@ -159,13 +156,12 @@ static void a_crash_leaves_the_old_one_or_the_new_one(void **state)
     }
 }
 
-static void every_flip_and_cut_is_refused_with_a_way_out(void **state)
+TEST(every_flip_and_cut_is_refused_with_a_way_out)
 {
     struct memfs *good = memfs_create();
     struct bx_snap_reader *r;
     size_t n;
 
-    (void)state;
     assert_int_equal(write_snapshot(memfs_fs(good), 5, NULL), BX_OK);
     assert_int_equal(write_snapshot(memfs_fs(good), 10, NULL), BX_OK);
     memfs_bytes(good, "snapshot-000000000000000a", &n);
@@ -200,7 +196,7 @@ static int write_at(struct memfs *m, const char *name, const void *p, size_t n, 
 }
 
 /* Intact items in the wrong place: swapped chunks, more behind the end, another file's name. */
-static void intact_pieces_in_the_wrong_place_are_refused(void **state)
+TEST(intact_pieces_in_the_wrong_place_are_refused)
 {
     static const char name[] = "snapshot-000000000000000a";
     struct bx_snap_writer *w;
@@ -210,7 +206,6 @@ static void intact_pieces_in_the_wrong_place_are_refused(void **state)
     const size_t first = 16 + 1 + 60 + 4, each = 22;
     size_t n;
 
-    (void)state;
     assert_int_equal(bx_snap_create(&w, memfs_fs(good), &ten, NULL), BX_OK);
     assert_int_equal(bx_snap_write(w, "12345", 5, NULL), BX_OK);
     assert_int_equal(bx_snap_write(w, "abcde", 5, NULL), BX_OK);
@@ -257,11 +252,10 @@ static int send_all(struct memfs *from, struct memfs *to, struct bx_err *err)
     return rc == BX_OK ? bx_snap_receive_finish(memfs_fs(to), 20, ten.term, err) : rc;
 }
 
-static void a_received_one_is_the_one_that_was_sent(void **state)
+TEST(a_received_one_is_the_one_that_was_sent)
 {
     struct memfs *from = memfs_create(), *to = memfs_create();
 
-    (void)state;
     assert_int_equal(write_snapshot(memfs_fs(from), 20, NULL), BX_OK);
     assert_int_equal(bx_snap_receive(memfs_fs(to), 0, "left over", 9, NULL), BX_OK);
     assert_int_equal(send_all(from, to, NULL), BX_OK);
@@ -272,12 +266,11 @@ static void a_received_one_is_the_one_that_was_sent(void **state)
     memfs_destroy(to);
 }
 
-static void a_crash_while_receiving_leaves_all_or_nothing(void **state)
+TEST(a_crash_while_receiving_leaves_all_or_nothing)
 {
     struct memfs *from = memfs_create();
     bool reached = true;
 
-    (void)state;
     assert_int_equal(write_snapshot(memfs_fs(from), 20, NULL), BX_OK);
     for (uint64_t at = 0; reached; at++) {
         for (unsigned variant = 0; variant < 16; variant++) {
@@ -302,14 +295,13 @@ static void a_crash_while_receiving_leaves_all_or_nothing(void **state)
     memfs_destroy(from);
 }
 
-static void what_was_not_announced_or_is_damaged_is_not_taken(void **state)
+TEST(what_was_not_announced_or_is_damaged_is_not_taken)
 {
     struct memfs *from = memfs_create(), *to = memfs_create();
     const uint8_t *file;
     struct bx_err err = {0};
     size_t n;
 
-    (void)state;
     assert_int_equal(write_snapshot(memfs_fs(from), 20, NULL), BX_OK);
     file = memfs_bytes(from, "snapshot-0000000000000014", &n);
     assert_int_equal(bx_snap_receive(memfs_fs(to), 0, file, 100, NULL), BX_OK);
@@ -330,11 +322,10 @@ static void what_was_not_announced_or_is_damaged_is_not_taken(void **state)
     memfs_destroy(to);
 }
 
-static void a_failing_disk_is_told_and_leaves_the_old_one(void **state)
+TEST(a_failing_disk_is_told_and_leaves_the_old_one)
 {
     bool reached = true;
 
-    (void)state;
     for (uint64_t at = 0; reached; at++) {
         struct memfs *m = memfs_create();
         struct bx_err err = {0};
@@ -371,9 +362,8 @@ static void use_snapshots(void *ctx)
     memfs_destroy(m);
 }
 
-static void every_allocation_may_fail(void **state)
+TEST(every_allocation_may_fail)
 {
-    (void)state;
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(use_snapshots, NULL) >= 4);
 }
@@ -391,14 +381,13 @@ static const uint8_t golden[] = {
     0x05, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xcf, 0x3b, 0x10, 0xed,
 };
 
-static void the_file_has_the_golden_bytes(void **state)
+TEST(the_file_has_the_golden_bytes)
 {
     struct memfs *m = memfs_create();
     struct bx_snap_writer *w;
     const uint8_t *p;
     size_t n;
 
-    (void)state;
     assert_int_equal(bx_snap_create(&w, memfs_fs(m), &ten, NULL), BX_OK);
     assert_int_equal(bx_snap_write(w, "chunk", 5, NULL), BX_OK);
     assert_int_equal(bx_snap_finish(w, NULL), BX_OK);
@@ -410,19 +399,5 @@ static void the_file_has_the_golden_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_newest_comes_back_and_prune_keeps_it),
-        cmocka_unit_test(an_aborted_one_leaves_nothing),
-        cmocka_unit_test(a_crash_leaves_the_old_one_or_the_new_one),
-        cmocka_unit_test(every_flip_and_cut_is_refused_with_a_way_out),
-        cmocka_unit_test(intact_pieces_in_the_wrong_place_are_refused),
-        cmocka_unit_test(a_received_one_is_the_one_that_was_sent),
-        cmocka_unit_test(a_crash_while_receiving_leaves_all_or_nothing),
-        cmocka_unit_test(what_was_not_announced_or_is_damaged_is_not_taken),
-        cmocka_unit_test(a_failing_disk_is_told_and_leaves_the_old_one),
-        cmocka_unit_test(every_allocation_may_fail),
-        cmocka_unit_test(the_file_has_the_golden_bytes),
-    };
-
-    return cmocka_run_group_tests_name("snapfile", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

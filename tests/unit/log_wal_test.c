@@ -52,13 +52,12 @@ static unsigned count_names(struct memfs *m, const char *text)
     return p.n;
 }
 
-static void a_new_log_is_empty(void **state)
+TEST(a_new_log_is_empty)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
     struct bx_wal_entry e;
 
-    (void)state;
     for (int again = 0; again < 2; again++) {
         assert_int_equal(bx_wal_first(w), 1);
         assert_int_equal(bx_wal_last(w), 0);
@@ -74,13 +73,12 @@ static void a_new_log_is_empty(void **state)
     memfs_destroy(m);
 }
 
-static void entries_are_durable_after_finish_and_not_before(void **state)
+TEST(entries_are_durable_after_finish_and_not_before)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
     struct bx_wal_stats s;
 
-    (void)state;
     for (uint64_t i = 1; i <= 20; i++)
         assert_int_equal(append_one(w, i, 3, (size_t)i * 7), BX_OK);
     assert_int_equal(bx_wal_last(w), 20);
@@ -104,12 +102,11 @@ static void entries_are_durable_after_finish_and_not_before(void **state)
     memfs_destroy(m);
 }
 
-static void an_append_at_an_index_supersedes_the_rest(void **state)
+TEST(an_append_at_an_index_supersedes_the_rest)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
 
-    (void)state;
     append_many(w, 1, 10, 1, 100);
     assert_int_equal(pump(w, NULL), BX_OK);
     append_many(w, 6, 7, 2, 50);
@@ -130,12 +127,11 @@ static void an_append_at_an_index_supersedes_the_rest(void **state)
     memfs_destroy(m);
 }
 
-static void a_truncation_while_the_old_entry_is_written(void **state)
+TEST(a_truncation_while_the_old_entry_is_written)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
 
-    (void)state;
     append_many(w, 1, 4, 1, 10);
     assert_true(bx_wal_begin(w));
     append_many(w, 3, 3, 2, 20);
@@ -150,12 +146,11 @@ static void a_truncation_while_the_old_entry_is_written(void **state)
     memfs_destroy(m);
 }
 
-static void a_reset_goes_on_behind_the_snapshot(void **state)
+TEST(a_reset_goes_on_behind_the_snapshot)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
 
-    (void)state;
     append_many(w, 1, 40, 1, 300);
     assert_int_equal(pump(w, NULL), BX_OK);
     assert_int_equal(bx_wal_reset(w, 100, 7), BX_OK);
@@ -180,12 +175,11 @@ static void a_reset_goes_on_behind_the_snapshot(void **state)
     memfs_destroy(m);
 }
 
-static void compaction_reuses_segments_and_keeps_what_is_needed(void **state)
+TEST(compaction_reuses_segments_and_keeps_what_is_needed)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
 
-    (void)state;
     for (uint64_t i = 1; i <= 400; i++) {
         append_many(w, i, i, 1, 400);
         assert_int_equal(pump(w, NULL), BX_OK);
@@ -216,12 +210,11 @@ static void compaction_reuses_segments_and_keeps_what_is_needed(void **state)
 }
 
 /* What was compacted once is needed again when an older snapshot was restored. */
-static void a_reset_to_an_older_index_forgets_the_compaction(void **state)
+TEST(a_reset_to_an_older_index_forgets_the_compaction)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
 
-    (void)state;
     append_many(w, 1, 100, 1, 300);
     assert_int_equal(bx_wal_compact(w, 101), BX_OK);
     assert_int_equal(pump(w, NULL), BX_OK);
@@ -238,12 +231,11 @@ static void a_reset_to_an_older_index_forgets_the_compaction(void **state)
 }
 
 /* Entry 9 is durable in the first segment and superseded in one that is not written yet. */
-static void compaction_waits_until_what_follows_is_durable(void **state)
+TEST(compaction_waits_until_what_follows_is_durable)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
 
-    (void)state;
     append_many(w, 1, 9, 1, 300);
     assert_int_equal(pump(w, NULL), BX_OK);
     append_many(w, 9, 20, 2, 400);
@@ -258,7 +250,7 @@ static void compaction_waits_until_what_follows_is_durable(void **state)
     memfs_destroy(m);
 }
 
-static void sizes_have_bounds(void **state)
+TEST(sizes_have_bounds)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
@@ -266,7 +258,6 @@ static void sizes_have_bounds(void **state)
     struct bx_wal_entry e = {.term = 1, .type = 1, .data = data};
     const uint32_t fits = SMALL_SEGMENT - 64 - 56;
 
-    (void)state;
     e.len = fits + 1;
     assert_int_equal(bx_wal_append(w, 1, &e, 1), BX_TOO_LARGE);
     assert_int_equal(bx_wal_last(w), 0);
@@ -281,7 +272,7 @@ static void sizes_have_bounds(void **state)
     memfs_destroy(m);
 }
 
-static void a_full_queue_is_told_and_empties(void **state)
+TEST(a_full_queue_is_told_and_empties)
 {
     struct memfs *m = memfs_create();
     struct bx_wal_entry e = {.term = 1, .type = 1, .len = BX_WAL_ENTRY_MAX};
@@ -289,7 +280,6 @@ static void a_full_queue_is_told_and_empties(void **state)
     struct bx_wal *w;
     uint64_t n = 0;
 
-    (void)state;
     assert_non_null(data);
     e.data = data;
     assert_int_equal(open_log(&w, m, 0, NULL), BX_OK);
@@ -305,12 +295,11 @@ static void a_full_queue_is_told_and_empties(void **state)
     memfs_destroy(m);
 }
 
-static void bytes_after_counts_records(void **state)
+TEST(bytes_after_counts_records)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
 
-    (void)state;
     append_many(w, 1, 10, 1, 1); /* 57 bytes, padded to 64 */
     assert_int_equal(bx_wal_bytes_after(w, 0), 640);
     assert_int_equal(bx_wal_bytes_after(w, 4), 384);
@@ -324,7 +313,7 @@ static void bytes_after_counts_records(void **state)
     memfs_destroy(m);
 }
 
-static void evicted_entries_are_read_back_and_checked(void **state)
+TEST(evicted_entries_are_read_back_and_checked)
 {
     struct memfs *m = memfs_create();
     struct bx_wal_options o = {
@@ -335,7 +324,6 @@ static void evicted_entries_are_read_back_and_checked(void **state)
     struct bx_err err = {0};
     struct bx_wal *w;
 
-    (void)state;
     assert_int_equal(bx_wal_open(&w, &o, NULL), BX_OK);
     append_many(w, 1, 60, 1, 200);
     bx_wal_stats(w, &s);
@@ -375,12 +363,11 @@ static void evicted_entries_are_read_back_and_checked(void **state)
     memfs_destroy(m);
 }
 
-static void the_mark_follows_when_it_is_asked_to(void **state)
+TEST(the_mark_follows_when_it_is_asked_to)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
 
-    (void)state;
     assert_false(bx_wal_high_water_behind(w));
     bx_wal_raise_high_water(w);
     assert_false(bx_wal_begin(w)); /* nothing to tell */
@@ -397,11 +384,10 @@ static void the_mark_follows_when_it_is_asked_to(void **state)
 }
 
 /* Every change that a job makes fails once: nothing of it is durable, and no job follows. */
-static void a_failing_disk_makes_nothing_durable(void **state)
+TEST(a_failing_disk_makes_nothing_durable)
 {
     bool reached = true;
 
-    (void)state;
     for (uint64_t at = 0; reached; at++) {
         struct memfs *m = memfs_create();
         struct bx_wal *w = must_open(m);
@@ -437,13 +423,12 @@ static void a_failing_disk_makes_nothing_durable(void **state)
     }
 }
 
-static void open_fails_cleanly_and_can_be_tried_again(void **state)
+TEST(open_fails_cleanly_and_can_be_tried_again)
 {
     struct memfs *good = memfs_create();
     struct bx_wal *w = must_open(good);
     bool reached = true;
 
-    (void)state;
     append_many(w, 1, 30, 1, 300);
     assert_int_equal(pump(w, NULL), BX_OK);
     bx_wal_close(w);
@@ -502,9 +487,8 @@ static void use_log(void *ctx)
     memfs_destroy(m);
 }
 
-static void every_allocation_may_fail(void **state)
+TEST(every_allocation_may_fail)
 {
-    (void)state;
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(use_log, NULL) > 20);
 }
@@ -538,7 +522,7 @@ static const uint8_t golden_mark[] = {
 };
 /* clang-format on */
 
-static void the_files_have_the_golden_bytes(void **state)
+TEST(the_files_have_the_golden_bytes)
 {
     struct memfs *m = memfs_create();
     struct bx_wal *w = must_open(m);
@@ -547,7 +531,6 @@ static void the_files_have_the_golden_bytes(void **state)
     const uint8_t *p;
     size_t n;
 
-    (void)state;
     assert_int_equal(bx_wal_append(w, 1, &one, 1), BX_OK);
     assert_int_equal(pump(w, NULL), BX_OK);
     assert_int_equal(bx_wal_append(w, 2, &two, 1), BX_OK);
@@ -567,25 +550,5 @@ static void the_files_have_the_golden_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_new_log_is_empty),
-        cmocka_unit_test(entries_are_durable_after_finish_and_not_before),
-        cmocka_unit_test(an_append_at_an_index_supersedes_the_rest),
-        cmocka_unit_test(a_truncation_while_the_old_entry_is_written),
-        cmocka_unit_test(a_reset_goes_on_behind_the_snapshot),
-        cmocka_unit_test(compaction_reuses_segments_and_keeps_what_is_needed),
-        cmocka_unit_test(a_reset_to_an_older_index_forgets_the_compaction),
-        cmocka_unit_test(compaction_waits_until_what_follows_is_durable),
-        cmocka_unit_test(sizes_have_bounds),
-        cmocka_unit_test(a_full_queue_is_told_and_empties),
-        cmocka_unit_test(bytes_after_counts_records),
-        cmocka_unit_test(evicted_entries_are_read_back_and_checked),
-        cmocka_unit_test(the_mark_follows_when_it_is_asked_to),
-        cmocka_unit_test(a_failing_disk_makes_nothing_durable),
-        cmocka_unit_test(open_fails_cleanly_and_can_be_tried_again),
-        cmocka_unit_test(every_allocation_may_fail),
-        cmocka_unit_test(the_files_have_the_golden_bytes),
-    };
-
-    return cmocka_run_group_tests_name("wal", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -18,12 +18,11 @@ static struct bx_alloc_stats now(void)
 
 /* ---- blocks ---- */
 
-static void blocks_are_kept_as_buffers_are(void **state)
+TEST(blocks_are_kept_as_buffers_are)
 {
     uint64_t before;
     void *p;
 
-    (void)state;
     bx_buf_thread_close();
     for (size_t n = 0; n <= 65536; n = n * 3 + 1) {
         p = bx_block_take(n);
@@ -67,9 +66,8 @@ static uint64_t kept_of_40(void)
     return before;
 }
 
-static void a_thread_may_keep_more(void **state)
+TEST(a_thread_may_keep_more)
 {
-    (void)state;
     bx_buf_thread_close();
     assert_int_equal(kept_of_40(), 4);
     bx_buf_class_keep(3, 32); /* of 8192 bytes */
@@ -81,14 +79,13 @@ static void a_thread_may_keep_more(void **state)
 
 /* ---- fifo ---- */
 
-static void fifo_uses_its_chunks_again(void **state)
+TEST(fifo_uses_its_chunks_again)
 {
     enum { HELD = 1000, SIZE = 1000, ROUNDS = 100000 };
     struct bx_fifo f = {0};
     uint8_t **held = bx_must_calloc(HELD, sizeof *held);
     uint64_t before = 0;
 
-    (void)state;
     for (int i = 0; i < ROUNDS; i++) {
         uint8_t **p = &held[i % HELD];
 
@@ -111,14 +108,13 @@ static void fifo_uses_its_chunks_again(void **state)
 }
 
 /* A log that was compacted forgets half of itself at once, and grows to the same size again. */
-static void fifo_keeps_what_was_forgotten_at_once(void **state)
+TEST(fifo_keeps_what_was_forgotten_at_once)
 {
     enum { HELD = 16000, SIZE = 1000, CYCLES = 4, HEAP = 2000, LARGE = 40000 };
     struct bx_fifo f = {0};
     uint8_t **held = bx_must_calloc(HELD, sizeof *held);
     uint64_t before = 0, live = now().live;
 
-    (void)state;
     for (int cycle = 0; cycle < CYCLES; cycle++) {
         for (int i = 0; i < HELD; i++)
             held[i] = bx_fifo_alloc(&f, SIZE);
@@ -138,7 +134,7 @@ static void fifo_keeps_what_was_forgotten_at_once(void **state)
     bx_free(held);
 }
 
-static void fifo_takes_any_order_and_size(void **state)
+TEST(fifo_takes_any_order_and_size)
 {
     enum { HELD = 200 };
     struct bx_fifo f = {0};
@@ -149,7 +145,6 @@ static void fifo_takes_any_order_and_size(void **state)
     } held[HELD] = {0};
     uint64_t seed = 3, live = now().live;
 
-    (void)state;
     for (int step = 0; step < 20000; step++) {
         size_t i = test_random(&seed) % HELD;
 
@@ -187,13 +182,12 @@ static bool has_pattern(const uint8_t *p, size_t n)
     return true;
 }
 
-static void raft_memory_keeps_what_is_in_it(void **state)
+TEST(raft_memory_keeps_what_is_in_it)
 {
     static const size_t sizes[] = {1, 256, 257, 9000, 70000, 400000, 100000, 5000, 20, 0};
     uint8_t *p = NULL;
     size_t had = 0;
 
-    (void)state;
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         p = raft_realloc(p, sizes[i]);
         assert_non_null(p);
@@ -210,9 +204,8 @@ static void raft_memory_keeps_what_is_in_it(void **state)
     assert_null(raft_calloc(SIZE_MAX / 2, 3));
 }
 
-static void raft_memory_is_aligned(void **state)
+TEST(raft_memory_is_aligned)
 {
-    (void)state;
     for (size_t alignment = 8; alignment <= 65536; alignment *= 2) {
         for (size_t n = 1; n < 20000; n = n * 5 + 3) {
             uint8_t *p = raft_aligned_alloc(alignment, n);
@@ -228,11 +221,10 @@ static void raft_memory_is_aligned(void **state)
 }
 
 /* What the core does with an entry: an array and its data, again and again. */
-static void raft_memory_is_pooled(void **state)
+TEST(raft_memory_is_pooled)
 {
     uint64_t before = 0;
 
-    (void)state;
     for (int i = 0; i < 1000; i++) {
         void *entries = raft_calloc(1, sizeof(struct raft_entry)), *data = raft_malloc(3000);
 
@@ -263,9 +255,8 @@ static void use_raft(void *ctx)
     bx_buf_thread_close();
 }
 
-static void nothing_leaks_when_memory_is_out(void **state)
+TEST(nothing_leaks_when_memory_is_out)
 {
-    (void)state;
     bx_buf_thread_close();
     assert_int_equal(test_fail_each_allocation(use_raft, NULL), 4);
 }
@@ -279,17 +270,5 @@ static int use_heap(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_are_kept_as_buffers_are),
-        cmocka_unit_test(a_thread_may_keep_more),
-        cmocka_unit_test(fifo_uses_its_chunks_again),
-        cmocka_unit_test(fifo_keeps_what_was_forgotten_at_once),
-        cmocka_unit_test(fifo_takes_any_order_and_size),
-        cmocka_unit_test(raft_memory_keeps_what_is_in_it),
-        cmocka_unit_test(raft_memory_is_aligned),
-        cmocka_unit_test(raft_memory_is_pooled),
-        cmocka_unit_test(nothing_leaks_when_memory_is_out),
-    };
-
-    return cmocka_run_group_tests(tests, use_heap, NULL);
+    return test_run(use_heap, NULL);
 }

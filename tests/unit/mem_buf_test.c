@@ -25,7 +25,7 @@ static struct bx_buf_stats stats(void)
     return s;
 }
 
-static void buf_takes_the_smallest_class_that_fits(void **state)
+TEST(buf_takes_the_smallest_class_that_fits)
 {
     static const struct {
         size_t want, cap;
@@ -33,7 +33,6 @@ static void buf_takes_the_smallest_class_that_fits(void **state)
                  {1501, 8192}, {8193, 65536}, {65536, 65536}};
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(bx_buf_reserve(&b, 0), BX_OK);
     assert_null(b.data);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -54,12 +53,11 @@ static void buf_takes_the_smallest_class_that_fits(void **state)
     bx_buf_release(&b);
 }
 
-static void buf_keeps_what_is_in_it(void **state)
+TEST(buf_keeps_what_is_in_it)
 {
     struct bx_buf b = {0}, c = {0};
     uint8_t *p;
 
-    (void)state;
     for (uint32_t i = 0; i < 60000; i++)
         assert_int_equal(bx_buf_append(&b, &i, sizeof i), BX_OK);
     assert_int_equal(b.len, 240000);
@@ -82,12 +80,11 @@ static void buf_keeps_what_is_in_it(void **state)
     bx_buf_release(&c);
 }
 
-static void buf_keeps_a_bounded_number_of_blocks(void **state)
+TEST(buf_keeps_a_bounded_number_of_blocks)
 {
     struct bx_buf b[100] = {{0}};
     uint64_t before;
 
-    (void)state;
     bx_buf_thread_close();
     before = live();
     for (int i = 0; i < 100; i++) {
@@ -140,12 +137,11 @@ static void run(void *(*entry)(void *), void *arg)
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-static void buf_outlives_its_thread(void **state)
+TEST(buf_outlives_its_thread)
 {
     struct handover h = {.n = 200};
     uint64_t before;
 
-    (void)state;
     bx_buf_thread_close();
     before = live();
     run(take_and_end, &h);
@@ -157,12 +153,11 @@ static void buf_outlives_its_thread(void **state)
     assert_int_equal(live(), before);
 }
 
-static void buf_goes_home_from_another_thread(void **state)
+TEST(buf_goes_home_from_another_thread)
 {
     struct handover h = {.n = 200};
     uint64_t before, hits, returned;
 
-    (void)state;
     bx_buf_thread_close();
     before = live();
     returned = stats().returned;
@@ -208,12 +203,11 @@ static void *trade(void *arg)
     return NULL;
 }
 
-static void buf_survives_trade_between_threads(void **state)
+TEST(buf_survives_trade_between_threads)
 {
     pthread_t threads[4];
     uint64_t before;
 
-    (void)state;
     bx_buf_thread_close();
     before = live();
     for (uintptr_t i = 0; i < 4; i++)
@@ -248,13 +242,12 @@ static void *hold_a_cache(void *arg)
     return NULL;
 }
 
-static void buf_works_in_more_threads_than_caches(void **state)
+TEST(buf_works_in_more_threads_than_caches)
 {
     enum { THREADS = 80 };
     pthread_t threads[THREADS];
     uint64_t before;
 
-    (void)state;
     bx_buf_thread_close();
     before = live();
     for (int i = 0; i < THREADS; i++)
@@ -284,24 +277,12 @@ static void use_buf(void *ctx)
     bx_buf_thread_close();
 }
 
-static void buf_is_unchanged_when_memory_is_out(void **state)
+TEST(buf_is_unchanged_when_memory_is_out)
 {
-    (void)state;
     assert_true(test_fail_each_allocation(use_buf, NULL) >= 6);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(buf_takes_the_smallest_class_that_fits),
-        cmocka_unit_test(buf_keeps_what_is_in_it),
-        cmocka_unit_test(buf_keeps_a_bounded_number_of_blocks),
-        cmocka_unit_test(buf_outlives_its_thread),
-        cmocka_unit_test(buf_goes_home_from_another_thread),
-        cmocka_unit_test(buf_survives_trade_between_threads),
-        cmocka_unit_test(buf_works_in_more_threads_than_caches),
-        cmocka_unit_test(buf_is_unchanged_when_memory_is_out),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -136,11 +136,10 @@ static void request_in_little_memory(void *ctx)
     bx_buf_thread_close();
 }
 
-static void a_request_survives_each_failure(void **state)
+TEST(a_request_survives_each_failure)
 {
     bool whole = false;
 
-    (void)state;
     write_request();
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(request_in_little_memory, &whole) > 10);
@@ -151,9 +150,5 @@ static void a_request_survives_each_failure(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_request_survives_each_failure),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

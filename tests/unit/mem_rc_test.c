@@ -26,12 +26,11 @@ static const int *get(struct bx_rc_cache *c, int key)
     return bx_rc_get_or_create(c, (uint64_t)key % 3, &key, sizeof key, make);
 }
 
-static void equal_values_are_one(void **state)
+TEST(equal_values_are_one)
 {
     struct bx_rc_cache c;
     const int *a, *b, *other;
 
-    (void)state;
     made = 0;
     bx_rc_init(&c, 10, 4, same);
     a = get(&c, 7);
@@ -57,11 +56,10 @@ static void equal_values_are_one(void **state)
     bx_rc_close(&c);
 }
 
-static void the_longest_unwanted_go_first(void **state)
+TEST(the_longest_unwanted_go_first)
 {
     struct bx_rc_cache c;
 
-    (void)state;
     made = 0;
     bx_rc_init(&c, 10, 2, same);
     for (int i = 0; i < 3; i++)
@@ -77,12 +75,11 @@ static void the_longest_unwanted_go_first(void **state)
     bx_rc_close(&c);
 }
 
-static void beyond_the_bound_values_stand_apart(void **state)
+TEST(beyond_the_bound_values_stand_apart)
 {
     struct bx_rc_cache c;
     const int *held[4], *apart, *again;
 
-    (void)state;
     bx_rc_init(&c, 3, 3, same);
     for (int i = 0; i < 3; i++)
         held[i] = get(&c, i);
@@ -114,14 +111,13 @@ static void count_end(void *ctx, void *value)
 
 /* Each value ends once: when it is forgotten, when it stood apart and is let go, and at the
  * close. */
-static void values_give_back_what_they_hold(void **state)
+TEST(values_give_back_what_they_hold)
 {
     enum { KEYS = 8 };
     int ends[KEYS] = {0};
     struct bx_rc_cache c;
     const int *held[KEYS];
 
-    (void)state;
     bx_rc_init(&c, KEYS - 1, 2, same);
     c.fini = count_end;
     c.ctx = ends;
@@ -138,14 +134,13 @@ static void values_give_back_what_they_hold(void **state)
         assert_int_equal(ends[i], 1);
 }
 
-static void it_agrees_with_a_model(void **state)
+TEST(it_agrees_with_a_model)
 {
     enum { KEYS = 40, HELD = 100 };
     struct bx_rc_cache c;
     const int *held[HELD] = {0};
     uint64_t seed = 5;
 
-    (void)state;
     bx_rc_init(&c, 30, 5, same);
     for (int step = 0; step < 50000; step++) {
         size_t i = test_random(&seed) % HELD;
@@ -177,9 +172,8 @@ static void use_rc(void *ctx)
     bx_rc_close(&c);
 }
 
-static void nothing_leaks_when_memory_is_out(void **state)
+TEST(nothing_leaks_when_memory_is_out)
 {
-    (void)state;
     assert_true(test_fail_each_allocation(use_rc, NULL) >= 3);
 }
 
@@ -232,14 +226,13 @@ static void check_shared(struct test_fsm *t)
     assert_int_equal(m.configs.values, 3);
 }
 
-static void vms_that_are_alike_share_a_configuration(void **state)
+TEST(vms_that_are_alike_share_a_configuration)
 {
     struct test_fsm t = {0};
     struct bx_view_memory one, many;
     uint64_t digest;
     char name[16];
 
-    (void)state;
     test_fsm_open(&t);
     test_fsm_node(&t, 1, "n1");
     create(&t, "a", 1, "web");
@@ -269,15 +262,5 @@ static void vms_that_are_alike_share_a_configuration(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_values_are_one),
-        cmocka_unit_test(the_longest_unwanted_go_first),
-        cmocka_unit_test(beyond_the_bound_values_stand_apart),
-        cmocka_unit_test(values_give_back_what_they_hold),
-        cmocka_unit_test(it_agrees_with_a_model),
-        cmocka_unit_test(nothing_leaks_when_memory_is_out),
-        cmocka_unit_test(vms_that_are_alike_share_a_configuration),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -16,13 +16,12 @@ static uint64_t allocations(void)
     return s.allocations;
 }
 
-static void blocks_are_aligned_and_apart(void **state)
+TEST(blocks_are_aligned_and_apart)
 {
     enum { N = 2100 };
     struct bx_slab s = {0};
     uint8_t **p = bx_must_calloc(N + 1, sizeof *p);
 
-    (void)state;
     for (size_t n = 1; n <= N; n++) {
         p[n] = bx_slab_alloc(&s, n);
         assert_int_equal((uintptr_t)p[n] % 16, 0);
@@ -43,14 +42,13 @@ static void blocks_are_aligned_and_apart(void **state)
 }
 
 /* Eight blocks at first, then 256 at a time, and what was given back comes first. */
-static void it_grows_by_one_slab_for_256_blocks(void **state)
+TEST(it_grows_by_one_slab_for_256_blocks)
 {
     enum { N = 8 + 3 * 256 };
     struct bx_slab s = {0};
     uint64_t before = allocations();
     void *p[N];
 
-    (void)state;
     for (int i = 0; i < N; i++)
         p[i] = bx_slab_alloc(&s, 600);
     assert_int_equal(allocations() - before, 4);
@@ -72,13 +70,12 @@ static void it_grows_by_one_slab_for_256_blocks(void **state)
     bx_slab_close(&s);
 }
 
-static void large_blocks_come_from_the_heap(void **state)
+TEST(large_blocks_come_from_the_heap)
 {
     struct bx_slab s = {0};
     uint64_t before = allocations();
     char *p = bx_slab_calloc(&s, 5000);
 
-    (void)state;
     assert_int_equal(p[4999], 0);
     assert_int_equal(allocations() - before, 1);
     assert_int_equal(s.stats.slabs, 0);
@@ -87,7 +84,7 @@ static void large_blocks_come_from_the_heap(void **state)
 }
 
 /* A model in random order: each block keeps its own pattern. */
-static void it_agrees_with_a_model(void **state)
+TEST(it_agrees_with_a_model)
 {
     enum { N = 500 };
     struct bx_slab s = {0};
@@ -98,7 +95,6 @@ static void it_agrees_with_a_model(void **state)
     } held[N] = {0};
     uint64_t seed = 7;
 
-    (void)state;
     for (int step = 0; step < 50000; step++) {
         size_t i = test_random(&seed) % N;
 
@@ -132,22 +128,20 @@ static void use_slab(void *ctx)
     bx_slab_close(&s);
 }
 
-static void nothing_leaks_when_memory_is_out(void **state)
+TEST(nothing_leaks_when_memory_is_out)
 {
-    (void)state;
     assert_int_equal(test_fail_each_allocation(use_slab, NULL), 30 + 3);
 }
 
 /* ---- the interner ---- */
 
-static void a_full_interner_gives_private_copies(void **state)
+TEST(a_full_interner_gives_private_copies)
 {
     struct bx_intern *t = bx_intern_create(2, 0);
     const struct bx_istr *a = bx_intern_hold(t, "a", 1), *b = bx_intern_hold(t, "b", 1);
     const struct bx_istr *c = bx_intern_hold(t, "c", 1), *again = bx_intern_hold(t, "c", 1);
     struct bx_intern_stats s;
 
-    (void)state;
     assert_null(bx_intern_get(t, "c", 1));
     assert_ptr_equal(bx_intern_hold(t, "a", 1), a);
     assert_ptr_not_equal(c, again);
@@ -175,12 +169,11 @@ static void a_full_interner_gives_private_copies(void **state)
     bx_intern_destroy(t);
 }
 
-static void statuses_need_no_room(void **state)
+TEST(statuses_need_no_room)
 {
     struct bx_intern *t = bx_intern_create(1, 0);
     const struct bx_istr *a = bx_intern_hold(t, "a", 1);
 
-    (void)state;
     assert_ptr_equal(bx_intern_hold(t, "running", 7), &bx_status_running);
     bx_intern_release(t, &bx_status_running);
     bx_intern_release(t, a);
@@ -206,13 +199,12 @@ static void live_with(struct test_fsm *t)
     test_fsm_reopen(t);
 }
 
-static void a_state_machine_outgrows_its_interner(void **state)
+TEST(a_state_machine_outgrows_its_interner)
 {
     struct test_fsm small = {.intern_strings = 10}, large = {0};
     struct bx_intern_stats s;
     const struct bx_vm *vms[64];
 
-    (void)state;
     live_with(&small);
     live_with(&large);
     bx_intern_stats(small.intern, &s);
@@ -229,16 +221,5 @@ static void a_state_machine_outgrows_its_interner(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_are_aligned_and_apart),
-        cmocka_unit_test(it_grows_by_one_slab_for_256_blocks),
-        cmocka_unit_test(large_blocks_come_from_the_heap),
-        cmocka_unit_test(it_agrees_with_a_model),
-        cmocka_unit_test(nothing_leaks_when_memory_is_out),
-        cmocka_unit_test(a_full_interner_gives_private_copies),
-        cmocka_unit_test(statuses_need_no_room),
-        cmocka_unit_test(a_state_machine_outgrows_its_interner),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -13,11 +13,10 @@
 
 /* ---- alloc ---- */
 
-static void alloc_refuses_a_size_that_wraps(void **state)
+TEST(alloc_refuses_a_size_that_wraps)
 {
     struct bx_alloc_stats before, after;
 
-    (void)state;
     bx_alloc_stats(&before);
     assert_null(bx_calloc(SIZE_MAX / 2, 3));
     assert_null(bx_calloc(SIZE_MAX, SIZE_MAX));
@@ -26,12 +25,11 @@ static void alloc_refuses_a_size_that_wraps(void **state)
     assert_int_equal(after.live, before.live);
 }
 
-static void alloc_counts_what_lives(void **state)
+TEST(alloc_counts_what_lives)
 {
     struct bx_alloc_stats before, during, after;
     char *p, *q, *empty;
 
-    (void)state;
     bx_alloc_stats(&before);
     p = bx_alloc(1000);
     q = bx_calloc(10, 10);
@@ -64,12 +62,11 @@ static int fail_all(void *ctx, size_t size)
     return 1;
 }
 
-static void alloc_fault_spares_the_must_family(void **state)
+TEST(alloc_fault_spares_the_must_family)
 {
     size_t seen = 0;
     char *kept = bx_alloc(10), *copy;
 
-    (void)state;
     bx_alloc_set_fault(fail_all, &seen);
     assert_null(bx_alloc(77));
     assert_int_equal(seen, 77);
@@ -85,12 +82,11 @@ static void alloc_fault_spares_the_must_family(void **state)
 
 /* ---- arena ---- */
 
-static void arena_gives_aligned_separate_memory(void **state)
+TEST(arena_gives_aligned_separate_memory)
 {
     struct bx_arena a = {0};
     uint8_t *last = NULL;
 
-    (void)state;
     for (size_t n = 0; n < 3000; n += 7) {
         uint8_t *p = bx_arena_alloc(&a, n);
 
@@ -114,12 +110,11 @@ static void twenty_pieces(struct bx_arena *a)
         assert_non_null(bx_arena_alloc(a, 1000));
 }
 
-static void arena_reset_keeps_the_largest_block(void **state)
+TEST(arena_reset_keeps_the_largest_block)
 {
     struct bx_alloc_stats empty, before, after;
     struct bx_arena a = {0};
 
-    (void)state;
     bx_arena_reset(&a);
     bx_alloc_stats(&empty);
     twenty_pieces(&a);
@@ -155,13 +150,12 @@ static void thing_fini(void *object)
     bx_free(((struct thing *)object)->owned);
 }
 
-static void pool_reuses_and_never_keeps_more_than_its_bound(void **state)
+TEST(pool_reuses_and_never_keeps_more_than_its_bound)
 {
     struct bx_pool p;
     struct bx_alloc_stats before, after;
     struct thing *t[6];
 
-    (void)state;
     bx_alloc_stats(&before);
     assert_int_equal(
         bx_pool_init(&p, "thing", sizeof *t[0], (struct bx_pool_size){4, 2}, thing_fini), BX_OK);
@@ -196,12 +190,11 @@ static void pool_reuses_and_never_keeps_more_than_its_bound(void **state)
 
 BX_VEC(ints, int, 8);
 
-static void vec_spills_with_headroom(void **state)
+TEST(vec_spills_with_headroom)
 {
     struct bx_alloc_stats before, after;
     struct ints v;
 
-    (void)state;
     bx_alloc_stats(&before);
     ints_init(&v);
     for (int i = 0; i < 8; i++)
@@ -255,13 +248,12 @@ static void check_all(const struct bx_map *m, struct item *items, size_t n)
 }
 
 /* Few different hashes, at the end of the table too: long clusters that wrap around. */
-static void map_agrees_with_a_plain_list(void **state)
+TEST(map_agrees_with_a_plain_list)
 {
     static struct item items[200];
     struct bx_map m = {0};
     uint64_t seed = 1;
 
-    (void)state;
     for (size_t i = 0; i < 200; i++)
         items[i] = (struct item){.key = i, .hash = i % 5 == 0 ? i : UINT64_MAX - i % 7};
     check_all(&m, items, 200);
@@ -281,14 +273,13 @@ static void map_agrees_with_a_plain_list(void **state)
     bx_map_close(&m);
 }
 
-static void map_reserve_and_replace(void **state)
+TEST(map_reserve_and_replace)
 {
     static struct item items[100];
     struct item other = {.key = 7, .hash = 7, .in = true};
     struct bx_alloc_stats before, after;
     struct bx_map m = {0};
 
-    (void)state;
     assert_int_equal(bx_map_reserve(&m, 100), BX_OK);
     bx_alloc_stats(&before);
     for (size_t i = 0; i < 100; i++) {
@@ -307,13 +298,12 @@ static void map_reserve_and_replace(void **state)
 
 /* ---- intern ---- */
 
-static void intern_keeps_one_copy_while_it_is_held(void **state)
+TEST(intern_keeps_one_copy_while_it_is_held)
 {
     struct bx_intern *t = bx_intern_create(0, 0);
     struct bx_intern_stats s;
     const struct bx_istr *a, *b;
 
-    (void)state;
     a = bx_intern_get(t, "web-1", 5);
     b = bx_intern_get(t, "web-12", 5);
     assert_ptr_equal(a, b);
@@ -347,13 +337,12 @@ static void intern_keeps_one_copy_while_it_is_held(void **state)
     bx_intern_destroy(NULL);
 }
 
-static void intern_refuses_beyond_its_bounds(void **state)
+TEST(intern_refuses_beyond_its_bounds)
 {
     struct bx_intern *t = bx_intern_create(2, 10);
     const struct bx_istr *a, *b;
     struct bx_intern_stats s;
 
-    (void)state;
     a = bx_intern_get(t, "12345678", 8);
     assert_null(bx_intern_get(t, "abc", 3));
     b = bx_intern_get(t, "ab", 2);
@@ -372,11 +361,10 @@ static void intern_refuses_beyond_its_bounds(void **state)
     bx_intern_destroy(t);
 }
 
-static void intern_knows_the_statuses(void **state)
+TEST(intern_knows_the_statuses)
 {
     struct bx_intern *t = bx_intern_create(1, 1);
 
-    (void)state;
 #define X(id, text)                                                                                \
     assert_string_equal(bx_status_##id.s, text);                                                   \
     assert_int_equal(bx_status_##id.len, strlen(text));                                            \
@@ -388,14 +376,13 @@ static void intern_knows_the_statuses(void **state)
     bx_intern_destroy(t);
 }
 
-static void intern_survives_many_names(void **state)
+TEST(intern_survives_many_names)
 {
     enum { N = 20000 };
     const struct bx_istr **s = bx_must_calloc(N, sizeof *s);
     struct bx_intern *t = bx_intern_create(0, 0);
     char name[32];
 
-    (void)state;
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < N; i++) {
             snprintf(name, sizeof name, "vm-%d", i);
@@ -456,9 +443,8 @@ static void use_arena(void *ctx)
     bx_arena_close(&a);
 }
 
-static void nothing_leaks_when_memory_is_out(void **state)
+TEST(nothing_leaks_when_memory_is_out)
 {
-    (void)state;
     assert_true(test_fail_each_allocation(use_intern, NULL) >= 6);
     assert_true(test_fail_each_allocation(use_pool, NULL) == 5);
     assert_true(test_fail_each_allocation(use_arena, NULL) >= 3);
@@ -466,22 +452,5 @@ static void nothing_leaks_when_memory_is_out(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alloc_refuses_a_size_that_wraps),
-        cmocka_unit_test(alloc_counts_what_lives),
-        cmocka_unit_test(alloc_fault_spares_the_must_family),
-        cmocka_unit_test(arena_gives_aligned_separate_memory),
-        cmocka_unit_test(arena_reset_keeps_the_largest_block),
-        cmocka_unit_test(pool_reuses_and_never_keeps_more_than_its_bound),
-        cmocka_unit_test(vec_spills_with_headroom),
-        cmocka_unit_test(map_agrees_with_a_plain_list),
-        cmocka_unit_test(map_reserve_and_replace),
-        cmocka_unit_test(intern_keeps_one_copy_while_it_is_held),
-        cmocka_unit_test(intern_refuses_beyond_its_bounds),
-        cmocka_unit_test(intern_knows_the_statuses),
-        cmocka_unit_test(intern_survives_many_names),
-        cmocka_unit_test(nothing_leaks_when_memory_is_out),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -59,13 +59,12 @@ static void *run(void *arg)
     return NULL;
 }
 
-static void threads_do_not_meet(void **state)
+TEST(threads_do_not_meet)
 {
     pthread_t threads[THREADS];
     struct bx_alloc_stats before, s;
     struct bx_buf_stats b;
 
-    (void)state;
     bx_alloc_stats(&before);
     atomic_store(&running, THREADS);
     for (uintptr_t i = 0; i < THREADS; i++)
@@ -91,13 +90,12 @@ static void *take_one(void *arg)
     return NULL;
 }
 
-static void what_a_thread_allocated_counts_when_it_has_ended(void **state)
+TEST(what_a_thread_allocated_counts_when_it_has_ended)
 {
     struct bx_alloc_stats before, during, after;
     pthread_t thread;
     void *p = NULL;
 
-    (void)state;
     bx_alloc_stats(&before);
     assert_int_equal(pthread_create(&thread, NULL, take_one, &p), 0);
     pthread_join(thread, NULL);
@@ -125,12 +123,11 @@ static void *churn(void *arg)
     return NULL;
 }
 
-static void more_threads_than_places_lose_no_count(void **state)
+TEST(more_threads_than_places_lose_no_count)
 {
     struct bx_alloc_stats before, after;
     pthread_t threads[MANY];
 
-    (void)state;
     bx_alloc_stats(&before);
     assert_int_equal(pthread_barrier_init(&all_have_one, NULL, MANY), 0);
     for (int i = 0; i < MANY; i++)
@@ -144,11 +141,10 @@ static void more_threads_than_places_lose_no_count(void **state)
     assert_int_equal(after.live_bytes, before.live_bytes);
 }
 
-static void the_peak_is_seen_between_two_looks(void **state)
+TEST(the_peak_is_seen_between_two_looks)
 {
     struct bx_alloc_stats before, after;
 
-    (void)state;
     bx_alloc_stats(&before);
     bx_free(bx_must_alloc(before.peak_bytes + (1u << 20)));
     bx_alloc_stats(&after);
@@ -158,12 +154,5 @@ static void the_peak_is_seen_between_two_looks(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_do_not_meet),
-        cmocka_unit_test(what_a_thread_allocated_counts_when_it_has_ended),
-        cmocka_unit_test(more_threads_than_places_lose_no_count),
-        cmocka_unit_test(the_peak_is_seen_between_two_looks),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

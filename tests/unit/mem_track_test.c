@@ -111,7 +111,7 @@ static void use_ours(void)
     bx_free(bx_must_strdup("abc"));
 }
 
-static void each_library_gets_its_own(void **state)
+TEST(each_library_gets_its_own)
 {
     static const struct {
         void (*use)(void);
@@ -123,7 +123,6 @@ static void each_library_gets_its_own(void **state)
         {use_ours, BX_OWNER_OURS},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         enum bx_owner owner = cases[i].owner;
         uint64_t before, live, ours = allocations_of(BX_OWNER_OURS);
@@ -187,13 +186,12 @@ static void *by_strndup(void)
     return strndup("abcdef", 3);
 }
 
-static void every_way_is_seen_and_freed(void **state)
+TEST(every_way_is_seen_and_freed)
 {
     void *(*const ways[])(void) = {
         by_malloc,         by_calloc,   by_realloc, by_reallocarray, by_aligned_alloc,
         by_posix_memalign, by_memalign, by_valloc,  by_pvalloc,      by_strndup};
 
-    (void)state;
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         struct bx_track_count before = now(NULL).total, during, after;
         void *volatile p = ways[i]();
@@ -208,14 +206,13 @@ static void every_way_is_seen_and_freed(void **state)
     }
 }
 
-static void a_refused_realloc_changes_nothing(void **state)
+TEST(a_refused_realloc_changes_nothing)
 {
     volatile size_t huge = PTRDIFF_MAX;
     struct bx_track_count before, after;
     void *volatile p = malloc(100);
     void *none = NULL;
 
-    (void)state;
     before = now(NULL).total;
     if (reallocarray(p, huge, 3) != NULL || realloc(p, huge) != NULL)
         fail_msg("so much memory?");
@@ -228,14 +225,13 @@ static void a_refused_realloc_changes_nothing(void **state)
 
 /* ---- scopes ---- */
 
-static void a_scope_counts_what_happens_in_it(void **state)
+TEST(a_scope_counts_what_happens_in_it)
 {
     struct bx_track_site top[2];
     struct bx_track_count c;
     void *volatile old = bx_must_alloc(500);
     void *kept;
 
-    (void)state;
     assert_int_equal(bx_track_start("scope"), BX_OK);
     assert_int_equal(bx_track_start("scope"), BX_CONFLICT);
     kept = bx_must_alloc(1000);
@@ -257,12 +253,11 @@ static void a_scope_counts_what_happens_in_it(void **state)
     bx_free(kept);
 }
 
-static void scopes_are_bounded(void **state)
+TEST(scopes_are_bounded)
 {
     struct bx_track_report r;
     char name[BX_TRACK_NAME + 1] = "";
 
-    (void)state;
     assert_int_equal(bx_track_start(""), BX_INVALID);
     assert_int_equal(bx_track_report("", &r), BX_NOT_FOUND);
     assert_int_equal(bx_track_finish(""), BX_NOT_FOUND);
@@ -289,12 +284,11 @@ static struct bx_pool_stats pool_of_scopes(void)
 
 /* Two kept and one made ahead: the third is from the heap, which is counted, and goes back to it.
  * What a scope is made of is not counted in it, but in those that run already. */
-static void scopes_come_from_a_pool(void **state)
+TEST(scopes_come_from_a_pool)
 {
     static const char *const names[] = {"a", "b", "c"};
     uint64_t live;
 
-    (void)state;
     assert_int_equal(bx_track_scopes((struct bx_pool_size){2, 1}), BX_OK);
     live = live_of(BX_OWNER_OURS);
     for (int round = 0; round < 2; round++) {
@@ -316,11 +310,10 @@ static void scopes_come_from_a_pool(void **state)
     assert_int_equal(live_of(BX_OWNER_OURS), live);
 }
 
-static void who_closes_ends_the_scopes(void **state)
+TEST(who_closes_ends_the_scopes)
 {
     uint64_t live;
 
-    (void)state;
     bx_track_scopes_close();
     live = live_of(BX_OWNER_OURS);
     for (int i = 0; i < 2; i++) {
@@ -339,9 +332,8 @@ static int no_memory(void *ctx, size_t size)
     return 1;
 }
 
-static void a_scope_without_memory_does_not_begin(void **state)
+TEST(a_scope_without_memory_does_not_begin)
 {
-    (void)state;
     assert_int_equal(bx_track_scopes((struct bx_pool_size){1, 0}), BX_OK);
     bx_alloc_set_fault(no_memory, NULL);
     assert_int_equal(bx_track_start("a"), BX_NO_MEMORY);
@@ -351,11 +343,10 @@ static void a_scope_without_memory_does_not_begin(void **state)
     assert_int_equal(bx_track_scopes(BX_TRACK_SCOPE_POOL), BX_OK);
 }
 
-static void printing_does_not_meet_itself(void **state)
+TEST(printing_does_not_meet_itself)
 {
     uint64_t before = allocations_of(BX_OWNER_OURS);
 
-    (void)state;
     bx_track_print(NULL);
     bx_track_print("no such scope");
     assert_int_equal(allocations_of(BX_OWNER_OURS), before);
@@ -381,12 +372,11 @@ static void *churn(void *arg)
     return NULL;
 }
 
-static void threads_lose_no_count(void **state)
+TEST(threads_lose_no_count)
 {
     struct bx_track_count before = now(NULL).owners[BX_OWNER_OURS], after;
     pthread_t threads[THREADS];
 
-    (void)state;
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, churn, NULL), 0);
     for (int i = 0; i < THREADS; i++)
@@ -410,12 +400,11 @@ static void *churn_scopes(void *arg)
 }
 
 /* A child that is made while others allocate, and begin and end scopes, can itself do that. */
-static void fork_leaves_no_lock_behind(void **state)
+TEST(fork_leaves_no_lock_behind)
 {
     static char other[] = "other", third[] = "third";
     pthread_t threads[4];
 
-    (void)state;
     for (int i = 0; i < 2; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, churn, NULL), 0);
     assert_int_equal(pthread_create(&threads[2], NULL, churn_scopes, other), 0);
@@ -469,12 +458,11 @@ static void take_in_outer(int depth, void **out)
     free(strdup("text"));
 }
 
-static void a_scope_of_the_code_counts_what_is_allocated_in_it_and_below(void **state)
+TEST(a_scope_of_the_code_counts_what_is_allocated_in_it_and_below)
 {
     struct bx_track_code_count inner, outer;
     void *p, *other;
 
-    (void)state;
     assert_null(code("outer").name);
     take_in_outer(0, &p);
     inner = code("inner");
@@ -493,12 +481,11 @@ static void a_scope_of_the_code_counts_what_is_allocated_in_it_and_below(void **
     assert_int_equal(code("outer").count.frees, 1);
 }
 
-static void a_scope_inside_of_itself_counts_once(void **state)
+TEST(a_scope_inside_of_itself_counts_once)
 {
     struct bx_track_code_count before = code("inner"), after;
     void *p;
 
-    (void)state;
     take_in_outer(2, &p);
     after = code("inner");
     assert_int_equal(after.entered, before.entered + 3);
@@ -513,37 +500,34 @@ static void *take_elsewhere(void *arg)
     return arg;
 }
 
-static void a_scope_of_the_code_is_of_one_thread(void **state)
+TEST(a_scope_of_the_code_is_of_one_thread)
 {
     pthread_t thread;
 
     BX_TRACK_SCOPE("one thread");
-    (void)state;
     assert_int_equal(pthread_create(&thread, NULL, take_elsewhere, NULL), 0);
     pthread_join(thread, NULL);
     assert_true(code("one thread").count.bytes < 777777); /* pthread_create takes some */
 }
 
 /* The others are entered by a node: tests/integration/memory.sh. */
-static void encoding_a_command_enters_its_scope(void **state)
+TEST(encoding_a_command_enters_its_scope)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_VM_DELETE};
     struct bx_cmd_vm_delete body = {.vm = {"x", 1}};
     uint64_t entered = code("encode").entered;
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(bx_cmd_encode(&b, &head, &body), BX_OK);
     assert_int_equal(code("encode").entered, entered + 1);
     bx_buf_release(&b);
 }
 
-static void raft_memory_is_known_as_such(void **state)
+TEST(raft_memory_is_known_as_such)
 {
     struct bx_track_report before, after;
     void *p;
 
-    (void)state;
     bx_raft_heap_use();
     bx_buf_thread_close();
     before = now(NULL);
@@ -558,27 +542,7 @@ static void raft_memory_is_known_as_such(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_library_gets_its_own),
-        cmocka_unit_test(every_way_is_seen_and_freed),
-        cmocka_unit_test(a_refused_realloc_changes_nothing),
-        cmocka_unit_test(a_scope_counts_what_happens_in_it),
-        cmocka_unit_test(scopes_are_bounded),
-        cmocka_unit_test(scopes_come_from_a_pool),
-        cmocka_unit_test(who_closes_ends_the_scopes),
-        cmocka_unit_test(a_scope_without_memory_does_not_begin),
-        cmocka_unit_test(printing_does_not_meet_itself),
-        cmocka_unit_test(threads_lose_no_count),
-        cmocka_unit_test(fork_leaves_no_lock_behind),
-        cmocka_unit_test(a_scope_of_the_code_counts_what_is_allocated_in_it_and_below),
-        cmocka_unit_test(a_scope_inside_of_itself_counts_once),
-        cmocka_unit_test(a_scope_of_the_code_is_of_one_thread),
-        cmocka_unit_test(encoding_a_command_enters_its_scope),
-        cmocka_unit_test(
-            raft_memory_is_known_as_such), /* last: libraft allocates by us from then */
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }
 
 #endif

@@ -24,14 +24,13 @@ static int name(const char *s)
     return rc;
 }
 
-static void test_names(void **state)
+TEST(test_names)
 {
     static const char *const good[] = {"a", "0", "web", "web-1", "a--b", "9-z"};
     static const char *const bad[] = {"",    "-",        "-a",  "a-",    "A",  "a.b", "a_b", "a b",
                                       "a/b", "\303\244", "a\n", "web:1", "a`", "a{",  "a/",  "a:"};
     char text[BX_NAME_MAX + 2];
 
-    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
         assert_int_equal(name(good[i]), BX_OK);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
@@ -45,12 +44,11 @@ static void test_names(void **state)
 }
 
 /* What a user sent is quoted, but not without end. */
-static void test_long_name_is_cut(void **state)
+TEST(test_long_name_is_cut)
 {
     static char text[60000];
     struct bx_err err;
 
-    (void)state;
     memset(text, 'x', sizeof text - 1);
     assert_int_equal(bx_name_check(bx_str(text), "name", &err), BX_INVALID);
     assert_true(strlen(err.msg) < 150);
@@ -90,11 +88,10 @@ static void bad(struct bx_vm_config c, const char *message, const char *hint)
     assert_int_equal(bx_vm_config_check(&c, NULL), BX_INVALID);
 }
 
-static void test_defaults(void **state)
+TEST(test_defaults)
 {
     struct bx_vm_config c = config();
 
-    (void)state;
     good(c);
     assert_true(bx_str_eq(c.tenant, bx_str("default")));
     assert_int_equal(c.vcpus, 1);
@@ -121,11 +118,10 @@ static void test_defaults(void **state)
         }                                                                                          \
     } while (0)
 
-static void test_ranges(void **state)
+TEST(test_ranges)
 {
     struct bx_vm_config c = config();
 
-    (void)state;
     RANGE(vcpus, 1, 512, "--vcpus: must be 1 to 512, not ");
     RANGE(memory_mib, 1, 67108864, "--memory: must be 1 to 67108864 MiB, not ");
     RANGE(disk_gib, 0, 1048576, "--disk: must be 0 to 1048576 GiB, not 1048577");
@@ -134,11 +130,10 @@ static void test_ranges(void **state)
     bad(c, "--memory: must be 1 to 67108864 MiB, not 18446744073709551615", "range");
 }
 
-static void test_names_in_it(void **state)
+TEST(test_names_in_it)
 {
     struct bx_vm_config c = config();
 
-    (void)state;
     c.name = bx_str("Web");
     bad(c, "name: \"Web\" is not a valid name", "1 to 63");
     c = config();
@@ -153,12 +148,11 @@ static void test_names_in_it(void **state)
     good(c);
 }
 
-static void test_paths(void **state)
+TEST(test_paths)
 {
     static char path[BX_PATH_LEN_MAX + 1], text[BX_CMDLINE_MAX + 1];
     struct bx_vm_config c = config();
 
-    (void)state;
     memset(path, '/', sizeof path);
     memset(text, 'x', sizeof text);
     c.kernel = (struct bx_str){path, BX_PATH_LEN_MAX};
@@ -183,14 +177,13 @@ static void test_paths(void **state)
     bad(c, "--cmdline: must be 0 to 2048 bytes, not 2049", "range");
 }
 
-static void test_labels(void **state)
+TEST(test_labels)
 {
     static char key[BX_LABEL_KEY_MAX + 1], value[BX_LABEL_VALUE_MAX + 1];
     static char keys[BX_LABELS_MAX + 1][4];
     struct bx_pair pairs[BX_LABELS_MAX + 1];
     struct bx_vm_config c = config();
 
-    (void)state;
     for (unsigned i = 0; i <= BX_LABELS_MAX; i++) {
         snprintf(keys[i], sizeof keys[i], "%03u", i);
         pairs[i] = (struct bx_pair){bx_str(keys[i]), bx_str("v")};
@@ -226,11 +219,10 @@ static void test_labels(void **state)
 }
 
 /* What does not go together. */
-static void test_policies(void **state)
+TEST(test_policies)
 {
     struct bx_vm_config c = config();
 
-    (void)state;
     c.strategy = BX_STRATEGY_MANUAL;
     bad(c, "--strategy manual: names no node", "--node NAME");
     c.node = bx_str("n1");
@@ -266,9 +258,8 @@ static const char *const moves[BX__PHASES] = {
     /* lost      */ "-+-+-++--",
 };
 
-static void test_moves(void **state)
+TEST(test_moves)
 {
-    (void)state;
     for (unsigned from = 0; from < BX__PHASES; from++) {
         assert_int_equal(strlen(moves[from]), BX__PHASES);
         for (unsigned to = 0; to < BX__PHASES; to++) {
@@ -281,9 +272,8 @@ static void test_moves(void **state)
 }
 
 /* From every phase a VM can be brought to rest, and from rest to run again. */
-static void test_no_dead_end(void **state)
+TEST(test_no_dead_end)
 {
-    (void)state;
     for (unsigned from = 0; from < BX__PHASES; from++) {
         if (from == BX_PHASE_STOPPED)
             continue;
@@ -293,9 +283,8 @@ static void test_no_dead_end(void **state)
     }
 }
 
-static void test_active(void **state)
+TEST(test_active)
 {
-    (void)state;
     for (unsigned p = 0; p < BX__PHASES; p++)
         assert_int_equal(bx_phase_active((enum bx_phase)p),
                          p != BX_PHASE_PENDING && p != BX_PHASE_STOPPED && p != BX_PHASE_FAILED);
@@ -303,7 +292,7 @@ static void test_active(void **state)
 
 /* ---- the words of status ---- */
 
-static void test_phase_names(void **state)
+TEST(test_phase_names)
 {
     struct bx_intern *in = bx_intern_create(0, 0);
     static const struct bx_istr *const constants[] = {
@@ -311,7 +300,6 @@ static void test_phase_names(void **state)
         &bx_status_running, &bx_status_stopping,  &bx_status_stopped,
         &bx_status_failed,  &bx_status_migrating, &bx_status_lost};
 
-    (void)state;
     for (unsigned p = 0; p < BX__PHASES; p++) {
         const struct bx_istr *s = bx_phase_name((enum bx_phase)p);
 
@@ -323,9 +311,8 @@ static void test_phase_names(void **state)
     bx_intern_destroy(in);
 }
 
-static void test_member_status(void **state)
+TEST(test_member_status)
 {
-    (void)state;
     assert_ptr_equal(bx_member_status(true, true, true), &bx_status_leader);
     assert_ptr_equal(bx_member_status(false, true, true), &bx_status_follower);
     assert_ptr_equal(bx_member_status(false, true, false), &bx_status_candidate);
@@ -372,9 +359,8 @@ static void node_is(struct bx_node_info n, const char *message)
         node_is(n, message);                                                                       \
     } while (0)
 
-static void test_nodes(void **state)
+TEST(test_nodes)
 {
-    (void)state;
     node_is(node(), NULL);
     NODE(name, bx_str("N1"), "node name: \"N1\"");
     NODE(address, bx_str(""), "node: address: is missing");
@@ -400,15 +386,5 @@ static void test_nodes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),         cmocka_unit_test(test_long_name_is_cut),
-        cmocka_unit_test(test_defaults),      cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_names_in_it),   cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_labels),        cmocka_unit_test(test_policies),
-        cmocka_unit_test(test_moves),         cmocka_unit_test(test_no_dead_end),
-        cmocka_unit_test(test_active),        cmocka_unit_test(test_phase_names),
-        cmocka_unit_test(test_member_status), cmocka_unit_test(test_nodes),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

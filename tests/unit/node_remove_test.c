@@ -44,12 +44,11 @@ static void open_with_vms(struct test_fsm *t)
     test_fsm_node(t, 2, "n2");
 }
 
-static void a_node_that_may_run_something_stays(void **state)
+TEST(a_node_that_may_run_something_stays)
 {
     struct test_fsm t = {0};
     uint64_t digest;
 
-    (void)state;
     open_with_vms(&t);
     digest = test_fsm_digest(&t);
     assert_int_equal(remove_node(&t, "n3", true), BX_NOT_FOUND);
@@ -67,11 +66,10 @@ static void a_node_that_may_run_something_stays(void **state)
     test_fsm_close(&t);
 }
 
-static void an_empty_node_needs_no_word(void **state)
+TEST(an_empty_node_needs_no_word)
 {
     struct test_fsm t = {0};
 
-    (void)state;
     open_with_vms(&t);
     assert_int_equal(set_state(&t, 2, BX_NODE_DOWN), BX_OK);
     assert_int_equal(remove_node(&t, "2", false), BX_OK);
@@ -80,12 +78,11 @@ static void an_empty_node_needs_no_word(void **state)
     test_fsm_close(&t);
 }
 
-static void its_vms_rest_without_a_node(void **state)
+TEST(its_vms_rest_without_a_node)
 {
     struct test_fsm t = {0};
     uint64_t digest, revision;
 
-    (void)state;
     open_with_vms(&t);
     assert_int_equal(set_state(&t, 1, BX_NODE_DOWN), BX_OK);
     revision = test_fsm_revision(&t);
@@ -104,12 +101,11 @@ static void its_vms_rest_without_a_node(void **state)
     test_fsm_close(&t);
 }
 
-static void a_start_places_them_anew(void **state)
+TEST(a_start_places_them_anew)
 {
     struct test_fsm t = {0};
     uint64_t epoch;
 
-    (void)state;
     open_with_vms(&t);
     assert_int_equal(set_state(&t, 1, BX_NODE_DOWN), BX_OK);
     assert_int_equal(remove_node(&t, "n1", true), BX_OK);
@@ -153,7 +149,7 @@ static int start_without(struct test_fsm *t, const struct test_batch *b, uint32_
 }
 
 /* There are so many nodes that placing has to allocate. */
-static void no_memory_is_no_refusal(void **state)
+TEST(no_memory_is_no_refusal)
 {
     struct bx_cmd_vm_desire start = {.vm = bx_str("web"), .desired = BX_DESIRED_RUNNING};
     struct test_fsm t = {0};
@@ -161,7 +157,6 @@ static void no_memory_is_no_refusal(void **state)
     int ended = STARTED;
     char name[16];
 
-    (void)state;
     open_with_vms(&t);
     assert_int_equal(set_state(&t, 1, BX_NODE_DOWN), BX_OK);
     assert_int_equal(remove_node(&t, "n1", true), BX_OK);
@@ -180,12 +175,11 @@ static void no_memory_is_no_refusal(void **state)
     test_fsm_close(&t);
 }
 
-static void a_pinned_one_is_free(void **state)
+TEST(a_pinned_one_is_free)
 {
     struct bx_cmd_vm_create c = {0};
     struct test_fsm t = {0};
 
-    (void)state;
     test_fsm_open(&t);
     test_fsm_node(&t, 1, "n1");
     bx_vm_config_init(&c.config);
@@ -201,7 +195,7 @@ static void a_pinned_one_is_free(void **state)
     test_fsm_close(&t);
 }
 
-static void its_id_never_comes_back(void **state)
+TEST(its_id_never_comes_back)
 {
     struct bx_cmd_token_create token = {.secret_hash = {1}, .ttl_ms = 1000};
     struct bx_cmd_member_join join = {.secret_hash = {1},
@@ -214,7 +208,6 @@ static void its_id_never_comes_back(void **state)
                                                .overcommit_memory_pct = 100}};
     struct test_fsm t = {0};
 
-    (void)state;
     open_with_vms(&t);
     assert_int_equal(set_state(&t, 2, BX_NODE_DOWN), BX_OK);
     assert_int_equal(remove_node(&t, "n2", false), BX_OK);
@@ -226,13 +219,12 @@ static void its_id_never_comes_back(void **state)
     test_fsm_close(&t);
 }
 
-static void nobody_joins_before_the_founder(void **state)
+TEST(nobody_joins_before_the_founder)
 {
     struct bx_cmd_token_create token = {.secret_hash = {1}, .ttl_ms = 1000};
     struct bx_cmd_member_join join = {.secret_hash = {1}};
     struct test_fsm t = {0};
 
-    (void)state;
     test_fsm_open(&t);
     assert_int_equal(test_fsm_apply(&t, BX_CMD_TOKEN_CREATE, &token), BX_OK);
     assert_int_equal(test_fsm_apply(&t, BX_CMD_MEMBER_JOIN, &join), BX_BUSY);
@@ -241,16 +233,5 @@ static void nobody_joins_before_the_founder(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_node_that_may_run_something_stays),
-        cmocka_unit_test(an_empty_node_needs_no_word),
-        cmocka_unit_test(its_vms_rest_without_a_node),
-        cmocka_unit_test(a_start_places_them_anew),
-        cmocka_unit_test(no_memory_is_no_refusal),
-        cmocka_unit_test(a_pinned_one_is_free),
-        cmocka_unit_test(its_id_never_comes_back),
-        cmocka_unit_test(nobody_joins_before_the_founder),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -26,12 +26,11 @@ static int parse(struct options *o, struct bx_err *err, const char *line)
     return options_parse(o, argc, argv, err);
 }
 
-static void defaults_are_what_the_manual_says(void **state)
+TEST(defaults_are_what_the_manual_says)
 {
     struct options o;
     struct bx_err err;
 
-    (void)state;
     assert_int_equal(parse(&o, &err, "--data /d --name n1"), BX_OK);
     assert_int_equal(o.ask, OPTIONS_RUN);
     assert_string_equal(o.data, "/d");
@@ -50,14 +49,13 @@ static void defaults_are_what_the_manual_says(void **state)
     assert_int_equal(o.shim[0], '/');
 }
 
-static void pools_have_sizes(void **state)
+TEST(pools_have_sizes)
 {
     static const char *const wrong[] = {"0", "10/11", "x", "1/", "/1", "10/1x", "1000001", "-1"};
     struct options o;
     struct bx_err err;
     char line[80];
 
-    (void)state;
     assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
     assert_int_equal(o.proposal_pool.max, 1000);
     assert_int_equal(o.proposal_pool.min, 100);
@@ -84,7 +82,7 @@ static void pools_have_sizes(void **state)
     }
 }
 
-static void caches_have_sizes(void **state)
+TEST(caches_have_sizes)
 {
     static const char *const wrong[] = {"1,2,3,4",    "1,2,3,4,5,6", "1,2,3,4,x",       "1,,3,4,5",
                                         "1,2,3,4,5,", "-1,2,3,4,5",  "1,2,3,4,1000001", ""};
@@ -92,7 +90,6 @@ static void caches_have_sizes(void **state)
     struct bx_err err;
     char line[80];
 
-    (void)state;
     assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
     assert_int_equal(o.buffers[0], 512);
     assert_int_equal(o.buffers[4], 16);
@@ -116,12 +113,11 @@ static void caches_have_sizes(void **state)
     }
 }
 
-static void every_flag_arrives(void **state)
+TEST(every_flag_arrives)
 {
     struct options o;
     struct bx_err err;
 
-    (void)state;
     assert_int_equal(parse(&o, &err, "--data=/d --name n1 --listen [::1]:1 --api none --socket /s"),
                      BX_OK);
     assert_string_equal(o.listen, "[::1]:1");
@@ -150,7 +146,7 @@ static void every_flag_arrives(void **state)
     assert_int_equal(o.ask, OPTIONS_HELP);
 }
 
-static void what_is_wrong_is_named(void **state)
+TEST(what_is_wrong_is_named)
 {
     static const struct {
         const char *line, *named;
@@ -187,7 +183,6 @@ static void what_is_wrong_is_named(void **state)
     struct options o;
     struct bx_err err;
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (parse(&o, &err, bad[i].line) != BX_INVALID || strstr(err.msg, bad[i].named) == NULL)
             fail_msg("\"%s\" was taken, or the message does not name it: %s", bad[i].line, err.msg);
@@ -207,14 +202,13 @@ static void write_file(const char *dir, const char *text, char path[256])
     assert_int_equal(fclose(f), 0);
 }
 
-static void a_file_has_the_names_of_flags_as_keys_and_flags_override_it(void **state)
+TEST(a_file_has_the_names_of_flags_as_keys_and_flags_override_it)
 {
     char *dir = test_make_dir();
     char path[256], line[512];
     struct options o;
     struct bx_err err;
 
-    (void)state;
     write_file(dir, "# a node\ndata: /d\nname: n7\nzone: 'z'\nelection-ms: 500\napi: none\n", path);
     snprintf(line, sizeof line, "--config %s --name n8", path);
     assert_int_equal(parse(&o, &err, line), BX_OK);
@@ -226,7 +220,7 @@ static void a_file_has_the_names_of_flags_as_keys_and_flags_override_it(void **s
     test_remove_dir(dir);
 }
 
-static void each_level_of_the_log_has_a_name(void **state)
+TEST(each_level_of_the_log_has_a_name)
 {
     static const enum log_level levels[] = {LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
     struct options o;
@@ -234,7 +228,6 @@ static void each_level_of_the_log_has_a_name(void **state)
     char line[64];
     unsigned n = 0;
 
-    (void)state;
     for (const struct word *l = log_levels; l->name != NULL; l++, n++) {
         snprintf(line, sizeof line, "--data /d --name n --log %s", l->name);
         assert_int_equal(parse(&o, &err, line), BX_OK);
@@ -243,7 +236,7 @@ static void each_level_of_the_log_has_a_name(void **state)
     assert_int_equal(n, 4);
 }
 
-static void an_unusable_file_is_refused_by_name(void **state)
+TEST(an_unusable_file_is_refused_by_name)
 {
     static const char *const bad[][2] = {
         {"data: [1, 2]\n", "plain text"},
@@ -262,7 +255,6 @@ static void an_unusable_file_is_refused_by_name(void **state)
     struct options o;
     struct bx_err err;
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         write_file(dir, bad[i][0], path);
         snprintf(line, sizeof line, "--name n --config %s", path);
@@ -276,7 +268,7 @@ static void an_unusable_file_is_refused_by_name(void **state)
     test_remove_dir(dir);
 }
 
-static void addresses_are_read(void **state)
+TEST(addresses_are_read)
 {
     static const char *const good[] = {"127.0.0.1:7411", "[::1]:1", "127.255.0.9:65535"};
     static const char *const bad[] = {
@@ -286,7 +278,6 @@ static void addresses_are_read(void **state)
     static const uint16_t ports[] = {7411, 1, 65535};
     union address a;
 
-    (void)state;
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(address_parse(good[i], &a, NULL), BX_OK);
         assert_true(address_is_loopback(&a));
@@ -302,7 +293,7 @@ static void addresses_are_read(void **state)
     assert_false(address_is_loopback(&a));
 }
 
-static void a_directory_has_one_daemon(void **state)
+TEST(a_directory_has_one_daemon)
 {
     char *top = test_make_dir();
     char dir[256], again[256];
@@ -310,7 +301,6 @@ static void a_directory_has_one_daemon(void **state)
     struct stat st;
     int first, second;
 
-    (void)state;
     snprintf(dir, sizeof dir, "%s/data", top);
     assert_int_equal(data_open(dir, sizeof dir, &first, &err), BX_OK);
     assert_int_equal(stat(dir, &st), 0);
@@ -330,18 +320,5 @@ static void a_directory_has_one_daemon(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(defaults_are_what_the_manual_says),
-        cmocka_unit_test(pools_have_sizes),
-        cmocka_unit_test(caches_have_sizes),
-        cmocka_unit_test(every_flag_arrives),
-        cmocka_unit_test(what_is_wrong_is_named),
-        cmocka_unit_test(a_file_has_the_names_of_flags_as_keys_and_flags_override_it),
-        cmocka_unit_test(each_level_of_the_log_has_a_name),
-        cmocka_unit_test(an_unusable_file_is_refused_by_name),
-        cmocka_unit_test(addresses_are_read),
-        cmocka_unit_test(a_directory_has_one_daemon),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -64,9 +64,8 @@ static void connect_peer(uint64_t id)
     bx_peers_on_connection(&peers, id, true);
 }
 
-static void all_rows_but_the_own_one_are_peers(void **state)
+TEST(all_rows_but_the_own_one_are_peers)
 {
-    (void)state;
     feed(BX_PEER_ROW, "1 a:1 2 b:1 3 c:1");
     bx_peers_set_next_id(&peers, 4);
     assert_list("2 b:1 3 c:1");
@@ -74,9 +73,8 @@ static void all_rows_but_the_own_one_are_peers(void **state)
     assert_false(bx_peers_admits(&peers, SELF));
 }
 
-static void a_removed_node_is_no_peer_and_is_not_admitted(void **state)
+TEST(a_removed_node_is_no_peer_and_is_not_admitted)
 {
-    (void)state;
     feed(BX_PEER_ROW, "1 a:1 2 b:1 3 c:1");
     bx_peers_set_next_id(&peers, 4);
     assert_list("2 b:1 3 c:1");
@@ -90,9 +88,8 @@ static void a_removed_node_is_no_peer_and_is_not_admitted(void **state)
 }
 
 /* Its server leaves the configuration after its row: until then it must hear of it. */
-static void a_removed_node_is_a_peer_while_it_is_a_server(void **state)
+TEST(a_removed_node_is_a_peer_while_it_is_a_server)
 {
-    (void)state;
     feed(BX_PEER_ROW, "1 a:1 2 b:1");
     feed(BX_PEER_SERVER, "1 a:1 2 b:1");
     bx_peers_set_next_id(&peers, 3);
@@ -103,9 +100,8 @@ static void a_removed_node_is_a_peer_while_it_is_a_server(void **state)
     assert_list("");
 }
 
-static void servers_are_peers_before_their_rows_are_here(void **state)
+TEST(servers_are_peers_before_their_rows_are_here)
 {
-    (void)state;
     feed(BX_PEER_SERVER, "1 a:1 2 b:1 3 c:1");
     assert_list("2 b:1 3 c:1");
     feed(BX_PEER_ROW, "1 a:1 2 b:1");
@@ -113,9 +109,8 @@ static void servers_are_peers_before_their_rows_are_here(void **state)
     assert_list("2 b:1 3 c:1");
 }
 
-static void the_address_of_the_row_is_the_one_that_counts(void **state)
+TEST(the_address_of_the_row_is_the_one_that_counts)
 {
-    (void)state;
     bx_peers_set_join(&peers, "2 old:1");
     assert_list("2 old:1");
     feed(BX_PEER_SERVER, "1 a:1 2 b:1");
@@ -128,9 +123,8 @@ static void the_address_of_the_row_is_the_one_that_counts(void **state)
     assert_list("2 b:3");
 }
 
-static void the_join_answer_counts_until_the_ids_are_given_here(void **state)
+TEST(the_join_answer_counts_until_the_ids_are_given_here)
 {
-    (void)state;
     bx_peers_set_join(&peers, "2 b:1 3 c:1 1 a:1");
     assert_list("2 b:1 3 c:1");
     bx_peers_set_next_id(&peers, 3); /* 2 was given, and has no row: it was removed */
@@ -140,18 +134,16 @@ static void the_join_answer_counts_until_the_ids_are_given_here(void **state)
     assert_list("3 c:2");
 }
 
-static void a_join_answer_that_ends_early_names_what_is_complete(void **state)
+TEST(a_join_answer_that_ends_early_names_what_is_complete)
 {
-    (void)state;
     bx_peers_set_join(&peers, "2 b:1 3");
     assert_list("2 b:1");
     bx_peers_set_join(&peers, "");
     assert_list("");
 }
 
-static void a_node_that_is_not_known_yet_is_a_peer_while_it_is_connected(void **state)
+TEST(a_node_that_is_not_known_yet_is_a_peer_while_it_is_connected)
 {
-    (void)state;
     feed(BX_PEER_ROW, "1 a:1 2 b:1");
     bx_peers_set_next_id(&peers, 3);
     assert_list("2 b:1");
@@ -163,9 +155,8 @@ static void a_node_that_is_not_known_yet_is_a_peer_while_it_is_connected(void **
 }
 
 /* The link closes the old connection of a node that came again before it reports the new one. */
-static void a_provisional_peer_may_replace_its_connection(void **state)
+TEST(a_provisional_peer_may_replace_its_connection)
 {
-    (void)state;
     bx_peers_set_next_id(&peers, 2);
     connect_peer(7);
     assert_list("7 -");
@@ -175,9 +166,8 @@ static void a_provisional_peer_may_replace_its_connection(void **state)
     assert_list("7 -");
 }
 
-static void a_provisional_peer_becomes_known_by_its_row(void **state)
+TEST(a_provisional_peer_becomes_known_by_its_row)
 {
-    (void)state;
     feed(BX_PEER_ROW, "1 a:1");
     bx_peers_set_next_id(&peers, 2);
     connect_peer(2);
@@ -189,9 +179,8 @@ static void a_provisional_peer_becomes_known_by_its_row(void **state)
     assert_list("2 b:1");
 }
 
-static void a_provisional_peer_that_becomes_known_makes_room_for_another(void **state)
+TEST(a_provisional_peer_that_becomes_known_makes_room_for_another)
 {
-    (void)state;
     bx_peers_set_next_id(&peers, 2);
     for (uint64_t id = 10; id < 10 + BX_PROVISIONAL_MAX; id++)
         connect_peer(id);
@@ -202,9 +191,8 @@ static void a_provisional_peer_that_becomes_known_makes_room_for_another(void **
     assert_true(bx_peers_admits(&peers, 30));
 }
 
-static void a_provisional_peer_that_turns_out_to_be_removed_is_dropped(void **state)
+TEST(a_provisional_peer_that_turns_out_to_be_removed_is_dropped)
 {
-    (void)state;
     bx_peers_set_next_id(&peers, 2);
     connect_peer(5);
     assert_list("5 -");
@@ -213,9 +201,8 @@ static void a_provisional_peer_that_turns_out_to_be_removed_is_dropped(void **st
     assert_false(bx_peers_admits(&peers, 5));
 }
 
-static void provisional_peers_are_bounded_and_those_that_go_make_room(void **state)
+TEST(provisional_peers_are_bounded_and_those_that_go_make_room)
 {
-    (void)state;
     bx_peers_set_next_id(&peers, 2);
     for (uint64_t id = 10; id < 10 + BX_PROVISIONAL_MAX; id++)
         connect_peer(id);
@@ -230,9 +217,8 @@ static void provisional_peers_are_bounded_and_those_that_go_make_room(void **sta
     assert_false(bx_peers_admits(&peers, 12));
 }
 
-static void an_update_reports_only_what_changed(void **state)
+TEST(an_update_reports_only_what_changed)
 {
-    (void)state;
     feed(BX_PEER_ROW, "1 a:1 2 b:1");
     bx_peers_set_next_id(&peers, 3);
     assert_true(bx_peers_update(&peers));
@@ -246,26 +232,7 @@ static void an_update_reports_only_what_changed(void **state)
     assert_true(bx_peers_update(&peers));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(all_rows_but_the_own_one_are_peers),
-        TEST(a_removed_node_is_no_peer_and_is_not_admitted),
-        TEST(a_removed_node_is_a_peer_while_it_is_a_server),
-        TEST(servers_are_peers_before_their_rows_are_here),
-        TEST(the_address_of_the_row_is_the_one_that_counts),
-        TEST(the_join_answer_counts_until_the_ids_are_given_here),
-        TEST(a_join_answer_that_ends_early_names_what_is_complete),
-        TEST(a_node_that_is_not_known_yet_is_a_peer_while_it_is_connected),
-        TEST(a_provisional_peer_may_replace_its_connection),
-        TEST(a_provisional_peer_becomes_known_by_its_row),
-        TEST(a_provisional_peer_that_becomes_known_makes_room_for_another),
-        TEST(a_provisional_peer_that_turns_out_to_be_removed_is_dropped),
-        TEST(provisional_peers_are_bounded_and_those_that_go_make_room),
-        TEST(an_update_reports_only_what_changed),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

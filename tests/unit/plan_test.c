@@ -41,9 +41,8 @@ static void must_not_run(const struct bx_vm *vm, uint64_t epoch)
     same(next(vm, BX_OBSERVED_EXITED, epoch, true), DO(FORGET));
 }
 
-static void without_a_row_nothing_runs(void **state)
+TEST(without_a_row_nothing_runs)
 {
-    (void)state;
     same(next(NULL, BX_OBSERVED_ABSENT, 0, false), NONE);
     must_not_run(NULL, 1);
 }
@@ -103,11 +102,10 @@ static void check_stop(const struct bx_vm *vm)
     same(next(vm, BX_OBSERVED_STOPPING, vm->epoch, false), vm->stop_force ? DO(KILL) : NONE);
 }
 
-static void every_row_meets_every_observation(void **state)
+TEST(every_row_meets_every_observation)
 {
     unsigned combinations = 0;
 
-    (void)state;
     for (unsigned bits = 0; bits < 4; bits++) {
         for (uint8_t desired = 0; desired <= BX_DESIRED_DELETED; desired++) {
             for (uint8_t phase = 0; phase < BX__PHASES; phase++) {
@@ -131,9 +129,8 @@ static void every_row_meets_every_observation(void **state)
 }
 
 /* Whatever the row says, a report is a move that the state machine can make. */
-static void no_report_is_refused(void **state)
+TEST(no_report_is_refused)
 {
-    (void)state;
     for (unsigned bits = 0; bits < 16; bits++) {
         for (uint8_t desired = 0; desired <= BX_DESIRED_DELETED; desired++) {
             for (uint8_t phase = 0; phase < BX__PHASES; phase++) {
@@ -154,11 +151,5 @@ static void no_report_is_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_a_row_nothing_runs),
-        cmocka_unit_test(every_row_meets_every_observation),
-        cmocka_unit_test(no_report_is_refused),
-    };
-
-    return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

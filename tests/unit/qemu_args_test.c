@@ -1,12 +1,8 @@
+#include "lib/testlib.h"
+
 #include "qemu/priv.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static struct bx_arena arena;
 static char *args[QEMU_ARGS_MAX];
@@ -34,11 +30,10 @@ static struct bx_vm_config sample(void)
     return (struct bx_vm_config){.name = bx_str("web-1"), .vcpus = 2, .memory_mib = 512};
 }
 
-static void test_plain(void **state)
+TEST(test_plain)
 {
     struct bx_vm_config c = sample();
 
-    (void)state;
     assert_int_equal(build(&c, "tcg"), BX_OK);
     assert_string_equal(args[0], "/usr/bin/qemu");
     assert_string_equal(after("-name"), "web-1");
@@ -54,11 +49,10 @@ static void test_plain(void **state)
 }
 
 /* Commas, spaces and quotes of users stay inside one argument. */
-static void test_direct_boot(void **state)
+TEST(test_direct_boot)
 {
     struct bx_vm_config c = sample();
 
-    (void)state;
     c.kernel = bx_str("/dev/null");
     c.initrd = bx_str("/dev/zero");
     assert_int_equal(build(&c, "tcg"), BX_OK);
@@ -71,11 +65,10 @@ static void test_direct_boot(void **state)
     assert_null(after("-drive"));
 }
 
-static void test_bad_paths(void **state)
+TEST(test_bad_paths)
 {
     struct bx_vm_config c = sample();
 
-    (void)state;
     c.kernel = bx_str("vmlinuz");
     assert_int_equal(build(&c, "tcg"), BX_INVALID);
     c.kernel = bx_str("/nowhere/vmlinuz");
@@ -83,11 +76,10 @@ static void test_bad_paths(void **state)
     assert_string_equal(err.msg, "no such file: /nowhere/vmlinuz");
 }
 
-static void test_disk(void **state)
+TEST(test_disk)
 {
     struct bx_vm_config c = sample();
 
-    (void)state;
     c.disk_gib = 10;
     assert_int_equal(build(&c, "tcg"), BX_OK);
     assert_non_null(strstr(after("-drive"), "file=disk.raw"));
@@ -106,12 +98,5 @@ static int finish(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_direct_boot),
-        cmocka_unit_test(test_bad_paths),
-        cmocka_unit_test(test_disk),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, finish);
+    return test_run(NULL, finish);
 }

@@ -1,17 +1,13 @@
+#include "lib/testlib.h"
+
 #include "vmdir/qmp.h"
 
 #include "vmdir/proto.h"
 
 #include <jansson.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static const char greeting[] =
     "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": "
@@ -70,7 +66,7 @@ static void ready(struct pair *p)
 }
 
 /* The greeting is not readiness; the answer to qmp_capabilities is. */
-static void test_readiness(void **state)
+TEST(test_readiness)
 {
     struct pair *p = *state;
     struct bx_err err;
@@ -89,7 +85,7 @@ static void test_readiness(void **state)
     assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_BUSY);
 }
 
-static void test_byte_by_byte(void **state)
+TEST(test_byte_by_byte)
 {
     struct pair *p = *state;
     char one[2] = {0};
@@ -103,7 +99,7 @@ static void test_byte_by_byte(void **state)
     assert_int_equal(p->q.phase, QMP_NEGOTIATING);
 }
 
-static void test_events(void **state)
+TEST(test_events)
 {
     struct pair *p = *state;
 
@@ -115,7 +111,7 @@ static void test_events(void **state)
     assert_string_equal(p->q.reason, "guest-reset");
 }
 
-static void test_error_answer(void **state)
+TEST(test_error_answer)
 {
     struct pair *p = *state;
     struct bx_err err;
@@ -127,19 +123,19 @@ static void test_error_answer(void **state)
         BX_FAILED);
 }
 
-static void test_garbage(void **state)
+TEST(test_garbage)
 {
     struct pair *p = *state;
 
     assert_int_equal(feed(p, "hello\r\n"), BX_MALFORMED);
 }
 
-static void test_not_an_object(void **state)
+TEST(test_not_an_object)
 {
     assert_int_equal(feed(*state, "[1, 2]\r\n"), BX_MALFORMED);
 }
 
-static void test_unasked_answer(void **state)
+TEST(test_unasked_answer)
 {
     struct pair *p = *state;
 
@@ -147,7 +143,7 @@ static void test_unasked_answer(void **state)
     assert_int_equal(feed(p, "{\"return\": {}}\r\n"), BX_MALFORMED);
 }
 
-static void test_oversize(void **state)
+TEST(test_oversize)
 {
     struct pair *p = *state;
     char chunk[1025];
@@ -160,7 +156,7 @@ static void test_oversize(void **state)
     assert_int_equal(feed(p, "x"), BX_TOO_LARGE);
 }
 
-static void test_end_of_stream(void **state)
+TEST(test_end_of_stream)
 {
     struct pair *p = *state;
     struct bx_err err;
@@ -175,7 +171,7 @@ static void test_end_of_stream(void **state)
 
 /* ---- the shim's own lines ---- */
 
-static void test_status_round_trip(void **state)
+TEST(test_status_round_trip)
 {
     struct vm_status s = {.vm = {1, 2, 3},
                           .epoch = 77,
@@ -188,7 +184,6 @@ static void test_status_round_trip(void **state)
     size_t n = vm_status_write(&s, line);
     json_t *o;
 
-    (void)state;
     assert_true(n > 0 && line[n - 1] == '\n');
     o = json_loadb(line, n, 0, NULL);
     assert_int_equal(vm_status_read(o, &back), BX_OK);
@@ -196,7 +191,7 @@ static void test_status_round_trip(void **state)
     assert_memory_equal(&s, &back, sizeof s);
 }
 
-static void test_orders(void **state)
+TEST(test_orders)
 {
     static const struct {
         const char *text;
@@ -216,7 +211,6 @@ static void test_orders(void **state)
     size_t i, n;
     json_t *o;
 
-    (void)state;
     for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         o = json_loads(cases[i].text, 0, NULL);
         assert_int_equal(vm_order_read(o, &order), cases[i].rc);
@@ -233,19 +227,5 @@ static void test_orders(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_readiness, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_byte_by_byte, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_events, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_error_answer, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_not_an_object, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_unasked_answer, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_oversize, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_end_of_stream, setup, teardown),
-        cmocka_unit_test(test_status_round_trip),
-        cmocka_unit_test(test_orders),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -217,9 +217,8 @@ static struct raft_message there_and_back(const struct raft_message *m)
 
 /* ---- the plain messages ---- */
 
-static void test_request_vote(void **state)
+TEST(test_request_vote)
 {
-    (void)state;
     for (int flags = 0; flags < 4; flags++) {
         struct raft_message m = {.type = RAFT_REQUEST_VOTE,
                                  .request_vote = {.term = 9,
@@ -239,9 +238,8 @@ static void test_request_vote(void **state)
     }
 }
 
-static void test_request_vote_result(void **state)
+TEST(test_request_vote_result)
 {
-    (void)state;
     for (int flags = 0; flags < 4; flags++) {
         struct raft_message m = {.type = RAFT_REQUEST_VOTE_RESULT,
                                  .request_vote_result = {.term = 9,
@@ -259,7 +257,7 @@ static void test_request_vote_result(void **state)
     }
 }
 
-static void test_append_result(void **state)
+TEST(test_append_result)
 {
     struct raft_message m = {
         .type = RAFT_APPEND_ENTRIES_RESULT,
@@ -267,7 +265,6 @@ static void test_append_result(void **state)
             .term = 9, .rejected = 4, .last_log_index = 1ull << 40, .features = 1, .capacity = 2}};
     struct raft_append_entries_result r;
 
-    (void)state;
     r = there_and_back(&m).append_entries_result;
     assert_int_equal(r.term, 9);
     assert_int_equal(r.rejected, 4);
@@ -276,13 +273,12 @@ static void test_append_result(void **state)
     assert_int_equal(r.capacity, 2);
 }
 
-static void test_timeout_now(void **state)
+TEST(test_timeout_now)
 {
     struct raft_message m = {.type = RAFT_TIMEOUT_NOW,
                              .timeout_now = {.term = 9, .last_log_index = 100, .last_log_term = 8}};
     struct raft_timeout_now t;
 
-    (void)state;
     t = there_and_back(&m).timeout_now;
     assert_int_equal(t.term, 9);
     assert_int_equal(t.last_log_index, 100);
@@ -290,7 +286,7 @@ static void test_timeout_now(void **state)
 }
 
 /* A vote is asked for in one's own name, and a log is empty in both numbers or in none. */
-static void test_votes_that_lie(void **state)
+TEST(test_votes_that_lie)
 {
     static const struct raft_request_vote lies[] = {
         {.term = 0, .candidate_id = FROM},
@@ -300,7 +296,6 @@ static void test_votes_that_lie(void **state)
         {.term = 9, .candidate_id = FROM, .last_log_index = 1, .last_log_term = 10},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         struct raft_message m = {.type = RAFT_REQUEST_VOTE, .request_vote = lies[i]};
         struct bx_buf b = {0};
@@ -311,13 +306,12 @@ static void test_votes_that_lie(void **state)
     }
 }
 
-static void test_unknown_type(void **state)
+TEST(test_unknown_type)
 {
     struct raft_message m = {.type = RAFT_APPEND_ENTRIES};
     uint8_t bytes[64] = {0};
     struct bx_buf b = {0};
 
-    (void)state;
     assert_int_equal(bx_raftmsg_write(&b, &m), BX_UNSUPPORTED); /* these have their own writers */
     m.type = RAFT_INSTALL_SNAPSHOT;
     assert_int_equal(bx_raftmsg_write(&b, &m), BX_UNSUPPORTED);
@@ -377,13 +371,12 @@ static void write_append(struct bx_buf *b, unsigned n)
     assert_int_equal(bx_raftmsg_write_append(b, &a), BX_OK);
 }
 
-static void test_install(void **state)
+TEST(test_install)
 {
     struct bx_buf conf = conf_of(1, 3, three, 3), b = {0};
     struct raft_install_snapshot *s;
     struct raft_message m;
 
-    (void)state;
     write_install(&b, &conf);
     assert_int_equal(bx_raftmsg_read(b.data, b.len, FROM, "3", &m, NULL), BX_OK);
     s = &m.install_snapshot;
@@ -425,7 +418,7 @@ static void accepted_configuration(struct bx_buf conf)
     bx_buf_release(&conf);
 }
 
-static void test_configurations_that_lie(void **state)
+TEST(test_configurations_that_lie)
 {
     static const struct server twice[] = {{1, "a", RAFT_VOTER}, {1, "b", RAFT_VOTER}};
     static const struct server nobody[] = {{0, "a", RAFT_VOTER}};
@@ -434,7 +427,6 @@ static void test_configurations_that_lie(void **state)
     struct server many[BX_MEMBERS_MAX + 1];
     struct bx_buf b;
 
-    (void)state;
     for (uint64_t i = 0; i <= BX_MEMBERS_MAX; i++) {
         address[i][0] = (char)('a' + i); /* no two may have the same */
         many[i] = (struct server){i + 1, address[i], RAFT_VOTER};
@@ -463,7 +455,7 @@ static void test_configurations_that_lie(void **state)
 }
 
 /* Numbers of a snapshot that can not be. */
-static void test_installs_that_lie(void **state)
+TEST(test_installs_that_lie)
 {
     static const struct raft_install_snapshot lies[] = {
         {.term = 0, .last_index = 50, .last_term = 8, .conf_index = 40},
@@ -475,7 +467,6 @@ static void test_installs_that_lie(void **state)
     };
     struct bx_buf conf = conf_of(1, 3, three, 3);
 
-    (void)state;
     for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
         struct bx_buf b = {0};
 
@@ -499,13 +490,12 @@ static void write_entries(struct bx_buf *b, const struct bx_buf *conf)
     assert_int_equal(bx_raftmsg_write_entry(b, 9, RAFT_COMMAND, "x", 1), BX_OK);
 }
 
-static void test_append(void **state)
+TEST(test_append)
 {
     struct bx_buf conf = conf_of(1, 3, three, 3), b = {0};
     struct raft_append_entries *a;
     struct raft_message m;
 
-    (void)state;
     write_entries(&b, &conf);
     assert_int_equal(bx_raftmsg_read(b.data, b.len, FROM, "3", &m, NULL), BX_OK);
     a = &m.append_entries;
@@ -540,13 +530,12 @@ static void refused_append(struct raft_append_entries a, uint64_t term, uint8_t 
     bx_buf_release(&b);
 }
 
-static void test_appends_that_lie(void **state)
+TEST(test_appends_that_lie)
 {
     const struct raft_append_entries sound = {
         .term = 9, .prev_log_index = 10, .prev_log_term = 7, .n_entries = 1};
     struct raft_append_entries a;
 
-    (void)state;
     refused_append(sound, 6, RAFT_COMMAND);  /* older than the one before */
     refused_append(sound, 10, RAFT_COMMAND); /* newer than the leader */
     refused_append(sound, 0, RAFT_COMMAND);
@@ -574,11 +563,10 @@ static void test_appends_that_lie(void **state)
 }
 
 /* An entry's length is the sender's word: not beyond the end, and not so long that it wraps. */
-static void test_lengths_that_lie(void **state)
+TEST(test_lengths_that_lie)
 {
     static const uint32_t lengths[] = {9, 16, 17, 1u << 20, INT32_MAX, UINT32_MAX - 7, UINT32_MAX};
 
-    (void)state;
     for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
         struct bx_buf b = {0};
 
@@ -607,11 +595,10 @@ static void every_allocation_fails(const struct bx_buf *b)
     heap.fail_at = UINT32_MAX;
 }
 
-static void test_no_memory(void **state)
+TEST(test_no_memory)
 {
     struct bx_buf conf = conf_of(1, 3, three, 3), b = {0};
 
-    (void)state;
     write_install(&b, &conf);
     every_allocation_fails(&b);
     b.len = 0;
@@ -624,17 +611,7 @@ static void test_no_memory(void **state)
     bx_buf_release(&conf);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(test_request_vote), TEST(test_request_vote_result),     TEST(test_append_result),
-        TEST(test_timeout_now),  TEST(test_votes_that_lie),          TEST(test_unknown_type),
-        TEST(test_install),      TEST(test_configurations_that_lie), TEST(test_installs_that_lie),
-        TEST(test_append),       TEST(test_appends_that_lie),        TEST(test_lengths_that_lie),
-        TEST(test_no_memory),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -302,11 +302,10 @@ static uint32_t running(void)
 
 /* ---- what is asked for is done ---- */
 
-static void a_vm_is_started_and_reported(void **state)
+TEST(a_vm_is_started_and_reported)
 {
     uint8_t vm[16];
 
-    (void)state;
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(40);
     is(vm, BX_PHASE_STARTING, 1);
@@ -318,11 +317,10 @@ static void a_vm_is_started_and_reported(void **state)
     assert_int_equal(w.trace.len, 1);
 }
 
-static void a_vm_is_stopped_started_restarted_and_deleted(void **state)
+TEST(a_vm_is_stopped_started_restarted_and_deleted)
 {
     uint8_t vm[16];
 
-    (void)state;
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(100);
     assert_int_equal(test_fsm_desire(&w.t, "web", BX_DESIRED_STOPPED, false, false), BX_OK);
@@ -345,12 +343,11 @@ static void a_vm_is_stopped_started_restarted_and_deleted(void **state)
 }
 
 /* The state places this VM elsewhere: what runs of it here must end, and nothing of it begins. */
-static void a_vm_of_another_node_does_not_run_here(void **state)
+TEST(a_vm_of_another_node_does_not_run_here)
 {
     struct bx_cmd_vm_create c = {.if_not_exists = false};
     struct bx_run here = {.epoch = 1, .node = 1, .config = &c.config};
 
-    (void)state;
     test_fsm_node(&w.t, 2, "n2");
     bx_vm_config_init(&c.config);
     c.config.name = bx_str("elsewhere");
@@ -368,11 +365,10 @@ static void a_vm_of_another_node_does_not_run_here(void **state)
     assert_int_equal(w.sent, 0); /* it is not this node's to report */
 }
 
-static void a_stop_before_the_start_is_reported(void **state)
+TEST(a_stop_before_the_start_is_reported)
 {
     uint8_t vm[16];
 
-    (void)state;
     w.hold = true;
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(10);
@@ -384,11 +380,10 @@ static void a_stop_before_the_start_is_reported(void **state)
     assert_int_equal(w.trace.len, 0);
 }
 
-static void nothing_is_started_without_a_grant(void **state)
+TEST(nothing_is_started_without_a_grant)
 {
     uint8_t vm[16];
 
-    (void)state;
     w.hold = true;
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(600000);
@@ -399,11 +394,10 @@ static void nothing_is_started_without_a_grant(void **state)
     is(vm, BX_PHASE_RUNNING, 1);
 }
 
-static void a_lost_report_is_sent_again(void **state)
+TEST(a_lost_report_is_sent_again)
 {
     uint8_t vm[16];
 
-    (void)state;
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(20);
     w.lose = 2;
@@ -423,12 +417,11 @@ static void a_lost_report_is_sent_again(void **state)
 
 /* ---- failures ---- */
 
-static void failing_starts_make_growing_pauses(void **state)
+TEST(failing_starts_make_growing_pauses)
 {
     static const uint64_t pauses[] = {1, 2, 4, 8, 16, 32, 60, 60, 60};
     uint8_t vm[16];
 
-    (void)state;
     bx_driver_sim_fail(w.driver, 9);
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(400000);
@@ -448,11 +441,10 @@ static void failing_starts_make_growing_pauses(void **state)
     assert_true(w.trace.items[10].began - w.trace.items[9].ended < 1010);
 }
 
-static void a_vm_that_rests_may_start_at_once(void **state)
+TEST(a_vm_that_rests_may_start_at_once)
 {
     uint8_t vm[16];
 
-    (void)state;
     bx_driver_sim_fail(w.driver, 1);
     create_vm("web", BX_RESTART_NEVER, vm);
     run(100);
@@ -468,11 +460,10 @@ static void a_vm_that_rests_may_start_at_once(void **state)
     assert_int_equal(w.trace.len, 2);
 }
 
-static void a_lost_run_is_reported_failed(void **state)
+TEST(a_lost_run_is_reported_failed)
 {
     uint8_t always[16], never[16];
 
-    (void)state;
     create_vm("always", BX_RESTART_ALWAYS, always);
     create_vm("never", BX_RESTART_NEVER, never);
     run(200);
@@ -497,7 +488,7 @@ static uint32_t starting_now(void)
     return n;
 }
 
-static void starts_are_bounded(void **state)
+TEST(starts_are_bounded)
 {
     enum { VMS = 300 };
     static uint8_t vms[VMS][16];
@@ -525,11 +516,10 @@ static void starts_are_bounded(void **state)
         assert_memory_equal(w.trace.items[i].vm, vms[i], 16);
 }
 
-static void many_rows_are_handled_in_several_ticks(void **state)
+TEST(many_rows_are_handled_in_several_ticks)
 {
     enum { VMS = 2500 };
 
-    (void)state;
     bx_reconcile_tick(w.reconcile);
     for (unsigned i = 0; i < VMS; i++) {
         struct bx_vm vm = {.node = 1, .epoch = 1};
@@ -544,11 +534,10 @@ static void many_rows_are_handled_in_several_ticks(void **state)
 
 /* ---- adoption ---- */
 
-static void a_restarted_daemon_adopts(void **state)
+TEST(a_restarted_daemon_adopts)
 {
     uint8_t web[16], gone[16];
 
-    (void)state;
     create_vm("web", BX_RESTART_ALWAYS, web);
     create_vm("gone", BX_RESTART_ALWAYS, gone);
     run(200);
@@ -565,13 +554,12 @@ static void a_restarted_daemon_adopts(void **state)
 }
 
 /* The state of a daemon that just began may be older than its runs. */
-static void an_old_state_ends_nothing(void **state)
+TEST(an_old_state_ends_nothing)
 {
     struct bx_vm_config config = {.vcpus = 1};
     struct bx_run stranger = {.vm = {9}, .epoch = 5, .node = 1, .config = &config};
     uint8_t web[16];
 
-    (void)state;
     create_vm("web", BX_RESTART_ALWAYS, web);
     run(200);
     end();
@@ -592,11 +580,10 @@ static void an_old_state_ends_nothing(void **state)
 }
 
 /* Until all runs are known nothing is started: this might be the second of its VM. */
-static void adoption_without_memory_is_done_again(void **state)
+TEST(adoption_without_memory_is_done_again)
 {
     uint8_t web[16], more[16];
 
-    (void)state;
     create_vm("web", BX_RESTART_ALWAYS, web);
     run(200);
     end();
@@ -612,11 +599,10 @@ static void adoption_without_memory_is_done_again(void **state)
     assert_int_equal(w.trace.len, 2);
 }
 
-static void a_row_without_memory_is_looked_at_again(void **state)
+TEST(a_row_without_memory_is_looked_at_again)
 {
     uint8_t vm[16];
 
-    (void)state;
     w.no_memory = true;
     create_vm("web", BX_RESTART_ALWAYS, vm);
     w.no_memory = false;
@@ -695,12 +681,11 @@ static void begin_stubborn(void)
     w.driver = sim;
 }
 
-static void a_stop_that_is_not_obeyed_becomes_a_kill(void **state)
+TEST(a_stop_that_is_not_obeyed_becomes_a_kill)
 {
     uint8_t vm[16];
     uint64_t asked;
 
-    (void)state;
     begin_stubborn();
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(100);
@@ -722,13 +707,12 @@ static void a_stop_that_is_not_obeyed_becomes_a_kill(void **state)
 }
 
 /* The row may change before the driver has observed anything of the new run. */
-static void the_message_of_a_run_ends_with_it(void **state)
+TEST(the_message_of_a_run_ends_with_it)
 {
     struct bx_observation failed = {
         .epoch = 1, .observed = BX_OBSERVED_EXITED, .failed = true, .message = "broken"};
     uint8_t vm[16];
 
-    (void)state;
     begin_stubborn();
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(100);
@@ -743,11 +727,10 @@ static void the_message_of_a_run_ends_with_it(void **state)
     assert_int_equal(row(vm)->message.n, 0);
 }
 
-static void force_makes_a_stop_a_kill(void **state)
+TEST(force_makes_a_stop_a_kill)
 {
     uint8_t vm[16];
 
-    (void)state;
     begin_stubborn();
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run(100);
@@ -831,7 +814,7 @@ static void settle_and_check(uint8_t vms[][16], unsigned n)
     assert_int_equal(in_driver(), should_run);
 }
 
-static void every_disturbance_ends_in_the_desired_state(void **state)
+TEST(every_disturbance_ends_in_the_desired_state)
 {
     enum { VMS = 12 };
     uint32_t runs = 0;
@@ -854,28 +837,5 @@ static void every_disturbance_ends_in_the_desired_state(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, create, destroy)
-    const struct CMUnitTest tests[] = {
-        TEST(a_vm_is_started_and_reported),
-        TEST(a_vm_is_stopped_started_restarted_and_deleted),
-        TEST(a_vm_of_another_node_does_not_run_here),
-        TEST(a_stop_before_the_start_is_reported),
-        TEST(nothing_is_started_without_a_grant),
-        TEST(a_lost_report_is_sent_again),
-        TEST(failing_starts_make_growing_pauses),
-        TEST(a_vm_that_rests_may_start_at_once),
-        TEST(a_lost_run_is_reported_failed),
-        TEST(starts_are_bounded),
-        TEST(many_rows_are_handled_in_several_ticks),
-        TEST(a_restarted_daemon_adopts),
-        TEST(an_old_state_ends_nothing),
-        TEST(adoption_without_memory_is_done_again),
-        TEST(a_row_without_memory_is_looked_at_again),
-        TEST(a_stop_that_is_not_obeyed_becomes_a_kill),
-        TEST(the_message_of_a_run_ends_with_it),
-        TEST(force_makes_a_stop_a_kill),
-        TEST(every_disturbance_ends_in_the_desired_state),
-    };
-
-    return cmocka_run_group_tests_name("reconcile", tests, NULL, NULL);
+    return test_run(create, destroy);
 }

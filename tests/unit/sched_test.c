@@ -53,14 +53,13 @@ static struct bx_decision decide(const struct fleet *f, const struct bx_sched_re
     return d;
 }
 
-static void most_available_takes_the_emptiest(void **state)
+TEST(most_available_takes_the_emptiest)
 {
     struct bx_sched_request rq = {.vcpus = 2, .memory_mib = 1024, .disk_gib = 10};
     struct bx_candidates c;
     struct fleet f = {0};
     struct bx_decision d;
 
-    (void)state;
     bx_candidates_init(&c);
     add(&f, 1, 16, 16384, 100);
     add(&f, 5, 16, 16384, 100);
@@ -84,7 +83,7 @@ static void most_available_takes_the_emptiest(void **state)
     bx_candidates_close(&c);
 }
 
-static void least_available_packs(void **state)
+TEST(least_available_packs)
 {
     struct bx_sched_request rq = {
         .vcpus = 4, .memory_mib = 1024, .disk_gib = 10, .strategy = BX_STRATEGY_LEAST_AVAILABLE};
@@ -92,7 +91,6 @@ static void least_available_packs(void **state)
     struct fleet f = {0};
     struct bx_decision d;
 
-    (void)state;
     bx_candidates_init(&c);
     add(&f, 1, 16, 16384, 100);
     add(&f, 2, 16, 16384, 100);
@@ -109,14 +107,13 @@ static void least_available_packs(void **state)
     bx_candidates_close(&c);
 }
 
-static void ties_go_to_the_lowest_id(void **state)
+TEST(ties_go_to_the_lowest_id)
 {
     struct bx_sched_request rq = {.vcpus = 1, .memory_mib = 1};
     struct bx_candidates c;
     struct fleet f = {0};
     struct bx_decision d;
 
-    (void)state;
     bx_candidates_init(&c);
     for (uint64_t id = 10; id < 20; id++)
         add(&f, id, 100, 1000, 10);
@@ -132,14 +129,13 @@ static void ties_go_to_the_lowest_id(void **state)
 }
 
 /* One small VM more or less is seen on the largest hosts: they fill evenly. */
-static void large_hosts_share_small_vms(void **state)
+TEST(large_hosts_share_small_vms)
 {
     struct bx_sched_request rq = {.vcpus = 1, .memory_mib = 512, .disk_gib = 10};
     uint32_t placed[3] = {0};
     struct bx_candidates c;
     struct fleet f = {0};
 
-    (void)state;
     bx_candidates_init(&c);
     for (uint64_t id = 1; id <= 3; id++)
         add(&f, id, 16384, 16 << 20, 1 << 20);
@@ -155,14 +151,13 @@ static void large_hosts_share_small_vms(void **state)
     bx_candidates_close(&c);
 }
 
-static void pinned_and_manual_take_only_their_node(void **state)
+TEST(pinned_and_manual_take_only_their_node)
 {
     struct bx_sched_request rq = {.vcpus = 1, .memory_mib = 1, .node = 2};
     struct bx_candidates c;
     struct fleet f = {0};
     struct bx_decision d;
 
-    (void)state;
     bx_candidates_init(&c);
     add(&f, 1, 100, 1000, 10);
     add(&f, 2, 100, 1000, 10);
@@ -184,13 +179,12 @@ static void pinned_and_manual_take_only_their_node(void **state)
     bx_candidates_close(&c);
 }
 
-static void only_a_node_that_is_up_takes_anything(void **state)
+TEST(only_a_node_that_is_up_takes_anything)
 {
     struct bx_sched_request rq = {.vcpus = 1, .memory_mib = 1};
     struct bx_candidates c;
     struct fleet f = {0};
 
-    (void)state;
     bx_candidates_init(&c);
     add(&f, 1, 100, 1000, 10);
     for (uint8_t s = BX_NODE_UP; s <= BX_NODE_MAINTENANCE; s++) {
@@ -202,14 +196,13 @@ static void only_a_node_that_is_up_takes_anything(void **state)
 }
 
 /* A resource that the node lacks is in the way only of a VM that asks for it, and never divides. */
-static void a_node_without_disk_takes_diskless_vms(void **state)
+TEST(a_node_without_disk_takes_diskless_vms)
 {
     struct bx_sched_request rq = {.vcpus = 1, .memory_mib = 500};
     struct bx_candidates c;
     struct fleet f = {0};
     struct bx_decision d;
 
-    (void)state;
     bx_candidates_init(&c);
     add(&f, 1, 4, 1000, 0);
     d = decide(&f, &rq, &c);
@@ -229,14 +222,13 @@ static void a_node_without_disk_takes_diskless_vms(void **state)
     bx_candidates_close(&c);
 }
 
-static void the_largest_amounts_do_not_overflow(void **state)
+TEST(the_largest_amounts_do_not_overflow)
 {
     struct bx_sched_request rq = {
         .vcpus = BX_VCPUS_MAX, .memory_mib = BX_MEMORY_MIB_MAX, .disk_gib = BX_DISK_GIB_MAX};
     struct bx_candidates c;
     struct fleet f = {0};
 
-    (void)state;
     bx_candidates_init(&c);
     add(&f, 1, INT64_MAX / 1000000, INT64_MAX / 1000000, INT64_MAX / 1000000);
     add(&f, 2, 2 * BX_VCPUS_MAX, 64 * (int64_t)BX_MEMORY_MIB_MAX, 2 * BX_DISK_GIB_MAX);
@@ -246,14 +238,13 @@ static void the_largest_amounts_do_not_overflow(void **state)
     bx_candidates_close(&c);
 }
 
-static void relaxations_name_the_smallest_change(void **state)
+TEST(relaxations_name_the_smallest_change)
 {
     struct bx_sched_request rq = {.vcpus = 8, .memory_mib = 4096, .disk_gib = 50};
     struct bx_candidates c;
     struct fleet f = {0};
     struct bx_decision d;
 
-    (void)state;
     bx_candidates_init(&c);
     add(&f, 1, 4, 8192, 100);  /* vcpus: 4 short */
     add(&f, 2, 6, 8192, 100);  /* vcpus: 2 short */
@@ -283,12 +274,11 @@ static void relaxations_name_the_smallest_change(void **state)
 }
 
 /* Against a second opinion: the best of all nodes, found the slow way. */
-static void random_fleets_agree_with_a_plain_search(void **state)
+TEST(random_fleets_agree_with_a_plain_search)
 {
     struct bx_candidates c;
     uint64_t seed = 7;
 
-    (void)state;
     bx_candidates_init(&c);
     for (int round = 0; round < 2000; round++) {
         struct fleet f = {0};
@@ -335,14 +325,13 @@ static void random_fleets_agree_with_a_plain_search(void **state)
     bx_candidates_close(&c);
 }
 
-static void every_strategy_scores_what_fits_and_nothing_else(void **state)
+TEST(every_strategy_scores_what_fits_and_nothing_else)
 {
     const struct bx_sched_request rq = {.vcpus = 4, .memory_mib = 64};
     struct bx_node_columns cols;
     int32_t score[MAX_NODES];
     struct fleet f = {0};
 
-    (void)state;
     for (uint32_t i = 0; i < MAX_NODES; i++)
         add(&f, 1 + i, 1 + i % 7, 16 << i % 5, i % 3);
     cols = columns(&f);
@@ -373,11 +362,10 @@ static void decide_many(void *ctx)
     bx_candidates_close(&c);
 }
 
-static void a_decision_over_64_nodes_takes_no_heap(void **state)
+TEST(a_decision_over_64_nodes_takes_no_heap)
 {
     struct fleet f = {0};
 
-    (void)state;
     for (uint64_t id = 1; id <= 64; id++)
         add(&f, id, 8, 8, 8);
     assert_int_equal(test_fail_each_allocation(decide_many, &f), 0);
@@ -397,7 +385,7 @@ static const char *name_of(const void *ctx, uint64_t node)
     return name;
 }
 
-static void why_says_what_is_missing_where(void **state)
+TEST(why_says_what_is_missing_where)
 {
     struct bx_sched_request rq = {.vcpus = 8, .memory_mib = 4096, .disk_gib = 50};
     struct bx_candidates c;
@@ -405,7 +393,6 @@ static void why_says_what_is_missing_where(void **state)
     struct bx_node_columns cols;
     char why[512];
 
-    (void)state;
     bx_candidates_init(&c);
     add(&f, 1, 16, 1024, 100);
     add(&f, 2, 4, 8192, 100);
@@ -432,7 +419,7 @@ static void why_says_what_is_missing_where(void **state)
     bx_candidates_close(&c);
 }
 
-static void why_stays_within_its_room(void **state)
+TEST(why_stays_within_its_room)
 {
     struct bx_sched_request rq = {.vcpus = 8, .memory_mib = 4096};
     struct bx_candidates c;
@@ -440,7 +427,6 @@ static void why_stays_within_its_room(void **state)
     struct bx_node_columns cols;
     char why[600];
 
-    (void)state;
     bx_candidates_init(&c);
     for (uint64_t id = 1; id <= MAX_NODES; id++)
         add(&f, id, 4, 8192, 100);
@@ -481,13 +467,12 @@ static void hint_says(struct test_fsm *t, const struct bx_vm_config *c, const ch
     bx_candidates_close(&candidates);
 }
 
-static void the_hint_is_what_would_help(void **state)
+TEST(the_hint_is_what_would_help)
 {
     struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DOWN};
     struct test_fsm t = {0};
     struct bx_vm_config c;
 
-    (void)state;
     test_fsm_open(&t);
     bx_vm_config_init(&c);
     c.name = bx_str("web");
@@ -511,23 +496,5 @@ static void the_hint_is_what_would_help(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(most_available_takes_the_emptiest),
-        cmocka_unit_test(least_available_packs),
-        cmocka_unit_test(ties_go_to_the_lowest_id),
-        cmocka_unit_test(large_hosts_share_small_vms),
-        cmocka_unit_test(pinned_and_manual_take_only_their_node),
-        cmocka_unit_test(only_a_node_that_is_up_takes_anything),
-        cmocka_unit_test(a_node_without_disk_takes_diskless_vms),
-        cmocka_unit_test(the_largest_amounts_do_not_overflow),
-        cmocka_unit_test(relaxations_name_the_smallest_change),
-        cmocka_unit_test(random_fleets_agree_with_a_plain_search),
-        cmocka_unit_test(every_strategy_scores_what_fits_and_nothing_else),
-        cmocka_unit_test(a_decision_over_64_nodes_takes_no_heap),
-        cmocka_unit_test(why_says_what_is_missing_where),
-        cmocka_unit_test(why_stays_within_its_room),
-        cmocka_unit_test(the_hint_is_what_would_help),
-    };
-
-    return cmocka_run_group_tests_name("sched", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

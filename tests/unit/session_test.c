@@ -112,11 +112,10 @@ static void refused(int code, const char *words, const struct answer *a)
     assert_true(test_fsm_digest(&t) == a->digest);
 }
 
-static void test_repeat(void **state)
+TEST(test_repeat)
 {
     struct answer made, not ;
 
-    (void)state;
     assert_int_equal(request((struct request){.session = 1, .sequence = 1, .name = "web"}), BX_OK);
     made = answer();
     request((struct request){.session = 1, .sequence = 1, .name = "web"});
@@ -137,14 +136,13 @@ static void test_repeat(void **state)
 }
 
 /* Twice in one entry, and twice in one turn: the second finds what is not committed yet. */
-static void test_repeat_at_once(void **state)
+TEST(test_repeat_at_once)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_TOKEN_CREATE, .session = {1}, .sequence = 1};
     struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
     struct test_batch b = {0};
     uint64_t revision = test_fsm_revision(&t);
 
-    (void)state;
     test_batch_add(&b, &head, &token);
     test_batch_add(&b, &head, &token);
     test_batch_seal(&b, t.index, 2000000);
@@ -157,11 +155,10 @@ static void test_repeat_at_once(void **state)
     bx_buf_release(&b.buf);
 }
 
-static void test_not_a_repeat(void **state)
+TEST(test_not_a_repeat)
 {
     struct answer a;
 
-    (void)state;
     request((struct request){.session = 1, .sequence = 1, .name = "a"});
     a = answer();
     request((struct request){.session = 1, .sequence = 1, .name = "a", .body = 1});
@@ -178,11 +175,10 @@ static void test_not_a_repeat(void **state)
 }
 
 /* What the client no longer waits for is dropped, and a request below that refused. */
-static void test_floor(void **state)
+TEST(test_floor)
 {
     struct answer a;
 
-    (void)state;
     for (uint64_t i = 1; i <= 5; i++) {
         char name[] = {'v', (char)('0' + i), 0};
 
@@ -210,11 +206,10 @@ static void test_floor(void **state)
 }
 
 /* Out of order: what was sent first may arrive last. */
-static void test_order(void **state)
+TEST(test_order)
 {
     struct answer a[4];
 
-    (void)state;
     for (uint64_t i = 4; i > 0; i--) {
         char name[] = {'v', (char)('0' + i), 0};
 
@@ -231,11 +226,10 @@ static void test_order(void **state)
     }
 }
 
-static void test_full_and_expiry(void **state)
+TEST(test_full_and_expiry)
 {
     struct answer a;
 
-    (void)state;
     request((struct request){.session = 1, .sequence = 1, .name = "a", .at_ms = 0});
     request((struct request){.session = 2, .sequence = 1, .name = "b", .at_ms = 5000});
     request((struct request){.session = 3, .sequence = 1, .name = "c", .at_ms = 5000});
@@ -270,13 +264,12 @@ static void test_full_and_expiry(void **state)
     refused(BX_BUSY, "full", &a);
 }
 
-static void test_too_many_answers(void **state)
+TEST(test_too_many_answers)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE, .session = {1}};
     struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
     struct test_batch b = {0};
 
-    (void)state;
     while (head.sequence < BX_SESSION_OUTCOMES_MAX) {
         test_batch_clear(&b);
         for (int i = 0; i < 512; i++) {
@@ -306,12 +299,11 @@ static void test_too_many_answers(void **state)
 
 /* A floor gives up what is below the request that brings it, and no more: an old one makes no room.
  */
-static void test_old_request_makes_no_room(void **state)
+TEST(test_old_request_makes_no_room)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE, .session = {1}, .sequence = 1};
     struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
 
-    (void)state;
     while (head.sequence <= BX_SESSION_OUTCOMES_MAX) {
         head.sequence++;
         assert_int_equal(test_fsm_call(&t, &head, &body), BX_OK);
@@ -353,11 +345,10 @@ static void still_known(const struct answer a[3])
         request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10001}), BX_OK);
 }
 
-static void test_restart(void **state)
+TEST(test_restart)
 {
     struct answer a[3];
 
-    (void)state;
     three_requests(a);
     test_fsm_reopen(&t);
     assert_int_equal(bx_fsm_applied(t.fsm), t.index);
@@ -395,12 +386,11 @@ static void reopens_alike(void)
 
 /* What has expired stays so after a restart, though its outcome is still stored beside another's.
  */
-static void test_restart_after_expiry(void **state)
+TEST(test_restart_after_expiry)
 {
     struct bx_cmd_vm_delete gone = {.vm = bx_str("nothing")};
     struct test_batch b = {0};
 
-    (void)state;
     two_at_once();
     test_batch_add(&b, &(struct bx_cmd_header){.kind = BX_CMD_VM_DELETE}, &gone);
     seal_at(&b, 10001, 0); /* an entry that leaves no outcome behind */
@@ -431,12 +421,11 @@ static size_t dumped(void)
 }
 
 /* An outcome that nobody may ask for any more is not stored any more, either. */
-static void test_no_heap_of_outcomes(void **state)
+TEST(test_no_heap_of_outcomes)
 {
     struct request r = {.session = 1, .sequence = 1, .name = "a"};
     size_t before;
 
-    (void)state;
     assert_int_equal(request(r), BX_OK);
     r.sequence = 2;
     assert_int_equal(request(r), BX_EXISTS);
@@ -451,11 +440,10 @@ static void test_no_heap_of_outcomes(void **state)
 }
 
 /* The leader's clock may go back; time does not. */
-static void test_time_goes_on(void **state)
+TEST(test_time_goes_on)
 {
     struct bx_cluster_info info;
 
-    (void)state;
     request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = WALL + 5000});
     request((struct request){.session = 1, .sequence = 2, .name = "b", .wall_ms = WALL + 4000});
     bx_view_cluster(bx_fsm_view(t.fsm), &info);
@@ -466,12 +454,11 @@ static void test_time_goes_on(void **state)
 }
 
 /* Nor do answers expire because a leader's clock is wrong: only time that passed makes them. */
-static void test_wrong_clock(void **state)
+TEST(test_wrong_clock)
 {
     const uint64_t ahead = WALL + 3600000;
     struct answer a;
 
-    (void)state;
     request((struct request){.session = 1, .sequence = 1, .name = "a"});
     a = answer();
     request((struct request){.session = 1, .sequence = 1, .name = "a", .wall_ms = ahead});
@@ -507,9 +494,8 @@ static int request_of_version_1(uint8_t session, uint64_t sequence, uint64_t wal
 }
 
 /* There sessions expired by the wall clock, and do so again when such a log is replayed. */
-static void test_entries_of_version_1(void **state)
+TEST(test_entries_of_version_1)
 {
-    (void)state;
     for (uint8_t i = 1; i <= 3; i++)
         assert_int_equal(request_of_version_1(i, 1, WALL), BX_NOT_FOUND);
     assert_int_equal(request_of_version_1(4, 1, WALL + 10000), BX_BUSY);
@@ -525,13 +511,12 @@ static void test_entries_of_version_1(void **state)
     assert_int_equal(t.last.code, BX_OK);
 }
 
-static void test_restore(void **state)
+TEST(test_restore)
 {
     struct answer a[3];
     struct bx_buf dump = {0};
     uint64_t digest, index;
 
-    (void)state;
     three_requests(a);
     test_fsm_dump(&t, &dump);
     digest = test_fsm_digest(&t);
@@ -548,12 +533,11 @@ static void test_restore(void **state)
 }
 
 /* A dump from before sessions had a time of their own: theirs is that of the cluster. */
-static void test_restore_of_version_1(void **state)
+TEST(test_restore_of_version_1)
 {
     uint64_t at, session_ms = htole64(WALL);
     struct bx_buf dump = {0};
 
-    (void)state;
     for (uint8_t i = 1; i <= 3; i++)
         request_of_version_1(i, 1, WALL);
     test_fsm_dump(&t, &dump);
@@ -572,24 +556,5 @@ static void test_restore_of_version_1(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_repeat, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_repeat_at_once, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_not_a_repeat, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_floor, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_order, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_full_and_expiry, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_too_many_answers, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_old_request_makes_no_room, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restart_after_expiry, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_no_heap_of_outcomes, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_time_goes_on, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_wrong_clock, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_entries_of_version_1, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restore, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_restore_of_version_1, setup, teardown),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

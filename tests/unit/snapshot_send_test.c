@@ -172,28 +172,25 @@ static void send_one(size_t bytes, bool noise, uint32_t codecs, bool arrives)
     send_on(&link, bytes, noise, arrives);
 }
 
-static void a_file_of_any_size_arrives(void **state)
+TEST(a_file_of_any_size_arrives)
 {
-    (void)state;
     for (size_t bytes = 0; bytes < 6 * BX_SNAP_PIECE; bytes += 20011)
         send_one(bytes, true, 0, true);
 }
 
 /* A file with packed chunks goes only to who said that it reads them. */
-static void a_packed_file_goes_to_who_reads_it(void **state)
+TEST(a_packed_file_goes_to_who_reads_it)
 {
-    (void)state;
     send_one(6 * BX_SNAP_PIECE, false, 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ, true);
     send_one(6 * BX_SNAP_PIECE, false, 1u << BX_CODEC_FLAT, false);
     assert_int_equal(warnings, 1);
 }
 
 /* Of who is not connected nothing is known, so nothing is said. */
-static void nothing_is_sent_to_who_is_not_there(void **state)
+TEST(nothing_is_sent_to_who_is_not_there)
 {
     struct slow_link link = {.down = true};
 
-    (void)state;
     send_on(&link, 6 * BX_SNAP_PIECE, false, false);
     assert_int_equal(link.n, 0);
     assert_int_equal(warnings, 0);
@@ -201,9 +198,5 @@ static void nothing_is_sent_to_who_is_not_there(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_file_of_any_size_arrives),
-                                       cmocka_unit_test(a_packed_file_goes_to_who_reads_it),
-                                       cmocka_unit_test(nothing_is_sent_to_who_is_not_there)};
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -110,11 +110,10 @@ static void refuses(const char *query, int code)
         fail_msg("%s: %s (%s)", query, err.msg, bx_code_name(err.code));
 }
 
-static void select_reads_vms_and_nodes(void **state)
+TEST(select_reads_vms_and_nodes)
 {
     char want[256];
 
-    (void)state;
     gives("SELECT name, vcpus, desired, phase FROM vms ORDER BY name",
           "{\"columns\":[\"name\",\"vcpus\",\"desired\",\"phase\"],\"rows\":"
           "[[\"db\",1,\"running\",\"creating\"],[\"web\",1,\"running\",\"creating\"]]}");
@@ -133,35 +132,32 @@ static void select_reads_vms_and_nodes(void **state)
     gives("SELECT uuid FROM main.vms WHERE name = 'web'", want);
 }
 
-static void a_uuid_is_found_as_it_is_shown(void **state)
+TEST(a_uuid_is_found_as_it_is_shown)
 {
     char query[128];
 
-    (void)state;
     snprintf(query, sizeof query, "SELECT name FROM vms WHERE uuid = '%s'", web_text);
     gives(query, "{\"columns\":[\"name\"],\"rows\":[[\"web\"]]}");
 }
 
-static void values_that_json_lacks_are_still_sent(void **state)
+TEST(values_that_json_lacks_are_still_sent)
 {
-    (void)state;
     gives("SELECT 9e999 AS a, -9e999 AS b, CAST(x'c3' AS TEXT) AS c",
           "{\"columns\":[\"a\",\"b\",\"c\"],\"rows\":[[\"Inf\",\"-Inf\",\"c3\"]]}");
 }
 
-static void all_columns_are_for_people(void **state)
+TEST(all_columns_are_for_people)
 {
     struct bx_err err;
     char *text = ask("SELECT * FROM vms, nodes", &err);
 
-    (void)state;
     assert_non_null(text);
     assert_non_null(strstr(text, "\"modified_index\""));
     assert_null(strstr(text, "\"data\""));
     bx_free(text);
 }
 
-static void only_select_is_allowed(void **state)
+TEST(only_select_is_allowed)
 {
     static const char *const queries[] = {
         "DELETE FROM vms",
@@ -187,7 +183,6 @@ static void only_select_is_allowed(void **state)
     };
     struct bx_err err;
 
-    (void)state;
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         refuses(queries[i], BX_DENIED);
         assert_null(ask(queries[i], &err));
@@ -197,7 +192,7 @@ static void only_select_is_allowed(void **state)
     gives("SELECT count(*) FROM main.vms", "{\"columns\":[\"count(*)\"],\"rows\":[[2]]}");
 }
 
-static void what_is_hidden_stays_hidden(void **state)
+TEST(what_is_hidden_stays_hidden)
 {
     static const char *const queries[] = {
         "SELECT * FROM tokens",
@@ -224,7 +219,6 @@ static void what_is_hidden_stays_hidden(void **state)
         "SELECT count(*) FROM pragma_database_list",
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof queries / sizeof queries[0]; i++) {
         struct bx_err err;
         char *text = ask(queries[i], &err);
@@ -238,11 +232,10 @@ static void what_is_hidden_stays_hidden(void **state)
     refuses("SELECT load_extension('x')", BX_DENIED);
 }
 
-static void mistakes_are_told_in_words(void **state)
+TEST(mistakes_are_told_in_words)
 {
     struct bx_err err;
 
-    (void)state;
     refuses("SELEC 1", BX_INVALID);
     refuses("SELECT nothing FROM vms", BX_INVALID);
     refuses("", BX_INVALID);
@@ -255,7 +248,7 @@ static void mistakes_are_told_in_words(void **state)
     assert_non_null(strstr(err.hint, "the tables are nodes, vms, tenants"));
 }
 
-static void every_bound_has_an_answer(void **state)
+TEST(every_bound_has_an_answer)
 {
     static const char endless[] =
         "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c) SELECT ";
@@ -264,7 +257,6 @@ static void every_bound_has_an_answer(void **state)
     struct bx_err err;
     char query[70000], *text;
 
-    (void)state;
     snprintf(query, sizeof query, "%s count(*) FROM c", endless);
     assert_int_equal(run(query, 1 << 20, &p, &out, &err), BX_TIMEOUT);
     assert_int_equal(p.looks, 21);
@@ -288,13 +280,12 @@ static void every_bound_has_an_answer(void **state)
 }
 
 /* What stands before in the buffer stays; a refusal adds nothing to it. */
-static void a_result_is_appended(void **state)
+TEST(a_result_is_appended)
 {
     struct patience p = {.left = 1000};
     struct bx_buf out = {0};
     struct bx_err err;
 
-    (void)state;
     assert_int_equal(bx_buf_append(&out, "abc", 3), BX_OK);
     assert_int_equal(run("SELEC", 1 << 20, &p, &out, &err), BX_INVALID);
     assert_int_equal(out.len, 3);
@@ -304,13 +295,12 @@ static void a_result_is_appended(void **state)
     bx_buf_release(&out);
 }
 
-static void no_database_is_an_error(void **state)
+TEST(no_database_is_an_error)
 {
     struct bx_sql_limits limits = {expired, &(struct patience){.left = 9}, 1000};
     struct bx_buf out = {0};
     struct bx_err err;
 
-    (void)state;
     assert_int_equal(bx_fsm_sql("/nowhere/state.db", bx_str("SELECT 1"), &limits, &out, &err),
                      BX_IO);
     assert_true(err.msg[0] != '\0');
@@ -329,28 +319,13 @@ static void read_in_little_memory(void *ctx)
     bx_buf_thread_close();
 }
 
-static void memory_running_out_is_an_error(void **state)
+TEST(memory_running_out_is_an_error)
 {
-    (void)state;
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(read_in_little_memory, NULL) > 0);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(select_reads_vms_and_nodes),
-        cmocka_unit_test(a_uuid_is_found_as_it_is_shown),
-        cmocka_unit_test(values_that_json_lacks_are_still_sent),
-        cmocka_unit_test(all_columns_are_for_people),
-        cmocka_unit_test(only_select_is_allowed),
-        cmocka_unit_test(what_is_hidden_stays_hidden),
-        cmocka_unit_test(mistakes_are_told_in_words),
-        cmocka_unit_test(every_bound_has_an_answer),
-        cmocka_unit_test(a_result_is_appended),
-        cmocka_unit_test(no_database_is_an_error),
-        cmocka_unit_test(memory_running_out_is_an_error),
-    };
-
-    return cmocka_run_group_tests_name("sql", tests, open_state, close_state);
+    return test_run(open_state, close_state);
 }

@@ -100,12 +100,11 @@ static void is_row(struct bx_row_home *home, const char *what, struct bx_row *r,
     bx_row_free(home, r);
 }
 
-static void test_rows(void **state)
+TEST(test_rows)
 {
     struct bx_intern *in = bx_intern_create(0, 0);
     struct bx_row_home home;
 
-    (void)state;
     bx_row_home_init(&home, in);
     is_row(&home, "a VM's row", bx_row_make(&home, BX_TABLE_VM, &vm),
            "60010000c80020000102030000000000000000000000000008010000030000001001000007000000"
@@ -144,7 +143,7 @@ static void is_record(const struct bx_schema *s, const void *obj, const char *he
     free(p);
 }
 
-static void test_event(void **state)
+TEST(test_event)
 {
     const struct bx_event e = {.index = 9,
                                .time = 1700000000000,
@@ -153,13 +152,12 @@ static void test_event(void **state)
                                .node = {"n3", 2},
                                .detail = {"running", 7}};
 
-    (void)state;
     is_record(&bx_event_schema, &e,
               "500000000a00060009000000000000000068e5cf8b01000006000000000000003800000003000000"
               "4000000002000000480000000700000077656200000000006e3300000000000072756e6e696e6700");
 }
 
-static void test_outcome(void **state)
+TEST(test_outcome)
 {
     const struct bx_outcome o = {.session = {1},
                                  .sequence = 2,
@@ -174,7 +172,6 @@ static void test_outcome(void **state)
                                  .floor = 7,
                                  .principal_hash = 8};
 
-    (void)state;
     is_record(&bx_outcome_schema, &o,
               "880000000b000e000100000000000000000000000000000002000000000000000300000000000000"
               "04000000000000000600000000000000050000000000000000000000000000000600000000000000"
@@ -183,7 +180,7 @@ static void test_outcome(void **state)
 }
 
 /* Kinds, codes and types are numbers in these records: none may move. */
-static void test_numbers(void **state)
+TEST(test_numbers)
 {
     static const char *const events[] = {"cluster.created", "node.joined", "node.updated",
                                          "node.state",      "vm.created",  "vm.desired",
@@ -191,7 +188,6 @@ static void test_numbers(void **state)
     static const char *const phases[] = {"pending", "creating", "starting",  "running", "stopping",
                                          "stopped", "failed",   "migrating", "lost"};
 
-    (void)state;
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++)
         assert_string_equal(bx_event_names[i], events[i]);
     for (size_t i = 0; i < sizeof phases / sizeof phases[0]; i++)
@@ -204,14 +200,13 @@ static void test_numbers(void **state)
 /* ---- a whole state ---- */
 
 /* A few commands of each sort: what they come to, row by row, is in one number. */
-static void test_digest(void **state)
+TEST(test_digest)
 {
     struct bx_cmd_cluster_create c = {.cluster = {1}, .history = {2}, .name = bx_str("lab")};
     struct bx_cmd_token_create tok = {.secret_hash = {3}, .ttl_ms = 1000};
     struct test_fsm t = {0};
     uint64_t empty;
 
-    (void)state;
     test_fsm_open(&t);
     empty = test_fsm_digest(&t);
     assert_int_equal(test_fsm_apply(&t, BX_CMD_CLUSTER_CREATE, &c), BX_OK);
@@ -234,11 +229,5 @@ static void test_digest(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),    cmocka_unit_test(test_event),
-        cmocka_unit_test(test_outcome), cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_digest),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

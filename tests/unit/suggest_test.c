@@ -11,9 +11,8 @@ static const char *near(const char *s)
     return bx_suggest(s, strlen(s), words, sizeof words / sizeof words[0]);
 }
 
-static void a_slip_is_understood(void **state)
+TEST(a_slip_is_understood)
 {
-    (void)state;
     assert_string_equal(near("vm.list"), "vm.list");
     assert_string_equal(near("vm.lsit"), "vm.list");
     assert_string_equal(near("vm-create"), "vm.create");
@@ -23,9 +22,8 @@ static void a_slip_is_understood(void **state)
     assert_string_equal(near("ndoelist"), "node.list");
 }
 
-static void what_is_far_is_not_guessed(void **state)
+TEST(what_is_far_is_not_guessed)
 {
-    (void)state;
     assert_null(near("completely"));
     assert_null(near("pus")); /* two of three letters and more are missing */
     assert_null(near("vices"));
@@ -33,22 +31,15 @@ static void what_is_far_is_not_guessed(void **state)
     assert_null(bx_suggest("vm.list", 7, words, 0));
 }
 
-static void only_n_bytes_are_read(void **state)
+TEST(only_n_bytes_are_read)
 {
     static const char end[7] = {'v', 'm', '.', 'l', 'i', 's', 't'};
 
-    (void)state;
     assert_string_equal(bx_suggest(end, sizeof end, words, 5), "vm.list");
     assert_string_equal(bx_suggest("", 0, words, 5), "x"); /* one letter away */
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_slip_is_understood),
-        cmocka_unit_test(what_is_far_is_not_guessed),
-        cmocka_unit_test(only_n_bytes_are_read),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

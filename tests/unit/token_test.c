@@ -4,12 +4,11 @@
 
 #include <string.h>
 
-static void a_token_reads_back_what_it_was_made_of(void **state)
+TEST(a_token_reads_back_what_it_was_made_of)
 {
     struct token t = {.n_addresses = 3}, back;
     char text[TOKEN_TEXT_MAX];
 
-    (void)state;
     for (uint8_t i = 0; i < TOKEN_SECRET; i++)
         t.secret[i] = (uint8_t)(i * 17);
     snprintf(t.addresses[0], sizeof t.addresses[0], "127.0.0.1:7411");
@@ -22,19 +21,18 @@ static void a_token_reads_back_what_it_was_made_of(void **state)
     assert_memory_equal(&t, &back, sizeof t);
 }
 
-static void the_longest_token_fits(void **state)
+TEST(the_longest_token_fits)
 {
     struct token t = {.n_addresses = TOKEN_ADDRESSES_MAX};
     char text[TOKEN_TEXT_MAX];
 
-    (void)state;
     for (uint32_t i = 0; i < TOKEN_ADDRESSES_MAX; i++)
         memset(t.addresses[i], 'a', sizeof t.addresses[i] - 1);
     token_make(&t, text);
     assert_int_equal(strlen(text), 5 + 32 + TOKEN_ADDRESSES_MAX * 256);
 }
 
-static void anything_else_is_refused_with_a_hint(void **state)
+TEST(anything_else_is_refused_with_a_hint)
 {
 #define SECRET "00112233445566778899aabbccddeeff"
     static const char *const bad[] = {
@@ -54,7 +52,6 @@ static void anything_else_is_refused_with_a_hint(void **state)
     char longest[600] = "blx1." SECRET ".";
     struct token t;
 
-    (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct bx_err err = {0};
 
@@ -66,25 +63,17 @@ static void anything_else_is_refused_with_a_hint(void **state)
 #undef SECRET
 }
 
-static void the_hash_is_half_of_sha256(void **state)
+TEST(the_hash_is_half_of_sha256)
 {
     static const uint8_t expected[16] = {0x37, 0x47, 0x08, 0xff, 0xf7, 0x71, 0x9d, 0xd5,
                                          0x97, 0x9e, 0xc8, 0x75, 0xd5, 0x6c, 0xd2, 0x28};
     uint8_t secret[TOKEN_SECRET] = {0}, hash[16];
 
-    (void)state;
     token_hash(secret, hash);
     assert_memory_equal(hash, expected, sizeof hash);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_token_reads_back_what_it_was_made_of),
-        cmocka_unit_test(the_longest_token_fits),
-        cmocka_unit_test(anything_else_is_refused_with_a_hint),
-        cmocka_unit_test(the_hash_is_half_of_sha256),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -94,9 +94,8 @@ static int find(const char *ref, const char *name)
     return rc;
 }
 
-static void test_find_vm(void **state)
+TEST(test_find_vm)
 {
-    (void)state;
     add_vm("web", U1, 0);
     add_vm("db", U2, 0);
     add_vm("bbbb", U3, 0); /* a name that looks like a prefix */
@@ -120,23 +119,21 @@ static void test_find_vm(void **state)
 }
 
 /* As the uuid itself, a prefix may be written in capitals. */
-static void test_prefix_in_capitals(void **state)
+TEST(test_prefix_in_capitals)
 {
-    (void)state;
     add_vm("web", U1, 0);
     add_vm("db", U3, 0);
     assert_int_equal(find("AAAA", "web"), BX_OK);
     assert_int_equal(find("BBBB0000-2", "db"), BX_OK);
 }
 
-static void test_words_of_not_found(void **state)
+TEST(test_words_of_not_found)
 {
     char text[200];
     struct bx_err err;
     const struct bx_vm *vm;
     const struct bx_node_row *node;
 
-    (void)state;
     memset(text, 'x', sizeof text - 1);
     text[sizeof text - 1] = '\0';
     assert_int_equal(bx_view_find_vm(&v, bx_str(text), &vm, &err), BX_NOT_FOUND);
@@ -146,11 +143,10 @@ static void test_words_of_not_found(void **state)
     assert_int_equal(bx_view_find_vm(&v, (struct bx_str){NULL, 0}, &vm, &err), BX_NOT_FOUND);
 }
 
-static void test_find_node(void **state)
+TEST(test_find_node)
 {
     const struct bx_node_row *n;
 
-    (void)state;
     add_node(7, "n7");
     add_node(3, "12");
     add_node(12, "n12");
@@ -168,12 +164,11 @@ static void test_find_node(void **state)
 
 /* ---- order and columns ---- */
 
-static void test_sorted(void **state)
+TEST(test_sorted)
 {
     const struct bx_vm *all[200];
     char name[16], uuid[BX_UUID_TEXT];
 
-    (void)state;
     for (unsigned i = 0; i < 200; i++) {
         snprintf(name, sizeof name, "vm-%03u", i * 77 % 200);
         snprintf(uuid, sizeof uuid, "%08x-0000-4000-8000-000000000000", i * 2654435761u);
@@ -187,13 +182,12 @@ static void test_sorted(void **state)
     }
 }
 
-static void test_columns(void **state)
+TEST(test_columns)
 {
     struct bx_node_columns c;
     struct bx_row *vm, *moved;
     size_t pos = 0;
 
-    (void)state;
     add_node(9, "n9");
     add_node(2, "n2");
     vm = add_vm("web", U1, 9);
@@ -225,14 +219,13 @@ static void test_columns(void **state)
 /* ---- undo ---- */
 
 /* Many swaps, undone from the end: digest, order and columns are what they were. */
-static void test_swap_and_back(void **state)
+TEST(test_swap_and_back)
 {
     struct bx_row *nodes[8], *vms[40], *tokens[8];
     struct bx_node_columns before, after;
     uint64_t digest;
     char name[16], uuid[BX_UUID_TEXT];
 
-    (void)state;
     add_node(100, "stays");
     add_vm("stays", U1, 100);
     digest = v.digest;
@@ -275,7 +268,7 @@ static void test_swap_and_back(void **state)
 /* ---- records ---- */
 
 /* What a row's record says is read back as it was written, pairs and all. */
-static void test_record(void **state)
+TEST(test_record)
 {
     const struct bx_pair labels[] = {{bx_str("app"), bx_str("web")}, {bx_str("b"), bx_str("")}};
     struct bx_vm d = {.uuid = {1, 2},
@@ -297,7 +290,6 @@ static void test_record(void **state)
     const struct bx_vm *x;
     struct bx_row *a, *b;
 
-    (void)state;
     bx_vm_config_init(&c);
     c.name = bx_str("web");
     c.labels = (struct bx_pairs){labels, 2};
@@ -360,14 +352,13 @@ static struct bx_intern_stats names_in(const struct bx_intern *table)
 }
 
 /* One text, whoever has it: keys, values and names, in configurations that differ. */
-static void test_labels_are_interned(void **state)
+TEST(test_labels_are_interned)
 {
     struct bx_row *a = labelled(&v.home, 1, 1, "shop"), *b = labelled(&v.home, 2, 2, "shop");
     struct bx_row *same = labelled(&v.home, 3, 1, "shop"), *other = labelled(&v.home, 4, 1, "web");
     struct bx_row *loaded = bx_row_load(&v.home, BX_TABLE_VM, b->data, b->len);
     const struct bx_istr *web = bx_row_as_vm(a)->name;
 
-    (void)state;
     assert_ptr_equal(bx_row_as_vm(a)->config, bx_row_as_vm(same)->config);
     assert_ptr_equal(bx_row_as_vm(b)->config, bx_row_as_vm(loaded)->config);
     assert_ptr_not_equal(bx_row_as_vm(a)->config, bx_row_as_vm(b)->config);
@@ -386,7 +377,7 @@ static void test_labels_are_interned(void **state)
 }
 
 /* The same strings as another, of the same lengths, are not the same labels. */
-static void test_labels_tell_configurations_apart(void **state)
+TEST(test_labels_tell_configurations_apart)
 {
     const struct bx_pair one[] = {{bx_str("a"), bx_str("b")}, {bx_str("b"), bx_str("a")}};
     const struct bx_pair two[] = {{bx_str("a"), bx_str("a")}, {bx_str("b"), bx_str("b")}};
@@ -395,7 +386,6 @@ static void test_labels_tell_configurations_apart(void **state)
     const struct bx_vm_config *configs[SETS];
     struct bx_vm_config c;
 
-    (void)state;
     bx_vm_config_init(&c);
     for (size_t i = 0; i < SETS; i++) {
         c.labels = sets[i];
@@ -410,14 +400,13 @@ static void test_labels_tell_configurations_apart(void **state)
 }
 
 /* Configurations without a VM are kept, 256 of them; what the others held is nobody's any more. */
-static void test_labels_go_with_their_vms(void **state)
+TEST(test_labels_go_with_their_vms)
 {
     enum { VMS = 1000, IDLE = 256 };
     static struct bx_row *rows[VMS];
     struct bx_row_home home;
     char value[16];
 
-    (void)state;
     bx_row_home_init(&home, in);
     for (uint32_t i = 0; i < VMS; i++) {
         snprintf(value, sizeof value, "v%u", i);
@@ -433,13 +422,12 @@ static void test_labels_go_with_their_vms(void **state)
 }
 
 /* Private copies look the same, also to who searches for a configuration like that. */
-static void test_labels_in_a_full_interner(void **state)
+TEST(test_labels_in_a_full_interner)
 {
     struct bx_intern *full = bx_intern_create(2, 0);
     struct bx_row *a, *b, *plain = labelled(&v.home, 1, 1, "shop");
     struct bx_row_home home;
 
-    (void)state;
     bx_row_home_init(&home, full);
     a = labelled(&home, 1, 1, "shop");
     b = labelled(&home, 2, 1, "shop");
@@ -464,12 +452,11 @@ static uint64_t live_bytes(void)
 }
 
 /* A loaded row takes no more than the one that was written. */
-static void test_size(void **state)
+TEST(test_size)
 {
     struct bx_row *a = vm_row("web", U1, 0), *b;
     uint64_t before = live_bytes(), made;
 
-    (void)state;
     bx_row_free(&v.home, vm_row("web", U2, 0));
     assert_int_equal(live_bytes(), before);
     b = vm_row("web", U2, 0);
@@ -505,11 +492,10 @@ static void load_flipped(enum bx_table table, struct bx_row *row)
     bx_row_free(&v.home, row);
 }
 
-static void test_flipped_records(void **state)
+TEST(test_flipped_records)
 {
     uint64_t digest;
 
-    (void)state;
     add_node(9, "n9");
     digest = v.digest;
     load_flipped(BX_TABLE_NODE, node_row(9, "x"));
@@ -521,22 +507,5 @@ static void test_flipped_records(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_find_vm, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_prefix_in_capitals, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_words_of_not_found, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_find_node, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_sorted, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_columns, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_swap_and_back, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_size, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_record, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_flipped_records, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_labels_are_interned, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_labels_tell_configurations_apart, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_labels_go_with_their_vms, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_labels_in_a_full_interner, setup, teardown),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -1,18 +1,14 @@
+#include "lib/testlib.h"
+
 #include "vmdir/record.h"
 
 #include "vmdir/log.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static char path[64];
 static int dir;
@@ -55,12 +51,11 @@ static struct vm_record sample(void)
                               .text = "exit 1: no room"};
 }
 
-static void test_round_trip(void **state)
+TEST(test_round_trip)
 {
     struct vm_record r = sample(), back;
     struct bx_err err;
 
-    (void)state;
     assert_int_equal(vm_record_read(dir, "exit", &back, &err), BX_NOT_FOUND);
     assert_int_equal(vm_record_write(dir, "exit", &r, &err), BX_OK);
     assert_int_equal(vm_record_read(dir, "exit", &back, &err), BX_OK);
@@ -79,7 +74,7 @@ static void test_round_trip(void **state)
 }
 
 /* Whatever bit is flipped, wherever it is cut: never a record. */
-static void test_damage(void **state)
+TEST(test_damage)
 {
     struct vm_record r = sample(), back;
     struct bx_err err;
@@ -87,7 +82,6 @@ static void test_damage(void **state)
     ssize_t n, i;
     int fd;
 
-    (void)state;
     assert_int_equal(vm_record_write(dir, "record", &r, &err), BX_OK);
     fd = openat(dir, "record", O_RDWR);
     n = pread(fd, bytes, sizeof bytes, 0);
@@ -107,12 +101,11 @@ static void test_damage(void **state)
     close(fd);
 }
 
-static void test_lock(void **state)
+TEST(test_lock)
 {
     struct bx_err err;
     int one, two;
 
-    (void)state;
     assert_int_equal(vm_lock_take(dir, &one, &err), BX_OK);
     assert_int_equal(vm_lock_take(dir, &two, &err), BX_CONFLICT);
     assert_int_equal(vm_lock_confirm(dir, one, &err), BX_OK);
@@ -124,9 +117,8 @@ static void test_lock(void **state)
     close(two);
 }
 
-static void test_start_time(void **state)
+TEST(test_start_time)
 {
-    (void)state;
     assert_true(vm_start_time(getpid()) > 0);
     assert_true(vm_start_time(getpid()) >= vm_start_time(1));
     assert_true(vm_start_time(0x3fffffff) == 0);
@@ -140,7 +132,7 @@ static uint64_t size_of(const char *name)
 }
 
 /* The bound holds whatever is written, and the end is always there. */
-static void test_log_is_bounded(void **state)
+TEST(test_log_is_bounded)
 {
     struct bx_buf b = {0};
     struct bx_err err;
@@ -148,7 +140,6 @@ static void test_log_is_bounded(void **state)
     char line[32], big[5000];
     int i;
 
-    (void)state;
     assert_int_equal(vm_log_tail(dir, "log", 100, &b, &err), BX_NOT_FOUND);
     assert_int_equal(vm_log_open(&l, dir, "log", 2000, &err), BX_OK);
     for (i = 0; i < 1000; i++) {
@@ -185,13 +176,5 @@ static void test_log_is_bounded(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_lock, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_start_time, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_log_is_bounded, setup, teardown),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -1,5 +1,5 @@
 # Unit tests of what runs VMs: QMP, records and logs, QEMU's command line.
-VMRUN_LIBS = daemon/libvmrun.a $(LIBCORE) $(UV_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) -lpthread
+VMRUN_LIBS = libtest.a daemon/libvmrun.a $(LIBCORE) $(UV_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) -lpthread
 check_PROGRAMS += tests/unit/qmp_test
 tests_unit_qmp_test_SOURCES = tests/unit/qmp_test.c
 tests_unit_qmp_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
