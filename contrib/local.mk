@@ -2,6 +2,7 @@
 dist_noinst_SCRIPTS += \
 	.ci/run \
 	contrib/bootstrap-cluster.sh \
+	contrib/clean-room.sh \
 	contrib/demo.sh \
 	contrib/install-deps.sh \
 	contrib/make-test-guest.sh \
