@@ -362,67 +362,71 @@ TEST(record_there_and_back)
     bx_pack_destroy(p);
 }
 
+static const struct {
+    const char *message;
+    size_t n;
+    const char *says;
+} refusals[] = {
+#define CASE(bytes, says)                                                                          \
+    {                                                                                              \
+        bytes, sizeof bytes - 1, says                                                              \
+    }
+    CASE("\x81\xa3wat\x01", "wat: no such field"),
+    CASE("\x81\x01\x01", "a key that is not text"),
+    CASE("\x81\xa1\xff\x01", "a key that is not text"),
+    CASE("\x90", "record: must be a map"),
+    CASE("\x81\xa4"
+         "flag\x01",
+         "flag: must be true or false"),
+    CASE("\x81\xa5small\xcd\x01\x00", "small: must be a whole number from 0 to 255"),
+    CASE("\x81\xa4port\xff", "port: must be a whole number from 0 to 65535"),
+    CASE("\x81\xa4port\xa1"
+         "1",
+         "port: must be a whole number from 0 to 65535"),
+    CASE("\x81\xa4mode\xa1x", "mode: must be one of never, on-failure, always"),
+    CASE("\x81\xa4mode\x01", "mode: must be one of never, on-failure, always"),
+    CASE("\x81\xa2id\xa1x", "id: must be a UUID of 36 characters"),
+    CASE("\x81\xa6"
+         "digest\xb0"
+         "0x00000000000000",
+         "digest: must be 16 hexadecimal digits"),
+    CASE("\x81\xa4name\xa1\xff", "name: must be UTF-8 without NUL"),
+    CASE("\x81\xa4name\xa2"
+         "a\0",
+         "name: must be UTF-8 without NUL"),
+    CASE("\x81\xa4name\xc4\x01x", "name: must be text"),
+    CASE("\x81\xa4name\xb5"
+         "012345678901234567890",
+         "name: longer than 20 bytes"),
+    CASE("\x81\xa4"
+         "blob\x01",
+         "blob: must be bytes"),
+    CASE("\x81\xa4tags\xa1x", "tags: must be a list of texts"),
+    CASE("\x81\xa4tags\x92\xa1x\x01", "tags: item 2: must be text"),
+    CASE("\x81\xa4tags\x95\xa0\xa0\xa0\xa0\xa0", "tags: more than 4 of them"),
+    CASE("\x81\xa6labels\x81\x01\xa0", "labels: key 1: must be text"),
+    CASE("\x81\xa6labels\x81\xa1k\x01", "labels: k: must be text"),
+    CASE("\x81\xa6labels\x82\xa1k\xa0\xa1k\xa0", "labels: a key is given twice"),
+    CASE("\x82\xa4"
+         "flag\xc2\xa4"
+         "flag\xc2",
+         "flag: given twice"),
+#undef CASE
+};
+
 TEST(record_refuses_with_the_key_in_the_message)
 {
-    static const struct {
-        const char *message;
-        size_t n;
-        const char *says;
-    } cases[] = {
-#define CASE(bytes, says) {bytes, sizeof bytes - 1, says}
-        CASE("\x81\xa3wat\x01", "wat: no such field"),
-        CASE("\x81\x01\x01", "a key that is not text"),
-        CASE("\x81\xa1\xff\x01", "a key that is not text"),
-        CASE("\x90", "record: must be a map"),
-        CASE("\x81\xa4"
-             "flag\x01",
-             "flag: must be true or false"),
-        CASE("\x81\xa5small\xcd\x01\x00", "small: must be a whole number from 0 to 255"),
-        CASE("\x81\xa4port\xff", "port: must be a whole number from 0 to 65535"),
-        CASE("\x81\xa4port\xa1"
-             "1",
-             "port: must be a whole number from 0 to 65535"),
-        CASE("\x81\xa4mode\xa1x", "mode: must be one of never, on-failure, always"),
-        CASE("\x81\xa4mode\x01", "mode: must be one of never, on-failure, always"),
-        CASE("\x81\xa2id\xa1x", "id: must be a UUID of 36 characters"),
-        CASE("\x81\xa6"
-             "digest\xb0"
-             "0x00000000000000",
-             "digest: must be 16 hexadecimal digits"),
-        CASE("\x81\xa4name\xa1\xff", "name: must be UTF-8 without NUL"),
-        CASE("\x81\xa4name\xa2"
-             "a\0",
-             "name: must be UTF-8 without NUL"),
-        CASE("\x81\xa4name\xc4\x01x", "name: must be text"),
-        CASE("\x81\xa4name\xb5"
-             "012345678901234567890",
-             "name: longer than 20 bytes"),
-        CASE("\x81\xa4"
-             "blob\x01",
-             "blob: must be bytes"),
-        CASE("\x81\xa4tags\xa1x", "tags: must be a list of texts"),
-        CASE("\x81\xa4tags\x92\xa1x\x01", "tags: item 2: must be text"),
-        CASE("\x81\xa4tags\x95\xa0\xa0\xa0\xa0\xa0", "tags: more than 4 of them"),
-        CASE("\x81\xa6labels\x81\x01\xa0", "labels: key 1: must be text"),
-        CASE("\x81\xa6labels\x81\xa1k\x01", "labels: k: must be text"),
-        CASE("\x81\xa6labels\x82\xa1k\xa0\xa1k\xa0", "labels: a key is given twice"),
-        CASE("\x82\xa4"
-             "flag\xc2\xa4"
-             "flag\xc2",
-             "flag: given twice"),
-#undef CASE
-    };
     struct bx_pack *p = bx_pack_create();
     struct bx_arena arena = {0};
 
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
         struct record r = {0};
         struct bx_err err = {0};
-        bx_val v = bx_pack_parse(p, cases[i].message, cases[i].n, 1000, &err);
+        bx_val v = bx_pack_parse(p, refusals[i].message, refusals[i].n, 1000, &err);
 
         assert_non_null(v);
         assert_int_equal(bx_pack_read(&record_schema, v, &r, &arena, &err), BX_INVALID);
-        assert_string_equal(err.msg, cases[i].says);
+        assert_string_equal(err.msg, refusals[i].says);
         assert_int_equal(err.code, BX_INVALID);
         assert_int_equal(bx_pack_read(&record_schema, v, &r, &arena, NULL), BX_INVALID);
     }
