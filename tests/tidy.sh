@@ -402,6 +402,7 @@ check_target_flags()
         text ~ /^if / { under[++depth] = text }
         text ~ /^else/ { under[depth] = under[depth] " else" }
         text ~ /^endif/ { depth-- }
+        match(text, /^[A-Z_]+[ \t]*=/) { name = text; sub(/[ \t]*=.*/, "", name); named[name] = text }
         match(text, /^[a-z][A-Za-z0-9_]*_(SOURCES|CFLAGS|CPPFLAGS|LDFLAGS)[ \t]*\+?=/) {
             name = text; sub(/[ \t]*\+?=.*/, "", name)
             kind = name; sub(/^.*_/, "", kind)
@@ -411,7 +412,9 @@ check_target_flags()
             if (kind == "SOURCES") {
                 if (!(target in sources)) sources[target] = where
             } else {
-                if (index(text, "$(AM_" kind ")") == 0)
+                value = text
+                for (v in named) if (index(text, "$(" v ")") > 0) value = value named[v]
+                if (index(value, "$(AM_" kind ")") == 0)
                     print file ":" NR ": " name " without AM_" kind
                 flags[++n] = name; target_of[n] = target; at[n] = where; line[n] = NR
             }

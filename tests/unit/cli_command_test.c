@@ -32,11 +32,10 @@ static const char *unknown(const char *a, const char *b, const char *c)
 
 /* ---- the tables ---- */
 
-static void each_command_is_complete(void **state)
+TEST(each_command_is_complete)
 {
     const struct command *c;
 
-    (void)state;
     for (unsigned i = 0; (c = command_at(i)) != NULL; i++) {
         bool optional = false;
 
@@ -53,9 +52,8 @@ static void each_command_is_complete(void **state)
     assert_true(command_at(0) != NULL);
 }
 
-static void no_name_begins_with_another(void **state)
+TEST(no_name_begins_with_another)
 {
-    (void)state;
     for (unsigned i = 0; command_at(i) != NULL; i++) {
         for (unsigned k = 0; command_at(k) != NULL; k++) {
             const char *a = command_at(i)->name, *b = command_at(k)->name;
@@ -67,9 +65,8 @@ static void no_name_begins_with_another(void **state)
     }
 }
 
-static void what_is_planned_does_not_exist(void **state)
+TEST(what_is_planned_does_not_exist)
 {
-    (void)state;
     for (const struct planned *p = planned_commands; p->name != NULL; p++) {
         for (unsigned i = 0; command_at(i) != NULL; i++) {
             if (strncmp(command_at(i)->name, p->name, strlen(p->name)) == 0)
@@ -101,12 +98,11 @@ static void check_same_kind(const struct command *c, const struct flag *f)
     }
 }
 
-static void each_flag_is_complete_and_of_one_kind(void **state)
+TEST(each_flag_is_complete_and_of_one_kind)
 {
     const struct flag *tables[FLAG_TABLES_MAX + 1];
     const struct command *c;
 
-    (void)state;
     for (unsigned i = 0; (c = command_at(i)) != NULL; i++) {
         for (const struct argument *a = c->arguments; a->name != NULL; a++)
             check_completes(c->name, a->completes);
@@ -124,11 +120,10 @@ static void each_flag_is_complete_and_of_one_kind(void **state)
     }
 }
 
-static void columns_have_titles_keys_and_room(void **state)
+TEST(columns_have_titles_keys_and_room)
 {
     const struct command *c;
 
-    (void)state;
     for (unsigned i = 0; (c = command_at(i)) != NULL; i++) {
         unsigned n = 0;
 
@@ -142,9 +137,8 @@ static void columns_have_titles_keys_and_room(void **state)
 
 /* ---- finding ---- */
 
-static void a_command_is_found_by_its_words(void **state)
+TEST(a_command_is_found_by_its_words)
 {
-    (void)state;
     assert_string_equal(find("vm", "create", "web-1")->name, "vm create");
     assert_string_equal(find("events", NULL, NULL)->name, "events");
     assert_string_equal(find("events", "x", NULL)->name, "events");
@@ -158,9 +152,8 @@ static void a_command_is_found_by_its_words(void **state)
     assert_null(find("", "create", NULL));
 }
 
-static void words_that_name_no_command_are_explained(void **state)
+TEST(words_that_name_no_command_are_explained)
 {
-    (void)state;
     assert_string_equal(unknown(NULL, NULL, NULL), "missing command");
     assert_string_equal(unknown("vm", NULL, NULL), "vm: missing subcommand");
     assert_string_equal(err.hint, "blixardctl help vm lists them");
@@ -178,9 +171,8 @@ static void words_that_name_no_command_are_explained(void **state)
     assert_string_equal(err.hint, "blixardctl help vm lists the commands");
 }
 
-static void a_planned_command_is_named_with_what_to_do_meanwhile(void **state)
+TEST(a_planned_command_is_named_with_what_to_do_meanwhile)
 {
-    (void)state;
     assert_string_equal(unknown("node", "fence", "n1"), "node fence is not supported yet");
     assert_non_null(strstr(err.hint, "node remove"));
     assert_string_equal(unknown("image", "list", NULL), "image is not supported yet");
@@ -188,24 +180,22 @@ static void a_planned_command_is_named_with_what_to_do_meanwhile(void **state)
                         "cluster token list is not supported yet");
 }
 
-static void a_very_long_word_is_cut(void **state)
+TEST(a_very_long_word_is_cut)
 {
     char longer[5000];
 
-    (void)state;
     memset(longer, 'x', sizeof longer);
     longer[sizeof longer - 1] = '\0';
     assert_true(strlen(unknown(longer, NULL, NULL)) < 100);
     assert_true(strlen(unknown("vm", longer, longer)) < 100);
 }
 
-static void the_words_are_found_among_the_flags(void **state)
+TEST(the_words_are_found_among_the_flags)
 {
     char *argv[] = {"blixardctl", "-o",   "json", "vm", "--no-headers", "create",
                     "--label",    "a=vm", "web",  "-q", "--vcpus=2",    "more"};
     const char *words[3];
 
-    (void)state;
     assert_int_equal(command_words(12, argv, words, 3), 3);
     assert_string_equal(words[0], "vm");
     assert_string_equal(words[1], "create");
@@ -213,12 +203,11 @@ static void the_words_are_found_among_the_flags(void **state)
     assert_int_equal(command_words(3, argv, words, 3), 0);
 }
 
-static void the_usage_shows_what_is_optional(void **state)
+TEST(the_usage_shows_what_is_optional)
 {
     struct command c = {.name = "vm try", .arguments = {{.name = "NAME"}}};
     char usage[64];
 
-    (void)state;
     c.arguments[1] = (struct argument){.name = "NEW", .optional = true};
     command_usage(&c, usage, sizeof usage);
     assert_string_equal(usage, "vm try NAME [NEW]");
@@ -226,19 +215,5 @@ static void the_usage_shows_what_is_optional(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_command_is_complete),
-        cmocka_unit_test(no_name_begins_with_another),
-        cmocka_unit_test(what_is_planned_does_not_exist),
-        cmocka_unit_test(each_flag_is_complete_and_of_one_kind),
-        cmocka_unit_test(columns_have_titles_keys_and_room),
-        cmocka_unit_test(a_command_is_found_by_its_words),
-        cmocka_unit_test(words_that_name_no_command_are_explained),
-        cmocka_unit_test(a_planned_command_is_named_with_what_to_do_meanwhile),
-        cmocka_unit_test(a_very_long_word_is_cut),
-        cmocka_unit_test(the_words_are_found_among_the_flags),
-        cmocka_unit_test(the_usage_shows_what_is_optional),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

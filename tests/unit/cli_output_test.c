@@ -25,9 +25,8 @@ static void is_written(const char *json, enum value_format format, const char *w
     assert_string_equal(text, want);
 }
 
-static void each_format_writes_its_kind_of_value(void **state)
+TEST(each_format_writes_its_kind_of_value)
 {
-    (void)state;
     is_written("\"web\"", VALUE_TEXT, "web");
     is_written("17", VALUE_NUMBER, "17");
     is_written("-3", VALUE_NUMBER, "-3");
@@ -47,50 +46,45 @@ static void each_format_writes_its_kind_of_value(void **state)
     is_written("\"running\"", VALUE_STATE, "running");
 }
 
-static void an_age_is_in_the_largest_unit(void **state)
+TEST(an_age_is_in_the_largest_unit)
 {
     char json[32], text[32];
 
-    (void)state;
     is_written("9000000000000000", VALUE_AGE, "0s"); /* of a clock that is ahead */
     snprintf(json, sizeof json, "%llu", 1000ull);
     value_text(capture_value(json), VALUE_AGE, text, sizeof text);
     assert_int_equal(text[strlen(text) - 1], 'd');
 }
 
-static void a_value_of_another_type_is_written_as_it_is(void **state)
+TEST(a_value_of_another_type_is_written_as_it_is)
 {
-    (void)state;
     is_written("\"lots\"", VALUE_MIB, "lots");
     is_written("null", VALUE_AGE, "-");
     is_written("{\"a\": \"b\"}", VALUE_TEXT, "-");
     is_written("[1]", VALUE_LABELS, "-");
 }
 
-static void control_characters_are_replaced(void **state)
+TEST(control_characters_are_replaced)
 {
-    (void)state;
     is_written("\"a\\u001b[2Jb\\nc\\u007f\"", VALUE_TEXT, "a?[2Jb?c?");
     is_written("{\"k\": \"\\u001b\"}", VALUE_LABELS, "k=?");
 }
 
-static void a_long_value_is_cut(void **state)
+TEST(a_long_value_is_cut)
 {
     char text[8];
 
-    (void)state;
     value_text(capture_value("\"0123456789\""), VALUE_TEXT, text, sizeof text);
     assert_string_equal(text, "0123456");
     value_text(capture_value("{\"app\": \"web\", \"b\": \"c\"}"), VALUE_LABELS, text, sizeof text);
     assert_string_equal(text, "app=web");
 }
 
-static void a_path_leads_into_maps(void **state)
+TEST(a_path_leads_into_maps)
 {
     bx_val v = capture_value("{\"a\": {\"b\": {\"c\": 1}}}");
     uint64_t n = 0;
 
-    (void)state;
     assert_true(bx_val_u64(value_at(v, "a.b.c"), &n));
     assert_int_equal(n, 1);
     assert_null(value_at(v, "a.x.c"));
@@ -115,9 +109,8 @@ static unsigned count_chosen(void)
     return n;
 }
 
-static void a_format_shows_its_columns(void **state)
+TEST(a_format_shows_its_columns)
 {
-    (void)state;
     assert_int_equal(choose(OUTPUT_TABLE, NULL), BX_OK);
     assert_int_equal(count_chosen(), 2);
     assert_int_equal(choose(OUTPUT_WIDE, NULL), BX_OK);
@@ -127,11 +120,10 @@ static void a_format_shows_its_columns(void **state)
     assert_false(out.chosen);
 }
 
-static void columns_are_named_by_title_or_key(void **state)
+TEST(columns_are_named_by_title_or_key)
 {
     static const char *const names[] = {"HIGH WATER", "high-water", "high_water", "high", "High"};
 
-    (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         assert_int_equal(choose(OUTPUT_TABLE, names[i]), BX_OK);
         assert_int_equal(count_chosen(), 1);
@@ -143,9 +135,8 @@ static void columns_are_named_by_title_or_key(void **state)
     assert_string_equal(out.columns[1].title, "NAME");
 }
 
-static void an_unknown_column_is_refused_with_a_hint(void **state)
+TEST(an_unknown_column_is_refused_with_a_hint)
 {
-    (void)state;
     assert_int_equal(choose(OUTPUT_TABLE, "foo"), BX_INVALID);
     assert_string_equal(err.msg, "--columns: unknown column \"foo\"");
     assert_string_equal(err.hint, "choose from: NAME,MEMORY,HIGH WATER");
@@ -158,12 +149,11 @@ static void an_unknown_column_is_refused_with_a_hint(void **state)
     assert_int_equal(output_choose_columns(&out, NULL, NULL, &err), BX_OK);
 }
 
-static void there_are_at_most_so_many_columns(void **state)
+TEST(there_are_at_most_so_many_columns)
 {
     char names[5 * COLUMNS_MAX + 8];
     size_t at = 0;
 
-    (void)state;
     for (unsigned i = 0; i < COLUMNS_MAX; i++)
         at += (size_t)snprintf(names + at, sizeof names - at, "%sname", i == 0 ? "" : ",");
     assert_int_equal(choose(OUTPUT_TABLE, names), BX_OK);
@@ -180,58 +170,51 @@ static const char *table(const char *json)
     return capture_end(stdout);
 }
 
-static void a_table_aligns_its_columns(void **state)
+TEST(a_table_aligns_its_columns)
 {
-    (void)state;
     choose(OUTPUT_TABLE, NULL);
     assert_string_equal(table("[{\"name\": \"a\", \"capacity\": {\"memory_mib\": 512}},"
                               " {\"name\": \"longer\", \"capacity\": {\"memory_mib\": 1024}}]"),
                         "NAME   MEMORY\na      512MiB\nlonger   1GiB\n");
 }
 
-static void one_map_is_a_table_of_one_row(void **state)
+TEST(one_map_is_a_table_of_one_row)
 {
-    (void)state;
     choose(OUTPUT_TABLE, NULL);
     assert_string_equal(table("{\"name\": \"a\"}"), "NAME MEMORY\na         -\n");
 }
 
-static void an_empty_cell_is_a_dash(void **state)
+TEST(an_empty_cell_is_a_dash)
 {
-    (void)state;
     choose(OUTPUT_TABLE, "name");
     assert_string_equal(table("[{\"name\": \"\"}, {}]"), "NAME\n-\n-\n");
 }
 
-static void letters_of_several_bytes_are_one_cell_wide(void **state)
+TEST(letters_of_several_bytes_are_one_cell_wide)
 {
-    (void)state;
     choose(OUTPUT_TABLE, "name,high");
     assert_string_equal(
         table("[{\"name\": \"\u00fcn\u00ef\"}, {\"name\": \"abcd\"}, {\"name\": \"\u65e5\"}]"),
         "NAME HIGH WATER\n\u00fcn\u00ef           -\nabcd          -\n\u65e5            -\n");
 }
 
-static void an_empty_list_has_titles_only(void **state)
+TEST(an_empty_list_has_titles_only)
 {
-    (void)state;
     choose(OUTPUT_TABLE, NULL);
     assert_string_equal(table("[]"), "NAME MEMORY\n");
     out.headers = false;
     assert_string_equal(table("[]"), "");
 }
 
-static void a_table_may_have_no_titles(void **state)
+TEST(a_table_may_have_no_titles)
 {
-    (void)state;
     choose(OUTPUT_TABLE, "name");
     out.headers = false;
     assert_string_equal(table("[{\"name\": \"a\"}, {\"name\": \"b\"}]"), "a\nb\n");
 }
 
-static void rows_may_come_with_their_titles(void **state)
+TEST(rows_may_come_with_their_titles)
 {
-    (void)state;
     choose(OUTPUT_TABLE, NULL);
     capture_begin(stdout);
     {
@@ -242,9 +225,8 @@ static void rows_may_come_with_their_titles(void **state)
     assert_string_equal(capture_end(stdout), "name n\na    1\nbc   -\n");
 }
 
-static void a_line_is_as_wide_as_its_columns(void **state)
+TEST(a_line_is_as_wide_as_its_columns)
 {
-    (void)state;
     choose(OUTPUT_TABLE, NULL);
     capture_begin(stdout);
     output_line(out.columns, NULL);
@@ -252,9 +234,8 @@ static void a_line_is_as_wide_as_its_columns(void **state)
     assert_string_equal(capture_end(stdout), "NAME     MEMORY\na        1MiB\n");
 }
 
-static void fields_are_a_line_a_key(void **state)
+TEST(fields_are_a_line_a_key)
 {
-    (void)state;
     capture_begin(stdout);
     output_fields(
         capture_value("{\"name\": \"web\", \"created_ms\": 1763712900123, \"empty\": \"\","
@@ -274,27 +255,5 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_format_writes_its_kind_of_value),
-        cmocka_unit_test(an_age_is_in_the_largest_unit),
-        cmocka_unit_test(a_value_of_another_type_is_written_as_it_is),
-        cmocka_unit_test(control_characters_are_replaced),
-        cmocka_unit_test(a_long_value_is_cut),
-        cmocka_unit_test(a_path_leads_into_maps),
-        cmocka_unit_test(a_format_shows_its_columns),
-        cmocka_unit_test(columns_are_named_by_title_or_key),
-        cmocka_unit_test(an_unknown_column_is_refused_with_a_hint),
-        cmocka_unit_test(there_are_at_most_so_many_columns),
-        cmocka_unit_test(a_table_aligns_its_columns),
-        cmocka_unit_test(one_map_is_a_table_of_one_row),
-        cmocka_unit_test(an_empty_cell_is_a_dash),
-        cmocka_unit_test(letters_of_several_bytes_are_one_cell_wide),
-        cmocka_unit_test(an_empty_list_has_titles_only),
-        cmocka_unit_test(a_table_may_have_no_titles),
-        cmocka_unit_test(rows_may_come_with_their_titles),
-        cmocka_unit_test(a_line_is_as_wide_as_its_columns),
-        cmocka_unit_test(fields_are_a_line_a_key),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, tear_down);
+    return test_run(NULL, tear_down);
 }

@@ -7,7 +7,7 @@
 
 static struct bx_err err;
 
-static void sizes_are_read(void **state)
+TEST(sizes_are_read)
 {
     static const struct {
         const char *text;
@@ -40,7 +40,6 @@ static void sizes_are_read(void **state)
         {"17179869184PiB", UINT64_MAX},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t n = UINT64_MAX;
         int rc = parse_size(cases[i].text, "--memory", 1 << 20, &n, &err);
@@ -55,11 +54,10 @@ static void sizes_are_read(void **state)
     }
 }
 
-static void a_size_that_is_not_whole_is_refused_by_its_unit(void **state)
+TEST(a_size_that_is_not_whole_is_refused_by_its_unit)
 {
     uint64_t n = 3;
 
-    (void)state;
     assert_int_equal(parse_size("512MiB", "--disk", 1 << 30, &n, &err), BX_INVALID);
     assert_string_equal(err.msg, "--disk: \"512MiB\" is not a whole number of GiB");
     assert_string_equal(err.hint, "write it like 4GiB");
@@ -68,7 +66,7 @@ static void a_size_that_is_not_whole_is_refused_by_its_unit(void **state)
     assert_int_equal(n, 2);
 }
 
-static void durations_are_read(void **state)
+TEST(durations_are_read)
 {
     static const struct {
         const char *text;
@@ -90,7 +88,6 @@ static void durations_are_read(void **state)
         {"18446744073709551615d", UINT64_MAX},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint64_t ms = UINT64_MAX;
         int rc = parse_duration(cases[i].text, "--timeout", &ms, &err);
@@ -100,11 +97,10 @@ static void durations_are_read(void **state)
     }
 }
 
-static void a_number_is_held_to_its_bounds(void **state)
+TEST(a_number_is_held_to_its_bounds)
 {
     uint64_t n = 0;
 
-    (void)state;
     assert_int_equal(parse_number("512", "--vcpus", 1, 512, &n, &err), BX_OK);
     assert_int_equal(n, 512);
     assert_int_equal(parse_number("513", "--vcpus", 1, 512, &n, &err), BX_INVALID);
@@ -118,12 +114,11 @@ static void a_number_is_held_to_its_bounds(void **state)
     assert_int_equal(parse_number("-1", "--vcpus", 1, 512, &n, &err), BX_INVALID);
 }
 
-static void a_choice_names_the_others(void **state)
+TEST(a_choice_names_the_others)
 {
     static const char *const names[] = {"stay", "restart", NULL};
     uint8_t at = 9;
 
-    (void)state;
     assert_int_equal(parse_choice("restart", "--on-lost", names, &at, &err), BX_OK);
     assert_int_equal(at, 1);
     assert_int_equal(parse_choice("Restart", "--on-lost", names, &at, &err), BX_INVALID);
@@ -133,13 +128,5 @@ static void a_choice_names_the_others(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sizes_are_read),
-        cmocka_unit_test(a_size_that_is_not_whole_is_refused_by_its_unit),
-        cmocka_unit_test(durations_are_read),
-        cmocka_unit_test(a_number_is_held_to_its_bounds),
-        cmocka_unit_test(a_choice_names_the_others),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

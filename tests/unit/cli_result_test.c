@@ -39,9 +39,8 @@ static void prints(const char *json, const char *want)
 
 /* ---- lists ---- */
 
-static void a_list_is_a_table_for_people(void **state)
+TEST(a_list_is_a_table_for_people)
 {
-    (void)state;
     prepare(OUTPUT_TABLE, columns, NULL);
     prints(VMS, "NAME DISK\na    1GiB\nb,c     -\n");
     prepare(OUTPUT_WIDE, columns, NULL);
@@ -50,23 +49,20 @@ static void a_list_is_a_table_for_people(void **state)
     prints(VMS, "NODE\nn1\n-\n");
 }
 
-static void a_list_is_the_object_of_the_api_as_json(void **state)
+TEST(a_list_is_the_object_of_the_api_as_json)
 {
-    (void)state;
     prepare(OUTPUT_JSON, columns, NULL);
     prints("[{\"name\": \"a\", \"n\": 1}]", "[\n  {\n    \"name\": \"a\",\n    \"n\": 1\n  }\n]\n");
 }
 
-static void a_list_is_the_object_of_the_api_as_yaml(void **state)
+TEST(a_list_is_the_object_of_the_api_as_yaml)
 {
-    (void)state;
     prepare(OUTPUT_YAML, columns, NULL);
     prints("[{\"name\": \"yes\", \"vcpus\": 1}]", "- name: \"yes\"\n  vcpus: 1\n");
 }
 
-static void a_list_is_its_columns_as_csv(void **state)
+TEST(a_list_is_its_columns_as_csv)
 {
-    (void)state;
     prepare(OUTPUT_CSV, columns, NULL);
     prints(VMS, "name,size.disk,node\na,1,n1\n\"b,c\",,\n");
     run.out.headers = false;
@@ -76,9 +72,8 @@ static void a_list_is_its_columns_as_csv(void **state)
            "node,name\n\"two\nlines\",\"say \"\"so\"\"\"\n");
 }
 
-static void a_list_is_names_one_a_line(void **state)
+TEST(a_list_is_names_one_a_line)
 {
-    (void)state;
     prepare(OUTPUT_NAME, columns, NULL);
     prints(VMS, "a\nb,c\n");
     prints("[{\"index\": 7}]", "-\n");
@@ -88,7 +83,7 @@ static void a_list_is_names_one_a_line(void **state)
     prints("[{\"index\": 7}]", "7\n");
 }
 
-static void an_empty_list_is_empty_in_every_format(void **state)
+TEST(an_empty_list_is_empty_in_every_format)
 {
     static const char *const want[OUTPUT__FORMATS] = {
         [OUTPUT_TABLE] = "NAME DISK\n",
@@ -99,7 +94,6 @@ static void an_empty_list_is_empty_in_every_format(void **state)
         [OUTPUT_NAME] = "",
     };
 
-    (void)state;
     for (unsigned f = 0; f < OUTPUT__FORMATS; f++) {
         prepare((enum output_format)f, columns, NULL);
         prints("[]", want[f]);
@@ -108,9 +102,8 @@ static void an_empty_list_is_empty_in_every_format(void **state)
 
 /* ---- one object ---- */
 
-static void a_map_is_fields_or_with_columns_a_row(void **state)
+TEST(a_map_is_fields_or_with_columns_a_row)
 {
-    (void)state;
     prepare(OUTPUT_TABLE, columns, NULL);
     prints("{\"name\": \"a\", \"n\": 1}", "name             a\nn                1\n");
     prepare(OUTPUT_TABLE, columns, "name");
@@ -119,26 +112,23 @@ static void a_map_is_fields_or_with_columns_a_row(void **state)
     prints("{\"name\": \"a\", \"n\": 1}", "name\na\n");
 }
 
-static void a_map_without_columns_is_paths_as_csv(void **state)
+TEST(a_map_without_columns_is_paths_as_csv)
 {
-    (void)state;
     prepare(OUTPUT_CSV, NULL, NULL);
     prints("{\"a\": 1, \"b\": {\"c\": \"x,y\", \"d\": [1]}}",
            "key,value\na,1\nb.c,\"x,y\"\nb.d,[1]\n");
 }
 
-static void nil_is_no_row(void **state)
+TEST(nil_is_no_row)
 {
-    (void)state;
     prepare(OUTPUT_NAME, columns, NULL);
     prints("null", "");
     prepare(OUTPUT_JSON, columns, NULL);
     prints("null", "null\n");
 }
 
-static void a_part_is_printed_but_of_json_the_whole(void **state)
+TEST(a_part_is_printed_but_of_json_the_whole)
 {
-    (void)state;
     prepare(OUTPUT_NAME, columns, NULL);
     capture_begin(stdout);
     assert_int_equal(result_print_part(&run, capture_value("{\"l\": [{\"name\": \"a\"}]}"), "l"),
@@ -150,11 +140,10 @@ static void a_part_is_printed_but_of_json_the_whole(void **state)
     assert_string_equal(capture_end(stdout), "l: []\n");
 }
 
-static void what_was_built_here_is_printed_alike(void **state)
+TEST(what_was_built_here_is_printed_alike)
 {
     struct bx_buf b = {0};
 
-    (void)state;
     prepare(OUTPUT_YAML, columns, NULL);
     build_map(&b, 3);
     build_pair_str(&b, "name", "a");
@@ -168,7 +157,7 @@ static void what_was_built_here_is_printed_alike(void **state)
 
 /* ---- rows one by one ---- */
 
-static void rows_one_by_one_make_the_same_text(void **state)
+TEST(rows_one_by_one_make_the_same_text)
 {
     static const struct {
         enum output_format format;
@@ -180,7 +169,6 @@ static void rows_one_by_one_make_the_same_text(void **state)
         {OUTPUT_NAME, "a\nb\n"},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         prepare(cases[i].format, columns, NULL);
         capture_begin(stdout);
@@ -191,9 +179,8 @@ static void rows_one_by_one_make_the_same_text(void **state)
     }
 }
 
-static void a_sentence_will_do_unless_columns_or_a_format_are_asked_for(void **state)
+TEST(a_sentence_will_do_unless_columns_or_a_format_are_asked_for)
 {
-    (void)state;
     prepare(OUTPUT_TABLE, columns, NULL);
     assert_true(result_is_for_people(&run));
     prepare(OUTPUT_WIDE, columns, NULL);
@@ -206,7 +193,7 @@ static void a_sentence_will_do_unless_columns_or_a_format_are_asked_for(void **s
 
 /* ---- errors ---- */
 
-static void an_error_is_two_lines_and_its_exit_code(void **state)
+TEST(an_error_is_two_lines_and_its_exit_code)
 {
     static const struct {
         int code, exit;
@@ -216,7 +203,6 @@ static void an_error_is_two_lines_and_its_exit_code(void **state)
         {BX_BUSY, 7},      {BX_TIMEOUT, 8}, {BX_UNPLACEABLE, 9}, {BX_IO, 1},
     };
 
-    (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         memset(&run, 0, sizeof run);
         capture_begin(stderr);
@@ -226,9 +212,8 @@ static void an_error_is_two_lines_and_its_exit_code(void **state)
     }
 }
 
-static void an_error_without_a_hint_is_one_line_without_control_characters(void **state)
+TEST(an_error_without_a_hint_is_one_line_without_control_characters)
 {
-    (void)state;
     memset(&run, 0, sizeof run);
     bx_err_set(&run.err, BX_FAILED, "a\nb\033");
     capture_begin(stderr);
@@ -236,9 +221,8 @@ static void an_error_without_a_hint_is_one_line_without_control_characters(void 
     assert_string_equal(capture_end(stderr), "error: a?b?\n");
 }
 
-static void an_interrupted_write_tells_its_id(void **state)
+TEST(an_interrupted_write_tells_its_id)
 {
-    (void)state;
     memset(&run, 0, sizeof run);
     bx_err_set(&run.err, BX_INTERRUPTED, "interrupted");
     capture_begin(stderr);
@@ -250,13 +234,12 @@ static void an_interrupted_write_tells_its_id(void **state)
     assert_non_null(strstr(capture_end(stderr), "--request-id 00112233445566778899aabbccddeeff\n"));
 }
 
-static void what_json_can_not_express_is_an_error(void **state)
+TEST(what_json_can_not_express_is_an_error)
 {
     static const uint8_t not_a_number[] = {0xcb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0};
     struct bx_buf b = {0};
     int code;
 
-    (void)state;
     prepare(OUTPUT_JSON, columns, NULL);
     build_bytes(&b, not_a_number, sizeof not_a_number);
     capture_begin(stderr);
@@ -274,25 +257,5 @@ static int tear_down(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_list_is_a_table_for_people),
-        cmocka_unit_test(a_list_is_the_object_of_the_api_as_json),
-        cmocka_unit_test(a_list_is_the_object_of_the_api_as_yaml),
-        cmocka_unit_test(a_list_is_its_columns_as_csv),
-        cmocka_unit_test(a_list_is_names_one_a_line),
-        cmocka_unit_test(an_empty_list_is_empty_in_every_format),
-        cmocka_unit_test(a_map_is_fields_or_with_columns_a_row),
-        cmocka_unit_test(a_map_without_columns_is_paths_as_csv),
-        cmocka_unit_test(nil_is_no_row),
-        cmocka_unit_test(a_part_is_printed_but_of_json_the_whole),
-        cmocka_unit_test(what_was_built_here_is_printed_alike),
-        cmocka_unit_test(rows_one_by_one_make_the_same_text),
-        cmocka_unit_test(a_sentence_will_do_unless_columns_or_a_format_are_asked_for),
-        cmocka_unit_test(an_error_is_two_lines_and_its_exit_code),
-        cmocka_unit_test(an_error_without_a_hint_is_one_line_without_control_characters),
-        cmocka_unit_test(an_interrupted_write_tells_its_id),
-        cmocka_unit_test(what_json_can_not_express_is_an_error),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, tear_down);
+    return test_run(NULL, tear_down);
 }

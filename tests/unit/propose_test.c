@@ -72,12 +72,11 @@ static void failed(const struct test_answer *a, int code)
 
 /* ---- batches ---- */
 
-static void what_arrives_in_one_turn_is_one_entry(void **state)
+TEST(what_arrives_in_one_turn_is_one_entry)
 {
     struct test_answer a = {0};
     uint64_t before;
 
-    (void)state;
     open_one();
     before = last_index(1);
     submit_many(BX_BATCH_COMMANDS_MAX, &a);
@@ -91,12 +90,11 @@ static void what_arrives_in_one_turn_is_one_entry(void **state)
     test_cluster_close(&w);
 }
 
-static void a_batch_closes_at_512_commands(void **state)
+TEST(a_batch_closes_at_512_commands)
 {
     struct test_answer a = {0};
     uint64_t before;
 
-    (void)state;
     open_one();
     before = last_index(1);
     submit_many(BX_BATCH_COMMANDS_MAX + 1, &a);
@@ -135,13 +133,12 @@ static int submit_large(uint32_t labels, struct test_answer *a, size_t *encoded)
     return bx_node_submit(test_member(&w, 1)->node, &s, NULL);
 }
 
-static void a_batch_closes_at_one_mebibyte(void **state)
+TEST(a_batch_closes_at_one_mebibyte)
 {
     struct test_answer a = {0};
     size_t encoded = 0, fit;
     uint64_t before;
 
-    (void)state;
     open_one();
     before = last_index(1);
     assert_int_equal(submit_large(2, &a, &encoded), BX_OK);
@@ -161,13 +158,12 @@ static void a_batch_closes_at_one_mebibyte(void **state)
     test_cluster_close(&w);
 }
 
-static void four_batches_are_in_flight_at_most(void **state)
+TEST(four_batches_are_in_flight_at_most)
 {
     const uint32_t n = (BX_INFLIGHT_BATCHES + 2) * BX_BATCH_COMMANDS_MAX;
     struct test_answer a = {0};
     uint64_t before;
 
-    (void)state;
     open_one();
     before = last_index(1);
     submit_many(n, &a);
@@ -185,12 +181,11 @@ static void four_batches_are_in_flight_at_most(void **state)
 
 /* ---- bounds ---- */
 
-static void a_full_queue_is_busy_and_closing_answers_each_caller_once(void **state)
+TEST(a_full_queue_is_busy_and_closing_answers_each_caller_once)
 {
     struct test_answer a = {0}, b = {0};
     uint32_t pending;
 
-    (void)state;
     open_one();
     turn_without_disk();
     pending = test_member_status(test_member(&w, 1)).pending;
@@ -206,11 +201,10 @@ static void a_full_queue_is_busy_and_closing_answers_each_caller_once(void **sta
     assert_int_equal(a.code, BX_SHUTDOWN);
 }
 
-static void an_id_that_waits_is_busy(void **state)
+TEST(an_id_that_waits_is_busy)
 {
     struct test_answer a = {0}, b = {0};
 
-    (void)state;
     open_one();
     turn_without_disk();
     assert_int_equal(submit(1, "web", 1, &a), BX_OK);
@@ -221,12 +215,11 @@ static void an_id_that_waits_is_busy(void **state)
     test_cluster_close(&w);
 }
 
-static void a_command_beyond_its_bound_is_refused(void **state)
+TEST(a_command_beyond_its_bound_is_refused)
 {
     struct test_answer a = {0};
     size_t encoded;
 
-    (void)state;
     open_one();
     assert_int_equal(submit_large(6, &a, &encoded), BX_TOO_LARGE);
     assert_int_equal(test_member_status(test_member(&w, 1)).pending, 0);
@@ -236,11 +229,10 @@ static void a_command_beyond_its_bound_is_refused(void **state)
 
 /* ---- relays ---- */
 
-static void a_follower_relays_and_answers_from_its_own_state(void **state)
+TEST(a_follower_relays_and_answers_from_its_own_state)
 {
     struct test_answer a = {0};
 
-    (void)state;
     open_three();
     assert_int_equal(submit(2, "web", 1, &a), BX_OK);
     test_cluster_settle(&w);
@@ -259,11 +251,10 @@ static bool drop_relays(struct test_cluster *c, uint64_t from, uint64_t to, enum
     return kind == BX_FRAME_RELAY;
 }
 
-static void a_lost_relay_is_sent_again(void **state)
+TEST(a_lost_relay_is_sent_again)
 {
     struct test_answer a = {0};
 
-    (void)state;
     open_three();
     w.drop = drop_relays;
     assert_int_equal(submit(2, "web", 1, &a), BX_OK);
@@ -277,12 +268,11 @@ static void a_lost_relay_is_sent_again(void **state)
 }
 
 /* The queue of the link is full for a moment. */
-static void what_the_link_does_not_take_waits_for_the_next_turn(void **state)
+TEST(what_the_link_does_not_take_waits_for_the_next_turn)
 {
     struct test_answer a = {0};
     struct test_member *m;
 
-    (void)state;
     open_three();
     m = test_member(&w, 2);
     m->link_full = true;
@@ -295,11 +285,10 @@ static void what_the_link_does_not_take_waits_for_the_next_turn(void **state)
     test_cluster_close(&w);
 }
 
-static void what_was_relayed_over_a_lost_connection_goes_again_at_once(void **state)
+TEST(what_was_relayed_over_a_lost_connection_goes_again_at_once)
 {
     struct test_answer a = {0};
 
-    (void)state;
     open_three();
     w.drop = drop_relays;
     assert_int_equal(submit(2, "web", 1, &a), BX_OK);
@@ -314,14 +303,13 @@ static void what_was_relayed_over_a_lost_connection_goes_again_at_once(void **st
 
 /* The frame's head of eight bytes, then commands; they are checked before they come near the log.
  */
-static void a_damaged_relay_is_dropped(void **state)
+TEST(a_damaged_relay_is_dropped)
 {
     _Alignas(8) static const uint8_t garbage[64] = {1, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff};
     struct test_member *m;
     uint32_t warnings;
     uint64_t before;
 
-    (void)state;
     open_three();
     m = test_member(&w, 1);
     before = last_index(1);
@@ -336,11 +324,10 @@ static void a_damaged_relay_is_dropped(void **state)
     test_cluster_close(&w);
 }
 
-static void a_follower_ignores_relays(void **state)
+TEST(a_follower_ignores_relays)
 {
     struct test_answer a = {0};
 
-    (void)state;
     open_three();
     test_member_isolate(test_member(&w, 1), true);
     assert_int_equal(submit(2, "web", 1, &a), BX_OK); /* still relayed to 1, if it could */
@@ -355,12 +342,11 @@ static void a_follower_ignores_relays(void **state)
 
 /* ---- leadership moves ---- */
 
-static void what_a_lost_leader_had_queued_is_carried_out_once_by_the_next(void **state)
+TEST(what_a_lost_leader_had_queued_is_carried_out_once_by_the_next)
 {
     struct test_answer a = {0};
     struct test_member *old, *leader;
 
-    (void)state;
     open_three();
     old = test_member(&w, 1);
     test_member_isolate(old, true);
@@ -387,13 +373,12 @@ static bool drop_answers(struct test_cluster *c, uint64_t from, uint64_t to, enu
 
 /* The entry reaches member 2, and the leader never learns of it: the same request is proposed again
  * under the same ids, and the outcome of the first is the answer. */
-static void an_entry_that_survives_its_leader_has_one_outcome(void **state)
+TEST(an_entry_that_survives_its_leader_has_one_outcome)
 {
     struct test_answer a = {0};
     struct test_member *old, *leader;
     uint64_t before;
 
-    (void)state;
     open_three();
     old = test_member(&w, 1);
     w.cut[1][3] = w.cut[3][1] = true;
@@ -416,11 +401,10 @@ static void an_entry_that_survives_its_leader_has_one_outcome(void **state)
     test_cluster_close(&w);
 }
 
-static void requests_of_a_follower_move_to_the_new_leader(void **state)
+TEST(requests_of_a_follower_move_to_the_new_leader)
 {
     struct test_answer a = {0};
 
-    (void)state;
     open_three();
     w.drop = drop_relays;
     assert_int_equal(submit(2, "web", 1, &a), BX_OK);
@@ -436,12 +420,11 @@ static void requests_of_a_follower_move_to_the_new_leader(void **state)
 
 /* ---- callers that give up, and those that are gone ---- */
 
-static void at_its_deadline_a_caller_is_told_that_it_may_still_happen(void **state)
+TEST(at_its_deadline_a_caller_is_told_that_it_may_still_happen)
 {
     struct test_answer a = {0};
     struct test_member *m;
 
-    (void)state;
     open_three();
     m = test_member(&w, 1);
     test_member_isolate(m, true);
@@ -455,12 +438,11 @@ static void at_its_deadline_a_caller_is_told_that_it_may_still_happen(void **sta
     assert_int_equal(a.times, 1);
 }
 
-static void an_outcome_after_the_deadline_calls_nobody(void **state)
+TEST(an_outcome_after_the_deadline_calls_nobody)
 {
     struct test_answer a = {0};
     struct test_member *m;
 
-    (void)state;
     open_one();
     m = test_member(&w, 1);
     turn_without_disk();
@@ -473,11 +455,10 @@ static void an_outcome_after_the_deadline_calls_nobody(void **state)
     test_cluster_close(&w);
 }
 
-static void the_command_of_a_follower_that_died_is_carried_out(void **state)
+TEST(the_command_of_a_follower_that_died_is_carried_out)
 {
     struct test_answer a = {0};
 
-    (void)state;
     open_three();
     turn_without_disk();
     assert_int_equal(submit(2, "web", 1, &a), BX_OK);
@@ -494,11 +475,10 @@ static void the_command_of_a_follower_that_died_is_carried_out(void **state)
 /* ---- ids ---- */
 
 /* Asked again after it was answered: the state machine knows the answer. */
-static void a_repeat_gets_the_first_outcome(void **state)
+TEST(a_repeat_gets_the_first_outcome)
 {
     struct test_answer a = {0}, b = {0};
 
-    (void)state;
     open_three();
     assert_int_equal(submit(1, "web", 1, &a), BX_OK);
     test_cluster_run(&w, 200);
@@ -511,11 +491,10 @@ static void a_repeat_gets_the_first_outcome(void **state)
 }
 
 /* A member that is behind applies what was asked under this id long ago, elsewhere. */
-static void the_outcome_of_another_request_under_its_id_is_no_answer(void **state)
+TEST(the_outcome_of_another_request_under_its_id_is_no_answer)
 {
     struct test_answer a = {0}, b = {0};
 
-    (void)state;
     open_three();
     w.cut[1][2] = w.cut[2][1] = w.cut[2][3] = w.cut[3][2] = true;
     assert_int_equal(submit(1, "web", 1, &a), BX_OK);
@@ -533,11 +512,10 @@ static void the_outcome_of_another_request_under_its_id_is_no_answer(void **stat
 }
 
 /* The node's own commands go under its own session, and are told from those of other principals. */
-static void the_nodes_own_commands_need_no_session(void **state)
+TEST(the_nodes_own_commands_need_no_session)
 {
     struct test_answer a = {0};
 
-    (void)state;
     open_one();
     for (int i = 0; i < 3; i++) {
         char name[32];
@@ -551,12 +529,11 @@ static void the_nodes_own_commands_need_no_session(void **state)
 }
 
 /* A new leader's first commands go before what waited for a leader. */
-static void an_urgent_command_goes_before_what_waits(void **state)
+TEST(an_urgent_command_goes_before_what_waits)
 {
     struct bx_cmd_node_state suspect = {.id = 1, .state = BX_NODE_SUSPECT};
     struct test_answer a = {0};
 
-    (void)state;
     open_one();
     assert_int_equal(submit(1, "web", 0, &a), BX_OK);
     bx_propose_internal_first(test_member(&w, 1)->node, BX_CMD_NODE_STATE, &suspect);
@@ -567,31 +544,5 @@ static void an_urgent_command_goes_before_what_waits(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_arrives_in_one_turn_is_one_entry),
-        cmocka_unit_test(a_batch_closes_at_512_commands),
-        cmocka_unit_test(a_batch_closes_at_one_mebibyte),
-        cmocka_unit_test(four_batches_are_in_flight_at_most),
-        cmocka_unit_test(a_full_queue_is_busy_and_closing_answers_each_caller_once),
-        cmocka_unit_test(an_id_that_waits_is_busy),
-        cmocka_unit_test(a_command_beyond_its_bound_is_refused),
-        cmocka_unit_test(a_follower_relays_and_answers_from_its_own_state),
-        cmocka_unit_test(a_lost_relay_is_sent_again),
-        cmocka_unit_test(what_the_link_does_not_take_waits_for_the_next_turn),
-        cmocka_unit_test(what_was_relayed_over_a_lost_connection_goes_again_at_once),
-        cmocka_unit_test(a_damaged_relay_is_dropped),
-        cmocka_unit_test(a_follower_ignores_relays),
-        cmocka_unit_test(what_a_lost_leader_had_queued_is_carried_out_once_by_the_next),
-        cmocka_unit_test(an_entry_that_survives_its_leader_has_one_outcome),
-        cmocka_unit_test(requests_of_a_follower_move_to_the_new_leader),
-        cmocka_unit_test(at_its_deadline_a_caller_is_told_that_it_may_still_happen),
-        cmocka_unit_test(an_outcome_after_the_deadline_calls_nobody),
-        cmocka_unit_test(the_command_of_a_follower_that_died_is_carried_out),
-        cmocka_unit_test(a_repeat_gets_the_first_outcome),
-        cmocka_unit_test(the_outcome_of_another_request_under_its_id_is_no_answer),
-        cmocka_unit_test(the_nodes_own_commands_need_no_session),
-        cmocka_unit_test(an_urgent_command_goes_before_what_waits),
-    };
-
-    return cmocka_run_group_tests_name("propose", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -166,9 +166,8 @@ static void settle(void)
 
 /* ---- a leader ---- */
 
-static void the_founding_configuration_is_reported_at_the_start(void **state)
+TEST(the_founding_configuration_is_reported_at_the_start)
 {
-    (void)state;
     open_raft(1, 1);
     assert_int_equal(told.reports, 1);
     assert_int_equal(told.n, 1);
@@ -178,11 +177,10 @@ static void the_founding_configuration_is_reported_at_the_start(void **state)
     close_raft();
 }
 
-static void a_change_is_reported_when_it_is_appended_and_not_when_it_is_committed(void **state)
+TEST(a_change_is_reported_when_it_is_appended_and_not_when_it_is_committed)
 {
     struct raft_configuration c;
 
-    (void)state;
     open_raft(1, 1);
     settle();
     voters(&c, 1);
@@ -199,11 +197,10 @@ static void a_change_is_reported_when_it_is_appended_and_not_when_it_is_committe
     close_raft();
 }
 
-static void a_refused_change_is_not_reported(void **state)
+TEST(a_refused_change_is_not_reported)
 {
     struct raft_configuration c;
 
-    (void)state;
     open_raft(2, 3); /* a follower */
     voters(&c, 1);
     assert_int_equal(bx_raft_change(&raft, &c), BX_NO_LEADER);
@@ -213,11 +210,10 @@ static void a_refused_change_is_not_reported(void **state)
     close_raft();
 }
 
-static void other_entries_are_not_reported(void **state)
+TEST(other_entries_are_not_reported)
 {
     uint64_t index;
 
-    (void)state;
     open_raft(1, 1);
     settle();
     for (int i = 0; i < 10; i++)
@@ -227,11 +223,10 @@ static void other_entries_are_not_reported(void **state)
     close_raft();
 }
 
-static void the_newest_configuration_of_the_log_is_reported_after_a_restart(void **state)
+TEST(the_newest_configuration_of_the_log_is_reported_after_a_restart)
 {
     struct raft_configuration c;
 
-    (void)state;
     open_raft(1, 1);
     settle();
     voters(&c, 1);
@@ -274,9 +269,8 @@ static void receive_entry_2(uint64_t leader, uint64_t term, uint64_t servers)
     bx_buf_release(&b);
 }
 
-static void a_follower_reports_what_its_leader_appends(void **state)
+TEST(a_follower_reports_what_its_leader_appends)
 {
-    (void)state;
     open_raft(2, 3);
     receive_entry_2(1, 2, 4);
     assert_int_equal(told.reports, 2);
@@ -286,9 +280,8 @@ static void a_follower_reports_what_its_leader_appends(void **state)
     close_raft();
 }
 
-static void a_truncated_change_is_reported_as_the_one_before_it(void **state)
+TEST(a_truncated_change_is_reported_as_the_one_before_it)
 {
-    (void)state;
     open_raft(2, 3);
     receive_entry_2(1, 2, 4);
     receive_entry_2(3, 3, 0);
@@ -297,9 +290,8 @@ static void a_truncated_change_is_reported_as_the_one_before_it(void **state)
     close_raft();
 }
 
-static void a_change_that_replaces_another_at_its_index_is_reported(void **state)
+TEST(a_change_that_replaces_another_at_its_index_is_reported)
 {
-    (void)state;
     open_raft(2, 3);
     receive_entry_2(1, 2, 4);
     receive_entry_2(3, 3, 5);
@@ -309,20 +301,7 @@ static void a_change_that_replaces_another_at_its_index_is_reported(void **state
     close_raft();
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(the_founding_configuration_is_reported_at_the_start),
-        TEST(a_change_is_reported_when_it_is_appended_and_not_when_it_is_committed),
-        TEST(a_refused_change_is_not_reported),
-        TEST(other_entries_are_not_reported),
-        TEST(the_newest_configuration_of_the_log_is_reported_after_a_restart),
-        TEST(a_follower_reports_what_its_leader_appends),
-        TEST(a_truncated_change_is_reported_as_the_one_before_it),
-        TEST(a_change_that_replaces_another_at_its_index_is_reported),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

@@ -72,12 +72,11 @@ static void create_vm(uint64_t id, const char *name)
 
 /* ---- on the leader ---- */
 
-static void one_barrier_serves_all_reads_that_arrived_before_it(void **state)
+TEST(one_barrier_serves_all_reads_that_arrived_before_it)
 {
     struct read r = {0};
     uint64_t before;
 
-    (void)state;
     test_cluster_open(&w, 1);
     before = last_index(1);
     for (int i = 0; i < 100; i++)
@@ -94,13 +93,12 @@ static void one_barrier_serves_all_reads_that_arrived_before_it(void **state)
     test_cluster_close(&w);
 }
 
-static void a_read_that_arrives_after_the_barrier_waits_for_the_next(void **state)
+TEST(a_read_that_arrives_after_the_barrier_waits_for_the_next)
 {
     struct read first = {0}, second = {0};
     struct test_member *m;
     uint64_t before;
 
-    (void)state;
     test_cluster_open(&w, 1);
     m = test_member(&w, 1);
     before = last_index(1);
@@ -122,11 +120,10 @@ static void a_read_that_arrives_after_the_barrier_waits_for_the_next(void **stat
     test_cluster_close(&w);
 }
 
-static void reads_are_bounded(void **state)
+TEST(reads_are_bounded)
 {
     struct read r = {0};
 
-    (void)state;
     test_cluster_open(&w, 1);
     for (uint32_t i = 0; i < BX_READS_MAX; i++)
         start_read(1, &r);
@@ -140,11 +137,10 @@ static void reads_are_bounded(void **state)
     assert_int_equal(r.code, BX_SHUTDOWN);
 }
 
-static void at_its_deadline_a_read_is_told_that_no_leader_confirmed_it(void **state)
+TEST(at_its_deadline_a_read_is_told_that_no_leader_confirmed_it)
 {
     struct read early = {0}, late = {0};
 
-    (void)state;
     test_cluster_open(&w, 3);
     test_member_isolate(test_member(&w, 1), true);
     assert_int_equal(read_by(1, w.clock.now + 500, &early), BX_OK);
@@ -170,11 +166,10 @@ static bool drop_raft_to_2(struct test_cluster *c, uint64_t from, uint64_t to, e
     return kind == BX_FRAME_RAFT && to == 2;
 }
 
-static void a_follower_answers_once_it_has_applied_the_leaders_barrier(void **state)
+TEST(a_follower_answers_once_it_has_applied_the_leaders_barrier)
 {
     struct read r = {0};
 
-    (void)state;
     test_cluster_open(&w, 3);
     w.drop = drop_raft_to_2;
     create_vm(1, "web");
@@ -198,11 +193,10 @@ static bool drop_first_read(struct test_cluster *c, uint64_t from, uint64_t to, 
     return kind == BX_FRAME_READ && asked++ == 0;
 }
 
-static void reads_of_a_follower_share_a_frame_and_a_lost_one_is_asked_again(void **state)
+TEST(reads_of_a_follower_share_a_frame_and_a_lost_one_is_asked_again)
 {
     struct read r = {0};
 
-    (void)state;
     asked = 0;
     test_cluster_open(&w, 3);
     w.drop = drop_first_read;
@@ -219,12 +213,11 @@ static void reads_of_a_follower_share_a_frame_and_a_lost_one_is_asked_again(void
 
 /* ---- leadership moves ---- */
 
-static void a_deposed_leader_answers_only_what_the_next_one_confirms(void **state)
+TEST(a_deposed_leader_answers_only_what_the_next_one_confirms)
 {
     struct test_member *leader;
     struct read r = {0};
 
-    (void)state;
     test_cluster_open(&w, 3);
     test_member_isolate(test_member(&w, 1), true);
     start_read(1, &r);
@@ -240,11 +233,10 @@ static void a_deposed_leader_answers_only_what_the_next_one_confirms(void **stat
     test_cluster_close(&w);
 }
 
-static void a_follower_asks_the_new_leader(void **state)
+TEST(a_follower_asks_the_new_leader)
 {
     struct read r = {0};
 
-    (void)state;
     test_cluster_open(&w, 3);
     hold_disk(true);
     start_read(2, &r);
@@ -256,11 +248,10 @@ static void a_follower_asks_the_new_leader(void **state)
     test_cluster_close(&w);
 }
 
-static void a_read_as_leader_fails_where_there_is_no_leader(void **state)
+TEST(a_read_as_leader_fails_where_there_is_no_leader)
 {
     struct read follower = {0}, leader = {0};
 
-    (void)state;
     test_cluster_open(&w, 3);
     bx_reads_as_leader(test_member(&w, 2)->node, on_code, &follower);
     assert_int_equal(follower.times, 1); /* from inside the call */
@@ -271,11 +262,10 @@ static void a_read_as_leader_fails_where_there_is_no_leader(void **state)
     test_cluster_close(&w);
 }
 
-static void a_read_as_leader_ends_with_the_leadership(void **state)
+TEST(a_read_as_leader_ends_with_the_leadership)
 {
     struct read r = {0};
 
-    (void)state;
     test_cluster_open(&w, 3);
     test_member_isolate(test_member(&w, 1), true);
     bx_reads_as_leader(test_member(&w, 1)->node, on_code, &r);
@@ -291,11 +281,10 @@ static void a_read_as_leader_ends_with_the_leadership(void **state)
 
 /* It waits for the next barrier when the leadership ends: the next leader's word is not this
  * node's. */
-static void a_read_as_leader_that_was_not_asked_yet_ends_too(void **state)
+TEST(a_read_as_leader_that_was_not_asked_yet_ends_too)
 {
     struct read under_way = {0}, waiting = {0};
 
-    (void)state;
     test_cluster_open(&w, 3);
     test_member_isolate(test_member(&w, 1), true);
     start_read(1, &under_way);
@@ -333,11 +322,10 @@ static bool note_read_id(struct test_cluster *c, uint64_t from, uint64_t to, enu
 
 /* A leader may answer a READ of an earlier life of this node when it has started again, with a
  * barrier older than the reads that wait now. */
-static void a_restarted_follower_does_not_reuse_the_ids_of_its_reads(void **state)
+TEST(a_restarted_follower_does_not_reuse_the_ids_of_its_reads)
 {
     struct read r = {0};
 
-    (void)state;
     read_ids = 0;
     test_cluster_open(&w, 3);
     w.drop = note_read_id;
@@ -354,13 +342,12 @@ static void a_restarted_follower_does_not_reuse_the_ids_of_its_reads(void **stat
     test_cluster_close(&w);
 }
 
-static void an_answer_to_another_read_is_ignored(void **state)
+TEST(an_answer_to_another_read_is_ignored)
 {
     struct bx_read ok = {.index = 1};
     struct read r = {0};
     struct bx_node *n;
 
-    (void)state;
     test_cluster_open(&w, 3);
     n = test_member(&w, 2)->node;
     w.drop = drop_raft_to_2;
@@ -382,11 +369,10 @@ static void an_answer_to_another_read_is_ignored(void **state)
 
 /* ---- stale reads ---- */
 
-static void local_state_tells_how_old_it_may_be(void **state)
+TEST(local_state_tells_how_old_it_may_be)
 {
     struct bx_node_status s;
 
-    (void)state;
     test_cluster_open(&w, 3);
     s = test_member_status(test_member(&w, 1));
     assert_true(s.age_known);
@@ -409,22 +395,5 @@ static void local_state_tells_how_old_it_may_be(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_barrier_serves_all_reads_that_arrived_before_it),
-        cmocka_unit_test(a_read_that_arrives_after_the_barrier_waits_for_the_next),
-        cmocka_unit_test(reads_are_bounded),
-        cmocka_unit_test(at_its_deadline_a_read_is_told_that_no_leader_confirmed_it),
-        cmocka_unit_test(a_follower_answers_once_it_has_applied_the_leaders_barrier),
-        cmocka_unit_test(reads_of_a_follower_share_a_frame_and_a_lost_one_is_asked_again),
-        cmocka_unit_test(a_deposed_leader_answers_only_what_the_next_one_confirms),
-        cmocka_unit_test(a_follower_asks_the_new_leader),
-        cmocka_unit_test(a_read_as_leader_fails_where_there_is_no_leader),
-        cmocka_unit_test(a_read_as_leader_ends_with_the_leadership),
-        cmocka_unit_test(a_read_as_leader_that_was_not_asked_yet_ends_too),
-        cmocka_unit_test(a_restarted_follower_does_not_reuse_the_ids_of_its_reads),
-        cmocka_unit_test(an_answer_to_another_read_is_ignored),
-        cmocka_unit_test(local_state_tells_how_old_it_may_be),
-    };
-
-    return cmocka_run_group_tests_name("reads", tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

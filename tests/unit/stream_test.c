@@ -274,11 +274,10 @@ static void assert_end(int fd)
 
 /* ---- the beginning ---- */
 
-static void a_unix_peer_is_known_by_its_credentials(void **state)
+TEST(a_unix_peer_is_known_by_its_credentials)
 {
     int fd = dial_unix();
 
-    (void)state;
     assert_int_equal(accepted.stream.peer.kind, STREAM_PEER_PROCESS);
     assert_int_equal(accepted.stream.peer.uid, geteuid());
     assert_int_equal(accepted.stream.peer.gid, getegid());
@@ -286,14 +285,13 @@ static void a_unix_peer_is_known_by_its_credentials(void **state)
     close(fd);
 }
 
-static void a_tcp_peer_is_known_by_its_address(void **state)
+TEST(a_tcp_peer_is_known_by_its_address)
 {
     union address a;
     struct sockaddr_in own;
     socklen_t n = sizeof own;
     int fd = dial_tcp();
 
-    (void)state;
     assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &n), 0);
     assert_int_equal(accepted.stream.peer.kind, STREAM_PEER_ADDRESS);
     assert_int_equal(address_parse(accepted.stream.peer.name, &a, NULL), BX_OK);
@@ -301,11 +299,10 @@ static void a_tcp_peer_is_known_by_its_address(void **state)
     close(fd);
 }
 
-static void a_dialled_stream_is_ready_at_both_ends(void **state)
+TEST(a_dialled_stream_is_ready_at_both_ends)
 {
     union address a;
 
-    (void)state;
     assert_int_equal(address_parse(tcp_address, &a, NULL), BX_OK);
     stream_open(&dialled.stream, &group, &stream_tcp);
     send_bytes(&dialled.stream, 3, 'a'); /* waits until it is ready */
@@ -316,11 +313,10 @@ static void a_dialled_stream_is_ready_at_both_ends(void **state)
     assert_int_equal(dialled.stream.queued, 0);
 }
 
-static void a_dial_that_nobody_answers_closes_the_stream(void **state)
+TEST(a_dial_that_nobody_answers_closes_the_stream)
 {
     union address a;
 
-    (void)state;
     assert_int_equal(address_parse(tcp_address, &a, NULL), BX_OK);
     stream_listener_close(&tcp_listener);
     uv_run(&loop, UV_RUN_NOWAIT);
@@ -331,11 +327,10 @@ static void a_dial_that_nobody_answers_closes_the_stream(void **state)
     assert_string_equal(dialled.why, uv_strerror(UV_ECONNREFUSED));
 }
 
-static void a_stream_may_be_closed_while_it_is_dialling(void **state)
+TEST(a_stream_may_be_closed_while_it_is_dialling)
 {
     union address a;
 
-    (void)state;
     assert_int_equal(address_parse(tcp_address, &a, NULL), BX_OK);
     stream_open(&dialled.stream, &group, &stream_tcp);
     assert_int_equal(stream_dial(&dialled.stream, &a), 0);
@@ -346,11 +341,10 @@ static void a_stream_may_be_closed_while_it_is_dialling(void **state)
     assert_int_equal(dialled.closes, 1);
 }
 
-static void a_stream_may_be_closed_when_it_is_ready(void **state)
+TEST(a_stream_may_be_closed_when_it_is_ready)
 {
     int fd;
 
-    (void)state;
     accepted.close_in_ready = true;
     fd = dial_unix();
     assert_end(fd);
@@ -362,12 +356,11 @@ static void a_stream_may_be_closed_when_it_is_ready(void **state)
 
 /* ---- reading ---- */
 
-static void input_that_is_not_consumed_stays_before_what_follows(void **state)
+TEST(input_that_is_not_consumed_stays_before_what_follows)
 {
     uint64_t expected = 0;
     int fd = dial_unix();
 
-    (void)state;
     accepted.take = 2;
     for (const char *p = "abcdefghi"; *p != '\0'; p += 3) {
         size_t before = accepted.consumed;
@@ -383,22 +376,20 @@ static void input_that_is_not_consumed_stays_before_what_follows(void **state)
     close(fd);
 }
 
-static void an_idle_stream_holds_no_input_memory(void **state)
+TEST(an_idle_stream_holds_no_input_memory)
 {
     int fd = dial_unix();
 
-    (void)state;
     put(fd, "abc", 3);
     SPIN_UNTIL(accepted.consumed == 3);
     assert_null(accepted.stream.in.data);
     close(fd);
 }
 
-static void a_paused_stream_reads_nothing_until_it_resumes(void **state)
+TEST(a_paused_stream_reads_nothing_until_it_resumes)
 {
     int fd = dial_unix();
 
-    (void)state;
     accepted.take = 1;
     put(fd, "ab", 2);
     SPIN_UNTIL(accepted.inputs == 1);
@@ -414,11 +405,10 @@ static void a_paused_stream_reads_nothing_until_it_resumes(void **state)
     close(fd);
 }
 
-static void a_stream_may_be_closed_in_its_input(void **state)
+TEST(a_stream_may_be_closed_in_its_input)
 {
     int fd = dial_unix();
 
-    (void)state;
     accepted.close_in_input = true;
     put(fd, "abc", 3);
     assert_end(fd);
@@ -428,11 +418,10 @@ static void a_stream_may_be_closed_in_its_input(void **state)
     close(fd);
 }
 
-static void the_end_of_the_peers_bytes_closes_the_stream(void **state)
+TEST(the_end_of_the_peers_bytes_closes_the_stream)
 {
     int fd = dial_unix();
 
-    (void)state;
     put(fd, "abc", 3);
     shutdown(fd, SHUT_WR);
     SPIN_UNTIL(accepted.gones == 1);
@@ -441,12 +430,11 @@ static void the_end_of_the_peers_bytes_closes_the_stream(void **state)
     close(fd);
 }
 
-static void a_reset_closes_the_stream_with_all_that_is_queued(void **state)
+TEST(a_reset_closes_the_stream_with_all_that_is_queued)
 {
     struct linger now = {.l_onoff = 1};
     int fd = dial_tcp();
 
-    (void)state;
     for (int i = 0; i < 10; i++)
         send_bytes(&accepted.stream, 256 << 10, 'a');
     assert_true(accepted.stream.queued > 0);
@@ -461,13 +449,12 @@ static void a_reset_closes_the_stream_with_all_that_is_queued(void **state)
 /* ---- writing ---- */
 
 /* Buffers that no socket buffer holds at once arrive whole and in order. */
-static void a_write_that_is_taken_in_parts_arrives_whole(void **state)
+TEST(a_write_that_is_taken_in_parts_arrives_whole)
 {
     size_t each = BULK_BYTES, n = 150;
     uint8_t *got = bx_must_alloc(each * n);
     int small = 4096, fd = dial_unix();
 
-    (void)state;
     uv_send_buffer_size(&accepted.stream.h.handle, &small);
     for (size_t i = 0; i < n; i++)
         send_bytes(&accepted.stream, each, (uint8_t)i);
@@ -485,13 +472,12 @@ static void a_write_that_is_taken_in_parts_arrives_whole(void **state)
     close(fd);
 }
 
-static void small_buffers_overtake_large_ones_that_wait(void **state)
+TEST(small_buffers_overtake_large_ones_that_wait)
 {
     size_t large = 1u << 20;
     uint8_t *got = bx_must_alloc(3 * large + 10);
     int fd = dial_unix();
 
-    (void)state;
     for (int i = 0; i < 3; i++)
         send_bytes(&accepted.stream, large, 'L');
     send_bytes(&accepted.stream, 10, 's');
@@ -504,12 +490,11 @@ static void small_buffers_overtake_large_ones_that_wait(void **state)
     close(fd);
 }
 
-static void a_full_queue_takes_nothing_and_keeps_the_buffer_with_its_owner(void **state)
+TEST(a_full_queue_takes_nothing_and_keeps_the_buffer_with_its_owner)
 {
     struct bx_buf b = {0};
     int fd = dial_unix();
 
-    (void)state;
     send_bytes(&accepted.stream, 2 * QUEUE_BYTES, 'a'); /* one is always taken */
     assert_non_null(bx_buf_extend(&b, 1));
     assert_false(stream_send(&accepted.stream, &b));
@@ -519,13 +504,12 @@ static void a_full_queue_takes_nothing_and_keeps_the_buffer_with_its_owner(void 
     close(fd);
 }
 
-static void the_number_of_queued_buffers_is_bounded(void **state)
+TEST(the_number_of_queued_buffers_is_bounded)
 {
     struct bx_buf b = {0};
     uint32_t n = 0;
     int fd = dial_unix();
 
-    (void)state;
     send_bytes(&accepted.stream, QUEUE_BYTES / 2, 'a');
     for (n = 1; n < QUEUE_BUFFERS; n++)
         send_bytes(&accepted.stream, 1, 'b');
@@ -535,11 +519,10 @@ static void the_number_of_queued_buffers_is_bounded(void **state)
     close(fd);
 }
 
-static void a_peer_that_takes_nothing_is_closed_at_the_deadline(void **state)
+TEST(a_peer_that_takes_nothing_is_closed_at_the_deadline)
 {
     int fd = dial_unix();
 
-    (void)state;
     skew = 10 * STALL_MS; /* long idle is no stall */
     stream_expire(&accepted.stream, boot_ms(NULL));
     assert_false(accepted.stream.closing);
@@ -553,12 +536,11 @@ static void a_peer_that_takes_nothing_is_closed_at_the_deadline(void **state)
     close(fd);
 }
 
-static void a_peer_that_takes_something_now_and_then_is_not_stalled(void **state)
+TEST(a_peer_that_takes_something_now_and_then_is_not_stalled)
 {
     static uint8_t got[BULK_BYTES * 100];
     int fd = dial_unix();
 
-    (void)state;
     for (int i = 0; i < 100; i++)
         send_bytes(&accepted.stream, BULK_BYTES, 'a');
     for (int i = 0; i < 4; i++) {
@@ -573,11 +555,10 @@ static void a_peer_that_takes_something_now_and_then_is_not_stalled(void **state
     close(fd);
 }
 
-static void a_stream_may_be_closed_when_something_was_sent(void **state)
+TEST(a_stream_may_be_closed_when_something_was_sent)
 {
     int fd = dial_unix();
 
-    (void)state;
     accepted.close_in_sent = true;
     send_bytes(&accepted.stream, 3, 'a');
     SPIN_UNTIL(accepted.gones == 1);
@@ -588,13 +569,12 @@ static void a_stream_may_be_closed_when_something_was_sent(void **state)
 
 /* ---- the end ---- */
 
-static void a_finished_stream_closes_when_all_is_written(void **state)
+TEST(a_finished_stream_closes_when_all_is_written)
 {
     uint8_t *got = bx_must_alloc(QUEUE_BYTES / 2);
     struct bx_buf b = {0};
     int fd = dial_unix();
 
-    (void)state;
     send_bytes(&accepted.stream, QUEUE_BYTES / 2, 'a');
     stream_finish(&accepted.stream, STREAM_CLOSE);
     assert_non_null(bx_buf_extend(&b, 1));
@@ -608,22 +588,20 @@ static void a_finished_stream_closes_when_all_is_written(void **state)
     close(fd);
 }
 
-static void a_stream_with_nothing_to_write_finishes_at_once(void **state)
+TEST(a_stream_with_nothing_to_write_finishes_at_once)
 {
     int fd = dial_unix();
 
-    (void)state;
     stream_finish(&accepted.stream, STREAM_CLOSE);
     assert_int_equal(accepted.closes, 1);
     close(fd);
 }
 
-static void a_stream_may_be_finished_when_it_is_ready(void **state)
+TEST(a_stream_may_be_finished_when_it_is_ready)
 {
     uint8_t got[5];
     int fd;
 
-    (void)state;
     accepted.finish_in_ready = true;
     fd = dial_unix();
     read_exactly(fd, got, 5);
@@ -633,13 +611,12 @@ static void a_stream_may_be_finished_when_it_is_ready(void **state)
 }
 
 /* The peer reads the last bytes although it has sent more than anybody wants. */
-static void a_half_closed_stream_waits_for_its_peer(void **state)
+TEST(a_half_closed_stream_waits_for_its_peer)
 {
     static uint8_t noise[64 << 10];
     uint8_t got[4];
     int fd = dial_tcp();
 
-    (void)state;
     stream_pause(&accepted.stream); /* it had enough to do */
     put(fd, noise, sizeof noise);
     send_bytes(&accepted.stream, 4, 'a');
@@ -653,11 +630,10 @@ static void a_half_closed_stream_waits_for_its_peer(void **state)
     assert_int_equal(accepted.inputs, 0);
 }
 
-static void closing_twice_is_closing_once(void **state)
+TEST(closing_twice_is_closing_once)
 {
     int fd = dial_unix();
 
-    (void)state;
     stream_close(&accepted.stream, "first");
     stream_close(&accepted.stream, "second");
     stream_finish(&accepted.stream, STREAM_AWAIT_PEER);
@@ -670,12 +646,11 @@ static void closing_twice_is_closing_once(void **state)
 
 /* ---- listeners ---- */
 
-static void a_taken_address_is_refused_with_its_flag(void **state)
+TEST(a_taken_address_is_refused_with_its_flag)
 {
     struct stream_listener l = {0};
     struct bx_err err = {0};
 
-    (void)state;
     assert_int_equal(stream_listen_tcp(&l, &group, "--listen", tcp_address, &err), BX_IO);
     assert_non_null(strstr(err.msg, "--listen"));
     assert_non_null(strstr(err.msg, tcp_address));
@@ -685,11 +660,10 @@ static void a_taken_address_is_refused_with_its_flag(void **state)
     SPIN_UNTIL(l.group == NULL);
 }
 
-static void only_this_user_may_open_the_unix_socket(void **state)
+TEST(only_this_user_may_open_the_unix_socket)
 {
     struct stat st;
 
-    (void)state;
     assert_int_equal(lstat(unix_path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
 }
@@ -707,12 +681,11 @@ static int listen_on(const char *path)
     return rc;
 }
 
-static void a_socket_that_a_killed_process_left_is_replaced(void **state)
+TEST(a_socket_that_a_killed_process_left_is_replaced)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-    (void)state;
     snprintf(a.sun_path, sizeof a.sun_path, "%s/left", dir);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
     close(fd);
@@ -721,12 +694,11 @@ static void a_socket_that_a_killed_process_left_is_replaced(void **state)
     assert_int_not_equal(access(a.sun_path, F_OK), 0);
 }
 
-static void a_path_that_is_in_use_or_no_socket_stays(void **state)
+TEST(a_path_that_is_in_use_or_no_socket_stays)
 {
     char path[4300];
     int fd;
 
-    (void)state;
     assert_int_equal(listen_on(unix_path), BX_UNREACHABLE);
     assert_int_equal(access(unix_path, F_OK), 0);
     snprintf(path, sizeof path, "%s/file", dir);
@@ -741,41 +713,8 @@ static void a_path_that_is_in_use_or_no_socket_stays(void **state)
     assert_int_equal(listen_on(path), BX_IO);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(a_unix_peer_is_known_by_its_credentials),
-        TEST(a_tcp_peer_is_known_by_its_address),
-        TEST(a_dialled_stream_is_ready_at_both_ends),
-        TEST(a_dial_that_nobody_answers_closes_the_stream),
-        TEST(a_stream_may_be_closed_while_it_is_dialling),
-        TEST(a_stream_may_be_closed_when_it_is_ready),
-        TEST(input_that_is_not_consumed_stays_before_what_follows),
-        TEST(an_idle_stream_holds_no_input_memory),
-        TEST(a_paused_stream_reads_nothing_until_it_resumes),
-        TEST(a_stream_may_be_closed_in_its_input),
-        TEST(the_end_of_the_peers_bytes_closes_the_stream),
-        TEST(a_reset_closes_the_stream_with_all_that_is_queued),
-        TEST(a_write_that_is_taken_in_parts_arrives_whole),
-        TEST(small_buffers_overtake_large_ones_that_wait),
-        TEST(a_full_queue_takes_nothing_and_keeps_the_buffer_with_its_owner),
-        TEST(the_number_of_queued_buffers_is_bounded),
-        TEST(a_peer_that_takes_nothing_is_closed_at_the_deadline),
-        TEST(a_peer_that_takes_something_now_and_then_is_not_stalled),
-        TEST(a_stream_may_be_closed_when_something_was_sent),
-        TEST(a_finished_stream_closes_when_all_is_written),
-        TEST(a_stream_with_nothing_to_write_finishes_at_once),
-        TEST(a_stream_may_be_finished_when_it_is_ready),
-        TEST(a_half_closed_stream_waits_for_its_peer),
-        TEST(closing_twice_is_closing_once),
-        TEST(a_taken_address_is_refused_with_its_flag),
-        TEST(only_this_user_may_open_the_unix_socket),
-        TEST(a_socket_that_a_killed_process_left_is_replaced),
-        TEST(a_path_that_is_in_use_or_no_socket_stays),
-    };
-
     signal(SIGPIPE, SIG_IGN); /* as blixardd does */
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }
