@@ -36,14 +36,13 @@ static void take(void *ctx, const void *obj)
 int vm_file_read(const char *path, struct bx_decoder *d, struct bx_vm_config *c, struct bx_err *err)
 {
     static struct bx_buf bytes; /* the text may point into it */
-    struct bx_hybrid hybrid = {.now_ns = NULL};
     struct bx_vm_config initial = *c;
     unsigned n = 0;
     struct bx_taker taker = {c, &initial, take, &n};
     int rc = read_all(path, &bytes, err);
 
     if (rc == BX_OK) {
-        rc = bx_hybrid_read(&hybrid, d, BX_KIND_VM_CONFIG, &bx_vm_config_schema, bytes.data,
+        rc = bx_hybrid_read(d, BX_USE_OTHER, BX_KIND_VM_CONFIG, &bx_vm_config_schema, bytes.data,
                             bytes.len, &taker, err);
         if (rc == BX_OK && n != 1)
             rc = bx_err_set(err, BX_INVALID, "%u configurations instead of one", n);

@@ -1,6 +1,7 @@
 #include "daemon.h"
 
 #include "api/api.h"
+#include "codec/count.h"
 #include "sys/clock.h"
 #include "sys/data.h"
 #include "sys/disk.h"
@@ -257,6 +258,7 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .ctx = d};
     int rc = loop_init(&d->loop, d->clock, &hooks, err);
 
+    bx_codec_set_clock(uv_hrtime);
     if (rc == BX_OK)
         rc = disk_create(&d->disk, &d->loop.uv, d->fs, err);
     if (rc == BX_OK)

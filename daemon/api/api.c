@@ -61,9 +61,6 @@ static int init_pools(struct api *a)
     return rc;
 }
 
-/* The forms in which objects are written; others are no codecs of objects. */
-static const uint8_t codecs[] = {BX_CODEC_FLAT, BX_CODEC_MSGPACK, BX_CODEC_JSON};
-
 #ifdef BX_TRACK_ALLOCATIONS
 static void read_scopes(const void *ctx, void *out)
 {
@@ -74,7 +71,7 @@ static void read_scopes(const void *ctx, void *out)
 
 static int add_metrics(struct api *a)
 {
-    struct bx_metric_source pool = {.set = &bx_pool_metrics}, codec = {.set = &bx_codec_metrics};
+    struct bx_metric_source pool = {.set = &bx_pool_metrics};
     int rc = BX_OK;
 
     for (size_t i = 0; rc == BX_OK && i < POOLS; i++) {
@@ -86,11 +83,6 @@ static int add_metrics(struct api *a)
         pool.value = "answer";
         pool.ctx = &a->streams.buffers.stats;
         rc = bx_metrics_add(a->o.metrics, &pool);
-    }
-    for (size_t i = 0; rc == BX_OK && i < sizeof codecs; i++) {
-        codec.value = bx_codec_ops(codecs[i])->name;
-        codec.ctx = &a->hybrid.stats[codecs[i]];
-        rc = bx_metrics_add(a->o.metrics, &codec);
     }
 #ifdef BX_TRACK_ALLOCATIONS
     if (rc == BX_OK)
@@ -107,8 +99,6 @@ static void remove_metrics(struct api *a)
     for (size_t i = 0; i < POOLS; i++)
         bx_metrics_remove(a->o.metrics, &pool_of(a, i)->stats);
     bx_metrics_remove(a->o.metrics, &a->streams.buffers.stats);
-    for (size_t i = 0; i < sizeof codecs; i++)
-        bx_metrics_remove(a->o.metrics, &a->hybrid.stats[codecs[i]]);
     bx_metrics_remove(a->o.metrics, a);
 }
 
@@ -119,7 +109,6 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
 
     a->o = *o;
     a->loop = o->loop;
-    a->hybrid.now_ns = uv_hrtime;
     a->pack = bx_pack_create();
     if (a->pack == NULL)
         bx_oom(0);

@@ -60,11 +60,17 @@ static const struct shown {
     const struct bx_metric_set *set;
     const char *group;
 } shown[] = {
-    {&bx_pool_metrics, NULL},  {&bx_intern_metrics, NULL},
-    {&bx_slab_metrics, NULL},  {&bx_rc_metrics, NULL},
-    {&bx_buf_metrics, NULL},   {&bx_buf_class_metrics, "buffer_class"},
-    {&bx_alloc_metrics, NULL}, {&bx_codec_metrics, "codecs"},
-    {&bx_fifo_metrics, NULL},  {&bx_wal_metrics, NULL},
+    {&bx_pool_metrics, NULL},
+    {&bx_intern_metrics, NULL},
+    {&bx_slab_metrics, NULL},
+    {&bx_rc_metrics, NULL},
+    {&bx_buf_metrics, NULL},
+    {&bx_buf_class_metrics, "buffer_class"},
+    {&bx_alloc_metrics, NULL},
+    {&bx_codec_metrics, "codecs"},
+    {&bx_codec_use_metrics, "codec_uses"},
+    {&bx_fifo_metrics, NULL},
+    {&bx_wal_metrics, NULL},
 };
 #define SHOWN (sizeof shown / sizeof shown[0])
 

@@ -52,8 +52,7 @@ struct api {
     struct bx_pool metadata, connections;
     struct bx_arena arenas[API_ARENAS]; /* of calls that have ended */
     uint32_t n_arenas;
-    struct bx_pack *pack;    /* of the request that is being read */
-    struct bx_hybrid hybrid; /* of answers; counts the codecs */
+    struct bx_pack *pack; /* of the request that is being read */
     uint64_t next_query;
 };
 

@@ -33,7 +33,7 @@ static void reply(struct api_client *client, const struct api_call *c, const str
 {
     struct bx_buf b = {0};
     struct bx_err err;
-    int rc = api_rpc_put_result(&b, client->api, c->id, client->codecs, s, items);
+    int rc = api_rpc_put_result(&b, c->id, client->codecs, s, items);
 
     if (rc == BX_OK) {
         send_answer(client, c, &b);

@@ -73,7 +73,7 @@ int api_rpc_put_error(struct bx_buf *b, struct api *a, uint64_t id, const struct
 }
 
 /* A flat list goes into the answer as bytes, with a header that names its form. */
-static int put_items(struct bx_buf *b, struct api *a, uint32_t codecs, const struct bx_schema *s,
+static int put_items(struct bx_buf *b, uint32_t codecs, const struct bx_schema *s,
                      const struct bx_items *items)
 {
     enum bx_codec used;
@@ -81,21 +81,21 @@ static int put_items(struct bx_buf *b, struct api *a, uint32_t codecs, const str
     int rc;
 
     if (!items->list || (codecs & 1u << BX_CODEC_FLAT) == 0)
-        return bx_hybrid_encode(&a->hybrid, 1u << BX_CODEC_MSGPACK, s, items, b, &used, NULL);
+        return bx_hybrid_encode(1u << BX_CODEC_MSGPACK, BX_USE_REPLY, s, items, b, &used, NULL);
     rc = bx_pw_bin_begin(b, &at);
     if (rc == BX_OK)
-        rc = bx_hybrid_write(&a->hybrid, codecs, s->kind, s, items, b, NULL);
+        rc = bx_hybrid_write(codecs, BX_USE_REPLY, s->kind, s, items, b, NULL);
     if (rc == BX_OK)
         bx_pw_bin_end(b, at);
     return rc;
 }
 
-int api_rpc_put_result(struct bx_buf *b, struct api *a, uint64_t id, uint32_t codecs,
-                       const struct bx_schema *s, const struct bx_items *items)
+int api_rpc_put_result(struct bx_buf *b, uint64_t id, uint32_t codecs, const struct bx_schema *s,
+                       const struct bx_items *items)
 {
     begin_answer(b, id);
     bx_pw_nil(b);
-    return items == NULL ? bx_pw_nil(b) : put_items(b, a, codecs, s, items);
+    return items == NULL ? bx_pw_nil(b) : put_items(b, codecs, s, items);
 }
 
 void api_rpc_put_notice(struct bx_buf *b, struct api *a, const struct bx_err *err)
@@ -134,7 +134,7 @@ static void reply(struct api_client *client, const struct api_call *c, const str
 {
     struct bx_buf b = {0};
     struct bx_err err;
-    int rc = api_rpc_put_result(&b, client->api, c->id, client->codecs, s, items);
+    int rc = api_rpc_put_result(&b, c->id, client->codecs, s, items);
 
     if (rc == BX_OK) {
         api_conn_send(conn_of(client), &b);

@@ -17,8 +17,8 @@ bool api_rpc_is_request(bx_val root, uint64_t *id);
 /* Append a whole answer: an error, or the items; items NULL: nil. Lists are written in the best
  * form of the codecs. After an error b is not to be sent. */
 int api_rpc_put_error(struct bx_buf *b, struct api *a, uint64_t id, const struct bx_err *err);
-int api_rpc_put_result(struct bx_buf *b, struct api *a, uint64_t id, uint32_t codecs,
-                       const struct bx_schema *s, const struct bx_items *items);
+int api_rpc_put_result(struct bx_buf *b, uint64_t id, uint32_t codecs, const struct bx_schema *s,
+                       const struct bx_items *items);
 /* Append the notification [2, "error", [error]]. */
 void api_rpc_put_notice(struct bx_buf *b, struct api *a, const struct bx_err *err);
 

@@ -127,7 +127,7 @@ static void on_hello(struct link_conn *c, const uint8_t *p, size_t n)
     struct bx_hello h = {0};
     const char *why;
 
-    if (bx_flat_read(&bx_hello_schema, p, n, &h, NULL, NULL, NULL) != BX_OK)
+    if (bx_frame_read(&bx_hello_schema, p, n, &h, NULL, NULL) != BX_OK)
         link_conn_malformed(c, "a hello that can not be read");
     else if (h.refuse.n > 0)
         on_refusal(c, h.refuse);
@@ -147,7 +147,7 @@ static void on_join(struct link_conn *c, const uint8_t *p, size_t n)
 {
     struct bx_join j = {0};
 
-    if (bx_flat_read(&bx_join_schema, p, n, &j, NULL, NULL, NULL) != BX_OK) {
+    if (bx_frame_read(&bx_join_schema, p, n, &j, NULL, NULL) != BX_OK) {
         link_conn_malformed(c, "a JOIN that can not be read");
         return;
     }
@@ -161,7 +161,7 @@ static void on_joined(struct link_conn *c, const uint8_t *p, size_t n)
     struct bx_arena arena = {0};
     struct bx_joined a = {0};
 
-    if (bx_flat_read(&bx_joined_schema, p, n, &a, &arena, NULL, NULL) == BX_OK) {
+    if (bx_frame_read(&bx_joined_schema, p, n, &a, &arena, NULL) == BX_OK) {
         c->join_done(c->join_ctx, &a, NULL);
         c->join_done = NULL;
     }

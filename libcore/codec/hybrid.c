@@ -5,39 +5,29 @@
 
 #define FORM_VERSION 1
 
-static uint64_t now(const struct bx_hybrid *h)
+static size_t plain_of(const struct bx_codec_ops *codec, const uint8_t *p, size_t n)
 {
-    return h->now_ns == NULL ? 0 : h->now_ns();
+    return codec->plain == NULL ? n : codec->plain(p, n);
 }
 
-static void count_bytes(struct bx_codec_stats *stats, const struct bx_codec_ops *codec,
-                        const uint8_t *p, size_t n)
-{
-    stats->bytes += n;
-    stats->plain_bytes += codec->plain == NULL ? n : codec->plain(p, n);
-}
-
-static int encode_as(struct bx_hybrid *h, enum bx_codec id, const struct bx_schema *s,
+static int encode_as(enum bx_codec id, enum bx_codec_use use, const struct bx_schema *s,
                      const struct bx_items *items, struct bx_buf *out, struct bx_err *err)
 {
-    struct bx_codec_stats *stats = &h->stats[id];
-    size_t before = out->len;
+    struct bx_codec_call call = bx_codec_encoding(id, use);
     const struct bx_codec_ops *codec = bx_codec_ops(id);
-    uint64_t start = now(h);
+    size_t before = out->len, n;
     int rc = codec->encode(out, s, items, err);
 
-    if (rc == BX_OK) {
-        stats->encoded++;
-        count_bytes(stats, codec, out->data + before, out->len - before);
-        stats->encode_ns += now(h) - start;
-    } else if (rc != BX_UNSUPPORTED) {
-        stats->failed++;
-    }
+    n = out->len - before;
+    if (rc == BX_OK)
+        bx_codec_encoded(&call, n, plain_of(codec, out->data + before, n));
+    else if (rc != BX_UNSUPPORTED)
+        bx_codec_failed(&call);
     return rc;
 }
 
-int bx_hybrid_encode(struct bx_hybrid *h, uint32_t peer, const struct bx_schema *s,
-                     const struct bx_items *items, struct bx_buf *out, enum bx_codec *used,
+int bx_hybrid_encode(uint32_t peer, enum bx_codec_use use, const struct bx_schema *s,
+                     const struct bx_items *items, struct bx_buf *out, enum bx_codec *codec,
                      struct bx_err *err)
 {
     static const enum bx_codec order[] = {BX_CODEC_LZ, BX_CODEC_FLAT, BX_CODEC_MSGPACK,
@@ -48,17 +38,18 @@ int bx_hybrid_encode(struct bx_hybrid *h, uint32_t peer, const struct bx_schema 
         bool takes = peer & 1u << order[i];
         int rc = BX_UNSUPPORTED;
 
-        *used = order[i];
+        *codec = order[i];
         if (takes)
-            rc = encode_as(h, order[i], s, items, out, err);
+            rc = encode_as(order[i], use, s, items, out, err);
         if (rc != BX_UNSUPPORTED)
             return rc;
-        h->stats[order[i]].fallbacks += takes || order[i] != BX_CODEC_LZ;
+        if (takes || order[i] != BX_CODEC_LZ)
+            bx_codec_fell_back(order[i], use);
     }
     return bx_err_set(err, BX_UNSUPPORTED, "%s: no common codec", s->name);
 }
 
-int bx_hybrid_write(struct bx_hybrid *h, uint32_t peer, uint16_t kind, const struct bx_schema *s,
+int bx_hybrid_write(uint32_t peer, enum bx_codec_use use, uint16_t kind, const struct bx_schema *s,
                     const struct bx_items *items, struct bx_buf *out, struct bx_err *err)
 {
     size_t at = out->len, length;
@@ -67,7 +58,7 @@ int bx_hybrid_write(struct bx_hybrid *h, uint32_t peer, uint16_t kind, const str
 
     if (bx_buf_extend(out, BX_HEADER_SIZE) == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
-    rc = bx_hybrid_encode(h, peer, s, items, out, &used, err);
+    rc = bx_hybrid_encode(peer, use, s, items, out, &used, err);
     length = out->len - at - BX_HEADER_SIZE;
     if (rc == BX_OK && length > UINT32_MAX)
         rc = bx_err_set(err, BX_TOO_LARGE, "%s: %zu bytes", s->name, length);
@@ -87,14 +78,13 @@ bool bx_hybrid_is_json(const uint8_t *p, size_t n)
     return i < n && (p[i] == '{' || p[i] == '[');
 }
 
-int bx_hybrid_read(struct bx_hybrid *h, struct bx_decoder *d, uint16_t kind,
+int bx_hybrid_read(struct bx_decoder *d, enum bx_codec_use use, uint16_t kind,
                    const struct bx_schema *s, const uint8_t *p, size_t n,
                    const struct bx_taker *taker, struct bx_err *err)
 {
     struct bx_header head = {.codec = BX_CODEC_JSON, .length = (uint32_t)n};
     const struct bx_codec_ops *codec;
-    struct bx_codec_stats *stats;
-    uint64_t start = now(h);
+    struct bx_codec_call call;
     int rc;
 
     assert(n <= UINT32_MAX);
@@ -109,14 +99,11 @@ int bx_hybrid_read(struct bx_hybrid *h, struct bx_decoder *d, uint16_t kind,
     codec = bx_codec_ops(head.codec);
     if (codec == NULL)
         return bx_err_set(err, BX_UNSUPPORTED, "%s: codec %u is not known", s->name, head.codec);
+    call = bx_codec_decoding(codec->id, use);
     rc = codec->decode(d, s, p, head.length, taker, err);
-    stats = &h->stats[head.codec];
-    if (rc == BX_OK) {
-        stats->decoded++;
-        count_bytes(stats, codec, p, head.length);
-        stats->decode_ns += now(h) - start;
-    } else {
-        stats->failed++;
-    }
+    if (rc == BX_OK)
+        bx_codec_decoded(&call, head.length, plain_of(codec, p, head.length));
+    else
+        bx_codec_failed(&call);
     return rc;
 }

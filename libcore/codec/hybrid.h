@@ -10,31 +10,18 @@
 #define BX_HYBRID_H
 
 #include "codec/codec.h"
+#include "codec/count.h"
 
-struct bx_codec_stats {
-    uint64_t encoded, decoded; /* objects and lists, well */
-    uint64_t failed;           /* to encode, or to decode */
-    uint64_t fallbacks;        /* wanted, and unsupported */
-    uint64_t bytes;            /* encoded and decoded */
-    uint64_t plain_bytes;      /* the same before compression, and after it was undone */
-    uint64_t encode_ns, decode_ns;
-};
-
-struct bx_hybrid {
-    uint64_t (*now_ns)(void);                /* NULL: times stay 0 */
-    struct bx_codec_stats stats[BX__CODECS]; /* by enum bx_codec */
-};
-
-/* Append items in the best form that the peer, a set of 1 << enum bx_codec, takes; *used is that
+/* Append items in the best form that the peer, a set of 1 << enum bx_codec, takes; *codec is that
  * form. BX_UNSUPPORTED when there is none; else codes as in codec.h. */
-int bx_hybrid_encode(struct bx_hybrid *h, uint32_t peer, const struct bx_schema *s,
-                     const struct bx_items *items, struct bx_buf *out, enum bx_codec *used,
+int bx_hybrid_encode(uint32_t peer, enum bx_codec_use use, const struct bx_schema *s,
+                     const struct bx_items *items, struct bx_buf *out, enum bx_codec *codec,
                      struct bx_err *err);
-/* The same, behind a head of this kind. */
-int bx_hybrid_write(struct bx_hybrid *h, uint32_t peer, uint16_t kind, const struct bx_schema *s,
+/* The same, behind a header of this kind. */
+int bx_hybrid_write(uint32_t peer, enum bx_codec_use use, uint16_t kind, const struct bx_schema *s,
                     const struct bx_items *items, struct bx_buf *out, struct bx_err *err);
-/* Decode what begins with a head of this kind, or JSON without one. BX_CORRUPT: the checksum. */
-int bx_hybrid_read(struct bx_hybrid *h, struct bx_decoder *d, uint16_t kind,
+/* Decode what begins with a header of this kind, or JSON without one. BX_CORRUPT: the checksum. */
+int bx_hybrid_read(struct bx_decoder *d, enum bx_codec_use use, uint16_t kind,
                    const struct bx_schema *s, const uint8_t *p, size_t n,
                    const struct bx_taker *taker, struct bx_err *err);
 /* Does it begin as JSON text does? The magic does not, nor do MessagePack's arrays and maps. */

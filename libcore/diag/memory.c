@@ -204,25 +204,43 @@ const struct bx_metric_set bx_fifo_metrics =
 /* ---- codec ---- */
 
 static const struct bx_field codec_fields[] = {
-    BX_FIELD(bx_codec_stats, encoded, BX_T_U64),   BX_FIELD(bx_codec_stats, decoded, BX_T_U64),
-    BX_FIELD(bx_codec_stats, failed, BX_T_U64),    BX_FIELD(bx_codec_stats, fallbacks, BX_T_U64),
-    BX_FIELD(bx_codec_stats, bytes, BX_T_U64),     BX_FIELD(bx_codec_stats, encode_ns, BX_T_U64),
+    BX_FIELD(bx_codec_stats, encoded, BX_T_U64),
+    BX_FIELD(bx_codec_stats, decoded, BX_T_U64),
+    BX_FIELD(bx_codec_stats, failed, BX_T_U64),
+    BX_FIELD(bx_codec_stats, fallbacks, BX_T_U64),
+    BX_FIELD(bx_codec_stats, bytes, BX_T_U64),
+    BX_FIELD(bx_codec_stats, encode_ns, BX_T_U64),
     BX_FIELD(bx_codec_stats, decode_ns, BX_T_U64),
+    BX_FIELD(bx_codec_stats, plain_bytes, BX_T_U64),
+    BX_FIELD(bx_codec_stats, encodes_timed, BX_T_U64),
+    BX_FIELD(bx_codec_stats, decodes_timed, BX_T_U64),
 };
-static const struct bx_metric codec_rows[] = {
-    {"blixard_codec_encoded_total", NULL, BX_COUNTER, "objects and lists written"},
-    {"blixard_codec_decoded_total", NULL, BX_COUNTER, "objects and lists read"},
-    {"blixard_codec_failed_total", NULL, BX_COUNTER,
-     "objects and lists that could not be written or read"},
-    {"blixard_codec_fallbacks_total", NULL, BX_COUNTER,
-     "objects and lists that another codec had to take"},
-    {"blixard_codec_bytes_total", "bytes", BX_COUNTER, "written and read"},
-    {"blixard_codec_encode_ns_total", "ns", BX_COUNTER, "spent writing"},
-    {"blixard_codec_decode_ns_total", "ns", BX_COUNTER, "spent reading"},
-};
+
+/* The same for what was coded: two sets of other names. */
+#define CODEC_ROWS(set)                                                                            \
+    {                                                                                              \
+        {set "_encoded_total", NULL, BX_COUNTER, "objects and lists written"},                     \
+            {set "_decoded_total", NULL, BX_COUNTER, "objects and lists read"},                    \
+            {set "_failed_total", NULL, BX_COUNTER,                                                \
+             "objects and lists that could not be written or read"},                               \
+            {set "_fallbacks_total", NULL, BX_COUNTER,                                             \
+             "objects and lists that another codec had to take"},                                  \
+            {set "_bytes_total", "bytes", BX_COUNTER, "written and read"},                         \
+            {set "_encode_ns_total", "ns", BX_COUNTER, "spent writing, in calls that are timed"},  \
+            {set "_decode_ns_total", "ns", BX_COUNTER, "spent reading, in calls that are timed"},  \
+            {set "_plain_bytes_total", "bytes", BX_COUNTER,                                        \
+             "written and read, without compression"},                                             \
+            {set "_encodes_timed_total", NULL, BX_COUNTER, "writing calls that are timed"},        \
+            {set "_decodes_timed_total", NULL, BX_COUNTER, "reading calls that are timed"},        \
+    }
+static const struct bx_metric codec_rows[] = CODEC_ROWS("blixard_codec");
+static const struct bx_metric codec_use_rows[] = CODEC_ROWS("blixard_codec_use");
 BX_METRIC_EACH(codec_fields, codec_rows);
+BX_METRIC_EACH(codec_fields, codec_use_rows);
 const struct bx_metric_set bx_codec_metrics =
     SET("codec", bx_codec_stats, codec_fields, codec_rows, "codec");
+const struct bx_metric_set bx_codec_use_metrics =
+    SET("codec_use", bx_codec_stats, codec_fields, codec_use_rows, "use");
 
 /* ---- what the process has once ---- */
 
@@ -243,6 +261,26 @@ static void read_class(const void *ctx, void *out)
     bx_buf_class_stats((uint32_t)((const char *const *)ctx - bx_buf_class_names), out);
 }
 
+static int add_codecs(struct bx_metrics *m)
+{
+    const struct bx_codec_counts *counts = bx_codec_counts();
+    struct bx_metric_source s = {.set = &bx_codec_metrics};
+    int rc = BX_OK;
+
+    for (unsigned i = 1; rc == BX_OK && i < BX__CODECS; i++) {
+        s.value = bx_codec_ops(i)->name;
+        s.ctx = &counts->codecs[i];
+        rc = bx_metrics_add(m, &s);
+    }
+    s.set = &bx_codec_use_metrics;
+    for (unsigned i = 0; rc == BX_OK && i < BX__CODEC_USES; i++) {
+        s.value = bx_codec_use_names[i];
+        s.ctx = &counts->uses[i];
+        rc = bx_metrics_add(m, &s);
+    }
+    return rc;
+}
+
 int bx_memory_metrics(struct bx_metrics *m)
 {
     int rc =
@@ -258,5 +296,5 @@ int bx_memory_metrics(struct bx_metrics *m)
             m, &(struct bx_metric_source){
                    .set = &bx_buf_class_metrics, .value = *name, .read = read_class, .ctx = name});
     }
-    return rc;
+    return rc == BX_OK ? add_codecs(m) : rc;
 }

@@ -15,8 +15,10 @@ extern const struct bx_metric_set bx_slab_metrics;      /* struct bx_slab_stats,
 extern const struct bx_metric_set bx_rc_metrics;        /* struct bx_rc_stats, by "cache" */
 extern const struct bx_metric_set bx_fifo_metrics;      /* struct bx_fifo_stats, by "cache" */
 extern const struct bx_metric_set bx_codec_metrics;     /* struct bx_codec_stats, by "codec" */
+extern const struct bx_metric_set bx_codec_use_metrics; /* the same, by "use" */
 
-/* Add what the process has once: the heap, the buffers and their classes. As bx_metrics_add. */
+/* Add what the process has once: the heap, the buffers and their classes, and what the codecs did
+ * on the calling thread. As bx_metrics_add. */
 int bx_memory_metrics(struct bx_metrics *m);
 
 #endif

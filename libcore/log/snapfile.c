@@ -1,7 +1,7 @@
 #include "log/snapfile.h"
 #include "log/snapitem.h"
 
-#include "codec/header.h"
+#include "codec/count.h"
 #include "codec/lz.h"
 #include "mem/alloc.h"
 #include "mem/vec.h"
@@ -132,15 +132,24 @@ int bx_snap_create(struct bx_snap_writer **out, struct bx_fs *fs, const struct b
 /* The chunk as an item, compressed when that makes it shorter. */
 static int start_chunk(struct bx_snap_writer *w, const void *chunk, size_t n)
 {
+    struct bx_codec_call call = bx_codec_encoding(BX_CODEC_LZ, BX_USE_SNAPSHOT);
     uint8_t *p = start_item(w, BX_SNAP_PACKED, 0);
+    size_t before = w->item.len;
     int rc = p == NULL ? BX_NO_MEMORY : bx_lz_pack(&w->item, chunk, n);
 
+    if (rc == BX_OK)
+        bx_codec_encoded(&call, w->item.len - before, n);
     if (rc != BX_TOO_LARGE)
         return rc;
+    bx_codec_fell_back(BX_CODEC_LZ, BX_USE_SNAPSHOT);
+    call.codec = BX_CODEC_FLAT;
     p = start_item(w, BX_SNAP_CHUNK, n);
-    if (p != NULL && n > 0)
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    if (n > 0)
         memcpy(p, chunk, n);
-    return p == NULL ? BX_NO_MEMORY : BX_OK;
+    bx_codec_encoded(&call, n, n);
+    return BX_OK;
 }
 
 int bx_snap_write(struct bx_snap_writer *w, const void *chunk, size_t n, struct bx_err *err)

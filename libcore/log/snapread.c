@@ -1,7 +1,7 @@
 #include "log/snapfile.h"
 #include "log/snapitem.h"
 
-#include "codec/header.h"
+#include "codec/count.h"
 #include "codec/lz.h"
 #include "mem/alloc.h"
 
@@ -110,6 +110,8 @@ static int take_chunk(struct bx_snap_reader *r, bool packed, struct bx_err *err)
 {
     const uint8_t *p = r->item.data + BX_HEADER_SIZE + 1;
     size_t n = r->item.len - BX_HEADER_SIZE - 1;
+    struct bx_codec_call call =
+        bx_codec_decoding(packed ? BX_CODEC_LZ : BX_CODEC_FLAT, BX_USE_SNAPSHOT);
     int rc;
 
     r->chunk.len = 0;
@@ -119,10 +121,13 @@ static int take_chunk(struct bx_snap_reader *r, bool packed, struct bx_err *err)
         rc = BX_MALFORMED;
     else
         rc = bx_lz_unpack(&r->chunk, p, n, BX_SNAP_CHUNK_MAX);
-    if (rc == BX_MALFORMED)
+    if (rc == BX_MALFORMED) {
+        bx_codec_failed(&call);
         return damaged(r, err);
+    }
     if (rc != BX_OK)
         return bx_err_set(err, rc, "out of memory for a snapshot");
+    bx_codec_decoded(&call, n, r->chunk.len);
     r->chunks++;
     r->bytes += r->chunk.len;
     r->packed = r->packed || packed;

@@ -2,6 +2,7 @@
 #ifndef BX_NODE_INTERNAL_H
 #define BX_NODE_INTERNAL_H
 
+#include "codec/count.h"
 #include "codec/zbuf.h"
 #include "log/dualcopy.h"
 #include "node/lease.h"
@@ -140,6 +141,7 @@ struct bx_taking {
     struct bx_snap_meta meta;
     struct raft_buffer conf;
     struct bx_fs *fs;
+    struct bx_codec_counts counts; /* of the thread that ran the job */
     struct bx_err err;
 };
 struct bx_snapshots {

@@ -176,7 +176,7 @@ static void receive_record(struct bx_node *n, uint64_t from, enum bx_frame kind,
                                                            : &bx_read_schema;
 
     memset(&u, 0, sizeof u);
-    if (bx_flat_read(s, p, len, &u, &arena, NULL, &err) != BX_OK) {
+    if (bx_frame_read(s, p, len, &u, &arena, &err) != BX_OK) {
         bx_node_log(n, 4, "frame %d of node %llu: %s", (int)kind, (unsigned long long)from,
                     err.msg);
     } else if (kind == BX_FRAME_HEARTBEAT) {

@@ -54,6 +54,7 @@ static int take_run(struct bx_job *j)
     t->writer = NULL;
     bx_buf_release(&chunk);
     bx_buf_thread_close();
+    bx_codec_counts_take(&t->counts);
     return rc;
 }
 
@@ -78,6 +79,7 @@ static void take_done(struct bx_job *j, int rc)
     struct bx_taking *t = taking_of(j);
     struct bx_node *n = node_of(t);
 
+    bx_codec_counts_add(&t->counts);
     if (bx_dump_damaged(t->dump))
         bx_fsm_damaged(n->fsm);
     bx_dump_close(t->dump);

@@ -210,7 +210,7 @@ static void append_record(struct bx_buf *b, const struct bx_schema *s, const voi
 
     if (p == NULL)
         bx_oom(0);
-    bx_flat_write(s, obj, p);
+    bx_row_write(s, obj, p);
 }
 
 /* A command with one event always has room: BX_EVENTS_BYTES_MAX is for those with many. */

@@ -107,7 +107,7 @@ static struct bx_row *make(struct bx_row_home *h, const void *draft)
     rec.config = bx_vm_whole_config(bx_row_as_vm(r));
     r->len = (uint32_t)bx_flat_size(&vm_schema, &rec);
     r->data = bx_row_alloc(h, r->len);
-    bx_flat_write(&vm_schema, &rec, r->data);
+    bx_row_write(&vm_schema, &rec, r->data);
     r->hash = bx_hash(r->data, r->len);
     bx_arena_reset(&h->arena);
     return r;

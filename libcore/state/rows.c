@@ -1,7 +1,7 @@
 #include "state/rows.h"
 
+#include "codec/count.h"
 #include "codec/flat.h"
-#include "codec/header.h"
 #include "mem/alloc.h"
 
 #include <assert.h>
@@ -31,11 +31,24 @@ void *bx_row_alloc(struct bx_row_home *h, size_t n)
 bool bx_row_read(struct bx_row_home *h, const struct bx_schema *s, const uint8_t *p, size_t n,
                  void *obj)
 {
+    struct bx_codec_call call = bx_codec_decoding(BX_CODEC_FLAT, BX_USE_ROW);
     int rc = bx_flat_read(s, p, n, obj, &h->arena, NULL, NULL);
 
     if (rc == BX_NO_MEMORY)
         bx_oom(n); /* a sound record must not pass for a damaged one */
+    if (rc == BX_OK)
+        bx_codec_decoded(&call, n, n);
+    else
+        bx_codec_failed(&call);
     return rc == BX_OK;
+}
+
+void bx_row_write(const struct bx_schema *s, const void *obj, uint8_t *dst)
+{
+    struct bx_codec_call call = bx_codec_encoding(BX_CODEC_FLAT, BX_USE_ROW);
+    size_t n = bx_flat_write(s, obj, dst);
+
+    bx_codec_encoded(&call, n, n);
 }
 
 const struct bx_istr *bx_row_name(struct bx_intern *in, struct bx_str s)
@@ -84,7 +97,7 @@ struct bx_row *bx_row_make(struct bx_row_home *h, enum bx_table table, const voi
     if (kind->make != NULL)
         return kind->make(h, draft);
     r = block(h, table, bx_flat_size(kind->schema, draft));
-    bx_flat_write(kind->schema, draft, r->data);
+    bx_row_write(kind->schema, draft, r->data);
     ok = finish(h, r, draft);
     assert(ok); /* what was just written reads */
     (void)ok;

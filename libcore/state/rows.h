@@ -82,6 +82,8 @@ void *bx_row_alloc(struct bx_row_home *h, size_t n);
 /* Read a record into obj, whose views then point into the record; lists come from h->arena. */
 bool bx_row_read(struct bx_row_home *h, const struct bx_schema *s, const uint8_t *p, size_t n,
                  void *obj);
+/* Write an object's record, bx_flat_size bytes, and count it. */
+void bx_row_write(const struct bx_schema *s, const void *obj, uint8_t *dst);
 /* Interned, or a private copy when the table is full; never NULL. */
 const struct bx_istr *bx_row_name(struct bx_intern *in, struct bx_str s);
 void bx_row_configs_init(struct bx_row_home *h);

@@ -1,6 +1,6 @@
 #include "wire/command.h"
 
-#include "codec/header.h"
+#include "codec/count.h"
 #include "mem/map.h"
 #include "mem/track.h"
 
@@ -107,6 +107,7 @@ const char *bx_cmd_name(uint16_t kind)
 int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body)
 {
     const struct bx_schema *s = bx_cmd_schema(head->kind);
+    struct bx_codec_call call = bx_codec_encoding(BX_CODEC_FLAT, BX_USE_ENTRY);
     size_t head_size = bx_flat_size(&bx_cmd_header_schema, head), body_size;
     uint8_t *p;
 
@@ -122,6 +123,7 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body
     head->level = BX_LEVEL;
     head->body_hash = bx_hash(p + head_size, body_size);
     bx_flat_write(&bx_cmd_header_schema, head, p);
+    bx_codec_encoded(&call, head_size + body_size, head_size + body_size);
     return BX_OK;
 }
 
@@ -166,7 +168,7 @@ int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *er
     return check_hash(s, src + n, m, bx_flat_u64(&bx_cmd_header_schema, src, HEAD_BODY_HASH), err);
 }
 
-int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
+static int decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used, struct bx_err *err)
 {
     const struct bx_schema *s;
@@ -186,6 +188,19 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
         return rc;
     *used = n + m;
     return check_hash(s, src + n, m, head->body_hash, err);
+}
+
+int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
+                  union bx_cmd_body *body, struct bx_arena *arena, size_t *used, struct bx_err *err)
+{
+    struct bx_codec_call call = bx_codec_decoding(BX_CODEC_FLAT, BX_USE_ENTRY);
+    int rc = decode(src, len, head, body, arena, used, err);
+
+    if (rc == BX_OK)
+        bx_codec_decoded(&call, *used, *used);
+    else
+        bx_codec_failed(&call);
+    return rc;
 }
 
 /* ---- batches ---- */

@@ -1,5 +1,7 @@
 #include "wire/frame.h"
 
+#include "codec/count.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -73,6 +75,7 @@ const struct bx_schema bx_joined_schema = BX_SCHEMA("joined", JOINED, bx_joined,
 
 int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s, const void *obj)
 {
+    struct bx_codec_call call = bx_codec_encoding(BX_CODEC_FLAT, BX_USE_FRAME);
     size_t size = bx_flat_size(s, obj);
     uint8_t *p = bx_buf_extend(b, BX_HEADER_SIZE + size);
 
@@ -80,7 +83,21 @@ int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema 
         return BX_NO_MEMORY;
     bx_flat_write(s, obj, p + BX_HEADER_SIZE);
     bx_header_seal(p, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)size);
+    bx_codec_encoded(&call, size, size);
     return BX_OK;
+}
+
+int bx_frame_read(const struct bx_schema *s, const uint8_t *p, size_t n, void *obj,
+                  struct bx_arena *arena, struct bx_err *err)
+{
+    struct bx_codec_call call = bx_codec_decoding(BX_CODEC_FLAT, BX_USE_FRAME);
+    int rc = bx_flat_read(s, p, n, obj, arena, NULL, err);
+
+    if (rc == BX_OK)
+        bx_codec_decoded(&call, n, n);
+    else
+        bx_codec_failed(&call);
+    return rc;
 }
 
 int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n, const void *q,

@@ -95,6 +95,9 @@ extern const struct bx_schema bx_joined_schema;
 /* Append head and record to b. BX_OK or BX_NO_MEMORY. */
 int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s,
                    const void *obj);
+/* The payload of a frame that one record makes; parameters and codes as of bx_flat_read. */
+int bx_frame_read(const struct bx_schema *s, const uint8_t *p, size_t n, void *obj,
+                  struct bx_arena *arena, struct bx_err *err);
 /* Append head and raw payload made of two parts. */
 int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n, const void *q,
                        size_t m);

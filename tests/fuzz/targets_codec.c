@@ -336,13 +336,13 @@ static void take_vm(void *ctx, const void *obj)
 
 int fuzz_hybrid(const uint8_t *p, size_t n)
 {
-    struct bx_hybrid h = {.now_ns = NULL};
     struct bx_decoder d = {.pack = NULL};
     uint8_t *src = fuzz_copy(p, n);
     struct bx_vm_reply vm;
     uint32_t count = 0;
     struct bx_taker taker = {&vm, NULL, take_vm, &count};
-    int rc = bx_hybrid_read(&h, &d, BX_KIND_VM, &bx_vm_reply_schema, src, n, &taker, NULL);
+    int rc =
+        bx_hybrid_read(&d, BX_USE_OTHER, BX_KIND_VM, &bx_vm_reply_schema, src, n, &taker, NULL);
 
     bx_decoder_close(&d);
     bx_free(src);

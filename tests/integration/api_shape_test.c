@@ -90,7 +90,9 @@ static void answers(struct rpc *c, const char *method, const char *params, const
     "relaxations:[]}"
 #define POOL                                                                                       \
     "{available:i,in_use:i,high_water:i,created:i,hits:i,misses:i,max:i,min:i,object_bytes:i}"
-#define CODEC "{encoded:i,decoded:i,failed:i,fallbacks:i,bytes:i,encode_ns:i,decode_ns:i}"
+#define CODEC                                                                                      \
+    "{encoded:i,decoded:i,failed:i,fallbacks:i,bytes:i,encode_ns:i,decode_ns:i,plain_bytes:i,"     \
+    "encodes_timed:i,decodes_timed:i}"
 #define CLASS "{available:i,in_use:i,high_water:i,created:i,hits:i,misses:i,max:i}"
 #define MEMORY                                                                                     \
     "{tracking:b,answer:" POOL ",call:" POOL ",connection:" POOL ",frame:" POOL ",metadata:" POOL  \
@@ -101,7 +103,8 @@ static void answers(struct rpc *c, const char *method, const char *params, const
     "buffer:{hits:i,misses:i,direct:i,returned:i,kept_bytes:i},"                                   \
     "buffer_class:{1500:" CLASS ",256:" CLASS ",512:" CLASS ",65536:" CLASS ",8192:" CLASS "},"    \
     "heap:{allocations:i,frees:i,failures:i,live:i,live_bytes:i,peak_bytes:i},codecs:{flat:" CODEC \
-    ",json:" CODEC ",msgpack:" CODEC "},"                                                          \
+    ",json:" CODEC ",lz:" CODEC ",msgpack:" CODEC "},codec_uses:{entry:" CODEC ",frame:" CODEC     \
+    ",other:" CODEC ",reply:" CODEC ",request:" CODEC ",row:" CODEC ",snapshot:" CODEC "},"        \
     "log_chunk:{live:i,in_use:i,available:i,high_water:i,created:i,hits:i,misses:i,max:i,"         \
     "chunk_bytes:i},"                                                                              \
     "wal:{segments:i,bytes:i,writes:i,syncs:i,records:i,cached_bytes:i,cache_max_bytes:i,"         \

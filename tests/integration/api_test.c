@@ -491,7 +491,6 @@ static void take_vm(void *ctx, const void *obj)
 TEST(a_list_comes_in_the_form_that_was_asked_for)
 {
     struct rpc plain = host_dial(hosts[0].local), flat = host_dial(hosts[0].api);
-    struct bx_hybrid hybrid = {.now_ns = NULL};
     struct bx_decoder decoder = {.pack = NULL};
     struct bx_buf packed = {0}, again = {0};
     struct bx_vm_reply vm;
@@ -514,7 +513,7 @@ TEST(a_list_comes_in_the_form_that_was_asked_for)
     list = rpc_ok(&flat, "vm.list", "{}");
     assert_int_equal(bx_val_type(list), BX_V_BIN);
     bx_val_str(list, &bytes);
-    assert_int_equal(bx_hybrid_read(&hybrid, &decoder, BX_KIND_VM, &bx_vm_reply_schema,
+    assert_int_equal(bx_hybrid_read(&decoder, BX_USE_OTHER, BX_KIND_VM, &bx_vm_reply_schema,
                                     (const uint8_t *)bytes.p, bytes.n, &taker, NULL),
                      BX_OK);
     assert_int_equal(hybrid.stats[BX_CODEC_FLAT].decoded, 1);

@@ -15,6 +15,19 @@
 /* All but lz. */
 #define ALL (1u << BX_CODEC_FLAT | 1u << BX_CODEC_MSGPACK | 1u << BX_CODEC_JSON)
 
+/* What this thread counted since forget_counts. */
+static const struct bx_codec_stats *count_of(enum bx_codec codec)
+{
+    return &bx_codec_counts()->codecs[codec];
+}
+
+static void forget_counts(void)
+{
+    struct bx_codec_counts counts;
+
+    bx_codec_counts_take(&counts);
+}
+
 static const void *same_each_time(void *ctx, uint32_t i)
 {
     (void)i;
@@ -61,8 +74,8 @@ static bool fits(const struct golden_sample *s, enum bx_codec codec)
     return codec != BX_CODEC_JSON || strcmp(s->name, "record") != 0;
 }
 
-static uint32_t round_trip(struct bx_hybrid *h, const struct golden_sample *s, enum bx_codec codec,
-                           uint32_t n, bool list)
+static uint32_t round_trip(const struct golden_sample *s, enum bx_codec codec, uint32_t n,
+                           bool list)
 {
     struct bx_items items = items_of(s, n, list);
     struct bx_decoder d = {.pack = NULL};
@@ -71,9 +84,11 @@ static uint32_t round_trip(struct bx_hybrid *h, const struct golden_sample *s, e
     struct bx_taker taker = taker_of(&t, s);
     uint32_t wrong;
 
-    wrong = bx_hybrid_write(h, 1u << codec, BX_KIND_VM, s->schema, &items, &b, NULL) != BX_OK;
+    wrong = bx_hybrid_write(1u << codec, BX_USE_REPLY, BX_KIND_VM, s->schema, &items, &b, NULL) !=
+            BX_OK;
     wrong += b.data[3] != codec;
-    wrong += bx_hybrid_read(h, &d, BX_KIND_VM, s->schema, b.data, b.len, &taker, NULL) != BX_OK;
+    wrong += bx_hybrid_read(&d, BX_USE_OTHER, BX_KIND_VM, s->schema, b.data, b.len, &taker, NULL) !=
+             BX_OK;
     wrong += t.n != n || t.wrong > 0;
     bx_decoder_close(&d);
     bx_buf_release(&b);
@@ -84,21 +99,20 @@ TEST(every_type_in_every_form)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n);
-    struct bx_hybrid h = {.now_ns = NULL};
 
     for (size_t i = 0; i < n; i++) {
         for (enum bx_codec c = BX_CODEC_FLAT; c <= BX_CODEC_JSON; c++) {
             if (!fits(&s[i], c))
                 continue;
-            assert_int_equal(round_trip(&h, &s[i], c, 1, false), 0);
-            assert_int_equal(round_trip(&h, &s[i], c, 0, true), 0);
-            assert_int_equal(round_trip(&h, &s[i], c, 1, true), 0);
-            assert_int_equal(round_trip(&h, &s[i], c, 300, true), 0);
+            assert_int_equal(round_trip(&s[i], c, 1, false), 0);
+            assert_int_equal(round_trip(&s[i], c, 0, true), 0);
+            assert_int_equal(round_trip(&s[i], c, 1, true), 0);
+            assert_int_equal(round_trip(&s[i], c, 300, true), 0);
         }
-        assert_int_equal(round_trip(&h, &s[i], BX_CODEC_LZ, 300, true), 0);
+        assert_int_equal(round_trip(&s[i], BX_CODEC_LZ, 300, true), 0);
     }
     for (enum bx_codec c = BX_CODEC_FLAT; c < BX__CODECS; c++)
-        assert_int_equal(round_trip(&h, &s[1], c, 30000, true), 0); /* some 10 MB */
+        assert_int_equal(round_trip(&s[1], c, 30000, true), 0); /* some 10 MB */
 }
 
 static uint64_t ticks;
@@ -124,23 +138,84 @@ TEST(the_best_common_form_is_taken_and_counted)
     const struct golden_sample *s = golden_samples(&n) + 1;
     struct bx_items items = items_of(s, 1, false);
 
+    bx_codec_set_clock(tick);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct bx_hybrid h = {.now_ns = tick};
         enum bx_codec used;
         struct bx_buf b = {0};
 
-        assert_int_equal(bx_hybrid_encode(&h, cases[i].peer, s->schema, &items, &b, &used, NULL),
-                         BX_OK);
+        forget_counts();
+
+        assert_int_equal(
+            bx_hybrid_encode(cases[i].peer, BX_USE_REPLY, s->schema, &items, &b, &used, NULL),
+            BX_OK);
         assert_int_equal(used, cases[i].used);
         for (unsigned c = 0; c < BX__CODECS; c++) {
-            assert_int_equal(h.stats[c].fallbacks, cases[i].fallbacks[c]);
-            assert_int_equal(h.stats[c].encoded, c == used);
+            assert_int_equal(count_of(c)->fallbacks, cases[i].fallbacks[c]);
+            assert_int_equal(count_of(c)->encoded, c == used);
         }
-        assert_int_equal(h.stats[used].bytes, b.len);
-        assert_int_equal(h.stats[used].plain_bytes, b.len);
-        assert_int_equal(h.stats[used].encode_ns, 10);
+        assert_int_equal(count_of(used)->bytes, b.len);
+        assert_int_equal(count_of(used)->plain_bytes, b.len);
+        assert_int_equal(count_of(used)->encode_ns, 10);
+        assert_int_equal(count_of(used)->encodes_timed, 1);
+        assert_int_equal(bx_codec_counts()->uses[BX_USE_REPLY].encoded, 1);
+        assert_int_equal(bx_codec_counts()->uses[BX_USE_REPLY].bytes, b.len);
+        assert_int_equal(bx_codec_counts()->uses[BX_USE_ROW].encoded, 0);
         bx_buf_release(&b);
     }
+    bx_codec_set_clock(NULL);
+}
+
+TEST(one_call_in_so_many_is_timed)
+{
+    size_t n;
+    const struct golden_sample *s = golden_samples(&n) + 1;
+    struct bx_items items = items_of(s, 1, false);
+    struct bx_buf b = {0};
+    enum bx_codec used;
+    uint64_t before = ticks;
+
+    forget_counts();
+    bx_codec_set_clock(tick);
+    for (unsigned i = 0; i < 3 * BX_CODEC_TIMED; i++) {
+        b.len = 0;
+        bx_hybrid_encode(ALL, BX_USE_ROW, s->schema, &items, &b, &used, NULL);
+    }
+    assert_int_equal(count_of(BX_CODEC_FLAT)->encoded, 3 * BX_CODEC_TIMED);
+    assert_int_equal(count_of(BX_CODEC_FLAT)->encodes_timed, 3);
+    assert_int_equal(count_of(BX_CODEC_FLAT)->encode_ns, 30);
+    assert_int_equal(ticks - before, 3 * 2 * 10); /* nobody else looked at the clock */
+    bx_codec_set_clock(NULL);
+    bx_hybrid_encode(ALL, BX_USE_ROW, s->schema, &items, &b, &used, NULL);
+    assert_int_equal(count_of(BX_CODEC_FLAT)->encodes_timed, 3);
+    bx_buf_release(&b);
+}
+
+static void *count_on_a_thread(void *ctx)
+{
+    struct bx_codec_call call = bx_codec_encoding(BX_CODEC_LZ, BX_USE_SNAPSHOT);
+
+    bx_codec_encoded(&call, 10, 100);
+    bx_codec_failed(&call);
+    bx_codec_counts_take(ctx);
+    return NULL;
+}
+
+TEST(a_thread_hands_over_what_it_counted)
+{
+    struct bx_codec_counts counts;
+    pthread_t thread;
+
+    forget_counts();
+    assert_int_equal(pthread_create(&thread, NULL, count_on_a_thread, &counts), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(count_of(BX_CODEC_LZ)->encoded, 0);
+    bx_codec_counts_add(&counts);
+    bx_codec_counts_add(&counts);
+    assert_int_equal(count_of(BX_CODEC_LZ)->encoded, 2);
+    assert_int_equal(count_of(BX_CODEC_LZ)->plain_bytes, 200);
+    assert_int_equal(bx_codec_counts()->uses[BX_USE_SNAPSHOT].failed, 2);
+    for (unsigned i = 0; i < BX__CODEC_USES; i++)
+        assert_non_null(bx_codec_use_names[i]);
 }
 
 /* A peer that takes lz gets it when it is shorter; what does not become shorter goes flat. */
@@ -150,28 +225,31 @@ TEST(compression_is_taken_where_it_gains)
     const struct golden_sample *s = golden_samples(&n) + 1;
     struct bx_items one = items_of(s, 1, false), many = items_of(s, 50, true);
     struct bx_items none = items_of(s, 0, true);
-    struct bx_hybrid h = {.now_ns = NULL};
     struct bx_buf b = {0};
     enum bx_codec used;
 
+    forget_counts();
     assert_int_equal(
-        bx_hybrid_encode(&h, ALL | 1u << BX_CODEC_LZ, s->schema, &many, &b, &used, NULL), BX_OK);
+        bx_hybrid_encode(ALL | 1u << BX_CODEC_LZ, BX_USE_REPLY, s->schema, &many, &b, &used, NULL),
+        BX_OK);
     assert_int_equal(used, BX_CODEC_LZ);
-    assert_int_equal(h.stats[BX_CODEC_LZ].bytes, b.len);
-    assert_int_equal(h.stats[BX_CODEC_LZ].plain_bytes, 50 * bx_flat_size(s->schema, s->object));
-    assert_true(h.stats[BX_CODEC_LZ].plain_bytes > 10 * b.len);
-    assert_int_equal(h.stats[BX_CODEC_LZ].fallbacks, 0);
+    assert_int_equal(count_of(BX_CODEC_LZ)->bytes, b.len);
+    assert_int_equal(count_of(BX_CODEC_LZ)->plain_bytes, 50 * bx_flat_size(s->schema, s->object));
+    assert_true(count_of(BX_CODEC_LZ)->plain_bytes > 10 * b.len);
+    assert_int_equal(count_of(BX_CODEC_LZ)->fallbacks, 0);
     bx_buf_release(&b);
 
     assert_int_equal(
-        bx_hybrid_encode(&h, ALL | 1u << BX_CODEC_LZ, s->schema, &none, &b, &used, NULL), BX_OK);
+        bx_hybrid_encode(ALL | 1u << BX_CODEC_LZ, BX_USE_REPLY, s->schema, &none, &b, &used, NULL),
+        BX_OK);
     assert_int_equal(used, BX_CODEC_FLAT);
-    assert_int_equal(h.stats[BX_CODEC_LZ].fallbacks, 1);
-    assert_int_equal(h.stats[BX_CODEC_LZ].failed, 0);
-    assert_int_equal(bx_hybrid_encode(&h, 1u << BX_CODEC_LZ, s->schema, &none, &b, &used, NULL),
-                     BX_UNSUPPORTED);
-    assert_int_equal(bx_hybrid_encode(&h, ALL, s->schema, &one, &b, &used, NULL), BX_OK);
-    assert_int_equal(h.stats[BX_CODEC_LZ].fallbacks, 2); /* not of a peer that does not take it */
+    assert_int_equal(count_of(BX_CODEC_LZ)->fallbacks, 1);
+    assert_int_equal(count_of(BX_CODEC_LZ)->failed, 0);
+    assert_int_equal(
+        bx_hybrid_encode(1u << BX_CODEC_LZ, BX_USE_REPLY, s->schema, &none, &b, &used, NULL),
+        BX_UNSUPPORTED);
+    assert_int_equal(bx_hybrid_encode(ALL, BX_USE_REPLY, s->schema, &one, &b, &used, NULL), BX_OK);
+    assert_int_equal(count_of(BX_CODEC_LZ)->fallbacks, 2); /* not of a peer that does not take it */
     bx_buf_release(&b);
 }
 
@@ -206,12 +284,11 @@ TEST(without_a_common_form_it_says_so)
     size_t n;
     const struct golden_sample *s = golden_samples(&n) + 1;
     struct bx_items items = items_of(s, 1, false);
-    struct bx_hybrid h = {.now_ns = NULL};
     struct bx_buf b = {0};
     struct bx_err err;
 
     bx_buf_append(&b, "before", 6);
-    assert_int_equal(bx_hybrid_write(&h, 0, BX_KIND_VM, s->schema, &items, &b, &err),
+    assert_int_equal(bx_hybrid_write(0, BX_USE_REPLY, BX_KIND_VM, s->schema, &items, &b, &err),
                      BX_UNSUPPORTED);
     assert_int_equal(err.code, BX_UNSUPPORTED);
     assert_int_equal(b.len, 6);
@@ -225,24 +302,25 @@ TEST(a_type_without_a_flat_form_falls_back)
     const struct golden_sample *s = golden_samples(&n) + 1;
     struct bx_schema formless = *s->schema;
     struct bx_items items = items_of(s, 1, false);
-    struct bx_hybrid h = {.now_ns = NULL};
     struct bx_buf b = {0};
     enum bx_codec used;
 
+    forget_counts();
     formless.kind = 0;
-    assert_int_equal(bx_hybrid_encode(&h, ALL, &formless, &items, &b, &used, NULL), BX_OK);
+    assert_int_equal(bx_hybrid_encode(ALL, BX_USE_REPLY, &formless, &items, &b, &used, NULL),
+                     BX_OK);
     assert_int_equal(used, BX_CODEC_MSGPACK);
-    assert_int_equal(h.stats[BX_CODEC_FLAT].fallbacks, 1);
-    assert_int_equal(h.stats[BX_CODEC_FLAT].failed, 0);
+    assert_int_equal(count_of(BX_CODEC_FLAT)->fallbacks, 1);
+    assert_int_equal(count_of(BX_CODEC_FLAT)->failed, 0);
     bx_buf_release(&b);
 }
 
-static int read_bytes(struct bx_hybrid *h, const struct golden_sample *s, const void *p, size_t n)
+static int read_bytes(const struct golden_sample *s, const void *p, size_t n)
 {
     struct bx_decoder d = {.pack = NULL};
     struct taken t;
     struct bx_taker taker = taker_of(&t, s);
-    int rc = bx_hybrid_read(h, &d, BX_KIND_VM, s->schema, p, n, &taker, NULL);
+    int rc = bx_hybrid_read(&d, BX_USE_OTHER, BX_KIND_VM, s->schema, p, n, &taker, NULL);
 
     bx_decoder_close(&d);
     if (rc == BX_OK)
@@ -256,40 +334,40 @@ TEST(json_without_a_head_is_read)
     struct golden_sample s = {"", NULL, NULL};
     size_t n;
     const struct golden_sample *all = golden_samples(&n);
-    struct bx_hybrid h = {.now_ns = NULL};
     uint64_t want[2] = {81985529216486895, 4711};
 
+    forget_counts();
     for (size_t i = 0; i < n; i++) {
         if (strcmp(all[i].name, "read") == 0)
             s = all[i];
     }
     s.object = want;
-    assert_int_equal(read_bytes(&h, &s, text, sizeof text - 1), BX_OK);
-    assert_int_equal(h.stats[BX_CODEC_JSON].decoded, 1);
-    assert_int_equal(read_bytes(&h, &s, text, sizeof text - 2), BX_MALFORMED);
-    assert_int_equal(h.stats[BX_CODEC_JSON].failed, 1);
+    assert_int_equal(read_bytes(&s, text, sizeof text - 1), BX_OK);
+    assert_int_equal(count_of(BX_CODEC_JSON)->decoded, 1);
+    assert_int_equal(read_bytes(&s, text, sizeof text - 2), BX_MALFORMED);
+    assert_int_equal(count_of(BX_CODEC_JSON)->failed, 1);
 }
 
 TEST(what_has_no_head_is_refused)
 {
     size_t n;
     const struct golden_sample *s = golden_samples(&n) + 1;
-    struct bx_hybrid h = {.now_ns = NULL};
     struct bx_items items = items_of(s, 1, false);
     struct bx_buf b = {0};
 
-    assert_int_equal(read_bytes(&h, s, "", 0), BX_MALFORMED);
-    assert_int_equal(read_bytes(&h, s, "\x80", 1), BX_MALFORMED); /* an empty map, without a head */
-    assert_int_equal(bx_hybrid_write(&h, ALL, BX_KIND_VM + 1, s->schema, &items, &b, NULL), BX_OK);
-    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_MALFORMED); /* of another kind */
+    assert_int_equal(read_bytes(s, "", 0), BX_MALFORMED);
+    assert_int_equal(read_bytes(s, "\x80", 1), BX_MALFORMED); /* an empty map, without a head */
+    assert_int_equal(
+        bx_hybrid_write(ALL, BX_USE_REPLY, BX_KIND_VM + 1, s->schema, &items, &b, NULL), BX_OK);
+    assert_int_equal(read_bytes(s, b.data, b.len), BX_MALFORMED); /* of another kind */
     bx_header_seal(b.data, BX_KIND_VM, 1, 77, (uint32_t)(b.len - BX_HEADER_SIZE));
-    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_UNSUPPORTED); /* a codec of the future */
+    assert_int_equal(read_bytes(s, b.data, b.len), BX_UNSUPPORTED); /* a codec of the future */
     bx_header_seal(b.data, BX_KIND_VM, 2, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEADER_SIZE));
-    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_UNSUPPORTED); /* and a version */
+    assert_int_equal(read_bytes(s, b.data, b.len), BX_UNSUPPORTED); /* and a version */
     bx_header_seal(b.data, BX_KIND_VM, 1, BX_CODEC_FLAT, (uint32_t)(b.len - BX_HEADER_SIZE));
-    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_OK);
+    assert_int_equal(read_bytes(s, b.data, b.len), BX_OK);
     b.data[b.len - 1] ^= 1;
-    assert_int_equal(read_bytes(&h, s, b.data, b.len), BX_CORRUPT);
+    assert_int_equal(read_bytes(s, b.data, b.len), BX_CORRUPT);
     bx_buf_release(&b);
 }
 
@@ -325,7 +403,6 @@ TEST(what_json_leaves_out_is_as_it_was)
 {
     static const char text[] = "{\"index\": 7}";
     static const uint64_t initial[2] = {5, 6}, want[2] = {5, 7};
-    struct bx_hybrid h = {.now_ns = NULL};
     struct bx_decoder d = {.pack = NULL};
     struct golden_sample s = {"", NULL, want};
     struct taken t;
@@ -337,7 +414,7 @@ TEST(what_json_leaves_out_is_as_it_was)
         s.schema = strcmp(all[i].name, "read") == 0 ? all[i].schema : s.schema;
     taker = taker_of(&t, &s);
     taker.initial = initial;
-    assert_int_equal(bx_hybrid_read(&h, &d, BX_KIND_VM, s.schema, (const uint8_t *)text,
+    assert_int_equal(bx_hybrid_read(&d, BX_USE_OTHER, BX_KIND_VM, s.schema, (const uint8_t *)text,
                                     sizeof text - 1, &taker, NULL),
                      BX_OK);
     assert_int_equal(t.n, 1);
@@ -374,16 +451,16 @@ static void use_all(void *ctx)
 
     for (enum bx_codec c = BX_CODEC_FLAT; c < BX__CODECS; c++) {
         _Alignas(16) uint8_t object[OBJECT_MAX];
-        struct bx_hybrid h = {.now_ns = NULL};
         struct bx_decoder d = {.pack = NULL};
         struct bx_buf b = {0};
         uint32_t n = 0;
         struct bx_taker taker = {object, NULL, count, &n};
-        int rc = bx_hybrid_write(&h, 1u << c, BX_KIND_VM, s->schema, &items, &b, NULL);
+        int rc = bx_hybrid_write(1u << c, BX_USE_REPLY, BX_KIND_VM, s->schema, &items, &b, NULL);
 
         assert_true(rc == BX_NO_MEMORY ? b.len == 0 : rc == BX_OK);
         if (rc == BX_OK)
-            rc = bx_hybrid_read(&h, &d, BX_KIND_VM, s->schema, b.data, b.len, &taker, NULL);
+            rc = bx_hybrid_read(&d, BX_USE_OTHER, BX_KIND_VM, s->schema, b.data, b.len, &taker,
+                                NULL);
         assert_true(rc == BX_NO_MEMORY || n == 3);
         bx_decoder_close(&d);
         bx_buf_release(&b);
@@ -408,7 +485,6 @@ TEST(failing_allocations_leave_nothing)
 static void *work(void *ctx)
 {
     uint64_t seed = (uintptr_t)ctx;
-    struct bx_hybrid h = {.now_ns = NULL};
     size_t n;
     const struct golden_sample *s = golden_samples(&n);
     uintptr_t wrong = 0;
@@ -419,7 +495,7 @@ static void *work(void *ctx)
         uint32_t items = (uint32_t)(test_random(&seed) % 20) + (c == BX_CODEC_LZ ? 20 : 0);
 
         if (fits(one, c))
-            wrong += round_trip(&h, one, c, items, true);
+            wrong += round_trip(one, c, items, true);
     }
     bx_buf_thread_close();
     return (void *)wrong;

@@ -1,7 +1,7 @@
 /* metric: histograms, what a registry takes, its order and its bounds, and the tables of diag/. */
 #include "lib/testlib.h"
 
-#include "codec/hybrid.h"
+#include "codec/count.h"
 #include "diag/memory.h"
 #include "err.h"
 #include "mem/alloc.h"
@@ -258,9 +258,9 @@ TEST(a_set_is_found_by_its_value_and_gone_with_its_owner)
 TEST(every_set_of_the_memory_is_sound)
 {
     static const struct bx_metric_set *const sets[] = {
-        &bx_pool_metrics,  &bx_buf_metrics,    &bx_buf_class_metrics,
-        &bx_alloc_metrics, &bx_intern_metrics, &bx_slab_metrics,
-        &bx_rc_metrics,    &bx_fifo_metrics,   &bx_codec_metrics};
+        &bx_pool_metrics,   &bx_buf_metrics,      &bx_buf_class_metrics, &bx_alloc_metrics,
+        &bx_intern_metrics, &bx_slab_metrics,     &bx_rc_metrics,        &bx_fifo_metrics,
+        &bx_codec_metrics,  &bx_codec_use_metrics};
     static const uint64_t nothing[BX_METRICS_BYTES / 8];
     struct bx_metrics m = {0};
 

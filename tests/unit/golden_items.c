@@ -51,9 +51,8 @@ static int make_hybrid(struct bx_buf *out, uint32_t peer)
 {
     const struct golden_sample *s = sample("vm-reply");
     struct bx_items items = {2, true, the_sample, (void *)(uintptr_t)s->object};
-    struct bx_hybrid h = {.now_ns = NULL};
 
-    return bx_hybrid_write(&h, peer, BX_KIND_VM, s->schema, &items, out, NULL);
+    return bx_hybrid_write(peer, BX_USE_REPLY, BX_KIND_VM, s->schema, &items, out, NULL);
 }
 
 static int make_lz(struct bx_buf *out)
