@@ -3,7 +3,6 @@
 #define BX_NODE_INTERNAL_H
 
 #include "codec/count.h"
-#include "codec/zbuf.h"
 #include "log/dualcopy.h"
 #include "node/lease.h"
 #include "node/node.h"
@@ -51,7 +50,7 @@ struct bx_propose {
     uint64_t sequence;
     uint64_t sent_to, sent_term; /* leader and term that those in `sent` went to */
     uint64_t sealed_ms;          /* as leader: when the newest batch was made, or the term began */
-    struct bx_zbuf batch;        /* being filled; not in use between turns */
+    struct bx_buf batch;         /* being filled; not in use between turns */
     struct bx_histogram batches; /* how many commands they had */
 };
 

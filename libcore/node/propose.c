@@ -107,7 +107,7 @@ void bx_propose_close(struct bx_node *n)
     fail_all(&n->propose, &n->propose.queued, &err);
     fail_all(&n->propose, &n->propose.sent, &err);
     bx_map_close(&n->propose.waiting);
-    bx_zbuf_close(&n->propose.batch);
+    bx_buf_release(&n->propose.batch);
     bx_pool_close(&n->propose.pool);
 }
 
@@ -279,20 +279,21 @@ static void put_back(struct bx_propose *pr, struct bx_proposals *taken)
 /* Take as many commands as fit behind what the batch holds already; how many. */
 static uint32_t fill(struct bx_propose *pr, struct bx_proposals *taken)
 {
-    struct bx_zbuf *z = &pr->batch;
+    struct bx_buf *b = &pr->batch;
     struct bx_proposal *p;
-    uint32_t index;
+    uint32_t n = 0;
 
     TAILQ_INIT(taken);
-    while ((p = TAILQ_FIRST(&pr->queued)) != NULL && z->len < BX_BATCH_COMMANDS_MAX) {
-        if (z->len > 0 && z->bytes.len + p->command.len > BX_BATCH_BYTES_MAX)
+    while ((p = TAILQ_FIRST(&pr->queued)) != NULL && n < BX_BATCH_COMMANDS_MAX) {
+        if (n > 0 && b->len + p->command.len > BX_BATCH_BYTES_MAX)
             break;
-        if (bx_zbuf_append(z, p->command.data, p->command.len, &index) != BX_OK)
+        if (bx_buf_append(b, p->command.data, p->command.len) != BX_OK)
             break;
         TAILQ_REMOVE(&pr->queued, p, link);
         TAILQ_INSERT_TAIL(taken, p, link);
+        n++;
     }
-    return z->len;
+    return n;
 }
 
 static void requeue(struct bx_propose *pr)
@@ -323,21 +324,21 @@ static struct bx_stamp stamp_now(struct bx_node *n)
 
 static bool submit_batch(struct bx_node *n)
 {
-    struct bx_zbuf *z = &n->propose.batch;
+    struct bx_buf *b = &n->propose.batch;
     struct bx_proposals taken;
     struct bx_stamp stamp;
     uint64_t index;
     uint32_t count;
 
-    bx_zbuf_clear(z);
-    if (bx_batch_begin(&z->bytes) != BX_OK)
+    b->len = 0;
+    if (bx_batch_begin(b) != BX_OK)
         return false;
     count = fill(&n->propose, &taken);
     if (count == 0)
         return false;
     stamp = stamp_now(n);
-    bx_batch_seal(&z->bytes, count, &stamp);
-    if (bx_raft_submit_taken(&n->raft, RAFT_COMMAND, &z->bytes, &index) != BX_OK) {
+    bx_batch_seal(b, count, &stamp);
+    if (bx_raft_submit_taken(&n->raft, RAFT_COMMAND, b, &index) != BX_OK) {
         put_back(&n->propose, &taken); /* not leader any more, or a transfer is under way */
         return false;
     }
@@ -352,15 +353,17 @@ static void relay(struct bx_node *n, uint64_t leader)
     struct bx_propose *pr = &n->propose;
 
     while (!TAILQ_EMPTY(&pr->queued) && n->o.link->ops->connected(n->o.link, leader)) {
-        struct bx_buf *frame = &pr->batch.bytes;
+        struct bx_buf *frame = &pr->batch;
         struct bx_proposals taken;
-        uint8_t *count;
+        uint32_t count;
 
-        bx_zbuf_clear(&pr->batch);
-        count = bx_frame_begin(frame) == BX_OK ? bx_buf_extend(frame, RELAY_HEAD) : NULL;
-        if (count == NULL || fill(pr, &taken) == 0)
+        frame->len = 0;
+        if (bx_frame_begin(frame) != BX_OK || bx_buf_extend(frame, RELAY_HEAD) == NULL)
             break;
-        bx_put64(frame->data + BX_HEADER_SIZE, pr->batch.len);
+        count = fill(pr, &taken);
+        if (count == 0)
+            break;
+        bx_put64(frame->data + BX_HEADER_SIZE, count);
         bx_frame_end(frame, BX_FRAME_RELAY);
         if (!n->o.link->ops->send(n->o.link, leader, frame)) {
             put_back(pr, &taken); /* the link's queue is full: the next turn tries again */

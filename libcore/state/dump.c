@@ -7,7 +7,6 @@
 #include "state/store_dump.h"
 
 #include "codec/header.h"
-#include "codec/zbuf.h"
 #include "mem/alloc.h"
 
 #define CHUNK (256u << 10)   /* a chunk is closed when it has grown beyond this */
@@ -206,34 +205,27 @@ static int restore_one(struct bx_fsm *f, const struct row_record *r)
     }
 }
 
-/* Find and check each row, so that nothing of a damaged chunk is taken. */
-static int find_rows(struct bx_zbuf *z, const uint8_t *p, size_t n)
+/* All rows are checked first, so that nothing of a damaged chunk is taken. */
+static int check_rows(const uint8_t *p, size_t n)
 {
-    int rc = bx_buf_append(&z->bytes, p, n);
+    int rc = BX_OK;
 
-    for (size_t at = 0, used = 0; rc == BX_OK && at < n; at += used) {
-        rc = bx_flat_check(&schema, z->bytes.data + at, n - at, &used, NULL);
-        if (rc == BX_OK)
-            rc = bx_zbuf_mark(z, at, used);
-    }
+    for (size_t at = 0, used = 0; rc == BX_OK && at < n; at += used)
+        rc = bx_flat_check(&schema, p + at, n - at, &used, NULL);
     return rc;
 }
 
 int bx_fsm_restore_chunk(struct bx_fsm *f, const uint8_t *p, size_t n, struct bx_err *err)
 {
-    struct bx_zbuf rows = {.items = NULL};
-    int rc = find_rows(&rows, p, n);
+    int rc = check_rows(p, n);
 
-    for (uint32_t i = 0; rc == BX_OK && i < rows.len; i++) {
+    for (size_t at = 0, used = 0; rc == BX_OK && at < n; at += used) {
         struct row_record r;
-        size_t size;
-        const uint8_t *row = bx_zbuf_get(&rows, i, &size);
 
-        rc = bx_flat_read(&schema, row, size, &r, NULL, NULL, NULL);
+        rc = bx_flat_read(&schema, p + at, n - at, &r, NULL, &used, NULL);
         if (rc == BX_OK)
             rc = restore_one(f, &r);
     }
-    bx_zbuf_close(&rows);
     if (rc != BX_OK)
         return bx_err_set(err, rc == BX_NO_MEMORY ? rc : BX_CORRUPT,
                           "a row of the snapshot can not be read");

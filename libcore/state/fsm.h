@@ -109,7 +109,7 @@ void bx_dump_close(struct bx_dump *d);
 
 /* Replace the whole state: begin, then every chunk, then finish with the index and the digest that
  * must come out. On failure the state is empty (applied 0) and the caller must stop or begin again.
- * finish rebuilds the view. */
+ * finish rebuilds the view. A chunk is 8-aligned. */
 int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err);
 int bx_fsm_restore_chunk(struct bx_fsm *f, const uint8_t *p, size_t n, struct bx_err *err);
 int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, struct bx_err *err);

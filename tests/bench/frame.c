@@ -3,7 +3,6 @@
  * where the bytes lie against reading a copy. */
 #include "bench.h"
 
-#include "codec/zbuf.h"
 #include "heap.h"
 #include "mem/alloc.h"
 #include "wire/frame.h"
@@ -210,7 +209,7 @@ static bool same_lease_heartbeat(void *ctx)
 #define ITEM 200 /* bytes: about a create */
 
 struct batch {
-    struct bx_zbuf z;
+    struct bx_buf bytes;
     unsigned n;
     uint8_t item[ITEM];
     uint8_t *blocks[ITEMS_MAX], *joined;
@@ -232,7 +231,7 @@ static void close_batch(void *ctx)
 {
     struct batch *b = ctx;
 
-    bx_zbuf_close(&b->z);
+    bx_buf_release(&b->bytes);
     heap_plain_free(b->joined);
     bx_free(b);
 }
@@ -242,18 +241,15 @@ static void in_one_buffer(void *ctx, uint64_t n)
     struct batch *b = ctx;
 
     while (n-- > 0) {
-        uint32_t index;
-        size_t size;
-
-        bx_zbuf_clear(&b->z);
+        b->bytes.len = 0;
         for (unsigned i = 0; i < b->n; i++) {
             b->item[0] = (uint8_t)i;
-            must(bx_zbuf_append(&b->z, b->item, ITEM, &index));
+            must(bx_buf_append(&b->bytes, b->item, ITEM));
         }
         b->sum = 0;
         for (unsigned i = 0; i < b->n; i++)
-            b->sum += bx_zbuf_get(&b->z, i, &size)[0] * size;
-        bench_use(b->z.bytes.data);
+            b->sum += (uint64_t)b->bytes.data[(size_t)i * ITEM] * ITEM;
+        bench_use(b->bytes.data);
     }
 }
 
@@ -285,14 +281,14 @@ static bool same_batch(void *ctx)
 
     in_one_buffer(b, 1);
     in_blocks(b, 1);
-    return b->sum == b->plain_sum && b->z.bytes.len == (size_t)b->n * ITEM &&
-           memcmp(b->z.bytes.data, b->joined, b->z.bytes.len) == 0;
+    return b->sum == b->plain_sum && b->bytes.len == (size_t)b->n * ITEM &&
+           memcmp(b->bytes.data, b->joined, b->bytes.len) == 0;
 }
 
 static const bool sealed = true;
 
 static const struct bench_case cases[] = {
-    {.name = "frame/zbuf-64-items",
+    {.name = "frame/batch-64-items",
      .reference = "blocks, joined",
      .size = ITEMS_MAX,
      .open = open_batch,

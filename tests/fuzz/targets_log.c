@@ -213,14 +213,16 @@ int fuzz_dump(const uint8_t *p, size_t n)
 {
     struct bx_fsm *f = fsm_of_its_own();
     struct bx_cluster_info info;
+    uint8_t *chunk = fuzz_copy(p, n);
     int rc;
 
     assert(bx_fsm_restore_begin(f, NULL) == BX_OK);
-    rc = n > FILE_MAX ? BX_TOO_LARGE : bx_fsm_restore_chunk(f, p, n, NULL);
+    rc = n > FILE_MAX ? BX_TOO_LARGE : bx_fsm_restore_chunk(f, chunk, n, NULL);
     if (rc == BX_OK) {
         bx_view_cluster(bx_fsm_view(f), &info);
         rc = bx_fsm_restore_finish(f, 5, info.digest, NULL);
         read_state(bx_fsm_view(f));
     }
+    bx_free(chunk);
     return rc;
 }

@@ -43,11 +43,6 @@ tests_unit_codec_hybrid_test_SOURCES = tests/unit/codec_hybrid_test.c $(GOLDEN_S
 tests_unit_codec_hybrid_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_hybrid_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/codec_zbuf_test
-tests_unit_codec_zbuf_test_SOURCES = tests/unit/codec_zbuf_test.c
-tests_unit_codec_zbuf_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_codec_zbuf_test_LDADD = $(TEST_LIBS)
-
 check_PROGRAMS += tests/unit/codec_lz_test
 tests_unit_codec_lz_test_SOURCES = tests/unit/codec_lz_test.c
 tests_unit_codec_lz_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
