@@ -2,6 +2,9 @@
  * exchanged changes the bytes. */
 #include "unit/golden.h"
 
+#include "codec/flat.h"
+#include "lib/testfsm.h"
+#include "state/kind.h"
 #include "unit/codec_record.h"
 #include "unit/codec_tree.h"
 #include "wire/command.h"
@@ -10,6 +13,7 @@
 #include "wire/reply.h"
 
 #include <assert.h>
+#include <stdio.h>
 
 #define ID(x)                                                                                      \
     {                                                                                              \
@@ -165,6 +169,72 @@ static void add_commands(void)
     }
 }
 
+/* ---- rows of the state, as a state machine makes them ---- */
+
+#define ROW_OBJECT 4096
+#define ROW_NAME 32
+
+struct dumped_row {
+    uint8_t table;
+    uint64_t entry, first, last;
+    struct bx_str data;
+};
+static const struct bx_field dumped_fields[] = {
+    BX_FIELD(dumped_row, table, BX_T_U8),
+    BX_FIELD(dumped_row, entry, BX_T_U64),
+    BX_FIELD(dumped_row, first, BX_T_U64),
+    BX_FIELD(dumped_row, last, BX_T_U64),
+    BX_FIELD(dumped_row, data, BX_T_BYTES, .max = 1u << 20),
+};
+static const struct bx_schema dumped_schema =
+    BX_SCHEMA("dumped row", 210, dumped_row, dumped_fields);
+
+/* One object of each kind at least. */
+static void make_rows(struct bx_buf *dump)
+{
+    struct test_fsm t = {.index = 0};
+
+    test_fsm_open(&t);
+    test_fsm_apply(&t, BX_CMD_CLUSTER_CREATE, &cluster_create);
+    test_fsm_node(&t, 1, "alpha");
+    test_fsm_apply(&t, BX_CMD_VM_CREATE, &vm_create);
+    test_fsm_apply(&t, BX_CMD_VM_DESIRE, &vm_desire);
+    test_fsm_apply(&t, BX_CMD_TOKEN_CREATE, &token_create);
+    test_fsm_dump(&t, dump);
+    test_fsm_close(&t);
+}
+
+/* The first row of each kind. Everything lives as long as the samples do. */
+static void add_rows(void)
+{
+    static _Alignas(16) uint8_t objects[BX__TABLES][ROW_OBJECT];
+    static char names[BX__TABLES][ROW_NAME];
+    static struct bx_arena arena;
+    static struct bx_buf dump;
+
+    make_rows(&dump);
+    for (size_t at = 0, used; at < dump.len; at += used) {
+        struct dumped_row row = {0};
+        const struct bx_kind_desc *kind;
+        int rc =
+            bx_flat_read(&dumped_schema, dump.data + at, dump.len - at, &row, NULL, &used, NULL);
+
+        assert(rc == BX_OK);
+        if (row.table >= BX__TABLES || names[row.table][0] != '\0')
+            continue;
+        kind = bx_kinds[row.table];
+        snprintf(names[row.table], ROW_NAME, "row-%s", kind->name);
+        assert(kind->schema->size <= ROW_OBJECT);
+        rc = bx_flat_read(kind->schema, (const uint8_t *)row.data.p, row.data.n, objects[row.table],
+                          &arena, NULL, NULL);
+        assert(rc == BX_OK);
+        (void)rc;
+        add(names[row.table], kind->schema, objects[row.table]);
+    }
+    for (size_t i = 0; i < BX__TABLES; i++)
+        assert(names[i][0] != '\0'); /* make_rows makes no object of a new kind yet */
+}
+
 const struct golden_sample *golden_samples(size_t *n)
 {
     static struct record all_types;
@@ -190,6 +260,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add("tree", &tree_schema, &tree);
         tree_first = tree_first_sample();
         add("tree-first", &tree_schema, &tree_first);
+        add_rows();
     }
     *n = samples_n;
     return samples;
