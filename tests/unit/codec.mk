@@ -27,6 +27,11 @@ tests_unit_codec_nested_test_SOURCES = tests/unit/codec_nested_test.c tests/unit
 tests_unit_codec_nested_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_nested_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/codec_random_test
+tests_unit_codec_random_test_SOURCES = tests/unit/codec_random_test.c
+tests_unit_codec_random_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_codec_random_test_LDADD = $(TEST_LIBS)
+
 # The golden vectors, and every decoder on them with each byte changed.
 GOLDEN_SOURCES = tests/unit/golden.c tests/unit/golden.h tests/unit/golden_samples.c \
 	tests/unit/golden_items.c tests/unit/codec_record.h tests/unit/codec_tree.h
