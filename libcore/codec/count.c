@@ -14,9 +14,17 @@ void bx_codec_set_clock(uint64_t (*now_ns)(void))
     clock_ns = now_ns;
 }
 
-const struct bx_codec_counts *bx_codec_counts(void)
+/* The structs are counters, and nothing else. */
+#define COUNTERS(strukt) (sizeof(strukt) / sizeof(uint64_t))
+_Static_assert(sizeof(struct bx_codec_stats) % sizeof(uint64_t) == 0, "whole counters");
+
+static void add(void *sum, const void *more, size_t n)
 {
-    return &counts;
+    const uint64_t *from = more;
+    uint64_t *to = sum;
+
+    for (size_t i = 0; i < n; i++)
+        to[i] += from[i];
 }
 
 void bx_codec_counts_take(struct bx_codec_counts *out)
@@ -25,85 +33,74 @@ void bx_codec_counts_take(struct bx_codec_counts *out)
     memset(&counts, 0, sizeof counts);
 }
 
-/* Both structs are counters, and nothing else. */
-_Static_assert(sizeof(struct bx_codec_counts) % sizeof(uint64_t) == 0, "whole counters");
-
 void bx_codec_counts_add(const struct bx_codec_counts *more)
 {
-    const uint64_t *from = (const uint64_t *)more;
-    uint64_t *to = (uint64_t *)&counts;
-
-    for (size_t i = 0; i < sizeof counts / sizeof *to; i++)
-        to[i] += from[i];
+    add(&counts, more, COUNTERS(counts));
 }
 
-static struct bx_codec_call begin(enum bx_codec codec, enum bx_codec_use use, uint64_t done)
+void bx_codec_stats_of(enum bx_codec codec, struct bx_codec_stats *out)
 {
-    bool timed = done % BX_CODEC_TIMED == 0 && clock_ns != NULL;
+    memset(out, 0, sizeof *out);
+    for (unsigned use = 0; use < BX__CODEC_USES; use++)
+        add(out, &counts.cells[use][codec], COUNTERS(*out));
+}
 
-    return (struct bx_codec_call){codec, use, timed ? clock_ns() : 0};
+void bx_codec_stats_of_use(enum bx_codec_use use, struct bx_codec_stats *out)
+{
+    memset(out, 0, sizeof *out);
+    for (unsigned codec = 0; codec < BX__CODECS; codec++)
+        add(out, &counts.cells[use][codec], COUNTERS(*out));
+}
+
+/* ---- counting ---- */
+
+static uint64_t start(uint64_t done)
+{
+    return done % BX_CODEC_TIMED == 0 && clock_ns != NULL ? clock_ns() : 0;
 }
 
 struct bx_codec_call bx_codec_encoding(enum bx_codec codec, enum bx_codec_use use)
 {
-    return begin(codec, use, counts.uses[use].encoded);
+    struct bx_codec_stats *s = &counts.cells[use][codec];
+
+    return (struct bx_codec_call){s, start(s->encoded)};
 }
 
 struct bx_codec_call bx_codec_decoding(enum bx_codec codec, enum bx_codec_use use)
 {
-    return begin(codec, use, counts.uses[use].decoded);
+    struct bx_codec_stats *s = &counts.cells[use][codec];
+
+    return (struct bx_codec_call){s, start(s->decoded)};
 }
 
-static void add_encoded(struct bx_codec_stats *s, size_t n, size_t plain, uint64_t ns)
+void bx_codec_encoded(struct bx_codec_call c, size_t n, size_t plain)
 {
-    s->encoded++;
-    s->bytes += n;
-    s->plain_bytes += plain;
-    s->encode_ns += ns;
-    s->encodes_timed += ns > 0;
+    c.stats->encoded++;
+    c.stats->bytes += n;
+    c.stats->plain_bytes += plain;
+    if (c.start == 0)
+        return;
+    c.stats->encode_ns += clock_ns() - c.start;
+    c.stats->encodes_timed++;
 }
 
-static void add_decoded(struct bx_codec_stats *s, size_t n, size_t plain, uint64_t ns)
+void bx_codec_decoded(struct bx_codec_call c, size_t n, size_t plain)
 {
-    s->decoded++;
-    s->bytes += n;
-    s->plain_bytes += plain;
-    s->decode_ns += ns;
-    s->decodes_timed += ns > 0;
+    c.stats->decoded++;
+    c.stats->bytes += n;
+    c.stats->plain_bytes += plain;
+    if (c.start == 0)
+        return;
+    c.stats->decode_ns += clock_ns() - c.start;
+    c.stats->decodes_timed++;
 }
 
-/* At least 1, so that a call that was timed is known by it. */
-static uint64_t spent(const struct bx_codec_call *c)
+void bx_codec_failed(struct bx_codec_call c)
 {
-    uint64_t ns = c->start == 0 ? 0 : clock_ns() - c->start;
-
-    return c->start != 0 && ns == 0 ? 1 : ns;
-}
-
-void bx_codec_encoded(const struct bx_codec_call *c, size_t n, size_t plain)
-{
-    uint64_t ns = spent(c);
-
-    add_encoded(&counts.codecs[c->codec], n, plain, ns);
-    add_encoded(&counts.uses[c->use], n, plain, ns);
-}
-
-void bx_codec_decoded(const struct bx_codec_call *c, size_t n, size_t plain)
-{
-    uint64_t ns = spent(c);
-
-    add_decoded(&counts.codecs[c->codec], n, plain, ns);
-    add_decoded(&counts.uses[c->use], n, plain, ns);
-}
-
-void bx_codec_failed(const struct bx_codec_call *c)
-{
-    counts.codecs[c->codec].failed++;
-    counts.uses[c->use].failed++;
+    c.stats->failed++;
 }
 
 void bx_codec_fell_back(enum bx_codec codec, enum bx_codec_use use)
 {
-    counts.codecs[codec].fallbacks++;
-    counts.uses[use].fallbacks++;
+    counts.cells[use][codec].fallbacks++;
 }

@@ -35,32 +35,31 @@ struct bx_codec_stats {
 };
 
 struct bx_codec_counts {
-    struct bx_codec_stats codecs[BX__CODECS]; /* by enum bx_codec; 0 is never used */
-    struct bx_codec_stats uses[BX__CODEC_USES];
+    struct bx_codec_stats cells[BX__CODEC_USES][BX__CODECS]; /* codec 0 is never used */
 };
 
 /* The clock, monotonic: set once, before there are threads; NULL: none. */
 void bx_codec_set_clock(uint64_t (*now_ns)(void));
-/* What this thread counted. */
-const struct bx_codec_counts *bx_codec_counts(void);
-/* The same, and it begins anew. */
+/* What this thread counted, and it begins anew. */
 void bx_codec_counts_take(struct bx_codec_counts *out);
 void bx_codec_counts_add(const struct bx_codec_counts *more);
+/* What this thread counted of a codec, and of a use: sums. */
+void bx_codec_stats_of(enum bx_codec codec, struct bx_codec_stats *out);
+void bx_codec_stats_of_use(enum bx_codec_use use, struct bx_codec_stats *out);
 
 /* ---- counting ---- */
 
 struct bx_codec_call {
-    enum bx_codec codec;
-    enum bx_codec_use use;
-    uint64_t start; /* 0: it is not timed */
+    struct bx_codec_stats *stats; /* of this thread */
+    uint64_t start;               /* 0: it is not timed */
 };
 struct bx_codec_call bx_codec_encoding(enum bx_codec codec, enum bx_codec_use use);
 struct bx_codec_call bx_codec_decoding(enum bx_codec codec, enum bx_codec_use use);
 /* It went well: n bytes of encoded form, which are plain ones without their compression. */
-void bx_codec_encoded(const struct bx_codec_call *c, size_t n, size_t plain);
-void bx_codec_decoded(const struct bx_codec_call *c, size_t n, size_t plain);
+void bx_codec_encoded(struct bx_codec_call c, size_t n, size_t plain);
+void bx_codec_decoded(struct bx_codec_call c, size_t n, size_t plain);
 /* It did not. */
-void bx_codec_failed(const struct bx_codec_call *c);
+void bx_codec_failed(struct bx_codec_call c);
 /* The codec was not to be had. */
 void bx_codec_fell_back(enum bx_codec codec, enum bx_codec_use use);
 

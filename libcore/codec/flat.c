@@ -57,29 +57,31 @@ static size_t body_size(const struct bx_field *f, const void *obj, uint32_t dept
     }
 }
 
-/* Behind the last field that is written: later fields that are empty are left out at the end. */
-static const struct bx_field *written_end(const struct bx_schema *s, const void *obj)
+/* Behind the last field that is written, and how many slots there are up to it: later fields that
+ * are empty are left out at the end. Most schemas have no later fields. */
+static const struct bx_field *trim(const struct bx_schema *s, const void *obj, uint32_t *slots)
 {
     const struct bx_field *end = s->fields + s->n;
 
     while (end > s->fields && end[-1].later && bx_field_empty(&end[-1], obj))
-        end--;
+        *slots -= slots_of(--end);
     return end;
 }
 
-static uint32_t written_slots(const struct bx_schema *s, const struct bx_field *end)
+static inline const struct bx_field *written(const struct bx_schema *s, const void *obj,
+                                             uint32_t *slots)
 {
-    uint32_t n = slots_in(s);
+    const struct bx_field *end = s->fields + s->n;
 
-    for (const struct bx_field *f = end; f < s->fields + s->n; f++)
-        n -= slots_of(f);
-    return n;
+    *slots = slots_in(s);
+    return s->n > 0 && end[-1].later ? trim(s, obj, slots) : end;
 }
 
 static size_t record_size(const struct bx_schema *s, const void *obj, uint32_t depth)
 {
-    const struct bx_field *end = written_end(s, obj);
-    size_t size = HEAD + written_slots(s, end) * SLOT;
+    uint32_t slots;
+    const struct bx_field *end = written(s, obj, &slots);
+    size_t size = HEAD + slots * SLOT;
 
     assert(depth <= BX_RECORD_DEPTH);
     for (const struct bx_field *f = s->fields; f < end; f++) {
@@ -242,8 +244,8 @@ static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const stru
 
 size_t bx_flat_write(const struct bx_schema *s, const void *obj, uint8_t *dst)
 {
-    const struct bx_field *f = s->fields, *last = written_end(s, obj);
-    uint32_t slots = written_slots(s, last);
+    uint32_t slots;
+    const struct bx_field *f = s->fields, *last = written(s, obj, &slots);
     size_t slot = HEAD, end = HEAD + slots * SLOT;
 
     for (; f < last; f++) {

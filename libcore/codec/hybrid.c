@@ -20,9 +20,9 @@ static int encode_as(enum bx_codec id, enum bx_codec_use use, const struct bx_sc
 
     n = out->len - before;
     if (rc == BX_OK)
-        bx_codec_encoded(&call, n, plain_of(codec, out->data + before, n));
+        bx_codec_encoded(call, n, plain_of(codec, out->data + before, n));
     else if (rc != BX_UNSUPPORTED)
-        bx_codec_failed(&call);
+        bx_codec_failed(call);
     return rc;
 }
 
@@ -102,8 +102,8 @@ int bx_hybrid_read(struct bx_decoder *d, enum bx_codec_use use, uint16_t kind,
     call = bx_codec_decoding(codec->id, use);
     rc = codec->decode(d, s, p, head.length, taker, err);
     if (rc == BX_OK)
-        bx_codec_decoded(&call, head.length, plain_of(codec, p, head.length));
+        bx_codec_decoded(call, head.length, plain_of(codec, p, head.length));
     else
-        bx_codec_failed(&call);
+        bx_codec_failed(call);
     return rc;
 }

@@ -261,22 +261,34 @@ static void read_class(const void *ctx, void *out)
     bx_buf_class_stats((uint32_t)((const char *const *)ctx - bx_buf_class_names), out);
 }
 
+/* What a source is of: its place in here. */
+static const char codec_places[BX__CODECS], use_places[BX__CODEC_USES];
+
+static void read_codec(const void *ctx, void *out)
+{
+    bx_codec_stats_of((enum bx_codec)((const char *)ctx - codec_places), out);
+}
+
+static void read_codec_use(const void *ctx, void *out)
+{
+    bx_codec_stats_of_use((enum bx_codec_use)((const char *)ctx - use_places), out);
+}
+
 static int add_codecs(struct bx_metrics *m)
 {
-    const struct bx_codec_counts *counts = bx_codec_counts();
-    struct bx_metric_source s = {.set = &bx_codec_metrics};
+    struct bx_metric_source codec = {.set = &bx_codec_metrics, .read = read_codec};
+    struct bx_metric_source use = {.set = &bx_codec_use_metrics, .read = read_codec_use};
     int rc = BX_OK;
 
     for (unsigned i = 1; rc == BX_OK && i < BX__CODECS; i++) {
-        s.value = bx_codec_ops(i)->name;
-        s.ctx = &counts->codecs[i];
-        rc = bx_metrics_add(m, &s);
+        codec.value = bx_codec_ops(i)->name;
+        codec.ctx = &codec_places[i];
+        rc = bx_metrics_add(m, &codec);
     }
-    s.set = &bx_codec_use_metrics;
     for (unsigned i = 0; rc == BX_OK && i < BX__CODEC_USES; i++) {
-        s.value = bx_codec_use_names[i];
-        s.ctx = &counts->uses[i];
-        rc = bx_metrics_add(m, &s);
+        use.value = bx_codec_use_names[i];
+        use.ctx = &use_places[i];
+        rc = bx_metrics_add(m, &use);
     }
     return rc;
 }

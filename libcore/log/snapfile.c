@@ -138,17 +138,17 @@ static int start_chunk(struct bx_snap_writer *w, const void *chunk, size_t n)
     int rc = p == NULL ? BX_NO_MEMORY : bx_lz_pack(&w->item, chunk, n);
 
     if (rc == BX_OK)
-        bx_codec_encoded(&call, w->item.len - before, n);
+        bx_codec_encoded(call, w->item.len - before, n);
     if (rc != BX_TOO_LARGE)
         return rc;
     bx_codec_fell_back(BX_CODEC_LZ, BX_USE_SNAPSHOT);
-    call.codec = BX_CODEC_FLAT;
+    call = bx_codec_encoding(BX_CODEC_FLAT, BX_USE_SNAPSHOT);
     p = start_item(w, BX_SNAP_CHUNK, n);
     if (p == NULL)
         return BX_NO_MEMORY;
     if (n > 0)
         memcpy(p, chunk, n);
-    bx_codec_encoded(&call, n, n);
+    bx_codec_encoded(call, n, n);
     return BX_OK;
 }
 

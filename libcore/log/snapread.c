@@ -122,12 +122,12 @@ static int take_chunk(struct bx_snap_reader *r, bool packed, struct bx_err *err)
     else
         rc = bx_lz_unpack(&r->chunk, p, n, BX_SNAP_CHUNK_MAX);
     if (rc == BX_MALFORMED) {
-        bx_codec_failed(&call);
+        bx_codec_failed(call);
         return damaged(r, err);
     }
     if (rc != BX_OK)
         return bx_err_set(err, rc, "out of memory for a snapshot");
-    bx_codec_decoded(&call, n, r->chunk.len);
+    bx_codec_decoded(call, n, r->chunk.len);
     r->chunks++;
     r->bytes += r->chunk.len;
     r->packed = r->packed || packed;

@@ -37,9 +37,9 @@ bool bx_row_read(struct bx_row_home *h, const struct bx_schema *s, const uint8_t
     if (rc == BX_NO_MEMORY)
         bx_oom(n); /* a sound record must not pass for a damaged one */
     if (rc == BX_OK)
-        bx_codec_decoded(&call, n, n);
+        bx_codec_decoded(call, n, n);
     else
-        bx_codec_failed(&call);
+        bx_codec_failed(call);
     return rc == BX_OK;
 }
 
@@ -48,7 +48,7 @@ void bx_row_write(const struct bx_schema *s, const void *obj, uint8_t *dst)
     struct bx_codec_call call = bx_codec_encoding(BX_CODEC_FLAT, BX_USE_ROW);
     size_t n = bx_flat_write(s, obj, dst);
 
-    bx_codec_encoded(&call, n, n);
+    bx_codec_encoded(call, n, n);
 }
 
 const struct bx_istr *bx_row_name(struct bx_intern *in, struct bx_str s)

@@ -123,7 +123,7 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body
     head->level = BX_LEVEL;
     head->body_hash = bx_hash(p + head_size, body_size);
     bx_flat_write(&bx_cmd_header_schema, head, p);
-    bx_codec_encoded(&call, head_size + body_size, head_size + body_size);
+    bx_codec_encoded(call, head_size + body_size, head_size + body_size);
     return BX_OK;
 }
 
@@ -197,9 +197,9 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
     int rc = decode(src, len, head, body, arena, used, err);
 
     if (rc == BX_OK)
-        bx_codec_decoded(&call, *used, *used);
+        bx_codec_decoded(call, *used, *used);
     else
-        bx_codec_failed(&call);
+        bx_codec_failed(call);
     return rc;
 }
 

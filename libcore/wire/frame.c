@@ -83,7 +83,7 @@ int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema 
         return BX_NO_MEMORY;
     bx_flat_write(s, obj, p + BX_HEADER_SIZE);
     bx_header_seal(p, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT, (uint32_t)size);
-    bx_codec_encoded(&call, size, size);
+    bx_codec_encoded(call, size, size);
     return BX_OK;
 }
 
@@ -94,9 +94,9 @@ int bx_frame_read(const struct bx_schema *s, const uint8_t *p, size_t n, void *o
     int rc = bx_flat_read(s, p, n, obj, arena, NULL, err);
 
     if (rc == BX_OK)
-        bx_codec_decoded(&call, n, n);
+        bx_codec_decoded(call, n, n);
     else
-        bx_codec_failed(&call);
+        bx_codec_failed(call);
     return rc;
 }
 

@@ -16,9 +16,20 @@
 #define ALL (1u << BX_CODEC_FLAT | 1u << BX_CODEC_MSGPACK | 1u << BX_CODEC_JSON)
 
 /* What this thread counted since forget_counts. */
-static const struct bx_codec_stats *count_of(enum bx_codec codec)
+static struct bx_codec_stats count_of(enum bx_codec codec)
 {
-    return &bx_codec_counts()->codecs[codec];
+    struct bx_codec_stats s;
+
+    bx_codec_stats_of(codec, &s);
+    return s;
+}
+
+static struct bx_codec_stats count_of_use(enum bx_codec_use use)
+{
+    struct bx_codec_stats s;
+
+    bx_codec_stats_of_use(use, &s);
+    return s;
 }
 
 static void forget_counts(void)
@@ -150,16 +161,16 @@ TEST(the_best_common_form_is_taken_and_counted)
             BX_OK);
         assert_int_equal(used, cases[i].used);
         for (unsigned c = 0; c < BX__CODECS; c++) {
-            assert_int_equal(count_of(c)->fallbacks, cases[i].fallbacks[c]);
-            assert_int_equal(count_of(c)->encoded, c == used);
+            assert_int_equal(count_of(c).fallbacks, cases[i].fallbacks[c]);
+            assert_int_equal(count_of(c).encoded, c == used);
         }
-        assert_int_equal(count_of(used)->bytes, b.len);
-        assert_int_equal(count_of(used)->plain_bytes, b.len);
-        assert_int_equal(count_of(used)->encode_ns, 10);
-        assert_int_equal(count_of(used)->encodes_timed, 1);
-        assert_int_equal(bx_codec_counts()->uses[BX_USE_REPLY].encoded, 1);
-        assert_int_equal(bx_codec_counts()->uses[BX_USE_REPLY].bytes, b.len);
-        assert_int_equal(bx_codec_counts()->uses[BX_USE_ROW].encoded, 0);
+        assert_int_equal(count_of(used).bytes, b.len);
+        assert_int_equal(count_of(used).plain_bytes, b.len);
+        assert_int_equal(count_of(used).encode_ns, 10);
+        assert_int_equal(count_of(used).encodes_timed, 1);
+        assert_int_equal(count_of_use(BX_USE_REPLY).encoded, 1);
+        assert_int_equal(count_of_use(BX_USE_REPLY).bytes, b.len);
+        assert_int_equal(count_of_use(BX_USE_ROW).encoded, 0);
         bx_buf_release(&b);
     }
     bx_codec_set_clock(NULL);
@@ -180,13 +191,13 @@ TEST(one_call_in_so_many_is_timed)
         b.len = 0;
         bx_hybrid_encode(ALL, BX_USE_ROW, s->schema, &items, &b, &used, NULL);
     }
-    assert_int_equal(count_of(BX_CODEC_FLAT)->encoded, 3 * BX_CODEC_TIMED);
-    assert_int_equal(count_of(BX_CODEC_FLAT)->encodes_timed, 3);
-    assert_int_equal(count_of(BX_CODEC_FLAT)->encode_ns, 30);
+    assert_int_equal(count_of(BX_CODEC_FLAT).encoded, 3 * BX_CODEC_TIMED);
+    assert_int_equal(count_of(BX_CODEC_FLAT).encodes_timed, 3);
+    assert_int_equal(count_of(BX_CODEC_FLAT).encode_ns, 30);
     assert_int_equal(ticks - before, 3 * 2 * 10); /* nobody else looked at the clock */
     bx_codec_set_clock(NULL);
     bx_hybrid_encode(ALL, BX_USE_ROW, s->schema, &items, &b, &used, NULL);
-    assert_int_equal(count_of(BX_CODEC_FLAT)->encodes_timed, 3);
+    assert_int_equal(count_of(BX_CODEC_FLAT).encodes_timed, 3);
     bx_buf_release(&b);
 }
 
@@ -194,8 +205,8 @@ static void *count_on_a_thread(void *ctx)
 {
     struct bx_codec_call call = bx_codec_encoding(BX_CODEC_LZ, BX_USE_SNAPSHOT);
 
-    bx_codec_encoded(&call, 10, 100);
-    bx_codec_failed(&call);
+    bx_codec_encoded(call, 10, 100);
+    bx_codec_failed(call);
     bx_codec_counts_take(ctx);
     return NULL;
 }
@@ -208,12 +219,12 @@ TEST(a_thread_hands_over_what_it_counted)
     forget_counts();
     assert_int_equal(pthread_create(&thread, NULL, count_on_a_thread, &counts), 0);
     pthread_join(thread, NULL);
-    assert_int_equal(count_of(BX_CODEC_LZ)->encoded, 0);
+    assert_int_equal(count_of(BX_CODEC_LZ).encoded, 0);
     bx_codec_counts_add(&counts);
     bx_codec_counts_add(&counts);
-    assert_int_equal(count_of(BX_CODEC_LZ)->encoded, 2);
-    assert_int_equal(count_of(BX_CODEC_LZ)->plain_bytes, 200);
-    assert_int_equal(bx_codec_counts()->uses[BX_USE_SNAPSHOT].failed, 2);
+    assert_int_equal(count_of(BX_CODEC_LZ).encoded, 2);
+    assert_int_equal(count_of(BX_CODEC_LZ).plain_bytes, 200);
+    assert_int_equal(count_of_use(BX_USE_SNAPSHOT).failed, 2);
     for (unsigned i = 0; i < BX__CODEC_USES; i++)
         assert_non_null(bx_codec_use_names[i]);
 }
@@ -233,23 +244,23 @@ TEST(compression_is_taken_where_it_gains)
         bx_hybrid_encode(ALL | 1u << BX_CODEC_LZ, BX_USE_REPLY, s->schema, &many, &b, &used, NULL),
         BX_OK);
     assert_int_equal(used, BX_CODEC_LZ);
-    assert_int_equal(count_of(BX_CODEC_LZ)->bytes, b.len);
-    assert_int_equal(count_of(BX_CODEC_LZ)->plain_bytes, 50 * bx_flat_size(s->schema, s->object));
-    assert_true(count_of(BX_CODEC_LZ)->plain_bytes > 10 * b.len);
-    assert_int_equal(count_of(BX_CODEC_LZ)->fallbacks, 0);
+    assert_int_equal(count_of(BX_CODEC_LZ).bytes, b.len);
+    assert_int_equal(count_of(BX_CODEC_LZ).plain_bytes, 50 * bx_flat_size(s->schema, s->object));
+    assert_true(count_of(BX_CODEC_LZ).plain_bytes > 10 * b.len);
+    assert_int_equal(count_of(BX_CODEC_LZ).fallbacks, 0);
     bx_buf_release(&b);
 
     assert_int_equal(
         bx_hybrid_encode(ALL | 1u << BX_CODEC_LZ, BX_USE_REPLY, s->schema, &none, &b, &used, NULL),
         BX_OK);
     assert_int_equal(used, BX_CODEC_FLAT);
-    assert_int_equal(count_of(BX_CODEC_LZ)->fallbacks, 1);
-    assert_int_equal(count_of(BX_CODEC_LZ)->failed, 0);
+    assert_int_equal(count_of(BX_CODEC_LZ).fallbacks, 1);
+    assert_int_equal(count_of(BX_CODEC_LZ).failed, 0);
     assert_int_equal(
         bx_hybrid_encode(1u << BX_CODEC_LZ, BX_USE_REPLY, s->schema, &none, &b, &used, NULL),
         BX_UNSUPPORTED);
     assert_int_equal(bx_hybrid_encode(ALL, BX_USE_REPLY, s->schema, &one, &b, &used, NULL), BX_OK);
-    assert_int_equal(count_of(BX_CODEC_LZ)->fallbacks, 2); /* not of a peer that does not take it */
+    assert_int_equal(count_of(BX_CODEC_LZ).fallbacks, 2); /* not of a peer that does not take it */
     bx_buf_release(&b);
 }
 
@@ -310,8 +321,8 @@ TEST(a_type_without_a_flat_form_falls_back)
     assert_int_equal(bx_hybrid_encode(ALL, BX_USE_REPLY, &formless, &items, &b, &used, NULL),
                      BX_OK);
     assert_int_equal(used, BX_CODEC_MSGPACK);
-    assert_int_equal(count_of(BX_CODEC_FLAT)->fallbacks, 1);
-    assert_int_equal(count_of(BX_CODEC_FLAT)->failed, 0);
+    assert_int_equal(count_of(BX_CODEC_FLAT).fallbacks, 1);
+    assert_int_equal(count_of(BX_CODEC_FLAT).failed, 0);
     bx_buf_release(&b);
 }
 
@@ -343,9 +354,9 @@ TEST(json_without_a_head_is_read)
     }
     s.object = want;
     assert_int_equal(read_bytes(&s, text, sizeof text - 1), BX_OK);
-    assert_int_equal(count_of(BX_CODEC_JSON)->decoded, 1);
+    assert_int_equal(count_of(BX_CODEC_JSON).decoded, 1);
     assert_int_equal(read_bytes(&s, text, sizeof text - 2), BX_MALFORMED);
-    assert_int_equal(count_of(BX_CODEC_JSON)->failed, 1);
+    assert_int_equal(count_of(BX_CODEC_JSON).failed, 1);
 }
 
 TEST(what_has_no_head_is_refused)
