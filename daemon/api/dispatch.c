@@ -207,13 +207,21 @@ static int check_role(const struct api_call *c, struct bx_err *err)
 /* A configuration is read into the pooled object that its command is encoded from. */
 static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
 {
+    struct bx_codec_call call = bx_codec_decoding(BX_CODEC_MSGPACK, BX_USE_REQUEST);
+    int rc;
+
     c->pooled = api_methods[c->method].config;
     c->params = c->pooled ? bx_pool_acquire(&c->api->configs)
                           : bx_arena_alloc(&c->arena, bx_methods[c->method].params->size);
     if (c->params == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     bx_params_init(c->method, c->params);
-    return bx_params_read(c->method, params, c->params, &c->arena, err);
+    rc = bx_params_read(c->method, params, c->params, &c->arena, err);
+    if (rc == BX_OK)
+        bx_codec_decoded(call, c->message.len, c->message.len);
+    else
+        bx_codec_failed(call);
+    return rc;
 }
 
 void api_call_run(struct api_call *c, struct bx_str method, bx_val params)

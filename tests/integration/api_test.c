@@ -627,6 +627,8 @@ TEST(every_use_of_a_codec_is_counted)
     assert_true(number(bx_val_get(uses, "entry"), "encodes_timed") > 0);
     assert_true(number(bx_val_get(uses, "row"), "encoded") > 0);
     assert_true(number(bx_val_get(uses, "row"), "decoded") > 0);
+    assert_true(number(bx_val_get(uses, "request"), "decoded") >= 2);
+    assert_true(number(bx_val_get(uses, "reply"), "encoded") >= 1);
     assert_int_equal(number(bx_val_get(uses, "entry"), "failed"), 0);
     rpc_close(&c);
 }
