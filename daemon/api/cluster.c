@@ -7,7 +7,7 @@
 
 /* ---- hello ---- */
 
-static const struct bx_str list_codecs[] = {{"msgpack", 7}, {"flat", 4}};
+static const struct bx_str list_codecs[] = {{"msgpack", 7}, {"flat", 4}, {"lz", 2}};
 
 /* What the client takes lists in, of what we know; MessagePack always. */
 static uint32_t codecs_of(const struct bx_strs *names)
@@ -33,7 +33,7 @@ void api_hello(struct api_call *c)
                                .driver = bx_str(a->driver->ops->name),
                                .accel = bx_str(a->accel),
                                .initialized = a->node != NULL,
-                               .codecs = {list_codecs, 2}};
+                               .codecs = {list_codecs, sizeof list_codecs / sizeof list_codecs[0]}};
 
     c->client->codecs = codecs_of(&p->codecs);
     api_reply(c, &bx_hello_reply_schema, &r);
