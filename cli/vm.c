@@ -38,6 +38,7 @@ static const struct column vm_columns[] = {
     {.title = "RESTART", .key = "restart", .wide = true},
     {.title = "ON LOST", .key = "on_lost", .wide = true},
     {.title = "LABELS", .key = "labels", .format = VALUE_LABELS, .wide = true},
+    {.title = "METADATA", .key = "metadata", .format = VALUE_LABELS, .wide = true},
     {.title = "ADDRESS", .key = "address", .wide = true},
     {.title = "UUID", .key = "uuid", .wide = true},
     {.title = "MESSAGE", .key = "message", .wide = true},

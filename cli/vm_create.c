@@ -29,6 +29,7 @@ const struct flag vm_create_flags[] = {
      .choices = bx_strategy_names},
     {.name = "priority", .value = "P", .help = "0 to 1000 (500); shown, but without effect yet"},
     {.name = "label", .value = "K=V", .help = "add a label; may be repeated"},
+    {.name = "metadata", .value = "K=V", .help = "add metadata; may be repeated"},
     {.name = "restart",
      .value = "R",
      .help = "when the guest ends: always, on-failure or never (always)",
@@ -68,6 +69,12 @@ static int invalid_pair(struct run *r, const char *flag, const char *what, const
     bx_err_hint(&r->err, "for example --%s app=web; a key has one value", flag);
     return BX_INVALID;
 }
+
+/* What KEY=VALUE flags are read into. */
+struct pairs {
+    struct bx_pair labels[BX_LABELS_MAX], metadata[BX_METADATA_MAX];
+};
+_Static_assert(BX_METADATA_MAX == BX_LABELS_MAX, "read_pairs has one bound");
 
 /* Each KEY=VALUE of a flag into pairs, of which there are BX_LABELS_MAX. Without any, *out stays as
  * the file has it. */
@@ -159,7 +166,7 @@ static void read_texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * 
         c->stopped = args_has(&r->args, "no-start");
 }
 
-static int read_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pairs,
+static int read_config(struct run *r, struct bx_vm_config *c, struct pairs *pairs,
                        char (*paths)[2 * PATH_MAX])
 {
     static struct bx_decoder decoder; /* the configuration's text may lie in it */
@@ -175,7 +182,9 @@ static int read_config(struct run *r, struct bx_vm_config *c, struct bx_pair *pa
     if (rc == BX_OK)
         rc = read_choices(r, c);
     if (rc == BX_OK)
-        rc = read_pairs(r, "label", pairs, &c->labels);
+        rc = read_pairs(r, "label", pairs->labels, &c->labels);
+    if (rc == BX_OK)
+        rc = read_pairs(r, "metadata", pairs->metadata, &c->metadata);
     if (rc == BX_OK)
         rc = bx_vm_config_check(c, &r->err);
     return rc == BX_OK ? bx_vm_config_supported(c, &r->err) : rc;
@@ -217,6 +226,8 @@ static void add_config(struct params *p, const struct bx_vm_config *c)
     params_str(p, "restart", bx_restart_names[c->restart]);
     params_str(p, "on_lost", bx_on_lost_names[c->on_lost]);
     add_pairs(p, "labels", &c->labels);
+    if (c->metadata.n > 0) /* older daemons do not know it */
+        add_pairs(p, "metadata", &c->metadata);
     params_bool(p, "disk_ephemeral", c->disk_ephemeral);
     params_bool(p, "stopped", c->stopped);
 }
@@ -270,11 +281,11 @@ static int print_dry_run(struct run *r, bx_val d)
 int vm_create(struct run *r)
 {
     static char paths[2][2 * PATH_MAX];
-    struct bx_pair pairs[BX_LABELS_MAX];
+    struct pairs pairs;
     struct params p = {0};
     struct bx_vm_config c;
     bx_val result = NULL;
-    int rc = read_config(r, &c, pairs, paths);
+    int rc = read_config(r, &c, &pairs, paths);
 
     if (rc == BX_OK) {
         add_config(&p, &c);

@@ -66,6 +66,7 @@ static void end(struct api_call *c)
         c->client->ops->ended(c->client);
     }
     bx_buf_release(&c->message);
+    bx_pool_release(&a->metadata, c->metadata);
     if (c->pooled)
         bx_pool_release(&a->configs, c->params);
     give_arena(c);
@@ -204,6 +205,21 @@ static int check_role(const struct api_call *c, struct bx_err *err)
     return BX_OK;
 }
 
+/* Most VMs have none: what holds the most there may be is pooled. */
+static int keep_metadata(struct api_call *c, struct bx_err *err)
+{
+    struct bx_pairs *pairs = &((struct bx_vm_create_params *)c->params)->body.config.metadata;
+
+    if (pairs->n == 0)
+        return BX_OK;
+    c->metadata = bx_pool_acquire(&c->api->metadata);
+    if (c->metadata == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    memcpy(c->metadata->pairs, pairs->v, pairs->n * sizeof *pairs->v);
+    pairs->v = c->metadata->pairs;
+    return BX_OK;
+}
+
 /* A configuration is read into the pooled object that its command is encoded from. */
 static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
 {
@@ -221,7 +237,7 @@ static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
         bx_codec_decoded(call, c->message.len, c->message.len);
     else
         bx_codec_failed(call);
-    return rc;
+    return rc == BX_OK && c->pooled ? keep_metadata(c, err) : rc;
 }
 
 void api_call_run(struct api_call *c, struct bx_str method, bx_val params)

@@ -26,9 +26,10 @@ struct api_call {
     enum bx_method method;
     struct bx_buf message; /* what the parameters point into */
     struct bx_arena arena;
-    void *params; /* of the struct that bx_methods[method].params describes */
-    bool pooled;  /* params come from api->configs */
-    void *state;  /* the method's own, from the arena */
+    void *params;                  /* of the struct that bx_methods[method].params describes */
+    bool pooled;                   /* params come from api->configs */
+    struct api_metadata *metadata; /* what metadata of a configuration lies in; NULL: none */
+    void *state;                   /* the method's own, from the arena */
     void (*then)(struct api_call *c);
     uint64_t deadline; /* boot time */
     uint64_t query;    /* number of the question to another node, or 0 */

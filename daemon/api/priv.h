@@ -27,7 +27,7 @@
 /* The metadata of a request: pooled, because it is a list, which the request does not hold as such.
  */
 struct api_metadata {
-    struct bx_pair pairs[BX_LABELS_MAX];
+    struct bx_pair pairs[BX_METADATA_MAX];
 };
 
 struct api {

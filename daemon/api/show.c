@@ -46,6 +46,7 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .modified_ms = vm->modified_ms,
         .message = vm->message,
         .score = vm->score,
+        .metadata = c->metadata,
     }; /* no address: guests have no network yet */
     memcpy(out->uuid, vm->uuid, sizeof out->uuid);
 }

@@ -12,7 +12,8 @@ const char *const bx_strategy_names[] = {"most-available", "least-available", "m
 _Static_assert(sizeof bx_strategy_names / sizeof bx_strategy_names[0] == BX__STRATEGIES + 1,
                "a name for each strategy");
 
-static const struct bx_field config_fields[] = {BX_VM_CONFIG_FIELDS(0)};
+static const struct bx_field config_fields[] = {BX_VM_CONFIG_FIELDS(0),
+                                                BX_VM_CONFIG_LATER_FIELDS(0)};
 const struct bx_schema bx_vm_config_schema = BX_SCHEMA("vm", 1, bx_vm_config, config_fields);
 
 void bx_vm_config_init(struct bx_vm_config *c)
@@ -74,42 +75,64 @@ static bool key_char(char c)
            c == '_' || c == '.' || c == '/';
 }
 
-static int label(const struct bx_pair *p, struct bx_err *err)
+/* What is given as KEY=VALUE, several times. */
+struct pairs_rule {
+    const char *flag, *what;
+    uint32_t max, value_max, bytes_max;
+    const char *hint;
+};
+static const struct pairs_rule label_rule = {
+    "--label",          "labels",   BX_LABELS_MAX,
+    BX_LABEL_VALUE_MAX, UINT32_MAX, "labels are for selecting; longer text goes into --metadata"};
+static const struct pairs_rule metadata_rule = {
+    "--metadata",          "pairs",           BX_METADATA_MAX,
+    BX_METADATA_VALUE_MAX, BX_METADATA_BYTES, "put longer text elsewhere, and its address here"};
+
+static int pair(const struct pairs_rule *rule, const struct bx_pair *p, struct bx_err *err)
 {
     bool ok = p->key.n >= 1 && p->key.n <= BX_LABEL_KEY_MAX;
 
     for (uint32_t i = 0; ok && i < p->key.n; i++)
         ok = key_char(p->key.p[i]);
     if (!ok) {
-        bx_err_set(err, BX_INVALID, "--label: \"%.*s\" is not a valid key",
+        bx_err_set(err, BX_INVALID, "%s: \"%.*s\" is not a valid key", rule->flag,
                    (int)(p->key.n > 80 ? 80 : p->key.n), p->key.p == NULL ? "" : p->key.p);
         bx_err_hint(err, "a key is 1 to %u of letters, digits and -_./", BX_LABEL_KEY_MAX);
         return BX_INVALID;
     }
-    if (p->value.n <= BX_LABEL_VALUE_MAX)
+    if (p->value.n <= rule->value_max)
         return BX_OK;
     bx_err_set(err, BX_INVALID,
-               "--label: the value of \"" BX_STR_FMT "\" has %u bytes, at most %u "
+               "%s: the value of \"" BX_STR_FMT "\" has %u bytes, at most %u "
                "are allowed",
-               BX_STR_ARG(p->key), p->value.n, BX_LABEL_VALUE_MAX);
-    bx_err_hint(err, "labels are for selecting; put longer text elsewhere");
+               rule->flag, BX_STR_ARG(p->key), p->value.n, rule->value_max);
+    bx_err_hint(err, "%s", rule->hint);
     return BX_INVALID;
 }
 
-static int labels(const struct bx_pairs *l, struct bx_err *err)
+static int pairs(const struct pairs_rule *rule, const struct bx_pairs *l, struct bx_err *err)
 {
-    if (l->n > BX_LABELS_MAX) {
-        bx_err_set(err, BX_INVALID, "--label: at most %u labels, not %u", BX_LABELS_MAX, l->n);
+    uint64_t bytes = 0;
+
+    if (l->n > rule->max) {
+        bx_err_set(err, BX_INVALID, "%s: at most %u %s, not %u", rule->flag, rule->max, rule->what,
+                   l->n);
         bx_err_hint(err, "leave some out");
         return BX_INVALID;
     }
     for (uint32_t i = 0; i < l->n; i++) {
-        int rc = label(&l->v[i], err);
+        int rc = pair(rule, &l->v[i], err);
 
         if (rc != BX_OK)
             return rc;
+        bytes += (uint64_t)l->v[i].key.n + l->v[i].value.n;
     }
-    return BX_OK;
+    if (bytes <= rule->bytes_max)
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "%s: keys and values have %llu bytes, at most %u are allowed",
+               rule->flag, (unsigned long long)bytes, rule->bytes_max);
+    bx_err_hint(err, "%s", rule->hint);
+    return BX_INVALID;
 }
 
 static int policies(const struct bx_vm_config *c, struct bx_err *err)
@@ -154,7 +177,9 @@ int bx_vm_config_check(const struct bx_vm_config *c, struct bx_err *err)
     if (rc == BX_OK)
         rc = range("--cmdline", c->cmdline.n, 0, BX_CMDLINE_MAX, " bytes", err);
     if (rc == BX_OK)
-        rc = labels(&c->labels, err);
+        rc = pairs(&label_rule, &c->labels, err);
+    if (rc == BX_OK)
+        rc = pairs(&metadata_rule, &c->metadata, err);
     if (rc == BX_OK && c->node.n > 0)
         rc = bx_name_check(c->node, "--node", err);
     return rc == BX_OK ? policies(c, err) : rc;

@@ -13,6 +13,9 @@
 #define BX_LABELS_MAX 64u
 #define BX_LABEL_KEY_MAX 63u
 #define BX_LABEL_VALUE_MAX 255u
+#define BX_METADATA_MAX 64u
+#define BX_METADATA_VALUE_MAX 1024u
+#define BX_METADATA_BYTES (16u << 10) /* of all keys and values */
 #define BX_PATH_LEN_MAX 4096u
 #define BX_CMDLINE_MAX 2048u
 #define BX_PRIORITY_MAX 1000u
@@ -63,8 +66,9 @@ struct bx_vm_config {
     uint8_t restart;  /* enum bx_restart */
     uint8_t on_lost;  /* enum bx_on_lost */
     bool disk_ephemeral;
-    bool stopped;       /* created with --no-start */
-    struct bx_str node; /* pinned to the node of this name; empty: anywhere */
+    bool stopped;             /* created with --no-start */
+    struct bx_str node;       /* pinned to the node of this name; empty: anywhere */
+    struct bx_pairs metadata; /* for whoever made it: kept and shown, never looked at */
 };
 extern const struct bx_schema bx_vm_config_schema;
 
@@ -90,6 +94,10 @@ extern const struct bx_schema bx_vm_config_schema;
         BX_VM_CONFIG_FIELD(at, disk_ephemeral, BX_T_BOOL),                                         \
         BX_VM_CONFIG_FIELD(at, stopped, BX_T_BOOL),                                                \
         BX_VM_CONFIG_FIELD(at, node, BX_T_STR, .max = 255)
+/* And those that were added later: they stand at the end of such a record. */
+#define BX_VM_CONFIG_LATER_FIELDS(at)                                                              \
+    BX_VM_CONFIG_FIELD(at, metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .later = true,            \
+                       .omit = true)
 
 /* Defaults of everything but the name. */
 void bx_vm_config_init(struct bx_vm_config *c);

@@ -19,7 +19,9 @@ struct label { /* what a pair of the configuration views */
     const struct bx_istr *key, *value;
 };
 
-struct shared { /* then the pairs of its labels, the strings of these, and the record of the rest */
+/* Then the pairs of its labels and of its metadata, the strings of the labels, and the record of
+ * the rest. Metadata is hardly the same for two VMs: it stays in the record. */
+struct shared {
     struct bx_vm_config config;
     uint32_t len; /* of the record */
 };
@@ -27,6 +29,7 @@ struct shared { /* then the pairs of its labels, the strings of these, and the r
 struct key {
     struct bx_row_home *home;
     struct bx_pairs labels;
+    uint32_t metadata; /* pairs */
     const uint8_t *record;
     uint32_t len;
 };
@@ -36,19 +39,20 @@ static struct bx_pair *pairs_of(struct shared *s)
     return (struct bx_pair *)(void *)(s + 1);
 }
 
-static struct label *labels_of(struct shared *s, uint32_t n)
+static struct label *labels_of(struct shared *s, uint32_t labels, uint32_t metadata)
 {
-    return (struct label *)(void *)(pairs_of(s) + n);
+    return (struct label *)(void *)(pairs_of(s) + labels + metadata);
 }
 
-static uint8_t *record_of(struct shared *s, uint32_t labels)
+static uint8_t *record_of(struct shared *s, const struct key *k)
 {
-    return (uint8_t *)(labels_of(s, labels) + labels);
+    return (uint8_t *)(labels_of(s, k->labels.n, k->metadata) + k->labels.n);
 }
 
-static size_t size_with(uint32_t labels, uint32_t len)
+static size_t size_with(const struct key *k)
 {
-    return sizeof(struct shared) + labels * (sizeof(struct bx_pair) + sizeof(struct label)) + len;
+    return sizeof(struct shared) + (k->labels.n + k->metadata) * sizeof(struct bx_pair) +
+           k->labels.n * sizeof(struct label) + k->len;
 }
 
 /* By their bytes: the same text may be somebody's private copy. */
@@ -67,7 +71,7 @@ static bool same(const void *value, const void *key)
     const struct key *k = key;
 
     return s->len == k->len && s->config.labels.n == k->labels.n &&
-           memcmp(record_of(s, k->labels.n), k->record, k->len) == 0 &&
+           s->config.metadata.n == k->metadata && memcmp(record_of(s, k), k->record, k->len) == 0 &&
            same_labels(&s->config.labels, &k->labels);
 }
 
@@ -91,7 +95,7 @@ static struct bx_str view(const struct bx_istr *s)
 
 static void hold_labels(struct shared *s, const struct key *k)
 {
-    struct label *labels = labels_of(s, k->labels.n);
+    struct label *labels = labels_of(s, k->labels.n, k->metadata);
     struct bx_pair *pairs = pairs_of(s);
 
     for (uint32_t i = 0; i < k->labels.n; i++) {
@@ -106,21 +110,27 @@ static void make(void *value, const void *key)
 {
     const struct key *k = key;
     struct shared *s = value;
-    uint8_t *record = record_of(s, k->labels.n);
+    uint8_t *record = record_of(s, k);
+    struct bx_pair *metadata = pairs_of(s) + k->labels.n;
     int rc;
 
     s->len = k->len;
     memcpy(record, k->record, k->len);
-    rc = bx_flat_read(&bx_vm_config_schema, record, k->len, &s->config, NULL, NULL, NULL);
-    assert(rc == BX_OK); /* what was just written reads, and has no list */
-    (void)rc;
+    rc =
+        bx_flat_read(&bx_vm_config_schema, record, k->len, &s->config, &k->home->arena, NULL, NULL);
+    if (rc == BX_NO_MEMORY)
+        bx_oom(k->len);
+    assert(rc == BX_OK && s->config.metadata.n == k->metadata); /* it was just written */
+    if (k->metadata > 0)
+        memcpy(metadata, s->config.metadata.v, k->metadata * sizeof *metadata);
+    s->config.metadata.v = metadata;
     hold_labels(s, k);
 }
 
 static void let_go(void *intern, void *value)
 {
     struct shared *s = value;
-    const struct label *labels = labels_of(s, s->config.labels.n);
+    const struct label *labels = labels_of(s, s->config.labels.n, s->config.metadata.n);
 
     for (uint32_t i = 0; i < s->config.labels.n; i++) {
         bx_intern_release(intern, labels[i].key);
@@ -144,7 +154,7 @@ void bx_row_configs_bound(struct bx_row_home *h, uint64_t max)
 const struct bx_vm_config *bx_row_config(struct bx_row_home *h, const struct bx_vm_config *c)
 {
     struct bx_vm_config alike = *c;
-    struct key k = {.home = h, .labels = c->labels};
+    struct key k = {.home = h, .labels = c->labels, .metadata = c->metadata.n};
     const struct shared *s;
     uint8_t *record;
     size_t size;
@@ -157,7 +167,7 @@ const struct bx_vm_config *bx_row_config(struct bx_row_home *h, const struct bx_
         bx_oom(k.len);
     bx_flat_write(&bx_vm_config_schema, &alike, record);
     k.record = record;
-    size = size_with(k.labels.n, k.len);
+    size = size_with(&k);
     s = bx_rc_get_or_create(&h->configs, hash_of(&k), &k, size, make);
     if (s == NULL)
         bx_oom(size);

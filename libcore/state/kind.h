@@ -101,6 +101,7 @@ struct bx_kind_desc {
     enum bx_name_index name_index; /* names are unique and found by a hash */
     uint16_t name_at;
     const char *sql_suffix; /* after the column list of CREATE TABLE */
+    const char *json;       /* pairs of the record that users' queries see as a column of JSON */
 
     /* A record that is not the object itself has make and load. make builds the row of a draft;
      * load builds it from a stored record, NULL: it does not read. */

@@ -38,6 +38,7 @@ static const struct bx_field vm_fields[] = {
     BX_FIELD(vm_record, score, BX_T_U32),
     BX_FIELD(vm_record, margin, BX_T_U32),
     BX_FIELD(vm_record, message, BX_T_STR, .max = 512),
+    BX_VM_CONFIG_LATER_FIELDS(offsetof(struct vm_record, config)),
 };
 static const struct bx_schema vm_schema = BX_SCHEMA("vm row", 200, vm_record, vm_fields);
 
@@ -172,7 +173,7 @@ static void release(struct bx_row_home *h, struct bx_row *row)
 
 BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
         .name_at = offsetof(struct bx_vm, name), .make = make, .load = load, .release = release,
-        .settle = settle);
+        .settle = settle, .json = "metadata");
 
 /* ---- what others ask ---- */
 

@@ -6,12 +6,15 @@
  * the result are checked every OPS_BETWEEN_LOOKS steps of SQLite's machine. */
 #include "state/fsm.h"
 
+#include "codec/flat.h"
+#include "codec/json.h"
 #include "codec/pack.h"
 
 #include <assert.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 #include <strings.h>
 
 #define OPS_BETWEEN_LOOKS 1000
@@ -65,7 +68,16 @@ static bool is_open_column(const struct bx_kind_desc *k, const char *column)
         if (strcasecmp(column, k->columns[i].name) == 0)
             return k->columns[i].open;
     }
-    return false;
+    return k->json != NULL && strcasecmp(column, k->json) == 0;
+}
+
+/* The view of a kind shows a part of the record, which queries may not read themselves. */
+static bool reads_for_view(const char *table, const char *column, const char *accessor)
+{
+    const struct bx_kind_desc *k = kind_of(table);
+
+    return k != NULL && k->json != NULL && accessor != NULL && strcasecmp(accessor, k->sql) == 0 &&
+           strcasecmp(column, "data") == 0;
 }
 
 /* column is "" when only the presence of rows counts, and then table may also be the name of a
@@ -100,13 +112,12 @@ static int authorize(void *ctx, int action, const char *first, const char *secon
     struct query *q = ctx;
 
     (void)schema;
-    (void)accessor;
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     case SQLITE_READ:
-        if (may_read(first, second))
+        if (may_read(first, second) || reads_for_view(first, second, accessor))
             return SQLITE_OK;
         return deny(q, "this table or column is not open to queries", q->tables);
     case SQLITE_FUNCTION:
@@ -197,6 +208,62 @@ static void uuid_text(sqlite3_context *c, int n, sqlite3_value **v)
     sqlite3_result_text(c, text, -1, SQLITE_TRANSIENT);
 }
 
+static const struct bx_field *field_named(const struct bx_schema *s, const char *name)
+{
+    uint32_t i = 0;
+
+    while (strcmp(s->fields[i].name, name) != 0)
+        i++;
+    return &s->fields[i];
+}
+
+static int write_pairs_json(struct bx_buf *out, const struct bx_pairs *pairs)
+{
+    struct bx_pack *pack = bx_pack_create();
+    struct bx_buf b = {0};
+    bx_val map;
+
+    bx_pw_map(&b, pairs->n);
+    for (uint32_t i = 0; i < pairs->n; i++) {
+        bx_pw_strn(&b, pairs->v[i].key.p, pairs->v[i].key.n);
+        bx_pw_strn(&b, pairs->v[i].value.p, pairs->v[i].value.n);
+    }
+    map = b.failed || pack == NULL ? NULL : bx_pack_parse(pack, b.data, b.len, b.len, NULL);
+    if (map == NULL || bx_json_write(out, map, 0) != BX_OK)
+        out->failed = true;
+    bx_buf_release(&b);
+    bx_pack_destroy(pack);
+    return out->failed ? BX_NO_MEMORY : BX_OK;
+}
+
+/* KIND_json(data): the pairs that the kind shows, of a record, which lies at any address. */
+static void record_json(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    const struct bx_kind_desc *k = sqlite3_user_data(c);
+    const struct bx_field *f = field_named(k->schema, k->json);
+    size_t len = (size_t)sqlite3_value_bytes(v[0]);
+    struct bx_arena arena = {0};
+    void *record = bx_arena_alloc(&arena, len), *object = bx_arena_alloc(&arena, k->schema->size);
+    struct bx_buf text = {0};
+    int rc = record == NULL || object == NULL ? BX_NO_MEMORY : BX_OK;
+
+    (void)n;
+    if (rc == BX_OK && len > 0)
+        memcpy(record, sqlite3_value_blob(v[0]), len);
+    if (rc == BX_OK)
+        rc = bx_flat_read(k->schema, record, len, object, &arena, NULL, NULL);
+    if (rc == BX_OK)
+        rc = write_pairs_json(&text, (const void *)((const char *)object + f->offset));
+    if (rc == BX_OK)
+        sqlite3_result_text(c, (const char *)text.data, (int)text.len, SQLITE_TRANSIENT);
+    else if (rc == BX_NO_MEMORY)
+        sqlite3_result_error_nomem(c);
+    else
+        sqlite3_result_null(c);
+    bx_buf_release(&text);
+    bx_arena_close(&arena);
+}
+
 /* One with the columns of this kind that are open; nothing for a kind that has none. */
 static int create_view(sqlite3 *db, const struct bx_kind_desc *k)
 {
@@ -215,6 +282,9 @@ static int create_view(sqlite3 *db, const struct bx_kind_desc *k)
         comma = ", ";
         assert(n < VIEW_MAX / 2); /* it is made of our own table */
     }
+    if (k->json != NULL)
+        n += snprintf(sql + n, sizeof sql - (size_t)n, "%s%s_json(data) AS %s", comma, k->name,
+                      k->json);
     snprintf(sql + n, sizeof sql - (size_t)n, " FROM main.%s", k->sql);
     return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
@@ -247,6 +317,28 @@ static int create_views(struct query *q)
     return rc == SQLITE_OK ? sqlite3_exec(q->db, "PRAGMA query_only = ON;", NULL, NULL, NULL) : rc;
 }
 
+static int create_function(sqlite3 *db, const char *name, const struct bx_kind_desc *k,
+                           void (*f)(sqlite3_context *c, int n, sqlite3_value **v))
+{
+    return sqlite3_create_function_v2(db, name, 1,
+                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+                                      (void *)(uintptr_t)k, f, NULL, NULL, NULL);
+}
+
+static int create_functions(sqlite3 *db)
+{
+    int rc = create_function(db, "uuid_text", NULL, uuid_text);
+    char name[32];
+
+    for (size_t i = 0; rc == SQLITE_OK && i < BX__TABLES; i++) {
+        if (bx_kinds[i]->json == NULL)
+            continue;
+        snprintf(name, sizeof name, "%s_json", bx_kinds[i]->name);
+        rc = create_function(db, name, bx_kinds[i], record_json);
+    }
+    return rc;
+}
+
 static int connect_to(struct query *q, const char *path)
 {
     int rc = sqlite3_open_v2(path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
@@ -260,9 +352,7 @@ static int connect_to(struct query *q, const char *path)
     sqlite3_limit(q->db, SQLITE_LIMIT_ATTACHED, 0);
     rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc == SQLITE_OK)
-        rc = sqlite3_create_function_v2(q->db, "uuid_text", 1,
-                                        SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-                                        uuid_text, NULL, NULL, NULL);
+        rc = create_functions(q->db);
     if (rc == SQLITE_OK)
         rc = create_views(q);
     if (rc == SQLITE_OK)

@@ -34,6 +34,7 @@ static const struct bx_field vm_create_fields[] = {
     BX_VM_CONFIG_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
     BX_FIELD(bx_cmd_vm_create, if_not_exists, BX_T_BOOL),
     BX_FIELD(bx_cmd_vm_create, admit, BX_T_BOOL, .omit = true, .later = true),
+    BX_VM_CONFIG_LATER_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
 };
 static const struct bx_field vm_desire_fields[] = {
     BX_FIELD(bx_cmd_vm_desire, vm, BX_T_STR, .max = 255),

@@ -51,6 +51,7 @@ static const struct bx_field vm_create_fields[] = {
     BX_FIELD(bx_vm_create_params, dry_run, BX_T_BOOL),
     COMMON(consistency, BX_T_ENUM, .names = bx_consistency_names),
     WRITES,
+    BX_VM_CONFIG_LATER_FIELDS(CREATE_AT + offsetof(struct bx_cmd_vm_create, config)),
 };
 static const struct bx_field vm_read_fields[] = {VM, READS};
 static const struct bx_field vm_write_fields[] = {VM, WRITES};

@@ -39,6 +39,7 @@ static const struct bx_field vm_fields[] = {
     F(modified_ms, BX_T_U64),
     F(message, BX_T_STR, .max = 512),
     F(score, BX_T_U32),
+    F(metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .later = true, .omit = true),
 };
 #undef F
 const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);

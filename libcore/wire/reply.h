@@ -54,6 +54,7 @@ struct bx_vm_reply {
     uint64_t created_ms, modified_ms;
     struct bx_str message;
     uint32_t score;
+    struct bx_pairs metadata;
 };
 extern const struct bx_schema bx_vm_reply_schema;
 

@@ -89,6 +89,74 @@ TEST(the_life_of_a_vm)
     rpc_close(&c);
 }
 
+static uint32_t listed(struct rpc *c, const char *method, const char *params, const char *first)
+{
+    bx_val list = rpc_ok(c, method, params);
+
+    if (bx_val_len(list) > 0)
+        assert_true(says(bx_val_at(list, 0), "name", first));
+    return bx_val_len(list);
+}
+
+TEST(lists_are_cut_and_filtered)
+{
+    struct rpc c = host_dial(hosts[0].local);
+    uint64_t first;
+
+    for (int i = 1; i <= 5; i++) {
+        char params[128];
+
+        snprintf(params, sizeof params,
+                 "{\"name\": \"v%d\", \"vcpus\": %d, \"stopped\": true, \"labels\": {\"k\": "
+                 "\"%d\"}}",
+                 i, i, i % 2);
+        rpc_ok(&c, "vm.create", params);
+    }
+    assert_int_equal(listed(&c, "vm.list", "{}", "v1"), 5);
+    assert_int_equal(listed(&c, "vm.list", "{\"limit\": 2}", "v1"), 2);
+    assert_int_equal(listed(&c, "vm.list", "{\"limit\": 2, \"after\": \"v2\"}", "v3"), 2);
+    assert_int_equal(listed(&c, "vm.list", "{\"after\": \"v5\"}", ""), 0);
+    assert_int_equal(listed(&c, "vm.list", "{\"match\": {\"vcpus\": \"4\"}}", "v4"), 1);
+    assert_int_equal(listed(&c, "vm.list", "{\"match\": {\"labels.k\": \"1\"}}", "v1"), 3);
+    assert_int_equal(
+        listed(&c, "vm.list", "{\"match\": {\"labels.k\": \"1\"}, \"after\": \"v1\"}", "v3"), 2);
+    assert_int_equal(listed(&c, "node.list", "{\"after\": \"1\"}", ""), 0);
+    assert_int_equal(listed(&c, "node.list", "{\"match\": {\"driver\": \"sim\"}}", "n1"), 1);
+    assert_int_equal(listed(&c, "cluster.members", "{\"limit\": 1}", "n1"), 1);
+    first = number(bx_val_at(rpc_ok(&c, "events.list",
+                                    "{\"match\": {\"type\": \"vm.created\", \"object\": \"v2\"}}"),
+                             0),
+                   "index");
+    assert_true(first > 0);
+    rpc_fails(&c, "vm.list", "{\"match\": {\"phse\": \"x\"}}", BX_INVALID,
+              "did you mean \"phase\"?");
+    rpc_fails(&c, "node.list", "{\"after\": \"n1\"}", BX_INVALID, "must be a number");
+    rpc_close(&c);
+}
+
+TEST(metadata_is_kept_and_shown)
+{
+    struct rpc c = host_dial(hosts[0].local);
+    struct bx_str text;
+    bx_val v;
+
+    rpc_ok(&c, "vm.create",
+           "{\"name\": \"m\", \"stopped\": true, \"metadata\": {\"ticket\": \"42\", \"owner\": "
+           "\"me\"}}");
+    v = bx_val_get(rpc_ok(&c, "vm.show", "{\"vm\": \"m\"}"), "metadata");
+    assert_int_equal(bx_val_len(v), 2);
+    assert_true(says(v, "ticket", "42") && says(v, "owner", "me"));
+    v = rpc_ok(&c, "sql.query", "{\"query\": \"SELECT metadata FROM vms WHERE name = 'm'\"}");
+    assert_true(bx_val_str(bx_val_at(bx_val_at(bx_val_get(v, "rows"), 0), 0), &text));
+    assert_true(bx_str_eq(text, bx_str("{\"owner\":\"me\",\"ticket\":\"42\"}")));
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"metadata\": {\"a b\": \"\"}}", BX_INVALID,
+              "--metadata: \"a b\" is not a valid key");
+    rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"metadata\": [1]}", BX_INVALID, "metadata");
+    rpc_ok(&c, "vm.create", "{\"name\": \"plain\", \"stopped\": true}");
+    assert_null(bx_val_get(rpc_ok(&c, "vm.show", "{\"vm\": \"plain\"}"), "metadata"));
+    rpc_close(&c);
+}
+
 TEST(bad_requests_change_nothing)
 {
     struct rpc c = host_dial(hosts[0].api);

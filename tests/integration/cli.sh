@@ -165,6 +165,22 @@ expect 0 "what is from a file" ctl vm show filed -o json
 grep -q '"vcpus": 2' "$dir/out" && grep -q '"memory_mib": 256' "$dir/out" && grep -q '"app": "db"' "$dir/out"
 ok $? "what is from a file: flags go before it"
 expect 0 "and gone again" ctl vm delete filed --yes
+expect 0 "metadata" ctl vm create noted --no-start --disk 0 --metadata owner=me --metadata ticket=42
+expect 0 "metadata is shown" ctl vm show noted -o json
+grep -q '"owner": "me"' "$dir/out" && grep -q '"ticket": "42"' "$dir/out"
+ok $? "metadata is shown: all of it"
+expect 0 "metadata in SQL" ctl sql "SELECT metadata FROM vms WHERE name = 'noted'" -o csv
+grep -q 'owner.*me.*ticket.*42' "$dir/out"
+ok $? "metadata in SQL: as JSON"
+expect 2 "metadata without a value" ctl vm create x --metadata owner
+grep -q '"owner" is not KEY=VALUE' "$dir/err"
+ok $? "metadata without a value: is refused"
+expect 0 "what was noted goes" ctl vm delete noted --yes
+echo ' {"disk_gib": 0, "metadata": {"from": "file"}, "stopped": true}' >"$dir/vm.json"
+expect 0 "metadata from a file" ctl vm create filed --file "$dir/vm.json"
+expect 0 "metadata from a file is shown" ctl vm show filed -o json
+printed '"from": "file"' "metadata from a file is shown: all of it"
+expect 0 "and that one goes" ctl vm delete filed --yes
 expect 0 "an existing one that is stopped" ctl vm create calm --if-not-exists --no-start --disk 0
 expect 0 "and one stopped later" ctl vm stop far
 expect 0 "is fine, and left alone" ctl vm create far --if-not-exists --disk 0

@@ -177,6 +177,37 @@ TEST(test_paths)
     bad(c, "--cmdline: must be 0 to 2048 bytes, not 2049", "range");
 }
 
+TEST(metadata_has_bounds)
+{
+    static char value[BX_METADATA_VALUE_MAX + 1];
+    static char keys[BX_METADATA_MAX + 1][4];
+    struct bx_pair pairs[BX_METADATA_MAX + 1];
+    struct bx_vm_config c = config();
+
+    memset(value, 'v', sizeof value);
+    for (unsigned i = 0; i <= BX_METADATA_MAX; i++) {
+        snprintf(keys[i], sizeof keys[i], "%03u", i);
+        pairs[i] = (struct bx_pair){bx_str(keys[i]), bx_str("v")};
+    }
+    c.metadata = (struct bx_pairs){pairs, BX_METADATA_MAX};
+    good(c);
+    c.metadata.n++;
+    bad(c, "--metadata: at most 64 pairs, not 65", "leave some out");
+    c.metadata.n = 1;
+    pairs[0].value = (struct bx_str){value, BX_METADATA_VALUE_MAX};
+    good(c);
+    pairs[0].value.n++;
+    bad(c, "--metadata: the value of \"000\" has 1025 bytes, at most 1024", "elsewhere");
+    pairs[0].key = bx_str("a b");
+    bad(c, "--metadata: \"a b\" is not a valid key", "letters, digits");
+    for (unsigned i = 0; i < 16; i++)
+        pairs[i] = (struct bx_pair){bx_str(keys[i]), {value, BX_METADATA_VALUE_MAX - 3}};
+    c.metadata.n = 16;
+    good(c); /* 16 KiB in all */
+    pairs[15].value.n++;
+    bad(c, "--metadata: keys and values have 16385 bytes, at most 16384", "elsewhere");
+}
+
 TEST(test_labels)
 {
     static char key[BX_LABEL_KEY_MAX + 1], value[BX_LABEL_VALUE_MAX + 1];
@@ -199,7 +230,7 @@ TEST(test_labels)
     pairs[0].value = (struct bx_str){value, BX_LABEL_VALUE_MAX};
     good(c);
     pairs[0].value.n++;
-    bad(c, "--label: the value of \"kkk", "put longer text elsewhere");
+    bad(c, "--label: the value of \"kkk", "longer text goes into --metadata");
     pairs[0].value = bx_str("");
     good(c);
     pairs[0].key.n++;

@@ -15,7 +15,6 @@ static int open_state(void **state)
 {
     struct bx_cmd_token_create token = {.secret_hash = "0123456789abcde", .ttl_ms = 60000};
 
-    (void)state;
     test_fsm_open(&t);
     test_fsm_node(&t, 1, "n1");
     test_fsm_node(&t, 2, "n2");
@@ -28,7 +27,6 @@ static int open_state(void **state)
 
 static int close_state(void **state)
 {
-    (void)state;
     test_fsm_close(&t);
     return 0;
 }
@@ -323,6 +321,38 @@ TEST(memory_running_out_is_an_error)
 {
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(read_in_little_memory, NULL) > 0);
+}
+
+/* The last: it adds VMs. Also after the row was loaded from the file, and beside VMs without it, or
+ * alike. */
+TEST(metadata_is_a_column_of_json)
+{
+    static const struct bx_pair pairs[] = {{{"owner", 5}, {"J\xc3\xbcrgen", 7}},
+                                           {{"x", 1}, {"", 0}}};
+    static const char query[] = "SELECT name, metadata FROM vms WHERE name LIKE 'm%' ORDER BY name";
+    static const char want[] =
+        "{\"columns\":[\"name\",\"metadata\"],\"rows\":["
+        "[\"m1\",\"{\\\"owner\\\":\\\"J\xc3\xbcrgen\\\",\\\"x\\\":\\\"\\\"}\"],[\"m2\",\"{}\"]]}";
+    struct bx_cmd_vm_create c = {.if_not_exists = false};
+    const struct bx_vm *vm;
+    uint64_t digest;
+
+    bx_vm_config_init(&c.config);
+    c.config.disk_gib = 0;
+    c.config.name = bx_str("m2");
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
+    c.config.name = bx_str("m1");
+    c.config.metadata = (struct bx_pairs){pairs, 2};
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_CREATE, &c), BX_OK);
+    gives(query, want);
+    digest = test_fsm_digest(&t);
+    test_fsm_reopen(&t);
+    assert_true(test_fsm_digest(&t) == digest);
+    gives(query, want);
+    assert_int_equal(bx_view_find_vm(bx_fsm_view(t.fsm), bx_str("m1"), &vm, NULL), BX_OK);
+    assert_int_equal(vm->config->metadata.n, 2);
+    assert_true(bx_str_eq(vm->config->metadata.v[0].value, pairs[0].value));
+    assert_int_equal(test_fsm_delete(&t, "m1"), BX_OK);
 }
 
 int main(void)
