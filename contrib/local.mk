@@ -15,6 +15,7 @@ dist_noinst_DATA += \
 	SECURITY.md \
 	debian/control \
 	docs/ARCHITECTURE.md \
+	docs/API.md \
 	docs/GLOSSARY.md \
 	docs/HACKING.md \
 	docs/TESTING.md

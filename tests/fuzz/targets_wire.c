@@ -4,7 +4,7 @@
 #include "mem/alloc.h"
 #include "wire/command.h"
 #include "wire/frame.h"
-#include "wire/proto.h"
+#include "wire/params.h"
 #include "wire/raftmsg.h"
 
 #include <assert.h>
@@ -164,31 +164,41 @@ int fuzz_frame(const uint8_t *p, size_t n)
 
 /* ---- requests ---- */
 
+/* What is let in can be written into the log, and read from it. */
+static int write_create(const struct bx_cmd_vm_create *body)
+{
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
+    struct bx_buf again = {0};
+    uint32_t count;
+
+    assert(bx_cmd_encode(&again, &head, body) == BX_OK);
+    assert(read_commands(again.data, again.len, &count) == BX_OK && count == 1);
+    bx_buf_release(&again);
+    return BX_OK;
+}
+
 static int read_request(bx_val root, struct bx_arena *arena)
 {
-    bx_val params = bx_val_at(root, 3);
-    struct bx_cmd_vm_create body = {.if_not_exists = false};
-    struct bx_str method = {"", 0};
-    struct bx_buf again = {0};
-    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
+    _Alignas(16) uint8_t params[BX_PARAMS_SIZE_MAX];
+    bx_val list = bx_val_at(root, 3);
+    struct bx_str name = {"", 0};
+    enum bx_method m;
     int rc;
 
-    bx_val_str(bx_val_at(root, 2), &method);
-    if (bx_val_len(root) != 4 || bx_val_type(params) != BX_V_ARRAY || bx_val_len(params) != 1 ||
-        bx_method_find(method.p, method.n) != BX_M_VM_CREATE)
+    bx_val_str(bx_val_at(root, 2), &name);
+    m = bx_method_find(name.p, name.n);
+    if (bx_val_len(root) != 4 || bx_val_type(list) != BX_V_ARRAY || bx_val_len(list) != 1 ||
+        m == BX__METHODS)
         return BX_MALFORMED;
-    bx_vm_config_init(&body.config);
-    rc = bx_pack_read(bx_cmd_schema(BX_CMD_VM_CREATE), bx_val_at(params, 0), &body, arena, NULL);
-    if (rc == BX_OK)
-        rc = bx_vm_config_check(&body.config, NULL);
-    if (rc == BX_OK) /* what is let in can be written into the log, and read from it */
-        assert(bx_cmd_encode(&again, &head, &body) == BX_OK);
-    if (rc == BX_OK) {
-        uint32_t count;
+    bx_params_init(m, params);
+    rc = bx_params_read(m, bx_val_at(list, 0), params, arena, NULL);
+    if (rc == BX_OK && m == BX_M_VM_CREATE) {
+        const struct bx_cmd_vm_create *body = &((struct bx_vm_create_params *)(void *)params)->body;
 
-        assert(read_commands(again.data, again.len, &count) == BX_OK && count == 1);
+        rc = bx_vm_config_check(&body->config, NULL);
+        if (rc == BX_OK)
+            rc = write_create(body);
     }
-    bx_buf_release(&again);
     return rc;
 }
 

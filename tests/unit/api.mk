@@ -28,3 +28,14 @@ tests_integration_api_shape_test_SOURCES = tests/integration/api_shape_test.c \
 	tests/integration/api_hosts.c tests/integration/api_hosts.h
 tests_integration_api_shape_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_shape_test_LDADD = $(TEST_LIBS)
+
+# docs/API.md against the tables that it is made from.
+check_PROGRAMS += tests/unit/api_doc_test
+tests_unit_api_doc_test_SOURCES = tests/unit/api_doc_test.c
+tests_unit_api_doc_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_doc_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/api_dispatch_test
+tests_unit_api_dispatch_test_SOURCES = tests/unit/api_dispatch_test.c
+tests_unit_api_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_dispatch_test_LDADD = $(API_TEST_LIBS)

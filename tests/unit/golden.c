@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VECTORS_MAX 256
+#define VECTORS_MAX 512
 #define NAME_SIZE 48
 
 static struct vector {

@@ -19,9 +19,12 @@ struct golden_sample {
     const struct bx_schema *schema;
     const void *object;
 };
-#define GOLDEN_SAMPLES_MAX 60u
+#define GOLDEN_SAMPLES_MAX 200u
 /* The samples; *n of them. */
 const struct golden_sample *golden_samples(size_t *n);
+/* Those of the API: the parameters of each method, and each answer. */
+void golden_api_samples(void (*add)(const char *name, const struct bx_schema *schema,
+                                    const void *object));
 
 /* ---- what is made of records: items, frames, files ---- */
 

@@ -261,6 +261,7 @@ const struct golden_sample *golden_samples(size_t *n)
         tree_first = tree_first_sample();
         add("tree-first", &tree_schema, &tree_first);
         add_rows();
+        golden_api_samples(add);
     }
     *n = samples_n;
     return samples;

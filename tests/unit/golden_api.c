@@ -1,0 +1,231 @@
+/* The API's requests and replies: a sample of the parameters of each method, and of each answer. */
+#include "unit/golden.h"
+
+#include "wire/event.h"
+#include "wire/params.h"
+#include "wire/reply.h"
+
+#include <assert.h>
+#include <stdio.h>
+
+#define ID(x)                                                                                      \
+    {                                                                                              \
+        (x), 0x11, 0x22, 0x33, 0x44, 0x55, 0x46, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee,   \
+            (x)                                                                                    \
+    }
+#define S(text)                                                                                    \
+    {                                                                                              \
+        (text), sizeof(text) - 1                                                                   \
+    }
+#define N(array) (sizeof(array) / sizeof((array)[0]))
+
+/* ---- parameters ---- */
+
+static const struct bx_pair labels[] = {{S("env"), S("prod")}, {S("tier"), {NULL, 0}}};
+static const struct bx_pair metadata[] = {{S("owner"), S("J\xc3\xbcrgen")}, {S("ticket"), S("42")}};
+static const struct bx_pair match[] = {{S("labels.env"), S("prod")}, {S("phase"), S("running")}};
+static const struct bx_str codecs[] = {S("flat"), S("msgpack")};
+
+/* Each method's schema takes of these what the method takes. */
+#define COMMON                                                                                     \
+    {                                                                                              \
+        .consistency = BX_STALE, .timeout_ms = 2500,                                               \
+        .trace_id = S("0123456789abcdef0123456789abcdef"),                                         \
+        .request_id = S("fedcba9876543210fedcba9876543210"), .sequence = 9, .floor = 7,            \
+        .after = S("web-1"), .limit = 20, .match = {                                               \
+            match,                                                                                 \
+            N(match)                                                                               \
+        }                                                                                          \
+    }
+static const struct bx_plain_params plain = {COMMON};
+static const struct bx_hello_params hello = {COMMON, 1, {codecs, N(codecs)}};
+static const struct bx_vm_create_params create = {
+    .common = COMMON,
+    .body = {.config = {.name = S("web-1"),
+                        .tenant = S("acme"),
+                        .vcpus = 4,
+                        .memory_mib = 8192,
+                        .disk_gib = 40,
+                        .kernel = S("/boot/vmlinuz"),
+                        .initrd = S("/boot/initrd.img"),
+                        .cmdline = S("quiet"),
+                        .labels = {labels, N(labels)},
+                        .priority = 700,
+                        .strategy = BX_STRATEGY_LEAST_AVAILABLE,
+                        .restart = BX_RESTART_ALWAYS,
+                        .on_lost = BX_ON_LOST_RESTART,
+                        .disk_ephemeral = true,
+                        .stopped = true,
+                        .node = S("alpha"),
+                        .metadata = {metadata, N(metadata)}},
+             .if_not_exists = true},
+    .dry_run = true};
+static const struct bx_vm_params vm = {COMMON, S("web-1"), true, 90, 12, 4096, BX_UNTIL_STOPPED};
+static const struct bx_node_params node = {COMMON, S("alpha"), true};
+static const struct bx_init_params init = {COMMON, S("lab")};
+static const struct bx_join_params join = {COMMON, S("blx1.00.127.0.0.1:7420")};
+static const struct bx_token_params token = {COMMON, 600};
+static const struct bx_events_params events = {COMMON, 77};
+static const struct bx_sql_params sql = {COMMON, S("SELECT name FROM vms")};
+static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
+
+static const void *const params[BX__METHODS] = {
+    [BX_M_SYS_HELLO] = &hello,
+    [BX_M_VM_CREATE] = &create,
+    [BX_M_VM_LIST] = &plain,
+    [BX_M_VM_SHOW] = &vm,
+    [BX_M_VM_START] = &vm,
+    [BX_M_VM_STOP] = &vm,
+    [BX_M_VM_RESTART] = &vm,
+    [BX_M_VM_DELETE] = &vm,
+    [BX_M_VM_WAIT] = &vm,
+    [BX_M_VM_LOGS] = &vm,
+    [BX_M_VM_EXPLAIN] = &vm,
+    [BX_M_NODE_LIST] = &plain,
+    [BX_M_NODE_SHOW] = &node,
+    [BX_M_NODE_REMOVE] = &node,
+    [BX_M_CLUSTER_INIT] = &init,
+    [BX_M_CLUSTER_JOIN] = &join,
+    [BX_M_CLUSTER_TOKEN] = &token,
+    [BX_M_CLUSTER_STATUS] = &plain,
+    [BX_M_CLUSTER_MEMBERS] = &plain,
+    [BX_M_EVENTS_LIST] = &events,
+    [BX_M_EVENTS_WATCH] = &events,
+    [BX_M_SQL] = &sql,
+    [BX_M_MEM_STATS] = &plain,
+    [BX_M_MEM_SITES] = &sites,
+};
+
+/* ---- replies ---- */
+
+#define VM_REPLY                                                                                   \
+    {                                                                                              \
+        .name = S("web-1"), .uuid = ID(0xe1), .tenant = S("acme"), .vcpus = 4, .memory_mib = 8192, \
+        .disk_gib = 40, .desired = BX_DESIRED_STOPPED, .phase = BX_PHASE_STOPPING,                 \
+        .node = S("alpha"), .epoch = 12, .priority = 700, .labels = {labels, N(labels)},           \
+        .created_index = 70, .modified_index = 78, .address = S("10.1.0.7"),                       \
+        .kernel = S("/boot/vmlinuz"), .initrd = S("/boot/initrd.img"), .cmdline = S("quiet"),      \
+        .strategy = BX_STRATEGY_LEAST_AVAILABLE, .restart = BX_RESTART_ALWAYS,                     \
+        .on_lost = BX_ON_LOST_RESTART, .disk_ephemeral = true, .created_ms = 1700000000123,        \
+        .modified_ms = 1700000000456, .message = S("asked to"), .score = 801, .metadata = {        \
+            metadata,                                                                              \
+            N(metadata)                                                                            \
+        }                                                                                          \
+    }
+static const struct bx_vm_reply vm_reply = VM_REPLY;
+static const struct bx_written_reply written = {VM_REPLY, true, 79};
+static const struct bx_logs_reply logs = {S("Welcome.\nlogin: "), S("alpha")};
+static const struct bx_candidate_reply candidates[] = {
+    {S("alpha"), 801, {NULL, 0}}, {S("beta"), 0, S("not enough memory (512 MiB missing)")}};
+static const struct bx_relaxation_reply relaxations[] = {{S("not enough vcpus"), S("beta"), -2}};
+static const struct bx_decision_reply decision = {.placed = true,
+                                                  .node = S("alpha"),
+                                                  .score = 801,
+                                                  .margin = 17,
+                                                  .recorded = true,
+                                                  .candidates = {candidates, N(candidates)},
+                                                  .relaxations = {relaxations, N(relaxations)}};
+static const struct bx_node_reply node_reply = {.id = 3,
+                                                .name = S("gamma"),
+                                                .address = S("10.0.0.3:7420"),
+                                                .api = S("10.0.0.3:7421"),
+                                                .state = 3,
+                                                .role = 2,
+                                                .capacity = {64, 262144, 4000},
+                                                .reserve = {2, 4096, 50},
+                                                .allocated = {12, 65536, 300},
+                                                .driver = S("qemu"),
+                                                .datacenter = S("dc1"),
+                                                .zone = S("z2"),
+                                                .rack = S("r7"),
+                                                .vms = 5,
+                                                .created_index = 4,
+                                                .modified_index = 60};
+static const struct bx_removed_reply removed = {5};
+static const struct bx_member_reply members[] = {
+    {1, S("alpha"), S("10.0.0.1:7420"), S("leader"), S("up"), S("leader"), true},
+    {2, {NULL, 0}, S("10.0.0.2:7420"), S("standby"), {NULL, 0}, S("learner"), false}};
+static const struct bx_member_of_reply member_of = {ID(0xc1), 3};
+static const struct bx_token_reply token_reply = {S("blx1.00.10.0.0.1:7420"), 1700000600123};
+static const struct bx_status_reply status = {.status = S("ready"),
+                                              .leader = 1,
+                                              .term = 6,
+                                              .commit_index = 99,
+                                              .applied_index = 98,
+                                              .revision = 78,
+                                              .digest = 0x1122334455667788,
+                                              .quorum = true,
+                                              .members = {members, N(members)},
+                                              .cluster = S("c1112233-4455-4677-8899-aabbccddeec1"),
+                                              .name = S("lab"),
+                                              .node = 3,
+                                              .age_ms = 40,
+                                              .vms = 5,
+                                              .nodes = 2,
+                                              .pending = 7,
+                                              .snapshot_index = 50,
+                                              .last_index = 100,
+                                              .link = {2, 3, 4, 5}};
+static const struct bx_event event = {77,         1700000000456, BX_EVENT_VM_PHASE,
+                                      S("web-1"), S("alpha"),    S("stopped: exit 0")};
+static const struct bx_hello_reply hello_reply = {
+    1, S("0.1.0"), S("alpha"), 3, S("qemu"), S("kvm"), true, {codecs, N(codecs)}};
+static const struct bx_sql_reply sql_reply = {S("\x92\xa4name\xa5vcpus"),
+                                              S("\x92\x92\xa5web-1\x04\x92\xa2"
+                                                "db\xc0")};
+static const struct bx_error_reply error = {
+    9, S("unplaceable"), S("no node has room"), S("blixardctl node list"), true, S("alpha")};
+static const struct bx_stale_reply stale = {40, 98};
+static const struct bx_memory_reply memory = {true};
+static const struct bx_str frames[] = {S("main+0x10"), S("_start+0x20")};
+static const struct bx_site_reply site_list[] = {
+    {S("libcore/x.c:12"), S("ours"), {9, 8, 700, 1, -40}, {frames, N(frames)}}};
+static const struct bx_sites_reply sites_reply = {
+    .scope = S("create"),
+    .stacks = true,
+    .peak_bytes = 123456,
+    .owners = {{{9, 8, 700, 1, -40}, {1, 2, 3, -1, 5}}},
+    .sites = {site_list, N(site_list)}};
+
+static const struct {
+    const struct bx_schema *schema;
+    const void *object;
+} replies[] = {
+    {&bx_vm_reply_schema, &vm_reply},       {&bx_written_reply_schema, &written},
+    {&bx_logs_reply_schema, &logs},         {&bx_decision_reply_schema, &decision},
+    {&bx_node_reply_schema, &node_reply},   {&bx_removed_reply_schema, &removed},
+    {&bx_member_reply_schema, &members[0]}, {&bx_member_of_reply_schema, &member_of},
+    {&bx_token_reply_schema, &token_reply}, {&bx_status_reply_schema, &status},
+    {&bx_event_reply_schema, &event},       {&bx_hello_reply_schema, &hello_reply},
+    {&bx_sql_reply_schema, &sql_reply},     {&bx_error_reply_schema, &error},
+    {&bx_stale_reply_schema, &stale},       {&bx_memory_reply_schema, &memory},
+    {&bx_sites_reply_schema, &sites_reply},
+};
+
+static bool has_reply(const struct bx_schema *s)
+{
+    for (size_t i = 0; i < N(replies); i++) {
+        if (s == NULL || s->n == 0 || replies[i].schema == s)
+            return true;
+    }
+    return false;
+}
+
+void golden_api_samples(void (*add)(const char *name, const struct bx_schema *schema,
+                                    const void *object))
+{
+    static char names[BX__METHODS + N(replies)][48];
+
+    for (int m = 0; m < BX__METHODS; m++) {
+        assert(params[m] != NULL && has_reply(bx_methods[m].reply) &&
+               has_reply(bx_methods[m].other)); /* a new method has no sample yet */
+        snprintf(names[m], sizeof names[m], "params-%s", bx_methods[m].name);
+        add(names[m], bx_methods[m].params, params[m]);
+    }
+    for (size_t i = 0; i < N(replies); i++) {
+        char *name = names[BX__METHODS + i];
+
+        snprintf(name, sizeof names[0], "reply-%s", replies[i].schema->name);
+        add(name, replies[i].schema, replies[i].object);
+    }
+}
