@@ -138,13 +138,12 @@ static int teardown(void **state)
 
 /* ---- tests ---- */
 
-static void any_client_gets_objects(void **state)
+TEST(any_client_gets_objects)
 {
     struct bx_pack *pack = bx_pack_create();
     struct bx_str name;
     bx_val v;
 
-    (void)state;
     call("sys.hello", "{}");
     v = bx_pack_parse(pack, answer.data, answer.len, answer.len, NULL);
     assert_true(bx_val_str(bx_val_get(v, "name"), &name) && bx_str_eq(name, bx_str("n1")));
@@ -154,9 +153,8 @@ static void any_client_gets_objects(void **state)
     bx_pack_destroy(pack);
 }
 
-static void the_table_says_who_may(void **state)
+TEST(the_table_says_who_may)
 {
-    (void)state;
     client.role = BX_RPC_VIEWER;
     for (int m = 0; m < BX__METHODS; m++) {
         if (bx_methods[m].role > BX_RPC_VIEWER)
@@ -176,9 +174,8 @@ static void the_table_says_who_may(void **state)
     assert_int_equal(client.calls, 0);
 }
 
-static void parameters_are_refused_with_a_suggestion(void **state)
+TEST(parameters_are_refused_with_a_suggestion)
 {
-    (void)state;
     refuses("cluster.init", "{\"nmae\": \"x\"}", BX_INVALID, "did you mean \"name\"?");
     refuses("cluster.init", "{\"colour\": 1}", BX_INVALID, "it takes: name timeout_ms trace_id");
     refuses("cluster.init", "{\"name\": 7}", BX_INVALID, "name: must be text");
@@ -187,9 +184,8 @@ static void parameters_are_refused_with_a_suggestion(void **state)
     refuses("cluster.int", "{}", BX_UNSUPPORTED, "did you mean \"cluster.init\"?");
 }
 
-static void a_client_that_went_gets_no_answer(void **state)
+TEST(a_client_that_went_gets_no_answer)
 {
-    (void)state;
     call("cluster.init", "{\"name\": \"lab\"}");
     assert_int_equal(client.calls, 1);
     api_client_gone(&client);
@@ -203,11 +199,10 @@ static void a_client_that_went_gets_no_answer(void **state)
 }
 
 /* The second call of a kind finds the arena of the first. */
-static void a_call_leaves_nothing_but_its_arena(void **state)
+TEST(a_call_leaves_nothing_but_its_arena)
 {
     struct bx_alloc_stats before, after;
 
-    (void)state;
     call("sys.hello", "{\"codecs\": [\"flat\"]}");
     bx_alloc_stats(&before);
     for (int i = 0; i < 100; i++)
@@ -233,12 +228,11 @@ static bool matches(const char *key, const char *value)
     return api_matches(&bx_vm_reply_schema, &match, &vm);
 }
 
-static void values_of_any_type_are_compared_as_text(void **state)
+TEST(values_of_any_type_are_compared_as_text)
 {
     struct bx_pair odd = {bx_str("phse"), bx_str("x")};
     struct bx_pairs match = {&odd, 1};
 
-    (void)state;
     assert_true(matches("name", "web-1") && !matches("name", "web-2"));
     assert_true(matches("phase", "running") && !matches("phase", "stopped"));
     assert_true(matches("vcpus", "4") && !matches("vcpus", "04"));
@@ -252,18 +246,7 @@ static void values_of_any_type_are_compared_as_text(void **state)
     assert_int_equal(api_match_check(&bx_vm_reply_schema, &match, &error), BX_INVALID);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(any_client_gets_objects),
-        TEST(the_table_says_who_may),
-        TEST(parameters_are_refused_with_a_suggestion),
-        TEST(a_client_that_went_gets_no_answer),
-        TEST(a_call_leaves_nothing_but_its_arena),
-        cmocka_unit_test(values_of_any_type_are_compared_as_text),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }

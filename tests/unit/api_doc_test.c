@@ -194,14 +194,13 @@ static void put_all(void)
 
 /* ---- tests ---- */
 
-static void the_reference_is_what_the_tables_say(void **state)
+TEST(the_reference_is_what_the_tables_say)
 {
     const char *src = getenv("BLIXARD_SRC");
     static char path[4096], text[1 << 20];
     size_t n;
     FILE *f;
 
-    (void)state;
     snprintf(path, sizeof path, "%s/docs/API.md", src == NULL ? "." : src);
     f = fopen(path, "re");
     assert_non_null(f);
@@ -213,9 +212,8 @@ static void the_reference_is_what_the_tables_say(void **state)
     bx_buf_release(&out);
 }
 
-static void every_method_is_complete(void **state)
+TEST(every_method_is_complete)
 {
-    (void)state;
     for (int m = 0; m < BX__METHODS; m++) {
         const struct bx_method_info *info = &bx_methods[m];
 
@@ -235,9 +233,8 @@ static void every_method_is_complete(void **state)
 }
 
 /* {vm} in a path is filled from the parameter of that name. */
-static void a_path_names_a_parameter(void **state)
+TEST(a_path_names_a_parameter)
 {
-    (void)state;
     for (int m = 0; m < BX__METHODS; m++) {
         const char *open = strchr(bx_methods[m].path, '{'), *close;
         const struct bx_schema *s = bx_methods[m].params;
@@ -256,17 +253,11 @@ static void a_path_names_a_parameter(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_method_is_complete),
-        cmocka_unit_test(a_path_names_a_parameter),
-        cmocka_unit_test(the_reference_is_what_the_tables_say),
-    };
-
     if (argc > 1 && strcmp(argv[1], "--write") == 0) {
         put_all();
         fwrite(out.data, 1, out.len, stdout);
         bx_buf_release(&out);
         return 0;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -312,11 +312,10 @@ static void damage_is_refused_or_harmless(const struct bx_schema *s, const struc
     }
 }
 
-static void objects_of_any_schema_keep_their_values(void **state)
+TEST(objects_of_any_schema_keep_their_values)
 {
     uint64_t nested = 0, used_later = 0;
 
-    (void)state;
     w.seed = 2026;
     for (unsigned round = 0; round < ROUNDS; round++) {
         const struct bx_schema *s;
@@ -344,9 +343,5 @@ static void objects_of_any_schema_keep_their_values(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(objects_of_any_schema_keep_their_values),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -108,12 +108,11 @@ static const struct bx_node_row *row_of(uint64_t id)
 
 /* ---- answers ---- */
 
-static void a_host_is_told_its_id_its_cluster_and_every_node(void **state)
+TEST(a_host_is_told_its_id_its_cluster_and_every_node)
 {
     struct host h = host_of("new");
     char own[64];
 
-    (void)state;
     open_cluster(2);
     join_by(1, &h);
     assert_int_equal(h.code, BX_OK);
@@ -128,12 +127,11 @@ static void a_host_is_told_its_id_its_cluster_and_every_node(void **state)
     test_cluster_close(&w);
 }
 
-static void the_row_holds_what_the_host_said_of_itself(void **state)
+TEST(the_row_holds_what_the_host_said_of_itself)
 {
     struct host h = host_of("new");
     const struct bx_node_info *info;
 
-    (void)state;
     open_cluster(1);
     h.join.datacenter = bx_str("east");
     join_by(1, &h);
@@ -149,11 +147,10 @@ static void the_row_holds_what_the_host_said_of_itself(void **state)
     test_cluster_close(&w);
 }
 
-static void a_follower_may_be_asked_as_well(void **state)
+TEST(a_follower_may_be_asked_as_well)
 {
     struct host h = host_of("new");
 
-    (void)state;
     open_cluster(3);
     join_by(3, &h);
     assert_int_equal(h.code, BX_OK);
@@ -162,11 +159,10 @@ static void a_follower_may_be_asked_as_well(void **state)
     test_cluster_close(&w);
 }
 
-static void a_host_that_asks_again_gets_the_same_id(void **state)
+TEST(a_host_that_asks_again_gets_the_same_id)
 {
     struct host h = host_of("new");
 
-    (void)state;
     open_cluster(2);
     join_by(1, &h);
     assert_int_equal(h.node, 3);
@@ -177,12 +173,11 @@ static void a_host_that_asks_again_gets_the_same_id(void **state)
     test_cluster_close(&w);
 }
 
-static void each_host_gets_an_id_of_its_own(void **state)
+TEST(each_host_gets_an_id_of_its_own)
 {
     struct host a = host_of("a"), b = host_of("b");
     struct bx_err err = {0};
 
-    (void)state;
     open_cluster(1);
     assert_int_equal(ask_member(1, &a, &err), BX_OK);
     assert_int_equal(ask_member(1, &b, &err), BX_OK);
@@ -196,11 +191,10 @@ static void each_host_gets_an_id_of_its_own(void **state)
 
 /* ---- refusals ---- */
 
-static void an_unknown_token_is_refused_with_the_way_out(void **state)
+TEST(an_unknown_token_is_refused_with_the_way_out)
 {
     struct host h = host_of("new");
 
-    (void)state;
     open_cluster(1);
     h.join.secret_hash[0] = SECRET + 1;
     join_by(1, &h);
@@ -213,11 +207,10 @@ static void an_unknown_token_is_refused_with_the_way_out(void **state)
     test_cluster_close(&w);
 }
 
-static void a_name_that_is_taken_is_refused(void **state)
+TEST(a_name_that_is_taken_is_refused)
 {
     struct host h = host_of("n1");
 
-    (void)state;
     open_cluster(1);
     join_by(1, &h);
     assert_int_equal(h.code, BX_EXISTS);
@@ -225,12 +218,11 @@ static void a_name_that_is_taken_is_refused(void **state)
     test_cluster_close(&w);
 }
 
-static void no_more_members_than_the_bound_are_let_in(void **state)
+TEST(no_more_members_than_the_bound_are_let_in)
 {
     struct host h = host_of("late"), agent = host_of("agent"), again;
     struct bx_err err = {0};
 
-    (void)state;
     open_cluster(1);
     for (uint32_t i = 1; i < BX_MEMBERS_MAX; i++) {
         struct bx_node_info info = {.id = 1 + i,
@@ -262,12 +254,11 @@ static void no_more_members_than_the_bound_are_let_in(void **state)
 
 /* ---- no answer of the cluster's ---- */
 
-static void without_a_leader_the_host_is_told_so_in_time(void **state)
+TEST(without_a_leader_the_host_is_told_so_in_time)
 {
     struct host h = host_of("new");
     struct bx_err err = {0};
 
-    (void)state;
     open_cluster(3);
     test_member_isolate(test_member(&w, 3), true);
     test_cluster_run(&w, 3000);
@@ -281,12 +272,11 @@ static void without_a_leader_the_host_is_told_so_in_time(void **state)
     test_cluster_close(&w);
 }
 
-static void a_node_that_stops_answers_who_waits(void **state)
+TEST(a_node_that_stops_answers_who_waits)
 {
     struct host h = host_of("new");
     struct bx_err err = {0};
 
-    (void)state;
     open_cluster(1);
     test_member(&w, 1)->hold_disk = true;
     assert_int_equal(ask_member(1, &h, &err), BX_OK);
@@ -313,11 +303,10 @@ static bool has_peer(uint64_t of, uint64_t id)
     return false;
 }
 
-static void a_host_that_joined_is_a_peer_of_every_member(void **state)
+TEST(a_host_that_joined_is_a_peer_of_every_member)
 {
     struct host h = host_of("new");
 
-    (void)state;
     open_cluster(2);
     assert_true(has_peer(1, 2) && has_peer(2, 1));
     assert_false(has_peer(1, 1));
@@ -326,13 +315,12 @@ static void a_host_that_joined_is_a_peer_of_every_member(void **state)
     test_cluster_close(&w);
 }
 
-static void a_node_that_was_removed_is_no_peer_and_is_not_admitted(void **state)
+TEST(a_node_that_was_removed_is_no_peer_and_is_not_admitted)
 {
     struct bx_cmd_node_state down = {.id = 2, .state = BX_NODE_DOWN};
     struct bx_cmd_node_remove gone = {.node = bx_str("new")};
     struct host h = host_of("new");
 
-    (void)state;
     open_cluster(1);
     join_by(1, &h);
     assert_true(has_peer(1, 2));
@@ -343,11 +331,10 @@ static void a_node_that_was_removed_is_no_peer_and_is_not_admitted(void **state)
     test_cluster_close(&w);
 }
 
-static void a_node_that_is_not_known_here_yet_is_a_peer_while_it_is_connected(void **state)
+TEST(a_node_that_is_not_known_here_yet_is_a_peer_while_it_is_connected)
 {
     struct bx_node *n;
 
-    (void)state;
     open_cluster(1);
     n = test_member(&w, 1)->node;
     assert_true(bx_node_admits(n, 5));
@@ -362,21 +349,5 @@ static void a_node_that_is_not_known_here_yet_is_a_peer_while_it_is_connected(vo
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_host_is_told_its_id_its_cluster_and_every_node),
-        cmocka_unit_test(the_row_holds_what_the_host_said_of_itself),
-        cmocka_unit_test(a_follower_may_be_asked_as_well),
-        cmocka_unit_test(a_host_that_asks_again_gets_the_same_id),
-        cmocka_unit_test(each_host_gets_an_id_of_its_own),
-        cmocka_unit_test(an_unknown_token_is_refused_with_the_way_out),
-        cmocka_unit_test(a_name_that_is_taken_is_refused),
-        cmocka_unit_test(no_more_members_than_the_bound_are_let_in),
-        cmocka_unit_test(without_a_leader_the_host_is_told_so_in_time),
-        cmocka_unit_test(a_node_that_stops_answers_who_waits),
-        cmocka_unit_test(a_host_that_joined_is_a_peer_of_every_member),
-        cmocka_unit_test(a_node_that_was_removed_is_no_peer_and_is_not_admitted),
-        cmocka_unit_test(a_node_that_is_not_known_here_yet_is_a_peer_while_it_is_connected),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(NULL, NULL);
 }

@@ -15,6 +15,7 @@ static int open_state(void **state)
 {
     struct bx_cmd_token_create token = {.secret_hash = "0123456789abcde", .ttl_ms = 60000};
 
+    (void)state;
     test_fsm_open(&t);
     test_fsm_node(&t, 1, "n1");
     test_fsm_node(&t, 2, "n2");
@@ -27,6 +28,7 @@ static int open_state(void **state)
 
 static int close_state(void **state)
 {
+    (void)state;
     test_fsm_close(&t);
     return 0;
 }

@@ -92,9 +92,8 @@ static void exists(const char *name, uint64_t vcpus)
     assert_int_equal(found.quota.vcpus, vcpus);
 }
 
-static void default_always_exists_without_a_quota(void **state)
+TEST(default_always_exists_without_a_quota)
 {
-    (void)state;
     exists("default", 0);
     assert_int_equal(bx_view_tenants(view()), 1);
     assert_int_equal(create("default", (struct bx_quota){0}), BX_EXISTS);
@@ -109,9 +108,8 @@ static void default_always_exists_without_a_quota(void **state)
     assert_int_equal(vm("default", "db", 2), BX_UNPLACEABLE);
 }
 
-static void a_quota_bounds_what_is_created(void **state)
+TEST(a_quota_bounds_what_is_created)
 {
-    (void)state;
     assert_int_equal(create("acme", (struct bx_quota){4, 250, 0, 0}), BX_OK);
     assert_int_equal(vm("acme", "a", 3), BX_OK);
     assert_int_equal(vm("acme", "b", 3), BX_UNPLACEABLE);
@@ -126,28 +124,25 @@ static void a_quota_bounds_what_is_created(void **state)
     assert_int_equal(vm("acme", "d", 3), BX_OK);
 }
 
-static void the_number_of_vms_is_bounded(void **state)
+TEST(the_number_of_vms_is_bounded)
 {
-    (void)state;
     assert_int_equal(create("acme", (struct bx_quota){.vms = 1}), BX_OK);
     assert_int_equal(vm("acme", "a", 1), BX_OK);
     assert_int_equal(vm("acme", "b", 1), BX_UNPLACEABLE);
     refused(BX_UNPLACEABLE, "lacks 1 VMs", "");
 }
 
-static void an_unknown_tenant_gets_no_vm(void **state)
+TEST(an_unknown_tenant_gets_no_vm)
 {
-    (void)state;
     assert_int_equal(vm("acme", "a", 1), BX_NOT_FOUND);
     refused(BX_NOT_FOUND, "no tenant \"acme\"", "tenant list");
 }
 
 /* A log that was written before there were tenants comes to the same state. */
-static void a_create_of_an_earlier_build_is_not_checked(void **state)
+TEST(a_create_of_an_earlier_build_is_not_checked)
 {
     struct bx_cmd_vm_create c = {.admit = false};
 
-    (void)state;
     bx_vm_config_init(&c.config);
     c.config.name = bx_str("old");
     c.config.tenant = bx_str("acme");
@@ -157,13 +152,12 @@ static void a_create_of_an_earlier_build_is_not_checked(void **state)
     assert_int_equal(create("acme", (struct bx_quota){.vms = 1}), BX_OK);
 }
 
-static void a_dry_run_knows_the_quota(void **state)
+TEST(a_dry_run_knows_the_quota)
 {
     struct bx_candidates cs;
     struct bx_vm_config c;
     struct bx_decision d;
 
-    (void)state;
     bx_candidates_init(&cs);
     bx_vm_config_init(&c);
     c.name = bx_str("web");
@@ -176,9 +170,8 @@ static void a_dry_run_knows_the_quota(void **state)
     bx_candidates_close(&cs);
 }
 
-static void a_quota_is_not_set_below_what_is_used(void **state)
+TEST(a_quota_is_not_set_below_what_is_used)
 {
-    (void)state;
     assert_int_equal(create("acme", (struct bx_quota){.vcpus = 8}), BX_OK);
     assert_int_equal(vm("acme", "a", 5), BX_OK);
     assert_int_equal(set_vcpus("acme", 4), BX_CONFLICT);
@@ -194,9 +187,8 @@ static void a_quota_is_not_set_below_what_is_used(void **state)
     assert_int_equal(set_vcpus("acme", BX_QUOTA_MAX + 1), BX_INVALID);
 }
 
-static void a_tenant_with_vms_is_not_deleted(void **state)
+TEST(a_tenant_with_vms_is_not_deleted)
 {
-    (void)state;
     assert_int_equal(create("acme", (struct bx_quota){0}), BX_OK);
     assert_int_equal(create("acme", (struct bx_quota){0}), BX_EXISTS);
     assert_int_equal(create("A b", (struct bx_quota){0}), BX_INVALID);
@@ -208,12 +200,11 @@ static void a_tenant_with_vms_is_not_deleted(void **state)
     assert_int_equal(drop("acme"), BX_NOT_FOUND);
 }
 
-static void tenants_are_listed_by_name(void **state)
+TEST(tenants_are_listed_by_name)
 {
     static const char *const names[] = {"acme", "default", "zoo"};
     struct bx_tenant list[3];
 
-    (void)state;
     assert_int_equal(create("zoo", (struct bx_quota){0}), BX_OK);
     assert_int_equal(create("acme", (struct bx_quota){0}), BX_OK);
     for (int with_row = 0; with_row < 2; with_row++) {
@@ -226,12 +217,11 @@ static void tenants_are_listed_by_name(void **state)
 }
 
 /* By a restart, and by a dump; each change of it is an event. */
-static void tenants_and_usage_are_kept(void **state)
+TEST(tenants_and_usage_are_kept)
 {
     uint64_t digest, index = 0, revision = test_fsm_revision(&t);
     struct bx_buf dump = {0};
 
-    (void)state;
     assert_int_equal(create("acme", (struct bx_quota){7, 700, 70, 0}), BX_OK);
     assert_int_equal(set_vcpus("acme", 8), BX_OK);
     assert_int_equal(vm("acme", "a", 5), BX_OK);
@@ -252,22 +242,7 @@ static void tenants_and_usage_are_kept(void **state)
     bx_buf_release(&dump);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        TEST(default_always_exists_without_a_quota),
-        TEST(a_quota_bounds_what_is_created),
-        TEST(the_number_of_vms_is_bounded),
-        TEST(an_unknown_tenant_gets_no_vm),
-        TEST(a_create_of_an_earlier_build_is_not_checked),
-        TEST(a_dry_run_knows_the_quota),
-        TEST(a_quota_is_not_set_below_what_is_used),
-        TEST(a_tenant_with_vms_is_not_deleted),
-        TEST(tenants_are_listed_by_name),
-        TEST(tenants_and_usage_are_kept),
-    };
-
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return test_run(setup, teardown);
 }
