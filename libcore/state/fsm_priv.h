@@ -105,6 +105,17 @@ void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str obje
     int bx_fsm_##lower(struct bx_fsm *f, struct bx_call *c);
 BX_COMMANDS(BX_FSM_COMMAND)
 
+/* ---- fsm_place.c ---- */
+/* Decide where a VM of this configuration goes, in apply. Out of memory ends the process: a refusal
+ * for it would be this replica's alone. BX_OK, BX_NOT_FOUND (the node it names), or BX_UNPLACEABLE
+ * with the reasons. */
+int bx_fsm_place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_decision *d,
+                 struct bx_err *err);
+/* Keep the decision with all its candidates for explain: in memory only, the last 256. */
+void bx_fsm_remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_decision *d);
+/* "" when there is no such node. */
+const char *bx_fsm_node_name(const struct bx_view *v, uint64_t id);
+
 /* The node of these VMs is gone for good, and nothing of it runs: those that were being deleted go,
  * the others rest without a node until they are started. */
 void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node);

@@ -63,3 +63,12 @@ struct bx_str bx_kind_object_name(const struct bx_kind_desc *k, const void *obje
     interned = *(const struct bx_istr *const *)at;
     return (struct bx_str){interned->s, interned->len};
 }
+
+const struct bx_column *bx_kind_key_column(const struct bx_kind_desc *k)
+{
+    const struct bx_column *c = k->columns;
+
+    while (!c->key)
+        c++;
+    return c;
+}

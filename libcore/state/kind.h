@@ -154,6 +154,8 @@ static inline const void *bx_kind_key(const struct bx_kind_desc *k, const void *
 {
     return (const char *)object + k->key_at;
 }
+/* The column that is the key of its SQL table. */
+const struct bx_column *bx_kind_key_column(const struct bx_kind_desc *k);
 /* Of a kind that has a name. */
 struct bx_str bx_kind_object_name(const struct bx_kind_desc *k, const void *object);
 

@@ -6,9 +6,8 @@
  * the result are checked every OPS_BETWEEN_LOOKS steps of SQLite's machine. */
 #include "state/fsm.h"
 
-#include "codec/flat.h"
-#include "codec/json.h"
 #include "codec/pack.h"
+#include "state/sql_views.h"
 
 #include <assert.h>
 #include <math.h>
@@ -21,7 +20,7 @@
 #define MEMORY_MAX (64 << 20) /* by which the process's SQLite memory may grow during one query */
 #define QUERY_MAX (64 << 10)
 #define VALUE_MAX (1 << 20)
-#define VIEW_MAX 2048 /* text of a view */
+
 struct query {
     sqlite3 *db;
     sqlite3_stmt *stmt;
@@ -53,15 +52,6 @@ static const struct bx_kind_desc *kind_of(const char *table)
     return NULL;
 }
 
-static bool is_open(const struct bx_kind_desc *k)
-{
-    for (uint32_t i = 0; i < k->n_columns; i++) {
-        if (k->columns[i].open)
-            return true;
-    }
-    return false;
-}
-
 static bool is_open_column(const struct bx_kind_desc *k, const char *column)
 {
     for (uint32_t i = 0; i < k->n_columns; i++) {
@@ -88,7 +78,7 @@ static bool may_read(const char *table, const char *column)
     const struct bx_kind_desc *k = kind_of(table);
 
     if (k != NULL)
-        return column[0] == '\0' ? is_open(k) : is_open_column(k, column);
+        return column[0] == '\0' ? bx_sql_is_open(k) : is_open_column(k, column);
     return column[0] == '\0' && !one_of(table, hidden) && strncasecmp(table, "sqlite_", 7) != 0 &&
            strncasecmp(table, "pragma_", 7) != 0;
 }
@@ -193,102 +183,6 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
 
 /* ---- the connection ---- */
 
-static void uuid_text(sqlite3_context *c, int n, sqlite3_value **v)
-{
-    char text[BX_UUID_TEXT];
-    uint8_t uuid[16];
-
-    (void)n;
-    if (sqlite3_value_bytes(v[0]) != (int)sizeof uuid) {
-        sqlite3_result_value(c, v[0]);
-        return;
-    }
-    memcpy(uuid, sqlite3_value_blob(v[0]), sizeof uuid);
-    bx_uuid_format(uuid, text);
-    sqlite3_result_text(c, text, -1, SQLITE_TRANSIENT);
-}
-
-static const struct bx_field *field_named(const struct bx_schema *s, const char *name)
-{
-    uint32_t i = 0;
-
-    while (strcmp(s->fields[i].name, name) != 0)
-        i++;
-    return &s->fields[i];
-}
-
-static int write_pairs_json(struct bx_buf *out, const struct bx_pairs *pairs)
-{
-    struct bx_pack *pack = bx_pack_create();
-    struct bx_buf b = {0};
-    bx_val map;
-
-    bx_pw_map(&b, pairs->n);
-    for (uint32_t i = 0; i < pairs->n; i++) {
-        bx_pw_strn(&b, pairs->v[i].key.p, pairs->v[i].key.n);
-        bx_pw_strn(&b, pairs->v[i].value.p, pairs->v[i].value.n);
-    }
-    map = b.failed || pack == NULL ? NULL : bx_pack_parse(pack, b.data, b.len, b.len, NULL);
-    if (map == NULL || bx_json_write(out, map, 0) != BX_OK)
-        out->failed = true;
-    bx_buf_release(&b);
-    bx_pack_destroy(pack);
-    return out->failed ? BX_NO_MEMORY : BX_OK;
-}
-
-/* KIND_json(data): the pairs that the kind shows, of a record, which lies at any address. */
-static void record_json(sqlite3_context *c, int n, sqlite3_value **v)
-{
-    const struct bx_kind_desc *k = sqlite3_user_data(c);
-    const struct bx_field *f = field_named(k->schema, k->json);
-    size_t len = (size_t)sqlite3_value_bytes(v[0]);
-    struct bx_arena arena = {0};
-    void *record = bx_arena_alloc(&arena, len), *object = bx_arena_alloc(&arena, k->schema->size);
-    struct bx_buf text = {0};
-    int rc = record == NULL || object == NULL ? BX_NO_MEMORY : BX_OK;
-
-    (void)n;
-    if (rc == BX_OK && len > 0)
-        memcpy(record, sqlite3_value_blob(v[0]), len);
-    if (rc == BX_OK)
-        rc = bx_flat_read(k->schema, record, len, object, &arena, NULL, NULL);
-    if (rc == BX_OK)
-        rc = write_pairs_json(&text, (const void *)((const char *)object + f->offset));
-    if (rc == BX_OK)
-        sqlite3_result_text(c, (const char *)text.data, (int)text.len, SQLITE_TRANSIENT);
-    else if (rc == BX_NO_MEMORY)
-        sqlite3_result_error_nomem(c);
-    else
-        sqlite3_result_null(c);
-    bx_buf_release(&text);
-    bx_arena_close(&arena);
-}
-
-/* One with the columns of this kind that are open; nothing for a kind that has none. */
-static int create_view(sqlite3 *db, const struct bx_kind_desc *k)
-{
-    char sql[VIEW_MAX];
-    int n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT ", k->sql);
-    const char *comma = "";
-
-    for (uint32_t i = 0; i < k->n_columns; i++) {
-        const struct bx_column *c = &k->columns[i];
-        bool uuid = c->type == BX_COLUMN_UUID;
-
-        if (!c->open)
-            continue;
-        n += snprintf(sql + n, sizeof sql - (size_t)n, "%s%s%s%s%s", comma,
-                      uuid ? "uuid_text(" : "", c->name, uuid ? ") AS " : "", uuid ? c->name : "");
-        comma = ", ";
-        assert(n < VIEW_MAX / 2); /* it is made of our own table */
-    }
-    if (k->json != NULL)
-        n += snprintf(sql + n, sizeof sql - (size_t)n, "%s%s_json(data) AS %s", comma, k->name,
-                      k->json);
-    snprintf(sql + n, sizeof sql - (size_t)n, " FROM main.%s", k->sql);
-    return sqlite3_exec(db, sql, NULL, NULL, NULL);
-}
-
 /* The hint that names the tables there are. */
 static void list_tables(struct query *q)
 {
@@ -296,47 +190,13 @@ static void list_tables(struct query *q)
     const char *comma = " ";
 
     for (size_t i = 0; i < BX__TABLES; i++) {
-        if (!is_open(bx_kinds[i]))
+        if (!bx_sql_is_open(bx_kinds[i]))
             continue;
         n += (size_t)snprintf(q->tables + n, sizeof q->tables - n, "%s%s", comma, bx_kinds[i]->sql);
         comma = ", ";
         assert(n < sizeof q->tables / 2);
     }
     snprintf(q->tables + n, sizeof q->tables - n, ": SELECT * FROM vms LIMIT 1 shows the columns");
-}
-
-/* Runs before the authorizer stands guard. */
-static int create_views(struct query *q)
-{
-    int rc = sqlite3_exec(q->db, "PRAGMA temp_store = MEMORY;", NULL, NULL, NULL);
-
-    for (size_t i = 0; rc == SQLITE_OK && i < BX__TABLES; i++) {
-        if (is_open(bx_kinds[i]))
-            rc = create_view(q->db, bx_kinds[i]);
-    }
-    return rc == SQLITE_OK ? sqlite3_exec(q->db, "PRAGMA query_only = ON;", NULL, NULL, NULL) : rc;
-}
-
-static int create_function(sqlite3 *db, const char *name, const struct bx_kind_desc *k,
-                           void (*f)(sqlite3_context *c, int n, sqlite3_value **v))
-{
-    return sqlite3_create_function_v2(db, name, 1,
-                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-                                      (void *)(uintptr_t)k, f, NULL, NULL, NULL);
-}
-
-static int create_functions(sqlite3 *db)
-{
-    int rc = create_function(db, "uuid_text", NULL, uuid_text);
-    char name[32];
-
-    for (size_t i = 0; rc == SQLITE_OK && i < BX__TABLES; i++) {
-        if (bx_kinds[i]->json == NULL)
-            continue;
-        snprintf(name, sizeof name, "%s_json", bx_kinds[i]->name);
-        rc = create_function(db, name, bx_kinds[i], record_json);
-    }
-    return rc;
 }
 
 static int connect_to(struct query *q, const char *path)
@@ -352,9 +212,7 @@ static int connect_to(struct query *q, const char *path)
     sqlite3_limit(q->db, SQLITE_LIMIT_ATTACHED, 0);
     rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc == SQLITE_OK)
-        rc = create_functions(q->db);
-    if (rc == SQLITE_OK)
-        rc = create_views(q);
+        rc = bx_sql_create_views(q->db);
     if (rc == SQLITE_OK)
         rc = sqlite3_set_authorizer(q->db, authorize, q);
     q->memory = sqlite3_memory_used();

@@ -1,10 +1,10 @@
 #include "state/store.h"
 
 #include "mem/alloc.h"
+#include "state/store_sql.h"
 
 #include <assert.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,85 +49,23 @@ static const char *const sql[S__STMTS] = {
     [S_COMMIT] = "COMMIT",
 };
 
-/* ---- SQL of a kind ---- */
-
-#define SQL_MAX 2048u
-
-static const char *const sql_types[BX__COLUMNS] = {
-    [BX_COLUMN_ONE] = "INTEGER",   [BX_COLUMN_U8] = "INTEGER",  [BX_COLUMN_U16] = "INTEGER",
-    [BX_COLUMN_U32] = "INTEGER",   [BX_COLUMN_U64] = "INTEGER", [BX_COLUMN_ENUM] = "TEXT",
-    [BX_COLUMN_UUID] = "BLOB",     [BX_COLUMN_BYTES] = "BLOB",  [BX_COLUMN_TEXT] = "TEXT",
-    [BX_COLUMN_INTERNED] = "TEXT",
-};
-
-__attribute__((format(printf, 2, 3))) static void append(char to[SQL_MAX], const char *fmt, ...)
-{
-    size_t n = strlen(to);
-    va_list ap;
-
-    va_start(ap, fmt);
-    n += (size_t)vsnprintf(to + n, SQL_MAX - n, fmt, ap);
-    va_end(ap);
-    assert(n < SQL_MAX); /* it is made of our own table */
-}
-
-static const struct bx_column *key_column(const struct bx_kind_desc *k)
-{
-    const struct bx_column *c = k->columns;
-
-    while (!c->key)
-        c++;
-    return c;
-}
-
-static const char *or_empty(const char *s)
-{
-    return s == NULL ? "" : s;
-}
-
-static void create_sql(const struct bx_kind_desc *k, char to[SQL_MAX])
-{
-    to[0] = '\0';
-    append(to, "CREATE TABLE IF NOT EXISTS %s(", k->sql);
-    for (uint32_t i = 0; i < k->n_columns; i++) {
-        const struct bx_column *c = &k->columns[i];
-
-        append(to, "%s %s%s%s%s, ", c->name, sql_types[c->type], c->key ? " PRIMARY KEY" : "",
-               c->constraint == NULL ? "" : " ", or_empty(c->constraint));
-    }
-    append(to, "data BLOB)%s", or_empty(k->sql_suffix));
-}
-
-static void put_sql(const struct bx_kind_desc *k, char to[SQL_MAX])
-{
-    to[0] = '\0';
-    append(to, "INSERT OR REPLACE INTO %s VALUES(", k->sql);
-    for (uint32_t i = 0; i < k->n_columns; i++)
-        append(to, "?,");
-    append(to, "?)");
-}
+/* ---- statements of a kind ---- */
 
 static int prepare_kind(struct bx_store *s, size_t table)
 {
     const struct bx_kind_desc *k = bx_kinds[table];
-    char text[SQL_MAX];
+    char text[BX_STORE_SQL_MAX];
     int rv;
 
-    create_sql(k, text);
+    bx_store_create_sql(k, text);
     rv = sqlite3_exec(s->db, text, NULL, NULL, NULL);
-    put_sql(k, text);
+    bx_store_put_sql(k, text);
     if (rv == SQLITE_OK)
         rv = sqlite3_prepare_v3(s->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->put[table], NULL);
-    text[0] = '\0';
-    append(text, "DELETE FROM %s WHERE %s=?", k->sql, key_column(k)->name);
+    bx_store_delete_sql(k, text);
     if (rv == SQLITE_OK)
         rv = sqlite3_prepare_v3(s->db, text, -1, SQLITE_PREPARE_PERSISTENT, &s->del[table], NULL);
     return rv;
-}
-
-void bx_store_select(const struct bx_kind_desc *k, char *to, size_t size)
-{
-    snprintf(to, size, "SELECT 0, 0, 0, data FROM %s ORDER BY %s", k->sql, key_column(k)->name);
 }
 
 /* ---- errors ---- */
@@ -374,7 +312,7 @@ void bx_store_delete(struct bx_store *s, const struct bx_row *row)
     sqlite3_stmt *st = s->del[row->table];
 
     begin(s);
-    bind(st, 1, key_column(bx_kinds[row->table]), bx_row_object(row));
+    bind(st, 1, bx_kind_key_column(bx_kinds[row->table]), bx_row_object(row));
     step(s, st);
 }
 
@@ -433,10 +371,9 @@ void bx_store_commit(struct bx_store *s, const struct bx_meta *meta)
 
 void bx_store_clear(struct bx_store *s)
 {
-    char text[SQL_MAX] = "DELETE FROM events; DELETE FROM outcomes; DELETE FROM meta;";
+    char text[BX_STORE_SQL_MAX];
 
-    for (size_t i = 0; i < BX__TABLES; i++)
-        append(text, "DELETE FROM %s;", bx_kinds[i]->sql);
+    bx_store_clear_sql(text);
     begin(s);
     if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
         die(s, "clear");
@@ -504,9 +441,9 @@ int bx_store_rows(struct bx_store *s, enum bx_table table,
                   int (*fn)(void *ctx, const uint8_t *p, size_t n), void *ctx, struct bx_err *err)
 {
     struct row_call c = {fn, ctx};
-    char query[BX_STORE_SELECT];
+    char query[BX_STORE_SQL_MAX];
 
-    bx_store_select(bx_kinds[table], query, sizeof query);
+    bx_store_select_sql(bx_kinds[table], query);
     return each(s, query, 0, row_row, &c, err);
 }
 

@@ -32,10 +32,6 @@ void bx_store_close(struct bx_store *s);
 /* Remove a database with its -wal and -shm. */
 void bx_store_remove(const char *path);
 
-/* The query for a kind's rows in order of key: 0, 0, 0, record. */
-#define BX_STORE_SELECT 160u
-void bx_store_select(const struct bx_kind_desc *k, char *to, size_t size);
-
 /* BX_CORRUPT or BX_IO: what an error of SQLite's says of the file. */
 int bx_store_code(int sqlite_error);
 

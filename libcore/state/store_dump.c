@@ -3,6 +3,7 @@
 #include "mem/alloc.h"
 #include "mutant.h"
 #include "state/store.h"
+#include "state/store_sql.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
@@ -10,23 +11,25 @@
 /* In order of key, so that equal states give equal bytes: meta, the kinds, outcomes, events. */
 enum { PART_META, PART_KINDS, PART_OUTCOMES = PART_KINDS + BX__TABLES, PART_EVENTS, PARTS };
 
-static uint8_t part_query(size_t part, char *to, size_t size)
+static uint8_t part_query(size_t part, char to[BX_STORE_SQL_MAX])
 {
     switch (part) {
     case PART_META:
-        snprintf(to, size, "%s",
+        snprintf(to, BX_STORE_SQL_MAX, "%s",
                  "SELECT max(CASE key WHEN 'session_ms' THEN value END),"
                  " max(CASE key WHEN 'revision' THEN value END),"
                  " max(CASE key WHEN 'time_ms' THEN value END), x'' FROM meta");
         return BX_DUMP_META;
     case PART_OUTCOMES:
-        snprintf(to, size, "SELECT entry, 0, time_ms, data FROM outcomes ORDER BY entry");
+        snprintf(to, BX_STORE_SQL_MAX,
+                 "SELECT entry, 0, time_ms, data FROM outcomes ORDER BY entry");
         return BX_DUMP_OUTCOMES;
     case PART_EVENTS:
-        snprintf(to, size, "SELECT entry, first, last, data FROM events ORDER BY entry");
+        snprintf(to, BX_STORE_SQL_MAX,
+                 "SELECT entry, first, last, data FROM events ORDER BY entry");
         return BX_DUMP_EVENTS;
     default:
-        bx_store_select(bx_kinds[part - PART_KINDS], to, size);
+        bx_store_select_sql(bx_kinds[part - PART_KINDS], to);
         return (uint8_t)(part - PART_KINDS);
     }
 }
@@ -67,9 +70,9 @@ int bx_store_dump_open(struct bx_store_dump **out, const char *path, struct bx_e
 
 static int begin_part(struct bx_store_dump *d)
 {
-    char query[256];
+    char query[BX_STORE_SQL_MAX];
 
-    d->table = part_query(d->part, query, sizeof query);
+    d->table = part_query(d->part, query);
     return sqlite3_prepare_v2(d->db, query, -1, &d->st, NULL);
 }
 

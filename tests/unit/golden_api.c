@@ -62,6 +62,7 @@ static const struct bx_vm_create_params create = {
     .dry_run = true};
 static const struct bx_vm_params vm = {COMMON, S("web-1"), true, 90, 12, 4096, BX_UNTIL_STOPPED};
 static const struct bx_node_params node = {COMMON, S("alpha"), true};
+static const struct bx_tenant_params tenant = {COMMON, S("acme"), {100, 204800, 3000, 50}};
 static const struct bx_init_params init = {COMMON, S("lab")};
 static const struct bx_join_params join = {COMMON, S("blx1.00.127.0.0.1:7420")};
 static const struct bx_token_params token = {COMMON, 600};
@@ -70,30 +71,16 @@ static const struct bx_sql_params sql = {COMMON, S("SELECT name FROM vms")};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
 
 static const void *const params[BX__METHODS] = {
-    [BX_M_SYS_HELLO] = &hello,
-    [BX_M_VM_CREATE] = &create,
-    [BX_M_VM_LIST] = &plain,
-    [BX_M_VM_SHOW] = &vm,
-    [BX_M_VM_START] = &vm,
-    [BX_M_VM_STOP] = &vm,
-    [BX_M_VM_RESTART] = &vm,
-    [BX_M_VM_DELETE] = &vm,
-    [BX_M_VM_WAIT] = &vm,
-    [BX_M_VM_LOGS] = &vm,
-    [BX_M_VM_EXPLAIN] = &vm,
-    [BX_M_NODE_LIST] = &plain,
-    [BX_M_NODE_SHOW] = &node,
-    [BX_M_NODE_REMOVE] = &node,
-    [BX_M_CLUSTER_INIT] = &init,
-    [BX_M_CLUSTER_JOIN] = &join,
-    [BX_M_CLUSTER_TOKEN] = &token,
-    [BX_M_CLUSTER_STATUS] = &plain,
-    [BX_M_CLUSTER_MEMBERS] = &plain,
-    [BX_M_EVENTS_LIST] = &events,
-    [BX_M_EVENTS_WATCH] = &events,
-    [BX_M_SQL] = &sql,
-    [BX_M_MEM_STATS] = &plain,
-    [BX_M_MEM_SITES] = &sites,
+    [BX_M_SYS_HELLO] = &hello,      [BX_M_VM_CREATE] = &create,     [BX_M_VM_LIST] = &plain,
+    [BX_M_VM_SHOW] = &vm,           [BX_M_VM_START] = &vm,          [BX_M_VM_STOP] = &vm,
+    [BX_M_VM_RESTART] = &vm,        [BX_M_VM_DELETE] = &vm,         [BX_M_VM_WAIT] = &vm,
+    [BX_M_VM_LOGS] = &vm,           [BX_M_VM_EXPLAIN] = &vm,        [BX_M_NODE_LIST] = &plain,
+    [BX_M_NODE_SHOW] = &node,       [BX_M_NODE_REMOVE] = &node,     [BX_M_TENANT_CREATE] = &tenant,
+    [BX_M_TENANT_LIST] = &tenant,   [BX_M_TENANT_SHOW] = &tenant,   [BX_M_TENANT_SET] = &tenant,
+    [BX_M_TENANT_DELETE] = &tenant, [BX_M_CLUSTER_INIT] = &init,    [BX_M_CLUSTER_JOIN] = &join,
+    [BX_M_CLUSTER_TOKEN] = &token,  [BX_M_CLUSTER_STATUS] = &plain, [BX_M_CLUSTER_MEMBERS] = &plain,
+    [BX_M_EVENTS_LIST] = &events,   [BX_M_EVENTS_WATCH] = &events,  [BX_M_SQL] = &sql,
+    [BX_M_MEM_STATS] = &plain,      [BX_M_MEM_SITES] = &sites,
 };
 
 /* ---- replies ---- */
@@ -141,6 +128,8 @@ static const struct bx_node_reply node_reply = {.id = 3,
                                                 .vms = 5,
                                                 .created_index = 4,
                                                 .modified_index = 60};
+static const struct bx_tenant_reply tenant_reply = {
+    .name = S("acme"), .quota = {100, 204800, 3000, 50}, .usage = {4, 8192, 40, 1}};
 static const struct bx_removed_reply removed = {5};
 static const struct bx_member_reply members[] = {
     {1, S("alpha"), S("10.0.0.1:7420"), S("leader"), S("up"), S("leader"), true},
@@ -199,7 +188,7 @@ static const struct {
     {&bx_event_reply_schema, &event},       {&bx_hello_reply_schema, &hello_reply},
     {&bx_sql_reply_schema, &sql_reply},     {&bx_error_reply_schema, &error},
     {&bx_stale_reply_schema, &stale},       {&bx_memory_reply_schema, &memory},
-    {&bx_sites_reply_schema, &sites_reply},
+    {&bx_sites_reply_schema, &sites_reply}, {&bx_tenant_reply_schema, &tenant_reply},
 };
 
 static bool has_reply(const struct bx_schema *s)

@@ -200,6 +200,7 @@ static void make_rows(struct bx_buf *dump)
     test_fsm_apply(&t, BX_CMD_VM_CREATE, &vm_create);
     test_fsm_apply(&t, BX_CMD_VM_DESIRE, &vm_desire);
     test_fsm_apply(&t, BX_CMD_TOKEN_CREATE, &token_create);
+    test_fsm_apply(&t, BX_CMD_TENANT_CREATE, &tenant_create);
     test_fsm_dump(&t, dump);
     test_fsm_close(&t);
 }
