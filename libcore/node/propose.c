@@ -345,7 +345,6 @@ static bool submit_batch(struct bx_node *n)
     n->propose.sealed_ms += stamp.elapsed_ms;
     bx_histogram_add(&n->propose.batches, &bx_batch_histogram, count);
     mark_sent(&n->propose, &taken, bx_node_now(n));
-    bx_histogram_add(&n->propose.batches, &bx_batch_histogram, count);
     return true;
 }
 
