@@ -8,6 +8,7 @@ dist_noinst_SCRIPTS += \
 	contrib/make-test-guest.sh \
 	contrib/test.sh
 dist_noinst_DATA += \
+	.github/workflows/ci.yml \
 	CHANGELOG.md \
 	CONTRIBUTING.md \
 	LICENSE \

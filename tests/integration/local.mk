@@ -16,3 +16,10 @@ tests/integration/man.log: blixardd blixardctl
 # What mem stats and mem sites show, and that a normal build tracks nothing.
 dist_check_SCRIPTS += tests/integration/memory.sh
 tests/integration/memory.log: blixardd blixardctl
+
+# make check-upgrade OLD=DIR: this build on the data of an earlier one, DIR being its build directory.
+dist_noinst_SCRIPTS += tests/integration/upgrade.sh
+check-upgrade: all
+	@BLIXARD_SRC='$(abs_top_srcdir)' BLIXARD_BUILD='$(abs_top_builddir)' \
+	  $(srcdir)/tests/integration/upgrade.sh '$(OLD)'
+.PHONY: check-upgrade
