@@ -10,11 +10,11 @@ for program in blixardd blixardctl blixard-vm; do
   [ -x "$old/$program" ] || { echo "Bail out! no $program in $old"; exit 99; }
 done
 
-# All that a client can see of the machines and of what happened to them, but for what changes by itself.
+# All that a client can see of the machines but for what changes by itself, and what happened to them.
 write_picture() # file
 {
-  { ctl vm list -o json; ctl events -o json; } >"$1.all" 2>"$dir/err"
-  grep -vE '"(observed|uptime|age|node_state|changed)[a-z_]*":' "$1.all" >"$1"
+  ctl vm list -o json 2>"$dir/err" | grep -vE '"(observed|uptime|age|node_state|changed)[a-z_]*":' >"$1.vms"
+  ctl events -o json 2>"$dir/err" >"$1.events"
 }
 
 restart_on() # build, nodes...
@@ -59,8 +59,10 @@ ok $? "the new programs open the data of the old ones"
 wait_until 20 agree 1 2 3
 ok $? "and agree on it"
 write_picture "$dir/after"
-diff "$dir/before" "$dir/after" >"$dir/out"
-ok $? "every virtual machine and every event is there, with the same values"
+diff "$dir/before.vms" "$dir/after.vms" >"$dir/out"
+ok $? "every virtual machine is there, with the same values"
+[ -s "$dir/before.events" ] && ! grep -vxFf "$dir/after.events" "$dir/before.events" >"$dir/out"
+ok $? "every event is there"
 ctl vm start old2 --wait >"$dir/out" 2>"$dir/err" && ctl vm create new1 --vcpus 1 --memory 64MiB --wait >"$dir/out" 2>"$dir/err"
 ok $? "they go on from there"
 
