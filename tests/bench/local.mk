@@ -44,4 +44,11 @@ check_PROGRAMS += tests/bench/sched_same_test
 tests_bench_sched_same_test_SOURCES = tests/bench/sched_same_test.c
 tests_bench_sched_same_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_bench_sched_same_test_LDADD = tests/bench/libplain.a $(TEST_LIBS)
+
+# What make soak runs beside the simulator.
+EXTRA_PROGRAMS += tests/bench/codec_soak
+CLEANFILES += tests/bench/codec_soak
+tests_bench_codec_soak_SOURCES = tests/bench/codec_soak.c $(GOLDEN_SOURCES)
+tests_bench_codec_soak_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_bench_codec_soak_LDADD = $(TEST_LIBS)
 endif

@@ -27,10 +27,11 @@ dist_check_SCRIPTS += tests/sim/check.sh
 dist_noinst_DATA += tests/sim/seeds.txt
 tests/sim/check.log: blixard-sim
 
-# make soak HOURS=n [SEED=s]: new seeds until n hours have passed.
+# make soak HOURS=n [SEED=s]: new seeds, and all codecs, until n hours have passed. Without SEED it
+# goes on after the last seed of the run before.
 dist_noinst_SCRIPTS += tests/sim/soak.sh
-soak: blixard-sim
-	@BLIXARD_BUILD='$(abs_top_builddir)' $(srcdir)/tests/sim/soak.sh $${HOURS:-1} $${SEED:-1000000}
+soak: blixard-sim tests/bench/codec_soak
+	@BLIXARD_BUILD='$(abs_top_builddir)' $(srcdir)/tests/sim/soak.sh $${HOURS:-1} $$SEED
 .PHONY: soak
 
 # The same with mistakes put in, which it has to find (libcore/mutant.h). Built for its test only.

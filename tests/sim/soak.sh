@@ -1,14 +1,25 @@
 #!/bin/bash
 # usage: soak.sh [HOURS [SEED]]
 # Run the simulator over ever new seeds until so many hours (1; fractions too)
-# have passed, one history in eleven ten times as long as the others. Failures
-# are shown as they come; at the end stands what was done. Exit 1 when any failed.
+# have passed, one history in eleven ten times as long as the others, and beside
+# it every sample through every codec. Failures are shown as they come; at the end
+# stands what was done. Exit 1 when any failed.
+#
+# The next seed is kept in soak.next in the build directory: without SEED, a run goes on where
+# the last one, ended or interrupted, stopped.
 set -u
 build=${BLIXARD_BUILD:-.}
-hours=${1:-1} seed=${2:-1000000}
+hours=${1:-1} seed=${2:-$(cat "$build/soak.next" 2>/dev/null || echo 1000000)}
 jobs=$(nproc)
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+codecs=
+clean_up()
+{
+    [ -z "$codecs" ] || kill "$codecs" 2>/dev/null
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
 
 end=$(awk -v hours="$hours" -v now="$EPOCHREALTIME" 'BEGIN { printf "%d", now + hours * 3600 }')
 [ "$end" -gt 0 ] || exit 2
@@ -22,7 +33,12 @@ batch() # seeds, hours each
     awk '/^seed [0-9]+: / { shown = /FAILED/ } /^[0-9]+ seeds, / { shown = 0 } shown' "$work/out"
     grep -aE '^[0-9]+ (seeds, |faults:)' "$work/out" >>"$work/sums"
     seed=$((seed + $1))
+    echo "$seed" >"$build/soak.next"
 }
+
+"$build/tests/bench/codec_soak" "$(awk -v hours="$hours" 'BEGIN { printf "%d", hours * 3600 }')" \
+    "$seed" >"$work/codecs" &
+codecs=$!
 
 from=$seed
 while [ "${EPOCHREALTIME%.*}" -lt "$end" ]; do
@@ -30,7 +46,10 @@ while [ "${EPOCHREALTIME%.*}" -lt "$end" ]; do
     [ "${EPOCHREALTIME%.*}" -ge "$end" ] || batch 10 1
 done
 
-echo "seeds $from to $((seed - 1))"
+wait "$codecs" || failed=1
+codecs=
+cat "$work/codecs"
+echo "$(date +%F): seeds $from to $((seed - 1))"
 awk '
     / seeds, / {
         seeds += $1; failed += $3; hours += $5; operations += $7
