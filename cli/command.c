@@ -7,12 +7,8 @@
 
 #define SUGGESTIONS_MAX 64u
 
-/* In the order of the help. */
-static const struct command *const tables[] = {
-    vm_commands,      tenant_commands, node_commands,       cluster_commands,
-    context_commands, events_commands, sql_commands,        mem_commands,
-    doctor_commands,  bench_commands,  completion_commands, version_commands,
-};
+#define NOUN_TABLE(noun) noun##_commands,
+static const struct command *const tables[] = {NOUNS(NOUN_TABLE)};
 
 const struct planned planned_commands[] = {
     {.name = "vm set"},

@@ -1,8 +1,8 @@
 /* command - the table of commands.
  *
  * Dispatch, help, completion and the check of the manual page are made from it. Each noun has a
- * file, which opens with its commands; command.c collects them, and lists those that do not exist
- * yet. */
+ * file, which opens with its commands, and a row of NOUNS; command.c lists the commands that do not
+ * exist yet. */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
 
@@ -42,10 +42,24 @@ struct planned {
     const char *hint; /* what to do meanwhile; NULL: see the help */
 };
 
-/* Of each noun; ends with a NULL name. */
-extern const struct command vm_commands[], tenant_commands[], node_commands[], cluster_commands[],
-    context_commands[], events_commands[], sql_commands[], mem_commands[], doctor_commands[],
-    bench_commands[], completion_commands[], version_commands[];
+/* X(noun): its commands are NOUN_commands of cli/NOUN.c, which ends with a NULL name. In the order
+ * of the help. */
+#define NOUNS(X)                                                                                   \
+    X(vm)                                                                                          \
+    X(tenant)                                                                                      \
+    X(node)                                                                                        \
+    X(cluster)                                                                                     \
+    X(context)                                                                                     \
+    X(events)                                                                                      \
+    X(sql)                                                                                         \
+    X(mem)                                                                                         \
+    X(doctor)                                                                                      \
+    X(bench)                                                                                       \
+    X(completion)                                                                                  \
+    X(version)
+
+#define NOUN_EXTERN(noun) extern const struct command noun##_commands[];
+NOUNS(NOUN_EXTERN)
 
 extern const struct planned planned_commands[]; /* ends with a NULL name */
 extern const struct flag global_flags[];        /* of every command */

@@ -1,7 +1,6 @@
 /* fsm_place - where a VM goes: the decision that apply makes, the same one made as a rehearsal, and
  * the recent ones, which are kept for explain. */
 #include "state/fsm_priv.h"
-#include "state/tenant.h"
 
 #include "mem/alloc.h"
 
@@ -155,6 +154,6 @@ int bx_fsm_dry_run(struct bx_fsm *f, const struct bx_vm_config *config, struct b
         bx_err_hint(err, "choose another name");
         return BX_EXISTS;
     }
-    rc = bx_tenant_admit(&f->view, config, err);
+    rc = bx_kinds_admit(&f->view, config, err);
     return rc == BX_OK ? place(f, config, c, d, err) : rc;
 }

@@ -1,7 +1,6 @@
 /* fsm_vm - the commands about VMs. Each decides first and changes after, so that a refusal leaves
  * nothing to undo but what several changes of one command began. */
 #include "state/fsm_priv.h"
-#include "state/tenant.h"
 
 #include "codec/header.h"
 #include "mem/alloc.h"
@@ -103,7 +102,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
     if (there != NULL)
         return taken(c, there, c->body->vm_create.if_not_exists);
     if (c->body->vm_create.admit)
-        rc = bx_tenant_admit(&f->view, config, c->err);
+        rc = bx_kinds_admit(&f->view, config, c->err);
     if (rc == BX_OK)
         rc = bx_fsm_place(f, config, &decision, c->err);
     if (rc != BX_OK)

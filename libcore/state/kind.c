@@ -72,3 +72,14 @@ const struct bx_column *bx_kind_key_column(const struct bx_kind_desc *k)
         c++;
     return c;
 }
+
+int bx_kinds_admit(const struct bx_view *v, const struct bx_vm_config *config, struct bx_err *err)
+{
+    int rc = BX_OK;
+
+    for (int t = 0; t < BX__TABLES && rc == BX_OK; t++) {
+        if (bx_kinds[t]->admit != NULL)
+            rc = bx_kinds[t]->admit(v, config, err);
+    }
+    return rc;
+}

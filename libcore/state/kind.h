@@ -8,6 +8,7 @@
 #define BX_STATE_KIND_H
 
 #include "codec/schema.h"
+#include "err.h"
 
 /* X(number, NAME, name). The number stands in dumps: it never changes. Kinds are loaded, dumped and
  * restored in this order. */
@@ -24,6 +25,7 @@ enum bx_table { BX_KINDS(BX_KIND_NUMBER) BX__TABLES };
 struct bx_row;
 struct bx_row_home;
 struct bx_view;
+struct bx_vm_config;
 
 /* ---- keys and names ---- */
 
@@ -118,6 +120,9 @@ struct bx_kind_desc {
     /* The same for rows of the kind `watches`: what of this kind is derived from those. */
     enum bx_table watches;
     void (*watched)(struct bx_view *v, const struct bx_row *old, const struct bx_row *with);
+    /* May a VM of this configuration be created, as far as this kind has a say? BX_OK, or a refusal
+     * with words. Asked before the VM is placed. It runs inside apply: it reads the view alone. */
+    int (*admit)(const struct bx_view *v, const struct bx_vm_config *config, struct bx_err *err);
     /* Free what the kind keeps in v->derived, or in members of its own. Its rows are still there.
      */
     void (*close)(struct bx_view *v);
@@ -144,6 +149,9 @@ BX_KINDS(BX_KIND_EXTERN)
 
 /* By number; complete. */
 extern const struct bx_kind_desc *const bx_kinds[BX__TABLES];
+
+/* What the kinds that have `admit` say, in the order of the table: BX_OK, or the first refusal. */
+int bx_kinds_admit(const struct bx_view *v, const struct bx_vm_config *config, struct bx_err *err);
 
 /* ---- an object's key and name ---- */
 

@@ -109,10 +109,6 @@ static void close_usage(struct bx_view *v)
     bx_free(usages);
 }
 
-BX_KIND(tenant, bx_tenant, BX_KEY_NAME, name, "tenants", .ordered = true,
-        .sql_suffix = " WITHOUT ROWID", .watches = BX_TABLE_VM, .watched = watched,
-        .close = close_usage);
-
 /* ---- what others ask ---- */
 
 static const struct bx_tenant default_tenant = {.name = {BX_TENANT_DEFAULT, 7}};
@@ -168,7 +164,10 @@ void bx_view_sorted_tenants(const struct bx_view *v, struct bx_tenant *out)
         *out = default_tenant;
 }
 
-int bx_tenant_admit(const struct bx_view *v, const struct bx_vm_config *config, struct bx_err *err)
+/* ---- the kind ---- */
+
+/* Its tenant exists and has room for it: BX_OK, BX_NOT_FOUND or BX_UNPLACEABLE. */
+static int admit(const struct bx_view *v, const struct bx_vm_config *config, struct bx_err *err)
 {
     struct bx_quota more = {config->vcpus, config->memory_mib, config->disk_gib, 1}, used;
     struct bx_tenant t;
@@ -179,3 +178,7 @@ int bx_tenant_admit(const struct bx_view *v, const struct bx_vm_config *config, 
     used = bx_view_usage(v, config->tenant);
     return bx_quota_room(&t, &used, &more, err);
 }
+
+BX_KIND(tenant, bx_tenant, BX_KEY_NAME, name, "tenants", .ordered = true,
+        .sql_suffix = " WITHOUT ROWID", .watches = BX_TABLE_VM, .watched = watched, .admit = admit,
+        .close = close_usage);

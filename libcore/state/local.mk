@@ -3,17 +3,13 @@ libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
 	libcore/state/index.h libcore/state/index.c \
 	libcore/state/view.h libcore/state/view.c \
 	libcore/state/config.c libcore/state/rows.c libcore/state/rows.h \
-	libcore/state/kind_cluster.c libcore/state/kind_node.c \
-	libcore/state/kind_vm.c libcore/state/kind_token.c \
-	libcore/state/tenant.h libcore/state/kind_tenant.c libcore/state/fsm_tenant.c \
 	libcore/state/session.c libcore/state/session.h \
 	libcore/state/blob.c libcore/state/blob.h \
 	libcore/state/store.c libcore/state/store.h \
 	libcore/state/store_sql.c libcore/state/store_sql.h \
 	libcore/state/store_dump.c libcore/state/store_dump.h \
 	libcore/state/fsm_priv.h libcore/state/fsm.h libcore/state/fsm.c \
-	libcore/state/load.c libcore/state/fsm_place.c libcore/state/fsm_vm.c libcore/state/fsm_node.c \
-	libcore/state/fsm_events.c libcore/state/dump.c \
+	libcore/state/load.c libcore/state/fsm_events.c libcore/state/dump.c \
 	libcore/state/plan.c libcore/state/plan.h \
 	libcore/state/sched.c libcore/state/sched.h \
 	libcore/state/sched_score.c libcore/state/sched_score.h \

@@ -6,7 +6,6 @@
 #define BX_STATE_TENANT_H
 
 #include "model/tenant.h"
-#include "model/vm.h"
 #include "state/view.h"
 
 /* BX_OK, or BX_NOT_FOUND with words. */
@@ -17,8 +16,5 @@ struct bx_quota bx_view_usage(const struct bx_view *v, struct bx_str name);
 /* All of them by name, default too, into an array of as many; their number. */
 uint32_t bx_view_tenants(const struct bx_view *v);
 void bx_view_sorted_tenants(const struct bx_view *v, struct bx_tenant *out);
-
-/* May this VM be created? Its tenant exists and has room: BX_OK, BX_NOT_FOUND, BX_UNPLACEABLE. */
-int bx_tenant_admit(const struct bx_view *v, const struct bx_vm_config *config, struct bx_err *err);
 
 #endif

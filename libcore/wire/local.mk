@@ -1,7 +1,6 @@
 # Sources of libcore/wire, in the order of their dependence.
 libcore_a_SOURCES += libcore/wire/command.c libcore/wire/command.h \
-	libcore/wire/event.c libcore/wire/event.h \
-	libcore/wire/tenant.c libcore/wire/tenant.h
+	libcore/wire/event.c libcore/wire/event.h
 libcore_a_SOURCES += libcore/wire/reply.c libcore/wire/reply.h libcore/wire/reply_mem.c \
 	libcore/wire/params.c libcore/wire/params.h
 libcore_a_SOURCES += libcore/wire/proto.c libcore/wire/proto.h \
