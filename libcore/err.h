@@ -1,9 +1,9 @@
-/* err - one table of codes for machines, one message that grows for people.
+/* err - error codes, and the error message that goes with them.
  *
- * A function that can fail returns `int`: BX_OK (0) or one of enum bx_code. Where the cause is
- * worth words it also takes a `struct bx_err *`, which may be NULL. The lowest layer sets the
- * message, every layer above may put a prefix before it; a hint names the next command a person can
- * type. */
+ * A function that can fail returns `int`: BX_OK (0) or one of enum bx_code. If the cause needs an
+ * explanation, the function also takes a `struct bx_err *`, which may be NULL. The lowest layer
+ * sets the message, and each layer above may add a prefix. A hint names the next command to type.
+ */
 #ifndef BX_ERR_H
 #define BX_ERR_H
 
@@ -12,23 +12,23 @@
 
 enum bx_code {
     BX_OK = 0,
-    BX_FAILED,      /* something else went wrong; the message says what */
+    BX_FAILED,      /* any other error; the message has the details */
     BX_INVALID,     /* a value out of range, a bad name, an unknown flag */
-    BX_UNREACHABLE, /* nobody listens, or the configuration can not be used */
+    BX_UNREACHABLE, /* connection refused, or the configuration is unusable */
     BX_DENIED,      /* the caller may not do this */
     BX_NOT_FOUND,   /* no such object */
     BX_EXISTS,      /* the name is taken */
     BX_CONFLICT,    /* the object is not in a state that allows this */
     BX_NO_LEADER,   /* no leader or no quorum right now */
     BX_BUSY,        /* a bound is reached; nothing was done */
-    BX_TIMEOUT,     /* the wait ended before the work did */
+    BX_TIMEOUT,     /* the deadline passed before the work was done */
     BX_UNPLACEABLE, /* fits on no node */
     BX_INTERRUPTED, /* the user pressed Ctrl-C */
     BX_NO_MEMORY,   /* allocation failed; nothing was changed */
     BX_NO_SPACE,    /* the disk is full */
     BX_IO,          /* a system call on a file or socket failed */
-    BX_CORRUPT,     /* stored bytes are not what was written */
-    BX_MALFORMED,   /* received bytes are not of the format */
+    BX_CORRUPT,     /* stored data fails its checksum or digest */
+    BX_MALFORMED,   /* received data does not follow the format */
     BX_TOO_LARGE,   /* beyond a bound that is checked before allocating */
     BX_UNSUPPORTED, /* a version, codec or method this build does not know */
     BX_SHUTDOWN,    /* the daemon is stopping */
@@ -45,17 +45,17 @@ struct bx_err {
 };
 
 /* All of these accept e == NULL. set and wrap return the code, so that `return bx_err_set(...)`
- * works; wrap puts "prefix: " before the message that stands. */
+ * works. wrap inserts "prefix: " before the current message. */
 int bx_err_set(struct bx_err *e, int code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 int bx_err_wrap(struct bx_err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void bx_err_hint(struct bx_err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* The name that travels in the API's error object ("not_found"); "unknown" for anything else. */
+/* The name used in the API's error object ("not_found"); "unknown" for any other number. */
 const char *bx_code_name(int code);
-/* The code of a name, BX_FAILED for a name nobody knows. */
+/* The code of a name; BX_FAILED for an unknown name. */
 int bx_code_from_name(const char *name);
-/* Exit code of the command line tool, as its manual promises. */
+/* Exit status of blixardctl for this code; documented in its manual page. */
 int bx_code_exit(int code);
 /* True when the same request may succeed later, unchanged. */
 bool bx_code_retryable(int code);

@@ -1,8 +1,9 @@
-/* mutant - mistakes that are put in on purpose, so that the simulator has to find them.
+/* mutant - deliberate mistakes that the simulator must detect.
  *
- * A second build of the same sources, made for tests/sim/blixard-sim-mutants alone, defines
- * BX_MUTANTS and carries out the one mistake that bx_mutant names. In every other build BX_MUTATED
- * is the constant 0: no branch, no symbol. tests/sim/mutants.c says what each of them is. */
+ * A second build of the same sources, made only for tests/sim/blixard-sim-mutants, defines
+ * BX_MUTANTS and makes the one mistake that the variable bx_mutant selects. In every other build
+ * BX_MUTATED is the constant 0, so no branch and no symbol remains. tests/sim/mutants.c describes
+ * each mutant. */
 #ifndef BX_MUTANT_H
 #define BX_MUTANT_H
 
@@ -33,7 +34,7 @@ enum bx_mutant {
     BX_MUTANT_QUOTA_IGNORED,
 };
 extern enum bx_mutant bx_mutant;
-/* Wall time where the code runs: what apply must not look at. */
+/* The wall clock of the running process, which apply must never use. */
 uint64_t bx_mutant_wall_ms(void);
 
 #define BX_MUTATED(x) (bx_mutant == BX_MUTANT_##x)

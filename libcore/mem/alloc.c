@@ -9,22 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Each thread counts for itself, so that an allocation costs no locked instruction; the sum is made
- * when it is asked for. Counts outlive their thread: the next new thread goes on with them. A
- * thread that finds none free shares the last ones with others. */
+/* Each thread has its own counters, so that an allocation needs no locked instruction; the totals
+ * are computed on request. Counters outlive their thread: the next new thread reuses them. If none
+ * is free, the thread shares the last slot with others. */
 #define SLOTS 64
 #define PUBLISH 65536
 
 struct counts {
     _Alignas(64) atomic_bool taken;
     _Atomic uint64_t allocations, frees, failures;
-    _Atomic uint64_t bytes; /* alive, modulo 2^64: one thread frees what another allocated */
-    int64_t unpublished;    /* of bytes, what live_about lacks */
+    _Atomic uint64_t bytes; /* live bytes, modulo 2^64: a block may be freed by another thread than
+                               allocated it */
+    int64_t unpublished;    /* part of bytes not yet added to live_about */
 };
 
 static struct counts slots[SLOTS], shared = {.taken = true};
 static _Thread_local struct counts *mine;
-/* What is alive, but for at most PUBLISH bytes a thread, and the largest it was. */
+/* Live bytes, accurate to PUBLISH bytes per thread, and their maximum. */
 static _Atomic int64_t live_about, peak_about;
 
 static struct counts *claim(void)
@@ -52,7 +53,7 @@ void bx_alloc_thread_close(void)
     mine = NULL;
 }
 
-/* Released, so that who sees a free sees the allocation before it. */
+/* Release order: a reader that sees a free also sees the allocation before it. */
 static inline void add(struct counts *c, _Atomic uint64_t *n, uint64_t more)
 {
     if (c == &shared)
@@ -144,7 +145,7 @@ static void *raw(void *old, size_t size, bool zero)
 }
 #endif
 
-/* The one place that allocates: old == NULL takes a new block. */
+/* All allocations end here. old == NULL allocates a new block. */
 static void *take(void *old, size_t size, bool zero SITE)
 {
     size_t before = old == NULL ? 0 : malloc_usable_size(old);
@@ -175,7 +176,7 @@ void bx_free(void *ptr)
     free(ptr);
 }
 
-/* n * size, or SIZE_MAX, which take refuses. */
+/* n * size, or SIZE_MAX on overflow, which take refuses. */
 static size_t product(size_t n, size_t size)
 {
     size_t total;
@@ -224,7 +225,7 @@ char *AT(bx_must_strdup)(const char *s SITE)
 
 _Noreturn void bx_oom(size_t size)
 {
-    fprintf(stderr, "blixard: out of memory (%zu bytes wanted)\n", size);
+    fprintf(stderr, "blixard: out of memory (requested %zu bytes)\n", size);
     exit(70);
 }
 
@@ -233,7 +234,7 @@ static uint64_t get(const _Atomic uint64_t *n)
     return atomic_load_explicit(n, memory_order_acquire);
 }
 
-/* Frees of all threads first: a free that comes in between must not make live negative. */
+/* Read the frees of all threads first, so that a concurrent free can not make live negative. */
 void bx_alloc_stats(struct bx_alloc_stats *out)
 {
     uint64_t frees = get(&shared.frees), allocations, failures, bytes;
@@ -249,7 +250,7 @@ void bx_alloc_stats(struct bx_alloc_stats *out)
         bytes += get(&slots[i].bytes);
     }
     if ((int64_t)bytes < 0)
-        bytes = 0; /* other threads freed and allocated while it was summed up */
+        bytes = 0; /* other threads freed and allocated during the sum */
     raise_peak((int64_t)bytes);
     *out = (struct bx_alloc_stats){
         .allocations = allocations,

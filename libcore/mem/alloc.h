@@ -1,14 +1,14 @@
-/* alloc - every allocation of ours goes through here.
+/* alloc - the allocator; all code of the project allocates through it.
  *
- * Two families. bx_alloc and friends return NULL when memory is out, and the caller undoes what it
- * began and answers BX_NO_MEMORY. bx_must_alloc and friends end the process with a message: for
- * start-up and for apply, where an exit before COMMIT loses nothing and a half-applied command
- * would.
+ * There are two families. bx_alloc and friends return NULL when memory is exhausted; the caller
+ * rolls back what it began and returns BX_NO_MEMORY. bx_must_alloc and friends print a message and
+ * exit instead. They are for start-up and for apply: an exit before COMMIT loses nothing, but a
+ * half-applied command would corrupt the state.
  *
  * A build with --enable-allocation-tracking counts by call site and prints a report when the
- * process exits with BLIXARD_PRINT_ALLOCATIONS=1; any other build has no trace of that.
+ * process exits with BLIXARD_PRINT_ALLOCATIONS=1. Other builds contain none of that code.
  *
- * A size of 0 gives a block of its own, also from realloc. Any thread may call. */
+ * A size of 0 returns a valid, separate block, also from realloc. Thread-safe. */
 #ifndef BX_ALLOC_H
 #define BX_ALLOC_H
 
@@ -49,11 +49,11 @@ char *bx_must_strdup(const char *s);
 /* Free what any function of this header returned; NULL is allowed. */
 void bx_free(void *ptr);
 
-/* Say that memory is out and exit(70). */
+/* Print an out-of-memory message and exit(70). */
 _Noreturn void bx_oom(size_t size);
 
-/* p, unless it is NULL because size bytes were not there: then as bx_oom. A size that is not known
- * is 0. */
+/* Return p; if it is NULL because size bytes could not be allocated, call bx_oom. Pass 0 for an
+ * unknown size. */
 static inline void *bx_must(void *p, size_t size)
 {
     if (p == NULL)
@@ -61,28 +61,29 @@ static inline void *bx_must(void *p, size_t size)
     return p;
 }
 
-/* For calls that fail only when memory is out: as bx_oom when rc is not BX_OK. */
+/* For calls that can fail only with BX_NO_MEMORY: calls bx_oom unless rc is BX_OK. */
 static inline void bx_must_ok(int rc)
 {
     if (rc != BX_OK)
         bx_oom(0);
 }
 
-/* Fault hook: called before each allocation of the bx_alloc family with its size; a true answer
- * makes that allocation fail. NULL takes the hook away. Not for several threads. Only the allocator
- * of the tests' library has it, which is this one compiled with BX_ALLOC_FAULTS: what is installed
- * does not look for a hook. */
+/* Fault hook for tests: called with the size before each allocation of the bx_alloc family. If it
+ * returns true, that allocation fails. NULL removes the hook. Not thread-safe. Only the test
+ * library has it, which compiles this file with BX_ALLOC_FAULTS; installed programs do not contain
+ * the hook. */
 void bx_alloc_set_fault(int (*fail)(void *ctx, size_t size), void *ctx);
 
 struct bx_alloc_stats {
-    uint64_t allocations, frees, failures; /* since the process began */
-    uint64_t live, live_bytes, peak_bytes; /* as malloc_usable_size counts them */
+    uint64_t allocations, frees, failures; /* since process start */
+    uint64_t live, live_bytes, peak_bytes; /* sizes as malloc_usable_size reports them */
 };
-/* The sums of all threads. They are exact while no other thread allocates; the peak is so to within
- * 64 KiB for each thread. */
+/* Totals over all threads. They are exact while no other thread allocates; the peak is accurate to
+ * 64 KiB per thread. */
 void bx_alloc_stats(struct bx_alloc_stats *out);
-/* The thread's place to count in is free for another one; what it counted stays. A thread that goes
- * on finds a place again. bx_buf_thread_close calls it. */
+/* Release the calling thread's counter slot for reuse by another thread; its counts are kept. If
+ * the thread continues to allocate, it gets a slot again. bx_buf_thread_close calls this function.
+ */
 void bx_alloc_thread_close(void);
 
 #endif

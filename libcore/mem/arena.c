@@ -7,15 +7,15 @@
 #include <string.h>
 
 #define ALIGN 16
-#define FIRST_BLOCK (4096 - 64) /* with its header and the heap's, a page */
+#define FIRST_BLOCK (4096 - 64) /* one page, including this header and malloc's */
 #define KEEP_LIMIT 65536
 
 struct bx_arena_block {
     _Alignas(ALIGN) struct bx_arena_block *next;
-    size_t size; /* of what follows */
+    size_t size; /* bytes after this header */
 };
 
-/* Blocks double up to KEEP_LIMIT; what is larger gets a block that fits. */
+/* Block sizes double up to KEEP_LIMIT; a larger request gets a block of its own size. */
 static struct bx_arena_block *add_block(struct bx_arena *a, size_t n)
 {
     size_t size = a->current == NULL ? FIRST_BLOCK : a->current->size * 2;
@@ -72,8 +72,8 @@ char *bx_arena_strndup(struct bx_arena *a, const char *s, size_t n)
     return copy;
 }
 
-/* Use repeats itself: with the largest block kept, a round that needed several needs one next time,
- * and none from the heap. */
+/* Workloads repeat: when the largest block is kept, the next round needs only that block and no
+ * malloc. */
 void bx_arena_reset(struct bx_arena *a)
 {
     struct bx_arena_block *kept = NULL, *next;

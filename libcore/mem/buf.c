@@ -1,12 +1,13 @@
-/* A block is a header and its bytes. The header names the cache the block came from: a thread's
- * free lists and its return list. Release on the owner's thread pushes on the free list of the
- * class; release elsewhere pushes on the owner's return list (many push, the owner alone takes it
- * whole, so there is no ABA). The owner looks there when a free list is empty.
+/* A block is a header followed by its bytes. The header names the cache that the block came from. A
+ * cache has the free lists of a thread and its return list. Release on the owning thread pushes the
+ * block on the free list of its class. Release on another thread pushes it on the owner's return
+ * list. Any thread may push; only the owner takes, and it takes the whole list, so there is no ABA
+ * problem. The owner checks its return list when a free list is empty.
  *
- * Caches are static and never go away, so a block may outlive the thread that took it: closing a
- * cache puts CLOSED in the place of its return list, and who finds that frees the block instead.
- * The next new thread takes over a closed cache, together with the blocks that are still out. A
- * thread that finds no cache works from the heap. */
+ * Caches are static and never freed, so a block may outlive the thread that took it. Closing a
+ * cache replaces its return list by CLOSED, and a thread that releases a block and finds CLOSED
+ * frees the block. The next new thread takes over a closed cache and its outstanding blocks. A
+ * thread that finds no free cache uses the heap. */
 #include "mem/buf.h"
 
 #include "mem/alloc.h"
@@ -18,7 +19,7 @@
 #include <string.h>
 
 #define CACHES 64
-#define RETURNS 104 /* what all classes keep together */
+#define RETURNS 104 /* sum of the blocks that all classes keep */
 
 enum { CLASSES = BX_BUF_CLASSES, DIRECT = CLASSES };
 const char *const bx_buf_class_names[CLASSES] = {"256", "512", "1500", "8192", "65536"};
@@ -27,9 +28,9 @@ static const uint32_t class_keep[CLASSES] = {32, 32, 32, 4, 4};
 
 struct cache;
 struct block {
-    _Alignas(16) struct cache *owner; /* NULL: straight from the heap and back */
+    _Alignas(16) struct cache *owner; /* NULL: from the heap, freed to the heap */
     struct block *next;
-    size_t cap; /* bytes behind the header */
+    size_t cap; /* bytes after the header */
     uint32_t cls;
 };
 
@@ -38,18 +39,19 @@ struct cache {
     struct block *kept[CLASSES];
     _Atomic uint32_t n_kept[CLASSES]; /* written by the owner, read by others for statistics */
     uint32_t keep[CLASSES];
-    struct block *_Atomic returned; /* CLOSED when nobody owns the cache */
+    struct block *_Atomic returned; /* CLOSED while the cache has no owner */
     _Atomic uint32_t n_returned;
     _Atomic uint64_t hits[CLASSES], misses[CLASSES], direct, returns;
-    _Atomic uint64_t freed[CLASSES]; /* of the misses, went back to the heap, by whichever thread */
-    _Atomic uint64_t most[CLASSES];  /* the most in use at once: none is kept when one is missed */
+    _Atomic uint64_t
+        freed[CLASSES]; /* blocks of the misses that were freed to the heap, by any thread */
+    _Atomic uint64_t most[CLASSES]; /* maximum in use; updated on a miss, when no block is kept */
 };
 
 static struct block closed_high_water;
 #define CLOSED (&closed_high_water)
 
 static struct cache caches[CACHES];
-static struct cache heap; /* counts for threads without a cache */
+static struct cache heap; /* counters of threads without a cache */
 static _Thread_local struct cache *mine;
 
 static void count(_Atomic uint64_t *counter)
@@ -57,8 +59,8 @@ static void count(_Atomic uint64_t *counter)
     atomic_fetch_add_explicit(counter, 1, memory_order_relaxed);
 }
 
-/* In the thread's own cache, where nobody else writes: no locked addition, which would cost as much
- * as all the rest of taking a kept block. */
+/* Add to a counter of the thread's own cache, which has one writer. A locked addition would cost as
+ * much as the rest of taking a kept block. */
 static void count_own(_Atomic uint64_t *counter)
 {
     uint64_t now = atomic_load_explicit(counter, memory_order_relaxed);
@@ -187,7 +189,7 @@ static inline struct block *take(uint32_t cls, size_t cap)
     return b;
 }
 
-/* False when the owner is gone or has more than enough waiting. */
+/* False if the cache is closed or its return list is full. */
 static bool send_home(struct block *b)
 {
     struct cache *c = b->owner;
@@ -354,7 +356,7 @@ void bx_buf_class_stats(uint32_t cls, struct bx_buf_class_stats *out)
         add_class(out, &caches[i], cls);
     out->created = out->misses;
     if ((int64_t)out->in_use < 0)
-        out->in_use = 0; /* others took and gave back while it was summed up */
+        out->in_use = 0; /* other threads took and released blocks during the sum */
     if (mine != NULL) {
         out->available = n_kept(mine, cls);
         out->max = mine->keep[cls];

@@ -11,14 +11,14 @@
 
 struct bx_fifo_chunk {
     _Alignas(16) struct bx_fifo *owner;
-    struct bx_fifo_chunk *next; /* of the spares */
+    struct bx_fifo_chunk *next; /* list of spares */
     size_t used;
     uint32_t live; /* blocks */
 };
 
 struct block {
     _Alignas(16) struct bx_fifo *owner;
-    struct bx_fifo_chunk *chunk; /* NULL: by itself */
+    struct bx_fifo_chunk *chunk; /* NULL: allocated separately */
 };
 
 static uint8_t *bytes_of(struct bx_fifo_chunk *c)
@@ -43,7 +43,7 @@ void bx_fifo_stats(const struct bx_fifo *f, struct bx_fifo_stats *out)
     out->chunk_bytes = CHUNK;
 }
 
-/* No block of the chunk is in use: the current one is cut again from its start, another one is kept
+/* The chunk has no live block. The current chunk is cut again from its start; another one is kept
  * or freed. */
 static void emptied(struct bx_fifo *f, struct bx_fifo_chunk *c)
 {

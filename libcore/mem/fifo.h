@@ -1,11 +1,12 @@
-/* fifo - blocks that go back in about the order in which they were taken: the cache of a log.
+/* fifo - an allocator for blocks that are freed in roughly the order of allocation, such as the
+ * cache of a log.
  *
- * Blocks are cut one behind the other from chunks of 256 KiB. A chunk whose blocks have all been
- * given back is kept and used again, up to 32 MiB of them unless bx_fifo_keep sets another bound;
- * the rest goes to the heap. So a log that forgets much at a time, when it was compacted, finds its
- * memory again, and one old block holds its chunk. A block above 64 KiB comes from the heap by
- * itself. Blocks are 16-aligned. A zeroed struct is valid and empty; it must not move. One thread
- * only. */
+ * Blocks are cut in sequence from chunks of 256 KiB. When all blocks of a chunk have been freed,
+ * the chunk is kept for reuse, up to 32 MiB of chunks unless bx_fifo_keep sets another bound;
+ * beyond it, chunks are freed to the heap. A log that drops many entries at once, on compaction,
+ * reuses this memory afterwards. One live block keeps its whole chunk. A block above 64 KiB is
+ * allocated separately from the heap. Blocks are 16-aligned. A zeroed struct is valid and empty; it
+ * must not be moved. Not thread-safe. */
 #ifndef BX_FIFO_H
 #define BX_FIFO_H
 
@@ -14,10 +15,10 @@
 
 struct bx_fifo_stats {
     uint64_t live;              /* blocks */
-    uint64_t in_use, available; /* chunks: with blocks or about to be cut, and kept */
-    uint64_t high_water;        /* the most chunks in use at once */
+    uint64_t in_use, available; /* chunks: with live blocks or current, and kept for reuse */
+    uint64_t high_water;        /* maximum of in_use */
     uint64_t created, hits, misses;
-    uint64_t max; /* chunks kept at most; 0: 128 */
+    uint64_t max; /* bound on kept chunks; 0: 128 */
     uint64_t chunk_bytes;
 };
 
@@ -27,14 +28,14 @@ struct bx_fifo {
     struct bx_fifo_stats stats;
 };
 
-/* NULL when memory is out. n may be 0. */
+/* NULL when memory is exhausted. n may be 0. */
 void *bx_fifo_alloc(struct bx_fifo *f, size_t n);
 /* NULL is allowed. */
 void bx_fifo_free(void *p);
-/* How many bytes of chunks are kept for reuse, rounded up to whole chunks; 0: 32 MiB. Before the
- * first block. */
+/* Set how many bytes of chunks are kept for reuse, rounded up to whole chunks; 0: 32 MiB. Call it
+ * before the first allocation. */
 void bx_fifo_keep(struct bx_fifo *f, uint64_t bytes);
-/* chunk_bytes and max as they are in effect. */
+/* chunk_bytes and max are the effective values. */
 void bx_fifo_stats(const struct bx_fifo *f, struct bx_fifo_stats *out);
 /* Every block must have been freed. */
 void bx_fifo_close(struct bx_fifo *f);

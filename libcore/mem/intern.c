@@ -13,7 +13,7 @@
 #define STATIC_REFS UINT32_MAX
 #define PRIVATE 0x80000000u
 
-/* XXH3 of each text; a test holds them against bx_hash. */
+/* XXH3 of each text; a test compares them with bx_hash. */
 #define STATUS(id, xxh3)                                                                           \
     const struct bx_istr bx_status_##id = {                                                        \
         .refs = STATIC_REFS, .len = sizeof #id - 1, .hash = (xxh3), .s = #id};
@@ -39,8 +39,8 @@ struct bx_intern {
     struct bx_intern_stats stats;
 };
 
-/* The table knows the status constants from the start, so that a status which arrives as text
- * becomes the same pointer. */
+/* The table contains the status constants from the start, so that a status received as text yields
+ * the same pointer. */
 static const struct bx_istr *const statuses[] = {
 #define X(id, text) &bx_status_##id,
     BX_STATUS_CONSTANTS(X)
@@ -90,7 +90,7 @@ void bx_intern_destroy(struct bx_intern *t)
     bx_free(t);
 }
 
-/* Struct and text in one block. */
+/* The struct and its text are one block. */
 static size_t block_size(size_t len)
 {
     return sizeof(struct bx_istr) + len + 1;
@@ -159,7 +159,7 @@ const struct bx_istr *bx_intern_hold(struct bx_intern *t, const char *s, size_t 
     return copy;
 }
 
-/* The count is the table's own business: const holds for everybody else. */
+/* The reference count belongs to the table; for all other code the string is const. */
 static struct bx_istr *counted(const struct bx_istr *s)
 {
     return (struct bx_istr *)(uintptr_t)s;

@@ -1,8 +1,9 @@
 /* intern - one copy of each string, compared by pointer.
  *
- * Reference counted with full key comparison: the last release frees the string. A string that
- * somebody holds is never evicted. When the table is full, get returns NULL; hold then makes a
- * private copy, which looks the same but is nobody else's pointer. One thread only.
+ * Strings are reference counted and looked up by full comparison; the last release frees the
+ * string. A string with references is never evicted. If the table is full, get returns NULL. hold
+ * then makes a private copy, which has equal contents but is not shared, so pointer comparison does
+ * not apply to it. Not thread-safe.
  *
  * The status constants of VMs and nodes are static strings of this type and need no release. */
 #ifndef BX_INTERN_H
@@ -23,12 +24,12 @@ struct bx_intern;
 struct bx_intern_stats {
     uint64_t live, live_bytes, high_water;
     uint64_t hits, misses, refused;
-    uint64_t copies; /* private ones, alive */
+    uint64_t copies; /* live private copies */
     uint64_t max_strings, max_bytes;
 };
 
-/* Bounds: strings alive at once and their bytes; 0 takes the default (1,048,576 and 64 MiB).
- * NULL when memory is out. */
+/* Bounds: the number of live strings and their bytes; 0 selects the default (1,048,576 and 64 MiB).
+ * NULL when memory is exhausted. */
 struct bx_intern *bx_intern_create(uint64_t max_strings, uint64_t max_bytes);
 /* Every string must have been released; NULL is allowed. */
 void bx_intern_destroy(struct bx_intern *t);

@@ -73,7 +73,7 @@ int bx_map_add(struct bx_map *m, uint64_t hash, void *item)
     return BX_OK;
 }
 
-/* The slot of exactly this item, or NULL. */
+/* The slot that holds this pointer, or NULL. */
 static struct bx_map_slot *find(const struct bx_map *m, uint64_t hash, const void *item)
 {
     if (m->cap == 0)
@@ -93,8 +93,8 @@ void bx_map_replace(struct bx_map *m, uint64_t hash, const void *item, void *wit
     slot->item = with;
 }
 
-/* Close the gap: an item further on moves into it unless its home lies behind the gap. So there are
- * no tombstones, and a lookup never walks over what is gone. */
+/* Backward-shift deletion: move each following item into the gap unless its home slot is after the
+ * gap. So there are no tombstones, and lookups stay short. */
 bool bx_map_remove(struct bx_map *m, uint64_t hash, const void *item)
 {
     struct bx_map_slot *slot = find(m, hash, item);

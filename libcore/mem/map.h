@@ -1,8 +1,8 @@
-/* map - a flat hash map of pointers: open addressing, linear probing.
+/* map - a hash map of pointers with open addressing and linear probing.
  *
- * The map does not own its items and does not know their keys: the caller gives a hash and a
- * function that tells whether an item has a key. Iteration runs in slot order, which depends on
- * hashes: never use it where order can reach state or output. A zeroed struct is an empty map. */
+ * The map does not own its items and does not know their keys: the caller passes a hash and a
+ * function that compares an item with a key. Iteration follows slot order, which depends on hashes:
+ * never use it where the order can affect state or output. A zeroed struct is an empty map. */
 #ifndef BX_MAP_H
 #define BX_MAP_H
 
@@ -32,11 +32,11 @@ int bx_map_reserve(struct bx_map *m, size_t n);
 void *bx_map_get(const struct bx_map *m, uint64_t hash, bx_map_eq eq, const void *key);
 /* Add an item whose key is not in the map. BX_OK or BX_NO_MEMORY (unchanged). */
 int bx_map_add(struct bx_map *m, uint64_t hash, void *item);
-/* Put `with` in the place of `item` (same key, same hash); item must be there. */
+/* Replace `item`, which must be in the map, by `with`, which has the same key and hash. */
 void bx_map_replace(struct bx_map *m, uint64_t hash, const void *item, void *with);
-/* Take out exactly this item; false when it was not there. */
+/* Remove this item, compared by pointer; false if it is not in the map. */
 bool bx_map_remove(struct bx_map *m, uint64_t hash, const void *item);
-/* Walk: *pos starts at 0; NULL at the end. The map must not change meanwhile. */
+/* Iterate: *pos starts at 0; returns NULL at the end. The map must not be modified meanwhile. */
 void *bx_map_next(const struct bx_map *m, size_t *pos);
 void bx_map_close(struct bx_map *m);
 

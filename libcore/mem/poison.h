@@ -1,6 +1,6 @@
-/* poison - memory that is kept for reuse is out of bounds under AddressSanitizer.
+/* poison - marks memory kept for reuse as inaccessible to AddressSanitizer.
  *
- * Without this a free list would hide every use after release from the sanitizer. */
+ * Without it, free lists would hide use after release from the sanitizer. */
 #ifndef BX_POISON_H
 #define BX_POISON_H
 

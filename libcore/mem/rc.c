@@ -4,10 +4,10 @@
 
 #include <assert.h>
 
-struct bx_rc_value {                            /* stands before the value */
+struct bx_rc_value {                            /* precedes the value */
     _Alignas(16) TAILQ_ENTRY(bx_rc_value) link; /* in idle, while refs is 0 */
     uint64_t hash;
-    uint32_t size;                 /* of both */
+    uint32_t size;                 /* of the header and the value */
     uint32_t refs : 31, found : 1; /* found: it is in the map */
 };
 
@@ -38,7 +38,7 @@ static void drop(struct bx_rc_cache *c, struct bx_rc_value *v)
     bx_slab_free(&c->slab, v, v->size);
 }
 
-/* The one that nobody has wanted for longest. */
+/* Evict the value that has been idle longest. */
 static void forget(struct bx_rc_cache *c)
 {
     struct bx_rc_value *v = TAILQ_FIRST(&c->idle);
@@ -114,7 +114,7 @@ const void *bx_rc_get_or_create(struct bx_rc_cache *c, uint64_t hash, const void
     if (v->found) {
         int rc = bx_map_add(&c->map, hash, body(v));
 
-        assert(rc == BX_OK); /* there is room */
+        assert(rc == BX_OK); /* the reservation above made room */
         (void)rc;
     } else {
         c->stats.apart++;

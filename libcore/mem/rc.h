@@ -1,10 +1,11 @@
-/* rc - immutable values that many share.
+/* rc - immutable, reference-counted values that are shared.
  *
- * A value is made once and never changed; who holds it has counted a reference. The cache finds an
- * equal one again: get_or_create gives a reference to it, or makes it. The cache keeps what
- * somebody holds, and of what nobody holds any more the newest few; beyond its bound it still makes
- * values, only does not find them again. Copy-on-write is get_or_create of what the changed copy
- * looks like. A zeroed struct with its bounds and eq set is valid and empty. One thread only. */
+ * A value is created once and never modified; each holder owns a reference. The cache returns an
+ * equal value if it has one: get_or_create adds a reference to it, or creates the value. The cache
+ * keeps all values with references and the most recently released ones without, up to idle_max.
+ * Beyond `max` values it still creates new ones, but does not find them again. For copy-on-write,
+ * call get_or_create with the modified contents. A zeroed struct with its bounds and eq set is
+ * valid and empty. Not thread-safe. */
 #ifndef BX_RC_H
 #define BX_RC_H
 
@@ -17,22 +18,22 @@ struct bx_rc_value;
 TAILQ_HEAD(bx_rc_values, bx_rc_value);
 
 struct bx_rc_stats {
-    uint64_t values;     /* alive, those too that nobody holds */
-    uint64_t refs;       /* held */
-    uint64_t high_water; /* the most values at once */
+    uint64_t values;     /* live values, with or without references */
+    uint64_t refs;       /* references held */
+    uint64_t high_water; /* maximum of values */
     uint64_t hits, misses;
-    uint64_t apart; /* made beyond the bound: nobody else can find them */
-    uint64_t max;   /* that can be found */
+    uint64_t apart; /* created beyond the bound: can not be found again */
+    uint64_t max;   /* bound on values that can be found */
 };
 
 struct bx_rc_cache {
     uint32_t max, idle_max;               /* values that can be found; of these, without a holder */
     bx_map_eq eq;                         /* of a value and a key */
-    void (*fini)(void *ctx, void *value); /* gives back what a value holds; NULL after init */
+    void (*fini)(void *ctx, void *value); /* frees what a value owns; NULL after init */
     void *ctx;
     struct bx_map map;
     struct bx_slab slab;
-    struct bx_rc_values idle; /* longest first */
+    struct bx_rc_values idle; /* least recently released first */
     uint32_t n_idle;
     struct bx_rc_stats stats;
 };
@@ -40,8 +41,9 @@ struct bx_rc_cache {
 void bx_rc_init(struct bx_rc_cache *c, uint32_t max, uint32_t idle_max, bx_map_eq eq);
 /* Every reference must have been released. */
 void bx_rc_close(struct bx_rc_cache *c);
-/* The value that equals key, whose hash is given, with a reference for the caller; made, when there
- * is none, in a block of size bytes, 16-aligned, by make. NULL when memory is out. */
+/* The value that equals key, with a reference for the caller; hash is the hash of key. If there is
+ * none, it is created in a 16-aligned block of size bytes and filled by make. NULL when memory is
+ * exhausted. */
 const void *bx_rc_get_or_create(struct bx_rc_cache *c, uint64_t hash, const void *key, size_t size,
                                 void (*make)(void *value, const void *key));
 const void *bx_rc_ref(struct bx_rc_cache *c, const void *value);

@@ -112,7 +112,7 @@ void bx_slab_free(struct bx_slab *s, void *p, size_t n)
         return;
     }
     c = &s->classes[class_of(n)];
-    bx_unpoison(f, sizeof *f); /* it may have been smaller */
+    bx_unpoison(f, sizeof *f); /* the previous user may have requested fewer bytes */
     f->next = c->free;
     c->free = f;
     bx_poison(f, size_of(class_of(n)));

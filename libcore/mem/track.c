@@ -13,7 +13,7 @@
 #define SITES BX_TRACK_SITES
 #define OBJECTS 64u
 #define FIRST_LIVE (1u << 16)
-#define SKIP 3 /* frames of the tracker itself */
+#define SKIP 3 /* the tracker's own frames */
 
 const char *const bx_owner_names[BX__OWNERS] = {
     [BX_OWNER_OURS] = "ours",       [BX_OWNER_RAFT] = "raft",       [BX_OWNER_SQLITE] = "sqlite",
@@ -31,13 +31,13 @@ static const struct {
     {"ld-linux", BX_OWNER_LIBC},      {"libpthread", BX_OWNER_LIBC},
 };
 
-/* How libc's struct link_map begins; its <link.h> is hidden by the daemon's. */
+/* The first members of libc's struct link_map; libc's <link.h> is shadowed by the daemon's. */
 struct map_head {
     uintptr_t address;
     const char *path; /* empty: the executable */
 };
 
-struct object { /* a shared object that has called */
+struct object { /* a shared object that called malloc */
     const void *map;
     enum bx_owner owner;
     char name[BX_TRACK_NAME];
@@ -59,11 +59,12 @@ static uint32_t n_sites;
 static struct live *alive; /* open addressing, no tombstones; mapped, grows */
 static size_t alive_cap, n_alive;
 static uint64_t live_bytes;
-/* Set while the unwinder or the printing runs: what they allocate is noted without a stack. */
+/* True while the unwinder or the printing runs: their allocations are recorded without a stack
+ * trace. */
 static _Thread_local bool inside;
-static _Thread_local enum bx_owner behalf; /* of bx_alloc and its family */
+static _Thread_local enum bx_owner behalf; /* owner of bx_alloc's allocations */
 
-/* ---- what is alive ---- */
+/* ---- live blocks ---- */
 
 static size_t home(uintptr_t p)
 {
@@ -88,7 +89,7 @@ static void grow(void)
     alive = mmap(NULL, alive_cap * sizeof *alive, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (alive == MAP_FAILED)
-        abort(); /* the tracker can not go on, and must not tell wrong numbers */
+        abort(); /* continuing would produce wrong figures */
     for (size_t i = 0; i < old_cap; i++) {
         if (old[i].p != 0)
             place(&old[i]);
@@ -108,7 +109,7 @@ static void add_live(const struct live *l)
         bx_track_peak = live_bytes;
 }
 
-/* Close the gap, as in map.c. */
+/* Backward-shift deletion, as in map.c. */
 static bool take_live(uintptr_t p, struct live *out)
 {
     size_t mask = alive_cap - 1, i, gap;
@@ -140,7 +141,8 @@ static uint64_t mix(uint64_t h, uint64_t v)
     return (h ^ v) * UINT64_C(0x100000001b3);
 }
 
-/* By text and not by address: a line in a header has one literal in every file that includes it. */
+/* Compare by text, not by address: a line in a header has a separate literal in each file that
+ * includes it. */
 static uint64_t hash_of(const struct bx_track_entry *s)
 {
     uint64_t h = mix(UINT64_C(0xcbf29ce484222325), s->owner);
@@ -180,7 +182,7 @@ static uint32_t find_site(struct bx_track_entry *wanted)
     return i;
 }
 
-/* ---- whose code called ---- */
+/* ---- owners ---- */
 
 static void name_object(struct object *o, const void *map)
 {
@@ -212,7 +214,8 @@ static const struct object *object_of(const void *pc)
     return &unknown;
 }
 
-/* The stack without the tracker's own frames. Not under the lock: the unwinder may allocate. */
+/* The stack trace without the tracker's frames. Called without the lock, because the unwinder may
+ * allocate. */
 __attribute__((noinline)) static void unwind(struct bx_track_entry *s)
 {
     void *frames[BX_TRACK_FRAMES + SKIP];
@@ -227,7 +230,7 @@ __attribute__((noinline)) static void unwind(struct bx_track_entry *s)
     memcpy(s->frames, frames + SKIP, s->n_frames * sizeof frames[0]);
 }
 
-/* ---- notes ---- */
+/* ---- recording ---- */
 
 bool bx_track_inside(bool now)
 {
@@ -304,13 +307,13 @@ void bx_track_restore(void *p, struct bx_track_block block)
     bx_track_entries[l.site].count.frees--;
     bx_track_entries[l.site].count.freed_bytes -= l.size;
     if (!inside)
-        bx_track_count_code(&(struct bx_track_count){.frees = -UINT64_C(1),
-                                                     .freed_bytes = -l.size}); /* taken back */
+        bx_track_count_code(
+            &(struct bx_track_count){.frees = -UINT64_C(1), .freed_bytes = -l.size}); /* undo */
     add_live(&l);
     pthread_mutex_unlock(&bx_track_lock);
 }
 
-/* ---- life ---- */
+/* ---- start ---- */
 
 static bool is_one(const char *name)
 {
@@ -331,7 +334,7 @@ static void after_fork(void)
     pthread_mutex_unlock(&bx_track_door);
 }
 
-/* The unwinder loads a library the first time: here, where nobody waits for anything. */
+/* Call the unwinder once at start, because it loads a library on first use. */
 __attribute__((constructor)) static void begin(void)
 {
     void *frame;

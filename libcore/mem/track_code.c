@@ -1,13 +1,14 @@
-/* Scopes of the code: a part of a function counts what is allocated while it runs. Each thread has
- * the marks that it is inside of on its stack, innermost first; what is noted is added to the scope
- * of each. A scope is listed from the first time on that it was entered. */
+/* Code scopes count what is allocated while a block of code runs. Each thread keeps a list of the
+ * marks it is inside, innermost first, on its stack; each allocation is added to all of them. A
+ * scope is listed once it has been entered. */
 #include "mem/track_priv.h"
 
 #ifdef BX_TRACK_ALLOCATIONS
 
 #include <string.h>
 
-static struct bx_track_code *codes; /* all that were entered; under the lock, as their counts */
+static struct bx_track_code
+    *codes; /* all scopes that were entered; guarded by the lock, like their counts */
 static _Thread_local struct bx_track_mark *innermost;
 
 struct bx_track_mark bx_track_enter(struct bx_track_code *code, struct bx_track_mark *at)
@@ -29,7 +30,7 @@ void bx_track_leave(struct bx_track_mark *at)
     innermost = at->outer;
 }
 
-/* A scope that is entered again inside of itself counts once: by its outermost mark. */
+/* A scope that is entered recursively counts once, by its outermost mark. */
 static bool is_outermost(const struct bx_track_mark *m)
 {
     for (const struct bx_track_mark *o = m->outer; o != NULL; o = o->outer) {
@@ -47,7 +48,7 @@ void bx_track_count_code(const struct bx_track_count *more)
     }
 }
 
-/* Two places may have the same name: they are one scope. */
+/* Several places may use the same name; they form one scope. */
 static struct bx_track_code_count *named(struct bx_track_code_count *list, uint32_t n,
                                          const char *name)
 {

@@ -1,6 +1,7 @@
-/* malloc and its family, for the whole process: the executable's come before libc's, also for libc
- * itself. They note, and leave the work to libc, whose own names need no look-up and so no
- * bootstrap. strdup, asprintf, getline and the like end here too, by way of libc. */
+/* malloc and its family for the whole process: the executable's definitions take precedence over
+ * libc's, also for calls from libc. They record the call and forward it to libc through
+ * __libc_malloc and friends, which need no dlsym and so no bootstrap. strdup, asprintf, getline and
+ * the like reach these functions through libc. */
 #include "mem/track.h"
 
 #ifdef BX_TRACK_ALLOCATIONS
@@ -19,7 +20,7 @@ void *__libc_realloc(void *p, size_t size);
 void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *p);
 
-/* The old block is forgotten first: once libc has it, another thread may be given its address. */
+/* Forget the old block first: as soon as libc has freed it, another thread may get its address. */
 static inline void *move(void *old, size_t size, const char *site, const void *pc)
 {
     struct bx_track_block block = bx_track_forget(old);

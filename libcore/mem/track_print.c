@@ -1,4 +1,4 @@
-/* What the tracker tells people. */
+/* The tracker's reports. */
 #include "mem/track.h"
 
 #ifdef BX_TRACK_ALLOCATIONS
@@ -28,7 +28,7 @@ void bx_track_frame_text(const void *frame, char *out, size_t size)
     }
 }
 
-/* In a scope more may have been freed than was allocated. */
+/* In a scope, frees may exceed allocations. */
 static void print_count(const struct bx_track_count *c)
 {
     fprintf(stderr, "%12llu %14llu %10lld %12lld  ", (unsigned long long)c->allocations,

@@ -1,4 +1,4 @@
-/* track_priv - what the files of the tracker share. Nobody else includes it. */
+/* track_priv - internal declarations of the tracker's files; not for other files. */
 #ifndef BX_TRACK_PRIV_H
 #define BX_TRACK_PRIV_H
 
@@ -8,7 +8,7 @@
 
 #include <pthread.h>
 
-/* A power of two; behind them stands one for each owner, for when these are taken. */
+/* A power of two. One more site per owner follows, used when the table is full. */
 #define BX_TRACK_SITES 8192u
 
 struct bx_track_entry {
@@ -20,16 +20,16 @@ struct bx_track_entry {
     struct bx_track_count count;
 };
 
-/* Whoever allocates takes the lock, so nothing is allocated while it is held. The door is for those
- * who begin and end a scope, which may allocate: it is taken before the lock. */
+/* Every allocation takes bx_track_lock, so no code may allocate while it holds the lock.
+ * bx_track_door serialises the start and end of scopes, which may allocate; it is taken before the
+ * lock. */
 extern pthread_mutex_t bx_track_door, bx_track_lock;
 extern struct bx_track_entry bx_track_entries[BX_TRACK_SITES + BX__OWNERS];
 extern uint64_t bx_track_peak;
 extern bool bx_track_stacks, bx_track_prints;
 
 void bx_track_sum(struct bx_track_count *to, const struct bx_track_count *more);
-/* Under the lock: something was allocated or freed, in whatever scopes of the code this thread is.
- */
+/* Add to the code scopes that this thread is in. The caller holds the lock. */
 void bx_track_count_code(const struct bx_track_count *more);
 
 #endif

@@ -1,6 +1,6 @@
-/* Scopes, and what was noted since they began. A scope is a copy of all counts, some 260 KiB, from
- * a pool: taken and given back behind the door, where the pool may allocate and be noted like
- * others. */
+/* Scopes, and the counts since they began. A scope is a copy of all counts, about 260 KiB, from a
+ * pool. It is acquired and released under bx_track_door, where the pool may allocate and be
+ * recorded like all other code. */
 #include "mem/track_priv.h"
 
 #ifdef BX_TRACK_ALLOCATIONS
@@ -167,7 +167,7 @@ int bx_track_report(const char *name, struct bx_track_report *out)
     return rc;
 }
 
-/* Into the list of the largest so far, if it belongs there. */
+/* Insert into the list of the largest so far, if large enough. */
 static uint32_t insert(struct bx_track_site *list, uint32_t n, uint32_t max,
                        const struct bx_track_entry *s, struct bx_track_count c)
 {

@@ -1,9 +1,10 @@
-/* vec - a vector whose first elements live inside it.
+/* vec - a vector with inline storage for its first elements.
  *
- * BX_VEC(name, type, inline_n) defines `struct name` and name_push, name_reserve, name_clear and
- * name_close. The first inline_n elements need no heap; beyond that capacity grows by a quarter.
- * Elements are v->items[0 .. v->len). The struct must not be moved once in use (items may point
- * inside it) and starts with name_init. push and reserve return BX_OK or BX_NO_MEMORY. */
+ * BX_VEC(name, type, inline_n) defines `struct name` and name_init, name_push, name_reserve,
+ * name_clear and name_close. The first inline_n elements need no heap; beyond that the capacity
+ * grows by a quarter. The elements are v->items[0 .. v->len). Call name_init first. The struct must
+ * not be moved after that, because items may point inside it. push and reserve return BX_OK or
+ * BX_NO_MEMORY. */
 #ifndef BX_VEC_H
 #define BX_VEC_H
 
