@@ -176,6 +176,36 @@ check_threads()
     count_check threads "$src/build-test-threads" "$log" "$rc"
 }
 
+# How much of codec, state machine and lease the tests reach: a floor for lines and branches.
+check_coverage()
+{
+    local log=$work/coverage.log
+    say "coverage: make coverage"
+    # shellcheck disable=SC2016 # make expands it
+    if run_phase "$log" 1200 make -C "$src/build-test-default" -j"$jobs" coverage \
+        'COVERAGE_TESTS=$(check_PROGRAMS)'; then
+        passed=$((passed + 1))
+        tail -n 16 "$log"
+    else
+        phase_failed coverage "$log"
+    fi
+    say "coverage: done ($SECONDS s since the start)"
+}
+
+# Instructions of the key benchmark cases, beside the figures that are committed.
+check_instructions()
+{
+    local log=$work/instructions.log p f
+    say "instructions: make bench-instructions"
+    run_phase "$log" 600 make -C "$src/build-test-default" bench-instructions
+    p=$(grep -c '^ok ' "$log")
+    f=$(grep -c '^not ok ' "$log")
+    grep '^not ok ' "$log"
+    passed=$((passed + p)) failed=$((failed + f))
+    [ "$((p + f))" -gt 0 ] || skipped=$((skipped + 1))
+    say "instructions: $p passed, $f failed ($SECONDS s since the start)"
+}
+
 # The tarball: it must hold all it needs to build, test its own rules, install
 # and remove itself. The other tests have run three times by then.
 check_dist()
@@ -216,6 +246,8 @@ elif prepare_tree; then
         check_build sanitized 1800 --enable-asan --enable-ubsan
         check_build tracking 1200 --enable-allocation-tracking
         check_threads
+        check_coverage
+        check_instructions
         check_dist
     fi
 fi

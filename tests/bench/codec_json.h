@@ -94,10 +94,13 @@ INLINED void *json_build(const struct json_ops *j, const struct bx_schema *s, co
     void *map = j->object();
 
     for (uint32_t i = 0; i < s->n; i++) {
-        void *v = json_build_value(j, &s->fields[i], (const char *)obj + s->fields[i].offset);
+        const struct bx_field *f = &s->fields[i];
+        void *v = f->omit && bx_field_empty(f, obj)
+                      ? NULL
+                      : json_build_value(j, f, (const char *)obj + f->offset);
 
         if (v != NULL)
-            j->set(map, bx_str(s->fields[i].name), v);
+            j->set(map, bx_str(f->name), v);
     }
     return map;
 }

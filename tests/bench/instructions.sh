@@ -19,11 +19,19 @@ skip()
     exit 0
 }
 
+# The C library chooses its copying functions by what the processor has.
+simd()
+{
+    grep -m 1 '^flags' /proc/cpuinfo | tr ' ' '\n' | grep -xE 'avx2|avx512vl|erms|fsrm' |
+        LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//'
+}
+
 # What the figures depend on besides the code.
 made_by()
 {
     local cc=${CC:-gcc}
-    printf '# %s; %s\n' "$(${cc#ccache } --version | head -n 1)" "${CFLAGS--g -O2}"
+    printf '# %s; %s; %s; %s\n' "$(${cc#ccache } --version | head -n 1)" "${CFLAGS--g -O2}" \
+        "$(getconf GNU_LIBC_VERSION)" "$(simd)"
 }
 
 # Of one operation: the difference of two runs, so that opening the case is not counted.
