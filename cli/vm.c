@@ -10,6 +10,7 @@ static int vm_start(struct run *r);
 static int vm_stop(struct run *r);
 static int vm_restart(struct run *r);
 static int vm_delete(struct run *r);
+static int vm_rename(struct run *r);
 static int vm_logs(struct run *r);
 static int vm_explain(struct run *r);
 
@@ -96,6 +97,12 @@ const struct command vm_commands[] = {
      .request_id = true,
      .destructive = true,
      .run = vm_delete},
+    {.name = "vm rename",
+     .arguments = {{.name = "NAME", .completes = "vm"}, {.name = "NEW"}},
+     .help = "give a VM another name; it runs on",
+     .columns = vm_columns,
+     .request_id = true,
+     .run = vm_rename},
     {.name = "vm logs",
      .arguments = {{.name = "NAME", .completes = "vm"}},
      .help = "print the end of the VM's console",
@@ -111,7 +118,7 @@ const struct command vm_commands[] = {
     {0},
 };
 
-/* ---- start, stop, restart, delete ---- */
+/* ---- start, stop, restart, delete, rename ---- */
 
 static int print_change(struct run *r, bx_val vm)
 {
@@ -130,7 +137,8 @@ static int print_change(struct run *r, bx_val vm)
     return 0;
 }
 
-/* Send the write with the parameters p, wait unless --no-wait, and print the VM. p is released. */
+/* Send the write with the parameters p, wait unless --no-wait or there is nothing to wait for
+ * (until NULL), and print the VM. p is released. */
 static int change(struct run *r, const char *method, const char *until, struct params *p)
 {
     bx_val result = NULL, vm;
@@ -144,7 +152,7 @@ static int change(struct run *r, const char *method, const char *until, struct p
     if (rc != BX_OK)
         return run_fail(r);
     vm = bx_val_get(result, "vm");
-    if (run_waits(r) && bx_val_type(vm) == BX_V_MAP)
+    if (until != NULL && run_waits(r) && bx_val_type(vm) == BX_V_MAP)
         code = vm_wait(r, vm, until, &vm);
     return code == 0 ? print_change(r, vm) : code;
 }
@@ -189,6 +197,14 @@ static int vm_delete(struct run *r)
     struct params p = {0};
 
     return change(r, "vm.delete", "deleted", &p);
+}
+
+static int vm_rename(struct run *r)
+{
+    struct params p = {0};
+
+    params_str(&p, "name", r->arguments[1]);
+    return change(r, "vm.rename", NULL, &p);
 }
 
 /* ---- reads ---- */

@@ -10,6 +10,7 @@
     M(VM_STOP, .run = api_vm_stop, .written = api_vm_written)                                      \
     M(VM_RESTART, .run = api_vm_restart, .written = api_vm_written)                                \
     M(VM_DELETE, .run = api_vm_delete, .written = api_vm_written)                                  \
+    M(VM_RENAME, .run = api_vm_rename, .written = api_vm_written)                                  \
     M(VM_WAIT, .run = api_vm_wait, .vm_changed = api_vm_wait_look, .expired = api_vm_wait_over)    \
     M(VM_LOGS, .run = api_vm_logs, .expired = api_relay_over)                                      \
     M(VM_EXPLAIN, .run = api_vm_explain)                                                           \

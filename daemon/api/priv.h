@@ -89,6 +89,7 @@ void api_vm_start(struct api_call *c);
 void api_vm_stop(struct api_call *c);
 void api_vm_restart(struct api_call *c);
 void api_vm_delete(struct api_call *c);
+void api_vm_rename(struct api_call *c);
 void api_vm_written(struct api_call *c, const struct bx_outcome *o);
 void api_vm_wait(struct api_call *c);
 void api_vm_wait_look(struct api_call *c, const struct bx_vm *vm, bool gone);

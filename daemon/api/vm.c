@@ -104,6 +104,20 @@ void api_vm_delete(struct api_call *c)
         api_write(c, BX_CMD_VM_DELETE, &body, bx_str("default"));
 }
 
+void api_vm_rename(struct api_call *c)
+{
+    const struct bx_vm_params *p = c->params;
+    struct bx_cmd_vm_rename body = {p->vm, p->name};
+    struct bx_err err;
+
+    if (!names_vm(c))
+        return;
+    if (bx_name_check(p->name, "name", &err) == BX_OK)
+        api_write(c, BX_CMD_VM_RENAME, &body, bx_str("default"));
+    else
+        api_fail(c, &err);
+}
+
 /* ---- reads ---- */
 
 struct vms {

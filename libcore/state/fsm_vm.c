@@ -34,8 +34,8 @@ static void derive_uuid(const struct bx_fsm *f, const struct bx_call *c, uint8_t
     out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
 }
 
-static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, struct bx_vm *draft,
-                enum bx_event_type type)
+static void put_with_detail(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
+                            struct bx_vm *draft, enum bx_event_type type, struct bx_str detail)
 {
     struct bx_row *after;
 
@@ -44,9 +44,23 @@ static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, stru
     after = bx_row_make(&f->view.home, BX_TABLE_VM, draft);
     bx_fsm_change(f, before, after);
     bx_call_event(f, type, bx_str(bx_row_as_vm(after)->name->s), node_str(&f->view, draft->node),
-                  bx_str(bx_phase_name(draft->phase)->s));
+                  detail);
     memcpy(c->out->object, draft->uuid, 16);
     c->out->node = draft->node;
+}
+
+static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, struct bx_vm *draft,
+                enum bx_event_type type)
+{
+    put_with_detail(f, c, before, draft, type, bx_str(bx_phase_name(draft->phase)->s));
+}
+
+/* Give the draft a configuration of its own, which becomes *config, instead of the shared one. */
+static void own_config(struct bx_vm *draft, struct bx_vm_config *config)
+{
+    *config = bx_vm_whole_config(draft);
+    draft->config = config;
+    draft->name = draft->tenant = NULL;
 }
 
 static void order_start(struct bx_vm *d)
@@ -75,6 +89,13 @@ static int stopping(struct bx_call *c, const struct bx_vm *vm)
     return BX_CONFLICT;
 }
 
+static int exists(struct bx_call *c, const struct bx_vm *vm, const char *hint)
+{
+    bx_err_set(c->err, BX_EXISTS, "a VM named \"%s\" exists", vm->name->s);
+    bx_err_hint(c->err, "%s", hint);
+    return BX_EXISTS;
+}
+
 /* ---- create ---- */
 
 static int taken(struct bx_call *c, const struct bx_vm *vm, bool fine)
@@ -83,9 +104,7 @@ static int taken(struct bx_call *c, const struct bx_vm *vm, bool fine)
         return stopping(c, vm); /* it is there, and will not be */
     if (fine)
         return unchanged(c, vm);
-    bx_err_set(c->err, BX_EXISTS, "a VM named \"%s\" exists", vm->name->s);
-    bx_err_hint(c->err, "choose another name, or add --if-not-exists");
-    return BX_EXISTS;
+    return exists(c, vm, "choose another name, or add --if-not-exists");
 }
 
 int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
@@ -250,6 +269,41 @@ int bx_fsm_vm_delete(struct bx_fsm *f, struct bx_call *c)
     return BX_OK;
 }
 
+/* ---- rename ---- */
+
+static void give_name(struct bx_fsm *f, struct bx_call *c, const struct bx_vm *vm,
+                      struct bx_str name)
+{
+    struct bx_vm_config config;
+    struct bx_vm d = *vm;
+
+    own_config(&d, &config);
+    config.name = name;
+    put_with_detail(f, c, bx_view_row(&f->view, BX_TABLE_VM, vm->uuid), &d, BX_EVENT_VM_RENAMED,
+                    bx_str(vm->name->s));
+}
+
+int bx_fsm_vm_rename(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_vm_rename *b = &c->body->vm_rename;
+    const struct bx_vm *vm, *there;
+    int rc = bx_name_check(b->name, "name", c->err);
+
+    if (rc == BX_OK)
+        rc = bx_view_find_vm(&f->view, b->vm, &vm, c->err);
+    if (rc != BX_OK)
+        return rc;
+    if (vm->desired == BX_DESIRED_DELETED)
+        return stopping(c, vm);
+    there = bx_view_named(&f->view, BX_TABLE_VM, b->name);
+    if (there == vm)
+        return unchanged(c, vm);
+    if (there != NULL)
+        return exists(c, there, "choose another name: blixardctl vm list shows those in use");
+    give_name(f, c, vm, b->name);
+    return BX_OK;
+}
+
 /* ---- a node that is gone ---- */
 
 static int by_uuid(const void *a, const void *b)
@@ -262,14 +316,13 @@ static int by_uuid(const void *a, const void *b)
 /* One that was pinned to the node is free to go anywhere: there is nothing left to wait for. */
 static void orphan(struct bx_fsm *f, const struct bx_vm *vm, const char *why)
 {
-    struct bx_vm_config config = bx_vm_whole_config(vm);
+    struct bx_vm_config config;
     struct bx_vm d = *vm;
 
+    own_config(&d, &config);
     config.node = bx_str("");
     if (config.strategy == BX_STRATEGY_MANUAL)
         config.strategy = BX_STRATEGY_MOST_AVAILABLE;
-    d.config = &config;
-    d.name = d.tenant = NULL; /* a configuration of its own, that is, not the one it shares */
     d.node = 0;
     d.restart_pending = d.stop_force = false;
     d.phase = vm->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : BX_PHASE_FAILED;

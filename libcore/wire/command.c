@@ -46,6 +46,10 @@ static const struct bx_field vm_desire_fields[] = {
 static const struct bx_field vm_delete_fields[] = {
     BX_FIELD(bx_cmd_vm_delete, vm, BX_T_STR, .max = 255),
 };
+static const struct bx_field vm_rename_fields[] = {
+    BX_FIELD(bx_cmd_vm_rename, vm, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_vm_rename, name, BX_T_STR, .max = 255),
+};
 static const struct bx_field vm_report_fields[] = {
     BX_FIELD(bx_cmd_vm_report, vm, BX_T_UUID),
     BX_FIELD(bx_cmd_vm_report, node, BX_T_U64),
@@ -78,6 +82,8 @@ const struct bx_schema bx_cmd_vm_desire_schema =
     BX_SCHEMA("vm.desire", BX_CMD_SCHEMA(VM_DESIRE), bx_cmd_vm_desire, vm_desire_fields);
 const struct bx_schema bx_cmd_vm_delete_schema =
     BX_SCHEMA("vm.delete", BX_CMD_SCHEMA(VM_DELETE), bx_cmd_vm_delete, vm_delete_fields);
+const struct bx_schema bx_cmd_vm_rename_schema =
+    BX_SCHEMA("vm.rename", BX_CMD_SCHEMA(VM_RENAME), bx_cmd_vm_rename, vm_rename_fields);
 const struct bx_schema bx_cmd_vm_report_schema =
     BX_SCHEMA("vm.report", BX_CMD_SCHEMA(VM_REPORT), bx_cmd_vm_report, vm_report_fields);
 const struct bx_schema bx_cmd_token_create_schema = BX_SCHEMA(

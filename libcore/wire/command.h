@@ -38,7 +38,8 @@
     X(10, NODE_REMOVE, node_remove, struct bx_cmd_node_remove)                                     \
     X(11, TENANT_CREATE, tenant_create, struct bx_cmd_tenant_create)                               \
     X(12, TENANT_SET, tenant_set, struct bx_cmd_tenant_set)                                        \
-    X(13, TENANT_DELETE, tenant_delete, struct bx_cmd_tenant_delete)
+    X(13, TENANT_DELETE, tenant_delete, struct bx_cmd_tenant_delete)                               \
+    X(14, VM_RENAME, vm_rename, struct bx_cmd_vm_rename)
 
 #define BX_CMD_NUMBER(number, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };
@@ -78,6 +79,10 @@ struct bx_cmd_vm_desire {
 };
 struct bx_cmd_vm_delete {
     struct bx_str vm;
+};
+struct bx_cmd_vm_rename {
+    struct bx_str vm;   /* as of vm_desire */
+    struct bx_str name; /* that it is to have */
 };
 struct bx_cmd_vm_report {
     uint8_t vm[16];

@@ -23,7 +23,8 @@
     X(NODE_REMOVED, "node.removed")                                                                \
     X(TENANT_CREATED, "tenant.created")                                                            \
     X(TENANT_UPDATED, "tenant.updated")                                                            \
-    X(TENANT_DELETED, "tenant.deleted")
+    X(TENANT_DELETED, "tenant.deleted")                                                            \
+    X(VM_RENAMED, "vm.renamed") /* its detail is the old name */
 
 #define BX_EVENT_NUMBER(name, text) BX_EVENT_##name,
 enum bx_event_type { BX_EVENTS(BX_EVENT_NUMBER) BX__EVENTS };

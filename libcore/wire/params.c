@@ -56,6 +56,8 @@ static const struct bx_field vm_create_fields[] = {
 static const struct bx_field vm_read_fields[] = {VM, READS};
 static const struct bx_field vm_write_fields[] = {VM, WRITES};
 static const struct bx_field vm_stop_fields[] = {STOP, WRITES};
+static const struct bx_field vm_rename_fields[] = {
+    VM, BX_FIELD(bx_vm_params, name, BX_T_STR, .max = 255), WRITES};
 static const struct bx_field vm_wait_fields[] = {
     VM, BX_FIELD(bx_vm_params, epoch, BX_T_U64),
     BX_FIELD(bx_vm_params, until, BX_T_ENUM, .names = bx_until_names), READS};
@@ -92,6 +94,7 @@ const struct bx_schema bx_param_schemas[BX__METHODS] = {
     PARAMS(VM_STOP, bx_vm_params, vm_stop_fields),
     PARAMS(VM_RESTART, bx_vm_params, vm_stop_fields),
     PARAMS(VM_DELETE, bx_vm_params, vm_write_fields),
+    PARAMS(VM_RENAME, bx_vm_params, vm_rename_fields),
     PARAMS(VM_WAIT, bx_vm_params, vm_wait_fields),
     PARAMS(VM_LOGS, bx_vm_params, vm_logs_fields),
     PARAMS(VM_EXPLAIN, bx_vm_params, vm_read_fields),

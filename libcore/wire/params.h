@@ -53,7 +53,8 @@ struct bx_vm_params { /* of all methods for one VM; each takes some of them */
     bool force;
     uint32_t timeout_s;
     uint64_t epoch, bytes;
-    uint8_t until; /* enum bx_until */
+    uint8_t until;      /* enum bx_until */
+    struct bx_str name; /* that it is to have */
 };
 struct bx_node_params {
     struct bx_common common;

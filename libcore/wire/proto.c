@@ -45,6 +45,11 @@ const struct bx_method_info bx_methods[BX__METHODS] = {
       .role = BX_RPC_OPERATOR, WRITE, .about = "Stop a VM if it runs, and start it."),
     M(VM_DELETE, written, .name = "vm.delete", REST("DELETE", "/v1/vms/{vm}"),
       .role = BX_RPC_OPERATOR, WRITE, .about = "Delete a VM and its disk."),
+    M(VM_RENAME, written, .name = "vm.rename", REST("POST", "/v1/vms/{vm}/rename"),
+      .role = BX_RPC_OPERATOR, WRITE,
+      .about =
+          "Give a VM another name, which no other VM may have. Its uuid and its run stay; QEMU "
+          "learns the name at the next start."),
     M(VM_WAIT, vm, .name = "vm.wait", REST("GET", "/v1/vms/{vm}/wait"), .role = BX_RPC_VIEWER,
       .about = "Wait until a VM, named by its uuid, is running, stopped or deleted; nil once it "
                "is deleted. An error when it can no longer get there, or when the run of `epoch` "

@@ -56,6 +56,7 @@ enum bx_method {
     BX_M_TENANT_SHOW,
     BX_M_TENANT_SET,
     BX_M_TENANT_DELETE,
+    BX_M_VM_RENAME,
     BX__METHODS
 };
 

@@ -126,7 +126,8 @@ TEST(every_answer_has_its_shape)
     answers(&c, "vm.start", "{\"vm\": \"a\"}", WRITTEN);
     answers(&c, "vm.restart", "{\"vm\": \"a\"}", WRITTEN);
     answers(&c, "vm.stop", "{\"vm\": \"a\"}", WRITTEN);
-    answers(&c, "vm.delete", "{\"vm\": \"a\"}", WRITTEN);
+    answers(&c, "vm.rename", "{\"vm\": \"a\", \"name\": \"b\"}", WRITTEN);
+    answers(&c, "vm.delete", "{\"vm\": \"b\"}", WRITTEN);
     answers(&c, "node.list", "{}", "[" NODE "]");
     answers(&c, "node.show", "{\"node\": \"n1\"}", NODE);
     answers(&c, "cluster.token_create", "{}", "{token:s,expires_ms:i}");

@@ -89,6 +89,34 @@ TEST(the_life_of_a_vm)
     rpc_close(&c);
 }
 
+TEST(a_vm_is_renamed_while_it_runs)
+{
+    struct rpc c = host_dial(hosts[0].local);
+    static const char repeat[] = "{\"vm\": \"old\", \"name\": \"new\", \"request_id\": "
+                                 "\"00112233445566778899aabbccddeeff\"}";
+    uint64_t epoch, revision;
+    bx_val v;
+
+    rpc_ok(&c, "vm.create", "{\"name\": \"old\"}");
+    wait_for_vm(&c, "old", "running");
+    epoch = number(rpc_ok(&c, "vm.show", "{\"vm\": \"old\"}"), "epoch");
+    v = rpc_ok(&c, "vm.rename", repeat);
+    revision = number(v, "revision");
+    v = bx_val_get(v, "vm");
+    assert_true(says(v, "name", "new") && says(v, "phase", "running"));
+    assert_int_equal(number(v, "epoch"), epoch);
+    rpc_fails(&c, "vm.show", "{\"vm\": \"old\"}", BX_NOT_FOUND, "old");
+    assert_int_equal(number(rpc_ok(&c, "vm.rename", repeat), "revision"), revision);
+    rpc_ok(&c, "vm.create", "{\"name\": \"old\", \"stopped\": true}");
+    rpc_fails(&c, "vm.rename", "{\"vm\": \"old\", \"name\": \"new\"}", BX_EXISTS, "\"new\" exists");
+    rpc_fails(&c, "vm.rename", "{\"vm\": \"old\", \"name\": \"N\"}", BX_INVALID,
+              "not a valid name");
+    rpc_fails(&c, "vm.rename", "{\"vm\": \"old\"}", BX_INVALID, "not a valid name");
+    rpc_fails(&c, "vm.rename", "{\"name\": \"x\"}", BX_INVALID, "vm: is missing");
+    rpc_fails(&c, "vm.rename", "{\"vm\": \"nobody\", \"name\": \"x\"}", BX_NOT_FOUND, "nobody");
+    rpc_close(&c);
+}
+
 static uint32_t listed(struct rpc *c, const char *method, const char *params, const char *first)
 {
     bx_val list = rpc_ok(c, method, params);

@@ -186,6 +186,25 @@ expect 0 "and one stopped later" ctl vm stop far
 expect 0 "is fine, and left alone" ctl vm create far --if-not-exists --disk 0
 printed '^far is stopped' "is fine, and left alone: stopped"
 expect 0 "start" ctl vm start far
+run_of() { ctl vm show "$1" -o json | grep -e '"uuid"' -e '"epoch"' -e '"phase"'; }
+before=$(run_of far)
+expect 0 "rename" ctl vm rename far away
+printed '^away is running' "rename: the new name"
+[ "$(run_of away)" = "$before" ]
+ok $? "rename: the same VM in the same run"
+expect 5 "the old name is gone" ctl vm show far
+expect 0 "its event" ctl events --since 0 --type vm.renamed -o json
+tr -d ' \n' <"$dir/out" | grep -q '"object":"away".*"detail":"far"'
+ok $? "its event: both names"
+expect 0 "rename to the name it has" ctl vm rename away away
+expect 6 "rename to a name that is taken" ctl vm rename away calm
+said 'hint: choose another name' "rename to a name that is taken: what to do"
+expect 5 "rename of nobody" ctl vm rename nobody x
+expect 2 "rename to no valid name" ctl vm rename away A_B
+expect 2 "rename without a new name" ctl vm rename away
+expect 0 "rename with an id" ctl vm rename away far --request-id 0123456789abcdef0123456789abcdef
+expect 0 "rename with that id again" ctl vm rename away far --request-id 0123456789abcdef0123456789abcdef
+expect 0 "rename again, done once" ctl vm show far
 expect 0 "the environment chooses the format" env BLIXARD_OUTPUT=json "$build/blixardctl" vm list
 printed '"name": "far"' "the environment chooses the format: json"
 expect 0 "a flag outweighs it" env BLIXARD_OUTPUT=json "$build/blixardctl" vm list -o table

@@ -141,6 +141,14 @@ static void draw_vm_delete(struct draw *d)
     d->body.vm_delete.vm = reference(d);
 }
 
+static void draw_vm_rename(struct draw *d)
+{
+    d->head.kind = BX_CMD_VM_RENAME;
+    d->body.vm_rename.vm = reference(d);
+    d->body.vm_rename.name =
+        text(d->other, sizeof d->other, one_in(d, 30) ? "V-" : "v", below(d, NAMES));
+}
+
 static void draw_vm_report(struct draw *d)
 {
     const struct bx_vm *vm = any_vm(d);
@@ -184,13 +192,14 @@ static void draw_cluster(struct draw *d)
 static void draw_body(struct draw *d)
 {
     static void (*const kinds[])(struct draw * d) = {
-        draw_vm_create, draw_vm_create,  draw_vm_create, draw_vm_report, draw_vm_report,
-        draw_vm_report, draw_vm_report,  draw_vm_desire, draw_vm_desire, draw_vm_delete,
-        draw_node_put,  draw_node_state, draw_token,     draw_join,      draw_cluster,
+        draw_vm_create,  draw_vm_create, draw_vm_create, draw_vm_report,
+        draw_vm_report,  draw_vm_report, draw_vm_report, draw_vm_desire,
+        draw_vm_desire,  draw_vm_delete, draw_vm_rename, draw_node_put,
+        draw_node_state, draw_token,     draw_join,      draw_cluster,
     };
 
     memset(&d->body, 0, sizeof d->body);
-    kinds[below(d, bx_view_nodes(d->v) == 0 ? 11 : sizeof kinds / sizeof kinds[0])](d);
+    kinds[below(d, bx_view_nodes(d->v) == 0 ? 12 : sizeof kinds / sizeof kinds[0])](d);
 }
 
 /* ---- heads ---- */

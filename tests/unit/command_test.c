@@ -124,6 +124,10 @@ static const struct {
      "tenant.delete",
      {.tenant_delete = {.name = {"acme", 4}}},
      "1800000071000100100000000400000061636d6500000000"},
+    {BX_CMD_VM_RENAME,
+     "vm.rename",
+     {.vm_rename = {.vm = {"web", 3}, .name = {"db", 2}}},
+     "28000000720002001800000003000000200000000200000077656200000000006462000000000000"},
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 

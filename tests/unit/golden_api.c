@@ -60,7 +60,8 @@ static const struct bx_vm_create_params create = {
                         .metadata = {metadata, N(metadata)}},
              .if_not_exists = true},
     .dry_run = true};
-static const struct bx_vm_params vm = {COMMON, S("web-1"), true, 90, 12, 4096, BX_UNTIL_STOPPED};
+static const struct bx_vm_params vm = {COMMON, S("web-1"),       true,      90, 12,
+                                       4096,   BX_UNTIL_STOPPED, S("web-2")};
 static const struct bx_node_params node = {COMMON, S("alpha"), true};
 static const struct bx_tenant_params tenant = {COMMON, S("acme"), {100, 204800, 3000, 50}};
 static const struct bx_init_params init = {COMMON, S("lab")};
@@ -80,7 +81,7 @@ static const void *const params[BX__METHODS] = {
     [BX_M_TENANT_DELETE] = &tenant, [BX_M_CLUSTER_INIT] = &init,    [BX_M_CLUSTER_JOIN] = &join,
     [BX_M_CLUSTER_TOKEN] = &token,  [BX_M_CLUSTER_STATUS] = &plain, [BX_M_CLUSTER_MEMBERS] = &plain,
     [BX_M_EVENTS_LIST] = &events,   [BX_M_EVENTS_WATCH] = &events,  [BX_M_SQL] = &sql,
-    [BX_M_MEM_STATS] = &plain,      [BX_M_MEM_SITES] = &sites,
+    [BX_M_MEM_STATS] = &plain,      [BX_M_MEM_SITES] = &sites,      [BX_M_VM_RENAME] = &vm,
 };
 
 /* ---- replies ---- */

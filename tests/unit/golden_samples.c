@@ -63,6 +63,7 @@ static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT};
 static const struct bx_cmd_vm_create vm_create = {CONFIG, true, false};
 static const struct bx_cmd_vm_desire vm_desire = {S("web-1"), BX_DESIRED_STOPPED, true, true, 90};
 static const struct bx_cmd_vm_delete vm_delete = {S("web-1")};
+static const struct bx_cmd_vm_rename vm_rename = {S("web-1"), S("web-2")};
 static const struct bx_cmd_vm_report vm_report = {ID(0xe1), 3, 12, BX_PHASE_FAILED,
                                                   S("exit status 1")};
 static const struct bx_cmd_token_create token_create = {ID(0xd1), 3600000};
@@ -158,7 +159,7 @@ static void add_commands(void)
         [BX_CMD_VM_REPORT] = &vm_report,           [BX_CMD_TOKEN_CREATE] = &token_create,
         [BX_CMD_MEMBER_JOIN] = &member_join,       [BX_CMD_NODE_REMOVE] = &node_remove,
         [BX_CMD_TENANT_CREATE] = &tenant_create,   [BX_CMD_TENANT_SET] = &tenant_set,
-        [BX_CMD_TENANT_DELETE] = &tenant_delete,
+        [BX_CMD_TENANT_DELETE] = &tenant_delete,   [BX_CMD_VM_RENAME] = &vm_rename,
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);
