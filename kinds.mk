@@ -2,18 +2,20 @@
 # methods, its rows, what applies its commands, what serves it, and the command line.
 
 # cluster
-libcore_a_SOURCES += libcore/state/kind_cluster.c
+libcore_a_SOURCES += libcore/wire/cluster.c libcore/wire/cluster.h libcore/state/kind_cluster.c
 libdaemon_a_SOURCES += daemon/api/cluster.c
 libcli_a_SOURCES += cli/cluster.c
 
 # node
 libcore_a_SOURCES += libcore/model/node.c libcore/model/node.h \
+	libcore/wire/node.c libcore/wire/node.h \
 	libcore/state/kind_node.c libcore/state/fsm_node.c
 libdaemon_a_SOURCES += daemon/api/node.c
 libcli_a_SOURCES += cli/node.c
 
 # vm
 libcore_a_SOURCES += libcore/model/vm.c libcore/model/vm.h \
+	libcore/wire/vm.c libcore/wire/vm.h \
 	libcore/state/kind_vm.c libcore/state/fsm_vm.c libcore/state/fsm_place.c
 libdaemon_a_SOURCES += daemon/api/vm.c daemon/api/wait.c
 libcli_a_SOURCES += cli/vm.c cli/vm.h cli/vm_create.c cli/vm_file.c cli/vm_file.h cli/vm_wait.c

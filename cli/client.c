@@ -336,7 +336,7 @@ static bool mutates(const char *method)
 {
     enum bx_method m = bx_method_find(method, strlen(method));
 
-    return m != BX__METHODS && bx_methods[m].mutates;
+    return m != BX__METHODS && bx_methods[m]->mutates;
 }
 
 /* The error of all attempts together. */

@@ -4,7 +4,7 @@
 
 #include "diag/memory.h"
 #include "link/link.h"
-#include "wire/reply.h"
+#include "wire/cluster.h"
 
 #include <assert.h>
 

@@ -20,7 +20,6 @@
 #include "node/ports.h"
 #include "wire/event.h"
 #include "wire/frame.h"
-#include "wire/reply.h"
 
 #include <stdbool.h>
 #include <uv.h>

@@ -1,6 +1,8 @@
 #include "api/priv.h"
 
 #include "sys/token.h"
+#include "wire/cluster.h"
+#include "wire/sys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,7 +24,7 @@ static uint32_t codecs_of(const struct bx_strs *names)
     return codecs;
 }
 
-void api_hello(struct api_call *c)
+static void hello(struct api_call *c)
 {
     const struct bx_hello_params *p = c->params;
     const struct api *a = c->api;
@@ -55,7 +57,7 @@ static void on_member(void *ctx, const struct bx_err *err)
     api_reply(c, &bx_member_of_reply_schema, &r);
 }
 
-void api_cluster_init(struct api_call *c)
+static void cluster_init(struct api_call *c)
 {
     const struct bx_init_params *p = c->params;
     const struct api_options *o = &c->api->o;
@@ -66,7 +68,7 @@ void api_cluster_init(struct api_call *c)
         api_fail(c, &err);
 }
 
-void api_cluster_join(struct api_call *c)
+static void cluster_join(struct api_call *c)
 {
     const struct bx_join_params *p = c->params;
     const struct api_options *o = &c->api->o;
@@ -88,7 +90,7 @@ static uint64_t ttl_ms(const struct api_call *c)
     return (p->ttl_s == 0 ? TTL_S : p->ttl_s) * 1000;
 }
 
-void api_cluster_token(struct api_call *c)
+static void cluster_token(struct api_call *c)
 {
     const struct bx_token_params *p = c->params;
     struct bx_cmd_token_create body = {.ttl_ms = ttl_ms(c)};
@@ -110,7 +112,7 @@ void api_cluster_token(struct api_call *c)
     api_write(c, BX_CMD_TOKEN_CREATE, &body, bx_str("default"));
 }
 
-void api_token_written(struct api_call *c, const struct bx_outcome *o)
+static void token_written(struct api_call *c, const struct bx_outcome *o)
 {
     const struct bx_view *v = api_view(c);
     struct token *token = c->state;
@@ -175,7 +177,7 @@ static struct bx_list show_members(struct api_call *c, const struct bx_node_stat
 }
 
 /* What this member knows, quorum or not: status is what one asks when there is none. */
-void api_cluster_status(struct api_call *c)
+static void cluster_status(struct api_call *c)
 {
     struct bx_cluster_info info;
     struct bx_node_status st;
@@ -214,7 +216,7 @@ static const void *nth_member(void *ctx, uint32_t i)
     return (const struct bx_member_reply *)ctx + i;
 }
 
-void api_cluster_members(struct api_call *c)
+static void cluster_members(struct api_call *c)
 {
     struct bx_node_status st;
     struct bx_list list;
@@ -225,3 +227,12 @@ void api_cluster_members(struct api_call *c)
     items = (struct bx_items){list.n, true, nth_member, (void *)(uintptr_t)list.v};
     api_reply_list(c, &bx_member_reply_schema, &items);
 }
+
+/* ---- the methods ---- */
+
+const struct api_method api_sys_hello = {.run = hello};
+const struct api_method api_cluster_init = {.run = cluster_init};
+const struct api_method api_cluster_join = {.run = cluster_join};
+const struct api_method api_cluster_token = {.run = cluster_token, .written = token_written};
+const struct api_method api_cluster_status = {.run = cluster_status};
+const struct api_method api_cluster_members = {.run = cluster_members};

@@ -5,6 +5,9 @@
 
 #include <string.h>
 
+#define API_METHOD_ROW(upper, lower) [BX_M_##upper] = &api_##lower,
+static const struct api_method *const methods[BX__METHODS] = {BX_METHODS(API_METHOD_ROW)};
+
 /* ---- memory ---- */
 
 void *api_alloc(struct api_call *c, size_t n)
@@ -177,7 +180,7 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
         return BX_OK;
     bx_err_set(err, BX_UNSUPPORTED, "no method \"%.*s\"", (int)(name.n > 64 ? 64 : name.n), name.p);
     for (int m = 0; m < BX__METHODS; m++)
-        names[m] = bx_methods[m].name;
+        names[m] = bx_methods[m]->name;
     word = bx_suggest(name.p, name.n, names, BX__METHODS);
     if (word != NULL)
         bx_err_hint(err, "did you mean \"%s\"?", word);
@@ -188,7 +191,7 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
 
 static int check_role(const struct api_call *c, struct bx_err *err)
 {
-    const struct bx_method_info *m = &bx_methods[c->method];
+    const struct bx_method_info *m = bx_methods[c->method];
 
     if (c->client->role < m->role) {
         bx_err_set(err, BX_DENIED, "%s is not for %s", m->name, c->client->principal);
@@ -226,9 +229,9 @@ static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
     struct bx_codec_call call = bx_codec_decoding(BX_CODEC_MSGPACK, BX_USE_REQUEST);
     int rc;
 
-    c->pooled = api_methods[c->method].config;
+    c->pooled = methods[c->method]->config;
     c->params = c->pooled ? bx_pool_acquire(&c->api->configs)
-                          : bx_arena_alloc(&c->arena, bx_methods[c->method].params->size);
+                          : bx_arena_alloc(&c->arena, bx_methods[c->method]->params->size);
     if (c->params == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     bx_params_init(c->method, c->params);
@@ -257,7 +260,7 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
         return;
     }
     c->deadline = clock->ops->boot_ms(clock) + api_common(c)->timeout_ms;
-    api_methods[c->method].run(c);
+    methods[c->method]->run(c);
 }
 
 /* ---- reads ---- */
@@ -304,7 +307,7 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
     struct bx_err words;
 
     if (o != NULL && o->code == BX_OK) {
-        api_methods[c->method].written(c, o);
+        methods[c->method]->written(c, o);
         return;
     }
     if (o != NULL) {
@@ -354,8 +357,8 @@ void api_waits_look(struct api *a, const struct bx_vm *vm, bool gone)
 
     for (c = TAILQ_FIRST(&a->waits); c != NULL; c = next) {
         next = TAILQ_NEXT(c, link);
-        if (api_methods[c->method].vm_changed != NULL)
-            api_methods[c->method].vm_changed(c, vm, gone);
+        if (methods[c->method]->vm_changed != NULL)
+            methods[c->method]->vm_changed(c, vm, gone);
     }
 }
 
@@ -366,6 +369,6 @@ void api_waits_expire(struct api *a, uint64_t now)
     for (c = TAILQ_FIRST(&a->waits); c != NULL; c = next) {
         next = TAILQ_NEXT(c, link);
         if (c->deadline <= now)
-            api_methods[c->method].expired(c);
+            methods[c->method]->expired(c);
     }
 }

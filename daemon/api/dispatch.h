@@ -12,6 +12,7 @@
 #include "mem/arena.h"
 #include "wire/event.h"
 #include "wire/params.h"
+#include "wire/reply.h"
 
 struct api_metadata;
 struct bx_vm;
@@ -26,7 +27,7 @@ struct api_call {
     enum bx_method method;
     struct bx_buf message; /* what the parameters point into */
     struct bx_arena arena;
-    void *params;                  /* of the struct that bx_methods[method].params describes */
+    void *params;                  /* of the struct that bx_methods[method]->params describes */
     bool pooled;                   /* params come from api->configs */
     struct api_metadata *metadata; /* what metadata of a configuration lies in; NULL: none */
     void *state;                   /* the method's own, from the arena */
@@ -37,7 +38,7 @@ struct api_call {
 };
 TAILQ_HEAD(api_calls, api_call);
 
-/* What a method does; one row for each (methods.c). */
+/* What a method does. Each of BX_METHODS has one, api_NAME, in the file of its noun. */
 struct api_method {
     void (*run)(struct api_call *c);
     /* Its command is applied: compose the answer. Methods that never write have none. */
@@ -47,7 +48,8 @@ struct api_method {
     void (*expired)(struct api_call *c);
     bool config; /* the parameters hold a VM's configuration: they come from that pool */
 };
-extern const struct api_method api_methods[BX__METHODS];
+#define API_METHOD_EXTERN(upper, lower) extern const struct api_method api_##lower;
+BX_METHODS(API_METHOD_EXTERN)
 
 /* ---- for transports ---- */
 

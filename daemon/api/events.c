@@ -1,5 +1,7 @@
 #include "api/priv.h"
 
+#include "wire/events.h"
+
 #define LIMIT 1000u
 #define LIMIT_MAX 10000u
 #define PAGE 1000u /* read at once while looking for those that match */
@@ -94,7 +96,7 @@ static void list(struct api_call *c)
     api_reply_items(c, &bx_event_reply_schema, &items);
 }
 
-void api_events_list(struct api_call *c)
+static void events_list(struct api_call *c)
 {
     const struct bx_common *common = api_common(c);
     struct bx_err err;
@@ -176,7 +178,7 @@ void api_watch_event(struct api_client *client, const struct bx_event *e)
     client->ops->flush(client);
 }
 
-void api_events_watch(struct api_call *c)
+static void events_watch(struct api_call *c)
 {
     const struct bx_events_params *p = c->params;
     struct api_client *client = c->client;
@@ -193,3 +195,8 @@ void api_events_watch(struct api_call *c)
     api_reply(c, &bx_watch_reply_schema, p);
     api_watch_more(client);
 }
+
+/* ---- the methods ---- */
+
+const struct api_method api_events_list = {.run = events_list};
+const struct api_method api_events_watch = {.run = events_watch};

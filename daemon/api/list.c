@@ -158,7 +158,7 @@ static int open_cursor(struct cursor *cursor, struct api_call *c, const struct b
     *cursor = (struct cursor){.text = after};
     if (after.n == 0)
         return BX_OK;
-    cursor->field = key_field(s, bx_methods[c->method].key);
+    cursor->field = key_field(s, bx_methods[c->method]->key);
     if (cursor->field->type == BX_T_STR)
         return BX_OK;
     snprintf(text, sizeof text, "%.*s", (int)(after.n < 20 ? after.n : 20), after.p);

@@ -7,6 +7,7 @@
 #include "diag/memory.h"
 #include "log/wal.h"
 #include "mem/track.h"
+#include "wire/mem.h"
 
 #include <string.h>
 
@@ -283,7 +284,7 @@ static bool add_all(struct api_call *c, struct reply *r)
     return whole;
 }
 
-void api_mem_stats(struct api_call *c)
+static void mem_stats(struct api_call *c)
 {
     struct reply *r = create_reply(c);
     struct bx_schema s;
@@ -298,10 +299,15 @@ void api_mem_stats(struct api_call *c)
     api_reply(c, &s, r->object);
 }
 
-void api_mem_sites(struct api_call *c)
+static void mem_sites(struct api_call *c)
 {
     struct bx_err err = {0};
 
     if (sites(c, &err) != BX_OK)
         api_fail(c, &err);
 }
+
+/* ---- the methods ---- */
+
+const struct api_method api_mem_stats = {.run = mem_stats};
+const struct api_method api_mem_sites = {.run = mem_sites};

@@ -16,7 +16,7 @@ static void list(struct api_call *c)
     api_reply_list(c, &bx_node_reply_schema, &items);
 }
 
-void api_node_list(struct api_call *c)
+static void node_list(struct api_call *c)
 {
     api_read(c, list);
 }
@@ -49,13 +49,13 @@ static bool names_node(struct api_call *c)
     return false;
 }
 
-void api_node_show(struct api_call *c)
+static void node_show(struct api_call *c)
 {
     if (names_node(c))
         api_read(c, show);
 }
 
-void api_node_remove(struct api_call *c)
+static void node_remove(struct api_call *c)
 {
     const struct bx_node_params *p = c->params;
     struct bx_cmd_node_remove body = {p->node, p->confirm_dead};
@@ -64,9 +64,15 @@ void api_node_remove(struct api_call *c)
         api_write(c, BX_CMD_NODE_REMOVE, &body, bx_str("default"));
 }
 
-void api_node_removed(struct api_call *c, const struct bx_outcome *o)
+static void removed(struct api_call *c, const struct bx_outcome *o)
 {
     struct bx_removed_reply r = {o->node};
 
     api_reply(c, &bx_removed_reply_schema, &r);
 }
+
+/* ---- the methods ---- */
+
+const struct api_method api_node_list = {.run = node_list};
+const struct api_method api_node_show = {.run = node_show};
+const struct api_method api_node_remove = {.run = node_remove, .written = removed};

@@ -80,47 +80,11 @@ void api_relay_answer(struct api *a, uint64_t id, const uint8_t *p, size_t n);
 void api_relay(struct api_call *c, uint64_t node);
 void api_relay_over(struct api_call *c);
 
-/* ---- the methods ---- */
-void api_hello(struct api_call *c);
-void api_vm_create(struct api_call *c);
-void api_vm_list(struct api_call *c);
-void api_vm_show(struct api_call *c);
-void api_vm_start(struct api_call *c);
-void api_vm_stop(struct api_call *c);
-void api_vm_restart(struct api_call *c);
-void api_vm_delete(struct api_call *c);
-void api_vm_rename(struct api_call *c);
-void api_vm_written(struct api_call *c, const struct bx_outcome *o);
-void api_vm_wait(struct api_call *c);
-void api_vm_wait_look(struct api_call *c, const struct bx_vm *vm, bool gone);
-void api_vm_wait_over(struct api_call *c);
-void api_vm_logs(struct api_call *c);
-void api_vm_explain(struct api_call *c);
-void api_node_list(struct api_call *c);
-void api_node_show(struct api_call *c);
-void api_node_remove(struct api_call *c);
-void api_node_removed(struct api_call *c, const struct bx_outcome *o);
-void api_cluster_init(struct api_call *c);
-void api_cluster_join(struct api_call *c);
-void api_cluster_token(struct api_call *c);
-void api_token_written(struct api_call *c, const struct bx_outcome *o);
-void api_cluster_status(struct api_call *c);
-void api_cluster_members(struct api_call *c);
-void api_events_list(struct api_call *c);
-void api_events_watch(struct api_call *c);
+/* ---- events.c ---- */
 /* What a watcher that is behind still has to get, as far as it takes it. */
 void api_watch_more(struct api_client *client);
 /* An event happened: to one who watches. */
 void api_watch_event(struct api_client *client, const struct bx_event *e);
 void api_watch_stop(struct api_client *client);
-void api_sql(struct api_call *c);
-void api_mem_stats(struct api_call *c);
-void api_mem_sites(struct api_call *c);
-void api_tenant_create(struct api_call *c);
-void api_tenant_list(struct api_call *c);
-void api_tenant_show(struct api_call *c);
-void api_tenant_set(struct api_call *c);
-void api_tenant_delete(struct api_call *c);
-void api_tenant_written(struct api_call *c, const struct bx_outcome *o);
 
 #endif

@@ -85,7 +85,7 @@ void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p
 
 static bool send_question(struct api_call *c, uint64_t node)
 {
-    const struct bx_schema *s = bx_methods[c->method].params;
+    const struct bx_schema *s = bx_methods[c->method]->params;
     struct bx_buf b = {0};
     uint8_t id[8];
     bool sent;
@@ -94,7 +94,7 @@ static bool send_question(struct api_call *c, uint64_t node)
     bx_pw_array(&b, 4);
     bx_pw_u64(&b, 0);
     bx_pw_u64(&b, 0);
-    bx_pw_str(&b, bx_methods[c->method].name);
+    bx_pw_str(&b, bx_methods[c->method]->name);
     bx_pw_array(&b, 1);
     bx_pw_map(&b, bx_pack_fields(s, c->params));
     bx_pack_write(&b, s, c->params);
@@ -146,7 +146,7 @@ static void pass_error(struct api_call *c, bx_val error)
 
 static void pass_result(struct api_call *c, bx_val result)
 {
-    const struct bx_schema *s = bx_methods[c->method].reply;
+    const struct bx_schema *s = bx_methods[c->method]->reply;
     void *obj = api_alloc(c, s->size);
     struct bx_err err;
     int rc = bx_pack_read(s, result, obj, &c->arena, &err);

@@ -1,4 +1,5 @@
-/* show - objects of the state as the API shows them: replies of wire/reply.h filled from rows.
+/* show - objects of the state as the API shows them: replies of wire/vm.h and wire/node.h filled
+ * from rows.
  *
  * Texts stay views of the row and are good until the next command is applied; lists come from the
  * arena. */
@@ -7,7 +8,8 @@
 
 #include "api/dispatch.h"
 #include "state/sched.h"
-#include "wire/reply.h"
+#include "wire/node.h"
+#include "wire/vm.h"
 
 /* A node's name, or NULL. */
 const char *api_node_name(const struct bx_view *v, uint64_t id);

@@ -1,6 +1,8 @@
 /* sql - SELECT over the state, on a thread of libuv's pool and a connection of its own. */
 #include "api/priv.h"
 
+#include "wire/sql.h"
+
 struct api_sql {
     uv_work_t work;
     struct api_call *call;
@@ -88,8 +90,12 @@ static void begin(struct api_call *c)
     uv_queue_work(c->api->loop, &s->work, work, done);
 }
 
-void api_sql(struct api_call *c)
+static void query(struct api_call *c)
 {
     if (!full(c))
         api_read(c, begin);
 }
+
+/* ---- the methods ---- */
+
+const struct api_method api_sql = {.run = query};

@@ -32,7 +32,7 @@ static void list(struct api_call *c)
     api_reply_list(c, &bx_tenant_reply_schema, &items);
 }
 
-void api_tenant_list(struct api_call *c)
+static void tenant_list(struct api_call *c)
 {
     api_read(c, list);
 }
@@ -65,7 +65,7 @@ static bool names_tenant(struct api_call *c)
     return false;
 }
 
-void api_tenant_show(struct api_call *c)
+static void tenant_show(struct api_call *c)
 {
     if (names_tenant(c))
         api_read(c, show);
@@ -93,7 +93,7 @@ static struct bx_cmd_tenant_set bounds_of(const struct bx_tenant_params *p)
     return set;
 }
 
-void api_tenant_create(struct api_call *c)
+static void tenant_create(struct api_call *c)
 {
     struct bx_cmd_tenant_set bounds = bounds_of(c->params);
     struct bx_cmd_tenant_create body = {bounds.name, bounds.quota};
@@ -102,7 +102,7 @@ void api_tenant_create(struct api_call *c)
         api_write(c, BX_CMD_TENANT_CREATE, &body, bounds.name);
 }
 
-void api_tenant_set(struct api_call *c)
+static void tenant_set(struct api_call *c)
 {
     struct bx_cmd_tenant_set body = bounds_of(c->params);
 
@@ -110,7 +110,7 @@ void api_tenant_set(struct api_call *c)
         api_write(c, BX_CMD_TENANT_SET, &body, body.name);
 }
 
-void api_tenant_delete(struct api_call *c)
+static void tenant_delete(struct api_call *c)
 {
     const struct bx_tenant_params *p = c->params;
     struct bx_cmd_tenant_delete body = {p->tenant};
@@ -120,7 +120,7 @@ void api_tenant_delete(struct api_call *c)
 }
 
 /* The tenant as it is now; of one that is gone, its name. */
-void api_tenant_written(struct api_call *c, const struct bx_outcome *o)
+static void written(struct api_call *c, const struct bx_outcome *o)
 {
     const struct bx_tenant_params *p = c->params;
     struct bx_tenant t = {.name = p->tenant};
@@ -132,3 +132,11 @@ void api_tenant_written(struct api_call *c, const struct bx_outcome *o)
     fill(api_view(c), &t, &r);
     api_reply(c, &bx_tenant_reply_schema, &r);
 }
+
+/* ---- the methods ---- */
+
+const struct api_method api_tenant_create = {.run = tenant_create, .written = written};
+const struct api_method api_tenant_list = {.run = tenant_list};
+const struct api_method api_tenant_show = {.run = tenant_show};
+const struct api_method api_tenant_set = {.run = tenant_set, .written = written};
+const struct api_method api_tenant_delete = {.run = tenant_delete, .written = written};

@@ -4,7 +4,7 @@
 
 /* ---- writes ---- */
 
-void api_vm_written(struct api_call *c, const struct bx_outcome *o)
+static void written(struct api_call *c, const struct bx_outcome *o)
 {
     const struct bx_vm *vm = bx_view_vm(api_view(c), o->object);
     struct bx_written_reply r = {.existed = o->existed, .revision = o->revision};
@@ -40,7 +40,7 @@ static void dry_run(struct api_call *c)
         api_fail(c, &err);
 }
 
-void api_vm_create(struct api_call *c)
+static void vm_create(struct api_call *c)
 {
     const struct bx_vm_create_params *p = c->params;
     const struct bx_vm_config *config = &p->body.config;
@@ -80,22 +80,22 @@ static void desire(struct api_call *c, enum bx_desired desired, bool restart)
         api_write(c, BX_CMD_VM_DESIRE, &body, bx_str("default"));
 }
 
-void api_vm_start(struct api_call *c)
+static void vm_start(struct api_call *c)
 {
     desire(c, BX_DESIRED_RUNNING, false);
 }
 
-void api_vm_stop(struct api_call *c)
+static void vm_stop(struct api_call *c)
 {
     desire(c, BX_DESIRED_STOPPED, false);
 }
 
-void api_vm_restart(struct api_call *c)
+static void vm_restart(struct api_call *c)
 {
     desire(c, BX_DESIRED_RUNNING, true);
 }
 
-void api_vm_delete(struct api_call *c)
+static void vm_delete(struct api_call *c)
 {
     const struct bx_vm_params *p = c->params;
     struct bx_cmd_vm_delete body = {p->vm};
@@ -104,7 +104,7 @@ void api_vm_delete(struct api_call *c)
         api_write(c, BX_CMD_VM_DELETE, &body, bx_str("default"));
 }
 
-void api_vm_rename(struct api_call *c)
+static void vm_rename(struct api_call *c)
 {
     const struct bx_vm_params *p = c->params;
     struct bx_cmd_vm_rename body = {p->vm, p->name};
@@ -145,7 +145,7 @@ static void list(struct api_call *c)
     api_reply_list(c, &bx_vm_reply_schema, &items);
 }
 
-void api_vm_list(struct api_call *c)
+static void vm_list(struct api_call *c)
 {
     api_read(c, list);
 }
@@ -165,7 +165,7 @@ static void show(struct api_call *c)
     api_reply(c, &bx_vm_reply_schema, &r);
 }
 
-void api_vm_show(struct api_call *c)
+static void vm_show(struct api_call *c)
 {
     if (names_vm(c))
         api_read(c, show);
@@ -193,7 +193,7 @@ static void explain(struct api_call *c)
         api_fail(c, &err);
 }
 
-void api_vm_explain(struct api_call *c)
+static void vm_explain(struct api_call *c)
 {
     if (names_vm(c))
         api_read(c, explain);
@@ -259,8 +259,21 @@ static void logs(struct api_call *c)
     }
 }
 
-void api_vm_logs(struct api_call *c)
+static void vm_logs(struct api_call *c)
 {
     if (names_vm(c))
         api_read(c, logs);
 }
+
+/* ---- the methods ---- */
+
+const struct api_method api_vm_create = {.run = vm_create, .written = written, .config = true};
+const struct api_method api_vm_list = {.run = vm_list};
+const struct api_method api_vm_show = {.run = vm_show};
+const struct api_method api_vm_start = {.run = vm_start, .written = written};
+const struct api_method api_vm_stop = {.run = vm_stop, .written = written};
+const struct api_method api_vm_restart = {.run = vm_restart, .written = written};
+const struct api_method api_vm_delete = {.run = vm_delete, .written = written};
+const struct api_method api_vm_rename = {.run = vm_rename, .written = written};
+const struct api_method api_vm_logs = {.run = vm_logs, .expired = api_relay_over};
+const struct api_method api_vm_explain = {.run = vm_explain};

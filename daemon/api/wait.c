@@ -89,7 +89,7 @@ static void begin(struct api_call *c)
         api_wait(c);
 }
 
-void api_vm_wait(struct api_call *c)
+static void vm_wait(struct api_call *c)
 {
     struct bx_str vm = params(c)->vm;
     struct bx_err err;
@@ -104,7 +104,7 @@ void api_vm_wait(struct api_call *c)
     api_fail(c, &err);
 }
 
-void api_vm_wait_look(struct api_call *c, const struct bx_vm *vm, bool gone)
+static void look(struct api_call *c, const struct bx_vm *vm, bool gone)
 {
     if (memcmp(c->state, vm->uuid, 16) != 0)
         return;
@@ -114,7 +114,7 @@ void api_vm_wait_look(struct api_call *c, const struct bx_vm *vm, bool gone)
         settle(c, vm);
 }
 
-void api_vm_wait_over(struct api_call *c)
+static void over(struct api_call *c)
 {
     struct bx_err err;
 
@@ -122,3 +122,7 @@ void api_vm_wait_over(struct api_call *c)
     bx_err_hint(&err, "it goes on; blixardctl vm show tells how far it is");
     api_fail(c, &err);
 }
+
+/* ---- the methods ---- */
+
+const struct api_method api_vm_wait = {.run = vm_wait, .vm_changed = look, .expired = over};

@@ -13,9 +13,10 @@
 
 #include "codec/flat.h"
 #include "mem/buf.h"
-#include "model/node.h"
-#include "model/vm.h"
+#include "wire/cluster.h"
+#include "wire/node.h"
 #include "wire/tenant.h"
+#include "wire/vm.h"
 
 #define BX_BATCH_COMMANDS_MAX 512u
 #define BX_BATCH_BYTES_MAX (1u << 20) /* a batch closes when the next command would not fit */
@@ -56,52 +57,6 @@ struct bx_cmd_header {
     struct bx_str principal, tenant;
 };
 extern const struct bx_schema bx_cmd_header_schema;
-
-struct bx_cmd_cluster_create {
-    uint8_t cluster[16], history[16];
-    struct bx_str name;
-};
-struct bx_cmd_node_state {
-    uint64_t id;
-    uint8_t state;
-};
-struct bx_cmd_vm_create {
-    struct bx_vm_config config;
-    bool if_not_exists;
-    bool admit; /* its tenant must exist and have room; in logs of builds without tenants, false */
-};
-struct bx_cmd_vm_desire {
-    struct bx_str vm;   /* name, uuid or unique prefix of a uuid (4 digits at least) */
-    uint8_t desired;    /* running or stopped */
-    bool restart;       /* running: stop first if it runs */
-    bool force;         /* stopped: do not ask the guest */
-    uint32_t timeout_s; /* stopped: how long the guest may take, 0: 60 */
-};
-struct bx_cmd_vm_delete {
-    struct bx_str vm;
-};
-struct bx_cmd_vm_rename {
-    struct bx_str vm;   /* as of vm_desire */
-    struct bx_str name; /* that it is to have */
-};
-struct bx_cmd_vm_report {
-    uint8_t vm[16];
-    uint64_t node, epoch;
-    uint8_t phase;         /* what the node observed */
-    struct bx_str message; /* why, for people; may be empty */
-};
-struct bx_cmd_token_create {
-    uint8_t secret_hash[16]; /* first half of the secret's SHA-256; the secret is never stored */
-    uint64_t ttl_ms;
-};
-struct bx_cmd_member_join {
-    uint8_t secret_hash[16];
-    struct bx_node_info node; /* id 0: the state machine gives one */
-};
-struct bx_cmd_node_remove {
-    struct bx_str node; /* name or decimal id */
-    bool confirm_dead;  /* the operator says that nothing runs there any more */
-};
 
 #define BX_CMD_MEMBER(number, upper, lower, type) type lower;
 union bx_cmd_body {

@@ -1,9 +1,10 @@
-# Sources of libcore/wire, in the order of their dependence.
+# Sources of libcore/wire, in the order of their dependence; those of kinds are in kinds.mk.
+libcore_a_SOURCES += libcore/wire/proto.c libcore/wire/proto.h \
+	libcore/wire/params.c libcore/wire/params.h libcore/wire/reply.c libcore/wire/reply.h \
+	libcore/wire/suggest.c libcore/wire/suggest.h
 libcore_a_SOURCES += libcore/wire/command.c libcore/wire/command.h \
 	libcore/wire/event.c libcore/wire/event.h
-libcore_a_SOURCES += libcore/wire/reply.c libcore/wire/reply.h libcore/wire/reply_mem.c \
-	libcore/wire/params.c libcore/wire/params.h
-libcore_a_SOURCES += libcore/wire/proto.c libcore/wire/proto.h \
-	libcore/wire/suggest.c libcore/wire/suggest.h
+libcore_a_SOURCES += libcore/wire/sys.c libcore/wire/sys.h libcore/wire/events.c libcore/wire/events.h \
+	libcore/wire/sql.c libcore/wire/sql.h libcore/wire/mem.c libcore/wire/mem.h
 libcore_a_SOURCES += libcore/wire/frame.c libcore/wire/frame.h \
 	libcore/wire/raftmsg.c libcore/wire/raftmsg.h

@@ -1,28 +1,23 @@
-/* params - the parameters of the API's methods: a struct and a schema for each, and how they are
- * read.
+/* params - the parameters of the API's methods: what those of all methods have in common, how a
+ * method is described, and how its parameters are read.
  *
  * Every struct begins with struct bx_common; which of its members a method takes is told by the
  * method's schema. Texts are views into the request, lists come from the arena. */
 #ifndef BX_PARAMS_H
 #define BX_PARAMS_H
 
+#include "codec/header.h"
 #include "codec/pack.h"
-#include "wire/command.h"
 #include "wire/proto.h"
 
 #define BX_TIMEOUT_DEFAULT_MS 10000u
 #define BX_TIMEOUT_MAX_MS 600000u
-#define BX_QUERY_MAX 65535u
-#define BX_TOKEN_MAX 8192u
 #define BX_MATCH_MAX 16u
+#define BX_ID_TEXT 32u
 
 enum bx_consistency { BX_LINEARIZABLE, BX_STALE };
-enum bx_until { BX_UNTIL_RUNNING, BX_UNTIL_STOPPED, BX_UNTIL_DELETED };
-enum bx_sites_action { BX_SITES_REPORT, BX_SITES_START, BX_SITES_FINISH };
-/* NULL-terminated, in the order of the enums. */
+/* NULL-terminated, in the order of the enum. */
 extern const char *const bx_consistency_names[];
-extern const char *const bx_until_names[];
-extern const char *const bx_sites_action_names[];
 
 struct bx_common {
     uint8_t consistency; /* enum bx_consistency */
@@ -37,69 +32,42 @@ struct bx_common {
 struct bx_plain_params { /* of methods that need no more */
     struct bx_common common;
 };
-struct bx_hello_params {
-    struct bx_common common;
-    uint64_t version;
-    struct bx_strs codecs;
-};
-struct bx_vm_create_params {
-    struct bx_common common;
-    struct bx_cmd_vm_create body;
-    bool dry_run;
-};
-struct bx_vm_params { /* of all methods for one VM; each takes some of them */
-    struct bx_common common;
-    struct bx_str vm; /* name, uuid or the beginning of one */
-    bool force;
-    uint32_t timeout_s;
-    uint64_t epoch, bytes;
-    uint8_t until;      /* enum bx_until */
-    struct bx_str name; /* that it is to have */
-};
-struct bx_node_params {
-    struct bx_common common;
-    struct bx_str node; /* name or id */
-    bool confirm_dead;
-};
-struct bx_tenant_params {
-    struct bx_common common;
-    struct bx_str tenant;
-    struct bx_quota quota; /* UINT64_MAX: not given */
-};
-void bx_tenant_defaults(void *params);
-struct bx_init_params {
-    struct bx_common common;
-    struct bx_str name;
-};
-struct bx_join_params {
-    struct bx_common common;
-    struct bx_str token;
-};
-struct bx_token_params {
-    struct bx_common common;
-    uint64_t ttl_s;
-};
-struct bx_events_params {
-    struct bx_common common;
-    uint64_t since;
-};
-struct bx_sql_params {
-    struct bx_common common;
-    struct bx_str query;
-};
-struct bx_sites_params {
-    struct bx_common common;
-    struct bx_str scope;
-    uint8_t action; /* enum bx_sites_action */
-};
 
-/* One for each method. */
-extern const struct bx_schema bx_param_schemas[BX__METHODS];
+/* A bound on the size of such a struct. */
+#define BX_PARAMS_SIZE_MAX 1024u
 
-/* The largest of the structs above. */
-#define BX_PARAMS_SIZE_MAX sizeof(struct bx_vm_create_params)
+/* ---- the description of a method ---- */
 
-/* What a call without parameters asks; params has bx_methods[m].params->size bytes. */
+/* struct bx_common stands at the beginning of each struct. */
+#define BX_COMMON_FIELD(member, typ, ...) BX_FIELD(bx_common, member, typ, __VA_ARGS__)
+#define BX_PARAMS_TIMES                                                                            \
+    BX_COMMON_FIELD(timeout_ms, BX_T_U32), BX_COMMON_FIELD(trace_id, BX_T_STR, .max = BX_ID_TEXT)
+#define BX_PARAMS_READS                                                                            \
+    BX_COMMON_FIELD(consistency, BX_T_ENUM, .names = bx_consistency_names), BX_PARAMS_TIMES
+#define BX_PARAMS_WRITES                                                                           \
+    BX_COMMON_FIELD(request_id, BX_T_STR, .max = BX_ID_TEXT), BX_COMMON_FIELD(sequence, BX_T_U64), \
+        BX_COMMON_FIELD(floor, BX_T_U64), BX_PARAMS_TIMES
+#define BX_PARAMS_MATCHES                                                                          \
+    BX_COMMON_FIELD(limit, BX_T_U32), BX_COMMON_FIELD(match, BX_T_PAIRS, .max = BX_MATCH_MAX)
+#define BX_PARAMS_LISTS                                                                            \
+    BX_COMMON_FIELD(after, BX_T_STR, .max = 255), BX_PARAMS_MATCHES, BX_PARAMS_READS
+
+/* Defines bx_method_LOWER. The fields of the table `tab` of struct `strukt` are its parameters, and
+ * bx_ANSWER_reply_schema is what it answers, or one of the items. The members of struct
+ * bx_method_info follow. */
+#define BX_METHOD(upper, lower, strukt, tab, answer, ...)                                          \
+    _Static_assert(sizeof(struct strukt) <= BX_PARAMS_SIZE_MAX, #strukt " is within the bound");   \
+    static const struct bx_schema lower##_params =                                                 \
+        BX_SCHEMA("parameters", BX_KIND_PARAMS + BX_M_##upper, strukt, tab);                       \
+    const struct bx_method_info bx_method_##lower = {                                              \
+        .params = &lower##_params, .reply = &bx_##answer##_reply_schema, __VA_ARGS__}
+/* The schema of a reply that has a number. */
+#define BX_REPLY_SCHEMA(name, KIND, strukt, tab)                                                   \
+    BX_SCHEMA(name, BX_KIND_REPLY + BX_REPLY_##KIND, strukt, tab)
+
+/* ---- reading ---- */
+
+/* What a call without parameters asks; params has bx_methods[m]->params->size bytes. */
 void bx_params_init(enum bx_method m, void *params);
 /* Read the one map of a request into params, which bx_params_init filled. An unknown key is refused
  * with a suggestion. BX_OK, BX_INVALID with a hint, or BX_NO_MEMORY. */

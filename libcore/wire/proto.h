@@ -1,4 +1,5 @@
-/* proto - the methods of the API: one table for dispatch, roles, REST, and the reference.
+/* proto - the methods of the API: one table for dispatch, roles, REST, and the reference. Each
+ * method is described in the file of its noun, wire/NOUN.c.
  *
  * MessagePack-RPC: request [0, id, method, [map]], response [1, id, error, result], notification
  * [2, name, [map]]. The error is nil or what bx_error_reply_schema describes. Parameters are one
@@ -25,39 +26,66 @@ enum bx_rpc_role { BX_RPC_ANY, BX_RPC_VIEWER, BX_RPC_OPERATOR, BX_RPC_ADMIN, BX_
 /* "any", "viewer", "operator", "admin"; NULL-terminated. */
 extern const char *const bx_rpc_role_names[];
 
-/* The numbers are part of the kinds of flat parameters: a new method goes to the end. */
-enum bx_method {
-    BX_M_SYS_HELLO,
-    BX_M_VM_CREATE,
-    BX_M_VM_LIST,
-    BX_M_VM_SHOW,
-    BX_M_VM_START,
-    BX_M_VM_STOP,
-    BX_M_VM_RESTART,
-    BX_M_VM_DELETE,
-    BX_M_VM_WAIT,
-    BX_M_VM_LOGS,
-    BX_M_VM_EXPLAIN,
-    BX_M_NODE_LIST,
-    BX_M_NODE_SHOW,
-    BX_M_NODE_REMOVE,
-    BX_M_CLUSTER_INIT,
-    BX_M_CLUSTER_JOIN,
-    BX_M_CLUSTER_TOKEN,
-    BX_M_CLUSTER_STATUS,
-    BX_M_CLUSTER_MEMBERS,
-    BX_M_EVENTS_LIST,
-    BX_M_EVENTS_WATCH,
-    BX_M_SQL,
-    BX_M_MEM_STATS,
-    BX_M_MEM_SITES,
-    BX_M_TENANT_CREATE,
-    BX_M_TENANT_LIST,
-    BX_M_TENANT_SHOW,
-    BX_M_TENANT_SET,
-    BX_M_TENANT_DELETE,
-    BX_M_VM_RENAME,
-    BX__METHODS
+/* X(NAME, name): bx_method_NAME of wire/NOUN.c describes the method, and api_NAME of the daemon
+ * says what it does. The place in the list is part of the kind of its parameters' flat form: a new
+ * method goes to the end. */
+#define BX_METHODS(X)                                                                              \
+    X(SYS_HELLO, sys_hello)                                                                        \
+    X(VM_CREATE, vm_create)                                                                        \
+    X(VM_LIST, vm_list)                                                                            \
+    X(VM_SHOW, vm_show)                                                                            \
+    X(VM_START, vm_start)                                                                          \
+    X(VM_STOP, vm_stop)                                                                            \
+    X(VM_RESTART, vm_restart)                                                                      \
+    X(VM_DELETE, vm_delete)                                                                        \
+    X(VM_WAIT, vm_wait)                                                                            \
+    X(VM_LOGS, vm_logs)                                                                            \
+    X(VM_EXPLAIN, vm_explain)                                                                      \
+    X(NODE_LIST, node_list)                                                                        \
+    X(NODE_SHOW, node_show)                                                                        \
+    X(NODE_REMOVE, node_remove)                                                                    \
+    X(CLUSTER_INIT, cluster_init)                                                                  \
+    X(CLUSTER_JOIN, cluster_join)                                                                  \
+    X(CLUSTER_TOKEN, cluster_token)                                                                \
+    X(CLUSTER_STATUS, cluster_status)                                                              \
+    X(CLUSTER_MEMBERS, cluster_members)                                                            \
+    X(EVENTS_LIST, events_list)                                                                    \
+    X(EVENTS_WATCH, events_watch)                                                                  \
+    X(SQL, sql)                                                                                    \
+    X(MEM_STATS, mem_stats)                                                                        \
+    X(MEM_SITES, mem_sites)                                                                        \
+    X(TENANT_CREATE, tenant_create)                                                                \
+    X(TENANT_LIST, tenant_list)                                                                    \
+    X(TENANT_SHOW, tenant_show)                                                                    \
+    X(TENANT_SET, tenant_set)                                                                      \
+    X(TENANT_DELETE, tenant_delete)                                                                \
+    X(VM_RENAME, vm_rename)
+
+#define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
+enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
+
+/* The kinds of flat replies, beyond BX_KIND_REPLY; a VM has BX_KIND_VM. A number never changes: a
+ * new reply goes to the end. */
+enum bx_reply {
+    BX_REPLY_LINK = 1,
+    BX_REPLY_WRITTEN,
+    BX_REPLY_NODE,
+    BX_REPLY_REMOVED,
+    BX_REPLY_MEMBER,
+    BX_REPLY_MEMBER_OF,
+    BX_REPLY_TOKEN,
+    BX_REPLY_STATUS,
+    BX_REPLY_EVENT,
+    BX_REPLY_DECISION,
+    BX_REPLY_HELLO,
+    BX_REPLY_LOGS,
+    BX_REPLY_SQL,
+    BX_REPLY_WATCH,
+    BX_REPLY_ERROR,
+    BX_REPLY_STALE,
+    BX_REPLY_MEMORY,
+    BX_REPLY_SITES,
+    BX_REPLY_TENANT,
 };
 
 struct bx_method_info {
@@ -75,7 +103,10 @@ struct bx_method_info {
     const struct bx_schema *other;  /* what it answers instead, as `about` says; or NULL */
     void (*defaults)(void *params); /* what is not zero in absent parameters; or NULL */
 };
-extern const struct bx_method_info bx_methods[BX__METHODS];
+#define BX_METHOD_EXTERN(upper, lower) extern const struct bx_method_info bx_method_##lower;
+BX_METHODS(BX_METHOD_EXTERN)
+/* By number; complete. */
+extern const struct bx_method_info *const bx_methods[BX__METHODS];
 
 /* The method of a name, or BX__METHODS. */
 enum bx_method bx_method_find(const char *name, size_t n);

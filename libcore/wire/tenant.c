@@ -1,7 +1,4 @@
-#include "codec/header.h"
 #include "wire/command.h"
-#include "wire/params.h"
-#include "wire/reply.h"
 
 /* ---- commands ---- */
 
@@ -34,14 +31,7 @@ static const struct bx_field delete_fields[] = {
 const struct bx_schema bx_cmd_tenant_delete_schema =
     BX_SCHEMA("tenant.delete", BX_CMD_SCHEMA(TENANT_DELETE), bx_cmd_tenant_delete, delete_fields);
 
-/* ---- the API ---- */
-
-void bx_tenant_defaults(void *params)
-{
-    struct bx_tenant_params *p = params;
-
-    p->quota = (struct bx_quota){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
-}
+/* ---- replies ---- */
 
 static const struct bx_field reply_fields[] = {
     BX_FIELD(bx_tenant_reply, name, BX_T_STR, .max = 255),
@@ -51,4 +41,44 @@ static const struct bx_field reply_fields[] = {
     BX_FIELD(bx_tenant_reply, modified_index, BX_T_U64),
 };
 const struct bx_schema bx_tenant_reply_schema =
-    BX_SCHEMA("tenant", BX_KIND_REPLY + BX_REPLY_TENANT, bx_tenant_reply, reply_fields);
+    BX_REPLY_SCHEMA("tenant", TENANT, bx_tenant_reply, reply_fields);
+
+/* ---- methods ---- */
+
+static void no_bounds(void *params)
+{
+    struct bx_tenant_params *p = params;
+
+    p->quota = (struct bx_quota){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+}
+
+#define TENANT BX_FIELD(bx_tenant_params, tenant, BX_T_STR, .max = 255)
+static const struct bx_field list_params_fields[] = {BX_PARAMS_LISTS};
+static const struct bx_field show_params_fields[] = {TENANT, BX_PARAMS_READS};
+static const struct bx_field delete_params_fields[] = {TENANT, BX_PARAMS_WRITES};
+static const struct bx_field bounds_params_fields[] = {
+    TENANT, BX_QUOTA_FIELDS(bx_tenant_params, quota), BX_PARAMS_WRITES};
+
+BX_METHOD(TENANT_CREATE, tenant_create, bx_tenant_params, bounds_params_fields, tenant,
+          .name = "tenant.create", .verb = "POST", .path = "/v1/tenants", .role = BX_RPC_ADMIN,
+          .mutates = true, .defaults = no_bounds,
+          .about = "Create a tenant. A bound that is not given, or 0, is none.");
+
+BX_METHOD(TENANT_LIST, tenant_list, bx_plain_params, list_params_fields, tenant,
+          .name = "tenant.list", .verb = "GET", .path = "/v1/tenants", .role = BX_RPC_VIEWER,
+          .key = "name", .about = "All tenants, by name.");
+
+BX_METHOD(TENANT_SHOW, tenant_show, bx_tenant_params, show_params_fields, tenant,
+          .name = "tenant.show", .verb = "GET", .path = "/v1/tenants/{tenant}",
+          .role = BX_RPC_VIEWER, .about = "One tenant, with its quota and what its VMs use of it.");
+
+BX_METHOD(
+    TENANT_SET, tenant_set, bx_tenant_params, bounds_params_fields, tenant, .name = "tenant.set",
+    .verb = "PATCH", .path = "/v1/tenants/{tenant}", .role = BX_RPC_ADMIN, .mutates = true,
+    .defaults = no_bounds,
+    .about = "Change the bounds that are given; 0 takes one away. None can be below what is used.");
+
+BX_METHOD(TENANT_DELETE, tenant_delete, bx_tenant_params, delete_params_fields, tenant,
+          .name = "tenant.delete", .verb = "DELETE", .path = "/v1/tenants/{tenant}",
+          .role = BX_RPC_ADMIN, .mutates = true,
+          .about = "Delete a tenant that has no VMs. Of the answer only the name counts.");

@@ -1,8 +1,9 @@
-/* tenant - the commands about tenants, and what is answered. */
+/* tenant - the commands about tenants, what the methods take, and what is answered. */
 #ifndef BX_WIRE_TENANT_H
 #define BX_WIRE_TENANT_H
 
 #include "model/tenant.h"
+#include "wire/params.h"
 
 struct bx_cmd_tenant_create {
     struct bx_str name;
@@ -15,6 +16,12 @@ struct bx_cmd_tenant_set {
 };
 struct bx_cmd_tenant_delete {
     struct bx_str name;
+};
+
+struct bx_tenant_params {
+    struct bx_common common;
+    struct bx_str tenant;
+    struct bx_quota quota; /* UINT64_MAX: not given */
 };
 
 /* A tenant, with what its VMs use. */

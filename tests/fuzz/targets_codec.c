@@ -6,7 +6,7 @@
 #include "codec/lz.h"
 #include "mem/alloc.h"
 #include "unit/golden.h"
-#include "wire/reply.h"
+#include "wire/vm.h"
 
 #include <assert.h>
 

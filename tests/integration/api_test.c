@@ -6,7 +6,7 @@
 
 #include "codec/hybrid.h"
 #include "mem/alloc.h"
-#include "wire/reply.h"
+#include "wire/vm.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -6,6 +6,7 @@
 
 #include "api/show.h"
 #include "codec/json.h"
+#include "wire/events.h"
 
 #include <string.h>
 

@@ -1,9 +1,12 @@
 /* The API's requests and replies: a sample of the parameters of each method, and of each answer. */
 #include "unit/golden.h"
 
-#include "wire/event.h"
-#include "wire/params.h"
+#include "wire/command.h"
+#include "wire/events.h"
+#include "wire/mem.h"
 #include "wire/reply.h"
+#include "wire/sql.h"
+#include "wire/sys.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -207,10 +210,10 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
     static char names[BX__METHODS + N(replies)][48];
 
     for (int m = 0; m < BX__METHODS; m++) {
-        assert(params[m] != NULL && has_reply(bx_methods[m].reply) &&
-               has_reply(bx_methods[m].other)); /* a new method has no sample yet */
-        snprintf(names[m], sizeof names[m], "params-%s", bx_methods[m].name);
-        add(names[m], bx_methods[m].params, params[m]);
+        assert(params[m] != NULL && has_reply(bx_methods[m]->reply) &&
+               has_reply(bx_methods[m]->other)); /* a new method has no sample yet */
+        snprintf(names[m], sizeof names[m], "params-%s", bx_methods[m]->name);
+        add(names[m], bx_methods[m]->params, params[m]);
     }
     for (size_t i = 0; i < N(replies); i++) {
         char *name = names[BX__METHODS + i];

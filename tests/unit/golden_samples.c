@@ -10,7 +10,6 @@
 #include "wire/command.h"
 #include "wire/event.h"
 #include "wire/frame.h"
-#include "wire/reply.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -1,9 +1,8 @@
-/* What mem.stats and mem.sites answer. */
-#include "wire/reply.h"
+#include "wire/mem.h"
 
-#include "codec/header.h"
+const char *const bx_sites_action_names[] = {"report", "start", "finish", NULL};
 
-#define RECORD(schema) .sub = (schema)
+/* ---- replies ---- */
 
 #define COUNT(at)                                                                                  \
     {.name = "allocations",                                                                        \
@@ -28,7 +27,7 @@ const struct bx_schema bx_count_reply_schema = BX_SCHEMA("count", 0, bx_count_re
 #define OWNER(nam, i)                                                                              \
     {                                                                                              \
         .name = (nam), .type = BX_T_RECORD, .offset = (i) * sizeof(struct bx_count_reply),         \
-        RECORD(&bx_count_reply_schema)                                                             \
+        .sub = &bx_count_reply_schema                                                              \
     }
 static const struct bx_field owners_fields[] = {
     OWNER("ours", 0),    OWNER("raft", 1),    OWNER("sqlite", 2),
@@ -41,7 +40,7 @@ static const struct bx_schema owners_schema =
 
 static const struct bx_field memory_fields[] = {BX_FIELD(bx_memory_reply, tracking, BX_T_BOOL)};
 const struct bx_schema bx_memory_reply_schema =
-    BX_SCHEMA("memory", BX_KIND_REPLY + BX_REPLY_MEMORY, bx_memory_reply, memory_fields);
+    BX_REPLY_SCHEMA("memory", MEMORY, bx_memory_reply, memory_fields);
 
 static const struct bx_field site_fields[] = {
     BX_FIELD(bx_site_reply, site, BX_T_STR, .max = 255),
@@ -61,8 +60,24 @@ static const struct bx_field sites_fields[] = {
     BX_FIELD(bx_sites_reply, scope, BX_T_STR, .max = 255, .nil = true),
     BX_FIELD(bx_sites_reply, stacks, BX_T_BOOL),
     BX_FIELD(bx_sites_reply, peak_bytes, BX_T_U64),
-    BX_FIELD(bx_sites_reply, owners, BX_T_RECORD, RECORD(&owners_schema)),
-    BX_FIELD(bx_sites_reply, sites, BX_T_LIST, RECORD(&site_schema), .max = 256),
+    BX_FIELD(bx_sites_reply, owners, BX_T_RECORD, .sub = &owners_schema),
+    BX_FIELD(bx_sites_reply, sites, BX_T_LIST, .sub = &site_schema, .max = 256),
 };
 const struct bx_schema bx_sites_reply_schema =
-    BX_SCHEMA("sites", BX_KIND_REPLY + BX_REPLY_SITES, bx_sites_reply, sites_fields);
+    BX_REPLY_SCHEMA("sites", SITES, bx_sites_reply, sites_fields);
+
+/* ---- methods ---- */
+
+static const struct bx_field stats_params_fields[] = {BX_PARAMS_TIMES};
+static const struct bx_field sites_params_fields[] = {
+    BX_FIELD(bx_sites_params, scope, BX_T_STR, .max = 255),
+    BX_FIELD(bx_sites_params, action, BX_T_ENUM, .names = bx_sites_action_names), BX_PARAMS_TIMES};
+
+BX_METHOD(MEM_STATS, mem_stats, bx_plain_params, stats_params_fields, memory, .name = "mem.stats",
+          .verb = "GET", .path = "/v1/memory", .role = BX_RPC_VIEWER, .before_init = true,
+          .about = "What the memory of the node that is asked is used for.");
+BX_METHOD(MEM_SITES, mem_sites, bx_sites_params, sites_params_fields, sites, .name = "mem.sites",
+          .verb = "POST", .path = "/v1/memory/sites", .role = BX_RPC_OPERATOR, .before_init = true,
+          .about =
+              "Who allocates memory, since the start or since the scope was started; in builds "
+              "that track allocations.");

@@ -1,0 +1,123 @@
+#include "wire/command.h"
+
+/* ---- commands ---- */
+
+static const struct bx_field cluster_create_fields[] = {
+    BX_FIELD(bx_cmd_cluster_create, cluster, BX_T_UUID),
+    BX_FIELD(bx_cmd_cluster_create, history, BX_T_UUID),
+    BX_FIELD(bx_cmd_cluster_create, name, BX_T_STR, .max = 255),
+};
+const struct bx_schema bx_cmd_cluster_create_schema = BX_SCHEMA(
+    "cluster.create", BX_CMD_SCHEMA(CLUSTER_CREATE), bx_cmd_cluster_create, cluster_create_fields);
+
+static const struct bx_field token_create_fields[] = {
+    BX_FIELD(bx_cmd_token_create, secret_hash, BX_T_UUID),
+    BX_FIELD(bx_cmd_token_create, ttl_ms, BX_T_U64),
+};
+const struct bx_schema bx_cmd_token_create_schema = BX_SCHEMA(
+    "token.create", BX_CMD_SCHEMA(TOKEN_CREATE), bx_cmd_token_create, token_create_fields);
+
+/* ---- replies ---- */
+
+#define F(member, typ, ...) BX_FIELD(bx_member_reply, member, typ, __VA_ARGS__)
+static const struct bx_field member_fields[] = {
+    F(id, BX_T_U64),
+    F(name, BX_T_STR, .max = 255, .nil = true),
+    F(address, BX_T_STR, .max = BX_ADDRESS_MAX),
+    F(role, BX_T_STR, .max = 31),
+    F(state, BX_T_STR, .max = 31, .nil = true),
+    F(status, BX_T_STR, .max = 31),
+    F(connected, BX_T_BOOL),
+};
+#undef F
+const struct bx_schema bx_member_reply_schema =
+    BX_REPLY_SCHEMA("member", MEMBER, bx_member_reply, member_fields);
+
+static const struct bx_field member_of_fields[] = {
+    BX_FIELD(bx_member_of_reply, cluster, BX_T_UUID),
+    BX_FIELD(bx_member_of_reply, node, BX_T_U64),
+};
+const struct bx_schema bx_member_of_reply_schema =
+    BX_REPLY_SCHEMA("membership", MEMBER_OF, bx_member_of_reply, member_of_fields);
+
+static const struct bx_field token_fields[] = {
+    BX_FIELD(bx_token_reply, token, BX_T_STR, .max = 8192),
+    BX_FIELD(bx_token_reply, expires_ms, BX_T_U64),
+};
+const struct bx_schema bx_token_reply_schema =
+    BX_REPLY_SCHEMA("token", TOKEN, bx_token_reply, token_fields);
+
+static const struct bx_field link_fields[] = {
+    BX_FIELD(bx_link_reply, connections, BX_T_U64),
+    BX_FIELD(bx_link_reply, refused, BX_T_U64),
+    BX_FIELD(bx_link_reply, malformed, BX_T_U64),
+    BX_FIELD(bx_link_reply, turned_away, BX_T_U64),
+};
+const struct bx_schema bx_link_reply_schema =
+    BX_REPLY_SCHEMA("link", LINK, bx_link_reply, link_fields);
+static const struct bx_metric link_rows[] = {
+    {"blixard_link_connections", NULL, BX_GAUGE, "connections between nodes"},
+    {"blixard_link_refused_total", NULL, BX_COUNTER, "connections refused for what the hello said"},
+    {"blixard_link_malformed_total", NULL, BX_COUNTER, "connections closed for what came"},
+    {"blixard_link_turned_away_total", NULL, BX_COUNTER,
+     "connections refused because a bound was reached, or by a host that is no member"},
+};
+BX_METRIC_EACH(link_fields, link_rows);
+const struct bx_metric_set bx_link_metrics = {&bx_link_reply_schema, link_rows, NULL};
+
+#define F(member, typ, ...) BX_FIELD(bx_status_reply, member, typ, __VA_ARGS__)
+static const struct bx_field status_fields[] = {
+    F(status, BX_T_STR, .max = 31),
+    F(leader, BX_T_U64, .nil = true),
+    F(term, BX_T_U64),
+    F(commit_index, BX_T_U64),
+    F(applied_index, BX_T_U64),
+    F(revision, BX_T_U64),
+    F(digest, BX_T_HEX64),
+    F(quorum, BX_T_BOOL),
+    F(members, BX_T_LIST, .sub = &bx_member_reply_schema, .max = BX_MEMBERS_MAX),
+    F(cluster, BX_T_STR, .max = BX_UUID_TEXT - 1),
+    F(name, BX_T_STR, .max = 255),
+    F(node, BX_T_U64),
+    F(age_ms, BX_T_U64),
+    F(vms, BX_T_U64),
+    F(nodes, BX_T_U64),
+    F(pending, BX_T_U64),
+    F(snapshot_index, BX_T_U64),
+    F(last_index, BX_T_U64),
+    F(link, BX_T_RECORD, .sub = &bx_link_reply_schema),
+};
+#undef F
+const struct bx_schema bx_status_reply_schema =
+    BX_REPLY_SCHEMA("status", STATUS, bx_status_reply, status_fields);
+
+/* ---- methods ---- */
+
+static const struct bx_field init_fields[] = {BX_FIELD(bx_init_params, name, BX_T_STR, .max = 255),
+                                              BX_PARAMS_TIMES};
+static const struct bx_field join_fields[] = {
+    BX_FIELD(bx_join_params, token, BX_T_STR, .max = BX_TOKEN_MAX), BX_PARAMS_TIMES};
+static const struct bx_field token_params_fields[] = {BX_FIELD(bx_token_params, ttl_s, BX_T_U64),
+                                                      BX_PARAMS_WRITES};
+static const struct bx_field status_params_fields[] = {BX_PARAMS_READS};
+static const struct bx_field members_params_fields[] = {BX_PARAMS_LISTS};
+
+BX_METHOD(CLUSTER_INIT, cluster_init, bx_init_params, init_fields, member_of,
+          .name = "cluster.init", .verb = "POST", .path = "/v1/cluster", .role = BX_RPC_ADMIN,
+          .mutates = true, .before_init = true,
+          .about = "Make a new cluster of which this host is the first node.");
+BX_METHOD(CLUSTER_JOIN, cluster_join, bx_join_params, join_fields, member_of,
+          .name = "cluster.join", .verb = "POST", .path = "/v1/cluster/join", .role = BX_RPC_ADMIN,
+          .mutates = true, .before_init = true,
+          .about = "Join this host to the cluster that made the token.");
+BX_METHOD(CLUSTER_TOKEN, cluster_token, bx_token_params, token_params_fields, token,
+          .name = "cluster.token_create", .verb = "POST", .path = "/v1/cluster/tokens",
+          .role = BX_RPC_ADMIN, .mutates = true,
+          .about = "Make a token that lets one host join within `ttl_s` seconds, 3600 by default.");
+BX_METHOD(CLUSTER_STATUS, cluster_status, bx_plain_params, status_params_fields, status,
+          .name = "cluster.status", .verb = "GET", .path = "/v1/cluster", .role = BX_RPC_VIEWER,
+          .about = "What this member knows of the cluster; answered without a quorum.");
+BX_METHOD(CLUSTER_MEMBERS, cluster_members, bx_plain_params, members_params_fields, member,
+          .name = "cluster.members", .verb = "GET", .path = "/v1/cluster/members",
+          .role = BX_RPC_VIEWER, .key = "id",
+          .about = "The members that hold the log, as this member knows them.");

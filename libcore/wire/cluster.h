@@ -1,0 +1,86 @@
+/* cluster - the commands about the cluster and its tokens, what the methods take, and what is
+ * answered. */
+#ifndef BX_WIRE_CLUSTER_H
+#define BX_WIRE_CLUSTER_H
+
+#include "diag/metric.h"
+#include "wire/params.h"
+
+/* ---- commands ---- */
+
+struct bx_cmd_cluster_create {
+    uint8_t cluster[16], history[16];
+    struct bx_str name;
+};
+struct bx_cmd_token_create {
+    uint8_t secret_hash[16]; /* first half of the secret's SHA-256; the secret is never stored */
+    uint64_t ttl_ms;
+};
+
+/* ---- parameters ---- */
+
+#define BX_TOKEN_MAX 8192u
+
+struct bx_init_params {
+    struct bx_common common;
+    struct bx_str name;
+};
+struct bx_join_params {
+    struct bx_common common;
+    struct bx_str token;
+};
+struct bx_token_params {
+    struct bx_common common;
+    uint64_t ttl_s;
+};
+
+/* ---- replies ---- */
+
+struct bx_member_reply {
+    uint64_t id;
+    struct bx_str name; /* empty, as state: its row has not come yet */
+    struct bx_str address;
+    struct bx_str role; /* leader, voter or standby */
+    struct bx_str state;
+    struct bx_str status; /* bx_member_status */
+    bool connected;
+};
+extern const struct bx_schema bx_member_reply_schema;
+
+struct bx_member_of_reply {
+    uint8_t cluster[16];
+    uint64_t node;
+};
+extern const struct bx_schema bx_member_of_reply_schema;
+
+struct bx_token_reply {
+    struct bx_str token;
+    uint64_t expires_ms;
+};
+extern const struct bx_schema bx_token_reply_schema;
+
+/* What came over the link between nodes, and was not taken. */
+struct bx_link_reply {
+    uint64_t connections; /* now */
+    uint64_t refused;     /* for what the hello said */
+    uint64_t malformed;   /* closed for what came: no frame, too large, damaged, out of turn */
+    uint64_t turned_away; /* a bound was reached, or this host is no member */
+};
+extern const struct bx_schema bx_link_reply_schema;
+extern const struct bx_metric_set bx_link_metrics;
+
+struct bx_status_reply {
+    struct bx_str status; /* bx_daemon_status */
+    uint64_t leader;      /* 0: none known */
+    uint64_t term, commit_index, applied_index, revision;
+    uint64_t digest;
+    bool quorum;
+    struct bx_list members; /* of struct bx_member_reply */
+    struct bx_str cluster;  /* a uuid as text */
+    struct bx_str name;
+    uint64_t node, age_ms, vms, nodes, pending, snapshot_index, last_index;
+    struct bx_link_reply link;
+};
+extern const struct bx_schema bx_status_reply_schema;
+
+#endif

@@ -1,0 +1,46 @@
+/* node - the commands about nodes, what the methods take, and what is answered. */
+#ifndef BX_WIRE_NODE_H
+#define BX_WIRE_NODE_H
+
+#include "model/node.h"
+#include "wire/params.h"
+
+struct bx_cmd_node_state {
+    uint64_t id;
+    uint8_t state;
+};
+struct bx_cmd_member_join {
+    uint8_t secret_hash[16];
+    struct bx_node_info node; /* id 0: the state machine gives one */
+};
+struct bx_cmd_node_remove {
+    struct bx_str node; /* name or decimal id */
+    bool confirm_dead;  /* the operator says that nothing runs there any more */
+};
+
+struct bx_node_params {
+    struct bx_common common;
+    struct bx_str node; /* name or id */
+    bool confirm_dead;
+};
+
+struct bx_resources {
+    uint64_t vcpus, memory_mib, disk_gib;
+};
+struct bx_node_reply {
+    uint64_t id;
+    struct bx_str name, address, api;
+    uint8_t state, role;
+    struct bx_resources capacity, reserve, allocated;
+    struct bx_str driver, datacenter, zone, rack;
+    uint64_t vms;
+    uint64_t created_index, modified_index;
+};
+extern const struct bx_schema bx_node_reply_schema;
+
+struct bx_removed_reply {
+    uint64_t node;
+};
+extern const struct bx_schema bx_removed_reply_schema;
+
+#endif

@@ -1,0 +1,222 @@
+#include "wire/vm.h"
+
+#include "model/node.h"
+#include "wire/command.h"
+
+/* ---- commands ---- */
+
+static const struct bx_field vm_create_fields[] = {
+    BX_VM_CONFIG_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
+    BX_FIELD(bx_cmd_vm_create, if_not_exists, BX_T_BOOL),
+    BX_FIELD(bx_cmd_vm_create, admit, BX_T_BOOL, .omit = true, .later = true),
+    BX_VM_CONFIG_LATER_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
+};
+const struct bx_schema bx_cmd_vm_create_schema =
+    BX_SCHEMA("vm.create", BX_CMD_SCHEMA(VM_CREATE), bx_cmd_vm_create, vm_create_fields);
+
+static const struct bx_field vm_desire_fields[] = {
+    BX_FIELD(bx_cmd_vm_desire, vm, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_vm_desire, desired, BX_T_ENUM, .names = bx_desired_names),
+    BX_FIELD(bx_cmd_vm_desire, restart, BX_T_BOOL),
+    BX_FIELD(bx_cmd_vm_desire, force, BX_T_BOOL),
+    BX_FIELD(bx_cmd_vm_desire, timeout_s, BX_T_U32),
+};
+const struct bx_schema bx_cmd_vm_desire_schema =
+    BX_SCHEMA("vm.desire", BX_CMD_SCHEMA(VM_DESIRE), bx_cmd_vm_desire, vm_desire_fields);
+
+static const struct bx_field vm_delete_fields[] = {
+    BX_FIELD(bx_cmd_vm_delete, vm, BX_T_STR, .max = 255),
+};
+const struct bx_schema bx_cmd_vm_delete_schema =
+    BX_SCHEMA("vm.delete", BX_CMD_SCHEMA(VM_DELETE), bx_cmd_vm_delete, vm_delete_fields);
+
+static const struct bx_field vm_rename_fields[] = {
+    BX_FIELD(bx_cmd_vm_rename, vm, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_vm_rename, name, BX_T_STR, .max = 255),
+};
+const struct bx_schema bx_cmd_vm_rename_schema =
+    BX_SCHEMA("vm.rename", BX_CMD_SCHEMA(VM_RENAME), bx_cmd_vm_rename, vm_rename_fields);
+
+static const struct bx_field vm_report_fields[] = {
+    BX_FIELD(bx_cmd_vm_report, vm, BX_T_UUID),
+    BX_FIELD(bx_cmd_vm_report, node, BX_T_U64),
+    BX_FIELD(bx_cmd_vm_report, epoch, BX_T_U64),
+    BX_FIELD(bx_cmd_vm_report, phase, BX_T_ENUM, .names = bx_phase_names),
+    BX_FIELD(bx_cmd_vm_report, message, BX_T_STR, .max = 512),
+};
+const struct bx_schema bx_cmd_vm_report_schema =
+    BX_SCHEMA("vm.report", BX_CMD_SCHEMA(VM_REPORT), bx_cmd_vm_report, vm_report_fields);
+
+/* ---- replies ---- */
+
+#define F(member, typ, ...) BX_FIELD(bx_vm_reply, member, typ, __VA_ARGS__)
+static const struct bx_field vm_fields[] = {
+    F(name, BX_T_STR, .max = 255),
+    F(uuid, BX_T_UUID),
+    F(tenant, BX_T_STR, .max = 255),
+    F(vcpus, BX_T_U32),
+    F(memory_mib, BX_T_U64),
+    F(disk_gib, BX_T_U64),
+    F(desired, BX_T_ENUM, .names = bx_desired_names),
+    F(phase, BX_T_ENUM, .names = bx_phase_names),
+    F(node, BX_T_STR, .max = 255, .nil = true),
+    F(epoch, BX_T_U64),
+    F(priority, BX_T_U16),
+    F(labels, BX_T_PAIRS, .max = BX_LABELS_MAX),
+    F(created_index, BX_T_U64),
+    F(modified_index, BX_T_U64),
+    F(address, BX_T_STR, .max = 255, .nil = true),
+    F(kernel, BX_T_STR, .max = BX_PATH_LEN_MAX),
+    F(initrd, BX_T_STR, .max = BX_PATH_LEN_MAX),
+    F(cmdline, BX_T_STR, .max = BX_CMDLINE_MAX),
+    F(strategy, BX_T_ENUM, .names = bx_strategy_names),
+    F(restart, BX_T_ENUM, .names = bx_restart_names),
+    F(on_lost, BX_T_ENUM, .names = bx_on_lost_names),
+    F(disk_ephemeral, BX_T_BOOL),
+    F(created_ms, BX_T_U64),
+    F(modified_ms, BX_T_U64),
+    F(message, BX_T_STR, .max = 512),
+    F(score, BX_T_U32),
+    F(metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .later = true, .omit = true),
+};
+#undef F
+const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);
+
+static const struct bx_field written_fields[] = {
+    BX_FIELD(bx_written_reply, vm, BX_T_RECORD, .sub = &bx_vm_reply_schema, .nil = true),
+    BX_FIELD(bx_written_reply, existed, BX_T_BOOL),
+    BX_FIELD(bx_written_reply, revision, BX_T_U64),
+};
+const struct bx_schema bx_written_reply_schema =
+    BX_REPLY_SCHEMA("written", WRITTEN, bx_written_reply, written_fields);
+
+static const struct bx_field logs_fields[] = {
+    BX_FIELD(bx_logs_reply, text, BX_T_STR, .max = BX_LOGS_TEXT_MAX),
+    BX_FIELD(bx_logs_reply, node, BX_T_STR, .max = 255, .nil = true),
+};
+const struct bx_schema bx_logs_reply_schema =
+    BX_REPLY_SCHEMA("logs", LOGS, bx_logs_reply, logs_fields);
+
+static const char *const decision_names[] = {"unplaceable", "placed", NULL};
+
+static const struct bx_field candidate_fields[] = {
+    BX_FIELD(bx_candidate_reply, node, BX_T_STR, .max = 255, .nil = true),
+    BX_FIELD(bx_candidate_reply, score, BX_T_U32),
+    BX_FIELD(bx_candidate_reply, rejected, BX_T_STR, .max = 255, .nil = true),
+};
+static const struct bx_schema candidate_schema =
+    BX_SCHEMA("candidate", 0, bx_candidate_reply, candidate_fields);
+
+static const struct bx_field relaxation_fields[] = {
+    BX_FIELD(bx_relaxation_reply, change, BX_T_STR, .max = 255),
+    BX_FIELD(bx_relaxation_reply, node, BX_T_STR, .max = 255, .nil = true),
+    BX_FIELD(bx_relaxation_reply, by, BX_T_I64),
+};
+static const struct bx_schema relaxation_schema =
+    BX_SCHEMA("relaxation", 0, bx_relaxation_reply, relaxation_fields);
+
+#define F(member, typ, ...) BX_FIELD(bx_decision_reply, member, typ, __VA_ARGS__)
+static const struct bx_field decision_fields[] = {
+    {.name = "decision",
+     .type = BX_T_ENUM,
+     .offset = offsetof(struct bx_decision_reply, placed),
+     .names = decision_names},
+    F(node, BX_T_STR, .max = 255, .nil = true),
+    F(score, BX_T_U32),
+    F(margin, BX_T_U32),
+    F(recorded, BX_T_BOOL),
+    F(candidates, BX_T_LIST, .sub = &candidate_schema, .max = BX_NODES_MAX),
+    F(relaxations, BX_T_LIST, .sub = &relaxation_schema, .max = 16),
+};
+#undef F
+const struct bx_schema bx_decision_reply_schema =
+    BX_REPLY_SCHEMA("decision", DECISION, bx_decision_reply, decision_fields);
+
+/* ---- parameters ---- */
+
+const char *const bx_until_names[] = {"running", "stopped", "deleted", NULL};
+
+static void create_defaults(void *params)
+{
+    bx_vm_config_init(&((struct bx_vm_create_params *)params)->body.config);
+    ((struct bx_vm_create_params *)params)->body.admit = true;
+}
+
+#define CREATE_AT offsetof(struct bx_vm_create_params, body)
+#define VM BX_FIELD(bx_vm_params, vm, BX_T_STR, .max = 255)
+#define STOP                                                                                       \
+    VM, BX_FIELD(bx_vm_params, timeout_s, BX_T_U32), BX_FIELD(bx_vm_params, force, BX_T_BOOL)
+static const struct bx_field list_params_fields[] = {BX_PARAMS_LISTS};
+static const struct bx_field create_params_fields[] = {
+    BX_VM_CONFIG_FIELDS(CREATE_AT + offsetof(struct bx_cmd_vm_create, config)),
+    {.name = "if_not_exists",
+     .type = BX_T_BOOL,
+     .offset = CREATE_AT + offsetof(struct bx_cmd_vm_create, if_not_exists)},
+    BX_FIELD(bx_vm_create_params, dry_run, BX_T_BOOL),
+    BX_COMMON_FIELD(consistency, BX_T_ENUM, .names = bx_consistency_names),
+    BX_PARAMS_WRITES,
+    BX_VM_CONFIG_LATER_FIELDS(CREATE_AT + offsetof(struct bx_cmd_vm_create, config)),
+};
+static const struct bx_field read_params_fields[] = {VM, BX_PARAMS_READS};
+static const struct bx_field write_params_fields[] = {VM, BX_PARAMS_WRITES};
+static const struct bx_field stop_params_fields[] = {STOP, BX_PARAMS_WRITES};
+static const struct bx_field rename_params_fields[] = {
+    VM, BX_FIELD(bx_vm_params, name, BX_T_STR, .max = 255), BX_PARAMS_WRITES};
+static const struct bx_field wait_params_fields[] = {
+    VM, BX_FIELD(bx_vm_params, epoch, BX_T_U64),
+    BX_FIELD(bx_vm_params, until, BX_T_ENUM, .names = bx_until_names), BX_PARAMS_READS};
+static const struct bx_field logs_params_fields[] = {VM, BX_FIELD(bx_vm_params, bytes, BX_T_U64),
+                                                     BX_PARAMS_READS};
+
+/* ---- methods ---- */
+
+BX_METHOD(VM_CREATE, vm_create, bx_vm_create_params, create_params_fields, written,
+          .name = "vm.create", .verb = "POST", .path = "/v1/vms", .role = BX_RPC_OPERATOR,
+          .mutates = true, .other = &bx_decision_reply_schema, .defaults = create_defaults,
+          .about = "Create a VM. With `dry_run` nothing is created, and the answer is the decision "
+                   "where it would run.");
+
+BX_METHOD(VM_LIST, vm_list, bx_plain_params, list_params_fields, vm, .name = "vm.list",
+          .verb = "GET", .path = "/v1/vms", .role = BX_RPC_VIEWER, .key = "name",
+          .about = "All VMs, by name.");
+
+BX_METHOD(VM_SHOW, vm_show, bx_vm_params, read_params_fields, vm, .name = "vm.show", .verb = "GET",
+          .path = "/v1/vms/{vm}", .role = BX_RPC_VIEWER,
+          .about = "One VM, by its name, its uuid or the beginning of that.");
+
+BX_METHOD(VM_START, vm_start, bx_vm_params, write_params_fields, written, .name = "vm.start",
+          .verb = "POST", .path = "/v1/vms/{vm}/start", .role = BX_RPC_OPERATOR, .mutates = true,
+          .about = "Start a VM.");
+
+BX_METHOD(VM_STOP, vm_stop, bx_vm_params, stop_params_fields, written, .name = "vm.stop",
+          .verb = "POST", .path = "/v1/vms/{vm}/stop", .role = BX_RPC_OPERATOR, .mutates = true,
+          .about = "Stop a VM. The guest has `timeout_s` seconds, 60 by default, and none with "
+                   "`force`.");
+
+BX_METHOD(VM_RESTART, vm_restart, bx_vm_params, stop_params_fields, written, .name = "vm.restart",
+          .verb = "POST", .path = "/v1/vms/{vm}/restart", .role = BX_RPC_OPERATOR, .mutates = true,
+          .about = "Stop a VM if it runs, and start it.");
+
+BX_METHOD(VM_DELETE, vm_delete, bx_vm_params, write_params_fields, written, .name = "vm.delete",
+          .verb = "DELETE", .path = "/v1/vms/{vm}", .role = BX_RPC_OPERATOR, .mutates = true,
+          .about = "Delete a VM and its disk.");
+
+BX_METHOD(VM_RENAME, vm_rename, bx_vm_params, rename_params_fields, written, .name = "vm.rename",
+          .verb = "POST", .path = "/v1/vms/{vm}/rename", .role = BX_RPC_OPERATOR, .mutates = true,
+          .about = "Give a VM another name, which no other VM may have. Its uuid and its run stay; "
+                   "QEMU learns the name at the next start.");
+
+BX_METHOD(VM_WAIT, vm_wait, bx_vm_params, wait_params_fields, vm, .name = "vm.wait", .verb = "GET",
+          .path = "/v1/vms/{vm}/wait", .role = BX_RPC_VIEWER,
+          .about =
+              "Wait until a VM, named by its uuid, is running, stopped or deleted; nil once it "
+              "is deleted. An error when it can no longer get there, or when the run of `epoch` "
+              "has ended and another one is tried.");
+
+BX_METHOD(VM_LOGS, vm_logs, bx_vm_params, logs_params_fields, logs, .name = "vm.logs",
+          .verb = "GET", .path = "/v1/vms/{vm}/logs", .role = BX_RPC_VIEWER, .relayed = true,
+          .about = "The end of a VM's console, at most `bytes` of it.");
+
+BX_METHOD(VM_EXPLAIN, vm_explain, bx_vm_params, read_params_fields, decision, .name = "vm.explain",
+          .verb = "GET", .path = "/v1/vms/{vm}/explain", .role = BX_RPC_VIEWER,
+          .about = "Why a VM is where it is, or why it is nowhere.");
