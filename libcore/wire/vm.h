@@ -10,7 +10,7 @@
 struct bx_cmd_vm_create {
     struct bx_vm_config config;
     bool if_not_exists;
-    bool admit; /* its tenant must exist and have room; in logs of builds without tenants, false */
+    bool admit; /* the kinds that have a say are asked; in logs of builds without tenants, false */
 };
 struct bx_cmd_vm_desire {
     struct bx_str vm;   /* name, uuid or unique prefix of a uuid (4 digits at least) */
