@@ -39,8 +39,7 @@ static int flat_encode(struct bx_buf *out, const struct bx_schema *s, const stru
     return BX_OK;
 }
 
-/* Bytes that came inside of something else may begin anywhere: those are moved once, all of
- * them. */
+/* Data received inside a larger message may be unaligned; copy it once, as a whole. */
 static int flat_decode(struct bx_decoder *d, const struct bx_schema *s, const uint8_t *p, size_t n,
                        const struct bx_taker *taker, struct bx_err *err)
 {
@@ -74,7 +73,7 @@ static int lz_encode(struct bx_buf *out, const struct bx_schema *s, const struct
     if (rc == BX_OK) {
         rc = bx_lz_pack(out, flat.data, flat.len);
         if (rc == BX_TOO_LARGE)
-            rc = bx_err_set(err, BX_UNSUPPORTED, "%s: compression does not make it shorter",
+            rc = bx_err_set(err, BX_UNSUPPORTED, "%s: compression saves less than an eighth",
                             s->name);
         else if (rc != BX_OK)
             no_memory(err);
@@ -93,7 +92,7 @@ static int lz_decode(struct bx_decoder *d, const struct bx_schema *s, const uint
     if (rc == BX_NO_MEMORY)
         return no_memory(err);
     if (rc != BX_OK)
-        return bx_err_set(err, rc, "%s: what is compressed can not be read", s->name);
+        return bx_err_set(err, rc, "%s: invalid compressed data", s->name);
     return flat_decode(d, s, d->text.data, d->text.len, taker, err);
 }
 
@@ -167,7 +166,7 @@ static int json_encode(struct bx_buf *out, const struct bx_schema *s, const stru
         root = parse(&d, packed.data, packed.len, err);
         rc = root == NULL ? BX_NO_MEMORY : bx_json_write(out, root, 0);
         if (rc != BX_OK)
-            bx_err_set(err, rc, "%s: can not be written as JSON", s->name);
+            bx_err_set(err, rc, "%s: can not be expressed in JSON", s->name);
     }
     bx_buf_release(&packed);
     bx_decoder_close(&d);

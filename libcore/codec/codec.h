@@ -1,17 +1,17 @@
-/* codec - one interface to every form that objects of a schema can have.
+/* codec - a common interface to the encodings of schema objects.
  *
- * What is encoded is one object or a list of them. A list is handed out object by object, and taken
- * object by object, so that it need not exist as a whole on either side.
+ * An encoded item is one object or a list of them. Lists are encoded and decoded object by object,
+ * so the whole list need not be in memory on either side.
  *
- *   flat      the records one after the other (flat.h); each tells its own size
+ *   flat      the records one after the other (flat.h); each has its own size
  *   msgpack   a map, or an array of maps
  *   json      the same as text; reads whole numbers up to 2^63 - 1
- *   lz        the flat form compressed (lz.h), at least an eighth shorter than that
+ *   lz        the flat form, compressed (lz.h); used only if it saves at least an eighth
  *
- * The codes say what went wrong: BX_INVALID, the object can not be expressed in this form;
- * BX_MALFORMED, BX_TOO_LARGE and BX_CORRUPT, the bytes are not of it; BX_UNSUPPORTED, this form
- * does not know the type, or does not make it shorter; BX_NO_MEMORY. After an error the buffer's
- * contents are unchanged. What claims to be more than BX_CODEC_MAX bytes is not decoded. */
+ * Errors: BX_INVALID, the object can not be expressed in this encoding; BX_MALFORMED, BX_TOO_LARGE
+ * and BX_CORRUPT, the input is not valid; BX_UNSUPPORTED, the encoding does not support the type,
+ * or compression saves too little; BX_NO_MEMORY. On error the buffer's contents are unchanged.
+ * Input that declares more than BX_CODEC_MAX bytes is not decoded. */
 #ifndef BX_CODEC_H
 #define BX_CODEC_H
 
@@ -27,8 +27,8 @@ struct bx_items {
     void *ctx;
 };
 
-/* What decoding needs besides the bytes. A zeroed struct is ready; what was decoded is valid until
- * the next object, and close gives the memory back. */
+/* State of a decoder. A zeroed struct is ready for use. Decoded data is valid until the next object
+ * is decoded; close frees the memory. */
 struct bx_decoder {
     struct bx_arena arena;
     struct bx_pack *pack;
@@ -36,10 +36,10 @@ struct bx_decoder {
 };
 void bx_decoder_close(struct bx_decoder *d);
 
-/* Called with each object, after it was read into obj. */
+/* Receives each object after it has been decoded into obj. */
 struct bx_taker {
     void *obj;           /* s->size bytes */
-    const void *initial; /* what members have that MessagePack and JSON leave out; NULL: zero */
+    const void *initial; /* initial value of members that MessagePack and JSON omit; NULL: zero */
     void (*take)(void *ctx, const void *obj);
     void *ctx;
 };
@@ -51,14 +51,14 @@ struct bx_codec_ops {
     /* Append. */
     int (*encode)(struct bx_buf *out, const struct bx_schema *s, const struct bx_items *items,
                   struct bx_err *err);
-    /* All n bytes. Objects before a damaged one have been taken when it is found. */
+    /* Decode all n bytes. Objects that precede a damaged one have already been passed to take. */
     int (*decode)(struct bx_decoder *d, const struct bx_schema *s, const uint8_t *p, size_t n,
                   const struct bx_taker *taker, struct bx_err *err);
-    /* How many bytes of encoded form there were before they were compressed; NULL: as many. */
+    /* Size of the encoded data before compression; NULL: not compressed. */
     size_t (*plain)(const uint8_t *p, size_t n);
 };
 
-/* NULL for a codec that does not encode objects, or that this build does not know. */
+/* NULL for an unknown codec, or one that does not encode objects. */
 const struct bx_codec_ops *bx_codec_ops(unsigned id);
 const struct bx_codec_ops *bx_codec_named(struct bx_str name);
 

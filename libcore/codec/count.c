@@ -14,7 +14,7 @@ void bx_codec_set_clock(uint64_t (*now_ns)(void))
     clock_ns = now_ns;
 }
 
-/* The structs are counters, and nothing else. */
+/* The structs contain only counters. */
 #define COUNTERS(strukt) (sizeof(strukt) / sizeof(uint64_t))
 _Static_assert(sizeof(struct bx_codec_stats) % sizeof(uint64_t) == 0, "whole counters");
 

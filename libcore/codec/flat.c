@@ -1,4 +1,4 @@
-/* Writing: what goes where is told in flat_priv.h. */
+/* Writing. flat_priv.h describes the layout. */
 #include "codec/flat_priv.h"
 
 static const void *member(const struct bx_field *f, const void *obj)
@@ -17,7 +17,7 @@ static size_t list_size(const struct bx_str *v, size_t n)
     return size;
 }
 
-/* Pairs are lists of twice as many strings. */
+/* Pairs are stored as a list of twice as many strings. */
 _Static_assert(sizeof(struct bx_pair) == 2 * sizeof(struct bx_str), "a pair is two strings");
 
 static size_t record_size(const struct bx_schema *s, const void *obj, uint32_t depth);
@@ -57,8 +57,8 @@ static size_t body_size(const struct bx_field *f, const void *obj, uint32_t dept
     }
 }
 
-/* Behind the last field that is written, and how many slots there are up to it: later fields that
- * are empty are left out at the end. Most schemas have no later fields. */
+/* Returns the end of the fields to write, and the number of slots up to it: empty later fields at
+ * the end are omitted. Most schemas have no later fields. */
 static const struct bx_field *trim(const struct bx_schema *s, const void *obj, uint32_t *slots)
 {
     const struct bx_field *end = s->fields + s->n;
@@ -97,18 +97,19 @@ size_t bx_flat_size(const struct bx_schema *s, const void *obj)
     return record_size(s, obj, 0);
 }
 
-/* What puts bytes takes where they go, `end`, and returns where the next ones do: a number that
- * stays in a register, where one in memory would be written and read again for each text. */
+/* The functions that write data take its position, `end`, and return the position of the next data.
+ * As a value it stays in a register; in memory it would be stored and reloaded for each text. */
 
 static void put_ref(uint8_t *slot, size_t at, size_t count)
 {
     bx_put64(slot, count == 0 ? 0 : at | (uint64_t)count << 32);
 }
 
-#define COPIED 64u /* bytes up to which a loop is faster than a call */
+#define COPIED 64u /* size up to which a loop is faster than memcpy */
 
-/* n bytes and zeros up to a multiple of 8. Names are short: a call to copy five bytes costs more
- * than the bytes. True when all of them are ASCII, which is known on the way. */
+/* Copy n bytes and pad with zeros to a multiple of 8. Names are short, so a call to memcpy would
+ * cost more than the copy. Returns true if all bytes are ASCII, which the loop determines as it
+ * copies. */
 static inline bool put_padded(uint8_t *dst, const char *text, size_t n)
 {
     const uint8_t *src = (const uint8_t *)text;
@@ -156,7 +157,7 @@ static size_t put_bytes(uint8_t *dst, size_t slot, size_t end, const struct bx_s
     return end + pad8(s->n);
 }
 
-/* count: what the slot tells, n or half of it. */
+/* count: the count in the slot, n or half of it. */
 static size_t put_texts(uint8_t *dst, size_t slot, size_t end, const struct bx_str *v, size_t n,
                         size_t count)
 {

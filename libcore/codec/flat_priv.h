@@ -1,11 +1,10 @@
-/* flat_priv - what writing and reading flat records share.
+/* flat_priv - definitions shared by the writer and the reader of flat records.
  *
- * The bytes that offsets name lie in the order of the fields, without gaps but for zero padding to
- * 8. The reader demands exactly that, so there is one record for one object: nothing overlaps,
- * nothing is hidden between the values, and re-encoding gives the same bytes. For the same reason a
- * nested record that is empty has an empty slot, and `later` fields at the end that are empty have
- * none. A newer writer's fields come after the known ones, in slots and in bytes, and are not
- * looked at. */
+ * The data that offsets refer to is stored in field order, without gaps except zero padding to 8.
+ * The reader requires exactly that, so each object has exactly one encoding: values do not overlap,
+ * no hidden bytes lie between them, and re-encoding yields the same bytes. For the same reason an
+ * empty nested record has an empty slot, and empty `later` fields at the end have no slot. Fields
+ * of a newer writer follow the known ones, in slots and in data, and are ignored. */
 #ifndef BX_FLAT_PRIV_H
 #define BX_FLAT_PRIV_H
 
@@ -28,7 +27,7 @@ static inline uint32_t slots_of(const struct bx_field *f)
     return f->type == BX_T_UUID ? 2 : 1;
 }
 
-/* Counted once for each schema; whoever comes first does it, and all come to the same number. */
+/* Computed once per schema; threads may race, but all store the same number. */
 static inline uint32_t slots_in(const struct bx_schema *s)
 {
     uint32_t n = s->slots == NULL ? 0 : __atomic_load_n(s->slots, __ATOMIC_RELAXED);
@@ -44,7 +43,7 @@ static inline uint32_t slots_in(const struct bx_schema *s)
     return n;
 }
 
-/* Few names are passed over: most values are small. */
+/* Linear search is short, because most values are small. */
 static inline bool enum_has(const struct bx_field *f, uint64_t v)
 {
     uint64_t i = 0;
@@ -62,7 +61,7 @@ static inline int compare(const struct bx_str *a, const struct bx_str *b)
     return order != 0 ? order : (a->n > b->n) - (a->n < b->n);
 }
 
-/* Keys in ascending order: mostly the first byte tells, without a call. */
+/* True if a sorts before b. The first byte usually decides, without a call. */
 static inline bool in_order(const struct bx_str *a, const struct bx_str *b)
 {
     if (a->n > 0 && b->n > 0 && a->p[0] != b->p[0])

@@ -1,17 +1,17 @@
-/* Reading and checking, and what is asked of a record that was checked. */
+/* Reading and validation, and access to fields of validated records. */
 #include "codec/flat_priv.h"
 #include "codec/pack.h"
 
-/* What reads values takes where the next one has to begin, `end`, and returns where it ends itself;
- * 0 when it is not as it has to be, and the reader knows why. */
+/* The functions that read values take the position where the next data must begin, `end`, and
+ * return where it ends; 0 on error, with the reason in the reader. */
 struct reader {
     const uint8_t *src;
-    size_t len; /* bytes from src on */
+    size_t len; /* bytes available at src */
     size_t size, slots_end;
     struct bx_arena *arena;
-    uint32_t depth; /* records around this one */
+    uint32_t depth; /* nesting depth of this record */
     struct bx_err *err;
-    const char *what; /* the complaint; NULL: err has it, of a nested record */
+    const char *what; /* error text; NULL: err already describes a nested record */
     int rc;
 };
 
@@ -22,7 +22,7 @@ static size_t fail(struct reader *r, int rc, const char *what)
     return 0;
 }
 
-/* The reference in a slot: count items of unit bytes each, next in line. */
+/* Check the reference in a slot: count items of unit bytes each, which must be the next data. */
 static inline size_t get_ref(struct reader *r, size_t slot, size_t end, size_t unit, uint32_t max,
                              uint32_t *count)
 {
@@ -30,23 +30,23 @@ static inline size_t get_ref(struct reader *r, size_t slot, size_t end, size_t u
     size_t padded = pad8((size_t)n * unit);
 
     if (n > max)
-        return fail(r, BX_TOO_LARGE, "more than its maximum");
+        return fail(r, BX_TOO_LARGE, "exceeds the field's maximum");
     if (at != (n == 0 ? 0 : end))
-        return fail(r, BX_MALFORMED, "not where it has to be");
+        return fail(r, BX_MALFORMED, "unexpected offset");
     if (padded > r->size - end)
-        return fail(r, BX_MALFORMED, "beyond the end of the record");
+        return fail(r, BX_MALFORMED, "exceeds the record");
     *count = n;
     return end + padded;
 }
 
-/* Zeros behind n bytes, up to a multiple of 8. */
+/* Zero padding after n bytes, up to a multiple of 8. */
 static bool is_padded(const uint8_t *p, size_t n)
 {
     return n % 8 == 0 || bx_get64(p + n / 8 * 8) >> 8 * (n % 8) == 0;
 }
 
-/* The same, and the bytes are ASCII without NUL, as nearly all text is: word by word, because the
- * record has whole words. */
+/* The same, and the bytes are ASCII without NUL, which is the common case. Compares word by word,
+ * because records consist of whole words. */
 static inline bool is_plain_padded(const uint8_t *p, size_t n)
 {
     const uint8_t *rest = p + n / 8 * 8;
@@ -70,8 +70,7 @@ static size_t get_bytes(struct reader *r, size_t slot, size_t end, uint32_t max,
     if (next == 0)
         return 0;
     out->p = out->n == 0 ? NULL : (const char *)r->src + end;
-    return is_padded(r->src + end, out->n) ? next
-                                           : fail(r, BX_MALFORMED, "padding that is not zero");
+    return is_padded(r->src + end, out->n) ? next : fail(r, BX_MALFORMED, "padding is not zero");
 }
 
 static size_t get_value(struct reader *r, size_t slot, size_t end, uint32_t max, struct bx_str *out)
@@ -79,16 +78,16 @@ static size_t get_value(struct reader *r, size_t slot, size_t end, uint32_t max,
     size_t next = get_bytes(r, slot, end, max, out);
 
     if (next != 0 && out->n > 0 && !bx_pack_is_value(out->p, out->n))
-        return fail(r, BX_MALFORMED, "not one MessagePack value");
+        return fail(r, BX_MALFORMED, "not exactly one MessagePack value");
     return next;
 }
 
-/* Of letters beyond ASCII, or damaged. */
+/* Text with non-ASCII characters, or damaged. */
 __attribute__((noinline)) static size_t get_utf8(struct reader *r, size_t next,
                                                  const struct bx_str *s)
 {
     if (!is_padded((const uint8_t *)s->p, s->n))
-        return fail(r, BX_MALFORMED, "padding that is not zero");
+        return fail(r, BX_MALFORMED, "padding is not zero");
     return bx_utf8_whole(s->p, s->n) ? next : fail(r, BX_MALFORMED, "not UTF-8");
 }
 
@@ -103,11 +102,11 @@ static inline size_t get_text(struct reader *r, size_t slot, size_t end, uint32_
     return is_plain_padded(r->src + end, out->n) ? next : get_utf8(r, next, out);
 }
 
-/* Reading and checking are one walk, which is compiled twice, so that checking has nothing of what
- * reading does with a value. */
+/* One function reads and validates. It is compiled twice, so that validation alone contains no code
+ * to store values. */
 #define TWICE __attribute__((always_inline)) static inline
 
-/* A list of per strings an item, in an array from the arena; *out is NULL when it is empty. */
+/* A list with `per` strings per item, in an array from the arena; *out is NULL if it is empty. */
 TWICE size_t get_list(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
                       uint32_t per, struct bx_str **out, uint32_t *count)
 {
@@ -139,7 +138,7 @@ TWICE size_t get_strs(struct reader *r, size_t slot, size_t end, const struct bx
     return end;
 }
 
-/* The text of a slot that was read. */
+/* Decode the text of a checked slot. */
 static struct bx_str text_of(const struct reader *r, size_t slot)
 {
     const uint8_t *ref = r->src + slot;
@@ -147,7 +146,7 @@ static struct bx_str text_of(const struct reader *r, size_t slot)
     return (struct bx_str){(const char *)r->src + bx_get32(ref), bx_get32(ref + 4)};
 }
 
-/* Keys stand in ascending order. */
+/* Keys must be in ascending order. */
 TWICE size_t get_pairs(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
                        struct bx_pairs *out)
 {
@@ -181,7 +180,7 @@ static bool slots_blank(const uint8_t *src, size_t n)
     return n == 0;
 }
 
-/* The record at `at` into obj, or only checked when that is NULL. */
+/* Read the record at `at` into obj, or only validate it if obj is NULL. */
 static size_t get_record(struct reader *r, size_t at, const struct bx_schema *s, void *obj)
 {
     struct reader nested = {.src = r->src + at,
@@ -192,7 +191,7 @@ static size_t get_record(struct reader *r, size_t at, const struct bx_schema *s,
     int rc;
 
     if (nested.depth > BX_RECORD_DEPTH)
-        return fail(r, BX_TOO_LARGE, "more records inside of records than there may be");
+        return fail(r, BX_TOO_LARGE, "records nested too deeply");
     rc = obj == NULL ? check_record(s, &nested) : read_record(s, &nested, obj);
     return rc == BX_OK ? at + nested.size : fail(r, rc, NULL);
 }
@@ -207,11 +206,11 @@ static size_t get_nested(struct reader *r, size_t slot, size_t end, const struct
         return next;
     next = get_record(r, end, f->sub, obj);
     if (next != 0 && slots_blank(r->src + end + HEAD, bx_get16(r->src + end + 6)))
-        return fail(r, BX_MALFORMED, "an empty record that is written");
+        return fail(r, BX_MALFORMED, "empty record is not omitted");
     return next;
 }
 
-/* Each record tells its own size, and takes HEAD bytes at least. */
+/* Each record contains its size and has at least HEAD bytes. */
 static size_t get_records(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
                           struct bx_list *out)
 {
@@ -240,7 +239,7 @@ static const uint64_t limits[] = {
     [BX_T_I64] = UINT64_MAX, [BX_T_HEX64] = UINT64_MAX,
 };
 
-/* Its slot is all there is of it: `end` stays. */
+/* The value is in the slot; `end` does not change. */
 static inline size_t get_number(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
                                 void *m)
 {
@@ -270,7 +269,7 @@ static inline size_t get_number(struct reader *r, size_t slot, size_t end, const
     return end;
 }
 
-/* One field; obj NULL: it is only checked. */
+/* Read one field; if obj is NULL, only validate it. */
 TWICE size_t get_field(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
                        void *obj)
 {
@@ -305,22 +304,22 @@ TWICE size_t get_field(struct reader *r, size_t slot, size_t end, const struct b
 static int get_head(struct reader *r, const struct bx_schema *s)
 {
     r->rc = BX_MALFORMED;
-    r->what = "shorter than a record";
+    r->what = "shorter than a record header";
     if (r->len < HEAD)
         return r->rc;
     r->size = bx_get32(r->src);
     r->slots_end = HEAD + (size_t)bx_get16(r->src + 6) * SLOT;
-    r->what = "not of the size it claims";
+    r->what = "invalid record size";
     if (r->size > r->len || r->size % 8 != 0)
         return r->rc;
-    r->what = "shorter than its slots";
+    r->what = "slots exceed the record";
     if (r->slots_end > r->size)
         return r->rc;
-    r->what = "of another kind";
+    r->what = "unexpected kind of record";
     return bx_get16(r->src + 4) == s->kind ? BX_OK : r->rc;
 }
 
-/* Behind the last field of the schema that the record has; NULL when it has half of one. */
+/* Returns the end of the schema's fields that the record has; NULL if a field is incomplete. */
 static const struct bx_field *last_field(const struct reader *r, const struct bx_schema *s)
 {
     const struct bx_field *f = s->fields;
@@ -335,7 +334,7 @@ static const struct bx_field *last_field(const struct reader *r, const struct bx
     return f;
 }
 
-/* The last field of the record, which ends before slot, is a later one that is empty. */
+/* True if the record's last field, which ends before slot, is an empty later field. */
 static bool ends_empty(const struct reader *r, const struct bx_schema *s,
                        const struct bx_field *last, size_t slot)
 {
@@ -363,7 +362,7 @@ TWICE int walk(struct reader *r, const struct bx_schema *s, void *obj)
         return bx_err_set(r->err, r->rc, "%s: %s", s->name, r->what);
     last = last_field(r, s);
     if (last == NULL)
-        return bx_err_set(r->err, BX_MALFORMED, "%s: a field is cut off", s->name);
+        return bx_err_set(r->err, BX_MALFORMED, "%s: truncated field", s->name);
     for (end = r->slots_end; f < last; f++) {
         end = get_field(r, slot, end, f, obj);
         if (end == 0)
@@ -371,9 +370,10 @@ TWICE int walk(struct reader *r, const struct bx_schema *s, void *obj)
         slot += slots_of(f) * SLOT;
     }
     if (ends_empty(r, s, last, slot))
-        return bx_err_set(r->err, BX_MALFORMED, "%s: an empty field at its end", s->name);
+        return bx_err_set(r->err, BX_MALFORMED, "%s: empty field at the end is not omitted",
+                          s->name);
     if (slot == r->slots_end && end != r->size)
-        return bx_err_set(r->err, BX_MALFORMED, "%s: bytes that nothing names", s->name);
+        return bx_err_set(r->err, BX_MALFORMED, "%s: unreferenced bytes", s->name);
     return BX_OK;
 }
 
@@ -410,7 +410,7 @@ int bx_flat_check(const struct bx_schema *s, const uint8_t *src, size_t len, siz
     return rc;
 }
 
-/* Where the slot of a field is; 0: the record is of a build that did not have the field. */
+/* The position of a field's slot; 0 if the record was written by a build without the field. */
 static size_t slot_of(const struct bx_schema *s, const uint8_t *src, uint32_t field)
 {
     size_t slot = HEAD;

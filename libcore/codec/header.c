@@ -27,13 +27,13 @@ static uint32_t crc_by_table(uint32_t crc, const uint8_t *p, size_t n)
     return crc;
 }
 
-/* BX_CRC32C_TABLE_ONLY: the test builds this file once more with it. */
+/* The test compiles this file again with BX_CRC32C_TABLE_ONLY. */
 #if defined __x86_64__ && !defined BX_CRC32C_TABLE_ONLY
 #define BY_INSTRUCTION __attribute__((target("sse4.2")))
 
-/* The instruction takes three cycles and waits for the one before, so three lanes run side by side.
- * A checksum is linear: what comes out of the first is carried over the bytes of the second as if
- * these were zeros, and added. `carried` tells what each byte of a checksum becomes on that way. */
+/* The instruction has a latency of three cycles, so three independent lanes run in parallel. A CRC
+ * is linear: the result of the first lane is advanced over the bytes of the second as if they were
+ * zero, and then added. `carried` holds the advanced value of each byte of a checksum. */
 #define LANE 256u /* bytes */
 
 static uint32_t carried[4][256];
@@ -45,7 +45,7 @@ static void make_carried(void)
 
     for (unsigned byte = 0; byte < 4; byte++) {
         for (uint32_t i = 1; i < 256; i++) {
-            uint32_t rest = i & (i - 1); /* without its lowest bit */
+            uint32_t rest = i & (i - 1); /* rest: i without its lowest set bit */
 
             carried[byte][i] = rest == 0 ? crc_by_table(i << 8 * byte, zeros, LANE)
                                          : carried[byte][rest] ^ carried[byte][i ^ rest];
@@ -109,12 +109,13 @@ uint32_t bx_crc32c(uint32_t crc, const void *p, size_t n)
     return ~crc_by_table(~crc, p, n);
 }
 
-/* ---- head ---- */
+/* ---- header ---- */
 
 #define CRC_AT 12
 
 #ifdef BY_INSTRUCTION
-/* In one call: most items are so short that two would cost as much as the checksum. */
+/* One call for header and payload: most items are so short that a second call would cost as much as
+ * the checksum. */
 BY_INSTRUCTION static uint32_t checksum_by_instruction(const uint8_t *item, uint32_t length)
 {
     uint32_t crc = crc_by_instruction(UINT32_MAX, item, CRC_AT);
@@ -134,8 +135,8 @@ static uint32_t checksum(const uint8_t *item, uint32_t length)
 
 void bx_header_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec, uint32_t length)
 {
-    /* In one piece: what is stored byte by byte and then loaded as a word, for the checksum, makes
-     * the processor wait until it is in the cache. */
+    /* Store whole words: the checksum loads them as words, and a load that spans several smaller
+     * stores stalls. */
     bx_put64(dst, BX_HEAD_MAGIC0 | BX_HEAD_MAGIC1 << 8 | (uint64_t)version << 16 |
                       (uint64_t)codec << 24 | (uint64_t)kind << 32);
     bx_put32(dst + 8, length);
@@ -157,7 +158,8 @@ int bx_header_read(const uint8_t *src, struct bx_header *out)
     return out->flags == 0 ? BX_OK : BX_UNSUPPORTED;
 }
 
-/* The checksum comes before flags and version: a flipped bit must not pass for a newer build. */
+/* Check the checksum before flags and version, so that a flipped bit is not reported as a newer
+ * build. */
 int bx_header_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_version,
                     struct bx_header *out)
 {

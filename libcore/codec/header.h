@@ -1,11 +1,11 @@
-/* head - the sixteen bytes that stand before everything of ours that is stored or sent.
+/* header - the sixteen bytes before every item that is stored or sent.
  *
  *   offset  0  magic      0xBD 0x58; the first byte can not start JSON
  *           2  version    of the format of this kind
  *           3  codec      enum bx_codec
- *           4  kind       what the payload is, enum bx_kind
- *           6  flags      none defined; a reader refuses a flag it does not know
- *           8  length     of the payload, bytes
+ *           4  kind       type of the payload, enum bx_kind
+ *           6  flags      none defined; a reader refuses unknown flags
+ *           8  length     of the payload in bytes
  *          12  crc        CRC32C over bytes 0..11 and the payload
  *
  * All numbers are little endian. */
@@ -25,7 +25,7 @@
 
 enum bx_codec { BX_CODEC_FLAT = 1, BX_CODEC_MSGPACK, BX_CODEC_JSON, BX_CODEC_LZ, BX__CODECS };
 
-/* Kinds are for ever: a number is never given a second meaning. */
+/* Kind numbers are permanent: a number is never reused with another meaning. */
 enum bx_kind {
     BX_KIND_WAL_SEGMENT = 1,
     BX_KIND_WAL_RECORD,
@@ -39,10 +39,10 @@ enum bx_kind {
     BX_KIND_EVENTS,
     BX_KIND_OUTCOMES,
     BX_KIND_VM_CONFIG,
-    BX_KIND_VM,             /* as the API shows it; one or a list */
+    BX_KIND_VM,             /* as the API returns it; one or a list */
     BX_KIND_FRAME = 0x100,  /* + enum bx_frame: between nodes */
     BX_KIND_PARAMS = 0x200, /* + enum bx_method: parameters of the API */
-    BX_KIND_REPLY = 0x300,  /* + enum bx_reply: what the API answers */
+    BX_KIND_REPLY = 0x300,  /* + enum bx_reply: results of the API */
 };
 
 struct bx_header {
@@ -52,17 +52,18 @@ struct bx_header {
     uint32_t crc;
 };
 
-/* CRC32C (Castagnoli), the processor's instruction where there is one. Start with crc = 0; feed
- * the result back in to continue. */
+/* CRC32C (Castagnoli); uses the processor's instruction if available. Start with crc = 0; pass the
+ * result to continue. */
 uint32_t bx_crc32c(uint32_t crc, const void *p, size_t n);
 
-/* Write head and checksum before a payload that already stands at dst + BX_HEADER_SIZE. */
+/* Write the header and its checksum before a payload that is already at dst + BX_HEADER_SIZE. */
 void bx_header_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec, uint32_t length);
-/* Read the fields of the sixteen bytes at src and check magic and flags, not the checksum.
- * BX_OK, BX_MALFORMED (no magic) or BX_UNSUPPORTED (a flag of a newer build). */
+/* Read the sixteen bytes at src and check magic and flags, but not the checksum. BX_OK,
+ * BX_MALFORMED (wrong magic) or BX_UNSUPPORTED (a flag of a newer build). */
 int bx_header_read(const uint8_t *src, struct bx_header *out);
-/* Check a whole item: src holds len bytes, head and payload, of the wanted kind and at most
- * max_version. BX_OK, BX_MALFORMED (also: too short), BX_CORRUPT (checksum) or BX_UNSUPPORTED. */
+/* Check a whole item: src holds len bytes, header and payload, which must have the given kind and
+ * at most max_version. BX_OK, BX_MALFORMED (also: too short), BX_CORRUPT (checksum mismatch) or
+ * BX_UNSUPPORTED. */
 int bx_header_check(const uint8_t *src, size_t len, uint16_t kind, uint8_t max_version,
                     struct bx_header *out);
 

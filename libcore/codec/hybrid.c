@@ -98,7 +98,7 @@ int bx_hybrid_read(struct bx_decoder *d, enum bx_codec_use use, uint16_t kind,
     }
     codec = bx_codec_ops(head.codec);
     if (codec == NULL)
-        return bx_err_set(err, BX_UNSUPPORTED, "%s: codec %u is not known", s->name, head.codec);
+        return bx_err_set(err, BX_UNSUPPORTED, "%s: unknown codec %u", s->name, head.codec);
     call = bx_codec_decoding(codec->id, use);
     rc = codec->decode(d, s, p, head.length, taker, err);
     if (rc == BX_OK)

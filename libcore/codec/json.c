@@ -1,6 +1,6 @@
-/* Writing goes straight from the values to text: jansson's integers end at 2^63 - 1, and ours must
- * not be rounded. Floating-point numbers are jansson's both ways, because printf's depend on the
- * locale. Reading builds jansson's tree, which also finds duplicate keys, and walks it. */
+/* The writer produces text directly: jansson's integers end at 2^63 - 1, and larger values must not
+ * be rounded. Floating-point numbers are formatted by jansson, because printf depends on the
+ * locale. The reader walks the tree that jansson builds, which also detects duplicate keys. */
 #include "codec/json.h"
 
 #include "mem/alloc.h"
@@ -10,12 +10,12 @@
 #include <pthread.h>
 #include <stdio.h>
 
-/* ---- jansson's memory is ours too ---- */
+/* ---- jansson's allocator ---- */
 
 static pthread_once_t heap_once = PTHREAD_ONCE_INIT;
 
-/* jansson calls a failed allocation a syntax error here and there, or goes on without the value
- * it had no room for: so the heap remembers. */
+/* jansson may report a failed allocation as a syntax error, or silently drop a value. So the
+ * allocator records failures. */
 static _Thread_local bool starved;
 
 static void *heap_take(size_t n)
@@ -65,8 +65,8 @@ static int put_escape(struct writer *w, unsigned char c)
     return put(w, text, 6);
 }
 
-/* Eight bytes that stand in a JSON string as they are: no control, quote, backslash or DEL, and no
- * high bit. */
+/* True if the eight bytes need no escaping in a JSON string: no control character, quote, backslash
+ * or DEL, and no high bit. */
 static bool bare_word(uint64_t w)
 {
     const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
@@ -90,7 +90,7 @@ static bool bare(const char *s, size_t n)
     return bare_word(rest);
 }
 
-/* The text and a few bytes behind it in one step; tail: 0, or what stands behind the quote. */
+/* Append the text and a short suffix in one step; tail: 0, or the byte after the closing quote. */
 static int put_bare(struct writer *w, struct bx_str s, const char *tail, size_t tail_n)
 {
     uint8_t *p = bx_buf_extend(w->b, 2 + (size_t)s.n + tail_n);
@@ -182,7 +182,7 @@ static int put_real(struct writer *w, double v)
     json_t *real;
     size_t n;
 
-    if (v - v != 0) /* infinite, or not a number */
+    if (v - v != 0) /* infinity or NaN */
         return BX_INVALID;
     pthread_once(&heap_once, set_heap);
     real = json_real(v);
@@ -316,7 +316,7 @@ static int take_array(struct bx_buf *b, json_t *v, uint32_t depth)
     return rc;
 }
 
-/* depth: containers around v. */
+/* depth: number of containers around v. */
 static int take_value(struct bx_buf *b, json_t *v, uint32_t depth)
 {
     switch (json_typeof(v)) {
@@ -344,7 +344,7 @@ static int complain(const json_error_t *e, struct bx_err *err)
     if (starved)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     if (json_error_code(e) == json_error_stack_overflow)
-        return bx_err_set(err, BX_TOO_LARGE, "JSON deeper than %d levels", BX_PACK_DEPTH);
+        return bx_err_set(err, BX_TOO_LARGE, "JSON is nested deeper than %d levels", BX_PACK_DEPTH);
     return bx_err_set(err, BX_MALFORMED, "line %d, column %d: %s", e->line, e->column, e->text);
 }
 
@@ -356,7 +356,7 @@ int bx_json_read(struct bx_buf *b, const char *text, size_t n, size_t max, struc
     int rc;
 
     if (n > max)
-        return bx_err_set(err, BX_TOO_LARGE, "JSON longer than %zu bytes", max);
+        return bx_err_set(err, BX_TOO_LARGE, "JSON is longer than %zu bytes", max);
     pthread_once(&heap_once, set_heap);
     starved = false;
     v = json_loadb(text, n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &e);
@@ -365,7 +365,7 @@ int bx_json_read(struct bx_buf *b, const char *text, size_t n, size_t max, struc
     rc = starved ? BX_NO_MEMORY : take_value(b, v, 0);
     json_decref(v);
     if (rc == BX_TOO_LARGE)
-        bx_err_set(err, rc, "JSON deeper than %d levels", BX_PACK_DEPTH);
+        bx_err_set(err, rc, "JSON is nested deeper than %d levels", BX_PACK_DEPTH);
     else if (rc != BX_OK)
         bx_err_set(err, rc, "out of memory");
     if (rc != BX_OK)

@@ -29,7 +29,7 @@ size_t bx_lz_size(const uint8_t *src, size_t n)
     return n <= HEAD ? 0 : bx_get32(src);
 }
 
-/* What it claims to become; 0 when that can not be. */
+/* The declared uncompressed size; 0 if it is impossible. */
 static size_t claim(const void *src, size_t n, size_t max)
 {
     size_t size = bx_lz_size(src, n);

@@ -10,7 +10,7 @@
 /* ---- parse ---- */
 
 struct bx_pack {
-    msgpack_zone zone; /* the values of the last message; its first chunk is kept */
+    msgpack_zone zone; /* values of the current message; the first chunk is reused */
     msgpack_object root;
 };
 
@@ -33,7 +33,7 @@ void bx_pack_destroy(struct bx_pack *p)
     bx_free(p);
 }
 
-/* Exactly one object, within the bounds. */
+/* Check that the data is exactly one object within the bounds. */
 static int check(const void *data, size_t len, size_t max, struct bx_err *err)
 {
     struct bx_pack_scan s;
@@ -44,12 +44,13 @@ static int check(const void *data, size_t len, size_t max, struct bx_err *err)
     if (rc == BX_OK && s.at == len)
         return BX_OK;
     if (rc == BX_TOO_LARGE)
-        return bx_err_set(err, rc, "message deeper than %d levels or longer than %zu bytes",
+        return bx_err_set(err, rc,
+                          "message is nested deeper than %d levels or longer than %zu bytes",
                           BX_PACK_DEPTH, max);
     return bx_err_set(err, BX_MALFORMED, "not MessagePack: %s",
-                      rc == BX_OK     ? "bytes after its end"
-                      : rc == BX_BUSY ? "cut off"
-                                      : "a byte that starts nothing");
+                      rc == BX_OK     ? "trailing bytes"
+                      : rc == BX_BUSY ? "truncated"
+                                      : "invalid type byte");
 }
 
 bx_val bx_pack_parse(struct bx_pack *p, const void *data, size_t len, size_t max,
@@ -202,12 +203,12 @@ bool bx_val_bool(bx_val v, bool *out)
 
 /* ---- writing ----
  *
- * The short forms by hand, in one step each: a reply is thousands of small strings and numbers, and
- * a call back into the buffer for each half of them took most of the time. */
+ * The short forms are written directly, in one step each. A reply contains thousands of small
+ * strings and numbers, and msgpack-c's callbacks, two per item, took most of the time. */
 
 #define HEAD_MAX 9
 
-/* A first byte, then n bytes of v, the most significant first. */
+/* A type byte, then n bytes of v in big-endian order. */
 static uint8_t *put_head(uint8_t *p, uint8_t first, uint64_t v, unsigned n)
 {
     *p++ = first;
@@ -216,8 +217,8 @@ static uint8_t *put_head(uint8_t *p, uint8_t first, uint64_t v, unsigned n)
     return p;
 }
 
-/* Room for a head and n more bytes; NULL when memory is out. finish takes back what was not
- * used. */
+/* Reserve space for a type prefix and n bytes; NULL when memory is exhausted. finish returns the
+ * unused part. */
 static uint8_t *start(struct bx_buf *b, size_t n)
 {
     return bx_buf_reserve(b, HEAD_MAX + n) == BX_OK ? b->data + b->len : NULL;
@@ -357,7 +358,8 @@ int bx_pw_uuid(struct bx_buf *b, const uint8_t uuid[16])
     return bx_pw_strn(b, text, sizeof text - 1);
 }
 
-/* An array or a map: fix holds up to 15 items, long16 is the form for up to 65,535. */
+/* Array or map header: the fix form holds up to 15 items, long16 is the type byte for up to 65,535.
+ */
 static int put_container(struct bx_buf *b, uint32_t n, uint8_t fix, uint8_t long16)
 {
     uint8_t *p = start(b, 0);

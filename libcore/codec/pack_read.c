@@ -1,4 +1,4 @@
-/* Reading objects of a schema. Like pack_write.c it stands on pack.c and needs no msgpack.h. */
+/* Reading schema objects. Like pack_write.c, it uses pack.h and not msgpack.h. */
 #include "codec/pack.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 #define HEX64_DIGITS 16
 #define FIELDS_MAX 256
 
-/* What reading needs at every depth of records. */
+/* Context of the reader, common to all nesting levels. */
 struct reading {
     struct bx_arena *arena;
     struct bx_err *err;
@@ -88,7 +88,7 @@ static int read_hex(bx_val v, uint64_t *out, struct bx_err *err)
     return BX_OK;
 }
 
-/* JSON has no bytes: there they are hexadecimal digits. */
+/* JSON has no binary type, so binary is given as hexadecimal digits. */
 static int read_hex_bytes(struct bx_str s, struct bx_str *out, struct bx_arena *arena,
                           struct bx_err *err)
 {
@@ -96,7 +96,7 @@ static int read_hex_bytes(struct bx_str s, struct bx_str *out, struct bx_arena *
 
     for (uint32_t i = 0; i < s.n; i++) {
         if (s.p[i] == '\0' || strchr("0123456789abcdefABCDEF", s.p[i]) == NULL || s.n % 2 != 0)
-            return bx_err_set(err, BX_INVALID, "must be bytes, or hexadecimal digits");
+            return bx_err_set(err, BX_INVALID, "must be binary or hexadecimal digits");
     }
     bytes = bx_arena_alloc(arena, s.n / 2);
     if (bytes == NULL)
@@ -116,7 +116,7 @@ static int read_bytes(bx_val v, uint32_t max, struct bx_str *out, struct bx_aren
     int rc = BX_OK;
 
     if (!bx_val_str(v, &s))
-        return bx_err_set(err, BX_INVALID, "must be bytes");
+        return bx_err_set(err, BX_INVALID, "must be binary");
     if (bx_val_type(v) == BX_V_STR)
         rc = read_hex_bytes(s, &s, arena, err);
     if (rc == BX_OK && s.n > max)
@@ -131,7 +131,7 @@ static int read_text(bx_val v, uint32_t max, struct bx_str *out, struct bx_err *
     struct bx_str s;
 
     if (bx_val_type(v) != BX_V_STR || !bx_val_str(v, &s))
-        return bx_err_set(err, BX_INVALID, "must be text");
+        return bx_err_set(err, BX_INVALID, "must be a string");
     if (s.n > max)
         return bx_err_set(err, BX_INVALID, "longer than %u bytes", max);
     if (!bx_utf8_valid(s.p, s.n))
@@ -146,7 +146,7 @@ static int check_count(bx_val v, const struct bx_field *f, enum bx_val_type type
     if (bx_val_type(v) != type)
         return bx_err_set(err, BX_INVALID, "must be %s", what);
     if (bx_val_len(v) > bx_field_max(f))
-        return bx_err_set(err, BX_INVALID, "more than %u of them", bx_field_max(f));
+        return bx_err_set(err, BX_INVALID, "more than %u items", bx_field_max(f));
     return BX_OK;
 }
 
@@ -155,7 +155,7 @@ static int read_strs(bx_val v, const struct bx_field *f, struct bx_strs *out,
 {
     uint32_t n = bx_val_len(v);
     struct bx_str *list;
-    int rc = check_count(v, f, BX_V_ARRAY, "a list of texts", err);
+    int rc = check_count(v, f, BX_V_ARRAY, "a list of strings", err);
 
     if (rc != BX_OK)
         return rc;
@@ -197,13 +197,13 @@ static int read_pair(bx_val map, uint32_t i, struct bx_pair *out, struct bx_err 
     return rc;
 }
 
-/* A map comes in any order; a record has its pairs in order of their keys. */
+/* The keys of a map have no order; a record has its pairs sorted by key. */
 static int read_pairs(bx_val v, const struct bx_field *f, struct bx_pairs *out,
                       struct bx_arena *arena, struct bx_err *err)
 {
     uint32_t n = bx_val_len(v);
     struct bx_pair *list;
-    int rc = check_count(v, f, BX_V_MAP, "a map of texts", err);
+    int rc = check_count(v, f, BX_V_MAP, "a map of strings", err);
 
     if (rc != BX_OK)
         return rc;
@@ -218,7 +218,7 @@ static int read_pairs(bx_val v, const struct bx_field *f, struct bx_pairs *out,
     qsort(list, n, sizeof *list, by_key);
     for (uint32_t i = 1; i < n; i++) {
         if (bx_str_eq(list[i - 1].key, list[i].key))
-            return bx_err_set(err, BX_INVALID, "a key is given twice");
+            return bx_err_set(err, BX_INVALID, "duplicate key");
     }
     *out = (struct bx_pairs){n == 0 ? NULL : list, n};
     return BX_OK;
@@ -226,7 +226,7 @@ static int read_pairs(bx_val v, const struct bx_field *f, struct bx_pairs *out,
 
 static int read_sized(const struct bx_field *f, bx_val v, void *m, uint64_t max, struct bx_err *err)
 {
-    uint64_t n = 0; /* -O2 does not see that BX_OK means it is set */
+    uint64_t n = 0; /* silences a false warning of -O2 */
     int rc = read_number(v, max, &n, err);
 
     if (rc != BX_OK)
@@ -240,7 +240,7 @@ static int read_sized(const struct bx_field *f, bx_val v, void *m, uint64_t max,
     return BX_OK;
 }
 
-/* A copy: a parsed value is not bytes any more. */
+/* A copy, because a parsed value is no longer contiguous bytes. */
 static int read_value(struct reading *r, bx_val v, uint32_t max, struct bx_str *out)
 {
     struct bx_buf b = {0};
@@ -261,7 +261,7 @@ static int read_value(struct reading *r, bx_val v, uint32_t max, struct bx_str *
     return rc;
 }
 
-/* Records inside of this one. */
+/* Nested records. */
 static int read_nested(struct reading *r, const struct bx_schema *s, bx_val map, void *obj)
 {
     int rc;
@@ -339,7 +339,7 @@ static int read_field(struct reading *r, const struct bx_field *f, bx_val v, voi
     return BX_INVALID;
 }
 
-/* The field a key names, or s->n. */
+/* The index of the field with this key, or s->n. */
 static uint32_t find_field(const struct bx_schema *s, bx_val key)
 {
     struct bx_str name;
@@ -357,10 +357,10 @@ static int unknown_key(bx_val key, struct bx_err *err)
     struct bx_str name;
 
     if (!bx_val_str(key, &name) || !bx_utf8_valid(name.p, name.n))
-        return bx_err_set(err, BX_INVALID, "a key that is not text");
+        return bx_err_set(err, BX_INVALID, "a key is not a string");
     if (name.n > 64)
         name.n = 64;
-    return bx_err_set(err, BX_INVALID, BX_STR_FMT ": no such field", BX_STR_ARG(name));
+    return bx_err_set(err, BX_INVALID, BX_STR_FMT ": unknown field", BX_STR_ARG(name));
 }
 
 static int read_map(struct reading *r, const struct bx_schema *s, bx_val map, void *obj)
@@ -378,7 +378,7 @@ static int read_map(struct reading *r, const struct bx_schema *s, bx_val map, vo
         if (at == s->n)
             return unknown_key(bx_val_key(map, i), r->err);
         if (seen[at])
-            return bx_err_set(r->err, BX_INVALID, "%s: given twice", s->fields[at].name);
+            return bx_err_set(r->err, BX_INVALID, "%s: duplicate key", s->fields[at].name);
         seen[at] = true;
         if (bx_val_type(v) == BX_V_NIL)
             continue;

@@ -1,9 +1,9 @@
-/* Finding where a MessagePack object ends. It stands apart from pack.c, because the flat form needs
- * it, which is also used where msgpack-c is not linked. */
+/* Finding the end of a MessagePack object. Separate from pack.c, because the flat form needs it in
+ * programs that do not link msgpack-c. */
 #include "codec/pack.h"
 
 struct head {
-    size_t size;       /* of the head itself; 0: its length does not stand here yet */
+    size_t size;       /* of the type prefix; 0: not all of it has arrived */
     uint64_t body;     /* bytes that follow */
     uint64_t children; /* objects that follow */
     bool container;
@@ -78,7 +78,7 @@ static bool complete(const struct bx_pack_scan *s)
     return s->depth == 0 && s->left[0] == 0;
 }
 
-/* Every missing object takes a byte at least: a claim that can not be kept is refused at once. */
+/* Each expected object takes at least one byte, so an impossible count is refused at once. */
 static bool fits(const struct bx_pack_scan *s, size_t max)
 {
     return s->at <= max && s->missing <= max - s->at;
@@ -101,7 +101,7 @@ static int step(struct bx_pack_scan *s, const struct head *h, size_t max)
     return BX_OK;
 }
 
-/* s->at may lie beyond len: inside a string whose end has not arrived. */
+/* s->at may exceed len, inside a string that has not fully arrived. */
 int bx_pack_scan(struct bx_pack_scan *s, const uint8_t *data, size_t len, size_t max)
 {
     int rc = fits(s, max) ? BX_OK : BX_TOO_LARGE;

@@ -1,4 +1,4 @@
-/* Writing objects of a schema. */
+/* Writing schema objects. */
 #include "codec/pack.h"
 
 #include <assert.h>
@@ -7,7 +7,7 @@
 
 #define HEX64_TEXT 17
 
-/* A UUID of zeros is none, and has no text that would say so. */
+/* An all-zero UUID means none and has no text form. */
 static bool is_left_out(const struct bx_field *f, const void *obj)
 {
     return (f->omit || (f->type == BX_T_UUID && !f->nil)) && bx_field_empty(f, obj);

@@ -90,10 +90,10 @@ bool bx_uuid_parse(const char *s, size_t n, uint8_t uuid[16])
     return true;
 }
 
-/* Bytes of the sequence that starts at s, 0 when it is not well-formed (RFC 3629, section 4). */
+/* The length of the sequence at s; 0 if it is not well-formed (RFC 3629, section 4). */
 static size_t sequence(const unsigned char *s, size_t n)
 {
-    unsigned char low = 0x80, high = 0xBF; /* of the second byte */
+    unsigned char low = 0x80, high = 0xBF; /* range of the second byte */
     size_t len;
 
     if (s[0] < 0x80)
@@ -104,7 +104,7 @@ static size_t sequence(const unsigned char *s, size_t n)
     if (n < len)
         return 0;
     if (s[0] == 0xE0)
-        low = 0xA0; /* shorter forms exist */
+        low = 0xA0; /* overlong forms */
     else if (s[0] == 0xED)
         high = 0x9F; /* surrogates */
     else if (s[0] == 0xF0)

@@ -1,12 +1,12 @@
-/* schema - a record described once, by a table of its fields.
+/* schema - a description of a record: a table of its fields.
  *
- * The table gives the C struct its flat form (flat.h), its MessagePack form (pack.h) and, through
- * that, JSON. Field names are what users see in MessagePack and JSON. A field may hold another
- * record, or a list of records, of a schema of its own.
+ * The table defines the flat form (flat.h), the MessagePack form (pack.h) and, through that, the
+ * JSON form of a C struct. Field names are the names users see in MessagePack and JSON. A field may
+ * hold another record, or a list of records, with its own schema.
  *
- * A schema grows only at its end. A reader that knows fewer fields skips the rest, one that knows
- * more finds zero. Fields that were added after the first release are marked `later`: the flat form
- * leaves out those at the end that are empty, so records that do not use them keep their bytes. */
+ * New fields are only appended. A reader that knows fewer fields skips the rest; a reader that
+ * knows more finds zero. Fields added after the first release are marked `later`: the flat form
+ * omits empty ones at the end, so the bytes of records that do not use them do not change. */
 #ifndef BX_SCHEMA_H
 #define BX_SCHEMA_H
 
@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A view of text or bytes that somebody else owns; not NUL-terminated. */
+/* A view of text or bytes owned by someone else; not NUL-terminated. */
 struct bx_str {
     const char *p;
     uint32_t n;
@@ -27,20 +27,20 @@ struct bx_strs {
 struct bx_pair {
     struct bx_str key, value;
 };
-struct bx_pairs { /* in ascending order of key, no key twice; writers see to it */
+struct bx_pairs { /* sorted by key, without duplicates; the writer ensures it */
     const struct bx_pair *v;
     uint32_t n;
 };
 
-/* Structs of field.sub, one after the other as in a C array. */
+/* An array of structs described by field.sub. */
 struct bx_list {
     const void *v;
     uint32_t n;
 };
 
-/* Records inside of records; a flat record or a map that goes deeper is refused. */
+/* Nesting depth of records; a deeper flat record or map is refused. */
 #define BX_RECORD_DEPTH 4
-/* Containers inside of a BX_T_VALUE. */
+/* Nesting depth of containers in a BX_T_VALUE. */
 #define BX_VALUE_DEPTH 4
 
 #define BX_STR_FMT "%.*s"
@@ -65,13 +65,13 @@ enum bx_type {
     BX_T_ENUM,  /* uint8_t; its name from field.names; text in MessagePack */
     BX_T_UUID,  /* uint8_t[16]; 8-4-4-4-12 text in MessagePack, absent when all zero */
     BX_T_HEX64, /* uint64_t; 16 hex digits in MessagePack */
-    /* The types from here on have bytes behind the slots of the flat form. */
+    /* From here on, types have data after the slots of the flat form. */
     BX_T_STR,    /* struct bx_str, valid UTF-8 */
     BX_T_BYTES,  /* struct bx_str, any bytes */
     BX_T_STRS,   /* struct bx_strs */
     BX_T_PAIRS,  /* struct bx_pairs; a map in MessagePack */
-    BX_T_VALUE,  /* struct bx_str: one MessagePack value, or no bytes, which is nil. Its texts are
-                    not  checked, and JSON refuses those that are no UTF-8. */
+    BX_T_VALUE,  /* struct bx_str: one MessagePack value, or empty, which is nil. Strings in it are
+                    not checked; JSON refuses those that are not UTF-8. */
     BX_T_RECORD, /* a struct of field.sub in place; a map in MessagePack */
     BX_T_LIST,   /* struct bx_list; an array of maps in MessagePack */
 };
@@ -79,22 +79,22 @@ enum bx_type {
 struct bx_field {
     const char *name;
     enum bx_type type;
-    uint16_t offset;             /* in the struct */
+    uint16_t offset;             /* offset of the member */
     uint32_t max;                /* bytes of a str, bytes or value, items of a list; 0: 65,535 */
     const char *const *names;    /* of an enum, NULL-terminated */
     const struct bx_schema *sub; /* of a record and of a list's items */
-    bool nil;                    /* MessagePack has nil for it when it is empty */
-    bool omit;                   /* MessagePack leaves it out when it is empty */
+    bool nil;                    /* nil in MessagePack when it is empty */
+    bool omit;                   /* omitted in MessagePack when it is empty */
     bool later;                  /* added after the first release; only later ones follow */
 };
 
 struct bx_schema {
     const char *name;
-    uint16_t kind; /* checked when a flat record is read; 0: no flat form but inside of another */
+    uint16_t kind; /* checked when a flat record is read; 0: flat form only inside another record */
     uint32_t size; /* of the struct */
     uint16_t n;
     const struct bx_field *fields;
-    uint16_t *slots; /* of the flat form; 0 until counted, NULL: never kept */
+    uint16_t *slots; /* cache of the flat form's slot count; 0: not computed, NULL: no cache */
 };
 
 /* The bound that field.max gives. */
@@ -104,7 +104,8 @@ static inline uint32_t bx_field_max(const struct bx_field *f)
     return f->max == 0 ? BX_FIELD_MAX : f->max;
 }
 
-/* Zero, false, the first of an enum's names, no bytes, no items, or a record of nothing else. */
+/* Empty means: zero, false, the first enum value, no bytes, no items, or a record of only empty
+ * fields. */
 bool bx_field_empty(const struct bx_field *f, const void *obj);
 bool bx_record_empty(const struct bx_schema *s, const void *obj);
 
@@ -121,10 +122,10 @@ bool bx_record_empty(const struct bx_schema *s, const void *obj);
         }                                                                                          \
     }
 
-/* Text of a UUID: 36 characters and a NUL. */
+/* Size of a UUID's text: 36 characters and a NUL. */
 #define BX_UUID_TEXT 37
 void bx_uuid_format(const uint8_t uuid[16], char out[BX_UUID_TEXT]);
-/* False when s is not the 36-character form. */
+/* False if s is not in the 36-character form. */
 bool bx_uuid_parse(const char *s, size_t n, uint8_t uuid[16]);
 
 /* No byte of the word is zero or has its high bit set. */
@@ -135,7 +136,7 @@ static inline bool bx_plain_word(uint64_t w)
     return (((w - ones) | w) & tops) == 0;
 }
 
-/* ASCII without NUL, which nearly all text is: words at once, that may overlap. */
+/* True for ASCII without NUL, the common case. Reads words, which may overlap. */
 static inline bool bx_plain_text(const char *s, size_t n)
 {
     uint64_t w = 0, high = 0;

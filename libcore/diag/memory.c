@@ -29,15 +29,15 @@ static const struct bx_field pool_fields[] = {
     BX_FIELD(bx_pool_stats, object_bytes, BX_T_U64),
 };
 static const struct bx_metric pool_rows[] = {
-    {"blixard_pool_available", NULL, BX_GAUGE, "objects that wait to be used"},
-    {"blixard_pool_in_use", NULL, BX_GAUGE, "objects that were acquired and not released"},
-    {"blixard_pool_high_water", NULL, BX_GAUGE, "the most objects in use at once"},
-    {"blixard_pool_created_total", NULL, BX_COUNTER, "objects made"},
-    {"blixard_pool_hits_total", NULL, BX_COUNTER, "objects acquired of those that waited"},
+    {"blixard_pool_available", NULL, BX_GAUGE, "objects kept for reuse"},
+    {"blixard_pool_in_use", NULL, BX_GAUGE, "objects in use"},
+    {"blixard_pool_high_water", NULL, BX_GAUGE, "maximum of objects in use"},
+    {"blixard_pool_created_total", NULL, BX_COUNTER, "objects created"},
+    {"blixard_pool_hits_total", NULL, BX_COUNTER, "acquired from the objects kept for reuse"},
     {"blixard_pool_misses_total", NULL, BX_COUNTER,
-     "objects acquired from the heap, because none waited"},
-    {"blixard_pool_max", NULL, BX_GAUGE, "objects kept at most"},
-    {"blixard_pool_min", NULL, BX_GAUGE, "objects made ahead"},
+     "acquired from the heap, because none was kept"},
+    {"blixard_pool_max", NULL, BX_GAUGE, "bound on the objects kept"},
+    {"blixard_pool_min", NULL, BX_GAUGE, "objects allocated ahead"},
     {"blixard_pool_object_bytes", "bytes", BX_GAUGE, "size of one object"},
 };
 BX_METRIC_EACH(pool_fields, pool_rows);
@@ -52,13 +52,13 @@ static const struct bx_field buf_fields[] = {
     BX_FIELD(bx_buf_stats, kept_bytes, BX_T_U64),
 };
 static const struct bx_metric buf_rows[] = {
-    {"blixard_buffer_hits_total", NULL, BX_COUNTER, "blocks taken of those that were kept"},
+    {"blixard_buffer_hits_total", NULL, BX_COUNTER, "blocks taken from the kept ones"},
     {"blixard_buffer_misses_total", NULL, BX_COUNTER,
      "blocks taken from the heap, because none was kept"},
     {"blixard_buffer_direct_total", NULL, BX_COUNTER, "blocks above 64 KiB, which are never kept"},
     {"blixard_buffer_returned_total", NULL, BX_COUNTER,
-     "blocks given back by another thread than took them"},
-    {"blixard_buffer_kept_bytes", "bytes", BX_GAUGE, "what the loop's thread keeps"},
+     "blocks released by another thread than the one that took them"},
+    {"blixard_buffer_kept_bytes", "bytes", BX_GAUGE, "bytes kept by the loop's thread"},
 };
 BX_METRIC_EACH(buf_fields, buf_rows);
 const struct bx_metric_set bx_buf_metrics = SET("buffer", bx_buf_stats, buf_fields, buf_rows, NULL);
@@ -76,14 +76,15 @@ static const struct bx_field buf_class_fields[] = {
 };
 static const struct bx_metric buf_class_rows[] = {
     {"blixard_buffer_class_available", NULL, BX_GAUGE, "blocks that the loop's thread keeps"},
-    {"blixard_buffer_class_in_use", NULL, BX_GAUGE, "blocks that were taken and not given back"},
+    {"blixard_buffer_class_in_use", NULL, BX_GAUGE, "blocks in use"},
     {"blixard_buffer_class_high_water", NULL, BX_GAUGE,
-     "the most blocks in use at once, each thread for itself"},
-    {"blixard_buffer_class_created_total", NULL, BX_COUNTER, "blocks made"},
-    {"blixard_buffer_class_hits_total", NULL, BX_COUNTER, "blocks taken of those that were kept"},
+     "sum of the maximum of blocks in use of each thread"},
+    {"blixard_buffer_class_created_total", NULL, BX_COUNTER, "blocks created"},
+    {"blixard_buffer_class_hits_total", NULL, BX_COUNTER, "blocks taken from the kept ones"},
     {"blixard_buffer_class_misses_total", NULL, BX_COUNTER,
      "blocks taken from the heap, because none was kept"},
-    {"blixard_buffer_class_max", NULL, BX_GAUGE, "blocks that the loop's thread keeps at most"},
+    {"blixard_buffer_class_max", NULL, BX_GAUGE,
+     "bound on the blocks that the loop's thread keeps"},
 };
 BX_METRIC_EACH(buf_class_fields, buf_class_rows);
 const struct bx_metric_set bx_buf_class_metrics =
@@ -97,12 +98,12 @@ static const struct bx_field alloc_fields[] = {
     BX_FIELD(bx_alloc_stats, live_bytes, BX_T_U64),  BX_FIELD(bx_alloc_stats, peak_bytes, BX_T_U64),
 };
 static const struct bx_metric alloc_rows[] = {
-    {"blixard_heap_allocations_total", NULL, BX_COUNTER, "blocks taken from the heap"},
-    {"blixard_heap_frees_total", NULL, BX_COUNTER, "blocks given back to the heap"},
+    {"blixard_heap_allocations_total", NULL, BX_COUNTER, "blocks allocated"},
+    {"blixard_heap_frees_total", NULL, BX_COUNTER, "blocks freed"},
     {"blixard_heap_failures_total", NULL, BX_COUNTER, "allocations that failed"},
     {"blixard_heap_live", NULL, BX_GAUGE, "blocks in use"},
     {"blixard_heap_live_bytes", "bytes", BX_GAUGE, "their size"},
-    {"blixard_heap_peak_bytes", "bytes", BX_GAUGE, "the most bytes in use at once"},
+    {"blixard_heap_peak_bytes", "bytes", BX_GAUGE, "maximum of bytes in use"},
 };
 BX_METRIC_EACH(alloc_fields, alloc_rows);
 const struct bx_metric_set bx_alloc_metrics =
@@ -122,16 +123,17 @@ static const struct bx_field intern_fields[] = {
     BX_FIELD(bx_intern_stats, max_bytes, BX_T_U64),
 };
 static const struct bx_metric intern_rows[] = {
-    {"blixard_intern_live", NULL, BX_GAUGE, "texts in the table"},
-    {"blixard_intern_live_bytes", "bytes", BX_GAUGE, "their length"},
-    {"blixard_intern_high_water", NULL, BX_GAUGE, "the most texts at once"},
-    {"blixard_intern_hits_total", NULL, BX_COUNTER, "texts that were there already"},
-    {"blixard_intern_misses_total", NULL, BX_COUNTER, "texts that were added"},
-    {"blixard_intern_refused_total", NULL, BX_COUNTER, "texts for which the table was full"},
+    {"blixard_intern_live", NULL, BX_GAUGE, "strings in the table"},
+    {"blixard_intern_live_bytes", "bytes", BX_GAUGE, "bytes of the strings in the table"},
+    {"blixard_intern_high_water", NULL, BX_GAUGE, "maximum of strings"},
+    {"blixard_intern_hits_total", NULL, BX_COUNTER, "look-ups of a string in the table"},
+    {"blixard_intern_misses_total", NULL, BX_COUNTER, "strings added"},
+    {"blixard_intern_refused_total", NULL, BX_COUNTER,
+     "strings refused because the table was full"},
     {"blixard_intern_copies", NULL, BX_GAUGE,
      "private copies in use, made because the table was full"},
-    {"blixard_intern_max_strings", NULL, BX_GAUGE, "texts at most"},
-    {"blixard_intern_max_bytes", "bytes", BX_GAUGE, "their length at most"},
+    {"blixard_intern_max_strings", NULL, BX_GAUGE, "bound on the strings"},
+    {"blixard_intern_max_bytes", "bytes", BX_GAUGE, "bound on the bytes of strings"},
 };
 BX_METRIC_EACH(intern_fields, intern_rows);
 const struct bx_metric_set bx_intern_metrics =
@@ -147,8 +149,8 @@ static const struct bx_field slab_fields[] = {
 };
 static const struct bx_metric slab_rows[] = {
     {"blixard_slab_live", NULL, BX_GAUGE, "blocks in use"},
-    {"blixard_slab_live_bytes", "bytes", BX_GAUGE, "their size as it was asked for"},
-    {"blixard_slab_slabs", NULL, BX_GAUGE, "slabs that blocks are cut from"},
+    {"blixard_slab_live_bytes", "bytes", BX_GAUGE, "bytes in use, as requested"},
+    {"blixard_slab_slabs", NULL, BX_GAUGE, "slabs allocated"},
     {"blixard_slab_slab_bytes", "bytes", BX_GAUGE, "their size"},
 };
 BX_METRIC_EACH(slab_fields, slab_rows);
@@ -164,14 +166,14 @@ static const struct bx_field rc_fields[] = {
     BX_FIELD(bx_rc_stats, max, BX_T_U64),
 };
 static const struct bx_metric rc_rows[] = {
-    {"blixard_shared_values", NULL, BX_GAUGE, "values there are"},
+    {"blixard_shared_values", NULL, BX_GAUGE, "live values"},
     {"blixard_shared_refs", NULL, BX_GAUGE, "references to them"},
-    {"blixard_shared_high_water", NULL, BX_GAUGE, "the most values at once"},
-    {"blixard_shared_hits_total", NULL, BX_COUNTER, "values that were found"},
-    {"blixard_shared_misses_total", NULL, BX_COUNTER, "values that were made"},
+    {"blixard_shared_high_water", NULL, BX_GAUGE, "maximum of live values"},
+    {"blixard_shared_hits_total", NULL, BX_COUNTER, "look-ups that found a value"},
+    {"blixard_shared_misses_total", NULL, BX_COUNTER, "values created"},
     {"blixard_shared_apart_total", NULL, BX_COUNTER,
-     "values made beyond the bound, which nobody else finds"},
-    {"blixard_shared_max", NULL, BX_GAUGE, "values that can be found at most"},
+     "values created beyond the bound, which are not shared"},
+    {"blixard_shared_max", NULL, BX_GAUGE, "bound on the values that can be found"},
 };
 BX_METRIC_EACH(rc_fields, rc_rows);
 const struct bx_metric_set bx_rc_metrics = SET("shared", bx_rc_stats, rc_fields, rc_rows, "cache");
@@ -189,12 +191,12 @@ static const struct bx_metric fifo_rows[] = {
     {"blixard_fifo_live", NULL, BX_GAUGE, "blocks in use"},
     {"blixard_fifo_in_use", NULL, BX_GAUGE, "chunks with blocks in use"},
     {"blixard_fifo_available", NULL, BX_GAUGE, "chunks kept for reuse"},
-    {"blixard_fifo_high_water", NULL, BX_GAUGE, "the most chunks in use at once"},
+    {"blixard_fifo_high_water", NULL, BX_GAUGE, "maximum of chunks in use"},
     {"blixard_fifo_created_total", NULL, BX_COUNTER, "chunks made"},
-    {"blixard_fifo_hits_total", NULL, BX_COUNTER, "chunks that were used again"},
+    {"blixard_fifo_hits_total", NULL, BX_COUNTER, "chunks reused"},
     {"blixard_fifo_misses_total", NULL, BX_COUNTER,
      "chunks taken from the heap, because none was kept"},
-    {"blixard_fifo_max", NULL, BX_GAUGE, "chunks kept at most"},
+    {"blixard_fifo_max", NULL, BX_GAUGE, "bound on the chunks kept"},
     {"blixard_fifo_chunk_bytes", "bytes", BX_GAUGE, "size of one chunk"},
 };
 BX_METRIC_EACH(fifo_fields, fifo_rows);
@@ -216,22 +218,21 @@ static const struct bx_field codec_fields[] = {
     BX_FIELD(bx_codec_stats, decodes_timed, BX_T_U64),
 };
 
-/* The same for what was coded: two sets of other names. */
+/* The same metrics by codec and by use: two sets with different names. */
 #define CODEC_ROWS(set)                                                                            \
     {                                                                                              \
-        {set "_encoded_total", NULL, BX_COUNTER, "objects and lists written"},                     \
-            {set "_decoded_total", NULL, BX_COUNTER, "objects and lists read"},                    \
+        {set "_encoded_total", NULL, BX_COUNTER, "objects and lists encoded"},                     \
+            {set "_decoded_total", NULL, BX_COUNTER, "objects and lists decoded"},                 \
             {set "_failed_total", NULL, BX_COUNTER,                                                \
-             "objects and lists that could not be written or read"},                               \
-            {set "_fallbacks_total", NULL, BX_COUNTER,                                             \
-             "objects and lists that another codec had to take"},                                  \
-            {set "_bytes_total", "bytes", BX_COUNTER, "written and read"},                         \
-            {set "_encode_ns_total", "ns", BX_COUNTER, "spent writing, in calls that are timed"},  \
-            {set "_decode_ns_total", "ns", BX_COUNTER, "spent reading, in calls that are timed"},  \
+             "objects and lists that failed to encode or decode"},                                 \
+            {set "_fallbacks_total", NULL, BX_COUNTER, "fallbacks to another codec"},              \
+            {set "_bytes_total", "bytes", BX_COUNTER, "bytes encoded and decoded"},                \
+            {set "_encode_ns_total", "ns", BX_COUNTER, "time of the timed encoding calls"},        \
+            {set "_decode_ns_total", "ns", BX_COUNTER, "time of the timed decoding calls"},        \
             {set "_plain_bytes_total", "bytes", BX_COUNTER,                                        \
-             "written and read, without compression"},                                             \
-            {set "_encodes_timed_total", NULL, BX_COUNTER, "writing calls that are timed"},        \
-            {set "_decodes_timed_total", NULL, BX_COUNTER, "reading calls that are timed"},        \
+             "bytes before compression and after decompression"},                                  \
+            {set "_encodes_timed_total", NULL, BX_COUNTER, "timed encoding calls"},                \
+            {set "_decodes_timed_total", NULL, BX_COUNTER, "timed decoding calls"},                \
     }
 static const struct bx_metric codec_rows[] = CODEC_ROWS("blixard_codec");
 static const struct bx_metric codec_use_rows[] = CODEC_ROWS("blixard_codec_use");
@@ -242,7 +243,7 @@ const struct bx_metric_set bx_codec_metrics =
 const struct bx_metric_set bx_codec_use_metrics =
     SET("codec_use", bx_codec_stats, codec_fields, codec_use_rows, "use");
 
-/* ---- what the process has once ---- */
+/* ---- sources that exist once per process ---- */
 
 static void read_alloc(const void *ctx, void *out)
 {
@@ -261,7 +262,7 @@ static void read_class(const void *ctx, void *out)
     bx_buf_class_stats((uint32_t)((const char *const *)ctx - bx_buf_class_names), out);
 }
 
-/* What a source is of: its place in here. */
+/* The context of a source: its index here. */
 static const char codec_places[BX__CODECS], use_places[BX__CODEC_USES];
 
 static void read_codec(const void *ctx, void *out)

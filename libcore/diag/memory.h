@@ -1,6 +1,7 @@
-/* memory - what the modules of mem/ and the codecs count, as metrics (diag/metric.h).
+/* memory - the metrics of the allocators in mem/ and of the codecs (diag/metric.h).
  *
- * The structs are the modules' own statistics; mem/ is below the registry and does not know it. */
+ * The structs are the modules' own statistics; mem/ is a layer below the registry and does not use
+ * it. */
 #ifndef BX_MEMORY_H
 #define BX_MEMORY_H
 
@@ -17,8 +18,8 @@ extern const struct bx_metric_set bx_fifo_metrics;      /* struct bx_fifo_stats,
 extern const struct bx_metric_set bx_codec_metrics;     /* struct bx_codec_stats, by "codec" */
 extern const struct bx_metric_set bx_codec_use_metrics; /* the same, by "use" */
 
-/* Add what the process has once: the heap, the buffers and their classes, and what the codecs did
- * on the calling thread. As bx_metrics_add. */
+/* Register the sources that exist once per process: the heap, the buffers and their classes, and
+ * the codec counts of the calling thread. Codes as for bx_metrics_add. */
 int bx_memory_metrics(struct bx_metrics *m);
 
 #endif

@@ -26,7 +26,7 @@ uint64_t bx_histogram_count(const struct bx_histogram *h)
     return n;
 }
 
-/* ---- what a source must be ---- */
+/* ---- validation of sources ---- */
 
 static const char *name_of(const struct bx_metric_source *s)
 {
@@ -40,7 +40,7 @@ static bool is_name(const char *s)
     return s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
 }
 
-/* Take the word, and the underscore before it, off the end of the first n bytes of name. */
+/* Remove the word and the underscore before it from the end of the first n bytes of name. */
 static bool ends_with(const char *name, size_t *n, const char *word)
 {
     size_t len = strlen(word);
@@ -117,7 +117,7 @@ static const struct bx_metric *metrics_of(const struct bx_metric_source *s, uint
     return s->set != NULL ? s->set->metrics : &s->histogram->metric;
 }
 
-/* They are not of the same set, and claim the same name. */
+/* Different sets that use the same name. */
 static bool clash(const struct bx_metric_source *a, const struct bx_metric_source *b)
 {
     uint32_t n_a, n_b;
@@ -224,7 +224,7 @@ static void visit_histogram(const struct bx_metric_source *s, const struct visit
                          .metric = &s->histogram->metric, .histogram = &h, .info = s->histogram});
 }
 
-/* All n sources are of one set. */
+/* All n sources belong to one set. */
 static void visit_set(const struct bx_metric_source *s, uint32_t n, const struct visitor *v)
 {
     uint64_t read[BX_METRICS_GROUP][BX_METRICS_BYTES / sizeof(uint64_t)];

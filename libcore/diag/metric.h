@@ -1,19 +1,19 @@
-/* metric - counters, gauges and histograms, and the registry that shows them all.
+/* metric - counters, gauges and histograms, and the registry of all of them.
  *
- * A module counts in a struct of its own, by plain additions on the one thread that it runs on.
- * Beside the struct stand two tables: its schema (codec/schema.h), which names the members, and a
- * table of struct bx_metric with one row a member, which says what each is. Both together are a
- * set. A set has one source, or several that a label tells apart, such as pool="proposal".
+ * A module counts in its own struct, by plain additions on the one thread that it runs on. Beside
+ * the struct there are two tables: its schema (codec/schema.h), which names the members, and a
+ * table of struct bx_metric with one row per member, which describes them. Both together form a
+ * set. A set has one source, or several that are distinguished by a label, such as pool="proposal".
  *
- * Nothing here is called while something is counted, but for bx_histogram_add, which does not
- * allocate. What several threads count is counted by each for itself and summed by the source's
- * read function (mem/alloc.h, mem/buf.h). The registry is used by one thread, the loop's, which is
- * also the one that counts in every source without a read function. libcore knows no clock: a
- * duration is measured by who has one, and passed in.
+ * Counting does not call this module, except for bx_histogram_add, which does not allocate. Where
+ * several threads count, each has its own counters, and the source's read function sums them
+ * (mem/alloc.h, mem/buf.h). The registry is used only by the loop's thread, which is also the
+ * thread that updates every source without a read function. libcore has no clock: the caller
+ * measures durations and passes them in.
  *
- * Names are those of Prometheus: "blixard_", the set, the member, the unit unless the member ends
- * with it, and "_total" for a counter. A 64-bit counter that reaches its end starts again at 0,
- * which a reader takes for a restart; the sum of a histogram stays at its end. */
+ * Names follow Prometheus: "blixard_", the set, the member, the unit unless the member ends with
+ * it, and "_total" for a counter. A 64-bit counter wraps to 0, which a reader takes for a restart;
+ * the sum of a histogram saturates. */
 #ifndef BX_METRIC_H
 #define BX_METRIC_H
 
@@ -21,38 +21,39 @@
 
 #define BX_METRICS_MAX 64u    /* sources in a registry */
 #define BX_METRICS_GROUP 16u  /* sources of one set */
-#define BX_METRICS_BYTES 256u /* of the struct of a set */
+#define BX_METRICS_BYTES 256u /* size of a set's struct */
 #define BX_HISTOGRAM_BOUNDS 16u
 
 enum bx_metric_type {
-    BX_COUNTER,  /* only grows */
-    BX_GAUGE,    /* what is, now; also what was most, and a bound */
-    BX_HISTOGRAM /* how many values were how large */
+    BX_COUNTER,  /* never decreases */
+    BX_GAUGE,    /* a current value, a maximum or a bound */
+    BX_HISTOGRAM /* a distribution of values */
 };
 
 struct bx_metric {
     const char *name; /* "blixard_pool_hits_total" */
-    const char *unit; /* "bytes", "ns"; NULL: a number of things */
+    const char *unit; /* NULL: a count */
     enum bx_metric_type type;
     const char *help; /* one line without a full stop */
 };
 
 /* A set and its tables are static. */
 struct bx_metric_set {
-    const struct bx_schema *schema;  /* of BX_T_U32 and BX_T_U64 alone */
-    const struct bx_metric *metrics; /* schema->n of them, in its order; counters and gauges */
-    const char *label;               /* NULL: there is one source */
+    const struct bx_schema *schema; /* fields of BX_T_U32 and BX_T_U64 only */
+    const struct bx_metric
+        *metrics;      /* schema->n of them, in the same order; counters and gauges only */
+    const char *label; /* NULL: there is one source */
 };
 
-/* Fails to compile unless each member of the set's struct has its metric. */
+/* Fails to compile unless every member of the set's struct has a metric. */
 #define BX_METRIC_EACH(fields, metrics)                                                            \
     _Static_assert(sizeof(fields) / sizeof((fields)[0]) == sizeof(metrics) / sizeof((metrics)[0]), \
                    "a member has no metric")
 
-/* What a histogram counts, static; bounds ascend. */
+/* Description of a histogram, static; bounds ascend. */
 struct bx_histogram_info {
     struct bx_metric metric;
-    const uint64_t *bounds; /* values up to and with this one */
+    const uint64_t *bounds; /* inclusive upper bounds */
     uint32_t n;             /* 1 to BX_HISTOGRAM_BOUNDS */
 };
 
@@ -61,35 +62,35 @@ struct bx_histogram {
     uint64_t sum;                             /* of the values */
 };
 void bx_histogram_add(struct bx_histogram *h, const struct bx_histogram_info *info, uint64_t value);
-/* How many values were added. */
+/* The number of values added. */
 uint64_t bx_histogram_count(const struct bx_histogram *h);
 
-/* Where the values of a set, or of a histogram, are now. */
+/* Where to read the current values of a set or a histogram. */
 struct bx_metric_source {
     const struct bx_metric_set *set;           /* NULL: a histogram */
     const struct bx_histogram_info *histogram; /* NULL: a set */
     const char *value; /* of the label: a static string; NULL when the set has none */
-    /* Fill the struct, set->schema->size bytes, which are zero before. NULL: ctx is the struct, or
-     * the struct bx_histogram. */
+    /* Fill the zeroed struct of set->schema->size bytes. NULL: ctx is the struct, or the struct
+     * bx_histogram. */
     void (*read)(const void *ctx, void *out);
     const void *ctx;
 };
 
-/* A zeroed struct is valid and empty. The sources are in ascending order of the set's name, then
- * of value, whatever the order in which they came. */
+/* A zeroed struct is valid and empty. Sources are sorted by the set's name, then by value,
+ * independent of the order in which they were added. */
 struct bx_metrics {
     struct bx_metric_source v[BX_METRICS_MAX];
     uint32_t n;
 };
 
-/* Copies *s. BX_OK; BX_EXISTS (the set has a source of that value, or another set one of its
- * names); BX_BUSY (a bound above is reached); BX_INVALID (tables that contradict the comments
- * above, no value for a label, or one for none). */
+/* Add a source; copies *s. BX_OK; BX_EXISTS (the set has a source with that value, or another set
+ * has the same name); BX_BUSY (a bound above is reached); BX_INVALID (tables that violate the rules
+ * above, a missing label value, or a value without a label). */
 int bx_metrics_add(struct bx_metrics *m, const struct bx_metric_source *s);
-/* All sources with that ctx go, because it does. */
+/* Remove all sources with this ctx, before it is freed. */
 void bx_metrics_remove(struct bx_metrics *m, const void *ctx);
-/* Fill out, set->schema->size bytes, from the set's source of that value. False, and zeroes, when
- * there is none. */
+/* Fill out, set->schema->size bytes, from the set's source with that value. False, with out zeroed,
+ * if there is none. */
 bool bx_metrics_get(const struct bx_metrics *m, const struct bx_metric_set *set, const char *value,
                     void *out);
 void bx_metric_read(const struct bx_metric_source *s, void *out);
@@ -103,8 +104,8 @@ struct bx_metric_sample {
     const struct bx_histogram *histogram; /* else NULL */
     const struct bx_histogram_info *info; /* of that histogram */
 };
-/* Visit every metric with every source: the samples of one metric follow each other, as text for
- * Prometheus wants it. Each source is read once, so that its numbers belong together. */
+/* Visit every metric of every source. The samples of one metric are adjacent, as the Prometheus
+ * text format requires. Each source is read once, so its numbers are consistent. */
 void bx_metrics_each(const struct bx_metrics *m,
                      void (*visit)(void *ctx, const struct bx_metric_sample *s), void *ctx);
 

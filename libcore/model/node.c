@@ -18,7 +18,7 @@ const struct bx_schema bx_node_info_schema = BX_SCHEMA("node", 2, bx_node_info, 
 static int refuse(struct bx_err *err, const char *field, const char *what)
 {
     bx_err_set(err, BX_INVALID, "node: %s: %s", field, what);
-    bx_err_hint(err, "look at the node's command line or configuration file");
+    bx_err_hint(err, "check the node's command line and configuration file");
     return BX_INVALID;
 }
 
@@ -51,10 +51,10 @@ int bx_node_info_check(const struct bx_node_info *n, struct bx_err *err)
         return refuse(err, "address", "is missing");
     if (n->vcpus > NODE_VCPUS_MAX || n->memory_mib > NODE_MEMORY_MIB_MAX ||
         n->disk_gib > NODE_DISK_GIB_MAX)
-        return refuse(err, "capacity", "is beyond what a host can have");
+        return refuse(err, "capacity", "exceeds the supported maximum");
     if (n->reserve_vcpus > n->vcpus || n->reserve_memory_mib > n->memory_mib ||
         n->reserve_disk_gib > n->disk_gib)
-        return refuse(err, "reserve", "is more than the capacity");
+        return refuse(err, "reserve", "exceeds the capacity");
     if (!overcommit_ok(n->overcommit_vcpus_pct) || !overcommit_ok(n->overcommit_memory_pct))
         return refuse(err, "overcommit", "must be 10 to 6400 percent");
     return BX_OK;

@@ -7,7 +7,7 @@
 #include "mem/intern.h"
 
 #define BX_NODES_MAX 4096u
-#define BX_MEMBERS_MAX 9u /* of them, hosts that hold the log */
+#define BX_MEMBERS_MAX 9u /* of these, members of the Raft configuration */
 #define BX_ADDRESS_MAX 255u
 
 enum bx_node_state {
@@ -22,7 +22,7 @@ extern const char *const bx_node_state_names[];
 extern const char *const bx_role_names[];
 
 struct bx_node_info {
-    uint64_t id;           /* 1 and up, never used twice */
+    uint64_t id;           /* from 1, never reused */
     struct bx_str name;    /* DNS label, unique */
     struct bx_str address; /* HOST:PORT of the link between nodes */
     struct bx_str api;     /* HOST:PORT where clients reach it; may be empty */
@@ -35,7 +35,7 @@ struct bx_node_info {
     uint32_t overcommit_vcpus_pct; /* 100: none */
     uint32_t overcommit_memory_pct;
     uint8_t state; /* enum bx_node_state */
-    uint8_t role;  /* enum bx_role: what it should be */
+    uint8_t role;  /* enum bx_role: the intended role */
 };
 extern const struct bx_schema bx_node_info_schema;
 
@@ -63,11 +63,11 @@ extern const struct bx_schema bx_node_info_schema;
         BX_NODE_INFO_FIELD(at, state, BX_T_ENUM, .names = bx_node_state_names),                    \
         BX_NODE_INFO_FIELD(at, role, BX_T_ENUM, .names = bx_role_names)
 
-/* What a member is to the others, in one word: leader, follower, learner (it has the log and no
- * vote), or candidate (it votes and knows no leader). */
+/* The status of a member: leader, follower, learner (has the log but no vote), or candidate (a
+ * voter without a known leader). */
 const struct bx_istr *bx_member_status(bool leads, bool votes, bool leader_known);
-/* Of a daemon: ready once it has applied all that it knows to be committed, until then
- * initializing. */
+/* The status of a daemon: initializing until it has applied all entries known to be committed, then
+ * ready. */
 const struct bx_istr *bx_daemon_status(uint64_t applied, uint64_t committed);
 
 /* BX_INVALID with the field in the message. */

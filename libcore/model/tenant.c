@@ -12,7 +12,7 @@ static const struct bx_field quota_fields[] = {
 };
 const struct bx_schema bx_quota_schema = BX_SCHEMA("quota", 0, bx_quota, quota_fields);
 
-/* What a quota bounds: its flag, and how an amount reads. */
+/* The amounts of a quota: the flag, and the unit in messages. */
 static const struct {
     size_t offset;
     const char *flag, *unit;
@@ -38,13 +38,13 @@ int bx_tenant_check(struct bx_str name, const struct bx_quota *quota, struct bx_
         if (amount(quota, i) <= BX_QUOTA_MAX)
             continue;
         rc = bx_err_set(err, BX_INVALID, "%s: must be at most %llu", bounds[i].flag, BX_QUOTA_MAX);
-        bx_err_hint(err, "leave it out, or give 0, for no bound");
+        bx_err_hint(err, "omit it, or use 0, for no bound");
     }
     return rc;
 }
 
-/* "2 vcpus, 512 MiB of memory": by how much what is used, and more, is beyond the quota; false: by
- * nothing. */
+/* Write the amounts by which used plus more exceeds the quota, such as "2 vcpus, 512 MiB of
+ * memory"; false if nothing exceeds it. */
 static bool beyond(const struct bx_quota *quota, const struct bx_quota *used,
                    const struct bx_quota *more, char *text, size_t size)
 {
@@ -71,9 +71,10 @@ int bx_quota_room(const struct bx_tenant *t, const struct bx_quota *used,
 
     if (!beyond(&t->quota, used, more, text, sizeof text))
         return BX_OK;
-    bx_err_set(err, BX_UNPLACEABLE, "the quota of tenant \"" BX_STR_FMT "\" lacks %s",
+    bx_err_set(err, BX_UNPLACEABLE, "tenant \"" BX_STR_FMT "\": quota exceeded by %s",
                BX_STR_ARG(t->name), text);
-    bx_err_hint(err, "raise it with blixardctl tenant set " BX_STR_FMT ", or delete VMs of it",
+    bx_err_hint(err,
+                "raise it with blixardctl tenant set " BX_STR_FMT ", or delete some of its VMs",
                 BX_STR_ARG(t->name));
     return BX_UNPLACEABLE;
 }
@@ -85,9 +86,8 @@ int bx_quota_covers(struct bx_str name, const struct bx_quota *quota, const stru
 
     if (!beyond(quota, used, NULL, text, sizeof text))
         return BX_OK;
-    bx_err_set(err, BX_CONFLICT, "the VMs of tenant \"" BX_STR_FMT "\" take %s more than that",
+    bx_err_set(err, BX_CONFLICT, "tenant \"" BX_STR_FMT "\": its VMs exceed this quota by %s",
                BX_STR_ARG(name), text);
-    bx_err_hint(err, "blixardctl tenant show " BX_STR_FMT " tells what they take",
-                BX_STR_ARG(name));
+    bx_err_hint(err, "blixardctl tenant show " BX_STR_FMT " shows the usage", BX_STR_ARG(name));
     return BX_CONFLICT;
 }

@@ -1,4 +1,4 @@
-/* tenant - whose VMs they are, and how much all of them may take together. */
+/* tenant - the owner of VMs, and the quota for the sum of its VMs. */
 #ifndef BX_TENANT_H
 #define BX_TENANT_H
 
@@ -7,14 +7,14 @@
 
 #define BX_TENANTS_MAX 4096u
 #define BX_QUOTA_MAX (1ull << 50)
-/* Always exists; without a quota until it is given one. */
+/* Always exists; has no quota until one is set. */
 #define BX_TENANT_DEFAULT "default"
 
-/* A quota, or what is used of it. In a quota 0 is no bound. */
+/* A quota, or the usage of one. In a quota, 0 means no bound. */
 struct bx_quota {
     uint64_t vcpus, memory_mib, disk_gib, vms;
 };
-extern const struct bx_schema bx_quota_schema; /* a record inside of others */
+extern const struct bx_schema bx_quota_schema; /* a nested record */
 
 /* Its fields, for a record that holds one as `member` of struct `strukt`. */
 #define BX_QUOTA_FIELDS(strukt, member)                                                            \
@@ -35,12 +35,13 @@ struct bx_tenant {
     uint64_t created_index, modified_index;
 };
 
-/* Name and quota. BX_INVALID with the field in the message, as the command line names it. */
+/* Check name and quota. BX_INVALID with the command line's name of the field in the message. */
 int bx_tenant_check(struct bx_str name, const struct bx_quota *quota, struct bx_err *err);
-/* Is there room for `more`? BX_UNPLACEABLE with what is missing, and a hint. */
+/* Check that `used` plus `more` is within the quota. BX_UNPLACEABLE with the missing amounts and a
+ * hint. */
 int bx_quota_room(const struct bx_tenant *t, const struct bx_quota *used,
                   const struct bx_quota *more, struct bx_err *err);
-/* Is what is used within the quota? BX_CONFLICT with what is not. */
+/* Check that the usage is within the quota. BX_CONFLICT with the amounts that exceed it. */
 int bx_quota_covers(struct bx_str name, const struct bx_quota *quota, const struct bx_quota *used,
                     struct bx_err *err);
 

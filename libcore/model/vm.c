@@ -75,7 +75,7 @@ static bool key_char(char c)
            c == '_' || c == '.' || c == '/';
 }
 
-/* What is given as KEY=VALUE, several times. */
+/* Rules for options given as KEY=VALUE, repeatedly. */
 struct pairs_rule {
     const char *flag, *what;
     uint32_t max, value_max, bytes_max;
@@ -83,10 +83,11 @@ struct pairs_rule {
 };
 static const struct pairs_rule label_rule = {
     "--label",          "labels",   BX_LABELS_MAX,
-    BX_LABEL_VALUE_MAX, UINT32_MAX, "labels are for selecting; longer text goes into --metadata"};
+    BX_LABEL_VALUE_MAX, UINT32_MAX, "labels are for selection; use --metadata for longer text"};
 static const struct pairs_rule metadata_rule = {
-    "--metadata",          "pairs",           BX_METADATA_MAX,
-    BX_METADATA_VALUE_MAX, BX_METADATA_BYTES, "put longer text elsewhere, and its address here"};
+    "--metadata",      "pairs",
+    BX_METADATA_MAX,   BX_METADATA_VALUE_MAX,
+    BX_METADATA_BYTES, "store longer text elsewhere and put its address here"};
 
 static int pair(const struct pairs_rule *rule, const struct bx_pair *p, struct bx_err *err)
 {
@@ -117,7 +118,7 @@ static int pairs(const struct pairs_rule *rule, const struct bx_pairs *l, struct
     if (l->n > rule->max) {
         bx_err_set(err, BX_INVALID, "%s: at most %u %s, not %u", rule->flag, rule->max, rule->what,
                    l->n);
-        bx_err_hint(err, "leave some out");
+        bx_err_hint(err, "remove some of them");
         return BX_INVALID;
     }
     for (uint32_t i = 0; i < l->n; i++) {
@@ -138,17 +139,17 @@ static int pairs(const struct pairs_rule *rule, const struct bx_pairs *l, struct
 static int policies(const struct bx_vm_config *c, struct bx_err *err)
 {
     if (c->strategy == BX_STRATEGY_MANUAL && c->node.n == 0) {
-        bx_err_set(err, BX_INVALID, "--strategy manual: names no node");
+        bx_err_set(err, BX_INVALID, "--strategy manual: requires --node");
         bx_err_hint(err, "add --node NAME");
         return BX_INVALID;
     }
     if (c->on_lost == BX_ON_LOST_RESTART && c->disk_gib > 0 && !c->disk_ephemeral) {
-        bx_err_set(err, BX_INVALID, "--on-lost restart: the VM's disk stays on its node");
+        bx_err_set(err, BX_INVALID, "--on-lost restart: the VM's disk exists only on its node");
         bx_err_hint(err, "use --disk 0, or --disk-ephemeral if it may start with an empty disk");
         return BX_INVALID;
     }
     if ((c->initrd.n > 0 || c->cmdline.n > 0) && c->kernel.n == 0) {
-        bx_err_set(err, BX_INVALID, "%s: goes with --kernel",
+        bx_err_set(err, BX_INVALID, "%s: requires --kernel",
                    c->initrd.n > 0 ? "--initrd" : "--cmdline");
         bx_err_hint(err, "add --kernel PATH");
         return BX_INVALID;
@@ -190,8 +191,8 @@ int bx_vm_config_supported(const struct bx_vm_config *c, struct bx_err *err)
     if (c->on_lost != BX_ON_LOST_RESTART)
         return BX_OK;
     bx_err_set(err, BX_INVALID, "--on-lost restart is not supported yet");
-    bx_err_hint(err, "leave it out; blixardctl node remove NODE --confirm-dead lets the VMs of a "
-                     "lost node be started elsewhere");
+    bx_err_hint(err, "omit it; after blixardctl node remove NODE --confirm-dead, the VMs of a "
+                     "lost node can be started elsewhere");
     return BX_INVALID;
 }
 
@@ -210,7 +211,7 @@ const struct bx_istr *bx_phase_name(enum bx_phase p)
 
 #define P(x) (1u << BX_PHASE_##x)
 
-/* Row: from; bits: to. A phase may not move to itself. */
+/* Row: from; bits: to. A transition to the same phase is not allowed. */
 static const uint16_t moves[BX__PHASES] = {
     [BX_PHASE_PENDING] = P(CREATING) | P(STOPPED) | P(FAILED),
     [BX_PHASE_CREATING] = P(STARTING) | P(RUNNING) | P(STOPPING) | P(STOPPED) | P(FAILED) | P(LOST),

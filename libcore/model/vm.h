@@ -1,4 +1,4 @@
-/* vm - what a virtual machine is: its configuration, its desired state, its phases. */
+/* vm - a virtual machine: its configuration, desired state and phases. */
 #ifndef BX_VM_H
 #define BX_VM_H
 
@@ -38,21 +38,21 @@ enum bx_phase {
 
 enum bx_restart { BX_RESTART_NEVER, BX_RESTART_ON_FAILURE, BX_RESTART_ALWAYS };
 enum bx_on_lost { BX_ON_LOST_STAY, BX_ON_LOST_RESTART };
-enum bx_strategy { /* how each chooses: state/sched_strategy.c */
+enum bx_strategy { /* described in state/sched_strategy.c */
                    BX_STRATEGY_MOST_AVAILABLE,
                    BX_STRATEGY_LEAST_AVAILABLE,
                    BX_STRATEGY_MANUAL,
                    BX__STRATEGIES
 };
 
-/* For schemas; NULL-terminated, in the order of the enums. */
+/* Names for the schemas; NULL-terminated, in the order of the enums. */
 extern const char *const bx_desired_names[];
 extern const char *const bx_phase_names[];
 extern const char *const bx_restart_names[];
 extern const char *const bx_on_lost_names[];
 extern const char *const bx_strategy_names[];
 
-/* What the creator of a VM says. A path names a file on the node that runs the VM. */
+/* A VM's configuration, given at creation. Paths name files on the node that runs the VM. */
 struct bx_vm_config {
     struct bx_str name; /* DNS label, 1 to 63 characters, unique in the cluster */
     struct bx_str tenant;
@@ -68,7 +68,7 @@ struct bx_vm_config {
     bool disk_ephemeral;
     bool stopped;             /* created with --no-start */
     struct bx_str node;       /* pinned to the node of this name; empty: anywhere */
-    struct bx_pairs metadata; /* for whoever made it: kept and shown, never looked at */
+    struct bx_pairs metadata; /* for users; stored and shown, not interpreted */
 };
 extern const struct bx_schema bx_vm_config_schema;
 
@@ -94,27 +94,27 @@ extern const struct bx_schema bx_vm_config_schema;
         BX_VM_CONFIG_FIELD(at, disk_ephemeral, BX_T_BOOL),                                         \
         BX_VM_CONFIG_FIELD(at, stopped, BX_T_BOOL),                                                \
         BX_VM_CONFIG_FIELD(at, node, BX_T_STR, .max = 255)
-/* And those that were added later: they stand at the end of such a record. */
+/* Fields that were added later, at the end of such a record. */
 #define BX_VM_CONFIG_LATER_FIELDS(at)                                                              \
     BX_VM_CONFIG_FIELD(at, metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .later = true,            \
                        .omit = true)
 
-/* Defaults of everything but the name. */
+/* Set the defaults of all fields but the name. */
 void bx_vm_config_init(struct bx_vm_config *c);
 /* Check every value against its bound; BX_INVALID with a message that names the field as the
  * command line does, and a hint. */
 int bx_vm_config_check(const struct bx_vm_config *c, struct bx_err *err);
-/* The same for what is sound, but would be kept and nothing done about it: nobody should rely on
- * that, so whoever asks is told. */
+/* Refuse valid settings that are not implemented, so that users do not rely on them. */
 int bx_vm_config_supported(const struct bx_vm_config *c, struct bx_err *err);
-/* A DNS label: a-z 0-9 and '-', neither first nor last, 1 to 63. `what` begins the message. */
+/* Check a DNS label: 1 to 63 of a-z, 0-9 and '-', with '-' neither first nor last. `what` begins
+ * the message. */
 int bx_name_check(struct bx_str name, const char *what, struct bx_err *err);
 
-/* The name of a phase, interned: the status constant that a VM's status as text becomes too. */
+/* The name of a phase, as the interned status constant. */
 const struct bx_istr *bx_phase_name(enum bx_phase p);
-/* The table of moves. A report that is not in it is refused. */
+/* True if the table of phase transitions allows this one. Other reports are refused. */
 bool bx_phase_may(enum bx_phase from, enum bx_phase to);
-/* True when a process may exist for a VM in this phase. */
+/* True if a process may exist for a VM in this phase. */
 bool bx_phase_active(enum bx_phase p);
 
 #endif

@@ -32,8 +32,8 @@ void bx_blob_seal(struct bx_buf *b, enum bx_kind kind, uint64_t entry, uint64_t 
                    (uint32_t)(b->len - BX_HEADER_SIZE));
 }
 
-/* Records begin with their size. What a head begins with is a far larger number, and stays one when
- * a bit of it is flipped. */
+/* A record starts with its size. The magic of a header read as a size is far larger than any
+ * record, even with one bit flipped. */
 static bool is_headless(const struct bx_blob *b)
 {
     return b->n >= 4 && bx_get32(b->p) <= b->n;

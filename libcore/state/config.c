@@ -1,10 +1,10 @@
-/* config - what VMs were asked to be, once for all that were asked alike.
+/* config - VM configurations, shared by all VMs that have an equal one.
  *
- * Name and tenant are a VM's own and interned; the rest of a configuration is the same for most VMs
- * of a fleet. A shared one holds its labels, keys and values, interned too: a fleet has few of
- * them, in many combinations. Everything else lies in the canonical record of it, which is also
- * what is compared: so a field that is added to the schema is shared with the others, not
- * forgotten. */
+ * Name and tenant belong to a VM and are interned; the rest of the configuration is the same for
+ * most VMs of a fleet. A shared configuration holds its labels as interned keys and values, because
+ * a fleet has few of them in many combinations. All other fields are kept in their canonical
+ * record, which is also what is compared. So a new field of the schema is shared and compared
+ * without changes here. */
 #include "state/rows.h"
 
 #include "codec/flat.h"
@@ -12,15 +12,15 @@
 
 #include <assert.h>
 
-#define CONFIGS_MAX 65536u /* that can be found again */
-#define CONFIGS_IDLE 256u  /* of these, without a VM */
+#define CONFIGS_MAX 65536u /* bound on configurations that can be found */
+#define CONFIGS_IDLE 256u  /* bound on those not used by any VM */
 
-struct label { /* what a pair of the configuration views */
+struct label { /* the interned strings that a label's pair refers to */
     const struct bx_istr *key, *value;
 };
 
-/* Then the pairs of its labels and of its metadata, the strings of the labels, and the record of
- * the rest. Metadata is hardly the same for two VMs: it stays in the record. */
+/* Followed by the pairs of labels and metadata, the strings of the labels, and the record of the
+ * other fields. Metadata rarely repeats between VMs, so it stays in the record. */
 struct shared {
     struct bx_vm_config config;
     uint32_t len; /* of the record */
@@ -29,7 +29,7 @@ struct shared {
 struct key {
     struct bx_row_home *home;
     struct bx_pairs labels;
-    uint32_t metadata; /* pairs */
+    uint32_t metadata; /* number of pairs */
     const uint8_t *record;
     uint32_t len;
 };
@@ -55,7 +55,7 @@ static size_t size_with(const struct key *k)
            k->labels.n * sizeof(struct label) + k->len;
 }
 
-/* By their bytes: the same text may be somebody's private copy. */
+/* Compare bytes, not pointers: an equal string may be a private copy. */
 static bool same_labels(const struct bx_pairs *a, const struct bx_pairs *b)
 {
     for (uint32_t i = 0; i < a->n; i++) {
@@ -85,7 +85,7 @@ static uint64_t hash_of(const struct key *k)
         hash = (hash ^ bx_hash(p->key.p, p->key.n)) * UINT64_C(0x9e3779b97f4a7c15);
         hash = (hash ^ bx_hash(p->value.p, p->value.n)) * UINT64_C(0x9e3779b97f4a7c15);
     }
-    return hash ^ hash >> 32; /* a table takes the low bits */
+    return hash ^ hash >> 32; /* the map uses the low bits */
 }
 
 static struct bx_str view(const struct bx_istr *s)
@@ -120,7 +120,7 @@ static void make(void *value, const void *key)
         bx_flat_read(&bx_vm_config_schema, record, k->len, &s->config, &k->home->arena, NULL, NULL);
     if (rc == BX_NO_MEMORY)
         bx_oom(k->len);
-    assert(rc == BX_OK && s->config.metadata.n == k->metadata); /* it was just written */
+    assert(rc == BX_OK && s->config.metadata.n == k->metadata); /* the record was just written */
     if (k->metadata > 0)
         memcpy(metadata, s->config.metadata.v, k->metadata * sizeof *metadata);
     s->config.metadata.v = metadata;

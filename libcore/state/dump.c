@@ -1,17 +1,17 @@
-/* dump - the state as chunks of flat records, and back: what a snapshot is made of.
+/* dump - the state as chunks of flat records, and back: the contents of snapshots.
  *
- * A logical dump and not the pages of SQLite: equal states give equal bytes on every replica, no
- * version of SQLite is part of the format, and restoring goes through the same checks as loading.
- */
+ * It is a logical dump, not a copy of SQLite pages: equal states yield equal bytes on every
+ * replica, the format does not depend on the SQLite version, and restoring runs the same checks as
+ * loading. */
 #include "state/fsm_priv.h"
 #include "state/store_dump.h"
 
 #include "codec/header.h"
 #include "mem/alloc.h"
 
-#define CHUNK (256u << 10)   /* a chunk is closed when it has grown beyond this */
-#define ROW_MAX (767u << 10) /* an entry's outcomes are the largest rows there are */
-#define EVENT_MAX 400u       /* names of at most 63 bytes each, and a few words */
+#define CHUNK (256u << 10)   /* a chunk ends once it exceeds this size */
+#define ROW_MAX (767u << 10) /* an entry's outcomes are the largest rows */
+#define EVENT_MAX 400u       /* names of at most 63 bytes each, and fixed text */
 #define OUTCOME_MAX (BX_ERR_MSG + BX_ERR_HINT + 192u)
 
 _Static_assert(OUTCOME_MAX *BX_BATCH_COMMANDS_MAX <= ROW_MAX, "an entry's outcomes fit a row");
@@ -35,10 +35,11 @@ static const struct bx_schema schema = BX_SCHEMA("dumped row", 210, row_record, 
 
 struct bx_dump {
     struct bx_store_dump *store;
-    uint64_t revision, time_ms, session_ms, digest; /* what must come out */
-    uint64_t unnamed; /* what an empty cluster's row, which is not stored, adds to the digest */
+    uint64_t revision, time_ms, session_ms, digest; /* expected values */
+    uint64_t unnamed; /* digest contribution of the row of a cluster that is not created, which is
+                         not stored */
     uint64_t sum, events_newest;
-    uint32_t blobs; /* outcomes' that are still to come */
+    uint32_t blobs; /* rows of outcomes still expected */
     bool damaged;
 };
 
@@ -63,7 +64,7 @@ int bx_dump_open(struct bx_dump **out, struct bx_fsm *f, struct bx_err *err)
     return rc;
 }
 
-/* A snapshot takes the place of the log, so nothing goes into one that is not what was written. */
+/* A snapshot replaces the log, so every row is checked before it is included. */
 static bool right(struct bx_dump *d, const struct bx_dump_row *row)
 {
     struct bx_blob blob = {row->entry, row->first, row->last, row->data, row->n}, records;
@@ -94,7 +95,7 @@ static bool whole(const struct bx_dump *d)
 static int not_right(struct bx_dump *d, struct bx_err *err)
 {
     d->damaged = true;
-    return bx_err_set(err, BX_CORRUPT, "state database: what was read is not what was written");
+    return bx_err_set(err, BX_CORRUPT, "state database: a row fails its check");
 }
 
 bool bx_dump_damaged(const struct bx_dump *d)
@@ -122,7 +123,7 @@ int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err)
         if (!right(d, &row))
             return not_right(d, err);
         if (row.n > ROW_MAX)
-            return bx_err_set(err, BX_TOO_LARGE, "a row of %zu bytes does not fit a snapshot",
+            return bx_err_set(err, BX_TOO_LARGE, "a row of %zu bytes is too large for a snapshot",
                               row.n);
         rec = (struct row_record){
             row.table, row.entry, row.first, row.last, {row.data, (uint32_t)row.n}};
@@ -151,7 +152,7 @@ int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     bx_store_clear(f->store);
-    f->sessions.unused = NULL; /* the rows are gone already */
+    f->sessions.unused = NULL; /* the rows are already deleted */
     bx_fsm_reset(f);
     f->restored_events = f->restored_outcomes = 0;
     return BX_OK;
@@ -165,8 +166,8 @@ static int restore_row(struct bx_fsm *f, const struct row_record *r)
 
     if (row == NULL)
         return BX_CORRUPT;
-    /* A dump has each object once: a second one of the same key would end the process in SQLite. Of
-     * the cluster there is always one, which this one replaces. */
+    /* A dump contains each object once; a duplicate key would make SQLite fail and end the process.
+     * The cluster row always exists and is replaced. */
     if (row->table != BX_TABLE_CLUSTER && bx_view_holds(v, row)) {
         bx_row_free(&v->home, row);
         return BX_CORRUPT;
@@ -185,7 +186,7 @@ static int restore_one(struct bx_fsm *f, const struct row_record *r)
     case BX_DUMP_META:
         f->view.revision = r->first;
         f->view.time_ms = r->last;
-        /* A dump from before sessions had a clock of their own was made of batches of version 1. */
+        /* Dumps without a session clock come from builds with batches of version 1. */
         f->session_ms = r->entry > 0 ? r->entry : r->last;
         return BX_OK;
     case BX_DUMP_EVENTS:
@@ -205,7 +206,7 @@ static int restore_one(struct bx_fsm *f, const struct row_record *r)
     }
 }
 
-/* All rows are checked first, so that nothing of a damaged chunk is taken. */
+/* Check all rows first, so that nothing of a damaged chunk is used. */
 static int check_rows(const uint8_t *p, size_t n)
 {
     int rc = BX_OK;
@@ -228,7 +229,7 @@ int bx_fsm_restore_chunk(struct bx_fsm *f, const uint8_t *p, size_t n, struct bx
     }
     if (rc != BX_OK)
         return bx_err_set(err, rc == BX_NO_MEMORY ? rc : BX_CORRUPT,
-                          "a row of the snapshot can not be read");
+                          "a row of the snapshot is invalid");
     return BX_OK;
 }
 
@@ -236,7 +237,7 @@ int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, str
 {
     bx_sessions_expire(&f->sessions, f->session_ms);
     if (f->view.digest != digest || !bx_fsm_events_whole(f))
-        return bx_err_set(err, BX_CORRUPT, "the snapshot's digest does not come out");
+        return bx_err_set(err, BX_CORRUPT, "snapshot: digest mismatch");
     f->sessions.unused = bx_fsm_outcomes_unused;
     f->sessions.ctx = f;
     f->applied = index;

@@ -14,7 +14,7 @@
 #define BX_FSM_COMMAND_ROW(number, upper, lower, type) [BX_CMD_##upper] = bx_fsm_##lower,
 static const bx_command_fn commands[BX__CMDS] = {BX_COMMANDS(BX_FSM_COMMAND_ROW)};
 
-/* ---- life ---- */
+/* ---- open and close ---- */
 
 void bx_fsm_outcomes_unused(void *ctx, uint64_t entry)
 {
@@ -33,7 +33,7 @@ static void defaults(struct bx_fsm_options *o)
         o->session_ttl_ms = SESSION_TTL_MS;
 }
 
-/* An empty view and no sessions. */
+/* Start with an empty view and no sessions. */
 static void begin_empty(struct bx_fsm *f)
 {
     bx_view_init(&f->view, f->o.intern);
@@ -53,7 +53,7 @@ void bx_fsm_reset(struct bx_fsm *f)
     begin_empty(f);
 }
 
-/* Open and load; a file that SQLite or the digest finds wrong is removed, once. */
+/* Open and load. If SQLite or the digest check reports damage, remove the file and retry once. */
 static int open_store(struct bx_fsm *f, struct bx_err *err)
 {
     int rc = bx_store_open(&f->store, f->path, err);
@@ -161,7 +161,7 @@ static void undo(struct bx_fsm *f)
     }
 }
 
-/* An object that this turn changed already keeps its place in the write set. */
+/* An object already changed in this turn keeps its place in the write set. */
 static void keep_change(struct bx_fsm *f, const struct bx_change *c)
 {
     struct bx_written w = {c->after != NULL ? c->after : c->before, c->after == NULL};
@@ -213,7 +213,7 @@ static void append_record(struct bx_buf *b, const struct bx_schema *s, const voi
     bx_row_write(s, obj, p);
 }
 
-/* A command with one event always has room: BX_EVENTS_BYTES_MAX is for those with many. */
+/* A command with one event is never refused: BX_EVENTS_BYTES_MAX bounds commands with several. */
 static int check_events(const struct bx_fsm *f, struct bx_err *err)
 {
     size_t size = f->events_blob.len;
@@ -222,8 +222,8 @@ static int check_events(const struct bx_fsm *f, struct bx_err *err)
         size += bx_flat_size(&bx_event_schema, &f->told.items[i]);
     if (f->told.len <= 1 || size <= BX_EVENTS_BYTES_MAX)
         return BX_OK;
-    bx_err_set(err, BX_TOO_LARGE, "%zu changes at once are too many", f->told.len);
-    bx_err_hint(err, "ask for fewer at once");
+    bx_err_set(err, BX_TOO_LARGE, "%zu changes exceed the bound of one command", f->told.len);
+    bx_err_hint(err, "split the request");
     return BX_TOO_LARGE;
 }
 
@@ -238,7 +238,7 @@ static void tell(struct bx_fsm *f, struct bx_event e)
     bx_must_ok(bx_event_list_push(&f->events, e));
 }
 
-/* The command did what it said: each of its events has a revision. */
+/* Accept the command's changes and assign a revision to each of its events. */
 static void accept(struct bx_fsm *f)
 {
     for (size_t i = 0; i < f->changes.len; i++)
@@ -250,7 +250,7 @@ static void accept(struct bx_fsm *f)
 
 /* ---- one command ---- */
 
-/* All of the command, or nothing of it. */
+/* Execute the command completely or not at all. */
 static int execute(struct bx_fsm *f, struct bx_call *c)
 {
     int rc = f->commands[c->head->kind](f, c);
@@ -265,7 +265,7 @@ static int execute(struct bx_fsm *f, struct bx_call *c)
     return rc;
 }
 
-/* Words quote what users sent, and may have cut a character in half. */
+/* Messages quote user input and may be truncated inside a UTF-8 character. */
 static struct bx_str plain(struct bx_fsm *f, const char *words)
 {
     struct bx_str s = keep_text(f, bx_str(words));
@@ -331,9 +331,10 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
 
 /* ---- one entry ---- */
 
-/* The time of the cluster is the highest wall time that a leader had, and a clock that is wrong by
- * hours moves it by hours. Sessions must not expire by that: theirs begins at the wall time of the
- * first batch and advances by what leaders measure. Batches of version 1 have wall time alone. */
+/* The cluster's time is the highest wall time of any leader, so a clock that is hours ahead moves
+ * it by hours. Sessions must not expire because of that: their clock starts at the wall time of the
+ * first batch and advances by the time that leaders measure. Batches of version 1 have only wall
+ * time. */
 static void advance(struct bx_fsm *f, const struct bx_batch *b)
 {
     uint64_t wall = b->stamp.wall_ms;
@@ -366,7 +367,7 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
         bx_arena_reset(&f->scratch);
         rc = bx_cmd_decode(b->p + at, b->len - at, &head, &body, &f->scratch, &used, err);
         if (rc == BX_NO_MEMORY)
-            bx_oom(0); /* says nothing about the entry */
+            bx_oom(0); /* not an error of the entry */
         if (rc != BX_OK)
             return rc == BX_UNSUPPORTED ? rc : BX_CORRUPT;
         carry_out(f, index, b, i, &head, &body);
@@ -469,7 +470,7 @@ int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err)
     struct bx_meta meta = {f->applied, f->view.revision, bx_fsm_seal(f), f->view.time_ms,
                            f->session_ms};
 
-    (void)err; /* an error of SQLite's ends the process: the log still has it all */
+    (void)err; /* a SQLite error ends the process; the log has all entries */
     if (!f->dirty)
         return BX_OK;
     f->dirty = false;

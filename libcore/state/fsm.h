@@ -1,15 +1,17 @@
-/* fsm - the replicated state machine: committed entries in, state, outcomes and changes out.
+/* fsm - the replicated state machine: applies committed entries and emits outcomes, changes and
+ * events.
  *
- * apply decides on the view, journals each row it replaces, undoes a command that fails, and writes
- * the rows of one that succeeds into the open SQLite transaction. commit ends the turn: one
- * transaction with everything and the applied index, and only then are outcomes and changes handed
- * out. A SQLite error in apply or commit ends the process: the log still has it all.
+ * apply decides on the view, journals each row it replaces, rolls back a command that fails, and
+ * writes the rows of a successful one into the open SQLite transaction. commit ends the turn: it
+ * commits one transaction with all rows and the applied index, and only then passes outcomes and
+ * changes to the sink. A SQLite error in apply or commit ends the process; nothing is lost, because
+ * the log has all entries.
  *
  * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row.
- * The outcomes of requests have a sum of their own: a refusal leaves an outcome, but the state that
- * users see is the same, and so is its digest. What is stored covers both, and the applied index,
- * the revision and the times, so that no flipped bit in them passes for a state. Events and
- * outcomes are sealed, a row each, and events are without a gap. */
+ * Outcomes have a separate sum, because a refused request adds an outcome but does not change the
+ * state that users see, nor its digest. The stored digest covers both sums, the applied index, the
+ * revision and the times, so a flipped bit in any of them is detected at load. Events and outcomes
+ * carry a checksum per row, and event revisions have no gap. */
 #ifndef BX_FSM_H
 #define BX_FSM_H
 
@@ -21,12 +23,12 @@
 struct bx_fsm;
 
 struct bx_fsm_sink {
-    /* The state database can not be used any more, and the process must end with this message: does
-     * not return. NULL: it goes to stderr. */
+    /* The state database is unusable and the process must end with this message; must not return.
+     * NULL: the message is printed to stderr. */
     void (*fatal)(void *ctx, const struct bx_err *err);
-    /* The command at `place` (0 and up) of the entry at `index` was decided. */
+    /* The outcome of the command at `place` (from 0) of the entry at `index`. */
     void (*outcome)(void *ctx, uint64_t index, uint32_t place, const struct bx_outcome *o);
-    /* This object changed (struct bx_vm, struct bx_node_row ...); gone: it was deleted, and this is
+    /* This object changed (struct bx_vm, struct bx_node_row ...). gone: it was deleted, and this is
      * its last state. */
     void (*changed)(void *ctx, enum bx_table kind, const void *object, bool gone);
     void (*event)(void *ctx, const struct bx_event *e);
@@ -35,56 +37,57 @@ struct bx_fsm_sink {
 
 struct bx_fsm_options {
     const char *path;         /* of state.db; ":memory:" is allowed */
-    bool trusted;             /* false: whatever is there is removed first */
+    bool trusted;             /* false: remove an existing database first */
     uint32_t events_max;      /* log entries whose events are kept; 0: 100,000 */
     uint32_t sessions_max;    /* 0: 65,536 */
-    uint64_t session_ttl_ms;  /* of time that leaders measured; 0: one hour */
-    uint64_t configs_max;     /* configurations that VMs can share; 0: 65,536 */
+    uint64_t session_ttl_ms;  /* time measured by leaders; 0: one hour */
+    uint64_t configs_max;     /* bound on shared VM configurations; 0: 65,536 */
     struct bx_intern *intern; /* shared */
     struct bx_fsm_sink sink;
 };
 
-/* Open the database and load the view. When the digest recomputed from the rows differs from the
- * stored one, or SQLite finds the file damaged, the file is removed and an empty state opened:
- * the caller sees bx_fsm_applied() == 0 and rebuilds from snapshot and log. Damage that shows only
- * later ends the process and removes the file, for the next start. */
+/* Open the database and load the view. If the digest recomputed from the rows differs from the
+ * stored one, or SQLite reports damage, the file is removed and an empty state opened:
+ * bx_fsm_applied() is 0 and the caller rebuilds from snapshot and log. Damage detected later ends
+ * the process and removes the file for the next start. */
 int bx_fsm_open(struct bx_fsm **f, const struct bx_fsm_options *o, struct bx_err *err);
-/* Checkpoints and closes; NULL is allowed. */
+/* Checkpoint and close; NULL is allowed. */
 void bx_fsm_close(struct bx_fsm *f);
 
 const struct bx_view *bx_fsm_view(const struct bx_fsm *f);
 uint64_t bx_fsm_applied(const struct bx_fsm *f); /* index of the last applied entry */
 
-/* Apply the entry at index, which must be above the applied one (entries at or below it are the
- * caller's to skip). data NULL: an entry that is none of ours (barrier, configuration), which only
- * moves the applied index. BX_OK, or BX_UNSUPPORTED/BX_CORRUPT: this node must stop. data must be
- * 8-aligned. */
+/* Apply the entry at index, which must be above the applied index; the caller skips lower ones.
+ * data must be 8-aligned. data NULL: an entry without commands (barrier, configuration), which only
+ * advances the applied index. BX_OK, or BX_UNSUPPORTED or BX_CORRUPT, after which this node must
+ * stop. */
 int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t len,
                  struct bx_err *err);
-/* Commit what was applied since the last commit, then call the sink. Nothing to do is fine. */
+/* Commit everything applied since the last commit, then call the sink. Does nothing if nothing was
+ * applied. */
 int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err);
 
-/* ---- reading what is not in the view ---- */
+/* ---- reading data that is not in the view ---- */
 
-/* Events with index > since in order, at most max; calls each. */
+/* Call each for the events with index > since, in order, at most max. */
 int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,
                   void (*each)(void *ctx, const struct bx_event *e), void *ctx, uint32_t *n,
                   struct bx_err *err);
-/* Oldest revision whose event is still kept. */
+/* The oldest revision whose event is kept. */
 uint64_t bx_fsm_events_oldest(const struct bx_fsm *f);
-/* Placement of a VM: the recorded decision when it is among the last 256, else (recorded false)
- * one made now, on the view without the VM itself. */
+/* The placement of a VM: the recorded decision if it is among the last 256, otherwise (recorded
+ * false) a new decision on the current view without the VM itself. */
 int bx_fsm_explain(struct bx_fsm *f, const struct bx_vm *vm, struct bx_candidates *c,
                    struct bx_decision *d, bool *recorded);
-/* The same code as create, on the view as it is, changing nothing: BX_OK, BX_UNPLACEABLE with the
- * reasons, BX_EXISTS, BX_NOT_FOUND (the pinned node), BX_INVALID. */
+/* Run the placement of create on the current view without changing anything: BX_OK, BX_UNPLACEABLE
+ * with the reasons, BX_EXISTS, BX_NOT_FOUND (the pinned node), BX_INVALID. */
 int bx_fsm_dry_run(struct bx_fsm *f, const struct bx_vm_config *config, struct bx_candidates *c,
                    struct bx_decision *d, struct bx_err *err);
 
-/* Read-only SQL on a connection of its own with an authorizer: SELECT only, no secrets, no pragma,
- * no attach; runs on any thread, at most timeout_ms and max_bytes of result. Appends MessagePack
- * {columns: [...], rows: [[...]...]} to out. deadline is enforced by counting in SQLite's progress
- * handler against `expired`, which the caller answers. */
+/* Run a read-only SQL query on a separate connection with an authorizer: SELECT only, no secrets,
+ * no pragma, no attach. Runs on any thread, within max_bytes of result and until `expired`, which
+ * SQLite's progress handler calls, returns true. Appends MessagePack {columns: [...], rows:
+ * [[...]...]} to out. */
 struct bx_sql_limits {
     bool (*expired)(void *ctx);
     void *ctx;
@@ -93,23 +96,23 @@ struct bx_sql_limits {
 int bx_fsm_sql(const char *path, struct bx_str query, const struct bx_sql_limits *limits,
                struct bx_buf *out, struct bx_err *err);
 
-/* What is stored is not what was written, as somebody found: it goes, and the process ends. */
+/* Call this when stored data fails a check: removes the database and ends the process. */
 _Noreturn void bx_fsm_damaged(struct bx_fsm *f);
 
-/* ---- snapshots: a logical dump, the same bytes on every replica ---- */
+/* ---- snapshots: a logical dump with identical bytes on every replica ---- */
 
-struct bx_dump; /* a read transaction on a connection of its own: any thread after open */
-/* Commit first: a dump sees exactly what is committed. */
+struct bx_dump; /* a read transaction on its own connection; usable from any thread after open */
+/* Call bx_fsm_commit first: a dump contains exactly the committed state. */
 int bx_dump_open(struct bx_dump **d, struct bx_fsm *f, struct bx_err *err);
-/* Next chunk of rows (at most 1 MiB) into buf, cleared first; an empty one is the end. BX_CORRUPT:
- * what was read is not what was written, and nothing of this dump may be used. */
+/* Read the next chunk of rows (at most 1 MiB) into buf, which is cleared first; an empty chunk is
+ * the end. BX_CORRUPT: stored data fails a check; discard the whole dump. */
 int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err);
 bool bx_dump_damaged(const struct bx_dump *d);
 void bx_dump_close(struct bx_dump *d);
 
-/* Replace the whole state: begin, then every chunk, then finish with the index and the digest that
- * must come out. On failure the state is empty (applied 0) and the caller must stop or begin again.
- * finish rebuilds the view. A chunk is 8-aligned. */
+/* Replace the whole state: begin, then every chunk, then finish with the index and the expected
+ * digest. On failure the state is empty (applied 0) and the caller must stop or begin again. finish
+ * rebuilds the view. A chunk is 8-aligned. */
 int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err);
 int bx_fsm_restore_chunk(struct bx_fsm *f, const uint8_t *p, size_t n, struct bx_err *err);
 int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, struct bx_err *err);

@@ -1,10 +1,9 @@
-/* fsm_events - what users are told of changes: one event a revision, without a gap, the newest of
- * them kept. */
+/* fsm_events - the events: one per revision, without gaps; only the newest are kept. */
 #include "state/fsm_priv.h"
 
 #include "codec/flat.h"
 
-#define SLACK 1024u /* entries are trimmed so many at a time */
+#define SLACK 1024u /* number of entries trimmed at a time */
 
 uint64_t bx_fsm_events_oldest(const struct bx_fsm *f)
 {
@@ -78,7 +77,7 @@ static int read_blob(void *ctx, const struct bx_blob *stored)
         r->left--;
         r->n++;
     }
-    return rc == BX_OK && r->left == 0 ? BX_BUSY : rc; /* BX_BUSY: enough */
+    return rc == BX_OK && r->left == 0 ? BX_BUSY : rc; /* BX_BUSY: stop, max is reached */
 }
 
 int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #define TOKENS_MAX 1024u
-#define NODE_ID_MAX (1ull << 62) /* the next one still fits, in SQLite too */
+#define NODE_ID_MAX (1ull << 62) /* so that the next id fits in a signed SQLite integer */
 #define TOKEN_TTL_MAX_MS (30ull * 24 * 3600 * 1000)
 
 int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
@@ -19,7 +19,7 @@ int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
             c->out->existed = true;
             return BX_OK;
         }
-        return bx_err_set(c->err, BX_EXISTS, "this cluster was created already");
+        return bx_err_set(c->err, BX_EXISTS, "the cluster already exists");
     }
     memcpy(d.id, b->cluster, 16);
     memcpy(d.history, b->history, 16);
@@ -32,7 +32,7 @@ int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
     return BX_OK;
 }
 
-/* Another node's name or address. */
+/* Refuse a name or address that another node has. */
 static int free_for(struct bx_fsm *f, const struct bx_node_info *n, struct bx_err *err)
 {
     for (uint32_t i = 0; i < bx_view_nodes(&f->view); i++) {
@@ -86,12 +86,12 @@ static int nodes_full(struct bx_fsm *f, struct bx_err *err)
 {
     if (bx_view_nodes(&f->view) < BX_NODES_MAX)
         return BX_OK;
-    bx_err_set(err, BX_BUSY, "the cluster has %u nodes already", BX_NODES_MAX);
-    bx_err_hint(err, "that is its bound");
+    bx_err_set(err, BX_BUSY, "the cluster has %u nodes, the maximum", BX_NODES_MAX);
+    bx_err_hint(err, "remove a node first: blixardctl node remove NODE");
     return BX_BUSY;
 }
 
-/* Ids are never used twice: the next one is above every one that was ever given. */
+/* Ids are never reused: the next one is above all ids ever assigned. */
 static void reserve_ids(struct bx_fsm *f, uint64_t id)
 {
     struct bx_cluster_row d = *bx_row_as_cluster(bx_view_cluster_row(&f->view));
@@ -168,7 +168,7 @@ static int may_be_removed(const struct bx_node_row *n, bool confirm_dead, struct
     if (n->info.state != BX_NODE_DOWN) {
         bx_err_set(err, BX_CONFLICT, "node \"%s\" is %s", n->name->s,
                    bx_node_state_names[n->info.state]);
-        bx_err_hint(err, "stop its daemon first; it counts as down 20 s later");
+        bx_err_hint(err, "stop its daemon first; the node is down 20 s later");
         return BX_CONFLICT;
     }
     if (n->vms > 0 && !confirm_dead) {
@@ -202,8 +202,8 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
     row = bx_view_row(&f->view, BX_TABLE_NODE, &n->info.id);
     bx_fsm_vms_orphan(f, n);
     bx_fsm_change(f, row, NULL);
-    /* One event for all, VMs too: a log from before commands could have several is applied to the
-     * same revisions. */
+    /* One event for the node and its VMs: entries from before commands could have several events
+     * must yield the same revisions. */
     bx_call_event(f, BX_EVENT_NODE_REMOVED, n->info.name, n->info.name, bx_str(kept));
     return BX_OK;
 }
@@ -226,13 +226,13 @@ int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
     struct bx_token d = {.created_index = bx_call_revision(f)};
 
     if (b->ttl_ms == 0 || b->ttl_ms > TOKEN_TTL_MAX_MS) {
-        bx_err_set(c->err, BX_INVALID, "a token is good for 1 ms to 30 days");
-        bx_err_hint(c->err, "choose --ttl in that range");
+        bx_err_set(c->err, BX_INVALID, "--ttl: must be 1 ms to 30 days");
+        bx_err_hint(c->err, "choose a value in that range");
         return BX_INVALID;
     }
     drop_expired(f);
     if (bx_view_count(&f->view, BX_TABLE_TOKEN) >= TOKENS_MAX)
-        return bx_err_set(c->err, BX_BUSY, "%u tokens are good already", TOKENS_MAX);
+        return bx_err_set(c->err, BX_BUSY, "there are %u valid tokens, the maximum", TOKENS_MAX);
     memcpy(d.secret_hash, b->secret_hash, 16);
     d.expires_ms = f->view.time_ms + b->ttl_ms;
     bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_TOKEN, b->secret_hash),
@@ -243,8 +243,9 @@ int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
 
 /* ---- joining ----
  *
- * An id is given once: a host that was wiped joins under a new one, for it may have voted under the
- * old. A host whose answer got lost asks again in the same session and gets the same answer. */
+ * An id is assigned once: a wiped host joins under a new one, because it may have voted under the
+ * old one. A host that did not receive its answer repeats the request in the same session and gets
+ * the same answer. */
 
 static int check_token(struct bx_fsm *f, const uint8_t hash[16], struct bx_err *err)
 {
@@ -252,8 +253,8 @@ static int check_token(struct bx_fsm *f, const uint8_t hash[16], struct bx_err *
 
     if (t != NULL && bx_row_as_token(t)->expires_ms > f->view.time_ms)
         return BX_OK;
-    bx_err_set(err, BX_DENIED, "the token is not known here, or no longer good");
-    bx_err_hint(err, "make a new one on a member: blixardctl cluster token create");
+    bx_err_set(err, BX_DENIED, "the token is unknown or has expired");
+    bx_err_hint(err, "create a new one on a member: blixardctl cluster token create");
     return BX_DENIED;
 }
 
@@ -263,9 +264,9 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
     struct bx_node_row d = {.info = b->node};
     int rc = check_token(f, b->secret_hash, c->err);
 
-    /* Id 1 is the founder's, whose row comes a moment after the cluster's. */
+    /* Id 1 belongs to the founder, whose row follows shortly after the cluster's. */
     if (rc == BX_OK && bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node == 1)
-        rc = bx_err_set(c->err, BX_BUSY, "the cluster is just being made");
+        rc = bx_err_set(c->err, BX_BUSY, "the cluster is still being created");
     if (rc == BX_OK)
         rc = bx_node_info_check(&b->node, c->err);
     if (rc == BX_OK)

@@ -1,5 +1,4 @@
-/* fsm_place - where a VM goes: the decision that apply makes, the same one made as a rehearsal, and
- * the recent ones, which are kept for explain. */
+/* fsm_place - placement in apply, in dry runs, and the recent decisions kept for explain. */
 #include "state/fsm_priv.h"
 
 #include "mem/alloc.h"
@@ -38,9 +37,9 @@ static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struc
     const struct bx_relaxation *r = &d->relaxations[0];
 
     if (d->n_relaxations == 0)
-        bx_err_hint(err, "add a node, or bring one back: blixardctl node list");
+        bx_err_hint(err, "add a node, or bring one up: blixardctl node list");
     else if (r->reject == BX_REJECT_PINNED)
-        bx_err_hint(err, "it would fit on %s: name that one with --node, or none",
+        bx_err_hint(err, "it would fit on %s: use that one for --node, or omit --node",
                     bx_fsm_node_name(&f->view, r->node));
     else if (r->reject == BX_REJECT_NOT_UP)
         bx_err_hint(err, "it would fit on %s, which is not up: blixardctl node list",

@@ -1,5 +1,5 @@
-/* fsm_tenant - the commands about tenants. A quota never is below what is used: so it holds from
- * the moment that it is set. */
+/* fsm_tenant - the commands about tenants. A quota is never set below the current usage, so it
+ * holds from the moment it is set. */
 #include "state/fsm_priv.h"
 #include "state/tenant.h"
 
@@ -13,8 +13,8 @@ static int put(struct bx_fsm *f, struct bx_tenant *d, enum bx_event_type type, s
         rc = bx_quota_covers(d->name, &d->quota, &used, err);
     if (rc == BX_OK && before == NULL &&
         bx_view_count(&f->view, BX_TABLE_TENANT) >= BX_TENANTS_MAX) {
-        rc = bx_err_set(err, BX_BUSY, "there are %u tenants already", BX_TENANTS_MAX);
-        bx_err_hint(err, "that is their bound; delete one without VMs");
+        rc = bx_err_set(err, BX_BUSY, "there are %u tenants, the maximum", BX_TENANTS_MAX);
+        bx_err_hint(err, "delete one that has no VMs");
     }
     if (rc != BX_OK)
         return rc;
@@ -81,8 +81,8 @@ int bx_fsm_tenant_delete(struct bx_fsm *f, struct bx_call *c)
         return rc;
     if (bx_str_eq(name, bx_str(BX_TENANT_DEFAULT))) {
         bx_err_set(c->err, BX_CONFLICT, "tenant \"" BX_TENANT_DEFAULT "\" always exists");
-        bx_err_hint(c->err, "0 takes a bound away: blixardctl tenant set " BX_TENANT_DEFAULT
-                            " --quota-vms 0");
+        bx_err_hint(c->err,
+                    "0 removes a bound: blixardctl tenant set " BX_TENANT_DEFAULT " --quota-vms 0");
         return BX_CONFLICT;
     }
     if (used.vms > 0) {

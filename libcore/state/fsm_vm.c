@@ -1,5 +1,5 @@
-/* fsm_vm - the commands about VMs. Each decides first and changes after, so that a refusal leaves
- * nothing to undo but what several changes of one command began. */
+/* fsm_vm - the commands about VMs. Each command decides first and changes afterwards, so a refusal
+ * has something to roll back only if the command changes several objects. */
 #include "state/fsm_priv.h"
 
 #include "codec/header.h"
@@ -16,8 +16,8 @@ static struct bx_str node_str(const struct bx_view *v, uint64_t id)
 
 /* ---- drafts ---- */
 
-/* Version 4 of RFC 4122 from the batch's seed, the command's place in it, and how many events the
- * command has had: no two objects share all three. */
+/* A version 4 UUID (RFC 4122) from the batch's seed, the command's place in the batch and the
+ * number of events of the command so far: no two objects share all three. */
 static void derive_uuid(const struct bx_fsm *f, const struct bx_call *c, uint8_t out[16])
 {
     uint8_t in[24];
@@ -85,7 +85,7 @@ static int stopping(struct bx_call *c, const struct bx_vm *vm)
 {
     bx_err_set(c->err, BX_CONFLICT, "VM \"%s\" is %s", vm->name->s,
                vm->desired == BX_DESIRED_DELETED ? "being deleted" : "stopping");
-    bx_err_hint(c->err, "try again when it is done: blixardctl vm show %s", vm->name->s);
+    bx_err_hint(c->err, "try again after it is deleted: blixardctl vm show %s", vm->name->s);
     return BX_CONFLICT;
 }
 
@@ -101,7 +101,7 @@ static int exists(struct bx_call *c, const struct bx_vm *vm, const char *hint)
 static int taken(struct bx_call *c, const struct bx_vm *vm, bool fine)
 {
     if (fine && vm->desired == BX_DESIRED_DELETED)
-        return stopping(c, vm); /* it is there, and will not be */
+        return stopping(c, vm); /* it exists, but is being deleted */
     if (fine)
         return unchanged(c, vm);
     return exists(c, vm, "choose another name, or add --if-not-exists");
@@ -147,7 +147,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
 
 /* ---- start, stop, restart ---- */
 
-/* Its node was removed: it starts where it fits now. */
+/* Its node was removed: place it again. */
 static int place_again(struct bx_fsm *f, struct bx_call *c, struct bx_vm *d)
 {
     struct bx_decision decision;
@@ -183,7 +183,7 @@ static int stop(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct 
 {
     const struct bx_cmd_vm_desire *b = &c->body->vm_desire;
 
-    /* A second stop may turn a polite one into a forced one. */
+    /* A second stop may change a graceful stop into a forced one. */
     if (d->desired == BX_DESIRED_STOPPED && d->phase != BX_PHASE_FAILED &&
         (!b->force || d->stop_force || !bx_phase_active(d->phase)))
         return unchanged(c, d);
@@ -304,7 +304,7 @@ int bx_fsm_vm_rename(struct bx_fsm *f, struct bx_call *c)
     return BX_OK;
 }
 
-/* ---- a node that is gone ---- */
+/* ---- removal of a node ---- */
 
 static int by_uuid(const void *a, const void *b)
 {
@@ -313,7 +313,7 @@ static int by_uuid(const void *a, const void *b)
     return memcmp((*x)->uuid, (*y)->uuid, 16);
 }
 
-/* One that was pinned to the node is free to go anywhere: there is nothing left to wait for. */
+/* A VM pinned to the removed node loses its pin, because the node will not return. */
 static void orphan(struct bx_fsm *f, const struct bx_vm *vm, const char *why)
 {
     struct bx_vm_config config;
@@ -342,7 +342,7 @@ void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node)
     snprintf(why, sizeof why, "node %s was removed", node->name->s);
     while ((vm = bx_view_next_on_node(&f->view, node->info.id, &pos)) != NULL)
         vms[n++] = vm;
-    /* In an order of their own: that of the map is not the same on every node. */
+    /* Sort by uuid: the order of the map is not the same on every node. */
     qsort(vms, n, sizeof(struct bx_vm *), by_uuid);
     for (size_t i = 0; i < n; i++) {
         if (vms[i]->desired == BX_DESIRED_DELETED)
@@ -365,7 +365,7 @@ static bool restarts(const struct bx_vm *vm, enum bx_phase ended)
            (vm->config->restart == BX_RESTART_ON_FAILURE && ended == BX_PHASE_FAILED);
 }
 
-/* The run ended: the row goes, a new epoch begins, or the VM rests. */
+/* The run ended: remove the row, start a new epoch, or leave the VM stopped. */
 static void ended(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d,
                   enum bx_phase phase)
 {
@@ -395,11 +395,11 @@ int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
     struct bx_vm d;
 
     if (vm == NULL || vm->node != b->node || vm->epoch != b->epoch)
-        return bx_err_set(c->err, BX_CONFLICT, "report of a run that is not this VM's");
+        return bx_err_set(c->err, BX_CONFLICT, "report of another run of this VM");
     if (vm->phase == b->phase)
         return unchanged(c, vm);
     if (!bx_phase_may((enum bx_phase)vm->phase, (enum bx_phase)b->phase))
-        return bx_err_set(c->err, BX_CONFLICT, "from %s to %s is no move",
+        return bx_err_set(c->err, BX_CONFLICT, "invalid phase transition from %s to %s",
                           bx_phase_name(vm->phase)->s, bx_phase_name(b->phase)->s);
     d = *vm;
     if (b->phase == BX_PHASE_STOPPED || b->phase == BX_PHASE_FAILED) {
@@ -409,7 +409,7 @@ int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
         d.message = b->message;
         put(f, c, row, &d, BX_EVENT_VM_PHASE);
     } else {
-        return bx_err_set(c->err, BX_CONFLICT, "%s is not for a node to report",
+        return bx_err_set(c->err, BX_CONFLICT, "a node can not report phase %s",
                           bx_phase_name(b->phase)->s);
     }
     return BX_OK;

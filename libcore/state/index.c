@@ -5,7 +5,7 @@
 
 struct key_query {
     const struct bx_kind_desc *kind;
-    const void *key; /* or a struct bx_str that is the name */
+    const void *key; /* or a struct bx_str with the name */
 };
 
 static bool key_is(const void *item, const void *query)
@@ -37,7 +37,7 @@ void bx_index_close(struct bx_index *x)
     x->n = x->cap = 0;
 }
 
-/* ---- finding ---- */
+/* ---- lookup ---- */
 
 static const void *key_of(const struct bx_index *x, const struct bx_row *row)
 {
@@ -120,7 +120,7 @@ static void swap_ordered(struct bx_index *x, uint32_t i, struct bx_row *old, str
     }
 }
 
-/* An object may have been given another name. */
+/* The name of an object may have changed. */
 static void swap_name(struct bx_index *x, struct bx_row *old, struct bx_row *with)
 {
     struct bx_str was = {0}, is = {0};

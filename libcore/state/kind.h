@@ -1,17 +1,17 @@
 /* kind - the table of replicated object kinds.
  *
- * A kind is described once, by a struct bx_kind_desc in a file of its own (kind_NAME.c). The view,
- * the rows, the store, dumps, snapshots and SQL loop over the table. A kind that is listed here and
- * not described, or described without one of the arguments of BX_KIND, does not build.
- * docs/HACKING.md lists what a new kind needs. */
+ * Each kind is described once, by a struct bx_kind_desc in its own file (kind_NAME.c). The view,
+ * the rows, the store, dumps, snapshots and SQL iterate over the table. A kind that is listed here
+ * but not described, or described without one of the arguments of BX_KIND, does not compile.
+ * docs/HACKING.md lists the steps to add a kind. */
 #ifndef BX_STATE_KIND_H
 #define BX_STATE_KIND_H
 
 #include "codec/schema.h"
 #include "err.h"
 
-/* X(number, NAME, name). The number stands in dumps: it never changes. Kinds are loaded, dumped and
- * restored in this order. */
+/* X(number, NAME, name). The number is part of dumps and never changes. Kinds are loaded, dumped
+ * and restored in this order. */
 #define BX_KINDS(X)                                                                                \
     X(0, CLUSTER, cluster)                                                                         \
     X(1, NODE, node)                                                                               \
@@ -30,7 +30,7 @@ struct bx_vm_config;
 /* ---- keys and names ---- */
 
 enum bx_key {
-    BX_KEY_NONE,  /* there is one object of this kind, always */
+    BX_KEY_NONE,  /* a single object, which always exists */
     BX_KEY_U64,   /* uint64_t */
     BX_KEY_BYTES, /* uint8_t[16] */
     BX_KEY_NAME,  /* struct bx_str */
@@ -45,7 +45,7 @@ enum bx_name_index {
 /* ---- columns of the SQL table ---- */
 
 enum bx_column_type {
-    BX_COLUMN_ONE, /* the number 1: the key of a table that has one row */
+    BX_COLUMN_ONE, /* the constant 1: the key of a table with one row */
     BX_COLUMN_U8,
     BX_COLUMN_U16,
     BX_COLUMN_U32,
@@ -58,16 +58,16 @@ enum bx_column_type {
     BX__COLUMNS
 };
 
-/* Beside the columns that are described, each table has a last one, `data`: the record. */
+/* Each table also has a last column, `data`: the record. */
 struct bx_column {
     const char *name;
     enum bx_column_type type;
     uint16_t offset;          /* in the object, or in what `via` points to */
     uint16_t via;             /* offset of a pointer in the object; 0: none */
     const char *const *names; /* of an enum */
-    const char *constraint;   /* SQL after the type, or NULL */
+    const char *constraint;   /* SQL text after the type, or NULL */
     bool key;                 /* the table's key: exactly one column has it */
-    bool open;                /* users' queries may read it */
+    bool open;                /* readable by users' queries */
 };
 #define BX_COLUMNS_MAX 32u
 
@@ -76,7 +76,7 @@ struct bx_column {
         .name = #col, .type = BX_COLUMN_##typ, .offset = offsetof(struct strukt, member),          \
         __VA_ARGS__                                                                                \
     }
-/* Of what the pointer `ptr` of the object points to. */
+/* A column of the struct that the object's pointer `ptr` refers to. */
 #define BX_COLUMN_VIA(col, typ, strukt, ptr, target, member, ...)                                  \
     {                                                                                              \
         .name = #col, .type = BX_COLUMN_##typ, .offset = offsetof(struct target, member),          \
@@ -88,28 +88,29 @@ struct bx_column {
 struct bx_kind_desc {
     const char *name;
     const struct bx_schema *schema; /* of the record that is hashed, stored and dumped */
-    uint32_t size;                  /* of the object: the struct that others read */
+    uint32_t size;                  /* of the object: the struct that other modules read */
     enum bx_key key;
     uint16_t key_at; /* in the object */
     const char *sql; /* name of the table */
     const struct bx_column *columns;
     uint32_t n_columns;
 
-    /* ---- what a kind may leave out ---- */
+    /* ---- optional members ---- */
 
-    /* Kept in ascending order of key, so that it is walked in order and found by bisection: for
-     * kinds of up to some thousand objects. Else hashed by key. */
+    /* Sorted by key, so that iteration is in order and lookup is a binary search; for kinds with up
+     * to some thousand objects. Otherwise hashed by key. */
     bool ordered;
-    enum bx_name_index name_index; /* names are unique and found by a hash */
+    enum bx_name_index name_index; /* names are unique and hashed */
     uint16_t name_at;
     const char *sql_suffix; /* after the column list of CREATE TABLE */
-    const char *json;       /* pairs of the record that users' queries see as a column of JSON */
+    const char *json;       /* pairs of the record, shown to users' queries as a JSON column */
 
-    /* A record that is not the object itself has make and load. make builds the row of a draft;
-     * load builds it from a stored record, NULL: it does not read. */
+    /* For kinds whose record differs from the object. make builds the row of a draft; load builds
+     * it from a stored record, or returns NULL if the record is invalid. */
     struct bx_row *(*make)(struct bx_row_home *h, const void *draft);
     struct bx_row *(*load)(struct bx_row_home *h, const uint8_t *p, size_t n);
-    /* The record was read into the object: fill in what is derived. draft NULL: it was loaded. */
+    /* Called after the record was read into the object, to compute derived members. draft NULL: it
+     * was loaded. */
     void (*finish)(struct bx_row_home *h, void *object, const void *draft);
     /* The row is about to be freed: give back what the object holds. */
     void (*release)(struct bx_row_home *h, struct bx_row *row);

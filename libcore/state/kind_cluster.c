@@ -1,5 +1,5 @@
-/* kind_cluster - the cluster itself. There is always exactly one; as long as the cluster was not
- * created, it is not stored. */
+/* kind_cluster - the cluster itself. There is always exactly one row; it is not stored until the
+ * cluster is created. */
 #include "state/rows.h"
 
 static const struct bx_field cluster_fields[] = {

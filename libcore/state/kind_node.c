@@ -1,4 +1,4 @@
-/* kind_node - the hosts: their rows, how they are found, and the columns that placement reads. */
+/* kind_node - the nodes: their rows, lookup, and the columns that placement reads. */
 #include "state/rows.h"
 
 #include "mem/alloc.h"
@@ -36,7 +36,7 @@ static void finish(struct bx_row_home *h, void *object, const void *draft)
     n->name = bx_row_name(h->intern, n->info.name);
     if (d == NULL)
         return;
-    /* Derived from the VMs, not part of the record. */
+    /* Derived from the VMs; not part of the record. */
     n->allocated_vcpus = d->allocated_vcpus;
     n->allocated_memory_mib = d->allocated_memory_mib;
     n->allocated_disk_gib = d->allocated_disk_gib;
@@ -58,7 +58,7 @@ static void close_columns(struct bx_view *v)
     bx_free(v->inverse_vcpus);
 }
 
-/* One block holds the six number columns, and one the three of inverses. */
+/* One block holds the six numeric columns, another the three inverse columns. */
 static void grow_columns(struct bx_view *v, uint32_t cap)
 {
     int64_t *numbers = bx_must_calloc(6 * (size_t)cap, sizeof *numbers);
@@ -78,7 +78,8 @@ static void grow_columns(struct bx_view *v, uint32_t cap)
     v->cap_columns = cap;
 }
 
-/* Without signs until the end: a damaged row gets here before the digest tells, and may wrap. */
+/* Unsigned arithmetic, which may wrap: a damaged row can reach this code before the digest is
+ * checked. */
 static void set_columns(struct bx_view *v, uint32_t i)
 {
     const struct bx_node_row *n = bx_view_node_at(v, i);
@@ -113,7 +114,7 @@ static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx
         set_columns(v, i);
 }
 
-/* What a VM takes on its node, added (sign 1) or given back (-1). */
+/* Add (sign 1) or subtract (-1) a VM's resources on its node. */
 static void account(struct bx_view *v, const struct bx_vm *vm, int sign)
 {
     const struct bx_index *nodes = &v->kinds[BX_TABLE_NODE];
@@ -144,14 +145,14 @@ BX_KIND(node, bx_node_row, BX_KEY_U64, info.id, "nodes", .ordered = true,
         .finish = finish, .release = release, .swapped = swapped, .watches = BX_TABLE_VM,
         .watched = watched, .close = close_columns);
 
-/* ---- what others ask ---- */
+/* ---- lookup ---- */
 
 const struct bx_node_row *bx_view_node(const struct bx_view *v, uint64_t id)
 {
     return bx_view_get(v, BX_TABLE_NODE, &id);
 }
 
-/* Decimal as it is printed, without leading zeros; 0, which is nobody's id: it is none. */
+/* Parse a decimal id without leading zeros; returns 0, which is never an id, for anything else. */
 static uint64_t parse_id(struct bx_str s)
 {
     uint64_t id = 0;
@@ -172,13 +173,13 @@ int bx_view_find_node(const struct bx_view *v, struct bx_str ref, const struct b
     const struct bx_node_row *named = bx_view_named(v, BX_TABLE_NODE, ref);
     const struct bx_node_row *numbered = bx_view_node(v, parse_id(ref));
 
-    /* A name may be the id of another: the node with the lower id is meant. */
+    /* A name may look like the id of another node; then the node with the lower id is returned. */
     *node = named == NULL || (numbered != NULL && numbered->info.id < named->info.id) ? numbered
                                                                                       : named;
     if (*node != NULL)
         return BX_OK;
     bx_err_set(err, BX_NOT_FOUND, "no node \"%.*s\"", (int)(ref.n > 80 ? 80 : ref.n), ref.p);
-    bx_err_hint(err, "blixardctl node list shows what there is");
+    bx_err_hint(err, "blixardctl node list shows the nodes");
     return BX_NOT_FOUND;
 }
 

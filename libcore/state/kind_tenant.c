@@ -1,4 +1,4 @@
-/* kind_tenant - the tenants: their rows, and what their VMs take, which is derived from the VMs. */
+/* kind_tenant - the tenants: their rows, and the usage of their VMs, which is derived. */
 #include "state/tenant.h"
 
 #include "mem/alloc.h"
@@ -64,7 +64,7 @@ static void drop_usage(struct bx_view *v, struct usage *u)
     bx_free(u);
 }
 
-/* What a VM takes, added (sign 1) or given back (-1). */
+/* Add (sign 1) or subtract (-1) a VM's resources. */
 static void account(struct bx_view *v, const struct bx_vm *vm, int sign)
 {
     struct usage *u = find_usage(v, (struct bx_str){vm->tenant->s, vm->tenant->len});
@@ -86,7 +86,7 @@ static void watched(struct bx_view *v, const struct bx_row *old, const struct bx
     const struct bx_vm *b = with == NULL ? NULL : bx_row_as_vm(with);
 
     if (a != NULL && b != NULL && a->tenant == b->tenant && a->config == b->config)
-        return; /* as most changes of a VM: it takes what it took */
+        return; /* the common case: the resources are unchanged */
     if (b != NULL)
         account(v, b, 1);
     if (a != NULL)
@@ -109,7 +109,7 @@ static void close_usage(struct bx_view *v)
     bx_free(usages);
 }
 
-/* ---- what others ask ---- */
+/* ---- lookup ---- */
 
 static const struct bx_tenant default_tenant = {.name = {BX_TENANT_DEFAULT, 7}};
 _Static_assert(sizeof BX_TENANT_DEFAULT == 8, "the length of its name");
@@ -126,7 +126,7 @@ int bx_view_tenant(const struct bx_view *v, struct bx_str name, struct bx_tenant
         return BX_OK;
     }
     bx_err_set(err, BX_NOT_FOUND, "no tenant \"%.*s\"", (int)(name.n > 80 ? 80 : name.n), name.p);
-    bx_err_hint(err, "blixardctl tenant list shows what there is");
+    bx_err_hint(err, "blixardctl tenant list shows the tenants");
     return BX_NOT_FOUND;
 }
 

@@ -1,4 +1,4 @@
-/* kind_token - the tokens that let a host join. Only a hash of the secret is kept. */
+/* kind_token - the join tokens. Only a hash of the secret is stored. */
 #include "state/rows.h"
 
 static const struct bx_field token_fields[] = {

@@ -1,8 +1,9 @@
-/* kind_vm - the virtual machines: their rows and how they are found.
+/* kind_vm - the virtual machines: their rows and lookup.
  *
- * The key of the SQL table is the revision that created the VM: rows go in one behind the other. By
- * uuid or by name each would go into, and come out of, a page of its own, which at 100,000 VMs cost
- * four times as much. That both are unique is the view's to see to, and the digest's to prove. */
+ * The key of the SQL table is the revision that created the VM, so rows are appended in sequence.
+ * With the uuid or the name as the key, each insert and delete would touch a different page, which
+ * at 100,000 VMs costs four times as much. The view ensures that both are unique, and the digest
+ * verifies it. */
 #include "state/rows.h"
 
 #include "codec/flat.h"
@@ -28,7 +29,7 @@ static const struct bx_field vm_fields[] = {
     BX_FIELD(vm_record, stop_force, BX_T_BOOL),
     BX_FIELD(vm_record, restart_pending, BX_T_BOOL),
     BX_FIELD(vm_record, stop_timeout_s, BX_T_U32),
-    /* The config has a `node` too, by name: this is the id. */
+    /* The configuration also has a `node`, by name; this is the id. */
     {.name = "node_id", .type = BX_T_U64, .offset = offsetof(struct vm_record, node)},
     BX_FIELD(vm_record, epoch, BX_T_U64),
     BX_FIELD(vm_record, created_index, BX_T_U64),
@@ -60,7 +61,7 @@ static const struct bx_column vm_columns[] = {
 
 /* ---- rows ---- */
 
-/* Head, object and message, without the record. */
+/* Allocate header, object and message, without the record. */
 static struct bx_row *vm_block(struct bx_row_home *h, const struct bx_vm *d)
 {
     size_t size = sizeof(struct bx_row) + sizeof(struct bx_vm) + d->message.n;
@@ -134,8 +135,8 @@ static void draft_of(const struct vm_record *rec, struct bx_vm *d)
     memcpy(d->uuid, rec->uuid, 16);
 }
 
-/* The record stays as it was stored, whatever this version would write: its bytes are in the
- * digest. */
+/* Keep the record as it was stored, even if this version would write it differently: the digest
+ * covers its bytes. */
 static struct bx_row *load(struct bx_row_home *h, const uint8_t *p, size_t n)
 {
     uint8_t *record = bx_row_alloc(h, n);
@@ -175,14 +176,14 @@ BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
         .name_at = offsetof(struct bx_vm, name), .make = make, .load = load, .release = release,
         .settle = settle, .json = "metadata");
 
-/* ---- what others ask ---- */
+/* ---- lookup ---- */
 
 const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16])
 {
     return bx_view_get(v, BX_TABLE_VM, uuid);
 }
 
-/* The beginning of a uuid's text, dashes where they stand. */
+/* A prefix of a uuid's text, with dashes in their places. */
 struct prefix {
     uint32_t n; /* digits */
     uint8_t digits[32];
@@ -223,7 +224,7 @@ static bool has_prefix(const uint8_t uuid[16], const struct prefix *p)
     return true;
 }
 
-/* The result does not depend on the order of the walk: only "exactly one" is an answer. */
+/* The result does not depend on the iteration order, because a match must be unique. */
 static const struct bx_vm *by_prefix(const struct bx_view *v, const struct prefix *p,
                                      uint32_t *found)
 {
@@ -255,13 +256,13 @@ int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_
     if (*vm != NULL && found <= 1)
         return BX_OK;
     if (found > 1) {
-        bx_err_set(err, BX_CONFLICT, "\"" BX_STR_FMT "\" fits the uuid of %u VMs", BX_STR_ARG(ref),
-                   found);
-        bx_err_hint(err, "give more digits, or the name");
+        bx_err_set(err, BX_CONFLICT, "\"" BX_STR_FMT "\" matches the uuids of %u VMs",
+                   BX_STR_ARG(ref), found);
+        bx_err_hint(err, "use more digits, or the name");
         return BX_CONFLICT;
     }
     bx_err_set(err, BX_NOT_FOUND, "no VM \"%.*s\"", (int)(ref.n > 80 ? 80 : ref.n), ref.p);
-    bx_err_hint(err, "blixardctl vm list shows what there is");
+    bx_err_hint(err, "blixardctl vm list shows the VMs");
     return BX_NOT_FOUND;
 }
 

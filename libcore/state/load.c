@@ -1,7 +1,5 @@
-/* load - filling an empty state: from the tables at start, or from a dump.
- *
- * Both end with the same question: does the digest of what is here equal the one that was stored?
- */
+/* load - fills an empty state from the tables at start, or from a dump. Both end with the same
+ * check: the digest of the loaded state must equal the stored one. */
 #include "state/fsm_priv.h"
 
 #include "mem/alloc.h"
@@ -85,9 +83,9 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
     f->session_ms = meta.session_ms;
     if (memcmp(&meta, &nothing, sizeof meta) == 0 && f->view.digest == empty &&
         f->sessions_digest == 0)
-        return BX_OK; /* nothing was ever committed */
+        return BX_OK; /* nothing has been committed yet */
     if (meta.digest != bx_fsm_seal(f) || !bx_fsm_events_whole(f))
-        return bx_err_set(err, BX_CORRUPT, "state database: the digest does not come out");
+        return bx_err_set(err, BX_CORRUPT, "state database: digest mismatch");
     f->applied += BX_MUTATED(SKIP_APPLIED);
     if (BX_MUTATED(LOSE_OUTCOMES))
         bx_sessions_expire(&f->sessions, UINT64_MAX);

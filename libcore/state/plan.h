@@ -1,8 +1,8 @@
-/* plan - what a node has to do for one VM: the difference of desired and observed. Pure.
+/* plan - the next step of a node for one VM, from the desired and the observed state. Pure.
  *
- * What the row asks for, met by what the driver observes, gives one step:
+ * The row's wish and the driver's observation select one step:
  *
- *   asked for   ABSENT   STARTING  RUNNING  STOPPING  EXITED
+ *   wish        ABSENT   STARTING  RUNNING  STOPPING  EXITED
  *   nothing     -        KILL      KILL     KILL      FORGET
  *   create      START    starting  running  -         ended
  *   start       failed   -         running  -         ended
@@ -21,16 +21,16 @@
  *   stay down, cut down   the same in a phase without a process
  *
  *   starting, running, stopped, failed: REPORT that phase. `failed` with ABSENT: this epoch ran
- *   here before and is gone, so the host was rebooted or the run lost, and the restart policy
- *   decides.
- *   ended: REPORT stopped, or failed when the run failed; the row then asks for nothing or to stay
- *   down, which is what lets the run be forgotten. */
+ *   here before and is gone, because the host rebooted or the run was lost; the restart policy
+ *   decides what follows.
+ *   ended: REPORT stopped, or failed if the run failed. After that, the row's wish is `nothing` or
+ *   `stay down`, and the run is forgotten. */
 #ifndef BX_PLAN_H
 #define BX_PLAN_H
 
 #include "state/view.h"
 
-/* What the driver knows about a VM on this node. */
+/* The driver's observation of a VM on this node. */
 enum bx_observed {
     BX_OBSERVED_ABSENT,
     BX_OBSERVED_STARTING,
@@ -43,23 +43,23 @@ enum bx_observed {
 enum bx_action {
     BX_ACTION_NONE,
     BX_ACTION_START,  /* needs a grant for (vm, epoch) */
-    BX_ACTION_STOP,   /* ask the guest, then force after the timeout */
-    BX_ACTION_KILL,   /* at once: an epoch that is not ours to run, or force */
-    BX_ACTION_FORGET, /* remove what an exited run left behind */
-    BX_ACTION_REPORT, /* tell the state machine what is observed */
+    BX_ACTION_STOP,   /* shut the guest down, and kill it after the timeout */
+    BX_ACTION_KILL,   /* at once: a run of another epoch, or a forced stop */
+    BX_ACTION_FORGET, /* remove the remains of an exited run */
+    BX_ACTION_REPORT, /* report the observed phase to the state machine */
 };
 
 struct bx_plan_input {
-    const struct bx_vm *vm; /* NULL: the state knows no such VM, or it is not on this node */
+    const struct bx_vm *vm; /* NULL: there is no such VM, or it is not on this node */
     enum bx_observed observed;
     uint64_t epoch; /* of the observed run; ignored with ABSENT */
-    bool failed;    /* with EXITED: the run ended by a failure */
+    bool failed;    /* with EXITED: the run failed */
 };
 struct bx_plan {
     enum bx_action action;
     enum bx_phase report; /* with BX_ACTION_REPORT */
 };
-/* The one next step; calling it again with the same input gives the same step. */
+/* Returns the next step. The same input always yields the same step. */
 struct bx_plan bx_plan_next(const struct bx_plan_input *in);
 
 #endif

@@ -35,7 +35,7 @@ bool bx_row_read(struct bx_row_home *h, const struct bx_schema *s, const uint8_t
     int rc = bx_flat_read(s, p, n, obj, &h->arena, NULL, NULL);
 
     if (rc == BX_NO_MEMORY)
-        bx_oom(n); /* a sound record must not pass for a damaged one */
+        bx_oom(n); /* a valid record must not be reported as damaged */
     if (rc == BX_OK)
         bx_codec_decoded(call, n, n);
     else
@@ -60,7 +60,7 @@ const struct bx_istr *bx_row_name(struct bx_intern *in, struct bx_str s)
     return i;
 }
 
-/* ---- rows that hold their record: head, object, record ---- */
+/* ---- rows that include their record: header, object, record ---- */
 
 static struct bx_row *block(struct bx_row_home *h, enum bx_table table, size_t len)
 {
@@ -75,7 +75,7 @@ static struct bx_row *block(struct bx_row_home *h, enum bx_table table, size_t l
     return r;
 }
 
-/* The record is there: read it into the object. None of these records has a list. */
+/* Read the record into the object. Records of these kinds have no lists. */
 static bool finish(struct bx_row_home *h, struct bx_row *r, const void *draft)
 {
     const struct bx_kind_desc *kind = bx_kinds[r->table];
@@ -99,13 +99,13 @@ struct bx_row *bx_row_make(struct bx_row_home *h, enum bx_table table, const voi
     r = block(h, table, bx_flat_size(kind->schema, draft));
     bx_row_write(kind->schema, draft, r->data);
     ok = finish(h, r, draft);
-    assert(ok); /* what was just written reads */
+    assert(ok); /* the record was just written */
     (void)ok;
     return r;
 }
 
-/* The record stays as it was stored, whatever this version would write: its bytes are in the
- * digest. */
+/* Keep the record as it was stored, even if this version would write it differently: the digest
+ * covers its bytes. */
 struct bx_row *bx_row_load(struct bx_row_home *h, enum bx_table table, const uint8_t *p, size_t n)
 {
     struct bx_row *r;

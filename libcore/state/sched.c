@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #define COARSE 1000 /* millionths in a reported thousandth */
-#define CHUNK 256u  /* nodes scored in one go */
+#define CHUNK 256u  /* nodes scored per call */
 #define ALL_SHORT (1u << BX_REJECT_VCPUS | 1u << BX_REJECT_MEMORY | 1u << BX_REJECT_DISK)
 
 const char *const bx_reject_names[] = {
@@ -21,7 +21,7 @@ const char *const bx_reject_names[] = {
     [BX__REJECTS] = NULL,
 };
 
-/* The resources as they stand side by side: what is asked for, and what the node has left. */
+/* The resources side by side: the requested amounts, and the free amounts of the node. */
 struct amounts {
     int64_t need[BX__REJECTS], free[BX__REJECTS];
 };
@@ -47,7 +47,7 @@ static bool is_pinned(const struct bx_sched_request *rq)
     return rq->node != 0 || bx_sched_strategy(rq->strategy)->pinned;
 }
 
-/* Every reason against this node, one bit each. */
+/* All reasons against this node, one bit each. */
 static uint32_t reasons(const struct bx_node_columns *nodes, uint32_t i,
                         const struct bx_sched_request *rq)
 {
@@ -64,8 +64,8 @@ static uint32_t reasons(const struct bx_node_columns *nodes, uint32_t i,
     return bits;
 }
 
-/* Keep the best three, with their fine scores. Nodes come in the order of their ids, so an equal
- * one goes behind. */
+/* Keep the best three with their fine scores. Nodes come in order of id, so of equal ones the first
+ * wins. */
 static void rank(struct bx_decision *d, uint32_t fine[BX_BEST], const struct bx_candidate *c,
                  uint32_t score)
 {
@@ -85,7 +85,8 @@ static void rank(struct bx_decision *d, uint32_t fine[BX_BEST], const struct bx_
 
 /* ---- relaxations: only when nothing fits ---- */
 
-/* by[r] is the least that removes reason r where it is the only one, node[r] where. */
+/* by[r] is the smallest change that removes reason r where it is the only one; node[r] is that
+ * node. */
 struct least {
     uint64_t node[BX__REJECTS];
     int64_t by[BX__REJECTS];
@@ -133,7 +134,7 @@ static void choose(struct bx_decision *d)
     d->margin = d->n_best > 1 ? d->score - d->best[1].score : d->score;
 }
 
-/* One decision on its way over the nodes. */
+/* State of one decision. */
 struct search {
     const struct bx_node_columns *nodes;
     const struct bx_sched_request *rq;
@@ -143,7 +144,7 @@ struct search {
     uint32_t fine[BX_BEST]; /* scores of the best, in millionths */
 };
 
-/* The first reason against a node that has one. */
+/* Record the first reason against a node that does not fit. */
 static void reject(const struct search *s, uint32_t i, struct bx_candidate *c)
 {
     struct amounts a = {0};
@@ -162,7 +163,7 @@ static void reject(const struct search *s, uint32_t i, struct bx_candidate *c)
     s->out->counts[c->reject]++;
 }
 
-/* Most nodes that fit change nothing among the best three: one comparison tells. */
+/* Most fitting nodes do not reach the best three, which one comparison shows. */
 static void decide_chunk(struct search *s, uint32_t from, uint32_t n, struct bx_candidate *c)
 {
     const uint64_t *id = s->nodes->id + from, only = s->rq->node;
@@ -243,7 +244,7 @@ void bx_sched_why(const struct bx_node_columns *nodes, const struct bx_sched_req
                   const char *(*name_of)(const void *ctx, uint64_t node), const void *ctx,
                   char *out, size_t size)
 {
-    const size_t tail = sizeof "; and 4294967295 more"; /* room that is kept for it */
+    const size_t tail = sizeof "; and 4294967295 more"; /* space reserved for the tail */
     size_t at = 0, said = 0;
     char text[256];
 

@@ -1,15 +1,15 @@
-/* Dividing is what scoring costs, and no processor divides integers side by side. So each total
- * comes with its inverse, and what stays free is multiplied by that. For totals below 2^32, and
- * with 0 <= rest <= total,
+/* Division dominates the cost of scoring, and there is no vector instruction for integer division.
+ * So each total is stored with its inverse, and the free amount is multiplied by that. For totals
+ * below 2^32, and with 0 <= rest <= total,
  *
- *   inverse  = floor(10^6 * 2^32 / total)             below 2^52
- *   estimate = floor(rest * inverse / 2^32)           rest * inverse is below 2^52, too
+ *   inverse = floor(10^6 * 2^32 / total)        below 2^52
+ *   estimate = floor(rest * inverse / 2^32)     rest * inverse is below 2^52, too
  *
- * is floor(rest * 10^6 / total) or one less, for rest / 2^32 is below 1; the remainder tells which.
- * Nodes with larger totals are scored by dividing.
+ * is floor(rest * 10^6 / total) or one less, because rest / 2^32 is below 1; the remainder decides.
+ * Nodes with larger totals are scored by division.
  *
- * Four nodes at a time, in vectors rather than in loops for the compiler to find: GCC turns the
- * choices below into branches, which it then does not vectorise. */
+ * Four nodes are processed at a time with explicit vector intrinsics: GCC compiles the selections
+ * below to branches in a plain loop, and then does not vectorise it. */
 #include "state/sched_score.h"
 
 #include <assert.h>
@@ -57,7 +57,7 @@ static void score_each(const struct bx_node_columns *nodes, const struct bx_sche
         rest[i] = score_one(nodes, rq, from + i);
 }
 
-/* ---- four nodes, where the processor has vectors of four ---- */
+/* ---- four nodes at a time, with AVX2 ---- */
 
 uint64_t bx_sched_inverse(int64_t total)
 {
@@ -71,8 +71,8 @@ uint64_t bx_sched_inverse(int64_t total)
 
 struct four {
     __m256i rest;
-    __m256i lacks; /* all ones where a resource is short */
-    __m256i large; /* not zero where a total has no inverse */
+    __m256i lacks; /* all ones where a resource is insufficient */
+    __m256i large; /* non-zero where a total has no inverse */
 };
 
 INLINE __m256i load(const void *p)
@@ -110,7 +110,7 @@ INLINE void weigh_four(struct four *s, const int64_t *free, const int64_t *total
     s->large = _mm256_or_si256(s->large, _mm256_cmpgt_epi64(all, _mm256_set1_epi64x(UINT32_MAX)));
     rest = _mm256_and_si256(rest, _mm256_cmpgt_epi64(rest, zero));
     part = part_of(smaller(rest, all), all, load(inverse));
-    /* What the node does not have at all does not count. */
+    /* A resource of which the node has none does not count. */
     s->rest = _mm256_blendv_epi8(s->rest, smaller(s->rest, part), has);
 }
 
@@ -126,7 +126,7 @@ INLINE bool score_four(const struct bx_node_columns *nodes, const struct bx_sche
                nodes->inverse_memory + i, (int64_t)rq->memory_mib);
     weigh_four(&s, nodes->free_disk_gib + i, nodes->total_disk_gib + i, nodes->inverse_disk + i,
                (int64_t)rq->disk_gib);
-    _mm256_storeu_si256((void *)rest, _mm256_or_si256(s.rest, s.lacks)); /* all ones are -1 */
+    _mm256_storeu_si256((void *)rest, _mm256_or_si256(s.rest, s.lacks)); /* all ones equal -1 */
     for (int k = 0; k < LANES; k++)
         out[k] = (int32_t)rest[k];
     return _mm256_testz_si256(s.large, s.large) != 0;

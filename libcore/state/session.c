@@ -85,7 +85,7 @@ void bx_sessions_close(struct bx_sessions *ss)
 {
     struct bx_session *s;
 
-    ss->unused = NULL; /* what is stored stays stored */
+    ss->unused = NULL; /* stored outcomes are not deleted */
     while ((s = TAILQ_FIRST(&ss->by_use)) != NULL)
         drop_session(ss, s);
     bx_map_close(&ss->by_id);
@@ -100,7 +100,7 @@ void bx_sessions_expire(struct bx_sessions *ss, uint64_t now_ms)
         drop_session(ss, s);
 }
 
-/* ---- asking ---- */
+/* ---- checking ---- */
 
 static struct kept *kept_of(struct bx_session *s, uint64_t sequence)
 {
@@ -121,7 +121,7 @@ static int refuse(struct bx_err *err, int code, const char *what, const char *hi
     return code;
 }
 
-/* One more outcome finds room, or the floor that comes with it makes some. */
+/* True if there is space for another outcome, possibly after dropping those below the new floor. */
 static bool has_room(const struct bx_session *s, const struct bx_cmd_header *head)
 {
     uint64_t lowest = s->n == 0 ? 0 : TAILQ_FIRST(&s->outcomes)->sequence;
@@ -140,23 +140,23 @@ int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_header *head,
     if (s == NULL)
         return ss->n < ss->max ? BX_OK
                                : refuse(err, BX_BUSY, "the table of request ids is full",
-                                        "try again in a while; nothing was done");
+                                        "nothing was done; try again later");
     if (s->principal_hash != principal_hash)
-        return refuse(err, BX_CONFLICT, "this request id belongs to somebody else",
+        return refuse(err, BX_CONFLICT, "this request id belongs to another user",
                       "use another --request-id");
     if (head->sequence < s->floor)
-        return refuse(err, BX_CONFLICT, "this request was answered and its answer given up",
+        return refuse(err, BX_CONFLICT, "this request was answered, and its outcome was dropped",
                       "use a new --request-id for a new request");
     k = kept_of(s, head->sequence);
     if (k == NULL)
         return has_room(s, head) ? BX_OK
-                                 : refuse(err, BX_BUSY, "this session waits for too many answers",
-                                          "tell the lowest sequence that is still waited for");
+                                 : refuse(err, BX_BUSY, "this session has too many outcomes",
+                                          "raise the floor, the lowest sequence still waited for");
     if (k->body_hash != head->body_hash)
-        return refuse(err, BX_CONFLICT, "this request id was used for another request",
+        return refuse(err, BX_CONFLICT, "this request id was already used for another request",
                       "use another --request-id");
     *repeated = true;
-    /* No arrays in an outcome, so no arena. */
+    /* An outcome has no arrays, so no arena is needed. */
     return bx_flat_read(&bx_outcome_schema, k->record, k->len, repeat, NULL, NULL, err);
 }
 

@@ -1,9 +1,9 @@
-/* Read-only SQL for people (bx_fsm_sql of fsm.h).
+/* Read-only SQL for users (bx_fsm_sql of fsm.h).
  *
- * Queries see a temporary view in front of each table that has columns meant for people, with uuids
- * as text (state/kind.h). What a query may name is decided by an authorizer, which allows what it
- * knows and nothing else; the views are for comfort, not for safety. Time, memory and the size of
- * the result are checked every OPS_BETWEEN_LOOKS steps of SQLite's machine. */
+ * Queries see a temporary view for each table that has open columns, with uuids as text
+ * (state/kind.h). An authorizer decides which tables, columns and functions a query may use; it
+ * allows only a fixed list. The views are for convenience, not for security. Time, memory and the
+ * size of the result are checked every OPS_BETWEEN_LOOKS steps of SQLite's virtual machine. */
 #include "state/fsm.h"
 
 #include "codec/pack.h"
@@ -17,7 +17,8 @@
 #include <strings.h>
 
 #define OPS_BETWEEN_LOOKS 1000
-#define MEMORY_MAX (64 << 20) /* by which the process's SQLite memory may grow during one query */
+#define MEMORY_MAX                                                                                 \
+    (64 << 20) /* bound on the growth of the process's SQLite memory during one query */
 #define QUERY_MAX (64 << 10)
 #define VALUE_MAX (1 << 20)
 
@@ -25,14 +26,14 @@ struct query {
     sqlite3 *db;
     sqlite3_stmt *stmt;
     const struct bx_sql_limits *limits;
-    sqlite3_int64 memory; /* of the process, at the start */
-    const char *denied;   /* what the authorizer refused last, or NULL; static text */
+    sqlite3_int64 memory; /* SQLite memory of the process at the start */
+    const char *denied;   /* the last refusal of the authorizer, or NULL; static text */
     const char *hint;     /* static text, or tables */
-    char tables[256];     /* the hint that names them */
-    int stopped;          /* why the progress handler ended it, BX_OK when it did not */
+    char tables[256];     /* hint that lists the tables */
+    int stopped;          /* why the progress handler stopped the query; BX_OK if it did not */
 };
 
-/* ---- what a query may do ---- */
+/* ---- authorization ---- */
 
 static bool one_of(const char *name, const char *const *names)
 {
@@ -61,7 +62,7 @@ static bool is_open_column(const struct bx_kind_desc *k, const char *column)
     return k->json != NULL && strcasecmp(column, k->json) == 0;
 }
 
-/* The view of a kind shows a part of the record, which queries may not read themselves. */
+/* The view of a kind reads parts of the record, which queries may not read directly. */
 static bool reads_for_view(const char *table, const char *column, const char *accessor)
 {
     const struct bx_kind_desc *k = kind_of(table);
@@ -70,8 +71,8 @@ static bool reads_for_view(const char *table, const char *column, const char *ac
            strcasecmp(column, "data") == 0;
 }
 
-/* column is "" when only the presence of rows counts, and then table may also be the name of a
- * common table expression, which only the list of names tells from a table of ours. */
+/* column is "" if only the existence of rows matters. Then table may also be the name of a common
+ * table expression, which only the list of names distinguishes from a table of the database. */
 static bool may_read(const char *table, const char *column)
 {
     static const char *const hidden[] = {"outcomes", "events", "meta", NULL};
@@ -92,7 +93,7 @@ static int deny(struct query *q, const char *what, const char *hint)
 
 static int deny_write(struct query *q)
 {
-    return deny(q, "only SELECT is allowed", "change things with the vm and node commands");
+    return deny(q, "only SELECT is allowed", "use the vm and node commands for changes");
 }
 
 static int authorize(void *ctx, int action, const char *first, const char *second,
@@ -109,11 +110,11 @@ static int authorize(void *ctx, int action, const char *first, const char *secon
     case SQLITE_READ:
         if (may_read(first, second) || reads_for_view(first, second, accessor))
             return SQLITE_OK;
-        return deny(q, "this table or column is not open to queries", q->tables);
+        return deny(q, "queries may not read this table or column", q->tables);
     case SQLITE_FUNCTION:
         if (!one_of(second, harmful))
             return SQLITE_OK;
-        return deny(q, "this function is not open to queries", "");
+        return deny(q, "queries may not call this function", "");
     default:
         return deny_write(q);
     }
@@ -162,12 +163,12 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
 
     if (q->stopped == BX_TIMEOUT) {
         bx_err_set(err, BX_TIMEOUT, "the query took too long");
-        bx_err_hint(err, "ask for less at a time");
+        bx_err_hint(err, "add a LIMIT or a WHERE clause");
         return BX_TIMEOUT;
     }
     if (q->stopped != BX_OK) {
         bx_err_set(err, q->stopped, "the query needs more than %d MiB of memory", MEMORY_MAX >> 20);
-        bx_err_hint(err, "ask for less");
+        bx_err_hint(err, "add a LIMIT or a WHERE clause");
         return q->stopped;
     }
     if (q->denied != NULL) {
@@ -183,7 +184,7 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
 
 /* ---- the connection ---- */
 
-/* The hint that names the tables there are. */
+/* The hint that lists the available tables. */
 static void list_tables(struct query *q)
 {
     size_t n = (size_t)snprintf(q->tables, sizeof q->tables, "the tables are");
@@ -220,7 +221,7 @@ static int connect_to(struct query *q, const char *path)
     return rc;
 }
 
-/* One statement, and one that gives rows. */
+/* Prepare a single statement that returns rows. */
 static int prepare(struct query *q, struct bx_str text, struct bx_err *err)
 {
     sqlite3_stmt *second = NULL;
@@ -230,7 +231,7 @@ static int prepare(struct query *q, struct bx_str text, struct bx_err *err)
     if (text.n > QUERY_MAX)
         return bx_err_set(err, BX_TOO_LARGE, "the query is longer than %d KiB", QUERY_MAX >> 10);
     rc = sqlite3_prepare_v2(q->db, text.p, (int)text.n, &q->stmt, &rest);
-    /* A write to a view is refused before the authorizer is asked. */
+    /* SQLite refuses a write to a view before it calls the authorizer. */
     if (rc == SQLITE_ERROR && strncmp(sqlite3_errmsg(q->db), "cannot modify", 13) == 0)
         deny_write(q);
     if (rc != SQLITE_OK)
@@ -242,7 +243,7 @@ static int prepare(struct query *q, struct bx_str text, struct bx_err *err)
     rc = sqlite3_prepare_v2(q->db, rest, (int)(text.n - (size_t)(rest - text.p)), &second, NULL);
     sqlite3_finalize(second);
     if (rc != SQLITE_OK || second != NULL)
-        return bx_err_set(err, BX_INVALID, "one statement at a time");
+        return bx_err_set(err, BX_INVALID, "the query must be a single statement");
     return BX_OK;
 }
 
@@ -258,7 +259,8 @@ static int put_blob(struct bx_buf *out, const void *p, int n)
     return bx_pw_uuid(out, uuid);
 }
 
-/* Infinity and text that is not UTF-8 have no form in JSON: they go as text and as bytes. */
+/* Infinity and text that is not UTF-8 can not be expressed in JSON: they are sent as text and as
+ * bytes. */
 static int put_value(struct bx_buf *out, sqlite3_stmt *s, int i)
 {
     const char *text;
@@ -299,11 +301,11 @@ static int put_row(struct bx_buf *out, sqlite3_stmt *s)
 static int too_large(struct bx_err *err, size_t max)
 {
     bx_err_set(err, BX_TOO_LARGE, "the result is larger than %zu KiB", max >> 10);
-    bx_err_hint(err, "add a LIMIT, or name the columns you need");
+    bx_err_hint(err, "add a LIMIT, or select fewer columns");
     return BX_TOO_LARGE;
 }
 
-/* How many rows there are is known at the end, so they are collected first. */
+/* The number of rows precedes them in the result, so they are collected first. */
 static int read_rows(struct query *q, struct bx_buf *rows, uint32_t *n, struct bx_err *err)
 {
     int rc;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VIEW_MAX 2048 /* text of a view */
+#define VIEW_MAX 2048 /* SQL text of a view */
 
 bool bx_sql_is_open(const struct bx_kind_desc *k)
 {
@@ -64,7 +64,7 @@ static int write_pairs_json(struct bx_buf *out, const struct bx_pairs *pairs)
     return out->failed ? BX_NO_MEMORY : BX_OK;
 }
 
-/* KIND_json(data): the pairs that the kind shows, of a record, which lies at any address. */
+/* KIND_json(data): the kind's pairs as JSON, from a record that may be unaligned. */
 static void record_json(sqlite3_context *c, int n, sqlite3_value **v)
 {
     const struct bx_kind_desc *k = sqlite3_user_data(c);
@@ -116,7 +116,7 @@ static int create_functions(sqlite3 *db)
 
 /* ---- views ---- */
 
-/* One with the columns of this kind that are open; nothing for a kind that has none. */
+/* Create the view with the kind's open columns, if it has any. */
 static int create_view(sqlite3 *db, const struct bx_kind_desc *k)
 {
     char sql[VIEW_MAX];
@@ -132,7 +132,7 @@ static int create_view(sqlite3 *db, const struct bx_kind_desc *k)
         n += snprintf(sql + n, sizeof sql - (size_t)n, "%s%s%s%s%s", comma,
                       uuid ? "uuid_text(" : "", c->name, uuid ? ") AS " : "", uuid ? c->name : "");
         comma = ", ";
-        assert(n < VIEW_MAX / 2); /* it is made of our own table */
+        assert(n < VIEW_MAX / 2); /* the text comes from a static table */
     }
     if (k->json != NULL)
         n += snprintf(sql + n, sizeof sql - (size_t)n, "%s%s_json(data) AS %s", comma, k->name,

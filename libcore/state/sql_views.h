@@ -1,5 +1,5 @@
-/* sql_views - what users' queries see of the state: a temporary view in front of each table, with
- * the columns that are meant for people. */
+/* sql_views - the temporary views that users' queries read: one per table, with its open columns.
+ */
 #ifndef BX_SQL_VIEWS_H
 #define BX_SQL_VIEWS_H
 
@@ -7,10 +7,10 @@
 
 #include <sqlite3.h>
 
-/* Whether a kind has a view: it has a column that users' queries may read. */
+/* True if a kind has a view: it has at least one open column. */
 bool bx_sql_is_open(const struct bx_kind_desc *k);
-/* Create the views of this connection and the functions that they call, and make it read only. Call
- * it before an authorizer is set. Returns a code of SQLite's. */
+/* Create the views on this connection and the functions they call, and make the connection
+ * read-only. Call it before an authorizer is set. Returns a SQLite code. */
 int bx_sql_create_views(sqlite3 *db);
 
 #endif

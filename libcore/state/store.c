@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum stmt { /* beside those of the kinds */
+enum stmt { /* statements other than those of the kinds */
             S_PUT_EVENTS,
             S_PUT_OUTCOMES,
             S_DEL_OUTCOMES,
@@ -23,7 +23,7 @@ enum stmt { /* beside those of the kinds */
 struct bx_store {
     sqlite3 *db;
     char *path;
-    bool open; /* a transaction is */
+    bool open; /* a transaction is open */
     void (*fatal)(void *ctx, const struct bx_err *err);
     void *ctx;
     sqlite3_stmt *stmts[S__STMTS];
@@ -70,8 +70,8 @@ static int prepare_kind(struct bx_store *s, size_t table)
 
 /* ---- errors ---- */
 
-/* Ours are the only rows and statements, so that a constraint or a type that does not hold, and SQL
- * that does not compile, are damage too. */
+/* All rows and statements are the daemon's own, so a violated constraint or type, or SQL that does
+ * not compile, is damage too. */
 int bx_store_code(int rv)
 {
     switch (rv & 0xff) {
@@ -91,16 +91,16 @@ static _Noreturn void end(struct bx_store *s, int code, const char *what, const 
     struct bx_err err;
 
     bx_err_set(&err, code, "state database %s: %s: %s", s->path, what, why);
-    bx_err_hint(&err, "nothing is lost, the log has it; start again%s",
-                code == BX_CORRUPT ? ": the file was removed and is built anew"
-                                   : " when the cause is mended");
+    bx_err_hint(&err, "nothing is lost, the log has all entries; start the daemon again%s",
+                code == BX_CORRUPT ? ", which rebuilds the removed file"
+                                   : " after fixing the cause");
     if (s->fatal != NULL)
         s->fatal(s->ctx, &err);
     fprintf(stderr, "error: %s\nhint: %s\n", err.msg, err.hint);
     exit(70);
 }
 
-/* What is damaged would stop every start at the same entry: it goes, and is built anew. */
+/* A damaged file would stop every start at the same entry, so it is removed and rebuilt. */
 static _Noreturn void die(struct bx_store *s, const char *what)
 {
     int code = bx_store_code(sqlite3_errcode(s->db));
@@ -115,7 +115,7 @@ static _Noreturn void die(struct bx_store *s, const char *what)
 _Noreturn void bx_store_damaged(struct bx_store *s)
 {
     bx_store_remove(s->path);
-    end(s, BX_CORRUPT, "damaged", "what was read is not what was written");
+    end(s, BX_CORRUPT, "damaged", "a row fails its check");
 }
 
 static int failed(struct bx_store *s, int rv, struct bx_err *err)
@@ -124,7 +124,7 @@ static int failed(struct bx_store *s, int rv, struct bx_err *err)
                       sqlite3_errmsg(s->db));
 }
 
-/* ---- life ---- */
+/* ---- open and close ---- */
 
 static bool may_write(const char *path)
 {
@@ -151,7 +151,7 @@ static int prepare(struct bx_store *s, struct bx_err *err)
         rv = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmts[i], NULL);
     if (rv != SQLITE_OK)
         return failed(s, rv, err);
-    /* A header of a format that is newer than SQLite's own makes it read only. */
+    /* SQLite opens a file with a newer format version read-only. */
     if (sqlite3_db_readonly(s->db, "main") == 1 && may_write(s->path))
         return bx_err_set(err, BX_CORRUPT, "state database %s: damaged header", s->path);
     return BX_OK;

@@ -1,12 +1,12 @@
-/* store - the state in SQLite: written behind the view, read when a daemon starts.
+/* store - the state in SQLite: written after the view changes, read when the daemon starts.
  *
- * The log is the durable truth, so SQLite never waits for the disk (WAL, synchronous=OFF). Every
- * replicated row is stored as its canonical record; the columns beside it are for people's SELECT.
- * The tables of objects, their columns and the statements come from the table of kinds.
- * An error while writing ends the process before COMMIT: nothing is lost, the log still has it.
+ * The log provides durability, so SQLite never waits for the disk (WAL, synchronous=OFF). Every
+ * replicated row is stored as its canonical record; the other columns are for users' SELECT. The
+ * tables, their columns and the statements are generated from the table of kinds. A write error
+ * ends the process before COMMIT; nothing is lost, because the log has all entries.
  *
- *   vms, nodes ... (state/kind.h)  one row an object
- *   events, outcomes               one blob a log entry
+ *   vms, nodes ... (state/kind.h)  one row per object
+ *   events, outcomes               one blob per log entry
  *   meta                           applied, revision, digest, time_ms, session_ms */
 #ifndef BX_STORE_H
 #define BX_STORE_H
@@ -24,7 +24,8 @@ struct bx_meta {
 
 /* BX_OK, BX_CORRUPT (damaged: the caller removes the file), BX_IO. */
 int bx_store_open(struct bx_store **s, const char *path, struct bx_err *err);
-/* Who ends the process, with this message; without, it goes to stderr. */
+/* Set the function that ends the process with a message. Without one, the message is printed to
+ * stderr. */
 void bx_store_on_fatal(struct bx_store *s, void (*fatal)(void *ctx, const struct bx_err *err),
                        void *ctx);
 /* Checkpoint and close; NULL is allowed. */
@@ -32,10 +33,10 @@ void bx_store_close(struct bx_store *s);
 /* Remove a database with its -wal and -shm. */
 void bx_store_remove(const char *path);
 
-/* BX_CORRUPT or BX_IO: what an error of SQLite's says of the file. */
+/* Map a SQLite error code to BX_CORRUPT or BX_IO. */
 int bx_store_code(int sqlite_error);
 
-/* The writing half: begin is implied. All end the process on an error. */
+/* Writing. The transaction begins implicitly. All functions end the process on an error. */
 void bx_store_put(struct bx_store *s, const struct bx_row *row);
 void bx_store_delete(struct bx_store *s, const struct bx_row *row);
 void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uint64_t last,
@@ -43,12 +44,13 @@ void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uin
 void bx_store_put_outcomes(struct bx_store *s, uint64_t entry, uint64_t time_ms, const void *p,
                            size_t n);
 void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry);
-/* Drop the oldest n entries' events; *oldest is the first revision among the others. */
+/* Delete the events of the oldest n entries; *oldest is the first revision that remains. */
 void bx_store_trim_events(struct bx_store *s, uint32_t n, uint64_t *oldest);
 void bx_store_commit(struct bx_store *s, const struct bx_meta *meta);
-/* Remove every row, in the open transaction. */
+/* Delete all rows, in the open transaction. */
 void bx_store_clear(struct bx_store *s);
-/* What is there is not what was written: as when SQLite finds damage while it writes. */
+/* Call this when stored data fails a check: handled like damage that SQLite detects while writing.
+ */
 _Noreturn void bx_store_damaged(struct bx_store *s);
 
 /* Reading. Each returns BX_OK, BX_CORRUPT, or the first code other than BX_OK that fn returned. */

@@ -8,7 +8,8 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-/* In order of key, so that equal states give equal bytes: meta, the kinds, outcomes, events. */
+/* The order of the parts: meta, the kinds, outcomes, events; each sorted by key, so that equal
+ * states yield equal bytes. */
 enum { PART_META, PART_KINDS, PART_OUTCOMES = PART_KINDS + BX__TABLES, PART_EVENTS, PARTS };
 
 static uint8_t part_query(size_t part, char to[BX_STORE_SQL_MAX])
@@ -47,7 +48,7 @@ static int failed(struct bx_store_dump *d, struct bx_err *err)
                       sqlite3_errmsg(d->db));
 }
 
-/* A deferred transaction takes its snapshot with its first read. */
+/* A deferred transaction gets its snapshot at its first read. */
 static int begin(struct bx_store_dump *d)
 {
     return sqlite3_exec(d->db, "BEGIN; SELECT count(*) FROM meta;", NULL, NULL, NULL);

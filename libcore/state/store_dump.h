@@ -1,4 +1,4 @@
-/* store_dump - reading a whole state database on a connection of its own, table by table. */
+/* store_dump - reads a whole state database on a separate connection, table by table. */
 #ifndef BX_STORE_DUMP_H
 #define BX_STORE_DUMP_H
 
@@ -21,7 +21,7 @@ enum { BX_DUMP_EVENTS = 16, BX_DUMP_OUTCOMES, BX_DUMP_META };
 _Static_assert((int)BX__TABLES <= (int)BX_DUMP_EVENTS,
                "kinds beyond take numbers above those of the parts");
 
-/* A read transaction begins here and sees what is committed now. */
+/* Open a connection and begin a read transaction, which sees the state committed now. */
 int bx_store_dump_open(struct bx_store_dump **d, const char *path, struct bx_err *err);
 /* The next row, in a fixed order; *end after the last. */
 int bx_store_dump_next(struct bx_store_dump *d, struct bx_dump_row *row, bool *end,

@@ -21,7 +21,7 @@ __attribute__((format(printf, 2, 3))) static void append(char to[BX_STORE_SQL_MA
     va_start(ap, fmt);
     n += (size_t)vsnprintf(to + n, BX_STORE_SQL_MAX - n, fmt, ap);
     va_end(ap);
-    assert(n < BX_STORE_SQL_MAX); /* it is made of our own table */
+    assert(n < BX_STORE_SQL_MAX); /* the text comes from a static table */
 }
 
 static const char *or_empty(const char *s)

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-/* ---- life ---- */
+/* ---- open and close ---- */
 
 int bx_view_init(struct bx_view *v, struct bx_intern *in)
 {
@@ -61,7 +61,7 @@ void bx_view_add(struct bx_view *v, struct bx_row *row)
     bx_row_free(&v->home, old);
 }
 
-/* ---- finding ---- */
+/* ---- lookup ---- */
 
 struct bx_row *bx_view_row(const struct bx_view *v, enum bx_table table, const void *key)
 {

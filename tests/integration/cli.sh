@@ -76,7 +76,7 @@ expect 2 "--wait and --no-wait" ctl vm create x --wait --no-wait
 expect 2 "--start and --no-start" ctl vm create x --start --no-start
 echo '{"vcpu": 2}' >"$dir/wrong.json"
 expect 2 "create from a file with a mistyped name" ctl vm create x --file "$dir/wrong.json"
-said 'vcpu: no such field' "create from a file with a mistyped name: which"
+said 'vcpu: unknown field' "create from a file with a mistyped name: which"
 expect 2 "events of a mistyped type" ctl events --type vm.crated
 said 'did you mean vm.created' "events of a mistyped type: did you mean"
 expect 2 "events of no type" ctl events --type lunch

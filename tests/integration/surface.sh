@@ -59,7 +59,7 @@ expect 2 "a quota that is no size" ctl tenant set acme --quota-memory lots
 expect 5 "a VM of a tenant that is not there" ctl vm create bad --tenant nobody
 expect 0 "a VM within the quota" ctl vm create mine --tenant acme --vcpus 3 --no-start
 expect 9 "a VM beyond the quota" ctl vm create bad --tenant acme --vcpus 2
-grep -q 'lacks 1 vcpus' "$dir/err"
+grep -q 'exceeded by 1 vcpus' "$dir/err"
 ok $? "a VM beyond the quota: says what is missing"
 expect 9 "a dry run beyond the quota" ctl vm create bad --tenant acme --vcpus 2 --dry-run
 expect 6 "a quota below what is used" ctl tenant set acme --quota-vcpus 2

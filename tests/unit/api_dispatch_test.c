@@ -178,7 +178,7 @@ TEST(parameters_are_refused_with_a_suggestion)
 {
     refuses("cluster.init", "{\"nmae\": \"x\"}", BX_INVALID, "did you mean \"name\"?");
     refuses("cluster.init", "{\"colour\": 1}", BX_INVALID, "it takes: name timeout_ms trace_id");
-    refuses("cluster.init", "{\"name\": 7}", BX_INVALID, "name: must be text");
+    refuses("cluster.init", "{\"name\": 7}", BX_INVALID, "name: must be a string");
     refuses("cluster.init", "{\"timeout_ms\": 0}", BX_INVALID, "timeout_ms");
     refuses("mem.sites", "{\"action\": \"x\"}", BX_INVALID, "report, start, finish");
     refuses("cluster.int", "{}", BX_UNSUPPORTED, "did you mean \"cluster.init\"?");

@@ -624,7 +624,7 @@ TEST(errors_say_what_to_do)
     rpc_fails(&c, "cluster.status", "{}", BX_CONFLICT, "this host belongs to no cluster yet");
     rpc_fails(&c, "cluster.init", "{\"nmae\": \"x\"}", BX_INVALID, "did you mean \"name\"?");
     rpc_fails(&c, "cluster.init", "{\"colour\": 1}", BX_INVALID, "unknown parameter \"colour\"");
-    rpc_fails(&c, "cluster.init", "{\"name\": 7}", BX_INVALID, "name: must be text");
+    rpc_fails(&c, "cluster.init", "{\"name\": 7}", BX_INVALID, "name: must be a string");
     rpc_fails(&c, "cluster.init", "{\"timeout_ms\": 0}", BX_INVALID, "timeout_ms");
     rpc_fails(&c, "cluster.init", "{\"timeout_ms\": 600001}", BX_INVALID, "timeout_ms");
     rpc_fails(&c, "cluster.init", "{\"timeout_ms\": -1}", BX_INVALID, "timeout_ms");

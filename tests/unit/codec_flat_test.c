@@ -355,7 +355,7 @@ TEST(flat_names_the_field_that_is_too_large)
 
     assert_int_equal(bx_flat_read(&narrow_schema, bytes, size, &back, &arena, NULL, &err),
                      BX_TOO_LARGE);
-    assert_string_equal(err.msg, "n.name: more than its maximum");
+    assert_string_equal(err.msg, "n.name: exceeds the field's maximum");
     bx_arena_close(&arena);
 }
 

@@ -143,7 +143,8 @@ TEST(json_says_where_it_is_wrong)
         {"\"\xff\"", BX_MALFORMED, "line 1, column "},
         {"\"\\u0000\"", BX_MALFORMED, "line 1, column "},
         {"1e999", BX_MALFORMED, "line 1, column "},
-        {"[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", BX_TOO_LARGE, "JSON deeper than 16 levels"},
+        {"[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]", BX_TOO_LARGE,
+         "JSON is nested deeper than 16 levels"},
     };
     struct bx_buf b = {0};
     struct bx_err err;

@@ -119,7 +119,7 @@ TEST(an_empty_later_field_at_the_end_is_refused)
     all.fields = fields;
     bytes = flat_of(&all, &t, &n);
     assert_int_equal(bx_flat_read(&tree_schema, bytes, n, &back, &arena, NULL, &err), BX_MALFORMED);
-    assert_string_equal(err.msg, "tree: an empty field at its end");
+    assert_string_equal(err.msg, "tree: empty field at the end is not omitted");
     assert_int_equal(bx_flat_check(&tree_schema, bytes, n, NULL, NULL), BX_MALFORMED);
     bx_free(bytes);
     bx_arena_close(&arena);
@@ -142,7 +142,7 @@ TEST(an_empty_record_that_is_written_is_refused)
     bx_put64(bytes + 16, (sizeof bytes - 16) | (uint64_t)3 << 48);
     assert_int_equal(bx_flat_read(&one_schema, bytes, sizeof bytes, &t, &arena, NULL, &err),
                      BX_MALFORMED);
-    assert_string_equal(err.msg, "one.trunk: an empty record that is written");
+    assert_string_equal(err.msg, "one.trunk: empty record is not omitted");
     bytes[32] = 1; /* its count */
     assert_int_equal(bx_flat_read(&one_schema, bytes, sizeof bytes, &t, &arena, NULL, NULL), BX_OK);
     assert_int_equal(t.trunk.count, 1);
@@ -370,7 +370,7 @@ TEST(a_list_has_no_more_items_than_its_maximum)
     assert_int_equal(back.next.n, 3);
     assert_int_equal(bx_flat_read(&chain_schema, bytes, n, &back, &arena, NULL, &err),
                      BX_TOO_LARGE);
-    assert_string_equal(err.msg, "chain.next: more than its maximum");
+    assert_string_equal(err.msg, "chain.next: exceeds the field's maximum");
     bx_put32(bytes + 16 + 4, UINT32_MAX); /* nothing is allocated for a count that can not be */
     assert_int_equal(bx_flat_read(&roomy, bytes, n, &back, &arena, NULL, NULL), BX_TOO_LARGE);
     bx_free(bytes);
@@ -480,7 +480,7 @@ TEST(packed_records_refuse_with_the_way_in_the_message)
     } cases[] = {
 #define CASE(bytes, says) {bytes, sizeof bytes - 1, says}
         CASE("\x81\xa5trunk\x01", "trunk: must be a map"),
-        CASE("\x81\xa5trunk\x81\xa1x\x01", "trunk: x: no such field"),
+        CASE("\x81\xa5trunk\x81\xa1x\x01", "trunk: x: unknown field"),
         CASE("\x81\xa5trunk\x81\xa6leaves\x80", "trunk: leaves: must be a list of maps"),
         CASE("\x81\xa5trunk\x81\xa6leaves\x91\x01", "trunk: leaves: item 1: must be a map"),
         CASE("\x81\xa5trunk\x81\xa6leaves\x92\x80\x81\xa6weight\xa0",
@@ -488,7 +488,7 @@ TEST(packed_records_refuse_with_the_way_in_the_message)
              "9223372036854775807"),
         CASE("\x81\xa8"
              "branches\x94\x80\x80\x80\x80",
-             "branches: more than 3 of them"),
+             "branches: more than 3 items"),
         CASE("\x81\xa5value\x91\x91\x91\x91\x90", "value: deeper than 4 levels"),
         CASE("\x81\xa5value\xd9\x29"
              "01234567890123456789012345678901234567890",

@@ -371,9 +371,9 @@ static const struct {
     {                                                                                              \
         bytes, sizeof bytes - 1, says                                                              \
     }
-    CASE("\x81\xa3wat\x01", "wat: no such field"),
-    CASE("\x81\x01\x01", "a key that is not text"),
-    CASE("\x81\xa1\xff\x01", "a key that is not text"),
+    CASE("\x81\xa3wat\x01", "wat: unknown field"),
+    CASE("\x81\x01\x01", "a key is not a string"),
+    CASE("\x81\xa1\xff\x01", "a key is not a string"),
     CASE("\x90", "record: must be a map"),
     CASE("\x81\xa4"
          "flag\x01",
@@ -394,23 +394,23 @@ static const struct {
     CASE("\x81\xa4name\xa2"
          "a\0",
          "name: must be UTF-8 without NUL"),
-    CASE("\x81\xa4name\xc4\x01x", "name: must be text"),
+    CASE("\x81\xa4name\xc4\x01x", "name: must be a string"),
     CASE("\x81\xa4name\xb5"
          "012345678901234567890",
          "name: longer than 20 bytes"),
     CASE("\x81\xa4"
          "blob\x01",
-         "blob: must be bytes"),
-    CASE("\x81\xa4tags\xa1x", "tags: must be a list of texts"),
-    CASE("\x81\xa4tags\x92\xa1x\x01", "tags: item 2: must be text"),
-    CASE("\x81\xa4tags\x95\xa0\xa0\xa0\xa0\xa0", "tags: more than 4 of them"),
-    CASE("\x81\xa6labels\x81\x01\xa0", "labels: key 1: must be text"),
-    CASE("\x81\xa6labels\x81\xa1k\x01", "labels: k: must be text"),
-    CASE("\x81\xa6labels\x82\xa1k\xa0\xa1k\xa0", "labels: a key is given twice"),
+         "blob: must be binary"),
+    CASE("\x81\xa4tags\xa1x", "tags: must be a list of strings"),
+    CASE("\x81\xa4tags\x92\xa1x\x01", "tags: item 2: must be a string"),
+    CASE("\x81\xa4tags\x95\xa0\xa0\xa0\xa0\xa0", "tags: more than 4 items"),
+    CASE("\x81\xa6labels\x81\x01\xa0", "labels: key 1: must be a string"),
+    CASE("\x81\xa6labels\x81\xa1k\x01", "labels: k: must be a string"),
+    CASE("\x81\xa6labels\x82\xa1k\xa0\xa1k\xa0", "labels: duplicate key"),
     CASE("\x82\xa4"
          "flag\xc2\xa4"
          "flag\xc2",
-         "flag: given twice"),
+         "flag: duplicate key"),
 #undef CASE
 };
 

@@ -230,11 +230,11 @@ TEST(test_reports)
     report(BX_PHASE_LOST, "");
     refused(BX_CONFLICT, "not for a node");
     report(BX_PHASE_PENDING, "");
-    refused(BX_CONFLICT, "from creating to pending is no move");
+    refused(BX_CONFLICT, "invalid phase transition from creating to pending");
     report(BX_PHASE_RUNNING, "fast");
     stands(BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 2, true);
     report(BX_PHASE_STARTING, "");
-    refused(BX_CONFLICT, "from running to starting is no move");
+    refused(BX_CONFLICT, "invalid phase transition from running to starting");
     uuid[0] ^= 1;
     assert_int_equal(report_of(1, 2, BX_PHASE_RUNNING, ""), BX_CONFLICT);
 }

@@ -169,7 +169,7 @@ TEST(test_paths)
     bad(c, "--kernel: must be an absolute path", "node that runs the VM");
     c = config();
     c.initrd = bx_str("/i");
-    bad(c, "--initrd: goes with --kernel", "--kernel PATH");
+    bad(c, "--initrd: requires --kernel", "--kernel PATH");
     c.kernel = bx_str("/k");
     c.cmdline = (struct bx_str){text, BX_CMDLINE_MAX};
     good(c);
@@ -192,7 +192,7 @@ TEST(metadata_has_bounds)
     c.metadata = (struct bx_pairs){pairs, BX_METADATA_MAX};
     good(c);
     c.metadata.n++;
-    bad(c, "--metadata: at most 64 pairs, not 65", "leave some out");
+    bad(c, "--metadata: at most 64 pairs, not 65", "remove some of them");
     c.metadata.n = 1;
     pairs[0].value = (struct bx_str){value, BX_METADATA_VALUE_MAX};
     good(c);
@@ -222,7 +222,7 @@ TEST(test_labels)
     c.labels = (struct bx_pairs){pairs, BX_LABELS_MAX};
     good(c);
     c.labels.n++;
-    bad(c, "--label: at most 64 labels, not 65", "leave some out");
+    bad(c, "--label: at most 64 labels, not 65", "remove some of them");
     c.labels.n = 1;
     memset(key, 'k', sizeof key);
     memset(value, 'v', sizeof value);
@@ -255,12 +255,12 @@ TEST(test_policies)
     struct bx_vm_config c = config();
 
     c.strategy = BX_STRATEGY_MANUAL;
-    bad(c, "--strategy manual: names no node", "--node NAME");
+    bad(c, "--strategy manual: requires --node", "--node NAME");
     c.node = bx_str("n1");
     good(c);
     c = config();
     c.on_lost = BX_ON_LOST_RESTART;
-    bad(c, "--on-lost restart: the VM's disk stays on its node", "--disk-ephemeral");
+    bad(c, "--on-lost restart: the VM's disk exists only on its node", "--disk-ephemeral");
     c.disk_ephemeral = true;
     good(c);
     c.disk_ephemeral = false;
@@ -268,7 +268,7 @@ TEST(test_policies)
     good(c);
     c = config();
     c.cmdline = bx_str("quiet");
-    bad(c, "--cmdline: goes with --kernel", "--kernel PATH");
+    bad(c, "--cmdline: requires --kernel", "--kernel PATH");
     c.kernel = bx_str("/k");
     good(c);
 }

@@ -486,7 +486,7 @@ TEST(the_hint_is_what_would_help)
     c.memory_mib = 1024;
     assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &down), BX_OK);
     c.node = bx_str("n1");
-    hint_says(&t, &c, "n2: name that one with --node, or none");
+    hint_says(&t, &c, "n2: use that one for --node, or omit --node");
     down.id = 2;
     assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &down), BX_OK);
     c.node = bx_str("");

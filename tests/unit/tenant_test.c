@@ -113,10 +113,10 @@ TEST(a_quota_bounds_what_is_created)
     assert_int_equal(create("acme", (struct bx_quota){4, 250, 0, 0}), BX_OK);
     assert_int_equal(vm("acme", "a", 3), BX_OK);
     assert_int_equal(vm("acme", "b", 3), BX_UNPLACEABLE);
-    refused(BX_UNPLACEABLE, "\"acme\" lacks 2 vcpus", "tenant set acme");
+    refused(BX_UNPLACEABLE, "\"acme\": quota exceeded by 2 vcpus", "tenant set acme");
     assert_int_equal(vm("acme", "b", 1), BX_OK);
     assert_int_equal(vm("acme", "c", 1), BX_UNPLACEABLE);
-    refused(BX_UNPLACEABLE, "lacks 1 vcpus, 50 MiB of memory", "");
+    refused(BX_UNPLACEABLE, "exceeded by 1 vcpus, 50 MiB of memory", "");
     assert_int_equal(vm("default", "c", 9), BX_OK); /* it is nobody else's */
     uses("acme", 2, 4);
     assert_int_equal(test_fsm_delete(&t, "a"), BX_OK);
@@ -129,7 +129,7 @@ TEST(the_number_of_vms_is_bounded)
     assert_int_equal(create("acme", (struct bx_quota){.vms = 1}), BX_OK);
     assert_int_equal(vm("acme", "a", 1), BX_OK);
     assert_int_equal(vm("acme", "b", 1), BX_UNPLACEABLE);
-    refused(BX_UNPLACEABLE, "lacks 1 VMs", "");
+    refused(BX_UNPLACEABLE, "exceeded by 1 VMs", "");
 }
 
 TEST(an_unknown_tenant_gets_no_vm)
