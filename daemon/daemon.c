@@ -176,9 +176,9 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
     return BX_OK;
 }
 
-/* ---- life ---- */
+/* ---- open and close ---- */
 
-/* A log that belongs to nobody must not become that of another member. */
+/* A log without an identity must not be used by another member. */
 static int check_identity(const struct daemon *d, struct bx_err *err)
 {
     char mark[OPTIONS_PATH + 8];
@@ -186,7 +186,7 @@ static int check_identity(const struct daemon *d, struct bx_err *err)
     snprintf(mark, sizeof mark, "%s/mark", d->options.data);
     if (d->identity.node != 0 || access(mark, F_OK) != 0)
         return BX_OK;
-    bx_err_set(err, BX_CORRUPT, "--data %s: there is a member's log, but not its identity",
+    bx_err_set(err, BX_CORRUPT, "--data %s: contains the log of a member but no identity",
                d->options.data);
     bx_err_hint(err, "wipe %s and join the cluster again under a new id", d->options.data);
     return BX_CORRUPT;
@@ -287,13 +287,14 @@ int daemon_open(struct daemon *d, struct bx_err *err)
     d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
     rc = daemon_open_driver(d, err);
     if (rc == BX_OK)
-        log_write(LOG_INFO, "this host belongs to no cluster yet: blixardctl cluster init, or "
-                            "cluster join TOKEN");
+        log_write(LOG_INFO,
+                  "this host is not a member of a cluster: run blixardctl cluster init, or "
+                  "cluster join TOKEN");
     return rc;
 }
 
-/* Nothing may be decided any more before anything is taken apart: first the hooks go, then what
- * is under way is waited for, then the node answers those who ask and writes its last word. */
+/* Stop in this order: remove the hooks, so that nothing new starts; wait for pending I/O; then let
+ * the node answer its waiting requests and write its final state. */
 void daemon_close(struct daemon *d)
 {
     loop_quiet(&d->loop);

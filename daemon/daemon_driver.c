@@ -75,7 +75,7 @@ static int choose(struct daemon *d, struct bx_err *err)
     if (d->options.driver == OPTIONS_DRIVER_AUTO)
         return open_sim(d, why);
     bx_err_set(err, BX_FAILED, "--driver qemu: %s", why);
-    bx_err_hint(err, "install QEMU, name it with --qemu PATH, or use --driver sim");
+    bx_err_hint(err, "install QEMU, set its path with --qemu PATH, or use --driver sim");
     return BX_FAILED;
 }
 

@@ -24,9 +24,9 @@
 #include <string.h>
 
 #define GIVE_UP_MS 30000u
-#define LOOK_MS 1000u       /* while something is missing */
+#define LOOK_MS 1000u       /* while the row is incomplete */
 #define LOOK_AGAIN_MS 5000u /* afterwards */
-#define REFUSED_MS 30000u   /* after a refusal, which another try will hardly change */
+#define REFUSED_MS 30000u   /* after a refusal, which is unlikely to change soon */
 #define PROPOSE_MS 10000u
 
 void daemon_self(struct daemon *d, struct bx_node_info *out)
@@ -34,7 +34,7 @@ void daemon_self(struct daemon *d, struct bx_node_info *out)
     const struct bx_node_row *row =
         d->node == NULL ? NULL : bx_view_node(bx_node_view(d->node), d->identity.node);
 
-    /* What an operator has set in the row stays as it is. */
+    /* Keep the values that an operator has set in the row. */
     *out = row != NULL ? row->info
                        : (struct bx_node_info){.overcommit_vcpus_pct = 100,
                                                .overcommit_memory_pct = 100,
@@ -75,10 +75,10 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
     if (o != NULL) {
         d->member.look_ms = daemon_now(d) + REFUSED_MS;
         log_write(LOG_WARNING,
-                  "the cluster refuses this node's row: " BX_STR_FMT " (" BX_STR_FMT ")",
+                  "the cluster has refused this node's row: " BX_STR_FMT " (" BX_STR_FMT ")",
                   BX_STR_ARG(o->message), BX_STR_ARG(o->hint));
     } else {
-        log_write(LOG_WARNING, "this node's row is not written yet: %s", err->msg);
+        log_write(LOG_WARNING, "this node's row has not been written yet: %s", err->msg);
     }
 }
 
@@ -95,7 +95,7 @@ static void propose(struct daemon *d, uint16_t kind, const void *body)
     if (bx_node_submit(d->node, &s, &err) == BX_OK)
         d->member.proposed = true;
     else
-        log_write(LOG_WARNING, "registering this node: %s", err.msg);
+        log_write(LOG_WARNING, "can not register this node: %s", err.msg);
 }
 
 static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
@@ -107,7 +107,8 @@ static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib;
 }
 
-/* True when nothing is missing; else what is missing is proposed, or somebody else's to bring. */
+/* True if the row is complete. Otherwise propose what is missing, unless another node must do so.
+ */
 static bool registered(struct daemon *d)
 {
     const struct bx_view *view = bx_node_view(d->node);
@@ -124,8 +125,8 @@ static bool registered(struct daemon *d)
         propose(d, BX_CMD_CLUSTER_CREATE, &c);
         return false;
     }
-    /* A joiner's row was made by its join; until the log has brought it here, there is nothing to
-     * compare with. */
+    /* The row of a joining host is created by its JOIN; until the log has arrived here, there is
+     * nothing to compare with. */
     if (row == NULL && !d->identity.founder)
         return false;
     daemon_self(d, &self);
@@ -151,7 +152,7 @@ void daemon_register(struct daemon *d)
     } else if (d->member.done != NULL && now >= d->member.give_up) {
         struct bx_err err = {0};
 
-        bx_err_set(&err, BX_TIMEOUT, "this host is a member now, but has not caught up within %u s",
+        bx_err_set(&err, BX_TIMEOUT, "this host is a member, but has not caught up within %u s",
                    GIVE_UP_MS / 1000);
         bx_err_hint(&err, "blixardctl cluster status");
         finish(d, &err);
@@ -163,26 +164,26 @@ void daemon_register(struct daemon *d)
 static int begin(struct daemon *d, daemon_done done, void *ctx, struct bx_err *err)
 {
     if (d->identity.node != 0) {
-        bx_err_set(err, BX_CONFLICT, "this host is node %llu of a cluster already",
+        bx_err_set(err, BX_CONFLICT, "this host is already node %llu of a cluster",
                    (unsigned long long)d->identity.node);
         bx_err_hint(err, "blixardctl cluster status");
         return BX_CONFLICT;
     }
     if (d->member.done != NULL)
-        return bx_err_set(err, BX_CONFLICT, "an init or a join is under way");
+        return bx_err_set(err, BX_CONFLICT, "an init or a join is already in progress");
     d->member.done = done;
     d->member.ctx = ctx;
     d->member.give_up = daemon_now(d) + GIVE_UP_MS;
     return BX_OK;
 }
 
-/* Save who we are and be it. After a failure to save this host is no member. */
+/* Save the identity and open the node. If saving fails, this host is not a member. */
 static int become(struct daemon *d, const struct bx_identity *id, struct bx_err *err)
 {
     int rc = bx_identity_save(d->fs, id, err);
 
     if (rc != BX_OK)
-        return bx_err_wrap(err, "saving this node's identity");
+        return bx_err_wrap(err, "can not save the identity of this node");
     d->identity = *id;
     return daemon_open_node(d, err);
 }
@@ -211,7 +212,7 @@ int daemon_init_cluster(struct daemon *d, const char *name, daemon_done done, vo
 
 static void dial_next(struct daemon *d);
 
-/* As many members as fit: one that answers is enough, its log has the others. */
+/* As many members as fit: one that answers is enough, because its log contains the others. */
 static void write_peers(const struct bx_strs *peers, char *out, size_t size)
 {
     size_t n = 0;
@@ -234,7 +235,7 @@ static void take_answer(struct daemon *d, const struct bx_joined *a)
     snprintf(id.name, sizeof id.name, "%s", d->options.name);
     write_peers(&a->peers, id.peers, sizeof id.peers);
     if (a->node == 0)
-        rc = bx_err_set(&err, BX_MALFORMED, "the answer to the join names no node id");
+        rc = bx_err_set(&err, BX_MALFORMED, "the answer to the join has no node id");
     else
         rc = become(d, &id, &err);
     if (rc != BX_OK)
@@ -259,11 +260,11 @@ static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err 
     }
     bx_err_wrap(&said, "asking %s to join", address);
     if (said.hint[0] == '\0')
-        bx_err_hint(&said, "do the cluster's daemons run? a new token names those that are "
-                           "members now");
+        bx_err_hint(&said, "check that the cluster's daemons run; a new token lists the current "
+                           "members");
     log_write(LOG_WARNING, "%s", said.msg);
-    /* A refusal is kept under its incarnation; when its cause is mended, the next try is a new
-     * one. */
+    /* A refusal is stored as the outcome of this incarnation, so a later attempt, after the cause
+     * is fixed, needs a new one. */
     if (a != NULL && !bx_code_retryable(a->code))
         d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
     if ((a == NULL || bx_code_retryable(a->code)) &&
@@ -319,11 +320,11 @@ void daemon_member_close(struct daemon *d)
     finish(d, &err);
 }
 
-/* ---- the other side ---- */
+/* ---- admitting a host ---- */
 
 struct asking {
     struct link *link;
-    uint64_t handle; /* of the connection; it may be gone when the answer comes */
+    uint64_t handle; /* of the connection, which may be closed by then */
 };
 
 static void answer(void *ctx, const struct bx_joined *a)
@@ -345,7 +346,7 @@ void daemon_on_join(void *ctx, uint64_t handle, const struct bx_join *join)
     if (asking != NULL) {
         *asking = (struct asking){d->link, handle};
         /* Nobody asks before the link was told who we are, which is before the node opens. */
-        rc = d->node == NULL ? bx_err_set(&err, BX_NO_LEADER, "this member is just starting")
+        rc = d->node == NULL ? bx_err_set(&err, BX_NO_LEADER, "this member is still starting")
                              : bx_node_join(d->node, join, answer, asking, &err);
     }
     if (rc == BX_OK)

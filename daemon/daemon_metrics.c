@@ -1,5 +1,5 @@
-/* What this process counts, besides the API, which adds its own: memory, the node and the link. The
- * node's sources are there before the node is, and zero until then. */
+/* Registers the metrics of this process except the API's: memory, the node and the link. The node's
+ * sources are registered before the node exists and are zero until then. */
 #include "daemon.h"
 
 #include "diag/memory.h"
@@ -41,7 +41,7 @@ static struct bx_node_memory memory_of(const struct daemon *d)
     return m;
 }
 
-/* One function for each member, which the registry copies apart from the others. */
+/* One function per member, because the registry copies each separately. */
 #define READ(name, member)                                                                         \
     static void read_##name(const void *ctx, void *out)                                            \
     {                                                                                              \
@@ -88,6 +88,6 @@ void daemon_metrics_open(struct daemon *d)
         s.ctx = d;
         rc = bx_metrics_add(&d->metrics, &s);
     }
-    assert(rc == BX_OK); /* names and bounds are known when this is compiled */
+    assert(rc == BX_OK); /* names and bounds are fixed at compile time */
     (void)rc;
 }

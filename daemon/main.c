@@ -1,4 +1,4 @@
-/* blixardd - a node's daemon. */
+/* blixardd - the daemon of a node. */
 #include "daemon.h"
 
 #include "sys/log.h"
@@ -11,8 +11,8 @@
 
 static struct daemon d;
 
-/* Each request under way holds an encoded command and then an answer, and batches on their way to
- * several peers are frames of some kilobytes: all of it at once, on this thread. */
+/* Each pending request holds an encoded command and then a reply, and batches to several peers are
+ * frames of some kilobytes; all of them exist at once, on this thread. */
 static void keep_buffers(void)
 {
     for (uint32_t i = 0; i < BX_BUF_CLASSES; i++)
@@ -25,8 +25,8 @@ static int refuse(const struct bx_err *err)
     return bx_code_exit(err->code);
 }
 
-/* A descriptor that was closed is taken by the next file or socket, and what is logged would go
- * into that one. */
+/* If a standard descriptor is closed, the next file or socket would get its number, and log output
+ * would be written into it. */
 static bool keep_standard_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {

@@ -2,7 +2,7 @@
 
 #include "mem/alloc.h"
 
-#define KEEP_BYTES (256u << 10) /* of input memory, while nothing is in it */
+#define KEEP_BYTES (256u << 10) /* input memory kept while it is empty */
 
 const struct stream_limits link_limits = {.queue_bytes = LINK_QUEUE_BYTES,
                                           .queue_buffers = LINK_QUEUE_FRAMES,
@@ -46,7 +46,7 @@ static void on_ready(struct stream *s)
         link_conn_send(c, &c->join_frame);
 }
 
-/* ---- the end ---- */
+/* ---- closing ---- */
 
 static void on_gone(struct stream *s)
 {
@@ -102,19 +102,20 @@ bool link_conn_send(struct link_conn *c, struct bx_buf *frame)
 
 /* ---- reading ---- */
 
-/* What is wrong with the head at p, or NULL. */
+/* The reason why the header at p is refused, or NULL. */
 static const char *check_head(const struct link_conn *c, const uint8_t *p, struct bx_header *head)
 {
     if (bx_header_read(p, head) != BX_OK)
-        return "what came is no frame";
+        return "not a frame";
     if (head->kind <= BX_KIND_FRAME || head->kind >= BX_KIND_FRAME + BX__FRAMES)
-        return "a frame of unknown kind";
+        return "unknown kind of frame";
     if (head->length > (c->up || c->join_done != NULL ? BX_FRAME_MAX : BX_FRAME_HELLO_MAX))
-        return "a frame beyond its bound";
+        return "frame too large";
     return NULL;
 }
 
-/* One frame out of the input; the number of bytes it took, 0: not whole yet or closed. */
+/* Handle one frame of the input; returns its size, 0 if it is incomplete or the connection was
+ * closed. */
 static size_t next_frame(struct link_conn *c, uint8_t *p, size_t n)
 {
     struct bx_header head;
@@ -132,7 +133,7 @@ static size_t next_frame(struct link_conn *c, uint8_t *p, size_t n)
     if (n < total)
         return 0;
     if (bx_header_check(p, total, head.kind, 1, &head) != BX_OK) {
-        link_conn_malformed(c, "a frame's checksum is wrong");
+        link_conn_malformed(c, "frame checksum mismatch");
         return 0;
     }
     p += BX_HEADER_SIZE;

@@ -1,4 +1,4 @@
-/* conn - one connection of the link: frames on a stream. Shared by the files of the link. */
+/* conn - one connection of the link: frames on a stream. Internal to the link. */
 #ifndef LINK_CONN_H
 #define LINK_CONN_H
 
@@ -16,18 +16,18 @@ struct link_conn {
     TAILQ_ENTRY(link_conn) link;
     struct link *owner;
     struct stream stream;
-    uint64_t handle;   /* names it while it lives */
-    uint64_t expected; /* whom we dialled, 0: accepted */
-    uint64_t peer;     /* whose hello was accepted */
+    uint64_t handle;   /* identifies the connection */
+    uint64_t expected; /* the node that was dialled; 0: accepted */
+    uint64_t peer;     /* the node whose hello was accepted */
     uint8_t incarnation[16];
-    uint32_t codecs; /* 1 << enum bx_codec: what its hello says it reads */
-    bool accepted;   /* they dialled */
-    bool stranger;   /* their hello said that they want to join */
-    bool asked;      /* a stranger's JOIN came */
+    uint32_t codecs; /* 1 << enum bx_codec: the codecs its hello lists */
+    bool accepted;   /* the peer dialled */
+    bool stranger;   /* its hello requests to join */
+    bool asked;      /* the stranger has sent its JOIN */
     bool up;         /* a member's hello was accepted */
     uint64_t since, heard;
     struct bx_buf aligned;
-    /* of a connection that asks to join */
+    /* of a connection that requests to join */
     struct bx_buf join_frame;
     void (*join_done)(void *ctx, const struct bx_joined *answer, const struct bx_err *err);
     void *join_ctx;
@@ -47,7 +47,7 @@ struct link {
     struct link_conns conns;
     uint64_t next_handle;
     uint64_t ticked;        /* boot time of the last tick */
-    char last_refusal[256]; /* logged once, not with every try */
+    char last_refusal[256]; /* logged once, not on every attempt */
     struct link_stats stats;
 };
 
@@ -59,17 +59,17 @@ void link_log(struct link *l, int level, const char *fmt, ...)
 extern const struct stream_limits link_limits;
 extern const struct stream_callbacks link_callbacks;
 struct link_conn *link_conn_create(struct link *l);
-/* Dial HOST:PORT. What can not even be tried fails on the next tick, like a dial that nobody
- * answers: nobody is told from inside the call. */
+/* Dial HOST:PORT. An immediate failure is reported on the next tick, like a dial without an answer,
+ * so no callback runs inside the call. */
 void link_conn_dial(struct link_conn *c, const char *address);
 void link_conn_close(struct link_conn *c, const char *why);
-void link_conn_malformed(struct link_conn *c, const char *why); /* count it, and close */
-/* Takes frame's memory over. False when the queue is full. */
+void link_conn_malformed(struct link_conn *c, const char *why); /* count it and close */
+/* Takes over frame's memory. False if the queue is full. */
 bool link_conn_send(struct link_conn *c, struct bx_buf *frame);
 
 /* ---- hello.c ---- */
 void link_say_hello(struct link_conn *c, const char *refuse);
-/* A whole frame came. */
+/* Handle a complete frame. */
 void link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n);
 
 #endif

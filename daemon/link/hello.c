@@ -39,7 +39,7 @@ static void log_refusal(struct link *l, const char *text)
     link_log(l, 4, "%s", text);
 }
 
-/* The connection closes once the reason is sent. */
+/* Send the reason, then close the connection. */
 static void refuse(struct link_conn *c, uint64_t node, const char *why)
 {
     char text[sizeof c->owner->last_refusal];
@@ -72,11 +72,11 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
     if (c->accepted && h->node < id->node)
         return "the node with the larger id dials";
     if (p == NULL && !(c->accepted && c->owner->o.admits(c->owner->o.ctx, h->node)))
-        return "no member has this id";
+        return "no member has this node id";
     if (c->expected != 0 && c->expected != h->node)
         return "another node answers at this address";
     if (p != NULL && p->conn != NULL && memcmp(p->conn->incarnation, h->incarnation, 16) != 0)
-        return "a node of this id is connected already";
+        return "a node with this id is already connected";
     return NULL;
 }
 
@@ -84,7 +84,7 @@ static void come_up(struct link_conn *c, const struct bx_hello *h)
 {
     struct link_peer *p = link_peer_of(c->owner, h->node);
 
-    /* The same node came again: its old connection is dead, which was not noticed yet. */
+    /* The node has reconnected: its old connection is dead, which has not been detected yet. */
     if (p != NULL && p->conn != NULL)
         link_conn_close(p->conn, "replaced by a newer connection");
     if (c->accepted)
@@ -128,13 +128,13 @@ static void on_hello(struct link_conn *c, const uint8_t *p, size_t n)
     const char *why;
 
     if (bx_frame_read(&bx_hello_schema, p, n, &h, NULL, NULL) != BX_OK)
-        link_conn_malformed(c, "a hello that can not be read");
+        link_conn_malformed(c, "malformed hello");
     else if (h.refuse.n > 0)
         on_refusal(c, h.refuse);
     else if (c->up || c->stranger)
-        link_conn_malformed(c, "a second hello");
+        link_conn_malformed(c, "duplicate hello");
     else if (c->join_done != NULL)
-        return; /* it is a member of something; the JOIN is on its way */
+        return; /* accepted; wait for its JOIN */
     else if ((why = reason_to_refuse(c, &h)) != NULL)
         refuse(c, h.node, why);
     else if (h.node == 0)
@@ -148,7 +148,7 @@ static void on_join(struct link_conn *c, const uint8_t *p, size_t n)
     struct bx_join j = {0};
 
     if (bx_frame_read(&bx_join_schema, p, n, &j, NULL, NULL) != BX_OK) {
-        link_conn_malformed(c, "a JOIN that can not be read");
+        link_conn_malformed(c, "malformed JOIN");
         return;
     }
     c->asked = true;
@@ -166,7 +166,7 @@ static void on_joined(struct link_conn *c, const uint8_t *p, size_t n)
         c->join_done = NULL;
     }
     bx_arena_close(&arena);
-    link_conn_close(c, "the answer to the JOIN can not be read");
+    link_conn_close(c, "malformed answer to the JOIN");
 }
 
 static void pong(struct link_conn *c)
@@ -187,7 +187,7 @@ void link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t 
     else if (kind == BX_FRAME_JOINED && c->join_done != NULL)
         on_joined(c, p, n);
     else if (!c->up || kind == BX_FRAME_JOIN || kind == BX_FRAME_JOINED)
-        link_conn_malformed(c, "a frame out of turn");
+        link_conn_malformed(c, "unexpected frame");
     else if (kind == BX_FRAME_PING)
         pong(c);
     else if (kind != BX_FRAME_PONG)

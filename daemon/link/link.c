@@ -7,7 +7,7 @@
 
 #define TICK_MS 100u
 #define CONNECT_MS 3000u
-#define JOIN_MS 20000u /* a JOIN waits for its commit */
+#define JOIN_MS 20000u /* a JOIN is answered only after its commit */
 
 uint64_t link_now(const struct link *l)
 {
@@ -54,7 +54,7 @@ static void on_incoming(struct stream_listener *listener)
     c->accepted = true;
     if (!stream_accept(&c->stream, listener) || !room) {
         l->stats.turned_away++;
-        link_conn_close(c, "not now");
+        link_conn_close(c, "try again later");
     }
 }
 
@@ -127,8 +127,8 @@ static void on_tick(uv_timer_t *timer)
     l->ticked = now;
     for (c = TAILQ_FIRST(&l->conns); c != NULL; c = next) {
         next = TAILQ_NEXT(c, link);
-        /* If it was this process that did not run, what the others said lies unread in the kernel:
-         * their silence counts from now. */
+        /* If this process was stopped, the input of the peers is still unread in the kernel:
+         * measure their silence from now. */
         if (stood_still)
             c->heard = now;
         check_deadlines(c, now);
@@ -174,7 +174,7 @@ static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, ui
 static const struct bx_link_ops ops = {port_send, port_connected, port_codecs, port_queued,
                                        port_set_peers};
 
-/* ---- life ---- */
+/* ---- create and destroy ---- */
 
 static void on_timer_closed(uv_handle_t *handle)
 {
@@ -217,7 +217,7 @@ void link_destroy(struct link *l)
     if (l == NULL)
         return;
     while ((c = TAILQ_FIRST(&l->conns)) != NULL) {
-        c->up = false; /* nobody is told any more */
+        c->up = false; /* no more callbacks */
         c->join_done = NULL;
         link_conn_close(c, "stopping");
     }

@@ -89,10 +89,10 @@ void link_peers_forget(struct link *l, const struct link_conn *c)
     if (p->conn != c)
         return;
     p->conn = NULL;
-    /* Only a connection that lasted shows that dialling at once is worth it: two daemons with one
-     * identity would replace each other's connections without end. */
+    /* Reset the backoff only after a lasting connection: otherwise two daemons with one identity
+     * would replace each other's connections without end. */
     if (link_now(l) - c->since > LASTING_MS)
         p->backoff_ms = 0;
-    if (p->address[0] == '\0') /* the next one is to be admitted anew */
+    if (p->address[0] == '\0') /* its next connection must be admitted again */
         *p = l->peers[--l->n_peers];
 }

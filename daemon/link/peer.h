@@ -1,8 +1,8 @@
-/* peer - the nodes that the link talks with, and the connection to each.
+/* peer - the nodes that the link connects with, and the connection to each.
  *
- * Which they are is the node's decision (node/peers.h); here is what it said last, and a place for
- * each node that was admitted since and is in the next list. Peers are found by id: pointers to
- * them are stale once one was added or a new list came. */
+ * The node decides who they are (node/peers.h). This module keeps the last list it received, and
+ * adds each node that was admitted since. Peers are found by id: pointers to peers are invalid
+ * after a peer is added or a new list is set. */
 #ifndef LINK_PEER_H
 #define LINK_PEER_H
 
@@ -13,22 +13,22 @@ struct link_conn;
 
 struct link_peer {
     uint64_t id;
-    char address[BX_ADDRESS_MAX + 1]; /* empty: it dials */
+    char address[BX_ADDRESS_MAX + 1]; /* empty: the peer dials */
     struct link_conn *conn;           /* up */
-    struct link_conn *dialling;       /* on its way */
+    struct link_conn *dialling;       /* being established */
     uint64_t dial_at;
-    uint32_t backoff_ms; /* doubled by every dial that led to nothing lasting */
+    uint32_t backoff_ms; /* doubled by every dial without a lasting connection */
 };
 
-/* NULL: none. */
+/* NULL if there is none. */
 struct link_peer *link_peer_of(struct link *l, uint64_t id);
-/* The same, or a new place for a node that was admitted. */
+/* The same, or a new peer for a node that was admitted. */
 struct link_peer *link_peer_take(struct link *l, uint64_t id);
-/* The list is this one now: peers that stay keep their connections, those of others are closed. */
+/* Set the list: connections of remaining peers are kept, those of others are closed. */
 void link_peers_set(struct link *l, const struct bx_peer *peers, uint32_t n);
-/* Dial those that it is this node's part to dial, and whose time has come. */
+/* Dial the peers that this node must dial and whose backoff has passed. */
 void link_peers_dial(struct link *l, uint64_t now);
-/* c is closed: it is the connection to no peer any more, and a peer that only it made is gone. */
+/* c was closed: detach it from its peer, and remove a peer that existed only through it. */
 void link_peers_forget(struct link *l, const struct link_conn *c);
 
 #endif

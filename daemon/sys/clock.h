@@ -1,11 +1,11 @@
-/* clock - the kernel's clocks and its random numbers, behind the port of node/ports.h. */
+/* clock - the kernel's clocks and random numbers, behind the port of node/ports.h. */
 #ifndef CLOCK_H
 #define CLOCK_H
 
 #include "node/ports.h"
 
-/* The one clock; there is nothing to close. A kernel that can not tell the time or give random
- * bytes ends the process. */
+/* The only clock; it needs no close. If the kernel fails to return the time or random bytes, the
+ * process ends. */
 struct bx_clock *clock_kernel(void);
 
 #endif

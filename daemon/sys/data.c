@@ -18,9 +18,10 @@ static int refuse(const char *dir, struct bx_err *err)
 
     bx_err_set(err, e == ENOSPC ? BX_NO_SPACE : BX_IO, "--data %s: %s", dir, strerror(e));
     if (e == ENOENT)
-        bx_err_hint(err, "blixardd makes the last part of the path itself, the rest must exist");
+        bx_err_hint(err,
+                    "blixardd creates only the last directory of the path; create its parents");
     else
-        bx_err_hint(err, "it must be a directory that blixardd may write, on a disk with room");
+        bx_err_hint(err, "use a directory that blixardd can write to, on a disk with free space");
     return e == ENOSPC ? BX_NO_SPACE : BX_IO;
 }
 
@@ -30,9 +31,9 @@ static int refuse_second(int fd, const char *dir, struct bx_err *err)
     ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
 
     pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-    bx_err_set(err, BX_CONFLICT, "--data %s: another blixardd runs there (pid %s)", dir,
+    bx_err_set(err, BX_CONFLICT, "--data %s: in use by another blixardd (pid %s)", dir,
                pid[0] == '\0' ? "unknown" : pid);
-    bx_err_hint(err, "stop it first, or give this one a directory of its own");
+    bx_err_hint(err, "stop that daemon, or use another directory");
     return BX_CONFLICT;
 }
 
@@ -43,7 +44,7 @@ static int take_lock(int fd, const char *dir, struct bx_err *err)
 
     if (flock(fd, LOCK_EX | LOCK_NB) != 0)
         return errno == EWOULDBLOCK ? refuse_second(fd, dir, err) : refuse(dir, err);
-    /* The pid is for people and for the message above; the lock does not depend on it. */
+    /* The pid is only information for the message above; the lock does not depend on it. */
     n = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
     if (ftruncate(fd, 0) != 0 || pwrite(fd, pid, (size_t)n, 0) != n)
         return refuse(dir, err);

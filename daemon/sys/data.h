@@ -1,4 +1,4 @@
-/* data - the data directory: made when it is missing, and locked while a daemon lives in it. */
+/* data - the data directory: created if missing, and locked while a daemon uses it. */
 #ifndef DATA_H
 #define DATA_H
 
@@ -6,9 +6,9 @@
 
 #include <stddef.h>
 
-/* Make dir (mode 0700) if it is missing, lock it, and put its absolute path in the place of dir,
- * which has `size` bytes. *lock stays open as long as the lock is wanted, and is close-on-exec.
- * BX_OK, BX_CONFLICT (another daemon has it), BX_IO, BX_INVALID (the path is too long). */
+/* Create dir (mode 0700) if it is missing, lock it, and replace dir by its absolute path; dir has
+ * `size` bytes. Keep *lock, which is close-on-exec, open to hold the lock. BX_OK, BX_CONFLICT
+ * (another daemon has the lock), BX_IO, BX_INVALID (the path is too long). */
 int data_open(char *dir, size_t size, int *lock, struct bx_err *err);
 
 #endif

@@ -20,12 +20,12 @@ struct disk {
     uv_loop_t *loop;
     uv_thread_t thread;
     uv_async_t done;
-    uv_timer_t timer; /* runs while a write is under way */
+    uv_timer_t timer; /* active while a write is pending */
     uint32_t handles_open;
     uv_mutex_t mutex;
     uv_cond_t cond;
     bool stop;
-    uint32_t writes, offloads; /* under way; the loop's thread only */
+    uint32_t writes, offloads; /* pending jobs; loop's thread only */
     /* ---- under the mutex ---- */
     struct bx_job *queue[DISK_QUEUE_MAX];
     uint32_t head, n;
@@ -34,8 +34,8 @@ struct disk {
         int rc;
     } finished[DISK_QUEUE_MAX];
     uint32_t n_finished;
-    uint64_t since; /* uv_hrtime when the running job began; 0: none runs */
-    bool told;      /* that it is slow */
+    uint64_t since; /* uv_hrtime at the start of the running job; 0: none */
+    bool told;      /* the slow job has been logged */
 };
 
 static struct disk *of(struct bx_disk *d)
@@ -117,7 +117,7 @@ static void on_timer(uv_timer_t *timer)
     d->told |= slow;
     uv_mutex_unlock(&d->mutex);
     if (slow)
-        log_write(LOG_ERROR, "a write to %s has been under way for %u s", d->base.fs->dir,
+        log_write(LOG_ERROR, "a write to %s has not completed for %u s", d->base.fs->dir,
                   DISK_SLOW_MS / 1000);
 }
 
@@ -149,7 +149,7 @@ static void offload_done(uv_work_t *w, int status)
     struct bx_job *job = o->job;
     int rc = o->rc;
 
-    assert(status == 0); /* nobody cancels one */
+    assert(status == 0); /* jobs are never cancelled */
     o->disk->offloads--;
     bx_free(o);
     job->done(job, rc);
@@ -166,7 +166,7 @@ static void disk_offload(struct bx_disk *base, struct bx_job *job)
     uv_queue_work(o->disk->loop, &o->work, offload_run, offload_done);
 }
 
-/* ---- life ---- */
+/* ---- create and destroy ---- */
 
 static const struct bx_disk_ops ops = {disk_write, disk_offload};
 

@@ -1,9 +1,9 @@
-/* disk - the node's disk port: one writer thread, and libuv's pool for long reads.
+/* disk - the node's disk port: a writer thread, and libuv's thread pool for long reads.
  *
- * Jobs of the writer run one after the other, in the order of their submission, and come back on
- * the loop. At most DISK_QUEUE_MAX are not done; the node has one under way, so more is a mistake.
- * What run returned goes to done, whose owner decides: nothing is tried again here. A job that is
- * under way for longer than DISK_SLOW_MS is logged as an error, once. */
+ * The writer runs jobs one at a time in the order of submission, and completes them on the loop. At
+ * most DISK_QUEUE_MAX jobs may be pending; the node submits one at a time, so exceeding the bound
+ * is a programming error. The result of run is passed to done, whose owner decides; nothing is
+ * retried here. A job that takes longer than DISK_SLOW_MS is logged once as an error. */
 #ifndef DISK_H
 #define DISK_H
 
@@ -19,9 +19,9 @@ struct disk;
 /* fs is borrowed. BX_OK or BX_FAILED (no thread). */
 int disk_create(struct disk **disk, uv_loop_t *loop, struct bx_fs *fs, struct bx_err *err);
 struct bx_disk *disk_port(struct disk *d);
-/* Run the loop until no job is under way; new ones must not be submitted. */
+/* Run the loop until no job is pending; no new job may be submitted. */
 void disk_drain(struct disk *d);
-/* No job may be under way. Runs the loop for its handles to close. NULL is allowed. */
+/* No job may be pending. Runs the loop until its handles are closed. NULL is allowed. */
 void disk_destroy(struct disk *d);
 
 #endif

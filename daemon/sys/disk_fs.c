@@ -12,7 +12,7 @@
 
 struct disk_fs {
     struct bx_fs fs;
-    int fd; /* of the directory */
+    int fd; /* descriptor of the directory */
     char dir[];
 };
 
@@ -40,7 +40,7 @@ static int disk_open(struct bx_fs *fs, const char *name, int flags, int *fd)
 static void disk_close(struct bx_fs *fs, int fd)
 {
     (void)fs;
-    close(fd); /* what matters was synced before */
+    close(fd); /* data was synced before */
 }
 
 static int disk_size(struct bx_fs *fs, int fd, uint64_t *size)
@@ -65,7 +65,7 @@ static int disk_read(struct bx_fs *fs, int fd, void *p, size_t n, uint64_t offse
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
-            return got < 0 ? -errno : -EIO; /* the file is shorter than it was said to be */
+            return got < 0 ? -errno : -EIO; /* the file is shorter than expected */
         at += got;
         n -= (size_t)got;
         offset += (uint64_t)got;
@@ -92,7 +92,7 @@ static int disk_write(struct bx_fs *fs, int fd, const void *p, size_t n, uint64_
     return 0;
 }
 
-/* fdatasync writes the size too when it has changed. Not repeated, whatever it says. */
+/* fdatasync also writes a changed size. Never retried. */
 static int disk_sync(struct bx_fs *fs, int fd)
 {
     (void)fs;
@@ -155,7 +155,7 @@ int disk_fs_open(struct bx_fs **fs, const char *dir, struct bx_err *err)
 
     *fs = NULL;
     if (d == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory to open %s", dir);
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory while opening %s", dir);
     memcpy(d->dir, dir, n);
     d->fs = (struct bx_fs){.ops = &ops, .dir = d->dir};
     d->fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

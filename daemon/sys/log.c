@@ -18,7 +18,7 @@ void log_set_level(enum log_level level)
     max_level = level;
 }
 
-/* The first level that is not below this one; a level beyond the last is the last. */
+/* The name of the first level not below this one; the last one for levels beyond it. */
 static const char *level_name(int level)
 {
     const struct word *l = log_levels;

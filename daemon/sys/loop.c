@@ -17,7 +17,7 @@ static void arm(struct loop *l)
     uint64_t at = l->hooks.deadline(l->hooks.ctx);
     uint64_t now = l->clock->ops->boot_ms(l->clock);
 
-    /* A turn that woke the loop again gets another one, after whatever has arrived meanwhile. */
+    /* If the turn called loop_wake, run another one after polling for I/O. */
     if (l->woken)
         at = now;
     if (at == UINT64_MAX) {
@@ -55,7 +55,7 @@ int loop_init(struct loop *l, struct bx_clock *clock, const struct loop_hooks *h
     l->hooks = *hooks;
     rv = uv_loop_init(&l->uv);
     if (rv != 0)
-        return bx_err_set(err, BX_IO, "starting the loop: %s", uv_strerror(rv));
+        return bx_err_set(err, BX_IO, "can not start the event loop: %s", uv_strerror(rv));
     uv_prepare_init(&l->uv, &l->prepare);
     uv_timer_init(&l->uv, &l->timer);
     l->prepare.data = l->timer.data = l;
@@ -68,7 +68,7 @@ int loop_init(struct loop *l, struct bx_clock *clock, const struct loop_hooks *h
     if (rv == 0)
         rv = uv_signal_start(&l->interrupt, on_signal, SIGINT);
     if (rv != 0)
-        return bx_err_set(err, BX_IO, "watching signals: %s", uv_strerror(rv));
+        return bx_err_set(err, BX_IO, "can not watch signals: %s", uv_strerror(rv));
     return BX_OK;
 }
 
@@ -96,5 +96,5 @@ void loop_close(struct loop *l)
 
     uv_run(&l->uv, UV_RUN_DEFAULT);
     rv = uv_loop_close(&l->uv);
-    assert(rv == 0); /* a part of the daemon left a handle open */
+    assert(rv == 0); /* otherwise some module left a handle open */
 }

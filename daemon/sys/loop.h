@@ -1,8 +1,7 @@
-/* loop - the one thread on which everything is decided: a uv loop with a hook at the end of each
- * turn.
+/* loop - the event loop of the daemon's main thread: a uv loop with a hook at the end of each turn.
  *
- * Before the loop blocks it calls turn when somebody woke it, then arms one timer with the earliest
- * deadline; at the deadline it calls tick. SIGTERM and SIGINT end loop_run. */
+ * Before the loop blocks, it calls turn if loop_wake was called, then sets one timer to the
+ * earliest deadline; at the deadline it calls tick. SIGTERM and SIGINT end loop_run. */
 #ifndef LOOP_H
 #define LOOP_H
 
@@ -30,13 +29,13 @@ struct loop {
 /* BX_OK or BX_IO. */
 int loop_init(struct loop *l, struct bx_clock *clock, const struct loop_hooks *hooks,
               struct bx_err *err);
-/* Call turn before the loop blocks. */
+/* Request a call of turn before the loop blocks. */
 void loop_wake(struct loop *l);
 /* Returns after a signal. */
 void loop_run(struct loop *l);
-/* No more turns and ticks: the loop only runs handles from here on. */
+/* Stop calling turn and tick; from here on the loop only runs handles. */
 void loop_quiet(struct loop *l);
-/* Run until every handle that is being closed is closed, and close the loop. After loop_quiet. */
+/* Run until all closing handles are closed, then close the loop. Call loop_quiet first. */
 void loop_close(struct loop *l);
 
 #endif

@@ -47,7 +47,7 @@ static bool read_secret(const char *s, uint8_t secret[TOKEN_SECRET])
 static int bad(struct bx_err *err, const char *why)
 {
     bx_err_set(err, BX_INVALID, "token: %s", why);
-    bx_err_hint(err, "blixardctl cluster token create, on a member, prints one");
+    bx_err_hint(err, "create one on a member: blixardctl cluster token create");
     return BX_INVALID;
 }
 
@@ -58,7 +58,7 @@ static int read_addresses(const char *s, struct token *t, struct bx_err *err)
         union address a;
 
         if (t->n_addresses == TOKEN_ADDRESSES_MAX || n >= sizeof t->addresses[0])
-            return bad(err, "too many addresses, or one too long");
+            return bad(err, "too many addresses, or an address is too long");
         snprintf(t->addresses[t->n_addresses], sizeof t->addresses[0], "%.*s", (int)n, s);
         if (address_parse(t->addresses[t->n_addresses++], &a, NULL) != BX_OK)
             return bad(err, "an address is not HOST:PORT");

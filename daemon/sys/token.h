@@ -1,8 +1,8 @@
-/* token - what a host needs to join: a secret, and where the members listen.
+/* token - a join token: a secret, and the addresses of members.
  *
  *   blx1.<32 hex digits of secret>.<HOST:PORT>[,<HOST:PORT>...]
  *
- * The cluster keeps only the hash of the secret. The only user of OpenSSL's digests. */
+ * The cluster stores only a hash of the secret. The only user of OpenSSL's digests. */
 #ifndef TOKEN_H
 #define TOKEN_H
 
@@ -20,11 +20,11 @@ struct token {
     uint32_t n_addresses;
 };
 
-/* The text of a token with at least one address. */
+/* Format a token with at least one address. */
 void token_make(const struct token *t, char out[TOKEN_TEXT_MAX]);
-/* BX_OK, or BX_INVALID with what is wrong with the text. */
+/* BX_OK, or BX_INVALID with the reason. */
 int token_parse(const char *text, struct token *t, struct bx_err *err);
-/* First half of the secret's SHA-256: what commands and JOIN carry. */
+/* The first half of the secret's SHA-256, as used in commands and JOIN. */
 void token_hash(const uint8_t secret[TOKEN_SECRET], uint8_t out[16]);
 
 #endif

@@ -1,4 +1,4 @@
-/* word - the name of a value, for the command line and for messages. */
+/* word - a table of named values, for the command line and messages. */
 #ifndef WORD_H
 #define WORD_H
 

@@ -62,7 +62,7 @@ int stream_listen_tcp(struct stream_listener *l, struct stream_group *g, const c
     return BX_OK;
 }
 
-/* Does anybody listen there? */
+/* True if a process listens there. */
 static bool answers(const struct sockaddr_un *on)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -74,7 +74,7 @@ static bool answers(const struct sockaddr_un *on)
     return yes;
 }
 
-/* A socket without a listener is what a killed process leaves. Anything else stays. */
+/* Remove the stale socket of a killed process. Anything else is left in place. */
 static int clear_path(const char *flag, const char *path, struct bx_err *err)
 {
     struct sockaddr_un on = {.sun_family = AF_UNIX};
@@ -94,7 +94,8 @@ static int clear_path(const char *flag, const char *path, struct bx_err *err)
         return BX_OK;
     }
     bx_err_set(err, BX_UNREACHABLE, "%s %s: %s", flag, path,
-               S_ISSOCK(st.st_mode) ? "another daemon listens there" : "is there, and no socket");
+               S_ISSOCK(st.st_mode) ? "another daemon listens there"
+                                    : "exists and is not a socket");
     bx_err_hint(err, "choose another path");
     return BX_UNREACHABLE;
 }
@@ -113,7 +114,7 @@ int stream_listen_unix(struct stream_listener *l, struct stream_group *g, const 
     if (rv == 0)
         rv = uv_listen(&l->h.stream, BACKLOG, on_connection);
     if (rv != 0)
-        return refuse(l, err, flag, path, rv, "its folder must exist, and be ours to write");
+        return refuse(l, err, flag, path, rv, "its directory must exist and be writable");
     return BX_OK;
 }
 
@@ -128,7 +129,7 @@ bool stream_accept(struct stream *s, struct stream_listener *l)
     return !s->closing;
 }
 
-/* libuv removes the path that it bound. */
+/* libuv removes the path that it has bound. */
 void stream_listener_close(struct stream_listener *l)
 {
     if (l->group != NULL && !uv_is_closing(&l->h.handle))

@@ -31,7 +31,7 @@ void stream_group_close(struct stream_group *g)
     bx_pool_close(&g->buffers);
 }
 
-/* ---- the beginning ---- */
+/* ---- opening ---- */
 
 void stream_open(struct stream *s, struct stream_group *g, const struct stream_ops *ops)
 {
@@ -64,7 +64,7 @@ int stream_dial(struct stream *s, const union address *to)
     return uv_tcp_connect(&s->req.connect, &s->h.tcp, &to->any, on_connected);
 }
 
-/* ---- the end ---- */
+/* ---- closing ---- */
 
 static void drop_buffers(struct stream *s, struct stream_buffers *list)
 {
@@ -100,7 +100,7 @@ void stream_close(struct stream *s, const char *why)
     s->group->user->closed(s, why);
 }
 
-/* All is written. */
+/* The queue has been written. */
 static void end(struct stream *s)
 {
     if (s->finish != STREAM_AWAIT_PEER || s->ops->shut(s) != 0)
@@ -112,7 +112,7 @@ void stream_finish(struct stream *s, enum stream_finish how)
     if (s->closing || s->finish != STREAM_OPEN)
         return;
     s->finish = how;
-    stream_resume(s); /* the peer's end is seen by reading */
+    stream_resume(s); /* the peer's close is detected by reading */
     if (s->queued == 0)
         end(s);
 }
@@ -122,12 +122,13 @@ void stream_expire(struct stream *s, uint64_t now_ms)
     uint32_t limit = s->group->limits->stall_ms;
 
     if (limit > 0 && !STAILQ_EMPTY(&s->writing) && now_ms - s->write_ms > limit)
-        stream_close(s, "it takes nothing of what is sent");
+        stream_close(s, "the peer does not read");
 }
 
 /* ---- writing ---- */
 
-/* Move the buffers of the next write to `writing`: all small ones that fit, else one bulk one. */
+/* Move the buffers of the next write to `writing`: all small ones that fit, otherwise one bulk
+ * buffer. */
 static unsigned choose(struct stream *s, uv_buf_t *bufs)
 {
     struct stream_buffers *from = STAILQ_EMPTY(&s->small) ? &s->bulk : &s->small;
@@ -243,7 +244,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         got = s->ops->received(s);
     }
     if (got < 0) {
-        bx_buf_release(&s->in); /* now, not when it is gone: many may end at once */
+        bx_buf_release(&s->in); /* free it now and not in `gone`: many streams may close at once */
         stream_close(s, uv_strerror((int)got));
     } else if (s->in.len > before) {
         deliver(s);
@@ -286,7 +287,7 @@ void stream_resume(struct stream *s)
         deliver(s);
 }
 
-/* ---- sockets as they are ---- */
+/* ---- TCP and unix sockets ---- */
 
 static void open_tcp(union stream_handle *h, uv_loop_t *loop)
 {
@@ -346,7 +347,7 @@ static int write_as_is(struct stream *s, const uv_buf_t *bufs, unsigned n)
 static void on_shut(uv_shutdown_t *req, int status)
 {
     (void)req;
-    (void)status; /* closed meanwhile, or by the peer: reading tells */
+    (void)status; /* closed meanwhile, or by the peer, which reading detects */
 }
 
 static int shut_socket(struct stream *s)

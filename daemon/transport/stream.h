@@ -1,26 +1,25 @@
-/* stream - a connection that carries bytes in order, as link and API use it.
+/* stream - a connection that carries bytes in order, for the link and the API.
  *
- * A stream is embedded in its user's struct. What all streams of one user share is a group: loop,
- * clock, limits and callbacks. How bytes travel is a const table of functions: TCP and unix sockets
- * are here, and an encrypted transport is one more table.
+ * A stream is embedded in its user's struct. The streams of one user form a group, which has the
+ * loop, clock, limits and callbacks. The transport is a const table of functions: TCP and unix
+ * sockets are implemented here; an encrypted transport is another table.
  *
  *   stream_open --stream_dial or stream_accept--> handshake --> ready --> closed --> gone
  *
- * Reading. What arrives is appended to `in`, and the user's `input` consumes from its front what is
- * complete. A user that has enough to do pauses the stream; after stream_resume `input` is called
- * again with what is left.
+ * Reading. Input is appended to `in`, and the user's `input` callback consumes complete items from
+ * its front. A user may pause a stream; after stream_resume, `input` is called again with the rest.
  *
- * Writing. A buffer that is sent is queued, and one write is under way at a time. It takes the
- * buffers in order, but those above limits.bulk_bytes wait for all smaller ones and leave one by
- * one. The queue is bounded; stream_send fails when it is full, and stream_expire closes a stream
- * whose peer takes nothing for too long.
+ * Writing. A sent buffer is queued, and one write is pending at a time. It takes the buffers in
+ * order, but buffers above limits.bulk_bytes wait for all smaller ones and are written one at a
+ * time. The queue is bounded: stream_send fails when it is full, and stream_expire closes a stream
+ * whose peer does not read for too long.
  *
- * The end. stream_close ends a stream at once, from any callback; so does the end of the peer's
- * bytes, and an error. stream_finish ends it when what is queued has been written. `closed` is
- * called once for each stream that was opened, inside stream_close, and `gone` later from the loop:
- * then the memory is the user's again.
+ * Closing. stream_close closes a stream at once, from any callback; so do the end of the peer's
+ * input and an error. stream_finish closes it after the queue has been written. `closed` is called
+ * once for each opened stream, inside stream_close; `gone` is called later from the loop, and then
+ * the memory belongs to the user again.
  *
- * Everything is called on the loop's thread. */
+ * All functions and callbacks run on the loop's thread. */
 #ifndef STREAM_H
 #define STREAM_H
 
@@ -33,18 +32,17 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#define STREAM_READ_BYTES (64u << 10)   /* room for one read */
+#define STREAM_READ_BYTES (64u << 10)   /* buffer size of one read */
 #define STREAM_WRITE_BUFFERS 64u        /* of one write */
 #define STREAM_WRITE_BYTES (256u << 10) /* of one write, unless its first buffer is larger */
 
 struct stream;
 
-/* Who is at the other end, as far as the transport can vouch for it. Set when the stream is ready.
- */
+/* The peer, as far as the transport can identify it. Set when the stream is ready. */
 enum stream_peer_kind {
     STREAM_PEER_UNKNOWN,
     STREAM_PEER_PROCESS, /* unix socket: uid and gid it had when it connected */
-    STREAM_PEER_ADDRESS  /* TCP: name is HOST:PORT, which proves nothing */
+    STREAM_PEER_ADDRESS  /* TCP: name is HOST:PORT, which is not authenticated */
 };
 struct stream_peer {
     enum stream_peer_kind kind;
@@ -56,16 +54,16 @@ struct stream_peer {
 struct stream_limits {
     size_t queue_bytes; /* an empty queue takes one buffer of any size */
     uint32_t queue_buffers;
-    size_t bulk_bytes; /* buffers above this wait for smaller ones; 0: the order is kept */
-    size_t keep_bytes; /* input memory above this is given back while the input is empty */
-    uint32_t stall_ms; /* that one write may take; 0: no limit */
+    size_t bulk_bytes; /* buffers above this wait for smaller ones; 0: strict order */
+    size_t keep_bytes; /* input memory above this is freed while the input is empty */
+    uint32_t stall_ms; /* bound on the duration of one write; 0: none */
 };
 
-/* The user's side. `input` must leave in `in` only what it has not consumed. */
+/* The user's callbacks. `input` must leave in `in` only what it has not consumed. */
 struct stream_callbacks {
     void (*ready)(struct stream *s); /* connected and handshake done; reading begins afterwards */
     void (*input)(struct stream *s);
-    /* The kernel took buffers; s->queued tells what is left. May be NULL. */
+    /* The kernel accepted buffers; s->queued bytes remain. May be NULL. */
     void (*sent)(struct stream *s);
     void (*closed)(struct stream *s, const char *why);
     void (*gone)(struct stream *s);
@@ -99,7 +97,7 @@ struct stream_ops {
     int (*received)(struct stream *s);
     /* Begin to write; stream_written is the callback of s->write. A code of libuv's. */
     int (*write)(struct stream *s, const uv_buf_t *bufs, unsigned n);
-    int (*shut)(struct stream *s); /* no more bytes from here */
+    int (*shut)(struct stream *s); /* shut down the sending side */
 };
 extern const struct stream_ops stream_tcp, stream_unix;
 
@@ -108,12 +106,12 @@ STAILQ_HEAD(stream_buffers, stream_buffer);
 
 enum stream_finish {
     STREAM_OPEN,       /* not finishing */
-    STREAM_CLOSE,      /* close when all is written */
-    STREAM_AWAIT_PEER, /* then shut the sending side, and close when the peer has closed: closing a
-                        * socket with unread bytes would take the last ones from the peer */
+    STREAM_CLOSE,      /* close when the queue has been written */
+    STREAM_AWAIT_PEER, /* then shut down the sending side, and close after the peer has closed:
+                          closing a socket with unread input could discard the last bytes sent */
 };
 
-/* Read only for its user, but for `in`. */
+/* Read-only for its user, except `in`. */
 struct stream {
     struct stream_group *group;
     const struct stream_ops *ops;
@@ -126,9 +124,9 @@ struct stream {
     struct stream_peer peer;
     struct bx_buf in;
     struct stream_buffers small, bulk, writing;
-    size_t queued; /* bytes not yet taken by the kernel */
+    size_t queued; /* bytes not yet accepted by the kernel */
     uint32_t n_queued;
-    uint64_t write_ms; /* boot time when the last write began */
+    uint64_t write_ms; /* boot time at the start of the last write */
     enum stream_finish finish;
     bool ready, paused, closing;
 };
@@ -137,29 +135,29 @@ struct stream {
 int stream_group_init(struct stream_group *g, const char *name, struct bx_pool_size kept,
                       uv_loop_t *loop, struct bx_clock *clock, const struct stream_limits *limits,
                       const struct stream_callbacks *user);
-/* Run the loop until the group's streams and listeners, all of which were closed, are gone. A
+/* Run the loop until the group's streams and listeners, which must all be closed, are gone. A
  * zeroed group is allowed. */
 void stream_group_close(struct stream_group *g);
 
-/* *s is zeroed. From here on it must be closed. */
+/* *s is zeroed. It must be closed after this call. */
 void stream_open(struct stream *s, struct stream_group *g, const struct stream_ops *ops);
-/* 0, or a code of libuv's and nothing happens; a failure later closes the stream. TCP only. */
+/* 0, or a libuv error without further effect; a later failure closes the stream. TCP only. */
 int stream_dial(struct stream *s, const union address *to);
-/* Only for ops: the handshake is done. */
+/* Only for ops: the handshake has completed. */
 void stream_ready(struct stream *s);
 void stream_written(uv_write_t *w, int status);
 
-/* Queue a buffer; its memory is taken over. False, and *b stays as it is: the queue is full, memory
- * is out, or the stream is finishing or closed. May be called before the stream is ready. */
+/* Queue a buffer and take over its memory. False, with *b unchanged: the queue is full, memory is
+ * exhausted, or the stream is finishing or closed. May be called before the stream is ready. */
 bool stream_send(struct stream *s, struct bx_buf *b);
-/* Read no more for now. */
+/* Stop reading until stream_resume. */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
-/* Nothing more will be sent, and what still comes in is discarded. */
+/* Close after the queue has been written; further input is discarded. */
 void stream_finish(struct stream *s, enum stream_finish how);
-/* Close it if its peer has taken nothing for limits.stall_ms. */
+/* Close the stream if its peer has accepted no data for limits.stall_ms. */
 void stream_expire(struct stream *s, uint64_t now_ms);
-/* Again is allowed. */
+/* May be called repeatedly. */
 void stream_close(struct stream *s, const char *why);
 
 #endif

@@ -38,7 +38,7 @@ static void rotate(struct vm_log *l)
     close(l->fd);
     l->fd = -1;
     older(l->name, old);
-    /* When the rename fails the file is removed: the bound holds. */
+    /* If the rename fails, remove the file, so that the bound holds. */
     if (renameat(l->dir, l->name, l->dir, old) != 0)
         unlinkat(l->dir, l->name, 0);
     (void)begin(l);
@@ -64,7 +64,7 @@ void vm_log_write(struct vm_log *l, const char *p, size_t n)
     int len;
 
     if (lost > 0) {
-        len = snprintf(line, sizeof line, "\n[%llu bytes were lost here]\n",
+        len = snprintf(line, sizeof line, "\n[%llu bytes were dropped here]\n",
                        (unsigned long long)lost);
         put(l, line, (size_t)len);
         if (l->lost != lost) {

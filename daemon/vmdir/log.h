@@ -1,7 +1,7 @@
 /* vm_log - a text file of bounded size: when it is full, the older half is removed.
  *
- * Two files, NAME and NAME.1, each at most half the bound. What can not be written because the disk
- * is full is lost; a line tells how much when writing works again. */
+ * It consists of two files, NAME and NAME.1, each at most half the bound. Output that can not be
+ * written because the disk is full is dropped; a line reports how much when writing works again. */
 #ifndef VMDIR_LOG_H
 #define VMDIR_LOG_H
 
@@ -16,7 +16,7 @@ struct vm_log {
     uint64_t size, half, lost;
 };
 
-/* Append to what the file holds. BX_OK or BX_IO. */
+/* Open for appending. BX_OK or BX_IO. */
 int vm_log_open(struct vm_log *l, int dir, const char *name, uint64_t bound, struct bx_err *err);
 void vm_log_write(struct vm_log *l, const char *p, size_t n);
 void vm_log_close(struct vm_log *l);

@@ -1,4 +1,4 @@
-/* proto - the protocol of driver and shim on VMDIR/shim.sock: JSON, one object a line.
+/* proto - the protocol between driver and shim on VMDIR/shim.sock: JSON, one object per line.
  *
  * The shim sends its state when a client connects and whenever it changes:
  *
@@ -7,7 +7,7 @@
  * The driver sends orders: {"stop":60000} (milliseconds until it is killed) or {"kill":true}. The
  * state "exited" is the last line. Only the user that the shim runs as may connect.
  *
- * Writers fill a line of VM_LINE_MAX bytes and return its length, newline included. */
+ * Writers fill a line of VM_LINE_MAX bytes and return its length including the newline. */
 #ifndef VMDIR_PROTO_H
 #define VMDIR_PROTO_H
 

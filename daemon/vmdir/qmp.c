@@ -44,7 +44,7 @@ int qmp_lines_feed(struct qmp_lines *l, const char *p, size_t n,
         nl = memchr(p, '\n', n);
         part = nl == NULL ? n : (size_t)(nl - p);
         if (part > l->cap - l->len)
-            return bx_err_set(err, BX_TOO_LARGE, "a line longer than %zu bytes", l->cap);
+            return bx_err_set(err, BX_TOO_LARGE, "line longer than %zu bytes", l->cap);
         memcpy(l->buf + l->len, p, part);
         l->len += part;
         if (nl == NULL)
@@ -72,7 +72,7 @@ static int send_command(struct qmp *q, const char *command, struct bx_err *err)
     int n = snprintf(line, sizeof line, "{\"execute\":\"%s\"}\r\n", command);
 
     assert(n > 0 && (size_t)n < sizeof line);
-    /* A socket that does not take so little at once belongs to a QEMU that does not read. */
+    /* If the socket does not accept so few bytes at once, QEMU does not read. */
     if (send(q->fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n)
         return bx_err_set(err, BX_IO, "can not send %s: %s", command, strerror(errno));
     snprintf(q->command, sizeof q->command, "%s", command);
@@ -139,7 +139,7 @@ int qmp_read(struct qmp *q, struct bx_err *err)
             continue;
         if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
             return BX_OK;
-        if (n <= 0) { /* also ECONNRESET: QEMU is gone, its exit status tells more */
+        if (n <= 0) { /* also ECONNRESET: QEMU has ended; its exit status has the details */
             qmp_close(q);
             return BX_OK;
         }

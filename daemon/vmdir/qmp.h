@@ -1,8 +1,8 @@
-/* qmp - QEMU's machine protocol: JSON objects, one a line, over a unix socket.
+/* qmp - QEMU's machine protocol: JSON objects, one per line, over a unix socket.
  *
- * QEMU greets, qmp_capabilities is sent, and its reply means that the machine is ready: the
- * greeting comes long before the machine exists. One command is under way at a time. Of the events
- * only the reason of the guest's end is kept. The owner of the struct polls fd and checks
+ * QEMU sends a greeting and qmp_capabilities is sent. Its reply means that the machine is ready;
+ * the greeting comes long before the machine exists. One command is pending at a time. Of the
+ * events, only the reason of the guest's end is kept. The owner of the struct polls fd and checks
  * answer_by. */
 #ifndef VMDIR_QMP_H
 #define VMDIR_QMP_H

@@ -46,7 +46,7 @@ int vm_record_write(int dir, const char *name, struct vm_record *r, struct bx_er
     size_t n;
     int fd, rc;
 
-    /* Messages quote QEMU, whose output may be any bytes. */
+    /* Messages quote QEMU, whose output may contain arbitrary bytes. */
     if (!bx_utf8_valid(r->text, strlen(r->text)))
         snprintf(r->text, sizeof r->text, "(a message that is not valid UTF-8)");
     r->stored = bx_str(r->text);

@@ -57,8 +57,8 @@ int vm_record_read(int dir, const char *name, struct vm_record *r, struct bx_err
 /* Open and take the lock, without waiting. *fd is close-on-exec.
  * BX_OK, BX_CONFLICT (an earlier run holds it), BX_IO. */
 int vm_lock_take(int dir, int *fd, struct bx_err *err);
-/* Take the lock through a descriptor that may hold it already. BX_CONFLICT also when the descriptor
- * is not of the file that has the name now. Closes nothing. */
+/* Take the lock through a descriptor that may already hold it. BX_CONFLICT also if the descriptor
+ * does not refer to the file that has the name now. Closes nothing. */
 int vm_lock_confirm(int dir, int fd, struct bx_err *err);
 
 int vm_boot_id(uint8_t out[16], struct bx_err *err);

@@ -1,9 +1,9 @@
-/* fs - file functions, as a table: everything durable is written through them.
+/* fs - the table of file functions through which all durable data is read and written.
  *
- * One directory, names without slashes. The daemon's table calls the kernel, the simulator's a disk
- * with torn, lost, misdirected and failing writes. Functions return 0 or a negative errno; reads
- * and writes are complete or fail (no short counts). They may be called from the loop's thread and
- * from the writer's, but not for the same descriptor at once. */
+ * It gives access to one directory; names have no slashes. The daemon's table calls the kernel; the
+ * simulator's table models a disk with torn, lost, misdirected and failing writes. Functions return
+ * 0 or a negative errno; reads and writes complete or fail (no short counts). They may be called
+ * from the loop's thread and from the writer's, but not at the same time for one descriptor. */
 #ifndef BX_FS_H
 #define BX_FS_H
 

@@ -1,7 +1,7 @@
-/* record - the bytes of the log: the header of a segment and its records.
+/* record - the format of the log's segments: the segment header and the records.
  *
- * The layout is described in log/wal.h and implemented here alone. Every record carries the
- * checksum of the one before it, so a stale record in a reused segment is never valid. */
+ * log/wal.h describes the layout; only this module implements it. Every record contains the
+ * checksum of the record before it, so a stale record in a reused segment is never valid. */
 #ifndef BX_RECORD_H
 #define BX_RECORD_H
 
@@ -18,20 +18,22 @@ struct bx_segment {
 
 struct bx_record {
     uint64_t lsn, durable, index, term;
-    uint32_t prev, crc; /* of the record before, of this one */
+    uint32_t prev, crc; /* checksum of the previous record, and of this one */
     uint32_t len;       /* of data */
     uint8_t type;
     const uint8_t *data;
 };
 
-/* Bytes a record takes with its padding. */
+/* Size of a record with its padding. */
 size_t bx_record_size(uint32_t len);
-/* Write everything but the checksums; crc and prev of r are ignored. */
+/* Write all fields except the checksums; crc and prev of r are ignored. */
 void bx_record_put(uint8_t *at, const struct bx_record *r);
-/* Complete what put wrote, after the record whose checksum is prev; returns this one's checksum. */
+/* Complete a record written by bx_record_put; prev is the checksum of the previous record. Returns
+ * this record's checksum. */
 uint32_t bx_record_seal(uint8_t *at, uint32_t prev);
-/* The record at p, of which n bytes are there; out->data points into p. BX_OK, BX_MALFORMED or
- * BX_CORRUPT: no record; BX_UNSUPPORTED: an intact one of a newer build. */
+/* Read the record at p, of which n bytes are available; out->data points into p. BX_OK;
+ * BX_MALFORMED or BX_CORRUPT: not a valid record; BX_UNSUPPORTED: a valid record of a newer build.
+ */
 int bx_record_read(const uint8_t *p, size_t n, struct bx_record *out);
 
 /* at has BX_SEGMENT_HEAD bytes. */

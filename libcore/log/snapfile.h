@@ -26,8 +26,8 @@
 #define BX_SNAP_INCOMING "snapshot.incoming" /* where a snapshot from a peer is received */
 
 struct bx_snap_meta {
-    uint64_t index, term; /* last entry it contains */
-    uint64_t conf_index;  /* where the configuration was committed */
+    uint64_t index, term; /* index and term of the last entry it contains */
+    uint64_t conf_index;  /* index at which the configuration was committed */
     struct bx_str conf;   /* encoded Raft configuration; owned by the reader or the caller */
     uint64_t revision;
     uint64_t digest; /* of the state, see state/fsm.h */
@@ -39,33 +39,34 @@ int bx_snap_create(struct bx_snap_writer **w, struct bx_fs *fs, const struct bx_
                    struct bx_err *err);
 /* n at most BX_SNAP_CHUNK_MAX. */
 int bx_snap_write(struct bx_snap_writer *w, const void *chunk, size_t n, struct bx_err *err);
-/* Durable under its name when this returns BX_OK. The writer is freed either way. */
+/* The snapshot is durable under its final name when this returns BX_OK. The writer is freed in any
+ * case. */
 int bx_snap_finish(struct bx_snap_writer *w, struct bx_err *err);
-/* Remove what was written. NULL is allowed. */
+/* Remove the temporary file and free the writer. NULL is allowed. */
 void bx_snap_abort(struct bx_snap_writer *w);
 
 struct bx_snap_reader;
-/* The newest snapshot, verified whole. BX_OK, BX_NOT_FOUND, BX_CORRUPT (the newest one is damaged;
- * the hint tells what to do), BX_UNSUPPORTED, BX_IO. */
+/* Open and verify the newest snapshot. BX_OK, BX_NOT_FOUND, BX_CORRUPT (the newest one is damaged;
+ * the hint says what to do), BX_UNSUPPORTED, BX_IO. */
 int bx_snap_open_latest(struct bx_snap_reader **r, struct bx_fs *fs, struct bx_err *err);
 /* meta.conf points into the reader. */
 const struct bx_snap_meta *bx_snap_meta(const struct bx_snap_reader *r);
-/* The next chunk into buf (cleared first); *end when there is none. */
+/* Read the next chunk into buf, which is cleared first; *end is true if there is none. */
 int bx_snap_read(struct bx_snap_reader *r, struct bx_buf *buf, bool *end, struct bx_err *err);
-/* The file as bytes, for sending: up to n bytes at offset; *got 0 at the end. */
+/* Read the raw file, for sending: up to n bytes at offset; *got is 0 at the end. */
 int bx_snap_read_raw(struct bx_snap_reader *r, uint64_t offset, void *p, size_t n, size_t *got,
                      struct bx_err *err);
-/* True when reading the file needs BX_CODEC_LZ. */
+/* True if the reader of the file must support BX_CODEC_LZ. */
 bool bx_snap_packed(const struct bx_snap_reader *r);
 void bx_snap_close(struct bx_snap_reader *r);
 
-/* Receiving: bytes of a peer's file, in order. Offset 0 starts over; a gap is BX_MALFORMED. */
+/* Receive the bytes of a peer's file, in order. Offset 0 starts over; a gap is BX_MALFORMED. */
 int bx_snap_receive(struct bx_fs *fs, uint64_t offset, const void *p, size_t n, struct bx_err *err);
-/* Verify what was received, sync and rename it. BX_MALFORMED when it is damaged, or index and term
- * are not as announced; the file stays until the next one begins. */
+/* Verify, sync and rename the received file. BX_MALFORMED if it is damaged, or if index and term
+ * differ from the announced ones; the file then remains until the next transfer begins. */
 int bx_snap_receive_finish(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err);
-/* Remove files that an interrupted process has left incomplete. To be called at start, before
- * anything else: later it would remove a file that is being written. */
+/* Remove incomplete files of an interrupted process. Call it at start, before anything else; later
+ * it would remove a file that is being written. */
 int bx_snap_clean(struct bx_fs *fs, struct bx_err *err);
 /* Remove every snapshot with an index below `index`. */
 int bx_snap_prune(struct bx_fs *fs, uint64_t index, struct bx_err *err);

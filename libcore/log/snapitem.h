@@ -1,4 +1,4 @@
-/* snapitem - items of a snapshot file, for snapfile.c and snapread.c alone. */
+/* snapitem - the items of a snapshot file; only for snapfile.c and snapread.c. */
 #ifndef BX_SNAPITEM_H
 #define BX_SNAPITEM_H
 
@@ -13,7 +13,7 @@
 enum { BX_SNAP_META = 1, BX_SNAP_CHUNK, BX_SNAP_END, BX_SNAP_PACKED };
 
 void bx_snap_name(char out[BX_SNAP_NAME], uint64_t index);
-/* False when it is not the name of a snapshot. */
+/* False if it is not the name of a snapshot. */
 bool bx_snap_parse(const char *name, uint64_t *index);
 
 /* Open one file and verify it from the first byte to the last. */

@@ -1,7 +1,7 @@
-/* vote - the current term of a server and the candidate it has voted for in it.
+/* vote - the current term of a server and the candidate it voted for in that term.
  *
- * Two votes in one term could elect two leaders, so the value is durable before a message leaves.
- */
+ * Two votes in one term could elect two leaders, so the value is made durable before any message is
+ * sent. */
 #ifndef BX_VOTE_H
 #define BX_VOTE_H
 

@@ -1,5 +1,5 @@
-/* wal_priv - the structs of the log, for wal.c (the log in memory), wal_write.c (writing) and
- * wal_recover.c (recovery) alone. */
+/* wal_priv - internal declarations of the log; only for wal.c (the log in memory), wal_write.c
+ * (writing) and wal_recover.c (recovery). */
 #ifndef BX_WAL_PRIV_H
 #define BX_WAL_PRIV_H
 
@@ -38,12 +38,12 @@ struct bx_wal_slot {
 
 struct bx_wal_segment {
     uint64_t seq, first_lsn;
-    uint64_t max_index; /* of any entry whose record lies in it, superseded or not */
+    uint64_t max_index; /* highest index of any record in it, superseded or not */
 };
 
 BX_VEC(bx_wal_segments, struct bx_wal_segment, 8);
 
-/* What run writes into one segment. */
+/* The part of a job that is written into one segment. */
 struct bx_wal_part {
     uint64_t seq, first_lsn, offset;
     size_t from, len; /* in the job's buffer */
@@ -63,7 +63,7 @@ struct bx_wal_job {
     unsigned writes, syncs; /* counted by run */
 };
 
-/* Files that only recovery and run touch. */
+/* State that only recovery and run use. */
 struct bx_wal_writer {
     int fd; /* of the last segment, -1: none */
     uint64_t spares[BX_WAL_SPARES];
@@ -75,7 +75,7 @@ struct bx_wal {
     struct bx_fs *fs;
     size_t segment_size, cache_bytes;
 
-    struct bx_wal_slot *slots; /* entry i stands at slots[head + i - first] */
+    struct bx_wal_slot *slots; /* entry i is at slots[head + i - first] */
     size_t head, cap;
     uint64_t first, last, durable;
     uint64_t compact; /* entries below are not needed */

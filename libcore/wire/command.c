@@ -61,7 +61,7 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body
     return BX_OK;
 }
 
-/* The body's schema, or NULL with the complaint. */
+/* The body's schema, or NULL with err set. */
 static const struct bx_schema *schema_for(uint64_t kind, uint64_t level, struct bx_err *err)
 {
     const struct bx_schema *s = bx_cmd_schema((uint16_t)kind);
@@ -78,7 +78,7 @@ static int check_hash(const struct bx_schema *s, const uint8_t *body, size_t n, 
 {
     if (bx_hash(body, n) == hash)
         return BX_OK;
-    return bx_err_set(err, BX_MALFORMED, "command %s: its body is not what its head says", s->name);
+    return bx_err_set(err, BX_MALFORMED, "command %s: body hash mismatch", s->name);
 }
 
 enum { HEAD_KIND = 0, HEAD_LEVEL = 1, HEAD_BODY_HASH = 5 }; /* places in head_fields */

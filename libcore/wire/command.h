@@ -1,13 +1,13 @@
-/* command - what is written into the replicated log.
+/* command - the contents of entries in the replicated log.
  *
- * One Raft entry is one batch: everything that arrived at the leader in one turn of its loop. The
- * leader stamps the batch with wall time and sixteen random bytes; ids are derived from those and
- * the place in the batch, so that applying needs neither a clock nor a random number.
+ * One Raft entry is one batch: all commands that reached the leader in one turn of its loop. The
+ * leader stamps the batch with its wall time and sixteen random bytes. Ids are derived from those
+ * and the place in the batch, so apply needs neither a clock nor random numbers.
  *
- *   entry    head (kind BATCH), then: wall ms u64, seed 16 bytes, commands u32, 4 zero, commands
+ *   entry    header (kind BATCH), then: wall ms u64, seed 16 bytes, commands u32, 4 zero, commands
  *   command  two flat records: struct bx_cmd_header, then the body of its kind
  *
- * A kind's number, name, struct and schema stand in one table, BX_COMMANDS. */
+ * The number, name, struct and schema of each kind are in one table, BX_COMMANDS. */
 #ifndef BX_COMMAND_H
 #define BX_COMMAND_H
 
@@ -19,13 +19,13 @@
 #include "wire/vm.h"
 
 #define BX_BATCH_COMMANDS_MAX 512u
-#define BX_BATCH_BYTES_MAX (1u << 20) /* a batch closes when the next command would not fit */
+#define BX_BATCH_BYTES_MAX (1u << 20) /* a batch ends when the next command would not fit */
 #define BX_COMMAND_BYTES_MAX (256u << 10)
 #define BX_LEVEL 1u /* feature level of this build */
 
-/* X(number, NAME, name, type of the body). The number stands in logs: it never changes. The body's
- * schema is bx_cmd_NAME_schema, and bx_fsm_NAME applies it (state/fsm_priv.h). docs/HACKING.md
- * lists what a new command needs. */
+/* X(number, NAME, name, type of the body). The number is stored in logs and never changes. The
+ * body's schema is bx_cmd_NAME_schema, and bx_fsm_NAME applies it (state/fsm_priv.h).
+ * docs/HACKING.md lists the steps to add a command. */
 #define BX_COMMANDS(X)                                                                             \
     X(1, CLUSTER_CREATE, cluster_create, struct bx_cmd_cluster_create)                             \
     X(2, NODE_PUT, node_put, struct bx_node_info)                                                  \
@@ -52,7 +52,7 @@ struct bx_cmd_header {
     uint64_t sequence;    /* within the session, 1 and up */
     uint64_t floor;       /* lowest sequence the client still waits for */
     uint64_t body_hash;   /* bx_hash of the body's flat record */
-    uint64_t deadline_ms; /* wall time after which the proposer no longer wants it; 0: none */
+    uint64_t deadline_ms; /* wall time after which the proposer no longer waits; 0: none */
     uint8_t trace[16];
     struct bx_str principal, tenant;
 };
@@ -63,7 +63,7 @@ union bx_cmd_body {
     BX_COMMANDS(BX_CMD_MEMBER)
 };
 
-/* The number of a body's schema. */
+/* The kind number of a body's schema. */
 #define BX_CMD_SCHEMA(upper) (100 + BX_CMD_##upper)
 #define BX_CMD_EXTERN(number, upper, lower, type)                                                  \
     extern const struct bx_schema bx_cmd_##lower##_schema;
@@ -81,29 +81,30 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body
 int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
                   struct bx_err *err);
-/* Check one command as bx_cmd_decode does, and leave it where it lies. */
+/* Validate one command like bx_cmd_decode without decoding it. */
 int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err);
 
-/* What apply may know of time and chance: its leader's word, the same for every replica. */
+/* The only source of time and randomness for apply: values set by the leader, identical on every
+ * replica. */
 struct bx_stamp {
-    uint64_t wall_ms;    /* since 1970; differs from host to host, and jumps */
-    uint32_t elapsed_ms; /* by a clock that never jumps, since this leader's batch before */
+    uint64_t wall_ms;    /* since 1970; differs between hosts and may jump */
+    uint32_t elapsed_ms; /* since this leader's previous batch, by a monotonic clock */
     uint8_t seed[16];
 };
 
-/* A batch under construction lives in a bx_buf. begin leaves room for head and stamp; commands are
- * appended with bx_cmd_encode (or as bytes that bx_cmd_encode made elsewhere); seal stamps it. */
+/* A batch is built in a bx_buf. begin reserves space for header and stamp; commands are appended
+ * with bx_cmd_encode (or as bytes that bx_cmd_encode produced elsewhere); seal adds the stamp. */
 int bx_batch_begin(struct bx_buf *b);
 void bx_batch_seal(struct bx_buf *b, uint32_t commands, const struct bx_stamp *stamp);
 
 struct bx_batch {
     struct bx_stamp stamp;
-    bool measured; /* false: of version 1, which has no elapsed_ms */
+    bool measured; /* false: version 1, without elapsed_ms */
     uint32_t commands;
     const uint8_t *p; /* the first command */
     size_t len;
 };
-/* Check head, checksum and stamp. src must be 8-aligned and outlive *out. */
+/* Check header, checksum and stamp. src must be 8-aligned and outlive *out. */
 int bx_batch_open(const uint8_t *src, size_t len, struct bx_batch *out, struct bx_err *err);
 
 #endif

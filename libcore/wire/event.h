@@ -1,22 +1,22 @@
-/* event - what changed, in the order in which it changed; and
- * outcome - what became of a request, kept so that a repeat gets the first answer.
+/* event - the records of changes, in order; and outcome - the results of requests, kept so that a
+ * repeat gets the first result.
  *
- * Each event has a revision of its own, one above that of the event before. A command that changes
- * several objects has several events, so a reader that resumes after any event misses none. */
+ * Each event has its own revision, one above that of the previous event. A command that changes
+ * several objects has several events, so a reader can resume after any event without a gap. */
 #ifndef BX_EVENT_H
 #define BX_EVENT_H
 
 #include "codec/schema.h"
 #include "err.h"
 
-/* X(NAME, text). The place in the list is the number in records: new ones go to the end. */
+/* X(NAME, text). The position is the number stored in records: append new ones at the end. */
 #define BX_EVENTS(X)                                                                               \
     X(CLUSTER_CREATED, "cluster.created")                                                          \
     X(NODE_JOINED, "node.joined")                                                                  \
     X(NODE_UPDATED, "node.updated")                                                                \
     X(NODE_STATE, "node.state")                                                                    \
     X(VM_CREATED, "vm.created")                                                                    \
-    X(VM_DESIRED, "vm.desired") /* start or stop was asked for */                                  \
+    X(VM_DESIRED, "vm.desired") /* start or stop was requested */                                  \
     X(VM_PHASE, "vm.phase")                                                                        \
     X(VM_DELETED, "vm.deleted")                                                                    \
     X(TOKEN_CREATED, "token.created")                                                              \
@@ -48,10 +48,10 @@ struct bx_outcome {
     uint16_t code;               /* enum bx_code */
     uint8_t object[16];          /* uuid of the VM concerned, or zero */
     uint64_t node;               /* id of the node concerned: placed on, or joined as; or 0 */
-    bool existed;                /* --if-not-exists found it there, or nothing had to be done */
+    bool existed;                /* --if-not-exists found it, or there was nothing to do */
     struct bx_str message, hint; /* of a refusal; at most BX_ERR_MSG and BX_ERR_HINT bytes */
-    uint64_t floor;              /* what the client waited for when it sent this */
-    uint64_t principal_hash;     /* who sent it: nobody else gets its answer */
+    uint64_t floor;              /* the client's floor when it sent the request */
+    uint64_t principal_hash;     /* hash of the sender; the outcome is returned to no one else */
 };
 extern const struct bx_schema bx_outcome_schema;
 

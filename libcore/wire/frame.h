@@ -1,8 +1,8 @@
-/* frame - what nodes say to each other over the link.
+/* frame - the messages between nodes on the link.
  *
- * A frame is a head (kind BX_KIND_FRAME + enum bx_frame, codec flat) and a payload: one flat record
- * of the kind's schema, but for RAFT (wire/raftmsg.h), SNAP_DATA (offset u64, then bytes of the
- * file) and QUERY / ANSWER (id u64, then a MessagePack-RPC request / response). */
+ * A frame is a header (kind BX_KIND_FRAME + enum bx_frame, codec flat) and a payload: one flat
+ * record of the kind's schema, except for RAFT (wire/raftmsg.h), SNAP_DATA (offset u64, then bytes
+ * of the file) and QUERY / ANSWER (id u64, then a MessagePack-RPC request / response). */
 #ifndef BX_FRAME_H
 #define BX_FRAME_H
 
@@ -16,17 +16,17 @@
 #define BX_FRAME_HELLO_MAX (64u << 10) /* before the hello is accepted */
 
 enum bx_frame {
-    BX_FRAME_HELLO = 1, /* first on every connection, both ways */
+    BX_FRAME_HELLO = 1, /* the first frame on every connection, in both directions */
     BX_FRAME_PING,      /* keepalive, answered by PONG; empty payload */
     BX_FRAME_PONG,
     BX_FRAME_RAFT,
     BX_FRAME_RELAY, /* commands for the leader: count u64, then encoded commands */
     BX_FRAME_READ,  /* ask the leader for a read index */
     BX_FRAME_READ_OK,
-    BX_FRAME_HEARTBEAT, /* I am alive, and these VMs I want to run */
+    BX_FRAME_HEARTBEAT, /* lease heartbeat: the node is alive, and the VMs it wants to run */
     BX_FRAME_GRANT,
     BX_FRAME_SNAP_DATA, /* a piece of a snapshot file */
-    BX_FRAME_JOIN,      /* from a host that is no member yet */
+    BX_FRAME_JOIN,      /* from a host that is not a member yet */
     BX_FRAME_JOINED,
     BX_FRAME_QUERY, /* an API read that only this node can answer */
     BX_FRAME_ANSWER,
@@ -36,20 +36,21 @@ enum bx_frame {
 struct bx_hello {
     uint8_t cluster[16], history[16]; /* zero in the hello of a host that wants to join */
     uint64_t node;                    /* 0: wants to join */
-    uint8_t incarnation[16];          /* new with every wipe: a second node of one id is refused */
+    uint8_t incarnation[16]; /* changes when the data directory is wiped, so a second node with the
+                                same id is refused */
     uint32_t level_min, level_max;
     uint32_t codecs;      /* bit 1 << enum bx_codec */
-    struct bx_str refuse; /* not empty: why the connection is closed now */
+    struct bx_str refuse; /* not empty: the reason why the connection is being closed */
 };
 extern const struct bx_schema bx_hello_schema;
 
 struct bx_read { /* READ and READ_OK */
     uint64_t id;
-    uint64_t index; /* READ_OK: apply at least this far before answering; 0: not leader */
+    uint64_t index; /* READ_OK: apply at least this far before answering; 0: not the leader */
 };
 extern const struct bx_schema bx_read_schema;
 
-struct bx_grant_request { /* sixteen bytes uuid, eight bytes epoch, little endian; packed into BEAT,
+struct bx_grant_request { /* 16 bytes uuid, 8 bytes epoch, little endian; packed into HEARTBEAT and
                              GRANT */
     uint8_t vm[16];
     uint64_t epoch;
@@ -58,15 +59,15 @@ struct bx_grant_request { /* sixteen bytes uuid, eight bytes epoch, little endia
 #define BX_WANTS_MAX 4096u
 
 struct bx_heartbeat {
-    uint64_t seq;            /* +1 with every heartbeat of this daemon's life */
-    uint8_t incarnation[16]; /* of the daemon's life */
+    uint64_t seq;            /* +1 with every heartbeat since the daemon started */
+    uint8_t incarnation[16]; /* identifies the start of the daemon */
     struct bx_str wants;     /* array of bx_grant_request */
-    bool ask;                /* answer even when nothing is wanted: how far must be applied? */
+    bool ask;                /* request an answer even without wants, to learn how far to apply */
 };
 extern const struct bx_schema bx_heartbeat_schema;
 
 struct bx_grant {
-    uint64_t seq; /* the heartbeat it answers */
+    uint64_t seq; /* seq of the heartbeat it answers */
     uint8_t incarnation[16];
     uint64_t revision;     /* apply at least this far before starting anything */
     struct bx_str granted; /* array of bx_grant_request */
@@ -79,33 +80,34 @@ struct bx_join {
     uint32_t vcpus;
     uint64_t memory_mib, disk_gib;
     uint8_t role;
-    uint8_t incarnation[16]; /* of the attempt: asked again under the same one, answered the same */
+    uint8_t
+        incarnation[16]; /* of the attempt: repeating it with the same one gets the same answer */
 };
 extern const struct bx_schema bx_join_schema;
 
 struct bx_joined {
     uint16_t code; /* enum bx_code */
-    uint64_t node; /* the id given */
+    uint64_t node; /* the assigned id */
     uint8_t cluster[16], history[16];
     struct bx_strs peers; /* "ID HOST:PORT" of every member */
     struct bx_str message, hint;
 };
 extern const struct bx_schema bx_joined_schema;
 
-/* Append head and record to b. BX_OK or BX_NO_MEMORY. */
+/* Append header and record to b. BX_OK or BX_NO_MEMORY. */
 int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s,
                    const void *obj);
-/* The payload of a frame that one record makes; parameters and codes as of bx_flat_read. */
+/* Read the payload of a frame that has a schema; parameters and codes as for bx_flat_read. */
 int bx_frame_read(const struct bx_schema *s, const uint8_t *p, size_t n, void *obj,
                   struct bx_arena *arena, struct bx_err *err);
-/* Append head and raw payload made of two parts. */
+/* Append a header and a raw payload that consists of two parts. */
 int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n, const void *q,
                        size_t m);
-/* A frame in an empty buffer whose payload the caller appends between the two: nothing is copied.
- * begin: BX_OK or BX_NO_MEMORY. */
+/* Build a frame in an empty buffer without copying: the caller appends the payload between begin
+ * and end. begin: BX_OK or BX_NO_MEMORY. */
 int bx_frame_begin(struct bx_buf *b);
 void bx_frame_end(struct bx_buf *b, enum bx_frame kind);
-/* Append / read one want. */
+/* Write or read one want. */
 void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_grant_request *w);
 void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_grant_request *w);
 

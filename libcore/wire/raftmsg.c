@@ -18,7 +18,7 @@ static size_t pad8(size_t n)
     return (n + 7) & ~(size_t)7;
 }
 
-/* Inlined, where n is known: the fields go straight to their places. */
+/* Inlined with constant n, so the fields are stored directly. */
 static inline int put(struct bx_buf *b, uint8_t type, uint8_t flags, const uint64_t *fields,
                       unsigned n)
 {
@@ -26,7 +26,8 @@ static inline int put(struct bx_buf *b, uint8_t type, uint8_t flags, const uint6
 
     if (p == NULL)
         return BX_NO_MEMORY;
-    bx_put64(p, type | (uint64_t)flags << 8); /* one store: it is loaded so for the checksum */
+    bx_put64(p, type | (uint64_t)flags
+                           << 8); /* a single store, because the checksum loads it as a word */
     for (unsigned i = 0; i < n; i++)
         bx_put64(p + 8 + 8 * (size_t)i, fields[i]);
     return BX_OK;
@@ -78,7 +79,7 @@ int bx_raftmsg_write(struct bx_buf *b, const struct raft_message *m)
         return put_timeout_now(b, &m->timeout_now);
     case RAFT_APPEND_ENTRIES:
     case RAFT_INSTALL_SNAPSHOT:
-        break; /* have writers of their own */
+        break; /* written by other functions */
     }
     return BX_UNSUPPORTED;
 }
@@ -193,8 +194,8 @@ static bool get_timeout_now(struct cursor *c, struct raft_timeout_now *m)
     return m->term > 0;
 }
 
-/* The library's decoder trusts its input: walk the bytes first, within their bounds. Format u8,
- * servers u64, then each: id u64, address with its NUL, role u8. */
+/* libraft's decoder does not check its input, so check the bytes first. Format u8, servers u64,
+ * then each: id u64, address with its NUL, role u8. */
 static bool conf_whole(const uint8_t *p, size_t len)
 {
     size_t at = 9;
@@ -263,7 +264,7 @@ static int check_entry(const struct raft_append_entries *m, uint64_t term, uint6
     return rc;
 }
 
-/* First pass: every entry is whole and sound. */
+/* First pass: check that every entry is complete and valid. */
 static int check_entries(const struct cursor *c, const struct raft_append_entries *m)
 {
     const uint8_t *p = c->p;
@@ -289,7 +290,7 @@ static int check_entries(const struct cursor *c, const struct raft_append_entrie
     return left == 0 ? BX_OK : BX_MALFORMED;
 }
 
-/* Second pass: one batch holds all data, as the core wants it. */
+/* Second pass: copy all data into one batch, as the core requires. */
 static bool take_entries(struct cursor *c, struct raft_append_entries *m)
 {
     uint8_t *batch;

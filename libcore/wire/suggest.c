@@ -9,8 +9,7 @@ static size_t smaller(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Letters to insert, remove, replace, or swap with the next one, row by row; words beyond WORD are
- * far from everything. */
+/* The edit distance, computed row by row; words longer than WORD never match. */
 static size_t distance(const char *a, size_t na, const char *b)
 {
     size_t rows[3][WORD + 1], *before = rows[0], *last = rows[1], *row = rows[2], n = strlen(b);

@@ -1,4 +1,4 @@
-/* tenant - the commands about tenants, what the methods take, and what is answered. */
+/* tenant - the commands about tenants, and the parameters and the reply of their methods. */
 #ifndef BX_WIRE_TENANT_H
 #define BX_WIRE_TENANT_H
 
@@ -12,7 +12,7 @@ struct bx_cmd_tenant_create {
 struct bx_cmd_tenant_set {
     struct bx_str name;
     struct bx_quota quota;
-    bool vcpus, memory_mib, disk_gib, vms; /* which of its amounts are to be set */
+    bool vcpus, memory_mib, disk_gib, vms; /* which amounts to set */
 };
 struct bx_cmd_tenant_delete {
     struct bx_str name;
@@ -24,11 +24,11 @@ struct bx_tenant_params {
     struct bx_quota quota; /* UINT64_MAX: not given */
 };
 
-/* A tenant, with what its VMs use. */
+/* A tenant and the usage of its VMs. */
 struct bx_tenant_reply {
     struct bx_str name;
     struct bx_quota quota, usage;
-    uint64_t created_index, modified_index; /* 0: default, as long as it was not set */
+    uint64_t created_index, modified_index; /* 0: default, if it was never set */
 };
 extern const struct bx_schema bx_tenant_reply_schema;
 

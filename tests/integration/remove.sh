@@ -32,7 +32,7 @@ ok $? "and is started on another node"
 
 # --- the host comes back -------------------------------------------------------------
 cluster start-node n3 --dir "$dir" >"$dir/err" 2>&1
-refused() { grep -q 'no member has this id' "$dir/n3/log"; }
+refused() { grep -q 'no member has this node id' "$dir/n3/log"; }
 wait_until 60 refused
 told=$?
 tail -n 15 "$dir/n3/log" >"$dir/out"

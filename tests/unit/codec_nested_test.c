@@ -322,7 +322,7 @@ TEST(flat_records_have_a_bounded_depth)
     assert_int_equal(bx_flat_size(&chain_schema, &c), n);
     n = flat_chain(bytes, BX_RECORD_DEPTH + 1);
     assert_int_equal(bx_flat_read(&chain_schema, bytes, n, &c, &arena, NULL, &err), BX_TOO_LARGE);
-    assert_non_null(strstr(err.msg, "more records inside of records"));
+    assert_non_null(strstr(err.msg, "nested too deeply"));
     assert_int_equal(bx_flat_check(&chain_schema, bytes, n, NULL, NULL), BX_TOO_LARGE);
     bx_arena_close(&arena);
 }

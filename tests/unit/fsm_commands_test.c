@@ -220,15 +220,15 @@ TEST(test_reports)
     start();
     assert_int_equal(vm()->epoch, 2);
     assert_int_equal(report_of(1, 1, BX_PHASE_RUNNING, ""), BX_CONFLICT);
-    refused(BX_CONFLICT, "not this VM's");
+    refused(BX_CONFLICT, "another run of this VM");
     assert_int_equal(report_of(1, 3, BX_PHASE_RUNNING, ""), BX_CONFLICT);
     assert_int_equal(report_of(2, 2, BX_PHASE_RUNNING, ""), BX_CONFLICT);
     report(BX_PHASE_CREATING, "");
     stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 2, false);
     report(BX_PHASE_STOPPING, "");
-    refused(BX_CONFLICT, "not for a node");
+    refused(BX_CONFLICT, "a node can not report");
     report(BX_PHASE_LOST, "");
-    refused(BX_CONFLICT, "not for a node");
+    refused(BX_CONFLICT, "a node can not report");
     report(BX_PHASE_PENDING, "");
     refused(BX_CONFLICT, "invalid phase transition from creating to pending");
     report(BX_PHASE_RUNNING, "fast");
@@ -611,7 +611,7 @@ TEST(test_tokens_full)
         assert_int_equal(token((uint8_t)i, (uint8_t)(1 + (i >> 8)), i == 700 ? 2000 : 100000),
                          BX_OK);
     assert_int_equal(token(0, 99, 1000), BX_BUSY);
-    refused(BX_BUSY, "1024 tokens");
+    refused(BX_BUSY, "1024 valid tokens");
     while (t.index < 2 + 700 + 2000 - 2) /* the next but one comes when that one expires */
         token(0, 99, 0);
     assert_int_equal(token(0, 99, 1000), BX_BUSY);

@@ -154,7 +154,7 @@ TEST(too_many_changes_at_once_are_refused)
 
     commands[BX_CMD_VM_CREATE] = tell_much;
     assert_int_equal(test_fsm_vm(&t, "web", 0, NULL), BX_TOO_LARGE);
-    assert_non_null(strstr(t.message, "changes at once"));
+    assert_non_null(strstr(t.message, "exceed the bound of one command"));
     assert_int_equal(test_fsm_revision(&t), before);
     assert_int_equal(t.event_index, before);
 }

@@ -351,7 +351,7 @@ TEST(who_is_no_longer_a_member_is_cut_off)
     SPIN_UNTIL(is_connected(&hosts[0], 2));
     know_everybody(&hosts[0], 1);
     SPIN_UNTIL(hosts[0].downs == 1 && hosts[1].downs == 1);
-    SPIN_UNTIL(strstr(hosts[1].log, "no member has this id") != NULL);
+    SPIN_UNTIL(strstr(hosts[1].log, "no member has this node id") != NULL);
     assert_false(is_connected(&hosts[0], 2));
     spin_ms(1500); /* several tries later the reason has been said once */
     assert_true(stats(&hosts[0]).refused >= 2);
@@ -475,7 +475,7 @@ TEST(a_hello_that_does_not_fit_is_refused_with_the_reason)
     h.history[0] ^= 1;
     assert_refused(&h, "another history of this cluster");
     h = hello_of(9, 7);
-    assert_refused(&h, "no member has this id");
+    assert_refused(&h, "no member has this node id");
     h = hello_of(2, 7);
     assert_refused(&h, "this is the node's own id");
     h = hello_of(1, 10);
@@ -549,7 +549,7 @@ TEST(an_admitted_node_that_left_is_admitted_anew)
     close(fd);
     SPIN_UNTIL(hosts[1].downs == 1);
     hosts[1].admits_from = 12;
-    assert_refused(&h, "no member has this id");
+    assert_refused(&h, "no member has this node id");
     hosts[1].admits_from = 10;
     fd = dial_as(11, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 11));
@@ -584,7 +584,7 @@ TEST(a_second_incarnation_is_refused_and_a_second_connection_replaces)
     first = dial_as(3, 7);
     SPIN_UNTIL(is_connected(&hosts[1], 3));
     h = hello_of(3, 8);
-    assert_refused(&h, "a node of this id is connected already");
+    assert_refused(&h, "a node with this id is already connected");
     assert_true(is_connected(&hosts[1], 3));
     second = dial_as(3, 7);
     assert_int_equal(read_all(first, rest, sizeof rest), 0);

@@ -230,7 +230,7 @@ TEST(test_labels)
     pairs[0].value = (struct bx_str){value, BX_LABEL_VALUE_MAX};
     good(c);
     pairs[0].value.n++;
-    bad(c, "--label: the value of \"kkk", "longer text goes into --metadata");
+    bad(c, "--label: the value of \"kkk", "use --metadata for longer text");
     pairs[0].value = bx_str("");
     good(c);
     pairs[0].key.n++;

@@ -164,9 +164,9 @@ TEST(test_not_a_repeat)
     request((struct request){.session = 1, .sequence = 1, .name = "a", .body = 1});
     refused(BX_CONFLICT, "another request", &a);
     request((struct request){.session = 1, .sequence = 1, .name = "a", .principal = "bob"});
-    refused(BX_CONFLICT, "somebody else", &a);
+    refused(BX_CONFLICT, "another user", &a);
     request((struct request){.session = 1, .sequence = 2, .name = "b", .principal = "bob"});
-    refused(BX_CONFLICT, "somebody else", &a);
+    refused(BX_CONFLICT, "another user", &a);
     request((struct request){.session = 1, .sequence = 1, .name = "a"});
     is_first_answer(&a);
     assert_int_equal(
@@ -191,7 +191,7 @@ TEST(test_floor)
         char name[] = {'v', (char)('0' + i), 0};
 
         request((struct request){.session = 1, .sequence = i, .name = name});
-        refused(BX_CONFLICT, "given up", &a);
+        refused(BX_CONFLICT, "was dropped", &a);
     }
     request((struct request){.session = 1, .sequence = 4, .name = "v4"});
     assert_int_equal(t.last.code, BX_OK);
@@ -334,11 +334,11 @@ static void still_known(const struct answer a[3])
     assert_string_equal(t.message, a[0].message);
     assert_string_equal(t.hint, a[0].hint);
     request((struct request){.session = 1, .sequence = 1, .name = "a"});
-    refused(BX_CONFLICT, "given up", &a[2]);
+    refused(BX_CONFLICT, "was dropped", &a[2]);
     request((struct request){.session = 2, .sequence = 7, .name = "b", .principal = "bob"});
     assert_memory_equal(t.last.object, a[1].o.object, 16);
     request((struct request){.session = 2, .sequence = 7, .name = "b"});
-    refused(BX_CONFLICT, "somebody else", &a[2]);
+    refused(BX_CONFLICT, "another user", &a[2]);
     request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10000});
     refused(BX_BUSY, "full", &a[2]);
     assert_int_equal(

@@ -175,7 +175,7 @@ TEST(a_quota_is_not_set_below_what_is_used)
     assert_int_equal(create("acme", (struct bx_quota){.vcpus = 8}), BX_OK);
     assert_int_equal(vm("acme", "a", 5), BX_OK);
     assert_int_equal(set_vcpus("acme", 4), BX_CONFLICT);
-    refused(BX_CONFLICT, "take 1 vcpus more", "tenant show acme");
+    refused(BX_CONFLICT, "exceed this quota by 1 vcpus", "tenant show acme");
     exists("acme", 8);
     assert_int_equal(set_vcpus("acme", 5), BX_OK);
     exists("acme", 5);
