@@ -13,7 +13,7 @@
 /* Write the text, or print why there is none. An exit code; b is released. */
 static int write_out(struct run *r, struct bx_buf *b, int rc)
 {
-    if (rc == BX_OK)
+    if (rc == BX_OK && b->len > 0) /* without a byte there is no memory */
         fwrite(b->data, 1, b->len, stdout);
     bx_buf_release(b);
     fflush(stdout);
