@@ -1,18 +1,21 @@
-/* Becoming a member.
+/* Becoming a member of a cluster.
  *
- * Init: an identity is made up and saved, the node opened, which elects itself at once.
- * daemon_register then finds no cluster and no row, proposes both one after the other, and calls
- * done when it finds nothing missing.
+ * Init: an identity is generated and saved, and the node is opened and elects itself.
+ * daemon_register then finds neither a cluster nor this host's row, proposes both one after the
+ * other, and calls done when nothing is missing.
  *
- * Join: the addresses of the token are dialled one after the other, until one answers with an id;
- * that identity is saved and the node opened. The leader sends the log; when our row is in it, done
- * is called. An answer that says no (the token is unknown, the name is taken) ends the join; one
- * that says "not now", and silence, lead to the next address. The incarnation is the session of the
- * request, so asking twice gives one id.
+ * Join: the addresses of the token are dialled one after the other, until one answers with an id.
+ * That identity is saved and the node is opened. The leader sends the log; when it contains this
+ * host's row, done is called. A permanent refusal (the token is unknown, the name is taken) ends
+ * the join; a temporary one, or no answer, leads to the next address. The incarnation is the
+ * session of the request, so a repeated request gets the same id.
  *
- * What can fail in between: the identity can not be saved: this host is no member, the id that was
- * given stays unused. The process dies after saving: the next start opens the node and registers.
- * The cluster does not answer within GIVE_UP_MS: done says so, the registration goes on. */
+ * Failures in between:
+ *
+ *   the identity can not be saved: this host is not a member, and the assigned id stays unused
+ *   the process ends after saving: the next start opens the node and registers it
+ *   the cluster does not answer within GIVE_UP_MS: done gets an error, the registration continues
+ */
 #include "daemon.h"
 
 #include "link/link.h"

@@ -1,10 +1,10 @@
-/* hello - the handshake of the link: who may send frames, and which.
+/* hello - the handshake of the link: which peers may send frames, and which frames.
  *
  *   dialled   --hello sent--> waiting --their hello--> up
- *   accepted  --their hello--> hello sent: up        (a member)
- *             --their hello--> hello sent: stranger  (node 0: may send one JOIN)
- *   either    --a hello that is refused--> a hello with the reason is sent, then closed
- *             --a hello with a reason---> closed */
+ *   accepted  --their hello--> hello sent: up (a member)
+ *             --their hello--> hello sent: stranger (node 0: may send one JOIN)
+ *   either    --a refused hello--> a hello with the reason is sent, then closed
+ *             --a hello with a reason--> closed */
 #include "link/conn.h"
 
 #include "wire/command.h"

@@ -54,7 +54,7 @@ static void on_incoming(struct stream_listener *listener)
     c->accepted = true;
     if (!stream_accept(&c->stream, listener) || !room) {
         l->stats.turned_away++;
-        link_conn_close(c, "try again later");
+        link_conn_close(c, "not accepted: no identity yet, or too many connections");
     }
 }
 

@@ -1,18 +1,18 @@
 /* vm_record - the directory of one VM on the host that runs it, shared by driver and shim.
  *
- *   lock                  flock of whoever may run the VM: the driver while it prepares, then the
- *                         shim and QEMU; whoever gets it knows that no earlier run is left
+ *   lock                  flock held while the VM may run: by the driver while it prepares, then by
+ *                         the shim and QEMU; getting it proves that no earlier run is left
  *   spec                  JSON for people: what was started, and how
- *   record                which run this is; durable before QEMU's first instruction
- *   ready                 empty: QMP has answered; lets a restarted daemon report RUNNING
- *   exit                  the record again, with the outcome; durable before anybody is told
- *   shim.sock, qmp.sock   the shim's control socket; the one that QEMU connects to
+ *   record                identifies the run; durable before QEMU's first instruction
+ *   ready                 empty: QMP has answered; a restarted daemon reports RUNNING
+ *   exit                  the record with the outcome; durable before the end is reported
+ *   shim.sock, qmp.sock   the shim's control socket; the socket that QEMU connects to
  *   console.log[.1]       the guest's serial line      qemu.log[.1]  QEMU's standard error
  *   shim.log              why the shim could not start
  *   disk.raw              kept between runs, removed with the VM   scratch.raw   an ephemeral one
  *
- * Names are relative to a descriptor of the directory: its path may be longer than a socket's
- * address can hold. */
+ * Names are relative to a descriptor of the directory, because its path may exceed the length of a
+ * socket address. */
 #ifndef VMDIR_RECORD_H
 #define VMDIR_RECORD_H
 

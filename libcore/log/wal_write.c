@@ -178,7 +178,7 @@ static int fill_zero(struct bx_wal *w, int fd, struct bx_err *err)
     return rc == 0 ? BX_OK : bx_fs_fail(w->fs, rc, "write", BX_WAL_TMP, err);
 }
 
-/* A retired segment of the right size, opened, with its name; *fd stays -1 when there is none. */
+/* A retired segment of the right size, opened, with its name; *fd stays -1 if there is none. */
 static int take_spare(struct bx_wal *w, char name[BX_WAL_NAME], int *fd, struct bx_err *err)
 {
     const struct bx_fs_ops *ops = w->fs->ops;
