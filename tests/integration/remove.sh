@@ -54,7 +54,7 @@ ok $? "all three agree"
 # --- a name that another node has ------------------------------------------------------
 cluster stop-node n2 --dir "$dir" >/dev/null 2>&1
 BLIXARDD_FLAGS="--name n1" cluster start-node n2 --dir "$dir" >"$dir/err" 2>&1
-taken() { grep -q 'refuses this node.s row: a node named "n1" exists (.*--name' "$dir/n2/log"; }
+taken() { grep -q 'has refused this node.s row: a node named "n1" exists (.*--name' "$dir/n2/log"; }
 wait_until 20 taken
 told=$?
 tail -n 15 "$dir/n2/log" >"$dir/out"
