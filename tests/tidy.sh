@@ -38,7 +38,7 @@ list_files()
         [ "$(git rev-parse --show-cdup)" = "" ]; then
         git ls-files -co --exclude-standard
     else
-        find libcore daemon cli tests contrib .ci -type f 2>/dev/null
+        find libcore daemon cli tests contrib .ci kinds.mk -type f 2>/dev/null
     fi | grep -E '\.(c|h|sh|mk)$' | LC_ALL=C sort |
     while read -r file; do [ ! -f "$file" ] || echo "$file"; done
 }
