@@ -29,8 +29,9 @@ struct query {
     sqlite3_int64 memory; /* SQLite memory of the process at the start */
     const char *denied;   /* the last refusal of the authorizer, or NULL; static text */
     const char *hint;     /* static text, or tables */
-    char tables[256];     /* hint that lists the tables */
-    int stopped;          /* why the progress handler stopped the query; BX_OK if it did not */
+    char token[BX_SQL_TOKEN];
+    char tables[256]; /* hint that lists the tables */
+    int stopped;      /* why the progress handler stopped the query; BX_OK if it did not */
 };
 
 /* ---- authorization ---- */
@@ -62,13 +63,21 @@ static bool is_open_column(const struct bx_kind_desc *k, const char *column)
     return k->json != NULL && strcasecmp(column, k->json) == 0;
 }
 
-/* The view of a kind reads parts of the record, which queries may not read directly. */
-static bool reads_for_view(const char *table, const char *column, const char *accessor)
+/* The view behind the one that queries name: it is read by that one alone, and it alone reads the
+ * record. */
+static bool reads_for_view(const struct query *q, const char *table, const char *column,
+                           const char *accessor)
 {
-    const struct bx_kind_desc *k = kind_of(table);
+    char name[BX_SQL_VIEW_NAME];
 
-    return k != NULL && k->json != NULL && accessor != NULL && strcasecmp(accessor, k->sql) == 0 &&
-           strcasecmp(column, "data") == 0;
+    for (size_t i = 0; i < BX__TABLES; i++) {
+        bx_sql_view_name(bx_kinds[i], q->token, name);
+        if (strcmp(table, name) == 0)
+            return true;
+        if (accessor != NULL && strcmp(accessor, name) == 0)
+            return strcasecmp(table, bx_kinds[i]->sql) == 0 && strcasecmp(column, "data") == 0;
+    }
+    return false;
 }
 
 /* column is "" if only the existence of rows matters. Then table may also be the name of a common
@@ -108,7 +117,7 @@ static int authorize(void *ctx, int action, const char *first, const char *secon
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     case SQLITE_READ:
-        if (may_read(first, second) || reads_for_view(first, second, accessor))
+        if (may_read(first, second) || reads_for_view(q, first, second, accessor))
             return SQLITE_OK;
         return deny(q, "queries may not read this table or column", q->tables);
     case SQLITE_FUNCTION:
@@ -200,6 +209,15 @@ static void list_tables(struct query *q)
     snprintf(q->tables + n, sizeof q->tables - n, ": SELECT * FROM vms LIMIT 1 shows the columns");
 }
 
+/* From SQLite's generator: this is a reader's connection, and no part of apply. */
+static void draw_token(struct query *q)
+{
+    uint64_t word;
+
+    sqlite3_randomness(sizeof word, &word);
+    snprintf(q->token, sizeof q->token, "%016llx", (unsigned long long)word);
+}
+
 static int connect_to(struct query *q, const char *path)
 {
     int rc = sqlite3_open_v2(path, &q->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
@@ -211,9 +229,10 @@ static int connect_to(struct query *q, const char *path)
     sqlite3_limit(q->db, SQLITE_LIMIT_SQL_LENGTH, QUERY_MAX);
     sqlite3_limit(q->db, SQLITE_LIMIT_EXPR_DEPTH, 100);
     sqlite3_limit(q->db, SQLITE_LIMIT_ATTACHED, 0);
+    draw_token(q);
     rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc == SQLITE_OK)
-        rc = bx_sql_create_views(q->db);
+        rc = bx_sql_create_views(q->db, q->token);
     if (rc == SQLITE_OK)
         rc = sqlite3_set_authorizer(q->db, authorize, q);
     q->memory = sqlite3_memory_used();

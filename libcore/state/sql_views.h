@@ -1,5 +1,5 @@
-/* sql_views - the temporary views that users' queries read: one per table, with its open columns.
- */
+/* sql_views - what users' queries see of the state: a temporary view in front of each table, with
+ * the columns that are meant for people. */
 #ifndef BX_SQL_VIEWS_H
 #define BX_SQL_VIEWS_H
 
@@ -7,10 +7,18 @@
 
 #include <sqlite3.h>
 
-/* True if a kind has a view: it has at least one open column. */
+/* SQLite tells an authorizer the name of the view that reads a table, but a common table expression
+ * can have the same name. So the view that may read whole records has a name with a token that is
+ * drawn for each connection. */
+#define BX_SQL_TOKEN 17u     /* bytes: 16 hexadecimal digits and the NUL */
+#define BX_SQL_VIEW_NAME 64u /* bytes of the name with the NUL */
+void bx_sql_view_name(const struct bx_kind_desc *k, const char token[BX_SQL_TOKEN],
+                      char out[BX_SQL_VIEW_NAME]);
+
+/* Whether a kind has a view: it has a column that users' queries may read. */
 bool bx_sql_is_open(const struct bx_kind_desc *k);
-/* Create the views on this connection and the functions they call, and make the connection
- * read-only. Call it before an authorizer is set. Returns a SQLite code. */
-int bx_sql_create_views(sqlite3 *db);
+/* Create the views of this connection and the functions they call, and make it read-only. Call
+ * before the authorizer is set. Returns an SQLite result code. */
+int bx_sql_create_views(sqlite3 *db, const char token[BX_SQL_TOKEN]);
 
 #endif
