@@ -20,26 +20,33 @@ static size_t list_size(const struct bx_str *v, size_t n)
 /* Pairs are stored as a list of twice as many strings. */
 _Static_assert(sizeof(struct bx_pair) == 2 * sizeof(struct bx_str), "a pair is two strings");
 
-static size_t record_size(const struct bx_schema *s, const void *obj, uint32_t depth);
-
-static size_t records_size(const struct bx_schema *s, const void *v, uint32_t n, uint32_t depth)
+static size_t records_size(const struct bx_schema *s, const void *v, uint32_t n)
 {
     size_t size = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        size += record_size(s, (const char *)v + (size_t)i * s->size, depth);
+        size += bx_flat_size(s, (const char *)v + (size_t)i * s->size);
     return size;
 }
 
-static size_t body_size(const struct bx_field *f, const void *obj, uint32_t depth)
+/* Out of line, like put_nested, to keep the loops over plain fields short. */
+__attribute__((noinline)) static size_t nested_size(const struct bx_field *f, const void *m)
+{
+    const struct bx_list *list = m;
+
+    if (f->type == BX_T_LIST)
+        return records_size(f->sub, list->v, list->n);
+    return bx_record_empty(f->sub, m) ? 0 : bx_flat_size(f->sub, m);
+}
+
+static inline size_t body_size(const struct bx_field *f, const void *obj)
 {
     const void *m = member(f, obj);
     const struct bx_pairs *pairs;
-    const struct bx_list *list;
 
+    if (f->type <= BX_T_BYTES) /* most of them: without a jump table */
+        return pad8(((const struct bx_str *)m)->n);
     switch (f->type) {
-    case BX_T_STR:
-    case BX_T_BYTES:
     case BX_T_VALUE:
         return pad8(((const struct bx_str *)m)->n);
     case BX_T_STRS:
@@ -48,53 +55,38 @@ static size_t body_size(const struct bx_field *f, const void *obj, uint32_t dept
         pairs = m;
         return list_size(pairs->n == 0 ? NULL : &pairs->v[0].key, 2 * (size_t)pairs->n);
     case BX_T_LIST:
-        list = m;
-        return records_size(f->sub, list->v, list->n, depth + 1);
     case BX_T_RECORD:
-        return bx_record_empty(f->sub, m) ? 0 : record_size(f->sub, m, depth + 1);
+        return nested_size(f, m);
     default:
         return 0;
     }
 }
 
 /* Returns the end of the fields to write, and the number of slots up to it: empty later fields at
- * the end are omitted. Most schemas have no later fields. */
-static const struct bx_field *trim(const struct bx_schema *s, const void *obj, uint32_t *slots)
+ * the end are omitted. */
+__attribute__((always_inline)) static inline const struct bx_field *
+written(const struct bx_schema *s, const void *obj, uint32_t *slots)
 {
     const struct bx_field *end = s->fields + s->n;
 
+    *slots = slots_in(s);
     while (end > s->fields && end[-1].later && bx_field_empty(&end[-1], obj))
         *slots -= slots_of(--end);
     return end;
 }
 
-static inline const struct bx_field *written(const struct bx_schema *s, const void *obj,
-                                             uint32_t *slots)
-{
-    const struct bx_field *end = s->fields + s->n;
-
-    *slots = slots_in(s);
-    return s->n > 0 && end[-1].later ? trim(s, obj, slots) : end;
-}
-
-static size_t record_size(const struct bx_schema *s, const void *obj, uint32_t depth)
+size_t bx_flat_size(const struct bx_schema *s, const void *obj)
 {
     uint32_t slots;
     const struct bx_field *end = written(s, obj, &slots);
     size_t size = HEAD + slots * SLOT;
 
-    assert(depth <= BX_RECORD_DEPTH);
     for (const struct bx_field *f = s->fields; f < end; f++) {
         if (f->type >= BX_T_STR)
-            size += body_size(f, obj, depth);
+            size += body_size(f, obj);
     }
     assert(size <= UINT32_MAX);
     return size;
-}
-
-size_t bx_flat_size(const struct bx_schema *s, const void *obj)
-{
-    return record_size(s, obj, 0);
 }
 
 /* The functions that write data take its position, `end`, and return the position of the next data.
@@ -187,6 +179,17 @@ static size_t put_records(uint8_t *dst, size_t slot, size_t end, const struct bx
     return end;
 }
 
+__attribute__((noinline)) static size_t put_nested(uint8_t *dst, size_t slot, size_t end,
+                                                   const struct bx_field *f, const void *m)
+{
+    const struct bx_list *list = m;
+
+    if (f->type == BX_T_RECORD)
+        return put_records(dst, slot, end, f->sub, m, bx_record_empty(f->sub, m) ? 0 : 1);
+    assert(list->n <= bx_field_max(f));
+    return put_records(dst, slot, end, f->sub, list->v, list->n);
+}
+
 static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const struct bx_field *f,
                                const void *obj)
 {
@@ -194,8 +197,11 @@ static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const stru
     const struct bx_str *str = m;
     const struct bx_strs *strs = m;
     const struct bx_pairs *pairs = m;
-    const struct bx_list *list = m;
 
+    if (f->type == BX_T_STR && str->n == 0) { /* most texts: without a jump table */
+        bx_put64(dst + slot, 0);
+        return end;
+    }
     switch (f->type) {
     case BX_T_BOOL:
         bx_put64(dst + slot, *(const bool *)m);
@@ -235,10 +241,8 @@ static inline size_t put_field(uint8_t *dst, size_t slot, size_t end, const stru
         assert(pairs->n <= bx_field_max(f));
         return put_pairs(dst, slot, end, pairs);
     case BX_T_LIST:
-        assert(list->n <= bx_field_max(f));
-        return put_records(dst, slot, end, f->sub, list->v, list->n);
     case BX_T_RECORD:
-        return put_records(dst, slot, end, f->sub, m, bx_record_empty(f->sub, m) ? 0 : 1);
+        return put_nested(dst, slot, end, f, m);
     }
     return end;
 }

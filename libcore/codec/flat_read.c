@@ -319,19 +319,16 @@ static int get_head(struct reader *r, const struct bx_schema *s)
     return bx_get16(r->src + 4) == s->kind ? BX_OK : r->rc;
 }
 
-/* Returns the end of the schema's fields that the record has; NULL if a field is incomplete. */
-static const struct bx_field *last_field(const struct reader *r, const struct bx_schema *s)
+/* Returns the end of the schema's fields that the record has; NULL if a field is incomplete. Few
+ * are missing, and those at the end, so the search begins there. */
+static inline const struct bx_field *last_field(const struct reader *r, const struct bx_schema *s)
 {
-    const struct bx_field *f = s->fields;
+    const struct bx_field *end = s->fields + s->n;
+    size_t slot = HEAD + slots_in(s) * SLOT;
 
-    if (r->slots_end >= HEAD + slots_in(s) * SLOT)
-        return f + s->n;
-    for (size_t slot = HEAD; slot != r->slots_end; f++) {
-        slot += slots_of(f) * SLOT;
-        if (slot > r->slots_end)
-            return NULL;
-    }
-    return f;
+    while (slot > r->slots_end)
+        slot -= slots_of(--end) * SLOT;
+    return slot == r->slots_end || end == s->fields + s->n ? end : NULL;
 }
 
 /* True if the record's last field, which ends before slot, is an empty later field. */

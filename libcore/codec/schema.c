@@ -1,12 +1,10 @@
 #include "codec/schema.h"
 
-bool bx_field_empty(const struct bx_field *f, const void *obj)
+bool bx_value_empty(const struct bx_field *f, const void *m)
 {
     static const uint8_t zero[16];
-    const void *m = (const char *)obj + f->offset;
 
     switch (f->type) {
-    case BX_T_BOOL:
     case BX_T_U8:
     case BX_T_ENUM:
         return memcmp(m, zero, 1) == 0;
@@ -20,20 +18,11 @@ bool bx_field_empty(const struct bx_field *f, const void *obj)
         return memcmp(m, zero, 8) == 0;
     case BX_T_UUID:
         return memcmp(m, zero, 16) == 0;
-    case BX_T_STR:
-    case BX_T_BYTES:
-    case BX_T_VALUE:
-        return ((const struct bx_str *)m)->n == 0;
-    case BX_T_STRS:
-        return ((const struct bx_strs *)m)->n == 0;
-    case BX_T_PAIRS:
-        return ((const struct bx_pairs *)m)->n == 0;
-    case BX_T_LIST:
-        return ((const struct bx_list *)m)->n == 0;
     case BX_T_RECORD:
         return bx_record_empty(f->sub, m);
+    default:
+        return false; /* bx_field_empty has decided */
     }
-    return false;
 }
 
 bool bx_record_empty(const struct bx_schema *s, const void *obj)

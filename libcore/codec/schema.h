@@ -106,7 +106,20 @@ static inline uint32_t bx_field_max(const struct bx_field *f)
 
 /* Empty means: zero, false, the first enum value, no bytes, no items, or a record of only empty
  * fields. */
-bool bx_field_empty(const struct bx_field *f, const void *obj);
+bool bx_value_empty(const struct bx_field *f, const void *m); /* the types not decided below */
+static inline bool bx_field_empty(const struct bx_field *f, const void *obj)
+{
+    const char *m = (const char *)obj + f->offset;
+
+    /* Texts, values and lists begin with a pointer and a count, as struct bx_str does. */
+    if (f->type >= BX_T_STR && f->type != BX_T_RECORD)
+        return ((const struct bx_str *)m)->n == 0;
+    return f->type == BX_T_BOOL ? *m == 0 : bx_value_empty(f, m);
+}
+_Static_assert(offsetof(struct bx_pairs, n) == offsetof(struct bx_str, n) &&
+                   offsetof(struct bx_strs, n) == offsetof(struct bx_str, n) &&
+                   offsetof(struct bx_list, n) == offsetof(struct bx_str, n),
+               "the counts are at one place");
 bool bx_record_empty(const struct bx_schema *s, const void *obj);
 
 #define BX_FIELD(strukt, member, typ, ...)                                                         \
