@@ -292,6 +292,13 @@ check_test_form()
     in_code 'cmocka_(unit_test|run_group_tests)' $(of '^tests/' | grep -v '^tests/lib/testlib\.c$')
 }
 
+# The name of a test is a sentence that says what holds.
+# shellcheck disable=SC2046
+check_test_names()
+{
+    in_code '^TEST\((test_|[a-z0-9]*\))' $(of '^tests/')
+}
+
 # --- size and looks ------------------------------------------------------------
 
 check_file_length()
@@ -539,6 +546,7 @@ check_mutants | report "a mutant is reached through BX_MUTATED, in libcore"
 check_assertions | report "assertions stay on"
 check_banned_calls | report "no banned call"
 check_test_form | report "every test is a TEST"
+check_test_names | report "the name of a test is a sentence"
 check_sleep | report "no test sleeps"
 check_pkill | report "no process is ended by its name"
 check_file_length | report "no file above 500 lines, no test above 1000"

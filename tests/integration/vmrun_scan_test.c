@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-TEST(test_held_lock)
+TEST(a_vm_whose_lock_is_held_is_not_started)
 {
     struct world *w = *state;
     struct listed l = {0};
@@ -83,7 +83,7 @@ static void expect_listed(struct world *w, uint64_t epoch, const char *message)
     vmrun_driver_close(w);
 }
 
-TEST(test_host_rebooted)
+TEST(a_run_before_the_last_boot_is_over)
 {
     struct world *w = *state;
     struct vm_record r;
@@ -96,7 +96,7 @@ TEST(test_host_rebooted)
     expect_listed(w, 21, "the host was rebooted");
 }
 
-TEST(test_damaged_record)
+TEST(a_damaged_record_is_listed_as_such)
 {
     struct world *w = *state;
     struct vm_record r;
@@ -109,7 +109,7 @@ TEST(test_damaged_record)
 }
 
 /* A daemon killed while it prepared a start: nothing ran, nothing stays. */
-TEST(test_killed_while_starting)
+TEST(a_start_that_was_not_finished_leaves_nothing)
 {
     struct world *w = *state;
     struct listed l = {0};
@@ -165,7 +165,7 @@ static bool another_run_was_noted(struct world *w)
     return w->saw[BX_OBSERVED_ABSENT];
 }
 
-TEST(test_another_run_than_the_recorded_one_gets_no_orders)
+TEST(another_run_than_the_recorded_one_gets_no_orders)
 {
     struct world *w = *state;
     struct qemu_driver_options o = {.loop = &w->loop,
@@ -206,7 +206,7 @@ TEST(test_another_run_than_the_recorded_one_gets_no_orders)
 }
 
 /* The accelerator is probed once a boot, and not believed after the next. */
-TEST(test_accelerator)
+TEST(the_accelerator_is_probed_once_a_boot)
 {
     struct world *w = *state;
     struct qemu_driver_options o = {.loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1};

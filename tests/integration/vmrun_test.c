@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-TEST(test_start_and_stop)
+TEST(a_guest_runs_and_stops_when_told)
 {
     struct world *w = *state;
     pid_t pid, sh;
@@ -36,7 +36,7 @@ TEST(test_start_and_stop)
     vmrun_wait_dead(sh); /* the shim leaves right after it told */
 }
 
-TEST(test_bad_kernel_is_told)
+TEST(a_missing_kernel_is_named)
 {
     struct world *w = *state;
     struct bx_vm_config c = {
@@ -53,7 +53,7 @@ TEST(test_bad_kernel_is_told)
     vmrun_driver_close(w);
 }
 
-TEST(test_qemu_refuses)
+TEST(what_qemu_says_of_a_refused_kernel_is_told)
 {
     struct world *w = *state;
     struct bx_vm_config c = {
@@ -72,7 +72,7 @@ TEST(test_qemu_refuses)
     vmrun_driver_close(w);
 }
 
-TEST(test_guest_reset_is_a_failure)
+TEST(a_guest_that_resets_itself_has_failed)
 {
     struct world *w = *state;
 
@@ -92,7 +92,7 @@ static bool adopted_speaks(struct world *w)
 
 /* The daemon is killed while a VM runs: QEMU goes on, the next daemon finds it under the same
  * pid. */
-TEST(test_daemon_killed)
+TEST(a_vm_outlives_its_daemon)
 {
     struct world *w = *state;
     struct listed l = {0};
@@ -135,7 +135,7 @@ TEST(test_daemon_killed)
     vmrun_driver_close(w);
 }
 
-TEST(test_qemu_dies)
+TEST(a_vm_whose_qemu_dies_is_reported)
 {
     struct world *w = *state;
     struct listed l = {0};
@@ -173,7 +173,7 @@ TEST(test_qemu_dies)
     vmrun_driver_close(w);
 }
 
-TEST(test_qemu_stopped)
+TEST(a_qemu_that_hangs_is_killed_after_the_patience)
 {
     struct world *w = *state;
     uint64_t began;
@@ -194,7 +194,7 @@ TEST(test_qemu_stopped)
     vmrun_driver_close(w);
 }
 
-TEST(test_shim_killed)
+TEST(a_vm_whose_shim_dies_has_failed)
 {
     struct world *w = *state;
     pid_t pid;
@@ -213,7 +213,7 @@ TEST(test_shim_killed)
 }
 
 /* A shim that is stopped does not hold up the loop, and dies for a kill all the same. */
-TEST(test_shim_stopped)
+TEST(a_shim_that_hangs_holds_up_nobody_and_can_be_killed)
 {
     struct world *w = *state;
     uint64_t began;
@@ -257,7 +257,7 @@ static void rest_goes(struct world *w)
     vmrun_driver_close(w);
 }
 
-TEST(test_no_kernel_and_a_disk)
+TEST(a_vm_without_a_kernel_runs_and_leaves_no_disk)
 {
     struct world *w = *state;
     struct bx_vm_config c = {.name = bx_str("bare"), .vcpus = 1, .memory_mib = 64, .disk_gib = 1};

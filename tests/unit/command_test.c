@@ -159,7 +159,7 @@ static void encode(struct bx_buf *b, size_t i, struct bx_cmd_header *head)
     assert_int_equal(b->len % 8, 0);
 }
 
-TEST(test_bodies)
+TEST(bodies_have_their_golden_bytes)
 {
     assert_int_equal(KINDS, BX__CMDS - 1);
     for (size_t i = 0; i < KINDS; i++) {
@@ -178,7 +178,7 @@ TEST(test_bodies)
 }
 
 /* The head of token.create, then a whole batch with nothing but that in it. */
-TEST(test_head_and_batch)
+TEST(a_head_and_a_batch_have_their_golden_bytes)
 {
     static const struct bx_stamp stamp = {1700000000000, 0x0a0b0c0d, {0x10, 0x20, 0x30}};
     struct bx_cmd_header head = full_head;
@@ -216,7 +216,7 @@ static int decode(const uint8_t *p, size_t n, struct bx_cmd_header *head, union 
 }
 
 /* Every field comes back: what was decoded encodes to the same bytes. */
-TEST(test_round_trip)
+TEST(what_was_decoded_encodes_to_the_same_bytes)
 {
     struct bx_arena arena = {0};
 
@@ -243,7 +243,7 @@ TEST(test_round_trip)
     bx_arena_close(&arena);
 }
 
-TEST(test_names)
+TEST(commands_have_their_names)
 {
     for (size_t i = 0; i < KINDS; i++)
         assert_string_equal(bx_cmd_name(commands[i].kind), commands[i].name);
@@ -252,7 +252,7 @@ TEST(test_names)
     assert_null(bx_cmd_schema(UINT16_MAX));
 }
 
-TEST(test_too_large)
+TEST(a_command_beyond_the_bound_is_refused)
 {
     struct bx_pair many[64];
     struct bx_cmd_vm_create c = {.if_not_exists = false};
@@ -315,7 +315,7 @@ static int decode_exact(const uint8_t *p, size_t n, struct bx_arena *arena)
     return rc;
 }
 
-TEST(test_damaged_commands)
+TEST(damaged_commands_are_refused)
 {
     struct bx_arena arena = {0};
 
@@ -343,7 +343,7 @@ TEST(test_damaged_commands)
 }
 
 /* The hash of a body does not say that it is sound: give each damaged body the right one. */
-TEST(test_hostile_bodies)
+TEST(a_hostile_body_with_a_right_hash_does_no_harm)
 {
     struct bx_arena arena = {0};
 
@@ -395,7 +395,7 @@ static int open_exact(const uint8_t *p, size_t n)
     return rc;
 }
 
-TEST(test_batch)
+TEST(a_batch_holds_its_commands_in_order)
 {
     struct bx_arena arena = {0};
     struct bx_buf b = {0};
@@ -432,7 +432,7 @@ TEST(test_batch)
     bx_arena_close(&arena);
 }
 
-TEST(test_batch_bounds)
+TEST(a_batch_beyond_its_bounds_is_refused)
 {
     static const struct bx_stamp stamp;
     struct bx_buf b = {0};
@@ -453,7 +453,7 @@ TEST(test_batch_bounds)
 }
 
 /* As batches were before their stamp said what time had passed. */
-TEST(test_batch_of_version_1)
+TEST(a_batch_of_version_1_is_read)
 {
     static const struct bx_stamp stamp = {.wall_ms = 12345};
     struct bx_buf b = {0};
@@ -500,7 +500,7 @@ static void use_all(void *ctx)
     bx_buf_thread_close();
 }
 
-TEST(test_no_memory)
+TEST(a_failed_allocation_is_told_and_leaves_nothing)
 {
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(use_all, NULL) > 0);

@@ -78,7 +78,7 @@ static void same_bytes(const struct bx_buf *a, const struct bx_buf *b)
 }
 
 /* What is applied while a dump is read is not in it, and does not wait for it. */
-TEST(test_sees_one_moment)
+TEST(a_dump_sees_one_moment)
 {
     struct world *w = *state;
     struct bx_buf chunk = {0}, all = {0};
@@ -100,7 +100,7 @@ TEST(test_sees_one_moment)
 }
 
 /* Opening one commits what is applied: nothing of the turn is lost to it. */
-TEST(test_commits_first)
+TEST(a_dump_commits_what_is_applied_first)
 {
     struct world *w = *state;
     struct bx_buf before = {0}, after = {0};
@@ -118,7 +118,7 @@ TEST(test_commits_first)
     bx_buf_release(&after);
 }
 
-TEST(test_restored_dumps_equal)
+TEST(a_restored_state_dumps_the_same_bytes)
 {
     struct world *w = *state;
     struct test_fsm to = {0};
@@ -135,7 +135,7 @@ TEST(test_restored_dumps_equal)
     bx_buf_release(&again);
 }
 
-TEST(test_empty_state)
+TEST(an_empty_state_can_be_restored)
 {
     struct test_fsm a = {0}, b = {0};
     struct bx_buf dump = {0};
@@ -157,7 +157,7 @@ TEST(test_empty_state)
 
 /* 512 refusals with many words in one entry: the largest row there is, in chunks of at most 1 MiB,
  * which test_fsm_dump holds them to. */
-TEST(test_largest_row)
+TEST(the_largest_row_fits_into_a_dump)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
     struct bx_cmd_vm_create c = {.if_not_exists = false};
@@ -202,7 +202,7 @@ TEST(test_largest_row)
 
 /* ---- restores that fail ---- */
 
-TEST(test_wrong_digest)
+TEST(a_restore_with_another_digest_is_refused)
 {
     struct world *w = *state;
     struct test_fsm to = {0};
@@ -219,7 +219,7 @@ TEST(test_wrong_digest)
 }
 
 /* Given up at any point: after a restart the state from before is there, or none. */
-TEST(test_given_up)
+TEST(a_restore_that_is_given_up_leaves_the_old_state_or_none)
 {
     struct world *w = *state;
     struct test_fsm to = {0};
@@ -241,7 +241,7 @@ TEST(test_given_up)
     test_fsm_close(&to);
 }
 
-TEST(test_cut_rows)
+TEST(cut_rows_are_refused)
 {
     struct world *w = *state;
     struct test_fsm to = {0};
@@ -303,7 +303,7 @@ static void restore_flipped(struct world *w, uint64_t seed)
     bx_intern_destroy(o.intern);
 }
 
-TEST(test_flips)
+TEST(flipped_bits_are_refused_or_end_the_process)
 {
     struct world *w = *state;
 
@@ -317,7 +317,7 @@ TEST(test_flips)
 }
 
 /* The same rows twice: names and ids would not be unique. */
-TEST(test_twice_the_same)
+TEST(rows_that_come_twice_are_refused)
 {
     struct world *w = *state;
     struct test_fsm t = {0}, to = {0};
@@ -366,7 +366,7 @@ static void restore_without_memory(struct world *w, uint64_t n)
     _exit(rc != BX_OK ? REFUSED : c.calls <= n ? NOT_REACHED : DONE);
 }
 
-TEST(test_no_memory_in_restore)
+TEST(a_restore_without_memory_changes_all_or_nothing)
 {
     struct world *w = *state;
     uint64_t index, changed, n = 0;
@@ -412,7 +412,7 @@ static void read_dump(void *ctx)
 }
 
 /* A snapshot that finds no memory is given up, and taken later. */
-TEST(test_no_memory_in_dump)
+TEST(a_dump_without_memory_is_given_up)
 {
     bx_buf_thread_close();
     assert_true(test_fail_each_allocation(read_dump, *state) > 2);

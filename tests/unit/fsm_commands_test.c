@@ -93,7 +93,7 @@ static void run(uint8_t policy)
     stands(BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 1, true);
 }
 
-TEST(test_stop_and_start)
+TEST(a_vm_stops_and_starts)
 {
     run(BX_RESTART_ALWAYS);
     start();
@@ -119,7 +119,7 @@ TEST(test_stop_and_start)
     assert_false(vm()->stop_force);
 }
 
-TEST(test_restart)
+TEST(a_restart_is_a_stop_and_a_start)
 {
     run(BX_RESTART_NEVER);
     restart();
@@ -153,7 +153,7 @@ static void ends(uint8_t policy, uint8_t how, uint8_t desired, uint8_t phase, ui
 }
 
 /* A run that ends by itself: by its restart policy, and by how it ended. */
-TEST(test_restart_policies)
+TEST(a_run_that_ends_by_itself_follows_its_restart_policy)
 {
     enum { RUN = BX_DESIRED_RUNNING, REST = BX_DESIRED_STOPPED };
 
@@ -165,7 +165,7 @@ TEST(test_restart_policies)
     ends(BX_RESTART_ALWAYS, BX_PHASE_FAILED, RUN, BX_PHASE_CREATING, 2);
 }
 
-TEST(test_failed)
+TEST(a_failed_vm_can_be_started_and_stopped)
 {
     run(BX_RESTART_NEVER);
     report(BX_PHASE_FAILED, "no memory");
@@ -183,7 +183,7 @@ TEST(test_failed)
     stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 3, true);
 }
 
-TEST(test_delete)
+TEST(a_deleted_vm_takes_no_more_orders)
 {
     struct bx_node_columns c;
 
@@ -212,7 +212,7 @@ TEST(test_delete)
 }
 
 /* Only the node that runs it, of the run it has, and only moves that there are. */
-TEST(test_reports)
+TEST(only_the_node_of_the_run_may_report_and_only_moves_that_there_are)
 {
     run(BX_RESTART_NEVER);
     stop(false);
@@ -250,7 +250,7 @@ static struct bx_cmd_vm_create create_of(const char *name)
     return c;
 }
 
-TEST(test_create)
+TEST(a_vm_is_created_once)
 {
     struct bx_cmd_vm_create c = create_of("web");
 
@@ -271,7 +271,7 @@ TEST(test_create)
 }
 
 /* It would be told to be there, and be gone a moment later. */
-TEST(test_create_while_deleted)
+TEST(a_name_that_is_being_deleted_is_taken)
 {
     struct bx_cmd_vm_create c = create_of("web");
 
@@ -282,7 +282,7 @@ TEST(test_create_while_deleted)
     refused(BX_CONFLICT, "being deleted");
 }
 
-TEST(test_create_placed)
+TEST(a_vm_is_placed_where_it_was_asked_to_be)
 {
     struct bx_cmd_vm_create c = create_of("web");
     struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DRAINING};
@@ -310,7 +310,7 @@ TEST(test_create_placed)
 }
 
 /* Up to the last unit, and not one beyond; also within one entry. */
-TEST(test_create_fills_up)
+TEST(nodes_are_filled_to_the_last_unit)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
     struct test_batch b = {0};
@@ -359,7 +359,7 @@ static int state_of(uint64_t id, uint8_t state)
                           &(struct bx_cmd_node_state){.id = id, .state = state});
 }
 
-TEST(test_node_put)
+TEST(a_node_is_added_and_changed)
 {
     const struct bx_node_row *n;
     struct bx_node_info two = node_of(2, "n2", "h:2");
@@ -402,7 +402,7 @@ TEST(test_node_put)
     } while (0)
 
 /* Whatever a host says of itself is noticed when it is new, and only then. */
-TEST(test_every_field_of_a_node)
+TEST(whatever_a_node_says_of_itself_is_noticed_once)
 {
     struct bx_node_info n = node_of(1, "n1", "127.0.0.1:7001");
 
@@ -424,7 +424,7 @@ TEST(test_every_field_of_a_node)
 }
 
 /* Names that change hands within one turn: what is stored holds them unique, row by row. */
-TEST(test_names_change_hands)
+TEST(names_may_change_hands_within_a_turn)
 {
     static const struct {
         uint64_t id;
@@ -461,7 +461,7 @@ TEST(test_names_change_hands)
 }
 
 /* Made, deleted and made again before anything was stored. */
-TEST(test_one_turn)
+TEST(a_vm_may_come_and_go_within_a_turn)
 {
     struct bx_cmd_header create = {.kind = BX_CMD_VM_CREATE}, delete = {.kind = BX_CMD_VM_DELETE};
     struct bx_cmd_vm_create c = create_of("web");
@@ -489,7 +489,7 @@ TEST(test_one_turn)
     bx_buf_release(&b.buf);
 }
 
-TEST(test_node_state)
+TEST(the_state_of_a_node_is_kept)
 {
     assert_int_equal(state_of(1, BX_NODE_UP), BX_OK);
     assert_true(t.last.existed);
@@ -500,7 +500,7 @@ TEST(test_node_state)
 }
 
 /* A node may shrink below what runs on it: what runs stays, and nothing is added. */
-TEST(test_node_shrinks)
+TEST(a_node_may_shrink_below_what_runs_on_it)
 {
     struct bx_node_info one = node_of(1, "n1", "127.0.0.1:7001");
     struct bx_node_columns c;
@@ -523,7 +523,7 @@ TEST(test_node_shrinks)
     }
 }
 
-TEST(test_nodes_full)
+TEST(there_are_as_many_nodes_as_the_bound_allows)
 {
     char name[16], address[16];
 
@@ -541,7 +541,7 @@ TEST(test_nodes_full)
 
 /* ---- the cluster, tokens and joins ---- */
 
-TEST(test_cluster_create)
+TEST(a_cluster_is_created_once)
 {
     struct bx_cmd_cluster_create c = {.cluster = {1}, .history = {2}, .name = bx_str("lab")};
     struct bx_cluster_info info;
@@ -573,7 +573,7 @@ static int join(uint8_t secret, const char *name, const char *address)
 }
 
 /* Every entry of these tests comes a millisecond after the one before. */
-TEST(test_join)
+TEST(a_node_joins_with_a_valid_token)
 {
     assert_int_equal(join(1, "n2", "h:2"), BX_DENIED);
     assert_true(t.last.hint.n > 0);
@@ -592,7 +592,7 @@ TEST(test_join)
     assert_int_equal(t.last.node, 42);
 }
 
-TEST(test_tokens)
+TEST(a_token_lives_as_long_as_it_says)
 {
     assert_int_equal(token(1, 0, 0), BX_INVALID);
     assert_int_equal(token(1, 0, 30ull * 24 * 3600 * 1000 + 1), BX_INVALID);
@@ -605,7 +605,7 @@ TEST(test_tokens)
     assert_int_equal(join(1, "n4", "h:4"), BX_OK);
 }
 
-TEST(test_tokens_full)
+TEST(an_expired_token_makes_room)
 {
     for (uint32_t i = 0; i < 1024; i++)
         assert_int_equal(token((uint8_t)i, (uint8_t)(1 + (i >> 8)), i == 700 ? 2000 : 100000),

@@ -234,7 +234,7 @@ static int flip(struct world *w, size_t at, uint8_t bit, bool further)
     return what;
 }
 
-TEST(test_flips)
+TEST(a_flipped_bit_is_survived)
 {
     struct world *w = *state;
     uint64_t seed = 7, as_it_was = 0, empty = 0;
@@ -251,7 +251,7 @@ TEST(test_flips)
     assert_true(as_it_was > 0 && empty > FLIPS / 10);
 }
 
-TEST(test_flips_in_the_header)
+TEST(a_flipped_bit_in_the_header_is_survived)
 {
     struct world *w = *state;
 
@@ -311,7 +311,7 @@ static void put_byte(FILE *f, long at, int byte)
 
 /* A file that rots while it is in use: what is read of it later, for a snapshot or for a user who
  * asks for events, is right or refused. */
-TEST(test_flips_under_an_open_file)
+TEST(what_rots_under_an_open_file_is_read_right_or_refused)
 {
     struct world *w = *state;
     uint64_t seed = 9, right = 0, refused = 0, dump;
@@ -344,7 +344,7 @@ TEST(test_flips_under_an_open_file)
 
 /* Damage that SQLite finds while it writes, here by a trigger: the file goes, for the next start.
  */
-TEST(test_write_that_fails)
+TEST(a_write_that_finds_damage_ends_the_process)
 {
     struct world *w = *state;
     sqlite3 *db;
@@ -364,7 +364,7 @@ TEST(test_write_that_fails)
 }
 
 /* A page at the end that nothing is read from when the state is opened may be missed. */
-TEST(test_cuts)
+TEST(a_cut_file_is_survived)
 {
     struct world *w = *state;
     uint64_t seed = 8, empty = 0;
@@ -435,7 +435,7 @@ static void is_before_or_after(struct world *w, uint32_t n, int ended)
 
 /* Either the process ends before COMMIT, or the entry is applied as everywhere. A refusal for want
  * of memory would be this node's alone. */
-TEST(test_no_memory_in_apply)
+TEST(an_apply_without_memory_ends_the_process_or_is_done)
 {
     struct world *w = *state;
     uint32_t n = 0, ends = 0;
@@ -453,7 +453,7 @@ TEST(test_no_memory_in_apply)
 }
 
 /* A database must not be taken for damaged because memory was out while it was read. */
-TEST(test_no_memory_in_open)
+TEST(an_open_without_memory_keeps_the_database)
 {
     struct world *w = *state;
     uint32_t n = 0;

@@ -163,7 +163,7 @@ static void reopens_equal(struct test_fsm *t)
     same_picture(&before, &after);
 }
 
-TEST(test_every_command)
+TEST(random_commands_meet_every_refusal_and_survive_restarts)
 {
     struct test_fsm t = {.options = {.sessions_max = 4, .session_ttl_ms = 5000}};
     struct test_commands g = {.seed = 1};
@@ -218,7 +218,7 @@ static bool make_odd(struct test_batch *b, size_t at, uint64_t *seed)
 
 /* An entry that ended the process would do so on every replica, at every start: whatever decodes is
  * carried out or refused. */
-TEST(test_odd_commands)
+TEST(whatever_decodes_is_carried_out_or_refused)
 {
     struct test_fsm t = {0};
     struct test_commands g = {.seed = 21};
@@ -303,7 +303,7 @@ static void same_state(const struct test_fsm *a, const struct test_fsm *b)
 
 /* a commits several entries at once; b one by one, and is opened again and again; c starts late,
  * from a's dump. */
-TEST(test_replicas)
+TEST(replicas_agree_however_they_came_there)
 {
     struct test_fsm a = {.options = {.sessions_max = 5, .session_ttl_ms = 5000, .events_max = 50}};
     struct test_fsm b = {.options = a.options}, c = {.options = a.options};
@@ -381,13 +381,13 @@ static void refuses_newer(size_t at, uint8_t value)
     test_fsm_close(&t);
 }
 
-TEST(test_newer_entries)
+TEST(entries_of_a_newer_version_are_refused)
 {
     refuses_newer(8, BX__CMDS);      /* kind */
     refuses_newer(16, BX_LEVEL + 1); /* level */
 }
 
-TEST(test_damaged_entry)
+TEST(a_damaged_entry_is_refused)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_TOKEN_CREATE};
     struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
@@ -405,7 +405,7 @@ TEST(test_damaged_entry)
 }
 
 /* Entries that are none of ours move the applied index, and nothing else. */
-TEST(test_foreign_entries)
+TEST(foreign_entries_move_the_applied_index_alone)
 {
     struct test_fsm t = {0};
     uint64_t digest;
@@ -448,7 +448,7 @@ static void child_applies(struct test_fsm *t, const struct test_batch *b, bool c
     t->event_index = test_fsm_revision(t);
 }
 
-TEST(test_gone_before_commit)
+TEST(what_was_not_committed_is_gone_after_a_restart)
 {
     struct test_fsm t = {0};
     struct test_commands g = {.seed = 4};
@@ -486,7 +486,7 @@ static void gone(void *ctx, uint64_t index, uint32_t place, const struct bx_outc
 }
 
 /* Whoever hears of an outcome can rely on it: it is stored before it is told. */
-TEST(test_told_when_stored)
+TEST(an_outcome_is_told_when_it_is_stored)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE};
     struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DOWN};
@@ -547,7 +547,7 @@ static uint64_t read_events(struct test_fsm *t, uint64_t since, uint32_t max)
     return n;
 }
 
-TEST(test_events)
+TEST(old_events_go_and_the_rest_are_the_same_on_every_replica)
 {
     struct test_fsm t = {.options = {.events_max = 20}}, late = {.options = t.options};
     struct test_commands g = {.seed = 5};

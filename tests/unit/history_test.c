@@ -99,7 +99,7 @@ static void a_life(void)
     op(SIM_OP_CREATE, BX_EXISTS, 0, 8);
 }
 
-TEST(test_a_life_is_good)
+TEST(a_life_is_good)
 {
     a_life();
     reads(SIM_OP_STALE_READ, 'a', BX_DESIRED_RUNNING, BX_PHASE_CREATING, 5);
@@ -110,21 +110,21 @@ TEST(test_a_life_is_good)
     good();
 }
 
-TEST(test_a_stale_read_shows_its_revision)
+TEST(a_stale_read_shows_its_revision)
 {
     a_life();
     reads(SIM_OP_STALE_READ, 'a', BX_DESIRED_RUNNING, BX_PHASE_RUNNING, 8);
     bad_op(4);
 }
 
-TEST(test_a_refusal_shows_its_revision)
+TEST(a_refusal_shows_its_revision)
 {
     a_life();
     op(SIM_OP_START, BX_CONFLICT, 0, 9); /* it rested by then */
     bad_op(4);
 }
 
-TEST(test_a_lost_change_is_found)
+TEST(a_lost_change_is_found)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     op(SIM_OP_CREATE, BX_OK, 'a', 5);
@@ -132,7 +132,7 @@ TEST(test_a_lost_change_is_found)
     bad_op(1);
 }
 
-TEST(test_a_change_at_another_revision_is_not_it)
+TEST(a_change_at_another_revision_is_not_it)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
     change(8, BX_EVENT_VM_DESIRED, BX_PHASE_CREATING, "n1");
@@ -141,7 +141,7 @@ TEST(test_a_change_at_another_revision_is_not_it)
     bad_op(1);
 }
 
-TEST(test_a_doubled_change_is_found)
+TEST(a_doubled_change_is_found)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
     change(6, BX_EVENT_VM_DELETED, BX__PHASES, "n1");
@@ -151,7 +151,7 @@ TEST(test_a_doubled_change_is_found)
     bad_change(7);
 }
 
-TEST(test_two_changes_of_one_revision_are_found)
+TEST(two_changes_of_one_revision_are_found)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
     op(SIM_OP_CREATE_STOPPED, BX_OK, 'a', 5);
@@ -159,21 +159,21 @@ TEST(test_two_changes_of_one_revision_are_found)
     bad_op(1);
 }
 
-TEST(test_a_change_of_another_name_is_not_it)
+TEST(a_change_of_another_name_is_not_it)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     op(SIM_OP_CREATE, BX_OK, 'a', 5)->name = 1;
     bad_change(5);
 }
 
-TEST(test_an_impossible_phase_is_found)
+TEST(an_impossible_phase_is_found)
 {
     a_life();
     change(10, BX_EVENT_VM_PHASE, BX_PHASE_RUNNING, "n1");
     bad_change(10);
 }
 
-TEST(test_no_answer_may_have_done_it)
+TEST(no_answer_may_have_done_it)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     change(6, BX_EVENT_VM_DESIRED, BX_PHASE_STOPPING, "n1");
@@ -186,14 +186,14 @@ TEST(test_no_answer_may_have_done_it)
     bad_op(4);
 }
 
-TEST(test_no_answer_did_nothing_else)
+TEST(no_answer_did_nothing_else)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     op(SIM_OP_CREATE_STOPPED, 0, 0, 0)->end = SIM_OP_UNANSWERED;
     bad_change(5);
 }
 
-TEST(test_a_removed_node_takes_its_vms)
+TEST(a_removed_node_takes_its_vms)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_CREATING, "n1");
     change(7, BX_EVENT_NODE_REMOVED, BX__PHASES, "n2");
@@ -209,14 +209,14 @@ TEST(test_a_removed_node_takes_its_vms)
 
 /* ---- revisions and time ---- */
 
-TEST(test_a_read_after_an_answer_is_as_new)
+TEST(a_read_after_an_answer_is_as_new)
 {
     a_life();
     op(SIM_OP_READ, BX_NOT_FOUND, 0, 7)->name = 1;
     bad_op(4);
 }
 
-TEST(test_a_change_after_an_answer_is_newer)
+TEST(a_change_after_an_answer_is_newer)
 {
     change(5, BX_EVENT_VM_CREATED, BX_PHASE_STOPPED, "n1");
     op(SIM_OP_READ, BX_NOT_FOUND, 0, 5)->name = 1;
@@ -224,14 +224,14 @@ TEST(test_a_change_after_an_answer_is_newer)
     bad_op(1);
 }
 
-TEST(test_a_stale_read_may_be_older)
+TEST(a_stale_read_may_be_older)
 {
     a_life();
     op(SIM_OP_STALE_READ, BX_NOT_FOUND, 0, 3);
     good();
 }
 
-TEST(test_a_stale_read_is_as_new_as_it_claims)
+TEST(a_stale_read_is_as_new_as_it_claims)
 {
     a_life();
     op(SIM_OP_STALE_READ, BX_NOT_FOUND, 0, 3)->knows = h.ops[0].end;

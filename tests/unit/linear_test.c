@@ -99,7 +99,7 @@ static void bad_at(size_t where)
 
 /* ---- one after the other ---- */
 
-TEST(test_a_life_is_good)
+TEST(a_life_is_good)
 {
     absent(0, 1);
     create(2, 3, 'a');
@@ -120,14 +120,14 @@ TEST(test_a_life_is_good)
     good();
 }
 
-TEST(test_stale_read_is_found)
+TEST(a_stale_read_is_found)
 {
     create(0, 1, 'a');
     absent(2, 3);
     bad_at(1);
 }
 
-TEST(test_old_vm_is_found)
+TEST(an_old_vm_is_found)
 {
     create_resting(0, 1, 'a');
     remove_vm(2, 3, 'a');
@@ -136,21 +136,21 @@ TEST(test_old_vm_is_found)
     bad_at(3);
 }
 
-TEST(test_doubled_create_is_found)
+TEST(a_doubled_create_is_found)
 {
     create(0, 1, 'a');
     create(2, 3, 'b');
     bad_at(1);
 }
 
-TEST(test_read_from_the_future_is_found)
+TEST(a_read_from_the_future_is_found)
 {
     runs(0, 1, 'a');
     create(2, 3, 'a');
     bad_at(0);
 }
 
-TEST(test_resurrection_is_found)
+TEST(a_resurrection_is_found)
 {
     create_resting(0, 1, 'a');
     remove_vm(2, 3, 'a'); /* it rested: it is gone at once */
@@ -159,7 +159,7 @@ TEST(test_resurrection_is_found)
     bad_at(3);
 }
 
-TEST(test_gone_and_back_is_found)
+TEST(a_vm_that_is_gone_and_back_is_found)
 {
     create(0, 1, 'a');
     remove_vm(2, 3, 'a');
@@ -168,7 +168,7 @@ TEST(test_gone_and_back_is_found)
     bad_at(3);
 }
 
-TEST(test_lost_stop_is_found)
+TEST(a_lost_stop_is_found)
 {
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, 3, BX_OK, 'a');
@@ -176,7 +176,7 @@ TEST(test_lost_stop_is_found)
     bad_at(2);
 }
 
-TEST(test_stop_undone_is_found)
+TEST(a_stop_that_is_undone_is_found)
 {
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, 3, BX_OK, 'a');
@@ -185,7 +185,7 @@ TEST(test_stop_undone_is_found)
     bad_at(3);
 }
 
-TEST(test_stop_by_force_once)
+TEST(a_stop_becomes_forced_once)
 {
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, 3, BX_OK, 'a');
@@ -195,7 +195,7 @@ TEST(test_stop_by_force_once)
     bad_at(3);
 }
 
-TEST(test_start_while_stopping_is_refused)
+TEST(a_start_while_stopping_is_refused)
 {
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, 3, BX_OK, 'a');
@@ -208,14 +208,14 @@ TEST(test_start_while_stopping_is_refused)
 
 /* ---- what depends on the restart policy ---- */
 
-TEST(test_restart_always_does_not_rest)
+TEST(a_vm_that_always_restarts_does_not_rest)
 {
     create(0, 1, 'a');
     rests(2, 3, 'a');
     bad_at(1);
 }
 
-TEST(test_restart_never_rests_and_stays)
+TEST(a_vm_that_never_restarts_rests_and_stays)
 {
     op(SIM_OP_CREATE, 0, 1, BX_OK, 'a')->restart = BX_RESTART_NEVER;
     rests(2, 3, 'a');
@@ -224,7 +224,7 @@ TEST(test_restart_never_rests_and_stays)
     bad_at(2);
 }
 
-TEST(test_restart_never_fails)
+TEST(a_vm_that_never_restarts_may_fail)
 {
     op(SIM_OP_CREATE, 0, 1, BX_OK, 'a')->restart = BX_RESTART_NEVER;
     there(2, 3, 'a', BX_DESIRED_RUNNING, BX_PHASE_FAILED);
@@ -235,14 +235,14 @@ TEST(test_restart_never_fails)
     bad_at(4);
 }
 
-TEST(test_restart_on_failure_does_not_fail)
+TEST(a_vm_that_restarts_on_failure_does_not_fail)
 {
     op(SIM_OP_CREATE, 0, 1, BX_OK, 'a')->restart = BX_RESTART_ON_FAILURE;
     there(2, 3, 'a', BX_DESIRED_RUNNING, BX_PHASE_FAILED);
     bad_at(1);
 }
 
-TEST(test_a_removed_node_fails_its_vms)
+TEST(a_removed_node_fails_its_vms)
 {
     create(0, 1, 'a');
     there(2, 3, 'a', BX_DESIRED_RUNNING, BX_PHASE_FAILED);
@@ -257,7 +257,7 @@ TEST(test_a_removed_node_fails_its_vms)
 
 /* ---- refusals ---- */
 
-TEST(test_nonsense_is_refused)
+TEST(nonsense_is_refused)
 {
     op(SIM_OP_CREATE, 0, 1, BX_INVALID, 0)->invalid = true;
     absent(2, 3);
@@ -271,7 +271,7 @@ TEST(test_nonsense_is_refused)
     bad_at(3);
 }
 
-TEST(test_pinned_to_no_node_is_refused)
+TEST(a_pin_to_no_node_is_refused)
 {
     op(SIM_OP_CREATE, 0, 1, BX_NOT_FOUND, 0);
     bad_at(0);
@@ -279,7 +279,7 @@ TEST(test_pinned_to_no_node_is_refused)
     good();
 }
 
-TEST(test_refusals_change_nothing)
+TEST(refusals_change_nothing)
 {
     op(SIM_OP_CREATE, 0, 1, BX_UNPLACEABLE, 0);
     op(SIM_OP_CREATE, 2, 3, BX_BUSY, 0);
@@ -293,7 +293,7 @@ TEST(test_refusals_change_nothing)
     good();
 }
 
-TEST(test_a_vm_on_its_way_out_does_not_do)
+TEST(a_vm_on_its_way_out_does_not_do)
 {
     create(0, 1, 'a');
     remove_vm(2, 3, 'a');
@@ -305,13 +305,13 @@ TEST(test_a_vm_on_its_way_out_does_not_do)
     bad_at(2);
 }
 
-TEST(test_refusal_without_cause_is_found)
+TEST(a_refusal_without_cause_is_found)
 {
     op(SIM_OP_CREATE, 0, 1, BX_EXISTS, 0);
     bad_at(0);
 }
 
-TEST(test_unplaceable_while_there_is_found)
+TEST(an_unplaceable_that_is_there_is_found)
 {
     create(0, 1, 'a');
     op(SIM_OP_CREATE, 2, 3, BX_UNPLACEABLE, 0);
@@ -320,7 +320,7 @@ TEST(test_unplaceable_while_there_is_found)
 
 /* ---- at the same time ---- */
 
-TEST(test_overlapping_ones_find_their_order)
+TEST(overlapping_ones_find_their_order)
 {
     create(0, 10, 'a');
     absent(1, 9);
@@ -332,14 +332,14 @@ TEST(test_overlapping_ones_find_their_order)
     good();
 }
 
-TEST(test_two_creates_at_once_are_found)
+TEST(two_creates_at_once_are_found)
 {
     create(0, 10, 'a');
     create(0, 10, 'b');
     bad_at(1);
 }
 
-TEST(test_two_creates_at_once_and_a_delete_between)
+TEST(two_creates_at_once_are_good_with_a_delete_between)
 {
     create(0, 10, 'a');
     create(0, 10, 'b');
@@ -350,7 +350,7 @@ TEST(test_two_creates_at_once_and_a_delete_between)
 }
 
 /* Two readers who agree with no single order, though each alone agrees with one. */
-TEST(test_readers_agree_on_the_order)
+TEST(readers_agree_on_the_order)
 {
     create_resting(0, 1, 'a');
     op(SIM_OP_START, 2, 20, BX_OK, 'a');
@@ -360,7 +360,7 @@ TEST(test_readers_agree_on_the_order)
 }
 
 /* The start waits for the stop, though it could have come after an end that nobody saw. */
-TEST(test_a_change_takes_its_time)
+TEST(a_change_takes_its_time)
 {
     op(SIM_OP_CREATE, 0, 1, BX_OK, 'a')->restart = BX_RESTART_NEVER;
     op(SIM_OP_START, 2, 10, BX_OK, 'a');
@@ -369,7 +369,7 @@ TEST(test_a_change_takes_its_time)
     good();
 }
 
-TEST(test_ends_at_the_same_time_overlap)
+TEST(ends_at_the_same_time_overlap)
 {
     create(0, 5, 'a');
     absent(5, 6);
@@ -378,7 +378,7 @@ TEST(test_ends_at_the_same_time_overlap)
     bad_at(2);
 }
 
-TEST(test_many_at_once)
+TEST(many_at_once_find_their_order)
 {
     for (unsigned i = 0; i < 8; i++)
         create(i, 1000 + i, (char)(i + 1));
@@ -389,7 +389,7 @@ TEST(test_many_at_once)
     bad_at(16);
 }
 
-TEST(test_too_many_at_once_are_no_verdict)
+TEST(too_many_at_once_are_no_verdict)
 {
     size_t at;
 
@@ -410,7 +410,7 @@ TEST(test_too_many_at_once_are_no_verdict)
 
 /* ---- without an answer ---- */
 
-TEST(test_unanswered_may_happen_late_or_never)
+TEST(what_is_unanswered_may_happen_late_or_never)
 {
     create(0, 1, 'a');
     op(SIM_OP_STOP, 2, NEVER, 0, 0);
@@ -424,7 +424,7 @@ TEST(test_unanswered_may_happen_late_or_never)
     bad_at(5);
 }
 
-TEST(test_unanswered_does_not_happen_before)
+TEST(what_is_unanswered_does_not_happen_before)
 {
     create(0, 1, 'a');
     rests(2, 3, 'a');
@@ -432,7 +432,7 @@ TEST(test_unanswered_does_not_happen_before)
     bad_at(1);
 }
 
-TEST(test_unanswered_create_gets_one_uuid)
+TEST(an_unanswered_create_gets_one_uuid)
 {
     op(SIM_OP_CREATE, 0, NEVER, 0, 0);
     absent(1, 2);
@@ -443,7 +443,7 @@ TEST(test_unanswered_create_gets_one_uuid)
     bad_at(4);
 }
 
-TEST(test_unanswered_create_made_no_known_vm)
+TEST(an_unanswered_create_made_no_known_vm)
 {
     op(SIM_OP_CREATE, 0, NEVER, 0, 0);
     runs(1, 2, 'a');
@@ -454,7 +454,7 @@ TEST(test_unanswered_create_made_no_known_vm)
 
 /* ---- what is looked at ---- */
 
-TEST(test_other_names_and_stale_reads_do_not_count)
+TEST(other_names_and_stale_reads_do_not_count)
 {
     create(0, 1, 'a');
     absent(2, 3);

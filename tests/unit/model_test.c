@@ -24,7 +24,7 @@ static int name(const char *s)
     return rc;
 }
 
-TEST(test_names)
+TEST(names_are_lower_case_digits_and_hyphens)
 {
     static const char *const good[] = {"a", "0", "web", "web-1", "a--b", "9-z"};
     static const char *const bad[] = {"",    "-",        "-a",  "a-",    "A",  "a.b", "a_b", "a b",
@@ -44,7 +44,7 @@ TEST(test_names)
 }
 
 /* What a user sent is quoted, but not without end. */
-TEST(test_long_name_is_cut)
+TEST(a_long_name_is_cut)
 {
     static char text[60000];
     struct bx_err err;
@@ -88,7 +88,7 @@ static void bad(struct bx_vm_config c, const char *message, const char *hint)
     assert_int_equal(bx_vm_config_check(&c, NULL), BX_INVALID);
 }
 
-TEST(test_defaults)
+TEST(what_is_not_said_has_its_default)
 {
     struct bx_vm_config c = config();
 
@@ -118,7 +118,7 @@ TEST(test_defaults)
         }                                                                                          \
     } while (0)
 
-TEST(test_ranges)
+TEST(both_ends_of_a_range_are_good_and_what_is_beyond_bad)
 {
     struct bx_vm_config c = config();
 
@@ -130,7 +130,7 @@ TEST(test_ranges)
     bad(c, "--memory: must be 1 to 67108864 MiB, not 18446744073709551615", "range");
 }
 
-TEST(test_names_in_it)
+TEST(names_within_a_configuration_are_checked)
 {
     struct bx_vm_config c = config();
 
@@ -148,7 +148,7 @@ TEST(test_names_in_it)
     good(c);
 }
 
-TEST(test_paths)
+TEST(paths_are_absolute_and_bounded)
 {
     static char path[BX_PATH_LEN_MAX + 1], text[BX_CMDLINE_MAX + 1];
     struct bx_vm_config c = config();
@@ -208,7 +208,7 @@ TEST(metadata_has_bounds)
     bad(c, "--metadata: keys and values have 16385 bytes, at most 16384", "elsewhere");
 }
 
-TEST(test_labels)
+TEST(labels_are_bounded_in_number_length_and_letters)
 {
     static char key[BX_LABEL_KEY_MAX + 1], value[BX_LABEL_VALUE_MAX + 1];
     static char keys[BX_LABELS_MAX + 1][4];
@@ -250,7 +250,7 @@ TEST(test_labels)
 }
 
 /* What does not go together. */
-TEST(test_policies)
+TEST(policies_that_do_not_go_together_are_refused)
 {
     struct bx_vm_config c = config();
 
@@ -289,7 +289,7 @@ static const char *const moves[BX__PHASES] = {
     /* lost      */ "-+-+-++--",
 };
 
-TEST(test_moves)
+TEST(phases_move_as_the_table_says)
 {
     for (unsigned from = 0; from < BX__PHASES; from++) {
         assert_int_equal(strlen(moves[from]), BX__PHASES);
@@ -303,7 +303,7 @@ TEST(test_moves)
 }
 
 /* From every phase a VM can be brought to rest, and from rest to run again. */
-TEST(test_no_dead_end)
+TEST(no_phase_is_a_dead_end)
 {
     for (unsigned from = 0; from < BX__PHASES; from++) {
         if (from == BX_PHASE_STOPPED)
@@ -314,7 +314,7 @@ TEST(test_no_dead_end)
     }
 }
 
-TEST(test_active)
+TEST(only_a_phase_at_rest_is_not_active)
 {
     for (unsigned p = 0; p < BX__PHASES; p++)
         assert_int_equal(bx_phase_active((enum bx_phase)p),
@@ -323,7 +323,7 @@ TEST(test_active)
 
 /* ---- the words of status ---- */
 
-TEST(test_phase_names)
+TEST(every_phase_has_its_name)
 {
     struct bx_intern *in = bx_intern_create(0, 0);
     static const struct bx_istr *const constants[] = {
@@ -342,7 +342,7 @@ TEST(test_phase_names)
     bx_intern_destroy(in);
 }
 
-TEST(test_member_status)
+TEST(a_member_has_the_status_of_its_part)
 {
     assert_ptr_equal(bx_member_status(true, true, true), &bx_status_leader);
     assert_ptr_equal(bx_member_status(false, true, true), &bx_status_follower);
@@ -390,7 +390,7 @@ static void node_is(struct bx_node_info n, const char *message)
         node_is(n, message);                                                                       \
     } while (0)
 
-TEST(test_nodes)
+TEST(a_node_is_checked_field_by_field)
 {
     node_is(node(), NULL);
     NODE(name, bx_str("N1"), "node name: \"N1\"");

@@ -30,7 +30,7 @@ static struct bx_vm_config sample(void)
     return (struct bx_vm_config){.name = bx_str("web-1"), .vcpus = 2, .memory_mib = 512};
 }
 
-TEST(test_plain)
+TEST(a_plain_vm_has_its_name_size_and_sandbox)
 {
     struct bx_vm_config c = sample();
 
@@ -49,7 +49,7 @@ TEST(test_plain)
 }
 
 /* Commas, spaces and quotes of users stay inside one argument. */
-TEST(test_direct_boot)
+TEST(what_a_user_wrote_stays_inside_one_argument)
 {
     struct bx_vm_config c = sample();
 
@@ -65,7 +65,7 @@ TEST(test_direct_boot)
     assert_null(after("-drive"));
 }
 
-TEST(test_bad_paths)
+TEST(a_kernel_has_to_be_there_and_its_path_absolute)
 {
     struct bx_vm_config c = sample();
 
@@ -76,7 +76,7 @@ TEST(test_bad_paths)
     assert_string_equal(err.msg, "no such file: /nowhere/vmlinuz");
 }
 
-TEST(test_disk)
+TEST(a_disk_is_attached_by_its_kind)
 {
     struct bx_vm_config c = sample();
 

@@ -66,7 +66,7 @@ static void ready(struct pair *p)
 }
 
 /* The greeting is not readiness; the answer to qmp_capabilities is. */
-TEST(test_readiness)
+TEST(the_greeting_is_not_readiness)
 {
     struct pair *p = *state;
     struct bx_err err;
@@ -85,7 +85,7 @@ TEST(test_readiness)
     assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_BUSY);
 }
 
-TEST(test_byte_by_byte)
+TEST(the_greeting_may_come_byte_by_byte)
 {
     struct pair *p = *state;
     char one[2] = {0};
@@ -99,7 +99,7 @@ TEST(test_byte_by_byte)
     assert_int_equal(p->q.phase, QMP_NEGOTIATING);
 }
 
-TEST(test_events)
+TEST(the_reason_of_a_shutdown_is_kept)
 {
     struct pair *p = *state;
 
@@ -111,7 +111,7 @@ TEST(test_events)
     assert_string_equal(p->q.reason, "guest-reset");
 }
 
-TEST(test_error_answer)
+TEST(an_error_is_a_failure)
 {
     struct pair *p = *state;
     struct bx_err err;
@@ -123,19 +123,19 @@ TEST(test_error_answer)
         BX_FAILED);
 }
 
-TEST(test_garbage)
+TEST(garbage_is_refused)
 {
     struct pair *p = *state;
 
     assert_int_equal(feed(p, "hello\r\n"), BX_MALFORMED);
 }
 
-TEST(test_not_an_object)
+TEST(what_is_not_an_object_is_refused)
 {
     assert_int_equal(feed(*state, "[1, 2]\r\n"), BX_MALFORMED);
 }
 
-TEST(test_unasked_answer)
+TEST(an_answer_that_nobody_asked_for_is_refused)
 {
     struct pair *p = *state;
 
@@ -143,7 +143,7 @@ TEST(test_unasked_answer)
     assert_int_equal(feed(p, "{\"return\": {}}\r\n"), BX_MALFORMED);
 }
 
-TEST(test_oversize)
+TEST(a_line_beyond_the_bound_is_refused)
 {
     struct pair *p = *state;
     char chunk[1025];
@@ -156,7 +156,7 @@ TEST(test_oversize)
     assert_int_equal(feed(p, "x"), BX_TOO_LARGE);
 }
 
-TEST(test_end_of_stream)
+TEST(the_end_of_the_stream_closes_it)
 {
     struct pair *p = *state;
     struct bx_err err;
@@ -171,7 +171,7 @@ TEST(test_end_of_stream)
 
 /* ---- the shim's own lines ---- */
 
-TEST(test_status_round_trip)
+TEST(a_status_comes_back_as_it_was)
 {
     struct vm_status s = {.vm = {1, 2, 3},
                           .epoch = 77,
@@ -191,7 +191,7 @@ TEST(test_status_round_trip)
     assert_memory_equal(&s, &back, sizeof s);
 }
 
-TEST(test_orders)
+TEST(orders_are_read_or_refused)
 {
     static const struct {
         const char *text;

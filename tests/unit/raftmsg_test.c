@@ -217,7 +217,7 @@ static struct raft_message there_and_back(const struct raft_message *m)
 
 /* ---- the plain messages ---- */
 
-TEST(test_request_vote)
+TEST(a_vote_request_comes_back_as_it_was)
 {
     for (int flags = 0; flags < 4; flags++) {
         struct raft_message m = {.type = RAFT_REQUEST_VOTE,
@@ -238,7 +238,7 @@ TEST(test_request_vote)
     }
 }
 
-TEST(test_request_vote_result)
+TEST(the_answer_to_a_vote_request_comes_back_as_it_was)
 {
     for (int flags = 0; flags < 4; flags++) {
         struct raft_message m = {.type = RAFT_REQUEST_VOTE_RESULT,
@@ -257,7 +257,7 @@ TEST(test_request_vote_result)
     }
 }
 
-TEST(test_append_result)
+TEST(the_answer_to_entries_comes_back_as_it_was)
 {
     struct raft_message m = {
         .type = RAFT_APPEND_ENTRIES_RESULT,
@@ -273,7 +273,7 @@ TEST(test_append_result)
     assert_int_equal(r.capacity, 2);
 }
 
-TEST(test_timeout_now)
+TEST(a_timeout_now_comes_back_as_it_was)
 {
     struct raft_message m = {.type = RAFT_TIMEOUT_NOW,
                              .timeout_now = {.term = 9, .last_log_index = 100, .last_log_term = 8}};
@@ -286,7 +286,7 @@ TEST(test_timeout_now)
 }
 
 /* A vote is asked for in one's own name, and a log is empty in both numbers or in none. */
-TEST(test_votes_that_lie)
+TEST(votes_that_cannot_be_are_refused)
 {
     static const struct raft_request_vote lies[] = {
         {.term = 0, .candidate_id = FROM},
@@ -306,7 +306,7 @@ TEST(test_votes_that_lie)
     }
 }
 
-TEST(test_unknown_type)
+TEST(a_message_of_an_unknown_type_is_refused)
 {
     struct raft_message m = {.type = RAFT_APPEND_ENTRIES};
     uint8_t bytes[64] = {0};
@@ -371,7 +371,7 @@ static void write_append(struct bx_buf *b, unsigned n)
     assert_int_equal(bx_raftmsg_write_append(b, &a), BX_OK);
 }
 
-TEST(test_install)
+TEST(an_install_comes_back_as_it_was)
 {
     struct bx_buf conf = conf_of(1, 3, three, 3), b = {0};
     struct raft_install_snapshot *s;
@@ -418,7 +418,7 @@ static void accepted_configuration(struct bx_buf conf)
     bx_buf_release(&conf);
 }
 
-TEST(test_configurations_that_lie)
+TEST(configurations_that_cannot_be_are_refused)
 {
     static const struct server twice[] = {{1, "a", RAFT_VOTER}, {1, "b", RAFT_VOTER}};
     static const struct server nobody[] = {{0, "a", RAFT_VOTER}};
@@ -455,7 +455,7 @@ TEST(test_configurations_that_lie)
 }
 
 /* Numbers of a snapshot that can not be. */
-TEST(test_installs_that_lie)
+TEST(installs_that_cannot_be_are_refused)
 {
     static const struct raft_install_snapshot lies[] = {
         {.term = 0, .last_index = 50, .last_term = 8, .conf_index = 40},
@@ -490,7 +490,7 @@ static void write_entries(struct bx_buf *b, const struct bx_buf *conf)
     assert_int_equal(bx_raftmsg_write_entry(b, 9, RAFT_COMMAND, "x", 1), BX_OK);
 }
 
-TEST(test_append)
+TEST(entries_come_back_as_they_were)
 {
     struct bx_buf conf = conf_of(1, 3, three, 3), b = {0};
     struct raft_append_entries *a;
@@ -530,7 +530,7 @@ static void refused_append(struct raft_append_entries a, uint64_t term, uint8_t 
     bx_buf_release(&b);
 }
 
-TEST(test_appends_that_lie)
+TEST(entries_that_cannot_be_are_refused)
 {
     const struct raft_append_entries sound = {
         .term = 9, .prev_log_index = 10, .prev_log_term = 7, .n_entries = 1};
@@ -563,7 +563,7 @@ TEST(test_appends_that_lie)
 }
 
 /* An entry's length is the sender's word: not beyond the end, and not so long that it wraps. */
-TEST(test_lengths_that_lie)
+TEST(lengths_beyond_the_message_are_refused)
 {
     static const uint32_t lengths[] = {9, 16, 17, 1u << 20, INT32_MAX, UINT32_MAX - 7, UINT32_MAX};
 
@@ -595,7 +595,7 @@ static void every_allocation_fails(const struct bx_buf *b)
     heap.fail_at = UINT32_MAX;
 }
 
-TEST(test_no_memory)
+TEST(a_failed_allocation_is_told_and_leaves_nothing)
 {
     struct bx_buf conf = conf_of(1, 3, three, 3), b = {0};
 

@@ -112,7 +112,7 @@ static void refused(int code, const char *words, const struct answer *a)
     assert_true(test_fsm_digest(&t) == a->digest);
 }
 
-TEST(test_repeat)
+TEST(a_repeat_gets_the_first_answer)
 {
     struct answer made, not ;
 
@@ -136,7 +136,7 @@ TEST(test_repeat)
 }
 
 /* Twice in one entry, and twice in one turn: the second finds what is not committed yet. */
-TEST(test_repeat_at_once)
+TEST(a_repeat_within_a_turn_gets_the_first_answer)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_TOKEN_CREATE, .session = {1}, .sequence = 1};
     struct bx_cmd_token_create token = {.secret_hash = "x", .ttl_ms = 5};
@@ -155,7 +155,7 @@ TEST(test_repeat_at_once)
     bx_buf_release(&b.buf);
 }
 
-TEST(test_not_a_repeat)
+TEST(another_request_or_user_is_not_a_repeat)
 {
     struct answer a;
 
@@ -175,7 +175,7 @@ TEST(test_not_a_repeat)
 }
 
 /* What the client no longer waits for is dropped, and a request below that refused. */
-TEST(test_floor)
+TEST(what_is_below_the_floor_is_dropped_and_refused)
 {
     struct answer a;
 
@@ -206,7 +206,7 @@ TEST(test_floor)
 }
 
 /* Out of order: what was sent first may arrive last. */
-TEST(test_order)
+TEST(requests_may_arrive_out_of_order)
 {
     struct answer a[4];
 
@@ -226,7 +226,7 @@ TEST(test_order)
     }
 }
 
-TEST(test_full_and_expiry)
+TEST(full_sessions_wait_for_one_to_expire)
 {
     struct answer a;
 
@@ -264,7 +264,7 @@ TEST(test_full_and_expiry)
     refused(BX_BUSY, "full", &a);
 }
 
-TEST(test_too_many_answers)
+TEST(a_session_keeps_a_bounded_number_of_answers)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE, .session = {1}};
     struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
@@ -299,7 +299,7 @@ TEST(test_too_many_answers)
 
 /* A floor gives up what is below the request that brings it, and no more: an old one makes no room.
  */
-TEST(test_old_request_makes_no_room)
+TEST(an_old_request_makes_no_room)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_NODE_STATE, .session = {1}, .sequence = 1};
     struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
@@ -345,7 +345,7 @@ static void still_known(const struct answer a[3])
         request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10001}), BX_OK);
 }
 
-TEST(test_restart)
+TEST(answers_survive_a_restart)
 {
     struct answer a[3];
 
@@ -386,7 +386,7 @@ static void reopens_alike(void)
 
 /* What has expired stays so after a restart, though its outcome is still stored beside another's.
  */
-TEST(test_restart_after_expiry)
+TEST(what_has_expired_stays_so_after_a_restart)
 {
     struct bx_cmd_vm_delete gone = {.vm = bx_str("nothing")};
     struct test_batch b = {0};
@@ -421,7 +421,7 @@ static size_t dumped(void)
 }
 
 /* An outcome that nobody may ask for any more is not stored any more, either. */
-TEST(test_no_heap_of_outcomes)
+TEST(outcomes_below_the_floor_are_not_stored)
 {
     struct request r = {.session = 1, .sequence = 1, .name = "a"};
     size_t before;
@@ -440,7 +440,7 @@ TEST(test_no_heap_of_outcomes)
 }
 
 /* The leader's clock may go back; time does not. */
-TEST(test_time_goes_on)
+TEST(time_goes_on_when_a_clock_goes_back)
 {
     struct bx_cluster_info info;
 
@@ -454,7 +454,7 @@ TEST(test_time_goes_on)
 }
 
 /* Nor do answers expire because a leader's clock is wrong: only time that passed makes them. */
-TEST(test_wrong_clock)
+TEST(a_wrong_clock_makes_no_answer_expire)
 {
     const uint64_t ahead = WALL + 3600000;
     struct answer a;
@@ -494,7 +494,7 @@ static int request_of_version_1(uint8_t session, uint64_t sequence, uint64_t wal
 }
 
 /* There sessions expired by the wall clock, and do so again when such a log is replayed. */
-TEST(test_entries_of_version_1)
+TEST(entries_of_version_1_expire_by_the_wall_clock)
 {
     for (uint8_t i = 1; i <= 3; i++)
         assert_int_equal(request_of_version_1(i, 1, WALL), BX_NOT_FOUND);
@@ -511,7 +511,7 @@ TEST(test_entries_of_version_1)
     assert_int_equal(t.last.code, BX_OK);
 }
 
-TEST(test_restore)
+TEST(answers_survive_a_restore)
 {
     struct answer a[3];
     struct bx_buf dump = {0};
@@ -533,7 +533,7 @@ TEST(test_restore)
 }
 
 /* A dump from before sessions had a time of their own: theirs is that of the cluster. */
-TEST(test_restore_of_version_1)
+TEST(a_dump_of_version_1_takes_the_time_of_the_cluster)
 {
     uint64_t at, session_ms = htole64(WALL);
     struct bx_buf dump = {0};

@@ -100,7 +100,7 @@ static void is_row(struct bx_row_home *home, const char *what, struct bx_row *r,
     bx_row_free(home, r);
 }
 
-TEST(test_rows)
+TEST(rows_have_their_golden_bytes)
 {
     struct bx_intern *in = bx_intern_create(0, 0);
     struct bx_row_home home;
@@ -143,7 +143,7 @@ static void is_record(const struct bx_schema *s, const void *obj, const char *he
     free(p);
 }
 
-TEST(test_event)
+TEST(an_event_has_its_golden_bytes)
 {
     const struct bx_event e = {.index = 9,
                                .time = 1700000000000,
@@ -157,7 +157,7 @@ TEST(test_event)
               "4000000002000000480000000700000077656200000000006e3300000000000072756e6e696e6700");
 }
 
-TEST(test_outcome)
+TEST(an_outcome_has_its_golden_bytes)
 {
     const struct bx_outcome o = {.session = {1},
                                  .sequence = 2,
@@ -180,7 +180,7 @@ TEST(test_outcome)
 }
 
 /* Kinds, codes and types are numbers in these records: none may move. */
-TEST(test_numbers)
+TEST(stored_numbers_have_not_moved)
 {
     static const char *const events[] = {"cluster.created", "node.joined", "node.updated",
                                          "node.state",      "vm.created",  "vm.desired",
@@ -200,7 +200,7 @@ TEST(test_numbers)
 /* ---- a whole state ---- */
 
 /* A few commands of each sort: what they come to, row by row, is in one number. */
-TEST(test_digest)
+TEST(the_digest_of_some_commands_has_not_moved)
 {
     struct bx_cmd_cluster_create c = {.cluster = {1}, .history = {2}, .name = bx_str("lab")};
     struct bx_cmd_token_create tok = {.secret_hash = {3}, .ttl_ms = 1000};

@@ -94,7 +94,7 @@ static int find(const char *ref, const char *name)
     return rc;
 }
 
-TEST(test_find_vm)
+TEST(a_vm_is_found_by_name_uuid_or_prefix)
 {
     add_vm("web", U1, 0);
     add_vm("db", U2, 0);
@@ -119,7 +119,7 @@ TEST(test_find_vm)
 }
 
 /* As the uuid itself, a prefix may be written in capitals. */
-TEST(test_prefix_in_capitals)
+TEST(a_prefix_may_be_in_capitals)
 {
     add_vm("web", U1, 0);
     add_vm("db", U3, 0);
@@ -127,7 +127,7 @@ TEST(test_prefix_in_capitals)
     assert_int_equal(find("BBBB0000-2", "db"), BX_OK);
 }
 
-TEST(test_words_of_not_found)
+TEST(what_was_not_found_is_quoted_in_short)
 {
     char text[200];
     struct bx_err err;
@@ -143,7 +143,7 @@ TEST(test_words_of_not_found)
     assert_int_equal(bx_view_find_vm(&v, (struct bx_str){NULL, 0}, &vm, &err), BX_NOT_FOUND);
 }
 
-TEST(test_find_node)
+TEST(a_node_is_found_by_name_or_id)
 {
     const struct bx_node_row *n;
 
@@ -164,7 +164,7 @@ TEST(test_find_node)
 
 /* ---- order and columns ---- */
 
-TEST(test_sorted)
+TEST(vms_are_sorted_by_name)
 {
     const struct bx_vm *all[200];
     char name[16], uuid[BX_UUID_TEXT];
@@ -182,7 +182,7 @@ TEST(test_sorted)
     }
 }
 
-TEST(test_columns)
+TEST(the_columns_follow_the_rows)
 {
     struct bx_node_columns c;
     struct bx_row *vm, *moved;
@@ -219,7 +219,7 @@ TEST(test_columns)
 /* ---- undo ---- */
 
 /* Many swaps, undone from the end: digest, order and columns are what they were. */
-TEST(test_swap_and_back)
+TEST(swaps_that_are_undone_leave_nothing)
 {
     struct bx_row *nodes[8], *vms[40], *tokens[8];
     struct bx_node_columns before, after;
@@ -268,7 +268,7 @@ TEST(test_swap_and_back)
 /* ---- records ---- */
 
 /* What a row's record says is read back as it was written, pairs and all. */
-TEST(test_record)
+TEST(a_record_is_read_back_as_it_was_written)
 {
     const struct bx_pair labels[] = {{bx_str("app"), bx_str("web")}, {bx_str("b"), bx_str("")}};
     struct bx_vm d = {.uuid = {1, 2},
@@ -352,7 +352,7 @@ static struct bx_intern_stats names_in(const struct bx_intern *table)
 }
 
 /* One text, whoever has it: keys, values and names, in configurations that differ. */
-TEST(test_labels_are_interned)
+TEST(labels_are_interned)
 {
     struct bx_row *a = labelled(&v.home, 1, 1, "shop"), *b = labelled(&v.home, 2, 2, "shop");
     struct bx_row *same = labelled(&v.home, 3, 1, "shop"), *other = labelled(&v.home, 4, 1, "web");
@@ -377,7 +377,7 @@ TEST(test_labels_are_interned)
 }
 
 /* The same strings as another, of the same lengths, are not the same labels. */
-TEST(test_labels_tell_configurations_apart)
+TEST(labels_tell_configurations_apart)
 {
     const struct bx_pair one[] = {{bx_str("a"), bx_str("b")}, {bx_str("b"), bx_str("a")}};
     const struct bx_pair two[] = {{bx_str("a"), bx_str("a")}, {bx_str("b"), bx_str("b")}};
@@ -400,7 +400,7 @@ TEST(test_labels_tell_configurations_apart)
 }
 
 /* Configurations without a VM are kept, 256 of them; what the others held is nobody's any more. */
-TEST(test_labels_go_with_their_vms)
+TEST(labels_go_with_their_vms)
 {
     enum { VMS = 1000, IDLE = 256 };
     static struct bx_row *rows[VMS];
@@ -422,7 +422,7 @@ TEST(test_labels_go_with_their_vms)
 }
 
 /* Private copies look the same, also to who searches for a configuration like that. */
-TEST(test_labels_in_a_full_interner)
+TEST(labels_in_a_full_interner_are_private_copies)
 {
     struct bx_intern *full = bx_intern_create(2, 0);
     struct bx_row *a, *b, *plain = labelled(&v.home, 1, 1, "shop");
@@ -452,7 +452,7 @@ static uint64_t live_bytes(void)
 }
 
 /* A loaded row takes no more than the one that was written. */
-TEST(test_size)
+TEST(a_loaded_row_takes_no_more_than_the_one_written)
 {
     struct bx_row *a = vm_row("web", U1, 0), *b;
     uint64_t before = live_bytes(), made;
@@ -492,7 +492,7 @@ static void load_flipped(enum bx_table table, struct bx_row *row)
     bx_row_free(&v.home, row);
 }
 
-TEST(test_flipped_records)
+TEST(a_flipped_record_changes_nothing)
 {
     uint64_t digest;
 

@@ -51,7 +51,7 @@ static struct vm_record sample(void)
                               .text = "exit 1: no room"};
 }
 
-TEST(test_round_trip)
+TEST(a_record_comes_back_as_it_was)
 {
     struct vm_record r = sample(), back;
     struct bx_err err;
@@ -74,7 +74,7 @@ TEST(test_round_trip)
 }
 
 /* Whatever bit is flipped, wherever it is cut: never a record. */
-TEST(test_damage)
+TEST(a_damaged_record_is_never_a_record)
 {
     struct vm_record r = sample(), back;
     struct bx_err err;
@@ -101,7 +101,7 @@ TEST(test_damage)
     close(fd);
 }
 
-TEST(test_lock)
+TEST(a_lock_is_held_once_and_by_its_name)
 {
     struct bx_err err;
     int one, two;
@@ -117,7 +117,7 @@ TEST(test_lock)
     close(two);
 }
 
-TEST(test_start_time)
+TEST(a_process_that_is_not_there_has_no_start_time)
 {
     assert_true(vm_start_time(getpid()) > 0);
     assert_true(vm_start_time(getpid()) >= vm_start_time(1));
@@ -132,7 +132,7 @@ static uint64_t size_of(const char *name)
 }
 
 /* The bound holds whatever is written, and the end is always there. */
-TEST(test_log_is_bounded)
+TEST(the_log_is_bounded)
 {
     struct bx_buf b = {0};
     struct bx_err err;
