@@ -1,12 +1,20 @@
 # Unit tests of daemon.
-check_PROGRAMS += tests/unit/link_test tests/unit/disk_test tests/unit/options_test \
-	tests/unit/token_test
+check_PROGRAMS += tests/unit/disk_test tests/unit/options_test tests/unit/token_test
 
 DAEMON_TEST_LIBS = libtest.a $(LIBDAEMON_LIBS) $(CMOCKA_LIBS)
 
-tests_unit_link_test_SOURCES = tests/unit/link_test.c
+# The link, with sockets of this host.
+LINK_HELP = tests/unit/link_help.c tests/unit/link_help.h
+check_PROGRAMS += tests/unit/link_test tests/unit/link_stranger_test tests/unit/link_join_test
+tests_unit_link_test_SOURCES = tests/unit/link_test.c $(LINK_HELP)
 tests_unit_link_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_link_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_link_stranger_test_SOURCES = tests/unit/link_stranger_test.c $(LINK_HELP)
+tests_unit_link_stranger_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_link_stranger_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_link_join_test_SOURCES = tests/unit/link_join_test.c $(LINK_HELP)
+tests_unit_link_join_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_link_join_test_LDADD = $(DAEMON_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/stream_test
 tests_unit_stream_test_SOURCES = tests/unit/stream_test.c

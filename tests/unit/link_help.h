@@ -1,0 +1,62 @@
+/* link_help - what the tests of the link share: up to four hosts on one loop, and plain sockets as
+ * strangers.
+ */
+#ifndef LINK_HELP_H
+#define LINK_HELP_H
+
+#include "lib/testloop.h"
+
+#include "link/link.h"
+
+struct host {
+    uint64_t id;
+    char address[64];
+    struct link *link;
+    uint32_t ups, downs, frames, bad_frames, joins, logs;
+    size_t last_len;
+    uint64_t last_from;
+    uint64_t join_handle;
+    uint64_t admits_from;    /* ids from here on are admitted */
+    struct bx_joined answer; /* to every JOIN; code BX_TIMEOUT: none */
+    char log[512];           /* the last line */
+};
+
+extern struct host hosts[4]; /* host i has the id i + 1 */
+
+/* Of the loopback network each process has an address of its own here: a port of it that is free
+ * now, or after a link was closed, is not taken by a connection of a test that runs beside it. */
+void free_address(char out[64]);
+void open_link(struct host *h);
+/* Its peers are the others of the first n. */
+void know_everybody(struct host *h, uint32_t n);
+void start_host(struct host *h, uint32_t n, uint8_t incarnation);
+/* n members, of which the first `running` have a link. */
+void start_hosts(uint32_t n, uint32_t running);
+void stop_hosts(void);
+bool is_connected(struct host *h, uint64_t id);
+struct link_stats stats_of(struct host *h);
+
+/* ---- frames ---- */
+
+/* A frame of n bytes that the receiver checks. */
+void make_frame(struct bx_buf *b, size_t n);
+bool send_frame(struct host *h, uint64_t to, size_t n);
+
+/* ---- strangers ---- */
+
+int dial_host(struct host *h);
+void put_bytes(int fd, const void *p, size_t n);
+struct bx_hello hello_of(uint64_t node, uint8_t incarnation);
+void put_hello(int fd, const struct bx_hello *h);
+/* All that comes until the other end closes, at most size bytes. */
+size_t read_all(int fd, uint8_t *p, size_t size);
+/* What comes next. */
+size_t read_some(int fd, uint8_t *p, size_t size);
+/* A hello that gives this reason; "" for none. */
+void assert_hello(const uint8_t *p, size_t n, const char *refuse);
+/* Host 2 accepts a socket as this node. */
+int dial_as(uint64_t id, uint8_t incarnation);
+/* Host 2 closes the connection for these bytes. Closes fd. */
+void assert_closed_for(int fd, const void *p, size_t n);
+
+#endif
