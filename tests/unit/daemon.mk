@@ -16,10 +16,18 @@ tests_unit_link_join_test_SOURCES = tests/unit/link_join_test.c $(LINK_HELP)
 tests_unit_link_join_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_link_join_test_LDADD = $(DAEMON_TEST_LIBS)
 
-check_PROGRAMS += tests/unit/stream_test
-tests_unit_stream_test_SOURCES = tests/unit/stream_test.c
+# Streams and listeners, with sockets of this host.
+STREAM_HELP = tests/unit/stream_help.c tests/unit/stream_help.h
+check_PROGRAMS += tests/unit/stream_test tests/unit/stream_write_test tests/unit/listener_test
+tests_unit_stream_test_SOURCES = tests/unit/stream_test.c $(STREAM_HELP)
 tests_unit_stream_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_stream_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_stream_write_test_SOURCES = tests/unit/stream_write_test.c $(STREAM_HELP)
+tests_unit_stream_write_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_stream_write_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_listener_test_SOURCES = tests/unit/listener_test.c $(STREAM_HELP)
+tests_unit_listener_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_listener_test_LDADD = $(DAEMON_TEST_LIBS)
 
 tests_unit_disk_test_SOURCES = tests/unit/disk_test.c
 tests_unit_disk_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
