@@ -27,7 +27,8 @@ static const struct word drivers[] = {
     {0},
 };
 
-/* One row a flag: getopt's table, the keys of the file, the defaults and --help come from it. */
+/* One row per flag. getopt's table, the keys of the file, the defaults and --help are made from it.
+ */
 static const struct options_flag flags[] = {
 #define AT(member)                                                                                 \
     .offset = offsetof(struct options, member), .size = sizeof(((struct options *)0)->member)
@@ -35,7 +36,7 @@ static const struct options_flag flags[] = {
      .kind = VALUE_TEXT,
      AT(data),
      .argument = "DIR",
-     .help = "directory of the data of this daemon (required)"},
+     .help = "data directory (required)"},
     {.name = "name",
      .kind = VALUE_LABEL,
      AT(name),
@@ -64,7 +65,7 @@ static const struct options_flag flags[] = {
      .words = drivers,
      .argument = "NAME",
      .preset = "auto",
-     .help = "driver of VMs: auto, qemu or sim"},
+     .help = "VM driver: auto, qemu or sim"},
     {.name = "shim",
      .kind = VALUE_TEXT,
      AT(shim),
@@ -79,7 +80,7 @@ static const struct options_flag flags[] = {
      .kind = VALUE_LABEL,
      AT(datacenter),
      .argument = "NAME",
-     .help = "where this host is"},
+     .help = "datacenter of this host"},
     {.name = "zone",
      .kind = VALUE_LABEL,
      AT(zone),
@@ -95,13 +96,13 @@ static const struct options_flag flags[] = {
      AT(election_ms),
      .argument = "N",
      .preset = "1000",
-     .help = "time without a leader before an election"},
+     .help = "election timeout in milliseconds"},
     {.name = "heartbeat-ms",
      .kind = VALUE_U32,
      AT(heartbeat_ms),
      .argument = "N",
      .preset = "100",
-     .help = "time between a leader's heartbeats"},
+     .help = "heartbeat interval in milliseconds"},
     {.name = "snapshot-bytes",
      .kind = VALUE_U64,
      AT(snapshot_bytes),
@@ -112,63 +113,63 @@ static const struct options_flag flags[] = {
      AT(proposal_pool),
      .argument = "MAX[/MIN]",
      .preset = "1000/100",
-     .help = "requests under way kept for reuse"},
+     .help = "pool of pending proposals"},
     {.name = "read-pool",
      .kind = VALUE_POOL,
      AT(read_pool),
      .argument = "MAX[/MIN]",
      .preset = "1000/0",
-     .help = "waiting reads kept"},
+     .help = "pool of pending reads"},
     {.name = "frame-pool",
      .kind = VALUE_POOL,
      AT(frame_pool),
      .argument = "MAX[/MIN]",
      .preset = "1024/0",
-     .help = "frames to other nodes kept"},
+     .help = "pool of frames to other nodes"},
     {.name = "vm-config-pool",
      .kind = VALUE_POOL,
      AT(vm_config_pool),
      .argument = "MAX[/MIN]",
      .preset = "500/50",
-     .help = "configurations kept"},
+     .help = "pool of VM configurations"},
     {.name = "metadata-pool",
      .kind = VALUE_POOL,
      AT(metadata_pool),
      .argument = "MAX[/MIN]",
      .preset = "200/20",
-     .help = "sets of labels kept"},
+     .help = "pool of VM metadata"},
     {.name = "call-pool",
      .kind = VALUE_POOL,
      AT(call_pool),
      .argument = "MAX[/MIN]",
      .preset = "1000/0",
-     .help = "calls of the API kept"},
+     .help = "pool of API calls"},
     {.name = "answer-pool",
      .kind = VALUE_POOL,
      AT(answer_pool),
      .argument = "MAX[/MIN]",
      .preset = "1000/0",
-     .help = "answers of the API kept"},
+     .help = "pool of API answers"},
     {.name = "connection-pool",
      .kind = VALUE_POOL,
      AT(connection_pool),
      .argument = "MAX[/MIN]",
      .preset = "1024/0",
-     .help = "connections of clients kept"},
+     .help = "pool of client connections"},
 #ifdef BX_TRACK_ALLOCATIONS
     {.name = "scope-pool",
      .kind = VALUE_POOL,
      AT(scope_pool),
      .argument = "MAX[/MIN]",
      .preset = "8/1",
-     .help = "scopes of mem sites kept"},
+     .help = "pool of scopes of mem sites"},
 #endif
     {.name = "buffers",
      .kind = VALUE_BUFFERS,
      AT(buffers),
      .argument = "N,N,N,N,N",
      .preset = "512,512,256,32,16",
-     .help = "blocks kept, by size class"},
+     .help = "free buffers kept, per size class"},
     {.name = "log-cache",
      .kind = VALUE_U64,
      AT(log_cache),
@@ -188,7 +189,7 @@ static const struct options_flag flags[] = {
      .kind = VALUE_U64,
      AT(intern_bytes),
      .argument = "N",
-     .help = "bytes of these (default 67108864)"},
+     .help = "bytes of names and labels stored once (default 67108864)"},
     {.name = "log",
      .kind = VALUE_WORD,
      AT(log),
@@ -249,7 +250,7 @@ static int read_map(struct options *o, struct fy_document *doc, const bool *give
     int rc = BX_OK;
 
     if (root == NULL || fy_node_get_type(root) != FYNT_MAPPING)
-        return bx_err_set(err, BX_INVALID, "is not a YAML map");
+        return bx_err_set(err, BX_INVALID, "not a YAML map");
     while (rc == BX_OK && (pair = fy_node_mapping_iterate(root, &at)) != NULL)
         rc = read_pair(o, pair, given, err);
     return rc;
@@ -365,8 +366,7 @@ static int check(struct options *o, struct bx_err *err)
     else
         rc = check_address("--api", o->api, err);
     if (rc == BX_OK && o->heartbeat_ms >= o->election_ms)
-        rc = bx_err_set(err, BX_INVALID,
-                        "--heartbeat-ms, which is %u, must be below --election-ms, which is %u",
+        rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms (%u) must be less than --election-ms (%u)",
                         o->heartbeat_ms, o->election_ms);
     return rc;
 }
@@ -443,12 +443,11 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
 
 void options_usage(FILE *out)
 {
-    fputs(
-        "usage: blixardd --data DIR [flags]\n\n"
-        "Runs the VMs of this host and, with the other daemons of its cluster, keeps the record\n"
-        "of what should run where. SIGTERM stops it in order; VMs under QEMU keep running. A new\n"
-        "daemon waits for blixardctl cluster init or blixardctl cluster join.\n\n",
-        out);
+    fputs("usage: blixardd --data DIR [flags]\n\n"
+          "Runs the VMs of this host and, with the other daemons of the cluster, replicates the\n"
+          "cluster's state. SIGTERM stops the daemon; VMs under QEMU keep running. A new daemon\n"
+          "waits for blixardctl cluster init or blixardctl cluster join.\n\n",
+          out);
     for (size_t i = 0; i < FLAGS; i++) {
         const struct options_flag *f = &flags[i];
 

@@ -1,6 +1,6 @@
 /* options - the configuration of blixardd: flags, then the file of --config, then defaults.
  *
- * The file is YAML, one map whose keys are the flags' long names without dashes in front; a flag
+ * The file is a YAML map whose keys are the flags' names without the leading dashes; a flag
  * overrides the file. Without certificates the link and the API's TCP listener accept loopback
  * addresses only. */
 #ifndef OPTIONS_H
@@ -51,9 +51,9 @@ struct options {
     uint64_t intern_strings, intern_bytes; /* 0: the table's own bounds */
 };
 
-/* Fill *o; err must be there. BX_OK, BX_INVALID (a flag), BX_UNREACHABLE (the file can not be
- * used), with a hint. With ask other than OPTIONS_RUN only ask is meant. argv is permuted as getopt
- * does. */
+/* Fill *o; err must not be NULL. BX_OK, BX_INVALID (a flag) or BX_UNREACHABLE (the file can not be
+ * used), with a hint. If ask is not OPTIONS_RUN, no other member of *o is meaningful. getopt
+ * permutes argv. */
 int options_parse(struct options *o, int argc, char **argv, struct bx_err *err);
 /* Print the text of --help. */
 void options_usage(FILE *out);

@@ -22,8 +22,8 @@ static bool parse_number(const char *text, uint64_t max, uint64_t *out)
     return errno == 0 && *end == '\0' && *out > 0 && *out <= max;
 }
 
-/* The functions below read a value into the member at `at`. BX_OK, or BX_INVALID: with a message of
- * their own, or without one when what was expected says it all. */
+/* The functions below read a value into the member at `at`. BX_OK, or BX_INVALID, with a message
+ * unless "not WHAT WAS EXPECTED" is enough. */
 
 static int read_text(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
 {
@@ -73,7 +73,7 @@ static int read_u64(const struct options_flag *f, const char *text, void *at, st
     return BX_OK;
 }
 
-/* Without MIN a tenth is made ahead, as with the defaults. */
+/* MIN defaults to a tenth of MAX, as in the presets. */
 static int read_pool(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
 {
     struct bx_pool_size size;
@@ -138,7 +138,7 @@ static const struct {
     [VALUE_ASK] = {NULL, NULL},
 };
 
-/* What a value should have been: "error, warning, info or debug". */
+/* The values that a flag accepts, for messages: "error, warning, info or debug". */
 static void describe(const struct options_flag *f, char out[EXPECTED_MAX])
 {
     size_t at = 0;

@@ -1,4 +1,4 @@
-/* options_value - the kinds of values that flags of blixardd have, and how each is read.
+/* options_value - the kinds of values of blixardd's flags, and how each is parsed.
  *
  * A new kind is a member of the enum and a row of the table in options_value.c. */
 #ifndef OPTIONS_VALUE_H
@@ -10,10 +10,10 @@
 enum value_kind {
     VALUE_TEXT,    /* char array, not empty */
     VALUE_LABEL,   /* char array: a DNS label, or empty */
-    VALUE_ADDRESS, /* char array: HOST:PORT, checked when all is read */
+    VALUE_ADDRESS, /* char array: HOST:PORT, checked after all flags are read */
     VALUE_WORD,    /* int or enum: one of .words */
     VALUE_U32,     /* uint32_t: 1 to 3,600,000 */
-    VALUE_U64,     /* uint64_t: from 1 on */
+    VALUE_U64,     /* uint64_t: at least 1 */
     VALUE_POOL,    /* struct bx_pool_size: MAX or MAX/MIN */
     VALUE_BUFFERS, /* uint32_t[BX_BUF_CLASSES]: a number for each class */
     VALUE_ASK,     /* takes no value */
@@ -27,7 +27,7 @@ struct options_flag {
     const struct word *words; /* of a WORD */
     enum options_ask ask;     /* of an ASK: what main is to do */
     const char *argument;     /* NULL: takes no value */
-    const char *preset;       /* the default; NULL: it is filled in later, or zero */
+    const char *preset;       /* the default; NULL: set later, or zero */
     const char *help;
 };
 

@@ -21,9 +21,9 @@ static void on_tick(uv_timer_t *timer)
     api_waits_expire(a, now);
 }
 
-/* ---- life ---- */
+/* ---- create and destroy ---- */
 
-/* Of what, how large, and how many of them: members of struct api and of its options. */
+/* Each pool: its member of struct api, the size of its objects, its member of the options. */
 static const struct {
     const char *name;
     size_t pool, object, size;
@@ -189,7 +189,7 @@ void api_set_driver(struct api *a, struct bx_driver *driver, const char *accel)
 
 void api_on_vm(struct api *a, const struct bx_vm *vm, bool gone)
 {
-    api_waits_look(a, vm, gone);
+    api_waits_vm_changed(a, vm, gone);
 }
 
 void api_on_event(struct api *a, const struct bx_event *e)

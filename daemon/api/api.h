@@ -1,14 +1,14 @@
-/* api - the server that operators and their tools talk to: MessagePack-RPC on a unix socket and on
- * TCP (libcore/wire/proto.h).
+/* api - the API server for operators and tools: MessagePack-RPC on a unix socket and on TCP
+ * (libcore/wire/proto.h).
  *
- * Who comes over the unix socket is known by its credentials; on TCP, where only loopback addresses
- * are accepted until there are certificates, everybody is an administrator of this host.
+ * Clients of the unix socket are identified by their credentials. Every client of the TCP listener,
+ * which accepts loopback addresses only, is an administrator.
  *
- * Bounds, each with an answer: a message of 1 MiB and 16 levels, 64 KiB before a connection has
- * made a sound request, 1,024 connections, 256 requests under way on one of them (more are not
- * read), 16 MiB of answers that a client does not take (it is closed, as is one that takes none for
- * a minute), ten seconds for half a message, 16,384 requests and 64 MiB of them on all
- * connections. */
+ * Limits. A message has at most 1 MiB and 16 levels, and the first one of a TCP connection 64 KiB;
+ * larger ones are answered with an error. A connection has at most 256 pending requests; more are
+ * not read. It is closed when it has 16 MiB of unread answers or has read nothing for a minute, or
+ * when a message is incomplete for ten seconds. There are at most 1,024 connections, and 16,384
+ * pending requests of together 64 MiB; more are refused. */
 #ifndef API_H
 #define API_H
 
@@ -28,45 +28,47 @@ struct api;
 struct bx_node;
 struct bx_vm;
 
-/* The end of an init or a join, exactly once and never from inside the call that asked. err NULL:
- * this host is a member, and api_set_node was called. */
+/* The result of an init or a join; called exactly once, and never before the function that started
+ * it has returned. err NULL: this host is a member, and api_set_node was called. */
 typedef void (*api_done)(void *ctx, const struct bx_err *err);
 
-/* What the server needs of its daemon. Texts, clock and identity outlive it. */
+/* What the server needs from the daemon. Strings, clock and identity must outlive it. */
 struct api_options {
     uv_loop_t *loop;
     struct bx_clock *clock;
     const struct bx_identity *identity; /* changes when this host becomes a member */
     const char *name;                   /* of this node */
     const char *socket;                 /* path to listen on */
-    const char *address;                /* HOST:PORT to listen on, or empty: no TCP */
+    const char *address;                /* HOST:PORT to listen on; empty: no TCP */
     const char *state_path;             /* of state.db */
-    struct bx_metrics *metrics;         /* of the process: ours are added, and all are shown */
+    struct bx_metrics *metrics;         /* the process's registry; the API adds its own */
     struct bx_pool_size vm_configs, metadata;
     struct bx_pool_size calls, answers, connections;
 #ifdef BX_TRACK_ALLOCATIONS
     struct bx_pool_size scopes;
 #endif
-    /* ---- calls out, all with ctx ---- */
-    /* Make a new cluster of this name; join the one of this token. The text is valid during the
-     * call. BX_OK, and done is called later; else an error, and done is not called. */
+    /* ---- callbacks, called with ctx ---- */
+    /* Create a cluster of this name; join the cluster of this token. The string is valid during the
+     * call. BX_OK: done will be called; otherwise it will not. */
     int (*init)(void *ctx, const char *name, api_done done, void *done_ctx, struct bx_err *err);
     int (*join)(void *ctx, const char *token, api_done done, void *done_ctx, struct bx_err *err);
     void *ctx;
 };
 
-/* Listen on o->socket and, unless it is empty, on o->address. *o is copied. */
+/* Listen on o->socket and, unless it is empty, on o->address. Copies *o. */
 int api_create(struct api **api, const struct api_options *o, struct bx_err *err);
-/* Close everything and run the loop until it is closed. Called after the node was closed, which
- * answers what waits for it, and api_set_node(a, NULL). NULL is allowed. */
+/* Close all connections, and run the loop until they are closed. Must be called after the node was
+ * closed, which ends the calls that wait for it, and after api_set_node(a, NULL). NULL is allowed.
+ */
 void api_destroy(struct api *a);
 
-/* This host's node; NULL: it belongs to no cluster. */
+/* This host's node; NULL: it does not belong to a cluster. */
 void api_set_node(struct api *a, struct bx_node *node);
-/* What runs VMs here, and how: "kvm", "tcg", "none". Needed before the first request. */
+/* The VM driver, and its acceleration: "kvm", "tcg" or "none". Required before the first request.
+ */
 void api_set_driver(struct api *a, struct bx_driver *driver, const char *accel);
 
-/* From the node. */
+/* Called by the node's callbacks. */
 void api_on_event(struct api *a, const struct bx_event *e);
 void api_on_vm(struct api *a, const struct bx_vm *vm, bool gone);
 void api_on_frame(struct api *a, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);

@@ -1,10 +1,10 @@
-/* client - who calls, whatever it calls over.
+/* client - a client of the API, independent of the transport.
  *
- * A transport embeds a client in its connection and fills it in; the rest of the API knows no more
- * of it than this. MessagePack-RPC over a connection (rpc.c) and the relay between nodes (relay.c)
- * are such transports.
+ * A transport embeds a client in its connection and fills it in; the rest of the API uses only this
+ * interface. MessagePack-RPC over a connection (rpc.c) and the relay between nodes (relay.c) are
+ * transports.
  *
- * A client lives as long as it has calls under way, or until api_client_gone was called for it. */
+ * A client must outlive its pending calls, unless api_client_gone is called for it. */
 #ifndef API_CLIENT_H
 #define API_CLIENT_H
 
@@ -19,19 +19,19 @@ struct api_call;
 struct api_client;
 
 struct api_client_ops {
-    /* The answer to a call: one object or a list of what the schema describes; items NULL: nil.
-     * Objects are valid during the call. May find the client gone: it may be closed from here. */
+    /* Answer a call with an object or a list of objects of this schema; items NULL: nil. Objects
+     * are valid during the call. May close the client. */
     void (*reply)(struct api_client *client, const struct api_call *c, const struct bx_schema *s,
                   const struct bx_items *items);
     void (*fail)(struct api_client *client, const struct api_call *c, const struct bx_err *err);
-    /* A call has ended, and client->calls is one less. */
+    /* A call has ended; client->calls is already decremented. */
     void (*ended)(struct api_client *client);
-    /* Queue a notification, and send what is queued. Both NULL: this client can get none. */
+    /* Queue a notification; send what is queued. Both NULL: the transport has no notifications. */
     void (*notify)(struct api_client *client, const char *name, const struct bx_schema *s,
                    const void *obj);
     void (*flush)(struct api_client *client);
-    size_t (*queued)(const struct api_client *client); /* bytes it has not taken yet */
-    /* Tell it the error, and close it when that is sent. */
+    size_t (*queued)(const struct api_client *client); /* bytes not sent yet */
+    /* Send the error, then close the connection. */
     void (*end)(struct api_client *client, const struct bx_err *err);
 };
 
@@ -41,15 +41,15 @@ struct api_client {
     char principal[32]; /* NUL-terminated */
     enum bx_rpc_role role;
     bool is_node;    /* another node, which may call only what is relayed */
-    uint32_t codecs; /* 1 << enum bx_codec: what it takes lists in */
-    uint32_t calls;  /* under way */
+    uint32_t codecs; /* accepted for lists: bits 1 << enum bx_codec */
+    uint32_t calls;  /* pending */
     TAILQ_ENTRY(api_client) watcher;
-    uint64_t watch_at;     /* last event that was sent */
-    bool watching, behind; /* gets events; behind: from what is kept, page by page */
+    uint64_t watch_at;     /* index of the last event sent */
+    bool watching, behind; /* behind: stored events are sent first, page by page */
 };
 TAILQ_HEAD(api_clients, api_client);
 
-/* It gets no more answers and no more events. */
+/* The client has disconnected: drop its answers and stop its watch. */
 void api_client_gone(struct api_client *client);
 
 #endif

@@ -11,7 +11,7 @@
 
 static const struct bx_str list_codecs[] = {{"msgpack", 7}, {"flat", 4}, {"lz", 2}};
 
-/* What the client takes lists in, of what we know; MessagePack always. */
+/* The codecs that both sides support; MessagePack always is one. */
 static uint32_t codecs_of(const struct bx_strs *names)
 {
     uint32_t codecs = 1u << BX_CODEC_MSGPACK;
@@ -99,13 +99,13 @@ static void cluster_token(struct api_call *c)
     struct bx_err err;
 
     if (bx_view_nodes(api_view(c)) == 0) {
-        bx_err_set(&err, BX_NO_LEADER, "this member has not heard of any node yet");
-        bx_err_hint(&err, "try again: a token names the nodes that can be asked");
+        bx_err_set(&err, BX_NO_LEADER, "this member knows no node yet");
+        bx_err_hint(&err, "try again: a token contains the addresses of the nodes");
         api_fail(c, &err);
         return;
     }
     if (p->ttl_s > UINT32_MAX)
-        body.ttl_ms = UINT64_MAX; /* refused with the rest */
+        body.ttl_ms = UINT64_MAX; /* refused by the state machine, as all values above its bound */
     c->state = token = api_alloc(c, sizeof *token);
     clock->ops->random(clock, token->secret, sizeof token->secret);
     token_hash(token->secret, body.secret_hash);
@@ -151,7 +151,7 @@ static void show_member(const struct bx_view *v, const struct bx_node_status *st
                         const struct bx_member *m, struct bx_member_reply *out)
 {
     const struct bx_node_row *n = bx_view_node(v, m->id);
-    /* Of the others it is known what they are when there is a leader; of oneself always. */
+    /* The status of other members is known only while there is a leader. */
     bool known = st->leader != 0 || m->id != st->id;
 
     *out = (struct bx_member_reply){
@@ -166,7 +166,7 @@ static void show_member(const struct bx_view *v, const struct bx_node_status *st
     }
 }
 
-/* The list's texts are views of *st. */
+/* The strings of the list point into *st. */
 static struct bx_list show_members(struct api_call *c, const struct bx_node_status *st)
 {
     struct bx_member_reply *list = api_alloc(c, st->n_members * sizeof *list);
@@ -176,7 +176,7 @@ static struct bx_list show_members(struct api_call *c, const struct bx_node_stat
     return (struct bx_list){list, st->n_members};
 }
 
-/* What this member knows, quorum or not: status is what one asks when there is none. */
+/* Answered from this member's own state, without a barrier: status must work without a quorum. */
 static void cluster_status(struct api_call *c)
 {
     struct bx_cluster_info info;

@@ -1,12 +1,12 @@
-/* conn - one client's connection: messages out of what came in, and answers back.
+/* conn - a client's connection: splits the input into messages and sends the answers.
  *
- * Complete messages are taken from the input as they come, until too many calls are under way. Then
- * the stream is paused, and what lies in the input waits until enough of them have ended.
+ * Complete messages are processed as they arrive, until too many calls are pending. Then the stream
+ * is paused, and the rest of the input waits until enough calls have ended.
  *
- * There are three ways to the end. Malformed input, a closed peer and a broken socket close at
- * once. A message beyond the bounds is answered first, and what the client still sends is discarded
- * until it has read the answer and closed. A connection beyond the bound is answered and closed,
- * whether the client reads that or not. The last two have a deadline. */
+ * A connection ends in one of three ways. Malformed input, a closed peer and a broken socket close
+ * it at once. A message that is too large is answered with an error, and further input is discarded
+ * until the client has closed. A connection beyond the maximum gets an error and is closed without
+ * waiting for the client. The last two have a deadline. */
 #include "api/priv.h"
 
 const struct stream_limits api_limits = {.queue_bytes = API_OUT_MAX,
@@ -31,7 +31,7 @@ static void on_ready(struct stream *s)
     api_conn_welcome(conn_of(s));
 }
 
-/* ---- the end ---- */
+/* ---- closing ---- */
 
 static void on_gone(struct stream *s)
 {
@@ -85,7 +85,7 @@ static void on_sent(struct stream *s)
 
 void api_conn_send(struct api_conn *c, struct bx_buf *b)
 {
-    /* A buffer that failed lacks something; a full queue is a client that takes no answers. */
+    /* A failed buffer is incomplete; a full queue means that the client does not read. */
     if (b->failed || !stream_send(&c->stream, b)) {
         bx_buf_release(b);
         api_conn_close(c);
@@ -94,8 +94,8 @@ void api_conn_send(struct api_conn *c, struct bx_buf *b)
 
 /* ---- reading ---- */
 
-/* What is beyond the bounds is named in an answer before the connection ends. The id stands in the
- * first bytes when it is small, as clients number their requests. */
+/* Answer a message beyond the bounds with an error, then end the connection. The request's id is in
+ * the first bytes if it is small; otherwise 0 is used. */
 static void too_large(struct api_conn *c)
 {
     const uint8_t *p = c->stream.in.data;
@@ -105,7 +105,7 @@ static void too_large(struct api_conn *c)
 
     bx_err_set(&err, BX_TOO_LARGE, "the request is larger than %u KiB or nested deeper than %u",
                (c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX) >> 10, BX_PACK_DEPTH);
-    bx_err_hint(&err, "labels and other text have bounds: blixardctl help vm create");
+    bx_err_hint(&err, "blixardctl help vm create describes the limits of labels and other text");
     api_rpc_put_error(&b, c->api, id, &err);
     bx_buf_release(&c->stream.in);
     api_conn_end(c);
@@ -113,7 +113,7 @@ static void too_large(struct api_conn *c)
     api_conn_send(c, &b);
 }
 
-/* All complete messages of the input. */
+/* Process all complete messages of the input. */
 static void take_messages(struct api_conn *c)
 {
     size_t at = 0;
@@ -146,7 +146,7 @@ static void take_messages(struct api_conn *c)
         c->began = now(c);
 }
 
-/* Too many calls are under way: what lies in the input waits with the rest. */
+/* Stop reading while too many calls are pending. */
 static void pause_if_full(struct api_conn *c)
 {
     if (!c->stream.closing && !c->ending && c->client.calls >= API_CALLS_PER_CONN)

@@ -28,7 +28,7 @@ struct bx_str api_copy(struct api_call *c, struct bx_str s)
     return (struct bx_str){p, s.n};
 }
 
-/* Arenas keep a block for the next call; a few of them serve all but bursts. */
+/* Arenas keep a block for the next call; a few kept arenas are enough except in bursts. */
 static void take_arena(struct api_call *c)
 {
     if (c->api->n_arenas > 0)
@@ -47,7 +47,7 @@ static void give_arena(struct api_call *c)
     a->arenas[a->n_arenas++] = c->arena;
 }
 
-/* ---- the end ---- */
+/* ---- answering ---- */
 
 static void stop_waiting(struct api_call *c)
 {
@@ -76,7 +76,7 @@ static void end(struct api_call *c)
     bx_pool_release(&a->pool, c);
 }
 
-/* Answering may close the connection, which must not end the call as well. */
+/* Sending may close the connection, which must not end this call a second time. */
 void api_reply_items(struct api_call *c, const struct bx_schema *s, const struct bx_items *items)
 {
     stop_waiting(c);
@@ -127,11 +127,12 @@ void api_client_gone(struct api_client *client)
             continue;
         c->client = NULL;
         if (c->waiting)
-            c->deadline = 0; /* it has no effect but its answer: the next tick ends it */
+            c->deadline =
+                0; /* a waiting call has no effect but its answer: end it at the next tick */
     }
 }
 
-/* ---- the beginning ---- */
+/* ---- requests ---- */
 
 struct api_call *api_call_create(struct api *a, struct api_client *client, const uint8_t *p,
                                  size_t n)
@@ -166,8 +167,8 @@ static int check_room(const struct api *a, struct bx_err *err)
 {
     if (a->n_calls <= API_CALLS_MAX && a->calls_bytes <= API_CALLS_BYTES)
         return BX_OK;
-    bx_err_set(err, BX_BUSY, "%u requests are under way already", a->n_calls - 1);
-    bx_err_hint(err, "try again; nothing was done");
+    bx_err_set(err, BX_BUSY, "too many pending requests (%u)", a->n_calls - 1);
+    bx_err_hint(err, "try again; the request had no effect");
     return BX_BUSY;
 }
 
@@ -178,7 +179,8 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
     c->method = bx_method_find(name.p, name.n);
     if (c->method != BX__METHODS)
         return BX_OK;
-    bx_err_set(err, BX_UNSUPPORTED, "no method \"%.*s\"", (int)(name.n > 64 ? 64 : name.n), name.p);
+    bx_err_set(err, BX_UNSUPPORTED, "unknown method \"%.*s\"", (int)(name.n > 64 ? 64 : name.n),
+               name.p);
     for (int m = 0; m < BX__METHODS; m++)
         names[m] = bx_methods[m]->name;
     word = bx_suggest(name.p, name.n, names, BX__METHODS);
@@ -194,21 +196,21 @@ static int check_role(const struct api_call *c, struct bx_err *err)
     const struct bx_method_info *m = bx_methods[c->method];
 
     if (c->client->role < m->role) {
-        bx_err_set(err, BX_DENIED, "%s is not for %s", m->name, c->client->principal);
+        bx_err_set(err, BX_DENIED, "permission denied: %s (%s)", m->name, c->client->principal);
         bx_err_hint(err, "use the account that runs blixardd, or root");
         return BX_DENIED;
     }
     if (c->client->is_node && !m->relayed)
-        return bx_err_set(err, BX_DENIED, "%s is not for other nodes", m->name);
+        return bx_err_set(err, BX_DENIED, "permission denied: %s (node)", m->name);
     if (c->api->node == NULL && !m->before_init) {
-        bx_err_set(err, BX_CONFLICT, "this host belongs to no cluster yet");
+        bx_err_set(err, BX_CONFLICT, "this host does not belong to a cluster");
         bx_err_hint(err, "blixardctl cluster init, or cluster join TOKEN");
         return BX_CONFLICT;
     }
     return BX_OK;
 }
 
-/* Most VMs have none: what holds the most there may be is pooled. */
+/* Most VMs have no metadata, so the array for the maximum is pooled, not part of the parameters. */
 static int keep_metadata(struct api_call *c, struct bx_err *err)
 {
     struct bx_pairs *pairs = &((struct bx_vm_create_params *)c->params)->body.config.metadata;
@@ -223,7 +225,7 @@ static int keep_metadata(struct api_call *c, struct bx_err *err)
     return BX_OK;
 }
 
-/* A configuration is read into the pooled object that its command is encoded from. */
+/* A VM configuration is decoded into a pooled object, from which the command is encoded. */
 static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
 {
     struct bx_codec_call call = bx_codec_decoding(BX_CODEC_MSGPACK, BX_USE_REQUEST);
@@ -351,7 +353,7 @@ void api_wait(struct api_call *c)
     TAILQ_INSERT_TAIL(&c->api->waits, c, link);
 }
 
-void api_waits_look(struct api *a, const struct bx_vm *vm, bool gone)
+void api_waits_vm_changed(struct api *a, const struct bx_vm *vm, bool gone)
 {
     struct api_call *c, *next;
 

@@ -4,9 +4,10 @@
 
 #define LIMIT 1000u
 #define LIMIT_MAX 10000u
-#define PAGE 1000u /* read at once while looking for those that match */
+#define PAGE 1000u /* events read at a time while searching for matches */
 
-/* Events from before what is kept can not be shown, and silence would look like none. */
+/* Refuse to start before the oldest stored event: an empty answer would look as if nothing had
+ * happened. */
 static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
 {
     uint64_t oldest = bx_fsm_events_oldest(f);
@@ -23,7 +24,7 @@ static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
 
 struct found {
     struct api_call *call;
-    struct bx_event *list; /* of room */
+    struct bx_event *list; /* has room for `room` events */
     uint32_t n, room, limit;
     uint64_t last;
 };
@@ -103,7 +104,7 @@ static void events_list(struct api_call *c)
 
     if (common->limit > LIMIT_MAX) {
         bx_err_set(&err, BX_INVALID, "limit: must be 1 to %u", LIMIT_MAX);
-        bx_err_hint(&err, "go on from the last index with since");
+        bx_err_hint(&err, "continue with since set to the last index");
         api_fail(c, &err);
     } else if (api_match_check(&bx_event_reply_schema, &common->match, &err) != BX_OK) {
         api_fail(c, &err);
@@ -114,10 +115,10 @@ static void events_list(struct api_call *c)
 
 /* ---- watching ----
  *
- * A watcher begins behind: it gets pages of what is kept, the next one when it has taken enough of
- * the last, until there is no more; from then on it gets events as they happen. One who takes them
- * too slowly is behind again, so that little is queued for anybody. Only who is so slow that what
- * it needs next is no longer kept is told so and closed. */
+ * A watcher starts behind: it is sent stored events, a page at a time, each as its queue drains.
+ * Once it has caught up, it is sent events as they happen. A watcher that reads too slowly is
+ * behind again, which bounds its queue. When the next event it needs is no longer stored, it gets
+ * an error and its connection is closed. */
 
 void api_watch_stop(struct api_client *client)
 {
@@ -134,7 +135,7 @@ static void add(void *ctx, const struct bx_event *e)
     client->watch_at = e->index;
 }
 
-/* No more events: say why, and close. */
+/* End the watch with an error, and close the connection. */
 static void stop(struct api_client *client, const struct bx_err *err)
 {
     api_watch_stop(client);
@@ -169,7 +170,7 @@ void api_watch_event(struct api_client *client, const struct bx_event *e)
         client->behind = true;
         return;
     }
-    if (e->index != client->watch_at + 1) { /* a snapshot was installed, with the events between */
+    if (e->index != client->watch_at + 1) { /* a snapshot with the events between was installed */
         client->behind = true;
         api_watch_more(client);
         return;

@@ -1,5 +1,4 @@
-/* list - what of a list its caller wants: `after`, `limit` and `match`, by the schema of the items.
- */
+/* list - the parameters `after`, `limit` and `match` of lists, evaluated by the items' schema. */
 #include "api/priv.h"
 
 #include "wire/suggest.h"
@@ -65,7 +64,8 @@ static bool has_text(const struct bx_field *f)
 
 /* ---- match ---- */
 
-/* "phase", or "labels.app": the field, and in *inner what of its pairs. NULL: there is none. */
+/* The field of a key such as "phase", or "labels.app", where *inner becomes "app". NULL: unknown.
+ */
 static const struct bx_field *find_field(const struct bx_schema *s, struct bx_str key,
                                          struct bx_str *inner)
 {
@@ -98,13 +98,13 @@ int api_match_check(const struct bx_schema *s, const struct bx_pairs *match, str
         if (has_text(&s->fields[i]))
             words[n++] = s->fields[i].name;
     }
-    bx_err_set(err, BX_INVALID, "match: a %s has no \"%.*s\" to compare", s->name,
-               (int)(key.n > 64 ? 64 : key.n), key.p);
+    bx_err_set(err, BX_INVALID, "match: unknown field \"%.*s\" of %s",
+               (int)(key.n > 64 ? 64 : key.n), key.p, s->name);
     word = bx_suggest(key.p, key.n, words, n);
     if (word != NULL)
         bx_err_hint(err, "did you mean \"%s\"?", word);
     else
-        bx_err_hint(err, "docs/API.md lists the fields; labels.KEY compares a label");
+        bx_err_hint(err, "docs/API.md lists the fields; labels.KEY matches a label");
     return BX_INVALID;
 }
 
@@ -144,9 +144,9 @@ static const struct bx_field *key_field(const struct bx_schema *s, const char *k
 }
 
 struct cursor {
-    const struct bx_field *field; /* NULL: from the beginning */
-    struct bx_str text;
-    uint64_t number; /* when the field is one */
+    const struct bx_field *field; /* NULL: start at the beginning */
+    struct bx_str text;           /* the key, and as a number, of the last item not wanted */
+    uint64_t number;
 };
 
 static int open_cursor(struct cursor *cursor, struct api_call *c, const struct bx_schema *s,
@@ -185,7 +185,7 @@ static bool is_after(const struct cursor *cursor, const void *obj)
     return order > 0 || (order == 0 && key.n > cursor->text.n);
 }
 
-/* ---- the list that is left ---- */
+/* ---- the selected items ---- */
 
 struct picked {
     const struct bx_items *all;

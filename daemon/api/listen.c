@@ -1,11 +1,11 @@
-/* listen - where clients connect, and who they are. */
+/* listen - accepts clients and identifies them. */
 #include "api/priv.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Half of the descriptors are for clients at most: log, state and peers need theirs. */
+/* Clients get at most half of the file descriptors; log, state and peers need the rest. */
 static uint32_t conns_max(void)
 {
     struct rlimit files;
@@ -15,7 +15,7 @@ static uint32_t conns_max(void)
     return (uint32_t)files.rlim_cur / 2;
 }
 
-/* Over TCP everybody is an administrator: only loopback addresses are accepted. */
+/* Every TCP client is an administrator, which is why only loopback addresses are accepted. */
 static void identify(struct api_conn *c)
 {
     const struct stream_peer *peer = &c->stream.peer;
@@ -32,13 +32,13 @@ static void identify(struct api_conn *c)
     }
 }
 
-/* Beyond the bound a connection is told, and closed. */
-static void turn_away(struct api_conn *c)
+/* Refuse a connection beyond the maximum. */
+static void refuse(struct api_conn *c)
 {
     struct bx_err err;
 
-    bx_err_set(&err, BX_BUSY, "%u connections are open already", c->api->conns_max);
-    bx_err_hint(&err, "close some, or ask another node");
+    bx_err_set(&err, BX_BUSY, "too many connections (%u)", c->api->conns_max);
+    bx_err_hint(&err, "close some, or connect to another node");
     c->client.ops->end(&c->client, &err);
 }
 
@@ -46,7 +46,7 @@ void api_conn_welcome(struct api_conn *c)
 {
     identify(c);
     if (c->api->n_conns > c->api->conns_max)
-        turn_away(c);
+        refuse(c);
 }
 
 static void on_incoming(struct stream_listener *l)

@@ -1,7 +1,7 @@
-/* mem - what the memory of this node's process is used for.
+/* mem - the memory statistics of this process.
  *
- * Answered by the node that is asked, from its own counters, without a barrier: it works without a
- * quorum, and on a host that belongs to no cluster yet. */
+ * Answered from the process's own counters, without a barrier: works without a quorum, and on a
+ * host that does not belong to a cluster. */
 #include "api/priv.h"
 
 #include "diag/memory.h"
@@ -11,8 +11,7 @@
 
 #include <string.h>
 
-/* ---- a reply whose schema is made while it is filled: only the registry knows what there is ----
- */
+/* ---- a reply whose schema is built at run time, from the registry of metrics ---- */
 
 #define FIELDS_MAX (1u + BX_METRICS_MAX + BX_OWNER_REPLIES)
 #define BYTES_MAX (64u + BX_METRICS_MAX * BX_METRICS_BYTES + sizeof(struct bx_owners_reply))
@@ -25,7 +24,7 @@ struct reply {
     _Alignas(8) uint8_t object[BYTES_MAX];
 };
 
-/* Room for one more record. */
+/* Add a field for a record, and return where its value is to be written. */
 static void *add_record(struct reply *r, const char *name, const struct bx_schema *s)
 {
     size_t at = r->used;
@@ -53,10 +52,10 @@ static void begin(struct reply *r, bool tracking)
     r->used = 8;
 }
 
-/* ---- what the process counts ---- */
+/* ---- metrics ---- */
 
-/* In this order: a source under its label, or under the name of the set; those of a set with a
- * group in a map of that name. */
+/* The sets shown, in order. A source is shown under its label, or else under the name of its set;
+ * the sources of a set with a group, in a map of that name. */
 static const struct shown {
     const struct bx_metric_set *set;
     const char *group;
@@ -87,7 +86,7 @@ static void add_sources(struct reply *r, const struct bx_metrics *m,
     }
 }
 
-/* One map more, with the records of the group in it; the schema lives as long as the call. */
+/* Add the records of a group as a map; its schema lives as long as the call. */
 static bool add_group(struct api_call *c, struct reply *r, const char *name,
                       const struct reply *group)
 {
@@ -111,7 +110,7 @@ static struct reply *create_reply(struct api_call *c)
     return r;
 }
 
-/* False: memory is out. */
+/* False: out of memory. */
 static bool add_sources_of_group(struct api_call *c, struct reply *r, const struct shown *what)
 {
     struct reply *group = create_reply(c);
@@ -126,7 +125,7 @@ static bool add_sources_of_group(struct api_call *c, struct reply *r, const stru
 #define TRACKING true
 #define SITES 64u
 #define FRAME_TEXT 128u
-#define CODES 32u /* scopes of the code */
+#define CODES 32u /* scopes in the code */
 _Static_assert(BX__OWNERS == BX_OWNER_REPLIES, "every owner is shown");
 
 static struct bx_count_reply count_of(const struct bx_track_count *c)
@@ -166,8 +165,8 @@ static struct bx_strs frames_of(struct api_call *c, const struct bx_track_site *
     return (struct bx_strs){list, s->n_frames};
 }
 
-/* The scopes of the code are known at run time only, as the sources of metrics are: they stand
- * before the last of the fields that are always there. */
+/* The scopes in the code are known only at run time; the map of them comes before the last of the
+ * static fields. */
 static void compose_sites(struct api_call *c, const struct bx_sites_reply *from)
 {
     const struct bx_schema *always = &bx_sites_reply_schema;
@@ -213,20 +212,20 @@ static void reply_sites(struct api_call *c, const char *scope, const struct bx_t
 static int scope_error(int rc, const char *scope, struct bx_err *err)
 {
     if (rc == BX_CONFLICT)
-        bx_err_set(err, rc, "scope \"%s\" runs already", scope);
+        bx_err_set(err, rc, "scope \"%s\" already started", scope);
     else if (rc == BX_BUSY)
-        bx_err_set(err, rc, "%u scopes run already", BX_TRACK_SCOPES);
+        bx_err_set(err, rc, "too many scopes (%u)", BX_TRACK_SCOPES);
     else if (rc == BX_NO_MEMORY)
-        bx_err_set(err, rc, "no memory for a scope");
+        bx_err_set(err, rc, "out of memory");
     else if (rc == BX_NOT_FOUND)
-        bx_err_set(err, rc, "no scope \"%s\" runs", scope);
+        bx_err_set(err, rc, "scope \"%s\" was not started", scope);
     else
         bx_err_set(err, rc, "scope: must be 1 to %u bytes", BX_TRACK_NAME - 1);
-    bx_err_hint(err, "blixardctl mem sites --scope NAME --start begins one, --finish ends it");
+    bx_err_hint(err, "blixardctl mem sites --scope NAME --start starts one, --finish ends it");
     return rc;
 }
 
-/* The report comes before the end of a scope that is finished. */
+/* Report before finishing a scope: its counts go with it. */
 static int sites(struct api_call *c, struct bx_err *err)
 {
     const struct bx_sites_params *p = c->params;
@@ -291,7 +290,7 @@ static void mem_stats(struct api_call *c)
     struct bx_err err;
 
     if (r == NULL || !add_all(c, r)) {
-        bx_err_set(&err, BX_NO_MEMORY, "no memory for the answer");
+        bx_err_set(&err, BX_NO_MEMORY, "out of memory");
         api_fail(c, &err);
         return;
     }

@@ -2,7 +2,7 @@
 
 static const void *show_nth(void *ctx, uint32_t i)
 {
-    static struct bx_node_reply r; /* one thread, and valid until the next one */
+    static struct bx_node_reply r; /* used by one thread, valid until the next item */
 
     api_show_node(bx_view_node_at(ctx, i), &r);
     return &r;
@@ -44,7 +44,7 @@ static bool names_node(struct api_call *c)
     if (p->node.n > 0)
         return true;
     bx_err_set(&err, BX_INVALID, "node: is missing");
-    bx_err_hint(&err, "blixardctl node list shows what there is");
+    bx_err_hint(&err, "blixardctl node list shows the nodes");
     api_fail(c, &err);
     return false;
 }

@@ -1,14 +1,13 @@
-/* relay - reads that only another node can answer: a question of this node's, and the answer to one
- * of theirs.
+/* relay - reads that only one particular node can answer, sent to it over the link.
  *
- * A question is a MessagePack-RPC request in a QUERY frame, behind a number that the ANSWER frame
- * repeats (libcore/wire/frame.h). It is asked as a stale read: the node that has the answer need
- * not wait for anything. When it does not answer in time, the call that waits for it fails. */
+ * A query is a MessagePack-RPC request in a QUERY frame, after a number that the ANSWER frame
+ * repeats (libcore/wire/frame.h). It is sent as a stale read, so the other node answers without a
+ * barrier. A call whose answer does not arrive in time fails. */
 #include "api/priv.h"
 
 #include <string.h>
 
-/* ---- other nodes as clients: one client for all of them, call->from tells which ---- */
+/* ---- queries of other nodes: one client for all of them; call->from is the node ---- */
 
 static void send_answer(struct api_client *client, const struct api_call *c, struct bx_buf *b)
 {
@@ -81,9 +80,9 @@ void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p
     api_call_run(c, method, bx_val_len(params) == 1 ? bx_val_at(params, 0) : NULL);
 }
 
-/* ---- questions of this node ---- */
+/* ---- queries of this node ---- */
 
-static bool send_question(struct api_call *c, uint64_t node)
+static bool send_query(struct api_call *c, uint64_t node)
 {
     const struct bx_schema *s = bx_methods[c->method]->params;
     struct bx_buf b = {0};
@@ -109,13 +108,13 @@ void api_relay(struct api_call *c, uint64_t node)
 
     api_common(c)->consistency = BX_STALE;
     c->query = ++c->api->next_query;
-    if (send_question(c, node)) {
+    if (send_query(c, node)) {
         api_wait(c);
         return;
     }
-    bx_err_set(&err, BX_UNREACHABLE, "node \"%s\", which has them, is not connected",
+    bx_err_set(&err, BX_UNREACHABLE, "node \"%s\", which runs the VM, is not connected",
                api_node_name(bx_node_view(c->api->node), node));
-    bx_err_hint(&err, "blixardctl node list tells how it is");
+    bx_err_hint(&err, "blixardctl node list shows its state");
     api_fail(c, &err);
 }
 
@@ -124,11 +123,11 @@ void api_relay_over(struct api_call *c)
     struct bx_err err;
 
     bx_err_set(&err, BX_UNREACHABLE, "the node that runs the VM does not answer");
-    bx_err_hint(&err, "blixardctl node list tells how it is");
+    bx_err_hint(&err, "blixardctl node list shows its state");
     api_fail(c, &err);
 }
 
-/* What another node says went wrong, which may be newer and say more. */
+/* Pass on the error of another node. That node may be newer: unknown members are ignored. */
 static void pass_error(struct api_call *c, bx_val error)
 {
     struct bx_str name = {"", 0}, message = {"", 0}, hint = {"", 0};

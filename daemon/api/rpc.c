@@ -4,7 +4,8 @@
 
 /* ---- errors ---- */
 
-/* Texts repeat what the client sent, which may be anything: what is no text is shown as such. */
+/* Messages may quote the request. Replace control characters, and all else but ASCII if the text is
+ * not UTF-8. */
 static struct bx_str printable(const char *text, char *out)
 {
     size_t n = strlen(text);
@@ -72,7 +73,7 @@ int api_rpc_put_error(struct bx_buf *b, struct api *a, uint64_t id, const struct
     return bx_pw_nil(b);
 }
 
-/* A flat list goes into the answer as bytes, with a header that names its form. */
+/* A list in a form other than MessagePack is sent as bytes, with a header that names the codec. */
 static int put_items(struct bx_buf *b, uint32_t codecs, const struct bx_schema *s,
                      const struct bx_items *items)
 {
@@ -141,10 +142,7 @@ static void reply(struct api_client *client, const struct api_call *c, const str
         return;
     }
     bx_buf_release(&b);
-    bx_err_set(&err, rc,
-               rc == BX_NO_MEMORY ? "no memory for the answer"
-                                  : "the answer can not be "
-                                    "encoded");
+    bx_err_set(&err, rc, rc == BX_NO_MEMORY ? "out of memory" : "the answer can not be encoded");
     fail(client, c, &err);
 }
 

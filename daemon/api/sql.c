@@ -1,4 +1,4 @@
-/* sql - SELECT over the state, on a thread of libuv's pool and a connection of its own. */
+/* sql - SELECT over the state, run on libuv's thread pool with its own database connection. */
 #include "api/priv.h"
 
 #include "wire/sql.h"
@@ -29,7 +29,7 @@ static void work(uv_work_t *w)
     s->rc = bx_fsm_sql(s->call->api->o.state_path, p->query, &limits, &s->out, &s->err);
 }
 
-/* The result is {columns: [...], rows: [...]}: where the two lists lie in it. */
+/* Find the two lists in the result, {columns: [...], rows: [...]}. */
 static struct bx_sql_reply split(const struct bx_buf *b)
 {
     size_t columns = 1 + sizeof "columns", rows;
@@ -51,7 +51,7 @@ static void done(uv_work_t *w, int status)
     if (status != 0)
         s->rc = bx_err_set(&s->err, BX_SHUTDOWN, "the daemon is stopping");
     if (s->rc == BX_INVALID && s->err.hint[0] == '\0')
-        bx_err_hint(&s->err, "give one query, for example SELECT name, phase FROM vms");
+        bx_err_hint(&s->err, "pass one query, for example SELECT name, phase FROM vms");
     bx_buf_move(&out, &s->out);
     if (s->rc != BX_OK) {
         api_fail(s->call, &s->err);
@@ -69,7 +69,7 @@ static bool full(struct api_call *c)
 
     if (c->api->sql_running < API_SQL_MAX)
         return false;
-    bx_err_set(&err, BX_BUSY, "%u queries run already", API_SQL_MAX);
+    bx_err_set(&err, BX_BUSY, "too many running queries (%u)", API_SQL_MAX);
     bx_err_hint(&err, "try again when one has ended");
     api_fail(c, &err);
     return true;
@@ -80,7 +80,7 @@ static void begin(struct api_call *c)
     struct bx_clock *clock = c->api->o.clock;
     struct api_sql *s;
 
-    if (full(c)) /* others that waited for the same barrier were first */
+    if (full(c)) /* again: other calls may have started after the same barrier */
         return;
     s = api_alloc(c, sizeof *s);
     s->call = c;

@@ -60,7 +60,7 @@ static bool names_tenant(struct api_call *c)
     if (p->tenant.n > 0)
         return true;
     bx_err_set(&err, BX_INVALID, "tenant: is missing");
-    bx_err_hint(&err, "blixardctl tenant list shows what there is");
+    bx_err_hint(&err, "blixardctl tenant list shows the tenants");
     api_fail(c, &err);
     return false;
 }
@@ -73,7 +73,7 @@ static void tenant_show(struct api_call *c)
 
 /* ---- writes ---- */
 
-/* True when the amount is given; else it becomes 0. */
+/* Whether the amount is given; if not, set it to 0. */
 static bool given(uint64_t *amount)
 {
     if (*amount != UINT64_MAX)
@@ -119,7 +119,7 @@ static void tenant_delete(struct api_call *c)
         api_write(c, BX_CMD_TENANT_DELETE, &body, p->tenant);
 }
 
-/* The tenant as it is now; of one that is gone, its name. */
+/* Answer with the tenant as it is now, or with its name alone if it was deleted. */
 static void written(struct api_call *c, const struct bx_outcome *o)
 {
     const struct bx_tenant_params *p = c->params;

@@ -62,7 +62,7 @@ static bool names_vm(struct api_call *c)
     if (p->vm.n > 0)
         return true;
     bx_err_set(&err, BX_INVALID, "vm: is missing");
-    bx_err_hint(&err, "give a name, a uuid or the beginning of one");
+    bx_err_hint(&err, "pass a name, a uuid or the beginning of a uuid");
     api_fail(c, &err);
     return false;
 }
@@ -201,7 +201,7 @@ static void vm_explain(struct api_call *c)
 
 /* ---- logs: only the node that runs the VM has them ---- */
 
-/* A console is bytes; those that are no text are shown as such. */
+/* A console may contain any bytes. Replace those that are not text, because the reply is. */
 static void make_text(struct bx_buf *b)
 {
     bool valid = bx_utf8_valid((const char *)b->data, b->len);

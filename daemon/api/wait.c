@@ -1,12 +1,11 @@
-/* wait - vm.wait: a call that is answered when its VM is where it should be, or can no longer get
- * there. */
+/* wait - vm.wait: answered when the VM reaches the phase that is waited for, or no longer can. */
 #include "api/priv.h"
 
 #include <string.h>
 
-/* What the call waits for, in the words of its error. */
+/* What the call waits for, for messages. */
 static const char *const goals[] = {
-    [BX_UNTIL_RUNNING] = "running", [BX_UNTIL_STOPPED] = "stopped", [BX_UNTIL_DELETED] = "gone"};
+    [BX_UNTIL_RUNNING] = "running", [BX_UNTIL_STOPPED] = "stopped", [BX_UNTIL_DELETED] = "deleted"};
 
 static const struct bx_vm_params *params(const struct api_call *c)
 {
@@ -37,8 +36,8 @@ static bool is_resting(const struct bx_vm *vm)
     return vm->phase == BX_PHASE_STOPPED || vm->phase == BX_PHASE_FAILED;
 }
 
-/* The run that was waited for has ended, and the restart policy ordered another one. That one may
- * fare better, but who waits wants to hear now of a kernel that is not there. */
+/* The run that was waited for has ended, and the restart policy has ordered another one. It may
+ * succeed, but the reason, such as a missing kernel, should be reported now. */
 static bool ended_before(const struct api_call *c, const struct bx_vm *vm)
 {
     return vm->epoch > params(c)->epoch && params(c)->epoch > 0 && vm->phase == BX_PHASE_CREATING &&
@@ -50,13 +49,13 @@ static bool can_not_run(const struct api_call *c, const struct bx_vm *vm)
     return is_resting(vm) || vm->desired != BX_DESIRED_RUNNING || ended_before(c, vm);
 }
 
-/* Answer when this is the end of the wait, one way or the other. */
+/* Answer the call if the wait is over, successfully or not. */
 static bool settle(struct api_call *c, const struct bx_vm *vm)
 {
     enum bx_until until = params(c)->until;
 
     if (vm->epoch < params(c)->epoch && vm->desired == BX_DESIRED_RUNNING)
-        return false; /* the run before still stops */
+        return false; /* the previous run is still being stopped */
     if ((until == BX_UNTIL_RUNNING && vm->phase == BX_PHASE_RUNNING) ||
         (until == BX_UNTIL_STOPPED && is_resting(vm)))
         reply_vm(c, vm);
@@ -100,11 +99,11 @@ static void vm_wait(struct api_call *c)
         return;
     }
     bx_err_set(&err, BX_INVALID, "vm: must be a uuid");
-    bx_err_hint(&err, "vm.show tells the uuid of a name");
+    bx_err_hint(&err, "vm.show returns the uuid of a name");
     api_fail(c, &err);
 }
 
-static void look(struct api_call *c, const struct bx_vm *vm, bool gone)
+static void vm_changed(struct api_call *c, const struct bx_vm *vm, bool gone)
 {
     if (memcmp(c->state, vm->uuid, 16) != 0)
         return;
@@ -114,15 +113,16 @@ static void look(struct api_call *c, const struct bx_vm *vm, bool gone)
         settle(c, vm);
 }
 
-static void over(struct api_call *c)
+static void expired(struct api_call *c)
 {
     struct bx_err err;
 
     bx_err_set(&err, BX_TIMEOUT, "the VM was not %s in time", goals[params(c)->until]);
-    bx_err_hint(&err, "it goes on; blixardctl vm show tells how far it is");
+    bx_err_hint(&err, "the operation continues; blixardctl vm show shows its progress");
     api_fail(c, &err);
 }
 
 /* ---- the methods ---- */
 
-const struct api_method api_vm_wait = {.run = vm_wait, .vm_changed = look, .expired = over};
+const struct api_method api_vm_wait = {
+    .run = vm_wait, .vm_changed = vm_changed, .expired = expired};

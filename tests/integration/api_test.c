@@ -445,7 +445,7 @@ TEST(long_queries_end_and_hold_up_nobody)
     assert_true(rpc_write(&c, b.data, b.len));
     bx_buf_release(&b);
     for (int i = 0; i < 4; i++) { /* four at a time, and the rest is told at once */
-        rpc_is_error(rpc_read(&c), BX_BUSY, "4 queries run already");
+        rpc_is_error(rpc_read(&c), BX_BUSY, "too many running queries (4)");
         busy++;
     }
     assert_true(host_now_ms() - began < 4000);
@@ -545,7 +545,7 @@ TEST(a_founder_is_asked_for_tokens_at_once)
 
         assert_non_null(answer);
         if (bx_val_type(bx_val_at(answer, 2)) != BX_V_NIL)
-            rpc_is_error(answer, BX_NO_LEADER, "has not heard of any node");
+            rpc_is_error(answer, BX_NO_LEADER, "knows no node yet");
     }
     while (bx_val_type(bx_val_at(rpc_call(&c, "cluster.token_create", "{}"), 2)) != BX_V_NIL)
         host_wait(until, "a token");

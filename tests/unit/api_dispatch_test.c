@@ -158,18 +158,18 @@ TEST(the_table_says_who_may)
     client.role = BX_RPC_VIEWER;
     for (int m = 0; m < BX__METHODS; m++) {
         if (bx_methods[m]->role > BX_RPC_VIEWER)
-            refuses(bx_methods[m]->name, "{}", BX_DENIED, "not for tester");
+            refuses(bx_methods[m]->name, "{}", BX_DENIED, "permission denied: ");
     }
     client.role = BX_RPC_ADMIN;
     client.is_node = true;
     for (int m = 0; m < BX__METHODS; m++) {
         if (!bx_methods[m]->relayed)
-            refuses(bx_methods[m]->name, "{}", BX_DENIED, "not for other nodes");
+            refuses(bx_methods[m]->name, "{}", BX_DENIED, "permission denied");
     }
     client.is_node = false;
     for (int m = 0; m < BX__METHODS; m++) {
         if (!bx_methods[m]->before_init)
-            refuses(bx_methods[m]->name, "{}", BX_CONFLICT, "no cluster yet");
+            refuses(bx_methods[m]->name, "{}", BX_CONFLICT, "not belong to a cluster");
     }
     assert_int_equal(client.calls, 0);
 }

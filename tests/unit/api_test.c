@@ -409,7 +409,7 @@ TEST(too_large_is_told)
     large_request(&b, 9, 1000 << 10);
     write_all(&c, b.data, b.len);
     bx_buf_release(&b);
-    rpc_is_error(rpc_read(&c), BX_CONFLICT, "no cluster");
+    rpc_is_error(rpc_read(&c), BX_CONFLICT, "not belong to a cluster");
     rpc_close(&c);
 }
 
@@ -618,10 +618,10 @@ TEST(errors_say_what_to_do)
     struct bx_buf b = {0};
 
     rpc_fails(&c, "vm.lst", "{}", BX_UNSUPPORTED, "did you mean \"vm.list\"?");
-    rpc_fails(&c, "frobnicate", "{}", BX_UNSUPPORTED, "no method \"frobnicate\"");
-    rpc_fails(&c, "vm.list", "{}", BX_CONFLICT, "this host belongs to no cluster yet");
+    rpc_fails(&c, "frobnicate", "{}", BX_UNSUPPORTED, "unknown method \"frobnicate\"");
+    rpc_fails(&c, "vm.list", "{}", BX_CONFLICT, "this host does not belong to a cluster");
     rpc_fails(&c, "vm.list", "{}", BX_CONFLICT, "blixardctl cluster init");
-    rpc_fails(&c, "cluster.status", "{}", BX_CONFLICT, "this host belongs to no cluster yet");
+    rpc_fails(&c, "cluster.status", "{}", BX_CONFLICT, "this host does not belong to a cluster");
     rpc_fails(&c, "cluster.init", "{\"nmae\": \"x\"}", BX_INVALID, "did you mean \"name\"?");
     rpc_fails(&c, "cluster.init", "{\"colour\": 1}", BX_INVALID, "unknown parameter \"colour\"");
     rpc_fails(&c, "cluster.init", "{\"name\": 7}", BX_INVALID, "name: must be a string");
@@ -633,7 +633,7 @@ TEST(errors_say_what_to_do)
     rpc_fails(&c, "cluster.join", "{\"token\": \"x\"}", BX_INVALID, "no token");
     rpc_request(&b, 77, "no\x01\xff\xfe.such", "{}"); /* what is repeated is made text */
     write_all(&c, b.data, b.len);
-    rpc_is_error(rpc_read(&c), BX_UNSUPPORTED, "no method \"no???.such\"");
+    rpc_is_error(rpc_read(&c), BX_UNSUPPORTED, "unknown method \"no???.such\"");
     b.len = 0;
     bx_buf_append(&b, "\x94\x00\x05\xa9sys.hello\x90", 14); /* no parameters */
     write_all(&c, b.data, b.len);
@@ -655,9 +655,9 @@ TEST(others_may_only_look)
     c = dial(unix_address);
     assert_int_equal(seteuid(0), 0);
     rpc_ok(&c, "sys.hello", "{}");
-    rpc_fails(&c, "cluster.init", "{}", BX_DENIED, "not for uid:65534");
-    rpc_fails(&c, "vm.delete", "{\"vm\": \"a\"}", BX_DENIED, "not for uid:65534");
-    rpc_fails(&c, "vm.list", "{}", BX_CONFLICT, "no cluster");
+    rpc_fails(&c, "cluster.init", "{}", BX_DENIED, "cluster.init (uid:65534)");
+    rpc_fails(&c, "vm.delete", "{\"vm\": \"a\"}", BX_DENIED, "vm.delete (uid:65534)");
+    rpc_fails(&c, "vm.list", "{}", BX_CONFLICT, "not belong to a cluster");
     rpc_close(&c);
 }
 
