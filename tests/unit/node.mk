@@ -13,15 +13,20 @@ tests_unit_sql_test_SOURCES = tests/unit/sql_test.c
 tests_unit_sql_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sql_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/driver_sim_test tests/unit/lease_test tests/unit/reconcile_test
+check_PROGRAMS += tests/unit/driver_sim_test tests/unit/reconcile_test
 
 tests_unit_driver_sim_test_SOURCES = tests/unit/driver_sim_test.c
 tests_unit_driver_sim_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_driver_sim_test_LDADD = $(TEST_LIBS)
 
-tests_unit_lease_test_SOURCES = tests/unit/lease_test.c
+LEASE_HELP = tests/unit/lease_help.c tests/unit/lease_help.h
+check_PROGRAMS += tests/unit/lease_test tests/unit/lease_heartbeat_test
+tests_unit_lease_test_SOURCES = tests/unit/lease_test.c $(LEASE_HELP)
 tests_unit_lease_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_lease_test_LDADD = $(TEST_LIBS)
+tests_unit_lease_heartbeat_test_SOURCES = tests/unit/lease_heartbeat_test.c $(LEASE_HELP)
+tests_unit_lease_heartbeat_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_lease_heartbeat_test_LDADD = $(TEST_LIBS)
 
 tests_unit_reconcile_test_SOURCES = tests/unit/reconcile_test.c
 tests_unit_reconcile_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
