@@ -5,8 +5,11 @@ tests_unit_command_test_SOURCES = tests/unit/command_test.c
 tests_unit_command_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_command_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/raftmsg_test
-
-tests_unit_raftmsg_test_SOURCES = tests/unit/raftmsg_test.c
+RAFTMSG_HELP = tests/unit/raftmsg_help.c tests/unit/raftmsg_help.h
+check_PROGRAMS += tests/unit/raftmsg_test tests/unit/raftmsg_install_test
+tests_unit_raftmsg_test_SOURCES = tests/unit/raftmsg_test.c $(RAFTMSG_HELP)
 tests_unit_raftmsg_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_raftmsg_test_LDADD = $(TEST_LIBS)
+tests_unit_raftmsg_install_test_SOURCES = tests/unit/raftmsg_install_test.c $(RAFTMSG_HELP)
+tests_unit_raftmsg_install_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_raftmsg_install_test_LDADD = $(TEST_LIBS)
