@@ -1,12 +1,17 @@
 /* Read-only SQL for users (bx_fsm_sql of fsm.h).
  *
  * Queries see a temporary view for each table that has open columns, with uuids as text
- * (state/kind.h). An authorizer decides which tables, columns and functions a query may use; it
- * allows only a fixed list. The views are for convenience, not for security. Time, memory and the
- * size of the result are checked every OPS_BETWEEN_LOOKS steps of SQLite's virtual machine. */
+ * (state/kind.h). An authorizer decides which tables, columns and functions a query may use: of
+ * tables and columns those of a fixed list, of functions all but a few. The views are for
+ * convenience, not for security. Time is checked every OPS_BETWEEN_LOOKS steps of SQLite's virtual
+ * machine, memory by its allocator, the size of the result after each row.
+ *
+ * A step is not interrupted. Some functions take the product of the lengths of their arguments, so
+ * these lengths are bounded. */
 #include "state/fsm.h"
 
 #include "codec/pack.h"
+#include "state/sql_memory.h"
 #include "state/sql_views.h"
 
 #include <assert.h>
@@ -17,21 +22,21 @@
 #include <strings.h>
 
 #define OPS_BETWEEN_LOOKS 1000
-#define MEMORY_MAX                                                                                 \
-    (64 << 20) /* bound on the growth of the process's SQLite memory during one query */
+#define MEMORY_MAX (64 << 20) /* SQLite's memory for one query */
 #define QUERY_MAX (64 << 10)
-#define VALUE_MAX (1 << 20)
+#define VALUE_MAX (128 << 10) /* the largest record or JSON of a row fits */
+#define PATTERN_MAX 256       /* of LIKE and GLOB */
+#define COLUMNS_MAX 256       /* of a result */
 
 struct query {
     sqlite3 *db;
     sqlite3_stmt *stmt;
     const struct bx_sql_limits *limits;
-    sqlite3_int64 memory; /* SQLite memory of the process at the start */
-    const char *denied;   /* the last refusal of the authorizer, or NULL; static text */
-    const char *hint;     /* static text, or tables */
+    const char *denied; /* the last refusal of the authorizer, or NULL; static text */
+    const char *hint;   /* static text, or tables */
     char token[BX_SQL_TOKEN];
     char tables[256]; /* hint that lists the tables */
-    int stopped;      /* why the progress handler stopped the query; BX_OK if it did not */
+    bool expired;     /* the progress handler stopped the query */
 };
 
 /* ---- authorization ---- */
@@ -133,11 +138,8 @@ static int look(void *ctx)
 {
     struct query *q = ctx;
 
-    if (q->limits->expired(q->limits->ctx))
-        q->stopped = BX_TIMEOUT;
-    else if (sqlite3_memory_used() - q->memory > MEMORY_MAX)
-        q->stopped = BX_TOO_LARGE;
-    return q->stopped != BX_OK;
+    q->expired = q->limits->expired(q->limits->ctx);
+    return q->expired;
 }
 
 /* ---- errors ---- */
@@ -170,15 +172,16 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
 {
     int code = code_of(rc);
 
-    if (q->stopped == BX_TIMEOUT) {
+    if (q->expired) {
         bx_err_set(err, BX_TIMEOUT, "the query took too long");
         bx_err_hint(err, "add a LIMIT or a WHERE clause");
         return BX_TIMEOUT;
     }
-    if (q->stopped != BX_OK) {
-        bx_err_set(err, q->stopped, "the query needs more than %d MiB of memory", MEMORY_MAX >> 20);
-        bx_err_hint(err, "add a LIMIT or a WHERE clause");
-        return q->stopped;
+    if (bx_sql_memory_refused()) {
+        bx_err_set(err, BX_TOO_LARGE, "the query needs more than %d MiB of memory",
+                   MEMORY_MAX >> 20);
+        bx_err_hint(err, "add a LIMIT or a WHERE clause, or join less");
+        return BX_TOO_LARGE;
     }
     if (q->denied != NULL) {
         bx_err_set(err, BX_DENIED, "%s", q->denied);
@@ -228,6 +231,8 @@ static int connect_to(struct query *q, const char *path)
     sqlite3_limit(q->db, SQLITE_LIMIT_LENGTH, VALUE_MAX);
     sqlite3_limit(q->db, SQLITE_LIMIT_SQL_LENGTH, QUERY_MAX);
     sqlite3_limit(q->db, SQLITE_LIMIT_EXPR_DEPTH, 100);
+    sqlite3_limit(q->db, SQLITE_LIMIT_COLUMN, COLUMNS_MAX);
+    sqlite3_limit(q->db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_MAX);
     sqlite3_limit(q->db, SQLITE_LIMIT_ATTACHED, 0);
     draw_token(q);
     rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
@@ -235,7 +240,6 @@ static int connect_to(struct query *q, const char *path)
         rc = bx_sql_create_views(q->db, q->token);
     if (rc == SQLITE_OK)
         rc = sqlite3_set_authorizer(q->db, authorize, q);
-    q->memory = sqlite3_memory_used();
     sqlite3_progress_handler(q->db, OPS_BETWEEN_LOOKS, look, q);
     return rc;
 }
@@ -247,6 +251,8 @@ static int prepare(struct query *q, struct bx_str text, struct bx_err *err)
     const char *rest = NULL;
     int rc;
 
+    if (text.n == 0)
+        return bx_err_set(err, BX_INVALID, "the query is empty");
     if (text.n > QUERY_MAX)
         return bx_err_set(err, BX_TOO_LARGE, "the query is longer than %d KiB", QUERY_MAX >> 10);
     rc = sqlite3_prepare_v2(q->db, text.p, (int)text.n, &q->stmt, &rest);
@@ -367,6 +373,7 @@ int bx_fsm_sql(const char *path, struct bx_str text, const struct bx_sql_limits 
     int rc;
 
     list_tables(&q);
+    bx_sql_memory_begin(MEMORY_MAX);
     rc = connect_to(&q, path);
     rc = rc == SQLITE_OK ? prepare(&q, text, err) : explain(&q, rc, err);
     if (rc == BX_OK)
@@ -383,5 +390,6 @@ int bx_fsm_sql(const char *path, struct bx_str text, const struct bx_sql_limits 
     bx_buf_release(&rows);
     sqlite3_finalize(q.stmt);
     sqlite3_close(q.db);
+    bx_sql_memory_end();
     return rc;
 }

@@ -19,7 +19,7 @@ bool bx_sql_is_open(const struct bx_kind_desc *k)
     return false;
 }
 
-/* ---- functions of the views ---- */
+/* ---- functions ---- */
 
 static void uuid_text(sqlite3_context *c, int n, sqlite3_value **v)
 {
@@ -92,24 +92,36 @@ static void record_json(sqlite3_context *c, int n, sqlite3_value **v)
     bx_arena_close(&arena);
 }
 
-static int create_function(sqlite3 *db, const char *name, const struct bx_kind_desc *k,
+/* In place of SQLite's trim with a list of characters, which compares each one of the text with
+ * each one of the list, and can not be interrupted. */
+static void refuse_list(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    (void)n;
+    (void)v;
+    sqlite3_result_error(c, "a query can trim spaces only", -1);
+}
+
+static int create_function(sqlite3 *db, const char *name, int n, const struct bx_kind_desc *k,
                            void (*f)(sqlite3_context *c, int n, sqlite3_value **v))
 {
-    return sqlite3_create_function_v2(db, name, 1,
+    return sqlite3_create_function_v2(db, name, n,
                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
                                       (void *)(uintptr_t)k, f, NULL, NULL, NULL);
 }
 
 static int create_functions(sqlite3 *db)
 {
-    int rc = create_function(db, "uuid_text", NULL, uuid_text);
+    static const char *const trims[] = {"trim", "ltrim", "rtrim"};
+    int rc = create_function(db, "uuid_text", 1, NULL, uuid_text);
     char name[32];
 
+    for (size_t i = 0; rc == SQLITE_OK && i < sizeof trims / sizeof trims[0]; i++)
+        rc = create_function(db, trims[i], 2, NULL, refuse_list);
     for (size_t i = 0; rc == SQLITE_OK && i < BX__TABLES; i++) {
         if (bx_kinds[i]->json == NULL)
             continue;
         snprintf(name, sizeof name, "%s_json", bx_kinds[i]->name);
-        rc = create_function(db, name, bx_kinds[i], record_json);
+        rc = create_function(db, name, 1, bx_kinds[i], record_json);
     }
     return rc;
 }

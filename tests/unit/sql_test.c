@@ -238,6 +238,8 @@ TEST(what_is_hidden_stays_hidden)
 
 TEST(mistakes_are_told_in_words)
 {
+    struct bx_sql_limits limits = {expired, &(struct patience){.left = 9}, 1000};
+    struct bx_buf out = {0};
     struct bx_err err;
 
     refuses("SELEC 1", BX_INVALID);
@@ -246,6 +248,8 @@ TEST(mistakes_are_told_in_words)
     refuses(" ;; -- nothing", BX_INVALID);
     refuses("SELECT 1; SELECT 2", BX_INVALID);
     refuses("SELECT 1; garbage", BX_INVALID);
+    assert_int_equal(bx_fsm_sql(t.path, (struct bx_str){NULL, 0}, &limits, &out, &err), BX_INVALID);
+    assert_string_equal(err.msg, "the query is empty");
     assert_null(ask("SELECT name FROM vm", &err));
     assert_int_equal(err.code, BX_INVALID);
     assert_non_null(strstr(err.msg, "vm"));
@@ -281,6 +285,43 @@ TEST(every_bound_has_an_answer)
     text = ask("SELECT 1", &err);
     assert_non_null(text);
     bx_free(text);
+}
+
+/* Each of the table expressions names the one before twice, so the last one is 2^17 SELECTs. SQLite
+ * takes 290 MiB to compile them, and asks nobody meanwhile. */
+TEST(a_query_that_grows_as_it_is_compiled_is_refused)
+{
+    struct patience p = {.left = UINT32_MAX};
+    struct bx_buf query = {0}, out = {0};
+    struct bx_err err;
+    char text[96];
+
+    assert_int_equal(bx_buf_append(&query, "WITH a0 AS (SELECT 1 AS x)", 26), BX_OK);
+    for (int i = 0; i < 17; i++) {
+        int n = snprintf(text, sizeof text,
+                         ", a%d AS (SELECT x FROM a%d UNION ALL SELECT x FROM a%d)", i + 1, i, i);
+
+        assert_int_equal(bx_buf_append(&query, text, (size_t)n), BX_OK);
+    }
+    assert_int_equal(bx_buf_append(&query, " SELECT count(*) FROM a17", 26), BX_OK);
+    assert_int_equal(run((const char *)query.data, 1 << 20, &p, &out, &err), BX_TOO_LARGE);
+    assert_non_null(strstr(err.msg, "memory"));
+    assert_true(err.hint[0] != '\0');
+    bx_buf_release(&query);
+    bx_buf_release(&out);
+    gives("SELECT 1", "{\"columns\":[\"1\"],\"rows\":[[1]]}");
+}
+
+/* What a function does with long texts is not interrupted: it takes the product of their lengths.
+ */
+TEST(a_call_of_a_function_takes_little_time)
+{
+    refuses("SELECT hex(zeroblob(400000))", BX_TOO_LARGE);
+    refuses("SELECT 'a' LIKE '%' || hex(zeroblob(1000))", BX_INVALID);
+    refuses("SELECT trim('a', 'b')", BX_INVALID);
+    refuses("SELECT rtrim('a', 'b')", BX_INVALID);
+    gives("SELECT trim(' a ')", "{\"columns\":[\"trim('a')\"],\"rows\":[[\"a\"]]}");
+    gives("SELECT 'web' LIKE 'w%'", "{\"columns\":[\"'web'LIKE'w%'\"],\"rows\":[[1]]}");
 }
 
 /* What stands before in the buffer stays; a refusal adds nothing to it. */
