@@ -20,7 +20,7 @@ blixard_sim_SOURCES = \
 	tests/sim/safety.c \
 	tests/sim/nemesis.c tests/sim/nemesis.h tests/sim/nemesis_disk.c \
 	tests/sim/sim.h \
-	tests/lib/memfs.c tests/lib/memfs.h tests/lib/rng.h
+	$(MEMFS) tests/lib/rng.h
 blixard_sim_LDADD = $(LIBCORE_LIBS)
 
 dist_check_SCRIPTS += tests/sim/check.sh
