@@ -237,22 +237,22 @@ static sqlite3_stmt *use(struct bx_store *s, enum stmt i)
     return s->stmts[i];
 }
 
-static void text(sqlite3_stmt *st, int i, struct bx_str v)
+static void bind_text(sqlite3_stmt *st, int i, struct bx_str v)
 {
     sqlite3_bind_text(st, i, v.p == NULL ? "" : v.p, (int)v.n, SQLITE_STATIC);
 }
 
-static void blob(sqlite3_stmt *st, int i, const void *p, size_t n)
+static void bind_blob(sqlite3_stmt *st, int i, const void *p, size_t n)
 {
     sqlite3_bind_blob64(st, i, p, n, SQLITE_STATIC);
 }
 
-static void number(sqlite3_stmt *st, int i, uint64_t v)
+static void bind_number(sqlite3_stmt *st, int i, uint64_t v)
 {
     sqlite3_bind_int64(st, i, (sqlite3_int64)v);
 }
 
-static void bind(sqlite3_stmt *st, int i, const struct bx_column *c, const void *object)
+static void bind_column(sqlite3_stmt *st, int i, const struct bx_column *c, const void *object)
 {
     const char *from = object;
     const struct bx_istr *interned;
@@ -262,34 +262,34 @@ static void bind(sqlite3_stmt *st, int i, const struct bx_column *c, const void 
     from += c->offset;
     switch (c->type) {
     case BX_COLUMN_U8:
-        number(st, i, *(const uint8_t *)from);
+        bind_number(st, i, *(const uint8_t *)from);
         break;
     case BX_COLUMN_U16:
-        number(st, i, *(const uint16_t *)(const void *)from);
+        bind_number(st, i, *(const uint16_t *)(const void *)from);
         break;
     case BX_COLUMN_U32:
-        number(st, i, *(const uint32_t *)(const void *)from);
+        bind_number(st, i, *(const uint32_t *)(const void *)from);
         break;
     case BX_COLUMN_U64:
-        number(st, i, *(const uint64_t *)(const void *)from);
+        bind_number(st, i, *(const uint64_t *)(const void *)from);
         break;
     case BX_COLUMN_ENUM:
-        text(st, i, bx_str(c->names[*(const uint8_t *)from]));
+        bind_text(st, i, bx_str(c->names[*(const uint8_t *)from]));
         break;
     case BX_COLUMN_UUID:
     case BX_COLUMN_BYTES:
-        blob(st, i, from, 16);
+        bind_blob(st, i, from, 16);
         break;
     case BX_COLUMN_TEXT:
-        text(st, i, *(const struct bx_str *)(const void *)from);
+        bind_text(st, i, *(const struct bx_str *)(const void *)from);
         break;
     case BX_COLUMN_INTERNED:
         interned = *(const struct bx_istr *const *)(const void *)from;
-        text(st, i, (struct bx_str){interned->s, interned->len});
+        bind_text(st, i, (struct bx_str){interned->s, interned->len});
         break;
     case BX_COLUMN_ONE:
     case BX__COLUMNS:
-        number(st, i, 1);
+        bind_number(st, i, 1);
         break;
     }
 }
@@ -302,8 +302,8 @@ void bx_store_put(struct bx_store *s, const struct bx_row *row)
 
     begin(s);
     for (int i = 0; i < n; i++)
-        bind(st, i + 1, &k->columns[i], bx_row_object(row));
-    blob(st, n + 1, row->data, row->len);
+        bind_column(st, i + 1, &k->columns[i], bx_row_object(row));
+    bind_blob(st, n + 1, row->data, row->len);
     step(s, st);
 }
 
@@ -312,7 +312,7 @@ void bx_store_delete(struct bx_store *s, const struct bx_row *row)
     sqlite3_stmt *st = s->del[row->table];
 
     begin(s);
-    bind(st, 1, bx_kind_key_column(bx_kinds[row->table]), bx_row_object(row));
+    bind_column(st, 1, bx_kind_key_column(bx_kinds[row->table]), bx_row_object(row));
     step(s, st);
 }
 
@@ -321,10 +321,10 @@ void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uin
 {
     sqlite3_stmt *st = use(s, S_PUT_EVENTS);
 
-    number(st, 1, entry);
-    number(st, 2, first);
-    number(st, 3, last);
-    blob(st, 4, p, n);
+    bind_number(st, 1, entry);
+    bind_number(st, 2, first);
+    bind_number(st, 3, last);
+    bind_blob(st, 4, p, n);
     run(s, S_PUT_EVENTS);
 }
 
@@ -333,21 +333,21 @@ void bx_store_put_outcomes(struct bx_store *s, uint64_t entry, uint64_t time_ms,
 {
     sqlite3_stmt *st = use(s, S_PUT_OUTCOMES);
 
-    number(st, 1, entry);
-    number(st, 2, time_ms);
-    blob(st, 3, p, n);
+    bind_number(st, 1, entry);
+    bind_number(st, 2, time_ms);
+    bind_blob(st, 3, p, n);
     run(s, S_PUT_OUTCOMES);
 }
 
 void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry)
 {
-    number(use(s, S_DEL_OUTCOMES), 1, entry);
+    bind_number(use(s, S_DEL_OUTCOMES), 1, entry);
     run(s, S_DEL_OUTCOMES);
 }
 
 void bx_store_trim_events(struct bx_store *s, uint32_t n, uint64_t *oldest)
 {
-    number(use(s, S_TRIM_EVENTS), 1, n);
+    bind_number(use(s, S_TRIM_EVENTS), 1, n);
     run(s, S_TRIM_EVENTS);
     if (sqlite3_step(s->stmts[S_OLDEST_EVENT]) != SQLITE_ROW)
         die(s, sql[S_OLDEST_EVENT]);
@@ -359,11 +359,11 @@ void bx_store_commit(struct bx_store *s, const struct bx_meta *meta)
 {
     sqlite3_stmt *st = use(s, S_PUT_META);
 
-    number(st, 1, meta->applied);
-    number(st, 2, meta->revision);
-    number(st, 3, meta->digest);
-    number(st, 4, meta->time_ms);
-    number(st, 5, meta->session_ms);
+    bind_number(st, 1, meta->applied);
+    bind_number(st, 2, meta->revision);
+    bind_number(st, 3, meta->digest);
+    bind_number(st, 4, meta->time_ms);
+    bind_number(st, 5, meta->session_ms);
     run(s, S_PUT_META);
     run(s, S_COMMIT);
     s->open = false;
