@@ -79,7 +79,7 @@ size_t bx_flat_size(const struct bx_schema *s, const void *obj)
 {
     uint32_t slots;
     const struct bx_field *end = written(s, obj, &slots);
-    size_t size = HEAD + slots * SLOT;
+    size_t size = HEADER + slots * SLOT;
 
     for (const struct bx_field *f = s->fields; f < end; f++) {
         if (f->type >= BX_T_STR)
@@ -251,7 +251,7 @@ size_t bx_flat_write(const struct bx_schema *s, const void *obj, uint8_t *dst)
 {
     uint32_t slots;
     const struct bx_field *f = s->fields, *last = written(s, obj, &slots);
-    size_t slot = HEAD, end = HEAD + slots * SLOT;
+    size_t slot = HEADER, end = HEADER + slots * SLOT;
 
     for (; f < last; f++) {
         end = put_field(dst, slot, end, f, obj);

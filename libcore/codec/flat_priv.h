@@ -13,7 +13,7 @@
 
 #include <assert.h>
 
-#define HEAD 8
+#define HEADER 8
 #define SLOT 8
 #define ONES 0x0101010101010101u
 

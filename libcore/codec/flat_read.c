@@ -200,22 +200,22 @@ static size_t get_nested(struct reader *r, size_t slot, size_t end, const struct
                          void *obj)
 {
     uint32_t n = 0;
-    size_t next = get_ref(r, slot, end, HEAD, 1, &n);
+    size_t next = get_ref(r, slot, end, HEADER, 1, &n);
 
     if (next == 0 || n == 0)
         return next;
     next = get_record(r, end, f->sub, obj);
-    if (next != 0 && slots_blank(r->src + end + HEAD, bx_get16(r->src + end + 6)))
+    if (next != 0 && slots_blank(r->src + end + HEADER, bx_get16(r->src + end + 6)))
         return fail(r, BX_MALFORMED, "empty record is not omitted");
     return next;
 }
 
-/* Each record contains its size and has at least HEAD bytes. */
+/* Each record contains its size and has at least HEADER bytes. */
 static size_t get_records(struct reader *r, size_t slot, size_t end, const struct bx_field *f,
                           struct bx_list *out)
 {
     uint32_t n = 0;
-    size_t next = get_ref(r, slot, end, HEAD, bx_field_max(f), &n);
+    size_t next = get_ref(r, slot, end, HEADER, bx_field_max(f), &n);
     char *v = NULL;
 
     if (next == 0 || n == 0)
@@ -301,14 +301,14 @@ TWICE size_t get_field(struct reader *r, size_t slot, size_t end, const struct b
 }
 
 /* Size, kind and slots of the record. */
-static int get_head(struct reader *r, const struct bx_schema *s)
+static int get_header(struct reader *r, const struct bx_schema *s)
 {
     r->rc = BX_MALFORMED;
     r->what = "shorter than a record header";
-    if (r->len < HEAD)
+    if (r->len < HEADER)
         return r->rc;
     r->size = bx_get32(r->src);
-    r->slots_end = HEAD + (size_t)bx_get16(r->src + 6) * SLOT;
+    r->slots_end = HEADER + (size_t)bx_get16(r->src + 6) * SLOT;
     r->what = "invalid record size";
     if (r->size > r->len || r->size % 8 != 0)
         return r->rc;
@@ -324,7 +324,7 @@ static int get_head(struct reader *r, const struct bx_schema *s)
 static inline const struct bx_field *last_field(const struct reader *r, const struct bx_schema *s)
 {
     const struct bx_field *end = s->fields + s->n;
-    size_t slot = HEAD + slots_in(s) * SLOT;
+    size_t slot = HEADER + slots_in(s) * SLOT;
 
     while (slot > r->slots_end)
         slot -= slots_of(--end) * SLOT;
@@ -352,10 +352,10 @@ static int complain(const struct reader *r, const struct bx_schema *s, const str
 TWICE int walk(struct reader *r, const struct bx_schema *s, void *obj)
 {
     const struct bx_field *f = s->fields, *last;
-    size_t slot = HEAD, end;
+    size_t slot = HEADER, end;
 
     assert((uintptr_t)r->src % 8 == 0);
-    if (get_head(r, s) != BX_OK)
+    if (get_header(r, s) != BX_OK)
         return bx_err_set(r->err, r->rc, "%s: %s", s->name, r->what);
     last = last_field(r, s);
     if (last == NULL)
@@ -410,12 +410,12 @@ int bx_flat_check(const struct bx_schema *s, const uint8_t *src, size_t len, siz
 /* The position of a field's slot; 0 if the record was written by a build without the field. */
 static size_t slot_of(const struct bx_schema *s, const uint8_t *src, uint32_t field)
 {
-    size_t slot = HEAD;
+    size_t slot = HEADER;
 
     assert(field < s->n);
     for (uint32_t i = 0; i < field; i++)
         slot += slots_of(&s->fields[i]) * SLOT;
-    return slot < HEAD + (size_t)bx_get16(src + 6) * SLOT ? slot : 0;
+    return slot < HEADER + (size_t)bx_get16(src + 6) * SLOT ? slot : 0;
 }
 
 uint64_t bx_flat_u64(const struct bx_schema *s, const uint8_t *src, uint32_t field)

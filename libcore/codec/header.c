@@ -137,7 +137,7 @@ void bx_header_seal(uint8_t *dst, uint16_t kind, uint8_t version, uint8_t codec,
 {
     /* Store whole words: the checksum loads them as words, and a load that spans several smaller
      * stores stalls. */
-    bx_put64(dst, BX_HEAD_MAGIC0 | BX_HEAD_MAGIC1 << 8 | (uint64_t)version << 16 |
+    bx_put64(dst, BX_HEADER_MAGIC0 | BX_HEADER_MAGIC1 << 8 | (uint64_t)version << 16 |
                       (uint64_t)codec << 24 | (uint64_t)kind << 32);
     bx_put32(dst + 8, length);
     bx_put32(dst + CRC_AT, checksum(dst, length));
@@ -153,7 +153,7 @@ int bx_header_read(const uint8_t *src, struct bx_header *out)
         .length = bx_get32(src + 8),
         .crc = bx_get32(src + CRC_AT),
     };
-    if (src[0] != BX_HEAD_MAGIC0 || src[1] != BX_HEAD_MAGIC1)
+    if (src[0] != BX_HEADER_MAGIC0 || src[1] != BX_HEADER_MAGIC1)
         return BX_MALFORMED;
     return out->flags == 0 ? BX_OK : BX_UNSUPPORTED;
 }

@@ -20,8 +20,8 @@
 #include <string.h>
 
 #define BX_HEADER_SIZE 16
-#define BX_HEAD_MAGIC0 0xBD
-#define BX_HEAD_MAGIC1 0x58
+#define BX_HEADER_MAGIC0 0xBD
+#define BX_HEADER_MAGIC1 0x58
 
 enum bx_codec { BX_CODEC_FLAT = 1, BX_CODEC_MSGPACK, BX_CODEC_JSON, BX_CODEC_LZ, BX__CODECS };
 

@@ -82,27 +82,27 @@ int bx_hybrid_read(struct bx_decoder *d, enum bx_codec_use use, uint16_t kind,
                    const struct bx_schema *s, const uint8_t *p, size_t n,
                    const struct bx_taker *taker, struct bx_err *err)
 {
-    struct bx_header head = {.codec = BX_CODEC_JSON, .length = (uint32_t)n};
+    struct bx_header header = {.codec = BX_CODEC_JSON, .length = (uint32_t)n};
     const struct bx_codec_ops *codec;
     struct bx_codec_call call;
     int rc;
 
     assert(n <= UINT32_MAX);
     if (!bx_hybrid_is_json(p, n)) {
-        rc = bx_header_check(p, n, kind, FORM_VERSION, &head);
-        if (rc == BX_OK && head.length != n - BX_HEADER_SIZE)
+        rc = bx_header_check(p, n, kind, FORM_VERSION, &header);
+        if (rc == BX_OK && header.length != n - BX_HEADER_SIZE)
             rc = BX_MALFORMED;
         if (rc != BX_OK)
             return bx_err_set(err, rc, "%s: %s", s->name, bx_code_name(rc));
         p += BX_HEADER_SIZE;
     }
-    codec = bx_codec_ops(head.codec);
+    codec = bx_codec_ops(header.codec);
     if (codec == NULL)
-        return bx_err_set(err, BX_UNSUPPORTED, "%s: unknown codec %u", s->name, head.codec);
+        return bx_err_set(err, BX_UNSUPPORTED, "%s: unknown codec %u", s->name, header.codec);
     call = bx_codec_decoding(codec->id, use);
-    rc = codec->decode(d, s, p, head.length, taker, err);
+    rc = codec->decode(d, s, p, header.length, taker, err);
     if (rc == BX_OK)
-        bx_codec_decoded(call, head.length, plain_of(codec, p, head.length));
+        bx_codec_decoded(call, header.length, plain_of(codec, p, header.length));
     else
         bx_codec_failed(call);
     return rc;

@@ -206,10 +206,10 @@ bool bx_val_bool(bx_val v, bool *out)
  * The short forms are written directly, in one step each. A reply contains thousands of small
  * strings and numbers, and msgpack-c's callbacks, two per item, took most of the time. */
 
-#define HEAD_MAX 9
+#define HEADER_MAX 9
 
 /* A type byte, then n bytes of v in big-endian order. */
-static uint8_t *put_head(uint8_t *p, uint8_t first, uint64_t v, unsigned n)
+static uint8_t *put_header(uint8_t *p, uint8_t first, uint64_t v, unsigned n)
 {
     *p++ = first;
     while (n-- > 0)
@@ -221,7 +221,7 @@ static uint8_t *put_head(uint8_t *p, uint8_t first, uint64_t v, unsigned n)
  * unused part. */
 static uint8_t *start(struct bx_buf *b, size_t n)
 {
-    return bx_buf_reserve(b, HEAD_MAX + n) == BX_OK ? b->data + b->len : NULL;
+    return bx_buf_reserve(b, HEADER_MAX + n) == BX_OK ? b->data + b->len : NULL;
 }
 
 static int finish(struct bx_buf *b, const uint8_t *end)
@@ -234,7 +234,7 @@ static int put_byte(struct bx_buf *b, uint8_t byte)
 {
     uint8_t *p = start(b, 0);
 
-    return p == NULL ? BX_NO_MEMORY : finish(b, put_head(p, byte, 0, 0));
+    return p == NULL ? BX_NO_MEMORY : finish(b, put_header(p, byte, 0, 0));
 }
 
 int bx_pw_nil(struct bx_buf *b)
@@ -254,12 +254,12 @@ int bx_pw_u64(struct bx_buf *b, uint64_t v)
     if (p == NULL)
         return BX_NO_MEMORY;
     if (v < 0x80)
-        return finish(b, put_head(p, (uint8_t)v, 0, 0));
+        return finish(b, put_header(p, (uint8_t)v, 0, 0));
     if (v <= UINT8_MAX)
-        return finish(b, put_head(p, 0xcc, v, 1));
+        return finish(b, put_header(p, 0xcc, v, 1));
     if (v <= UINT16_MAX)
-        return finish(b, put_head(p, 0xcd, v, 2));
-    return finish(b, v <= UINT32_MAX ? put_head(p, 0xce, v, 4) : put_head(p, 0xcf, v, 8));
+        return finish(b, put_header(p, 0xcd, v, 2));
+    return finish(b, v <= UINT32_MAX ? put_header(p, 0xce, v, 4) : put_header(p, 0xcf, v, 8));
 }
 
 int bx_pw_i64(struct bx_buf *b, int64_t v)
@@ -273,12 +273,12 @@ int bx_pw_i64(struct bx_buf *b, int64_t v)
     if (p == NULL)
         return BX_NO_MEMORY;
     if (v >= -32)
-        return finish(b, put_head(p, (uint8_t)bits, 0, 0));
+        return finish(b, put_header(p, (uint8_t)bits, 0, 0));
     if (v >= INT8_MIN)
-        return finish(b, put_head(p, 0xd0, bits, 1));
+        return finish(b, put_header(p, 0xd0, bits, 1));
     if (v >= INT16_MIN)
-        return finish(b, put_head(p, 0xd1, bits, 2));
-    return finish(b, v >= INT32_MIN ? put_head(p, 0xd2, bits, 4) : put_head(p, 0xd3, bits, 8));
+        return finish(b, put_header(p, 0xd1, bits, 2));
+    return finish(b, v >= INT32_MIN ? put_header(p, 0xd2, bits, 4) : put_header(p, 0xd3, bits, 8));
 }
 
 int bx_pw_f64(struct bx_buf *b, double v)
@@ -287,7 +287,7 @@ int bx_pw_f64(struct bx_buf *b, double v)
     uint64_t bits;
 
     memcpy(&bits, &v, sizeof bits);
-    return p == NULL ? BX_NO_MEMORY : finish(b, put_head(p, 0xcb, bits, 8));
+    return p == NULL ? BX_NO_MEMORY : finish(b, put_header(p, 0xcb, bits, 8));
 }
 
 int bx_pw_str(struct bx_buf *b, const char *s)
@@ -310,11 +310,11 @@ int bx_pw_strn(struct bx_buf *b, const char *s, size_t n)
     if (p == NULL)
         return BX_NO_MEMORY;
     if (n < 32)
-        p = put_head(p, (uint8_t)(0xa0 | n), 0, 0);
+        p = put_header(p, (uint8_t)(0xa0 | n), 0, 0);
     else if (n <= UINT8_MAX)
-        p = put_head(p, 0xd9, n, 1);
+        p = put_header(p, 0xd9, n, 1);
     else
-        p = n <= UINT16_MAX ? put_head(p, 0xda, n, 2) : put_head(p, 0xdb, n, 4);
+        p = n <= UINT16_MAX ? put_header(p, 0xda, n, 2) : put_header(p, 0xdb, n, 4);
     return put_bytes(b, p, s, n);
 }
 
@@ -326,17 +326,17 @@ int bx_pw_bin(struct bx_buf *b, const void *src, size_t n)
     if (p == NULL)
         return BX_NO_MEMORY;
     if (n <= UINT8_MAX)
-        p = put_head(p, 0xc4, n, 1);
+        p = put_header(p, 0xc4, n, 1);
     else
-        p = n <= UINT16_MAX ? put_head(p, 0xc5, n, 2) : put_head(p, 0xc6, n, 4);
+        p = n <= UINT16_MAX ? put_header(p, 0xc5, n, 2) : put_header(p, 0xc6, n, 4);
     return put_bytes(b, p, src, n);
 }
 
-#define BIN32_HEAD 5
+#define BIN32_HEADER 5
 
 int bx_pw_bin_begin(struct bx_buf *b, size_t *at)
 {
-    if (bx_buf_extend(b, BIN32_HEAD) == NULL)
+    if (bx_buf_extend(b, BIN32_HEADER) == NULL)
         return BX_NO_MEMORY;
     *at = b->len;
     return BX_OK;
@@ -347,7 +347,7 @@ void bx_pw_bin_end(struct bx_buf *b, size_t at)
     size_t n = b->len - at;
 
     assert(n <= UINT32_MAX);
-    put_head(b->data + at - BIN32_HEAD, 0xc6, n, 4);
+    put_header(b->data + at - BIN32_HEADER, 0xc6, n, 4);
 }
 
 int bx_pw_uuid(struct bx_buf *b, const uint8_t uuid[16])
@@ -367,9 +367,9 @@ static int put_container(struct bx_buf *b, uint32_t n, uint8_t fix, uint8_t long
     if (p == NULL)
         return BX_NO_MEMORY;
     if (n < 16)
-        return finish(b, put_head(p, (uint8_t)(fix | n), 0, 0));
-    return finish(b, n <= UINT16_MAX ? put_head(p, long16, n, 2)
-                                     : put_head(p, (uint8_t)(long16 + 1), n, 4));
+        return finish(b, put_header(p, (uint8_t)(fix | n), 0, 0));
+    return finish(b, n <= UINT16_MAX ? put_header(p, long16, n, 2)
+                                     : put_header(p, (uint8_t)(long16 + 1), n, 4));
 }
 
 int bx_pw_array(struct bx_buf *b, uint32_t n)

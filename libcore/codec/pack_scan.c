@@ -2,7 +2,7 @@
  * programs that do not link msgpack-c. */
 #include "codec/pack.h"
 
-struct head {
+struct header {
     size_t size;       /* of the type prefix; 0: not all of it has arrived */
     uint64_t body;     /* bytes that follow */
     uint64_t children; /* objects that follow */
@@ -37,14 +37,14 @@ static uint32_t big_endian(const uint8_t *p, size_t n)
     return v;
 }
 
-static struct head read_long_head(const uint8_t *p, size_t n)
+static struct header read_long_header(const uint8_t *p, size_t n)
 {
     uint8_t form = p[0] & 0x1f, length = forms[form].length;
-    struct head h = {.size = 1 + (size_t)length, .body = forms[form].fixed};
+    struct header h = {.size = 1 + (size_t)length, .body = forms[form].fixed};
     uint32_t count;
 
     if (n < h.size)
-        return (struct head){0};
+        return (struct header){0};
     count = big_endian(p + 1, length);
     if (forms[form].counts == BYTES) {
         h.body += count;
@@ -55,17 +55,17 @@ static struct head read_long_head(const uint8_t *p, size_t n)
     return h;
 }
 
-static struct head read_head(const uint8_t *p, size_t n)
+static struct header read_header(const uint8_t *p, size_t n)
 {
     if (p[0] < 0x80 || p[0] >= 0xe0)
-        return (struct head){.size = 1};
+        return (struct header){.size = 1};
     if (p[0] < 0x90)
-        return (struct head){.size = 1, .children = 2 * (p[0] & 15u), .container = true};
+        return (struct header){.size = 1, .children = 2 * (p[0] & 15u), .container = true};
     if (p[0] < 0xa0)
-        return (struct head){.size = 1, .children = p[0] & 15u, .container = true};
+        return (struct header){.size = 1, .children = p[0] & 15u, .container = true};
     if (p[0] < 0xc0)
-        return (struct head){.size = 1, .body = p[0] & 31u};
-    return read_long_head(p, n);
+        return (struct header){.size = 1, .body = p[0] & 31u};
+    return read_long_header(p, n);
 }
 
 void bx_pack_scan_init(struct bx_pack_scan *s)
@@ -84,7 +84,7 @@ static bool fits(const struct bx_pack_scan *s, size_t max)
     return s->at <= max && s->missing <= max - s->at;
 }
 
-static int step(struct bx_pack_scan *s, const struct head *h, size_t max)
+static int step(struct bx_pack_scan *s, const struct header *h, size_t max)
 {
     s->at += h->size + h->body;
     s->left[s->depth]--;
@@ -107,13 +107,13 @@ int bx_pack_scan(struct bx_pack_scan *s, const uint8_t *data, size_t len, size_t
     int rc = fits(s, max) ? BX_OK : BX_TOO_LARGE;
 
     while (rc == BX_OK && !complete(s)) {
-        struct head h;
+        struct header h;
 
         if (s->at >= len)
             return BX_BUSY;
         if (data[s->at] == 0xc1)
             return BX_MALFORMED;
-        h = read_head(data + s->at, len - s->at);
+        h = read_header(data + s->at, len - s->at);
         if (h.size == 0)
             return len < max ? BX_BUSY : BX_TOO_LARGE;
         rc = step(s, &h, max);

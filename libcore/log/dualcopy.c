@@ -18,7 +18,7 @@ struct copy {
     bool good;
     uint64_t seq;
     size_t len;
-    uint8_t bytes[FIELDS + BX_SLOTS_MAX];
+    uint8_t bytes[FIELDS + BX_DUALCOPY_MAX];
 };
 
 static size_t encode(const struct bx_dualcopy *s, uint64_t seq, const void *value, size_t len,
@@ -71,7 +71,7 @@ static int read_copy(struct bx_dualcopy *s, int which, uint64_t size, struct cop
                      struct bx_err *err)
 {
     uint64_t offset = (uint64_t)which * SLOT_SIZE;
-    struct bx_header head;
+    struct bx_header header;
     size_t n;
     int rc;
 
@@ -81,13 +81,13 @@ static int read_copy(struct bx_dualcopy *s, int which, uint64_t size, struct cop
     rc = s->fs->ops->read(s->fs, s->fd, c->bytes, n, offset);
     if (rc != 0)
         return bx_fs_fail(s->fs, rc, "read", s->name, err);
-    rc = bx_header_check(c->bytes, n, s->kind, VERSION, &head);
+    rc = bx_header_check(c->bytes, n, s->kind, VERSION, &header);
     if (rc == BX_UNSUPPORTED)
         return bx_err_set(err, rc, "%s/%s was written by a newer version", s->fs->dir, s->name);
-    if (rc == BX_OK && head.length >= 8) {
+    if (rc == BX_OK && header.length >= 8) {
         c->good = true;
         c->seq = bx_get64(c->bytes + BX_HEADER_SIZE);
-        c->len = head.length - 8;
+        c->len = header.length - 8;
     }
     return BX_OK;
 }
@@ -179,10 +179,10 @@ fail:
 
 int bx_dualcopy_save(struct bx_dualcopy *s, const void *value, size_t len, struct bx_err *err)
 {
-    uint8_t bytes[FIELDS + BX_SLOTS_MAX];
+    uint8_t bytes[FIELDS + BX_DUALCOPY_MAX];
     size_t n;
 
-    assert(s->fs != NULL && len <= BX_SLOTS_MAX);
+    assert(s->fs != NULL && len <= BX_DUALCOPY_MAX);
     n = encode(s, s->seq + 1, value, len, bytes);
     for (int i = 0; i < 2; i++) {
         int rc = write_copy(s, i, bytes, n, err);

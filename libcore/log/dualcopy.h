@@ -12,7 +12,7 @@
 #include "codec/header.h"
 #include "log/fs.h"
 
-#define BX_SLOTS_MAX 1024 /* maximum size of a value in bytes */
+#define BX_DUALCOPY_MAX 1024 /* maximum size of a value in bytes */
 
 struct bx_dualcopy {
     struct bx_fs *fs;
@@ -22,9 +22,9 @@ struct bx_dualcopy {
     uint64_t seq; /* sequence of the value on disk; 0: none yet */
 };
 
-/* Open or create. value has BX_SLOTS_MAX bytes; *len is 0 if nothing was ever saved. A damaged or
- * older copy is repaired from the other before the function returns. BX_OK, BX_CORRUPT (err names
- * the file, the hint says what to do), BX_IO, BX_UNSUPPORTED (version). */
+/* Open or create. value has BX_DUALCOPY_MAX bytes; *len is 0 if nothing was ever saved. A damaged
+ * or older copy is repaired from the other before the function returns. BX_OK, BX_CORRUPT (err
+ * names the file, the hint says what to do), BX_IO, BX_UNSUPPORTED (version). */
 int bx_dualcopy_open(struct bx_dualcopy *s, struct bx_fs *fs, const char *name, uint16_t kind,
                      void *value, size_t *len, struct bx_err *err);
 /* Durable when it returns BX_OK; after BX_IO the process must end (no failed sync is retried). */

@@ -7,8 +7,8 @@
 
 #include "codec/header.h"
 
-#define BX_SEGMENT_HEAD 64 /* bytes before the first record */
-#define BX_RECORD_HEAD 56  /* bytes before the data */
+#define BX_SEGMENT_HEADER 64 /* bytes before the first record */
+#define BX_RECORD_HEADER 56  /* bytes before the data */
 #define BX_RECORD_RESET 0xFF
 
 struct bx_segment {
@@ -36,7 +36,7 @@ uint32_t bx_record_seal(uint8_t *at, uint32_t prev);
  */
 int bx_record_read(const uint8_t *p, size_t n, struct bx_record *out);
 
-/* at has BX_SEGMENT_HEAD bytes. */
+/* at has BX_SEGMENT_HEADER bytes. */
 void bx_segment_put(uint8_t *at, const struct bx_segment *s);
 /* Codes as for bx_record_read. */
 int bx_segment_read(const uint8_t *p, size_t n, struct bx_segment *out);

@@ -45,7 +45,7 @@ static int read_bytes(struct bx_snap_reader *r, void *p, size_t n, uint64_t offs
 static int read_item(struct bx_snap_reader *r, struct bx_err *err)
 {
     uint8_t bytes[BX_HEADER_SIZE], *p;
-    struct bx_header head;
+    struct bx_header header;
     size_t n;
     int rc;
 
@@ -64,7 +64,7 @@ static int read_item(struct bx_snap_reader *r, struct bx_err *err)
     rc = read_bytes(r, p, n, r->offset, err);
     if (rc != BX_OK)
         return rc;
-    rc = bx_header_check(p, n, BX_KIND_SNAPSHOT, BX_SNAP_VERSION, &head);
+    rc = bx_header_check(p, n, BX_KIND_SNAPSHOT, BX_SNAP_VERSION, &header);
     if (rc == BX_UNSUPPORTED)
         return bx_err_set(err, rc, "%s/%s was written by a newer version", r->fs->dir, r->name);
     return rc == BX_OK ? BX_OK : damaged(r, err);

@@ -6,12 +6,12 @@
 
 int bx_vote_open(struct bx_vote *v, struct bx_fs *fs, struct bx_err *err)
 {
-    uint8_t value[BX_SLOTS_MAX];
+    uint8_t value[BX_DUALCOPY_MAX];
     size_t len;
     int rc;
 
     *v = (struct bx_vote){.term = 0};
-    rc = bx_dualcopy_open(&v->slots, fs, "vote", BX_KIND_VOTE, value, &len, err);
+    rc = bx_dualcopy_open(&v->copies, fs, "vote", BX_KIND_VOTE, value, &len, err);
     if (rc != BX_OK)
         return rc;
     if (len == SIZE) {
@@ -33,7 +33,7 @@ int bx_vote_save(struct bx_vote *v, uint64_t term, uint64_t voted_for, struct bx
 
     bx_put64(value, term);
     bx_put64(value + 8, voted_for);
-    rc = bx_dualcopy_save(&v->slots, value, sizeof value, err);
+    rc = bx_dualcopy_save(&v->copies, value, sizeof value, err);
     if (rc == BX_OK) {
         v->term = term;
         v->voted_for = voted_for;
@@ -43,5 +43,5 @@ int bx_vote_save(struct bx_vote *v, uint64_t term, uint64_t voted_for, struct bx
 
 void bx_vote_close(struct bx_vote *v)
 {
-    bx_dualcopy_close(&v->slots);
+    bx_dualcopy_close(&v->copies);
 }

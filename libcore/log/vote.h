@@ -8,7 +8,7 @@
 #include "log/dualcopy.h"
 
 struct bx_vote {
-    struct bx_dualcopy slots;
+    struct bx_dualcopy copies;
     uint64_t term, voted_for; /* 0: none */
 };
 

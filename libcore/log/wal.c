@@ -287,7 +287,7 @@ static int check_sizes(const struct bx_wal *w, const struct bx_wal_entry *entrie
 
     for (unsigned i = 0; i < n; i++) {
         if (entries[i].len > BX_WAL_ENTRY_MAX ||
-            BX_SEGMENT_HEAD + bx_record_size(entries[i].len) > w->segment_size)
+            BX_SEGMENT_HEADER + bx_record_size(entries[i].len) > w->segment_size)
             return BX_TOO_LARGE;
         bytes += bx_record_size(entries[i].len);
     }
@@ -381,7 +381,7 @@ static int read_entry(struct bx_wal *w, uint64_t index, struct bx_wal_entry *out
                       struct bx_buf *scratch, struct bx_err *err)
 {
     const struct bx_wal_slot *s = bx_wal_slot(w, index);
-    size_t n = BX_RECORD_HEAD + (size_t)s->len;
+    size_t n = BX_RECORD_HEADER + (size_t)s->len;
     char name[BX_WAL_NAME];
     struct bx_record r;
     uint8_t *p;

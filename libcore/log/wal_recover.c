@@ -233,7 +233,7 @@ static int walk(struct recovery *r)
     struct bx_record rec;
     int rc;
 
-    for (r->offset = BX_SEGMENT_HEAD; r->offset < r->n; r->offset += bx_record_size(rec.len)) {
+    for (r->offset = BX_SEGMENT_HEADER; r->offset < r->n; r->offset += bx_record_size(rec.len)) {
         rc = bx_record_read(r->buf + r->offset, r->n - r->offset, &rec);
         if (rc == BX_UNSUPPORTED)
             return unsupported(r, r->at);
@@ -297,7 +297,7 @@ static void search(struct recovery *r, uint64_t seq, size_t from, uint64_t limit
     struct bx_record rec;
     size_t at = from;
 
-    while (at + BX_RECORD_HEAD <= r->n) {
+    while (at + BX_RECORD_HEADER <= r->n) {
         if (bx_record_read(r->buf + at, r->n - at, &rec) != BX_OK) {
             at += 8;
             continue;
@@ -318,7 +318,7 @@ static int search_all(struct recovery *r)
         rc = load(r, i);
         if (rc != BX_OK)
             break;
-        limit += 1 + r->n / BX_RECORD_HEAD; /* no more records fit */
+        limit += 1 + r->n / BX_RECORD_HEADER; /* no more records fit */
         if (i > r->at && bx_segment_read(r->buf, r->n, &s) == BX_OK &&
             s.seq == r->segments.items[i] && s.first_lsn > r->lsn)
             promise(r, s.first_lsn - 1, "the header of", s.seq, 0);
@@ -413,7 +413,7 @@ static int end_here(struct recovery *r)
 static int open_high_water(struct recovery *r)
 {
     struct bx_dualcopy *slots = &r->w->writer.mark;
-    uint8_t value[BX_SLOTS_MAX];
+    uint8_t value[BX_DUALCOPY_MAX];
     size_t len;
     int rc;
 

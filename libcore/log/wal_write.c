@@ -46,7 +46,7 @@ static struct bx_wal_part *find_part(struct bx_wal *w, size_t size, uint64_t lsn
         seq = w->segments.len == 0 ? 1 : w->segments.items[w->segments.len - 1].seq + 1;
         w->segments.items[w->segments.len++] =
             (struct bx_wal_segment){.seq = seq, .first_lsn = lsn};
-        w->tail_offset = BX_SEGMENT_HEAD;
+        w->tail_offset = BX_SEGMENT_HEADER;
         w->tail_size = w->segment_size;
     }
     p = &j->parts[j->n_parts++];
@@ -221,7 +221,7 @@ static int create_segment(struct bx_wal *w, const struct bx_wal_part *p, struct 
     const struct bx_fs_ops *ops = w->fs->ops;
     struct bx_segment s = {p->seq, p->first_lsn, w->job.prev};
     char from[BX_WAL_NAME], to[BX_WAL_NAME];
-    uint8_t head[BX_SEGMENT_HEAD];
+    uint8_t header[BX_SEGMENT_HEADER];
     int fd = -1, rc;
 
     rc = new_file(w, from, &fd, err);
@@ -230,9 +230,9 @@ static int create_segment(struct bx_wal *w, const struct bx_wal_part *p, struct 
     w->writer.fd = fd;
     if (rc != BX_OK)
         return rc;
-    bx_segment_put(head, &s);
+    bx_segment_put(header, &s);
     bx_wal_name(to, p->seq);
-    rc = ops->write(w->fs, fd, head, sizeof head, 0);
+    rc = ops->write(w->fs, fd, header, sizeof header, 0);
     if (rc == 0)
         rc = ops->rename(w->fs, from, to);
     if (rc == 0)

@@ -56,7 +56,7 @@ static int decode(const uint8_t *value, size_t len, struct bx_identity *out, str
 
 int bx_identity_load(struct bx_fs *fs, struct bx_identity *out, struct bx_err *err)
 {
-    _Alignas(8) uint8_t value[BX_SLOTS_MAX];
+    _Alignas(8) uint8_t value[BX_DUALCOPY_MAX];
     struct bx_dualcopy slots = {0};
     size_t len = 0;
     int rc;
@@ -71,7 +71,7 @@ int bx_identity_load(struct bx_fs *fs, struct bx_identity *out, struct bx_err *e
 
 int bx_identity_save(struct bx_fs *fs, const struct bx_identity *id, struct bx_err *err)
 {
-    _Alignas(8) uint8_t value[BX_SLOTS_MAX];
+    _Alignas(8) uint8_t value[BX_DUALCOPY_MAX];
     struct bx_dualcopy slots = {0};
     struct record r = {.node = id->node, .founder = id->founder};
     size_t len = 0;

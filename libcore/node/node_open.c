@@ -140,7 +140,7 @@ static void reconcile_report(void *ctx, const struct bx_cmd_vm_report *r)
  * been restarted since. */
 static int open_trust(struct bx_node *n, bool *trusted, struct bx_err *err)
 {
-    uint8_t value[BX_SLOTS_MAX];
+    uint8_t value[BX_DUALCOPY_MAX];
     size_t len;
     int rc = bx_dualcopy_open(&n->trust, n->o.disk->fs, "trust", BX_KIND_TRUST, value, &len, err);
 

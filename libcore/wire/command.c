@@ -6,7 +6,7 @@
 
 #include <assert.h>
 
-static const struct bx_field head_fields[] = {
+static const struct bx_field header_fields[] = {
     BX_FIELD(bx_cmd_header, kind, BX_T_U16),
     BX_FIELD(bx_cmd_header, level, BX_T_U16),
     BX_FIELD(bx_cmd_header, session, BX_T_UUID),
@@ -18,7 +18,8 @@ static const struct bx_field head_fields[] = {
     BX_FIELD(bx_cmd_header, principal, BX_T_STR, .max = 255),
     BX_FIELD(bx_cmd_header, tenant, BX_T_STR, .max = 255),
 };
-const struct bx_schema bx_cmd_header_schema = BX_SCHEMA("command", 100, bx_cmd_header, head_fields);
+const struct bx_schema bx_cmd_header_schema =
+    BX_SCHEMA("command", 100, bx_cmd_header, header_fields);
 
 #define BX_CMD_ROW(number, upper, lower, type) [BX_CMD_##upper] = &bx_cmd_##lower##_schema,
 static const struct bx_schema *const schemas[BX__CMDS] = {BX_COMMANDS(BX_CMD_ROW)};
@@ -38,26 +39,26 @@ const char *bx_cmd_name(uint16_t kind)
     return s == NULL ? NULL : s->name;
 }
 
-int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body)
+int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *body)
 {
-    const struct bx_schema *s = bx_cmd_schema(head->kind);
+    const struct bx_schema *s = bx_cmd_schema(header->kind);
     struct bx_codec_call call = bx_codec_encoding(BX_CODEC_FLAT, BX_USE_ENTRY);
-    size_t head_size = bx_flat_size(&bx_cmd_header_schema, head), body_size;
+    size_t header_size = bx_flat_size(&bx_cmd_header_schema, header), body_size;
     uint8_t *p;
 
     BX_TRACK_SCOPE("encode");
     assert(s != NULL);
     body_size = bx_flat_size(s, body);
-    if (head_size + body_size > BX_COMMAND_BYTES_MAX)
+    if (header_size + body_size > BX_COMMAND_BYTES_MAX)
         return BX_TOO_LARGE;
-    p = bx_buf_extend(b, head_size + body_size);
+    p = bx_buf_extend(b, header_size + body_size);
     if (p == NULL)
         return BX_NO_MEMORY;
-    bx_flat_write(s, body, p + head_size);
-    head->level = BX_LEVEL;
-    head->body_hash = bx_hash(p + head_size, body_size);
-    bx_flat_write(&bx_cmd_header_schema, head, p);
-    bx_codec_encoded(call, head_size + body_size, head_size + body_size);
+    bx_flat_write(s, body, p + header_size);
+    header->level = BX_LEVEL;
+    header->body_hash = bx_hash(p + header_size, body_size);
+    bx_flat_write(&bx_cmd_header_schema, header, p);
+    bx_codec_encoded(call, header_size + body_size, header_size + body_size);
     return BX_OK;
 }
 
@@ -81,7 +82,7 @@ static int check_hash(const struct bx_schema *s, const uint8_t *body, size_t n, 
     return bx_err_set(err, BX_MALFORMED, "command %s: body hash mismatch", s->name);
 }
 
-enum { HEAD_KIND = 0, HEAD_LEVEL = 1, HEAD_BODY_HASH = 5 }; /* places in head_fields */
+enum { HEADER_KIND = 0, HEADER_LEVEL = 1, HEADER_BODY_HASH = 5 }; /* places in header_fields */
 
 int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err)
 {
@@ -91,44 +92,45 @@ int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *er
 
     if (rc != BX_OK)
         return rc;
-    s = schema_for(bx_flat_u64(&bx_cmd_header_schema, src, HEAD_KIND),
-                   bx_flat_u64(&bx_cmd_header_schema, src, HEAD_LEVEL), err);
+    s = schema_for(bx_flat_u64(&bx_cmd_header_schema, src, HEADER_KIND),
+                   bx_flat_u64(&bx_cmd_header_schema, src, HEADER_LEVEL), err);
     if (s == NULL)
         return BX_UNSUPPORTED;
     rc = bx_flat_check(s, src + n, len - n, &m, err);
     if (rc != BX_OK)
         return rc;
     *used = n + m;
-    return check_hash(s, src + n, m, bx_flat_u64(&bx_cmd_header_schema, src, HEAD_BODY_HASH), err);
+    return check_hash(s, src + n, m, bx_flat_u64(&bx_cmd_header_schema, src, HEADER_BODY_HASH),
+                      err);
 }
 
-static int decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
+static int decode(const uint8_t *src, size_t len, struct bx_cmd_header *header,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used, struct bx_err *err)
 {
     const struct bx_schema *s;
     size_t n, m;
     int rc;
 
-    memset(head, 0, sizeof *head);
+    memset(header, 0, sizeof *header);
     memset(body, 0, sizeof *body);
-    rc = bx_flat_read(&bx_cmd_header_schema, src, len, head, arena, &n, err);
+    rc = bx_flat_read(&bx_cmd_header_schema, src, len, header, arena, &n, err);
     if (rc != BX_OK)
         return rc;
-    s = schema_for(head->kind, head->level, err);
+    s = schema_for(header->kind, header->level, err);
     if (s == NULL)
         return BX_UNSUPPORTED;
     rc = bx_flat_read(s, src + n, len - n, body, arena, &m, err);
     if (rc != BX_OK)
         return rc;
     *used = n + m;
-    return check_hash(s, src + n, m, head->body_hash, err);
+    return check_hash(s, src + n, m, header->body_hash, err);
 }
 
-int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
+int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *header,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used, struct bx_err *err)
 {
     struct bx_codec_call call = bx_codec_decoding(BX_CODEC_FLAT, BX_USE_ENTRY);
-    int rc = decode(src, len, head, body, arena, used, err);
+    int rc = decode(src, len, header, body, arena, used, err);
 
     if (rc == BX_OK)
         bx_codec_decoded(call, *used, *used);
@@ -168,10 +170,10 @@ void bx_batch_seal(struct bx_buf *b, uint32_t commands, const struct bx_stamp *s
 
 int bx_batch_open(const uint8_t *src, size_t len, struct bx_batch *out, struct bx_err *err)
 {
-    struct bx_header head;
-    int rc = bx_header_check(src, len, BX_KIND_BATCH, BATCH_VERSION, &head);
+    struct bx_header header;
+    int rc = bx_header_check(src, len, BX_KIND_BATCH, BATCH_VERSION, &header);
 
-    if (rc == BX_OK && head.length < STAMP)
+    if (rc == BX_OK && header.length < STAMP)
         rc = BX_MALFORMED;
     if (rc != BX_OK)
         return bx_err_set(err, rc, "batch of %zu bytes: %s", len, bx_code_name(rc));
@@ -180,9 +182,9 @@ int bx_batch_open(const uint8_t *src, size_t len, struct bx_batch *out, struct b
     memcpy(out->stamp.seed, src + 8, 16);
     out->commands = bx_get32(src + 24);
     out->stamp.elapsed_ms = bx_get32(src + 28);
-    out->measured = head.version > 1;
+    out->measured = header.version > 1;
     out->p = src + STAMP;
-    out->len = head.length - STAMP;
+    out->len = header.length - STAMP;
     if (out->commands > BX_BATCH_COMMANDS_MAX)
         return bx_err_set(err, BX_MALFORMED, "batch of %u commands", out->commands);
     return BX_OK;

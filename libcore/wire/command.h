@@ -73,12 +73,12 @@ BX_COMMANDS(BX_CMD_EXTERN)
 const char *bx_cmd_name(uint16_t kind);
 const struct bx_schema *bx_cmd_schema(uint16_t kind);
 
-/* Append one command. head->kind must be set; level and body_hash are filled in here.
+/* Append one command. header->kind must be set; level and body_hash are filled in here.
  * BX_OK, BX_NO_MEMORY, or BX_TOO_LARGE beyond BX_COMMAND_BYTES_MAX. */
-int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *head, const void *body);
+int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *body);
 /* Read one command; *used bytes of src (8-aligned). Views point into src, arrays into the arena.
  * BX_UNSUPPORTED: the kind or level is newer than this build, which must stop the node. */
-int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *head,
+int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *header,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
                   struct bx_err *err);
 /* Validate one command like bx_cmd_decode without decoding it. */

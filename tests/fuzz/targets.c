@@ -81,7 +81,8 @@ uint8_t *fuzz_copy(const uint8_t *p, size_t n)
     return copy;
 }
 
-/* The checksum over a head whose length is cut to what is there; the bytes it takes, 0: no head. */
+/* The checksum over a header whose length is cut to what is there; the bytes it takes, 0: no
+ * header. */
 static size_t reseal(uint8_t *p, size_t n)
 {
     struct bx_header h;
@@ -104,13 +105,13 @@ void fuzz_reseal_items(uint8_t *p, size_t n)
 
 void fuzz_reseal_wal(uint8_t *p, size_t n)
 {
-    size_t at = BX_SEGMENT_HEAD;
+    size_t at = BX_SEGMENT_HEADER;
     uint32_t prev;
 
-    if (n < BX_SEGMENT_HEAD || reseal(p, BX_SEGMENT_HEAD) == 0)
+    if (n < BX_SEGMENT_HEADER || reseal(p, BX_SEGMENT_HEADER) == 0)
         return;
     prev = bx_get32(p + 32);
-    while (n - at >= BX_RECORD_HEAD) {
+    while (n - at >= BX_RECORD_HEADER) {
         size_t took;
 
         bx_put32(p + at + 48, prev);

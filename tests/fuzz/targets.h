@@ -34,7 +34,7 @@ int fuzz_pack(const uint8_t *p, size_t n);
 int fuzz_record(const uint8_t *p, size_t n); /* first byte as for flat, then MessagePack */
 int fuzz_json(const uint8_t *p, size_t n);
 int fuzz_lz(const uint8_t *p, size_t n);
-int fuzz_hybrid(const uint8_t *p, size_t n); /* a list of VMs, by its head */
+int fuzz_hybrid(const uint8_t *p, size_t n); /* a list of VMs, by its header */
 
 /* ---- targets_wire.c ---- */
 int fuzz_frame(const uint8_t *p, size_t n);
@@ -44,7 +44,7 @@ int fuzz_request(const uint8_t *p, size_t n); /* of a client, to create a VM */
 
 /* ---- targets_log.c ---- */
 int fuzz_wal(const uint8_t *p, size_t n);     /* what the file of a segment begins with */
-int fuzz_segment(const uint8_t *p, size_t n); /* one head of a segment */
+int fuzz_segment(const uint8_t *p, size_t n); /* one header of a segment */
 int fuzz_log_record(const uint8_t *p, size_t n);
 int fuzz_slots(const uint8_t *p, size_t n);    /* what both copies of a value begin with */
 int fuzz_snapshot(const uint8_t *p, size_t n); /* a file that a peer sent */
@@ -52,7 +52,7 @@ int fuzz_dump(const uint8_t *p, size_t n);     /* a chunk of it */
 
 /* A copy in a block of exactly n bytes, 16-aligned, so that a step beyond it is seen; bx_free. */
 uint8_t *fuzz_copy(const uint8_t *p, size_t n);
-/* Items one after the other, each with a head: give each its checksum. */
+/* Items one after the other, each with a header: give each its checksum. */
 void fuzz_reseal_items(uint8_t *p, size_t n);
 /* The same for a segment of the log, whose records also carry the checksum of the one before. */
 void fuzz_reseal_wal(uint8_t *p, size_t n);

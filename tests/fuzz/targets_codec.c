@@ -325,7 +325,7 @@ int fuzz_json(const uint8_t *p, size_t n)
     return rc;
 }
 
-/* ---- a reply, in the form that its head names ---- */
+/* ---- a reply, in the form that its header names ---- */
 
 static void take_vm(void *ctx, const void *obj)
 {

@@ -82,7 +82,7 @@ static int use_log(struct memfs *m)
 int fuzz_wal(const uint8_t *p, size_t n)
 {
     struct memfs *m = memfs_create();
-    uint8_t value[BX_SLOTS_MAX];
+    uint8_t value[BX_DUALCOPY_MAX];
     struct bx_dualcopy mark = {.seq = 0};
     size_t len;
     int rc;
@@ -99,7 +99,7 @@ int fuzz_wal(const uint8_t *p, size_t n)
 
 int fuzz_segment(const uint8_t *p, size_t n)
 {
-    uint8_t bytes[BX_SEGMENT_HEAD] = {0};
+    uint8_t bytes[BX_SEGMENT_HEADER] = {0};
     struct bx_segment s;
 
     memcpy(bytes, p, n > sizeof bytes ? sizeof bytes : n);
@@ -126,7 +126,7 @@ int fuzz_slots(const uint8_t *p, size_t n)
         uint16_t kind;
     } values[] = {{"mark", BX_KIND_MARK}, {"vote", BX_KIND_VOTE}, {"identity", BX_KIND_IDENTITY}};
     struct memfs *m = memfs_create();
-    uint8_t file[8192] = {0}, value[BX_SLOTS_MAX];
+    uint8_t file[8192] = {0}, value[BX_DUALCOPY_MAX];
     struct bx_dualcopy s = {.seq = 0};
     size_t len, which = 0;
     int rc;
@@ -139,7 +139,7 @@ int fuzz_slots(const uint8_t *p, size_t n)
     rc = bx_dualcopy_open(&s, memfs_fs(m), values[which].name, values[which].kind, value, &len,
                           NULL);
     if (rc == BX_OK) {
-        assert(len <= BX_SLOTS_MAX);
+        assert(len <= BX_DUALCOPY_MAX);
         bx_dualcopy_close(&s);
     }
     assert(memfs_open_files(m) == 0);

@@ -1,5 +1,5 @@
-/* head: checksum and the sixteen bytes. Built twice: with the processor's instruction, where there
- * is one, and with the table alone. */
+/* header: checksum and the sixteen bytes. Built twice: with the processor's instruction, where
+ * there is one, and with the table alone. */
 #include "lib/testlib.h"
 
 #include "codec/header.h"

@@ -367,7 +367,7 @@ TEST(what_has_no_head_is_refused)
     struct bx_buf b = {0};
 
     assert_int_equal(read_bytes(s, "", 0), BX_MALFORMED);
-    assert_int_equal(read_bytes(s, "\x80", 1), BX_MALFORMED); /* an empty map, without a head */
+    assert_int_equal(read_bytes(s, "\x80", 1), BX_MALFORMED); /* an empty map, without a header */
     assert_int_equal(
         bx_hybrid_write(ALL, BX_USE_REPLY, BX_KIND_VM + 1, s->schema, &items, &b, NULL), BX_OK);
     assert_int_equal(read_bytes(s, b.data, b.len), BX_MALFORMED); /* of another kind */

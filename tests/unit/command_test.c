@@ -131,13 +131,13 @@ static const struct {
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 
-static const struct bx_cmd_header full_head = {.session = {0xa1, 0xa2},
-                                               .sequence = 258,
-                                               .floor = 257,
-                                               .deadline_ms = 1700000000000,
-                                               .trace = {0xb1},
-                                               .principal = {"alice", 5},
-                                               .tenant = {"default", 7}};
+static const struct bx_cmd_header full_header = {.session = {0xa1, 0xa2},
+                                                 .sequence = 258,
+                                                 .floor = 257,
+                                                 .deadline_ms = 1700000000000,
+                                                 .trace = {0xb1},
+                                                 .principal = {"alice", 5},
+                                                 .tenant = {"default", 7}};
 
 /* ---- golden bytes ---- */
 
@@ -152,10 +152,10 @@ static void is_hex(const char *what, const uint8_t *p, size_t n, const char *hex
     free(text);
 }
 
-static void encode(struct bx_buf *b, size_t i, struct bx_cmd_header *head)
+static void encode(struct bx_buf *b, size_t i, struct bx_cmd_header *header)
 {
-    head->kind = commands[i].kind;
-    assert_int_equal(bx_cmd_encode(b, head, &commands[i].body), BX_OK);
+    header->kind = commands[i].kind;
+    assert_int_equal(bx_cmd_encode(b, header, &commands[i].body), BX_OK);
     assert_int_equal(b->len % 8, 0);
 }
 
@@ -163,30 +163,30 @@ TEST(bodies_have_their_golden_bytes)
 {
     assert_int_equal(KINDS, BX__CMDS - 1);
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_header head = full_head;
+        struct bx_cmd_header header = full_header;
         struct bx_buf b = {0};
         size_t at;
 
         assert_int_equal(commands[i].kind, i + 1);
-        encode(&b, i, &head);
-        at = bx_flat_size(&bx_cmd_header_schema, &head);
-        assert_int_equal(head.level, BX_LEVEL);
-        assert_true(head.body_hash == bx_hash(b.data + at, b.len - at));
+        encode(&b, i, &header);
+        at = bx_flat_size(&bx_cmd_header_schema, &header);
+        assert_int_equal(header.level, BX_LEVEL);
+        assert_true(header.body_hash == bx_hash(b.data + at, b.len - at));
         is_hex(commands[i].name, b.data + at, b.len - at, commands[i].hex);
         bx_buf_release(&b);
     }
 }
 
-/* The head of token.create, then a whole batch with nothing but that in it. */
+/* The header of token.create, then a whole batch with nothing but that in it. */
 TEST(a_head_and_a_batch_have_their_golden_bytes)
 {
     static const struct bx_stamp stamp = {1700000000000, 0x0a0b0c0d, {0x10, 0x20, 0x30}};
-    struct bx_cmd_header head = full_head;
+    struct bx_cmd_header header = full_header;
     struct bx_buf b = {0};
 
-    encode(&b, 7, &head);
+    encode(&b, 7, &header);
     is_hex(
-        "the head of a command", b.data, bx_flat_size(&bx_cmd_header_schema, &head),
+        "the header of a command", b.data, bx_flat_size(&bx_cmd_header_schema, &header),
         "7800000064000c0008000000000000000100000000000000a1a2000000000000000000000000000002010000"
         "0000000001010000000000002cd3d953a71a876c0068e5cf8b010000b1000000000000000000000000000000"
         "68000000050000007000000007000000616c69636500000064656661756c7400");
@@ -202,14 +202,14 @@ TEST(a_head_and_a_batch_have_their_golden_bytes)
 
 /* ---- there and back ---- */
 
-static int decode(const uint8_t *p, size_t n, struct bx_cmd_header *head, union bx_cmd_body *body,
+static int decode(const uint8_t *p, size_t n, struct bx_cmd_header *header, union bx_cmd_body *body,
                   struct bx_arena *arena, size_t *used)
 {
     struct bx_err err = {0};
     int rc;
 
     bx_arena_reset(arena);
-    rc = bx_cmd_decode(p, n, head, body, arena, used, &err);
+    rc = bx_cmd_decode(p, n, header, body, arena, used, &err);
     if (rc != BX_OK)
         assert_true(err.code == rc && err.msg[0] != '\0');
     return rc;
@@ -221,12 +221,12 @@ TEST(what_was_decoded_encodes_to_the_same_bytes)
     struct bx_arena arena = {0};
 
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_header head = full_head, back;
+        struct bx_cmd_header header = full_header, back;
         struct bx_buf b = {0}, again = {0};
         union bx_cmd_body body;
         size_t used;
 
-        encode(&b, i, &head);
+        encode(&b, i, &header);
         assert_int_equal(bx_buf_append(&b, "more of it", 10), BX_OK);
         assert_int_equal(decode(b.data, b.len, &back, &body, &arena, &used), BX_OK);
         assert_int_equal(used, b.len - 10);
@@ -256,7 +256,7 @@ TEST(a_command_beyond_the_bound_is_refused)
 {
     struct bx_pair many[64];
     struct bx_cmd_vm_create c = {.if_not_exists = false};
-    struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
+    struct bx_cmd_header header = {.kind = BX_CMD_VM_CREATE};
     struct bx_buf b = {0};
     char *text = calloc(1, 65536);
     char keys[64][3];
@@ -270,11 +270,11 @@ TEST(a_command_beyond_the_bound_is_refused)
     }
     c.config.labels = (struct bx_pairs){many, 64};
     assert_int_equal(bx_buf_append(&b, "12345678", 8), BX_OK);
-    assert_int_equal(bx_cmd_encode(&b, &head, &c), BX_OK);
+    assert_int_equal(bx_cmd_encode(&b, &header, &c), BX_OK);
     many[5].value.n = 20000;
     assert_int_equal(b.len > 250000, 1);
     b.len = 8;
-    assert_int_equal(bx_cmd_encode(&b, &head, &c), BX_TOO_LARGE);
+    assert_int_equal(bx_cmd_encode(&b, &header, &c), BX_TOO_LARGE);
     assert_int_equal(b.len, 8);
     free(text);
     bx_buf_release(&b);
@@ -284,15 +284,15 @@ TEST(a_command_beyond_the_bound_is_refused)
 
 /* What was let through is whole and within bounds: every byte of it is read, and it is the one way
  * to write this body. */
-static void is_sound(const uint8_t *p, size_t n, struct bx_cmd_header *head,
+static void is_sound(const uint8_t *p, size_t n, struct bx_cmd_header *header,
                      const union bx_cmd_body *body)
 {
-    size_t at = bx_flat_size(&bx_cmd_header_schema, head);
+    size_t at = bx_flat_size(&bx_cmd_header_schema, header);
     struct bx_buf again = {0};
 
-    if (head->kind == BX_CMD_VM_CREATE)
+    if (header->kind == BX_CMD_VM_CREATE)
         bx_vm_config_check(&body->vm_create.config, NULL);
-    assert_int_equal(bx_cmd_encode(&again, head, body), BX_OK);
+    assert_int_equal(bx_cmd_encode(&again, header, body), BX_OK);
     assert_int_equal(again.len, n);
     assert_memory_equal(again.data + at, p + at, n - at);
     bx_buf_release(&again);
@@ -302,15 +302,15 @@ static void is_sound(const uint8_t *p, size_t n, struct bx_cmd_header *head,
 static int decode_exact(const uint8_t *p, size_t n, struct bx_arena *arena)
 {
     uint8_t *copy = malloc(n == 0 ? 1 : n);
-    struct bx_cmd_header head;
+    struct bx_cmd_header header;
     union bx_cmd_body body;
     size_t used;
     int rc;
 
     memcpy(copy, p, n);
-    rc = decode(copy, n, &head, &body, arena, &used);
+    rc = decode(copy, n, &header, &body, arena, &used);
     if (rc == BX_OK)
-        is_sound(copy, used, &head, &body);
+        is_sound(copy, used, &header, &body);
     free(copy);
     return rc;
 }
@@ -320,12 +320,12 @@ TEST(damaged_commands_are_refused)
     struct bx_arena arena = {0};
 
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_header head = full_head;
+        struct bx_cmd_header header = full_header;
         struct bx_buf b = {0};
         size_t at;
 
-        encode(&b, i, &head);
-        at = bx_flat_size(&bx_cmd_header_schema, &head);
+        encode(&b, i, &header);
+        at = bx_flat_size(&bx_cmd_header_schema, &header);
         for (size_t n = 0; n < b.len; n++)
             assert_int_equal(decode_exact(b.data, n, &arena), BX_MALFORMED);
         for (size_t bit = 0; bit < 8 * b.len; bit++) {
@@ -348,16 +348,16 @@ TEST(a_hostile_body_with_a_right_hash_does_no_harm)
     struct bx_arena arena = {0};
 
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_header head = full_head;
+        struct bx_cmd_header header = full_header;
         struct bx_buf b = {0};
         size_t at;
 
-        encode(&b, i, &head);
-        at = bx_flat_size(&bx_cmd_header_schema, &head);
+        encode(&b, i, &header);
+        at = bx_flat_size(&bx_cmd_header_schema, &header);
         for (size_t bit = 8 * at; bit < 8 * b.len; bit++) {
             b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-            head.body_hash = bx_hash(b.data + at, b.len - at);
-            bx_flat_write(&bx_cmd_header_schema, &head, b.data);
+            header.body_hash = bx_hash(b.data + at, b.len - at);
+            bx_flat_write(&bx_cmd_header_schema, &header, b.data);
             decode_exact(b.data, b.len, &arena);
             b.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
@@ -374,9 +374,9 @@ static void make_batch(struct bx_buf *b)
 
     assert_int_equal(bx_batch_begin(b), BX_OK);
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_header head = full_head;
+        struct bx_cmd_header header = full_header;
 
-        encode(b, i, &head);
+        encode(b, i, &header);
     }
     bx_batch_seal(b, KINDS, &stamp);
 }
@@ -410,12 +410,13 @@ TEST(a_batch_holds_its_commands_in_order)
     assert_int_equal(batch.stamp.seed[3], 4);
     assert_int_equal(batch.commands, KINDS);
     for (size_t i = 0; i < KINDS; i++) {
-        struct bx_cmd_header head;
+        struct bx_cmd_header header;
         union bx_cmd_body body;
         size_t used;
 
-        assert_int_equal(decode(batch.p + at, batch.len - at, &head, &body, &arena, &used), BX_OK);
-        assert_int_equal(head.kind, commands[i].kind);
+        assert_int_equal(decode(batch.p + at, batch.len - at, &header, &body, &arena, &used),
+                         BX_OK);
+        assert_int_equal(header.kind, commands[i].kind);
         at += used;
     }
     assert_int_equal(at, batch.len);
@@ -478,14 +479,14 @@ static void use_all(void *ctx)
     (void)ctx;
     if (bx_batch_begin(&b) == BX_OK) {
         for (size_t i = 0; i < KINDS; i++) {
-            struct bx_cmd_header head = full_head, back;
+            struct bx_cmd_header header = full_header, back;
             struct bx_arena arena = {0};
             union bx_cmd_body body;
             size_t at = b.len, used;
             int rc;
 
-            head.kind = commands[i].kind;
-            rc = bx_cmd_encode(&b, &head, &commands[i].body);
+            header.kind = commands[i].kind;
+            rc = bx_cmd_encode(&b, &header, &commands[i].body);
             if (rc != BX_OK) {
                 assert_int_equal(rc, BX_NO_MEMORY);
                 assert_int_equal(b.len, at);

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define SLOT_SIZE 4096
-#define SEGMENT_USED 36 /* of a segment's head; zeros follow */
+#define SEGMENT_USED 36 /* of a segment's header; zeros follow */
 
 static const struct golden_sample *sample(const char *name)
 {
@@ -28,9 +28,9 @@ static const struct golden_sample *sample(const char *name)
     return s;
 }
 
-/* ---- head ---- */
+/* ---- header ---- */
 
-static int make_head(struct bx_buf *out)
+static int make_header(struct bx_buf *out)
 {
     uint8_t *p = bx_buf_extend(out, BX_HEADER_SIZE + 5);
 
@@ -39,7 +39,7 @@ static int make_head(struct bx_buf *out)
     return BX_OK;
 }
 
-/* ---- replies, with the head that names their form ---- */
+/* ---- replies, with the header that names their form ---- */
 
 static const void *the_sample(void *ctx, uint32_t i)
 {
@@ -83,7 +83,7 @@ static int make_segment(struct bx_buf *out)
 {
     const struct bx_segment s = {.seq = 7, .first_lsn = 1234, .prev = 0x89abcdef};
 
-    bx_segment_put(bx_buf_extend(out, BX_SEGMENT_HEAD), &s);
+    bx_segment_put(bx_buf_extend(out, BX_SEGMENT_HEADER), &s);
     out->len = SEGMENT_USED;
     return BX_OK;
 }
@@ -436,7 +436,7 @@ static int make_timeout_now(struct bx_buf *out)
 }
 
 const struct golden_item golden_items[] = {
-    {"head", make_head, false},
+    {"head", make_header, false},
     {"hybrid-flat", make_hybrid_flat, false},
     {"hybrid-msgpack", make_hybrid_pack, false},
     {"hybrid-json", make_hybrid_json, false},

@@ -1,4 +1,4 @@
-/* slots and vote: never lost once saved, never wrong, whatever one copy has suffered. */
+/* dualcopy and vote: never lost once saved, never wrong, whatever one copy has suffered. */
 #include "lib/memfs.h"
 #include "lib/testlib.h"
 
@@ -10,15 +10,15 @@
 #define KIND BX_KIND_TRUST
 #define VARIANTS 8 /* ways a crash may leave what was not synced */
 
-static int open_slots(struct memfs *m, struct bx_dualcopy *s, char value[BX_SLOTS_MAX], size_t *len,
-                      struct bx_err *err)
+static int open_slots(struct memfs *m, struct bx_dualcopy *s, char value[BX_DUALCOPY_MAX],
+                      size_t *len, struct bx_err *err)
 {
     return bx_dualcopy_open(s, memfs_fs(m), "value", KIND, value, len, err);
 }
 
 static void value_is(struct memfs *m, const char *want)
 {
-    char value[BX_SLOTS_MAX];
+    char value[BX_DUALCOPY_MAX];
     struct bx_dualcopy s;
     size_t len;
 
@@ -30,7 +30,7 @@ static void value_is(struct memfs *m, const char *want)
 
 static void save_all(struct memfs *m, const char *const *values, unsigned n, unsigned *saved)
 {
-    char value[BX_SLOTS_MAX];
+    char value[BX_DUALCOPY_MAX];
     struct bx_dualcopy s;
     size_t len;
 
@@ -69,7 +69,7 @@ TEST(a_crash_leaves_the_old_value_or_the_new_one)
     for (uint64_t at = 0; reached; at++) {
         for (unsigned variant = 0; variant < 2 * VARIANTS; variant++) {
             struct memfs *m = memfs_create();
-            char value[BX_SLOTS_MAX];
+            char value[BX_DUALCOPY_MAX];
             struct bx_dualcopy s;
             unsigned saved;
             size_t len;
@@ -101,7 +101,7 @@ TEST(what_a_killed_process_left_is_made_durable)
     for (uint64_t at = 0; at < 16; at++) {
         for (unsigned seed = 0; seed < VARIANTS; seed++) {
             struct memfs *m = memfs_create();
-            char value[BX_SLOTS_MAX], again[BX_SLOTS_MAX];
+            char value[BX_DUALCOPY_MAX], again[BX_DUALCOPY_MAX];
             size_t len, len2;
             struct bx_dualcopy s;
             unsigned saved;
@@ -158,7 +158,7 @@ TEST(two_damaged_copies_are_refused_with_a_way_out)
 {
     static const char *const values[] = {"a value"};
     struct memfs *m = memfs_create();
-    char value[BX_SLOTS_MAX];
+    char value[BX_DUALCOPY_MAX];
     struct bx_err err = {0};
     struct bx_dualcopy s;
     unsigned saved;
@@ -178,7 +178,7 @@ TEST(a_newer_version_is_not_taken_for_damage)
 {
     static const char *const values[] = {"a value"};
     struct memfs *m = memfs_create();
-    char value[BX_SLOTS_MAX];
+    char value[BX_DUALCOPY_MAX];
     uint8_t item[BX_HEADER_SIZE + 8 + 7];
     struct bx_dualcopy s;
     unsigned saved;
@@ -201,7 +201,7 @@ TEST(a_failing_write_or_sync_is_told)
 
     for (uint64_t at = 0; at < 4; at++) { /* two writes, two syncs */
         struct memfs *m = memfs_create();
-        char value[BX_SLOTS_MAX];
+        char value[BX_DUALCOPY_MAX];
         struct bx_err err = {0};
         struct bx_dualcopy s;
         size_t len;
@@ -251,7 +251,7 @@ TEST(vote_has_the_golden_bytes)
 TEST(a_vote_of_another_size_is_refused)
 {
     struct memfs *m = memfs_create();
-    char value[BX_SLOTS_MAX];
+    char value[BX_DUALCOPY_MAX];
     struct bx_err err = {0};
     struct bx_dualcopy s;
     struct bx_vote v;

@@ -264,7 +264,7 @@ TEST(a_record_out_of_place_is_refused)
         struct memfs *m = memfs_clone(good);
         struct bx_fs *fs = memfs_fs(m);
         struct bx_err err = {0};
-        uint8_t bytes[BX_RECORD_HEAD];
+        uint8_t bytes[BX_RECORD_HEADER];
         int fd;
 
         bx_record_put(bytes, &wrong[i]);
