@@ -188,3 +188,36 @@ void host_serves(const char *vm)
     rpc_ok(&c, "vm.create", params);
     rpc_close(&c);
 }
+
+void host_wait_for_vm(struct rpc *c, const char *vm, const char *state)
+{
+    struct bx_str uuid;
+    char params[256];
+    bx_val v;
+
+    snprintf(params, sizeof params, "{\"vm\": \"%s\"}", vm);
+    v = rpc_ok(c, "vm.show", params);
+    assert_true(bx_val_str(bx_val_get(v, "uuid"), &uuid));
+    snprintf(params, sizeof params,
+             "{\"vm\": \"" BX_STR_FMT "\", \"until\": \"%s\", \"timeout_ms\": 15000}",
+             BX_STR_ARG(uuid), state);
+    v = rpc_ok(c, "vm.wait", params);
+    assert_true(strcmp(state, "deleted") == 0 ? bx_val_type(v) == BX_V_NIL
+                                              : rpc_says(v, "phase", state));
+}
+
+void host_join(struct host *h)
+{
+    struct rpc c = host_dial(hosts[0].local), mine;
+    struct bx_str token;
+    char params[8300];
+
+    assert_true(bx_val_str(bx_val_get(rpc_ok(&c, "cluster.token_create", "{}"), "token"), &token));
+    snprintf(params, sizeof params, "{\"token\": \"" BX_STR_FMT "\", \"timeout_ms\": 20000}",
+             BX_STR_ARG(token));
+    host_create(h);
+    mine = host_dial(h->local);
+    rpc_ok(&mine, "cluster.join", params);
+    rpc_close(&mine);
+    rpc_close(&c);
+}

@@ -27,7 +27,12 @@ void host_create(struct host *h);
 void host_run(struct host *h);
 /* It must end within the time, by itself when the signal is SIGTERM. */
 void host_stop(struct host *h, int sig);
+/* It joins the cluster of the first host. */
+void host_join(struct host *h);
 struct rpc host_dial(const char *address);
+
+/* Until a VM, by name or uuid, is in this phase, or "deleted". */
+void host_wait_for_vm(struct rpc *c, const char *vm, const char *state);
 
 /* Of the first host: it takes a VM of this name; its memory, which may hardly have grown. */
 void host_serves(const char *vm);

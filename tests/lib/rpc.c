@@ -253,3 +253,18 @@ void rpc_fails(struct rpc *c, const char *method, const char *params, int code, 
 {
     rpc_is_error(rpc_call(c, method, params), code, words);
 }
+
+uint64_t rpc_number(bx_val map, const char *key)
+{
+    uint64_t n = 0;
+
+    assert_true(bx_val_u64(bx_val_get(map, key), &n));
+    return n;
+}
+
+bool rpc_says(bx_val map, const char *key, const char *want)
+{
+    struct bx_str s = {"", 0};
+
+    return bx_val_str(bx_val_get(map, key), &s) && bx_str_eq(s, bx_str(want));
+}

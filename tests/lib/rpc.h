@@ -37,5 +37,9 @@ bx_val rpc_ok(struct rpc *c, const char *method, const char *params);
 void rpc_fails(struct rpc *c, const char *method, const char *params, int code, const char *words);
 /* The same of an answer that was read. */
 void rpc_is_error(bx_val answer, int code, const char *words);
+/* A member of a map that is there, and is a number. */
+uint64_t rpc_number(bx_val map, const char *key);
+/* Whether a member of a map is this string. */
+bool rpc_says(bx_val map, const char *key, const char *want);
 
 #endif

@@ -17,15 +17,19 @@ tests_unit_suggest_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_suggest_test_LDADD = $(TEST_LIBS)
 
 # The same with real daemons.
-check_PROGRAMS += tests/integration/api_test
-tests_integration_api_test_SOURCES = tests/integration/api_test.c tests/integration/api_hosts.c \
-	tests/integration/api_hosts.h
+API_HOSTS = tests/integration/api_hosts.c tests/integration/api_hosts.h
+check_PROGRAMS += tests/integration/api_test tests/integration/api_crowd_test \
+	tests/integration/api_form_test tests/integration/api_shape_test
+tests_integration_api_test_SOURCES = tests/integration/api_test.c $(API_HOSTS)
 tests_integration_api_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_test_LDADD = $(TEST_LIBS)
-
-check_PROGRAMS += tests/integration/api_shape_test
-tests_integration_api_shape_test_SOURCES = tests/integration/api_shape_test.c \
-	tests/integration/api_hosts.c tests/integration/api_hosts.h
+tests_integration_api_crowd_test_SOURCES = tests/integration/api_crowd_test.c $(API_HOSTS)
+tests_integration_api_crowd_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_api_crowd_test_LDADD = $(TEST_LIBS)
+tests_integration_api_form_test_SOURCES = tests/integration/api_form_test.c $(API_HOSTS)
+tests_integration_api_form_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_api_form_test_LDADD = $(TEST_LIBS)
+tests_integration_api_shape_test_SOURCES = tests/integration/api_shape_test.c $(API_HOSTS)
 tests_integration_api_shape_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_shape_test_LDADD = $(TEST_LIBS)
 
