@@ -288,17 +288,6 @@ int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len
     return rc;
 }
 
-static void drop_message(struct raft_message *m)
-{
-    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.n_entries > 0) {
-        raft_free(m->append_entries.entries[0].batch);
-        raft_free(m->append_entries.entries);
-    } else if (m->type == RAFT_INSTALL_SNAPSHOT) {
-        raft_configuration_close(&m->install_snapshot.conf);
-        raft_free(m->install_snapshot.data.base);
-    }
-}
-
 /* Messages that are well formed and would still corrupt the core, whose asserts are compiled out:
  * - a second leader in this term: the core would append its entries as a follower;
  * - entries before the first one kept: it would take them for new ones;
@@ -363,7 +352,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
         return rc;
     why = unsafe(r, &m);
     if (why != NULL) {
-        drop_message(&m);
+        bx_raftmsg_close(&m);
         return bx_err_set(err, BX_CONFLICT, "Raft message from node %llu dropped: %s",
                           (unsigned long long)from, why);
     }
@@ -371,7 +360,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
         rc = r->o.received(r->o.ctx, m.install_snapshot.last_index, m.install_snapshot.last_term,
                            err);
         if (rc != BX_OK) {
-            drop_message(&m);
+            bx_raftmsg_close(&m);
             return rc;
         }
     }

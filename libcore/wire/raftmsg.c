@@ -416,3 +416,14 @@ int bx_raftmsg_read(const uint8_t *p, size_t len, uint64_t from, const char *add
                           rc == BX_MALFORMED ? "a field is out of range" : "out of memory");
     return BX_OK;
 }
+
+void bx_raftmsg_close(struct raft_message *m)
+{
+    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.n_entries > 0) {
+        raft_free(m->append_entries.entries[0].batch);
+        raft_free(m->append_entries.entries);
+    } else if (m->type == RAFT_INSTALL_SNAPSHOT) {
+        raft_configuration_close(&m->install_snapshot.conf);
+        raft_free(m->install_snapshot.data.base);
+    }
+}

@@ -36,8 +36,10 @@ int bx_raftmsg_conf(const void *p, size_t len, struct raft_configuration *out);
 
 /* Read and check a payload from the member `from`. Entries and configuration come from raft_malloc
  * and belong to the caller until the core takes them over; address must outlive the message.
- * BX_OK, BX_MALFORMED or BX_NO_MEMORY. */
+ * BX_OK, BX_MALFORMED or BX_NO_MEMORY; the caller must close *out only after BX_OK. */
 int bx_raftmsg_read(const uint8_t *p, size_t len, uint64_t from, const char *address,
                     struct raft_message *out, struct bx_err *err);
+/* Free the entries or the configuration of a message that the core has not taken over. */
+void bx_raftmsg_close(struct raft_message *m);
 
 #endif

@@ -58,17 +58,6 @@ int fuzz_batch(const uint8_t *p, size_t n)
 
 /* ---- Raft ---- */
 
-static void drop(struct raft_message *m)
-{
-    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.n_entries > 0) {
-        raft_free(m->append_entries.entries[0].batch);
-        raft_free(m->append_entries.entries);
-    } else if (m->type == RAFT_INSTALL_SNAPSHOT) {
-        raft_configuration_close(&m->install_snapshot.conf);
-        raft_free(m->install_snapshot.data.base);
-    }
-}
-
 static void check_append(const struct raft_append_entries *m)
 {
     volatile uint8_t sum = 0;
@@ -96,7 +85,7 @@ static int read_raft(const uint8_t *src, size_t n)
     else if (m.type != RAFT_INSTALL_SNAPSHOT)
         assert(bx_raftmsg_write(&again, &m) == BX_OK && again.len == n);
     bx_buf_release(&again);
-    drop(&m);
+    bx_raftmsg_close(&m);
     return BX_OK;
 }
 

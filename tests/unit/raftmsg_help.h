@@ -24,8 +24,7 @@ extern const struct server three[3];
 
 int raftmsg_setup(void **state);
 int raftmsg_teardown(void **state);
-/* Free what a message holds. */
-void drop_message(struct raft_message *m);
+
 /* Read a copy of exactly n bytes, check what comes out, and drop it. */
 int read_exact(const uint8_t *p, size_t n);
 /* Every beginning of it is refused, every flipped bit refused or harmless. */

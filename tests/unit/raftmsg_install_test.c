@@ -22,7 +22,7 @@ TEST(an_install_comes_back_as_it_was)
     assert_int_equal(s->conf.n, 3);
     assert_string_equal(s->conf.servers[0].address, "10.0.0.1:7000");
     assert_int_equal(s->conf.servers[1].role, RAFT_STANDBY);
-    drop_message(&m);
+    bx_raftmsg_close(&m);
     every_damage(&b);
     bx_buf_release(&conf);
 }

@@ -161,7 +161,7 @@ TEST(entries_come_back_as_they_were)
     assert_memory_equal(a->entries[2].buf.base, conf.data, conf.len);
     assert_int_equal(a->entries[4].term, 9);
     assert_memory_equal(a->entries[4].buf.base, "x", 1);
-    drop_message(&m);
+    bx_raftmsg_close(&m);
     every_damage(&b);
     write_append(&b, 0);
     every_damage(&b);
