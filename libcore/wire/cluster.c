@@ -57,10 +57,10 @@ const struct bx_schema bx_link_reply_schema =
     BX_REPLY_SCHEMA("link", LINK, bx_link_reply, link_fields);
 static const struct bx_metric link_rows[] = {
     {"blixard_link_connections", NULL, BX_GAUGE, "connections between nodes"},
-    {"blixard_link_refused_total", NULL, BX_COUNTER, "connections refused for what the hello said"},
-    {"blixard_link_malformed_total", NULL, BX_COUNTER, "connections closed for what came"},
+    {"blixard_link_refused_total", NULL, BX_COUNTER, "connections refused because of the hello"},
+    {"blixard_link_malformed_total", NULL, BX_COUNTER, "connections closed for malformed frames"},
     {"blixard_link_turned_away_total", NULL, BX_COUNTER,
-     "connections refused because a bound was reached, or by a host that is no member"},
+     "connections refused at a maximum, or because this host is not a member"},
 };
 BX_METRIC_EACH(link_fields, link_rows);
 const struct bx_metric_set bx_link_metrics = {&bx_link_reply_schema, link_rows, NULL};
@@ -105,19 +105,20 @@ static const struct bx_field members_params_fields[] = {BX_PARAMS_LISTS};
 BX_METHOD(CLUSTER_INIT, cluster_init, bx_init_params, init_fields, member_of,
           .name = "cluster.init", .verb = "POST", .path = "/v1/cluster", .role = BX_RPC_ADMIN,
           .mutates = true, .before_init = true,
-          .about = "Make a new cluster of which this host is the first node.");
+          .about = "Create a cluster with this host as its first node.");
 BX_METHOD(CLUSTER_JOIN, cluster_join, bx_join_params, join_fields, member_of,
           .name = "cluster.join", .verb = "POST", .path = "/v1/cluster/join", .role = BX_RPC_ADMIN,
           .mutates = true, .before_init = true,
-          .about = "Join this host to the cluster that made the token.");
+          .about = "Join this host to the cluster that created the token.");
 BX_METHOD(CLUSTER_TOKEN, cluster_token, bx_token_params, token_params_fields, token,
           .name = "cluster.token_create", .verb = "POST", .path = "/v1/cluster/tokens",
           .role = BX_RPC_ADMIN, .mutates = true,
-          .about = "Make a token that lets one host join within `ttl_s` seconds, 3600 by default.");
+          .about = "Create a token with which one host can join within `ttl_s` seconds (default "
+                   "3600).");
 BX_METHOD(CLUSTER_STATUS, cluster_status, bx_plain_params, status_params_fields, status,
           .name = "cluster.status", .verb = "GET", .path = "/v1/cluster", .role = BX_RPC_VIEWER,
-          .about = "What this member knows of the cluster; answered without a quorum.");
+          .about = "The status of the cluster as this member knows it; needs no quorum.");
 BX_METHOD(CLUSTER_MEMBERS, cluster_members, bx_plain_params, members_params_fields, member,
           .name = "cluster.members", .verb = "GET", .path = "/v1/cluster/members",
           .role = BX_RPC_VIEWER, .key = "id",
-          .about = "The members that hold the log, as this member knows them.");
+          .about = "The members of the Raft configuration, as this member knows them.");

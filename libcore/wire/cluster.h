@@ -1,5 +1,4 @@
-/* cluster - the commands about the cluster and its tokens, what the methods take, and what is
- * answered. */
+/* cluster - commands, parameters and replies for the cluster, its members and its tokens. */
 #ifndef BX_WIRE_CLUSTER_H
 #define BX_WIRE_CLUSTER_H
 
@@ -38,7 +37,7 @@ struct bx_token_params {
 
 struct bx_member_reply {
     uint64_t id;
-    struct bx_str name; /* empty, as state: its row has not come yet */
+    struct bx_str name; /* empty, like state, until the node's row is replicated here */
     struct bx_str address;
     struct bx_str role; /* leader, voter or standby */
     struct bx_str state;
@@ -59,12 +58,12 @@ struct bx_token_reply {
 };
 extern const struct bx_schema bx_token_reply_schema;
 
-/* What came over the link between nodes, and was not taken. */
+/* Connections of the link between nodes. */
 struct bx_link_reply {
-    uint64_t connections; /* now */
-    uint64_t refused;     /* for what the hello said */
-    uint64_t malformed;   /* closed for what came: no frame, too large, damaged, out of turn */
-    uint64_t turned_away; /* a bound was reached, or this host is no member */
+    uint64_t connections; /* open now */
+    uint64_t refused;     /* because of the hello */
+    uint64_t malformed;   /* closed for a frame that was malformed, too large or unexpected */
+    uint64_t turned_away; /* refused at a maximum, or because this host is not a member */
 };
 extern const struct bx_schema bx_link_reply_schema;
 extern const struct bx_metric_set bx_link_metrics;

@@ -48,8 +48,8 @@ struct bx_outcome {
     uint16_t code;               /* enum bx_code */
     uint8_t object[16];          /* uuid of the VM concerned, or zero */
     uint64_t node;               /* id of the node concerned: placed on, or joined as; or 0 */
-    bool existed;                /* --if-not-exists found it, or there was nothing to do */
-    struct bx_str message, hint; /* of a refusal; at most BX_ERR_MSG and BX_ERR_HINT bytes */
+    bool existed;                /* --if-not-exists found it, or nothing had to be done */
+    struct bx_str message, hint; /* of an error; at most BX_ERR_MSG and BX_ERR_HINT bytes */
     uint64_t floor;              /* the client's floor when it sent the request */
     uint64_t principal_hash;     /* hash of the sender; the outcome is returned to no one else */
 };

@@ -20,10 +20,10 @@ const struct bx_schema bx_watch_reply_schema = {.name = "watch",
 
 BX_METHOD(EVENTS_LIST, events_list, bx_events_params, list_fields, event, .name = "events.list",
           .verb = "GET", .path = "/v1/events", .role = BX_RPC_VIEWER, .key = "index",
-          .about = "Events after the revision `since`, the oldest first; 1000 unless `limit` says "
-                   "otherwise, 10,000 at most.");
+          .about = "Events after the revision `since`, oldest first. `limit` is 1,000 by default "
+                   "and 10,000 at most.");
 BX_METHOD(EVENTS_WATCH, events_watch, bx_events_params, watch_fields, watch, .name = "events.watch",
           .verb = "GET", .path = "/v1/events/watch", .role = BX_RPC_VIEWER,
           .other = &bx_event_reply_schema,
-          .about = "After an empty answer the notifications `event`, each event after `since` once "
-                   "and in order, until the notification `error`.");
+          .about = "An empty reply, then a notification `event` for each event after `since`, in "
+                   "order, until a notification `error`.");

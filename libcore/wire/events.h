@@ -1,4 +1,4 @@
-/* events - the methods about events (wire/event.h). */
+/* events - parameters and replies of the methods for events (wire/event.h). */
 #ifndef BX_WIRE_EVENTS_H
 #define BX_WIRE_EVENTS_H
 
@@ -11,6 +11,6 @@ struct bx_events_params {
 };
 
 extern const struct bx_schema bx_event_reply_schema; /* of struct bx_event */
-extern const struct bx_schema bx_watch_reply_schema; /* nothing */
+extern const struct bx_schema bx_watch_reply_schema; /* no fields */
 
 #endif

@@ -75,9 +75,8 @@ static const struct bx_field sites_params_fields[] = {
 
 BX_METHOD(MEM_STATS, mem_stats, bx_plain_params, stats_params_fields, memory, .name = "mem.stats",
           .verb = "GET", .path = "/v1/memory", .role = BX_RPC_VIEWER, .before_init = true,
-          .about = "What the memory of the node that is asked is used for.");
+          .about = "Memory statistics of the node that is asked.");
 BX_METHOD(MEM_SITES, mem_sites, bx_sites_params, sites_params_fields, sites, .name = "mem.sites",
           .verb = "POST", .path = "/v1/memory/sites", .role = BX_RPC_OPERATOR, .before_init = true,
-          .about =
-              "Who allocates memory, since the start or since the scope was started; in builds "
-              "that track allocations.");
+          .about = "Allocations by call site, since the start of the process or of the scope; only "
+                   "in builds that track allocations.");

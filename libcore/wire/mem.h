@@ -1,4 +1,4 @@
-/* mem - what mem.stats and mem.sites ask and answer. */
+/* mem - parameters and replies of mem.stats and mem.sites. */
 #ifndef BX_WIRE_MEM_H
 #define BX_WIRE_MEM_H
 
@@ -17,14 +17,14 @@ struct bx_sites_params {
 #define BX_OWNER_REPLIES 9u /* enum bx_owner of mem/track.h */
 struct bx_count_reply {
     uint64_t allocations, frees, bytes;
-    int64_t live, live_bytes; /* in a scope more may have been freed than was allocated */
+    int64_t live, live_bytes; /* negative in a scope that freed more than it allocated */
 };
 extern const struct bx_schema bx_count_reply_schema;
 struct bx_owners_reply {
     struct bx_count_reply owners[BX_OWNER_REPLIES];
 };
-/* What mem.stats answers everywhere; one record for each source of the registry of metrics follows
- * (diag/metric.h), under the name of the source or of its set. */
+/* The static part of the reply of mem.stats. A record for each source of the registry of metrics
+ * (diag/metric.h) follows, under the name of the source or of its set. */
 struct bx_memory_reply {
     bool tracking;
 };
@@ -40,9 +40,9 @@ struct bx_scope_reply {
     struct bx_count_reply count;
 };
 extern const struct bx_schema bx_scope_reply_schema;
-/* Before `sites` there is a map `scopes`, of bx_scope_reply_schema by the scope's name. */
+/* On the wire, `sites` is preceded by a map `scopes`: bx_scope_reply_schema by the scope's name. */
 struct bx_sites_reply {
-    struct bx_str scope; /* empty: since the process began */
+    struct bx_str scope; /* empty: since the process started */
     bool stacks;
     uint64_t peak_bytes;
     struct bx_owners_reply owners;

@@ -74,11 +74,12 @@ static const struct bx_field remove_params_fields[] = {
 
 BX_METHOD(NODE_LIST, node_list, bx_plain_params, list_params_fields, node, .name = "node.list",
           .verb = "GET", .path = "/v1/nodes", .role = BX_RPC_VIEWER, .key = "id",
-          .about = "All nodes, by id.");
+          .about = "All nodes, sorted by id.");
 BX_METHOD(NODE_SHOW, node_show, bx_node_params, show_params_fields, node, .name = "node.show",
           .verb = "GET", .path = "/v1/nodes/{node}", .role = BX_RPC_VIEWER,
-          .about = "One node, by its name or id.");
+          .about = "One node, by name or id.");
 BX_METHOD(NODE_REMOVE, node_remove, bx_node_params, remove_params_fields, removed,
           .name = "node.remove", .verb = "DELETE", .path = "/v1/nodes/{node}", .role = BX_RPC_ADMIN,
           .mutates = true,
-          .about = "Remove a node that is down; `confirm_dead` when it has VMs, which then fail.");
+          .about = "Remove a node that is down. One that has VMs requires `confirm_dead`; the VMs "
+                   "become failed.");

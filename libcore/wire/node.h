@@ -1,4 +1,4 @@
-/* node - the commands about nodes, what the methods take, and what is answered. */
+/* node - commands, parameters and replies for nodes. */
 #ifndef BX_WIRE_NODE_H
 #define BX_WIRE_NODE_H
 
@@ -11,11 +11,11 @@ struct bx_cmd_node_state {
 };
 struct bx_cmd_member_join {
     uint8_t secret_hash[16];
-    struct bx_node_info node; /* id 0: the state machine gives one */
+    struct bx_node_info node; /* id 0: assigned by the state machine */
 };
 struct bx_cmd_node_remove {
     struct bx_str node; /* name or decimal id */
-    bool confirm_dead;  /* the operator says that nothing runs there any more */
+    bool confirm_dead;  /* the operator confirms that no VM runs there any more */
 };
 
 struct bx_node_params {

@@ -1,8 +1,8 @@
-/* params - the parameters of the API's methods: what those of all methods have in common, how a
- * method is described, and how its parameters are read.
+/* params - the parameters of the API's methods: the common ones, the macros that describe a method,
+ * and the decoder.
  *
- * Every struct begins with struct bx_common; which of its members a method takes is told by the
- * method's schema. Texts are views into the request, lists come from the arena. */
+ * Every struct of parameters begins with struct bx_common; the method's schema lists the members
+ * that the method accepts. Strings point into the request, lists are allocated from the arena. */
 #ifndef BX_PARAMS_H
 #define BX_PARAMS_H
 
@@ -29,16 +29,16 @@ struct bx_common {
     struct bx_pairs match;
 };
 
-struct bx_plain_params { /* of methods that need no more */
+struct bx_plain_params { /* of methods with common parameters only */
     struct bx_common common;
 };
 
-/* A bound on the size of such a struct. */
+/* Maximum size of a struct of parameters. */
 #define BX_PARAMS_SIZE_MAX 1024u
 
 /* ---- the description of a method ---- */
 
-/* struct bx_common stands at the beginning of each struct. */
+/* A field of struct bx_common, which is at offset 0 of every struct of parameters. */
 #define BX_COMMON_FIELD(member, typ, ...) BX_FIELD(bx_common, member, typ, __VA_ARGS__)
 #define BX_PARAMS_TIMES                                                                            \
     BX_COMMON_FIELD(timeout_ms, BX_T_U32), BX_COMMON_FIELD(trace_id, BX_T_STR, .max = BX_ID_TEXT)
@@ -52,9 +52,8 @@ struct bx_plain_params { /* of methods that need no more */
 #define BX_PARAMS_LISTS                                                                            \
     BX_COMMON_FIELD(after, BX_T_STR, .max = 255), BX_PARAMS_MATCHES, BX_PARAMS_READS
 
-/* Defines bx_method_LOWER. The fields of the table `tab` of struct `strukt` are its parameters, and
- * bx_ANSWER_reply_schema is what it answers, or one of the items. The members of struct
- * bx_method_info follow. */
+/* Define bx_method_LOWER. Its parameters are the fields `tab` of struct `strukt`; its reply, or an
+ * item of the reply, is of bx_ANSWER_reply_schema. Members of struct bx_method_info follow. */
 #define BX_METHOD(upper, lower, strukt, tab, answer, ...)                                          \
     _Static_assert(sizeof(struct strukt) <= BX_PARAMS_SIZE_MAX, #strukt " is within the bound");   \
     static const struct bx_schema lower##_params =                                                 \
@@ -67,13 +66,13 @@ struct bx_plain_params { /* of methods that need no more */
 
 /* ---- reading ---- */
 
-/* What a call without parameters asks; params has bx_methods[m]->params->size bytes. */
+/* Set all parameters to their defaults; params has bx_methods[m]->params->size bytes. */
 void bx_params_init(enum bx_method m, void *params);
-/* Read the one map of a request into params, which bx_params_init filled. An unknown key is refused
- * with a suggestion. BX_OK, BX_INVALID with a hint, or BX_NO_MEMORY. */
+/* Decode the map of a request into params, which bx_params_init has filled. BX_OK, BX_INVALID with
+ * a hint (a suggestion for an unknown key), or BX_NO_MEMORY. */
 int bx_params_read(enum bx_method m, bx_val map, void *params, struct bx_arena *arena,
                    struct bx_err *err);
-/* Sixteen bytes of 32 hex digits; false when s is anything else. */
+/* Decode 32 hex digits; false if s is anything else. */
 bool bx_hex16(struct bx_str s, uint8_t out[16]);
 
 #endif

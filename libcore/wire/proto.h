@@ -1,19 +1,19 @@
-/* proto - the methods of the API: one table for dispatch, roles, REST, and the reference. Each
- * method is described in the file of its noun, wire/NOUN.c.
+/* proto - the table of the methods of the API, used for dispatch, roles, REST and the reference.
+ * Each method is described in the file of its noun, wire/NOUN.c.
  *
  * MessagePack-RPC: request [0, id, method, [map]], response [1, id, error, result], notification
- * [2, name, [map]]. The error is nil or what bx_error_reply_schema describes. Parameters are one
- * map; a key that a method does not know is refused.
+ * [2, name, [map]]. The error is nil or a map of bx_error_reply_schema. Parameters are one map;
+ * unknown keys are refused.
  *
- * What every call has in common is struct bx_common (wire/params.h):
+ * The common parameters are struct bx_common (wire/params.h):
  *   reads    consistency  "linearizable" (default) or "stale"; before a stale answer the server
  *                         sends the notification [2, "stale", [{age_ms, applied_index}]]
- *   writes   request_id   32 hex digits, the session; absent: the server's own bookkeeping
+ *   writes   request_id   32 hex digits, the session; default: chosen by the server
  *            sequence     within the session, default 1;  floor  default = sequence
  *   both     timeout_ms   how long to wait for a leader, 1 to 600,000, default 10,000
- *   lists    after        only what follows the object of this key, in the order of the list
- *            limit        at most so many; 0: all
- *            match        a map: only objects whose fields have these values, as text */
+ *   lists    after        only items after the one with this key, in the order of the list
+ *            limit        maximum number of items; 0: all
+ *            match        a map: only items whose fields have these values, as text */
 #ifndef BX_PROTO_H
 #define BX_PROTO_H
 
@@ -27,8 +27,8 @@ enum bx_rpc_role { BX_RPC_ANY, BX_RPC_VIEWER, BX_RPC_OPERATOR, BX_RPC_ADMIN, BX_
 extern const char *const bx_rpc_role_names[];
 
 /* X(NAME, name): bx_method_NAME of wire/NOUN.c describes the method, and api_NAME of the daemon
- * says what it does. The place in the list is part of the kind of its parameters' flat form: a new
- * method goes to the end. */
+ * implements it. The position is part of the kind of its parameters' flat form: append new methods
+ * at the end. */
 #define BX_METHODS(X)                                                                              \
     X(SYS_HELLO, sys_hello)                                                                        \
     X(VM_CREATE, vm_create)                                                                        \
@@ -64,8 +64,8 @@ extern const char *const bx_rpc_role_names[];
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
 
-/* The kinds of flat replies, beyond BX_KIND_REPLY; a VM has BX_KIND_VM. A number never changes: a
- * new reply goes to the end. */
+/* Kinds of flat replies, added to BX_KIND_REPLY; a VM has BX_KIND_VM. Numbers never change: append
+ * new replies at the end. */
 enum bx_reply {
     BX_REPLY_LINK = 1,
     BX_REPLY_WRITTEN,
@@ -92,20 +92,20 @@ struct bx_method_info {
     const char *name;      /* "vm.create" */
     const char *verb;      /* of REST: "POST" */
     const char *path;      /* of REST: "/v1/vms"; {vm} is the parameter of that name */
-    const char *about;     /* what it does and answers, for the reference */
-    enum bx_rpc_role role; /* lowest that may */
+    const char *about;     /* description, for the reference */
+    enum bx_rpc_role role; /* lowest role that may call it */
     bool mutates;
-    bool before_init;               /* answered by a daemon that belongs to no cluster yet */
-    bool relayed;                   /* answered to other nodes, too */
-    const char *key;                /* of a list: the field that orders it; NULL: no list */
+    bool before_init;               /* available while the host does not belong to a cluster */
+    bool relayed;                   /* available to other nodes, too */
+    const char *key;                /* of a list: the field it is sorted by; NULL: not a list */
     const struct bx_schema *params; /* the struct begins with struct bx_common */
-    const struct bx_schema *reply;  /* of a list: of its items */
-    const struct bx_schema *other;  /* what it answers instead, as `about` says; or NULL */
-    void (*defaults)(void *params); /* what is not zero in absent parameters; or NULL */
+    const struct bx_schema *reply;  /* of a list: its items */
+    const struct bx_schema *other;  /* an alternative reply, described in `about`; or NULL */
+    void (*defaults)(void *params); /* sets defaults that are not zero; or NULL */
 };
 #define BX_METHOD_EXTERN(upper, lower) extern const struct bx_method_info bx_method_##lower;
 BX_METHODS(BX_METHOD_EXTERN)
-/* By number; complete. */
+/* Indexed by enum bx_method. */
 extern const struct bx_method_info *const bx_methods[BX__METHODS];
 
 /* The method of a name, or BX__METHODS. */

@@ -1,8 +1,8 @@
-/* reply - what the API answers to any method: an error, and the notification before a stale answer.
+/* reply - replies common to all methods: errors, and the notification before a stale answer.
  *
- * The replies of a noun stand in wire/NOUN.h. Each is described once: the table is its MessagePack
- * form, its JSON and its flat form. Texts and lists are views of what the answer was made from. A
- * key may be added at the end, as `later` and `omit`; none is renamed or moved. */
+ * The replies of a noun are in wire/NOUN.h. One table of fields defines the MessagePack, JSON and
+ * flat forms of each. Strings and lists point into the data that the reply was made from. Fields
+ * are never renamed or moved; a new one is appended, as `later` and `omit`. */
 #ifndef BX_REPLY_H
 #define BX_REPLY_H
 
@@ -12,7 +12,7 @@ struct bx_error_reply {
     int64_t code; /* exit code of the command line tool */
     struct bx_str name, message, hint;
     bool retryable;
-    struct bx_str leader; /* its name; empty: none is known */
+    struct bx_str leader; /* name; empty: none is known */
 };
 extern const struct bx_schema bx_error_reply_schema;
 

@@ -12,4 +12,4 @@ const struct bx_schema bx_sql_reply_schema =
 
 BX_METHOD(SQL, sql, bx_sql_params, params_fields, sql, .name = "sql.query", .verb = "POST",
           .path = "/v1/sql", .role = BX_RPC_VIEWER,
-          .about = "One SELECT over the views of the kinds of objects, such as vms and nodes.");
+          .about = "Run one SELECT over the views of the object kinds, such as vms and nodes.");

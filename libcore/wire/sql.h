@@ -1,4 +1,4 @@
-/* sql - users' queries. */
+/* sql - parameters and reply of the method for users' queries. */
 #ifndef BX_WIRE_SQL_H
 #define BX_WIRE_SQL_H
 
@@ -12,7 +12,7 @@ struct bx_sql_params {
 };
 
 struct bx_sql_reply {
-    struct bx_str columns; /* a MessagePack array of texts */
+    struct bx_str columns; /* a MessagePack array of strings */
     struct bx_str rows;    /* a MessagePack array of arrays */
 };
 extern const struct bx_schema bx_sql_reply_schema;

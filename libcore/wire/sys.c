@@ -17,5 +17,5 @@ const struct bx_schema bx_hello_reply_schema =
 
 BX_METHOD(SYS_HELLO, sys_hello, bx_hello_params, params_fields, hello, .name = "sys.hello",
           .verb = "GET", .path = "/v1/hello", .role = BX_RPC_ANY, .before_init = true,
-          .about = "Who answers. `codecs` names the forms in which the client takes lists; with "
-                   "`flat` a list comes as bytes, which hold flat records behind a header.");
+          .about = "Identify the server. `codecs` names the codecs that the client accepts for "
+                   "lists; with `flat`, a list is sent as bytes: a header, then flat records.");

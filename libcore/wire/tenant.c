@@ -62,23 +62,24 @@ static const struct bx_field bounds_params_fields[] = {
 BX_METHOD(TENANT_CREATE, tenant_create, bx_tenant_params, bounds_params_fields, tenant,
           .name = "tenant.create", .verb = "POST", .path = "/v1/tenants", .role = BX_RPC_ADMIN,
           .mutates = true, .defaults = no_bounds,
-          .about = "Create a tenant. A bound that is not given, or 0, is none.");
+          .about = "Create a tenant. A limit that is 0 or not given is unlimited.");
 
 BX_METHOD(TENANT_LIST, tenant_list, bx_plain_params, list_params_fields, tenant,
           .name = "tenant.list", .verb = "GET", .path = "/v1/tenants", .role = BX_RPC_VIEWER,
-          .key = "name", .about = "All tenants, by name.");
+          .key = "name", .about = "All tenants, sorted by name.");
 
 BX_METHOD(TENANT_SHOW, tenant_show, bx_tenant_params, show_params_fields, tenant,
           .name = "tenant.show", .verb = "GET", .path = "/v1/tenants/{tenant}",
-          .role = BX_RPC_VIEWER, .about = "One tenant, with its quota and what its VMs use of it.");
+          .role = BX_RPC_VIEWER, .about = "One tenant, with its quota and the usage of its VMs.");
 
 BX_METHOD(
     TENANT_SET, tenant_set, bx_tenant_params, bounds_params_fields, tenant, .name = "tenant.set",
     .verb = "PATCH", .path = "/v1/tenants/{tenant}", .role = BX_RPC_ADMIN, .mutates = true,
     .defaults = no_bounds,
-    .about = "Change the bounds that are given; 0 takes one away. None can be below what is used.");
+    .about =
+        "Change the limits that are given; 0 removes one. A limit can not be below the usage.");
 
 BX_METHOD(TENANT_DELETE, tenant_delete, bx_tenant_params, delete_params_fields, tenant,
           .name = "tenant.delete", .verb = "DELETE", .path = "/v1/tenants/{tenant}",
           .role = BX_RPC_ADMIN, .mutates = true,
-          .about = "Delete a tenant that has no VMs. Of the answer only the name counts.");
+          .about = "Delete a tenant that has no VMs. Only the name in the reply is meaningful.");

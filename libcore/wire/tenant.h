@@ -1,4 +1,4 @@
-/* tenant - the commands about tenants, and the parameters and the reply of their methods. */
+/* tenant - commands, parameters and replies for tenants. */
 #ifndef BX_WIRE_TENANT_H
 #define BX_WIRE_TENANT_H
 

@@ -173,16 +173,15 @@ static const struct bx_field logs_params_fields[] = {VM, BX_FIELD(bx_vm_params, 
 BX_METHOD(VM_CREATE, vm_create, bx_vm_create_params, create_params_fields, written,
           .name = "vm.create", .verb = "POST", .path = "/v1/vms", .role = BX_RPC_OPERATOR,
           .mutates = true, .other = &bx_decision_reply_schema, .defaults = create_defaults,
-          .about = "Create a VM. With `dry_run` nothing is created, and the answer is the decision "
-                   "where it would run.");
+          .about = "Create a VM. With `dry_run`, only return the placement decision.");
 
 BX_METHOD(VM_LIST, vm_list, bx_plain_params, list_params_fields, vm, .name = "vm.list",
           .verb = "GET", .path = "/v1/vms", .role = BX_RPC_VIEWER, .key = "name",
-          .about = "All VMs, by name.");
+          .about = "All VMs, sorted by name.");
 
 BX_METHOD(VM_SHOW, vm_show, bx_vm_params, read_params_fields, vm, .name = "vm.show", .verb = "GET",
           .path = "/v1/vms/{vm}", .role = BX_RPC_VIEWER,
-          .about = "One VM, by its name, its uuid or the beginning of that.");
+          .about = "One VM, by name, uuid or the beginning of its uuid.");
 
 BX_METHOD(VM_START, vm_start, bx_vm_params, write_params_fields, written, .name = "vm.start",
           .verb = "POST", .path = "/v1/vms/{vm}/start", .role = BX_RPC_OPERATOR, .mutates = true,
@@ -190,12 +189,13 @@ BX_METHOD(VM_START, vm_start, bx_vm_params, write_params_fields, written, .name 
 
 BX_METHOD(VM_STOP, vm_stop, bx_vm_params, stop_params_fields, written, .name = "vm.stop",
           .verb = "POST", .path = "/v1/vms/{vm}/stop", .role = BX_RPC_OPERATOR, .mutates = true,
-          .about = "Stop a VM. The guest has `timeout_s` seconds, 60 by default, and none with "
-                   "`force`.");
+          .about =
+              "Stop a VM. The guest has `timeout_s` seconds to stop (default 60), or none with "
+              "`force`.");
 
 BX_METHOD(VM_RESTART, vm_restart, bx_vm_params, stop_params_fields, written, .name = "vm.restart",
           .verb = "POST", .path = "/v1/vms/{vm}/restart", .role = BX_RPC_OPERATOR, .mutates = true,
-          .about = "Stop a VM if it runs, and start it.");
+          .about = "Stop a VM if it is running, then start it.");
 
 BX_METHOD(VM_DELETE, vm_delete, bx_vm_params, write_params_fields, written, .name = "vm.delete",
           .verb = "DELETE", .path = "/v1/vms/{vm}", .role = BX_RPC_OPERATOR, .mutates = true,
@@ -203,20 +203,20 @@ BX_METHOD(VM_DELETE, vm_delete, bx_vm_params, write_params_fields, written, .nam
 
 BX_METHOD(VM_RENAME, vm_rename, bx_vm_params, rename_params_fields, written, .name = "vm.rename",
           .verb = "POST", .path = "/v1/vms/{vm}/rename", .role = BX_RPC_OPERATOR, .mutates = true,
-          .about = "Give a VM another name, which no other VM may have. Its uuid and its run stay; "
-                   "QEMU learns the name at the next start.");
+          .about = "Rename a VM; the name must be unique. The uuid stays the same, and a running "
+                   "VM keeps running; QEMU gets the new name at the next start.");
 
 BX_METHOD(VM_WAIT, vm_wait, bx_vm_params, wait_params_fields, vm, .name = "vm.wait", .verb = "GET",
           .path = "/v1/vms/{vm}/wait", .role = BX_RPC_VIEWER,
           .about =
-              "Wait until a VM, named by its uuid, is running, stopped or deleted; nil once it "
-              "is deleted. An error when it can no longer get there, or when the run of `epoch` "
-              "has ended and another one is tried.");
+              "Wait until a VM, given by its uuid, is running, stopped or deleted; the reply is "
+              "nil once it is deleted. Fails if the VM can no longer reach that phase, or if the "
+              "run of `epoch` has ended and another run was ordered.");
 
 BX_METHOD(VM_LOGS, vm_logs, bx_vm_params, logs_params_fields, logs, .name = "vm.logs",
           .verb = "GET", .path = "/v1/vms/{vm}/logs", .role = BX_RPC_VIEWER, .relayed = true,
-          .about = "The end of a VM's console, at most `bytes` of it.");
+          .about = "The last `bytes` of a VM's console.");
 
 BX_METHOD(VM_EXPLAIN, vm_explain, bx_vm_params, read_params_fields, decision, .name = "vm.explain",
           .verb = "GET", .path = "/v1/vms/{vm}/explain", .role = BX_RPC_VIEWER,
-          .about = "Why a VM is where it is, or why it is nowhere.");
+          .about = "Why a VM was placed on its node, or could not be placed.");

@@ -99,7 +99,7 @@ static void put_type(const struct bx_field *f)
 static void put_fields(const struct bx_schema *s, const char *title)
 {
     if (s->n == 0) {
-        put("Nothing.\n\n");
+        put("No fields.\n\n");
         return;
     }
     put("| %s | value |\n|---|---|\n", title);
@@ -148,7 +148,7 @@ static void put_method(const struct bx_method_info *m)
     put("### %s\n\n%s\n\n", m->name, m->about);
     put("`%s %s`, role %s%s%s.\n\n", m->verb, m->path, bx_rpc_role_names[m->role],
         m->mutates ? ", changes the cluster" : "",
-        m->before_init ? ", also on a host that belongs to no cluster" : "");
+        m->before_init ? ", also on a host that does not belong to a cluster" : "");
     put_fields(m->params, "parameter");
     if (m->key != NULL)
         put_list_answer(m);
@@ -159,8 +159,8 @@ static void put_method(const struct bx_method_info *m)
 static void put_all(void)
 {
     put("# API\n\n"
-        "This page is made from the tables in `libcore/wire`: `tests/unit/api_doc_test --write` "
-        "prints it.\n\n"
+        "This page is generated from the tables in `libcore/wire` by `tests/unit/api_doc_test "
+        "--write`.\n\n"
         "MessagePack-RPC over a unix socket or TCP: request `[0, id, method, [parameters]]`, "
         "response\n`[1, id, error, result]`, notification `[2, name, [value]]`. Parameters are "
         "one map; a key that a method\ndoes not know is refused. The error is nil or "
