@@ -152,30 +152,41 @@ static bool dismiss(struct bx_node *n)
     return false;
 }
 
-/* Take the first step that is missing; one at a time. */
-static void drive(struct bx_node *n)
+/* The first node that is connected, is to be at least `role`, and has the role before it; NULL:
+ * none. One that is away holds up nobody. */
+static const struct bx_node_info *find_step(const struct bx_node *n, uint8_t role, int before)
 {
     const struct raft_configuration *conf = bx_raft_configuration(&n->raft);
     const struct bx_view *view = bx_fsm_view(n->fsm);
 
-    if (!bx_raft_can_change(&n->raft) || bx_node_now(n) < n->member.retry_ms || dismiss(n))
-        return;
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
         const struct raft_server *s = server_of(conf, info->id);
 
-        if (info->role == BX_ROLE_AGENT)
-            continue;
-        if (s == NULL) {
-            if (conf->n < BX_MEMBERS_MAX && n->o.link->ops->connected(n->o.link, info->id)) {
-                change(n, info->id, info->address, RAFT_STANDBY);
-                return;
-            }
-        } else if (s->role == RAFT_STANDBY && info->role == BX_ROLE_VOTER) {
-            promote(n, info);
-            return;
-        }
+        if (info->role <= role && (s == NULL ? GONE : s->role) == before &&
+            n->o.link->ops->connected(n->o.link, info->id))
+            return info;
     }
+    return NULL;
+}
+
+/* Take the first step that is missing; one at a time. All get the log before the first of them
+ * votes: they catch up while others are promoted. */
+static void drive(struct bx_node *n)
+{
+    const struct bx_node_info *info = NULL;
+
+    if (!bx_raft_can_change(&n->raft) || bx_node_now(n) < n->member.retry_ms || dismiss(n))
+        return;
+    if (bx_raft_configuration(&n->raft)->n < BX_MEMBERS_MAX)
+        info = find_step(n, BX_ROLE_STANDBY, GONE);
+    if (info != NULL) {
+        change(n, info->id, info->address, RAFT_STANDBY);
+        return;
+    }
+    info = find_step(n, BX_ROLE_VOTER, RAFT_STANDBY);
+    if (info != NULL)
+        promote(n, info);
 }
 
 /* ---- node states ---- */

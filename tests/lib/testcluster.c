@@ -390,17 +390,33 @@ static uint32_t voters(const struct test_member *m)
     return n;
 }
 
+static void put_row(struct test_cluster *c, struct test_member *m)
+{
+    char name[32], address[32];
+    struct bx_node_info info = describe(m, name, address);
+
+    propose(c, BX_CMD_NODE_PUT, &info);
+}
+
+struct test_member *test_cluster_add(struct test_cluster *c)
+{
+    struct test_member *m;
+
+    add_member(c, c->n + 1);
+    m = test_member(c, c->n);
+    put_row(c, m);
+    return m;
+}
+
 static void add_voter(struct test_cluster *c, uint64_t id)
 {
     struct test_member *m;
-    char name[32], address[32];
-    struct bx_node_info info;
 
     if (id > 1)
-        add_member(c, id);
+        (void)test_cluster_add(c);
+    else
+        put_row(c, test_member(c, 1));
     m = test_member(c, id);
-    info = describe(m, name, address);
-    propose(c, BX_CMD_NODE_PUT, &info);
     for (uint32_t i = 0; voters(m) < id; i++) {
         assert_true(i < 200);
         test_cluster_run(c, 100);

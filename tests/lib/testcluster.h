@@ -57,6 +57,8 @@ struct test_cluster {
 /* Found a cluster of n voters, led by member 1. */
 void test_cluster_open(struct test_cluster *c, uint32_t n);
 void test_cluster_close(struct test_cluster *c);
+/* One more member, led by member 1, whose row says that it is to be a voter. */
+struct test_member *test_cluster_add(struct test_cluster *c);
 struct test_member *test_member(struct test_cluster *c, uint64_t id);
 /* Stop a member in order, and start it again from what its disk holds. */
 void test_member_stop(struct test_member *m);
