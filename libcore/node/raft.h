@@ -108,8 +108,10 @@ uint64_t bx_raft_uncommitted(const struct bx_raft *r);
 
 /* ---- membership ---- */
 const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r);
-/* True when the newest configuration is committed and no catch-up runs. */
+/* True when this leader has committed an entry of its term, the newest configuration is committed,
+ * and neither a catch-up nor a transfer runs. */
 bool bx_raft_can_change(const struct bx_raft *r);
+/* BX_OK, BX_NO_LEADER, BX_CONFLICT (not now: see above), BX_NO_MEMORY. */
 int bx_raft_change(struct bx_raft *r, const struct raft_configuration *c);
 void bx_raft_catch_up(struct bx_raft *r, uint64_t id);
 int bx_raft_catch_up_status(const struct bx_raft *r, uint64_t id); /* RAFT_CATCH_UP_* */

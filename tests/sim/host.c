@@ -415,6 +415,7 @@ void sim_host_turn(struct sim_host *h)
     if (!sim_enter(h, turn, NULL))
         return;
     sim_safety_turn(h);
+    sim_nemesis_turn(h);
     look_ahead(h);
 }
 

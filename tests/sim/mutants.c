@@ -46,6 +46,8 @@ static const char *const names[] = {
     [BX_MUTANT_DECLARE_EARLY] = "declare-early",
     /* kind_tenant.c: a VM is created beyond the quota of its tenant. */
     [BX_MUTANT_QUOTA_IGNORED] = "quota-ignored",
+    /* raft_conf.c: a new leader changes the configuration before it knows what is committed. */
+    [BX_MUTANT_CONF_CHANGE_EARLY] = "conf-change-early",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

@@ -23,6 +23,7 @@ struct sim_nemesis {
     uint64_t seed;   /* of the fault that happens now */
     uint32_t number; /* of network faults: an older one's end does not end a newer one */
     uint64_t usurp_term, usurp_until, usurp_away, usurp_back;
+    struct nemesis_rivals rivals;
 };
 
 uint64_t nemesis_draw(struct sim *s, uint64_t n)
@@ -30,7 +31,12 @@ uint64_t nemesis_draw(struct sim *s, uint64_t n)
     return rng_below(&s->nemesis->seed, n);
 }
 
-static struct sim_host *leader(struct sim *s, uint64_t *term)
+struct nemesis_rivals *nemesis_rivals_of(struct sim *s)
+{
+    return &s->nemesis->rivals;
+}
+
+struct sim_host *nemesis_leader(struct sim *s, uint64_t *term)
 {
     struct sim_host *found = NULL;
 
@@ -56,7 +62,7 @@ struct sim_host *nemesis_host(struct sim *s)
     bool aim = nemesis_draw(s, 3) == 0;
     uint64_t term;
 
-    first = aim ? leader(s, &term) : NULL;
+    first = aim ? nemesis_leader(s, &term) : NULL;
     return first != NULL ? first : any;
 }
 
@@ -156,15 +162,20 @@ static void on_calm(struct sim *s, struct sim_host *none, void *arg)
     sim_net_heal(s);
 }
 
-static void calm_later(struct sim *s)
+void nemesis_calm_after(struct sim *s, uint64_t us)
 {
     uint32_t *number = bx_must_alloc(sizeof *number);
 
     *number = ++s->nemesis->number;
-    sim_at(s, s->now + SIM_S + nemesis_draw(s, LASTS_MAX_US), NULL, on_calm, number);
+    sim_at(s, s->now + us, NULL, on_calm, number);
 }
 
-static void divide(struct sim *s, uint64_t side)
+static void calm_later(struct sim *s)
+{
+    nemesis_calm_after(s, SIM_S + nemesis_draw(s, LASTS_MAX_US));
+}
+
+void nemesis_divide(struct sim *s, uint64_t side)
 {
     for (unsigned a = 0; a < s->n_hosts; a++) {
         for (unsigned b = 0; b < s->n_hosts; b++) {
@@ -173,12 +184,12 @@ static void divide(struct sim *s, uint64_t side)
         }
     }
     sim_trace(s, NULL, "partition %llx", (unsigned long long)side);
-    calm_later(s);
 }
 
 void nemesis_isolate(struct sim *s, const struct sim_host *h)
 {
-    divide(s, 1ull << h->at);
+    nemesis_divide(s, 1ull << h->at);
+    calm_later(s);
 }
 
 /* Any two groups; every third time one host alone. */
@@ -186,10 +197,12 @@ static bool partition(struct sim *s)
 {
     if (s->n_hosts < 2)
         return false;
-    if (nemesis_draw(s, 3) == 0)
+    if (nemesis_draw(s, 3) == 0) {
         nemesis_isolate(s, nemesis_host(s));
-    else
-        divide(s, 1 + nemesis_draw(s, (1u << s->n_hosts) - 2));
+        return true;
+    }
+    nemesis_divide(s, 1 + nemesis_draw(s, (1u << s->n_hosts) - 2));
+    calm_later(s);
     return true;
 }
 
@@ -201,7 +214,7 @@ static bool partition(struct sim *s)
 static bool usurp(struct sim *s)
 {
     struct sim_nemesis *m = s->nemesis;
-    struct sim_host *old = leader(s, &m->usurp_term);
+    struct sim_host *old = nemesis_leader(s, &m->usurp_term);
 
     if (old == NULL || s->n_hosts < 3)
         return false;
@@ -316,7 +329,7 @@ static bool fail_starts(struct sim *s)
 {
     bool most = nemesis_draw(s, 3) > 0;
     uint64_t term;
-    struct sim_host *h = most ? leader(s, &term) : NULL;
+    struct sim_host *h = most ? nemesis_leader(s, &term) : NULL;
 
     if (h != NULL && h->node != NULL)
         return depose(s, h);
@@ -418,6 +431,8 @@ static bool happen(struct sim *s, enum sim_fault fault)
         return usurp(s);
     case SIM_FAULT_STATE:
         return lose_state(s);
+    case SIM_FAULT_RIVALS:
+        return nemesis_rivals(s);
     case SIM__FAULTS:
         return false;
     }

@@ -14,6 +14,30 @@ struct sim_host *nemesis_host(struct sim *s);
 bool nemesis_may_lose_one(struct sim *s);
 /* Nobody hears this host any more, nor it anybody, until the network is calm again. */
 void nemesis_isolate(struct sim *s, const struct sim_host *h);
+/* The hosts of this set of bits, by their places, and the others hear nothing of each other, until
+ * the network is calm again. */
+void nemesis_divide(struct sim *s, uint64_t side);
+/* That is so after this time, unless another fault of the network comes before. */
+void nemesis_calm_after(struct sim *s, uint64_t us);
+/* The one of the highest term, or NULL. */
+struct sim_host *nemesis_leader(struct sim *s, uint64_t *term);
+
+/* ---- nemesis_conf.c: two leaders change the configuration ---- */
+
+enum nemesis_rivals_step {
+    RIVALS_NONE,
+    RIVALS_EVEN,    /* wait until the number of voters is */
+    RIVALS_ROWS,    /* until both joiners have a row */
+    RIVALS_CHANGE,  /* until the leader makes the first a voter */
+    RIVALS_ELECTION /* until the others have a leader */
+};
+struct nemesis_rivals {
+    enum nemesis_rivals_step step;
+    uint64_t until, lasts, term;
+    struct sim_host *joiners[2], *old;
+};
+struct nemesis_rivals *nemesis_rivals_of(struct sim *s);
+bool nemesis_rivals(struct sim *s);
 
 /* ---- nemesis_disk.c: each returns whether it happens; what lies counts itself later ---- */
 

@@ -58,6 +58,7 @@ enum sim_fault {
     SIM_FAULT_JOIN,        /* a new host joins */
     SIM_FAULT_USURP,       /* a new leader dies at once, and the old one is back */
     SIM_FAULT_STATE,       /* the process dies, and its state.db is gone or damaged; VMs go on */
+    SIM_FAULT_RIVALS,      /* two leaders, one of them deposed, each change the configuration */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
@@ -336,6 +337,8 @@ void sim_safety_end(struct sim *s);
 
 /* It refuses to start with what its disk holds: an operator comes. */
 void sim_nemesis_refused(struct sim_host *h);
+/* Its turn is over. */
+void sim_nemesis_turn(struct sim_host *h);
 /* It gives its vote to another server. */
 void sim_nemesis_voted(struct sim_host *h, uint64_t term, uint64_t candidate);
 void sim_nemesis_start(struct sim *s);

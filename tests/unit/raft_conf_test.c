@@ -241,6 +241,69 @@ TEST(the_newest_configuration_of_the_log_is_reported_after_a_restart)
     close_raft();
 }
 
+/* ---- a leader of three ---- */
+
+static void receive(uint64_t from, const struct raft_message *m)
+{
+    struct bx_buf b = {0};
+    struct bx_err err = {0};
+
+    assert_int_equal(bx_raftmsg_write(&b, m), BX_OK);
+    if (bx_raft_receive(&raft, from, b.data, b.len, &err) != BX_OK)
+        fail_msg("%s", err.msg);
+    bx_buf_release(&b);
+}
+
+static void receive_vote(uint64_t from, uint64_t term, bool pre_vote)
+{
+    receive(from, &(struct raft_message){
+                      .type = RAFT_REQUEST_VOTE_RESULT,
+                      .request_vote_result = {
+                          .version = 2, .term = term, .vote_granted = true, .pre_vote = pre_vote}});
+}
+
+static void acknowledge(uint64_t from, uint64_t index)
+{
+    receive(from, &(struct raft_message){.type = RAFT_APPEND_ENTRIES_RESULT,
+                                         .append_entries_result = {.term = bx_raft_term(&raft),
+                                                                   .last_log_index = index}});
+}
+
+/* Server 1 of three, elected by server 2. What it appended in its term is not acknowledged yet. */
+static void open_leader(void)
+{
+    open_raft(1, 3);
+    settle();
+    test_time.now = bx_raft_deadline(&raft);
+    bx_raft_tick(&raft);
+    receive_vote(2, 2, true);
+    receive_vote(2, 2, false);
+    assert_true(bx_raft_is_leader(&raft));
+    settle();
+    assert_int_equal(bx_raft_term(&raft), 2);
+    assert_int_equal(bx_wal_last(wal), 2);
+    assert_int_equal(bx_raft_commit(&raft), 1);
+}
+
+TEST(nothing_is_changed_before_an_entry_of_the_term_is_committed)
+{
+    struct raft_configuration c;
+
+    open_leader();
+    voters(&c, 4);
+    assert_false(bx_raft_can_change(&raft));
+    assert_int_equal(bx_raft_change(&raft, &c), BX_CONFLICT);
+    assert_int_equal(told.reports, 1);
+    acknowledge(2, 2);
+    assert_int_equal(bx_raft_commit(&raft), 2);
+    settle();
+    assert_true(bx_raft_can_change(&raft));
+    assert_int_equal(bx_raft_change(&raft, &c), BX_OK);
+    assert_int_equal(told.n, 4);
+    raft_configuration_close(&c);
+    close_raft();
+}
+
 /* ---- a follower, whose leaders append and truncate ---- */
 
 /* Entry 2, after the founding one of term 1: from the leader of a term. servers 0: no change. */
