@@ -350,6 +350,8 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
 void api_wait(struct api_call *c)
 {
     c->waiting = true;
+    if (c->client == NULL) /* it went away before the call came to wait */
+        c->deadline = 0;
     TAILQ_INSERT_TAIL(&c->api->waits, c, link);
 }
 

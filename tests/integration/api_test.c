@@ -256,6 +256,36 @@ TEST(who_waits_is_told_when_it_stops)
     assert_int_not_equal(access(hosts[0].local + 5, F_OK), 0);
 }
 
+static uint64_t calls_in_use(struct rpc *c)
+{
+    return rpc_number(bx_val_get(rpc_ok(c, "mem.stats", "{}"), "call"), "in_use");
+}
+
+/* The connection is closed before the barrier of the waits has been applied. */
+TEST(who_went_away_waits_for_nothing)
+{
+    struct rpc c = host_dial(hosts[0].local), gone = host_dial(hosts[0].local);
+    uint64_t until = host_now_ms() + HOST_WAIT_MS;
+    struct bx_buf b = {0};
+    struct bx_str uuid;
+    char params[128];
+
+    bx_val_str(bx_val_get(bx_val_get(rpc_ok(&c, "vm.create", "{\"name\": \"a\"}"), "vm"), "uuid"),
+               &uuid);
+    snprintf(params, sizeof params,
+             "{\"vm\": \"" BX_STR_FMT "\", \"until\": \"deleted\", \"timeout_ms\": 600000}",
+             BX_STR_ARG(uuid));
+    for (uint64_t id = 1; id <= 64; id++)
+        rpc_request(&b, id, "vm.wait", params);
+    assert_true(rpc_write(&gone, b.data, b.len));
+    bx_buf_release(&b);
+    rpc_close(&gone);
+    rpc_ok(&c, "vm.list", "{}"); /* after their barrier */
+    while (calls_in_use(&c) > 1)
+        host_wait(until, "the end of the waits");
+    rpc_close(&c);
+}
+
 TEST(a_killed_daemon_comes_back)
 {
     uint64_t until = host_now_ms() + HOST_WAIT_MS;
