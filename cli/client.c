@@ -116,24 +116,6 @@ static int connection_lost(struct client *c, const char *why, struct bx_err *err
     return rc;
 }
 
-static int send_all(struct client *c, const uint8_t *p, size_t n, uint64_t deadline,
-                    struct bx_err *err)
-{
-    while (n > 0) {
-        ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
-
-        if (sent > 0) {
-            p += sent;
-            n -= (size_t)sent;
-        } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            return connection_lost(c, strerror(errno), err);
-        } else if (connect_wait(c->fd, POLLOUT, deadline) != BX_OK) {
-            return connection_lost(c, "the request can not be sent in time", err);
-        }
-    }
-    return BX_OK;
-}
-
 /* The next whole message. */
 static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_err *err)
 {
@@ -203,6 +185,35 @@ static bool handle_notification(struct client *c, bx_val root, struct bx_err *er
         c->notify(c->ctx, method, bx_val_at(bx_val_at(root, 2), 0));
     }
     return true;
+}
+
+/* The server has closed the connection and takes no request. What it sent before tells why. */
+static int read_refusal(struct client *c, const char *why, struct bx_err *err)
+{
+    bx_val root;
+    int rc = receive(c, client_now(), &root, err);
+
+    if (rc == BX_OK && handle_notification(c, root, err, &rc) && rc != BX_OK)
+        return rc;
+    return connection_lost(c, why, err);
+}
+
+static int send_all(struct client *c, const uint8_t *p, size_t n, uint64_t deadline,
+                    struct bx_err *err)
+{
+    while (n > 0) {
+        ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
+
+        if (sent > 0) {
+            p += sent;
+            n -= (size_t)sent;
+        } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            return read_refusal(c, strerror(errno), err);
+        } else if (connect_wait(c->fd, POLLOUT, deadline) != BX_OK) {
+            return connection_lost(c, "the request can not be sent in time", err);
+        }
+    }
+    return BX_OK;
 }
 
 /* Methods whose parameters have no timeout_ms. */

@@ -26,6 +26,7 @@ enum step {
     GARBAGE,  /* no MessagePack */
     WRONG_ID,
     TURN_AWAY, /* a notification that the server is full, and the end */
+    DENY_NEXT, /* an answer, then a notification that the client is refused, and the end */
     SILENCE,   /* until the client goes */
 };
 
@@ -103,7 +104,7 @@ static bool act(enum step step, int fd, uint64_t id, unsigned n)
     static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
     struct bx_buf b = {0};
     size_t piece = SIZE_MAX;
-    bool open = step != CLOSE && step != TURN_AWAY && step != SILENCE;
+    bool open = step != CLOSE && step != TURN_AWAY && step != DENY_NEXT && step != SILENCE;
     char byte;
 
     switch (step) {
@@ -140,6 +141,10 @@ static bool act(enum step step, int fd, uint64_t id, unsigned n)
         break;
     case TURN_AWAY:
         put_notification(&b, "error", "busy");
+        break;
+    case DENY_NEXT:
+        put_answer(&b, id, NULL, n);
+        put_notification(&b, "error", "denied");
         break;
     case SILENCE:
         while (recv(fd, &byte, 1, 0) > 0)
@@ -324,6 +329,25 @@ TEST(notifications_are_handed_out)
     assert_int_equal(n, 1);
     close_client();
     stop(&f);
+}
+
+/* A server that refuses a client does not wait for its request, and closes. */
+TEST(a_refusal_before_the_request_is_told)
+{
+    struct fake f;
+    struct pollfd closed;
+    uint64_t n;
+
+    START(&f, DENY_NEXT);
+    open_client(f.address, NULL);
+    assert_int_equal(call(5000, &n), BX_OK);
+    closed = (struct pollfd){client.fd, POLLRDHUP, 0};
+    assert_int_equal(poll(&closed, 1, 5000), 1);
+    assert_int_equal(call(5000, &n), BX_DENIED);
+    assert_string_equal(err.msg, "words of the server");
+    close_client();
+    stop(&f);
+    assert_int_equal(f.n, 1);
 }
 
 TEST(an_error_is_never_taken_for_success)
