@@ -24,8 +24,7 @@ usage: bootstrap-cluster.sh up --dir DIR [--nodes 3] [--driver qemu|sim|auto] [-
               machines run on. start-node brings it back.
 
   --driver    what runs virtual machines; auto (the default) is QEMU where there is one
-  --base-port node nK listens on P+2(K-1) for the others and on P+2(K-1)+1 for clients;
-              default: the first free range
+  --base-port node nK listens on P+2(K-1) for the others; default: the first free range
   --keep-vms  leave the virtual machines running
   --wipe      remove DIR as well
 
@@ -93,16 +92,15 @@ load_cluster()
 }
 
 link_of() { echo "127.0.0.1:$((base_port + 2 * ($1 - 1)))"; }
-api_of() { echo "127.0.0.1:$((base_port + 2 * ($1 - 1) + 1))"; }
 socket_of() { echo "$dir/n$1/blixard.sock"; }
 
-# The addresses of all nodes, the first one by its socket.
+# The sockets of all nodes.
 all_addresses()
 {
     local k text
     text=unix:$(socket_of 1)
-    for ((k = 1; k <= nodes; k++)); do
-        text+=,$(api_of "$k")
+    for ((k = 2; k <= nodes; k++)); do
+        text+=,unix:$(socket_of "$k")
     done
     echo "$text"
 }
@@ -218,7 +216,7 @@ start_node() # K
     fi
     mkdir -p "$home"
     setsid "$blixardd" --data "$home" --name "n$k" --listen "$(link_of "$k")" \
-        --api "$(api_of "$k")" --socket "$(socket_of "$k")" --driver "$driver" \
+        --api none --socket "$(socket_of "$k")" --driver "$driver" \
         "${more_flags[@]}" </dev/null >>"$home/log" 2>&1 &
     pid=$!
     echo "$pid" >"$home/pid"
@@ -333,7 +331,7 @@ do_status()
     load_cluster
     for ((k = 1; k <= nodes; k++)); do
         if pid=$(pid_of "$k"); then
-            printf 'n%d  running  pid %-8s link %s  api %s\n' "$k" "$pid" "$(link_of "$k")" "$(api_of "$k")"
+            printf 'n%d  running  pid %-8s link %s  socket %s\n' "$k" "$pid" "$(link_of "$k")" "$(socket_of "$k")"
         else
             printf 'n%d  stopped\n' "$k"
         fi

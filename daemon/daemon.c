@@ -227,6 +227,8 @@ static int open_api(struct daemon *d, struct bx_err *err)
                             .name = d->options.name,
                             .socket = d->options.socket,
                             .address = d->options.api,
+                            .admin_gid = d->options.admin_gid,
+                            .operator_gid = d->options.operator_gid,
                             .state_path = d->state_path,
                             .vm_configs = d->options.vm_config_pool,
                             .metadata = d->options.metadata_pool,
@@ -241,6 +243,9 @@ static int open_api(struct daemon *d, struct bx_err *err)
                             .join = on_join_asked,
                             .ctx = d};
 
+    if (d->options.api[0] != '\0')
+        log_write(LOG_WARNING, "--api %s: everyone on this host who connects is an administrator",
+                  d->options.api);
     return api_create(&d->api, &o, err);
 }
 

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <grp.h>
 #include <libfyaml.h>
 #include <limits.h>
 #include <stddef.h>
@@ -52,13 +53,23 @@ static const struct options_flag flags[] = {
      .kind = VALUE_ADDRESS,
      AT(api),
      .argument = "HOST:PORT",
-     .preset = "127.0.0.1:7410",
-     .help = "address for clients, or none"},
+     .preset = NO_API,
+     .help = "address for clients over TCP, or none"},
     {.name = "socket",
      .kind = VALUE_TEXT,
      AT(socket),
      .argument = "PATH",
      .help = "unix socket for clients (default DATA/blixard.sock)"},
+    {.name = "admin-group",
+     .kind = VALUE_TEXT,
+     AT(admin_group),
+     .argument = "GROUP",
+     .help = "its members may do everything (default blixard-admin)"},
+    {.name = "operator-group",
+     .kind = VALUE_TEXT,
+     AT(operator_group),
+     .argument = "GROUP",
+     .help = "its members may work with VMs (default blixard)"},
     {.name = "driver",
      .kind = VALUE_WORD,
      AT(driver),
@@ -352,6 +363,35 @@ static int check_address(const char *flag, const char *text, struct bx_err *err)
     return BX_INVALID;
 }
 
+/* The number of a group. It is 0 for a default that this host does not have. Group root is none of
+ * ours: 0 stands for nobody. */
+static int find_group(const char *flag, const char *name, const char *preset, gid_t *out,
+                      struct bx_err *err)
+{
+    struct group *g = getgrnam(name[0] == '\0' ? preset : name);
+    char *end;
+    unsigned long n = strtoul(name, &end, 10);
+
+    if (g != NULL)
+        *out = g->gr_gid;
+    else
+        *out = name[0] >= '0' && name[0] <= '9' && *end == '\0' && n < UINT32_MAX ? (gid_t)n : 0;
+    if (*out != 0 || name[0] == '\0')
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "%s: no group \"%s\", or it is that of root", flag, name);
+    bx_err_hint(err, "create it with addgroup, or give the number of a group");
+    return BX_INVALID;
+}
+
+static int find_groups(struct options *o, struct bx_err *err)
+{
+    int rc = find_group("--admin-group", o->admin_group, "blixard-admin", &o->admin_gid, err);
+
+    return rc != BX_OK ? rc
+                       : find_group("--operator-group", o->operator_group, "blixard",
+                                    &o->operator_gid, err);
+}
+
 static int check(struct options *o, struct bx_err *err)
 {
     int rc = bx_name_check(bx_str(o->name), "--name", err);
@@ -368,7 +408,7 @@ static int check(struct options *o, struct bx_err *err)
     if (rc == BX_OK && o->heartbeat_ms >= o->election_ms)
         rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms (%u) must be less than --election-ms (%u)",
                         o->heartbeat_ms, o->election_ms);
-    return rc;
+    return rc == BX_OK ? find_groups(o, err) : rc;
 }
 
 /* ---- flags ---- */

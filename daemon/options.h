@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #define OPTIONS_TEXT 256
 #define OPTIONS_PATH 4096
@@ -30,8 +31,11 @@ struct options {
     char listen[OPTIONS_TEXT]; /* HOST:PORT of the link */
     char api[OPTIONS_TEXT];    /* HOST:PORT, or empty: no TCP */
     char socket[OPTIONS_PATH]; /* of the API */
-    char shim[OPTIONS_PATH];   /* blixard-vm */
-    char qemu[OPTIONS_PATH];   /* empty: the driver looks for it */
+    char admin_group[OPTIONS_TEXT];
+    char operator_group[OPTIONS_TEXT];
+    gid_t admin_gid, operator_gid; /* of these groups; 0: there is none */
+    char shim[OPTIONS_PATH];       /* blixard-vm */
+    char qemu[OPTIONS_PATH];       /* empty: the driver looks for it */
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;

@@ -1,8 +1,10 @@
 /* api - the API server for operators and tools: MessagePack-RPC on a unix socket and on TCP
  * (libcore/wire/proto.h).
  *
- * Clients of the unix socket are identified by their credentials. Every client of the TCP listener,
- * which accepts loopback addresses only, is an administrator.
+ * Clients of the unix socket are identified by their credentials: root, the user of this process
+ * and the members of one group are administrators, the members of another group are operators, and
+ * all others are refused. Every client of the TCP listener, which accepts loopback addresses only,
+ * is an administrator.
  *
  * Limits. A message has at most 1 MiB and 16 levels, and the first one of a TCP connection 64 KiB;
  * larger ones are answered with an error. A connection has at most 256 pending requests; more are
@@ -22,6 +24,7 @@
 #include "wire/frame.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 #include <uv.h>
 
 struct api;
@@ -40,6 +43,7 @@ struct api_options {
     const char *name;                   /* of this node */
     const char *socket;                 /* path to listen on */
     const char *address;                /* HOST:PORT to listen on; empty: no TCP */
+    gid_t admin_gid, operator_gid;      /* groups of the unix socket's clients; 0: none */
     const char *state_path;             /* of state.db */
     struct bx_metrics *metrics;         /* the process's registry; the API adds its own */
     struct bx_pool_size vm_configs, metadata;

@@ -1,6 +1,8 @@
 /* listen - accepts clients and identifies them. */
 #include "api/priv.h"
 
+#include "sys/log.h"
+
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,25 +17,37 @@ static uint32_t conns_max(void)
     return (uint32_t)files.rlim_cur / 2;
 }
 
+static bool is_member(const struct api_conn *c, gid_t group)
+{
+    return group != 0 && stream_peer_in_group(&c->stream, group);
+}
+
 /* Every TCP client is an administrator, which is why only loopback addresses are accepted. */
-static void identify(struct api_conn *c)
+static bool is_trusted(const struct api_conn *c)
 {
     const struct stream_peer *peer = &c->stream.peer;
-    bool local = c->stream.ops == &stream_unix;
 
-    c->proven = local;
-    if (!local ||
-        (peer->kind == STREAM_PEER_PROCESS && (peer->uid == 0 || peer->uid == geteuid()))) {
+    return c->stream.ops != &stream_unix ||
+           (peer->kind == STREAM_PEER_PROCESS && (peer->uid == 0 || peer->uid == geteuid()));
+}
+
+static void identify(struct api_conn *c)
+{
+    bool trusted = is_trusted(c);
+
+    c->proven = c->stream.ops == &stream_unix;
+    snprintf(c->client.principal, sizeof c->client.principal, "%.31s",
+             trusted ? "admin" : c->stream.peer.name);
+    if (trusted || is_member(c, c->api->o.admin_gid))
         c->client.role = BX_RPC_ADMIN;
-        snprintf(c->client.principal, sizeof c->client.principal, "admin");
-    } else {
-        c->client.role = BX_RPC_VIEWER;
-        snprintf(c->client.principal, sizeof c->client.principal, "%.31s", peer->name);
-    }
+    else if (is_member(c, c->api->o.operator_gid))
+        c->client.role = BX_RPC_OPERATOR;
+    else
+        c->client.role = BX_RPC_ANY;
 }
 
 /* Refuse a connection beyond the maximum. */
-static void refuse(struct api_conn *c)
+static void refuse_busy(struct api_conn *c)
 {
     struct bx_err err;
 
@@ -42,11 +56,33 @@ static void refuse(struct api_conn *c)
     c->client.ops->end(&c->client, &err);
 }
 
+/* Refuse a client that may do nothing here; logged at most once a minute. */
+static void refuse_denied(struct api_conn *c)
+{
+    struct api *a = c->api;
+    uint64_t now = a->o.clock->ops->boot_ms(a->o.clock);
+    unsigned uid = (unsigned)c->stream.peer.uid;
+    struct bx_err err;
+
+    a->refused++;
+    if (a->refused == 1 || now - a->refused_told >= API_TELL_MS) {
+        log_write(LOG_WARNING, "permission denied to uid %u on %s (%llu connections so far)", uid,
+                  a->o.socket, (unsigned long long)a->refused);
+        a->refused_told = now;
+    }
+    bx_err_set(&err, BX_DENIED, "permission denied (uid %u)", uid);
+    bx_err_hint(&err, "use root or the account that runs blixardd, or have an administrator add "
+                      "this account to the --operator-group or --admin-group of blixardd");
+    c->client.ops->end(&c->client, &err);
+}
+
 void api_conn_welcome(struct api_conn *c)
 {
     identify(c);
-    if (c->api->n_conns > c->api->conns_max)
-        refuse(c);
+    if (c->client.role == BX_RPC_ANY)
+        refuse_denied(c);
+    else if (c->api->n_conns > c->api->conns_max)
+        refuse_busy(c);
 }
 
 static void on_incoming(struct stream_listener *l)

@@ -18,6 +18,7 @@
 #define API_CALLS_BYTES (64u << 20) /* bytes of their requests */
 #define API_ARENAS 64u              /* kept for reuse; each keeps at most 64 KiB */
 #define API_TICK_MS 250u
+#define API_TELL_MS 60000u         /* between log lines about refused clients */
 #define API_WATCH_PAGE 500u        /* events read at a time for a watcher that is behind */
 #define API_WATCH_MAX (256u << 10) /* bytes of queued events beyond which it is behind */
 #define API_SQL_MAX 4u
@@ -41,6 +42,7 @@ struct api {
     bool timer_open;
     uint32_t n_conns, conns_max, n_calls, sql_running;
     size_t calls_bytes;
+    uint64_t refused, refused_told; /* clients without permission; when it was last logged */
     struct api_conns conns;
     struct api_clients watchers;
     struct api_client relay; /* all other nodes */

@@ -109,7 +109,7 @@ int stream_listen_unix(struct stream_listener *l, struct stream_group *g, const 
         return rc;
     open_listener(l, g, &stream_unix);
     rv = uv_pipe_bind(&l->h.pipe, path);
-    if (rv == 0 && chmod(path, 0600) != 0)
+    if (rv == 0 && chmod(path, 0666) != 0)
         rv = uv_translate_sys_error(errno);
     if (rv == 0)
         rv = uv_listen(&l->h.stream, BACKLOG, on_connection);

@@ -20,7 +20,8 @@ struct stream_listener {
  * and ctx. BX_OK, BX_INVALID (not an address) or BX_IO. */
 int stream_listen_tcp(struct stream_listener *l, struct stream_group *g, const char *flag,
                       const char *address, struct bx_err *err);
-/* Listen on a path that only this user may open; replaces the stale socket of a killed process.
+/* Listen on a path that everybody may open, so that its user decides by credentials (struct
+ * stream_peer) and can tell those that it refuses; replaces the stale socket of a killed process.
  * BX_OK, BX_INVALID (too long), BX_UNREACHABLE (another process listens there, or it is not a
  * socket) or BX_IO. */
 int stream_listen_unix(struct stream_listener *l, struct stream_group *g, const char *flag,

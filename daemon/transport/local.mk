@@ -1,3 +1,3 @@
 # Streams, which link and API stand on.
 libdaemon_a_SOURCES += daemon/transport/stream.c daemon/transport/stream.h \
-	daemon/transport/listener.c daemon/transport/listener.h
+	daemon/transport/peer.c daemon/transport/listener.c daemon/transport/listener.h

@@ -314,17 +314,7 @@ static void identify_address(struct stream *s)
 
 static void identify_process(struct stream *s)
 {
-    struct ucred who;
-    socklen_t n = sizeof who;
-    int fd;
-
-    if (uv_fileno(&s->h.handle, &fd) == 0 &&
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0) {
-        s->peer.kind = STREAM_PEER_PROCESS;
-        s->peer.uid = who.uid;
-        s->peer.gid = who.gid;
-        snprintf(s->peer.name, sizeof s->peer.name, "uid:%u", (unsigned)who.uid);
-    }
+    stream_peer_read(s);
     stream_ready(s);
 }
 

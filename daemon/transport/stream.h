@@ -141,9 +141,12 @@ void stream_group_close(struct stream_group *g);
 
 /* *s is zeroed. It must be closed after this call. */
 void stream_open(struct stream *s, struct stream_group *g, const struct stream_ops *ops);
+/* True if the process at the other end of a unix socket was in this group when it connected. */
+bool stream_peer_in_group(const struct stream *s, gid_t group);
 /* 0, or a libuv error without further effect; a later failure closes the stream. TCP only. */
 int stream_dial(struct stream *s, const union address *to);
-/* Only for ops: the handshake has completed. */
+/* Only for ops: fill in s->peer of a unix socket; the handshake has completed. */
+void stream_peer_read(struct stream *s);
 void stream_ready(struct stream *s);
 void stream_written(uv_write_t *w, int status);
 

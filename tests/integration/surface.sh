@@ -3,7 +3,7 @@
 # What operators type: exit codes, error: and hint:, and that a refusal changes nothing.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
-up 1
+BLIXARDD_FLAGS="--admin-group 4711 --operator-group 4713" up 1
 
 # expect CODE NAME COMMAND...: exit code, and for a failure one error: and one hint: line
 expect()
@@ -152,14 +152,44 @@ ok $? "a stale read: says how old"
 expect 0 "delete" ctl vm delete web-1 --yes
 expect 5 "it is gone" ctl vm show web-1
 
+# --- who may connect -----------------------------------------------------------------------
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null 2>&1; then
+  install -m 755 "$build/blixardctl" "$dir/blixardctl"
+  chmod 711 "$dir" "$dir/n1"
+  as_user() # supplementary groups, arguments...
+  {
+    local groups=(--clear-groups)
+    [ -z "$1" ] || groups=(--groups "$1")
+    shift
+    setpriv --reuid 65534 --regid 65534 "${groups[@]}" "$dir/blixardctl" "$@"
+  }
+  expect 4 "a stranger" as_user "" vm list
+  grep -q '^error: permission denied (uid 65534)$' "$dir/err"
+  ok $? "a stranger: who was refused"
+  [ "$(grep -c 'permission denied to uid 65534' "$dir/n1/log")" -eq 1 ]
+  ok $? "a stranger: the log tells of it"
+  expect 4 "a member of another group" as_user 4712 vm list
+  [ "$(grep -c 'permission denied to uid 65534' "$dir/n1/log")" -eq 1 ]
+  ok $? "a member of another group: the log tells once a minute"
+  expect 0 "an operator" as_user 100,4713 vm create theirs --disk 0
+  expect 4 "an operator makes no tokens" as_user 100,4713 cluster token create
+  expect 0 "an administrator does" as_user 4711 cluster token create
+  ctl vm delete theirs --yes >/dev/null
+else
+  echo "# SKIP who may connect: only root can be somebody else"
+fi
+
 # --- a daemon without the standard descriptors ---------------------------------------------
 read -r _ _ port <"$dir/cluster"
-"$build/blixardd" --data "$dir/bare" --listen "127.0.0.1:$((port + 10))" --api none --socket "$dir/bare.sock" \
+"$build/blixardd" --data "$dir/bare" --listen "127.0.0.1:$((port + 10))" --socket "$dir/bare.sock" \
   --driver sim --log error <&- >&- 2>&- &
 bare=$!
 wait_until 10 [ -S "$dir/bare.sock" ]
 [ "$(readlink /proc/$bare/fd/{0,1,2} | sort -u)" = /dev/null ]
 ok $? "no file of the daemon takes the place of standard error"
+sockets=$(readlink /proc/$bare/fd/* | sed -n 's/^socket:\[\(.*\)\]$/\1/p' | paste -sd '|')
+[ "$(awk '$4 == "0A" { print $10 }' /proc/net/tcp /proc/net/tcp6 | grep -cxE "$sockets")" -eq 1 ]
+ok $? "it listens on TCP for other nodes only"
 kill "$bare"
 wait "$bare"
 
@@ -175,7 +205,7 @@ for file in identity vote mark 'wal-*'; do
   ok $? "without $file: what to do"
   rm -r "$dir/lost"
 done
-cluster start-node n1 --dir "$dir" >/dev/null 2>&1
+BLIXARDD_FLAGS="--api 127.0.0.1:$((port + 1))" cluster start-node n1 --dir "$dir" >/dev/null 2>&1
 
 # --- noise ------------------------------------------------------------------------------
 rss() { awk '/VmRSS/ { print $2 }' "/proc/$(cat "$dir/n1/pid")/status"; }

@@ -5,13 +5,17 @@ API_TEST_LIBS = libtest.a libdaemon.a daemon/libvmrun.a libdaemon_disk.a $(LIBCO
 	$(UV_LIBS) $(FYAML_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 API_HELP = tests/unit/api_help.c tests/unit/api_help.h
-check_PROGRAMS += tests/unit/api_test tests/unit/api_bounds_test
+check_PROGRAMS += tests/unit/api_test tests/unit/api_bounds_test tests/unit/api_peer_test
 tests_unit_api_test_SOURCES = tests/unit/api_test.c $(API_HELP)
 tests_unit_api_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_test_LDADD = $(API_TEST_LIBS)
 tests_unit_api_bounds_test_SOURCES = tests/unit/api_bounds_test.c $(API_HELP)
 tests_unit_api_bounds_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_bounds_test_LDADD = $(API_TEST_LIBS)
+
+tests_unit_api_peer_test_SOURCES = tests/unit/api_peer_test.c $(API_HELP)
+tests_unit_api_peer_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_peer_test_LDADD = $(API_TEST_LIBS)
 
 tests_unit_api_encode_test_SOURCES = tests/unit/api_encode_test.c
 tests_unit_api_encode_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -91,6 +91,8 @@ int api_test_setup(void **state)
                                    .name = "n1",
                                    .socket = socket_path,
                                    .address = tcp_address,
+                                   .admin_gid = ADMIN_GID,
+                                   .operator_gid = OPERATOR_GID,
                                    .state_path = "",
                                    .metrics = &metrics,
                                    .init = init_cluster,

@@ -9,6 +9,9 @@
 
 #include "api/api.h"
 
+#define ADMIN_GID 4711 /* whose members are administrators */
+#define OPERATOR_GID 4713
+
 extern struct api_options options; /* of the server */
 extern char *dir;                  /* removed in the end */
 extern char socket_path[4096], unix_address[4200], tcp_address[64];

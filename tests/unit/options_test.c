@@ -5,6 +5,7 @@
 #include "sys/log.h"
 #include "options.h"
 
+#include <grp.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,7 +37,9 @@ TEST(defaults_are_what_the_manual_says)
     assert_string_equal(o.data, "/d");
     assert_string_equal(o.name, "n1");
     assert_string_equal(o.listen, "127.0.0.1:7411");
-    assert_string_equal(o.api, "127.0.0.1:7410");
+    assert_string_equal(o.api, "");
+    assert_int_equal(o.admin_gid, 0); /* this host has no such groups */
+    assert_int_equal(o.operator_gid, 0);
     assert_string_equal(o.socket, "/d/blixard.sock");
     assert_string_equal(o.qemu, "");
     assert_string_equal(o.zone, "");
@@ -144,6 +147,21 @@ TEST(every_flag_arrives)
     assert_int_equal(o.ask, OPTIONS_VERSION);
     assert_int_equal(parse(&o, &err, "--help"), BX_OK);
     assert_int_equal(o.ask, OPTIONS_HELP);
+}
+
+TEST(groups_are_names_or_numbers)
+{
+    struct options o;
+    struct bx_err err;
+
+    assert_int_equal(
+        parse(&o, &err, "--data /d --name n --admin-group 4711 --operator-group daemon"), BX_OK);
+    assert_int_equal(o.admin_gid, 4711);
+    assert_int_equal(o.operator_gid, getgrnam("daemon")->gr_gid);
+    assert_int_equal(parse(&o, &err, "--data /d --name n --admin-group no-such-group"), BX_INVALID);
+    assert_non_null(strstr(err.msg, "--admin-group: no group \"no-such-group\""));
+    assert_int_equal(parse(&o, &err, "--data /d --name n --operator-group root"), BX_INVALID);
+    assert_non_null(strstr(err.msg, "--operator-group"));
 }
 
 TEST(what_is_wrong_is_named)

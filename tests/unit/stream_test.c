@@ -3,6 +3,7 @@
 
 #include "mem/alloc.h"
 
+#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -20,6 +21,27 @@ TEST(a_unix_peer_is_known_by_its_credentials)
     close(fd);
 }
 
+/* Its groups are those that it had when it connected; there may be more of them than fit on a
+ * stack. */
+TEST(the_groups_of_a_unix_peer_are_known)
+{
+    gid_t many[2000];
+    int fd;
+
+    for (gid_t i = 0; i < 2000; i++)
+        many[i] = 5000 + i;
+    if (geteuid() != 0)
+        return; /* only root can have other groups */
+    assert_int_equal(setgroups(2000, many), 0);
+    fd = dial_unix();
+    assert_int_equal(setgroups(0, NULL), 0);
+    assert_true(stream_peer_in_group(&accepted.stream, getegid()));
+    assert_true(stream_peer_in_group(&accepted.stream, 5000));
+    assert_true(stream_peer_in_group(&accepted.stream, 6999));
+    assert_false(stream_peer_in_group(&accepted.stream, 7000));
+    close(fd);
+}
+
 TEST(a_tcp_peer_is_known_by_its_address)
 {
     union address a;
@@ -29,6 +51,7 @@ TEST(a_tcp_peer_is_known_by_its_address)
 
     assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &n), 0);
     assert_int_equal(accepted.stream.peer.kind, STREAM_PEER_ADDRESS);
+    assert_false(stream_peer_in_group(&accepted.stream, getegid()));
     assert_int_equal(address_parse(accepted.stream.peer.name, &a, NULL), BX_OK);
     assert_int_equal(a.v4.sin_port, own.sin_port);
     close(fd);
