@@ -158,6 +158,13 @@ int test_fsm_apply(struct test_fsm *t, uint16_t kind, const void *body)
     return test_fsm_call(t, &(struct bx_cmd_header){.kind = kind}, body);
 }
 
+void test_fsm_refused(const struct test_fsm *t, int code, const char *words, const char *hint)
+{
+    assert_int_equal(t->last.code, code);
+    if (strstr(t->message, words) == NULL || strstr(t->hint, hint) == NULL)
+        fail_msg("\"%s\" lacks \"%s\", or \"%s\" lacks \"%s\"", t->message, words, t->hint, hint);
+}
+
 void test_fsm_node(struct test_fsm *t, uint64_t id, const char *name)
 {
     char address[64];

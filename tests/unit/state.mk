@@ -29,11 +29,13 @@ tests_unit_dump_test_SOURCES = tests/unit/dump_test.c
 tests_unit_dump_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_dump_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/fsm_commands_test
-
-tests_unit_fsm_commands_test_SOURCES = tests/unit/fsm_commands_test.c
-tests_unit_fsm_commands_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_fsm_commands_test_LDADD = $(TEST_LIBS)
+check_PROGRAMS += tests/unit/fsm_vm_test tests/unit/fsm_node_test
+tests_unit_fsm_vm_test_SOURCES = tests/unit/fsm_vm_test.c
+tests_unit_fsm_vm_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_fsm_vm_test_LDADD = $(TEST_LIBS)
+tests_unit_fsm_node_test_SOURCES = tests/unit/fsm_node_test.c
+tests_unit_fsm_node_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_fsm_node_test_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/state_format_test
 

@@ -68,9 +68,7 @@ static const struct bx_view *view(void)
 
 static void refused(int code, const char *words, const char *hint)
 {
-    assert_int_equal(t.last.code, code);
-    if (strstr(t.message, words) == NULL || strstr(t.hint, hint) == NULL)
-        fail_msg("\"%s\" lacks \"%s\", or \"%s\" lacks \"%s\"", t.message, words, t.hint, hint);
+    test_fsm_refused(&t, code, words, hint);
 }
 
 static void uses(const char *tenant, uint64_t vms, uint64_t vcpus)

@@ -58,9 +58,7 @@ static void nobody_is_named(const char *name)
 
 static void refused(int code, const char *words, const char *hint)
 {
-    assert_int_equal(t.last.code, code);
-    if (strstr(t.message, words) == NULL || strstr(t.hint, hint) == NULL)
-        fail_msg("\"%s\" lacks \"%s\", or \"%s\" lacks \"%s\"", t.message, words, t.hint, hint);
+    test_fsm_refused(&t, code, words, hint);
 }
 
 TEST(only_the_name_changes)
