@@ -22,12 +22,15 @@ static void reply_vm(struct api_call *c, const struct bx_vm *vm)
 
 static void fail_wait(struct api_call *c, const struct bx_vm *vm)
 {
+    bool restarted = vm->phase == BX_PHASE_CREATING, failed = vm->phase == BX_PHASE_FAILED;
     struct bx_err err;
 
-    bx_err_set(&err, BX_FAILED, "VM \"%s\" is %s%s" BX_STR_FMT, vm->name->s,
-               vm->phase == BX_PHASE_CREATING ? "started again" : bx_phase_name(vm->phase)->s,
+    bx_err_set(&err, BX_FAILED, "VM \"%s\" %s%s%s" BX_STR_FMT, vm->name->s,
+               restarted || failed ? "" : "is ",
+               restarted ? "ended and is being restarted" : bx_phase_name(vm->phase)->s,
                vm->message.n > 0 ? ": " : "", BX_STR_ARG(vm->message));
-    bx_err_hint(&err, "blixardctl vm logs %s shows its console, if it came so far", vm->name->s);
+    bx_err_hint(&err, "blixardctl vm logs %s shows its console, if the guest was started",
+                vm->name->s);
     api_fail(c, &err);
 }
 
