@@ -13,7 +13,7 @@ tests_unit_sql_test_SOURCES = tests/unit/sql_test.c
 tests_unit_sql_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sql_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/driver_sim_test tests/unit/reconcile_test
+check_PROGRAMS += tests/unit/driver_sim_test
 
 tests_unit_driver_sim_test_SOURCES = tests/unit/driver_sim_test.c
 tests_unit_driver_sim_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -28,9 +28,14 @@ tests_unit_lease_heartbeat_test_SOURCES = tests/unit/lease_heartbeat_test.c $(LE
 tests_unit_lease_heartbeat_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_lease_heartbeat_test_LDADD = $(TEST_LIBS)
 
-tests_unit_reconcile_test_SOURCES = tests/unit/reconcile_test.c
+RECONCILE_HELP = tests/unit/reconcile_help.c tests/unit/reconcile_help.h
+check_PROGRAMS += tests/unit/reconcile_test tests/unit/reconcile_failure_test
+tests_unit_reconcile_test_SOURCES = tests/unit/reconcile_test.c $(RECONCILE_HELP)
 tests_unit_reconcile_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_reconcile_test_LDADD = $(TEST_LIBS)
+tests_unit_reconcile_failure_test_SOURCES = tests/unit/reconcile_failure_test.c $(RECONCILE_HELP)
+tests_unit_reconcile_failure_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_reconcile_failure_test_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/peers_test
 tests_unit_peers_test_SOURCES = tests/unit/peers_test.c
