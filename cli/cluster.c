@@ -1,6 +1,8 @@
 /* cluster - the commands about the cluster as a whole and its members. */
 #include "result.h"
 
+#include <string.h>
+
 #include <stdio.h>
 
 static int cluster_init(struct run *r);
@@ -8,6 +10,8 @@ static int cluster_join(struct run *r);
 static int cluster_token_create(struct run *r);
 static int cluster_status(struct run *r);
 static int cluster_members(struct run *r);
+static int cluster_upgrade_status(struct run *r);
+static int cluster_upgrade_finalize(struct run *r);
 
 static const struct flag init_flags[] = {
     {.name = "name", .value = "NAME", .help = "name of the cluster (blixard)"},
@@ -25,6 +29,14 @@ static const struct column member_columns[] = {
     {.title = "STATUS", .key = "status"},
     {.title = "STATE", .key = "state", .format = VALUE_STATE},
     {.title = "ADDRESS", .key = "address"},
+    {0},
+};
+
+static const struct column upgrade_columns[] = {
+    {.title = "ID", .key = "id", .format = VALUE_NUMBER},
+    {.title = "NAME", .key = "name"},
+    {.title = "VERSION", .key = "version"},
+    {.title = "LEVEL", .key = "level", .format = VALUE_NUMBER},
     {0},
 };
 
@@ -51,6 +63,16 @@ const struct command cluster_commands[] = {
      .columns = member_columns,
      .watch = true,
      .run = cluster_members},
+    {.name = "cluster upgrade status",
+     .help = "show the feature level, and what each member reads",
+     .columns = upgrade_columns,
+     .watch = true,
+     .run = cluster_upgrade_status},
+    {.name = "cluster upgrade finalize",
+     .help = "raise the feature level; then no member can go back",
+     .columns = upgrade_columns,
+     .request_id = true,
+     .run = cluster_upgrade_finalize},
     {0},
 };
 
@@ -168,4 +190,47 @@ static int cluster_status(struct run *r)
 static int cluster_members(struct run *r)
 {
     return result_print_read(r, "cluster.members", NULL);
+}
+
+/* ---- upgrades ---- */
+
+static int print_upgrade(struct run *r, bx_val result)
+{
+    char level[24], target[24], reason[256];
+    bool ready = false;
+
+    if (!result_is_for_people(r))
+        return result_print_part(r, result, "members");
+    value_text(bx_val_get(result, "level"), VALUE_TEXT, level, sizeof level);
+    value_text(bx_val_get(result, "target"), VALUE_TEXT, target, sizeof target);
+    value_text(bx_val_get(result, "reason"), VALUE_TEXT, reason, sizeof reason);
+    bx_val_bool(bx_val_get(result, "ready"), &ready);
+    printf("%-16s %s\n", "level", level);
+    if (ready)
+        printf("%-16s to level %s: blixardctl cluster upgrade finalize\n", "upgrade", target);
+    else if (reason[0] != '\0' && strcmp(reason, "-") != 0)
+        printf("%-16s to level %s: not yet, %s\n", "upgrade", target, reason);
+    output_table(&r->out, bx_val_get(result, "members"), r->out.columns);
+    return 0;
+}
+
+static int cluster_upgrade_status(struct run *r)
+{
+    bx_val result;
+
+    if (run_read(r, "cluster.upgrade_status", NULL, &result) != BX_OK)
+        return run_fail(r);
+    return print_upgrade(r, result);
+}
+
+static int cluster_upgrade_finalize(struct run *r)
+{
+    struct params p = {0};
+    bx_val result = NULL;
+    int rc = run_write_params(r, &p);
+
+    if (rc == BX_OK)
+        rc = run_call(r, "cluster.upgrade_finalize", &p, &result);
+    params_close(&p);
+    return rc == BX_OK ? print_upgrade(r, result) : run_fail(r);
 }

@@ -36,7 +36,6 @@ const struct planned planned_commands[] = {
     {.name = "cluster token revoke"},
     {.name = "cluster snapshot"},
     {.name = "cluster recover"},
-    {.name = "cluster upgrade"},
     {.name = "cluster ca"},
     {.name = "cluster set"},
     {.name = "image"},

@@ -124,6 +124,18 @@ static bool on_admits(void *ctx, uint64_t id)
     return d->node != NULL && bx_node_admits(d->node, id);
 }
 
+static uint32_t on_level(void *ctx)
+{
+    const struct daemon *d = ctx;
+
+    return d->node == NULL ? 1 : bx_node_level(d->node);
+}
+
+uint32_t daemon_level(const struct daemon *d)
+{
+    return d->options.feature_level == 0 ? BX_LEVEL : d->options.feature_level;
+}
+
 static void on_peer(void *ctx, uint64_t id, bool up)
 {
     struct daemon *d = ctx;
@@ -142,6 +154,8 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .identity = d->identity,
         .election_ms = d->options.election_ms,
         .heartbeat_ms = d->options.heartbeat_ms,
+        .version = PACKAGE_VERSION,
+        .level = daemon_level(d),
         .snapshot_bytes = d->options.snapshot_bytes,
         .proposals = d->options.proposal_pool,
         .reads = d->options.read_pool,
@@ -255,8 +269,10 @@ static int open_parts(struct daemon *d, struct bx_err *err)
     struct link_options link = {.loop = &d->loop.uv,
                                 .clock = d->clock,
                                 .frames = d->options.frame_pool,
+                                .build = {.level = daemon_level(d), .version = PACKAGE_VERSION},
                                 .frame = on_frame,
                                 .admits = on_admits,
+                                .level = on_level,
                                 .peer = on_peer,
                                 .join = daemon_on_join,
                                 .log = on_log,

@@ -95,6 +95,8 @@ void daemon_member_close(struct daemon *d);
 /* Handle a JOIN that arrived on the link. */
 void daemon_on_join(void *ctx, uint64_t handle, const struct bx_join *join);
 /* Describe this host; views into *d. */
+/* The highest feature level that this node reads. */
+uint32_t daemon_level(const struct daemon *d);
 void daemon_self(struct daemon *d, struct bx_node_info *out);
 /* Compare this host with its row in the cluster, and propose what is missing; sets member.look_ms.
  */

@@ -125,6 +125,7 @@ static bool registered(struct daemon *d)
 
         memcpy(c.cluster, d->identity.cluster, 16);
         memcpy(c.history, d->identity.history, 16);
+        c.level = daemon_level(d) > 1 ? daemon_level(d) : 0;
         propose(d, BX_CMD_CLUSTER_CREATE, &c);
         return false;
     }

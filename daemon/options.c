@@ -1,7 +1,6 @@
 #include "options.h"
 
 #include "options_value.h"
-#include "sys/address.h"
 #include "sys/log.h"
 #include "mem/track.h"
 #include "model/vm.h"
@@ -9,16 +8,13 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
-#include <grp.h>
 #include <libfyaml.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define NO_API "none"
 #define YAML_ERROR 512
 
 static const struct word drivers[] = {
@@ -53,7 +49,7 @@ static const struct options_flag flags[] = {
      .kind = VALUE_ADDRESS,
      AT(api),
      .argument = "HOST:PORT",
-     .preset = NO_API,
+     .preset = OPTIONS_NO_API,
      .help = "address for clients over TCP, or none"},
     {.name = "socket",
      .kind = VALUE_TEXT,
@@ -114,6 +110,11 @@ static const struct options_flag flags[] = {
      .argument = "N",
      .preset = "100",
      .help = "heartbeat interval in milliseconds"},
+    {.name = "feature-level",
+     .kind = VALUE_U32,
+     AT(feature_level),
+     .argument = "N",
+     .help = "act as a build of an earlier feature level, to rehearse an upgrade"},
     {.name = "snapshot-bytes",
      .kind = VALUE_U64,
      AT(snapshot_bytes),
@@ -297,120 +298,6 @@ static int read_file(struct options *o, const bool *given, struct bx_err *err)
     return BX_UNREACHABLE;
 }
 
-/* ---- defaults and checks ---- */
-
-static void host_name(char out[64])
-{
-    char host[HOST_NAME_MAX + 1] = "";
-
-    gethostname(host, sizeof host - 1);
-    host[strcspn(host, ".")] = '\0';
-    for (size_t i = 0; host[i] != '\0'; i++) {
-        if (host[i] >= 'A' && host[i] <= 'Z')
-            host[i] = (char)(host[i] - 'A' + 'a');
-    }
-    snprintf(out, 64, "%.63s", host);
-}
-
-static int shim_beside_us(struct options *o, struct bx_err *err)
-{
-    char self[OPTIONS_PATH];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    char *slash;
-
-    if (n <= 0)
-        return bx_err_set(err, BX_IO, "/proc/self/exe: %s", strerror(errno));
-    self[n] = '\0';
-    slash = strrchr(self, '/');
-    *slash = '\0';
-    if (snprintf(o->shim, sizeof o->shim, "%s/blixard-vm", self) >= (int)sizeof o->shim)
-        return bx_err_set(err, BX_INVALID, "--shim: the path is too long");
-    return BX_OK;
-}
-
-static int fill_defaults(struct options *o, struct bx_err *err)
-{
-    if (o->data[0] == '\0') {
-        bx_err_set(err, BX_INVALID, "--data DIR is required");
-        bx_err_hint(err, "blixardd --data /var/lib/blixard");
-        return BX_INVALID;
-    }
-    if (o->name[0] == '\0')
-        host_name(o->name);
-    if (o->socket[0] == '\0' &&
-        snprintf(o->socket, sizeof o->socket, "%s/blixard.sock", o->data) >= (int)sizeof o->socket)
-        return bx_err_set(err, BX_INVALID, "--data: the path is too long");
-    return o->shim[0] == '\0' ? shim_beside_us(o, err) : BX_OK;
-}
-
-static int check_address(const char *flag, const char *text, struct bx_err *err)
-{
-    union address a;
-    int rc = address_parse(text, &a, err);
-
-    if (rc != BX_OK)
-        return bx_err_wrap(err, "%s", flag);
-    if (a.v4.sin_port == 0) {
-        bx_err_set(err, BX_INVALID, "%s: '%s' has no port", flag, text);
-        bx_err_hint(err, "choose one; other nodes need it to connect");
-        return BX_INVALID;
-    }
-    if (address_is_loopback(&a))
-        return BX_OK;
-    bx_err_set(err, BX_INVALID, "%s: '%s' is not a loopback address", flag, text);
-    bx_err_hint(err, "without certificates only loopback is accepted: %s 127.0.0.1:%u", flag,
-                ntohs(a.v4.sin_port));
-    return BX_INVALID;
-}
-
-/* The number of a group. It is 0 for a default that this host does not have. Group root is none of
- * ours: 0 stands for nobody. */
-static int find_group(const char *flag, const char *name, const char *preset, gid_t *out,
-                      struct bx_err *err)
-{
-    struct group *g = getgrnam(name[0] == '\0' ? preset : name);
-    char *end;
-    unsigned long n = strtoul(name, &end, 10);
-
-    if (g != NULL)
-        *out = g->gr_gid;
-    else
-        *out = name[0] >= '0' && name[0] <= '9' && *end == '\0' && n < UINT32_MAX ? (gid_t)n : 0;
-    if (*out != 0 || name[0] == '\0')
-        return BX_OK;
-    bx_err_set(err, BX_INVALID, "%s: no group \"%s\", or it is that of root", flag, name);
-    bx_err_hint(err, "create it with addgroup, or give the number of a group");
-    return BX_INVALID;
-}
-
-static int find_groups(struct options *o, struct bx_err *err)
-{
-    int rc = find_group("--admin-group", o->admin_group, "blixard-admin", &o->admin_gid, err);
-
-    return rc != BX_OK ? rc
-                       : find_group("--operator-group", o->operator_group, "blixard",
-                                    &o->operator_gid, err);
-}
-
-static int check(struct options *o, struct bx_err *err)
-{
-    int rc = bx_name_check(bx_str(o->name), "--name", err);
-
-    if (rc != BX_OK)
-        return rc;
-    rc = check_address("--listen", o->listen, err);
-    if (rc != BX_OK)
-        return rc;
-    if (strcmp(o->api, NO_API) == 0)
-        o->api[0] = '\0';
-    else
-        rc = check_address("--api", o->api, err);
-    if (rc == BX_OK && o->heartbeat_ms >= o->election_ms)
-        rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms (%u) must be less than --election-ms (%u)",
-                        o->heartbeat_ms, o->election_ms);
-    return rc == BX_OK ? find_groups(o, err) : rc;
-}
-
 /* ---- flags ---- */
 
 static int unknown_flag(char **argv, int index, struct bx_err *err)
@@ -473,9 +360,7 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     if (rc == BX_OK && o->config[0] != '\0')
         rc = read_file(o, given, err);
     if (rc == BX_OK)
-        rc = fill_defaults(o, err);
-    if (rc == BX_OK)
-        rc = check(o, err);
+        rc = options_finish(o, err);
     if (rc != BX_OK && err->hint[0] == '\0')
         bx_err_hint(err, "blixardd --help lists the flags and their values");
     return rc;

@@ -41,6 +41,7 @@ struct options {
     enum options_driver driver;
     enum log_level log; /* highest level that is written */
     uint32_t election_ms, heartbeat_ms;
+    uint32_t feature_level;                            /* 0: that of the build */
     uint64_t snapshot_bytes;                           /* 0: the node's own default */
     struct bx_pool_size frame_pool;                    /* of the link */
     struct bx_pool_size proposal_pool, read_pool;      /* of the node */

@@ -20,6 +20,8 @@ enum value_kind {
     VALUE__KINDS
 };
 
+#define OPTIONS_NO_API "none" /* value of --api */
+
 struct options_flag {
     const char *name;
     enum value_kind kind;
@@ -34,5 +36,7 @@ struct options_flag {
 /* Read a value into the member of the flag. BX_OK, or BX_INVALID. */
 int options_set_value(struct options *o, const struct options_flag *f, const char *text,
                       struct bx_err *err);
+/* Fill in what was not given, and check the rest (options_check.c). BX_OK, BX_INVALID or BX_IO. */
+int options_finish(struct options *o, struct bx_err *err);
 
 #endif

@@ -20,11 +20,12 @@ struct link_conn {
     uint64_t expected; /* the node that was dialled; 0: accepted */
     uint64_t peer;     /* the node whose hello was accepted */
     uint8_t incarnation[16];
-    uint32_t codecs; /* 1 << enum bx_codec: the codecs its hello lists */
-    bool accepted;   /* the peer dialled */
-    bool stranger;   /* its hello requests to join */
-    bool asked;      /* the stranger has sent its JOIN */
-    bool up;         /* a member's hello was accepted */
+    uint32_t codecs;       /* 1 << enum bx_codec: the codecs its hello lists */
+    struct bx_build build; /* from its hello */
+    bool accepted;         /* the peer dialled */
+    bool stranger;         /* its hello requests to join */
+    bool asked;            /* the stranger has sent its JOIN */
+    bool up;               /* a member's hello was accepted */
     uint64_t since, heard;
     struct bx_buf aligned;
     /* of a connection that requests to join */

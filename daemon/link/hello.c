@@ -7,16 +7,16 @@
  *             --a hello with a reason--> closed */
 #include "link/conn.h"
 
-#include "wire/command.h"
-
 #include <stdio.h>
 #include <string.h>
 
 void link_say_hello(struct link_conn *c, const char *refuse)
 {
     const struct bx_identity *id = &c->owner->identity;
-    struct bx_hello h = {
-        .level_min = 1, .level_max = BX_LEVEL, .codecs = 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ};
+    struct bx_hello h = {.level_min = 1,
+                         .level_max = c->owner->o.build.level,
+                         .codecs = 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ,
+                         .version = bx_str(c->owner->o.build.version)};
     struct bx_buf frame = {0};
 
     h.node = c->join_done != NULL ? 0 : id->node;
@@ -57,8 +57,10 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
     const struct bx_identity *id = &c->owner->identity;
     const struct link_peer *p = link_peer_of(c->owner, h->node);
 
-    if (h->level_min > BX_LEVEL || h->level_max < 1)
+    if (h->level_min > c->owner->o.build.level || h->level_max < 1)
         return "no common feature level";
+    if (h->level_max < c->owner->o.level(c->owner->o.ctx))
+        return "its build does not read the cluster's feature level: start a newer one";
     if ((h->codecs & 1u << BX_CODEC_FLAT) == 0)
         return "no common codec";
     if (h->node == 0 && c->accepted)
@@ -95,6 +97,8 @@ static void come_up(struct link_conn *c, const struct bx_hello *h)
     c->up = true;
     c->peer = h->node;
     c->codecs = h->codecs;
+    c->build.level = h->level_max;
+    snprintf(c->build.version, sizeof c->build.version, BX_STR_FMT, BX_STR_ARG(h->version));
     c->since = link_now(c->owner);
     memcpy(c->incarnation, h->incarnation, 16);
     p->conn = c;

@@ -159,6 +159,16 @@ static uint32_t port_codecs(struct bx_link *base, uint64_t id)
     return p != NULL && p->conn != NULL ? p->conn->codecs : 0;
 }
 
+static bool port_build(struct bx_link *base, uint64_t id, struct bx_build *out)
+{
+    struct link_peer *p = link_peer_of(link_of(base), id);
+
+    if (p == NULL || p->conn == NULL)
+        return false;
+    *out = p->conn->build;
+    return true;
+}
+
 static size_t port_queued(struct bx_link *base, uint64_t id)
 {
     struct link_peer *p = link_peer_of(link_of(base), id);
@@ -171,8 +181,8 @@ static void port_set_peers(struct bx_link *base, const struct bx_peer *peers, ui
     link_peers_set(link_of(base), peers, n);
 }
 
-static const struct bx_link_ops ops = {port_send, port_connected, port_codecs, port_queued,
-                                       port_set_peers};
+static const struct bx_link_ops ops = {port_send,  port_connected, port_codecs,
+                                       port_build, port_queued,    port_set_peers};
 
 /* ---- create and destroy ---- */
 

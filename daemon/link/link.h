@@ -29,11 +29,14 @@ struct link_options {
     uv_loop_t *loop;
     struct bx_clock *clock;
     struct bx_pool_size frames; /* bound on queued frames kept for reuse */
+    struct bx_build build;      /* for our hello */
     /* A frame of a member; p is 8-aligned and valid during the call. */
     void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
     /* May a node that is not a peer but dialled with this id become one? If true, the list set
      * after peer(id, true) contains it. */
     bool (*admits)(void *ctx, uint64_t id);
+    /* The feature level in force: a peer that does not read it is refused. */
+    uint32_t (*level)(void *ctx);
     void (*peer)(void *ctx, uint64_t id, bool up);
     /* A JOIN from a stranger: call link_answer_join with the same handle. */
     void (*join)(void *ctx, uint64_t handle, const struct bx_join *join);

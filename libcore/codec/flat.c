@@ -62,15 +62,15 @@ static inline size_t body_size(const struct bx_field *f, const void *obj)
     }
 }
 
-/* Returns the end of the fields to write, and the number of slots up to it: empty later fields at
- * the end are omitted. */
+/* Returns the end of the fields to write, and the number of slots up to it: empty fields at the end
+ * that were added later are omitted. */
 __attribute__((always_inline)) static inline const struct bx_field *
 written(const struct bx_schema *s, const void *obj, uint32_t *slots)
 {
     const struct bx_field *end = s->fields + s->n;
 
     *slots = slots_in(s);
-    while (end > s->fields && end[-1].later && bx_field_empty(&end[-1], obj))
+    while (end > s->fields && end[-1].since > 1 && bx_field_empty(&end[-1], obj))
         *slots -= slots_of(--end);
     return end;
 }

@@ -3,8 +3,8 @@
  * The data that offsets refer to is stored in field order, without gaps except zero padding to 8.
  * The reader requires exactly that, so each object has exactly one encoding: values do not overlap,
  * no hidden bytes lie between them, and re-encoding yields the same bytes. For the same reason an
- * empty nested record has an empty slot, and empty `later` fields at the end have no slot. Fields
- * of a newer writer follow the known ones, in slots and in data, and are ignored. */
+ * empty nested record has an empty slot, and empty fields at the end that were added later have no
+ * slot. Fields of a newer writer follow the known ones, in slots and in data, and are ignored. */
 #ifndef BX_FLAT_PRIV_H
 #define BX_FLAT_PRIV_H
 
@@ -35,7 +35,7 @@ static inline uint32_t slots_in(const struct bx_schema *s)
     if (n != 0)
         return n;
     for (uint32_t i = 0; i < s->n; i++) {
-        assert(i == 0 || s->fields[i].later || !s->fields[i - 1].later);
+        assert(i == 0 || s->fields[i].since >= s->fields[i - 1].since);
         n += slots_of(&s->fields[i]);
     }
     if (s->slots != NULL)

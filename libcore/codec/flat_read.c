@@ -331,13 +331,13 @@ static inline const struct bx_field *last_field(const struct reader *r, const st
     return slot == r->slots_end || end == s->fields + s->n ? end : NULL;
 }
 
-/* True if the record's last field, which ends before slot, is an empty later field. */
+/* True if the record's last field, which ends before slot, was added later and is empty. */
 static bool ends_empty(const struct reader *r, const struct bx_schema *s,
                        const struct bx_field *last, size_t slot)
 {
     const struct bx_field *f = last - 1;
 
-    return last > s->fields && f->later && slot == r->slots_end &&
+    return last > s->fields && f->since > 1 && slot == r->slots_end &&
            slots_blank(r->src + slot - slots_of(f) * SLOT, slots_of(f));
 }
 

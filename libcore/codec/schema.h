@@ -5,8 +5,9 @@
  * hold another record, or a list of records, with its own schema.
  *
  * New fields are only appended. A reader that knows fewer fields skips the rest; a reader that
- * knows more finds zero. Fields added after the first release are marked `later`: the flat form
- * omits empty ones at the end, so the bytes of records that do not use them do not change. */
+ * knows more finds zero. A field added after the first release has the feature
+ * level that added it (wire/level.h). The flat form omits empty ones at the end, so the bytes of
+ * records that do not use them do not change. */
 #ifndef BX_SCHEMA_H
 #define BX_SCHEMA_H
 
@@ -85,7 +86,8 @@ struct bx_field {
     const struct bx_schema *sub; /* of a record and of a list's items */
     bool nil;                    /* nil in MessagePack when it is empty */
     bool omit;                   /* omitted in MessagePack when it is empty */
-    bool later;                  /* added after the first release; only later ones follow */
+    uint8_t since;               /* the feature level that added it, ascending; 0: the first */
+    bool droppable;              /* omitted below its level, instead of refused */
 };
 
 struct bx_schema {

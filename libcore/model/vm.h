@@ -96,8 +96,7 @@ extern const struct bx_schema bx_vm_config_schema;
         BX_VM_CONFIG_FIELD(at, node, BX_T_STR, .max = 255)
 /* Fields that were added later, at the end of such a record. */
 #define BX_VM_CONFIG_LATER_FIELDS(at)                                                              \
-    BX_VM_CONFIG_FIELD(at, metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .later = true,            \
-                       .omit = true)
+    BX_VM_CONFIG_FIELD(at, metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .since = 2, .omit = true)
 
 /* Set the defaults of all fields but the name. */
 void bx_vm_config_init(struct bx_vm_config *c);

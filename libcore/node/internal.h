@@ -66,6 +66,17 @@ void bx_propose_internal(struct bx_node *n, uint16_t kind, const void *body);
 /* The same, ahead of everything that is queued. */
 void bx_propose_internal_first(struct bx_node *n, uint16_t kind, const void *body);
 
+/* ---- level.c: the feature level in force ---- */
+
+/* BX_UNSUPPORTED: the state is of a level that this node does not read. */
+int bx_level_check(const struct bx_node *n, struct bx_err *err);
+/* A submitted body at the level in force: s->body, or a copy of it in `copy` without the fields
+ * that may be dropped. NULL, with BX_UNSUPPORTED or BX_CONFLICT in err, when the command must not
+ * be submitted. */
+#define BX_BODY_MAX 1024u
+const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
+                           uint8_t copy[BX_BODY_MAX], struct bx_err *err);
+
 /* ---- reads.c: linearizable reads ---- */
 
 struct bx_waiting_read {

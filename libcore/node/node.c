@@ -260,6 +260,16 @@ void bx_node_memory(const struct bx_node *n, struct bx_node_memory *out)
     bx_wal_chunks(n->wal, &out->log_chunks);
 }
 
+static void build_of(const struct bx_node *n, uint64_t id, struct bx_build *out)
+{
+    if (id == n->id) {
+        out->level = n->o.level;
+        snprintf(out->version, sizeof out->version, "%s", n->o.version == NULL ? "" : n->o.version);
+    } else if (!n->o.link->ops->build(n->o.link, id, out)) {
+        memset(out, 0, sizeof *out);
+    }
+}
+
 static void member_status(const struct bx_node *n, struct bx_node_status *out)
 {
     const struct raft_configuration *c = bx_raft_configuration(&n->raft);
@@ -271,6 +281,7 @@ static void member_status(const struct bx_node *n, struct bx_node_status *out)
         snprintf(m->address, sizeof m->address, "%s", c->servers[i].address);
         m->voter = c->servers[i].role == RAFT_VOTER;
         m->connected = m->id == n->id || n->o.link->ops->connected(n->o.link, m->id);
+        build_of(n, m->id, &m->build);
     }
 }
 
@@ -309,5 +320,7 @@ void bx_node_status(const struct bx_node *n, struct bx_node_status *out)
     out->snapshot_index = n->snapshots.index;
     out->pending = n->propose.n;
     out->reads = n->reads.n;
+    out->level = bx_node_level(n);
+    out->level_max = n->o.level;
     member_status(n, out);
 }

@@ -48,6 +48,9 @@ struct bx_node_options {
     uint64_t log_cache_bytes;              /* of entries in memory; 0: 32 MiB */
     uint64_t shared_configs;               /* as in fsm.h */
     size_t segment_bytes;                  /* of a file of the log; 0: 8 MiB */
+    const char *version; /* of this build, for people; outlives the node; NULL: "" */
+    uint32_t
+        level; /* highest feature level to read and to say so; 0: BX_LEVEL, that of the build */
     uint64_t session_ttl_ms; /* as in fsm.h; the same on every member, never changed; 0: one hour */
     /* ---- callbacks, all with ctx ---- */
     void (*wake)(void *ctx); /* something is queued: call turn before the loop blocks */
@@ -109,9 +112,17 @@ struct bx_submit {
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
     void *ctx;
 };
-/* BX_OK, BX_BUSY, BX_TOO_LARGE, BX_NO_MEMORY, BX_SHUTDOWN. A second submit under a (session,
- * sequence) that waits here is BX_BUSY. */
+/* BX_OK, BX_BUSY, BX_TOO_LARGE, BX_NO_MEMORY, BX_SHUTDOWN, or BX_UNSUPPORTED for what needs a
+ * feature level above the cluster's. A second submit under a (session, sequence) that waits here is
+ * BX_BUSY. */
 int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
+
+/* The feature level in force: what commands may need. The founder's before it has made the
+ * cluster, and 1 where nothing is known of the cluster yet. */
+uint32_t bx_node_level(const struct bx_node *n);
+/* May the cluster's level be raised to this one? BX_OK, or BX_CONFLICT: a member does not read it
+ * or is not connected, as err tells. */
+int bx_node_may_upgrade(const struct bx_node *n, uint32_t level, struct bx_err *err);
 
 /* Call done once this node has applied everything that was committed before now: one barrier
  * serves all that arrived before it was submitted. err NULL: go ahead. Exactly once, never from
@@ -135,15 +146,17 @@ struct bx_member {
     char address[256];
     bool voter; /* else standby */
     bool connected;
+    struct bx_build build; /* level 0: not connected */
 };
 struct bx_node_status {
     uint64_t id, leader;    /* leader 0: none known */
     bool is_leader, quorum; /* quorum: a leader is known, and its last message is not older than two
                              * election timeouts */
     uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
-    uint64_t age_ms;         /* all that was committed this long ago is applied here */
-    bool age_known;          /* else age_ms is the age of the newest entry, by the wall clock */
-    uint32_t pending, reads; /* waiting here */
+    uint64_t age_ms;           /* all that was committed this long ago is applied here */
+    bool age_known;            /* else age_ms is the age of the newest entry, by the wall clock */
+    uint32_t pending, reads;   /* waiting here */
+    uint32_t level, level_max; /* feature levels: in force, and the highest read here */
     uint32_t n_members;
     struct bx_member members[BX_MEMBERS_MAX];
 };

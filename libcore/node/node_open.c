@@ -198,6 +198,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
                                 .trusted = trusted,
                                 .session_ttl_ms = n->o.session_ttl_ms,
                                 .intern = n->intern,
+                                .level = n->o.level,
                                 .configs_max = n->o.shared_configs};
     int rc;
 
@@ -205,7 +206,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
     rc = bx_fsm_open(&n->fsm, &fo, err);
     if (rc == BX_OK && reader != NULL && bx_fsm_applied(n->fsm) < bx_snap_meta(reader)->index)
         rc = bx_snapshots_restore(n, reader, err);
-    return rc;
+    return rc == BX_OK ? bx_level_check(n, err) : rc;
 }
 
 static int create_loops(struct bx_node *n)
@@ -269,6 +270,8 @@ static void defaults(struct bx_node_options *o)
         o->election_ms = 1000;
     if (o->heartbeat_ms == 0)
         o->heartbeat_ms = 100;
+    if (o->level == 0)
+        o->level = BX_LEVEL;
     if (o->snapshot_bytes == 0)
         o->snapshot_bytes = 32u << 20;
     if (o->trailing_bytes == 0)

@@ -44,6 +44,11 @@ struct bx_peer {
     uint64_t id;
     const char *address; /* HOST:PORT, or empty */
 };
+/* What the hello of a peer says about its build. */
+struct bx_build {
+    uint32_t level; /* highest feature level that it reads */
+    char version[BX_VERSION_MAX + 1];
+};
 struct bx_link;
 struct bx_link_ops {
     /* Queue one whole frame (header and payload); the link takes over the buffer's memory and
@@ -54,6 +59,8 @@ struct bx_link_ops {
     bool (*connected)(struct bx_link *l, uint64_t id);
     /* A set of 1 << enum bx_codec that the peer reads, from its hello; 0: not connected. */
     uint32_t (*codecs)(struct bx_link *l, uint64_t id);
+    /* False: not connected. */
+    bool (*build)(struct bx_link *l, uint64_t id, struct bx_build *out);
     /* Bytes queued to a peer and not yet taken by the kernel; large frames wait while it is high.
      */
     size_t (*queued)(struct bx_link *l, uint64_t id);

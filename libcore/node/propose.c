@@ -166,12 +166,17 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     struct bx_propose *pr = &n->propose;
     struct bx_cmd_header head = {.kind = s->kind, .principal = s->principal, .tenant = s->tenant};
     bool own = memcmp(s->session, none, 16) == 0;
+    _Alignas(16) uint8_t copy[BX_BODY_MAX];
     struct bx_proposal *p;
+    const void *body;
     int rc = admit(n, s, own, err);
 
     BX_TRACK_SCOPE("propose");
     if (rc != BX_OK)
         return rc;
+    body = bx_level_lower(n, s, copy, err);
+    if (body == NULL)
+        return err == NULL ? BX_UNSUPPORTED : err->code;
     p = bx_pool_acquire(&pr->pool);
     if (p == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
@@ -181,7 +186,9 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     p->deadline = s->deadline;
     address(pr, s, p, &head);
     memcpy(head.trace, s->trace, 16);
-    rc = bx_cmd_encode(&p->command, &head, s->body);
+    if (s->kind == BX_CMD_CLUSTER_UPGRADE) /* whoever can not follow stops at this entry */
+        head.level = (uint16_t)((const struct bx_cmd_cluster_upgrade *)body)->level;
+    rc = bx_cmd_encode(&p->command, &head, body);
     p->body_hash = head.body_hash;
     p->principal_hash = bx_hash(s->principal.p, s->principal.n);
     if (rc == BX_OK)

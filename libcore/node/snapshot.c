@@ -284,6 +284,8 @@ int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struc
     }
     if (rc == BX_OK)
         rc = bx_fsm_restore_finish(n->fsm, meta->index, meta->digest, err);
+    if (rc == BX_OK)
+        rc = bx_level_check(n, err);
     bx_buf_release(&chunk);
     return rc;
 }

@@ -7,142 +7,6 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define EVENTS_MAX 100000u
-#define SESSIONS_MAX 65536u
-#define SESSION_TTL_MS 3600000u
-
-#define BX_FSM_COMMAND_ROW(number, upper, lower, type) [BX_CMD_##upper] = bx_fsm_##lower,
-static const bx_command_fn commands[BX__CMDS] = {BX_COMMANDS(BX_FSM_COMMAND_ROW)};
-
-/* ---- open and close ---- */
-
-void bx_fsm_outcomes_unused(void *ctx, uint64_t entry)
-{
-    struct bx_fsm *f = ctx;
-
-    bx_store_delete_outcomes(f->store, entry);
-}
-
-static void defaults(struct bx_fsm_options *o)
-{
-    if (o->events_max == 0)
-        o->events_max = EVENTS_MAX;
-    if (o->sessions_max == 0)
-        o->sessions_max = SESSIONS_MAX;
-    if (o->session_ttl_ms == 0)
-        o->session_ttl_ms = SESSION_TTL_MS;
-}
-
-/* Start with an empty view and no sessions. */
-static void begin_empty(struct bx_fsm *f)
-{
-    bx_view_init(&f->view, f->o.intern);
-    bx_row_configs_bound(&f->view.home, f->o.configs_max);
-    f->session_ms = 0;
-    f->sessions_digest = 0;
-    bx_sessions_init(&f->sessions, f->o.sessions_max, f->o.session_ttl_ms, &f->sessions_digest);
-    f->applied = 0;
-    f->events_kept = 0;
-    f->events_oldest = f->events_newest = 0;
-}
-
-void bx_fsm_reset(struct bx_fsm *f)
-{
-    bx_sessions_close(&f->sessions);
-    bx_view_close(&f->view);
-    begin_empty(f);
-}
-
-/* Open and load. If SQLite or the digest check reports damage, remove the file and retry once. */
-static int open_store(struct bx_fsm *f, struct bx_err *err)
-{
-    int rc = bx_store_open(&f->store, f->path, err);
-
-    if (rc == BX_OK)
-        rc = bx_fsm_load(f, err);
-    if (rc == BX_CORRUPT) {
-        bx_store_close(f->store);
-        bx_store_remove(f->path);
-        bx_fsm_reset(f);
-        rc = bx_store_open(&f->store, f->path, err);
-    }
-    if (rc == BX_OK)
-        bx_store_on_fatal(f->store, f->o.sink.fatal, f->o.sink.ctx);
-    return rc;
-}
-
-_Noreturn void bx_fsm_damaged(struct bx_fsm *f)
-{
-    bx_store_damaged(f->store);
-}
-
-int bx_fsm_open(struct bx_fsm **out, const struct bx_fsm_options *o, struct bx_err *err)
-{
-    struct bx_fsm *f = bx_must_calloc(1, sizeof *f);
-    int rc;
-
-    f->o = *o;
-    defaults(&f->o);
-    f->path = bx_must_strdup(o->path);
-    bx_write_set_init(&f->writes);
-    bx_graveyard_init(&f->dead);
-    bx_results_init(&f->results);
-    bx_event_list_init(&f->events);
-    bx_changes_init(&f->changes);
-    bx_call_events_init(&f->told);
-    f->commands = commands;
-    bx_candidates_init(&f->candidates);
-    begin_empty(f);
-    if (!o->trusted)
-        bx_store_remove(f->path);
-    rc = open_store(f, err);
-    if (rc != BX_OK) {
-        bx_fsm_close(f);
-        f = NULL;
-    } else {
-        f->sessions.unused = bx_fsm_outcomes_unused;
-        f->sessions.ctx = f;
-    }
-    *out = f;
-    return rc;
-}
-
-void bx_fsm_close(struct bx_fsm *f)
-{
-    if (f == NULL)
-        return;
-    bx_sessions_close(&f->sessions);
-    for (size_t i = 0; i < f->dead.len; i++)
-        bx_row_free(&f->view.home, f->dead.items[i]);
-    bx_view_close(&f->view);
-    bx_store_close(f->store);
-    for (size_t i = 0; i < BX_DECISIONS_KEPT; i++)
-        bx_free(f->decisions[i].candidates);
-    bx_write_set_close(&f->writes);
-    bx_graveyard_close(&f->dead);
-    bx_results_close(&f->results);
-    bx_event_list_close(&f->events);
-    bx_changes_close(&f->changes);
-    bx_call_events_close(&f->told);
-    bx_candidates_close(&f->candidates);
-    bx_arena_close(&f->turn);
-    bx_arena_close(&f->scratch);
-    bx_buf_release(&f->events_blob);
-    bx_buf_release(&f->outcomes_blob);
-    bx_free(f->path);
-    bx_free(f);
-}
-
-const struct bx_view *bx_fsm_view(const struct bx_fsm *f)
-{
-    return &f->view;
-}
-
-uint64_t bx_fsm_applied(const struct bx_fsm *f)
-{
-    return f->applied;
-}
-
 /* ---- changes: journal, undo, write set ---- */
 
 void bx_fsm_change(struct bx_fsm *f, struct bx_row *before, struct bx_row *after)
@@ -351,6 +215,21 @@ static void advance(struct bx_fsm *f, const struct bx_batch *b)
         f->session_ms = f->view.time_ms;
 }
 
+/* Decode the command at `at` of the batch. */
+static int decode(struct bx_fsm *f, const struct bx_batch *b, size_t at, struct bx_cmd_header *head,
+                  union bx_cmd_body *body, size_t *used, struct bx_err *err)
+{
+    int rc = bx_cmd_decode(b->p + at, b->len - at, head, body, &f->scratch, used, err);
+
+    if (rc == BX_NO_MEMORY)
+        bx_oom(0); /* not an error of the entry */
+    if (rc == BX_OK && head->level > f->o.level)
+        return bx_err_set(err, BX_UNSUPPORTED,
+                          "command %s needs feature level %u, and this node reads up to %u",
+                          bx_cmd_name(head->kind), (unsigned)head->level, f->o.level);
+    return rc == BX_OK || rc == BX_UNSUPPORTED ? rc : BX_CORRUPT;
+}
+
 static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *b,
                        struct bx_err *err)
 {
@@ -365,11 +244,9 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
         int rc;
 
         bx_arena_reset(&f->scratch);
-        rc = bx_cmd_decode(b->p + at, b->len - at, &head, &body, &f->scratch, &used, err);
-        if (rc == BX_NO_MEMORY)
-            bx_oom(0); /* not an error of the entry */
+        rc = decode(f, b, at, &head, &body, &used, err);
         if (rc != BX_OK)
-            return rc == BX_UNSUPPORTED ? rc : BX_CORRUPT;
+            return rc;
         carry_out(f, index, b, i, &head, &body);
         at += used;
     }

@@ -41,6 +41,7 @@ struct bx_fsm_options {
     uint32_t events_max;      /* log entries whose events are kept; 0: 100,000 */
     uint32_t sessions_max;    /* 0: 65,536 */
     uint64_t session_ttl_ms;  /* time measured by leaders; 0: one hour */
+    uint32_t level;           /* highest feature level this node reads; 0: BX_LEVEL */
     uint64_t configs_max;     /* bound on shared VM configurations; 0: 65,536 */
     struct bx_intern *intern; /* shared */
     struct bx_fsm_sink sink;
@@ -59,8 +60,8 @@ uint64_t bx_fsm_applied(const struct bx_fsm *f); /* index of the last applied en
 
 /* Apply the entry at index, which must be above the applied index; the caller skips lower ones.
  * data must be 8-aligned. data NULL: an entry without commands (barrier, configuration), which only
- * advances the applied index. BX_OK, or BX_UNSUPPORTED or BX_CORRUPT, after which this node must
- * stop. */
+ * advances the applied index. BX_OK, or BX_UNSUPPORTED (a newer kind or level) or BX_CORRUPT, after
+ * which this node must stop. */
 int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t len,
                  struct bx_err *err);
 /* Commit everything applied since the last commit, then call the sink. Does nothing if nothing was

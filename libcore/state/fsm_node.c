@@ -4,6 +4,7 @@
 #include "mem/alloc.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define TOKENS_MAX 1024u
 #define NODE_ID_MAX (1ull << 62) /* so that the next id fits in a signed SQLite integer */
@@ -25,10 +26,35 @@ int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
     memcpy(d.history, b->history, 16);
     d.name = b->name;
     d.created = true;
+    d.level = b->level == 0 ? 1 : b->level;
     bx_fsm_change(f, bx_view_cluster_row(&f->view),
                   bx_row_make(&f->view.home, BX_TABLE_CLUSTER, &d));
     bx_call_event(f, BX_EVENT_CLUSTER_CREATED,
                   bx_row_as_cluster(bx_view_cluster_row(&f->view))->name, bx_str(""), bx_str(""));
+    return BX_OK;
+}
+
+int bx_fsm_cluster_upgrade(struct bx_fsm *f, struct bx_call *c)
+{
+    uint32_t level = c->body->cluster_upgrade.level;
+    struct bx_cluster_row d = *bx_row_as_cluster(bx_view_cluster_row(&f->view));
+    char text[32], *kept;
+
+    if (level <= d.level) {
+        c->out->existed = true;
+        return BX_OK;
+    }
+    if (level > c->head->level) /* then a node that does not read it would not stop here */
+        return bx_err_set(c->err, BX_INVALID, "the command is not of the level that it asks for");
+    d.level = level;
+    bx_fsm_change(f, bx_view_cluster_row(&f->view),
+                  bx_row_make(&f->view.home, BX_TABLE_CLUSTER, &d));
+    snprintf(text, sizeof text, "level %u", (unsigned)level);
+    kept = bx_arena_strndup(&f->scratch, text, strlen(text));
+    if (kept == NULL)
+        bx_oom(strlen(text));
+    bx_call_event(f, BX_EVENT_CLUSTER_UPGRADED,
+                  bx_row_as_cluster(bx_view_cluster_row(&f->view))->name, bx_str(""), bx_str(kept));
     return BX_OK;
 }
 

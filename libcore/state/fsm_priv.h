@@ -104,7 +104,7 @@ void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str obje
 
 /* ---- the commands ---- */
 
-#define BX_FSM_COMMAND(number, upper, lower, type)                                                 \
+#define BX_FSM_COMMAND(number, level, upper, lower, type)                                          \
     int bx_fsm_##lower(struct bx_fsm *f, struct bx_call *c);
 BX_COMMANDS(BX_FSM_COMMAND)
 

@@ -6,9 +6,17 @@ static const struct bx_field cluster_create_fields[] = {
     BX_FIELD(bx_cmd_cluster_create, cluster, BX_T_UUID),
     BX_FIELD(bx_cmd_cluster_create, history, BX_T_UUID),
     BX_FIELD(bx_cmd_cluster_create, name, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_cluster_create, level, BX_T_U32, .omit = true, .since = 2),
 };
 const struct bx_schema bx_cmd_cluster_create_schema = BX_SCHEMA(
     "cluster.create", BX_CMD_SCHEMA(CLUSTER_CREATE), bx_cmd_cluster_create, cluster_create_fields);
+
+static const struct bx_field cluster_upgrade_fields[] = {
+    BX_FIELD(bx_cmd_cluster_upgrade, level, BX_T_U32),
+};
+const struct bx_schema bx_cmd_cluster_upgrade_schema =
+    BX_SCHEMA("cluster.upgrade", BX_CMD_SCHEMA(CLUSTER_UPGRADE), bx_cmd_cluster_upgrade,
+              cluster_upgrade_fields);
 
 static const struct bx_field token_create_fields[] = {
     BX_FIELD(bx_cmd_token_create, secret_hash, BX_T_UUID),
@@ -46,6 +54,29 @@ static const struct bx_field token_fields[] = {
 };
 const struct bx_schema bx_token_reply_schema =
     BX_REPLY_SCHEMA("token", TOKEN, bx_token_reply, token_fields);
+
+#define F(member, typ, ...) BX_FIELD(bx_upgrade_member_reply, member, typ, __VA_ARGS__)
+static const struct bx_field upgrade_member_fields[] = {
+    F(id, BX_T_U64),
+    F(name, BX_T_STR, .max = 255, .nil = true),
+    F(version, BX_T_STR, .max = 31, .nil = true),
+    F(level, BX_T_U32),
+};
+#undef F
+const struct bx_schema bx_upgrade_member_reply_schema =
+    BX_REPLY_SCHEMA("build", UPGRADE_MEMBER, bx_upgrade_member_reply, upgrade_member_fields);
+
+#define F(member, typ, ...) BX_FIELD(bx_upgrade_reply, member, typ, __VA_ARGS__)
+static const struct bx_field upgrade_fields[] = {
+    F(level, BX_T_U32),
+    F(target, BX_T_U32),
+    F(ready, BX_T_BOOL),
+    F(reason, BX_T_STR, .max = BX_ERR_MSG, .nil = true),
+    F(members, BX_T_LIST, .sub = &bx_upgrade_member_reply_schema, .max = BX_MEMBERS_MAX),
+};
+#undef F
+const struct bx_schema bx_upgrade_reply_schema =
+    BX_REPLY_SCHEMA("upgrade", UPGRADE, bx_upgrade_reply, upgrade_fields);
 
 static const struct bx_field link_fields[] = {
     BX_FIELD(bx_link_reply, connections, BX_T_U64),
@@ -100,6 +131,8 @@ static const struct bx_field join_fields[] = {
 static const struct bx_field token_params_fields[] = {BX_FIELD(bx_token_params, ttl_s, BX_T_U64),
                                                       BX_PARAMS_WRITES};
 static const struct bx_field status_params_fields[] = {BX_PARAMS_READS};
+static const struct bx_field upgrade_status_params_fields[] = {BX_PARAMS_READS};
+static const struct bx_field upgrade_params_fields[] = {BX_PARAMS_WRITES};
 static const struct bx_field members_params_fields[] = {BX_PARAMS_LISTS};
 
 BX_METHOD(CLUSTER_INIT, cluster_init, bx_init_params, init_fields, member_of,
@@ -122,3 +155,13 @@ BX_METHOD(CLUSTER_MEMBERS, cluster_members, bx_plain_params, members_params_fiel
           .name = "cluster.members", .verb = "GET", .path = "/v1/cluster/members",
           .role = BX_RPC_VIEWER, .key = "id",
           .about = "The members of the Raft configuration, as this member knows them.");
+BX_METHOD(CLUSTER_UPGRADE_STATUS, cluster_upgrade_status, bx_plain_params,
+          upgrade_status_params_fields, upgrade, .name = "cluster.upgrade_status", .verb = "GET",
+          .path = "/v1/cluster/upgrade", .role = BX_RPC_VIEWER,
+          .about = "The cluster's feature level, what each member reads, and whether it can be "
+                   "raised.");
+BX_METHOD(CLUSTER_UPGRADE_FINALIZE, cluster_upgrade_finalize, bx_plain_params,
+          upgrade_params_fields, upgrade, .name = "cluster.upgrade_finalize", .verb = "POST",
+          .path = "/v1/cluster/upgrade", .role = BX_RPC_ADMIN, .mutates = true,
+          .about = "Raise the cluster's feature level to that of the node asked. Afterwards no "
+                   "member can go back to an older build.");

@@ -10,6 +10,10 @@
 struct bx_cmd_cluster_create {
     uint8_t cluster[16], history[16];
     struct bx_str name;
+    uint32_t level; /* of the new cluster; 0: the first */
+};
+struct bx_cmd_cluster_upgrade {
+    uint32_t level; /* to raise the cluster's feature level to */
 };
 struct bx_cmd_token_create {
     uint8_t secret_hash[16]; /* first half of the secret's SHA-256; the secret is never stored */
@@ -57,6 +61,22 @@ struct bx_token_reply {
     uint64_t expires_ms;
 };
 extern const struct bx_schema bx_token_reply_schema;
+
+struct bx_upgrade_member_reply {
+    uint64_t id;
+    struct bx_str name;
+    struct bx_str version; /* of its build; empty, as level 0: it does not answer */
+    uint32_t level;        /* highest feature level that it reads */
+};
+extern const struct bx_schema bx_upgrade_member_reply_schema;
+
+struct bx_upgrade_reply {
+    uint32_t level, target; /* the cluster's feature level, and that of the node asked */
+    bool ready;             /* finalize would raise it now */
+    struct bx_str reason;   /* why not; empty also when there is nothing to do */
+    struct bx_list members; /* of struct bx_upgrade_member_reply */
+};
+extern const struct bx_schema bx_upgrade_reply_schema;
 
 /* Connections of the link between nodes. */
 struct bx_link_reply {

@@ -21,10 +21,10 @@ static const struct bx_field header_fields[] = {
 const struct bx_schema bx_cmd_header_schema =
     BX_SCHEMA("command", 100, bx_cmd_header, header_fields);
 
-#define BX_CMD_ROW(number, upper, lower, type) [BX_CMD_##upper] = &bx_cmd_##lower##_schema,
+#define BX_CMD_ROW(number, level, upper, lower, type) [BX_CMD_##upper] = &bx_cmd_##lower##_schema,
 static const struct bx_schema *const schemas[BX__CMDS] = {BX_COMMANDS(BX_CMD_ROW)};
 
-#define BX_CMD_COUNT(number, upper, lower, type) +1
+#define BX_CMD_COUNT(number, level, upper, lower, type) +1
 _Static_assert(1 BX_COMMANDS(BX_CMD_COUNT) == BX__CMDS, "the numbers of commands have no gap");
 
 const struct bx_schema *bx_cmd_schema(uint16_t kind)
@@ -32,11 +32,28 @@ const struct bx_schema *bx_cmd_schema(uint16_t kind)
     return kind > 0 && kind < BX__CMDS ? schemas[kind] : NULL;
 }
 
+#define BX_CMD_LEVEL(number, level, upper, lower, type) [BX_CMD_##upper] = (level),
+static const uint8_t levels[BX__CMDS] = {BX_COMMANDS(BX_CMD_LEVEL)};
+
+uint32_t bx_cmd_level(uint16_t kind)
+{
+    return levels[kind];
+}
+
 const char *bx_cmd_name(uint16_t kind)
 {
     const struct bx_schema *s = bx_cmd_schema(kind);
 
     return s == NULL ? NULL : s->name;
+}
+
+static uint16_t level_of(const struct bx_cmd_header *header, const struct bx_schema *s,
+                         const void *body)
+{
+    uint32_t kind = levels[header->kind], fields = bx_record_level(s, body);
+    uint32_t needed = kind > fields ? kind : fields;
+
+    return header->level > needed ? header->level : (uint16_t)needed;
 }
 
 int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *body)
@@ -55,7 +72,7 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *bo
     if (p == NULL)
         return BX_NO_MEMORY;
     bx_flat_write(s, body, p + header_size);
-    header->level = BX_LEVEL;
+    header->level = level_of(header, s, body);
     header->body_hash = bx_hash(p + header_size, body_size);
     bx_flat_write(&bx_cmd_header_schema, header, p);
     bx_codec_encoded(call, header_size + body_size, header_size + body_size);

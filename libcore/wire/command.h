@@ -14,6 +14,7 @@
 #include "codec/flat.h"
 #include "mem/buf.h"
 #include "wire/cluster.h"
+#include "wire/level.h"
 #include "wire/node.h"
 #include "wire/tenant.h"
 #include "wire/vm.h"
@@ -21,33 +22,34 @@
 #define BX_BATCH_COMMANDS_MAX 512u
 #define BX_BATCH_BYTES_MAX (1u << 20) /* a batch ends when the next command would not fit */
 #define BX_COMMAND_BYTES_MAX (256u << 10)
-#define BX_LEVEL 1u /* feature level of this build */
 
-/* X(number, NAME, name, type of the body). The number is stored in logs and never changes. The
- * body's schema is bx_cmd_NAME_schema, and bx_fsm_NAME applies it (state/fsm_priv.h).
- * docs/HACKING.md lists the steps to add a command. */
+/* X(number, level, NAME, name, type of the body). The number is stored in logs and never changes;
+ * level is the feature level that added the kind (wire/level.h). The body's schema is
+ * bx_cmd_NAME_schema, and bx_fsm_NAME applies it (state/fsm_priv.h). docs/HACKING.md lists the
+ * steps to add a command. */
 #define BX_COMMANDS(X)                                                                             \
-    X(1, CLUSTER_CREATE, cluster_create, struct bx_cmd_cluster_create)                             \
-    X(2, NODE_PUT, node_put, struct bx_node_info)                                                  \
-    X(3, NODE_STATE, node_state, struct bx_cmd_node_state)                                         \
-    X(4, VM_CREATE, vm_create, struct bx_cmd_vm_create)                                            \
-    X(5, VM_DESIRE, vm_desire, struct bx_cmd_vm_desire)                                            \
-    X(6, VM_DELETE, vm_delete, struct bx_cmd_vm_delete)                                            \
-    X(7, VM_REPORT, vm_report, struct bx_cmd_vm_report)                                            \
-    X(8, TOKEN_CREATE, token_create, struct bx_cmd_token_create)                                   \
-    X(9, MEMBER_JOIN, member_join, struct bx_cmd_member_join)                                      \
-    X(10, NODE_REMOVE, node_remove, struct bx_cmd_node_remove)                                     \
-    X(11, TENANT_CREATE, tenant_create, struct bx_cmd_tenant_create)                               \
-    X(12, TENANT_SET, tenant_set, struct bx_cmd_tenant_set)                                        \
-    X(13, TENANT_DELETE, tenant_delete, struct bx_cmd_tenant_delete)                               \
-    X(14, VM_RENAME, vm_rename, struct bx_cmd_vm_rename)
+    X(1, 1, CLUSTER_CREATE, cluster_create, struct bx_cmd_cluster_create)                          \
+    X(2, 1, NODE_PUT, node_put, struct bx_node_info)                                               \
+    X(3, 1, NODE_STATE, node_state, struct bx_cmd_node_state)                                      \
+    X(4, 1, VM_CREATE, vm_create, struct bx_cmd_vm_create)                                         \
+    X(5, 1, VM_DESIRE, vm_desire, struct bx_cmd_vm_desire)                                         \
+    X(6, 1, VM_DELETE, vm_delete, struct bx_cmd_vm_delete)                                         \
+    X(7, 1, VM_REPORT, vm_report, struct bx_cmd_vm_report)                                         \
+    X(8, 1, TOKEN_CREATE, token_create, struct bx_cmd_token_create)                                \
+    X(9, 1, MEMBER_JOIN, member_join, struct bx_cmd_member_join)                                   \
+    X(10, 1, NODE_REMOVE, node_remove, struct bx_cmd_node_remove)                                  \
+    X(11, 2, TENANT_CREATE, tenant_create, struct bx_cmd_tenant_create)                            \
+    X(12, 2, TENANT_SET, tenant_set, struct bx_cmd_tenant_set)                                     \
+    X(13, 2, TENANT_DELETE, tenant_delete, struct bx_cmd_tenant_delete)                            \
+    X(14, 2, VM_RENAME, vm_rename, struct bx_cmd_vm_rename)                                        \
+    X(15, 2, CLUSTER_UPGRADE, cluster_upgrade, struct bx_cmd_cluster_upgrade)
 
-#define BX_CMD_NUMBER(number, upper, lower, type) BX_CMD_##upper = (number),
+#define BX_CMD_NUMBER(number, level, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };
 
 struct bx_cmd_header {
     uint16_t kind;
-    uint16_t level;       /* lowest feature level that can read it */
+    uint16_t level;       /* lowest feature level that reads it */
     uint8_t session[16];  /* zero: no exactly-once bookkeeping (reports, which are idempotent) */
     uint64_t sequence;    /* within the session, 1 and up */
     uint64_t floor;       /* lowest sequence the client still waits for */
@@ -58,23 +60,25 @@ struct bx_cmd_header {
 };
 extern const struct bx_schema bx_cmd_header_schema;
 
-#define BX_CMD_MEMBER(number, upper, lower, type) type lower;
+#define BX_CMD_MEMBER(number, level, upper, lower, type) type lower;
 union bx_cmd_body {
     BX_COMMANDS(BX_CMD_MEMBER)
 };
 
 /* The kind number of a body's schema. */
 #define BX_CMD_SCHEMA(upper) (100 + BX_CMD_##upper)
-#define BX_CMD_EXTERN(number, upper, lower, type)                                                  \
+#define BX_CMD_EXTERN(number, level, upper, lower, type)                                           \
     extern const struct bx_schema bx_cmd_##lower##_schema;
 BX_COMMANDS(BX_CMD_EXTERN)
 
-/* Name and schema of a kind, NULL for an unknown one. */
+/* Name and schema of a kind, NULL for an unknown one; the level of a known one. */
 const char *bx_cmd_name(uint16_t kind);
 const struct bx_schema *bx_cmd_schema(uint16_t kind);
+uint32_t bx_cmd_level(uint16_t kind);
 
-/* Append one command. header->kind must be set; level and body_hash are filled in here.
- * BX_OK, BX_NO_MEMORY, or BX_TOO_LARGE beyond BX_COMMAND_BYTES_MAX. */
+/* Append one command. header->kind must be set; level is raised to what the kind and the fields in
+ * use need, and body_hash is filled in. BX_OK, BX_NO_MEMORY, or BX_TOO_LARGE beyond
+ * BX_COMMAND_BYTES_MAX. */
 int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *body);
 /* Read one command; *used bytes of src (8-aligned). Views point into src, arrays into the arena.
  * BX_UNSUPPORTED: the kind or level is newer than this build, which must stop the node. */

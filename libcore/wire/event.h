@@ -24,7 +24,8 @@
     X(TENANT_CREATED, "tenant.created")                                                            \
     X(TENANT_UPDATED, "tenant.updated")                                                            \
     X(TENANT_DELETED, "tenant.deleted")                                                            \
-    X(VM_RENAMED, "vm.renamed") /* its detail is the old name */
+    X(VM_RENAMED, "vm.renamed") /* its detail is the old name */                                   \
+    X(CLUSTER_UPGRADED, "cluster.upgraded")
 
 #define BX_EVENT_NUMBER(name, text) BX_EVENT_##name,
 enum bx_event_type { BX_EVENTS(BX_EVENT_NUMBER) BX__EVENTS };

@@ -13,10 +13,15 @@
 #define JOINED 6
 
 static const struct bx_field hello_fields[] = {
-    BX_FIELD(bx_hello, cluster, BX_T_UUID),  BX_FIELD(bx_hello, history, BX_T_UUID),
-    BX_FIELD(bx_hello, node, BX_T_U64),      BX_FIELD(bx_hello, incarnation, BX_T_UUID),
-    BX_FIELD(bx_hello, level_min, BX_T_U32), BX_FIELD(bx_hello, level_max, BX_T_U32),
-    BX_FIELD(bx_hello, codecs, BX_T_U32),    BX_FIELD(bx_hello, refuse, BX_T_STR, .max = 512),
+    BX_FIELD(bx_hello, cluster, BX_T_UUID),
+    BX_FIELD(bx_hello, history, BX_T_UUID),
+    BX_FIELD(bx_hello, node, BX_T_U64),
+    BX_FIELD(bx_hello, incarnation, BX_T_UUID),
+    BX_FIELD(bx_hello, level_min, BX_T_U32),
+    BX_FIELD(bx_hello, level_max, BX_T_U32),
+    BX_FIELD(bx_hello, codecs, BX_T_U32),
+    BX_FIELD(bx_hello, refuse, BX_T_STR, .max = 512),
+    BX_FIELD(bx_hello, version, BX_T_STR, .max = BX_VERSION_MAX, .omit = true, .since = 2),
 };
 const struct bx_schema bx_hello_schema = BX_SCHEMA("hello", HELLO, bx_hello, hello_fields);
 

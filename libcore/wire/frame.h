@@ -15,6 +15,8 @@
 #define BX_FRAME_MAX (6u << 20)        /* payload bytes; checked before anything is allocated */
 #define BX_FRAME_HELLO_MAX (64u << 10) /* before the hello is accepted */
 
+#define BX_VERSION_MAX 31u
+
 enum bx_frame {
     BX_FRAME_HELLO = 1, /* the first frame on every connection, in both directions */
     BX_FRAME_PING,      /* keepalive, answered by PONG; empty payload */
@@ -38,9 +40,10 @@ struct bx_hello {
     uint64_t node;                    /* 0: wants to join */
     uint8_t incarnation[16]; /* changes when the data directory is wiped, so a second node with the
                                 same id is refused */
-    uint32_t level_min, level_max;
-    uint32_t codecs;      /* bit 1 << enum bx_codec */
-    struct bx_str refuse; /* not empty: the reason why the connection is being closed */
+    uint32_t level_min, level_max; /* feature levels that it reads (wire/level.h) */
+    uint32_t codecs;               /* bit 1 << enum bx_codec */
+    struct bx_str refuse;          /* not empty: the reason why the connection is being closed */
+    struct bx_str version;         /* of its build, for people */
 };
 extern const struct bx_schema bx_hello_schema;
 

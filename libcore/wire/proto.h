@@ -59,7 +59,9 @@ extern const char *const bx_rpc_role_names[];
     X(TENANT_SHOW, tenant_show)                                                                    \
     X(TENANT_SET, tenant_set)                                                                      \
     X(TENANT_DELETE, tenant_delete)                                                                \
-    X(VM_RENAME, vm_rename)
+    X(VM_RENAME, vm_rename)                                                                        \
+    X(CLUSTER_UPGRADE_STATUS, cluster_upgrade_status)                                              \
+    X(CLUSTER_UPGRADE_FINALIZE, cluster_upgrade_finalize)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -86,6 +88,8 @@ enum bx_reply {
     BX_REPLY_MEMORY,
     BX_REPLY_SITES,
     BX_REPLY_TENANT,
+    BX_REPLY_UPGRADE,
+    BX_REPLY_UPGRADE_MEMBER,
 };
 
 struct bx_method_info {

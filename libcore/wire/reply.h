@@ -2,7 +2,7 @@
  *
  * The replies of a noun are in wire/NOUN.h. One table of fields defines the MessagePack, JSON and
  * flat forms of each. Strings and lists point into the data that the reply was made from. Fields
- * are never renamed or moved; a new one is appended, as `later` and `omit`. */
+ * are never renamed or moved; a new one is appended, as with `since` and `omit`. */
 #ifndef BX_REPLY_H
 #define BX_REPLY_H
 

@@ -8,7 +8,7 @@
 static const struct bx_field vm_create_fields[] = {
     BX_VM_CONFIG_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
     BX_FIELD(bx_cmd_vm_create, if_not_exists, BX_T_BOOL),
-    BX_FIELD(bx_cmd_vm_create, admit, BX_T_BOOL, .omit = true, .later = true),
+    BX_FIELD(bx_cmd_vm_create, admit, BX_T_BOOL, .omit = true, .since = 2, .droppable = true),
     BX_VM_CONFIG_LATER_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
 };
 const struct bx_schema bx_cmd_vm_create_schema =
@@ -77,7 +77,7 @@ static const struct bx_field vm_fields[] = {
     F(modified_ms, BX_T_U64),
     F(message, BX_T_STR, .max = 512),
     F(score, BX_T_U32),
-    F(metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .later = true, .omit = true),
+    F(metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .since = 2, .omit = true),
 };
 #undef F
 const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);

@@ -53,7 +53,7 @@ static struct bx_vm_config config(const char *name)
 static struct bx_cmd_header head(unsigned i)
 {
     return (struct bx_cmd_header){.kind = BX_CMD_VM_CREATE,
-                                  .level = BX_LEVEL,
+                                  .level = 1,
                                   .session = {1, 2, 3, 4, 5, 6, 7, 8},
                                   .sequence = i + 1,
                                   .floor = i + 1,

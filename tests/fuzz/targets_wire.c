@@ -33,7 +33,7 @@ static int read_commands(const uint8_t *p, size_t len, uint32_t *count)
         ++*count;
         again.len = 0;
         level = head.level;
-        if (bx_cmd_encode(&again, &head, &body) == BX_OK && level == BX_LEVEL)
+        if (bx_cmd_encode(&again, &head, &body) == BX_OK && level == head.level)
             assert(again.len <= used + 1024); /* the same, but for fields older or newer */
     }
     bx_buf_release(&again);

@@ -84,6 +84,7 @@ static void answers(struct rpc *c, const char *method, const char *params, const
     ",allocated:" RESOURCES ",driver:s,datacenter:s,zone:s,rack:s,vms:i,created_index:i,"          \
     "modified_index:i}"
 #define MEMBER "{id:i,name:s,address:s,role:s,state:s,status:s,connected:b}"
+#define UPGRADE "{level:i,target:i,ready:b,reason:-,members:[{id:i,name:s,version:s,level:i}]}"
 #define EVENT "{index:i,type:s,object:s,node:s,time:i,detail:s}"
 #define DECISION                                                                                   \
     "{decision:s,node:s,score:i,margin:i,recorded:b,candidates:[{node:s,score:i,rejected:-}],"     \
@@ -137,6 +138,8 @@ TEST(every_answer_has_its_shape)
             "snapshot_index:i,last_index:i,"
             "link:{connections:i,refused:i,malformed:i,turned_away:i}}");
     answers(&c, "cluster.members", "{}", "[" MEMBER "]");
+    answers(&c, "cluster.upgrade_status", "{}", UPGRADE);
+    answers(&c, "cluster.upgrade_finalize", "{}", UPGRADE);
     answers(&c, "events.list", "{}", "[" EVENT "]");
     answers(&c, "sql.query", "{\"query\": \"SELECT 1 AS a, 'x' AS b, NULL AS c\"}",
             "{columns:[s],rows:[[i]]}");

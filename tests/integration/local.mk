@@ -2,7 +2,7 @@
 
 # Scripts against real daemons with the simulated driver.
 dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
-	tests/integration/cli.sh tests/integration/snapshot.sh tests/integration/kill.sh \
+	tests/integration/cli.sh tests/integration/levels.sh tests/integration/snapshot.sh tests/integration/kill.sh \
 	tests/integration/remove.sh
 dist_noinst_DATA += tests/lib/cluster.sh
 tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \

@@ -53,6 +53,14 @@ static uint32_t codecs_of(struct bx_link *l, uint64_t id)
     return is_connected(l, id) ? 1u << BX_CODEC_FLAT : 0;
 }
 
+static bool build_of(struct bx_link *l, uint64_t id, struct bx_build *out)
+{
+    if (!is_connected(l, id))
+        return false;
+    *out = (struct bx_build){.level = test_member(of_link(l)->cluster, id)->level, .version = "1"};
+    return true;
+}
+
 static size_t bytes_queued(struct bx_link *l, uint64_t id)
 {
     (void)l, (void)id;
@@ -72,6 +80,7 @@ static void note_peers(struct bx_link *l, const struct bx_peer *peers, uint32_t 
 static const struct bx_link_ops link_ops = {.send = send_frame,
                                             .connected = is_connected,
                                             .codecs = codecs_of,
+                                            .build = build_of,
                                             .queued = bytes_queued,
                                             .set_peers = note_peers};
 
@@ -199,6 +208,7 @@ void test_member_start(struct test_member *m)
                                 .state_path = m->path,
                                 .identity = {.node = m->id, .founder = m->id == 1},
                                 .self = describe(m, name, address),
+                                .level = m->level,
                                 .wake = on_wake,
                                 .event = on_event,
                                 .vm = on_vm,
@@ -425,9 +435,16 @@ static void add_voter(struct test_cluster *c, uint64_t id)
 
 void test_cluster_open(struct test_cluster *c, uint32_t n)
 {
-    struct bx_cmd_cluster_create create = {.name = bx_str("test")};
+    test_cluster_open_at(c, n, BX_LEVEL);
+}
+
+void test_cluster_open_at(struct test_cluster *c, uint32_t n, uint32_t level)
+{
+    struct bx_cmd_cluster_create create = {.name = bx_str("test"), .level = level > 1 ? level : 0};
 
     memset(c, 0, sizeof *c);
+    for (uint32_t i = 0; i < TEST_MEMBERS_MAX; i++)
+        c->members[i].level = level;
     memset(create.cluster, 7, 16);
     memset(create.history, 8, 16);
     test_clock_init(&c->clock);

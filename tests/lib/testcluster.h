@@ -25,6 +25,7 @@ struct test_member {
     struct memfs *fs;
     struct bx_driver *driver;
     char *dir, path[256];
+    uint32_t level; /* of its build, from its next start on; 0: BX_LEVEL */
     bool awake;
     bool hold_disk; /* nothing becomes durable, and no job ends */
     bool link_full; /* the link takes no frame */
@@ -56,6 +57,8 @@ struct test_cluster {
 
 /* Found a cluster of n voters, led by member 1. */
 void test_cluster_open(struct test_cluster *c, uint32_t n);
+/* The same with builds of this feature level. */
+void test_cluster_open_at(struct test_cluster *c, uint32_t n, uint32_t level);
 void test_cluster_close(struct test_cluster *c);
 /* One more member, led by member 1, whose row says that it is to be a voter. */
 struct test_member *test_cluster_add(struct test_cluster *c);

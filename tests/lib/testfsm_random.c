@@ -189,13 +189,19 @@ static void draw_cluster(struct draw *d)
     d->body.cluster_create.name = bx_str("lab");
 }
 
+static void draw_upgrade(struct draw *d)
+{
+    d->head.kind = BX_CMD_CLUSTER_UPGRADE;
+    d->body.cluster_upgrade.level = (uint32_t)below(d, BX_LEVEL + 2);
+}
+
 static void draw_body(struct draw *d)
 {
     static void (*const kinds[])(struct draw * d) = {
-        draw_vm_create,  draw_vm_create, draw_vm_create, draw_vm_report,
-        draw_vm_report,  draw_vm_report, draw_vm_report, draw_vm_desire,
-        draw_vm_desire,  draw_vm_delete, draw_vm_rename, draw_node_put,
-        draw_node_state, draw_token,     draw_join,      draw_cluster,
+        draw_vm_create, draw_vm_create, draw_vm_create,  draw_vm_report, draw_vm_report,
+        draw_vm_report, draw_vm_report, draw_vm_desire,  draw_vm_desire, draw_vm_delete,
+        draw_vm_rename, draw_node_put,  draw_node_state, draw_token,     draw_join,
+        draw_cluster,   draw_upgrade,
     };
 
     memset(&d->body, 0, sizeof d->body);

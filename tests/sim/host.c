@@ -271,6 +271,7 @@ static void open_node(struct sim_host *h, void *arg)
                                 .link = &h->link.base,
                                 .driver = h->driver,
                                 .state_path = sim_db_path(h->db),
+                                .level = h->level,
                                 .snapshot_bytes = 48u << 10,
                                 .segment_bytes = 32u << 10,
                                 .session_ttl_ms = h->sim->session_ttl / SIM_MS,
@@ -340,6 +341,7 @@ void sim_host_init(struct sim *s, struct sim_host *h, unsigned at)
     memset(h, 0, sizeof *h);
     h->sim = s;
     h->at = at;
+    h->level = BX_LEVEL;
     h->life = SIM_DOWN;
     h->turn_at = h->tick_at = h->look_at = h->start_at = SIM_NEVER;
     snprintf(h->name, sizeof h->name, "h%u", at + 1);

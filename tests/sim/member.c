@@ -61,7 +61,8 @@ static bool registered(struct sim_host *h)
 
     bx_view_cluster(view, &cluster);
     if (h->identity.founder && !cluster.created) {
-        struct bx_cmd_cluster_create c = {.name = bx_str("sim")};
+        struct bx_cmd_cluster_create c = {.name = bx_str("sim"),
+                                          .level = h->level > 1 ? h->level : 0};
 
         memcpy(c.cluster, h->identity.cluster, 16);
         memcpy(c.history, h->identity.history, 16);

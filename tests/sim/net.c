@@ -284,6 +284,16 @@ static uint32_t link_codecs(struct bx_link *base, uint64_t id)
     return link_connected(base, id) ? UINT32_MAX : 0;
 }
 
+static bool link_build(struct bx_link *base, uint64_t id, struct bx_build *out)
+{
+    struct sim_host *h = ((struct sim_link *)base)->host, *to = sim_host_of(h->sim, id);
+
+    if (to == NULL || !link_connected(base, id))
+        return false;
+    *out = (struct bx_build){.level = to->level, .version = "sim"};
+    return true;
+}
+
 static size_t link_queued(struct bx_link *base, uint64_t id)
 {
     struct sim_host *h = ((struct sim_link *)base)->host, *to = sim_host_of(h->sim, id);
@@ -322,8 +332,8 @@ void sim_net_init(struct sim *s)
 
 void sim_link_init(struct sim_host *h)
 {
-    static const struct bx_link_ops ops = {link_send, link_connected, link_codecs, link_queued,
-                                           link_set_peers};
+    static const struct bx_link_ops ops = {link_send,  link_connected, link_codecs,
+                                           link_build, link_queued,    link_set_peers};
 
     h->link = (struct sim_link){.base = {&ops}, .host = h};
 }

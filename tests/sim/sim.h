@@ -126,6 +126,7 @@ struct sim_host {
     struct sim_link link;
     struct bx_driver *driver; /* outlives the process: VMs do */
     uint8_t boot_id[16];
+    uint32_t level; /* of its build */
     unsigned wipes;
     uint64_t turn_at, tick_at; /* virtual times; SIM_NEVER: nothing to do */
     uint64_t driver_ms;        /* boot time of the driver's next thing */

@@ -115,7 +115,7 @@ TEST(an_empty_later_field_at_the_end_is_refused)
 
     memcpy(fields, tree_fields, sizeof fields);
     for (size_t i = 0; i < all.n; i++)
-        fields[i].later = false; /* so that they are written all the same */
+        fields[i].since = 0; /* so that they are written all the same */
     all.fields = fields;
     bytes = flat_of(&all, &t, &n);
     assert_int_equal(bx_flat_read(&tree_schema, bytes, n, &back, &arena, NULL, &err), BX_MALFORMED);

@@ -41,7 +41,7 @@ static const struct bx_field tree_branch_fields[] = {
     BX_FIELD(tree_branch, name, BX_T_STR, .max = 20, .nil = true),
     BX_FIELD(tree_branch, count, BX_T_U32),
     BX_FIELD(tree_branch, leaves, BX_T_LIST, .sub = &tree_leaf_schema, .max = 4),
-    BX_FIELD(tree_branch, colour, BX_T_ENUM, .names = tree_colours, .later = true),
+    BX_FIELD(tree_branch, colour, BX_T_ENUM, .names = tree_colours, .since = 2),
 };
 static const struct bx_schema tree_branch_schema =
     BX_SCHEMA("branch", 0, tree_branch, tree_branch_fields);
@@ -60,10 +60,10 @@ static const struct bx_field tree_first_fields[] = {TREE_FIRST_FIELDS};
 static const struct bx_schema tree_first_schema = BX_SCHEMA("tree", 8, tree, tree_first_fields);
 static const struct bx_field tree_fields[] = {
     TREE_FIRST_FIELDS,
-    BX_FIELD(tree, note, BX_T_STR, .max = 20, .later = true),
-    BX_FIELD(tree, owner, BX_T_UUID, .later = true),
-    BX_FIELD(tree, extra, BX_T_U32, .omit = true, .later = true),
-    BX_FIELD(tree, last, BX_T_RECORD, .sub = &tree_leaf_schema, .later = true),
+    BX_FIELD(tree, note, BX_T_STR, .max = 20, .since = 2),
+    BX_FIELD(tree, owner, BX_T_UUID, .since = 2),
+    BX_FIELD(tree, extra, BX_T_U32, .omit = true, .since = 2),
+    BX_FIELD(tree, last, BX_T_RECORD, .sub = &tree_leaf_schema, .since = 2),
 };
 static const struct bx_schema tree_schema = BX_SCHEMA("tree", 8, tree, tree_fields);
 

@@ -128,6 +128,10 @@ static const struct {
      "vm.rename",
      {.vm_rename = {.vm = {"web", 3}, .name = {"db", 2}}},
      "28000000720002001800000003000000200000000200000077656200000000006462000000000000"},
+    {BX_CMD_CLUSTER_UPGRADE,
+     "cluster.upgrade",
+     {.cluster_upgrade = {.level = 2}},
+     "10000000730001000200000000000000"},
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 
@@ -170,7 +174,7 @@ TEST(bodies_have_their_golden_bytes)
         assert_int_equal(commands[i].kind, i + 1);
         encode(&b, i, &header);
         at = bx_flat_size(&bx_cmd_header_schema, &header);
-        assert_int_equal(header.level, BX_LEVEL);
+        assert_int_equal(header.level, bx_cmd_level(commands[i].kind));
         assert_true(header.body_hash == bx_hash(b.data + at, b.len - at));
         is_hex(commands[i].name, b.data + at, b.len - at, commands[i].hex);
         bx_buf_release(&b);

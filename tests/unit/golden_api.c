@@ -75,16 +75,38 @@ static const struct bx_sql_params sql = {COMMON, S("SELECT name FROM vms")};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
 
 static const void *const params[BX__METHODS] = {
-    [BX_M_SYS_HELLO] = &hello,      [BX_M_VM_CREATE] = &create,     [BX_M_VM_LIST] = &plain,
-    [BX_M_VM_SHOW] = &vm,           [BX_M_VM_START] = &vm,          [BX_M_VM_STOP] = &vm,
-    [BX_M_VM_RESTART] = &vm,        [BX_M_VM_DELETE] = &vm,         [BX_M_VM_WAIT] = &vm,
-    [BX_M_VM_LOGS] = &vm,           [BX_M_VM_EXPLAIN] = &vm,        [BX_M_NODE_LIST] = &plain,
-    [BX_M_NODE_SHOW] = &node,       [BX_M_NODE_REMOVE] = &node,     [BX_M_TENANT_CREATE] = &tenant,
-    [BX_M_TENANT_LIST] = &tenant,   [BX_M_TENANT_SHOW] = &tenant,   [BX_M_TENANT_SET] = &tenant,
-    [BX_M_TENANT_DELETE] = &tenant, [BX_M_CLUSTER_INIT] = &init,    [BX_M_CLUSTER_JOIN] = &join,
-    [BX_M_CLUSTER_TOKEN] = &token,  [BX_M_CLUSTER_STATUS] = &plain, [BX_M_CLUSTER_MEMBERS] = &plain,
-    [BX_M_EVENTS_LIST] = &events,   [BX_M_EVENTS_WATCH] = &events,  [BX_M_SQL] = &sql,
-    [BX_M_MEM_STATS] = &plain,      [BX_M_MEM_SITES] = &sites,      [BX_M_VM_RENAME] = &vm,
+    [BX_M_SYS_HELLO] = &hello,
+    [BX_M_VM_CREATE] = &create,
+    [BX_M_VM_LIST] = &plain,
+    [BX_M_VM_SHOW] = &vm,
+    [BX_M_VM_START] = &vm,
+    [BX_M_VM_STOP] = &vm,
+    [BX_M_VM_RESTART] = &vm,
+    [BX_M_VM_DELETE] = &vm,
+    [BX_M_VM_WAIT] = &vm,
+    [BX_M_VM_LOGS] = &vm,
+    [BX_M_VM_EXPLAIN] = &vm,
+    [BX_M_NODE_LIST] = &plain,
+    [BX_M_NODE_SHOW] = &node,
+    [BX_M_NODE_REMOVE] = &node,
+    [BX_M_TENANT_CREATE] = &tenant,
+    [BX_M_TENANT_LIST] = &tenant,
+    [BX_M_TENANT_SHOW] = &tenant,
+    [BX_M_TENANT_SET] = &tenant,
+    [BX_M_TENANT_DELETE] = &tenant,
+    [BX_M_CLUSTER_INIT] = &init,
+    [BX_M_CLUSTER_JOIN] = &join,
+    [BX_M_CLUSTER_TOKEN] = &token,
+    [BX_M_CLUSTER_STATUS] = &plain,
+    [BX_M_CLUSTER_MEMBERS] = &plain,
+    [BX_M_EVENTS_LIST] = &events,
+    [BX_M_EVENTS_WATCH] = &events,
+    [BX_M_SQL] = &sql,
+    [BX_M_MEM_STATS] = &plain,
+    [BX_M_MEM_SITES] = &sites,
+    [BX_M_VM_RENAME] = &vm,
+    [BX_M_CLUSTER_UPGRADE_STATUS] = &plain,
+    [BX_M_CLUSTER_UPGRADE_FINALIZE] = &plain,
 };
 
 /* ---- replies ---- */
@@ -138,6 +160,10 @@ static const struct bx_removed_reply removed = {5};
 static const struct bx_member_reply members[] = {
     {1, S("alpha"), S("10.0.0.1:7420"), S("leader"), S("up"), S("leader"), true},
     {2, {NULL, 0}, S("10.0.0.2:7420"), S("standby"), {NULL, 0}, S("learner"), false}};
+static const struct bx_upgrade_member_reply upgrade_members[] = {{1, S("alpha"), S("0.2.0"), 2},
+                                                                 {2, {NULL, 0}, {NULL, 0}, 0}};
+static const struct bx_upgrade_reply upgrade = {
+    1, 2, false, S("node beta does not answer"), {upgrade_members, N(upgrade_members)}};
 static const struct bx_member_of_reply member_of = {ID(0xc1), 3};
 static const struct bx_token_reply token_reply = {S("blx1.00.10.0.0.1:7420"), 1700000600123};
 static const struct bx_status_reply status = {.status = S("ready"),
@@ -193,6 +219,7 @@ static const struct {
     {&bx_sql_reply_schema, &sql_reply},     {&bx_error_reply_schema, &error},
     {&bx_stale_reply_schema, &stale},       {&bx_memory_reply_schema, &memory},
     {&bx_sites_reply_schema, &sites_reply}, {&bx_tenant_reply_schema, &tenant_reply},
+    {&bx_upgrade_reply_schema, &upgrade},   {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
 };
 
 static bool has_reply(const struct bx_schema *s)

@@ -56,7 +56,9 @@ static const struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
                                           .trace = ID(0x71),
                                           .principal = S("uid:1000"),
                                           .tenant = S("acme")};
-static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab")};
+static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab"), 0};
+static const struct bx_cmd_cluster_create cluster_create_level = {ID(0xc1), ID(0xc2), S("lab"), 2};
+static const struct bx_cmd_cluster_upgrade cluster_upgrade = {2};
 static const struct bx_cmd_node_remove node_remove = {S("n5"), true};
 static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT};
 static const struct bx_cmd_vm_create vm_create = {CONFIG, true, false};
@@ -81,7 +83,10 @@ static const struct bx_outcome outcome = {.session = ID(0x51),
                                           .hint = S("blixardctl node list"),
                                           .floor = 7,
                                           .principal_hash = 0x19aabbccddeeff00};
-static const struct bx_hello hello = {ID(0xc1), ID(0xc2), 3, ID(0xf1), 1, 2, 6, S("not today")};
+static const struct bx_hello hello = {ID(0xc1), ID(0xc2),       3,        ID(0xf1), 1, 2,
+                                      6,        S("not today"), {NULL, 0}};
+static const struct bx_hello hello_version = {
+    .node = 3, .level_min = 1, .level_max = 2, .codecs = 6, .version = S("0.2.0")};
 static const struct bx_read read_ = {0x1234567890, 4711};
 static const struct bx_heartbeat beat = {33, ID(0xf2), S("aaaaaaaaaaaaaaaabbbbbbbb"), true};
 static const struct bx_grant grant = {33, ID(0xf2), 78, S("aaaaaaaaaaaaaaaabbbbbbbb")};
@@ -152,16 +157,25 @@ static void add(const char *name, const struct bx_schema *schema, const void *ob
 static void add_commands(void)
 {
     static const void *const bodies[BX__CMDS] = {
-        [BX_CMD_CLUSTER_CREATE] = &cluster_create, [BX_CMD_NODE_PUT] = &node,
-        [BX_CMD_NODE_STATE] = &node_state,         [BX_CMD_VM_CREATE] = &vm_create,
-        [BX_CMD_VM_DESIRE] = &vm_desire,           [BX_CMD_VM_DELETE] = &vm_delete,
-        [BX_CMD_VM_REPORT] = &vm_report,           [BX_CMD_TOKEN_CREATE] = &token_create,
-        [BX_CMD_MEMBER_JOIN] = &member_join,       [BX_CMD_NODE_REMOVE] = &node_remove,
-        [BX_CMD_TENANT_CREATE] = &tenant_create,   [BX_CMD_TENANT_SET] = &tenant_set,
-        [BX_CMD_TENANT_DELETE] = &tenant_delete,   [BX_CMD_VM_RENAME] = &vm_rename,
+        [BX_CMD_CLUSTER_CREATE] = &cluster_create,
+        [BX_CMD_NODE_PUT] = &node,
+        [BX_CMD_NODE_STATE] = &node_state,
+        [BX_CMD_VM_CREATE] = &vm_create,
+        [BX_CMD_VM_DESIRE] = &vm_desire,
+        [BX_CMD_VM_DELETE] = &vm_delete,
+        [BX_CMD_VM_REPORT] = &vm_report,
+        [BX_CMD_TOKEN_CREATE] = &token_create,
+        [BX_CMD_MEMBER_JOIN] = &member_join,
+        [BX_CMD_NODE_REMOVE] = &node_remove,
+        [BX_CMD_TENANT_CREATE] = &tenant_create,
+        [BX_CMD_TENANT_SET] = &tenant_set,
+        [BX_CMD_TENANT_DELETE] = &tenant_delete,
+        [BX_CMD_VM_RENAME] = &vm_rename,
+        [BX_CMD_CLUSTER_UPGRADE] = &cluster_upgrade,
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);
+    add("cluster.create-level", &bx_cmd_cluster_create_schema, &cluster_create_level);
     add("command", &bx_cmd_header_schema, &head);
     for (uint16_t kind = 1; kind < BX__CMDS; kind++) {
         assert(bodies[kind] != NULL); /* a new command has no sample yet */
@@ -251,6 +265,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add("event", &bx_event_schema, &event);
         add("outcome", &bx_outcome_schema, &outcome);
         add("hello", &bx_hello_schema, &hello);
+        add("hello-version", &bx_hello_schema, &hello_version);
         add("read", &bx_read_schema, &read_);
         add("beat", &bx_heartbeat_schema, &beat);
         add("grant", &bx_grant_schema, &grant);

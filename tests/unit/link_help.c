@@ -45,6 +45,14 @@ static void on_peer(void *ctx, uint64_t id, bool up)
         h->downs++;
 }
 
+uint32_t level_in_force = 1;
+
+static uint32_t on_level(void *ctx)
+{
+    (void)ctx;
+    return level_in_force;
+}
+
 static bool on_admits(void *ctx, uint64_t id)
 {
     const struct host *h = ctx;
@@ -103,7 +111,9 @@ void open_link(struct host *h)
     struct link_options o = {.loop = &test_loop,
                              .clock = &test_loop_clock,
                              .frame = on_frame,
+                             .build = {.level = BX_LEVEL, .version = "1"},
                              .admits = on_admits,
+                             .level = on_level,
                              .peer = on_peer,
                              .join = on_join,
                              .log = on_log,

@@ -21,7 +21,8 @@ struct host {
     char log[512];           /* the last line */
 };
 
-extern struct host hosts[4]; /* host i has the id i + 1 */
+extern uint32_t level_in_force; /* what link_options.level answers */
+extern struct host hosts[4];    /* host i has the id i + 1 */
 
 /* Of the loopback network each process has an address of its own here: a port of it that is free
  * now, or after a link was closed, is not taken by a connection of a test that runs beside it. */

@@ -48,6 +48,14 @@ TEST(a_hello_that_does_not_fit_is_refused_with_the_reason)
     h = hello_of(0, 7);
     h.level_min = h.level_max = BX_LEVEL + 1;
     assert_refused(&h, "no common feature level");
+    level_in_force = 2;
+    h = hello_of(3, 7);
+    h.level_max = 1;
+    assert_refused(&h, "its build does not read the cluster's feature level: start a newer one");
+    h = hello_of(0, 7);
+    h.level_max = 1;
+    assert_refused(&h, "its build does not read the cluster's feature level: start a newer one");
+    level_in_force = 1;
     h = hello_of(3, 7);
     h.codecs = 1u << BX_CODEC_JSON;
     assert_refused(&h, "no common codec");

@@ -68,7 +68,10 @@ tests_unit_node_remove_test_SOURCES = tests/unit/node_remove_test.c
 tests_unit_node_remove_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_node_remove_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/propose_test tests/unit/reads_test
+check_PROGRAMS += tests/unit/propose_test tests/unit/reads_test tests/unit/level_test
+tests_unit_level_test_SOURCES = tests/unit/level_test.c
+tests_unit_level_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_level_test_LDADD = $(tests_unit_propose_test_LDADD)
 tests_unit_propose_test_SOURCES = tests/unit/propose_test.c
 tests_unit_propose_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_propose_test_LDADD = $(TEST_LIBS)

@@ -189,6 +189,7 @@ TEST(what_is_wrong_is_named)
         {"--data /d --name n --election-ms 5s", "--election-ms"},
         {"--data /d --name n --election-ms 100 --heartbeat-ms 100", "--heartbeat-ms"},
         {"--data /d --name n --heartbeat-ms 2000", "--election-ms (1000)"},
+        {"--data /d --name n --feature-level 99", "this build knows levels up to"},
         {"--data /d --name n --election-ms 100", "--heartbeat-ms"},
         {"--data /d --name n --listen 127.0.0.1:0", "no port"},
         {"--data /d --name n --config=", "--config: requires a value, FILE"},

@@ -41,6 +41,12 @@ static bool is_connected(struct bx_link *base, uint64_t id)
     return id == PEER && !((struct slow_link *)(void *)base)->down;
 }
 
+static bool no_build(struct bx_link *base, uint64_t id, struct bx_build *out)
+{
+    (void)base, (void)id, (void)out;
+    return false;
+}
+
 static uint32_t known_codecs(struct bx_link *base, uint64_t id)
 {
     return is_connected(base, id) ? ((struct slow_link *)(void *)base)->codecs : 0;
@@ -57,8 +63,11 @@ static size_t bytes_queued(struct bx_link *base, uint64_t id)
     return bytes;
 }
 
-static const struct bx_link_ops slow_ops = {
-    .send = queue_frame, .connected = is_connected, .codecs = known_codecs, .queued = bytes_queued};
+static const struct bx_link_ops slow_ops = {.build = no_build,
+                                            .send = queue_frame,
+                                            .connected = is_connected,
+                                            .codecs = known_codecs,
+                                            .queued = bytes_queued};
 
 static void arrive(struct slow_link *l, const struct bx_buf *f)
 {

@@ -1,0 +1,104 @@
+/* level - the feature level in force (wire/level.h), and what it lets through.
+ *
+ * What a command needs is checked where it is submitted. The view may be behind: then the level was
+ * raised meanwhile, and what is refused here is accepted a moment later. It is never lowered, so
+ * nothing is let through too early. */
+#include "node/internal.h"
+
+#include <assert.h>
+#include <string.h>
+
+uint32_t bx_node_level(const struct bx_node *n)
+{
+    struct bx_cluster_info c;
+
+    bx_view_cluster(bx_fsm_view(n->fsm), &c);
+    if (!c.created)
+        return n->o.identity.founder ? n->o.level : 1;
+    return c.level;
+}
+
+int bx_level_check(const struct bx_node *n, struct bx_err *err)
+{
+    struct bx_cluster_info c;
+
+    bx_view_cluster(bx_fsm_view(n->fsm), &c);
+    if (c.level <= n->o.level)
+        return BX_OK;
+    bx_err_set(err, BX_UNSUPPORTED,
+               "the cluster is at feature level %u, and this node reads up to %u", c.level,
+               n->o.level);
+    bx_err_hint(err, "start the newer build again; its data directory is as it was");
+    return BX_UNSUPPORTED;
+}
+
+/* ---- what is submitted ---- */
+
+static int too_new(const struct bx_submit *s, const char *field, uint32_t level, struct bx_err *err)
+{
+    bx_err_set(err, BX_UNSUPPORTED, "%s%s%s is not available at the cluster's feature level %u",
+               bx_cmd_name(s->kind), field == NULL ? "" : " with ", field == NULL ? "" : field,
+               level);
+    bx_err_hint(err, "upgrade every node, then run blixardctl cluster upgrade finalize");
+    return BX_UNSUPPORTED;
+}
+
+const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
+                           uint8_t copy[BX_BODY_MAX], struct bx_err *err)
+{
+    const struct bx_schema *schema = bx_cmd_schema(s->kind);
+    uint32_t level = bx_node_level(n);
+    const struct bx_field *f;
+
+    if (s->kind == BX_CMD_CLUSTER_UPGRADE) {
+        const struct bx_cmd_cluster_upgrade *u = s->body;
+
+        return bx_node_may_upgrade(n, u->level, err) == BX_OK ? s->body : NULL;
+    }
+    if (level >= BX_LEVEL)
+        return s->body;
+    if (bx_cmd_level(s->kind) > level) {
+        too_new(s, NULL, level, err);
+        return NULL;
+    }
+    assert(schema->size <= BX_BODY_MAX);
+    memcpy(copy, s->body, schema->size);
+    f = bx_record_lower(schema, copy, level);
+    if (f != NULL)
+        too_new(s, f->name, level, err);
+    return f == NULL ? copy : NULL;
+}
+
+/* ---- raising it ---- */
+
+static const char *name_of(const struct bx_node *n, const struct bx_member *m)
+{
+    const struct bx_node_row *row = bx_view_node(bx_fsm_view(n->fsm), m->id);
+
+    return row == NULL ? m->address : row->name->s;
+}
+
+int bx_node_may_upgrade(const struct bx_node *n, uint32_t level, struct bx_err *err)
+{
+    struct bx_node_status st;
+
+    bx_node_status(n, &st);
+    for (uint32_t i = 0; i < st.n_members; i++) {
+        const struct bx_member *m = &st.members[i];
+
+        if (m->build.level >= level)
+            continue;
+        if (m->build.level == 0)
+            bx_err_set(err, BX_CONFLICT, "node %s does not answer, so what it reads is not known",
+                       name_of(n, m));
+        else
+            bx_err_set(err, BX_CONFLICT,
+                       "node %s runs %s, which reads feature levels up to %u only", name_of(n, m),
+                       m->build.version, m->build.level);
+        bx_err_hint(err, m->build.level == 0
+                             ? "start it, or remove it from the cluster, then try again"
+                             : "upgrade it, then try again");
+        return BX_CONFLICT;
+    }
+    return BX_OK;
+}

@@ -1,0 +1,27 @@
+/* level - feature levels: what builds of different age may say to each other.
+ *
+ * A level is a number for all that one release added to commands: kinds, fields, values of
+ * enumerations, bounds, and texts that are hashed. A build reads every level up to its own,
+ * BX_LEVEL. The cluster has a level too, a replicated number; it is raised by one command, and only
+ * once every member that holds the log reads it. What needs more than the cluster's level is
+ * refused where it is submitted, never when it is applied, so builds of both levels work side by
+ * side, and until the level is raised each step of an upgrade can be taken back.
+ *
+ *   1  the first release
+ *   2  tenants with quotas, metadata of virtual machines, vm.rename, cluster.upgrade */
+#ifndef BX_LEVEL_H
+#define BX_LEVEL_H
+
+#include "codec/schema.h"
+
+#define BX_LEVEL 2u /* of this build */
+
+/* The lowest level that knows every field which obj uses. Fields are added at the end, in ascending
+ * order of levels, so the last one in use tells. Fields of nested records are not looked at: the
+ * field that holds one has its own. */
+uint32_t bx_record_level(const struct bx_schema *s, const void *obj);
+/* Make obj one of this level: fields that are `droppable` become empty. Returns the first of the
+ * others that needs more, or NULL. */
+const struct bx_field *bx_record_lower(const struct bx_schema *s, void *obj, uint32_t level);
+
+#endif
