@@ -1,7 +1,7 @@
 /* Formats are pinned: what this build writes is what stands in golden.txt, byte for byte, what
  * stands there is read by this build, and damage to any of it is refused or stays within bounds.
  *
- * `golden_test --write` prints the file for this build: after a new format, add what is new.
+ * `golden_test --write` prints what golden.txt lacks of this build: `>> tests/unit/golden.txt`.
  * `golden_test --seeds DIR` writes the seeds of the fuzzers, a folder for each target. */
 #include "lib/testlib.h"
 
@@ -54,19 +54,25 @@ static const struct form {
 
 /* ---- --write ---- */
 
-static void print_vector(const char *prefix, const char *name, const struct bx_buf *b)
+static void print_missing(FILE *out, const char *prefix, const char *name, const struct bx_buf *b)
 {
-    printf("%s%s", prefix, name);
+    char full[80];
+    size_t n;
+
+    snprintf(full, sizeof full, "%s%s", prefix, name);
+    if (golden_find(full, &n) != NULL)
+        return;
+    fputs(full, out);
     for (size_t i = 0; i < b->len; i++) {
         if (strcmp(prefix, "json/") == 0)
-            printf("%s%c", i == 0 ? " " : "", b->data[i]);
+            fprintf(out, "%s%c", i == 0 ? " " : "", b->data[i]);
         else
-            printf("%s%02x", i == 0 ? " " : i % 48 == 0 ? "\n  " : "", b->data[i]);
+            fprintf(out, "%s%02x", i == 0 ? " " : i % 48 == 0 ? "\n  " : "", b->data[i]);
     }
-    printf("\n");
+    fputc('\n', out);
 }
 
-static void write_all(void)
+static void write_missing(FILE *out)
 {
     size_t n;
     const struct golden_sample *samples = golden_samples(&n);
@@ -76,7 +82,7 @@ static void write_all(void)
             struct bx_buf b = {0};
 
             forms[f].write(&samples[i], &b);
-            print_vector(forms[f].prefix, samples[i].name, &b);
+            print_missing(out, forms[f].prefix, samples[i].name, &b);
             bx_buf_release(&b);
         }
     }
@@ -85,7 +91,7 @@ static void write_all(void)
 
         if (golden_items[i].make(&b) != BX_OK)
             abort();
-        print_vector("", golden_items[i].name, &b);
+        print_missing(out, "", golden_items[i].name, &b);
         bx_buf_release(&b);
     }
 }
@@ -160,6 +166,56 @@ TEST(items_are_written_as_ever)
             same_as_golden("", golden_items[i].name, &b);
         bx_buf_release(&b);
     }
+}
+
+/* ---- what is missing is printed ---- */
+
+/* What --write prints beside this golden.txt; NULL: the one of the source tree, which stays open.
+ */
+static char *missing_from(const char *path)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+
+    assert_non_null(out);
+    golden_close();
+    assert_true(golden_open(path));
+    write_missing(out);
+    fclose(out);
+    return text;
+}
+
+static void write_golden_file(const char *path, const char *first, const char *second)
+{
+    FILE *f = fopen(path, "we");
+
+    assert_non_null(f);
+    assert_true(fprintf(f, "%s\n%s", first, second) > 0);
+    fclose(f);
+}
+
+TEST(write_prints_what_golden_txt_lacks)
+{
+    char *dir = test_make_dir(), path[256], *all, *json, *rest, *lacks;
+
+    snprintf(path, sizeof path, "%s/golden.txt", dir);
+    write_golden_file(path, "# nothing", "");
+    all = missing_from(path);
+    json = strstr(all, "\njson/vm ");
+    assert_non_null(json);
+    *json++ = '\0';
+    rest = strchr(json, '\n') + 1; /* JSON is one line */
+    write_golden_file(path, all, rest);
+    *rest = '\0';
+    lacks = missing_from(path);
+    assert_string_equal(lacks, json);
+    free(lacks);
+    lacks = missing_from(NULL);
+    assert_string_equal(lacks, "");
+    free(lacks);
+    free(all);
+    test_remove_dir(dir);
 }
 
 /* ---- and are read ---- */
@@ -386,22 +442,18 @@ TEST(damage_under_a_good_checksum_is_harmless)
 
 int main(int argc, char **argv)
 {
-    int rc;
+    int rc = 0;
 
-    if (argc > 1 && strcmp(argv[1], "--write") == 0) {
-        write_all();
-        return 0;
-    }
     if (!golden_open(NULL)) {
         fprintf(stderr, "golden.txt is not in $BLIXARD_SRC/tests/unit\n");
         return 99;
     }
-    if (argc > 2 && strcmp(argv[1], "--seeds") == 0) {
+    if (argc > 1 && strcmp(argv[1], "--write") == 0)
+        write_missing(stdout);
+    else if (argc > 2 && strcmp(argv[1], "--seeds") == 0)
         write_seeds(argv[2]);
-        golden_close();
-        return 0;
-    }
-    rc = test_run(NULL, NULL);
+    else
+        rc = test_run(NULL, NULL);
     golden_close();
     return rc;
 }
