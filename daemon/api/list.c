@@ -163,10 +163,11 @@ static int open_cursor(struct cursor *cursor, struct api_call *c, const struct b
         return BX_OK;
     snprintf(text, sizeof text, "%.*s", (int)(after.n < 20 ? after.n : 20), after.p);
     cursor->number = strtoull(text, &end, 10);
-    if (after.n > 20 || *end != '\0' || text[0] == '-')
-        return bx_err_set(err, BX_INVALID, "after: must be a number, the %s of an item",
-                          cursor->field->name);
-    return BX_OK;
+    if (after.n <= 20 && *end == '\0' && text[0] >= '0' && text[0] <= '9')
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "after: must be a number, the %s of an item", cursor->field->name);
+    bx_err_hint(err, "use the %s of the last item of the page before", cursor->field->name);
+    return BX_INVALID;
 }
 
 static bool is_after(const struct cursor *cursor, const void *obj)

@@ -14,30 +14,33 @@ static void written(struct api_call *c, const struct bx_outcome *o)
     api_reply(c, &bx_written_reply_schema, &r);
 }
 
-static void reply_decision(struct api_call *c, const struct bx_decision *d,
-                           const struct bx_candidates *cs, bool recorded)
+/* Answer with the decision, or with err when there is none; cs is closed. */
+static void reply_decision(struct api_call *c, int rc, const struct bx_decision *d,
+                           struct bx_candidates *cs, bool recorded, const struct bx_err *err)
 {
     struct bx_decision_reply r;
 
-    api_show_decision(c, api_view(c), d, cs, recorded, &r);
-    api_reply(c, &bx_decision_reply_schema, &r);
+    if (rc == BX_OK)
+        api_show_decision(c, api_view(c), d, cs, recorded, &r);
+    bx_candidates_close(cs);
+    if (rc == BX_OK)
+        api_reply(c, &bx_decision_reply_schema, &r);
+    else
+        api_fail(c, err);
 }
 
 static void dry_run(struct api_call *c)
 {
     const struct bx_vm_create_params *p = c->params;
-    struct bx_candidates *cs = api_alloc(c, sizeof *cs);
     struct bx_fsm *fsm = bx_node_fsm(c->api->node);
+    struct bx_candidates cs;
     struct bx_decision d;
     struct bx_err err;
     int rc;
 
-    bx_candidates_init(cs);
-    rc = bx_fsm_dry_run(fsm, &p->body.config, cs, &d, &err);
-    if (rc == BX_OK)
-        reply_decision(c, &d, cs, false);
-    else
-        api_fail(c, &err);
+    bx_candidates_init(&cs);
+    rc = bx_fsm_dry_run(fsm, &p->body.config, &cs, &d, &err);
+    reply_decision(c, rc, &d, &cs, false, &err);
 }
 
 static void vm_create(struct api_call *c)
@@ -174,23 +177,20 @@ static void vm_show(struct api_call *c)
 static void explain(struct api_call *c)
 {
     const struct bx_vm_params *p = c->params;
-    struct bx_candidates *cs = api_alloc(c, sizeof *cs);
+    struct bx_candidates cs;
     struct bx_decision d;
     const struct bx_vm *vm;
     struct bx_err err;
     bool recorded = false;
     int rc = bx_view_find_vm(api_view(c), p->vm, &vm, &err);
 
-    bx_candidates_init(cs);
+    bx_candidates_init(&cs);
     if (rc == BX_OK) {
-        rc = bx_fsm_explain(bx_node_fsm(c->api->node), vm, cs, &d, &recorded);
+        rc = bx_fsm_explain(bx_node_fsm(c->api->node), vm, &cs, &d, &recorded);
         if (rc != BX_OK)
             bx_err_set(&err, rc, "out of memory");
     }
-    if (rc == BX_OK)
-        reply_decision(c, &d, cs, recorded);
-    else
-        api_fail(c, &err);
+    reply_decision(c, rc, &d, &cs, recorded, &err);
 }
 
 static void vm_explain(struct api_call *c)
@@ -241,6 +241,16 @@ static void remote_logs(struct api_call *c, const struct bx_vm *vm)
     api_relay(c, vm->node);
 }
 
+/* Its node was removed, and it was not started since. */
+static void no_logs(struct api_call *c, const struct bx_vm *vm)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, BX_NOT_FOUND, "VM \"%s\" is on no node", vm->name->s);
+    bx_err_hint(&err, "blixardctl vm start %s places it on one", vm->name->s);
+    api_fail(c, &err);
+}
+
 static void logs(struct api_call *c)
 {
     const struct bx_vm_params *p = c->params;
@@ -251,6 +261,8 @@ static void logs(struct api_call *c)
         api_fail(c, &err);
     else if (vm->node == c->api->o.identity->node)
         local_logs(c, vm);
+    else if (vm->node == 0)
+        no_logs(c, vm);
     else if (c->from == 0)
         remote_logs(c, vm);
     else {

@@ -12,7 +12,7 @@
 
 #define TEST_MEMBERS_MAX 3u
 #define TEST_JOBS_MAX 16u
-#define TEST_PEERS_MAX 16u
+#define TEST_PEERS_MAX 128u
 
 struct test_cluster;
 

@@ -52,3 +52,8 @@ check_PROGRAMS += tests/unit/api_dispatch_test
 tests_unit_api_dispatch_test_SOURCES = tests/unit/api_dispatch_test.c
 tests_unit_api_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_dispatch_test_LDADD = $(API_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/api_node_test
+tests_unit_api_node_test_SOURCES = tests/unit/api_node_test.c
+tests_unit_api_node_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_node_test_LDADD = $(API_TEST_LIBS)
