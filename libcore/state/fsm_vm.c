@@ -83,9 +83,12 @@ static int unchanged(struct bx_call *c, const struct bx_vm *vm)
 
 static int stopping(struct bx_call *c, const struct bx_vm *vm)
 {
+    bool gone = vm->desired == BX_DESIRED_DELETED;
+
     bx_err_set(c->err, BX_CONFLICT, "VM \"%s\" is %s", vm->name->s,
-               vm->desired == BX_DESIRED_DELETED ? "being deleted" : "stopping");
-    bx_err_hint(c->err, "try again after it is deleted: blixardctl vm show %s", vm->name->s);
+               gone ? "being deleted" : "stopping");
+    bx_err_hint(c->err, "try again after it %s: blixardctl vm show %s",
+                gone ? "is deleted" : "has stopped", vm->name->s);
     return BX_CONFLICT;
 }
 

@@ -108,6 +108,7 @@ TEST(a_vm_stops_and_starts)
     stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPING, 1, false);
     start();
     refused(BX_CONFLICT, "is stopping");
+    assert_non_null(strstr(t.hint, "after it has stopped"));
     report(BX_PHASE_STOPPED, "");
     stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, 1, true); /* always, but not when asked to stop */
     stop(true);
