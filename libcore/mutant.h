@@ -33,6 +33,7 @@ enum bx_mutant {
     BX_MUTANT_DECLARE_EARLY,
     BX_MUTANT_QUOTA_IGNORED,
     BX_MUTANT_CONF_CHANGE_EARLY,
+    BX_MUTANT_LOG_OVERRUN,
 };
 extern enum bx_mutant bx_mutant;
 /* The wall clock of the running process, which apply must never use. */

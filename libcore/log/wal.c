@@ -122,6 +122,7 @@ int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_e
         return bx_err_set(err, rc, "out of memory for the log");
     w->fs = o->fs;
     w->segment_size = o->segment_size != 0 ? o->segment_size : 8u << 20;
+    w->queue_max = o->queue_bytes != 0 ? o->queue_bytes : BX_WAL_QUEUE_MAX;
     w->cache_bytes = o->cache_bytes != 0 ? o->cache_bytes : 32u << 20;
     bx_fifo_keep(&w->recs, w->cache_bytes);
     assert(w->segment_size >= BX_WAL_SEGMENT_MIN && w->segment_size <= UINT32_MAX);
@@ -283,15 +284,29 @@ static void enqueue(struct bx_wal *w, struct bx_wal_rec *r)
 
 static int check_sizes(const struct bx_wal *w, const struct bx_wal_entry *entries, unsigned n)
 {
-    size_t bytes = 0;
-
     for (unsigned i = 0; i < n; i++) {
         if (entries[i].len > BX_WAL_ENTRY_MAX ||
             BX_SEGMENT_HEADER + bx_record_size(entries[i].len) > w->segment_size)
             return BX_TOO_LARGE;
-        bytes += bx_record_size(entries[i].len);
     }
-    return w->queue_bytes > 0 && w->queue_bytes + bytes > BX_WAL_QUEUE_MAX ? BX_BUSY : BX_OK;
+    return BX_OK;
+}
+
+unsigned bx_wal_room(const struct bx_wal *w, const struct bx_wal_entry *entries, unsigned n)
+{
+    uint64_t bytes = w->queue_bytes;
+
+    for (unsigned i = 0; i < n; i++) {
+        bytes += bx_record_size(entries[i].len);
+        if (bytes > w->queue_max && bytes > bx_record_size(entries[i].len))
+            return i;
+    }
+    return n;
+}
+
+uint64_t bx_wal_queued(const struct bx_wal *w)
+{
+    return w->queue_bytes;
 }
 
 /* Everything that can fail comes first, so that a failure changes nothing. */

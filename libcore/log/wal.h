@@ -31,13 +31,14 @@
 #include <stdint.h>
 
 #define BX_WAL_ENTRY_MAX (4u << 20)  /* bytes of data in one entry */
-#define BX_WAL_QUEUE_MAX (64u << 20) /* bytes of records not yet written */
+#define BX_WAL_QUEUE_MAX (64u << 20) /* bytes of records that are in no job yet */
 
 struct bx_wal;
 
 struct bx_wal_options {
     struct bx_fs *fs;
     size_t segment_size; /* 0: 8 MiB; at least the size of one entry */
+    size_t queue_bytes;  /* 0: BX_WAL_QUEUE_MAX */
     size_t cache_bytes;  /* entries kept in memory; 0: 32 MiB. Entries that are not yet durable are
                             always kept */
 };
@@ -66,9 +67,14 @@ uint64_t bx_wal_durable(const struct bx_wal *w);
 /* Term of an entry in the log; 0 for any other index. */
 uint64_t bx_wal_term(const struct bx_wal *w, uint64_t index);
 
+/* For how many of these, from the first on, the queue has room. An empty one takes any entry; a
+ * full one is emptied by jobs. */
+unsigned bx_wal_room(const struct bx_wal *w, const struct bx_wal_entry *entries, unsigned n);
+/* Bytes of records that are in no job yet. */
+uint64_t bx_wal_queued(const struct bx_wal *w);
 /* Append n entries starting at index, which is in [first, last + 1]; existing entries from there on
- * are superseded. The data is copied. BX_OK, BX_NO_MEMORY, BX_TOO_LARGE or BX_BUSY (the queue is
- * full: wait for finish); on error nothing is appended. */
+ * are superseded. The data is copied. A full queue does not stop it: who appends more than now and
+ * then asks bx_wal_room. BX_OK, BX_NO_MEMORY or BX_TOO_LARGE; on error nothing is appended. */
 int bx_wal_append(struct bx_wal *w, uint64_t index, const struct bx_wal_entry *entries, unsigned n);
 /* Drop the whole log and continue at index + 1, after a durable snapshot whose last entry is
  * (index, term). A crash before the reset is durable restores the old log: compare it with the

@@ -73,7 +73,7 @@ struct bx_wal_writer {
 
 struct bx_wal {
     struct bx_fs *fs;
-    size_t segment_size, cache_bytes;
+    size_t segment_size, queue_max, cache_bytes;
 
     struct bx_wal_slot *slots; /* entry i is at slots[head + i - first] */
     size_t head, cap;

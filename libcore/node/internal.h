@@ -46,6 +46,7 @@ struct bx_propose {
     struct bx_proposals own;    /* of the node's session, by sequence */
     struct bx_map waiting;      /* by (session, sequence): all that are not foreign */
     uint32_t n;                 /* all of them */
+    size_t bytes;               /* of their commands */
     uint8_t session[16];
     uint64_t sequence;
     uint64_t sent_to, sent_term; /* leader and term that those in `sent` went to */

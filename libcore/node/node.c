@@ -143,6 +143,18 @@ uint64_t bx_node_deadline(const struct bx_node *n)
     return earlier(at, earlier(n->housekeeping + BX_HOUSEKEEPING_MS, bx_raft_deadline(&n->raft)));
 }
 
+static void relieve(struct bx_node *n)
+{
+    uint64_t to = bx_raft_relieve(&n->raft);
+
+    if (to == n->id)
+        bx_node_log(n, 4, "log write not completed for %llu ms: stepping down",
+                    (unsigned long long)bx_raft_stalled_ms(&n->raft));
+    else if (to != 0)
+        bx_node_log(n, 4, "log write not completed for %llu ms: handing leadership to node %llu",
+                    (unsigned long long)bx_raft_stalled_ms(&n->raft), (unsigned long long)to);
+}
+
 void bx_node_tick(struct bx_node *n)
 {
     uint64_t now = bx_node_now(n);
@@ -153,6 +165,7 @@ void bx_node_tick(struct bx_node *n)
         bx_propose_expire(n);
         bx_reads_expire(n);
         bx_member_tick(n);
+        relieve(n);
         if (bx_wal_high_water_behind(n->wal))
             bx_wal_raise_high_water(n->wal);
     }

@@ -24,8 +24,9 @@
 #include "node/ports.h"
 #include "state/fsm.h"
 
-#define BX_PENDING_MAX 65536u /* proposals without an outcome; more are BX_BUSY */
-#define BX_READS_MAX 65536u   /* reads that wait for a barrier; more are BX_BUSY */
+#define BX_PENDING_MAX 65536u            /* proposals without an outcome; more are BX_BUSY */
+#define BX_READS_MAX 65536u              /* reads that wait for a barrier; more are BX_BUSY */
+#define BX_PENDING_BYTES_MAX (64u << 20) /* of proposals without an outcome; more are BX_BUSY */
 
 struct bx_node;
 
@@ -48,6 +49,7 @@ struct bx_node_options {
     uint64_t log_cache_bytes;              /* of entries in memory; 0: 32 MiB */
     uint64_t shared_configs;               /* as in fsm.h */
     size_t segment_bytes;                  /* of a file of the log; 0: 8 MiB */
+    size_t log_queue_bytes;                /* of the log that waits for the disk; 0: 64 MiB */
     const char *version; /* of this build, for people; outlives the node; NULL: "" */
     uint32_t
         level; /* highest feature level to read and to say so; 0: BX_LEVEL, that of the build */

@@ -276,6 +276,8 @@ static void defaults(struct bx_node_options *o)
         o->snapshot_bytes = 32u << 20;
     if (o->trailing_bytes == 0)
         o->trailing_bytes = o->snapshot_bytes / 2;
+    if (o->log_queue_bytes == 0)
+        o->log_queue_bytes = BX_WAL_QUEUE_MAX;
     if (o->proposals.max == 0)
         o->proposals = (struct bx_pool_size){1000, 100};
     if (o->reads.max == 0)
@@ -286,6 +288,7 @@ static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct 
 {
     struct bx_wal_options wo = {.fs = n->o.disk->fs,
                                 .segment_size = n->o.segment_bytes,
+                                .queue_bytes = n->o.log_queue_bytes,
                                 .cache_bytes = n->o.log_cache_bytes};
     const struct bx_snap_meta *snap = NULL;
     bool trusted = false;

@@ -78,6 +78,7 @@ int bx_propose_init(struct bx_node *n)
 /* Free it; the caller has removed it from queued or sent. */
 static void release(struct bx_propose *pr, struct bx_proposal *p)
 {
+    pr->bytes -= p->command.len;
     if (!p->foreign)
         bx_map_remove(&pr->waiting, hash_of(p->session, p->sequence), p);
     if (p->is_own)
@@ -113,12 +114,25 @@ void bx_propose_close(struct bx_node *n)
 
 /* ---- in ---- */
 
+static bool has_room(const struct bx_propose *pr)
+{
+    return pr->n < BX_PENDING_MAX && pr->bytes < BX_PENDING_BYTES_MAX;
+}
+
+static void enqueue(struct bx_propose *pr, struct bx_proposal *p)
+{
+    TAILQ_INSERT_TAIL(&pr->queued, p, link);
+    pr->n++;
+    pr->bytes += p->command.len;
+}
+
 static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct bx_err *err)
 {
     if (n->closing)
         return bx_err_set(err, BX_SHUTDOWN, "the daemon is stopping");
-    if (n->propose.n >= BX_PENDING_MAX) {
-        bx_err_set(err, BX_BUSY, "%u requests wait for an answer already", n->propose.n);
+    if (!has_room(&n->propose)) {
+        bx_err_set(err, BX_BUSY, "%u requests of %zu bytes wait for an answer already",
+                   n->propose.n, n->propose.bytes);
         bx_err_hint(err, "try again; nothing was done");
         return BX_BUSY;
     }
@@ -199,8 +213,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     }
     if (own)
         TAILQ_INSERT_TAIL(&pr->own, p, own);
-    TAILQ_INSERT_TAIL(&pr->queued, p, link);
-    pr->n++;
+    enqueue(pr, p);
     bx_node_wake(n);
     return BX_OK;
 }
@@ -235,7 +248,7 @@ void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, siz
 
     if (!bx_raft_is_leader(&n->raft))
         return; /* the follower sends them again to the leader that it learns of */
-    while (at < len && pr->n < BX_PENDING_MAX) {
+    while (at < len && has_room(pr)) {
         struct bx_proposal *q;
         size_t used;
 
@@ -250,8 +263,7 @@ void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, siz
             break;
         }
         q->foreign = true;
-        TAILQ_INSERT_TAIL(&pr->queued, q, link);
-        pr->n++;
+        enqueue(pr, q);
         at += used;
     }
     bx_node_wake(n);
@@ -380,6 +392,14 @@ static void relay(struct bx_node *n, uint64_t leader)
     }
 }
 
+/* The next batch fills while others are in flight, or while this node's own disk is behind: the
+ * others may commit without it, and its log must not queue what they do. */
+static bool may_submit(const struct bx_node *n)
+{
+    return bx_raft_uncommitted(&n->raft) < BX_INFLIGHT_BATCHES &&
+           (bx_wal_queued(n->wal) <= n->o.log_queue_bytes / 4 || BX_MUTATED(LOG_OVERRUN));
+}
+
 void bx_propose_turn(struct bx_node *n)
 {
     struct bx_propose *pr = &n->propose;
@@ -401,7 +421,7 @@ void bx_propose_turn(struct bx_node *n)
         relay(n, leader);
         return;
     }
-    while (!TAILQ_EMPTY(&pr->queued) && bx_raft_uncommitted(&n->raft) < BX_INFLIGHT_BATCHES) {
+    while (!TAILQ_EMPTY(&pr->queued) && may_submit(n)) {
         if (!submit_batch(n))
             break;
     }

@@ -10,7 +10,7 @@
 static void follow_role(struct bx_raft *r);
 static void perform(struct bx_raft *r, struct raft_update *u);
 
-static uint64_t now(const struct bx_raft *r)
+uint64_t bx_raft_now(const struct bx_raft *r)
 {
     return r->o.clock->ops->boot_ms(r->o.clock);
 }
@@ -20,7 +20,7 @@ static uint64_t now(const struct bx_raft *r)
  * (Ongaro, "Consensus: Bridging Theory and Practice", 4.2.3). */
 static void forget_lost_leader(struct bx_raft *r)
 {
-    if (r->core.state != RAFT_FOLLOWER || now(r) - r->leader_contact_ms < r->o.election_ms)
+    if (r->core.state != RAFT_FOLLOWER || bx_raft_now(r) - r->leader_contact_ms < r->o.election_ms)
         return;
     raft_free(r->core.follower_state.current_leader.address);
     r->core.follower_state.current_leader.address = NULL;
@@ -60,7 +60,7 @@ int bx_raft_step(struct bx_raft *r, struct raft_event *e)
     int rv;
 
     memset(&u, 0, sizeof u);
-    e->time = now(r);
+    e->time = bx_raft_now(r);
     e->capacity = UINT16_MAX;
     if (e->type == RAFT_RECEIVE && e->receive.message->type == RAFT_REQUEST_VOTE)
         rv = step_as_voter(r, e, &u);
@@ -90,22 +90,36 @@ static void save_vote(struct bx_raft *r)
     }
 }
 
+/* What the log is given: the data is not copied. */
+static void as_log_entries(const struct raft_entry *from, unsigned n, struct bx_wal_entry *to)
+{
+    assert(n <= BX_RAFTMSG_ENTRIES_MAX);
+    for (unsigned i = 0; i < n; i++)
+        to[i] = (struct bx_wal_entry){.term = from[i].term,
+                                      .type = (uint8_t)from[i].type,
+                                      .len = (uint32_t)from[i].buf.len,
+                                      .data = from[i].buf.base};
+}
+
+unsigned bx_raft_room(const struct bx_raft *r, const struct raft_entry *entries, unsigned n)
+{
+    struct bx_wal_entry log[BX_RAFTMSG_ENTRIES_MAX];
+
+    if (BX_MUTATED(LOG_OVERRUN))
+        return n;
+    as_log_entries(entries, n, log);
+    return bx_wal_room(r->o.wal, log, n);
+}
+
 static void persist(struct bx_raft *r, const struct raft_update *u)
 {
     struct bx_wal_entry entries[BX_RAFTMSG_ENTRIES_MAX];
     struct bx_err err;
     int rc;
 
-    assert(u->entries.n <= BX_RAFTMSG_ENTRIES_MAX);
-    for (unsigned i = 0; i < u->entries.n; i++) {
-        const struct raft_entry *e = &u->entries.batch[i];
-
-        entries[i] = (struct bx_wal_entry){.term = e->term,
-                                           .type = (uint8_t)e->type,
-                                           .len = (uint32_t)e->buf.len,
-                                           .data = e->buf.base};
-        r->new_configuration |= e->type == RAFT_CHANGE;
-    }
+    as_log_entries(u->entries.batch, u->entries.n, entries);
+    for (unsigned i = 0; i < u->entries.n; i++)
+        r->new_configuration |= entries[i].type == RAFT_CHANGE;
     rc = bx_wal_append(r->o.wal, u->entries.index, entries, u->entries.n);
     if (rc != BX_OK) {
         bx_err_set(&err, rc, "log: can not append entry %llu: %s",
@@ -162,6 +176,8 @@ static void follow_role(struct bx_raft *r)
     if (leader == r->was_leader)
         return;
     r->was_leader = leader;
+    r->silent = false;
+    r->relieve_ms = 0;
     r->o.role(r->o.ctx, leader);
 }
 
@@ -178,7 +194,8 @@ static void job_done(struct bx_job *j, int rc)
 {
     struct bx_raft *r = (struct bx_raft *)(void *)((char *)j - offsetof(struct bx_raft, job));
 
-    r->writing = false;
+    r->writing = r->silent = false;
+    r->relieve_ms = 0;
     bx_wal_finish(r->o.wal, rc);
     if (rc != BX_OK) {
         bx_err_wrap(&r->job_err, "log");
@@ -222,6 +239,7 @@ void bx_raft_pump(struct bx_raft *r)
     if (r->writing || !bx_wal_begin(r->o.wal))
         return;
     r->writing = true;
+    r->write_ms = bx_raft_now(r);
     r->job.run = job_run;
     r->job.done = job_done;
     r->o.disk->ops->write(r->o.disk, &r->job);
@@ -270,6 +288,8 @@ int bx_raft_submit_taken(struct bx_raft *r, uint8_t type, struct bx_buf *data, u
     e.type = RAFT_SUBMIT;
     e.submit.entries = &entry;
     e.submit.n = 1;
+    if (bx_raft_room(r, &entry, 1) == 0)
+        return BX_BUSY;
     *index = raft_last_index(&r->core) + 1;
     rv = bx_raft_step(r, &e);
     if (rv == 0)
@@ -288,100 +308,11 @@ int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len
     return rc;
 }
 
-/* Messages that are well formed and would still corrupt the core, whose asserts are compiled out:
- * - a second leader in this term: the core would append its entries as a follower;
- * - entries before the first one kept: it would take them for new ones;
- * - an acknowledgement of entries that this leader does not have: it would count them. */
-static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
-{
-    const struct raft_append_entries *a = &m->append_entries;
-    const struct raft_install_snapshot *s = &m->install_snapshot;
-    const struct raft_append_entries_result *res = &m->append_entries_result;
-
-    if (m->type == RAFT_APPEND_ENTRIES_RESULT && bx_raft_is_leader(r) && res->rejected == 0 &&
-        res->term == raft_current_term(&r->core) && res->last_log_index > bx_wal_last(r->o.wal))
-        return "acknowledges entries beyond the leader's log";
-    if (m->type == RAFT_APPEND_ENTRIES) {
-        if (bx_raft_is_leader(r) && a->term == raft_current_term(&r->core))
-            return "from a second leader in this term";
-        if (a->n_entries > 0 && a->prev_log_index + 1 < bx_wal_first(r->o.wal))
-            return "entries before the last snapshot";
-    }
-    if (m->type == RAFT_INSTALL_SNAPSHOT) {
-        if (bx_raft_is_leader(r) && s->term == raft_current_term(&r->core))
-            return "from a second leader in this term";
-    }
-    return NULL;
-}
-
-static bool of_old_term(struct bx_raft *r, const struct raft_message *m)
-{
-    uint64_t term = raft_current_term(&r->core);
-
-    return (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term < term) ||
-           (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term < term);
-}
-
-static void note_leader(struct bx_raft *r, const struct raft_message *m)
-{
-    uint64_t term = raft_current_term(&r->core);
-
-    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term && r->claim_ms == 0) {
-        r->claim_ms = now(r);
-        r->claim_commit = m->append_entries.leader_commit;
-    }
-    if ((m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term) ||
-        (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term == term))
-        r->leader_contact_ms = now(r);
-}
-
-int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
-                    struct bx_err *err)
-{
-    struct raft_entry *entries = NULL;
-    char address[24];
-    struct raft_message m;
-    struct raft_event e;
-    const char *why;
-    int rc;
-
-    /* The core needs some text as the address of the sender. */
-    snprintf(address, sizeof address, "%llu", (unsigned long long)from);
-    rc = bx_raftmsg_read(p, len, from, address, &m, err);
-    if (rc != BX_OK)
-        return rc;
-    why = unsafe(r, &m);
-    if (why != NULL) {
-        bx_raftmsg_close(&m);
-        return bx_err_set(err, BX_CONFLICT, "Raft message from node %llu dropped: %s",
-                          (unsigned long long)from, why);
-    }
-    if (m.type == RAFT_INSTALL_SNAPSHOT) {
-        rc = r->o.received(r->o.ctx, m.install_snapshot.last_index, m.install_snapshot.last_term,
-                           err);
-        if (rc != BX_OK) {
-            bx_raftmsg_close(&m);
-            return rc;
-        }
-    }
-    if (m.type == RAFT_APPEND_ENTRIES)
-        entries = m.append_entries.entries;
-    memset(&e, 0, sizeof e);
-    e.type = RAFT_RECEIVE;
-    e.receive.message = &m;
-    r->answers_old_term = of_old_term(r, &m);
-    bx_raft_step(r, &e);
-    r->answers_old_term = false;
-    raft_free(entries); /* the array only: core or log own the batch */
-    note_leader(r, &m);
-    return BX_OK;
-}
-
 void bx_raft_tick(struct bx_raft *r)
 {
     struct raft_event e;
 
-    if (now(r) < raft_timeout(&r->core))
+    if (bx_raft_now(r) < raft_timeout(&r->core))
         return;
     memset(&e, 0, sizeof e);
     e.type = RAFT_TIMEOUT;

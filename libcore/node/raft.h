@@ -20,6 +20,8 @@
 #define BX_RAFT_INFLIGHT 32u /* unacknowledged entries to a follower; ours are batches */
 /* Bytes of entries in one AppendEntries, unless a single entry is larger. */
 #define BX_RAFT_BYTES_MAX (1u << 20)
+#define BX_RAFT_STALL_MS 2000u  /* a leader's write may take so long before it hands over, */
+#define BX_RAFT_SILENT_MS 6000u /* and so long before it falls silent */
 
 struct bx_raft_options {
     uint64_t id;
@@ -57,6 +59,9 @@ struct bx_raft {
     struct bx_job job; /* the log's write under way; o.disk runs it */
     struct bx_err job_err;
     bool writing, was_leader, closed;
+    uint64_t write_ms;            /* boot time when the write under way began */
+    uint64_t relieve_ms;          /* how old it has to be for the next attempt to hand over */
+    bool silent;                  /* this leader sends nothing, so that another is elected */
     uint64_t configuration_index; /* of the one that was reported last */
     bool new_configuration;       /* an entry with one was appended since */
     bool answers_old_term;        /* what is stepped is a message of a term that is over */
@@ -76,7 +81,8 @@ int bx_raft_open(struct bx_raft *r, const struct bx_raft_options *o, struct bx_e
 void bx_raft_close(struct bx_raft *r);
 
 /* Append one entry as leader; data is copied. *index is where it will stand. BX_OK, BX_NO_LEADER
- * (also during a transfer), BX_CONFLICT (a configuration change is under way), BX_NO_MEMORY. */
+ * (also during a transfer), BX_CONFLICT (a configuration change is under way), BX_BUSY (too much
+ * waits for the disk), BX_TOO_LARGE, BX_NO_MEMORY. */
 int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len, uint64_t *index);
 /* The same of a whole buffer, which the core takes over when the answer is BX_OK: its heap must be
  * the buffers' (bx_raft_heap_use). */
@@ -105,6 +111,13 @@ uint64_t bx_raft_commit(const struct bx_raft *r);
 uint64_t bx_raft_fresh(const struct bx_raft *r);
 /* Entries submitted here and not yet committed. */
 uint64_t bx_raft_uncommitted(const struct bx_raft *r);
+
+/* ---- a disk that stands still ---- */
+/* How long the write under way has taken so far; 0: there is none. */
+uint64_t bx_raft_stalled_ms(const struct bx_raft *r);
+/* To be called ten times a second. A leader whose disk stands still begins to give the lead away;
+ * to whom: the id of a server, this server's own when it falls silent instead, 0: nothing began. */
+uint64_t bx_raft_relieve(struct bx_raft *r);
 
 /* ---- membership ---- */
 const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r);

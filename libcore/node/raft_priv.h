@@ -7,6 +7,9 @@
 /* One step and all its updates. Only SUBMIT, START and a transfer may fail; any other failure means
  * a broken core or no memory, and ends the process. */
 int bx_raft_step(struct bx_raft *r, struct raft_event *e);
+uint64_t bx_raft_now(const struct bx_raft *r);
+/* For how many of these, from the first on, the log has room before the disk has written more. */
+unsigned bx_raft_room(const struct bx_raft *r, const struct raft_entry *entries, unsigned n);
 /* Send a message of the core, with the entries that it names. */
 void bx_raft_send(struct bx_raft *r, const struct raft_message *m);
 

@@ -78,6 +78,8 @@ void bx_raft_send(struct bx_raft *r, const struct raft_message *m)
 {
     struct bx_buf frame = {0};
 
+    if (r->silent)
+        return;
     switch (m->type) {
     case RAFT_APPEND_ENTRIES_RESULT:
         send_result(r, m);

@@ -47,6 +47,7 @@ struct test_cluster {
     struct test_clock clock;
     struct test_member members[TEST_MEMBERS_MAX]; /* ids 1, 2, 3 */
     uint32_t n;
+    size_t log_queue_bytes;    /* set before it is opened; 0: the nodes' own default */
     struct test_frames frames; /* under way, in the order they were sent */
     uint32_t n_frames;
     bool cut[TEST_MEMBERS_MAX + 1][TEST_MEMBERS_MAX + 1]; /* from, to: nothing arrives */
@@ -55,7 +56,7 @@ struct test_cluster {
                  const uint8_t *p, size_t len);
 };
 
-/* Found a cluster of n voters, led by member 1. */
+/* Found a cluster of n voters, led by member 1. *c is zero, but for what is set before. */
 void test_cluster_open(struct test_cluster *c, uint32_t n);
 /* The same with builds of this feature level. */
 void test_cluster_open_at(struct test_cluster *c, uint32_t n, uint32_t level);

@@ -69,6 +69,8 @@ static void disk_write(struct bx_disk *base, struct bx_job *job)
 
     if (d->busy_until < now)
         d->busy_until = now;
+    if (d->busy_until < d->stalled_until)
+        d->busy_until = d->stalled_until;
     d->busy_until += 20 + rng_below(&d->rng, WRITE_US) + slowness(d);
     start(d, job, d->busy_until);
 }

@@ -274,6 +274,7 @@ static void open_node(struct sim_host *h, void *arg)
                                 .level = h->level,
                                 .snapshot_bytes = 48u << 10,
                                 .segment_bytes = 32u << 10,
+                                .log_queue_bytes = SIM_LOG_QUEUE,
                                 .session_ttl_ms = h->sim->session_ttl / SIM_MS,
                                 .wake = on_wake,
                                 .event = on_event,

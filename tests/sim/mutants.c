@@ -48,6 +48,8 @@ static const char *const names[] = {
     [BX_MUTANT_QUOTA_IGNORED] = "quota-ignored",
     /* raft_conf.c: a new leader changes the configuration before it knows what is committed. */
     [BX_MUTANT_CONF_CHANGE_EARLY] = "conf-change-early",
+    /* raft.c, propose.c: what waits for the disk has no bound. */
+    [BX_MUTANT_LOG_OVERRUN] = "log-overrun",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

@@ -431,6 +431,8 @@ static bool happen(struct sim *s, enum sim_fault fault)
         return usurp(s);
     case SIM_FAULT_STATE:
         return lose_state(s);
+    case SIM_FAULT_STALL:
+        return nemesis_stall(s);
     case SIM_FAULT_RIVALS:
         return nemesis_rivals(s);
     case SIM__FAULTS:

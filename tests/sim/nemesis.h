@@ -42,6 +42,7 @@ bool nemesis_rivals(struct sim *s);
 /* ---- nemesis_disk.c: each returns whether it happens; what lies counts itself later ---- */
 
 bool nemesis_slow_disk(struct sim *s);
+bool nemesis_stall(struct sim *s);
 bool nemesis_disk_full(struct sim *s);
 bool nemesis_disk_error(struct sim *s);
 bool nemesis_read_error(struct sim *s);

@@ -1,4 +1,4 @@
-/* nemesis_disk - disks that are slow, full, fail, rot and lie.
+/* nemesis_disk - disks that are slow, stand still, are full, fail, rot and lie.
  *
  * What a disk loses of its own accord is more than one host can survive, but not more than the
  * cluster can, and the host has to notice. So no more hosts than may be lost are damaged at a time,
@@ -34,6 +34,31 @@ bool nemesis_slow_disk(struct sim *s)
     h->disk.slow_us = 10 * SIM_MS + nemesis_draw(s, 2 * SIM_S);
     sim_trace(s, h, "disk is slow, up to %llu us", (unsigned long long)h->disk.slow_us);
     sim_at(s, s->now + nemesis_draw(s, LASTS_MAX_US), h, on_fast_again, NULL);
+    return true;
+}
+
+static void stall(struct sim *s, struct sim_host *h, uint64_t us)
+{
+    if (h->life == SIM_DOWN)
+        return;
+    h->disk.stalled_until = s->now + us;
+    sim_trace(s, h, "disk stands still until %.3f", (double)(s->now + us) / (double)SIM_S);
+}
+
+/* One disk; or all but one, so that nothing can be committed and no leader can be blamed. */
+bool nemesis_stall(struct sim *s)
+{
+    struct sim_host *h = nemesis_host(s);
+    bool others = nemesis_draw(s, 3) == 0;
+
+    if (h->life == SIM_DOWN)
+        return false;
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        uint64_t us = SIM_S + nemesis_draw(s, LASTS_MAX_US);
+
+        if ((&s->hosts[i] == h) != others)
+            stall(s, &s->hosts[i], us);
+    }
     return true;
 }
 
@@ -95,7 +120,7 @@ bool nemesis_read_error(struct sim *s)
 static bool may_lie(struct sim *s, const struct sim_host *h)
 {
     return h->node != NULL && !h->damaged && h->paused_until <= s->now && h->disk.slow_us == 0 &&
-           s->removals == 0 && nemesis_may_lose_one(s);
+           h->disk.stalled_until <= s->now && s->removals == 0 && nemesis_may_lose_one(s);
 }
 
 struct lie {
@@ -194,7 +219,8 @@ static bool look(struct sim_host *h, const struct lie *l, uint8_t window[WINDOW]
 /* Later than meant: the process stood still, and nobody raised the mark. */
 static bool in_time(const struct sim *s, const struct sim_host *h, const struct lie *l)
 {
-    return s->now == l->due && h->node != NULL && !s->quiet && h->disk.slow_us == 0;
+    return s->now == l->due && h->node != NULL && !s->quiet && h->disk.slow_us == 0 &&
+           h->disk.stalled_until + LIE_AFTER_US <= s->now;
 }
 
 static void on_rot(struct sim *s, struct sim_host *h, void *arg)
@@ -321,7 +347,7 @@ void sim_nemesis_refused(struct sim_host *h)
 
 void nemesis_disk_stop(struct sim_host *h)
 {
-    h->disk.slow_us = 0;
+    h->disk.slow_us = h->disk.stalled_until = 0;
     memfs_full(h->fs, false);
     memfs_plan_read(h->fs, 0);
     if ((h->damaged || h->rotten) && h->life == SIM_UP && h->node != NULL)

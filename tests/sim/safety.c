@@ -2,6 +2,7 @@
  *
  *   two leaders in one term, or two votes of one server in it
  *   be back after a restart with less than it had told to be durable
+ *   have more of its log wait for its disk than is allowed, and than its largest entry
  *   start a VM that, so long as a grant is good, no committed state let it start
  *   end a run of a VM that the newest state there is wants to go on
  *   differ from another in a byte of its state, when everything is quiet
@@ -11,13 +12,15 @@
 
 #include "mem/alloc.h"
 #include "mem/map.h"
-#include "node/lease.h"
+#include "node/internal.h"
 #include "wire/raftmsg.h"
 
 #include <string.h>
 
 /* A grant is good for T1 from the heartbeat on, on a clock that drifts; the rest is slack. */
 #define GRANTED_US ((uint64_t)BX_T1_MS * SIM_MS * 102 / 100 + SIM_S)
+
+#define ENTRY_MAX 4096u /* of the log: no batch of these histories is larger */
 
 enum fact { LEADER_OF_TERM, VOTE_IN_TERM };
 
@@ -233,6 +236,9 @@ void sim_safety_turn(struct sim_host *h)
         sim_violation(h->sim, "%s is a second leader of term %llu", h->name,
                       (unsigned long long)st.term);
     h->promised = st.durable_index;
+    if (bx_wal_queued(h->node->wal) > SIM_LOG_QUEUE + ENTRY_MAX)
+        sim_violation(h->sim, "%s has %llu bytes of its log wait for its disk", h->name,
+                      (unsigned long long)bx_wal_queued(h->node->wal));
     if (applied != h->noted)
         note_state(h);
     h->noted = applied;

@@ -29,6 +29,7 @@
 #define SIM_NEVER UINT64_MAX
 #define SIM_QUOTA_VCPUS 36u
 #define SIM_QUOTA_VMS 11u
+#define SIM_LOG_QUEUE (2u << 10) /* some seconds of requests fill it */
 
 /* ---- what a run is told ---- */
 
@@ -58,6 +59,7 @@ enum sim_fault {
     SIM_FAULT_JOIN,        /* a new host joins */
     SIM_FAULT_USURP,       /* a new leader dies at once, and the old one is back */
     SIM_FAULT_STATE,       /* the process dies, and its state.db is gone or damaged; VMs go on */
+    SIM_FAULT_STALL,       /* a disk stands still, or those of all hosts but one */
     SIM_FAULT_RIVALS,      /* two leaders, one of them deposed, each change the configuration */
     SIM__FAULTS
 };
@@ -101,7 +103,8 @@ struct sim_disk {
     struct sim_host *host;
     uint64_t busy_until; /* the writer thread */
     uint64_t rng;
-    uint64_t slow_us; /* at most, on top of each job; 0: as it should be */
+    uint64_t slow_us;       /* at most, on top of each job; 0: as it should be */
+    uint64_t stalled_until; /* no job of the writer is begun before */
 };
 
 struct sim_link {

@@ -17,7 +17,7 @@ const char *const sim_fault_names[] = {
     "kill",       "crash",      "write-kill", "torn",       "partition",   "one-way",   "loss",
     "duplicate",  "reorder",    "slow-net",   "pause",      "clock",       "slow-disk", "disk-full",
     "disk-error", "read-error", "rot",        "lost-write", "misdirected", "guest",     "no-start",
-    "wipe",       "join",       "usurp",      "state-db",   "rivals",      NULL,
+    "wipe",       "join",       "usurp",      "state-db",   "stall",       "rivals",    NULL,
 };
 
 /* ---- telling ---- */

@@ -283,15 +283,40 @@ TEST(a_full_queue_is_told_and_empties)
     assert_non_null(data);
     e.data = data;
     assert_int_equal(open_log(&w, m, 0, NULL), BX_OK);
-    while (bx_wal_append(w, n + 1, &e, 1) == BX_OK)
-        n++;
+    while (bx_wal_room(w, &e, 1) == 1)
+        assert_int_equal(bx_wal_append(w, ++n, &e, 1), BX_OK);
     assert_int_equal(n, BX_WAL_QUEUE_MAX / BX_WAL_ENTRY_MAX - 1);
-    assert_int_equal(bx_wal_append(w, n + 1, &e, 1), BX_BUSY);
+    assert_int_equal(bx_wal_room(w, &e, 1), 0);
+    assert_true(bx_wal_queued(w) > BX_WAL_QUEUE_MAX - 2 * BX_WAL_ENTRY_MAX);
     assert_true(bx_wal_begin(w));
     assert_int_equal(bx_wal_finish(w, bx_wal_run(w, NULL)), BX_OK);
-    assert_int_equal(bx_wal_append(w, n + 1, &e, 1), BX_OK);
+    assert_int_equal(bx_wal_room(w, &e, 1), 1);
     bx_wal_close(w);
     free(data);
+    memfs_destroy(m);
+}
+
+TEST(room_is_for_the_first_of_several_entries)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal_options o = {.fs = memfs_fs(m), .queue_bytes = 200};
+    struct bx_wal_entry e[3] = {
+        {.term = 1, .type = 1}, {.term = 1, .type = 1}, {.term = 1, .type = 1, .len = 100}};
+    static const uint8_t data[1000];
+    struct bx_wal *w;
+
+    e[2].data = data;
+    assert_int_equal(bx_wal_open(&w, &o, NULL), BX_OK);
+    assert_int_equal(bx_wal_room(w, e, 3), 2); /* of 56 bytes each, and one of 160 */
+    assert_int_equal(bx_wal_append(w, 1, e, 2), BX_OK);
+    assert_int_equal(bx_wal_queued(w), 112);
+    assert_int_equal(bx_wal_room(w, e, 1), 1);
+    assert_int_equal(bx_wal_room(w, e + 2, 1), 0);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_queued(w), 0);
+    e[2].len = sizeof data;
+    assert_int_equal(bx_wal_room(w, e + 2, 1), 1);
+    bx_wal_close(w);
     memfs_destroy(m);
 }
 

@@ -57,6 +57,11 @@ tests_unit_member_test_SOURCES = tests/unit/member_test.c
 tests_unit_member_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_member_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/stall_test
+tests_unit_stall_test_SOURCES = tests/unit/stall_test.c
+tests_unit_stall_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_stall_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/snapshot_send_test
 tests_unit_snapshot_send_test_SOURCES = tests/unit/snapshot_send_test.c
 tests_unit_snapshot_send_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

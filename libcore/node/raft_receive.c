@@ -1,0 +1,117 @@
+/* Messages for the core: what could harm it is dropped before. */
+#include "node/raft_priv.h"
+
+#include "wire/raftmsg.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Messages that are well formed and would still corrupt the core, whose asserts are compiled out:
+ * - a second leader in this term: the core would append its entries as a follower;
+ * - entries before the first one kept: it would take them for new ones;
+ * - an acknowledgement of entries that this leader does not have: it would count them. */
+static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
+{
+    const struct raft_append_entries *a = &m->append_entries;
+    const struct raft_install_snapshot *s = &m->install_snapshot;
+    const struct raft_append_entries_result *res = &m->append_entries_result;
+
+    if (m->type == RAFT_APPEND_ENTRIES_RESULT && bx_raft_is_leader(r) && res->rejected == 0 &&
+        res->term == raft_current_term(&r->core) && res->last_log_index > bx_wal_last(r->o.wal))
+        return "acknowledges entries beyond the leader's log";
+    if (m->type == RAFT_APPEND_ENTRIES) {
+        if (bx_raft_is_leader(r) && a->term == raft_current_term(&r->core))
+            return "from a second leader in this term";
+        if (a->n_entries > 0 && a->prev_log_index + 1 < bx_wal_first(r->o.wal))
+            return "entries before the last snapshot";
+    }
+    if (m->type == RAFT_INSTALL_SNAPSHOT) {
+        if (bx_raft_is_leader(r) && s->term == raft_current_term(&r->core))
+            return "from a second leader in this term";
+    }
+    return NULL;
+}
+
+/* While the disk stands still the log has no room for all: the message is cut to those entries that
+ * it has already or has room for, and the leader sends the others again. */
+static void cut_to_room(const struct bx_raft *r, struct raft_message *m)
+{
+    struct raft_append_entries *a = &m->append_entries;
+    unsigned n = 0;
+
+    if (m->type != RAFT_APPEND_ENTRIES)
+        return;
+    while (n < a->n_entries &&
+           bx_wal_term(r->o.wal, a->prev_log_index + 1 + n) == a->entries[n].term)
+        n++;
+    if (n < a->n_entries)
+        n += bx_raft_room(r, a->entries + n, a->n_entries - n);
+    if (n == 0)
+        bx_raftmsg_close(m);
+    a->n_entries = n;
+    a->entries = n == 0 ? NULL : a->entries;
+}
+
+static bool of_old_term(struct bx_raft *r, const struct raft_message *m)
+{
+    uint64_t term = raft_current_term(&r->core);
+
+    return (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term < term) ||
+           (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term < term);
+}
+
+static void note_leader(struct bx_raft *r, const struct raft_message *m)
+{
+    uint64_t term = raft_current_term(&r->core);
+
+    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term && r->claim_ms == 0) {
+        r->claim_ms = bx_raft_now(r);
+        r->claim_commit = m->append_entries.leader_commit;
+    }
+    if ((m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term) ||
+        (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term == term))
+        r->leader_contact_ms = bx_raft_now(r);
+}
+
+int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
+                    struct bx_err *err)
+{
+    struct raft_entry *entries = NULL;
+    char address[24];
+    struct raft_message m;
+    struct raft_event e;
+    const char *why;
+    int rc;
+
+    /* The core needs some text as the address of the sender. */
+    snprintf(address, sizeof address, "%llu", (unsigned long long)from);
+    rc = bx_raftmsg_read(p, len, from, address, &m, err);
+    if (rc != BX_OK)
+        return rc;
+    why = unsafe(r, &m);
+    if (why != NULL) {
+        bx_raftmsg_close(&m);
+        return bx_err_set(err, BX_CONFLICT, "Raft message from node %llu dropped: %s",
+                          (unsigned long long)from, why);
+    }
+    cut_to_room(r, &m);
+    if (m.type == RAFT_INSTALL_SNAPSHOT) {
+        rc = r->o.received(r->o.ctx, m.install_snapshot.last_index, m.install_snapshot.last_term,
+                           err);
+        if (rc != BX_OK) {
+            bx_raftmsg_close(&m);
+            return rc;
+        }
+    }
+    if (m.type == RAFT_APPEND_ENTRIES)
+        entries = m.append_entries.entries;
+    memset(&e, 0, sizeof e);
+    e.type = RAFT_RECEIVE;
+    e.receive.message = &m;
+    r->answers_old_term = of_old_term(r, &m);
+    bx_raft_step(r, &e);
+    r->answers_old_term = false;
+    raft_free(entries); /* the array only: core or log own the batch */
+    note_leader(r, &m);
+    return BX_OK;
+}
