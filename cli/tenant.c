@@ -137,8 +137,20 @@ static int tenant_create(struct run *r)
     return write_tenant(r, "tenant.create", true, "created");
 }
 
+static bool has_bound(const struct args *a)
+{
+    for (const struct flag *f = quota_flags; f->name != NULL; f++) {
+        if (args_has(a, f->name))
+            return true;
+    }
+    return false;
+}
+
 static int tenant_set(struct run *r)
 {
+    if (!has_bound(&r->args))
+        return run_fail_with(r, BX_INVALID, "blixardctl help tenant set lists the flags",
+                             "tenant set: no bound is given");
     return write_tenant(r, "tenant.set", true, "changed");
 }
 

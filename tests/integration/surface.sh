@@ -55,6 +55,7 @@ expect 0 "a tenant" ctl tenant create acme --quota-vcpus 4 --quota-memory 1GiB -
 expect 6 "a tenant that is there" ctl tenant create acme
 expect 2 "a tenant with a name that is none" ctl tenant create "a b"
 expect 2 "a quota that is no number" ctl tenant set acme --quota-vms many
+expect 2 "a change of no bound" ctl tenant set acme
 expect 2 "a quota that is no size" ctl tenant set acme --quota-memory lots
 expect 5 "a VM of a tenant that is not there" ctl vm create bad --tenant nobody
 expect 0 "a VM within the quota" ctl vm create mine --tenant acme --vcpus 3 --no-start
