@@ -12,7 +12,7 @@ static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
 {
     uint64_t oldest = bx_fsm_events_oldest(f);
 
-    if (since == 0 || since + 1 >= oldest)
+    if (since == 0 || since >= oldest || since + 1 == oldest)
         return BX_OK;
     bx_err_set(err, BX_NOT_FOUND, "events before %llu are no longer kept",
                (unsigned long long)oldest);

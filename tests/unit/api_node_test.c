@@ -51,23 +51,28 @@ static void ended(struct api_client *c)
 
 static const struct api_client_ops ops = {.reply = reply, .fail = refuse, .ended = ended};
 
-/* The code of the answer. */
-static int call(const char *method, const char *params)
+/* The code of the answer. The parameters are released. */
+static int call_packed(const char *method, struct bx_buf *params)
 {
     uint32_t before = n_answers;
-    struct bx_buf b = {0};
-    struct api_call *c;
+    struct api_call *c = api_call_create(api, &client, params->data, params->len);
 
-    memset(&error, 0, sizeof error);
-    assert_int_equal(bx_json_read(&b, params, strlen(params), 1 << 16, NULL), BX_OK);
-    c = api_call_create(api, &client, b.data, b.len);
     assert_non_null(c);
+    memset(&error, 0, sizeof error);
     api_call_run(c, bx_str(method),
                  bx_pack_parse(api->pack, c->message.data, c->message.len, 1 << 16, NULL));
-    bx_buf_release(&b);
+    bx_buf_release(params);
     test_cluster_settle(&w);
     assert_int_equal(n_answers, before + 1);
     return error.code;
+}
+
+static int call(const char *method, const char *params)
+{
+    struct bx_buf b = {0};
+
+    assert_int_equal(bx_json_read(&b, params, strlen(params), 1 << 16, NULL), BX_OK);
+    return call_packed(method, &b);
 }
 
 /* ---- the cluster ---- */
@@ -197,6 +202,16 @@ TEST(a_place_in_a_list_that_is_none_is_refused_with_a_hint)
     assert_true(error.hint[0] != '\0');
     assert_int_equal(call("node.list", "{\"match\": {\"nme\": \"m1\"}}"), BX_INVALID);
     assert_int_equal(call("node.list", "{\"after\": \"1\"}"), BX_OK);
+}
+
+TEST(after_the_last_number_there_are_no_events)
+{
+    struct bx_buf b = {0};
+
+    bx_pw_map(&b, 1);
+    bx_pw_str(&b, "since");
+    bx_pw_u64(&b, UINT64_MAX);
+    assert_int_equal(call_packed("events.list", &b), BX_OK);
 }
 
 int main(void)
