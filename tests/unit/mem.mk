@@ -10,8 +10,11 @@ tests_unit_mem_buf_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_mem_buf_test_LDADD = $(TEST_LIBS)
 
 # Skipped where nothing is tracked.
-check_PROGRAMS += tests/unit/mem_track_test
-tests_unit_mem_track_test_SOURCES = tests/unit/mem_track_test.c
+check_PROGRAMS += tests/unit/mem_track_test tests/unit/mem_scope_test
+tests_unit_mem_scope_test_SOURCES = tests/unit/mem_scope_test.c tests/unit/mem_track_help.h
+tests_unit_mem_scope_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_scope_test_LDADD = $(TEST_LIBS)
+tests_unit_mem_track_test_SOURCES = tests/unit/mem_track_test.c tests/unit/mem_track_help.h
 tests_unit_mem_track_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_mem_track_test_LDADD = $(TEST_LIBS) $(UV_LIBS)
 

@@ -11,17 +11,23 @@ tests_unit_fsm_damage_test_SOURCES = tests/unit/fsm_damage_test.c
 tests_unit_fsm_damage_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_fsm_damage_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/session_test
-
-tests_unit_session_test_SOURCES = tests/unit/session_test.c
+SESSION_HELP = tests/unit/session_help.c tests/unit/session_help.h
+check_PROGRAMS += tests/unit/session_test tests/unit/session_store_test
+tests_unit_session_test_SOURCES = tests/unit/session_test.c $(SESSION_HELP)
 tests_unit_session_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_session_test_LDADD = $(TEST_LIBS)
+tests_unit_session_store_test_SOURCES = tests/unit/session_store_test.c $(SESSION_HELP)
+tests_unit_session_store_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_session_store_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/view_test
-
-tests_unit_view_test_SOURCES = tests/unit/view_test.c
+VIEW_HELP = tests/unit/view_help.c tests/unit/view_help.h
+check_PROGRAMS += tests/unit/view_test tests/unit/view_rows_test
+tests_unit_view_test_SOURCES = tests/unit/view_test.c $(VIEW_HELP)
 tests_unit_view_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_view_test_LDADD = $(TEST_LIBS)
+tests_unit_view_rows_test_SOURCES = tests/unit/view_rows_test.c $(VIEW_HELP)
+tests_unit_view_rows_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_view_rows_test_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/dump_test
 

@@ -1,5 +1,8 @@
 # Unit tests of wire.
-check_PROGRAMS += tests/unit/command_test
+check_PROGRAMS += tests/unit/command_test tests/unit/batch_test
+tests_unit_batch_test_SOURCES = tests/unit/batch_test.c
+tests_unit_batch_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_batch_test_LDADD = $(TEST_LIBS)
 
 tests_unit_command_test_SOURCES = tests/unit/command_test.c
 tests_unit_command_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
