@@ -12,9 +12,9 @@
 #define CHUNK (256u << 10)   /* a chunk ends once it exceeds this size */
 #define ROW_MAX (767u << 10) /* an entry's outcomes are the largest rows */
 #define EVENT_MAX 400u       /* names of at most 63 bytes each, and fixed text */
-#define OUTCOME_MAX (BX_ERR_MSG + BX_ERR_HINT + 192u)
 
-_Static_assert(OUTCOME_MAX *BX_BATCH_COMMANDS_MAX <= ROW_MAX, "an entry's outcomes fit a row");
+_Static_assert(BX_OUTCOME_BYTES_MAX *BX_BATCH_COMMANDS_MAX <= ROW_MAX,
+               "an entry's outcomes fit a row");
 _Static_assert(BX_EVENTS_BYTES_MAX + EVENT_MAX * BX_BATCH_COMMANDS_MAX <= ROW_MAX,
                "an entry's events fit a row");
 _Static_assert(CHUNK + ROW_MAX + 256 <= 1u << 20, "a chunk keeps its bound");

@@ -157,15 +157,6 @@ static void fill_outcome(struct bx_fsm *f, const struct bx_cmd_header *head, uin
     o->hint = rc == BX_OK ? bx_str("") : plain(f, err->hint);
 }
 
-static void keep_outcome(struct bx_fsm *f, uint64_t index, const struct bx_outcome *o)
-{
-    size_t at = f->outcomes_blob.len;
-
-    append_record(&f->outcomes_blob, &bx_outcome_schema, o);
-    bx_sessions_keep(&f->sessions, index, f->session_ms, o, f->outcomes_blob.data + at,
-                     f->outcomes_blob.len - at);
-}
-
 static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *batch,
                       uint32_t place, const struct bx_cmd_header *head,
                       const union bx_cmd_body *body)
@@ -179,6 +170,7 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
     int rc = BX_OK;
 
     memset(&o, 0, sizeof o);
+    f->sessions.shared = bx_row_as_cluster(bx_view_cluster_row(&f->view))->level > 1;
     if (counted)
         rc = bx_sessions_check(&f->sessions, head, principal, &o, &repeated, &err);
     fresh = rc == BX_OK && !repeated;
@@ -187,7 +179,7 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
     if (!repeated)
         fill_outcome(f, head, principal, rc, &err, &o);
     if (fresh && counted)
-        keep_outcome(f, index, &o);
+        bx_sessions_keep(&f->sessions, index, f->session_ms, &o);
     o.message = keep_text(f, o.message);
     o.hint = keep_text(f, o.hint);
     bx_must_ok(bx_results_push(&f->results, (struct bx_result){index, place, o}));
@@ -253,10 +245,9 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
     return BX_OK;
 }
 
-static void begin_blobs(struct bx_fsm *f)
+static void put_outcomes(void *ctx, uint64_t entry, uint64_t time_ms, const struct bx_buf *row)
 {
-    bx_must_ok(bx_blob_begin(&f->events_blob));
-    bx_must_ok(bx_blob_begin(&f->outcomes_blob));
+    bx_store_put_outcomes(((struct bx_fsm *)ctx)->store, entry, time_ms, row->data, row->len);
 }
 
 static void write_blobs(struct bx_fsm *f, uint64_t index, uint64_t first)
@@ -268,11 +259,7 @@ static void write_blobs(struct bx_fsm *f, uint64_t index, uint64_t first)
         bx_fsm_count_events(f, first, f->view.revision);
         bx_fsm_trim_events(f);
     }
-    if (bx_blob_has_records(&f->outcomes_blob)) {
-        bx_blob_seal(&f->outcomes_blob, BX_KIND_OUTCOMES, index, 0, f->session_ms);
-        bx_store_put_outcomes(f->store, index, f->session_ms, f->outcomes_blob.data,
-                              f->outcomes_blob.len);
-    }
+    bx_sessions_write(&f->sessions, &f->outcomes_row, put_outcomes, f);
 }
 
 int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t len,
@@ -289,7 +276,7 @@ int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t l
     if (data != NULL) {
         rc = bx_batch_open(data, len, &b, err);
         if (rc == BX_OK) {
-            begin_blobs(f);
+            bx_must_ok(bx_blob_begin(&f->events_blob));
             rc = apply_batch(f, index, &b, err);
         }
         if (rc != BX_OK)

@@ -39,7 +39,7 @@ struct bx_fsm_options {
     const char *path;         /* of state.db; ":memory:" is allowed */
     bool trusted;             /* false: remove an existing database first */
     uint32_t events_max;      /* log entries whose events are kept; 0: 100,000 */
-    uint32_t sessions_max;    /* 0: 65,536 */
+    uint32_t sessions_max;    /* held ones (state/session.h); 0: 65,536 */
     uint64_t session_ttl_ms;  /* time measured by leaders; 0: one hour */
     uint32_t level;           /* highest feature level this node reads; 0: BX_LEVEL */
     uint64_t configs_max;     /* bound on shared VM configurations; 0: 65,536 */

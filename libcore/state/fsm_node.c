@@ -40,6 +40,8 @@ int bx_fsm_cluster_upgrade(struct bx_fsm *f, struct bx_call *c)
     struct bx_cluster_row d = *bx_row_as_cluster(bx_view_cluster_row(&f->view));
     char text[32], *kept;
 
+    if (!d.created)
+        return bx_err_set(c->err, BX_CONFLICT, "there is no cluster yet");
     if (level <= d.level) {
         c->out->existed = true;
         return BX_OK;

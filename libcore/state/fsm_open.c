@@ -124,7 +124,7 @@ void bx_fsm_close(struct bx_fsm *f)
     bx_arena_close(&f->turn);
     bx_arena_close(&f->scratch);
     bx_buf_release(&f->events_blob);
-    bx_buf_release(&f->outcomes_blob);
+    bx_buf_release(&f->outcomes_row);
     bx_free(f->path);
     bx_free(f);
 }

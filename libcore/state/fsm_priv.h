@@ -70,7 +70,7 @@ struct bx_fsm {
     struct bx_arena turn; /* memory of results and events */
     /* ---- of the entry ---- */
     struct bx_arena scratch;
-    struct bx_buf events_blob, outcomes_blob;
+    struct bx_buf events_blob, outcomes_row;
     /* ---- of the command ---- */
     struct bx_changes changes;
     struct bx_call_events told;

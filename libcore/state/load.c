@@ -41,7 +41,7 @@ int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *stored)
 
         rc = bx_flat_read(&bx_outcome_schema, aligned.data + at, b.n - at, &o, NULL, &used, NULL);
         if (rc == BX_OK)
-            bx_sessions_keep(&f->sessions, b.entry, b.last, &o, aligned.data + at, used);
+            bx_sessions_load(&f->sessions, b.entry, b.last, &o, aligned.data + at, used);
         at += used;
     }
     bx_buf_release(&aligned);

@@ -3,7 +3,8 @@ libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
 	libcore/state/index.h libcore/state/index.c \
 	libcore/state/view.h libcore/state/view.c \
 	libcore/state/config.c libcore/state/rows.c libcore/state/rows.h \
-	libcore/state/session.c libcore/state/session.h \
+	libcore/state/session.c libcore/state/session.h libcore/state/session_priv.h \
+	libcore/state/session_row.c libcore/state/session_class.c \
 	libcore/state/blob.c libcore/state/blob.h \
 	libcore/state/store.c libcore/state/store.h \
 	libcore/state/store_sql.c libcore/state/store_sql.h \

@@ -1,31 +1,21 @@
-#include "state/session.h"
+#include "state/session_priv.h"
 
 #include "codec/flat.h"
 #include "mem/alloc.h"
+#include "state/rows.h"
 
 #include <assert.h>
 
-struct bx_outcome_blob { /* the stored outcomes of one entry */
-    uint64_t entry;
-    uint32_t live;
+/* For each class: one session for so many held ones, and so many bytes for each. */
+static const struct {
+    uint32_t part, bytes_each;
+} bounds[BX__SESSION_KINDS] = {
+    [BX_SESSION_HELD] = {1, 512},
+    [BX_SESSION_SPARE] = {8, 512},
+    [BX_SESSION_NODE] = {16, 2048},
 };
-
-struct kept {
-    TAILQ_ENTRY(kept) link;
-    uint64_t sequence, body_hash, hash;
-    struct bx_outcome_blob *blob;
-    uint32_t len;
-    _Alignas(8) uint8_t record[];
-};
-TAILQ_HEAD(kept_list, kept);
-
-struct bx_session {
-    TAILQ_ENTRY(bx_session) link;
-    uint8_t id[16];
-    uint64_t floor, last_ms, principal_hash;
-    uint32_t n;
-    struct kept_list outcomes; /* by sequence */
-};
+#define CLASS_MIN 4u /* but never less, */
+#define BYTES_MIN (2u << 20)
 
 static bool same_id(const void *item, const void *key)
 {
@@ -37,48 +27,86 @@ static struct bx_session *find(const struct bx_sessions *ss, const uint8_t id[16
     return bx_map_get(&ss->by_id, bx_hash(id, 16), same_id, id);
 }
 
+static void init_class(struct bx_session_class *c, uint32_t max, uint32_t bytes_each)
+{
+    TAILQ_INIT(&c->by_use);
+    c->max = max;
+    c->bytes_max = (uint64_t)max * bytes_each;
+    if (c->bytes_max < BYTES_MIN)
+        c->bytes_max = BYTES_MIN;
+}
+
 void bx_sessions_init(struct bx_sessions *ss, uint32_t max, uint64_t ttl_ms, uint64_t *digest)
 {
     memset(ss, 0, sizeof *ss);
-    TAILQ_INIT(&ss->by_use);
-    ss->max = max;
+    for (int i = 0; i < BX__SESSION_KINDS; i++) {
+        uint32_t n = max / bounds[i].part;
+
+        init_class(&ss->classes[i], i != BX_SESSION_HELD && n < CLASS_MIN ? CLASS_MIN : n,
+                   bounds[i].bytes_each);
+    }
+    TAILQ_INIT(&ss->stale);
     ss->ttl_ms = ttl_ms;
+    ss->node_hash = bx_hash(BX_PRINCIPAL_NODE, sizeof BX_PRINCIPAL_NODE - 1);
     ss->digest = digest;
 }
 
 /* ---- dropping ---- */
 
-static void release_blob(struct bx_sessions *ss, struct bx_outcome_blob *b)
-{
-    if (--b->live > 0)
-        return;
-    if (ss->unused != NULL)
-        ss->unused(ss->ctx, b->entry);
-    if (ss->current == b)
-        ss->current = NULL;
-    ss->blobs--;
-    bx_slab_free(&ss->slab, b, sizeof *b);
-}
-
-static void drop(struct bx_sessions *ss, struct bx_session *s, struct kept *k)
+/* Out of its session's outcomes; it is still in its blob. */
+static void detach(struct bx_sessions *ss, struct bx_session *s, struct bx_kept *k)
 {
     TAILQ_REMOVE(&s->outcomes, k, link);
     s->n--;
+    bx_session_grow(ss, s, -(int64_t)k->len);
     *ss->digest -= k->hash;
-    release_blob(ss, k->blob);
-    bx_slab_free(&ss->slab, k, sizeof *k + k->len);
+}
+
+/* Below the floor: what was kept later says so. */
+static void drop_below(struct bx_sessions *ss, struct bx_session *s)
+{
+    struct bx_kept *low;
+
+    while ((low = TAILQ_FIRST(&s->outcomes)) != NULL && low->sequence < s->floor) {
+        detach(ss, s, low);
+        TAILQ_INSERT_TAIL(&s->dropped, low, link);
+        bx_kept_dropped(ss, low);
+    }
 }
 
 static void drop_session(struct bx_sessions *ss, struct bx_session *s)
 {
-    struct kept *k;
+    struct bx_kept *k;
 
-    while ((k = TAILQ_FIRST(&s->outcomes)) != NULL)
-        drop(ss, s, k);
-    TAILQ_REMOVE(&ss->by_use, s, link);
+    while ((k = TAILQ_FIRST(&s->outcomes)) != NULL) {
+        detach(ss, s, k);
+        bx_kept_free(ss, k);
+    }
+    while ((k = TAILQ_FIRST(&s->dropped)) != NULL) {
+        TAILQ_REMOVE(&s->dropped, k, link);
+        bx_kept_free(ss, k);
+    }
+    bx_session_leave(ss, s);
     bx_map_remove(&ss->by_id, bx_hash(s->id, 16), s);
-    ss->n--;
     bx_slab_free(&ss->slab, s, sizeof *s);
+}
+
+void bx_session_forget(struct bx_sessions *ss, struct bx_session *s)
+{
+    struct bx_kept *k;
+
+    TAILQ_FOREACH(k, &s->outcomes, link)
+    bx_outcome_blob_stale(ss, k->blob);
+    TAILQ_FOREACH(k, &s->dropped, link)
+    bx_outcome_blob_stale(ss, k->blob);
+    drop_session(ss, s);
+}
+
+void bx_session_forget_outcome(struct bx_sessions *ss, struct bx_session *s, struct bx_kept *k)
+{
+    bx_outcome_blob_stale(ss, k->blob);
+    detach(ss, s, k);
+    bx_kept_free(ss, k);
 }
 
 void bx_sessions_close(struct bx_sessions *ss)
@@ -86,27 +114,35 @@ void bx_sessions_close(struct bx_sessions *ss)
     struct bx_session *s;
 
     ss->unused = NULL; /* stored outcomes are not deleted */
-    while ((s = TAILQ_FIRST(&ss->by_use)) != NULL)
-        drop_session(ss, s);
+    for (int i = 0; i < BX__SESSION_KINDS; i++) {
+        while ((s = TAILQ_FIRST(&ss->classes[i].by_use)) != NULL)
+            drop_session(ss, s);
+    }
     bx_map_close(&ss->by_id);
+    bx_map_close(&ss->owners);
     bx_slab_close(&ss->slab);
 }
 
+/* Their rows keep them until nothing else is in there: loading them drops them by their time. */
 void bx_sessions_expire(struct bx_sessions *ss, uint64_t now_ms)
 {
     struct bx_session *s;
 
-    while ((s = TAILQ_FIRST(&ss->by_use)) != NULL && s->last_ms + ss->ttl_ms < now_ms)
-        drop_session(ss, s);
+    for (int i = 0; i < BX__SESSION_KINDS; i++) {
+        struct bx_session_list *list = &ss->classes[i].by_use;
+
+        while ((s = TAILQ_FIRST(list)) != NULL && s->last_ms + ss->ttl_ms < now_ms)
+            drop_session(ss, s);
+    }
 }
 
 /* ---- checking ---- */
 
-static struct kept *kept_of(struct bx_session *s, uint64_t sequence)
+static struct bx_kept *kept_of(struct bx_session *s, uint64_t sequence)
 {
-    struct kept *k;
+    struct bx_kept *k;
 
-    TAILQ_FOREACH_REVERSE(k, &s->outcomes, kept_list, link)
+    TAILQ_FOREACH_REVERSE(k, &s->outcomes, bx_kept_list, link)
     {
         if (k->sequence <= sequence)
             break;
@@ -114,19 +150,11 @@ static struct kept *kept_of(struct bx_session *s, uint64_t sequence)
     return k != NULL && k->sequence == sequence ? k : NULL;
 }
 
-static int refuse(struct bx_err *err, int code, const char *what, const char *hint)
+static int refuse(struct bx_err *err, const char *what, const char *hint)
 {
-    bx_err_set(err, code, "%s", what);
+    bx_err_set(err, BX_CONFLICT, "%s", what);
     bx_err_hint(err, "%s", hint);
-    return code;
-}
-
-/* True if there is space for another outcome, possibly after dropping those below the new floor. */
-static bool has_room(const struct bx_session *s, const struct bx_cmd_header *head)
-{
-    uint64_t lowest = s->n == 0 ? 0 : TAILQ_FIRST(&s->outcomes)->sequence;
-
-    return s->n < BX_SESSION_OUTCOMES_MAX || (lowest < head->floor && lowest < head->sequence);
+    return BX_CONFLICT;
 }
 
 int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_header *head,
@@ -134,26 +162,21 @@ int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_header *head,
                       struct bx_err *err)
 {
     struct bx_session *s = find(ss, head->session);
-    struct kept *k;
+    struct bx_kept *k;
 
     *repeated = false;
     if (s == NULL)
-        return ss->n < ss->max ? BX_OK
-                               : refuse(err, BX_BUSY, "the table of request ids is full",
-                                        "nothing was done; try again later");
+        return bx_session_admit(ss, NULL, head, principal_hash, err);
     if (s->principal_hash != principal_hash)
-        return refuse(err, BX_CONFLICT, "this request id belongs to another user",
-                      "use another --request-id");
+        return refuse(err, "this request id belongs to another user", "use another --request-id");
     if (head->sequence < s->floor)
-        return refuse(err, BX_CONFLICT, "this request was answered, and its outcome was dropped",
+        return refuse(err, "this request was answered, and its outcome was dropped",
                       "use a new --request-id for a new request");
     k = kept_of(s, head->sequence);
     if (k == NULL)
-        return has_room(s, head) ? BX_OK
-                                 : refuse(err, BX_BUSY, "this session has too many outcomes",
-                                          "raise the floor, the lowest sequence still waited for");
+        return bx_session_admit(ss, s, head, principal_hash, err);
     if (k->body_hash != head->body_hash)
-        return refuse(err, BX_CONFLICT, "this request id was already used for another request",
+        return refuse(err, "this request id was already used for another request",
                       "use another --request-id");
     *repeated = true;
     /* An outcome has no arrays, so no arena is needed. */
@@ -162,69 +185,104 @@ int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_header *head,
 
 /* ---- keeping ---- */
 
-static void *take(struct bx_sessions *ss, size_t n)
-{
-    void *p = bx_slab_calloc(&ss->slab, n);
-
-    if (p == NULL)
-        bx_oom(n);
-    return p;
-}
-
 static struct bx_session *add_session(struct bx_sessions *ss, const struct bx_outcome *o)
 {
-    struct bx_session *s = take(ss, sizeof *s);
+    struct bx_session *s = bx_session_take(ss, sizeof *s);
 
     memcpy(s->id, o->session, 16);
     s->principal_hash = o->principal_hash;
+    s->kind = o->principal_hash == ss->node_hash ? BX_SESSION_NODE
+              : o->spare                         ? BX_SESSION_SPARE
+                                                 : BX_SESSION_HELD;
     TAILQ_INIT(&s->outcomes);
-    TAILQ_INSERT_TAIL(&ss->by_use, s, link);
+    TAILQ_INIT(&s->dropped);
+    bx_session_enter(ss, s);
     if (bx_map_add(&ss->by_id, bx_hash(s->id, 16), s) != BX_OK)
         bx_oom(sizeof *s);
-    ss->n++;
     return s;
 }
 
-static void insert(struct bx_session *s, struct kept *k)
+static void insert(struct bx_session *s, struct bx_kept *k)
 {
-    struct kept *before = TAILQ_LAST(&s->outcomes, kept_list);
+    struct bx_kept *before = TAILQ_LAST(&s->outcomes, bx_kept_list);
 
     while (before != NULL && before->sequence > k->sequence)
-        before = TAILQ_PREV(before, kept_list, link);
+        before = TAILQ_PREV(before, bx_kept_list, link);
     if (before == NULL)
         TAILQ_INSERT_HEAD(&s->outcomes, k, link);
     else
         TAILQ_INSERT_AFTER(&s->outcomes, before, k, link);
     s->n++;
+    s->newest = k;
 }
 
-void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms,
-                      const struct bx_outcome *o, const uint8_t *record, size_t len)
+/* The session was used: it is the last of its class, which may be another one now. */
+static void touch(struct bx_sessions *ss, struct bx_session *s, const struct bx_outcome *o,
+                  uint64_t now_ms)
+{
+    s->last_ms = now_ms;
+    if (s->kind == BX_SESSION_SPARE && !o->spare) {
+        bx_session_leave(ss, s);
+        s->kind = BX_SESSION_HELD;
+        bx_session_enter(ss, s);
+    } else {
+        bx_session_last(ss, s);
+    }
+}
+
+static uint64_t floor_after(const struct bx_session *s, const struct bx_outcome *o)
+{
+    uint64_t floor = o->floor < o->sequence ? o->floor : o->sequence;
+
+    return s != NULL && s->floor > floor ? s->floor : floor;
+}
+
+/* k has its record. */
+static struct bx_session *keep(struct bx_sessions *ss, struct bx_kept *k, uint64_t entry,
+                               uint64_t now_ms, const struct bx_outcome *o)
 {
     struct bx_session *s = find(ss, o->session);
-    struct kept *k = take(ss, sizeof *k + len), *low;
 
     if (s == NULL)
         s = add_session(ss, o);
-    if (ss->current == NULL || ss->current->entry != entry) {
-        ss->current = take(ss, sizeof *ss->current);
-        ss->current->entry = entry;
-        ss->blobs++;
-    }
-    *k = (struct kept){.sequence = o->sequence,
-                       .body_hash = o->body_hash,
-                       .hash = bx_hash(record, len),
-                       .blob = ss->current,
-                       .len = (uint32_t)len};
-    memcpy(k->record, record, len);
-    k->blob->live++;
+    k->session = s;
+    k->sequence = o->sequence;
+    k->body_hash = o->body_hash;
+    k->hash = bx_hash(k->record, k->len);
+    k->blob = bx_outcome_blob_of(ss, entry, now_ms);
+    k->blob->bytes += k->len;
+    TAILQ_INSERT_TAIL(&k->blob->outcomes, k, place);
     *ss->digest += k->hash;
     insert(s, k);
-    if (o->floor > s->floor)
-        s->floor = o->floor < o->sequence ? o->floor : o->sequence;
-    while ((low = TAILQ_FIRST(&s->outcomes)) != NULL && low->sequence < s->floor)
-        drop(ss, s, low);
-    s->last_ms = now_ms;
-    TAILQ_REMOVE(&ss->by_use, s, link);
-    TAILQ_INSERT_TAIL(&ss->by_use, s, link);
+    bx_session_grow(ss, s, (int64_t)k->len);
+    s->floor = floor_after(s, o);
+    drop_below(ss, s);
+    touch(ss, s, o, now_ms);
+    return s;
+}
+
+void bx_sessions_load(struct bx_sessions *ss, uint64_t entry, uint64_t time_ms,
+                      const struct bx_outcome *o, const uint8_t *record, size_t len)
+{
+    struct bx_kept *k = bx_kept_take(ss, len);
+
+    memcpy(k->record, record, len);
+    keep(ss, k, entry, time_ms, o);
+}
+
+/* The newest outcome tells of the session what others told that may be forgotten before it. */
+void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms, struct bx_outcome *o)
+{
+    struct bx_session *s = find(ss, o->session);
+    struct bx_kept *k;
+
+    o->spare = ss->shared && o->code != BX_OK && (s == NULL || s->kind == BX_SESSION_SPARE);
+    if (ss->shared)
+        o->floor = floor_after(s, o);
+    k = bx_kept_take(ss, bx_flat_size(&bx_outcome_schema, o));
+    bx_row_write(&bx_outcome_schema, o, k->record);
+    s = keep(ss, k, entry, now_ms, o);
+    bx_outcome_blob_stale(ss, k->blob);
+    if (ss->shared)
+        bx_session_trim(ss, s);
 }

@@ -38,7 +38,7 @@ static const char ddl[] =
 
 static const char *const sql[S__STMTS] = {
     [S_PUT_EVENTS] = "INSERT INTO events VALUES(?1,?2,?3,?4)",
-    [S_PUT_OUTCOMES] = "INSERT INTO outcomes VALUES(?1,?2,?3)",
+    [S_PUT_OUTCOMES] = "INSERT OR REPLACE INTO outcomes VALUES(?1,?2,?3)",
     [S_DEL_OUTCOMES] = "DELETE FROM outcomes WHERE entry=?1",
     [S_OLDEST_EVENT] = "SELECT first FROM events ORDER BY entry LIMIT 1",
     [S_TRIM_EVENTS] =

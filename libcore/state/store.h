@@ -41,6 +41,7 @@ void bx_store_put(struct bx_store *s, const struct bx_row *row);
 void bx_store_delete(struct bx_store *s, const struct bx_row *row);
 void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uint64_t last,
                          const void *p, size_t n);
+/* Replaces the entry's row. */
 void bx_store_put_outcomes(struct bx_store *s, uint64_t entry, uint64_t time_ms, const void *p,
                            size_t n);
 void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry);

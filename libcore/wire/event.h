@@ -53,6 +53,7 @@ struct bx_outcome {
     struct bx_str message, hint; /* of an error; at most BX_ERR_MSG and BX_ERR_HINT bytes */
     uint64_t floor;              /* the client's floor when it sent the request */
     uint64_t principal_hash;     /* hash of the sender; the outcome is returned to no one else */
+    bool spare; /* a refusal, and its session has carried out nothing (state/session.h) */
 };
 extern const struct bx_schema bx_outcome_schema;
 

@@ -8,7 +8,8 @@
  * side, and until the level is raised each step of an upgrade can be taken back.
  *
  *   1  the first release
- *   2  tenants with quotas, metadata of virtual machines, vm.rename, cluster.upgrade */
+ *   2  tenants with quotas, metadata of virtual machines, vm.rename, cluster.upgrade; sessions with
+ *      bounds for each principal (state/session.h) */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 

@@ -165,6 +165,13 @@ void test_fsm_refused(const struct test_fsm *t, int code, const char *words, con
         fail_msg("\"%s\" lacks \"%s\", or \"%s\" lacks \"%s\"", t->message, words, t->hint, hint);
 }
 
+void test_fsm_cluster(struct test_fsm *t, uint32_t level)
+{
+    struct bx_cmd_cluster_create c = {.name = bx_str("lab"), .level = level};
+
+    assert_int_equal(test_fsm_apply(t, BX_CMD_CLUSTER_CREATE, &c), BX_OK);
+}
+
 void test_fsm_node(struct test_fsm *t, uint64_t id, const char *name)
 {
     char address[64];

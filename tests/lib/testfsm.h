@@ -32,6 +32,8 @@ int test_fsm_apply(struct test_fsm *t, uint16_t kind, const void *body);
 int test_fsm_call(struct test_fsm *t, const struct bx_cmd_header *head, const void *body);
 /* The last command was refused with this code, and with these words in message and hint. */
 void test_fsm_refused(const struct test_fsm *t, int code, const char *words, const char *hint);
+/* Create the cluster, at a feature level; without, it is 1. */
+void test_fsm_cluster(struct test_fsm *t, uint32_t level);
 void test_fsm_node(struct test_fsm *t, uint64_t id, const char *name);
 /* A VM of 1 vcpu and 128 MiB, without disk; its uuid to `uuid`, which may be NULL. */
 int test_fsm_vm(struct test_fsm *t, const char *name, uint8_t restart, uint8_t uuid[16]);

@@ -217,6 +217,14 @@ static void append(struct test_batch *b, const struct bx_buf *command)
     assert_int_equal(bx_buf_append(&b->buf, command->data, command->len), BX_OK);
 }
 
+/* Whose session it is: sometimes another's. */
+static struct bx_str principal_of(uint64_t session, bool wrong)
+{
+    static const char *const names[] = {"alice", "bob", "node", "alice"};
+
+    return bx_str(wrong ? "mallory" : names[session % 4]);
+}
+
 static void add_counted(struct draw *d, struct test_batch *b)
 {
     uint64_t i = below(d, TEST_SESSIONS), what = below(d, 12);
@@ -232,7 +240,7 @@ static void add_counted(struct draw *d, struct test_batch *b)
     d->head.session[5] = (uint8_t)(1 + i);
     d->head.sequence = d->g->sessions[i].sequence;
     d->head.floor = d->head.sequence > 3 ? d->head.sequence - below(d, 4) : 0;
-    d->head.principal = bx_str(what == 2 ? "mallory" : "alice");
+    d->head.principal = principal_of(i, what == 2);
     if (what == 3 && d->head.sequence > 5)
         d->head.sequence -= 5;
     last->len = 0;

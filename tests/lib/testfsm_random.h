@@ -7,7 +7,7 @@
 
 #include "lib/testfsm.h"
 
-#define TEST_SESSIONS 6
+#define TEST_SESSIONS 24
 
 struct test_commands { /* zero but for the seed; close it */
     uint64_t seed;

@@ -303,6 +303,27 @@ static int make_tenant_dump(struct bx_buf *out)
     return BX_OK;
 }
 
+/* What was carried out, and what was refused. */
+static int make_outcome_dump(struct bx_buf *out)
+{
+    struct bx_cmd_header head = {
+        .kind = BX_CMD_VM_DELETE, .sequence = 1, .session = {1}, .principal = bx_str("alice")};
+    struct bx_cmd_vm_delete body = {bx_str("a")};
+    struct test_fsm t = {.index = 0};
+
+    test_fsm_open(&t);
+    test_fsm_cluster(&t, 2);
+    test_fsm_node(&t, 1, "n1");
+    test_fsm_vm(&t, "a", 1, NULL);
+    test_fsm_call(&t, &head, &body);
+    head.session[0] = 2;
+    body.vm = bx_str("nothing");
+    test_fsm_call(&t, &head, &body);
+    test_fsm_dump(&t, out);
+    test_fsm_close(&t);
+    return BX_OK;
+}
+
 /* ---- a client's request ---- */
 
 static int make_request(struct bx_buf *out)
@@ -454,6 +475,7 @@ const struct golden_item golden_items[] = {
     {"dump", make_dump, true}, /* of two nodes, when events and outcomes were not sealed */
     {"dump-2", make_dump, false},
     {"dump-3", make_tenant_dump, false}, /* with a kind that dump-2 is older than */
+    {"dump-4", make_outcome_dump, false},
     {"request", make_request, false},
     {"frame-hello", make_hello, false},
     {"frame-ping", make_ping, false},

@@ -83,6 +83,14 @@ static const struct bx_outcome outcome = {.session = ID(0x51),
                                           .hint = S("blixardctl node list"),
                                           .floor = 7,
                                           .principal_hash = 0x19aabbccddeeff00};
+static const struct bx_outcome outcome_spare = {.session = ID(0x52),
+                                                .sequence = 1,
+                                                .body_hash = 0x1122334455667789,
+                                                .revision = 78,
+                                                .code = BX_NOT_FOUND,
+                                                .message = S("no VM \"web\""),
+                                                .principal_hash = 0x19aabbccddeeff00,
+                                                .spare = true};
 static const struct bx_hello hello = {ID(0xc1), ID(0xc2),       3,        ID(0xf1), 1, 2,
                                       6,        S("not today"), {NULL, 0}};
 static const struct bx_hello hello_version = {
@@ -264,6 +272,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add_commands();
         add("event", &bx_event_schema, &event);
         add("outcome", &bx_outcome_schema, &outcome);
+        add("outcome-spare", &bx_outcome_schema, &outcome_spare);
         add("hello", &bx_hello_schema, &hello);
         add("hello-version", &bx_hello_schema, &hello_version);
         add("read", &bx_read_schema, &read_);
