@@ -11,7 +11,8 @@ tests_unit_cli_args_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
 tests_unit_cli_args_test_CFLAGS = $(CLI_TEST_CFLAGS)
 tests_unit_cli_args_test_LDADD = $(CLI_TEST_LIBS)
 
-tests_unit_cli_client_test_SOURCES = tests/unit/cli_client_test.c
+tests_unit_cli_client_test_SOURCES = tests/unit/cli_client_test.c tests/unit/cli_fake.c \
+	tests/unit/cli_fake.h
 tests_unit_cli_client_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
 tests_unit_cli_client_test_CFLAGS = $(CLI_TEST_CFLAGS)
 tests_unit_cli_client_test_LDADD = $(CLI_TEST_LIBS)

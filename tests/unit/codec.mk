@@ -14,6 +14,11 @@ tests_unit_codec_flat_test_SOURCES = tests/unit/codec_flat_test.c tests/unit/cod
 tests_unit_codec_flat_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_flat_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/codec_pack_record_test
+tests_unit_codec_pack_record_test_SOURCES = tests/unit/codec_pack_record_test.c tests/unit/codec_record.h
+tests_unit_codec_pack_record_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_codec_pack_record_test_LDADD = $(TEST_LIBS)
+
 tests_unit_codec_pack_test_SOURCES = tests/unit/codec_pack_test.c tests/unit/codec_record.h
 tests_unit_codec_pack_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_pack_test_LDADD = $(TEST_LIBS)
@@ -22,8 +27,12 @@ tests_unit_codec_json_test_SOURCES = tests/unit/codec_json_test.c
 tests_unit_codec_json_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_json_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/codec_nested_test
-tests_unit_codec_nested_test_SOURCES = tests/unit/codec_nested_test.c tests/unit/codec_tree.h
+CODEC_TREE_HELP = tests/unit/codec_tree.h tests/unit/codec_tree_help.h
+check_PROGRAMS += tests/unit/codec_nested_test tests/unit/codec_damage_test
+tests_unit_codec_damage_test_SOURCES = tests/unit/codec_damage_test.c $(CODEC_TREE_HELP)
+tests_unit_codec_damage_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_codec_damage_test_LDADD = $(TEST_LIBS)
+tests_unit_codec_nested_test_SOURCES = tests/unit/codec_nested_test.c $(CODEC_TREE_HELP)
 tests_unit_codec_nested_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_nested_test_LDADD = $(TEST_LIBS)
 
@@ -43,8 +52,13 @@ tests_unit_golden_test_SOURCES = tests/unit/golden_test.c $(GOLDEN_SOURCES) $(FU
 tests_unit_golden_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_golden_test_LDADD = $(TEST_LIBS)
 
-check_PROGRAMS += tests/unit/codec_hybrid_test
-tests_unit_codec_hybrid_test_SOURCES = tests/unit/codec_hybrid_test.c $(GOLDEN_SOURCES)
+check_PROGRAMS += tests/unit/codec_hybrid_test tests/unit/codec_count_test
+tests_unit_codec_count_test_SOURCES = tests/unit/codec_count_test.c tests/unit/codec_hybrid_help.h \
+	$(GOLDEN_SOURCES)
+tests_unit_codec_count_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_codec_count_test_LDADD = $(TEST_LIBS)
+tests_unit_codec_hybrid_test_SOURCES = tests/unit/codec_hybrid_test.c tests/unit/codec_hybrid_help.h \
+	$(GOLDEN_SOURCES)
 tests_unit_codec_hybrid_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_hybrid_test_LDADD = $(TEST_LIBS)
 

@@ -6,6 +6,10 @@ tests_unit_log_dualcopy_test_SOURCES = tests/unit/log_dualcopy_test.c
 tests_unit_log_dualcopy_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_log_dualcopy_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/log_fault_test
+tests_unit_log_fault_test_SOURCES = tests/unit/log_fault_test.c tests/unit/log_help.h
+tests_unit_log_fault_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_log_fault_test_LDADD = $(TEST_LIBS)
 tests_unit_log_wal_test_SOURCES = tests/unit/log_wal_test.c tests/unit/log_help.h
 tests_unit_log_wal_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_log_wal_test_LDADD = $(TEST_LIBS)

@@ -61,4 +61,30 @@ static inline void entry_is(struct bx_wal *w, uint64_t index, uint64_t term, siz
     bx_buf_release(&scratch);
 }
 
+static inline struct bx_wal *open_small(struct memfs *m)
+{
+    struct bx_err err = {0};
+    struct bx_wal *w;
+
+    if (open_log(&w, m, SMALL_SEGMENT, &err) != BX_OK)
+        fail_msg("open: %s", err.msg);
+    return w;
+}
+
+/* Close it, lose power, open it. */
+static inline struct bx_wal *reopen(struct bx_wal *w, struct memfs *m)
+{
+    bx_wal_close(w);
+    assert_int_equal(memfs_open_files(m), 0);
+    memfs_crash(m, 5);
+    return open_small(m);
+}
+
+static inline void append_many(struct bx_wal *w, uint64_t from, uint64_t to, uint64_t term,
+                               size_t n)
+{
+    for (uint64_t i = from; i <= to; i++)
+        assert_int_equal(append_one(w, i, term, n), BX_OK);
+}
+
 #endif

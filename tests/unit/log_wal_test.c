@@ -1,36 +1,11 @@
-/* wal: the contract of each function, the bytes on the disk, the cache, failing files and memory.
- * Crashes are in log_crash_test.c, damage in log_flip_test.c. */
+/* wal: the contract of each function, the bytes on the disk, the cache. Failing files and memory
+ * are in log_fault_test.c, crashes in log_crash_test.c, damage in log_flip_test.c. */
 #include "unit/log_help.h"
 
 #include "codec/header.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-static struct bx_wal *must_open(struct memfs *m)
-{
-    struct bx_err err = {0};
-    struct bx_wal *w;
-
-    if (open_log(&w, m, SMALL_SEGMENT, &err) != BX_OK)
-        fail_msg("open: %s", err.msg);
-    return w;
-}
-
-/* Close it, lose power, open it. */
-static struct bx_wal *reopen(struct bx_wal *w, struct memfs *m)
-{
-    bx_wal_close(w);
-    assert_int_equal(memfs_open_files(m), 0);
-    memfs_crash(m, 5);
-    return must_open(m);
-}
-
-static void append_many(struct bx_wal *w, uint64_t from, uint64_t to, uint64_t term, size_t n)
-{
-    for (uint64_t i = from; i <= to; i++)
-        assert_int_equal(append_one(w, i, term, n), BX_OK);
-}
 
 struct prefix {
     const char *text;
@@ -55,7 +30,7 @@ static unsigned count_names(struct memfs *m, const char *text)
 TEST(a_new_log_is_empty)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
     struct bx_wal_entry e;
 
     for (int again = 0; again < 2; again++) {
@@ -76,7 +51,7 @@ TEST(a_new_log_is_empty)
 TEST(entries_are_durable_after_finish_and_not_before)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
     struct bx_wal_stats s;
 
     for (uint64_t i = 1; i <= 20; i++)
@@ -105,7 +80,7 @@ TEST(entries_are_durable_after_finish_and_not_before)
 TEST(an_append_at_an_index_supersedes_the_rest)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
 
     append_many(w, 1, 10, 1, 100);
     assert_int_equal(pump(w, NULL), BX_OK);
@@ -130,7 +105,7 @@ TEST(an_append_at_an_index_supersedes_the_rest)
 TEST(a_truncation_while_the_old_entry_is_written)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
 
     append_many(w, 1, 4, 1, 10);
     assert_true(bx_wal_begin(w));
@@ -149,7 +124,7 @@ TEST(a_truncation_while_the_old_entry_is_written)
 TEST(a_reset_goes_on_behind_the_snapshot)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
 
     append_many(w, 1, 40, 1, 300);
     assert_int_equal(pump(w, NULL), BX_OK);
@@ -178,7 +153,7 @@ TEST(a_reset_goes_on_behind_the_snapshot)
 TEST(compaction_reuses_segments_and_keeps_what_is_needed)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
 
     for (uint64_t i = 1; i <= 400; i++) {
         append_many(w, i, i, 1, 400);
@@ -213,7 +188,7 @@ TEST(compaction_reuses_segments_and_keeps_what_is_needed)
 TEST(a_reset_to_an_older_index_forgets_the_compaction)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
 
     append_many(w, 1, 100, 1, 300);
     assert_int_equal(bx_wal_compact(w, 101), BX_OK);
@@ -234,7 +209,7 @@ TEST(a_reset_to_an_older_index_forgets_the_compaction)
 TEST(compaction_waits_until_what_follows_is_durable)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
 
     append_many(w, 1, 9, 1, 300);
     assert_int_equal(pump(w, NULL), BX_OK);
@@ -253,7 +228,7 @@ TEST(compaction_waits_until_what_follows_is_durable)
 TEST(sizes_have_bounds)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
     static uint8_t data[SMALL_SEGMENT];
     struct bx_wal_entry e = {.term = 1, .type = 1, .data = data};
     const uint32_t fits = SMALL_SEGMENT - 64 - 56;
@@ -323,7 +298,7 @@ TEST(room_is_for_the_first_of_several_entries)
 TEST(bytes_after_counts_records)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
 
     append_many(w, 1, 10, 1, 1); /* 57 bytes, padded to 64 */
     assert_int_equal(bx_wal_bytes_after(w, 0), 640);
@@ -391,7 +366,7 @@ TEST(evicted_entries_are_read_back_and_checked)
 TEST(the_mark_follows_when_it_is_asked_to)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
 
     assert_false(bx_wal_high_water_behind(w));
     bx_wal_raise_high_water(w);
@@ -406,116 +381,6 @@ TEST(the_mark_follows_when_it_is_asked_to)
     assert_false(bx_wal_high_water_behind(w));
     bx_wal_close(w);
     memfs_destroy(m);
-}
-
-/* Every change that a job makes fails once: nothing of it is durable, and no job follows. */
-TEST(a_failing_disk_makes_nothing_durable)
-{
-    bool reached = true;
-
-    for (uint64_t at = 0; reached; at++) {
-        struct memfs *m = memfs_create();
-        struct bx_wal *w = must_open(m);
-        struct bx_err err = {0};
-        uint64_t before;
-        int rc;
-
-        append_many(w, 1, 30, 1, 300);
-        assert_int_equal(pump(w, NULL), BX_OK);
-        append_many(w, 31, 45, 1, 300);
-        assert_int_equal(bx_wal_compact(w, 20), BX_OK);
-        bx_wal_raise_high_water(w);
-        before = bx_wal_durable(w);
-        memfs_plan(m, MEMFS_FAIL, memfs_changes(m) + at, at % 2 ? -EIO : -ENOSPC);
-        assert_true(bx_wal_begin(w));
-        rc = bx_wal_finish(w, bx_wal_run(w, &err));
-        reached = memfs_faulted(m);
-        if (reached) {
-            assert_int_equal(rc, at % 2 ? BX_IO : BX_NO_SPACE);
-            assert_non_null(strstr(err.msg, "memfs/"));
-            assert_int_equal(bx_wal_durable(w), before);
-            assert_false(bx_wal_begin(w));
-        } else {
-            assert_int_equal(rc, BX_OK);
-            assert_true(bx_wal_durable(w) > before);
-        }
-        w = reopen(w, m);
-        assert_in_range(bx_wal_last(w), 30, 45);
-        for (uint64_t i = bx_wal_first(w); i <= bx_wal_last(w); i++)
-            entry_is(w, i, 1, 300);
-        bx_wal_close(w);
-        memfs_destroy(m);
-    }
-}
-
-TEST(open_fails_cleanly_and_can_be_tried_again)
-{
-    struct memfs *good = memfs_create();
-    struct bx_wal *w = must_open(good);
-    bool reached = true;
-
-    append_many(w, 1, 30, 1, 300);
-    assert_int_equal(pump(w, NULL), BX_OK);
-    bx_wal_close(w);
-    for (uint64_t at = 0; reached; at++) {
-        struct memfs *m = memfs_clone(good);
-
-        memfs_plan(m, MEMFS_FAIL, at, -EIO);
-        if (open_log(&w, m, SMALL_SEGMENT, NULL) == BX_OK) {
-            reached = memfs_faulted(m);
-            assert_false(reached);
-            bx_wal_close(w);
-            memfs_plan(m, MEMFS_NONE, 0, 0);
-        }
-        assert_int_equal(memfs_open_files(m), 0);
-        w = must_open(m);
-        assert_int_equal(bx_wal_last(w), 30);
-        bx_wal_close(w);
-        memfs_destroy(m);
-    }
-    memfs_destroy(good);
-}
-
-/* With one allocation failing: a clean answer, nothing lost that was there, nothing leaked. */
-static void use_log(void *ctx)
-{
-    struct memfs *m = memfs_create();
-    struct bx_buf scratch = {0};
-    struct bx_wal_entry e;
-    struct bx_wal *w;
-    uint64_t last;
-    int rc;
-
-    (void)ctx;
-    for (int round = 0; round < 2; round++) {
-        rc = open_log(&w, m, SMALL_SEGMENT, NULL);
-        assert_true(rc == BX_OK || rc == BX_NO_MEMORY);
-        if (rc != BX_OK)
-            continue;
-        for (int i = 0; i < 60; i++) {
-            last = bx_wal_last(w);
-            rc = append_one(w, last + 1, 1, 300);
-            assert_int_equal(bx_wal_last(w), rc == BX_OK ? last + 1 : last);
-            assert_int_equal(pump(w, NULL), BX_OK);
-        }
-        last = bx_wal_last(w);
-        rc = bx_wal_reset(w, last + 10, 1);
-        assert_int_equal(bx_wal_last(w), rc == BX_OK ? last + 10 : last);
-        append_one(w, bx_wal_last(w) + 1, 1, 300);
-        assert_int_equal(pump(w, NULL), BX_OK);
-        rc = bx_wal_get(w, bx_wal_last(w), &e, &scratch, NULL);
-        assert_true(rc == BX_OK || rc == BX_NOT_FOUND);
-        bx_wal_close(w);
-    }
-    bx_buf_release(&scratch);
-    bx_buf_thread_close();
-    memfs_destroy(m);
-}
-
-TEST(every_allocation_may_fail)
-{
-    bx_buf_thread_close();
-    assert_true(test_fail_each_allocation(use_log, NULL) > 20);
 }
 
 /* The checksums were computed apart from this code. */
@@ -550,7 +415,7 @@ static const uint8_t golden_mark[] = {
 TEST(the_files_have_the_golden_bytes)
 {
     struct memfs *m = memfs_create();
-    struct bx_wal *w = must_open(m);
+    struct bx_wal *w = open_small(m);
     struct bx_wal_entry one = {.term = 5, .type = 1, .len = 5, .data = "hello"};
     struct bx_wal_entry two = {.term = 6, .type = 2};
     const uint8_t *p;
