@@ -9,7 +9,7 @@ blixard_sim_SOURCES = \
 	tests/sim/host.c \
 	tests/sim/member.c \
 	tests/sim/disk.c \
-	tests/sim/db.c \
+	tests/sim/db.c tests/sim/db_file.c tests/sim/db_file.h \
 	tests/sim/net.c \
 	tests/sim/client.c tests/sim/client.h \
 	tests/sim/request.c \
