@@ -32,7 +32,8 @@ struct bench_group {
     const struct bench_case *cases;
     size_t n;
 };
-extern const struct bench_group bench_mem, bench_codec, bench_frame, bench_sched, bench_state;
+extern const struct bench_group bench_mem, bench_names, bench_codec, bench_frame, bench_sched,
+    bench_state;
 
 /* The value counts as used: what made it is not optimised away. */
 static inline void bench_use(const void *p)

@@ -7,7 +7,8 @@ tests_bench_libplain_a_SOURCES = tests/bench/sched_plain.c tests/bench/sched_pla
 tests_bench_libplain_a_CFLAGS = $(AM_CFLAGS) -fno-tree-vectorize
 
 tests_bench_bench_SOURCES = tests/bench/bench.c tests/bench/bench.h tests/bench/heap.c \
-	tests/bench/heap.h tests/bench/mem.c tests/bench/sched.c tests/bench/frame.c \
+	tests/bench/heap.h tests/bench/mem.c tests/bench/mem_names.c tests/bench/sched.c \
+	tests/bench/frame.c \
 	tests/bench/codec.c tests/bench/codec_forms.h tests/bench/codec_ours.c \
 	tests/bench/codec_json.h tests/bench/codec_jansson.c tests/bench/state.c \
 	tests/bench/replica.c tests/bench/replica.h tests/bench/replica_plain.c
