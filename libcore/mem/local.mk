@@ -11,5 +11,6 @@ libcore_a_SOURCES += \
 	libcore/mem/slab.c libcore/mem/slab.h \
 	libcore/mem/fifo.c libcore/mem/fifo.h \
 	libcore/mem/map.c libcore/mem/map.h \
+	libcore/mem/sorted.c libcore/mem/sorted.h \
 	libcore/mem/rc.c libcore/mem/rc.h \
 	libcore/mem/intern.c libcore/mem/intern.h

@@ -42,3 +42,8 @@ check_PROGRAMS += tests/unit/mem_rc_test
 tests_unit_mem_rc_test_SOURCES = tests/unit/mem_rc_test.c
 tests_unit_mem_rc_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_mem_rc_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/mem_sorted_test
+tests_unit_mem_sorted_test_SOURCES = tests/unit/mem_sorted_test.c
+tests_unit_mem_sorted_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_mem_sorted_test_LDADD = $(TEST_LIBS)
