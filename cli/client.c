@@ -166,6 +166,15 @@ static void read_error(bx_val e, struct bx_err *err)
     bx_err_hint(err, BX_STR_FMT, BX_STR_ARG(hint));
 }
 
+/* The answer that follows is a page but not the last. */
+static void note_page(struct client *c, bx_val page)
+{
+    struct bx_str after = {"", 0};
+
+    bx_val_str(bx_val_get(page, "after"), &after);
+    snprintf(c->next, sizeof c->next, BX_STR_FMT, BX_STR_ARG(after));
+}
+
 /* Handle root if it is a notification; false: it is not. A server that refuses the connection sends
  * its reason as one. */
 static bool handle_notification(struct client *c, bx_val root, struct bx_err *err, int *rc)
@@ -181,6 +190,8 @@ static bool handle_notification(struct client *c, bx_val root, struct bx_err *er
         read_error(bx_val_at(bx_val_at(root, 2), 0), err);
         *rc = err->code;
         disconnect(c);
+    } else if (bx_str_eq(method, bx_str("page"))) {
+        note_page(c, bx_val_at(bx_val_at(root, 2), 0));
     } else if (c->notify != NULL) {
         c->notify(c->ctx, method, bx_val_at(bx_val_at(root, 2), 0));
     }
@@ -273,6 +284,7 @@ static int exchange(struct client *c, const char *method, const struct params *p
     struct bx_buf b = {0};
     int rc = ensure_connected(c, deadline, err);
 
+    c->next[0] = '\0';
     if (rc != BX_OK)
         return rc;
     write_request(&b, id, method, p, deadline <= now + 1 ? 1 : deadline - now);
@@ -390,6 +402,38 @@ int client_call(struct client *c, const char *method, const struct params *p, ui
         next_address(c);
         if (c->current == 0)
             pause_ms(PAUSE_MS);
+    }
+}
+
+static int call_page(struct client *c, const char *method, const struct params *p,
+                     const char *after, uint64_t timeout_ms, bx_val *items, struct bx_err *err)
+{
+    struct params all = {.n = p->n};
+    int rc;
+
+    bx_must_ok(bx_buf_append(&all.b, p->b.data, p->b.len));
+    if (after[0] != '\0')
+        params_str(&all, "after", after);
+    rc = client_call(c, method, &all, timeout_ms, items, err);
+    params_close(&all);
+    return rc;
+}
+
+int client_list(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
+                bool (*page)(void *ctx, bx_val items), void *ctx, struct bx_err *err)
+{
+    char after[sizeof c->next] = "";
+    bx_val items;
+    int rc;
+
+    for (;;) {
+        rc = call_page(c, method, p, after, timeout_ms, &items, err);
+        if (rc != BX_OK || !page(ctx, items) || c->next[0] == '\0')
+            return rc;
+        if (strcmp(c->next, after) == 0)
+            return bx_err_set(err, BX_MALFORMED, "%s: the page after \"%.100s\" repeats", method,
+                              after);
+        memcpy(after, c->next, sizeof after);
     }
 }
 

@@ -25,8 +25,9 @@ struct client {
     size_t used;      /* bytes of `in` that the last message took */
     struct bx_pack *pack;
     bool verbose;
-    bool once;    /* one attempt on the current connection or address, with all of the time */
-    bool unknown; /* a request of the last call was sent and not answered */
+    bool once;      /* one attempt on the current connection or address, with all of the time */
+    bool unknown;   /* a request of the last call was sent and not answered */
+    char next[256]; /* `after` of the next page of the last list; empty: it is complete */
     /* Called for notifications that arrive before an answer; may be NULL. */
     void (*notify)(void *ctx, struct bx_str method, bx_val value);
     void *ctx;
@@ -43,6 +44,11 @@ void client_close(struct client *c);
  * until the next call, or the error of the server, BX_UNREACHABLE or BX_INTERRUPTED. */
 int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
                 bx_val *result, struct bx_err *err);
+/* Call a method that lists for each of its pages, adding `after` to the parameters, until the list
+ * is complete or page() returns false. timeout_ms applies to each page; items are valid during the
+ * call of page(). BX_OK, or an error like client_call, possibly after some pages. */
+int client_list(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
+                bool (*page)(void *ctx, bx_val items), void *ctx, struct bx_err *err);
 /* Wait for notifications on the open connection until it ends. Never BX_OK. */
 int client_listen(struct client *c, struct bx_err *err);
 /* Use the next address from the next call on; pauses briefly. */

@@ -120,38 +120,51 @@ static bool is_one_of(const char *text, const char *const *values)
     return *values != NULL;
 }
 
-/* How many maps of a list have one of the values under `key`; out names the first of them. */
-static unsigned count_with(bx_val list, const char *key, const char *const *values, char *out,
-                           size_t size)
+/* How many maps of a list have one of the values under `key`; the text names the first of them. */
+struct tally {
+    const char *key;
+    const char *const *values;
+    unsigned n, with;
+    char names[NAMES_SIZE];
+    size_t at; /* of names */
+};
+
+static void name_one(struct tally *t, bx_val map, const char *value)
 {
-    unsigned n = 0;
-    size_t at = 0;
+    size_t left = sizeof t->names - t->at;
+    char name[80];
 
-    out[0] = '\0';
+    value_text(bx_val_get(map, "name"), VALUE_TEXT, name, sizeof name);
+    if (t->with < NAMED_MAX && t->at < sizeof t->names)
+        t->at += (size_t)snprintf(t->names + t->at, left, "%s%s %s", t->with == 0 ? "" : ", ", name,
+                                  value);
+    else if (t->with == NAMED_MAX && t->at < sizeof t->names)
+        t->at += (size_t)snprintf(t->names + t->at, left, " ...");
+    t->with++;
+}
+
+static bool tally(void *ctx, bx_val list)
+{
+    struct tally *t = ctx;
+    char value[32];
+
     for (uint32_t i = 0; i < bx_val_len(list); i++) {
-        char value[32], name[80];
-
-        value_text(bx_val_get(bx_val_at(list, i), key), VALUE_TEXT, value, sizeof value);
-        if (!is_one_of(value, values))
-            continue;
-        value_text(bx_val_get(bx_val_at(list, i), "name"), VALUE_TEXT, name, sizeof name);
-        if (n < NAMED_MAX && at < size)
-            at += (size_t)snprintf(out + at, size - at, "%s%s %s", n == 0 ? "" : ", ", name, value);
-        else if (n == NAMED_MAX && at < size)
-            at += (size_t)snprintf(out + at, size - at, " ...");
-        n++;
+        value_text(bx_val_get(bx_val_at(list, i), t->key), VALUE_TEXT, value, sizeof value);
+        if (is_one_of(value, t->values))
+            name_one(t, bx_val_at(list, i), value);
     }
-    return n;
+    t->n += bx_val_len(list);
+    return true;
 }
 
 static void check_cluster(struct doctor *d)
 {
     static const char *const no[] = {"no", NULL};
-    char names[NAMES_SIZE], detail[DETAIL_SIZE], leader[24];
+    struct tally members = {.key = "connected", .values = no};
+    char detail[DETAIL_SIZE], leader[24];
     bool quorum = false;
     struct bx_err err;
     bx_val v;
-    unsigned n;
 
     if (ask(&d->r->client, "cluster.status", &v, &err) != BX_OK) {
         add(d, "cluster", OUTCOME_FAILED, err.msg);
@@ -162,31 +175,33 @@ static void check_cluster(struct doctor *d)
     snprintf(detail, sizeof detail, "%s, leader %s", quorum ? "a majority is up" : "no majority",
              leader);
     add(d, "quorum", quorum ? OUTCOME_OK : OUTCOME_FAILED, detail);
-    v = bx_val_get(v, "members");
-    n = count_with(v, "connected", no, names, sizeof names);
-    snprintf(detail, sizeof detail, "%u of %u connected", bx_val_len(v) - n, bx_val_len(v));
-    add(d, "members", n == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
+    tally(&members, bx_val_get(v, "members"));
+    snprintf(detail, sizeof detail, "%u of %u connected", members.n - members.with, members.n);
+    add(d, "members", members.with == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
 }
 
 /* A warning when an object of a list has one of the bad values under `key`. */
 static void check_list(struct doctor *d, const char *check, const char *method, const char *key,
                        const char *const *bad)
 {
-    char names[NAMES_SIZE], detail[DETAIL_SIZE];
+    struct tally t = {.key = key, .values = bad};
+    char detail[DETAIL_SIZE];
+    struct params p = {0};
     struct bx_err err;
-    unsigned n;
-    bx_val v;
+    int rc;
 
-    if (ask(&d->r->client, method, &v, &err) != BX_OK) {
+    params_str(&p, "consistency", "stale");
+    rc = client_list(&d->r->client, method, &p, ANSWER_MS, tally, &t, &err);
+    params_close(&p);
+    if (rc != BX_OK) {
         add(d, check, OUTCOME_FAILED, err.msg);
         return;
     }
-    n = count_with(v, key, bad, names, sizeof names);
-    if (n == 0)
-        snprintf(detail, sizeof detail, "all %u in order", bx_val_len(v));
+    if (t.with == 0)
+        snprintf(detail, sizeof detail, "all %u in order", t.n);
     else
-        snprintf(detail, sizeof detail, "%u of %u: %s", n, bx_val_len(v), names);
-    add(d, check, n == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
+        snprintf(detail, sizeof detail, "%u of %u: %s", t.with, t.n, t.names);
+    add(d, check, t.with == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
 }
 
 /* ---- the command ---- */

@@ -35,8 +35,6 @@ const struct command events_commands[] = {
     {0},
 };
 
-#define PAGE 1000u
-
 struct stream {
     struct run *r;
     const char *type; /* NULL: all */
@@ -148,7 +146,6 @@ static int get_page(struct run *r, uint64_t since, bx_val *result)
     int rc;
 
     params_u64(&p, "since", since);
-    params_u64(&p, "limit", PAGE);
     run_read_params(r, &p);
     rc = run_call(r, "events.list", &p, result);
     params_close(&p);
@@ -189,7 +186,7 @@ static int list(struct run *r, struct stream *s)
             begin(r);
         started = true;
         code = print_page(s, page, &n);
-    } while (bx_val_len(page) == PAGE && code == 0);
+    } while (r->client.next[0] != '\0' && code == 0);
     if (n == 0 && (json || r->out.format == OUTPUT_YAML))
         printf("[]\n");
     else if (json)

@@ -56,7 +56,7 @@ const struct command node_commands[] = {
 
 static int node_list(struct run *r)
 {
-    return result_print_read(r, "node.list", NULL);
+    return result_print_list(r, "node.list");
 }
 
 static int node_show(struct run *r)

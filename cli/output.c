@@ -207,21 +207,54 @@ static void set_value(struct libscols_line *line, size_t c, bx_val v, enum value
         scols_cell_set_color(scols_line_get_cell(line, c), color_of_state(text));
 }
 
-void output_table(const struct output *o, bx_val rows, const struct column *columns)
+struct output_table {
+    struct libscols_table *table;
+    const struct column *columns;
+};
+
+struct output_table *output_table_begin(const struct output *o, const struct column *columns)
 {
-    struct libscols_table *t = new_table(o);
+    struct output_table *t = bx_must_calloc(1, sizeof *t);
+
+    *t = (struct output_table){new_table(o), columns};
+    for (size_t c = 0; columns[c].title != NULL; c++)
+        add_column(t->table, columns[c].title, value_is_right_aligned(columns[c].format));
+    return t;
+}
+
+void output_table_add(struct output_table *t, bx_val rows)
+{
     bool several = bx_val_type(rows) == BX_V_ARRAY;
 
-    for (size_t c = 0; columns[c].title != NULL; c++)
-        add_column(t, columns[c].title, value_is_right_aligned(columns[c].format));
     for (uint32_t i = 0; i < (several ? bx_val_len(rows) : 1); i++) {
-        struct libscols_line *line = add_line(t);
+        struct libscols_line *line = add_line(t->table);
         bx_val row = several ? bx_val_at(rows, i) : rows;
 
-        for (size_t c = 0; columns[c].title != NULL; c++)
-            set_value(line, c, value_at(row, columns[c].key), columns[c].format);
+        for (size_t c = 0; t->columns[c].title != NULL; c++)
+            set_value(line, c, value_at(row, t->columns[c].key), t->columns[c].format);
     }
-    print_and_free(t);
+}
+
+void output_table_end(struct output_table *t)
+{
+    print_and_free(t->table);
+    bx_free(t);
+}
+
+void output_table_drop(struct output_table *t)
+{
+    if (t == NULL)
+        return;
+    scols_unref_table(t->table);
+    bx_free(t);
+}
+
+void output_table(const struct output *o, bx_val rows, const struct column *columns)
+{
+    struct output_table *t = output_table_begin(o, columns);
+
+    output_table_add(t, rows);
+    output_table_end(t);
 }
 
 void output_rows(const struct output *o, bx_val titles, bx_val rows)

@@ -47,6 +47,13 @@ int output_choose_columns(struct output *o, const struct column *all, const char
 
 /* An array of maps, or one map, as a table. */
 void output_table(const struct output *o, bx_val rows, const struct column *columns);
+/* The same for several arrays of rows. `end` prints the table, because a column is as wide as its
+ * widest cell; `drop` discards it. */
+struct output_table;
+struct output_table *output_table_begin(const struct output *o, const struct column *columns);
+void output_table_add(struct output_table *t, bx_val rows);
+void output_table_end(struct output_table *t);
+void output_table_drop(struct output_table *t); /* NULL is allowed */
 /* An array of arrays as a table whose titles are in `titles`. */
 void output_rows(const struct output *o, bx_val titles, bx_val rows);
 /* One map as a row that is printed at once; NULL: the titles. */

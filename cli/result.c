@@ -93,15 +93,15 @@ static int add_csv_paths(bx_val v, const char *path, struct bx_buf *b)
     return rc;
 }
 
-static int add_csv(const struct run *r, bx_val v, struct bx_buf *b)
+static int add_csv(const struct run *r, bool first, bx_val v, struct bx_buf *b)
 {
     static const char path_titles[] = "key,value\n";
     bool paths = r->out.columns[0].title == NULL;
     int rc = BX_OK;
 
-    if (r->out.headers && paths)
+    if (first && r->out.headers && paths)
         rc = bx_buf_append(b, path_titles, strlen(path_titles));
-    else if (r->out.headers)
+    else if (first && r->out.headers)
         rc = add_csv_titles(r, b);
     if (rc == BX_OK && paths)
         return add_csv_paths(v, "", b);
@@ -183,7 +183,7 @@ int result_print(struct run *r, bx_val v)
         rc = format_yaml(&b, v, 0);
         break;
     case OUTPUT_CSV:
-        rc = add_csv(r, v, &b);
+        rc = add_csv(r, true, v, &b);
         break;
     case OUTPUT_NAME:
         rc = add_names(r, v, &b);
@@ -199,6 +199,90 @@ int result_print_read(struct run *r, const char *method, const char *key)
     bx_val result;
 
     return run_read(r, method, key, &result) == BX_OK ? result_print(r, result) : run_fail(r);
+}
+
+/* ---- lists, page by page ---- */
+
+struct list {
+    struct run *r;
+    struct output_table *table; /* of the formats that are tables */
+    uint32_t pages, rows;
+    int code; /* exit code */
+};
+
+/* All pages form one array: write the page as an array, without its brackets. */
+static int add_json_page(const struct list *l, bx_val page, struct bx_buf *b)
+{
+    struct bx_buf one = {0};
+    int rc = bx_json_write(&one, page, 2);
+
+    if (rc == BX_OK && bx_val_len(page) > 0) {
+        rc = bx_buf_append(b, l->rows == 0 ? "[" : ",", 1);
+        if (rc == BX_OK)
+            rc = bx_buf_append(b, one.data + 1, one.len - 1 - strlen("\n]"));
+    }
+    bx_buf_release(&one);
+    return rc;
+}
+
+static int add_page(const struct list *l, bx_val page, struct bx_buf *b)
+{
+    struct run *r = l->r;
+
+    switch (r->out.format) {
+    case OUTPUT_JSON:
+        return add_json_page(l, page, b);
+    case OUTPUT_YAML:
+        return bx_val_len(page) == 0 ? BX_OK : format_yaml(b, page, 0);
+    case OUTPUT_CSV:
+        return add_csv(r, l->pages == 0, page, b);
+    default:
+        return add_names(r, page, b);
+    }
+}
+
+static bool print_page(void *ctx, bx_val page)
+{
+    struct list *l = ctx;
+    struct bx_buf b = {0};
+
+    if (l->table != NULL)
+        output_table_add(l->table, page);
+    else
+        l->code = write_out(l->r, &b, add_page(l, page, &b));
+    l->pages++;
+    l->rows += bx_val_len(page);
+    return l->code == 0;
+}
+
+static void end_list(struct list *l)
+{
+    bool json = l->r->out.format == OUTPUT_JSON;
+
+    if (l->table != NULL)
+        output_table_end(l->table);
+    else if (l->rows == 0 && (json || l->r->out.format == OUTPUT_YAML))
+        printf("[]\n");
+    else if (json)
+        printf("\n]\n");
+}
+
+int result_print_list(struct run *r, const char *method)
+{
+    bool table = r->out.format == OUTPUT_TABLE || r->out.format == OUTPUT_WIDE;
+    struct list l = {.r = r, .table = table ? output_table_begin(&r->out, r->out.columns) : NULL};
+    struct params p = {0};
+    int rc;
+
+    run_read_params(r, &p);
+    rc = client_list(&r->client, method, &p, r->timeout_ms, print_page, &l, &r->err);
+    params_close(&p);
+    if (rc != BX_OK || l.code != 0) {
+        output_table_drop(l.table);
+        return rc != BX_OK ? run_fail(r) : l.code;
+    }
+    end_list(&l);
+    return 0;
 }
 
 int result_print_part(struct run *r, bx_val v, const char *key)

@@ -121,8 +121,9 @@ static void on_notification(void *ctx, struct bx_str method, bx_val value)
     struct run *r = ctx;
     uint64_t age = 0;
 
-    if (r->quiet || !bx_str_eq(method, bx_str("stale")))
+    if (r->quiet || r->stale || !bx_str_eq(method, bx_str("stale")))
         return;
+    r->stale = true;
     bx_val_u64(bx_val_get(value, "age_ms"), &age);
     fprintf(stderr, "stale: %llu ms old\n", (unsigned long long)age);
 }
@@ -276,6 +277,7 @@ static int watch(struct run *r)
         if (isatty(STDOUT_FILENO))
             printf("\033[H\033[2J");
         memset(&r->err, 0, sizeof r->err);
+        r->stale = false;
         code = r->command->run(r);
         if (client_interrupted)
             return bx_code_exit(BX_INTERRUPTED);

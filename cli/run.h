@@ -21,6 +21,7 @@ struct run {
     struct client client;
     char request_id[REQUEST_ID_SIZE]; /* of a write, once it has one */
     bool quiet;
+    bool stale;          /* the age of a stale answer was printed; it is printed once */
     uint64_t timeout_ms; /* of a request */
     uint64_t wait_ms;    /* of --wait */
     struct bx_err err;

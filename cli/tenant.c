@@ -69,7 +69,7 @@ const struct command tenant_commands[] = {
 
 static int tenant_list(struct run *r)
 {
-    return result_print_read(r, "tenant.list", NULL);
+    return result_print_list(r, "tenant.list");
 }
 
 static int tenant_show(struct run *r)

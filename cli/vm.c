@@ -211,7 +211,7 @@ static int vm_rename(struct run *r)
 
 static int vm_list(struct run *r)
 {
-    return result_print_read(r, "vm.list", NULL);
+    return result_print_list(r, "vm.list");
 }
 
 static int vm_show(struct run *r)

@@ -117,12 +117,13 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     TAILQ_INIT(&a->waits);
     TAILQ_INIT(&a->watchers);
     api_relay_init(a);
+    api_pages_init(a);
     rc = init_pools(a);
     if (rc == BX_OK)
         rc = add_metrics(a);
     uv_timer_init(a->loop, &a->timer);
     a->timer.data = a;
-    a->timer_open = true;
+    a->n_handles = 2;
     uv_timer_start(&a->timer, on_tick, API_TICK_MS, API_TICK_MS);
     if (rc == BX_OK)
         rc = stream_group_init(&a->streams, "answer", a->o.answers, a->loop, o->clock, &api_limits,
@@ -137,9 +138,9 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     return rc;
 }
 
-static void on_timer_closed(uv_handle_t *h)
+static void on_handle_closed(uv_handle_t *h)
 {
-    ((struct api *)h->data)->timer_open = false;
+    ((struct api *)h->data)->n_handles--;
 }
 
 static void fail_waiting(struct api *a)
@@ -159,8 +160,9 @@ void api_destroy(struct api *a)
     while (!TAILQ_EMPTY(&a->conns))
         api_conn_close(TAILQ_FIRST(&a->conns));
     api_listen_close(a);
-    uv_close((uv_handle_t *)&a->timer, on_timer_closed);
-    while (a->timer_open || a->sql_running > 0)
+    uv_close((uv_handle_t *)&a->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&a->idle, on_handle_closed);
+    while (a->n_handles > 0 || a->sql_running > 0)
         uv_run(a->loop, UV_RUN_ONCE);
     stream_group_close(&a->streams);
     assert(TAILQ_EMPTY(&a->calls));

@@ -18,6 +18,8 @@ struct api;
 struct api_call;
 struct api_client;
 
+TAILQ_HEAD(api_calls, api_call);
+
 struct api_client_ops {
     /* Answer a call with an object or a list of objects of this schema; items NULL: nil. Objects
      * are valid during the call. May close the client. */
@@ -30,7 +32,8 @@ struct api_client_ops {
     void (*notify)(struct api_client *client, const char *name, const struct bx_schema *s,
                    const void *obj);
     void (*flush)(struct api_client *client);
-    size_t (*queued)(const struct api_client *client); /* bytes not sent yet */
+    /* Bytes not sent yet; NULL: the transport queues none. */
+    size_t (*queued)(const struct api_client *client);
     /* Send the error, then close the connection. */
     void (*end)(struct api_client *client, const struct bx_err *err);
 };
@@ -40,15 +43,20 @@ struct api_client {
     struct api *api;
     char principal[32]; /* NUL-terminated */
     enum bx_rpc_role role;
-    bool is_node;    /* another node, which may call only what is relayed */
-    uint32_t codecs; /* accepted for lists: bits 1 << enum bx_codec */
-    uint32_t calls;  /* pending */
+    bool is_node;           /* another node, which may call only what is relayed */
+    uint32_t codecs;        /* accepted for lists: bits 1 << enum bx_codec */
+    uint32_t calls;         /* pending */
+    struct api_calls pages; /* calls of lists that are not answered yet, the next one first */
+    TAILQ_ENTRY(api_client) lister; /* in api->listers, while `listing` */
+    bool listing;                   /* has pages to get, and room for them */
     TAILQ_ENTRY(api_client) watcher;
     uint64_t watch_at;     /* index of the last event sent */
     bool watching, behind; /* behind: stored events are sent first, page by page */
 };
 TAILQ_HEAD(api_clients, api_client);
 
+/* Initialize a client; its transport sets principal and role. */
+void api_client_init(struct api_client *client, struct api *a, const struct api_client_ops *ops);
 /* The client has disconnected: drop its answers and stop its watch. */
 void api_client_gone(struct api_client *client);
 

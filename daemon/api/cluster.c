@@ -211,21 +211,46 @@ static void cluster_status(struct api_call *c)
     api_reply(c, &bx_status_reply_schema, &r);
 }
 
-static const void *nth_member(void *ctx, uint32_t i)
+struct members {
+    const struct bx_member_reply *list;
+    uint32_t n, next;
+    uint64_t after;
+};
+
+static void seek_member(void *ctx, const void *id)
 {
-    return (const struct bx_member_reply *)ctx + i;
+    struct members *members = ctx;
+
+    members->after = id == NULL ? 0 : *(const uint64_t *)id;
+}
+
+static const void *next_member(void *ctx)
+{
+    struct members *members = ctx;
+
+    while (members->next < members->n && members->list[members->next].id <= members->after)
+        members->next++;
+    return members->next < members->n ? &members->list[members->next++] : NULL;
+}
+
+static const void *show_as_it_is(void *ctx, const void *member)
+{
+    (void)ctx;
+    return member;
 }
 
 static void cluster_members(struct api_call *c)
 {
     struct bx_node_status st;
     struct bx_list list;
-    struct bx_items items;
+    struct members members;
+    struct api_source source = {&bx_member_reply_schema, seek_member, next_member, show_as_it_is,
+                                &members};
 
     bx_node_status(c->api->node, &st);
     list = show_members(c, &st);
-    items = (struct bx_items){list.n, true, nth_member, (void *)(uintptr_t)list.v};
-    api_reply_list(c, &bx_member_reply_schema, &items);
+    members = (struct members){.list = list.v, .n = list.n};
+    api_reply_page(c, &source);
 }
 
 /* ---- the methods ---- */

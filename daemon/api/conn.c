@@ -77,6 +77,7 @@ static void on_sent(struct stream *s)
 {
     struct api_conn *c = conn_of(s);
 
+    api_pages_resume(&c->client);
     if (!c->ending)
         api_watch_more(&c->client);
     else if (s->queued == 0 && c->client.calls == 0)

@@ -51,9 +51,9 @@ static void give_arena(struct api_call *c)
 
 static void stop_waiting(struct api_call *c)
 {
-    if (c->waiting)
-        TAILQ_REMOVE(&c->api->waits, c, link);
-    c->waiting = false;
+    if (c->queue != NULL)
+        TAILQ_REMOVE(c->queue, c, link);
+    c->queue = NULL;
 }
 
 static void end(struct api_call *c)
@@ -115,18 +115,25 @@ void api_notify(struct api_client *client, const char *name, const struct bx_sch
     client->ops->flush(client);
 }
 
+void api_client_init(struct api_client *client, struct api *a, const struct api_client_ops *ops)
+{
+    *client = (struct api_client){.ops = ops, .api = a, .codecs = 1u << BX_CODEC_MSGPACK};
+    TAILQ_INIT(&client->pages);
+}
+
 void api_client_gone(struct api_client *client)
 {
     struct api *a = client->api;
     struct api_call *c, *next;
 
     api_watch_stop(client);
+    api_pages_drop(client);
     for (c = TAILQ_FIRST(&a->calls); c != NULL; c = next) {
         next = TAILQ_NEXT(c, all);
         if (c->client != client)
             continue;
         c->client = NULL;
-        if (c->waiting)
+        if (c->queue != NULL)
             c->deadline =
                 0; /* a waiting call has no effect but its answer: end it at the next tick */
     }
@@ -349,10 +356,10 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
 
 void api_wait(struct api_call *c)
 {
-    c->waiting = true;
+    c->queue = &c->api->waits;
     if (c->client == NULL) /* it went away before the call came to wait */
         c->deadline = 0;
-    TAILQ_INSERT_TAIL(&c->api->waits, c, link);
+    TAILQ_INSERT_TAIL(c->queue, c, link);
 }
 
 void api_waits_vm_changed(struct api *a, const struct bx_vm *vm, bool gone)

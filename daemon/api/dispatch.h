@@ -2,7 +2,7 @@
  *
  * A transport creates a call with a copy of the request, extracts method and parameters from it,
  * and runs it; the parameters point into the copy. A call is ended exactly once, by api_reply,
- * api_reply_list, api_reply_items or api_fail; if its client has disconnected, the answer is
+ * api_reply_page, api_reply_items or api_fail; if its client has disconnected, the answer is
  * dropped.
  *
  * A call allocates from its arena, which is reset when the call ends. */
@@ -20,7 +20,8 @@ struct bx_vm;
 
 struct api_call {
     TAILQ_ENTRY(api_call) all;
-    TAILQ_ENTRY(api_call) link; /* in api->waits, while waiting */
+    TAILQ_ENTRY(api_call) link; /* in `queue` */
+    struct api_calls *queue;    /* where it waits: api->waits, its client's pages, or NULL */
     struct api *api;
     struct api_client *client; /* NULL: disconnected */
     uint64_t id;               /* the client's id of the request */
@@ -33,11 +34,10 @@ struct api_call {
     struct api_metadata *metadata; /* holds the metadata of a configuration; NULL: none */
     void *state;                   /* private to the method, from the arena */
     void (*then)(struct api_call *c);
-    uint64_t deadline; /* boot time */
-    uint64_t query;    /* number of the query to another node, or 0 */
-    bool waiting;      /* in api->waits */
+    void (*page)(struct api_call *c); /* of a list: answer with a page */
+    uint64_t deadline;                /* boot time */
+    uint64_t query;                   /* number of the query to another node, or 0 */
 };
-TAILQ_HEAD(api_calls, api_call);
 
 /* The implementation of a method. Each of BX_METHODS has one, api_NAME, in the file of its noun. */
 struct api_method {
@@ -72,8 +72,6 @@ struct bx_str api_copy(struct api_call *c, struct bx_str s);
 
 /* Answer with one object; NULL: nil. */
 void api_reply(struct api_call *c, const struct bx_schema *s, const void *obj);
-/* Answer with the items that the parameters `after`, `limit` and `match` select. */
-void api_reply_list(struct api_call *c, const struct bx_schema *s, const struct bx_items *items);
 /* Answer with these items. */
 void api_reply_items(struct api_call *c, const struct bx_schema *s, const struct bx_items *items);
 void api_fail(struct api_call *c, const struct bx_err *err);
@@ -91,9 +89,52 @@ void api_wait(struct api_call *c);
 
 /* ---- list.c ---- */
 
-/* Check the keys of `match`: BX_OK, or BX_INVALID for one that the schema does not have. */
-int api_match_check(const struct bx_schema *s, const struct bx_pairs *match, struct bx_err *err);
-/* Whether the object has all the values of `match`, whose keys were checked. */
-bool api_matches(const struct bx_schema *s, const struct bx_pairs *match, const void *obj);
+/* The conditions of `match`: fields, and the values that they must have, as text. */
+struct api_condition {
+    const struct bx_field *field;
+    struct bx_str inner, value; /* inner: for a field that is a map, the key in it; or NULL */
+};
+struct api_match {
+    struct api_condition conditions[BX_MATCH_MAX];
+    uint32_t n;
+};
+/* Find the fields that `pairs` names; m points into the pairs. BX_OK, or BX_INVALID for a field
+ * that the schema does not have. */
+int api_match_open(struct api_match *m, const struct bx_schema *s, const struct bx_pairs *pairs,
+                   struct bx_err *err);
+/* Whether the object meets all conditions. */
+bool api_match_is(const struct api_match *m, const void *obj);
+
+/* The size of a page so far, and the work done to find its items. */
+struct api_page {
+    uint32_t n, limit, work;
+    size_t bytes;
+};
+void api_page_open(struct api_page *p, struct api_call *c);
+/* Count an object. True: it matches, so it belongs to the page. */
+bool api_page_take(struct api_page *p, const struct bx_schema *s, const void *obj,
+                   const struct api_match *m);
+bool api_page_is_full(const struct api_page *p);
+/* Notify the client that the list continues after this key; call it before the answer. */
+void api_page_continues(struct api_call *c, struct bx_str after);
+
+/* The objects of a list, in the order of its method's key. */
+struct api_source {
+    const struct bx_schema *schema; /* of the answer */
+    /* Start after the object with this key, whether or not it exists: a struct bx_str, or a
+     * uint64_t if the key is a number. NULL: start with the first object. */
+    void (*seek)(void *ctx, const void *key);
+    const void *(*next)(void *ctx); /* NULL at the end */
+    /* The object as a struct of the schema, valid until the next call. */
+    const void *(*show)(void *ctx, const void *object);
+    void *ctx;
+};
+/* Answer with the page that `after`, `limit` and `match` select. */
+void api_reply_page(struct api_call *c, const struct api_source *from);
+
+/* ---- pages.c ---- */
+
+/* Like api_read, for a list: page(c) sends the answer. It is called later, see pages.c. */
+void api_list(struct api_call *c, void (*page)(struct api_call *c));
 
 #endif

@@ -2,9 +2,10 @@
 
 #include "wire/events.h"
 
-#define LIMIT 1000u
-#define LIMIT_MAX 10000u
-#define PAGE 1000u /* events read at a time while searching for matches */
+#include <inttypes.h>
+#include <stdio.h>
+
+#define READ_MAX 1000u /* events read at a time while searching for matches */
 
 /* Refuse to start before the oldest stored event: an empty answer would look as if nothing had
  * happened. */
@@ -24,9 +25,12 @@ static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
 
 struct found {
     struct api_call *call;
+    struct api_match match;
+    struct api_page page;
     struct bx_event *list; /* has room for `room` events */
-    uint32_t n, room, limit;
-    uint64_t last;
+    uint32_t room;
+    uint64_t last; /* index of the last event that was looked at */
+    bool more;     /* another one follows it */
 };
 
 static void copy_event(struct api_call *c, const struct bx_event *e, struct bx_event *out)
@@ -37,36 +41,46 @@ static void copy_event(struct api_call *c, const struct bx_event *e, struct bx_e
     out->detail = api_copy(c, e->detail);
 }
 
+static void add_room(struct found *f)
+{
+    uint32_t n = f->room;
+    struct bx_event *list;
+
+    f->room = n == 0 ? 16 : n * 2;
+    list = api_alloc(f->call, f->room * sizeof *list);
+    for (uint32_t i = 0; i < n; i++)
+        list[i] = f->list[i];
+    f->list = list;
+}
+
 static void take(void *ctx, const struct bx_event *e)
 {
     struct found *f = ctx;
+    uint32_t at = f->page.n;
 
-    f->last = e->index;
-    if (f->n == f->limit || !api_matches(&bx_event_reply_schema, &api_common(f->call)->match, e))
+    if (api_page_is_full(&f->page)) {
+        f->more = true;
         return;
-    if (f->n == f->room) {
-        uint32_t room = f->room == 0 ? 16 : f->room * 2;
-        struct bx_event *list = api_alloc(f->call, room * sizeof *list);
-
-        for (uint32_t i = 0; i < f->n; i++)
-            list[i] = f->list[i];
-        f->list = list;
-        f->room = room;
     }
-    copy_event(f->call, e, &f->list[f->n++]);
+    f->last = e->index;
+    if (!api_page_take(&f->page, &bx_event_reply_schema, e, &f->match))
+        return;
+    if (at == f->room)
+        add_room(f);
+    copy_event(f->call, e, &f->list[at]);
 }
 
+/* Read until the page is full and another event was seen, or there are no more. */
 static int find(struct bx_fsm *fsm, struct found *f, struct bx_err *err)
 {
-    bool all = api_common(f->call)->match.n == 0;
-    uint32_t page, n;
+    uint32_t ask, n;
     int rc;
 
     do {
-        page = all ? f->limit : PAGE;
+        ask = f->match.n == 0 ? f->page.limit - f->page.n + 1 : READ_MAX;
         n = 0;
-        rc = bx_fsm_events(fsm, f->last, page, take, f, &n, err);
-    } while (rc == BX_OK && n == page && f->n < f->limit);
+        rc = bx_fsm_events(fsm, f->last, ask, take, f, &n, err);
+    } while (rc == BX_OK && n == ask && !f->more);
     return rc;
 }
 
@@ -81,36 +95,32 @@ static void list(struct api_call *c)
 {
     const struct bx_events_params *p = c->params;
     struct bx_fsm *fsm = bx_node_fsm(c->api->node);
-    struct found f = {
-        .call = c, .limit = p->common.limit == 0 ? LIMIT : p->common.limit, .last = p->since};
-    struct bx_items items;
+    struct found f = {.call = c, .last = p->since};
+    struct bx_items items = {0, true, nth, &f};
     struct bx_err err = {0};
-    int rc = check_kept(fsm, p->since, &err);
+    char text[24];
+    int rc = api_match_open(&f.match, &bx_event_reply_schema, &p->common.match, &err);
 
+    api_page_open(&f.page, c);
+    if (rc == BX_OK)
+        rc = check_kept(fsm, p->since, &err);
     if (rc == BX_OK)
         rc = find(fsm, &f, &err);
     if (rc != BX_OK) {
         api_fail(c, &err);
         return;
     }
-    items = (struct bx_items){f.n, true, nth, &f};
+    if (f.more) {
+        snprintf(text, sizeof text, "%" PRIu64, f.last);
+        api_page_continues(c, bx_str(text));
+    }
+    items.n = f.page.n;
     api_reply_items(c, &bx_event_reply_schema, &items);
 }
 
 static void events_list(struct api_call *c)
 {
-    const struct bx_common *common = api_common(c);
-    struct bx_err err;
-
-    if (common->limit > LIMIT_MAX) {
-        bx_err_set(&err, BX_INVALID, "limit: must be 1 to %u", LIMIT_MAX);
-        bx_err_hint(&err, "continue with since set to the last index");
-        api_fail(c, &err);
-    } else if (api_match_check(&bx_event_reply_schema, &common->match, &err) != BX_OK) {
-        api_fail(c, &err);
-    } else {
-        api_read(c, list);
-    }
+    api_list(c, list);
 }
 
 /* ---- watching ----

@@ -1,6 +1,9 @@
-/* list - the parameters `after`, `limit` and `match` of lists, evaluated by the items' schema. */
+/* list - pages of lists: the parameters `after`, `limit` and `match`, evaluated by the items'
+ * schema.
+ */
 #include "api/priv.h"
 
+#include "codec/flat.h"
 #include "wire/suggest.h"
 
 #include <inttypes.h>
@@ -83,18 +86,12 @@ static const struct bx_field *find_field(const struct bx_schema *s, struct bx_st
     return NULL;
 }
 
-int api_match_check(const struct bx_schema *s, const struct bx_pairs *match, struct bx_err *err)
+static int unknown_field(const struct bx_schema *s, struct bx_str key, struct bx_err *err)
 {
     const char *words[WORDS_MAX], *word;
-    struct bx_str key, inner;
-    uint32_t i = 0, n = 0;
+    uint32_t n = 0;
 
-    while (i < match->n && find_field(s, match->v[i].key, &inner) != NULL)
-        i++;
-    if (i == match->n)
-        return BX_OK;
-    key = match->v[i].key;
-    for (i = 0; i < s->n && n < WORDS_MAX; i++) {
+    for (uint32_t i = 0; i < s->n && n < WORDS_MAX; i++) {
         if (has_text(&s->fields[i]))
             words[n++] = s->fields[i].name;
     }
@@ -108,6 +105,21 @@ int api_match_check(const struct bx_schema *s, const struct bx_pairs *match, str
     return BX_INVALID;
 }
 
+int api_match_open(struct api_match *m, const struct bx_schema *s, const struct bx_pairs *pairs,
+                   struct bx_err *err)
+{
+    m->n = pairs->n;
+    for (uint32_t i = 0; i < pairs->n; i++) {
+        struct api_condition *to = &m->conditions[i];
+
+        to->value = pairs->v[i].value;
+        to->field = find_field(s, pairs->v[i].key, &to->inner);
+        if (to->field == NULL)
+            return unknown_field(s, pairs->v[i].key, err);
+    }
+    return BX_OK;
+}
+
 static bool pair_is(const struct bx_pairs *pairs, struct bx_str key, struct bx_str value)
 {
     for (uint32_t i = 0; i < pairs->n; i++) {
@@ -117,16 +129,16 @@ static bool pair_is(const struct bx_pairs *pairs, struct bx_str key, struct bx_s
     return false;
 }
 
-bool api_matches(const struct bx_schema *s, const struct bx_pairs *match, const void *obj)
+bool api_match_is(const struct api_match *m, const void *obj)
 {
     char text[TEXT_MAX];
 
-    for (uint32_t i = 0; i < match->n; i++) {
-        struct bx_str inner, value = match->v[i].value;
-        const struct bx_field *f = find_field(s, match->v[i].key, &inner);
-        const void *m = (const char *)obj + f->offset;
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct api_condition *c = &m->conditions[i];
+        const void *member = (const char *)obj + c->field->offset;
 
-        if (inner.p != NULL ? !pair_is(m, inner, value) : !bx_str_eq(text_of(f, obj, text), value))
+        if (c->inner.p != NULL ? !pair_is(member, c->inner, c->value)
+                               : !bx_str_eq(text_of(c->field, obj, text), c->value))
             return false;
     }
     return true;
@@ -134,8 +146,9 @@ bool api_matches(const struct bx_schema *s, const struct bx_pairs *match, const 
 
 /* ---- after ---- */
 
-static const struct bx_field *key_field(const struct bx_schema *s, const char *key)
+static const struct bx_field *key_field(const struct api_call *c, const struct bx_schema *s)
 {
+    const char *key = bx_methods[c->method]->key;
     uint32_t i = 0;
 
     while (strcmp(s->fields[i].name, key) != 0)
@@ -143,86 +156,106 @@ static const struct bx_field *key_field(const struct bx_schema *s, const char *k
     return &s->fields[i];
 }
 
-struct cursor {
-    const struct bx_field *field; /* NULL: start at the beginning */
-    struct bx_str text;           /* the key, and as a number, of the last item not wanted */
-    uint64_t number;
-};
-
-static int open_cursor(struct cursor *cursor, struct api_call *c, const struct bx_schema *s,
-                       struct bx_err *err)
+/* Start the list where `after` says. */
+static int seek(struct api_call *c, const struct api_source *from, struct bx_err *err)
 {
+    const struct bx_field *field = key_field(c, from->schema);
     struct bx_str after = api_common(c)->after;
     char text[24], *end;
+    uint64_t number;
 
-    *cursor = (struct cursor){.text = after};
-    if (after.n == 0)
+    if (field->type == BX_T_STR || after.n == 0) {
+        from->seek(from->ctx, after.n == 0 ? NULL : &after);
         return BX_OK;
-    cursor->field = key_field(s, bx_methods[c->method]->key);
-    if (cursor->field->type == BX_T_STR)
-        return BX_OK;
+    }
     snprintf(text, sizeof text, "%.*s", (int)(after.n < 20 ? after.n : 20), after.p);
-    cursor->number = strtoull(text, &end, 10);
-    if (after.n <= 20 && *end == '\0' && text[0] >= '0' && text[0] <= '9')
-        return BX_OK;
-    bx_err_set(err, BX_INVALID, "after: must be a number, the %s of an item", cursor->field->name);
-    bx_err_hint(err, "use the %s of the last item of the page before", cursor->field->name);
-    return BX_INVALID;
+    number = strtoull(text, &end, 10);
+    if (after.n > 20 || *end != '\0' || text[0] < '0' || text[0] > '9') {
+        bx_err_set(err, BX_INVALID, "after: must be a number, the %s of an item", field->name);
+        bx_err_hint(err, "use the `after` of the notification before the last page");
+        return BX_INVALID;
+    }
+    from->seek(from->ctx, &number);
+    return BX_OK;
 }
 
-static bool is_after(const struct cursor *cursor, const void *obj)
+/* ---- a page ---- */
+
+void api_page_open(struct api_page *p, struct api_call *c)
 {
-    struct bx_str key;
-    uint32_t n;
-    int order;
+    uint32_t limit = api_common(c)->limit;
 
-    if (cursor->field == NULL)
-        return true;
-    if (cursor->field->type != BX_T_STR)
-        return number_of(cursor->field, obj) > cursor->number;
-    key = *(const struct bx_str *)(const void *)((const char *)obj + cursor->field->offset);
-    n = key.n < cursor->text.n ? key.n : cursor->text.n;
-    order = n == 0 ? 0 : memcmp(key.p, cursor->text.p, n);
-    return order > 0 || (order == 0 && key.n > cursor->text.n);
+    *p = (struct api_page){.limit = limit == 0 || limit > BX_PAGE_ITEMS ? BX_PAGE_ITEMS : limit};
 }
 
-/* ---- the selected items ---- */
+bool api_page_take(struct api_page *p, const struct bx_schema *s, const void *obj,
+                   const struct api_match *m)
+{
+    bool taken = api_match_is(m, obj);
+
+    p->work += 1 + m->n;
+    if (taken) {
+        p->n++;
+        p->bytes += bx_flat_size(s, obj);
+    }
+    return taken;
+}
+
+bool api_page_is_full(const struct api_page *p)
+{
+    return p->n == p->limit || p->bytes >= BX_PAGE_BYTES || p->work >= API_PAGE_WORK;
+}
+
+void api_page_continues(struct api_call *c, struct bx_str after)
+{
+    struct bx_page_reply note = {c->id, after};
+
+    api_notify(c->client, "page", &bx_page_reply_schema, &note);
+}
 
 struct picked {
-    const struct bx_items *all;
-    uint32_t *which;
+    const struct api_source *from;
+    const void **which;
 };
 
 static const void *get_picked(void *ctx, uint32_t i)
 {
-    struct picked *p = ctx;
+    const struct picked *p = ctx;
 
-    return p->all->get(p->all->ctx, p->which[i]);
+    return p->from->show(p->from->ctx, p->which[i]);
 }
 
-void api_reply_list(struct api_call *c, const struct bx_schema *s, const struct bx_items *items)
+/* Notify that the list continues after this object. */
+static void tell_next(struct api_call *c, const struct api_source *from, const void *last)
 {
-    const struct bx_common *common = api_common(c);
-    struct picked picked = {.all = items};
-    struct bx_items left = {0, true, get_picked, &picked};
-    struct cursor cursor;
+    const struct bx_field *field = key_field(c, from->schema);
+    char text[TEXT_MAX];
+
+    api_page_continues(c, text_of(field, from->show(from->ctx, last), text));
+}
+
+void api_reply_page(struct api_call *c, const struct api_source *from)
+{
+    struct picked picked = {.from = from};
+    struct bx_items items = {0, true, get_picked, &picked};
+    const void *obj, *last = NULL;
+    struct api_page page;
+    struct api_match match;
     struct bx_err err = {0};
 
-    if (common->after.n == 0 && common->limit == 0 && common->match.n == 0) {
-        api_reply_items(c, s, items);
-        return;
-    }
-    if (api_match_check(s, &common->match, &err) != BX_OK ||
-        open_cursor(&cursor, c, s, &err) != BX_OK) {
+    if (api_match_open(&match, from->schema, &api_common(c)->match, &err) != BX_OK ||
+        seek(c, from, &err) != BX_OK) {
         api_fail(c, &err);
         return;
     }
-    picked.which = api_alloc(c, items->n * sizeof *picked.which);
-    for (uint32_t i = 0; i < items->n && (common->limit == 0 || left.n < common->limit); i++) {
-        const void *obj = items->get(items->ctx, i);
-
-        if (is_after(&cursor, obj) && api_matches(s, &common->match, obj))
-            picked.which[left.n++] = i;
+    api_page_open(&page, c);
+    picked.which = api_alloc(c, page.limit * sizeof *picked.which);
+    while ((obj = from->next(from->ctx)) != NULL && !api_page_is_full(&page)) {
+        if (api_page_take(&page, from->schema, from->show(from->ctx, obj), &match))
+            picked.which[items.n++] = obj;
+        last = obj;
     }
-    api_reply_items(c, s, &left);
+    if (obj != NULL)
+        tell_next(c, from, last);
+    api_reply_items(c, from->schema, &items);
 }

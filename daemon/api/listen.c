@@ -93,9 +93,7 @@ static void on_incoming(struct stream_listener *l)
     if (c == NULL)
         bx_oom(sizeof *c);
     c->api = a;
-    c->client.ops = &api_rpc_ops;
-    c->client.api = a;
-    c->client.codecs = 1u << BX_CODEC_MSGPACK;
+    api_client_init(&c->client, a, &api_rpc_ops);
     bx_pack_scan_init(&c->scan);
     stream_open(&c->stream, &a->streams, l->ops);
     TAILQ_INSERT_TAIL(&a->conns, c, link);

@@ -1,24 +1,44 @@
 #include "api/priv.h"
 
-static const void *show_nth(void *ctx, uint32_t i)
-{
-    static struct bx_node_reply r; /* used by one thread, valid until the next item */
+struct nodes {
+    const struct bx_view *view;
+    struct bx_index_place at;
+    struct bx_node_reply reply;
+};
 
-    api_show_node(bx_view_node_at(ctx, i), &r);
-    return &r;
+static void seek_node(void *ctx, const void *id)
+{
+    struct nodes *nodes = ctx;
+
+    nodes->at = bx_view_after(nodes->view, BX_TABLE_NODE, id);
+}
+
+static const void *next_node(void *ctx)
+{
+    struct nodes *nodes = ctx;
+
+    return bx_view_step(nodes->view, BX_TABLE_NODE, &nodes->at);
+}
+
+static const void *fill_node(void *ctx, const void *node)
+{
+    struct nodes *nodes = ctx;
+
+    api_show_node(node, &nodes->reply);
+    return &nodes->reply;
 }
 
 static void list(struct api_call *c)
 {
-    const struct bx_view *v = api_view(c);
-    struct bx_items items = {bx_view_nodes(v), true, show_nth, (void *)(uintptr_t)v};
+    struct nodes nodes = {.view = api_view(c)};
+    struct api_source source = {&bx_node_reply_schema, seek_node, next_node, fill_node, &nodes};
 
-    api_reply_list(c, &bx_node_reply_schema, &items);
+    api_reply_page(c, &source);
 }
 
 static void node_list(struct api_call *c)
 {
-    api_read(c, list);
+    api_list(c, list);
 }
 
 static void show(struct api_call *c)

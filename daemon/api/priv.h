@@ -18,9 +18,12 @@
 #define API_CALLS_BYTES (64u << 20) /* bytes of their requests */
 #define API_ARENAS 64u              /* kept for reuse; each keeps at most 64 KiB */
 #define API_TICK_MS 250u
-#define API_TELL_MS 60000u         /* between log lines about refused clients */
-#define API_WATCH_PAGE 500u        /* events read at a time for a watcher that is behind */
-#define API_WATCH_MAX (256u << 10) /* bytes of queued events beyond which it is behind */
+#define API_TELL_MS 60000u          /* between log lines about refused clients */
+#define API_WATCH_PAGE 500u         /* events read at a time for a watcher that is behind */
+#define API_WATCH_MAX (256u << 10)  /* bytes of queued events beyond which it is behind */
+#define API_PAGE_WORK 4096u         /* objects and conditions evaluated for a page of a list */
+#define API_PAGES_A_TURN 2u         /* they take a few milliseconds */
+#define API_PAGES_QUEUED (1u << 20) /* a client with more bytes queued gets no page */
 #define API_SQL_MAX 4u
 #define API_SQL_MS 5000u
 #define API_SQL_BYTES (8u << 20)
@@ -39,17 +42,19 @@ struct api {
     struct stream_group streams;
     struct stream_listener unix_socket, tcp_socket;
     uv_timer_t timer;
-    bool timer_open;
+    uv_idle_t idle; /* active while there are pages to make */
+    uint32_t n_handles;
     uint32_t n_conns, conns_max, n_calls, sql_running;
     size_t calls_bytes;
     uint64_t refused, refused_told; /* clients without permission; when it was last logged */
     struct api_conns conns;
     struct api_clients watchers;
-    struct api_client relay; /* all other nodes */
-    struct api_calls calls;  /* all pending calls */
-    struct api_calls waits;  /* those that api_wait was called for */
-    struct bx_pool pool;     /* of calls */
-    struct bx_pool configs;  /* of struct bx_vm_create_params */
+    struct api_clients listers; /* clients whose lists are to be answered, the next one first */
+    struct api_client relay;    /* all other nodes */
+    struct api_calls calls;     /* all pending calls */
+    struct api_calls waits;     /* those that api_wait was called for */
+    struct bx_pool pool;        /* of calls */
+    struct bx_pool configs;     /* of struct bx_vm_create_params */
     struct bx_pool metadata, connections;
     struct bx_arena arenas[API_ARENAS]; /* free ones */
     uint32_t n_arenas;
@@ -71,6 +76,13 @@ static inline struct bx_common *api_common(const struct api_call *c)
 /* Tell the waiting calls that a VM has changed, or that time has passed. */
 void api_waits_vm_changed(struct api *a, const struct bx_vm *vm, bool gone);
 void api_waits_expire(struct api *a, uint64_t now);
+
+/* ---- pages.c ---- */
+void api_pages_init(struct api *a);
+/* Bytes queued for the client were sent: answer its lists if there is room. */
+void api_pages_resume(struct api_client *client);
+/* The client has disconnected: end its lists. */
+void api_pages_drop(struct api_client *client);
 
 /* ---- relay.c ---- */
 void api_relay_init(struct api *a);

@@ -52,12 +52,10 @@ static const struct api_client_ops ops = {.reply = reply, .fail = fail, .ended =
 
 void api_relay_init(struct api *a)
 {
-    a->relay = (struct api_client){.ops = &ops,
-                                   .api = a,
-                                   .principal = "node",
-                                   .role = BX_RPC_ADMIN,
-                                   .is_node = true,
-                                   .codecs = 1u << BX_CODEC_MSGPACK};
+    api_client_init(&a->relay, a, &ops);
+    a->relay.role = BX_RPC_ADMIN;
+    a->relay.is_node = true;
+    memcpy(a->relay.principal, "node", sizeof "node");
 }
 
 void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t n)

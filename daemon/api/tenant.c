@@ -13,28 +13,49 @@ static void fill(const struct bx_view *v, const struct bx_tenant *t, struct bx_t
 
 /* ---- reads ---- */
 
-static const void *nth(void *ctx, uint32_t i)
+struct tenants {
+    const struct bx_view *view;
+    struct bx_str after; /* name of the one before */
+    struct bx_tenant_reply reply;
+};
+
+static void seek_tenant(void *ctx, const void *name)
 {
-    return (const struct bx_tenant_reply *)ctx + i;
+    struct tenants *tenants = ctx;
+
+    tenants->after = name == NULL ? (struct bx_str){NULL, 0} : *(const struct bx_str *)name;
+}
+
+static const void *next_tenant(void *ctx)
+{
+    struct tenants *tenants = ctx;
+    const struct bx_tenant *t = bx_view_tenant_after(tenants->view, tenants->after);
+
+    if (t != NULL)
+        tenants->after = t->name;
+    return t;
+}
+
+static const void *fill_tenant(void *ctx, const void *tenant)
+{
+    struct tenants *tenants = ctx;
+
+    fill(tenants->view, tenant, &tenants->reply);
+    return &tenants->reply;
 }
 
 static void list(struct api_call *c)
 {
-    const struct bx_view *v = api_view(c);
-    uint32_t n = bx_view_tenants(v);
-    struct bx_tenant *tenants = api_alloc(c, n * sizeof *tenants);
-    struct bx_tenant_reply *replies = api_alloc(c, n * sizeof *replies);
-    struct bx_items items = {n, true, nth, replies};
+    struct tenants tenants = {.view = api_view(c)};
+    struct api_source source = {&bx_tenant_reply_schema, seek_tenant, next_tenant, fill_tenant,
+                                &tenants};
 
-    bx_view_sorted_tenants(v, tenants);
-    for (uint32_t i = 0; i < n; i++)
-        fill(v, &tenants[i], &replies[i]);
-    api_reply_list(c, &bx_tenant_reply_schema, &items);
+    api_reply_page(c, &source);
 }
 
 static void tenant_list(struct api_call *c)
 {
-    api_read(c, list);
+    api_list(c, list);
 }
 
 static void show(struct api_call *c)

@@ -125,32 +125,44 @@ static void vm_rename(struct api_call *c)
 
 struct vms {
     const struct bx_view *view;
-    const struct bx_vm **list;
+    struct bx_index_place at;
     struct bx_vm_reply reply;
 };
 
-static const void *show_nth(void *ctx, uint32_t i)
+static void seek_vm(void *ctx, const void *name)
 {
     struct vms *vms = ctx;
 
-    api_show_vm(vms->view, vms->list[i], &vms->reply);
+    vms->at = bx_view_after(vms->view, BX_TABLE_VM, name);
+}
+
+static const void *next_vm(void *ctx)
+{
+    struct vms *vms = ctx;
+
+    return bx_view_step(vms->view, BX_TABLE_VM, &vms->at);
+}
+
+static const void *fill_vm(void *ctx, const void *vm)
+{
+    struct vms *vms = ctx;
+
+    api_show_vm(vms->view, vm, &vms->reply);
     return &vms->reply;
 }
 
 static void list(struct api_call *c)
 {
-    uint64_t n = bx_view_vms(api_view(c));
-    struct vms vms = {.view = api_view(c), .list = api_alloc(c, n * sizeof(*vms.list))};
-    struct bx_items items = {(uint32_t)n, true, show_nth, &vms};
+    struct vms vms = {.view = api_view(c)};
+    struct api_source source = {&bx_vm_reply_schema, seek_vm, next_vm, fill_vm, &vms};
 
     BX_TRACK_SCOPE("list");
-    bx_view_sorted_vms(vms.view, vms.list);
-    api_reply_list(c, &bx_vm_reply_schema, &items);
+    api_reply_page(c, &source);
 }
 
 static void vm_list(struct api_call *c)
 {
-    api_read(c, list);
+    api_list(c, list);
 }
 
 static void show(struct api_call *c)

@@ -7,7 +7,7 @@
 
 /* ---- search ---- */
 
-/* The block that has the key, or would have it: the last one whose first item is not behind it. */
+/* The block that has the key, or would have it: the last one whose first item is not greater. */
 static uint32_t find_block(const struct bx_sorted *s, bx_sorted_cmp cmp, const void *key)
 {
     uint32_t lo = 0, hi = s->n_blocks;
@@ -23,7 +23,7 @@ static uint32_t find_block(const struct bx_sorted *s, bx_sorted_cmp cmp, const v
     return lo;
 }
 
-/* The first item of the block that is not before the key; *found: it has the key. */
+/* The first item of the block that is not less than the key; *found: it is equal. */
 static uint32_t find_item(const struct bx_sorted_block *b, bx_sorted_cmp cmp, const void *key,
                           bool *found)
 {
@@ -66,7 +66,7 @@ const void *bx_sorted_next(const struct bx_sorted *s, struct bx_sorted_place *at
 
 /* ---- blocks ---- */
 
-/* One more block behind those in use. */
+/* Ensure that there is a block after those in use. */
 static int make_block(struct bx_sorted *s)
 {
     if (s->n_blocks < s->n_made)
@@ -111,8 +111,8 @@ static void remove_block(struct bx_sorted *s, uint32_t at)
     s->blocks[s->n_blocks] = b;
 }
 
-/* The block is full, and an item comes at this place of it: move the second half to a new block.
- * What comes behind all others begins a block alone, so that items in order fill their blocks. */
+/* The block is full and an item is to be added at this place: move the second half to a new block.
+ * An item greater than all others starts a new block, so items added in order fill their blocks. */
 static int split(struct bx_sorted *s, struct bx_sorted_place *at)
 {
     struct bx_sorted_block *from = s->blocks[at->block];
@@ -130,7 +130,7 @@ static int split(struct bx_sorted *s, struct bx_sorted_place *at)
     return BX_OK;
 }
 
-/* Let the block and the next one be one when they fill half of it. */
+/* Merge the block with the next one if both together fill at most half of it. */
 static void merge(struct bx_sorted *s, uint32_t at)
 {
     struct bx_sorted_block *b = s->blocks[at], *next;

@@ -1,6 +1,7 @@
 #include "state/index.h"
 
 #include "mem/alloc.h"
+#include "mem/intern.h"
 #include "state/rows.h"
 
 struct key_query {
@@ -32,6 +33,7 @@ void bx_index_close(struct bx_index *x)
 {
     bx_map_close(&x->by_key);
     bx_map_close(&x->by_name);
+    bx_sorted_close(&x->names);
     bx_free(x->rows);
     x->rows = NULL;
     x->n = x->cap = 0;
@@ -90,6 +92,51 @@ struct bx_row *bx_index_next(const struct bx_index *x, size_t *pos)
     return *pos < x->n ? x->rows[(*pos)++] : NULL;
 }
 
+/* ---- in the order of lists ---- */
+
+static const struct bx_istr *istr_of(const struct bx_index *x, const struct bx_row *row)
+{
+    const void *at = (const char *)bx_row_object(row) + x->kind->name_at;
+
+    return *(const struct bx_istr *const *)at;
+}
+
+static int compare_names(const void *item, const void *key)
+{
+    const struct bx_istr *name = item;
+    const struct bx_str *other = key;
+    uint32_t n = name->len < other->n ? name->len : other->n;
+    int order = n == 0 ? 0 : memcmp(name->s, other->p, n);
+
+    return order != 0 ? order : (name->len > other->n) - (name->len < other->n);
+}
+
+struct bx_index_place bx_index_after(const struct bx_index *x, const void *key)
+{
+    struct bx_index_place at = {{0, 0}, 0};
+
+    if (key == NULL)
+        return at;
+    if (x->kind->listed_by_name) {
+        at.name = bx_sorted_after(&x->names, compare_names, key);
+        return at;
+    }
+    at.row = bx_index_place(x, key);
+    if (at.row < x->n && bx_kind_compare(x->kind, key_of(x, x->rows[at.row]), key) == 0)
+        at.row++;
+    return at;
+}
+
+struct bx_row *bx_index_step(const struct bx_index *x, struct bx_index_place *at)
+{
+    const struct bx_istr *name;
+
+    if (!x->kind->listed_by_name)
+        return bx_index_next(x, &at->row);
+    name = bx_sorted_next(&x->names, &at->name);
+    return name == NULL ? NULL : bx_index_named(x, (struct bx_str){name->s, name->len});
+}
+
 /* ---- changing ---- */
 
 static void swap_hashed(struct bx_map *m, uint64_t hash, struct bx_row *old, struct bx_row *with)
@@ -120,23 +167,48 @@ static void swap_ordered(struct bx_index *x, uint32_t i, struct bx_row *old, str
     }
 }
 
-/* The name of an object may have changed. */
+static void remove_name(struct bx_index *x, struct bx_row *row)
+{
+    struct bx_str name = bx_kind_object_name(x->kind, bx_row_object(row));
+
+    bx_map_remove(&x->by_name, bx_hash(name.p, name.n), row);
+    if (x->kind->listed_by_name)
+        bx_sorted_remove(&x->names, compare_names, &name);
+}
+
+static void add_name(struct bx_index *x, struct bx_row *row)
+{
+    struct bx_str name = bx_kind_object_name(x->kind, bx_row_object(row));
+
+    bx_must_ok(bx_map_add(&x->by_name, bx_hash(name.p, name.n), row));
+    if (x->kind->listed_by_name)
+        bx_must_ok(bx_sorted_add(&x->names, compare_names, &name, istr_of(x, row)));
+}
+
+/* True if replacing `old` by `with` leaves the indexes of names as they are. */
+static bool keeps_name(const struct bx_index *x, const struct bx_row *old,
+                       const struct bx_row *with)
+{
+    if (old == NULL || with == NULL)
+        return false;
+    if (x->kind->listed_by_name)
+        return istr_of(x, old) == istr_of(x, with);
+    return bx_str_eq(bx_kind_object_name(x->kind, bx_row_object(old)),
+                     bx_kind_object_name(x->kind, bx_row_object(with)));
+}
+
 static void swap_name(struct bx_index *x, struct bx_row *old, struct bx_row *with)
 {
-    struct bx_str was = {0}, is = {0};
+    if (keeps_name(x, old, with)) {
+        struct bx_str name = bx_kind_object_name(x->kind, bx_row_object(with));
 
-    if (old != NULL)
-        was = bx_kind_object_name(x->kind, bx_row_object(old));
-    if (with != NULL)
-        is = bx_kind_object_name(x->kind, bx_row_object(with));
-    if (old != NULL && with != NULL && bx_str_eq(was, is)) {
-        bx_map_replace(&x->by_name, bx_hash(is.p, is.n), old, with);
+        bx_map_replace(&x->by_name, bx_hash(name.p, name.n), old, with);
         return;
     }
     if (old != NULL)
-        bx_map_remove(&x->by_name, bx_hash(was.p, was.n), old);
+        remove_name(x, old);
     if (with != NULL)
-        bx_must_ok(bx_map_add(&x->by_name, bx_hash(is.p, is.n), with));
+        add_name(x, with);
 }
 
 void bx_index_swap(struct bx_index *x, struct bx_row *old, struct bx_row *with)

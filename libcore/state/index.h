@@ -5,6 +5,7 @@
 #define BX_STATE_INDEX_H
 
 #include "mem/map.h"
+#include "mem/sorted.h"
 #include "state/kind.h"
 
 struct bx_index {
@@ -13,6 +14,14 @@ struct bx_index {
     struct bx_row **rows; /* for an ordered kind: sorted by key */
     uint32_t n, cap;      /* of rows */
     struct bx_map by_name;
+    struct bx_sorted names; /* for a kind that is listed by name: struct bx_istr, which stay the
+                             * same when a row is replaced */
+};
+
+/* A position in the order of lists; valid until the index changes. */
+struct bx_index_place {
+    struct bx_sorted_place name;
+    size_t row;
 };
 
 void bx_index_init(struct bx_index *x, const struct bx_kind_desc *kind);
@@ -29,5 +38,10 @@ size_t bx_index_count(const struct bx_index *x);
 /* Iterate: *pos starts at 0; NULL at the end. An ordered kind is sorted by key; the order of others
  * must not reach state or output. */
 struct bx_row *bx_index_next(const struct bx_index *x, size_t *pos);
+/* Iterate in the order of lists: by name for a kind that is listed by name, else by key, for an
+ * ordered kind. Start after the object with this name (a struct bx_str) or key, whether or not it
+ * exists; NULL: start with the first one. */
+struct bx_index_place bx_index_after(const struct bx_index *x, const void *key);
+struct bx_row *bx_index_step(const struct bx_index *x, struct bx_index_place *at);
 
 #endif

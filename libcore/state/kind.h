@@ -102,6 +102,7 @@ struct bx_kind_desc {
     bool ordered;
     enum bx_name_index name_index; /* names are unique and hashed */
     uint16_t name_at;
+    bool listed_by_name;    /* names, which are interned, are also kept in order */
     const char *sql_suffix; /* after the column list of CREATE TABLE */
     const char *json;       /* pairs of the record, shown to users' queries as a JSON column */
 

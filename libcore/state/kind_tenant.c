@@ -137,31 +137,15 @@ struct bx_quota bx_view_usage(const struct bx_view *v, struct bx_str name)
     return u == NULL ? (struct bx_quota){0} : u->used;
 }
 
-static bool default_has_row(const struct bx_view *v)
+const struct bx_tenant *bx_view_tenant_after(const struct bx_view *v, struct bx_str name)
 {
-    return bx_view_get(v, BX_TABLE_TENANT, &default_tenant.name) != NULL;
-}
+    struct bx_index_place at = bx_view_after(v, BX_TABLE_TENANT, &name);
+    const struct bx_tenant *t = bx_view_step(v, BX_TABLE_TENANT, &at), *d = &default_tenant;
 
-uint32_t bx_view_tenants(const struct bx_view *v)
-{
-    return (uint32_t)bx_view_count(v, BX_TABLE_TENANT) + !default_has_row(v);
-}
-
-void bx_view_sorted_tenants(const struct bx_view *v, struct bx_tenant *out)
-{
-    bool missing = !default_has_row(v);
-    const struct bx_tenant *t;
-    size_t pos = 0;
-
-    while ((t = bx_view_next(v, BX_TABLE_TENANT, &pos)) != NULL) {
-        if (missing && bx_kind_compare(&bx_kind_tenant, &t->name, &default_tenant.name) > 0) {
-            *out++ = default_tenant;
-            missing = false;
-        }
-        *out++ = *t;
-    }
-    if (missing)
-        *out = default_tenant;
+    if (bx_kind_compare(&bx_kind_tenant, &d->name, &name) > 0 &&
+        (t == NULL || bx_kind_compare(&bx_kind_tenant, &d->name, &t->name) < 0))
+        return d;
+    return t;
 }
 
 /* ---- the kind ---- */

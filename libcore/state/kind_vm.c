@@ -8,8 +8,6 @@
 
 #include "codec/flat.h"
 
-#include <stdlib.h>
-
 struct vm_record {
     uint8_t uuid[16];
     struct bx_vm_config config;
@@ -173,8 +171,8 @@ static void release(struct bx_row_home *h, struct bx_row *row)
 }
 
 BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
-        .name_at = offsetof(struct bx_vm, name), .make = make, .load = load, .release = release,
-        .settle = settle, .json = "metadata");
+        .name_at = offsetof(struct bx_vm, name), .listed_by_name = true, .make = make, .load = load,
+        .release = release, .settle = settle, .json = "metadata");
 
 /* ---- lookup ---- */
 
@@ -269,23 +267,6 @@ int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_
 uint64_t bx_view_vms(const struct bx_view *v)
 {
     return bx_view_count(v, BX_TABLE_VM);
-}
-
-static int by_name(const void *a, const void *b)
-{
-    const struct bx_vm *const *x = a, *const *y = b;
-
-    return strcmp((*x)->name->s, (*y)->name->s);
-}
-
-void bx_view_sorted_vms(const struct bx_view *v, const struct bx_vm **out)
-{
-    const struct bx_vm *vm;
-    size_t pos = 0, n = 0;
-
-    while ((vm = bx_view_next(v, BX_TABLE_VM, &pos)) != NULL)
-        out[n++] = vm;
-    qsort(out, n, sizeof *out, by_name);
 }
 
 const struct bx_vm *bx_view_next_on_node(const struct bx_view *v, uint64_t node, size_t *pos)

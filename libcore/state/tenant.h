@@ -13,9 +13,8 @@ int bx_view_tenant(const struct bx_view *v, struct bx_str name, struct bx_tenant
                    struct bx_err *err);
 /* The resources of its VMs, running or not. */
 struct bx_quota bx_view_usage(const struct bx_view *v, struct bx_str name);
-/* The number of tenants including default, and all of them sorted by name, into an array of that
- * size. */
-uint32_t bx_view_tenants(const struct bx_view *v);
-void bx_view_sorted_tenants(const struct bx_view *v, struct bx_tenant *out);
+/* The first tenant whose name is greater than this one; includes the default tenant. NULL if there
+ * is none. */
+const struct bx_tenant *bx_view_tenant_after(const struct bx_view *v, struct bx_str name);
 
 #endif

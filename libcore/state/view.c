@@ -103,6 +103,16 @@ const void *bx_view_next(const struct bx_view *v, enum bx_table table, size_t *p
     return object_of(bx_index_next(&v->kinds[table], pos));
 }
 
+struct bx_index_place bx_view_after(const struct bx_view *v, enum bx_table table, const void *key)
+{
+    return bx_index_after(&v->kinds[table], key);
+}
+
+const void *bx_view_step(const struct bx_view *v, enum bx_table table, struct bx_index_place *at)
+{
+    return object_of(bx_index_step(&v->kinds[table], at));
+}
+
 void bx_view_memory(const struct bx_view *v, struct bx_view_memory *out)
 {
     out->rows = v->home.slab.stats;

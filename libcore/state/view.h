@@ -7,10 +7,10 @@
 #define BX_VIEW_H
 
 #include "mem/intern.h"
-#include "mem/map.h"
 #include "mem/rc.h"
 #include "model/node.h"
 #include "model/vm.h"
+#include "state/index.h"
 #include "state/kind.h"
 #include "wire/event.h"
 
@@ -73,6 +73,9 @@ size_t bx_view_count(const struct bx_view *v, enum bx_table table);
 /* Iterate: *pos starts at 0; NULL at the end. An ordered kind is sorted by key; other kinds have no
  * order and must not be iterated inside apply. */
 const void *bx_view_next(const struct bx_view *v, enum bx_table table, size_t *pos);
+/* Iterate in the order of lists, starting anywhere: see bx_index_after. */
+struct bx_index_place bx_view_after(const struct bx_view *v, enum bx_table table, const void *key);
+const void *bx_view_step(const struct bx_view *v, enum bx_table table, struct bx_index_place *at);
 
 /* ---- VMs, nodes, the cluster ---- */
 
@@ -90,8 +93,6 @@ const struct bx_node_row *bx_view_node_at(const struct bx_view *v, uint32_t i); 
 void bx_view_columns(const struct bx_view *v, struct bx_node_columns *out);
 
 uint64_t bx_view_vms(const struct bx_view *v);
-/* All VMs sorted by name, into an array of bx_view_vms pointers. */
-void bx_view_sorted_vms(const struct bx_view *v, const struct bx_vm **out);
 /* Iterate over the VMs of one node, in no particular order, never inside apply: *pos starts at 0.
  */
 const struct bx_vm *bx_view_next_on_node(const struct bx_view *v, uint64_t node, size_t *pos);

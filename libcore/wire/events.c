@@ -20,8 +20,7 @@ const struct bx_schema bx_watch_reply_schema = {.name = "watch",
 
 BX_METHOD(EVENTS_LIST, events_list, bx_events_params, list_fields, event, .name = "events.list",
           .verb = "GET", .path = "/v1/events", .role = BX_RPC_VIEWER, .key = "index",
-          .about = "Events after the revision `since`, oldest first. `limit` is 1,000 by default "
-                   "and 10,000 at most.");
+          .about = "Events after the revision `since`, oldest first.");
 BX_METHOD(EVENTS_WATCH, events_watch, bx_events_params, watch_fields, watch, .name = "events.watch",
           .verb = "GET", .path = "/v1/events/watch", .role = BX_RPC_VIEWER,
           .other = &bx_event_reply_schema,

@@ -12,14 +12,21 @@
  *            sequence     within the session, default 1;  floor  default = sequence
  *   both     timeout_ms   how long to wait for a leader, 1 to 600,000, default 10,000
  *   lists    after        only items after the one with this key, in the order of the list
- *            limit        maximum number of items; 0: all
- *            match        a map: only items whose fields have these values, as text */
+ *            limit        maximum number of items; 0: as many as a page has
+ *            match        a map: only items whose fields have these values, as text
+ *
+ * A list is answered in pages, which the server ends at its own bounds, whatever `limit` says. If
+ * the list continues, the notification [2, "page", [{id, after}]] is sent before the answer, with
+ * the `after` of the next page. Each page shows the state at its time, so an item that is renamed
+ * meanwhile can be in two pages or in none. */
 #ifndef BX_PROTO_H
 #define BX_PROTO_H
 
 #include "codec/schema.h"
 
 #define BX_RPC_FRAME_MAX (1u << 20)
+#define BX_PAGE_ITEMS 1000u        /* maximum number of items in a page of a list */
+#define BX_PAGE_BYTES (512u << 10) /* a page ends when it has as many bytes in flat form */
 #define BX_RPC_VERSION 1u
 
 enum bx_rpc_role { BX_RPC_ANY, BX_RPC_VIEWER, BX_RPC_OPERATOR, BX_RPC_ADMIN, BX__RPC_ROLES };
@@ -90,6 +97,7 @@ enum bx_reply {
     BX_REPLY_TENANT,
     BX_REPLY_UPGRADE,
     BX_REPLY_UPGRADE_MEMBER,
+    BX_REPLY_PAGE,
 };
 
 struct bx_method_info {

@@ -22,3 +22,10 @@ static const struct bx_field stale_fields[] = {
 };
 const struct bx_schema bx_stale_reply_schema =
     BX_REPLY_SCHEMA("stale", STALE, bx_stale_reply, stale_fields);
+
+static const struct bx_field page_fields[] = {
+    BX_FIELD(bx_page_reply, id, BX_T_U64),
+    BX_FIELD(bx_page_reply, after, BX_T_STR, .max = 255),
+};
+const struct bx_schema bx_page_reply_schema =
+    BX_REPLY_SCHEMA("page", PAGE, bx_page_reply, page_fields);

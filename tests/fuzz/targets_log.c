@@ -199,14 +199,15 @@ static struct bx_fsm *fsm_of_its_own(void)
 
 static void read_state(const struct bx_view *v)
 {
-    const struct bx_vm **vms = bx_must_calloc(bx_view_vms(v) + 1, sizeof *vms);
+    struct bx_index_place at = bx_view_after(v, BX_TABLE_VM, NULL);
+    const struct bx_vm *vm;
+    uint64_t n = 0;
 
-    bx_view_sorted_vms(v, vms);
-    for (uint64_t i = 0; i < bx_view_vms(v); i++)
-        assert(vms[i]->name != NULL && vms[i]->phase < BX__PHASES);
+    for (; (vm = bx_view_step(v, BX_TABLE_VM, &at)) != NULL; n++)
+        assert(vm->name != NULL && vm->phase < BX__PHASES);
+    assert(n == bx_view_vms(v));
     for (uint32_t i = 0; i < bx_view_nodes(v); i++)
         assert(bx_view_node_at(v, i)->name != NULL);
-    bx_free(vms);
 }
 
 int fuzz_dump(const uint8_t *p, size_t n)

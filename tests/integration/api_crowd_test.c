@@ -40,16 +40,19 @@ TEST(requests_may_be_piped)
 {
     struct rpc c = host_dial(hosts[0].local), tcp = host_dial(hosts[0].api);
     uint64_t before, last = 0;
+    char params[300];
     bx_val v;
 
     before = host_resident_kib();
     create_many(&c, "a", 2000);
     create_many(&tcp, "b", 2000);
     host_grew_little(before);
-    v = rpc_ok(&c, "vm.list", "{}");
-    assert_int_equal(bx_val_len(v), 4000);
-    for (uint32_t i = 0; i < 4000; i++) /* a revision for each */
-        last += rpc_number(bx_val_at(v, i), "created_index") > 0;
+    do {
+        snprintf(params, sizeof params, "{\"after\": \"%s\"}", c.next);
+        v = rpc_ok(&c, "vm.list", params);
+        for (uint32_t i = 0; i < bx_val_len(v); i++) /* a revision for each */
+            last += rpc_number(bx_val_at(v, i), "created_index") > 0;
+    } while (c.next[0] != '\0');
     assert_int_equal(last, 4000);
     rpc_close(&c);
     rpc_close(&tcp);

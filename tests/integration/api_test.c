@@ -171,7 +171,6 @@ TEST(bad_requests_change_nothing)
     rpc_fails(&c, "vm.create", "{\"name\": \"x\", \"memory_mib\": 60000000, \"dry_run\": true}",
               BX_UNPLACEABLE, "n1: not enough memory");
     rpc_fails(&c, "vm.list", "{\"consistency\": \"eventual\"}", BX_INVALID, "linearizable");
-    rpc_fails(&c, "events.list", "{\"limit\": 10001}", BX_INVALID, "limit");
     rpc_fails(&c, "vm.delete", "{\"vm\": \"x\", \"request_id\": \"7\"}", BX_INVALID, "32 hex");
     rpc_fails(&c, "sql.query", "{\"query\": \"DROP TABLE vms\"}", BX_DENIED, "");
     snprintf(text, 400, "{\"name\": \"x\", \"labels\": {\"k\": \"%0300d\"}}", 1);

@@ -185,11 +185,29 @@ void rpc_read_to_end(struct rpc *c)
     c->used = 0;
 }
 
+/* The notification that stands before a page of a list. */
+static void note_page(struct rpc *c, bx_val notification)
+{
+    bx_val page = bx_val_at(bx_val_at(notification, 2), 0);
+    struct bx_str name = {"", 0}, next = {"", 0};
+    uint64_t id = 0;
+
+    bx_val_str(bx_val_at(notification, 1), &name);
+    if (!bx_str_eq(name, bx_str("page")))
+        return;
+    assert_true(bx_val_u64(bx_val_get(page, "id"), &id));
+    assert_int_equal(id, c->id);
+    assert_true(bx_val_str(bx_val_get(page, "after"), &next) && next.n > 0);
+    snprintf(c->next, sizeof c->next, BX_STR_FMT, BX_STR_ARG(next));
+}
+
 bx_val rpc_call(struct rpc *c, const char *method, const char *params)
 {
     struct bx_buf b = {0};
     uint64_t type = 2, id = 0;
     bx_val answer = NULL;
+
+    c->next[0] = '\0';
 
     rpc_request(&b, ++c->id, method, params);
     if (!rpc_write(c, b.data, b.len))
@@ -200,6 +218,8 @@ bx_val rpc_call(struct rpc *c, const char *method, const char *params)
         if (answer == NULL)
             fail_msg("%s: the server has closed instead of answering", method);
         bx_val_u64(bx_val_at(answer, 0), &type);
+        if (type == 2)
+            note_page(c, answer);
     }
     assert_int_equal(type, 1);
     assert_true(bx_val_u64(bx_val_at(answer, 1), &id));

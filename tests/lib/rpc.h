@@ -13,6 +13,7 @@ struct rpc {
     size_t used; /* bytes of `in` that the last message took */
     struct bx_pack *pack;
     uint64_t id;        /* of the last request */
+    char next[256];     /* where the last list that rpc_call got goes on; empty: it is complete */
     void (*pump)(void); /* called while nothing comes; NULL: the server is another process */
 };
 

@@ -35,14 +35,13 @@ static struct bx_str text(char *to, size_t size, const char *fmt, uint64_t n)
 
 static const struct bx_vm *any_vm(struct draw *d)
 {
-    const struct bx_vm *all[NAMES + 1];
-    uint64_t n = bx_view_vms(d->v);
+    struct bx_index_place at = bx_view_after(d->v, BX_TABLE_VM, NULL);
+    uint64_t n = bx_view_vms(d->v), skip = n == 0 ? 0 : below(d, n);
 
     assert_true(n <= NAMES);
-    if (n == 0)
-        return NULL;
-    bx_view_sorted_vms(d->v, all);
-    return all[below(d, n)];
+    while (skip-- > 0)
+        bx_view_step(d->v, BX_TABLE_VM, &at);
+    return bx_view_step(d->v, BX_TABLE_VM, &at);
 }
 
 /* Mostly one that is there: by name, by uuid, by a prefix of it. */

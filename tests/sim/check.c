@@ -440,20 +440,18 @@ static bool runs_settled(struct sim *s, const struct bx_view *view)
 static bool vms_settled(struct sim *s, const struct sim_host *h)
 {
     const struct bx_view *view = bx_node_view(h->node);
-    size_t n = bx_view_vms(view);
-    const struct bx_vm **vms = bx_must_calloc(n + 1, sizeof(struct bx_vm *));
+    struct bx_index_place at = bx_view_after(view, BX_TABLE_VM, NULL);
+    const struct bx_vm *vm;
     bool good = true;
 
-    bx_view_sorted_vms(view, vms);
-    for (size_t i = 0; i < n && good; i++) {
-        good = vm_settled(s, vms[i]);
+    while (good && (vm = bx_view_step(view, BX_TABLE_VM, &at)) != NULL) {
+        good = vm_settled(s, vm);
         if (!good)
             snprintf(s->check->missing, sizeof s->check->missing,
-                     "%s is %s, wanted %s, on node %llu, epoch %llu", vms[i]->name->s,
-                     bx_phase_names[vms[i]->phase], bx_desired_names[vms[i]->desired],
-                     (unsigned long long)vms[i]->node, (unsigned long long)vms[i]->epoch);
+                     "%s is %s, wanted %s, on node %llu, epoch %llu", vm->name->s,
+                     bx_phase_names[vm->phase], bx_desired_names[vm->desired],
+                     (unsigned long long)vm->node, (unsigned long long)vm->epoch);
     }
-    bx_free(vms);
     return good;
 }
 

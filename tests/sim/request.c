@@ -112,12 +112,12 @@ void sim_request_rows(struct sim_host *h, unsigned names, const struct sim_op *l
                       struct sim_op *rows)
 {
     const struct bx_view *view = bx_node_view(h->node);
-    size_t n = bx_view_vms(view);
-    const struct bx_vm **vms = bx_must_calloc(n + 1, sizeof(struct bx_vm *));
+    struct bx_index_place at = bx_view_after(view, BX_TABLE_VM, NULL);
+    const struct bx_vm *vm, *before = NULL;
     struct bx_cluster_info cluster;
+    size_t n = 0;
 
     bx_view_cluster(view, &cluster);
-    bx_view_sorted_vms(view, vms);
     for (unsigned i = 0; i < names; i++) {
         rows[i] = *like;
         rows[i].kind = SIM_OP_READ;
@@ -125,13 +125,14 @@ void sim_request_rows(struct sim_host *h, unsigned names, const struct sim_op *l
         rows[i].code = BX_NOT_FOUND;
         rows[i].revision = cluster.revision;
     }
-    for (size_t i = 0; i < n; i++) {
-        if (i > 0 && strcmp(vms[i - 1]->name->s, vms[i]->name->s) >= 0)
-            sim_violation(h->sim, "%s lists %s before %s", h->name, vms[i - 1]->name->s,
-                          vms[i]->name->s);
-        take_row(&rows[number_of(h, vms[i]->name->s, names)], vms[i]);
+    for (; (vm = bx_view_step(view, BX_TABLE_VM, &at)) != NULL; n++, before = vm) {
+        if (before != NULL && strcmp(before->name->s, vm->name->s) >= 0)
+            sim_violation(h->sim, "%s lists %s before %s", h->name, before->name->s, vm->name->s);
+        take_row(&rows[number_of(h, vm->name->s, names)], vm);
     }
-    bx_free(vms);
+    if (n != bx_view_vms(view))
+        sim_violation(h->sim, "%s lists %zu of %llu VMs", h->name, n,
+                      (unsigned long long)bx_view_vms(view));
 }
 
 static void on_barrier(void *ctx, const struct bx_err *err)

@@ -28,7 +28,8 @@ tests_unit_suggest_test_LDADD = $(TEST_LIBS)
 # The same with real daemons.
 API_HOSTS = tests/integration/api_hosts.c tests/integration/api_hosts.h
 check_PROGRAMS += tests/integration/api_test tests/integration/api_crowd_test \
-	tests/integration/api_form_test tests/integration/api_shape_test
+	tests/integration/api_form_test tests/integration/api_list_test \
+	tests/integration/api_shape_test
 tests_integration_api_test_SOURCES = tests/integration/api_test.c $(API_HOSTS)
 tests_integration_api_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_test_LDADD = $(TEST_LIBS)
@@ -38,6 +39,9 @@ tests_integration_api_crowd_test_LDADD = $(TEST_LIBS)
 tests_integration_api_form_test_SOURCES = tests/integration/api_form_test.c $(API_HOSTS)
 tests_integration_api_form_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_form_test_LDADD = $(TEST_LIBS)
+tests_integration_api_list_test_SOURCES = tests/integration/api_list_test.c $(API_HOSTS)
+tests_integration_api_list_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_api_list_test_LDADD = $(TEST_LIBS)
 tests_integration_api_shape_test_SOURCES = tests/integration/api_shape_test.c $(API_HOSTS)
 tests_integration_api_shape_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_shape_test_LDADD = $(TEST_LIBS)
@@ -57,3 +61,8 @@ check_PROGRAMS += tests/unit/api_node_test
 tests_unit_api_node_test_SOURCES = tests/unit/api_node_test.c
 tests_unit_api_node_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_node_test_LDADD = $(API_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/api_page_test
+tests_unit_api_page_test_SOURCES = tests/unit/api_page_test.c
+tests_unit_api_page_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_page_test_LDADD = $(API_TEST_LIBS)

@@ -176,8 +176,13 @@ static void put_all(void)
         "- `after`: of a list, only what follows the object with this key. `limit`: at most so "
         "many. `match`: only\n  objects whose values, as text, are these; `labels.KEY` is the "
         "value of a label.\n\n"
+        "A list is answered in pages of at most %u items and about %u KiB; a page of a list with "
+        "`match` can have fewer\nitems, or none. If the list continues, the notification "
+        "[page](#page) is sent before the answer, with the\n`after` of the next page; for events "
+        "it is the next `since`. Each page shows the state at its time, so an item\nthat is "
+        "renamed meanwhile can be in two pages or in none.\n\n"
         "## Methods\n\n",
-        BX_TIMEOUT_MAX_MS, BX_TIMEOUT_DEFAULT_MS);
+        BX_TIMEOUT_MAX_MS, BX_TIMEOUT_DEFAULT_MS, BX_PAGE_ITEMS, BX_PAGE_BYTES >> 10);
     for (int m = 0; m < BX__METHODS; m++) {
         put_method(bx_methods[m]);
         collect(bx_methods[m]->reply);
@@ -185,6 +190,7 @@ static void put_all(void)
     }
     collect(&bx_error_reply_schema);
     collect(&bx_stale_reply_schema);
+    collect(&bx_page_reply_schema);
     put("## Answers\n\n");
     for (uint32_t i = 0; i < schemas_n; i++) {
         put("### %s\n\n", schemas[i]->name);

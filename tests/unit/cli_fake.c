@@ -20,6 +20,9 @@ static void note(struct fake *f, bx_val root)
     s = (struct bx_str){"", 0};
     bx_val_str(bx_val_get(map, "request_id"), &s);
     snprintf(f->ids[f->n], sizeof f->ids[0], BX_STR_FMT, BX_STR_ARG(s));
+    s = (struct bx_str){"", 0};
+    bx_val_str(bx_val_get(map, "after"), &s);
+    snprintf(f->afters[f->n], sizeof f->afters[0], BX_STR_FMT, BX_STR_ARG(s));
     bx_val_u64(bx_val_get(map, "timeout_ms"), &f->timeouts[f->n]);
 }
 
@@ -59,10 +62,48 @@ static void put_notification(struct bx_buf *b, const char *method, const char *e
     put_error(b, error);
 }
 
+/* A page of these names; the list continues after `after`, unless it is NULL. */
+static void put_page(struct bx_buf *b, uint64_t id, const char *after, const char *names)
+{
+    if (after != NULL) {
+        bx_pw_array(b, 3);
+        bx_pw_u64(b, 2);
+        bx_pw_str(b, "page");
+        bx_pw_array(b, 1);
+        bx_pw_map(b, 2);
+        bx_pw_str(b, "id");
+        bx_pw_u64(b, id);
+        bx_pw_str(b, "after");
+        bx_pw_str(b, after);
+    }
+    bx_pw_array(b, 4);
+    bx_pw_u64(b, 1);
+    bx_pw_u64(b, id);
+    bx_pw_nil(b);
+    bx_pw_array(b, (uint32_t)strlen(names));
+    for (; *names != '\0'; names++) {
+        bx_pw_map(b, 1);
+        bx_pw_str(b, "name");
+        bx_pw_strn(b, names, 1);
+    }
+}
+
+static void send_pieces(int fd, struct bx_buf *b, size_t piece)
+{
+    for (size_t at = 0; at < b->len; at += piece) {
+        size_t left = b->len - at;
+
+        if (send(fd, b->data + at, left < piece ? left : piece, MSG_NOSIGNAL) < 0 || piece > left)
+            break;
+    }
+    bx_buf_release(b);
+}
+
 /* False: the connection ends. */
 static bool act(enum step step, int fd, uint64_t id, unsigned n)
 {
     static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    static const char *const pages[][2] = {{"b", "ab"}, {"b2", ""}, {NULL, "c"}};
     struct bx_buf b = {0};
     size_t piece = SIZE_MAX;
     bool open = step != CLOSE && step != TURN_AWAY && step != DENY_NEXT && step != SILENCE;
@@ -107,18 +148,17 @@ static bool act(enum step step, int fd, uint64_t id, unsigned n)
         put_answer(&b, id, NULL, n);
         put_notification(&b, "error", "denied");
         break;
+    case PAGE_ONE:
+    case PAGE_NONE:
+    case PAGE_LAST:
+        put_page(&b, id, pages[step - PAGE_ONE][0], pages[step - PAGE_ONE][1]);
+        break;
     case SILENCE:
         while (recv(fd, &byte, 1, 0) > 0)
             ;
         break;
     }
-    for (size_t at = 0; at < b.len; at += piece) {
-        size_t left = b.len - at;
-
-        if (send(fd, b.data + at, left < piece ? left : piece, MSG_NOSIGNAL) < 0 || piece > left)
-            break;
-    }
-    bx_buf_release(&b);
+    send_pieces(fd, &b, piece);
     return open;
 }
 

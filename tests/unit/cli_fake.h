@@ -22,6 +22,9 @@ enum step {
     TURN_AWAY, /* a notification that the server is full, and the end */
     DENY_NEXT, /* an answer, then a notification that the client is refused, and the end */
     SILENCE,   /* until the client goes */
+    PAGE_ONE,  /* a list: two names, a and b, and more after b */
+    PAGE_NONE, /* none, and more after b2 */
+    PAGE_LAST, /* one name, c */
 };
 
 struct fake {
@@ -31,7 +34,7 @@ struct fake {
     pthread_t thread;
     /* What came in; looked at after the thread has ended. */
     unsigned n;
-    char methods[FAKE_STEPS][32], ids[FAKE_STEPS][40];
+    char methods[FAKE_STEPS][32], ids[FAKE_STEPS][40], afters[FAKE_STEPS][16];
     uint64_t timeouts[FAKE_STEPS];
 };
 

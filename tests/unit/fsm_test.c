@@ -50,9 +50,11 @@ static void picture_from_rows(const struct test_fsm *t, struct picture *p)
 {
     const struct bx_view *v = bx_fsm_view(t->fsm);
     const struct bx_vm *vms[VMS_MAX];
+    struct bx_index_place at = bx_view_after(v, BX_TABLE_VM, NULL);
 
     assert_true(bx_view_vms(v) <= VMS_MAX);
-    bx_view_sorted_vms(v, vms);
+    for (uint64_t k = 0; k < bx_view_vms(v); k++)
+        vms[k] = bx_view_step(v, BX_TABLE_VM, &at);
     memset(p, 0, sizeof *p);
     p->n = bx_view_nodes(v);
     for (uint32_t i = 0; i < p->n; i++) {

@@ -195,6 +195,7 @@ static const struct bx_sql_reply sql_reply = {S("\x92\xa4name\xa5vcpus"),
 static const struct bx_error_reply error = {
     9, S("unplaceable"), S("no node has room"), S("blixardctl node list"), true, S("alpha")};
 static const struct bx_stale_reply stale = {40, 98};
+static const struct bx_page_reply page = {12, S("web-1")};
 static const struct bx_memory_reply memory = {true};
 static const struct bx_str frames[] = {S("main+0x10"), S("_start+0x20")};
 static const struct bx_site_reply site_list[] = {
@@ -220,6 +221,7 @@ static const struct {
     {&bx_stale_reply_schema, &stale},       {&bx_memory_reply_schema, &memory},
     {&bx_sites_reply_schema, &sites_reply}, {&bx_tenant_reply_schema, &tenant_reply},
     {&bx_upgrade_reply_schema, &upgrade},   {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
+    {&bx_page_reply_schema, &page},
 };
 
 static bool has_reply(const struct bx_schema *s)

@@ -203,7 +203,9 @@ TEST(a_state_machine_outgrows_its_interner)
 {
     struct test_fsm small = {.intern_strings = 10}, large = {0};
     struct bx_intern_stats s;
-    const struct bx_vm *vms[64];
+    struct bx_index_place at;
+    const struct bx_view *v;
+    const struct bx_vm *vm;
 
     live_with(&small);
     live_with(&large);
@@ -211,10 +213,13 @@ TEST(a_state_machine_outgrows_its_interner)
     assert_int_equal(s.live, 10);
     assert_true(s.copies > 0 && s.refused > 0);
     assert_int_equal(test_fsm_digest(&small), test_fsm_digest(&large));
-    bx_view_sorted_vms(bx_fsm_view(small.fsm), vms);
-    assert_string_equal(vms[0]->name->s, "vm-0");
-    assert_string_equal(vms[1]->name->s, "vm-1");
-    assert_string_equal(vms[1]->tenant->s, "default");
+    v = bx_fsm_view(small.fsm);
+    at = bx_view_after(v, BX_TABLE_VM, NULL);
+    vm = bx_view_step(v, BX_TABLE_VM, &at);
+    assert_string_equal(vm->name->s, "vm-0");
+    vm = bx_view_step(v, BX_TABLE_VM, &at);
+    assert_string_equal(vm->name->s, "vm-1");
+    assert_string_equal(vm->tenant->s, "default");
     test_fsm_close(&small);
     test_fsm_close(&large);
 }

@@ -90,10 +90,25 @@ TEST(a_node_is_found_by_name_or_id)
 
 /* ---- order and columns ---- */
 
+/* The names from `after` on are vm-FROM and so on to vm-199. */
+static void lists_from(const char *after, unsigned from)
+{
+    struct bx_str key = bx_str(after);
+    struct bx_index_place at = bx_view_after(&v, BX_TABLE_VM, after == NULL ? NULL : &key);
+    const struct bx_vm *vm;
+    char name[32];
+
+    while ((vm = bx_view_step(&v, BX_TABLE_VM, &at)) != NULL) {
+        snprintf(name, sizeof name, "vm-%03u", from++);
+        assert_string_equal(vm->name->s, name);
+        assert_ptr_equal(vm, bx_view_named(&v, BX_TABLE_VM, bx_str(name)));
+    }
+    assert_int_equal(from, 200);
+}
+
 TEST(vms_are_sorted_by_name)
 {
-    const struct bx_vm *all[200];
-    char name[16], uuid[BX_UUID_TEXT];
+    char name[32], uuid[BX_UUID_TEXT];
 
     for (unsigned i = 0; i < 200; i++) {
         snprintf(name, sizeof name, "vm-%03u", i * 77 % 200);
@@ -101,10 +116,31 @@ TEST(vms_are_sorted_by_name)
         add_vm(name, uuid, 0);
     }
     assert_int_equal(bx_view_vms(&v), 200);
-    bx_view_sorted_vms(&v, all);
-    for (unsigned i = 0; i < 200; i++) {
-        snprintf(name, sizeof name, "vm-%03u", i);
-        assert_string_equal(all[i]->name->s, name);
+    lists_from(NULL, 0);
+    lists_from("", 0);
+    lists_from("vm-000", 1);
+    lists_from("vm-0995", 100);
+    lists_from("vm-1", 100);
+    lists_from("vm-198", 199);
+    lists_from("vm-199", 200);
+    lists_from("z", 200);
+}
+
+TEST(lists_of_an_ordered_kind_begin_behind_a_key)
+{
+    static const struct {
+        uint64_t after, first;
+    } cases[] = {{0, 2}, {1, 2}, {2, 5}, {4, 5}, {5, 9}, {9, 0}, {UINT64_MAX, 0}};
+    const struct bx_node_row *n;
+
+    add_node(9, "n9");
+    add_node(2, "n2");
+    add_node(5, "n5");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct bx_index_place at = bx_view_after(&v, BX_TABLE_NODE, &cases[i].after);
+
+        n = bx_view_step(&v, BX_TABLE_NODE, &at);
+        assert_int_equal(n == NULL ? 0 : n->info.id, cases[i].first);
     }
 }
 
