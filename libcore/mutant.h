@@ -34,6 +34,8 @@ enum bx_mutant {
     BX_MUTANT_QUOTA_IGNORED,
     BX_MUTANT_CONF_CHANGE_EARLY,
     BX_MUTANT_LOG_OVERRUN,
+    BX_MUTANT_LEVEL_UNGATED,
+    BX_MUTANT_FINALIZE_EARLY,
 };
 extern enum bx_mutant bx_mutant;
 /* The wall clock of the running process, which apply must never use. */

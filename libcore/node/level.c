@@ -5,6 +5,8 @@
  * nothing is let through too early. */
 #include "node/internal.h"
 
+#include "mutant.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -13,7 +15,7 @@ uint32_t bx_node_level(const struct bx_node *n)
     struct bx_cluster_info c;
 
     bx_view_cluster(bx_fsm_view(n->fsm), &c);
-    if (!c.created)
+    if (!c.created) /* the founder makes it; others have not heard of it yet */
         return n->o.identity.founder ? n->o.level : 1;
     return c.level;
 }
@@ -55,7 +57,7 @@ const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
 
         return bx_node_may_upgrade(n, u->level, err) == BX_OK ? s->body : NULL;
     }
-    if (level >= BX_LEVEL)
+    if (level >= BX_LEVEL || BX_MUTATED(LEVEL_UNGATED))
         return s->body;
     if (bx_cmd_level(s->kind) > level) {
         too_new(s, NULL, level, err);
@@ -82,6 +84,8 @@ int bx_node_may_upgrade(const struct bx_node *n, uint32_t level, struct bx_err *
 {
     struct bx_node_status st;
 
+    if (BX_MUTATED(FINALIZE_EARLY))
+        return BX_OK;
     bx_node_status(n, &st);
     for (uint32_t i = 0; i < st.n_members; i++) {
         const struct bx_member *m = &st.members[i];

@@ -187,6 +187,11 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
 
 /* ---- one entry ---- */
 
+uint32_t bx_fsm_level(const struct bx_fsm *f)
+{
+    return bx_row_as_cluster(bx_view_cluster_row(&f->view))->level;
+}
+
 /* The cluster's time is the highest wall time of any leader, so a clock that is hours ahead moves
  * it by hours. Sessions must not expire because of that: their clock starts at the wall time of the
  * first batch and advances by the time that leaders measure. Batches of version 1 have only wall

@@ -91,6 +91,9 @@ struct bx_call {
 
 /* Replace a row and journal it. Either may be NULL. */
 void bx_fsm_change(struct bx_fsm *f, struct bx_row *before, struct bx_row *after);
+/* The feature level in force. A command that does more, or refuses more, than it did in the release
+ * before does so from the level of its release on. */
+uint32_t bx_fsm_level(const struct bx_fsm *f);
 /* The digest as it is stored and checked at load. It covers rows, outcomes and the counters that
  * change with every entry, in which SQLite would not detect a flipped bit. */
 uint64_t bx_fsm_seal(const struct bx_fsm *f);

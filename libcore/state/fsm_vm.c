@@ -123,7 +123,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
     there = bx_view_named(&f->view, BX_TABLE_VM, config->name);
     if (there != NULL)
         return taken(c, there, c->body->vm_create.if_not_exists);
-    if (c->body->vm_create.admit)
+    if (bx_fsm_level(f) >= 2 || c->body->vm_create.admit)
         rc = bx_kinds_admit(&f->view, config, c->err);
     if (rc == BX_OK)
         rc = bx_fsm_place(f, config, &decision, c->err);

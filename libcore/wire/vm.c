@@ -8,7 +8,7 @@
 static const struct bx_field vm_create_fields[] = {
     BX_VM_CONFIG_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
     BX_FIELD(bx_cmd_vm_create, if_not_exists, BX_T_BOOL),
-    BX_FIELD(bx_cmd_vm_create, admit, BX_T_BOOL, .omit = true, .since = 2, .droppable = true),
+    BX_FIELD(bx_cmd_vm_create, admit, BX_T_BOOL, .omit = true, .since = 2),
     BX_VM_CONFIG_LATER_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
 };
 const struct bx_schema bx_cmd_vm_create_schema =
@@ -139,7 +139,6 @@ const char *const bx_until_names[] = {"running", "stopped", "deleted", NULL};
 static void create_defaults(void *params)
 {
     bx_vm_config_init(&((struct bx_vm_create_params *)params)->body.config);
-    ((struct bx_vm_create_params *)params)->body.admit = true;
 }
 
 #define CREATE_AT offsetof(struct bx_vm_create_params, body)

@@ -10,7 +10,7 @@
 struct bx_cmd_vm_create {
     struct bx_vm_config config;
     bool if_not_exists;
-    bool admit; /* call the kinds' admit hooks; false in entries of builds without tenants */
+    bool admit; /* call the kinds' admit hooks below level 2, too; nothing sets it any more */
 };
 struct bx_cmd_vm_desire {
     struct bx_str vm;   /* name, uuid or unique prefix of a uuid (4 digits at least) */

@@ -85,6 +85,28 @@ for k in 1 2 3; do
   wait_until 20 agree 1 2 3 && vms_are "$names"
   ok $? "all three agree on what there is"
 done
-"$old/blixardctl" vm list -o name </dev/null >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -eq 4 ]
+# Until the feature level is raised, each step can be taken back.
+for k in 1 2 3; do
+  restart_on "$old" "$k"
+  wait_until 60 writes && serves_as "$k" "$old"
+  ok $? "n$k is an old daemon again, and the cluster accepts writes"
+  wait_until 20 agree 1 2 3 && vms_are "$names"
+  ok $? "all three agree on what there is"
+done
+for k in 1 2 3; do restart_on "$new" "$k"; done
+build=$new
+wait_until 60 writes
+ok $? "and forward again"
+if ctl vm create later --vcpus 1 --memory 64MiB --metadata a=b >"$dir/out" 2>"$dir/err"; then
+  false
+else
+  grep -q 'upgrade finalize' "$dir/err"
+fi
+ok $? "what only the new build can do is refused"
+finalize() { ctl cluster upgrade finalize >"$dir/out" 2>"$dir/err"; }
+wait_until 20 finalize &&
+  ctl vm create later --vcpus 1 --memory 64MiB --metadata a=b >"$dir/out" 2>"$dir/err"
+ok $? "until the feature level is raised"
+"$old/blixardctl" vm list -o name </dev/null >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -eq 5 ]
 ok $? "an old client is served by the new daemons"
 finish

@@ -307,6 +307,7 @@ void sim_host_start(struct sim_host *h)
     struct sim *s = h->sim;
 
     h->life = SIM_UP;
+    h->level = sim_level_to_start(h);
     h->lives++;
     h->node = NULL;
     h->why = NULL;
@@ -342,7 +343,7 @@ void sim_host_init(struct sim *s, struct sim_host *h, unsigned at)
     memset(h, 0, sizeof *h);
     h->sim = s;
     h->at = at;
-    h->level = BX_LEVEL;
+    h->level = sim_first_level(s);
     h->life = SIM_DOWN;
     h->turn_at = h->tick_at = h->look_at = h->start_at = SIM_NEVER;
     snprintf(h->name, sizeof h->name, "h%u", at + 1);

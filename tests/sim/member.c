@@ -69,7 +69,7 @@ static bool registered(struct sim_host *h)
         propose(h, BX_CMD_CLUSTER_CREATE, &c);
         return false;
     }
-    if (row != NULL && h->identity.founder && !has_quota(h)) {
+    if (row != NULL && h->identity.founder && sim_first_level(h->sim) > 1 && !has_quota(h)) {
         propose(h, BX_CMD_TENANT_SET, &quota);
         return false;
     }

@@ -435,6 +435,8 @@ static bool happen(struct sim *s, enum sim_fault fault)
         return nemesis_stall(s);
     case SIM_FAULT_RIVALS:
         return nemesis_rivals(s);
+    case SIM_FAULT_BUILD:
+        return nemesis_build(s);
     case SIM__FAULTS:
         return false;
     }

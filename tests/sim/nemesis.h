@@ -39,6 +39,11 @@ struct nemesis_rivals {
 struct nemesis_rivals *nemesis_rivals_of(struct sim *s);
 bool nemesis_rivals(struct sim *s);
 
+/* ---- nemesis_level.c ---- */
+
+/* One host is restarted with a build of the other feature level. */
+bool nemesis_build(struct sim *s);
+
 /* ---- nemesis_disk.c: each returns whether it happens; what lies counts itself later ---- */
 
 bool nemesis_slow_disk(struct sim *s);

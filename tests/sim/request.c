@@ -202,7 +202,7 @@ static void configure(const struct lane *l, const char *name, struct bx_vm_confi
 
 static void submit_create(struct sim_host *h, struct lane *l, const char *name)
 {
-    struct bx_cmd_vm_create b = {.if_not_exists = l->op.if_not_exists, .admit = true};
+    struct bx_cmd_vm_create b = {.if_not_exists = l->op.if_not_exists};
 
     configure(l, name, &b.config);
     submit(h, l, BX_CMD_VM_CREATE, &b);

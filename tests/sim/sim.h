@@ -61,6 +61,7 @@ enum sim_fault {
     SIM_FAULT_STATE,       /* the process dies, and its state.db is gone or damaged; VMs go on */
     SIM_FAULT_STALL,       /* a disk stands still, or those of all hosts but one */
     SIM_FAULT_RIVALS,      /* two leaders, one of them deposed, each change the configuration */
+    SIM_FAULT_BUILD,       /* the daemon is stopped, and started with a build of another level */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
@@ -173,6 +174,7 @@ struct sim {
     uint64_t session_ttl; /* us */
     bool token;           /* has been created */
     bool quiet;           /* the end: no more faults */
+    bool raising;         /* raising the feature level was accepted once */
     unsigned removals;    /* of nodes, that an operator is still after */
     struct sim_net *net;
     struct sim_check *check;
@@ -249,6 +251,15 @@ void sim_join(struct sim_host *h); /* until it is done */
 void sim_register(struct sim_host *h);
 /* An operator wants the node of this name out of the cluster, and asks until it is. */
 void sim_remove(struct sim *s, const char *name);
+
+/* ---- nemesis_level.c ---- */
+
+/* The feature level of all builds at the beginning. */
+uint32_t sim_first_level(const struct sim *s);
+/* That of the build that the host is started with now. */
+uint32_t sim_level_to_start(const struct sim_host *h);
+/* An operator asks for what needs the next level, and tries to raise it. */
+void sim_levels_start(struct sim *s);
 
 /* ---- disk.c ---- */
 

@@ -14,10 +14,11 @@
 #define SPIN_MAX 200000u       /* steps without any time passing */
 
 const char *const sim_fault_names[] = {
-    "kill",       "crash",      "write-kill", "torn",       "partition",   "one-way",   "loss",
-    "duplicate",  "reorder",    "slow-net",   "pause",      "clock",       "slow-disk", "disk-full",
-    "disk-error", "read-error", "rot",        "lost-write", "misdirected", "guest",     "no-start",
-    "wipe",       "join",       "usurp",      "state-db",   "stall",       "rivals",    NULL,
+    "kill",        "crash",     "write-kill", "torn",       "partition", "one-way",
+    "loss",        "duplicate", "reorder",    "slow-net",   "pause",     "clock",
+    "slow-disk",   "disk-full", "disk-error", "read-error", "rot",       "lost-write",
+    "misdirected", "guest",     "no-start",   "wipe",       "join",      "usurp",
+    "state-db",    "stall",     "rivals",     "build",      NULL,
 };
 
 /* ---- telling ---- */
@@ -204,6 +205,7 @@ void sim_run(struct sim *s, const struct sim_options *o)
         s->hosts[i].start_at = rng_below(&s->rng, 2 * SIM_S);
     sim_clients_start(s);
     sim_nemesis_start(s);
+    sim_levels_start(s);
     run_until(s, o->duration);
 
     s->quiet = true;
