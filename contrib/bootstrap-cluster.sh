@@ -28,6 +28,8 @@ usage: bootstrap-cluster.sh up --dir DIR [--nodes 3] [--driver qemu|sim|auto] [-
   --keep-vms  leave the virtual machines running
   --wipe      remove DIR as well
 
+A kernel for virtual machines is copied to DIR/nK/boot, for node nK, or to
+/var/lib/blixard/boot, for all. BLIXARDD_FLAGS has more flags for the daemons.
 The programs are taken from PATH, else from \$BLIXARD_BUILD, else from ./build.
 USAGE
 }

@@ -107,12 +107,13 @@ choose_driver()
     fi
 }
 
-# Sets guest[] to the flags of a guest that can boot here.
+# Sets guest[] to the flags of a guest that can boot here, and tells the daemons where its files are.
 make_guest()
 {
     local line
     guest=(--memory 128MiB --disk 0 --restart never)
     [ "$driver" = qemu ] || return 0
+    export BLIXARDD_FLAGS="--boot-dir $build/guest"
     title "making a guest: Debian's cloud kernel and one busybox"
     while read -r line; do
         case $line in

@@ -9,7 +9,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#define SYSTEM_BOOT_DIR "/var/lib/blixard/boot"
 
 static void on_log(void *ctx, int level, const char *text)
 {
@@ -43,11 +46,27 @@ static int open_sim(struct daemon *d, const char *why)
     return BX_OK;
 }
 
+/* The default is created, so that there is a place to copy a kernel to. */
+static void find_boot_dirs(const struct daemon *d, char *out, size_t n)
+{
+    char own[OPTIONS_PATH + 8];
+
+    snprintf(own, sizeof own, "%s/boot", d->options.data);
+    if (d->options.boot_dir[0] != '\0') {
+        snprintf(out, n, "%s", d->options.boot_dir);
+        return;
+    }
+    snprintf(out, n, "%s:%s", own, SYSTEM_BOOT_DIR);
+    if (mkdir(own, 0700) != 0 && errno != EEXIST)
+        log_write(LOG_WARNING, "can not create %s: %s", own, strerror(errno));
+}
+
 static int open_qemu(struct daemon *d, struct bx_err *err)
 {
-    char dir[OPTIONS_PATH + 8];
+    char dir[OPTIONS_PATH + 8], boot_dirs[OPTIONS_PATH + 64];
     struct qemu_driver_options o = {.loop = &d->loop.uv,
                                     .dir = dir,
+                                    .boot_dirs = boot_dirs,
                                     .shim = d->options.shim,
                                     .qemu = qemu_path(d),
                                     .node = d->identity.node,
@@ -55,6 +74,7 @@ static int open_qemu(struct daemon *d, struct bx_err *err)
     int rc;
 
     snprintf(dir, sizeof dir, "%s/vms", d->options.data);
+    find_boot_dirs(d, boot_dirs, sizeof boot_dirs);
     rc = qemu_driver_create(&d->driver, &o, err);
     if (rc != BX_OK)
         return bx_err_wrap(err, "driver qemu");

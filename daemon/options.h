@@ -36,6 +36,7 @@ struct options {
     gid_t admin_gid, operator_gid; /* of these groups; 0: there is none */
     char shim[OPTIONS_PATH];       /* blixard-vm */
     char qemu[OPTIONS_PATH];       /* empty: the driver looks for it */
+    char boot_dir[OPTIONS_PATH];   /* directories, separated by colons; empty: the defaults */
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;

@@ -37,6 +37,16 @@ static int read_text(const struct options_flag *f, const char *text, void *at, s
     return BX_OK;
 }
 
+static int read_dirs(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
+{
+    for (const char *dir = text; dir != NULL; dir = strchr(dir, ':')) {
+        dir += dir > text; /* behind the colon */
+        if (*dir != '/')
+            return BX_INVALID;
+    }
+    return read_text(f, text, at, err);
+}
+
 static int read_word(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
 {
     (void)err;
@@ -127,6 +137,7 @@ static const struct {
 } kinds[VALUE__KINDS] = {
     [VALUE_TEXT] = {read_text, "a text"},
     [VALUE_LABEL] = {read_text, "a name"},
+    [VALUE_DIRS] = {read_dirs, "a list of absolute paths, separated by colons"},
     [VALUE_ADDRESS] = {read_text, "an address"},
     [VALUE_WORD] = {read_word, NULL},
     [VALUE_U32] = {read_u32, "a number from 1 to " TEXT_OF(U32_MAX)},

@@ -10,6 +10,7 @@
 enum value_kind {
     VALUE_TEXT,    /* char array, not empty */
     VALUE_LABEL,   /* char array: a DNS label, or empty */
+    VALUE_DIRS,    /* char array: absolute paths, separated by colons */
     VALUE_ADDRESS, /* char array: HOST:PORT, checked after all flags are read */
     VALUE_WORD,    /* int or enum: one of .words */
     VALUE_U32,     /* uint32_t: 1 to 3,600,000 */

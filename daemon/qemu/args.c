@@ -5,12 +5,10 @@
 #include "mem/alloc.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEFAULT_CMDLINE "console=ttyS0 reboot=t panic=-1 quiet"
 
@@ -48,27 +46,6 @@ __attribute__((format(printf, 2, 3))) static void addf(struct list *l, const cha
     add(l, text);
 }
 
-/* A file of this host. QEMU runs in another directory, so the path must be absolute. */
-static int add_file(struct list *l, const char *option, struct bx_str path, struct bx_err *err)
-{
-    char *p;
-
-    if (path.n == 0)
-        return BX_OK;
-    if (path.p[0] != '/')
-        return bx_err_set(err, BX_INVALID, "%s " BX_STR_FMT ": the path must be absolute", option,
-                          BX_STR_ARG(path));
-    add(l, option);
-    add_n(l, path.p, path.n);
-    if (l->no_memory)
-        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
-    p = l->v[l->n - 1];
-    if (access(p, R_OK) != 0)
-        return bx_err_set(err, BX_NOT_FOUND, "%s: %s",
-                          errno == ENOENT ? "no such file" : strerror(errno), p);
-    return BX_OK;
-}
-
 /* TCG keeps translated code in a buffer, 1 GiB at most by default: far too much for small guests,
  * of which many share a host. */
 static unsigned tb_size(uint64_t memory_mib)
@@ -92,9 +69,6 @@ static void add_machine(struct list *l, const char *qemu, const char *accel,
         "stdio,id=console,signal=off",
         "-serial",
         "chardev:console",
-        /* QEMU connects to the shim, which listens before it starts QEMU: no polling. */
-        "-chardev",
-        "socket,id=qmp,path=" VM_FILE_QMP_SOCKET,
         "-mon",
         "chardev=qmp,mode=control",
     };
@@ -116,20 +90,26 @@ static void add_machine(struct list *l, const char *qemu, const char *accel,
     addf(l, "%" PRIu64 "M", c->memory_mib);
     for (i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
         add(l, fixed[i]);
+    add(l, "-chardev");
+    addf(l, "socket,id=qmp,fd=%d", VM_FD_QMP);
+}
+
+static void add_file(struct list *l, const char *option, bool there, int fd)
+{
+    if (!there)
+        return;
+    add(l, option);
+    addf(l, "/proc/self/fd/%d", fd);
 }
 
 int qemu_args(const char *qemu, const char *accel, const struct bx_vm_config *c,
               struct bx_arena *arena, char *argv[QEMU_ARGS_MAX], struct bx_err *err)
 {
     struct list l = {.arena = arena, .v = argv};
-    int rc;
 
     add_machine(&l, qemu, accel, c);
-    rc = add_file(&l, "-kernel", c->kernel, err);
-    if (rc == BX_OK)
-        rc = add_file(&l, "-initrd", c->initrd, err);
-    if (rc != BX_OK)
-        return rc;
+    add_file(&l, "-kernel", c->kernel.n > 0, VM_FD_KERNEL);
+    add_file(&l, "-initrd", c->initrd.n > 0, VM_FD_INITRD);
     if (c->kernel.n > 0) {
         add(&l, "-append");
         if (c->cmdline.n > 0)

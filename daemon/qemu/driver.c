@@ -156,6 +156,7 @@ void qemu_driver_unref(struct qemu_driver *d)
     bx_free(d->path);
     bx_free(d->shim);
     bx_free(d->qemu);
+    bx_free(d->boot_dirs);
     bx_free(d);
 }
 
@@ -197,6 +198,7 @@ int qemu_driver_create(struct bx_driver **out, const struct qemu_driver_options 
     d->path = bx_must_strdup(o->dir);
     d->shim = bx_must_strdup(o->shim);
     d->qemu = bx_must_strdup(o->qemu == NULL ? "qemu-system-x86_64" : o->qemu);
+    d->boot_dirs = bx_must_strdup(o->boot_dirs);
     d->node = o->node;
     d->grace_ms = o->grace_ms == 0 ? 60000 : o->grace_ms;
     d->log = o->log;

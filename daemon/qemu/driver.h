@@ -17,6 +17,8 @@ struct qemu_driver_options {
     const char *shim;  /* path of blixard-vm */
     const char *qemu;  /* path or name; NULL: qemu-system-x86_64 from PATH */
     const char *accel; /* "kvm", "tcg"; NULL: probe */
+    /* Directories of kernels and initial ramdisks, absolute, separated by colons. */
+    const char *boot_dirs;
     uint64_t node;
     uint32_t grace_ms; /* of a shim that gets SIGTERM; 0: 60 s */
     /* A line for the log; level as in syslog. May be NULL. */

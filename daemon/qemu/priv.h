@@ -20,7 +20,7 @@ struct qemu_shim {
 struct qemu_driver {
     struct bx_driver base;
     uv_loop_t *loop;
-    char *path, *shim, *qemu;
+    char *path, *shim, *qemu, *boot_dirs;
     char accel[8];
     uint64_t node;
     uint32_t grace_ms;
@@ -47,8 +47,13 @@ int qemu_scan(struct qemu_driver *d, struct bx_err *err);
 /* remove.c: finish the removal of a disk that was begun under this name. False: it was not. */
 bool qemu_remove_leftover(struct qemu_driver *d, const char *name);
 
-/* args.c: QEMU's command line, NULL-terminated; strings live in the arena. BX_OK, BX_INVALID (a
- * path that is not absolute), BX_NOT_FOUND (no such file), BX_NO_MEMORY. */
+/* boot.c: open the file of this path for reading, if it is a regular one of at most max bytes in
+ * one of the directories, which are separated by colons. *fd is -1 after an error: BX_DENIED (not
+ * in one of them, or not a regular file), BX_NOT_FOUND, BX_TOO_LARGE, BX_INVALID (empty), BX_IO. */
+int qemu_boot_open(const char *dirs, struct bx_str path, uint64_t max, int *fd, struct bx_err *err);
+
+/* args.c: QEMU's command line, NULL-terminated; strings live in the arena. Kernel and initial
+ * ramdisk are the descriptors VM_FD_KERNEL and VM_FD_INITRD. BX_OK or BX_NO_MEMORY. */
 int qemu_args(const char *qemu, const char *accel, const struct bx_vm_config *c,
               struct bx_arena *arena, char *argv[QEMU_ARGS_MAX], struct bx_err *err);
 

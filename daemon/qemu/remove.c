@@ -20,10 +20,10 @@
 void qemu_vm_remove_files(struct qemu_vm *v)
 {
     static const char *const files[] = {
-        VM_FILE_RECORD,        VM_FILE_EXIT,        VM_FILE_READY,         VM_FILE_SPEC,
-        VM_FILE_SHIM_SOCKET,   VM_FILE_QMP_SOCKET,  VM_FILE_SCRATCH,       VM_FILE_CONSOLE,
-        VM_FILE_CONSOLE ".1",  VM_FILE_QEMU_LOG,    VM_FILE_QEMU_LOG ".1", VM_FILE_SHIM_LOG,
-        VM_FILE_RECORD ".new", VM_FILE_EXIT ".new", VM_FILE_LOCK};
+        VM_FILE_RECORD,      VM_FILE_EXIT,          VM_FILE_READY,    VM_FILE_SPEC,
+        VM_FILE_SHIM_SOCKET, VM_FILE_SCRATCH,       VM_FILE_CONSOLE,  VM_FILE_CONSOLE ".1",
+        VM_FILE_QEMU_LOG,    VM_FILE_QEMU_LOG ".1", VM_FILE_SHIM_LOG, VM_FILE_RECORD ".new",
+        VM_FILE_EXIT ".new", VM_FILE_LOCK};
     struct bx_err err;
     size_t i;
     int lock;

@@ -106,7 +106,6 @@ bool qemu_vm_settle(struct qemu_vm *v)
     int rc;
 
     unlinkat(v->dir, VM_FILE_SHIM_SOCKET, 0);
-    unlinkat(v->dir, VM_FILE_QMP_SOCKET, 0);
     unlinkat(v->dir, VM_FILE_READY, 0);
     rc = vm_record_read(v->dir, VM_FILE_EXIT, &r, &err);
     if (rc == BX_OK && (v->epoch == 0 || r.epoch == v->epoch)) {

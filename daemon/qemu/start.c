@@ -45,24 +45,24 @@ static void on_shim_exit(uv_process_t *p, int64_t status, int signal)
     uv_close((uv_handle_t *)p, qemu_shim_closed);
 }
 
-static int spawn(struct qemu_vm *v, char **args, int lock, int errors, struct bx_err *err)
+/* fds: what the shim inherits, by number; -1: nothing. */
+static int spawn(struct qemu_vm *v, char **args, const int fds[VM_FD_END], struct bx_err *err)
 {
     struct qemu_driver *d = v->d;
     struct qemu_shim *s = bx_calloc(1, sizeof *s);
-    uv_stdio_container_t stdio[4] = {
-        {.flags = UV_IGNORE},
-        {.flags = UV_IGNORE},
-        {.flags = UV_INHERIT_FD, .data.fd = errors},
-        {.flags = UV_INHERIT_FD, .data.fd = lock},
-    };
+    uv_stdio_container_t stdio[VM_FD_END];
     uv_process_options_t o = {.exit_cb = on_shim_exit,
                               .file = args[0],
                               .args = args,
                               .flags = UV_PROCESS_DETACHED,
                               .stdio = stdio,
-                              .stdio_count = 4};
+                              .stdio_count = VM_FD_END};
     int rc;
 
+    for (int i = 0; i < VM_FD_END; i++) {
+        stdio[i].flags = fds[i] < 0 ? UV_IGNORE : UV_INHERIT_FD;
+        stdio[i].data.fd = fds[i];
+    }
     if (s == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     s->d = d;
@@ -83,11 +83,11 @@ static int spawn(struct qemu_vm *v, char **args, int lock, int errors, struct bx
     return BX_OK;
 }
 
-static int spawn_args(struct qemu_vm *v, char **qemu, int lock, struct bx_err *err)
+static int spawn_args(struct qemu_vm *v, char **qemu, int fds[VM_FD_END], struct bx_err *err)
 {
     char node[24], epoch[24], grace[16], *args[SHIM_ARGS_MAX], path[BX_PATH_LEN_MAX];
     size_t n = 0, i;
-    int errors, rc;
+    int rc;
 
     snprintf(path, sizeof path, "%s/%s", v->d->path, v->text);
     snprintf(node, sizeof node, "%" PRIu64, v->d->node);
@@ -104,17 +104,34 @@ static int spawn_args(struct qemu_vm *v, char **qemu, int lock, struct bx_err *e
     args[n++] = epoch;
     args[n++] = "--grace";
     args[n++] = grace;
-    args[n++] = "--lock-fd=3";
+    if (fds[VM_FD_KERNEL] >= 0)
+        args[n++] = "--kernel";
+    if (fds[VM_FD_INITRD] >= 0)
+        args[n++] = "--initrd";
     args[n++] = "--";
     for (i = 0; qemu[i] != NULL; i++)
         args[n++] = qemu[i];
     args[n] = NULL;
     assert(n < SHIM_ARGS_MAX);
-    errors = openat(v->dir, VM_FILE_SHIM_LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (errors < 0)
+    fds[2] = openat(v->dir, VM_FILE_SHIM_LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fds[2] < 0)
         return bx_err_set(err, BX_IO, "can not create %s: %s", VM_FILE_SHIM_LOG, strerror(errno));
-    rc = spawn(v, args, lock, errors, err);
-    close(errors);
+    rc = spawn(v, args, fds, err);
+    close(fds[2]);
+    return rc;
+}
+
+/* What the guest boots. */
+static int open_files(const struct qemu_driver *d, const struct bx_vm_config *c, int fds[VM_FD_END],
+                      struct bx_err *err)
+{
+    uint64_t max = c->memory_mib << 20;
+    int rc = BX_OK;
+
+    if (c->kernel.n > 0)
+        rc = qemu_boot_open(d->boot_dirs, c->kernel, max, &fds[VM_FD_KERNEL], err);
+    if (rc == BX_OK && c->initrd.n > 0)
+        rc = qemu_boot_open(d->boot_dirs, c->initrd, max, &fds[VM_FD_INITRD], err);
     return rc;
 }
 
@@ -146,8 +163,10 @@ static int write_spec(struct qemu_vm *v, const struct bx_vm_config *c, char **co
 
     for (i = 0; command[i] != NULL; i++)
         json_array_append_new(list, json_string(command[i]));
-    o = json_pack("{ss ss% sI sI so}", "vm", v->text, "name", c->name.p, (size_t)c->name.n, "epoch",
-                  (json_int_t)v->epoch, "node", (json_int_t)v->d->node, "command", list);
+    o = json_pack("{ss ss% sI sI ss% ss% so}", "vm", v->text, "name", c->name.p, (size_t)c->name.n,
+                  "epoch", (json_int_t)v->epoch, "node", (json_int_t)v->d->node, "kernel",
+                  c->kernel.n == 0 ? "" : c->kernel.p, (size_t)c->kernel.n, "initrd",
+                  c->initrd.n == 0 ? "" : c->initrd.p, (size_t)c->initrd.n, "command", list);
     fd = openat(v->dir, VM_FILE_SPEC, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     rc = o == NULL || fd < 0 ? -1 : json_dumpfd(o, fd, JSON_INDENT(2));
     if (fd >= 0)
@@ -158,27 +177,32 @@ static int write_spec(struct qemu_vm *v, const struct bx_vm_config *c, char **co
 
 static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err *err)
 {
-    static const char *const stale[] = {VM_FILE_RECORD,      VM_FILE_EXIT,       VM_FILE_READY,
-                                        VM_FILE_SHIM_SOCKET, VM_FILE_QMP_SOCKET, VM_FILE_SCRATCH};
+    static const char *const stale[] = {VM_FILE_RECORD, VM_FILE_EXIT, VM_FILE_READY,
+                                        VM_FILE_SHIM_SOCKET, VM_FILE_SCRATCH};
+    int fds[VM_FD_END] = {-1, -1, -1, -1, -1, -1, -1}, rc;
     char *command[QEMU_ARGS_MAX];
     struct bx_arena arena = {0};
-    int lock = -1, rc;
     size_t i;
 
-    rc = vm_lock_take(v->dir, &lock, err);
+    rc = vm_lock_take(v->dir, &fds[VM_FD_LOCK], err);
     if (rc != BX_OK)
         return rc;
     for (i = 0; i < sizeof stale / sizeof stale[0]; i++)
         unlinkat(v->dir, stale[i], 0);
-    rc = qemu_args(v->d->qemu, v->d->accel, c, &arena, command, err);
+    rc = open_files(v->d, c, fds, err);
+    if (rc == BX_OK)
+        rc = qemu_args(v->d->qemu, v->d->accel, c, &arena, command, err);
     if (rc == BX_OK)
         rc = make_disk(v, c, err);
     if (rc == BX_OK && write_spec(v, c, command) != 0)
         rc = bx_err_set(err, BX_IO, "can not write %s: %s", VM_FILE_SPEC, strerror(errno));
     if (rc == BX_OK)
-        rc = spawn_args(v, command, lock, err);
+        rc = spawn_args(v, command, fds, err);
     bx_arena_close(&arena);
-    close(lock); /* the shim has its own copy now, and with it the lock */
+    /* The shim has its own copies now, and with one of them the lock. */
+    for (i = VM_FD_LOCK; i < VM_FD_END; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
     return rc;
 }
 

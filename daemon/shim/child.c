@@ -57,8 +57,8 @@ _Noreturn static void child(const struct shim *s, const struct pipes *p, pid_t p
     null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || dup2(null, 0) < 0 || dup2(p->out[1], 1) < 0 || dup2(p->errors[1], 2) < 0)
         _exit(127);
-    if (fcntl(s->lock, F_SETFD, 0) != 0)
-        give_up("QEMU with the lock");
+    if (!shim_inherit_pass(s))
+        give_up("QEMU with its descriptors");
     signal(SIGPIPE, SIG_DFL);
     signal(SIGHUP, SIG_DFL);
     signal(SIGINT, SIG_DFL);
@@ -74,6 +74,7 @@ static int keep(struct shim *s, struct pipes *p)
     close(p->out[1]);
     close(p->errors[1]);
     p->gate[0] = p->out[1] = p->errors[1] = -1;
+    shim_inherit_close(s);
     s->console_pipe = p->out[0];
     s->errors_pipe = p->errors[0];
     if (fcntl(s->console_pipe, F_SETFL, O_NONBLOCK) != 0 ||
@@ -89,9 +90,7 @@ int shim_spawn(struct shim *s, struct bx_err *err)
     pid_t self = getpid();
     int rc;
 
-    rc = shim_listen(VM_FILE_QMP_SOCKET, &s->qmp_listener, err);
-    if (rc == BX_OK)
-        rc = vm_log_open(&s->console, s->dir, VM_FILE_CONSOLE, SHIM_CONSOLE_BYTES, err);
+    rc = vm_log_open(&s->console, s->dir, VM_FILE_CONSOLE, SHIM_CONSOLE_BYTES, err);
     if (rc == BX_OK)
         rc = vm_log_open(&s->qemu_log, s->dir, VM_FILE_QEMU_LOG, SHIM_QEMU_LOG_BYTES, err);
     if (rc != BX_OK)

@@ -53,7 +53,6 @@ void shim_end(struct shim *s, int how, int status)
     if (vm_record_write(s->dir, VM_FILE_EXIT, &s->record, &err) != BX_OK)
         fprintf(stderr, "error: %s\n", err.msg);
     unlinkat(s->dir, VM_FILE_SHIM_SOCKET, 0);
-    unlinkat(s->dir, VM_FILE_QMP_SOCKET, 0);
     unlinkat(s->dir, VM_FILE_READY, 0);
     /* Before anybody is told: whoever learns of the end may start the next run at once. */
     close(s->lock);

@@ -5,27 +5,22 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
-    "usage: blixard-vm --dir DIR --vm UUID --node ID --epoch N [--grace MS] [--lock-fd FD]\n"
+    "usage: blixard-vm --dir DIR --vm UUID --node ID --epoch N [--grace MS] [--kernel] [--initrd]\n"
     "                  -- QEMU ARGUMENTS...\n"
     "Runs one virtual machine in DIR and reports its state on DIR/shim.sock.\n"
     "blixardd starts it; it is not meant to be started by hand.\n";
 
 static const struct option options[] = {
-    {"dir", required_argument, NULL, 'd'},
-    {"vm", required_argument, NULL, 'v'},
-    {"node", required_argument, NULL, 'n'},
-    {"epoch", required_argument, NULL, 'e'},
-    {"grace", required_argument, NULL, 'g'},
-    {"lock-fd", required_argument, NULL, 'l'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {NULL, 0, NULL, 0},
+    {"dir", required_argument, NULL, 'd'},   {"vm", required_argument, NULL, 'v'},
+    {"node", required_argument, NULL, 'n'},  {"epoch", required_argument, NULL, 'e'},
+    {"grace", required_argument, NULL, 'g'}, {"kernel", no_argument, NULL, 'k'},
+    {"initrd", no_argument, NULL, 'i'},      {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},     {NULL, 0, NULL, 0},
 };
 
 static bool parse_number(const char *text, uint64_t max, uint64_t *out)
@@ -70,10 +65,11 @@ static void parse(struct shim *s, int argc, char **argv)
                 misuse("--grace takes milliseconds");
             s->grace_ms = (uint32_t)v;
             break;
-        case 'l':
-            if (!parse_number(optarg, INT_MAX, &v) || v < 3)
-                misuse("--lock-fd takes the number of a descriptor above 2");
-            s->lock = (int)v;
+        case 'k':
+            s->kernel = VM_FD_KERNEL;
+            break;
+        case 'i':
+            s->initrd = VM_FD_INITRD;
             break;
         case 'h':
             fputs(usage, stdout);
@@ -86,7 +82,7 @@ static void parse(struct shim *s, int argc, char **argv)
         }
     }
     if (s->dir_path == NULL || !vm || !node || !epoch)
-        misuse("--dir, --vm, --node and --epoch are needed");
+        misuse("--dir, --vm, --node and --epoch are required");
     if (optind >= argc)
         misuse("QEMU's command line is missing, after --");
     s->command = argv + optind;

@@ -9,13 +9,11 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum slot {
     SLOT_LISTENER,
-    SLOT_QMP_LISTENER,
     SLOT_QMP,
     SLOT_CONSOLE,
     SLOT_ERRORS,
@@ -64,23 +62,6 @@ void shim_stop(struct shim *s, uint32_t timeout_ms)
     enter(s, BX_OBSERVED_STOPPING);
     if (first && qmp_execute(&s->qmp, "quit", &err) != BX_OK)
         shim_kill(s, false, "killed: QEMU accepted no command");
-}
-
-static void on_qmp_connect(struct shim *s)
-{
-    int fd = accept4(s->qmp_listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    pid_t pid;
-
-    if (fd < 0)
-        return;
-    if (!shim_peer_ours(fd, &pid) || pid != s->pid) {
-        close(fd);
-        return;
-    }
-    qmp_open(&s->qmp, fd);
-    close(s->qmp_listener);
-    s->qmp_listener = -1;
-    unlinkat(s->dir, VM_FILE_QMP_SOCKET, 0);
 }
 
 static void on_qmp(struct shim *s)
@@ -223,8 +204,6 @@ static void dispatch(struct shim *s, const struct pollfd *fds)
         drain(s, &s->errors_pipe, &s->qemu_log);
     if (fds[SLOT_QMP].revents != 0)
         on_qmp(s);
-    if (fds[SLOT_QMP_LISTENER].revents != 0)
-        on_qmp_connect(s);
     for (i = 0; i < SHIM_PEERS; i++)
         if (fds[SLOT_PEERS + i].revents != 0 && s->peers[i].fd >= 0)
             shim_peers_read(s, &s->peers[i]);
@@ -246,7 +225,6 @@ void shim_run(struct shim *s)
     while (!s->done) {
         memset(fds, 0, sizeof fds);
         fds[SLOT_LISTENER].fd = s->listener;
-        fds[SLOT_QMP_LISTENER].fd = s->qmp_listener;
         fds[SLOT_QMP].fd = s->qmp.fd;
         fds[SLOT_CONSOLE].fd = s->console_pipe;
         fds[SLOT_ERRORS].fd = s->errors_pipe;

@@ -12,11 +12,13 @@
 
 void shim_init(struct shim *s)
 {
-    *s = (struct shim){.lock = -1,
+    *s = (struct shim){.lock = VM_FD_LOCK,
                        .grace_ms = SHIM_GRACE_MS,
+                       .kernel = -1,
+                       .initrd = -1,
                        .dir = -1,
                        .listener = -1,
-                       .qmp_listener = -1,
+                       .qemu_qmp = -1,
                        .console_pipe = -1,
                        .errors_pipe = -1,
                        .pidfd = -1,
@@ -24,17 +26,26 @@ void shim_init(struct shim *s)
                        .qmp = {.fd = -1}};
 }
 
-/* Keep nothing of the parent but the lock: a new session, no other descriptor, no terminal signals;
- * the VM's directory is the working directory. */
+/* Keep no descriptor of the parent but those that are meant for this process. */
+static void close_others(const struct shim *s)
+{
+    const int keep[] = {s->lock, s->kernel, s->initrd};
+    int from = 3;
+
+    for (size_t i = 0; i < sizeof keep / sizeof keep[0]; i++) { /* in ascending order */
+        if (keep[i] > from)
+            close_range((unsigned)from, (unsigned)keep[i] - 1, 0);
+        from = keep[i] < 0 ? from : keep[i] + 1;
+    }
+    close_range((unsigned)from, UINT_MAX, 0);
+}
+
+/* A new session, no terminal signals; the VM's directory is the working directory. */
 static int detach(struct shim *s, struct bx_err *err)
 {
-    unsigned lock = s->lock < 0 ? 2 : (unsigned)s->lock;
     sigset_t term;
 
     (void)setsid(); /* fails when it leads one already */
-    if (lock > 3)
-        close_range(3, lock - 1, 0);
-    close_range(lock + 1, UINT_MAX, 0);
     umask(077);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -53,17 +64,19 @@ static int detach(struct shim *s, struct bx_err *err)
 
 static int take_lock(struct shim *s, struct bx_err *err)
 {
-    if (s->lock < 0)
-        return vm_lock_take(s->dir, &s->lock, err);
     if (fcntl(s->lock, F_SETFD, FD_CLOEXEC) != 0)
-        return bx_err_set(err, BX_INVALID, "--lock-fd %d: %s", s->lock, strerror(errno));
+        return bx_err_set(err, BX_INVALID, "descriptor %d, the lock: %s", s->lock, strerror(errno));
     return vm_lock_confirm(s->dir, s->lock, err);
 }
 
 int shim_open(struct shim *s, struct bx_err *err)
 {
-    int rc = detach(s, err);
+    int rc;
 
+    close_others(s);
+    rc = shim_inherit_open(s, err); /* before other descriptors get its numbers */
+    if (rc == BX_OK)
+        rc = detach(s, err);
     if (rc == BX_OK)
         rc = take_lock(s, err);
     if (rc == BX_OK)

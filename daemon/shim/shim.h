@@ -2,7 +2,7 @@
  * daemon.
  *
  * The happy path: take the lock, bind the control socket, fork QEMU's process, which waits at a
- * gate; write the record durably; open the gate. QEMU connects to qmp.sock, greets, answers
+ * gate; write the record durably; open the gate. QEMU greets on its monitor and answers
  * qmp_capabilities: the VM is running. A stop is requested over the control socket, QEMU exits, the
  * outcome is written durably, the lock is released, the connected clients are told, and the shim
  * exits.
@@ -46,10 +46,12 @@ struct shim {
     const char *dir_path;
     char **command; /* of QEMU, NULL-terminated */
     uint32_t grace_ms;
-    int lock; /* -1: not given */
+    int kernel, initrd; /* files, then sealed copies of them; -1: not given */
+    int lock;
 
     int dir; /* of the VM; the working directory, too */
-    int listener, qmp_listener, console_pipe, errors_pipe, pidfd, signals; /* -1: closed */
+    int listener, console_pipe, errors_pipe, pidfd, signals; /* -1: closed */
+    int qemu_qmp; /* QEMU's end of its monitor, until it is forked */
     pid_t pid;
     struct vm_log console, qemu_log;
     struct qmp qmp;
@@ -70,6 +72,14 @@ struct shim {
  * lock, listen. BX_OK, BX_CONFLICT (an earlier run holds the lock), BX_INVALID, BX_IO. */
 void shim_init(struct shim *s);
 int shim_open(struct shim *s, struct bx_err *err);
+
+/* inherit.c: what QEMU inherits besides its standard descriptors: the lock, its monitor, and sealed
+ * copies of kernel and initial ramdisk. BX_OK, BX_INVALID (a file can not be read), BX_IO. */
+int shim_inherit_open(struct shim *s, struct bx_err *err);
+/* In QEMU's process: let them pass the exec. False with errno. */
+bool shim_inherit_pass(const struct shim *s);
+/* In the shim, which keeps the lock and its own end of the monitor. */
+void shim_inherit_close(struct shim *s);
 
 /* child.c: fork, record, gate. pidfd, pid, pipes and logs are set on BX_OK; after an error QEMU was
  * not executed and its process is gone. */

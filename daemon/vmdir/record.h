@@ -6,7 +6,7 @@
  *   record                identifies the run; durable before QEMU's first instruction
  *   ready                 empty: QMP has answered; a restarted daemon reports RUNNING
  *   exit                  the record with the outcome; durable before the end is reported
- *   shim.sock, qmp.sock   the shim's control socket; the socket that QEMU connects to
+ *   shim.sock             the shim's control socket
  *   console.log[.1]       the guest's serial line      qemu.log[.1]  QEMU's standard error
  *   shim.log              why the shim could not start
  *   disk.raw              kept between runs, removed with the VM   scratch.raw   an ephemeral one
@@ -25,12 +25,15 @@
 #define VM_FILE_READY "ready"
 #define VM_FILE_EXIT "exit"
 #define VM_FILE_SHIM_SOCKET "shim.sock"
-#define VM_FILE_QMP_SOCKET "qmp.sock"
 #define VM_FILE_CONSOLE "console.log"
 #define VM_FILE_QEMU_LOG "qemu.log"
 #define VM_FILE_SHIM_LOG "shim.log"
 #define VM_FILE_DISK "disk.raw"
 #define VM_FILE_SCRATCH "scratch.raw"
+
+/* Descriptors that QEMU inherits besides the standard ones. The driver gives lock, kernel and
+ * initial ramdisk to the shim under these numbers; the last two only where the VM has them. */
+enum { VM_FD_LOCK = 3, VM_FD_QMP, VM_FD_KERNEL, VM_FD_INITRD, VM_FD_END };
 
 #define VM_TEXT_MAX 256 /* of a message, with its NUL */
 

@@ -385,12 +385,17 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
   ok $? "a host with QEMU"
   BLIXARD_ADDR="unix:$dir/qemu/n1/blixard.sock"
   for policy in always never; do
-    expect 1 "no kernel, restart $policy" ctl vm create "$policy" --disk 0 --kernel "$dir/none" \
-      --restart "$policy"
-    said "no such file: $dir/none" "no kernel, restart $policy: says so at once"
+    expect 1 "no kernel, restart $policy" ctl vm create "$policy" --disk 0 --restart "$policy" \
+      --kernel "$dir/qemu/n1/boot/none"
+    said "no such file: $dir/qemu/n1/boot/none" "no kernel, restart $policy: says so at once"
   done
-  vms=$dir/qemu/n1/vms
   for vm in always never; do ctl vm delete $vm --yes >/dev/null; done
+  expect 1 "a file of the host" ctl vm create shadow --disk 0 --kernel /etc/shadow
+  said '/etc/shadow is not in a boot directory of this node' "a file of the host: says so"
+  said 'copy it there, or set --boot-dir' "a file of the host: what to do"
+  expect 5 "a file of the host: no console" ctl vm logs shadow
+  vms=$dir/qemu/n1/vms
+  ctl vm delete shadow --yes >/dev/null
   expect 0 "a machine with a disk" ctl vm create disk --disk 1GiB --memory 64MiB
   [ "$(find "$vms" -name disk.raw | wc -l)" -eq 1 ]
   ok $? "a machine with a disk: it is there"

@@ -173,6 +173,7 @@ TEST(another_run_than_the_recorded_one_gets_no_orders)
                                     .shim = shim,
                                     .node = 1,
                                     .accel = "tcg",
+                                    .boot_dirs = w->boot,
                                     .log = note_another_run,
                                     .log_ctx = w};
     struct vm_record r;
@@ -209,7 +210,8 @@ TEST(another_run_than_the_recorded_one_gets_no_orders)
 TEST(the_accelerator_is_probed_once_a_boot)
 {
     struct world *w = *state;
-    struct qemu_driver_options o = {.loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1};
+    struct qemu_driver_options o = {
+        .loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1, .boot_dirs = w->boot};
     char path[96], text[256] = {0};
     const char *first;
     struct bx_err err;

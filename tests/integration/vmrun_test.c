@@ -39,16 +39,19 @@ TEST(a_guest_runs_and_stops_when_told)
 TEST(a_missing_kernel_is_named)
 {
     struct world *w = *state;
-    struct bx_vm_config c = {
-        .name = bx_str("x"), .vcpus = 1, .memory_mib = 96, .kernel = bx_str("/nowhere/vmlinuz")};
+    struct bx_vm_config c = {.name = bx_str("x"), .vcpus = 1, .memory_mib = 96};
     struct bx_run run = {.epoch = 1, .node = 1, .config = &c};
+    char path[96], words[128];
 
+    snprintf(path, sizeof path, "%s/vmlinuz", w->boot);
+    snprintf(words, sizeof words, "no such file: %s", path);
+    c.kernel = bx_str(path);
     vmrun_driver_open(w);
     memcpy(run.vm, vm1, 16);
     w->d->ops->start(w->d, &run);
     vmrun_until(w, vmrun_is_exited, "EXITED");
     assert_true(w->failed);
-    assert_string_equal(w->message, "no such file: /nowhere/vmlinuz");
+    assert_string_equal(w->message, words);
     vmrun_forget(w);
     vmrun_driver_close(w);
 }
@@ -56,10 +59,16 @@ TEST(a_missing_kernel_is_named)
 TEST(what_qemu_says_of_a_refused_kernel_is_told)
 {
     struct world *w = *state;
-    struct bx_vm_config c = {
-        .name = bx_str("x"), .vcpus = 1, .memory_mib = 96, .kernel = bx_str("/etc/hostname")};
+    struct bx_vm_config c = {.name = bx_str("x"), .vcpus = 1, .memory_mib = 96};
     struct bx_run run = {.epoch = 1, .node = 1, .config = &c};
+    char path[96];
+    int fd;
 
+    snprintf(path, sizeof path, "%s/no-kernel", w->boot);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "text", 4), 4);
+    close(fd);
+    c.kernel = bx_str(path);
     vmrun_driver_open(w);
     memcpy(run.vm, vm1, 16);
     w->d->ops->start(w->d, &run);

@@ -1,5 +1,7 @@
 #include "vmrun_world.h"
 
+#include "mem/alloc.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -35,8 +37,13 @@ static void note(void *ctx, int level, const char *text)
 
 void vmrun_driver_open(struct world *w)
 {
-    struct qemu_driver_options o = {
-        .loop = &w->loop, .dir = w->vms, .shim = shim, .node = 1, .accel = "tcg", .log = note};
+    struct qemu_driver_options o = {.loop = &w->loop,
+                                    .dir = w->vms,
+                                    .shim = shim,
+                                    .node = 1,
+                                    .accel = "tcg",
+                                    .boot_dirs = w->boot_dirs,
+                                    .log = note};
     struct bx_err err;
 
     uv_loop_init(&w->loop);
@@ -206,7 +213,10 @@ int vmrun_setup(void **state)
     if (mkdtemp(w->dir) == NULL)
         return -1;
     snprintf(w->vms, sizeof w->vms, "%s/vms", w->dir);
-    return 0;
+    snprintf(w->boot, sizeof w->boot, "%s/boot", w->dir);
+    snprintf(w->boot_dirs, sizeof w->boot_dirs, "%s:%.*s", w->boot,
+             (int)(strrchr(kernel, '/') == NULL ? 0 : strrchr(kernel, '/') - kernel), kernel);
+    return mkdir(w->boot, 0700);
 }
 
 /* A test that failed half way must not leave its guest running. */
@@ -236,6 +246,7 @@ int vmrun_teardown(void **state)
     snprintf(path, sizeof path, "%s/accel", w->dir);
     unlink(path);
     end_what_is_left(w);
+    test_remove_dir(bx_must_strdup(w->boot));
     rc = rmdir(w->vms) != 0 || rmdir(w->dir) != 0 ? -1 : 0; /* only when all was forgotten */
     free(w);
     return rc;

@@ -19,7 +19,8 @@ static const char vm1_text[] = "01000000-0000-4000-8000-000000000001";
 extern char kernel[512], initrd[512], shim[512];
 
 struct world {
-    char dir[64], vms[80];
+    char dir[64], vms[80], boot[80]; /* boot: for kernels of the test's own */
+    char boot_dirs[600];
     uv_loop_t loop;
     struct bx_driver *d;
     bool failed, saw[5];

@@ -116,6 +116,24 @@ TEST(caches_have_sizes)
     }
 }
 
+TEST(directories_of_kernels_are_absolute)
+{
+    static const char *const wrong[] = {"boot", "/a:b", "/a:", ":/a", "/a::/b"};
+    struct options o;
+    struct bx_err err;
+    char line[80];
+
+    assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
+    assert_string_equal(o.boot_dir, ""); /* the daemon knows the defaults */
+    assert_int_equal(parse(&o, &err, "--data /d --name n --boot-dir /boot:/srv/a"), BX_OK);
+    assert_string_equal(o.boot_dir, "/boot:/srv/a");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(line, sizeof line, "--data /d --name n --boot-dir %s", wrong[i]);
+        assert_int_equal(parse(&o, &err, line), BX_INVALID);
+        assert_non_null(strstr(err.msg, "--boot-dir"));
+    }
+}
+
 TEST(every_flag_arrives)
 {
     struct options o;
