@@ -89,7 +89,7 @@ static void propose(struct daemon *d, uint16_t kind, const void *body)
 {
     struct bx_submit s = {.kind = kind,
                           .body = body,
-                          .principal = bx_str("node"),
+                          .principal = bx_str(BX_PRINCIPAL_NODE),
                           .deadline = daemon_now(d) + PROPOSE_MS,
                           .done = on_outcome,
                           .ctx = d};

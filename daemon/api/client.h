@@ -14,6 +14,8 @@
 
 #include <sys/queue.h>
 
+#define API_PRINCIPAL_MAX 32u
+
 struct api;
 struct api_call;
 struct api_client;
@@ -41,7 +43,7 @@ struct api_client_ops {
 struct api_client {
     const struct api_client_ops *ops;
     struct api *api;
-    char principal[32]; /* NUL-terminated */
+    char principal[API_PRINCIPAL_MAX]; /* NUL-terminated */
     enum bx_rpc_role role;
     bool is_node;           /* another node, which may call only what is relayed */
     uint32_t codecs;        /* accepted for lists: bits 1 << enum bx_codec */

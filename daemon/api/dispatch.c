@@ -154,6 +154,7 @@ struct api_call *api_call_create(struct api *a, struct api_client *client, const
     }
     c->api = a;
     c->client = client;
+    memcpy(c->principal, client->principal, sizeof c->principal);
     c->method = BX__METHODS;
     take_arena(c);
     TAILQ_INSERT_TAIL(&a->calls, c, all);
@@ -332,7 +333,7 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
     const struct bx_common *p = api_common(c);
     struct bx_submit s = {.kind = kind,
                           .body = body,
-                          .principal = bx_str(c->client == NULL ? "node" : c->client->principal),
+                          .principal = bx_str(c->principal),
                           .tenant = tenant,
                           .deadline = c->deadline,
                           .done = on_outcome,

@@ -23,9 +23,10 @@ struct api_call {
     TAILQ_ENTRY(api_call) link; /* in `queue` */
     struct api_calls *queue;    /* where it waits: api->waits, its client's pages, or NULL */
     struct api *api;
-    struct api_client *client; /* NULL: disconnected */
-    uint64_t id;               /* the client's id of the request */
-    uint64_t from;             /* id of the node that sent it, when client is the relay */
+    struct api_client *client;         /* NULL: disconnected */
+    char principal[API_PRINCIPAL_MAX]; /* the client's, which may go away before a write */
+    uint64_t id;                       /* the client's id of the request */
+    uint64_t from;                     /* id of the node that sent it, when client is the relay */
     enum bx_method method;
     struct bx_buf message; /* the request; the parameters point into it */
     struct bx_arena arena;

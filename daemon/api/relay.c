@@ -55,7 +55,7 @@ void api_relay_init(struct api *a)
     api_client_init(&a->relay, a, &ops);
     a->relay.role = BX_RPC_ADMIN;
     a->relay.is_node = true;
-    memcpy(a->relay.principal, "node", sizeof "node");
+    memcpy(a->relay.principal, BX_PRINCIPAL_NODE, sizeof BX_PRINCIPAL_NODE);
 }
 
 void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t n)

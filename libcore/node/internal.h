@@ -39,6 +39,13 @@ struct bx_proposal {
 };
 TAILQ_HEAD(bx_proposals, bx_proposal);
 
+struct bx_own_kind { /* of commands that this node sends by itself */
+    struct bx_node *node;
+    uint16_t kind;
+    uint64_t logged_ms; /* when a refusal was logged last, 0: never */
+    uint32_t unlogged;  /* refusals since then */
+};
+
 struct bx_propose {
     struct bx_pool pool;
     struct bx_proposals queued; /* not sent, or to be sent again */
@@ -53,6 +60,7 @@ struct bx_propose {
     uint64_t sealed_ms;          /* as leader: when the newest batch was made, or the term began */
     struct bx_buf batch;         /* being filled; not in use between turns */
     struct bx_histogram batches; /* how many commands they had */
+    struct bx_own_kind own_kinds[BX__CMDS];
 };
 
 int bx_propose_init(struct bx_node *n);
@@ -61,8 +69,12 @@ void bx_propose_turn(struct bx_node *n);
 void bx_propose_expire(struct bx_node *n);
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len);
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
-/* A command of the node itself, without an answer. One that can not be queued is dropped: whatever
- * caused it causes it again. */
+
+/* ---- propose_own.c: commands of the node itself ---- */
+
+void bx_own_init(struct bx_node *n);
+/* A command without an answer. One that is refused is logged and dropped: whatever caused it causes
+ * it again. */
 void bx_propose_internal(struct bx_node *n, uint16_t kind, const void *body);
 /* The same, ahead of everything that is queued. */
 void bx_propose_internal_first(struct bx_node *n, uint16_t kind, const void *body);

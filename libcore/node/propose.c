@@ -71,6 +71,7 @@ int bx_propose_init(struct bx_node *n)
     TAILQ_INIT(&pr->queued);
     TAILQ_INIT(&pr->sent);
     TAILQ_INIT(&pr->own);
+    bx_own_init(n);
     n->o.clock->ops->random(n->o.clock, pr->session, sizeof pr->session);
     return bx_pool_init(&pr->pool, "proposal", sizeof(struct bx_proposal), n->o.proposals, fini);
 }
@@ -114,9 +115,11 @@ void bx_propose_close(struct bx_node *n)
 
 /* ---- in ---- */
 
-static bool has_room(const struct bx_propose *pr)
+/* An eighth more for the nodes' own commands, which must not wait for clients. */
+static bool has_room(const struct bx_propose *pr, bool node)
 {
-    return pr->n < BX_PENDING_MAX && pr->bytes < BX_PENDING_BYTES_MAX;
+    return pr->n < BX_PENDING_MAX + (node ? BX_PENDING_MAX / 8 : 0) &&
+           pr->bytes < BX_PENDING_BYTES_MAX + (node ? BX_PENDING_BYTES_MAX / 8 : 0);
 }
 
 static void enqueue(struct bx_propose *pr, struct bx_proposal *p)
@@ -130,7 +133,7 @@ static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct 
 {
     if (n->closing)
         return bx_err_set(err, BX_SHUTDOWN, "the daemon is stopping");
-    if (!has_room(&n->propose)) {
+    if (!has_room(&n->propose, bx_str_eq(s->principal, bx_str(BX_PRINCIPAL_NODE)))) {
         bx_err_set(err, BX_BUSY, "%u requests of %zu bytes wait for an answer already",
                    n->propose.n, n->propose.bytes);
         bx_err_hint(err, "try again; nothing was done");
@@ -218,27 +221,6 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     return BX_OK;
 }
 
-void bx_propose_internal(struct bx_node *n, uint16_t kind, const void *body)
-{
-    struct bx_submit s = {.kind = kind, .body = body, .deadline = bx_node_now(n) + 30000};
-
-    s.principal = bx_str("node");
-    bx_node_submit(n, &s, NULL);
-}
-
-void bx_propose_internal_first(struct bx_node *n, uint16_t kind, const void *body)
-{
-    struct bx_propose *pr = &n->propose;
-    struct bx_proposal *last = TAILQ_LAST(&pr->queued, bx_proposals), *p;
-
-    bx_propose_internal(n, kind, body);
-    p = TAILQ_LAST(&pr->queued, bx_proposals);
-    if (p == NULL || p == last)
-        return; /* there was no room for it */
-    TAILQ_REMOVE(&pr->queued, p, link);
-    TAILQ_INSERT_HEAD(&pr->queued, p, link);
-}
-
 /* Commands of a follower: checked before they are queued for the log. */
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len)
 {
@@ -248,7 +230,7 @@ void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, siz
 
     if (!bx_raft_is_leader(&n->raft))
         return; /* the follower sends them again to the leader that it learns of */
-    while (at < len && has_room(pr)) {
+    while (at < len && has_room(pr, true)) {
         struct bx_proposal *q;
         size_t used;
 

@@ -32,7 +32,6 @@
 
 #define BX_SESSION_OUTCOMES_MAX 4096u /* outcomes kept per session */
 #define BX_OUTCOME_BYTES_MAX (BX_ERR_MSG + BX_ERR_HINT + 192u)
-#define BX_PRINCIPAL_NODE "node" /* of the commands that nodes send by themselves */
 
 struct bx_session;
 struct bx_outcome_blob;

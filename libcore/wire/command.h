@@ -47,6 +47,8 @@
 #define BX_CMD_NUMBER(number, level, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };
 
+#define BX_PRINCIPAL_NODE "node" /* of the commands that nodes send by themselves */
+
 struct bx_cmd_header {
     uint16_t kind;
     uint16_t level;       /* lowest feature level that reads it */

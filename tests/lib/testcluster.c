@@ -170,8 +170,10 @@ static void on_frame(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t
 
 static void on_log(void *ctx, int level, const char *text)
 {
-    (void)text;
-    ((struct test_member *)ctx)->warnings += level <= 4;
+    struct test_member *m = ctx;
+
+    m->warnings += level <= 4;
+    snprintf(m->logged, sizeof m->logged, "%s", text);
 }
 
 static void on_fatal(void *ctx, const struct bx_err *err)

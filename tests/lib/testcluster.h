@@ -34,6 +34,7 @@ struct test_member {
     uint64_t peers[TEST_PEERS_MAX]; /* ids of the link's, as the node said last */
     uint32_t n_peers;
     uint32_t warnings; /* lines of its log with level 4 or worse */
+    char logged[256];  /* the last line */
 };
 
 struct test_frame {
