@@ -57,47 +57,6 @@ static bool agree(struct agreed *a, uint64_t at, uint64_t value)
 
 /* ---- replicas ---- */
 
-/* The VMs on each node, counted: that many it is said to hold, and has room for. */
-static void check_capacity(struct sim_host *h, const struct bx_view *view)
-{
-    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
-        const struct bx_node_row *n = bx_view_node_at(view, i);
-        uint64_t vcpus = 0, memory = 0, disk = 0;
-        const struct bx_vm *vm;
-        size_t pos = 0;
-
-        while ((vm = bx_view_next_on_node(view, n->info.id, &pos)) != NULL) {
-            vcpus += vm->config->vcpus;
-            memory += vm->config->memory_mib;
-            disk += vm->config->disk_gib;
-        }
-        if (vcpus != n->allocated_vcpus || memory != n->allocated_memory_mib ||
-            disk != n->allocated_disk_gib)
-            sim_violation(h->sim, "node %llu holds %llu vCPUs and not %llu, or so, says %s",
-                          (unsigned long long)n->info.id, (unsigned long long)vcpus,
-                          (unsigned long long)n->allocated_vcpus, h->name);
-        if (vcpus > n->info.vcpus || memory > n->info.memory_mib || disk > n->info.disk_gib)
-            sim_violation(h->sim, "node %llu holds more than it has, says %s",
-                          (unsigned long long)n->info.id, h->name);
-    }
-}
-
-/* The VMs, counted: no more than the quota of their tenant allows, once it has one. */
-static void check_quota(struct sim_host *h, const struct bx_view *view)
-{
-    uint64_t vcpus = 0, vms = bx_view_vms(view);
-    const struct bx_vm *vm;
-    struct bx_tenant t;
-    size_t pos = 0;
-
-    while ((vm = bx_view_next(view, BX_TABLE_VM, &pos)) != NULL)
-        vcpus += vm->config->vcpus;
-    (void)bx_view_tenant(view, bx_str(BX_TENANT_DEFAULT), &t, NULL);
-    if ((t.quota.vcpus > 0 && vcpus > t.quota.vcpus) || (t.quota.vms > 0 && vms > t.quota.vms))
-        sim_violation(h->sim, "%llu VMs with %llu vCPUs are beyond the quota, says %s",
-                      (unsigned long long)vms, (unsigned long long)vcpus, h->name);
-}
-
 uint64_t sim_check_shown(struct sim_host *h)
 {
     struct bx_cluster_info cluster;
@@ -196,8 +155,7 @@ void sim_check_turn(struct sim_host *h)
                       (unsigned long long)applied);
     sim_mix(h->sim, seen, sizeof seen);
     check_events(h, info.revision);
-    check_capacity(h, view);
-    check_quota(h, view);
+    sim_safety_room(h, view);
     count_snapshot(h);
     if (applied > h->sim->stats.entries)
         h->sim->stats.entries = applied;

@@ -51,6 +51,11 @@ void sim_request(struct sim_host *h, void *lane);
 void sim_request_rows(struct sim_host *h, unsigned names, const struct sim_op *like,
                       struct sim_op *rows);
 
+/* ---- verdict.c ---- */
+
+/* Reads what every host has at last, and ends the run when nothing explains the history. */
+void sim_client_verdict(struct sim *s, struct sim_history *h, unsigned names);
+
 /* ---- client.c ---- */
 
 /* Names are vm-0 up to, and not, vm-N. */

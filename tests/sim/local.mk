@@ -11,14 +11,15 @@ blixard_sim_SOURCES = \
 	tests/sim/disk.c \
 	tests/sim/db.c tests/sim/db_file.c tests/sim/db_file.h \
 	tests/sim/net.c \
-	tests/sim/client.c tests/sim/client.h \
+	tests/sim/client.c tests/sim/client.h tests/sim/verdict.c \
 	tests/sim/request.c \
 	tests/sim/history.c tests/sim/history.h \
 	tests/sim/model.c tests/sim/model.h \
 	tests/sim/linear.c tests/sim/linear.h \
 	tests/sim/check.c \
 	tests/sim/safety.c \
-	tests/sim/nemesis.c tests/sim/nemesis.h tests/sim/nemesis_conf.c tests/sim/nemesis_level.c tests/sim/nemesis_disk.c \
+	tests/sim/nemesis.c tests/sim/nemesis.h tests/sim/nemesis_conf.c tests/sim/nemesis_disk.c \
+	tests/sim/nemesis_level.c tests/sim/nemesis_net.c \
 	tests/sim/sim.h \
 	$(MEMFS) tests/lib/rng.h
 blixard_sim_LDADD = $(LIBCORE_LIBS)

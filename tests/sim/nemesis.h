@@ -22,6 +22,18 @@ void nemesis_calm_after(struct sim *s, uint64_t us);
 /* The one of the highest term, or NULL. */
 struct sim_host *nemesis_leader(struct sim *s, uint64_t *term);
 
+/* ---- nemesis_net.c ---- */
+
+struct nemesis_net {
+    uint32_t number; /* of network faults: an older one's end does not end a newer one */
+    uint64_t usurp_term, usurp_until, usurp_away, usurp_back;
+};
+struct nemesis_net *nemesis_net_of(struct sim *s);
+bool nemesis_partition(struct sim *s);
+bool nemesis_one_way(struct sim *s);
+bool nemesis_disturb(struct sim *s, enum sim_fault fault);
+bool nemesis_usurp(struct sim *s);
+
 /* ---- nemesis_conf.c: two leaders change the configuration ---- */
 
 enum nemesis_rivals_step {

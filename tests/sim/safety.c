@@ -1,5 +1,6 @@
 /* safety - what no host may do, whatever fails around it:
  *
+ *   say that a node holds more than it has, or a tenant more than its quota
  *   two leaders in one term, or two votes of one server in it
  *   be back after a restart with less than it had told to be durable
  *   have more of its log wait for its disk than is allowed, and than its largest entry
@@ -50,6 +51,55 @@ struct sim_safety {
 void sim_safety_init(struct sim *s)
 {
     s->safety = bx_must_calloc(1, sizeof *s->safety);
+}
+
+/* ---- room ---- */
+
+/* The VMs on each node, counted: that many it is said to hold, and has room for. */
+static void check_capacity(struct sim_host *h, const struct bx_view *view)
+{
+    for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
+        const struct bx_node_row *n = bx_view_node_at(view, i);
+        uint64_t vcpus = 0, memory = 0, disk = 0;
+        const struct bx_vm *vm;
+        size_t pos = 0;
+
+        while ((vm = bx_view_next_on_node(view, n->info.id, &pos)) != NULL) {
+            vcpus += vm->config->vcpus;
+            memory += vm->config->memory_mib;
+            disk += vm->config->disk_gib;
+        }
+        if (vcpus != n->allocated_vcpus || memory != n->allocated_memory_mib ||
+            disk != n->allocated_disk_gib)
+            sim_violation(h->sim, "node %llu holds %llu vCPUs and not %llu, or so, says %s",
+                          (unsigned long long)n->info.id, (unsigned long long)vcpus,
+                          (unsigned long long)n->allocated_vcpus, h->name);
+        if (vcpus > n->info.vcpus || memory > n->info.memory_mib || disk > n->info.disk_gib)
+            sim_violation(h->sim, "node %llu holds more than it has, says %s",
+                          (unsigned long long)n->info.id, h->name);
+    }
+}
+
+/* The VMs, counted: no more than the quota of their tenant allows, once it has one. */
+static void check_quota(struct sim_host *h, const struct bx_view *view)
+{
+    uint64_t vcpus = 0, vms = bx_view_vms(view);
+    const struct bx_vm *vm;
+    struct bx_tenant t;
+    size_t pos = 0;
+
+    while ((vm = bx_view_next(view, BX_TABLE_VM, &pos)) != NULL)
+        vcpus += vm->config->vcpus;
+    (void)bx_view_tenant(view, bx_str(BX_TENANT_DEFAULT), &t, NULL);
+    if ((t.quota.vcpus > 0 && vcpus > t.quota.vcpus) || (t.quota.vms > 0 && vms > t.quota.vms))
+        sim_violation(h->sim, "%llu VMs with %llu vCPUs are beyond the quota, says %s",
+                      (unsigned long long)vms, (unsigned long long)vcpus, h->name);
+}
+
+void sim_safety_room(struct sim_host *h, const struct bx_view *view)
+{
+    check_capacity(h, view);
+    check_quota(h, view);
 }
 
 /* ---- terms ---- */

@@ -337,6 +337,8 @@ _Noreturn void sim_check_unsettled(struct sim *s);
 
 void sim_safety_init(struct sim *s);
 void sim_safety_turn(struct sim_host *h);
+/* What is placed, counted, in a state that the host has. */
+void sim_safety_room(struct sim_host *h, const struct bx_view *view);
 /* Its process is up again. */
 void sim_safety_start(struct sim_host *h);
 /* A frame leaves for another member. */
