@@ -320,12 +320,24 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
         methods[c->method]->written(c, o);
         return;
     }
+    if (o != NULL && api_write_again(c, o))
+        return;
     if (o != NULL) {
         bx_err_set(&words, o->code, BX_STR_FMT, BX_STR_ARG(o->message));
         bx_err_hint(&words, BX_STR_FMT, BX_STR_ARG(o->hint));
         err = &words;
     }
     api_fail(c, err);
+}
+
+void api_request_number(const struct api_call *c, uint8_t session[16], uint64_t *sequence)
+{
+    const struct bx_common *p = c->params;
+
+    if (p->request_id.n == 0)
+        return;
+    bx_hex16(p->request_id, session);
+    *sequence = p->sequence == 0 ? 1 : p->sequence;
 }
 
 void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_str tenant)
@@ -340,11 +352,8 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
                           .ctx = c};
     struct bx_err err;
 
-    if (p->request_id.n > 0) {
-        bx_hex16(p->request_id, s.session);
-        s.sequence = p->sequence == 0 ? 1 : p->sequence;
-        s.floor = p->floor == 0 ? s.sequence : p->floor;
-    }
+    api_request_number(c, s.session, &s.sequence);
+    s.floor = p->floor == 0 ? s.sequence : p->floor;
     if (p->trace_id.n > 0)
         bx_hex16(p->trace_id, s.trace);
     else

@@ -15,6 +15,7 @@
 #include "wire/params.h"
 #include "wire/reply.h"
 
+struct api_about;
 struct api_metadata;
 struct bx_vm;
 
@@ -34,6 +35,7 @@ struct api_call {
     bool pooled;                   /* params is from api->configs */
     struct api_metadata *metadata; /* holds the metadata of a configuration; NULL: none */
     void *state;                   /* private to the method, from the arena */
+    struct api_about *about;       /* of a write about a VM or a node; NULL: none */
     void (*then)(struct api_call *c);
     void (*page)(struct api_call *c); /* of a list: answer with a page */
     uint64_t deadline;                /* boot time */
@@ -85,6 +87,13 @@ void api_read(struct api_call *c, void (*then)(struct api_call *c));
 /* Propose a command. On success the method's `written` is called, otherwise the call fails with the
  * outcome's message. */
 void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_str tenant);
+/* The same for a command about a VM or a node. After a barrier, look up what the reference means
+ * (state/reference.h) and write its uuid or id to *meant. Both are members of the body, which must
+ * live as long as the call. exact: refuse a prefix of a uuid. */
+void api_write_about_vm(struct api_call *c, uint16_t kind, const void *body, struct bx_str *ref,
+                        bool exact, uint8_t meant[16]);
+void api_write_about_node(struct api_call *c, uint16_t kind, const void *body, struct bx_str *ref,
+                          uint64_t *meant);
 /* Keep the call in api->waits until the method answers it, it expires, or the daemon stops. */
 void api_wait(struct api_call *c);
 

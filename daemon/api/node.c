@@ -78,10 +78,12 @@ static void node_show(struct api_call *c)
 static void node_remove(struct api_call *c)
 {
     const struct bx_node_params *p = c->params;
-    struct bx_cmd_node_remove body = {p->node, p->confirm_dead};
+    struct bx_cmd_node_remove *b = api_alloc(c, sizeof *b);
 
+    b->node = p->node;
+    b->confirm_dead = p->confirm_dead;
     if (names_node(c))
-        api_write(c, BX_CMD_NODE_REMOVE, &body, bx_str("default"));
+        api_write_about_node(c, BX_CMD_NODE_REMOVE, b, &b->node, &b->id);
 }
 
 static void removed(struct api_call *c, const struct bx_outcome *o)

@@ -77,6 +77,14 @@ static inline struct bx_common *api_common(const struct api_call *c)
 void api_waits_vm_changed(struct api *a, const struct bx_vm *vm, bool gone);
 void api_waits_expire(struct api *a, uint64_t now);
 
+/* The request's session, zero if its client does not number it, and its number. */
+void api_request_number(const struct api_call *c, uint8_t session[16], uint64_t *sequence);
+
+/* ---- about.c ---- */
+/* The outcome is a conflict with an earlier attempt of the same request: the command of that
+ * attempt was proposed instead. */
+bool api_write_again(struct api_call *c, const struct bx_outcome *o);
+
 /* ---- pages.c ---- */
 void api_pages_init(struct api *a);
 /* Bytes queued for the client were sent: answer its lists if there is room. */

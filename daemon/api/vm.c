@@ -73,14 +73,15 @@ static bool names_vm(struct api_call *c)
 static void desire(struct api_call *c, enum bx_desired desired, bool restart)
 {
     const struct bx_vm_params *p = c->params;
-    struct bx_cmd_vm_desire body = {.vm = p->vm,
-                                    .desired = (uint8_t)desired,
-                                    .restart = restart,
-                                    .force = p->force,
-                                    .timeout_s = p->timeout_s};
+    struct bx_cmd_vm_desire *b = api_alloc(c, sizeof *b);
 
+    *b = (struct bx_cmd_vm_desire){.vm = p->vm,
+                                   .desired = (uint8_t)desired,
+                                   .restart = restart,
+                                   .force = p->force,
+                                   .timeout_s = p->timeout_s};
     if (names_vm(c))
-        api_write(c, BX_CMD_VM_DESIRE, &body, bx_str("default"));
+        api_write_about_vm(c, BX_CMD_VM_DESIRE, b, &b->vm, false, b->uuid);
 }
 
 static void vm_start(struct api_call *c)
@@ -101,22 +102,25 @@ static void vm_restart(struct api_call *c)
 static void vm_delete(struct api_call *c)
 {
     const struct bx_vm_params *p = c->params;
-    struct bx_cmd_vm_delete body = {p->vm};
+    struct bx_cmd_vm_delete *b = api_alloc(c, sizeof *b);
 
+    b->vm = p->vm;
     if (names_vm(c))
-        api_write(c, BX_CMD_VM_DELETE, &body, bx_str("default"));
+        api_write_about_vm(c, BX_CMD_VM_DELETE, b, &b->vm, true, b->uuid);
 }
 
 static void vm_rename(struct api_call *c)
 {
     const struct bx_vm_params *p = c->params;
-    struct bx_cmd_vm_rename body = {p->vm, p->name};
+    struct bx_cmd_vm_rename *b = api_alloc(c, sizeof *b);
     struct bx_err err;
 
     if (!names_vm(c))
         return;
+    b->vm = p->vm;
+    b->name = p->name;
     if (bx_name_check(p->name, "name", &err) == BX_OK)
-        api_write(c, BX_CMD_VM_RENAME, &body, bx_str("default"));
+        api_write_about_vm(c, BX_CMD_VM_RENAME, b, &b->vm, false, b->uuid);
     else
         api_fail(c, &err);
 }

@@ -116,6 +116,22 @@ bool bx_map_remove(struct bx_map *m, uint64_t hash, const void *item)
     return true;
 }
 
+void bx_map_each_like(const struct bx_map *m, uint64_t low, unsigned bits,
+                      void (*each)(void *ctx, void *item), void *ctx)
+{
+    const size_t step = (size_t)1 << bits, mask = m->cap - 1;
+
+    /* A slot's home is the end of its hash, so these items have one home each `step` slots. */
+    for (size_t at = (size_t)low & mask; at < m->cap; at += step) {
+        for (size_t i = at; m->slots[i].item != NULL; i = (i + 1) & mask) {
+            uint64_t hash = m->slots[i].hash;
+
+            if (home(m, hash) == at && ((hash ^ low) & (step - 1)) == 0)
+                each(ctx, m->slots[i].item);
+        }
+    }
+}
+
 void *bx_map_next(const struct bx_map *m, size_t *pos)
 {
     while (*pos < m->cap) {

@@ -36,6 +36,10 @@ int bx_map_add(struct bx_map *m, uint64_t hash, void *item);
 void bx_map_replace(struct bx_map *m, uint64_t hash, const void *item, void *with);
 /* Remove this item, compared by pointer; false if it is not in the map. */
 bool bx_map_remove(struct bx_map *m, uint64_t hash, const void *item);
+/* Call each(ctx, item) for every item whose hash ends in these bits, `bits` of them (1 to 32).
+ * Visits no more than their neighbours in the map. */
+void bx_map_each_like(const struct bx_map *m, uint64_t low, unsigned bits,
+                      void (*each)(void *ctx, void *item), void *ctx);
 /* Iterate: *pos starts at 0; returns NULL at the end. The map must not be modified meanwhile. */
 void *bx_map_next(const struct bx_map *m, size_t *pos);
 void bx_map_close(struct bx_map *m);

@@ -216,7 +216,7 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
     const struct bx_node_row *n;
     struct bx_row *row;
     char detail[64], *kept;
-    int rc = bx_view_find_node(&f->view, b->node, &n, c->err);
+    int rc = bx_fsm_node_of(f, c, b->node, b->id, &n);
 
     if (rc == BX_OK)
         rc = may_be_removed(n, b->confirm_dead, c->err);

@@ -111,6 +111,16 @@ void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str obje
     int bx_fsm_##lower(struct bx_fsm *f, struct bx_call *c);
 BX_COMMANDS(BX_FSM_COMMAND)
 
+/* ---- reference.c ---- */
+/* The VM of a command, which carries the reference and the uuid that it meant: it must still mean
+ * it. The outcome is about that VM, also if the command is refused. BX_OK, BX_NOT_FOUND or
+ * BX_CONFLICT. */
+int bx_fsm_vm_of(struct bx_fsm *f, struct bx_call *c, struct bx_str ref, const uint8_t uuid[16],
+                 const struct bx_vm **vm);
+/* The same for a node and its id. */
+int bx_fsm_node_of(struct bx_fsm *f, struct bx_call *c, struct bx_str ref, uint64_t id,
+                   const struct bx_node_row **node);
+
 /* ---- fsm_place.c ---- */
 /* Choose the node for a VM of this configuration, in apply. Out of memory ends the process, because
  * a refusal on this replica alone would make replicas diverge. BX_OK, BX_NOT_FOUND (the pinned

@@ -220,7 +220,7 @@ int bx_fsm_vm_desire(struct bx_fsm *f, struct bx_call *c)
     const struct bx_vm *vm;
     struct bx_row *row;
     struct bx_vm d;
-    int rc = bx_view_find_vm(&f->view, b->vm, &vm, c->err);
+    int rc = bx_fsm_vm_of(f, c, b->vm, b->uuid, &vm);
 
     if (rc != BX_OK)
         return rc;
@@ -250,10 +250,11 @@ static void remove_row(struct bx_fsm *f, struct bx_call *c, struct bx_row *row)
 
 int bx_fsm_vm_delete(struct bx_fsm *f, struct bx_call *c)
 {
+    const struct bx_cmd_vm_delete *b = &c->body->vm_delete;
     const struct bx_vm *vm;
     struct bx_row *row;
     struct bx_vm d;
-    int rc = bx_view_find_vm(&f->view, c->body->vm_delete.vm, &vm, c->err);
+    int rc = bx_fsm_vm_of(f, c, b->vm, b->uuid, &vm);
 
     if (rc != BX_OK)
         return rc;
@@ -293,7 +294,7 @@ int bx_fsm_vm_rename(struct bx_fsm *f, struct bx_call *c)
     int rc = bx_name_check(b->name, "name", c->err);
 
     if (rc == BX_OK)
-        rc = bx_view_find_vm(&f->view, b->vm, &vm, c->err);
+        rc = bx_fsm_vm_of(f, c, b->vm, b->uuid, &vm);
     if (rc != BX_OK)
         return rc;
     if (vm->desired == BX_DESIRED_DELETED)

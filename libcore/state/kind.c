@@ -44,7 +44,7 @@ uint64_t bx_kind_hash(const struct bx_kind_desc *k, const void *key)
     case BX_KEY_U64:
         return bx_hash(key, sizeof(uint64_t));
     case BX_KEY_BYTES:
-        return bx_hash(key, 16);
+        return bx_hash(key, 16) << BX_KIND_PREFIX_BITS | bx_kind_prefix(key);
     case BX_KEY_NAME:
         return bx_hash(text->p, text->n);
     case BX_KEY_NONE:

@@ -160,6 +160,13 @@ int bx_kinds_admit(const struct bx_view *v, const struct bx_vm_config *config, s
 /* Ascending; a key as bx_view_get takes it: a pointer to what the enum says. */
 int bx_kind_compare(const struct bx_kind_desc *k, const void *a, const void *b);
 uint64_t bx_kind_hash(const struct bx_kind_desc *k, const void *key);
+/* The hash of a BX_KEY_BYTES ends in the key's first bits, so that keys that begin alike are found
+ * by bx_map_each_like; they are random (uuids), and so spread well. */
+#define BX_KIND_PREFIX_BITS 16u
+static inline uint64_t bx_kind_prefix(const uint8_t key[2])
+{
+    return (uint64_t)key[0] << 8 | key[1];
+}
 static inline const void *bx_kind_key(const struct bx_kind_desc *k, const void *object)
 {
     return (const char *)object + k->key_at;

@@ -183,8 +183,8 @@ const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16])
 
 /* A prefix of a uuid's text, with dashes in their places. */
 struct prefix {
-    uint32_t n; /* digits */
-    uint8_t digits[32];
+    uint32_t n; /* digits, at least 4 */
+    uint8_t bytes[16];
 };
 
 static int nibble(char c)
@@ -198,7 +198,7 @@ static int nibble(char c)
 
 static bool parse_prefix(struct bx_str ref, struct prefix *p)
 {
-    p->n = 0;
+    *p = (struct prefix){.n = 0};
     if (ref.n < 4 || ref.n >= BX_UUID_TEXT)
         return false;
     for (uint32_t i = 0; i < ref.n; i++) {
@@ -207,51 +207,71 @@ static bool parse_prefix(struct bx_str ref, struct prefix *p)
 
         if (dash ? ref.p[i] != '-' : digit < 0)
             return false;
-        if (!dash)
-            p->digits[p->n++] = (uint8_t)digit;
+        if (!dash) {
+            p->bytes[p->n / 2] |= (uint8_t)(p->n % 2 == 0 ? digit << 4 : digit);
+            p->n++;
+        }
     }
     return true;
 }
 
 static bool has_prefix(const uint8_t uuid[16], const struct prefix *p)
 {
-    for (uint32_t i = 0; i < p->n; i++) {
-        if ((i % 2 == 0 ? uuid[i / 2] >> 4 : uuid[i / 2] & 15) != p->digits[i])
-            return false;
-    }
-    return true;
+    uint32_t whole = p->n / 2;
+
+    return memcmp(uuid, p->bytes, whole) == 0 &&
+           (p->n % 2 == 0 || (uuid[whole] >> 4) == (p->bytes[whole] >> 4));
 }
 
-/* The result does not depend on the iteration order, because a match must be unique. */
-static const struct bx_vm *by_prefix(const struct bx_view *v, const struct prefix *p,
-                                     uint32_t *found)
+bool bx_vm_uuid_begins(const struct bx_vm *vm, struct bx_str ref)
 {
-    const struct bx_vm *hit = NULL, *vm;
-    size_t pos = 0;
+    struct prefix p;
 
-    *found = 0;
-    while ((vm = bx_view_next(v, BX_TABLE_VM, &pos)) != NULL) {
-        if (has_prefix(vm->uuid, p)) {
-            hit = vm;
-            ++*found;
-        }
-    }
-    return hit;
+    return parse_prefix(ref, &p) && has_prefix(vm->uuid, &p);
+}
+
+struct matches {
+    const struct prefix *prefix;
+    const struct bx_vm *vm;
+    uint32_t n;
+};
+
+static void match(void *ctx, void *row)
+{
+    const struct bx_vm *vm = bx_row_as_vm(row);
+    struct matches *m = ctx;
+
+    if (!has_prefix(vm->uuid, m->prefix))
+        return;
+    m->vm = vm;
+    m->n++;
+}
+
+/* The result does not depend on the order in the map, because a match must be unique. */
+static const struct bx_vm *by_prefix(const struct bx_view *v, struct bx_str ref, uint32_t *found)
+{
+    struct prefix p;
+    struct matches m = {.prefix = &p};
+
+    if (parse_prefix(ref, &p))
+        bx_map_each_like(&v->kinds[BX_TABLE_VM].by_key, bx_kind_prefix(p.bytes),
+                         BX_KIND_PREFIX_BITS, match, &m);
+    *found = m.n;
+    return m.vm;
 }
 
 int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
                     struct bx_err *err)
 {
-    struct prefix prefix;
     uint8_t uuid[16];
-    uint32_t found = 0;
+    uint32_t found = 1;
 
-    *vm = bx_view_named(v, BX_TABLE_VM, ref);
-    if (*vm == NULL && bx_uuid_parse(ref.p, ref.n, uuid))
-        *vm = bx_view_vm(v, uuid);
-    else if (*vm == NULL && parse_prefix(ref, &prefix))
-        *vm = by_prefix(v, &prefix, &found);
-    if (*vm != NULL && found <= 1)
+    *vm = bx_uuid_parse(ref.p, ref.n, uuid) ? bx_view_vm(v, uuid) : NULL;
+    if (*vm == NULL)
+        *vm = bx_view_named(v, BX_TABLE_VM, ref);
+    if (*vm == NULL)
+        *vm = by_prefix(v, ref, &found);
+    if (*vm != NULL && found == 1)
         return BX_OK;
     if (found > 1) {
         bx_err_set(err, BX_CONFLICT, "\"" BX_STR_FMT "\" matches the uuids of %u VMs",

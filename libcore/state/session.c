@@ -183,6 +183,16 @@ int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_header *head,
     return bx_flat_read(&bx_outcome_schema, k->record, k->len, repeat, NULL, NULL, err);
 }
 
+bool bx_sessions_kept(const struct bx_sessions *ss, const uint8_t session[16], uint64_t sequence,
+                      struct bx_outcome *o)
+{
+    struct bx_session *s = find(ss, session);
+    const struct bx_kept *k = s == NULL ? NULL : kept_of(s, sequence);
+
+    return k != NULL &&
+           bx_flat_read(&bx_outcome_schema, k->record, k->len, o, NULL, NULL, NULL) == BX_OK;
+}
+
 /* ---- keeping ---- */
 
 static struct bx_session *add_session(struct bx_sessions *ss, const struct bx_outcome *o)

@@ -71,6 +71,9 @@ void bx_sessions_close(struct bx_sessions *ss);
 int bx_sessions_check(struct bx_sessions *ss, const struct bx_cmd_header *head,
                       uint64_t principal_hash, struct bx_outcome *repeat, bool *repeated,
                       struct bx_err *err);
+/* The outcome that is kept of this request, whoever sent it; false if there is none. */
+bool bx_sessions_kept(const struct bx_sessions *ss, const uint8_t session[16], uint64_t sequence,
+                      struct bx_outcome *o);
 /* Keep an outcome of the entry being applied, and drop what is beyond a bound. o->spare and
  * o->floor are set to what is stored. */
 void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms,

@@ -80,10 +80,12 @@ const void *bx_view_step(const struct bx_view *v, enum bx_table table, struct bx
 /* ---- VMs, nodes, the cluster ---- */
 
 const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16]);
-/* Find a VM by name, uuid, or a unique prefix of the uuid of at least 4 digits. BX_OK,
- * BX_NOT_FOUND, or BX_CONFLICT if a prefix matches several; with hints. */
+/* Find a VM by uuid, name, or a unique prefix of the uuid of at least 4 digits, in this order.
+ * BX_OK, BX_NOT_FOUND, or BX_CONFLICT if a prefix matches several; with hints. */
 int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
                     struct bx_err *err);
+/* ref is the whole uuid of this VM, or a prefix as above. */
+bool bx_vm_uuid_begins(const struct bx_vm *vm, struct bx_str ref);
 const struct bx_node_row *bx_view_node(const struct bx_view *v, uint64_t id);
 /* Find a node by name or decimal id. */
 int bx_view_find_node(const struct bx_view *v, struct bx_str ref, const struct bx_node_row **node,

@@ -23,6 +23,7 @@ const struct bx_schema bx_cmd_member_join_schema =
 static const struct bx_field remove_fields[] = {
     BX_FIELD(bx_cmd_node_remove, node, BX_T_STR, .max = 255),
     BX_FIELD(bx_cmd_node_remove, confirm_dead, BX_T_BOOL),
+    BX_FIELD(bx_cmd_node_remove, id, BX_T_U64, .omit = true, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_node_remove_schema =
     BX_SCHEMA("node.remove", BX_CMD_SCHEMA(NODE_REMOVE), bx_cmd_node_remove, remove_fields);

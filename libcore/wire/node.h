@@ -14,7 +14,8 @@ struct bx_cmd_member_join {
     struct bx_node_info node; /* id 0: assigned by the state machine */
 };
 struct bx_cmd_node_remove {
-    struct bx_str node; /* name or decimal id */
+    struct bx_str node; /* as the client named it: name or decimal id */
+    uint64_t id;        /* what it meant when it was proposed, see state/reference.h */
     bool confirm_dead;  /* the operator confirms that no VM runs there any more */
 };
 

@@ -20,12 +20,14 @@ static const struct bx_field vm_desire_fields[] = {
     BX_FIELD(bx_cmd_vm_desire, restart, BX_T_BOOL),
     BX_FIELD(bx_cmd_vm_desire, force, BX_T_BOOL),
     BX_FIELD(bx_cmd_vm_desire, timeout_s, BX_T_U32),
+    BX_FIELD(bx_cmd_vm_desire, uuid, BX_T_UUID, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_vm_desire_schema =
     BX_SCHEMA("vm.desire", BX_CMD_SCHEMA(VM_DESIRE), bx_cmd_vm_desire, vm_desire_fields);
 
 static const struct bx_field vm_delete_fields[] = {
     BX_FIELD(bx_cmd_vm_delete, vm, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_vm_delete, uuid, BX_T_UUID, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_vm_delete_schema =
     BX_SCHEMA("vm.delete", BX_CMD_SCHEMA(VM_DELETE), bx_cmd_vm_delete, vm_delete_fields);
@@ -33,6 +35,7 @@ const struct bx_schema bx_cmd_vm_delete_schema =
 static const struct bx_field vm_rename_fields[] = {
     BX_FIELD(bx_cmd_vm_rename, vm, BX_T_STR, .max = 255),
     BX_FIELD(bx_cmd_vm_rename, name, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_vm_rename, uuid, BX_T_UUID, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_vm_rename_schema =
     BX_SCHEMA("vm.rename", BX_CMD_SCHEMA(VM_RENAME), bx_cmd_vm_rename, vm_rename_fields);
@@ -198,7 +201,9 @@ BX_METHOD(VM_RESTART, vm_restart, bx_vm_params, stop_params_fields, written, .na
 
 BX_METHOD(VM_DELETE, vm_delete, bx_vm_params, write_params_fields, written, .name = "vm.delete",
           .verb = "DELETE", .path = "/v1/vms/{vm}", .role = BX_RPC_OPERATOR, .mutates = true,
-          .about = "Delete a VM and its disk.");
+          .about =
+              "Delete a VM and its disk. It is named by its name or its whole uuid: the beginning "
+              "of a uuid is refused.");
 
 BX_METHOD(VM_RENAME, vm_rename, bx_vm_params, rename_params_fields, written, .name = "vm.rename",
           .verb = "POST", .path = "/v1/vms/{vm}/rename", .role = BX_RPC_OPERATOR, .mutates = true,

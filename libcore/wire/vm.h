@@ -13,17 +13,20 @@ struct bx_cmd_vm_create {
     bool admit; /* call the kinds' admit hooks below level 2, too; nothing sets it any more */
 };
 struct bx_cmd_vm_desire {
-    struct bx_str vm;   /* name, uuid or unique prefix of a uuid (4 digits at least) */
+    struct bx_str vm;   /* as the client named it: name, uuid or unique prefix of a uuid */
+    uint8_t uuid[16];   /* what it meant when it was proposed, see state/reference.h */
     uint8_t desired;    /* running or stopped */
     bool restart;       /* running: stop first if it runs */
     bool force;         /* stopped: do not ask the guest to shut down */
     uint32_t timeout_s; /* stopped: how long the guest may take; 0: 60 */
 };
 struct bx_cmd_vm_delete {
-    struct bx_str vm;
+    struct bx_str vm; /* as in bx_cmd_vm_desire */
+    uint8_t uuid[16];
 };
 struct bx_cmd_vm_rename {
-    struct bx_str vm;   /* as in bx_cmd_vm_desire */
+    struct bx_str vm; /* as in bx_cmd_vm_desire */
+    uint8_t uuid[16];
     struct bx_str name; /* the new name */
 };
 struct bx_cmd_vm_report {

@@ -57,6 +57,23 @@ static struct bx_str reference(struct draw *d)
     return (struct bx_str){d->name, one_in(d, 2) ? BX_UUID_TEXT - 1 : 4 + (uint32_t)below(d, 8)};
 }
 
+/* Half of the commands say which VM it was, seldom another than the reference means. */
+static void mean(struct draw *d, struct bx_str ref, uint8_t uuid[16])
+{
+    const struct bx_vm *vm = NULL;
+    uint64_t peek = d->g->seed; /* not drawn: the other commands stay what they are */
+    uint64_t luck = test_random(&peek) % 20;
+
+    if (luck % 2 == 0)
+        return;
+    if (luck == 1)
+        vm = any_vm(d);
+    else
+        (void)bx_view_find_vm(d->v, ref, &vm, NULL);
+    if (vm != NULL)
+        memcpy(uuid, vm->uuid, 16);
+}
+
 /* ---- bodies ---- */
 
 static struct bx_node_info node(struct draw *d)
@@ -132,18 +149,21 @@ static void draw_vm_desire(struct draw *d)
                                   .restart = one_in(d, 3),
                                   .force = one_in(d, 3),
                                   .timeout_s = (uint32_t)below(d, 90)};
+    mean(d, d->body.vm_desire.vm, d->body.vm_desire.uuid);
 }
 
 static void draw_vm_delete(struct draw *d)
 {
     d->head.kind = BX_CMD_VM_DELETE;
     d->body.vm_delete.vm = reference(d);
+    mean(d, d->body.vm_delete.vm, d->body.vm_delete.uuid);
 }
 
 static void draw_vm_rename(struct draw *d)
 {
     d->head.kind = BX_CMD_VM_RENAME;
     d->body.vm_rename.vm = reference(d);
+    mean(d, d->body.vm_rename.vm, d->body.vm_rename.uuid);
     d->body.vm_rename.name =
         text(d->other, sizeof d->other, one_in(d, 30) ? "V-" : "v", below(d, NAMES));
 }

@@ -108,7 +108,9 @@ static void finish(struct lane *l, const struct answer *a)
     l->op = a->op;
     l->op.end = c->sim->now;
     conclude(l, a);
-    if (l->sequence != 0 && luck % REPEATS == 0)
+    if (a->unsent)
+        l->doing = LANE_IDLE; /* nothing is known under this id */
+    else if (l->sequence != 0 && luck % REPEATS == 0)
         l->doing = LANE_REPEATS;
     else if (l->sequence != 0 && luck % MISUSES == 1)
         l->doing = LANE_MISUSES;
@@ -165,7 +167,7 @@ static void on_answer(struct sim *s, struct sim_host *none, void *arg)
     }
     if (l->doing == LANE_REPEATS)
         check_repeat(l, &a->op);
-    else
+    else if (!a->unsent)
         check_misuse(l, &a->op);
     rest(l);
 }

@@ -36,7 +36,8 @@ struct client {
 struct answer {
     struct lane *lane;
     uint32_t attempt;
-    bool known; /* else: ask again */
+    bool known;  /* else: ask again */
+    bool unsent; /* nothing was proposed: there is no such VM */
     struct sim_op op;
     size_t n_rows;
     struct sim_op rows[];

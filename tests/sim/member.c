@@ -6,6 +6,7 @@
 #include "sim/sim.h"
 
 #include "mem/alloc.h"
+#include "state/reference.h"
 
 #include <string.h>
 
@@ -291,6 +292,8 @@ static void remove_node(struct sim_host *member, void *arg)
 
     *r = *(const struct removal *)arg;
     c.node = bx_str(r->name);
+    (void)bx_reference_node(bx_node_fsm(member->node), &(struct bx_reference){.ref = c.node}, &c.id,
+                            NULL);
     if (bx_node_submit(member->node, &s, NULL) != BX_OK)
         bx_free(r);
 }

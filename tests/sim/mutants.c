@@ -54,6 +54,8 @@ static const char *const names[] = {
     [BX_MUTANT_LEVEL_UNGATED] = "level-ungated",
     /* level.c: the level is raised whatever the members read. */
     [BX_MUTANT_FINALIZE_EARLY] = "finalize-early",
+    /* reference.c: a command concerns whoever has the name when it is applied. */
+    [BX_MUTANT_NAME_ALONE] = "name-alone",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

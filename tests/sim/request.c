@@ -2,6 +2,7 @@
 #include "sim/client.h"
 
 #include "mem/alloc.h"
+#include "state/reference.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +11,14 @@ struct attempt {
     struct lane *lane;
     uint32_t number;
     uint64_t sequence;
+    uint8_t vm[16]; /* that the name meant, before the request was proposed; or zero */
 };
 
 static struct attempt *new_attempt(struct lane *l)
 {
     struct attempt *a = bx_must_alloc(sizeof *a);
 
-    *a = (struct attempt){l, l->attempt, l->sequence};
+    *a = (struct attempt){.lane = l, .number = l->attempt, .sequence = l->sequence};
     return a;
 }
 
@@ -47,6 +49,37 @@ static void check_pin(struct sim_host *h, const struct lane *l, const struct bx_
         sim_violation(h->sim, "a VM for %s was placed on %s", l->pin, row->name->s);
 }
 
+static const uint8_t vm_none[16];
+
+/* A request concerns the VM that its name meant when it was looked up, or none. */
+static void check_meaning(struct sim_host *h, const struct attempt *a, const struct bx_outcome *o)
+{
+    if (memcmp(a->vm, vm_none, 16) == 0)
+        return;
+    if (o->code == BX_OK && memcmp(a->vm, o->object, 16) != 0)
+        sim_violation(h->sim,
+                      "a request for VM %02x%02x%02x%02x was carried out on %02x%02x%02x%02x",
+                      a->vm[0], a->vm[1], a->vm[2], a->vm[3], o->object[0], o->object[1],
+                      o->object[2], o->object[3]);
+    if (o->code == BX_NOT_FOUND && bx_view_vm(bx_node_view(h->node), a->vm) != NULL)
+        sim_violation(h->sim, "a request for a VM that is there found none");
+}
+
+/* An earlier attempt was under way when the name was looked up, and concerned another VM: asked
+ * once more, the request gets its outcome. */
+static bool met_itself(struct sim_host *h, const struct attempt *a, const struct bx_outcome *o)
+{
+    const struct lane *l = a->lane;
+    struct bx_reference r = {.ref = bx_str(""), .sequence = a->sequence};
+    uint8_t vm[16];
+
+    memcpy(r.session, l->client->session, 16);
+    return o->code == BX_CONFLICT && memcmp(a->vm, vm_none, 16) != 0 &&
+           a->sequence == l->sequence && l->doing != LANE_MISUSES &&
+           bx_reference_vm(bx_node_fsm(h->node), &r, vm, NULL) == BX_OK &&
+           memcmp(a->vm, vm, 16) != 0;
+}
+
 static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
 {
     struct attempt *a = ctx;
@@ -56,16 +89,20 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
 
     (void)err;
     /* An outcome that this client waits for no more may be forgotten, and busy is none. */
-    out->known = o != NULL && o->code != BX_BUSY;
+    out->known = o != NULL && o->code != BX_BUSY && !met_itself(h, a, o);
     if (out->known && a->sequence == l->sequence) {
         if (l->doing != LANE_MISUSES)
             sim_check_outcome(h, o);
         if (l->doing == LANE_ASKS)
             check_pin(h, l, o);
+        if (l->doing != LANE_MISUSES)
+            check_meaning(h, a, o);
         out->op.code = o->code;
         out->op.existed = o->existed;
         out->op.revision = o->revision;
-        memcpy(out->op.uuid, o->object, 16);
+        out->op.gone = o->code == BX_NOT_FOUND && !sim_op_creates(out->op.kind);
+        if (o->code == BX_OK)
+            memcpy(out->op.uuid, o->object, 16);
     }
     sim_client_answer(h->sim, out);
     bx_free(a);
@@ -171,10 +208,10 @@ static uint64_t floor_of(const struct client *c)
     return floor;
 }
 
-static void submit(struct sim_host *h, struct lane *l, uint16_t kind, const void *body)
+static void submit(struct sim_host *h, struct attempt *a, uint16_t kind, const void *body)
 {
     struct bx_submit s = {.kind = kind, .body = body, .principal = bx_str("user")};
-    struct attempt *a = new_attempt(l);
+    struct lane *l = a->lane;
 
     memcpy(s.session, l->client->session, 16);
     s.sequence = l->sequence;
@@ -205,11 +242,12 @@ static void submit_create(struct sim_host *h, struct lane *l, const char *name)
     struct bx_cmd_vm_create b = {.if_not_exists = l->op.if_not_exists};
 
     configure(l, name, &b.config);
-    submit(h, l, BX_CMD_VM_CREATE, &b);
+    submit(h, new_attempt(l), BX_CMD_VM_CREATE, &b);
 }
 
-static void submit_desire(struct sim_host *h, struct lane *l, const char *name)
+static void submit_desire(struct sim_host *h, struct attempt *a, const char *name)
 {
+    const struct lane *l = a->lane;
     bool stop = l->op.kind == SIM_OP_STOP;
     struct bx_cmd_vm_desire b = {.vm = bx_str(name),
                                  .desired = stop ? BX_DESIRED_STOPPED : BX_DESIRED_RUNNING,
@@ -217,16 +255,62 @@ static void submit_desire(struct sim_host *h, struct lane *l, const char *name)
                                  .force = l->op.force,
                                  .timeout_s = 5};
 
-    submit(h, l, BX_CMD_VM_DESIRE, &b);
+    if (l->doing == LANE_MISUSES) /* the request's id, and another request */
+        b = (struct bx_cmd_vm_desire){
+            .vm = bx_str(name), .desired = BX_DESIRED_RUNNING, .timeout_s = 77};
+    memcpy(b.uuid, a->vm, 16);
+    submit(h, a, BX_CMD_VM_DESIRE, &b);
 }
 
-/* The request's id, and another request. */
-static void submit_misuse(struct sim_host *h, struct lane *l, const char *name)
+static void submit_delete(struct sim_host *h, struct attempt *a, const char *name)
 {
-    struct bx_cmd_vm_desire b = {
-        .vm = bx_str(name), .desired = BX_DESIRED_RUNNING, .timeout_s = 77};
+    struct bx_cmd_vm_delete b = {.vm = bx_str(name)};
 
-    submit(h, l, BX_CMD_VM_DESIRE, &b);
+    memcpy(b.uuid, a->vm, 16);
+    submit(h, a, BX_CMD_VM_DELETE, &b);
+}
+
+static void say_unknown(struct sim_host *h, struct attempt *a)
+{
+    struct answer *out = answer_to(a, 0);
+
+    out->known = out->unsent = true;
+    out->op.code = BX_NOT_FOUND;
+    out->op.revision = sim_check_shown(h);
+    sim_client_answer(h->sim, out);
+    bx_free(a);
+}
+
+static void on_looked_up(void *ctx, const struct bx_err *err)
+{
+    struct attempt *a = ctx;
+    struct lane *l = a->lane;
+    struct sim_host *h = l->client->sim->inside;
+    struct bx_reference r = {.sequence = l->sequence};
+    char name[16];
+
+    if (err != NULL || a->number != l->attempt) {
+        again(a);
+        return;
+    }
+    vm_name(name, l->op.name);
+    r.ref = bx_str(name);
+    memcpy(r.session, l->client->session, 16);
+    if (bx_reference_vm(bx_node_fsm(h->node), &r, a->vm, NULL) != BX_OK)
+        say_unknown(h, a);
+    else if (l->doing != LANE_MISUSES && l->op.kind == SIM_OP_DELETE)
+        submit_delete(h, a, name);
+    else
+        submit_desire(h, a, name);
+}
+
+/* As the API does: what the name means is looked up first. */
+static void look_up(struct sim_host *h, struct lane *l)
+{
+    struct attempt *a = new_attempt(l);
+
+    if (bx_node_barrier(h->node, sim_boot_ms(h) + 5000, on_looked_up, a, NULL) != BX_OK)
+        again(a);
 }
 
 static void read_barrier(struct sim_host *h, struct lane *l)
@@ -299,7 +383,7 @@ void sim_request(struct sim_host *h, void *lane)
 
     vm_name(name, l->op.name);
     if (l->doing == LANE_MISUSES) {
-        submit_misuse(h, l, name);
+        look_up(h, l);
         return;
     }
     switch (l->op.kind) {
@@ -308,12 +392,10 @@ void sim_request(struct sim_host *h, void *lane)
         submit_create(h, l, name);
         break;
     case SIM_OP_DELETE:
-        submit(h, l, BX_CMD_VM_DELETE, &(struct bx_cmd_vm_delete){bx_str(name)});
-        break;
     case SIM_OP_START:
     case SIM_OP_STOP:
     case SIM_OP_RESTART:
-        submit_desire(h, l, name);
+        look_up(h, l);
         break;
     case SIM_OP_READ:
     case SIM_OP_LIST:

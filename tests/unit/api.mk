@@ -66,3 +66,9 @@ check_PROGRAMS += tests/unit/api_page_test
 tests_unit_api_page_test_SOURCES = tests/unit/api_page_test.c
 tests_unit_api_page_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_page_test_LDADD = $(API_TEST_LIBS)
+
+# What references mean, with real daemons.
+check_PROGRAMS += tests/integration/api_names_test
+tests_integration_api_names_test_SOURCES = tests/integration/api_names_test.c $(API_HOSTS)
+tests_integration_api_names_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_api_names_test_LDADD = $(TEST_LIBS)

@@ -187,7 +187,7 @@ TEST(a_decision_between_many_nodes_is_freed)
 TEST(a_vm_without_a_node_has_no_console)
 {
     struct bx_cmd_node_state down = {.id = 2, .state = BX_NODE_DOWN};
-    struct bx_cmd_node_remove gone = {bx_str("m2"), true};
+    struct bx_cmd_node_remove gone = {.node = bx_str("m2"), .confirm_dead = true};
 
     add_node(2);
     assert_int_equal(call("vm.create", "{\"name\": \"a\", \"disk_gib\": 1, \"node\": \"m2\"}"),

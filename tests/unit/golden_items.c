@@ -308,7 +308,7 @@ static int make_outcome_dump(struct bx_buf *out)
 {
     struct bx_cmd_header head = {
         .kind = BX_CMD_VM_DELETE, .sequence = 1, .session = {1}, .principal = bx_str("alice")};
-    struct bx_cmd_vm_delete body = {bx_str("a")};
+    struct bx_cmd_vm_delete body = {.vm = bx_str("a")};
     struct test_fsm t = {.index = 0};
 
     test_fsm_open(&t);

@@ -59,12 +59,16 @@ static const struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
 static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab"), 0};
 static const struct bx_cmd_cluster_create cluster_create_level = {ID(0xc1), ID(0xc2), S("lab"), 2};
 static const struct bx_cmd_cluster_upgrade cluster_upgrade = {2};
-static const struct bx_cmd_node_remove node_remove = {S("n5"), true};
+static const struct bx_cmd_node_remove node_remove = {.node = S("n5"), .confirm_dead = true};
 static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT};
 static const struct bx_cmd_vm_create vm_create = {CONFIG, true, false};
-static const struct bx_cmd_vm_desire vm_desire = {S("web-1"), BX_DESIRED_STOPPED, true, true, 90};
-static const struct bx_cmd_vm_delete vm_delete = {S("web-1")};
-static const struct bx_cmd_vm_rename vm_rename = {S("web-1"), S("web-2")};
+static const struct bx_cmd_vm_desire vm_desire = {.vm = S("web-1"),
+                                                  .desired = BX_DESIRED_STOPPED,
+                                                  .restart = true,
+                                                  .force = true,
+                                                  .timeout_s = 90};
+static const struct bx_cmd_vm_delete vm_delete = {.vm = S("web-1")};
+static const struct bx_cmd_vm_rename vm_rename = {.vm = S("web-1"), .name = S("web-2")};
 static const struct bx_cmd_vm_report vm_report = {ID(0xe1), 3, 12, BX_PHASE_FAILED,
                                                   S("exit status 1")};
 static const struct bx_cmd_token_create token_create = {ID(0xd1), 3600000};
@@ -152,6 +156,13 @@ static const struct bx_cmd_tenant_set tenant_set = {
 static const struct bx_cmd_tenant_delete tenant_delete = {S("acme")};
 static const struct bx_cmd_vm_create vm_create_admit = {
     .config = {.name = S("web-1"), .tenant = S("acme")}, .admit = true};
+/* What builds write that look references up before they propose. */
+static const struct bx_cmd_node_remove node_remove_id = {.node = S("n5"), .id = 5};
+static const struct bx_cmd_vm_desire vm_desire_uuid = {
+    .vm = S("web-1"), .uuid = ID(0xe1), .timeout_s = 90};
+static const struct bx_cmd_vm_delete vm_delete_uuid = {.vm = S("web-1"), .uuid = ID(0xe1)};
+static const struct bx_cmd_vm_rename vm_rename_uuid = {
+    .vm = S("web-1"), .uuid = ID(0xe1), .name = S("web-2")};
 
 static struct golden_sample samples[GOLDEN_SAMPLES_MAX];
 static size_t samples_n;
@@ -184,6 +195,10 @@ static void add_commands(void)
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);
     add("cluster.create-level", &bx_cmd_cluster_create_schema, &cluster_create_level);
+    add("vm.desire-uuid", &bx_cmd_vm_desire_schema, &vm_desire_uuid);
+    add("vm.delete-uuid", &bx_cmd_vm_delete_schema, &vm_delete_uuid);
+    add("vm.rename-uuid", &bx_cmd_vm_rename_schema, &vm_rename_uuid);
+    add("node.remove-id", &bx_cmd_node_remove_schema, &node_remove_id);
     add("command", &bx_cmd_header_schema, &head);
     for (uint16_t kind = 1; kind < BX__CMDS; kind++) {
         assert(bodies[kind] != NULL); /* a new command has no sample yet */

@@ -18,7 +18,7 @@ static int set_state(struct test_fsm *t, uint64_t id, uint8_t state)
 
 static int remove_node(struct test_fsm *t, const char *name, bool confirm_dead)
 {
-    struct bx_cmd_node_remove c = {bx_str(name), confirm_dead};
+    struct bx_cmd_node_remove c = {.node = bx_str(name), .confirm_dead = confirm_dead};
 
     return test_fsm_apply(t, BX_CMD_NODE_REMOVE, &c);
 }

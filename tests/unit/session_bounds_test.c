@@ -58,7 +58,7 @@ static int refused(const char *principal, uint64_t session, const char *vm)
 {
     struct bx_cmd_header h = head_of(BX_CMD_VM_DELETE, principal, session);
 
-    return test_fsm_call(&t, &h, &(struct bx_cmd_vm_delete){bx_str(vm)});
+    return test_fsm_call(&t, &h, &(struct bx_cmd_vm_delete){.vm = bx_str(vm)});
 }
 
 /* Many in one entry each. */
@@ -83,7 +83,7 @@ static void flood(uint16_t kind, const void *body, const char *principal, uint64
 
 static void flood_refused(const char *principal, uint64_t first, uint64_t count)
 {
-    struct bx_cmd_vm_delete body = {bx_str("nothing")};
+    struct bx_cmd_vm_delete body = {.vm = bx_str("nothing")};
 
     flood(BX_CMD_VM_DELETE, &body, principal, first, count);
 }
@@ -158,13 +158,13 @@ TEST(a_held_session_keeps_its_place_with_refusals)
     bounded(16);
     assert_int_equal(succeed("alice", 1), BX_OK);
     h.sequence = h.floor = 2; /* the outcome of 1 is of no use any more */
-    assert_int_equal(test_fsm_call(&t, &h, &(struct bx_cmd_vm_delete){bx_str("web")}),
+    assert_int_equal(test_fsm_call(&t, &h, &(struct bx_cmd_vm_delete){.vm = bx_str("web")}),
                      BX_NOT_FOUND);
     flood_refused("alice", 100, 100);
     test_fsm_reopen(&t);
     assert_int_equal(test_fsm_vm(&t, "web", 0, NULL), BX_OK);
     revision = test_fsm_revision(&t);
-    assert_int_equal(test_fsm_call(&t, &h, &(struct bx_cmd_vm_delete){bx_str("web")}),
+    assert_int_equal(test_fsm_call(&t, &h, &(struct bx_cmd_vm_delete){.vm = bx_str("web")}),
                      BX_NOT_FOUND);
     assert_int_equal(test_fsm_revision(&t), revision);
 }
@@ -176,7 +176,7 @@ static void add_refused(struct test_batch *b, uint64_t session, uint64_t sequenc
     struct bx_cmd_header h = head_of(BX_CMD_VM_DELETE, "alice", session);
 
     h.sequence = h.floor = sequence;
-    test_batch_add(b, &h, &(struct bx_cmd_vm_delete){bx_str("nothing")});
+    test_batch_add(b, &h, &(struct bx_cmd_vm_delete){.vm = bx_str("nothing")});
 }
 
 static void add_held(struct test_batch *b, uint64_t session)

@@ -31,7 +31,7 @@ static int teardown(void **state)
 
 static int rename_vm(const char *vm, const char *name)
 {
-    struct bx_cmd_vm_rename c = {bx_str(vm), bx_str(name)};
+    struct bx_cmd_vm_rename c = {.vm = bx_str(vm), .name = bx_str(name)};
 
     return test_fsm_apply(&t, BX_CMD_VM_RENAME, &c);
 }
@@ -205,7 +205,7 @@ TEST(a_name_goes_back_and_forth)
 static void add_rename(struct test_batch *b, const char *vm, const char *name)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_VM_RENAME};
-    struct bx_cmd_vm_rename body = {bx_str(vm), bx_str(name)};
+    struct bx_cmd_vm_rename body = {.vm = bx_str(vm), .name = bx_str(name)};
 
     test_batch_add(b, &head, &body);
 }
@@ -263,7 +263,7 @@ TEST(a_repeat_gets_the_first_answer)
 {
     struct bx_cmd_header head = {
         .kind = BX_CMD_VM_RENAME, .session = {7}, .sequence = 1, .floor = 1};
-    struct bx_cmd_vm_rename body = {bx_str("web"), bx_str("www")};
+    struct bx_cmd_vm_rename body = {.vm = bx_str("web"), .name = bx_str("www")};
     uint64_t revision;
 
     assert_int_equal(test_fsm_call(&t, &head, &body), BX_OK);

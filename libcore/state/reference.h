@@ -1,0 +1,32 @@
+/* reference - what a request means by a VM or a node.
+ *
+ * A client names a VM by its name, its uuid or a prefix of the uuid. Between the request and its
+ * effect the name can get to another VM, and what was a name can become a mere prefix of another
+ * VM's uuid. So a reference is looked up before the command is proposed, after a barrier; the
+ * command carries the reference and what it meant; and it is refused when the reference no longer
+ * means that when it is applied.
+ *
+ * Commands of builds that looked references up in apply carry the reference alone. They are applied
+ * as those builds did, because every replica must come to the same state from the same log. */
+#ifndef BX_STATE_REFERENCE_H
+#define BX_STATE_REFERENCE_H
+
+#include "state/fsm.h"
+
+struct bx_reference {
+    struct bx_str ref;
+    /* Of the request; zero: it is not repeated. A repeat must be the same command, so it concerns
+     * what its outcome was about, if that is still kept. */
+    uint8_t session[16];
+    uint64_t sequence;
+    bool exact; /* a prefix of a uuid is refused: for what can not be undone */
+};
+
+/* Call it on the loop's thread, after a barrier. BX_OK, BX_NOT_FOUND, or BX_CONFLICT when several
+ * are meant; with hints. */
+int bx_reference_vm(const struct bx_fsm *f, const struct bx_reference *r, uint8_t uuid[16],
+                    struct bx_err *err);
+int bx_reference_node(const struct bx_fsm *f, const struct bx_reference *r, uint64_t *id,
+                      struct bx_err *err);
+
+#endif
