@@ -82,6 +82,8 @@ void bx_propose_internal_first(struct bx_node *n, uint16_t kind, const void *bod
 /* ---- level.c: the feature level in force ---- */
 
 /* BX_UNSUPPORTED: the state is of a level that this node does not read. */
+/* Nothing can be submitted before. */
+bool bx_level_known(const struct bx_node *n);
 int bx_level_check(const struct bx_node *n, struct bx_err *err);
 /* A submitted body at the level in force: s->body, or a copy of it in `copy` without the fields
  * that may be dropped. NULL, with BX_UNSUPPORTED or BX_CONFLICT in err, when the command must not

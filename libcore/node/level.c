@@ -10,6 +10,17 @@
 #include <assert.h>
 #include <string.h>
 
+/* The founder makes the cluster. Any other node without a cluster in its view, and the founder when
+ * its state is being rebuilt, would make what it submits fit another level than the cluster's. */
+bool bx_level_known(const struct bx_node *n)
+{
+    struct bx_cluster_info c;
+
+    bx_view_cluster(bx_fsm_view(n->fsm), &c);
+    return c.created ||
+           (n->o.identity.founder && (bx_wal_last(n->wal) == 1 || bx_raft_caught_up(&n->raft)));
+}
+
 uint32_t bx_node_level(const struct bx_node *n)
 {
     struct bx_cluster_info c;

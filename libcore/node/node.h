@@ -115,9 +115,9 @@ struct bx_submit {
     void *ctx;
 };
 /* An eighth of the bounds is there beyond them for the principal BX_PRINCIPAL_NODE.
- * BX_OK, BX_BUSY, BX_TOO_LARGE, BX_NO_MEMORY, BX_SHUTDOWN, or BX_UNSUPPORTED for what needs a
- * feature level above the cluster's. A second submit under a (session, sequence) that waits here is
- * BX_BUSY. */
+ * BX_OK, BX_BUSY, BX_NO_LEADER (the state is not here yet), BX_TOO_LARGE, BX_NO_MEMORY,
+ * BX_SHUTDOWN, or BX_UNSUPPORTED for what needs a feature level above the cluster's. A second
+ * submit under a (session, sequence) that waits here is BX_BUSY. */
 int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
 
 /* The feature level in force: what commands may need. The founder's before it has made the

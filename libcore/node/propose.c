@@ -133,6 +133,11 @@ static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct 
 {
     if (n->closing)
         return bx_err_set(err, BX_SHUTDOWN, "the daemon is stopping");
+    if (!bx_level_known(n)) {
+        bx_err_set(err, BX_NO_LEADER, "this node has not received the cluster's state yet");
+        bx_err_hint(err, "try again, or ask another node; nothing was done");
+        return BX_NO_LEADER;
+    }
     if (!has_room(&n->propose, bx_str_eq(s->principal, bx_str(BX_PRINCIPAL_NODE)))) {
         bx_err_set(err, BX_BUSY, "%u requests of %zu bytes wait for an answer already",
                    n->propose.n, n->propose.bytes);

@@ -369,6 +369,11 @@ bool bx_raft_is_leader(const struct bx_raft *r)
     return r->core.state == RAFT_LEADER;
 }
 
+bool bx_raft_caught_up(const struct bx_raft *r)
+{
+    return bx_raft_is_leader(r) && r->cursor_term == raft_current_term(&r->core);
+}
+
 uint64_t bx_raft_leader(struct bx_raft *r)
 {
     const char *address;

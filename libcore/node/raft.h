@@ -102,6 +102,8 @@ void bx_raft_pump(struct bx_raft *r);
 bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e);
 
 bool bx_raft_is_leader(const struct bx_raft *r);
+/* This leader has handed out an entry of its term, and so all that was committed before it. */
+bool bx_raft_caught_up(const struct bx_raft *r);
 uint64_t bx_raft_leader(struct bx_raft *r); /* 0: unknown */
 uint64_t bx_raft_term(const struct bx_raft *r);
 uint64_t bx_raft_commit(const struct bx_raft *r);

@@ -56,18 +56,13 @@ void bx_raft_follow_configuration(struct bx_raft *r)
     r->o.configuration(r->o.ctx, &r->core.configuration);
 }
 
-/* An entry of this term is committed, and with it all that an earlier leader committed. Before, a
- * change that an earlier leader made may be unknown here and still be committed: with an even
- * number of voters each of the two changes can have a majority without a server in common (Ongaro,
- * "bug in single-server membership changes", raft-dev, 2015). The core does not check that. */
-static bool knows_committed(const struct bx_raft *r)
-{
-    return BX_MUTATED(CONF_CHANGE_EARLY) || r->cursor_term == raft_current_term(&r->core);
-}
-
+/* Until an entry of this term is committed, a change that an earlier leader made may be unknown
+ * here and still be committed: with an even number of voters each of the two changes can have a
+ * majority without a server in common (Ongaro, "bug in single-server membership changes", raft-dev,
+ * 2015). The core does not check that. */
 bool bx_raft_can_change(const struct bx_raft *r)
 {
-    return bx_raft_is_leader(r) && knows_committed(r) &&
+    return bx_raft_is_leader(r) && (bx_raft_caught_up(r) || BX_MUTATED(CONF_CHANGE_EARLY)) &&
            r->core.configuration_uncommitted_index == 0 && r->core.leader_state.promotee_id == 0 &&
            r->core.leader_state.transferee == 0;
 }

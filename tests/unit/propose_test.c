@@ -136,6 +136,25 @@ TEST(a_full_queue_is_busy_and_closing_answers_each_caller_once)
     assert_int_equal(a.code, BX_SHUTDOWN);
 }
 
+/* Before the state is here, this member does not know the cluster's feature level, so it can not
+ * know what the command has to leave out. */
+TEST(a_member_without_the_state_takes_no_requests)
+{
+    struct test_answer a = {0};
+    struct test_member *m;
+
+    open_one();
+    m = test_cluster_add(&w);
+    test_member_isolate(m, true);
+    assert_int_equal(submit(2, "web", 1, &a), BX_NO_LEADER);
+    test_member_isolate(m, false);
+    test_cluster_run(&w, 2000);
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK);
+    test_cluster_run(&w, 200);
+    answered(&a, 1, BX_OK);
+    test_cluster_close(&w);
+}
+
 TEST(an_id_that_waits_is_busy)
 {
     struct test_answer a = {0}, b = {0};
