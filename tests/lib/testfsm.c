@@ -242,6 +242,18 @@ uint64_t test_fsm_revision(const struct test_fsm *t)
     return info_of(t).revision;
 }
 
+int test_fsm_restore(struct bx_fsm *f, const uint8_t *p, size_t n, uint64_t index, uint64_t digest)
+{
+    struct bx_err err = {0};
+    int rc = bx_fsm_restore_begin(f, &err);
+
+    if (rc == BX_OK)
+        rc = bx_fsm_restore_chunk(f, p, n, &err);
+    if (rc == BX_OK)
+        rc = bx_fsm_restore_finish(f, index, digest, &err);
+    return rc;
+}
+
 void test_fsm_dump(struct test_fsm *t, struct bx_buf *out)
 {
     struct bx_buf chunk = {0};

@@ -43,6 +43,8 @@ int test_fsm_delete(struct test_fsm *t, const char *name);
 /* What the digest is of the state as it stands. */
 uint64_t test_fsm_digest(const struct test_fsm *t);
 uint64_t test_fsm_revision(const struct test_fsm *t);
+/* Restore a whole dump; what restore said. */
+int test_fsm_restore(struct bx_fsm *f, const uint8_t *p, size_t n, uint64_t index, uint64_t digest);
 /* The whole dump, appended to *out, which the caller releases. */
 void test_fsm_dump(struct test_fsm *t, struct bx_buf *out);
 

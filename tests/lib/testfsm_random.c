@@ -288,6 +288,15 @@ void test_commands_seal(struct test_commands *g, struct test_batch *b, uint64_t 
     test_batch_seal(b, index, 1700000000000 + g->wall_ms - (r == 5 ? 50 : 0));
 }
 
+void test_commands_fill(struct test_commands *g, const struct test_fsm *t, struct test_batch *b,
+                        uint64_t n)
+{
+    test_batch_clear(b);
+    while (n-- > 0)
+        test_commands_add(g, bx_fsm_view(t->fsm), b);
+    test_commands_seal(g, b, t->index);
+}
+
 void test_commands_close(struct test_commands *g)
 {
     for (int i = 0; i < TEST_SESSIONS; i++)

@@ -22,6 +22,9 @@ struct test_commands { /* zero but for the seed; close it */
 void test_commands_add(struct test_commands *g, const struct bx_view *v, struct test_batch *b);
 /* Time passes, now and then enough for a session or a token to expire; seal the batch with it. */
 void test_commands_seal(struct test_commands *g, struct test_batch *b, uint64_t index);
+/* The next entry for t: n commands, sealed; *b is cleared before. */
+void test_commands_fill(struct test_commands *g, const struct test_fsm *t, struct test_batch *b,
+                        uint64_t n);
 void test_commands_close(struct test_commands *g);
 
 #endif

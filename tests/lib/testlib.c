@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <ftw.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct CMUnitTest tests[TEST_MAX];
 static int lines[TEST_MAX];
@@ -78,6 +80,24 @@ static int fail_always(void *ctx, size_t size)
 void test_fail_allocations(bool fail)
 {
     bx_alloc_set_fault(fail ? fail_always : NULL, NULL);
+}
+
+int test_in_child(void (*run)(void *ctx), void *ctx)
+{
+    int status;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        if (freopen("/dev/null", "w", stderr) == NULL)
+            _exit(1);
+        run(ctx);
+        _exit(0);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
 }
 
 char *test_make_dir(void)

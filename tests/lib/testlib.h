@@ -1,5 +1,6 @@
 /* testlib - what several tests need: the form of a test program, cmocka's includes in their order,
- * a seeded generator, private directories, and the loop that lets each allocation fail in turn. */
+ * a seeded generator, private directories, children, and the loop that lets each allocation fail in
+ * turn. */
 #ifndef BX_TESTLIB_H
 #define BX_TESTLIB_H
 
@@ -49,6 +50,10 @@ int test_fail_one(void *ctx, size_t size);
 
 /* From now on every allocation fails, or none does. */
 void test_fail_allocations(bool fail);
+
+/* Run run(ctx) in a child, whose stderr goes nowhere. How it ended: its exit code, 0 when run
+ * returns; 1000 and the status when a signal ended it. */
+int test_in_child(void (*run)(void *ctx), void *ctx);
 
 /* A new empty directory under TMPDIR; test_remove_dir removes it with all that is in it and frees
  * the path. */

@@ -9,7 +9,6 @@
 #include "mem/alloc.h"
 
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct world {
@@ -18,15 +17,13 @@ struct world {
     struct test_batch next;
     struct bx_buf dump; /* of t as it stands after setup */
     uint64_t digest;
+    uint64_t number; /* of what a child does: its seed, or the allocation that fails */
 };
 
 static void apply_some(struct world *w, int entries)
 {
     while (entries-- > 0) {
-        test_batch_clear(&w->next);
-        for (int n = 0; n < 3; n++)
-            test_commands_add(&w->g, bx_fsm_view(w->t.fsm), &w->next);
-        test_commands_seal(&w->g, &w->next, w->t.index);
+        test_commands_fill(&w->g, &w->t, &w->next, 3);
         test_fsm_feed(&w->t, &w->next);
     }
     test_fsm_commit(&w->t);
@@ -55,18 +52,6 @@ static int teardown(void **state)
     bx_buf_release(&w->dump);
     bx_free(w);
     return 0;
-}
-
-static int restore(struct bx_fsm *f, const uint8_t *p, size_t n, uint64_t index, uint64_t digest)
-{
-    struct bx_err err = {0};
-    int rc = bx_fsm_restore_begin(f, &err);
-
-    if (rc == BX_OK)
-        rc = bx_fsm_restore_chunk(f, p, n, &err);
-    if (rc == BX_OK)
-        rc = bx_fsm_restore_finish(f, index, digest, &err);
-    return rc;
 }
 
 /* ---- dumping ---- */
@@ -105,10 +90,7 @@ TEST(a_dump_commits_what_is_applied_first)
     struct world *w = *state;
     struct bx_buf before = {0}, after = {0};
 
-    test_batch_clear(&w->next);
-    for (int n = 0; n < 5; n++)
-        test_commands_add(&w->g, bx_fsm_view(w->t.fsm), &w->next);
-    test_commands_seal(&w->g, &w->next, w->t.index);
+    test_commands_fill(&w->g, &w->t, &w->next, 5);
     test_fsm_feed(&w->t, &w->next);
     test_fsm_dump(&w->t, &before);
     test_fsm_commit(&w->t);
@@ -125,7 +107,8 @@ TEST(a_restored_state_dumps_the_same_bytes)
     struct bx_buf again = {0};
 
     test_fsm_open(&to);
-    assert_int_equal(restore(to.fsm, w->dump.data, w->dump.len, w->t.index, w->digest), BX_OK);
+    assert_int_equal(test_fsm_restore(to.fsm, w->dump.data, w->dump.len, w->t.index, w->digest),
+                     BX_OK);
     assert_int_equal(bx_fsm_applied(to.fsm), w->t.index);
     assert_int_equal(test_fsm_revision(&to), test_fsm_revision(&w->t));
     assert_int_equal(bx_fsm_events_oldest(to.fsm), bx_fsm_events_oldest(w->t.fsm));
@@ -144,7 +127,7 @@ TEST(an_empty_state_can_be_restored)
     test_fsm_open(&b);
     test_fsm_node(&b, 1, "n1");
     test_fsm_dump(&a, &dump);
-    assert_int_equal(restore(b.fsm, dump.data, dump.len, 3, test_fsm_digest(&a)), BX_OK);
+    assert_int_equal(test_fsm_restore(b.fsm, dump.data, dump.len, 3, test_fsm_digest(&a)), BX_OK);
     assert_int_equal(bx_fsm_applied(b.fsm), 3);
     assert_int_equal(bx_view_nodes(bx_fsm_view(b.fsm)), 0);
     b.index = 3;
@@ -193,7 +176,8 @@ TEST(the_largest_row_fits_into_a_dump)
     test_fsm_dump(&t, &dump);
     assert_true(dump.len > 3 * 512 * 800);
     test_fsm_open(&to);
-    assert_int_equal(restore(to.fsm, dump.data, dump.len, t.index, test_fsm_digest(&t)), BX_OK);
+    assert_int_equal(test_fsm_restore(to.fsm, dump.data, dump.len, t.index, test_fsm_digest(&t)),
+                     BX_OK);
     test_fsm_close(&t);
     test_fsm_close(&to);
     bx_buf_release(&dump);
@@ -208,11 +192,12 @@ TEST(a_restore_with_another_digest_is_refused)
     struct test_fsm to = {0};
 
     test_fsm_open(&to);
-    assert_int_equal(restore(to.fsm, w->dump.data, w->dump.len, w->t.index, w->digest + 1),
+    assert_int_equal(test_fsm_restore(to.fsm, w->dump.data, w->dump.len, w->t.index, w->digest + 1),
                      BX_CORRUPT);
     assert_int_equal(bx_fsm_applied(to.fsm), 0);
     /* Begun again, with the right one, it goes through. */
-    assert_int_equal(restore(to.fsm, w->dump.data, w->dump.len, w->t.index, w->digest), BX_OK);
+    assert_int_equal(test_fsm_restore(to.fsm, w->dump.data, w->dump.len, w->t.index, w->digest),
+                     BX_OK);
     assert_int_equal(bx_fsm_applied(to.fsm), w->t.index);
     assert_true(test_fsm_digest(&to) == w->digest);
     test_fsm_close(&to);
@@ -248,7 +233,7 @@ TEST(cut_rows_are_refused)
 
     test_fsm_open(&to);
     for (size_t n = 1; n < 2000; n++) {
-        int rc = restore(to.fsm, w->dump.data, w->dump.len - n, w->t.index, w->digest);
+        int rc = test_fsm_restore(to.fsm, w->dump.data, w->dump.len - n, w->t.index, w->digest);
 
         /* Whole rows may be missing: the rows' digest does not cover the events, which come last;
          * the file that holds them has a checksum. */
@@ -260,27 +245,11 @@ TEST(cut_rows_are_refused)
     test_fsm_close(&to);
 }
 
-static int in_child(void (*run)(struct world *w, uint64_t arg), struct world *w, uint64_t arg)
-{
-    int status;
-    pid_t pid;
-
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        if (freopen("/dev/null", "w", stderr) == NULL)
-            _exit(1);
-        run(w, arg);
-        _exit(0);
-    }
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
-}
-
 /* Many flips, each restored into memory. What comes through has the right rows. */
-static void restore_flipped(struct world *w, uint64_t seed)
+static void restore_flipped(void *ctx)
 {
+    const struct world *w = ctx;
+    uint64_t seed = w->number;
     struct bx_fsm_options o = {.path = ":memory:", .intern = bx_intern_create(0, 0)};
     struct bx_fsm *f;
 
@@ -292,7 +261,7 @@ static void restore_flipped(struct world *w, uint64_t seed)
         int rc;
 
         w->dump.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        rc = restore(f, w->dump.data, w->dump.len, w->t.index, w->digest);
+        rc = test_fsm_restore(f, w->dump.data, w->dump.len, w->t.index, w->digest);
         w->dump.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
         bx_view_cluster(bx_fsm_view(f), &info);
         if (rc == BX_OK ? info.digest != w->digest || bx_fsm_applied(f) != w->t.index
@@ -308,8 +277,10 @@ TEST(flipped_bits_are_refused_or_end_the_process)
     struct world *w = *state;
 
     for (uint64_t seed = 1; seed <= 20; seed++) {
-        int ended = in_child(restore_flipped, w, seed);
+        int ended;
 
+        w->number = seed;
+        ended = test_in_child(restore_flipped, w);
         /* 70: a key that is there twice ends the process before the commit. */
         if (ended != 0 && ended != 70)
             fail_msg("seed %u: %d", (unsigned)seed, ended);
@@ -335,14 +306,14 @@ TEST(rows_that_come_twice_are_refused)
     test_fsm_dump(&t, &dump);
     test_fsm_open(&to);
     for (size_t n = 0; n < once; n += 8)
-        assert_int_equal(restore(to.fsm, dump.data, n, t.index, digest), BX_CORRUPT);
-    assert_int_equal(restore(to.fsm, dump.data, once, t.index, digest), BX_OK);
+        assert_int_equal(test_fsm_restore(to.fsm, dump.data, n, t.index, digest), BX_CORRUPT);
+    assert_int_equal(test_fsm_restore(to.fsm, dump.data, once, t.index, digest), BX_OK);
     /* What users do not see may be said twice, a row may not. */
     for (size_t n = once + 8; n < dump.len; n += 8) {
-        if (restore(to.fsm, dump.data, n, t.index, digest) == BX_OK)
+        if (test_fsm_restore(to.fsm, dump.data, n, t.index, digest) == BX_OK)
             assert_true(test_fsm_digest(&to) == digest);
     }
-    assert_int_equal(restore(to.fsm, dump.data, dump.len, t.index, digest), BX_CORRUPT);
+    assert_int_equal(test_fsm_restore(to.fsm, dump.data, dump.len, t.index, digest), BX_CORRUPT);
     test_fsm_close(&t);
     test_fsm_close(&to);
     bx_buf_release(&dump);
@@ -352,9 +323,10 @@ TEST(rows_that_come_twice_are_refused)
 
 enum { DONE = 20, REFUSED, NOT_REACHED };
 
-static void restore_without_memory(struct world *w, uint64_t n)
+static void restore_without_memory(void *ctx)
 {
-    struct test_countdown c = {.fail_at = (uint32_t)n};
+    struct world *w = ctx;
+    struct test_countdown c = {.fail_at = (uint32_t)w->number};
     int rc;
 
     memset(&w->t.options.sink, 0, sizeof w->t.options.sink);
@@ -362,8 +334,8 @@ static void restore_without_memory(struct world *w, uint64_t n)
     if (bx_fsm_open(&w->t.fsm, &w->t.options, NULL) != BX_OK)
         _exit(1);
     bx_alloc_set_fault(test_fail_one, &c);
-    rc = restore(w->t.fsm, w->dump.data, w->dump.len, 1000, w->digest);
-    _exit(rc != BX_OK ? REFUSED : c.calls <= n ? NOT_REACHED : DONE);
+    rc = test_fsm_restore(w->t.fsm, w->dump.data, w->dump.len, 1000, w->digest);
+    _exit(rc != BX_OK ? REFUSED : c.calls <= c.fail_at ? NOT_REACHED : DONE);
 }
 
 TEST(a_restore_without_memory_changes_all_or_nothing)
@@ -379,7 +351,8 @@ TEST(a_restore_without_memory_changes_all_or_nothing)
         bool done;
 
         bx_fsm_close(w->t.fsm);
-        ended = in_child(restore_without_memory, w, n);
+        w->number = n;
+        ended = test_in_child(restore_without_memory, w);
         if (ended != 70 && ended != REFUSED && ended != DONE && ended != NOT_REACHED)
             fail_msg("allocation %u: %d", (unsigned)n, ended);
         w->t.options.trusted = true;

@@ -11,7 +11,6 @@
 
 #include <sqlite3.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ENTRIES 150
@@ -84,14 +83,6 @@ static void write_file(const struct world *w, const uint8_t *p, size_t n)
     }
 }
 
-static void fill(struct world *w, uint32_t commands)
-{
-    test_batch_clear(&w->next);
-    while (commands-- > 0)
-        test_commands_add(&w->g, bx_fsm_view(w->t.fsm), &w->next);
-    test_commands_seal(&w->g, &w->next, w->t.index);
-}
-
 /* Opens and closes the database that stands there now; the test goes on with files alone. */
 static int setup(void **state)
 {
@@ -100,7 +91,7 @@ static int setup(void **state)
     w->g.seed = 6;
     test_fsm_open(&w->t);
     while (w->t.index < ENTRIES) {
-        fill(w, 3);
+        test_commands_fill(&w->g, &w->t, &w->next, 3);
         test_fsm_feed(&w->t, &w->next);
         test_fsm_commit(&w->t);
     }
@@ -109,7 +100,7 @@ static int setup(void **state)
     w->revision = test_fsm_revision(&w->t);
     w->time_ms = info_of(&w->t).time_ms;
     assert_int_equal(sum_dump(&w->t, &w->dump), BX_OK);
-    fill(w, 60);
+    test_commands_fill(&w->g, &w->t, &w->next, 60);
     bx_fsm_close(w->t.fsm);
     read_file(w->t.path, &w->file);
     assert_int_equal(bx_fsm_open(&w->t.fsm, &w->t.options, NULL), BX_OK);
@@ -165,45 +156,32 @@ static int what_opens(struct world *w)
     return what;
 }
 
-static int wait_child(pid_t pid)
-{
-    int status;
-
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + status;
-}
-
-/* No words, and no sink: its checks would send the child on through the parent's tests. */
+/* No sink: its checks would send the child on through the parent's tests. */
 static void become_child(struct world *w)
 {
-    if (freopen("/dev/null", "w", stderr) == NULL)
-        _exit(NEITHER);
     memset(&w->t.options.sink, 0, sizeof w->t.options.sink);
 }
 
 /* In a child, which may end itself when SQLite finds the damage only while it writes. */
+static void live_on(void *ctx)
+{
+    struct world *w = ctx;
+    int what;
+
+    become_child(w);
+    what = what_opens(w);
+    if (what == AS_IT_WAS) {
+        if (bx_fsm_apply(w->t.fsm, ENTRIES + 1, w->next.buf.data, w->next.buf.len, NULL) == BX_OK)
+            bx_fsm_commit(w->t.fsm, NULL);
+        if (test_fsm_digest(&w->t) != w->after)
+            what = NEITHER;
+    }
+    _exit(what);
+}
+
 static int lives_on(struct world *w)
 {
-    pid_t pid;
-
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        int what;
-
-        become_child(w);
-        what = what_opens(w);
-        if (what == AS_IT_WAS) {
-            if (bx_fsm_apply(w->t.fsm, ENTRIES + 1, w->next.buf.data, w->next.buf.len, NULL) ==
-                BX_OK)
-                bx_fsm_commit(w->t.fsm, NULL);
-            if (test_fsm_digest(&w->t) != w->after)
-                what = NEITHER;
-        }
-        _exit(what);
-    }
-    return wait_child(pid);
+    return test_in_child(live_on, w);
 }
 
 /* Opens as it was or empty, and goes on from there: at once, or after one more start. */
@@ -272,22 +250,21 @@ static void next_event(void *ctx, const struct bx_event *e)
 }
 
 /* In a child, which ends itself when it finds damage. */
+static void read_events(void *ctx)
+{
+    struct world *w = ctx;
+    struct reading r = {.next = 1};
+    uint32_t n;
+
+    become_child(w);
+    if (bx_fsm_events(w->t.fsm, 0, UINT32_MAX, next_event, &r, &n, NULL) != BX_OK)
+        _exit(NEITHER);
+    _exit(r.wrong || r.next != w->revision + 1 ? NEITHER : AS_IT_WAS);
+}
+
 static int events_read(struct world *w)
 {
-    pid_t pid;
-
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        struct reading r = {.next = 1};
-        uint32_t n;
-
-        become_child(w);
-        if (bx_fsm_events(w->t.fsm, 0, UINT32_MAX, next_event, &r, &n, NULL) != BX_OK)
-            _exit(NEITHER);
-        _exit(r.wrong || r.next != w->revision + 1 ? NEITHER : AS_IT_WAS);
-    }
-    return wait_child(pid);
+    return test_in_child(read_events, w);
 }
 
 static FILE *open_anew(struct world *w)
@@ -389,33 +366,40 @@ TEST(a_cut_file_is_survived)
 enum { DONE = 20, REFUSED, NOT_REACHED };
 
 /* Open, apply the next entry, commit; allocation number `n` fails: early, of those of open. */
+struct poor { /* a child in which an allocation fails */
+    struct world *w;
+    struct test_countdown countdown;
+    bool early;
+};
+
+static void apply_poorly(void *ctx)
+{
+    struct poor *p = ctx;
+    struct world *w = p->w;
+    int rc;
+
+    become_child(w);
+    if (p->early)
+        bx_alloc_set_fault(test_fail_one, &p->countdown);
+    rc = bx_fsm_open(&w->t.fsm, &w->t.options, NULL);
+    if (rc != BX_OK)
+        _exit(REFUSED);
+    if (!p->early)
+        bx_alloc_set_fault(test_fail_one, &p->countdown);
+    if (!p->early)
+        rc = bx_fsm_apply(w->t.fsm, ENTRIES + 1, w->next.buf.data, w->next.buf.len, NULL);
+    if (rc == BX_OK && !p->early)
+        rc = bx_fsm_commit(w->t.fsm, NULL);
+    if (rc != BX_OK)
+        _exit(REFUSED);
+    _exit(p->countdown.calls <= p->countdown.fail_at ? NOT_REACHED : DONE);
+}
+
 static int child_applies(struct world *w, uint32_t n, bool early)
 {
-    struct test_countdown c = {.fail_at = n};
-    pid_t pid;
+    struct poor p = {w, {.fail_at = n}, early};
 
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        int rc;
-
-        become_child(w);
-        if (early)
-            bx_alloc_set_fault(test_fail_one, &c);
-        rc = bx_fsm_open(&w->t.fsm, &w->t.options, NULL);
-        if (rc != BX_OK)
-            _exit(REFUSED);
-        if (!early)
-            bx_alloc_set_fault(test_fail_one, &c);
-        if (!early)
-            rc = bx_fsm_apply(w->t.fsm, ENTRIES + 1, w->next.buf.data, w->next.buf.len, NULL);
-        if (rc == BX_OK && !early)
-            rc = bx_fsm_commit(w->t.fsm, NULL);
-        if (rc != BX_OK)
-            _exit(REFUSED);
-        _exit(c.calls <= n ? NOT_REACHED : DONE);
-    }
-    return wait_child(pid);
+    return test_in_child(apply_poorly, &p);
 }
 
 static void is_before_or_after(struct world *w, uint32_t n, int ended)

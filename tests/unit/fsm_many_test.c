@@ -139,9 +139,7 @@ TEST(a_dump_is_restored)
     revision = test_fsm_revision(&t);
     index = bx_fsm_applied(t.fsm);
     test_fsm_dump(&t, &dump);
-    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_chunk(t.fsm, dump.data, dump.len, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_finish(t.fsm, index, digest, NULL), BX_OK);
+    assert_int_equal(test_fsm_restore(t.fsm, dump.data, dump.len, index, digest), BX_OK);
     assert_int_equal(test_fsm_revision(&t), revision);
     assert_int_equal(bx_view_vms(bx_fsm_view(t.fsm)), 3);
     bx_buf_release(&dump);

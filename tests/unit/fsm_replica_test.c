@@ -11,11 +11,7 @@
 
 static void restore(struct test_fsm *to, const struct bx_buf *dump, uint64_t index, uint64_t digest)
 {
-    struct bx_err err;
-
-    assert_int_equal(bx_fsm_restore_begin(to->fsm, &err), BX_OK);
-    assert_int_equal(bx_fsm_restore_chunk(to->fsm, dump->data, dump->len, &err), BX_OK);
-    assert_int_equal(bx_fsm_restore_finish(to->fsm, index, digest, &err), BX_OK);
+    assert_int_equal(test_fsm_restore(to->fsm, dump->data, dump->len, index, digest), BX_OK);
     assert_int_equal(bx_fsm_applied(to->fsm), index);
     to->index = index;
     to->event_index = test_fsm_revision(to);
@@ -71,10 +67,7 @@ TEST(replicas_agree_however_they_came_there)
         uint64_t turn = 1 + test_random(&seed) % 5;
 
         while (turn-- > 0) {
-            test_batch_clear(&batch);
-            for (uint64_t n = 1 + test_random(&seed) % 6; n > 0; n--)
-                test_commands_add(&g, bx_fsm_view(a.fsm), &batch);
-            test_commands_seal(&g, &batch, a.index);
+            test_commands_fill(&g, &a, &batch, 1 + test_random(&seed) % 6);
             test_fsm_feed(&a, &batch);
             test_fsm_feed(&b, &batch);
             test_fsm_commit(&b);
@@ -139,10 +132,7 @@ TEST(old_events_go_and_the_rest_are_the_same_on_every_replica)
 
     test_fsm_open(&t);
     while (t.index < 3000) {
-        test_batch_clear(&b);
-        for (uint64_t n = 1 + t.index % 3; n > 0; n--)
-            test_commands_add(&g, bx_fsm_view(t.fsm), &b);
-        test_commands_seal(&g, &b, t.index);
+        test_commands_fill(&g, &t, &b, 1 + t.index % 3);
         test_fsm_feed(&t, &b);
         test_fsm_commit(&t);
         if (t.index % 251 == 0) {

@@ -8,7 +8,6 @@
 #include "codec/header.h"
 
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define COMMANDS 4000
@@ -327,27 +326,31 @@ TEST(foreign_entries_move_the_applied_index_alone)
 }
 
 /* A child applies an entry and is gone, with or without a commit. */
+struct child {
+    struct test_fsm *t;
+    const struct test_batch *b;
+    bool commits;
+};
+
+static void apply_and_go(void *ctx)
+{
+    const struct child *c = ctx;
+    struct test_fsm *t = c->t;
+
+    if (bx_fsm_open(&t->fsm, &t->options, NULL) != BX_OK ||
+        bx_fsm_apply(t->fsm, t->index + 1, c->b->buf.data, c->b->buf.len, NULL) != BX_OK)
+        _exit(1);
+    t->index++;
+    if (c->commits && bx_fsm_commit(t->fsm, NULL) != BX_OK)
+        _exit(1);
+}
+
 static void child_applies(struct test_fsm *t, const struct test_batch *b, bool commits)
 {
-    int status;
-    pid_t pid;
+    struct child c = {t, b, commits};
 
     bx_fsm_close(t->fsm);
-    pid = fork();
-    if (pid == 0) {
-        struct bx_err err;
-
-        if (bx_fsm_open(&t->fsm, &t->options, &err) != BX_OK ||
-            bx_fsm_apply(t->fsm, t->index + 1, b->buf.data, b->buf.len, &err) != BX_OK)
-            _exit(1);
-        t->index++;
-        if (commits && bx_fsm_commit(t->fsm, &err) != BX_OK)
-            _exit(1);
-        _exit(0);
-    }
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
+    assert_int_equal(test_in_child(apply_and_go, &c), 0);
     assert_int_equal(bx_fsm_open(&t->fsm, &t->options, NULL), BX_OK);
     t->event_index = test_fsm_revision(t);
 }
@@ -363,10 +366,7 @@ TEST(what_was_not_committed_is_gone_after_a_restart)
         uint64_t digest = test_fsm_digest(&t);
 
         t.options.trusted = true;
-        test_batch_clear(&b);
-        for (int n = 0; n < 5; n++)
-            test_commands_add(&g, bx_fsm_view(t.fsm), &b);
-        test_commands_seal(&g, &b, t.index);
+        test_commands_fill(&g, &t, &b, 5);
         child_applies(&t, &b, false);
         assert_int_equal(bx_fsm_applied(t.fsm), t.index);
         assert_true(test_fsm_digest(&t) == digest);
@@ -389,6 +389,15 @@ static void gone(void *ctx, uint64_t index, uint32_t place, const struct bx_outc
     _exit(7);
 }
 
+static void commit_and_tell(void *ctx)
+{
+    const struct child *c = ctx;
+
+    c->t->options.sink = (struct bx_fsm_sink){.outcome = gone};
+    apply_and_go(ctx);
+    _exit(1);
+}
+
 /* Whoever hears of an outcome can rely on it: it is stored before it is told. */
 TEST(an_outcome_is_told_when_it_is_stored)
 {
@@ -396,8 +405,7 @@ TEST(an_outcome_is_told_when_it_is_stored)
     struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DOWN};
     struct test_fsm t = {0};
     struct test_batch b = {0};
-    int status;
-    pid_t pid;
+    struct child c = {&t, &b, true};
 
     test_fsm_open(&t);
     test_fsm_node(&t, 1, "n1");
@@ -405,17 +413,7 @@ TEST(an_outcome_is_told_when_it_is_stored)
     test_batch_seal(&b, t.index, 2000000);
     bx_fsm_close(t.fsm);
     t.options.trusted = true;
-    pid = fork();
-    if (pid == 0) {
-        t.options.sink = (struct bx_fsm_sink){.outcome = gone};
-        if (bx_fsm_open(&t.fsm, &t.options, NULL) == BX_OK &&
-            bx_fsm_apply(t.fsm, t.index + 1, b.buf.data, b.buf.len, NULL) == BX_OK)
-            bx_fsm_commit(t.fsm, NULL);
-        _exit(1);
-    }
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+    assert_int_equal(test_in_child(commit_and_tell, &c), 7);
     assert_int_equal(bx_fsm_open(&t.fsm, &t.options, NULL), BX_OK);
     assert_int_equal(bx_fsm_applied(t.fsm), t.index + 1);
     assert_int_equal(bx_view_node(bx_fsm_view(t.fsm), 1)->info.state, BX_NODE_DOWN);

@@ -238,9 +238,7 @@ TEST(an_old_dump_is_restored)
 
     test_fsm_open(&t);
     p = golden_find("dump", &n);
-    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_chunk(t.fsm, p, n, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_finish(t.fsm, 7, UINT64_C(0xc838c1badaf128f2), NULL), BX_OK);
+    assert_int_equal(test_fsm_restore(t.fsm, p, n, 7, UINT64_C(0xc838c1badaf128f2)), BX_OK);
     test_fsm_reopen(&t);
     assert_int_equal(bx_fsm_applied(t.fsm), 7);
     assert_int_equal(bx_fsm_events(t.fsm, 0, 100, count_event, &newest, &count, NULL), BX_OK);

@@ -6,7 +6,6 @@
 #include "mem/alloc.h"
 
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 static int set_state(struct test_fsm *t, uint64_t id, uint8_t state)
@@ -124,28 +123,29 @@ TEST(a_start_places_them_anew)
 
 enum { STARTED, REFUSED, NOT_REACHED = 100 };
 
-/* Apply the batch, which starts "web", in a child where allocation number n fails: how it ended. */
+/* Apply the batch, which starts "web", in a child where an allocation fails. */
+struct poor_start {
+    struct test_fsm *t;
+    const struct test_batch *b;
+    struct test_countdown countdown;
+};
+
+static void start_poorly(void *ctx)
+{
+    struct poor_start *p = ctx;
+
+    bx_alloc_set_fault(test_fail_one, &p->countdown);
+    if (bx_fsm_apply(p->t->fsm, p->t->index + 1, p->b->buf.data, p->b->buf.len, NULL) != BX_OK ||
+        vm_named(p->t, "web")->phase != BX_PHASE_CREATING)
+        _exit(REFUSED);
+    _exit(p->countdown.calls <= p->countdown.fail_at ? NOT_REACHED : STARTED);
+}
+
 static int start_without(struct test_fsm *t, const struct test_batch *b, uint32_t n)
 {
-    struct test_countdown c = {.fail_at = n};
-    int status, rc;
-    pid_t pid;
+    struct poor_start p = {t, b, {.fail_at = n}};
 
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        if (freopen("/dev/null", "w", stderr) == NULL)
-            _exit(REFUSED);
-        bx_alloc_set_fault(test_fail_one, &c);
-        rc = bx_fsm_apply(t->fsm, t->index + 1, b->buf.data, b->buf.len, NULL);
-        if (rc != BX_OK || vm_named(t, "web")->phase != BX_PHASE_CREATING)
-            _exit(REFUSED);
-        _exit(c.calls <= n ? NOT_REACHED : STARTED);
-    }
-    assert_true(pid > 0);
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    return test_in_child(start_poorly, &p);
 }
 
 /* There are so many nodes that placing has to allocate. */

@@ -199,9 +199,7 @@ TEST(answers_survive_a_restore)
     index = t.index;
     /* What comes after the dump was taken is forgotten again. */
     request((struct request){.session = 1, .sequence = 3, .floor = 3, .name = "x"});
-    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_chunk(t.fsm, dump.data, dump.len, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_finish(t.fsm, index, digest, NULL), BX_OK);
+    assert_int_equal(test_fsm_restore(t.fsm, dump.data, dump.len, index, digest), BX_OK);
     t.event_index = test_fsm_revision(&t);
     t.index = index;
     still_known(a);
@@ -220,9 +218,8 @@ TEST(a_dump_of_version_1_takes_the_time_of_the_cluster)
     for (at = 0; memcmp(dump.data + at, &session_ms, 8) != 0; at++)
         assert_true(at < 64);
     memset(dump.data + at, 0, 8); /* the first of the two, its own */
-    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_chunk(t.fsm, dump.data, dump.len, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_finish(t.fsm, t.index, test_fsm_digest(&t), NULL), BX_OK);
+    assert_int_equal(test_fsm_restore(t.fsm, dump.data, dump.len, t.index, test_fsm_digest(&t)),
+                     BX_OK);
     request((struct request){.session = 4, .sequence = 1, .name = "a", .at_ms = 10000});
     assert_int_equal(t.last.code, BX_BUSY);
     request((struct request){.session = 4, .sequence = 1, .name = "a", .at_ms = 10001});

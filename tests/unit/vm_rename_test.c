@@ -293,9 +293,7 @@ TEST(the_name_survives_a_dump)
     digest = test_fsm_digest(&t);
     index = bx_fsm_applied(t.fsm);
     test_fsm_dump(&t, &dump);
-    assert_int_equal(bx_fsm_restore_begin(t.fsm, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_chunk(t.fsm, dump.data, dump.len, NULL), BX_OK);
-    assert_int_equal(bx_fsm_restore_finish(t.fsm, index, digest, NULL), BX_OK);
+    assert_int_equal(test_fsm_restore(t.fsm, dump.data, dump.len, index, digest), BX_OK);
     bx_buf_release(&dump);
     is_named(web, "www");
     is_named(db, "db");
