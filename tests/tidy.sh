@@ -254,6 +254,18 @@ check_banned_calls()
     calls 'malloc|calloc|realloc|free|strdup|strndup' $(of '^(libcore|daemon|cli)/' | grep -v '^libcore/mem/')
 }
 
+# A test that can not be made here says so, with skip().
+check_skips()
+{
+    local file
+    for file in $(of '^tests/'); do
+        awk -v file="$file" '
+            /^TEST\(/ { inside = 1 }
+            /^}/ { inside = 0 }
+            inside && /(^|[^A-Za-z0-9_])return *;/ { print file ":" NR ": " $0 }' "$plain/$file"
+    done
+}
+
 # A test waits for a condition, with a deadline; only such helpers may sleep,
 # and they are called wait_something (or live in tests/lib).
 check_sleep()
@@ -547,6 +559,7 @@ check_assertions | report "assertions stay on"
 check_banned_calls | report "no banned call"
 check_test_form | report "every test is a TEST"
 check_test_names | report "the name of a test is a sentence"
+check_skips | report "no test passes by returning early"
 check_sleep | report "no test sleeps"
 check_pkill | report "no process is ended by its name"
 check_file_length | report "no C file above 500 lines, no script above 1000"

@@ -48,14 +48,6 @@ static const char *text_of(bx_val map, const char *key)
     return text;
 }
 
-static uint64_t number(bx_val map, const char *key)
-{
-    uint64_t n = 0;
-
-    assert_true(bx_val_u64(bx_val_get(map, key), &n));
-    return n;
-}
-
 /* A stopped VM; its uuid. */
 static void create(const char *name, char uuid[BX_UUID_TEXT])
 {
@@ -119,14 +111,14 @@ TEST(a_repeat_gets_the_first_answer_whatever_the_name_means_now)
 
     create("web", web);
     create("db", db);
-    revision = number(rpc_ok(&c, "vm.delete", once), "revision");
-    assert_int_equal(number(rpc_ok(&c, "vm.delete", once), "revision"), revision);
+    revision = rpc_number(rpc_ok(&c, "vm.delete", once), "revision");
+    assert_int_equal(rpc_number(rpc_ok(&c, "vm.delete", once), "revision"), revision);
     create("web", web);
-    assert_int_equal(number(rpc_ok(&c, "vm.delete", once), "revision"), revision);
+    assert_int_equal(rpc_number(rpc_ok(&c, "vm.delete", once), "revision"), revision);
     is_there("web", web);
-    revision = number(rpc_ok(&c, "vm.rename", rename), "revision");
+    revision = rpc_number(rpc_ok(&c, "vm.rename", rename), "revision");
     create("db", db);
-    assert_int_equal(number(rpc_ok(&c, "vm.rename", rename), "revision"), revision);
+    assert_int_equal(rpc_number(rpc_ok(&c, "vm.rename", rename), "revision"), revision);
     rpc_fails(&c, "vm.delete", "{\"vm\": \"db\", \"request_id\": \"" ID "02\"}", BX_CONFLICT,
               "another request");
     is_there("db", db);
@@ -134,12 +126,12 @@ TEST(a_repeat_gets_the_first_answer_whatever_the_name_means_now)
 
 TEST(what_is_not_there_is_refused_before_it_is_logged)
 {
-    uint64_t revision = number(rpc_ok(&c, "cluster.status", "{}"), "revision");
+    uint64_t revision = rpc_number(rpc_ok(&c, "cluster.status", "{}"), "revision");
     char web[BX_UUID_TEXT];
 
     rpc_fails(&c, "vm.delete", "{\"vm\": \"web\", \"request_id\": \"" ID "03\"}", BX_NOT_FOUND,
               "vm list");
-    assert_int_equal(number(rpc_ok(&c, "cluster.status", "{}"), "revision"), revision);
+    assert_int_equal(rpc_number(rpc_ok(&c, "cluster.status", "{}"), "revision"), revision);
     create("web", web); /* nothing was decided under that id: it may be used */
     rpc_ok(&c, "vm.delete", "{\"vm\": \"web\", \"request_id\": \"" ID "03\"}");
     rpc_fails(&c, "node.remove", "{\"node\": \"n9\"}", BX_NOT_FOUND, "node list");

@@ -23,13 +23,6 @@ static struct rpc dial_as_user(const gid_t *groups, size_t n)
     return c;
 }
 
-static bool says(bx_val map, const char *key, const char *want)
-{
-    struct bx_str s = {"", 0};
-
-    return bx_val_str(bx_val_get(map, key), &s) && bx_str_eq(s, bx_str(want));
-}
-
 TEST(a_member_of_the_first_group_is_an_administrator)
 {
     static const gid_t groups[] = {7, ADMIN_GID};
@@ -63,8 +56,8 @@ TEST(a_user_of_neither_group_is_refused)
         told = rpc_read(&c);
         assert_int_equal(bx_val_len(told), 3);
         told = bx_val_at(bx_val_at(told, 2), 0);
-        assert_true(says(told, "name", "denied"));
-        assert_true(says(told, "message", "permission denied (uid 65534)"));
+        assert_true(rpc_says(told, "name", "denied"));
+        assert_true(rpc_says(told, "message", "permission denied (uid 65534)"));
         ends(&c);
     }
     c = dial_api(unix_address);
