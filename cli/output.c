@@ -159,7 +159,8 @@ static void print_titles(struct libscols_table *t)
     for (size_t c = 0; c < scols_table_get_ncols(t); c++) {
         struct libscols_column *column = scols_table_get_column(t, c);
 
-        printf("%s%s", c == 0 ? "" : " ", scols_cell_get_data(scols_column_get_header(column)));
+        if (!scols_column_is_hidden(column))
+            printf("%s%s", c == 0 ? "" : " ", scols_cell_get_data(scols_column_get_header(column)));
     }
     printf("\n");
 }
@@ -180,8 +181,9 @@ static const char *color_of_state(const char *state)
     static const struct {
         const char *state, *color;
     } colors[] = {
-        {"running", "green"}, {"up", "green"}, {"ok", "green"},   {"failed", "red"},
-        {"lost", "red"},      {"down", "red"}, {"stopped", NULL}, {"-", NULL},
+        {"running", "green"}, {"up", "green"}, {"ok", "green"},        {"failed", "red"},
+        {"lost", "red"},      {"down", "red"}, {"unreachable", "red"}, {"unknown", "red"},
+        {"stopped", NULL},    {"-", NULL},
     };
 
     for (size_t i = 0; i < sizeof colors / sizeof colors[0]; i++) {
@@ -194,6 +196,11 @@ static const char *color_of_state(const char *state)
 static void set_cell(struct libscols_line *line, size_t c, const char *text)
 {
     bx_must_ok(scols_line_set_data(line, c, text) == 0 ? BX_OK : BX_NO_MEMORY);
+}
+
+static bool has_value(bx_val v)
+{
+    return v != NULL && bx_val_type(v) != BX_V_NIL;
 }
 
 /* An empty cell is "-", so that every line has as many words. */
@@ -209,14 +216,16 @@ static void set_value(struct libscols_line *line, size_t c, bx_val v, enum value
 
 struct output_table {
     struct libscols_table *table;
+    const struct output *output;
     const struct column *columns;
+    bool filled[COLUMNS_MAX]; /* columns of which some cell has a value */
 };
 
 struct output_table *output_table_begin(const struct output *o, const struct column *columns)
 {
     struct output_table *t = bx_must_calloc(1, sizeof *t);
 
-    *t = (struct output_table){new_table(o), columns};
+    *t = (struct output_table){.table = new_table(o), .output = o, .columns = columns};
     for (size_t c = 0; columns[c].title != NULL; c++)
         add_column(t->table, columns[c].title, value_is_right_aligned(columns[c].format));
     return t;
@@ -230,13 +239,27 @@ void output_table_add(struct output_table *t, bx_val rows)
         struct libscols_line *line = add_line(t->table);
         bx_val row = several ? bx_val_at(rows, i) : rows;
 
-        for (size_t c = 0; t->columns[c].title != NULL; c++)
-            set_value(line, c, value_at(row, t->columns[c].key), t->columns[c].format);
+        for (size_t c = 0; t->columns[c].title != NULL; c++) {
+            bx_val v = value_at(row, t->columns[c].key);
+
+            set_value(line, c, v, t->columns[c].format);
+            t->filled[c] |= has_value(v);
+        }
+    }
+}
+
+/* Leave out the columns that are sparse and empty. */
+static void hide_empty(struct output_table *t)
+{
+    for (size_t c = 0; t->columns[c].title != NULL; c++) {
+        if (t->columns[c].sparse && !t->filled[c] && !t->output->chosen)
+            scols_column_set_flags(scols_table_get_column(t->table, c), SCOLS_FL_HIDDEN);
     }
 }
 
 void output_table_end(struct output_table *t)
 {
+    hide_empty(t);
     print_and_free(t->table);
     bx_free(t);
 }
@@ -298,7 +321,13 @@ void output_line(const struct column *columns, bx_val v)
 /* Times are written for people here; the formats for programs keep the number. */
 static bool is_time(struct bx_str key)
 {
-    return bx_str_eq(key, bx_str("created_ms")) || bx_str_eq(key, bx_str("modified_ms"));
+    static const char *const keys[] = {"created_ms", "modified_ms", "unknown_since_ms",
+                                       "state_since_ms"};
+    size_t i = 0;
+
+    while (i < sizeof keys / sizeof keys[0] && !bx_str_eq(key, bx_str(keys[i])))
+        i++;
+    return i < sizeof keys / sizeof keys[0];
 }
 
 /* All of it, however long; JSON has no control characters. */

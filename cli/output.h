@@ -29,6 +29,7 @@ struct column {
     enum value_format format;
     unsigned width; /* where rows are printed one by one; 0: as wide as its text */
     bool wide;      /* only with -o wide, in CSV, or when it is named */
+    bool sparse;    /* left out of a table in which it would be empty, unless it is named */
 };
 
 /* How answers are printed. */

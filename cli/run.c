@@ -90,7 +90,11 @@ int run_call(struct run *r, const char *method, const struct params *p, bx_val *
 {
     int rc = client_call(&r->client, method, p, r->timeout_ms, result, &r->err);
 
-    if (rc != BX_OK && bx_code_retryable(rc) && r->client.unknown && r->request_id[0] != '\0')
+    if (r->request_id[0] == '\0')
+        return rc;
+    if (rc == BX_NO_LEADER || rc == BX_SHUTDOWN)
+        bx_err_hint(&r->err, "to make sure, repeat it with --request-id %s", r->request_id);
+    else if (rc != BX_OK && bx_code_retryable(rc) && r->client.unknown)
         bx_err_hint(&r->err,
                     "the request may have been carried out; to make sure, repeat it with "
                     "--request-id %s",

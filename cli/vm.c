@@ -32,6 +32,7 @@ static const struct column vm_columns[] = {
     {.title = "MEMORY", .key = "memory_mib", .format = VALUE_MIB},
     {.title = "DISK", .key = "disk_gib", .format = VALUE_GIB},
     {.title = "AGE", .key = "created_ms", .format = VALUE_AGE},
+    {.title = "SINCE", .key = "unknown_since_ms", .format = VALUE_AGE, .sparse = true},
     {.title = "DESIRED", .key = "desired", .wide = true},
     {.title = "TENANT", .key = "tenant", .wide = true},
     {.title = "PRIORITY", .key = "priority", .format = VALUE_NUMBER, .wide = true},

@@ -151,6 +151,7 @@ static void show_member(const struct bx_view *v, const struct bx_node_status *st
                         const struct bx_member *m, struct bx_member_reply *out)
 {
     const struct bx_node_row *n = bx_view_node(v, m->id);
+    const char *unreachable = bx_shown_state_names[BX_SHOWN_UNREACHABLE];
     /* The status of other members is known only while there is a leader. */
     bool known = st->leader != 0 || m->id != st->id;
 
@@ -158,12 +159,15 @@ static void show_member(const struct bx_view *v, const struct bx_node_status *st
         .id = m->id,
         .address = bx_str(m->address),
         .role = raft_role(st, m),
-        .status = interned(bx_member_status(m->id == st->leader, m->voter, known)),
+        .status = m->connected ? interned(bx_member_status(m->id == st->leader, m->voter, known))
+                               : bx_str(unreachable),
         .connected = m->connected};
-    if (n != NULL) {
-        out->name = interned(n->name);
-        out->state = bx_str(bx_node_state_names[n->info.state]);
-    }
+    if (n == NULL)
+        return;
+    out->name = interned(n->name);
+    out->state = bx_str(bx_node_state_names[n->info.state]);
+    if (!m->connected && n->info.state == BX_NODE_UP)
+        out->state = bx_str(unreachable);
 }
 
 /* The strings of the list point into *st. */

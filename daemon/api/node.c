@@ -1,6 +1,7 @@
 #include "api/priv.h"
 
 struct nodes {
+    const struct bx_node *node;
     const struct bx_view *view;
     struct bx_index_place at;
     struct bx_node_reply reply;
@@ -24,13 +25,13 @@ static const void *fill_node(void *ctx, const void *node)
 {
     struct nodes *nodes = ctx;
 
-    api_show_node(node, &nodes->reply);
+    api_see_node(nodes->node, node, &nodes->reply);
     return &nodes->reply;
 }
 
 static void list(struct api_call *c)
 {
-    struct nodes nodes = {.view = api_view(c)};
+    struct nodes nodes = {.node = c->api->node, .view = api_view(c)};
     struct api_source source = {&bx_node_reply_schema, seek_node, next_node, fill_node, &nodes};
 
     api_reply_page(c, &source);
@@ -52,7 +53,7 @@ static void show(struct api_call *c)
         api_fail(c, &err);
         return;
     }
-    api_show_node(n, &r);
+    api_see_node(c->api->node, n, &r);
     api_reply(c, &bx_node_reply_schema, &r);
 }
 

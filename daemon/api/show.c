@@ -20,6 +20,7 @@ static struct bx_str node_of(const struct bx_view *v, uint64_t id)
 void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_reply *out)
 {
     const struct bx_vm_config whole = bx_vm_whole_config(vm), *c = &whole;
+    const struct bx_node_row *n = bx_view_node(v, vm->node);
 
     *out = (struct bx_vm_reply){
         .name = c->name,
@@ -29,7 +30,7 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .disk_gib = c->disk_gib,
         .desired = vm->desired,
         .phase = vm->phase,
-        .node = node_of(v, vm->node),
+        .node = bx_str(n == NULL ? NULL : n->name->s),
         .epoch = vm->epoch,
         .priority = c->priority,
         .labels = c->labels,
@@ -49,6 +50,17 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .metadata = c->metadata,
     }; /* no address: guests have no network yet */
     memcpy(out->uuid, vm->uuid, sizeof out->uuid);
+    if (n != NULL && n->info.state == BX_NODE_DOWN)
+        api_show_unknown(n->state_ms, out);
+}
+
+void api_show_unknown(uint64_t since_ms, struct bx_vm_reply *out)
+{
+    if (out->phase == BX_SHOWN_UNKNOWN || !bx_phase_active(out->phase))
+        return;
+    out->last_phase = out->phase;
+    out->phase = BX_SHOWN_UNKNOWN;
+    out->unknown_since_ms = since_ms;
 }
 
 void api_show_node(const struct bx_node_row *n, struct bx_node_reply *out)
@@ -72,7 +84,29 @@ void api_show_node(const struct bx_node_row *n, struct bx_node_reply *out)
         .vms = n->vms,
         .created_index = n->created_index,
         .modified_index = n->modified_index,
+        .state_since_ms = n->state_ms,
     };
+}
+
+void api_see_vm(const struct bx_node *node, const struct bx_vm *vm, struct bx_vm_reply *out)
+{
+    uint64_t since;
+
+    api_show_vm(bx_node_view(node), vm, out);
+    if (vm->node != 0 && bx_node_lost_sight(node, vm->node, &since))
+        api_show_unknown(since, out);
+}
+
+void api_see_node(const struct bx_node *node, const struct bx_node_row *n,
+                  struct bx_node_reply *out)
+{
+    uint64_t since;
+
+    api_show_node(n, out);
+    if (n->info.state == BX_NODE_DOWN || !bx_node_lost_sight(node, n->info.id, &since))
+        return;
+    out->state = BX_SHOWN_UNREACHABLE;
+    out->state_since_ms = since;
 }
 
 /* ---- decisions ---- */

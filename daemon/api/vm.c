@@ -10,7 +10,7 @@ static void written(struct api_call *c, const struct bx_outcome *o)
     struct bx_written_reply r = {.existed = o->existed, .revision = o->revision};
 
     if (vm != NULL)
-        api_show_vm(api_view(c), vm, &r.vm);
+        api_see_vm(c->api->node, vm, &r.vm);
     api_reply(c, &bx_written_reply_schema, &r);
 }
 
@@ -128,6 +128,7 @@ static void vm_rename(struct api_call *c)
 /* ---- reads ---- */
 
 struct vms {
+    const struct bx_node *node;
     const struct bx_view *view;
     struct bx_index_place at;
     struct bx_vm_reply reply;
@@ -151,13 +152,13 @@ static const void *fill_vm(void *ctx, const void *vm)
 {
     struct vms *vms = ctx;
 
-    api_show_vm(vms->view, vm, &vms->reply);
+    api_see_vm(vms->node, vm, &vms->reply);
     return &vms->reply;
 }
 
 static void list(struct api_call *c)
 {
-    struct vms vms = {.view = api_view(c)};
+    struct vms vms = {.node = c->api->node, .view = api_view(c)};
     struct api_source source = {&bx_vm_reply_schema, seek_vm, next_vm, fill_vm, &vms};
 
     BX_TRACK_SCOPE("list");
@@ -180,7 +181,7 @@ static void show(struct api_call *c)
         api_fail(c, &err);
         return;
     }
-    api_show_vm(api_view(c), vm, &r);
+    api_see_vm(c->api->node, vm, &r);
     api_reply(c, &bx_vm_reply_schema, &r);
 }
 

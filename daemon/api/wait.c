@@ -16,7 +16,7 @@ static void reply_vm(struct api_call *c, const struct bx_vm *vm)
 {
     struct bx_vm_reply r;
 
-    api_show_vm(api_view(c), vm, &r);
+    api_see_vm(c->api->node, vm, &r);
     api_reply(c, &bx_vm_reply_schema, &r);
 }
 

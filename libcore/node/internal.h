@@ -208,6 +208,8 @@ struct bx_node {
 };
 
 uint64_t bx_node_now(const struct bx_node *n);
+/* age_ms and age_known of its status. */
+uint64_t bx_node_age(const struct bx_node *n, bool *known);
 void bx_node_wake(struct bx_node *n);
 void bx_node_log(struct bx_node *n, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -206,7 +206,7 @@ void bx_member_on_elected(struct bx_node *n, uint64_t leader_before)
         return; /* this node has just started, and so may all: nobody was lost */
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
-        struct bx_cmd_node_state c = {.id = info->id, .state = BX_NODE_SUSPECT};
+        struct bx_cmd_node_state c = {.id = info->id, .state = BX_NODE_SUSPECT, .dated = true};
 
         if (info->id != n->id && info->state == BX_NODE_UP &&
             (info->id == leader_before || !n->o.link->ops->connected(n->o.link, info->id)))
@@ -225,7 +225,7 @@ static void watch(struct bx_node *n, uint64_t now)
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
         uint64_t last = bx_lease_last_heartbeat(n->lease, info->id);
-        struct bx_cmd_node_state c = {.id = info->id};
+        struct bx_cmd_node_state c = {.id = info->id, .dated = true};
 
         if (info->state > BX_NODE_DOWN)
             continue;

@@ -299,32 +299,28 @@ static void member_status(const struct bx_node *n, struct bx_node_status *out)
 }
 
 /* The age is not that of the leader's last message: what it has committed must be applied, too. */
-static void age_status(const struct bx_node *n, uint64_t now, struct bx_node_status *out)
+uint64_t bx_node_age(const struct bx_node *n, bool *known)
 {
     uint64_t fresh =
         BX_MUTATED(AGE_BY_HEARTBEAT) ? n->raft.leader_contact_ms : bx_raft_fresh(&n->raft);
     uint64_t wall = n->o.clock->ops->wall_ms(n->o.clock);
     struct bx_cluster_info info;
 
-    out->age_known = fresh != 0;
+    *known = fresh != 0;
+    if (*known)
+        return bx_node_now(n) - fresh;
     bx_view_cluster(bx_node_view(n), &info);
-    if (out->age_known)
-        out->age_ms = now - fresh;
-    else
-        out->age_ms = wall > info.time_ms ? wall - info.time_ms : 0;
+    return wall > info.time_ms ? wall - info.time_ms : 0;
 }
 
 void bx_node_status(const struct bx_node *n, struct bx_node_status *out)
 {
-    uint64_t now = bx_node_now(n);
-
     memset(out, 0, sizeof *out);
     out->id = n->id;
     out->leader = bx_raft_leader((struct bx_raft *)(uintptr_t)&n->raft);
     out->is_leader = bx_raft_is_leader(&n->raft);
-    out->quorum = out->is_leader ||
-                  (out->leader != 0 && now - n->raft.leader_contact_ms < 2 * n->o.election_ms);
-    age_status(n, now, out);
+    out->quorum = bx_node_has_quorum(n);
+    out->age_ms = bx_node_age(n, &out->age_known);
     out->term = bx_raft_term(&n->raft);
     out->commit_index = bx_raft_commit(&n->raft);
     out->applied_index = bx_fsm_applied(n->fsm);

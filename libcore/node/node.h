@@ -134,6 +134,15 @@ int bx_node_barrier(struct bx_node *n, uint64_t deadline,
                     void (*done)(void *ctx, const struct bx_err *err), void *ctx,
                     struct bx_err *err);
 
+/* A leader is known, and its last message is not older than two election timeouts. */
+bool bx_node_has_quorum(const struct bx_node *n);
+/* This node has no quorum and is not connected to that one, so how it is can not be told here.
+ * *since_ms is the wall time up to which the state here is known to be complete. */
+bool bx_node_lost_sight(const struct bx_node *n, uint64_t id, uint64_t *since_ms);
+/* BX_NO_LEADER for a read or write that was not confirmed, with the names of the members that do
+ * not answer. */
+int bx_node_no_leader(const struct bx_node *n, bool write, struct bx_err *err);
+
 struct bx_fsm *bx_node_fsm(struct bx_node *n);
 const struct bx_view *bx_node_view(const struct bx_node *n);
 /* Send an API query to another member, or answer one. False: not connected, or the link is full. */
@@ -153,8 +162,7 @@ struct bx_member {
 };
 struct bx_node_status {
     uint64_t id, leader;    /* leader 0: none known */
-    bool is_leader, quorum; /* quorum: a leader is known, and its last message is not older than two
-                             * election timeouts */
+    bool is_leader, quorum; /* quorum: bx_node_has_quorum */
     uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
     uint64_t age_ms;           /* all that was committed this long ago is applied here */
     bool age_known;            /* else age_ms is the age of the newest entry, by the wall clock */

@@ -105,7 +105,7 @@ void bx_propose_close(struct bx_node *n)
     struct bx_err err;
 
     bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping; the request may still be carried out");
-    bx_err_hint(&err, "repeat it with the same --request-id on another node");
+    bx_err_hint(&err, "repeat it under the same request id on another node");
     fail_all(&n->propose, &n->propose.queued, &err);
     fail_all(&n->propose, &n->propose.sent, &err);
     bx_map_close(&n->propose.waiting);
@@ -457,9 +457,9 @@ void bx_propose_expire(struct bx_node *n)
 
     if (pr->n == 0)
         return;
-    bx_err_set(&err, BX_NO_LEADER,
-               "no leader confirmed the request in time; it may still be carried out");
-    bx_err_hint(&err, "repeat it with the same --request-id; blixardctl cluster status tells more");
+    bx_node_no_leader(n, true, &err);
+    bx_err_hint(&err,
+                "repeat it under the same request id; blixardctl cluster status shows the members");
     expire_list(pr, &pr->queued, now, &err);
     expire_list(pr, &pr->sent, now, &err);
     if (oldest != NULL && oldest == TAILQ_FIRST(&pr->sent) && oldest->sent_ms + BX_RESEND_MS <= now)

@@ -185,6 +185,7 @@ int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c)
         return BX_OK;
     }
     d.info.state = b->state;
+    d.state_ms = b->dated ? f->view.time_ms : 0;
     put_node(f, c, row, &d, BX_EVENT_NODE_STATE);
     return BX_OK;
 }

@@ -10,6 +10,7 @@ static const struct bx_field node_fields[] = {
     BX_NODE_INFO_FIELDS(offsetof(struct bx_node_row, info)),
     BX_FIELD(bx_node_row, created_index, BX_T_U64),
     BX_FIELD(bx_node_row, modified_index, BX_T_U64),
+    BX_FIELD(bx_node_row, state_ms, BX_T_U64, .omit = true, .since = 2),
 };
 static const struct bx_schema node_schema = BX_SCHEMA("node row", 201, bx_node_row, node_fields);
 

@@ -46,6 +46,7 @@ struct bx_node_row {
     uint64_t allocated_vcpus, allocated_memory_mib, allocated_disk_gib;
     uint64_t vms;
     uint64_t created_index, modified_index;
+    uint64_t state_ms; /* leader time when the state changed last; 0: not known */
 };
 
 /* Nodes as parallel arrays, sorted by id, for scoring. Free is (capacity - reserve) * overcommit -

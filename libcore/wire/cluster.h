@@ -43,9 +43,9 @@ struct bx_member_reply {
     uint64_t id;
     struct bx_str name; /* empty, like state, until the node's row is replicated here */
     struct bx_str address;
-    struct bx_str role; /* leader, voter or standby */
-    struct bx_str state;
-    struct bx_str status; /* bx_member_status */
+    struct bx_str role;   /* leader, voter or standby */
+    struct bx_str state;  /* of its row; "unreachable" where that is "up", but it does not answer */
+    struct bx_str status; /* bx_member_status, or "unreachable": not connected */
     bool connected;
 };
 extern const struct bx_schema bx_member_reply_schema;

@@ -9,6 +9,7 @@ const struct bx_schema bx_cmd_node_put_schema =
 static const struct bx_field node_state_fields[] = {
     BX_FIELD(bx_cmd_node_state, id, BX_T_U64),
     BX_FIELD(bx_cmd_node_state, state, BX_T_ENUM, .names = bx_node_state_names),
+    BX_FIELD(bx_cmd_node_state, dated, BX_T_BOOL, .omit = true, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_node_state_schema =
     BX_SCHEMA("node.state", BX_CMD_SCHEMA(NODE_STATE), bx_cmd_node_state, node_state_fields);
@@ -30,6 +31,10 @@ const struct bx_schema bx_cmd_node_remove_schema =
 
 /* ---- replies ---- */
 
+const char *const bx_shown_state_names[] = {"up",          "suspect",     "down", "draining",
+                                            "maintenance", "unreachable", NULL};
+_Static_assert(BX_SHOWN_UNREACHABLE == BX_NODE_MAINTENANCE + 1, "it follows the states of a row");
+
 static const struct bx_field resources_fields[] = {
     BX_FIELD(bx_resources, vcpus, BX_T_U64),
     BX_FIELD(bx_resources, memory_mib, BX_T_U64),
@@ -44,7 +49,7 @@ static const struct bx_field node_fields[] = {
     F(name, BX_T_STR, .max = 255),
     F(address, BX_T_STR, .max = BX_ADDRESS_MAX),
     F(api, BX_T_STR, .max = BX_ADDRESS_MAX),
-    F(state, BX_T_ENUM, .names = bx_node_state_names),
+    F(state, BX_T_ENUM, .names = bx_shown_state_names),
     F(role, BX_T_ENUM, .names = bx_role_names),
     F(capacity, BX_T_RECORD, .sub = &resources_schema),
     F(reserve, BX_T_RECORD, .sub = &resources_schema),
@@ -56,6 +61,7 @@ static const struct bx_field node_fields[] = {
     F(vms, BX_T_U64),
     F(created_index, BX_T_U64),
     F(modified_index, BX_T_U64),
+    F(state_since_ms, BX_T_U64, .omit = true, .since = 2),
 };
 #undef F
 const struct bx_schema bx_node_reply_schema =

@@ -8,6 +8,7 @@
 struct bx_cmd_node_state {
     uint64_t id;
     uint8_t state;
+    bool dated; /* keep the time of the change; false in entries of builds that did not */
 };
 struct bx_cmd_member_join {
     uint8_t secret_hash[16];
@@ -28,14 +29,20 @@ struct bx_node_params {
 struct bx_resources {
     uint64_t vcpus, memory_mib, disk_gib;
 };
+/* The states of a row, and one that only a member without a quorum answers: it is not connected to
+ * the node, and nobody else could say how that is. */
+#define BX_SHOWN_UNREACHABLE 5u
+extern const char *const bx_shown_state_names[];
+
 struct bx_node_reply {
     uint64_t id;
     struct bx_str name, address, api;
-    uint8_t state, role;
+    uint8_t state, role; /* state: of bx_shown_state_names */
     struct bx_resources capacity, reserve, allocated;
     struct bx_str driver, datacenter, zone, rack;
     uint64_t vms;
     uint64_t created_index, modified_index;
+    uint64_t state_since_ms; /* 0: not known */
 };
 extern const struct bx_schema bx_node_reply_schema;
 

@@ -52,6 +52,10 @@ const struct bx_schema bx_cmd_vm_report_schema =
 
 /* ---- replies ---- */
 
+#define NAME(id, text) text,
+const char *const bx_shown_phase_names[] = {BX_VM_STATUSES(NAME) "unknown", NULL};
+#undef NAME
+
 #define F(member, typ, ...) BX_FIELD(bx_vm_reply, member, typ, __VA_ARGS__)
 static const struct bx_field vm_fields[] = {
     F(name, BX_T_STR, .max = 255),
@@ -61,7 +65,7 @@ static const struct bx_field vm_fields[] = {
     F(memory_mib, BX_T_U64),
     F(disk_gib, BX_T_U64),
     F(desired, BX_T_ENUM, .names = bx_desired_names),
-    F(phase, BX_T_ENUM, .names = bx_phase_names),
+    F(phase, BX_T_ENUM, .names = bx_shown_phase_names),
     F(node, BX_T_STR, .max = 255, .nil = true),
     F(epoch, BX_T_U64),
     F(priority, BX_T_U16),
@@ -81,6 +85,8 @@ static const struct bx_field vm_fields[] = {
     F(message, BX_T_STR, .max = 512),
     F(score, BX_T_U32),
     F(metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .since = 2, .omit = true),
+    F(unknown_since_ms, BX_T_U64, .since = 2, .omit = true),
+    F(last_phase, BX_T_ENUM, .names = bx_phase_names, .since = 2, .omit = true),
 };
 #undef F
 const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);

@@ -59,14 +59,19 @@ struct bx_vm_params { /* of all methods for one VM; each uses some of them */
 
 /* ---- replies ---- */
 
+/* The phases of a row, and one that only answers have: a VM that was running, or was about to, on a
+ * node that does not answer. */
+#define BX_SHOWN_UNKNOWN BX__PHASES
+extern const char *const bx_shown_phase_names[];
+
 struct bx_vm_reply {
     struct bx_str name;
     uint8_t uuid[16];
     struct bx_str tenant;
     uint32_t vcpus;
     uint64_t memory_mib, disk_gib;
-    uint8_t desired, phase;
-    struct bx_str node; /* name; empty: not placed */
+    uint8_t desired, phase; /* phase: of bx_shown_phase_names */
+    struct bx_str node;     /* name; empty: not placed */
     uint64_t epoch;
     uint16_t priority;
     struct bx_pairs labels;
@@ -79,6 +84,8 @@ struct bx_vm_reply {
     struct bx_str message;
     uint32_t score;
     struct bx_pairs metadata;
+    uint64_t unknown_since_ms; /* with phase unknown; 0: since when is not known */
+    uint8_t last_phase;        /* of the row, with phase unknown */
 };
 extern const struct bx_schema bx_vm_reply_schema;
 

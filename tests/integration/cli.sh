@@ -359,7 +359,9 @@ ok $? "no event is missing, none is told twice"
 # --- no quorum -----------------------------------------------------------------------
 cluster kill-node "n$far" --dir "$dir" >/dev/null 2>&1
 cluster kill-node "n$first" --dir "$dir" >/dev/null 2>&1
-expect 7 "a write without quorum" ctl vm create lonely --disk 0 --timeout 1s
+expect 7 "a write without quorum" ctl vm create lone --disk 0 --node "n$near" --timeout 1s
+said '^hint: to make sure, repeat it with --request-id [0-9a-f]\{32\}$' "a write without quorum: how to repeat it"
+id=$(grep -o '[0-9a-f]\{32\}$' "$dir/err")
 expect 7 "a dead address beside it" ctl --addr "$(socket "$far"),$(socket "$near")" \
   vm create lonely --disk 0 --timeout 3s
 expect 130 "Ctrl-C before it is decided" interrupt vm create lonely --disk 0
@@ -378,6 +380,9 @@ cluster start-node "n$first" --dir "$dir" >/dev/null 2>&1
 expect 0 "with quorum it works again" ctl vm create together --node "n$near" --disk 0 --timeout 30s
 running once
 ok $? "what was acknowledged is still there"
+expect 0 "the write is repeated under its id" ctl vm create lone --disk 0 --node "n$near" --request-id "$id"
+[ "$(ctl events -o json --type vm.created | grep -c '"object":"lone"')" -eq 1 ]
+ok $? "the write is repeated under its id: done once"
 
 # --- a machine that can not start ----------------------------------------------------
 if command -v qemu-system-x86_64 >/dev/null 2>&1; then

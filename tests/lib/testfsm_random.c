@@ -106,6 +106,7 @@ static void draw_node_state(struct draw *d)
     d->head.kind = BX_CMD_NODE_STATE;
     d->body.node_state.id = 1 + below(d, NODES + 1);
     d->body.node_state.state = one_in(d, 3) ? (uint8_t)below(d, 5) : BX_NODE_UP;
+    d->body.node_state.dated = one_in(d, 2);
 }
 
 static void draw_labels(struct draw *d, struct bx_vm_config *c)

@@ -206,6 +206,43 @@ TEST(a_node_is_shown_with_its_keys_in_order)
     is_number(bx_val_get(v, "allocated"), "disk_gib", 0);
 }
 
+static void set_state(uint64_t id, uint8_t state)
+{
+    struct bx_cmd_node_state c = {.id = id, .state = state, .dated = true};
+
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &c), BX_OK);
+}
+
+TEST(a_vm_of_a_node_that_is_down_is_unknown)
+{
+    uint8_t uuid[16];
+    const struct bx_vm *vm;
+    const struct bx_node_row *n;
+    struct bx_vm_reply r;
+    bx_val v;
+
+    assert_int_equal(test_fsm_vm(&t, "a1", BX_RESTART_NEVER, uuid), BX_OK);
+    vm = bx_view_vm(bx_fsm_view(t.fsm), uuid);
+    set_state(vm->node, BX_NODE_SUSPECT);
+    api_show_vm(bx_fsm_view(t.fsm), vm, &r);
+    assert_int_equal(r.phase, BX_PHASE_CREATING);
+    set_state(vm->node, BX_NODE_DOWN);
+    n = bx_view_node(bx_fsm_view(t.fsm), vm->node);
+    put_vm(vm);
+    v = parsed();
+    is_text(v, "phase", "unknown");
+    is_text(v, "last_phase", "creating");
+    is_number(v, "unknown_since_ms", n->state_ms);
+    api_show_unknown(7, &r); /* for the first time here */
+    assert_int_equal(r.unknown_since_ms, 7);
+    api_show_unknown(8, &r);
+    assert_int_equal(r.unknown_since_ms, 7);
+    assert_int_equal(r.last_phase, BX_PHASE_CREATING);
+    r.phase = BX_PHASE_STOPPED; /* it has no run that could be unknown */
+    api_show_unknown(9, &r);
+    assert_int_equal(r.phase, BX_PHASE_STOPPED);
+}
+
 TEST(an_event_is_shown_with_its_keys_in_order)
 {
     struct bx_event e = {.index = 12,

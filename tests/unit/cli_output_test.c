@@ -206,6 +206,25 @@ TEST(an_empty_list_has_titles_only)
     assert_string_equal(table("[]"), "");
 }
 
+TEST(a_sparse_column_appears_where_a_row_has_a_value)
+{
+    static const struct column sparse[] = {{.title = "NAME", .key = "name"},
+                                           {.title = "SINCE", .key = "since", .sparse = true},
+                                           {.title = "NODE", .key = "node"},
+                                           {0}};
+
+    memset(&err, 0, sizeof err);
+    out = (struct output){.headers = true};
+    assert_int_equal(output_choose_columns(&out, sparse, NULL, &err), BX_OK);
+    assert_string_equal(table("[{\"name\": \"a\", \"node\": \"n\", \"since\": null}]"),
+                        "NAME NODE\na    n\n");
+    assert_string_equal(table("[]"), "NAME NODE\n");
+    assert_string_equal(table("[{\"name\": \"a\"}, {\"name\": \"b\", \"since\": 7}]"),
+                        "NAME SINCE NODE\na    -     -\nb    7     -\n");
+    assert_int_equal(output_choose_columns(&out, sparse, "name,since", &err), BX_OK);
+    assert_string_equal(table("[{\"name\": \"a\"}]"), "NAME SINCE\na    -\n");
+}
+
 TEST(a_table_may_have_no_titles)
 {
     choose(OUTPUT_TABLE, "name");

@@ -80,6 +80,28 @@ TEST(a_node_is_added_and_changed)
     assert_int_equal(put(node_of(3, "N3", "h:3")), BX_INVALID);
 }
 
+static uint64_t state_ms(uint64_t id)
+{
+    return bx_view_node(bx_fsm_view(t.fsm), id)->state_ms;
+}
+
+TEST(a_change_of_state_is_dated_when_its_command_says_so)
+{
+    struct bx_cmd_node_state c = {.id = 1, .state = BX_NODE_DOWN, .dated = true};
+    struct bx_node_info n = node_of(1, "n1", "127.0.0.1:7009");
+    struct bx_cluster_info info;
+
+    assert_int_equal(state_ms(1), 0);
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &c), BX_OK);
+    bx_view_cluster(bx_fsm_view(t.fsm), &info);
+    assert_true(info.time_ms > 0);
+    assert_int_equal(state_ms(1), info.time_ms);
+    assert_int_equal(put(n), BX_OK); /* what else changes leaves the time */
+    assert_int_equal(state_ms(1), info.time_ms);
+    assert_int_equal(state_of(1, BX_NODE_UP), BX_OK); /* a command of an earlier build */
+    assert_int_equal(state_ms(1), 0);
+}
+
 #define CHANGES(member, value)                                                                     \
     do {                                                                                           \
         n.member = (value);                                                                        \

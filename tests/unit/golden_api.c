@@ -233,6 +233,14 @@ static bool has_reply(const struct bx_schema *s)
     return false;
 }
 
+static const struct bx_vm_reply vm_unknown = {.name = S("web-1"),
+                                              .phase = BX_SHOWN_UNKNOWN,
+                                              .node = S("alpha"),
+                                              .unknown_since_ms = 1700000000789,
+                                              .last_phase = BX_PHASE_RUNNING};
+static const struct bx_node_reply node_unreachable = {
+    .id = 3, .name = S("gamma"), .state = BX_SHOWN_UNREACHABLE, .state_since_ms = 1700000000789};
+
 void golden_api_samples(void (*add)(const char *name, const struct bx_schema *schema,
                                     const void *object))
 {
@@ -250,4 +258,6 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
         snprintf(name, sizeof names[0], "reply-%s", replies[i].schema->name);
         add(name, replies[i].schema, replies[i].object);
     }
+    add("reply-vm-unknown", &bx_vm_reply_schema, &vm_unknown);
+    add("reply-node-unreachable", &bx_node_reply_schema, &node_unreachable);
 }

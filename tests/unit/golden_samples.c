@@ -60,7 +60,8 @@ static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), 
 static const struct bx_cmd_cluster_create cluster_create_level = {ID(0xc1), ID(0xc2), S("lab"), 2};
 static const struct bx_cmd_cluster_upgrade cluster_upgrade = {2};
 static const struct bx_cmd_node_remove node_remove = {.node = S("n5"), .confirm_dead = true};
-static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT};
+static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT, false};
+static const struct bx_cmd_node_state node_state_dated = {5, BX_NODE_SUSPECT, true};
 static const struct bx_cmd_vm_create vm_create = {CONFIG, true, false};
 static const struct bx_cmd_vm_desire vm_desire = {.vm = S("web-1"),
                                                   .desired = BX_DESIRED_STOPPED,
@@ -194,6 +195,7 @@ static void add_commands(void)
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);
+    add("node.state-dated", &bx_cmd_node_state_schema, &node_state_dated);
     add("cluster.create-level", &bx_cmd_cluster_create_schema, &cluster_create_level);
     add("vm.desire-uuid", &bx_cmd_vm_desire_schema, &vm_desire_uuid);
     add("vm.delete-uuid", &bx_cmd_vm_delete_schema, &vm_delete_uuid);

@@ -92,3 +92,8 @@ tests_unit_propose_test_LDADD = $(TEST_LIBS)
 tests_unit_reads_test_SOURCES = tests/unit/reads_test.c
 tests_unit_reads_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_reads_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/absent_test
+tests_unit_absent_test_SOURCES = tests/unit/absent_test.c
+tests_unit_absent_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_absent_test_LDADD = $(TEST_LIBS)

@@ -10,7 +10,7 @@
 
 static int set_state(struct test_fsm *t, uint64_t id, uint8_t state)
 {
-    struct bx_cmd_node_state c = {id, state};
+    struct bx_cmd_node_state c = {.id = id, .state = state};
 
     return test_fsm_apply(t, BX_CMD_NODE_STATE, &c);
 }

@@ -1,0 +1,125 @@
+/* Who does not answer, and what a node without a quorum says about it (node.h). */
+#include "lib/testlib.h"
+
+#include "lib/testcluster.h"
+
+#include <string.h>
+
+static struct test_cluster w;
+static struct bx_err said;
+
+static void on_read(void *ctx, const struct bx_err *err)
+{
+    (void)ctx;
+    memset(&said, 0, sizeof said);
+    if (err != NULL)
+        said = *err;
+}
+
+static void on_write(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
+{
+    (void)o;
+    on_read(ctx, err);
+}
+
+/* A read that node id gives up after two seconds. */
+static const char *read_by(uint64_t id)
+{
+    struct bx_node *n = test_member(&w, id)->node;
+
+    bx_err_set(&said, BX_OK, "nothing");
+    assert_int_equal(bx_node_barrier(n, w.clock.now + 2000, on_read, NULL, NULL), BX_OK);
+    test_cluster_run(&w, 3000);
+    return said.msg;
+}
+
+static const char *write_by(uint64_t id)
+{
+    struct bx_cmd_node_state body = {.id = id, .state = BX_NODE_UP};
+    struct bx_submit s = {.kind = BX_CMD_NODE_STATE,
+                          .body = &body,
+                          .principal = bx_str("test"),
+                          .deadline = w.clock.now + 2000,
+                          .done = on_write};
+
+    bx_err_set(&said, BX_OK, "nothing");
+    assert_int_equal(bx_node_submit(test_member(&w, id)->node, &s, NULL), BX_OK);
+    test_cluster_run(&w, 3000);
+    return said.msg;
+}
+
+/* What arrives from the leader, so that the others stay connected and hear of none. */
+static bool drop_raft(struct test_cluster *c, uint64_t from, uint64_t to, enum bx_frame kind,
+                      const uint8_t *p, size_t len)
+{
+    (void)c, (void)from, (void)to, (void)p, (void)len;
+    return kind == BX_FRAME_RAFT;
+}
+
+TEST(without_a_quorum_the_error_names_who_does_not_answer)
+{
+    test_cluster_open(&w, 3);
+    test_member_isolate(test_member(&w, 1), true);
+    assert_string_equal(read_by(1), "no quorum: n2 and n3 do not answer");
+    assert_int_equal(said.code, BX_NO_LEADER);
+    assert_string_equal(write_by(1), "no quorum: n2 and n3 do not answer; the request may still be "
+                                     "carried out");
+    assert_int_equal(said.code, BX_NO_LEADER);
+    test_cluster_close(&w);
+}
+
+TEST(one_that_does_not_answer_is_named_without_a_leader)
+{
+    test_cluster_open(&w, 3);
+    test_member_stop(test_member(&w, 3));
+    w.drop = drop_raft;
+    assert_string_equal(read_by(2), "no leader confirmed the read in time: n3 does not answer");
+    w.drop = NULL;
+    test_cluster_close(&w);
+}
+
+TEST(nobody_is_named_when_all_answer)
+{
+    test_cluster_open(&w, 3);
+    w.drop = drop_raft;
+    assert_string_equal(read_by(2), "no leader confirmed the read in time");
+    w.drop = NULL;
+    test_cluster_close(&w);
+}
+
+TEST(of_two_members_one_is_enough_to_lose_the_quorum)
+{
+    test_cluster_open(&w, 2);
+    test_member_stop(test_member(&w, 2));
+    assert_string_equal(read_by(1), "no quorum: n2 does not answer");
+    test_cluster_close(&w);
+}
+
+TEST(a_node_is_out_of_sight_without_a_quorum_and_a_connection)
+{
+    struct bx_node *n;
+    uint64_t since = 0, wall;
+
+    test_cluster_open(&w, 3);
+    n = test_member(&w, 1)->node;
+    test_member_stop(test_member(&w, 3));
+    test_cluster_run(&w, 3000);
+    assert_true(bx_node_has_quorum(n));
+    assert_false(bx_node_lost_sight(n, 3, &since)); /* the state tells how it is */
+    test_member_isolate(test_member(&w, 1), true);
+    test_cluster_run(&w, 5000);
+    wall = w.clock.base.ops->wall_ms(&w.clock.base);
+    assert_false(bx_node_has_quorum(n));
+    assert_true(bx_node_lost_sight(n, 2, &since));
+    assert_true(since <= wall - 4000 && since >= wall - 6000);
+    assert_false(bx_node_lost_sight(n, 1, &since)); /* itself */
+    test_member_isolate(test_member(&w, 1), false);
+    test_cluster_run(&w, 5000);
+    assert_false(bx_node_lost_sight(n, 2, &since));
+    test_cluster_close(&w);
+}
+
+int main(void)
+{
+    return test_run(NULL, NULL);
+}
