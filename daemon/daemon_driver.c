@@ -2,6 +2,7 @@
 
 #include "api/api.h"
 #include "qemu/driver.h"
+#include "qemu/user.h"
 #include "sys/log.h"
 #include "node/driver_sim.h"
 #include "sys/sim_runs.h"
@@ -61,6 +62,18 @@ static void find_boot_dirs(const struct daemon *d, char *out, size_t n)
         log_write(LOG_WARNING, "can not create %s: %s", own, strerror(errno));
 }
 
+/* Root runs QEMU as other users, anybody else as itself. */
+static int find_users(const struct daemon *d, struct qemu_driver_options *o, struct bx_err *err)
+{
+    o->first_user = d->options.qemu_user.first;
+    o->last_user = d->options.qemu_user.last;
+    if (o->first_user != 0 || geteuid() != 0 || qemu_users_usual(&o->first_user, &o->last_user))
+        return BX_OK;
+    bx_err_set(err, BX_FAILED, "this user namespace has no users for QEMU");
+    bx_err_hint(err, "choose some of those in /proc/self/uid_map: --qemu-user FIRST-LAST");
+    return BX_FAILED;
+}
+
 static int open_qemu(struct daemon *d, struct bx_err *err)
 {
     char dir[OPTIONS_PATH + 8], boot_dirs[OPTIONS_PATH + 64];
@@ -75,7 +88,9 @@ static int open_qemu(struct daemon *d, struct bx_err *err)
 
     snprintf(dir, sizeof dir, "%s/vms", d->options.data);
     find_boot_dirs(d, boot_dirs, sizeof boot_dirs);
-    rc = qemu_driver_create(&d->driver, &o, err);
+    rc = find_users(d, &o, err);
+    if (rc == BX_OK)
+        rc = qemu_driver_create(&d->driver, &o, err);
     if (rc != BX_OK)
         return bx_err_wrap(err, "driver qemu");
     d->driver_is_sim = false;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static struct daemon d;
@@ -53,6 +54,7 @@ int main(int argc, char **argv)
         return 0;
     }
     log_set_level(d.options.log);
+    umask(077); /* other users may reach the data directory, but read nothing in it */
     signal(SIGPIPE, SIG_IGN);
     if (daemon_open(&d, &err) != BX_OK)
         return refuse(&err);

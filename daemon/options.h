@@ -24,6 +24,10 @@ enum options_driver { OPTIONS_DRIVER_AUTO, OPTIONS_DRIVER_QEMU, OPTIONS_DRIVER_S
 /* What main is to do. */
 enum options_ask { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
 
+struct options_range {
+    uint32_t first, last; /* 0: none */
+};
+
 struct options {
     enum options_ask ask;
     char data[OPTIONS_PATH];
@@ -33,10 +37,11 @@ struct options {
     char socket[OPTIONS_PATH]; /* of the API */
     char admin_group[OPTIONS_TEXT];
     char operator_group[OPTIONS_TEXT];
-    gid_t admin_gid, operator_gid; /* of these groups; 0: there is none */
-    char shim[OPTIONS_PATH];       /* blixard-vm */
-    char qemu[OPTIONS_PATH];       /* empty: the driver looks for it */
-    char boot_dir[OPTIONS_PATH];   /* directories, separated by colons; empty: the defaults */
+    gid_t admin_gid, operator_gid;  /* of these groups; 0: there is none */
+    char shim[OPTIONS_PATH];        /* blixard-vm */
+    char qemu[OPTIONS_PATH];        /* empty: the driver looks for it */
+    struct options_range qemu_user; /* none: the driver chooses one if it is root */
+    char boot_dir[OPTIONS_PATH];    /* directories, separated by colons; empty: the defaults */
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;

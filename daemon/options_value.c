@@ -72,6 +72,25 @@ static int read_u32(const struct options_flag *f, const char *text, void *at, st
     return BX_OK;
 }
 
+static int read_range(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
+{
+    struct options_range range;
+    char first[16] = "";
+    uint64_t from, to;
+    size_t n = strcspn(text, "-");
+
+    (void)f, (void)err;
+    if (text[n] == '\0' || n >= sizeof first)
+        return BX_INVALID;
+    memcpy(first, text, n);
+    if (!parse_number(first, UINT32_MAX - 2, &from) ||
+        !parse_number(text + n + 1, UINT32_MAX - 2, &to) || to < from)
+        return BX_INVALID;
+    range = (struct options_range){(uint32_t)from, (uint32_t)to};
+    memcpy(at, &range, sizeof range);
+    return BX_OK;
+}
+
 static int read_u64(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
 {
     uint64_t n;
@@ -142,6 +161,7 @@ static const struct {
     [VALUE_WORD] = {read_word, NULL},
     [VALUE_U32] = {read_u32, "a number from 1 to " TEXT_OF(U32_MAX)},
     [VALUE_U64] = {read_u64, "a number of at least 1"},
+    [VALUE_RANGE] = {read_range, "a range of numbers of users, FIRST-LAST"},
     [VALUE_POOL] = {read_pool,
                     "MAX or MAX/MIN, MAX from 1 to " TEXT_OF(POOL_MAX) " and MIN at most that"},
     [VALUE_BUFFERS] = {read_buffers,

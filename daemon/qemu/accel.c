@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,10 +107,26 @@ static bool write_firmware(int dir)
     return ok;
 }
 
-static bool kvm_runs(int dir, const char *qemu, char *why, size_t n)
+bool qemu_kvm_group(const struct qemu_users *users, gid_t *group)
+{
+    struct stat st;
+
+    *group = 0;
+    if (users->n == 0)
+        return access("/dev/kvm", R_OK | W_OK) == 0;
+    if (stat("/dev/kvm", &st) != 0)
+        return false;
+    errno = EACCES;
+    if ((st.st_mode & 0006) == 0006)
+        return true;
+    *group = st.st_gid;
+    return (st.st_mode & 0060) == 0060 && *group != 0;
+}
+
+static bool kvm_runs(struct qemu_driver *d, char *why, size_t n)
 {
     char firmware[64];
-    char *const argv[] = {(char *)qemu,
+    char *const argv[] = {d->qemu,
                           "-accel",
                           "kvm",
                           "-M",
@@ -126,27 +143,27 @@ static bool kvm_runs(int dir, const char *qemu, char *why, size_t n)
                           "-bios",
                           firmware,
                           NULL};
+    gid_t group;
     int rc;
 
-    if (access("/dev/kvm", R_OK | W_OK) != 0) {
+    if (!qemu_kvm_group(&d->users, &group)) {
         snprintf(why, n, "/dev/kvm: %s", strerror(errno));
         return false;
     }
-    snprintf(firmware, sizeof firmware, "/proc/%d/fd/%d/" FIRMWARE, getpid(), dir);
-    if (!write_firmware(dir)) {
+    snprintf(firmware, sizeof firmware, "/proc/%d/fd/%d/" FIRMWARE, getpid(), d->dir);
+    if (!write_firmware(d->dir)) {
         snprintf(why, n, "can not write the probe: %s", strerror(errno));
         return false;
     }
     rc = run(argv, PROBE_MS);
-    unlinkat(dir, FIRMWARE, 0);
+    unlinkat(d->dir, FIRMWARE, 0);
     if (rc != PROBE_EXIT)
         snprintf(why, n, "a guest under KVM hung or failed");
     return rc == PROBE_EXIT;
 }
 
 /* The cache is one line: boot id, accelerator, path of QEMU. */
-void qemu_accel(int dir, const char *qemu, const uint8_t boot[16], char accel[8], char *why,
-                size_t n)
+void qemu_accel(struct qemu_driver *d, char *why, size_t n)
 {
     char text[BX_PATH_LEN_MAX + 64], line[BX_PATH_LEN_MAX + 64], uuid[BX_UUID_TEXT];
     static const char *const known[] = {"kvm", "tcg"};
@@ -155,26 +172,26 @@ void qemu_accel(int dir, const char *qemu, const uint8_t boot[16], char accel[8]
     int fd, len;
 
     why[0] = '\0';
-    bx_uuid_format(boot, uuid);
-    fd = openat(dir, CACHE, O_RDONLY | O_CLOEXEC);
+    bx_uuid_format(d->boot, uuid);
+    fd = openat(d->dir, CACHE, O_RDONLY | O_CLOEXEC);
     if (fd >= 0) {
         got = read(fd, text, sizeof text - 1);
         close(fd);
     }
     text[got > 0 ? got : 0] = '\0';
     for (i = 0; i < 2; i++) {
-        snprintf(line, sizeof line, "%s %s %s\n", uuid, known[i], qemu);
+        snprintf(line, sizeof line, "%s %s %s\n", uuid, known[i], d->qemu);
         if (strcmp(line, text) == 0) {
-            snprintf(accel, 8, "%s", known[i]);
+            snprintf(d->accel, sizeof d->accel, "%s", known[i]);
             return;
         }
     }
-    snprintf(accel, 8, "%s", kvm_runs(dir, qemu, why, n) ? "kvm" : "tcg");
-    len = snprintf(line, sizeof line, "%s %s %s\n", uuid, accel, qemu);
-    fd = openat(dir, CACHE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    snprintf(d->accel, sizeof d->accel, "%s", kvm_runs(d, why, n) ? "kvm" : "tcg");
+    len = snprintf(line, sizeof line, "%s %s %s\n", uuid, d->accel, d->qemu);
+    fd = openat(d->dir, CACHE, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return; /* it is probed again next time */
     if (write(fd, line, (size_t)len) != len)
-        unlinkat(dir, CACHE, 0);
+        unlinkat(d->dir, CACHE, 0);
     close(fd);
 }

@@ -151,6 +151,7 @@ void qemu_driver_unref(struct qemu_driver *d)
     if (--d->refs > 0)
         return;
     bx_map_close(&d->vms);
+    qemu_users_close(&d->users);
     if (d->dir >= 0)
         close(d->dir);
     bx_free(d->path);
@@ -165,7 +166,8 @@ static int open_dir(struct qemu_driver *d, struct bx_err *err)
     if (mkdir(d->path, 0700) != 0 && errno != EEXIST)
         return bx_err_set(err, BX_IO, "can not create %s: %s", d->path, strerror(errno));
     d->dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (d->dir < 0)
+    /* A VM's user may pass it. */
+    if (d->dir < 0 || (d->users.n > 0 && fchmod(d->dir, 0711) != 0))
         return bx_err_set(err, BX_IO, "can not open %s: %s", d->path, strerror(errno));
     return vm_boot_id(d->boot, err);
 }
@@ -177,7 +179,9 @@ static void choose_accel(struct qemu_driver *d, const char *wanted)
     if (wanted != NULL)
         snprintf(d->accel, sizeof d->accel, "%s", wanted);
     else
-        qemu_accel(d->dir, d->qemu, d->boot, d->accel, why, sizeof why);
+        qemu_accel(d, why, sizeof why);
+    if (strcmp(d->accel, "kvm") == 0)
+        (void)qemu_kvm_group(&d->users, &d->kvm); /* without access QEMU says so */
     if (why[0] != '\0')
         qemu_log(d, 4, "guests run under TCG, which is slow: %s", why);
 }
@@ -204,7 +208,9 @@ int qemu_driver_create(struct bx_driver **out, const struct qemu_driver_options 
     d->log = o->log;
     d->log_ctx = o->log_ctx;
     d->dir = -1;
-    rc = open_dir(d, err);
+    rc = qemu_users_open(&d->users, o->first_user, o->last_user, err);
+    if (rc == BX_OK)
+        rc = open_dir(d, err);
     if (rc == BX_OK) {
         choose_accel(d, o->accel);
         rc = qemu_scan(d, err);

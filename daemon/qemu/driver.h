@@ -9,6 +9,7 @@
 
 #include "node/ports.h"
 
+#include <sys/types.h>
 #include <uv.h>
 
 struct qemu_driver_options {
@@ -19,6 +20,7 @@ struct qemu_driver_options {
     const char *accel; /* "kvm", "tcg"; NULL: probe */
     /* Directories of kernels and initial ramdisks, absolute, separated by colons. */
     const char *boot_dirs;
+    uid_t first_user, last_user; /* QEMU runs as one of these; 0: as this process */
     uint64_t node;
     uint32_t grace_ms; /* of a shim that gets SIGTERM; 0: 60 s */
     /* A line for the log; level as in syslog. May be NULL. */
@@ -32,7 +34,7 @@ bool qemu_driver_usable(const char *qemu, char *why, size_t n);
 
 /* Adopt the runs under dir and learn which ended. Probing the accelerator may take 2 s, once per
  * boot: the answer is kept beside dir. Strings are copied.
- * BX_OK, BX_INVALID, BX_IO, BX_NO_MEMORY. */
+ * BX_OK, BX_INVALID, BX_DENIED (users, but not root), BX_IO, BX_NO_MEMORY. */
 int qemu_driver_create(struct bx_driver **d, const struct qemu_driver_options *o,
                        struct bx_err *err);
 /* VMs keep running. No observation comes after this. The memory is freed when the loop has closed

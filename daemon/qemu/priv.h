@@ -5,6 +5,7 @@
 #include "mem/arena.h"
 #include "mem/map.h"
 #include "qemu/driver.h"
+#include "qemu/user.h"
 #include "qemu/vm.h"
 
 #define QEMU_ARGS_MAX 64u
@@ -28,6 +29,8 @@ struct qemu_driver {
     int dir;
     void (*log)(void *ctx, int level, const char *text);
     void *log_ctx;
+    struct qemu_users users;
+    gid_t kvm; /* the group that QEMU needs for /dev/kvm; 0: none */
     struct bx_map vms;
     struct qemu_shim *shims;
     unsigned refs; /* VMs and shims whose memory is in use, and the owner */
@@ -59,7 +62,9 @@ int qemu_args(const char *qemu, const char *accel, const struct bx_vm_config *c,
 
 /* accel.c: set accel to kvm or tcg; cached in ../accel of dir for this boot. why tells why KVM is
  * not used, or is empty. */
-void qemu_accel(int dir, const char *qemu, const uint8_t boot[16], char accel[8], char *why,
-                size_t n);
+void qemu_accel(struct qemu_driver *d, char *why, size_t n);
+/* Whether QEMU may use /dev/kvm, and the group that its user has to be in for that; 0: none. False
+ * with errno. */
+bool qemu_kvm_group(const struct qemu_users *users, gid_t *group);
 
 #endif

@@ -17,6 +17,14 @@
 
 #define DELETED ".deleted"
 
+static void remove_dir(struct qemu_driver *d, const char *name, int dir)
+{
+    if (unlinkat(d->dir, name, AT_REMOVEDIR) == 0)
+        qemu_users_release(&d->users, dir);
+    else if (errno != ENOTEMPTY && errno != EEXIST) /* it holds disk.raw */
+        qemu_log(d, 4, "VM %s: can not remove its directory: %s", name, strerror(errno));
+}
+
 void qemu_vm_remove_files(struct qemu_vm *v)
 {
     static const char *const files[] = {
@@ -37,9 +45,7 @@ void qemu_vm_remove_files(struct qemu_vm *v)
     for (i = 0; i < sizeof files / sizeof files[0]; i++)
         unlinkat(v->dir, files[i], 0);
     close(lock);
-    /* Not empty: it holds disk.raw. */
-    if (unlinkat(v->d->dir, v->text, AT_REMOVEDIR) != 0 && errno != ENOTEMPTY && errno != EEXIST)
-        qemu_log(v->d, 4, "VM %s: can not remove its directory: %s", v->text, strerror(errno));
+    remove_dir(v->d, v->text, v->dir);
 }
 
 /* ---- disks ---- */
@@ -93,7 +99,7 @@ void qemu_driver_remove(struct bx_driver *base, const uint8_t vm[16])
         qemu_log(d, 4, "VM %s: can not remove its disk: %s", text, strerror(errno));
     if (qemu_vm_find(d, vm) == NULL) { /* else the rest is removed when the run is forgotten */
         unlinkat(dir, VM_FILE_LOCK, 0);
-        unlinkat(d->dir, text, AT_REMOVEDIR);
+        remove_dir(d, text, dir);
     }
     close(lock);
     close(dir);

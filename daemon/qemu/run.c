@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "mem/alloc.h"
+#include "vmdir/file.h"
 
 #define TRIES_FAST 200u /* every 10 ms, then every half second */
 
@@ -88,7 +89,7 @@ void qemu_vm_observe(struct qemu_vm *v, enum bx_observed to, bool failed, const 
 
 static bool first_line(int dir, char *out, size_t n)
 {
-    int fd = openat(dir, VM_FILE_SHIM_LOG, O_RDONLY | O_CLOEXEC);
+    int fd = vm_file_open(dir, VM_FILE_SHIM_LOG, O_RDONLY);
     ssize_t got = fd < 0 ? -1 : read(fd, out, n - 1);
 
     if (fd >= 0)
@@ -249,6 +250,15 @@ static void take_over(struct qemu_vm *v, int fd)
     socklen_t n = sizeof c;
     uv_pipe_t *p = bx_calloc(1, sizeof *p);
 
+    /* A socket that QEMU has put there, which may own the directory, is not the shim's. */
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) != 0 || c.uid != geteuid()) {
+        if (v->tries == 0)
+            qemu_log(v->d, 3, "VM %s: %s is not that of its supervisor (blixard-vm)", v->text,
+                     VM_FILE_SHIM_SOCKET);
+        bx_free(p);
+        close(fd);
+        return;
+    }
     if (p == NULL || uv_pipe_init(v->d->loop, p, 0) != 0) {
         bx_free(p);
         close(fd);
@@ -257,7 +267,7 @@ static void take_over(struct qemu_vm *v, int fd)
     v->d->refs++;
     p->data = v;
     v->pipe = p;
-    if (v->pidfd < 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) == 0)
+    if (v->pidfd < 0)
         v->pidfd = pidfd_open(c.pid, 0);
     v->lines = (struct qmp_lines){.buf = v->buf, .cap = sizeof v->buf};
     if (uv_pipe_open(p, fd) != 0) {

@@ -48,6 +48,7 @@ static int scan_entry(struct qemu_driver *d, const char *name)
     v = qemu_vm_add(d, id, 0, false);
     if (v == NULL)
         return BX_NO_MEMORY;
+    qemu_users_note(&d->users, v->dir);
     rc = v->dir < 0 ? BX_IO : vm_lock_take(v->dir, &lock, &err);
     if (rc == BX_CONFLICT) {
         adopt(v);

@@ -6,6 +6,7 @@
 #include "qemu/priv.h"
 
 #include "mem/alloc.h"
+#include "vmdir/file.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -83,9 +84,11 @@ static int spawn(struct qemu_vm *v, char **args, const int fds[VM_FD_END], struc
     return BX_OK;
 }
 
-static int spawn_args(struct qemu_vm *v, char **qemu, int fds[VM_FD_END], struct bx_err *err)
+static int spawn_args(struct qemu_vm *v, char **qemu, int fds[VM_FD_END], uid_t uid,
+                      struct bx_err *err)
 {
     char node[24], epoch[24], grace[16], *args[SHIM_ARGS_MAX], path[BX_PATH_LEN_MAX];
+    char user[16], group[16];
     size_t n = 0, i;
     int rc;
 
@@ -108,12 +111,20 @@ static int spawn_args(struct qemu_vm *v, char **qemu, int fds[VM_FD_END], struct
         args[n++] = "--kernel";
     if (fds[VM_FD_INITRD] >= 0)
         args[n++] = "--initrd";
+    if (uid != 0) {
+        snprintf(user, sizeof user, "%u", (unsigned)uid);
+        snprintf(group, sizeof group, "%u", (unsigned)v->d->kvm);
+        args[n++] = "--user";
+        args[n++] = user;
+        args[n++] = "--group";
+        args[n++] = group;
+    }
     args[n++] = "--";
     for (i = 0; qemu[i] != NULL; i++)
         args[n++] = qemu[i];
     args[n] = NULL;
     assert(n < SHIM_ARGS_MAX);
-    fds[2] = openat(v->dir, VM_FILE_SHIM_LOG, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fds[2] = vm_file_create(v->dir, VM_FILE_SHIM_LOG);
     if (fds[2] < 0)
         return bx_err_set(err, BX_IO, "can not create %s: %s", VM_FILE_SHIM_LOG, strerror(errno));
     rc = spawn(v, args, fds, err);
@@ -135,21 +146,34 @@ static int open_files(const struct qemu_driver *d, const struct bx_vm_config *c,
     return rc;
 }
 
-static int make_disk(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err *err)
+/* Extended, never truncated: a smaller size must not lose data. A file that QEMU has put there, as
+ * the owner of the directory, is not touched when it is more than a file of its own. */
+static int prepare_disk(int fd, uid_t uid, uint64_t size)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return -1;
+    errno = EPERM;
+    if (!S_ISREG(st.st_mode) || st.st_nlink > 1)
+        return -1;
+    if (uid != 0 && st.st_uid != uid && fchown(fd, uid, (gid_t)uid) != 0)
+        return -1;
+    return (uint64_t)st.st_size < size ? ftruncate(fd, (off_t)size) : 0;
+}
+
+static int make_disk(struct qemu_vm *v, const struct bx_vm_config *c, uid_t uid, struct bx_err *err)
 {
     const char *name = c->disk_ephemeral ? VM_FILE_SCRATCH : VM_FILE_DISK;
-    struct stat st;
     int fd, rc = BX_OK;
 
     if (c->disk_gib == 0)
         return BX_OK;
-    fd = openat(v->dir, name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    fd = openat(v->dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (fd < 0)
         return bx_err_set(err, BX_IO, "can not create %s: %s", name, strerror(errno));
-    /* Extended, never truncated: a smaller size must not lose data. */
-    if (fstat(fd, &st) != 0 || ((uint64_t)st.st_size < c->disk_gib << 30 &&
-                                ftruncate(fd, (off_t)(c->disk_gib << 30)) != 0))
-        rc = bx_err_set(err, BX_IO, "can not resize %s: %s", name, strerror(errno));
+    if (prepare_disk(fd, uid, c->disk_gib << 30) != 0)
+        rc = bx_err_set(err, BX_IO, "can not prepare %s: %s", name, strerror(errno));
     close(fd);
     return rc;
 }
@@ -167,7 +191,7 @@ static int write_spec(struct qemu_vm *v, const struct bx_vm_config *c, char **co
                   "epoch", (json_int_t)v->epoch, "node", (json_int_t)v->d->node, "kernel",
                   c->kernel.n == 0 ? "" : c->kernel.p, (size_t)c->kernel.n, "initrd",
                   c->initrd.n == 0 ? "" : c->initrd.p, (size_t)c->initrd.n, "command", list);
-    fd = openat(v->dir, VM_FILE_SPEC, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fd = vm_file_create(v->dir, VM_FILE_SPEC);
     rc = o == NULL || fd < 0 ? -1 : json_dumpfd(o, fd, JSON_INDENT(2));
     if (fd >= 0)
         close(fd);
@@ -182,6 +206,7 @@ static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err 
     int fds[VM_FD_END] = {-1, -1, -1, -1, -1, -1, -1}, rc;
     char *command[QEMU_ARGS_MAX];
     struct bx_arena arena = {0};
+    uid_t uid = 0;
     size_t i;
 
     rc = vm_lock_take(v->dir, &fds[VM_FD_LOCK], err);
@@ -191,13 +216,15 @@ static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err 
         unlinkat(v->dir, stale[i], 0);
     rc = open_files(v->d, c, fds, err);
     if (rc == BX_OK)
+        rc = qemu_users_take(&v->d->users, v->dir, &uid, err);
+    if (rc == BX_OK)
         rc = qemu_args(v->d->qemu, v->d->accel, c, &arena, command, err);
     if (rc == BX_OK)
-        rc = make_disk(v, c, err);
+        rc = make_disk(v, c, uid, err);
     if (rc == BX_OK && write_spec(v, c, command) != 0)
         rc = bx_err_set(err, BX_IO, "can not write %s: %s", VM_FILE_SPEC, strerror(errno));
     if (rc == BX_OK)
-        rc = spawn_args(v, command, fds, err);
+        rc = spawn_args(v, command, fds, uid, err);
     bx_arena_close(&arena);
     /* The shim has its own copies now, and with one of them the lock. */
     for (i = VM_FD_LOCK; i < VM_FD_END; i++)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,13 +43,26 @@ _Noreturn static void give_up(const char *what)
     _exit(127);
 }
 
+/* From here on nothing that is executed gets rights, by its mode or otherwise. */
+static bool become_user(const struct shim *s)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
+        return false;
+    if (s->user == 0)
+        return true;
+    return setgroups(s->group == 0 ? 0 : 1, &s->group) == 0 &&
+           setresgid(s->user, s->user, s->user) == 0 && setresuid(s->user, s->user, s->user) == 0;
+}
+
 _Noreturn static void child(const struct shim *s, const struct pipes *p, pid_t parent)
 {
     sigset_t none;
     char go;
     int null;
 
-    /* PDEATHSIG is not sent for a parent that died before it was set. */
+    if (!become_user(s))
+        give_up("QEMU as its user");
+    /* After the user, whose change clears it. It is not sent for a parent that died before. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
         _exit(127);
     close(p->gate[1]);

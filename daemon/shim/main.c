@@ -11,7 +11,7 @@
 
 static const char usage[] =
     "usage: blixard-vm --dir DIR --vm UUID --node ID --epoch N [--grace MS] [--kernel] [--initrd]\n"
-    "                  -- QEMU ARGUMENTS...\n"
+    "                  [--user UID [--group GID]] -- QEMU ARGUMENTS...\n"
     "Runs one virtual machine in DIR and reports its state on DIR/shim.sock.\n"
     "blixardd starts it; it is not meant to be started by hand.\n";
 
@@ -19,7 +19,8 @@ static const struct option options[] = {
     {"dir", required_argument, NULL, 'd'},   {"vm", required_argument, NULL, 'v'},
     {"node", required_argument, NULL, 'n'},  {"epoch", required_argument, NULL, 'e'},
     {"grace", required_argument, NULL, 'g'}, {"kernel", no_argument, NULL, 'k'},
-    {"initrd", no_argument, NULL, 'i'},      {"help", no_argument, NULL, 'h'},
+    {"initrd", no_argument, NULL, 'i'},      {"user", required_argument, NULL, 'u'},
+    {"group", required_argument, NULL, 'G'}, {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},     {NULL, 0, NULL, 0},
 };
 
@@ -38,6 +39,15 @@ _Noreturn static void misuse(const char *what)
 {
     fprintf(stderr, "error: %s\nhint: blixard-vm --help\n", what);
     exit(2);
+}
+
+static uint32_t parse_id(const char *text)
+{
+    uint64_t v;
+
+    if (!parse_number(text, UINT32_MAX - 1, &v))
+        misuse("--user and --group take numbers");
+    return (uint32_t)v;
 }
 
 static void parse(struct shim *s, int argc, char **argv)
@@ -70,6 +80,12 @@ static void parse(struct shim *s, int argc, char **argv)
             break;
         case 'i':
             s->initrd = VM_FD_INITRD;
+            break;
+        case 'u':
+            s->user = parse_id(optarg);
+            break;
+        case 'G':
+            s->group = parse_id(optarg);
             break;
         case 'h':
             fputs(usage, stdout);

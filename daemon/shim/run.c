@@ -1,5 +1,6 @@
 /* The poll loop: QEMU's monitor, its output, its end, the control socket, deadlines. */
 #include "shim/shim.h"
+#include "vmdir/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +79,7 @@ static void on_qmp(struct shim *s)
     }
     if (s->qmp.phase == QMP_READY && s->ready_by != 0) {
         s->ready_by = 0;
-        fd = openat(s->dir, VM_FILE_READY, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        fd = vm_file_create(s->dir, VM_FILE_READY);
         if (fd >= 0) /* without it a daemon that is restarted says STARTING for a moment */
             close(fd);
         enter(s, BX_OBSERVED_RUNNING);

@@ -46,6 +46,8 @@ struct shim {
     const char *dir_path;
     char **command; /* of QEMU, NULL-terminated */
     uint32_t grace_ms;
+    uid_t user;         /* that QEMU runs as, in the group of the same number; 0: as this process */
+    gid_t group;        /* one more of its groups; 0: none */
     int kernel, initrd; /* files, then sealed copies of them; -1: not given */
     int lock;
 

@@ -1,5 +1,7 @@
 #include "vmdir/log.h"
 
+#include "vmdir/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,7 +18,7 @@ static int begin(struct vm_log *l)
 {
     struct stat st;
 
-    l->fd = openat(l->dir, l->name, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    l->fd = vm_file_open(l->dir, l->name, O_WRONLY | O_CREAT | O_APPEND);
     if (l->fd < 0 || fstat(l->fd, &st) != 0)
         return -1;
     l->size = (uint64_t)st.st_size;
@@ -96,7 +98,7 @@ static int tail_of(int dir, const char *name, size_t max, struct bx_buf *out)
     size_t want;
     int fd;
 
-    fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    fd = vm_file_open(dir, name, O_RDONLY);
     if (fd < 0)
         return errno == ENOENT ? BX_NOT_FOUND : BX_IO;
     if (fstat(fd, &st) != 0) {
@@ -122,7 +124,7 @@ int vm_log_tail(int dir, const char *name, size_t max, struct bx_buf *out, struc
     size_t size;
     int rc;
 
-    if (fstatat(dir, name, &st, 0) != 0)
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return bx_err_set(err, errno == ENOENT ? BX_NOT_FOUND : BX_IO, "no %s: %s", name,
                           strerror(errno));
     size = (size_t)st.st_size;

@@ -1,5 +1,7 @@
 #include "vmdir/record.h"
 
+#include "vmdir/file.h"
+
 #include "codec/flat.h"
 #include "codec/header.h"
 
@@ -56,7 +58,7 @@ int vm_record_write(int dir, const char *name, struct vm_record *r, struct bx_er
     n += BX_HEADER_SIZE;
 
     snprintf(beside, sizeof beside, "%s.new", name);
-    fd = openat(dir, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    fd = vm_file_create(dir, beside);
     if (fd < 0)
         return io(err, beside, "create");
     errno = ENOSPC;
@@ -80,7 +82,7 @@ int vm_record_read(int dir, const char *name, struct vm_record *r, struct bx_err
     ssize_t n;
     int fd, rc;
 
-    fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    fd = vm_file_open(dir, name, O_RDONLY);
     if (fd < 0 && errno == ENOENT)
         return bx_err_set(err, BX_NOT_FOUND, "no %s", name);
     if (fd < 0)
@@ -115,7 +117,7 @@ int vm_lock_confirm(int dir, int fd, struct bx_err *err)
             return bx_err_set(err, BX_CONFLICT, "an earlier run of this VM still holds its lock");
         return io(err, VM_FILE_LOCK, "lock");
     }
-    if (fstat(fd, &mine) != 0 || fstatat(dir, VM_FILE_LOCK, &named, 0) != 0)
+    if (fstat(fd, &mine) != 0 || fstatat(dir, VM_FILE_LOCK, &named, AT_SYMLINK_NOFOLLOW) != 0)
         return io(err, VM_FILE_LOCK, "stat");
     if (mine.st_ino != named.st_ino || mine.st_dev != named.st_dev)
         return bx_err_set(err, BX_CONFLICT, "the lock file was replaced meanwhile");
@@ -126,7 +128,7 @@ int vm_lock_take(int dir, int *fd, struct bx_err *err)
 {
     int rc;
 
-    *fd = openat(dir, VM_FILE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    *fd = vm_file_open(dir, VM_FILE_LOCK, O_RDWR | O_CREAT);
     if (*fd < 0)
         return io(err, VM_FILE_LOCK, "open");
     rc = vm_lock_confirm(dir, *fd, err);

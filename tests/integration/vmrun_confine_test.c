@@ -169,6 +169,157 @@ TEST(a_guest_has_sealed_copies_of_kernel_and_ramdisk)
     end(w);
 }
 
+/* ---- whom QEMU runs as ---- */
+
+/* The numbers of a line of /proc/PID/status, with single spaces. */
+static void status_of(pid_t pid, const char *key, char out[128])
+{
+    char path[64], line[256], *save = NULL;
+    size_t n = strlen(key), at = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    f = fopen(path, "r");
+    assert_non_null(f);
+    out[0] = '\0';
+    while (fgets(line, sizeof line, f) != NULL) {
+        if (strncmp(line, key, n) != 0 || line[n] != ':')
+            continue;
+        for (const char *p = strtok_r(line + n + 1, " \t\n", &save); p != NULL;
+             p = strtok_r(NULL, " \t\n", &save))
+            at += (size_t)snprintf(out + at, 128 - at, "%s%s", at == 0 ? "" : " ", p);
+    }
+    fclose(f);
+}
+
+static void status_is(pid_t pid, const char *key, const char *want)
+{
+    char got[128];
+
+    status_of(pid, key, got);
+    if (strcmp(got, want) != 0)
+        fail_msg("%s is \"%s\" and not \"%s\"", key, got, want);
+}
+
+static void owned_by(const struct world *w, const char *name, uid_t uid, mode_t mode)
+{
+    char path[160];
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s/%s%s%s", w->vms, vm1_text, name[0] == '\0' ? "" : "/", name);
+    assert_int_equal(lstat(path, &st), 0);
+    assert_int_equal(st.st_uid, uid);
+    assert_int_equal(st.st_gid, uid);
+    assert_int_equal(st.st_mode & 07777, mode);
+}
+
+TEST(under_root_qemu_has_a_user_of_its_own_and_no_rights)
+{
+    struct world *w = *state;
+    struct stat st;
+    pid_t pid;
+
+    if (geteuid() != 0)
+        skip();
+    vmrun_driver_open(w);
+    start_with_disk(w);
+    pid = vmrun_qemu_pid(w);
+    status_is(pid, "Uid", "61300 61300 61300 61300");
+    status_is(pid, "Gid", "61300 61300 61300 61300");
+    status_is(pid, "Groups", "");
+    status_is(pid, "NoNewPrivs", "1");
+    status_is(pid, "CapPrm", "0000000000000000");
+    status_is(pid, "CapEff", "0000000000000000");
+    assert_int_equal(stat(w->vms, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0711);
+    owned_by(w, "", FIRST_USER, 0700);
+    owned_by(w, VM_FILE_DISK, FIRST_USER, 0600);
+    owned_by(w, VM_FILE_LOCK, 0, 0600);
+    owned_by(w, VM_FILE_CONSOLE, 0, 0600);
+    owned_by(w, VM_FILE_RECORD, 0, 0600);
+    vmrun_until(w, vmrun_guest_is_up, "the guest's line on the console");
+    end(w);
+}
+
+/* A change of the user clears the request to die with the parent. */
+TEST(under_root_qemu_dies_with_its_shim)
+{
+    struct world *w = *state;
+    pid_t pid;
+
+    if (geteuid() != 0)
+        skip();
+    vmrun_driver_open(w);
+    start_with_disk(w);
+    pid = vmrun_qemu_pid(w);
+    status_is(pid, "Uid", "61300 61300 61300 61300");
+    kill(vmrun_parent_of(pid), SIGKILL);
+    vmrun_wait_dead(pid);
+    vmrun_until(w, vmrun_is_exited, "EXITED after the shim died");
+    end(w);
+}
+
+/* A disk of an earlier version belongs to root. */
+TEST(a_disk_of_root_goes_to_the_user_of_its_vm)
+{
+    struct world *w = *state;
+    char path[160];
+    int fd;
+
+    if (geteuid() != 0)
+        skip();
+    vmrun_driver_open(w);
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/%s/" VM_FILE_DISK, w->vms, vm1_text);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "data", 4), 4);
+    close(fd);
+    start_with_disk(w);
+    owned_by(w, VM_FILE_DISK, FIRST_USER, 0600);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(read(fd, path, 4), 4);
+    assert_memory_equal(path, "data", 4);
+    close(fd);
+    end(w);
+}
+
+/* QEMU owns the directory: a link in the place of its disk leads root nowhere. */
+TEST(a_link_in_the_place_of_a_disk_is_refused)
+{
+    struct world *w = *state;
+    struct bx_vm_config c = {.name = bx_str("x"), .vcpus = 1, .memory_mib = 96, .disk_gib = 1};
+    struct bx_run run = {.epoch = 1, .node = 1, .config = &c};
+    char path[160], other[96];
+    struct stat st;
+    int fd;
+
+    snprintf(other, sizeof other, "%s/other", w->boot);
+    fd = open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    close(fd);
+    vmrun_driver_open(w);
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/%s/" VM_FILE_DISK, w->vms, vm1_text);
+    for (int hard = 0; hard < 2; hard++) {
+        assert_int_equal(hard ? link(other, path) : symlink(other, path), 0);
+        memcpy(run.vm, vm1, 16);
+        w->observed = BX_OBSERVED_ABSENT;
+        w->d->ops->start(w->d, &run);
+        vmrun_until(w, vmrun_is_exited, "EXITED");
+        assert_true(w->failed);
+        assert_non_null(strstr(w->message, VM_FILE_DISK));
+        w->d->ops->forget(w->d, vm1);
+        assert_int_equal(stat(other, &st), 0);
+        assert_int_equal(st.st_size, 0);
+        assert_int_equal(st.st_uid, geteuid());
+        assert_int_equal(unlink(path), 0);
+    }
+    *strrchr(path, '/') = '\0';
+    assert_int_equal(rmdir(path), 0);
+    vmrun_driver_close(w);
+}
+
 int main(void)
 {
     int rc = vmrun_begin(true);

@@ -43,6 +43,8 @@ void vmrun_driver_open(struct world *w)
                                     .node = 1,
                                     .accel = "tcg",
                                     .boot_dirs = w->boot_dirs,
+                                    .first_user = geteuid() == 0 ? FIRST_USER : 0,
+                                    .last_user = geteuid() == 0 ? FIRST_USER + 9 : 0,
                                     .log = note};
     struct bx_err err;
 

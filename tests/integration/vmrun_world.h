@@ -11,6 +11,7 @@
 #include <sys/types.h>
 
 #define DEADLINE_MS 20000
+#define FIRST_USER 61300 /* of those that QEMU runs as when the test is root */
 
 /* The one VM of every test. */
 static const uint8_t vm1[16] = {1, [6] = 0x40, [8] = 0x80, [15] = 1};

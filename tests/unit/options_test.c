@@ -134,6 +134,26 @@ TEST(directories_of_kernels_are_absolute)
     }
 }
 
+TEST(users_are_a_range_of_numbers)
+{
+    static const char *const wrong[] = {"0-5", "5",    "9-8", "a-b",          "-5",
+                                        "5-",  "5-5x", "5-",  "5-4294967295", "5--9"};
+    struct options o;
+    struct bx_err err;
+    char line[80];
+
+    assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
+    assert_int_equal(o.qemu_user.first, 0);
+    assert_int_equal(parse(&o, &err, "--data /d --name n --qemu-user 100000-165535"), BX_OK);
+    assert_int_equal(o.qemu_user.first, 100000);
+    assert_int_equal(o.qemu_user.last, 165535);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(line, sizeof line, "--data /d --name n --qemu-user=%s", wrong[i]);
+        assert_int_equal(parse(&o, &err, line), BX_INVALID);
+        assert_non_null(strstr(err.msg, "FIRST-LAST"));
+    }
+}
+
 TEST(every_flag_arrives)
 {
     struct options o;
@@ -341,7 +361,7 @@ TEST(a_directory_has_one_daemon)
     snprintf(dir, sizeof dir, "%s/data", top);
     assert_int_equal(data_open(dir, sizeof dir, &first, &err), BX_OK);
     assert_int_equal(stat(dir, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(st.st_mode & 0777, 0711);
     snprintf(again, sizeof again, "%s/./data", top);
     assert_int_equal(data_open(again, sizeof again, &second, &err), BX_CONFLICT);
     assert_int_equal(second, -1);
@@ -352,6 +372,41 @@ TEST(a_directory_has_one_daemon)
     close(second);
     snprintf(dir, sizeof dir, "%s/no/such", top);
     assert_int_equal(data_open(dir, sizeof dir, &first, &err), BX_IO);
+    test_remove_dir(top);
+}
+
+static unsigned mode_after_opening(char *dir, mode_t mode)
+{
+    struct bx_err err = {0};
+    struct stat st;
+    int lock;
+
+    assert_int_equal(chmod(dir, mode), 0);
+    assert_int_equal(data_open(dir, 256, &lock, &err), BX_OK);
+    assert_int_equal(stat(dir, &st), 0);
+    close(lock);
+    return st.st_mode & 0777;
+}
+
+TEST(others_may_pass_the_directory_and_read_nothing)
+{
+    char *top = test_make_dir();
+    char dir[256], path[300];
+    struct stat st;
+    FILE *f;
+
+    snprintf(dir, sizeof dir, "%s", top);
+    snprintf(path, sizeof path, "%s/state.db", top);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fclose(f);
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(mode_after_opening(dir, 0755), 0711);
+    assert_int_equal(mode_after_opening(dir, 0777), 0711);
+    assert_int_equal(mode_after_opening(dir, 0750), 0710);
+    assert_int_equal(mode_after_opening(dir, 0700), 0700);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
     test_remove_dir(top);
 }
 

@@ -101,6 +101,50 @@ TEST(a_damaged_record_is_never_a_record)
     close(fd);
 }
 
+/* QEMU may own the directory: whatever it puts there in the place of a file is not used. */
+TEST(only_files_of_ours_are_opened)
+{
+    static const char *const files[] = {"record", "log"};
+    struct vm_record r = sample();
+    struct vm_log l;
+    struct bx_buf b = {0};
+    struct bx_err err;
+    char other[80];
+    int fd;
+
+    snprintf(other, sizeof other, "%s/other", path);
+    fd = open(other, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, "secret", 6), 6);
+    close(fd);
+    for (int kind = 0; kind < 4; kind++) {
+        for (size_t i = 0; i < 2; i++) {
+            char name[80];
+
+            snprintf(name, sizeof name, "%s/%s", path, files[i]);
+            unlink(name);
+            assert_int_equal(kind == 0   ? symlink("other", name)
+                             : kind == 1 ? link(other, name)
+                             : kind == 2 ? mkfifo(name, 0600)
+                                         : mknod(name, S_IFSOCK | 0600, 0),
+                             0);
+        }
+        assert_int_equal(vm_record_read(dir, "record", &r, &err), BX_IO);
+        assert_int_equal(vm_log_open(&l, dir, "log", 1000, &err), BX_IO);
+        assert_int_equal(vm_log_tail(dir, "log", 100, &b, &err), BX_IO);
+    }
+    bx_buf_release(&b);
+    /* What is written anew takes the place of what was there. */
+    r = sample();
+    unlinkat(dir, "record.new", 0);
+    assert_int_equal(symlinkat("other", dir, "record.new"), 0);
+    assert_int_equal(vm_record_write(dir, "record", &r, &err), BX_OK);
+    assert_int_equal(vm_record_read(dir, "record", &r, &err), BX_OK);
+    fd = open(other, O_RDONLY | O_CLOEXEC);
+    assert_int_equal(lseek(fd, 0, SEEK_END), 6);
+    close(fd);
+    unlink(other);
+}
+
 TEST(a_lock_is_held_once_and_by_its_name)
 {
     struct bx_err err;

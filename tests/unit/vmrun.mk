@@ -20,6 +20,11 @@ tests_unit_qemu_boot_test_SOURCES = tests/unit/qemu_boot_test.c
 tests_unit_qemu_boot_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_qemu_boot_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/qemu_users_test
+tests_unit_qemu_users_test_SOURCES = tests/unit/qemu_users_test.c
+tests_unit_qemu_users_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_qemu_users_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
+
 # Real guests under a real QEMU; skipped where there is none.
 check_PROGRAMS += tests/integration/vmrun_test tests/integration/vmrun_scan_test \
 	tests/integration/vmrun_confine_test
