@@ -16,3 +16,5 @@ libtest_a_SOURCES = tests/lib/testlib.c tests/lib/testlib.h tests/lib/rng.h \
 libtest_a_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -DBX_ALLOC_FAULTS
 
 TEST_LIBS = libtest.a $(LIBCORE_LIBS) $(CMOCKA_LIBS)
+
+EXTRA_DIST += tests/lib/tap.sh
