@@ -206,10 +206,12 @@ void api_on_event(struct api *a, const struct bx_event *e)
 
 void api_on_frame(struct api *a, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n)
 {
-    if (n < 8)
+    struct bx_numbered m;
+
+    if (!bx_frame_numbered(p, n, &m))
         return;
     if (kind == BX_FRAME_QUERY)
-        api_relay_query(a, from, bx_get64(p), p + 8, n - 8);
+        api_relay_query(a, from, m.number, m.p, m.n);
     else
-        api_relay_answer(a, bx_get64(p), p + 8, n - 8);
+        api_relay_answer(a, m.number, m.p, m.n);
 }

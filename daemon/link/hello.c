@@ -131,7 +131,7 @@ static void on_hello(struct link_conn *c, const uint8_t *p, size_t n)
     struct bx_hello h = {0};
     const char *why;
 
-    if (bx_frame_read(&bx_hello_schema, p, n, &h, NULL, NULL) != BX_OK)
+    if (bx_frame_read(BX_FRAME_HELLO, p, n, &h, NULL, NULL) != BX_OK)
         link_conn_malformed(c, "malformed hello");
     else if (h.refuse.n > 0)
         on_refusal(c, h.refuse);
@@ -151,7 +151,7 @@ static void on_join(struct link_conn *c, const uint8_t *p, size_t n)
 {
     struct bx_join j = {0};
 
-    if (bx_frame_read(&bx_join_schema, p, n, &j, NULL, NULL) != BX_OK) {
+    if (bx_frame_read(BX_FRAME_JOIN, p, n, &j, NULL, NULL) != BX_OK) {
         link_conn_malformed(c, "malformed JOIN");
         return;
     }
@@ -165,7 +165,7 @@ static void on_joined(struct link_conn *c, const uint8_t *p, size_t n)
     struct bx_arena arena = {0};
     struct bx_joined a = {0};
 
-    if (bx_frame_read(&bx_joined_schema, p, n, &a, &arena, NULL) == BX_OK) {
+    if (bx_frame_read(BX_FRAME_JOINED, p, n, &a, &arena, NULL) == BX_OK) {
         c->join_done(c->join_ctx, &a, NULL);
         c->join_done = NULL;
     }
@@ -192,6 +192,8 @@ void link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t 
         on_joined(c, p, n);
     else if (!c->up || kind == BX_FRAME_JOIN || kind == BX_FRAME_JOINED)
         link_conn_malformed(c, "unexpected frame");
+    else if ((kind == BX_FRAME_PING || kind == BX_FRAME_PONG) && n > 0)
+        link_conn_malformed(c, "PING or PONG with a payload");
     else if (kind == BX_FRAME_PING)
         pong(c);
     else if (kind != BX_FRAME_PONG)

@@ -87,6 +87,10 @@ int bx_node_join(struct bx_node *n, const struct bx_join *join,
     struct joining *j;
     int rc;
 
+    bx_join_node(join, &c.node);
+    rc = bx_node_info_check(&c.node, err);
+    if (rc != BX_OK)
+        return rc;
     if (!has_room(n, join)) {
         bx_err_set(err, BX_BUSY, "%u nodes hold the log already, and no more can", BX_MEMBERS_MAX);
         bx_err_hint(err, "remove one first: blixardctl node remove NAME");
@@ -101,19 +105,6 @@ int bx_node_join(struct bx_node *n, const struct bx_join *join,
     memcpy(s.session, join->incarnation, 16);
     s.sequence = 1;
     s.floor = 1;
-    c.node = (struct bx_node_info){.name = join->name,
-                                   .address = join->address,
-                                   .api = join->api,
-                                   .datacenter = join->datacenter,
-                                   .zone = join->zone,
-                                   .rack = join->rack,
-                                   .driver = join->driver,
-                                   .vcpus = join->vcpus,
-                                   .memory_mib = join->memory_mib,
-                                   .disk_gib = join->disk_gib,
-                                   .overcommit_vcpus_pct = 100,
-                                   .overcommit_memory_pct = 100,
-                                   .role = join->role};
     s.principal = bx_str("join");
     s.deadline = bx_node_now(n) + JOIN_MS;
     rc = bx_node_submit(n, &s, err);

@@ -184,12 +184,9 @@ static void receive_record(struct bx_node *n, uint64_t from, enum bx_frame kind,
         struct bx_heartbeat heartbeat;
         struct bx_grant grant;
     } u;
-    const struct bx_schema *s = kind == BX_FRAME_HEARTBEAT ? &bx_heartbeat_schema
-                                : kind == BX_FRAME_GRANT   ? &bx_grant_schema
-                                                           : &bx_read_schema;
 
     memset(&u, 0, sizeof u);
-    if (bx_frame_read(s, p, len, &u, &arena, &err) != BX_OK) {
+    if (bx_frame_read(kind, p, len, &u, &arena, &err) != BX_OK) {
         bx_node_log(n, 4, "frame %d of node %llu: %s", (int)kind, (unsigned long long)from,
                     err.msg);
     } else if (kind == BX_FRAME_HEARTBEAT) {

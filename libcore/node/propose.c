@@ -226,33 +226,39 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     return BX_OK;
 }
 
+/* Queue a command that was checked; false: no memory. */
+static bool queue_relayed(struct bx_propose *pr, const uint8_t *p, size_t n)
+{
+    struct bx_proposal *q = bx_pool_acquire(&pr->pool);
+
+    if (q == NULL || bx_buf_append(&q->command, p, n) != BX_OK) {
+        bx_pool_release(&pr->pool, q);
+        return false;
+    }
+    q->foreign = true;
+    enqueue(pr, q);
+    return true;
+}
+
 /* Commands of a follower: checked before they are queued for the log. */
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len)
 {
     struct bx_propose *pr = &n->propose;
-    size_t at = RELAY_HEAD;
-    struct bx_err err;
+    struct bx_numbered m;
+    struct bx_err err = {0};
+    size_t at = 0, used = 0;
 
     if (!bx_raft_is_leader(&n->raft))
         return; /* the follower sends them again to the leader that it learns of */
-    while (at < len && has_room(pr, true)) {
-        struct bx_proposal *q;
-        size_t used;
-
-        if (bx_cmd_check(p + at, len - at, &used, &err) != BX_OK) {
-            bx_node_log(n, 4, "commands relayed by node %llu: %s", (unsigned long long)from,
-                        err.msg);
+    if (!bx_frame_numbered(p, len, &m) || m.number > BX_BATCH_COMMANDS_MAX)
+        bx_err_set(&err, BX_MALFORMED, "no valid number of them");
+    for (uint64_t i = 0; err.code == BX_OK && i < m.number && has_room(pr, true); i++, at += used) {
+        if (bx_cmd_check(m.p + at, m.n - at, &used, &err) != BX_OK ||
+            !queue_relayed(pr, m.p + at, used))
             break;
-        }
-        q = bx_pool_acquire(&pr->pool);
-        if (q == NULL || bx_buf_append(&q->command, p + at, used) != BX_OK) {
-            bx_pool_release(&pr->pool, q);
-            break;
-        }
-        q->foreign = true;
-        enqueue(pr, q);
-        at += used;
     }
+    if (err.code != BX_OK)
+        bx_node_log(n, 4, "commands relayed by node %llu: %s", (unsigned long long)from, err.msg);
     bx_node_wake(n);
 }
 

@@ -253,12 +253,13 @@ void bx_snapshots_close(struct bx_node *n)
 
 void bx_snapshots_on_data(struct bx_node *n, const uint8_t *p, size_t len)
 {
+    struct bx_numbered m;
     struct bx_err err;
     int rc;
 
-    if (len < 8)
+    if (!bx_frame_numbered(p, len, &m))
         return;
-    rc = bx_snap_receive(n->o.disk->fs, bx_get64(p), p + 8, len - 8, &err);
+    rc = bx_snap_receive(n->o.disk->fs, m.number, m.p, m.n, &err);
     if (rc == BX_IO || rc == BX_NO_SPACE)
         bx_node_log(n, 3, "receiving a snapshot: %s", err.msg);
 }

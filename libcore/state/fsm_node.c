@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define TOKENS_MAX 1024u
-#define NODE_ID_MAX (1ull << 62) /* so that the next id fits in a signed SQLite integer */
 #define TOKEN_TTL_MAX_MS (30ull * 24 * 3600 * 1000)
 
 int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
@@ -138,8 +137,8 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
     struct bx_node_row d = {.info = *n};
     int rc = bx_node_info_check(n, c->err);
 
-    if (rc == BX_OK && (n->id == 0 || n->id > NODE_ID_MAX))
-        rc = bx_err_set(c->err, BX_INVALID, "node: id: must be 1 to %llu", NODE_ID_MAX);
+    if (rc == BX_OK && (n->id == 0 || n->id > BX_NODE_ID_MAX))
+        rc = bx_err_set(c->err, BX_INVALID, "node: id: must be 1 to %llu", BX_NODE_ID_MAX);
     if (rc == BX_OK)
         rc = free_for(f, n, c->err);
     if (rc == BX_OK && row == NULL)

@@ -92,19 +92,6 @@ int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema 
     return BX_OK;
 }
 
-int bx_frame_read(const struct bx_schema *s, const uint8_t *p, size_t n, void *obj,
-                  struct bx_arena *arena, struct bx_err *err)
-{
-    struct bx_codec_call call = bx_codec_decoding(BX_CODEC_FLAT, BX_USE_FRAME);
-    int rc = bx_flat_read(s, p, n, obj, arena, NULL, err);
-
-    if (rc == BX_OK)
-        bx_codec_decoded(call, n, n);
-    else
-        bx_codec_failed(call);
-    return rc;
-}
-
 int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n, const void *q,
                        size_t m)
 {
@@ -130,16 +117,4 @@ void bx_frame_end(struct bx_buf *b, enum bx_frame kind)
 {
     bx_header_seal(b->data, (uint16_t)(BX_KIND_FRAME + kind), 1, BX_CODEC_FLAT,
                    (uint32_t)(b->len - BX_HEADER_SIZE));
-}
-
-void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_grant_request *w)
-{
-    memcpy(dst, w->vm, 16);
-    bx_put64(dst + 16, w->epoch);
-}
-
-void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_grant_request *w)
-{
-    memcpy(w->vm, src, 16);
-    w->epoch = bx_get64(src + 16);
 }

@@ -82,7 +82,7 @@ struct bx_join {
     struct bx_str name, address, api, datacenter, zone, rack, driver;
     uint32_t vcpus;
     uint64_t memory_mib, disk_gib;
-    uint8_t role;
+    uint8_t role; /* enum bx_role */
     uint8_t
         incarnation[16]; /* of the attempt: repeating it with the same one gets the same answer */
 };
@@ -100,9 +100,13 @@ extern const struct bx_schema bx_joined_schema;
 /* Append header and record to b. BX_OK or BX_NO_MEMORY. */
 int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s,
                    const void *obj);
-/* Read the payload of a frame that has a schema; parameters and codes as for bx_flat_read. */
-int bx_frame_read(const struct bx_schema *s, const uint8_t *p, size_t n, void *obj,
-                  struct bx_arena *arena, struct bx_err *err);
+/* The schema of a kind's record; NULL if its payload is not one. */
+const struct bx_schema *bx_frame_schema(enum bx_frame kind);
+/* Read the payload of a kind that has a schema, and check every field. Parameters as for
+ * bx_flat_read; BX_MALFORMED also for values that no honest peer sends, and for bytes after the
+ * record. */
+int bx_frame_read(enum bx_frame kind, const uint8_t *p, size_t n, void *obj, struct bx_arena *arena,
+                  struct bx_err *err);
 /* Append a header and a raw payload that consists of two parts. */
 int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size_t n, const void *q,
                        size_t m);
@@ -110,6 +114,16 @@ int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size
  * and end. begin: BX_OK or BX_NO_MEMORY. */
 int bx_frame_begin(struct bx_buf *b);
 void bx_frame_end(struct bx_buf *b, enum bx_frame kind);
+/* The payload of SNAP_DATA, QUERY and ANSWER, which begins with a number. */
+struct bx_numbered {
+    uint64_t number;
+    const uint8_t *p; /* what follows */
+    size_t n;
+};
+/* False: it has no number. */
+bool bx_frame_numbered(const uint8_t *p, size_t n, struct bx_numbered *out);
+/* The node that a JOIN describes, without an id. Views as in the JOIN. */
+void bx_join_node(const struct bx_join *j, struct bx_node_info *out);
 /* Write or read one want. */
 void bx_want_put(uint8_t dst[BX_WANT_SIZE], const struct bx_grant_request *w);
 void bx_want_get(const uint8_t src[BX_WANT_SIZE], struct bx_grant_request *w);

@@ -3,6 +3,7 @@
 #include "codec/header.h"
 #include "model/node.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define ENTRY_HEAD 16u
@@ -167,7 +168,7 @@ static bool get_vote_result(struct cursor *c, struct raft_request_vote_result *m
     m->capacity = (unsigned short)c->f[2];
     m->vote_granted = (c->flags & FLAG_GRANTED) != 0;
     m->pre_vote = (c->flags & FLAG_PRE_VOTE) != 0;
-    return true;
+    return c->f[1] <= USHRT_MAX && c->f[2] <= USHRT_MAX;
 }
 
 static bool get_append_result(struct cursor *c, struct raft_append_entries_result *m)
@@ -180,7 +181,7 @@ static bool get_append_result(struct cursor *c, struct raft_append_entries_resul
     m->last_log_index = c->f[2];
     m->features = (unsigned short)c->f[3];
     m->capacity = (unsigned short)c->f[4];
-    return true;
+    return c->f[3] <= USHRT_MAX && c->f[4] <= USHRT_MAX;
 }
 
 static bool get_timeout_now(struct cursor *c, struct raft_timeout_now *m)
@@ -393,6 +394,18 @@ static int get(struct cursor *c, uint8_t type, uint64_t from, struct raft_messag
     }
 }
 
+/* The type in the first byte, the flags that it may have in the second, zeros. */
+static bool head_ok(const uint8_t *p)
+{
+    static const uint8_t flags[] = {
+        [RAFT_REQUEST_VOTE] = FLAG_DISRUPT | FLAG_PRE_VOTE,
+        [RAFT_REQUEST_VOTE_RESULT] = FLAG_PRE_VOTE | FLAG_GRANTED,
+        [RAFT_TIMEOUT_NOW] = 0,
+    };
+
+    return p[0] < sizeof flags && (p[1] & ~flags[p[0]]) == 0 && bx_get64(p) >> 16 == 0;
+}
+
 int bx_raftmsg_read(const uint8_t *p, size_t len, uint64_t from, const char *address,
                     struct raft_message *out, struct bx_err *err)
 {
@@ -409,7 +422,7 @@ int bx_raftmsg_read(const uint8_t *p, size_t len, uint64_t from, const char *add
     out->type = (enum raft_message_type)p[0];
     out->server_id = from;
     out->server_address = address;
-    rc = get(&c, p[0], from, out);
+    rc = head_ok(p) ? get(&c, p[0], from, out) : BX_MALFORMED;
     if (rc != BX_OK)
         return bx_err_set(err, rc, "Raft message of type %u from node %llu: %s", p[0],
                           (unsigned long long)from,

@@ -1,6 +1,7 @@
 # make fuzz builds the fuzzers, fuzz-check gives each a million inputs, fuzz-smoke 20 s in all.
 FUZZ_FILES = $(libcore_a_SOURCES) $(GOLDEN_SOURCES) $(FUZZ_TARGETS) \
-	tests/lib/testlib.c $(MEMFS) tests/lib/testfsm.c tests/fuzz/entry.c
+	tests/lib/testlib.c $(MEMFS) tests/lib/testfsm.c tests/lib/testcluster.c \
+	tests/lib/testrequest.c tests/lib/testclock.c tests/fuzz/entry.c
 
 fuzz: tests/unit/golden_test
 	@$(MAKE) -f $(top_srcdir)/tests/fuzz/fuzz.mk OUT=fuzzing SRC='$(top_srcdir)' \

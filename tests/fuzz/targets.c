@@ -3,9 +3,14 @@
 #include "codec/header.h"
 #include "log/record.h"
 #include "mem/alloc.h"
+#include "mem/map.h"
 #include "unit/golden.h"
 
 #include <string.h>
+
+#define BODY_HASH 56  /* in a command */
+#define BATCH_HEAD 32 /* before the commands */
+#define RELAY_HEAD 8
 
 const struct fuzz_target fuzz_targets[] = {
     {"head", fuzz_head, "head", false, true, fuzz_reseal_items},
@@ -15,9 +20,10 @@ const struct fuzz_target fuzz_targets[] = {
     {"json", fuzz_json, "json/", false, false, NULL},
     {"lz", fuzz_lz, "lz-", false, false, NULL},
     {"hybrid", fuzz_hybrid, "hybrid-", false, true, fuzz_reseal_items},
-    {"frame", fuzz_frame, "frame-", false, true, fuzz_reseal_items},
+    {"frame", fuzz_frame, "frame-", false, true, fuzz_reseal_commands},
+    {"node", fuzz_node, "frame-", false, true, fuzz_reseal_commands},
     {"raft", fuzz_raft, "raft-", false, false, NULL},
-    {"batch", fuzz_batch, "batch", false, true, fuzz_reseal_items},
+    {"batch", fuzz_batch, "batch", false, true, fuzz_reseal_commands},
     {"request", fuzz_request, "request", false, false, NULL},
     {"wal", fuzz_wal, "wal-file", false, false, fuzz_reseal_wal},
     {"segment", fuzz_segment, "wal-segment", false, true, fuzz_reseal_items},
@@ -101,6 +107,45 @@ void fuzz_reseal_items(uint8_t *p, size_t n)
 {
     for (size_t at = 0, took; (took = reseal(p + at, n - at)) > 0; at += took)
         ;
+}
+
+/* The hash of each command's body, at its place in the command's header. */
+static void rehash(uint8_t *p, size_t n)
+{
+    while (n >= 8) {
+        size_t head = bx_get32(p), body;
+
+        if (head < BODY_HASH + 8 || head % 8 != 0 || head > n - 8)
+            return;
+        body = bx_get32(p + head);
+        if (body % 8 != 0 || body < 8 || body > n - head)
+            return;
+        bx_put64(p + BODY_HASH, bx_hash(p + head, body));
+        p += head + body;
+        n -= head + body;
+    }
+}
+
+void fuzz_reseal_commands(uint8_t *p, size_t n)
+{
+    for (size_t at = 0; n - at >= BX_HEADER_SIZE;) {
+        struct bx_header h;
+        size_t before = 0, took;
+
+        if (bx_header_read(p + at, &h) == BX_OK)
+            before = h.kind == BX_KIND_BATCH                    ? BATCH_HEAD
+                     : h.kind == BX_KIND_FRAME + BX_FRAME_RELAY ? RELAY_HEAD
+                                                                : 0;
+        took = BX_HEADER_SIZE + (size_t)h.length;
+        if (took > n - at)
+            took = n - at;
+        if (before > 0 && took > BX_HEADER_SIZE + before)
+            rehash(p + at + BX_HEADER_SIZE + before, took - BX_HEADER_SIZE - before);
+        took = reseal(p + at, n - at);
+        if (took == 0)
+            return;
+        at += took;
+    }
 }
 
 void fuzz_reseal_wal(uint8_t *p, size_t n)

@@ -6,9 +6,7 @@
 #ifndef FUZZ_TARGETS_H
 #define FUZZ_TARGETS_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "wire/frame.h"
 
 struct fuzz_target {
     const char *name;
@@ -38,9 +36,16 @@ int fuzz_hybrid(const uint8_t *p, size_t n); /* a list of VMs, by its header */
 
 /* ---- targets_wire.c ---- */
 int fuzz_frame(const uint8_t *p, size_t n);
+/* Call f with each frame of a stream until one is refused; the payload is 16-aligned. */
+int fuzz_frames(const uint8_t *p, size_t n,
+                int (*f)(enum bx_frame kind, const uint8_t *p, size_t n));
 int fuzz_raft(const uint8_t *p, size_t n);
 int fuzz_batch(const uint8_t *p, size_t n);
 int fuzz_request(const uint8_t *p, size_t n); /* of a client, to create a VM */
+
+/* ---- targets_node.c ---- */
+int fuzz_node(const uint8_t *p, size_t n);
+void fuzz_node_close(void); /* afterwards */
 
 /* ---- targets_log.c ---- */
 int fuzz_wal(const uint8_t *p, size_t n);     /* what the file of a segment begins with */
@@ -54,6 +59,8 @@ int fuzz_dump(const uint8_t *p, size_t n);     /* a chunk of it */
 uint8_t *fuzz_copy(const uint8_t *p, size_t n);
 /* Items one after the other, each with a header: give each its checksum. */
 void fuzz_reseal_items(uint8_t *p, size_t n);
+/* The same for frames and batches, whose commands contain the hash of their body. */
+void fuzz_reseal_commands(uint8_t *p, size_t n);
 /* The same for a segment of the log, whose records also carry the checksum of the one before. */
 void fuzz_reseal_wal(uint8_t *p, size_t n);
 

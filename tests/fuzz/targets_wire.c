@@ -100,55 +100,117 @@ int fuzz_raft(const uint8_t *p, size_t n)
 
 /* ---- frames ---- */
 
-static const struct bx_schema *const schemas[BX__FRAMES] = {
-    [BX_FRAME_HELLO] = &bx_hello_schema,   [BX_FRAME_READ] = &bx_read_schema,
-    [BX_FRAME_READ_OK] = &bx_read_schema,  [BX_FRAME_HEARTBEAT] = &bx_heartbeat_schema,
-    [BX_FRAME_GRANT] = &bx_grant_schema,   [BX_FRAME_JOIN] = &bx_join_schema,
-    [BX_FRAME_JOINED] = &bx_joined_schema,
-};
-
-static int read_payload(uint16_t kind, const uint8_t *p, size_t n)
+/* What the link and the node make of a record whose fields were checked. */
+static void use_join(const struct bx_join *j)
 {
-    _Alignas(16) uint8_t obj[1024], *src = fuzz_copy(p, n);
-    struct bx_arena arena = {0};
+    struct bx_cmd_header head = {.kind = BX_CMD_MEMBER_JOIN};
+    struct bx_cmd_member_join body = {0};
+    struct bx_buf b = {0};
     uint32_t count;
-    int rc = BX_OK;
 
-    if (schemas[kind] != NULL) {
-        assert(schemas[kind]->size <= sizeof obj);
-        rc = bx_flat_read(schemas[kind], src, n, obj, &arena, NULL, NULL);
-    } else if (kind == BX_FRAME_RAFT) {
-        rc = read_raft(src, n);
-    } else if (kind == BX_FRAME_RELAY && n >= 8) {
-        rc = read_commands(src + 8, n - 8, &count);
+    bx_join_node(j, &body.node);
+    if (bx_node_info_check(&body.node, NULL) == BX_OK) {
+        assert(bx_cmd_encode(&b, &head, &body) == BX_OK);
+        assert(read_commands(b.data, b.len, &count) == BX_OK && count == 1);
     }
+    bx_buf_release(&b);
+}
+
+static void use_runs(struct bx_str runs)
+{
+    volatile uint64_t sum = 0;
+
+    assert(runs.n % BX_WANT_SIZE == 0);
+    for (uint32_t at = 0; at < runs.n; at += BX_WANT_SIZE) {
+        struct bx_grant_request r;
+
+        bx_want_get((const uint8_t *)runs.p + at, &r);
+        sum += r.epoch + r.vm[0];
+    }
+}
+
+static int read_record(enum bx_frame kind, const uint8_t *p, size_t n)
+{
+    union {
+        struct bx_hello hello;
+        struct bx_read read;
+        struct bx_heartbeat heartbeat;
+        struct bx_grant grant;
+        struct bx_join join;
+        struct bx_joined joined;
+    } u;
+    struct bx_arena arena = {0};
+    struct bx_buf again = {0};
+    int rc = bx_frame_read(kind, p, n, &u, &arena, NULL);
+
+    if (rc == BX_OK) {
+        if (kind == BX_FRAME_JOIN)
+            use_join(&u.join);
+        else if (kind == BX_FRAME_HEARTBEAT)
+            use_runs(u.heartbeat.wants);
+        else if (kind == BX_FRAME_GRANT)
+            use_runs(u.grant.granted);
+        assert(bx_frame_write(&again, kind, bx_frame_schema(kind), &u) == BX_OK);
+        assert(again.len <= BX_HEADER_SIZE + n + 64); /* the same, but for fields older or newer */
+    }
+    bx_buf_release(&again);
     bx_arena_close(&arena);
-    bx_free(src);
     return rc;
 }
 
-/* A stream of whole frames. */
-int fuzz_frame(const uint8_t *p, size_t n)
+static int read_payload(enum bx_frame kind, const uint8_t *p, size_t n)
 {
-    uint8_t *src = fuzz_copy(p, n);
-    size_t at = 0;
-    int rc = BX_OK;
+    struct bx_numbered m;
+    uint32_t count;
 
-    while (rc == BX_OK && at < n) {
+    if (bx_frame_schema(kind) != NULL)
+        return read_record(kind, p, n);
+    if (kind == BX_FRAME_RAFT)
+        return read_raft(p, n);
+    if (kind == BX_FRAME_PING || kind == BX_FRAME_PONG)
+        return n == 0 ? BX_OK : BX_MALFORMED;
+    if (!bx_frame_numbered(p, n, &m))
+        return BX_MALFORMED;
+    return kind == BX_FRAME_RELAY ? read_commands(m.p, m.n, &count) : BX_OK;
+}
+
+static int each_frame(const uint8_t *src, size_t n,
+                      int (*f)(enum bx_frame kind, const uint8_t *p, size_t n))
+{
+    int rc = n == 0 ? BX_MALFORMED : BX_OK;
+
+    for (size_t at = 0; rc == BX_OK && at < n;) {
         struct bx_header h;
+        uint8_t *payload;
 
         rc = n - at < BX_HEADER_SIZE ? BX_MALFORMED : bx_header_read(src + at, &h);
         if (rc == BX_OK && (h.kind <= BX_KIND_FRAME || h.kind >= BX_KIND_FRAME + BX__FRAMES))
             rc = BX_MALFORMED;
         if (rc == BX_OK)
             rc = bx_header_check(src + at, n - at, h.kind, 1, &h);
-        if (rc == BX_OK)
-            rc = read_payload((uint16_t)(h.kind - BX_KIND_FRAME), src + at + BX_HEADER_SIZE,
-                              h.length);
+        if (rc != BX_OK)
+            break;
+        payload = fuzz_copy(src + at + BX_HEADER_SIZE, h.length);
+        rc = f((enum bx_frame)(h.kind - BX_KIND_FRAME), payload, h.length);
+        bx_free(payload);
         at += BX_HEADER_SIZE + (size_t)h.length;
     }
+    return rc;
+}
+
+int fuzz_frames(const uint8_t *p, size_t n,
+                int (*f)(enum bx_frame kind, const uint8_t *p, size_t n))
+{
+    uint8_t *src = fuzz_copy(p, n);
+    int rc = each_frame(src, n, f);
+
     bx_free(src);
-    return n == 0 ? BX_MALFORMED : rc;
+    return rc;
+}
+
+int fuzz_frame(const uint8_t *p, size_t n)
+{
+    return fuzz_frames(p, n, read_payload);
 }
 
 /* ---- requests ---- */

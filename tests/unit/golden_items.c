@@ -341,46 +341,49 @@ static int make_request(struct bx_buf *out)
 
 /* ---- between nodes ---- */
 
-static int make_frame(struct bx_buf *out, enum bx_frame kind, const char *name)
-{
-    const struct golden_sample *s = sample(name);
+#define MAKE_FRAME(kind, name)                                                                     \
+    static int make_##kind(struct bx_buf *out)                                                     \
+    {                                                                                              \
+        const struct golden_sample *s = sample(name);                                              \
+        return bx_frame_write(out, BX_FRAME_##kind, s->schema, s->object);                         \
+    }
 
-    return bx_frame_write(out, kind, s->schema, s->object);
-}
-
-static int make_hello(struct bx_buf *out)
-{
-    return make_frame(out, BX_FRAME_HELLO, "hello");
-}
-
-static int make_read(struct bx_buf *out)
-{
-    return make_frame(out, BX_FRAME_READ, "read");
-}
-
-static int make_heartbeat(struct bx_buf *out)
-{
-    return make_frame(out, BX_FRAME_HEARTBEAT, "beat");
-}
-
-static int make_grant(struct bx_buf *out)
-{
-    return make_frame(out, BX_FRAME_GRANT, "grant");
-}
-
-static int make_join(struct bx_buf *out)
-{
-    return make_frame(out, BX_FRAME_JOIN, "join");
-}
-
-static int make_joined(struct bx_buf *out)
-{
-    return make_frame(out, BX_FRAME_JOINED, "joined");
-}
+MAKE_FRAME(HELLO, "hello")
+MAKE_FRAME(READ, "read")
+MAKE_FRAME(HEARTBEAT, "beat")
+MAKE_FRAME(GRANT, "grant")
+MAKE_FRAME(JOIN, "join")
+MAKE_FRAME(JOINED, "joined")
 
 static int make_ping(struct bx_buf *out)
 {
     return bx_frame_write_raw(out, BX_FRAME_PING, NULL, 0, NULL, 0);
+}
+
+static void put_command(struct bx_buf *out, uint16_t kind, const char *name)
+{
+    struct bx_cmd_header head = {
+        .kind = kind, .sequence = kind, .session = {1}, .principal = bx_str("alice")};
+
+    bx_cmd_encode(out, &head, sample(name)->object);
+}
+
+static int make_relay(struct bx_buf *out)
+{
+    int rc = bx_frame_begin(out);
+
+    bx_put64(bx_buf_extend(out, 8), 3);
+    put_command(out, BX_CMD_VM_CREATE, "vm.create");
+    put_command(out, BX_CMD_VM_REPORT, "vm.report");
+    put_command(out, BX_CMD_TOKEN_CREATE, "token.create");
+    bx_frame_end(out, BX_FRAME_RELAY);
+    return rc;
+}
+
+static int make_query(struct bx_buf *out)
+{
+    return bx_frame_write_raw(out, BX_FRAME_QUERY, "\7\0\0\0\0\0\0", 8,
+                              "\x94\0\0\xa8sys.ping\x91\x80", 14);
 }
 
 static int make_snap_data(struct bx_buf *out)
@@ -477,14 +480,16 @@ const struct golden_item golden_items[] = {
     {"dump-3", make_tenant_dump, false}, /* with a kind that dump-2 is older than */
     {"dump-4", make_outcome_dump, false},
     {"request", make_request, false},
-    {"frame-hello", make_hello, false},
+    {"frame-hello", make_HELLO, false},
     {"frame-ping", make_ping, false},
-    {"frame-read", make_read, false},
-    {"frame-beat", make_heartbeat, false},
-    {"frame-grant", make_grant, false},
+    {"frame-read", make_READ, false},
+    {"frame-beat", make_HEARTBEAT, false},
+    {"frame-grant", make_GRANT, false},
     {"frame-snap-data", make_snap_data, false},
-    {"frame-join", make_join, false},
-    {"frame-joined", make_joined, false},
+    {"frame-join", make_JOIN, false},
+    {"frame-joined", make_JOINED, false},
+    {"frame-relay", make_relay, false},
+    {"frame-query", make_query, false},
     {"raft-vote", make_vote_request, false},
     {"raft-vote-result", make_vote_result, false},
     {"raft-append", make_append, false},

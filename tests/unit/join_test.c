@@ -108,6 +108,25 @@ static const struct bx_node_row *row_of(uint64_t id)
 
 /* ---- answers ---- */
 
+/* Whoever calls checks the frame; what it can not know is refused before there is a command. */
+TEST(a_host_that_can_not_be_a_node_is_refused_without_a_command)
+{
+    struct host h = host_of("No_Name");
+    struct bx_err err = {0};
+    uint64_t last;
+
+    open_cluster(1);
+    last = test_member_status(test_member(&w, 1)).last_index;
+    assert_int_equal(ask_member(1, &h, &err), BX_INVALID);
+    assert_non_null(strstr(err.msg, "node name"));
+    snprintf(h.name, sizeof h.name, "big");
+    h.join.memory_mib = UINT64_MAX;
+    assert_int_equal(ask_member(1, &h, &err), BX_INVALID);
+    test_cluster_run(&w, 1000);
+    assert_int_equal(test_member_status(test_member(&w, 1)).last_index, last);
+    test_cluster_close(&w);
+}
+
 TEST(a_host_is_told_its_id_its_cluster_and_every_node)
 {
     struct host h = host_of("new");

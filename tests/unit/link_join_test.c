@@ -22,7 +22,7 @@ static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err 
 
 static void ask(struct host *from, const char *address, struct joined *j)
 {
-    struct bx_join join = {.name = bx_str("newcomer")};
+    struct bx_join join = {.incarnation = {9}, .name = bx_str("newcomer")};
 
     memset(j, 0, sizeof *j);
     link_join(from->link, address, &join, on_joined, j);
@@ -60,7 +60,7 @@ TEST(a_host_joins_and_is_answered)
 TEST(a_join_without_an_answer_ends)
 {
     struct joined j = {0};
-    struct bx_join join = {.name = bx_str("newcomer")};
+    struct bx_join join = {.incarnation = {9}, .name = bx_str("newcomer")};
 
     start_hosts(1, 1);
     free_address(hosts[3].address);
@@ -79,7 +79,7 @@ TEST(a_join_without_an_answer_ends)
 
 TEST(a_stranger_may_ask_once_and_say_nothing_else)
 {
-    struct bx_join join = {.name = bx_str("newcomer")};
+    struct bx_join join = {.incarnation = {9}, .name = bx_str("newcomer")};
     struct bx_buf b = {0}, frame = {0};
     int fd;
 
@@ -97,6 +97,44 @@ TEST(a_stranger_may_ask_once_and_say_nothing_else)
     assert_int_equal(hosts[1].frames, 0);
     bx_buf_release(&b);
     bx_buf_release(&frame);
+    stop_hosts();
+}
+
+static void put_join_of_role(struct bx_buf *b, uint8_t role)
+{
+    struct bx_join join = {.incarnation = {9}, .name = bx_str("newcomer"), .role = role};
+
+    b->len = 0;
+    assert_int_equal(bx_frame_write(b, BX_FRAME_JOIN, &bx_join_schema, &join), BX_OK);
+}
+
+TEST(a_join_with_an_impossible_field_closes_the_connection)
+{
+    struct bx_buf b = {0};
+
+    start_hosts(2, 2);
+    SPIN_UNTIL(is_connected(&hosts[1], 1));
+    put_join_of_role(&b, BX_ROLE_AGENT + 1);
+    assert_closed_for(dial_as(0, 7), b.data, b.len);
+    put_join_of_role(&b, 255);
+    assert_closed_for(dial_as(0, 7), b.data, b.len);
+    assert_int_equal(hosts[1].joins, 0);
+    assert_true(is_connected(&hosts[1], 1));
+    bx_buf_release(&b);
+    stop_hosts();
+}
+
+TEST(a_ping_has_no_payload)
+{
+    struct bx_buf b = {0};
+
+    start_hosts(3, 2);
+    assert_int_equal(bx_frame_write_raw(&b, BX_FRAME_PING, "payload", 8, NULL, 0), BX_OK);
+    assert_closed_for(dial_as(3, 7), b.data, b.len);
+    b.len = 0;
+    assert_int_equal(bx_frame_write_raw(&b, BX_FRAME_PONG, "payload", 8, NULL, 0), BX_OK);
+    assert_closed_for(dial_as(3, 7), b.data, b.len);
+    bx_buf_release(&b);
     stop_hosts();
 }
 

@@ -109,6 +109,30 @@ TEST(votes_that_cannot_be_are_refused)
     }
 }
 
+/* Sixteen bits in the library, sixty-four in the message; and bits that nothing gives a meaning. */
+TEST(numbers_and_flags_that_no_sender_writes_are_refused)
+{
+    struct raft_message vote = {.type = RAFT_REQUEST_VOTE_RESULT,
+                                .request_vote_result = {.term = 9}};
+    struct raft_message appended = {.type = RAFT_APPEND_ENTRIES_RESULT,
+                                    .append_entries_result = {.term = 9}};
+    static const struct {
+        bool append;
+        size_t at; /* of a byte that is changed */
+    } lies[] = {{false, 1}, {false, 2}, {false, 7},     {false, 16 + 2}, {false, 24 + 7},
+                {true, 1},  {true, 5},  {true, 32 + 2}, {true, 40 + 2}};
+
+    for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+        struct bx_buf b = {0};
+
+        assert_int_equal(bx_raftmsg_write(&b, lies[i].append ? &appended : &vote), BX_OK);
+        assert_int_equal(read_exact(b.data, b.len), BX_OK);
+        b.data[lies[i].at] ^= 0x80;
+        assert_int_equal(read_exact(b.data, b.len), BX_MALFORMED);
+        bx_buf_release(&b);
+    }
+}
+
 TEST(a_message_of_an_unknown_type_is_refused)
 {
     struct raft_message m = {.type = RAFT_APPEND_ENTRIES};

@@ -16,3 +16,8 @@ tests_unit_raftmsg_test_LDADD = $(TEST_LIBS)
 tests_unit_raftmsg_install_test_SOURCES = tests/unit/raftmsg_install_test.c $(RAFTMSG_HELP)
 tests_unit_raftmsg_install_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_raftmsg_install_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/frame_test
+tests_unit_frame_test_SOURCES = tests/unit/frame_test.c
+tests_unit_frame_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_frame_test_LDADD = $(TEST_LIBS)
