@@ -245,7 +245,7 @@ TEST(a_beginning_that_became_a_name_is_refused)
 
 TEST(a_node_of_the_name_that_is_not_the_one_meant_stays)
 {
-    struct bx_cmd_node_state down = {2, BX_NODE_DOWN};
+    struct bx_cmd_node_state down = {.id = 2, .state = BX_NODE_DOWN};
     struct bx_cmd_node_remove b = {.node = bx_str("n2"), .id = 1, .confirm_dead = true};
 
     test_fsm_apply(&t, BX_CMD_NODE_STATE, &down);
