@@ -56,6 +56,7 @@ struct worker {
     unsigned i, done, failed;
     struct client client;
     char session[REQUEST_ID_SIZE];
+    bool repeated;     /* a request was sent more than once */
     struct bx_err err; /* of the last request that failed */
 };
 
@@ -109,9 +110,22 @@ static int request(struct worker *w, unsigned vm, uint64_t sequence)
     rc = client_call(&w->client, b->deleting ? "vm.delete" : "vm.create", &p, b->r->timeout_ms,
                      &result, &w->err);
     params_close(&p);
+    w->repeated = w->repeated || w->client.sent > 1 || bx_code_retryable(rc);
     if (rc == BX_OK)
         record_ack(b, vm, name, now_us() - began);
     return rc;
+}
+
+/* The worker's requests are answered: their session need not be kept. */
+static void end_session(struct worker *w)
+{
+    struct params p = {0};
+
+    if (w->repeated || client_interrupted)
+        return;
+    params_str(&p, "request_id", w->session);
+    client_post(&w->client, "sys.done", &p);
+    params_close(&p);
 }
 
 static void *work(void *arg)
@@ -132,6 +146,7 @@ static void *work(void *arg)
         else
             w->failed++;
     }
+    end_session(w);
     return NULL;
 }
 

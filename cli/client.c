@@ -18,6 +18,7 @@
 #define UNREACHABLE_MS 2000 /* no daemon at all is there: waiting longer does not help */
 #define SHARE_MS 1000       /* least time of each of several addresses */
 #define GRACE_MS 2000       /* at the deadline the server's own error says more than ours */
+#define POST_MS 100         /* nobody waits for it */
 #define READ_BYTES (64u << 10)
 
 volatile sig_atomic_t client_interrupted;
@@ -288,6 +289,7 @@ static int exchange(struct client *c, const char *method, const struct params *p
     if (rc != BX_OK)
         return rc;
     write_request(&b, id, method, p, deadline <= now + 1 ? 1 : deadline - now);
+    c->sent++;
     rc = send_all(c, b.data, b.len, deadline, err);
     bx_buf_release(&b);
     if (rc != BX_OK)
@@ -355,7 +357,7 @@ static uint64_t address_deadline(const struct client *c, uint64_t deadline)
     return c->once || c->n == 1 || ms > left ? deadline : now + ms;
 }
 
-static bool mutates(const char *method)
+bool client_mutates(const char *method)
 {
     enum bx_method m = bx_method_find(method, strlen(method));
 
@@ -371,7 +373,7 @@ static int final_error(const struct attempts *a, const struct client *c, const c
         return err->code;
     }
     bx_err_set(err, BX_UNREACHABLE, "no node can be reached: %s", a->failed);
-    if (c->unknown && !mutates(method))
+    if (c->unknown && !client_mutates(method))
         bx_err_hint(err, "the listener does not answer: is it blixardd's API?");
     else if (c->unknown)
         bx_err_hint(err, "the request was sent but not answered: whether it was carried out is not "
@@ -382,6 +384,17 @@ static int final_error(const struct attempts *a, const struct client *c, const c
     return BX_UNREACHABLE;
 }
 
+void client_post(struct client *c, const char *method, const struct params *p)
+{
+    struct bx_buf b = {0};
+
+    if (c->fd < 0)
+        return;
+    write_request(&b, ++c->next_id, method, p, POST_MS);
+    send_all(c, b.data, b.len, client_now() + POST_MS, NULL);
+    bx_buf_release(&b);
+}
+
 int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
                 bx_val *result, struct bx_err *err)
 {
@@ -389,6 +402,7 @@ int client_call(struct client *c, const char *method, const struct params *p, ui
     uint64_t deadline = a.start + timeout_ms;
 
     c->unknown = false;
+    c->sent = 0;
     for (;;) {
         int rc = exchange(c, method, p, address_deadline(c, deadline), result, err);
 

@@ -27,6 +27,7 @@ struct client {
     bool verbose;
     bool once;      /* one attempt on the current connection or address, with all of the time */
     bool unknown;   /* a request of the last call was sent and not answered */
+    unsigned sent;  /* how often the request of the last call was sent */
     char next[256]; /* `after` of the next page of the last list; empty: it is complete */
     /* Called for notifications that arrive before an answer; may be NULL. */
     void (*notify)(void *ctx, struct bx_str method, bx_val value);
@@ -44,6 +45,11 @@ void client_close(struct client *c);
  * until the next call, or the error of the server, BX_UNREACHABLE or BX_INTERRUPTED. */
 int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
                 bx_val *result, struct bx_err *err);
+/* Whether the method changes the cluster. */
+bool client_mutates(const char *method);
+/* Send a request on the open connection, if there is one. Its answer is not read, so nothing can be
+ * called on this connection afterwards. */
+void client_post(struct client *c, const char *method, const struct params *p);
 /* Call a method that lists for each of its pages, adding `after` to the parameters, until the list
  * is complete or page() returns false. timeout_ms applies to each page; items are valid during the
  * call of page(). BX_OK, or an error like client_call, possibly after some pages. */

@@ -22,6 +22,7 @@
 int run_fail(struct run *r)
 {
     if (r->err.code == BX_INTERRUPTED) {
+        r->done = false;
         if (r->request_id[0] != '\0') /* a write without an answer */
             fprintf(stderr,
                     "there was no answer: the request may have been carried out; to make sure, "
@@ -90,6 +91,9 @@ int run_call(struct run *r, const char *method, const struct params *p, bx_val *
 {
     int rc = client_call(&r->client, method, p, r->timeout_ms, result, &r->err);
 
+    if (client_mutates(method))
+        r->done = r->request_id[0] != '\0' && !args_has(&r->args, "request-id") &&
+                  r->client.sent == 1 && rc != BX_INTERRUPTED && !bx_code_retryable(rc);
     if (r->request_id[0] == '\0')
         return rc;
     if (rc == BX_NO_LEADER || rc == BX_SHUTDOWN)
@@ -293,6 +297,18 @@ static int watch(struct run *r)
     }
 }
 
+/* The id was made up for this call, and will not be used again: its outcome need not be kept. */
+static void end_request(struct run *r)
+{
+    struct params p = {0};
+
+    if (!r->done)
+        return;
+    params_str(&p, "request_id", r->request_id);
+    client_post(&r->client, "sys.done", &p);
+    params_close(&p);
+}
+
 int run_command(struct run *r, const struct command *c, int argc, char **argv)
 {
     const struct flag *tables[FLAG_TABLES_MAX + 1];
@@ -314,6 +330,7 @@ int run_command(struct run *r, const struct command *c, int argc, char **argv)
         code = run_fail(r);
     else
         code = args_has(&r->args, "watch") ? watch(r) : c->run(r);
+    end_request(r);
     client_close(&r->client);
     contexts_close(&r->contexts);
     return code;

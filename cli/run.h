@@ -20,6 +20,7 @@ struct run {
     const char *addr;         /* the addresses, as given */
     struct client client;
     char request_id[REQUEST_ID_SIZE]; /* of a write, once it has one */
+    bool done; /* that write was sent once and answered, and nobody was told its id */
     bool quiet;
     bool stale;          /* the age of a stale answer was printed; it is printed once */
     uint64_t timeout_ms; /* of a request */

@@ -28,8 +28,9 @@ static int timed_out(struct run *r, const char *name, const char *until)
     return run_fail(r);
 }
 
-static int interrupted(const struct run *r, const char *name)
+static int interrupted(struct run *r, const char *name)
 {
+    r->done = false;
     fprintf(stderr, "the operation on %s continues; its id is %s\n", name, r->request_id);
     return bx_code_exit(BX_INTERRUPTED);
 }

@@ -58,6 +58,14 @@ READ(log, log)
 READ(log_chunks, log_chunks)
 #undef READ
 
+static void read_sessions(const void *ctx, void *out)
+{
+    const struct daemon *d = ctx;
+
+    if (d->node != NULL)
+        bx_fsm_session_stats(bx_node_fsm(d->node), out);
+}
+
 static void read_batches(const void *ctx, void *out)
 {
     const struct daemon *d = ctx;
@@ -78,6 +86,7 @@ void daemon_metrics_open(struct daemon *d)
         {.set = &bx_slab_metrics, .value = "row", .read = read_rows},
         {.set = &bx_rc_metrics, .value = "shared_config", .read = read_configs},
         {.set = &bx_wal_metrics, .read = read_log},
+        {.set = &bx_session_metrics, .read = read_sessions},
         {.set = &bx_fifo_metrics, .value = "log_chunk", .read = read_log_chunks},
     };
     int rc = bx_memory_metrics(&d->metrics);

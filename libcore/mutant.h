@@ -37,6 +37,7 @@ enum bx_mutant {
     BX_MUTANT_LEVEL_UNGATED,
     BX_MUTANT_FINALIZE_EARLY,
     BX_MUTANT_NAME_ALONE,
+    BX_MUTANT_END_COPIED,
 };
 extern enum bx_mutant bx_mutant;
 /* The wall clock of the running process, which apply must never use. */

@@ -2,44 +2,9 @@
 
 #include "sys/token.h"
 #include "wire/cluster.h"
-#include "wire/sys.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/* ---- hello ---- */
-
-static const struct bx_str list_codecs[] = {{"msgpack", 7}, {"flat", 4}, {"lz", 2}};
-
-/* The codecs that both sides support; MessagePack always is one. */
-static uint32_t codecs_of(const struct bx_strs *names)
-{
-    uint32_t codecs = 1u << BX_CODEC_MSGPACK;
-
-    for (uint32_t i = 0; i < names->n; i++) {
-        const struct bx_codec_ops *codec = bx_codec_named(names->v[i]);
-
-        codecs |= codec == NULL ? 0 : 1u << codec->id;
-    }
-    return codecs;
-}
-
-static void hello(struct api_call *c)
-{
-    const struct bx_hello_params *p = c->params;
-    const struct api *a = c->api;
-    struct bx_hello_reply r = {.version = BX_RPC_VERSION,
-                               .server = bx_str(PACKAGE_VERSION),
-                               .name = bx_str(a->o.name),
-                               .node = a->o.identity->node,
-                               .driver = bx_str(a->driver->ops->name),
-                               .accel = bx_str(a->accel),
-                               .initialized = a->node != NULL,
-                               .codecs = {list_codecs, sizeof list_codecs / sizeof list_codecs[0]}};
-
-    c->client->codecs = codecs_of(&p->codecs);
-    api_reply(c, &bx_hello_reply_schema, &r);
-}
 
 /* ---- becoming a member ---- */
 
@@ -259,7 +224,6 @@ static void cluster_members(struct api_call *c)
 
 /* ---- the methods ---- */
 
-const struct api_method api_sys_hello = {.run = hello};
 const struct api_method api_cluster_init = {.run = cluster_init};
 const struct api_method api_cluster_join = {.run = cluster_join};
 const struct api_method api_cluster_token = {.run = cluster_token, .written = token_written};

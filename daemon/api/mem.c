@@ -71,6 +71,7 @@ static const struct shown {
     {&bx_codec_use_metrics, "codec_uses"},
     {&bx_fifo_metrics, NULL},
     {&bx_wal_metrics, NULL},
+    {&bx_session_metrics, NULL},
 };
 #define SHOWN (sizeof shown / sizeof shown[0])
 

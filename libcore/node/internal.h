@@ -29,6 +29,7 @@ struct bx_proposal {
     bool foreign;                  /* relayed by a follower, which waits for it; not in the map */
     bool is_own;                   /* of this node's session */
     bool is_sent;                  /* in the list `sent`; else in `queued` */
+    bool copied;                   /* it was sent before, and may arrive twice */
     uint8_t session[16];
     uint64_t sequence;
     uint64_t body_hash, principal_hash; /* tell its outcome from another request's under its id */
@@ -69,6 +70,27 @@ void bx_propose_turn(struct bx_node *n);
 void bx_propose_expire(struct bx_node *n);
 void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len);
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
+
+/* ---- session_end.c: sessions whose clients have their answers ---- */
+
+struct bx_answered;
+TAILQ_HEAD(bx_answered_list, bx_answered);
+
+struct bx_ends {
+    struct bx_slab slab;
+    struct bx_map by_session;
+    struct bx_answered_list answered; /* here, oldest first */
+    struct bx_answered_list ended;    /* to be in the next command */
+    uint32_t n;                       /* of those */
+    uint64_t due;                     /* boot time of the next command */
+};
+
+void bx_ends_init(struct bx_node *n);
+void bx_ends_close(struct bx_node *n);
+/* A request of this session was answered here, or given up. copied: it may be carried out yet. */
+void bx_ends_note(struct bx_node *n, const uint8_t session[16], uint64_t principal_hash,
+                  bool copied);
+void bx_ends_tick(struct bx_node *n);
 
 /* ---- propose_own.c: commands of the node itself ---- */
 
@@ -199,6 +221,7 @@ struct bx_node {
     struct bx_lease *lease;
     struct bx_reconcile *reconcile;
     struct bx_propose propose;
+    struct bx_ends ends;
     struct bx_reads reads;
     struct bx_member_loop member;
     struct bx_peers peers;

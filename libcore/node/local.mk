@@ -7,7 +7,8 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/raft_heap.c libcore/node/raft.h \
 	libcore/node/internal.h libcore/node/node.h libcore/node/node.c \
 	libcore/node/node_open.c \
-	libcore/node/level.c libcore/node/absent.c libcore/node/propose.c libcore/node/propose_own.c libcore/node/reads.c libcore/node/member.c \
+	libcore/node/level.c libcore/node/absent.c libcore/node/propose.c libcore/node/propose_own.c libcore/node/session_end.c \
+	libcore/node/reads.c libcore/node/member.c \
 	libcore/node/snapshot.c libcore/node/join.c \
 	libcore/node/timerheap.c libcore/node/timerheap.h \
 	libcore/node/lease.c libcore/node/lease_node.c libcore/node/lease_leader.c \

@@ -163,6 +163,7 @@ void bx_node_tick(struct bx_node *n)
     if (now >= n->housekeeping + BX_HOUSEKEEPING_MS) {
         n->housekeeping = now;
         bx_propose_expire(n);
+        bx_ends_tick(n);
         bx_reads_expire(n);
         bx_member_tick(n);
         relieve(n);

@@ -120,6 +120,11 @@ struct bx_submit {
  * submit under a (session, sequence) that waits here is BX_BUSY. */
 int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
 
+/* The client has the answers to all requests of this session, and sent none of them elsewhere: end
+ * it soon. False: it keeps its outcomes for their hour, because it was not answered here lately, is
+ * another's, or a copy of a request may be under way. */
+bool bx_node_end_session(struct bx_node *n, const uint8_t session[16], struct bx_str principal);
+
 /* The feature level in force: what commands may need. The founder's before it has made the
  * cluster, and 1 where nothing is known of the cluster yet. */
 uint32_t bx_node_level(const struct bx_node *n);

@@ -72,6 +72,7 @@ int bx_propose_init(struct bx_node *n)
     TAILQ_INIT(&pr->sent);
     TAILQ_INIT(&pr->own);
     bx_own_init(n);
+    bx_ends_init(n);
     n->o.clock->ops->random(n->o.clock, pr->session, sizeof pr->session);
     return bx_pool_init(&pr->pool, "proposal", sizeof(struct bx_proposal), n->o.proposals, fini);
 }
@@ -109,6 +110,7 @@ void bx_propose_close(struct bx_node *n)
     fail_all(&n->propose, &n->propose.queued, &err);
     fail_all(&n->propose, &n->propose.sent, &err);
     bx_map_close(&n->propose.waiting);
+    bx_ends_close(n);
     bx_buf_release(&n->propose.batch);
     bx_pool_close(&n->propose.pool);
 }
@@ -315,6 +317,7 @@ static void requeue(struct bx_propose *pr)
     while ((p = TAILQ_LAST(&pr->sent, bx_proposals)) != NULL) {
         TAILQ_REMOVE(&pr->sent, p, link);
         p->is_sent = false;
+        p->copied = true;
         TAILQ_INSERT_HEAD(&pr->queued, p, link);
         if (BX_MUTATED(RESEND_NEW_ID))
             bx_put64(p->command.data + 40, p->sequence + ((uint64_t)++pr->sequence << 32));
@@ -433,12 +436,14 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
         return;
     /* An outcome can arrive while it is queued again: the first sending was committed. */
     TAILQ_REMOVE(p->is_sent ? &pr->sent : &pr->queued, p, link);
+    if (!p->is_own)
+        bx_ends_note(n, p->session, p->principal_hash, p->copied);
     if (p->done != NULL)
         p->done(p->ctx, o, NULL);
     release(pr, p);
 }
 
-static void expire_list(struct bx_propose *pr, struct bx_proposals *list, uint64_t now,
+static void expire_list(struct bx_node *n, struct bx_proposals *list, uint64_t now,
                         const struct bx_err *err)
 {
     struct bx_proposal *p = TAILQ_FIRST(list), *next;
@@ -448,9 +453,11 @@ static void expire_list(struct bx_propose *pr, struct bx_proposals *list, uint64
         if (p->foreign || p->deadline > now)
             continue;
         TAILQ_REMOVE(list, p, link);
+        if (!p->is_own && (p->is_sent || p->copied))
+            bx_ends_note(n, p->session, p->principal_hash, true);
         if (p->done != NULL)
             p->done(p->ctx, NULL, err);
-        release(pr, p);
+        release(&n->propose, p);
     }
 }
 
@@ -466,8 +473,8 @@ void bx_propose_expire(struct bx_node *n)
     bx_node_no_leader(n, true, &err);
     bx_err_hint(&err,
                 "repeat it under the same request id; blixardctl cluster status shows the members");
-    expire_list(pr, &pr->queued, now, &err);
-    expire_list(pr, &pr->sent, now, &err);
+    expire_list(n, &pr->queued, now, &err);
+    expire_list(n, &pr->sent, now, &err);
     if (oldest != NULL && oldest == TAILQ_FIRST(&pr->sent) && oldest->sent_ms + BX_RESEND_MS <= now)
         requeue(pr);
     bx_node_wake(n);

@@ -15,6 +15,7 @@
 #ifndef BX_FSM_H
 #define BX_FSM_H
 
+#include "diag/metric.h"
 #include "mem/buf.h"
 #include "state/sched.h"
 #include "state/view.h"
@@ -69,6 +70,15 @@ int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t l
 int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err);
 
 /* ---- reading data that is not in the view ---- */
+
+/* Sessions by class (state/session.h), and the bytes of their outcomes. */
+struct bx_session_stats {
+    uint64_t held, spare, nodes;
+    uint64_t held_bytes, spare_bytes, nodes_bytes;
+    uint64_t rows; /* log entries of which an outcome is kept */
+};
+extern const struct bx_metric_set bx_session_metrics;
+void bx_fsm_session_stats(const struct bx_fsm *f, struct bx_session_stats *out);
 
 /* Call each for the events with index > since, in order, at most max. */
 int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,

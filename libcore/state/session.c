@@ -296,3 +296,13 @@ void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms, s
     if (ss->shared)
         bx_session_trim(ss, s);
 }
+
+/* ---- ending ---- */
+
+void bx_sessions_end(struct bx_sessions *ss, const uint8_t session[16], uint64_t principal_hash)
+{
+    struct bx_session *s = find(ss, session);
+
+    if (s != NULL && s->principal_hash == principal_hash && s->kind != BX_SESSION_NODE)
+        bx_session_forget(ss, s);
+}

@@ -86,6 +86,8 @@ void bx_sessions_write(struct bx_sessions *ss, struct bx_buf *scratch,
                        void (*put)(void *ctx, uint64_t entry, uint64_t time_ms,
                                    const struct bx_buf *row),
                        void *ctx);
+/* The principal will not repeat a request of this session: drop it. */
+void bx_sessions_end(struct bx_sessions *ss, const uint8_t session[16], uint64_t principal_hash);
 /* Drop all sessions that have not been used since now_ms - ttl. */
 void bx_sessions_expire(struct bx_sessions *ss, uint64_t now_ms);
 

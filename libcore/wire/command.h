@@ -16,6 +16,7 @@
 #include "wire/cluster.h"
 #include "wire/level.h"
 #include "wire/node.h"
+#include "wire/sys.h"
 #include "wire/tenant.h"
 #include "wire/vm.h"
 
@@ -42,7 +43,8 @@
     X(12, 2, TENANT_SET, tenant_set, struct bx_cmd_tenant_set)                                     \
     X(13, 2, TENANT_DELETE, tenant_delete, struct bx_cmd_tenant_delete)                            \
     X(14, 2, VM_RENAME, vm_rename, struct bx_cmd_vm_rename)                                        \
-    X(15, 2, CLUSTER_UPGRADE, cluster_upgrade, struct bx_cmd_cluster_upgrade)
+    X(15, 2, CLUSTER_UPGRADE, cluster_upgrade, struct bx_cmd_cluster_upgrade)                      \
+    X(16, 2, SESSION_END, session_end, struct bx_cmd_session_end)
 
 #define BX_CMD_NUMBER(number, level, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };

@@ -9,8 +9,8 @@
  *
  *   1  the first release
  *   2  tenants with quotas, metadata of virtual machines, vm.rename, cluster.upgrade; sessions with
- *      bounds for each principal (state/session.h); the uuid or id of what a command is about
- *      (state/reference.h); since when a node is in its state */
+ *      bounds for each principal, and session.end (state/session.h); the uuid or id of what a
+ *      command is about (state/reference.h); since when a node is in its state */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 

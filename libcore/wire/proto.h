@@ -68,7 +68,8 @@ extern const char *const bx_rpc_role_names[];
     X(TENANT_DELETE, tenant_delete)                                                                \
     X(VM_RENAME, vm_rename)                                                                        \
     X(CLUSTER_UPGRADE_STATUS, cluster_upgrade_status)                                              \
-    X(CLUSTER_UPGRADE_FINALIZE, cluster_upgrade_finalize)
+    X(CLUSTER_UPGRADE_FINALIZE, cluster_upgrade_finalize)                                          \
+    X(SYS_DONE, sys_done)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -98,6 +99,7 @@ enum bx_reply {
     BX_REPLY_UPGRADE,
     BX_REPLY_UPGRADE_MEMBER,
     BX_REPLY_PAGE,
+    BX_REPLY_DONE,
 };
 
 struct bx_method_info {

@@ -1,8 +1,23 @@
-/* sys - the hello of a client and of the daemon. */
+/* sys - what a client and the daemon tell each other of themselves: who they are, and that an
+ * answer has arrived. */
 #ifndef BX_WIRE_SYS_H
 #define BX_WIRE_SYS_H
 
 #include "wire/params.h"
+
+/* ---- commands ---- */
+
+#define BX_SESSION_ENDS_MAX 1024u /* in one command */
+
+struct bx_session_end {
+    uint8_t session[16];
+    uint64_t principal_hash; /* of its owner */
+};
+struct bx_cmd_session_end {  /* nobody will repeat a request of these sessions */
+    struct bx_list sessions; /* of struct bx_session_end */
+};
+
+/* ---- parameters and replies ---- */
 
 struct bx_hello_params {
     struct bx_common common;
@@ -19,5 +34,10 @@ struct bx_hello_reply {
     struct bx_strs codecs; /* supported for lists */
 };
 extern const struct bx_schema bx_hello_reply_schema;
+
+struct bx_done_reply {
+    bool released; /* false: the outcomes are kept for their hour */
+};
+extern const struct bx_schema bx_done_reply_schema;
 
 #endif

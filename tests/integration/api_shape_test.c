@@ -109,7 +109,8 @@ static void answers(struct rpc *c, const char *method, const char *params, const
     "log_chunk:{live:i,in_use:i,available:i,high_water:i,created:i,hits:i,misses:i,max:i,"         \
     "chunk_bytes:i},"                                                                              \
     "wal:{segments:i,bytes:i,writes:i,syncs:i,records:i,cached_bytes:i,cache_max_bytes:i,"         \
-    "cache_hits:i,disk_reads:i}}"
+    "cache_hits:i,disk_reads:i},"                                                                  \
+    "sessions:{held:i,spare:i,nodes:i,held_bytes:i,spare_bytes:i,nodes_bytes:i,rows:i}}"
 
 TEST(every_answer_has_its_shape)
 {
@@ -140,6 +141,8 @@ TEST(every_answer_has_its_shape)
     answers(&c, "cluster.members", "{}", "[" MEMBER "]");
     answers(&c, "cluster.upgrade_status", "{}", UPGRADE);
     answers(&c, "cluster.upgrade_finalize", "{}", UPGRADE);
+    answers(&c, "sys.done", "{\"request_id\": \"0123456789abcdef0123456789abcdef\"}",
+            "{released:b}");
     answers(&c, "events.list", "{}", "[" EVENT "]");
     answers(&c, "sql.query", "{\"query\": \"SELECT 1 AS a, 'x' AS b, NULL AS c\"}",
             "{columns:[s],rows:[[i]]}");

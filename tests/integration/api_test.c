@@ -48,6 +48,37 @@ TEST(the_life_of_a_vm)
     rpc_close(&c);
 }
 
+/* The id that was answered here is ended; its repeat is another request then. */
+TEST(done_releases_what_was_answered)
+{
+    struct rpc c = host_dial(hosts[0].local);
+    static const char create[] = "{\"name\": \"once\", \"stopped\": true, \"disk_gib\": 0, "
+                                 "\"request_id\": \"0f112233445566778899aabbccddeeff\"}";
+    static const char done[] = "{\"request_id\": \"0f112233445566778899aabbccddeeff\"}";
+    bool released = true;
+
+    assert_true(bx_val_bool(bx_val_get(rpc_ok(&c, "sys.done", done), "released"), &released));
+    assert_false(released);
+    rpc_ok(&c, "vm.create", create);
+    rpc_ok(&c, "vm.create", create);
+    assert_true(bx_val_bool(bx_val_get(rpc_ok(&c, "sys.done", done), "released"), &released));
+    assert_true(released);
+    /* A repeat until then. */
+    for (uint64_t until = host_now_ms() + HOST_WAIT_MS;;) {
+        bx_val answer = rpc_call(&c, "vm.create", create);
+
+        if (bx_val_type(bx_val_at(answer, 2)) != BX_V_NIL) {
+            rpc_is_error(answer, BX_EXISTS, "once");
+            break;
+        }
+        host_wait(until, "the session is ended");
+    }
+    rpc_fails(&c, "sys.done", "{}", BX_INVALID, "request_id");
+    rpc_fails(&c, "sys.done", "{\"request_id\": \"1\"}", BX_INVALID, "32 hex digits");
+    rpc_ok(&c, "vm.delete", "{\"vm\": \"once\"}");
+    rpc_close(&c);
+}
+
 TEST(a_vm_is_renamed_while_it_runs)
 {
     struct rpc c = host_dial(hosts[0].local);

@@ -6,6 +6,7 @@
 
 #define NODES 6
 #define NAMES 48
+#define N_ENDS 3
 
 struct draw {
     struct test_commands *g;
@@ -14,6 +15,7 @@ struct draw {
     union bx_cmd_body body;
     char name[64], other[64], address[64];
     struct bx_pair labels[3];
+    struct bx_session_end ends[N_ENDS];
 };
 
 static uint64_t below(struct draw *d, uint64_t n)
@@ -215,13 +217,37 @@ static void draw_upgrade(struct draw *d)
     d->body.cluster_upgrade.level = (uint32_t)below(d, BX_LEVEL + 2);
 }
 
+/* Whose session it is: sometimes another's. */
+static struct bx_str principal_of(uint64_t session, bool wrong)
+{
+    static const char *const names[] = {"alice", "bob", "node", "alice"};
+
+    return bx_str(wrong ? "mallory" : names[session % 4]);
+}
+
+/* One of those that are drawn, or one that nobody has. */
+static void draw_session_end(struct draw *d)
+{
+    struct bx_session_end *ends = d->ends;
+
+    d->head.kind = BX_CMD_SESSION_END;
+    for (uint32_t i = 0; i < N_ENDS; i++) {
+        uint64_t session = below(d, TEST_SESSIONS + 1);
+        struct bx_str principal = principal_of(session, one_in(d, 5));
+
+        ends[i] = (struct bx_session_end){.principal_hash = bx_hash(principal.p, principal.n)};
+        ends[i].session[5] = (uint8_t)(1 + session);
+    }
+    d->body.session_end.sessions = (struct bx_list){ends, (uint32_t)below(d, N_ENDS + 1)};
+}
+
 static void draw_body(struct draw *d)
 {
     static void (*const kinds[])(struct draw * d) = {
-        draw_vm_create, draw_vm_create, draw_vm_create,  draw_vm_report, draw_vm_report,
-        draw_vm_report, draw_vm_report, draw_vm_desire,  draw_vm_desire, draw_vm_delete,
-        draw_vm_rename, draw_node_put,  draw_node_state, draw_token,     draw_join,
-        draw_cluster,   draw_upgrade,
+        draw_vm_create, draw_vm_create, draw_vm_create,   draw_vm_report, draw_vm_report,
+        draw_vm_report, draw_vm_report, draw_vm_desire,   draw_vm_desire, draw_vm_delete,
+        draw_vm_rename, draw_node_put,  draw_node_state,  draw_token,     draw_join,
+        draw_cluster,   draw_upgrade,   draw_session_end,
     };
 
     memset(&d->body, 0, sizeof d->body);
@@ -235,14 +261,6 @@ static void append(struct test_batch *b, const struct bx_buf *command)
     if (b->n++ == 0)
         assert_int_equal(bx_batch_begin(&b->buf), BX_OK);
     assert_int_equal(bx_buf_append(&b->buf, command->data, command->len), BX_OK);
-}
-
-/* Whose session it is: sometimes another's. */
-static struct bx_str principal_of(uint64_t session, bool wrong)
-{
-    static const char *const names[] = {"alice", "bob", "node", "alice"};
-
-    return bx_str(wrong ? "mallory" : names[session % 4]);
 }
 
 static void add_counted(struct draw *d, struct test_batch *b)

@@ -35,6 +35,11 @@ soak: blixard-sim tests/bench/codec_soak
 	@BLIXARD_BUILD='$(abs_top_builddir)' $(srcdir)/tests/sim/soak.sh $${HOURS:-1} $$SEED
 .PHONY: soak
 
+# make soak-sessions [WRITES=n]: the unit test of that name with a million calls.
+soak-sessions: tests/unit/session_soak_test
+	@BLIXARD_SOAK_WRITES=$${WRITES:-1000000} tests/unit/session_soak_test
+.PHONY: soak-sessions
+
 # The same with mistakes put in, which it has to find (libcore/mutant.h). Built for its test only.
 EXTRA_LIBRARIES += tests/sim/libcore_mutants.a
 tests_sim_libcore_mutants_a_SOURCES = $(libcore_a_SOURCES)

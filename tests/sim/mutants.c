@@ -56,6 +56,8 @@ static const char *const names[] = {
     [BX_MUTANT_FINALIZE_EARLY] = "finalize-early",
     /* reference.c: a command concerns whoever has the name when it is applied. */
     [BX_MUTANT_NAME_ALONE] = "name-alone",
+    /* session_end.c: a session is ended while a copy of its request may be under way. */
+    [BX_MUTANT_END_COPIED] = "end-copied",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

@@ -22,6 +22,8 @@ static const struct bx_pair labels[] = {{{"app", 3}, {"web", 3}}, {{"stage", 5},
         .role = BX_ROLE_AGENT                                                                      \
     }
 
+static const struct bx_session_end session_ends[] = {{{1, 2}, 3}, {{4}, 5}};
+
 static const struct {
     uint16_t kind;
     const char *name;
@@ -132,6 +134,11 @@ static const struct {
      "cluster.upgrade",
      {.cluster_upgrade = {.level = 2}},
      "10000000730001000200000000000000"},
+    {BX_CMD_SESSION_END,
+     "session.end",
+     {.session_end = {.sessions = {session_ends, 2}}},
+     "50000000740001001000000002000000200000000000030001020000000000000000000000000000030000000000"
+     "00002000000000000300040000000000000000000000000000000500000000000000"},
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 

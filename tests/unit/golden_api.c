@@ -76,6 +76,7 @@ static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINIS
 
 static const void *const params[BX__METHODS] = {
     [BX_M_SYS_HELLO] = &hello,
+    [BX_M_SYS_DONE] = &plain,
     [BX_M_VM_CREATE] = &create,
     [BX_M_VM_LIST] = &plain,
     [BX_M_VM_SHOW] = &vm,
@@ -187,6 +188,7 @@ static const struct bx_status_reply status = {.status = S("ready"),
                                               .link = {2, 3, 4, 5}};
 static const struct bx_event event = {77,         1700000000456, BX_EVENT_VM_PHASE,
                                       S("web-1"), S("alpha"),    S("stopped: exit 0")};
+static const struct bx_done_reply done_reply = {true};
 static const struct bx_hello_reply hello_reply = {
     1, S("0.1.0"), S("alpha"), 3, S("qemu"), S("kvm"), true, {codecs, N(codecs)}};
 static const struct bx_sql_reply sql_reply = {S("\x92\xa4name\xa5vcpus"),
@@ -211,16 +213,27 @@ static const struct {
     const struct bx_schema *schema;
     const void *object;
 } replies[] = {
-    {&bx_vm_reply_schema, &vm_reply},       {&bx_written_reply_schema, &written},
-    {&bx_logs_reply_schema, &logs},         {&bx_decision_reply_schema, &decision},
-    {&bx_node_reply_schema, &node_reply},   {&bx_removed_reply_schema, &removed},
-    {&bx_member_reply_schema, &members[0]}, {&bx_member_of_reply_schema, &member_of},
-    {&bx_token_reply_schema, &token_reply}, {&bx_status_reply_schema, &status},
-    {&bx_event_reply_schema, &event},       {&bx_hello_reply_schema, &hello_reply},
-    {&bx_sql_reply_schema, &sql_reply},     {&bx_error_reply_schema, &error},
-    {&bx_stale_reply_schema, &stale},       {&bx_memory_reply_schema, &memory},
-    {&bx_sites_reply_schema, &sites_reply}, {&bx_tenant_reply_schema, &tenant_reply},
-    {&bx_upgrade_reply_schema, &upgrade},   {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
+    {&bx_vm_reply_schema, &vm_reply},
+    {&bx_written_reply_schema, &written},
+    {&bx_logs_reply_schema, &logs},
+    {&bx_decision_reply_schema, &decision},
+    {&bx_node_reply_schema, &node_reply},
+    {&bx_removed_reply_schema, &removed},
+    {&bx_member_reply_schema, &members[0]},
+    {&bx_member_of_reply_schema, &member_of},
+    {&bx_token_reply_schema, &token_reply},
+    {&bx_status_reply_schema, &status},
+    {&bx_event_reply_schema, &event},
+    {&bx_hello_reply_schema, &hello_reply},
+    {&bx_done_reply_schema, &done_reply},
+    {&bx_sql_reply_schema, &sql_reply},
+    {&bx_error_reply_schema, &error},
+    {&bx_stale_reply_schema, &stale},
+    {&bx_memory_reply_schema, &memory},
+    {&bx_sites_reply_schema, &sites_reply},
+    {&bx_tenant_reply_schema, &tenant_reply},
+    {&bx_upgrade_reply_schema, &upgrade},
+    {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
     {&bx_page_reply_schema, &page},
 };
 

@@ -59,6 +59,8 @@ static const struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
 static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab"), 0};
 static const struct bx_cmd_cluster_create cluster_create_level = {ID(0xc1), ID(0xc2), S("lab"), 2};
 static const struct bx_cmd_cluster_upgrade cluster_upgrade = {2};
+static const struct bx_session_end ends[] = {{ID(0x51), 0x19aabbccddeeff00}, {ID(0x52), 7}};
+static const struct bx_cmd_session_end session_end = {{ends, 2}};
 static const struct bx_cmd_node_remove node_remove = {.node = S("n5"), .confirm_dead = true};
 static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT, false};
 static const struct bx_cmd_node_state node_state_dated = {5, BX_NODE_SUSPECT, true};
@@ -192,6 +194,7 @@ static void add_commands(void)
         [BX_CMD_TENANT_DELETE] = &tenant_delete,
         [BX_CMD_VM_RENAME] = &vm_rename,
         [BX_CMD_CLUSTER_UPGRADE] = &cluster_upgrade,
+        [BX_CMD_SESSION_END] = &session_end,
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);

@@ -302,6 +302,62 @@ TEST(shares_begin_with_level_2)
     assert_int_equal(succeed("mallory", 1000), BX_BUSY);
 }
 
+/* ---- ends ---- */
+
+static void end(const char *principal, uint64_t first, uint32_t count)
+{
+    struct bx_session_end ends[BX_SESSION_ENDS_MAX];
+    struct bx_cmd_session_end body = {{ends, count}};
+
+    for (uint32_t i = 0; i < count; i++) {
+        struct bx_cmd_header h = head_of(BX_CMD_SESSION_END, principal, first + i);
+
+        memcpy(ends[i].session, h.session, 16);
+        ends[i].principal_hash = bx_hash(principal, strlen(principal));
+    }
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_SESSION_END, &body), BX_OK);
+}
+
+static struct bx_session_stats stats(void)
+{
+    struct bx_session_stats s;
+
+    bx_fsm_session_stats(t.fsm, &s);
+    return s;
+}
+
+TEST(what_is_ended_gives_its_place_back)
+{
+    bounded(72);
+    flood_held("alice", 1, 32);
+    assert_int_equal(succeed("alice", 33), BX_BUSY);
+    end("alice", 1, 10);
+    assert_int_equal(stats().held, 22);
+    test_fsm_reopen(&t);
+    assert_int_equal(bx_fsm_applied(t.fsm), t.index);
+    assert_int_equal(stats().held, 22);
+    for (uint64_t i = 1; i <= 10; i++)
+        assert_int_equal(succeed("alice", 100 + i), BX_OK);
+    assert_int_equal(succeed("alice", 111), BX_BUSY);
+    end("alice", 11, 22);
+    end("alice", 101, 10);
+    assert_int_equal(stats().held, 0);
+    assert_int_equal(stored_bytes(), 0);
+}
+
+TEST(only_its_owner_ends_a_session)
+{
+    assert_int_equal(succeed("alice", 1), BX_OK);
+    assert_int_equal(succeed("node", 1), BX_OK);
+    end("bob", 1, 1);
+    end("node", 1, 1); /* a node does not end its own */
+    assert_int_equal(stats().held, 1);
+    assert_int_equal(stats().nodes, 1);
+    end("alice", 2, 1); /* there is none */
+    end("alice", 1, 1);
+    assert_int_equal(stats().held, 0);
+}
+
 /* ---- nodes ---- */
 
 TEST(nodes_find_room_in_a_full_table)

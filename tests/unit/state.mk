@@ -89,3 +89,9 @@ check_PROGRAMS += tests/unit/reference_test
 tests_unit_reference_test_SOURCES = tests/unit/reference_test.c
 tests_unit_reference_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_reference_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/session_soak_test
+
+tests_unit_session_soak_test_SOURCES = tests/unit/session_soak_test.c
+tests_unit_session_soak_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_session_soak_test_LDADD = $(TEST_LIBS)
