@@ -39,6 +39,18 @@ dist_noinst_DATA += docs/BENCHMARKS.md
 # That they still run, and still agree with their references; nothing is timed.
 dist_check_SCRIPTS += tests/bench/smoke.sh
 
+# make soak-hostile: hostile clients beside a probe (tests/bench/hostile.sh says what it takes).
+if HAVE_CMOCKA
+EXTRA_PROGRAMS += tests/bench/hostile
+tests_bench_hostile_SOURCES = tests/bench/hostile.c
+tests_bench_hostile_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_bench_hostile_LDADD = $(TEST_LIBS)
+endif
+soak-hostile: all tests/bench/hostile
+	BLIXARD_BUILD='$(abs_top_builddir)' bash '$(top_srcdir)/tests/bench/hostile.sh'
+.PHONY: soak-hostile
+dist_noinst_SCRIPTS += tests/bench/hostile.sh
+
 # What was made faster gives what the plain way gives.
 if HAVE_CMOCKA
 check_PROGRAMS += tests/bench/sched_same_test
