@@ -5,8 +5,23 @@
 #include "mem/track.h"
 
 #include <assert.h>
+#include <malloc.h>
 
 /* ---- time ---- */
+
+#define BUSY_CALLS 1024u
+#define BUSY_BYTES (4u << 20)
+
+/* What a burst has taken goes back to the kernel when it is over: the allocator keeps pages between
+ * those in use. */
+static void give_back(struct api *a)
+{
+    bool busy = a->n_calls > BUSY_CALLS || a->streams.queued > BUSY_BYTES;
+
+    if (!busy && a->trim_due)
+        malloc_trim(0);
+    a->trim_due = busy;
+}
 
 static void on_tick(uv_timer_t *timer)
 {
@@ -19,6 +34,7 @@ static void on_tick(uv_timer_t *timer)
         api_conn_expire(c, now);
     }
     api_waits_expire(a, now);
+    give_back(a);
 }
 
 /* ---- create and destroy ---- */
@@ -118,12 +134,13 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     TAILQ_INIT(&a->watchers);
     api_relay_init(a);
     api_pages_init(a);
+    api_input_init(a);
     rc = init_pools(a);
     if (rc == BX_OK)
         rc = add_metrics(a);
     uv_timer_init(a->loop, &a->timer);
     a->timer.data = a;
-    a->n_handles = 2;
+    a->n_handles = 4;
     uv_timer_start(&a->timer, on_tick, API_TICK_MS, API_TICK_MS);
     if (rc == BX_OK)
         rc = stream_group_init(&a->streams, "answer", a->o.answers, a->loop, o->clock, &api_limits,
@@ -162,6 +179,8 @@ void api_destroy(struct api *a)
     api_listen_close(a);
     uv_close((uv_handle_t *)&a->timer, on_handle_closed);
     uv_close((uv_handle_t *)&a->idle, on_handle_closed);
+    uv_close((uv_handle_t *)&a->check, on_handle_closed);
+    uv_close((uv_handle_t *)&a->spin, on_handle_closed);
     while (a->n_handles > 0 || a->sql_running > 0)
         uv_run(a->loop, UV_RUN_ONCE);
     stream_group_close(&a->streams);

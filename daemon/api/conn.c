@@ -1,7 +1,6 @@
 /* conn - a client's connection: splits the input into messages and sends the answers.
  *
- * Complete messages are processed as they arrive, until too many calls are pending. Then the stream
- * is paused, and the rest of the input waits until enough calls have ended.
+ * Which connection's messages are processed next, and how many, is decided in input.c.
  *
  * A connection ends in one of three ways. Malformed input, a closed peer and a broken socket close
  * it at once. A message that is too large is answered with an error, and further input is discarded
@@ -47,6 +46,7 @@ static void on_closed(struct stream *s, const char *why)
     (void)why; /* clients come and go */
     TAILQ_REMOVE(&c->api->conns, c, link);
     c->api->n_conns--;
+    api_input_gone(c);
     api_client_gone(&c->client);
     bx_buf_release(&c->notices);
 }
@@ -65,7 +65,9 @@ void api_conn_end(struct api_conn *c)
 
 void api_conn_expire(struct api_conn *c, uint64_t at)
 {
-    if (c->began != 0 && !c->stream.paused && at - c->began > API_HALF_MS)
+    bool waits_for_us = c->input != API_INPUT_NONE || c->blocked;
+
+    if (c->began != 0 && !waits_for_us && at - c->began > API_HALF_MS)
         api_conn_close(c);
     else
         stream_expire(&c->stream, at);
@@ -78,6 +80,7 @@ static void on_sent(struct stream *s)
     struct api_conn *c = conn_of(s);
 
     api_pages_resume(&c->client);
+    api_input_unblock(c);
     if (!c->ending)
         api_watch_more(&c->client);
     else if (s->queued == 0 && c->client.calls == 0)
@@ -114,64 +117,53 @@ static void too_large(struct api_conn *c)
     api_conn_send(c, &b);
 }
 
-/* Process all complete messages of the input. */
-static void take_messages(struct api_conn *c)
+uint32_t api_conn_take(struct api_conn *c, uint32_t max, bool *more)
 {
+    uint32_t n = 0;
     size_t at = 0;
 
-    while (!c->stream.closing && !c->ending && at < c->stream.in.len &&
-           c->client.calls < API_CALLS_PER_CONN) {
-        size_t max = c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX;
-        int rc = bx_pack_scan(&c->scan, c->stream.in.data + at, c->stream.in.len - at, max);
+    *more = false;
+    while (!c->stream.closing && !c->ending && at < c->stream.in.len && !*more) {
+        size_t bytes = c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX;
+        int rc;
 
+        *more = n == max;
+        if (*more)
+            break;
+        rc = bx_pack_scan(&c->scan, c->stream.in.data + at, c->stream.in.len - at, bytes);
         if (rc == BX_BUSY)
             break;
         if (rc == BX_TOO_LARGE) {
             bx_buf_consume(&c->stream.in, at);
             too_large(c);
-            return;
+            return n;
         }
         if (rc != BX_OK || !api_rpc_message(c, c->stream.in.data + at, c->scan.at)) {
             api_conn_close(c);
-            return;
+            return n;
         }
         at += c->scan.at;
+        n++;
         bx_pack_scan_init(&c->scan);
     }
     if (c->stream.closing || c->ending)
-        return;
+        return n;
     bx_buf_consume(&c->stream.in, at);
     if (c->stream.in.len == 0)
         c->began = 0;
     else if (at > 0 || c->began == 0)
         c->began = now(c);
-}
-
-/* Stop reading while too many calls are pending. */
-static void pause_if_full(struct api_conn *c)
-{
-    if (!c->stream.closing && !c->ending && c->client.calls >= API_CALLS_PER_CONN)
-        stream_pause(&c->stream);
+    return n;
 }
 
 static void on_input(struct stream *s)
 {
     struct api_conn *c = conn_of(s);
 
-    if (c->ending) {
+    if (c->ending)
         s->in.len = 0; /* discarded */
-        return;
-    }
-    take_messages(c);
-    pause_if_full(c);
-}
-
-void api_conn_resume(struct api_conn *c)
-{
-    if (!c->stream.paused || c->client.calls >= API_CALLS_PER_CONN / 2)
-        return;
-    c->began = 0;
-    stream_resume(&c->stream);
+    else
+        api_input_arrived(c);
 }
 
 const struct stream_callbacks api_callbacks = {

@@ -19,8 +19,14 @@
 
 struct api;
 
+enum api_input { API_INPUT_NONE, API_INPUT_FRESH, API_INPUT_BACKLOG };
+
 struct api_conn {
     TAILQ_ENTRY(api_conn) link;
+    TAILQ_ENTRY(api_conn) turn; /* in the queue that `input` names */
+    enum api_input input;
+    bool blocked; /* no request is taken until calls have ended or answers are sent */
+    size_t seen;  /* bytes of input that were looked at and are no whole message */
     struct api *api;
     struct stream stream;
     struct api_client client;
@@ -41,10 +47,22 @@ void api_conn_close(struct api_conn *c);
 void api_conn_end(struct api_conn *c);
 /* Close it when a deadline has passed. */
 void api_conn_expire(struct api_conn *c, uint64_t at);
-/* A call has ended: resume reading if few enough are pending. */
-void api_conn_resume(struct api_conn *c);
+/* Process at most `max` complete messages of the input, and return how many it were; *more: others
+ * may follow. */
+uint32_t api_conn_take(struct api_conn *c, uint32_t max, bool *more);
 /* Takes ownership of b's memory. */
 void api_conn_send(struct api_conn *c, struct bx_buf *b);
+
+/* ---- input.c ---- */
+
+void api_input_init(struct api *a);
+/* Input has arrived. */
+void api_input_arrived(struct api_conn *c);
+/* A call has ended, or bytes were sent: go on with a connection that was blocked, and with those
+ * that wait for fewer running calls. */
+void api_input_unblock(struct api_conn *c);
+/* The connection is closed. */
+void api_input_gone(struct api_conn *c);
 
 /* ---- listen.c ---- */
 

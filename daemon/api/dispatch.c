@@ -51,9 +51,11 @@ static void give_arena(struct api_call *c)
 
 static void stop_waiting(struct api_call *c)
 {
-    if (c->queue != NULL)
-        TAILQ_REMOVE(c->queue, c, link);
+    if (c->queue == NULL)
+        return;
+    TAILQ_REMOVE(c->queue, c, link);
     c->queue = NULL;
+    c->api->n_queued--;
 }
 
 static void end(struct api_call *c)
@@ -367,6 +369,7 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
 void api_wait(struct api_call *c)
 {
     c->queue = &c->api->waits;
+    c->api->n_queued++;
     if (c->client == NULL) /* it went away before the call came to wait */
         c->deadline = 0;
     TAILQ_INSERT_TAIL(c->queue, c, link);

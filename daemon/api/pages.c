@@ -39,6 +39,7 @@ static void make_page(struct api_client *client)
 
     TAILQ_REMOVE(&client->pages, c, link);
     c->queue = NULL;
+    client->api->n_queued--;
     list_again(client); /* before the answer, which may close the client */
     if (client->api->node != NULL) {
         c->page(c);
@@ -84,6 +85,7 @@ static void queue_page(struct api_call *c)
         return;
     }
     c->queue = &client->pages;
+    client->api->n_queued++;
     TAILQ_INSERT_TAIL(c->queue, c, link);
     if (!client->listing)
         api_pages_resume(client);

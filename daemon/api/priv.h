@@ -14,7 +14,7 @@
 #include <sys/queue.h>
 #include <uv.h>
 
-#define API_CALLS_MAX 16384u        /* pending calls, of all clients */
+#define API_CALLS_MAX 8192u         /* pending calls, of all clients */
 #define API_CALLS_BYTES (64u << 20) /* bytes of their requests */
 #define API_ARENAS 64u              /* kept for reuse; each keeps at most 64 KiB */
 #define API_TICK_MS 250u
@@ -42,7 +42,12 @@ struct api {
     struct stream_group streams;
     struct stream_listener unix_socket, tcp_socket;
     uv_timer_t timer;
-    uv_idle_t idle; /* active while there are pages to make */
+    uv_check_t check;                /* processes input after the loop has polled */
+    uv_idle_t spin;                  /* active while more input can be processed at once */
+    struct api_conns fresh, backlog; /* connections with input, in the order of their turns */
+    bool trim_due;                   /* much was held: give it back to the kernel when idle */
+    uint32_t n_queued;               /* of the calls: in `waits`, or waiting for a page */
+    uv_idle_t idle;                  /* active while there are pages to make */
     uint32_t n_handles;
     uint32_t n_conns, conns_max, n_calls, sql_running;
     size_t calls_bytes;

@@ -170,7 +170,7 @@ static size_t queued(const struct api_client *client)
 
 static void ended(struct api_client *client)
 {
-    api_conn_resume(conn_of(client));
+    api_input_unblock(conn_of(client));
 }
 
 static void end(struct api_client *client, const struct bx_err *err)

@@ -73,6 +73,7 @@ static void drop_buffers(struct stream *s, struct stream_buffers *list)
     while ((b = STAILQ_FIRST(list)) != NULL) {
         STAILQ_REMOVE_HEAD(list, link);
         s->queued -= b->buf.len;
+        s->group->queued -= b->buf.len;
         s->n_queued--;
         bx_buf_release(&b->buf);
         bx_pool_release(&s->group->buffers, b);
@@ -198,6 +199,7 @@ bool stream_send(struct stream *s, struct bx_buf *b)
         return false;
     bx_buf_move(&e->buf, b);
     s->queued += e->buf.len;
+    s->group->queued += e->buf.len;
     s->n_queued++;
     if (l->bulk_bytes > 0 && e->buf.len > l->bulk_bytes)
         STAILQ_INSERT_TAIL(&s->bulk, e, link);

@@ -75,6 +75,7 @@ struct stream_group {
     const struct stream_limits *limits;
     const struct stream_callbacks *user;
     struct bx_pool buffers; /* queued ones */
+    size_t queued;          /* bytes that the kernel has not accepted yet, of all streams */
     uint32_t handles;       /* of streams and listeners that are not gone yet */
 };
 

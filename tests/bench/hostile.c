@@ -201,12 +201,12 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void sleep_until(uint64_t us)
+static void pace_until(uint64_t us)
 {
     uint64_t now = now_us();
 
     if (now < us)
-        usleep((useconds_t)(us - now));
+        poll(NULL, 0, (int)((us - now) / 1000 + 1));
 }
 
 static void probe(const char *address, uint64_t seconds)
@@ -231,7 +231,7 @@ static void probe(const char *address, uint64_t seconds)
             failed++;
         snprintf(params, sizeof params, "{\"vm\": \"probe-%llu\"}", (unsigned long long)i);
         rpc_call(&c, "vm.delete", params);
-        sleep_until(began + (i + 1) * 1000000);
+        pace_until(began + (i + 1) * 1000000);
     }
     qsort(took, n, sizeof *took, ascending);
     printf("median_us %llu p99_us %llu failed %llu\n",

@@ -22,6 +22,7 @@ trap 'cluster down --dir "$dir" >/dev/null 2>&1; rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM
 ulimit -n 4096
 
+pause() { read -rt "$1" <> <(:) || :; }
 memory() { awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$pid/status"; }
 size() { du -cm "$dir"/n1/state.db* 2>/dev/null | awk 'END { print $1 }'; }
 figure() { sed -n "s/.*$1 \([0-9]*\).*/\1/p" "$dir/probe"; }
@@ -33,7 +34,7 @@ watch_memory() # pid
     while kill -0 "$1" 2>/dev/null; do
         now=$(memory)
         [ "$now" -le "$most" ] || most=$now
-        sleep 0.2
+        pause 0.2
     done
     echo "$most" >"$dir/most"
 }
@@ -76,7 +77,7 @@ for kind in $kinds; do
         wait "$attacker" "$watcher"
         most=$(cat "$dir/most")
         deadline=$((SECONDS + 60))
-        until [ "$(memory)" -le $((before + 8)) ] || [ "$SECONDS" -ge "$deadline" ]; do sleep 1; done
+        until [ "$(memory)" -le $((before + 8)) ] || [ "$SECONDS" -ge "$deadline" ]; do pause 1; done
         end=$(memory)
         p99=$(figure p99_us)
         verdict=
