@@ -19,7 +19,7 @@ struct api_about {
 static int find_meaning(struct api_call *c, struct bx_err *err)
 {
     const struct bx_fsm *f = bx_node_fsm(c->api->node);
-    const struct api_about *a = c->about;
+    struct api_about *a = c->about;
 
     return a->size == 16 ? bx_reference_vm(f, &a->reference, a->meant, err)
                          : bx_reference_node(f, &a->reference, a->meant, err);

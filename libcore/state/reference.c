@@ -19,9 +19,25 @@ static bool is_named(const struct bx_istr *name, struct bx_str ref)
 
 /* ---- before it is proposed ---- */
 
-static bool answered(const struct bx_fsm *f, const struct bx_reference *r, struct bx_outcome *o)
+static bool answered(const struct bx_fsm *f, struct bx_reference *r)
 {
-    return given(r->session) && bx_sessions_kept(&f->sessions, r->session, r->sequence, o);
+    r->answered =
+        given(r->session) && bx_sessions_kept(&f->sessions, r->session, r->sequence, &r->outcome);
+    return r->answered;
+}
+
+/* What it was about is not known. If it succeeded, it was another request: one about a VM or a node
+ * would tell. */
+static int say_again(const struct bx_outcome *o, struct bx_err *err)
+{
+    if (o->code == BX_OK) {
+        bx_err_set(err, BX_CONFLICT, "this request id was already used for another request");
+        bx_err_hint(err, "use another --request-id");
+        return BX_CONFLICT;
+    }
+    bx_err_set(err, o->code, BX_STR_FMT, BX_STR_ARG(o->message));
+    bx_err_hint(err, BX_STR_FMT, BX_STR_ARG(o->hint));
+    return o->code;
 }
 
 /* Whoever deletes "40f3" twice wants no VM deleted whose uuid happens to begin so. */
@@ -33,16 +49,15 @@ static int only_begins(const struct bx_vm *vm, struct bx_str ref, struct bx_err 
     return BX_NOT_FOUND;
 }
 
-int bx_reference_vm(const struct bx_fsm *f, const struct bx_reference *r, uint8_t uuid[16],
+int bx_reference_vm(const struct bx_fsm *f, struct bx_reference *r, uint8_t uuid[16],
                     struct bx_err *err)
 {
     const struct bx_vm *vm;
-    struct bx_outcome o;
     int rc;
 
-    if (answered(f, r, &o) && given(o.object)) {
-        memcpy(uuid, o.object, 16);
-        return BX_OK;
+    if (answered(f, r)) {
+        memcpy(uuid, r->outcome.object, 16);
+        return given(uuid) ? BX_OK : say_again(&r->outcome, err);
     }
     rc = bx_view_find_vm(&f->view, r->ref, &vm, err);
     if (rc == BX_OK && r->exact && !is_named(vm->name, r->ref) && r->ref.n < BX_UUID_TEXT - 1)
@@ -52,16 +67,15 @@ int bx_reference_vm(const struct bx_fsm *f, const struct bx_reference *r, uint8_
     return rc;
 }
 
-int bx_reference_node(const struct bx_fsm *f, const struct bx_reference *r, uint64_t *id,
+int bx_reference_node(const struct bx_fsm *f, struct bx_reference *r, uint64_t *id,
                       struct bx_err *err)
 {
     const struct bx_node_row *node;
-    struct bx_outcome o;
     int rc;
 
-    if (answered(f, r, &o) && o.node != 0) {
-        *id = o.node;
-        return BX_OK;
+    if (answered(f, r)) {
+        *id = r->outcome.node;
+        return *id != 0 ? BX_OK : say_again(&r->outcome, err);
     }
     rc = bx_view_find_node(&f->view, r->ref, &node, err);
     if (rc == BX_OK)

@@ -20,13 +20,17 @@ struct bx_reference {
     uint8_t session[16];
     uint64_t sequence;
     bool exact; /* a prefix of a uuid is refused: for what can not be undone */
+    /* Set if an outcome is kept of this request. */
+    bool answered;
+    struct bx_outcome outcome; /* views into the state */
 };
 
 /* Call it on the loop's thread, after a barrier. BX_OK, BX_NOT_FOUND, or BX_CONFLICT when several
- * are meant; with hints. */
-int bx_reference_vm(const struct bx_fsm *f, const struct bx_reference *r, uint8_t uuid[16],
+ * are meant; with hints. A repeat whose outcome names no VM or node, as that of a refusal below
+ * feature level 2, returns the error of that outcome. */
+int bx_reference_vm(const struct bx_fsm *f, struct bx_reference *r, uint8_t uuid[16],
                     struct bx_err *err);
-int bx_reference_node(const struct bx_fsm *f, const struct bx_reference *r, uint64_t *id,
+int bx_reference_node(const struct bx_fsm *f, struct bx_reference *r, uint64_t *id,
                       struct bx_err *err);
 
 #endif

@@ -270,13 +270,15 @@ static void submit_delete(struct sim_host *h, struct attempt *a, const char *nam
     submit(h, a, BX_CMD_VM_DELETE, &b);
 }
 
-static void say_unknown(struct sim_host *h, struct attempt *a)
+/* There is no such VM; or the outcome of an earlier attempt does not tell which VM it was about. */
+static void say_refused(struct sim_host *h, struct attempt *a, const struct bx_reference *r)
 {
     struct answer *out = answer_to(a, 0);
 
-    out->known = out->unsent = true;
-    out->op.code = BX_NOT_FOUND;
-    out->op.revision = sim_check_shown(h);
+    out->known = true;
+    out->unsent = !r->answered || a->lane->doing == LANE_MISUSES;
+    out->op.code = r->answered ? r->outcome.code : BX_NOT_FOUND;
+    out->op.revision = r->answered ? r->outcome.revision : sim_check_shown(h);
     sim_client_answer(h->sim, out);
     bx_free(a);
 }
@@ -296,9 +298,13 @@ static void on_looked_up(void *ctx, const struct bx_err *err)
     vm_name(name, l->op.name);
     r.ref = bx_str(name);
     memcpy(r.session, l->client->session, 16);
-    if (bx_reference_vm(bx_node_fsm(h->node), &r, a->vm, NULL) != BX_OK)
-        say_unknown(h, a);
-    else if (l->doing != LANE_MISUSES && l->op.kind == SIM_OP_DELETE)
+    if (bx_reference_vm(bx_node_fsm(h->node), &r, a->vm, NULL) != BX_OK) {
+        say_refused(h, a, &r);
+        return;
+    }
+    if (bx_node_level(h->node) < 2) /* the name alone is sent */
+        memset(a->vm, 0, sizeof a->vm);
+    if (l->doing != LANE_MISUSES && l->op.kind == SIM_OP_DELETE)
         submit_delete(h, a, name);
     else
         submit_desire(h, a, name);

@@ -175,6 +175,32 @@ TEST(a_repeat_of_a_refusal_means_the_same_vm)
     assert_int_equal(send_in(7, BX_CMD_VM_DELETE, &b), BX_CONFLICT);
 }
 
+/* As below feature level 2, where a command has no uuid. */
+TEST(a_repeat_of_a_refusal_that_names_no_vm_is_refused_again)
+{
+    struct bx_cmd_vm_delete b = {.vm = bx_str("nothing")};
+    struct bx_reference r = {.ref = bx_str("nothing"), .session = {7}, .sequence = 1};
+    struct bx_err err = {0};
+    uint8_t uuid[16];
+
+    assert_int_equal(send_in(7, BX_CMD_VM_DELETE, &b), BX_NOT_FOUND);
+    rename_vm("web", web, "nothing");
+    assert_int_equal(bx_reference_vm(t.fsm, &r, uuid, &err), BX_NOT_FOUND);
+    assert_true(r.answered);
+    assert_string_equal(err.msg, "no VM \"nothing\"");
+    assert_string_equal(err.hint, "blixardctl vm list shows the VMs");
+}
+
+TEST(an_id_that_was_used_for_something_else_is_refused)
+{
+    struct bx_cmd_tenant_create b = {.name = bx_str("acme")};
+    struct bx_reference r = {.ref = bx_str("web"), .session = {7}, .sequence = 1};
+    uint8_t uuid[16];
+
+    assert_int_equal(send_in(7, BX_CMD_TENANT_CREATE, &b), BX_OK);
+    assert_int_equal(bx_reference_vm(t.fsm, &r, uuid, NULL), BX_CONFLICT);
+}
+
 TEST(a_node_is_looked_up_by_name_and_id)
 {
     struct bx_reference r = {.ref = bx_str("n2")};
