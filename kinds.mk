@@ -21,7 +21,8 @@ libdaemon_a_SOURCES += daemon/api/vm.c daemon/api/wait.c
 libcli_a_SOURCES += cli/vm.c cli/vm.h cli/vm_create.c cli/vm_file.c cli/vm_file.h cli/vm_wait.c
 
 # token
-libcore_a_SOURCES += libcore/state/kind_token.c
+libcore_a_SOURCES += libcore/state/token.h libcore/state/kind_token.c libcore/state/fsm_token.c
+libdaemon_a_SOURCES += daemon/api/token.c
 
 # tenant
 libcore_a_SOURCES += libcore/model/tenant.c libcore/model/tenant.h \

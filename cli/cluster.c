@@ -1,4 +1,5 @@
 /* cluster - the commands about the cluster as a whole and its members. */
+#include "parse.h"
 #include "result.h"
 
 #include <string.h>
@@ -8,6 +9,8 @@
 static int cluster_init(struct run *r);
 static int cluster_join(struct run *r);
 static int cluster_token_create(struct run *r);
+static int cluster_token_list(struct run *r);
+static int cluster_token_revoke(struct run *r);
 static int cluster_status(struct run *r);
 static int cluster_members(struct run *r);
 static int cluster_upgrade_status(struct run *r);
@@ -19,6 +22,13 @@ static const struct flag init_flags[] = {
 };
 static const struct flag token_flags[] = {
     {.name = "ttl", .value = "D", .help = "how long the token is valid (1h)"},
+    {0},
+};
+
+static const struct column token_columns[] = {
+    {.title = "ID", .key = "id", .format = VALUE_NUMBER},
+    {.title = "EXPIRES", .key = "expires_ms", .format = VALUE_TIME},
+    {.title = "CREATOR", .key = "creator"},
     {0},
 };
 
@@ -50,9 +60,19 @@ const struct command cluster_commands[] = {
      .help = "join this host to a cluster",
      .run = cluster_join},
     {.name = "cluster token create",
-     .help = "create a token to join with",
+     .help = "create a token with which one host can join",
      .flags = token_flags,
      .run = cluster_token_create},
+    {.name = "cluster token list",
+     .help = "list the tokens that are valid, without their secrets",
+     .columns = token_columns,
+     .watch = true,
+     .run = cluster_token_list},
+    {.name = "cluster token revoke",
+     .arguments = {{.name = "ID"}},
+     .help = "revoke a token that is not used yet",
+     .request_id = true,
+     .run = cluster_token_revoke},
     {.name = "cluster status",
      .help = "show leader, indexes, digest and members",
      .columns = member_columns,
@@ -161,6 +181,33 @@ static int cluster_token_create(struct run *r)
         return result_print(r, result);
     value_text(bx_val_get(result, "token"), VALUE_TEXT, text, sizeof text);
     printf("%s\n", text);
+    return 0;
+}
+
+static int cluster_token_list(struct run *r)
+{
+    return result_print_read(r, "cluster.token_list", NULL);
+}
+
+static int cluster_token_revoke(struct run *r)
+{
+    struct params p = {0};
+    bx_val result = NULL;
+    uint64_t id = 0;
+    int rc = parse_number(r->arguments[0], "ID", 1, UINT64_MAX, &id, &r->err);
+
+    params_u64(&p, "id", id);
+    if (rc == BX_OK)
+        rc = run_write_params(r, &p);
+    if (rc == BX_OK)
+        rc = run_call(r, "cluster.token_revoke", &p, &result);
+    params_close(&p);
+    if (rc != BX_OK)
+        return run_fail(r);
+    if (!result_is_for_people(r))
+        return result_print(r, result);
+    if (!r->quiet)
+        printf("token %llu is revoked\n", (unsigned long long)id);
     return 0;
 }
 

@@ -1,6 +1,5 @@
 #include "api/priv.h"
 
-#include "sys/token.h"
 #include "wire/cluster.h"
 
 #include <stdio.h>
@@ -42,60 +41,6 @@ static void cluster_join(struct api_call *c)
 
     if (o->join(o->ctx, token.p, on_member, c, &err) != BX_OK)
         api_fail(c, &err);
-}
-
-/* ---- tokens ---- */
-
-#define TTL_S 3600u
-
-static uint64_t ttl_ms(const struct api_call *c)
-{
-    const struct bx_token_params *p = c->params;
-
-    return (p->ttl_s == 0 ? TTL_S : p->ttl_s) * 1000;
-}
-
-static void cluster_token(struct api_call *c)
-{
-    const struct bx_token_params *p = c->params;
-    struct bx_cmd_token_create body = {.ttl_ms = ttl_ms(c)};
-    struct bx_clock *clock = c->api->o.clock;
-    struct token *token;
-    struct bx_err err;
-
-    if (bx_view_nodes(api_view(c)) == 0) {
-        bx_err_set(&err, BX_NO_LEADER, "this member knows no node yet");
-        bx_err_hint(&err, "try again: a token contains the addresses of the nodes");
-        api_fail(c, &err);
-        return;
-    }
-    if (p->ttl_s > UINT32_MAX)
-        body.ttl_ms = UINT64_MAX; /* refused by the state machine, as all values above its bound */
-    c->state = token = api_alloc(c, sizeof *token);
-    clock->ops->random(clock, token->secret, sizeof token->secret);
-    token_hash(token->secret, body.secret_hash);
-    api_write(c, BX_CMD_TOKEN_CREATE, &body, bx_str("default"));
-}
-
-static void token_written(struct api_call *c, const struct bx_outcome *o)
-{
-    const struct bx_view *v = api_view(c);
-    struct token *token = c->state;
-    struct bx_cluster_info info;
-    char text[TOKEN_TEXT_MAX];
-    struct bx_token_reply r;
-
-    (void)o;
-    for (uint32_t i = 0; i < bx_view_nodes(v) && token->n_addresses < TOKEN_ADDRESSES_MAX; i++) {
-        struct bx_str address = bx_view_node_at(v, i)->info.address;
-
-        snprintf(token->addresses[token->n_addresses++], sizeof token->addresses[0], BX_STR_FMT,
-                 BX_STR_ARG(address));
-    }
-    bx_view_cluster(v, &info);
-    token_make(token, text);
-    r = (struct bx_token_reply){bx_str(text), info.time_ms + ttl_ms(c)};
-    api_reply(c, &bx_token_reply_schema, &r);
 }
 
 /* ---- status ---- */
@@ -226,6 +171,5 @@ static void cluster_members(struct api_call *c)
 
 const struct api_method api_cluster_init = {.run = cluster_init};
 const struct api_method api_cluster_join = {.run = cluster_join};
-const struct api_method api_cluster_token = {.run = cluster_token, .written = token_written};
 const struct api_method api_cluster_status = {.run = cluster_status};
 const struct api_method api_cluster_members = {.run = cluster_members};

@@ -1,4 +1,4 @@
-/* fsm_node - the commands about the cluster itself: creation, nodes, tokens, joining. */
+/* fsm_node - the commands about the cluster itself: creation, nodes, joining. */
 #include "state/fsm_priv.h"
 
 #include "mem/alloc.h"
@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define TOKENS_MAX 1024u
-#define TOKEN_TTL_MAX_MS (30ull * 24 * 3600 * 1000)
+#define NODE_ID_MAX (1ull << 62) /* so that the next id fits in a signed SQLite integer */
 
 int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
 {
@@ -236,61 +235,18 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
     return BX_OK;
 }
 
-/* ---- tokens ---- */
-
-static void drop_expired(struct bx_fsm *f)
-{
-    for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_TOKEN); i > 0; i--) {
-        struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_TOKEN, i - 1);
-
-        if (bx_row_as_token(row)->expires_ms <= f->view.time_ms)
-            bx_fsm_change(f, row, NULL);
-    }
-}
-
-int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
-{
-    const struct bx_cmd_token_create *b = &c->body->token_create;
-    struct bx_token d = {.created_index = bx_call_revision(f)};
-
-    if (b->ttl_ms == 0 || b->ttl_ms > TOKEN_TTL_MAX_MS) {
-        bx_err_set(c->err, BX_INVALID, "--ttl: must be 1 ms to 30 days");
-        bx_err_hint(c->err, "choose a value in that range");
-        return BX_INVALID;
-    }
-    drop_expired(f);
-    if (bx_view_count(&f->view, BX_TABLE_TOKEN) >= TOKENS_MAX)
-        return bx_err_set(c->err, BX_BUSY, "there are %u valid tokens, the maximum", TOKENS_MAX);
-    memcpy(d.secret_hash, b->secret_hash, 16);
-    d.expires_ms = f->view.time_ms + b->ttl_ms;
-    bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_TOKEN, b->secret_hash),
-                  bx_row_make(&f->view.home, BX_TABLE_TOKEN, &d));
-    bx_call_event(f, BX_EVENT_TOKEN_CREATED, bx_str("token"), bx_str(""), bx_str(""));
-    return BX_OK;
-}
-
 /* ---- joining ----
  *
  * An id is assigned once: a wiped host joins under a new one, because it may have voted under the
  * old one. A host that did not receive its answer repeats the request in the same session and gets
- * the same answer. */
-
-static int check_token(struct bx_fsm *f, const uint8_t hash[16], struct bx_err *err)
-{
-    const struct bx_row *t = bx_view_row(&f->view, BX_TABLE_TOKEN, hash);
-
-    if (t != NULL && bx_row_as_token(t)->expires_ms > f->view.time_ms)
-        return BX_OK;
-    bx_err_set(err, BX_DENIED, "the token is unknown or has expired");
-    bx_err_hint(err, "create a new one on a member: blixardctl cluster token create");
-    return BX_DENIED;
-}
+ * the same answer, although its token is used up. */
 
 int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_member_join *b = &c->body->member_join;
     struct bx_node_row d = {.info = b->node};
-    int rc = check_token(f, b->secret_hash, c->err);
+    struct bx_row *token;
+    int rc = bx_fsm_token_check(f, b->secret_hash, &token, c->err);
 
     /* Id 1 belongs to the founder, whose row follows shortly after the cluster's. */
     if (rc == BX_OK && bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node == 1)
@@ -307,6 +263,7 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
     d.info.state = BX_NODE_UP;
     d.created_index = bx_call_revision(f);
     reserve_ids(f, d.info.id);
+    bx_fsm_token_use(f, token);
     put_node(f, c, NULL, &d, BX_EVENT_NODE_JOINED);
     return BX_OK;
 }

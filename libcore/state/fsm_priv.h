@@ -121,6 +121,13 @@ int bx_fsm_vm_of(struct bx_fsm *f, struct bx_call *c, struct bx_str ref, const u
 int bx_fsm_node_of(struct bx_fsm *f, struct bx_call *c, struct bx_str ref, uint64_t id,
                    const struct bx_node_row **node);
 
+/* ---- fsm_token.c ---- */
+/* The token of a join: BX_OK and its row, or BX_DENIED. */
+int bx_fsm_token_check(struct bx_fsm *f, const uint8_t hash[16], struct bx_row **token,
+                       struct bx_err *err);
+/* The host joins: a token that admits one is used up. */
+void bx_fsm_token_use(struct bx_fsm *f, struct bx_row *token);
+
 /* ---- fsm_place.c ---- */
 /* Choose the node for a VM of this configuration, in apply. Out of memory ends the process, because
  * a refusal on this replica alone would make replicas diverge. BX_OK, BX_NOT_FOUND (the pinned

@@ -14,6 +14,7 @@
 #include "mem/slab.h"
 #include "state/index.h"
 #include "state/kind.h"
+#include "state/token.h"
 #include "state/view.h"
 
 #define BX_COMMAND_RECORD_MAX (512u << 10) /* bytes of a stored record */
@@ -32,12 +33,6 @@ static inline const void *bx_row_object(const struct bx_row *row)
 {
     return row + 1;
 }
-
-struct bx_token {
-    uint8_t secret_hash[16];
-    uint64_t expires_ms;
-    uint64_t created_index;
-};
 
 /* The single object of the cluster. Values that change with every entry are stored separately
  * (bx_meta). */

@@ -21,9 +21,14 @@ const struct bx_schema bx_cmd_cluster_upgrade_schema =
 static const struct bx_field token_create_fields[] = {
     BX_FIELD(bx_cmd_token_create, secret_hash, BX_T_UUID),
     BX_FIELD(bx_cmd_token_create, ttl_ms, BX_T_U64),
+    BX_FIELD(bx_cmd_token_create, once, BX_T_BOOL, .omit = true, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_token_create_schema = BX_SCHEMA(
     "token.create", BX_CMD_SCHEMA(TOKEN_CREATE), bx_cmd_token_create, token_create_fields);
+
+static const struct bx_field token_revoke_fields[] = {BX_FIELD(bx_cmd_token_revoke, id, BX_T_U64)};
+const struct bx_schema bx_cmd_token_revoke_schema = BX_SCHEMA(
+    "token.revoke", BX_CMD_SCHEMA(TOKEN_REVOKE), bx_cmd_token_revoke, token_revoke_fields);
 
 /* ---- replies ---- */
 
@@ -51,9 +56,18 @@ const struct bx_schema bx_member_of_reply_schema =
 static const struct bx_field token_fields[] = {
     BX_FIELD(bx_token_reply, token, BX_T_STR, .max = 8192),
     BX_FIELD(bx_token_reply, expires_ms, BX_T_U64),
+    BX_FIELD(bx_token_reply, id, BX_T_U64, .omit = true, .since = 2),
 };
 const struct bx_schema bx_token_reply_schema =
     BX_REPLY_SCHEMA("token", TOKEN, bx_token_reply, token_fields);
+
+static const struct bx_field token_info_fields[] = {
+    BX_FIELD(bx_token_info_reply, id, BX_T_U64),
+    BX_FIELD(bx_token_info_reply, expires_ms, BX_T_U64),
+    BX_FIELD(bx_token_info_reply, creator, BX_T_STR, .max = 255, .nil = true),
+};
+const struct bx_schema bx_token_info_reply_schema =
+    BX_REPLY_SCHEMA("token-info", TOKEN_INFO, bx_token_info_reply, token_info_fields);
 
 #define F(member, typ, ...) BX_FIELD(bx_upgrade_member_reply, member, typ, __VA_ARGS__)
 static const struct bx_field upgrade_member_fields[] = {
@@ -130,6 +144,9 @@ static const struct bx_field join_fields[] = {
     BX_FIELD(bx_join_params, token, BX_T_STR, .max = BX_TOKEN_MAX), BX_PARAMS_TIMES};
 static const struct bx_field token_params_fields[] = {BX_FIELD(bx_token_params, ttl_s, BX_T_U64),
                                                       BX_PARAMS_WRITES};
+static const struct bx_field token_list_fields[] = {BX_PARAMS_LISTS};
+static const struct bx_field token_revoke_params_fields[] = {
+    BX_FIELD(bx_token_params, id, BX_T_U64), BX_PARAMS_WRITES};
 static const struct bx_field status_params_fields[] = {BX_PARAMS_READS};
 static const struct bx_field upgrade_status_params_fields[] = {BX_PARAMS_READS};
 static const struct bx_field upgrade_params_fields[] = {BX_PARAMS_WRITES};
@@ -147,7 +164,16 @@ BX_METHOD(CLUSTER_TOKEN, cluster_token, bx_token_params, token_params_fields, to
           .name = "cluster.token_create", .verb = "POST", .path = "/v1/cluster/tokens",
           .role = BX_RPC_ADMIN, .mutates = true,
           .about = "Create a token with which one host can join within `ttl_s` seconds (default "
-                   "3600).");
+                   "3600). Its secret is in this answer only.");
+BX_METHOD(CLUSTER_TOKEN_LIST, cluster_token_list, bx_plain_params, token_list_fields, token_info,
+          .name = "cluster.token_list", .verb = "GET", .path = "/v1/cluster/tokens",
+          .role = BX_RPC_ADMIN, .key = "id",
+          .about = "The tokens with which hosts can still join, by id, without their secrets.");
+BX_METHOD(CLUSTER_TOKEN_REVOKE, cluster_token_revoke, bx_token_params, token_revoke_params_fields,
+          token_info, .name = "cluster.token_revoke", .verb = "DELETE",
+          .path = "/v1/cluster/tokens/{id}", .role = BX_RPC_ADMIN, .mutates = true,
+          .about = "Revoke a token: no host can join with it any more. Of the answer, only the id "
+                   "is set.");
 BX_METHOD(CLUSTER_STATUS, cluster_status, bx_plain_params, status_params_fields, status,
           .name = "cluster.status", .verb = "GET", .path = "/v1/cluster", .role = BX_RPC_VIEWER,
           .about = "The status of the cluster as this member knows it; needs no quorum.");

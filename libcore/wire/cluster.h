@@ -18,6 +18,12 @@ struct bx_cmd_cluster_upgrade {
 struct bx_cmd_token_create {
     uint8_t secret_hash[16]; /* first half of the secret's SHA-256; the secret is never stored */
     uint64_t ttl_ms;
+    /* It admits one host, and expires by the time that leaders measure. False, in entries of builds
+     * before: it admits any number, and expires by wall time. */
+    bool once;
+};
+struct bx_cmd_token_revoke {
+    uint64_t id;
 };
 
 /* ---- parameters ---- */
@@ -32,9 +38,10 @@ struct bx_join_params {
     struct bx_common common;
     struct bx_str token;
 };
-struct bx_token_params {
+struct bx_token_params { /* of all methods about tokens; each takes one of them */
     struct bx_common common;
     uint64_t ttl_s;
+    uint64_t id;
 };
 
 /* ---- replies ---- */
@@ -58,9 +65,16 @@ extern const struct bx_schema bx_member_of_reply_schema;
 
 struct bx_token_reply {
     struct bx_str token;
-    uint64_t expires_ms;
+    uint64_t expires_ms; /* the wall time of the node asked, plus what is left of it */
+    uint64_t id;         /* with which it is listed and revoked */
 };
 extern const struct bx_schema bx_token_reply_schema;
+
+struct bx_token_info_reply { /* what is known of a token but its secret */
+    uint64_t id, expires_ms;
+    struct bx_str creator; /* who created it; empty: a build that did not note it */
+};
+extern const struct bx_schema bx_token_info_reply_schema;
 
 struct bx_upgrade_member_reply {
     uint64_t id;

@@ -44,7 +44,8 @@
     X(13, 2, TENANT_DELETE, tenant_delete, struct bx_cmd_tenant_delete)                            \
     X(14, 2, VM_RENAME, vm_rename, struct bx_cmd_vm_rename)                                        \
     X(15, 2, CLUSTER_UPGRADE, cluster_upgrade, struct bx_cmd_cluster_upgrade)                      \
-    X(16, 2, SESSION_END, session_end, struct bx_cmd_session_end)
+    X(16, 2, SESSION_END, session_end, struct bx_cmd_session_end)                                  \
+    X(17, 2, TOKEN_REVOKE, token_revoke, struct bx_cmd_token_revoke)
 
 #define BX_CMD_NUMBER(number, level, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };

@@ -10,7 +10,8 @@
  *   1  the first release
  *   2  tenants with quotas, metadata of virtual machines, vm.rename, cluster.upgrade; sessions with
  *      bounds for each principal, and session.end (state/session.h); the uuid or id of what a
- *      command is about (state/reference.h); since when a node is in its state */
+ *      command is about (state/reference.h); since when a node is in its state; tokens that admit
+ *      one host, token.revoke */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 

@@ -69,7 +69,9 @@ extern const char *const bx_rpc_role_names[];
     X(VM_RENAME, vm_rename)                                                                        \
     X(CLUSTER_UPGRADE_STATUS, cluster_upgrade_status)                                              \
     X(CLUSTER_UPGRADE_FINALIZE, cluster_upgrade_finalize)                                          \
-    X(SYS_DONE, sys_done)
+    X(SYS_DONE, sys_done)                                                                          \
+    X(CLUSTER_TOKEN_LIST, cluster_token_list)                                                      \
+    X(CLUSTER_TOKEN_REVOKE, cluster_token_revoke)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -100,6 +102,7 @@ enum bx_reply {
     BX_REPLY_UPGRADE_MEMBER,
     BX_REPLY_PAGE,
     BX_REPLY_DONE,
+    BX_REPLY_TOKEN_INFO,
 };
 
 struct bx_method_info {

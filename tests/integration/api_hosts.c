@@ -20,7 +20,7 @@
 #endif
 
 static char *dir;
-struct host hosts[2];
+struct host hosts[3];
 
 uint64_t host_now_ms(void)
 {
@@ -150,6 +150,7 @@ int hosts_teardown(void **state)
     (void)state;
     host_stop(&hosts[0], SIGTERM); /* whatever was done to it, it ends well */
     host_stop(&hosts[1], SIGTERM);
+    host_stop(&hosts[2], SIGTERM);
     test_remove_dir(dir);
     return 0;
 }

@@ -12,7 +12,7 @@ struct host {
     char data[512], link[64], api[64], local[600]; /* local: unix:PATH */
     pid_t pid;                                     /* 0: does not run */
 };
-extern struct host hosts[2];
+extern struct host hosts[3];
 
 /* Of each test: the first host is a cluster of its own; both end well, whatever was done. */
 int hosts_setup(void **state);

@@ -132,7 +132,7 @@ TEST(every_answer_has_its_shape)
     answers(&c, "vm.delete", "{\"vm\": \"b\"}", WRITTEN);
     answers(&c, "node.list", "{}", "[" NODE "]");
     answers(&c, "node.show", "{\"node\": \"n1\"}", NODE);
-    answers(&c, "cluster.token_create", "{}", "{token:s,expires_ms:i}");
+    answers(&c, "cluster.token_create", "{}", "{token:s,expires_ms:i,id:i}");
     answers(&c, "cluster.status", "{}",
             "{status:s,leader:i,term:i,commit_index:i,applied_index:i,revision:i,digest:s,quorum:b,"
             "members:[" MEMBER "],cluster:s,name:s,node:i,age_ms:i,vms:i,nodes:i,pending:i,"

@@ -1,6 +1,7 @@
 #include "lib/testlib.h"
 
 #include "lib/testfsm_random.h"
+#include "state/token.h"
 
 #include <string.h>
 
@@ -190,9 +191,18 @@ static void draw_vm_report(struct draw *d)
 
 static void draw_token(struct draw *d)
 {
+    uint64_t peek = d->g->seed, luck = test_random(&peek); /* as above */
+    size_t pos = 0;
+    const struct bx_token *token = bx_view_next(d->v, BX_TABLE_TOKEN, &pos);
+
     d->head.kind = BX_CMD_TOKEN_CREATE;
     d->body.token_create.secret_hash[0] = (uint8_t)(1 + below(d, 5));
     d->body.token_create.ttl_ms = one_in(d, 8) ? 0 : 1 + below(d, 20000);
+    d->body.token_create.once = luck % 2 == 0;
+    if (luck % 4 != 1)
+        return;
+    d->head.kind = BX_CMD_TOKEN_REVOKE;
+    d->body.token_revoke.id = token == NULL ? 1 : token->created_index;
 }
 
 static void draw_join(struct draw *d)

@@ -142,6 +142,11 @@ static void on_answer(struct sim *s, struct sim_host *h, void *arg)
         sim_host_rename(h);
         h->clock.base.ops->random(&h->clock.base, h->identity.incarnation, 16);
     }
+    /* Another host has used the token up, or an earlier attempt of this one. */
+    if (a->code == BX_DENIED) {
+        s->token = false;
+        h->clock.base.ops->random(&h->clock.base, h->identity.incarnation, 16);
+    }
     if (a->code != BX_OK)
         return;
     memcpy(id.cluster, s->cluster, 16);
@@ -210,7 +215,7 @@ static void on_token(void *ctx, const struct bx_outcome *o, const struct bx_err 
 
 static void make_token(struct sim_host *member, void *arg)
 {
-    struct bx_cmd_token_create c = {.ttl_ms = 1000ull * 3600 * 24};
+    struct bx_cmd_token_create c = {.ttl_ms = 1000ull * 3600 * 24, .once = true};
     struct bx_submit s = {.kind = BX_CMD_TOKEN_CREATE,
                           .body = &c,
                           .principal = bx_str("admin"),

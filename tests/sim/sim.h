@@ -172,7 +172,7 @@ struct sim {
     unsigned n_hosts;
     uint8_t cluster[16], history[16], secret[16];
     uint64_t session_ttl; /* us */
-    bool token;           /* has been created */
+    bool token;           /* was created, and is not known to be used up */
     bool quiet;           /* the end: no more faults */
     bool raising;         /* raising the feature level was accepted once */
     unsigned removals;    /* of nodes, that an operator is still after */

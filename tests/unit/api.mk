@@ -72,3 +72,9 @@ check_PROGRAMS += tests/integration/api_names_test
 tests_integration_api_names_test_SOURCES = tests/integration/api_names_test.c $(API_HOSTS)
 tests_integration_api_names_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_names_test_LDADD = $(TEST_LIBS)
+
+# Join tokens, with real daemons.
+check_PROGRAMS += tests/integration/api_tokens_test
+tests_integration_api_tokens_test_SOURCES = tests/integration/api_tokens_test.c $(API_HOSTS)
+tests_integration_api_tokens_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_api_tokens_test_LDADD = $(TEST_LIBS)

@@ -139,6 +139,10 @@ static const struct {
      {.session_end = {.sessions = {session_ends, 2}}},
      "50000000740001001000000002000000200000000000030001020000000000000000000000000000030000000000"
      "00002000000000000300040000000000000000000000000000000500000000000000"},
+    {BX_CMD_TOKEN_REVOKE,
+     "token.revoke",
+     {.token_revoke = {.id = 17}},
+     "10000000750001001100000000000000"},
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 

@@ -69,7 +69,7 @@ static const struct bx_node_params node = {COMMON, S("alpha"), true};
 static const struct bx_tenant_params tenant = {COMMON, S("acme"), {100, 204800, 3000, 50}};
 static const struct bx_init_params init = {COMMON, S("lab")};
 static const struct bx_join_params join = {COMMON, S("blx1.00.127.0.0.1:7420")};
-static const struct bx_token_params token = {COMMON, 600};
+static const struct bx_token_params token = {COMMON, 600, 17};
 static const struct bx_events_params events = {COMMON, 77};
 static const struct bx_sql_params sql = {COMMON, S("SELECT name FROM vms")};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
@@ -108,6 +108,8 @@ static const void *const params[BX__METHODS] = {
     [BX_M_VM_RENAME] = &vm,
     [BX_M_CLUSTER_UPGRADE_STATUS] = &plain,
     [BX_M_CLUSTER_UPGRADE_FINALIZE] = &plain,
+    [BX_M_CLUSTER_TOKEN_LIST] = &plain,
+    [BX_M_CLUSTER_TOKEN_REVOKE] = &token,
 };
 
 /* ---- replies ---- */
@@ -166,7 +168,9 @@ static const struct bx_upgrade_member_reply upgrade_members[] = {{1, S("alpha"),
 static const struct bx_upgrade_reply upgrade = {
     1, 2, false, S("node beta does not answer"), {upgrade_members, N(upgrade_members)}};
 static const struct bx_member_of_reply member_of = {ID(0xc1), 3};
-static const struct bx_token_reply token_reply = {S("blx1.00.10.0.0.1:7420"), 1700000600123};
+static const struct bx_token_reply token_reply = {.token = S("blx1.00.10.0.0.1:7420"),
+                                                  .expires_ms = 1700000600123};
+static const struct bx_token_info_reply token_info = {17, 1700000600123, S("uid:1000")};
 static const struct bx_status_reply status = {.status = S("ready"),
                                               .leader = 1,
                                               .term = 6,
@@ -235,6 +239,7 @@ static const struct {
     {&bx_upgrade_reply_schema, &upgrade},
     {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
     {&bx_page_reply_schema, &page},
+    {&bx_token_info_reply_schema, &token_info},
 };
 
 static bool has_reply(const struct bx_schema *s)

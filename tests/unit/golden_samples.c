@@ -5,6 +5,7 @@
 #include "codec/flat.h"
 #include "lib/testfsm.h"
 #include "state/kind.h"
+#include "state/token.h"
 #include "unit/codec_record.h"
 #include "unit/codec_tree.h"
 #include "wire/command.h"
@@ -74,7 +75,11 @@ static const struct bx_cmd_vm_delete vm_delete = {.vm = S("web-1")};
 static const struct bx_cmd_vm_rename vm_rename = {.vm = S("web-1"), .name = S("web-2")};
 static const struct bx_cmd_vm_report vm_report = {ID(0xe1), 3, 12, BX_PHASE_FAILED,
                                                   S("exit status 1")};
-static const struct bx_cmd_token_create token_create = {ID(0xd1), 3600000};
+static const struct bx_cmd_token_create token_create = {.secret_hash = ID(0xd1), .ttl_ms = 3600000};
+static const struct bx_cmd_token_create token_create_once = {ID(0xd1), 3600000, true};
+static const struct bx_cmd_token_revoke token_revoke = {17};
+static const struct bx_token token_once = {ID(0xd1), 1700003600123, 17, 1700003600000,
+                                           S("uid:1000")};
 static const struct bx_cmd_member_join member_join = {ID(0xd2), NODE};
 static const struct bx_event event = {77,         1700000000456, BX_EVENT_VM_PHASE,
                                       S("web-1"), S("alpha"),    S("stopped: exit 0")};
@@ -195,6 +200,7 @@ static void add_commands(void)
         [BX_CMD_VM_RENAME] = &vm_rename,
         [BX_CMD_CLUSTER_UPGRADE] = &cluster_upgrade,
         [BX_CMD_SESSION_END] = &session_end,
+        [BX_CMD_TOKEN_REVOKE] = &token_revoke,
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);
@@ -204,6 +210,8 @@ static void add_commands(void)
     add("vm.delete-uuid", &bx_cmd_vm_delete_schema, &vm_delete_uuid);
     add("vm.rename-uuid", &bx_cmd_vm_rename_schema, &vm_rename_uuid);
     add("node.remove-id", &bx_cmd_node_remove_schema, &node_remove_id);
+    add("token.create-once", &bx_cmd_token_create_schema, &token_create_once);
+    add("row-token-once", bx_kind_token.schema, &token_once);
     add("command", &bx_cmd_header_schema, &head);
     for (uint16_t kind = 1; kind < BX__CMDS; kind++) {
         assert(bodies[kind] != NULL); /* a new command has no sample yet */
