@@ -232,5 +232,5 @@ void api_on_frame(struct api *a, uint64_t from, enum bx_frame kind, const uint8_
     if (kind == BX_FRAME_QUERY)
         api_relay_query(a, from, m.number, m.p, m.n);
     else
-        api_relay_answer(a, m.number, m.p, m.n);
+        api_relay_answer(a, from, m.number, m.p, m.n);
 }

@@ -40,6 +40,7 @@ struct api_call {
     void (*page)(struct api_call *c); /* of a list: answer with a page */
     uint64_t deadline;                /* boot time */
     uint64_t query;                   /* number of the query to another node, or 0 */
+    uint64_t asked;                   /* that node */
 };
 
 /* The implementation of a method. Each of BX_METHODS has one, api_NAME, in the file of its noun. */

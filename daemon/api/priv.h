@@ -99,9 +99,10 @@ void api_pages_drop(struct api_client *client);
 
 /* ---- relay.c ---- */
 void api_relay_init(struct api *a);
-/* Handle a query of another node, or its answer to one of ours. */
+/* Handle a query of another node, or its answer to one of ours; what it was not asked is dropped.
+ */
 void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t n);
-void api_relay_answer(struct api *a, uint64_t id, const uint8_t *p, size_t n);
+void api_relay_answer(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t n);
 /* Have another node answer the call. */
 void api_relay(struct api_call *c, uint64_t node);
 void api_relay_over(struct api_call *c);

@@ -106,6 +106,7 @@ void api_relay(struct api_call *c, uint64_t node)
 
     api_common(c)->consistency = BX_STALE;
     c->query = ++c->api->next_query;
+    c->asked = node;
     if (send_query(c, node)) {
         api_wait(c);
         return;
@@ -156,7 +157,7 @@ static void pass_result(struct api_call *c, bx_val result)
     api_fail(c, &err);
 }
 
-void api_relay_answer(struct api *a, uint64_t id, const uint8_t *p, size_t n)
+void api_relay_answer(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t n)
 {
     struct bx_pack *pack = bx_pack_create();
     struct api_call *c;
@@ -164,7 +165,7 @@ void api_relay_answer(struct api *a, uint64_t id, const uint8_t *p, size_t n)
 
     TAILQ_FOREACH(c, &a->waits, link)
     {
-        if (c->query == id && id != 0)
+        if (c->query == id && id != 0 && c->asked == from)
             break;
     }
     if (c != NULL && pack != NULL)

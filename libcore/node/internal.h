@@ -47,6 +47,8 @@ struct bx_own_kind { /* of commands that this node sends by itself */
     uint32_t unlogged;  /* refusals since then */
 };
 
+#define BX_RELAY_HEAD 8u /* bytes of a RELAY before its commands */
+
 struct bx_propose {
     struct bx_pool pool;
     struct bx_proposals queued; /* not sent, or to be sent again */
@@ -68,7 +70,8 @@ int bx_propose_init(struct bx_node *n);
 void bx_propose_close(struct bx_node *n);
 void bx_propose_turn(struct bx_node *n);
 void bx_propose_expire(struct bx_node *n);
-void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len);
+/* Queue a relayed command, which is copied. False: there is no room. */
+bool bx_propose_relayed(struct bx_node *n, const uint8_t *command, size_t len);
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
 
 /* ---- session_end.c: sessions whose clients have their answers ---- */
@@ -206,6 +209,16 @@ int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struc
 /* Restore the state from the newest snapshot. */
 int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struct bx_err *err);
 
+/* ---- receive.c ---- */
+
+struct bx_refusals { /* of frames */
+    uint64_t logged_ms;
+    uint32_t left_out; /* of the log since */
+};
+
+/* Leaders do not take some kinds of commands from other nodes. */
+bool bx_may_be_relayed(uint16_t kind);
+
 /* ---- node.c ---- */
 
 struct bx_node {
@@ -227,7 +240,8 @@ struct bx_node {
     struct bx_peers peers;
     struct bx_snapshots snapshots;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
-    struct bx_buf aligned;                         /* an entry that did not lie 8-aligned */
+    struct bx_refusals refusals;
+    struct bx_buf aligned; /* an entry that did not lie 8-aligned */
 };
 
 uint64_t bx_node_now(const struct bx_node *n);

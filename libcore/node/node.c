@@ -173,73 +173,7 @@ void bx_node_tick(struct bx_node *n)
     bx_node_wake(n);
 }
 
-/* ---- frames ---- */
-
-static void receive_record(struct bx_node *n, uint64_t from, enum bx_frame kind, const uint8_t *p,
-                           size_t len)
-{
-    struct bx_arena arena = {0};
-    struct bx_err err;
-    union {
-        struct bx_read read;
-        struct bx_heartbeat heartbeat;
-        struct bx_grant grant;
-    } u;
-
-    memset(&u, 0, sizeof u);
-    if (bx_frame_read(kind, p, len, &u, &arena, &err) != BX_OK) {
-        bx_node_log(n, 4, "frame %d of node %llu: %s", (int)kind, (unsigned long long)from,
-                    err.msg);
-    } else if (kind == BX_FRAME_HEARTBEAT) {
-        bx_lease_on_heartbeat(n->lease, from, &u.heartbeat);
-    } else if (kind == BX_FRAME_GRANT) {
-        bx_lease_on_grant(n->lease, from, &u.grant);
-    } else if (kind == BX_FRAME_READ) {
-        bx_reads_on_read(n, from, &u.read);
-    } else {
-        bx_reads_on_ok(n, from, &u.read);
-    }
-    bx_arena_close(&arena);
-}
-
-static void receive_raft(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len)
-{
-    struct bx_err err;
-
-    if (bx_raft_receive(&n->raft, from, p, len, &err) != BX_OK)
-        bx_node_log(n, 4, "%s", err.msg);
-}
-
-void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const uint8_t *p,
-                     size_t len)
-{
-    switch (kind) {
-    case BX_FRAME_RAFT:
-        receive_raft(n, from, p, len);
-        break;
-    case BX_FRAME_RELAY:
-        bx_propose_on_relay(n, from, p, len);
-        break;
-    case BX_FRAME_READ:
-    case BX_FRAME_READ_OK:
-    case BX_FRAME_HEARTBEAT:
-    case BX_FRAME_GRANT:
-        receive_record(n, from, kind, p, len);
-        break;
-    case BX_FRAME_SNAP_DATA:
-        bx_snapshots_on_data(n, p, len);
-        break;
-    case BX_FRAME_QUERY:
-    case BX_FRAME_ANSWER:
-        n->o.frame(n->o.ctx, from, kind, p, len);
-        break;
-    default:
-        bx_node_log(n, 4, "frame %d of node %llu: unknown kind", (int)kind,
-                    (unsigned long long)from);
-        break;
-    }
-    bx_node_wake(n);
-}
+/* ---- peers ---- */
 
 void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up)
 {
@@ -315,7 +249,7 @@ void bx_node_status(const struct bx_node *n, struct bx_node_status *out)
 {
     memset(out, 0, sizeof *out);
     out->id = n->id;
-    out->leader = bx_raft_leader((struct bx_raft *)(uintptr_t)&n->raft);
+    out->leader = bx_raft_leader(&n->raft);
     out->is_leader = bx_raft_is_leader(&n->raft);
     out->quorum = bx_node_has_quorum(n);
     out->age_ms = bx_node_age(n, &out->age_known);

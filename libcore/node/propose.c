@@ -15,8 +15,6 @@
 #include <assert.h>
 #include <string.h>
 
-#define RELAY_HEAD 8u
-
 static const uint64_t batch_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, BX_BATCH_COMMANDS_MAX};
 const struct bx_histogram_info bx_batch_histogram = {
     .metric = {"blixard_propose_batch_commands", NULL, BX_HISTOGRAM,
@@ -228,40 +226,20 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     return BX_OK;
 }
 
-/* Queue a command that was checked; false: no memory. */
-static bool queue_relayed(struct bx_propose *pr, const uint8_t *p, size_t n)
-{
-    struct bx_proposal *q = bx_pool_acquire(&pr->pool);
-
-    if (q == NULL || bx_buf_append(&q->command, p, n) != BX_OK) {
-        bx_pool_release(&pr->pool, q);
-        return false;
-    }
-    q->foreign = true;
-    enqueue(pr, q);
-    return true;
-}
-
-/* Commands of a follower: checked before they are queued for the log. */
-void bx_propose_on_relay(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len)
+bool bx_propose_relayed(struct bx_node *n, const uint8_t *command, size_t len)
 {
     struct bx_propose *pr = &n->propose;
-    struct bx_numbered m;
-    struct bx_err err = {0};
-    size_t at = 0, used = 0;
+    struct bx_proposal *p = has_room(pr, true) ? bx_pool_acquire(&pr->pool) : NULL;
 
-    if (!bx_raft_is_leader(&n->raft))
-        return; /* the follower sends them again to the leader that it learns of */
-    if (!bx_frame_numbered(p, len, &m) || m.number > BX_BATCH_COMMANDS_MAX)
-        bx_err_set(&err, BX_MALFORMED, "no valid number of them");
-    for (uint64_t i = 0; err.code == BX_OK && i < m.number && has_room(pr, true); i++, at += used) {
-        if (bx_cmd_check(m.p + at, m.n - at, &used, &err) != BX_OK ||
-            !queue_relayed(pr, m.p + at, used))
-            break;
+    if (p == NULL)
+        return false;
+    if (bx_buf_append(&p->command, command, len) != BX_OK) {
+        bx_pool_release(&pr->pool, p);
+        return false;
     }
-    if (err.code != BX_OK)
-        bx_node_log(n, 4, "commands relayed by node %llu: %s", (unsigned long long)from, err.msg);
-    bx_node_wake(n);
+    p->foreign = true;
+    enqueue(pr, p);
+    return true;
 }
 
 /* ---- out ---- */
@@ -324,6 +302,24 @@ static void requeue(struct bx_propose *pr)
     }
 }
 
+/* What this node wanted to say as leader is not for another leader. */
+static void drop_unrelayed(struct bx_propose *pr)
+{
+    struct bx_proposal *p = TAILQ_FIRST(&pr->queued), *next;
+    struct bx_err err;
+
+    bx_err_set(&err, BX_NO_LEADER, "this node is no longer leader");
+    for (; p != NULL; p = next) {
+        next = TAILQ_NEXT(p, link);
+        if (bx_may_be_relayed(bx_cmd_kind(p->command.data)))
+            continue;
+        TAILQ_REMOVE(&pr->queued, p, link);
+        if (p->done != NULL)
+            p->done(p->ctx, NULL, &err);
+        release(pr, p);
+    }
+}
+
 /* Entries of one term are committed in order, and those of the next term were made later. So the
  * times that leaders measure add up to no more than the time that has passed. */
 static struct bx_stamp stamp_now(struct bx_node *n)
@@ -373,7 +369,7 @@ static void relay(struct bx_node *n, uint64_t leader)
         uint32_t count;
 
         frame->len = 0;
-        if (bx_frame_begin(frame) != BX_OK || bx_buf_extend(frame, RELAY_HEAD) == NULL)
+        if (bx_frame_begin(frame) != BX_OK || bx_buf_extend(frame, BX_RELAY_HEAD) == NULL)
             break;
         count = fill(pr, &taken);
         if (count == 0)
@@ -410,6 +406,8 @@ void bx_propose_turn(struct bx_node *n)
         pr->sealed_ms = bx_node_now(n);
         if (leader == n->id)
             bx_member_on_elected(n, before);
+        else if (leader != 0)
+            drop_unrelayed(pr);
     }
     if (TAILQ_EMPTY(&pr->queued) || leader == 0)
         return;

@@ -90,6 +90,8 @@ static void save_vote(struct bx_raft *r)
     }
 }
 
+_Static_assert(BX_RAFTMSG_ENTRY_MAX == BX_WAL_ENTRY_MAX, "the log takes what is received");
+
 /* What the log is given: the data is not copied. */
 static void as_log_entries(const struct raft_entry *from, unsigned n, struct bx_wal_entry *to)
 {
@@ -176,6 +178,10 @@ static void follow_role(struct bx_raft *r)
     if (leader == r->was_leader)
         return;
     r->was_leader = leader;
+    if (leader) {
+        r->leader_term = raft_current_term(&r->core);
+        r->leader_id = r->o.id;
+    }
     r->silent = false;
     r->relieve_ms = 0;
     r->o.role(r->o.ctx, leader);
@@ -374,12 +380,12 @@ bool bx_raft_caught_up(const struct bx_raft *r)
     return bx_raft_is_leader(r) && r->cursor_term == raft_current_term(&r->core);
 }
 
-uint64_t bx_raft_leader(struct bx_raft *r)
+uint64_t bx_raft_leader(const struct bx_raft *r)
 {
     const char *address;
     raft_id id;
 
-    raft_leader(&r->core, &id, &address);
+    raft_leader((struct raft *)(uintptr_t)&r->core, &id, &address);
     return id;
 }
 

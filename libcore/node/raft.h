@@ -20,6 +20,10 @@
 #define BX_RAFT_INFLIGHT 32u /* unacknowledged entries to a follower; ours are batches */
 /* Bytes of entries in one AppendEntries, unless a single entry is larger. */
 #define BX_RAFT_BYTES_MAX (1u << 20)
+/* Terms go up by one with each election. A message with one that is further ahead, or beyond all,
+ * is no member's. */
+#define BX_RAFT_TERM_STEP (1ull << 32)
+#define BX_RAFT_TERM_MAX (1ull << 62)
 #define BX_RAFT_STALL_MS 2000u  /* a leader's write may take so long before it hands over, */
 #define BX_RAFT_SILENT_MS 6000u /* and so long before it falls silent */
 
@@ -59,18 +63,19 @@ struct bx_raft {
     struct bx_job job; /* the log's write under way; o.disk runs it */
     struct bx_err job_err;
     bool writing, was_leader, closed;
-    uint64_t write_ms;            /* boot time when the write under way began */
-    uint64_t relieve_ms;          /* how old it has to be for the next attempt to hand over */
-    bool silent;                  /* this leader sends nothing, so that another is elected */
-    uint64_t configuration_index; /* of the one that was reported last */
-    bool new_configuration;       /* an entry with one was appended since */
-    bool answers_old_term;        /* what is stepped is a message of a term that is over */
-    uint64_t cursor, cursor_term; /* last entry handed out by bx_raft_next */
-    uint64_t leader_contact_ms;   /* boot time of the leader's last message */
-    uint64_t claim_ms;            /* boot time of a message with a commit index */
-    uint64_t claim_commit;        /* that is not applied here yet */
-    uint64_t fresh_ms;            /* boot time of the last one that is applied */
-    struct bx_buf scratch;        /* entries read back from disk */
+    uint64_t write_ms;               /* boot time when the write under way began */
+    uint64_t relieve_ms;             /* how old it has to be for the next attempt to hand over */
+    uint64_t leader_term, leader_id; /* the newest term with a known leader, and that */
+    bool silent;                     /* this leader sends nothing, so that another is elected */
+    uint64_t configuration_index;    /* of the one that was reported last */
+    bool new_configuration;          /* an entry with one was appended since */
+    bool answers_old_term;           /* what is stepped is a message of a term that is over */
+    uint64_t cursor, cursor_term;    /* last entry handed out by bx_raft_next */
+    uint64_t leader_contact_ms;      /* boot time of the leader's last message */
+    uint64_t claim_ms;               /* boot time of a message with a commit index */
+    uint64_t claim_commit;           /* that is not applied here yet */
+    uint64_t fresh_ms;               /* boot time of the last one that is applied */
+    struct bx_buf scratch;           /* entries read back from disk */
 };
 
 /* Have libraft's memory pooled from now on. To be called before libraft allocates anything in this
@@ -104,7 +109,7 @@ bool bx_raft_next(struct bx_raft *r, uint64_t *index, struct bx_wal_entry *e);
 bool bx_raft_is_leader(const struct bx_raft *r);
 /* This leader has handed out an entry of its term, and so all that was committed before it. */
 bool bx_raft_caught_up(const struct bx_raft *r);
-uint64_t bx_raft_leader(struct bx_raft *r); /* 0: unknown */
+uint64_t bx_raft_leader(const struct bx_raft *r); /* 0: unknown */
 uint64_t bx_raft_term(const struct bx_raft *r);
 uint64_t bx_raft_commit(const struct bx_raft *r);
 /* The latest boot time such that all that was committed then has been handed out; 0: none in this

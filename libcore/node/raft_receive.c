@@ -1,34 +1,64 @@
 /* Messages for the core: what could harm it is dropped before. */
 #include "node/raft_priv.h"
 
+#include "mutant.h"
 #include "wire/raftmsg.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Messages that are well formed and would still corrupt the core, whose asserts are compiled out:
- * - a second leader in this term: the core would append its entries as a follower;
+static raft_term term_of(const struct raft_message *m)
+{
+    switch (m->type) {
+    case RAFT_REQUEST_VOTE:
+        return m->request_vote.term;
+    case RAFT_REQUEST_VOTE_RESULT:
+        return m->request_vote_result.term;
+    case RAFT_APPEND_ENTRIES:
+        return m->append_entries.term;
+    case RAFT_APPEND_ENTRIES_RESULT:
+        return m->append_entries_result.term;
+    case RAFT_INSTALL_SNAPSHOT:
+        return m->install_snapshot.term;
+    case RAFT_TIMEOUT_NOW:
+        return m->timeout_now.term;
+    }
+    return 0;
+}
+
+static bool is_of_leader(const struct raft_message *m)
+{
+    return m->type == RAFT_APPEND_ENTRIES || m->type == RAFT_INSTALL_SNAPSHOT;
+}
+
+/* Messages that are well formed and would still corrupt the core, whose asserts are compiled out,
+ * or the cluster:
+ * - a term out of all proportion: it would be adopted, and one more of that kind is the last;
+ * - a second leader in a term: the core would append its entries as a follower;
+ * - a rejection by a log that goes on behind what it lacks: the core would count from there;
  * - entries before the first one kept: it would take them for new ones;
  * - an acknowledgement of entries that this leader does not have: it would count them. */
 static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
 {
     const struct raft_append_entries *a = &m->append_entries;
-    const struct raft_install_snapshot *s = &m->install_snapshot;
     const struct raft_append_entries_result *res = &m->append_entries_result;
+    raft_term term = term_of(m);
 
+    if (BX_MUTATED(FRAMES_UNCHECKED))
+        return NULL;
+    if (term > BX_RAFT_TERM_MAX || term > raft_current_term(&r->core) + BX_RAFT_TERM_STEP)
+        return "its term is out of range";
+    if (m->type == RAFT_APPEND_ENTRIES_RESULT && res->rejected != 0 &&
+        res->last_log_index >= res->rejected)
+        return "has entries behind the one that it lacks";
+    if (is_of_leader(m) && term == r->leader_term && m->server_id != r->leader_id)
+        return "from a second leader in this term";
     if (m->type == RAFT_APPEND_ENTRIES_RESULT && bx_raft_is_leader(r) && res->rejected == 0 &&
         res->term == raft_current_term(&r->core) && res->last_log_index > bx_wal_last(r->o.wal))
         return "acknowledges entries beyond the leader's log";
-    if (m->type == RAFT_APPEND_ENTRIES) {
-        if (bx_raft_is_leader(r) && a->term == raft_current_term(&r->core))
-            return "from a second leader in this term";
-        if (a->n_entries > 0 && a->prev_log_index + 1 < bx_wal_first(r->o.wal))
-            return "entries before the last snapshot";
-    }
-    if (m->type == RAFT_INSTALL_SNAPSHOT) {
-        if (bx_raft_is_leader(r) && s->term == raft_current_term(&r->core))
-            return "from a second leader in this term";
-    }
+    if (m->type == RAFT_APPEND_ENTRIES && a->n_entries > 0 &&
+        a->prev_log_index + 1 < bx_wal_first(r->o.wal))
+        return "entries before the last snapshot";
     return NULL;
 }
 
@@ -52,25 +82,18 @@ static void cut_to_room(const struct bx_raft *r, struct raft_message *m)
     a->entries = n == 0 ? NULL : a->entries;
 }
 
-static bool of_old_term(struct bx_raft *r, const struct raft_message *m)
-{
-    uint64_t term = raft_current_term(&r->core);
-
-    return (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term < term) ||
-           (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term < term);
-}
-
+/* The message has been taken. */
 static void note_leader(struct bx_raft *r, const struct raft_message *m)
 {
-    uint64_t term = raft_current_term(&r->core);
-
-    if (m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term && r->claim_ms == 0) {
+    if (!is_of_leader(m) || term_of(m) != raft_current_term(&r->core))
+        return;
+    if (m->type == RAFT_APPEND_ENTRIES && r->claim_ms == 0) {
         r->claim_ms = bx_raft_now(r);
         r->claim_commit = m->append_entries.leader_commit;
     }
-    if ((m->type == RAFT_APPEND_ENTRIES && m->append_entries.term == term) ||
-        (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term == term))
-        r->leader_contact_ms = bx_raft_now(r);
+    r->leader_contact_ms = bx_raft_now(r);
+    r->leader_term = term_of(m);
+    r->leader_id = m->server_id;
 }
 
 int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
@@ -91,8 +114,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
     why = unsafe(r, &m);
     if (why != NULL) {
         bx_raftmsg_close(&m);
-        return bx_err_set(err, BX_CONFLICT, "Raft message from node %llu dropped: %s",
-                          (unsigned long long)from, why);
+        return bx_err_set(err, BX_CONFLICT, "%s", why);
     }
     cut_to_room(r, &m);
     if (m.type == RAFT_INSTALL_SNAPSHOT) {
@@ -108,7 +130,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
     memset(&e, 0, sizeof e);
     e.type = RAFT_RECEIVE;
     e.receive.message = &m;
-    r->answers_old_term = of_old_term(r, &m);
+    r->answers_old_term = is_of_leader(&m) && term_of(&m) < raft_current_term(&r->core);
     bx_raft_step(r, &e);
     r->answers_old_term = false;
     raft_free(entries); /* the array only: core or log own the batch */

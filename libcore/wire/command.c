@@ -101,6 +101,11 @@ static int check_hash(const struct bx_schema *s, const uint8_t *body, size_t n, 
 
 enum { HEADER_KIND = 0, HEADER_LEVEL = 1, HEADER_BODY_HASH = 5 }; /* places in header_fields */
 
+uint16_t bx_cmd_kind(const uint8_t *src)
+{
+    return (uint16_t)bx_flat_u64(&bx_cmd_header_schema, src, HEADER_KIND);
+}
+
 int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err)
 {
     const struct bx_schema *s;

@@ -90,6 +90,8 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *bo
 int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *header,
                   union bx_cmd_body *body, struct bx_arena *arena, size_t *used,
                   struct bx_err *err);
+/* Of a command that was encoded here, or checked. */
+uint16_t bx_cmd_kind(const uint8_t *src);
 /* Validate one command like bx_cmd_decode without decoding it. */
 int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err);
 

@@ -5,6 +5,22 @@
 #include <assert.h>
 #include <string.h>
 
+const char *bx_frame_name(enum bx_frame kind)
+{
+    static const char *const names[] = {
+        [BX_FRAME_HELLO] = "HELLO",     [BX_FRAME_PING] = "PING",
+        [BX_FRAME_PONG] = "PONG",       [BX_FRAME_RAFT] = "RAFT",
+        [BX_FRAME_RELAY] = "RELAY",     [BX_FRAME_READ] = "READ",
+        [BX_FRAME_READ_OK] = "READ_OK", [BX_FRAME_HEARTBEAT] = "HEARTBEAT",
+        [BX_FRAME_GRANT] = "GRANT",     [BX_FRAME_SNAP_DATA] = "SNAP_DATA",
+        [BX_FRAME_JOIN] = "JOIN",       [BX_FRAME_JOINED] = "JOINED",
+        [BX_FRAME_QUERY] = "QUERY",     [BX_FRAME_ANSWER] = "ANSWER",
+    };
+    _Static_assert(sizeof names / sizeof names[0] == BX__FRAMES, "each kind has a name");
+
+    return (unsigned)kind < BX__FRAMES && names[kind] != NULL ? names[kind] : "unknown";
+}
+
 #define HELLO 1
 #define READ 2
 #define BEAT 3

@@ -35,6 +35,8 @@ enum bx_frame {
     BX__FRAMES
 };
 
+const char *bx_frame_name(enum bx_frame kind); /* "RAFT"; "unknown" for any other number */
+
 struct bx_hello {
     uint8_t cluster[16], history[16]; /* zero in the hello of a host that wants to join */
     uint64_t node;                    /* 0: wants to join */

@@ -255,7 +255,7 @@ static int check_entry(const struct raft_append_entries *m, uint64_t term, uint6
     struct raft_configuration conf;
     int rc;
 
-    if (term == 0 || term > m->term || term < before)
+    if (term == 0 || term > m->term || term < before || len > BX_RAFTMSG_ENTRY_MAX)
         return BX_MALFORMED;
     if (type != RAFT_CHANGE)
         return type == RAFT_COMMAND || type == RAFT_BARRIER ? BX_OK : BX_MALFORMED;

@@ -17,6 +17,7 @@
 #include <raft.h>
 
 #define BX_RAFTMSG_ENTRIES_MAX 256u
+#define BX_RAFTMSG_ENTRY_MAX (4u << 20) /* bytes of data in one; what the log takes */
 
 /* Append the payload of a message that carries no entries and no snapshot. */
 int bx_raftmsg_write(struct bx_buf *b, const struct raft_message *m);

@@ -165,7 +165,8 @@ static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
 
 static void on_frame(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n)
 {
-    (void)ctx, (void)from, (void)kind, (void)p, (void)n;
+    (void)from, (void)kind, (void)p, (void)n;
+    ((struct test_member *)ctx)->queries++;
 }
 
 static void on_log(void *ctx, int level, const char *text)

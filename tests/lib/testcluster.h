@@ -35,6 +35,7 @@ struct test_member {
     uint32_t n_peers;
     uint32_t warnings; /* lines of its log with level 4 or worse */
     char logged[256];  /* the last line */
+    uint32_t queries;  /* and answers to them that were handed on */
 };
 
 struct test_frame {

@@ -50,6 +50,8 @@ static const char *const names[] = {
     [BX_MUTANT_CONF_CHANGE_EARLY] = "conf-change-early",
     /* raft.c, propose.c: what waits for the disk has no bound. */
     [BX_MUTANT_LOG_OVERRUN] = "log-overrun",
+    /* receive.c, raft_receive.c: whatever a member sends is taken. */
+    [BX_MUTANT_FRAMES_UNCHECKED] = "frames-unchecked",
     /* level.c: what is above the cluster's feature level is submitted all the same. */
     [BX_MUTANT_LEVEL_UNGATED] = "level-ungated",
     /* level.c: the level is raised whatever the members read. */

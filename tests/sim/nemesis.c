@@ -300,6 +300,8 @@ static bool happen(struct sim *s, enum sim_fault fault)
         return lose_state(s);
     case SIM_FAULT_STALL:
         return nemesis_stall(s);
+    case SIM_FAULT_FORGE:
+        return nemesis_forge(s);
     case SIM_FAULT_RIVALS:
         return nemesis_rivals(s);
     case SIM_FAULT_BUILD:

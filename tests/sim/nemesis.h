@@ -56,6 +56,10 @@ bool nemesis_rivals(struct sim *s);
 /* One host is restarted with a build of the other feature level. */
 bool nemesis_build(struct sim *s);
 
+/* ---- nemesis_forge.c ---- */
+
+bool nemesis_forge(struct sim *s);
+
 /* ---- nemesis_disk.c: each returns whether it happens; what lies counts itself later ---- */
 
 bool nemesis_slow_disk(struct sim *s);

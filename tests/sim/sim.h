@@ -60,6 +60,7 @@ enum sim_fault {
     SIM_FAULT_USURP,       /* a new leader dies at once, and the old one is back */
     SIM_FAULT_STATE,       /* the process dies, and its state.db is gone or damaged; VMs go on */
     SIM_FAULT_STALL,       /* a disk stands still, or those of all hosts but one */
+    SIM_FAULT_FORGE,       /* a host receives a frame that its sender may not send */
     SIM_FAULT_RIVALS,      /* two leaders, one of them deposed, each change the configuration */
     SIM_FAULT_BUILD,       /* the daemon is stopped, and started with a build of another level */
     SIM__FAULTS

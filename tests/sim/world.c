@@ -18,7 +18,7 @@ const char *const sim_fault_names[] = {
     "loss",        "duplicate", "reorder",    "slow-net",   "pause",     "clock",
     "slow-disk",   "disk-full", "disk-error", "read-error", "rot",       "lost-write",
     "misdirected", "guest",     "no-start",   "wipe",       "join",      "usurp",
-    "state-db",    "stall",     "rivals",     "build",      NULL,
+    "state-db",    "stall",     "forge",      "rivals",     "build",     NULL,
 };
 
 /* ---- telling ---- */

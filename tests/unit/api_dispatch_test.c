@@ -185,6 +185,41 @@ TEST(parameters_are_refused_with_a_suggestion)
     refuses("cluster.int", "{}", BX_UNSUPPORTED, "did you mean \"cluster.init\"?");
 }
 
+/* ANSWER: the query's number, then a MessagePack-RPC response. */
+static void answer_query(uint64_t from, uint64_t query)
+{
+    struct bx_buf b = {0};
+
+    bx_put64(bx_buf_extend(&b, 8), query);
+    bx_pw_array(&b, 4);
+    bx_pw_u64(&b, 1);
+    bx_pw_u64(&b, 7);
+    bx_pw_map(&b, 1);
+    bx_pw_str(&b, "name");
+    bx_pw_str(&b, "busy");
+    bx_pw_nil(&b);
+    api_on_frame(api, from, BX_FRAME_ANSWER, b.data, b.len);
+    bx_buf_release(&b);
+}
+
+TEST(a_query_is_answered_by_the_node_that_was_asked)
+{
+    struct api_call *c;
+
+    call("cluster.init", "{\"name\": \"lab\"}");
+    c = TAILQ_FIRST(&api->calls);
+    assert_non_null(c);
+    api_wait(c);
+    c->query = 5;
+    c->asked = 2;
+    answer_query(3, 5);
+    answer_query(2, 4);
+    assert_int_equal(n_answers, 0);
+    answer_query(2, 5);
+    assert_int_equal(n_answers, 1);
+    assert_int_equal(error.code, BX_BUSY);
+}
+
 TEST(a_client_that_went_gets_no_answer)
 {
     call("cluster.init", "{\"name\": \"lab\"}");

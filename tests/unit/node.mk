@@ -62,6 +62,11 @@ tests_unit_stall_test_SOURCES = tests/unit/stall_test.c
 tests_unit_stall_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_stall_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/hostile_test
+tests_unit_hostile_test_SOURCES = tests/unit/hostile_test.c
+tests_unit_hostile_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_hostile_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/snapshot_send_test
 tests_unit_snapshot_send_test_SOURCES = tests/unit/snapshot_send_test.c
 tests_unit_snapshot_send_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -93,7 +93,9 @@ TEST(a_damaged_relay_is_dropped)
     before = last_index(1);
     warnings = m->warnings;
     bx_node_receive(m->node, 2, BX_FRAME_RELAY, garbage, sizeof garbage);
+    w.clock.now += 1000; /* warnings have a pause */
     bx_node_receive(m->node, 2, BX_FRAME_RELAY, garbage, 8);
+    w.clock.now += 1000;
     bx_node_receive(m->node, 2, BX_FRAME_RELAY, garbage, 3);
     assert_int_equal(m->warnings, warnings + 3);
     assert_int_equal(test_member_status(m).pending, 0);
