@@ -193,7 +193,7 @@ static int restore_one(struct bx_fsm *f, const struct row_record *r)
         if (r->entry <= f->restored_events || bx_fsm_known_events(f, &blob) != BX_OK)
             return BX_CORRUPT;
         f->restored_events = r->entry;
-        bx_store_put_events(f->store, r->entry, r->first, r->last, r->data.p, r->data.n);
+        bx_store_put_events(f->store, &blob);
         return BX_OK;
     case BX_DUMP_OUTCOMES:
         if (r->entry <= f->restored_outcomes)

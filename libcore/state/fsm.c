@@ -258,11 +258,11 @@ static void put_outcomes(void *ctx, uint64_t entry, uint64_t time_ms, const stru
 static void write_blobs(struct bx_fsm *f, uint64_t index, uint64_t first)
 {
     if (bx_blob_has_records(&f->events_blob)) {
+        struct bx_blob b = {index, first, f->view.revision, f->events_blob.data,
+                            f->events_blob.len};
+
         bx_blob_seal(&f->events_blob, BX_KIND_EVENTS, index, first, f->view.revision);
-        bx_store_put_events(f->store, index, first, f->view.revision, f->events_blob.data,
-                            f->events_blob.len);
-        bx_fsm_count_events(f, first, f->view.revision);
-        bx_fsm_trim_events(f);
+        bx_fsm_keep_events(f, &b);
     }
     bx_sessions_write(&f->sessions, &f->outcomes_row, put_outcomes, f);
 }

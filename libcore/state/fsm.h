@@ -39,7 +39,8 @@ struct bx_fsm_sink {
 struct bx_fsm_options {
     const char *path;         /* of state.db; ":memory:" is allowed */
     bool trusted;             /* false: remove an existing database first */
-    uint32_t events_max;      /* log entries whose events are kept; 0: 100,000 */
+    uint32_t events_max;      /* events that are kept; 0: 100,000 */
+    uint64_t events_bytes;    /* and their bytes; 0: 32 MiB */
     uint32_t sessions_max;    /* held ones (state/session.h); 0: 65,536 */
     uint64_t session_ttl_ms;  /* time measured by leaders; 0: one hour */
     uint32_t level;           /* highest feature level this node reads; 0: BX_LEVEL */
@@ -84,7 +85,9 @@ void bx_fsm_session_stats(const struct bx_fsm *f, struct bx_session_stats *out);
 int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,
                   void (*each)(void *ctx, const struct bx_event *e), void *ctx, uint32_t *n,
                   struct bx_err *err);
-/* The oldest revision whose event is kept. */
+/* The oldest revision whose event is kept. Events beyond either bound are deleted, the oldest first
+ * and those of one entry together; at most 1/64 more than the bound and the newest entry's are
+ * kept. */
 uint64_t bx_fsm_events_oldest(const struct bx_fsm *f);
 /* The placement of a VM: the recorded decision if it is among the last 256, otherwise (recorded
  * false) a new decision on the current view without the VM itself. */

@@ -3,7 +3,8 @@
 
 #include "codec/flat.h"
 
-#define SLACK 1024u /* number of entries trimmed at a time */
+#define SLACK 64u       /* trim when a bound is exceeded by one part in so many */
+#define TRIM_ROWS 2048u /* entries trimmed at a time, a few milliseconds */
 
 uint64_t bx_fsm_events_oldest(const struct bx_fsm *f)
 {
@@ -12,19 +13,62 @@ uint64_t bx_fsm_events_oldest(const struct bx_fsm *f)
 
 /* ---- keeping ---- */
 
-void bx_fsm_count_events(struct bx_fsm *f, uint64_t first, uint64_t last)
+static void count(struct bx_fsm *f, const struct bx_blob *b)
 {
-    if (f->events_kept++ == 0)
-        f->events_oldest = first;
-    f->events_newest = last;
+    if (f->events_bytes == 0)
+        f->events_oldest = b->first;
+    f->events_newest = b->last;
+    f->events_bytes += b->n;
 }
 
-void bx_fsm_trim_events(struct bx_fsm *f)
+/* slack: the divisor; 0: exceeds the bounds themselves. */
+static bool exceeds(const struct bx_fsm *f, uint32_t slack)
 {
-    if (f->events_kept <= f->o.events_max + SLACK)
+    uint64_t n = f->events_newest - f->events_oldest + 1;
+    uint64_t max = f->o.events_max, bytes = f->o.events_bytes;
+
+    if (slack > 0) {
+        max += max / slack;
+        bytes += bytes / slack;
+    }
+    return n > max || f->events_bytes > bytes;
+}
+
+struct trimming {
+    struct bx_fsm *f;
+    uint64_t entry; /* the last one to be deleted */
+    uint32_t rows;
+};
+
+/* The oldest entry that is left. The newest one always stays: its events reach the current
+ * revision, which is checked when they are loaded. */
+static bool trim(void *ctx, const struct bx_blob *oldest)
+{
+    struct trimming *t = ctx;
+    struct bx_fsm *f = t->f;
+
+    if (t->rows == TRIM_ROWS || oldest->last == f->events_newest || !exceeds(f, 0))
+        return false;
+    t->rows++;
+    t->entry = oldest->entry;
+    f->events_oldest = oldest->last + 1;
+    f->events_bytes -= oldest->n;
+    return true;
+}
+
+/* Part of apply: what is deleted depends on the events alone, so it is the same on every replica.
+ */
+void bx_fsm_keep_events(struct bx_fsm *f, const struct bx_blob *b)
+{
+    struct trimming t = {.f = f};
+
+    bx_store_put_events(f->store, b);
+    count(f, b);
+    if (!exceeds(f, SLACK))
         return;
-    bx_store_trim_events(f->store, SLACK, &f->events_oldest);
-    f->events_kept -= SLACK;
+    bx_store_oldest_events(f->store, trim, &t);
+    if (t.rows > 0)
+        bx_store_delete_events(f->store, t.entry);
 }
 
 int bx_fsm_known_events(struct bx_fsm *f, const struct bx_blob *stored)
@@ -32,9 +76,9 @@ int bx_fsm_known_events(struct bx_fsm *f, const struct bx_blob *stored)
     struct bx_blob b;
 
     if (bx_blob_open(stored, BX_KIND_EVENTS, &b) != BX_OK || b.first > b.last ||
-        (f->events_kept > 0 && b.first != f->events_newest + 1))
+        (f->events_bytes > 0 && b.first != f->events_newest + 1))
         return BX_CORRUPT;
-    bx_fsm_count_events(f, b.first, b.last);
+    count(f, stored);
     return BX_OK;
 }
 

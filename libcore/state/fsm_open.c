@@ -4,6 +4,7 @@
 #include "mem/alloc.h"
 
 #define EVENTS_MAX 100000u
+#define EVENTS_BYTES (32u << 20)
 #define SESSIONS_MAX 65536u
 #define SESSION_TTL_MS 3600000u
 
@@ -21,6 +22,8 @@ static void defaults(struct bx_fsm_options *o)
 {
     if (o->events_max == 0)
         o->events_max = EVENTS_MAX;
+    if (o->events_bytes == 0)
+        o->events_bytes = EVENTS_BYTES;
     if (o->sessions_max == 0)
         o->sessions_max = SESSIONS_MAX;
     if (o->session_ttl_ms == 0)
@@ -38,7 +41,7 @@ static void begin_empty(struct bx_fsm *f)
     f->sessions_digest = 0;
     bx_sessions_init(&f->sessions, f->o.sessions_max, f->o.session_ttl_ms, &f->sessions_digest);
     f->applied = 0;
-    f->events_kept = 0;
+    f->events_bytes = 0;
     f->events_oldest = f->events_newest = 0;
 }
 

@@ -57,8 +57,8 @@ struct bx_fsm {
     uint64_t
         sessions_digest; /* separate from the digest of rows: a refusal changes only outcomes */
     uint64_t applied;
-    uint32_t events_kept;
     uint64_t events_oldest, events_newest; /* revisions; 0: no event is kept */
+    uint64_t events_bytes;                 /* of the stored blobs */
     bool dirty;                            /* there are uncommitted changes */
     uint64_t restored_events,
         restored_outcomes; /* last entry of the restored events and outcomes */
@@ -144,10 +144,8 @@ const char *bx_fsm_node_name(const struct bx_view *v, uint64_t id);
 void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node);
 
 /* ---- fsm_events.c ---- */
-/* Count the stored events of one more entry. */
-void bx_fsm_count_events(struct bx_fsm *f, uint64_t first, uint64_t last);
-/* Drop the oldest events above the bound. */
-void bx_fsm_trim_events(struct bx_fsm *f);
+/* Store the events of an entry, and delete the oldest ones beyond the bounds. */
+void bx_fsm_keep_events(struct bx_fsm *f, const struct bx_blob *b);
 /* Like count, for a row that was loaded or dumped: BX_CORRUPT if it fails its check or is not the
  * next one. */
 int bx_fsm_known_events(struct bx_fsm *f, const struct bx_blob *stored);

@@ -12,8 +12,8 @@ enum stmt { /* statements other than those of the kinds */
             S_PUT_EVENTS,
             S_PUT_OUTCOMES,
             S_DEL_OUTCOMES,
-            S_TRIM_EVENTS,
-            S_OLDEST_EVENT,
+            S_DEL_EVENTS,
+            S_OLDEST_EVENTS,
             S_PUT_META,
             S_BEGIN,
             S_COMMIT,
@@ -34,15 +34,15 @@ static const char ddl[] =
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS events(entry INTEGER PRIMARY KEY, first INTEGER, last INTEGER,"
     " data BLOB);"
+    "CREATE INDEX IF NOT EXISTS events_by_revision ON events(last);"
     "CREATE TABLE IF NOT EXISTS outcomes(entry INTEGER PRIMARY KEY, time_ms INTEGER, data BLOB);";
 
 static const char *const sql[S__STMTS] = {
     [S_PUT_EVENTS] = "INSERT INTO events VALUES(?1,?2,?3,?4)",
     [S_PUT_OUTCOMES] = "INSERT OR REPLACE INTO outcomes VALUES(?1,?2,?3)",
     [S_DEL_OUTCOMES] = "DELETE FROM outcomes WHERE entry=?1",
-    [S_OLDEST_EVENT] = "SELECT first FROM events ORDER BY entry LIMIT 1",
-    [S_TRIM_EVENTS] =
-        "DELETE FROM events WHERE entry IN (SELECT entry FROM events ORDER BY entry LIMIT ?1)",
+    [S_DEL_EVENTS] = "DELETE FROM events WHERE entry<=?1",
+    [S_OLDEST_EVENTS] = "SELECT entry, first, last, length(data) FROM events ORDER BY entry",
     [S_PUT_META] = "INSERT OR REPLACE INTO meta VALUES('applied',?1),('revision',?2),('digest',?3),"
                    "('time_ms',?4),('session_ms',?5)",
     [S_BEGIN] = "BEGIN IMMEDIATE",
@@ -316,15 +316,14 @@ void bx_store_delete(struct bx_store *s, const struct bx_row *row)
     step(s, st);
 }
 
-void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uint64_t last,
-                         const void *p, size_t n)
+void bx_store_put_events(struct bx_store *s, const struct bx_blob *b)
 {
     sqlite3_stmt *st = use(s, S_PUT_EVENTS);
 
-    bind_number(st, 1, entry);
-    bind_number(st, 2, first);
-    bind_number(st, 3, last);
-    bind_blob(st, 4, p, n);
+    bind_number(st, 1, b->entry);
+    bind_number(st, 2, b->first);
+    bind_number(st, 3, b->last);
+    bind_blob(st, 4, b->p, b->n);
     run(s, S_PUT_EVENTS);
 }
 
@@ -345,14 +344,30 @@ void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry)
     run(s, S_DEL_OUTCOMES);
 }
 
-void bx_store_trim_events(struct bx_store *s, uint32_t n, uint64_t *oldest)
+void bx_store_delete_events(struct bx_store *s, uint64_t entry)
 {
-    bind_number(use(s, S_TRIM_EVENTS), 1, n);
-    run(s, S_TRIM_EVENTS);
-    if (sqlite3_step(s->stmts[S_OLDEST_EVENT]) != SQLITE_ROW)
-        die(s, sql[S_OLDEST_EVENT]);
-    *oldest = (uint64_t)sqlite3_column_int64(s->stmts[S_OLDEST_EVENT], 0);
-    sqlite3_reset(s->stmts[S_OLDEST_EVENT]);
+    bind_number(use(s, S_DEL_EVENTS), 1, entry);
+    run(s, S_DEL_EVENTS);
+}
+
+void bx_store_oldest_events(struct bx_store *s, bool (*fn)(void *ctx, const struct bx_blob *b),
+                            void *ctx)
+{
+    sqlite3_stmt *st = use(s, S_OLDEST_EVENTS);
+    bool more = true;
+    int rv = SQLITE_DONE;
+
+    while (more && (rv = sqlite3_step(st)) == SQLITE_ROW) {
+        struct bx_blob b = {.entry = (uint64_t)sqlite3_column_int64(st, 0),
+                            .first = (uint64_t)sqlite3_column_int64(st, 1),
+                            .last = (uint64_t)sqlite3_column_int64(st, 2),
+                            .n = (size_t)sqlite3_column_int64(st, 3)};
+
+        more = fn(ctx, &b);
+    }
+    if (more && rv != SQLITE_DONE)
+        die(s, sql[S_OLDEST_EVENTS]);
+    sqlite3_reset(st);
 }
 
 void bx_store_commit(struct bx_store *s, const struct bx_meta *meta)
@@ -478,6 +493,6 @@ int bx_store_events(struct bx_store *s, uint64_t after,
 {
     struct blob_call c = {fn, ctx};
 
-    return each(s, "SELECT entry, first, last, data FROM events WHERE last > ?1 ORDER BY entry",
+    return each(s, "SELECT entry, first, last, data FROM events WHERE last > ?1 ORDER BY last",
                 after, blob_row, &c, err);
 }

@@ -39,14 +39,16 @@ int bx_store_code(int sqlite_error);
 /* Writing. The transaction begins implicitly. All functions end the process on an error. */
 void bx_store_put(struct bx_store *s, const struct bx_row *row);
 void bx_store_delete(struct bx_store *s, const struct bx_row *row);
-void bx_store_put_events(struct bx_store *s, uint64_t entry, uint64_t first, uint64_t last,
-                         const void *p, size_t n);
+void bx_store_put_events(struct bx_store *s, const struct bx_blob *b);
 /* Replaces the entry's row. */
 void bx_store_put_outcomes(struct bx_store *s, uint64_t entry, uint64_t time_ms, const void *p,
                            size_t n);
 void bx_store_delete_outcomes(struct bx_store *s, uint64_t entry);
-/* Delete the events of the oldest n entries; *oldest is the first revision that remains. */
-void bx_store_trim_events(struct bx_store *s, uint32_t n, uint64_t *oldest);
+/* Delete the events of all entries up to this one. */
+void bx_store_delete_events(struct bx_store *s, uint64_t entry);
+/* Call fn for the events of the oldest entries, until it returns false; b->p is NULL. */
+void bx_store_oldest_events(struct bx_store *s, bool (*fn)(void *ctx, const struct bx_blob *b),
+                            void *ctx);
 void bx_store_commit(struct bx_store *s, const struct bx_meta *meta);
 /* Delete all rows, in the open transaction. */
 void bx_store_clear(struct bx_store *s);
@@ -58,7 +60,7 @@ _Noreturn void bx_store_damaged(struct bx_store *s);
 int bx_store_meta(struct bx_store *s, struct bx_meta *out, struct bx_err *err);
 int bx_store_rows(struct bx_store *s, enum bx_table table,
                   int (*fn)(void *ctx, const uint8_t *p, size_t n), void *ctx, struct bx_err *err);
-/* Blobs of `outcomes` (last is the time) or `events` with last > after, by entry. */
+/* Blobs of `outcomes` (last is the time), or `events` with last > after, by entry. */
 int bx_store_outcomes(struct bx_store *s, int (*fn)(void *ctx, const struct bx_blob *b), void *ctx,
                       struct bx_err *err);
 int bx_store_events(struct bx_store *s, uint64_t after,
