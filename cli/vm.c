@@ -14,6 +14,10 @@ static int vm_rename(struct run *r);
 static int vm_logs(struct run *r);
 static int vm_explain(struct run *r);
 
+static const struct flag start_flags[] = {
+    {.name = "discard-disk", .help = "its disk was lost with its node: start with an empty one"},
+    {0},
+};
 static const struct flag stop_flags[] = {
     {.name = "timeout", .value = "D", .help = "how long to wait before QEMU is killed (60s)"},
     {.name = "force", .help = "kill QEMU at once"},
@@ -75,6 +79,7 @@ const struct command vm_commands[] = {
     {.name = "vm start",
      .arguments = {{.name = "NAME", .completes = "vm"}},
      .help = "start a VM that is stopped or has failed",
+     .flags = start_flags,
      .columns = vm_columns,
      .request_id = true,
      .run = vm_start},
@@ -162,6 +167,8 @@ static int vm_start(struct run *r)
 {
     struct params p = {0};
 
+    if (args_has(&r->args, "discard-disk")) /* not known to older daemons */
+        params_bool(&p, "discard_disk", true);
     return change(r, "vm.start", "running", &p);
 }
 

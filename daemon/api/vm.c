@@ -79,7 +79,8 @@ static void desire(struct api_call *c, enum bx_desired desired, bool restart)
                                    .desired = (uint8_t)desired,
                                    .restart = restart,
                                    .force = p->force,
-                                   .timeout_s = p->timeout_s};
+                                   .timeout_s = p->timeout_s,
+                                   .keep_disk = desired == BX_DESIRED_RUNNING && !p->discard_disk};
     if (names_vm(c))
         api_write_about_vm(c, BX_CMD_VM_DESIRE, b, &b->vm, false, b->uuid);
 }

@@ -150,12 +150,27 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
 
 /* ---- start, stop, restart ---- */
 
+/* A disk is on the node alone where the VM ran. Without a disk, with one that is empty at each
+ * start, and before its first start, a VM loses nothing by being placed elsewhere. */
+static int disk_is_lost(const struct bx_vm *vm, struct bx_err *err)
+{
+    if (vm->config->disk_gib == 0 || vm->config->disk_ephemeral || vm->epoch == 0)
+        return BX_OK;
+    bx_err_set(err, BX_CONFLICT, "the disk of VM \"%s\" is lost: its node was removed",
+               vm->name->s);
+    bx_err_hint(err, "to start it with an empty disk: blixardctl vm start %s --discard-disk",
+                vm->name->s);
+    return BX_CONFLICT;
+}
+
 /* Its node was removed: place it again. */
 static int place_again(struct bx_fsm *f, struct bx_call *c, struct bx_vm *d)
 {
     struct bx_decision decision;
-    int rc = bx_fsm_place(f, d->config, &decision, c->err);
+    int rc = c->body->vm_desire.keep_disk ? disk_is_lost(d, c->err) : BX_OK;
 
+    if (rc == BX_OK)
+        rc = bx_fsm_place(f, d->config, &decision, c->err);
     if (rc != BX_OK)
         return rc;
     d->node = decision.node;

@@ -21,6 +21,7 @@ static const struct bx_field vm_desire_fields[] = {
     BX_FIELD(bx_cmd_vm_desire, force, BX_T_BOOL),
     BX_FIELD(bx_cmd_vm_desire, timeout_s, BX_T_U32),
     BX_FIELD(bx_cmd_vm_desire, uuid, BX_T_UUID, .since = 2, .droppable = true),
+    BX_FIELD(bx_cmd_vm_desire, keep_disk, BX_T_BOOL, .omit = true, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_vm_desire_schema =
     BX_SCHEMA("vm.desire", BX_CMD_SCHEMA(VM_DESIRE), bx_cmd_vm_desire, vm_desire_fields);
@@ -167,6 +168,9 @@ static const struct bx_field create_params_fields[] = {
 };
 static const struct bx_field read_params_fields[] = {VM, BX_PARAMS_READS};
 static const struct bx_field write_params_fields[] = {VM, BX_PARAMS_WRITES};
+static const struct bx_field start_params_fields[] = {
+    VM, BX_PARAMS_WRITES,
+    BX_FIELD(bx_vm_params, discard_disk, BX_T_BOOL, .omit = true, .since = 2)};
 static const struct bx_field stop_params_fields[] = {STOP, BX_PARAMS_WRITES};
 static const struct bx_field rename_params_fields[] = {
     VM, BX_FIELD(bx_vm_params, name, BX_T_STR, .max = 255), BX_PARAMS_WRITES};
@@ -191,9 +195,10 @@ BX_METHOD(VM_SHOW, vm_show, bx_vm_params, read_params_fields, vm, .name = "vm.sh
           .path = "/v1/vms/{vm}", .role = BX_RPC_VIEWER,
           .about = "One VM, by name, uuid or the beginning of its uuid.");
 
-BX_METHOD(VM_START, vm_start, bx_vm_params, write_params_fields, written, .name = "vm.start",
+BX_METHOD(VM_START, vm_start, bx_vm_params, start_params_fields, written, .name = "vm.start",
           .verb = "POST", .path = "/v1/vms/{vm}/start", .role = BX_RPC_OPERATOR, .mutates = true,
-          .about = "Start a VM.");
+          .about = "Start a VM. One whose disk was lost with its node is refused, unless "
+                   "`discard_disk` tells to start it with an empty one.");
 
 BX_METHOD(VM_STOP, vm_stop, bx_vm_params, stop_params_fields, written, .name = "vm.stop",
           .verb = "POST", .path = "/v1/vms/{vm}/stop", .role = BX_RPC_OPERATOR, .mutates = true,

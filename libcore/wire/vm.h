@@ -19,6 +19,8 @@ struct bx_cmd_vm_desire {
     bool restart;       /* running: stop first if it runs */
     bool force;         /* stopped: do not ask the guest to shut down */
     uint32_t timeout_s; /* stopped: how long the guest may take; 0: 60 */
+    bool keep_disk;     /* running: refuse to start with an empty disk instead of its own; false in
+                         * entries of builds that did so */
 };
 struct bx_cmd_vm_delete {
     struct bx_str vm; /* as in bx_cmd_vm_desire */
@@ -55,6 +57,7 @@ struct bx_vm_params { /* of all methods for one VM; each uses some of them */
     uint64_t epoch, bytes;
     uint8_t until;      /* enum bx_until */
     struct bx_str name; /* the new name */
+    bool discard_disk;
 };
 
 /* ---- replies ---- */

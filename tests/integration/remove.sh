@@ -7,6 +7,10 @@ up 3
 
 ctl vm create web --node n3 --vcpus 1 --memory 128MiB --wait >"$dir/out" 2>"$dir/err"
 ok $? "a virtual machine runs on n3"
+ctl vm create bare --node n3 --vcpus 1 --memory 64MiB --disk 0 --wait >"$dir/out" 2>"$dir/err" &&
+  ctl vm create scratch --node n3 --vcpus 1 --memory 64MiB --disk-ephemeral --wait >"$dir/out" 2>"$dir/err" &&
+  ctl vm create unborn --node n3 --vcpus 1 --memory 64MiB --no-start >"$dir/out" 2>"$dir/err"
+ok $? "and three without a disk that counts: none, ephemeral, never started"
 ctl node remove n3 >"$dir/out" 2>"$dir/err"
 [ $? -eq 6 ] && grep -q 'error: node "n3" is up' "$dir/err" && grep -q 'hint: stop its daemon' "$dir/err"
 ok $? "a node that is up stays"
@@ -26,7 +30,16 @@ ok $? "two members are left"
 ctl vm show web -o json >"$dir/out" 2>"$dir/err"
 grep -q '"phase": "failed"' "$dir/out"
 ok $? "its virtual machine rests"
-ctl vm start web --wait >"$dir/out" 2>"$dir/err" && ctl vm show web -o json >"$dir/out" &&
+ctl vm start web >"$dir/out" 2>"$dir/err"
+[ $? -eq 6 ] && grep -q 'error: the disk of VM "web" is lost' "$dir/err" && grep -q -- '--discard-disk' "$dir/err"
+ok $? "it gets no empty disk instead of its own, unasked"
+ctl vm restart web >"$dir/out" 2>"$dir/err"
+[ $? -eq 6 ] && ctl vm show web -o json | grep -q '"phase": "failed"'
+ok $? "nor by a restart"
+ctl vm start bare --wait >"$dir/out" 2>"$dir/err" && ctl vm start scratch --wait >"$dir/out" 2>"$dir/err" &&
+  ctl vm start unborn --wait >"$dir/out" 2>"$dir/err"
+ok $? "those that lose nothing are started"
+ctl vm start web --discard-disk --wait >"$dir/out" 2>"$dir/err" && ctl vm show web -o json >"$dir/out" &&
   grep -qE '"node": "n[12]"' "$dir/out"
 ok $? "and is started on another node"
 

@@ -63,8 +63,9 @@ static const struct bx_vm_create_params create = {
                         .metadata = {metadata, N(metadata)}},
              .if_not_exists = true},
     .dry_run = true};
-static const struct bx_vm_params vm = {COMMON, S("web-1"),       true,      90, 12,
-                                       4096,   BX_UNTIL_STOPPED, S("web-2")};
+static const struct bx_vm_params vm = {COMMON, S("web-1"),       true,       90,   12,
+                                       4096,   BX_UNTIL_STOPPED, S("web-2"), false};
+static const struct bx_vm_params vm_discard = {.vm = S("web-1"), .discard_disk = true};
 static const struct bx_node_params node = {COMMON, S("alpha"), true};
 static const struct bx_tenant_params tenant = {COMMON, S("acme"), {100, 204800, 3000, 50}};
 static const struct bx_init_params init = {COMMON, S("lab")};
@@ -270,6 +271,7 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
         snprintf(names[m], sizeof names[m], "params-%s", bx_methods[m]->name);
         add(names[m], bx_methods[m]->params, params[m]);
     }
+    add("params-vm.start-discard", bx_methods[BX_M_VM_START]->params, &vm_discard);
     for (size_t i = 0; i < N(replies); i++) {
         char *name = names[BX__METHODS + i];
 

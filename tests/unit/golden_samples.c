@@ -168,6 +168,8 @@ static const struct bx_cmd_vm_create vm_create_admit = {
 static const struct bx_cmd_node_remove node_remove_id = {.node = S("n5"), .id = 5};
 static const struct bx_cmd_vm_desire vm_desire_uuid = {
     .vm = S("web-1"), .uuid = ID(0xe1), .timeout_s = 90};
+static const struct bx_cmd_vm_desire vm_desire_disk = {
+    .vm = S("web-1"), .uuid = ID(0xe1), .keep_disk = true};
 static const struct bx_cmd_vm_delete vm_delete_uuid = {.vm = S("web-1"), .uuid = ID(0xe1)};
 static const struct bx_cmd_vm_rename vm_rename_uuid = {
     .vm = S("web-1"), .uuid = ID(0xe1), .name = S("web-2")};
@@ -207,6 +209,7 @@ static void add_commands(void)
     add("node.state-dated", &bx_cmd_node_state_schema, &node_state_dated);
     add("cluster.create-level", &bx_cmd_cluster_create_schema, &cluster_create_level);
     add("vm.desire-uuid", &bx_cmd_vm_desire_schema, &vm_desire_uuid);
+    add("vm.desire-disk", &bx_cmd_vm_desire_schema, &vm_desire_disk);
     add("vm.delete-uuid", &bx_cmd_vm_delete_schema, &vm_delete_uuid);
     add("vm.rename-uuid", &bx_cmd_vm_rename_schema, &vm_rename_uuid);
     add("node.remove-id", &bx_cmd_node_remove_schema, &node_remove_id);

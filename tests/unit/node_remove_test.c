@@ -195,6 +195,83 @@ TEST(a_pinned_one_is_free)
     test_fsm_close(&t);
 }
 
+/* ---- disks ---- */
+
+/* A VM on n1, which is removed; n2 would have room for it. */
+static void lose_node(struct test_fsm *t, uint64_t disk_gib, bool ephemeral, bool stopped)
+{
+    struct bx_cmd_vm_create c = {.if_not_exists = false};
+
+    test_fsm_open(t);
+    test_fsm_node(t, 1, "n1");
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str("web");
+    c.config.disk_gib = disk_gib;
+    c.config.disk_ephemeral = ephemeral;
+    c.config.stopped = stopped;
+    assert_int_equal(test_fsm_apply(t, BX_CMD_VM_CREATE, &c), BX_OK);
+    test_fsm_node(t, 2, "n2");
+    assert_int_equal(set_state(t, 1, BX_NODE_DOWN), BX_OK);
+    assert_int_equal(remove_node(t, "n1", true), BX_OK);
+    assert_int_equal(vm_named(t, "web")->node, 0);
+}
+
+static int start_keeping(struct test_fsm *t, bool keep_disk, bool restart)
+{
+    struct bx_cmd_vm_desire b = {.vm = bx_str("web"),
+                                 .desired = BX_DESIRED_RUNNING,
+                                 .restart = restart,
+                                 .keep_disk = keep_disk};
+
+    return test_fsm_apply(t, BX_CMD_VM_DESIRE, &b);
+}
+
+TEST(a_vm_that_lost_its_disk_starts_only_when_told_to_discard_it)
+{
+    struct test_fsm t = {0};
+    uint64_t digest;
+
+    lose_node(&t, 10, false, false);
+    digest = test_fsm_digest(&t);
+    assert_int_equal(start_keeping(&t, true, false), BX_CONFLICT);
+    assert_string_equal(t.message, "the disk of VM \"web\" is lost: its node was removed");
+    assert_non_null(strstr(t.hint, "vm start web --discard-disk"));
+    assert_int_equal(start_keeping(&t, true, true), BX_CONFLICT);
+    assert_true(test_fsm_digest(&t) == digest);
+    assert_int_equal(start_keeping(&t, false, false), BX_OK);
+    assert_int_equal(vm_named(&t, "web")->node, 2);
+    assert_int_equal(start_keeping(&t, true, false), BX_OK); /* it has a disk again */
+    assert_true(t.last.existed);
+    test_fsm_close(&t);
+}
+
+TEST(a_stopped_vm_has_lost_its_disk_as_well)
+{
+    struct test_fsm t = {0};
+
+    lose_node(&t, 10, false, false);
+    assert_int_equal(test_fsm_desire(&t, "web", BX_DESIRED_STOPPED, false, false), BX_OK);
+    assert_int_equal(start_keeping(&t, true, false), BX_CONFLICT);
+    test_fsm_close(&t);
+}
+
+TEST(a_vm_that_loses_nothing_starts)
+{
+    static const struct {
+        uint64_t disk_gib;
+        bool ephemeral, stopped;
+    } cases[] = {{0, false, false}, {10, true, false}, {10, false, true}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct test_fsm t = {0};
+
+        lose_node(&t, cases[i].disk_gib, cases[i].ephemeral, cases[i].stopped);
+        assert_int_equal(start_keeping(&t, true, false), BX_OK);
+        assert_int_equal(vm_named(&t, "web")->node, 2);
+        test_fsm_close(&t);
+    }
+}
+
 TEST(its_id_never_comes_back)
 {
     struct bx_cmd_token_create token = {.secret_hash = {1}, .ttl_ms = 1000};
