@@ -33,6 +33,8 @@ static void on_tick(uv_timer_t *timer)
         next = TAILQ_NEXT(c, link);
         api_conn_expire(c, now);
     }
+    TAILQ_FOREACH(c, &a->conns, link) /* those that waited for room among all unsent bytes */
+    api_pages_resume(&c->client);
     api_waits_expire(a, now);
     give_back(a);
 }

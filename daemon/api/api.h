@@ -9,9 +9,9 @@
  * Limits. A message has at most 1 MiB and 16 levels, and the first one of a TCP connection 64 KiB;
  * larger ones are answered with an error. A connection has at most 256 pending requests, fewer when
  * there are many connections, and 256 KiB of unread answers; beyond that its requests are not read.
- * It is closed when it has read nothing for a minute, or when a message is incomplete for ten
- * seconds. There are at most 1,024 connections, and 8,192 pending requests of together 64 MiB; more
- * are refused. */
+ * It is closed when it has read nothing for a minute, or for two seconds while all answers together
+ * are beyond 8 MiB, or when a message is incomplete for ten seconds. There are at most 1,024
+ * connections, and 8,192 pending requests of together 64 MiB; more are refused. */
 #ifndef API_H
 #define API_H
 

@@ -69,6 +69,9 @@ void api_conn_expire(struct api_conn *c, uint64_t at)
 
     if (c->began != 0 && !waits_for_us && at - c->began > API_HALF_MS)
         api_conn_close(c);
+    else if (c->stream.group->queued >= API_UNSENT_MAX && c->stream.queued > 0 &&
+             at - c->stream.write_ms > API_SHED_MS)
+        api_conn_close(c); /* others need the room that its answers take */
     else
         stream_expire(&c->stream, at);
 }

@@ -16,10 +16,9 @@
 
 #define MESSAGES_A_TURN 256u
 #define MESSAGES_AT_ONCE 16u
-#define RUNNING_MAX 256u             /* calls, beyond which the backlog waits */
-#define UNSENT_MAX (256u << 10)      /* of one connection */
-#define UNSENT_TOTAL_MAX (16u << 20) /* of all; beyond it nobody gets a second answer unsent */
-#define READ_AHEAD (64u << 10)       /* bytes of input, beyond which reading waits */
+#define RUNNING_MAX 256u        /* calls, beyond which the backlog waits */
+#define UNSENT_MAX (256u << 10) /* of one connection */
+#define READ_AHEAD (64u << 10)  /* bytes of input, beyond which reading waits */
 
 static struct api_conns *queue_of(struct api_conn *c)
 {
@@ -46,7 +45,7 @@ static bool over(const struct api_conn *c, uint32_t calls, size_t unsent)
     size_t queued = c->stream.queued;
 
     return c->client.calls >= calls || queued > unsent ||
-           (queued > 0 && c->stream.group->queued > UNSENT_TOTAL_MAX);
+           (queued > 0 && c->stream.group->queued > API_UNSENT_MAX);
 }
 
 static uint32_t share(const struct api *a)

@@ -10,7 +10,8 @@
 
 static bool has_room(const struct api_client *client)
 {
-    return client->ops->queued == NULL || client->ops->queued(client) < API_PAGES_QUEUED;
+    return client->ops->queued == NULL || (client->ops->queued(client) < API_PAGES_QUEUED &&
+                                           client->api->streams.queued < API_UNSENT_MAX);
 }
 
 static void stop_listing(struct api_client *client)

@@ -18,12 +18,14 @@
 #define API_CALLS_BYTES (64u << 20) /* bytes of their requests */
 #define API_ARENAS 64u              /* kept for reuse; each keeps at most 64 KiB */
 #define API_TICK_MS 250u
-#define API_TELL_MS 60000u          /* between log lines about refused clients */
-#define API_WATCH_PAGE 500u         /* events read at a time for a watcher that is behind */
-#define API_WATCH_MAX (256u << 10)  /* bytes of queued events beyond which it is behind */
-#define API_PAGE_WORK 4096u         /* objects and conditions evaluated for a page of a list */
-#define API_PAGES_A_TURN 2u         /* they take a few milliseconds */
-#define API_PAGES_QUEUED (1u << 20) /* a client with more bytes queued gets no page */
+#define API_TELL_MS 60000u            /* between log lines about refused clients */
+#define API_WATCH_PAGE 500u           /* events read at a time for a watcher that is behind */
+#define API_WATCH_MAX (256u << 10)    /* bytes of queued events beyond which it is behind */
+#define API_PAGE_WORK 4096u           /* objects and conditions evaluated for a page of a list */
+#define API_PAGES_A_TURN 2u           /* they take a few milliseconds */
+#define API_PAGES_QUEUED (256u << 10) /* a client with more bytes queued gets no page */
+#define API_UNSENT_MAX (8u << 20)     /* bytes of all answers; beyond it there are no more pages */
+#define API_SHED_MS 2000u             /* and who has read nothing for so long is closed */
 #define API_SQL_MAX 4u
 #define API_SQL_MS 5000u
 #define API_SQL_BYTES (8u << 20)
