@@ -213,6 +213,24 @@ static int cluster_token_revoke(struct run *r)
 
 /* ---- reads ---- */
 
+/* What a node says that was removed from the cluster. */
+static void print_removed(bx_val status)
+{
+    bx_val running = bx_val_get(status, "still_running");
+    char name[80];
+
+    value_text(bx_val_get(status, "status"), VALUE_TEXT, name, sizeof name);
+    if (strcmp(name, "removed") != 0)
+        return;
+    for (uint32_t i = 0; i < bx_val_len(running); i++) {
+        value_text(bx_val_at(running, i), VALUE_TEXT, name, sizeof name);
+        printf("%-16s %s\n", "still_running", name);
+    }
+    printf(
+        "This node was removed from the cluster. To use its host again, stop blixardd, run\n"
+        "blixardd --data DIR --forget-cluster, start it, and run blixardctl cluster join TOKEN.\n");
+}
+
 static int cluster_status(struct run *r)
 {
     static const char *const keys[] = {"name",          "status",   "leader", "term",
@@ -230,6 +248,7 @@ static int cluster_status(struct run *r)
         value_text(bx_val_get(result, keys[i]), VALUE_TEXT, text, sizeof text);
         printf("%-16s %s\n", keys[i], text);
     }
+    print_removed(result);
     output_table(&r->out, bx_val_get(result, "members"), r->out.columns);
     return 0;
 }

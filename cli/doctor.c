@@ -41,6 +41,11 @@ struct doctor {
     uint32_t reached; /* addresses that answered */
     char digest[24];  /* of the first member that answered... */
     uint64_t applied; /* ...and the index it had applied */
+    /* The member that is asked about the cluster: one with a quorum, with the newest state. */
+    const char *best; /* its address; NULL: none is a member */
+    bool best_quorum;
+    uint64_t best_applied;
+    struct client client; /* of it */
 };
 
 static void add(struct doctor *d, const char *check, enum outcome outcome, const char *detail)
@@ -87,6 +92,59 @@ static void compare(struct doctor *d, const char *address, bx_val status)
     }
 }
 
+static void prefer(struct doctor *d, const char *address, bx_val status)
+{
+    uint64_t applied = 0;
+    bool quorum = false;
+
+    bx_val_u64(bx_val_get(status, "applied_index"), &applied);
+    bx_val_bool(bx_val_get(status, "quorum"), &quorum);
+    if (d->best != NULL && (quorum != d->best_quorum ? d->best_quorum : applied <= d->best_applied))
+        return;
+    d->best = address;
+    d->best_quorum = quorum;
+    d->best_applied = applied;
+}
+
+/* A node that was removed knows nothing of the cluster any more, and may still run VMs. */
+static void report_removed(struct doctor *d, const char *address, bx_val running)
+{
+    char detail[DETAIL_SIZE];
+    size_t at =
+        (size_t)snprintf(detail, sizeof detail, "%.200s: was removed from the cluster", address);
+
+    for (uint32_t i = 0; i < bx_val_len(running) && i < NAMED_MAX; i++) {
+        char name[80];
+
+        value_text(bx_val_at(running, i), VALUE_TEXT, name, sizeof name);
+        at += (size_t)snprintf(detail + at, sizeof detail - at, "%s%s",
+                               i == 0 ? "; still running: " : ", ", name);
+    }
+    if (bx_val_len(running) > NAMED_MAX)
+        snprintf(detail + at, sizeof detail - at, " ...");
+    add(d, "member", OUTCOME_FAILED, detail);
+}
+
+/* What a member says of itself. */
+static void check_member(struct doctor *d, const char *address, struct client *c)
+{
+    char status[32];
+    struct bx_err err;
+    bx_val v;
+
+    if (ask(c, "cluster.status", &v, &err) != BX_OK) {
+        add(d, "member", OUTCOME_FAILED, err.msg);
+        return;
+    }
+    value_text(bx_val_get(v, "status"), VALUE_TEXT, status, sizeof status);
+    if (strcmp(status, "removed") == 0) {
+        report_removed(d, address, bx_val_get(v, "still_running"));
+        return;
+    }
+    compare(d, address, v);
+    prefer(d, address, v);
+}
+
 static void check_address(struct doctor *d, const char *address)
 {
     char server[64], node[80], driver[32], detail[DETAIL_SIZE];
@@ -106,8 +164,7 @@ static void check_address(struct doctor *d, const char *address)
     snprintf(detail, sizeof detail, "%s: node %s, version %s, driver %s%s", address, node, server,
              driver, strcmp(driver, "sim") == 0 ? " (its VMs are simulated)" : "");
     add(d, "address", strcmp(server, PACKAGE_VERSION) == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
-    if (ask(&c, "cluster.status", &v, &err) == BX_OK)
-        compare(d, address, v);
+    check_member(d, address, &c);
     client_close(&c);
 }
 
@@ -159,24 +216,27 @@ static bool tally(void *ctx, bx_val list)
 
 static void check_cluster(struct doctor *d)
 {
-    static const char *const no[] = {"no", NULL};
-    struct tally members = {.key = "connected", .values = no};
+    static const char *const bad[] = {"unreachable", NULL};
+    struct tally members = {.key = "status", .values = bad};
     char detail[DETAIL_SIZE], leader[24];
     bool quorum = false;
     struct bx_err err;
     bx_val v;
 
-    if (ask(&d->r->client, "cluster.status", &v, &err) != BX_OK) {
+    if (ask(&d->client, "cluster.status", &v, &err) != BX_OK) {
         add(d, "cluster", OUTCOME_FAILED, err.msg);
         return;
     }
     value_text(bx_val_get(v, "leader"), VALUE_NUMBER, leader, sizeof leader);
     bx_val_bool(bx_val_get(v, "quorum"), &quorum);
-    snprintf(detail, sizeof detail, "%s, leader %s", quorum ? "a majority is up" : "no majority",
-             leader);
+    if (quorum)
+        snprintf(detail, sizeof detail, "leader %s", leader);
+    else
+        snprintf(detail, sizeof detail, "no quorum, no leader");
     add(d, "quorum", quorum ? OUTCOME_OK : OUTCOME_FAILED, detail);
     tally(&members, bx_val_get(v, "members"));
-    snprintf(detail, sizeof detail, "%u of %u connected", members.n - members.with, members.n);
+    snprintf(detail, sizeof detail, "%u of %u connected%s%s", members.n - members.with, members.n,
+             members.with == 0 ? "" : ": ", members.names);
     add(d, "members", members.with == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
 }
 
@@ -191,7 +251,7 @@ static void check_list(struct doctor *d, const char *check, const char *method, 
     int rc;
 
     params_str(&p, "consistency", "stale");
-    rc = client_list(&d->r->client, method, &p, ANSWER_MS, tally, &t, &err);
+    rc = client_list(&d->client, method, &p, ANSWER_MS, tally, &t, &err);
     params_close(&p);
     if (rc != BX_OK) {
         add(d, check, OUTCOME_FAILED, err.msg);
@@ -225,24 +285,28 @@ static int report(struct doctor *d)
                          d->failed, d->n);
 }
 
-static void ignore_notification(void *ctx, struct bx_str method, bx_val value)
+/* As the best of the members sees it: another one may be cut off, and know of no leader. */
+static void check_all(struct doctor *d)
 {
-    (void)ctx, (void)method, (void)value; /* that answers are stale is what is asked for */
+    static const char *const bad_nodes[] = {"suspect", "down", "unreachable", NULL};
+    static const char *const bad_vms[] = {"failed", "lost", "unknown", NULL};
+    struct bx_err err;
+
+    if (client_init(&d->client, d->best, &err) == BX_OK) {
+        check_cluster(d);
+        check_list(d, "nodes", "node.list", "state", bad_nodes);
+        check_list(d, "vms", "vm.list", "phase", bad_vms);
+    }
+    client_close(&d->client);
 }
 
 static int doctor(struct run *r)
 {
-    static const char *const bad_nodes[] = {"suspect", "down", NULL};
-    static const char *const bad_vms[] = {"failed", "lost", NULL};
     struct doctor d = {.r = r};
 
-    r->client.notify = ignore_notification;
     for (unsigned i = 0; i < r->client.n; i++)
         check_address(&d, r->client.addresses[i]);
-    if (d.reached > 0) {
-        check_cluster(&d);
-        check_list(&d, "nodes", "node.list", "state", bad_nodes);
-        check_list(&d, "vms", "vm.list", "phase", bad_vms);
-    }
+    if (d.best != NULL)
+        check_all(&d);
     return report(&d);
 }

@@ -124,6 +124,21 @@ static bool on_admits(void *ctx, uint64_t id)
     return d->node != NULL && bx_node_admits(d->node, id);
 }
 
+static bool on_was_removed(void *ctx, uint64_t id)
+{
+    const struct daemon *d = ctx;
+
+    return d->node != NULL && bx_node_was_removed(d->node, id);
+}
+
+static void on_removed(void *ctx)
+{
+    struct daemon *d = ctx;
+
+    if (d->node != NULL)
+        bx_node_on_removed(d->node);
+}
+
 static uint32_t on_level(void *ctx)
 {
     const struct daemon *d = ctx;
@@ -272,6 +287,8 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .build = {.level = daemon_level(d), .version = PACKAGE_VERSION},
                                 .frame = on_frame,
                                 .admits = on_admits,
+                                .was_removed = on_was_removed,
+                                .removed = on_removed,
                                 .level = on_level,
                                 .peer = on_peer,
                                 .join = daemon_on_join,

@@ -145,7 +145,7 @@ void daemon_register(struct daemon *d)
     uint64_t now = daemon_now(d);
     bool complete;
 
-    if (d->node == NULL) {
+    if (d->node == NULL || bx_node_was_removed(d->node, d->identity.node)) {
         d->member.look_ms = UINT64_MAX;
         return;
     }

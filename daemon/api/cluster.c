@@ -90,6 +90,29 @@ static struct bx_list show_members(struct api_call *c, const struct bx_node_stat
     return (struct bx_list){list, st->n_members};
 }
 
+struct runs {
+    struct api_call *call;
+    struct bx_str *v;
+    uint32_t n;
+};
+
+static void add_run(void *ctx, const char *name)
+{
+    struct runs *runs = ctx;
+
+    if (runs->n < BX_RUNS_SHOWN)
+        runs->v[runs->n++] = api_copy(runs->call, bx_str(name));
+}
+
+/* A removed node ends no VM by itself. */
+static struct bx_strs still_running(struct api_call *c)
+{
+    struct runs runs = {c, api_alloc(c, BX_RUNS_SHOWN * sizeof *runs.v), 0};
+
+    bx_node_runs(c->api->node, add_run, &runs);
+    return (struct bx_strs){runs.v, runs.n};
+}
+
 /* Answered from this member's own state, without a barrier: status must work without a quorum. */
 static void cluster_status(struct api_call *c)
 {
@@ -121,6 +144,10 @@ static void cluster_status(struct api_call *c)
         .snapshot_index = st.snapshot_index,
         .last_index = st.last_index,
     };
+    if (st.removed) {
+        r.status = bx_str("removed");
+        r.still_running = still_running(c);
+    }
     bx_metrics_get(c->api->o.metrics, &bx_link_metrics, NULL, &r.link);
     api_reply(c, &bx_status_reply_schema, &r);
 }

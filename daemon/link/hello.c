@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char removed[] = "this node was removed from the cluster";
+static const char larger_dials[] = "the node with the larger id dials";
+
 void link_say_hello(struct link_conn *c, const char *refuse)
 {
     const struct bx_identity *id = &c->owner->identity;
@@ -26,6 +29,7 @@ void link_say_hello(struct link_conn *c, const char *refuse)
         memcpy(h.incarnation, id->incarnation, 16);
     }
     h.refuse = bx_str(refuse == NULL ? "" : refuse);
+    h.removed = refuse == removed;
     if (bx_frame_write(&frame, BX_FRAME_HELLO, &bx_hello_schema, &h) == BX_OK)
         link_conn_send(c, &frame);
     bx_buf_release(&frame);
@@ -71,8 +75,10 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
         return "another history of this cluster";
     if (h->node == id->node)
         return "this is the node's own id";
+    if (p == NULL && c->owner->o.was_removed(c->owner->o.ctx, h->node))
+        return removed;
     if (c->accepted && h->node < id->node)
-        return "the node with the larger id dials";
+        return larger_dials;
     if (p == NULL && !(c->accepted && c->owner->o.admits(c->owner->o.ctx, h->node)))
         return "no member has this node id";
     if (c->expected != 0 && c->expected != h->node)
@@ -114,15 +120,27 @@ static void welcome_stranger(struct link_conn *c)
     link_say_hello(c, NULL);
 }
 
-static void on_refusal(struct link_conn *c, struct bx_str why)
+/* Only of the node that was dialled, and of this cluster. */
+static bool says_removed(const struct link_conn *c, const struct bx_hello *h)
+{
+    const struct bx_identity *id = &c->owner->identity;
+
+    return h->removed && h->node != 0 && h->node == c->expected &&
+           memcmp(h->cluster, id->cluster, 16) == 0 && memcmp(h->history, id->history, 16) == 0;
+}
+
+static void on_refusal(struct link_conn *c, const struct bx_hello *h)
 {
     char text[sizeof c->owner->last_refusal];
+    bool asked = c->expected > c->owner->identity.node; /* whether this node was removed */
 
     snprintf(text, sizeof text, "refused by node %llu: %.*s",
-             (unsigned long long)(c->up ? c->peer : c->expected), (int)(why.n > 160 ? 160 : why.n),
-             why.p);
-    if (c->join_done == NULL)
+             (unsigned long long)(c->up ? c->peer : c->expected),
+             (int)(h->refuse.n > 160 ? 160 : h->refuse.n), h->refuse.p);
+    if (c->join_done == NULL && (!asked || h->removed))
         log_refusal(c->owner, text);
+    if (says_removed(c, h))
+        c->owner->o.removed(c->owner->o.ctx);
     link_conn_close(c, text);
 }
 
@@ -134,7 +152,7 @@ static void on_hello(struct link_conn *c, const uint8_t *p, size_t n)
     if (bx_frame_read(BX_FRAME_HELLO, p, n, &h, NULL, NULL) != BX_OK)
         link_conn_malformed(c, "malformed hello");
     else if (h.refuse.n > 0)
-        on_refusal(c, h.refuse);
+        on_refusal(c, &h);
     else if (c->up || c->stranger)
         link_conn_malformed(c, "duplicate hello");
     else if (c->join_done != NULL)

@@ -1,10 +1,12 @@
 /* link - one connection per pair of nodes, behind the node's port.
  *
  * The node with the larger id dials and the other accepts, so a pair never opens two connections at
- * once. The dialling side sends its hello first. A refused hello is answered by a hello with the
- * reason, and the connection is closed. After the hellos, frames are exchanged (wire/frame.h),
- * small ones before large ones. A PING is sent after a second without a write; five seconds without
- * input close the connection.
+ * once. A node that has not heard of a larger id for ten seconds dials it nevertheless: it may have
+ * been removed, and then nobody dials it any more. The larger id refuses it, and tells why. The
+ * dialling side sends its hello first. A refused hello is answered by a hello with the reason, and
+ * the connection is closed. After the hellos, frames are exchanged (wire/frame.h), small ones
+ * before large ones. A PING is sent after a second without a write; five seconds without input
+ * close the connection.
  *
  * All input is checked before use: the header before memory is allocated, the checksum when the
  * frame is complete. The first frame must be a hello of at most 64 KiB, within five seconds. */
@@ -35,6 +37,10 @@ struct link_options {
     /* May a node that is not a peer but dialled with this id become one? If true, the list set
      * after peer(id, true) contains it. */
     bool (*admits)(void *ctx, uint64_t id);
+    /* Was the node of this id removed? It is told so. */
+    bool (*was_removed)(void *ctx, uint64_t id);
+    /* A member of this cluster has refused this node because it was removed. */
+    void (*removed)(void *ctx);
     /* The feature level in force: a peer that does not read it is refused. */
     uint32_t (*level)(void *ctx);
     void (*peer)(void *ctx, uint64_t id, bool up);

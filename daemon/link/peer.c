@@ -8,6 +8,7 @@
 #define BACKOFF_MIN_MS 100u
 #define BACKOFF_MAX_MS 3000u
 #define LASTING_MS 3000u
+#define ASK_MS 10000u /* without a connection, until a larger id is asked */
 
 struct link_peer *link_peer_of(struct link *l, uint64_t id)
 {
@@ -53,6 +54,20 @@ void link_peers_set(struct link *l, const struct bx_peer *peers, uint32_t n)
     }
 }
 
+/* The larger id dials. A smaller one asks now and then, in case it was removed. */
+static bool may_dial(const struct link *l, struct link_peer *p, uint64_t now)
+{
+    if (p->conn != NULL) {
+        p->alone_ms = 0;
+        return false;
+    }
+    if (p->alone_ms == 0)
+        p->alone_ms = now;
+    if (p->dialling != NULL || now < p->dial_at || p->address[0] == '\0')
+        return false;
+    return l->identity.node > p->id || now - p->alone_ms >= ASK_MS;
+}
+
 static void dial(struct link *l, struct link_peer *p, uint64_t now)
 {
     struct link_conn *c = link_conn_create(l);
@@ -63,6 +78,8 @@ static void dial(struct link *l, struct link_peer *p, uint64_t now)
     if (p->backoff_ms > BACKOFF_MAX_MS)
         p->backoff_ms = BACKOFF_MAX_MS;
     p->dial_at = now + p->backoff_ms + jitter % (p->backoff_ms / 2);
+    if (l->identity.node < p->id)
+        p->dial_at += ASK_MS;
     p->dialling = c;
     c->expected = p->id;
     link_conn_dial(c, p->address);
@@ -71,10 +88,8 @@ static void dial(struct link *l, struct link_peer *p, uint64_t now)
 void link_peers_dial(struct link *l, uint64_t now)
 {
     for (uint32_t i = 0; i < l->n_peers; i++) {
-        struct link_peer *p = &l->peers[i];
-
-        if (l->identity.node > p->id && p->conn == NULL && p->dialling == NULL && now >= p->dial_at)
-            dial(l, p, now);
+        if (may_dial(l, &l->peers[i], now))
+            dial(l, &l->peers[i], now);
     }
 }
 

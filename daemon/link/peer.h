@@ -17,6 +17,7 @@ struct link_peer {
     struct link_conn *conn;           /* up */
     struct link_conn *dialling;       /* being established */
     uint64_t dial_at;
+    uint64_t alone_ms;   /* boot time since when it is not connected; 0: it is */
     uint32_t backoff_ms; /* doubled by every dial without a lasting connection */
 };
 

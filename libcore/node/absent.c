@@ -10,9 +10,11 @@ static bool answers(const struct bx_node *n, uint64_t id)
 
 bool bx_node_has_quorum(const struct bx_node *n)
 {
+    if (n->removed)
+        return false;
     if (bx_raft_is_leader(&n->raft))
         return true;
-    return bx_raft_leader((struct bx_raft *)(uintptr_t)&n->raft) != 0 &&
+    return bx_raft_leader(&n->raft) != 0 &&
            bx_node_now(n) - n->raft.leader_contact_ms < 2 * n->o.election_ms;
 }
 

@@ -117,6 +117,18 @@ int bx_level_check(const struct bx_node *n, struct bx_err *err);
 const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
                            uint8_t copy[BX_BODY_MAX], struct bx_err *err);
 
+/* Each request that waits here ends with this error. */
+void bx_propose_fail_all(struct bx_node *n, const struct bx_err *err);
+
+/* ---- removed.c: this node is a member no more ---- */
+
+/* BX_UNREACHABLE, so that a client asks another node. */
+int bx_removed_error(struct bx_err *err);
+/* The state says so: the id was assigned, and has no row. */
+bool bx_removed_by_state(const struct bx_node *n);
+/* True when it was removed; what waits here has ended then. */
+bool bx_removed_turn(struct bx_node *n);
+
 /* ---- reads.c: linearizable reads ---- */
 
 struct bx_waiting_read {
@@ -147,6 +159,7 @@ void bx_reads_close(struct bx_node *n);
 void bx_reads_turn(struct bx_node *n);   /* ask */
 void bx_reads_answer(struct bx_node *n); /* after apply and commit */
 void bx_reads_expire(struct bx_node *n);
+void bx_reads_fail_all(struct bx_node *n, const struct bx_err *err);
 void bx_reads_on_read(struct bx_node *n, uint64_t from, const struct bx_read *m);
 void bx_reads_on_ok(struct bx_node *n, uint64_t from, const struct bx_read *m);
 /* For grants: done(arg, BX_OK) only when this node has led all the time, in one term. */
@@ -231,6 +244,7 @@ struct bx_node {
     struct bx_fsm *fsm;
     struct bx_raft raft;
     bool raft_open, closing;
+    bool told_removed, removed; /* a member said so; it takes no part any more */
     struct bx_lease *lease;
     struct bx_reconcile *reconcile;
     struct bx_propose propose;

@@ -117,11 +117,15 @@ static void apply(struct bx_node *n)
 
 void bx_node_turn(struct bx_node *n)
 {
+    if (bx_removed_turn(n))
+        return;
     bx_propose_turn(n);
     bx_reads_turn(n);
     bx_raft_pump(&n->raft);
     apply(n);
     bx_reads_answer(n);
+    if (bx_removed_turn(n)) /* before what was applied ends the runs of VMs that were moved away */
+        return;
     bx_member_update_peers(n);
     bx_snapshots_turn(n);
     n->reconcile_at = bx_reconcile_tick(n->reconcile);
@@ -138,6 +142,8 @@ uint64_t bx_node_deadline(const struct bx_node *n)
 {
     uint64_t at = earlier(n->lease_at, n->reconcile_at);
 
+    if (n->removed)
+        return UINT64_MAX;
     if (bx_snapshots_sending(n))
         at = earlier(at, bx_node_now(n) + 10);
     return earlier(at, earlier(n->housekeeping + BX_HOUSEKEEPING_MS, bx_raft_deadline(&n->raft)));
@@ -159,6 +165,8 @@ void bx_node_tick(struct bx_node *n)
 {
     uint64_t now = bx_node_now(n);
 
+    if (n->removed)
+        return;
     bx_raft_tick(&n->raft);
     if (now >= n->housekeeping + BX_HOUSEKEEPING_MS) {
         n->housekeeping = now;
@@ -190,7 +198,7 @@ void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up)
 
 bool bx_node_admits(const struct bx_node *n, uint64_t id)
 {
-    return bx_peers_admits(&n->peers, id);
+    return !n->removed && bx_peers_admits(&n->peers, id);
 }
 
 /* ---- status ---- */
@@ -249,8 +257,9 @@ void bx_node_status(const struct bx_node *n, struct bx_node_status *out)
 {
     memset(out, 0, sizeof *out);
     out->id = n->id;
-    out->leader = bx_raft_leader(&n->raft);
-    out->is_leader = bx_raft_is_leader(&n->raft);
+    out->removed = n->removed;
+    out->leader = n->removed ? 0 : bx_raft_leader(&n->raft);
+    out->is_leader = !n->removed && bx_raft_is_leader(&n->raft);
     out->quorum = bx_node_has_quorum(n);
     out->age_ms = bx_node_age(n, &out->age_known);
     out->term = bx_raft_term(&n->raft);

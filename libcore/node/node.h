@@ -84,6 +84,12 @@ void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const
 /* May a node that dialled this one and says that it has this id be a peer? It need not be in the
  * list that the link was given: see node/peers.h. */
 bool bx_node_admits(const struct bx_node *n, uint64_t id);
+/* Was the node of this id removed from the cluster? */
+bool bx_node_was_removed(const struct bx_node *n, uint64_t id);
+/* A member has refused this node because it was removed. */
+void bx_node_on_removed(struct bx_node *n);
+/* The name, or else the uuid, of each VM that runs on this host. */
+void bx_node_runs(const struct bx_node *n, void (*fn)(void *ctx, const char *name), void *ctx);
 /* A connection to a peer came up or went down. */
 void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up);
 
@@ -167,6 +173,7 @@ struct bx_member {
 };
 struct bx_node_status {
     uint64_t id, leader;    /* leader 0: none known */
+    bool removed;           /* from the cluster: it takes no part any more */
     bool is_leader, quorum; /* quorum: bx_node_has_quorum */
     uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
     uint64_t age_ms;           /* all that was committed this long ago is applied here */

@@ -134,6 +134,11 @@ bool bx_peers_admits(const struct bx_peers *p, uint64_t id)
                                (is_provisional(p, id) || p->n_provisional < BX_PROVISIONAL_MAX));
 }
 
+bool bx_peers_removed(const struct bx_peers *p, uint64_t id)
+{
+    return id != 0 && id < p->next_id && id != p->self && !is_named(p, id);
+}
+
 static void forget_provisional(struct bx_peers *p, uint64_t id)
 {
     for (uint32_t i = 0; i < p->n_provisional; i++) {

@@ -62,6 +62,8 @@ void bx_peers_set_join(struct bx_peers *p, const char *answer);
 void bx_peers_set_next_id(struct bx_peers *p, uint64_t next_id);
 /* May a node that dialled this one and says that it has this id be a peer? */
 bool bx_peers_admits(const struct bx_peers *p, uint64_t id);
+/* Was it a member? Its id was given here, and nothing names it any more. */
+bool bx_peers_removed(const struct bx_peers *p, uint64_t id);
 /* A connection came up, of a node that was admitted, or went down. */
 void bx_peers_on_connection(struct bx_peers *p, uint64_t id, bool up);
 

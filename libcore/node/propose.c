@@ -99,14 +99,19 @@ static void fail_all(struct bx_propose *pr, struct bx_proposals *list, const str
     }
 }
 
+void bx_propose_fail_all(struct bx_node *n, const struct bx_err *err)
+{
+    fail_all(&n->propose, &n->propose.queued, err);
+    fail_all(&n->propose, &n->propose.sent, err);
+}
+
 void bx_propose_close(struct bx_node *n)
 {
     struct bx_err err;
 
     bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping; the request may still be carried out");
     bx_err_hint(&err, "repeat it under the same request id on another node");
-    fail_all(&n->propose, &n->propose.queued, &err);
-    fail_all(&n->propose, &n->propose.sent, &err);
+    bx_propose_fail_all(n, &err);
     bx_map_close(&n->propose.waiting);
     bx_ends_close(n);
     bx_buf_release(&n->propose.batch);
@@ -133,6 +138,8 @@ static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct 
 {
     if (n->closing)
         return bx_err_set(err, BX_SHUTDOWN, "the daemon is stopping");
+    if (n->removed)
+        return bx_removed_error(err);
     if (!bx_level_known(n)) {
         bx_err_set(err, BX_NO_LEADER, "this node has not received the cluster's state yet");
         bx_err_hint(err, "try again, or ask another node; nothing was done");

@@ -47,13 +47,18 @@ static void fail_all(struct bx_node *n, struct bx_waiting_reads *list, const str
     }
 }
 
+void bx_reads_fail_all(struct bx_node *n, const struct bx_err *err)
+{
+    fail_all(n, &n->reads.fresh, err);
+    fail_all(n, &n->reads.asked, err);
+}
+
 void bx_reads_close(struct bx_node *n)
 {
     struct bx_err err;
 
     bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping");
-    fail_all(n, &n->reads.fresh, &err);
-    fail_all(n, &n->reads.asked, &err);
+    bx_reads_fail_all(n, &err);
     bx_pool_close(&n->reads.pool);
 }
 
@@ -76,8 +81,10 @@ int bx_node_barrier(struct bx_node *n, uint64_t deadline,
                     void (*done)(void *ctx, const struct bx_err *err), void *ctx,
                     struct bx_err *err)
 {
-    struct bx_waiting_read *r = add(n);
+    struct bx_waiting_read *r = n->removed ? NULL : add(n);
 
+    if (n->removed)
+        return bx_removed_error(err);
     if (r == NULL) {
         bx_err_set(err, BX_BUSY, "%u reads wait for an answer already", n->reads.n);
         bx_err_hint(err, "try again, or read with --consistency stale");

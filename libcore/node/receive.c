@@ -225,6 +225,8 @@ static void receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const 
 void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const uint8_t *p,
                      size_t len)
 {
+    if (n->removed)
+        return;
     if ((unsigned)kind >= BX__FRAMES || senders[kind].may == NULL)
         refuse(n, from, kind, "no frame of a member");
     else if (from != n->id && !senders[kind].may(n, from) && !BX_MUTATED(FRAMES_UNCHECKED))

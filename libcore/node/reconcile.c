@@ -125,6 +125,18 @@ void bx_reconcile_resync(struct bx_reconcile *r)
         bx_entry_schedule_now(r, e);
 }
 
+void bx_reconcile_each_run(const struct bx_reconcile *r,
+                           void (*fn)(void *ctx, const uint8_t vm[16]), void *ctx)
+{
+    const struct bx_entry *e;
+    size_t pos = 0;
+
+    while ((e = bx_map_next(&r->map, &pos)) != NULL) {
+        if (e->observed != BX_OBSERVED_ABSENT && e->observed != BX_OBSERVED_EXITED)
+            fn(ctx, e->vm);
+    }
+}
+
 /* As many as there are free slots: each of them takes its slot or goes elsewhere. */
 static void use_slots(struct bx_reconcile *r)
 {

@@ -46,6 +46,9 @@ void bx_reconcile_resync(struct bx_reconcile *r);
 void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm, bool gone);
 /* Grants arrived: start what waits for them. */
 void bx_reconcile_on_grant(struct bx_reconcile *r);
+/* The VMs that the driver has a run of which has not ended. */
+void bx_reconcile_each_run(const struct bx_reconcile *r,
+                           void (*fn)(void *ctx, const uint8_t vm[16]), void *ctx);
 /* Do what is due; returns the boot time when it wants to be called again. */
 uint64_t bx_reconcile_tick(struct bx_reconcile *r);
 

@@ -131,6 +131,7 @@ static const struct bx_field status_fields[] = {
     F(snapshot_index, BX_T_U64),
     F(last_index, BX_T_U64),
     F(link, BX_T_RECORD, .sub = &bx_link_reply_schema),
+    F(still_running, BX_T_STRS, .max = BX_RUNS_SHOWN, .since = 2, .omit = true),
 };
 #undef F
 const struct bx_schema bx_status_reply_schema =

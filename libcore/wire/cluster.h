@@ -102,8 +102,10 @@ struct bx_link_reply {
 extern const struct bx_schema bx_link_reply_schema;
 extern const struct bx_metric_set bx_link_metrics;
 
+#define BX_RUNS_SHOWN 1024u
+
 struct bx_status_reply {
-    struct bx_str status; /* bx_daemon_status */
+    struct bx_str status; /* bx_daemon_status, or "removed": from the cluster */
     uint64_t leader;      /* 0: none known */
     uint64_t term, commit_index, applied_index, revision;
     uint64_t digest;
@@ -113,6 +115,7 @@ struct bx_status_reply {
     struct bx_str name;
     uint64_t node, age_ms, vms, nodes, pending, snapshot_index, last_index;
     struct bx_link_reply link;
+    struct bx_strs still_running; /* of a removed node: names of the VMs that run on it */
 };
 extern const struct bx_schema bx_status_reply_schema;
 

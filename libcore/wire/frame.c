@@ -38,6 +38,7 @@ static const struct bx_field hello_fields[] = {
     BX_FIELD(bx_hello, codecs, BX_T_U32),
     BX_FIELD(bx_hello, refuse, BX_T_STR, .max = 512),
     BX_FIELD(bx_hello, version, BX_T_STR, .max = BX_VERSION_MAX, .omit = true, .since = 2),
+    BX_FIELD(bx_hello, removed, BX_T_BOOL, .omit = true, .since = 2),
 };
 const struct bx_schema bx_hello_schema = BX_SCHEMA("hello", HELLO, bx_hello, hello_fields);
 

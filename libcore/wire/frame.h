@@ -46,6 +46,7 @@ struct bx_hello {
     uint32_t codecs;               /* bit 1 << enum bx_codec */
     struct bx_str refuse;          /* not empty: the reason why the connection is being closed */
     struct bx_str version;         /* of its build, for people */
+    bool removed; /* with refuse: the node that it answers was removed from the cluster */
 };
 extern const struct bx_schema bx_hello_schema;
 

@@ -45,11 +45,37 @@ ok $? "and is started on another node"
 
 # --- the host comes back -------------------------------------------------------------
 cluster start-node n3 --dir "$dir" >"$dir/err" 2>&1
-refused() { grep -q 'no member has this node id' "$dir/n3/log"; }
-wait_until 60 refused
+removed() { status_of 3 | grep -q '"status": "removed"'; }
+wait_until 60 removed
 told=$?
 tail -n 15 "$dir/n3/log" >"$dir/out"
-ok $told "with its old disk it is told that it is no member"
+ok $told "with its old disk it learns that it was removed"
+status_of 3 >"$dir/out"
+[ "$(sed -n '/"still_running"/,/]/p' "$dir/out" | grep -cE '"(web|bare|scratch)"')" -eq 3 ]
+ok $? "its machines run on, and it says so"
+grep -q 'was removed from the cluster .*; still running here: .*web' "$dir/n3/log"
+ok $? "its log says both"
+lines=$(wc -l <"$dir/n3/log")
+ctl --addr "$(socket 3)" cluster status >"$dir/out" 2>"$dir/err"
+[ $? -eq 0 ] && grep -q '^status *removed' "$dir/out" && grep -q '^still_running *web$' "$dir/out" &&
+  grep -q 'forget-cluster' "$dir/out"
+ok $? "the status can be read, and what to do"
+ctl --addr "$(socket 3)" vm list >"$dir/out" 2>"$dir/err"
+[ $? -eq 3 ] && grep -q 'this node was removed from the cluster' "$dir/err"
+ok $? "it answers for no cluster"
+ctl --addr "$(socket 3),$(socket 1)" vm show web >"$dir/out" 2>"$dir/err"
+ok $? "another address is asked then"
+ctl --addr "$(socket 3),$(socket 1),$(socket 2)" doctor >"$dir/out" 2>"$dir/err"
+[ $? -eq 1 ] && grep -q '^member *failed .*/n3/.*was removed.*still running: .*web' "$dir/out" &&
+  grep -q '^quorum *ok ' "$dir/out"
+ok $? "the doctor says it, and that the cluster is well otherwise"
+cluster stop-node n1 --dir "$dir" >/dev/null 2>&1
+cluster start-node n1 --dir "$dir" >/dev/null 2>&1
+wait_until 20 agree 1 2
+ctl vm delete web --yes >"$dir/out" 2>"$dir/err" && [ "$(status_of 3 | grep -c '"web"')" -eq 1 ]
+ok $? "what happens in the cluster ends nothing there"
+[ "$(wc -l <"$dir/n3/log")" -eq "$lines" ]
+ok $? "it logs nothing more"
 cluster kill-node n3 --dir "$dir" >/dev/null 2>&1
 find "$dir/n3" -mindepth 1 -delete
 cluster start-node n3 --dir "$dir" >/dev/null 2>&1

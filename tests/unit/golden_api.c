@@ -257,6 +257,9 @@ static const struct bx_vm_reply vm_unknown = {.name = S("web-1"),
                                               .node = S("alpha"),
                                               .unknown_since_ms = 1700000000789,
                                               .last_phase = BX_PHASE_RUNNING};
+static const struct bx_str running[] = {S("web-1"), S("db")};
+static const struct bx_status_reply status_removed = {
+    .status = S("removed"), .node = 3, .still_running = {running, N(running)}};
 static const struct bx_node_reply node_unreachable = {
     .id = 3, .name = S("gamma"), .state = BX_SHOWN_UNREACHABLE, .state_since_ms = 1700000000789};
 
@@ -278,6 +281,7 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
         snprintf(name, sizeof names[0], "reply-%s", replies[i].schema->name);
         add(name, replies[i].schema, replies[i].object);
     }
+    add("reply-status-removed", &bx_status_reply_schema, &status_removed);
     add("reply-vm-unknown", &bx_vm_reply_schema, &vm_unknown);
     add("reply-node-unreachable", &bx_node_reply_schema, &node_unreachable);
 }

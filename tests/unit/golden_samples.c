@@ -103,8 +103,16 @@ static const struct bx_outcome outcome_spare = {.session = ID(0x52),
                                                 .message = S("no VM \"web\""),
                                                 .principal_hash = 0x19aabbccddeeff00,
                                                 .spare = true};
-static const struct bx_hello hello = {ID(0xc1), ID(0xc2),       3,        ID(0xf1), 1, 2,
-                                      6,        S("not today"), {NULL, 0}};
+static const struct bx_hello hello = {.cluster = ID(0xc1),
+                                      .history = ID(0xc2),
+                                      .node = 3,
+                                      .incarnation = ID(0xf1),
+                                      .level_min = 1,
+                                      .level_max = 2,
+                                      .codecs = 6,
+                                      .refuse = S("not today")};
+static const struct bx_hello hello_removed = {
+    .node = 3, .level_min = 1, .level_max = 2, .refuse = S("removed"), .removed = true};
 static const struct bx_hello hello_version = {
     .node = 3, .level_min = 1, .level_max = 2, .codecs = 6, .version = S("0.2.0")};
 static const struct bx_read read_ = {0x1234567890, 4711};
@@ -306,6 +314,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add("outcome-spare", &bx_outcome_schema, &outcome_spare);
         add("hello", &bx_hello_schema, &hello);
         add("hello-version", &bx_hello_schema, &hello_version);
+        add("hello-removed", &bx_hello_schema, &hello_removed);
         add("read", &bx_read_schema, &read_);
         add("beat", &bx_heartbeat_schema, &beat);
         add("grant", &bx_grant_schema, &grant);

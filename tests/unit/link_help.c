@@ -60,6 +60,16 @@ static bool on_admits(void *ctx, uint64_t id)
     return id >= h->admits_from;
 }
 
+static bool on_was_removed(void *ctx, uint64_t id)
+{
+    return id == ((const struct host *)ctx)->has_removed;
+}
+
+static void on_removed(void *ctx)
+{
+    ((struct host *)ctx)->removed++;
+}
+
 static void on_join(void *ctx, uint64_t handle, const struct bx_join *join)
 {
     struct host *h = ctx;
@@ -113,6 +123,8 @@ void open_link(struct host *h)
                              .frame = on_frame,
                              .build = {.level = BX_LEVEL, .version = "1"},
                              .admits = on_admits,
+                             .was_removed = on_was_removed,
+                             .removed = on_removed,
                              .level = on_level,
                              .peer = on_peer,
                              .join = on_join,
@@ -134,6 +146,13 @@ void know_everybody(struct host *h, uint32_t n)
             peers[count++] = (struct bx_peer){hosts[i].id, hosts[i].address};
     }
     link_port(h->link)->ops->set_peers(link_port(h->link), peers, count);
+}
+
+void know_other(struct host *h, uint64_t id, const char *address)
+{
+    struct bx_peer peer = {id, address};
+
+    link_port(h->link)->ops->set_peers(link_port(h->link), &peer, 1);
 }
 
 void start_host(struct host *h, uint32_t n, uint8_t incarnation)

@@ -17,6 +17,8 @@ struct host {
     uint64_t last_from;
     uint64_t join_handle;
     uint64_t admits_from;    /* ids from here on are admitted */
+    uint64_t has_removed;    /* this one was removed */
+    uint32_t removed;        /* times that it was told that it was removed */
     struct bx_joined answer; /* to every JOIN; code BX_TIMEOUT: none */
     char log[512];           /* the last line */
 };
@@ -30,6 +32,8 @@ void free_address(char out[64]);
 void open_link(struct host *h);
 /* Its peers are the others of the first n. */
 void know_everybody(struct host *h, uint32_t n);
+/* Its one peer has this address. */
+void know_other(struct host *h, uint64_t id, const char *address);
 void start_host(struct host *h, uint32_t n, uint8_t incarnation);
 /* n members, of which the first `running` have a link. */
 void start_hosts(uint32_t n, uint32_t running);

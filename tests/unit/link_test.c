@@ -96,6 +96,58 @@ TEST(who_is_no_longer_a_member_is_cut_off)
     stop_hosts();
 }
 
+/* The larger id dials, so the node that was removed asks by itself. */
+TEST(a_node_that_was_removed_is_told_so)
+{
+    start_hosts(2, 2);
+    SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    assert_int_equal(hosts[1].removed, 0);
+    hosts[0].has_removed = 2;
+    know_everybody(&hosts[0], 1);
+    SPIN_UNTIL(hosts[1].removed > 0);
+    assert_non_null(strstr(hosts[1].log, "this node was removed from the cluster"));
+    assert_int_equal(hosts[0].removed, 0);
+    stop_hosts();
+}
+
+/* Nobody dials it any more, so it asks a peer that it has not heard of for long. */
+TEST(a_node_of_the_smallest_id_asks_whether_it_was_removed)
+{
+    start_hosts(2, 2);
+    SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    hosts[1].has_removed = 1;
+    know_everybody(&hosts[1], 0);
+    SPIN_UNTIL(!is_connected(&hosts[0], 2));
+    test_loop_spin_ms(300);
+    assert_int_equal(hosts[0].removed, 0);
+    assert_int_equal(stats_of(&hosts[1]).refused, 0);
+    test_loop_skew_ms += 15000;
+    SPIN_UNTIL(hosts[0].removed > 0);
+    stop_hosts();
+}
+
+/* One that was only out of reach is told nothing, and dialled by the larger id as ever. */
+TEST(a_peer_that_asks_and_was_not_removed_is_dialled)
+{
+    char nobody[64];
+    uint32_t logs;
+
+    start_hosts(2, 2);
+    SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    know_everybody(&hosts[1], 0);
+    SPIN_UNTIL(!is_connected(&hosts[0], 2));
+    free_address(nobody); /* it dials a wrong address */
+    know_other(&hosts[1], 1, nobody);
+    logs = hosts[0].logs;
+    test_loop_skew_ms += 15000;
+    SPIN_UNTIL(stats_of(&hosts[1]).refused > 0);
+    assert_int_equal(hosts[0].removed, 0);
+    know_everybody(&hosts[1], 2);
+    SPIN_UNTIL(is_connected(&hosts[0], 2));
+    assert_int_equal(hosts[0].logs, logs); /* being refused so is nothing to report */
+    stop_hosts();
+}
+
 TEST(silence_ends_a_connection_and_pings_keep_one)
 {
     _Alignas(8) uint8_t heard[4096];

@@ -106,3 +106,8 @@ check_PROGRAMS += tests/unit/absent_test
 tests_unit_absent_test_SOURCES = tests/unit/absent_test.c
 tests_unit_absent_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_absent_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/removed_test
+tests_unit_removed_test_SOURCES = tests/unit/removed_test.c
+tests_unit_removed_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_removed_test_LDADD = $(TEST_LIBS)
