@@ -37,7 +37,7 @@ static int read_payload(enum bx_frame kind, const struct payload *p, char *why, 
     int rc = bx_frame_read(kind, p->p, p->n, &r, &arena, &err);
 
     bx_arena_close(&arena);
-    snprintf(why, size, "%s", err.msg);
+    snprintf(why, size, "%.*s", (int)size - 1, err.msg);
     return rc;
 }
 
