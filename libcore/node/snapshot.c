@@ -3,7 +3,8 @@
  * Take: when the log behind the last snapshot has grown enough, everything applied is committed to
  * SQLite, a read transaction is opened on it, and a job in the thread pool writes rows and syncs.
  * Back on the loop, the core and the log drop what is no longer needed. A failure ends the process,
- * as the disk can not be trusted; after lack of space it is tried again later.
+ * as the disk can not be trusted; after lack of space, and if the transaction can not be opened, it
+ * is tried again after a pause.
  *
  * Send: the core asks for it; the file is sent in pieces that wait while the peer's queue is full.
  * The last piece waits for all before it, and so does the message that names the file. A transfer
@@ -74,6 +75,13 @@ static uint64_t keep_from(const struct bx_node *n, uint64_t index)
     return lo;
 }
 
+/* Nothing is damaged: try again after a pause. */
+static void postpone(struct bx_node *n, const struct bx_err *err)
+{
+    bx_node_log(n, 3, "snapshot: %s", err->msg);
+    n->snapshots.taking.retry_ms = bx_node_now(n) + RETRY_MS;
+}
+
 static void take_done(struct bx_job *j, int rc)
 {
     struct bx_taking *t = taking_of(j);
@@ -96,8 +104,7 @@ static void take_done(struct bx_job *j, int rc)
     raft_free(t->conf.base);
     t->conf.base = NULL;
     if (rc == BX_NO_SPACE) {
-        bx_node_log(n, 3, "snapshot: %s", t->err.msg);
-        t->retry_ms = bx_node_now(n) + RETRY_MS;
+        postpone(n, &t->err);
     } else if (rc != BX_OK) {
         bx_err_wrap(&t->err, "snapshot at entry %llu", (unsigned long long)t->meta.index);
         bx_node_fatal(n, &t->err);
@@ -121,7 +128,7 @@ static void take(struct bx_node *n)
     if (rc == BX_CORRUPT)
         bx_fsm_damaged(n->fsm);
     if (rc != BX_OK) {
-        bx_node_log(n, 3, "snapshot: %s", err.msg);
+        postpone(n, &err);
         raft_free(t->conf.base);
         t->conf.base = NULL;
         return;

@@ -50,6 +50,7 @@ struct test_cluster {
     struct test_member members[TEST_MEMBERS_MAX]; /* ids 1, 2, 3 */
     uint32_t n;
     size_t log_queue_bytes;    /* set before it is opened; 0: the nodes' own default */
+    uint64_t snapshot_bytes;   /* the same */
     struct test_frames frames; /* under way, in the order they were sent */
     uint32_t n_frames;
     bool cut[TEST_MEMBERS_MAX + 1][TEST_MEMBERS_MAX + 1]; /* from, to: nothing arrives */

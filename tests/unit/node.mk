@@ -67,6 +67,11 @@ tests_unit_hostile_test_SOURCES = tests/unit/hostile_test.c
 tests_unit_hostile_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_hostile_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/snapshot_take_test
+tests_unit_snapshot_take_test_SOURCES = tests/unit/snapshot_take_test.c
+tests_unit_snapshot_take_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_snapshot_take_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/snapshot_send_test
 tests_unit_snapshot_send_test_SOURCES = tests/unit/snapshot_send_test.c
 tests_unit_snapshot_send_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
