@@ -64,18 +64,15 @@ static void joined(void *ctx, const struct bx_outcome *o, const struct bx_err *e
     bx_free(j);
 }
 
-/* The number of members is bounded. A name that has a row passes: the host may be asking again, and
- * the state has its answer. */
-static bool has_room(const struct bx_node *n, const struct bx_join *join)
+/* A host that asks in vain is told so without an entry; the state machine has the last word. A name
+ * that has a row passes: the host may be asking again, and the state has its answer. */
+static int has_room(const struct bx_node *n, const struct bx_join *join, struct bx_err *err)
 {
     const struct bx_view *view = bx_fsm_view(n->fsm);
-    const struct bx_node_row *row;
-    uint32_t members = 0;
 
-    for (uint32_t i = 0; i < bx_view_nodes(view); i++)
-        members += bx_view_node_at(view, i)->info.role != BX_ROLE_AGENT;
-    return join->role == BX_ROLE_AGENT || members < BX_MEMBERS_MAX ||
-           bx_view_find_node(view, join->name, &row, NULL) == BX_OK;
+    return bx_view_named(view, BX_TABLE_NODE, join->name) != NULL
+               ? BX_OK
+               : bx_view_member_room(view, join->role, err);
 }
 
 int bx_node_join(struct bx_node *n, const struct bx_join *join,
@@ -91,11 +88,8 @@ int bx_node_join(struct bx_node *n, const struct bx_join *join,
     rc = bx_node_info_check(&c.node, err);
     if (rc != BX_OK)
         return rc;
-    if (!has_room(n, join)) {
-        bx_err_set(err, BX_BUSY, "%u nodes hold the log already, and no more can", BX_MEMBERS_MAX);
-        bx_err_hint(err, "remove one first: blixardctl node remove NAME");
+    if (has_room(n, join, err) != BX_OK)
         return BX_BUSY;
-    }
     j = bx_alloc(sizeof *j);
     if (j == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");

@@ -117,6 +117,15 @@ static int nodes_full(struct bx_fsm *f, struct bx_err *err)
     return BX_BUSY;
 }
 
+/* From feature level 2: before, only the member that was asked looked at the bound, and two that
+ * were asked at once let in one too many. */
+static int members_full(struct bx_fsm *f, uint8_t role, struct bx_err *err)
+{
+    if (bx_row_as_cluster(bx_view_cluster_row(&f->view))->level < 2)
+        return BX_OK;
+    return bx_view_member_room(&f->view, role, err);
+}
+
 /* Ids are never reused: the next one is above all ids ever assigned. */
 static void reserve_ids(struct bx_fsm *f, uint64_t id)
 {
@@ -257,6 +266,8 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
         rc = nodes_full(f, c->err);
     if (rc == BX_OK)
         rc = free_for(f, &b->node, c->err);
+    if (rc == BX_OK)
+        rc = members_full(f, b->node.role, c->err);
     if (rc != BX_OK)
         return rc;
     d.info.id = bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node;

@@ -189,6 +189,21 @@ uint32_t bx_view_nodes(const struct bx_view *v)
     return v->kinds[BX_TABLE_NODE].n;
 }
 
+int bx_view_member_room(const struct bx_view *v, uint8_t role, struct bx_err *err)
+{
+    uint32_t members = 0;
+
+    if (role == BX_ROLE_AGENT)
+        return BX_OK;
+    for (uint32_t i = 0; i < bx_view_nodes(v); i++)
+        members += bx_view_node_at(v, i)->info.role != BX_ROLE_AGENT;
+    if (members < BX_MEMBERS_MAX)
+        return BX_OK;
+    bx_err_set(err, BX_BUSY, "the cluster has %u nodes that hold the log, the maximum", members);
+    bx_err_hint(err, "remove one first: blixardctl node remove NAME");
+    return BX_BUSY;
+}
+
 const struct bx_node_row *bx_view_node_at(const struct bx_view *v, uint32_t i)
 {
     assert(i < bx_view_nodes(v));

@@ -92,6 +92,8 @@ const struct bx_node_row *bx_view_node(const struct bx_view *v, uint64_t id);
 int bx_view_find_node(const struct bx_view *v, struct bx_str ref, const struct bx_node_row **node,
                       struct bx_err *err);
 uint32_t bx_view_nodes(const struct bx_view *v);
+/* May one more node of this role join? At most BX_MEMBERS_MAX hold the log. BX_OK, or BX_BUSY. */
+int bx_view_member_room(const struct bx_view *v, uint8_t role, struct bx_err *err);
 const struct bx_node_row *bx_view_node_at(const struct bx_view *v, uint32_t i); /* order of id */
 void bx_view_columns(const struct bx_view *v, struct bx_node_columns *out);
 

@@ -237,13 +237,12 @@ TEST(a_name_that_is_taken_is_refused)
     test_cluster_close(&w);
 }
 
-TEST(no_more_members_than_the_bound_are_let_in)
+/* Nodes besides the founder that hold the log; the last one. */
+static struct host fill(uint32_t members)
 {
-    struct host h = host_of("late"), agent = host_of("agent"), again;
-    struct bx_err err = {0};
+    struct host last = host_of("member");
 
-    open_cluster(1);
-    for (uint32_t i = 1; i < BX_MEMBERS_MAX; i++) {
+    for (uint32_t i = 1; i < members; i++) {
         struct bx_node_info info = {.id = 1 + i,
                                     .driver = bx_str("sim"),
                                     .vcpus = 1,
@@ -252,12 +251,22 @@ TEST(no_more_members_than_the_bound_are_let_in)
                                     .overcommit_memory_pct = 100,
                                     .role = BX_ROLE_STANDBY};
 
-        again = host_of("member");
-        snprintf(again.name, sizeof again.name, "member-%u", i);
-        info.name = bx_str(again.name);
-        info.address = bx_str(again.address);
+        last = host_of("member");
+        snprintf(last.name, sizeof last.name, "member-%u", i);
+        info.name = bx_str(last.name);
+        info.address = bx_str(last.address);
         propose(BX_CMD_NODE_PUT, &info);
     }
+    return last;
+}
+
+TEST(no_more_members_than_the_bound_are_let_in)
+{
+    struct host h = host_of("late"), agent = host_of("agent"), again;
+    struct bx_err err = {0};
+
+    open_cluster(1);
+    again = fill(BX_MEMBERS_MAX);
     h.join.role = again.join.role = BX_ROLE_VOTER;
     assert_int_equal(ask_member(1, &h, &err), BX_BUSY);
     assert_non_null(strstr(err.hint, "node remove"));
@@ -268,6 +277,26 @@ TEST(no_more_members_than_the_bound_are_let_in)
     assert_int_equal(agent.answers, 1);
     assert_int_equal(again.answers, 1);
     assert_int_equal(again.code, BX_EXISTS); /* it did not join before */
+    test_cluster_close(&w);
+}
+
+/* Each of them finds room when it asks. */
+TEST(of_two_hosts_at_once_only_one_is_let_in_as_the_last_member)
+{
+    struct host a = host_of("a"), b = host_of("b");
+    struct bx_err err = {0};
+
+    open_cluster(1);
+    fill(BX_MEMBERS_MAX - 1);
+    a.join.role = b.join.role = BX_ROLE_VOTER;
+    assert_int_equal(ask_member(1, &a, &err), BX_OK);
+    assert_int_equal(ask_member(1, &b, &err), BX_OK);
+    test_cluster_run(&w, 1000);
+    assert_int_equal(a.code, BX_OK);
+    assert_int_equal(b.code, BX_BUSY);
+    assert_non_null(strstr(b.hint, "node remove"));
+    assert_non_null(row_of(BX_MEMBERS_MAX));
+    assert_null(row_of(BX_MEMBERS_MAX + 1));
     test_cluster_close(&w);
 }
 
