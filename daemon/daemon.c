@@ -197,6 +197,9 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
     rc = bx_node_open(&d->node, &o, err);
     if (rc != BX_OK)
         return rc;
+    rc = daemon_check_name(d, err);
+    if (rc != BX_OK)
+        return rc;
     api_set_node(d->api, d->node);
     log_write(LOG_INFO, "this host is node %llu, %s", (unsigned long long)d->identity.node,
               d->options.name);

@@ -101,5 +101,7 @@ void daemon_self(struct daemon *d, struct bx_node_info *out);
 /* Compare this host with its row in the cluster, and propose what is missing; sets member.look_ms.
  */
 void daemon_register(struct daemon *d);
+/* A node keeps its name: BX_CONFLICT if its row has another one than --name. */
+int daemon_check_name(const struct daemon *d, struct bx_err *err);
 
 #endif

@@ -110,6 +110,29 @@ static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib;
 }
 
+int daemon_check_name(const struct daemon *d, struct bx_err *err)
+{
+    const struct bx_node_row *row = bx_view_node(bx_node_view(d->node), d->identity.node);
+
+    if (row == NULL || strcmp(row->name->s, d->options.name) == 0)
+        return BX_OK;
+    bx_err_set(err, BX_CONFLICT, "node %llu of the cluster is named \"%s\", and --name is \"%s\"",
+               (unsigned long long)d->identity.node, row->name->s, d->options.name);
+    bx_err_hint(err, "start this host's daemon with --name %s", row->name->s);
+    return BX_CONFLICT;
+}
+
+/* The row has arrived after the start, and has another name. */
+static bool is_misnamed(struct daemon *d)
+{
+    struct bx_err err;
+
+    if (daemon_check_name(d, &err) == BX_OK)
+        return false;
+    log_write(LOG_ERROR, "%s (%s)", err.msg, err.hint);
+    return true;
+}
+
 /* True if the row is complete. Otherwise propose what is missing, unless another node must do so.
  */
 static bool registered(struct daemon *d)
@@ -147,6 +170,10 @@ void daemon_register(struct daemon *d)
 
     if (d->node == NULL || bx_node_was_removed(d->node, d->identity.node)) {
         d->member.look_ms = UINT64_MAX;
+        return;
+    }
+    if (is_misnamed(d)) {
+        d->member.look_ms = now + REFUSED_MS;
         return;
     }
     complete = !d->member.proposed && registered(d);

@@ -194,6 +194,17 @@ ok $? "it listens on TCP for other nodes only"
 kill "$bare"
 wait "$bare"
 
+# --- who may read its files ------------------------------------------------------------------
+# The script that starts the daemon makes its log and the file with its pid.
+readable() { find "$dir/n1" -type f -perm /077 ! -name log ! -name pid; }
+[ -s "$dir/n1/state.db" ] && [ -z "$(readable)" ]
+ok $? "nobody else can read what the daemon writes"
+cluster stop-node n1 --dir "$dir" >/dev/null 2>&1
+chmod 644 "$dir/n1/state.db"
+cluster start-node n1 --dir "$dir" >/dev/null 2>&1
+[ -s "$dir/n1/state.db" ] && [ -z "$(readable)" ]
+ok $? "nor what an earlier version has left readable"
+
 # --- a data directory that lacks something ---------------------------------------------------
 cluster stop-node n1 --dir "$dir" >/dev/null 2>&1
 for file in identity vote mark 'wal-*'; do
