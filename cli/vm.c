@@ -25,6 +25,8 @@ static const struct flag stop_flags[] = {
 };
 static const struct flag logs_flags[] = {
     {.name = "bytes", .value = "N", .help = "print at most the last N bytes (64KiB)"},
+    {.name = "previous",
+     .help = "print the console of the run before; repeat it to go further back"},
     {0},
 };
 
@@ -36,6 +38,7 @@ static const struct column vm_columns[] = {
     {.title = "MEMORY", .key = "memory_mib", .format = VALUE_MIB},
     {.title = "DISK", .key = "disk_gib", .format = VALUE_GIB},
     {.title = "AGE", .key = "created_ms", .format = VALUE_AGE},
+    {.title = "RESTARTS", .key = "restarts", .format = VALUE_NUMBER, .sparse = true},
     {.title = "SINCE", .key = "unknown_since_ms", .format = VALUE_AGE, .sparse = true},
     {.title = "DESIRED", .key = "desired", .wide = true},
     {.title = "TENANT", .key = "tenant", .wide = true},
@@ -48,6 +51,8 @@ static const struct column vm_columns[] = {
     {.title = "ADDRESS", .key = "address", .wide = true},
     {.title = "UUID", .key = "uuid", .wide = true},
     {.title = "MESSAGE", .key = "message", .wide = true},
+    {.title = "LAST EXIT", .key = "last_exit", .wide = true},
+    {.title = "LAST EXITED", .key = "last_exited_ms", .format = VALUE_AGE, .wide = true},
     {0},
 };
 const struct column vm_decision_columns[] = {
@@ -268,6 +273,7 @@ static int vm_logs(struct run *r)
     struct params p = {0};
     bx_val result = NULL;
     uint64_t n = 0; /* the server's default */
+    unsigned previous = 0;
     int rc = args_size(&r->args, "bytes", 1, &n, &r->err);
 
     if (rc == BX_OK && args_has(&r->args, "bytes") && n == 0) {
@@ -276,6 +282,10 @@ static int vm_logs(struct run *r)
     }
     params_str(&p, "vm", r->arguments[0]);
     params_u64(&p, "bytes", n);
+    while (args_nth(&r->args, "previous", previous) != NULL)
+        previous++;
+    if (previous > 0)
+        params_u64(&p, "previous", previous);
     run_read_params(r, &p);
     if (rc == BX_OK)
         rc = run_call(r, "vm.logs", &p, &result);

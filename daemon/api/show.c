@@ -48,6 +48,9 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .message = vm->message,
         .score = vm->score,
         .metadata = c->metadata,
+        .restarts = vm->restarts,
+        .last_exit = vm->last_exit,
+        .last_exited_ms = vm->last_exit_ms,
     }; /* no address: guests have no network yet */
     memcpy(out->uuid, vm->uuid, sizeof out->uuid);
     if (n != NULL && n->info.state == BX_NODE_DOWN)

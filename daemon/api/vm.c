@@ -239,7 +239,7 @@ static void local_logs(struct api_call *c, const struct bx_vm *vm)
     struct bx_buf text = {0};
     struct bx_err err;
 
-    if (d->ops->console(d, vm->uuid, max, &text, &err) == BX_OK) {
+    if (d->ops->console(d, vm->uuid, p->previous, max, &text, &err) == BX_OK) {
         make_text(&text);
         r.text = (struct bx_str){(const char *)text.data, (uint32_t)text.len};
         api_reply(c, &bx_logs_reply_schema, &r);

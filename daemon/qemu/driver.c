@@ -109,17 +109,28 @@ static void op_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_o
     }
 }
 
-static int op_console(struct bx_driver *d, const uint8_t vm[16], size_t max, struct bx_buf *out,
-                      struct bx_err *err)
+/* Also of a VM whose run was forgotten: its directory stays as long as the VM. */
+static int op_console(struct bx_driver *base, const uint8_t vm[16], unsigned back, size_t max,
+                      struct bx_buf *out, struct bx_err *err)
 {
-    struct qemu_vm *v = qemu_vm_find(self(d), vm);
+    struct qemu_driver *d = self(base);
+    char text[BX_UUID_TEXT];
+    int dir, rc;
 
-    if (v == NULL || v->dir < 0) {
-        bx_err_set(err, BX_NOT_FOUND, "this VM has no console on this node");
-        bx_err_hint(err, "it was not started here: blixardctl vm show tells its node and phase");
-        return BX_NOT_FOUND;
-    }
-    return vm_log_tail(v->dir, VM_FILE_CONSOLE, max, out, err);
+    bx_uuid_format(vm, text);
+    dir = openat(d->dir, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    rc = dir < 0 || back >= BX_CONSOLES ? BX_NOT_FOUND
+                                        : vm_log_tail(dir, vm_console_names[back], max, out, err);
+    if (dir >= 0)
+        close(dir);
+    if (rc != BX_NOT_FOUND)
+        return rc;
+    bx_err_set(err, BX_NOT_FOUND,
+               back == 0 ? "this VM has no console on this node"
+                         : "this VM has no console of so many runs before on this node");
+    bx_err_hint(err,
+                "no guest of it was started here since: blixardctl vm show tells node and phase");
+    return BX_NOT_FOUND;
 }
 
 static void op_capacity(struct bx_driver *d, uint32_t *vcpus, uint64_t *memory_mib,

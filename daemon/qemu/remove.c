@@ -1,5 +1,5 @@
-/* Removal: of the files of a run when its end is in the state, and of the disk when the VM is
- * deleted.
+/* Removal: of the files of a run when its end is in the state, and of the disk and the consoles
+ * when the VM is deleted.
  *
  * Unlinking a large file takes long, so a disk is renamed at first, to UUID.deleted beside the VMs'
  * directories, and unlinked on a thread of libuv's pool. What a crash or an error left of that is
@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "mem/alloc.h"
+#include "vmdir/log.h"
 
 #define DELETED ".deleted"
 
@@ -21,17 +22,16 @@ static void remove_dir(struct qemu_driver *d, const char *name, int dir)
 {
     if (unlinkat(d->dir, name, AT_REMOVEDIR) == 0)
         qemu_users_release(&d->users, dir);
-    else if (errno != ENOTEMPTY && errno != EEXIST) /* it holds disk.raw */
+    else if (errno != ENOTEMPTY && errno != EEXIST) /* it holds a disk or consoles */
         qemu_log(d, 4, "VM %s: can not remove its directory: %s", name, strerror(errno));
 }
 
 void qemu_vm_remove_files(struct qemu_vm *v)
 {
     static const char *const files[] = {
-        VM_FILE_RECORD,      VM_FILE_EXIT,          VM_FILE_READY,    VM_FILE_SPEC,
-        VM_FILE_SHIM_SOCKET, VM_FILE_SCRATCH,       VM_FILE_CONSOLE,  VM_FILE_CONSOLE ".1",
-        VM_FILE_QEMU_LOG,    VM_FILE_QEMU_LOG ".1", VM_FILE_SHIM_LOG, VM_FILE_RECORD ".new",
-        VM_FILE_EXIT ".new", VM_FILE_LOCK};
+        VM_FILE_RECORD,      VM_FILE_EXIT,          VM_FILE_READY,       VM_FILE_SPEC,
+        VM_FILE_SHIM_SOCKET, VM_FILE_SCRATCH,       VM_FILE_QEMU_LOG,    VM_FILE_QEMU_LOG ".1",
+        VM_FILE_SHIM_LOG,    VM_FILE_RECORD ".new", VM_FILE_EXIT ".new", VM_FILE_LOCK};
     struct bx_err err;
     size_t i;
     int lock;
@@ -97,6 +97,8 @@ void qemu_driver_remove(struct bx_driver *base, const uint8_t vm[16])
         unlink_disk(d, name);
     else if (errno != ENOENT)
         qemu_log(d, 4, "VM %s: can not remove its disk: %s", text, strerror(errno));
+    for (size_t i = 0; i < BX_CONSOLES; i++)
+        vm_log_remove(dir, vm_console_names[i]);
     if (qemu_vm_find(d, vm) == NULL) { /* else the rest is removed when the run is forgotten */
         unlinkat(dir, VM_FILE_LOCK, 0);
         remove_dir(d, text, dir);

@@ -7,6 +7,7 @@
 
 #include "mem/alloc.h"
 #include "vmdir/file.h"
+#include "vmdir/log.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -223,8 +224,10 @@ static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err 
         rc = make_disk(v, c, uid, err);
     if (rc == BX_OK && write_spec(v, c, command) != 0)
         rc = bx_err_set(err, BX_IO, "can not write %s: %s", VM_FILE_SPEC, strerror(errno));
-    if (rc == BX_OK)
+    if (rc == BX_OK) {
+        vm_log_shift(v->dir, vm_console_names, BX_CONSOLES);
         rc = spawn_args(v, command, fds, uid, err);
+    }
     bx_arena_close(&arena);
     /* The shim has its own copies now, and with one of them the lock. */
     for (i = VM_FD_LOCK; i < VM_FD_END; i++)

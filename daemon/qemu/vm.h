@@ -79,7 +79,8 @@ void qemu_vm_send_order(struct qemu_vm *v);
 
 /* ---- remove.c ---- */
 
-/* Remove the files of a run. The disk outlives runs: it stays, and then so does the directory. */
+/* Remove the files of a run. Disk and consoles outlive runs: they stay, and so does the directory
+ * when there are any. */
 void qemu_vm_remove_files(struct qemu_vm *v);
 
 #endif

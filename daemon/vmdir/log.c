@@ -139,3 +139,44 @@ int vm_log_tail(int dir, const char *name, size_t max, struct bx_buf *out, struc
         return bx_err_set(err, rc, "can not read %s", name);
     return BX_OK;
 }
+
+void vm_log_remove(int dir, const char *name)
+{
+    char old[64];
+
+    older(name, old);
+    unlinkat(dir, name, 0);
+    unlinkat(dir, old, 0);
+}
+
+static bool has_text(int dir, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+}
+
+/* Replaces what has the name; the older half goes along, and its name is free when there is none.
+ */
+static void give_name(int dir, const char *from, const char *to)
+{
+    char old_from[64], old_to[64];
+
+    older(from, old_from);
+    older(to, old_to);
+    vm_log_remove(dir, to);
+    (void)renameat(dir, old_from, dir, old_to);
+    (void)renameat(dir, from, dir, to);
+    vm_log_remove(dir, from); /* the bound holds, whatever was in the way */
+}
+
+void vm_log_shift(int dir, const char *const *names, size_t n)
+{
+    char old[64];
+
+    older(names[0], old);
+    if (!has_text(dir, names[0]) && !has_text(dir, old))
+        return;
+    for (size_t i = n - 1; i > 0; i--)
+        give_name(dir, names[i - 1], names[i]);
+}

@@ -23,4 +23,9 @@ void vm_log_close(struct vm_log *l);
 /* Append the last `max` bytes to out. BX_OK, BX_NOT_FOUND, BX_IO, BX_NO_MEMORY. */
 int vm_log_tail(int dir, const char *name, size_t max, struct bx_buf *out, struct bx_err *err);
 
+/* Free the first name for a new log: each log gets the next name, and the last one is removed.
+ * Nothing when the first has no text. */
+void vm_log_shift(int dir, const char *const *names, size_t n);
+void vm_log_remove(int dir, const char *name);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "codec/flat.h"
 #include "codec/header.h"
+#include "node/ports.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -34,6 +35,11 @@ static const struct bx_field fields[] = {
     BX_FIELD(vm_record, stored, BX_T_STR, .max = VM_TEXT_MAX - 1),
 };
 static const struct bx_schema schema = BX_SCHEMA("vm_record", BX_KIND_VM_RECORD, vm_record, fields);
+
+const char *const vm_console_names[] = {VM_FILE_CONSOLE, "console-1.log", "console-2.log",
+                                        "console-3.log"};
+_Static_assert(sizeof vm_console_names / sizeof vm_console_names[0] == BX_CONSOLES,
+               "each console has a name");
 
 static int io(struct bx_err *err, const char *name, const char *verb)
 {

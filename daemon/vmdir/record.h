@@ -8,6 +8,7 @@
  *   exit                  the record with the outcome; durable before the end is reported
  *   shim.sock             the shim's control socket
  *   console.log[.1]       the guest's serial line      qemu.log[.1]  QEMU's standard error
+ *   console-K.log[.1]     the console of the Kth run before that; consoles are removed with the VM
  *   shim.log              why the shim could not start
  *   disk.raw              kept between runs, removed with the VM   scratch.raw   an ephemeral one
  *
@@ -30,6 +31,9 @@
 #define VM_FILE_SHIM_LOG "shim.log"
 #define VM_FILE_DISK "disk.raw"
 #define VM_FILE_SCRATCH "scratch.raw"
+
+/* Of the newest run first, BX_CONSOLES of them. */
+extern const char *const vm_console_names[];
 
 /* Descriptors that QEMU inherits besides the standard ones. The driver gives lock, kernel and
  * initial ramdisk to the shim under these numbers; the last two only where the VM has them. */

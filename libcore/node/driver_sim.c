@@ -189,15 +189,15 @@ static void sim_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_
     }
 }
 
-static int sim_console(struct bx_driver *d, const uint8_t vm[16], size_t max, struct bx_buf *out,
-                       struct bx_err *err)
+static int sim_console(struct bx_driver *d, const uint8_t vm[16], unsigned back, size_t max,
+                       struct bx_buf *out, struct bx_err *err)
 {
     const struct run *r = find(sim_of(d), vm);
     char text[128];
     size_t n, part;
 
-    if (r == NULL)
-        return bx_err_set(err, BX_NOT_FOUND, "this VM does not run on this node");
+    if (r == NULL || back > 0)
+        return bx_err_set(err, BX_NOT_FOUND, "a simulated VM that does not run has no console");
     n = (size_t)snprintf(text, sizeof text,
                          "This VM is simulated (epoch %" PRIu64 "): it has no console.\n",
                          r->epoch);

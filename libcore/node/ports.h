@@ -74,6 +74,8 @@ struct bx_link {
 
 /* ---- driver ---- */
 
+#define BX_CONSOLES 4u /* of a VM that are kept: of the newest run and of those before it */
+
 struct bx_run { /* one run of one VM */
     uint8_t vm[16];
     uint64_t epoch, node;
@@ -99,9 +101,10 @@ struct bx_driver_ops {
     /* List every VM that is not ABSENT; used once after opening, when runs were adopted. */
     void (*each)(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_observation *o),
                  void *ctx);
-    /* The last `max` bytes of a VM's console. BX_OK, BX_NOT_FOUND, BX_IO. */
-    int (*console)(struct bx_driver *d, const uint8_t vm[16], size_t max, struct bx_buf *out,
-                   struct bx_err *err);
+    /* The last `max` bytes of the console of a VM's newest run here, or of the one so many runs
+     * before it, below BX_CONSOLES. They outlive their runs. BX_OK, BX_NOT_FOUND, BX_IO. */
+    int (*console)(struct bx_driver *d, const uint8_t vm[16], unsigned back, size_t max,
+                   struct bx_buf *out, struct bx_err *err);
     /* What this host offers. */
     void (*capacity)(struct bx_driver *d, uint32_t *vcpus, uint64_t *memory_mib,
                      uint64_t *disk_gib);

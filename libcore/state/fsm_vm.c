@@ -192,6 +192,7 @@ static int start(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct
         if (rc != BX_OK)
             return rc;
     }
+    d->restarts = 0;
     order_start(d);
     put(f, c, row, d, BX_EVENT_VM_DESIRED);
     return BX_OK;
@@ -384,6 +385,18 @@ static bool restarts(const struct bx_vm *vm, enum bx_phase ended)
            (vm->config->restart == BX_RESTART_ON_FAILURE && ended == BX_PHASE_FAILED);
 }
 
+/* Record how the run ended. Builds of feature level 1 do not know that. */
+static void note_end(const struct bx_fsm *f, const struct bx_call *c, struct bx_vm *d,
+                     enum bx_phase phase)
+{
+    struct bx_str why = c->body->vm_report.message;
+
+    if (bx_fsm_level(f) < 2)
+        return;
+    d->last_exit = why.n > 0 ? why : bx_str(bx_phase_name(phase)->s);
+    d->last_exit_ms = f->view.time_ms;
+}
+
 /* The run ended: remove the row, start a new epoch, or leave the VM stopped. */
 static void ended(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d,
                   enum bx_phase phase)
@@ -392,9 +405,12 @@ static void ended(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struc
         remove_row(f, c, row);
         return;
     }
+    note_end(f, c, d, phase);
     if (restarts(d, phase)) {
         struct bx_str why = c->body->vm_report.message;
 
+        if (bx_fsm_level(f) >= 2)
+            d->restarts = d->restart_pending ? 0 : d->restarts + 1;
         order_start(d);
         d->message = why;
     } else {

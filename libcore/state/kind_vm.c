@@ -17,6 +17,9 @@ struct vm_record {
     uint64_t node, epoch, created_index, modified_index, created_ms, modified_ms;
     uint32_t score, margin;
     struct bx_str message;
+    uint32_t restarts;
+    uint64_t last_exit_ms;
+    struct bx_str last_exit;
 };
 
 static const struct bx_field vm_fields[] = {
@@ -38,6 +41,9 @@ static const struct bx_field vm_fields[] = {
     BX_FIELD(vm_record, margin, BX_T_U32),
     BX_FIELD(vm_record, message, BX_T_STR, .max = 512),
     BX_VM_CONFIG_LATER_FIELDS(offsetof(struct vm_record, config)),
+    BX_FIELD(vm_record, restarts, BX_T_U32, .omit = true, .since = 2),
+    BX_FIELD(vm_record, last_exit_ms, BX_T_U64, .omit = true, .since = 2),
+    BX_FIELD(vm_record, last_exit, BX_T_STR, .max = 512, .omit = true, .since = 2),
 };
 static const struct bx_schema vm_schema = BX_SCHEMA("vm row", 200, vm_record, vm_fields);
 
@@ -59,19 +65,25 @@ static const struct bx_column vm_columns[] = {
 
 /* ---- rows ---- */
 
-/* Allocate header, object and message, without the record. */
+/* Copy a text of the draft to `at`; returns what is behind it. */
+static char *keep_text(struct bx_str *text, char *at)
+{
+    if (text->n > 0)
+        memcpy(at, text->p, text->n);
+    text->p = at;
+    return at + text->n;
+}
+
+/* Allocate header, object and texts, without the record. */
 static struct bx_row *vm_block(struct bx_row_home *h, const struct bx_vm *d)
 {
-    size_t size = sizeof(struct bx_row) + sizeof(struct bx_vm) + d->message.n;
+    size_t size = sizeof(struct bx_row) + sizeof(struct bx_vm) + d->message.n + d->last_exit.n;
     struct bx_row *r = bx_row_alloc(h, size);
     struct bx_vm *vm = (struct bx_vm *)(void *)(r + 1);
-    char *message = (char *)(vm + 1);
 
     *r = (struct bx_row){.table = BX_TABLE_VM, .size = (uint32_t)size};
     *vm = *d;
-    if (d->message.n > 0)
-        memcpy(message, d->message.p, d->message.n);
-    vm->message.p = message;
+    keep_text(&vm->last_exit, keep_text(&vm->message, (char *)(vm + 1)));
     if (d->name != NULL) {
         bx_intern_ref(d->name);
         bx_intern_ref(d->tenant);
@@ -100,7 +112,10 @@ static struct bx_row *make(struct bx_row_home *h, const void *draft)
                             .modified_ms = d->modified_ms,
                             .score = d->score,
                             .margin = d->margin,
-                            .message = d->message};
+                            .message = d->message,
+                            .restarts = d->restarts,
+                            .last_exit_ms = d->last_exit_ms,
+                            .last_exit = d->last_exit};
     struct bx_row *r = vm_block(h, d);
 
     memcpy(rec.uuid, d->uuid, 16);
@@ -129,7 +144,10 @@ static void draft_of(const struct vm_record *rec, struct bx_vm *d)
                         .modified_ms = rec->modified_ms,
                         .score = rec->score,
                         .margin = rec->margin,
-                        .message = rec->message};
+                        .message = rec->message,
+                        .restarts = rec->restarts,
+                        .last_exit_ms = rec->last_exit_ms,
+                        .last_exit = rec->last_exit};
     memcpy(d->uuid, rec->uuid, 16);
 }
 

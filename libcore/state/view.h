@@ -28,6 +28,10 @@ struct bx_vm {
     uint64_t created_ms, modified_ms;
     uint32_t score, margin; /* of the placement: 0 to 1000, and the lead over the second */
     struct bx_str message;  /* reason for the phase; may be empty */
+    /* ---- runs that ended, from feature level 2 on ---- */
+    uint32_t restarts;       /* by the restart policy, since a command started it */
+    uint64_t last_exit_ms;   /* leader time when a run ended last; 0: none has */
+    struct bx_str last_exit; /* how it ended */
 };
 
 /* The configuration as given at creation, including name and tenant; views into the row. */

@@ -88,6 +88,9 @@ static const struct bx_field vm_fields[] = {
     F(metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .since = 2, .omit = true),
     F(unknown_since_ms, BX_T_U64, .since = 2, .omit = true),
     F(last_phase, BX_T_ENUM, .names = bx_phase_names, .since = 2, .omit = true),
+    F(restarts, BX_T_U32, .since = 2, .omit = true),
+    F(last_exit, BX_T_STR, .max = 512, .since = 2, .omit = true),
+    F(last_exited_ms, BX_T_U64, .since = 2, .omit = true),
 };
 #undef F
 const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);
@@ -177,8 +180,9 @@ static const struct bx_field rename_params_fields[] = {
 static const struct bx_field wait_params_fields[] = {
     VM, BX_FIELD(bx_vm_params, epoch, BX_T_U64),
     BX_FIELD(bx_vm_params, until, BX_T_ENUM, .names = bx_until_names), BX_PARAMS_READS};
-static const struct bx_field logs_params_fields[] = {VM, BX_FIELD(bx_vm_params, bytes, BX_T_U64),
-                                                     BX_PARAMS_READS};
+static const struct bx_field logs_params_fields[] = {
+    VM, BX_FIELD(bx_vm_params, bytes, BX_T_U64), BX_PARAMS_READS,
+    BX_FIELD(bx_vm_params, previous, BX_T_U32, .since = 2, .omit = true)};
 
 /* ---- methods ---- */
 
@@ -230,7 +234,9 @@ BX_METHOD(VM_WAIT, vm_wait, bx_vm_params, wait_params_fields, vm, .name = "vm.wa
 
 BX_METHOD(VM_LOGS, vm_logs, bx_vm_params, logs_params_fields, logs, .name = "vm.logs",
           .verb = "GET", .path = "/v1/vms/{vm}/logs", .role = BX_RPC_VIEWER, .relayed = true,
-          .about = "The last `bytes` of a VM's console.");
+          .about = "The last `bytes` of the console of a VM's newest run, or of the run that was "
+                   "`previous` runs before it. The consoles of three runs before are kept, of "
+                   "those that wrote something.");
 
 BX_METHOD(VM_EXPLAIN, vm_explain, bx_vm_params, read_params_fields, decision, .name = "vm.explain",
           .verb = "GET", .path = "/v1/vms/{vm}/explain", .role = BX_RPC_VIEWER,

@@ -58,6 +58,7 @@ struct bx_vm_params { /* of all methods for one VM; each uses some of them */
     uint8_t until;      /* enum bx_until */
     struct bx_str name; /* the new name */
     bool discard_disk;
+    uint32_t previous; /* of logs: so many runs before the newest one */
 };
 
 /* ---- replies ---- */
@@ -89,6 +90,9 @@ struct bx_vm_reply {
     struct bx_pairs metadata;
     uint64_t unknown_since_ms; /* with phase unknown; 0: since when is not known */
     uint8_t last_phase;        /* of the row, with phase unknown */
+    uint32_t restarts;         /* by the restart policy, since a command started it */
+    struct bx_str last_exit;   /* how its last run ended; empty: none has */
+    uint64_t last_exited_ms;
 };
 extern const struct bx_schema bx_vm_reply_schema;
 

@@ -401,6 +401,28 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
   expect 5 "a file of the host: no console" ctl vm logs shadow
   vms=$dir/qemu/n1/vms
   ctl vm delete shadow --yes >/dev/null
+  if guest=$("$src/contrib/make-test-guest.sh" "${XDG_CACHE_HOME:-$HOME/.cache}/blixard/test-guest" 2>/dev/null); then
+    cp "$(sed -n s/^KERNEL=//p <<<"$guest")" "$(sed -n s/^INITRD=//p <<<"$guest")" "$dir/qemu/n1/boot"
+    boot=(--memory 96MiB --disk 0 --kernel "$dir/qemu/n1/boot/vmlinuz" --initrd "$dir/qemu/n1/boot/initrd")
+    speaks() { ctl vm logs "$@" 2>/dev/null | grep -q 'blixard: cmdline'; }
+    expect 0 "a guest" ctl vm create guest "${boot[@]}"
+    wait_until 30 speaks guest
+    ok $? "a guest: its console"
+    expect 5 "a guest: no run before" ctl vm logs guest --previous
+    expect 0 "it is stopped" ctl vm stop guest --force
+    expect 0 "it is stopped: shown" ctl vm show guest
+    printed '^last_exit *killed on request$' "it is stopped: why"
+    printed '^last_exited *20..-' "it is stopped: when"
+    speaks guest
+    ok $? "it is stopped: the console is still there"
+    expect 0 "and started again" ctl vm start guest
+    wait_until 30 speaks guest --previous
+    ok $? "and started again: the console of the run before"
+    expect 5 "and started again: of no other run" ctl vm logs guest --previous --previous
+    expect 0 "the guest is deleted" ctl vm delete guest --yes
+  else
+    echo "# SKIP a guest's consoles: contrib/make-test-guest.sh says why"
+  fi
   expect 0 "a machine with a disk" ctl vm create disk --disk 1GiB --memory 64MiB
   [ "$(find "$vms" -name disk.raw | wc -l)" -eq 1 ]
   ok $? "a machine with a disk: it is there"

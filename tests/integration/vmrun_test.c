@@ -94,6 +94,72 @@ TEST(a_guest_that_resets_itself_has_failed)
     vmrun_driver_close(w);
 }
 
+/* One run to its end, by a kill, of which nothing is left but the console. */
+static void run_once(struct world *w, uint64_t epoch)
+{
+    char cmdline[96];
+
+    snprintf(cmdline, sizeof cmdline, "console=ttyS0 reboot=t panic=-1 quiet run=%u",
+             (unsigned)epoch);
+    vmrun_start(w, epoch, cmdline);
+    vmrun_until(w, vmrun_guest_is_up, "the guest's line on the console");
+    snprintf(cmdline, sizeof cmdline, "quiet run=%u", (unsigned)epoch);
+    w->awaited = cmdline;
+    vmrun_until(w, vmrun_awaited, "its command line on the console");
+    w->d->ops->kill(w->d, vm1);
+    vmrun_until(w, vmrun_is_exited, "EXITED");
+    w->d->ops->forget(w->d, vm1);
+    assert_true(vmrun_console_says(w, 0, cmdline));
+}
+
+TEST(the_consoles_of_the_last_runs_are_kept)
+{
+    struct world *w = *state;
+    struct bx_buf b = {0};
+    struct bx_err err = {0};
+
+    vmrun_driver_open(w);
+    assert_int_equal(w->d->ops->console(w->d, vm1, 0, 10, &b, &err), BX_NOT_FOUND);
+    for (uint64_t epoch = 1; epoch <= 5; epoch++)
+        run_once(w, epoch);
+    vmrun_driver_close(w);
+    vmrun_driver_open(w); /* also by a daemon that has not seen them */
+    assert_true(vmrun_console_says(w, 1, "run=4"));
+    assert_true(vmrun_console_says(w, 2, "run=3"));
+    assert_true(vmrun_console_says(w, 3, "run=2"));
+    assert_int_equal(w->d->ops->console(w->d, vm1, 4, 10, &b, &err), BX_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "no console of so many runs before"));
+    qemu_driver_remove(w->d, vm1); /* the VM is deleted */
+    assert_false(vmrun_vm_dir_exists(w));
+    assert_int_equal(w->d->ops->console(w->d, vm1, 0, 10, &b, &err), BX_NOT_FOUND);
+    bx_buf_release(&b);
+    vmrun_driver_close(w);
+}
+
+/* A start that fails has no console, and takes none away. */
+TEST(a_start_that_fails_keeps_the_consoles)
+{
+    struct world *w = *state;
+    struct bx_vm_config c = {.name = bx_str("x"), .vcpus = 1, .memory_mib = 96};
+    struct bx_run run = {.epoch = 2, .node = 1, .config = &c};
+    char path[96];
+
+    snprintf(path, sizeof path, "%s/none", w->boot);
+    c.kernel = bx_str(path);
+    vmrun_driver_open(w);
+    run_once(w, 1);
+    memcpy(run.vm, vm1, 16);
+    for (int i = 0; i < 5; i++) {
+        w->observed = BX_OBSERVED_ABSENT;
+        w->d->ops->start(w->d, &run);
+        vmrun_until(w, vmrun_is_exited, "EXITED");
+        w->d->ops->forget(w->d, vm1);
+    }
+    assert_true(vmrun_console_says(w, 0, "run=1"));
+    qemu_driver_remove(w->d, vm1);
+    vmrun_driver_close(w);
+}
+
 static bool adopted_speaks(struct world *w)
 {
     return w->saw[BX_OBSERVED_STOPPING] || w->observed == BX_OBSERVED_EXITED;

@@ -95,14 +95,25 @@ bool vmrun_is_exited(struct world *w)
     return w->observed == BX_OBSERVED_EXITED;
 }
 
-bool vmrun_guest_is_up(struct world *w)
+bool vmrun_console_says(struct world *w, unsigned back, const char *text)
 {
     struct bx_buf b = {0};
-    bool up = w->d->ops->console(w->d, vm1, 65536, &b, NULL) == BX_OK &&
-              memmem(b.data, b.len, "blixard: guest is up", 20) != NULL;
+    struct bx_err err;
+    bool found = w->d->ops->console(w->d, vm1, back, 65536, &b, &err) == BX_OK &&
+                 memmem(b.data, b.len, text, strlen(text)) != NULL;
 
     bx_buf_release(&b);
-    return up;
+    return found;
+}
+
+bool vmrun_guest_is_up(struct world *w)
+{
+    return vmrun_console_says(w, 0, "blixard: guest is up");
+}
+
+bool vmrun_awaited(struct world *w)
+{
+    return vmrun_console_says(w, 0, w->awaited);
 }
 
 void vmrun_start(struct world *w, uint64_t epoch, const char *cmdline)
@@ -203,6 +214,7 @@ bool vmrun_vm_dir_exists(struct world *w)
 void vmrun_forget(struct world *w)
 {
     w->d->ops->forget(w->d, vm1);
+    qemu_driver_remove(w->d, vm1);
     assert_false(vmrun_vm_dir_exists(w));
 }
 

@@ -28,6 +28,7 @@ struct world {
     enum bx_observed observed;
     uint64_t epoch;
     char message[256];
+    const char *awaited; /* on the console */
 };
 
 struct listed {
@@ -41,12 +42,16 @@ void vmrun_until(struct world *w, bool (*is)(struct world *w), const char *what)
 bool vmrun_is_running(struct world *w);
 bool vmrun_is_exited(struct world *w);
 bool vmrun_guest_is_up(struct world *w);
+bool vmrun_awaited(struct world *w);
+/* The console of the newest run, or of one so many runs before. */
+bool vmrun_console_says(struct world *w, unsigned back, const char *text);
 void vmrun_start(struct world *w, uint64_t epoch, const char *cmdline);
 pid_t vmrun_qemu_pid(struct world *w);
 pid_t vmrun_parent_of(pid_t pid);
 bool vmrun_dead(pid_t pid);
 void vmrun_wait_dead(pid_t pid);
 bool vmrun_vm_dir_exists(struct world *w);
+/* The run, and then the VM. */
 void vmrun_forget(struct world *w);
 int vmrun_setup(void **state);
 int vmrun_teardown(void **state);

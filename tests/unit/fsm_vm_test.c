@@ -164,6 +164,55 @@ TEST(a_run_that_ends_by_itself_follows_its_restart_policy)
     ends(BX_RESTART_ALWAYS, BX_PHASE_FAILED, RUN, BX_PHASE_CREATING, 2);
 }
 
+static void has_ended(uint32_t restarts, const char *how, uint64_t at)
+{
+    assert_int_equal(vm()->restarts, restarts);
+    if (!bx_str_eq(vm()->last_exit, bx_str(how)))
+        fail_msg("it ended by \"" BX_STR_FMT "\"", BX_STR_ARG(vm()->last_exit));
+    assert_int_equal(vm()->last_exit_ms, at);
+}
+
+TEST(how_a_run_ended_is_kept_for_the_next_ones)
+{
+    uint64_t at;
+
+    test_fsm_cluster(&t, 2);
+    run(BX_RESTART_ON_FAILURE);
+    has_ended(0, "", 0);
+    report(BX_PHASE_FAILED, "exit 7");
+    at = vm()->modified_ms;
+    has_ended(1, "exit 7", at);
+    report(BX_PHASE_RUNNING, "");
+    has_ended(1, "exit 7", at); /* while the next one runs, too */
+    report(BX_PHASE_FAILED, "");
+    assert_true(vm()->modified_ms > at);
+    has_ended(2, "failed", vm()->modified_ms);
+    report(BX_PHASE_RUNNING, "");
+    restart();
+    report(BX_PHASE_STOPPED, "as asked");
+    has_ended(0, "as asked", vm()->modified_ms); /* by a command: the count begins anew */
+    report(BX_PHASE_RUNNING, "");
+    report(BX_PHASE_FAILED, "exit 8");
+    has_ended(1, "exit 8", vm()->modified_ms);
+    at = vm()->modified_ms;
+    stop(false);
+    report(BX_PHASE_STOPPED, "");
+    has_ended(1, "stopped", vm()->modified_ms);
+    start();
+    has_ended(0, "stopped", vm()->last_exit_ms);
+    assert_true(vm()->last_exit_ms > at);
+}
+
+/* Its digest is that of builds that do not know it. */
+TEST(below_level_2_no_end_is_kept)
+{
+    test_fsm_cluster(&t, 1);
+    run(BX_RESTART_ALWAYS);
+    report(BX_PHASE_FAILED, "exit 7");
+    has_ended(0, "", 0);
+    stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 2, true);
+}
+
 TEST(a_failed_vm_can_be_started_and_stopped)
 {
     run(BX_RESTART_NEVER);

@@ -63,9 +63,10 @@ static const struct bx_vm_create_params create = {
                         .metadata = {metadata, N(metadata)}},
              .if_not_exists = true},
     .dry_run = true};
-static const struct bx_vm_params vm = {COMMON, S("web-1"),       true,       90,   12,
-                                       4096,   BX_UNTIL_STOPPED, S("web-2"), false};
+static const struct bx_vm_params vm = {COMMON, S("web-1"),       true,       90,    12,
+                                       4096,   BX_UNTIL_STOPPED, S("web-2"), false, 0};
 static const struct bx_vm_params vm_discard = {.vm = S("web-1"), .discard_disk = true};
+static const struct bx_vm_params logs_previous = {.vm = S("web-1"), .previous = 2};
 static const struct bx_node_params node = {COMMON, S("alpha"), true};
 static const struct bx_tenant_params tenant = {COMMON, S("acme"), {100, 204800, 3000, 50}};
 static const struct bx_init_params init = {COMMON, S("lab")};
@@ -260,6 +261,12 @@ static const struct bx_vm_reply vm_unknown = {.name = S("web-1"),
 static const struct bx_str running[] = {S("web-1"), S("db")};
 static const struct bx_status_reply status_removed = {
     .status = S("removed"), .node = 3, .still_running = {running, N(running)}};
+static const struct bx_vm_reply vm_ended = {.name = S("web-1"),
+                                            .phase = BX_PHASE_RUNNING,
+                                            .node = S("alpha"),
+                                            .restarts = 3,
+                                            .last_exit = S("the guest panicked"),
+                                            .last_exited_ms = 1700000000789};
 static const struct bx_node_reply node_unreachable = {
     .id = 3, .name = S("gamma"), .state = BX_SHOWN_UNREACHABLE, .state_since_ms = 1700000000789};
 
@@ -284,4 +291,6 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
     add("reply-status-removed", &bx_status_reply_schema, &status_removed);
     add("reply-vm-unknown", &bx_vm_reply_schema, &vm_unknown);
     add("reply-node-unreachable", &bx_node_reply_schema, &node_unreachable);
+    add("reply-vm-ended", &bx_vm_reply_schema, &vm_ended);
+    add("params-vm.logs-previous", bx_methods[BX_M_VM_LOGS]->params, &logs_previous);
 }

@@ -169,6 +169,23 @@ TEST(the_end_of_the_stream_closes_it)
     assert_int_equal(qmp_execute(&p->q, "quit", &err), BX_BUSY);
 }
 
+/* A QEMU that ends at once takes no command any more. That is no failure of the protocol: its exit
+ * tells why. */
+TEST(a_command_that_comes_too_late_is_no_error)
+{
+    struct pair *p = *state;
+    struct bx_err err;
+
+    assert_int_equal(write(p->far, greeting, strlen(greeting)), (int)strlen(greeting));
+    dprintf(p->far, "{\"event\": \"SHUTDOWN\", \"data\": {\"reason\": \"guest-shutdown\"}}\r\n");
+    close(p->far);
+    p->far = -1;
+    assert_int_equal(qmp_read(&p->q, &err), BX_OK);
+    assert_int_equal(p->q.phase, QMP_CLOSED);
+    assert_string_equal(p->q.reason, "guest-shutdown");
+    assert_int_equal(p->q.answer_by, 0);
+}
+
 /* ---- the shim's own lines ---- */
 
 TEST(a_status_comes_back_as_it_was)

@@ -218,6 +218,55 @@ TEST(the_log_is_bounded)
     bx_buf_release(&b);
 }
 
+static void write_log(const char *name, const char *text, size_t n)
+{
+    struct vm_log l;
+    struct bx_err err;
+
+    assert_int_equal(vm_log_open(&l, dir, name, 200, &err), BX_OK);
+    for (size_t i = 0; i < n; i++)
+        vm_log_write(&l, text, strlen(text));
+    vm_log_close(&l);
+}
+
+static bool log_ends_with(const char *name, const char *text, size_t n)
+{
+    struct bx_buf b = {0};
+    struct bx_err err;
+    bool yes = vm_log_tail(dir, name, 1000, &b, &err) == BX_OK && b.len == n &&
+               memcmp(b.data + b.len - strlen(text), text, strlen(text)) == 0;
+
+    bx_buf_release(&b);
+    return yes;
+}
+
+TEST(logs_move_to_the_next_name_and_the_last_one_goes)
+{
+    static const char *const names[] = {"log", "log-1", "log-2"};
+    struct bx_buf b = {0};
+    struct bx_err err;
+
+    vm_log_shift(dir, names, 3);        /* there is none */
+    write_log("log", "first_run ", 15); /* in two halves */
+    vm_log_shift(dir, names, 3);
+    assert_true(log_ends_with("log-1", "first_run ", 150));
+    write_log("log", "second", 1);
+    vm_log_shift(dir, names, 3);
+    assert_true(log_ends_with("log-1", "second", 6)); /* without the other's older half */
+    assert_true(log_ends_with("log-2", "first_run ", 150));
+    write_log("log", "", 0);
+    vm_log_shift(dir, names, 3); /* one without text takes no place */
+    assert_true(log_ends_with("log-1", "second", 6));
+    write_log("log", "third", 1);
+    vm_log_shift(dir, names, 3);
+    assert_true(log_ends_with("log-1", "third", 5));
+    assert_true(log_ends_with("log-2", "second", 6));
+    assert_int_equal(vm_log_tail(dir, "log", 10, &b, &err), BX_NOT_FOUND);
+    for (size_t i = 0; i < 3; i++)
+        vm_log_remove(dir, names[i]);
+    bx_buf_release(&b);
+}
+
 int main(void)
 {
     return test_run(setup, teardown);
