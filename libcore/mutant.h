@@ -38,7 +38,9 @@ enum bx_mutant {
     BX_MUTANT_LEVEL_UNGATED,
     BX_MUTANT_FINALIZE_EARLY,
     BX_MUTANT_NAME_ALONE,
-    BX_MUTANT_END_COPIED,
+    BX_MUTANT_FORGET_REFUSALS,
+    BX_MUTANT_REFUSALS_DISPLACE_OTHERS,
+    BX_MUTANT_REPORTS_SHARE_SESSIONS,
 };
 extern enum bx_mutant bx_mutant;
 /* The wall clock of the running process, which apply must never use. */

@@ -53,6 +53,7 @@ struct bx_node_options {
     const char *version; /* of this build, for people; outlives the node; NULL: "" */
     uint32_t
         level; /* highest feature level to read and to say so; 0: BX_LEVEL, that of the build */
+    uint32_t sessions_max;   /* as in fsm.h; the same on every member, never changed; 0: 65,536 */
     uint64_t session_ttl_ms; /* as in fsm.h; the same on every member, never changed; 0: one hour */
     /* ---- callbacks, all with ctx ---- */
     void (*wake)(void *ctx); /* something is queued: call turn before the loop blocks */

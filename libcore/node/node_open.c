@@ -196,6 +196,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
 {
     struct bx_fsm_options fo = {.path = n->o.state_path,
                                 .trusted = trusted,
+                                .sessions_max = n->o.sessions_max,
                                 .session_ttl_ms = n->o.session_ttl_ms,
                                 .intern = n->intern,
                                 .level = n->o.level,

@@ -7,7 +7,6 @@
 #include "node/internal.h"
 
 #include "mem/alloc.h"
-#include "mutant.h"
 
 #define ANSWERED_MAX 16384u
 #define COLLECT_MS 500u
@@ -87,7 +86,7 @@ void bx_ends_note(struct bx_node *n, const uint8_t session[16], uint64_t princip
     if (a == NULL)
         return;
     a->end.principal_hash = principal_hash;
-    a->copied = a->copied || (copied && !BX_MUTATED(END_COPIED));
+    a->copied = a->copied || copied;
 }
 
 bool bx_node_end_session(struct bx_node *n, const uint8_t session[16], struct bx_str principal)

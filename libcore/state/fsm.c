@@ -178,7 +178,7 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
         rc = execute(f, &c);
     if (!repeated)
         fill_outcome(f, head, principal, rc, &err, &o);
-    if (fresh && counted)
+    if (fresh && counted && (rc == BX_OK || !BX_MUTATED(FORGET_REFUSALS)))
         bx_sessions_keep(&f->sessions, index, f->session_ms, &o);
     o.message = keep_text(f, o.message);
     o.hint = keep_text(f, o.hint);

@@ -201,9 +201,9 @@ static struct bx_session *add_session(struct bx_sessions *ss, const struct bx_ou
 
     memcpy(s->id, o->session, 16);
     s->principal_hash = o->principal_hash;
-    s->kind = o->principal_hash == ss->node_hash ? BX_SESSION_NODE
-              : o->spare                         ? BX_SESSION_SPARE
-                                                 : BX_SESSION_HELD;
+    s->kind = bx_session_of_node(ss, o->principal_hash) ? BX_SESSION_NODE
+              : o->spare                                ? BX_SESSION_SPARE
+                                                        : BX_SESSION_HELD;
     TAILQ_INIT(&s->outcomes);
     TAILQ_INIT(&s->dropped);
     bx_session_enter(ss, s);

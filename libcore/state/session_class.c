@@ -2,6 +2,7 @@
 #include "state/session_priv.h"
 
 #include "mem/alloc.h"
+#include "mutant.h"
 
 #include <assert.h>
 
@@ -43,6 +44,11 @@ static void release_owner(struct bx_sessions *ss, struct bx_owner *o)
 }
 
 /* ---- classes ---- */
+
+bool bx_session_of_node(const struct bx_sessions *ss, uint64_t principal_hash)
+{
+    return principal_hash == ss->node_hash && !BX_MUTATED(REPORTS_SHARE_SESSIONS);
+}
 
 void bx_session_enter(struct bx_sessions *ss, struct bx_session *s)
 {
@@ -196,7 +202,7 @@ static int check_table(const struct bx_sessions *ss, struct bx_err *err)
 int bx_session_admit(struct bx_sessions *ss, const struct bx_session *s,
                      const struct bx_cmd_header *head, uint64_t principal_hash, struct bx_err *err)
 {
-    if (ss->shared && principal_hash == ss->node_hash)
+    if (ss->shared && bx_session_of_node(ss, principal_hash))
         return BX_OK;
     if (s != NULL && !has_room(s, head))
         return too_many_in_one(err);
@@ -253,6 +259,8 @@ static void trim_spare(struct bx_sessions *ss, struct bx_session *s)
     while (spare_beyond(ss, s->owner)) {
         struct bx_session *oldest = TAILQ_FIRST(&s->owner->spare);
 
+        if (BX_MUTATED(REFUSALS_DISPLACE_OTHERS))
+            oldest = TAILQ_FIRST(&c->by_use);
         if (oldest != s)
             bx_session_forget(ss, oldest);
         else if (s->n > 1)

@@ -78,6 +78,7 @@ void bx_session_leave(struct bx_sessions *ss, struct bx_session *s);
 void bx_session_last(struct bx_sessions *ss, struct bx_session *s); /* only move it to the end */
 /* So many bytes more, or less, in the outcomes of a session that has entered. */
 void bx_session_grow(struct bx_sessions *ss, struct bx_session *s, int64_t bytes);
+bool bx_session_of_node(const struct bx_sessions *ss, uint64_t principal_hash);
 /* Room for the outcome of a request of this session, which is NULL when it would be a new one:
  * BX_OK or BX_BUSY. */
 int bx_session_admit(struct bx_sessions *ss, const struct bx_session *s,

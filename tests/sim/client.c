@@ -148,6 +148,17 @@ static void check_misuse(struct lane *l, const struct sim_op *op)
     sim_violation(s, "another request got %s under the id of: %s", bx_code_name(op->code), text);
 }
 
+static void note_answer(struct lane *l)
+{
+    struct client *c = l->client;
+
+    if (l->sequence == 0)
+        return;
+    c->spread = c->spread || (c->answered != NULL && c->answered != l->host);
+    c->answered = l->host;
+    c->life = l->host->lives;
+}
+
 static void on_answer(struct sim *s, struct sim_host *none, void *arg)
 {
     const struct answer *a = arg;
@@ -161,6 +172,7 @@ static void on_answer(struct sim *s, struct sim_host *none, void *arg)
         no_answer(l);
         return;
     }
+    note_answer(l);
     if (l->doing == LANE_ASKS) {
         finish(l, a);
         return;
@@ -195,6 +207,7 @@ static void later(struct lane *l, uint64_t after,
 
 static void give_up(struct lane *l)
 {
+    l->client->spread = true;
     if (l->doing == LANE_ASKS) {
         l->op.end = SIM_OP_UNANSWERED;
         conclude(l, NULL);
@@ -215,6 +228,7 @@ static void no_answer(struct lane *l)
     struct client *c = l->client;
 
     c->sim->stats.retries++;
+    c->spread = c->spread || l->sequence != 0;
     if (rng_below(&c->rng, GIVES_UP) == 0 || too_late(l))
         give_up(l);
     else
@@ -339,6 +353,38 @@ static void draw_session(struct client *c, uint64_t *rng)
         c->session[i] = (uint8_t)rng_next(rng);
 }
 
+struct ending {
+    uint8_t session[16];
+};
+
+static void end_session(struct sim_host *h, void *arg)
+{
+    bool ended = bx_node_end_session(h->node, ((struct ending *)arg)->session, bx_str("user"));
+
+    h->sim->stats.ended += ended;
+}
+
+static void on_end_session(struct sim *s, struct sim_host *h, void *arg)
+{
+    (void)s;
+    if (h->node != NULL && sim_enter(h, end_session, arg))
+        sim_host_wake(h);
+}
+
+/* Whoever answered all requests of the session is told that the answers are here. */
+static void leave_session(struct client *c)
+{
+    struct ending *e;
+
+    if (c->answered != NULL && !c->spread && c->answered->lives == c->life) {
+        e = bx_must_alloc(sizeof *e);
+        memcpy(e->session, c->session, sizeof e->session);
+        sim_at(c->sim, c->sim->now + ANSWER_US, c->answered, on_end_session, e);
+    }
+    c->answered = NULL;
+    c->spread = false;
+}
+
 /* The sequence goes on, so that a late answer of the old session is none of the new one. */
 static void move_on(struct client *c)
 {
@@ -346,8 +392,10 @@ static void move_on(struct client *c)
         if (c->lanes[i].doing != LANE_IDLE)
             return;
     }
-    if (rng_below(&c->sessions, MOVES_ON) == 0)
-        draw_session(c, &c->sessions);
+    if (rng_below(&c->sessions, c->brief ? 1 : MOVES_ON) != 0)
+        return;
+    leave_session(c);
+    draw_session(c, &c->sessions);
 }
 
 static void on_begin(struct sim *s, struct sim_host *none, void *arg)
@@ -389,6 +437,7 @@ static void init_client(struct sim *s, struct client *c, unsigned number)
     c->sim = s;
     c->number = number;
     c->rng = sim_stream(s);
+    c->brief = number % 3 == 2;
     draw_session(c, &c->rng);
     memcpy(&c->sessions, c->session, sizeof c->sessions);
     for (unsigned i = 0; i < c->n_lanes; i++) {

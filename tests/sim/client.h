@@ -29,6 +29,12 @@ struct client {
     uint64_t rng, sessions; /* streams */
     uint8_t session[16];
     uint64_t sequence; /* the last that was used */
+    bool brief;        /* a new session for each request, as a command line has */
+    /* Who answered the requests of this session; spread: several, or one was asked in vain, and a
+     * copy may be under way. */
+    struct sim_host *answered;
+    uint32_t life; /* of that host */
+    bool spread;
     struct lane lanes[SIM_LANES_MAX];
 };
 

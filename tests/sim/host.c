@@ -230,6 +230,8 @@ static void on_log(void *ctx, int level, const char *text)
     struct sim_host *h = ctx;
 
     sim_trace(h->sim, h, "log %d: %s", level, text);
+    if (h->node != NULL && bx_node_level(h->node) >= 2 && strstr(text, "was refused (busy)"))
+        sim_violation(h->sim, "%s found no room for its own command: %s", h->name, text);
 }
 
 /* A disk that fails explains that it can not go on; one that lied, what it reads there, too. */
@@ -273,9 +275,10 @@ static void open_node(struct sim_host *h, void *arg)
                                 .state_path = sim_db_path(h->db),
                                 .level = h->level,
                                 .snapshot_bytes = 48u << 10,
-                                .segment_bytes = 32u << 10,
+                                .segment_bytes = SIM_SEGMENT,
                                 .log_queue_bytes = SIM_LOG_QUEUE,
                                 .session_ttl_ms = h->sim->session_ttl / SIM_MS,
+                                .sessions_max = SIM_SESSIONS_MAX,
                                 .wake = on_wake,
                                 .event = on_event,
                                 .vm = on_vm,

@@ -58,8 +58,12 @@ static const char *const names[] = {
     [BX_MUTANT_FINALIZE_EARLY] = "finalize-early",
     /* reference.c: a command concerns whoever has the name when it is applied. */
     [BX_MUTANT_NAME_ALONE] = "name-alone",
-    /* session_end.c: a session is ended while a copy of its request may be under way. */
-    [BX_MUTANT_END_COPIED] = "end-copied",
+    /* fsm.c: what was refused is decided anew when a copy of it arrives. */
+    [BX_MUTANT_FORGET_REFUSALS] = "forget-refusals",
+    /* session_class.c: too many refusals of one principal displace those of all others. */
+    [BX_MUTANT_REFUSALS_DISPLACE_OTHERS] = "refusals-displace-others",
+    /* session_class.c: the sessions of nodes have no places of their own. */
+    [BX_MUTANT_REPORTS_SHARE_SESSIONS] = "reports-share-sessions",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

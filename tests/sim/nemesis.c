@@ -248,69 +248,81 @@ static bool join_one(struct sim *s)
     return s->n_hosts > 1 && sim_new_host(s) != NULL;
 }
 
-static bool happen(struct sim *s, enum sim_fault fault)
+/* ---- all of them ---- */
+
+static bool kill_at_write(struct sim *s)
 {
-    switch (fault) {
-    case SIM_FAULT_KILL:
-        return kill_one(s);
-    case SIM_FAULT_CRASH:
-        return crash_one(s);
-    case SIM_FAULT_WRITE_KILL:
-        return die_at_write(s, false);
-    case SIM_FAULT_TORN:
-        return die_at_write(s, true);
-    case SIM_FAULT_PARTITION:
-        return nemesis_partition(s);
-    case SIM_FAULT_ONE_WAY:
-        return nemesis_one_way(s);
-    case SIM_FAULT_LOSS:
-    case SIM_FAULT_DUPLICATE:
-    case SIM_FAULT_REORDER:
-    case SIM_FAULT_SLOW_NET:
-        return nemesis_disturb(s, fault);
-    case SIM_FAULT_PAUSE:
-        return pause_one(s);
-    case SIM_FAULT_CLOCK:
-        return move_clock(s);
-    case SIM_FAULT_SLOW_DISK:
-        return nemesis_slow_disk(s);
-    case SIM_FAULT_DISK_FULL:
-        return nemesis_disk_full(s);
-    case SIM_FAULT_DISK_ERROR:
-        return nemesis_disk_error(s);
-    case SIM_FAULT_READ_ERROR:
-        return nemesis_read_error(s);
-    case SIM_FAULT_ROT:
-        return nemesis_rot(s);
-    case SIM_FAULT_LOST_WRITE:
-        return nemesis_lost_write(s, false);
-    case SIM_FAULT_MISDIRECTED:
-        return nemesis_lost_write(s, true);
-    case SIM_FAULT_GUEST:
-        return end_guest(s);
-    case SIM_FAULT_NO_START:
-        return fail_starts(s);
-    case SIM_FAULT_JOIN:
-        return join_one(s);
-    case SIM_FAULT_WIPE:
-        return wipe_one(s);
-    case SIM_FAULT_USURP:
-        return nemesis_usurp(s);
-    case SIM_FAULT_STATE:
-        return lose_state(s);
-    case SIM_FAULT_STALL:
-        return nemesis_stall(s);
-    case SIM_FAULT_FORGE:
-        return nemesis_forge(s);
-    case SIM_FAULT_RIVALS:
-        return nemesis_rivals(s);
-    case SIM_FAULT_BUILD:
-        return nemesis_build(s);
-    case SIM__FAULTS:
-        return false;
-    }
-    return false;
+    return die_at_write(s, false);
 }
+
+static bool crash_at_write(struct sim *s)
+{
+    return die_at_write(s, true);
+}
+
+static bool lose_frames(struct sim *s)
+{
+    return nemesis_disturb(s, SIM_FAULT_LOSS);
+}
+
+static bool duplicate_frames(struct sim *s)
+{
+    return nemesis_disturb(s, SIM_FAULT_DUPLICATE);
+}
+
+static bool reorder_frames(struct sim *s)
+{
+    return nemesis_disturb(s, SIM_FAULT_REORDER);
+}
+
+static bool slow_frames(struct sim *s)
+{
+    return nemesis_disturb(s, SIM_FAULT_SLOW_NET);
+}
+
+static bool lose_write(struct sim *s)
+{
+    return nemesis_lost_write(s, false);
+}
+
+static bool misdirect_write(struct sim *s)
+{
+    return nemesis_lost_write(s, true);
+}
+
+static bool (*const faults[SIM__FAULTS])(struct sim *s) = {
+    [SIM_FAULT_KILL] = kill_one,
+    [SIM_FAULT_CRASH] = crash_one,
+    [SIM_FAULT_WRITE_KILL] = kill_at_write,
+    [SIM_FAULT_TORN] = crash_at_write,
+    [SIM_FAULT_PARTITION] = nemesis_partition,
+    [SIM_FAULT_ONE_WAY] = nemesis_one_way,
+    [SIM_FAULT_LOSS] = lose_frames,
+    [SIM_FAULT_DUPLICATE] = duplicate_frames,
+    [SIM_FAULT_REORDER] = reorder_frames,
+    [SIM_FAULT_SLOW_NET] = slow_frames,
+    [SIM_FAULT_PAUSE] = pause_one,
+    [SIM_FAULT_CLOCK] = move_clock,
+    [SIM_FAULT_SLOW_DISK] = nemesis_slow_disk,
+    [SIM_FAULT_DISK_FULL] = nemesis_disk_full,
+    [SIM_FAULT_DISK_ERROR] = nemesis_disk_error,
+    [SIM_FAULT_READ_ERROR] = nemesis_read_error,
+    [SIM_FAULT_ROT] = nemesis_rot,
+    [SIM_FAULT_LOST_WRITE] = lose_write,
+    [SIM_FAULT_MISDIRECTED] = misdirect_write,
+    [SIM_FAULT_GUEST] = end_guest,
+    [SIM_FAULT_NO_START] = fail_starts,
+    [SIM_FAULT_WIPE] = wipe_one,
+    [SIM_FAULT_JOIN] = join_one,
+    [SIM_FAULT_USURP] = nemesis_usurp,
+    [SIM_FAULT_STATE] = lose_state,
+    [SIM_FAULT_STALL] = nemesis_stall,
+    [SIM_FAULT_FORGE] = nemesis_forge,
+    [SIM_FAULT_RIVALS] = nemesis_rivals,
+    [SIM_FAULT_BUILD] = nemesis_build,
+    [SIM_FAULT_FLOOD] = nemesis_flood,
+    [SIM_FAULT_FULL_TABLE] = nemesis_full_table,
+};
 
 /* ---- the plan ---- */
 
@@ -328,7 +340,7 @@ static bool wanted(const struct sim *s, unsigned number)
 /* It has happened, or will: disks that lie count themselves then. */
 static bool attempt(struct sim *s, enum sim_fault fault)
 {
-    bool happens = happen(s, fault);
+    bool happens = faults[fault](s);
 
     if (happens && fault != SIM_FAULT_ROT && fault != SIM_FAULT_LOST_WRITE &&
         fault != SIM_FAULT_MISDIRECTED)

@@ -60,6 +60,11 @@ bool nemesis_build(struct sim *s);
 
 bool nemesis_forge(struct sim *s);
 
+/* ---- nemesis_crowd.c ---- */
+
+bool nemesis_flood(struct sim *s);
+bool nemesis_full_table(struct sim *s);
+
 /* ---- nemesis_disk.c: each returns whether it happens; what lies counts itself later ---- */
 
 bool nemesis_slow_disk(struct sim *s);

@@ -216,13 +216,14 @@ static void print_sum(const struct sum *sum)
     printf(
         "%llu seeds, %llu failed, %.1f h, %llu operations (%llu ok, %llu refused, %llu reads, "
         "%llu stale, %llu without an answer), %llu tries more, %llu asked again, %llu misused ids, "
+        "%llu sessions ended, "
         "%llu runs of VMs, %llu snapshots taken or installed\n",
         (unsigned long long)sum->seeds, (unsigned long long)sum->failed, hours(sum->now),
         (unsigned long long)t->operations, (unsigned long long)t->ok,
         (unsigned long long)t->refused, (unsigned long long)t->reads,
         (unsigned long long)t->stale_reads, (unsigned long long)t->unknown,
         (unsigned long long)t->retries, (unsigned long long)t->repeats,
-        (unsigned long long)t->misuses, (unsigned long long)t->runs,
+        (unsigned long long)t->misuses, (unsigned long long)t->ended, (unsigned long long)t->runs,
         (unsigned long long)t->snapshots);
     printf("%llu faults:", (unsigned long long)total_faults(t));
     for (unsigned i = 0; i < SIM__FAULTS; i++)

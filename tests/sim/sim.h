@@ -29,6 +29,8 @@
 #define SIM_NEVER UINT64_MAX
 #define SIM_QUOTA_VCPUS 36u
 #define SIM_QUOTA_VMS 11u
+#define SIM_SEGMENT (128u << 10)
+#define SIM_SESSIONS_MAX 512u    /* held ones */
 #define SIM_LOG_QUEUE (2u << 10) /* some seconds of requests fill it */
 
 /* ---- what a run is told ---- */
@@ -63,6 +65,8 @@ enum sim_fault {
     SIM_FAULT_FORGE,       /* a host receives a frame that its sender may not send */
     SIM_FAULT_RIVALS,      /* two leaders, one of them deposed, each change the configuration */
     SIM_FAULT_BUILD,       /* the daemon is stopped, and started with a build of another level */
+    SIM_FAULT_FLOOD,       /* a client floods a host with requests that are refused */
+    SIM_FAULT_FULL_TABLE,  /* clients take every place in the table of sessions */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
@@ -160,7 +164,8 @@ struct sim_nemesis; /* nemesis.c */
 struct sim_history; /* history.h */
 
 struct sim_stats {
-    uint64_t operations, ok, refused, unknown, reads, stale_reads, retries, repeats, misuses;
+    uint64_t operations, ok, refused, unknown, reads, stale_reads, retries, repeats, misuses,
+        ended; /* sessions */
     uint64_t faults[SIM__FAULTS], frames, lost, turns, lives, snapshots, entries, events, runs;
 };
 
@@ -172,11 +177,12 @@ struct sim {
     struct sim_host hosts[SIM_HOSTS_MAX];
     unsigned n_hosts;
     uint8_t cluster[16], history[16], secret[16];
-    uint64_t session_ttl; /* us */
-    bool token;           /* was created, and is not known to be used up */
-    bool quiet;           /* the end: no more faults */
-    bool raising;         /* raising the feature level was accepted once */
-    unsigned removals;    /* of nodes, that an operator is still after */
+    uint64_t session_ttl;   /* us */
+    bool token;             /* was created, and is not known to be used up */
+    bool quiet;             /* the end: no more faults */
+    uint64_t crowded_until; /* entries may be as large as a segment of the log */
+    bool raising;           /* raising the feature level was accepted once */
+    unsigned removals;      /* of nodes, that an operator is still after */
     struct sim_net *net;
     struct sim_check *check;
     struct sim_safety *safety;
