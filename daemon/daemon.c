@@ -220,7 +220,7 @@ static int check_identity(const struct daemon *d, struct bx_err *err)
         return BX_OK;
     bx_err_set(err, BX_CORRUPT, "--data %s: contains the log of a member but no identity",
                d->options.data);
-    bx_err_hint(err, "wipe %s and join the cluster again under a new id", d->options.data);
+    bx_fs_hint_forget(d->fs, err);
     return BX_CORRUPT;
 }
 

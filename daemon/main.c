@@ -1,6 +1,7 @@
 /* blixardd - the daemon of a node. */
 #include "daemon.h"
 
+#include "forget.h"
 #include "sys/log.h"
 #include "mem/buf.h"
 
@@ -37,6 +38,20 @@ static bool keep_standard_descriptors(void)
     return true;
 }
 
+static int forget(void)
+{
+    struct forgotten kept;
+    struct bx_err err = {0};
+
+    if (forget_cluster(d.options.data, d.options.force, &kept, &err) != BX_OK)
+        return refuse(&err);
+    printf("%s belongs to no cluster%s\n", d.options.data, kept.forgot ? " any more" : "");
+    if (kept.vms > 0)
+        printf("kept: %s/vms (VMs: %u, of which with a disk: %u)\n", d.options.data, kept.vms,
+               kept.disks);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     struct bx_err err = {0};
@@ -53,8 +68,10 @@ int main(int argc, char **argv)
         printf("blixardd %s\n", PACKAGE_VERSION);
         return 0;
     }
-    log_set_level(d.options.log);
     umask(077); /* other users may reach the data directory, but read nothing in it */
+    if (d.options.ask == OPTIONS_FORGET)
+        return forget();
+    log_set_level(d.options.log);
     signal(SIGPIPE, SIG_IGN);
     if (daemon_open(&d, &err) != BX_OK)
         return refuse(&err);

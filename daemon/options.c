@@ -224,6 +224,14 @@ static const struct options_flag flags[] = {
      AT(config),
      .argument = "FILE",
      .help = "YAML file with these names as keys; flags override it"},
+    {.name = "forget-cluster",
+     .kind = VALUE_ASK,
+     .ask = OPTIONS_FORGET,
+     .help = "leave the cluster: remove its state from DATA, keep vms, images and boot"},
+    {.name = "force",
+     .kind = VALUE_YES,
+     AT(force),
+     .help = "with --forget-cluster: although VMs of this host still run"},
     {.name = "version", .kind = VALUE_ASK, .ask = OPTIONS_VERSION, .help = "print the version"},
     {.name = "help", .kind = VALUE_ASK, .ask = OPTIONS_HELP, .help = "print this help"},
 #undef AT
@@ -365,8 +373,10 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     memset(o, 0, sizeof *o);
     set_presets(o);
     rc = read_flags(o, argc, argv, given, err);
-    if (rc == BX_OK && o->ask != OPTIONS_RUN)
+    if (rc == BX_OK && (o->ask == OPTIONS_HELP || o->ask == OPTIONS_VERSION))
         return rc;
+    if (rc == BX_OK && o->force && o->ask != OPTIONS_FORGET)
+        rc = bx_err_set(err, BX_INVALID, "--force goes with --forget-cluster only");
     if (rc == BX_OK && o->config[0] != '\0')
         rc = read_file(o, given, err);
     if (rc == BX_OK)

@@ -22,7 +22,7 @@
 
 enum options_driver { OPTIONS_DRIVER_AUTO, OPTIONS_DRIVER_QEMU, OPTIONS_DRIVER_SIM };
 /* What main is to do. */
-enum options_ask { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_ask { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_FORGET };
 
 struct options_range {
     uint32_t first, last; /* 0: none */
@@ -45,6 +45,7 @@ struct options {
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;
+    bool force;
     enum log_level log; /* highest level that is written */
     uint32_t election_ms, heartbeat_ms;
     uint32_t feature_level;                            /* 0: that of the build */
@@ -63,8 +64,8 @@ struct options {
 };
 
 /* Fill *o; err must not be NULL. BX_OK, BX_INVALID (a flag) or BX_UNREACHABLE (the file can not be
- * used), with a hint. If ask is not OPTIONS_RUN, no other member of *o is meaningful. getopt
- * permutes argv. */
+ * used), with a hint. If ask is OPTIONS_HELP or OPTIONS_VERSION, no other member of *o is
+ * meaningful. getopt permutes argv. */
 int options_parse(struct options *o, int argc, char **argv, struct bx_err *err);
 /* Print the text of --help. */
 void options_usage(FILE *out);

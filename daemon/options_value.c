@@ -147,6 +147,13 @@ static int read_buffers(const struct options_flag *f, const char *text, void *at
     return BX_OK;
 }
 
+static int read_yes(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
+{
+    (void)f, (void)text, (void)err;
+    *(bool *)at = true;
+    return BX_OK;
+}
+
 #define TEXT_OF(number) TEXT_OF_(number)
 #define TEXT_OF_(number) #number
 
@@ -167,6 +174,7 @@ static const struct {
     [VALUE_BUFFERS] = {read_buffers,
                        "five numbers up to " TEXT_OF(POOL_MAX) ", as 512,512,256,32,16"},
     [VALUE_ASK] = {NULL, NULL},
+    [VALUE_YES] = {read_yes, "no value"},
 };
 
 /* The values that a flag accepts, for messages: "error, warning, info or debug". */

@@ -19,6 +19,7 @@ enum value_kind {
     VALUE_POOL,    /* struct bx_pool_size: MAX or MAX/MIN */
     VALUE_BUFFERS, /* uint32_t[BX_BUF_CLASSES]: a number for each class */
     VALUE_ASK,     /* takes no value */
+    VALUE_YES,     /* bool: takes no value */
     VALUE__KINDS
 };
 

@@ -108,36 +108,71 @@ static void take(struct bx_map *map, const uint8_t r[RECORD])
     s->running = r[24] == 1;
 }
 
-static void adopt(struct bx_map *map)
+/* The runs of a file; empty when it is missing, or of another boot. */
+static void read_runs(const char *file, const uint8_t boot_id[16], struct bx_map *map)
+{
+    FILE *f = fopen(file, "re");
+    uint8_t r[RECORD];
+
+    if (f == NULL)
+        return;
+    if (fread(r, 16, 1, f) == 1 && memcmp(r, boot_id, 16) == 0) {
+        while (fread(r, RECORD, 1, f) == 1)
+            take(map, r);
+    }
+    fclose(f);
+}
+
+static void each(struct bx_map *map, void (*fn)(void *ctx, const struct seen *s), void *ctx)
 {
     struct seen *s;
     size_t pos = 0;
 
     while ((s = bx_map_next(map, &pos)) != NULL) {
         if (s->running)
-            bx_driver_sim_adopt(driver, s->vm, s->epoch);
+            fn(ctx, s);
         bx_free(s);
     }
     bx_map_close(map);
 }
 
+static void adopt(void *ctx, const struct seen *s)
+{
+    bx_driver_sim_adopt(ctx, s->vm, s->epoch);
+}
+
 void sim_runs_open(const char *dir, const uint8_t boot_id[16], struct bx_driver *d)
 {
     struct bx_map map = {0};
-    uint8_t r[RECORD];
-    FILE *f;
 
     driver = d;
     memcpy(boot, boot_id, 16);
     snprintf(path, sizeof path, "%s/sim-runs", dir);
-    f = fopen(path, "re");
-    if (f != NULL) {
-        if (fread(r, 16, 1, f) == 1 && memcmp(r, boot, 16) == 0) {
-            while (fread(r, RECORD, 1, f) == 1)
-                take(&map, r);
-        }
-        fclose(f);
-    }
-    adopt(&map);
+    read_runs(path, boot, &map);
+    each(&map, adopt, driver);
     write_anew();
+}
+
+struct teller {
+    void (*fn)(void *ctx, const uint8_t vm[16]);
+    void *ctx;
+};
+
+static void tell(void *ctx, const struct seen *s)
+{
+    const struct teller *t = ctx;
+
+    t->fn(t->ctx, s->vm);
+}
+
+void sim_runs_each(const char *dir, const uint8_t boot_id[16],
+                   void (*fn)(void *ctx, const uint8_t vm[16]), void *ctx)
+{
+    struct teller t = {fn, ctx};
+    struct bx_map map = {0};
+    char file[4200];
+
+    snprintf(file, sizeof file, "%s/sim-runs", dir);
+    read_runs(file, boot_id, &map);
+    each(&map, tell, &t);
 }

@@ -107,7 +107,7 @@ static int settle(struct bx_dualcopy *s, const struct copy *copies, void *value,
 
     if (!c->good || (a->good && b->good && a->seq == b->seq && !same(a, b))) {
         bx_err_set(err, BX_CORRUPT, "%s/%s: both copies are damaged", s->fs->dir, s->name);
-        bx_err_hint(err, "wipe %s and join the cluster again under a new id", s->fs->dir);
+        bx_fs_hint_forget(s->fs, err);
         return BX_CORRUPT;
     }
     s->seq = c->seq;

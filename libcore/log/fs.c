@@ -10,3 +10,11 @@ int bx_fs_fail(const struct bx_fs *fs, int rc, const char *verb, const char *nam
     errno = -rc;
     return bx_err_set(err, code, "%s %s/%s: %m", verb, fs->dir, name);
 }
+
+void bx_fs_hint_forget(const struct bx_fs *fs, struct bx_err *err)
+{
+    bx_err_hint(err,
+                "if other nodes hold the cluster's state: blixardd --data %s --forget-cluster, "
+                "which keeps vms, images and boot there; then join again",
+                fs->dir);
+}

@@ -39,5 +39,7 @@ struct bx_fs {
  * BX_NO_SPACE, BX_NO_MEMORY or BX_IO. */
 int bx_fs_fail(const struct bx_fs *fs, int rc, const char *verb, const char *name,
                struct bx_err *err);
+/* The hint for durable data that is lost: the way out that keeps the disks of VMs. */
+void bx_fs_hint_forget(const struct bx_fs *fs, struct bx_err *err);
 
 #endif

@@ -28,7 +28,7 @@ static int damaged(const struct bx_snap_reader *r, struct bx_err *err)
 {
     bx_err_set(err, BX_CORRUPT, "%s/%s is damaged at offset %" PRIu64, r->fs->dir, r->name,
                r->offset);
-    bx_err_hint(err, "wipe %s and join the cluster again under a new id", r->fs->dir);
+    bx_fs_hint_forget(r->fs, err);
     return BX_CORRUPT;
 }
 

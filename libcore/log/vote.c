@@ -20,7 +20,7 @@ int bx_vote_open(struct bx_vote *v, struct bx_fs *fs, struct bx_err *err)
     } else if (len != 0) {
         bx_vote_close(v);
         bx_err_set(err, BX_CORRUPT, "%s/vote: %zu bytes instead of %d", fs->dir, len, SIZE);
-        bx_err_hint(err, "wipe %s and join the cluster again under a new id", fs->dir);
+        bx_fs_hint_forget(fs, err);
         return BX_CORRUPT;
     }
     return BX_OK;

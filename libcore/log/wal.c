@@ -418,7 +418,7 @@ static int read_entry(struct bx_wal *w, uint64_t index, struct bx_wal_entry *out
         r.term != s->term || r.len != s->len || r.type != s->type) {
         bx_err_set(err, BX_CORRUPT, "%s/%s: entry %" PRIu64 " at offset %" PRIu32 " is damaged",
                    w->fs->dir, name, index, s->offset);
-        bx_err_hint(err, "wipe %s and join the cluster again under a new id", w->fs->dir);
+        bx_fs_hint_forget(w->fs, err);
         return BX_CORRUPT;
     }
     *out = (struct bx_wal_entry){s->term, s->type, s->len, r.data};

@@ -85,7 +85,7 @@ static int by_value(const void *a, const void *b)
 
 static int refuse(struct recovery *r)
 {
-    bx_err_hint(r->err, "wipe %s and join the cluster again under a new id", r->w->fs->dir);
+    bx_fs_hint_forget(r->w->fs, r->err);
     return BX_CORRUPT;
 }
 

@@ -162,7 +162,7 @@ static int save_trust(struct bx_node *n, bool clean, struct bx_err *err)
 static int refuse(struct bx_node *n, struct bx_err *err, const char *what)
 {
     bx_err_set(err, BX_CORRUPT, "%s: %s", n->o.disk->fs->dir, what);
-    bx_err_hint(err, "wipe %s and join the cluster again under a new id", n->o.disk->fs->dir);
+    bx_fs_hint_forget(n->o.disk->fs, err);
     return BX_CORRUPT;
 }
 

@@ -281,7 +281,7 @@ int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struc
     if (memcmp(meta->history, n->o.identity.history, 16) != 0) {
         bx_err_set(err, BX_CORRUPT, "the snapshot at entry %llu belongs to another cluster",
                    (unsigned long long)meta->index);
-        bx_err_hint(err, "wipe %s and join the cluster again", n->o.disk->fs->dir);
+        bx_fs_hint_forget(n->o.disk->fs, err);
         return BX_CORRUPT;
     }
     rc = bx_fsm_restore_begin(n->fsm, err);

@@ -154,7 +154,7 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
     if (rc == BX_OK && row == NULL &&
         n->id < bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node) {
         rc = bx_err_set(c->err, BX_CONFLICT, "node %llu was removed", (unsigned long long)n->id);
-        bx_err_hint(c->err, "wipe its data directory and join again");
+        bx_err_hint(c->err, "run blixardd --forget-cluster on its host, then join again");
     }
     if (rc != BX_OK)
         return rc;

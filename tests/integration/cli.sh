@@ -434,7 +434,11 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
   wait_until 10 nothing_left
   ok $? "deleted: nothing is left"
   expect 0 "one that runs" ctl vm create disk --disk 1GiB --memory 64MiB
-  expect 0 "deleted while it runs" ctl vm delete disk --yes
+  cluster kill-node n1 --dir "$dir/qemu" >/dev/null 2>&1
+  expect 6 "forgetting the cluster while it runs" "$build/blixardd" --data "$dir/qemu/n1" --forget-cluster
+  said '1 VM still runs: ' "forgetting the cluster while it runs: says so"
+  cluster start-node n1 --dir "$dir/qemu" >/dev/null 2>&1
+  expect 0 "deleted while it runs" ctl vm delete disk --yes --timeout 30s
   wait_until 10 nothing_left
   ok $? "deleted while it runs: nothing is left"
   cluster down --dir "$dir/qemu" >/dev/null 2>&1

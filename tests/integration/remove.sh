@@ -1,6 +1,6 @@
 #!/bin/bash
 # A member is lost for good: it is taken out of the cluster, its virtual machine is started elsewhere,
-# and its host, with an empty disk, joins under a new id.
+# and its host forgets the cluster, keeps its disks, and joins under a new id.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
 up 3
@@ -76,12 +76,24 @@ ctl vm delete web --yes >"$dir/out" 2>"$dir/err" && [ "$(status_of 3 | grep -c '
 ok $? "what happens in the cluster ends nothing there"
 [ "$(wc -l <"$dir/n3/log")" -eq "$lines" ]
 ok $? "it logs nothing more"
+forget() { "$build/blixardd" --data "$dir/n3" --forget-cluster "$@" >"$dir/out" 2>"$dir/err" </dev/null; }
+forget
+[ $? -eq 6 ] && grep -q 'in use by another blixardd' "$dir/err"
+ok $? "the cluster is not forgotten under the daemon's feet"
 cluster kill-node n3 --dir "$dir" >/dev/null 2>&1
-find "$dir/n3" -mindepth 1 -delete
+forget
+[ $? -eq 6 ] && grep -q '3 VMs still run: ' "$dir/err" && grep -q 'hint: .*--force' "$dir/err"
+ok $? "nor while machines run"
+mkdir -p "$dir/n3/vms/11112233-4455-4677-8899-aabbccddeeff"
+echo disk >"$dir/n3/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw"
+forget --force && grep -q 'belongs to no cluster any more' "$dir/out" && grep -q "^kept: $dir/n3/vms (VMs: 1, " "$dir/out"
+ok $? "unless told so"
+forget && grep -q 'belongs to no cluster$' "$dir/out"
+ok $? "once more, there is nothing to forget"
 cluster start-node n3 --dir "$dir" >/dev/null 2>&1
 token=$(ctl cluster token create)
 ctl --addr "$(socket 3)" cluster join "$token" >"$dir/out" 2>"$dir/err"
-ok $? "with an empty one it joins"
+ok $? "then it joins"
 three_voters() { [ "$(ctl cluster members -o json | grep -cE '"role": "(voter|leader)"')" -eq 3 ]; }
 wait_until 20 three_voters
 ok $? "as a voter"
@@ -89,6 +101,8 @@ ctl cluster members -o json | grep -q '"id": 4'
 ok $? "under a new id"
 wait_until 20 agree 1 2 3
 ok $? "all three agree"
+[ -s "$dir/n3/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw" ]
+ok $? "a disk that was there is still there"
 
 # --- another name -----------------------------------------------------------------------
 cluster stop-node n2 --dir "$dir" >/dev/null 2>&1

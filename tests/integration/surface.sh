@@ -213,8 +213,15 @@ for file in identity vote mark 'wal-*'; do
   rm "$dir"/lost/$file
   expect 1 "without $file" timeout 20 "$build/blixardd" --data "$dir/lost" --name n1 \
     --listen "127.0.0.1:$((port + 10))" --api none --socket "$dir/lost.sock" --driver sim --log error
-  grep -q '^hint: wipe .* and join the cluster again' "$dir/err"
+  grep -q "^hint: if other nodes .*: blixardd --data $dir/lost --forget-cluster, which keeps vms" "$dir/err"
   ok $? "without $file: what to do"
+  mkdir -p "$dir/lost/vms/11112233-4455-4677-8899-aabbccddeeff" "$dir/lost/boot"
+  echo disk >"$dir/lost/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw"
+  expect 0 "without $file: doing it" "$build/blixardd" --data "$dir/lost" --forget-cluster --force
+  rm -f "$dir"/lost/log "$dir"/lost/pid
+  [ "$(echo "$dir"/lost/* | sed "s,$dir/lost/,,g")" = "boot lock sim-runs vms" ] &&
+    [ -s "$dir/lost/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw" ]
+  ok $? "without $file: what is kept"
   rm -r "$dir/lost"
 done
 BLIXARDD_FLAGS="--api 127.0.0.1:$((port + 1))" cluster start-node n1 --dir "$dir" >/dev/null 2>&1

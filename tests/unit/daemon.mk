@@ -40,3 +40,10 @@ tests_unit_options_test_LDADD = $(DAEMON_TEST_LIBS)
 tests_unit_token_test_SOURCES = tests/unit/token_test.c
 tests_unit_token_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_token_test_LDADD = $(DAEMON_TEST_LIBS)
+
+# It looks at the locks of VMs.
+check_PROGRAMS += tests/unit/forget_test
+tests_unit_forget_test_SOURCES = tests/unit/forget_test.c
+tests_unit_forget_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_forget_test_LDADD = libtest.a libdaemon.a daemon/libvmrun.a libdaemon_disk.a $(LIBCORE_LIBS) \
+	$(UV_LIBS) $(FYAML_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)

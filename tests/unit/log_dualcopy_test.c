@@ -169,7 +169,7 @@ TEST(two_damaged_copies_are_refused_with_a_way_out)
     memfs_flip(m, "value", 4096 + 30, 1);
     assert_int_equal(open_slots(m, &s, value, &len, &err), BX_CORRUPT);
     assert_non_null(strstr(err.msg, "memfs/value"));
-    assert_non_null(strstr(err.hint, "wipe memfs"));
+    assert_non_null(strstr(err.hint, "--data memfs --forget-cluster"));
     assert_int_equal(memfs_open_files(m), 0);
     memfs_destroy(m);
 }

@@ -52,6 +52,23 @@ TEST(defaults_are_what_the_manual_says)
     assert_int_equal(o.shim[0], '/');
 }
 
+TEST(forgetting_a_cluster_needs_the_directory)
+{
+    struct options o;
+    struct bx_err err;
+
+    assert_int_equal(parse(&o, &err, "--data /d --forget-cluster"), BX_OK);
+    assert_int_equal(o.ask, OPTIONS_FORGET);
+    assert_string_equal(o.data, "/d");
+    assert_false(o.force);
+    assert_int_equal(parse(&o, &err, "--force --data /d --forget-cluster"), BX_OK);
+    assert_true(o.force);
+    assert_int_equal(parse(&o, &err, "--forget-cluster"), BX_INVALID);
+    assert_non_null(strstr(err.msg, "--data"));
+    assert_int_equal(parse(&o, &err, "--data /d --force"), BX_INVALID);
+    assert_int_equal(parse(&o, &err, "--data /d --forget-cluster=yes"), BX_INVALID);
+}
+
 TEST(pools_have_sizes)
 {
     static const char *const wrong[] = {"0", "10/11", "x", "1/", "/1", "10/1x", "1000001", "-1"};

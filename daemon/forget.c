@@ -1,0 +1,222 @@
+#include "forget.h"
+
+#include "log/fs.h"
+#include "options.h"
+#include "sys/data.h"
+#include "sys/disk_fs.h"
+#include "sys/sim_runs.h"
+#include "vmdir/record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NAMED_MAX 5u /* VMs that an error names; the others are only counted */
+
+/* In the order of their removal; a name that ends with a dash stands for all that begin so. */
+static const char *const of_the_cluster[] = {
+    "identity",  "identity.tmp", "vote",         "vote.tmp",     "trust",    "trust.tmp",
+    "snapshot-", "snapshot.tmp", "state.db-wal", "state.db-shm", "state.db", "spare-",
+    "wal-",      "wal.tmp",      "mark.tmp",     "mark",
+};
+#define NAMES (sizeof of_the_cluster / sizeof of_the_cluster[0])
+
+/* ---- what runs ---- */
+
+struct running {
+    uint32_t n;
+    char names[NAMED_MAX * (BX_UUID_TEXT + 2) + 8];
+    size_t at;
+};
+
+static void add_running(void *ctx, const uint8_t vm[16])
+{
+    struct running *r = ctx;
+    char text[BX_UUID_TEXT];
+
+    bx_uuid_format(vm, text);
+    if (r->n < NAMED_MAX)
+        r->at += (size_t)snprintf(r->names + r->at, sizeof r->names - r->at, "%s%s",
+                                  r->n == 0 ? "" : ", ", text);
+    else if (r->n == NAMED_MAX)
+        snprintf(r->names + r->at, sizeof r->names - r->at, ", ...");
+    r->n++;
+}
+
+/* A VM's lock is held by its shim and its QEMU. */
+static void look_at_vm(int vms, const char *name, struct forgotten *out, struct running *r)
+{
+    struct bx_err ignored;
+    uint8_t id[16];
+    int dir, lock;
+
+    if (!bx_uuid_parse(name, strlen(name), id))
+        return;
+    dir = openat(vms, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return;
+    out->vms++;
+    out->disks += faccessat(dir, VM_FILE_DISK, F_OK, 0) == 0;
+    if (faccessat(dir, VM_FILE_LOCK, F_OK, 0) == 0) {
+        if (vm_lock_take(dir, &lock, &ignored) == BX_CONFLICT)
+            add_running(r, id);
+        else if (lock >= 0)
+            close(lock);
+    }
+    close(dir);
+}
+
+static int look_at_vms(const char *data, struct forgotten *out, struct running *r,
+                       struct bx_err *err)
+{
+    char path[OPTIONS_PATH + 8];
+    struct dirent *e;
+    DIR *dir;
+
+    snprintf(path, sizeof path, "%s/vms", data);
+    dir = opendir(path);
+    if (dir == NULL && errno == ENOENT)
+        return BX_OK;
+    if (dir == NULL)
+        return bx_err_set(err, BX_IO, "can not list %s: %s", path, strerror(errno));
+    while ((e = readdir(dir)) != NULL)
+        look_at_vm(dirfd(dir), e->d_name, out, r);
+    closedir(dir);
+    return BX_OK;
+}
+
+static int check_running(const char *data, bool force, struct forgotten *out, struct bx_err *err)
+{
+    struct running r = {.n = 0};
+    uint8_t boot[16];
+    int rc = look_at_vms(data, out, &r, err);
+
+    if (rc == BX_OK)
+        rc = vm_boot_id(boot, err);
+    if (rc != BX_OK)
+        return rc;
+    sim_runs_each(data, boot, add_running, &r);
+    if (r.n == 0 || force)
+        return BX_OK;
+    bx_err_set(err, BX_CONFLICT, "--data %s: %u VM%s still run%s: %s", data, r.n,
+               r.n == 1 ? "" : "s", r.n == 1 ? "s" : "", r.names);
+    bx_err_hint(err, "shut down the guests; or --force, then they run on until this host joins a "
+                     "cluster");
+    return BX_CONFLICT;
+}
+
+/* ---- what is removed ---- */
+
+struct search {
+    const char *pattern;
+    char name[OPTIONS_TEXT]; /* one that matches; empty: none */
+};
+
+static void match(void *ctx, const char *name)
+{
+    struct search *s = ctx;
+    size_t n = strlen(s->pattern);
+    bool prefix = s->pattern[n - 1] == '-';
+
+    if (strlen(name) < sizeof s->name &&
+        (prefix ? strncmp(name, s->pattern, n) : strcmp(name, s->pattern)) == 0)
+        snprintf(s->name, sizeof s->name, "%s", name);
+}
+
+static int find(struct bx_fs *fs, const char *pattern, struct search *s, struct bx_err *err)
+{
+    int rc;
+
+    *s = (struct search){.pattern = pattern};
+    rc = fs->ops->list(fs, match, s);
+    return rc == 0 ? BX_OK : bx_fs_fail(fs, rc, "list", "", err);
+}
+
+static int is_member(struct bx_fs *fs, bool *member, struct bx_err *err)
+{
+    struct search s;
+    int rc = BX_OK;
+
+    *member = false;
+    for (size_t i = 0; rc == BX_OK && !*member && i < NAMES; i++) {
+        rc = find(fs, of_the_cluster[i], &s, err);
+        *member = s.name[0] != '\0';
+    }
+    return rc;
+}
+
+/* All names of one pattern, one at a time, because a directory that is being listed must not
+ * change. */
+static int remove_all(struct bx_fs *fs, const char *pattern, struct bx_err *err)
+{
+    struct search s;
+    int rc;
+
+    while ((rc = find(fs, pattern, &s, err)) == BX_OK && s.name[0] != '\0') {
+        rc = fs->ops->unlink(fs, s.name);
+        if (rc != 0)
+            return bx_fs_fail(fs, rc, "remove", s.name, err);
+    }
+    return rc;
+}
+
+static int sync_dir(struct bx_fs *fs, struct bx_err *err)
+{
+    int rc = fs->ops->sync_dir(fs);
+
+    return rc == 0 ? BX_OK : bx_fs_fail(fs, rc, "sync", "", err);
+}
+
+/* The identity is gone durably before anything of the log is: a member without its vote must not
+ * start. */
+static int remove_files(struct bx_fs *fs, struct bx_err *err)
+{
+    int rc = BX_OK;
+
+    for (size_t i = 0; rc == BX_OK && i < NAMES; i++) {
+        rc = remove_all(fs, of_the_cluster[i], err);
+        if (rc == BX_OK && (i == 0 || i + 2 >= NAMES))
+            rc = sync_dir(fs, err);
+    }
+    return rc;
+}
+
+static int forget(const char *data, bool force, struct forgotten *out, struct bx_err *err)
+{
+    struct bx_fs *fs = NULL;
+    bool member = false;
+    int rc = disk_fs_open(&fs, data, err);
+
+    if (rc == BX_OK)
+        rc = is_member(fs, &member, err);
+    if (rc == BX_OK)
+        rc = check_running(data, force || !member, out, err);
+    if (rc == BX_OK && member)
+        rc = remove_files(fs, err);
+    out->forgot = rc == BX_OK && member;
+    disk_fs_close(fs);
+    return rc;
+}
+
+int forget_cluster(const char *data, bool force, struct forgotten *out, struct bx_err *err)
+{
+    char path[OPTIONS_PATH];
+    int lock, rc;
+
+    *out = (struct forgotten){.forgot = false};
+    if (access(data, F_OK) != 0) {
+        bx_err_set(err, BX_NOT_FOUND, "--data %s: %s", data, strerror(errno));
+        bx_err_hint(err, "check the path");
+        return BX_NOT_FOUND;
+    }
+    snprintf(path, sizeof path, "%s", data);
+    rc = data_open(path, sizeof path, &lock, err);
+    if (rc != BX_OK)
+        return rc;
+    rc = forget(path, force, out, err);
+    close(lock);
+    return rc;
+}
