@@ -176,6 +176,7 @@ void api_destroy(struct api *a)
     if (a == NULL)
         return;
     fail_waiting(a);
+    api_waits_close(a);
     while (!TAILQ_EMPTY(&a->conns))
         api_conn_close(TAILQ_FIRST(&a->conns));
     api_listen_close(a);

@@ -11,7 +11,8 @@
  * there are many connections, and 256 KiB of unread answers; beyond that its requests are not read.
  * It is closed when it has read nothing for a minute, or for two seconds while all answers together
  * are beyond 8 MiB, or when a message is incomplete for ten seconds. There are at most 1,024
- * connections, and 8,192 pending requests of together 64 MiB; more are refused. */
+ * connections, and 8,192 pending requests of together 64 MiB; more are refused. A connection can
+ * wait for 128 VMs at a time, and a principal for half of what the others leave of 4,096. */
 #ifndef API_H
 #define API_H
 

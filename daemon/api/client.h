@@ -48,6 +48,7 @@ struct api_client {
     bool is_node;           /* another node, which may call only what is relayed */
     uint32_t codecs;        /* accepted for lists: bits 1 << enum bx_codec */
     uint32_t calls;         /* pending */
+    uint32_t waits;         /* of them, those that wait for a VM */
     struct api_calls pages; /* calls of lists that are not answered yet, the next one first */
     TAILQ_ENTRY(api_client) lister; /* in api->listers, while `listing` */
     bool listing;                   /* has pages to get, and room for them */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define API_METHOD_ROW(upper, lower) [BX_M_##upper] = &api_##lower,
-static const struct api_method *const methods[BX__METHODS] = {BX_METHODS(API_METHOD_ROW)};
+const struct api_method *const api_methods[BX__METHODS] = {BX_METHODS(API_METHOD_ROW)};
 
 /* ---- memory ---- */
 
@@ -49,20 +49,11 @@ static void give_arena(struct api_call *c)
 
 /* ---- answering ---- */
 
-static void stop_waiting(struct api_call *c)
-{
-    if (c->queue == NULL)
-        return;
-    TAILQ_REMOVE(c->queue, c, link);
-    c->queue = NULL;
-    c->api->n_queued--;
-}
-
 static void end(struct api_call *c)
 {
     struct api *a = c->api;
 
-    stop_waiting(c);
+    api_wait_stop(c);
     TAILQ_REMOVE(&a->calls, c, all);
     a->n_calls--;
     a->calls_bytes -= c->message.len;
@@ -81,7 +72,7 @@ static void end(struct api_call *c)
 /* Sending may close the connection, which must not end this call a second time. */
 void api_reply_items(struct api_call *c, const struct bx_schema *s, const struct bx_items *items)
 {
-    stop_waiting(c);
+    api_wait_stop(c);
     if (c->client != NULL)
         c->client->ops->reply(c->client, c, s, items);
     end(c);
@@ -102,7 +93,7 @@ void api_reply(struct api_call *c, const struct bx_schema *s, const void *obj)
 
 void api_fail(struct api_call *c, const struct bx_err *err)
 {
-    stop_waiting(c);
+    api_wait_stop(c);
     if (c->client != NULL)
         c->client->ops->fail(c->client, c, err);
     end(c);
@@ -241,7 +232,7 @@ static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
     struct bx_codec_call call = bx_codec_decoding(BX_CODEC_MSGPACK, BX_USE_REQUEST);
     int rc;
 
-    c->pooled = methods[c->method]->config;
+    c->pooled = api_methods[c->method]->config;
     c->params = c->pooled ? bx_pool_acquire(&c->api->configs)
                           : bx_arena_alloc(&c->arena, bx_methods[c->method]->params->size);
     if (c->params == NULL)
@@ -272,7 +263,7 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
         return;
     }
     c->deadline = clock->ops->boot_ms(clock) + api_common(c)->timeout_ms;
-    methods[c->method]->run(c);
+    api_methods[c->method]->run(c);
 }
 
 /* ---- reads ---- */
@@ -319,7 +310,7 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
     struct bx_err words;
 
     if (o != NULL && o->code == BX_OK) {
-        methods[c->method]->written(c, o);
+        api_methods[c->method]->written(c, o);
         return;
     }
     if (o != NULL && api_write_again(c, o))
@@ -362,37 +353,4 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
         c->api->o.clock->ops->random(c->api->o.clock, s.trace, 16);
     if (bx_node_submit(c->api->node, &s, &err) != BX_OK)
         api_fail(c, &err);
-}
-
-/* ---- waiting ---- */
-
-void api_wait(struct api_call *c)
-{
-    c->queue = &c->api->waits;
-    c->api->n_queued++;
-    if (c->client == NULL) /* it went away before the call came to wait */
-        c->deadline = 0;
-    TAILQ_INSERT_TAIL(c->queue, c, link);
-}
-
-void api_waits_vm_changed(struct api *a, const struct bx_vm *vm, bool gone)
-{
-    struct api_call *c, *next;
-
-    for (c = TAILQ_FIRST(&a->waits); c != NULL; c = next) {
-        next = TAILQ_NEXT(c, link);
-        if (methods[c->method]->vm_changed != NULL)
-            methods[c->method]->vm_changed(c, vm, gone);
-    }
-}
-
-void api_waits_expire(struct api *a, uint64_t now)
-{
-    struct api_call *c, *next;
-
-    for (c = TAILQ_FIRST(&a->waits); c != NULL; c = next) {
-        next = TAILQ_NEXT(c, link);
-        if (c->deadline <= now)
-            methods[c->method]->expired(c);
-    }
 }

@@ -21,8 +21,10 @@ struct bx_vm;
 
 struct api_call {
     TAILQ_ENTRY(api_call) all;
-    TAILQ_ENTRY(api_call) link; /* in `queue` */
-    struct api_calls *queue;    /* where it waits: api->waits, its client's pages, or NULL */
+    TAILQ_ENTRY(api_call) link;  /* in `queue` */
+    TAILQ_ENTRY(api_call) same;  /* of those that wait for the same VM */
+    struct api_waiters *waiters; /* these, or NULL */
+    struct api_calls *queue;     /* where it waits: api->waits, its client's pages, or NULL */
     struct api *api;
     struct api_client *client;         /* NULL: disconnected */
     char principal[API_PRINCIPAL_MAX]; /* the client's, which may go away before a write */
@@ -55,6 +57,7 @@ struct api_method {
 };
 #define API_METHOD_EXTERN(upper, lower) extern const struct api_method api_##lower;
 BX_METHODS(API_METHOD_EXTERN)
+extern const struct api_method *const api_methods[BX__METHODS]; /* by number */
 
 /* ---- for transports ---- */
 
@@ -97,6 +100,9 @@ void api_write_about_node(struct api_call *c, uint16_t kind, const void *body, s
                           uint64_t *meant);
 /* Keep the call in api->waits until the method answers it, it expires, or the daemon stops. */
 void api_wait(struct api_call *c);
+/* The same, and call the method's vm_changed when this VM changes. The call fails when its
+ * connection or its principal waits for too many already. */
+void api_wait_for_vm(struct api_call *c, const uint8_t vm[16]);
 
 /* ---- list.c ---- */
 

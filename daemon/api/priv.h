@@ -14,6 +14,8 @@
 #include <sys/queue.h>
 #include <uv.h>
 
+#define API_WAITS_MAX 4096u /* calls of vm.wait */
+#define API_WAITS_PER_CLIENT 128u
 #define API_CALLS_MAX 8192u         /* pending calls, of all clients */
 #define API_CALLS_BYTES (64u << 20) /* bytes of their requests */
 #define API_ARENAS 64u              /* kept for reuse; each keeps at most 64 KiB */
@@ -60,6 +62,9 @@ struct api {
     struct api_client relay;    /* all other nodes */
     struct api_calls calls;     /* all pending calls */
     struct api_calls waits;     /* those that api_wait was called for */
+    struct bx_map waiters;      /* by VM, of those that wait for one */
+    struct bx_map patience;     /* by principal: how many it has */
+    uint32_t n_vm_waits;        /* all of them */
     struct bx_pool pool;        /* of calls */
     struct bx_pool configs;     /* of struct bx_vm_create_params */
     struct bx_pool metadata, connections;
@@ -79,10 +84,15 @@ static inline struct bx_common *api_common(const struct api_call *c)
     return c->params;
 }
 
-/* ---- dispatch.c ---- */
+/* ---- waits.c ---- */
 /* Tell the waiting calls that a VM has changed, or that time has passed. */
 void api_waits_vm_changed(struct api *a, const struct bx_vm *vm, bool gone);
 void api_waits_expire(struct api *a, uint64_t now);
+/* It waits no more; also for a page of a list. */
+void api_wait_stop(struct api_call *c);
+void api_waits_close(struct api *a);
+
+/* ---- dispatch.c ---- */
 
 /* The request's session, zero if its client does not number it, and its number. */
 void api_request_number(const struct api_call *c, uint8_t session[16], uint64_t *sequence);

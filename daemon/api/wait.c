@@ -1,8 +1,6 @@
 /* wait - vm.wait: answered when the VM reaches the phase that is waited for, or no longer can. */
 #include "api/priv.h"
 
-#include <string.h>
-
 /* What the call waits for, for messages. */
 static const char *const goals[] = {
     [BX_UNTIL_RUNNING] = "running", [BX_UNTIL_STOPPED] = "stopped", [BX_UNTIL_DELETED] = "deleted"};
@@ -88,7 +86,7 @@ static void begin(struct api_call *c)
     if (vm == NULL)
         is_gone(c);
     else if (!settle(c, vm))
-        api_wait(c);
+        api_wait_for_vm(c, c->state);
 }
 
 static void vm_wait(struct api_call *c)
@@ -108,8 +106,6 @@ static void vm_wait(struct api_call *c)
 
 static void vm_changed(struct api_call *c, const struct bx_vm *vm, bool gone)
 {
-    if (memcmp(c->state, vm->uuid, 16) != 0)
-        return;
     if (gone)
         is_gone(c);
     else

@@ -58,9 +58,15 @@ tests_unit_api_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_dispatch_test_LDADD = $(API_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/api_node_test
-tests_unit_api_node_test_SOURCES = tests/unit/api_node_test.c
+API_NODE_HELP = tests/unit/api_node_help.c tests/unit/api_node_help.h
+tests_unit_api_node_test_SOURCES = tests/unit/api_node_test.c $(API_NODE_HELP)
 tests_unit_api_node_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_node_test_LDADD = $(API_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/api_wait_test
+tests_unit_api_wait_test_SOURCES = tests/unit/api_wait_test.c $(API_NODE_HELP)
+tests_unit_api_wait_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_wait_test_LDADD = $(API_TEST_LIBS)
 
 check_PROGRAMS += tests/unit/api_page_test
 tests_unit_api_page_test_SOURCES = tests/unit/api_page_test.c
