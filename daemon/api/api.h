@@ -10,9 +10,10 @@
  * larger ones are answered with an error. A connection has at most 256 pending requests, fewer when
  * there are many connections, and 256 KiB of unread answers; beyond that its requests are not read.
  * It is closed when it has read nothing for a minute, or for two seconds while all answers together
- * are beyond 8 MiB, or when a message is incomplete for ten seconds. There are at most 1,024
- * connections, and 8,192 pending requests of together 64 MiB; more are refused. A connection can
- * wait for 128 VMs at a time, and a principal for half of what the others leave of 4,096. */
+ * are beyond 8 MiB, when a message is incomplete for ten seconds, or when no valid request has come
+ * ten seconds after it was accepted. There are at most 1,024 connections, of which a quarter is for
+ * the unix socket, and 8,192 pending requests of together 64 MiB; more are refused. A connection
+ * can wait for 128 VMs at a time, and a principal for half of what the others leave of 4,096. */
 #ifndef API_H
 #define API_H
 

@@ -46,6 +46,7 @@ static void on_closed(struct stream *s, const char *why)
     (void)why; /* clients come and go */
     TAILQ_REMOVE(&c->api->conns, c, link);
     c->api->n_conns--;
+    c->api->n_tcp -= c->stream.ops != &stream_unix;
     api_input_gone(c);
     api_client_gone(&c->client);
     bx_buf_release(&c->notices);
@@ -68,6 +69,8 @@ void api_conn_expire(struct api_conn *c, uint64_t at)
     bool waits_for_us = c->input != API_INPUT_NONE || c->blocked;
 
     if (c->began != 0 && !waits_for_us && at - c->began > API_HALF_MS)
+        api_conn_close(c);
+    else if (!c->asked && !waits_for_us && at - c->since > API_MUTE_MS)
         api_conn_close(c);
     else if (c->stream.group->queued >= API_UNSENT_MAX && c->stream.queued > 0 &&
              at - c->stream.write_ms > API_SHED_MS)

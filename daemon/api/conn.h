@@ -15,6 +15,8 @@
 #define API_OUT_MAX (16u << 20)      /* bytes of queued answers */
 #define API_OUT_BUFFERS 65536u       /* queued answers */
 #define API_HALF_MS 10000u           /* until an incomplete message must be complete */
+#define API_MUTE_MS 10000u           /* until the first valid request */
+#define API_LOCAL_PART 4u            /* one in so many connections is for the unix socket */
 #define API_STALL_MS 60000u          /* without progress in sending */
 
 struct api;
@@ -33,6 +35,8 @@ struct api_conn {
     struct bx_pack_scan scan;
     struct bx_buf notices;    /* notifications not sent yet */
     uint64_t began;           /* boot time of the first byte of an incomplete message, 0: none */
+    uint64_t since;           /* boot time at which it was accepted */
+    bool asked;               /* it has sent a valid request */
     bool proven;              /* a local client, or one that has sent a valid request */
     bool ending, peer_closes; /* close once all is sent; peer_closes: and the peer has closed */
 };

@@ -46,12 +46,23 @@ static void identify(struct api_conn *c)
         c->client.role = BX_RPC_ANY;
 }
 
+/* Beyond the maximum, of which TCP has no more than its part: whoever takes all of that leaves some
+ * to the unix socket, by which this host is administered. */
+static bool is_beyond(const struct api_conn *c)
+{
+    const struct api *a = c->api;
+    bool tcp = c->stream.ops != &stream_unix;
+
+    return a->n_conns > a->conns_max ||
+           (tcp && a->n_tcp > a->conns_max - a->conns_max / API_LOCAL_PART);
+}
+
 /* Refuse a connection beyond the maximum. */
 static void refuse_busy(struct api_conn *c)
 {
     struct bx_err err;
 
-    bx_err_set(&err, BX_BUSY, "too many connections (%u)", c->api->conns_max);
+    bx_err_set(&err, BX_BUSY, "too many connections (%u)", c->api->n_conns - 1);
     bx_err_hint(&err, "close some, or connect to another node");
     c->client.ops->end(&c->client, &err);
 }
@@ -81,7 +92,7 @@ void api_conn_welcome(struct api_conn *c)
     identify(c);
     if (c->client.role == BX_RPC_ANY)
         refuse_denied(c);
-    else if (c->api->n_conns > c->api->conns_max)
+    else if (is_beyond(c))
         refuse_busy(c);
 }
 
@@ -98,6 +109,8 @@ static void on_incoming(struct stream_listener *l)
     stream_open(&c->stream, &a->streams, l->ops);
     TAILQ_INSERT_TAIL(&a->conns, c, link);
     a->n_conns++;
+    a->n_tcp += l->ops != &stream_unix;
+    c->since = a->o.clock->ops->boot_ms(a->o.clock);
     stream_accept(&c->stream, l);
 }
 

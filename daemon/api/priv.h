@@ -53,7 +53,7 @@ struct api {
     uint32_t n_queued;               /* of the calls: in `waits`, or waiting for a page */
     uv_idle_t idle;                  /* active while there are pages to make */
     uint32_t n_handles;
-    uint32_t n_conns, conns_max, n_calls, sql_running;
+    uint32_t n_conns, n_tcp, conns_max, n_calls, sql_running;
     size_t calls_bytes;
     uint64_t refused, refused_told; /* clients without permission; when it was last logged */
     struct api_conns conns;

@@ -281,6 +281,53 @@ TEST(one_too_many_is_told)
     }
 }
 
+/* Whoever takes all that TCP may have leaves a quarter to the unix socket. */
+TEST(the_unix_socket_has_a_reserve)
+{
+    struct rlimit before, few;
+    struct rpc tcp[25], local[8];
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 64; /* 32 connections */
+    api_test_teardown(state);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    api_test_setup(state);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    for (int i = 0; i < 25; i++)
+        tcp[i] = dial_api(tcp_address);
+    for (int i = 0; i < 24; i++)
+        rpc_ok(&tcp[i], "sys.hello", "{}");
+    assert_int_equal(bx_val_len(rpc_read(&tcp[24])), 3); /* the notification of its refusal */
+    ends(&tcp[24]);
+    for (int i = 0; i < 8; i++) {
+        local[i] = dial_api(unix_address);
+        rpc_ok(&local[i], "sys.hello", "{}");
+    }
+    for (int i = 0; i < 8; i++)
+        rpc_close(&local[i]);
+    for (int i = 0; i < 24; i++)
+        rpc_close(&tcp[i]);
+}
+
+/* Who connects and asks nothing gives its place up; who has asked may stay. */
+TEST(who_never_asks_is_closed)
+{
+    struct rpc tcp = dial_api(tcp_address), local = dial_api(unix_address),
+               asked = dial_api(tcp_address);
+
+    rpc_ok(&asked, "sys.hello", "{}");
+    test_loop_skew_ms += 11000;
+    for (int turn = 0; turn < 100; turn++)
+        uv_run(&test_loop, UV_RUN_ONCE);
+    assert_true(is_closed(&tcp));
+    assert_true(is_closed(&local));
+    rpc_ok(&asked, "sys.hello", "{}");
+    rpc_close(&tcp);
+    rpc_close(&local);
+    rpc_close(&asked);
+}
+
 /* ---- memory that runs out ---- */
 
 static struct test_countdown countdown;
