@@ -158,6 +158,14 @@ const char *args_get(const struct args *a, const char *name, const char *otherwi
     return i < 0 ? otherwise : a->values[i];
 }
 
+void args_set(struct args *a, const char *name, const char *value)
+{
+    int i = last_of(a, name);
+
+    if (i >= 0)
+        a->values[i] = value;
+}
+
 bool args_has(const struct args *a, const char *name)
 {
     return last_of(a, name) >= 0;

@@ -19,6 +19,8 @@ struct flag {
     const char *help;           /* one line */
     const char *const *choices; /* the values it takes, ends with NULL; NULL: any */
     const char *completes;      /* noun whose `list -o name` completes the value; NULL: none */
+    const char *matches;        /* the field by which it narrows a list; NULL: it does not */
+    bool pairs;                 /* ...and its value is KEY=VALUE: the field has such pairs */
     bool planned;               /* not supported yet: refused as that, and not in the help */
 };
 
@@ -44,6 +46,8 @@ int args_parse(struct args *a, int argc, char **argv, const struct flag *const *
 bool args_has(const struct args *a, const char *name);
 /* The last value of a flag, or `otherwise` when it is not given. */
 const char *args_get(const struct args *a, const char *name, const char *otherwise);
+/* Replace the last value of a flag that was given; the string must stay. */
+void args_set(struct args *a, const char *name, const char *value);
 /* The nth value, from 0, of a flag that may be given several times; NULL after the last. */
 const char *args_nth(const struct args *a, const char *name, unsigned n);
 

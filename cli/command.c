@@ -194,7 +194,8 @@ void command_usage(const struct command *c, char *out, size_t size)
     size_t at = (size_t)snprintf(out, size, "%s", c->name);
 
     for (const struct argument *a = c->arguments; a->name != NULL && at < size; a++)
-        at += (size_t)snprintf(out + at, size - at, a->optional ? " [%s]" : " %s", a->name);
+        at += (size_t)snprintf(out + at, size - at, a->optional ? " [%s%s]" : " %s%s", a->name,
+                               a->many ? "..." : "");
 }
 
 /* ---- words that name no command ---- */

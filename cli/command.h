@@ -21,6 +21,7 @@ struct argument {
     const char *const *choices; /* for completion, ends with NULL; NULL: any */
     const char *completes;      /* noun whose `list -o name` completes it; NULL: none */
     bool optional;
+    bool many; /* the last one: any number, and none with --all */
 };
 
 struct command {

@@ -131,6 +131,16 @@ static void bash_words(void)
     }
 }
 
+/* Whether its last argument may be repeated. */
+static bool is_many(const struct command *c)
+{
+    bool many = false;
+
+    for (const struct argument *a = c->arguments; a->name != NULL; a++)
+        many = a->many;
+    return many;
+}
+
 static void bash_command(const struct command *c)
 {
     const struct flag *tables[FLAG_TABLES_MAX + 1];
@@ -151,14 +161,14 @@ static void bash_command(const struct command *c)
         print_source(a->completes, a->choices);
         printf("' ");
     }
-    printf(") ;;\n");
+    printf(")%s ;;\n", is_many(c) ? " many=1" : "");
 }
 
 static void bash(void)
 {
     printf("_blixardctl()\n{\n"
            "  local cur=${COMP_WORDS[COMP_CWORD]} path= source= words= flags= arguments=()\n"
-           "  local depth=0 n=0 i\n"
+           "  local depth=0 n=0 many= i\n"
            "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
            "    source=\n"
            "    case ${COMP_WORDS[i]} in\n");
@@ -178,22 +188,25 @@ static void bash(void)
            "  case \"$path \" in\n");
     for (unsigned i = 0; command_at(i) != NULL; i++)
         bash_command(command_at(i));
-    printf("  esac\n"
-           "  if [ \"$i\" -le \"$COMP_CWORD\" ] && [ \"$depth\" -gt 0 ]; then\n"
-           "    source=${arguments[n - depth]}\n"
-           "  fi\n"
-           "  if [[ $cur == -* ]]; then\n"
-           "    words=$flags\n"
-           "  elif [[ $source == =* ]]; then\n"
-           "    words=${source#=}\n"
-           "  elif [ -n \"$source\" ]; then\n"
-           "    words=$(blixardctl \"$source\" " LIST_FLAGS ")\n"
-           "  elif [ \"$i\" -gt \"$COMP_CWORD\" ]; then\n"
-           "    words=\n"
-           "  fi\n"
-           "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
-           "}\n"
-           "complete -o default -F _blixardctl blixardctl\n");
+    printf(
+        "  esac\n"
+        "  if [ \"$i\" -le \"$COMP_CWORD\" ] && [ \"$depth\" -gt 0 ]; then\n"
+        "    n=$((n - depth))\n"
+        "    [ -z \"$many\" ] || [ \"$n\" -lt ${#arguments[@]} ] || n=$((${#arguments[@]} - 1))\n"
+        "    source=${arguments[n]}\n"
+        "  fi\n"
+        "  if [[ $cur == -* ]]; then\n"
+        "    words=$flags\n"
+        "  elif [[ $source == =* ]]; then\n"
+        "    words=${source#=}\n"
+        "  elif [ -n \"$source\" ]; then\n"
+        "    words=$(blixardctl \"$source\" " LIST_FLAGS ")\n"
+        "  elif [ \"$i\" -gt \"$COMP_CWORD\" ]; then\n"
+        "    words=\n"
+        "  fi\n"
+        "  mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+        "}\n"
+        "complete -o default -F _blixardctl blixardctl\n");
 }
 
 /* ---- fish ---- */

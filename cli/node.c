@@ -1,6 +1,8 @@
 /* node - the commands about nodes. */
 #include "result.h"
 
+#include "wire/node.h"
+
 #include <stdio.h>
 
 static int node_list(struct run *r);
@@ -9,6 +11,15 @@ static int node_remove(struct run *r);
 
 static const struct flag remove_flags[] = {
     {.name = "confirm-dead", .help = "the host is off for good: none of its VMs runs any more"},
+    {0},
+};
+
+static const struct flag list_flags[] = {
+    {.name = "state",
+     .value = "STATE",
+     .help = "only nodes in this state",
+     .choices = bx_shown_state_names,
+     .matches = "state"},
     {0},
 };
 
@@ -35,7 +46,8 @@ static const struct column node_columns[] = {
 
 const struct command node_commands[] = {
     {.name = "node list",
-     .help = "list all nodes",
+     .help = "list the nodes by id",
+     .flags = list_flags,
      .columns = node_columns,
      .watch = true,
      .run = node_list},

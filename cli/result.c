@@ -3,6 +3,7 @@
 #include "build.h"
 #include "codec/json.h"
 #include "format.h"
+#include "match.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -275,7 +276,9 @@ int result_print_list(struct run *r, const char *method)
     int rc;
 
     run_read_params(r, &p);
-    rc = client_list(&r->client, method, &p, r->timeout_ms, print_page, &l, &r->err);
+    rc = match_params(r, &p);
+    if (rc == BX_OK)
+        rc = client_list(&r->client, method, &p, r->timeout_ms, print_page, &l, &r->err);
     params_close(&p);
     if (rc != BX_OK || l.code != 0) {
         output_table_drop(l.table);

@@ -14,7 +14,7 @@ bool result_is_for_people(const struct run *r);
 int result_print(struct run *r, bx_val v);
 /* The answer of a read, with the parameters of run_read. */
 int result_print_read(struct run *r, const char *method, const char *key);
-/* Print all pages of a list as if they were one array. */
+/* Print all pages of a list, narrowed by the flags that were given, as if they were one array. */
 int result_print_list(struct run *r, const char *method);
 /* As result_print, for v[key] alone, except in JSON and YAML, which are the whole object. */
 int result_print_part(struct run *r, bx_val v, const char *key);

@@ -16,6 +16,7 @@
 #define WAIT_MS 60000u
 #define WAIT_MAX_MS 600000u /* what the server accepts */
 #define WATCH_MS 2000
+#define WHAT_SIZE 1024u
 
 /* ---- errors ---- */
 
@@ -79,7 +80,7 @@ int run_write_params(struct run *r, struct params *p)
         bx_err_hint(&r->err, "choose any, and use the same to repeat a request");
         return BX_INVALID;
     }
-    if (id == NULL)
+    if (id == NULL && r->request_id[0] == '\0')
         run_random_id(r->request_id);
     for (unsigned i = 0; id != NULL && i <= 32; i++)
         r->request_id[i] = (char)tolower((unsigned char)id[i]);
@@ -91,9 +92,10 @@ int run_call(struct run *r, const char *method, const struct params *p, bx_val *
 {
     int rc = client_call(&r->client, method, p, r->timeout_ms, result, &r->err);
 
-    if (client_mutates(method))
-        r->done = r->request_id[0] != '\0' && !args_has(&r->args, "request-id") &&
-                  r->client.sent == 1 && rc != BX_INTERRUPTED && !bx_code_retryable(rc);
+    if (client_mutates(method)) {
+        r->unclear |= r->client.sent != 1 || rc == BX_INTERRUPTED || bx_code_retryable(rc);
+        r->done = r->request_id[0] != '\0' && !args_has(&r->args, "request-id") && !r->unclear;
+    }
     if (r->request_id[0] == '\0')
         return rc;
     if (rc == BX_NO_LEADER || rc == BX_SHUTDOWN)
@@ -142,12 +144,17 @@ static int set_arguments(struct run *r)
 {
     const struct command *c = r->command;
     unsigned depth = command_depth(c), min = 0, max = 0;
+    bool many = false;
     char usage[128];
 
     r->arguments = r->args.words + depth;
     r->n_arguments = r->args.n_words - depth;
     for (; c->arguments[max].name != NULL; max++)
-        min += !c->arguments[max].optional;
+        min +=
+            !c->arguments[max].optional && !(c->arguments[max].many && args_has(&r->args, "all"));
+    many = max > 0 && c->arguments[max - 1].many;
+    if (many)
+        max = ARGS_MAX;
     if (r->n_arguments >= min && r->n_arguments <= max)
         return BX_OK;
     if (r->n_arguments < min)
@@ -157,7 +164,7 @@ static int set_arguments(struct run *r)
         bx_err_set(&r->err, BX_INVALID, "%s: unexpected argument \"%.60s\"", c->name,
                    r->arguments[max]);
     command_usage(c, usage, sizeof usage);
-    bx_err_hint(&r->err, "usage: blixardctl %s", usage);
+    bx_err_hint(&r->err, "usage: blixardctl %s%s", usage, many ? ", or --all" : "");
     return BX_INVALID;
 }
 
@@ -254,26 +261,39 @@ static int set_up(struct run *r)
 
 /* ---- running ---- */
 
-/* Ask before something is destroyed; "vm delete web-1" asks "delete web-1?". */
-static int confirm(struct run *r)
+int run_confirm(struct run *r, const char *what)
 {
-    const char *verb = strrchr(r->command->name, ' ') + 1, *object = r->arguments[0];
+    const char *verb = strrchr(r->command->name, ' ') + 1;
     char answer[16] = "";
 
     if (!r->command->destructive || args_has(&r->args, "yes"))
         return BX_OK;
-    if (!isatty(STDIN_FILENO)) {
-        bx_err_set(&r->err, BX_INVALID, "standard input is not a terminal: pass --yes to %s %s",
-                   verb, object);
-        bx_err_hint(&r->err, "blixardctl %s %s --yes", r->command->name, object);
-        return BX_INVALID;
-    }
-    fprintf(stderr, "%s %s? [y/N] ", verb, object);
+    fprintf(stderr, "%s %s? [y/N] ", verb, what);
     if (fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y'))
         return BX_OK;
     if (client_interrupted)
         return bx_err_set(&r->err, BX_INTERRUPTED, "interrupted");
     return bx_err_set(&r->err, BX_FAILED, "not confirmed: nothing was changed");
+}
+
+/* Ask before something is destroyed; "vm delete web-1 web-2" asks "delete web-1, web-2?". With
+ * --all the command asks, once it knows what it is about. */
+static int confirm(struct run *r)
+{
+    char what[WHAT_SIZE] = "";
+    size_t at = 0;
+
+    if (!r->command->destructive || args_has(&r->args, "yes"))
+        return BX_OK;
+    if (!isatty(STDIN_FILENO)) {
+        bx_err_set(&r->err, BX_INVALID, "standard input is not a terminal: pass --yes");
+        bx_err_hint(&r->err, "blixardctl %s ... --yes", r->command->name);
+        return BX_INVALID;
+    }
+    for (unsigned i = 0; i < r->n_arguments && at < sizeof what; i++)
+        at += (size_t)snprintf(what + at, sizeof what - at, "%s%.64s", i == 0 ? "" : ", ",
+                               r->arguments[i]);
+    return r->n_arguments == 0 ? BX_OK : run_confirm(r, what);
 }
 
 /* An error that may pass, such as a lost leader, does not end it. */

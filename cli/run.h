@@ -20,7 +20,8 @@ struct run {
     const char *addr;         /* the addresses, as given */
     struct client client;
     char request_id[REQUEST_ID_SIZE]; /* of a write, once it has one */
-    bool done; /* that write was sent once and answered, and nobody was told its id */
+    bool done;    /* its writes were sent once and answered, and nobody was told their id */
+    bool unclear; /* one of them was not */
     bool quiet;
     bool stale;          /* the age of a stale answer was printed; it is printed once */
     uint64_t timeout_ms; /* of a request */
@@ -41,7 +42,7 @@ int run_fail_with(struct run *r, int code, const char *hint, const char *fmt, ..
 /* Add --consistency to the parameters of a read. */
 void run_read_params(struct run *r, struct params *p);
 /* Add the request id, --request-id or a random one, to the parameters of a write; it is kept for
- * messages. BX_OK, or r->err is set. */
+ * messages, and for further writes. BX_OK, or r->err is set. */
 int run_write_params(struct run *r, struct params *p);
 /* Call a method with the timeout of requests. BX_OK and *result, which is valid until the next
  * call, or r->err is set. */
@@ -49,6 +50,10 @@ int run_call(struct run *r, const char *method, const struct params *p, bx_val *
 /* The same for a read, with --consistency; `key` is the parameter that the first argument of the
  * command is, NULL: there is none. */
 int run_read(struct run *r, const char *method, const char *key, bx_val *result);
+
+/* Ask whether to destroy this, unless --yes was given or the command destroys nothing. BX_OK, or
+ * r->err is set. */
+int run_confirm(struct run *r, const char *what);
 
 /* 32 hex digits that nobody else has: a random UUID. */
 void run_random_id(char out[REQUEST_ID_SIZE]);

@@ -1,26 +1,57 @@
-/* vm - the commands about VMs, but for `vm create` (vm_create.c). */
+/* vm - the commands about VMs; those that change some are in vm_create.c and vm_change.c. */
 #include "vm.h"
+
+#include "match.h"
+#include "model/node.h"
+#include "wire/vm.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static int vm_list(struct run *r);
 static int vm_show(struct run *r);
-static int vm_start(struct run *r);
-static int vm_stop(struct run *r);
-static int vm_restart(struct run *r);
-static int vm_delete(struct run *r);
-static int vm_rename(struct run *r);
 static int vm_logs(struct run *r);
 static int vm_explain(struct run *r);
 
+#define FILTERS                                                                                    \
+    {.name = "selector",                                                                           \
+     .letter = 'l',                                                                                \
+     .value = "K=V",                                                                               \
+     .help = "only VMs with this label; may be repeated",                                          \
+     .matches = "labels",                                                                          \
+     .pairs = true},                                                                               \
+        {.name = "phase",                                                                          \
+         .value = "PHASE",                                                                         \
+         .help = "only VMs in this phase",                                                         \
+         .choices = bx_shown_phase_names,                                                          \
+         .matches = "phase"},                                                                      \
+        {.name = "node",                                                                           \
+         .value = "N",                                                                             \
+         .help = "only VMs on this node",                                                          \
+         .completes = "node",                                                                      \
+         .matches = "node"},                                                                       \
+    {                                                                                              \
+        .name = "tenant", .value = "T", .help = "only VMs of this tenant", .completes = "tenant",  \
+        .matches = "tenant"                                                                        \
+    }
+#define ALL                                                                                        \
+    {                                                                                              \
+        .name = "all", .help = "all VMs, or those that the filters leave, instead of names"        \
+    }
+
+static const struct flag list_flags[] = {FILTERS, {0}};
+static const struct flag all_flags[] = {ALL, FILTERS, {0}};
 static const struct flag start_flags[] = {
     {.name = "discard-disk", .help = "its disk was lost with its node: start with an empty one"},
+    ALL,
+    FILTERS,
     {0},
 };
 static const struct flag stop_flags[] = {
     {.name = "timeout", .value = "D", .help = "how long to wait before QEMU is killed (60s)"},
     {.name = "force", .help = "kill QEMU at once"},
+    ALL,
+    FILTERS,
     {0},
 };
 static const struct flag logs_flags[] = {
@@ -71,7 +102,8 @@ const struct command vm_commands[] = {
      .request_id = true,
      .run = vm_create},
     {.name = "vm list",
-     .help = "list all VMs by name",
+     .help = "list the VMs by name",
+     .flags = list_flags,
      .columns = vm_columns,
      .watch = true,
      .run = vm_list},
@@ -82,28 +114,30 @@ const struct command vm_commands[] = {
      .watch = true,
      .run = vm_show},
     {.name = "vm start",
-     .arguments = {{.name = "NAME", .completes = "vm"}},
-     .help = "start a VM that is stopped or has failed",
+     .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
+     .help = "start VMs that are stopped or have failed",
      .flags = start_flags,
      .columns = vm_columns,
      .request_id = true,
      .run = vm_start},
     {.name = "vm stop",
-     .arguments = {{.name = "NAME", .completes = "vm"}},
-     .help = "stop a VM; the guest is not asked",
+     .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
+     .help = "stop VMs; the guests are not asked",
      .flags = stop_flags,
      .columns = vm_columns,
      .request_id = true,
      .run = vm_stop},
     {.name = "vm restart",
-     .arguments = {{.name = "NAME", .completes = "vm"}},
-     .help = "stop a VM and start it again",
+     .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
+     .help = "stop VMs and start them again",
+     .flags = all_flags,
      .columns = vm_columns,
      .request_id = true,
      .run = vm_restart},
     {.name = "vm delete",
-     .arguments = {{.name = "NAME", .completes = "vm"}},
-     .help = "stop a VM and remove it, with its disk",
+     .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
+     .help = "stop VMs and remove them, with their disks",
+     .flags = all_flags,
      .columns = vm_columns,
      .request_id = true,
      .destructive = true,
@@ -129,102 +163,39 @@ const struct command vm_commands[] = {
     {0},
 };
 
-/* ---- start, stop, restart, delete, rename ---- */
-
-static int print_change(struct run *r, bx_val vm)
-{
-    char name[80], phase[32];
-
-    if (!result_is_for_people(r))
-        return result_print(r, vm);
-    if (r->quiet)
-        return 0;
-    value_text(bx_val_get(vm, "name"), VALUE_TEXT, name, sizeof name);
-    value_text(bx_val_get(vm, "phase"), VALUE_TEXT, phase, sizeof phase);
-    if (bx_val_type(vm) == BX_V_MAP)
-        printf("%s is %s\n", name, phase);
-    else
-        printf("%s is deleted\n", r->arguments[0]);
-    return 0;
-}
-
-/* Send the write with the parameters p, wait unless --no-wait or there is nothing to wait for
- * (until NULL), and print the VM. p is released. */
-static int change(struct run *r, const char *method, const char *until, struct params *p)
-{
-    bx_val result = NULL, vm;
-    int rc, code = 0;
-
-    params_str(p, "vm", r->arguments[0]);
-    rc = run_write_params(r, p);
-    if (rc == BX_OK)
-        rc = run_call(r, method, p, &result);
-    params_close(p);
-    if (rc != BX_OK)
-        return run_fail(r);
-    vm = bx_val_get(result, "vm");
-    if (until != NULL && run_waits(r) && bx_val_type(vm) == BX_V_MAP)
-        code = vm_wait(r, vm, until, &vm);
-    return code == 0 ? print_change(r, vm) : code;
-}
-
-static int vm_start(struct run *r)
-{
-    struct params p = {0};
-
-    if (args_has(&r->args, "discard-disk")) /* not known to older daemons */
-        params_bool(&p, "discard_disk", true);
-    return change(r, "vm.start", "running", &p);
-}
-
-static int vm_restart(struct run *r)
-{
-    struct params p = {0};
-
-    return change(r, "vm.restart", "running", &p);
-}
-
-#define STOP_MS 60000u
-#define STOP_MAX_MS 3600000u
-#define STOP_GRACE_MS 15000u /* for what comes after QEMU has ended */
-
-static int vm_stop(struct run *r)
-{
-    struct params p = {0};
-    uint64_t ms = STOP_MS;
-
-    if (args_duration(&r->args, "timeout", &ms, &r->err) != BX_OK)
-        return run_fail(r);
-    if (ms == 0 || ms > STOP_MAX_MS)
-        return run_fail_with(r, BX_INVALID, "or use --force",
-                             "--timeout: must be between 1s and 1h");
-    params_u64(&p, "timeout_s", (ms + 999) / 1000);
-    params_bool(&p, "force", args_has(&r->args, "force"));
-    if (r->wait_ms < ms + STOP_GRACE_MS)
-        r->wait_ms = ms + STOP_GRACE_MS;
-    return change(r, "vm.stop", "stopped", &p);
-}
-
-static int vm_delete(struct run *r)
-{
-    struct params p = {0};
-
-    return change(r, "vm.delete", "deleted", &p);
-}
-
-static int vm_rename(struct run *r)
-{
-    struct params p = {0};
-
-    params_str(&p, "name", r->arguments[1]);
-    return change(r, "vm.rename", NULL, &p);
-}
-
 /* ---- reads ---- */
+
+/* A node may be given by its number; what is matched is its name. */
+static int resolve_node(struct run *r)
+{
+    static char name[80];
+    const char *node = args_get(&r->args, "node", NULL);
+    struct params p = {0};
+    bx_val result = NULL;
+    int rc;
+
+    if (node == NULL)
+        return BX_OK;
+    params_str(&p, "node", node);
+    run_read_params(r, &p);
+    rc = run_call(r, "node.show", &p, &result);
+    params_close(&p);
+    value_text(bx_val_get(result, "name"), VALUE_TEXT, name, sizeof name);
+    if (rc == BX_OK)
+        args_set(&r->args, "node", name);
+    return rc;
+}
+
+int vm_filter(struct run *r, struct params *p)
+{
+    int rc = resolve_node(r);
+
+    return rc == BX_OK ? match_params(r, p) : rc;
+}
 
 static int vm_list(struct run *r)
 {
-    return result_print_list(r, "vm.list");
+    return resolve_node(r) == BX_OK ? result_print_list(r, "vm.list") : run_fail(r);
 }
 
 static int vm_show(struct run *r)

@@ -13,7 +13,16 @@ int vm_create(struct run *r);
  * is then, nil once it is deleted. An exit code; an error is printed. */
 int vm_wait(struct run *r, bx_val vm, const char *until, bx_val *result);
 
+/* ---- vm_change.c ---- */
+int vm_start(struct run *r);
+int vm_stop(struct run *r);
+int vm_restart(struct run *r);
+int vm_delete(struct run *r);
+int vm_rename(struct run *r);
+
 /* ---- vm.c ---- */
+/* Add the parameters of the flags that narrow a list of VMs. BX_OK, or r->err is set. */
+int vm_filter(struct run *r, struct params *p);
 extern const struct column vm_decision_columns[];
 /* Print a decision of the scheduler: a sentence and the candidates, or these alone when columns
  * were named. An exit code. */
