@@ -89,8 +89,6 @@ static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
 {
     struct daemon *d = ctx;
 
-    if (gone && vm->node == d->identity.node)
-        daemon_remove_vm(d, vm->uuid);
     if (d->api != NULL)
         api_on_vm(d->api, vm, gone);
 }

@@ -76,8 +76,6 @@ void daemon_metrics_open(struct daemon *d);
  * existing driver. */
 int daemon_open_driver(struct daemon *d, struct bx_err *err);
 void daemon_close_driver(struct daemon *d);
-/* Remove all files of a deleted VM that was on this host. */
-void daemon_remove_vm(struct daemon *d, const uint8_t vm[16]);
 
 /* ---- daemon_member.c ---- */
 

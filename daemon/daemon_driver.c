@@ -125,12 +125,6 @@ int daemon_open_driver(struct daemon *d, struct bx_err *err)
     return rc;
 }
 
-void daemon_remove_vm(struct daemon *d, const uint8_t vm[16])
-{
-    if (!d->driver_is_sim)
-        qemu_driver_remove(d->driver, vm);
-}
-
 void daemon_close_driver(struct daemon *d)
 {
     if (d->driver == NULL)

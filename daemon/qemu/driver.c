@@ -151,6 +151,8 @@ static const struct bx_driver_ops ops = {
     .kill = op_kill,
     .forget = op_forget,
     .each = op_each,
+    .each_stored = qemu_each_stored,
+    .remove = qemu_remove,
     .console = op_console,
     .capacity = op_capacity,
 };

@@ -41,10 +41,6 @@ int qemu_driver_create(struct bx_driver **d, const struct qemu_driver_options *o
  * the handles, so the loop must turn once more. NULL is allowed. */
 void qemu_driver_destroy(struct bx_driver *d);
 
-/* The VM was deleted: remove its disk and its consoles. What a run may still use stays, with a
- * warning in the log. */
-void qemu_driver_remove(struct bx_driver *d, const uint8_t vm[16]);
-
 /* "kvm" or "tcg". */
 const char *qemu_driver_accel(const struct bx_driver *d);
 

@@ -47,6 +47,12 @@ void qemu_shim_closed(uv_handle_t *h);
 /* scan.c. BX_OK, BX_IO or BX_NO_MEMORY. */
 int qemu_scan(struct qemu_driver *d, struct bx_err *err);
 
+/* remove.c: of the driver's table. A disk that a run may still use stays, with a warning in the
+ * log. */
+void qemu_remove(struct bx_driver *d, const uint8_t vm[16]);
+/* scan.c: the same */
+void qemu_each_stored(struct bx_driver *d, void (*fn)(void *ctx, const uint8_t vm[16]), void *ctx);
+
 /* remove.c: finish the removal of a disk that was begun under this name. False: it was not. */
 bool qemu_remove_leftover(struct qemu_driver *d, const char *name);
 

@@ -76,7 +76,7 @@ bool qemu_remove_leftover(struct qemu_driver *d, const char *name)
     return true;
 }
 
-void qemu_driver_remove(struct bx_driver *base, const uint8_t vm[16])
+void qemu_remove(struct bx_driver *base, const uint8_t vm[16])
 {
     struct qemu_driver *d = (struct qemu_driver *)(void *)base; /* base is its first member */
     char text[BX_UUID_TEXT], name[BX_UUID_TEXT + sizeof DELETED];

@@ -71,17 +71,44 @@ static int scan_entry(struct qemu_driver *d, const char *name)
     return BX_OK;
 }
 
-int qemu_scan(struct qemu_driver *d, struct bx_err *err)
+/* NULL with errno. */
+static DIR *list(const struct qemu_driver *d)
 {
-    int fd = openat(d->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = BX_OK;
+    int fd = openat(d->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+    if (dir == NULL && fd >= 0)
+        close(fd);
+    return dir;
+}
+
+void qemu_each_stored(struct bx_driver *base, void (*fn)(void *ctx, const uint8_t vm[16]),
+                      void *ctx)
+{
+    struct qemu_driver *d = (struct qemu_driver *)(void *)base; /* base is its first member */
+    DIR *dir = list(d);
     struct dirent *e;
+    uint8_t id[16];
 
     if (dir == NULL) {
-        if (fd >= 0)
-            close(fd);
-        return bx_err_set(err, BX_IO, "can not list %s: %s", d->path, strerror(errno));
+        qemu_log(d, 4, "can not list %s: %s", d->path, strerror(errno));
+        return;
     }
+    while ((e = readdir(dir)) != NULL) {
+        if (bx_uuid_parse(e->d_name, strlen(e->d_name), id))
+            fn(ctx, id);
+    }
+    closedir(dir);
+}
+
+int qemu_scan(struct qemu_driver *d, struct bx_err *err)
+{
+    DIR *dir = list(d);
+    struct dirent *e;
+    int rc = BX_OK;
+
+    if (dir == NULL)
+        return bx_err_set(err, BX_IO, "can not list %s: %s", d->path, strerror(errno));
     while (rc == BX_OK && (e = readdir(dir)) != NULL)
         rc = scan_entry(d, e->d_name);
     closedir(dir);

@@ -36,6 +36,7 @@ struct sim {
     struct bx_map map;
     struct runs runs; /* in the order of their starts: each() must not depend on hashes */
     struct bx_timer_heap dues;
+    struct bx_map stored; /* of uint8_t[16]: VMs that have run, and so have a disk */
     uint32_t fail;
 };
 
@@ -80,6 +81,48 @@ static struct run *new_run(struct sim *s)
     return r;
 }
 
+/* ---- disks ---- */
+
+static bool is_id(const void *item, const void *vm)
+{
+    return memcmp(item, vm, 16) == 0;
+}
+
+void bx_driver_sim_store(struct bx_driver *d, const uint8_t vm[16])
+{
+    struct sim *s = sim_of(d);
+    uint8_t *id;
+
+    if (bx_map_get(&s->stored, bx_hash(vm, 16), is_id, vm) != NULL)
+        return;
+    id = bx_slab_calloc(&s->slab, 16);
+    if (id == NULL || bx_map_add(&s->stored, bx_hash(vm, 16), id) != BX_OK)
+        bx_oom(16);
+    memcpy(id, vm, 16);
+}
+
+static void sim_each_stored(struct bx_driver *d, void (*fn)(void *ctx, const uint8_t vm[16]),
+                            void *ctx)
+{
+    const uint8_t *id;
+    size_t pos = 0;
+
+    while ((id = bx_map_next(&sim_of(d)->stored, &pos)) != NULL)
+        fn(ctx, id);
+}
+
+static void sim_remove(struct bx_driver *d, const uint8_t vm[16])
+{
+    struct sim *s = sim_of(d);
+    uint8_t *id = bx_map_get(&s->stored, bx_hash(vm, 16), is_id, vm);
+
+    assert(find(s, vm) == NULL);
+    if (id == NULL)
+        return;
+    bx_map_remove(&s->stored, bx_hash(vm, 16), id);
+    bx_slab_free(&s->slab, id, 16);
+}
+
 /* ---- the driver's functions ---- */
 
 static void sim_start(struct bx_driver *d, const struct bx_run *run)
@@ -106,6 +149,7 @@ static void sim_start(struct bx_driver *d, const struct bx_run *run)
     if (bx_map_add(&s->map, hash, r) != BX_OK || bx_timer_heap_reserve(&s->dues, s->map.n) != BX_OK)
         bx_oom(sizeof *r);
     TAILQ_INSERT_TAIL(&s->runs, r, link);
+    bx_driver_sim_store(d, run->vm);
     trace(s, r, true);
     expect(s, r, BX_OBSERVED_STARTING, r->started_ms);
 }
@@ -125,6 +169,7 @@ void bx_driver_sim_adopt(struct bx_driver *d, const uint8_t vm[16], uint64_t epo
         bx_timer_heap_reserve(&s->dues, s->map.n) != BX_OK)
         bx_oom(sizeof *r);
     TAILQ_INSERT_TAIL(&s->runs, r, link);
+    bx_driver_sim_store(d, vm);
 }
 
 static void sim_stop(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms)
@@ -223,6 +268,8 @@ static const struct bx_driver_ops ops = {
     .kill = sim_kill,
     .forget = sim_forget,
     .each = sim_each,
+    .each_stored = sim_each_stored,
+    .remove = sim_remove,
     .console = sim_console,
     .capacity = sim_capacity,
 };
@@ -249,6 +296,8 @@ void bx_driver_sim_destroy(struct bx_driver *d)
 {
     struct sim *s = sim_of(d);
     struct run *r;
+    uint8_t *id;
+    size_t pos = 0;
 
     if (d == NULL)
         return;
@@ -258,6 +307,9 @@ void bx_driver_sim_destroy(struct bx_driver *d)
             trace(s, r, false);
         bx_slab_free(&s->slab, r, sizeof *r);
     }
+    while ((id = bx_map_next(&s->stored, &pos)) != NULL)
+        bx_slab_free(&s->slab, id, 16);
+    bx_map_close(&s->stored);
     bx_map_close(&s->map);
     bx_timer_heap_close(&s->dues);
     bx_slab_close(&s->slab);

@@ -24,6 +24,8 @@ struct bx_driver_sim_options {
 struct bx_driver *bx_driver_sim_create(const struct bx_driver_sim_options *o);
 /* Add a run that began under an earlier driver on this host: it is RUNNING. */
 void bx_driver_sim_adopt(struct bx_driver *d, const uint8_t vm[16], uint64_t epoch);
+/* Add the disk of a VM that ran under an earlier driver on this host, and did not end with it. */
+void bx_driver_sim_store(struct bx_driver *d, const uint8_t vm[16]);
 /* Every run ends; NULL is allowed. */
 void bx_driver_sim_destroy(struct bx_driver *d);
 /* Fail the next n starts. */

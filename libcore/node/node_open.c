@@ -26,7 +26,7 @@ static void on_changed(void *ctx, enum bx_table kind, const void *object, bool g
         bx_member_on_rows(n);
     if (kind != BX_TABLE_VM || bx_removed_by_state(n))
         return; /* removed: what becomes of its VMs is not for this host to do */
-    bx_reconcile_on_vm(n->reconcile, object, gone);
+    bx_reconcile_on_vm(n->reconcile, object);
     n->o.vm(n->o.ctx, object, gone);
 }
 

@@ -101,6 +101,11 @@ struct bx_driver_ops {
     /* List every VM that is not ABSENT; used once after opening, when runs were adopted. */
     void (*each)(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_observation *o),
                  void *ctx);
+    /* List every VM that this host has files of, whether or not it runs. */
+    void (*each_stored)(struct bx_driver *d, void (*fn)(void *ctx, const uint8_t vm[16]),
+                        void *ctx);
+    /* The VM was deleted and is ABSENT: remove its files, disk and consoles included. */
+    void (*remove)(struct bx_driver *d, const uint8_t vm[16]);
     /* The last `max` bytes of the console of a VM's newest run here, or of the one so many runs
      * before it, below BX_CONSOLES. They outlive their runs. BX_OK, BX_NOT_FOUND, BX_IO. */
     int (*console)(struct bx_driver *d, const uint8_t vm[16], unsigned back, size_t max,

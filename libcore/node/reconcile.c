@@ -15,6 +15,7 @@
  *   a stop or kill has no effect    it is repeated later, as a kill
  *   the daemon was restarted   the state here may be older than the runs it adopted: nothing is
  *                              ended or forgotten until the lease says that the state is current
+ *   the node was away          VMs that were deleted meanwhile are found by their files
  *   memory is out              an entry is missing: `incomplete`, everything is looked at again
  *
  * Every entry that has something to do is in the heap with the time of its next step; rows,
@@ -55,10 +56,11 @@ static void on_adopted(void *ctx, const struct bx_observation *o)
         bx_entry_observe(r, e, o, now_ms(r));
 }
 
-void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm, bool gone)
+void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm)
 {
-    struct bx_entry *e = gone || vm->node != r->self ? bx_entry_find(r, vm->uuid)
-                                                     : bx_entry_find_or_add(r, vm->uuid);
+    /* One that is gone leaves its files, which its step removes. */
+    struct bx_entry *e =
+        vm->node != r->self ? bx_entry_find(r, vm->uuid) : bx_entry_find_or_add(r, vm->uuid);
 
     if (e != NULL)
         bx_entry_schedule_now(r, e);
@@ -113,6 +115,7 @@ void bx_reconcile_resync(struct bx_reconcile *r)
     size_t pos = 0;
 
     r->incomplete = false;
+    r->swept = false;
     r->retry = 0;
     if (!r->adopted) {
         r->adopted = true;
@@ -135,6 +138,28 @@ void bx_reconcile_each_run(const struct bx_reconcile *r,
         if (e->observed != BX_OBSERVED_ABSENT && e->observed != BX_OBSERVED_EXITED)
             fn(ctx, e->vm);
     }
+}
+
+static void on_stored(void *ctx, const uint8_t vm[16])
+{
+    struct bx_reconcile *r = ctx;
+    struct bx_entry *e;
+
+    if (bx_view_vm(r->p.view(r->p.ctx), vm) != NULL)
+        return;
+    e = bx_entry_find_or_add(r, vm);
+    if (e != NULL)
+        bx_entry_schedule_now(r, e);
+}
+
+/* A VM that was deleted while this node was away, and caught up from a snapshot, was never seen to
+ * go: what the host has stored is compared with the state, once that is current. */
+static void sweep(struct bx_reconcile *r)
+{
+    if (r->swept || !bx_lease_current(r->p.lease))
+        return;
+    r->swept = true;
+    r->p.driver->ops->each_stored(r->p.driver, on_stored, r);
 }
 
 /* As many as there are free slots: each of them takes its slot or goes elsewhere. */
@@ -175,6 +200,7 @@ uint64_t bx_reconcile_tick(struct bx_reconcile *r)
 
     if (r->retry != 0 && now >= r->retry)
         bx_reconcile_resync(r);
+    sweep(r);
     for (uint32_t steps = 0; steps < BX_STEPS_MAX; steps++) {
         if (first_due(r, now) == NULL)
             use_slots(r);

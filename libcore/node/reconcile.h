@@ -8,6 +8,10 @@
  * through propose, again every BX_REPORT_AGAIN_MS until the state agrees. A stop that does not end
  * within its timeout and BX_KILL_MS becomes a kill, a kill is repeated every BX_KILL_MS.
  *
+ * The files of a VM go with its row. When the node has missed that, because it was away and caught
+ * up from a snapshot, what the host has stored tells: after opening and after each snapshot it is
+ * compared with the state, once that is known to be current.
+ *
  * When memory is out, tick looks at everything again a second later; until all runs of the driver
  * are known, nothing is started. */
 #ifndef BX_RECONCILE_H
@@ -42,8 +46,9 @@ void bx_reconcile_destroy(struct bx_reconcile *r); /* NULL is allowed */
 /* Take over what the driver adopted, and look at every VM of this node. Call again after the whole
  * state was replaced by a snapshot. */
 void bx_reconcile_resync(struct bx_reconcile *r);
-/* A row changed or went. Rows of other nodes are looked at too: a VM may have left this one. */
-void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm, bool gone);
+/* A row changed or went; vm is its last state. Rows of other nodes are looked at too: a VM may have
+ * left this one. */
+void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm);
 /* Grants arrived: start what waits for them. */
 void bx_reconcile_on_grant(struct bx_reconcile *r);
 /* The VMs that the driver has a run of which has not ended. */

@@ -53,6 +53,7 @@ struct bx_reconcile {
     uint32_t starting;            /* entries observed STARTING: they occupy the slots */
     bool adopted;                 /* all runs of the driver are known */
     bool incomplete;              /* an entry could not be kept: look at everything again */
+    bool swept;                   /* what the host has stored was compared with the state */
     uint64_t retry;               /* when */
 };
 

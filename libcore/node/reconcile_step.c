@@ -111,17 +111,33 @@ static void forget_run(struct bx_reconcile *r, struct bx_entry *e)
     bx_entry_schedule_now(r, e);
 }
 
-static bool needs_current(enum bx_action a)
+/* What can not be taken back waits until the state is known to be current: in an older one the VM
+ * may not be there yet. */
+static bool needs_current(const struct bx_entry *e, const struct bx_vm *row, enum bx_action a)
 {
-    return a == BX_ACTION_STOP || a == BX_ACTION_KILL || a == BX_ACTION_FORGET;
+    bool removes = a == BX_ACTION_NONE && e->observed == BX_OBSERVED_ABSENT && row == NULL;
+
+    return removes || a == BX_ACTION_STOP || a == BX_ACTION_KILL || a == BX_ACTION_FORGET;
 }
 
-/* Nothing to do. A VM without a run is dropped, and its count of failures with it; a run that was
- * asked to end is watched all the same. */
-static void rest(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
+/* A VM without a run: it is dropped, and its count of failures with it. One that was deleted leaves
+ * its files, which are removed once it is known that no run uses them. */
+static void drop_absent(struct bx_reconcile *r, struct bx_entry *e, bool deleted, uint64_t now)
+{
+    if (deleted && !r->adopted) {
+        bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS);
+        return;
+    }
+    if (deleted)
+        r->p.driver->ops->remove(r->p.driver, e->vm);
+    bx_entry_drop(r, e);
+}
+
+/* Nothing to do; but a run that was asked to end is watched all the same. */
+static void rest(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row, uint64_t now)
 {
     if (e->observed == BX_OBSERVED_ABSENT)
-        bx_entry_drop(r, e);
+        drop_absent(r, e, row == NULL, now);
     else if (e->observed == BX_OBSERVED_STOPPING && e->asked != BX_ACTION_NONE)
         end_run(r, e, NULL, BX_ACTION_NONE, now);
 }
@@ -137,13 +153,14 @@ void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
     bx_entry_leave_queue(r, e);
     if (plan.action != BX_ACTION_START)
         bx_lease_cancel(r->p.lease, e->vm);
-    if (needs_current(plan.action) && !bx_lease_current(r->p.lease) && !BX_MUTATED(DECLARE_EARLY)) {
+    if (needs_current(e, row, plan.action) && !bx_lease_current(r->p.lease) &&
+        !BX_MUTATED(DECLARE_EARLY)) {
         bx_entry_enter_queue(r, e, BX_QUEUE_LEADER);
         return;
     }
     switch (plan.action) {
     case BX_ACTION_NONE:
-        rest(r, e, now);
+        rest(r, e, row, now);
         break;
     case BX_ACTION_START:
         start_run(r, e, row, now);

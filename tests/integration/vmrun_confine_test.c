@@ -124,7 +124,7 @@ static void end(struct world *w)
     w->d->ops->kill(w->d, vm1);
     vmrun_until(w, vmrun_is_exited, "EXITED");
     w->d->ops->forget(w->d, vm1);
-    qemu_driver_remove(w->d, vm1);
+    w->d->ops->remove(w->d, vm1);
     vmrun_driver_close(w);
 }
 

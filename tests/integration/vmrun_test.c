@@ -129,7 +129,7 @@ TEST(the_consoles_of_the_last_runs_are_kept)
     assert_true(vmrun_console_says(w, 3, "run=2"));
     assert_int_equal(w->d->ops->console(w->d, vm1, 4, 10, &b, &err), BX_NOT_FOUND);
     assert_non_null(strstr(err.msg, "no console of so many runs before"));
-    qemu_driver_remove(w->d, vm1); /* the VM is deleted */
+    w->d->ops->remove(w->d, vm1); /* the VM is deleted */
     assert_false(vmrun_vm_dir_exists(w));
     assert_int_equal(w->d->ops->console(w->d, vm1, 0, 10, &b, &err), BX_NOT_FOUND);
     bx_buf_release(&b);
@@ -156,7 +156,7 @@ TEST(a_start_that_fails_keeps_the_consoles)
         w->d->ops->forget(w->d, vm1);
     }
     assert_true(vmrun_console_says(w, 0, "run=1"));
-    qemu_driver_remove(w->d, vm1);
+    w->d->ops->remove(w->d, vm1);
     vmrun_driver_close(w);
 }
 
@@ -345,7 +345,7 @@ TEST(a_vm_without_a_kernel_runs_and_leaves_no_disk)
     w->d->ops->start(w->d, &run);
     vmrun_until(w, vmrun_is_running, "RUNNING");
     assert_non_null(strstr(w->message, "no kernel given"));
-    qemu_driver_remove(w->d, vm1); /* QEMU has it open: it stays */
+    w->d->ops->remove(w->d, vm1); /* QEMU has it open: it stays */
     w->d->ops->kill(w->d, vm1);
     vmrun_until(w, vmrun_is_exited, "EXITED");
     assert_false(w->failed);
@@ -354,7 +354,7 @@ TEST(a_vm_without_a_kernel_runs_and_leaves_no_disk)
     snprintf(path, sizeof path, "%s/%s/" VM_FILE_DISK, w->vms, vm1_text);
     assert_int_equal(stat(path, &st), 0);
     assert_true(st.st_size == 1 << 30 && st.st_blocks < 100);
-    qemu_driver_remove(w->d, vm1);
+    w->d->ops->remove(w->d, vm1);
     *strrchr(path, '/') = '\0';
     assert_int_equal(stat(path, &st), -1); /* and nothing else was left */
     vmrun_until(w, disk_is_gone, "the disk is removed");

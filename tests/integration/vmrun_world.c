@@ -214,7 +214,7 @@ bool vmrun_vm_dir_exists(struct world *w)
 void vmrun_forget(struct world *w)
 {
     w->d->ops->forget(w->d, vm1);
-    qemu_driver_remove(w->d, vm1);
+    w->d->ops->remove(w->d, vm1);
     assert_false(vmrun_vm_dir_exists(w));
 }
 

@@ -415,11 +415,11 @@ static bool vms_settled(struct sim *s, const struct sim_host *h)
 
 bool sim_check_settled(struct sim *s)
 {
+    const struct sim_host *stray = sim_stray_disk(s);
     uint64_t applied = 0;
 
     if (s->removals > 0)
         return missing(s, &s->hosts[0], "a node is to be removed");
-
     for (unsigned i = 0; i < s->n_hosts; i++) {
         struct sim_host *h = &s->hosts[i];
         struct bx_node_status st;
@@ -436,6 +436,8 @@ bool sim_check_settled(struct sim *s)
         if (applied != st.applied_index)
             return missing(s, h, "is at another index than others");
     }
+    if (stray != NULL)
+        return missing(s, stray, "has the disk of a VM that was deleted");
     return vms_settled(s, &s->hosts[0]) && runs_settled(s, bx_node_view(s->hosts[0].node));
 }
 

@@ -117,6 +117,21 @@ static void new_driver(struct sim_host *h)
     h->driver->ops = &seen_ops;
 }
 
+static void keep_disk(void *ctx, const uint8_t vm[16])
+{
+    bx_driver_sim_store(ctx, vm);
+}
+
+/* Runs end with the power; disks stay. */
+static void lose_runs(struct sim_host *h)
+{
+    struct bx_driver *old = h->driver;
+
+    new_driver(h);
+    own_ops->each_stored(old, keep_disk, h->driver);
+    bx_driver_sim_destroy(old);
+}
+
 /* ---- entering ---- */
 
 _Noreturn void sim_die(struct sim_host *h, const char *why)
@@ -140,8 +155,7 @@ static void ended(struct sim_host *h)
     if (crash) {
         memfs_crash(h->fs, rng_next(&s->rng));
         sim_db_crash(h->db, rng_next(&s->rng));
-        bx_driver_sim_destroy(h->driver);
-        new_driver(h);
+        lose_runs(h);
         boot(h);
     } else {
         memfs_kill(h->fs);

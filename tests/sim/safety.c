@@ -355,3 +355,33 @@ void sim_safety_end(struct sim *s)
                           s->hosts[i].name, s->hosts[0].name);
     }
 }
+
+/* ---- disks ---- */
+
+struct stored {
+    const struct bx_view *view;
+    bool stray;
+};
+
+static void look_at_stored(void *ctx, const uint8_t vm[16])
+{
+    struct stored *stored = ctx;
+
+    stored->stray = stored->stray || bx_view_vm(stored->view, vm) == NULL;
+}
+
+const struct sim_host *sim_stray_disk(const struct sim *s)
+{
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct bx_driver *d = s->hosts[i].driver;
+        struct stored stored = {.stray = false};
+
+        if (s->hosts[i].node == NULL)
+            continue;
+        stored.view = bx_node_view(s->hosts[i].node);
+        d->ops->each_stored(d, look_at_stored, &stored);
+        if (stored.stray)
+            return &s->hosts[i];
+    }
+    return NULL;
+}

@@ -356,6 +356,8 @@ void sim_safety_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch);
 void sim_safety_ended(struct sim_host *h, const uint8_t vm[16]);
 /* Everything is quiet. */
 void sim_safety_end(struct sim *s);
+/* A host that still has the disk of a VM that was deleted; NULL: none. */
+const struct sim_host *sim_stray_disk(const struct sim *s);
 
 /* ---- nemesis.c ---- */
 

@@ -113,7 +113,7 @@ TEST(many_rows_are_handled_in_several_ticks)
         struct bx_vm vm = {.node = 1, .epoch = 1};
 
         memcpy(vm.uuid, &i, sizeof i);
-        bx_reconcile_on_vm(w.reconcile, &vm, false); /* rows that the state does not have */
+        bx_reconcile_on_vm(w.reconcile, &vm); /* rows that the state does not have */
     }
     assert_int_equal(bx_reconcile_tick(w.reconcile), w.clock.now);
     assert_int_equal(bx_reconcile_tick(w.reconcile), w.clock.now);
@@ -173,12 +173,24 @@ static void stubborn_each(struct bx_driver *d,
     (void)ctx;
 }
 
+static void stubborn_each_stored(struct bx_driver *d, void (*fn)(void *ctx, const uint8_t vm[16]),
+                                 void *ctx)
+{
+    (void)d;
+    (void)fn;
+    (void)ctx;
+}
+
 /* The daemon with a driver that does not obey; the simulated one stays idle beside it. */
 static void begin_stubborn(void)
 {
-    static const struct bx_driver_ops ops = {
-        "stubborn",      stubborn_start, stubborn_stop, stubborn_kill,
-        stubborn_forget, stubborn_each,  NULL,          NULL};
+    static const struct bx_driver_ops ops = {.name = "stubborn",
+                                             .start = stubborn_start,
+                                             .stop = stubborn_stop,
+                                             .kill = stubborn_kill,
+                                             .forget = stubborn_forget,
+                                             .each = stubborn_each,
+                                             .each_stored = stubborn_each_stored};
     struct bx_driver *sim = w.driver;
 
     end_daemon();
@@ -229,7 +241,7 @@ TEST(the_message_of_a_run_ends_with_it)
     stubborn.silent = true;
     run_ms(2 * BX_PAUSE_MIN_MS);
     assert_int_equal(stubborn.starts, 2);
-    bx_reconcile_on_vm(w.reconcile, row_of(vm), false);
+    bx_reconcile_on_vm(w.reconcile, row_of(vm));
     run_ms(100);
     vm_is(vm, BX_PHASE_STARTING, 2);
     assert_int_equal(row_of(vm)->message.n, 0);

@@ -74,8 +74,9 @@ static int no_memory(void *ctx, size_t size)
 void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
 {
     (void)ctx;
+    (void)gone;
     bx_alloc_set_fault(no_memory, NULL);
-    bx_reconcile_on_vm(w.reconcile, vm, gone);
+    bx_reconcile_on_vm(w.reconcile, vm);
     bx_alloc_set_fault(NULL, NULL);
 }
 

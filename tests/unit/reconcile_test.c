@@ -107,7 +107,7 @@ TEST(a_lost_report_is_sent_again)
     run_ms(100);
     assert_int_equal(w.lose, 1); /* "running" was lost */
     vm_is(vm, BX_PHASE_STARTING, 1);
-    bx_reconcile_on_vm(w.reconcile, row_of(vm), false); /* being looked at is no reason */
+    bx_reconcile_on_vm(w.reconcile, row_of(vm)); /* being looked at is no reason */
     run_ms(BX_REPORT_AGAIN_MS - 100);
     vm_is(vm, BX_PHASE_STARTING, 1);
     assert_int_equal(w.sent, 2); /* not again before its time */
