@@ -213,6 +213,23 @@ static int cluster_token_revoke(struct run *r)
 
 /* ---- reads ---- */
 
+/* The leader by its name, as far as this member knows it. */
+static void leader_name(bx_val status, char *out, size_t size)
+{
+    bx_val members = bx_val_get(status, "members");
+    uint64_t leader = 0, id = 0;
+
+    if (!bx_val_u64(bx_val_get(status, "leader"), &leader))
+        return;
+    for (uint32_t i = 0; i < bx_val_len(members); i++) {
+        bx_val name = bx_val_get(bx_val_at(members, i), "name");
+
+        if (bx_val_u64(bx_val_get(bx_val_at(members, i), "id"), &id) && id == leader &&
+            bx_val_type(name) == BX_V_STR)
+            value_text(name, VALUE_TEXT, out, size);
+    }
+}
+
 /* What a node says that was removed from the cluster. */
 static void print_removed(bx_val status)
 {
@@ -246,6 +263,8 @@ static int cluster_status(struct run *r)
         char text[128];
 
         value_text(bx_val_get(result, keys[i]), VALUE_TEXT, text, sizeof text);
+        if (strcmp(keys[i], "leader") == 0)
+            leader_name(result, text, sizeof text);
         printf("%-16s %s\n", keys[i], text);
     }
     print_removed(result);

@@ -221,6 +221,46 @@ static const struct planned *find_planned(const char *const *words, unsigned n)
     return NULL;
 }
 
+/* What other tools call it. */
+static const struct {
+    const char *typed, *meant[3];
+} synonyms[] = {
+    {"ls", {"list"}},
+    {"ps", {"list"}},
+    {"get", {"show", "list"}},
+    {"describe", {"show"}},
+    {"info", {"show"}},
+    {"status", {"show"}},
+    {"rm", {"delete", "remove"}},
+    {"del", {"delete", "remove"}},
+    {"remove", {"delete"}},
+    {"delete", {"remove"}},
+    {"destroy", {"delete", "remove"}},
+    {"mv", {"rename"}},
+    {"add", {"create", "join"}},
+    {"new", {"create"}},
+    {"run", {"create"}},
+    {"kill", {"stop"}},
+    {"reboot", {"restart"}},
+    {"shutdown", {"stop"}},
+};
+
+/* The one of the words that `typed` is a synonym of; NULL: none. */
+static const char *find_synonym(const char *typed, const char *const *words, unsigned n)
+{
+    for (size_t i = 0; i < sizeof synonyms / sizeof synonyms[0]; i++) {
+        if (strcmp(synonyms[i].typed, typed) != 0)
+            continue;
+        for (const char *const *meant = synonyms[i].meant; *meant != NULL; meant++) {
+            for (unsigned k = 0; k < n; k++) {
+                if (strcmp(words[k], *meant) == 0)
+                    return words[k];
+            }
+        }
+    }
+    return NULL;
+}
+
 /* A command that begins with the same `depth` words and goes on much like `typed`; *n is how much
  * of its name is meant. */
 static const char *suggest(const char *const *words, unsigned depth, const char *typed, size_t *n)
@@ -240,7 +280,9 @@ static const char *suggest(const char *const *words, unsigned depth, const char 
         list[count] = next[count];
         names[count++] = name;
     }
-    found = bx_suggest(typed, strlen(typed), list, count);
+    found = find_synonym(typed, list, count);
+    if (found == NULL)
+        found = bx_suggest(typed, strlen(typed), list, count);
     for (unsigned i = 0; found != NULL && i < count; i++) {
         if (found != list[i])
             continue;

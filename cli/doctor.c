@@ -230,7 +230,7 @@ static void check_cluster(struct doctor *d)
     value_text(bx_val_get(v, "leader"), VALUE_NUMBER, leader, sizeof leader);
     bx_val_bool(bx_val_get(v, "quorum"), &quorum);
     if (quorum)
-        snprintf(detail, sizeof detail, "leader %s", leader);
+        snprintf(detail, sizeof detail, "leader is node %s", leader);
     else
         snprintf(detail, sizeof detail, "no quorum, no leader");
     add(d, "quorum", quorum ? OUTCOME_OK : OUTCOME_FAILED, detail);

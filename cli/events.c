@@ -21,7 +21,7 @@ static const struct column event_columns[] = {
     {.title = "TYPE", .key = "type", .width = 16},
     {.title = "OBJECT", .key = "object", .width = 24},
     {.title = "NODE", .key = "node", .width = 12},
-    {.title = "TIME", .key = "time", .format = VALUE_TIME, .width = 24, .wide = true},
+    {.title = "TIME", .key = "time", .format = VALUE_TIME, .width = 24},
     {.title = "DETAIL", .key = "detail"},
     {0},
 };

@@ -110,6 +110,7 @@ void value_text(bx_val v, enum value_format format, char *out, size_t size)
     struct bx_str s;
     uint64_t n;
     int64_t i;
+    double d;
     bool b;
 
     if (bx_val_u64(v, &n) && formats[format].number != NULL)
@@ -118,6 +119,8 @@ void value_text(bx_val v, enum value_format format, char *out, size_t size)
         snprintf(out, size, "%llu", (unsigned long long)n);
     else if (bx_val_i64(v, &i))
         snprintf(out, size, "%lld", (long long)i);
+    else if (bx_val_type(v) == BX_V_FLOAT && bx_val_f64(v, &d))
+        snprintf(out, size, "%.15g", d);
     else if (bx_val_str(v, &s))
         snprintf(out, size, BX_STR_FMT, BX_STR_ARG(s));
     else if (bx_val_bool(v, &b))

@@ -247,6 +247,12 @@ for format in table wide csv json yaml name; do
   ctl sql "SELECT name FROM vms" -o $format >"$dir/out" 2>"$dir/err" && grep -q calm "$dir/out"
   ok $? "sql -o $format"
 done
+expect 0 "a number with a fraction" ctl sql "SELECT 1.5 AS x, avg(vcpus) AS y FROM vms" --no-headers
+printed '^1.5 [0-9.]*$' "a number with a fraction: is shown"
+expect 0 "events" ctl events
+printed '^INDEX .* TIME ' "events: with their time"
+expect 0 "the status" ctl cluster status
+printed '^leader *n[123]$' "the status: the leader by its name"
 expect 0 "an empty table" ctl sql "SELECT name, phase FROM vms WHERE name = ''"
 [ "$(cat "$dir/out")" = "name phase" ]
 ok $? "an empty table: its first line"

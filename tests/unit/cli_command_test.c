@@ -171,6 +171,22 @@ TEST(words_that_name_no_command_are_explained)
     assert_string_equal(err.hint, "blixardctl help vm lists the commands");
 }
 
+TEST(a_word_of_other_tools_names_what_is_meant)
+{
+    unknown("vm", "ls", NULL);
+    assert_string_equal(err.hint, "did you mean \"vm list\"?");
+    unknown("vm", "rm", "web");
+    assert_string_equal(err.hint, "did you mean \"vm delete\"?");
+    unknown("node", "rm", "n1");
+    assert_string_equal(err.hint, "did you mean \"node remove\"?");
+    unknown("vm", "get", "web");
+    assert_string_equal(err.hint, "did you mean \"vm show\"?");
+    unknown("tenant", "describe", "x");
+    assert_string_equal(err.hint, "did you mean \"tenant show\"?");
+    unknown("vm", "mv", "a");
+    assert_string_equal(err.hint, "did you mean \"vm rename\"?");
+}
+
 TEST(a_planned_command_is_named_with_what_to_do_meanwhile)
 {
     assert_string_equal(unknown("node", "fence", "n1"), "node fence is not supported yet");

@@ -30,6 +30,8 @@ TEST(each_format_writes_its_kind_of_value)
     is_written("\"web\"", VALUE_TEXT, "web");
     is_written("17", VALUE_NUMBER, "17");
     is_written("-3", VALUE_NUMBER, "-3");
+    is_written("0.5", VALUE_TEXT, "0.5");
+    is_written("-2.25", VALUE_NUMBER, "-2.25");
     is_written("true", VALUE_TEXT, "yes");
     is_written("false", VALUE_TEXT, "no");
     is_written("null", VALUE_TEXT, "-");
