@@ -418,6 +418,14 @@ static size_t slot_of(const struct bx_schema *s, const uint8_t *src, uint32_t fi
     return slot < HEADER + (size_t)bx_get16(src + 6) * SLOT ? slot : 0;
 }
 
+void bx_flat_set_u64(const struct bx_schema *s, uint8_t *dst, uint32_t field, uint64_t value)
+{
+    size_t slot = slot_of(s, dst, field);
+
+    assert(slot != 0);
+    bx_put64(dst + slot, value);
+}
+
 uint64_t bx_flat_u64(const struct bx_schema *s, const uint8_t *src, uint32_t field)
 {
     size_t slot = slot_of(s, src, field);

@@ -68,20 +68,21 @@ static void join_names(const struct bx_node *n, const struct absent *a, char *ou
     }
 }
 
-int bx_node_no_leader(const struct bx_node *n, bool write, struct bx_err *err)
+int bx_node_no_leader(const struct bx_node *n, const char *what, const char *rest,
+                      struct bx_err *err)
 {
-    const char *after = write ? "; the request may still be carried out" : "";
-    const char *what = write ? "request" : "read";
+    const char *semicolon = rest[0] == '\0' ? "" : "; ";
     char names[BX_ERR_MSG / 2] = "";
     struct absent a;
 
     find_absent(n, &a);
     join_names(n, &a, names, sizeof names);
     if (a.n == 0)
-        return bx_err_set(err, BX_NO_LEADER, "no leader confirmed the %s in time%s", what, after);
+        return bx_err_set(err, BX_NO_LEADER, "no leader confirmed the %s in time%s%s", what,
+                          semicolon, rest);
     if (2 * a.present <= a.voters)
-        return bx_err_set(err, BX_NO_LEADER, "no quorum: %s %s not answer%s", names,
-                          a.n == 1 ? "does" : "do", after);
-    return bx_err_set(err, BX_NO_LEADER, "no leader confirmed the %s in time: %s %s not answer%s",
-                      what, names, a.n == 1 ? "does" : "do", after);
+        return bx_err_set(err, BX_NO_LEADER, "no quorum: %s %s not answer%s%s", names,
+                          a.n == 1 ? "does" : "do", semicolon, rest);
+    return bx_err_set(err, BX_NO_LEADER, "no leader confirmed the %s in time: %s %s not answer%s%s",
+                      what, names, a.n == 1 ? "does" : "do", semicolon, rest);
 }

@@ -70,6 +70,10 @@ int bx_propose_init(struct bx_node *n);
 void bx_propose_close(struct bx_node *n);
 void bx_propose_turn(struct bx_node *n);
 void bx_propose_expire(struct bx_node *n);
+/* Free it; the caller has removed it from queued or sent. */
+void bx_propose_release(struct bx_propose *pr, struct bx_proposal *p);
+/* What was sent is sent again, under the same ids. */
+void bx_propose_requeue(struct bx_propose *pr);
 /* Queue a relayed command, which is copied. False: there is no room. */
 bool bx_propose_relayed(struct bx_node *n, const uint8_t *command, size_t len);
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
@@ -104,11 +108,36 @@ void bx_propose_internal(struct bx_node *n, uint16_t kind, const void *body);
 /* The same, ahead of everything that is queued. */
 void bx_propose_internal_first(struct bx_node *n, uint16_t kind, const void *body);
 
+/* ---- deadline.c: leader time, and until when a command may enter the log ---- */
+
+#define BX_DEADLINE_MAX_MS 600000u /* from its sending; much less than outcomes are kept */
+
+struct bx_leader_time {
+    uint64_t applied;      /* of the newest batch that is applied here; 0: none */
+    uint64_t applied_at;   /* boot time when it was */
+    uint64_t leader_since; /* boot time since when leader and term are these */
+    bool known;            /* see bx_time_known */
+    uint64_t sealed; /* as leader: of the newest batch of all; 0: not known, or there is none */
+};
+
+/* Leader or term are others than before. */
+void bx_time_on_leader(struct bx_node *n);
+void bx_time_on_applied(struct bx_node *n);
+/* This leader has made a batch, so long after the one before. */
+void bx_time_on_sealed(struct bx_node *n, uint32_t elapsed_ms);
+/* Commands may be sent: until when they may be carried out can be said. */
+bool bx_time_known(struct bx_node *n);
+/* At most the time that a batch made now would have; exactly that on the leader. 0: no batch yet.
+ */
+uint64_t bx_time_now(const struct bx_node *n);
+/* What boot time is in leader time, for a command; 0: no deadline. */
+uint64_t bx_time_deadline(const struct bx_node *n, uint64_t boot_ms);
+
 /* ---- level.c: the feature level in force ---- */
 
-/* BX_UNSUPPORTED: the state is of a level that this node does not read. */
 /* Nothing can be submitted before. */
 bool bx_level_known(const struct bx_node *n);
+/* BX_UNSUPPORTED: the state is of a level that this node does not read. */
 int bx_level_check(const struct bx_node *n, struct bx_err *err);
 /* A submitted body at the level in force: s->body, or a copy of it in `copy` without the fields
  * that may be dropped. NULL, with BX_UNSUPPORTED or BX_CONFLICT in err, when the command must not
@@ -249,6 +278,7 @@ struct bx_node {
     struct bx_reconcile *reconcile;
     struct bx_propose propose;
     struct bx_ends ends;
+    struct bx_leader_time time;
     struct bx_reads reads;
     struct bx_member_loop member;
     struct bx_peers peers;

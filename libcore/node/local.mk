@@ -16,4 +16,5 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/reconcile.c libcore/node/reconcile_entry.c \
 	libcore/node/reconcile_step.c libcore/node/reconcile.h libcore/node/reconcile_priv.h \
 	libcore/node/receive.c \
+	libcore/node/propose_send.c libcore/node/deadline.c \
 	libcore/node/driver_sim.c libcore/node/driver_sim.h

@@ -113,6 +113,7 @@ static void apply(struct bx_node *n)
         bx_node_wake(n);
     if (bx_fsm_commit(n->fsm, &err) != BX_OK)
         bx_node_fatal(n, &err);
+    bx_time_on_applied(n);
 }
 
 void bx_node_turn(struct bx_node *n)

@@ -117,7 +117,8 @@ struct bx_submit {
     uint64_t deadline; /* boot time when the caller gives up; the command may still be
                         * carried out, and the error says so */
     /* Called exactly once, from turn, tick or close, never from submit. o is NULL when err tells
-     * why there is no outcome (BX_NO_LEADER, BX_SHUTDOWN); else o->code is the result. */
+     * why there is no outcome (BX_NO_LEADER, BX_TIMEOUT, BX_SHUTDOWN); else o->code is the result.
+     */
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
     void *ctx;
 };
@@ -151,9 +152,10 @@ bool bx_node_has_quorum(const struct bx_node *n);
 /* This node has no quorum and is not connected to that one, so how it is can not be told here.
  * *since_ms is the wall time up to which the state here is known to be complete. */
 bool bx_node_lost_sight(const struct bx_node *n, uint64_t id, uint64_t *since_ms);
-/* BX_NO_LEADER for a read or write that was not confirmed, with the names of the members that do
- * not answer. */
-int bx_node_no_leader(const struct bx_node *n, bool write, struct bx_err *err);
+/* BX_NO_LEADER for what ("read", "request") was not confirmed, with the names of the members that
+ * do not answer, and the rest of the sentence, which may be empty. */
+int bx_node_no_leader(const struct bx_node *n, const char *what, const char *rest,
+                      struct bx_err *err);
 
 struct bx_fsm *bx_node_fsm(struct bx_node *n);
 const struct bx_view *bx_node_view(const struct bx_node *n);

@@ -351,6 +351,7 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
         bx_node_close(n);
         return rc;
     }
+    bx_time_on_applied(n);
     bx_member_update_peers(n);
     bx_reconcile_resync(n->reconcile);
     n->housekeeping = bx_node_now(n);

@@ -1,11 +1,11 @@
-/* propose - the way of every command into the log.
+/* propose - the way of every command into the log, up to its outcome.
  *
  * A proposal is queued until a leader is known. On the leader it goes into the next batch, on a
  * follower into the next RELAY; either way it is then `sent` and waits for its outcome, which comes
  * when this node applies the entry. When leader or term change, what was sent may or may not be
  * committed: it is queued again and sent under the same ids, and the state machine answers a repeat
- * with the first outcome. Only the deadline ends the waiting; the command may still be carried out
- * then. */
+ * with the first outcome. Only the deadline ends the waiting; a command that is
+ * under way then may still be carried out for as long as deadline.c says. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -14,19 +14,6 @@
 
 #include <assert.h>
 #include <string.h>
-
-static const uint64_t batch_bounds[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, BX_BATCH_COMMANDS_MAX};
-const struct bx_histogram_info bx_batch_histogram = {
-    .metric = {"blixard_propose_batch_commands", NULL, BX_HISTOGRAM,
-               "commands in each entry that this node submitted as leader"},
-    .bounds = batch_bounds,
-    .n = sizeof batch_bounds / sizeof batch_bounds[0],
-};
-
-void bx_node_batches(const struct bx_node *n, struct bx_histogram *out)
-{
-    *out = n->propose.batches;
-}
 
 struct key {
     const uint8_t *session;
@@ -75,8 +62,7 @@ int bx_propose_init(struct bx_node *n)
     return bx_pool_init(&pr->pool, "proposal", sizeof(struct bx_proposal), n->o.proposals, fini);
 }
 
-/* Free it; the caller has removed it from queued or sent. */
-static void release(struct bx_propose *pr, struct bx_proposal *p)
+void bx_propose_release(struct bx_propose *pr, struct bx_proposal *p)
 {
     pr->bytes -= p->command.len;
     if (!p->foreign)
@@ -95,7 +81,7 @@ static void fail_all(struct bx_propose *pr, struct bx_proposals *list, const str
         TAILQ_REMOVE(list, p, link);
         if (p->done != NULL)
             p->done(p->ctx, NULL, err);
-        release(pr, p);
+        bx_propose_release(pr, p);
     }
 }
 
@@ -249,185 +235,6 @@ bool bx_propose_relayed(struct bx_node *n, const uint8_t *command, size_t len)
     return true;
 }
 
-/* ---- out ---- */
-
-/* They are on their way: a relayed one is done here, the others wait for their outcome. */
-static void mark_sent(struct bx_propose *pr, struct bx_proposals *taken, uint64_t now)
-{
-    struct bx_proposal *p;
-
-    while ((p = TAILQ_FIRST(taken)) != NULL) {
-        TAILQ_REMOVE(taken, p, link);
-        if (p->foreign) {
-            release(pr, p);
-            continue;
-        }
-        p->sent_ms = now;
-        p->is_sent = true;
-        TAILQ_INSERT_TAIL(&pr->sent, p, link);
-    }
-}
-
-/* They could not be sent: back to the head of the queue, in their order. */
-static void put_back(struct bx_propose *pr, struct bx_proposals *taken)
-{
-    TAILQ_CONCAT(taken, &pr->queued, link);
-    TAILQ_CONCAT(&pr->queued, taken, link);
-}
-
-/* Take as many commands as fit behind what the batch holds already; how many. */
-static uint32_t fill(struct bx_propose *pr, struct bx_proposals *taken)
-{
-    struct bx_buf *b = &pr->batch;
-    struct bx_proposal *p;
-    uint32_t n = 0;
-
-    TAILQ_INIT(taken);
-    while ((p = TAILQ_FIRST(&pr->queued)) != NULL && n < BX_BATCH_COMMANDS_MAX) {
-        if (n > 0 && b->len + p->command.len > BX_BATCH_BYTES_MAX)
-            break;
-        if (bx_buf_append(b, p->command.data, p->command.len) != BX_OK)
-            break;
-        TAILQ_REMOVE(&pr->queued, p, link);
-        TAILQ_INSERT_TAIL(taken, p, link);
-        n++;
-    }
-    return n;
-}
-
-static void requeue(struct bx_propose *pr)
-{
-    struct bx_proposal *p;
-
-    while ((p = TAILQ_LAST(&pr->sent, bx_proposals)) != NULL) {
-        TAILQ_REMOVE(&pr->sent, p, link);
-        p->is_sent = false;
-        p->copied = true;
-        TAILQ_INSERT_HEAD(&pr->queued, p, link);
-        if (BX_MUTATED(RESEND_NEW_ID))
-            bx_put64(p->command.data + 40, p->sequence + ((uint64_t)++pr->sequence << 32));
-    }
-}
-
-/* What this node wanted to say as leader is not for another leader. */
-static void drop_unrelayed(struct bx_propose *pr)
-{
-    struct bx_proposal *p = TAILQ_FIRST(&pr->queued), *next;
-    struct bx_err err;
-
-    bx_err_set(&err, BX_NO_LEADER, "this node is no longer leader");
-    for (; p != NULL; p = next) {
-        next = TAILQ_NEXT(p, link);
-        if (bx_may_be_relayed(bx_cmd_kind(p->command.data)))
-            continue;
-        TAILQ_REMOVE(&pr->queued, p, link);
-        if (p->done != NULL)
-            p->done(p->ctx, NULL, &err);
-        release(pr, p);
-    }
-}
-
-/* Entries of one term are committed in order, and those of the next term were made later. So the
- * times that leaders measure add up to no more than the time that has passed. */
-static struct bx_stamp stamp_now(struct bx_node *n)
-{
-    struct bx_clock *c = n->o.clock;
-    uint64_t elapsed = bx_node_now(n) - n->propose.sealed_ms;
-    struct bx_stamp stamp = {.wall_ms = c->ops->wall_ms(c),
-                             .elapsed_ms = elapsed > UINT32_MAX ? UINT32_MAX : (uint32_t)elapsed};
-
-    c->ops->random(c, stamp.seed, sizeof stamp.seed);
-    return stamp;
-}
-
-static bool submit_batch(struct bx_node *n)
-{
-    struct bx_buf *b = &n->propose.batch;
-    struct bx_proposals taken;
-    struct bx_stamp stamp;
-    uint64_t index;
-    uint32_t count;
-
-    b->len = 0;
-    if (bx_batch_begin(b) != BX_OK)
-        return false;
-    count = fill(&n->propose, &taken);
-    if (count == 0)
-        return false;
-    stamp = stamp_now(n);
-    bx_batch_seal(b, count, &stamp);
-    if (bx_raft_submit_taken(&n->raft, RAFT_COMMAND, b, &index) != BX_OK) {
-        put_back(&n->propose, &taken); /* not leader any more, or a transfer is under way */
-        return false;
-    }
-    n->propose.sealed_ms += stamp.elapsed_ms;
-    bx_histogram_add(&n->propose.batches, &bx_batch_histogram, count);
-    mark_sent(&n->propose, &taken, bx_node_now(n));
-    return true;
-}
-
-static void relay(struct bx_node *n, uint64_t leader)
-{
-    struct bx_propose *pr = &n->propose;
-
-    while (!TAILQ_EMPTY(&pr->queued) && n->o.link->ops->connected(n->o.link, leader)) {
-        struct bx_buf *frame = &pr->batch;
-        struct bx_proposals taken;
-        uint32_t count;
-
-        frame->len = 0;
-        if (bx_frame_begin(frame) != BX_OK || bx_buf_extend(frame, BX_RELAY_HEAD) == NULL)
-            break;
-        count = fill(pr, &taken);
-        if (count == 0)
-            break;
-        bx_put64(frame->data + BX_HEADER_SIZE, count);
-        bx_frame_end(frame, BX_FRAME_RELAY);
-        if (!n->o.link->ops->send(n->o.link, leader, frame)) {
-            put_back(pr, &taken); /* the link's queue is full: the next turn tries again */
-            return;
-        }
-        mark_sent(pr, &taken, bx_node_now(n));
-    }
-}
-
-/* The next batch fills while others are in flight, or while this node's own disk is behind: the
- * others may commit without it, and its log must not queue what they do. */
-static bool may_submit(const struct bx_node *n)
-{
-    return bx_raft_uncommitted(&n->raft) < BX_INFLIGHT_BATCHES &&
-           (bx_wal_queued(n->wal) <= n->o.log_queue_bytes / 4 || BX_MUTATED(LOG_OVERRUN));
-}
-
-void bx_propose_turn(struct bx_node *n)
-{
-    struct bx_propose *pr = &n->propose;
-    uint64_t leader = bx_raft_leader(&n->raft), term = bx_raft_term(&n->raft);
-
-    if (leader != pr->sent_to || term != pr->sent_term) {
-        uint64_t before = pr->sent_to;
-
-        requeue(pr);
-        pr->sent_to = leader;
-        pr->sent_term = term;
-        pr->sealed_ms = bx_node_now(n);
-        if (leader == n->id)
-            bx_member_on_elected(n, before);
-        else if (leader != 0)
-            drop_unrelayed(pr);
-    }
-    if (TAILQ_EMPTY(&pr->queued) || leader == 0)
-        return;
-    if (leader != n->id) {
-        relay(n, leader);
-        return;
-    }
-    while (!TAILQ_EMPTY(&pr->queued) && may_submit(n)) {
-        if (!submit_batch(n))
-            break;
-    }
-}
-
 /* ---- answers ---- */
 
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
@@ -445,11 +252,36 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
         bx_ends_note(n, p->session, p->principal_hash, p->copied);
     if (p->done != NULL)
         p->done(p->ctx, o, NULL);
-    release(pr, p);
+    bx_propose_release(pr, p);
 }
 
-static void expire_list(struct bx_node *n, struct bx_proposals *list, uint64_t now,
-                        const struct bx_err *err)
+/* It never left, or every batch to come is later than its deadline. Before level 2 leaders look at
+ * no deadline. */
+static bool is_settled(const struct bx_node *n, const struct bx_proposal *p)
+{
+    uint64_t deadline = bx_cmd_deadline(p->command.data);
+
+    return (!p->is_sent && !p->copied) ||
+           (deadline != 0 && bx_fsm_time(n->fsm) > deadline && bx_node_level(n) > 1);
+}
+
+static void tell_late(struct bx_node *n, const struct bx_proposal *p)
+{
+    bool settled = is_settled(n, p);
+    struct bx_err err;
+
+    if (settled && bx_node_has_quorum(n))
+        bx_err_set(&err, BX_TIMEOUT, "the request was not carried out in time; nothing was done");
+    else
+        bx_node_no_leader(n, "request",
+                          settled ? "nothing was done" : "the request may still be carried out",
+                          &err);
+    bx_err_hint(&err,
+                "repeat it under the same request id; blixardctl cluster status shows the members");
+    p->done(p->ctx, NULL, &err);
+}
+
+static void expire_list(struct bx_node *n, struct bx_proposals *list, uint64_t now)
 {
     struct bx_proposal *p = TAILQ_FIRST(list), *next;
 
@@ -461,8 +293,8 @@ static void expire_list(struct bx_node *n, struct bx_proposals *list, uint64_t n
         if (!p->is_own && (p->is_sent || p->copied))
             bx_ends_note(n, p->session, p->principal_hash, true);
         if (p->done != NULL)
-            p->done(p->ctx, NULL, err);
-        release(&n->propose, p);
+            tell_late(n, p);
+        bx_propose_release(&n->propose, p);
     }
 }
 
@@ -471,16 +303,12 @@ void bx_propose_expire(struct bx_node *n)
     struct bx_propose *pr = &n->propose;
     uint64_t now = bx_node_now(n);
     const struct bx_proposal *oldest = TAILQ_FIRST(&pr->sent);
-    struct bx_err err;
 
     if (pr->n == 0)
         return;
-    bx_node_no_leader(n, true, &err);
-    bx_err_hint(&err,
-                "repeat it under the same request id; blixardctl cluster status shows the members");
-    expire_list(n, &pr->queued, now, &err);
-    expire_list(n, &pr->sent, now, &err);
+    expire_list(n, &pr->queued, now);
+    expire_list(n, &pr->sent, now);
     if (oldest != NULL && oldest == TAILQ_FIRST(&pr->sent) && oldest->sent_ms + BX_RESEND_MS <= now)
-        requeue(pr);
+        bx_propose_requeue(pr);
     bx_node_wake(n);
 }

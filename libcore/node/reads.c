@@ -249,7 +249,7 @@ static void expire_list(struct bx_node *n, struct bx_waiting_reads *list, uint64
     struct bx_waiting_read *r = TAILQ_FIRST(list), *next;
     struct bx_err err;
 
-    bx_node_no_leader(n, false, &err);
+    bx_node_no_leader(n, "read", "", &err);
     bx_err_hint(&err, "try again, or read with --consistency stale");
     for (; r != NULL; r = next) {
         next = TAILQ_NEXT(r, link);

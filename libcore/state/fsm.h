@@ -58,6 +58,8 @@ int bx_fsm_open(struct bx_fsm **f, const struct bx_fsm_options *o, struct bx_err
 void bx_fsm_close(struct bx_fsm *f);
 
 const struct bx_view *bx_fsm_view(const struct bx_fsm *f);
+/* Leader time of the newest batch that is applied: what leaders have measured. 0: there is none. */
+uint64_t bx_fsm_time(const struct bx_fsm *f);
 uint64_t bx_fsm_applied(const struct bx_fsm *f); /* index of the last applied entry */
 
 /* Apply the entry at index, which must be above the applied index; the caller skips lower ones.

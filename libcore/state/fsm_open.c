@@ -137,6 +137,11 @@ const struct bx_view *bx_fsm_view(const struct bx_fsm *f)
     return &f->view;
 }
 
+uint64_t bx_fsm_time(const struct bx_fsm *f)
+{
+    return f->session_ms;
+}
+
 uint64_t bx_fsm_applied(const struct bx_fsm *f)
 {
     return f->applied;

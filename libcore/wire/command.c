@@ -99,11 +99,26 @@ static int check_hash(const struct bx_schema *s, const uint8_t *body, size_t n, 
     return bx_err_set(err, BX_MALFORMED, "command %s: body hash mismatch", s->name);
 }
 
-enum { HEADER_KIND = 0, HEADER_LEVEL = 1, HEADER_BODY_HASH = 5 }; /* places in header_fields */
+enum {
+    HEADER_KIND = 0,
+    HEADER_LEVEL = 1,
+    HEADER_BODY_HASH = 5,
+    HEADER_DEADLINE = 6
+}; /* places in header_fields */
 
 uint16_t bx_cmd_kind(const uint8_t *src)
 {
     return (uint16_t)bx_flat_u64(&bx_cmd_header_schema, src, HEADER_KIND);
+}
+
+uint64_t bx_cmd_deadline(const uint8_t *src)
+{
+    return bx_flat_u64(&bx_cmd_header_schema, src, HEADER_DEADLINE);
+}
+
+void bx_cmd_set_deadline(uint8_t *src, uint64_t deadline_ms)
+{
+    bx_flat_set_u64(&bx_cmd_header_schema, src, HEADER_DEADLINE, deadline_ms);
 }
 
 int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err)

@@ -59,7 +59,7 @@ struct bx_cmd_header {
     uint64_t sequence;    /* within the session, 1 and up */
     uint64_t floor;       /* lowest sequence the client still waits for */
     uint64_t body_hash;   /* bx_hash of the body's flat record */
-    uint64_t deadline_ms; /* wall time after which the proposer no longer waits; 0: none */
+    uint64_t deadline_ms; /* by leader time: it enters no batch of a later time; 0: none */
     uint8_t trace[16];
     struct bx_str principal, tenant;
 };
@@ -92,6 +92,8 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *header,
                   struct bx_err *err);
 /* Of a command that was encoded here, or checked. */
 uint16_t bx_cmd_kind(const uint8_t *src);
+uint64_t bx_cmd_deadline(const uint8_t *src);
+void bx_cmd_set_deadline(uint8_t *src, uint64_t deadline_ms);
 /* Validate one command like bx_cmd_decode without decoding it. */
 int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err);
 

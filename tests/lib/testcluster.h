@@ -89,6 +89,7 @@ struct test_answer { /* zeroed at first */
     bool outcome;    /* the last time with an outcome, */
     int code;        /* whose code this is; else the error's */
     uint64_t revision;
+    char message[BX_ERR_MSG];
 };
 void test_on_answer(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
 /* Submit the creation of a stopped VM; sequence 0: in the node's own session. What submit said. */

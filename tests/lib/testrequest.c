@@ -12,6 +12,7 @@ void test_on_answer(void *ctx, const struct bx_outcome *o, const struct bx_err *
     a->times++;
     a->outcome = o != NULL;
     a->code = o != NULL ? o->code : err->code;
+    snprintf(a->message, sizeof a->message, "%s", o != NULL ? "" : err->msg);
     a->revision = o != NULL ? o->revision : 0;
 }
 

@@ -436,6 +436,7 @@ void sim_host_turn(struct sim_host *h)
     if (!sim_enter(h, turn, NULL))
         return;
     sim_safety_turn(h);
+    sim_deadline_turn(h);
     sim_nemesis_turn(h);
     look_ahead(h);
 }

@@ -52,6 +52,8 @@ static const char *const names[] = {
     [BX_MUTANT_LOG_OVERRUN] = "log-overrun",
     /* receive.c, raft_receive.c: whatever a member sends is taken. */
     [BX_MUTANT_FRAMES_UNCHECKED] = "frames-unchecked",
+    /* propose_send.c: what was relayed is carried out, however late. */
+    [BX_MUTANT_DEADLINE_IGNORED] = "deadline-ignored",
     /* level.c: what is above the cluster's feature level is submitted all the same. */
     [BX_MUTANT_LEVEL_UNGATED] = "level-ungated",
     /* level.c: the level is raised whatever the members read. */

@@ -10,6 +10,7 @@
 #define PAUSE_MAX_US (45 * SIM_S) /* so at least one a minute, also with the quiet end */
 #define TRIES 64u                 /* to find a fault that can happen just now */
 #define LASTS_MAX_US (25 * SIM_S)
+#define LONG_US (90 * SIM_S) /* no pause is longer by more than the others last */
 
 struct planned {
     uint64_t at, seed;
@@ -134,13 +135,17 @@ static void freeze(struct sim *s, struct sim_host *h, uint64_t us)
     sim_trace(s, h, "paused until %.3f", (double)h->paused_until / (double)SIM_S);
 }
 
+/* Now and then for longer than outcomes are kept, where that is not long. */
 static bool pause_one(struct sim *s)
 {
     struct sim_host *h = nemesis_host(s);
+    uint64_t us = SIM_S / 2 + nemesis_draw(s, LASTS_MAX_US);
 
     if (h->node == NULL)
         return false;
-    freeze(s, h, SIM_S / 2 + nemesis_draw(s, LASTS_MAX_US));
+    if (nemesis_draw(s, 4) == 0 && s->session_ttl <= LONG_US)
+        us += s->session_ttl;
+    freeze(s, h, us);
     return true;
 }
 

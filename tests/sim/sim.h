@@ -189,7 +189,8 @@ struct sim {
     struct sim_clients *clients;
     struct sim_nemesis *nemesis;
     struct sim_stats stats;
-    uint64_t hash; /* of everything that was seen to happen */
+    uint64_t hash;        /* of everything that was seen to happen */
+    uint64_t timed, time; /* the last entry that any host applied, and leader time there */
     struct sim_host *inside;
     jmp_buf escape;
 };
@@ -358,6 +359,10 @@ void sim_safety_ended(struct sim_host *h, const uint8_t vm[16]);
 void sim_safety_end(struct sim *s);
 /* A host that still has the disk of a VM that was deleted; NULL: none. */
 const struct sim_host *sim_stray_disk(const struct sim *s);
+
+/* ---- deadline.c ---- */
+
+void sim_deadline_turn(struct sim_host *h);
 
 /* ---- nemesis.c ---- */
 

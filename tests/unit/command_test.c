@@ -154,6 +154,28 @@ static const struct bx_cmd_header full_header = {.session = {0xa1, 0xa2},
                                                  .principal = {"alice", 5},
                                                  .tenant = {"default", 7}};
 
+/* The only change to a command after it was encoded. */
+TEST(a_deadline_is_set_in_place)
+{
+    struct bx_cmd_header header = full_header, read;
+    union bx_cmd_body body;
+    struct bx_arena arena = {0};
+    struct bx_buf b = {0};
+    size_t used;
+
+    header.kind = BX_CMD_TOKEN_REVOKE;
+    assert_int_equal(bx_cmd_encode(&b, &header, &(struct bx_cmd_token_revoke){.id = 17}), BX_OK);
+    assert_int_equal(bx_cmd_kind(b.data), BX_CMD_TOKEN_REVOKE);
+    assert_true(bx_cmd_deadline(b.data) == full_header.deadline_ms);
+    bx_cmd_set_deadline(b.data, 12345);
+    assert_int_equal(bx_cmd_deadline(b.data), 12345);
+    assert_int_equal(bx_cmd_decode(b.data, b.len, &read, &body, &arena, &used, NULL), BX_OK);
+    assert_int_equal(read.deadline_ms, 12345);
+    assert_true(read.body_hash == header.body_hash && read.sequence == header.sequence);
+    bx_arena_close(&arena);
+    bx_buf_release(&b);
+}
+
 /* ---- golden bytes ---- */
 
 static void is_hex(const char *what, const uint8_t *p, size_t n, const char *hex)

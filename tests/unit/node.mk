@@ -66,6 +66,11 @@ tests_unit_stall_test_SOURCES = tests/unit/stall_test.c
 tests_unit_stall_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_stall_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/deadline_test
+tests_unit_deadline_test_SOURCES = tests/unit/deadline_test.c
+tests_unit_deadline_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_deadline_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/hostile_test
 tests_unit_hostile_test_SOURCES = tests/unit/hostile_test.c
 tests_unit_hostile_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
