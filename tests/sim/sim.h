@@ -153,6 +153,7 @@ struct sim_host {
     uint64_t promised;       /* index up to which it has told its log to be durable */
     uint64_t shown;          /* newest revision that this life showed anybody */
     uint64_t snapshot;       /* index of the one it has */
+    uint64_t largest;        /* record of the log of late: see safety.c */
     uint64_t event_seen;     /* revision of the last event, or of the state it began with */
 };
 
