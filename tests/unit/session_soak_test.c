@@ -20,7 +20,7 @@ static const char principal[] = "admin";
 
 static void id_of(uint32_t call, uint8_t out[16])
 {
-    bx_put64(out, 0x1234567890abcdef * (call + 1));
+    bx_put64(out, 0x1234567890abcdefu * (call + 1));
     bx_put64(out + 8, call);
 }
 
