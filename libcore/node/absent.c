@@ -52,6 +52,14 @@ static void find_absent(const struct bx_node *n, struct absent *a)
     }
 }
 
+bool bx_node_hears_majority(const struct bx_node *n)
+{
+    struct absent a;
+
+    find_absent(n, &a);
+    return 2 * a.present > a.voters;
+}
+
 /* "n2", "n2 and n3", "n2, n3 and n4". */
 static void join_names(const struct bx_node *n, const struct absent *a, char *out, size_t size)
 {

@@ -152,6 +152,8 @@ bool bx_node_has_quorum(const struct bx_node *n);
 /* This node has no quorum and is not connected to that one, so how it is can not be told here.
  * *since_ms is the wall time up to which the state here is known to be complete. */
 bool bx_node_lost_sight(const struct bx_node *n, uint64_t id, uint64_t *since_ms);
+/* Most voters are connected, this node counted if it is one. */
+bool bx_node_hears_majority(const struct bx_node *n);
 /* BX_NO_LEADER for what ("read", "request") was not confirmed, with the names of the members that
  * do not answer, and the rest of the sentence, which may be empty. */
 int bx_node_no_leader(const struct bx_node *n, const char *what, const char *rest,

@@ -270,7 +270,8 @@ static void tell_late(struct bx_node *n, const struct bx_proposal *p)
     bool settled = is_settled(n, p);
     struct bx_err err;
 
-    if (settled && bx_node_has_quorum(n))
+    /* A leader that has just gone is known for a while. */
+    if (settled && bx_node_has_quorum(n) && bx_node_hears_majority(n))
         bx_err_set(&err, BX_TIMEOUT, "the request was not carried out in time; nothing was done");
     else
         bx_node_no_leader(n, "request",
