@@ -56,6 +56,36 @@ static int too_new(const struct bx_submit *s, const char *field, uint32_t level,
     return BX_UNSUPPORTED;
 }
 
+static uint64_t hash_of(const struct bx_schema *s, const void *body)
+{
+    struct bx_buf b = {0};
+    size_t n = bx_flat_size(s, body);
+    uint8_t *p = bx_buf_extend(&b, n);
+    uint64_t hash = 0;
+
+    if (p != NULL) {
+        bx_flat_write(s, body, p);
+        hash = bx_hash(p, n);
+    }
+    bx_buf_release(&b);
+    return hash;
+}
+
+/* A request that was carried out before the level was raised has an outcome under the hash of its
+ * body at that level. Its repeat must have the same body; it is put in `copy`. */
+static bool repeats_lower(const struct bx_node *n, const struct bx_submit *s,
+                          const struct bx_schema *schema, uint8_t copy[BX_BODY_MAX])
+{
+    const struct bx_field *last = &schema->fields[schema->n - 1];
+    struct bx_outcome o;
+
+    if (schema->n == 0 || !last->droppable || s->sequence == 0 ||
+        !bx_fsm_kept(n->fsm, s->session, s->sequence, &o))
+        return false;
+    memcpy(copy, s->body, schema->size);
+    return bx_record_lower(schema, copy, 1) == NULL && hash_of(schema, copy) == o.body_hash;
+}
+
 const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
                            uint8_t copy[BX_BODY_MAX], struct bx_err *err)
 {
@@ -68,13 +98,13 @@ const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
 
         return bx_node_may_upgrade(n, u->level, err) == BX_OK ? s->body : NULL;
     }
+    assert(schema->size <= BX_BODY_MAX);
     if (level >= BX_LEVEL || BX_MUTATED(LEVEL_UNGATED))
-        return s->body;
+        return repeats_lower(n, s, schema, copy) ? copy : s->body;
     if (bx_cmd_level(s->kind) > level) {
         too_new(s, NULL, level, err);
         return NULL;
     }
-    assert(schema->size <= BX_BODY_MAX);
     memcpy(copy, s->body, schema->size);
     f = bx_record_lower(schema, copy, level);
     if (f != NULL)

@@ -57,6 +57,9 @@ int bx_fsm_open(struct bx_fsm **f, const struct bx_fsm_options *o, struct bx_err
 /* Checkpoint and close; NULL is allowed. */
 void bx_fsm_close(struct bx_fsm *f);
 
+/* The outcome kept for a request, whoever sent it; false if there is none. */
+bool bx_fsm_kept(const struct bx_fsm *f, const uint8_t session[16], uint64_t sequence,
+                 struct bx_outcome *o);
 const struct bx_view *bx_fsm_view(const struct bx_fsm *f);
 /* Leader time of the newest batch that is applied: what leaders have measured. 0: there is none. */
 uint64_t bx_fsm_time(const struct bx_fsm *f);

@@ -132,6 +132,12 @@ void bx_fsm_close(struct bx_fsm *f)
     bx_free(f);
 }
 
+bool bx_fsm_kept(const struct bx_fsm *f, const uint8_t session[16], uint64_t sequence,
+                 struct bx_outcome *o)
+{
+    return bx_sessions_kept(&f->sessions, session, sequence, o);
+}
+
 const struct bx_view *bx_fsm_view(const struct bx_fsm *f)
 {
     return &f->view;

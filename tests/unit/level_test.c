@@ -235,6 +235,46 @@ TEST(until_the_level_is_raised_every_step_can_be_taken_back)
     test_cluster_close(&w);
 }
 
+static int stop_vm(struct test_answer *a, struct bx_err *err)
+{
+    struct bx_cmd_vm_desire body = {.vm = bx_str("a"), .desired = BX_DESIRED_STOPPED};
+    struct bx_submit s = {.kind = BX_CMD_VM_DESIRE,
+                          .body = &body,
+                          .session = {7},
+                          .sequence = 1,
+                          .floor = 1,
+                          .principal = bx_str("uid:0"),
+                          .deadline = UINT64_MAX,
+                          .done = test_on_answer,
+                          .ctx = a};
+    const struct bx_vm *vm;
+    int rc;
+
+    assert_int_equal(bx_view_find_vm(bx_node_view(test_member(&w, 1)->node), body.vm, &vm, NULL),
+                     BX_OK);
+    memcpy(body.uuid, vm->uuid, 16);
+    rc = bx_node_submit(test_member(&w, 1)->node, &s, err);
+    test_cluster_run(&w, 1000);
+    return rc == BX_OK ? a->code : rc;
+}
+
+/* Its uuid was omitted then, and its answer is kept under the hash of what was sent. */
+TEST(a_request_from_before_the_level_was_raised_can_be_repeated)
+{
+    struct test_answer made = {0}, first = {0}, again = {0};
+    struct bx_err err;
+
+    test_cluster_open_at(&w, 1, 1);
+    restart_at(1, 2);
+    assert_int_equal(test_submit_vm(test_member(&w, 1), "a", 0, UINT64_MAX, &made), BX_OK);
+    test_cluster_run(&w, 1000);
+    assert_int_equal(stop_vm(&first, &err), BX_OK);
+    assert_int_equal(finalize(1, 2, &err), BX_OK);
+    assert_int_equal(stop_vm(&again, &err), BX_OK);
+    assert_true(again.outcome && again.revision == first.revision);
+    test_cluster_close(&w);
+}
+
 TEST(the_level_is_raised_only_when_every_member_reads_it)
 {
     struct bx_err err;
