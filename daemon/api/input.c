@@ -5,8 +5,9 @@
  * arrives: its connection joins a queue, and each turn of the loop processes some requests, a few
  * of each connection in turn.
  *
- *   fresh    no call of the connection was pending: it is served first, and at once
- *   backlog  it has sent more than it has got answers for; served while few calls are running
+ *   fresh    no call of the connection was pending: its requests are processed as they arrive,
+ * unless the turn has processed enough; then it is the first of the next turn backlog  it has sent
+ * more than it has got answers for; served while few calls are running
  *
  * A connection is blocked while too many of its calls are pending or too many bytes of its answers
  * are unsent: its input stays where it is, and so, beyond the kernel's buffers, does the client.
@@ -105,8 +106,9 @@ static void spin_if_due(struct api *a)
 static void on_check(uv_check_t *check)
 {
     struct api *a = check->data;
-    uint32_t n = 0;
+    uint32_t n = a->taken;
 
+    a->taken = 0;
     while (n < MESSAGES_A_TURN && !TAILQ_EMPTY(&a->fresh))
         n += serve(TAILQ_FIRST(&a->fresh));
     while (n < MESSAGES_A_TURN && backlog_may_run(a))
@@ -122,8 +124,16 @@ void api_input_arrived(struct api_conn *c)
         return; /* as it was left when it was looked at */
     if (c->blocked || c->stream.in.len - c->seen > READ_AHEAD)
         stream_pause(&c->stream);
-    if (!c->blocked && c->input == API_INPUT_NONE)
-        join(c, c->client.calls == 0 ? API_INPUT_FRESH : API_INPUT_BACKLOG);
+    if (c->blocked || c->input != API_INPUT_NONE)
+        return;
+    if (c->client.calls > 0) {
+        join(c, API_INPUT_BACKLOG);
+    } else if (c->api->taken < MESSAGES_A_TURN) {
+        c->api->taken += serve(c);
+        spin_if_due(c->api);
+    } else {
+        join(c, API_INPUT_FRESH);
+    }
 }
 
 void api_input_unblock(struct api_conn *c)

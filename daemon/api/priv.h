@@ -48,6 +48,7 @@ struct api {
     uv_timer_t timer;
     uv_check_t check;                /* processes input after the loop has polled */
     uv_idle_t spin;                  /* active while more input can be processed at once */
+    uint32_t taken;                  /* messages that were processed as they arrived in this turn */
     struct api_conns fresh, backlog; /* connections with input, in the order of their turns */
     bool trim_due;                   /* much was held: give it back to the kernel when idle */
     uint32_t n_queued;               /* of the calls: in `waits`, or waiting for a page */

@@ -80,6 +80,20 @@ TEST(too_many_requests_wait)
     rpc_close(&c);
 }
 
+/* As a client does that needs no answer. */
+TEST(what_was_sent_before_the_end_is_carried_out)
+{
+    struct rpc c = dial_api(unix_address);
+    struct bx_buf b = {0};
+
+    rpc_request(&b, 1, "cluster.init", "{}");
+    assert_int_equal(rpc_write_some(&c, b.data, b.len), b.len);
+    bx_buf_release(&b);
+    rpc_close(&c);
+    SPIN_UNTIL(n_inits == 1);
+    answer_inits(1);
+}
+
 TEST(who_left_gets_no_answer)
 {
     struct rpc c = dial_api(unix_address), other = dial_api(unix_address);
