@@ -240,11 +240,11 @@ if [ "$install" = yes ] && ! "$src/contrib/install-deps.sh"; then
     failed=1
     say "packages are missing: run contrib/install-deps.sh as root"
 elif prepare_tree; then
-    check_build default 1200
+    check_build default 2400
     if [ "$quick" = no ]; then
         export BLIXARD_SIM_SEEDS=20 # of simulated clusters: these builds are slow
-        check_build sanitized 1800 --enable-asan --enable-ubsan
-        check_build tracking 1200 --enable-allocation-tracking
+        check_build sanitized 2700 --enable-asan --enable-ubsan
+        check_build tracking 2400 --enable-allocation-tracking
         check_threads
         check_coverage
         check_instructions

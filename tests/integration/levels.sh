@@ -41,7 +41,7 @@ writer=$!
 ok $? "the cluster begins at level 1"
 for step in 1:2 2:2 2:1 1:1 3:2 2:2; do
   restart_at "${step%:*}" "${step#*:}"
-  wait_until 30 reads "${step%:*}" "${step#*:}"
+  wait_until 90 reads "${step%:*}" "${step#*:}"
   ok $? "n${step%:*} is a build of level ${step#*:} now"
 done
 ctl vm create with --metadata a=b >"$dir/out" 2>"$dir/err"
@@ -51,23 +51,23 @@ ctl cluster upgrade finalize >"$dir/out" 2>"$dir/err"
 [ $? -ne 0 ] && grep -q 'n1' "$dir/err" && [ "$(level)" = 1 ]
 ok $? "the level is not raised while n1 reads level 1 only"
 restart_at 1 2
-wait_until 30 reads 1 2
+wait_until 90 reads 1 2
 ok $? "n1 is a build of level 2, too"
 finalize() { ctl cluster upgrade finalize >"$dir/out" 2>"$dir/err"; }
-wait_until 30 finalize && [ "$(level)" = 2 ]
+wait_until 90 finalize && [ "$(level)" = 2 ]
 ok $? "the level is raised"
 ctl vm create with --metadata a=b --no-start >"$dir/out" 2>"$dir/err" && ctl tenant create acme >"$dir/out" 2>"$dir/err"
 ok $? "what is of level 2 is accepted"
 
 before=$(cat "$dir/written")
 wrote_more() { [ "$(cat "$dir/written" 2>/dev/null || echo 0)" -gt $((before + 5)) ]; }
-wait_until 30 wrote_more
+wait_until 90 wrote_more
 rm "$dir/writing"
 wait "$writer"
 [ ! -s "$dir/failed" ]
 ok $? "no write was refused meanwhile ($(cat "$dir/written") were made)"
 
-wait_until 30 agree 1 2 3
+wait_until 90 agree 1 2 3
 ok $? "all agree"
 
 restart_at 3 1
@@ -75,6 +75,6 @@ says_why() { grep -q 'at feature level 2, and this node reads up to 1' "$dir/n3/
 wait_until 20 says_why
 ok $? "an older build refuses to start on this state, and says why"
 restart_at 3 2
-wait_until 30 agree 1 2 3
+wait_until 90 agree 1 2 3
 ok $? "the newer one goes on from it"
 finish

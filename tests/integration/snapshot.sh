@@ -15,7 +15,7 @@ snapshot_there() { [ "$(status_of 1 | field snapshot_index)" -gt 0 ]; }
 wait_until 20 snapshot_there
 ok $? "a snapshot was taken"
 cluster start-node n3 --dir "$dir" >/dev/null 2>&1
-wait_until 30 agree 1 2 3
+wait_until 90 agree 1 2 3
 ok $? "all three agree"
 grep -q 'installed the snapshot' "$dir/n3/log"
 ok $? "n3 got it as a snapshot"
@@ -23,7 +23,7 @@ ok $? "n3 got it as a snapshot"
 cluster stop-node n2 --dir "$dir" >/dev/null 2>&1
 rm -f "$dir"/n2/state.db*
 cluster start-node n2 --dir "$dir" >/dev/null 2>&1
-wait_until 30 agree 1 2 3
+wait_until 90 agree 1 2 3
 ok $? "a lost state database is rebuilt from snapshot and log"
 ctl vm create after-all >"$dir/out" 2>"$dir/err"
 ok $? "a virtual machine can be created"
