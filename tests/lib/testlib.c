@@ -125,3 +125,21 @@ void test_remove_dir(char *path)
         nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     bx_free(path);
 }
+
+const char *test_read_source(const char *name)
+{
+    const char *src = getenv("BLIXARD_SRC");
+    static char path[4096], text[1 << 20];
+    size_t n;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/%s", src == NULL ? "." : src, name);
+    f = fopen(path, "re");
+    if (f == NULL)
+        fail_msg("%s: can not be read", path);
+    n = fread(text, 1, sizeof text, f);
+    fclose(f);
+    assert_true(n < sizeof text);
+    text[n] = '\0';
+    return text;
+}

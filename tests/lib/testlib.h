@@ -60,4 +60,8 @@ int test_in_child(void (*run)(void *ctx), void *ctx);
 char *test_make_dir(void);
 void test_remove_dir(char *path);
 
+/* A file of the source tree, such as "docs/API.md", NUL-terminated and static: valid until the next
+ * call. Fails the test when it can not be read. */
+const char *test_read_source(const char *name);
+
 #endif

@@ -84,3 +84,12 @@ check_PROGRAMS += tests/integration/api_tokens_test
 tests_integration_api_tokens_test_SOURCES = tests/integration/api_tokens_test.c $(API_HOSTS)
 tests_integration_api_tokens_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_api_tokens_test_LDADD = $(TEST_LIBS)
+
+# docs/PROTOCOL.md: its tables against the code, and its examples against a real daemon.
+check_PROGRAMS += tests/unit/protocol_doc_test tests/integration/protocol_test
+tests_unit_protocol_doc_test_SOURCES = tests/unit/protocol_doc_test.c
+tests_unit_protocol_doc_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_protocol_doc_test_LDADD = $(TEST_LIBS)
+tests_integration_protocol_test_SOURCES = tests/integration/protocol_test.c $(API_HOSTS)
+tests_integration_protocol_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_protocol_test_LDADD = $(TEST_LIBS)

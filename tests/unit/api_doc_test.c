@@ -202,18 +202,10 @@ static void put_all(void)
 
 TEST(the_reference_is_what_the_tables_say)
 {
-    const char *src = getenv("BLIXARD_SRC");
-    static char path[4096], text[1 << 20];
-    size_t n;
-    FILE *f;
+    const char *text = test_read_source("docs/API.md");
 
-    snprintf(path, sizeof path, "%s/docs/API.md", src == NULL ? "." : src);
-    f = fopen(path, "re");
-    assert_non_null(f);
-    n = fread(text, 1, sizeof text, f);
-    fclose(f);
     put_all();
-    if (n != out.len || memcmp(text, out.data, n) != 0)
+    if (strlen(text) != out.len || memcmp(text, out.data, out.len) != 0)
         fail_msg("docs/API.md is old: tests/unit/api_doc_test --write > docs/API.md");
     bx_buf_release(&out);
 }
