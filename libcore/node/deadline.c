@@ -9,9 +9,15 @@
  *
  * A leader knows the time once it has applied an entry of its term: of all that was before, that
  * is, and its own batches it makes itself. Elsewhere the time is estimated, and never above what it
- * is: the newest batch that is applied, and what has passed here since, or since this leader was
- * heard of, which counts from its election on. Where little is applied yet that would be far too
- * early, so nothing is sent before all that was committed at some time in this life is applied. */
+ * is: the newest batch that is applied, and for how long this leader has been heard of since then.
+ * Where little is applied yet that would be far too early, so nothing is sent before all that was
+ * committed at some time in this life is applied.
+ *
+ * Without batches that is not enough: who has started again, or not heard of the leader for a
+ * while, does not know how long the leader has led since the newest one. What such a node relays
+ * may come too late, by the leader's time. The leader then makes a batch, if need be one without
+ * commands. It tells the time to whoever applies it, and that nothing of an earlier deadline will
+ * be carried out any more: the node sends it again (bx_propose_on_time). */
 #include "node/internal.h"
 
 void bx_time_on_leader(struct bx_node *n)
@@ -49,19 +55,20 @@ void bx_time_on_applied(struct bx_node *n)
         return;
     n->time.applied = applied;
     n->time.applied_at = bx_node_now(n);
+    bx_propose_on_time(n);
 }
 
 uint64_t bx_time_now(const struct bx_node *n)
 {
-    uint64_t now = bx_node_now(n), since = n->time.leader_since;
+    uint64_t since = n->time.leader_since, heard = n->raft.leader_contact_ms;
 
     if (bx_raft_is_leader(&n->raft))
-        return n->time.sealed == 0 ? 0 : n->time.sealed + (now - n->propose.sealed_ms);
+        return n->time.sealed == 0 ? 0 : n->time.sealed + (bx_node_now(n) - n->propose.sealed_ms);
     if (n->time.applied == 0)
         return 0;
     if (since < n->time.applied_at)
         since = n->time.applied_at;
-    return n->time.applied + (now - since);
+    return n->time.applied + (heard > since ? heard - since : 0);
 }
 
 void bx_time_on_sealed(struct bx_node *n, uint32_t elapsed_ms)

@@ -35,6 +35,7 @@ struct bx_proposal {
     uint64_t body_hash, principal_hash; /* tell its outcome from another request's under its id */
     struct bx_buf command;              /* encoded */
     uint64_t deadline, sent_ms;
+    uint64_t until; /* the latest deadline of what was sent, by leader time; UINT64_MAX: none */
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
     void *ctx;
 };
@@ -60,6 +61,9 @@ struct bx_propose {
     uint8_t session[16];
     uint64_t sequence;
     uint64_t sent_to, sent_term; /* leader and term that those in `sent` went to */
+    bool resend;                 /* the connection to it broke: what was sent may be lost */
+    uint64_t earliest;           /* no deadline of those in `sent` is before this leader time */
+    bool tell_time;              /* as leader: the next batch is made even if it has no command */
     uint64_t sealed_ms;          /* as leader: when the newest batch was made, or the term began */
     struct bx_buf batch;         /* being filled; not in use between turns */
     struct bx_histogram batches; /* how many commands they had */
@@ -74,6 +78,10 @@ void bx_propose_expire(struct bx_node *n);
 void bx_propose_release(struct bx_propose *pr, struct bx_proposal *p);
 /* What was sent is sent again, under the same ids. */
 void bx_propose_requeue(struct bx_propose *pr);
+/* A batch was applied, with its time: what was sent and is over by it is sent again. */
+void bx_propose_on_time(struct bx_node *n);
+/* Nothing of it is under way: it never left, or every batch to come is later than its deadlines. */
+bool bx_propose_settled(const struct bx_node *n, const struct bx_proposal *p);
 /* Queue a relayed command, which is copied. False: there is no room. */
 bool bx_propose_relayed(struct bx_node *n, const uint8_t *command, size_t len);
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);

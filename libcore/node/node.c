@@ -191,7 +191,7 @@ void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up)
     bx_peers_on_connection(&n->peers, id, up);
     /* What was relayed over it may be lost: it is sent again, under the same ids. */
     if (id == n->propose.sent_to)
-        n->propose.sent_term = 0;
+        n->propose.resend = true;
     if (id == n->reads.asked_of)
         n->reads.asked_term = 0;
     bx_node_wake(n);

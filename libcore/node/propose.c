@@ -56,6 +56,7 @@ int bx_propose_init(struct bx_node *n)
     TAILQ_INIT(&pr->queued);
     TAILQ_INIT(&pr->sent);
     TAILQ_INIT(&pr->own);
+    pr->earliest = UINT64_MAX;
     bx_own_init(n);
     bx_ends_init(n);
     n->o.clock->ops->random(n->o.clock, pr->session, sizeof pr->session);
@@ -255,19 +256,9 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
     bx_propose_release(pr, p);
 }
 
-/* It never left, or every batch to come is later than its deadline. Before level 2 leaders look at
- * no deadline. */
-static bool is_settled(const struct bx_node *n, const struct bx_proposal *p)
-{
-    uint64_t deadline = bx_cmd_deadline(p->command.data);
-
-    return (!p->is_sent && !p->copied) ||
-           (deadline != 0 && bx_fsm_time(n->fsm) > deadline && bx_node_level(n) > 1);
-}
-
 static void tell_late(struct bx_node *n, const struct bx_proposal *p)
 {
-    bool settled = is_settled(n, p);
+    bool settled = bx_propose_settled(n, p);
     struct bx_err err;
 
     /* A leader that has just gone is known for a while. */

@@ -18,6 +18,19 @@ void bx_node_batches(const struct bx_node *n, struct bx_histogram *out)
     *out = n->propose.batches;
 }
 
+/* Leader time may be known worse than before: an earlier copy may have the later deadline. */
+static void note_deadline(struct bx_propose *pr, struct bx_proposal *p)
+{
+    uint64_t deadline = bx_cmd_deadline(p->command.data);
+
+    if (deadline == 0)
+        deadline = UINT64_MAX;
+    if (deadline > p->until)
+        p->until = deadline;
+    if (deadline < pr->earliest)
+        pr->earliest = deadline;
+}
+
 /* They are on their way: a relayed one is done here, the others wait for their outcome. */
 static void mark_sent(struct bx_propose *pr, struct bx_proposals *taken, uint64_t now)
 {
@@ -31,6 +44,7 @@ static void mark_sent(struct bx_propose *pr, struct bx_proposals *taken, uint64_
         }
         p->sent_ms = now;
         p->is_sent = true;
+        note_deadline(pr, p);
         TAILQ_INSERT_TAIL(&pr->sent, p, link);
     }
 }
@@ -52,6 +66,18 @@ static bool is_late(const struct bx_proposal *p, uint64_t now, uint64_t time)
     return deadline != 0 && time > deadline && !BX_MUTATED(DEADLINE_IGNORED);
 }
 
+/* The node that relayed it is wrong about the time, or its caller has given up. Unless a batch that
+ * it has not applied yet tells it so, the next one does. */
+static void drop_late(struct bx_node *n, struct bx_proposal *p)
+{
+    struct bx_propose *pr = &n->propose;
+
+    if (bx_cmd_deadline(p->command.data) >= n->time.sealed)
+        pr->tell_time = true;
+    TAILQ_REMOVE(&pr->queued, p, link);
+    bx_propose_release(pr, p);
+}
+
 /* Take as many commands as fit behind what the batch holds already; how many. What is late is not
  * taken: a relayed one is dropped, the caller of another is told so before long. */
 static uint32_t fill(struct bx_node *n, struct bx_proposals *taken)
@@ -67,37 +93,70 @@ static uint32_t fill(struct bx_node *n, struct bx_proposals *taken)
         bool late = is_late(p, now, time);
 
         next = TAILQ_NEXT(p, link);
-        if (late && !p->foreign)
+        if (late) {
+            if (p->foreign)
+                drop_late(n, p);
             continue;
-        if (!late && count > 0 && b->len + p->command.len > BX_BATCH_BYTES_MAX)
+        }
+        if (count > 0 && b->len + p->command.len > BX_BATCH_BYTES_MAX)
             break;
         if (!p->foreign)
             bx_cmd_set_deadline(p->command.data, bx_time_deadline(n, p->deadline));
-        if (!late && bx_buf_append(b, p->command.data, p->command.len) != BX_OK)
+        if (bx_buf_append(b, p->command.data, p->command.len) != BX_OK)
             break;
         TAILQ_REMOVE(&pr->queued, p, link);
-        if (late) {
-            bx_propose_release(pr, p);
-            continue;
-        }
         TAILQ_INSERT_TAIL(taken, p, link);
         count++;
     }
     return count;
 }
 
+static void requeue(struct bx_propose *pr, struct bx_proposal *p, bool copied)
+{
+    TAILQ_REMOVE(&pr->sent, p, link);
+    p->is_sent = false;
+    p->copied = copied;
+    TAILQ_INSERT_HEAD(&pr->queued, p, link);
+    if (BX_MUTATED(RESEND_NEW_ID))
+        bx_put64(p->command.data + 40, p->sequence + ((uint64_t)++pr->sequence << 32));
+}
+
 void bx_propose_requeue(struct bx_propose *pr)
 {
     struct bx_proposal *p;
 
-    while ((p = TAILQ_LAST(&pr->sent, bx_proposals)) != NULL) {
-        TAILQ_REMOVE(&pr->sent, p, link);
-        p->is_sent = false;
-        p->copied = true;
-        TAILQ_INSERT_HEAD(&pr->queued, p, link);
-        if (BX_MUTATED(RESEND_NEW_ID))
-            bx_put64(p->command.data + 40, p->sequence + ((uint64_t)++pr->sequence << 32));
+    while ((p = TAILQ_LAST(&pr->sent, bx_proposals)) != NULL)
+        requeue(pr, p, true);
+    pr->resend = false;
+    pr->earliest = UINT64_MAX;
+}
+
+/* Before level 2 leaders look at no deadline. */
+bool bx_propose_settled(const struct bx_node *n, const struct bx_proposal *p)
+{
+    return (!p->is_sent && !p->copied) || (bx_fsm_time(n->fsm) > p->until && bx_node_level(n) > 1);
+}
+
+/* Its caller still waits, or it would be gone: this node thought that it was earlier than it is. */
+void bx_propose_on_time(struct bx_node *n)
+{
+    struct bx_propose *pr = &n->propose;
+    struct bx_proposal *p, *before;
+    uint64_t time = bx_fsm_time(n->fsm);
+
+    if (time <= pr->earliest)
+        return;
+    pr->earliest = UINT64_MAX;
+    for (p = TAILQ_LAST(&pr->sent, bx_proposals); p != NULL; p = before) {
+        uint64_t deadline = bx_cmd_deadline(p->command.data);
+
+        before = TAILQ_PREV(p, bx_proposals, link);
+        if (deadline != 0 && deadline < time)
+            requeue(pr, p, !bx_propose_settled(n, p));
+        else if (deadline != 0 && deadline < pr->earliest)
+            pr->earliest = deadline;
     }
+    bx_node_wake(n);
 }
 
 /* What this node wanted to say as leader is not for another leader, and what it was relayed as
@@ -144,7 +203,7 @@ static bool submit_batch(struct bx_node *n)
     if (bx_batch_begin(b) != BX_OK)
         return false;
     count = fill(n, &taken);
-    if (count == 0)
+    if (count == 0 && !n->propose.tell_time)
         return false;
     stamp = stamp_now(n);
     bx_batch_seal(b, count, &stamp);
@@ -152,6 +211,7 @@ static bool submit_batch(struct bx_node *n)
         put_back(&n->propose, &taken); /* not leader any more, or a transfer is under way */
         return false;
     }
+    n->propose.tell_time = false;
     n->propose.sealed_ms += stamp.elapsed_ms;
     bx_time_on_sealed(n, stamp.elapsed_ms);
     bx_histogram_add(&n->propose.batches, &bx_batch_histogram, count);
@@ -192,6 +252,11 @@ static bool may_submit(const struct bx_node *n)
            (bx_wal_queued(n->wal) <= n->o.log_queue_bytes / 4 || BX_MUTATED(LOG_OVERRUN));
 }
 
+static bool has_work(const struct bx_propose *pr)
+{
+    return !TAILQ_EMPTY(&pr->queued) || pr->tell_time;
+}
+
 void bx_propose_turn(struct bx_node *n)
 {
     struct bx_propose *pr = &n->propose;
@@ -203,20 +268,23 @@ void bx_propose_turn(struct bx_node *n)
         bx_propose_requeue(pr);
         pr->sent_to = leader;
         pr->sent_term = term;
+        pr->tell_time = false;
         pr->sealed_ms = bx_node_now(n);
         bx_time_on_leader(n);
         if (leader == n->id)
             bx_member_on_elected(n, before);
         else if (leader != 0)
             drop_unrelayed(pr);
+    } else if (pr->resend) {
+        bx_propose_requeue(pr);
     }
-    if (TAILQ_EMPTY(&pr->queued) || leader == 0 || !bx_time_known(n))
+    if (!has_work(pr) || leader == 0 || !bx_time_known(n))
         return;
     if (leader != n->id) {
         relay(n, leader);
         return;
     }
-    while (!TAILQ_EMPTY(&pr->queued) && may_submit(n) && bx_time_known(n)) {
+    while (has_work(pr) && may_submit(n) && bx_time_known(n)) {
         if (!submit_batch(n))
             break;
     }

@@ -234,6 +234,67 @@ TEST(an_idle_cluster_takes_requests_at_any_member)
     test_cluster_close(&w);
 }
 
+static void submit_idle(uint64_t id, uint64_t sequence)
+{
+    struct test_answer a = {0};
+    char name[32];
+
+    snprintf(name, sizeof name, "idle-%u", (unsigned)sequence);
+    assert_int_equal(submit(id, name, sequence, &a), BX_OK);
+    test_cluster_run(&w, 1000);
+    is_created(&a, 1);
+}
+
+/* Nobody commits anything that would tell it the time. */
+TEST(an_idle_cluster_takes_requests_at_a_member_whose_link_broke)
+{
+    open_three();
+    test_cluster_run(&w, 5 * 60000);
+    test_member_isolate(member(2), true);
+    test_cluster_run(&w, 50);
+    test_member_isolate(member(2), false);
+    test_cluster_run(&w, 200);
+    submit_idle(2, 1);
+    test_cluster_run(&w, 5 * 60000);
+    test_member_isolate(member(2), true);
+    test_cluster_run(&w, 20000); /* it has given up the leader */
+    test_member_isolate(member(2), false);
+    (void)test_cluster_elect(&w, 0);
+    test_cluster_run(&w, 1000);
+    submit_idle(2, 2);
+    test_cluster_close(&w);
+}
+
+TEST(an_idle_cluster_takes_requests_at_a_member_that_starts_again)
+{
+    open_three();
+    test_cluster_run(&w, 5 * 60000);
+    test_member_stop(member(2));
+    test_cluster_run(&w, 1000);
+    test_member_start(member(2));
+    test_cluster_run(&w, 1000);
+    submit_idle(2, 1);
+    test_cluster_close(&w);
+}
+
+/* It was sent twice, and the first copy can not be carried out any more: its session can end. */
+TEST(what_is_sent_again_by_the_right_time_has_no_copy)
+{
+    static const uint8_t session[16] = {1}; /* of test_submit_vm */
+    uint64_t last;
+
+    open_three();
+    test_cluster_run(&w, 5 * 60000);
+    test_member_stop(member(2));
+    test_member_start(member(2));
+    test_cluster_run(&w, 1000);
+    last = test_member_status(member(1)).last_index;
+    submit_idle(2, 1);
+    assert_int_equal(test_member_status(member(1)).last_index, last + 2); /* one tells the time */
+    assert_true(bx_node_end_session(member(2)->node, session, bx_str("operator")));
+    test_cluster_close(&w);
+}
+
 /* It learns the time from the first entry of its term, and waits for nothing else. */
 TEST(a_new_leader_takes_requests_with_its_first_entry)
 {
