@@ -42,13 +42,13 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
     for (char *a = strtok_r(copy, ",", &save); a != NULL; a = strtok_r(NULL, ",", &save)) {
         if (connect_check(a, err) != BX_OK) {
             bx_free(copy);
-            return BX_UNREACHABLE;
+            return BX_INVALID;
         }
         if (c->n == CLIENT_ADDRESSES_MAX) {
-            bx_err_set(err, BX_UNREACHABLE, "--addr: more than %u addresses", CLIENT_ADDRESSES_MAX);
+            bx_err_set(err, BX_INVALID, "--addr: more than %u addresses", CLIENT_ADDRESSES_MAX);
             bx_err_hint(err, "some of the cluster's nodes are sufficient");
             bx_free(copy);
-            return BX_UNREACHABLE;
+            return BX_INVALID;
         }
         c->addresses[c->n++] = bx_must_strdup(a);
     }
@@ -56,9 +56,9 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
     c->pack = bx_pack_create();
     if (c->n > 0 && c->pack != NULL)
         return BX_OK;
-    bx_err_set(err, BX_UNREACHABLE, "--addr: no address");
+    bx_err_set(err, BX_INVALID, "--addr: no address");
     bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
-    return BX_UNREACHABLE;
+    return BX_INVALID;
 }
 
 static void disconnect(struct client *c)

@@ -37,8 +37,8 @@ struct client {
 extern volatile sig_atomic_t client_interrupted; /* set by SIGINT; ends every wait */
 
 uint64_t client_now(void); /* milliseconds, monotonic */
-/* `addresses` is a list with commas. BX_OK, or BX_UNREACHABLE with a hint when one is not an
- * address; c is to be closed either way. */
+/* `addresses` is a list with commas. BX_OK, or BX_INVALID with a hint when one is not an address; c
+ * is to be closed either way. */
 int client_init(struct client *c, const char *addresses, struct bx_err *err);
 void client_close(struct client *c);
 /* Call a method until it is answered or timeout_ms have passed. BX_OK and *result, which is valid

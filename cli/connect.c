@@ -42,9 +42,12 @@ int connect_check(const char *address, struct bx_err *err)
 
     if (fine)
         return BX_OK;
-    bx_err_set(err, BX_UNREACHABLE, "--addr: \"%.200s\" is not unix:PATH or HOST:PORT", address);
-    bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
-    return BX_UNREACHABLE;
+    bx_err_set(err, BX_INVALID, "--addr: \"%.200s\" is not unix:PATH or HOST:PORT", address);
+    if (!is_unix(address) && strlen(address) < HOST_MAX && colon == NULL)
+        bx_err_hint(err, "add the port of blixardd's --api: --addr %s:PORT", address);
+    else
+        bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
+    return BX_INVALID;
 }
 
 /* Certificates that are configured must not be ignored silently. A unix socket needs none. */

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* BX_OK, or BX_UNREACHABLE with a hint when the text is not an address. */
+/* BX_OK, or BX_INVALID with a hint when the text is not an address. */
 int connect_check(const char *address, struct bx_err *err);
 /* Connect to a checked address before the deadline (of client_now); *fd is non-blocking and the
  * caller closes it. BX_OK, BX_UNREACHABLE, or BX_INVALID: certificates are configured and would not

@@ -38,9 +38,10 @@ struct doctor {
     struct run *r;
     struct bx_buf items; /* maps, one a check */
     uint32_t n, failed;
-    uint32_t reached; /* addresses that answered */
-    char digest[24];  /* of the first member that answered... */
-    uint64_t applied; /* ...and the index it had applied */
+    uint32_t reached;     /* addresses that answered */
+    struct bx_err denied; /* the first refusal of one; code BX_OK: there is none */
+    char digest[24];      /* of the first member that answered... */
+    uint64_t applied;     /* ...and the index it had applied */
     /* The member that is asked about the cluster: one with a quorum, with the newest state. */
     const char *best; /* its address; NULL: none is a member */
     bool best_quorum;
@@ -56,6 +57,13 @@ static void add(struct doctor *d, const char *check, enum outcome outcome, const
     build_pair_str(&d->items, "detail", detail);
     d->n++;
     d->failed += outcome == OUTCOME_FAILED;
+}
+
+/* Who may not ask has learned nothing about the cluster. */
+static void note_denied(struct doctor *d, const struct bx_err *err)
+{
+    if (err->code == BX_DENIED && d->denied.code == BX_OK)
+        d->denied = *err;
 }
 
 static int ask(struct client *c, const char *method, bx_val *result, struct bx_err *err)
@@ -134,6 +142,7 @@ static void check_member(struct doctor *d, const char *address, struct client *c
 
     if (ask(c, "cluster.status", &v, &err) != BX_OK) {
         add(d, "member", OUTCOME_FAILED, err.msg);
+        note_denied(d, &err);
         return;
     }
     value_text(bx_val_get(v, "status"), VALUE_TEXT, status, sizeof status);
@@ -154,6 +163,7 @@ static void check_address(struct doctor *d, const char *address)
 
     if (client_init(&c, address, &err) != BX_OK || ask(&c, "sys.hello", &v, &err) != BX_OK) {
         add(d, "address", OUTCOME_FAILED, err.msg);
+        note_denied(d, &err);
         client_close(&c);
         return;
     }
@@ -275,8 +285,14 @@ static int report(struct doctor *d)
     build_bytes(&b, d->items.data, d->items.len);
     bx_buf_release(&d->items);
     code = result_print_built(d->r, &b);
+    if (client_interrupted)
+        return bx_code_exit(BX_INTERRUPTED);
     if (code != 0 || d->failed == 0)
         return code;
+    if (d->best == NULL && d->denied.code != BX_OK) {
+        d->r->err = d->denied;
+        return run_fail(d->r);
+    }
     if (d->reached == 0)
         return run_fail_with(d->r, BX_UNREACHABLE,
                              "check that blixardd is running; set --addr or BLIXARD_ADDR",
@@ -304,7 +320,7 @@ static int doctor(struct run *r)
 {
     struct doctor d = {.r = r};
 
-    for (unsigned i = 0; i < r->client.n; i++)
+    for (unsigned i = 0; i < r->client.n && !client_interrupted; i++)
         check_address(&d, r->client.addresses[i]);
     if (d.best != NULL)
         check_all(&d);

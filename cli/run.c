@@ -233,6 +233,8 @@ static int set_client(struct run *r, const char *addr)
 
     r->addr = addr == NULL || addr[0] == '\0' ? DEFAULT_ADDR : addr;
     rc = client_init(&r->client, r->addr, &r->err);
+    if (rc == BX_INVALID && !args_has(&r->args, "addr")) /* of the environment or a context */
+        rc = r->err.code = BX_UNREACHABLE;
     r->client.verbose = args_has(&r->args, "verbose");
     r->client.notify = on_notification;
     r->client.ctx = r;

@@ -20,7 +20,7 @@ struct change {
     const char *ref;   /* an argument, or a uuid */
     char *name, *uuid; /* of a VM from a list; NULL: ref is an argument */
     struct bx_buf vm;  /* the VM of the answer, and later of the wait */
-    bool sent;         /* and answered: vm is set */
+    bool sent;         /* and answered: vm is set, to nil when the VM is gone */
 };
 
 struct changes {
@@ -29,6 +29,7 @@ struct changes {
     uint32_t n;
     const char *method, *until;  /* until NULL: there is nothing to wait for */
     const struct params *params; /* of each request */
+    bool again;                  /* a repeat does it once more */
     int code;                    /* exit code of the first failure */
 };
 
@@ -79,7 +80,7 @@ static int check_words(struct run *r)
         return run_fail_with(r, BX_INVALID, "add --all: every VM that the filters leave",
                              "filters go with --all");
     if (all && args_has(&r->args, "request-id"))
-        return run_fail_with(r, BX_INVALID, "leave it out: repeating --all does nothing twice",
+        return run_fail_with(r, BX_INVALID, "leave one out: the VMs of a repeat may be others",
                              "--request-id and --all are mutually exclusive");
     return 0;
 }
@@ -131,7 +132,12 @@ static void send_one(struct changes *c, uint32_t i)
         build_val(&x->vm, bx_val_get(result, "vm"));
         return;
     }
-    if (bx_code_retryable(rc) && args_has(&r->args, "all"))
+    if (bx_code_retryable(rc) && args_has(&r->args, "all") && c->again)
+        bx_err_hint(&r->err,
+                    "blixardctl vm show %s tells whether it was done; those before it "
+                    "were: repeat the command with the names of the others",
+                    x->name);
+    else if (bx_code_retryable(rc) && args_has(&r->args, "all"))
         bx_err_hint(&r->err, "repeat the command: what is done is not done twice");
     failed(c);
 }
@@ -169,7 +175,12 @@ static void print_sentence(const struct change *x)
         printf("%s is deleted\n", x->name != NULL ? x->name : x->ref);
 }
 
-/* One VM as an object, as ever; of several an array. */
+static bool has_object(const struct change *x)
+{
+    return x->sent && bx_val_type(build_parse(&x->vm)) == BX_V_MAP;
+}
+
+/* One VM as an object, as ever; of several an array of those that are still there. */
 static int print_objects(struct changes *c)
 {
     struct bx_buf b = {0};
@@ -178,10 +189,10 @@ static int print_objects(struct changes *c)
     if (c->n == 1 && !args_has(&c->r->args, "all"))
         return c->v[0].sent ? result_print(c->r, build_parse(&c->v[0].vm)) : 0;
     for (uint32_t i = 0; i < c->n; i++)
-        n += c->v[i].sent;
+        n += has_object(&c->v[i]);
     build_array(&b, n);
     for (uint32_t i = 0; i < c->n; i++) {
-        if (c->v[i].sent)
+        if (has_object(&c->v[i]))
             build_bytes(&b, c->v[i].vm.data, c->v[i].vm.len);
     }
     return result_print_built(c->r, &b);
@@ -211,6 +222,8 @@ static void run_changes(struct changes *c)
             wait_for(c, &c->v[i]);
     }
     print_all(c);
+    if (client_interrupted) /* whatever failed before; what was sent goes on */
+        c->code = bx_code_exit(BX_INTERRUPTED);
 }
 
 static void close_changes(struct changes *c)
@@ -244,7 +257,11 @@ static void choose(struct changes *c, unsigned n)
 static int change(struct run *r, const char *method, const char *until, struct params *p,
                   unsigned n)
 {
-    struct changes c = {.r = r, .method = method, .until = until, .params = p};
+    struct changes c = {.r = r,
+                        .method = method,
+                        .until = until,
+                        .params = p,
+                        .again = strcmp(method, "vm.restart") == 0};
 
     choose(&c, n);
     if (c.code == 0)

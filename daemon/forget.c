@@ -28,6 +28,7 @@ static const char *const of_the_cluster[] = {
 
 struct running {
     uint32_t n;
+    bool unclear; /* it can not be told of some of them */
     char names[NAMED_MAX * (BX_UUID_TEXT + 2) + 8];
     size_t at;
 };
@@ -46,26 +47,47 @@ static void add_running(void *ctx, const uint8_t vm[16])
     r->n++;
 }
 
-/* A VM's lock is held by its shim and its QEMU. */
-static void look_at_vm(int vms, const char *name, struct forgotten *out, struct running *r)
+static void add_unclear(struct running *r, const uint8_t vm[16])
+{
+    r->unclear = true;
+    add_running(r, vm);
+}
+
+/* A VM's lock is held by its shim and its QEMU; without the file neither was started. */
+static void look_at_lock(int dir, const uint8_t vm[16], struct running *r)
 {
     struct bx_err ignored;
+    int lock, rc;
+
+    if (faccessat(dir, VM_FILE_LOCK, F_OK, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT)
+            add_unclear(r, vm);
+        return;
+    }
+    rc = vm_lock_take(dir, &lock, &ignored);
+    if (rc == BX_CONFLICT)
+        add_running(r, vm);
+    else if (rc != BX_OK)
+        add_unclear(r, vm);
+    else
+        close(lock);
+}
+
+static void look_at_vm(int vms, const char *name, struct forgotten *out, struct running *r)
+{
     uint8_t id[16];
-    int dir, lock;
+    int dir;
 
     if (!bx_uuid_parse(name, strlen(name), id))
         return;
-    dir = openat(vms, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
+    dir = openat(vms, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0) {
+        add_unclear(r, id);
         return;
+    }
     out->vms++;
     out->disks += faccessat(dir, VM_FILE_DISK, F_OK, 0) == 0;
-    if (faccessat(dir, VM_FILE_LOCK, F_OK, 0) == 0) {
-        if (vm_lock_take(dir, &lock, &ignored) == BX_CONFLICT)
-            add_running(r, id);
-        else if (lock >= 0)
-            close(lock);
-    }
+    look_at_lock(dir, id, r);
     close(dir);
 }
 
@@ -75,6 +97,7 @@ static int look_at_vms(const char *data, struct forgotten *out, struct running *
     char path[OPTIONS_PATH + 8];
     struct dirent *e;
     DIR *dir;
+    int rc;
 
     snprintf(path, sizeof path, "%s/vms", data);
     dir = opendir(path);
@@ -82,10 +105,11 @@ static int look_at_vms(const char *data, struct forgotten *out, struct running *
         return BX_OK;
     if (dir == NULL)
         return bx_err_set(err, BX_IO, "can not list %s: %s", path, strerror(errno));
-    while ((e = readdir(dir)) != NULL)
+    while (errno = 0, (e = readdir(dir)) != NULL)
         look_at_vm(dirfd(dir), e->d_name, out, r);
+    rc = errno == 0 ? BX_OK : bx_err_set(err, BX_IO, "can not list %s: %s", path, strerror(errno));
     closedir(dir);
-    return BX_OK;
+    return rc;
 }
 
 static int check_running(const char *data, bool force, struct forgotten *out, struct bx_err *err)
@@ -96,13 +120,20 @@ static int check_running(const char *data, bool force, struct forgotten *out, st
 
     if (rc == BX_OK)
         rc = vm_boot_id(boot, err);
-    if (rc != BX_OK)
-        return rc;
-    sim_runs_each(data, boot, add_running, &r);
-    if (r.n == 0 || force)
+    if (rc == BX_OK)
+        rc = sim_runs_each(data, boot, add_running, &r, err);
+    if (force || (rc == BX_OK && r.n == 0))
         return BX_OK;
-    bx_err_set(err, BX_CONFLICT, "--data %s: %u VM%s still run%s: %s", data, r.n,
-               r.n == 1 ? "" : "s", r.n == 1 ? "s" : "", r.names);
+    if (rc != BX_OK) {
+        bx_err_hint(err, "it can not be told which VMs still run; shut down the guests and pass "
+                         "--force, then any that remain run on until this host joins a cluster");
+        return rc;
+    }
+    bx_err_set(err, BX_CONFLICT, "--data %s: %u VM%s %s: %s", data, r.n, r.n == 1 ? "" : "s",
+               r.unclear  ? "may still run"
+               : r.n == 1 ? "still runs"
+                          : "still run",
+               r.names);
     bx_err_hint(err, "shut down the guests; or --force, then they run on until this host joins a "
                      "cluster");
     return BX_CONFLICT;

@@ -21,7 +21,8 @@ struct forgotten {
 };
 
 /* force: although VMs of this host still run, which run on. BX_OK, BX_NOT_FOUND (no such
- * directory), BX_CONFLICT (a daemon uses it, or VMs run), BX_IO. */
+ * directory), BX_CONFLICT (a daemon uses it, or VMs run, or it can not be told whether
+ * they do), BX_IO. */
 int forget_cluster(const char *data, bool force, struct forgotten *out, struct bx_err *err);
 
 #endif

@@ -12,8 +12,9 @@
  * It is closed when it has read nothing for a minute, or for two seconds while all answers together
  * are beyond 8 MiB, when a message is incomplete for ten seconds, or when no valid request has come
  * ten seconds after it was accepted. There are at most 1,024 connections, of which a quarter is for
- * the unix socket, and 8,192 pending requests of together 64 MiB; more are refused. A connection
- * can wait for 128 VMs at a time, and a principal for half of what the others leave of 4,096. */
+ * the unix socket, and of these a quarter for root and the user of this process; and 8,192 pending
+ * requests of together 64 MiB; more are refused. A connection can wait for 128 VMs at a time, and a
+ * principal for half of what the others leave of 4,096. */
 #ifndef API_H
 #define API_H
 

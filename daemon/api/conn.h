@@ -17,6 +17,7 @@
 #define API_HALF_MS 10000u           /* until an incomplete message must be complete */
 #define API_MUTE_MS 10000u           /* until the first valid request */
 #define API_LOCAL_PART 4u            /* one in so many connections is for the unix socket */
+#define API_ADMIN_PART 16u           /* and one of these for root and the daemon's own user */
 #define API_STALL_MS 60000u          /* without progress in sending */
 
 struct api;

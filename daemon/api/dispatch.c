@@ -198,7 +198,8 @@ static int check_role(const struct api_call *c, struct bx_err *err)
 
     if (c->client->role < m->role) {
         bx_err_set(err, BX_DENIED, "permission denied: %s (%s)", m->name, c->client->principal);
-        bx_err_hint(err, "use the account that runs blixardd, or root");
+        bx_err_hint(err, "use root or the account that runs blixardd, or have an administrator add "
+                         "this account to the --admin-group of blixardd");
         return BX_DENIED;
     }
     if (c->client->is_node && !m->relayed)

@@ -22,13 +22,18 @@ static bool is_member(const struct api_conn *c, gid_t group)
     return group != 0 && stream_peer_in_group(&c->stream, group);
 }
 
-/* Every TCP client is an administrator, which is why only loopback addresses are accepted. */
-static bool is_trusted(const struct api_conn *c)
+/* Root, or the user of this process. */
+static bool is_host_admin(const struct api_conn *c)
 {
     const struct stream_peer *peer = &c->stream.peer;
 
-    return c->stream.ops != &stream_unix ||
-           (peer->kind == STREAM_PEER_PROCESS && (peer->uid == 0 || peer->uid == geteuid()));
+    return peer->kind == STREAM_PEER_PROCESS && (peer->uid == 0 || peer->uid == geteuid());
+}
+
+/* Every TCP client is an administrator, which is why only loopback addresses are accepted. */
+static bool is_trusted(const struct api_conn *c)
+{
+    return c->stream.ops != &stream_unix || is_host_admin(c);
 }
 
 static void identify(struct api_conn *c)
@@ -47,14 +52,17 @@ static void identify(struct api_conn *c)
 }
 
 /* Beyond the maximum, of which TCP has no more than its part: whoever takes all of that leaves some
- * to the unix socket, by which this host is administered. */
+ * to the unix socket, by which this host is administered. The last ones are left to who may
+ * administer it whatever the groups say. */
 static bool is_beyond(const struct api_conn *c)
 {
     const struct api *a = c->api;
     bool tcp = c->stream.ops != &stream_unix;
+    uint32_t max = a->conns_max;
 
-    return a->n_conns > a->conns_max ||
-           (tcp && a->n_tcp > a->conns_max - a->conns_max / API_LOCAL_PART);
+    if (!is_host_admin(c))
+        max -= max / API_ADMIN_PART;
+    return a->n_conns > max || (tcp && a->n_tcp > a->conns_max - a->conns_max / API_LOCAL_PART);
 }
 
 /* Refuse a connection beyond the maximum. */

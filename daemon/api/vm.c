@@ -244,6 +244,7 @@ static void local_logs(struct api_call *c, const struct bx_vm *vm)
         r.text = (struct bx_str){(const char *)text.data, (uint32_t)text.len};
         api_reply(c, &bx_logs_reply_schema, &r);
     } else {
+        bx_err_wrap(&err, "node %s", c->api->o.name);
         api_fail(c, &err);
     }
     bx_buf_release(&text);
@@ -284,7 +285,9 @@ static void logs(struct api_call *c)
     else if (c->from == 0)
         remote_logs(c, vm);
     else {
-        bx_err_set(&err, BX_CONFLICT, "the VM is not on the node that was asked");
+        bx_err_set(&err, BX_CONFLICT, "VM \"%s\" is not on node %s any more", vm->name->s,
+                   c->api->o.name);
+        bx_err_hint(&err, "try again; blixardctl vm show %s tells its node", vm->name->s);
         api_fail(c, &err);
     }
 }

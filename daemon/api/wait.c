@@ -79,13 +79,29 @@ static void is_gone(struct api_call *c)
     api_fail(c, &err);
 }
 
+/* Nothing happens before its node is back. */
+static bool is_out_of_reach(struct api_call *c, const struct bx_vm *vm)
+{
+    const struct bx_node_row *n = bx_view_node(api_view(c), vm->node);
+    struct bx_err err;
+
+    if (n == NULL || n->info.state != BX_NODE_DOWN)
+        return false;
+    bx_err_set(&err, BX_FAILED,
+               "VM \"%s\" is on node %s, which is down: it will be %s when %s is back", vm->name->s,
+               n->name->s, goals[params(c)->until], n->name->s);
+    bx_err_hint(&err, "if its host is lost: blixardctl node remove %s --confirm-dead", n->name->s);
+    api_fail(c, &err);
+    return true;
+}
+
 static void begin(struct api_call *c)
 {
     const struct bx_vm *vm = bx_view_vm(api_view(c), c->state);
 
     if (vm == NULL)
         is_gone(c);
-    else if (!settle(c, vm))
+    else if (!settle(c, vm) && !is_out_of_reach(c, vm))
         api_wait_for_vm(c, c->state);
 }
 

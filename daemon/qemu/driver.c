@@ -14,11 +14,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-static struct qemu_driver *self(struct bx_driver *d)
-{
-    return (struct qemu_driver *)(void *)((char *)d - offsetof(struct qemu_driver, base));
-}
-
 void qemu_log(struct qemu_driver *d, int level, const char *fmt, ...)
 {
     char text[512];
@@ -36,7 +31,7 @@ void qemu_log(struct qemu_driver *d, int level, const char *fmt, ...)
 
 static void op_start(struct bx_driver *d, const struct bx_run *run)
 {
-    qemu_vm_start(self(d), run);
+    qemu_vm_start(qemu_driver_of(d), run);
 }
 
 /* The shim has its own deadline; a shim that misses it is killed a little later. */
@@ -52,7 +47,7 @@ static void send_order_by(struct qemu_vm *v, uint32_t timeout_ms)
 
 static struct qemu_vm *stoppable(struct bx_driver *d, const uint8_t vm[16])
 {
-    struct qemu_vm *v = qemu_vm_find(self(d), vm);
+    struct qemu_vm *v = qemu_vm_find(qemu_driver_of(d), vm);
 
     if (v == NULL || v->observed == BX_OBSERVED_EXITED)
         return NULL;
@@ -87,7 +82,7 @@ static void op_kill(struct bx_driver *d, const uint8_t vm[16])
 
 static void op_forget(struct bx_driver *d, const uint8_t vm[16])
 {
-    struct qemu_vm *v = qemu_vm_find(self(d), vm);
+    struct qemu_vm *v = qemu_vm_find(qemu_driver_of(d), vm);
 
     if (v == NULL || v->observed != BX_OBSERVED_EXITED)
         return;
@@ -101,7 +96,7 @@ static void op_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_o
     struct qemu_vm *v;
     size_t pos = 0;
 
-    while ((v = bx_map_next(&self(d)->vms, &pos)) != NULL) {
+    while ((v = bx_map_next(&qemu_driver_of(d)->vms, &pos)) != NULL) {
         struct bx_observation o = {
             .epoch = v->epoch, .observed = v->observed, .failed = v->failed, .message = v->message};
         memcpy(o.vm, v->id, 16);
@@ -113,7 +108,7 @@ static void op_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_o
 static int op_console(struct bx_driver *base, const uint8_t vm[16], unsigned back, size_t max,
                       struct bx_buf *out, struct bx_err *err)
 {
-    struct qemu_driver *d = self(base);
+    struct qemu_driver *d = qemu_driver_of(base);
     char text[BX_UUID_TEXT];
     int dir, rc;
 
@@ -141,7 +136,8 @@ static void op_capacity(struct bx_driver *d, uint32_t *vcpus, uint64_t *memory_m
 
     *vcpus = cpus < 1 ? 1 : (uint32_t)cpus;
     *memory_mib = pages < 0 ? 0 : (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE) >> 20;
-    *disk_gib = fstatvfs(self(d)->dir, &fs) != 0 ? 0 : (uint64_t)fs.f_blocks * fs.f_frsize >> 30;
+    *disk_gib =
+        fstatvfs(qemu_driver_of(d)->dir, &fs) != 0 ? 0 : (uint64_t)fs.f_blocks * fs.f_frsize >> 30;
 }
 
 static const struct bx_driver_ops ops = {
@@ -245,7 +241,7 @@ void qemu_driver_destroy(struct bx_driver *base)
 
     if (base == NULL)
         return;
-    d = self(base);
+    d = qemu_driver_of(base);
     d->log = NULL;
     while (pos = 0, (v = bx_map_next(&d->vms, &pos)) != NULL)
         qemu_vm_drop(v);
@@ -255,9 +251,7 @@ void qemu_driver_destroy(struct bx_driver *base)
     qemu_driver_unref(d);
 }
 
-const char *qemu_driver_accel(const struct bx_driver *d)
+const char *qemu_driver_accel(struct bx_driver *d)
 {
-    return ((const struct qemu_driver *)(const void *)((const char *)d -
-                                                       offsetof(struct qemu_driver, base)))
-        ->accel;
+    return qemu_driver_of(d)->accel;
 }

@@ -42,6 +42,6 @@ int qemu_driver_create(struct bx_driver **d, const struct qemu_driver_options *o
 void qemu_driver_destroy(struct bx_driver *d);
 
 /* "kvm" or "tcg". */
-const char *qemu_driver_accel(const struct bx_driver *d);
+const char *qemu_driver_accel(struct bx_driver *d);
 
 #endif

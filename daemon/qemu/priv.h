@@ -36,6 +36,12 @@ struct qemu_driver {
     unsigned refs; /* VMs and shims whose memory is in use, and the owner */
 };
 
+/* The driver whose port this is. */
+static inline struct qemu_driver *qemu_driver_of(struct bx_driver *d)
+{
+    return (struct qemu_driver *)(void *)((char *)d - offsetof(struct qemu_driver, base));
+}
+
 /* driver.c */
 void qemu_log(struct qemu_driver *d, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

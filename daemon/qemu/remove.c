@@ -6,6 +6,7 @@
  * removed at the next start. */
 #include "qemu/priv.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -17,14 +18,66 @@
 #include "vmdir/log.h"
 
 #define DELETED ".deleted"
+#define STRAYS_MAX 4096u
 
+/* ---- the directory ---- */
+
+static bool exists(int dir, const char *name)
+{
+    return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* What outlives a run. */
+static bool has_disk_or_console(int dir)
+{
+    bool found = exists(dir, VM_FILE_DISK);
+
+    for (size_t i = 0; i < BX_CONSOLES; i++)
+        found |= exists(dir, vm_console_names[i]);
+    return found;
+}
+
+/* QEMU may own the directory, so there may be anything in it, and any number: what is beyond the
+ * bound stays, as does what is in a directory below. */
+static void remove_entries(int dir)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *list = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *e;
+
+    if (list == NULL && fd >= 0)
+        close(fd);
+    for (unsigned n = 0; list != NULL && n < STRAYS_MAX && (e = readdir(list)) != NULL; n++) {
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+            unlinkat(dir, e->d_name, 0) != 0)
+            unlinkat(dir, e->d_name, AT_REMOVEDIR);
+    }
+    if (list != NULL)
+        closedir(list);
+}
+
+/* Unless it holds a disk or consoles. A directory that stays keeps its user: no other VM may own
+ * what is in it. */
 static void remove_dir(struct qemu_driver *d, const char *name, int dir)
 {
-    if (unlinkat(d->dir, name, AT_REMOVEDIR) == 0)
+    bool gone = unlinkat(d->dir, name, AT_REMOVEDIR) == 0;
+
+    if (!gone && (errno == ENOTEMPTY || errno == EEXIST)) {
+        if (has_disk_or_console(dir))
+            return;
+        qemu_log(d, 4, "VM %s: its directory has files that are not of this program: removing them",
+                 name);
+        remove_entries(dir);
+        gone = unlinkat(d->dir, name, AT_REMOVEDIR) == 0;
+    }
+    if (gone)
         qemu_users_release(&d->users, dir);
-    else if (errno != ENOTEMPTY && errno != EEXIST) /* it holds a disk or consoles */
-        qemu_log(d, 4, "VM %s: can not remove its directory: %s", name, strerror(errno));
+    else
+        qemu_log(d, 4, "VM %s: can not remove %s/%s: %s; remove it by hand", name, d->path, name,
+                 strerror(errno));
 }
+
+/* ---- a run ---- */
 
 void qemu_vm_remove_files(struct qemu_vm *v)
 {
@@ -78,7 +131,7 @@ bool qemu_remove_leftover(struct qemu_driver *d, const char *name)
 
 void qemu_remove(struct bx_driver *base, const uint8_t vm[16])
 {
-    struct qemu_driver *d = (struct qemu_driver *)(void *)base; /* base is its first member */
+    struct qemu_driver *d = qemu_driver_of(base);
     char text[BX_UUID_TEXT], name[BX_UUID_TEXT + sizeof DELETED];
     struct bx_err err;
     int dir, lock;

@@ -230,18 +230,34 @@ void qemu_vm_send_order(struct qemu_vm *v)
         qemu_log(v->d, 4, "VM %s: can not send an order to its supervisor (blixard-vm)", v->text);
 }
 
-/* A connected socket, or -1. Through the descriptor: the path may be too long for a socket. */
+/* What QEMU has put there, which may own the directory, is not the shim's. */
+static void warn_not_the_shim(const struct qemu_vm *v)
+{
+    if (v->tries == 0)
+        qemu_log(v->d, 3, "VM %s: %s is not that of its supervisor (blixard-vm)", v->text,
+                 VM_FILE_SHIM_SOCKET);
+}
+
+/* A connected socket, or -1. Through the descriptor of the socket's file: what has its name may be
+ * replaced meanwhile, and the path may be too long for a socket. */
 static int connect_to_shim(const struct qemu_vm *v)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int file = vm_socket_open(v->dir, VM_FILE_SHIM_SOCKET), fd;
 
-    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d/" VM_FILE_SHIM_SOCKET, v->dir);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
-        return fd;
-    if (fd >= 0)
+    if (file < 0) {
+        if (errno == EPERM)
+            warn_not_the_shim(v);
+        return -1;
+    }
+    snprintf(a.sun_path, sizeof a.sun_path, "/proc/self/fd/%d", file);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) != 0) {
         close(fd);
-    return -1;
+        fd = -1;
+    }
+    close(file);
+    return fd;
 }
 
 static void take_over(struct qemu_vm *v, int fd)
@@ -250,11 +266,8 @@ static void take_over(struct qemu_vm *v, int fd)
     socklen_t n = sizeof c;
     uv_pipe_t *p = bx_calloc(1, sizeof *p);
 
-    /* A socket that QEMU has put there, which may own the directory, is not the shim's. */
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) != 0 || c.uid != geteuid()) {
-        if (v->tries == 0)
-            qemu_log(v->d, 3, "VM %s: %s is not that of its supervisor (blixard-vm)", v->text,
-                     VM_FILE_SHIM_SOCKET);
+        warn_not_the_shim(v);
         bx_free(p);
         close(fd);
         return;

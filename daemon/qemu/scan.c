@@ -85,7 +85,7 @@ static DIR *list(const struct qemu_driver *d)
 void qemu_each_stored(struct bx_driver *base, void (*fn)(void *ctx, const uint8_t vm[16]),
                       void *ctx)
 {
-    struct qemu_driver *d = (struct qemu_driver *)(void *)base; /* base is its first member */
+    struct qemu_driver *d = qemu_driver_of(base);
     DIR *dir = list(d);
     struct dirent *e;
     uint8_t id[16];

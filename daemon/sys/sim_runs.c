@@ -108,19 +108,26 @@ static void take(struct bx_map *map, const uint8_t r[RECORD])
     s->running = r[24] == 1;
 }
 
-/* The runs of a file; empty when it is missing, or of another boot. */
-static void read_runs(const char *file, const uint8_t boot_id[16], struct bx_map *map)
+/* The runs of a file; none when it is missing, or of another boot. BX_OK or BX_IO. */
+static int read_runs(const char *file, const uint8_t boot_id[16], struct bx_map *map,
+                     struct bx_err *err)
 {
     FILE *f = fopen(file, "re");
     uint8_t r[RECORD];
+    int rc = BX_OK;
 
+    if (f == NULL && errno == ENOENT)
+        return BX_OK;
     if (f == NULL)
-        return;
+        return bx_err_set(err, BX_IO, "can not open %s: %s", file, strerror(errno));
     if (fread(r, 16, 1, f) == 1 && memcmp(r, boot_id, 16) == 0) {
         while (fread(r, RECORD, 1, f) == 1)
             take(map, r);
     }
+    if (ferror(f))
+        rc = bx_err_set(err, BX_IO, "can not read %s: %s", file, strerror(errno));
     fclose(f);
+    return rc;
 }
 
 static void each(struct bx_map *map, void (*fn)(void *ctx, const struct seen *s), void *ctx)
@@ -144,11 +151,13 @@ static void adopt(void *ctx, const struct seen *s)
 void sim_runs_open(const char *dir, const uint8_t boot_id[16], struct bx_driver *d)
 {
     struct bx_map map = {0};
+    struct bx_err err;
 
     driver = d;
     memcpy(boot, boot_id, 16);
     snprintf(path, sizeof path, "%s/sim-runs", dir);
-    read_runs(path, boot, &map);
+    if (read_runs(path, boot, &map, &err) != BX_OK)
+        log_write(LOG_WARNING, "%s", err.msg);
     each(&map, adopt, driver);
     write_anew();
 }
@@ -165,14 +174,16 @@ static void tell(void *ctx, const struct seen *s)
     t->fn(t->ctx, s->vm);
 }
 
-void sim_runs_each(const char *dir, const uint8_t boot_id[16],
-                   void (*fn)(void *ctx, const uint8_t vm[16]), void *ctx)
+int sim_runs_each(const char *dir, const uint8_t boot_id[16],
+                  void (*fn)(void *ctx, const uint8_t vm[16]), void *ctx, struct bx_err *err)
 {
     struct teller t = {fn, ctx};
     struct bx_map map = {0};
     char file[4200];
+    int rc;
 
     snprintf(file, sizeof file, "%s/sim-runs", dir);
-    read_runs(file, boot_id, &map);
+    rc = read_runs(file, boot_id, &map, err);
     each(&map, tell, &t);
+    return rc;
 }

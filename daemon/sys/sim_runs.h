@@ -15,9 +15,10 @@
 /* Take over the recorded runs, and record changes from here on. If the file is unusable, this is
  * logged and nothing is recorded: simulated VMs then end with the daemon. */
 void sim_runs_open(const char *dir, const uint8_t boot_id[16], struct bx_driver *d);
-/* The runs that are recorded for this boot of the host and have not ended; needs no open. */
-void sim_runs_each(const char *dir, const uint8_t boot_id[16],
-                   void (*fn)(void *ctx, const uint8_t vm[16]), void *ctx);
+/* The runs that are recorded for this boot of the host and have not ended; needs no open. BX_OK, or
+ * BX_IO: the record can not be read, and there may be others. */
+int sim_runs_each(const char *dir, const uint8_t boot_id[16],
+                  void (*fn)(void *ctx, const uint8_t vm[16]), void *ctx, struct bx_err *err);
 /* For bx_driver_sim_options. */
 void sim_runs_note(void *ctx, const uint8_t vm[16], uint64_t epoch, bool running);
 /* Stop recording. */

@@ -21,6 +21,20 @@ int vm_file_open(int dir, const char *name, int flags)
     return -1;
 }
 
+int vm_socket_open(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode) && st.st_nlink <= 1 && st.st_uid == geteuid())
+        return fd;
+    close(fd);
+    errno = EPERM;
+    return -1;
+}
+
 int vm_file_create(int dir, const char *name)
 {
     if (unlinkat(dir, name, 0) != 0 && errno != ENOENT)

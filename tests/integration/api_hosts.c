@@ -21,6 +21,7 @@
 
 static char *dir;
 struct host hosts[3];
+struct rpc host_client;
 
 uint64_t host_now_ms(void)
 {
@@ -153,6 +154,21 @@ int hosts_teardown(void **state)
     host_stop(&hosts[2], SIGTERM);
     test_remove_dir(dir);
     return 0;
+}
+
+int hosts_setup_client(void **state)
+{
+    int rc = hosts_setup(state);
+
+    if (rc == 0)
+        host_client = host_dial(hosts[0].local);
+    return rc;
+}
+
+int hosts_teardown_client(void **state)
+{
+    rpc_close(&host_client);
+    return hosts_teardown(state);
 }
 
 uint64_t host_resident_kib(void)

@@ -17,6 +17,10 @@ extern struct host hosts[3];
 /* Of each test: the first host is a cluster of its own; both end well, whatever was done. */
 int hosts_setup(void **state);
 int hosts_teardown(void **state);
+/* The same, with a client of the first host. */
+extern struct rpc host_client;
+int hosts_setup_client(void **state);
+int hosts_teardown_client(void **state);
 
 uint64_t host_now_ms(void);
 /* A pause; fails the test when `until` is over. */

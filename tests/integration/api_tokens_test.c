@@ -8,27 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct rpc c;
-
-static int setup(void **state)
-{
-    int rc = hosts_setup(state);
-
-    if (rc == 0)
-        c = host_dial(hosts[0].local);
-    return rc;
-}
-
-static int teardown(void **state)
-{
-    rpc_close(&c);
-    return hosts_teardown(state);
-}
-
 /* The parameters of a join with a new token, and the token's id. */
 static uint64_t create_token(char params[8300])
 {
-    bx_val v = rpc_ok(&c, "cluster.token_create", "{}");
+    bx_val v = rpc_ok(&host_client, "cluster.token_create", "{}");
     struct bx_str token;
 
     assert_true(bx_val_str(bx_val_get(v, "token"), &token));
@@ -55,7 +38,7 @@ static void joins(struct host *h, const char *params)
 
 static uint32_t tokens(void)
 {
-    return bx_val_len(rpc_ok(&c, "cluster.token_list", "{}"));
+    return bx_val_len(rpc_ok(&host_client, "cluster.token_list", "{}"));
 }
 
 TEST(a_token_admits_one_host)
@@ -76,7 +59,7 @@ TEST(a_token_is_listed_and_revoked)
 {
     char params[8300], other[8300], id[64];
     uint64_t first = create_token(params), second = create_token(other);
-    bx_val list = rpc_ok(&c, "cluster.token_list", "{}");
+    bx_val list = rpc_ok(&host_client, "cluster.token_list", "{}");
     uint64_t now = 0;
 
     assert_int_equal(bx_val_len(list), 2);
@@ -85,11 +68,11 @@ TEST(a_token_is_listed_and_revoked)
     assert_int_equal(rpc_number(bx_val_at(list, 1), "id"), second);
     now = rpc_number(bx_val_at(list, 0), "expires_ms");
     assert_true(now > UINT64_C(1700000000000));
-    assert_int_equal(bx_val_len(rpc_ok(&c, "cluster.token_list", "{\"limit\": 1}")), 1);
+    assert_int_equal(bx_val_len(rpc_ok(&host_client, "cluster.token_list", "{\"limit\": 1}")), 1);
     snprintf(id, sizeof id, "{\"id\": %llu}", (unsigned long long)first);
-    rpc_ok(&c, "cluster.token_revoke", id);
+    rpc_ok(&host_client, "cluster.token_revoke", id);
     assert_int_equal(tokens(), 1);
-    rpc_fails(&c, "cluster.token_revoke", id, BX_NOT_FOUND, "cluster token list");
+    rpc_fails(&host_client, "cluster.token_revoke", id, BX_NOT_FOUND, "cluster token list");
     host_create(&hosts[1]);
     refused(&hosts[1], params);
     joins(&hosts[1], other);
@@ -97,5 +80,5 @@ TEST(a_token_is_listed_and_revoked)
 
 int main(void)
 {
-    return test_run(setup, teardown);
+    return test_run(hosts_setup_client, hosts_teardown_client);
 }

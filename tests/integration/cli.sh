@@ -83,8 +83,11 @@ expect 2 "events of no type" ctl events --type lunch
 expect 2 "a word too many" ctl vm list all
 said 'unexpected argument "all"$' "a word too many: which"
 expect 2 "a format that is none" ctl -o xml vm list
-expect 3 "an address that is none" ctl --addr nowhere vm list
-expect 3 "a port that is none" ctl --addr 127.0.0.1:99999 vm list
+expect 2 "an address that is none" ctl --addr nowhere vm list
+expect 2 "an address without a port" ctl --addr 127.0.0.1 vm list
+said '^hint: .* --addr 127.0.0.1:PORT$' "an address without a port: what is missing"
+expect 2 "a port that is none" ctl --addr 127.0.0.1:99999 vm list
+expect 3 "an address that is none, in the environment" env BLIXARD_ADDR=nowhere "$build/blixardctl" vm list
 expect 2 "an empty address" ctl --addr "" vm list
 # --- contexts --------------------------------------------------------------------------
 export XDG_CONFIG_HOME="$dir/config"
@@ -92,7 +95,7 @@ expect 0 "no context yet" ctl context list -o json
 [ "$(tr -d ' \n' <"$dir/out")" = "[]" ]
 ok $? "no context yet: []"
 expect 2 "a context without an address" ctl context set prod
-expect 3 "a context with an address that is none" ctl context set prod --addr nowhere
+expect 2 "a context with an address that is none" ctl context set prod --addr nowhere
 expect 0 "a first context" ctl context set prod --addr "unix:$dir/prod.sock" -o yaml
 [ "$(stat -c %a "$dir/config/blixard/config.yaml")" = 600 ]
 ok $? "a first context: for nobody else's eyes"
@@ -324,6 +327,8 @@ ctl vm delete kept-0 --yes >/dev/null && ctl vm delete kept-1 --yes >/dev/null
 
 # --- a node that is silent -----------------------------------------------------------
 pause "$far"
+expect 130 "Ctrl-C after a failure" interrupt vm stop nobody far
+said '^error: no VM "nobody"$' "Ctrl-C after a failure: which"
 expect 8 "a wait that ends too early" ctl vm delete far --yes --timeout 2s
 said 'blixardctl vm show far' "a wait that ends too early: how to look"
 expect 130 "Ctrl-C while waiting" interrupt vm delete far --yes

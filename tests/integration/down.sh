@@ -18,6 +18,7 @@ phase() { ctl vm show "$1" -o json "${@:2}" 2>/dev/null | field phase; }
 is() { [ "$(phase "$1")" = "$2" ]; }
 
 for node in n1 n3; do ctl vm create "on-$node" --node "$node" --disk 0 --wait >/dev/null; done
+ctl vm create aside --node n3 --disk 0 --wait >/dev/null
 ctl vm create idle --node n3 --disk 0 --no-start >/dev/null
 run 0 ctl vm list && ! grep -q SINCE "$dir/out"
 ok $? "a list in which all is known has no column for since when it is not"
@@ -44,6 +45,13 @@ ok $? "shown alone, the time can be read"
 run 0 ctl node show n3 -o json && grep -q '"state": "down"' "$dir/out" && grep -q '"state_since_ms": 1[0-9]*' "$dir/out"
 ok $? "a node tells since when it is down"
 
+begin=$SECONDS
+run 1 ctl vm stop aside && grep -q 'on node n3, which is down: it will be stopped when n3 is back$' "$dir/err"
+ok $? "who waits for a virtual machine of a node that is down is told at once"
+run 5 ctl vm stop nobody && run 5 ctl vm delete nobody --yes
+ok $? "and so is who waits for one that there is not"
+[ $((SECONDS - begin)) -lt 30 ] # a wait is 75 s
+ok $? "at once"
 # --- no quorum -------------------------------------------------------------------------
 cluster kill-node n2 --dir "$dir" >/dev/null 2>&1
 only 1

@@ -105,6 +105,9 @@ run 0 ctl vm delete --all -l app=web --yes && printed "web-1 is deleted web-2 is
 ok $? "all with a label are deleted"
 run 0 ctl vm list -o name && printed "db"
 ok $? "one is left"
+create gone-1 --label app=gone && create gone-2 --label app=gone
+run 0 ctl vm delete --all -l app=gone --yes -o json && printed "[]"
+ok $? "what is deleted is no row"
 create again && run 0 ctl vm delete again db --yes --no-wait
 ok $? "two are deleted without waiting"
 none() { [ -z "$(ctl vm list -o name)" ]; }

@@ -172,6 +172,7 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null 2>&1; then
   expect 4 "a member of another group" as_user 4712 vm list
   [ "$(grep -c 'permission denied to uid 65534' "$dir/n1/log")" -eq 1 ]
   ok $? "a member of another group: the log tells once a minute"
+  expect 4 "doctor of a stranger" as_user "" doctor
   expect 0 "an operator" as_user 100,4713 vm create theirs --disk 0
   expect 4 "an operator makes no tokens" as_user 100,4713 cluster token create
   expect 0 "an administrator does" as_user 4711 cluster token create

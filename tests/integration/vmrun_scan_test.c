@@ -151,31 +151,44 @@ static void be_another_run(int dir, int ready)
     _exit(n > 0 ? 1 : 0);
 }
 
-static void note_another_run(void *ctx, int level, const char *text)
+static const char *awaited; /* in a line of the log */
+
+static void note(void *ctx, int level, const char *text)
 {
     struct world *w = ctx;
 
     (void)level;
-    if (strstr(text, "another run") != NULL)
+    if (strstr(text, awaited) != NULL)
         w->saw[BX_OBSERVED_ABSENT] = true;
 }
 
-static bool another_run_was_noted(struct world *w)
+static bool is_noted(struct world *w)
 {
     return w->saw[BX_OBSERVED_ABSENT];
 }
 
-TEST(another_run_than_the_recorded_one_gets_no_orders)
+/* A driver whose log is searched for this. */
+static void open_and_await(struct world *w, const char *text)
 {
-    struct world *w = *state;
     struct qemu_driver_options o = {.loop = &w->loop,
                                     .dir = w->vms,
                                     .shim = shim,
                                     .node = 1,
                                     .accel = "tcg",
                                     .boot_dirs = w->boot,
-                                    .log = note_another_run,
+                                    .log = note,
                                     .log_ctx = w};
+    struct bx_err err;
+
+    awaited = text;
+    w->saw[BX_OBSERVED_ABSENT] = false;
+    uv_loop_init(&w->loop);
+    assert_int_equal(qemu_driver_create(&w->d, &o, &err), BX_OK);
+}
+
+TEST(another_run_than_the_recorded_one_gets_no_orders)
+{
+    struct world *w = *state;
     struct vm_record r;
     struct bx_err err;
     int dir = earlier_run(w, &r), ready[2], status;
@@ -191,10 +204,9 @@ TEST(another_run_than_the_recorded_one_gets_no_orders)
     r.start = vm_start_time(child);
     assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, &r, &err), BX_OK);
 
-    uv_loop_init(&w->loop);
-    assert_int_equal(qemu_driver_create(&w->d, &o, &err), BX_OK);
+    open_and_await(w, "another run");
     w->d->ops->stop(w->d, vm1, 1000); /* before it has said which run it is */
-    vmrun_until(w, another_run_was_noted, "a line of the log about another run");
+    vmrun_until(w, is_noted, "a line of the log about another run");
     w->d->ops->kill(w->d, vm1);
     vmrun_driver_close(w);
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -204,6 +216,82 @@ TEST(another_run_than_the_recorded_one_gets_no_orders)
     close(ready[1]);
     close(dir);
     expect_listed(w, 21, "supervisor (blixard-vm) died");
+}
+
+/* QEMU owns the directory: what it has put in the place of the socket leads root nowhere. */
+TEST(a_link_in_the_place_of_the_socket_is_not_followed)
+{
+    struct world *w = *state;
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    struct vm_record r;
+    struct bx_err err;
+    int dir = earlier_run(w, &r), other = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), lock;
+
+    snprintf(a.sun_path, sizeof a.sun_path, "%s/other", w->boot);
+    assert_int_equal(bind(other, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(other, 1), 0);
+    r.pid = (uint32_t)getpid();
+    r.start = vm_start_time(getpid());
+    assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, &r, &err), BX_OK);
+    assert_int_equal(vm_lock_take(dir, &lock, &err), BX_OK);
+    for (int hard = 0; hard < 2; hard++) {
+        assert_int_equal(hard ? linkat(AT_FDCWD, a.sun_path, dir, VM_FILE_SHIM_SOCKET, 0)
+                              : symlinkat(a.sun_path, dir, VM_FILE_SHIM_SOCKET),
+                         0);
+        open_and_await(w, "is not that of its supervisor");
+        vmrun_until(w, is_noted, "a line of the log about the socket");
+        vmrun_driver_close(w);
+        assert_int_equal(accept(other, NULL, NULL), -1);
+        assert_int_equal(unlinkat(dir, VM_FILE_SHIM_SOCKET, 0), 0);
+    }
+    close(lock);
+    close(dir);
+    close(other);
+    expect_listed(w, 21, "supervisor (blixard-vm) died");
+}
+
+/* Nor does it keep the directory of a VM that was deleted, and so its user. */
+TEST(what_qemu_has_left_goes_with_its_vm)
+{
+    struct world *w = *state;
+    char path[160];
+    int dir, fd;
+
+    vmrun_driver_open(w);
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    fd = openat(dir, "stray", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(mkdirat(dir, "below", 0700), 0);
+    assert_int_equal(symlinkat("/etc/passwd", dir, "link"), 0);
+    w->d->ops->remove(w->d, vm1);
+    assert_false(vmrun_vm_dir_exists(w));
+    close(dir);
+    vmrun_driver_close(w);
+}
+
+TEST(a_directory_that_can_not_be_removed_is_told)
+{
+    struct world *w = *state;
+    char path[160];
+    int dir;
+
+    open_and_await(w, "remove it by hand");
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mkdirat(dir, "a", 0700), 0);
+    assert_int_equal(mkdirat(dir, "a/b", 0700), 0);
+    w->d->ops->remove(w->d, vm1);
+    assert_true(is_noted(w));
+    assert_true(vmrun_vm_dir_exists(w));
+    assert_int_equal(unlinkat(dir, "a/b", AT_REMOVEDIR), 0);
+    w->d->ops->remove(w->d, vm1);
+    assert_false(vmrun_vm_dir_exists(w));
+    close(dir);
+    vmrun_driver_close(w);
 }
 
 /* The accelerator is probed once a boot, and not believed after the next. */

@@ -8,6 +8,7 @@ check_LIBRARIES += libtest.a
 libtest_a_SOURCES = tests/lib/testlib.c tests/lib/testlib.h tests/lib/rng.h \
 	$(MEMFS) \
 	tests/lib/testfsm.c tests/lib/testfsm.h \
+	tests/lib/testfsm_one.c tests/lib/testfsm_one.h \
 	tests/lib/testfsm_random.c tests/lib/testfsm_random.h \
 	tests/lib/testclock.c tests/lib/testclock.h \
 	tests/lib/testcluster.c tests/lib/testcluster.h tests/lib/testrequest.c \

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 /* The most that was ever allocated only grows: the tests stand in the order of what they allow. */
@@ -248,19 +247,11 @@ TEST(who_takes_nothing_for_a_minute_is_closed)
 
 TEST(one_too_many_is_told)
 {
-    struct rlimit before, few;
     struct bx_str name;
     struct rpc c[33];
     bx_val told;
 
-    /* 32 connections when there are 64 descriptors: what a daemon is given is in two halves. */
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    few = before;
-    few.rlim_cur = 64;
-    api_test_teardown(state);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    api_test_setup(state);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    api_test_setup_with(state, 32);
     for (int i = 0; i < 32; i++) {
         c[i] = dial_api(unix_address);
         rpc_ok(&c[i], "sys.hello", "{}");
@@ -284,16 +275,9 @@ TEST(one_too_many_is_told)
 /* Whoever takes all that TCP may have leaves a quarter to the unix socket. */
 TEST(the_unix_socket_has_a_reserve)
 {
-    struct rlimit before, few;
     struct rpc tcp[25], local[8];
 
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    few = before;
-    few.rlim_cur = 64; /* 32 connections */
-    api_test_teardown(state);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-    api_test_setup(state);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    api_test_setup_with(state, 32);
     for (int i = 0; i < 25; i++)
         tcp[i] = dial_api(tcp_address);
     for (int i = 0; i < 24; i++)

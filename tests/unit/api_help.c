@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -118,6 +119,20 @@ int api_test_teardown(void **state)
     bx_alloc_stats(&s);
     assert_int_equal(s.live, 0);
     return 0;
+}
+
+/* A server takes half of the descriptors for connections. */
+void api_test_setup_with(void **state, unsigned connections)
+{
+    struct rlimit before, few;
+
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = before;
+    few.rlim_cur = 2 * connections;
+    api_test_teardown(state);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    api_test_setup(state);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 struct rpc dial_api(const char *address)

@@ -20,6 +20,8 @@ extern uint32_t n_inits, n_answered; /* of cluster.init; answered are the first 
 /* A server for each test; in the end nothing may be left allocated. */
 int api_test_setup(void **state);
 int api_test_teardown(void **state);
+/* In place of the server of the setup, one for so many connections. */
+void api_test_setup_with(void **state, unsigned connections);
 /* Turn the loop without waiting. */
 void pump(void);
 /* Answer cluster.init, until so many have been answered. */

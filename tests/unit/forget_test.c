@@ -186,6 +186,34 @@ TEST(one_of_an_earlier_boot_does_not_run)
     assert_true(kept.forgot);
 }
 
+/* What can not be looked at may run. */
+TEST(a_vm_of_which_nothing_can_be_told_is_in_the_way)
+{
+    make_dir("vms/" VM_A "/lock");
+    assert_int_equal(forget(false), BX_CONFLICT);
+    assert_non_null(strstr(err.msg, "1 VM may still run: " VM_A));
+    nothing_is_gone();
+    assert_int_equal(rmdir(path_of("vms/" VM_A "/lock")), 0);
+    assert_int_equal(symlink("nowhere", path_of("vms/c1112233-4455-4677-8899-aabbccddeec1")), 0);
+    assert_int_equal(forget(false), BX_CONFLICT);
+    assert_non_null(strstr(err.msg, "may still run: c1112233"));
+    nothing_is_gone();
+    assert_int_equal(forget(true), BX_OK);
+    all_is_forgotten();
+}
+
+TEST(a_record_of_simulated_vms_that_can_not_be_read_is_in_the_way)
+{
+    assert_int_equal(unlink(path_of("sim-runs")), 0);
+    make_dir("sim-runs");
+    assert_int_equal(forget(false), BX_IO);
+    assert_non_null(strstr(err.msg, "sim-runs"));
+    assert_non_null(strstr(err.hint, "--force"));
+    nothing_is_gone();
+    assert_int_equal(forget(true), BX_OK);
+    all_is_forgotten();
+}
+
 /* A directory without identity but with a log is refused by the daemon until this is repeated. */
 TEST(the_identity_goes_first_and_the_mark_last)
 {

@@ -1,24 +1,7 @@
 /* What the commands of nodes, tokens and joins do, and what they refuse. */
 #include "lib/testlib.h"
 
-#include "lib/testfsm.h"
-
-static struct test_fsm t;
-
-static int setup(void **state)
-{
-    (void)state;
-    test_fsm_open(&t);
-    test_fsm_node(&t, 1, "n1");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_fsm_close(&t);
-    return 0;
-}
+#include "lib/testfsm_one.h"
 
 static void refused(int code, const char *words)
 {
@@ -302,5 +285,5 @@ TEST(an_expired_token_makes_room)
 
 int main(void)
 {
-    return test_run(setup, teardown);
+    return test_run(test_fsm_setup, test_fsm_teardown);
 }

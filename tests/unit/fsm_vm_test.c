@@ -2,27 +2,11 @@
  * and each report, and what is refused and how. */
 #include "lib/testlib.h"
 
-#include "lib/testfsm.h"
+#include "lib/testfsm_one.h"
 
 #include <string.h>
 
-static struct test_fsm t;
 static uint8_t uuid[16];
-
-static int setup(void **state)
-{
-    (void)state;
-    test_fsm_open(&t);
-    test_fsm_node(&t, 1, "n1");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_fsm_close(&t);
-    return 0;
-}
 
 static const struct bx_vm *vm(void)
 {
@@ -413,5 +397,5 @@ TEST(a_vm_may_come_and_go_within_a_turn)
 
 int main(void)
 {
-    return test_run(setup, teardown);
+    return test_run(test_fsm_setup, test_fsm_teardown);
 }

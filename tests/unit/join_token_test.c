@@ -2,7 +2,7 @@
  * be revoked. Those of older builds do what they did. */
 #include "lib/testlib.h"
 
-#include "lib/testfsm.h"
+#include "lib/testfsm_one.h"
 #include "state/token.h"
 
 #include <string.h>
@@ -10,24 +10,6 @@
 #define HOUR 3600000u
 #define YEAR (365ull * 24 * HOUR)
 #define START 1700000000000u
-
-static struct test_fsm t;
-
-static int setup(void **state)
-{
-    (void)state;
-    t = (struct test_fsm){.index = 0};
-    test_fsm_open(&t);
-    test_fsm_node(&t, 1, "n1");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_fsm_close(&t);
-    return 0;
-}
 
 /* In a batch of a leader whose clock shows `wall`, `elapsed` ms after the batch before. */
 static int at(uint64_t wall, uint32_t elapsed, uint16_t kind, const void *body, uint8_t session)
@@ -271,5 +253,5 @@ TEST(a_token_of_an_older_build_does_what_it_did)
 
 int main(void)
 {
-    return test_run(setup, teardown);
+    return test_run(test_fsm_setup, test_fsm_teardown);
 }

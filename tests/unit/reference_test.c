@@ -3,7 +3,7 @@
  * id, do what they did. */
 #include "lib/testlib.h"
 
-#include "lib/testfsm.h"
+#include "lib/testfsm_one.h"
 #include "mem/alloc.h"
 #include "state/fsm_priv.h"
 #include "state/reference.h"
@@ -11,26 +11,15 @@
 #include <string.h>
 #include <time.h>
 
-static struct test_fsm t;
 static uint8_t web[16], db[16];
 static const uint8_t none[16];
 
 static int setup(void **state)
 {
-    (void)state;
-    t = (struct test_fsm){.index = 0};
-    test_fsm_open(&t);
-    test_fsm_node(&t, 1, "n1");
+    test_fsm_setup(state);
     test_fsm_node(&t, 2, "n2");
     test_fsm_vm(&t, "web", BX_RESTART_ALWAYS, web);
     test_fsm_vm(&t, "db", BX_RESTART_NEVER, db);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_fsm_close(&t);
     return 0;
 }
 
@@ -358,5 +347,5 @@ TEST(no_reference_looks_at_all_vms)
 
 int main(void)
 {
-    return test_run(setup, teardown);
+    return test_run(setup, test_fsm_teardown);
 }

@@ -2,29 +2,11 @@
  * what is kept. */
 #include "lib/testlib.h"
 
-#include "lib/testfsm.h"
+#include "lib/testfsm_one.h"
 #include "state/tenant.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static struct test_fsm t;
-
-static int setup(void **state)
-{
-    (void)state;
-    t = (struct test_fsm){.index = 0};
-    test_fsm_open(&t);
-    test_fsm_node(&t, 1, "n1");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_fsm_close(&t);
-    return 0;
-}
 
 static int create(const char *name, struct bx_quota quota)
 {
@@ -254,5 +236,5 @@ TEST(tenants_and_usage_are_kept)
 
 int main(void)
 {
-    return test_run(setup, teardown);
+    return test_run(test_fsm_setup, test_fsm_teardown);
 }

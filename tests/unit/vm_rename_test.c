@@ -2,30 +2,19 @@
  * as it was, and both survive a restart and a dump. */
 #include "lib/testlib.h"
 
-#include "lib/testfsm.h"
+#include "lib/testfsm_one.h"
 #include "state/fsm_priv.h"
 #include "state/tenant.h"
 
 #include <string.h>
 
-static struct test_fsm t;
 static uint8_t web[16], db[16];
 
 static int setup(void **state)
 {
-    (void)state;
-    t = (struct test_fsm){.index = 0};
-    test_fsm_open(&t);
-    test_fsm_node(&t, 1, "n1");
+    test_fsm_setup(state);
     test_fsm_vm(&t, "web", BX_RESTART_ALWAYS, web);
     test_fsm_vm(&t, "db", BX_RESTART_NEVER, db);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_fsm_close(&t);
     return 0;
 }
 
@@ -302,5 +291,5 @@ TEST(the_name_survives_a_dump)
 
 int main(void)
 {
-    return test_run(setup, teardown);
+    return test_run(setup, test_fsm_teardown);
 }
