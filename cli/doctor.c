@@ -29,6 +29,7 @@ const struct command doctor_commands[] = {
 #define ANSWER_MS 2000u
 #define NAMED_MAX 5u /* objects that a detail names; the others are only counted */
 #define NAMES_SIZE 512u
+#define REASON_SIZE 80u /* of an object that a detail names */
 #define DETAIL_SIZE 640u
 
 enum outcome { OUTCOME_OK, OUTCOME_WARNING, OUTCOME_FAILED };
@@ -191,7 +192,8 @@ static bool is_one_of(const char *text, const char *const *values)
 struct tally {
     const char *key;
     const char *const *values;
-    unsigned n, with;
+    const char *const *grave; /* those of the values that are a failure; NULL: none */
+    unsigned n, with, with_grave;
     char names[NAMES_SIZE];
     size_t at; /* of names */
 };
@@ -199,12 +201,16 @@ struct tally {
 static void name_one(struct tally *t, bx_val map, const char *value)
 {
     size_t left = sizeof t->names - t->at;
-    char name[80];
+    char name[80], why[REASON_SIZE] = "";
+    struct bx_str message = {"", 0};
 
     value_text(bx_val_get(map, "name"), VALUE_TEXT, name, sizeof name);
+    if (bx_val_str(bx_val_get(map, "message"), &message) && message.n > 0)
+        value_text(bx_val_get(map, "message"), VALUE_TEXT, why, sizeof why);
     if (t->with < NAMED_MAX && t->at < sizeof t->names)
-        t->at += (size_t)snprintf(t->names + t->at, left, "%s%s %s", t->with == 0 ? "" : ", ", name,
-                                  value);
+        t->at += (size_t)snprintf(t->names + t->at, left, "%s%s %s%s%s%s", t->with == 0 ? "" : ", ",
+                                  name, value, why[0] == '\0' ? "" : " (", why,
+                                  why[0] == '\0' ? "" : ")");
     else if (t->with == NAMED_MAX && t->at < sizeof t->names)
         t->at += (size_t)snprintf(t->names + t->at, left, " ...");
     t->with++;
@@ -219,6 +225,8 @@ static bool tally(void *ctx, bx_val list)
         value_text(bx_val_get(bx_val_at(list, i), t->key), VALUE_TEXT, value, sizeof value);
         if (is_one_of(value, t->values))
             name_one(t, bx_val_at(list, i), value);
+        if (t->grave != NULL && is_one_of(value, t->grave))
+            t->with_grave++;
     }
     t->n += bx_val_len(list);
     return true;
@@ -250,11 +258,10 @@ static void check_cluster(struct doctor *d)
     add(d, "members", members.with == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
 }
 
-/* A warning when an object of a list has one of the bad values under `key`. */
-static void check_list(struct doctor *d, const char *check, const char *method, const char *key,
-                       const char *const *bad)
+/* A warning when an object of a list has one of the tally's values, a failure when it is a grave
+ * one. */
+static void check_list(struct doctor *d, const char *check, const char *method, struct tally t)
 {
-    struct tally t = {.key = key, .values = bad};
     char detail[DETAIL_SIZE];
     struct params p = {0};
     struct bx_err err;
@@ -271,7 +278,11 @@ static void check_list(struct doctor *d, const char *check, const char *method, 
         snprintf(detail, sizeof detail, "all %u in order", t.n);
     else
         snprintf(detail, sizeof detail, "%u of %u: %s", t.with, t.n, t.names);
-    add(d, check, t.with == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
+    add(d, check,
+        t.with_grave > 0 ? OUTCOME_FAILED
+        : t.with > 0     ? OUTCOME_WARNING
+                         : OUTCOME_OK,
+        detail);
 }
 
 /* ---- the command ---- */
@@ -305,13 +316,15 @@ static int report(struct doctor *d)
 static void check_all(struct doctor *d)
 {
     static const char *const bad_nodes[] = {"suspect", "down", "unreachable", NULL};
-    static const char *const bad_vms[] = {"failed", "lost", "unknown", NULL};
+    static const char *const bad_vms[] = {"failed", "backoff", "lost", "unknown", NULL};
+    static const char *const grave_vms[] = {"failed", "backoff", "lost", NULL};
     struct bx_err err;
 
     if (client_init(&d->client, d->best, &err) == BX_OK) {
         check_cluster(d);
-        check_list(d, "nodes", "node.list", "state", bad_nodes);
-        check_list(d, "vms", "vm.list", "phase", bad_vms);
+        check_list(d, "nodes", "node.list", (struct tally){.key = "state", .values = bad_nodes});
+        check_list(d, "vms", "vm.list",
+                   (struct tally){.key = "phase", .values = bad_vms, .grave = grave_vms});
     }
     client_close(&d->client);
 }

@@ -181,9 +181,10 @@ static const char *color_of_state(const char *state)
     static const struct {
         const char *state, *color;
     } colors[] = {
-        {"running", "green"}, {"up", "green"}, {"ok", "green"},        {"failed", "red"},
-        {"lost", "red"},      {"down", "red"}, {"unreachable", "red"}, {"unknown", "red"},
-        {"stopped", NULL},    {"-", NULL},
+        {"running", "green"},   {"up", "green"},    {"ok", "green"},
+        {"failed", "red"},      {"lost", "red"},    {"down", "red"},
+        {"unreachable", "red"}, {"unknown", "red"}, {"backoff", "red"},
+        {"stopped", NULL},      {"-", NULL},
     };
 
     for (size_t i = 0; i < sizeof colors / sizeof colors[0]; i++) {
@@ -200,7 +201,11 @@ static void set_cell(struct libscols_line *line, size_t c, const char *text)
 
 static bool has_value(bx_val v)
 {
-    return v != NULL && bx_val_type(v) != BX_V_NIL;
+    struct bx_str s;
+
+    if (v == NULL || bx_val_type(v) == BX_V_NIL)
+        return false;
+    return bx_val_type(v) != BX_V_STR || (bx_val_str(v, &s) && s.n > 0);
 }
 
 /* An empty cell is "-", so that every line has as many words. */
@@ -321,8 +326,8 @@ void output_line(const struct column *columns, bx_val v)
 /* Times are written for people here; the formats for programs keep the number. */
 static bool is_time(struct bx_str key)
 {
-    static const char *const keys[] = {"created_ms", "modified_ms", "unknown_since_ms",
-                                       "state_since_ms", "last_exited_ms"};
+    static const char *const keys[] = {"created_ms",     "modified_ms",    "unknown_since_ms",
+                                       "state_since_ms", "last_exited_ms", "next_try_ms"};
     size_t i = 0;
 
     while (i < sizeof keys / sizeof keys[0] && !bx_str_eq(key, bx_str(keys[i])))

@@ -33,21 +33,42 @@ static void write_gib(uint64_t n, char *out, size_t size)
     write_size(n, units, out, size);
 }
 
-static void write_age(uint64_t then_ms, char *out, size_t size)
+static uint64_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec;
+}
+
+static void write_duration(const char *before, uint64_t s, char *out, size_t size)
 {
     static const struct {
         uint64_t s;
         char unit;
     } steps[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
-    struct timespec now;
-    uint64_t s;
     size_t i = 0;
 
-    clock_gettime(CLOCK_REALTIME, &now);
-    s = (uint64_t)now.tv_sec * 1000 < then_ms ? 0 : (uint64_t)now.tv_sec - then_ms / 1000;
     while (i < 3 && s < steps[i].s)
         i++;
-    snprintf(out, size, "%llu%c", (unsigned long long)(s / steps[i].s), steps[i].unit);
+    snprintf(out, size, "%s%llu%c", before, (unsigned long long)(s / steps[i].s), steps[i].unit);
+}
+
+static void write_age(uint64_t then_ms, char *out, size_t size)
+{
+    uint64_t now = now_s();
+
+    write_duration("", now * 1000 < then_ms ? 0 : now - then_ms / 1000, out, size);
+}
+
+static void write_until(uint64_t then_ms, char *out, size_t size)
+{
+    uint64_t now = now_s(), then = (then_ms + 999) / 1000;
+
+    if (then <= now)
+        snprintf(out, size, "now");
+    else
+        write_duration("in ", then - now, out, size);
 }
 
 static void write_time(uint64_t ms, char *out, size_t size)
@@ -85,6 +106,7 @@ static const struct {
     [VALUE_MIB] = {.number = write_mib, .right = true},
     [VALUE_GIB] = {.number = write_gib, .right = true},
     [VALUE_AGE] = {.number = write_age, .right = true},
+    [VALUE_UNTIL] = {.number = write_until, .right = true},
     [VALUE_TIME] = {.number = write_time},
     [VALUE_LABELS] = {.labels = true},
     [VALUE_STATE] = {.right = false},

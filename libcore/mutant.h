@@ -42,6 +42,7 @@ enum bx_mutant {
     BX_MUTANT_FORGET_REFUSALS,
     BX_MUTANT_REFUSALS_DISPLACE_OTHERS,
     BX_MUTANT_REPORTS_SHARE_SESSIONS,
+    BX_MUTANT_FORGET_FAILURES,
 };
 extern enum bx_mutant bx_mutant;
 /* The wall clock of the running process, which apply must never use. */

@@ -53,15 +53,24 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .last_exited_ms = vm->last_exit_ms,
     }; /* no address: guests have no network yet */
     memcpy(out->uuid, vm->uuid, sizeof out->uuid);
+    if (vm->phase == BX_PHASE_CREATING && vm->failures > 0) {
+        out->phase = BX_SHOWN_BACKOFF;
+        out->failures = vm->failures;
+        out->next_try_ms = vm->next_try_ms;
+    }
     if (n != NULL && n->info.state == BX_NODE_DOWN)
         api_show_unknown(n->state_ms, out);
 }
 
 void api_show_unknown(uint64_t since_ms, struct bx_vm_reply *out)
 {
-    if (out->phase == BX_SHOWN_UNKNOWN || !bx_phase_active(out->phase))
+    uint8_t phase = out->phase == BX_SHOWN_BACKOFF ? BX_PHASE_CREATING : out->phase;
+
+    if (phase == BX_SHOWN_UNKNOWN || !bx_phase_active(phase))
         return;
-    out->last_phase = out->phase;
+    out->last_phase = phase;
+    out->failures = 0;
+    out->next_try_ms = 0;
     out->phase = BX_SHOWN_UNKNOWN;
     out->unknown_since_ms = since_ms;
 }

@@ -134,6 +134,11 @@ static void reconcile_report(void *ctx, const struct bx_cmd_vm_report *r)
     bx_propose_internal(ctx, BX_CMD_VM_REPORT, r);
 }
 
+static void reconcile_log(void *ctx, int level, const char *text)
+{
+    bx_node_log(ctx, level, "%s", text);
+}
+
 /* ---- opening ---- */
 
 /* True when state.db is complete: it was closed cleanly, or the kernel that holds its pages has not
@@ -219,6 +224,7 @@ static int create_loops(struct bx_node *n)
                                     .view = view_of,
                                     .report = reconcile_report,
                                     .wake = on_wake,
+                                    .log = reconcile_log,
                                     .ctx = n};
 
     n->lease = bx_lease_create(&lp);

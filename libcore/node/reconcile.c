@@ -50,10 +50,12 @@ static void on_adopted(void *ctx, const struct bx_observation *o)
     struct bx_reconcile *r = ctx;
     struct bx_entry *e = bx_entry_find_or_add(r, o->vm);
 
-    if (e == NULL)
+    if (e == NULL) {
         r->adopted = false;
-    else if (e->observed == BX_OBSERVED_ABSENT)
+    } else if (e->observed == BX_OBSERVED_ABSENT) {
         bx_entry_observe(r, e, o, now_ms(r));
+        e->ran = true; /* as far as is known */
+    }
 }
 
 void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm)

@@ -4,7 +4,9 @@
  * VM the one next step of state/plan.h, in tick and nowhere else. Steps are bounded: at most
  * BX_STARTS_MAX VMs are starting at once, the others wait in the order they came. A VM that ends
  * without having been asked to is started again with growing pauses (1 s, doubled, to 60 s); a run
- * of 60 s, or a VM that rests, ends the count. What the driver observes goes back as reports
+ * of 60 s, a VM that rests, or a command that starts it ends the count. Count and pause are part of
+ * the report, and so of the row: from it they are known when the daemon was restarted meanwhile;
+ * its pause begins anew then. What the driver observes goes back as reports
  * through propose, again every BX_REPORT_AGAIN_MS until the state agrees. A stop that does not end
  * within its timeout and BX_KILL_MS becomes a kill, a kill is repeated every BX_KILL_MS.
  *
@@ -37,6 +39,8 @@ struct bx_reconcile_ports {
     /* Propose a report; no answer: it is sent again until the row agrees. */
     void (*report)(void *ctx, const struct bx_cmd_vm_report *r);
     void (*wake)(void *ctx); /* an observation came: call tick soon */
+    /* A line for the log; level as in syslog. May be NULL. */
+    void (*log)(void *ctx, int level, const char *text);
     void *ctx;
 };
 

@@ -1,6 +1,8 @@
 /* The entries of a reconciler: the table, its queues, and what the driver observes. */
 #include "node/reconcile_priv.h"
 
+#include "mutant.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -98,6 +100,21 @@ static uint64_t pause_ms(uint32_t failures)
     return ms < BX_PAUSE_MAX_MS ? ms : BX_PAUSE_MAX_MS;
 }
 
+void bx_entry_follow(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                     uint64_t now)
+{
+    struct bx_cluster_info cluster;
+
+    bx_view_cluster(r->p.view(r->p.ctx), &cluster);
+    if (cluster.level < 2 || e->counted_epoch == row->epoch || BX_MUTATED(FORGET_FAILURES))
+        return; /* at level 1 rows have no count */
+    e->counted_epoch = row->epoch;
+    if (e->failures == row->failures)
+        return;
+    e->failures = row->failures;
+    e->not_before = e->failures == 0 ? 0 : now + pause_ms(e->failures);
+}
+
 /* A run that ended unasked delays the next start. */
 static void count_failure(struct bx_entry *e, uint64_t now)
 {
@@ -124,10 +141,16 @@ static void keep_message(struct bx_entry *e, const char *message)
 void bx_entry_observe(struct bx_reconcile *r, struct bx_entry *e, const struct bx_observation *o,
                       uint64_t now)
 {
+    const struct bx_vm *row = bx_view_vm(r->p.view(r->p.ctx), e->vm);
+
+    if (row != NULL && row->node == r->self && row->epoch == o->epoch)
+        bx_entry_follow(r, e, row, now);
     if (o->epoch != e->epoch)
         e->asked = BX_ACTION_NONE;
-    if (o->observed == BX_OBSERVED_RUNNING && e->observed != BX_OBSERVED_RUNNING)
+    if (o->observed == BX_OBSERVED_RUNNING && e->observed != BX_OBSERVED_RUNNING) {
         e->running_since = now;
+        e->ran = true;
+    }
     e->epoch = o->epoch;
     e->failed = o->failed;
     keep_message(e, o->message);

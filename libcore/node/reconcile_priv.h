@@ -39,6 +39,8 @@ struct bx_entry {
     uint64_t report_again;   /* and when it is sent again; 0: nothing was reported */
     uint32_t failures;       /* runs in a row that ended unasked */
     uint64_t not_before;     /* of the next start */
+    uint64_t counted_epoch;  /* the row of this epoch was asked for failures; see bx_entry_follow */
+    bool ran;                /* the run was observed running, or ended while nobody looked */
 };
 TAILQ_HEAD(bx_entries, bx_entry);
 
@@ -74,6 +76,10 @@ void bx_entry_enter_queue(struct bx_reconcile *r, struct bx_entry *e, enum bx_en
 void bx_entry_leave_queue(struct bx_reconcile *r, struct bx_entry *e);
 /* Keeps count of the slots. */
 void bx_entry_set_observed(struct bx_reconcile *r, struct bx_entry *e, enum bx_observed observed);
+/* Take over what the row of an epoch says of the runs before it: it is of an earlier daemon of this
+ * node, or a command has started the VM anew. */
+void bx_entry_follow(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                     uint64_t now);
 /* What the driver says about its run. */
 void bx_entry_observe(struct bx_reconcile *r, struct bx_entry *e, const struct bx_observation *o,
                       uint64_t now);

@@ -4,6 +4,7 @@
 
 #include "mutant.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define STOP_DEFAULT_S 60u
@@ -24,6 +25,10 @@ static void report_phase(struct bx_reconcile *r, struct bx_entry *e, const struc
         body.message = bx_str(phase == BX_PHASE_FAILED ? LOST_MESSAGE : "");
     else
         body.message = bx_str(e->message);
+    if (e->observed == BX_OBSERVED_EXITED && e->asked == BX_ACTION_NONE) {
+        body.failures = e->failures;
+        body.pause_ms = e->not_before > now ? (uint32_t)(e->not_before - now) : 0;
+    }
     e->reported = phase;
     e->reported_epoch = row->epoch;
     e->report_again = now + BX_REPORT_AGAIN_MS;
@@ -39,6 +44,7 @@ static void start_run(struct bx_reconcile *r, struct bx_entry *e, const struct b
     struct bx_vm_config config = bx_vm_whole_config(row);
     struct bx_run run = {.epoch = row->epoch, .node = r->self, .config = &config};
 
+    bx_entry_follow(r, e, row, now);
     if (!r->adopted || now < e->not_before) {
         bx_entry_schedule(r, e, r->adopted ? e->not_before : now + BX_RECONCILE_RETRY_MS);
         return;
@@ -60,7 +66,7 @@ static void start_run(struct bx_reconcile *r, struct bx_entry *e, const struct b
     e->epoch = row->epoch;
     e->asked = BX_ACTION_NONE;
     e->running_since = 0;
-    e->failed = false;
+    e->ran = e->failed = false;
     e->message[0] = '\0';
     bx_entry_set_observed(r, e, BX_OBSERVED_STARTING);
     r->p.driver->ops->start(r->p.driver, &run);
@@ -101,9 +107,29 @@ static void end_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_
         kill_run(r, e, now);
 }
 
-/* The end of the run is in the state: its files can go, and the row may ask for the next step. */
-static void forget_run(struct bx_reconcile *r, struct bx_entry *e)
+/* A run that ended unasked, and what becomes of the VM now that the row says it. */
+static void log_end(const struct bx_reconcile *r, const struct bx_entry *e, const struct bx_vm *row,
+                    uint64_t now)
 {
+    bool again = row->phase == BX_PHASE_CREATING, failed = row->phase == BX_PHASE_FAILED || again;
+    char text[BX_RECONCILE_MESSAGE_MAX + BX_NAME_MAX + 80], next[48] = "";
+    uint64_t s = e->not_before > now ? (e->not_before - now + 999) / 1000 : 0;
+
+    if (again)
+        snprintf(next, sizeof next, "; %s in %llu s", e->ran ? "restarting" : "retrying",
+                 (unsigned long long)s);
+    snprintf(text, sizeof text, "VM \"%s\" %s%s%s%s%s", row->name->s,
+             !e->ran && failed ? "failed to start" : "ended", e->message[0] == '\0' ? "" : " (",
+             e->message, e->message[0] == '\0' ? "" : ")", next);
+    r->p.log(r->p.ctx, failed ? 4 : 6, text);
+}
+
+/* The end of the run is in the state: its files can go, and the row may ask for the next step. */
+static void forget_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                       uint64_t now)
+{
+    if (e->asked == BX_ACTION_NONE && row != NULL && r->p.log != NULL)
+        log_end(r, e, row, now);
     r->p.driver->ops->forget(r->p.driver, e->vm);
     bx_entry_set_observed(r, e, BX_OBSERVED_ABSENT);
     e->asked = BX_ACTION_NONE;
@@ -170,7 +196,7 @@ void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
         end_run(r, e, row, plan.action, now);
         break;
     case BX_ACTION_FORGET:
-        forget_run(r, e);
+        forget_run(r, e, in.vm, now);
         break;
     case BX_ACTION_REPORT:
         report_phase(r, e, row, plan.report, now);

@@ -71,6 +71,8 @@ static void order_start(struct bx_vm *d)
     d->restart_pending = false;
     d->stop_force = false;
     d->message = bx_str("");
+    d->failures = 0;
+    d->next_try_ms = 0;
 }
 
 static int unchanged(struct bx_call *c, const struct bx_vm *vm)
@@ -397,6 +399,49 @@ static void note_end(const struct bx_fsm *f, const struct bx_call *c, struct bx_
     d->last_exit_ms = f->view.time_ms;
 }
 
+/* The policy starts it again, after the pause that its node makes. */
+static void order_retry(const struct bx_fsm *f, const struct bx_call *c, struct bx_vm *d)
+{
+    const struct bx_cmd_vm_report *b = &c->body->vm_report;
+    bool asked = d->restart_pending;
+
+    order_start(d);
+    d->message = b->message;
+    if (bx_fsm_level(f) < 2)
+        return;
+    d->restarts = asked ? 0 : d->restarts + 1;
+    if (asked || b->failures == 0)
+        return;
+    d->failures = b->failures;
+    d->next_try_ms = f->view.time_ms + b->pause_ms;
+}
+
+static void rest(const struct bx_call *c, struct bx_vm *d, enum bx_phase phase)
+{
+    d->phase = d->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : (uint8_t)phase;
+    d->message = c->body->vm_report.message;
+    d->failures = 0;
+    d->next_try_ms = 0;
+    if (phase == BX_PHASE_STOPPED)
+        d->desired = BX_DESIRED_STOPPED;
+}
+
+/* What the event of an end says. Builds of feature level 1 name the phase only. */
+static struct bx_str detail_of_end(struct bx_fsm *f, const struct bx_vm *d)
+{
+    const char *phase = bx_phase_name(d->phase)->s;
+    char text[512 + 32], *kept; /* the longest message, and the phase */
+
+    if (bx_fsm_level(f) < 2 || d->message.n == 0)
+        return bx_str(phase);
+    snprintf(text, sizeof text, "%s: " BX_STR_FMT, d->failures > 0 ? "backoff" : phase,
+             BX_STR_ARG(d->message));
+    kept = bx_arena_strndup(&f->scratch, text, strlen(text));
+    if (kept == NULL)
+        bx_oom(sizeof text);
+    return bx_str(kept);
+}
+
 /* The run ended: remove the row, start a new epoch, or leave the VM stopped. */
 static void ended(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d,
                   enum bx_phase phase)
@@ -406,20 +451,11 @@ static void ended(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struc
         return;
     }
     note_end(f, c, d, phase);
-    if (restarts(d, phase)) {
-        struct bx_str why = c->body->vm_report.message;
-
-        if (bx_fsm_level(f) >= 2)
-            d->restarts = d->restart_pending ? 0 : d->restarts + 1;
-        order_start(d);
-        d->message = why;
-    } else {
-        d->phase = d->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : (uint8_t)phase;
-        d->message = c->body->vm_report.message;
-        if (phase == BX_PHASE_STOPPED)
-            d->desired = BX_DESIRED_STOPPED;
-    }
-    put(f, c, row, d, BX_EVENT_VM_PHASE);
+    if (restarts(d, phase))
+        order_retry(f, c, d);
+    else
+        rest(c, d, phase);
+    put_with_detail(f, c, row, d, BX_EVENT_VM_PHASE, detail_of_end(f, d));
 }
 
 int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
@@ -442,6 +478,7 @@ int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
     } else if (b->phase == BX_PHASE_STARTING || b->phase == BX_PHASE_RUNNING) {
         d.phase = b->phase;
         d.message = b->message;
+        d.next_try_ms = 0;
         put(f, c, row, &d, BX_EVENT_VM_PHASE);
     } else {
         return bx_err_set(c->err, BX_CONFLICT, "a node can not report phase %s",

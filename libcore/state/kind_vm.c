@@ -20,6 +20,8 @@ struct vm_record {
     uint32_t restarts;
     uint64_t last_exit_ms;
     struct bx_str last_exit;
+    uint32_t failures;
+    uint64_t next_try_ms;
 };
 
 static const struct bx_field vm_fields[] = {
@@ -44,6 +46,8 @@ static const struct bx_field vm_fields[] = {
     BX_FIELD(vm_record, restarts, BX_T_U32, .omit = true, .since = 2),
     BX_FIELD(vm_record, last_exit_ms, BX_T_U64, .omit = true, .since = 2),
     BX_FIELD(vm_record, last_exit, BX_T_STR, .max = 512, .omit = true, .since = 2),
+    BX_FIELD(vm_record, failures, BX_T_U32, .omit = true, .since = 2),
+    BX_FIELD(vm_record, next_try_ms, BX_T_U64, .omit = true, .since = 2),
 };
 static const struct bx_schema vm_schema = BX_SCHEMA("vm row", 200, vm_record, vm_fields);
 
@@ -115,7 +119,9 @@ static struct bx_row *make(struct bx_row_home *h, const void *draft)
                             .message = d->message,
                             .restarts = d->restarts,
                             .last_exit_ms = d->last_exit_ms,
-                            .last_exit = d->last_exit};
+                            .last_exit = d->last_exit,
+                            .failures = d->failures,
+                            .next_try_ms = d->next_try_ms};
     struct bx_row *r = vm_block(h, d);
 
     memcpy(rec.uuid, d->uuid, 16);
@@ -147,7 +153,9 @@ static void draft_of(const struct vm_record *rec, struct bx_vm *d)
                         .message = rec->message,
                         .restarts = rec->restarts,
                         .last_exit_ms = rec->last_exit_ms,
-                        .last_exit = rec->last_exit};
+                        .last_exit = rec->last_exit,
+                        .failures = rec->failures,
+                        .next_try_ms = rec->next_try_ms};
     memcpy(d->uuid, rec->uuid, 16);
 }
 

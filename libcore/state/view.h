@@ -32,6 +32,8 @@ struct bx_vm {
     uint32_t restarts;       /* by the restart policy, since a command started it */
     uint64_t last_exit_ms;   /* leader time when a run ended last; 0: none has */
     struct bx_str last_exit; /* how it ended */
+    uint32_t failures;       /* runs in a row that ended unasked, as its node counted them */
+    uint64_t next_try_ms;    /* with failures, until it runs: when the node starts it again */
 };
 
 /* The configuration as given at creation, including name and tenant; views into the row. */

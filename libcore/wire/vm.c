@@ -47,6 +47,8 @@ static const struct bx_field vm_report_fields[] = {
     BX_FIELD(bx_cmd_vm_report, epoch, BX_T_U64),
     BX_FIELD(bx_cmd_vm_report, phase, BX_T_ENUM, .names = bx_phase_names),
     BX_FIELD(bx_cmd_vm_report, message, BX_T_STR, .max = 512),
+    BX_FIELD(bx_cmd_vm_report, failures, BX_T_U32, .omit = true, .since = 2, .droppable = true),
+    BX_FIELD(bx_cmd_vm_report, pause_ms, BX_T_U32, .omit = true, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_vm_report_schema =
     BX_SCHEMA("vm.report", BX_CMD_SCHEMA(VM_REPORT), bx_cmd_vm_report, vm_report_fields);
@@ -54,7 +56,7 @@ const struct bx_schema bx_cmd_vm_report_schema =
 /* ---- replies ---- */
 
 #define NAME(id, text) text,
-const char *const bx_shown_phase_names[] = {BX_VM_STATUSES(NAME) "unknown", NULL};
+const char *const bx_shown_phase_names[] = {BX_VM_STATUSES(NAME) "unknown", "backoff", NULL};
 #undef NAME
 
 #define F(member, typ, ...) BX_FIELD(bx_vm_reply, member, typ, __VA_ARGS__)
@@ -91,6 +93,8 @@ static const struct bx_field vm_fields[] = {
     F(restarts, BX_T_U32, .since = 2, .omit = true),
     F(last_exit, BX_T_STR, .max = 512, .since = 2, .omit = true),
     F(last_exited_ms, BX_T_U64, .since = 2, .omit = true),
+    F(failures, BX_T_U32, .since = 2, .omit = true),
+    F(next_try_ms, BX_T_U64, .since = 2, .omit = true),
 };
 #undef F
 const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);

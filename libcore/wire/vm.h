@@ -36,6 +36,9 @@ struct bx_cmd_vm_report {
     uint64_t node, epoch;
     uint8_t phase;         /* what the node observed */
     struct bx_str message; /* the reason, for people; may be empty */
+    /* With the end of a run that nobody asked for: */
+    uint32_t failures; /* so many in a row, this one included; 0: it does not count */
+    uint32_t pause_ms; /* the node starts it again no sooner */
 };
 
 /* ---- parameters ---- */
@@ -63,9 +66,11 @@ struct bx_vm_params { /* of all methods for one VM; each uses some of them */
 
 /* ---- replies ---- */
 
-/* The phases of a row, and one that only answers have: a VM that was running, or was about to, on a
- * node that does not answer. */
+/* The phases of a row, and two that only answers have: a VM that was running, or was about to, on a
+ * node that does not answer; and one that is creating again because its runs end unasked, after a
+ * pause that grows. */
 #define BX_SHOWN_UNKNOWN BX__PHASES
+#define BX_SHOWN_BACKOFF (BX__PHASES + 1)
 extern const char *const bx_shown_phase_names[];
 
 struct bx_vm_reply {
@@ -93,6 +98,8 @@ struct bx_vm_reply {
     uint32_t restarts;         /* by the restart policy, since a command started it */
     struct bx_str last_exit;   /* how its last run ended; empty: none has */
     uint64_t last_exited_ms;
+    uint32_t failures;    /* with phase backoff: runs in a row that ended unasked, */
+    uint64_t next_try_ms; /* and when the node starts it again, by the leader's wall time */
 };
 extern const struct bx_schema bx_vm_reply_schema;
 

@@ -405,6 +405,22 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
       --kernel "$dir/qemu/n1/boot/none"
     said "no such file: $dir/qemu/n1/boot/none" "no kernel, restart $policy: says so at once"
   done
+  said 'VM "never" failed: no such file' "no kernel, restart never: it has failed"
+  backs_off() { ctl vm show always -o json | tr -d ' \n' | grep -q '"phase":"backoff".*"failures":[1-9]'; }
+  wait_until 30 backs_off
+  ok $? "no kernel, restart always: it backs off"
+  expect 0 "it backs off: listed" ctl vm list --phase backoff
+  printed '^always  *backoff .*no such file: ' "it backs off: listed, with the reason"
+  printed 'FAILURES  *NEXT TRY' "it backs off: listed, how often and until when"
+  expect 1 "it backs off: the doctor says so" ctl doctor
+  printed '^vms  *failed  *2 of 2: always backoff (no such file' "it backs off: the doctor says why"
+  expect 0 "it backs off: the events say why" ctl events --type vm.phase
+  printed 'backoff: no such file' "it backs off: the events say why"
+  expect 0 "it backs off: starting it" ctl vm start always --no-wait
+  expect 1 "it backs off: waiting for it" ctl vm restart always
+  said 'VM "always" failed to start (no such file: .*); retrying in [0-9]* s' "it backs off: until when"
+  grep -q 'VM "always" failed to start (no such file.*); retrying in [0-9]* s' "$dir"/qemu/n1/*log
+  ok $? "it backs off: the daemon logs it"
   for vm in always never; do ctl vm delete $vm --yes >/dev/null; done
   expect 1 "a file of the host" ctl vm create shadow --disk 0 --kernel /etc/shadow
   said '/etc/shadow is not in a boot directory of this node' "a file of the host: says so"

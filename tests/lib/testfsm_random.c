@@ -187,6 +187,10 @@ static void draw_vm_report(struct draw *d)
     r->epoch = vm->epoch - (one_in(d, 20) && vm->epoch > 0);
     if (vm->phase == BX_PHASE_STOPPING && !one_in(d, 4))
         r->phase = BX_PHASE_STOPPED;
+    if (r->phase == BX_PHASE_FAILED && vm->epoch % 2 == 0) {
+        r->failures = vm->failures + 1;
+        r->pause_ms = 1000 * r->failures;
+    }
 }
 
 static void draw_token(struct draw *d)

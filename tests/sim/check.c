@@ -163,10 +163,17 @@ void sim_check_turn(struct sim_host *h)
 
 /* ---- changes ---- */
 
+/* Of "failed: why", "failed". A VM that backs off is to be started. */
 static uint8_t phase_of(const struct bx_event *e)
 {
+    const char *colon = e->detail.n == 0 ? NULL : memchr(e->detail.p, ':', e->detail.n);
+    struct bx_str phase = {e->detail.p,
+                           colon == NULL ? e->detail.n : (uint32_t)(colon - e->detail.p)};
+
+    if (bx_str_eq(phase, bx_str("backoff")))
+        return BX_PHASE_CREATING;
     for (uint8_t i = 0; i < BX__PHASES; i++) {
-        if (bx_str_eq(e->detail, bx_str(bx_phase_names[i])))
+        if (bx_str_eq(phase, bx_str(bx_phase_names[i])))
             return i;
     }
     return BX__PHASES;
@@ -273,6 +280,7 @@ void sim_check_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch, boo
     if (!running) {
         if (r != NULL && r->host == h->at && r->epoch == epoch)
             *r = c->runs[--c->n_runs];
+        sim_safety_rest(h, vm);
         return;
     }
     h->sim->stats.runs++;

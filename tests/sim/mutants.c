@@ -66,6 +66,8 @@ static const char *const names[] = {
     [BX_MUTANT_REFUSALS_DISPLACE_OTHERS] = "refusals-displace-others",
     /* session_class.c: the sessions of nodes have no places of their own. */
     [BX_MUTANT_REPORTS_SHARE_SESSIONS] = "reports-share-sessions",
+    /* reconcile_entry.c: a daemon that was restarted does not know that a VM fails. */
+    [BX_MUTANT_FORGET_FAILURES] = "forget-failures",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

@@ -196,15 +196,40 @@ static bool depose(struct sim *s, struct sim_host *h)
     return true;
 }
 
+static void on_loop_kill(struct sim *s, struct sim_host *h, void *arg)
+{
+    (void)arg;
+    if (!s->quiet && h->life == SIM_UP)
+        sim_host_kill(h, "killed while its VMs fail to start");
+}
+
+/* VMs fail to start again and again, and the daemon that counts that is killed meanwhile. */
+static bool loop(struct sim *s)
+{
+    struct sim_host *h = nemesis_host(s);
+    uint64_t after = SIM_S + nemesis_draw(s, 9 * SIM_S);
+    uint8_t vm[16];
+
+    bx_driver_sim_fail(h->driver, 12);
+    if (h->node == NULL)
+        return true;
+    for (unsigned i = 0; i < 2 && sim_check_some_run(h, i, vm); i++)
+        sim_host_end_guest(h, vm);
+    sim_host_wake(h);
+    sim_at(s, s->now + after, h, on_loop_kill, NULL);
+    return true;
+}
+
 /* A few starts fail. */
 static bool fail_starts(struct sim *s)
 {
-    bool most = nemesis_draw(s, 3) > 0;
-    uint64_t term;
-    struct sim_host *h = most ? nemesis_leader(s, &term) : NULL;
+    uint64_t way = nemesis_draw(s, 4), term;
+    struct sim_host *h = way > 1 ? nemesis_leader(s, &term) : NULL;
 
     if (h != NULL && h->node != NULL)
         return depose(s, h);
+    if (way == 1)
+        return loop(s);
     bx_driver_sim_fail(nemesis_host(s)->driver, 1 + (uint32_t)nemesis_draw(s, 3));
     return true;
 }

@@ -5,6 +5,7 @@
  *   be back after a restart with less than it had told to be durable
  *   have more of its log wait for its disk than is allowed, and than its largest entry of late
  *   start a VM that, so long as a grant is good, no committed state let it start
+ *   start a VM sooner after its runs ended unasked than the pauses between them allow
  *   end a run of a VM that the newest state there is wants to go on
  *   differ from another in a byte of its state, when everything is quiet
  *
@@ -41,8 +42,14 @@ struct frontier {
     uint64_t at, index; /* since then some host has applied so far */
 };
 
+/* When a run of a VM ended last. */
+struct rested {
+    uint8_t vm[16];
+    uint64_t at;
+};
+
 struct sim_safety {
-    struct bx_map decided, startable;
+    struct bx_map decided, startable, rested;
     struct frontier *frontier;
     size_t n, cap;
 };
@@ -228,6 +235,47 @@ static void note_state(struct sim_host *h)
     note_frontier(h->sim, applied);
 }
 
+/* ---- pauses ---- */
+
+static bool is_rested(const void *item, const void *vm)
+{
+    return memcmp(item, vm, 16) == 0;
+}
+
+static struct rested *rested_of(const struct sim *s, const uint8_t vm[16])
+{
+    return bx_map_get(&s->safety->rested, bx_hash(vm, 16), is_rested, vm);
+}
+
+void sim_safety_rest(struct sim_host *h, const uint8_t vm[16])
+{
+    struct rested *r = rested_of(h->sim, vm);
+
+    if (r == NULL) {
+        r = bx_must_alloc(sizeof *r);
+        memcpy(r->vm, vm, 16);
+        if (bx_map_add(&h->sim->safety->rested, bx_hash(vm, 16), r) != BX_OK)
+            bx_oom(0);
+    }
+    r->at = h->sim->now;
+}
+
+/* 1 s, doubled with each failure, up to 60 s, on a clock that drifts. */
+static void check_pause(struct sim_host *h, const uint8_t vm[16], uint64_t epoch)
+{
+    const struct bx_vm *row = bx_view_vm(bx_node_view(h->node), vm);
+    const struct rested *r = rested_of(h->sim, vm);
+    uint64_t pause;
+
+    if (r == NULL || row == NULL || row->epoch != epoch || row->failures == 0)
+        return;
+    pause = row->failures > 6 ? 60 * SIM_S : SIM_S << (row->failures - 1);
+    if (h->sim->now - r->at < pause / 100 * 98)
+        sim_violation(h->sim, "%s starts %s after %u failures in a row, %.3f s after the last",
+                      h->name, row->name->s, row->failures,
+                      (double)(h->sim->now - r->at) / (double)SIM_S);
+}
+
 void sim_safety_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch)
 {
     struct sim *s = h->sim;
@@ -240,6 +288,7 @@ void sim_safety_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch)
     if (there == NULL || there->index < frontier_at(s->safety, since))
         sim_violation(s, "%s starts epoch %llu of a VM that it can have no grant for", h->name,
                       (unsigned long long)epoch);
+    check_pause(h, vm, epoch);
 }
 
 /* ---- ends ---- */

@@ -354,6 +354,8 @@ void sim_safety_start(struct sim_host *h);
 void sim_safety_sent(struct sim_host *h, uint64_t to, const struct bx_buf *frame);
 /* A run begins. */
 void sim_safety_run(struct sim_host *h, const uint8_t vm[16], uint64_t epoch);
+/* A run of the VM has ended there. */
+void sim_safety_rest(struct sim_host *h, const uint8_t vm[16]);
 /* The product asks a run to end. */
 void sim_safety_ended(struct sim_host *h, const uint8_t vm[16]);
 /* Everything is quiet. */

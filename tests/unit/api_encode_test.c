@@ -243,6 +243,43 @@ TEST(a_vm_of_a_node_that_is_down_is_unknown)
     assert_int_equal(r.phase, BX_PHASE_STOPPED);
 }
 
+TEST(a_vm_whose_runs_fail_backs_off)
+{
+    struct bx_cmd_vm_report f = {.node = 1,
+                                 .epoch = 1,
+                                 .phase = BX_PHASE_FAILED,
+                                 .message = bx_str("no such file"),
+                                 .failures = 3,
+                                 .pause_ms = 4000};
+    struct bx_cmd_cluster_upgrade level_2 = {2};
+    struct bx_vm_reply r;
+    const struct bx_vm *vm;
+    bx_val v;
+
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_CLUSTER_UPGRADE, &level_2), BX_OK);
+    assert_int_equal(test_fsm_vm(&t, "a1", BX_RESTART_ALWAYS, f.vm), BX_OK);
+    f.node = bx_view_vm(bx_fsm_view(t.fsm), f.vm)->node;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_REPORT, &f), BX_OK);
+    vm = bx_view_vm(bx_fsm_view(t.fsm), f.vm);
+    put_vm(vm);
+    v = parsed();
+    is_text(v, "phase", "backoff");
+    is_text(v, "message", "no such file");
+    is_number(v, "failures", 3);
+    is_number(v, "next_try_ms", vm->modified_ms + 4000);
+    api_show_vm(bx_fsm_view(t.fsm), vm, &r);
+    api_show_unknown(7, &r); /* what its node does is not known then */
+    assert_int_equal(r.phase, BX_SHOWN_UNKNOWN);
+    assert_int_equal(r.last_phase, BX_PHASE_CREATING);
+    assert_int_equal(r.failures, 0);
+    f.epoch = 2;
+    f.phase = BX_PHASE_STARTING;
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_VM_REPORT, &f), BX_OK);
+    api_show_vm(bx_fsm_view(t.fsm), bx_view_vm(bx_fsm_view(t.fsm), f.vm), &r);
+    assert_int_equal(r.phase, BX_PHASE_STARTING); /* it is tried */
+    assert_int_equal(r.failures, 0);
+}
+
 TEST(an_event_is_shown_with_its_keys_in_order)
 {
     struct bx_event e = {.index = 12,

@@ -58,6 +58,16 @@ TEST(an_age_is_in_the_largest_unit)
     assert_int_equal(text[strlen(text) - 1], 'd');
 }
 
+TEST(a_time_to_come_is_in_the_largest_unit)
+{
+    char text[32];
+
+    is_written("1000", VALUE_UNTIL, "now");
+    value_text(capture_value("9000000000000000"), VALUE_UNTIL, text, sizeof text);
+    assert_int_equal(strncmp(text, "in 1", 4), 0);
+    assert_int_equal(text[strlen(text) - 1], 'd');
+}
+
 TEST(a_value_of_another_type_is_written_as_it_is)
 {
     is_written("\"lots\"", VALUE_MIB, "lots");

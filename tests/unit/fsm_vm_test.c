@@ -4,6 +4,7 @@
 
 #include "lib/testfsm_one.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static uint8_t uuid[16];
@@ -187,13 +188,80 @@ TEST(how_a_run_ended_is_kept_for_the_next_ones)
     assert_true(vm()->last_exit_ms > at);
 }
 
+static int fails(uint32_t failures, uint32_t pause_ms, const char *why)
+{
+    struct bx_cmd_vm_report r = {.node = vm()->node,
+                                 .epoch = vm()->epoch,
+                                 .phase = BX_PHASE_FAILED,
+                                 .message = bx_str(why),
+                                 .failures = failures,
+                                 .pause_ms = pause_ms};
+
+    memcpy(r.vm, uuid, 16);
+    return test_fsm_apply(&t, BX_CMD_VM_REPORT, &r);
+}
+
+static void backs_off(uint32_t failures, uint64_t next_try_ms)
+{
+    assert_int_equal(vm()->failures, failures);
+    assert_int_equal(vm()->next_try_ms, next_try_ms);
+}
+
+static void keep_detail(void *ctx, const struct bx_event *e)
+{
+    snprintf(ctx, 128, BX_STR_FMT, BX_STR_ARG(e->detail));
+}
+
+static void last_event_says(const char *words)
+{
+    char detail[128] = "";
+    struct bx_err err = {0};
+    uint32_t n;
+
+    assert_int_equal(
+        bx_fsm_events(t.fsm, test_fsm_revision(&t) - 1, 1, keep_detail, detail, &n, &err), BX_OK);
+    assert_string_equal(detail, words);
+}
+
+TEST(failures_are_counted_by_the_node_and_end_with_a_command_or_at_rest)
+{
+    test_fsm_cluster(&t, 2);
+    run(BX_RESTART_ON_FAILURE);
+    fails(1, 1000, "no such file");
+    backs_off(1, vm()->modified_ms + 1000);
+    last_event_says("backoff: no such file");
+    fails(2, 2000, "no such file");
+    backs_off(2, vm()->modified_ms + 2000);
+    report(BX_PHASE_STARTING, "");
+    backs_off(2, 0); /* it is tried, and may fail again */
+    last_event_says("starting");
+    report(BX_PHASE_RUNNING, "");
+    fails(3, 4000, "the guest panicked");
+    restart();
+    report(BX_PHASE_STOPPED, "");
+    backs_off(0, 0);
+    fails(1, 1000, "the guest panicked");
+    stop(false);
+    report(BX_PHASE_STOPPED, "");
+    stands(BX_DESIRED_STOPPED, BX_PHASE_STOPPED, vm()->epoch, true);
+    backs_off(0, 0);
+    start();
+    report(BX_PHASE_FAILED, "the host was rebooted"); /* not the VM's doing */
+    backs_off(0, 0);
+    last_event_says("creating: the host was rebooted");
+    report(BX_PHASE_STOPPED, "the guest powered off");
+    last_event_says("stopped: the guest powered off");
+}
+
 /* Its digest is that of builds that do not know it. */
 TEST(below_level_2_no_end_is_kept)
 {
     test_fsm_cluster(&t, 1);
     run(BX_RESTART_ALWAYS);
-    report(BX_PHASE_FAILED, "exit 7");
+    fails(1, 1000, "exit 7");
     has_ended(0, "", 0);
+    backs_off(0, 0);
+    last_event_says("creating");
     stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 2, true);
 }
 

@@ -267,6 +267,12 @@ static const struct bx_vm_reply vm_ended = {.name = S("web-1"),
                                             .restarts = 3,
                                             .last_exit = S("the guest panicked"),
                                             .last_exited_ms = 1700000000789};
+static const struct bx_vm_reply vm_backoff = {.name = S("web-1"),
+                                              .phase = BX_SHOWN_BACKOFF,
+                                              .node = S("alpha"),
+                                              .message = S("no such file: /boot/k"),
+                                              .failures = 4,
+                                              .next_try_ms = 1700000008789};
 static const struct bx_node_reply node_unreachable = {
     .id = 3, .name = S("gamma"), .state = BX_SHOWN_UNREACHABLE, .state_since_ms = 1700000000789};
 
@@ -292,5 +298,6 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
     add("reply-vm-unknown", &bx_vm_reply_schema, &vm_unknown);
     add("reply-node-unreachable", &bx_node_reply_schema, &node_unreachable);
     add("reply-vm-ended", &bx_vm_reply_schema, &vm_ended);
+    add("reply-vm-backoff", &bx_vm_reply_schema, &vm_backoff);
     add("params-vm.logs-previous", bx_methods[BX_M_VM_LOGS]->params, &logs_previous);
 }

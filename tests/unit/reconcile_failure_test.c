@@ -29,6 +29,127 @@ TEST(failing_starts_make_growing_pauses)
     assert_true(w.trace.items[10].began - w.trace.items[9].ended < 1010);
 }
 
+static void restart_daemon(void)
+{
+    end_daemon();
+    begin_daemon();
+}
+
+/* Run i of the trace began no sooner than so long after the one before had ended, and not much
+ * later. */
+static void began_after(size_t i, uint64_t ms)
+{
+    uint64_t pause = w.trace.items[i].began - w.trace.items[i - 1].ended;
+
+    if (pause < ms || pause > ms + 100)
+        fail_msg("run %zu began after %llu ms", i, (unsigned long long)pause);
+}
+
+TEST(a_failing_vm_says_in_its_row_and_in_the_log_how_often_and_until_when)
+{
+    uint8_t vm[16];
+
+    test_fsm_cluster(&w.t, 2);
+    bx_driver_sim_fail(w.driver, 3);
+    create_vm("web", BX_RESTART_ALWAYS, vm);
+    run_ms(1100); /* 0, pause of 1 s */
+    run_ms(100);
+    vm_is(vm, BX_PHASE_CREATING, 3);
+    assert_int_equal(row_of(vm)->failures, 2);
+    assert_true(row_of(vm)->next_try_ms > row_of(vm)->modified_ms + 1900);
+    assert_true(row_of(vm)->next_try_ms <= row_of(vm)->modified_ms + 2000);
+    assert_string_equal(w.logged, "4: VM \"web\" failed to start (told to fail); retrying in 2 s");
+    assert_int_equal(w.lines, 2);
+    run_ms(10000);
+    vm_is(vm, BX_PHASE_RUNNING, 4);
+    assert_int_equal(w.lines, 3);
+    w.driver->ops->kill(w.driver, vm);
+    run_ms(100);
+    assert_int_equal(row_of(vm)->failures, 4);
+    assert_string_equal(w.logged, "4: VM \"web\" ended (killed by signal 9); restarting in 8 s");
+}
+
+TEST(a_vm_that_is_not_started_again_is_logged_too)
+{
+    uint8_t vm[16];
+
+    test_fsm_cluster(&w.t, 2);
+    bx_driver_sim_fail(w.driver, 1);
+    create_vm("once", BX_RESTART_NEVER, vm);
+    run_ms(1000);
+    vm_is(vm, BX_PHASE_FAILED, 1);
+    assert_int_equal(row_of(vm)->failures, 0);
+    assert_string_equal(w.logged, "4: VM \"once\" failed to start (told to fail)");
+    test_fsm_desire(&w.t, "once", BX_DESIRED_RUNNING, false, false);
+    run_ms(1000);
+    test_fsm_desire(&w.t, "once", BX_DESIRED_STOPPED, false, false);
+    run_ms(1000);
+    vm_is(vm, BX_PHASE_STOPPED, 2);
+    assert_int_equal(w.lines, 1); /* a stop that was asked for is no news */
+}
+
+/* Without that, each restart of the daemon would begin with a start of every broken VM. */
+TEST(a_pause_outlives_the_daemon)
+{
+    uint8_t vm[16];
+
+    test_fsm_cluster(&w.t, 2);
+    bx_driver_sim_fail(w.driver, 5);
+    create_vm("web", BX_RESTART_ALWAYS, vm);
+    run_ms(8000); /* failures at 0, 1, 3 and 7 s: the pause is 8 s */
+    assert_int_equal(row_of(vm)->failures, 4);
+    assert_int_equal(w.trace.len, 4);
+    restart_daemon();
+    run_ms(7900);
+    assert_int_equal(w.trace.len, 4);
+    run_ms(200);
+    assert_int_equal(w.trace.len, 5);
+    assert_int_equal(row_of(vm)->failures, 5); /* and goes on counting */
+    run_ms(20000);
+    began_after(5, 16000);
+    vm_is(vm, BX_PHASE_RUNNING, 6);
+    restart_daemon();
+    run_ms(100);
+    w.driver->ops->kill(w.driver, vm); /* soon after: it still fails */
+    run_ms(100);
+    assert_int_equal(row_of(vm)->failures, 6);
+}
+
+TEST(a_command_ends_the_pause)
+{
+    uint8_t vm[16];
+
+    test_fsm_cluster(&w.t, 2);
+    bx_driver_sim_fail(w.driver, 5);
+    create_vm("web", BX_RESTART_ALWAYS, vm);
+    run_ms(8000);
+    assert_int_equal(w.trace.len, 4);
+    bx_driver_sim_fail(w.driver, 0);
+    test_fsm_desire(&w.t, "web", BX_DESIRED_RUNNING, true, false);
+    assert_int_equal(row_of(vm)->phase, BX_PHASE_STOPPING);
+    run_ms(200);
+    vm_is(vm, BX_PHASE_RUNNING, 6);
+    assert_int_equal(row_of(vm)->failures, 0);
+}
+
+TEST(a_host_that_was_restarted_starts_its_vms_at_once)
+{
+    uint8_t vm[16];
+
+    test_fsm_cluster(&w.t, 2);
+    bx_driver_sim_fail(w.driver, 3);
+    create_vm("web", BX_RESTART_ALWAYS, vm);
+    run_ms(20000);
+    vm_is(vm, BX_PHASE_RUNNING, 4);
+    end_daemon();
+    bx_driver_sim_destroy(w.driver);
+    w.driver = new_driver(0);
+    begin_daemon();
+    run_ms(200);
+    vm_is(vm, BX_PHASE_RUNNING, 5);
+    assert_int_equal(row_of(vm)->failures, 0);
+}
+
 TEST(a_vm_that_rests_may_start_at_once)
 {
     uint8_t vm[16];

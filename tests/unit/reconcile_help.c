@@ -58,6 +58,13 @@ static void on_report(void *ctx, const struct bx_cmd_vm_report *r)
         assert_int_equal(reports_push(&w.reports, kept), BX_OK);
 }
 
+static void on_log(void *ctx, int level, const char *text)
+{
+    (void)ctx;
+    snprintf(w.logged, sizeof w.logged, "%d: %s", level, text);
+    w.lines++;
+}
+
 static void on_wake(void *ctx)
 {
     (void)ctx;
@@ -120,7 +127,8 @@ void begin_daemon(void)
                                     .driver = w.driver,
                                     .view = view_of,
                                     .report = on_report,
-                                    .wake = on_wake};
+                                    .wake = on_wake,
+                                    .log = on_log};
 
     w.lease = bx_lease_create(&lp);
     assert_non_null(w.lease);
