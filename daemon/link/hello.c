@@ -77,7 +77,7 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
         return "this is the node's own id";
     if (p == NULL && c->owner->o.was_removed(c->owner->o.ctx, h->node))
         return removed;
-    if (c->accepted && h->node < id->node)
+    if (c->accepted && h->node < id->node && !(p != NULL && link_peer_is_lost(c->owner, p)))
         return larger_dials;
     if (p == NULL && !(c->accepted && c->owner->o.admits(c->owner->o.ctx, h->node)))
         return "no member has this node id";

@@ -1,12 +1,13 @@
 /* link - one connection per pair of nodes, behind the node's port.
  *
  * The node with the larger id dials and the other accepts, so a pair never opens two connections at
- * once. A node that has not heard of a larger id for ten seconds dials it nevertheless: it may have
- * been removed, and then nobody dials it any more. The larger id refuses it, and tells why. The
- * dialling side sends its hello first. A refused hello is answered by a hello with the reason, and
- * the connection is closed. After the hellos, frames are exchanged (wire/frame.h), small ones
- * before large ones. A PING is sent after a second without a write; five seconds without input
- * close the connection.
+ * once. A node that has not heard of a larger id for ten seconds dials it nevertheless. It may have
+ * been removed, and then nobody dials it any more: the larger id refuses it, and tells why. Or it
+ * was started with another address, which the others learn only from it: the larger id accepts it
+ * if it has not reached it for five seconds. The dialling side sends its hello first. A refused
+ * hello is answered by a hello with the reason, and the connection is closed. After the hellos,
+ * frames are exchanged (wire/frame.h), small ones before large ones. A PING is sent after a second
+ * without a write; five seconds without input close the connection.
  *
  * All input is checked before use: the header before memory is allocated, the checksum when the
  * frame is complete. The first frame must be a hello of at most 64 KiB, within five seconds. */

@@ -8,7 +8,8 @@
 #define BACKOFF_MIN_MS 100u
 #define BACKOFF_MAX_MS 3000u
 #define LASTING_MS 3000u
-#define ASK_MS 10000u /* without a connection, until a larger id is asked */
+#define ASK_MS 10000u /* without a connection, until a larger id is dialled */
+#define LOST_MS 5000u /* without a connection, until a smaller id may dial */
 
 struct link_peer *link_peer_of(struct link *l, uint64_t id)
 {
@@ -54,7 +55,13 @@ void link_peers_set(struct link *l, const struct bx_peer *peers, uint32_t n)
     }
 }
 
-/* The larger id dials. A smaller one asks now and then, in case it was removed. */
+bool link_peer_is_lost(const struct link *l, const struct link_peer *p)
+{
+    return p->conn == NULL && p->alone_ms != 0 && link_now(l) - p->alone_ms >= LOST_MS;
+}
+
+/* The larger id dials. A smaller one does now and then, in case it was removed, or is not where the
+ * larger one looks for it. */
 static bool may_dial(const struct link *l, struct link_peer *p, uint64_t now)
 {
     if (p->conn != NULL) {

@@ -29,6 +29,10 @@ struct link_peer *link_peer_take(struct link *l, uint64_t id);
 void link_peers_set(struct link *l, const struct bx_peer *peers, uint32_t n);
 /* Dial the peers that this node must dial and whose backoff has passed. */
 void link_peers_dial(struct link *l, uint64_t now);
+/* It has not been connected for some seconds, in which this node has dialled it if that is its
+ * part.
+ */
+bool link_peer_is_lost(const struct link *l, const struct link_peer *p);
 /* c was closed: detach it from its peer, and remove a peer that existed only through it. */
 void link_peers_forget(struct link *l, const struct link_conn *c);
 

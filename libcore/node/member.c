@@ -4,7 +4,8 @@
  *
  *   no server yet --add as standby--> standby --catch up--> caught up --promote--> voter
  *
- * Every arrow waits until the change before it is committed; an aborted catch-up is tried again. */
+ * Every arrow waits until the change before it is committed; an aborted catch-up is tried again.
+ * The same is done for a server whose row has another address than it. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -85,7 +86,7 @@ static const struct raft_server *server_of(const struct raft_configuration *c, u
 
 #define GONE (-1) /* as a role: not a server any more */
 
-/* The present configuration with one server added, taken out or given another role. */
+/* The present configuration with one server added, taken out, or given another role or address. */
 static void change(struct bx_node *n, uint64_t id, struct bx_str address, int role)
 {
     const struct raft_configuration *now = bx_raft_configuration(&n->raft);
@@ -93,14 +94,16 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
     char text[BX_ADDRESS_MAX + 1];
     int rv = 0, rc = BX_NO_MEMORY;
 
+    snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(address));
     raft_configuration_init(&next);
     for (unsigned i = 0; i < now->n && rv == 0; i++) {
         const struct raft_server *s = &now->servers[i];
 
-        if (s->id != id || role != GONE)
-            rv = raft_configuration_add(&next, s->id, s->address, s->id == id ? role : s->role);
+        if (s->id != id)
+            rv = raft_configuration_add(&next, s->id, s->address, s->role);
+        else if (role != GONE)
+            rv = raft_configuration_add(&next, id, text, role);
     }
-    snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(address));
     if (rv == 0 && server_of(now, id) == NULL)
         rv = raft_configuration_add(&next, id, text, role);
     if (rv == 0)
@@ -152,6 +155,33 @@ static bool dismiss(struct bx_node *n)
     return false;
 }
 
+static bool is_taken(const struct raft_configuration *c, struct bx_str address)
+{
+    for (unsigned i = 0; i < c->n; i++) {
+        if (bx_str_eq(bx_str(c->servers[i].address), address))
+            return true;
+    }
+    return false;
+}
+
+/* A server that was started with another address has it in its row first. An address that another
+ * server had before can be taken once that one's is changed. */
+static bool readdress(struct bx_node *n)
+{
+    const struct raft_configuration *conf = bx_raft_configuration(&n->raft);
+
+    for (unsigned i = 0; i < conf->n; i++) {
+        const struct raft_server *s = &conf->servers[i];
+        const struct bx_node_row *row = bx_view_node(bx_fsm_view(n->fsm), s->id);
+
+        if (row == NULL || is_taken(conf, row->info.address))
+            continue;
+        change(n, s->id, row->info.address, s->role);
+        return true;
+    }
+    return false;
+}
+
 /* The first node that is connected, is to be at least `role`, and has the role before it; NULL:
  * none. One that is away holds up nobody. */
 static const struct bx_node_info *find_step(const struct bx_node *n, uint8_t role, int before)
@@ -176,7 +206,8 @@ static void drive(struct bx_node *n)
 {
     const struct bx_node_info *info = NULL;
 
-    if (!bx_raft_can_change(&n->raft) || bx_node_now(n) < n->member.retry_ms || dismiss(n))
+    if (!bx_raft_can_change(&n->raft) || bx_node_now(n) < n->member.retry_ms || dismiss(n) ||
+        readdress(n))
         return;
     if (bx_raft_configuration(&n->raft)->n < BX_MEMBERS_MAX)
         info = find_step(n, BX_ROLE_STANDBY, GONE);

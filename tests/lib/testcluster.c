@@ -188,7 +188,7 @@ static void on_fatal(void *ctx, const struct bx_err *err)
 static struct bx_node_info describe(const struct test_member *m, char name[32], char address[32])
 {
     snprintf(name, 32, "n%u", (unsigned)m->id);
-    snprintf(address, 32, "127.0.0.1:%u", 7000 + (unsigned)m->id);
+    snprintf(address, 32, "127.0.0.1:%u", (unsigned)m->port);
     return (struct bx_node_info){.id = m->id,
                                  .name = bx_str(name),
                                  .address = bx_str(address),
@@ -282,6 +282,7 @@ static void add_member(struct test_cluster *c, uint64_t id)
 
     m->cluster = c;
     m->id = id;
+    m->port = 7000 + (uint32_t)id;
     m->link.ops = &link_ops;
     m->disk.ops = &disk_ops;
     m->fs = memfs_create();
@@ -405,12 +406,12 @@ static uint32_t voters(const struct test_member *m)
     return n;
 }
 
-static void put_row(struct test_cluster *c, struct test_member *m)
+void test_member_register(struct test_member *m)
 {
     char name[32], address[32];
     struct bx_node_info info = describe(m, name, address);
 
-    propose(c, BX_CMD_NODE_PUT, &info);
+    propose(m->cluster, BX_CMD_NODE_PUT, &info);
 }
 
 struct test_member *test_cluster_add(struct test_cluster *c)
@@ -419,7 +420,7 @@ struct test_member *test_cluster_add(struct test_cluster *c)
 
     add_member(c, c->n + 1);
     m = test_member(c, c->n);
-    put_row(c, m);
+    test_member_register(m);
     return m;
 }
 
@@ -430,7 +431,7 @@ static void add_voter(struct test_cluster *c, uint64_t id)
     if (id > 1)
         (void)test_cluster_add(c);
     else
-        put_row(c, test_member(c, 1));
+        test_member_register(test_member(c, 1));
     m = test_member(c, id);
     for (uint32_t i = 0; voters(m) < id; i++) {
         assert_true(i < 200);

@@ -26,6 +26,7 @@ struct test_member {
     struct bx_driver *driver;
     char *dir, path[256];
     uint32_t level; /* of its build, from its next start on; 0: BX_LEVEL */
+    uint32_t port;  /* of its address, from its next start on */
     bool awake;
     bool hold_disk; /* nothing becomes durable, and no job ends */
     bool link_full; /* the link takes no frame */
@@ -70,6 +71,8 @@ struct test_member *test_member(struct test_cluster *c, uint64_t id);
 /* Stop a member in order, and start it again from what its disk holds. */
 void test_member_stop(struct test_member *m);
 void test_member_start(struct test_member *m);
+/* Have its row written as the daemon does after a start, through member 1. */
+void test_member_register(struct test_member *m);
 /* Cut a member off from all others, or connect it again; the nodes are told. */
 void test_member_isolate(struct test_member *m, bool isolated);
 struct bx_node_status test_member_status(const struct test_member *m);
