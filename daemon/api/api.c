@@ -36,6 +36,7 @@ static void on_tick(uv_timer_t *timer)
     TAILQ_FOREACH(c, &a->conns, link) /* those that waited for room among all unsent bytes */
     api_pages_resume(&c->client);
     api_waits_expire(a, now);
+    api_sql_tick(a);
     give_back(a);
 }
 
@@ -132,6 +133,7 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
         bx_oom(0);
     TAILQ_INIT(&a->conns);
     TAILQ_INIT(&a->calls);
+    TAILQ_INIT(&a->queries);
     TAILQ_INIT(&a->waits);
     TAILQ_INIT(&a->watchers);
     api_relay_init(a);

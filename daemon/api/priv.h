@@ -11,6 +11,7 @@
 #include "config.h"
 #include "node/node.h"
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -28,14 +29,19 @@
 #define API_PAGES_QUEUED (256u << 10) /* a client with more bytes queued gets no page */
 #define API_UNSENT_MAX (8u << 20)     /* bytes of all answers; beyond it there are no more pages */
 #define API_SHED_MS 2000u             /* and who has read nothing for so long is closed */
-#define API_SQL_MAX 4u
+#define API_SQL_MAX 3u                /* queries at a time; libuv's pool has four threads */
+#define API_SQL_PER_PRINCIPAL 2u
 #define API_SQL_MS 5000u
+#define API_SQL_HURRY_MS 1000u /* while SQLite's log is full */
 #define API_SQL_BYTES (8u << 20)
 
 /* The metadata of a VM configuration; pooled, because most have none. */
 struct api_metadata {
     struct bx_pair pairs[BX_METADATA_MAX];
 };
+
+struct api_sql;
+TAILQ_HEAD(api_queries, api_sql);
 
 struct api {
     struct api_options o;
@@ -54,8 +60,11 @@ struct api {
     uint32_t n_queued;               /* of the calls: in `waits`, or waiting for a page */
     uv_idle_t idle;                  /* active while there are pages to make */
     uint32_t n_handles;
-    uint32_t n_conns, n_tcp, conns_max, n_calls, sql_running;
+    uint32_t n_conns, n_tcp, conns_max, n_calls;
     size_t calls_bytes;
+    struct api_queries queries; /* of users, that run */
+    uint32_t sql_running;
+    atomic_bool sql_hurry;          /* SQLite's log is full, see bx_node_state_log_full */
     uint64_t refused, refused_told; /* clients without permission; when it was last logged */
     struct api_conns conns;
     struct api_clients watchers;
@@ -84,6 +93,10 @@ static inline struct bx_common *api_common(const struct api_call *c)
 {
     return c->params;
 }
+
+/* ---- sql.c ---- */
+/* To be called ten times a second or so. */
+void api_sql_tick(struct api *a);
 
 /* ---- waits.c ---- */
 /* Tell the waiting calls that a VM has changed, or that time has passed. */

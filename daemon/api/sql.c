@@ -1,31 +1,42 @@
-/* sql - SELECT over the state, run on libuv's thread pool with its own database connection. */
+/* sql - SELECT over the state, run on libuv's thread pool with its own database connection.
+ *
+ * A query reads one version of the state, and SQLite's log keeps all that came after it. So few run
+ * at a time, each for a bounded time, and while that log is full no new ones, and none that takes
+ * long. */
 #include "api/priv.h"
+
+#include "sys/pool.h"
 
 #include "wire/sql.h"
 
 struct api_sql {
+    TAILQ_ENTRY(api_sql) link;
     uv_work_t work;
     struct api_call *call;
-    uint64_t until;
+    uint64_t began;
     struct bx_buf out;
     struct bx_err err;
     int rc;
 };
 
-static bool expired(void *ctx)
+static int end(void *ctx)
 {
     const struct api_sql *s = ctx;
     struct bx_clock *clock = s->call->api->o.clock;
+    uint64_t ms = clock->ops->boot_ms(clock) - s->began;
 
-    return clock->ops->boot_ms(clock) > s->until;
+    if (ms > API_SQL_HURRY_MS && atomic_load(&s->call->api->sql_hurry))
+        return BX_BUSY;
+    return ms > API_SQL_MS ? BX_TIMEOUT : BX_OK;
 }
 
 static void work(uv_work_t *w)
 {
     struct api_sql *s = w->data;
     const struct bx_sql_params *p = s->call->params;
-    struct bx_sql_limits limits = {expired, s, API_SQL_BYTES};
+    struct bx_sql_limits limits = {end, s, API_SQL_BYTES};
 
+    pool_yield_to_loop();
     s->rc = bx_fsm_sql(s->call->api->o.state_path, p->query, &limits, &s->out, &s->err);
 }
 
@@ -45,9 +56,11 @@ static struct bx_sql_reply split(const struct bx_buf *b)
 static void done(uv_work_t *w, int status)
 {
     struct api_sql *s = w->data;
+    struct api *a = s->call->api;
     struct bx_buf out = {0};
 
-    s->call->api->sql_running--;
+    TAILQ_REMOVE(&a->queries, s, link);
+    a->sql_running--;
     if (status != 0)
         s->rc = bx_err_set(&s->err, BX_SHUTDOWN, "the daemon is stopping");
     if (s->rc == BX_INVALID && s->err.hint[0] == '\0')
@@ -63,14 +76,39 @@ static void done(uv_work_t *w, int status)
     bx_buf_release(&out);
 }
 
+void api_sql_tick(struct api *a)
+{
+    atomic_store(&a->sql_hurry, a->node != NULL && bx_node_state_log_full(a->node));
+}
+
+static uint32_t running_of(const struct api *a, const char *principal)
+{
+    const struct api_sql *s;
+    uint32_t n = 0;
+
+    TAILQ_FOREACH(s, &a->queries, link)
+    n += strcmp(s->call->principal, principal) == 0;
+    return n;
+}
+
 static bool full(struct api_call *c)
 {
+    uint32_t own = running_of(c->api, c->principal);
     struct bx_err err;
 
-    if (c->api->sql_running < API_SQL_MAX)
+    api_sql_tick(c->api);
+    if (atomic_load(&c->api->sql_hurry)) {
+        bx_err_set(&err, BX_BUSY, "the state changes too fast to run queries");
+        bx_err_hint(&err, "try again in a second; lists are not affected");
+    } else if (own >= API_SQL_PER_PRINCIPAL) {
+        bx_err_set(&err, BX_BUSY, "too many running queries of %s (%u)", c->principal, own);
+        bx_err_hint(&err, "try again when one has ended");
+    } else if (c->api->sql_running >= API_SQL_MAX) {
+        bx_err_set(&err, BX_BUSY, "too many running queries (%u)", API_SQL_MAX);
+        bx_err_hint(&err, "try again when one has ended");
+    } else {
         return false;
-    bx_err_set(&err, BX_BUSY, "too many running queries (%u)", API_SQL_MAX);
-    bx_err_hint(&err, "try again when one has ended");
+    }
     api_fail(c, &err);
     return true;
 }
@@ -84,8 +122,9 @@ static void begin(struct api_call *c)
         return;
     s = api_alloc(c, sizeof *s);
     s->call = c;
-    s->until = clock->ops->boot_ms(clock) + API_SQL_MS;
+    s->began = clock->ops->boot_ms(clock);
     s->work.data = s;
+    TAILQ_INSERT_TAIL(&c->api->queries, s, link);
     c->api->sql_running++;
     uv_queue_work(c->api->loop, &s->work, work, done);
 }

@@ -1,6 +1,7 @@
 #include "sys/disk.h"
 
 #include "sys/log.h"
+#include "sys/pool.h"
 #include "mem/alloc.h"
 #include "mem/buf.h"
 
@@ -140,6 +141,7 @@ static void offload_run(uv_work_t *w)
 {
     struct offloaded *o = w->data;
 
+    pool_yield_to_loop();
     o->rc = o->job->run(o->job);
 }
 

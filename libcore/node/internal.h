@@ -259,6 +259,19 @@ int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struc
 /* Restore the state from the newest snapshot. */
 int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struct bx_err *err);
 
+/* ---- space.c: the files of the state database ---- */
+
+struct bx_space {
+    struct bx_job job;
+    bool busy;
+    const char *path;   /* of state.db */
+    uint64_t log_bytes; /* of SQLite's log, when the job began */
+    uint64_t left;      /* of those, what readers kept it from writing back */
+    uint64_t next_ms;
+};
+
+void bx_space_turn(struct bx_node *n);
+
 /* ---- receive.c ---- */
 
 struct bx_refusals { /* of frames */
@@ -291,6 +304,7 @@ struct bx_node {
     struct bx_member_loop member;
     struct bx_peers peers;
     struct bx_snapshots snapshots;
+    struct bx_space space;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
     struct bx_refusals refusals;
     struct bx_buf aligned; /* an entry that did not lie 8-aligned */

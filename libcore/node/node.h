@@ -43,6 +43,7 @@ struct bx_node_options {
     uint32_t heartbeat_ms;         /* 0: 100 */
     uint64_t snapshot_bytes;       /* take one after so much log; 0: 32 MiB */
     uint64_t trailing_bytes;       /* and keep so much behind it; 0: half of snapshot_bytes */
+    uint64_t state_log_bytes;      /* of SQLite's log, see bx_node_state_log_full; 0: 16 MiB */
     struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
     struct bx_pool_size reads;     /* that wait; max 0: 1000, none of them made ahead */
     uint64_t intern_strings, intern_bytes; /* bounds of the table of names; 0: its own defaults */
@@ -158,6 +159,10 @@ bool bx_node_hears_majority(const struct bx_node *n);
  * do not answer, and the rest of the sentence, which may be empty. */
 int bx_node_no_leader(const struct bx_node *n, const char *what, const char *rest,
                       struct bx_err *err);
+
+/* SQLite's log of state.db has reached its bound: let no query of a user begin, and end those that
+ * take long, so that the log can begin anew. */
+bool bx_node_state_log_full(const struct bx_node *n);
 
 struct bx_fsm *bx_node_fsm(struct bx_node *n);
 const struct bx_view *bx_node_view(const struct bx_node *n);

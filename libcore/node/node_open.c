@@ -283,6 +283,8 @@ static void defaults(struct bx_node_options *o)
         o->snapshot_bytes = 32u << 20;
     if (o->trailing_bytes == 0)
         o->trailing_bytes = o->snapshot_bytes / 2;
+    if (o->state_log_bytes == 0)
+        o->state_log_bytes = 16u << 20;
     if (o->log_queue_bytes == 0)
         o->log_queue_bytes = BX_WAL_QUEUE_MAX;
     if (o->proposals.max == 0)

@@ -103,12 +103,23 @@ int bx_fsm_explain(struct bx_fsm *f, const struct bx_vm *vm, struct bx_candidate
 int bx_fsm_dry_run(struct bx_fsm *f, const struct bx_vm_config *config, struct bx_candidates *c,
                    struct bx_decision *d, struct bx_err *err);
 
+/* ---- SQLite's log, which grows with commits until a checkpoint writes it back ---- */
+
+/* Bytes of it that may have to be written back. Readers that overlap keep it from beginning anew:
+ * let no new one begin when it is large. */
+uint64_t bx_fsm_log_bytes(const struct bx_fsm *f);
+/* Write back what readers allow, on any thread; path is that of the options. *left: bytes that it
+ * had to leave. BX_OK, BX_BUSY (somebody else writes back), BX_CORRUPT, BX_IO. */
+int bx_fsm_checkpoint_apart(const char *path, uint64_t *left);
+/* The same here, when little is left; after bx_fsm_commit. */
+void bx_fsm_checkpoint(struct bx_fsm *f);
+
 /* Run a read-only SQL query on a separate connection with an authorizer: SELECT only, no secrets,
- * no pragma, no attach. Runs on any thread, within max_bytes of result and until `expired`, which
- * SQLite's progress handler calls, returns true. Appends MessagePack {columns: [...], rows:
- * [[...]...]} to out. */
+ * no pragma, no attach. Runs on any thread, within max_bytes of result and until `end`, which
+ * SQLite's progress handler calls, returns BX_TIMEOUT or, because the state changes too much for
+ * the query, BX_BUSY. Appends MessagePack {columns: [...], rows: [[...]...]} to out. */
 struct bx_sql_limits {
-    bool (*expired)(void *ctx);
+    int (*end)(void *ctx); /* BX_OK: go on */
     void *ctx;
     size_t max_bytes;
 };

@@ -152,3 +152,18 @@ uint64_t bx_fsm_applied(const struct bx_fsm *f)
 {
     return f->applied;
 }
+
+uint64_t bx_fsm_log_bytes(const struct bx_fsm *f)
+{
+    return bx_store_log_bytes(f->store);
+}
+
+int bx_fsm_checkpoint_apart(const char *path, uint64_t *left)
+{
+    return bx_store_checkpoint_apart(path, left);
+}
+
+void bx_fsm_checkpoint(struct bx_fsm *f)
+{
+    bx_store_checkpoint(f->store);
+}

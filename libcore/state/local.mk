@@ -7,6 +7,7 @@ libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
 	libcore/state/session_row.c libcore/state/session_class.c \
 	libcore/state/blob.c libcore/state/blob.h \
 	libcore/state/store.c libcore/state/store.h \
+	libcore/state/store_priv.h libcore/state/store_read.c libcore/state/store_space.c \
 	libcore/state/store_sql.c libcore/state/store_sql.h \
 	libcore/state/store_dump.c libcore/state/store_dump.h \
 	libcore/state/fsm_priv.h libcore/state/fsm.h libcore/state/fsm.c libcore/state/fsm_open.c \
@@ -17,4 +18,5 @@ libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
 	libcore/state/sched_score.c libcore/state/sched_score.h \
 	libcore/state/sched_strategy.c libcore/state/sched_strategy.h \
 	libcore/state/sql.c libcore/state/sql_memory.c libcore/state/sql_memory.h \
+	libcore/state/sql_functions.c libcore/state/sql_functions.h \
 	libcore/state/sql_views.c libcore/state/sql_views.h

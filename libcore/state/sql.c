@@ -7,7 +7,7 @@
  * machine, memory by its allocator, the size of the result after each row.
  *
  * A step is not interrupted. Some functions take the product of the lengths of their arguments, so
- * these lengths are bounded. */
+ * these lengths are bounded, or a linear one replaces them (state/sql_functions.c). */
 #include "state/fsm.h"
 
 #include "codec/pack.h"
@@ -36,7 +36,7 @@ struct query {
     const char *hint;   /* static text, or tables */
     char token[BX_SQL_TOKEN];
     char tables[256]; /* hint that lists the tables */
-    bool expired;     /* the progress handler stopped the query */
+    int ended;        /* why the progress handler stopped the query; BX_OK: it did not */
 };
 
 /* ---- authorization ---- */
@@ -138,8 +138,8 @@ static int look(void *ctx)
 {
     struct query *q = ctx;
 
-    q->expired = q->limits->expired(q->limits->ctx);
-    return q->expired;
+    q->ended = q->limits->end(q->limits->ctx);
+    return q->ended != BX_OK;
 }
 
 /* ---- errors ---- */
@@ -172,10 +172,13 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
 {
     int code = code_of(rc);
 
-    if (q->expired) {
-        bx_err_set(err, BX_TIMEOUT, "the query took too long");
-        bx_err_hint(err, "add a LIMIT or a WHERE clause");
-        return BX_TIMEOUT;
+    if (q->ended != BX_OK) {
+        bx_err_set(err, q->ended, "%s",
+                   q->ended == BX_BUSY ? "the state changes too fast for a query that takes so long"
+                                       : "the query took too long");
+        bx_err_hint(err, "add a LIMIT or a WHERE clause%s",
+                    q->ended == BX_BUSY ? ", or try again later" : "");
+        return q->ended;
     }
     if (bx_sql_memory_refused()) {
         bx_err_set(err, BX_TOO_LARGE, "the query needs more than %d MiB of memory",

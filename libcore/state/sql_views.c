@@ -1,12 +1,9 @@
 #include "state/sql_views.h"
 
-#include "codec/flat.h"
-#include "codec/json.h"
-#include "codec/pack.h"
+#include "state/sql_functions.h"
 
 #include <assert.h>
 #include <stdio.h>
-#include <string.h>
 
 #define VIEW_MAX 2048 /* SQL text of a view */
 
@@ -17,113 +14,6 @@ bool bx_sql_is_open(const struct bx_kind_desc *k)
             return true;
     }
     return false;
-}
-
-/* ---- functions ---- */
-
-static void uuid_text(sqlite3_context *c, int n, sqlite3_value **v)
-{
-    char text[BX_UUID_TEXT];
-    uint8_t uuid[16];
-
-    (void)n;
-    if (sqlite3_value_bytes(v[0]) != (int)sizeof uuid) {
-        sqlite3_result_value(c, v[0]);
-        return;
-    }
-    memcpy(uuid, sqlite3_value_blob(v[0]), sizeof uuid);
-    bx_uuid_format(uuid, text);
-    sqlite3_result_text(c, text, -1, SQLITE_TRANSIENT);
-}
-
-static const struct bx_field *field_named(const struct bx_schema *s, const char *name)
-{
-    uint32_t i = 0;
-
-    while (strcmp(s->fields[i].name, name) != 0)
-        i++;
-    return &s->fields[i];
-}
-
-static int write_pairs_json(struct bx_buf *out, const struct bx_pairs *pairs)
-{
-    struct bx_pack *pack = bx_pack_create();
-    struct bx_buf b = {0};
-    bx_val map;
-
-    bx_pw_map(&b, pairs->n);
-    for (uint32_t i = 0; i < pairs->n; i++) {
-        bx_pw_strn(&b, pairs->v[i].key.p, pairs->v[i].key.n);
-        bx_pw_strn(&b, pairs->v[i].value.p, pairs->v[i].value.n);
-    }
-    map = b.failed || pack == NULL ? NULL : bx_pack_parse(pack, b.data, b.len, b.len, NULL);
-    if (map == NULL || bx_json_write(out, map, 0) != BX_OK)
-        out->failed = true;
-    bx_buf_release(&b);
-    bx_pack_destroy(pack);
-    return out->failed ? BX_NO_MEMORY : BX_OK;
-}
-
-/* KIND_json(data): the kind's pairs as JSON, from a record that may be unaligned. */
-static void record_json(sqlite3_context *c, int n, sqlite3_value **v)
-{
-    const struct bx_kind_desc *k = sqlite3_user_data(c);
-    const struct bx_field *f = field_named(k->schema, k->json);
-    size_t len = (size_t)sqlite3_value_bytes(v[0]);
-    struct bx_arena arena = {0};
-    void *record = bx_arena_alloc(&arena, len), *object = bx_arena_alloc(&arena, k->schema->size);
-    struct bx_buf text = {0};
-    int rc = record == NULL || object == NULL ? BX_NO_MEMORY : BX_OK;
-
-    (void)n;
-    if (rc == BX_OK && len > 0)
-        memcpy(record, sqlite3_value_blob(v[0]), len);
-    if (rc == BX_OK)
-        rc = bx_flat_read(k->schema, record, len, object, &arena, NULL, NULL);
-    if (rc == BX_OK)
-        rc = write_pairs_json(&text, (const void *)((const char *)object + f->offset));
-    if (rc == BX_OK)
-        sqlite3_result_text(c, (const char *)text.data, (int)text.len, SQLITE_TRANSIENT);
-    else if (rc == BX_NO_MEMORY)
-        sqlite3_result_error_nomem(c);
-    else
-        sqlite3_result_null(c);
-    bx_buf_release(&text);
-    bx_arena_close(&arena);
-}
-
-/* In place of SQLite's trim with a list of characters, which compares each one of the text with
- * each one of the list, and can not be interrupted. */
-static void refuse_list(sqlite3_context *c, int n, sqlite3_value **v)
-{
-    (void)n;
-    (void)v;
-    sqlite3_result_error(c, "a query can trim spaces only", -1);
-}
-
-static int create_function(sqlite3 *db, const char *name, int n, const struct bx_kind_desc *k,
-                           void (*f)(sqlite3_context *c, int n, sqlite3_value **v))
-{
-    return sqlite3_create_function_v2(db, name, n,
-                                      SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-                                      (void *)(uintptr_t)k, f, NULL, NULL, NULL);
-}
-
-static int create_functions(sqlite3 *db)
-{
-    static const char *const trims[] = {"trim", "ltrim", "rtrim"};
-    int rc = create_function(db, "uuid_text", 1, NULL, uuid_text);
-    char name[32];
-
-    for (size_t i = 0; rc == SQLITE_OK && i < sizeof trims / sizeof trims[0]; i++)
-        rc = create_function(db, trims[i], 2, NULL, refuse_list);
-    for (size_t i = 0; rc == SQLITE_OK && i < BX__TABLES; i++) {
-        if (bx_kinds[i]->json == NULL)
-            continue;
-        snprintf(name, sizeof name, "%s_json", bx_kinds[i]->name);
-        rc = create_function(db, name, 1, bx_kinds[i], record_json);
-    }
-    return rc;
 }
 
 /* ---- views ---- */
@@ -165,7 +55,7 @@ static int create_view(sqlite3 *db, const struct bx_kind_desc *k, const char tok
 
 int bx_sql_create_views(sqlite3 *db, const char token[BX_SQL_TOKEN])
 {
-    int rc = create_functions(db);
+    int rc = bx_sql_create_functions(db);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, "PRAGMA temp_store = MEMORY;", NULL, NULL, NULL);

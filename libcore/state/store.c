@@ -1,34 +1,10 @@
-#include "state/store.h"
+#include "state/store_priv.h"
 
 #include "mem/alloc.h"
 #include "state/store_sql.h"
 
-#include <assert.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum stmt { /* statements other than those of the kinds */
-            S_PUT_EVENTS,
-            S_PUT_OUTCOMES,
-            S_DEL_OUTCOMES,
-            S_DEL_EVENTS,
-            S_OLDEST_EVENTS,
-            S_PUT_META,
-            S_BEGIN,
-            S_COMMIT,
-            S__STMTS
-};
-
-struct bx_store {
-    sqlite3 *db;
-    char *path;
-    bool open; /* a transaction is open */
-    void (*fatal)(void *ctx, const struct bx_err *err);
-    void *ctx;
-    sqlite3_stmt *stmts[S__STMTS];
-    sqlite3_stmt *put[BX__TABLES], *del[BX__TABLES];
-};
 
 static const char ddl[] =
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
@@ -101,7 +77,7 @@ static _Noreturn void end(struct bx_store *s, int code, const char *what, const 
 }
 
 /* A damaged file would stop every start at the same entry, so it is removed and rebuilt. */
-static _Noreturn void die(struct bx_store *s, const char *what)
+_Noreturn void bx_store_die(struct bx_store *s, const char *what)
 {
     int code = bx_store_code(sqlite3_errcode(s->db));
     char why[200];
@@ -118,7 +94,7 @@ _Noreturn void bx_store_damaged(struct bx_store *s)
     end(s, BX_CORRUPT, "damaged", "a row fails its check");
 }
 
-static int failed(struct bx_store *s, int rv, struct bx_err *err)
+int bx_store_failed(struct bx_store *s, int rv, struct bx_err *err)
 {
     return bx_err_set(err, bx_store_code(rv), "state database %s: %s", s->path,
                       sqlite3_errmsg(s->db));
@@ -136,13 +112,11 @@ static bool may_write(const char *path)
 
 static int prepare(struct bx_store *s, struct bx_err *err)
 {
-    char *why = NULL;
-    int rv = sqlite3_exec(s->db,
-                          "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
-                          "PRAGMA wal_autocheckpoint=4000; PRAGMA locking_mode=NORMAL;",
-                          NULL, NULL, &why);
+    int rv =
+        sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;", NULL, NULL, NULL);
 
-    sqlite3_free(why);
+    if (rv == SQLITE_OK)
+        rv = bx_store_space_init(s);
     if (rv == SQLITE_OK)
         rv = sqlite3_exec(s->db, ddl, NULL, NULL, NULL);
     for (size_t i = 0; rv == SQLITE_OK && i < BX__TABLES; i++)
@@ -150,7 +124,7 @@ static int prepare(struct bx_store *s, struct bx_err *err)
     for (int i = 0; rv == SQLITE_OK && i < S__STMTS; i++)
         rv = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmts[i], NULL);
     if (rv != SQLITE_OK)
-        return failed(s, rv, err);
+        return bx_store_failed(s, rv, err);
     /* SQLite opens a file with a newer format version read-only. */
     if (sqlite3_db_readonly(s->db, "main") == 1 && may_write(s->path))
         return bx_err_set(err, BX_CORRUPT, "state database %s: damaged header", s->path);
@@ -165,7 +139,7 @@ int bx_store_open(struct bx_store **out, const char *path, struct bx_err *err)
     s->path = bx_must_strdup(path);
     rv = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     sqlite3_extended_result_codes(s->db, 1);
-    rc = rv == SQLITE_OK ? prepare(s, err) : failed(s, rv, err);
+    rc = rv == SQLITE_OK ? prepare(s, err) : bx_store_failed(s, rv, err);
     if (rc != BX_OK) {
         bx_store_close(s);
         s = NULL;
@@ -215,7 +189,7 @@ void bx_store_remove(const char *path)
 static void step(struct bx_store *s, sqlite3_stmt *st)
 {
     if (sqlite3_step(st) != SQLITE_DONE)
-        die(s, sqlite3_sql(st));
+        bx_store_die(s, sqlite3_sql(st));
     sqlite3_reset(st);
 }
 
@@ -366,7 +340,7 @@ void bx_store_oldest_events(struct bx_store *s, bool (*fn)(void *ctx, const stru
         more = fn(ctx, &b);
     }
     if (more && rv != SQLITE_DONE)
-        die(s, sql[S_OLDEST_EVENTS]);
+        bx_store_die(s, sql[S_OLDEST_EVENTS]);
     sqlite3_reset(st);
 }
 
@@ -391,108 +365,5 @@ void bx_store_clear(struct bx_store *s)
     bx_store_clear_sql(text);
     begin(s);
     if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
-        die(s, "clear");
-}
-
-/* ---- reading ---- */
-
-static int each(struct bx_store *s, const char *query, uint64_t arg,
-                int (*fn)(void *ctx, sqlite3_stmt *st), void *ctx, struct bx_err *err)
-{
-    sqlite3_stmt *st;
-    int rv = sqlite3_prepare_v2(s->db, query, -1, &st, NULL), rc = BX_OK;
-
-    if (rv != SQLITE_OK)
-        return failed(s, rv, err);
-    sqlite3_bind_int64(st, 1, (sqlite3_int64)arg);
-    while (rc == BX_OK && (rv = sqlite3_step(st)) == SQLITE_ROW)
-        rc = fn(ctx, st);
-    if (rc == BX_OK && rv != SQLITE_DONE)
-        rc = failed(s, rv, err);
-    sqlite3_finalize(st);
-    return rc;
-}
-
-static int meta_row(void *ctx, sqlite3_stmt *st)
-{
-    const char *key = (const char *)sqlite3_column_text(st, 0);
-    uint64_t value = (uint64_t)sqlite3_column_int64(st, 1);
-    struct bx_meta *m = ctx;
-
-    if (key == NULL)
-        return BX_CORRUPT;
-    if (strcmp(key, "applied") == 0)
-        m->applied = value;
-    else if (strcmp(key, "revision") == 0)
-        m->revision = value;
-    else if (strcmp(key, "digest") == 0)
-        m->digest = value;
-    else if (strcmp(key, "time_ms") == 0)
-        m->time_ms = value;
-    else if (strcmp(key, "session_ms") == 0)
-        m->session_ms = value;
-    return BX_OK;
-}
-
-int bx_store_meta(struct bx_store *s, struct bx_meta *out, struct bx_err *err)
-{
-    memset(out, 0, sizeof *out);
-    return each(s, "SELECT key, value FROM meta", 0, meta_row, out, err);
-}
-
-struct row_call {
-    int (*fn)(void *ctx, const uint8_t *p, size_t n);
-    void *ctx;
-};
-
-static int row_row(void *ctx, sqlite3_stmt *st)
-{
-    struct row_call *c = ctx;
-
-    return c->fn(c->ctx, sqlite3_column_blob(st, 3), (size_t)sqlite3_column_bytes(st, 3));
-}
-
-int bx_store_rows(struct bx_store *s, enum bx_table table,
-                  int (*fn)(void *ctx, const uint8_t *p, size_t n), void *ctx, struct bx_err *err)
-{
-    struct row_call c = {fn, ctx};
-    char query[BX_STORE_SQL_MAX];
-
-    bx_store_select_sql(bx_kinds[table], query);
-    return each(s, query, 0, row_row, &c, err);
-}
-
-struct blob_call {
-    int (*fn)(void *ctx, const struct bx_blob *b);
-    void *ctx;
-};
-
-static int blob_row(void *ctx, sqlite3_stmt *st)
-{
-    struct blob_call *c = ctx;
-    struct bx_blob b = {.entry = (uint64_t)sqlite3_column_int64(st, 0),
-                        .first = (uint64_t)sqlite3_column_int64(st, 1),
-                        .last = (uint64_t)sqlite3_column_int64(st, 2),
-                        .p = sqlite3_column_blob(st, 3),
-                        .n = (size_t)sqlite3_column_bytes(st, 3)};
-
-    return c->fn(c->ctx, &b);
-}
-
-int bx_store_outcomes(struct bx_store *s, int (*fn)(void *ctx, const struct bx_blob *b), void *ctx,
-                      struct bx_err *err)
-{
-    struct blob_call c = {fn, ctx};
-
-    return each(s, "SELECT entry, 0, time_ms, data FROM outcomes ORDER BY entry", 0, blob_row, &c,
-                err);
-}
-
-int bx_store_events(struct bx_store *s, uint64_t after,
-                    int (*fn)(void *ctx, const struct bx_blob *b), void *ctx, struct bx_err *err)
-{
-    struct blob_call c = {fn, ctx};
-
-    return each(s, "SELECT entry, first, last, data FROM events WHERE last > ?1 ORDER BY last",
-                after, blob_row, &c, err);
+        bx_store_die(s, "clear");
 }

@@ -56,6 +56,14 @@ void bx_store_clear(struct bx_store *s);
  */
 _Noreturn void bx_store_damaged(struct bx_store *s);
 
+/* SQLite's log (store_space.c). Bytes of it that may have to be written back. */
+uint64_t bx_store_log_bytes(const struct bx_store *s);
+/* Write back what readers allow, between two transactions. */
+void bx_store_checkpoint(struct bx_store *s);
+/* The same on a connection of its own, on any thread; *left: bytes that it had to leave. BX_OK,
+ * BX_BUSY (somebody else writes back), BX_CORRUPT, BX_IO. */
+int bx_store_checkpoint_apart(const char *path, uint64_t *left);
+
 /* Reading. Each returns BX_OK, BX_CORRUPT, or the first code other than BX_OK that fn returned. */
 int bx_store_meta(struct bx_store *s, struct bx_meta *out, struct bx_err *err);
 int bx_store_rows(struct bx_store *s, enum bx_table table,

@@ -212,6 +212,7 @@ void test_member_start(struct test_member *m)
                                 .identity = {.node = m->id, .founder = m->id == 1},
                                 .log_queue_bytes = m->cluster->log_queue_bytes,
                                 .snapshot_bytes = m->cluster->snapshot_bytes,
+                                .state_log_bytes = m->cluster->state_log_bytes,
                                 .self = describe(m, name, address),
                                 .level = m->level,
                                 .wake = on_wake,
@@ -449,7 +450,8 @@ void test_cluster_open_at(struct test_cluster *c, uint32_t n, uint32_t level)
     struct bx_cmd_cluster_create create = {.name = bx_str("test"), .level = level > 1 ? level : 0};
 
     *c = (struct test_cluster){.log_queue_bytes = c->log_queue_bytes,
-                               .snapshot_bytes = c->snapshot_bytes};
+                               .snapshot_bytes = c->snapshot_bytes,
+                               .state_log_bytes = c->state_log_bytes};
     for (uint32_t i = 0; i < TEST_MEMBERS_MAX; i++)
         c->members[i].level = level;
     memset(create.cluster, 7, 16);

@@ -57,6 +57,11 @@ tests_unit_api_dispatch_test_SOURCES = tests/unit/api_dispatch_test.c
 tests_unit_api_dispatch_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_dispatch_test_LDADD = $(API_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/sql_readers_test
+tests_unit_sql_readers_test_SOURCES = tests/unit/sql_readers_test.c $(API_NODE_HELP)
+tests_unit_sql_readers_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sql_readers_test_LDADD = $(API_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/api_node_test
 API_NODE_HELP = tests/unit/api_node_help.c tests/unit/api_node_help.h
 tests_unit_api_node_test_SOURCES = tests/unit/api_node_test.c $(API_NODE_HELP)

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #define JOBS DISK_QUEUE_MAX
 
@@ -11,7 +12,7 @@ struct test_job {
     struct bx_job job; /* first */
     uint32_t number;
     pthread_t ran_on;
-    int rc;
+    int rc, nice;
     uv_sem_t *gate; /* run waits for it; may be NULL */
     bool again;     /* done submits it once more */
 };
@@ -29,7 +30,8 @@ static int run(struct bx_job *j)
     if (t->gate != NULL)
         uv_sem_wait(t->gate);
     t->ran_on = pthread_self();
-    ran[n_ran++] = t->number; /* one thread at a time, and read after its done */
+    t->nice = getpriority(PRIO_PROCESS, 0); /* of the thread */
+    ran[n_ran++] = t->number;               /* one thread at a time, and read after its done */
     return t->rc;
 }
 
@@ -139,6 +141,18 @@ TEST(an_offloaded_job_does_not_wait_for_the_writer)
     disk_drain(disk);
     assert_int_equal(done[1], 1);
     uv_sem_destroy(&gate);
+}
+
+TEST(an_offloaded_job_yields_to_the_loop_and_the_writer)
+{
+    struct test_job written = make_job(1), offloaded = make_job(2);
+
+    disk_port(disk)->ops->write(disk_port(disk), &written.job);
+    disk_drain(disk);
+    disk_port(disk)->ops->offload(disk_port(disk), &offloaded.job);
+    disk_drain(disk);
+    assert_int_equal(written.nice, getpriority(PRIO_PROCESS, 0));
+    assert_true(offloaded.nice > written.nice);
 }
 
 int main(void)

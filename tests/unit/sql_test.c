@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static struct test_fsm t;
 static uint8_t web[16];
@@ -37,18 +38,18 @@ struct patience {
     uint32_t looks, left; /* how often it was asked, and how often it says no yet */
 };
 
-static bool expired(void *ctx)
+static int end(void *ctx)
 {
     struct patience *p = ctx;
 
     p->looks++;
-    return p->left-- == 0;
+    return p->left-- == 0 ? BX_TIMEOUT : BX_OK;
 }
 
 static int run(const char *query, size_t max, struct patience *p, struct bx_buf *out,
                struct bx_err *err)
 {
-    struct bx_sql_limits limits = {expired, p, max};
+    struct bx_sql_limits limits = {end, p, max};
 
     memset(err, 0, sizeof *err);
     return bx_fsm_sql(t.path, bx_str(query), &limits, out, err);
@@ -238,7 +239,7 @@ TEST(what_is_hidden_stays_hidden)
 
 TEST(mistakes_are_told_in_words)
 {
-    struct bx_sql_limits limits = {expired, &(struct patience){.left = 9}, 1000};
+    struct bx_sql_limits limits = {end, &(struct patience){.left = 9}, 1000};
     struct bx_buf out = {0};
     struct bx_err err;
 
@@ -324,6 +325,36 @@ TEST(a_call_of_a_function_takes_little_time)
     gives("SELECT 'web' LIKE 'w%'", "{\"columns\":[\"'web'LIKE'w%'\"],\"rows\":[[1]]}");
 }
 
+/* SQLite's compare the part at each place of the text. */
+TEST(searching_takes_no_longer_than_the_text)
+{
+    clock_t began = clock();
+
+    gives("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c LIMIT 100),"
+          " t(a) AS MATERIALIZED (SELECT hex(zeroblob(64000)))"
+          " SELECT sum(instr(a || i, substr(a, 1, 64000) || 'x')) AS n,"
+          " sum(length(replace(a || i, substr(a, 1, 64000) || 'x', ''))) AS m FROM c, t",
+          "{\"columns\":[\"n\",\"m\"],\"rows\":[[0,12800192]]}");
+    assert_true((clock() - began) / CLOCKS_PER_SEC < 5);
+}
+
+TEST(searching_gives_what_it_gives_in_sqlite)
+{
+    gives("SELECT instr('abcabc', 'ca') AS a, instr('abc', '') AS b, instr('', 'a') AS c,"
+          " instr('', '') AS d, instr(NULL, 'a') AS e, instr('a', NULL) AS f,"
+          " instr('äöü', 'ü') AS g, instr(x'c3a4c3b6', x'c3b6') AS h, instr(12345, 34) AS i,"
+          " instr('ä', x'a4') AS j, instr('aab', 'ab') AS k",
+          "{\"columns\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\",\"i\",\"j\",\"k\"],"
+          "\"rows\":[[3,1,0,1,null,null,3,3,3,0,2]]}");
+    gives("SELECT replace('aXbXX', 'X', '--') AS a, replace('abc', '', 'x') AS b,"
+          " replace('aaa', 'aa', 'b') AS c, replace('abc', 'abc', '') AS d,"
+          " replace('abc', NULL, 'x') AS e, replace(NULL, 'a', 'x') AS f,"
+          " replace('a', 'a', NULL) AS g, replace(121, 1, 'x') AS h",
+          "{\"columns\":[\"a\",\"b\",\"c\",\"d\",\"e\",\"f\",\"g\",\"h\"],"
+          "\"rows\":[[\"a--b----\",\"abc\",\"ba\",\"\",null,null,null,\"x2x\"]]}");
+    refuses("SELECT replace(hex(zeroblob(60000)), '0', 'xx')", BX_TOO_LARGE);
+}
+
 /* What stands before in the buffer stays; a refusal adds nothing to it. */
 TEST(a_result_is_appended)
 {
@@ -342,7 +373,7 @@ TEST(a_result_is_appended)
 
 TEST(no_database_is_an_error)
 {
-    struct bx_sql_limits limits = {expired, &(struct patience){.left = 9}, 1000};
+    struct bx_sql_limits limits = {end, &(struct patience){.left = 9}, 1000};
     struct bx_buf out = {0};
     struct bx_err err;
 

@@ -1,0 +1,15 @@
+#include "sys/pool.h"
+
+#include <stdbool.h>
+#include <sys/resource.h>
+
+#define NICE 10
+
+void pool_yield_to_loop(void)
+{
+    static _Thread_local bool lowered;
+
+    /* Linux has a priority for each thread; it can always be lowered. */
+    if (!lowered)
+        lowered = setpriority(PRIO_PROCESS, 0, NICE) == 0;
+}
