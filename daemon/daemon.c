@@ -23,7 +23,7 @@ uint64_t daemon_now(const struct daemon *d)
 static void on_log(void *ctx, int level, const char *text)
 {
     (void)ctx;
-    log_write(level, "%s", text);
+    log_node(level, text);
 }
 
 /* ---- the loop's hooks ---- */

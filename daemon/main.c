@@ -71,15 +71,19 @@ int main(int argc, char **argv)
     umask(077); /* other users may reach the data directory, but read nothing in it */
     if (d.options.ask == OPTIONS_FORGET)
         return forget();
-    log_set_level(d.options.log);
     signal(SIGPIPE, SIG_IGN);
-    if (daemon_open(&d, &err) != BX_OK)
+    if (log_open("loop", &d.options.log, &err) != BX_OK)
         return refuse(&err);
+    if (daemon_open(&d, &err) != BX_OK) {
+        log_close();
+        return refuse(&err);
+    }
     log_write(LOG_INFO, "ready: link %s, API %s and %s", d.options.listen, d.options.socket,
               d.api_address[0] == '\0' ? "no TCP" : d.api_address);
     keep_buffers();
     loop_run(&d.loop);
     log_write(LOG_INFO, "stopping");
     daemon_close(&d);
+    log_close();
     return 0;
 }

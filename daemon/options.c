@@ -1,7 +1,6 @@
 #include "options.h"
 
 #include "options_value.h"
-#include "sys/log.h"
 #include "mem/track.h"
 #include "model/vm.h"
 
@@ -213,12 +212,12 @@ static const struct options_flag flags[] = {
      .argument = "N",
      .help = "bytes of names and labels stored once (default 67108864)"},
     {.name = "log",
-     .kind = VALUE_WORD,
+     .kind = VALUE_FILTER,
      AT(log),
-     .words = log_levels,
-     .argument = "LEVEL",
+     .argument = "SPEC",
+     .environment = "BLIXARD_LOG",
      .preset = "info",
-     .help = "error, warning, info or debug"},
+     .help = "events to log: a level, then levels of targets, as info,node=debug"},
     {.name = "config",
      .kind = VALUE_TEXT,
      AT(config),
@@ -353,6 +352,18 @@ static int read_flags(struct options *o, int argc, char **argv, bool *given, str
     return optind == argc ? BX_OK : unknown_flag(argv, optind, err);
 }
 
+/* What the environment says, between the presets and the file. */
+static int read_environment(struct options *o, struct bx_err *err)
+{
+    for (size_t i = 0; i < FLAGS; i++) {
+        const char *text = flags[i].environment == NULL ? NULL : getenv(flags[i].environment);
+
+        if (text != NULL && options_set_value(o, &flags[i], text, err) != BX_OK)
+            return bx_err_wrap(err, "%s", flags[i].environment);
+    }
+    return BX_OK;
+}
+
 static void set_presets(struct options *o)
 {
     struct bx_err err;
@@ -372,7 +383,9 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
 
     memset(o, 0, sizeof *o);
     set_presets(o);
-    rc = read_flags(o, argc, argv, given, err);
+    rc = read_environment(o, err);
+    if (rc == BX_OK)
+        rc = read_flags(o, argc, argv, given, err);
     if (rc == BX_OK && (o->ask == OPTIONS_HELP || o->ask == OPTIONS_VERSION))
         return rc;
     if (rc == BX_OK && o->force && o->ask != OPTIONS_FORGET)

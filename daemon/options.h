@@ -10,7 +10,7 @@
 #include "err.h"
 #include "mem/buf.h"
 #include "mem/pool.h"
-#include "sys/log.h"
+#include "rec/filter.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,7 +46,7 @@ struct options {
     char config[OPTIONS_PATH];
     enum options_driver driver;
     bool force;
-    enum log_level log; /* highest level that is written */
+    struct bx_filter log; /* events that are written to standard error */
     uint32_t election_ms, heartbeat_ms;
     uint32_t feature_level;                            /* 0: that of the build */
     uint64_t snapshot_bytes;                           /* 0: the node's own default */

@@ -154,6 +154,12 @@ static int read_yes(const struct options_flag *f, const char *text, void *at, st
     return BX_OK;
 }
 
+static int read_filter(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
+{
+    (void)f;
+    return bx_filter_parse(at, text, err);
+}
+
 #define TEXT_OF(number) TEXT_OF_(number)
 #define TEXT_OF_(number) #number
 
@@ -166,6 +172,7 @@ static const struct {
     [VALUE_DIRS] = {read_dirs, "a list of absolute paths, separated by colons"},
     [VALUE_ADDRESS] = {read_text, "an address"},
     [VALUE_WORD] = {read_word, NULL},
+    [VALUE_FILTER] = {read_filter, "a filter of the log"},
     [VALUE_U32] = {read_u32, "a number from 1 to " TEXT_OF(U32_MAX)},
     [VALUE_U64] = {read_u64, "a number of at least 1"},
     [VALUE_RANGE] = {read_range, "a range of numbers of users, FIRST-LAST"},

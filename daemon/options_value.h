@@ -13,6 +13,7 @@ enum value_kind {
     VALUE_DIRS,    /* char array: absolute paths, separated by colons */
     VALUE_ADDRESS, /* char array: HOST:PORT, checked after all flags are read */
     VALUE_WORD,    /* int or enum: one of .words */
+    VALUE_FILTER,  /* struct bx_filter */
     VALUE_U32,     /* uint32_t: 1 to 3,600,000 */
     VALUE_U64,     /* uint64_t: at least 1 */
     VALUE_RANGE,   /* struct options_range: FIRST-LAST, numbers of users but root */
@@ -32,6 +33,7 @@ struct options_flag {
     const struct word *words; /* of a WORD */
     enum options_ask ask;     /* of an ASK: what main is to do */
     const char *argument;     /* NULL: takes no value */
+    const char *environment;  /* the variable that sets the default; NULL: none */
     const char *preset;       /* the default; NULL: set later, or zero */
     const char *help;
 };

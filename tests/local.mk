@@ -3,6 +3,7 @@ if HAVE_CMOCKA
 include tests/lib/local.mk
 include tests/unit/mem.mk
 include tests/unit/codec.mk
+include tests/unit/rec.mk
 include tests/unit/diag.mk
 include tests/fuzz/local.mk
 include tests/unit/model.mk

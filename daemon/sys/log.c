@@ -1,50 +1,215 @@
 #include "sys/log.h"
 
+#include "rec/text.h"
+
+#include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
-#include <stdint.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
-static enum log_level max_level = LOG_INFO;
+#define BATCH 4096u /* words of events that are made text at a time */
+#define FLUSH_NS 1000000000u
 
-const struct word log_levels[] = {
-    {"error", LOG_ERROR}, {"warning", LOG_WARNING}, {"info", LOG_INFO}, {"debug", LOG_DEBUG}, {0},
-};
+static struct {
+    struct bx_rec_thread thread; /* of the loop */
+    struct bx_filter filter;     /* of the lines */
+    uv_thread_t writer;
+    uv_sem_t wake;
+    uv_mutex_t lock;
+    uv_cond_t written; /* everything that was queued */
+    bool open;
+    bool idle;            /* under lock: the writer found the queue empty */
+    atomic_bool sleeping; /* the writer waits for wake */
+    atomic_bool stopping;
+    uint64_t told; /* dropped events, as far as a line told of them */
+} sink;
 
-void log_set_level(enum log_level level)
+static uint64_t wall_ns(void)
 {
-    max_level = level;
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* The name of the first level not below this one; the last one for levels beyond it. */
-static const char *level_name(int level)
-{
-    const struct word *l = log_levels;
+/* ---- the writer ---- */
 
-    while (l[1].name != NULL && l->value < level)
-        l++;
-    return l->name;
+static void write_all(const uint8_t *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t done = write(STDERR_FILENO, p, n);
+
+        if (done < 0 && errno != EINTR)
+            return; /* nobody is left to be told */
+        if (done > 0) {
+            p += done;
+            n -= (size_t)done;
+        }
+    }
 }
+
+static void tell_dropped(struct bx_buf *out)
+{
+    uint64_t dropped = __atomic_load_n(&sink.thread.queue.in.lost, __ATOMIC_RELAXED);
+    char line[96], time[BX_TEXT_TIME];
+    int n;
+
+    if (dropped == sink.told)
+        return;
+    n = snprintf(line, sizeof line, "%.*s warning daemon: %llu log events were dropped\n",
+                 (int)bx_text_time(time, wall_ns(), 3), time,
+                 (unsigned long long)(dropped - sink.told));
+    sink.told = dropped;
+    bx_buf_append(out, line, (size_t)n);
+}
+
+/* Write one batch of the queue. False: it was empty. */
+static bool write_batch(void)
+{
+    static uint64_t words[BATCH];
+    size_t n = bx_ring_take(&sink.thread.queue, words, BATCH);
+    struct bx_buf out = {0};
+
+    for (size_t at = 0; at < n;) {
+        struct bx_recevent e;
+        size_t size = bx_recevent_read(words + at, n - at, bx_sites(), &e);
+
+        assert(size > 0);
+        if (bx_filter_event(&sink.filter, &e))
+            bx_text_event(&out, BX_TEXT_CONSOLE, &e);
+        at += size;
+    }
+    tell_dropped(&out);
+    write_all(out.data, out.len);
+    bx_buf_release(&out);
+    return n > 0;
+}
+
+static void now_idle(bool idle)
+{
+    uv_mutex_lock(&sink.lock);
+    sink.idle = idle;
+    if (idle)
+        uv_cond_broadcast(&sink.written);
+    uv_mutex_unlock(&sink.lock);
+}
+
+/* `sleeping` is set before the queue is looked at once more: an event that comes later wakes. */
+static void run_writer(void *arg)
+{
+    (void)arg;
+    for (;;) {
+        while (write_batch())
+            ;
+        atomic_store(&sink.sleeping, true);
+        atomic_thread_fence(memory_order_seq_cst);
+        if (bx_ring_used(&sink.thread.queue) > 0) {
+            atomic_store(&sink.sleeping, false);
+            continue;
+        }
+        now_idle(true);
+        if (atomic_load(&sink.stopping))
+            break;
+        uv_sem_wait(&sink.wake);
+        now_idle(false);
+    }
+    bx_buf_thread_close();
+}
+
+static void wake(void)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_exchange(&sink.sleeping, false))
+        uv_sem_post(&sink.wake);
+}
+
+/* ---- opening and closing ---- */
+
+static int start_writer(struct bx_err *err)
+{
+    uv_sem_init(&sink.wake, 0);
+    uv_mutex_init(&sink.lock);
+    uv_cond_init(&sink.written);
+    if (uv_thread_create(&sink.writer, run_writer, NULL) == 0)
+        return BX_OK;
+    uv_cond_destroy(&sink.written);
+    uv_mutex_destroy(&sink.lock);
+    uv_sem_destroy(&sink.wake);
+    return bx_err_set(err, BX_IO, "can not start the thread of the log");
+}
+
+int log_open(const char *name, const struct bx_filter *filter, struct bx_err *err)
+{
+    struct bx_filter ring;
+    int rc = bx_rec_thread_open(&sink.thread, name, 0, BX_REC_RING, BX_REC_QUEUE, wall_ns);
+
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "no memory for the log");
+    sink.filter = *filter;
+    rc = start_writer(err);
+    if (rc != BX_OK) {
+        bx_rec_thread_close(&sink.thread);
+        return rc;
+    }
+    bx_filter_parse(&ring, "debug", NULL);
+    bx_rec_filter_ring(&ring);
+    bx_rec_filter_queue(filter);
+    sink.thread.wake = wake;
+    bx_rec_use(&sink.thread);
+    sink.open = true;
+    return BX_OK;
+}
+
+void log_close(void)
+{
+    if (!sink.open)
+        return;
+    bx_rec_use(NULL);
+    atomic_store(&sink.stopping, true);
+    uv_sem_post(&sink.wake);
+    uv_thread_join(&sink.writer);
+    uv_cond_destroy(&sink.written);
+    uv_mutex_destroy(&sink.lock);
+    uv_sem_destroy(&sink.wake);
+    bx_rec_thread_close(&sink.thread);
+    sink.open = false;
+}
+
+/* Wait until the writer has written what was queued, but not for ever. */
+static void flush(void)
+{
+    uint64_t until = uv_hrtime() + FLUSH_NS, now = 0;
+
+    uv_mutex_lock(&sink.lock);
+    while ((!sink.idle || bx_ring_used(&sink.thread.queue) > 0) && (now = uv_hrtime()) < until)
+        uv_cond_timedwait(&sink.written, &sink.lock, until - now);
+    uv_mutex_unlock(&sink.lock);
+}
+
+/* ---- lines ---- */
 
 void log_write(int level, const char *fmt, ...)
 {
-    char text[2048];
-    struct timespec now;
-    struct tm tm;
+    char text[BX_RECEVENT_STR];
     va_list ap;
 
-    if (level > (int)max_level)
+    if (!bx_rec_line_on(BX_LINE_DAEMON, level))
         return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &tm);
-    fprintf(stderr, "%04d-%02d-%02dT%02d:%02d:%02d.%03ldZ %s %s\n", tm.tm_year + 1900,
-            tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, now.tv_nsec / 1000000,
-            level_name(level), text);
+    bx_rec_line(BX_LINE_DAEMON, level, text, strlen(text));
+}
+
+void log_node(int level, const char *text)
+{
+    bx_rec_line(BX_LINE_NODE, level, text, strlen(text));
 }
 
 void log_error(const struct bx_err *err)
@@ -56,6 +221,8 @@ void log_error(const struct bx_err *err)
 
 void log_fatal(const struct bx_err *err)
 {
+    if (sink.open)
+        flush();
     log_error(err);
     fflush(stderr);
     _exit(EX_SOFTWARE);

@@ -1,20 +1,37 @@
-/* log - writes log lines to standard error: UTC time, level, text. Loop's thread only. */
+/* log - the daemon's log lines: events of the recorder (rec/rec.h), written to standard error.
+ *
+ * The thread that logs never waits: its events go into its ring and its queue, and a thread of this
+ * module takes them out of the queue, makes text of them and writes a block of lines. When standard
+ * error does not keep up, the newest events are dropped, and a line tells how many.
+ *
+ * Before log_open, and in programs that do not call it, nothing is written; log_error always
+ * writes. */
 #ifndef LOG_H
 #define LOG_H
 
 #include "err.h"
-#include "sys/word.h"
+#include "rec/rec.h"
 
 /* As in syslog: a lower number is more severe. */
-enum log_level { LOG_ERROR = 3, LOG_WARNING = 4, LOG_INFO = 6, LOG_DEBUG = 7 };
+enum log_level {
+    LOG_ERROR = BX_LEVEL_ERROR,
+    LOG_WARNING = BX_LEVEL_WARNING,
+    LOG_INFO = BX_LEVEL_INFO,
+    LOG_DEBUG = BX_LEVEL_DEBUG
+};
 
-extern const struct word log_levels[]; /* from LOG_ERROR on, ends with a NULL name */
-
-/* Lines above this level are not written; the default is LOG_INFO. */
-void log_set_level(enum log_level level);
-/* level is an enum log_level; libcore passes it as a number. */
+/* Record what the calling thread does from now on, in a thread called `name`, and write those
+ * events that pass the filter. The ring has those of level debug and above, whatever the filter.
+ * BX_OK, BX_NO_MEMORY, BX_IO. */
+int log_open(const char *name, const struct bx_filter *filter, struct bx_err *err);
+/* Write what is queued, and end. */
+void log_close(void);
+/* Write a line of text; level is an enum log_level; libcore passes it as a number. */
 void log_write(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Log a fatal error and exit(70), without a cleanup that could change the state on disk. */
+/* The same for a line of libcore. */
+void log_node(int level, const char *text);
+/* Log a fatal error and exit(70), without a cleanup that could change the state on disk. What is
+ * queued is written before it, unless that takes more than a second. */
 _Noreturn void log_fatal(const struct bx_err *err);
 /* Print "error: ..." and "hint: ..." to standard error. */
 void log_error(const struct bx_err *err);

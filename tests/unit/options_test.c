@@ -2,10 +2,10 @@
 
 #include "sys/address.h"
 #include "sys/data.h"
-#include "sys/log.h"
 #include "options.h"
 
 #include <grp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,7 +44,7 @@ TEST(defaults_are_what_the_manual_says)
     assert_string_equal(o.qemu, "");
     assert_string_equal(o.zone, "");
     assert_int_equal(o.driver, OPTIONS_DRIVER_AUTO);
-    assert_int_equal(o.log, LOG_INFO);
+    assert_int_equal(o.log.level, BX_LEVEL_INFO);
     assert_int_equal(o.election_ms, 1000);
     assert_int_equal(o.heartbeat_ms, 100);
     assert_int_equal(o.snapshot_bytes, 0);
@@ -186,7 +186,7 @@ TEST(every_flag_arrives)
     assert_int_equal(o.driver, OPTIONS_DRIVER_QEMU);
     assert_string_equal(o.shim, "/x");
     assert_string_equal(o.qemu, "/q");
-    assert_int_equal(o.log, LOG_DEBUG);
+    assert_int_equal(o.log.level, BX_LEVEL_DEBUG);
     assert_int_equal(parse(&o, &err,
                            "--data /d --name n --datacenter d --zone z --rack r --election-ms 300 "
                            "--heartbeat-ms 30"),
@@ -237,7 +237,7 @@ TEST(what_is_wrong_is_named)
         {"--data /d --name n --api [::]:7410", "loopback"},
         {"--data /d --name n --api localhost:99999", "--api"},
         {"--data /d --name n --driver xen", "--driver"},
-        {"--data /d --name n --log loud", "\"loud\" is not error, warning, info or debug"},
+        {"--data /d --name n --log loud", "unknown log level \"loud\""},
         {"--data /d --name n --driver xen", "\"xen\" is not auto, qemu or sim"},
         {"--data /d --name n --election-ms -1", "--election-ms"},
         {"--data /d --name n --election-ms 0", "--election-ms"},
@@ -294,20 +294,23 @@ TEST(a_file_has_the_names_of_flags_as_keys_and_flags_override_it)
     test_remove_dir(dir);
 }
 
-TEST(each_level_of_the_log_has_a_name)
+TEST(the_environment_sets_the_default_of_the_log)
 {
-    static const enum log_level levels[] = {LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG};
     struct options o;
     struct bx_err err;
-    char line[64];
-    unsigned n = 0;
 
-    for (const struct word *l = log_levels; l->name != NULL; l++, n++) {
-        snprintf(line, sizeof line, "--data /d --name n --log %s", l->name);
-        assert_int_equal(parse(&o, &err, line), BX_OK);
-        assert_int_equal(o.log, levels[n]);
-    }
-    assert_int_equal(n, 4);
+    setenv("BLIXARD_LOG", "warning,raft=debug", 1);
+    assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
+    assert_int_equal(o.log.level, BX_LEVEL_WARNING);
+    assert_int_equal(o.log.n_targets, 1);
+    assert_int_equal(parse(&o, &err, "--data /d --name n --log info,vm=web1"), BX_OK);
+    assert_int_equal(o.log.level, BX_LEVEL_INFO);
+    assert_int_equal(o.log.n_targets, 0);
+    assert_int_equal(o.log.n_fields, 1);
+    setenv("BLIXARD_LOG", "loud", 1);
+    assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_INVALID);
+    assert_non_null(strstr(err.msg, "BLIXARD_LOG"));
+    unsetenv("BLIXARD_LOG");
 }
 
 TEST(an_unusable_file_is_refused_by_name)

@@ -1,0 +1,8 @@
+# Sources of libcore/rec, in the order of their dependence.
+libcore_a_SOURCES += \
+	libcore/rec/site.c libcore/rec/site.h \
+	libcore/rec/recevent.c libcore/rec/recevent.h \
+	libcore/rec/ring.c libcore/rec/ring.h \
+	libcore/rec/text.c libcore/rec/text.h \
+	libcore/rec/filter.c libcore/rec/filter.h \
+	libcore/rec/rec.c libcore/rec/rec.h

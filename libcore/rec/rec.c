@@ -1,0 +1,141 @@
+#include "rec/rec.h"
+
+#include "mem/alloc.h"
+#include "rec/recevent.h"
+
+#include <assert.h>
+#include <string.h>
+
+static _Thread_local struct bx_rec_thread *mine;
+
+int bx_rec_thread_open(struct bx_rec_thread *t, const char *name, uint16_t index, size_t ring_words,
+                       size_t queue_words, uint64_t (*now_ns)(void))
+{
+    size_t n = strlen(name);
+
+    *t = (struct bx_rec_thread){.index = index, .now_ns = now_ns};
+    memcpy(t->name, name, n > BX_REC_NAME ? BX_REC_NAME : n);
+    if (!bx_ring_open(&t->ring, ring_words))
+        return BX_NO_MEMORY;
+    if (queue_words > 0 && !bx_ring_open(&t->queue, queue_words)) {
+        bx_ring_close(&t->ring);
+        return BX_NO_MEMORY;
+    }
+    return BX_OK;
+}
+
+void bx_rec_thread_close(struct bx_rec_thread *t)
+{
+    assert(mine != t);
+    bx_ring_close(&t->ring);
+    bx_ring_close(&t->queue);
+}
+
+void bx_rec_use(struct bx_rec_thread *t)
+{
+    mine = t;
+}
+
+struct bx_rec_thread *bx_rec_used(void)
+{
+    return mine;
+}
+
+/* ---- which sites are on ---- */
+
+static void set_sites(uint8_t bit, const struct bx_filter *f)
+{
+    struct bx_sites all = bx_sites();
+
+    for (uint32_t i = 0; i < all.n; i++) {
+        struct bx_site *s = all.v[i];
+        uint8_t on = __atomic_load_n(&s->on, __ATOMIC_RELAXED);
+
+        s->id = i;
+        on = bx_filter_site(f, s) ? on | bit : on & (uint8_t)~bit;
+        __atomic_store_n(&s->on, on, __ATOMIC_RELAXED);
+    }
+}
+
+void bx_rec_filter_ring(const struct bx_filter *f)
+{
+    set_sites(BX_SITE_RING, f);
+}
+
+void bx_rec_filter_queue(const struct bx_filter *f)
+{
+    set_sites(BX_SITE_QUEUE, f);
+}
+
+/* ---- recording ---- */
+
+void bx_rec_write(const struct bx_site *s, const struct bx_arg *args)
+{
+    struct bx_rec_thread *t = mine;
+    uint64_t words[BX_RECEVENT_WORDS];
+    struct bx_recevent e;
+    uint8_t on = __atomic_load_n(&s->on, __ATOMIC_RELAXED);
+    size_t n;
+
+    if (t == NULL)
+        return;
+    e.time_ns = t->now_ns();
+    e.thread = t->index;
+    e.seq = t->seq++;
+    e.trace = t->trace;
+    n = bx_recevent_write(words, s, &e, args);
+    t->cut += bx_recevent_cut(words[0]);
+    if (on & BX_SITE_RING)
+        bx_ring_put_over(&t->ring, words, n);
+    if ((on & BX_SITE_QUEUE) && t->queue.words != NULL && bx_ring_put_if(&t->queue, words, n) &&
+        t->wake != NULL)
+        t->wake();
+}
+
+/* ---- lines of text ---- */
+
+#define LINE(target_, level_)                                                                      \
+    {                                                                                              \
+        .target = target_, .file = __FILE__, .line = __LINE__, .level = level_, .n = 1,            \
+        .fields = {{"msg", BX_ARG_STR}},                                                           \
+    }
+#define LINE_LEVELS 5u
+#define SOURCE(target_)                                                                            \
+    {                                                                                              \
+        LINE(target_, BX_LEVEL_ERROR), LINE(target_, BX_LEVEL_WARNING),                            \
+            LINE(target_, BX_LEVEL_INFO), LINE(target_, BX_LEVEL_DEBUG),                           \
+            LINE(target_, BX_LEVEL_TRACE),                                                         \
+    }
+
+static struct bx_site lines[BX__LINES][LINE_LEVELS] = {
+    [BX_LINE_DAEMON] = SOURCE("daemon"),
+    [BX_LINE_NODE] = SOURCE("node"),
+};
+
+#define ENTRIES(source)                                                                            \
+    &lines[source][0], &lines[source][1], &lines[source][2], &lines[source][3], &lines[source][4]
+static struct bx_site *line_entries[] BX_SITE_ENTRY = {ENTRIES(BX_LINE_DAEMON),
+                                                       ENTRIES(BX_LINE_NODE)};
+_Static_assert(sizeof line_entries / sizeof line_entries[0] == BX__LINES * LINE_LEVELS,
+               "a source has no entry");
+
+static const struct bx_site *line_site(enum bx_rec_source source, int level)
+{
+    static const uint8_t rows[BX_LEVELS] = {0, 0, 0, 0, 1, 2, 2, 3, 4};
+
+    assert(source < BX__LINES);
+    return &lines[source][level < 0 ? 0 : level < (int)BX_LEVELS ? rows[level] : LINE_LEVELS - 1];
+}
+
+bool bx_rec_line_on(enum bx_rec_source source, int level)
+{
+    return mine != NULL && bx_site_on(line_site(source, level));
+}
+
+void bx_rec_line(enum bx_rec_source source, int level, const char *text, size_t n)
+{
+    const struct bx_site *s = line_site(source, level);
+
+    if (bx_site_on(s))
+        bx_rec_write(s, &(const struct bx_arg){.p = text, .n = n});
+}

@@ -1,0 +1,300 @@
+#include "rec/text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NS 1000000000u
+#define DAY 86400u
+
+static void put_digits(char *out, uint64_t v, unsigned n)
+{
+    while (n-- > 0) {
+        out[n] = (char)('0' + v % 10);
+        v /= 10;
+    }
+}
+
+/* Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days. */
+static void put_date(char out[10], uint64_t days)
+{
+    uint64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
+    uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    uint64_t month = mp < 10 ? mp + 3 : mp - 9;
+
+    put_digits(out, yoe + era * 400 + (month <= 2), 4);
+    out[4] = out[7] = '-';
+    put_digits(out + 5, month, 2);
+    put_digits(out + 8, doy - (153 * mp + 2) / 5 + 1, 2);
+}
+
+size_t bx_text_time(char out[BX_TEXT_TIME], uint64_t ns, unsigned digits)
+{
+    uint64_t seconds = ns / NS, day = seconds % DAY, rest = ns % NS;
+
+    put_date(out, seconds / DAY);
+    out[10] = 'T';
+    put_digits(out + 11, day / 3600, 2);
+    put_digits(out + 14, day / 60 % 60, 2);
+    put_digits(out + 17, day % 60, 2);
+    out[13] = out[16] = ':';
+    out[19] = '.';
+    for (unsigned i = digits; i < 9; i++)
+        rest /= 10;
+    put_digits(out + 20, rest, digits);
+    out[20 + digits] = 'Z';
+    return 21 + digits;
+}
+
+static size_t put_uuid(char *out, const uint8_t *p)
+{
+    static const char hex[] = "0123456789abcdef";
+    size_t at = 0;
+
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            out[at++] = '-';
+        out[at++] = hex[p[i] >> 4];
+        out[at++] = hex[p[i] & 15];
+    }
+    return at;
+}
+
+/* A value that is not a string: its text, and whether JSON may have it without quotes. */
+static size_t put_plain(char out[64], enum bx_arg_type type, const struct bx_arg *arg)
+{
+    switch (type) {
+    case BX_ARG_BOOL:
+        return (size_t)snprintf(out, 64, "%s", arg->u != 0 ? "true" : "false");
+    case BX_ARG_I64:
+        return (size_t)snprintf(out, 64, "%" PRId64, arg->i);
+    case BX_ARG_U64:
+        return (size_t)snprintf(out, 64, "%" PRIu64, arg->u);
+    case BX_ARG_F64:
+        return (size_t)snprintf(out, 64, "%.17g", arg->f);
+    case BX_ARG_UUID:
+        return put_uuid(out, arg->p);
+    case BX_ARG_NONE:
+    case BX_ARG_STR:
+    case BX__ARG_TYPES:
+        break;
+    }
+    return 0;
+}
+
+void bx_text_value(char *out, size_t n, enum bx_arg_type type, const struct bx_arg *arg)
+{
+    char plain[64];
+    const char *from = plain;
+    size_t len;
+
+    if (type == BX_ARG_STR) {
+        from = arg->p;
+        len = arg->n;
+    } else {
+        len = put_plain(plain, type, arg);
+    }
+    if (len > n - 1)
+        len = n - 1;
+    if (len > 0)
+        memcpy(out, from, len);
+    out[len] = '\0';
+}
+
+static void put(struct bx_buf *out, const char *s)
+{
+    bx_buf_append(out, s, strlen(s));
+}
+
+/* The length of the UTF-8 sequence at p, or 0. RFC 3629. */
+static size_t utf8(const uint8_t *p, size_t n)
+{
+    static const struct {
+        uint8_t lead_min, lead_max, size, low, high;
+    } rows[] = {
+        {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
+        {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
+        {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+    };
+
+    if (p[0] < 0x80)
+        return 1;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t at = 2;
+
+        if (p[0] < rows[i].lead_min || p[0] > rows[i].lead_max)
+            continue;
+        if (n < rows[i].size || p[1] < rows[i].low || p[1] > rows[i].high)
+            return 0;
+        while (at < rows[i].size && (p[at] & 0xc0) == 0x80)
+            at++;
+        return at == rows[i].size ? at : 0;
+    }
+    return 0;
+}
+
+static void put_escape(struct bx_buf *out, uint8_t c, bool json)
+{
+    static const char hex[] = "0123456789abcdef";
+    const char *short_form = c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\r' ? "\\r" : NULL;
+
+    if (short_form != NULL) {
+        put(out, short_form);
+    } else if (json && c >= 0x80) {
+        put(out, "\xef\xbf\xbd");
+    } else {
+        put(out, json ? "\\u00" : "\\x");
+        bx_buf_append(out, &hex[c >> 4], 1);
+        bx_buf_append(out, &hex[c & 15], 1);
+    }
+}
+
+static void put_quoted(struct bx_buf *out, const char *text, size_t n, bool json)
+{
+    const uint8_t *s = (const uint8_t *)text;
+
+    put(out, "\"");
+    for (size_t at = 0; at < n;) {
+        size_t size = utf8(s + at, n - at);
+
+        if (size == 0 || s[at] < 0x20 || s[at] == 0x7f) {
+            put_escape(out, s[at++], json);
+            continue;
+        }
+        if (s[at] == '"' || s[at] == '\\')
+            put(out, "\\");
+        bx_buf_append(out, s + at, size);
+        at += size;
+    }
+    put(out, "\"");
+}
+
+static bool bare(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((uint8_t)text[i] <= ' ' || text[i] == '"' || text[i] == '=' || text[i] == '\\' ||
+            (uint8_t)text[i] >= 0x7f)
+            return false;
+    return n > 0;
+}
+
+static void put_text(struct bx_buf *out, const char *text, size_t n, bool json)
+{
+    if (!json && bare(text, n))
+        bx_buf_append(out, text, n);
+    else
+        put_quoted(out, text, n, json);
+}
+
+static void put_pair(struct bx_buf *out, const char *key, const char *text, size_t n, bool json)
+{
+    put(out, json ? ",\"" : " ");
+    put(out, key);
+    put(out, json ? "\":" : "=");
+    put_text(out, text, n, json);
+}
+
+/* A line that a library made is the first field of a site without a message (rec.h). */
+static struct bx_str message_of(const struct bx_recevent *e)
+{
+    if (e->site->message != NULL)
+        return bx_str(e->site->message);
+    return (struct bx_str){e->args[0].p, (uint32_t)e->args[0].n};
+}
+
+static void put_fields(struct bx_buf *out, const struct bx_recevent *e, bool json)
+{
+    for (uint8_t i = e->site->message == NULL; i < e->n; i++) {
+        const struct bx_site_field *f = &e->site->fields[i];
+        char plain[64];
+        size_t n;
+
+        if (f->type == BX_ARG_STR) {
+            put_pair(out, f->key, e->args[i].p, e->args[i].n, json);
+            continue;
+        }
+        n = put_plain(plain, f->type, &e->args[i]);
+        if (json && (f->type == BX_ARG_UUID || (f->type == BX_ARG_F64 && plain[n - 1] > '9'))) {
+            put_pair(out, f->key, plain, n, true); /* also nan and inf, which JSON has not */
+            continue;
+        }
+        put(out, json ? ",\"" : " ");
+        put(out, f->key);
+        put(out, json ? "\":" : "=");
+        bx_buf_append(out, plain, n);
+    }
+}
+
+static void put_trace(struct bx_buf *out, const struct bx_recevent *e, bool json)
+{
+    char hex[17];
+
+    if (e->trace != 0) {
+        snprintf(hex, sizeof hex, "%016" PRIx64, e->trace);
+        put_pair(out, "trace", hex, 16, json);
+    }
+    if (e->cut)
+        put(out, json ? ",\"cut\":true" : " cut=true");
+}
+
+/* As it is, but without what could deceive a terminal. */
+static void put_message(struct bx_buf *out, struct bx_str s)
+{
+    for (uint32_t at = 0; at < s.n;) {
+        size_t size = utf8((const uint8_t *)s.p + at, s.n - at);
+        uint8_t c = (uint8_t)s.p[at];
+
+        if (size == 0 || c < ' ' || c == 0x7f) {
+            put_escape(out, c, false);
+            at++;
+            continue;
+        }
+        bx_buf_append(out, s.p + at, size);
+        at += (uint32_t)size;
+    }
+}
+
+static void put_console(struct bx_buf *out, const struct bx_recevent *e)
+{
+    put(out, bx_level_name(e->level));
+    put(out, " ");
+    put(out, e->site->target);
+    put(out, ": ");
+    put_message(out, message_of(e));
+    put_fields(out, e, false);
+    if (e->cut)
+        put(out, " cut=true");
+}
+
+static void put_head(struct bx_buf *out, const struct bx_recevent *e, bool json)
+{
+    struct bx_str msg = message_of(e);
+
+    put_pair(out, "level", bx_level_name(e->level), strlen(bx_level_name(e->level)), json);
+    put_pair(out, "target", e->site->target, strlen(e->site->target), json);
+    put_pair(out, "msg", msg.p, msg.n, json);
+    put_fields(out, e, json);
+    put_trace(out, e, json);
+}
+
+void bx_text_event(struct bx_buf *out, enum bx_text_form form, const struct bx_recevent *e)
+{
+    char time[BX_TEXT_TIME];
+    size_t n = bx_text_time(time, e->time_ns, form == BX_TEXT_CONSOLE ? 3 : 9);
+
+    if (form != BX_TEXT_CONSOLE)
+        put(out, form == BX_TEXT_JSON ? "{\"time\":\"" : "time=");
+    bx_buf_append(out, time, n);
+    if (form == BX_TEXT_CONSOLE) {
+        put(out, " ");
+        put_console(out, e);
+    } else {
+        if (form == BX_TEXT_JSON)
+            put(out, "\"");
+        put_head(out, e, form == BX_TEXT_JSON);
+        if (form == BX_TEXT_JSON)
+            put(out, "}");
+    }
+    put(out, "\n");
+}

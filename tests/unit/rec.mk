@@ -1,0 +1,19 @@
+# Unit tests of rec.
+check_PROGRAMS += tests/unit/rec_test tests/unit/rec_ring_test tests/unit/rec_text_test \
+	tests/unit/rec_filter_test
+
+tests_unit_rec_test_SOURCES = tests/unit/rec_test.c
+tests_unit_rec_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rec_test_LDADD = $(TEST_LIBS)
+
+tests_unit_rec_ring_test_SOURCES = tests/unit/rec_ring_test.c
+tests_unit_rec_ring_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rec_ring_test_LDADD = $(TEST_LIBS)
+
+tests_unit_rec_text_test_SOURCES = tests/unit/rec_text_test.c
+tests_unit_rec_text_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rec_text_test_LDADD = $(TEST_LIBS)
+
+tests_unit_rec_filter_test_SOURCES = tests/unit/rec_filter_test.c
+tests_unit_rec_filter_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rec_filter_test_LDADD = $(TEST_LIBS)

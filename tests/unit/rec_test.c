@@ -1,0 +1,208 @@
+/* rec: what the macros record, at which cost in bytes, and when they record nothing. */
+#include "lib/testlib.h"
+
+#include "mem/intern.h"
+#include "rec/rec.h"
+#include "rec/recevent.h"
+
+#include <string.h>
+
+static struct bx_rec_thread thread;
+static uint64_t now = 1000;
+static uint64_t words[BX_REC_RING];
+
+static uint64_t clock_ns(void)
+{
+    return now++;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return bx_rec_thread_open(&thread, "test", 7, 2048, 1024, clock_ns);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bx_rec_use(NULL);
+    bx_rec_thread_close(&thread);
+    return 0;
+}
+
+/* Take from now on what `ring` and `queue` say, and forget what was recorded. */
+static void begin(const char *ring, const char *queue)
+{
+    struct bx_filter f;
+
+    assert_int_equal(bx_filter_parse(&f, ring, NULL), BX_OK);
+    bx_rec_filter_ring(&f);
+    assert_int_equal(bx_filter_parse(&f, queue, NULL), BX_OK);
+    bx_rec_filter_queue(&f);
+    bx_rec_thread_close(bx_rec_used() == NULL ? &thread : (bx_rec_use(NULL), &thread));
+    assert_int_equal(bx_rec_thread_open(&thread, "test", 7, 2048, 1024, clock_ns), BX_OK);
+    bx_rec_use(&thread);
+}
+
+/* The only event of the ring. */
+static struct bx_recevent only(void)
+{
+    struct bx_recevent e = {0};
+    size_t n = bx_ring_copy(&thread.ring, words, BX_REC_RING);
+
+    assert_true(n > 0);
+    assert_int_equal(bx_recevent_read(words, n, bx_sites(), &e), n);
+    return e;
+}
+
+TEST(an_event_has_its_site_and_its_values)
+{
+    static const uint8_t uuid[16] = {1, 2, 3};
+    const char *address = "127.0.0.1:7000";
+    struct bx_recevent e;
+
+    begin("debug", "off");
+    BX_INFO("node", "connected", "node", 3u, "address", address, "vm", bx_uuid(uuid), "late", true);
+    e = only();
+    assert_string_equal(e.site->target, "node");
+    assert_string_equal(e.site->message, "connected");
+    assert_string_equal(e.site->file, "tests/unit/rec_test.c");
+    assert_int_equal(e.level, BX_LEVEL_INFO);
+    assert_int_equal(e.thread, 7);
+    assert_int_equal(e.n, 4);
+    assert_string_equal(e.site->fields[1].key, "address");
+    assert_int_equal(e.args[0].u, 3);
+    assert_memory_equal(e.args[1].p, address, strlen(address));
+    assert_memory_equal(e.args[2].p, uuid, 16);
+    assert_int_equal(e.args[3].u, 1);
+}
+
+TEST(every_type_of_value_is_kept)
+{
+    const struct bx_istr *name = &bx_status_running;
+    struct bx_recevent e;
+    char text[] = "text";
+
+    begin("trace", "off");
+    BX_TRACE("x", "types", "i", -5, "l", INT64_MIN, "u", UINT64_MAX, "d", 0.5, "s", text, "n", name,
+             "v", bx_str("view"), "c", (uint8_t)200);
+    e = only();
+    assert_int_equal(e.args[0].i, -5);
+    assert_true(e.args[1].i == INT64_MIN);
+    assert_true(e.args[2].u == UINT64_MAX);
+    assert_true(e.args[3].f == 0.5);
+    assert_memory_equal(e.args[4].p, "text", 4);
+    assert_int_equal(e.args[5].n, 7);
+    assert_memory_equal(e.args[6].p, "view", 4);
+    assert_int_equal(e.args[7].u, 200);
+}
+
+TEST(an_event_takes_32_bytes_and_one_with_four_numbers_64)
+{
+    begin("debug", "off");
+    BX_INFO("x", "nothing");
+    assert_int_equal(bx_ring_used(&thread.ring) * 8, 32);
+    begin("debug", "off");
+    BX_INFO("x", "four", "a", 1, "b", 2u, "c", true, "d", 4.0);
+    assert_int_equal(bx_ring_used(&thread.ring) * 8, 64);
+}
+
+TEST(a_level_that_is_off_evaluates_nothing)
+{
+    int evaluated = 0;
+
+    begin("info", "off");
+    BX_DEBUG("x", "no", "n", ++evaluated);
+    assert_int_equal(evaluated, 0);
+    assert_int_equal(bx_ring_used(&thread.ring), 0);
+    BX_WARNING("x", "yes", "n", ++evaluated);
+    assert_int_equal(evaluated, 1);
+    begin("off", "off");
+    BX_ERROR("x", "no", "n", ++evaluated);
+    assert_int_equal(evaluated, 1);
+}
+
+TEST(ring_and_queue_take_what_their_own_filters_say)
+{
+    begin("debug", "warning");
+    for (int i = 0; i < 3; i++)
+        BX_DEBUG("x", "detail");
+    BX_WARNING("x", "trouble");
+    assert_int_equal(thread.ring.in.records, 4);
+    assert_int_equal(thread.queue.in.records, 1);
+}
+
+TEST(a_thread_without_rings_records_nothing)
+{
+    begin("debug", "debug");
+    bx_rec_use(NULL);
+    BX_INFO("x", "nobody");
+    assert_int_equal(thread.ring.in.records, 0);
+}
+
+TEST(a_long_string_is_cut_and_marked)
+{
+    char text[5000];
+    struct bx_recevent e;
+
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    begin("debug", "off");
+    BX_INFO("x", "long", "a", "short", "b", (const char *)text, "c", "none");
+    e = only();
+    assert_true(e.cut);
+    assert_int_equal(e.args[1].n, BX_RECEVENT_STR - 5);
+    assert_int_equal(e.args[2].n, 0);
+    assert_int_equal(thread.cut, 1);
+}
+
+TEST(the_trace_id_of_the_thread_is_recorded)
+{
+    begin("debug", "off");
+    thread.trace = 0x1234;
+    BX_INFO("x", "traced");
+    assert_int_equal(only().trace, 0x1234);
+}
+
+TEST(a_line_of_a_library_is_an_event)
+{
+    struct bx_recevent e;
+
+    begin("debug", "off");
+    assert_true(bx_rec_line_on(BX_LINE_NODE, 7));
+    assert_false(bx_rec_line_on(BX_LINE_NODE, 8));
+    bx_rec_line(BX_LINE_NODE, 4, "a quorum is lost", 16);
+    e = only();
+    assert_string_equal(e.site->target, "node");
+    assert_int_equal(e.level, BX_LEVEL_WARNING);
+    assert_memory_equal(e.args[0].p, "a quorum is lost", 16);
+}
+
+TEST(no_damaged_record_is_read_beyond_its_end)
+{
+    struct bx_recevent e;
+    size_t n;
+
+    begin("debug", "off");
+    BX_INFO("x", "victim", "a", "some text", "b", 5, "c", "more of it");
+    n = bx_ring_copy(&thread.ring, words, BX_REC_RING);
+    for (size_t word = 0; word < n; word++)
+        for (int bit = 0; bit < 64; bit++) {
+            uint64_t copy[BX_RECEVENT_WORDS]; /* ASan watches its end */
+
+            memcpy(copy + BX_RECEVENT_WORDS - n, words, n * 8);
+            copy[BX_RECEVENT_WORDS - n + word] ^= UINT64_C(1) << bit;
+            if (bx_recevent_read(copy + BX_RECEVENT_WORDS - n, n, bx_sites(), &e) == n)
+                for (int i = 0; i < e.n; i++)
+                    assert_true(e.site->fields[i].type != BX_ARG_STR ||
+                                (const uint64_t *)e.args[i].p + (e.args[i].n + 7) / 8 <=
+                                    copy + BX_RECEVENT_WORDS);
+        }
+    for (size_t cut = 0; cut < n; cut++)
+        assert_int_equal(bx_recevent_read(words, cut, bx_sites(), &e), 0);
+}
+
+int main(void)
+{
+    return test_run(setup, teardown);
+}

@@ -1,0 +1,128 @@
+/* log: lines reach standard error, and whoever logs never waits for it. */
+#include "lib/testlib.h"
+
+#include "sys/log.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINES 200000u
+
+static int ends[2] = {-1, -1}; /* of the pipe that is standard error */
+
+/* What came through the pipe. */
+struct reading {
+    unsigned lines, own;
+    unsigned long dropped;
+};
+
+static void count_line(struct reading *r, const char *line)
+{
+    const char *told = strstr(line, "warning daemon: ");
+
+    r->lines++;
+    r->own += strstr(line, "info daemon: line ") != NULL;
+    if (told != NULL && strstr(line, "log events were dropped") != NULL)
+        r->dropped += strtoul(told + strlen("warning daemon: "), NULL, 10);
+}
+
+static void *read_all(void *arg)
+{
+    FILE *f = fdopen(ends[0], "r");
+    char line[4096];
+
+    while (fgets(line, sizeof line, f) != NULL)
+        count_line(arg, line);
+    fclose(f);
+    return NULL;
+}
+
+static void open_log(const char *spec)
+{
+    struct bx_filter f;
+    struct bx_err err;
+
+    assert(ends[0] >= 0 || pipe(ends) == 0);
+    assert(dup2(ends[1], STDERR_FILENO) >= 0 && close(ends[1]) == 0);
+    assert(bx_filter_parse(&f, spec, &err) == BX_OK);
+    assert(log_open("test", &f, &err) == BX_OK);
+}
+
+static void finish(struct reading *r)
+{
+    pthread_t reader;
+
+    assert(pthread_create(&reader, NULL, read_all, r) == 0);
+    log_close();
+    close(STDERR_FILENO);
+    pthread_join(reader, NULL);
+}
+
+static void nobody_reads(void *ctx)
+{
+    struct reading r = {0};
+
+    (void)ctx;
+    open_log("info");
+    for (unsigned i = 0; i < LINES; i++)
+        log_write(LOG_INFO, "line %u of those that nobody reads", i);
+    finish(&r);
+    assert(r.dropped > 0 && r.own + r.dropped == LINES);
+}
+
+TEST(nobody_waits_for_standard_error_and_what_is_dropped_is_counted)
+{
+    assert_int_equal(test_in_child(nobody_reads, NULL), 0);
+}
+
+static void selects(void *ctx)
+{
+    struct reading r = {0};
+
+    (void)ctx;
+    open_log("warning,node=debug");
+    log_write(LOG_INFO, "line %u", 1u);
+    log_write(LOG_WARNING, "a warning");
+    log_node(LOG_DEBUG, "a detail");
+    finish(&r);
+    assert(r.lines == 2 && r.own == 0);
+}
+
+TEST(the_filter_selects_the_lines)
+{
+    assert_int_equal(test_in_child(selects, NULL), 0);
+}
+
+static void fatal(void *ctx)
+{
+    struct bx_err err = {.msg = "the disk is gone"};
+
+    (void)ctx;
+    open_log("info");
+    log_write(LOG_INFO, "last words");
+    log_fatal(&err);
+}
+
+TEST(what_was_logged_before_a_fatal_error_is_written_before_it)
+{
+    char text[4096];
+    ssize_t n;
+
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(test_in_child(fatal, NULL), 70);
+    n = read(ends[0], text, sizeof text - 1);
+    assert_true(n > 0);
+    text[n] = '\0';
+    assert_non_null(strstr(text, "info daemon: last words\nerror: the disk is gone\n"));
+    close(ends[0]);
+    close(ends[1]);
+    ends[0] = ends[1] = -1;
+}
+
+int main(void)
+{
+    return test_run(NULL, NULL);
+}
