@@ -73,12 +73,12 @@ static int check_flag(const struct flag *f, const char *eq, struct bx_err *err)
 {
     if (f->planned) {
         bx_err_set(err, BX_INVALID, "--%s is not supported yet", f->name);
-        bx_err_hint(err, "leave it out; --help lists the flags that are supported");
+        bx_err_hint(err, "omit it; --help lists the supported flags");
         return BX_INVALID;
     }
     if (f->value == NULL && eq != NULL) {
         bx_err_set(err, BX_INVALID, "--%s takes no value", f->name);
-        bx_err_hint(err, "leave out \"%.80s\"", eq);
+        bx_err_hint(err, "omit \"%.80s\"", eq);
         return BX_INVALID;
     }
     return BX_OK;
@@ -87,7 +87,7 @@ static int check_flag(const struct flag *f, const char *eq, struct bx_err *err)
 static int keep_flag(struct args *a, const struct flag *f, const char *value, struct bx_err *err)
 {
     if (a->n_flags == ARGS_MAX)
-        return bx_err_set(err, BX_INVALID, "more than %u flags", ARGS_MAX);
+        return bx_err_set(err, BX_INVALID, "too many flags (at most %u)", ARGS_MAX);
     a->flags[a->n_flags] = f;
     a->values[a->n_flags++] = value;
     return BX_OK;
@@ -132,7 +132,7 @@ int args_parse(struct args *a, int argc, char **argv, const struct flag *const *
         else if (!only_words && argv[i][0] == '-' && argv[i][1] != '\0')
             rc = read_flag(a, argv[i], i + 1 < argc ? argv[i + 1] : NULL, tables, &taken, err);
         else if (a->n_words == ARGS_MAX)
-            rc = bx_err_set(err, BX_INVALID, "more than %u words", ARGS_MAX);
+            rc = bx_err_set(err, BX_INVALID, "too many arguments (at most %u)", ARGS_MAX);
         else
             a->words[a->n_words++] = argv[i];
     }
@@ -230,6 +230,6 @@ int args_exclude(const struct args *a, const char *one, const char *other, struc
     if (!args_has(a, one) || !args_has(a, other))
         return BX_OK;
     bx_err_set(err, BX_INVALID, "--%s and --%s are mutually exclusive", one, other);
-    bx_err_hint(err, "leave one out");
+    bx_err_hint(err, "use only one of them");
     return BX_INVALID;
 }

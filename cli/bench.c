@@ -173,8 +173,7 @@ static int run_clients(struct bench *b, unsigned *done)
         run_random_id(w->session);
         w->client.current = w->i % w->client.n;
         if (pthread_create(&w->thread, NULL, work, w) != 0)
-            rc =
-                bx_err_set(&b->r->err, BX_FAILED, "can not start the thread of client %u", started);
+            rc = bx_err_set(&b->r->err, BX_FAILED, "cannot start the thread of client %u", started);
         else
             started++;
     }
@@ -308,7 +307,7 @@ static int remove_all(struct bench *b)
     b->deleting = true;
     rc = run_clients(b, &done);
     if (rc != BX_OK)
-        bx_err_hint(&b->r->err, "delete the VMs named %s-... that are left", b->prefix);
+        bx_err_hint(&b->r->err, "delete the remaining VMs named %s-...", b->prefix);
     return rc;
 }
 
@@ -343,7 +342,7 @@ static int measure(struct bench *b)
 static int open_acked(struct bench *b, const char *path)
 {
     if (path != NULL && (b->acked = fopen(path, "we")) == NULL)
-        return run_fail_with(b->r, BX_IO, "choose another file", "--acked: can not write %s", path);
+        return run_fail_with(b->r, BX_IO, "choose another file", "--acked: cannot write %s", path);
     return 0;
 }
 
@@ -351,7 +350,7 @@ static int close_acked(struct bench *b, const char *path, int code)
 {
     if (b->acked != NULL && fclose(b->acked) != 0 && code == 0)
         return run_fail_with(b->r, BX_IO, "check that the disk is not full",
-                             "--acked: can not write %s", path);
+                             "--acked: cannot write %s", path);
     return code;
 }
 

@@ -45,8 +45,9 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
             return BX_INVALID;
         }
         if (c->n == CLIENT_ADDRESSES_MAX) {
-            bx_err_set(err, BX_INVALID, "--addr: more than %u addresses", CLIENT_ADDRESSES_MAX);
-            bx_err_hint(err, "some of the cluster's nodes are sufficient");
+            bx_err_set(err, BX_INVALID, "--addr: too many addresses (at most %u)",
+                       CLIENT_ADDRESSES_MAX);
+            bx_err_hint(err, "a few nodes of the cluster are sufficient");
             bx_free(copy);
             return BX_INVALID;
         }
@@ -56,7 +57,7 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
     c->pack = bx_pack_create();
     if (c->n > 0 && c->pack != NULL)
         return BX_OK;
-    bx_err_set(err, BX_INVALID, "--addr: no address");
+    bx_err_set(err, BX_INVALID, "--addr: missing address");
     bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
     return BX_INVALID;
 }
@@ -132,14 +133,14 @@ static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_
         if (rc == BX_OK)
             break;
         if (rc != BX_BUSY)
-            return connection_lost(c, "the answer is not MessagePack, or too large", err);
+            return connection_lost(c, "invalid answer: not MessagePack, or too large", err);
         rc = connect_wait(c->fd, POLLIN, deadline);
         if (rc != BX_OK)
-            return connection_lost(c, "does not answer", err);
+            return connection_lost(c, "timed out waiting for an answer", err);
         bx_must_ok(bx_buf_reserve(&c->in, READ_BYTES));
         got = recv(c->fd, c->in.data + c->in.len, READ_BYTES, 0);
         if (got == 0)
-            return connection_lost(c, "closed the connection", err);
+            return connection_lost(c, "connection closed by the server", err);
         if (got < 0 && errno != EAGAIN && errno != EINTR)
             return connection_lost(c, strerror(errno), err);
         if (got > 0)
@@ -147,7 +148,7 @@ static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_
     }
     c->used = scan.at;
     *root = bx_pack_parse(c->pack, c->in.data, scan.at, CLIENT_ANSWER_MAX, err);
-    return *root != NULL ? BX_OK : connection_lost(c, "the answer can not be read", err);
+    return *root != NULL ? BX_OK : connection_lost(c, "invalid answer: malformed MessagePack", err);
 }
 
 /* ---- one exchange ---- */
@@ -222,7 +223,7 @@ static int send_all(struct client *c, const uint8_t *p, size_t n, uint64_t deadl
         } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
             return read_refusal(c, strerror(errno), err);
         } else if (connect_wait(c->fd, POLLOUT, deadline) != BX_OK) {
-            return connection_lost(c, "the request can not be sent in time", err);
+            return connection_lost(c, "timed out sending the request", err);
         }
     }
     return BX_OK;
@@ -267,7 +268,7 @@ static int receive_response(struct client *c, uint64_t id, uint64_t deadline, bx
         bx_val_u64(bx_val_at(root, 0), &type);
         bx_val_u64(bx_val_at(root, 1), &got);
         if (type != 1 || bx_val_len(root) != 4 || got != id)
-            return connection_lost(c, "the answer is not that of blixardd", err);
+            return connection_lost(c, "invalid answer: not a blixardd API", err);
         c->unknown = false;
         if (bx_val_type(bx_val_at(root, 2)) != BX_V_NIL) {
             read_error(bx_val_at(root, 2), err);

@@ -79,17 +79,17 @@ const struct command cluster_commands[] = {
      .watch = true,
      .run = cluster_status},
     {.name = "cluster members",
-     .help = "list the members that hold the log",
+     .help = "list the members of the Raft configuration",
      .columns = member_columns,
      .watch = true,
      .run = cluster_members},
     {.name = "cluster upgrade status",
-     .help = "show the feature level, and what each member reads",
+     .help = "show the feature level, and what each member supports",
      .columns = upgrade_columns,
      .watch = true,
      .run = cluster_upgrade_status},
     {.name = "cluster upgrade finalize",
-     .help = "raise the feature level; then no member can go back",
+     .help = "raise the feature level; a downgrade is not possible then",
      .columns = upgrade_columns,
      .request_id = true,
      .run = cluster_upgrade_finalize},
@@ -124,9 +124,8 @@ static int become_member(struct run *r, const char *method, struct params *p)
         r->timeout_ms = JOIN_MS;
     if (r->client.n > 1) {
         params_close(p);
-        return run_fail_with(r, BX_INVALID, "pass the address of the host with --addr",
-                             "this command is about one host, but %u addresses are given",
-                             r->client.n);
+        return run_fail_with(r, BX_INVALID, "pass only the address of this host with --addr",
+                             "this command takes one address, not %u", r->client.n);
     }
     rc = run_call(r, method, p, &result);
     params_close(p);
@@ -166,7 +165,7 @@ static int cluster_token_create(struct run *r)
 
     if (rc == BX_OK && ms < 1000) {
         rc = bx_err_set(&r->err, BX_INVALID, "--ttl: must be at least 1s");
-        bx_err_hint(&r->err, "write it like 30m");
+        bx_err_hint(&r->err, "for example --ttl 30m");
     }
     params_u64(&p, "ttl_s", ms / 1000);
     if (rc == BX_OK)
@@ -207,7 +206,7 @@ static int cluster_token_revoke(struct run *r)
     if (!result_is_for_people(r))
         return result_print(r, result);
     if (!r->quiet)
-        printf("token %llu is revoked\n", (unsigned long long)id);
+        printf("token %llu revoked\n", (unsigned long long)id);
     return 0;
 }
 

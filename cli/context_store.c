@@ -21,7 +21,7 @@
 static int invalid_file(const struct contexts *c, const char *why, struct bx_err *err)
 {
     bx_err_set(err, BX_UNREACHABLE, "%s: %s", c->path, why);
-    bx_err_hint(err, "fix it, or remove it and begin with blixardctl context set NAME --addr A");
+    bx_err_hint(err, "fix it, or remove it and run blixardctl context set NAME --addr A");
     return BX_UNREACHABLE;
 }
 
@@ -105,7 +105,7 @@ int contexts_load(struct contexts *c, struct bx_err *err)
     doc = fy_document_build_from_file(&cfg, c->path);
     root = doc == NULL ? NULL : fy_document_root(doc);
     if (root == NULL || fy_node_get_type(root) != FYNT_MAPPING)
-        rc = invalid_file(c, "can not be read, or is not a YAML map", err);
+        rc = invalid_file(c, "not readable, or not a YAML map", err);
     else
         rc = read_contexts(c, root, err);
     fy_document_destroy(doc);
@@ -243,7 +243,7 @@ int contexts_save(const struct contexts *c, struct bx_err *err)
     bool ok;
 
     if (c->path == NULL) {
-        bx_err_set(err, BX_IO, "there is no home directory");
+        bx_err_set(err, BX_IO, "no home directory");
         bx_err_hint(err, "set HOME or XDG_CONFIG_HOME");
         return BX_IO;
     }

@@ -260,7 +260,8 @@ static void check_cluster(struct doctor *d)
 
 /* A warning when an object of a list has one of the tally's values, a failure when it is a grave
  * one. */
-static void check_list(struct doctor *d, const char *check, const char *method, struct tally t)
+static void check_list(struct doctor *d, const char *check, const char *noun, const char *method,
+                       struct tally t)
 {
     char detail[DETAIL_SIZE];
     struct params p = {0};
@@ -275,7 +276,7 @@ static void check_list(struct doctor *d, const char *check, const char *method, 
         return;
     }
     if (t.with == 0)
-        snprintf(detail, sizeof detail, "all %u in order", t.n);
+        snprintf(detail, sizeof detail, "%u %s%s, healthy", t.n, noun, t.n == 1 ? "" : "s");
     else
         snprintf(detail, sizeof detail, "%u of %u: %s", t.with, t.n, t.names);
     add(d, check,
@@ -322,8 +323,9 @@ static void check_all(struct doctor *d)
 
     if (client_init(&d->client, d->best, &err) == BX_OK) {
         check_cluster(d);
-        check_list(d, "nodes", "node.list", (struct tally){.key = "state", .values = bad_nodes});
-        check_list(d, "vms", "vm.list",
+        check_list(d, "nodes", "node", "node.list",
+                   (struct tally){.key = "state", .values = bad_nodes});
+        check_list(d, "vms", "VM", "vm.list",
                    (struct tally){.key = "phase", .values = bad_vms, .grave = grave_vms});
     }
     client_close(&d->client);

@@ -89,7 +89,7 @@ static void print_notes(void)
            "exit codes: 0 success, or nothing to do   1 failure   2 usage error, or not supported\n"
            "  3 unreachable, or bad configuration   4 not allowed   5 not found\n"
            "  6 conflict, or already exists   7 no leader or no quorum: try again\n"
-           "  8 the wait timed out   9 can not be placed\n"
+           "  8 wait timed out       9 cannot be placed\n"
            "  130 interrupted: the operation continues\n",
            DEFAULT_ADDR);
 }

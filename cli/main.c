@@ -68,8 +68,8 @@ static int flush(struct run *r, int code)
 {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return code;
-    return run_fail_with(r, BX_IO, "check that it is open, and that the disk is not full",
-                         "can not write to standard output");
+    return run_fail_with(r, BX_IO, "check that it is open and the disk is not full",
+                         "cannot write to standard output");
 }
 
 /* A descriptor that was closed would be taken by the next socket, and output would go there.

@@ -46,7 +46,7 @@ static int read_match(struct run *r, const struct flag *f, const char *text, str
         return refuse(r, f, text, "is not KEY=VALUE");
     if (snprintf(m->key, sizeof m->key, "%s.%.*s", f->matches, (int)(eq - text), text) >=
         (int)sizeof m->key)
-        return refuse(r, f, text, "has too long a key");
+        return refuse(r, f, text, "has a key that is too long");
     m->value = eq + 1;
     return BX_OK;
 }
@@ -67,14 +67,14 @@ static int read_all(struct run *r, struct match all[BX_MATCH_MAX], uint32_t *n)
         if (f->matches == NULL)
             continue;
         if (*n == BX_MATCH_MAX)
-            return bx_err_set(&r->err, BX_INVALID, "more than %u filters", BX_MATCH_MAX);
+            return bx_err_set(&r->err, BX_INVALID, "too many filters (at most %u)", BX_MATCH_MAX);
         if (read_match(r, last = f, r->args.values[i], &all[(*n)++]) != BX_OK)
             return r->err.code;
     }
     qsort(all, *n, sizeof all[0], by_key);
     for (uint32_t i = 1; i < *n; i++) {
         if (strcmp(all[i - 1].key, all[i].key) == 0)
-            return refuse(r, last, all[i].key, "is given twice: a key has one value");
+            return refuse(r, last, all[i].key, "is given twice; a key has one value");
     }
     return BX_OK;
 }

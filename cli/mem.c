@@ -218,7 +218,7 @@ static int mem_sites(struct run *r)
 
     if ((start || finish) && (scope == NULL || (start && finish)))
         return run_fail_with(r, BX_INVALID, "blixardctl mem sites --scope NAME --start",
-                             "--start and --finish require --scope, and exclude each other");
+                             "--start and --finish require --scope, and are mutually exclusive");
     if (scope != NULL)
         params_str(&p, "scope", scope);
     if (start || finish)

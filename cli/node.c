@@ -10,7 +10,7 @@ static int node_show(struct run *r);
 static int node_remove(struct run *r);
 
 static const struct flag remove_flags[] = {
-    {.name = "confirm-dead", .help = "the host is off for good: none of its VMs runs any more"},
+    {.name = "confirm-dead", .help = "the host is permanently off; none of its VMs is running"},
     {0},
 };
 
@@ -59,7 +59,7 @@ const struct command node_commands[] = {
      .run = node_show},
     {.name = "node remove",
      .arguments = {{.name = "NAME", .completes = "node"}},
-     .help = "remove a node that is down from the cluster, for good",
+     .help = "permanently remove a node that is down",
      .flags = remove_flags,
      .request_id = true,
      .run = node_remove},
@@ -95,6 +95,6 @@ static int node_remove(struct run *r)
     if (!result_is_for_people(r))
         return result_print(r, result);
     if (!r->quiet)
-        printf("%s is no longer a node of this cluster\n", r->arguments[0]);
+        printf("node %s removed\n", r->arguments[0]);
     return 0;
 }

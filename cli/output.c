@@ -56,7 +56,7 @@ static int unknown_column(const struct column *all, const char *typed, size_t n,
     if (close != NULL)
         bx_err_hint(err, "did you mean %s?", close);
     else
-        bx_err_hint(err, "choose from: %s", list);
+        bx_err_hint(err, "available columns: %s", list);
     return BX_INVALID;
 }
 
@@ -81,7 +81,8 @@ static int choose_named(struct output *o, const struct column *all, const char *
         if (c == NULL)
             return unknown_column(all, p, n, err);
         if (count == COLUMNS_MAX)
-            return bx_err_set(err, BX_INVALID, "--columns: more than %u", COLUMNS_MAX);
+            return bx_err_set(err, BX_INVALID, "--columns: too many columns (at most %u)",
+                              COLUMNS_MAX);
         o->columns[count++] = *c;
         p += n;
         if (*p == '\0')
@@ -98,12 +99,12 @@ int output_choose_columns(struct output *o, const struct column *all, const char
     o->chosen = names != NULL;
     if (names != NULL && all == NULL) {
         bx_err_set(err, BX_INVALID, "--columns: this command prints no columns");
-        bx_err_hint(err, "leave out --columns");
+        bx_err_hint(err, "omit --columns");
         return BX_INVALID;
     }
     if (names != NULL && o->format > OUTPUT_CSV) {
         bx_err_set(err, BX_INVALID, "--columns applies to table, wide and csv only");
-        bx_err_hint(err, "leave out --columns, or --output");
+        bx_err_hint(err, "omit --columns, or --output");
         return BX_INVALID;
     }
     if (names != NULL)

@@ -10,7 +10,7 @@
 static int invalid(const char *text, const char *what, const char *example, struct bx_err *err)
 {
     bx_err_set(err, BX_INVALID, "%s: invalid value \"%.80s\"", what, text);
-    bx_err_hint(err, "write it like %s", example);
+    bx_err_hint(err, "for example %s", example);
     return BX_INVALID;
 }
 
@@ -50,7 +50,7 @@ static int not_whole(const char *text, const char *what, uint64_t unit, struct b
     const char *name = unit == 1 << 30 ? "GiB" : "MiB";
 
     bx_err_set(err, BX_INVALID, "%s: \"%.80s\" is not a whole number of %s", what, text, name);
-    bx_err_hint(err, "write it like 4%s", name);
+    bx_err_hint(err, "for example 4%s", name);
     return BX_INVALID;
 }
 
@@ -122,6 +122,6 @@ int parse_choice(const char *text, const char *what, const char *const *choices,
             at = sizeof all - 1;
     }
     bx_err_set(err, BX_INVALID, "%s: invalid value \"%.40s\"", what, text);
-    bx_err_hint(err, "choose from: %s", all);
+    bx_err_hint(err, "available values: %s", all);
     return BX_INVALID;
 }

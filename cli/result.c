@@ -21,7 +21,7 @@ static int write_out(struct run *r, struct bx_buf *b, int rc)
     if (rc == BX_OK)
         return 0;
     return run_fail_with(r, rc == BX_NO_MEMORY ? rc : BX_FAILED, "try another --output",
-                         "the answer can not be written in this format");
+                         "answer not representable in this format");
 }
 
 static uint32_t count_rows(bx_val v)

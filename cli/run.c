@@ -26,7 +26,7 @@ int run_fail(struct run *r)
         r->done = false;
         if (r->request_id[0] != '\0') /* a write without an answer */
             fprintf(stderr,
-                    "there was no answer: the request may have been carried out; to make sure, "
+                    "interrupted: the request may have been carried out; to make sure, "
                     "repeat it with --request-id %s\n",
                     r->request_id);
         return bx_code_exit(BX_INTERRUPTED);
@@ -77,7 +77,7 @@ int run_write_params(struct run *r, struct params *p)
 
     if (id != NULL && (strlen(id) != 32 || strspn(id, "0123456789abcdefABCDEF") != 32)) {
         bx_err_set(&r->err, BX_INVALID, "--request-id: must be 32 hex digits");
-        bx_err_hint(&r->err, "choose any, and use the same to repeat a request");
+        bx_err_hint(&r->err, "use a random one, and the same one to repeat the request");
         return BX_INVALID;
     }
     if (id == NULL && r->request_id[0] == '\0')
@@ -221,7 +221,7 @@ static int set_timeouts(struct run *r)
     rc = args_duration(&r->args, "timeout", &ms, &r->err);
     if (rc == BX_OK && (ms == 0 || ms > WAIT_MAX_MS)) {
         rc = bx_err_set(&r->err, BX_INVALID, "--timeout: must be between 1ms and 10m");
-        bx_err_hint(&r->err, "write it like 30s");
+        bx_err_hint(&r->err, "for example --timeout 30s");
     }
     r->timeout_ms = r->wait_ms = ms;
     return rc;

@@ -113,7 +113,7 @@ static int query(struct run *r, bx_val *result)
     params_close(&hello);
     params_close(&p);
     if (rc == BX_TIMEOUT)
-        bx_err_hint(&r->err, "select less: a query may take 5s, whatever --timeout says");
+        bx_err_hint(&r->err, "a query may run for 5s at most; add a LIMIT or a WHERE clause");
     return rc;
 }
 

@@ -47,13 +47,13 @@ const struct command tenant_commands[] = {
      .run = tenant_list},
     {.name = "tenant show",
      .arguments = {{.name = "NAME", .completes = "tenant"}},
-     .help = "show the quota of one tenant, and what is used of it",
+     .help = "show the quota and the usage of one tenant",
      .columns = tenant_columns,
      .watch = true,
      .run = tenant_show},
     {.name = "tenant set",
      .arguments = {{.name = "NAME", .completes = "tenant"}},
-     .help = "change the bounds that are given",
+     .help = "change the given quotas",
      .flags = quota_flags,
      .columns = tenant_columns,
      .request_id = true,
@@ -150,7 +150,7 @@ static int tenant_set(struct run *r)
 {
     if (!has_bound(&r->args))
         return run_fail_with(r, BX_INVALID, "blixardctl help tenant set lists the flags",
-                             "tenant set: no bound is given");
+                             "tenant set: no quota given");
     return write_tenant(r, "tenant.set", true, "changed");
 }
 

@@ -36,13 +36,13 @@ static int vm_explain(struct run *r);
     }
 #define ALL                                                                                        \
     {                                                                                              \
-        .name = "all", .help = "all VMs, or those that the filters leave, instead of names"        \
+        .name = "all", .help = "all VMs that match the filters, instead of names"                  \
     }
 
 static const struct flag list_flags[] = {FILTERS, {0}};
 static const struct flag all_flags[] = {ALL, FILTERS, {0}};
 static const struct flag start_flags[] = {
-    {.name = "discard-disk", .help = "its disk was lost with its node: start with an empty one"},
+    {.name = "discard-disk", .help = "start with an empty disk if the disk was lost with its node"},
     ALL,
     FILTERS,
     {0},
@@ -57,7 +57,7 @@ static const struct flag stop_flags[] = {
 static const struct flag logs_flags[] = {
     {.name = "bytes", .value = "N", .help = "print at most the last N bytes (64KiB)"},
     {.name = "previous",
-     .help = "print the console of the run before; repeat it to go further back"},
+     .help = "print the console of the previous run; repeat it for earlier ones"},
     {0},
 };
 
@@ -124,21 +124,21 @@ const struct command vm_commands[] = {
      .run = vm_start},
     {.name = "vm stop",
      .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
-     .help = "stop VMs; the guests are not asked",
+     .help = "stop VMs, without shutting down their guests",
      .flags = stop_flags,
      .columns = vm_columns,
      .request_id = true,
      .run = vm_stop},
     {.name = "vm restart",
      .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
-     .help = "stop VMs and start them again",
+     .help = "stop VMs, then start them",
      .flags = all_flags,
      .columns = vm_columns,
      .request_id = true,
      .run = vm_restart},
     {.name = "vm delete",
      .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
-     .help = "stop VMs and remove them, with their disks",
+     .help = "delete VMs and their disks",
      .flags = all_flags,
      .columns = vm_columns,
      .request_id = true,
@@ -146,7 +146,7 @@ const struct command vm_commands[] = {
      .run = vm_delete},
     {.name = "vm rename",
      .arguments = {{.name = "NAME", .completes = "vm"}, {.name = "NEW"}},
-     .help = "give a VM another name; it runs on",
+     .help = "rename a VM, which keeps running",
      .columns = vm_columns,
      .request_id = true,
      .run = vm_rename},
@@ -251,7 +251,7 @@ static int vm_logs(struct run *r)
 
     if (rc == BX_OK && args_has(&r->args, "bytes") && n == 0) {
         rc = bx_err_set(&r->err, BX_INVALID, "--bytes: must be at least 1");
-        bx_err_hint(&r->err, "write it like 16KiB");
+        bx_err_hint(&r->err, "for example --bytes 16KiB");
     }
     params_str(&p, "vm", r->arguments[0]);
     params_u64(&p, "bytes", n);

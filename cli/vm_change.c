@@ -74,13 +74,13 @@ static int check_words(struct run *r)
     bool all = args_has(&r->args, "all");
 
     if (all && r->n_arguments > 0)
-        return run_fail_with(r, BX_INVALID, "leave one out",
+        return run_fail_with(r, BX_INVALID, "use only one of them",
                              "names and --all are mutually exclusive");
     if (!all && match_given(r))
-        return run_fail_with(r, BX_INVALID, "add --all: every VM that the filters leave",
-                             "filters go with --all");
+        return run_fail_with(r, BX_INVALID, "add --all to select every VM that matches",
+                             "filters require --all");
     if (all && args_has(&r->args, "request-id"))
-        return run_fail_with(r, BX_INVALID, "leave one out: the VMs of a repeat may be others",
+        return run_fail_with(r, BX_INVALID, "use only one of them; a repeat may select other VMs",
                              "--request-id and --all are mutually exclusive");
     return 0;
 }
@@ -134,11 +134,11 @@ static void send_one(struct changes *c, uint32_t i)
     }
     if (bx_code_retryable(rc) && args_has(&r->args, "all") && c->again)
         bx_err_hint(&r->err,
-                    "blixardctl vm show %s tells whether it was done; those before it "
-                    "were: repeat the command with the names of the others",
+                    "blixardctl vm show %s shows whether it was done; repeat the command "
+                    "with the names of those after it",
                     x->name);
     else if (bx_code_retryable(rc) && args_has(&r->args, "all"))
-        bx_err_hint(&r->err, "repeat the command: what is done is not done twice");
+        bx_err_hint(&r->err, "repeat the command; nothing is done twice");
     failed(c);
 }
 
@@ -249,7 +249,7 @@ static void choose(struct changes *c, unsigned n)
     if (list_all(c) != BX_OK || (c->n > 0 && confirm_all(c) != BX_OK))
         c->code = run_fail(c->r);
     else if (c->n == 0 && !c->r->quiet)
-        fprintf(stderr, "no VM matches\n");
+        fprintf(stderr, "no matching VMs\n");
 }
 
 /* Send the write with the parameters p about each VM that the first n arguments name, wait, and
@@ -301,7 +301,7 @@ int vm_stop(struct run *r)
     if (args_duration(&r->args, "timeout", &ms, &r->err) != BX_OK)
         return run_fail(r);
     if (ms == 0 || ms > STOP_MAX_MS)
-        return run_fail_with(r, BX_INVALID, "or use --force",
+        return run_fail_with(r, BX_INVALID, "use --force to kill QEMU at once",
                              "--timeout: must be between 1s and 1h");
     params_u64(&p, "timeout_s", (ms + 999) / 1000);
     params_bool(&p, "force", args_has(&r->args, "force"));

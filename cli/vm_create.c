@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 const struct flag vm_create_flags[] = {
-    {.name = "file", .value = "FILE", .help = "read from JSON what no flag sets; - is stdin"},
+    {.name = "file",
+     .value = "FILE",
+     .help = "read the configuration from JSON; flags override it; - is stdin"},
     {.name = "vcpus", .value = "N", .help = "virtual processors (1)"},
     {.name = "memory", .value = "SIZE", .help = "memory (512MiB)"},
     {.name = "disk", .value = "SIZE", .help = "size of the disk; 0 for none (10GiB)"},
@@ -27,7 +29,7 @@ const struct flag vm_create_flags[] = {
      .value = "S",
      .help = "most-available, least-available or manual",
      .choices = bx_strategy_names},
-    {.name = "priority", .value = "P", .help = "0 to 1000 (500); shown, but without effect yet"},
+    {.name = "priority", .value = "P", .help = "0 to 1000 (500); has no effect yet"},
     {.name = "label", .value = "K=V", .help = "add a label; may be repeated"},
     {.name = "metadata", .value = "K=V", .help = "add metadata; may be repeated"},
     {.name = "restart",
@@ -66,7 +68,7 @@ static int invalid_pair(struct run *r, const char *flag, const char *what, const
                         size_t n)
 {
     bx_err_set(&r->err, BX_INVALID, "--%s: \"%.*s\" %s", flag, (int)(n > 60 ? 60 : n), text, what);
-    bx_err_hint(&r->err, "for example --%s app=web; a key has one value", flag);
+    bx_err_hint(&r->err, "for example --%s app=web", flag);
     return BX_INVALID;
 }
 
@@ -89,7 +91,7 @@ static int read_pairs(struct run *r, const char *flag, struct bx_pair *pairs, st
         if (eq == NULL || eq == text)
             return invalid_pair(r, flag, "is not KEY=VALUE", text, strlen(text));
         if (n >= BX_LABELS_MAX) {
-            bx_err_set(&r->err, BX_INVALID, "--%s: more than %u", flag, BX_LABELS_MAX);
+            bx_err_set(&r->err, BX_INVALID, "--%s: too many (at most %u)", flag, BX_LABELS_MAX);
             bx_err_hint(&r->err, "remove some");
             return BX_INVALID;
         }
@@ -269,7 +271,7 @@ static int print_created(struct run *r, bx_val result, bool wait)
 static int print_dry_run(struct run *r, bx_val d)
 {
     if (args_has(&r->args, "columns"))
-        return run_fail_with(r, BX_INVALID, "leave out --columns",
+        return run_fail_with(r, BX_INVALID, "omit --columns",
                              "--columns does not apply to --dry-run");
     for (size_t i = 0; i == 0 || vm_decision_columns[i - 1].title != NULL; i++)
         r->out.columns[i] = vm_decision_columns[i];

@@ -16,11 +16,11 @@ static int read_all(const char *path, struct bx_buf *b, struct bx_err *err)
     } else {
         b->len = fread(p, 1, VM_FILE_MAX + 1, f);
         if (ferror(f))
-            rc = bx_err_set(err, BX_INVALID, "can not be read");
+            rc = bx_err_set(err, BX_INVALID, "not readable");
         else if (b->len == 0)
             rc = bx_err_set(err, BX_INVALID, "is empty");
         else if (b->len > VM_FILE_MAX)
-            rc = bx_err_set(err, BX_INVALID, "more than %u KiB", VM_FILE_MAX >> 10);
+            rc = bx_err_set(err, BX_INVALID, "larger than %u KiB", VM_FILE_MAX >> 10);
     }
     if (f != stdin)
         fclose(f);

@@ -50,7 +50,7 @@ static int wait_calls(struct run *r, const struct params *p, bx_val *result)
         if (!bx_code_retryable(rc))
             return rc;
         if (client_now() >= deadline)
-            return bx_err_set(&r->err, BX_TIMEOUT, "no answer in time");
+            return bx_err_set(&r->err, BX_TIMEOUT, "timed out waiting for an answer");
         if (rc != BX_TIMEOUT)
             client_next_address(&r->client);
     }

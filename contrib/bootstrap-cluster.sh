@@ -18,7 +18,7 @@ usage: bootstrap-cluster.sh up --dir DIR [--nodes 3] [--driver qemu|sim|auto] [-
   up          start the daemons, form the cluster, return when it accepts writes; what
               runs already is left alone. The last line is the address to export.
   down        stop the daemons, and the virtual machines that outlive them
-  status      who runs, and what the cluster says of itself
+  status      show the nodes and the status of the cluster
   addr        print the \`export BLIXARD_ADDR=...\` line again
   stop-node   end one daemon in an orderly way; kill-node: by SIGKILL. Its virtual
               machines run on. start-node brings it back.
@@ -140,7 +140,7 @@ end_process() # pid, signal, seconds until SIGKILL
     is_ours "$1" || return 0
     kill "-$2" "$1" 2>/dev/null || true
     wait_until "$3" is_gone "$1" && return 0
-    say "process $1 does not end: SIGKILL"
+    say "process $1 did not stop, sending SIGKILL"
     ! is_ours "$1" || kill -KILL "$1" 2>/dev/null || true
     wait_until 5 is_gone "$1"
 }
@@ -163,7 +163,7 @@ end_vms()
     local pid pids
     pids=$(vm_pids)
     [ -n "$pids" ] || return 0
-    say "ending the virtual machines' processes: ${pids//$'\n'/ }"
+    say "stopping the processes of virtual machines: ${pids//$'\n'/ }"
     # The shim ends its QEMU in order, and the kernel does where the shim is gone.
     for pid in $pids; do
         end_process "$pid" TERM 10
@@ -196,7 +196,7 @@ find_ports()
     for ((base_port = 17400 + 20 * (RANDOM % 600); base_port < 32000; base_port += 20)); do
         port_in_use "$base_port" || return 0
     done
-    die "no free range of ports below 32000" "choose one with --base-port"
+    die "no free range of ports below 32000" "pass one with --base-port"
 }
 
 # The daemon's own version is known when it answers. Just forked, it does not carry DIR on its
@@ -224,7 +224,7 @@ start_node() # K
     echo "$pid" >"$home/pid"
     if ! wait_until "$wait_seconds" answers_or_ended "$k" "$pid" || ! pid_of "$k" >/dev/null; then
         tail -n 20 "$home/log" >&2
-        die "n$k did not start" "its log is $home/log"
+        die "n$k failed to start" "see its log: $home/log"
     fi
 }
 
@@ -255,19 +255,19 @@ form_cluster()
 {
     local k token
     if ! is_member 1; then
-        say "n1 founds the cluster"
+        say "creating the cluster on n1"
         ctl 1 --timeout 30s cluster init --name local >&2
     fi
     for ((k = 2; k <= nodes; k++)); do
         is_member "$k" && continue
-        token=$(ctl 1 --timeout 30s cluster token create) || die "no token from n1"
-        say "n$k joins"
+        token=$(ctl 1 --timeout 30s cluster token create) || die "cannot create a token on n1"
+        say "joining n$k"
         ctl "$k" --timeout 30s cluster join "$token" >&2
         wait_until "$wait_seconds" voters_are "$k" ||
-            die "n$k did not become a voter in $wait_seconds seconds" "look into $dir/n$k/log"
+            die "n$k did not become a voter within $wait_seconds seconds" "see its log: $dir/n$k/log"
     done
     wait_until "$wait_seconds" accepts_writes ||
-        die "the cluster accepts no writes after $wait_seconds seconds" \
+        die "the cluster did not accept writes within $wait_seconds seconds" \
             "bootstrap-cluster.sh status --dir $dir"
 }
 
@@ -285,18 +285,18 @@ do_up()
 {
     local k longest
     longest=$dir/n$nodes/blixard.sock
-    [ ${#longest} -lt 100 ] || die "$dir is too long a path for a unix socket in it" \
+    [ ${#longest} -lt 100 ] || die "$dir is too long for the path of a unix socket" \
         "choose a shorter --dir"
     { mkdir -p "$dir" 2>/dev/null && [ -w "$dir" ]; } ||
-        die "$dir can not be made, or not be written" "choose another --dir"
+        die "$dir cannot be created or is not writable" "choose another --dir"
     if [ -f "$dir/cluster" ]; then
-        say "using the cluster that is in $dir (its nodes, driver and ports)"
+        say "using the existing cluster in $dir, with its nodes, driver and ports"
         load_cluster
     else
         if [ -z "$base_port" ]; then
             find_ports
         elif port_in_use "$base_port"; then
-            die "somebody listens on port $port already" "choose another --base-port, or none"
+            die "port $port is already in use" "choose another --base-port, or omit it"
         fi
         echo "$nodes $driver $base_port" >"$dir/cluster"
     fi
@@ -305,7 +305,7 @@ do_up()
         start_node "$k"
     done
     form_cluster
-    say "ready: $nodes voters, writes are accepted"
+    say "ready: $nodes voters, accepting writes"
     print_addr
 }
 
@@ -349,13 +349,13 @@ do_node() # signal or start, node
     [[ $k =~ ^[1-9]$ && $k -le $nodes ]] || die "no node $2 in $dir" "n1 to n$nodes"
     if [ "$1" = start ]; then
         start_node "$k"
-        say "n$k runs (pid $(pid_of "$k"))"
+        say "n$k is running (pid $(pid_of "$k"))"
     elif pid=$(pid_of "$k"); then
         end_process "$pid" "$1" 20
         rm -f "$dir/n$k/pid"
-        say "n$k ended (pid $pid, SIG$1)"
+        say "n$k stopped (pid $pid, SIG$1)"
     else
-        say "n$k does not run"
+        say "n$k is not running"
     fi
 }
 

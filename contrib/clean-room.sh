@@ -18,7 +18,7 @@ usage: clean-room.sh [--demo] [--test] [--quick] [--shell] [--keep] [--room DIR]
   --demo      the demo only; --test: the tests only
   --quick     the tests of the default build only
   --shell     a shell in the room instead of both
-  --keep      leave the room, and say where it is
+  --keep      keep the directory, and print its path
   --room DIR  make the room in DIR, or use the one that is there; it is kept
 
 MIRROR_RELEASE (default: bookworm) is the release of Debian. The sources of apt on this
@@ -49,7 +49,7 @@ wait_removed()
 {
     local deadline=$((SECONDS + 20))
     until rm -rf --one-file-system "$room" 2>/dev/null; do
-        [ "$SECONDS" -lt "$deadline" ] || { say "can not remove $room" >&2; return 1; }
+        [ "$SECONDS" -lt "$deadline" ] || { say "cannot remove $room" >&2; return 1; }
         sleep 0.2
     done
 }
@@ -72,7 +72,7 @@ need_mmdebstrap()
     say "installing mmdebstrap"
     { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y \
         --no-install-recommends mmdebstrap; } </dev/null >&2 ||
-        die "mmdebstrap can not be installed" "apt-get install mmdebstrap"
+        die "cannot install mmdebstrap" "apt-get install mmdebstrap"
 }
 
 # Runs a function of the second half of this script in the namespaces; it dies with this process.
@@ -91,7 +91,7 @@ enter() # function
 copy_project()
 {
     git -C "$src" rev-parse HEAD >/dev/null 2>&1 || die "$src is no git checkout" "clone the project"
-    [ -z "$(git -C "$src" status --porcelain)" ] || say "changes that are not committed are left out"
+    [ -z "$(git -C "$src" status --porcelain)" ] || say "ignoring uncommitted changes"
     rm -rf "$room/root/src"
     mkdir -p "$room/root/src"
     git -C "$src" archive HEAD | tar -C "$room/root/src" -xf -
@@ -134,7 +134,7 @@ make_room()
 {
     local sources
     mapfile -t sources < <(apt_sources)
-    [ ${#sources[@]} -gt 0 ] || die "apt has no source of Debian $release here" \
+    [ ${#sources[@]} -gt 0 ] || die "no Debian $release in the sources of apt" \
         "add one to /etc/apt/sources.list.d"
     apt_options >"$room/apt.conf"
     mmdebstrap --mode=root --variant=apt --quiet --aptopt="$room/apt.conf" \
@@ -194,9 +194,9 @@ trap 'exit 130' INT TERM HUP
 [ -n "$room" ] || room=$(mktemp -d "${TMPDIR:-/tmp}/blixard-room.XXXXXX")
 mkdir -p "$room"
 if [ ! -e "$room/made" ]; then
-    say "making a minimal $release in $room"
+    say "creating a minimal $release in $room"
     rm -rf --one-file-system "$room/root"
-    enter make_room || die "the room was not made"
+    enter make_room || die "cannot create $room"
 fi
 copy_project
 

@@ -12,7 +12,7 @@ usage: demo.sh [--driver qemu|sim] [--keep] [--no-install]
   on and that the guests did not notice, brings the node back, cleans up.
 
   --driver      qemu where there is QEMU (the default), or the simulated driver
-  --keep        leave the cluster running, and say how to talk to it and how to end it
+  --keep        leave the cluster running, and print how to use and how to stop it
   --no-install  do not look for missing packages
 USAGE
 }
@@ -83,10 +83,10 @@ build_it()
     [ -x "$src/configure" ] && [ -e "$src/build-aux/tap-driver.sh" ] || autoreconf -fi "$src"
     mkdir -p "$build"
     [ -x "$build/config.status" ] || (cd "$build" && "$src/configure" --quiet)
-    say "compiling, a minute the first time; what the compiler says is in $build/make.log"
+    say "compiling, which takes a minute the first time; log: $build/make.log"
     make -C "$build" -s -j"$(nproc)" blixardd blixardctl blixard-vm >"$build/make.log" 2>&1 || {
         tail -n 20 "$build/make.log" >&2
-        die "it does not build" "the whole story is in $build/make.log"
+        die "the build failed" "see $build/make.log"
     }
     say "$("$build/blixardctl" version 2>/dev/null | head -n 1)"
 }
@@ -99,8 +99,8 @@ choose_driver()
         if [ -n "$qemu" ] && [ "$(uname -m)" = x86_64 ]; then driver=qemu; else driver=sim; fi
     fi
     if [ "$driver" = qemu ]; then
-        [ -n "$qemu" ] || die "there is no qemu-system-x86_64" "apt-get install qemu-system-x86"
-        say "driver: qemu, because $qemu is there ($("$qemu" --version | head -n 1))"
+        [ -n "$qemu" ] || die "qemu-system-x86_64 not found" "apt-get install qemu-system-x86"
+        say "driver: qemu, found as $qemu ($("$qemu" --version | head -n 1))"
     else
         say "driver: sim. No real guest runs: $([ -n "$qemu" ] && echo "you asked for it" ||
             echo "there is no QEMU for x86-64 here")"
@@ -121,7 +121,7 @@ make_guest()
         INITRD=*) guest+=(--initrd "${line#INITRD=}") ;;
         esac
     done < <("$src/contrib/make-test-guest.sh" "$build/guest")
-    [ ${#guest[@]} -eq 10 ] || die "no guest was made" "contrib/make-test-guest.sh $build/guest"
+    [ ${#guest[@]} -eq 10 ] || die "cannot create the test guest" "contrib/make-test-guest.sh $build/guest"
 }
 
 # --- what the tour asks ---------------------------------------------------------------
@@ -193,8 +193,8 @@ tour_boot()
     show blixardctl vm explain web1
     show blixardctl vm create web3 --disk 0 --dry-run
     [ "$driver" = qemu ] || return 0
-    wait_until 90 console_speaks web1 || die "web1 runs but says nothing on its console"
-    wait_until 90 console_speaks web2 || die "web2 runs but says nothing on its console"
+    wait_until 90 console_speaks web1 || die "web1 is running, but its console is empty"
+    wait_until 90 console_speaks web2 || die "web2 is running, but its console is empty"
     printf '\n$ blixardctl vm logs web1 | grep blixard:\n'
     blixardctl vm logs web1 | grep blixard:
     pid1=$(qemu_pid web1) || die "no QEMU process of web1"
@@ -210,31 +210,31 @@ tour_kill()
     show blixardctl vm create web3 --node "$other" "${guest[@]}" --no-wait
     say "accepted $((($(date +%s%N) - since) / 1000000)) ms after the leader was killed"
     wait_until 60 leader_is_known || die "no leader after a minute"
-    [ "$leader" != "$before" ] || die "the killed node is still called the leader"
-    say "the leader is $leader now"
-    wait_until 90 is_running web3 || die "web3 does not run"
+    [ "$leader" != "$before" ] || die "the killed node is still reported as the leader"
+    say "the new leader is $leader"
+    wait_until 90 is_running web3 || die "web3 is not running"
     show blixardctl vm list
-    wait_until 60 is_missed "$before" || die "nobody misses $before"
+    wait_until 60 is_missed "$before" || die "$before is not reported as unreachable"
     show blixardctl node list
     [ "$driver" = qemu ] || return 0
-    [ "$(qemu_pid web1)" = "$pid1" ] || die "web1 did not outlive its daemon"
-    say "web1, on the killed node, still is process $pid1: guests do not need the daemon"
+    [ "$(qemu_pid web1)" = "$pid1" ] || die "web1 ended with its daemon"
+    say "web1, on the killed node, is still process $pid1: guests do not need the daemon"
 }
 
 tour_return() # node
 {
     title "bringing $1 back"
     "$cluster" start-node "$1" --dir "$dir"
-    wait_until 60 node_is_up "$1" || die "$1 does not come up"
+    wait_until 60 node_is_up "$1" || die "$1 did not start"
     wait_until 60 is_running web1 || die "web1 is $(phase_of web1), not running"
     show blixardctl node list
     show blixardctl vm list
     if [ "$driver" = sim ]; then
-        say "web1 still runs: $1 read what it simulated, and goes on"
+        say "web1 is still running: $1 has restored its simulated VMs"
         return 0
     fi
-    [ "$(qemu_pid web1)" = "$pid1" ] || die "web1 was started again"
-    say "web1 still is process $pid1: $1 found it and took it over"
+    [ "$(qemu_pid web1)" = "$pid1" ] || die "web1 was restarted"
+    say "web1 is still process $pid1: $1 has adopted it"
 }
 
 while [ $# -gt 0 ]; do

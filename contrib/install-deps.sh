@@ -13,7 +13,7 @@ usage()
 usage: install-deps.sh [--build-only] [--dry-run]
 
   --build-only  only what building and testing need, not what guests need
-  --dry-run     say what is missing, install nothing; exit 1 if something is
+  --dry-run     print what is missing, install nothing; exit 1 if something is missing
 USAGE
 }
 
@@ -186,7 +186,7 @@ enable_backports()
 {
     local release archive name uri entry dir parts file
     release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
-    [ -n "$release" ] || die "this machine does not say which release it is" \
+    [ -n "$release" ] || die "cannot determine the release of this machine" \
         "install by hand: ${lacking[*]}"
     archive=$(archive_of_release "$release")
     [ -n "$archive" ] || die "no Debian mirror for $release in the sources of apt" \
@@ -203,7 +203,7 @@ enable_backports()
     } | as_root tee "$file" >/dev/null
     if ! apt update -o APT::Update::Error-Mode=any; then
         as_root rm -f "$file"
-        die "$release-backports can not be read from $uri" "install by hand: ${lacking[*]}"
+        die "cannot read $release-backports from $uri" "install by hand: ${lacking[*]}"
     fi
 }
 
@@ -212,7 +212,7 @@ install_missing()
     apt update
     find_wanted
     if [ ${#lacking[@]} -gt 0 ]; then
-        say "not in the suites that are enabled: ${lacking[*]}"
+        say "not in the enabled suites: ${lacking[*]}"
         enable_backports
         find_wanted
         [ ${#lacking[@]} -eq 0 ] ||

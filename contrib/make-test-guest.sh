@@ -39,9 +39,9 @@ static_busybox() {
 make_kernel() {
     package=$(apt-cache depends linux-image-cloud-amd64 |
         sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)
-    [ -n "$package" ] || fail "apt knows no linux-image-cloud-amd64: run apt-get update first"
+    [ -n "$package" ] || fail "no package linux-image-cloud-amd64: run apt-get update first"
     echo "make-test-guest: fetching $package" >&2
-    (cd "$work" && apt-get download "$package" >/dev/null 2>&1) || fail "can not download $package"
+    (cd "$work" && apt-get download "$package" >/dev/null 2>&1) || fail "cannot download $package"
     dpkg -x "$work/$package"_*.deb "$work/kernel"
     mv "$work"/kernel/boot/vmlinuz-* "$dir/vmlinuz"
 }

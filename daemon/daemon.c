@@ -327,7 +327,7 @@ int daemon_open(struct daemon *d, struct bx_err *err)
     rc = daemon_open_driver(d, err);
     if (rc == BX_OK)
         log_write(LOG_INFO,
-                  "this host is not a member of a cluster: run blixardctl cluster init, or "
+                  "this host is not a member of a cluster; run blixardctl cluster init, or "
                   "cluster join TOKEN");
     return rc;
 }

@@ -59,7 +59,7 @@ static void find_boot_dirs(const struct daemon *d, char *out, size_t n)
     }
     snprintf(out, n, "%s:%s", own, SYSTEM_BOOT_DIR);
     if (mkdir(own, 0700) != 0 && errno != EEXIST)
-        log_write(LOG_WARNING, "can not create %s: %s", own, strerror(errno));
+        log_write(LOG_WARNING, "cannot create %s: %s", own, strerror(errno));
 }
 
 /* Root runs QEMU as other users, anybody else as itself. */
@@ -69,8 +69,8 @@ static int find_users(const struct daemon *d, struct qemu_driver_options *o, str
     o->last_user = d->options.qemu_user.last;
     if (o->first_user != 0 || geteuid() != 0 || qemu_users_usual(&o->first_user, &o->last_user))
         return BX_OK;
-    bx_err_set(err, BX_FAILED, "this user namespace has no users for QEMU");
-    bx_err_hint(err, "choose some of those in /proc/self/uid_map: --qemu-user FIRST-LAST");
+    bx_err_set(err, BX_FAILED, "no user ids for QEMU in this user namespace");
+    bx_err_hint(err, "pass --qemu-user FIRST-LAST with ids that /proc/self/uid_map lists");
     return BX_FAILED;
 }
 

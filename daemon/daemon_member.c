@@ -78,10 +78,10 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
     if (o != NULL) {
         d->member.look_ms = daemon_now(d) + REFUSED_MS;
         log_write(LOG_WARNING,
-                  "the cluster has refused this node's row: " BX_STR_FMT " (" BX_STR_FMT ")",
+                  "registration of this node was refused: " BX_STR_FMT " (" BX_STR_FMT ")",
                   BX_STR_ARG(o->message), BX_STR_ARG(o->hint));
     } else {
-        log_write(LOG_WARNING, "this node's row has not been written yet: %s", err->msg);
+        log_write(LOG_WARNING, "this node is not registered yet: %s", err->msg);
     }
 }
 
@@ -98,7 +98,7 @@ static void propose(struct daemon *d, uint16_t kind, const void *body)
     if (bx_node_submit(d->node, &s, &err) == BX_OK)
         d->member.proposed = true;
     else
-        log_write(LOG_WARNING, "can not register this node: %s", err.msg);
+        log_write(LOG_WARNING, "cannot register this node: %s", err.msg);
 }
 
 static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
@@ -116,9 +116,9 @@ int daemon_check_name(const struct daemon *d, struct bx_err *err)
 
     if (row == NULL || strcmp(row->name->s, d->options.name) == 0)
         return BX_OK;
-    bx_err_set(err, BX_CONFLICT, "node %llu of the cluster is named \"%s\", and --name is \"%s\"",
+    bx_err_set(err, BX_CONFLICT, "node %llu of the cluster is named \"%s\", but --name is \"%s\"",
                (unsigned long long)d->identity.node, row->name->s, d->options.name);
-    bx_err_hint(err, "start this host's daemon with --name %s", row->name->s);
+    bx_err_hint(err, "start blixardd with --name %s", row->name->s);
     return BX_CONFLICT;
 }
 
@@ -183,7 +183,7 @@ void daemon_register(struct daemon *d)
     } else if (d->member.done != NULL && now >= d->member.give_up) {
         struct bx_err err = {0};
 
-        bx_err_set(&err, BX_TIMEOUT, "this host is a member, but has not caught up within %u s",
+        bx_err_set(&err, BX_TIMEOUT, "this host is a member, but did not catch up within %u s",
                    GIVE_UP_MS / 1000);
         bx_err_hint(&err, "blixardctl cluster status");
         finish(d, &err);
@@ -214,7 +214,7 @@ static int become(struct daemon *d, const struct bx_identity *id, struct bx_err 
     int rc = bx_identity_save(d->fs, id, err);
 
     if (rc != BX_OK)
-        return bx_err_wrap(err, "can not save the identity of this node");
+        return bx_err_wrap(err, "cannot save the identity of this node");
     d->identity = *id;
     return daemon_open_node(d, err);
 }
@@ -266,7 +266,7 @@ static void take_answer(struct daemon *d, const struct bx_joined *a)
     snprintf(id.name, sizeof id.name, "%s", d->options.name);
     write_peers(&a->peers, id.peers, sizeof id.peers);
     if (a->node == 0)
-        rc = bx_err_set(&err, BX_MALFORMED, "the answer to the join has no node id");
+        rc = bx_err_set(&err, BX_MALFORMED, "malformed answer to the join: no node id");
     else
         rc = become(d, &id, &err);
     if (rc != BX_OK)
@@ -289,10 +289,11 @@ static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err 
         bx_err_set(&said, a->code, BX_STR_FMT, BX_STR_ARG(a->message));
         bx_err_hint(&said, BX_STR_FMT, BX_STR_ARG(a->hint));
     }
-    bx_err_wrap(&said, "asking %s to join", address);
+    bx_err_wrap(&said, "join through %s failed", address);
     if (said.hint[0] == '\0')
-        bx_err_hint(&said, "check that the cluster's daemons run; a new token lists the current "
-                           "members");
+        bx_err_hint(&said,
+                    "check that the cluster's daemons are running; a new token lists the current "
+                    "members");
     log_write(LOG_WARNING, "%s", said.msg);
     /* A refusal is stored as the outcome of this incarnation, so a later attempt, after the cause
      * is fixed, needs a new one. */
@@ -377,7 +378,7 @@ void daemon_on_join(void *ctx, uint64_t handle, const struct bx_join *join)
     if (asking != NULL) {
         *asking = (struct asking){d->link, handle};
         /* Nobody asks before the link was told who we are, which is before the node opens. */
-        rc = d->node == NULL ? bx_err_set(&err, BX_NO_LEADER, "this member is still starting")
+        rc = d->node == NULL ? bx_err_set(&err, BX_NO_LEADER, "this node is still starting")
                              : bx_node_join(d->node, join, answer, asking, &err);
     }
     if (rc == BX_OK)

@@ -104,10 +104,10 @@ static int look_at_vms(const char *data, struct forgotten *out, struct running *
     if (dir == NULL && errno == ENOENT)
         return BX_OK;
     if (dir == NULL)
-        return bx_err_set(err, BX_IO, "can not list %s: %s", path, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot list %s: %s", path, strerror(errno));
     while (errno = 0, (e = readdir(dir)) != NULL)
         look_at_vm(dirfd(dir), e->d_name, out, r);
-    rc = errno == 0 ? BX_OK : bx_err_set(err, BX_IO, "can not list %s: %s", path, strerror(errno));
+    rc = errno == 0 ? BX_OK : bx_err_set(err, BX_IO, "cannot list %s: %s", path, strerror(errno));
     closedir(dir);
     return rc;
 }
@@ -125,8 +125,8 @@ static int check_running(const char *data, bool force, struct forgotten *out, st
     if (force || (rc == BX_OK && r.n == 0))
         return BX_OK;
     if (rc != BX_OK) {
-        bx_err_hint(err, "it can not be told which VMs still run; shut down the guests and pass "
-                         "--force, then any that remain run on until this host joins a cluster");
+        bx_err_hint(err, "shut down the guests, then pass --force; those that are still running "
+                         "keep running until this host joins a cluster");
         return rc;
     }
     bx_err_set(err, BX_CONFLICT, "--data %s: %u VM%s %s: %s", data, r.n, r.n == 1 ? "" : "s",
@@ -134,8 +134,9 @@ static int check_running(const char *data, bool force, struct forgotten *out, st
                : r.n == 1 ? "still runs"
                           : "still run",
                r.names);
-    bx_err_hint(err, "shut down the guests; or --force, then they run on until this host joins a "
-                     "cluster");
+    bx_err_hint(err,
+                "shut down the guests; or pass --force: they keep running until this host joins a "
+                "cluster");
     return BX_CONFLICT;
 }
 

@@ -45,7 +45,8 @@ static int forget(void)
 
     if (forget_cluster(d.options.data, d.options.force, &kept, &err) != BX_OK)
         return refuse(&err);
-    printf("%s belongs to no cluster%s\n", d.options.data, kept.forgot ? " any more" : "");
+    printf("%s %s a cluster\n", d.options.data,
+           kept.forgot ? "no longer belongs to" : "does not belong to");
     if (kept.vms > 0)
         printf("kept: %s/vms (VMs: %u, of which with a disk: %u)\n", d.options.data, kept.vms,
                kept.disks);

@@ -59,12 +59,12 @@ static const struct options_flag flags[] = {
      .kind = VALUE_TEXT,
      AT(admin_group),
      .argument = "GROUP",
-     .help = "its members may do everything (default blixard-admin)"},
+     .help = "group of administrators (default blixard-admin)"},
     {.name = "operator-group",
      .kind = VALUE_TEXT,
      AT(operator_group),
      .argument = "GROUP",
-     .help = "its members may work with VMs (default blixard)"},
+     .help = "group of operators, who manage VMs (default blixard)"},
     {.name = "driver",
      .kind = VALUE_WORD,
      AT(driver),
@@ -86,12 +86,12 @@ static const struct options_flag flags[] = {
      .kind = VALUE_RANGE,
      AT(qemu_user),
      .argument = "FIRST-LAST",
-     .help = "numbers of the users that QEMU runs as, one for each VM, under root"},
+     .help = "range of user ids for QEMU, one per VM, if blixardd runs as root"},
     {.name = "boot-dir",
      .kind = VALUE_DIRS,
      AT(boot_dir),
      .argument = "DIR[:DIR]...",
-     .help = "where kernels of VMs are (default DATA/boot:/var/lib/blixard/boot)"},
+     .help = "directories of kernels (default DATA/boot:/var/lib/blixard/boot)"},
     {.name = "datacenter",
      .kind = VALUE_LABEL,
      AT(datacenter),
@@ -230,7 +230,7 @@ static const struct options_flag flags[] = {
     {.name = "force",
      .kind = VALUE_YES,
      AT(force),
-     .help = "with --forget-cluster: although VMs of this host still run"},
+     .help = "with --forget-cluster: even if VMs of this host are running"},
     {.name = "version", .kind = VALUE_ASK, .ask = OPTIONS_VERSION, .help = "print the version"},
     {.name = "help", .kind = VALUE_ASK, .ask = OPTIONS_HELP, .help = "print this help"},
 #undef AT
@@ -389,7 +389,7 @@ int options_parse(struct options *o, int argc, char **argv, struct bx_err *err)
     if (rc == BX_OK && (o->ask == OPTIONS_HELP || o->ask == OPTIONS_VERSION))
         return rc;
     if (rc == BX_OK && o->force && o->ask != OPTIONS_FORGET)
-        rc = bx_err_set(err, BX_INVALID, "--force goes with --forget-cluster only");
+        rc = bx_err_set(err, BX_INVALID, "--force requires --forget-cluster");
     if (rc == BX_OK && o->config[0] != '\0')
         rc = read_file(o, given, err);
     if (rc == BX_OK)

@@ -68,7 +68,7 @@ static int check_address(const char *flag, const char *text, struct bx_err *err)
         return bx_err_wrap(err, "%s", flag);
     if (a.v4.sin_port == 0) {
         bx_err_set(err, BX_INVALID, "%s: '%s' has no port", flag, text);
-        bx_err_hint(err, "choose one; other nodes need it to connect");
+        bx_err_hint(err, "add a port, for example 127.0.0.1:7411");
         return BX_INVALID;
     }
     if (address_is_loopback(&a))
@@ -94,8 +94,8 @@ static int find_group(const char *flag, const char *name, const char *preset, gi
         *out = name[0] >= '0' && name[0] <= '9' && *end == '\0' && n < UINT32_MAX ? (gid_t)n : 0;
     if (*out != 0 || name[0] == '\0')
         return BX_OK;
-    bx_err_set(err, BX_INVALID, "%s: no group \"%s\", or it is that of root", flag, name);
-    bx_err_hint(err, "create it with addgroup, or give the number of a group");
+    bx_err_set(err, BX_INVALID, "%s: group \"%s\" does not exist, or is that of root", flag, name);
+    bx_err_hint(err, "create it with addgroup, or pass a group id");
     return BX_INVALID;
 }
 
@@ -125,7 +125,7 @@ static int check(struct options *o, struct bx_err *err)
         rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms (%u) must be less than --election-ms (%u)",
                         o->heartbeat_ms, o->election_ms);
     if (rc == BX_OK && o->feature_level > BX_LEVEL)
-        rc = bx_err_set(err, BX_INVALID, "--feature-level: this build knows levels up to %u",
+        rc = bx_err_set(err, BX_INVALID, "--feature-level: this build supports levels up to %u",
                         BX_LEVEL);
     return rc == BX_OK ? find_groups(o, err) : rc;
 }

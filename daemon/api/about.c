@@ -66,7 +66,7 @@ static void on_barrier(void *ctx, const struct bx_err *unread)
         return;
     }
     err = *unread;
-    bx_err_hint(&err, "nothing was done; blixardctl cluster status tells more");
+    bx_err_hint(&err, "nothing was done; see blixardctl cluster status");
     api_fail(c, &err);
 }
 

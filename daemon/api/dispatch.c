@@ -188,7 +188,7 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
     if (word != NULL)
         bx_err_hint(err, "did you mean \"%s\"?", word);
     else
-        bx_err_hint(err, "this is blixardd %s; is the client newer?", PACKAGE_VERSION);
+        bx_err_hint(err, "this is blixardd %s; the client may be newer", PACKAGE_VERSION);
     return BX_UNSUPPORTED;
 }
 

@@ -17,7 +17,7 @@ static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
         return BX_OK;
     bx_err_set(err, BX_NOT_FOUND, "events before %llu are no longer kept",
                (unsigned long long)oldest);
-    bx_err_hint(err, "ask with --since %llu", (unsigned long long)(oldest - 1));
+    bx_err_hint(err, "use --since %llu", (unsigned long long)(oldest - 1));
     return BX_NOT_FOUND;
 }
 

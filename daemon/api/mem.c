@@ -213,13 +213,13 @@ static void reply_sites(struct api_call *c, const char *scope, const struct bx_t
 static int scope_error(int rc, const char *scope, struct bx_err *err)
 {
     if (rc == BX_CONFLICT)
-        bx_err_set(err, rc, "scope \"%s\" already started", scope);
+        bx_err_set(err, rc, "scope \"%s\" is already started", scope);
     else if (rc == BX_BUSY)
         bx_err_set(err, rc, "too many scopes (%u)", BX_TRACK_SCOPES);
     else if (rc == BX_NO_MEMORY)
         bx_err_set(err, rc, "out of memory");
     else if (rc == BX_NOT_FOUND)
-        bx_err_set(err, rc, "scope \"%s\" was not started", scope);
+        bx_err_set(err, rc, "scope \"%s\" is not started", scope);
     else
         bx_err_set(err, rc, "scope: must be 1 to %u bytes", BX_TRACK_NAME - 1);
     bx_err_hint(err, "blixardctl mem sites --scope NAME --start starts one, --finish ends it");

@@ -64,7 +64,7 @@ static bool names_node(struct api_call *c)
 
     if (p->node.n > 0)
         return true;
-    bx_err_set(&err, BX_INVALID, "node: is missing");
+    bx_err_set(&err, BX_INVALID, "missing parameter \"node\"");
     bx_err_hint(&err, "blixardctl node list shows the nodes");
     api_fail(c, &err);
     return false;

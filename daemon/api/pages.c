@@ -81,7 +81,7 @@ static void queue_page(struct api_call *c)
     struct bx_err err;
 
     if (client == NULL) {
-        bx_err_set(&err, BX_SHUTDOWN, "the client is gone");
+        bx_err_set(&err, BX_SHUTDOWN, "the client has disconnected");
         api_fail(c, &err);
         return;
     }
@@ -112,7 +112,7 @@ void api_pages_drop(struct api_client *client)
     struct bx_err err;
 
     stop_listing(client);
-    bx_err_set(&err, BX_SHUTDOWN, "the client is gone");
+    bx_err_set(&err, BX_SHUTDOWN, "the client has disconnected");
     while (!TAILQ_EMPTY(&client->pages)) {
         struct api_call *c = TAILQ_FIRST(&client->pages);
 

@@ -39,7 +39,7 @@ static void reply(struct api_client *client, const struct api_call *c, const str
         return;
     }
     bx_buf_release(&b);
-    bx_err_set(&err, rc, "the answer can not be encoded");
+    bx_err_set(&err, rc, "the answer cannot be encoded");
     fail(client, c, &err);
 }
 
@@ -121,7 +121,7 @@ void api_relay_over(struct api_call *c)
 {
     struct bx_err err;
 
-    bx_err_set(&err, BX_UNREACHABLE, "the node that runs the VM does not answer");
+    bx_err_set(&err, BX_UNREACHABLE, "timed out waiting for the node that runs the VM");
     bx_err_hint(&err, "blixardctl node list shows its state");
     api_fail(c, &err);
 }
@@ -153,7 +153,7 @@ static void pass_result(struct api_call *c, bx_val result)
         api_reply(c, s, obj);
         return;
     }
-    bx_err_wrap(&err, "the answer of another node");
+    bx_err_wrap(&err, "answer of another node");
     api_fail(c, &err);
 }
 

@@ -142,7 +142,7 @@ static void reply(struct api_client *client, const struct api_call *c, const str
         return;
     }
     bx_buf_release(&b);
-    bx_err_set(&err, rc, rc == BX_NO_MEMORY ? "out of memory" : "the answer can not be encoded");
+    bx_err_set(&err, rc, rc == BX_NO_MEMORY ? "out of memory" : "the answer cannot be encoded");
     fail(client, c, &err);
 }
 

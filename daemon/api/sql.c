@@ -102,10 +102,10 @@ static bool full(struct api_call *c)
         bx_err_hint(&err, "try again in a second; lists are not affected");
     } else if (own >= API_SQL_PER_PRINCIPAL) {
         bx_err_set(&err, BX_BUSY, "too many running queries of %s (%u)", c->principal, own);
-        bx_err_hint(&err, "try again when one has ended");
+        bx_err_hint(&err, "try again later");
     } else if (c->api->sql_running >= API_SQL_MAX) {
         bx_err_set(&err, BX_BUSY, "too many running queries (%u)", API_SQL_MAX);
-        bx_err_hint(&err, "try again when one has ended");
+        bx_err_hint(&err, "try again later");
     } else {
         return false;
     }

@@ -47,7 +47,7 @@ static void done(struct api_call *c)
     if (api_common(c)->request_id.n == 0) {
         struct bx_err err;
 
-        bx_err_set(&err, BX_INVALID, "sys.done: request_id is missing");
+        bx_err_set(&err, BX_INVALID, "missing parameter \"request_id\"");
         api_fail(c, &err);
         return;
     }

@@ -80,7 +80,7 @@ static bool names_tenant(struct api_call *c)
 
     if (p->tenant.n > 0)
         return true;
-    bx_err_set(&err, BX_INVALID, "tenant: is missing");
+    bx_err_set(&err, BX_INVALID, "missing parameter \"tenant\"");
     bx_err_hint(&err, "blixardctl tenant list shows the tenants");
     api_fail(c, &err);
     return false;

@@ -35,7 +35,7 @@ static void cluster_token(struct api_call *c)
     struct bx_err err;
 
     if (bx_view_nodes(api_view(c)) == 0) {
-        bx_err_set(&err, BX_NO_LEADER, "this member knows no node yet");
+        bx_err_set(&err, BX_NO_LEADER, "no node is registered yet");
         bx_err_hint(&err, "try again: a token contains the addresses of the nodes");
         api_fail(c, &err);
         return;

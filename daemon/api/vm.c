@@ -64,8 +64,8 @@ static bool names_vm(struct api_call *c)
 
     if (p->vm.n > 0)
         return true;
-    bx_err_set(&err, BX_INVALID, "vm: is missing");
-    bx_err_hint(&err, "pass a name, a uuid or the beginning of a uuid");
+    bx_err_set(&err, BX_INVALID, "missing parameter \"vm\"");
+    bx_err_hint(&err, "pass a name, a uuid or a prefix of a uuid");
     api_fail(c, &err);
     return false;
 }
@@ -265,7 +265,7 @@ static void no_logs(struct api_call *c, const struct bx_vm *vm)
 {
     struct bx_err err;
 
-    bx_err_set(&err, BX_NOT_FOUND, "VM \"%s\" is on no node", vm->name->s);
+    bx_err_set(&err, BX_NOT_FOUND, "VM \"%s\" is not placed on a node", vm->name->s);
     bx_err_hint(&err, "blixardctl vm start %s places it on one", vm->name->s);
     api_fail(c, &err);
 }

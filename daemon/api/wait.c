@@ -152,7 +152,7 @@ static void expired(struct api_call *c)
 {
     struct bx_err err;
 
-    bx_err_set(&err, BX_TIMEOUT, "the VM was not %s in time", goals[params(c)->until]);
+    bx_err_set(&err, BX_TIMEOUT, "timed out before the VM was %s", goals[params(c)->until]);
     bx_err_hint(&err, "the operation continues; blixardctl vm show shows its progress");
     api_fail(c, &err);
 }

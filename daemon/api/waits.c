@@ -98,7 +98,7 @@ static void give_share(struct api *a, const char *principal)
 
 static int refuse(struct bx_err *err, const char *who, uint32_t n)
 {
-    bx_err_set(err, BX_BUSY, "%s waits for %u virtual machines already", who, n);
+    bx_err_set(err, BX_BUSY, "too many waits for VMs by %s (%u)", who, n);
     bx_err_hint(err, "wait for fewer at a time, or follow events.watch");
     return BX_BUSY;
 }

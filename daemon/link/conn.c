@@ -76,7 +76,8 @@ static void on_closed(struct stream *s, const char *why)
     link_peers_forget(l, c);
     TAILQ_REMOVE(&l->conns, c, link);
     if (c->up) {
-        link_log(l, 4, "node %llu: %s", (unsigned long long)c->peer, why);
+        link_log(l, why == stream_peer_closed ? 6 : 4, "node %llu: %s", (unsigned long long)c->peer,
+                 why);
         l->o.peer(l->o.ctx, c->peer, false);
     }
     tell_joiner(c, why);
@@ -106,9 +107,9 @@ bool link_conn_send(struct link_conn *c, struct bx_buf *frame)
 static const char *check_head(const struct link_conn *c, const uint8_t *p, struct bx_header *head)
 {
     if (bx_header_read(p, head) != BX_OK)
-        return "not a frame";
+        return "malformed frame header";
     if (head->kind <= BX_KIND_FRAME || head->kind >= BX_KIND_FRAME + BX__FRAMES)
-        return "unknown kind of frame";
+        return "unknown frame type";
     if (head->length > (c->up || c->join_done != NULL ? BX_FRAME_MAX : BX_FRAME_HELLO_MAX))
         return "frame too large";
     return NULL;

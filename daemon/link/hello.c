@@ -48,7 +48,7 @@ static void refuse(struct link_conn *c, uint64_t node, const char *why)
 {
     char text[sizeof c->owner->last_refusal];
 
-    snprintf(text, sizeof text, "refused a connection of node %llu: %s", (unsigned long long)node,
+    snprintf(text, sizeof text, "refused a connection from node %llu: %s", (unsigned long long)node,
              why);
     log_refusal(c->owner, text);
     c->owner->stats.refused++;
@@ -64,23 +64,23 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
     if (h->level_min > c->owner->o.build.level || h->level_max < 1)
         return "no common feature level";
     if (h->level_max < c->owner->o.level(c->owner->o.ctx))
-        return "its build does not read the cluster's feature level: start a newer one";
+        return "its build does not support the cluster's feature level; upgrade it";
     if ((h->codecs & 1u << BX_CODEC_FLAT) == 0)
         return "no common codec";
     if (h->node == 0 && c->accepted)
         return NULL;
     if (memcmp(h->cluster, id->cluster, 16) != 0)
-        return "another cluster";
+        return "member of another cluster";
     if (memcmp(h->history, id->history, 16) != 0)
-        return "another history of this cluster";
+        return "member of another history of this cluster";
     if (h->node == id->node)
-        return "this is the node's own id";
+        return "it has this node's own id";
     if (p == NULL && c->owner->o.was_removed(c->owner->o.ctx, h->node))
         return removed;
     if (c->accepted && h->node < id->node && !(p != NULL && link_peer_is_lost(c->owner, p)))
         return larger_dials;
     if (p == NULL && !(c->accepted && c->owner->o.admits(c->owner->o.ctx, h->node)))
-        return "no member has this node id";
+        return "not a member of the cluster";
     if (c->expected != 0 && c->expected != h->node)
         return "another node answers at this address";
     if (p != NULL && p->conn != NULL && memcmp(p->conn->incarnation, h->incarnation, 16) != 0)

@@ -54,7 +54,7 @@ static void on_incoming(struct stream_listener *listener)
     c->accepted = true;
     if (!stream_accept(&c->stream, listener) || !room) {
         l->stats.turned_away++;
-        link_conn_close(c, "not accepted: no identity yet, or too many connections");
+        link_conn_close(c, "not accepted: this host is not a member, or too many connections");
     }
 }
 
@@ -96,12 +96,12 @@ void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *a
 static const char *overdue(const struct link_conn *c, uint64_t now)
 {
     if (!c->stream.ready)
-        return now - c->since > CONNECT_MS ? "no connection" : NULL;
+        return now - c->since > CONNECT_MS ? "connection timed out" : NULL;
     if (c->up)
-        return now - c->heard > LINK_SILENCE_MS ? "silent for 5 s" : NULL;
+        return now - c->heard > LINK_SILENCE_MS ? "no data received for 5 s" : NULL;
     if (c->asked || c->join_done != NULL)
-        return now - c->since > JOIN_MS ? "no answer to the join" : NULL;
-    return now - c->since > LINK_HELLO_MS ? "no hello within 5 s" : NULL;
+        return now - c->since > JOIN_MS ? "timed out waiting for the answer to the join" : NULL;
+    return now - c->since > LINK_HELLO_MS ? "no hello received within 5 s" : NULL;
 }
 
 static void check_deadlines(struct link_conn *c, uint64_t now)

@@ -78,7 +78,7 @@ bool qemu_driver_usable(const char *qemu, char *why, size_t n)
     if (rc == 0)
         return true;
     if (rc == 127 || rc == -1)
-        snprintf(why, n, "%s can not be executed", argv[0]);
+        snprintf(why, n, "cannot execute %s", argv[0]);
     else
         snprintf(why, n, "%s -version exited with status %d", argv[0], rc);
     return false;
@@ -152,7 +152,7 @@ static bool kvm_runs(struct qemu_driver *d, char *why, size_t n)
     }
     snprintf(firmware, sizeof firmware, "/proc/%d/fd/%d/" FIRMWARE, getpid(), d->dir);
     if (!write_firmware(d->dir)) {
-        snprintf(why, n, "can not write the probe: %s", strerror(errno));
+        snprintf(why, n, "cannot write the probe: %s", strerror(errno));
         return false;
     }
     rc = run(argv, PROBE_MS);

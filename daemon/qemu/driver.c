@@ -52,7 +52,7 @@ static struct qemu_vm *stoppable(struct bx_driver *d, const uint8_t vm[16])
     if (v == NULL || v->observed == BX_OBSERVED_EXITED)
         return NULL;
     if (v->unknown) {
-        qemu_log(v->d, 3, "VM %s: not stopped: it is unknown which run holds its lock", v->text);
+        qemu_log(v->d, 3, "VM %s: not stopped: its lock is held by an unknown process", v->text);
         return NULL;
     }
     return v;
@@ -122,9 +122,8 @@ static int op_console(struct bx_driver *base, const uint8_t vm[16], unsigned bac
         return rc;
     bx_err_set(err, BX_NOT_FOUND,
                back == 0 ? "this VM has no console on this node"
-                         : "this VM has no console of so many runs before on this node");
-    bx_err_hint(err,
-                "no guest of it was started here since: blixardctl vm show tells node and phase");
+                         : "no console of that many runs ago on this node");
+    bx_err_hint(err, "it has not been started on this node; see blixardctl vm show");
     return BX_NOT_FOUND;
 }
 
@@ -173,11 +172,11 @@ void qemu_driver_unref(struct qemu_driver *d)
 static int open_dir(struct qemu_driver *d, struct bx_err *err)
 {
     if (mkdir(d->path, 0700) != 0 && errno != EEXIST)
-        return bx_err_set(err, BX_IO, "can not create %s: %s", d->path, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot create %s: %s", d->path, strerror(errno));
     d->dir = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     /* A VM's user may pass it. */
     if (d->dir < 0 || (d->users.n > 0 && fchmod(d->dir, 0711) != 0))
-        return bx_err_set(err, BX_IO, "can not open %s: %s", d->path, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot open %s: %s", d->path, strerror(errno));
     return vm_boot_id(d->boot, err);
 }
 
@@ -192,7 +191,7 @@ static void choose_accel(struct qemu_driver *d, const char *wanted)
     if (strcmp(d->accel, "kvm") == 0)
         (void)qemu_kvm_group(&d->users, &d->kvm); /* without access QEMU says so */
     if (why[0] != '\0')
-        qemu_log(d, 4, "guests run under TCG, which is slow: %s", why);
+        qemu_log(d, 4, "KVM is not available, guests run under TCG, which is slow: %s", why);
 }
 
 int qemu_driver_create(struct bx_driver **out, const struct qemu_driver_options *o,

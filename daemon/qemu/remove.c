@@ -73,7 +73,7 @@ static void remove_dir(struct qemu_driver *d, const char *name, int dir)
     if (gone)
         qemu_users_release(&d->users, dir);
     else
-        qemu_log(d, 4, "VM %s: can not remove %s/%s: %s; remove it by hand", name, d->path, name,
+        qemu_log(d, 4, "VM %s: cannot remove %s/%s: %s; remove it by hand", name, d->path, name,
                  strerror(errno));
 }
 
@@ -92,7 +92,7 @@ void qemu_vm_remove_files(struct qemu_vm *v)
     if (v->dir < 0)
         return;
     if (vm_lock_take(v->dir, &lock, &err) != BX_OK) {
-        qemu_log(v->d, 4, "VM %s: can not remove its files: %s", v->text, err.msg);
+        qemu_log(v->d, 4, "VM %s: cannot remove its files: %s", v->text, err.msg);
         return;
     }
     for (i = 0; i < sizeof files / sizeof files[0]; i++)
@@ -141,7 +141,7 @@ void qemu_remove(struct bx_driver *base, const uint8_t vm[16])
     if (dir < 0)
         return; /* it never ran here */
     if (vm_lock_take(dir, &lock, &err) != BX_OK) {
-        qemu_log(d, 4, "VM %s: can not remove its disk: %s", text, err.msg);
+        qemu_log(d, 4, "VM %s: cannot remove its disk: %s", text, err.msg);
         close(dir);
         return;
     }
@@ -149,7 +149,7 @@ void qemu_remove(struct bx_driver *base, const uint8_t vm[16])
     if (renameat(dir, VM_FILE_DISK, d->dir, name) == 0)
         unlink_disk(d, name);
     else if (errno != ENOENT)
-        qemu_log(d, 4, "VM %s: can not remove its disk: %s", text, strerror(errno));
+        qemu_log(d, 4, "VM %s: cannot remove its disk: %s", text, strerror(errno));
     for (size_t i = 0; i < BX_CONSOLES; i++)
         vm_log_remove(dir, vm_console_names[i]);
     if (qemu_vm_find(d, vm) == NULL) { /* else the rest is removed when the run is forgotten */

@@ -44,16 +44,14 @@ static void tick(uv_timer_t *t)
         return;
     if (v->answer_by != 0 && now >= v->answer_by) {
         v->answer_by = now + 1000;
-        qemu_log(v->d, 4,
-                 "VM %s: its supervisor (blixard-vm) does not answer: killing it, and QEMU with it",
+        qemu_log(v->d, 4, "VM %s: supervisor (blixard-vm) does not respond, killing it and QEMU",
                  v->text);
         if (v->shim != NULL)
             uv_process_kill(&v->shim->process, SIGKILL);
         else if (v->pidfd >= 0)
             pidfd_send_signal(v->pidfd, SIGKILL, NULL, 0);
         else
-            qemu_log(v->d, 3, "VM %s: the process of its supervisor (blixard-vm) is unknown",
-                     v->text);
+            qemu_log(v->d, 3, "VM %s: process of the supervisor (blixard-vm) not found", v->text);
     }
     if (v->pipe == NULL)
         reconnect(v);
@@ -124,7 +122,8 @@ bool qemu_vm_settle(struct qemu_vm *v)
         return true;
     }
     if (rc != BX_OK) {
-        qemu_log(v->d, 3, "VM %s: %s; its lock is free, so no process is left", v->text, err.msg);
+        qemu_log(v->d, 3, "VM %s: %s; its lock is free, so no process is running", v->text,
+                 err.msg);
         qemu_vm_observe(v, BX_OBSERVED_EXITED, true, "the record of the run is damaged");
         return true;
     }
@@ -173,13 +172,11 @@ static void on_status(void *ctx, struct json_t *o)
     if (v->pipe == NULL)
         return; /* an earlier line of the same read ended the run */
     if (vm_status_read(o, &s) != BX_OK) {
-        qemu_log(v->d, 3, "VM %s: malformed status from its supervisor (blixard-vm)", v->text);
+        qemu_log(v->d, 3, "VM %s: malformed status from the supervisor (blixard-vm)", v->text);
         return;
     }
     if (v->unknown || memcmp(s.vm, v->id, 16) != 0 || s.epoch != v->epoch) {
-        qemu_log(v->d, 3,
-                 "VM %s: its lock is held by another run than the recorded one (epoch %llu, "
-                 "pid %u): it gets no orders",
+        qemu_log(v->d, 3, "VM %s: lock held by another run (epoch %llu, pid %u), leaving it alone",
                  v->text, (unsigned long long)s.epoch, s.pid);
         v->unknown = true;
         v->answer_by = 0; /* a run that is not known is not killed */
@@ -209,7 +206,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     if (n > 0 && qmp_lines_feed(&v->lines, b->base, (size_t)n, on_status, v, &err) == BX_OK)
         return;
     if (n > 0)
-        qemu_log(v->d, 3, "VM %s: its supervisor (blixard-vm): %s", v->text, err.msg);
+        qemu_log(v->d, 3, "VM %s: supervisor (blixard-vm): %s", v->text, err.msg);
     qemu_vm_disconnect(v);
     v->tries = 0;
     qemu_vm_watch(v, 1);
@@ -227,7 +224,7 @@ void qemu_vm_send_order(struct qemu_vm *v)
     b = uv_buf_init(line, (unsigned)vm_order_write(&order, line));
     /* A full socket belongs to a shim that does not read: answer_by covers that. */
     if (uv_try_write((uv_stream_t *)v->pipe, &b, 1) != (int)b.len)
-        qemu_log(v->d, 4, "VM %s: can not send an order to its supervisor (blixard-vm)", v->text);
+        qemu_log(v->d, 4, "VM %s: cannot send a command to the supervisor (blixard-vm)", v->text);
 }
 
 /* What QEMU has put there, which may own the directory, is not the shim's. */

@@ -31,7 +31,7 @@ static void adopt(struct qemu_vm *v)
     } else {
         v->unknown = true;
         v->observed = BX_OBSERVED_STOPPING;
-        qemu_log(v->d, 3, "VM %s: its lock is held, but %s: it gets no orders", v->text, err.msg);
+        qemu_log(v->d, 3, "VM %s: lock held, but %s, leaving it alone", v->text, err.msg);
     }
     qemu_vm_watch(v, 0);
 }
@@ -55,7 +55,7 @@ static int scan_entry(struct qemu_driver *d, const char *name)
         return BX_OK;
     }
     if (rc != BX_OK) {
-        qemu_log(d, 3, "VM %s: its directory can not be used: it gets no orders", v->text);
+        qemu_log(d, 3, "VM %s: cannot use its directory, leaving it alone", v->text);
         v->unknown = true;
         v->observed = BX_OBSERVED_STOPPING;
         return BX_OK;
@@ -91,7 +91,7 @@ void qemu_each_stored(struct bx_driver *base, void (*fn)(void *ctx, const uint8_
     uint8_t id[16];
 
     if (dir == NULL) {
-        qemu_log(d, 4, "can not list %s: %s", d->path, strerror(errno));
+        qemu_log(d, 4, "cannot list %s: %s", d->path, strerror(errno));
         return;
     }
     while ((e = readdir(dir)) != NULL) {
@@ -108,7 +108,7 @@ int qemu_scan(struct qemu_driver *d, struct bx_err *err)
     int rc = BX_OK;
 
     if (dir == NULL)
-        return bx_err_set(err, BX_IO, "can not list %s: %s", d->path, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot list %s: %s", d->path, strerror(errno));
     while (rc == BX_OK && (e = readdir(dir)) != NULL)
         rc = scan_entry(d, e->d_name);
     closedir(dir);

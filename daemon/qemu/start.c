@@ -73,7 +73,7 @@ static int spawn(struct qemu_vm *v, char **args, const int fds[VM_FD_END], struc
     rc = uv_spawn(d->loop, &s->process, &o);
     if (rc != 0) {
         uv_close((uv_handle_t *)&s->process, qemu_shim_closed);
-        return bx_err_set(err, BX_IO, "can not execute %s: %s", args[0], uv_strerror(rc));
+        return bx_err_set(err, BX_IO, "cannot execute %s: %s", args[0], uv_strerror(rc));
     }
     s->vm = v;
     s->next = d->shims;
@@ -127,7 +127,7 @@ static int spawn_args(struct qemu_vm *v, char **qemu, int fds[VM_FD_END], uid_t 
     assert(n < SHIM_ARGS_MAX);
     fds[2] = vm_file_create(v->dir, VM_FILE_SHIM_LOG);
     if (fds[2] < 0)
-        return bx_err_set(err, BX_IO, "can not create %s: %s", VM_FILE_SHIM_LOG, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot create %s: %s", VM_FILE_SHIM_LOG, strerror(errno));
     rc = spawn(v, args, fds, err);
     close(fds[2]);
     return rc;
@@ -172,9 +172,9 @@ static int make_disk(struct qemu_vm *v, const struct bx_vm_config *c, uid_t uid,
         return BX_OK;
     fd = openat(v->dir, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
     if (fd < 0)
-        return bx_err_set(err, BX_IO, "can not create %s: %s", name, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot create %s: %s", name, strerror(errno));
     if (prepare_disk(fd, uid, c->disk_gib << 30) != 0)
-        rc = bx_err_set(err, BX_IO, "can not prepare %s: %s", name, strerror(errno));
+        rc = bx_err_set(err, BX_IO, "cannot prepare %s: %s", name, strerror(errno));
     close(fd);
     return rc;
 }
@@ -223,7 +223,7 @@ static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err 
     if (rc == BX_OK)
         rc = make_disk(v, c, uid, err);
     if (rc == BX_OK && write_spec(v, c, command) != 0)
-        rc = bx_err_set(err, BX_IO, "can not write %s: %s", VM_FILE_SPEC, strerror(errno));
+        rc = bx_err_set(err, BX_IO, "cannot write %s: %s", VM_FILE_SPEC, strerror(errno));
     if (rc == BX_OK) {
         vm_log_shift(v->dir, vm_console_names, BX_CONSOLES);
         rc = spawn_args(v, command, fds, uid, err);
@@ -254,7 +254,7 @@ void qemu_vm_start(struct qemu_driver *d, const struct bx_run *run)
         return;
     }
     if (v->dir < 0)
-        bx_err_set(&err, BX_IO, "can not open its directory: %s", strerror(errno));
+        bx_err_set(&err, BX_IO, "cannot open its directory: %s", strerror(errno));
     if (v->dir < 0 || begin(v, run->config, &err) != BX_OK) {
         qemu_vm_observe(v, BX_OBSERVED_EXITED, true, err.msg);
         return;
@@ -262,5 +262,5 @@ void qemu_vm_start(struct qemu_driver *d, const struct bx_run *run)
     v->answer_by = vm_now() + QEMU_SHIM_MS;
     qemu_vm_observe(
         v, BX_OBSERVED_STARTING, false,
-        run->config->kernel.n > 0 ? "" : "no kernel given: the firmware has nothing to boot");
+        run->config->kernel.n > 0 ? "" : "no kernel given, the firmware has nothing to boot");
 }

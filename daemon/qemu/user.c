@@ -58,7 +58,7 @@ int qemu_users_open(struct qemu_users *u, uid_t first, uid_t last, struct bx_err
         return bx_err_set(err, BX_DENIED, "--qemu-user: only root can run QEMU as another user");
     if (last < first || last - first >= USERS_MAX || !exist(first, last))
         return bx_err_set(err, BX_INVALID,
-                          "--qemu-user %u-%u: not a range of at most %u users that exist here",
+                          "--qemu-user %u-%u: not a range of at most %u user ids of this host",
                           (unsigned)first, (unsigned)last, USERS_MAX);
     u->first = first;
     u->n = last - first + 1;
@@ -129,9 +129,9 @@ int qemu_users_take(struct qemu_users *u, int dir, uid_t *uid, struct bx_err *er
     if (!find(u, dir, &i)) {
         if (!find_free(u, &i))
             return bx_err_set(err, BX_BUSY,
-                              "each of the %" PRIu32 " users of --qemu-user has a VM here", u->n);
+                              "each of the %" PRIu32 " users of --qemu-user is used by a VM", u->n);
         if (fchown(dir, u->first + i, (gid_t)(u->first + i)) != 0)
-            return bx_err_set(err, BX_IO, "can not give the VM its directory: %s", strerror(errno));
+            return bx_err_set(err, BX_IO, "cannot give the VM its directory: %s", strerror(errno));
         u->used[i / 8] |= (uint8_t)(1u << i % 8);
     }
     *uid = u->first + i;

@@ -36,7 +36,7 @@ static int pipes_open(struct pipes *p)
 _Noreturn static void give_up(const char *what)
 {
     char line[VM_TEXT_MAX];
-    int n = snprintf(line, sizeof line, "can not execute %s: %s\n", what, strerror(errno));
+    int n = snprintf(line, sizeof line, "cannot execute %s: %s\n", what, strerror(errno));
 
     if (n > 0 && write(2, line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1) < 0)
         _exit(126);
@@ -110,14 +110,14 @@ int shim_spawn(struct shim *s, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     if (pipes_open(&p) != 0)
-        return bx_err_set(err, BX_IO, "can not create pipes: %s", strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot create pipes: %s", strerror(errno));
     s->pid = fork();
     if (s->pid == 0)
         child(s, &p, self);
     if (s->pid < 0)
-        return bx_err_set(err, BX_IO, "can not fork: %s", strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot fork: %s", strerror(errno));
     if (keep(s, &p) != 0) {
-        rc = bx_err_set(err, BX_IO, "can not watch QEMU: %s", strerror(errno));
+        rc = bx_err_set(err, BX_IO, "cannot watch QEMU: %s", strerror(errno));
         goto fail;
     }
     s->record.pid = (uint32_t)s->pid;
@@ -126,7 +126,7 @@ int shim_spawn(struct shim *s, struct bx_err *err)
     if (rc != BX_OK)
         goto fail;
     if (write(p.gate[1], "", 1) != 1) {
-        rc = bx_err_set(err, BX_FAILED, "QEMU's process died before the exec");
+        rc = bx_err_set(err, BX_FAILED, "QEMU's process died before exec");
         goto fail;
     }
     close(p.gate[1]);

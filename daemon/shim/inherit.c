@@ -43,7 +43,7 @@ static int seal(int fd, const char *name, struct bx_err *err)
     done = memory >= 0 && copy(fd, memory) && fcntl(memory, F_ADD_SEALS, SEALS) == 0 &&
            dup3(memory, fd, O_CLOEXEC) == fd;
     if (!done)
-        bx_err_set(err, BX_INVALID, "can not read the %s: %s", name, strerror(errno));
+        bx_err_set(err, BX_INVALID, "cannot read the %s: %s", name, strerror(errno));
     if (memory >= 0)
         close(memory);
     return done ? BX_OK : BX_INVALID;
@@ -54,7 +54,7 @@ static int open_monitor(struct shim *s, struct bx_err *err)
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-        return bx_err_set(err, BX_IO, "can not create a socket: %s", strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot create a socket: %s", strerror(errno));
     /* Our end may have the number that QEMU's has to get. */
     if (ends[0] == VM_FD_QMP) {
         ends[0] = ends[1];
@@ -66,7 +66,7 @@ static int open_monitor(struct shim *s, struct bx_err *err)
     qmp_open(&s->qmp, ends[0]);
     s->qemu_qmp = ends[1];
     if (ends[1] != VM_FD_QMP || fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
-        return bx_err_set(err, BX_IO, "can not set up a socket: %s", strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot set up a socket: %s", strerror(errno));
     return BX_OK;
 }
 

@@ -46,7 +46,7 @@ static uint32_t parse_id(const char *text)
     uint64_t v;
 
     if (!parse_number(text, UINT32_MAX - 1, &v))
-        misuse("--user and --group take numbers");
+        misuse("--user and --group require numeric ids");
     return (uint32_t)v;
 }
 
@@ -72,7 +72,7 @@ static void parse(struct shim *s, int argc, char **argv)
             break;
         case 'g':
             if (!parse_number(optarg, UINT32_MAX, &v))
-                misuse("--grace takes milliseconds");
+                misuse("--grace requires a number of milliseconds");
             s->grace_ms = (uint32_t)v;
             break;
         case 'k':

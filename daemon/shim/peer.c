@@ -16,7 +16,7 @@ int shim_listen(const char *name, int *fd, struct bx_err *err)
     unlink(name); /* left by a run that was killed; the lock shows that it is gone */
     *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (*fd < 0 || bind(*fd, (struct sockaddr *)&a, sizeof a) != 0 || listen(*fd, 8) != 0)
-        return bx_err_set(err, BX_IO, "can not listen on %s: %s", name, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot listen on %s: %s", name, strerror(errno));
     return BX_OK;
 }
 

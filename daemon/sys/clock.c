@@ -20,7 +20,7 @@ static uint64_t read_ms(clockid_t id)
     struct timespec t;
 
     if (clock_gettime(id, &t) != 0)
-        broken("reading the clock");
+        broken("cannot read the clock");
     return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
@@ -45,7 +45,7 @@ static void random_bytes(struct bx_clock *c, void *p, size_t n)
         ssize_t got = getrandom(at, n, 0);
 
         if (got < 0 && errno != EINTR)
-            broken("reading random bytes");
+            broken("cannot read random bytes");
         if (got > 0) {
             at += got;
             n -= (size_t)got;

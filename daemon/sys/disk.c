@@ -200,7 +200,8 @@ int disk_create(struct disk **out, uv_loop_t *loop, struct bx_fs *fs, struct bx_
     rv = uv_async_init(loop, &d->done, on_done);
     if (rv != 0) {
         bx_free(d);
-        return bx_err_set(err, BX_FAILED, "the writer's wake-up: %s", uv_strerror(rv));
+        return bx_err_set(err, BX_FAILED, "cannot create the writer's wake-up handle: %s",
+                          uv_strerror(rv));
     }
     uv_timer_init(loop, &d->timer);
     d->done.data = d->timer.data = d;
@@ -210,7 +211,7 @@ int disk_create(struct disk **out, uv_loop_t *loop, struct bx_fs *fs, struct bx_
     rv = uv_thread_create(&d->thread, writer, d);
     if (rv != 0) {
         free_disk(d);
-        return bx_err_set(err, BX_FAILED, "the writer's thread: %s", uv_strerror(rv));
+        return bx_err_set(err, BX_FAILED, "cannot start the writer's thread: %s", uv_strerror(rv));
     }
     *out = d;
     return BX_OK;

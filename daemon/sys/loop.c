@@ -55,7 +55,7 @@ int loop_init(struct loop *l, struct bx_clock *clock, const struct loop_hooks *h
     l->hooks = *hooks;
     rv = uv_loop_init(&l->uv);
     if (rv != 0)
-        return bx_err_set(err, BX_IO, "can not start the event loop: %s", uv_strerror(rv));
+        return bx_err_set(err, BX_IO, "cannot start the event loop: %s", uv_strerror(rv));
     uv_prepare_init(&l->uv, &l->prepare);
     uv_timer_init(&l->uv, &l->timer);
     l->prepare.data = l->timer.data = l;
@@ -68,7 +68,7 @@ int loop_init(struct loop *l, struct bx_clock *clock, const struct loop_hooks *h
     if (rv == 0)
         rv = uv_signal_start(&l->interrupt, on_signal, SIGINT);
     if (rv != 0)
-        return bx_err_set(err, BX_IO, "can not watch signals: %s", uv_strerror(rv));
+        return bx_err_set(err, BX_IO, "cannot watch signals: %s", uv_strerror(rv));
     return BX_OK;
 }
 

@@ -119,13 +119,13 @@ static int read_runs(const char *file, const uint8_t boot_id[16], struct bx_map 
     if (f == NULL && errno == ENOENT)
         return BX_OK;
     if (f == NULL)
-        return bx_err_set(err, BX_IO, "can not open %s: %s", file, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot open %s: %s", file, strerror(errno));
     if (fread(r, 16, 1, f) == 1 && memcmp(r, boot_id, 16) == 0) {
         while (fread(r, RECORD, 1, f) == 1)
             take(map, r);
     }
     if (ferror(f))
-        rc = bx_err_set(err, BX_IO, "can not read %s: %s", file, strerror(errno));
+        rc = bx_err_set(err, BX_IO, "cannot read %s: %s", file, strerror(errno));
     fclose(f);
     return rc;
 }

@@ -58,7 +58,7 @@ int stream_listen_tcp(struct stream_listener *l, struct stream_group *g, const c
         rv = uv_listen(&l->h.stream, BACKLOG, on_connection);
     if (rv != 0)
         return refuse(l, err, flag, address, rv,
-                      "is another daemon running there? choose another port");
+                      "another process may be using the port; choose another one");
     return BX_OK;
 }
 
@@ -94,7 +94,7 @@ static int clear_path(const char *flag, const char *path, struct bx_err *err)
         return BX_OK;
     }
     bx_err_set(err, BX_UNREACHABLE, "%s %s: %s", flag, path,
-               S_ISSOCK(st.st_mode) ? "another daemon listens there"
+               S_ISSOCK(st.st_mode) ? "another daemon is listening there"
                                     : "exists and is not a socket");
     bx_err_hint(err, "choose another path");
     return BX_UNREACHABLE;

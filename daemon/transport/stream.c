@@ -92,6 +92,8 @@ static void on_gone(uv_handle_t *handle)
     s->group->user->gone(s);
 }
 
+const char stream_peer_closed[] = "connection closed by the peer";
+
 void stream_close(struct stream *s, const char *why)
 {
     if (s->closing)
@@ -123,7 +125,7 @@ void stream_expire(struct stream *s, uint64_t now_ms)
     uint32_t limit = s->group->limits->stall_ms;
 
     if (limit > 0 && !STAILQ_EMPTY(&s->writing) && now_ms - s->write_ms > limit)
-        stream_close(s, "the peer does not read");
+        stream_close(s, "write timed out: the peer is not reading");
 }
 
 /* ---- writing ---- */
@@ -247,7 +249,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     }
     if (got < 0) {
         bx_buf_release(&s->in); /* free it now and not in `gone`: many streams may close at once */
-        stream_close(s, uv_strerror((int)got));
+        stream_close(s, got == UV_EOF ? stream_peer_closed : uv_strerror((int)got));
     } else if (s->in.len > before) {
         deliver(s);
     }

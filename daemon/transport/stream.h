@@ -101,6 +101,9 @@ struct stream_ops {
     int (*shut)(struct stream *s); /* shut down the sending side */
 };
 extern const struct stream_ops stream_tcp, stream_unix;
+/* The reason, compared as a pointer, that `closed` gets when the peer has closed its side in order:
+ * all that it has sent was read. */
+extern const char stream_peer_closed[];
 
 struct stream_buffer;
 STAILQ_HEAD(stream_buffers, stream_buffer);

@@ -29,7 +29,7 @@ int vm_log_open(struct vm_log *l, int dir, const char *name, uint64_t bound, str
 {
     *l = (struct vm_log){.dir = dir, .fd = -1, .name = name, .half = bound / 2};
     if (begin(l) != 0)
-        return bx_err_set(err, BX_IO, "can not open %s: %s", name, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot open %s: %s", name, strerror(errno));
     return BX_OK;
 }
 
@@ -132,11 +132,11 @@ int vm_log_tail(int dir, const char *name, size_t max, struct bx_buf *out, struc
         older(name, old);
         rc = tail_of(dir, old, max - size, out);
         if (rc != BX_OK && rc != BX_NOT_FOUND)
-            return bx_err_set(err, rc, "can not read %s", old);
+            return bx_err_set(err, rc, "cannot read %s", old);
     }
     rc = tail_of(dir, name, size < max ? size : max, out);
     if (rc != BX_OK)
-        return bx_err_set(err, rc, "can not read %s", name);
+        return bx_err_set(err, rc, "cannot read %s", name);
     return BX_OK;
 }
 

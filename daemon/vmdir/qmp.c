@@ -77,7 +77,7 @@ static int send_command(struct qmp *q, const char *command, struct bx_err *err)
     if (send(q->fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT) != n)
         return errno == EPIPE
                    ? BX_OK
-                   : bx_err_set(err, BX_IO, "can not send %s: %s", command, strerror(errno));
+                   : bx_err_set(err, BX_IO, "cannot send %s: %s", command, strerror(errno));
     snprintf(q->command, sizeof q->command, "%s", command);
     q->answer_by = vm_now() + QMP_ANSWER_MS;
     return BX_OK;

@@ -43,7 +43,7 @@ _Static_assert(sizeof vm_console_names / sizeof vm_console_names[0] == BX_CONSOL
 
 static int io(struct bx_err *err, const char *name, const char *verb)
 {
-    return bx_err_set(err, errno == ENOSPC ? BX_NO_SPACE : BX_IO, "can not %s %s: %s", verb, name,
+    return bx_err_set(err, errno == ENOSPC ? BX_NO_SPACE : BX_IO, "cannot %s %s: %s", verb, name,
                       strerror(errno));
 }
 

@@ -166,7 +166,7 @@ static int json_encode(struct bx_buf *out, const struct bx_schema *s, const stru
         root = parse(&d, packed.data, packed.len, err);
         rc = root == NULL ? BX_NO_MEMORY : bx_json_write(out, root, 0);
         if (rc != BX_OK)
-            bx_err_set(err, rc, "%s: can not be expressed in JSON", s->name);
+            bx_err_set(err, rc, "%s: not representable in JSON", s->name);
     }
     bx_buf_release(&packed);
     bx_decoder_close(&d);

@@ -39,9 +39,9 @@ int bx_level_check(const struct bx_node *n, struct bx_err *err)
     if (c.level <= n->o.level)
         return BX_OK;
     bx_err_set(err, BX_UNSUPPORTED,
-               "the cluster is at feature level %u, and this node reads up to %u", c.level,
+               "the cluster is at feature level %u, but this build supports up to %u", c.level,
                n->o.level);
-    bx_err_hint(err, "start the newer build again; its data directory is as it was");
+    bx_err_hint(err, "start the newer build again; the data directory is unchanged");
     return BX_UNSUPPORTED;
 }
 
@@ -134,12 +134,11 @@ int bx_node_may_upgrade(const struct bx_node *n, uint32_t level, struct bx_err *
         if (m->build.level >= level)
             continue;
         if (m->build.level == 0)
-            bx_err_set(err, BX_CONFLICT, "node %s does not answer, so what it reads is not known",
-                       name_of(n, m));
-        else
             bx_err_set(err, BX_CONFLICT,
-                       "node %s runs %s, which reads feature levels up to %u only", name_of(n, m),
-                       m->build.version, m->build.level);
+                       "node %s is not connected, so its feature level is unknown", name_of(n, m));
+        else
+            bx_err_set(err, BX_CONFLICT, "node %s runs %s, which supports feature levels up to %u",
+                       name_of(n, m), m->build.version, m->build.level);
         bx_err_hint(err, m->build.level == 0
                              ? "start it, or remove it from the cluster, then try again"
                              : "upgrade it, then try again");

@@ -86,6 +86,20 @@ static const struct raft_server *server_of(const struct raft_configuration *c, u
 
 #define GONE (-1) /* as a role: not a server any more */
 
+static void log_change(struct bx_node *n, uint64_t id, int role, const char *address, int rc)
+{
+    unsigned long long node = id;
+
+    if (rc != BX_OK)
+        bx_node_log(n, 4, "cannot change the Raft configuration for node %llu: %s", node,
+                    bx_code_name(rc));
+    else if (role == GONE)
+        bx_node_log(n, 6, "node %llu removed from the Raft configuration", node);
+    else
+        bx_node_log(n, 6, "node %llu is now a %s at %s in the Raft configuration", node,
+                    raft_role_name(role), address);
+}
+
 /* The present configuration with one server added, taken out, or given another role or address. */
 static void change(struct bx_node *n, uint64_t id, struct bx_str address, int role)
 {
@@ -109,8 +123,7 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
     if (rv == 0)
         rc = bx_raft_change(&n->raft, &next);
     raft_configuration_close(&next);
-    bx_node_log(n, rc == BX_OK ? 6 : 4, "member %llu as %s: %s", (unsigned long long)id,
-                role == GONE ? "nothing" : raft_role_name(role), bx_code_name(rc));
+    log_change(n, id, role, text, rc);
 }
 
 static void promote(struct bx_node *n, const struct bx_node_info *info)

@@ -181,7 +181,7 @@ static int check_log(struct bx_node *n, const struct bx_snap_meta *snap, struct 
      */
     if ((last > 0 && bx_wal_term(n->wal, last) > n->vote.term) ||
         (snap != NULL && snap->term > n->vote.term))
-        return refuse(n, err, "the vote is missing, or older than the log");
+        return refuse(n, err, "vote file missing or stale");
     if (snap == NULL && first != 1)
         return refuse(n, err, "the log begins after entry 1 and there is no snapshot");
     if (snap == NULL && last == 0 && n->o.identity.founder && n->vote.term > 0)

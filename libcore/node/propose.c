@@ -97,7 +97,7 @@ void bx_propose_close(struct bx_node *n)
     struct bx_err err;
 
     bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping; the request may still be carried out");
-    bx_err_hint(&err, "repeat it under the same request id on another node");
+    bx_err_hint(&err, "repeat it with the same request id on another node");
     bx_propose_fail_all(n, &err);
     bx_map_close(&n->propose.waiting);
     bx_ends_close(n);
@@ -133,14 +133,14 @@ static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct 
         return BX_NO_LEADER;
     }
     if (!has_room(&n->propose, bx_str_eq(s->principal, bx_str(BX_PRINCIPAL_NODE)))) {
-        bx_err_set(err, BX_BUSY, "%u requests of %zu bytes wait for an answer already",
-                   n->propose.n, n->propose.bytes);
+        bx_err_set(err, BX_BUSY, "too many pending requests (%u, %zu bytes)", n->propose.n,
+                   n->propose.bytes);
         bx_err_hint(err, "try again; nothing was done");
         return BX_BUSY;
     }
     if (!own && find(&n->propose, s->session, s->sequence) != NULL) {
-        bx_err_set(err, BX_BUSY, "this request id waits for an answer already");
-        bx_err_hint(err, "wait for the first answer, or use another --request-id");
+        bx_err_set(err, BX_BUSY, "a request with this id is already pending");
+        bx_err_hint(err, "wait for its answer, or use another --request-id");
         return BX_BUSY;
     }
     return BX_OK;
@@ -211,7 +211,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
         rc = bx_map_add(&pr->waiting, hash_of(p->session, p->sequence), p);
     if (rc != BX_OK) {
         bx_pool_release(&pr->pool, p);
-        return bx_err_set(err, rc, "request can not be queued: %s", bx_code_name(rc));
+        return bx_err_set(err, rc, "cannot queue the request: %s", bx_code_name(rc));
     }
     if (own)
         TAILQ_INSERT_TAIL(&pr->own, p, own);
@@ -268,8 +268,7 @@ static void tell_late(struct bx_node *n, const struct bx_proposal *p)
         bx_node_no_leader(n, "request",
                           settled ? "nothing was done" : "the request may still be carried out",
                           &err);
-    bx_err_hint(&err,
-                "repeat it under the same request id; blixardctl cluster status shows the members");
+    bx_err_hint(&err, "repeat it with the same request id; see blixardctl cluster status");
     p->done(p->ctx, NULL, &err);
 }
 

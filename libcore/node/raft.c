@@ -124,7 +124,7 @@ static void persist(struct bx_raft *r, const struct raft_update *u)
         r->new_configuration |= entries[i].type == RAFT_CHANGE;
     rc = bx_wal_append(r->o.wal, u->entries.index, entries, u->entries.n);
     if (rc != BX_OK) {
-        bx_err_set(&err, rc, "log: can not append entry %llu: %s",
+        bx_err_set(&err, rc, "cannot append log entry %llu: %s",
                    (unsigned long long)u->entries.index, bx_code_name(rc));
         r->o.fatal(r->o.ctx, &err);
     }

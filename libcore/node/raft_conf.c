@@ -29,7 +29,7 @@ void bx_raft_configuration_committed(struct bx_raft *r, uint64_t index,
     e.configuration.index = index;
     rc = bx_raft_copy_configuration(encoded, &e.configuration.conf);
     if (rc != BX_OK) {
-        bx_err_set(&err, rc, "log: entry %llu is no configuration", (unsigned long long)index);
+        bx_err_set(&err, rc, "log entry %llu: malformed configuration", (unsigned long long)index);
         r->o.fatal(r->o.ctx, &err);
     }
     bx_raft_step(r, &e);
@@ -126,7 +126,7 @@ int bx_raft_snapshot_taken(struct bx_raft *r, const struct bx_snap_meta *meta, u
     e.snapshot.trailing = (unsigned)(meta->index + 1 - keep);
     rc = bx_raft_copy_configuration(meta->conf, &e.snapshot.metadata.configuration);
     if (rc != BX_OK)
-        return bx_err_set(err, rc, "snapshot: its configuration can not be read");
+        return bx_err_set(err, rc, "snapshot: malformed configuration");
     bx_raft_step(r, &e);
     return bx_wal_compact(r->o.wal, keep);
 }

@@ -18,7 +18,7 @@ static int found(struct bx_raft *r, struct bx_err *err)
     rc = bx_wal_append(r->o.wal, 1, &e, 1);
     raft_free(buf.base);
     if (rc != BX_OK)
-        return bx_err_set(err, rc, "log: can not write the first entry");
+        return bx_err_set(err, rc, "cannot write the first log entry");
     while (bx_wal_begin(r->o.wal)) {
         rc = bx_wal_run(r->o.wal, err);
         bx_wal_finish(r->o.wal, rc);

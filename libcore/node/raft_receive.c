@@ -47,12 +47,12 @@ static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
     if (BX_MUTATED(FRAMES_UNCHECKED))
         return NULL;
     if (term > BX_RAFT_TERM_MAX || term > raft_current_term(&r->core) + BX_RAFT_TERM_STEP)
-        return "its term is out of range";
+        return "term out of range";
     if (m->type == RAFT_APPEND_ENTRIES_RESULT && res->rejected != 0 &&
         res->last_log_index >= res->rejected)
-        return "has entries behind the one that it lacks";
+        return "inconsistent log indexes";
     if (is_of_leader(m) && term == r->leader_term && m->server_id != r->leader_id)
-        return "from a second leader in this term";
+        return "second leader in this term";
     if (m->type == RAFT_APPEND_ENTRIES_RESULT && bx_raft_is_leader(r) && res->rejected == 0 &&
         res->term == raft_current_term(&r->core) && res->last_log_index > bx_wal_last(r->o.wal))
         return "acknowledges entries beyond the leader's log";

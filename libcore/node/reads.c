@@ -86,7 +86,7 @@ int bx_node_barrier(struct bx_node *n, uint64_t deadline,
     if (n->removed)
         return bx_removed_error(err);
     if (r == NULL) {
-        bx_err_set(err, BX_BUSY, "%u reads wait for an answer already", n->reads.n);
+        bx_err_set(err, BX_BUSY, "too many pending reads (%u)", n->reads.n);
         bx_err_hint(err, "try again, or read with --consistency stale");
         return BX_BUSY;
     }

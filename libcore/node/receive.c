@@ -37,7 +37,7 @@ static void refuse(struct bx_node *n, uint64_t from, enum bx_frame kind, const c
     va_start(args, fmt);
     vsnprintf(why, sizeof why, fmt, args);
     va_end(args);
-    bx_node_log(n, 4, "%s frame of node %llu refused: %s%s", bx_frame_name(kind),
+    bx_node_log(n, 4, "%s frame from node %llu refused: %s%s", bx_frame_name(kind),
                 (unsigned long long)from, why, r->left_out > 1 ? " (one of several)" : "");
     *r = (struct bx_refusals){.logged_ms = now};
 }
@@ -83,7 +83,7 @@ static const struct {
     bool (*may)(const struct bx_node *n, uint64_t from);
     const char *else_why;
 } senders[BX__FRAMES] = {
-    [BX_FRAME_RAFT] = {is_no_agent, "an agent takes no part in Raft"},
+    [BX_FRAME_RAFT] = {is_no_agent, "agents are not members of Raft"},
     [BX_FRAME_RELAY] = {is_known, "unknown node"},
     [BX_FRAME_READ] = {is_known, "unknown node"},
     [BX_FRAME_READ_OK] = {is_anybody, NULL},
@@ -147,7 +147,7 @@ static void receive_relay(struct bx_node *n, uint64_t from, const uint8_t *p, si
     if (!bx_raft_is_leader(&n->raft))
         return; /* the follower sends them again to the leader that it learns of */
     if (!bx_frame_numbered(p, len, &m) || m.number > BX_BATCH_COMMANDS_MAX) {
-        refuse(n, from, BX_FRAME_RELAY, "no valid number of commands");
+        refuse(n, from, BX_FRAME_RELAY, "invalid number of commands");
         return;
     }
     for (; m.number > 0; m.number--, m.p += used, m.n -= used) {
@@ -156,8 +156,7 @@ static void receive_relay(struct bx_node *n, uint64_t from, const uint8_t *p, si
             break;
         }
         if (!may_relay(from, m.p, used))
-            refuse(n, from, BX_FRAME_RELAY, "%s is not for it to relay",
-                   bx_cmd_name(bx_cmd_kind(m.p)));
+            refuse(n, from, BX_FRAME_RELAY, "it may not relay %s", bx_cmd_name(bx_cmd_kind(m.p)));
         else if (!bx_propose_relayed(n, m.p, used))
             break;
     }
@@ -228,7 +227,7 @@ void bx_node_receive(struct bx_node *n, uint64_t from, enum bx_frame kind, const
     if (n->removed)
         return;
     if ((unsigned)kind >= BX__FRAMES || senders[kind].may == NULL)
-        refuse(n, from, kind, "no frame of a member");
+        refuse(n, from, kind, "not a frame of a member");
     else if (from != n->id && !senders[kind].may(n, from) && !BX_MUTATED(FRAMES_UNCHECKED))
         refuse(n, from, kind, "%s", senders[kind].else_why);
     else

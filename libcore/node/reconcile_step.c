@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define STOP_DEFAULT_S 60u
-#define LOST_MESSAGE "the run is gone: the host was restarted, or the run was lost"
+#define LOST_MESSAGE "run lost: the host was rebooted, or its processes died"
 
 static void report_phase(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
                          enum bx_phase phase, uint64_t now)

@@ -84,8 +84,7 @@ static void end(struct bx_node *n)
     bx_reads_fail_all(n, &err);
     n->o.link->ops->set_peers(n->o.link, NULL, 0);
     bx_node_runs(n, add_name, &names);
-    bx_node_log(n, 4, "this node was removed from the cluster and takes no part in it any more%s",
-                names.text);
+    bx_node_log(n, 4, "this node was removed from the cluster%s", names.text);
 }
 
 bool bx_removed_turn(struct bx_node *n)

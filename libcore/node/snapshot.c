@@ -174,8 +174,9 @@ void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install
     t->term = m->term;
     if (bx_snap_packed(t->reader) &&
         (n->o.link->ops->codecs(n->o.link, to) & 1u << BX_CODEC_LZ) == 0) {
-        bx_node_log(n, 4, "node %llu can not read compressed snapshots and gets none: upgrade it",
-                    (unsigned long long)to);
+        bx_node_log(
+            n, 4, "not sending snapshots to node %llu: it cannot read compressed ones; upgrade it",
+            (unsigned long long)to);
         t->sent_ms = bx_node_now(n); /* checked again when an answer would be overdue */
         return;
     }

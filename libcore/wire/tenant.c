@@ -76,8 +76,7 @@ BX_METHOD(
     TENANT_SET, tenant_set, bx_tenant_params, bounds_params_fields, tenant, .name = "tenant.set",
     .verb = "PATCH", .path = "/v1/tenants/{tenant}", .role = BX_RPC_ADMIN, .mutates = true,
     .defaults = no_bounds,
-    .about =
-        "Change the limits that are given; 0 removes one. A limit can not be below the usage.");
+    .about = "Change the limits that are given; 0 removes one. A limit cannot be below the usage.");
 
 BX_METHOD(TENANT_DELETE, tenant_delete, bx_tenant_params, delete_params_fields, tenant,
           .name = "tenant.delete", .verb = "DELETE", .path = "/v1/tenants/{tenant}",

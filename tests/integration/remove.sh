@@ -53,7 +53,7 @@ ok $told "with its old disk it learns that it was removed"
 status_of 3 >"$dir/out"
 [ "$(sed -n '/"still_running"/,/]/p' "$dir/out" | grep -cE '"(web|bare|scratch)"')" -eq 3 ]
 ok $? "its machines run on, and it says so"
-grep -q 'was removed from the cluster .*; still running here: .*web' "$dir/n3/log"
+grep -q 'was removed from the cluster; still running here: .*web' "$dir/n3/log"
 ok $? "its log says both"
 lines=$(wc -l <"$dir/n3/log")
 ctl --addr "$(socket 3)" cluster status >"$dir/out" 2>"$dir/err"
@@ -86,9 +86,9 @@ forget
 ok $? "nor while machines run"
 mkdir -p "$dir/n3/vms/11112233-4455-4677-8899-aabbccddeeff"
 echo disk >"$dir/n3/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw"
-forget --force && grep -q 'belongs to no cluster any more' "$dir/out" && grep -q "^kept: $dir/n3/vms (VMs: 1, " "$dir/out"
+forget --force && grep -q 'no longer belongs to a cluster' "$dir/out" && grep -q "^kept: $dir/n3/vms (VMs: 1, " "$dir/out"
 ok $? "unless told so"
-forget && grep -q 'belongs to no cluster$' "$dir/out"
+forget && grep -q 'does not belong to a cluster$' "$dir/out"
 ok $? "once more, there is nothing to forget"
 cluster start-node n3 --dir "$dir" >/dev/null 2>&1
 token=$(ctl cluster token create)
@@ -110,7 +110,7 @@ start_as() # name: start n2 under it; true if it is refused
 {
   BLIXARDD_FLAGS="--name $1" cluster start-node n2 --dir "$dir" >"$dir/err" 2>&1
   tail -n 3 "$dir/n2/log" >"$dir/out"
-  grep -q "node 2 of the cluster is named \"n2\", and --name is \"$1\"" "$dir/out" &&
+  grep -q "node 2 of the cluster is named \"n2\", but --name is \"$1\"" "$dir/out" &&
     grep -q -- '--name n2' "$dir/out"
 }
 start_as n1

@@ -41,7 +41,7 @@ run 0 ctl vm list -l app=none -o json && printed "[]"
 ok $? "by what no machine has"
 run 5 ctl vm list --node n9 && said 'no node "n9"'
 ok $? "by a node that is none"
-run 2 ctl vm list --phase runing && said 'choose from: .*running'
+run 2 ctl vm list --phase runing && said 'available values: .*running'
 ok $? "by a phase that is none"
 run 2 ctl vm list -l app && said '"app" is not KEY=VALUE'
 ok $? "by a label without a value"
@@ -82,7 +82,7 @@ run 0 ctl vm stop --all -l app=web && [ "$(phases)" = "db,running web-1,stopped 
 ok $? "all with a label are stopped"
 run 0 ctl vm start --all --phase stopped --node n2 && printed "web-2 is running web-3 is running"
 ok $? "all that are stopped on a node are started"
-run 0 ctl vm stop --all -l app=none && said 'no VM matches'
+run 0 ctl vm stop --all -l app=none && said 'no matching VMs'
 ok $? "all of none is nothing to do"
 run 2 ctl vm delete --all -l app=web && said 'not a terminal: pass --yes'
 ok $? "deleting all needs --yes"

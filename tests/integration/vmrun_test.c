@@ -128,7 +128,7 @@ TEST(the_consoles_of_the_last_runs_are_kept)
     assert_true(vmrun_console_says(w, 2, "run=3"));
     assert_true(vmrun_console_says(w, 3, "run=2"));
     assert_int_equal(w->d->ops->console(w->d, vm1, 4, 10, &b, &err), BX_NOT_FOUND);
-    assert_non_null(strstr(err.msg, "no console of so many runs before"));
+    assert_non_null(strstr(err.msg, "no console"));
     w->d->ops->remove(w->d, vm1); /* the VM is deleted */
     assert_false(vmrun_vm_dir_exists(w));
     assert_int_equal(w->d->ops->console(w->d, vm1, 0, 10, &b, &err), BX_NOT_FOUND);

@@ -50,7 +50,7 @@ TEST(a_vm_without_a_node_has_no_console)
     submit(BX_CMD_NODE_STATE, &down);
     submit(BX_CMD_NODE_REMOVE, &gone);
     assert_int_equal(call("vm.logs", "{\"vm\": \"a\"}"), BX_NOT_FOUND);
-    assert_string_equal(error.msg, "VM \"a\" is on no node");
+    assert_string_equal(error.msg, "VM \"a\" is not placed on a node");
     assert_non_null(strstr(error.hint, "vm start a"));
 }
 

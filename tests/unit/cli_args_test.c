@@ -171,7 +171,7 @@ TEST(the_value_of_a_flag_is_read_and_named)
     assert_int_equal(args_number(&args, "memory", 0, 9, &n, &err), BX_INVALID);
     assert_int_equal(args_duration(&args, "memory", &n, &err), BX_INVALID);
     assert_int_equal(args_choice(&args, "color", &choice, &err), BX_INVALID);
-    assert_string_equal(err.hint, "choose from: always, never");
+    assert_string_equal(err.hint, "available values: always, never");
     assert_int_equal(n, 2048);
     assert_int_equal(choice, 1);
 }

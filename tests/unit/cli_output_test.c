@@ -151,7 +151,7 @@ TEST(an_unknown_column_is_refused_with_a_hint)
 {
     assert_int_equal(choose(OUTPUT_TABLE, "foo"), BX_INVALID);
     assert_string_equal(err.msg, "--columns: unknown column \"foo\"");
-    assert_string_equal(err.hint, "choose from: NAME,MEMORY,HIGH WATER");
+    assert_string_equal(err.hint, "available columns: NAME,MEMORY,HIGH WATER");
     assert_int_equal(choose(OUTPUT_TABLE, "name,memroy"), BX_INVALID);
     assert_string_equal(err.hint, "did you mean MEMORY?");
     assert_int_equal(choose(OUTPUT_TABLE, ""), BX_INVALID);

@@ -60,7 +60,7 @@ TEST(a_size_that_is_not_whole_is_refused_by_its_unit)
 
     assert_int_equal(parse_size("512MiB", "--disk", 1 << 30, &n, &err), BX_INVALID);
     assert_string_equal(err.msg, "--disk: \"512MiB\" is not a whole number of GiB");
-    assert_string_equal(err.hint, "write it like 4GiB");
+    assert_string_equal(err.hint, "for example 4GiB");
     assert_int_equal(n, 3);
     assert_int_equal(parse_size("2048MiB", "--disk", 1 << 30, &n, &err), BX_OK);
     assert_int_equal(n, 2);
@@ -122,7 +122,7 @@ TEST(a_choice_names_the_others)
     assert_int_equal(parse_choice("restart", "--on-lost", names, &at, &err), BX_OK);
     assert_int_equal(at, 1);
     assert_int_equal(parse_choice("Restart", "--on-lost", names, &at, &err), BX_INVALID);
-    assert_string_equal(err.hint, "choose from: stay, restart");
+    assert_string_equal(err.hint, "available values: stay, restart");
     assert_int_equal(at, 1);
 }
 

@@ -85,8 +85,8 @@ static void on_log(void *ctx, int level, const char *text)
 {
     struct host *h = ctx;
 
-    (void)level;
     h->logs++;
+    h->log_level = level;
     snprintf(h->log, sizeof h->log, "%s", text);
 }
 

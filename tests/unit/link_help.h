@@ -20,7 +20,8 @@ struct host {
     uint64_t has_removed;    /* this one was removed */
     uint32_t removed;        /* times that it was told that it was removed */
     struct bx_joined answer; /* to every JOIN; code BX_TIMEOUT: none */
-    char log[512];           /* the last line */
+    char log[512];           /* the last line... */
+    int log_level;           /* ...and its level */
 };
 
 extern uint32_t level_in_force; /* what link_options.level answers */

@@ -214,7 +214,7 @@ TEST(groups_are_names_or_numbers)
     assert_int_equal(o.admin_gid, 4711);
     assert_int_equal(o.operator_gid, getgrnam("daemon")->gr_gid);
     assert_int_equal(parse(&o, &err, "--data /d --name n --admin-group no-such-group"), BX_INVALID);
-    assert_non_null(strstr(err.msg, "--admin-group: no group \"no-such-group\""));
+    assert_non_null(strstr(err.msg, "--admin-group: group \"no-such-group\""));
     assert_int_equal(parse(&o, &err, "--data /d --name n --operator-group root"), BX_INVALID);
     assert_non_null(strstr(err.msg, "--operator-group"));
 }
@@ -244,7 +244,7 @@ TEST(what_is_wrong_is_named)
         {"--data /d --name n --election-ms 5s", "--election-ms"},
         {"--data /d --name n --election-ms 100 --heartbeat-ms 100", "--heartbeat-ms"},
         {"--data /d --name n --heartbeat-ms 2000", "--election-ms (1000)"},
-        {"--data /d --name n --feature-level 99", "this build knows levels up to"},
+        {"--data /d --name n --feature-level 99", "this build supports levels up to"},
         {"--data /d --name n --election-ms 100", "--heartbeat-ms"},
         {"--data /d --name n --listen 127.0.0.1:0", "no port"},
         {"--data /d --name n --config=", "--config: requires a value, FILE"},

@@ -76,7 +76,7 @@ TEST(when_all_are_in_use_another_vm_is_refused)
     for (int i = 0; i < 3; i++)
         take(i);
     assert_int_equal(qemu_users_take(&users, dirs[3], &uid, &err), BX_BUSY);
-    assert_non_null(strstr(err.msg, "each of the 3 users of --qemu-user has a VM here"));
+    assert_non_null(strstr(err.msg, "each of the 3 users of --qemu-user is used by a VM"));
     assert_int_equal(owner(3), 0);
     qemu_users_release(&users, dirs[1]);
     assert_int_equal(fchown(dirs[1], 0, 0), 0);
