@@ -136,6 +136,7 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     TAILQ_INIT(&a->queries);
     TAILQ_INIT(&a->waits);
     TAILQ_INIT(&a->watchers);
+    api_places_init(a);
     api_relay_init(a);
     api_pages_init(a);
     api_input_init(a);
@@ -190,6 +191,8 @@ void api_destroy(struct api *a)
         uv_run(a->loop, UV_RUN_ONCE);
     stream_group_close(&a->streams);
     assert(TAILQ_EMPTY(&a->calls));
+    api_party_drop(a, a->relay.party);
+    api_parties_close(a);
     remove_metrics(a);
     for (size_t i = 0; i < POOLS; i++)
         bx_pool_close(pool_of(a, i));

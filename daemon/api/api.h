@@ -11,10 +11,13 @@
  * there are many connections, and 256 KiB of unread answers; beyond that its requests are not read.
  * It is closed when it has read nothing for a minute, or for two seconds while all answers together
  * are beyond 8 MiB, when a message is incomplete for ten seconds, or when no valid request has come
- * ten seconds after it was accepted. There are at most 1,024 connections, of which a quarter is for
- * the unix socket, and of these a quarter for root and the user of this process; and 8,192 pending
- * requests of together 64 MiB; more are refused. A connection can wait for 128 VMs at a time, and a
- * principal for half of what the others leave of 4,096. */
+ * ten seconds after it was accepted.
+ *
+ * There are at most 1,024 connections, of which a quarter is for the unix socket and a sixteenth
+ * for administrators on it; a connection beyond that takes the place of an idle one, or is refused
+ * (place.c). There are at most 8,192 pending requests of together 64 MiB, and 4,096 of them may
+ * wait for a VM, 128 of a connection. Of all these an address, a user and a process have at most
+ * half of what the others leave (party.h). */
 #ifndef API_H
 #define API_H
 

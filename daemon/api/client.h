@@ -19,6 +19,7 @@
 struct api;
 struct api_call;
 struct api_client;
+struct api_party;
 
 TAILQ_HEAD(api_calls, api_call);
 
@@ -44,6 +45,7 @@ struct api_client {
     const struct api_client_ops *ops;
     struct api *api;
     char principal[API_PRINCIPAL_MAX]; /* NUL-terminated */
+    struct api_party *party;           /* at first everybody; the client must not outlive it */
     enum bx_rpc_role role;
     bool is_node;           /* another node, which may call only what is relayed */
     uint32_t codecs;        /* accepted for lists: bits 1 << enum bx_codec */
@@ -58,7 +60,7 @@ struct api_client {
 };
 TAILQ_HEAD(api_clients, api_client);
 
-/* Initialize a client; its transport sets principal and role. */
+/* Initialize a client; its transport sets principal, party and role. */
 void api_client_init(struct api_client *client, struct api *a, const struct api_client_ops *ops);
 /* The client has disconnected: drop its answers and stop its watch. */
 void api_client_gone(struct api_client *client);

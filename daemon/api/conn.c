@@ -45,10 +45,11 @@ static void on_closed(struct stream *s, const char *why)
 
     (void)why; /* clients come and go */
     TAILQ_REMOVE(&c->api->conns, c, link);
-    c->api->n_conns--;
-    c->api->n_tcp -= c->stream.ops != &stream_unix;
     api_input_gone(c);
     api_client_gone(&c->client);
+    api_place_free(c);
+    api_party_drop(c->api, c->client.party);
+    c->client.party = &c->api->everybody;
     bx_buf_release(&c->notices);
 }
 
@@ -70,7 +71,7 @@ void api_conn_expire(struct api_conn *c, uint64_t at)
 
     if (c->began != 0 && !waits_for_us && at - c->began > API_HALF_MS)
         api_conn_close(c);
-    else if (!c->asked && !waits_for_us && at - c->since > API_MUTE_MS)
+    else if (!c->asked && !waits_for_us && at - c->used > API_MUTE_MS)
         api_conn_close(c);
     else if (c->stream.group->queued >= API_UNSENT_MAX && c->stream.queued > 0 &&
              at - c->stream.write_ms > API_SHED_MS)
@@ -155,6 +156,8 @@ uint32_t api_conn_take(struct api_conn *c, uint32_t max, bool *more)
     if (c->stream.closing || c->ending)
         return n;
     bx_buf_consume(&c->stream.in, at);
+    if (n > 0)
+        c->used = now(c);
     if (c->stream.in.len == 0)
         c->began = 0;
     else if (at > 0 || c->began == 0)

@@ -16,8 +16,6 @@
 #define API_OUT_BUFFERS 65536u       /* queued answers */
 #define API_HALF_MS 10000u           /* until an incomplete message must be complete */
 #define API_MUTE_MS 10000u           /* until the first valid request */
-#define API_LOCAL_PART 4u            /* one in so many connections is for the unix socket */
-#define API_ADMIN_PART 16u           /* and one of these for root and the daemon's own user */
 #define API_STALL_MS 60000u          /* without progress in sending */
 
 struct api;
@@ -36,7 +34,8 @@ struct api_conn {
     struct bx_pack_scan scan;
     struct bx_buf notices;    /* notifications not sent yet */
     uint64_t began;           /* boot time of the first byte of an incomplete message, 0: none */
-    uint64_t since;           /* boot time at which it was accepted */
+    uint64_t used;            /* boot time at which it was accepted, or has last sent a request */
+    bool placed;              /* it has a place, and its party holds one more */
     bool asked;               /* it has sent a valid request */
     bool proven;              /* a local client, or one that has sent a valid request */
     bool ending, peer_closes; /* close once all is sent; peer_closes: and the peer has closed */
@@ -69,13 +68,21 @@ void api_input_unblock(struct api_conn *c);
 /* The connection is closed. */
 void api_input_gone(struct api_conn *c);
 
+/* ---- place.c ---- */
+
+void api_places_init(struct api *a);
+/* Give the connection a place and a party, or refuse with BX_BUSY. */
+int api_place_take(struct api_conn *c, bool administrator, struct bx_err *err);
+/* It needs its place no more. May be called again. */
+void api_place_free(struct api_conn *c);
+
 /* ---- listen.c ---- */
 
 /* Listen on the unix socket and, unless it is empty, on the TCP address. BX_OK, or what
  * transport/listener.h says. */
 int api_listen(struct api *a, const char *path, const char *address, struct bx_err *err);
 void api_listen_close(struct api *a);
-/* The connection is ready: identify the client, and refuse it beyond the maximum. */
+/* The connection is ready: identify the client, and refuse it if there is no place for it. */
 void api_conn_welcome(struct api_conn *c);
 
 #endif

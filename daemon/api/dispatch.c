@@ -57,6 +57,8 @@ static void end(struct api_call *c)
     TAILQ_REMOVE(&a->calls, c, all);
     a->n_calls--;
     a->calls_bytes -= c->message.len;
+    api_party_remove(c->party, API_HELD_CALLS);
+    api_party_drop(a, c->party);
     if (c->client != NULL) {
         c->client->calls--;
         c->client->ops->ended(c->client);
@@ -110,7 +112,8 @@ void api_notify(struct api_client *client, const char *name, const struct bx_sch
 
 void api_client_init(struct api_client *client, struct api *a, const struct api_client_ops *ops)
 {
-    *client = (struct api_client){.ops = ops, .api = a, .codecs = 1u << BX_CODEC_MSGPACK};
+    *client = (struct api_client){
+        .ops = ops, .api = a, .party = &a->everybody, .codecs = 1u << BX_CODEC_MSGPACK};
     TAILQ_INIT(&client->pages);
 }
 
@@ -148,6 +151,9 @@ struct api_call *api_call_create(struct api *a, struct api_client *client, const
     c->api = a;
     c->client = client;
     memcpy(c->principal, client->principal, sizeof c->principal);
+    c->party = client->party;
+    c->party->refs++;
+    api_party_add(c->party, API_HELD_CALLS);
     c->method = BX__METHODS;
     take_arena(c);
     TAILQ_INSERT_TAIL(&a->calls, c, all);

@@ -28,6 +28,7 @@ struct api_call {
     struct api *api;
     struct api_client *client;         /* NULL: disconnected */
     char principal[API_PRINCIPAL_MAX]; /* the client's, which may go away before a write */
+    struct api_party *party;           /* the client's */
     uint64_t id;                       /* the client's id of the request */
     uint64_t from;                     /* id of the node that sent it, when client is the relay */
     enum bx_method method;
@@ -101,7 +102,7 @@ void api_write_about_node(struct api_call *c, uint16_t kind, const void *body, s
 /* Keep the call in api->waits until the method answers it, it expires, or the daemon stops. */
 void api_wait(struct api_call *c);
 /* The same, and call the method's vm_changed when this VM changes. The call fails when its
- * connection or its principal waits for too many already. */
+ * connection or its party waits for too many already. */
 void api_wait_for_vm(struct api_call *c, const uint8_t vm[16]);
 
 /* ---- list.c ---- */

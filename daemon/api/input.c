@@ -49,20 +49,13 @@ static bool over(const struct api_conn *c, uint32_t calls, size_t unsent)
            (queued > 0 && c->stream.group->queued > API_UNSENT_MAX);
 }
 
-static uint32_t share(const struct api *a)
-{
-    uint32_t each = API_CALLS_MAX / (a->n_conns + 1);
-
-    return each < 4 ? 4 : each > API_CALLS_PER_CONN ? API_CALLS_PER_CONN : each;
-}
-
 /* ---- turns ---- */
 
 static void after_turn(struct api_conn *c, bool more)
 {
     if (c->stream.closing || c->ending)
         return;
-    c->blocked = over(c, share(c->api), UNSENT_MAX);
+    c->blocked = over(c, api_party_calls(c->client.party), UNSENT_MAX);
     if (c->blocked) {
         stream_pause(&c->stream);
     } else if (more) {
@@ -75,7 +68,7 @@ static void after_turn(struct api_conn *c, bool more)
 
 static uint32_t serve(struct api_conn *c)
 {
-    uint32_t room = share(c->api), n;
+    uint32_t room = api_party_calls(c->client.party), n;
     bool more;
 
     leave(c);
@@ -138,7 +131,8 @@ void api_input_arrived(struct api_conn *c)
 
 void api_input_unblock(struct api_conn *c)
 {
-    if (c->blocked && !c->stream.closing && !over(c, share(c->api) / 2 + 1, UNSENT_MAX / 2)) {
+    if (c->blocked && !c->stream.closing &&
+        !over(c, api_party_calls(c->client.party) / 2 + 1, UNSENT_MAX / 2)) {
         c->blocked = false;
         c->seen = 0;
         if (c->stream.in.len > 0)

@@ -4,18 +4,7 @@
 #include "sys/log.h"
 
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
-
-/* Clients get at most half of the file descriptors; log, state and peers need the rest. */
-static uint32_t conns_max(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur / 2 > API_CONNS_MAX)
-        return API_CONNS_MAX;
-    return (uint32_t)files.rlim_cur / 2;
-}
 
 static bool is_member(const struct api_conn *c, gid_t group)
 {
@@ -36,10 +25,8 @@ static bool is_trusted(const struct api_conn *c)
     return c->stream.ops != &stream_unix || is_host_admin(c);
 }
 
-static void identify(struct api_conn *c)
+static void identify(struct api_conn *c, bool trusted)
 {
-    bool trusted = is_trusted(c);
-
     c->proven = c->stream.ops == &stream_unix;
     snprintf(c->client.principal, sizeof c->client.principal, "%.31s",
              trusted ? "admin" : c->stream.peer.name);
@@ -49,30 +36,6 @@ static void identify(struct api_conn *c)
         c->client.role = BX_RPC_OPERATOR;
     else
         c->client.role = BX_RPC_ANY;
-}
-
-/* Beyond the maximum, of which TCP has no more than its part: whoever takes all of that leaves some
- * to the unix socket, by which this host is administered. The last ones are left to who may
- * administer it whatever the groups say. */
-static bool is_beyond(const struct api_conn *c)
-{
-    const struct api *a = c->api;
-    bool tcp = c->stream.ops != &stream_unix;
-    uint32_t max = a->conns_max;
-
-    if (!is_host_admin(c))
-        max -= max / API_ADMIN_PART;
-    return a->n_conns > max || (tcp && a->n_tcp > a->conns_max - a->conns_max / API_LOCAL_PART);
-}
-
-/* Refuse a connection beyond the maximum. */
-static void refuse_busy(struct api_conn *c)
-{
-    struct bx_err err;
-
-    bx_err_set(&err, BX_BUSY, "too many connections (%u)", c->api->n_conns - 1);
-    bx_err_hint(&err, "close some, or connect to another node");
-    c->client.ops->end(&c->client, &err);
 }
 
 /* Refuse a client that may do nothing here; logged at most once a minute. */
@@ -97,11 +60,14 @@ static void refuse_denied(struct api_conn *c)
 
 void api_conn_welcome(struct api_conn *c)
 {
-    identify(c);
+    bool trusted = is_trusted(c);
+    struct bx_err err;
+
+    identify(c, trusted);
     if (c->client.role == BX_RPC_ANY)
         refuse_denied(c);
-    else if (is_beyond(c))
-        refuse_busy(c);
+    else if (api_place_take(c, trusted, &err) != BX_OK)
+        c->client.ops->end(&c->client, &err);
 }
 
 static void on_incoming(struct stream_listener *l)
@@ -116,9 +82,7 @@ static void on_incoming(struct stream_listener *l)
     bx_pack_scan_init(&c->scan);
     stream_open(&c->stream, &a->streams, l->ops);
     TAILQ_INSERT_TAIL(&a->conns, c, link);
-    a->n_conns++;
-    a->n_tcp += l->ops != &stream_unix;
-    c->since = a->o.clock->ops->boot_ms(a->o.clock);
+    c->used = a->o.clock->ops->boot_ms(a->o.clock);
     stream_accept(&c->stream, l);
 }
 
@@ -126,7 +90,6 @@ int api_listen(struct api *a, const char *path, const char *address, struct bx_e
 {
     int rc;
 
-    a->conns_max = conns_max();
     a->unix_socket.incoming = a->tcp_socket.incoming = on_incoming;
     a->unix_socket.ctx = a->tcp_socket.ctx = a;
     rc = stream_listen_unix(&a->unix_socket, &a->streams, "--socket", path, err);

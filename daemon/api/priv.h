@@ -5,6 +5,7 @@
 #include "api/api.h"
 #include "api/conn.h"
 #include "api/dispatch.h"
+#include "api/party.h"
 #include "api/rpc.h"
 #include "api/show.h"
 #include "codec/hybrid.h"
@@ -60,12 +61,14 @@ struct api {
     uint32_t n_queued;               /* of the calls: in `waits`, or waiting for a page */
     uv_idle_t idle;                  /* active while there are pages to make */
     uint32_t n_handles;
-    uint32_t n_conns, n_tcp, conns_max, n_calls;
+    uint32_t conns_max, n_calls;
     size_t calls_bytes;
     struct api_queries queries; /* of users, that run */
     uint32_t sql_running;
     atomic_bool sql_hurry;          /* SQLite's log is full, see bx_node_state_log_full */
     uint64_t refused, refused_told; /* clients without permission; when it was last logged */
+    struct api_party everybody;
+    struct bx_map parties; /* the others, by name */
     struct api_conns conns;
     struct api_clients watchers;
     struct api_clients listers; /* clients whose lists are to be answered, the next one first */
@@ -73,8 +76,6 @@ struct api {
     struct api_calls calls;     /* all pending calls */
     struct api_calls waits;     /* those that api_wait was called for */
     struct bx_map waiters;      /* by VM, of those that wait for one */
-    struct bx_map patience;     /* by principal: how many it has */
-    uint32_t n_vm_waits;        /* all of them */
     struct bx_pool pool;        /* of calls */
     struct bx_pool configs;     /* of struct bx_vm_create_params */
     struct bx_pool metadata, connections;

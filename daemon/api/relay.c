@@ -55,6 +55,7 @@ void api_relay_init(struct api *a)
     api_client_init(&a->relay, a, &ops);
     a->relay.role = BX_RPC_ADMIN;
     a->relay.is_node = true;
+    a->relay.party = api_party_hold(a, &a->everybody, "other nodes");
     memcpy(a->relay.principal, BX_PRINCIPAL_NODE, sizeof BX_PRINCIPAL_NODE);
 }
 

@@ -1,8 +1,7 @@
 /* waits - calls that wait for a VM or for another node.
  *
  * Those that wait for a VM are found by its uuid, so that a change costs nothing to those who wait
- * for others. A connection has a bound, and a principal a share of all there may be: half of what
- * the others leave. */
+ * for others. A connection has a bound, and a party a share of all there may be (api/party.h). */
 #include "api/priv.h"
 
 #include "mem/alloc.h"
@@ -13,12 +12,6 @@
 struct api_waiters {
     uint8_t vm[16];
     struct api_calls calls;
-};
-
-/* How many waits a principal has. */
-struct api_patience {
-    char principal[API_PRINCIPAL_MAX];
-    uint32_t n;
 };
 
 /* ---- who waits for a VM ---- */
@@ -59,43 +52,6 @@ static void leave_waiters(struct api *a, struct api_call *c)
     bx_free(w);
 }
 
-/* ---- shares ---- */
-
-static bool is_principal(const void *item, const void *key)
-{
-    return strcmp(((const struct api_patience *)item)->principal, key) == 0;
-}
-
-static struct api_patience *patience_of(const struct api *a, const char *principal)
-{
-    return bx_map_get(&a->patience, bx_hash(principal, strlen(principal)), is_principal, principal);
-}
-
-static void take_share(struct api *a, const char *principal)
-{
-    struct api_patience *p = patience_of(a, principal);
-
-    if (p == NULL) {
-        p = bx_must_calloc(1, sizeof *p);
-        memcpy(p->principal, principal, sizeof p->principal);
-        if (bx_map_add(&a->patience, bx_hash(principal, strlen(principal)), p) != BX_OK)
-            bx_oom(sizeof *p);
-    }
-    p->n++;
-    a->n_vm_waits++;
-}
-
-static void give_share(struct api *a, const char *principal)
-{
-    struct api_patience *p = patience_of(a, principal);
-
-    a->n_vm_waits--;
-    if (--p->n > 0)
-        return;
-    bx_map_remove(&a->patience, bx_hash(principal, strlen(principal)), p);
-    bx_free(p);
-}
-
 static int refuse(struct bx_err *err, const char *who, uint32_t n)
 {
     bx_err_set(err, BX_BUSY, "too many waits for VMs by %s (%u)", who, n);
@@ -105,15 +61,11 @@ static int refuse(struct bx_err *err, const char *who, uint32_t n)
 
 static int check_room(const struct api_call *c, struct bx_err *err)
 {
-    const struct api *a = c->api;
-    const struct api_patience *p = patience_of(a, c->principal);
-    uint32_t own = p == NULL ? 0 : p->n, others = a->n_vm_waits - own;
+    const struct api_party *full = api_party_full(c->party, API_HELD_WAITS, API_WAITS_MAX);
 
     if (c->client != NULL && c->client->waits >= API_WAITS_PER_CLIENT)
         return refuse(err, "this connection", c->client->waits);
-    if (own + 1 > (API_WAITS_MAX - others + 1) / 2)
-        return refuse(err, c->principal, own);
-    return BX_OK;
+    return full == NULL ? BX_OK : refuse(err, full->name, full->n[API_HELD_WAITS]);
 }
 
 /* ---- waiting ---- */
@@ -135,7 +87,7 @@ void api_wait_for_vm(struct api_call *c, const uint8_t vm[16])
         api_fail(c, &err);
         return;
     }
-    take_share(c->api, c->principal);
+    api_party_add(c->party, API_HELD_WAITS);
     c->waiters = hold_waiters(c->api, vm);
     TAILQ_INSERT_TAIL(&c->waiters->calls, c, same);
     if (c->client != NULL)
@@ -153,7 +105,7 @@ void api_wait_stop(struct api_call *c)
     if (c->waiters == NULL)
         return;
     leave_waiters(c->api, c);
-    give_share(c->api, c->principal);
+    api_party_remove(c->party, API_HELD_WAITS);
     if (c->client != NULL)
         c->client->waits--;
 }
@@ -185,5 +137,4 @@ void api_waits_expire(struct api *a, uint64_t now)
 void api_waits_close(struct api *a)
 {
     bx_map_close(&a->waiters);
-    bx_map_close(&a->patience);
 }

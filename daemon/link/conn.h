@@ -23,6 +23,7 @@ struct link_conn {
     uint32_t codecs;       /* 1 << enum bx_codec: the codecs its hello lists */
     struct bx_build build; /* from its hello */
     bool accepted;         /* the peer dialled */
+    bool of_member;        /* from the address of one */
     bool stranger;         /* its hello requests to join */
     bool asked;            /* the stranger has sent its JOIN */
     bool up;               /* a member's hello was accepted */
@@ -67,6 +68,10 @@ void link_conn_close(struct link_conn *c, const char *why);
 void link_conn_malformed(struct link_conn *c, const char *why); /* count it and close */
 /* Takes over frame's memory. False if the queue is full. */
 bool link_conn_send(struct link_conn *c, struct bx_buf *frame);
+
+/* ---- stranger.c ---- */
+/* Whether there is a place for c, which was just accepted; another one may be closed for it. */
+bool link_stranger_fits(struct link_conn *c);
 
 /* ---- hello.c ---- */
 void link_say_hello(struct link_conn *c, const char *refuse);

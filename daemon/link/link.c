@@ -32,27 +32,13 @@ static struct link *link_of(struct bx_link *base)
 
 /* ---- accepting ---- */
 
-static bool has_room(const struct link *l)
-{
-    const struct link_conn *c;
-    uint32_t strangers = 0, accepted = 0;
-
-    TAILQ_FOREACH(c, &l->conns, link)
-    {
-        accepted += c->accepted;
-        strangers += c->accepted && !c->up;
-    }
-    return strangers < LINK_STRANGERS_MAX && accepted < LINK_ACCEPTED_MAX;
-}
-
 static void on_incoming(struct stream_listener *listener)
 {
     struct link *l = listener->ctx;
-    bool room = l->identity.node != 0 && has_room(l);
     struct link_conn *c = link_conn_create(l);
 
     c->accepted = true;
-    if (!stream_accept(&c->stream, listener) || !room) {
+    if (!stream_accept(&c->stream, listener) || l->identity.node == 0 || !link_stranger_fits(c)) {
         l->stats.turned_away++;
         link_conn_close(c, "not accepted: this host is not a member, or too many connections");
     }

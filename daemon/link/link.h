@@ -10,7 +10,12 @@
  * without a write; five seconds without input close the connection.
  *
  * All input is checked before use: the header before memory is allocated, the checksum when the
- * frame is complete. The first frame must be a hello of at most 64 KiB, within five seconds. */
+ * frame is complete. The first frame must be a hello of at most 64 KiB, within five seconds.
+ *
+ * Who has not said hello is a stranger. Strangers are bounded in all and for each address, and some
+ * of their places are for the addresses of members only. One too many takes the place of the oldest
+ * one of its address, or of the address that has the most, unless all of these wait for the answer
+ * to a JOIN. */
 #ifndef LINK_H
 #define LINK_H
 
@@ -22,9 +27,11 @@
 
 #define LINK_QUEUE_BYTES (64u << 20) /* per peer; beyond it frames are dropped */
 #define LINK_QUEUE_FRAMES 4096u
-#define LINK_LARGE (64u << 10) /* frames above this size wait for all smaller ones */
-#define LINK_STRANGERS_MAX 64u /* accepted connections whose hello was not accepted yet */
-#define LINK_ACCEPTED_MAX 512u /* accepted connections in all; more are closed at once */
+#define LINK_LARGE (64u << 10)    /* frames above this size wait for all smaller ones */
+#define LINK_STRANGERS_MAX 64u    /* accepted connections whose hello was not accepted yet */
+#define LINK_STRANGERS_OF_ONE 16u /* of them, from one address */
+#define LINK_STRANGERS_KEPT 16u   /* of them, only for the addresses of members */
+#define LINK_ACCEPTED_MAX 512u    /* accepted connections in all; more are closed at once */
 
 struct link;
 
@@ -69,7 +76,7 @@ void link_join(struct link *l, const char *address, const struct bx_join *join,
 
 /* Counted since the link was created. */
 struct link_stats {
-    uint64_t turned_away; /* a bound was reached, or this host is not a member */
+    uint64_t turned_away; /* at a bound, to make room for another, or this host is not a member */
     uint64_t refused;     /* refused because of the contents of the hello */
     uint64_t
         malformed; /* closed because of invalid input: no frame, too large, damaged, unexpected */

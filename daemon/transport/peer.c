@@ -21,6 +21,7 @@ void stream_peer_read(struct stream *s)
     s->peer.kind = STREAM_PEER_PROCESS;
     s->peer.uid = who.uid;
     s->peer.gid = who.gid;
+    s->peer.pid = who.pid;
     snprintf(s->peer.name, sizeof s->peer.name, "uid:%u", (unsigned)who.uid);
 }
 

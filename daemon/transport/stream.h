@@ -41,13 +41,14 @@ struct stream;
 /* The peer, as far as the transport can identify it. Set when the stream is ready. */
 enum stream_peer_kind {
     STREAM_PEER_UNKNOWN,
-    STREAM_PEER_PROCESS, /* unix socket: uid and gid it had when it connected */
+    STREAM_PEER_PROCESS, /* unix socket: pid, uid and gid it had when it connected */
     STREAM_PEER_ADDRESS  /* TCP: name is HOST:PORT, which is not authenticated */
 };
 struct stream_peer {
     enum stream_peer_kind kind;
     uid_t uid;
     gid_t gid;
+    pid_t pid; /* 0: of another pid namespace */
     char name[64];
 };
 

@@ -129,6 +129,38 @@ TEST(idle_connections_cost_little)
     bx_free(c);
 }
 
+static bool is_served(const char *address)
+{
+    struct rpc c = host_dial(address);
+    struct bx_buf b = {0};
+    bool served;
+
+    rpc_request(&b, 1, "sys.hello", "{}");
+    served = rpc_write(&c, b.data, b.len) && bx_val_len(rpc_read(&c)) == 4;
+    bx_buf_release(&b);
+    rpc_close(&c);
+    return served;
+}
+
+/* More connections than there may be, to clients and to nodes, that say nothing: administrators are
+ * served, other clients of TCP are as soon as the silent ones can be told from those about to ask,
+ * and a node joins. */
+TEST(silent_connections_keep_nobody_out)
+{
+    struct rpc *c = bx_must_calloc(1200, sizeof *c);
+    uint64_t until = host_now_ms() + HOST_WAIT_MS;
+
+    for (int i = 0; i < 1200; i++)
+        c[i] = host_dial(i % 4 != 0 ? hosts[0].api : hosts[0].link);
+    assert_true(is_served(hosts[0].local));
+    while (!is_served(hosts[0].api))
+        host_wait(until, "a client of TCP is served");
+    host_join(&hosts[1]);
+    for (int i = 0; i < 1200; i++)
+        rpc_close(&c[i]);
+    bx_free(c);
+}
+
 static void send_noise(const char *address, size_t bytes)
 {
     static uint8_t noise[64 << 10];

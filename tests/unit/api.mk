@@ -13,6 +13,11 @@ tests_unit_api_bounds_test_SOURCES = tests/unit/api_bounds_test.c $(API_HELP)
 tests_unit_api_bounds_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_bounds_test_LDADD = $(API_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/api_place_test
+tests_unit_api_place_test_SOURCES = tests/unit/api_place_test.c $(API_HELP)
+tests_unit_api_place_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_place_test_LDADD = $(API_TEST_LIBS)
+
 tests_unit_api_peer_test_SOURCES = tests/unit/api_peer_test.c $(API_HELP)
 tests_unit_api_peer_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_peer_test_LDADD = $(API_TEST_LIBS)

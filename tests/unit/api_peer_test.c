@@ -66,29 +66,6 @@ TEST(a_user_of_neither_group_is_refused)
     rpc_close(&c);
 }
 
-/* A crowd of others leaves a sixteenth of the connections to root. */
-TEST(root_finds_a_connection_whoever_else_is_there)
-{
-    static const gid_t groups[] = {ADMIN_GID};
-    struct rpc crowd[31], root[2];
-
-    api_test_setup_with(state, 32);
-    for (int i = 0; i < 31; i++)
-        crowd[i] = dial_as_user(groups, 1);
-    for (int i = 0; i < 30; i++)
-        rpc_ok(&crowd[i], "sys.hello", "{}");
-    assert_int_equal(bx_val_len(rpc_read(&crowd[30])), 3); /* the notification of its refusal */
-    ends(&crowd[30]);
-    for (int i = 0; i < 2; i++) {
-        root[i] = dial_api(unix_address);
-        rpc_ok(&root[i], "sys.hello", "{}");
-    }
-    for (int i = 0; i < 2; i++)
-        rpc_close(&root[i]);
-    for (int i = 0; i < 30; i++)
-        rpc_close(&crowd[i]);
-}
-
 int main(void)
 {
     if (geteuid() != 0) {

@@ -1,5 +1,5 @@
 /* vm.wait: a VM that changes is looked at by those who wait for it, and one client's or one
- * principal's waits take no place from others. */
+ * party's waits take no place from others. */
 #include "lib/testlib.h"
 
 #include "api_node_help.h"
@@ -114,20 +114,22 @@ TEST(a_connection_has_a_bound)
     assert_int_equal(error.code, BX_OK);
 }
 
-TEST(a_principal_has_a_share)
+TEST(a_party_has_a_share)
 {
+    struct api_party *tester = api_party_hold(api, &api->everybody, "tester");
     uint32_t n = 0;
 
     for (uint32_t i = 0; i < CLIENTS - 1; i++) {
+        clients[i].party = tester;
         for (uint32_t k = 0; k < API_WAITS_PER_CLIENT && n_answers == 0; k++, n++)
             wait_for(i, k % VMS);
     }
     assert_int_equal(n_answers, 1);
     assert_int_equal(n, API_WAITS_MAX / 2 + 1);
     refused("tester");
-    snprintf(clients[CLIENTS - 1].principal, sizeof clients[0].principal, "other");
-    wait_for(CLIENTS - 1, 0);
+    wait_for(CLIENTS - 1, 0); /* everybody else has the rest */
     assert_int_equal(n_answers, 1);
+    api_party_drop(api, tester);
 }
 
 TEST(who_goes_away_gives_its_places_back)

@@ -226,9 +226,16 @@ bool send_frame(struct host *h, uint64_t to, size_t n)
 
 int dial_host(struct host *h)
 {
+    return dial_host_from(h, 1);
+}
+
+int dial_host_from(struct host *h, uint32_t n)
+{
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000000u + n)};
     union address a;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
+    assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof own), 0);
     assert_int_equal(address_parse(h->address, &a, NULL), BX_OK);
     assert_int_equal(connect(fd, &a.any, sizeof a.v4), 0);
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);

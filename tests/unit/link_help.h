@@ -51,6 +51,8 @@ bool send_frame(struct host *h, uint64_t to, size_t n);
 /* ---- strangers ---- */
 
 int dial_host(struct host *h);
+/* From 127.0.0.N. */
+int dial_host_from(struct host *h, uint32_t n);
 void put_bytes(int fd, const void *p, size_t n);
 struct bx_hello hello_of(uint64_t node, uint8_t incarnation);
 void put_hello(int fd, const struct bx_hello *h);

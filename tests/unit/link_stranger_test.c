@@ -4,6 +4,7 @@
 #include "mem/alloc.h"
 #include "wire/command.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -237,20 +238,104 @@ TEST(who_does_not_finish_the_hello_is_closed_after_five_seconds)
     stop_hosts();
 }
 
-TEST(strangers_are_bounded_and_members_get_through)
+static void close_all(const int *fds, uint32_t n)
 {
-    int fds[LINK_STRANGERS_MAX + 16];
-    uint32_t n = sizeof fds / sizeof fds[0];
-
-    start_hosts(2, 1);
-    for (uint32_t i = 0; i < n; i++)
-        fds[i] = dial_host(&hosts[0]);
-    SPIN_UNTIL(stats_of(&hosts[0]).turned_away == n - LINK_STRANGERS_MAX);
-    assert_int_equal(stats_of(&hosts[0]).connections, LINK_STRANGERS_MAX);
     for (uint32_t i = 0; i < n; i++)
         close(fds[i]);
+}
+
+static bool is_open(int fd)
+{
+    return recv(fd, &(char){0}, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
+TEST(strangers_of_an_address_are_bounded_and_the_oldest_give_way)
+{
+    int fds[40];
+
+    start_hosts(2, 1);
+    for (uint32_t i = 0; i < 40; i++)
+        fds[i] = dial_host(&hosts[0]);
+    SPIN_UNTIL(stats_of(&hosts[0]).turned_away == 40 - LINK_STRANGERS_OF_ONE);
+    assert_int_equal(stats_of(&hosts[0]).connections, LINK_STRANGERS_OF_ONE);
+    assert_false(is_open(fds[0]));
+    assert_false(is_open(fds[40 - LINK_STRANGERS_OF_ONE - 1]));
+    assert_true(is_open(fds[40 - LINK_STRANGERS_OF_ONE]));
+    assert_true(is_open(fds[39]));
+    start_host(&hosts[1], 2, 11); /* it connects from the same address */
+    SPIN_UNTIL(is_connected(&hosts[0], 2));
+    close_all(fds, 40);
+    stop_hosts();
+}
+
+/* Ten addresses that are full: a new one finds a place, of whichever has the most. */
+TEST(strangers_are_bounded_and_members_get_through)
+{
+    const uint32_t open = LINK_STRANGERS_MAX - LINK_STRANGERS_KEPT;
+    _Alignas(8) uint8_t answer[4096];
+    struct bx_hello h = hello_of(0, 7);
+    int fds[160], fd;
+
+    start_hosts(2, 1);
+    for (uint32_t i = 0; i < 160; i++)
+        fds[i] = dial_host_from(&hosts[0], 2 + i % 10);
+    SPIN_UNTIL(stats_of(&hosts[0]).turned_away == 160 - open);
+    assert_int_equal(stats_of(&hosts[0]).connections, open);
+    fd = dial_host_from(&hosts[0], 200);
+    put_hello(fd, &h);
+    assert_hello(answer, read_some(fd, answer, sizeof answer), "");
+    assert_true(is_open(fd));
     start_host(&hosts[1], 2, 11);
     SPIN_UNTIL(is_connected(&hosts[0], 2));
+    close_all(fds, 160);
+    close(fd);
+    stop_hosts();
+}
+
+TEST(addresses_of_members_have_places_of_their_own)
+{
+    const uint32_t open = LINK_STRANGERS_MAX - LINK_STRANGERS_KEPT;
+    int fds[160], member[LINK_STRANGERS_KEPT];
+
+    start_hosts(2, 1);
+    know_other(&hosts[0], 2, "127.0.0.77:9");
+    for (uint32_t i = 0; i < 160; i++)
+        fds[i] = dial_host_from(&hosts[0], 2 + i % 10);
+    SPIN_UNTIL(stats_of(&hosts[0]).turned_away == 160 - open);
+    for (uint32_t i = 0; i < LINK_STRANGERS_KEPT; i++)
+        member[i] = dial_host_from(&hosts[0], 77);
+    SPIN_UNTIL(stats_of(&hosts[0]).connections == LINK_STRANGERS_MAX);
+    assert_int_equal(stats_of(&hosts[0]).turned_away, 160 - open);
+    for (uint32_t i = 0; i < LINK_STRANGERS_KEPT; i++)
+        assert_true(is_open(member[i]));
+    close_all(fds, 160);
+    close_all(member, LINK_STRANGERS_KEPT);
+    stop_hosts();
+}
+
+TEST(who_waits_to_join_keeps_its_place)
+{
+    struct bx_join join = {.incarnation = {9}, .name = bx_str("newcomer")};
+    struct bx_hello h = hello_of(0, 7);
+    _Alignas(8) uint8_t answer[4096];
+    struct bx_buf b = {0};
+    int fds[40], fd;
+
+    start_hosts(2, 1);
+    hosts[0].answer.code = BX_TIMEOUT; /* none */
+    fd = dial_host(&hosts[0]);
+    put_hello(fd, &h);
+    assert_hello(answer, read_some(fd, answer, sizeof answer), "");
+    assert_int_equal(bx_frame_write(&b, BX_FRAME_JOIN, &bx_join_schema, &join), BX_OK);
+    put_bytes(fd, b.data, b.len);
+    SPIN_UNTIL(hosts[0].joins == 1);
+    for (uint32_t i = 0; i < 40; i++)
+        fds[i] = dial_host(&hosts[0]);
+    SPIN_UNTIL(stats_of(&hosts[0]).turned_away == 41 - LINK_STRANGERS_OF_ONE);
+    assert_true(is_open(fd));
+    bx_buf_release(&b);
+    close_all(fds, 40);
+    close(fd);
     stop_hosts();
 }
 

@@ -1,0 +1,95 @@
+#include "api/priv.h"
+
+#include "mem/alloc.h"
+
+#include <string.h>
+
+static bool has_name(const void *item, const void *key)
+{
+    return strcmp(((const struct api_party *)item)->name, key) == 0;
+}
+
+struct api_party *api_party_hold(struct api *a, struct api_party *parent, const char *name)
+{
+    uint64_t hash = bx_hash(name, strlen(name));
+    struct api_party *p = bx_map_get(&a->parties, hash, has_name, name);
+
+    if (p == NULL) {
+        p = bx_must_calloc(1, sizeof *p);
+        snprintf(p->name, sizeof p->name, "%s", name);
+        p->parent = parent;
+        parent->refs++;
+        if (bx_map_add(&a->parties, hash, p) != BX_OK)
+            bx_oom(sizeof *p);
+    }
+    p->refs++;
+    return p;
+}
+
+void api_party_drop(struct api *a, struct api_party *p)
+{
+    while (p->parent != NULL && --p->refs == 0) {
+        struct api_party *parent = p->parent;
+
+        bx_map_remove(&a->parties, bx_hash(p->name, strlen(p->name)), p);
+        bx_free(p);
+        p = parent;
+    }
+}
+
+void api_party_add(struct api_party *p, enum api_held what)
+{
+    for (; p != NULL; p = p->parent)
+        p->n[what]++;
+}
+
+void api_party_remove(struct api_party *p, enum api_held what)
+{
+    for (; p != NULL; p = p->parent)
+        p->n[what]--;
+}
+
+/* What p may have of what there is for everybody. */
+static uint32_t part(const struct api_party *p, enum api_held what, uint32_t max)
+{
+    const struct api_party *all = p;
+    uint32_t others;
+
+    while (all->parent != NULL)
+        all = all->parent;
+    others = all->n[what] - p->n[what];
+    return p->unbounded || p == all ? max : others >= max ? 0 : (max - others + 1) / 2;
+}
+
+const struct api_party *api_party_full(const struct api_party *p, enum api_held what, uint32_t max)
+{
+    for (; p != NULL; p = p->parent) {
+        if (p->n[what] >= part(p, what, max))
+            return p;
+    }
+    return NULL;
+}
+
+uint32_t api_party_calls(const struct api_party *p)
+{
+    uint32_t each = API_CALLS_PER_CONN;
+
+    for (; p != NULL; p = p->parent) {
+        uint32_t n = part(p, API_HELD_CALLS, API_CALLS_MAX) / (p->n[API_HELD_CONNS] + 1);
+
+        each = n < each ? n : each;
+    }
+    return each == 0 ? 1 : each;
+}
+
+bool api_party_is_of(const struct api_party *p, const struct api_party *whole)
+{
+    while (p != NULL && p != whole)
+        p = p->parent;
+    return p != NULL;
+}
+
+void api_parties_close(struct api *a)
+{
+    bx_map_close(&a->parties);
+}
