@@ -259,18 +259,22 @@ int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struc
 /* Restore the state from the newest snapshot. */
 int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struct bx_err *err);
 
-/* ---- space.c: the files of the state database ---- */
+/* ---- shrink.c: the files of the state database ---- */
 
-struct bx_space {
+struct bx_shrink {
     struct bx_job job;
     bool busy;
     const char *path;   /* of state.db */
     uint64_t log_bytes; /* of SQLite's log, when the job began */
     uint64_t left;      /* of those, what readers kept it from writing back */
     uint64_t next_ms;
+    uint64_t give_back_ms; /* when free pages are looked for next */
+    bool giving_back;      /* there were some */
+    bool gave_back;        /* all of them, and the file is not smaller yet */
+    bool shrunk;           /* the state has, since the last snapshot */
 };
 
-void bx_space_turn(struct bx_node *n);
+void bx_shrink_turn(struct bx_node *n);
 
 /* ---- receive.c ---- */
 
@@ -304,7 +308,7 @@ struct bx_node {
     struct bx_member_loop member;
     struct bx_peers peers;
     struct bx_snapshots snapshots;
-    struct bx_space space;
+    struct bx_shrink shrink;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
     struct bx_refusals refusals;
     struct bx_buf aligned; /* an entry that did not lie 8-aligned */

@@ -129,7 +129,7 @@ void bx_node_turn(struct bx_node *n)
         return;
     bx_member_update_peers(n);
     bx_snapshots_turn(n);
-    bx_space_turn(n);
+    bx_shrink_turn(n);
     n->reconcile_at = bx_reconcile_tick(n->reconcile);
     /* After reconcile: its new requests leave with this heartbeat. */
     n->lease_at = bx_lease_tick(n->lease);

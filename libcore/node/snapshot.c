@@ -98,6 +98,7 @@ static void take_done(struct bx_job *j, int rc)
         rc = bx_raft_snapshot_taken(&n->raft, &t->meta, keep_from(n, t->meta.index), &t->err);
         if (rc == BX_OK) {
             n->snapshots.index = t->meta.index;
+            n->shrink.shrunk = false;
             rc = bx_snap_prune(n->o.disk->fs, t->meta.index, &t->err);
         }
     }
@@ -244,7 +245,7 @@ void bx_snapshots_turn(struct bx_node *n)
             end_transfer(t); /* it has arrived, or has to be sent again */
     }
     if (!s->taking.busy && bx_node_now(n) >= s->taking.retry_ms &&
-        bx_wal_bytes_after(n->wal, s->index) > n->o.snapshot_bytes)
+        (n->shrink.shrunk || bx_wal_bytes_after(n->wal, s->index) > n->o.snapshot_bytes))
         take(n);
 }
 

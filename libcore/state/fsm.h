@@ -114,6 +114,11 @@ int bx_fsm_checkpoint_apart(const char *path, uint64_t *left);
 /* The same here, when little is left; after bx_fsm_commit. */
 void bx_fsm_checkpoint(struct bx_fsm *f);
 
+/* Give some of the free pages of the database back to the file system, if there are many; after
+ * bx_fsm_commit. True: it has, so that the file gets smaller with the next checkpoint; call it
+ * again after a while. */
+bool bx_fsm_give_back(struct bx_fsm *f);
+
 /* Run a read-only SQL query on a separate connection with an authorizer: SELECT only, no secrets,
  * no pragma, no attach. Runs on any thread, within max_bytes of result and until `end`, which
  * SQLite's progress handler calls, returns BX_TIMEOUT or, because the state changes too much for

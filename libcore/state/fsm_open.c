@@ -167,3 +167,8 @@ void bx_fsm_checkpoint(struct bx_fsm *f)
 {
     bx_store_checkpoint(f->store);
 }
+
+bool bx_fsm_give_back(struct bx_fsm *f)
+{
+    return bx_store_give_back(f->store);
+}

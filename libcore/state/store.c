@@ -112,23 +112,25 @@ static bool may_write(const char *path)
 
 static int prepare(struct bx_store *s, struct bx_err *err)
 {
-    int rv =
-        sqlite3_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;", NULL, NULL, NULL);
+    int rv = sqlite3_exec(s->db,
+                          "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+                          "PRAGMA synchronous=OFF;",
+                          NULL, NULL, NULL);
 
     if (rv == SQLITE_OK)
         rv = bx_store_space_init(s);
     if (rv == SQLITE_OK)
         rv = sqlite3_exec(s->db, ddl, NULL, NULL, NULL);
+    if (rv == SQLITE_OK)
+        bx_store_space_convert(s);
     for (size_t i = 0; rv == SQLITE_OK && i < BX__TABLES; i++)
         rv = prepare_kind(s, i);
     for (int i = 0; rv == SQLITE_OK && i < S__STMTS; i++)
         rv = sqlite3_prepare_v3(s->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->stmts[i], NULL);
-    if (rv != SQLITE_OK)
-        return bx_store_failed(s, rv, err);
     /* SQLite opens a file with a newer format version read-only. */
     if (sqlite3_db_readonly(s->db, "main") == 1 && may_write(s->path))
         return bx_err_set(err, BX_CORRUPT, "state database %s: damaged header", s->path);
-    return BX_OK;
+    return rv == SQLITE_OK ? BX_OK : bx_store_failed(s, rv, err);
 }
 
 int bx_store_open(struct bx_store **out, const char *path, struct bx_err *err)

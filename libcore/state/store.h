@@ -64,6 +64,10 @@ void bx_store_checkpoint(struct bx_store *s);
  * BX_BUSY (somebody else writes back), BX_CORRUPT, BX_IO. */
 int bx_store_checkpoint_apart(const char *path, uint64_t *left);
 
+/* Give some of the free pages of the database back, if there are many, between two transactions.
+ * True: it has; call it again after a while. */
+bool bx_store_give_back(struct bx_store *s);
+
 /* Reading. Each returns BX_OK, BX_CORRUPT, or the first code other than BX_OK that fn returned. */
 int bx_store_meta(struct bx_store *s, struct bx_meta *out, struct bx_err *err);
 int bx_store_rows(struct bx_store *s, enum bx_table table,

@@ -1,4 +1,5 @@
-/* The files of the state database: SQLite's log is written back into the database.
+/* The files of the state database: SQLite's log is written back into the database, and pages that
+ * are free are given back.
  *
  * A commit appends pages to the log, a checkpoint copies them to the database, and the log begins
  * anew with the first commit that finds all of it copied and no reader that needs it. A reader
@@ -11,6 +12,8 @@
 #define PAGE 4096u
 #define LOG_KEPT (16u << 20) /* bytes of the file that are kept when the log begins anew */
 #define OVERDUE 16000u       /* pages at which a commit writes back by itself, 64 MiB */
+#define FREE_KEPT 1024u      /* pages, and an eighth of all, so that what grows again finds some */
+#define FREE_STEP 128u       /* pages given back at a time, a millisecond or two */
 
 static void note_written_back(struct bx_store *s, int rv, int pages, int done)
 {
@@ -54,6 +57,43 @@ int bx_store_space_init(struct bx_store *s)
     sqlite3_wal_hook(s->db, on_commit, s);
     snprintf(text, sizeof text, "PRAGMA journal_size_limit=%u", LOG_KEPT);
     return sqlite3_exec(s->db, text, NULL, NULL, NULL);
+}
+
+/* ---- free pages ---- */
+
+static uint32_t ask(struct bx_store *s, const char *pragma)
+{
+    sqlite3_stmt *st = NULL;
+    uint32_t n = 0;
+
+    if (sqlite3_prepare_v2(s->db, pragma, -1, &st, NULL) == SQLITE_OK &&
+        sqlite3_step(st) == SQLITE_ROW)
+        n = (uint32_t)sqlite3_column_int(st, 0);
+    sqlite3_finalize(st);
+    return n;
+}
+
+/* A database of a build that did not ask for it keeps its free pages, and has to be copied once to
+ * give them back. When that is not possible now, for lack of space, it is at another start. */
+void bx_store_space_convert(struct bx_store *s)
+{
+    if (ask(s, "PRAGMA auto_vacuum") == 0)
+        sqlite3_exec(s->db, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM;", NULL, NULL, NULL);
+}
+
+bool bx_store_give_back(struct bx_store *s)
+{
+    uint32_t unused = ask(s, "PRAGMA freelist_count"), all = ask(s, "PRAGMA page_count");
+    uint32_t kept = FREE_KEPT + all / 8;
+    char text[64];
+
+    if (unused <= kept || ask(s, "PRAGMA auto_vacuum") == 0)
+        return false;
+    snprintf(text, sizeof text, "PRAGMA incremental_vacuum(%u)",
+             unused - kept < FREE_STEP ? unused - kept : FREE_STEP);
+    if (sqlite3_exec(s->db, text, NULL, NULL, NULL) != SQLITE_OK)
+        bx_store_die(s, "giving back free pages");
+    return true;
 }
 
 uint64_t bx_store_log_bytes(const struct bx_store *s)

@@ -76,6 +76,11 @@ tests_unit_hostile_test_SOURCES = tests/unit/hostile_test.c
 tests_unit_hostile_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_hostile_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/shrink_test
+tests_unit_shrink_test_SOURCES = tests/unit/shrink_test.c
+tests_unit_shrink_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_shrink_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/snapshot_take_test
 tests_unit_snapshot_take_test_SOURCES = tests/unit/snapshot_take_test.c
 tests_unit_snapshot_take_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
