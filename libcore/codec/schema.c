@@ -79,8 +79,7 @@ bool bx_uuid_parse(const char *s, size_t n, uint8_t uuid[16])
     return true;
 }
 
-/* The length of the sequence at s; 0 if it is not well-formed (RFC 3629, section 4). */
-static size_t sequence(const unsigned char *s, size_t n)
+size_t bx_utf8_sequence(const unsigned char *s, size_t n)
 {
     unsigned char low = 0x80, high = 0xBF; /* range of the second byte */
     size_t len;
@@ -120,7 +119,7 @@ bool bx_utf8_whole(const char *s, size_t n)
             i += 8;
             continue;
         }
-        len = sequence((const unsigned char *)s + i, n - i);
+        len = bx_utf8_sequence((const unsigned char *)s + i, n - i);
         if (len == 0)
             return false;
         i += len;

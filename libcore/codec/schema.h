@@ -177,6 +177,9 @@ static inline bool bx_plain_text(const char *s, size_t n)
     return true;
 }
 
+/* The length of the UTF-8 sequence at s, of at most n bytes and n >= 1; 0 if it is not well-formed
+ * or a NUL (RFC 3629, section 4). */
+size_t bx_utf8_sequence(const unsigned char *s, size_t n);
 bool bx_utf8_whole(const char *s, size_t n);
 
 /* True when the bytes are well-formed UTF-8 without NUL (RFC 3629). */

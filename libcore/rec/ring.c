@@ -7,10 +7,9 @@
 #include <string.h>
 
 #define LOAD(p) __atomic_load_n(p, __ATOMIC_RELAXED)
-#define COPY_TRIES                                                                                 \
-    8 /* a producer that writes a whole ring during each of them is not waited for                 \
-       */
 #define STORE(p, v) __atomic_store_n(p, v, __ATOMIC_RELAXED)
+/* A producer that writes a whole ring during each of them is not waited for. */
+#define COPY_TRIES 8
 
 bool bx_ring_open(struct bx_ring *r, size_t words)
 {

@@ -47,20 +47,6 @@ size_t bx_text_time(char out[BX_TEXT_TIME], uint64_t ns, unsigned digits)
     return 21 + digits;
 }
 
-static size_t put_uuid(char *out, const uint8_t *p)
-{
-    static const char hex[] = "0123456789abcdef";
-    size_t at = 0;
-
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            out[at++] = '-';
-        out[at++] = hex[p[i] >> 4];
-        out[at++] = hex[p[i] & 15];
-    }
-    return at;
-}
-
 /* A value that is not a string: its text, and whether JSON may have it without quotes. */
 static size_t put_plain(char out[64], enum bx_arg_type type, const struct bx_arg *arg)
 {
@@ -74,7 +60,8 @@ static size_t put_plain(char out[64], enum bx_arg_type type, const struct bx_arg
     case BX_ARG_F64:
         return (size_t)snprintf(out, 64, "%.17g", arg->f);
     case BX_ARG_UUID:
-        return put_uuid(out, arg->p);
+        bx_uuid_format(arg->p, out);
+        return BX_UUID_TEXT - 1;
     case BX_ARG_NONE:
     case BX_ARG_STR:
     case BX__ARG_TYPES:
@@ -107,33 +94,6 @@ static void put(struct bx_buf *out, const char *s)
     bx_buf_append(out, s, strlen(s));
 }
 
-/* The length of the UTF-8 sequence at p, or 0. RFC 3629. */
-static size_t utf8(const uint8_t *p, size_t n)
-{
-    static const struct {
-        uint8_t lead_min, lead_max, size, low, high;
-    } rows[] = {
-        {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
-        {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
-        {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
-    };
-
-    if (p[0] < 0x80)
-        return 1;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        size_t at = 2;
-
-        if (p[0] < rows[i].lead_min || p[0] > rows[i].lead_max)
-            continue;
-        if (n < rows[i].size || p[1] < rows[i].low || p[1] > rows[i].high)
-            return 0;
-        while (at < rows[i].size && (p[at] & 0xc0) == 0x80)
-            at++;
-        return at == rows[i].size ? at : 0;
-    }
-    return 0;
-}
-
 static void put_escape(struct bx_buf *out, uint8_t c, bool json)
 {
     static const char hex[] = "0123456789abcdef";
@@ -156,7 +116,7 @@ static void put_quoted(struct bx_buf *out, const char *text, size_t n, bool json
 
     put(out, "\"");
     for (size_t at = 0; at < n;) {
-        size_t size = utf8(s + at, n - at);
+        size_t size = bx_utf8_sequence(s + at, n - at);
 
         if (size == 0 || s[at] < 0x20 || s[at] == 0x7f) {
             put_escape(out, s[at++], json);
@@ -242,7 +202,7 @@ static void put_trace(struct bx_buf *out, const struct bx_recevent *e, bool json
 static void put_message(struct bx_buf *out, struct bx_str s)
 {
     for (uint32_t at = 0; at < s.n;) {
-        size_t size = utf8((const uint8_t *)s.p + at, s.n - at);
+        size_t size = bx_utf8_sequence((const uint8_t *)s.p + at, s.n - at);
         uint8_t c = (uint8_t)s.p[at];
 
         if (size == 0 || c < ' ' || c == 0x7f) {
