@@ -5,4 +5,5 @@ libcore_a_SOURCES += \
 	libcore/rec/ring.c libcore/rec/ring.h \
 	libcore/rec/text.c libcore/rec/text.h \
 	libcore/rec/filter.c libcore/rec/filter.h \
-	libcore/rec/rec.c libcore/rec/rec.h
+	libcore/rec/rec.c libcore/rec/rec.h \
+	libcore/rec/recfile.c libcore/rec/recfile.h libcore/rec/recfile_priv.h libcore/rec/recread.c

@@ -77,7 +77,7 @@ size_t bx_recevent_read(const uint64_t *words, size_t n, struct bx_sites sites,
     if (size < BX_RECEVENT_HEADER || size > n || size > BX_RECEVENT_WORDS)
         return 0;
     id = (uint32_t)(words[0] >> 32);
-    if (id >= sites.n)
+    if (id >= sites.n || sites.v[id] == NULL)
         return 0;
     *out = (struct bx_recevent){.site = sites.v[id],
                                 .time_ns = words[1],

@@ -1,0 +1,219 @@
+/* recfile: what is written is read back without the program that wrote it, and damage is told while
+ * the rest is shown. */
+#include "lib/testlib.h"
+
+#include "codec/header.h"
+#include "mem/buf.h"
+#include "rec/recfile.h"
+
+#include <string.h>
+
+#define EVENTS 400u
+
+static struct bx_rec_thread thread;
+static uint64_t words[BX_REC_RING];
+static struct bx_recfile_writer writer;
+
+static uint64_t clock_ns(void)
+{
+    static uint64_t now = 1000;
+
+    return now++;
+}
+
+static int append(void *ctx, const void *p, size_t n)
+{
+    return bx_buf_append(ctx, p, n);
+}
+
+static int setup(void **state)
+{
+    struct bx_filter all;
+
+    (void)state;
+    if (bx_filter_parse(&all, "trace", NULL) != BX_OK ||
+        bx_rec_thread_open(&thread, "test", 3, BX_REC_RING, 0, clock_ns) != BX_OK)
+        return -1;
+    bx_rec_filter_ring(&all);
+    bx_rec_use(&thread);
+    for (unsigned i = 0; i < EVENTS; i++) {
+        BX_INFO("test", "counted", "i", i, "name", "some text that compresses");
+        bx_rec_line(BX_LINE_NODE, 4, "a line", 6);
+    }
+    bx_rec_use(NULL);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    bx_rec_thread_close(&thread);
+    return 0;
+}
+
+static void write_file(struct bx_buf *out, bool pack)
+{
+    struct bx_recfile_meta meta = {.program = bx_str("rec_file_test"),
+                                   .version = bx_str("1"),
+                                   .reason = bx_str("asked for"),
+                                   .node = 3,
+                                   .pid = 77};
+    struct bx_recfile_thread t = {.index = 3, .name = bx_str("test"), .events = 2 * EVENTS};
+    size_t n = bx_ring_copy(&thread.ring, words, BX_REC_RING);
+
+    writer = (struct bx_recfile_writer){.write = append, .ctx = out, .pack = pack};
+    assert_int_equal(bx_recfile_begin(&writer, &meta), BX_OK);
+    assert_int_equal(bx_recfile_put_thread(&writer, &t), BX_OK);
+    for (size_t at = 0; at < n;) { /* items of about a hundred events */
+        size_t run = 0;
+
+        while (at + run < n && run < 700)
+            run += bx_recevent_words(words[at + run]);
+        assert_int_equal(bx_recfile_put_events(&writer, 3, words + at, run), BX_OK);
+        at += run;
+    }
+    assert_int_equal(bx_recfile_end(&writer), BX_OK);
+}
+
+struct found {
+    int open; /* what opening returned */
+    uint64_t events, damaged;
+    bool complete;
+    char damage[100]; /* the first message */
+};
+
+static struct found read_file(const uint8_t *p, size_t n)
+{
+    struct found found = {0};
+    struct bx_recfile f;
+    struct bx_recevent e;
+    struct bx_err err;
+    int rc;
+
+    found.open = bx_recfile_open(&f, p, n, &err);
+    if (found.open != BX_OK)
+        return found;
+    while ((rc = bx_recfile_next(&f, &e, &err)) != BX_NOT_FOUND) {
+        if (rc != BX_OK && found.damage[0] == '\0')
+            snprintf(found.damage, sizeof found.damage, "%.99s", err.msg);
+        found.events += rc == BX_OK;
+    }
+    found.damaged = f.damaged;
+    found.complete = f.complete;
+    bx_recfile_close(&f);
+    return found;
+}
+
+static void check_whole(bool pack)
+{
+    struct bx_buf file = {0};
+    struct bx_recfile f;
+    struct bx_recevent e;
+    struct bx_err err;
+
+    write_file(&file, pack);
+    assert_int_equal(bx_recfile_open(&f, file.data, file.len, &err), BX_OK);
+    for (unsigned i = 0; i < EVENTS; i++) {
+        assert_int_equal(bx_recfile_next(&f, &e, &err), BX_OK);
+        assert_string_equal(e.site->target, "test");
+        assert_string_equal(e.site->message, "counted");
+        assert_string_equal(e.site->fields[0].key, "i");
+        assert_int_equal(e.args[0].u, i);
+        assert_int_equal(e.thread, 3);
+        assert_int_equal(bx_recfile_next(&f, &e, &err), BX_OK);
+        assert_string_equal(e.site->target, "node");
+        assert_null(e.site->message);
+        assert_memory_equal(e.args[0].p, "a line", 6);
+    }
+    assert_int_equal(bx_recfile_next(&f, &e, &err), BX_NOT_FOUND);
+    assert_true(f.complete);
+    assert_memory_equal(f.meta.reason.p, "asked for", f.meta.reason.n);
+    assert_int_equal(f.meta.pid, 77);
+    assert_int_equal(f.n_threads, 1);
+    assert_int_equal(f.threads[0].events, 2 * EVENTS);
+    bx_recfile_close(&f);
+    bx_buf_release(&file);
+}
+
+TEST(a_file_is_read_back)
+{
+    check_whole(false);
+    check_whole(true);
+}
+
+TEST(every_flipped_byte_is_told_and_the_rest_is_shown)
+{
+    struct bx_buf file = {0};
+
+    write_file(&file, true);
+    for (size_t i = 0; i < file.len; i++) {
+        struct found found;
+
+        file.data[i] ^= 0x20;
+        found = read_file(file.data, file.len);
+        file.data[i] ^= 0x20;
+        assert_true(found.open == BX_OK || found.open == BX_UNSUPPORTED);
+        assert_true(found.open != BX_OK || found.damaged > 0);
+        assert_true(found.open != BX_OK || strstr(found.damage, "byte") != NULL);
+        assert_false(found.complete);
+    }
+    file.data[file.len / 2] ^= 1; /* in the events: all other items of them are read */
+    assert_true(read_file(file.data, file.len).events >= EVENTS);
+    bx_buf_release(&file);
+}
+
+TEST(a_file_that_was_cut_is_not_complete)
+{
+    struct bx_buf file = {0};
+
+    write_file(&file, true);
+    for (size_t n = 0; n < file.len; n++) {
+        struct found found = read_file(file.data, n);
+
+        assert_false(found.complete);
+        assert_true(found.open == BX_OK || found.open == BX_MALFORMED);
+    }
+    bx_buf_release(&file);
+}
+
+TEST(what_is_no_such_file_is_refused)
+{
+    static const uint8_t text[64] __attribute__((aligned(8))) = "this is a text, nothing else";
+
+    assert_int_equal(read_file(text, sizeof text).open, BX_MALFORMED);
+    assert_int_equal(read_file(text, 0).open, BX_MALFORMED);
+}
+
+TEST(a_newer_version_is_told)
+{
+    struct bx_buf file = {0};
+    struct bx_header h;
+
+    write_file(&file, false);
+    assert_int_equal(bx_header_read(file.data, &h), BX_OK);
+    bx_header_seal(file.data, BX_KIND_RECORDER, 2, BX_CODEC_FLAT, h.length);
+    assert_int_equal(read_file(file.data, file.len).open, BX_UNSUPPORTED);
+    bx_buf_release(&file);
+}
+
+static int refuse(void *ctx, const void *p, size_t n)
+{
+    (void)p, (void)n;
+    return --*(int *)ctx < 0 ? BX_NO_SPACE : BX_OK;
+}
+
+TEST(a_write_that_fails_ends_the_file)
+{
+    struct bx_recfile_meta meta = {.program = bx_str("x")};
+    int left = 1;
+
+    writer = (struct bx_recfile_writer){.write = refuse, .ctx = &left};
+    assert_int_equal(bx_recfile_begin(&writer, &meta), BX_NO_SPACE);
+    assert_int_equal(bx_recfile_end(&writer), BX_NO_SPACE);
+    assert_int_equal(left, -1); /* it was not asked again */
+}
+
+int main(void)
+{
+    return test_run(setup, teardown);
+}
