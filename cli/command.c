@@ -50,7 +50,10 @@ const struct planned planned_commands[] = {
     {.name = "edit"},
     {.name = "whatif", .hint = "blixardctl vm create NAME --dry-run"},
     {.name = "top", .hint = "blixardctl vm list --watch"},
-    {.name = "log"},
+    {.name = "log tail"},
+    {.name = "log agg"},
+    {.name = "log snapshot"},
+    {.name = "log level"},
     {.name = "diag"},
     {0},
 };

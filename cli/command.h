@@ -54,6 +54,7 @@ struct planned {
     X(events)                                                                                      \
     X(sql)                                                                                         \
     X(mem)                                                                                         \
+    X(log)                                                                                         \
     X(doctor)                                                                                      \
     X(bench)                                                                                       \
     X(completion)                                                                                  \

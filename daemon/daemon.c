@@ -7,6 +7,7 @@
 #include "sys/disk.h"
 #include "sys/disk_fs.h"
 #include "link/link.h"
+#include "sys/crash.h"
 #include "sys/log.h"
 #include "node/driver_sim.h"
 #include "vmdir/record.h"
@@ -199,6 +200,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     api_set_node(d->api, d->node);
+    crash_set_node(d->identity.node);
     log_write(LOG_INFO, "this host is node %llu, %s", (unsigned long long)d->identity.node,
               d->options.name);
     d->member.look_ms = daemon_now(d);
@@ -226,6 +228,8 @@ static int open_data(struct daemon *d, struct bx_err *err)
 {
     int rc = data_open(d->options.data, sizeof d->options.data, &d->lock, err);
 
+    if (rc == BX_OK)
+        rc = crash_open(d->options.data, "blixardd", err);
     if (rc == BX_OK)
         rc = disk_fs_open(&d->fs, d->options.data, err);
     if (rc == BX_OK)

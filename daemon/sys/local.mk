@@ -2,6 +2,7 @@
 libdaemon_a_SOURCES += \
 	daemon/sys/address.c daemon/sys/address.h \
 	daemon/sys/clock.c daemon/sys/clock.h \
+	daemon/sys/crash.c daemon/sys/crash.h \
 	daemon/sys/data.c daemon/sys/data.h \
 	daemon/sys/disk.c daemon/sys/disk.h \
 	daemon/sys/log.c daemon/sys/log.h daemon/sys/word.h \

@@ -181,6 +181,11 @@ void log_close(void)
     sink.open = false;
 }
 
+const struct bx_rec_thread *log_thread(void)
+{
+    return sink.open ? &sink.thread : NULL;
+}
+
 /* Wait until the writer has written what was queued, but not for ever. */
 static void flush(void)
 {

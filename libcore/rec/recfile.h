@@ -7,8 +7,8 @@
  *          1  0       u8
  *          2  thread  u16, of events; else 0
  *          4  count   u32: words of events, entries of sites, items before an end; else 0
- *          8  a flat record (codec/flat.h), or events (recevent.h), plain or compressed (codec/lz.h;
- *             the header's codec tells), in little-endian words
+ *          8  a flat record (codec/flat.h), or events (recevent.h), plain or compressed
+ * (codec/lz.h; the header's codec tells), in little-endian words
  *
  * It begins with a meta item, then the sites that its events refer to, then threads and events in
  * any order. An end item tells that it is complete: a log that is still being written, or a file
@@ -76,7 +76,7 @@ struct bx_recfile {
     const uint8_t *p; /* the file */
     size_t n, at;
     struct bx_recfile_meta meta;
-    bool complete;    /* the end was read, and nothing was missing before it */
+    bool complete;                   /* the end was read, and nothing was missing before it */
     uint64_t items, events, damaged; /* read; places where items could not be */
     struct bx_recfile_thread threads[BX_RECFILE_THREADS];
     uint32_t n_threads;

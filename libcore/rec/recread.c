@@ -23,8 +23,7 @@ static int item_at(const struct bx_recfile *f, size_t at, struct item *out)
 
     if (rc == BX_UNSUPPORTED)
         return rc;
-    if (rc != BX_OK || h.length < BX_RECFILE_PREFIX ||
-        h.length > BX_RECFILE_BUF - BX_HEADER_SIZE)
+    if (rc != BX_OK || h.length < BX_RECFILE_PREFIX || h.length > BX_RECFILE_BUF - BX_HEADER_SIZE)
         return BX_CORRUPT;
     p += BX_HEADER_SIZE;
     *out = (struct item){.type = p[0],

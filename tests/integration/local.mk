@@ -3,11 +3,13 @@
 # Scripts against real daemons with the simulated driver.
 dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
 	tests/integration/cli.sh tests/integration/levels.sh tests/integration/snapshot.sh tests/integration/kill.sh \
-	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/sessions.sh tests/integration/select.sh
+	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/sessions.sh tests/integration/select.sh \
+	tests/integration/recorder.sh
 dist_noinst_DATA += tests/lib/cluster.sh
 tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \
 tests/integration/snapshot.log tests/integration/kill.log \
-tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/select.log: blixardd blixardctl blixard-vm
+tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/select.log \
+tests/integration/recorder.log: blixardd blixardctl blixard-vm
 
 # The manual pages against the programs.
 dist_check_SCRIPTS += tests/integration/man.sh
