@@ -43,6 +43,8 @@ enum bx_mutant {
     BX_MUTANT_REFUSALS_DISPLACE_OTHERS,
     BX_MUTANT_REPORTS_SHARE_SESSIONS,
     BX_MUTANT_FORGET_FAILURES,
+    BX_MUTANT_LOG_NOT_HELD,
+    BX_MUTANT_SEND_COPIES,
 };
 extern enum bx_mutant bx_mutant;
 /* The wall clock of the running process, which apply must never use. */

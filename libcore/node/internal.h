@@ -231,6 +231,12 @@ struct bx_transfer {
     uint64_t term, offset;
     uint64_t sent_ms; /* when all of it was sent; waits for the answer since */
     struct bx_snap_reader *reader;
+    struct bx_job job; /* opens the file and verifies it */
+    bool opening;
+    struct bx_node *node;
+    struct bx_fs *fs;
+    struct bx_codec_counts counts; /* of the thread that ran the job */
+    struct bx_err err;
 };
 struct bx_taking {
     struct bx_job job;

@@ -190,6 +190,7 @@ void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up)
     bx_node_log(n, 6, up ? "connected to node %llu" : "disconnected from node %llu",
                 (unsigned long long)id);
     bx_peers_on_connection(&n->peers, id, up);
+    bx_raft_on_link(&n->raft, id);
     /* What was relayed over it may be lost: it is sent again, under the same ids. */
     if (id == n->propose.sent_to)
         n->propose.resend = true;

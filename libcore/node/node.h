@@ -44,6 +44,7 @@ struct bx_node_options {
     uint64_t snapshot_bytes;       /* take one after so much log; 0: 32 MiB */
     uint64_t trailing_bytes;       /* and keep so much behind it; 0: half of snapshot_bytes */
     uint64_t state_log_bytes;      /* of SQLite's log, see bx_node_state_log_full; 0: 16 MiB */
+    uint64_t hold_bytes;           /* or for followers that are behind; 0: 4 snapshot_bytes */
     struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
     struct bx_pool_size reads;     /* that wait; max 0: 1000, none of them made ahead */
     uint64_t intern_strings, intern_bytes; /* bounds of the table of names; 0: its own defaults */

@@ -51,6 +51,13 @@ static bool on_raft_reachable(void *ctx, uint64_t to)
     return n->o.link->ops->connected(n->o.link, to);
 }
 
+static size_t on_raft_queued(void *ctx, uint64_t to)
+{
+    struct bx_node *n = ctx;
+
+    return n->o.link->ops->queued(n->o.link, to);
+}
+
 static void on_raft_send_snapshot(void *ctx, uint64_t to, const struct raft_install_snapshot *m)
 {
     bx_snapshots_send(ctx, to, m);
@@ -251,6 +258,7 @@ static int open_raft(struct bx_node *n, const struct bx_snap_meta *snap, struct 
                                  .heartbeat_ms = n->o.heartbeat_ms,
                                  .send = on_raft_send,
                                  .reachable = on_raft_reachable,
+                                 .queued = on_raft_queued,
                                  .send_snapshot = on_raft_send_snapshot,
                                  .received = on_raft_received,
                                  .install = on_raft_install,
@@ -283,6 +291,8 @@ static void defaults(struct bx_node_options *o)
         o->snapshot_bytes = 32u << 20;
     if (o->trailing_bytes == 0)
         o->trailing_bytes = o->snapshot_bytes / 2;
+    if (o->hold_bytes == 0)
+        o->hold_bytes = 4 * o->snapshot_bytes;
     if (o->state_log_bytes == 0)
         o->state_log_bytes = 16u << 20;
     if (o->log_queue_bytes == 0)

@@ -181,6 +181,7 @@ static void follow_role(struct bx_raft *r)
     if (leader) {
         r->leader_term = raft_current_term(&r->core);
         r->leader_id = r->o.id;
+        memset(r->sent, 0, sizeof r->sent);
     }
     r->silent = false;
     r->relieve_ms = 0;
@@ -407,4 +408,13 @@ uint64_t bx_raft_fresh(const struct bx_raft *r)
 uint64_t bx_raft_uncommitted(const struct bx_raft *r)
 {
     return bx_wal_last(r->o.wal) - raft_commit_index(&r->core);
+}
+
+uint64_t bx_raft_match(const struct bx_raft *r, uint64_t id)
+{
+    raft_index match;
+
+    if (!bx_raft_is_leader(r) || raft_match_index(&r->core, id, &match) != 0)
+        return 0;
+    return match;
 }

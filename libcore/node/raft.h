@@ -24,6 +24,8 @@
  * is no member's. */
 #define BX_RAFT_TERM_STEP (1ull << 32)
 #define BX_RAFT_TERM_MAX (1ull << 62)
+/* Bytes that wait on the link to a server at which entries are not sent to it again. */
+#define BX_RAFT_BACKLOG (4u << 10)
 #define BX_RAFT_STALL_MS 2000u  /* a leader's write may take so long before it hands over, */
 #define BX_RAFT_SILENT_MS 6000u /* and so long before it falls silent */
 
@@ -39,6 +41,7 @@ struct bx_raft_options {
     uint32_t election_ms, heartbeat_ms;
     bool (*send)(void *ctx, uint64_t to, struct bx_buf *frame);
     bool (*reachable)(void *ctx, uint64_t to); /* false: entries need not be read */
+    size_t (*queued)(void *ctx, uint64_t to);  /* bytes that wait on the link */
     /* The core wants to send a snapshot to a member: transfer the file, then call
      * bx_raft_snapshot_sent. */
     void (*send_snapshot)(void *ctx, uint64_t to, const struct raft_install_snapshot *m);
@@ -57,6 +60,11 @@ struct bx_raft_options {
     void *ctx;
 };
 
+struct bx_raft_sent {
+    uint64_t id;   /* of a server */
+    uint64_t last; /* entry that was sent to it */
+};
+
 struct bx_raft {
     struct raft core;
     struct bx_raft_options o;
@@ -67,15 +75,16 @@ struct bx_raft {
     uint64_t relieve_ms;             /* how old it has to be for the next attempt to hand over */
     uint64_t leader_term, leader_id; /* the newest term with a known leader, and that */
     bool silent;                     /* this leader sends nothing, so that another is elected */
-    uint64_t configuration_index;    /* of the one that was reported last */
-    bool new_configuration;          /* an entry with one was appended since */
-    bool answers_old_term;           /* what is stepped is a message of a term that is over */
-    uint64_t cursor, cursor_term;    /* last entry handed out by bx_raft_next */
-    uint64_t leader_contact_ms;      /* boot time of the leader's last message */
-    uint64_t claim_ms;               /* boot time of a message with a commit index */
-    uint64_t claim_commit;           /* that is not applied here yet */
-    uint64_t fresh_ms;               /* boot time of the last one that is applied */
-    struct bx_buf scratch;           /* entries read back from disk */
+    struct bx_raft_sent sent[BX_MEMBERS_MAX]; /* in this leader's term */
+    uint64_t configuration_index;             /* of the one that was reported last */
+    bool new_configuration;                   /* an entry with one was appended since */
+    bool answers_old_term;        /* what is stepped is a message of a term that is over */
+    uint64_t cursor, cursor_term; /* last entry handed out by bx_raft_next */
+    uint64_t leader_contact_ms;   /* boot time of the leader's last message */
+    uint64_t claim_ms;            /* boot time of a message with a commit index */
+    uint64_t claim_commit;        /* that is not applied here yet */
+    uint64_t fresh_ms;            /* boot time of the last one that is applied */
+    struct bx_buf scratch;        /* entries read back from disk */
 };
 
 /* Have libraft's memory pooled from now on. To be called before libraft allocates anything in this
@@ -95,6 +104,8 @@ int bx_raft_submit_taken(struct bx_raft *r, uint8_t type, struct bx_buf *data, u
 /* A RAFT frame's payload. A message the core could not survive is dropped with a reason in err. */
 int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
                     struct bx_err *err);
+/* The link to a server is another one now: nothing waits on it. */
+void bx_raft_on_link(struct bx_raft *r, uint64_t id);
 /* Fire the core's timeout when it is due. */
 void bx_raft_tick(struct bx_raft *r);
 /* Boot time of the next timeout. */
@@ -118,6 +129,8 @@ uint64_t bx_raft_commit(const struct bx_raft *r);
 uint64_t bx_raft_fresh(const struct bx_raft *r);
 /* Entries submitted here and not yet committed. */
 uint64_t bx_raft_uncommitted(const struct bx_raft *r);
+/* The last entry of its log that a server has acknowledged to this leader; 0: none yet. */
+uint64_t bx_raft_match(const struct bx_raft *r, uint64_t id);
 
 /* ---- a disk that stands still ---- */
 /* How long the write under way has taken so far; 0: there is none. */

@@ -1,12 +1,15 @@
 /* Messages of the core as frames: entries come from our log, snapshots from their owner. */
 #include "node/raft_priv.h"
 
+#include "mutant.h"
 #include "wire/raftmsg.h"
 
-static void send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *frame)
+#include <string.h>
+
+static bool send_frame(struct bx_raft *r, uint64_t to, struct bx_buf *frame)
 {
     bx_frame_end(frame, BX_FRAME_RAFT);
-    r->o.send(r->o.ctx, to, frame);
+    return r->o.send(r->o.ctx, to, frame);
 }
 
 /* How many of the entries after prev go into one message: up to BX_RAFT_BYTES_MAX, and a
@@ -31,14 +34,64 @@ static unsigned append_some(struct bx_raft *r, uint64_t first, unsigned n, struc
     return i;
 }
 
+static struct bx_raft_sent *sent_to(struct bx_raft *r, uint64_t id)
+{
+    struct bx_raft_sent *s = r->sent, *end = r->sent + BX_MEMBERS_MAX;
+
+    while (s < end && s->id != 0 && s->id != id)
+        s++;
+    if (s == end) { /* servers have come and gone */
+        memset(r->sent, 0, sizeof r->sent);
+        s = r->sent;
+    }
+    s->id = id;
+    return s;
+}
+
+/* On a slow link entries wait while heartbeats overtake them. A follower answers these that it
+ * lacks entries, and the core sends all of them again with each: the copies would fill the link. So
+ * what was sent is left out while the link is behind; what is left may be an empty message. */
+static void leave_out_sent(struct bx_raft *r, uint64_t to, struct raft_append_entries *m)
+{
+    const struct bx_raft_sent *s = sent_to(r, to);
+    uint64_t n;
+
+    if (r->o.queued(r->o.ctx, to) < BX_RAFT_BACKLOG || s->last <= m->prev_log_index ||
+        BX_MUTATED(SEND_COPIES))
+        return;
+    n = s->last - m->prev_log_index;
+    if (n >= m->n_entries) {
+        m->n_entries = 0;
+        return;
+    }
+    m->n_entries -= (unsigned)n;
+    m->prev_log_index = s->last;
+    m->prev_log_term = bx_wal_term(r->o.wal, s->last);
+}
+
+static void note_sent(struct bx_raft *r, uint64_t to, uint64_t last, unsigned n)
+{
+    struct bx_raft_sent *s = sent_to(r, to);
+
+    if (n > 0 && s->last < last)
+        s->last = last;
+}
+
+void bx_raft_on_link(struct bx_raft *r, uint64_t id)
+{
+    sent_to(r, id)->last = 0;
+}
+
 /* The core names entries by index; the log has them. They are sent in as many messages as needed.
  * Each entry is written once, into the frame; the count in the message's header is set afterwards.
  */
 static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append_entries *m)
 {
     struct raft_append_entries part = *m;
-    unsigned left = m->n_entries;
+    unsigned left;
 
+    leave_out_sent(r, to, &part);
+    left = part.n_entries;
     do {
         struct bx_buf frame = {0};
         bool whole =
@@ -48,13 +101,14 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
         whole = whole && (left == 0 || part.n_entries > 0);
         if (whole) {
             bx_raftmsg_count_entries(frame.data + BX_HEADER_SIZE, part.n_entries);
-            send_frame(r, to, &frame);
+            whole = send_frame(r, to, &frame);
         }
         bx_buf_release(&frame);
         if (!whole)
-            return; /* no memory: like a lost message */
+            return; /* no memory, or no room on the link: like a lost message */
         left -= part.n_entries;
         part.prev_log_index += part.n_entries;
+        note_sent(r, to, part.prev_log_index, part.n_entries);
         if (left > 0)
             part.prev_log_term = bx_wal_term(r->o.wal, part.prev_log_index);
     } while (left > 0);

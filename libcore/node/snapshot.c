@@ -6,15 +6,19 @@
  * as the disk can not be trusted; after lack of space, and if the transaction can not be opened, it
  * is tried again after a pause.
  *
- * Send: the core asks for it; the file is sent in pieces that wait while the peer's queue is full.
- * The last piece waits for all before it, and so does the message that names the file. A transfer
- * ends when the peer disconnects; the core asks again.
+ * The log before a snapshot is kept, up to a bound, for followers that are connected and behind:
+ * one that has just got the last snapshot, over a slow link, finds the entries after it.
+ *
+ * Send: the core asks for it; a job in the thread pool verifies the file, which is sent in pieces
+ * that wait while the peer's queue is full. The last piece waits for all before it, and so does the
+ * message that names the file. A transfer ends when the peer disconnects; the core asks again.
  *
  * Receive: pieces are written to a file of their own. The message follows the last piece: the file
  * is verified whole, renamed, and replaces state and log before the core continues. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
+#include "mutant.h"
 
 #include <assert.h>
 #include <string.h>
@@ -75,6 +79,39 @@ static uint64_t keep_from(const struct bx_node *n, uint64_t index)
     return lo;
 }
 
+/* The last entry that the server has, or has when the transfer to it is complete. */
+static uint64_t progress_of(const struct bx_node *n, uint64_t id)
+{
+    uint64_t has = bx_raft_match(&n->raft, id);
+
+    for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
+        const struct bx_transfer *t = &n->snapshots.transfers[i];
+        uint64_t index = t->reader == NULL ? n->snapshots.index : bx_snap_meta(t->reader)->index;
+
+        if (t->to == id && index > has)
+            has = index;
+    }
+    return has;
+}
+
+/* What followers need that are connected: the entries after the snapshot that one is sent, or after
+ * what it has. Who needs more than hold_bytes gets the next snapshot. */
+static uint64_t hold_from(const struct bx_node *n, uint64_t index)
+{
+    const struct raft_configuration *c = bx_raft_configuration(&n->raft);
+    uint64_t from = index + 1;
+
+    for (unsigned i = 0; i < c->n && bx_raft_is_leader(&n->raft); i++) {
+        uint64_t id = c->servers[i].id, has = progress_of(n, id);
+
+        if (id != n->id && has >= bx_wal_first(n->wal) && has < from &&
+            n->o.link->ops->connected(n->o.link, id) &&
+            bx_wal_bytes_after(n->wal, has) <= n->o.hold_bytes && !BX_MUTATED(LOG_NOT_HELD))
+            from = has;
+    }
+    return from;
+}
+
 /* Nothing is damaged: try again after a pause. */
 static void postpone(struct bx_node *n, const struct bx_err *err)
 {
@@ -95,7 +132,9 @@ static void take_done(struct bx_job *j, int rc)
     t->busy = false;
     /* A peer has sent a newer snapshot meanwhile, which the core has installed. */
     if (rc == BX_OK && t->meta.index > n->snapshots.index) {
-        rc = bx_raft_snapshot_taken(&n->raft, &t->meta, keep_from(n, t->meta.index), &t->err);
+        uint64_t keep = keep_from(n, t->meta.index), hold = hold_from(n, t->meta.index);
+
+        rc = bx_raft_snapshot_taken(&n->raft, &t->meta, hold < keep ? hold : keep, &t->err);
         if (rc == BX_OK) {
             n->snapshots.index = t->meta.index;
             n->shrink.shrunk = false;
@@ -156,10 +195,55 @@ static void end_transfer(struct bx_transfer *t)
     memset(t, 0, sizeof *t);
 }
 
+static struct bx_transfer *transfer_of(struct bx_job *j)
+{
+    return (struct bx_transfer *)(void *)((char *)j - offsetof(struct bx_transfer, job));
+}
+
+static int open_run(struct bx_job *j)
+{
+    struct bx_transfer *t = transfer_of(j);
+    int rc = bx_snap_open_latest(&t->reader, t->fs, &t->err);
+
+    bx_buf_thread_close();
+    bx_codec_counts_take(&t->counts);
+    return rc;
+}
+
+static void begin_transfer(struct bx_node *n, struct bx_transfer *t)
+{
+    if (bx_snap_packed(t->reader) &&
+        (n->o.link->ops->codecs(n->o.link, t->to) & 1u << BX_CODEC_LZ) == 0) {
+        bx_node_log(
+            n, 4, "not sending snapshots to node %llu: it cannot read compressed ones; upgrade it",
+            (unsigned long long)t->to);
+        t->sent_ms = bx_node_now(n); /* checked again when an answer would be overdue */
+        return;
+    }
+    bx_node_log(n, 6, "sending the snapshot at entry %llu to node %llu",
+                (unsigned long long)bx_snap_meta(t->reader)->index, (unsigned long long)t->to);
+}
+
+static void open_done(struct bx_job *j, int rc)
+{
+    struct bx_transfer *t = transfer_of(j);
+    struct bx_node *n = t->node;
+
+    bx_codec_counts_add(&t->counts);
+    t->opening = false;
+    if (rc != BX_OK) { /* the core asks again; a newer one may have replaced it meanwhile */
+        if (rc == BX_CORRUPT)
+            bx_node_log(n, 3, "%s", t->err.msg);
+        end_transfer(t);
+    } else if (n->o.link->ops->connected(n->o.link, t->to)) {
+        begin_transfer(n, t);
+    }
+    bx_node_wake(n); /* the turn ends it when it is not wanted any more */
+}
+
 void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install_snapshot *m)
 {
     struct bx_transfer *t = NULL;
-    struct bx_err err;
 
     if (!n->o.link->ops->connected(n->o.link, to))
         return; /* the core asks again; the codecs of the peer are unknown, too */
@@ -169,21 +253,15 @@ void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install
         if (n->snapshots.transfers[i].to == 0)
             t = &n->snapshots.transfers[i];
     }
-    if (t == NULL || bx_snap_open_latest(&t->reader, n->o.disk->fs, &err) != BX_OK)
+    if (t == NULL)
         return; /* the core asks again */
-    t->to = to;
-    t->term = m->term;
-    if (bx_snap_packed(t->reader) &&
-        (n->o.link->ops->codecs(n->o.link, to) & 1u << BX_CODEC_LZ) == 0) {
-        bx_node_log(
-            n, 4, "not sending snapshots to node %llu: it cannot read compressed ones; upgrade it",
-            (unsigned long long)to);
-        t->sent_ms = bx_node_now(n); /* checked again when an answer would be overdue */
-        return;
-    }
-    bx_node_log(n, 6, "sending the snapshot at entry %llu to node %llu",
-                (unsigned long long)bx_snap_meta(t->reader)->index, (unsigned long long)to);
-    bx_node_wake(n);
+    *t = (struct bx_transfer){.to = to,
+                              .term = m->term,
+                              .node = n,
+                              .opening = true,
+                              .job = {open_run, open_done},
+                              .fs = n->o.disk->fs};
+    n->o.disk->ops->offload(n->o.disk, &t->job);
 }
 
 static void send_pieces(struct bx_node *n, struct bx_transfer *t)
@@ -221,7 +299,9 @@ static void send_pieces(struct bx_node *n, struct bx_transfer *t)
 bool bx_snapshots_sending(const struct bx_node *n)
 {
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
-        if (n->snapshots.transfers[i].to != 0 && n->snapshots.transfers[i].sent_ms == 0)
+        const struct bx_transfer *t = &n->snapshots.transfers[i];
+
+        if (t->to != 0 && !t->opening && t->sent_ms == 0)
             return true;
     }
     return false;
@@ -234,7 +314,7 @@ void bx_snapshots_turn(struct bx_node *n)
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
         struct bx_transfer *t = &s->transfers[i];
 
-        if (t->to == 0)
+        if (t->to == 0 || t->opening)
             continue;
         if (!bx_raft_is_leader(&n->raft) || bx_raft_term(&n->raft) != t->term ||
             !n->o.link->ops->connected(n->o.link, t->to))
@@ -253,6 +333,7 @@ void bx_snapshots_close(struct bx_node *n)
 {
     assert(!n->snapshots.taking.busy);
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
+        assert(!n->snapshots.transfers[i].opening);
         if (n->snapshots.transfers[i].to != 0)
             end_transfer(&n->snapshots.transfers[i]);
     }

@@ -289,6 +289,7 @@ static void open_node(struct sim_host *h, void *arg)
                                 .state_path = sim_db_path(h->db),
                                 .level = h->level,
                                 .snapshot_bytes = 48u << 10,
+                                .trailing_bytes = 8u << 10,
                                 .state_log_bytes = 1u << 20,
                                 .segment_bytes = SIM_SEGMENT,
                                 .log_queue_bytes = SIM_LOG_QUEUE,

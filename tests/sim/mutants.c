@@ -68,6 +68,10 @@ static const char *const names[] = {
     [BX_MUTANT_REPORTS_SHARE_SESSIONS] = "reports-share-sessions",
     /* reconcile_entry.c: a daemon that was restarted does not know that a VM fails. */
     [BX_MUTANT_FORGET_FAILURES] = "forget-failures",
+    /* snapshot.c: the log is compacted whoever needs it. */
+    [BX_MUTANT_LOG_NOT_HELD] = "log-not-held",
+    /* raft_send.c: entries that wait on a link are sent again. */
+    [BX_MUTANT_SEND_COPIES] = "send-copies",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

@@ -352,6 +352,7 @@ static bool (*const faults[SIM__FAULTS])(struct sim *s) = {
     [SIM_FAULT_BUILD] = nemesis_build,
     [SIM_FAULT_FLOOD] = nemesis_flood,
     [SIM_FAULT_FULL_TABLE] = nemesis_full_table,
+    [SIM_FAULT_SLOW_LINK] = nemesis_slow_link,
 };
 
 /* ---- the plan ---- */
@@ -446,6 +447,7 @@ void sim_nemesis_stop(struct sim *s)
         struct sim_host *h = &s->hosts[i];
 
         nemesis_disk_stop(h);
+        sim_net_slow(s, i, 0);
         if (h->paused_until > s->now)
             h->paused_until = s->now;
         bx_driver_sim_fail(h->driver, 0);

@@ -27,12 +27,14 @@ struct sim_host *nemesis_leader(struct sim *s, uint64_t *term);
 struct nemesis_net {
     uint32_t number; /* of network faults: an older one's end does not end a newer one */
     uint64_t usurp_term, usurp_until, usurp_away, usurp_back;
+    uint32_t slow[SIM_HOSTS_MAX]; /* the same for each host with slow links */
 };
 struct nemesis_net *nemesis_net_of(struct sim *s);
 bool nemesis_partition(struct sim *s);
 bool nemesis_one_way(struct sim *s);
 bool nemesis_disturb(struct sim *s, enum sim_fault fault);
 bool nemesis_usurp(struct sim *s);
+bool nemesis_slow_link(struct sim *s);
 
 /* ---- nemesis_conf.c: two leaders change the configuration ---- */
 

@@ -141,3 +141,45 @@ bool nemesis_disturb(struct sim *s, enum sim_fault fault)
     calm_later(s);
     return true;
 }
+
+/* ---- a slow link ---- */
+
+struct slow {
+    unsigned at;
+    uint32_t number;
+};
+
+static void on_fast(struct sim *s, struct sim_host *none, void *arg)
+{
+    const struct slow *l = arg;
+
+    (void)none;
+    if (l->number != nemesis_net_of(s)->slow[l->at])
+        return;
+    sim_trace(s, &s->hosts[l->at], "its links are fast again");
+    sim_net_slow(s, l->at, 0);
+}
+
+/* A follower is away until the others have written more than a leader keeps. Its snapshot then
+ * takes so long that the leader takes another one meanwhile. */
+bool nemesis_slow_link(struct sim *s)
+{
+    uint64_t which = nemesis_draw(s, SIM_HOSTS_MAX * SIM_HOSTS_MAX);
+    uint64_t rate = 300 + nemesis_draw(s, 1500), away = 20 * SIM_S + nemesis_draw(s, 25 * SIM_S);
+    uint64_t lasts = 40 * SIM_S + nemesis_draw(s, 40 * SIM_S), term;
+    struct sim_host *leader = nemesis_leader(s, &term), *h;
+    struct slow *l;
+
+    if (leader == NULL || s->n_hosts < 3)
+        return false;
+    h = &s->hosts[(leader->at + 1 + which % (s->n_hosts - 1)) % s->n_hosts];
+    if (h->node == NULL)
+        return false;
+    sim_host_kill(h, "killed, and its links are slow");
+    h->start_at = s->now + away;
+    sim_net_slow(s, h->at, rate);
+    l = bx_must_alloc(sizeof *l);
+    *l = (struct slow){h->at, ++nemesis_net_of(s)->slow[h->at]};
+    sim_at(s, s->now + away + lasts, NULL, on_fast, l);
+    return true;
+}

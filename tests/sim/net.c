@@ -12,6 +12,7 @@
 
 #define WIRE_BYTES_PER_US 100u
 #define LATENCY_US 100u
+#define SMALL 256u /* bytes of a frame that overtakes larger ones on a slow link */
 #define JITTER_US 400u
 #define DEAF_US (3 * SIM_S)
 #define REDIAL_US (500 * SIM_MS)
@@ -19,6 +20,7 @@
 struct direction {
     bool cut;
     uint64_t busy_until, last_at;
+    uint64_t rate, slow_until; /* of a slow link, in bytes a second: see sim_net_slow */
 };
 
 struct connection {
@@ -177,6 +179,18 @@ void sim_net_heal(struct sim *s)
     }
 }
 
+void sim_net_slow(struct sim *s, unsigned at, uint64_t rate)
+{
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        struct direction *d[] = {&s->net->directions[i][at], &s->net->directions[at][i]};
+
+        for (unsigned j = 0; j < 2; j++) {
+            d[j]->rate = rate;
+            d[j]->slow_until = 0; /* what waits arrives when it would have */
+        }
+    }
+}
+
 struct sim_net_faults *sim_net_faults(struct sim *s)
 {
     return &s->net->faults;
@@ -224,6 +238,15 @@ static bool chance(struct sim *s, uint32_t ppm)
     return ppm > 0 && rng_below(&s->net->rng, 1000000) < ppm;
 }
 
+/* Larger frames keep their order, and smaller ones do not wait for them. */
+static uint64_t slow_arrival(const struct sim *s, struct direction *d, size_t n)
+{
+    if (d->slow_until < s->now)
+        d->slow_until = s->now;
+    d->slow_until += n * SIM_S / d->rate;
+    return d->slow_until + LATENCY_US;
+}
+
 static void fly(struct sim_host *from, struct sim_host *to, const struct bx_buf *frame)
 {
     struct sim *s = from->sim;
@@ -236,6 +259,10 @@ static void fly(struct sim_host *from, struct sim_host *to, const struct bx_buf 
     f->sender = from->identity.node;
     f->n = frame->len;
     memcpy(f->frame, frame->data, frame->len);
+    if (d->rate > 0 && frame->len > SMALL) {
+        sim_at(s, slow_arrival(s, d, frame->len), to, on_arrival, f);
+        return;
+    }
     if (d->busy_until < s->now)
         d->busy_until = s->now;
     d->busy_until += frame->len / WIRE_BYTES_PER_US;
@@ -258,6 +285,19 @@ static bool link_connected(struct bx_link *base, uint64_t id)
     return to != NULL && to != h && between(h->sim, h->at, to->at)->up;
 }
 
+static size_t link_queued(struct bx_link *base, uint64_t id)
+{
+    struct sim_host *h = ((struct sim_link *)base)->host, *to = sim_host_of(h->sim, id);
+    const struct direction *d;
+
+    if (to == NULL)
+        return 0;
+    d = &h->sim->net->directions[h->at][to->at];
+    if (d->slow_until > h->sim->now)
+        return 1 + (d->slow_until - h->sim->now) * d->rate / SIM_S;
+    return d->busy_until <= h->sim->now ? 0 : (d->busy_until - h->sim->now) * WIRE_BYTES_PER_US;
+}
+
 static bool link_send(struct bx_link *base, uint64_t id, struct bx_buf *frame)
 {
     struct sim_host *h = ((struct sim_link *)base)->host, *to = sim_host_of(h->sim, id);
@@ -268,6 +308,7 @@ static bool link_send(struct bx_link *base, uint64_t id, struct bx_buf *frame)
         bx_buf_release(frame);
         return false;
     }
+    sim_catchup_sent(h, to, between(s, h->at, to->at)->number, link_queued(base, id), frame);
     if (chance(s, s->net->faults.loss_ppm)) {
         s->stats.lost++;
     } else {
@@ -292,17 +333,6 @@ static bool link_build(struct bx_link *base, uint64_t id, struct bx_build *out)
         return false;
     *out = (struct bx_build){.level = to->level, .version = "sim"};
     return true;
-}
-
-static size_t link_queued(struct bx_link *base, uint64_t id)
-{
-    struct sim_host *h = ((struct sim_link *)base)->host, *to = sim_host_of(h->sim, id);
-    const struct direction *d;
-
-    if (to == NULL)
-        return 0;
-    d = &h->sim->net->directions[h->at][to->at];
-    return d->busy_until <= h->sim->now ? 0 : (d->busy_until - h->sim->now) * WIRE_BYTES_PER_US;
 }
 
 static void on_peers(struct sim *s, struct sim_host *h, void *arg)

@@ -67,6 +67,7 @@ enum sim_fault {
     SIM_FAULT_BUILD,       /* the daemon is stopped, and started with a build of another level */
     SIM_FAULT_FLOOD,       /* a client floods a host with requests that are refused */
     SIM_FAULT_FULL_TABLE,  /* clients take every place in the table of sessions */
+    SIM_FAULT_SLOW_LINK,   /* a host that is behind, and its links, too slow for what is written */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
@@ -160,6 +161,7 @@ struct sim_host {
 struct sim_net;     /* net.c */
 struct sim_check;   /* check.c */
 struct sim_safety;  /* safety.c */
+struct sim_catchup; /* catchup.c */
 struct sim_clients; /* client.c */
 struct sim_nemesis; /* nemesis.c */
 struct sim_history; /* history.h */
@@ -187,6 +189,7 @@ struct sim {
     struct sim_net *net;
     struct sim_check *check;
     struct sim_safety *safety;
+    struct sim_catchup *catchup;
     struct sim_clients *clients;
     struct sim_nemesis *nemesis;
     struct sim_stats stats;
@@ -305,8 +308,18 @@ void sim_link_init(struct sim_host *h);
 struct sim_net_faults *sim_net_faults(struct sim *s);
 void sim_net_cut(struct sim *s, unsigned from, unsigned to, bool cut);
 void sim_net_heal(struct sim *s);
+/* From now on the links of the host at this place carry so many bytes a second, but for small
+ * frames; 0: they are as fast as ever. */
+void sim_net_slow(struct sim *s, unsigned at, uint64_t rate);
 /* A process began or ended; loud: its kernel says so to the others. */
 void sim_net_life(struct sim_host *h, bool loud);
+
+/* ---- catchup.c ---- */
+
+void sim_catchup_init(struct sim *s);
+/* The host sends a frame on this connection, on which so many bytes wait. */
+void sim_catchup_sent(struct sim_host *h, struct sim_host *to, uint64_t connection, size_t queued,
+                      const struct bx_buf *frame);
 
 /* ---- client.c ---- */
 

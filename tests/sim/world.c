@@ -18,7 +18,7 @@ const char *const sim_fault_names[] = {
     "duplicate",  "reorder",    "slow-net",   "pause",      "clock",       "slow-disk", "disk-full",
     "disk-error", "read-error", "rot",        "lost-write", "misdirected", "guest",     "no-start",
     "wipe",       "join",       "usurp",      "state-db",   "stall",       "forge",     "rivals",
-    "build",      "flood",      "full-table", NULL,
+    "build",      "flood",      "full-table", "slow-link",  NULL,
 };
 
 /* ---- telling ---- */
@@ -170,6 +170,7 @@ static void begin(struct sim *s, const struct sim_options *o)
     sim_net_init(s);
     sim_check_init(s);
     sim_safety_init(s);
+    sim_catchup_init(s);
     s->n_hosts = o->hosts;
     if (s->n_hosts == 0) { /* most have three, some five, few another number */
         static const unsigned sizes[] = {3, 3, 3, 3, 3, 3, 3, 3, 5, 5, 5, 1, 2, 4, 7, 9};

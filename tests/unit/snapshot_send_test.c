@@ -21,6 +21,7 @@ struct slow_link {
     unsigned n;
     uint32_t codecs; /* what the peer reads */
     bool down;       /* nobody is connected */
+    bool damaged;    /* the file is */
     bool announced;  /* the message came... */
     int received;    /* ...and this is what the peer said to the file */
 };
@@ -97,6 +98,26 @@ static void deliver(struct slow_link *l)
     l->n = 0;
 }
 
+/* ---- a thread pool ---- */
+
+static struct bx_job *offloaded;
+
+static void queue_job(struct bx_disk *d, struct bx_job *j)
+{
+    (void)d;
+    assert_null(offloaded);
+    offloaded = j;
+}
+
+static void work(void)
+{
+    struct bx_job *j = offloaded;
+
+    offloaded = NULL;
+    if (j != NULL)
+        j->done(j, j->run(j));
+}
+
 /* ---- a leader that knows how to do just this ---- */
 
 static unsigned warnings;
@@ -136,11 +157,21 @@ static void take_snapshot(struct bx_fs *fs, size_t bytes, bool noise)
     bx_free(chunk);
 }
 
+static void damage(struct bx_fs *fs)
+{
+    int fd;
+
+    assert_int_equal(fs->ops->open(fs, "snapshot-000000000000000a", 0, &fd), 0);
+    assert_int_equal(fs->ops->write(fs, fd, "?", 1, BX_SNAP_PIECE / 2), 0);
+    fs->ops->close(fs, fd);
+}
+
 static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arrives)
 {
     const struct raft_install_snapshot m = {.term = 4, .last_index = 10, .last_term = 3};
     struct memfs *here = memfs_create();
-    struct bx_disk disk = {.fs = memfs_fs(here)};
+    static const struct bx_disk_ops ops = {.offload = queue_job};
+    struct bx_disk disk = {.ops = &ops, .fs = memfs_fs(here)};
     struct bx_node *n = bx_must_calloc(1, sizeof *n);
     struct test_clock clock;
 
@@ -149,6 +180,8 @@ static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arriv
     warnings = 0;
     test_clock_init(&clock);
     take_snapshot(disk.fs, bytes, noise);
+    if (link->damaged)
+        damage(disk.fs);
     n->o = (struct bx_node_options){.clock = &clock.base,
                                     .disk = &disk,
                                     .link = &link->base,
@@ -160,8 +193,11 @@ static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arriv
     n->raft.o.send = send_message;
     n->raft.o.ctx = link;
     bx_snapshots_send(n, PEER, &m);
+    for (unsigned i = 0; i < BX_MEMBERS_MAX; i++)
+        assert_null(n->snapshots.transfers[i].reader);
     for (int turns = 0; turns < 20 && !link->announced; turns++) {
         bx_snapshots_turn(n);
+        work(); /* the file is verified there, not in the turn */
         deliver(link);
     }
     assert_int_equal(link->announced, arrives);
@@ -203,6 +239,15 @@ TEST(nothing_is_sent_to_who_is_not_there)
     send_on(&link, 6 * BX_SNAP_PIECE, false, false);
     assert_int_equal(link.n, 0);
     assert_int_equal(warnings, 0);
+}
+
+TEST(a_damaged_file_is_not_sent)
+{
+    struct slow_link link = {.damaged = true};
+
+    send_on(&link, BX_SNAP_PIECE, true, false);
+    assert_int_equal(link.n, 0);
+    assert_int_equal(warnings, 1);
 }
 
 int main(void)
