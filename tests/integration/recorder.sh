@@ -14,7 +14,7 @@ die()
 {
   local pid load
   pid=$(pid_of)
-  ctl bench --clients 8 --count 200000 >/dev/null 2>&1 &
+  "$build/blixardctl" bench --clients 8 --count 200000 >/dev/null 2>&1 </dev/null &
   load=$!
   wait_until 20 busy
   kill -"$1" "$pid"
