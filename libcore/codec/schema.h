@@ -87,7 +87,7 @@ struct bx_field {
     bool nil;                    /* nil in MessagePack when it is empty */
     bool omit;                   /* omitted in MessagePack when it is empty */
     uint8_t since;               /* the feature level that added it, ascending; 0: the first */
-    bool droppable;              /* omitted below its level, not refused: of reports */
+    bool droppable;              /* omitted below its level, not refused */
 };
 
 struct bx_schema {

@@ -25,9 +25,9 @@
 
 struct bx_proposal {
     TAILQ_ENTRY(bx_proposal) link; /* in queued or sent */
-    TAILQ_ENTRY(bx_proposal) own;  /* in own_session, when it is of this node's session */
+    TAILQ_ENTRY(bx_proposal) own;  /* in `own`, when it is of one of this node's sessions */
     bool foreign;                  /* relayed by a follower, which waits for it; not in the map */
-    bool is_own;                   /* of this node's session */
+    bool is_own;                   /* of one of this node's sessions */
     bool is_sent;                  /* in the list `sent`; else in `queued` */
     bool copied;                   /* it was sent before, and may arrive twice */
     uint8_t session[16];
@@ -54,7 +54,7 @@ struct bx_propose {
     struct bx_pool pool;
     struct bx_proposals queued; /* not sent, or to be sent again */
     struct bx_proposals sent;   /* in an entry of ours or relayed; oldest first */
-    struct bx_proposals own;    /* of the node's session, by sequence */
+    struct bx_proposals own;    /* of the node's sessions, which share the sequence; by it */
     struct bx_map waiting;      /* by (session, sequence): all that are not foreign */
     uint32_t n;                 /* all of them */
     size_t bytes;               /* of their commands */
@@ -85,6 +85,8 @@ bool bx_propose_settled(const struct bx_node *n, const struct bx_proposal *p);
 /* Queue a relayed command, which is copied. False: there is no room. */
 bool bx_propose_relayed(struct bx_node *n, const uint8_t *command, size_t len);
 void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o);
+/* Each request that waits here ends with this error. */
+void bx_propose_fail_all(struct bx_node *n, const struct bx_err *err);
 
 /* ---- session_end.c: sessions whose clients have their answers ---- */
 
@@ -153,9 +155,10 @@ int bx_level_check(const struct bx_node *n, struct bx_err *err);
 #define BX_BODY_MAX 1024u
 const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
                            uint8_t copy[BX_BODY_MAX], struct bx_err *err);
-
-/* Each request that waits here ends with this error. */
-void bx_propose_fail_all(struct bx_node *n, const struct bx_err *err);
+/* A command that another node relays, which has been checked: BX_OK, or BX_UNSUPPORTED or
+ * BX_CONFLICT as above. A node that applies the rule at submit never relays such a one. */
+int bx_level_check_relayed(const struct bx_node *n, const uint8_t *command, size_t len,
+                           struct bx_err *err);
 
 /* ---- removed.c: this node is a member no more ---- */
 

@@ -1,8 +1,8 @@
 /* level - the feature level in force (wire/level.h), and what it lets through.
  *
- * What a command needs is checked where it is submitted. The view may be behind: then the level was
- * raised meanwhile, and what is refused here is accepted a moment later. It is never lowered, so
- * nothing is let through too early. */
+ * What a command needs is checked where it is submitted, and again by a leader to which it is
+ * relayed. The view may be behind: then the level was raised meanwhile, and what is refused here is
+ * accepted a moment later. It is never lowered, so nothing is let through too early. */
 #include "node/internal.h"
 
 #include "mutant.h"
@@ -47,43 +47,12 @@ int bx_level_check(const struct bx_node *n, struct bx_err *err)
 
 /* ---- what is submitted ---- */
 
-static int too_new(const struct bx_submit *s, const char *field, uint32_t level, struct bx_err *err)
+static int too_new(uint16_t kind, const char *field, uint32_t level, struct bx_err *err)
 {
     bx_err_set(err, BX_UNSUPPORTED, "%s%s%s is not available at the cluster's feature level %u",
-               bx_cmd_name(s->kind), field == NULL ? "" : " with ", field == NULL ? "" : field,
-               level);
+               bx_cmd_name(kind), field == NULL ? "" : " with ", field == NULL ? "" : field, level);
     bx_err_hint(err, "upgrade every node, then run blixardctl cluster upgrade finalize");
     return BX_UNSUPPORTED;
-}
-
-static uint64_t hash_of(const struct bx_schema *s, const void *body)
-{
-    struct bx_buf b = {0};
-    size_t n = bx_flat_size(s, body);
-    uint8_t *p = bx_buf_extend(&b, n);
-    uint64_t hash = 0;
-
-    if (p != NULL) {
-        bx_flat_write(s, body, p);
-        hash = bx_hash(p, n);
-    }
-    bx_buf_release(&b);
-    return hash;
-}
-
-/* A request that was carried out before the level was raised has an outcome under the hash of its
- * body at that level. Its repeat must have the same body; it is put in `copy`. */
-static bool repeats_lower(const struct bx_node *n, const struct bx_submit *s,
-                          const struct bx_schema *schema, uint8_t copy[BX_BODY_MAX])
-{
-    const struct bx_field *last = &schema->fields[schema->n - 1];
-    struct bx_outcome o;
-
-    if (schema->n == 0 || !last->droppable || s->sequence == 0 ||
-        !bx_fsm_kept(n->fsm, s->session, s->sequence, &o))
-        return false;
-    memcpy(copy, s->body, schema->size);
-    return bx_record_lower(schema, copy, 1) == NULL && hash_of(schema, copy) == o.body_hash;
 }
 
 const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
@@ -100,16 +69,42 @@ const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
     }
     assert(schema->size <= BX_BODY_MAX);
     if (level >= BX_LEVEL || BX_MUTATED(LEVEL_UNGATED))
-        return repeats_lower(n, s, schema, copy) ? copy : s->body;
+        return s->body;
     if (bx_cmd_level(s->kind) > level) {
-        too_new(s, NULL, level, err);
+        too_new(s->kind, NULL, level, err);
         return NULL;
     }
     memcpy(copy, s->body, schema->size);
     f = bx_record_lower(schema, copy, level);
     if (f != NULL)
-        too_new(s, f->name, level, err);
+        too_new(s->kind, f->name, level, err);
     return f == NULL ? copy : NULL;
+}
+
+/* ---- what is relayed ---- */
+
+int bx_level_check_relayed(const struct bx_node *n, const uint8_t *command, size_t len,
+                           struct bx_err *err)
+{
+    uint32_t level = bx_node_level(n), needs;
+    struct bx_arena arena = {0};
+    struct bx_cmd_header head;
+    union bx_cmd_body body;
+    size_t used;
+    int rc;
+
+    if (level >= BX_LEVEL || BX_MUTATED(LEVEL_UNGATED))
+        return BX_OK;
+    rc = bx_cmd_decode(command, len, &head, &body, &arena, &used, err);
+    if (rc == BX_OK && head.kind == BX_CMD_CLUSTER_UPGRADE) {
+        rc = bx_node_may_upgrade(n, body.cluster_upgrade.level, err);
+    } else if (rc == BX_OK) {
+        needs = bx_cmd_needs(head.kind, &body);
+        if (head.level > level || needs > level)
+            rc = too_new(head.kind, NULL, level, err);
+    }
+    bx_arena_close(&arena);
+    return rc;
 }
 
 /* ---- raising it ---- */

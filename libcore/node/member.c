@@ -75,15 +75,6 @@ void bx_member_update_peers(struct bx_node *n)
 
 /* ---- the configuration ---- */
 
-static const struct raft_server *server_of(const struct raft_configuration *c, uint64_t id)
-{
-    for (unsigned i = 0; i < c->n; i++) {
-        if (c->servers[i].id == id)
-            return &c->servers[i];
-    }
-    return NULL;
-}
-
 #define GONE (-1) /* as a role: not a server any more */
 
 static void log_change(struct bx_node *n, uint64_t id, int role, const char *address, int rc)
@@ -118,7 +109,7 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
         else if (role != GONE)
             rv = raft_configuration_add(&next, id, text, role);
     }
-    if (rv == 0 && server_of(now, id) == NULL)
+    if (rv == 0 && bx_raft_server(&n->raft, id) == NULL)
         rv = raft_configuration_add(&next, id, text, role);
     if (rv == 0)
         rc = bx_raft_change(&n->raft, &next);
@@ -199,12 +190,11 @@ static bool readdress(struct bx_node *n)
  * none. One that is away holds up nobody. */
 static const struct bx_node_info *find_step(const struct bx_node *n, uint8_t role, int before)
 {
-    const struct raft_configuration *conf = bx_raft_configuration(&n->raft);
     const struct bx_view *view = bx_fsm_view(n->fsm);
 
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
         const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
-        const struct raft_server *s = server_of(conf, info->id);
+        const struct raft_server *s = bx_raft_server(&n->raft, info->id);
 
         if (info->role <= role && (s == NULL ? GONE : s->role) == before &&
             n->o.link->ops->connected(n->o.link, info->id))

@@ -205,7 +205,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     if (s->kind == BX_CMD_CLUSTER_UPGRADE) /* whoever can not follow stops at this entry */
         head.level = (uint16_t)((const struct bx_cmd_cluster_upgrade *)body)->level;
     rc = bx_cmd_encode(&p->command, &head, body);
-    p->body_hash = head.body_hash;
+    p->body_hash = bx_cmd_identity(&head, body);
     p->principal_hash = bx_hash(s->principal.p, s->principal.n);
     if (rc == BX_OK)
         rc = bx_map_add(&pr->waiting, hash_of(p->session, p->sequence), p);

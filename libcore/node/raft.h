@@ -141,6 +141,8 @@ uint64_t bx_raft_relieve(struct bx_raft *r);
 
 /* ---- membership ---- */
 const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r);
+/* The server of this id in it; NULL: there is none. */
+const struct raft_server *bx_raft_server(const struct bx_raft *r, uint64_t id);
 /* True when this leader has committed an entry of its term, the newest configuration is committed,
  * and neither a catch-up nor a transfer runs. */
 bool bx_raft_can_change(const struct bx_raft *r);

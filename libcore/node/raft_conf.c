@@ -42,6 +42,17 @@ const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r)
     return &r->core.configuration;
 }
 
+const struct raft_server *bx_raft_server(const struct bx_raft *r, uint64_t id)
+{
+    const struct raft_configuration *c = bx_raft_configuration(r);
+
+    for (unsigned i = 0; i < c->n; i++) {
+        if (c->servers[i].id == id)
+            return &c->servers[i];
+    }
+    return NULL;
+}
+
 /* A change that was not committed can be truncated and another one appended in its place, in one
  * step and at the same index. */
 void bx_raft_follow_configuration(struct bx_raft *r)

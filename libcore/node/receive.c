@@ -44,20 +44,9 @@ static void refuse(struct bx_node *n, uint64_t from, enum bx_frame kind, const c
 
 /* ---- who may send which ---- */
 
-static bool is_server(const struct bx_node *n, uint64_t id)
-{
-    const struct raft_configuration *c = bx_raft_configuration(&n->raft);
-
-    for (unsigned i = 0; i < c->n; i++) {
-        if (c->servers[i].id == id)
-            return true;
-    }
-    return false;
-}
-
 static bool is_known(const struct bx_node *n, uint64_t id)
 {
-    return bx_view_node(bx_fsm_view(n->fsm), id) != NULL || is_server(n, id);
+    return bx_view_node(bx_fsm_view(n->fsm), id) != NULL || bx_raft_server(&n->raft, id) != NULL;
 }
 
 /* A node keeps its role, so that a row here that says agent is true however old it is. */
@@ -157,6 +146,8 @@ static void receive_relay(struct bx_node *n, uint64_t from, const uint8_t *p, si
         }
         if (!may_relay(from, m.p, used))
             refuse(n, from, BX_FRAME_RELAY, "it may not relay %s", bx_cmd_name(bx_cmd_kind(m.p)));
+        else if (bx_level_check_relayed(n, m.p, used, &err) != BX_OK)
+            refuse(n, from, BX_FRAME_RELAY, "%s", err.msg);
         else if (!bx_propose_relayed(n, m.p, used))
             break;
     }

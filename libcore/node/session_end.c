@@ -2,8 +2,9 @@
  *
  * A session may be ended only when no copy of its requests can be under way, which would be carried
  * out again. Requests that were answered here are remembered for a while, with whether each was
- * sent just once; a client that asked other nodes, too, does not end its session. What is not
- * remembered any more keeps its outcomes for their hour. */
+ * sent just once; a client that asked other nodes, too, does not end its session. One of whose
+ * requests waits here for its answer keeps it, whatever its client says. What is not remembered any
+ * more keeps its outcomes for their hour. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -116,6 +117,40 @@ static void propose(struct bx_node *n, const struct bx_session_end *ends, uint32
         bx_propose_internal(n, BX_CMD_SESSION_END, &body);
 }
 
+static void keep(struct bx_ends *e, struct bx_answered *a)
+{
+    TAILQ_REMOVE(&e->ended, a, link);
+    TAILQ_INSERT_TAIL(&e->answered, a, link);
+    a->ended = false;
+    e->n--;
+}
+
+/* Copies of requests that wait may be under way. */
+static void keep_waiting(struct bx_ends *e, const struct bx_proposals *list)
+{
+    const struct bx_proposal *p;
+    struct bx_answered *a;
+
+    TAILQ_FOREACH(p, list, link)
+    {
+        a = p->foreign || p->is_own ? NULL : find(e, p->session);
+        if (a != NULL && a->ended)
+            keep(e, a);
+    }
+}
+
+/* Since it was ended, another of its requests was answered, or given up. */
+static void keep_copied(struct bx_ends *e)
+{
+    struct bx_answered *a = TAILQ_FIRST(&e->ended), *next;
+
+    for (; a != NULL; a = next) {
+        next = TAILQ_NEXT(a, link);
+        if (a->copied)
+            keep(e, a);
+    }
+}
+
 void bx_ends_tick(struct bx_node *n)
 {
     struct bx_ends *e = &n->ends;
@@ -124,6 +159,9 @@ void bx_ends_tick(struct bx_node *n)
 
     if (TAILQ_EMPTY(&e->ended) || (bx_node_now(n) < e->due && e->n < BX_SESSION_ENDS_MAX / 2))
         return;
+    keep_waiting(e, &n->propose.queued);
+    keep_waiting(e, &n->propose.sent);
+    keep_copied(e);
     while (!TAILQ_EMPTY(&e->ended)) {
         uint32_t count = 0;
 

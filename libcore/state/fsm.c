@@ -5,6 +5,7 @@
 #include "mutant.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 /* ---- changes: journal, undo, write set ---- */
@@ -44,6 +45,19 @@ static void keep_change(struct bx_fsm *f, const struct bx_change *c)
 uint64_t bx_call_revision(const struct bx_fsm *f)
 {
     return f->view.revision + f->told.len + 1;
+}
+
+struct bx_str bx_call_text(struct bx_fsm *f, const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+    char *kept;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    kept = bx_arena_strndup(&f->scratch, text, strlen(text));
+    return bx_str(bx_must(kept, sizeof text));
 }
 
 void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str object,
@@ -170,7 +184,7 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
     int rc = BX_OK;
 
     memset(&o, 0, sizeof o);
-    f->sessions.shared = bx_row_as_cluster(bx_view_cluster_row(&f->view))->level > 1;
+    f->sessions.shared = bx_fsm_level(f) > 1;
     if (counted)
         rc = bx_sessions_check(&f->sessions, head, principal, &o, &repeated, &err);
     fresh = rc == BX_OK && !repeated;
@@ -244,6 +258,7 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
         rc = decode(f, b, at, &head, &body, &used, err);
         if (rc != BX_OK)
             return rc;
+        head.body_hash = bx_cmd_identity(&head, &body);
         carry_out(f, index, b, i, &head, &body);
         at += used;
     }

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NODE_ID_MAX (1ull << 62) /* so that the next id fits in a signed SQLite integer */
-
 int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_cluster_create *b = &c->body->cluster_create;
@@ -36,7 +34,6 @@ int bx_fsm_cluster_upgrade(struct bx_fsm *f, struct bx_call *c)
 {
     uint32_t level = c->body->cluster_upgrade.level;
     struct bx_cluster_row d = *bx_row_as_cluster(bx_view_cluster_row(&f->view));
-    char text[32], *kept;
 
     if (!d.created)
         return bx_err_set(c->err, BX_CONFLICT, "there is no cluster yet");
@@ -49,12 +46,9 @@ int bx_fsm_cluster_upgrade(struct bx_fsm *f, struct bx_call *c)
     d.level = level;
     bx_fsm_change(f, bx_view_cluster_row(&f->view),
                   bx_row_make(&f->view.home, BX_TABLE_CLUSTER, &d));
-    snprintf(text, sizeof text, "level %u", (unsigned)level);
-    kept = bx_arena_strndup(&f->scratch, text, strlen(text));
-    if (kept == NULL)
-        bx_oom(strlen(text));
     bx_call_event(f, BX_EVENT_CLUSTER_UPGRADED,
-                  bx_row_as_cluster(bx_view_cluster_row(&f->view))->name, bx_str(""), bx_str(kept));
+                  bx_row_as_cluster(bx_view_cluster_row(&f->view))->name, bx_str(""),
+                  bx_call_text(f, "level %u", (unsigned)level));
     return BX_OK;
 }
 
@@ -121,7 +115,7 @@ static int nodes_full(struct bx_fsm *f, struct bx_err *err)
  * were asked at once let in one too many. */
 static int members_full(struct bx_fsm *f, uint8_t role, struct bx_err *err)
 {
-    if (bx_row_as_cluster(bx_view_cluster_row(&f->view))->level < 2)
+    if (bx_fsm_level(f) < 2)
         return BX_OK;
     return bx_view_member_room(&f->view, role, err);
 }
@@ -223,24 +217,21 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
     const struct bx_cmd_node_remove *b = &c->body->node_remove;
     const struct bx_node_row *n;
     struct bx_row *row;
-    char detail[64], *kept;
+    struct bx_str detail;
     int rc = bx_fsm_node_of(f, c, b->node, b->id, &n);
 
     if (rc == BX_OK)
         rc = may_be_removed(n, b->confirm_dead, c->err);
     if (rc != BX_OK)
         return rc;
-    snprintf(detail, sizeof detail, "with %llu VMs", (unsigned long long)n->vms);
-    kept = bx_arena_strndup(&f->scratch, detail, strlen(detail));
-    if (kept == NULL)
-        bx_oom(sizeof detail);
+    detail = bx_call_text(f, "with %llu VMs", (unsigned long long)n->vms);
     c->out->node = n->info.id;
     row = bx_view_row(&f->view, BX_TABLE_NODE, &n->info.id);
     bx_fsm_vms_orphan(f, n);
     bx_fsm_change(f, row, NULL);
     /* One event for the node and its VMs: entries from before commands could have several events
      * must yield the same revisions. */
-    bx_call_event(f, BX_EVENT_NODE_REMOVED, n->info.name, n->info.name, bx_str(kept));
+    bx_call_event(f, BX_EVENT_NODE_REMOVED, n->info.name, n->info.name, detail);
     return BX_OK;
 }
 

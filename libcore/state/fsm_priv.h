@@ -100,6 +100,9 @@ uint64_t bx_fsm_seal(const struct bx_fsm *f);
 /* The revision of this command's next event: the modified_index of an object changed with it, and
  * the created_index of a new one. */
 uint64_t bx_call_revision(const struct bx_fsm *f);
+/* A text of the current command, valid until its end. */
+struct bx_str bx_call_text(struct bx_fsm *f, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Record an event of the current command; one revision each. The strings must be valid until the
  * turn ends: members of an object, constants, or allocated from f->scratch. */
 void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str object,

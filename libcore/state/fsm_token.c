@@ -32,13 +32,7 @@ static void drop_expired(struct bx_fsm *f)
 
 static struct bx_str id_text(struct bx_fsm *f, uint64_t id)
 {
-    char text[24];
-    int n = snprintf(text, sizeof text, "%llu", (unsigned long long)id);
-    char *kept = bx_arena_strndup(&f->scratch, text, (size_t)n);
-
-    if (kept == NULL)
-        bx_oom(sizeof text);
-    return (struct bx_str){kept, (uint32_t)n};
+    return bx_call_text(f, "%llu", (unsigned long long)id);
 }
 
 int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)

@@ -58,7 +58,7 @@ static void detach(struct bx_sessions *ss, struct bx_session *s, struct bx_kept 
 {
     TAILQ_REMOVE(&s->outcomes, k, link);
     s->n--;
-    bx_session_grow(ss, s, -(int64_t)k->len);
+    bx_session_grow(ss, s, -(int64_t)k->counted);
     *ss->digest -= k->hash;
 }
 
@@ -260,11 +260,12 @@ static struct bx_session *keep(struct bx_sessions *ss, struct bx_kept *k, uint64
     k->body_hash = o->body_hash;
     k->hash = bx_hash(k->record, k->len);
     k->blob = bx_outcome_blob_of(ss, entry, now_ms);
-    k->blob->bytes += k->len;
+    k->counted = o->code == BX_OK ? k->len : BX_REFUSAL_BYTES;
+    k->blob->bytes += k->counted;
     TAILQ_INSERT_TAIL(&k->blob->outcomes, k, place);
     *ss->digest += k->hash;
     insert(s, k);
-    bx_session_grow(ss, s, (int64_t)k->len);
+    bx_session_grow(ss, s, (int64_t)k->counted);
     s->floor = floor_after(s, o);
     drop_below(ss, s);
     touch(ss, s, o, now_ms);

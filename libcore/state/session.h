@@ -43,7 +43,7 @@ enum bx_session_kind { BX_SESSION_HELD, BX_SESSION_SPARE, BX_SESSION_NODE, BX__S
 struct bx_session_class {
     struct bx_session_list by_use; /* least recently used first */
     uint32_t n, max;
-    uint64_t bytes, bytes_max; /* of outcomes, as stored */
+    uint64_t bytes, bytes_max; /* of outcomes; a refusal counts alike however it is worded */
 };
 
 struct bx_sessions {

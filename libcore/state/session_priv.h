@@ -6,14 +6,18 @@
 
 TAILQ_HEAD(bx_kept_list, bx_kept);
 
+/* What a refusal counts as, in all bounds, however it is worded: more than nearly all of them have.
+ * Builds word them differently, and all must keep the same outcomes. */
+#define BX_REFUSAL_BYTES 512u
+
 /* The stored outcomes of one entry: one row. It may hold outcomes that were dropped since, at most
  * as many bytes of them as of others. */
 struct bx_outcome_blob {
     TAILQ_ENTRY(bx_outcome_blob) link; /* in `stale` */
     uint64_t entry, time_ms;
-    struct bx_kept_list outcomes; /* in the entry's order; also those in a session's `dropped` */
-    uint32_t bytes, dropped_bytes;
-    bool stale; /* the row is to be written */
+    struct bx_kept_list outcomes;  /* in the entry's order; also those in a session's `dropped` */
+    uint32_t bytes, dropped_bytes; /* as counted */
+    bool stale;                    /* the row is to be written */
 };
 
 struct bx_kept {
@@ -22,7 +26,7 @@ struct bx_kept {
     struct bx_session *session;
     struct bx_outcome_blob *blob;
     uint64_t sequence, body_hash, hash;
-    uint32_t len;
+    uint32_t len, counted; /* bytes of the record, and what bounds take them for */
     bool dropped;
     _Alignas(8) uint8_t record[];
 };

@@ -79,11 +79,11 @@ static void release_blob(struct bx_sessions *ss, struct bx_outcome_blob *b)
     bx_slab_free(&ss->slab, b, sizeof *b);
 }
 
-/* len bytes of it are of no use any more. */
-static void waste(struct bx_sessions *ss, struct bx_outcome_blob *b, uint32_t len)
+/* So many bytes of it are of no use any more. */
+static void waste(struct bx_sessions *ss, struct bx_outcome_blob *b, uint32_t counted)
 {
-    b->bytes -= len;
-    b->dropped_bytes += len;
+    b->bytes -= counted;
+    b->dropped_bytes += counted;
     if (b->bytes == 0)
         release_blob(ss, b);
     else if (b->dropped_bytes > b->bytes)
@@ -93,17 +93,17 @@ static void waste(struct bx_sessions *ss, struct bx_outcome_blob *b, uint32_t le
 void bx_kept_dropped(struct bx_sessions *ss, struct bx_kept *k)
 {
     k->dropped = true;
-    waste(ss, k->blob, k->len);
+    waste(ss, k->blob, k->counted);
 }
 
 void bx_kept_free(struct bx_sessions *ss, struct bx_kept *k)
 {
     struct bx_outcome_blob *b = k->blob;
-    uint32_t len = k->dropped ? 0 : k->len;
+    uint32_t counted = k->dropped ? 0 : k->counted;
 
     free_kept(ss, k);
-    if (len > 0)
-        waste(ss, b, len);
+    if (counted > 0)
+        waste(ss, b, counted);
 }
 
 /* ---- writing ---- */

@@ -340,7 +340,8 @@ static int read_rows(struct query *q, struct bx_buf *rows, uint32_t *n, struct b
 
     while ((rc = sqlite3_step(q->stmt)) == SQLITE_ROW) {
         if (put_row(rows, q->stmt) != BX_OK)
-            return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+            return bx_sql_memory_refused() ? explain(q, SQLITE_NOMEM, err)
+                                           : bx_err_set(err, BX_NO_MEMORY, "out of memory");
         if (rows->len > q->limits->max_bytes)
             return too_large(err, q->limits->max_bytes);
         ++*n;

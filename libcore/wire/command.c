@@ -1,6 +1,7 @@
 #include "wire/command.h"
 
 #include "codec/count.h"
+#include "mem/alloc.h"
 #include "mem/map.h"
 #include "mem/track.h"
 
@@ -47,13 +48,29 @@ const char *bx_cmd_name(uint16_t kind)
     return s == NULL ? NULL : s->name;
 }
 
-static uint16_t level_of(const struct bx_cmd_header *header, const struct bx_schema *s,
-                         const void *body)
+uint32_t bx_cmd_needs(uint16_t kind, const void *body)
 {
-    uint32_t kind = levels[header->kind], fields = bx_record_level(s, body);
-    uint32_t needed = kind > fields ? kind : fields;
+    uint32_t fields = bx_record_level(schemas[kind], body);
 
-    return header->level > needed ? header->level : (uint16_t)needed;
+    return levels[kind] > fields ? levels[kind] : fields;
+}
+
+uint64_t bx_cmd_identity(const struct bx_cmd_header *header, const void *body)
+{
+    const struct bx_schema *s = schemas[header->kind];
+    union bx_cmd_body without;
+    struct bx_buf b = {0};
+    uint64_t hash;
+    size_t n;
+
+    memcpy(&without, body, s->size);
+    if (!bx_record_drop(s, &without))
+        return header->body_hash;
+    n = bx_flat_size(s, &without);
+    bx_flat_write(s, &without, bx_must(bx_buf_extend(&b, n), n));
+    hash = bx_hash(b.data, n);
+    bx_buf_release(&b);
+    return hash;
 }
 
 int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *body)
@@ -72,7 +89,8 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *bo
     if (p == NULL)
         return BX_NO_MEMORY;
     bx_flat_write(s, body, p + header_size);
-    header->level = level_of(header, s, body);
+    if (header->level < bx_cmd_needs(header->kind, body))
+        header->level = (uint16_t)bx_cmd_needs(header->kind, body);
     header->body_hash = bx_hash(p + header_size, body_size);
     bx_flat_write(&bx_cmd_header_schema, header, p);
     bx_codec_encoded(call, header_size + body_size, header_size + body_size);

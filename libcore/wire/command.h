@@ -4,7 +4,8 @@
  * leader stamps the batch with its wall time and sixteen random bytes. Ids are derived from those
  * and the place in the batch, so apply needs neither a clock nor random numbers.
  *
- *   entry    header (kind BATCH), then: wall ms u64, seed 16 bytes, commands u32, 4 zero, commands
+ *   entry    header (kind BATCH), then: wall ms u64, seed 16 bytes, commands u32, elapsed ms u32
+ *            (version 1: zero), commands
  *   command  two flat records: struct bx_cmd_header, then the body of its kind
  *
  * The number, name, struct and schema of each kind are in one table, BX_COMMANDS. */
@@ -80,6 +81,12 @@ BX_COMMANDS(BX_CMD_EXTERN)
 const char *bx_cmd_name(uint16_t kind);
 const struct bx_schema *bx_cmd_schema(uint16_t kind);
 uint32_t bx_cmd_level(uint16_t kind);
+/* The lowest level that reads a command of this kind with this body. */
+uint32_t bx_cmd_needs(uint16_t kind, const void *body);
+/* What tells a request from another one under its id: the hash of its body without the fields that
+ * are droppable, so whether they could be sent makes no difference. header as encoded or decoded.
+ */
+uint64_t bx_cmd_identity(const struct bx_cmd_header *header, const void *body);
 
 /* Append one command. header->kind must be set; level is raised to what the kind and the fields in
  * use need, and body_hash is filled in. BX_OK, BX_NO_MEMORY, or BX_TOO_LARGE beyond

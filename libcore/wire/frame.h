@@ -1,8 +1,9 @@
 /* frame - the messages between nodes on the link.
  *
  * A frame is a header (kind BX_KIND_FRAME + enum bx_frame, codec flat) and a payload: one flat
- * record of the kind's schema, except for RAFT (wire/raftmsg.h), SNAP_DATA (offset u64, then bytes
- * of the file) and QUERY / ANSWER (id u64, then a MessagePack-RPC request / response). */
+ * record of the kind's schema, except for RAFT (wire/raftmsg.h), RELAY (count u64, then encoded
+ * commands), SNAP_DATA (offset u64, then bytes of the file) and QUERY / ANSWER (id u64, then a
+ * MessagePack-RPC request / response). */
 #ifndef BX_FRAME_H
 #define BX_FRAME_H
 
@@ -22,7 +23,7 @@ enum bx_frame {
     BX_FRAME_PING,      /* keepalive, answered by PONG; empty payload */
     BX_FRAME_PONG,
     BX_FRAME_RAFT,
-    BX_FRAME_RELAY, /* commands for the leader: count u64, then encoded commands */
+    BX_FRAME_RELAY, /* commands for the leader */
     BX_FRAME_READ,  /* ask the leader for a read index */
     BX_FRAME_READ_OK,
     BX_FRAME_HEARTBEAT, /* lease heartbeat: the node is alive, and the VMs it wants to run */
@@ -117,7 +118,7 @@ int bx_frame_write_raw(struct bx_buf *b, enum bx_frame kind, const void *p, size
  * and end. begin: BX_OK or BX_NO_MEMORY. */
 int bx_frame_begin(struct bx_buf *b);
 void bx_frame_end(struct bx_buf *b, enum bx_frame kind);
-/* The payload of SNAP_DATA, QUERY and ANSWER, which begins with a number. */
+/* The payload of RELAY, SNAP_DATA, QUERY and ANSWER, which begins with a number. */
 struct bx_numbered {
     uint64_t number;
     const uint8_t *p; /* what follows */

@@ -43,3 +43,16 @@ const struct bx_field *bx_record_lower(const struct bx_schema *s, void *obj, uin
     }
     return NULL;
 }
+
+bool bx_record_drop(const struct bx_schema *s, void *obj)
+{
+    bool any = false;
+
+    for (const struct bx_field *f = s->fields; f < s->fields + s->n; f++) {
+        if (!f->droppable || bx_field_empty(f, obj))
+            continue;
+        clear(f, obj);
+        any = true;
+    }
+    return any;
+}

@@ -27,5 +27,7 @@ uint32_t bx_record_level(const struct bx_schema *s, const void *obj);
 /* Make obj one of this level: fields that are `droppable` become empty. Returns the first of the
  * others that needs more, or NULL. */
 const struct bx_field *bx_record_lower(const struct bx_schema *s, void *obj, uint32_t level);
+/* Empty every field that is droppable; false: all were. */
+bool bx_record_drop(const struct bx_schema *s, void *obj);
 
 #endif

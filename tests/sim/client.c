@@ -335,6 +335,7 @@ static void choose(struct lane *l)
     op->client = c->number;
     op->name = (unsigned)rng_below(&c->rng, c->sim->clients->names);
     op->start = c->sim->now;
+    l->n_vms = 0;
     l->shape = rng_next(&c->rng);
     makes = sim_op_creates(op->kind) || op->kind == SIM_OP_DRY_RUN;
     op->if_not_exists = sim_op_creates(op->kind) && rng_below(&c->rng, 5) == 0;

@@ -8,6 +8,7 @@
 #define SIM_CLIENTS_MAX 8u
 #define SIM_LANES_MAX 3u /* requests that one client has under way */
 #define SIM_NAMES_MAX 24u
+#define SIM_MEANT_MAX 8u
 
 struct client;
 
@@ -15,10 +16,12 @@ struct client;
 struct lane {
     struct client *client;
     enum { LANE_IDLE, LANE_ASKS, LANE_REPEATS, LANE_MISUSES } doing;
-    struct sim_op op;      /* the answer too, once it is there */
-    uint64_t sequence;     /* that it still waits for; 0: none */
-    uint64_t shape;        /* numbers for the command's body */
-    char pin[16];          /* op.pinned: to the node of this name */
+    struct sim_op op;               /* the answer too, once it is there */
+    uint64_t sequence;              /* that it still waits for; 0: none */
+    uint64_t shape;                 /* numbers for the command's body */
+    char pin[16];                   /* op.pinned: to the node of this name */
+    uint8_t vms[SIM_MEANT_MAX][16]; /* that its name meant, as often as it was sent */
+    unsigned n_vms;
     struct sim_host *host; /* that was asked; NULL: nobody just now */
     uint32_t attempt;      /* answers to earlier ones come too late */
 };

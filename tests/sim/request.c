@@ -51,33 +51,35 @@ static void check_pin(struct sim_host *h, const struct lane *l, const struct bx_
 
 static const uint8_t vm_none[16];
 
-/* A request concerns the VM that its name meant when it was looked up, or none. */
+/* The name meant this VM when the request, which may be sent several times, was looked up. */
+static void note_meaning(struct lane *l, const uint8_t vm[16])
+{
+    memcpy(l->vms[l->n_vms % SIM_MEANT_MAX], vm, 16);
+    l->n_vms++;
+}
+
+static bool was_meant(const struct lane *l, const uint8_t vm[16])
+{
+    for (unsigned i = 0; i < l->n_vms && i < SIM_MEANT_MAX; i++) {
+        if (memcmp(l->vms[i], vm, 16) == 0)
+            return true;
+    }
+    return l->n_vms > SIM_MEANT_MAX;
+}
+
+/* A request concerns the VM that its name meant when it was looked up, or none. If it was sent
+ * before, and the name meant another VM then, that may be it. */
 static void check_meaning(struct sim_host *h, const struct attempt *a, const struct bx_outcome *o)
 {
     if (memcmp(a->vm, vm_none, 16) == 0)
         return;
-    if (o->code == BX_OK && memcmp(a->vm, o->object, 16) != 0)
+    if (o->code == BX_OK && !was_meant(a->lane, o->object))
         sim_violation(h->sim,
                       "a request for VM %02x%02x%02x%02x was carried out on %02x%02x%02x%02x",
                       a->vm[0], a->vm[1], a->vm[2], a->vm[3], o->object[0], o->object[1],
                       o->object[2], o->object[3]);
-    if (o->code == BX_NOT_FOUND && bx_view_vm(bx_node_view(h->node), a->vm) != NULL)
+    if (o->code == BX_NOT_FOUND && bx_view_vm(bx_node_view(h->node), o->object) != NULL)
         sim_violation(h->sim, "a request for a VM that is there found none");
-}
-
-/* An earlier attempt was under way when the name was looked up, and concerned another VM: asked
- * once more, the request gets its outcome. */
-static bool met_itself(struct sim_host *h, const struct attempt *a, const struct bx_outcome *o)
-{
-    const struct lane *l = a->lane;
-    struct bx_reference r = {.ref = bx_str(""), .sequence = a->sequence};
-    uint8_t vm[16];
-
-    memcpy(r.session, l->client->session, 16);
-    return o->code == BX_CONFLICT && memcmp(a->vm, vm_none, 16) != 0 &&
-           a->sequence == l->sequence && l->doing != LANE_MISUSES &&
-           bx_reference_vm(bx_node_fsm(h->node), &r, vm, NULL) == BX_OK &&
-           memcmp(a->vm, vm, 16) != 0;
 }
 
 static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
@@ -89,7 +91,7 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
 
     (void)err;
     /* An outcome that this client waits for no more may be forgotten, and busy is none. */
-    out->known = o != NULL && o->code != BX_BUSY && !met_itself(h, a, o);
+    out->known = o != NULL && o->code != BX_BUSY;
     if (out->known && a->sequence == l->sequence) {
         if (l->doing != LANE_MISUSES)
             sim_check_outcome(h, o);
@@ -304,6 +306,8 @@ static void on_looked_up(void *ctx, const struct bx_err *err)
     }
     if (bx_node_level(h->node) < 2) /* the name alone is sent */
         memset(a->vm, 0, sizeof a->vm);
+    else
+        note_meaning(l, a->vm);
     if (l->doing != LANE_MISUSES && l->op.kind == SIM_OP_DELETE)
         submit_delete(h, a, name);
     else

@@ -4,7 +4,7 @@
 
 #include "lib/testcluster.h"
 #include "lib/testfsm.h"
-#include "wire/command.h"
+#include "node/internal.h"
 
 #include <string.h>
 
@@ -272,6 +272,113 @@ TEST(a_request_from_before_the_level_was_raised_can_be_repeated)
     assert_int_equal(finalize(1, 2, &err), BX_OK);
     assert_int_equal(stop_vm(&again, &err), BX_OK);
     assert_true(again.outcome && again.revision == first.revision);
+    test_cluster_close(&w);
+}
+
+static int desire(struct test_fsm *t, const uint8_t uuid[16])
+{
+    struct bx_cmd_header head = {.kind = BX_CMD_VM_DESIRE, .session = {9}, .sequence = 1};
+    struct bx_cmd_vm_desire body = {
+        .vm = bx_str("a"), .desired = BX_DESIRED_STOPPED, .keep_disk = uuid != NULL};
+
+    if (uuid != NULL)
+        memcpy(body.uuid, uuid, 16);
+    return test_fsm_call(t, &head, &body);
+}
+
+/* One copy was sent before the level was raised, the other after it: in either order. */
+TEST(a_copy_without_droppable_fields_is_the_same_request)
+{
+    for (int later = 0; later < 2; later++) {
+        struct test_fsm t = {0};
+        const struct bx_vm *vm;
+        uint8_t uuid[16];
+        uint64_t revision;
+
+        test_fsm_open(&t);
+        test_fsm_cluster(&t, 2);
+        test_fsm_node(&t, 1, "n1");
+        assert_int_equal(test_fsm_vm(&t, "a", 0, NULL), BX_OK);
+        assert_int_equal(bx_view_find_vm(bx_fsm_view(t.fsm), bx_str("a"), &vm, NULL), BX_OK);
+        memcpy(uuid, vm->uuid, 16);
+        assert_int_equal(desire(&t, later == 0 ? NULL : uuid), BX_OK);
+        revision = test_fsm_revision(&t);
+        assert_int_equal(desire(&t, later == 0 ? uuid : NULL), BX_OK);
+        assert_int_equal(test_fsm_revision(&t), revision);
+        test_fsm_close(&t);
+    }
+}
+
+/* ---- what is relayed ---- */
+
+static struct bx_buf relay;
+
+static void add_command(uint16_t kind, uint16_t level, const void *body)
+{
+    struct bx_cmd_header head = {.kind = kind, .principal = bx_str("uid:0"), .sequence = 1};
+    uint8_t *count = NULL;
+    size_t at;
+
+    if (relay.len == 0) {
+        count = bx_buf_extend(&relay, BX_RELAY_HEAD);
+        memset(count, 0, BX_RELAY_HEAD);
+    }
+    at = relay.len;
+    head.session[0] = (uint8_t)at;
+    assert_int_equal(bx_cmd_encode(&relay, &head, body), BX_OK);
+    if (level != 0) { /* it says that it is of another level than it is */
+        head.level = level;
+        bx_flat_write(&bx_cmd_header_schema, &head, relay.data + at);
+    }
+    bx_put64(relay.data, bx_get64(relay.data) + 1);
+}
+
+static void deliver_relay(struct test_member *m)
+{
+    bx_node_receive(m->node, m->id % 3 + 1, BX_FRAME_RELAY, relay.data, relay.len);
+    bx_buf_release(&relay);
+    test_cluster_run(&w, 1000);
+}
+
+/* Of a member that does not know the rule, or breaks it: members of the older build would stop. */
+TEST(what_is_above_the_level_is_refused_where_it_is_relayed_to)
+{
+    struct bx_cmd_tenant_create tenant = {.name = bx_str("acme")};
+    struct bx_cmd_vm_create create = {.config = {.name = bx_str("a"),
+                                                 .tenant = bx_str("default"),
+                                                 .vcpus = 1,
+                                                 .memory_mib = 128,
+                                                 .stopped = true}};
+    struct bx_cmd_cluster_upgrade up = {2};
+    struct test_member *m;
+    uint32_t warnings;
+
+    test_cluster_open_at(&w, 3, 1);
+    restart_at(1, 2);
+    restart_at(2, 2);
+    restart_at(3, 1); /* leads no more */
+    m = test_cluster_elect(&w, 3);
+    warnings = m->warnings;
+    add_command(BX_CMD_TENANT_CREATE, 0, &tenant);
+    deliver_relay(m);
+    assert_int_equal(m->warnings, warnings + 1);
+    assert_non_null(strstr(m->logged, "tenant.create is not available"));
+    add_command(BX_CMD_TENANT_CREATE, 1, &tenant);
+    add_command(BX_CMD_VM_CREATE, 0, &create);
+    create.config.name = bx_str("b");
+    create.config.metadata = (struct bx_pairs){pairs, 1};
+    add_command(BX_CMD_VM_CREATE, 1, &create);
+    add_command(BX_CMD_CLUSTER_UPGRADE, 0, &up);
+    deliver_relay(m);
+    assert_true(test_has_vm(m, "a"));
+    assert_false(test_has_vm(m, "b"));
+    assert_int_equal(bx_node_level(m->node), 1);
+    assert_non_null(test_member(&w, 3)->node);
+    restart_at(3, 2);
+    m = test_cluster_elect(&w, 0);
+    add_command(BX_CMD_CLUSTER_UPGRADE, 0, &up);
+    deliver_relay(m);
+    assert_int_equal(bx_node_level(m->node), 2);
     test_cluster_close(&w);
 }
 

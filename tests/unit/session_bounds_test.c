@@ -169,6 +169,31 @@ TEST(a_held_session_keeps_its_place_with_refusals)
     assert_int_equal(test_fsm_revision(&t), revision);
 }
 
+static struct bx_session_stats stats(void)
+{
+    struct bx_session_stats s;
+
+    bx_fsm_session_stats(t.fsm, &s);
+    return s;
+}
+
+/* Builds word them differently, and all must come to the same table. */
+TEST(refusals_count_alike_however_they_are_worded)
+{
+    char name[256] = {0};
+    uint64_t one;
+
+    memset(name, 'x', sizeof name - 1);
+    refused("alice", 1, "a");
+    one = stats().spare_bytes;
+    refused("bob", 1, name);
+    assert_int_equal(stats().spare_bytes, 2 * one);
+    assert_int_equal(succeed("alice", 2), BX_OK);
+    assert_true(stats().held_bytes < one);
+    test_fsm_reopen(&t);
+    assert_int_equal(stats().spare_bytes, 2 * one);
+}
+
 /* ---- rows ---- */
 
 static void add_refused(struct test_batch *b, uint64_t session, uint64_t sequence)
@@ -316,14 +341,6 @@ static void end(const char *principal, uint64_t first, uint32_t count)
         ends[i].principal_hash = bx_hash(principal, strlen(principal));
     }
     assert_int_equal(test_fsm_apply(&t, BX_CMD_SESSION_END, &body), BX_OK);
-}
-
-static struct bx_session_stats stats(void)
-{
-    struct bx_session_stats s;
-
-    bx_fsm_session_stats(t.fsm, &s);
-    return s;
 }
 
 TEST(what_is_ended_gives_its_place_back)

@@ -146,6 +146,49 @@ TEST(a_request_that_was_given_up_keeps_its_session)
     test_cluster_close(&w);
 }
 
+/* Its client says too early that it is done: its second request is not decided yet. */
+TEST(a_session_of_which_a_request_waits_is_kept)
+{
+    struct test_answer a = {0}, b = {0};
+
+    open_one();
+    assert_int_equal(create(1, 0, 1, NEVER, &a), BX_OK);
+    test_cluster_settle(&w);
+    answered(&a, 1, BX_OK);
+    turn_without_disk();
+    assert_int_equal(create(1, 0, 2, NEVER, &b), BX_OK);
+    end(1, 0);
+    test_cluster_run(&w, 1000);
+    release_disk();
+    test_cluster_run(&w, 1000);
+    answered(&b, 1, BX_OK);
+    assert_int_equal(held(1), 1);
+    assert_true(end(1, 0)); /* now it can be */
+    test_cluster_run(&w, 1000);
+    assert_int_equal(held(1), 0);
+    test_cluster_close(&w);
+}
+
+/* It goes on after its end, and its next request is given up before that has happened. */
+TEST(a_session_that_goes_on_after_its_end_is_kept)
+{
+    struct test_answer a = {0}, b = {0};
+
+    open_one();
+    assert_int_equal(create(1, 0, 1, NEVER, &a), BX_OK);
+    test_cluster_settle(&w);
+    assert_true(end(1, 0));
+    turn_without_disk();
+    assert_int_equal(create(1, 0, 2, bx_node_now(test_member(&w, 1)->node) + 200, &b), BX_OK);
+    test_cluster_run(&w, 1000);
+    failed(&b, BX_NO_LEADER);
+    release_disk();
+    test_cluster_run(&w, 1000);
+    assert_int_equal(held(1), 1);
+    assert_false(end(1, 0));
+    test_cluster_close(&w);
+}
+
 /* One that never left this node has no copy. */
 TEST(a_request_that_was_never_sent_does_not_count)
 {
