@@ -33,8 +33,13 @@ static const struct bx_field fields[] = {
 };
 static const struct bx_schema schema = BX_SCHEMA("dumped row", 210, row_record, fields);
 
+/* The row of BX_DUMP_META has the digest of sessions (born_digest) from feature level 2 on. */
+#define META_DATA 8u
+
 struct bx_dump {
     struct bx_store_dump *store;
+    uint8_t sessions[META_DATA];
+    bool tells_sessions;
     uint64_t revision, time_ms, session_ms, digest; /* expected values */
     uint64_t unnamed; /* digest contribution of the row of a cluster that is not created, which is
                          not stored */
@@ -54,6 +59,8 @@ int bx_dump_open(struct bx_dump **out, struct bx_fsm *f, struct bx_err *err)
     d->digest = f->view.digest;
     d->unnamed = bx_view_cluster_row(&f->view)->hash;
     d->blobs = f->sessions.blobs;
+    d->tells_sessions = bx_fsm_level(f) > 1;
+    bx_put64(d->sessions, f->sessions.born_digest);
     if (rc == BX_OK)
         rc = bx_store_dump_open(&d->store, f->path, err);
     if (rc != BX_OK) {
@@ -122,6 +129,10 @@ int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err)
             return whole(d) ? BX_OK : not_right(d, err);
         if (!right(d, &row))
             return not_right(d, err);
+        if (row.table == BX_DUMP_META && d->tells_sessions) {
+            row.data = d->sessions;
+            row.n = META_DATA;
+        }
         if (row.n > ROW_MAX)
             return bx_err_set(err, BX_TOO_LARGE, "a row of %zu bytes is too large for a snapshot",
                               row.n);
@@ -155,6 +166,7 @@ int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err)
     f->sessions.unused = NULL; /* the rows are already deleted */
     bx_fsm_reset(f);
     f->restored_events = f->restored_outcomes = 0;
+    f->checks_sessions = false;
     return BX_OK;
 }
 
@@ -178,17 +190,27 @@ static int restore_row(struct bx_fsm *f, const struct row_record *r)
     return BX_OK;
 }
 
+static int restore_meta(struct bx_fsm *f, const struct row_record *r)
+{
+    f->view.revision = r->first;
+    f->view.time_ms = r->last;
+    /* Dumps without a session clock come from builds with batches of version 1. */
+    f->session_ms = r->entry > 0 ? r->entry : r->last;
+    if (r->data.n != 0 && r->data.n != META_DATA)
+        return BX_CORRUPT;
+    f->checks_sessions = r->data.n == META_DATA;
+    if (f->checks_sessions)
+        f->restored_sessions = bx_get64((const uint8_t *)r->data.p);
+    return BX_OK;
+}
+
 static int restore_one(struct bx_fsm *f, const struct row_record *r)
 {
     struct bx_blob blob = {r->entry, r->first, r->last, (const uint8_t *)r->data.p, r->data.n};
 
     switch (r->table) {
     case BX_DUMP_META:
-        f->view.revision = r->first;
-        f->view.time_ms = r->last;
-        /* Dumps without a session clock come from builds with batches of version 1. */
-        f->session_ms = r->entry > 0 ? r->entry : r->last;
-        return BX_OK;
+        return restore_meta(f, r);
     case BX_DUMP_EVENTS:
         if (r->entry <= f->restored_events || bx_fsm_known_events(f, &blob) != BX_OK)
             return BX_CORRUPT;
@@ -238,6 +260,8 @@ int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, str
     bx_sessions_expire(&f->sessions, f->session_ms);
     if (f->view.digest != digest || !bx_fsm_events_whole(f))
         return bx_err_set(err, BX_CORRUPT, "snapshot: digest mismatch");
+    if (f->checks_sessions && f->sessions.born_digest != f->restored_sessions)
+        return bx_err_set(err, BX_CORRUPT, "snapshot: digest mismatch of the sessions");
     f->sessions.unused = bx_fsm_outcomes_unused;
     f->sessions.ctx = f;
     f->applied = index;

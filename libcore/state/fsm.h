@@ -85,6 +85,9 @@ struct bx_session_stats {
 };
 extern const struct bx_metric_set bx_session_metrics;
 void bx_fsm_session_stats(const struct bx_fsm *f, struct bx_session_stats *out);
+/* Of the kept outcomes of sessions that began at feature level 2 or above: equal on all replicas at
+ * the same index whose builds word refusals alike. */
+uint64_t bx_fsm_sessions_digest(const struct bx_fsm *f);
 
 /* Call each for the events with index > since, in order, at most max. */
 int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,

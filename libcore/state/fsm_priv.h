@@ -61,7 +61,9 @@ struct bx_fsm {
     uint64_t events_bytes;                 /* of the stored blobs */
     bool dirty;                            /* there are uncommitted changes */
     uint64_t restored_events,
-        restored_outcomes; /* last entry of the restored events and outcomes */
+        restored_outcomes;      /* last entry of the restored events and outcomes */
+    uint64_t restored_sessions; /* the digest that a dump told, if it did */
+    bool checks_sessions;
     /* ---- of the turn ---- */
     struct bx_write_set writes;
     struct bx_graveyard dead; /* replaced rows, valid until the sink has been called */

@@ -42,3 +42,8 @@ void bx_fsm_session_stats(const struct bx_fsm *f, struct bx_session_stats *out)
                                      .nodes_bytes = c[BX_SESSION_NODE].bytes,
                                      .rows = f->sessions.blobs};
 }
+
+uint64_t bx_fsm_sessions_digest(const struct bx_fsm *f)
+{
+    return f->sessions.born_digest;
+}

@@ -34,7 +34,6 @@ int bx_fsm_keep_outcomes(struct bx_fsm *f, const struct bx_blob *stored)
 
     if (rc == BX_OK)
         rc = bx_buf_append(&aligned, b.p, b.n);
-    bx_sessions_expire(&f->sessions, b.last);
     while (rc == BX_OK && at < b.n) {
         struct bx_outcome o = {0};
         size_t used = 0;

@@ -2,6 +2,7 @@
 
 #include "codec/flat.h"
 #include "mem/alloc.h"
+#include "mutant.h"
 #include "state/rows.h"
 
 #include <assert.h>
@@ -60,6 +61,7 @@ static void detach(struct bx_sessions *ss, struct bx_session *s, struct bx_kept 
     s->n--;
     bx_session_grow(ss, s, -(int64_t)k->counted);
     *ss->digest -= k->hash;
+    ss->born_digest -= s->born == 0 ? 0 : k->hash;
 }
 
 /* Below the floor: what was kept later says so. */
@@ -201,6 +203,7 @@ static struct bx_session *add_session(struct bx_sessions *ss, const struct bx_ou
 
     memcpy(s->id, o->session, 16);
     s->principal_hash = o->principal_hash;
+    s->born = o->born;
     s->kind = bx_session_of_node(ss, o->principal_hash) ? BX_SESSION_NODE
               : o->spare                                ? BX_SESSION_SPARE
                                                         : BX_SESSION_HELD;
@@ -264,6 +267,7 @@ static struct bx_session *keep(struct bx_sessions *ss, struct bx_kept *k, uint64
     k->blob->bytes += k->counted;
     TAILQ_INSERT_TAIL(&k->blob->outcomes, k, place);
     *ss->digest += k->hash;
+    ss->born_digest += s->born == 0 ? 0 : k->hash;
     insert(s, k);
     bx_session_grow(ss, s, (int64_t)k->counted);
     s->floor = floor_after(s, o);
@@ -272,11 +276,23 @@ static struct bx_session *keep(struct bx_sessions *ss, struct bx_kept *k, uint64
     return s;
 }
 
+/* What is loaded of the session had expired before this outcome was kept, under the same id. */
+static bool began_anew(const struct bx_sessions *ss, const struct bx_session *s,
+                       const struct bx_outcome *o, uint64_t time_ms)
+{
+    if ((s->born == 0 && o->born == 0) || BX_MUTATED(SESSIONS_BY_ROW_TIME))
+        return s->last_ms + ss->ttl_ms < time_ms;
+    return s->born != o->born;
+}
+
 void bx_sessions_load(struct bx_sessions *ss, uint64_t entry, uint64_t time_ms,
                       const struct bx_outcome *o, const uint8_t *record, size_t len)
 {
+    struct bx_session *s = find(ss, o->session);
     struct bx_kept *k = bx_kept_take(ss, len);
 
+    if (s != NULL && began_anew(ss, s, o, time_ms))
+        drop_session(ss, s);
     memcpy(k->record, record, len);
     keep(ss, k, entry, time_ms, o);
 }
@@ -288,8 +304,10 @@ void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms, s
     struct bx_kept *k;
 
     o->spare = ss->shared && o->code != BX_OK && (s == NULL || s->kind == BX_SESSION_SPARE);
-    if (ss->shared)
+    if (ss->shared) {
         o->floor = floor_after(s, o);
+        o->born = s == NULL ? entry : s->born;
+    }
     k = bx_kept_take(ss, bx_flat_size(&bx_outcome_schema, o));
     bx_row_write(&bx_outcome_schema, o, k->record);
     s = keep(ss, k, entry, now_ms, o);

@@ -4,8 +4,19 @@
  * outcome. The same sequence with another body, a session of another principal, and a sequence
  * below the client's floor are refused. Outcomes below the floor are dropped. A session that is
  * unused for its time to live, as leaders measure time, is dropped as a whole. Sessions are part of
- * the replicated state, with a separate digest; they are rebuilt from the stored outcomes in the
- * order of creation.
+ * the replicated state, with digests of their own; they are rebuilt from the stored outcomes in the
+ * order of creation. The result is the same table, whatever sequences and floors clients chose:
+ *
+ *   outcomes   those that are stored and not below the floor. What is dropped by its floor, or with
+ *              its session because of time, may still be stored beside others; what is dropped to
+ *              make room is not.
+ *   floor      the newest outcome has it, and is dropped only with its session
+ *   last use   the time of the newest outcome; so sessions have the same order, too
+ *   beginning  each outcome tells with which entry its session began. So what remains of a session
+ *              that expired is not taken for the beginning of the next one of this id, nor is a
+ *              session taken for expired because outcomes of its use in between are dropped.
+ *
+ * Before feature level 2 outcomes do not tell of the beginning, and it is guessed by their times.
  *
  * Sessions are of three classes, each bounded by number and bytes:
  *
@@ -54,6 +65,7 @@ struct bx_sessions {
     uint64_t ttl_ms, node_hash;
     bool shared;                     /* false: at feature level 1 */
     uint64_t *digest;                /* updated for every outcome kept or dropped */
+    uint64_t born_digest;            /* the same of outcomes that tell how their session began */
     struct bx_outcome_blob *current; /* of the entry being applied */
     struct bx_outcome_blobs stale;   /* whose rows are to be written */
     void (*unused)(void *ctx,
@@ -78,7 +90,8 @@ bool bx_sessions_kept(const struct bx_sessions *ss, const uint8_t session[16], u
  * o->floor are set to what is stored. */
 void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms,
                       struct bx_outcome *o);
-/* Keep a stored outcome; record is its flat form and is copied. */
+/* Keep a stored outcome; record is its flat form and is copied. To be called in the order in which
+ * they were kept; at the end, bx_sessions_expire with the time of the newest entry. */
 void bx_sessions_load(struct bx_sessions *ss, uint64_t entry, uint64_t time_ms,
                       const struct bx_outcome *o, const uint8_t *record, size_t len);
 /* The end of an entry: call put with each row that has to be written, as a sealed blob. */

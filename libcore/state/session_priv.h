@@ -44,7 +44,8 @@ struct bx_session {
     TAILQ_ENTRY(bx_session) owned; /* of a spare one: in its owner's list */
     uint8_t id[16];
     uint64_t floor, last_ms, principal_hash;
-    uint8_t kind; /* enum bx_session_kind */
+    uint64_t born; /* the entry with which it began; 0: before feature level 2 */
+    uint8_t kind;  /* enum bx_session_kind */
     struct bx_owner *owner;
     uint32_t n;
     uint64_t bytes;

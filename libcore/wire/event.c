@@ -29,6 +29,7 @@ static const struct bx_field outcome_fields[] = {
     BX_FIELD(bx_outcome, floor, BX_T_U64),
     BX_FIELD(bx_outcome, principal_hash, BX_T_U64),
     BX_FIELD(bx_outcome, spare, BX_T_BOOL, .omit = true, .since = 2),
+    BX_FIELD(bx_outcome, born, BX_T_U64, .omit = true, .since = 2),
 };
 const struct bx_schema bx_outcome_schema =
     BX_SCHEMA("outcome", BX_KIND_OUTCOMES, bx_outcome, outcome_fields);

@@ -54,7 +54,8 @@ struct bx_outcome {
     struct bx_str message, hint; /* of an error; at most BX_ERR_MSG and BX_ERR_HINT bytes */
     uint64_t floor;              /* the client's floor when it sent the request */
     uint64_t principal_hash;     /* hash of the sender; the outcome is returned to no one else */
-    bool spare; /* a refusal, and its session has carried out nothing (state/session.h) */
+    bool spare;    /* a refusal, and its session has carried out nothing (state/session.h) */
+    uint64_t born; /* index of the entry with which its session began; 0 before feature level 2 */
 };
 extern const struct bx_schema bx_outcome_schema;
 

@@ -24,6 +24,8 @@ static const char *const names[] = {
     [BX_MUTANT_FORGET_VOTE] = "forget-vote",
     /* load.c: after a restart no request is remembered as answered. */
     [BX_MUTANT_LOSE_OUTCOMES] = "lose-outcomes",
+    /* session.c: where sessions began is guessed when they are loaded. */
+    [BX_MUTANT_SESSIONS_BY_ROW_TIME] = "sessions-by-row-time",
     /* store_dump.c: a snapshot lacks the first VM. */
     [BX_MUTANT_SNAPSHOT_MISSES_ROW] = "snapshot-misses-row",
     /* fsm_vm.c: among equal nodes this process's own count of decisions chooses. */
@@ -52,8 +54,12 @@ static const char *const names[] = {
     [BX_MUTANT_LOG_OVERRUN] = "log-overrun",
     /* receive.c, raft_receive.c: whatever a member sends is taken. */
     [BX_MUTANT_FRAMES_UNCHECKED] = "frames-unchecked",
+    /* removed.c: a removed node does not hear it. */
+    [BX_MUTANT_REMOVED_UNHEARD] = "removed-unheard",
     /* propose_send.c: what was relayed is carried out, however late. */
     [BX_MUTANT_DEADLINE_IGNORED] = "deadline-ignored",
+    /* propose_send.c: whoever relays too late is not told what time it is. */
+    [BX_MUTANT_TIME_UNTOLD] = "time-untold",
     /* level.c: what is above the cluster's feature level is submitted all the same. */
     [BX_MUTANT_LEVEL_UNGATED] = "level-ungated",
     /* level.c: the level is raised whatever the members read. */

@@ -285,7 +285,6 @@ static int make_dump(struct bx_buf *out)
     return BX_OK;
 }
 
-/* The same with tenants. */
 static int make_tenant_dump(struct bx_buf *out)
 {
     struct bx_cmd_tenant_create acme = {.name = bx_str("acme"), .quota = {8, 4096, 0, 5}};
@@ -478,7 +477,8 @@ const struct golden_item golden_items[] = {
     {"dump", make_dump, true}, /* of two nodes, when events and outcomes were not sealed */
     {"dump-2", make_dump, false},
     {"dump-3", make_tenant_dump, false}, /* with a kind that dump-2 is older than */
-    {"dump-4", make_outcome_dump, false},
+    {"dump-4", make_outcome_dump, true}, /* before outcomes told when their session began */
+    {"dump-5", make_outcome_dump, false},
     {"request", make_request, false},
     {"frame-hello", make_HELLO, false},
     {"frame-ping", make_ping, false},

@@ -105,6 +105,15 @@ static const struct bx_outcome outcome_spare = {.session = ID(0x52),
                                                 .message = S("no VM \"web\""),
                                                 .principal_hash = 0x19aabbccddeeff00,
                                                 .spare = true};
+static const struct bx_outcome outcome_born = {.session = ID(0x53),
+                                               .sequence = 2,
+                                               .body_hash = 0x1122334455667790,
+                                               .revision = 79,
+                                               .object = ID(0xe1),
+                                               .node = 3,
+                                               .floor = 2,
+                                               .principal_hash = 0x19aabbccddeeff00,
+                                               .born = 17};
 static const struct bx_hello hello = {.cluster = ID(0xc1),
                                       .history = ID(0xc2),
                                       .node = 3,
@@ -315,6 +324,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add("event", &bx_event_schema, &event);
         add("outcome", &bx_outcome_schema, &outcome);
         add("outcome-spare", &bx_outcome_schema, &outcome_spare);
+        add("outcome-born", &bx_outcome_schema, &outcome_born);
         add("hello", &bx_hello_schema, &hello);
         add("hello-version", &bx_hello_schema, &hello_version);
         add("hello-removed", &bx_hello_schema, &hello_removed);

@@ -83,6 +83,12 @@ tests_unit_vm_rename_test_SOURCES = tests/unit/vm_rename_test.c
 tests_unit_vm_rename_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_vm_rename_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/session_rebuild_test
+
+tests_unit_session_rebuild_test_SOURCES = tests/unit/session_rebuild_test.c
+tests_unit_session_rebuild_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_session_rebuild_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/session_bounds_test
 
 tests_unit_session_bounds_test_SOURCES = tests/unit/session_bounds_test.c
