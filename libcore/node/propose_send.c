@@ -72,7 +72,7 @@ static void drop_late(struct bx_node *n, struct bx_proposal *p)
 {
     struct bx_propose *pr = &n->propose;
 
-    if (bx_cmd_deadline(p->command.data) >= n->time.sealed)
+    if (bx_cmd_deadline(p->command.data) >= n->time.sealed && !BX_MUTATED(TIME_UNTOLD))
         pr->tell_time = true;
     TAILQ_REMOVE(&pr->queued, p, link);
     bx_propose_release(pr, p);

@@ -7,6 +7,8 @@
  * only an operator knows whether it was started elsewhere meanwhile. */
 #include "node/internal.h"
 
+#include "mutant.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -96,7 +98,7 @@ bool bx_removed_turn(struct bx_node *n)
 
 void bx_node_on_removed(struct bx_node *n)
 {
-    n->told_removed = true;
+    n->told_removed = !BX_MUTATED(REMOVED_UNHEARD);
     bx_node_wake(n);
 }
 

@@ -142,7 +142,7 @@ void sim_check_turn(struct sim_host *h)
     const struct bx_view *view = bx_node_view(h->node);
     uint64_t applied = bx_fsm_applied(bx_node_fsm(h->node));
     struct bx_cluster_info info;
-    uint64_t seen[2];
+    uint64_t seen[3];
 
     if (applied == h->checked)
         return;
@@ -150,6 +150,7 @@ void sim_check_turn(struct sim_host *h)
     bx_view_cluster(view, &info);
     seen[0] = info.digest;
     seen[1] = info.revision;
+    seen[2] = bx_fsm_sessions_digest(bx_node_fsm(h->node));
     if (!agree(&h->sim->check->digests, applied, bx_hash(seen, sizeof seen)))
         sim_violation(h->sim, "%s has another state than others had at index %llu", h->name,
                       (unsigned long long)applied);
@@ -210,13 +211,17 @@ static void read_events(struct sim_host *h, void (*each)(void *ctx, const struct
 
 bool sim_check_changes(struct sim *s, struct sim_history *h)
 {
+    uint64_t seen;
+
     for (unsigned i = 0; i < s->n_hosts; i++) {
         if (s->hosts[i].node != NULL)
             read_events(&s->hosts[i], one_event, &s->hosts[i]);
     }
     if (bx_fsm_events_oldest(bx_node_fsm(s->hosts[0].node)) > 1)
         return false;
+    seen = s->hosts[0].event_seen;
     read_events(&s->hosts[0], keep_change, h);
+    s->hosts[0].event_seen = seen; /* there may be more */
     return true;
 }
 

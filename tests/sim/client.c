@@ -13,13 +13,12 @@
 #define LANES_MAX 8u /* of all clients: so many ask for one name at a time */
 #define PATIENCE_US (12 * SIM_S)
 #define AGAIN_US (300 * SIM_MS)
-#define ANSWER_US 200u
 #define GIVES_UP 12u /* one in so many who got no answer */
 #define REPEATS 10u  /* one in so many who got an answer */
 #define MISUSES 30u
-#define MOVES_ON 8u /* to a new session, one in so many requests that are alone */
 /* Before the answer may be forgotten: for what is under way, and drift. */
 #define LATE_US (60 * SIM_S)
+#define DAWDLE_US (3 * SIM_S)
 
 struct sim_clients {
     struct client clients[SIM_CLIENTS_MAX];
@@ -28,6 +27,8 @@ struct sim_clients {
     uint32_t weights[SIM__OPS], all_weights;
     struct sim_history history;
     bool stopped;
+    uint64_t crowd_until; /* all ask for one name until then */
+    unsigned crowd_name;
 };
 
 static void next_attempt(struct lane *l, uint64_t after);
@@ -186,7 +187,7 @@ static void on_answer(struct sim *s, struct sim_host *none, void *arg)
 
 void sim_client_answer(struct sim *s, struct answer *a)
 {
-    sim_at(s, s->now + ANSWER_US, NULL, on_answer, a);
+    sim_at(s, s->now + SIM_ANSWER_US, NULL, on_answer, a);
 }
 
 /* ---- attempts ---- */
@@ -324,6 +325,30 @@ static void pin(struct lane *l)
     snprintf(l->pin, sizeof l->pin, "%s", n == s->n_hosts ? "nowhere" : s->hosts[n].name);
 }
 
+/* Who asks for the one name of all. */
+static enum sim_op_kind some_change(uint64_t *rng)
+{
+    static const enum sim_op_kind kinds[] = {SIM_OP_CREATE_STOPPED, SIM_OP_DELETE, SIM_OP_STOP};
+
+    return kinds[rng_below(rng, sizeof kinds / sizeof kinds[0])];
+}
+
+void sim_clients_crowd(struct sim *s, uint64_t number, uint64_t until)
+{
+    s->clients->crowd_name = (unsigned)(number % s->clients->names);
+    s->clients->crowd_until = until;
+}
+
+static bool are_crowd(const struct sim *s)
+{
+    return s->now < s->clients->crowd_until && !s->quiet;
+}
+
+uint64_t sim_clients_dawdle(struct sim *s)
+{
+    return are_crowd(s) && rng_below(&s->rng, 2) == 0 ? rng_below(&s->rng, DAWDLE_US) : 0;
+}
+
 static void choose(struct lane *l)
 {
     struct client *c = l->client;
@@ -335,6 +360,10 @@ static void choose(struct lane *l)
     op->client = c->number;
     op->name = (unsigned)rng_below(&c->rng, c->sim->clients->names);
     op->start = c->sim->now;
+    if (are_crowd(c->sim)) {
+        op->kind = some_change(&c->rng);
+        op->name = c->sim->clients->crowd_name;
+    }
     l->n_vms = 0;
     l->shape = rng_next(&c->rng);
     makes = sim_op_creates(op->kind) || op->kind == SIM_OP_DRY_RUN;
@@ -348,57 +377,6 @@ static void choose(struct lane *l)
         pin(l);
 }
 
-static void draw_session(struct client *c, uint64_t *rng)
-{
-    for (size_t i = 0; i < sizeof c->session; i++)
-        c->session[i] = (uint8_t)rng_next(rng);
-}
-
-struct ending {
-    uint8_t session[16];
-};
-
-static void end_session(struct sim_host *h, void *arg)
-{
-    bool ended = bx_node_end_session(h->node, ((struct ending *)arg)->session, bx_str("user"));
-
-    h->sim->stats.ended += ended;
-}
-
-static void on_end_session(struct sim *s, struct sim_host *h, void *arg)
-{
-    (void)s;
-    if (h->node != NULL && sim_enter(h, end_session, arg))
-        sim_host_wake(h);
-}
-
-/* Whoever answered all requests of the session is told that the answers are here. */
-static void leave_session(struct client *c)
-{
-    struct ending *e;
-
-    if (c->answered != NULL && !c->spread && c->answered->lives == c->life) {
-        e = bx_must_alloc(sizeof *e);
-        memcpy(e->session, c->session, sizeof e->session);
-        sim_at(c->sim, c->sim->now + ANSWER_US, c->answered, on_end_session, e);
-    }
-    c->answered = NULL;
-    c->spread = false;
-}
-
-/* The sequence goes on, so that a late answer of the old session is none of the new one. */
-static void move_on(struct client *c)
-{
-    for (unsigned i = 0; i < c->n_lanes; i++) {
-        if (c->lanes[i].doing != LANE_IDLE)
-            return;
-    }
-    if (rng_below(&c->sessions, c->brief ? 1 : MOVES_ON) != 0)
-        return;
-    leave_session(c);
-    draw_session(c, &c->sessions);
-}
-
 static void on_begin(struct sim *s, struct sim_host *none, void *arg)
 {
     struct lane *l = ((const struct attempt *)arg)->lane;
@@ -406,7 +384,7 @@ static void on_begin(struct sim *s, struct sim_host *none, void *arg)
     (void)none;
     if (s->clients->stopped)
         return;
-    move_on(l->client);
+    sim_client_move_on(l->client);
     choose(l);
     l->doing = LANE_ASKS;
     l->sequence = sim_op_reads(l->op.kind) ? 0 : ++l->client->sequence;
@@ -415,7 +393,9 @@ static void on_begin(struct sim *s, struct sim_host *none, void *arg)
 
 static void think(struct lane *l)
 {
-    later(l, rng_below(&l->client->rng, 2 * l->client->sim->clients->think), on_begin);
+    uint64_t us = rng_below(&l->client->rng, 2 * l->client->sim->clients->think);
+
+    later(l, are_crowd(l->client->sim) ? us / 2 : us, on_begin);
 }
 
 /* ---- beginning and end ---- */
@@ -439,7 +419,7 @@ static void init_client(struct sim *s, struct client *c, unsigned number)
     c->number = number;
     c->rng = sim_stream(s);
     c->brief = number % 3 == 2;
-    draw_session(c, &c->rng);
+    sim_client_draw_session(c, &c->rng);
     memcpy(&c->sessions, c->session, sizeof c->sessions);
     for (unsigned i = 0; i < c->n_lanes; i++) {
         c->lanes[i].client = c;

@@ -9,6 +9,7 @@
 #define SIM_LANES_MAX 3u /* requests that one client has under way */
 #define SIM_NAMES_MAX 24u
 #define SIM_MEANT_MAX 8u
+#define SIM_ANSWER_US 200u /* an answer takes so long to the client */
 
 struct client;
 
@@ -65,6 +66,13 @@ void sim_request_rows(struct sim_host *h, unsigned names, const struct sim_op *l
 
 /* Reads what every host has at last, and ends the run when nothing explains the history. */
 void sim_client_verdict(struct sim *s, struct sim_history *h, unsigned names);
+
+/* ---- client_session.c ---- */
+
+void sim_client_draw_session(struct client *c, uint64_t *rng);
+/* Now and then to a new session. The sequence goes on, so that a late answer of the old session is
+ * none of the new one. */
+void sim_client_move_on(struct client *c);
 
 /* ---- client.c ---- */
 

@@ -150,6 +150,7 @@ static void ended(struct sim_host *h)
     h->node = NULL;
     h->turn_at = h->tick_at = h->look_at = SIM_NEVER;
     h->proposed = h->power_lost = false;
+    h->kept = 0;
     h->paused_until = 0;
     sim_trace(s, h, "ended: %s", h->why);
     if (crash) {
@@ -191,9 +192,13 @@ static void on_stop(void *ctx)
 
 void sim_host_kill(struct sim_host *h, const char *why)
 {
+    bool sound = h->node != NULL && !h->rotten && !h->damaged;
+    uint64_t applied = sound ? bx_fsm_applied(bx_node_fsm(h->node)) : 0;
+
     h->why = why;
     h->power_lost = false;
     ended(h);
+    h->kept = applied;
 }
 
 void sim_host_crash(struct sim_host *h, const char *why)
@@ -321,6 +326,16 @@ static void open_node(struct sim_host *h, void *arg)
     sim_die(h, "it could not start");
 }
 
+/* What a process had committed to state.db when it was killed is believed at the next start. */
+static void check_kept(const struct sim_host *h)
+{
+    uint64_t applied = bx_fsm_applied(bx_node_fsm(h->node));
+
+    if (applied < h->kept && !h->rotten && !h->damaged)
+        sim_violation(h->sim, "%s does not believe its state.db: it had entry %llu, and has %llu",
+                      h->name, (unsigned long long)h->kept, (unsigned long long)applied);
+}
+
 void sim_host_start(struct sim_host *h)
 {
     struct sim *s = h->sim;
@@ -347,6 +362,7 @@ void sim_host_start(struct sim_host *h)
         sim_join(h);
         return;
     }
+    check_kept(h);
     sim_safety_start(h);
     h->event_seen = sim_check_shown(h);
     h->damaged = h->rotten = false; /* all of it was read and found good */
@@ -406,7 +422,7 @@ void sim_host_wipe(struct sim_host *h)
     sim_db_wipe(h->db);
     memset(&h->identity, 0, sizeof h->identity);
     sim_host_rename(h);
-    h->checked = h->noted = h->promised = h->snapshot = 0;
+    h->checked = h->noted = h->promised = h->snapshot = h->kept = 0;
     h->damaged = h->excused = false;
     boot(h);
     sim_trace(s, h, "wiped");

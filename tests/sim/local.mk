@@ -11,7 +11,8 @@ blixard_sim_SOURCES = \
 	tests/sim/disk.c \
 	tests/sim/db.c tests/sim/db_file.c tests/sim/db_file.h \
 	tests/sim/net.c \
-	tests/sim/client.c tests/sim/client.h tests/sim/verdict.c \
+	tests/sim/client.c tests/sim/client_session.c tests/sim/client.h tests/sim/verdict.c \
+	tests/sim/idle.c tests/sim/nemesis_member.c \
 	tests/sim/request.c \
 	tests/sim/history.c tests/sim/history.h \
 	tests/sim/model.c tests/sim/model.h \

@@ -62,24 +62,24 @@ static uint64_t duration(const char *text)
     return (uint64_t)(hours * 3600 * (double)SIM_S);
 }
 
-static uint32_t kind(const char *name)
+static uint64_t kind(const char *name)
 {
     for (unsigned i = 0; sim_fault_names[i] != NULL; i++) {
         if (strcmp(sim_fault_names[i], name) == 0)
-            return 1u << i;
+            return 1ull << i;
     }
     misuse("--faults knows no such kind", name);
 }
 
-static uint32_t kinds(const char *list)
+static uint64_t kinds(const char *list)
 {
     char text[512], *save = NULL;
-    uint32_t out = 0;
+    uint64_t out = 0;
 
     if (strcmp(list, "none") == 0)
         return 0;
     if (strcmp(list, "all") == 0)
-        return ~0u;
+        return ~0ull;
     if ((size_t)snprintf(text, sizeof text, "%s", list) >= sizeof text)
         misuse("--faults", list);
     for (char *s = strtok_r(text, ",", &save); s != NULL; s = strtok_r(NULL, ",", &save))
@@ -144,7 +144,7 @@ int main(int argc, char **argv)
 #endif
         {"help", no_argument, NULL, '?' + 128},    {0},
     };
-    struct sim_options o = {.seed = 1, .duration = 360 * SIM_S, .faults = ~0u};
+    struct sim_options o = {.seed = 1, .duration = 360 * SIM_S, .faults = ~0ull};
     uint64_t seeds = 1;
     unsigned jobs = 1;
     int c;

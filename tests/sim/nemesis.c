@@ -119,6 +119,7 @@ static bool lose_state(struct sim *s)
     if (h->node == NULL)
         return false;
     sim_host_kill(h, "killed, and its state.db is damaged");
+    h->kept = 0;
     if (seed % 3 == 0)
         sim_db_wipe(h->db);
     else
@@ -344,6 +345,9 @@ static bool (*const faults[SIM__FAULTS])(struct sim *s) = {
     [SIM_FAULT_NO_START] = fail_starts,
     [SIM_FAULT_WIPE] = wipe_one,
     [SIM_FAULT_JOIN] = join_one,
+    [SIM_FAULT_REMOVE] = nemesis_remove,
+    [SIM_FAULT_ODD_IDS] = nemesis_odd_ids,
+    [SIM_FAULT_HEIRS] = nemesis_heirs,
     [SIM_FAULT_USURP] = nemesis_usurp,
     [SIM_FAULT_STATE] = lose_state,
     [SIM_FAULT_STALL] = nemesis_stall,
@@ -387,7 +391,7 @@ static enum sim_fault another(struct sim *s)
 
     do {
         fault = (enum sim_fault)nemesis_draw(s, SIM__FAULTS);
-    } while (!(s->o.faults & (1u << fault)));
+    } while (!(s->o.faults & (1ull << fault)));
     return fault;
 }
 
@@ -403,7 +407,7 @@ static void on_fault(struct sim *s, struct sim_host *none, void *arg)
         return;
     s->nemesis->seed = p->seed;
     sim_trace(s, NULL, "fault %u: %s", number, sim_fault_names[p->fault]);
-    while (!(s->o.faults & (1u << fault)) || !attempt(s, fault)) {
+    while (!(s->o.faults & (1ull << fault)) || !attempt(s, fault)) {
         if (++tries > TRIES)
             return;
         fault = another(s);
@@ -451,7 +455,7 @@ void sim_nemesis_stop(struct sim *s)
         if (h->paused_until > s->now)
             h->paused_until = s->now;
         bx_driver_sim_fail(h->driver, 0);
-        if (h->life == SIM_DOWN && h->start_at > s->now + SIM_S)
+        if (h->life == SIM_DOWN && h->start_at != SIM_NEVER && h->start_at > s->now + SIM_S)
             h->start_at = s->now + SIM_S;
     }
 }

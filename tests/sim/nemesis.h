@@ -53,6 +53,10 @@ struct nemesis_rivals {
 struct nemesis_rivals *nemesis_rivals_of(struct sim *s);
 bool nemesis_rivals(struct sim *s);
 
+/* ---- nemesis_member.c ---- */
+
+bool nemesis_remove(struct sim *s);
+
 /* ---- nemesis_level.c ---- */
 
 /* One host is restarted with a build of the other feature level. */
@@ -66,6 +70,8 @@ bool nemesis_forge(struct sim *s);
 
 bool nemesis_flood(struct sim *s);
 bool nemesis_full_table(struct sim *s);
+bool nemesis_odd_ids(struct sim *s);
+bool nemesis_heirs(struct sim *s);
 
 /* ---- nemesis_disk.c: each returns whether it happens; what lies counts itself later ---- */
 

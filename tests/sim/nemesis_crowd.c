@@ -6,6 +6,11 @@
  *               their sessions, new ones are told to wait; sessions that are there go on, and
  * nodes' own commands find room: so do those of a host that is restarted, and has to report that a
  * VM has ended.
+ *   odd-ids     a session begins with a high sequence and goes on with low ones, each the floor of
+ *               the next, for longer than outcomes are kept. Then a host loads the table from rows,
+ *               and what it has must be what the others have (check.c).
+ *   heirs       one name is deleted and created again and again, while requests for the VM that had
+ *               it before are under way.
  *
  * At feature level 1 there is one table for all, and either would stop everything. */
 #include "sim/nemesis.h"
@@ -24,6 +29,7 @@
 #define RESTART_US (SIM_S)   /* after the table is full */
 #define GUEST_US (2 * SIM_S) /* after that */
 #define AGAIN_US (SIM_S)
+#define ODD_TTL_MAX_US (90 * SIM_S) /* longer ones do not fit a history */
 
 _Static_assert(CROWD <= BX_SESSION_ENDS_MAX, "one command ends them");
 
@@ -218,5 +224,74 @@ bool nemesis_full_table(struct sim *s)
     *arg = c;
     sim_at(s, c->until, NULL, on_end, arg);
     sim_at(s, s->now + RESTART_US, other, on_restart, which);
+    return true;
+}
+
+/* ---- odd sequences ---- */
+
+#define ODD_FIRST 1000u
+#define ODD_STEPS 4u /* two of them are shorter than outcomes are kept, three are not */
+
+static void ask_oddly(struct sim_host *h, void *arg)
+{
+    const struct crowd *c = arg;
+    struct bx_cmd_session_end body = {{NULL, 0}};
+    uint64_t sequence = c->n == 0 ? ODD_FIRST : c->n;
+    struct bx_submit s = {.kind = BX_CMD_SESSION_END,
+                          .body = &body,
+                          .sequence = sequence,
+                          .floor = c->n == 0 ? 1 : sequence,
+                          .principal = bx_str("odd"),
+                          .deadline = sim_boot_ms(h) + 5000};
+
+    session_of(c, 0, s.session);
+    bx_node_submit(h->node, &s, NULL);
+}
+
+static void on_odd_step(struct sim *s, struct sim_host *none, void *arg)
+{
+    struct crowd *c = arg, *next;
+    struct sim_host *h = &s->hosts[(c->seed >> 8 * c->n) % s->n_hosts];
+
+    (void)none;
+    if (c->n == ODD_STEPS) {
+        if (h->node == NULL || h->paused_until > s->now || s->quiet)
+            return;
+        sim_host_kill(h, "killed, to load the table of sessions");
+        sim_host_start(h);
+        return;
+    }
+    if (may_suffer(h) && sim_enter(h, ask_oddly, c))
+        sim_host_wake(h);
+    if (s->quiet)
+        return;
+    next = bx_must_alloc(sizeof *next);
+    *next = *c;
+    next->n++;
+    sim_at(s, s->now + s->session_ttl * 2 / 5, NULL, on_odd_step, next);
+}
+
+bool nemesis_odd_ids(struct sim *s)
+{
+    struct crowd *c;
+
+    if (!may_suffer(nemesis_host(s)) || s->session_ttl > ODD_TTL_MAX_US)
+        return false;
+    c = bx_must_alloc(sizeof *c);
+    *c = (struct crowd){.seed = nemesis_draw(s, UINT64_MAX)};
+    sim_at(s, s->now, NULL, on_odd_step, c);
+    return true;
+}
+
+/* ---- heirs ---- */
+
+bool nemesis_heirs(struct sim *s)
+{
+    uint64_t number = nemesis_draw(s, UINT64_MAX),
+             us = LASTS_MIN_US + nemesis_draw(s, LASTS_MAX_US);
+
+    if (!may_suffer(nemesis_host(s)))
+        return false;
+    sim_clients_crowd(s, number, s->now + us);
     return true;
 }

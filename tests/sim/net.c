@@ -16,6 +16,7 @@
 #define JITTER_US 400u
 #define DEAF_US (3 * SIM_S)
 #define REDIAL_US (500 * SIM_MS)
+#define DIALS_US (11 * SIM_S) /* a node that hears of nobody with a larger id */
 
 struct direction {
     bool cut;
@@ -68,6 +69,28 @@ static bool heard(struct sim *s, unsigned a, unsigned b)
 }
 
 static void look(struct sim *s, unsigned a, unsigned b, uint64_t down_us);
+
+static void be_refused(struct sim_host *h, void *arg)
+{
+    (void)arg;
+    bx_node_on_removed(h->node);
+}
+
+static void on_refused(struct sim *s, struct sim_host *h, void *arg)
+{
+    (void)s, (void)arg;
+    if (h->node != NULL && sim_enter(h, be_refused, NULL))
+        sim_host_wake(h);
+}
+
+/* The answer to the hello of a node that was removed; any node dials now and then to hear it. */
+static void refuse_removed(struct sim *s, const struct sim_host *member, struct sim_host *h)
+{
+    if (member->node == NULL || h->node == NULL || bx_node_was_removed(h->node, h->identity.node) ||
+        !bx_node_was_removed(member->node, h->identity.node))
+        return;
+    sim_at(s, s->now + rng_between(&s->net->rng, SIM_S / 100, DIALS_US), h, on_refused, NULL);
+}
 
 struct plan {
     unsigned a, b; /* a below b */
@@ -126,6 +149,10 @@ static void look(struct sim *s, unsigned a, unsigned b, uint64_t down_us)
     struct plan *p;
     uint64_t after;
 
+    if (heard(s, a, b)) {
+        refuse_removed(s, &s->hosts[a], &s->hosts[b]);
+        refuse_removed(s, &s->hosts[b], &s->hosts[a]);
+    }
     if (want == c->up) {
         c->planned = false;
         return;

@@ -285,6 +285,47 @@ static void say_refused(struct sim_host *h, struct attempt *a, const struct bx_r
     bx_free(a);
 }
 
+struct dawdling {
+    struct attempt *attempt;
+};
+
+static void submit_looked_up(struct sim_host *h, void *arg)
+{
+    struct attempt *a = ((struct dawdling *)arg)->attempt;
+    struct lane *l = a->lane;
+    char name[16];
+
+    if (a->number != l->attempt) {
+        again(a);
+        return;
+    }
+    vm_name(name, l->op.name);
+    if (l->doing != LANE_MISUSES && l->op.kind == SIM_OP_DELETE)
+        submit_delete(h, a, name);
+    else
+        submit_desire(h, a, name);
+}
+
+static void on_dawdled(struct sim *s, struct sim_host *h, void *arg)
+{
+    (void)s;
+    if (h->node != NULL && sim_enter(h, submit_looked_up, arg))
+        sim_host_wake(h);
+}
+
+static void submit_later(struct sim_host *h, struct attempt *a, uint64_t us)
+{
+    struct dawdling d = {a}, *later;
+
+    if (us == 0) {
+        submit_looked_up(h, &d);
+        return;
+    }
+    later = bx_must_alloc(sizeof *later);
+    *later = d;
+    sim_at(h->sim, h->sim->now + us, h, on_dawdled, later);
+}
+
 static void on_looked_up(void *ctx, const struct bx_err *err)
 {
     struct attempt *a = ctx;
@@ -308,10 +349,7 @@ static void on_looked_up(void *ctx, const struct bx_err *err)
         memset(a->vm, 0, sizeof a->vm);
     else
         note_meaning(l, a->vm);
-    if (l->doing != LANE_MISUSES && l->op.kind == SIM_OP_DELETE)
-        submit_delete(h, a, name);
-    else
-        submit_desire(h, a, name);
+    submit_later(h, a, sim_clients_dawdle(h->sim));
 }
 
 /* As the API does: what the name means is looked up first. */

@@ -68,6 +68,9 @@ enum sim_fault {
     SIM_FAULT_FLOOD,       /* a client floods a host with requests that are refused */
     SIM_FAULT_FULL_TABLE,  /* clients take every place in the table of sessions */
     SIM_FAULT_SLOW_LINK,   /* a host that is behind, and its links, too slow for what is written */
+    SIM_FAULT_ODD_IDS,     /* a client numbers its requests oddly, for longer than they are kept */
+    SIM_FAULT_HEIRS,       /* clients delete and create one name, while others ask for it */
+    SIM_FAULT_REMOVE,      /* a host is down, its node is removed, and it comes back as it was */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
@@ -75,7 +78,7 @@ extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's or
 struct sim_options {
     uint64_t seed;
     uint64_t duration;  /* us of faults and operations; a quiet end follows */
-    uint32_t faults;    /* bit 1 << enum sim_fault */
+    uint64_t faults;    /* bit 1 << enum sim_fault */
     unsigned hosts;     /* at the beginning; 0: the seed chooses */
     uint64_t only[512]; /* of the planned faults, carry out just these (their numbers) */
     unsigned n_only;    /* 0 with only_set false: all */
@@ -154,6 +157,7 @@ struct sim_host {
     uint64_t promised;       /* index up to which it has told its log to be durable */
     uint64_t shown;          /* newest revision that this life showed anybody */
     uint64_t snapshot;       /* index of the one it has */
+    uint64_t kept;           /* by the state.db of a process that was killed; 0: not known */
     uint64_t largest;        /* record of the log of late: see safety.c */
     uint64_t event_seen;     /* revision of the last event, or of the state it began with */
 };
@@ -326,12 +330,23 @@ void sim_catchup_sent(struct sim_host *h, struct sim_host *to, uint64_t connecti
 void sim_clients_start(struct sim *s);
 /* The process ended: nobody there will answer. */
 void sim_clients_lost(struct sim_host *h);
+/* For so long all ask for one name only, and what they meant by it is some time under way. */
+void sim_clients_crowd(struct sim *s, uint64_t number, uint64_t until);
+/* How long this request is under way after its name was looked up. */
+uint64_t sim_clients_dawdle(struct sim *s);
 /* True when every client has an answer to what it asked. */
 bool sim_clients_idle(const struct sim *s);
 /* Ask for nothing new. */
 void sim_clients_stop(struct sim *s);
 /* The history is complete: compare it with what the cluster has. */
 void sim_clients_check(struct sim *s);
+
+/* ---- idle.c ---- */
+
+/* A host that does not lead, if there is one, is killed and started. */
+struct sim_host *sim_idle_restart(struct sim *s);
+/* Ask it for something; true is written there when it is answered. */
+const bool *sim_idle_ask(struct sim_host *h);
 
 /* ---- check.c ---- */
 

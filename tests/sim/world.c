@@ -11,7 +11,10 @@
 #include <string.h>
 
 #define QUIET_US (180 * SIM_S) /* after the last fault everything must be well within this */
-#define SPIN_MAX 200000u       /* steps without any time passing */
+#define IDLE_US (60 * SIM_S)
+#define STARTS_US (5 * SIM_S)
+#define ANSWERS_US (5 * SIM_S)
+#define SPIN_MAX 200000u /* steps without any time passing */
 
 const char *const sim_fault_names[] = {
     "kill",       "crash",      "write-kill", "torn",       "partition",   "one-way",   "loss",
@@ -19,6 +22,7 @@ const char *const sim_fault_names[] = {
     "disk-error", "read-error", "rot",        "lost-write", "misdirected", "guest",     "no-start",
     "wipe",       "join",       "usurp",      "state-db",   "stall",       "forge",     "rivals",
     "build",      "flood",      "full-table", "slow-link",  NULL,
+    "build",      "flood",      "full-table", "odd-ids",    "heirs",       "remove",    NULL,
 };
 
 /* ---- telling ---- */
@@ -194,6 +198,21 @@ struct sim_host *sim_new_host(struct sim *s)
     return h;
 }
 
+/* A cluster that has been idle takes requests, also at a host that has just started. */
+static void check_idle(struct sim *s)
+{
+    struct sim_host *h;
+    const bool *answered;
+
+    run_until(s, s->now + IDLE_US);
+    h = sim_idle_restart(s);
+    run_until(s, s->now + STARTS_US);
+    answered = sim_idle_ask(h);
+    run_until(s, s->now + ANSWERS_US);
+    if (!*answered)
+        sim_violation(s, "%s has no answer on an idle cluster", h->name);
+}
+
 void sim_run(struct sim *s, const struct sim_options *o)
 {
     static const uint64_t ttls[] = {90 * SIM_S, 600 * SIM_S, 3600 * SIM_S};
@@ -220,4 +239,5 @@ void sim_run(struct sim *s, const struct sim_options *o)
     }
     sim_safety_end(s);
     sim_clients_check(s);
+    check_idle(s);
 }
