@@ -34,6 +34,8 @@ static const struct column node_columns[] = {
     {.title = "MEMORY", .key = "capacity.memory_mib", .format = VALUE_MIB},
     {.title = "USED", .key = "allocated.memory_mib", .format = VALUE_MIB},
     {.title = "DRIVER", .key = "driver"},
+    {.title = "VCPUS X", .key = "overcommit_vcpus_pct", .format = VALUE_RATIO, .wide = true},
+    {.title = "MEMORY X", .key = "overcommit_memory_pct", .format = VALUE_RATIO, .wide = true},
     {.title = "DISK", .key = "capacity.disk_gib", .format = VALUE_GIB, .wide = true},
     {.title = "VCPUS USED", .key = "allocated.vcpus", .format = VALUE_NUMBER, .wide = true},
     {.title = "DISK USED", .key = "allocated.disk_gib", .format = VALUE_GIB, .wide = true},

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <wchar.h>
 
 #define CELL_MAX 4096u
 #define FIELD_MAX 8192u
@@ -128,6 +129,28 @@ static void use_utf8(void)
         utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     if (utf8 != (locale_t)0)
         uselocale(utf8);
+}
+
+/* Columns that the text takes on the screen: of UTF-8, not of bytes. What is no text counts as
+ * bytes. */
+static int width_of(const char *text)
+{
+    int width = 0, w;
+    mbstate_t state = {0};
+    wchar_t c;
+
+    use_utf8();
+    for (size_t n; *text != '\0'; text += n) {
+        n = mbrtowc(&c, text, strlen(text), &state);
+        if (n == (size_t)-1 || n == (size_t)-2) {
+            memset(&state, 0, sizeof state);
+            n = 1;
+            c = L'?';
+        }
+        w = wcwidth(c);
+        width += w < 0 ? 0 : w;
+    }
+    return width;
 }
 
 static struct libscols_table *new_table(const struct output *o)
@@ -316,7 +339,10 @@ void output_line(const struct column *columns, bx_val v)
             snprintf(text, sizeof text, "%s", c->title);
         else
             value_text(value_at(v, c->key), c->format, text, sizeof text);
-        printf("%s%-*s", c == columns ? "" : " ", width, text[0] == '\0' ? "-" : text);
+        if (text[0] == '\0')
+            snprintf(text, sizeof text, "-");
+        printf("%s%s%*s", c == columns ? "" : " ", text,
+               width > width_of(text) ? width - width_of(text) : 0, "");
     }
     printf("\n");
     fflush(stdout);

@@ -33,6 +33,15 @@ static void write_gib(uint64_t n, char *out, size_t size)
     write_size(n, units, out, size);
 }
 
+/* Percent as a ratio: 4.0, 1.25. */
+static void write_ratio(uint64_t pct, char *out, size_t size)
+{
+    bool tenths = pct % 10 == 0;
+
+    snprintf(out, size, "%llu.%0*llu", (unsigned long long)pct / 100, tenths ? 1 : 2,
+             (unsigned long long)(tenths ? pct % 100 / 10 : pct % 100));
+}
+
 static uint64_t now_s(void)
 {
     struct timespec now;
@@ -105,6 +114,7 @@ static const struct {
     [VALUE_NUMBER] = {.right = true},
     [VALUE_MIB] = {.number = write_mib, .right = true},
     [VALUE_GIB] = {.number = write_gib, .right = true},
+    [VALUE_RATIO] = {.number = write_ratio, .right = true},
     [VALUE_AGE] = {.number = write_age, .right = true},
     [VALUE_UNTIL] = {.number = write_until, .right = true},
     [VALUE_TIME] = {.number = write_time},

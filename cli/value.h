@@ -13,6 +13,7 @@ enum value_format {
     VALUE_NUMBER, /* the same, aligned to the right */
     VALUE_MIB,    /* a number of MiB: "512MiB", "4GiB" */
     VALUE_GIB,    /* a number of GiB: "10GiB", "1TiB" */
+    VALUE_RATIO,  /* percent: "4.0" */
     VALUE_AGE,    /* wall time in ms, as the time since then: "5m" */
     VALUE_UNTIL,  /* wall time in ms, as the time until then: "in 5m", "now" */
     VALUE_TIME,   /* wall time in ms, in UTC: "2026-11-21T08:15:00.000Z" */

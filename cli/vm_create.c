@@ -40,6 +40,7 @@ const struct flag vm_create_flags[] = {
      .value = "L",
      .help = "when its node is lost: stay (others are not supported yet)",
      .choices = bx_on_lost_names},
+    {.name = "reserve", .help = "keep its vcpus and memory for it while it is stopped"},
     {.name = "disk-ephemeral", .help = "start with an empty disk every time"},
     {.name = "start", .help = "start the VM at once (default)"},
     {.name = "no-start", .help = "place the VM without starting it"},
@@ -163,6 +164,7 @@ static void read_texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * 
             *all[i].text = all[i].path == NULL ? bx_str(s) : absolute_path(s, all[i].path);
     }
     c->name = bx_str(r->arguments[0]);
+    c->reserve = c->reserve || args_has(&r->args, "reserve");
     c->disk_ephemeral = c->disk_ephemeral || args_has(&r->args, "disk-ephemeral");
     if (args_has(&r->args, "no-start") || args_has(&r->args, "start"))
         c->stopped = args_has(&r->args, "no-start");
@@ -231,6 +233,8 @@ static void add_config(struct params *p, const struct bx_vm_config *c)
     if (c->metadata.n > 0) /* older daemons do not know it */
         add_pairs(p, "metadata", &c->metadata);
     params_bool(p, "disk_ephemeral", c->disk_ephemeral);
+    if (c->reserve) /* the same */
+        params_bool(p, "reserve", true);
     params_bool(p, "stopped", c->stopped);
 }
 

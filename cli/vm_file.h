@@ -1,5 +1,5 @@
-/* vm_file - a VM's configuration out of a file: JSON as people write it, or any form behind a
- * head. */
+/* vm_file - a VM's configuration out of a file: JSON as people write it, or as vm show prints it,
+ * or any form behind a head. */
 #ifndef CLI_VM_FILE_H
 #define CLI_VM_FILE_H
 

@@ -38,10 +38,9 @@ void daemon_self(struct daemon *d, struct bx_node_info *out)
         d->node == NULL ? NULL : bx_view_node(bx_node_view(d->node), d->identity.node);
 
     /* Keep the values that an operator has set in the row. */
-    *out = row != NULL ? row->info
-                       : (struct bx_node_info){.overcommit_vcpus_pct = 100,
-                                               .overcommit_memory_pct = 100,
-                                               .role = BX_ROLE_VOTER};
+    *out = row != NULL ? row->info : (struct bx_node_info){.role = BX_ROLE_VOTER};
+    out->overcommit_vcpus_pct = d->options.overcommit_vcpus_pct;
+    out->overcommit_memory_pct = d->options.overcommit_memory_pct;
     out->id = d->identity.node;
     out->name = bx_str(d->options.name);
     out->address = bx_str(d->options.listen);
@@ -107,7 +106,9 @@ static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
            bx_str_eq(a->api, b->api) && bx_str_eq(a->datacenter, b->datacenter) &&
            bx_str_eq(a->zone, b->zone) && bx_str_eq(a->rack, b->rack) &&
            bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
-           a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib;
+           a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
+           a->overcommit_vcpus_pct == b->overcommit_vcpus_pct &&
+           a->overcommit_memory_pct == b->overcommit_memory_pct;
 }
 
 int daemon_check_name(const struct daemon *d, struct bx_err *err)

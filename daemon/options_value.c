@@ -1,5 +1,6 @@
 #include "options_value.h"
 
+#include "model/node.h"
 #include "model/vm.h"
 
 #include <errno.h>
@@ -69,6 +70,30 @@ static int read_u32(const struct options_flag *f, const char *text, void *at, st
         return BX_INVALID;
     small = (uint32_t)n;
     memcpy(at, &small, sizeof small);
+    return BX_OK;
+}
+
+/* Digits, and at most two of them behind a point. */
+static int read_ratio(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
+{
+    size_t n = strspn(text, "0123456789"), behind = 0;
+    uint32_t hundredths;
+
+    (void)f, (void)err;
+    if (n == 0 || n > 4)
+        return BX_INVALID;
+    hundredths = 100 * (uint32_t)strtoul(text, NULL, 10);
+    if (text[n] == '.') {
+        behind = strspn(text + n + 1, "0123456789");
+        if (behind == 0 || behind > 2)
+            return BX_INVALID;
+        hundredths += (uint32_t)strtoul(text + n + 1, NULL, 10) * (behind == 1 ? 10 : 1);
+        behind++;
+    }
+    if (text[n + behind] != '\0' || hundredths < BX_OVERCOMMIT_MIN ||
+        hundredths > BX_OVERCOMMIT_MAX)
+        return BX_INVALID;
+    memcpy(at, &hundredths, sizeof hundredths);
     return BX_OK;
 }
 
@@ -175,6 +200,8 @@ static const struct {
     [VALUE_FILTER] = {read_filter, "a filter of the log"},
     [VALUE_U32] = {read_u32, "a number from 1 to " TEXT_OF(U32_MAX)},
     [VALUE_U64] = {read_u64, "a number of at least 1"},
+    [VALUE_RATIO] = {read_ratio,
+                     "a ratio from 0.1 to 64, with at most two digits behind the point"},
     [VALUE_RANGE] = {read_range, "a range of numbers of users, FIRST-LAST"},
     [VALUE_POOL] = {read_pool,
                     "MAX or MAX/MIN, MAX from 1 to " TEXT_OF(POOL_MAX) " and MIN at most that"},

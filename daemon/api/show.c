@@ -51,6 +51,7 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .restarts = vm->restarts,
         .last_exit = vm->last_exit,
         .last_exited_ms = vm->last_exit_ms,
+        .reserve = c->reserve,
     }; /* no address: guests have no network yet */
     memcpy(out->uuid, vm->uuid, sizeof out->uuid);
     if (vm->phase == BX_PHASE_CREATING && vm->failures > 0) {
@@ -97,6 +98,8 @@ void api_show_node(const struct bx_node_row *n, struct bx_node_reply *out)
         .created_index = n->created_index,
         .modified_index = n->modified_index,
         .state_since_ms = n->state_ms,
+        .overcommit_vcpus_pct = f->overcommit_vcpus_pct,
+        .overcommit_memory_pct = f->overcommit_memory_pct,
     };
 }
 
@@ -123,16 +126,38 @@ void api_see_node(const struct bx_node *node, const struct bx_node_row *n,
 
 /* ---- decisions ---- */
 
-static struct bx_str why_rejected(struct api_call *c, const struct bx_candidate *from)
+/* "; it has 16 x 4.00": what the node has of the resource that is short; disk is not overcommitted.
+ */
+static void describe_capacity(const struct bx_view *v, const struct bx_candidate *from, char *out,
+                              size_t size)
 {
-    char text[WHY_MAX];
+    const struct bx_node_row *n = bx_view_node(v, from->node);
+    bool vcpus = from->reject == BX_REJECT_VCPUS;
+    uint64_t has;
+    uint32_t pct;
+
+    out[0] = '\0';
+    if (n == NULL || (!vcpus && from->reject != BX_REJECT_MEMORY))
+        return;
+    has = vcpus ? n->info.vcpus - n->info.reserve_vcpus
+                : n->info.memory_mib - n->info.reserve_memory_mib;
+    pct = vcpus ? n->info.overcommit_vcpus_pct : n->info.overcommit_memory_pct;
+    snprintf(out, size, "; it has %llu%s x %u.%02u", (unsigned long long)has,
+             bx_reject_unit(from->reject), pct / 100, pct % 100);
+}
+
+static struct bx_str why_rejected(struct api_call *c, const struct bx_view *v,
+                                  const struct bx_candidate *from)
+{
+    char text[WHY_MAX + 64], capacity[64];
 
     if (from->reject == BX_FITS)
         return (struct bx_str){NULL, 0};
     if (from->missing <= 0)
         return bx_str(bx_reject_names[from->reject]);
-    snprintf(text, sizeof text, "%s (%lld%s missing)", bx_reject_names[from->reject],
-             (long long)from->missing, bx_reject_unit(from->reject));
+    describe_capacity(v, from, capacity, sizeof capacity);
+    snprintf(text, sizeof text, "%s (%lld%s missing%s)", bx_reject_names[from->reject],
+             (long long)from->missing, bx_reject_unit(from->reject), capacity);
     return api_copy(c, bx_str(text));
 }
 
@@ -146,7 +171,7 @@ static struct bx_list show_candidates(struct api_call *c, const struct bx_view *
 
         list[i] = (struct bx_candidate_reply){.node = node_of(v, from->node),
                                               .score = from->score,
-                                              .rejected = why_rejected(c, from)};
+                                              .rejected = why_rejected(c, v, from)};
     }
     return (struct bx_list){list, (uint32_t)cs->len};
 }

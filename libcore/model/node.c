@@ -12,8 +12,6 @@ const struct bx_schema bx_node_info_schema = BX_SCHEMA("node", 2, bx_node_info, 
 #define NODE_VCPUS_MAX 65536u
 #define NODE_MEMORY_MIB_MAX (1ull << 30) /* 1 PiB */
 #define NODE_DISK_GIB_MAX (1ull << 30)   /* 1 EiB */
-#define OVERCOMMIT_PCT_MIN 10u
-#define OVERCOMMIT_PCT_MAX 6400u
 
 static int refuse(struct bx_err *err, const char *field, const char *what)
 {
@@ -24,7 +22,7 @@ static int refuse(struct bx_err *err, const char *field, const char *what)
 
 static bool overcommit_ok(uint32_t pct)
 {
-    return pct >= OVERCOMMIT_PCT_MIN && pct <= OVERCOMMIT_PCT_MAX;
+    return pct >= BX_OVERCOMMIT_MIN && pct <= BX_OVERCOMMIT_MAX;
 }
 
 const struct bx_istr *bx_member_status(bool leads, bool votes, bool leader_known)

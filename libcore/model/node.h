@@ -9,6 +9,8 @@
 #define BX_NODES_MAX 4096u
 #define BX_MEMBERS_MAX 9u /* of these, members of the Raft configuration */
 #define BX_ADDRESS_MAX 255u
+#define BX_OVERCOMMIT_MIN 10u /* percent */
+#define BX_OVERCOMMIT_MAX 6400u
 #define BX_NODE_ID_MAX (1ull << 62) /* so that the next id fits in a signed SQLite integer */
 
 enum bx_node_state {

@@ -12,8 +12,8 @@ const char *const bx_strategy_names[] = {"most-available", "least-available", "m
 _Static_assert(sizeof bx_strategy_names / sizeof bx_strategy_names[0] == BX__STRATEGIES + 1,
                "a name for each strategy");
 
-static const struct bx_field config_fields[] = {BX_VM_CONFIG_FIELDS(0),
-                                                BX_VM_CONFIG_LATER_FIELDS(0)};
+static const struct bx_field config_fields[] = {
+    BX_VM_CONFIG_FIELDS(0), BX_VM_CONFIG_LATER_FIELDS(0), BX_VM_CONFIG_LAST_FIELDS(0)};
 const struct bx_schema bx_vm_config_schema = BX_SCHEMA("vm", 1, bx_vm_config, config_fields);
 
 void bx_vm_config_init(struct bx_vm_config *c)

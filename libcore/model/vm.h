@@ -69,6 +69,7 @@ struct bx_vm_config {
     bool stopped;             /* created with --no-start */
     struct bx_str node;       /* pinned to the node of this name; empty: anywhere */
     struct bx_pairs metadata; /* for users; stored and shown, not interpreted */
+    bool reserve;             /* vcpus and memory stay its own while it rests */
 };
 extern const struct bx_schema bx_vm_config_schema;
 
@@ -97,6 +98,9 @@ extern const struct bx_schema bx_vm_config_schema;
 /* Fields that were added later, at the end of such a record. */
 #define BX_VM_CONFIG_LATER_FIELDS(at)                                                              \
     BX_VM_CONFIG_FIELD(at, metadata, BX_T_PAIRS, .max = BX_METADATA_MAX, .since = 2, .omit = true)
+/* And after them; each record keeps its order. */
+#define BX_VM_CONFIG_LAST_FIELDS(at)                                                               \
+    BX_VM_CONFIG_FIELD(at, reserve, BX_T_BOOL, .since = 2, .omit = true)
 
 /* Set the defaults of all fields but the name. */
 void bx_vm_config_init(struct bx_vm_config *c);

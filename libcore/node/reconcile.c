@@ -15,7 +15,8 @@
  *   a stop or kill has no effect    it is repeated later, as a kill
  *   the daemon was restarted   the state here may be older than the runs it adopted: nothing is
  *                              ended or forgotten until the lease says that the state is current
- *   the node was away          VMs that were deleted meanwhile are found by their files
+ *   the node was away          VMs that were deleted or placed elsewhere meanwhile are found by
+ *                              their files
  *   memory is out              an entry is missing: `incomplete`, everything is looked at again
  *
  * Every entry that has something to do is in the heap with the time of its next step; rows,
@@ -58,11 +59,19 @@ static void on_adopted(void *ctx, const struct bx_observation *o)
     }
 }
 
+/* One that is gone, or was placed elsewhere, leaves its files, which its step removes. In its first
+ * run it was nowhere else. */
+static bool may_have_left(const struct bx_reconcile *r, const struct bx_vm *vm)
+{
+    return vm->epoch > 1 && !bx_vm_has_data(vm) &&
+           (vm->phase == BX_PHASE_CREATING || bx_view_vm(r->p.view(r->p.ctx), vm->uuid) == NULL);
+}
+
 void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm)
 {
-    /* One that is gone leaves its files, which its step removes. */
-    struct bx_entry *e =
-        vm->node != r->self ? bx_entry_find(r, vm->uuid) : bx_entry_find_or_add(r, vm->uuid);
+    struct bx_entry *e = vm->node == r->self || may_have_left(r, vm)
+                             ? bx_entry_find_or_add(r, vm->uuid)
+                             : bx_entry_find(r, vm->uuid);
 
     if (e != NULL)
         bx_entry_schedule_now(r, e);
@@ -147,7 +156,7 @@ static void on_stored(void *ctx, const uint8_t vm[16])
     struct bx_reconcile *r = ctx;
     struct bx_entry *e;
 
-    if (bx_view_vm(r->p.view(r->p.ctx), vm) != NULL)
+    if (!bx_entry_has_left(r, bx_view_vm(r->p.view(r->p.ctx), vm)))
         return;
     e = bx_entry_find_or_add(r, vm);
     if (e != NULL)

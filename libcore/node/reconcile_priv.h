@@ -88,5 +88,8 @@ void bx_entry_observe(struct bx_reconcile *r, struct bx_entry *e, const struct b
 
 /* Take the one step that state/plan.h names; may drop the entry. */
 void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now);
+/* Whether this node keeps nothing of the VM, whose row may be NULL: it was deleted, or is elsewhere
+ * and has no data here. */
+bool bx_entry_has_left(const struct bx_reconcile *r, const struct bx_vm *row);
 
 #endif

@@ -137,24 +137,32 @@ static void forget_run(struct bx_reconcile *r, struct bx_entry *e, const struct 
     bx_entry_schedule_now(r, e);
 }
 
+/* A disk with data stays wherever it is. */
+bool bx_entry_has_left(const struct bx_reconcile *r, const struct bx_vm *row)
+{
+    return row == NULL || (row->node != r->self && row->node != 0 && !bx_vm_has_data(row));
+}
+
 /* What can not be taken back waits until the state is known to be current: in an older one the VM
  * may not be there yet. */
-static bool needs_current(const struct bx_entry *e, const struct bx_vm *row, enum bx_action a)
+static bool needs_current(const struct bx_reconcile *r, const struct bx_entry *e,
+                          const struct bx_vm *row, enum bx_action a)
 {
-    bool removes = a == BX_ACTION_NONE && e->observed == BX_OBSERVED_ABSENT && row == NULL;
+    bool removes =
+        a == BX_ACTION_NONE && e->observed == BX_OBSERVED_ABSENT && bx_entry_has_left(r, row);
 
     return removes || a == BX_ACTION_STOP || a == BX_ACTION_KILL || a == BX_ACTION_FORGET;
 }
 
-/* A VM without a run: it is dropped, and its count of failures with it. One that was deleted leaves
+/* A VM without a run: it is dropped, and its count of failures with it. One that has left leaves
  * its files, which are removed once it is known that no run uses them. */
-static void drop_absent(struct bx_reconcile *r, struct bx_entry *e, bool deleted, uint64_t now)
+static void drop_absent(struct bx_reconcile *r, struct bx_entry *e, bool left, uint64_t now)
 {
-    if (deleted && !r->adopted) {
+    if (left && !r->adopted) {
         bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS);
         return;
     }
-    if (deleted)
+    if (left)
         r->p.driver->ops->remove(r->p.driver, e->vm);
     bx_entry_drop(r, e);
 }
@@ -163,7 +171,7 @@ static void drop_absent(struct bx_reconcile *r, struct bx_entry *e, bool deleted
 static void rest(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row, uint64_t now)
 {
     if (e->observed == BX_OBSERVED_ABSENT)
-        drop_absent(r, e, row == NULL, now);
+        drop_absent(r, e, bx_entry_has_left(r, row), now);
     else if (e->observed == BX_OBSERVED_STOPPING && e->asked != BX_ACTION_NONE)
         end_run(r, e, NULL, BX_ACTION_NONE, now);
 }
@@ -179,7 +187,7 @@ void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
     bx_entry_leave_queue(r, e);
     if (plan.action != BX_ACTION_START)
         bx_lease_cancel(r->p.lease, e->vm);
-    if (needs_current(e, row, plan.action) && !bx_lease_current(r->p.lease) &&
+    if (needs_current(r, e, row, plan.action) && !bx_lease_current(r->p.lease) &&
         !BX_MUTATED(DECLARE_EARLY)) {
         bx_entry_enter_queue(r, e, BX_QUEUE_LEADER);
         return;

@@ -35,6 +35,7 @@ static int pinned_node(struct bx_fsm *f, const struct bx_vm_config *c, uint64_t 
 static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struct bx_err *err)
 {
     const struct bx_relaxation *r = &d->relaxations[0];
+    bool disk = r->reject == BX_REJECT_DISK && bx_fsm_level(f) >= 2; /* a text that is hashed */
 
     if (d->n_relaxations == 0)
         bx_err_hint(err, "add a node, or bring one up: blixardctl node list");
@@ -45,11 +46,10 @@ static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struc
         bx_err_hint(err, "it would fit on %s, which is not up: blixardctl node list",
                     bx_fsm_node_name(&f->view, r->node));
     else
-        bx_err_hint(err,
-                    "it would fit on %s with %lld%s less (%s); or stop or delete something there",
+        bx_err_hint(err, "it would fit on %s with %lld%s less (%s); or %s something there",
                     bx_fsm_node_name(&f->view, r->node), (long long)r->by,
                     r->reject == BX_REJECT_VCPUS ? " vcpus" : bx_reject_unit(r->reject),
-                    bx_reject_names[r->reject]);
+                    bx_reject_names[r->reject], disk ? "delete" : "stop or delete");
 }
 
 static int place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_candidates *candidates,
@@ -85,6 +85,45 @@ int bx_fsm_place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_decis
     if (rc == BX_NO_MEMORY)
         bx_oom(0);
     return rc;
+}
+
+/* The disk, if there is one, is there already. */
+static bool has_room(struct bx_fsm *f, const struct bx_vm *vm, char *why, size_t size)
+{
+    struct bx_sched_request rq = {.vcpus = vm->config->vcpus, .memory_mib = vm->config->memory_mib};
+    struct bx_node_columns columns;
+
+    bx_view_columns(&f->view, &columns);
+    return bx_sched_has_room(&columns, vm->node, &rq, bx_fsm_node_name(&f->view, vm->node), why,
+                             size);
+}
+
+static bool is_up(const struct bx_fsm *f, uint64_t node)
+{
+    return bx_view_node(&f->view, node)->info.state == BX_NODE_UP;
+}
+
+int bx_fsm_place_to_start(struct bx_fsm *f, const struct bx_vm *vm, struct bx_decision *d,
+                          struct bx_err *err)
+{
+    char why[BX_ERR_MSG - 96];
+    bool room = has_room(f, vm, why, sizeof why);
+    int rc = BX_UNPLACEABLE;
+
+    memset(d, 0, sizeof *d);
+    if (room && (is_up(f, vm->node) || bx_vm_has_data(vm)))
+        return BX_OK;
+    if (!bx_vm_has_data(vm))
+        rc = bx_fsm_place(f, vm->config, d, err);
+    if (rc == BX_UNPLACEABLE && room)
+        return BX_OK; /* it waits for its node */
+    if (!bx_vm_has_data(vm))
+        return rc;
+    bx_err_set(err, BX_UNPLACEABLE, "VM \"%s\" can not start where its disk is: %s", vm->name->s,
+               why);
+    bx_err_hint(err, "stop something there: blixardctl vm list --node %s --phase running",
+                bx_fsm_node_name(&f->view, vm->node));
+    return BX_UNPLACEABLE;
 }
 
 void bx_fsm_remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_decision *d)

@@ -139,11 +139,20 @@ void bx_fsm_token_use(struct bx_fsm *f, struct bx_row *token);
  * node), or BX_UNPLACEABLE with the reasons. */
 int bx_fsm_place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_decision *d,
                  struct bx_err *err);
+/* Where a VM that has a node and takes no room there starts: there, or, if it has no data and there
+ * is no room, or the node is not up, elsewhere. d->placed: elsewhere. BX_OK, or as bx_fsm_place. */
+int bx_fsm_place_to_start(struct bx_fsm *f, const struct bx_vm *vm, struct bx_decision *d,
+                          struct bx_err *err);
 /* Keep the decision and its candidates for explain: in memory only, the last 256. */
 void bx_fsm_remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_decision *d);
 /* "" if there is no such node. */
 const char *bx_fsm_node_name(const struct bx_view *v, uint64_t id);
 
+/* ---- fsm_vm.c ---- */
+/* Give the draft a configuration of its own, which becomes *config, instead of the shared one. */
+void bx_fsm_own_config(struct bx_vm *draft, struct bx_vm_config *config);
+
+/* ---- fsm_orphan.c ---- */
 /* The node was removed and none of its VMs runs any more: VMs that were being deleted are removed;
  * the others have no node until they are started. */
 void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node);

@@ -7,7 +7,6 @@
 #include "mutant.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 static struct bx_str node_str(const struct bx_view *v, uint64_t id)
 {
@@ -55,8 +54,7 @@ static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, stru
     put_with_detail(f, c, before, draft, type, bx_str(bx_phase_name(draft->phase)->s));
 }
 
-/* Give the draft a configuration of its own, which becomes *config, instead of the shared one. */
-static void own_config(struct bx_vm *draft, struct bx_vm_config *config)
+void bx_fsm_own_config(struct bx_vm *draft, struct bx_vm_config *config)
 {
     *config = bx_vm_whole_config(draft);
     draft->config = config;
@@ -156,13 +154,21 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
  * start, and before its first start, a VM loses nothing by being placed elsewhere. */
 static int disk_is_lost(const struct bx_vm *vm, struct bx_err *err)
 {
-    if (vm->config->disk_gib == 0 || vm->config->disk_ephemeral || vm->epoch == 0)
+    if (!bx_vm_has_data(vm))
         return BX_OK;
     bx_err_set(err, BX_CONFLICT, "the disk of VM \"%s\" is lost: its node was removed",
                vm->name->s);
     bx_err_hint(err, "to start it with an empty disk: blixardctl vm start %s --discard-disk",
                 vm->name->s);
     return BX_CONFLICT;
+}
+
+static void put_on(struct bx_fsm *f, struct bx_vm *d, const struct bx_decision *decision)
+{
+    d->node = decision->node;
+    d->score = decision->score;
+    d->margin = decision->margin;
+    bx_fsm_remember(f, d->uuid, decision);
 }
 
 /* Its node was removed: place it again. */
@@ -173,27 +179,38 @@ static int place_again(struct bx_fsm *f, struct bx_call *c, struct bx_vm *d)
 
     if (rc == BX_OK)
         rc = bx_fsm_place(f, d->config, &decision, c->err);
-    if (rc != BX_OK)
-        return rc;
-    d->node = decision.node;
-    d->score = decision.score;
-    d->margin = decision.margin;
-    bx_fsm_remember(f, d->uuid, &decision);
-    return BX_OK;
+    if (rc == BX_OK)
+        put_on(f, d, &decision);
+    return rc;
+}
+
+/* A VM that rests has given its vcpus and memory back, and others may have taken them. */
+static int take_room(struct bx_fsm *f, struct bx_call *c, struct bx_vm *d)
+{
+    struct bx_decision decision;
+    int rc;
+
+    if (d->node == 0)
+        return place_again(f, c, d);
+    if (bx_view_takes_room(&f->view, d) || BX_MUTATED(ROOM_IGNORED))
+        return BX_OK;
+    rc = bx_fsm_place_to_start(f, d, &decision, c->err);
+    if (rc == BX_OK && decision.placed)
+        put_on(f, d, &decision);
+    return rc;
 }
 
 static int start(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d)
 {
+    int rc;
+
     if (d->desired == BX_DESIRED_RUNNING && d->phase != BX_PHASE_FAILED)
         return unchanged(c, d);
     if (d->phase == BX_PHASE_STOPPING)
         return stopping(c, d);
-    if (d->node == 0) {
-        int rc = place_again(f, c, d);
-
-        if (rc != BX_OK)
-            return rc;
-    }
+    rc = take_room(f, c, d);
+    if (rc != BX_OK)
+        return rc;
     d->restarts = 0;
     order_start(d);
     put(f, c, row, d, BX_EVENT_VM_DESIRED);
@@ -299,7 +316,7 @@ static void give_name(struct bx_fsm *f, struct bx_call *c, const struct bx_vm *v
     struct bx_vm_config config;
     struct bx_vm d = *vm;
 
-    own_config(&d, &config);
+    bx_fsm_own_config(&d, &config);
     config.name = name;
     put_with_detail(f, c, bx_view_row(&f->view, BX_TABLE_VM, vm->uuid), &d, BX_EVENT_VM_RENAMED,
                     bx_str(vm->name->s));
@@ -324,55 +341,6 @@ int bx_fsm_vm_rename(struct bx_fsm *f, struct bx_call *c)
         return exists(c, there, "choose another name: blixardctl vm list shows those in use");
     give_name(f, c, vm, b->name);
     return BX_OK;
-}
-
-/* ---- removal of a node ---- */
-
-static int by_uuid(const void *a, const void *b)
-{
-    const struct bx_vm *const *x = a, *const *y = b;
-
-    return memcmp((*x)->uuid, (*y)->uuid, 16);
-}
-
-/* A VM pinned to the removed node loses its pin, because the node will not return. */
-static void orphan(struct bx_fsm *f, const struct bx_vm *vm, const char *why)
-{
-    struct bx_vm_config config;
-    struct bx_vm d = *vm;
-
-    own_config(&d, &config);
-    config.node = bx_str("");
-    if (config.strategy == BX_STRATEGY_MANUAL)
-        config.strategy = BX_STRATEGY_MOST_AVAILABLE;
-    d.node = 0;
-    d.restart_pending = d.stop_force = false;
-    d.phase = vm->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : BX_PHASE_FAILED;
-    d.message = bx_str(why);
-    d.modified_index = bx_call_revision(f);
-    d.modified_ms = f->view.time_ms;
-    bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_VM, vm->uuid),
-                  bx_row_make(&f->view.home, BX_TABLE_VM, &d));
-}
-
-void bx_fsm_vms_orphan(struct bx_fsm *f, const struct bx_node_row *node)
-{
-    const struct bx_vm **vms = bx_must_calloc(node->vms + 1, sizeof(struct bx_vm *)), *vm;
-    char why[BX_NAME_MAX + 64];
-    size_t n = 0, pos = 0;
-
-    snprintf(why, sizeof why, "node %s was removed", node->name->s);
-    while ((vm = bx_view_next_on_node(&f->view, node->info.id, &pos)) != NULL)
-        vms[n++] = vm;
-    /* Sort by uuid: the order of the map is not the same on every node. */
-    qsort(vms, n, sizeof(struct bx_vm *), by_uuid);
-    for (size_t i = 0; i < n; i++) {
-        if (vms[i]->desired == BX_DESIRED_DELETED)
-            bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_VM, vms[i]->uuid), NULL);
-        else
-            orphan(f, vms[i], why);
-    }
-    bx_free(vms);
 }
 
 /* ---- reports of the node that runs it ---- */

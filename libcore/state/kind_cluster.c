@@ -18,7 +18,14 @@ static const struct bx_column cluster_columns[] = {
     BX_COLUMN(name, TEXT, bx_cluster_row, name),
 };
 
-BX_KIND(cluster, bx_cluster_row, BX_KEY_NONE, id, "cluster", .ordered = true);
+/* What nodes hold is derived from the VMs, by a rule of the level. */
+static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx_row *with)
+{
+    if (old != NULL && with != NULL)
+        bx_view_level_changed(v, bx_row_as_cluster(old)->level, bx_row_as_cluster(with)->level);
+}
+
+BX_KIND(cluster, bx_cluster_row, BX_KEY_NONE, id, "cluster", .ordered = true, .swapped = swapped);
 
 void bx_view_cluster(const struct bx_view *v, struct bx_cluster_info *out)
 {

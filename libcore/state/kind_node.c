@@ -115,19 +115,30 @@ static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx
         set_columns(v, i);
 }
 
+static bool frees_room(uint32_t level)
+{
+    return level >= 2;
+}
+
+bool bx_view_takes_room(const struct bx_view *v, const struct bx_vm *vm)
+{
+    return bx_phase_active(vm->phase) || vm->config->reserve ||
+           !frees_room(bx_row_as_cluster(bx_view_cluster_row(v))->level);
+}
+
 /* Add (sign 1) or subtract (-1) a VM's resources on its node. */
 static void account(struct bx_view *v, const struct bx_vm *vm, int sign)
 {
     const struct bx_index *nodes = &v->kinds[BX_TABLE_NODE];
     struct bx_row *r = bx_index_get(nodes, &vm->node);
-    uint64_t times = (uint64_t)(int64_t)sign;
+    uint64_t times = (uint64_t)(int64_t)sign, taken = bx_view_takes_room(v, vm) ? times : 0;
     struct bx_node_row *n;
 
     if (r == NULL)
         return;
     n = (struct bx_node_row *)(void *)(r + 1);
-    n->allocated_vcpus += times * vm->config->vcpus;
-    n->allocated_memory_mib += times * vm->config->memory_mib;
+    n->allocated_vcpus += taken * vm->config->vcpus;
+    n->allocated_memory_mib += taken * vm->config->memory_mib;
     n->allocated_disk_gib += times * vm->config->disk_gib;
     n->vms += times;
     set_columns(v, bx_index_place(nodes, &vm->node));
@@ -139,6 +150,24 @@ static void watched(struct bx_view *v, const struct bx_row *old, const struct bx
         account(v, bx_row_as_vm(old), -1);
     if (with != NULL)
         account(v, bx_row_as_vm(with), 1);
+}
+
+/* The sums do not depend on the order of the VMs. */
+void bx_view_level_changed(struct bx_view *v, uint32_t from, uint32_t to)
+{
+    const struct bx_vm *vm;
+    size_t pos = 0;
+
+    if (frees_room(from) == frees_room(to))
+        return;
+    for (uint32_t i = 0; i < bx_view_nodes(v); i++) {
+        struct bx_node_row *n = (struct bx_node_row *)(void *)(uintptr_t)bx_view_node_at(v, i);
+
+        n->allocated_vcpus = n->allocated_memory_mib = n->allocated_disk_gib = n->vms = 0;
+        set_columns(v, i);
+    }
+    while ((vm = bx_view_next(v, BX_TABLE_VM, &pos)) != NULL)
+        account(v, vm, 1);
 }
 
 BX_KIND(node, bx_node_row, BX_KEY_U64, info.id, "nodes", .ordered = true,

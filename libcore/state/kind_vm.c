@@ -48,6 +48,7 @@ static const struct bx_field vm_fields[] = {
     BX_FIELD(vm_record, last_exit, BX_T_STR, .max = 512, .omit = true, .since = 2),
     BX_FIELD(vm_record, failures, BX_T_U32, .omit = true, .since = 2),
     BX_FIELD(vm_record, next_try_ms, BX_T_U64, .omit = true, .since = 2),
+    BX_VM_CONFIG_LAST_FIELDS(offsetof(struct vm_record, config)),
 };
 static const struct bx_schema vm_schema = BX_SCHEMA("vm row", 200, vm_record, vm_fields);
 
@@ -205,6 +206,11 @@ BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
 const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16])
 {
     return bx_view_get(v, BX_TABLE_VM, uuid);
+}
+
+bool bx_vm_has_data(const struct bx_vm *vm)
+{
+    return vm->config->disk_gib > 0 && !vm->config->disk_ephemeral && vm->epoch > 0;
 }
 
 /* A prefix of a uuid's text, with dashes in their places. */

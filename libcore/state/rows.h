@@ -121,6 +121,8 @@ int bx_view_init(struct bx_view *v, struct bx_intern *in);
 void bx_view_close(struct bx_view *v);
 /* Replace `old` by `with`; either may be NULL. Updates the digest; frees nothing. */
 void bx_view_swap(struct bx_view *v, struct bx_row *old, struct bx_row *with);
+/* The cluster's feature level has changed: count what the nodes hold by its rule. */
+void bx_view_level_changed(struct bx_view *v, uint32_t from, uint32_t to);
 /* Add a row that was loaded or restored. For a kind with a single object, it replaces the existing
  * row, which is freed. */
 void bx_view_add(struct bx_view *v, struct bx_row *row);

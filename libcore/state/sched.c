@@ -239,6 +239,25 @@ static int sentence(const struct bx_node_columns *nodes, uint32_t i,
                     bx_reject_names[c->reject], a.need[c->reject], bx_reject_unit(c->reject), left);
 }
 
+bool bx_sched_has_room(const struct bx_node_columns *nodes, uint64_t node,
+                       const struct bx_sched_request *rq, const char *name, char *out, size_t size)
+{
+    struct bx_candidate c = {.node = node, .reject = BX_REJECT_VCPUS};
+    struct amounts a = {0};
+    uint32_t i = 0;
+
+    while (i < nodes->n && nodes->id[i] != node)
+        i++;
+    assert(i < nodes->n);
+    read_amounts(nodes, i, rq, &a);
+    while (c.reject <= BX_REJECT_DISK && !is_short(&a, c.reject))
+        c.reject++;
+    if (c.reject > BX_REJECT_DISK)
+        return true;
+    sentence(nodes, i, rq, &c, name, out, size);
+    return false;
+}
+
 void bx_sched_why(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                   const struct bx_candidates *candidates,
                   const char *(*name_of)(const void *ctx, uint64_t node), const void *ctx,

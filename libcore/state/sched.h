@@ -70,6 +70,10 @@ struct bx_decision {
  * columns. BX_OK also if nothing fits (placed is false), or BX_NO_MEMORY. */
 int bx_sched_decide(const struct bx_node_columns *nodes, const struct bx_sched_request *rq,
                     struct bx_candidates *candidates, struct bx_decision *out);
+/* Whether the node, which is one of the columns, has what is requested, up or not. If it has not,
+ * say what it lacks, as bx_sched_why does. */
+bool bx_sched_has_room(const struct bx_node_columns *nodes, uint64_t node,
+                       const struct bx_sched_request *rq, const char *name, char *out, size_t size);
 /* Write why nothing fits, one clause per node: "n1: not enough memory (needs 4096 MiB, 1024 free);
  * n2: ...". Nodes other than the pinned one come last. Nodes for which there is no space are
  * summarised as "and N more". name_of returns a node's name; size is 64 or more. */

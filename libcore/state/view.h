@@ -49,7 +49,8 @@ static inline struct bx_vm_config bx_vm_whole_config(const struct bx_vm *vm)
 struct bx_node_row {
     struct bx_node_info info; /* views into this row's own memory */
     const struct bx_istr *name;
-    uint64_t allocated_vcpus, allocated_memory_mib, allocated_disk_gib;
+    uint64_t allocated_vcpus, allocated_memory_mib; /* of the VMs that take room */
+    uint64_t allocated_disk_gib;                    /* of all */
     uint64_t vms;
     uint64_t created_index, modified_index;
     uint64_t state_ms; /* leader time when the state changed last; 0: not known */
@@ -87,6 +88,11 @@ const void *bx_view_step(const struct bx_view *v, enum bx_table table, struct bx
 /* ---- VMs, nodes, the cluster ---- */
 
 const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16]);
+/* Whether it takes vcpus and memory of its node: a process may exist for it, or they are reserved.
+ * Below feature level 2 every VM does. */
+bool bx_view_takes_room(const struct bx_view *v, const struct bx_vm *vm);
+/* Whether it has a disk with data, which is on its node alone. */
+bool bx_vm_has_data(const struct bx_vm *vm);
 /* Find a VM by uuid, name, or a unique prefix of the uuid of at least 4 digits, in this order.
  * BX_OK, BX_NOT_FOUND, or BX_CONFLICT if a prefix matches several; with hints. */
 int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,

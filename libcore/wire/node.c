@@ -62,6 +62,8 @@ static const struct bx_field node_fields[] = {
     F(created_index, BX_T_U64),
     F(modified_index, BX_T_U64),
     F(state_since_ms, BX_T_U64, .omit = true, .since = 2),
+    F(overcommit_vcpus_pct, BX_T_U32, .omit = true, .since = 2),
+    F(overcommit_memory_pct, BX_T_U32, .omit = true, .since = 2),
 };
 #undef F
 const struct bx_schema bx_node_reply_schema =

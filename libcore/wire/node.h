@@ -42,7 +42,8 @@ struct bx_node_reply {
     struct bx_str driver, datacenter, zone, rack;
     uint64_t vms;
     uint64_t created_index, modified_index;
-    uint64_t state_since_ms; /* 0: not known */
+    uint64_t state_since_ms;                              /* 0: not known */
+    uint32_t overcommit_vcpus_pct, overcommit_memory_pct; /* 100: none */
 };
 extern const struct bx_schema bx_node_reply_schema;
 

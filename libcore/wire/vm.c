@@ -10,6 +10,7 @@ static const struct bx_field vm_create_fields[] = {
     BX_FIELD(bx_cmd_vm_create, if_not_exists, BX_T_BOOL),
     BX_FIELD(bx_cmd_vm_create, admit, BX_T_BOOL, .omit = true, .since = 2),
     BX_VM_CONFIG_LATER_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
+    BX_VM_CONFIG_LAST_FIELDS(offsetof(struct bx_cmd_vm_create, config)),
 };
 const struct bx_schema bx_cmd_vm_create_schema =
     BX_SCHEMA("vm.create", BX_CMD_SCHEMA(VM_CREATE), bx_cmd_vm_create, vm_create_fields);
@@ -95,6 +96,7 @@ static const struct bx_field vm_fields[] = {
     F(last_exited_ms, BX_T_U64, .since = 2, .omit = true),
     F(failures, BX_T_U32, .since = 2, .omit = true),
     F(next_try_ms, BX_T_U64, .since = 2, .omit = true),
+    F(reserve, BX_T_BOOL, .since = 2, .omit = true),
 };
 #undef F
 const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);
@@ -172,6 +174,7 @@ static const struct bx_field create_params_fields[] = {
     BX_COMMON_FIELD(consistency, BX_T_ENUM, .names = bx_consistency_names),
     BX_PARAMS_WRITES,
     BX_VM_CONFIG_LATER_FIELDS(CREATE_AT + offsetof(struct bx_cmd_vm_create, config)),
+    BX_VM_CONFIG_LAST_FIELDS(CREATE_AT + offsetof(struct bx_cmd_vm_create, config)),
 };
 static const struct bx_field read_params_fields[] = {VM, BX_PARAMS_READS};
 static const struct bx_field write_params_fields[] = {VM, BX_PARAMS_WRITES};

@@ -100,6 +100,7 @@ struct bx_vm_reply {
     uint64_t last_exited_ms;
     uint32_t failures;    /* with phase backoff: runs in a row that ended unasked, */
     uint64_t next_try_ms; /* and when the node starts it again, by the leader's wall time */
+    bool reserve;         /* as in bx_vm_config */
 };
 extern const struct bx_schema bx_vm_reply_schema;
 

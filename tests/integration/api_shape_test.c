@@ -82,7 +82,7 @@ static void answers(struct rpc *c, const char *method, const char *params, const
 #define NODE                                                                                       \
     "{id:i,name:s,address:s,api:s,state:s,role:s,capacity:" RESOURCES ",reserve:" RESOURCES        \
     ",allocated:" RESOURCES ",driver:s,datacenter:s,zone:s,rack:s,vms:i,created_index:i,"          \
-    "modified_index:i}"
+    "modified_index:i,overcommit_vcpus_pct:i,overcommit_memory_pct:i}"
 #define MEMBER "{id:i,name:s,address:s,role:s,state:s,status:s,connected:b}"
 #define UPGRADE "{level:i,target:i,ready:b,reason:-,members:[{id:i,name:s,version:s,level:i}]}"
 #define EVENT "{index:i,type:s,object:s,node:s,time:i,detail:s}"

@@ -52,6 +52,20 @@ ok $? "nodes by state"
 run 0 ctl node list --state down -o name && printed ""
 ok $? "nodes by a state that none has"
 
+# --- what a node lacks ---------------------------------------------------------------
+ratios() { [ "$(ctl node list -c vcpus_x,memory_x --no-headers | tr -s ' \n' ' ')" = " 4.0 1.0 4.0 1.0 " ]; }
+wait_until 30 ratios
+ok $? "each node tells its ratios"
+run 0 ctl vm create large --memory 12TiB --disk 0
+place=$(ctl vm show large -o json | field node)
+run 0 ctl vm create second --memory 12TiB --disk 0 --dry-run -o json &&
+  tr -d '\n' <"$dir/out" | grep -q '"node": "'"$place"'",[^}]*"rejected": "not enough memory ([0-9]* MiB missing; it has 16777216 MiB x 1.00)"'
+ok $? "a node that is too small: by how much, and what it has"
+ctl vm stop large >/dev/null && run 0 ctl vm create second --node "$place" --memory 12TiB --disk 0 && run 0 ctl vm start large &&
+  [ "$(ctl vm show large -o json | field node)" != "$place" ]
+ok $? "a machine without data starts where there is room"
+ctl vm delete large second --yes >/dev/null
+
 # --- several names ---------------------------------------------------------------------
 run 0 ctl vm stop web-1 web-2 && printed "web-1 is stopped web-2 is stopped"
 ok $? "two are stopped"

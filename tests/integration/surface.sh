@@ -138,6 +138,51 @@ expect 0 "all of it" ctl vm show many
 [ "$(grep '^labels ' "$dir/out" | grep -o "$long" | wc -l)" -eq 64 ]
 ok $? "all of it: 64 labels"
 
+# --- a VM out of what another one is ----------------------------------------------------
+same() # VM VM: what was configured
+{
+  [ "$(configured "$1")" = "$(configured "$2")" ] && [ -n "$(configured "$1")" ]
+}
+configured()
+{
+  ctl vm show "$1" -o json | tr -d '\n ' | grep -oE '"(vcpus|memory_mib|disk_gib|desired|priority|labels|metadata|strategy|restart|reserve)":("[^"]*"|[a-z0-9]+|\{[^}]*\})'
+}
+expect 0 "a VM with much configured" ctl vm create model --vcpus 3 --memory 256MiB --disk 2GiB --restart on-failure \
+  --priority 7 --label app=web --metadata "owner=Jürgen Müller" --strategy least-available --reserve
+expect 0 "it stops" ctl vm stop model
+ctl vm show model -o json >"$dir/model.json"
+expect 0 "another out of what was shown" ctl vm create copy --file "$dir/model.json"
+same model copy
+ok $? "another out of what was shown: is like it"
+expect 0 "out of what flags change" "$build/blixardctl" vm create other --file - --vcpus 1 --start --node n1 \
+  <"$dir/model.json"
+ctl vm show other -o json | tr -d '\n ' | grep -q '"vcpus":1,"memory_mib":256,.*"desired":"running"'
+ok $? "out of what flags change: is like that"
+sed 's/"vcpus"/"vcpu"/; /"uuid"/d' "$dir/model.json" >"$dir/wrong.json"
+expect 2 "out of what is no VM that was shown" ctl vm create bad --file "$dir/wrong.json"
+for vm in model copy other; do ctl vm delete $vm --yes >/dev/null; done
+
+# --- room ---------------------------------------------------------------------------------
+expect 0 "a VM that takes most of the memory" ctl vm create big --memory 12TiB --disk 1GiB
+expect 9 "another finds no room" ctl vm create big-2 --memory 12TiB --disk 0
+expect 0 "it stops, too" ctl vm stop big
+expect 0 "another takes its room" ctl vm create big-2 --memory 12TiB --disk 0
+expect 9 "it can not start" ctl vm start big
+grep -q '^error: VM "big" can not start where its disk is: n1: not enough memory (needs 12582912 MiB, [0-9]* free)$' "$dir/err"
+ok $? "it can not start: why"
+grep -q '^hint: stop something there: blixardctl vm list --node n1 --phase running$' "$dir/err"
+ok $? "it can not start: what would help"
+expect 0 "the other stops" ctl vm stop big-2
+expect 0 "now it starts" ctl vm start big
+for vm in big big-2; do ctl vm delete $vm --yes >/dev/null; done
+expect 0 "a VM whose room is kept" ctl vm create kept --memory 12TiB --disk 0 --no-start --reserve
+expect 9 "its room is nobody else's" ctl vm create big --memory 12TiB --disk 0
+expect 0 "it is there for it" ctl vm start kept
+ctl vm delete kept --yes >/dev/null
+expect 0 "the ratios of a node" ctl node list -c vcpus_x,memory_x --no-headers
+[ "$(tr -s ' ' <"$dir/out" | sed 's/^ //')" = "4.0 1.0" ]
+ok $? "the ratios of a node: what they are"
+
 # --- life -----------------------------------------------------------------------------
 expect 0 "stop" ctl vm stop web-1
 expect 0 "stop again" ctl vm stop web-1

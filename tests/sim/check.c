@@ -251,7 +251,9 @@ static void check_room(struct sim_host *h, const struct run *with)
         sum.memory_mib += c->runs[i].memory_mib;
         sum.disk_gib += c->runs[i].disk_gib;
     }
-    if (sum.vcpus > has.vcpus || sum.memory_mib > has.memory_mib || sum.disk_gib > has.disk_gib)
+    if (sum.vcpus > has.vcpus * has.overcommit_vcpus_pct / 100 ||
+        sum.memory_mib > has.memory_mib * has.overcommit_memory_pct / 100 ||
+        sum.disk_gib > has.disk_gib)
         sim_violation(h->sim, "%s has no room for epoch %llu of the VM that starts", h->name,
                       (unsigned long long)with->epoch);
 }

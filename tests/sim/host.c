@@ -277,10 +277,10 @@ void sim_describe(const struct sim_host *h, struct bx_node_info *out)
                                  .name = bx_str(h->name),
                                  .address = bx_str(h->address),
                                  .driver = bx_str("sim"),
-                                 .vcpus = 16,
+                                 .vcpus = 8,
                                  .memory_mib = 16384,
                                  .disk_gib = 1000,
-                                 .overcommit_vcpus_pct = 100,
+                                 .overcommit_vcpus_pct = 200,
                                  .overcommit_memory_pct = 100,
                                  .role = BX_ROLE_VOTER};
 }

@@ -183,7 +183,7 @@ static bool may_refuse_place(const struct sim_op *op)
     return op->code == BX_UNPLACEABLE || (op->code == BX_NOT_FOUND && op->pinned);
 }
 
-static bool may_refuse(const struct model *m, const struct sim_op *op, unsigned state)
+static bool may_refuse(const struct sim_op *op, unsigned state)
 {
     bool begins_again = (op->kind == SIM_OP_START || op->kind == SIM_OP_RESTART) &&
                         (state == MODEL_RESTED || state == MODEL_FAILED);
@@ -192,19 +192,19 @@ static bool may_refuse(const struct model *m, const struct sim_op *op, unsigned 
         return true;
     if (sim_op_creates(op->kind))
         return state == MODEL_ABSENT && may_refuse_place(op);
-    return m->nodes_go && begins_again && op->code == BX_UNPLACEABLE;
+    return begins_again && op->code == BX_UNPLACEABLE; /* others have taken its room */
 }
 
 /* The state after op, answered as it was, in `state`; false when it would have been answered
  * otherwise. */
-static bool move(const struct model *m, const struct sim_op *op, unsigned state, unsigned *next)
+static bool move(const struct sim_op *op, unsigned state, unsigned *next)
 {
     struct effect e = effect_of(op, state);
 
     *next = op->code == BX_OK ? e.next : state;
     if (op->invalid || op->code == BX_INVALID)
         return op->invalid && op->code == BX_INVALID;
-    if (may_refuse(m, op, state))
+    if (may_refuse(op, state))
         return true;
     return e.code == op->code && (e.code != BX_OK || op->existed == (e.next == state));
 }
@@ -282,7 +282,7 @@ static uint8_t step(const struct model *m, const struct sim_op *op, uint32_t vm)
         if (!(m->states & (1u << state)))
             continue;
         if (sim_op_reads(op->kind) ? shows(m, op, vm, state)
-                                   : concerns(m, op, vm, state) && move(m, op, state, &next))
+                                   : concerns(m, op, vm, state) && move(op, state, &next))
             after |= (uint8_t)(1u << next);
     }
     return after;

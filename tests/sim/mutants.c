@@ -48,6 +48,8 @@ static const char *const names[] = {
     [BX_MUTANT_DECLARE_EARLY] = "declare-early",
     /* kind_tenant.c: a VM is created beyond the quota of its tenant. */
     [BX_MUTANT_QUOTA_IGNORED] = "quota-ignored",
+    /* fsm_vm.c: a VM starts again although others have taken its room. */
+    [BX_MUTANT_ROOM_IGNORED] = "room-ignored",
     /* raft_conf.c: a new leader changes the configuration before it knows what is committed. */
     [BX_MUTANT_CONF_CHANGE_EARLY] = "conf-change-early",
     /* raft.c, propose.c: what waits for the disk has no bound. */

@@ -231,10 +231,11 @@ static void configure(const struct lane *l, const char *name, struct bx_vm_confi
     c->name = bx_str(name);
     c->vcpus = l->op.invalid ? 0 : 1 + (uint32_t)(l->shape % 6);
     c->memory_mib = 256 << (l->shape / 8 % 5);
-    c->disk_gib = 1 + l->shape / 64 % 50;
+    c->disk_gib = l->shape / 64 % 4 == 0 ? 0 : 1 + l->shape / 64 % 50;
     c->strategy = (uint8_t)(l->shape / 7 % 2);
     c->restart = l->op.restart;
     c->stopped = l->op.kind == SIM_OP_CREATE_STOPPED;
+    c->reserve = sim_first_level(l->client->sim) == BX_LEVEL && l->shape / 512 % 8 == 0;
     if (l->op.pinned)
         c->node = bx_str(l->pin);
 }

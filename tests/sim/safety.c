@@ -61,6 +61,17 @@ void sim_safety_init(struct sim *s)
 
 /* ---- room ---- */
 
+/* What rests and has no reservation takes no processor and no memory; before level 2 it does. */
+static bool takes_room(const struct bx_view *view, const struct bx_vm *vm)
+{
+    bool rests = vm->phase == BX_PHASE_PENDING || vm->phase == BX_PHASE_STOPPED ||
+                 vm->phase == BX_PHASE_FAILED;
+    struct bx_cluster_info c;
+
+    bx_view_cluster(view, &c);
+    return !rests || vm->config->reserve || c.level < 2;
+}
+
 /* The VMs on each node, counted: that many it is said to hold, and has room for. */
 static void check_capacity(struct sim_host *h, const struct bx_view *view)
 {
@@ -71,8 +82,8 @@ static void check_capacity(struct sim_host *h, const struct bx_view *view)
         size_t pos = 0;
 
         while ((vm = bx_view_next_on_node(view, n->info.id, &pos)) != NULL) {
-            vcpus += vm->config->vcpus;
-            memory += vm->config->memory_mib;
+            vcpus += takes_room(view, vm) ? vm->config->vcpus : 0;
+            memory += takes_room(view, vm) ? vm->config->memory_mib : 0;
             disk += vm->config->disk_gib;
         }
         if (vcpus != n->allocated_vcpus || memory != n->allocated_memory_mib ||
@@ -80,7 +91,9 @@ static void check_capacity(struct sim_host *h, const struct bx_view *view)
             sim_violation(h->sim, "node %llu holds %llu vCPUs and not %llu, or so, says %s",
                           (unsigned long long)n->info.id, (unsigned long long)vcpus,
                           (unsigned long long)n->allocated_vcpus, h->name);
-        if (vcpus > n->info.vcpus || memory > n->info.memory_mib || disk > n->info.disk_gib)
+        if (vcpus > n->info.vcpus * n->info.overcommit_vcpus_pct / 100 ||
+            memory > n->info.memory_mib * n->info.overcommit_memory_pct / 100 ||
+            disk > n->info.disk_gib)
             sim_violation(h->sim, "node %llu holds more than it has, says %s",
                           (unsigned long long)n->info.id, h->name);
     }

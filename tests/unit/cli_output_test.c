@@ -42,6 +42,9 @@ TEST(each_format_writes_its_kind_of_value)
     is_written("0", VALUE_MIB, "0MiB");
     is_written("10", VALUE_GIB, "10GiB");
     is_written("1048576", VALUE_GIB, "1PiB");
+    is_written("400", VALUE_RATIO, "4.0");
+    is_written("150", VALUE_RATIO, "1.5");
+    is_written("105", VALUE_RATIO, "1.05");
     is_written("1763712900123", VALUE_TIME, "2025-11-21T08:15:00.123Z");
     is_written("{\"app\": \"web\", \"tier\": \"\"}", VALUE_LABELS, "app=web,tier=");
     is_written("{}", VALUE_LABELS, "-");
@@ -263,6 +266,19 @@ TEST(a_line_is_as_wide_as_its_columns)
     output_line(out.columns, NULL);
     output_line(out.columns, capture_value("{\"name\": \"a\", \"capacity\": {\"memory_mib\": 1}}"));
     assert_string_equal(capture_end(stdout), "NAME     MEMORY\na        1MiB\n");
+}
+
+/* Bytes are not columns: letters beyond ASCII have several bytes, and some take two columns. */
+TEST(a_line_is_padded_by_what_is_seen)
+{
+    choose(OUTPUT_TABLE, NULL);
+    capture_begin(stdout);
+    output_line(out.columns,
+                capture_value("{\"name\": \"J\u00fcrgen\", \"capacity\": {\"memory_mib\": 1}}"));
+    output_line(out.columns,
+                capture_value("{\"name\": \"\u4e2d\u6587\", \"capacity\": {\"memory_mib\": 1}}"));
+    assert_string_equal(capture_end(stdout),
+                        "J\xc3\xbcrgen   1MiB\n\xe4\xb8\xad\xe6\x96\x87     1MiB\n");
 }
 
 TEST(fields_are_a_line_a_key)

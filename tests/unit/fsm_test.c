@@ -44,6 +44,16 @@ static void take_picture(const struct test_fsm *t, struct picture *p)
     }
 }
 
+static bool takes_room(const struct bx_view *v, const struct bx_vm *vm)
+{
+    struct bx_cluster_info c;
+
+    bx_view_cluster(v, &c);
+    return c.level < 2 || vm->config->reserve ||
+           (vm->phase != BX_PHASE_PENDING && vm->phase != BX_PHASE_STOPPED &&
+            vm->phase != BX_PHASE_FAILED);
+}
+
 /* What the columns must say, from the nodes' and VMs' rows alone. */
 static void picture_from_rows(const struct test_fsm *t, struct picture *p)
 {
@@ -70,8 +80,10 @@ static void picture_from_rows(const struct test_fsm *t, struct picture *p)
         for (uint64_t k = 0; k < bx_view_vms(v); k++) {
             if (vms[k]->node != f->id)
                 continue;
-            p->nodes[i].free[0] -= vms[k]->config->vcpus;
-            p->nodes[i].free[1] -= (int64_t)vms[k]->config->memory_mib;
+            if (takes_room(v, vms[k])) {
+                p->nodes[i].free[0] -= vms[k]->config->vcpus;
+                p->nodes[i].free[1] -= (int64_t)vms[k]->config->memory_mib;
+            }
             p->nodes[i].free[2] -= (int64_t)vms[k]->config->disk_gib;
         }
     }

@@ -275,6 +275,11 @@ static const struct bx_vm_reply vm_backoff = {.name = S("web-1"),
                                               .next_try_ms = 1700000008789};
 static const struct bx_node_reply node_unreachable = {
     .id = 3, .name = S("gamma"), .state = BX_SHOWN_UNREACHABLE, .state_since_ms = 1700000000789};
+static const struct bx_node_reply node_overcommit = {
+    .id = 3, .name = S("gamma"), .overcommit_vcpus_pct = 400, .overcommit_memory_pct = 125};
+static const struct bx_vm_create_params create_reserve = {
+    .body = {.config = {.name = S("web-1"), .tenant = S("acme"), .vcpus = 2, .reserve = true}}};
+static const struct bx_vm_reply vm_reserve = {.name = S("web-1"), .vcpus = 2, .reserve = true};
 
 void golden_api_samples(void (*add)(const char *name, const struct bx_schema *schema,
                                     const void *object))
@@ -299,5 +304,8 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
     add("reply-node-unreachable", &bx_node_reply_schema, &node_unreachable);
     add("reply-vm-ended", &bx_vm_reply_schema, &vm_ended);
     add("reply-vm-backoff", &bx_vm_reply_schema, &vm_backoff);
+    add("reply-node-overcommit", &bx_node_reply_schema, &node_overcommit);
+    add("reply-vm-reserve", &bx_vm_reply_schema, &vm_reserve);
+    add("params-vm.create-reserve", bx_methods[BX_M_VM_CREATE]->params, &create_reserve);
     add("params-vm.logs-previous", bx_methods[BX_M_VM_LOGS]->params, &logs_previous);
 }

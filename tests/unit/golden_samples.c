@@ -183,6 +183,8 @@ static const struct bx_cmd_tenant_set tenant_set = {
 static const struct bx_cmd_tenant_delete tenant_delete = {S("acme")};
 static const struct bx_cmd_vm_create vm_create_admit = {
     .config = {.name = S("web-1"), .tenant = S("acme")}, .admit = true};
+static const struct bx_cmd_vm_create vm_create_reserve = {
+    .config = {.name = S("web-1"), .tenant = S("acme"), .vcpus = 2, .reserve = true}};
 /* What builds write that look references up before they propose. */
 static const struct bx_cmd_node_remove node_remove_id = {.node = S("n5"), .id = 5};
 static const struct bx_cmd_vm_desire vm_desire_uuid = {
@@ -225,6 +227,8 @@ static void add_commands(void)
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);
+    add("vm.create-reserve", &bx_cmd_vm_create_schema, &vm_create_reserve);
+    add("vm-reserve", &bx_vm_config_schema, &vm_create_reserve.config);
     add("node.state-dated", &bx_cmd_node_state_schema, &node_state_dated);
     add("cluster.create-level", &bx_cmd_cluster_create_schema, &cluster_create_level);
     add("vm.report-failing", &bx_cmd_vm_report_schema, &vm_report_failing);

@@ -171,6 +171,31 @@ TEST(users_are_a_range_of_numbers)
     }
 }
 
+TEST(a_ratio_is_a_decimal_number)
+{
+    static const struct {
+        const char *text;
+        uint32_t pct; /* 0: refused */
+    } cases[] = {{"4", 400},   {"4.0", 400}, {"1.5", 150}, {"1.25", 125}, {"0.1", 10}, {"64", 6400},
+                 {"64.01", 0}, {"0.09", 0},  {"0", 0},     {"1.", 0},     {".5", 0},   {"1.255", 0},
+                 {"-1", 0},    {"1x", 0},    {"", 0},      {"4,0", 0},    {"99999", 0}};
+    struct options o;
+    struct bx_err err;
+    char line[96];
+
+    assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
+    assert_int_equal(o.overcommit_vcpus_pct, 400);
+    assert_int_equal(o.overcommit_memory_pct, 100);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(line, sizeof line, "--data /d --name n --overcommit-memory=%s", cases[i].text);
+        assert_int_equal(parse(&o, &err, line), cases[i].pct > 0 ? BX_OK : BX_INVALID);
+        if (cases[i].pct > 0)
+            assert_int_equal(o.overcommit_memory_pct, cases[i].pct);
+        else
+            assert_non_null(strstr(err.msg, "a ratio from 0.1 to 64"));
+    }
+}
+
 TEST(every_flag_arrives)
 {
     struct options o;

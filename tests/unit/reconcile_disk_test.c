@@ -113,6 +113,46 @@ TEST(an_old_state_removes_nothing)
     assert_int_equal(stored(), 0);
 }
 
+/* A VM without data that rests here while the node is down starts elsewhere. */
+static void place_elsewhere(void)
+{
+    struct bx_cmd_node_state down = {.id = 1, .state = BX_NODE_DOWN};
+
+    test_fsm_node(&w.t, 2, "n2");
+    assert_int_equal(test_fsm_apply(&w.t, BX_CMD_NODE_STATE, &down), BX_OK);
+    assert_int_equal(test_fsm_desire(&w.t, "web", BX_DESIRED_RUNNING, false, false), BX_OK);
+    assert_int_equal(w.t.last.node, 2);
+}
+
+TEST(what_starts_elsewhere_leaves_nothing_here)
+{
+    test_fsm_cluster(&w.t, 2);
+    create_vm("web", BX_RESTART_NEVER, NULL);
+    run_ms(200);
+    stop("web");
+    assert_int_equal(stored(), 1);
+    place_elsewhere();
+    run_ms(4000);
+    assert_int_equal(stored(), 0);
+    assert_int_equal(known_to_driver(), 0);
+}
+
+TEST(nor_what_started_elsewhere_while_the_node_was_away)
+{
+    test_fsm_cluster(&w.t, 2);
+    create_vm("web", BX_RESTART_NEVER, NULL);
+    run_ms(200);
+    stop("web");
+    end_daemon();
+    w.t.on_vm = NULL;
+    place_elsewhere();
+    w.t.on_vm = on_vm;
+    assert_int_equal(stored(), 1);
+    begin_daemon();
+    run_ms(4000);
+    assert_int_equal(stored(), 0);
+}
+
 TEST(the_disk_of_a_vm_that_is_elsewhere_stays)
 {
     struct bx_cmd_vm_create c = {.if_not_exists = false};

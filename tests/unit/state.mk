@@ -71,6 +71,12 @@ tests_unit_fsm_many_test_SOURCES = tests/unit/fsm_many_test.c
 tests_unit_fsm_many_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_fsm_many_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/fsm_room_test
+
+tests_unit_fsm_room_test_SOURCES = tests/unit/fsm_room_test.c
+tests_unit_fsm_room_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_fsm_room_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/tenant_test
 
 tests_unit_tenant_test_SOURCES = tests/unit/tenant_test.c
