@@ -11,12 +11,15 @@
 
 #define BUSY_CALLS 1024u
 #define BUSY_BYTES (4u << 20)
+#define BUSY_CONNS 100u
 
 /* What a burst has taken goes back to the kernel when it is over: the allocator keeps pages between
  * those in use. */
 static void give_back(struct api *a)
 {
-    bool busy = a->n_calls > BUSY_CALLS || a->streams.queued > BUSY_BYTES;
+    const uint64_t *n = a->everybody.n;
+    bool busy = a->n_calls > BUSY_CALLS || a->streams.queued > BUSY_BYTES ||
+                n[API_HELD_CONNS] > BUSY_CONNS || n[API_HELD_QUERIES] > 0;
 
     if (!busy && a->trim_due)
         malloc_trim(0);
@@ -34,7 +37,7 @@ static void on_tick(uv_timer_t *timer)
         api_conn_expire(c, now);
     }
     TAILQ_FOREACH(c, &a->conns, link) /* those that waited for room among all unsent bytes */
-    api_pages_resume(&c->client);
+    api_input_unblock(c);
     api_waits_expire(a, now);
     api_sql_tick(a);
     give_back(a);
@@ -132,14 +135,11 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     if (a->pack == NULL)
         bx_oom(0);
     TAILQ_INIT(&a->conns);
-    TAILQ_INIT(&a->calls);
-    TAILQ_INIT(&a->queries);
     TAILQ_INIT(&a->waits);
     TAILQ_INIT(&a->watchers);
     api_places_init(a);
     api_relay_init(a);
-    api_pages_init(a);
-    api_input_init(a);
+    api_work_init(a);
     rc = init_pools(a);
     if (rc == BX_OK)
         rc = add_metrics(a);
@@ -184,13 +184,13 @@ void api_destroy(struct api *a)
         api_conn_close(TAILQ_FIRST(&a->conns));
     api_listen_close(a);
     uv_close((uv_handle_t *)&a->timer, on_handle_closed);
-    uv_close((uv_handle_t *)&a->idle, on_handle_closed);
     uv_close((uv_handle_t *)&a->check, on_handle_closed);
     uv_close((uv_handle_t *)&a->spin, on_handle_closed);
-    while (a->n_handles > 0 || a->sql_running > 0)
+    uv_close((uv_handle_t *)&a->rest, on_handle_closed);
+    while (a->n_handles > 0 || a->everybody.n[API_HELD_QUERIES] > 0)
         uv_run(a->loop, UV_RUN_ONCE);
     stream_group_close(&a->streams);
-    assert(TAILQ_EMPTY(&a->calls));
+    assert(a->n_calls == 0);
     api_party_drop(a, a->relay.party);
     api_parties_close(a);
     remove_metrics(a);

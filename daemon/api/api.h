@@ -9,9 +9,9 @@
  * Limits. A message has at most 1 MiB and 16 levels, and the first one of a TCP connection 64 KiB;
  * larger ones are answered with an error. A connection has at most 256 pending requests, fewer when
  * there are many connections, and 256 KiB of unread answers; beyond that its requests are not read.
- * It is closed when it has read nothing for a minute, or for two seconds while all answers together
- * are beyond 8 MiB, when a message is incomplete for ten seconds, or when no valid request has come
- * ten seconds after it was accepted.
+ * It is closed when it has read nothing for a minute, or for two seconds while the unread answers
+ * of its party are beyond its share of 8 MiB, when a message is incomplete for ten seconds, or when
+ * no valid request has come ten seconds after it was accepted.
  *
  * There are at most 1,024 connections, of which a quarter is for the unix socket and a sixteenth
  * for administrators on it; a connection beyond that takes the place of an idle one, or is refused

@@ -8,6 +8,7 @@
 #ifndef API_CLIENT_H
 #define API_CLIENT_H
 
+#include "api/party.h"
 #include "codec/codec.h"
 #include "err.h"
 #include "wire/proto.h"
@@ -19,7 +20,6 @@
 struct api;
 struct api_call;
 struct api_client;
-struct api_party;
 
 TAILQ_HEAD(api_calls, api_call);
 
@@ -37,6 +37,10 @@ struct api_client_ops {
     void (*flush)(struct api_client *client);
     /* Bytes not sent yet; NULL: the transport queues none. */
     size_t (*queued)(const struct api_client *client);
+    /* Whether it has sent what may be processed now; process a little of it. Both NULL: the
+     * transport runs calls as they arrive. */
+    bool (*has_input)(const struct api_client *client);
+    void (*take_input)(struct api_client *client);
     /* Send the error, then close the connection. */
     void (*end)(struct api_client *client, const struct bx_err *err);
 };
@@ -47,13 +51,15 @@ struct api_client {
     char principal[API_PRINCIPAL_MAX]; /* NUL-terminated */
     struct api_party *party;           /* at first everybody; the client must not outlive it */
     enum bx_rpc_role role;
-    bool is_node;           /* another node, which may call only what is relayed */
-    uint32_t codecs;        /* accepted for lists: bits 1 << enum bx_codec */
-    uint32_t calls;         /* pending */
+    bool is_node;    /* another node, which may call only what is relayed */
+    uint32_t codecs; /* accepted for lists: bits 1 << enum bx_codec */
+    struct api_calls pending;
+    uint32_t calls;         /* of them */
     uint32_t waits;         /* of them, those that wait for a VM */
-    struct api_calls pages; /* calls of lists that are not answered yet, the next one first */
-    TAILQ_ENTRY(api_client) lister; /* in api->listers, while `listing` */
-    bool listing;                   /* has pages to get, and room for them */
+    struct api_calls ready; /* of them, those whose barrier has passed, the next one first */
+    struct api_turn turn;
+    struct api_party *held_by; /* it is in this party's `held`; NULL: in none */
+    TAILQ_ENTRY(api_client) held;
     TAILQ_ENTRY(api_client) watcher;
     uint64_t watch_at;     /* index of the last event sent */
     bool watching, behind; /* behind: stored events are sent first, page by page */

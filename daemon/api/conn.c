@@ -10,6 +10,7 @@
 
 const struct stream_limits api_limits = {.queue_bytes = API_OUT_MAX,
                                          .queue_buffers = API_OUT_BUFFERS,
+                                         .read_bytes = API_READ_BYTES,
                                          .keep_bytes = 0, /* an idle connection holds no buffer */
                                          .stall_ms = API_STALL_MS};
 
@@ -45,9 +46,9 @@ static void on_closed(struct stream *s, const char *why)
 
     (void)why; /* clients come and go */
     TAILQ_REMOVE(&c->api->conns, c, link);
-    api_input_gone(c);
     api_client_gone(&c->client);
     api_place_free(c);
+    api_party_remove(c->client.party, API_HELD_UNSENT, c->unsent);
     api_party_drop(c->api, c->client.party);
     c->client.party = &c->api->everybody;
     bx_buf_release(&c->notices);
@@ -67,14 +68,14 @@ void api_conn_end(struct api_conn *c)
 
 void api_conn_expire(struct api_conn *c, uint64_t at)
 {
-    bool waits_for_us = c->input != API_INPUT_NONE || c->blocked;
+    bool waits_for_us = c->unread || c->blocked;
 
     if (c->began != 0 && !waits_for_us && at - c->began > API_HALF_MS)
         api_conn_close(c);
     else if (!c->asked && !waits_for_us && at - c->used > API_MUTE_MS)
         api_conn_close(c);
-    else if (c->stream.group->queued >= API_UNSENT_MAX && c->stream.queued > 0 &&
-             at - c->stream.write_ms > API_SHED_MS)
+    else if (c->stream.queued > 0 && at - c->stream.write_ms > API_SHED_MS &&
+             api_party_full(c->client.party, API_HELD_UNSENT, API_UNSENT_MAX) != NULL)
         api_conn_close(c); /* others need the room that its answers take */
     else
         stream_expire(&c->stream, at);
@@ -86,11 +87,9 @@ static void on_sent(struct stream *s)
 {
     struct api_conn *c = conn_of(s);
 
-    api_pages_resume(&c->client);
+    api_input_count(c);
     api_input_unblock(c);
-    if (!c->ending)
-        api_watch_more(&c->client);
-    else if (s->queued == 0 && c->client.calls == 0)
+    if (c->ending && s->queued == 0 && c->client.calls == 0)
         stream_finish(s, c->peer_closes ? STREAM_AWAIT_PEER : STREAM_CLOSE);
 }
 
@@ -100,6 +99,8 @@ void api_conn_send(struct api_conn *c, struct bx_buf *b)
     if (b->failed || !stream_send(&c->stream, b)) {
         bx_buf_release(b);
         api_conn_close(c);
+    } else {
+        api_input_count(c);
     }
 }
 

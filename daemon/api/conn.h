@@ -12,22 +12,21 @@
 #define API_CONNS_MAX 1024u
 #define API_CALLS_PER_CONN 256u
 #define API_UNPROVEN_MAX (64u << 10) /* bytes of the first message */
-#define API_OUT_MAX (16u << 20)      /* bytes of queued answers */
-#define API_OUT_BUFFERS 65536u       /* queued answers */
-#define API_HALF_MS 10000u           /* until an incomplete message must be complete */
-#define API_MUTE_MS 10000u           /* until the first valid request */
-#define API_STALL_MS 60000u          /* without progress in sending */
+#define API_READ_BYTES (16u << 10)
+#define API_OUT_MAX (16u << 20) /* bytes of queued answers */
+#define API_OUT_BUFFERS 65536u  /* queued answers */
+#define API_HALF_MS 10000u      /* until an incomplete message must be complete */
+#define API_MUTE_MS 10000u      /* until the first valid request */
+#define API_STALL_MS 60000u     /* without progress in sending */
 
 struct api;
 
-enum api_input { API_INPUT_NONE, API_INPUT_FRESH, API_INPUT_BACKLOG };
-
 struct api_conn {
     TAILQ_ENTRY(api_conn) link;
-    TAILQ_ENTRY(api_conn) turn; /* in the queue that `input` names */
-    enum api_input input;
-    bool blocked; /* no request is taken until calls have ended or answers are sent */
-    size_t seen;  /* bytes of input that were looked at and are no whole message */
+    bool unread;   /* there is input that was not looked at */
+    bool blocked;  /* no request is taken until calls have ended or answers are sent */
+    size_t seen;   /* bytes of input that were looked at and are no whole message */
+    size_t unsent; /* bytes of answers that its party holds for it */
     struct api *api;
     struct stream stream;
     struct api_client client;
@@ -59,14 +58,14 @@ void api_conn_send(struct api_conn *c, struct bx_buf *b);
 
 /* ---- input.c ---- */
 
-void api_input_init(struct api *a);
 /* Input has arrived. */
 void api_input_arrived(struct api_conn *c);
-/* A call has ended, or bytes were sent: go on with a connection that was blocked, and with those
- * that wait for fewer running calls. */
+/* A call has ended, or bytes were sent: go on with a connection that was blocked. */
 void api_input_unblock(struct api_conn *c);
-/* The connection is closed. */
-void api_input_gone(struct api_conn *c);
+/* Answers were queued or sent: count their bytes. */
+void api_input_count(struct api_conn *c);
+bool api_input_has(const struct api_client *client);
+void api_input_take(struct api_client *client);
 
 /* ---- place.c ---- */
 

@@ -54,12 +54,13 @@ static void end(struct api_call *c)
     struct api *a = c->api;
 
     api_wait_stop(c);
-    TAILQ_REMOVE(&a->calls, c, all);
+    api_call_rests(c, true);
     a->n_calls--;
     a->calls_bytes -= c->message.len;
-    api_party_remove(c->party, API_HELD_CALLS);
+    api_party_remove(c->party, API_HELD_CALLS, 1);
     api_party_drop(a, c->party);
     if (c->client != NULL) {
+        TAILQ_REMOVE(&c->client->pending, c, own);
         c->client->calls--;
         c->client->ops->ended(c->client);
     }
@@ -114,20 +115,19 @@ void api_client_init(struct api_client *client, struct api *a, const struct api_
 {
     *client = (struct api_client){
         .ops = ops, .api = a, .party = &a->everybody, .codecs = 1u << BX_CODEC_MSGPACK};
-    TAILQ_INIT(&client->pages);
+    TAILQ_INIT(&client->pending);
+    TAILQ_INIT(&client->ready);
+    api_turn_init(&client->turn);
 }
 
 void api_client_gone(struct api_client *client)
 {
-    struct api *a = client->api;
-    struct api_call *c, *next;
+    struct api_call *c;
 
     api_watch_stop(client);
-    api_pages_drop(client);
-    for (c = TAILQ_FIRST(&a->calls); c != NULL; c = next) {
-        next = TAILQ_NEXT(c, all);
-        if (c->client != client)
-            continue;
+    api_work_gone(client);
+    while ((c = TAILQ_FIRST(&client->pending)) != NULL) {
+        TAILQ_REMOVE(&client->pending, c, own);
         c->client = NULL;
         if (c->queue != NULL)
             c->deadline =
@@ -153,10 +153,11 @@ struct api_call *api_call_create(struct api *a, struct api_client *client, const
     memcpy(c->principal, client->principal, sizeof c->principal);
     c->party = client->party;
     c->party->refs++;
-    api_party_add(c->party, API_HELD_CALLS);
+    api_party_add(c->party, API_HELD_CALLS, 1);
+    api_party_add(c->party, API_HELD_RUNNING, 1);
     c->method = BX__METHODS;
     take_arena(c);
-    TAILQ_INSERT_TAIL(&a->calls, c, all);
+    TAILQ_INSERT_TAIL(&client->pending, c, own);
     a->n_calls++;
     a->calls_bytes += n;
     client->calls++;
@@ -165,6 +166,7 @@ struct api_call *api_call_create(struct api *a, struct api_client *client, const
 
 void api_call_drop(struct api_call *c)
 {
+    TAILQ_REMOVE(&c->client->pending, c, own);
     c->client->calls--;
     c->client = NULL;
     end(c);
@@ -292,21 +294,38 @@ static void on_barrier(void *ctx, const struct bx_err *err)
     if (err != NULL)
         api_fail(c, err);
     else
-        c->then(c);
+        api_call_ready(c);
+}
+
+static void begin_read(struct api_call *c)
+{
+    struct bx_err err;
+
+    if (bx_node_barrier(c->api->node, c->deadline, on_barrier, c, &err) != BX_OK)
+        api_fail(c, &err);
 }
 
 void api_read(struct api_call *c, void (*then)(struct api_call *c))
 {
-    struct bx_err err;
-
-    if (api_common(c)->consistency == BX_STALE) {
-        tell_stale(c);
-        then(c);
+    c->then = then;
+    if (api_common(c)->consistency != BX_STALE) {
+        begin_read(c);
         return;
     }
+    tell_stale(c);
+    then(c);
+}
+
+void api_list(struct api_call *c, void (*then)(struct api_call *c))
+{
     c->then = then;
-    if (bx_node_barrier(c->api->node, c->deadline, on_barrier, c, &err) != BX_OK)
-        api_fail(c, &err);
+    c->list = true;
+    if (api_common(c)->consistency != BX_STALE) {
+        begin_read(c);
+        return;
+    }
+    tell_stale(c);
+    api_call_ready(c);
 }
 
 /* ---- writes ---- */

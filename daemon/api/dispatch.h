@@ -20,11 +20,11 @@ struct api_metadata;
 struct bx_vm;
 
 struct api_call {
-    TAILQ_ENTRY(api_call) all;
+    TAILQ_ENTRY(api_call) own;   /* in its client's `pending` */
     TAILQ_ENTRY(api_call) link;  /* in `queue` */
     TAILQ_ENTRY(api_call) same;  /* of those that wait for the same VM */
     struct api_waiters *waiters; /* these, or NULL */
-    struct api_calls *queue;     /* where it waits: api->waits, its client's pages, or NULL */
+    struct api_calls *queue;     /* where it waits: api->waits, its client's `ready`, or NULL */
     struct api *api;
     struct api_client *client;         /* NULL: disconnected */
     char principal[API_PRINCIPAL_MAX]; /* the client's, which may go away before a write */
@@ -34,13 +34,14 @@ struct api_call {
     enum bx_method method;
     struct bx_buf message; /* the request; the parameters point into it */
     struct bx_arena arena;
-    void *params;                  /* the struct described by bx_methods[method]->params */
-    bool pooled;                   /* params is from api->configs */
-    struct api_metadata *metadata; /* holds the metadata of a configuration; NULL: none */
-    void *state;                   /* private to the method, from the arena */
-    struct api_about *about;       /* of a write about a VM or a node; NULL: none */
-    void (*then)(struct api_call *c);
-    void (*page)(struct api_call *c); /* of a list: answer with a page */
+    void *params;                     /* the struct described by bx_methods[method]->params */
+    bool pooled;                      /* params is from api->configs */
+    struct api_metadata *metadata;    /* holds the metadata of a configuration; NULL: none */
+    void *state;                      /* private to the method, from the arena */
+    struct api_about *about;          /* of a write about a VM or a node; NULL: none */
+    void (*then)(struct api_call *c); /* after the barrier, when it is its turn */
+    bool list;                        /* `then` answers with a page of a list */
+    bool rests;                       /* it does not count as running */
     uint64_t deadline;                /* boot time */
     uint64_t query;                   /* number of the query to another node, or 0 */
     uint64_t asked;                   /* that node */
@@ -87,8 +88,11 @@ void api_fail(struct api_call *c, const struct bx_err *err);
 void api_notify(struct api_client *client, const char *name, const struct bx_schema *s,
                 const void *obj);
 
-/* Call then(c) after a barrier, or at once if the consistency is stale. */
+/* Call then(c) after a barrier, when it is the client's turn (work.c); at once if the consistency
+ * is stale. */
 void api_read(struct api_call *c, void (*then)(struct api_call *c));
+/* The same for a list: then(c) sends the answer, and never at once. */
+void api_list(struct api_call *c, void (*then)(struct api_call *c));
 /* Propose a command. On success the method's `written` is called, otherwise the call fails with the
  * outcome's message. */
 void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_str tenant);
@@ -149,10 +153,5 @@ struct api_source {
 };
 /* Answer with the page that `after`, `limit` and `match` select. */
 void api_reply_page(struct api_call *c, const struct api_source *from);
-
-/* ---- pages.c ---- */
-
-/* Like api_read, for a list: page(c) sends the answer. It is called later, see pages.c. */
-void api_list(struct api_call *c, void (*page)(struct api_call *c));
 
 #endif

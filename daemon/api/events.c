@@ -125,7 +125,8 @@ static void events_list(struct api_call *c)
 
 /* ---- watching ----
  *
- * A watcher starts behind: it is sent stored events, a page at a time, each as its queue drains.
+ * A watcher starts behind: it is sent stored events, a page at a time, each when its queue has
+ * drained and it is its turn (work.c).
  * Once it has caught up, it is sent events as they happen. A watcher that reads too slowly is
  * behind again, which bounds its queue. When the next event it needs is no longer stored, it gets
  * an error and its connection is closed. */
@@ -152,24 +153,27 @@ static void stop(struct api_client *client, const struct bx_err *err)
     client->ops->end(client, err);
 }
 
+bool api_watch_is_due(const struct api_client *client)
+{
+    return client->behind && client->ops->queued(client) < API_WATCH_MAX / 2 &&
+           client->api->node != NULL;
+}
+
 void api_watch_more(struct api_client *client)
 {
-    while (client->behind && client->ops->queued(client) < API_WATCH_MAX / 2 &&
-           client->api->node != NULL) {
-        struct bx_fsm *f = bx_node_fsm(client->api->node);
-        struct bx_err err;
-        uint32_t n = 0;
-        int rc = check_kept(f, client->watch_at, &err);
+    struct bx_fsm *f = bx_node_fsm(client->api->node);
+    struct bx_err err;
+    uint32_t n = 0;
+    int rc = check_kept(f, client->watch_at, &err);
 
-        if (rc == BX_OK)
-            rc = bx_fsm_events(f, client->watch_at, API_WATCH_PAGE, add, client, &n, &err);
-        if (rc != BX_OK) {
-            stop(client, &err);
-            return;
-        }
-        client->behind = n == API_WATCH_PAGE;
-        client->ops->flush(client);
+    if (rc == BX_OK)
+        rc = bx_fsm_events(f, client->watch_at, API_WATCH_PAGE, add, client, &n, &err);
+    if (rc != BX_OK) {
+        stop(client, &err);
+        return;
     }
+    client->behind = n == API_WATCH_PAGE;
+    client->ops->flush(client);
 }
 
 void api_watch_event(struct api_client *client, const struct bx_event *e)
@@ -182,7 +186,7 @@ void api_watch_event(struct api_client *client, const struct bx_event *e)
     }
     if (e->index != client->watch_at + 1) { /* a snapshot with the events between was installed */
         client->behind = true;
-        api_watch_more(client);
+        api_work(client);
         return;
     }
     add(client, e);
@@ -204,7 +208,7 @@ static void events_watch(struct api_call *c)
     client->watching = client->behind = true;
     client->watch_at = p->since;
     api_reply(c, &bx_watch_reply_schema, p);
-    api_watch_more(client);
+    api_work(client);
 }
 
 /* ---- the methods ---- */

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define ACCEPTS_A_TURN 8u
+#define ACCEPT_US 125 /* more than one takes: then the loop rests */
+
 static bool is_member(const struct api_conn *c, gid_t group)
 {
     return group != 0 && stream_peer_in_group(&c->stream, group);
@@ -70,11 +73,32 @@ void api_conn_welcome(struct api_conn *c)
         c->client.ops->end(&c->client, &err);
 }
 
+/* Who connects all the time must not keep the loop from all else. libuv waits with the next ones
+ * until this one is accepted. */
+static bool put_off(struct stream_listener *l)
+{
+    struct api *a = l->ctx;
+    bool later = a->resting || a->accepted == ACCEPTS_A_TURN;
+
+    if (l == &a->unix_socket)
+        a->unix_later = later;
+    else
+        a->tcp_later = later;
+    if (later)
+        api_work_soon(a);
+    a->accepted += !later;
+    a->worked_us += later ? 0 : ACCEPT_US;
+    return later;
+}
+
 static void on_incoming(struct stream_listener *l)
 {
     struct api *a = l->ctx;
-    struct api_conn *c = bx_pool_acquire(&a->connections);
+    struct api_conn *c;
 
+    if (put_off(l))
+        return;
+    c = bx_pool_acquire(&a->connections);
     if (c == NULL)
         bx_oom(sizeof *c);
     c->api = a;
@@ -84,6 +108,15 @@ static void on_incoming(struct stream_listener *l)
     TAILQ_INSERT_TAIL(&a->conns, c, link);
     c->used = a->o.clock->ops->boot_ms(a->o.clock);
     stream_accept(&c->stream, l);
+}
+
+void api_listen_more(struct api *a)
+{
+    a->accepted = 0;
+    if (a->unix_later)
+        on_incoming(&a->unix_socket);
+    if (a->tcp_later)
+        on_incoming(&a->tcp_socket);
 }
 
 int api_listen(struct api *a, const char *path, const char *address, struct bx_err *err)

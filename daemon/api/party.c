@@ -17,6 +17,8 @@ struct api_party *api_party_hold(struct api *a, struct api_party *parent, const 
     if (p == NULL) {
         p = bx_must_calloc(1, sizeof *p);
         snprintf(p->name, sizeof p->name, "%s", name);
+        TAILQ_INIT(&p->held);
+        api_turn_init(&p->turn);
         p->parent = parent;
         parent->refs++;
         if (bx_map_add(&a->parties, hash, p) != BX_OK)
@@ -37,23 +39,22 @@ void api_party_drop(struct api *a, struct api_party *p)
     }
 }
 
-void api_party_add(struct api_party *p, enum api_held what)
+void api_party_add(struct api_party *p, enum api_held what, uint64_t n)
 {
     for (; p != NULL; p = p->parent)
-        p->n[what]++;
+        p->n[what] += n;
 }
 
-void api_party_remove(struct api_party *p, enum api_held what)
+void api_party_remove(struct api_party *p, enum api_held what, uint64_t n)
 {
     for (; p != NULL; p = p->parent)
-        p->n[what]--;
+        p->n[what] -= n;
 }
 
-/* What p may have of what there is for everybody. */
-static uint32_t part(const struct api_party *p, enum api_held what, uint32_t max)
+uint64_t api_party_part(const struct api_party *p, enum api_held what, uint64_t max)
 {
     const struct api_party *all = p;
-    uint32_t others;
+    uint64_t others;
 
     while (all->parent != NULL)
         all = all->parent;
@@ -61,10 +62,10 @@ static uint32_t part(const struct api_party *p, enum api_held what, uint32_t max
     return p->unbounded || p == all ? max : others >= max ? 0 : (max - others + 1) / 2;
 }
 
-const struct api_party *api_party_full(const struct api_party *p, enum api_held what, uint32_t max)
+struct api_party *api_party_full(struct api_party *p, enum api_held what, uint64_t max)
 {
     for (; p != NULL; p = p->parent) {
-        if (p->n[what] >= part(p, what, max))
+        if (p->n[what] >= api_party_part(p, what, max))
             return p;
     }
     return NULL;
@@ -72,14 +73,14 @@ const struct api_party *api_party_full(const struct api_party *p, enum api_held 
 
 uint32_t api_party_calls(const struct api_party *p)
 {
-    uint32_t each = API_CALLS_PER_CONN;
+    uint64_t each = API_CALLS_PER_CONN;
 
     for (; p != NULL; p = p->parent) {
-        uint32_t n = part(p, API_HELD_CALLS, API_CALLS_MAX) / (p->n[API_HELD_CONNS] + 1);
+        uint64_t n = api_party_part(p, API_HELD_CALLS, API_CALLS_MAX) / (p->n[API_HELD_CONNS] + 1);
 
         each = n < each ? n : each;
     }
-    return each == 0 ? 1 : each;
+    return each == 0 ? 1 : (uint32_t)each;
 }
 
 bool api_party_is_of(const struct api_party *p, const struct api_party *whole)

@@ -1,4 +1,4 @@
-/* party - whom connections and requests are counted for.
+/* party - whom connections and requests are counted for, and whose turn it is.
  *
  *   everybody --- a user of the unix socket --- a process of his
  *             \-- TCP --- an address
@@ -14,29 +14,52 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #define API_PARTY_NAME 64u
 
 struct api;
 
-enum api_held { API_HELD_CONNS, API_HELD_CALLS, API_HELD_WAITS, API__HELD };
+enum api_held {
+    API_HELD_CONNS,
+    API_HELD_CALLS,
+    API_HELD_RUNNING, /* of the calls, those that wait neither for a VM nor for their turn */
+    API_HELD_WAITS,
+    API_HELD_QUERIES,
+    API_HELD_UNSENT, /* bytes of answers */
+    API__HELD
+};
+
+/* A place in the tree of those that have work: a party, or, at the ends, a client (work.c). */
+struct api_turn {
+    TAILQ_ENTRY(api_turn) link; /* among the parts of `parent`, while `queued` */
+    TAILQ_HEAD(api_turns, api_turn) parts;
+    struct api_turn *parent; /* while `queued`; NULL: everybody */
+    int64_t credit_us;
+    bool queued;
+};
 
 struct api_party {
     struct api_party *parent;  /* NULL: everybody */
     char name[API_PARTY_NAME]; /* for messages; unique */
     uint32_t refs;
     bool unbounded; /* see above */
-    uint32_t n[API__HELD];
+    uint64_t n[API__HELD];
+    struct api_turn turn;
+    TAILQ_HEAD(, api_client) held; /* those that wait until fewer of its calls run */
+    uint64_t searched;             /* boot time at which nobody was found that could give way */
 };
 
 /* The part of `parent` with this name. Must be dropped. */
 struct api_party *api_party_hold(struct api *a, struct api_party *parent, const char *name);
 void api_party_drop(struct api *a, struct api_party *p);
-/* Count one more or less for p and all that it is a part of. */
-void api_party_add(struct api_party *p, enum api_held what);
-void api_party_remove(struct api_party *p, enum api_held what);
+/* Count n more or less for p and all that it is a part of. */
+void api_party_add(struct api_party *p, enum api_held what, uint64_t n);
+void api_party_remove(struct api_party *p, enum api_held what, uint64_t n);
+/* How much p may have, if there is `max` for everybody. */
+uint64_t api_party_part(const struct api_party *p, enum api_held what, uint64_t max);
 /* Whom one more for p would be too many for, if there are `max` for everybody; NULL: nobody. */
-const struct api_party *api_party_full(const struct api_party *p, enum api_held what, uint32_t max);
+struct api_party *api_party_full(struct api_party *p, enum api_held what, uint64_t max);
 /* How many pending calls one of p's connections may have: an equal share of what p may have. */
 uint32_t api_party_calls(const struct api_party *p);
 /* Whether p is `whole` or a part of it. */

@@ -6,7 +6,7 @@
  *
  * A connection without a place takes that of one that does nothing: of one that has asked nothing
  * within a second, or else has been idle for a minute, the longest. If its party is full, of one of
- * that party; otherwise of any, but by TCP only of one of TCP. */
+ * that party; otherwise of any, but a client of TCP only of another one. */
 #include "api/priv.h"
 
 #include <stdio.h>
@@ -17,6 +17,7 @@
 #define RESERVED_PART 16u /* one in so many is for administrators on it */
 #define MUTE_MS 1000u
 #define IDLE_MS 60000u
+#define SEARCH_MS 100u
 
 static bool is_local(const struct api_conn *c)
 {
@@ -32,6 +33,8 @@ void api_places_init(struct api *a)
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < API_CONNS_MAX)
         a->conns_max = (uint32_t)files.rlim_cur / 2;
     snprintf(a->everybody.name, sizeof a->everybody.name, "everybody");
+    TAILQ_INIT(&a->everybody.held);
+    api_turn_init(&a->everybody.turn);
 }
 
 /* ---- parties ---- */
@@ -88,22 +91,27 @@ static void displace(struct api_conn *c)
     c->client.ops->end(&c->client, &err);
 }
 
-/* Let one give way that belongs to `full`, or, if that is NULL, to the same kind of socket. */
-static bool make_room(const struct api_conn *who, const struct api_party *full)
+/* Let one give way that belongs to `full`; if that is everybody, it must be of the same kind of
+ * socket. After a search in vain there is none for a while. */
+static bool make_room(const struct api_conn *who, struct api_party *full)
 {
     uint64_t now = who->api->o.clock->ops->boot_ms(who->api->o.clock), longest = 0;
     struct api_conn *c, *found = NULL;
+    bool all = full->parent == NULL;
 
+    if (!all && full->searched != 0 && now - full->searched < SEARCH_MS)
+        return false;
     TAILQ_FOREACH(c, &who->api->conns, link)
     {
         uint64_t idle = idle_for(c, now);
 
-        if (idle > longest && (full != NULL ? api_party_is_of(c->client.party, full)
-                                            : is_local(who) || !is_local(c))) {
+        if (idle > longest && api_party_is_of(c->client.party, full) &&
+            (!all || is_local(who) || !is_local(c))) {
             found = c;
             longest = idle;
         }
     }
+    full->searched = found == NULL ? now : 0;
     if (found != NULL)
         displace(found);
     return found != NULL;
@@ -130,7 +138,7 @@ static bool is_beyond(const struct api_conn *c, bool administrator)
 
 static int refuse(struct bx_err *err, const struct api_party *whose)
 {
-    bx_err_set(err, BX_BUSY, "too many connections (%u of %s)", whose->n[API_HELD_CONNS],
+    bx_err_set(err, BX_BUSY, "too many connections (%u of %s)", (unsigned)whose->n[API_HELD_CONNS],
                whose->name);
     bx_err_hint(err, "close some, or connect to another node");
     return BX_BUSY;
@@ -139,26 +147,26 @@ static int refuse(struct bx_err *err, const struct api_party *whose)
 int api_place_take(struct api_conn *c, bool administrator, struct bx_err *err)
 {
     struct api *a = c->api;
-    const struct api_party *full;
+    struct api_party *full;
     int rc = BX_OK;
 
     c->client.party = is_local(c) ? party_of_process(c, administrator) : party_of_address(c);
     full = api_party_full(c->client.party, API_HELD_CONNS, a->conns_max);
     if (full != NULL && (full->parent == NULL || full->n[API_HELD_CONNS] == 0))
         full = &a->everybody; /* not because of its own */
-    if (full != NULL && !make_room(c, full == &a->everybody ? NULL : full))
+    if (full != NULL && !make_room(c, full))
         rc = refuse(err, full);
-    else if (full == NULL && is_beyond(c, administrator) && !make_room(c, NULL))
+    else if (full == NULL && is_beyond(c, administrator) && !make_room(c, &a->everybody))
         rc = refuse(err, &a->everybody);
     c->placed = rc == BX_OK;
     if (c->placed)
-        api_party_add(c->client.party, API_HELD_CONNS);
+        api_party_add(c->client.party, API_HELD_CONNS, 1);
     return rc;
 }
 
 void api_place_free(struct api_conn *c)
 {
     if (c->placed)
-        api_party_remove(c->client.party, API_HELD_CONNS);
+        api_party_remove(c->client.party, API_HELD_CONNS, 1);
     c->placed = false;
 }

@@ -26,12 +26,10 @@
 #define API_WATCH_PAGE 500u           /* events read at a time for a watcher that is behind */
 #define API_WATCH_MAX (256u << 10)    /* bytes of queued events beyond which it is behind */
 #define API_PAGE_WORK 4096u           /* objects and conditions evaluated for a page of a list */
-#define API_PAGES_A_TURN 2u           /* they take a few milliseconds */
 #define API_PAGES_QUEUED (256u << 10) /* a client with more bytes queued gets no page */
-#define API_UNSENT_MAX (8u << 20)     /* bytes of all answers; beyond it there are no more pages */
-#define API_SHED_MS 2000u             /* and who has read nothing for so long is closed */
+#define API_UNSENT_MAX (8u << 20)     /* bytes of all answers; who has his part gets no page */
+#define API_SHED_MS 2000u             /* and is closed when he reads nothing for so long */
 #define API_SQL_MAX 3u                /* queries at a time; libuv's pool has four threads */
-#define API_SQL_PER_PRINCIPAL 2u
 #define API_SQL_MS 5000u
 #define API_SQL_HURRY_MS 1000u /* while SQLite's log is full */
 #define API_SQL_BYTES (8u << 20)
@@ -40,9 +38,6 @@
 struct api_metadata {
     struct bx_pair pairs[BX_METADATA_MAX];
 };
-
-struct api_sql;
-TAILQ_HEAD(api_queries, api_sql);
 
 struct api {
     struct api_options o;
@@ -53,31 +48,28 @@ struct api {
     struct stream_group streams;
     struct stream_listener unix_socket, tcp_socket;
     uv_timer_t timer;
-    uv_check_t check;                /* processes input after the loop has polled */
-    uv_idle_t spin;                  /* active while more input can be processed at once */
-    uint32_t taken;                  /* messages that were processed as they arrived in this turn */
-    struct api_conns fresh, backlog; /* connections with input, in the order of their turns */
-    bool trim_due;                   /* much was held: give it back to the kernel when idle */
-    uint32_t n_queued;               /* of the calls: in `waits`, or waiting for a page */
-    uv_idle_t idle;                  /* active while there are pages to make */
+    uv_check_t check; /* works for clients after the loop has polled */
+    uv_idle_t spin;   /* active while there is work */
+    uv_timer_t rest;
+    bool resting;               /* until `rest`: only those with credit are served */
+    int64_t worked_us;          /* in this turn of the loop */
+    uint32_t accepted;          /* connections, in this turn */
+    bool unix_later, tcp_later; /* one more is to be accepted in the next turn */
+    bool trim_due;              /* much was held: give it back to the kernel when idle */
     uint32_t n_handles;
     uint32_t conns_max, n_calls;
     size_t calls_bytes;
-    struct api_queries queries; /* of users, that run */
-    uint32_t sql_running;
     atomic_bool sql_hurry;          /* SQLite's log is full, see bx_node_state_log_full */
     uint64_t refused, refused_told; /* clients without permission; when it was last logged */
     struct api_party everybody;
     struct bx_map parties; /* the others, by name */
     struct api_conns conns;
     struct api_clients watchers;
-    struct api_clients listers; /* clients whose lists are to be answered, the next one first */
-    struct api_client relay;    /* all other nodes */
-    struct api_calls calls;     /* all pending calls */
-    struct api_calls waits;     /* those that api_wait was called for */
-    struct bx_map waiters;      /* by VM, of those that wait for one */
-    struct bx_pool pool;        /* of calls */
-    struct bx_pool configs;     /* of struct bx_vm_create_params */
+    struct api_client relay; /* all other nodes */
+    struct api_calls waits;  /* those that api_wait was called for */
+    struct bx_map waiters;   /* by VM, of those that wait for one */
+    struct bx_pool pool;     /* of calls */
+    struct bx_pool configs;  /* of struct bx_vm_create_params */
     struct bx_pool metadata, connections;
     struct bx_arena arenas[API_ARENAS]; /* free ones */
     uint32_t n_arenas;
@@ -103,7 +95,7 @@ void api_sql_tick(struct api *a);
 /* Tell the waiting calls that a VM has changed, or that time has passed. */
 void api_waits_vm_changed(struct api *a, const struct bx_vm *vm, bool gone);
 void api_waits_expire(struct api *a, uint64_t now);
-/* It waits no more; also for a page of a list. */
+/* It waits no more, also not for its turn. */
 void api_wait_stop(struct api_call *c);
 void api_waits_close(struct api *a);
 
@@ -117,12 +109,25 @@ void api_request_number(const struct api_call *c, uint8_t session[16], uint64_t 
  * attempt was proposed instead. */
 bool api_write_again(struct api_call *c, const struct bx_outcome *o);
 
-/* ---- pages.c ---- */
-void api_pages_init(struct api *a);
-/* Bytes queued for the client were sent: answer its lists if there is room. */
-void api_pages_resume(struct api_client *client);
-/* The client has disconnected: end its lists. */
-void api_pages_drop(struct api_client *client);
+/* ---- work.c ---- */
+void api_work_init(struct api *a);
+void api_turn_init(struct api_turn *t);
+/* Do not block before the next turn. */
+void api_work_soon(struct api *a);
+/* Call when it may have changed whether the client has work. */
+void api_work(struct api_client *client);
+/* The same, and begin at once unless the turn has worked enough. */
+void api_work_at_once(struct api_client *client);
+/* The client has disconnected: end its lists, and run what it has asked for. */
+void api_work_gone(struct api_client *client);
+/* Go on with the call when it is its client's turn. */
+void api_call_ready(struct api_call *c);
+/* Whether the call counts as one that runs. */
+void api_call_rests(struct api_call *c, bool rests);
+
+/* ---- listen.c ---- */
+/* A new turn of the loop: accept more. */
+void api_listen_more(struct api *a);
 
 /* ---- relay.c ---- */
 void api_relay_init(struct api *a);
@@ -135,7 +140,8 @@ void api_relay(struct api_call *c, uint64_t node);
 void api_relay_over(struct api_call *c);
 
 /* ---- events.c ---- */
-/* Send stored events to a watcher that is behind, until its queue is full enough. */
+/* Whether the watcher is behind and its queue has room; send it a page of stored events. */
+bool api_watch_is_due(const struct api_client *client);
 void api_watch_more(struct api_client *client);
 /* Send a new event to a watcher. */
 void api_watch_event(struct api_client *client, const struct bx_event *e);

@@ -188,6 +188,8 @@ const struct api_client_ops api_rpc_ops = {.reply = reply,
                                            .notify = notify,
                                            .flush = flush,
                                            .queued = queued,
+                                           .has_input = api_input_has,
+                                           .take_input = api_input_take,
                                            .end = end};
 
 bool api_rpc_message(struct api_conn *conn, const uint8_t *p, size_t n)

@@ -10,7 +10,6 @@
 #include "wire/sql.h"
 
 struct api_sql {
-    TAILQ_ENTRY(api_sql) link;
     uv_work_t work;
     struct api_call *call;
     uint64_t began;
@@ -56,11 +55,9 @@ static struct bx_sql_reply split(const struct bx_buf *b)
 static void done(uv_work_t *w, int status)
 {
     struct api_sql *s = w->data;
-    struct api *a = s->call->api;
     struct bx_buf out = {0};
 
-    TAILQ_REMOVE(&a->queries, s, link);
-    a->sql_running--;
+    api_party_remove(s->call->party, API_HELD_QUERIES, 1);
     if (status != 0)
         s->rc = bx_err_set(&s->err, BX_SHUTDOWN, "the daemon is stopping");
     if (s->rc == BX_INVALID && s->err.hint[0] == '\0')
@@ -81,30 +78,18 @@ void api_sql_tick(struct api *a)
     atomic_store(&a->sql_hurry, a->node != NULL && bx_node_state_log_full(a->node));
 }
 
-static uint32_t running_of(const struct api *a, const char *principal)
-{
-    const struct api_sql *s;
-    uint32_t n = 0;
-
-    TAILQ_FOREACH(s, &a->queries, link)
-    n += strcmp(s->call->principal, principal) == 0;
-    return n;
-}
-
 static bool full(struct api_call *c)
 {
-    uint32_t own = running_of(c->api, c->principal);
+    const struct api_party *p = api_party_full(c->party, API_HELD_QUERIES, API_SQL_MAX);
     struct bx_err err;
 
     api_sql_tick(c->api);
     if (atomic_load(&c->api->sql_hurry)) {
         bx_err_set(&err, BX_BUSY, "the state changes too fast to run queries");
         bx_err_hint(&err, "try again in a second; lists are not affected");
-    } else if (own >= API_SQL_PER_PRINCIPAL) {
-        bx_err_set(&err, BX_BUSY, "too many running queries of %s (%u)", c->principal, own);
-        bx_err_hint(&err, "try again later");
-    } else if (c->api->sql_running >= API_SQL_MAX) {
-        bx_err_set(&err, BX_BUSY, "too many running queries (%u)", API_SQL_MAX);
+    } else if (p != NULL) {
+        bx_err_set(&err, BX_BUSY, "too many running queries (%u of %s)",
+                   (unsigned)p->n[API_HELD_QUERIES], p->name);
         bx_err_hint(&err, "try again later");
     } else {
         return false;
@@ -124,8 +109,7 @@ static void begin(struct api_call *c)
     s->call = c;
     s->began = clock->ops->boot_ms(clock);
     s->work.data = s;
-    TAILQ_INSERT_TAIL(&c->api->queries, s, link);
-    c->api->sql_running++;
+    api_party_add(c->party, API_HELD_QUERIES, 1);
     uv_queue_work(c->api->loop, &s->work, work, done);
 }
 

@@ -52,16 +52,16 @@ static void leave_waiters(struct api *a, struct api_call *c)
     bx_free(w);
 }
 
-static int refuse(struct bx_err *err, const char *who, uint32_t n)
+static int refuse(struct bx_err *err, const char *who, uint64_t n)
 {
-    bx_err_set(err, BX_BUSY, "too many waits for VMs by %s (%u)", who, n);
+    bx_err_set(err, BX_BUSY, "too many waits for VMs by %s (%u)", who, (unsigned)n);
     bx_err_hint(err, "wait for fewer at a time, or follow events.watch");
     return BX_BUSY;
 }
 
 static int check_room(const struct api_call *c, struct bx_err *err)
 {
-    const struct api_party *full = api_party_full(c->party, API_HELD_WAITS, API_WAITS_MAX);
+    struct api_party *full = api_party_full(c->party, API_HELD_WAITS, API_WAITS_MAX);
 
     if (c->client != NULL && c->client->waits >= API_WAITS_PER_CLIENT)
         return refuse(err, "this connection", c->client->waits);
@@ -73,7 +73,7 @@ static int check_room(const struct api_call *c, struct bx_err *err)
 void api_wait(struct api_call *c)
 {
     c->queue = &c->api->waits;
-    c->api->n_queued++;
+    api_call_rests(c, true);
     if (c->client == NULL) /* it went away before the call came to wait */
         c->deadline = 0;
     TAILQ_INSERT_TAIL(c->queue, c, link);
@@ -87,7 +87,7 @@ void api_wait_for_vm(struct api_call *c, const uint8_t vm[16])
         api_fail(c, &err);
         return;
     }
-    api_party_add(c->party, API_HELD_WAITS);
+    api_party_add(c->party, API_HELD_WAITS, 1);
     c->waiters = hold_waiters(c->api, vm);
     TAILQ_INSERT_TAIL(&c->waiters->calls, c, same);
     if (c->client != NULL)
@@ -101,11 +101,11 @@ void api_wait_stop(struct api_call *c)
         return;
     TAILQ_REMOVE(c->queue, c, link);
     c->queue = NULL;
-    c->api->n_queued--;
+    api_call_rests(c, false);
     if (c->waiters == NULL)
         return;
     leave_waiters(c->api, c);
-    api_party_remove(c->party, API_HELD_WAITS);
+    api_party_remove(c->party, API_HELD_WAITS, 1);
     if (c->client != NULL)
         c->client->waits--;
 }

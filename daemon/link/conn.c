@@ -2,11 +2,13 @@
 
 #include "mem/alloc.h"
 
+#define READ_BYTES (64u << 10)
 #define KEEP_BYTES (256u << 10) /* input memory kept while it is empty */
 
 const struct stream_limits link_limits = {.queue_bytes = LINK_QUEUE_BYTES,
                                           .queue_buffers = LINK_QUEUE_FRAMES,
                                           .bulk_bytes = LINK_LARGE,
+                                          .read_bytes = READ_BYTES,
                                           .keep_bytes = KEEP_BYTES};
 
 static struct link_conn *conn_of(struct stream *s)

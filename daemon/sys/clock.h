@@ -7,5 +7,7 @@
 /* The only clock; it needs no close. If the kernel fails to return the time or random bytes, the
  * process ends. */
 struct bx_clock *clock_kernel(void);
+/* The time in microseconds for which the calling thread has run. */
+uint64_t clock_thread_us(void);
 
 #endif

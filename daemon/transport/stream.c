@@ -229,12 +229,13 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct stream *s = handle->data;
     struct bx_buf *to = s->ops->landing(s);
+    size_t bytes = s->group->limits->read_bytes;
 
     (void)suggested;
-    if (bx_buf_reserve(to, STREAM_READ_BYTES) != BX_OK)
+    if (bx_buf_reserve(to, bytes) != BX_OK)
         *buf = uv_buf_init(NULL, 0);
     else
-        *buf = uv_buf_init((char *)to->data + to->len, STREAM_READ_BYTES);
+        *buf = uv_buf_init((char *)to->data + to->len, (unsigned)bytes);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)

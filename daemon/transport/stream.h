@@ -32,7 +32,6 @@
 #include <sys/types.h>
 #include <uv.h>
 
-#define STREAM_READ_BYTES (64u << 10)   /* buffer size of one read */
 #define STREAM_WRITE_BUFFERS 64u        /* of one write */
 #define STREAM_WRITE_BYTES (256u << 10) /* of one write, unless its first buffer is larger */
 
@@ -56,6 +55,7 @@ struct stream_limits {
     size_t queue_bytes; /* an empty queue takes one buffer of any size */
     uint32_t queue_buffers;
     size_t bulk_bytes; /* buffers above this wait for smaller ones; 0: strict order */
+    size_t read_bytes; /* buffer size of one read */
     size_t keep_bytes; /* input memory above this is freed while the input is empty */
     uint32_t stall_ms; /* bound on the duration of one write; 0: none */
 };

@@ -51,6 +51,18 @@ soak-hostile: all tests/bench/hostile
 .PHONY: soak-hostile
 dist_noinst_SCRIPTS += tests/bench/hostile.sh
 
+# make bench-list: a list of 100,000 virtual machines, by turns of the loop.
+if HAVE_CMOCKA
+EXTRA_PROGRAMS += tests/bench/list
+tests_bench_list_SOURCES = tests/bench/list.c tests/unit/api_node_help.c tests/unit/api_node_help.h
+tests_bench_list_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_bench_list_LDADD = $(API_TEST_LIBS)
+endif
+bench-list: tests/bench/list
+	tests/bench/list
+.PHONY: bench-list
+CLEANFILES += tests/bench/list
+
 # What was made faster gives what the plain way gives.
 if HAVE_CMOCKA
 check_PROGRAMS += tests/bench/sched_same_test

@@ -242,7 +242,7 @@ TEST(long_queries_end_and_hold_up_nobody)
     assert_true(rpc_write(&c, b.data, b.len));
     bx_buf_release(&b);
     for (int i = 0; i < 6; i++) { /* two of a user at a time, and the rest is told at once */
-        rpc_is_error(rpc_read(&c), BX_BUSY, "too many running queries of ");
+        rpc_is_error(rpc_read(&c), BX_BUSY, "too many running queries (2 of ");
         busy++;
     }
     assert_true(host_now_ms() - began < 4000);

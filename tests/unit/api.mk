@@ -73,6 +73,11 @@ tests_unit_api_node_test_SOURCES = tests/unit/api_node_test.c $(API_NODE_HELP)
 tests_unit_api_node_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_node_test_LDADD = $(API_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/api_work_test
+tests_unit_api_work_test_SOURCES = tests/unit/api_work_test.c $(API_NODE_HELP)
+tests_unit_api_work_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_work_test_LDADD = $(API_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/api_wait_test
 tests_unit_api_wait_test_SOURCES = tests/unit/api_wait_test.c $(API_NODE_HELP)
 tests_unit_api_wait_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -207,7 +207,7 @@ TEST(a_query_is_answered_by_the_node_that_was_asked)
     struct api_call *c;
 
     call("cluster.init", "{\"name\": \"lab\"}");
-    c = TAILQ_FIRST(&api->calls);
+    c = TAILQ_FIRST(&client.pending);
     assert_non_null(c);
     api_wait(c);
     c->query = 5;

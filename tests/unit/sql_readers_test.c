@@ -79,10 +79,10 @@ TEST(queries_that_overlap_do_not_let_the_log_grow)
         refused += !others;
         write_some(30);
         largest = log_file() > largest ? log_file() : largest;
-        while (api->sql_running > others)
+        while (api->everybody.n[API_HELD_QUERIES] > others)
             uv_run(&loop, UV_RUN_ONCE);
     }
-    while (api->sql_running > 0)
+    while (api->everybody.n[API_HELD_QUERIES] > 0)
         uv_run(&loop, UV_RUN_ONCE);
     assert_true(refused < rounds / 2);
     if (largest > 8 * LOG_BYTES)
@@ -128,19 +128,21 @@ TEST(one_user_leaves_room_for_the_queries_of_others)
 
     api_client_init(&other, api, &api_node_ops);
     other.role = BX_RPC_OPERATOR;
+    other.party = api_party_hold(api, &api->everybody, "other");
     memcpy(other.principal, "other", sizeof "other");
-    for (unsigned i = 0; i <= API_SQL_PER_PRINCIPAL; i++)
+    for (unsigned i = 0; i < 3; i++)
         query(&client, 2000000000);
     assert_int_equal(n_answers, before + 1);
     assert_int_equal(error.code, BX_BUSY);
-    assert_non_null(strstr(error.msg, "of tester (2)"));
+    assert_non_null(strstr(error.msg, "(2 of tester)"));
     memset(&error, 0, sizeof error);
     query(&other, 1000000);
     assert_int_equal(error.code, BX_OK);
     query(&other, 10);
     assert_int_equal(n_answers, before + 2);
-    assert_non_null(strstr(error.msg, "too many running queries (3)"));
+    assert_non_null(strstr(error.msg, "(1 of other)"));
     await(before + 2 + API_SQL_MAX);
+    api_party_drop(api, other.party);
 }
 
 int main(void)

@@ -83,6 +83,7 @@ static void on_gone(struct stream *s)
 static const struct stream_callbacks callbacks = {
     .ready = on_ready, .input = on_input, .sent = on_sent, .closed = on_closed, .gone = on_gone};
 static const struct stream_limits limits = {.queue_bytes = QUEUE_BYTES,
+                                            .read_bytes = 64u << 10,
                                             .queue_buffers = QUEUE_BUFFERS,
                                             .bulk_bytes = BULK_BYTES,
                                             .stall_ms = STALL_MS};
