@@ -21,8 +21,8 @@ const char *const sim_fault_names[] = {
     "duplicate",  "reorder",    "slow-net",   "pause",      "clock",       "slow-disk", "disk-full",
     "disk-error", "read-error", "rot",        "lost-write", "misdirected", "guest",     "no-start",
     "wipe",       "join",       "usurp",      "state-db",   "stall",       "forge",     "rivals",
-    "build",      "flood",      "full-table", "slow-link",  NULL,
-    "build",      "flood",      "full-table", "odd-ids",    "heirs",       "remove",    NULL,
+    "build",      "flood",      "full-table", "slow-link",  NULL,          "build",     "flood",
+    "full-table", "odd-ids",    "heirs",      "remove",     NULL,
 };
 
 /* ---- telling ---- */
