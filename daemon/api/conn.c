@@ -125,6 +125,17 @@ static void too_large(struct api_conn *c)
     api_conn_send(c, &b);
 }
 
+/* Nothing says whom an answer would be for, so a notification tells why the connection ends. */
+static void no_request(struct api_conn *c)
+{
+    struct bx_err err;
+
+    bx_err_set(&err, BX_MALFORMED, "not a MessagePack-RPC request");
+    bx_err_hint(&err, "a request is [0, ID, METHOD, [PARAMETERS]]; see docs/PROTOCOL.md");
+    bx_buf_release(&c->stream.in);
+    c->client.ops->end(&c->client, &err);
+}
+
 uint32_t api_conn_take(struct api_conn *c, uint32_t max, bool *more)
 {
     uint32_t n = 0;
@@ -147,7 +158,7 @@ uint32_t api_conn_take(struct api_conn *c, uint32_t max, bool *more)
             return n;
         }
         if (rc != BX_OK || !api_rpc_message(c, c->stream.in.data + at, c->scan.at)) {
-            api_conn_close(c);
+            no_request(c);
             return n;
         }
         at += c->scan.at;

@@ -114,7 +114,17 @@ TEST(who_left_gets_no_answer)
 
 /* ---- what is no message ---- */
 
-TEST(garbage_closes)
+static void told_malformed(struct rpc *c)
+{
+    bx_val note = rpc_read(c);
+    struct bx_str method = {"", 0};
+
+    assert_int_equal(bx_val_len(note), 3);
+    assert_true(bx_val_str(bx_val_at(note, 1), &method) && bx_str_eq(method, bx_str("error")));
+    assert_true(rpc_says(bx_val_at(bx_val_at(note, 2), 0), "name", "malformed"));
+}
+
+TEST(garbage_is_told_so_and_closed)
 {
     static const struct {
         uint8_t p[8];
@@ -138,6 +148,7 @@ TEST(garbage_closes)
         rpc_write(&c, garbage[i].p, garbage[i].n);
         if (i == 8)
             rpc_write(&c, "\3", 1);
+        told_malformed(&c);
         ends(&c);
     }
 }
