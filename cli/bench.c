@@ -29,7 +29,7 @@ static const struct flag bench_flags[] = {
 
 const struct command bench_commands[] = {
     {.name = "bench",
-     .help = "measure how many creates a second the cluster takes",
+     .help = "measure how many VMs a second can be created",
      .flags = bench_flags,
      .run = bench},
     {0},

@@ -83,7 +83,7 @@ int main(int argc, char **argv)
               d.api_address[0] == '\0' ? "no TCP" : d.api_address);
     keep_buffers();
     loop_run(&d.loop);
-    log_write(LOG_INFO, "stopping");
+    log_write(LOG_INFO, "shutting down");
     daemon_close(&d);
     log_close();
     return 0;

@@ -85,7 +85,7 @@ static void displace(struct api_conn *c)
 {
     struct bx_err err;
 
-    bx_err_set(&err, BX_BUSY, "this connection did nothing, and another one needs its place");
+    bx_err_set(&err, BX_BUSY, "idle connection closed to make room for another one");
     bx_err_hint(&err, "connect again");
     api_place_free(c);
     c->client.ops->end(&c->client, &err);

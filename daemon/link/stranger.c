@@ -59,7 +59,7 @@ static bool displace(struct link_conn *who, const struct link_conn *like)
     if (c == NULL)
         return false;
     who->owner->stats.turned_away++;
-    link_conn_close(c, "a newer connection took its place");
+    link_conn_close(c, "displaced by a newer connection");
     return true;
 }
 

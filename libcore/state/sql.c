@@ -124,11 +124,11 @@ static int authorize(void *ctx, int action, const char *first, const char *secon
     case SQLITE_READ:
         if (may_read(first, second) || reads_for_view(q, first, second, accessor))
             return SQLITE_OK;
-        return deny(q, "queries may not read this table or column", q->tables);
+        return deny(q, "permission denied for this table or column", q->tables);
     case SQLITE_FUNCTION:
         if (!one_of(second, harmful))
             return SQLITE_OK;
-        return deny(q, "queries may not call this function", "");
+        return deny(q, "permission denied for this function", "");
     default:
         return deny_write(q);
     }
@@ -174,8 +174,9 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
 
     if (q->ended != BX_OK) {
         bx_err_set(err, q->ended, "%s",
-                   q->ended == BX_BUSY ? "the state changes too fast for a query that takes so long"
-                                       : "the query took too long");
+                   q->ended == BX_BUSY
+                       ? "query canceled: the state changes too fast for long queries"
+                       : "query timed out");
         bx_err_hint(err, "add a LIMIT or a WHERE clause%s",
                     q->ended == BX_BUSY ? ", or try again later" : "");
         return q->ended;
@@ -202,7 +203,7 @@ static int explain(const struct query *q, int rc, struct bx_err *err)
 /* The hint that lists the available tables. */
 static void list_tables(struct query *q)
 {
-    size_t n = (size_t)snprintf(q->tables, sizeof q->tables, "the tables are");
+    size_t n = (size_t)snprintf(q->tables, sizeof q->tables, "available tables:");
     const char *comma = " ";
 
     for (size_t i = 0; i < BX__TABLES; i++) {
@@ -212,7 +213,7 @@ static void list_tables(struct query *q)
         comma = ", ";
         assert(n < sizeof q->tables / 2);
     }
-    snprintf(q->tables + n, sizeof q->tables - n, ": SELECT * FROM vms LIMIT 1 shows the columns");
+    snprintf(q->tables + n, sizeof q->tables - n, "; SELECT * FROM vms LIMIT 1 shows the columns");
 }
 
 /* From SQLite's generator: this is a reader's connection, and no part of apply. */
@@ -255,7 +256,7 @@ static int prepare(struct query *q, struct bx_str text, struct bx_err *err)
     int rc;
 
     if (text.n == 0)
-        return bx_err_set(err, BX_INVALID, "the query is empty");
+        return bx_err_set(err, BX_INVALID, "empty query");
     if (text.n > QUERY_MAX)
         return bx_err_set(err, BX_TOO_LARGE, "the query is longer than %d KiB", QUERY_MAX >> 10);
     rc = sqlite3_prepare_v2(q->db, text.p, (int)text.n, &q->stmt, &rest);
@@ -265,7 +266,7 @@ static int prepare(struct query *q, struct bx_str text, struct bx_err *err)
     if (rc != SQLITE_OK)
         return explain(q, rc, err);
     if (q->stmt == NULL)
-        return bx_err_set(err, BX_INVALID, "the query is empty");
+        return bx_err_set(err, BX_INVALID, "empty query");
     if (!sqlite3_stmt_readonly(q->stmt) || sqlite3_column_count(q->stmt) == 0)
         return explain(q, deny_write(q), err);
     rc = sqlite3_prepare_v2(q->db, rest, (int)(text.n - (size_t)(rest - text.p)), &second, NULL);

@@ -67,9 +67,10 @@ static _Noreturn void end(struct bx_store *s, int code, const char *what, const 
     struct bx_err err;
 
     bx_err_set(&err, code, "state database %s: %s: %s", s->path, what, why);
-    bx_err_hint(&err, "nothing is lost, the log has all entries; start the daemon again%s",
-                code == BX_CORRUPT ? ", which rebuilds the removed file"
-                                   : " after fixing the cause");
+    bx_err_hint(&err, "no data is lost, the log has all entries; %s",
+                code == BX_CORRUPT    ? "restart blixardd, which rebuilds the removed file"
+                : code == BX_NO_SPACE ? "free some space, then restart blixardd"
+                                      : "fix the cause, then restart blixardd");
     if (s->fatal != NULL)
         s->fatal(s->ctx, &err);
     fprintf(stderr, "error: %s\nhint: %s\n", err.msg, err.hint);

@@ -234,7 +234,7 @@ TEST(who_asks_nothing_makes_room_after_a_second)
     is_served(&c[0]);
     more = dial_from(1);
     is_served(&more);
-    is_refused(&c[1], "another one needs its place");
+    is_refused(&c[1], "make room");
     is_served(&c[0]);
     rpc_close(&more);
     rpc_close(&c[0]);
@@ -255,7 +255,7 @@ TEST(who_is_idle_makes_room_after_a_minute)
     run_ms(11000);
     more = dial_from(1);
     is_served(&more);
-    is_refused(&c[1], "another one needs its place");
+    is_refused(&c[1], "make room");
     is_served(&c[0]);
     rpc_close(&more);
     rpc_close(&c[0]);
