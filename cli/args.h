@@ -21,6 +21,7 @@ struct flag {
     const char *completes;      /* noun whose `list -o name` completes the value; NULL: none */
     const char *matches;        /* the field by which it narrows a list; NULL: it does not */
     bool pairs;                 /* ...and its value is KEY=VALUE: the field has such pairs */
+    bool columns;               /* its value is a list of columns of the command */
     bool planned;               /* not supported yet: refused as that, and not in the help */
 };
 

@@ -27,7 +27,8 @@ const struct command completion_commands[] = {
 /* ---- bash ----
  *
  * What completes a value or an argument is its source: "vm" for the names of VMs, "=a b c" for one
- * of these words, nothing for whatever the shell does by default, which is files. */
+ * of these words, "," for columns of the command with commas between, nothing for whatever the
+ * shell does by default, which is files. */
 
 static void print_source(const char *completes, const char *const *choices)
 {
@@ -66,7 +67,7 @@ static void bash_value_flag(const struct flag *f)
         return;
     printf("      ");
     print_names(f, '|');
-    printf(") source='");
+    printf(") source='%s", f->columns ? "," : "");
     print_source(f->completes, f->choices);
     printf("'; i=$((i + 1)) ;;\n");
 }
@@ -141,6 +142,15 @@ static bool is_many(const struct command *c)
     return many;
 }
 
+static void print_columns(const struct command *c, char between)
+{
+    for (const struct column *k = c->columns; k != NULL && k->title != NULL; k++) {
+        if (k != c->columns)
+            putchar(between);
+        printf("%s", k->key);
+    }
+}
+
 static void bash_command(const struct command *c)
 {
     const struct flag *tables[FLAG_TABLES_MAX + 1];
@@ -161,14 +171,16 @@ static void bash_command(const struct command *c)
         print_source(a->completes, a->choices);
         printf("' ");
     }
-    printf(")%s ;;\n", is_many(c) ? " many=1" : "");
+    printf(")%s columns='", is_many(c) ? " many=1" : "");
+    print_columns(c, ' ');
+    printf("' ;;\n");
 }
 
 static void bash(void)
 {
     printf("_blixardctl()\n{\n"
            "  local cur=${COMP_WORDS[COMP_CWORD]} path= source= words= flags= arguments=()\n"
-           "  local depth=0 n=0 many= i\n"
+           "  local depth=0 n=0 many= columns= i\n"
            "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
            "    source=\n"
            "    case ${COMP_WORDS[i]} in\n");
@@ -197,6 +209,9 @@ static void bash(void)
         "  fi\n"
         "  if [[ $cur == -* ]]; then\n"
         "    words=$flags\n"
+        "  elif [ \"$source\" = , ]; then\n"
+        "    words=\n"
+        "    for i in $columns; do words+=\" ${cur%%\"${cur##*,}\"}$i\"; done\n"
         "  elif [[ $source == =* ]]; then\n"
         "    words=${source#=}\n"
         "  elif [ -n \"$source\" ]; then\n"
@@ -247,6 +262,21 @@ static void fish_values(const char *completes, const char *const *choices)
         printf("%s%s", i == 0 ? "" : " ", choices[i]);
     if (completes == NULL)
         printf("'");
+}
+
+/* Lists of columns differ from command to command, although the flag is of every command. */
+static void fish_columns(const struct command *c)
+{
+    for (const struct flag *f = global_flags; c->columns != NULL && f->name != NULL; f++) {
+        if (!f->columns)
+            continue;
+        printf("complete -c blixardctl");
+        fish_condition(c->name, strlen(c->name));
+        printf(" -l %s -s %c -r -xa \"(__fish_complete_list , 'string split , ", f->name,
+               f->letter);
+        print_columns(c, ',');
+        printf("')\"\n");
+    }
 }
 
 static void fish_flags(const struct flag *table, const char *name)
@@ -301,6 +331,7 @@ static void fish(void)
         command_flags(c, tables);
         for (unsigned t = 0; tables[t] != global_flags; t++)
             fish_flags(tables[t], c->name);
+        fish_columns(c);
         if (c->arguments[0].name != NULL &&
             (c->arguments[0].completes != NULL || c->arguments[0].choices != NULL)) {
             printf("complete -c blixardctl");

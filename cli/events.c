@@ -12,7 +12,10 @@ static int events(struct run *r);
 static const struct flag events_flags[] = {
     {.name = "follow", .help = "print new events as they happen, until Ctrl-C"},
     {.name = "since", .value = "INDEX", .help = "only events after this revision"},
-    {.name = "type", .value = "T", .help = "only events of this type, or whose type begins with T"},
+    {.name = "type",
+     .value = "T",
+     .help = "only events of this type, or whose type begins with T",
+     .choices = bx_event_names},
     {0},
 };
 
@@ -28,7 +31,7 @@ static const struct column event_columns[] = {
 
 const struct command events_commands[] = {
     {.name = "events",
-     .help = "list what changed, in order",
+     .help = "list the recorded changes, oldest first",
      .flags = events_flags,
      .columns = event_columns,
      .run = events},

@@ -12,23 +12,23 @@ static int tenant_delete(struct run *r);
 #define QUOTA_MAX 1000000000000000u
 
 static const struct flag quota_flags[] = {
-    {.name = "quota-vcpus", .value = "N", .help = "vcpus of all its VMs; 0 for no bound"},
-    {.name = "quota-memory", .value = "SIZE", .help = "memory of all its VMs; 0 for no bound"},
-    {.name = "quota-disk", .value = "SIZE", .help = "disk of all its VMs; 0 for no bound"},
-    {.name = "quota-vms", .value = "N", .help = "number of its VMs; 0 for no bound"},
+    {.name = "quota-vcpus", .value = "N", .help = "vcpus of all its VMs; 0 for unlimited"},
+    {.name = "quota-memory", .value = "SIZE", .help = "memory of all its VMs; 0 for unlimited"},
+    {.name = "quota-disk", .value = "SIZE", .help = "disk of all its VMs; 0 for unlimited"},
+    {.name = "quota-vms", .value = "N", .help = "number of its VMs; 0 for unlimited"},
     {0},
 };
 
 static const struct column tenant_columns[] = {
     {.title = "NAME", .key = "name"},
     {.title = "VMS", .key = "usage.vms", .format = VALUE_NUMBER},
-    {.title = "MAX VMS", .key = "quota.vms", .format = VALUE_NUMBER},
+    {.title = "MAX VMS", .key = "quota.vms", .format = VALUE_LIMIT},
     {.title = "VCPUS", .key = "usage.vcpus", .format = VALUE_NUMBER},
-    {.title = "MAX VCPUS", .key = "quota.vcpus", .format = VALUE_NUMBER},
+    {.title = "MAX VCPUS", .key = "quota.vcpus", .format = VALUE_LIMIT},
     {.title = "MEMORY", .key = "usage.memory_mib", .format = VALUE_MIB},
-    {.title = "MAX MEMORY", .key = "quota.memory_mib", .format = VALUE_MIB},
+    {.title = "MAX MEMORY", .key = "quota.memory_mib", .format = VALUE_LIMIT_MIB},
     {.title = "DISK", .key = "usage.disk_gib", .format = VALUE_GIB},
-    {.title = "MAX DISK", .key = "quota.disk_gib", .format = VALUE_GIB},
+    {.title = "MAX DISK", .key = "quota.disk_gib", .format = VALUE_LIMIT_GIB},
     {0},
 };
 

@@ -108,6 +108,7 @@ static void write_labels(bx_val v, char *out, size_t size)
 
 static const struct {
     void (*number)(uint64_t n, char *out, size_t size); /* NULL: in decimal */
+    const char *zero;                                   /* NULL: as any other number */
     bool right, labels;
 } formats[VALUE__FORMATS] = {
     [VALUE_TEXT] = {.right = false},
@@ -120,6 +121,9 @@ static const struct {
     [VALUE_TIME] = {.number = write_time},
     [VALUE_LABELS] = {.labels = true},
     [VALUE_STATE] = {.right = false},
+    [VALUE_LIMIT] = {.zero = "unlimited", .right = true},
+    [VALUE_LIMIT_MIB] = {.number = write_mib, .zero = "unlimited", .right = true},
+    [VALUE_LIMIT_GIB] = {.number = write_gib, .zero = "unlimited", .right = true},
 };
 
 bool value_is_right_aligned(enum value_format format)
@@ -145,7 +149,9 @@ void value_text(bx_val v, enum value_format format, char *out, size_t size)
     double d;
     bool b;
 
-    if (bx_val_u64(v, &n) && formats[format].number != NULL)
+    if (bx_val_u64(v, &n) && n == 0 && formats[format].zero != NULL)
+        snprintf(out, size, "%s", formats[format].zero);
+    else if (bx_val_u64(v, &n) && formats[format].number != NULL)
         formats[format].number(n, out, size);
     else if (bx_val_u64(v, &n))
         snprintf(out, size, "%llu", (unsigned long long)n);

@@ -19,6 +19,9 @@ enum value_format {
     VALUE_TIME,   /* wall time in ms, in UTC: "2026-11-21T08:15:00.000Z" */
     VALUE_LABELS, /* a map: "app=web,tier=front" */
     VALUE_STATE,  /* a state or phase, coloured by whether it is good or bad */
+    VALUE_LIMIT,  /* a bound, aligned to the right: "unlimited" for 0 */
+    VALUE_LIMIT_MIB,
+    VALUE_LIMIT_GIB,
     VALUE__FORMATS
 };
 

@@ -10,7 +10,6 @@
 
 static int vm_list(struct run *r);
 static int vm_show(struct run *r);
-static int vm_logs(struct run *r);
 static int vm_explain(struct run *r);
 
 #define FILTERS                                                                                    \
@@ -52,12 +51,6 @@ static const struct flag stop_flags[] = {
     {.name = "force", .help = "kill QEMU at once"},
     ALL,
     FILTERS,
-    {0},
-};
-static const struct flag logs_flags[] = {
-    {.name = "bytes", .value = "N", .help = "print at most the last N bytes (64KiB)"},
-    {.name = "previous",
-     .help = "print the console of the previous run; repeat it for earlier ones"},
     {0},
 };
 
@@ -152,8 +145,8 @@ const struct command vm_commands[] = {
      .run = vm_rename},
     {.name = "vm logs",
      .arguments = {{.name = "NAME", .completes = "vm"}},
-     .help = "print the end of the VM's console",
-     .flags = logs_flags,
+     .help = "print the end of a VM's console",
+     .flags = vm_logs_flags,
      .watch = true,
      .run = vm_logs},
     {.name = "vm explain",
@@ -227,41 +220,4 @@ static int vm_explain(struct run *r)
     if (run_read(r, "vm.explain", "vm", &result) != BX_OK)
         return run_fail(r);
     return vm_print_decision(r, result);
-}
-
-/* The console as it is; as an object only where one was asked for. */
-static int print_log(struct run *r, bx_val result)
-{
-    struct bx_str text = {"", 0};
-
-    if (r->out.format == OUTPUT_JSON || r->out.format == OUTPUT_YAML)
-        return result_print(r, result);
-    bx_val_str(bx_val_get(result, "text"), &text);
-    fwrite(text.p, 1, text.n, stdout);
-    return 0;
-}
-
-static int vm_logs(struct run *r)
-{
-    struct params p = {0};
-    bx_val result = NULL;
-    uint64_t n = 0; /* the server's default */
-    unsigned previous = 0;
-    int rc = args_size(&r->args, "bytes", 1, &n, &r->err);
-
-    if (rc == BX_OK && args_has(&r->args, "bytes") && n == 0) {
-        rc = bx_err_set(&r->err, BX_INVALID, "--bytes: must be at least 1");
-        bx_err_hint(&r->err, "for example --bytes 16KiB");
-    }
-    params_str(&p, "vm", r->arguments[0]);
-    params_u64(&p, "bytes", n);
-    while (args_nth(&r->args, "previous", previous) != NULL)
-        previous++;
-    if (previous > 0)
-        params_u64(&p, "previous", previous);
-    run_read_params(r, &p);
-    if (rc == BX_OK)
-        rc = run_call(r, "vm.logs", &p, &result);
-    params_close(&p);
-    return rc == BX_OK ? print_log(r, result) : run_fail(r);
 }

@@ -20,6 +20,10 @@ int vm_restart(struct run *r);
 int vm_delete(struct run *r);
 int vm_rename(struct run *r);
 
+/* ---- vm_logs.c ---- */
+extern const struct flag vm_logs_flags[];
+int vm_logs(struct run *r);
+
 /* ---- vm.c ---- */
 /* Add the parameters of the flags that narrow a list of VMs. BX_OK, or r->err is set. */
 int vm_filter(struct run *r, struct params *p);

@@ -230,6 +230,52 @@ static void make_text(struct bx_buf *b)
     }
 }
 
+/* The bytes at the end that begin a character of UTF-8: the rest of it is yet to come. */
+static size_t unfinished(const uint8_t *p, size_t n)
+{
+    for (size_t k = 1; k <= 3 && k <= n; k++) {
+        uint8_t b = p[n - k];
+        size_t size = b >= 0xf0 ? 4 : b >= 0xe0 ? 3 : 2;
+
+        if (b >= 0xc0)
+            return size > k ? k : 0;
+        if (b < 0x80)
+            return 0;
+    }
+    return 0;
+}
+
+/* What follows a place. A run without a console has not started yet, or wrote nothing. */
+static int follow_console(struct api_call *c, const struct bx_vm *vm, size_t max,
+                          struct bx_logs_reply *r, struct bx_buf *text, struct bx_err *err)
+{
+    const struct bx_vm_params *p = c->params;
+    struct bx_console_place at = {p->file, p->offset};
+    struct bx_driver *d = c->api->driver;
+    uint64_t epoch = p->run != 0 ? p->run : vm->epoch;
+    bool over = vm->epoch != epoch || !bx_phase_active(vm->phase);
+    int rc = d->ops->console(d, vm->uuid, p->previous, max, &at, text, err);
+
+    if (rc == BX_NOT_FOUND && at.file != 0) {
+        at = (struct bx_console_place){0, 0};
+        rc = d->ops->console(d, vm->uuid, p->previous, max, &at, text, err);
+        r->skipped = rc == BX_OK;
+    }
+    if (rc != BX_OK && (rc != BX_NOT_FOUND || (over && p->run == 0)))
+        return rc;
+    r->ended = over && text->len < max;
+    if (!r->ended) {
+        size_t later = unfinished(text->data, text->len);
+
+        text->len -= later;
+        at.offset -= later;
+    }
+    r->epoch = epoch;
+    r->file = at.file;
+    r->offset = at.offset;
+    return BX_OK;
+}
+
 static void local_logs(struct api_call *c, const struct bx_vm *vm)
 {
     const struct bx_vm_params *p = c->params;
@@ -238,8 +284,10 @@ static void local_logs(struct api_call *c, const struct bx_vm *vm)
     struct bx_logs_reply r = {.node = bx_str(api_node_name(api_view(c), c->api->o.identity->node))};
     struct bx_buf text = {0};
     struct bx_err err;
+    int rc = p->follow ? follow_console(c, vm, max, &r, &text, &err)
+                       : d->ops->console(d, vm->uuid, p->previous, max, NULL, &text, &err);
 
-    if (d->ops->console(d, vm->uuid, p->previous, max, &text, &err) == BX_OK) {
+    if (rc == BX_OK) {
         make_text(&text);
         r.text = (struct bx_str){(const char *)text.data, (uint32_t)text.len};
         api_reply(c, &bx_logs_reply_schema, &r);

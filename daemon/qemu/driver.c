@@ -106,16 +106,18 @@ static void op_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_o
 
 /* Also of a VM whose run was forgotten: its directory stays as long as the VM. */
 static int op_console(struct bx_driver *base, const uint8_t vm[16], unsigned back, size_t max,
-                      struct bx_buf *out, struct bx_err *err)
+                      struct bx_console_place *at, struct bx_buf *out, struct bx_err *err)
 {
     struct qemu_driver *d = qemu_driver_of(base);
     char text[BX_UUID_TEXT];
-    int dir, rc;
+    int dir, rc = BX_NOT_FOUND;
 
     bx_uuid_format(vm, text);
     dir = openat(d->dir, text, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    rc = dir < 0 || back >= BX_CONSOLES ? BX_NOT_FOUND
-                                        : vm_log_tail(dir, vm_console_names[back], max, out, err);
+    if (dir >= 0 && at != NULL && at->file != 0)
+        rc = vm_log_next(dir, vm_console_names, BX_CONSOLES, max, at, out, err);
+    else if (dir >= 0 && back < BX_CONSOLES)
+        rc = vm_log_tail(dir, vm_console_names[back], max, at, out, err);
     if (dir >= 0)
         close(dir);
     if (rc != BX_NOT_FOUND)

@@ -1,5 +1,6 @@
 #include "vmdir/log.h"
 
+#include "mem/map.h"
 #include "vmdir/file.h"
 
 #include <errno.h>
@@ -89,36 +90,80 @@ void vm_log_close(struct vm_log *l)
     l->fd = -1;
 }
 
-/* Append the last max bytes of one file. */
-static int tail_of(int dir, const char *name, size_t max, struct bx_buf *out)
-{
-    struct stat st;
-    uint8_t *p;
-    ssize_t n;
-    size_t want;
-    int fd;
+/* ---- reading ---- */
 
-    fd = vm_file_open(dir, name, O_RDONLY);
-    if (fd < 0)
-        return errno == ENOENT ? BX_NOT_FOUND : BX_IO;
-    if (fstat(fd, &st) != 0) {
-        close(fd);
-        return BX_IO;
+/* A log is written by another process meanwhile, and its files change their names. A file that is
+ * open is told from others by its inode and birth: the number alone is soon used again. */
+struct piece {
+    int fd;
+    uint64_t id, size;
+};
+
+static uint64_t id_of(int fd)
+{
+    struct statx s = {.stx_ino = 0};
+    uint64_t what[3] = {0};
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &s) == 0) {
+        what[0] = s.stx_ino;
+        what[1] = (uint64_t)s.stx_btime.tv_sec;
+        what[2] = s.stx_btime.tv_nsec;
     }
-    want = (uint64_t)st.st_size < max ? (size_t)st.st_size : max;
-    p = bx_buf_extend(out, want);
-    if (p == NULL) {
-        close(fd);
-        return BX_NO_MEMORY;
-    }
-    n = pread(fd, p, want, st.st_size - (off_t)want);
-    close(fd);
-    out->len -= want - (n < 0 ? 0 : (size_t)n);
-    return n < 0 ? BX_IO : BX_OK;
+    return bx_hash(what, sizeof what) >> 11 | 1; /* exact in JSON, and not 0 */
 }
 
-int vm_log_tail(int dir, const char *name, size_t max, struct bx_buf *out, struct bx_err *err)
+static int open_piece(int dir, const char *name, struct piece *p)
 {
+    struct stat st;
+
+    p->fd = vm_file_open(dir, name, O_RDONLY);
+    if (p->fd < 0)
+        return errno == ENOENT ? BX_NOT_FOUND : BX_IO;
+    if (fstat(p->fd, &st) != 0) {
+        close(p->fd);
+        return BX_IO;
+    }
+    p->id = id_of(p->fd);
+    p->size = (uint64_t)st.st_size;
+    return BX_OK;
+}
+
+/* Append at most max bytes from the offset on, and move `at` behind them. */
+static int read_piece(const struct piece *p, uint64_t offset, size_t max,
+                      struct bx_console_place *at, struct bx_buf *out)
+{
+    size_t want = p->size - offset < max ? (size_t)(p->size - offset) : max;
+    uint8_t *to = want == 0 ? NULL : bx_buf_extend(out, want);
+    ssize_t n;
+
+    if (to == NULL && want > 0)
+        return BX_NO_MEMORY;
+    n = want == 0 ? 0 : pread(p->fd, to, want, (off_t)offset);
+    out->len -= want - (n < 0 ? 0 : (size_t)n);
+    if (n < 0)
+        return BX_IO;
+    *at = (struct bx_console_place){p->id, offset + (uint64_t)n};
+    return BX_OK;
+}
+
+/* Append the last max bytes of one file. */
+static int tail_of(int dir, const char *name, size_t max, struct bx_console_place *at,
+                   struct bx_buf *out)
+{
+    struct piece p;
+    int rc = open_piece(dir, name, &p);
+
+    if (rc != BX_OK)
+        return rc;
+    rc = read_piece(&p, p.size < max ? 0 : p.size - max, max, at, out);
+    close(p.fd);
+    return rc;
+}
+
+int vm_log_tail(int dir, const char *name, size_t max, struct bx_console_place *at,
+                struct bx_buf *out, struct bx_err *err)
+{
+    struct bx_console_place end;
     struct stat st;
     char old[64];
     size_t size;
@@ -130,15 +175,86 @@ int vm_log_tail(int dir, const char *name, size_t max, struct bx_buf *out, struc
     size = (size_t)st.st_size;
     if (size < max) {
         older(name, old);
-        rc = tail_of(dir, old, max - size, out);
+        rc = tail_of(dir, old, max - size, &end, out);
         if (rc != BX_OK && rc != BX_NOT_FOUND)
             return bx_err_set(err, rc, "cannot read %s", old);
     }
-    rc = tail_of(dir, name, size < max ? size : max, out);
+    rc = tail_of(dir, name, size < max ? size : max, &end, out);
     if (rc != BX_OK)
         return bx_err_set(err, rc, "cannot read %s", name);
+    if (at != NULL)
+        *at = end;
     return BX_OK;
 }
+
+#define PIECES_MAX (2 * BX_CONSOLES)
+
+static bool is_among(const struct piece *v, size_t count, uint64_t id)
+{
+    while (count > 0 && v[count - 1].id != id)
+        count--;
+    return count > 0;
+}
+
+/* The files of the logs, the newest first. One that gets its next name meanwhile is met twice. */
+static int open_pieces(int dir, const char *const *names, size_t n, struct piece v[PIECES_MAX],
+                       size_t *count)
+{
+    char old[64];
+
+    *count = 0;
+    for (size_t i = 0; i < 2 * n; i++) {
+        struct piece *p = &v[*count];
+        int rc;
+
+        older(names[i / 2], old);
+        rc = open_piece(dir, i % 2 == 0 ? names[i / 2] : old, p);
+        if (rc == BX_OK && is_among(v, *count, p->id))
+            close(p->fd);
+        else if (rc == BX_OK)
+            ++*count;
+        else if (rc != BX_NOT_FOUND)
+            return rc;
+    }
+    return BX_OK;
+}
+
+/* All newer files were there before the place's file was read, so that one is complete. */
+static int read_pieces(const struct piece *v, size_t count, size_t max, struct bx_console_place *at,
+                       struct bx_buf *out)
+{
+    uint64_t offset = at->offset;
+    size_t i = 0, start = out->len;
+    int rc;
+
+    while (i < count && v[i].id != at->file)
+        i++;
+    if (i == count || offset > v[i].size)
+        return BX_NOT_FOUND;
+    do {
+        rc = read_piece(&v[i], offset, max - (out->len - start), at, out);
+        offset = 0;
+    } while (rc == BX_OK && i-- > 0 && out->len - start < max);
+    return rc;
+}
+
+int vm_log_next(int dir, const char *const *names, size_t n, size_t max,
+                struct bx_console_place *at, struct bx_buf *out, struct bx_err *err)
+{
+    struct piece v[PIECES_MAX];
+    size_t count;
+    int rc = open_pieces(dir, names, n, v, &count);
+
+    if (rc == BX_OK)
+        rc = read_pieces(v, count, max, at, out);
+    while (count > 0)
+        close(v[--count].fd);
+    if (rc == BX_NOT_FOUND)
+        return bx_err_set(err, rc, "this part of the console is no longer kept");
+    return rc == BX_OK ? BX_OK : bx_err_set(err, rc, "cannot read the console");
+}
+
+/* ---- names ---- */
 
 void vm_log_remove(int dir, const char *name)
 {

@@ -7,6 +7,7 @@
 
 #include "err.h"
 #include "mem/buf.h"
+#include "node/ports.h"
 
 #include <stdint.h>
 
@@ -20,8 +21,15 @@ struct vm_log {
 int vm_log_open(struct vm_log *l, int dir, const char *name, uint64_t bound, struct bx_err *err);
 void vm_log_write(struct vm_log *l, const char *p, size_t n);
 void vm_log_close(struct vm_log *l);
-/* Append the last `max` bytes to out. BX_OK, BX_NOT_FOUND, BX_IO, BX_NO_MEMORY. */
-int vm_log_tail(int dir, const char *name, size_t max, struct bx_buf *out, struct bx_err *err);
+/* Append the last `max` bytes to out; `at`, which may be NULL, becomes the place after them. BX_OK,
+ * BX_NOT_FOUND, BX_IO, BX_NO_MEMORY. */
+int vm_log_tail(int dir, const char *name, size_t max, struct bx_console_place *at,
+                struct bx_buf *out, struct bx_err *err);
+/* Append at most `max` of the bytes after the place `at` to out, and move `at` behind them. names
+ * are n logs, at most BX_CONSOLES, the newest first: each continues the one after it. BX_OK,
+ * BX_NOT_FOUND (the place is no longer kept), BX_IO, BX_NO_MEMORY. */
+int vm_log_next(int dir, const char *const *names, size_t n, size_t max,
+                struct bx_console_place *at, struct bx_buf *out, struct bx_err *err);
 
 /* Free the first name for a new log: each log gets the next name, and the last one is removed.
  * Nothing when the first has no text. */

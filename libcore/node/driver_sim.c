@@ -235,20 +235,26 @@ static void sim_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_
 }
 
 static int sim_console(struct bx_driver *d, const uint8_t vm[16], unsigned back, size_t max,
-                       struct bx_buf *out, struct bx_err *err)
+                       struct bx_console_place *at, struct bx_buf *out, struct bx_err *err)
 {
     const struct run *r = find(sim_of(d), vm);
     char text[128];
-    size_t n, part;
+    size_t n, part, from;
 
     if (r == NULL || back > 0)
         return bx_err_set(err, BX_NOT_FOUND, "a simulated VM that does not run has no console");
     n = (size_t)snprintf(text, sizeof text,
                          "This VM is simulated (epoch %" PRIu64 "): it has no console.\n",
                          r->epoch);
-    part = n < max ? n : max;
-    if (bx_buf_append(out, text + n - part, part) != BX_OK)
+    if (at != NULL && at->file == r->epoch)
+        from = at->offset < n ? (size_t)at->offset : n;
+    else
+        from = n < max ? 0 : n - max;
+    part = n - from < max ? n - from : max;
+    if (bx_buf_append(out, text + from, part) != BX_OK)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    if (at != NULL)
+        *at = (struct bx_console_place){r->epoch, from + part};
     return BX_OK;
 }
 

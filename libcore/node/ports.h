@@ -76,6 +76,12 @@ struct bx_link {
 
 #define BX_CONSOLES 4u /* of a VM that are kept: of the newest run and of those before it */
 
+/* A place in the consoles of a VM, for whoever reads on from there. */
+struct bx_console_place {
+    uint64_t file;   /* below 2^53; 0: none */
+    uint64_t offset; /* in the file */
+};
+
 struct bx_run { /* one run of one VM */
     uint8_t vm[16];
     uint64_t epoch, node;
@@ -107,9 +113,12 @@ struct bx_driver_ops {
     /* The VM was deleted and is ABSENT: remove its files, disk and consoles included. */
     void (*remove)(struct bx_driver *d, const uint8_t vm[16]);
     /* The last `max` bytes of the console of a VM's newest run here, or of the one so many runs
-     * before it, below BX_CONSOLES. They outlive their runs. BX_OK, BX_NOT_FOUND, BX_IO. */
+     * before it, below BX_CONSOLES. They outlive their runs. When `at` is a place, the at most
+     * `max` bytes after it instead, also of newer runs. `at`, which may be NULL, becomes the place
+     * after what was read. BX_OK, BX_NOT_FOUND (also: the place is no longer kept), BX_IO,
+     * BX_NO_MEMORY. */
     int (*console)(struct bx_driver *d, const uint8_t vm[16], unsigned back, size_t max,
-                   struct bx_buf *out, struct bx_err *err);
+                   struct bx_console_place *at, struct bx_buf *out, struct bx_err *err);
     /* What this host offers. */
     void (*capacity)(struct bx_driver *d, uint32_t *vcpus, uint64_t *memory_mib,
                      uint64_t *disk_gib);

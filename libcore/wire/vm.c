@@ -112,6 +112,11 @@ const struct bx_schema bx_written_reply_schema =
 static const struct bx_field logs_fields[] = {
     BX_FIELD(bx_logs_reply, text, BX_T_STR, .max = BX_LOGS_TEXT_MAX),
     BX_FIELD(bx_logs_reply, node, BX_T_STR, .max = 255, .nil = true),
+    BX_FIELD(bx_logs_reply, epoch, BX_T_U64, .since = 2, .omit = true),
+    BX_FIELD(bx_logs_reply, file, BX_T_U64, .since = 2, .omit = true),
+    BX_FIELD(bx_logs_reply, offset, BX_T_U64, .since = 2, .omit = true),
+    BX_FIELD(bx_logs_reply, ended, BX_T_BOOL, .since = 2, .omit = true),
+    BX_FIELD(bx_logs_reply, skipped, BX_T_BOOL, .since = 2, .omit = true),
 };
 const struct bx_schema bx_logs_reply_schema =
     BX_REPLY_SCHEMA("logs", LOGS, bx_logs_reply, logs_fields);
@@ -188,8 +193,18 @@ static const struct bx_field wait_params_fields[] = {
     VM, BX_FIELD(bx_vm_params, epoch, BX_T_U64),
     BX_FIELD(bx_vm_params, until, BX_T_ENUM, .names = bx_until_names), BX_PARAMS_READS};
 static const struct bx_field logs_params_fields[] = {
-    VM, BX_FIELD(bx_vm_params, bytes, BX_T_U64), BX_PARAMS_READS,
-    BX_FIELD(bx_vm_params, previous, BX_T_U32, .since = 2, .omit = true)};
+    VM,
+    BX_FIELD(bx_vm_params, bytes, BX_T_U64),
+    BX_PARAMS_READS,
+    BX_FIELD(bx_vm_params, previous, BX_T_U32, .since = 2, .omit = true),
+    BX_FIELD(bx_vm_params, follow, BX_T_BOOL, .since = 2, .omit = true),
+    {.name = "epoch",
+     .type = BX_T_U64,
+     .offset = offsetof(struct bx_vm_params, run),
+     .since = 2,
+     .omit = true},
+    BX_FIELD(bx_vm_params, file, BX_T_U64, .since = 2, .omit = true),
+    BX_FIELD(bx_vm_params, offset, BX_T_U64, .since = 2, .omit = true)};
 
 /* ---- methods ---- */
 
@@ -242,9 +257,13 @@ BX_METHOD(VM_WAIT, vm_wait, bx_vm_params, wait_params_fields, vm, .name = "vm.wa
 
 BX_METHOD(VM_LOGS, vm_logs, bx_vm_params, logs_params_fields, logs, .name = "vm.logs",
           .verb = "GET", .path = "/v1/vms/{vm}/logs", .role = BX_RPC_VIEWER, .relayed = true,
-          .about = "The last `bytes` of the console of a VM's newest run, or of the run that was "
-                   "`previous` runs before it. The consoles of three runs before are kept, of "
-                   "those that wrote something.");
+          .about =
+              "The last `bytes` of the console of a VM's newest run, or of the run that was "
+              "`previous` runs before it. The consoles of three runs before are kept, of "
+              "those that wrote something. With `follow` the answer has also a place: `epoch`, "
+              "`file` and `offset`, which the next call gives to get what follows; `ended` says "
+              "that the run of `epoch` has ended and nothing follows, `skipped` that the text "
+              "does not begin at the given place, because that is no longer kept.");
 
 BX_METHOD(VM_EXPLAIN, vm_explain, bx_vm_params, read_params_fields, decision, .name = "vm.explain",
           .verb = "GET", .path = "/v1/vms/{vm}/explain", .role = BX_RPC_VIEWER,

@@ -62,6 +62,8 @@ struct bx_vm_params { /* of all methods for one VM; each uses some of them */
     struct bx_str name; /* the new name */
     bool discard_disk;
     uint32_t previous; /* of logs: so many runs before the newest one */
+    bool follow;       /* of logs: with the place of an answer, what follows it... */
+    uint64_t run, file, offset;
 };
 
 /* ---- replies ---- */
@@ -115,6 +117,10 @@ extern const struct bx_schema bx_written_reply_schema;
 struct bx_logs_reply {
     struct bx_str text; /* at most BX_LOGS_TEXT_MAX bytes */
     struct bx_str node; /* where the VM is */
+    /* With `follow` only: */
+    uint64_t epoch, file, offset; /* the run, and the place after the text; file 0: none yet */
+    bool ended;                   /* the run has, and nothing follows the text */
+    bool skipped;                 /* what followed the place that was given is no longer kept */
 };
 extern const struct bx_schema bx_logs_reply_schema;
 

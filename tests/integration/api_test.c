@@ -363,6 +363,34 @@ TEST(a_founder_is_asked_for_tokens_at_once)
     rpc_close(&c);
 }
 
+/* The line that a simulated VM has, then nothing until it ends. */
+static void follow_logs(struct rpc *c, const char *vm)
+{
+    uint64_t epoch = 0, file = 0, offset = 0;
+    bool ended = false;
+    char params[200];
+    bx_val v;
+
+    snprintf(params, sizeof params, "{\"vm\": \"%s\", \"follow\": true, \"bytes\": 9}", vm);
+    v = rpc_ok(c, "vm.logs", params);
+    assert_true(rpc_says(v, "text", "console.\n"));
+    assert_null(bx_val_get(v, "ended"));
+    assert_true(bx_val_u64(bx_val_get(v, "epoch"), &epoch) && epoch > 0);
+    assert_true(bx_val_u64(bx_val_get(v, "file"), &file) && file > 0);
+    assert_true(bx_val_u64(bx_val_get(v, "offset"), &offset) && offset > 9);
+    snprintf(params, sizeof params,
+             "{\"vm\": \"%s\", \"follow\": true, \"epoch\": %u, \"file\": %u, \"offset\": %u}", vm,
+             (unsigned)epoch, (unsigned)file, (unsigned)offset);
+    v = rpc_ok(c, "vm.logs", params);
+    assert_true(rpc_says(v, "text", ""));
+    assert_null(bx_val_get(v, "ended"));
+    rpc_ok(c, "vm.stop", "{\"vm\": \"b\"}");
+    host_wait_for_vm(c, vm, "stopped");
+    v = rpc_ok(c, "vm.logs", params);
+    assert_true(rpc_says(v, "text", ""));
+    assert_true(bx_val_bool(bx_val_get(v, "ended"), &ended) && ended);
+}
+
 TEST(logs_come_from_the_node_that_has_them)
 {
     struct rpc first = host_dial(hosts[0].local), second;
@@ -380,6 +408,7 @@ TEST(logs_come_from_the_node_that_has_them)
     assert_true(rpc_says(v, "node", "n2"));
     v = rpc_ok(&first, "vm.logs", "{\"vm\": \"b\"}");
     assert_true(rpc_says(v, "node", "n2"));
+    follow_logs(&first, "b");
     rpc_close(&second);
     host_stop(&hosts[1], SIGKILL);
     rpc_fails(&first, "vm.logs",

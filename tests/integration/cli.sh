@@ -291,6 +291,14 @@ ok $? "completion: values of a flag"
 ok $? "completion: values of a word"
 [ "$(complete_words blixardctl help no)" = "node " ]
 ok $? "completion: behind help"
+[ "$(complete_words blixardctl events --type vm.ren)" = "vm.renamed " ]
+ok $? "completion: types of events"
+[ "$(complete_words blixardctl vm list --phase cr)" = "creating " ]
+ok $? "completion: phases"
+[ "$(complete_words blixardctl vm list -c na)" = "name " ]
+ok $? "completion: columns"
+[ "$(complete_words blixardctl node list --columns name,capacity.m)" = "name,capacity.memory_mib " ]
+ok $? "completion: columns behind a comma"
 expect 0 "completion for zsh" ctl completion zsh
 expect 0 "completion for fish" ctl completion fish
 expect 2 "completion for none" ctl completion sh
@@ -309,6 +317,7 @@ said '^hint: .*LIMIT' "SQL without an end: what to do"
 expect 0 "doctor" ctl doctor --addr "$(socket 1),$(socket 2),$(socket 3)"
 [ "$(grep -c '^address *ok ' "$dir/out")" -eq 3 ] && ! grep -qE ' (failed|warning) ' "$dir/out"
 ok $? "doctor: all is well"
+printed '^nodes *ok *3 nodes, healthy$' "doctor: how many nodes are"
 
 # --- a benchmark leaves nothing behind -----------------------------------------------
 expect 0 "bench" ctl bench --count 100 --clients 8 --acked "$dir/acked" -o json
@@ -436,7 +445,12 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
     wait_until 30 speaks guest
     ok $? "a guest: its console"
     expect 5 "a guest: no run before" ctl vm logs guest --previous
+    ctl vm logs guest --follow --bytes 1 >"$dir/follow" 2>&1 &
+    follower=$!
+    wait_until 30 test -s "$dir/follow"
     expect 0 "it is stopped" ctl vm stop guest --force
+    wait "$follower" && cmp -s <(ctl vm logs guest | tail -c "$(stat -c %s "$dir/follow")") "$dir/follow"
+    ok $? "whoever followed its console has all of it, and was told the end"
     expect 0 "it is stopped: shown" ctl vm show guest
     printed '^last_exit *killed on request$' "it is stopped: why"
     printed '^last_exited *20..-' "it is stopped: when"

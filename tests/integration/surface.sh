@@ -78,6 +78,19 @@ expect 6 "default stays" ctl tenant delete default
 expect 0 "all tenants" ctl tenant list -o csv
 grep -q '^default,' "$dir/out"
 ok $? "all tenants: default is among them"
+expect 0 "all tenants, as a table" ctl tenant list
+grep -Eq '^default .* unlimited .* unlimited$' "$dir/out"
+ok $? "all tenants, as a table: what has no bound"
+expect 0 "a token" ctl cluster token create --ttl 10m
+expect 0 "tokens" ctl cluster token list -c id --no-headers
+token=$(tail -n 1 "$dir/out" | tr -d ' ')
+[ -n "$token" ]
+ok $? "tokens: the token is listed"
+expect 0 "the token is revoked" ctl cluster token revoke "$token"
+expect 5 "and is not there any more" ctl cluster token revoke "$token"
+expect 0 "tokens without it" ctl cluster token list -c id --no-headers
+! grep -q "^ *$token\$" "$dir/out"
+ok $? "tokens without it: not listed"
 revision=$(status_of 1 | field revision)
 digest=$(status_of 1 | field digest)
 expect 2 "an unknown verb" ctl vm crate x
@@ -189,6 +202,28 @@ expect 0 "stop again" ctl vm stop web-1
 expect 0 "start" ctl vm start web-1
 expect 0 "restart" ctl vm restart web-1
 expect 0 "logs" ctl vm logs web-1
+follows() { ctl vm logs "$@" --follow >"$dir/follow" 2>"$dir/follow.err"; }
+followed() { grep -q 'is simulated' "$dir/follow"; }
+follows web-1 &
+follower=$!
+wait_until 10 followed
+ok $? "logs are followed"
+expect 0 "the VM that is followed stops" ctl vm stop web-1
+wait "$follower" && [ "$(wc -l <"$dir/follow")" -eq 1 ]
+ok $? "which ends that, and nothing is told twice"
+expect 0 "start it again" ctl vm start web-1
+rm "$dir/follow"
+"$build/blixardctl" vm logs web-1 -f >"$dir/follow" &
+follower=$!
+wait_until 10 followed
+kill -INT "$follower"
+wait "$follower"
+[ $? -eq 130 ]
+ok $? "Ctrl-C ends it, too"
+expect 2 "followed and repeated" ctl vm logs web-1 -f --watch
+expect 2 "followed, of a run that has ended" ctl vm logs web-1 -f --previous
+expect 2 "followed as an object" ctl vm logs web-1 -f -o json
+expect 5 "of a VM that is none" ctl vm logs nobody -f
 expect 0 "explain" ctl vm explain web-1 -o json
 grep -q '"margin":' "$dir/out"
 ok $? "explain: the margin"

@@ -119,7 +119,7 @@ TEST(the_consoles_of_the_last_runs_are_kept)
     struct bx_err err = {0};
 
     vmrun_driver_open(w);
-    assert_int_equal(w->d->ops->console(w->d, vm1, 0, 10, &b, &err), BX_NOT_FOUND);
+    assert_int_equal(w->d->ops->console(w->d, vm1, 0, 10, NULL, &b, &err), BX_NOT_FOUND);
     for (uint64_t epoch = 1; epoch <= 5; epoch++)
         run_once(w, epoch);
     vmrun_driver_close(w);
@@ -127,11 +127,11 @@ TEST(the_consoles_of_the_last_runs_are_kept)
     assert_true(vmrun_console_says(w, 1, "run=4"));
     assert_true(vmrun_console_says(w, 2, "run=3"));
     assert_true(vmrun_console_says(w, 3, "run=2"));
-    assert_int_equal(w->d->ops->console(w->d, vm1, 4, 10, &b, &err), BX_NOT_FOUND);
+    assert_int_equal(w->d->ops->console(w->d, vm1, 4, 10, NULL, &b, &err), BX_NOT_FOUND);
     assert_non_null(strstr(err.msg, "no console"));
     w->d->ops->remove(w->d, vm1); /* the VM is deleted */
     assert_false(vmrun_vm_dir_exists(w));
-    assert_int_equal(w->d->ops->console(w->d, vm1, 0, 10, &b, &err), BX_NOT_FOUND);
+    assert_int_equal(w->d->ops->console(w->d, vm1, 0, 10, NULL, &b, &err), BX_NOT_FOUND);
     bx_buf_release(&b);
     vmrun_driver_close(w);
 }

@@ -49,6 +49,11 @@ TEST(each_format_writes_its_kind_of_value)
     is_written("{\"app\": \"web\", \"tier\": \"\"}", VALUE_LABELS, "app=web,tier=");
     is_written("{}", VALUE_LABELS, "-");
     is_written("\"running\"", VALUE_STATE, "running");
+    is_written("0", VALUE_LIMIT, "unlimited");
+    is_written("8", VALUE_LIMIT, "8");
+    is_written("0", VALUE_LIMIT_MIB, "unlimited");
+    is_written("4096", VALUE_LIMIT_MIB, "4GiB");
+    is_written("10", VALUE_LIMIT_GIB, "10GiB");
 }
 
 TEST(an_age_is_in_the_largest_unit)

@@ -289,19 +289,24 @@ TEST(each_tells_what_is_there)
 
 TEST(the_console_says_it_is_simulated)
 {
+    struct bx_console_place at = {0};
     struct bx_buf out = {0};
     struct bx_err err;
 
     start(1, 42);
-    assert_int_equal(driver->ops->console(driver, vm(1), 0, 4096, &out, &err), BX_OK);
+    assert_int_equal(driver->ops->console(driver, vm(1), 0, 4096, NULL, &out, &err), BX_OK);
     assert_int_equal(bx_buf_append(&out, "", 1), BX_OK);
     assert_non_null(strstr((char *)out.data, "simulated"));
     assert_non_null(strstr((char *)out.data, "42"));
     out.len = 0;
-    assert_int_equal(driver->ops->console(driver, vm(1), 0, 10, &out, &err), BX_OK);
+    assert_int_equal(driver->ops->console(driver, vm(1), 0, 10, NULL, &out, &err), BX_OK);
     assert_int_equal(out.len, 10);
     assert_memory_equal(out.data, " console.\n", 10); /* the last bytes */
-    assert_int_equal(driver->ops->console(driver, vm(2), 0, 10, &out, &err), BX_NOT_FOUND);
+    assert_int_equal(driver->ops->console(driver, vm(2), 0, 10, NULL, &out, &err), BX_NOT_FOUND);
+    out.len = 0;
+    assert_int_equal(driver->ops->console(driver, vm(1), 0, 10, &at, &out, &err), BX_OK);
+    assert_int_equal(driver->ops->console(driver, vm(1), 0, 10, &at, &out, &err), BX_OK);
+    assert_int_equal(out.len, 10); /* nothing follows */
     bx_buf_release(&out);
 }
 

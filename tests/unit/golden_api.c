@@ -63,10 +63,12 @@ static const struct bx_vm_create_params create = {
                         .metadata = {metadata, N(metadata)}},
              .if_not_exists = true},
     .dry_run = true};
-static const struct bx_vm_params vm = {COMMON, S("web-1"),       true,       90,    12,
-                                       4096,   BX_UNTIL_STOPPED, S("web-2"), false, 0};
+static const struct bx_vm_params vm = {
+    COMMON, S("web-1"), true, 90, 12, 4096, BX_UNTIL_STOPPED, S("web-2"), false, 0, false, 0, 0, 0};
 static const struct bx_vm_params vm_discard = {.vm = S("web-1"), .discard_disk = true};
 static const struct bx_vm_params logs_previous = {.vm = S("web-1"), .previous = 2};
+static const struct bx_vm_params logs_follow = {
+    .vm = S("web-1"), .follow = true, .run = 7, .file = 1234567890123, .offset = 4096};
 static const struct bx_node_params node = {COMMON, S("alpha"), true};
 static const struct bx_tenant_params tenant = {COMMON, S("acme"), {100, 204800, 3000, 50}};
 static const struct bx_init_params init = {COMMON, S("lab")};
@@ -132,7 +134,9 @@ static const void *const params[BX__METHODS] = {
     }
 static const struct bx_vm_reply vm_reply = VM_REPLY;
 static const struct bx_written_reply written = {VM_REPLY, true, 79};
-static const struct bx_logs_reply logs = {S("Welcome.\nlogin: "), S("alpha")};
+static const struct bx_logs_reply logs = {.text = S("Welcome.\nlogin: "), .node = S("alpha")};
+static const struct bx_logs_reply logs_followed = {
+    S("The end.\n"), S("alpha"), 7, 1234567890123, 4105, true, true};
 static const struct bx_candidate_reply candidates[] = {
     {S("alpha"), 801, {NULL, 0}}, {S("beta"), 0, S("not enough memory (512 MiB missing)")}};
 static const struct bx_relaxation_reply relaxations[] = {{S("not enough vcpus"), S("beta"), -2}};
@@ -308,4 +312,6 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
     add("reply-vm-reserve", &bx_vm_reply_schema, &vm_reserve);
     add("params-vm.create-reserve", bx_methods[BX_M_VM_CREATE]->params, &create_reserve);
     add("params-vm.logs-previous", bx_methods[BX_M_VM_LOGS]->params, &logs_previous);
+    add("params-vm.logs-follow", bx_methods[BX_M_VM_LOGS]->params, &logs_follow);
+    add("reply-logs-followed", &bx_logs_reply_schema, &logs_followed);
 }

@@ -130,7 +130,7 @@ TEST(only_files_of_ours_are_opened)
         }
         assert_int_equal(vm_record_read(dir, "record", &r, &err), BX_IO);
         assert_int_equal(vm_log_open(&l, dir, "log", 1000, &err), BX_IO);
-        assert_int_equal(vm_log_tail(dir, "log", 100, &b, &err), BX_IO);
+        assert_int_equal(vm_log_tail(dir, "log", 100, NULL, &b, &err), BX_IO);
     }
     bx_buf_release(&b);
     /* What is written anew takes the place of what was there. */
@@ -184,7 +184,7 @@ TEST(the_log_is_bounded)
     char line[32], big[5000];
     int i;
 
-    assert_int_equal(vm_log_tail(dir, "log", 100, &b, &err), BX_NOT_FOUND);
+    assert_int_equal(vm_log_tail(dir, "log", 100, NULL, &b, &err), BX_NOT_FOUND);
     assert_int_equal(vm_log_open(&l, dir, "log", 2000, &err), BX_OK);
     for (i = 0; i < 1000; i++) {
         int n = snprintf(line, sizeof line, "line %d\n", i);
@@ -193,12 +193,12 @@ TEST(the_log_is_bounded)
         assert_true(size_of("log") + size_of("log.1") <= 2000);
     }
     assert_true(size_of("log.1") > 900);
-    assert_int_equal(vm_log_tail(dir, "log", 18, &b, &err), BX_OK);
+    assert_int_equal(vm_log_tail(dir, "log", 18, NULL, &b, &err), BX_OK);
     assert_int_equal(b.len, 18);
     assert_memory_equal(b.data, "line 998\nline 999\n", 18);
     bx_buf_release(&b);
     /* The older half continues into the newer without a seam. */
-    assert_int_equal(vm_log_tail(dir, "log", 100000, &b, &err), BX_OK);
+    assert_int_equal(vm_log_tail(dir, "log", 100000, NULL, &b, &err), BX_OK);
     assert_true(b.len == size_of("log") + size_of("log.1") && b.len % 9 == 0);
     for (i = 0; i < (int)b.len / 9; i++) {
         snprintf(line, sizeof line, "line %d\n", 1000 - (int)b.len / 9 + i);
@@ -213,7 +213,7 @@ TEST(the_log_is_bounded)
     assert_int_equal(vm_log_open(&l, dir, "log", 2000, &err), BX_OK);
     vm_log_write(&l, "end\n", 4);
     vm_log_close(&l);
-    assert_int_equal(vm_log_tail(dir, "log", 5, &b, &err), BX_OK);
+    assert_int_equal(vm_log_tail(dir, "log", 5, NULL, &b, &err), BX_OK);
     assert_memory_equal(b.data, "xend\n", 5);
     bx_buf_release(&b);
 }
@@ -233,11 +233,70 @@ static bool log_ends_with(const char *name, const char *text, size_t n)
 {
     struct bx_buf b = {0};
     struct bx_err err;
-    bool yes = vm_log_tail(dir, name, 1000, &b, &err) == BX_OK && b.len == n &&
+    bool yes = vm_log_tail(dir, name, 1000, NULL, &b, &err) == BX_OK && b.len == n &&
                memcmp(b.data + b.len - strlen(text), text, strlen(text)) == 0;
 
     bx_buf_release(&b);
     return yes;
+}
+
+/* The next bytes after *at as text; "gone" when the place is no longer kept. */
+static const char *next(struct bx_console_place *at, size_t max)
+{
+    static const char *const names[] = {"log", "log-1", "log-2"};
+    static char text[8192];
+    struct bx_buf b = {0};
+    int rc = vm_log_next(dir, names, 3, max, at, &b, NULL);
+
+    assert_true(b.len < sizeof text);
+    snprintf(text, sizeof text, "%.*s", (int)b.len, b.data == NULL ? "" : (char *)b.data);
+    bx_buf_release(&b);
+    return rc == BX_NOT_FOUND ? "gone" : text;
+}
+
+/* Nothing is left out and nothing is read twice, whatever becomes of the files meanwhile. */
+TEST(a_log_is_read_on_from_a_place)
+{
+    static const char *const names[] = {"log", "log-1", "log-2"};
+    struct bx_console_place at = {0}, first;
+    struct bx_buf b = {0};
+    char line[16];
+    struct vm_log l;
+
+    assert_int_equal(vm_log_open(&l, dir, "log", 200, NULL), BX_OK);
+    vm_log_write(&l, "begin\n", 6);
+    assert_int_equal(vm_log_tail(dir, "log", 3, &at, &b, NULL), BX_OK);
+    bx_buf_release(&b);
+    first = at;
+    assert_string_equal(next(&at, 100), "");
+    vm_log_write(&l, "a\nb\n", 4);
+    assert_string_equal(next(&at, 2), "a\n");
+    assert_string_equal(next(&at, 100), "b\n");
+    for (int i = 0; i < 300; i++) { /* several times the bound */
+        snprintf(line, sizeof line, "%05d\n", i);
+        vm_log_write(&l, line, 6);
+        if (i % 7 == 0) { /* six lines behind */
+            for (int k = i < 7 ? 0 : i - 6; k <= i; k++) {
+                snprintf(line, sizeof line, "%05d\n", k);
+                assert_string_equal(next(&at, 6), line);
+            }
+        }
+    }
+    assert_string_equal(next(&first, 100), "gone");
+    /* The next run has a log of its own, and the one before goes on in it. */
+    vm_log_write(&l, "end\n", 4);
+    vm_log_close(&l);
+    vm_log_shift(dir, names, 3);
+    assert_int_equal(vm_log_open(&l, dir, "log", 200, NULL), BX_OK);
+    vm_log_write(&l, "again\n", 6);
+    vm_log_close(&l);
+    next(&at, 30); /* the lines since the last that was read */
+    assert_string_equal(next(&at, 1000), "end\nagain\n");
+    vm_log_shift(dir, names, 3);
+    assert_string_equal(next(&at, 1000), "");
+    vm_log_remove(dir, "log-1");
+    vm_log_remove(dir, "log-2");
+    assert_string_equal(next(&at, 1000), "gone");
 }
 
 TEST(logs_move_to_the_next_name_and_the_last_one_goes)
@@ -261,7 +320,7 @@ TEST(logs_move_to_the_next_name_and_the_last_one_goes)
     vm_log_shift(dir, names, 3);
     assert_true(log_ends_with("log-1", "third", 5));
     assert_true(log_ends_with("log-2", "second", 6));
-    assert_int_equal(vm_log_tail(dir, "log", 10, &b, &err), BX_NOT_FOUND);
+    assert_int_equal(vm_log_tail(dir, "log", 10, NULL, &b, &err), BX_NOT_FOUND);
     for (size_t i = 0; i < 3; i++)
         vm_log_remove(dir, names[i]);
     bx_buf_release(&b);
