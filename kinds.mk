@@ -16,7 +16,8 @@ libcli_a_SOURCES += cli/node.c
 # vm
 libcore_a_SOURCES += libcore/model/vm.c libcore/model/vm.h \
 	libcore/wire/vm.c libcore/wire/vm.h \
-	libcore/state/kind_vm.c libcore/state/fsm_vm.c libcore/state/fsm_place.c libcore/state/fsm_orphan.c
+	libcore/state/kind_vm.c libcore/state/fsm_vm.c libcore/state/fsm_vm_report.c \
+	libcore/state/fsm_place.c libcore/state/fsm_orphan.c
 libdaemon_a_SOURCES += daemon/api/vm.c daemon/api/wait.c
 libcli_a_SOURCES += cli/vm.c cli/vm.h cli/vm_create.c cli/vm_change.c cli/vm_file.c cli/vm_file.h cli/vm_logs.c cli/vm_wait.c
 

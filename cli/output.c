@@ -354,7 +354,8 @@ void output_line(const struct column *columns, bx_val v)
 static bool is_time(struct bx_str key)
 {
     static const char *const keys[] = {"created_ms",     "modified_ms",    "unknown_since_ms",
-                                       "state_since_ms", "last_exited_ms", "next_try_ms"};
+                                       "state_since_ms", "last_exited_ms", "next_try_ms",
+                                       "last_reboot_ms"};
     size_t i = 0;
 
     while (i < sizeof keys / sizeof keys[0] && !bx_str_eq(key, bx_str(keys[i])))

@@ -63,6 +63,7 @@ static const struct column vm_columns[] = {
     {.title = "DISK", .key = "disk_gib", .format = VALUE_GIB},
     {.title = "AGE", .key = "created_ms", .format = VALUE_AGE},
     {.title = "RESTARTS", .key = "restarts", .format = VALUE_NUMBER, .sparse = true},
+    {.title = "REBOOTS", .key = "reboots", .format = VALUE_NUMBER, .sparse = true},
     {.title = "SINCE", .key = "unknown_since_ms", .format = VALUE_AGE, .sparse = true},
     {.title = "FAILURES", .key = "failures", .format = VALUE_NUMBER, .sparse = true},
     {.title = "NEXT TRY", .key = "next_try_ms", .format = VALUE_UNTIL, .sparse = true},

@@ -248,6 +248,16 @@ static bool wants_to_run(bx_val vm)
     return bx_str_eq(desired, bx_str("running"));
 }
 
+/* Such a VM starts, and looks well. */
+static void note_kernel(bx_val vm, const char *name)
+{
+    struct bx_str kernel = {"", 0};
+
+    bx_val_str(bx_val_get(vm, "kernel"), &kernel);
+    if (kernel.n == 0)
+        fprintf(stderr, "%s has no --kernel: nothing boots in it\n", name);
+}
+
 /* Wait and print. A VM that existed and is stopped on purpose is not waited for. */
 static int print_created(struct run *r, bx_val result, bool wait)
 {
@@ -267,6 +277,7 @@ static int print_created(struct run *r, bx_val result, bool wait)
         value_text(bx_val_get(vm, "node"), VALUE_TEXT, node, sizeof node);
         value_text(bx_val_get(vm, "phase"), VALUE_TEXT, phase, sizeof phase);
         printf("%s is %s on %s\n", name, phase, node);
+        note_kernel(vm, name);
     }
     return 0;
 }

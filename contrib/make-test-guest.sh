@@ -63,7 +63,8 @@ echo "blixard: guest is up"
 echo "blixard: $(uname -srm)"
 echo "blixard: cmdline $(cat /proc/cmdline)"
 trap 'reboot -f' TERM USR2
-# A word on the kernel's command line ends the guest by itself, for tests of how that is noticed.
+# A word on the kernel's command line has the guest do something by itself, for tests of how that is
+# noticed.
 for word in $(cat /proc/cmdline); do
     case $word in
     blixard.end=reboot) reboot -f ;;

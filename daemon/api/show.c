@@ -52,6 +52,8 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .last_exit = vm->last_exit,
         .last_exited_ms = vm->last_exit_ms,
         .reserve = c->reserve,
+        .reboots = vm->reboots,
+        .last_reboot_ms = vm->last_reboot_ms,
     }; /* no address: guests have no network yet */
     memcpy(out->uuid, vm->uuid, sizeof out->uuid);
     if (vm->phase == BX_PHASE_CREATING && vm->failures > 0) {

@@ -61,7 +61,6 @@ static void add_machine(struct list *l, const char *qemu, const char *accel,
         "-no-user-config",
         "-display",
         "none",
-        "-no-reboot",
         "-sandbox",
         "on,obsolete=deny,elevateprivileges=deny,spawn=deny",
         /* The serial line is QEMU's standard output, its messages are standard error: pipes. */

@@ -97,8 +97,11 @@ static void op_each(struct bx_driver *d, void (*fn)(void *ctx, const struct bx_o
     size_t pos = 0;
 
     while ((v = bx_map_next(&qemu_driver_of(d)->vms, &pos)) != NULL) {
-        struct bx_observation o = {
-            .epoch = v->epoch, .observed = v->observed, .failed = v->failed, .message = v->message};
+        struct bx_observation o = {.epoch = v->epoch,
+                                   .observed = v->observed,
+                                   .failed = v->failed,
+                                   .message = v->message,
+                                   .reboots = v->reboots};
         memcpy(o.vm, v->id, 16);
         fn(ctx, &o);
     }

@@ -30,8 +30,11 @@ static void reconnect(struct qemu_vm *v);
 static void tick(uv_timer_t *t)
 {
     struct qemu_vm *v = t->data;
-    struct bx_observation o = {
-        .epoch = v->epoch, .observed = v->observed, .failed = v->failed, .message = v->message};
+    struct bx_observation o = {.epoch = v->epoch,
+                               .observed = v->observed,
+                               .failed = v->failed,
+                               .message = v->message,
+                               .reboots = v->reboots};
     uint64_t now = vm_now();
 
     memcpy(o.vm, v->id, 16);
@@ -184,6 +187,11 @@ static void on_status(void *ctx, struct json_t *o)
     }
     if (!v->confirmed)
         confirm(v);
+    if (s.reboots > v->reboots) {
+        v->reboots = s.reboots;
+        v->announce = true;
+        qemu_vm_watch(v, 0);
+    }
     qemu_vm_observe(v, s.state, s.failed, s.message);
 }
 

@@ -30,6 +30,7 @@ struct qemu_vm {
     enum bx_observed observed;
     bool failed;
     char message[VM_TEXT_MAX];
+    uint32_t reboots;
 
     int dir; /* -1: could not be opened */
     uv_timer_t timer;

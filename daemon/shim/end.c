@@ -6,8 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The outcome, for the restart policy and for people. A guest that powered off ended in order; one
- * that reset itself has panicked or wants to be started again. */
+/* The outcome, for the restart policy and for people. A guest that powered off ended in order. */
 static void explain(struct shim *s, int how, int status)
 {
     struct vm_record *r = &s->record;
@@ -25,9 +24,6 @@ static void explain(struct shim *s, int how, int status)
         snprintf(r->text, sizeof r->text, "QEMU exited with status %d%s%s", status, colon, error);
     } else if (r->asked) {
         snprintf(r->text, sizeof r->text, "stopped");
-    } else if (strcmp(s->qmp.reason, "guest-reset") == 0) {
-        r->failed = true;
-        snprintf(r->text, sizeof r->text, "the guest reset itself");
     } else if (strcmp(s->qmp.reason, "guest-panic") == 0) {
         r->failed = true;
         snprintf(r->text, sizeof r->text, "the guest panicked");

@@ -65,6 +65,17 @@ void shim_stop(struct shim *s, uint32_t timeout_ms)
         shim_kill(s, false, "killed: QEMU accepted no command");
 }
 
+static void count_reboots(struct shim *s)
+{
+    uint64_t now = vm_now();
+
+    if (s->status.reboots == s->qmp.resets)
+        return;
+    s->status.reboots = s->qmp.resets;
+    if (s->tell_by == 0)
+        s->tell_by = s->told + SHIM_TELL_MS > now ? s->told + SHIM_TELL_MS : now;
+}
+
 static void on_qmp(struct shim *s)
 {
     char why[VM_TEXT_MAX];
@@ -77,6 +88,7 @@ static void on_qmp(struct shim *s)
         shim_kill(s, true, why);
         return;
     }
+    count_reboots(s);
     if (s->qmp.phase == QMP_READY && s->ready_by != 0) {
         s->ready_by = 0;
         fd = vm_file_create(s->dir, VM_FILE_READY);
@@ -149,6 +161,7 @@ static void on_exit_of_qemu(struct shim *s)
     if (waitid(P_PIDFD, (id_t)s->pidfd, &info, WEXITED | WNOHANG) != 0 || info.si_pid == 0)
         return;
     (void)qmp_read(&s->qmp, &err); /* the reason may still be unread */
+    count_reboots(s);
     drain(s, &s->console_pipe, &s->console);
     drain(s, &s->errors_pipe, &s->qemu_log);
     shim_end(s, info.si_code, info.si_status);
@@ -160,6 +173,11 @@ static void check_deadlines(struct shim *s, uint64_t now)
 
     if (s->killed[0] != '\0')
         return;
+    if (s->tell_by != 0 && now >= s->tell_by) {
+        s->tell_by = 0;
+        s->told = now;
+        shim_peers_report(s);
+    }
     if (s->ready_by != 0 && now >= s->ready_by) {
         snprintf(why, sizeof why, "QEMU was not ready within %u s", SHIM_READY_MS / 1000);
         shim_kill(s, true, why);
@@ -178,7 +196,7 @@ static void check_deadlines(struct shim *s, uint64_t now)
 
 static int timeout(const struct shim *s, uint64_t now)
 {
-    const uint64_t all[] = {s->ready_by, s->kill_by, s->qmp.answer_by};
+    const uint64_t all[] = {s->ready_by, s->kill_by, s->qmp.answer_by, s->tell_by};
     uint64_t next = UINT64_MAX;
     size_t i;
 

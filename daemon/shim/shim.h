@@ -12,6 +12,9 @@
  * within SHIM_READY_MS, or does not answer a QMP command: SIGKILL. The shim dies: the kernel kills
  * QEMU (PR_SET_PDEATHSIG). The daemon dies: nothing happens. QEMU is never started again.
  *
+ * A guest that reboots, or panics under panic=-1, resets the machine: QEMU goes on with the same
+ * kernel, and the run with it. The shim counts that.
+ *
  * A stop tells QEMU to quit at once: the machine is microvm without ACPI, which has no power
  * button. (With ACPI every sixth boot of a guest hung in its kernel under TCG.) QEMU flushes what
  * the guest has written to its disk; what the guest has not written yet is lost.
@@ -33,6 +36,7 @@
 #define SHIM_CONSOLE_BYTES (1u << 20)
 #define SHIM_QEMU_LOG_BYTES (64u << 10)
 #define SHIM_ERROR_MAX 161u
+#define SHIM_TELL_MS 1000u   /* between two lines about reboots */
 #define SHIM_GRACE_MS 60000u /* from SIGTERM, which requests a stop, to the kill */
 
 struct shim_peer {
@@ -63,6 +67,8 @@ struct shim {
 
     uint64_t ready_by;               /* boot times; 0: no deadline */
     uint64_t kill_by;                /* when a stop becomes a kill */
+    uint64_t tell_by;                /* when clients are told of reboots; 0: they know */
+    uint64_t told;                   /* when they were last */
     uint32_t stop_ms;                /* the timeout that kill_by was computed from */
     char killed[VM_TEXT_MAX];        /* why the shim killed QEMU; empty: it did not */
     bool kill_failed;                /* that reason is a failure */

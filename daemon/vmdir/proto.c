@@ -14,9 +14,10 @@ size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX])
 
     bx_uuid_format(s->vm, uuid);
     /* json_pack refuses a message that is not UTF-8. */
-    o = json_pack("{ss sI sI ss sb ss}", "vm", uuid, "epoch", (json_int_t)s->epoch, "pid",
+    o = json_pack("{ss sI sI ss sb ss sI}", "vm", uuid, "epoch", (json_int_t)s->epoch, "pid",
                   (json_int_t)s->pid, "state", states[s->state], "failed", (int)s->failed,
-                  "message", bx_utf8_valid(s->message, strlen(s->message)) ? s->message : "");
+                  "message", bx_utf8_valid(s->message, strlen(s->message)) ? s->message : "",
+                  "reboots", (json_int_t)s->reboots);
     if (o == NULL)
         return 0;
     n = json_dumpb(o, line, VM_LINE_MAX - 1, JSON_COMPACT);
@@ -30,16 +31,19 @@ size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX])
 int vm_status_read(struct json_t *o, struct vm_status *s)
 {
     const char *uuid, *state, *message;
-    json_int_t epoch, pid;
+    json_int_t epoch, pid, reboots = 0;
     int failed;
     size_t i;
 
     memset(s, 0, sizeof *s);
-    if (json_unpack(o, "{ss sI sI ss sb ss}", "vm", &uuid, "epoch", &epoch, "pid", &pid, "state",
-                    &state, "failed", &failed, "message", &message) != 0)
+    if (json_unpack(o, "{ss sI sI ss sb ss s?I}", "vm", &uuid, "epoch", &epoch, "pid", &pid,
+                    "state", &state, "failed", &failed, "message", &message, "reboots",
+                    &reboots) != 0)
         return BX_MALFORMED;
-    if (!bx_uuid_parse(uuid, strlen(uuid), s->vm) || epoch < 0 || pid < 0 || pid > INT32_MAX)
+    if (!bx_uuid_parse(uuid, strlen(uuid), s->vm) || epoch < 0 || pid < 0 || pid > INT32_MAX ||
+        reboots < 0 || reboots > UINT32_MAX)
         return BX_MALFORMED;
+    s->reboots = (uint32_t)reboots;
     s->epoch = (uint64_t)epoch;
     s->pid = (uint32_t)pid;
     s->failed = failed != 0;

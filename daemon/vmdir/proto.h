@@ -2,7 +2,10 @@
  *
  * The shim sends its state when a client connects and whenever it changes:
  *
- *   {"vm":"UUID","epoch":7,"pid":4711,"state":"running","failed":false,"message":""}
+ *   {"vm":"UUID","epoch":7,"pid":4711,"state":"running","failed":false,"message":"","reboots":0}
+ *
+ * A shim of an earlier build does not count reboots. Those of a guest that reboots all the time
+ * come in one line a second.
  *
  * The driver sends orders: {"stop":60000} (milliseconds until it is killed) or {"kill":true}. The
  * state "exited" is the last line. Only the user that the shim runs as may connect.
@@ -25,6 +28,7 @@ struct vm_status {
     enum bx_observed state;
     bool failed;
     char message[VM_TEXT_MAX];
+    uint32_t reboots; /* by the guest, in this run */
 };
 /* 0 when memory is out. */
 size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX]);

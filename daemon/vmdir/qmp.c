@@ -97,6 +97,8 @@ static void on_event(struct qmp *q, const char *name, json_t *o)
     if (strcmp(name, "SHUTDOWN") == 0 && q->reason[0] == '\0') {
         reason = json_string_value(json_object_get(json_object_get(o, "data"), "reason"));
         snprintf(q->reason, sizeof q->reason, "%s", reason == NULL ? "unknown" : reason);
+    } else if (strcmp(name, "RESET") == 0) {
+        q->resets += json_is_true(json_object_get(json_object_get(o, "data"), "guest"));
     } else if (strcmp(name, "GUEST_PANICKED") == 0) {
         snprintf(q->reason, sizeof q->reason, "guest-panic");
     }

@@ -2,8 +2,8 @@
  *
  * QEMU sends a greeting and qmp_capabilities is sent. Its reply means that the machine is ready;
  * the greeting comes long before the machine exists. One command is pending at a time. Of the
- * events, only the reason of the guest's end is kept. The owner of the struct polls fd and checks
- * answer_by. */
+ * events, the reason of the guest's end is kept, and its resets are counted. The owner of the
+ * struct polls fd and checks answer_by. */
 #ifndef VMDIR_QMP_H
 #define VMDIR_QMP_H
 
@@ -37,7 +37,8 @@ struct qmp {
     enum qmp_phase phase;
     uint64_t answer_by; /* boot time when the answer is overdue; 0: no command is under way */
     char command[32];   /* under way */
-    char reason[32];    /* of SHUTDOWN: "guest-reset", "host-qmp-quit"; or "guest-panic" */
+    char reason[32];    /* of SHUTDOWN: "guest-shutdown", "host-qmp-quit"; or "guest-panic" */
+    uint32_t resets;    /* by the guest; a kernel that panics may do that, too */
     struct bx_err *err; /* while reading */
     int rc;
     struct qmp_lines lines;

@@ -26,6 +26,7 @@ struct run {
     enum bx_observed observed, next;
     bool stopping, will_fail, failed;
     const char *message; /* static text */
+    uint32_t reboots;
 };
 TAILQ_HEAD(runs, run);
 
@@ -212,7 +213,8 @@ static void sim_forget(struct bx_driver *d, const uint8_t vm[16])
 
 static struct bx_observation observation(const struct run *r)
 {
-    struct bx_observation o = {.epoch = r->epoch, .observed = r->observed, .failed = r->failed};
+    struct bx_observation o = {
+        .epoch = r->epoch, .observed = r->observed, .failed = r->failed, .reboots = r->reboots};
 
     if (r->stopping && r->observed != BX_OBSERVED_EXITED)
         o.observed = BX_OBSERVED_STOPPING;
@@ -325,6 +327,25 @@ void bx_driver_sim_destroy(struct bx_driver *d)
 void bx_driver_sim_fail(struct bx_driver *d, uint32_t n)
 {
     sim_of(d)->fail = n;
+}
+
+bool bx_driver_sim_reboot(struct bx_driver *d, const uint8_t vm[16])
+{
+    struct sim *s = sim_of(d);
+    struct run *r = find(s, vm);
+
+    if (r == NULL || r->observed != BX_OBSERVED_RUNNING || r->stopping)
+        return false;
+    r->reboots++;
+    expect(s, r, BX_OBSERVED_RUNNING, now_ms(s));
+    return true;
+}
+
+uint32_t bx_driver_sim_reboots(struct bx_driver *d, const uint8_t vm[16])
+{
+    const struct run *r = find(sim_of(d), vm);
+
+    return r == NULL ? 0 : r->reboots;
 }
 
 static void advance(struct sim *s, struct run *r)

@@ -30,6 +30,10 @@ void bx_driver_sim_store(struct bx_driver *d, const uint8_t vm[16]);
 void bx_driver_sim_destroy(struct bx_driver *d);
 /* Fail the next n starts. */
 void bx_driver_sim_fail(struct bx_driver *d, uint32_t n);
+/* The guest of a VM reboots. False: it does not run. */
+bool bx_driver_sim_reboot(struct bx_driver *d, const uint8_t vm[16]);
+/* How often it did so in its run; 0 when there is none. */
+uint32_t bx_driver_sim_reboots(struct bx_driver *d, const uint8_t vm[16]);
 /* Observe what is due; returns the boot time of the next, UINT64_MAX when there is none. */
 uint64_t bx_driver_sim_tick(struct bx_driver *d);
 

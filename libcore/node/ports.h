@@ -93,11 +93,13 @@ struct bx_observation {
     enum bx_observed observed;
     bool failed;         /* with EXITED: not as requested, or a failure of the guest */
     const char *message; /* "exit 0", "killed by signal 9", "no such file: ..."; may be "" */
+    uint32_t reboots;    /* resets by the guest in this run, as far as is known; never lowered */
 };
 struct bx_driver;
 struct bx_driver_ops {
     const char *name; /* "qemu", "sim" */
-    /* Begin a run. Its progress is observed: STARTING, RUNNING, EXITED. The VM must be ABSENT. */
+    /* Begin a run. Its progress is observed: STARTING, RUNNING, EXITED; RUNNING again with each
+     * reboot, or with several of them. The VM must be ABSENT. */
     void (*start)(struct bx_driver *d, const struct bx_run *run);
     /* Ask the guest to stop; kill it after timeout_ms. Ends in EXITED. */
     void (*stop)(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms);

@@ -6,9 +6,10 @@
  * without having been asked to is started again with growing pauses (1 s, doubled, to 60 s); a run
  * of 60 s, a VM that rests, or a command that starts it ends the count. Count and pause are part of
  * the report, and so of the row: from it they are known when the daemon was restarted meanwhile;
- * its pause begins anew then. What the driver observes goes back as reports
- * through propose, again every BX_REPORT_AGAIN_MS until the state agrees. A stop that does not end
- * within its timeout and BX_KILL_MS becomes a kill, a kill is repeated every BX_KILL_MS.
+ * its pause begins anew then. A guest that reboots stays in its run; how often it did is reported
+ * every BX_REBOOTS_MS at most, from feature level 2 on. What the driver observes goes back as
+ * reports through propose, again every BX_REPORT_AGAIN_MS until the state agrees. A stop that does
+ * not end within its timeout and BX_KILL_MS becomes a kill, a kill is repeated every BX_KILL_MS.
  *
  * The files of a VM go with its row. When the node has missed that, because it was away and caught
  * up from a snapshot, what the host has stored tells: after opening and after each snapshot it is
@@ -25,6 +26,7 @@
 
 #define BX_STARTS_MAX 64u
 #define BX_REPORT_AGAIN_MS 3000u
+#define BX_REBOOTS_MS 5000u /* between two reports of the reboots of a VM */
 #define BX_PAUSE_MIN_MS 1000u
 #define BX_PAUSE_MAX_MS 60000u
 #define BX_STEPS_MAX 1024u /* in one tick, which then wants to be called again at once */

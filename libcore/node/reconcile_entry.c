@@ -145,8 +145,12 @@ void bx_entry_observe(struct bx_reconcile *r, struct bx_entry *e, const struct b
 
     if (row != NULL && row->node == r->self && row->epoch == o->epoch)
         bx_entry_follow(r, e, row, now);
-    if (o->epoch != e->epoch)
+    if (o->epoch != e->epoch) {
         e->asked = BX_ACTION_NONE;
+        e->reboots = 0;
+    }
+    if (o->reboots > e->reboots)
+        e->reboots = o->reboots;
     if (o->observed == BX_OBSERVED_RUNNING && e->observed != BX_OBSERVED_RUNNING) {
         e->running_since = now;
         e->ran = true;

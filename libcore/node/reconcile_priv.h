@@ -30,6 +30,7 @@ struct bx_entry {
     uint64_t epoch;
     bool failed;
     uint64_t running_since;
+    uint32_t reboots; /* of this run */
     char message[BX_RECONCILE_MESSAGE_MAX];
     /* ---- what was done about it ---- */
     enum bx_action asked;    /* of this run: STOP or KILL, else NONE */
@@ -37,6 +38,7 @@ struct bx_entry {
     enum bx_phase reported;  /* the newest report, */
     uint64_t reported_epoch; /* its epoch */
     uint64_t report_again;   /* and when it is sent again; 0: nothing was reported */
+    uint64_t reboots_again;  /* when reboots may be reported next */
     uint32_t failures;       /* runs in a row that ended unasked */
     uint64_t not_before;     /* of the next start */
     uint64_t counted_epoch;  /* the row of this epoch was asked for failures; see bx_entry_follow */

@@ -21,10 +21,12 @@ static void report_phase(struct bx_reconcile *r, struct bx_entry *e, const struc
         return;
     }
     memcpy(body.vm, e->vm, 16);
-    if (absent)
+    if (absent) {
         body.message = bx_str(phase == BX_PHASE_FAILED ? LOST_MESSAGE : "");
-    else
+    } else {
         body.message = bx_str(e->message);
+        body.reboots = e->reboots;
+    }
     if (e->observed == BX_OBSERVED_EXITED && e->asked == BX_ACTION_NONE) {
         body.failures = e->failures;
         body.pause_ms = e->not_before > now ? (uint32_t)(e->not_before - now) : 0;
@@ -66,6 +68,7 @@ static void start_run(struct bx_reconcile *r, struct bx_entry *e, const struct b
     e->epoch = row->epoch;
     e->asked = BX_ACTION_NONE;
     e->running_since = 0;
+    e->reboots = 0;
     e->ran = e->failed = false;
     e->message[0] = '\0';
     bx_entry_set_observed(r, e, BX_OBSERVED_STARTING);
@@ -167,11 +170,35 @@ static void drop_absent(struct bx_reconcile *r, struct bx_entry *e, bool left, u
     bx_entry_drop(r, e);
 }
 
+/* A guest that reboots all the time is one report in BX_REBOOTS_MS. What is lost is sent again. */
+static void report_reboots(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                           uint64_t now)
+{
+    struct bx_cmd_vm_report body = {
+        .node = r->self, .epoch = row->epoch, .phase = BX_PHASE_RUNNING, .reboots = e->reboots};
+    struct bx_cluster_info cluster;
+
+    bx_view_cluster(r->p.view(r->p.ctx), &cluster);
+    if (row->epoch != e->epoch || row->phase != BX_PHASE_RUNNING || e->reboots <= row->reboots)
+        return;
+    if (now >= e->reboots_again && cluster.level < 2) {
+        e->reboots_again = now + BX_REBOOTS_MS; /* it may be raised */
+    } else if (now >= e->reboots_again) {
+        memcpy(body.vm, e->vm, 16);
+        body.message = bx_str(e->message);
+        e->reboots_again = now + BX_REBOOTS_MS;
+        r->p.report(r->p.ctx, &body);
+    }
+    bx_entry_schedule(r, e, e->reboots_again);
+}
+
 /* Nothing to do; but a run that was asked to end is watched all the same. */
 static void rest(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row, uint64_t now)
 {
     if (e->observed == BX_OBSERVED_ABSENT)
         drop_absent(r, e, bx_entry_has_left(r, row), now);
+    else if (e->observed == BX_OBSERVED_RUNNING && row != NULL && row->node == r->self)
+        report_reboots(r, e, row, now);
     else if (e->observed == BX_OBSERVED_STOPPING && e->asked != BX_ACTION_NONE)
         end_run(r, e, NULL, BX_ACTION_NONE, now);
 }

@@ -149,6 +149,14 @@ void bx_fsm_remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_dec
 const char *bx_fsm_node_name(const struct bx_view *v, uint64_t id);
 
 /* ---- fsm_vm.c ---- */
+/* Replace a VM's row by the draft, with an event. The row before may be NULL. */
+void bx_fsm_vm_put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, struct bx_vm *draft,
+                   enum bx_event_type type, struct bx_str detail);
+void bx_fsm_vm_remove(struct bx_fsm *f, struct bx_call *c, struct bx_row *row);
+/* The draft is to be started: in a new epoch. */
+void bx_fsm_vm_order_start(struct bx_vm *d);
+/* The outcome of a command that has nothing to do. */
+int bx_fsm_vm_unchanged(struct bx_call *c, const struct bx_vm *vm);
 /* Give the draft a configuration of its own, which becomes *config, instead of the shared one. */
 void bx_fsm_own_config(struct bx_vm *draft, struct bx_vm_config *config);
 

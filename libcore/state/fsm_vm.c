@@ -1,5 +1,6 @@
-/* fsm_vm - the commands about VMs. Each command decides first and changes afterwards, so a refusal
- * has something to roll back only if the command changes several objects. */
+/* fsm_vm - the commands of clients about VMs; what nodes report is in fsm_vm_report.c. Each command
+ * decides first and changes afterwards, so a refusal has something to roll back only if the command
+ * changes several objects. */
 #include "state/fsm_priv.h"
 
 #include "codec/header.h"
@@ -33,8 +34,8 @@ static void derive_uuid(const struct bx_fsm *f, const struct bx_call *c, uint8_t
     out[8] = (uint8_t)((out[8] & 0x3f) | 0x80);
 }
 
-static void put_with_detail(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
-                            struct bx_vm *draft, enum bx_event_type type, struct bx_str detail)
+void bx_fsm_vm_put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, struct bx_vm *draft,
+                   enum bx_event_type type, struct bx_str detail)
 {
     struct bx_row *after;
 
@@ -51,7 +52,7 @@ static void put_with_detail(struct bx_fsm *f, struct bx_call *c, struct bx_row *
 static void put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, struct bx_vm *draft,
                 enum bx_event_type type)
 {
-    put_with_detail(f, c, before, draft, type, bx_str(bx_phase_name(draft->phase)->s));
+    bx_fsm_vm_put(f, c, before, draft, type, bx_str(bx_phase_name(draft->phase)->s));
 }
 
 void bx_fsm_own_config(struct bx_vm *draft, struct bx_vm_config *config)
@@ -61,7 +62,7 @@ void bx_fsm_own_config(struct bx_vm *draft, struct bx_vm_config *config)
     draft->name = draft->tenant = NULL;
 }
 
-static void order_start(struct bx_vm *d)
+void bx_fsm_vm_order_start(struct bx_vm *d)
 {
     d->epoch++;
     d->desired = BX_DESIRED_RUNNING;
@@ -69,11 +70,11 @@ static void order_start(struct bx_vm *d)
     d->restart_pending = false;
     d->stop_force = false;
     d->message = bx_str("");
-    d->failures = 0;
-    d->next_try_ms = 0;
+    d->failures = d->reboots = 0;
+    d->next_try_ms = d->last_reboot_ms = 0;
 }
 
-static int unchanged(struct bx_call *c, const struct bx_vm *vm)
+int bx_fsm_vm_unchanged(struct bx_call *c, const struct bx_vm *vm)
 {
     c->out->existed = true;
     memcpy(c->out->object, vm->uuid, 16);
@@ -106,7 +107,7 @@ static int taken(struct bx_call *c, const struct bx_vm *vm, bool fine)
     if (fine && vm->desired == BX_DESIRED_DELETED)
         return stopping(c, vm); /* it exists, but is being deleted */
     if (fine)
-        return unchanged(c, vm);
+        return bx_fsm_vm_unchanged(c, vm);
     return exists(c, vm, "choose another name, or add --if-not-exists");
 }
 
@@ -141,7 +142,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
         d.desired = BX_DESIRED_STOPPED;
         d.phase = BX_PHASE_STOPPED;
     } else {
-        order_start(&d);
+        bx_fsm_vm_order_start(&d);
     }
     bx_fsm_remember(f, d.uuid, &decision);
     put(f, c, NULL, &d, BX_EVENT_VM_CREATED);
@@ -205,14 +206,14 @@ static int start(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct
     int rc;
 
     if (d->desired == BX_DESIRED_RUNNING && d->phase != BX_PHASE_FAILED)
-        return unchanged(c, d);
+        return bx_fsm_vm_unchanged(c, d);
     if (d->phase == BX_PHASE_STOPPING)
         return stopping(c, d);
     rc = take_room(f, c, d);
     if (rc != BX_OK)
         return rc;
     d->restarts = 0;
-    order_start(d);
+    bx_fsm_vm_order_start(d);
     put(f, c, row, d, BX_EVENT_VM_DESIRED);
     return BX_OK;
 }
@@ -224,7 +225,7 @@ static int stop(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct 
     /* A second stop may change a graceful stop into a forced one. */
     if (d->desired == BX_DESIRED_STOPPED && d->phase != BX_PHASE_FAILED &&
         (!b->force || d->stop_force || !bx_phase_active(d->phase)))
-        return unchanged(c, d);
+        return bx_fsm_vm_unchanged(c, d);
     d->desired = BX_DESIRED_STOPPED;
     d->phase = bx_phase_active(d->phase) ? BX_PHASE_STOPPING : BX_PHASE_STOPPED;
     d->stop_force = b->force;
@@ -239,7 +240,7 @@ static int restart(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, stru
     if (!bx_phase_active(d->phase))
         return start(f, c, row, d);
     if (d->restart_pending)
-        return unchanged(c, d);
+        return bx_fsm_vm_unchanged(c, d);
     d->desired = BX_DESIRED_RUNNING;
     d->phase = BX_PHASE_STOPPING;
     d->restart_pending = true;
@@ -272,7 +273,7 @@ int bx_fsm_vm_desire(struct bx_fsm *f, struct bx_call *c)
 
 /* ---- delete ---- */
 
-static void remove_row(struct bx_fsm *f, struct bx_call *c, struct bx_row *row)
+void bx_fsm_vm_remove(struct bx_fsm *f, struct bx_call *c, struct bx_row *row)
 {
     const struct bx_vm *vm = bx_row_as_vm(row);
 
@@ -294,10 +295,10 @@ int bx_fsm_vm_delete(struct bx_fsm *f, struct bx_call *c)
     if (rc != BX_OK)
         return rc;
     if (vm->desired == BX_DESIRED_DELETED)
-        return unchanged(c, vm);
+        return bx_fsm_vm_unchanged(c, vm);
     row = bx_view_row(&f->view, BX_TABLE_VM, vm->uuid);
     if (!bx_phase_active(vm->phase)) {
-        remove_row(f, c, row);
+        bx_fsm_vm_remove(f, c, row);
         return BX_OK;
     }
     d = *vm;
@@ -318,8 +319,8 @@ static void give_name(struct bx_fsm *f, struct bx_call *c, const struct bx_vm *v
 
     bx_fsm_own_config(&d, &config);
     config.name = name;
-    put_with_detail(f, c, bx_view_row(&f->view, BX_TABLE_VM, vm->uuid), &d, BX_EVENT_VM_RENAMED,
-                    bx_str(vm->name->s));
+    bx_fsm_vm_put(f, c, bx_view_row(&f->view, BX_TABLE_VM, vm->uuid), &d, BX_EVENT_VM_RENAMED,
+                  bx_str(vm->name->s));
 }
 
 int bx_fsm_vm_rename(struct bx_fsm *f, struct bx_call *c)
@@ -336,121 +337,9 @@ int bx_fsm_vm_rename(struct bx_fsm *f, struct bx_call *c)
         return stopping(c, vm);
     there = bx_view_named(&f->view, BX_TABLE_VM, b->name);
     if (there == vm)
-        return unchanged(c, vm);
+        return bx_fsm_vm_unchanged(c, vm);
     if (there != NULL)
         return exists(c, there, "choose another name: blixardctl vm list shows those in use");
     give_name(f, c, vm, b->name);
-    return BX_OK;
-}
-
-/* ---- reports of the node that runs it ---- */
-
-static bool restarts(const struct bx_vm *vm, enum bx_phase ended)
-{
-    if (vm->restart_pending)
-        return true;
-    if (vm->desired != BX_DESIRED_RUNNING)
-        return false;
-    return vm->config->restart == BX_RESTART_ALWAYS ||
-           (vm->config->restart == BX_RESTART_ON_FAILURE && ended == BX_PHASE_FAILED);
-}
-
-/* Record how the run ended. Builds of feature level 1 do not know that. */
-static void note_end(const struct bx_fsm *f, const struct bx_call *c, struct bx_vm *d,
-                     enum bx_phase phase)
-{
-    struct bx_str why = c->body->vm_report.message;
-
-    if (bx_fsm_level(f) < 2)
-        return;
-    d->last_exit = why.n > 0 ? why : bx_str(bx_phase_name(phase)->s);
-    d->last_exit_ms = f->view.time_ms;
-}
-
-/* The policy starts it again, after the pause that its node makes. */
-static void order_retry(const struct bx_fsm *f, const struct bx_call *c, struct bx_vm *d)
-{
-    const struct bx_cmd_vm_report *b = &c->body->vm_report;
-    bool asked = d->restart_pending;
-
-    order_start(d);
-    d->message = b->message;
-    if (bx_fsm_level(f) < 2)
-        return;
-    d->restarts = asked ? 0 : d->restarts + 1;
-    if (asked || b->failures == 0)
-        return;
-    d->failures = b->failures;
-    d->next_try_ms = f->view.time_ms + b->pause_ms;
-}
-
-static void rest(const struct bx_call *c, struct bx_vm *d, enum bx_phase phase)
-{
-    d->phase = d->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : (uint8_t)phase;
-    d->message = c->body->vm_report.message;
-    d->failures = 0;
-    d->next_try_ms = 0;
-    if (phase == BX_PHASE_STOPPED)
-        d->desired = BX_DESIRED_STOPPED;
-}
-
-/* What the event of an end says. Builds of feature level 1 name the phase only. */
-static struct bx_str detail_of_end(struct bx_fsm *f, const struct bx_vm *d)
-{
-    const char *phase = bx_phase_name(d->phase)->s;
-    char text[512 + 32], *kept; /* the longest message, and the phase */
-
-    if (bx_fsm_level(f) < 2 || d->message.n == 0)
-        return bx_str(phase);
-    snprintf(text, sizeof text, "%s: " BX_STR_FMT, d->failures > 0 ? "backoff" : phase,
-             BX_STR_ARG(d->message));
-    kept = bx_arena_strndup(&f->scratch, text, strlen(text));
-    if (kept == NULL)
-        bx_oom(sizeof text);
-    return bx_str(kept);
-}
-
-/* The run ended: remove the row, start a new epoch, or leave the VM stopped. */
-static void ended(struct bx_fsm *f, struct bx_call *c, struct bx_row *row, struct bx_vm *d,
-                  enum bx_phase phase)
-{
-    if (d->desired == BX_DESIRED_DELETED) {
-        remove_row(f, c, row);
-        return;
-    }
-    note_end(f, c, d, phase);
-    if (restarts(d, phase))
-        order_retry(f, c, d);
-    else
-        rest(c, d, phase);
-    put_with_detail(f, c, row, d, BX_EVENT_VM_PHASE, detail_of_end(f, d));
-}
-
-int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
-{
-    const struct bx_cmd_vm_report *b = &c->body->vm_report;
-    struct bx_row *row = bx_view_row(&f->view, BX_TABLE_VM, b->vm);
-    const struct bx_vm *vm = row == NULL ? NULL : bx_row_as_vm(row);
-    struct bx_vm d;
-
-    if (vm == NULL || vm->node != b->node || vm->epoch != b->epoch)
-        return bx_err_set(c->err, BX_CONFLICT, "report of another run of this VM");
-    if (vm->phase == b->phase)
-        return unchanged(c, vm);
-    if (!bx_phase_may((enum bx_phase)vm->phase, (enum bx_phase)b->phase))
-        return bx_err_set(c->err, BX_CONFLICT, "invalid phase transition from %s to %s",
-                          bx_phase_name(vm->phase)->s, bx_phase_name(b->phase)->s);
-    d = *vm;
-    if (b->phase == BX_PHASE_STOPPED || b->phase == BX_PHASE_FAILED) {
-        ended(f, c, row, &d, (enum bx_phase)b->phase);
-    } else if (b->phase == BX_PHASE_STARTING || b->phase == BX_PHASE_RUNNING) {
-        d.phase = b->phase;
-        d.message = b->message;
-        d.next_try_ms = 0;
-        put(f, c, row, &d, BX_EVENT_VM_PHASE);
-    } else {
-        return bx_err_set(c->err, BX_CONFLICT, "a node can not report phase %s",
-                          bx_phase_name(b->phase)->s);
-    }
     return BX_OK;
 }

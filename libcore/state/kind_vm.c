@@ -22,6 +22,8 @@ struct vm_record {
     struct bx_str last_exit;
     uint32_t failures;
     uint64_t next_try_ms;
+    uint32_t reboots;
+    uint64_t last_reboot_ms;
 };
 
 static const struct bx_field vm_fields[] = {
@@ -49,6 +51,8 @@ static const struct bx_field vm_fields[] = {
     BX_FIELD(vm_record, failures, BX_T_U32, .omit = true, .since = 2),
     BX_FIELD(vm_record, next_try_ms, BX_T_U64, .omit = true, .since = 2),
     BX_VM_CONFIG_LAST_FIELDS(offsetof(struct vm_record, config)),
+    BX_FIELD(vm_record, reboots, BX_T_U32, .omit = true, .since = 2),
+    BX_FIELD(vm_record, last_reboot_ms, BX_T_U64, .omit = true, .since = 2),
 };
 static const struct bx_schema vm_schema = BX_SCHEMA("vm row", 200, vm_record, vm_fields);
 
@@ -122,7 +126,9 @@ static struct bx_row *make(struct bx_row_home *h, const void *draft)
                             .last_exit_ms = d->last_exit_ms,
                             .last_exit = d->last_exit,
                             .failures = d->failures,
-                            .next_try_ms = d->next_try_ms};
+                            .next_try_ms = d->next_try_ms,
+                            .reboots = d->reboots,
+                            .last_reboot_ms = d->last_reboot_ms};
     struct bx_row *r = vm_block(h, d);
 
     memcpy(rec.uuid, d->uuid, 16);
@@ -156,7 +162,9 @@ static void draft_of(const struct vm_record *rec, struct bx_vm *d)
                         .last_exit_ms = rec->last_exit_ms,
                         .last_exit = rec->last_exit,
                         .failures = rec->failures,
-                        .next_try_ms = rec->next_try_ms};
+                        .next_try_ms = rec->next_try_ms,
+                        .reboots = rec->reboots,
+                        .last_reboot_ms = rec->last_reboot_ms};
     memcpy(d->uuid, rec->uuid, 16);
 }
 

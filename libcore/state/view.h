@@ -34,6 +34,8 @@ struct bx_vm {
     struct bx_str last_exit; /* how it ended */
     uint32_t failures;       /* runs in a row that ended unasked, as its node counted them */
     uint64_t next_try_ms;    /* with failures, until it runs: when the node starts it again */
+    uint32_t reboots;        /* resets by the guest, of its last run */
+    uint64_t last_reboot_ms; /* leader time when the last of them was reported */
 };
 
 /* The configuration as given at creation, including name and tenant; views into the row. */

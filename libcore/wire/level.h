@@ -8,7 +8,8 @@
  * side, and until the level is raised each step of an upgrade can be taken back.
  *
  *   1  the first release
- *   2  tenants with quotas, metadata of virtual machines, vm.rename, cluster.upgrade; sessions with
+ *   2  tenants with quotas, metadata of virtual machines and how often their guests rebooted,
+ *      vm.rename, cluster.upgrade; sessions with
  *      bounds for each principal, and session.end (state/session.h); the uuid or id of what a
  *      command is about (state/reference.h); since when a node is in its state; tokens that admit
  *      one host, token.revoke; whether a start keeps the disk; the bound of members in apply;

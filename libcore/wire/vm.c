@@ -50,6 +50,7 @@ static const struct bx_field vm_report_fields[] = {
     BX_FIELD(bx_cmd_vm_report, message, BX_T_STR, .max = 512),
     BX_FIELD(bx_cmd_vm_report, failures, BX_T_U32, .omit = true, .since = 2, .droppable = true),
     BX_FIELD(bx_cmd_vm_report, pause_ms, BX_T_U32, .omit = true, .since = 2, .droppable = true),
+    BX_FIELD(bx_cmd_vm_report, reboots, BX_T_U32, .omit = true, .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_vm_report_schema =
     BX_SCHEMA("vm.report", BX_CMD_SCHEMA(VM_REPORT), bx_cmd_vm_report, vm_report_fields);
@@ -97,6 +98,8 @@ static const struct bx_field vm_fields[] = {
     F(failures, BX_T_U32, .since = 2, .omit = true),
     F(next_try_ms, BX_T_U64, .since = 2, .omit = true),
     F(reserve, BX_T_BOOL, .since = 2, .omit = true),
+    F(reboots, BX_T_U32, .since = 2, .omit = true),
+    F(last_reboot_ms, BX_T_U64, .since = 2, .omit = true),
 };
 #undef F
 const struct bx_schema bx_vm_reply_schema = BX_SCHEMA("vm", BX_KIND_VM, bx_vm_reply, vm_fields);

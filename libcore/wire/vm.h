@@ -39,6 +39,7 @@ struct bx_cmd_vm_report {
     /* With the end of a run that nobody asked for: */
     uint32_t failures; /* so many in a row, this one included; 0: it does not count */
     uint32_t pause_ms; /* the node starts it again no sooner */
+    uint32_t reboots;  /* resets by the guest, of this run so far */
 };
 
 /* ---- parameters ---- */
@@ -100,9 +101,11 @@ struct bx_vm_reply {
     uint32_t restarts;         /* by the restart policy, since a command started it */
     struct bx_str last_exit;   /* how its last run ended; empty: none has */
     uint64_t last_exited_ms;
-    uint32_t failures;    /* with phase backoff: runs in a row that ended unasked, */
-    uint64_t next_try_ms; /* and when the node starts it again, by the leader's wall time */
-    bool reserve;         /* as in bx_vm_config */
+    uint32_t failures;       /* with phase backoff: runs in a row that ended unasked, */
+    uint64_t next_try_ms;    /* and when the node starts it again, by the leader's wall time */
+    bool reserve;            /* as in bx_vm_config */
+    uint32_t reboots;        /* resets by the guest, of its last run, */
+    uint64_t last_reboot_ms; /* and when the last of them was reported */
 };
 extern const struct bx_schema bx_vm_reply_schema;
 

@@ -461,10 +461,24 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
     ok $? "and started again: the console of the run before"
     expect 5 "and started again: of no other run" ctl vm logs guest --previous --previous
     expect 0 "the guest is deleted" ctl vm delete guest --yes
+    expect 0 "a guest that reboots" ctl vm create again "${boot[@]}" --restart never \
+      --cmdline 'console=ttyS0 reboot=t panic=-1 quiet blixard.end=reboot'
+    said_nothing() { [ ! -s "$dir/err" ]; }
+    said_nothing
+    ok $? "a guest that reboots: nothing is missing"
+    has_rebooted() { ctl vm show again -o json | tr -d ' \n' | grep -q '"phase":"running".*"epoch":1,.*"reboots":[1-9]'; }
+    wait_until 60 has_rebooted
+    ok $? "a guest that reboots: counted, in the same run"
+    expect 0 "a guest that reboots: listed" ctl vm list
+    printed 'REBOOTS' "a guest that reboots: listed, how often"
+    expect 0 "a guest that reboots: its events" ctl events --type vm.rebooted
+    printed 'vm.rebooted  *again  *n1 .* [1-9][0-9]* in this run$' "a guest that reboots: its events"
+    expect 0 "a guest that reboots: deleted" ctl vm delete again --yes
   else
     echo "# SKIP a guest's consoles: contrib/make-test-guest.sh says why"
   fi
   expect 0 "a machine with a disk" ctl vm create disk --disk 1GiB --memory 64MiB
+  said 'disk has no --kernel: nothing boots in it' "a machine with a disk: says what it has not"
   [ "$(find "$vms" -name disk.raw | wc -l)" -eq 1 ]
   ok $? "a machine with a disk: it is there"
   expect 0 "stopped" ctl vm stop disk

@@ -81,15 +81,44 @@ TEST(what_qemu_says_of_a_refused_kernel_is_told)
     vmrun_driver_close(w);
 }
 
-TEST(a_guest_that_resets_itself_has_failed)
+static bool has_rebooted(struct world *w)
+{
+    return w->reboots >= 1;
+}
+
+static bool has_rebooted_again(struct world *w)
+{
+    return w->reboots >= 2;
+}
+
+/* In the same QEMU: nobody has to permit that, and a daemon that was away hears of it. */
+TEST(a_guest_that_reboots_stays_in_its_run)
 {
     struct world *w = *state;
+    struct listed l = {0};
+    pid_t pid;
 
     vmrun_driver_open(w);
     vmrun_start(w, 2, "console=ttyS0 reboot=t panic=-1 quiet blixard.end=reboot");
-    vmrun_until(w, vmrun_is_exited, "EXITED by the guest's reset");
-    assert_true(w->failed);
-    assert_string_equal(w->message, "the guest reset itself");
+    vmrun_until(w, vmrun_is_running, "RUNNING");
+    assert_int_equal(w->reboots, 0);
+    pid = vmrun_qemu_pid(w);
+    vmrun_until(w, has_rebooted, "the guest's first reboot");
+    vmrun_driver_close(w);
+    w->reboots = 0;
+    vmrun_driver_open(w);
+    w->d->ops->each(w->d, vmrun_list, &l);
+    assert_int_equal(l.o.observed, BX_OBSERVED_RUNNING);
+    vmrun_until(w, has_rebooted, "the reboot before the daemon came");
+    vmrun_until(w, has_rebooted_again, "another reboot");
+    assert_int_equal(w->observed, BX_OBSERVED_RUNNING);
+    assert_int_equal(w->epoch, 2);
+    assert_int_equal(vmrun_qemu_pid(w), pid);
+    assert_false(vmrun_dead(pid));
+    w->d->ops->stop(w->d, vm1, 10000);
+    vmrun_until(w, vmrun_is_exited, "EXITED after stop");
+    assert_false(w->failed);
+    assert_string_equal(w->message, "stopped");
     vmrun_forget(w);
     vmrun_driver_close(w);
 }

@@ -26,6 +26,7 @@ static void observe(void *ctx, const struct bx_observation *o)
     w->saw[o->observed] = true;
     w->failed = o->failed;
     w->epoch = o->epoch;
+    w->reboots = o->reboots;
     snprintf(w->message, sizeof w->message, "%s", o->message);
 }
 

@@ -27,6 +27,7 @@ struct world {
     bool failed, saw[5];
     enum bx_observed observed;
     uint64_t epoch;
+    uint32_t reboots;
     char message[256];
     const char *awaited; /* on the console */
 };

@@ -191,6 +191,8 @@ static void draw_vm_report(struct draw *d)
         r->failures = vm->failures + 1;
         r->pause_ms = 1000 * r->failures;
     }
+    if (r->phase == BX_PHASE_RUNNING && vm->epoch % 3 == 0)
+        r->reboots = vm->reboots + 1;
 }
 
 static void draw_token(struct draw *d)

@@ -3,6 +3,7 @@
 #include "sim/sim.h"
 
 #include "mem/alloc.h"
+#include "node/driver_sim.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -377,7 +378,8 @@ static bool may_have_failed(const struct bx_vm *vm)
            (vm->config->restart == BX_RESTART_NEVER || vm->node == 0);
 }
 
-/* It runs, once, where and as the row says, if it is wanted to; else not at all. */
+/* It runs, once, where and as the row says, if it is wanted to; else not at all. The row knows how
+ * often its guest has rebooted. */
 static bool vm_settled(struct sim *s, const struct bx_vm *vm)
 {
     const struct run *r = find_run(s->check, vm->uuid);
@@ -387,6 +389,9 @@ static bool vm_settled(struct sim *s, const struct bx_vm *vm)
     if (vm->node != 0 && h == NULL)
         return r == NULL; /* a node that never came up: its row waits for an operator */
     if (runs != (r != NULL) || (runs && (r->epoch != vm->epoch || r->host != h->at)))
+        return false;
+    if (runs && bx_node_level(h->node) >= 2 &&
+        vm->reboots != bx_driver_sim_reboots(h->driver, vm->uuid))
         return false;
     if (vm->desired == BX_DESIRED_STOPPED)
         return vm->phase == BX_PHASE_STOPPED;
@@ -421,9 +426,9 @@ static bool vms_settled(struct sim *s, const struct sim_host *h)
         good = vm_settled(s, vm);
         if (!good)
             snprintf(s->check->missing, sizeof s->check->missing,
-                     "%s is %s, wanted %s, on node %llu, epoch %llu", vm->name->s,
-                     bx_phase_names[vm->phase], bx_desired_names[vm->desired],
-                     (unsigned long long)vm->node, (unsigned long long)vm->epoch);
+                     "%s is %s, wanted %s, on node %llu, epoch %llu, rebooted %u times",
+                     vm->name->s, bx_phase_names[vm->phase], bx_desired_names[vm->desired],
+                     (unsigned long long)vm->node, (unsigned long long)vm->epoch, vm->reboots);
     }
     return good;
 }

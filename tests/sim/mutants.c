@@ -38,6 +38,8 @@ static const char *const names[] = {
     [BX_MUTANT_START_WITHOUT_GRANT] = "start-without-grant",
     /* lease.c: who believes to be leader grants, without a barrier. */
     [BX_MUTANT_GRANT_FROM_DEPOSED] = "grant-from-deposed",
+    /* fsm_vm_report.c: reboots that were reported before are counted again. */
+    [BX_MUTANT_ADD_REBOOTS] = "add-reboots",
     /* propose.c: what is sent again goes under another request id. */
     [BX_MUTANT_RESEND_NEW_ID] = "resend-new-id",
     /* fsm.c: sessions expire by the leader's wall clock. */

@@ -6,6 +6,7 @@
  *   have more of its log wait for its disk than is allowed, and than its largest entry of late
  *   start a VM that, so long as a grant is good, no committed state let it start
  *   start a VM sooner after its runs ended unasked than the pauses between them allow
+ *   say that the guest of a run has rebooted more often than it has
  *   end a run of a VM that the newest state there is wants to go on
  *   differ from another in a byte of its state, when everything is quiet
  *
@@ -15,6 +16,7 @@
 #include "mem/alloc.h"
 #include "mem/map.h"
 #include "log/record.h"
+#include "node/driver_sim.h"
 #include "node/internal.h"
 #include "wire/raftmsg.h"
 
@@ -232,6 +234,20 @@ static void note_frontier(struct sim *s, uint64_t index)
     c->frontier[c->n++] = (struct frontier){s->now, index};
 }
 
+/* No row says more reboots of a run than its guest has made. */
+static void check_reboots(struct sim_host *h, const struct bx_vm *vm)
+{
+    struct sim_host *on = sim_host_of(h->sim, vm->node);
+    uint64_t epoch;
+
+    if (vm->reboots == 0 || on == NULL || !sim_check_epoch(on, vm->uuid, &epoch) ||
+        epoch != vm->epoch)
+        return;
+    if (vm->reboots > bx_driver_sim_reboots(on->driver, vm->uuid))
+        sim_violation(h->sim, "%s has rebooted %u times, says %s, and not %u", vm->name->s,
+                      vm->reboots, h->name, bx_driver_sim_reboots(on->driver, vm->uuid));
+}
+
 static void note_state(struct sim_host *h)
 {
     const struct bx_view *view = bx_node_view(h->node);
@@ -242,8 +258,10 @@ static void note_state(struct sim_host *h)
         const struct bx_vm *vm;
         size_t pos = 0;
 
-        while ((vm = bx_view_next_on_node(view, node, &pos)) != NULL)
+        while ((vm = bx_view_next_on_node(view, node, &pos)) != NULL) {
             note_startable(h->sim->safety, vm, applied);
+            check_reboots(h, vm);
+        }
     }
     note_frontier(h->sim, applied);
 }

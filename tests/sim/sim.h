@@ -277,6 +277,11 @@ uint32_t sim_level_to_start(const struct sim_host *h);
 /* An operator asks for what needs the next level, and tries to raise it. */
 void sim_levels_start(struct sim *s);
 
+/* ---- nemesis_guest.c ---- */
+
+/* Guests reboot now and then. */
+void sim_guests_start(struct sim *s);
+
 /* ---- disk.c ---- */
 
 void sim_disk_init(struct sim_host *h);

@@ -226,6 +226,7 @@ void sim_run(struct sim *s, const struct sim_options *o)
     sim_clients_start(s);
     sim_nemesis_start(s);
     sim_levels_start(s);
+    sim_guests_start(s);
     run_until(s, o->duration);
 
     s->quiet = true;

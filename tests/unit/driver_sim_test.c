@@ -287,6 +287,25 @@ TEST(each_tells_what_is_there)
     assert_int_equal(is[5], BX_OBSERVED_STARTING);
 }
 
+TEST(a_guest_reboots_while_it_runs)
+{
+    assert_false(bx_driver_sim_reboot(driver, vm(1)));
+    start(1, 1);
+    assert_false(bx_driver_sim_reboot(driver, vm(1)));
+    pass(50);
+    assert_true(bx_driver_sim_reboot(driver, vm(1)));
+    assert_true(bx_driver_sim_reboot(driver, vm(1)));
+    assert_int_equal(bx_driver_sim_reboots(driver, vm(1)), 2);
+    pass(1);
+    assert_int_equal(seen[n_seen - 1].o.observed, BX_OBSERVED_RUNNING);
+    assert_int_equal(seen[n_seen - 1].o.reboots, 2);
+    driver->ops->stop(driver, vm(1), 1000);
+    assert_false(bx_driver_sim_reboot(driver, vm(1)));
+    pass(50);
+    driver->ops->forget(driver, vm(1));
+    assert_int_equal(bx_driver_sim_reboots(driver, vm(1)), 0);
+}
+
 TEST(the_console_says_it_is_simulated)
 {
     struct bx_console_place at = {0};

@@ -277,6 +277,11 @@ static const struct bx_vm_reply vm_backoff = {.name = S("web-1"),
                                               .message = S("no such file: /boot/k"),
                                               .failures = 4,
                                               .next_try_ms = 1700000008789};
+static const struct bx_vm_reply vm_rebooted = {.name = S("web-1"),
+                                               .phase = BX_PHASE_RUNNING,
+                                               .node = S("alpha"),
+                                               .reboots = 5,
+                                               .last_reboot_ms = 1700000008789};
 static const struct bx_node_reply node_unreachable = {
     .id = 3, .name = S("gamma"), .state = BX_SHOWN_UNREACHABLE, .state_since_ms = 1700000000789};
 static const struct bx_node_reply node_overcommit = {
@@ -311,6 +316,7 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
     add("reply-node-overcommit", &bx_node_reply_schema, &node_overcommit);
     add("reply-vm-reserve", &bx_vm_reply_schema, &vm_reserve);
     add("params-vm.create-reserve", bx_methods[BX_M_VM_CREATE]->params, &create_reserve);
+    add("reply-vm-rebooted", &bx_vm_reply_schema, &vm_rebooted);
     add("params-vm.logs-previous", bx_methods[BX_M_VM_LOGS]->params, &logs_previous);
     add("params-vm.logs-follow", bx_methods[BX_M_VM_LOGS]->params, &logs_follow);
     add("reply-logs-followed", &bx_logs_reply_schema, &logs_followed);

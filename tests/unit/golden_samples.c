@@ -73,10 +73,20 @@ static const struct bx_cmd_vm_desire vm_desire = {.vm = S("web-1"),
                                                   .timeout_s = 90};
 static const struct bx_cmd_vm_delete vm_delete = {.vm = S("web-1")};
 static const struct bx_cmd_vm_rename vm_rename = {.vm = S("web-1"), .name = S("web-2")};
-static const struct bx_cmd_vm_report vm_report = {ID(0xe1),           3, 12, BX_PHASE_FAILED,
-                                                  S("exit status 1"), 0, 0};
-static const struct bx_cmd_vm_report vm_report_failing = {
-    ID(0xe1), 3, 12, BX_PHASE_FAILED, S("exit status 1"), 4, 8000};
+static const struct bx_cmd_vm_report vm_report = {.vm = ID(0xe1),
+                                                  .node = 3,
+                                                  .epoch = 12,
+                                                  .phase = BX_PHASE_FAILED,
+                                                  .message = S("exit status 1")};
+static const struct bx_cmd_vm_report vm_report_failing = {.vm = ID(0xe1),
+                                                          .node = 3,
+                                                          .epoch = 12,
+                                                          .phase = BX_PHASE_FAILED,
+                                                          .message = S("exit status 1"),
+                                                          .failures = 4,
+                                                          .pause_ms = 8000};
+static const struct bx_cmd_vm_report vm_report_reboots = {
+    .vm = ID(0xe1), .node = 3, .epoch = 12, .phase = BX_PHASE_RUNNING, .reboots = 5};
 static const struct bx_cmd_token_create token_create = {.secret_hash = ID(0xd1), .ttl_ms = 3600000};
 static const struct bx_cmd_token_create token_create_once = {ID(0xd1), 3600000, true};
 static const struct bx_cmd_token_revoke token_revoke = {17};
@@ -232,6 +242,7 @@ static void add_commands(void)
     add("node.state-dated", &bx_cmd_node_state_schema, &node_state_dated);
     add("cluster.create-level", &bx_cmd_cluster_create_schema, &cluster_create_level);
     add("vm.report-failing", &bx_cmd_vm_report_schema, &vm_report_failing);
+    add("vm.report-reboots", &bx_cmd_vm_report_schema, &vm_report_reboots);
     add("vm.desire-uuid", &bx_cmd_vm_desire_schema, &vm_desire_uuid);
     add("vm.desire-disk", &bx_cmd_vm_desire_schema, &vm_desire_disk);
     add("vm.delete-uuid", &bx_cmd_vm_delete_schema, &vm_delete_uuid);

@@ -111,6 +111,27 @@ TEST(the_reason_of_a_shutdown_is_kept)
     assert_string_equal(p->q.reason, "guest-reset");
 }
 
+/* A reset that QEMU was told to make is none of the guest's. */
+TEST(the_resets_of_the_guest_are_counted)
+{
+    struct pair *p = *state;
+
+    ready(p);
+    assert_int_equal(p->q.resets, 0);
+    assert_int_equal(
+        feed(
+            p,
+            "{\"event\": \"RESET\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\r\n"
+            "{\"event\": \"RESET\", \"data\": {\"guest\": false, \"reason\": "
+            "\"host-qmp-system-reset\"}}\r\n"
+            "{\"event\": \"RESET\", \"data\": {}}\r\n{\"event\": \"RESET\"}\r\n"
+            "{\"event\": \"RESET\", \"data\": {\"guest\": true, \"reason\": \"guest-reset\"}}\r\n"),
+        BX_OK);
+    assert_int_equal(p->q.resets, 2);
+    assert_string_equal(p->q.reason, "");
+    assert_int_equal(p->q.phase, QMP_READY);
+}
+
 TEST(an_error_is_a_failure)
 {
     struct pair *p = *state;
@@ -195,7 +216,8 @@ TEST(a_status_comes_back_as_it_was)
                           .pid = 4711,
                           .state = BX_OBSERVED_EXITED,
                           .failed = true,
-                          .message = "exit 1: \"quoted\""},
+                          .message = "exit 1: \"quoted\"",
+                          .reboots = 5},
                      back;
     char line[VM_LINE_MAX];
     size_t n = vm_status_write(&s, line);
@@ -206,6 +228,23 @@ TEST(a_status_comes_back_as_it_was)
     assert_int_equal(vm_status_read(o, &back), BX_OK);
     json_decref(o);
     assert_memory_equal(&s, &back, sizeof s);
+}
+
+/* A shim goes on running when the daemon is upgraded. */
+TEST(a_status_of_an_earlier_build_has_no_reboots)
+{
+    static const char line[] = "{\"vm\":\"01000000-0000-4000-8000-000000000001\",\"epoch\":7,"
+                               "\"pid\":4711,\"state\":\"running\",\"failed\":false,"
+                               "\"message\":\"\"}";
+    struct vm_status s;
+    json_t *o = json_loads(line, 0, NULL);
+
+    assert_int_equal(vm_status_read(o, &s), BX_OK);
+    assert_int_equal(s.epoch, 7);
+    assert_int_equal(s.reboots, 0);
+    assert_int_equal(json_object_set_new(o, "reboots", json_integer(-1)), 0);
+    assert_int_equal(vm_status_read(o, &s), BX_MALFORMED);
+    json_decref(o);
 }
 
 TEST(orders_are_read_or_refused)
