@@ -38,6 +38,7 @@ static const struct column member_columns[] = {
     {.title = "ROLE", .key = "role"},
     {.title = "STATUS", .key = "status"},
     {.title = "STATE", .key = "state", .format = VALUE_STATE},
+    {.title = "SPACE", .key = "space", .format = VALUE_STATE, .sparse = true},
     {.title = "ADDRESS", .key = "address"},
     {0},
 };

@@ -319,12 +319,15 @@ static void check_all(struct doctor *d)
     static const char *const bad_nodes[] = {"suspect", "down", "unreachable", NULL};
     static const char *const bad_vms[] = {"failed", "backoff", "lost", "unknown", NULL};
     static const char *const grave_vms[] = {"failed", "backoff", "lost", NULL};
+    static const char *const bad_space[] = {"low", "full", NULL};
     struct bx_err err;
 
     if (client_init(&d->client, d->best, &err) == BX_OK) {
         check_cluster(d);
         check_list(d, "nodes", "node", "node.list",
                    (struct tally){.key = "state", .values = bad_nodes});
+        check_list(d, "space", "node", "node.list",
+                   (struct tally){.key = "space", .values = bad_space});
         check_list(d, "vms", "VM", "vm.list",
                    (struct tally){.key = "phase", .values = bad_vms, .grave = grave_vms});
     }

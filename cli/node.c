@@ -27,6 +27,7 @@ static const struct column node_columns[] = {
     {.title = "ID", .key = "id", .format = VALUE_NUMBER},
     {.title = "NAME", .key = "name"},
     {.title = "STATE", .key = "state", .format = VALUE_STATE},
+    {.title = "SPACE", .key = "space", .format = VALUE_STATE, .sparse = true},
     {.title = "ROLE", .key = "role"},
     {.title = "ADDRESS", .key = "address"},
     {.title = "VMS", .key = "vms", .format = VALUE_NUMBER},

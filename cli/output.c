@@ -205,10 +205,9 @@ static const char *color_of_state(const char *state)
     static const struct {
         const char *state, *color;
     } colors[] = {
-        {"running", "green"},   {"up", "green"},    {"ok", "green"},
-        {"failed", "red"},      {"lost", "red"},    {"down", "red"},
-        {"unreachable", "red"}, {"unknown", "red"}, {"backoff", "red"},
-        {"stopped", NULL},      {"-", NULL},
+        {"running", "green"}, {"up", "green"}, {"ok", "green"},        {"failed", "red"},
+        {"lost", "red"},      {"down", "red"}, {"unreachable", "red"}, {"unknown", "red"},
+        {"backoff", "red"},   {"full", "red"}, {"stopped", NULL},      {"-", NULL},
     };
 
     for (size_t i = 0; i < sizeof colors / sizeof colors[0]; i++) {

@@ -171,6 +171,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .version = PACKAGE_VERSION,
         .level = daemon_level(d),
         .snapshot_bytes = d->options.snapshot_bytes,
+        .ballast_bytes = d->options.ballast,
         .proposals = d->options.proposal_pool,
         .reads = d->options.read_pool,
         .log_cache_bytes = d->options.log_cache,

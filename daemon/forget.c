@@ -20,7 +20,7 @@
 static const char *const of_the_cluster[] = {
     "identity",  "identity.tmp", "vote",         "vote.tmp",     "trust",    "trust.tmp",
     "snapshot-", "snapshot.tmp", "state.db-wal", "state.db-shm", "state.db", "spare-",
-    "wal-",      "wal.tmp",      "mark.tmp",     "mark",
+    "wal-",      "wal.tmp",      "ballast",      "mark.tmp",     "mark",
 };
 #define NAMES (sizeof of_the_cluster / sizeof of_the_cluster[0])
 

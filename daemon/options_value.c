@@ -11,6 +11,8 @@
 #define POOL_MAX 1000000
 #define U32_MAX 3600000
 #define EXPECTED_MAX 128u
+#define BALLAST_MIN (16ull << 20)
+#define BALLAST_MAX (1ull << 40)
 
 static bool parse_number(const char *text, uint64_t max, uint64_t *out)
 {
@@ -127,6 +129,34 @@ static int read_u64(const struct options_flag *f, const char *text, void *at, st
     return BX_OK;
 }
 
+/* A number with a unit, from 16MiB to 1TiB, or none. */
+static int read_size(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
+{
+    static const struct {
+        const char *unit;
+        unsigned shift;
+    } units[] = {{"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+    size_t digits = strspn(text, "0123456789");
+    uint64_t n = 0, size = 0;
+    char number[16];
+
+    (void)f, (void)err;
+    if (strcmp(text, OPTIONS_NO_BALLAST) != 0) {
+        if (digits >= sizeof number)
+            return BX_INVALID;
+        snprintf(number, digits + 1, "%s", text);
+        for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+            if (strcmp(text + digits, units[i].unit) == 0 &&
+                parse_number(number, BALLAST_MAX >> units[i].shift, &n))
+                size = n << units[i].shift;
+        }
+        if (size < BALLAST_MIN)
+            return BX_INVALID;
+    }
+    memcpy(at, &size, sizeof size);
+    return BX_OK;
+}
+
 /* MIN defaults to a tenth of MAX, as in the presets. */
 static int read_pool(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
 {
@@ -202,6 +232,7 @@ static const struct {
     [VALUE_U64] = {read_u64, "a number of at least 1"},
     [VALUE_RATIO] = {read_ratio,
                      "a ratio from 0.1 to 64, with at most two digits behind the point"},
+    [VALUE_SIZE] = {read_size, "none, or a size from 16MiB to 1TiB, such as 64MiB"},
     [VALUE_RANGE] = {read_range, "a range of numbers of users, FIRST-LAST"},
     [VALUE_POOL] = {read_pool,
                     "MAX or MAX/MIN, MAX from 1 to " TEXT_OF(POOL_MAX) " and MIN at most that"},

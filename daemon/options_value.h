@@ -17,6 +17,7 @@ enum value_kind {
     VALUE_U32,     /* uint32_t: 1 to 3,600,000 */
     VALUE_U64,     /* uint64_t: at least 1 */
     VALUE_RATIO,   /* uint32_t: hundredths of a decimal number, 0.1 to 64 */
+    VALUE_SIZE,    /* uint64_t: bytes with a unit, 16MiB to 1TiB, or none: 0 */
     VALUE_RANGE,   /* struct options_range: FIRST-LAST, numbers of users but root */
     VALUE_POOL,    /* struct bx_pool_size: MAX or MAX/MIN */
     VALUE_BUFFERS, /* uint32_t[BX_BUF_CLASSES]: a number for each class */
@@ -25,7 +26,8 @@ enum value_kind {
     VALUE__KINDS
 };
 
-#define OPTIONS_NO_API "none" /* value of --api */
+#define OPTIONS_NO_API "none"     /* value of --api */
+#define OPTIONS_NO_BALLAST "none" /* value of --ballast */
 
 struct options_flag {
     const char *name;

@@ -57,10 +57,10 @@ static struct bx_str raft_role(const struct bx_node_status *st, const struct bx_
     return bx_str(bx_role_names[m->voter ? BX_ROLE_VOTER : BX_ROLE_STANDBY]);
 }
 
-static void show_member(const struct bx_view *v, const struct bx_node_status *st,
+static void show_member(const struct bx_node *node, const struct bx_node_status *st,
                         const struct bx_member *m, struct bx_member_reply *out)
 {
-    const struct bx_node_row *n = bx_view_node(v, m->id);
+    const struct bx_node_row *n = bx_view_node(bx_node_view(node), m->id);
     const char *unreachable = bx_shown_state_names[BX_SHOWN_UNREACHABLE];
     /* The status of other members is known only while there is a leader. */
     bool known = st->leader != 0 || m->id != st->id;
@@ -71,7 +71,8 @@ static void show_member(const struct bx_view *v, const struct bx_node_status *st
         .role = raft_role(st, m),
         .status = m->connected ? interned(bx_member_status(m->id == st->leader, m->voter, known))
                                : bx_str(unreachable),
-        .connected = m->connected};
+        .connected = m->connected,
+        .space = (uint8_t)bx_node_space(node, m->id)};
     if (n == NULL)
         return;
     out->name = interned(n->name);
@@ -86,7 +87,7 @@ static struct bx_list show_members(struct api_call *c, const struct bx_node_stat
     struct bx_member_reply *list = api_alloc(c, st->n_members * sizeof *list);
 
     for (uint32_t i = 0; i < st->n_members; i++)
-        show_member(api_view(c), st, &st->members[i], &list[i]);
+        show_member(c->api->node, st, &st->members[i], &list[i]);
     return (struct bx_list){list, st->n_members};
 }
 

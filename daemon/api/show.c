@@ -120,6 +120,7 @@ void api_see_node(const struct bx_node *node, const struct bx_node_row *n,
     uint64_t since;
 
     api_show_node(n, out);
+    out->space = (uint8_t)bx_node_space(node, n->info.id);
     if (n->info.state == BX_NODE_DOWN || !bx_node_lost_sight(node, n->info.id, &since))
         return;
     out->state = BX_SHOWN_UNREACHABLE;

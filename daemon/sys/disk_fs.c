@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 struct disk_fs {
@@ -135,6 +136,28 @@ static int disk_list(struct bx_fs *fs, void (*each)(void *ctx, const char *name)
     return rc;
 }
 
+/* What the file system reserves for root does not count. */
+static int disk_space(struct bx_fs *fs, uint64_t *free)
+{
+    struct statvfs st;
+
+    if (fstatvfs(dir_of(fs), &st) != 0)
+        return -errno;
+    *free = (uint64_t)st.f_bavail * st.f_frsize;
+    return 0;
+}
+
+static int disk_reserve(struct bx_fs *fs, int fd, uint64_t size)
+{
+    int e;
+
+    (void)fs;
+    do
+        e = posix_fallocate(fd, 0, (off_t)size);
+    while (e == EINTR);
+    return -e;
+}
+
 static const struct bx_fs_ops ops = {
     .open = disk_open,
     .close = disk_close,
@@ -146,6 +169,8 @@ static const struct bx_fs_ops ops = {
     .unlink = disk_unlink,
     .sync_dir = disk_sync_dir,
     .list = disk_list,
+    .space = disk_space,
+    .reserve = disk_reserve,
 };
 
 int disk_fs_open(struct bx_fs **fs, const char *dir, struct bx_err *err)

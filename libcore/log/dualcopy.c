@@ -38,7 +38,7 @@ static int write_copy(struct bx_dualcopy *s, int which, const void *p, size_t n,
     if (rc != 0)
         return bx_fs_fail(s->fs, rc, "write", s->name, err);
     rc = s->fs->ops->sync(s->fs, s->fd);
-    return rc == 0 ? BX_OK : bx_fs_fail(s->fs, rc, "sync", s->name, err);
+    return rc == 0 ? BX_OK : bx_fs_sync_fail(s->fs, rc, s->name, err);
 }
 
 /* Create the file with two empty copies; it is renamed when it is complete. */

@@ -11,6 +11,12 @@ int bx_fs_fail(const struct bx_fs *fs, int rc, const char *verb, const char *nam
     return bx_err_set(err, code, "%s %s/%s: %m", verb, fs->dir, name);
 }
 
+int bx_fs_sync_fail(const struct bx_fs *fs, int rc, const char *name, struct bx_err *err)
+{
+    errno = -rc;
+    return bx_err_set(err, BX_IO, "sync %s/%s: %m", fs->dir, name);
+}
+
 void bx_fs_hint_forget(const struct bx_fs *fs, struct bx_err *err)
 {
     bx_err_hint(err,

@@ -28,6 +28,11 @@ struct bx_fs_ops {
     int (*sync_dir)(struct bx_fs *fs);
     /* Call each(ctx, name) for every name, in any order. */
     int (*list)(struct bx_fs *fs, void (*each)(void *ctx, const char *name), void *ctx);
+    /* Bytes that this process can still write to the file system of the directory. */
+    int (*space)(struct bx_fs *fs, uint64_t *free);
+    /* Give an empty file `size` bytes of the disk, for which space is taken at once. On failure it
+     * may have some of them. */
+    int (*reserve)(struct bx_fs *fs, int fd, uint64_t size);
 };
 
 struct bx_fs {
@@ -39,6 +44,8 @@ struct bx_fs {
  * BX_NO_SPACE, BX_NO_MEMORY or BX_IO. */
 int bx_fs_fail(const struct bx_fs *fs, int rc, const char *verb, const char *name,
                struct bx_err *err);
+/* The same after a sync, which is final even for lack of space: BX_IO. */
+int bx_fs_sync_fail(const struct bx_fs *fs, int rc, const char *name, struct bx_err *err);
 /* The hint for durable data that is lost: the way out that keeps the disks of VMs. */
 void bx_fs_hint_forget(const struct bx_fs *fs, struct bx_err *err);
 

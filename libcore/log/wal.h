@@ -101,10 +101,11 @@ uint64_t bx_wal_bytes_after(const struct bx_wal *w, uint64_t index);
  * finish. One job may not be enough: call begin again after finish. */
 bool bx_wal_begin(struct bx_wal *w);
 /* Do the I/O of the job. Uses only the job and the file system, so it may run on another thread,
- * with its own err. */
+ * with its own err. BX_NO_SPACE: a write found no room; nothing is lost, and run may be called
+ * again, which continues where it stopped. BX_IO and others are final. */
 int bx_wal_run(struct bx_wal *w, struct bx_err *err);
-/* Complete the job; rc is the result of run. On failure the process must end: a failed write or
- * sync is never retried. Otherwise bx_wal_durable has advanced. */
+/* Complete the job; rc is the result of run. On failure nothing more can be written, and the
+ * process must end: a failed sync is never retried. Otherwise bx_wal_durable has advanced. */
 int bx_wal_finish(struct bx_wal *w, int rc);
 
 struct bx_wal_stats {

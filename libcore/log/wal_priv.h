@@ -56,6 +56,7 @@ struct bx_wal_job {
     size_t max; /* bytes of buf: BX_WAL_JOB_MAX, or less when two segments hold less */
     struct bx_wal_part parts[2];
     unsigned n_parts, records;
+    unsigned done; /* parts that run has written */
     uint64_t last_lsn;
     uint32_t prev;                   /* checksum of the record before; run updates it */
     uint64_t retire_from, retire_to; /* sequences, to is not included */

@@ -25,6 +25,7 @@
 #include "mutant.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <string.h>
 
 /* ---- begin ---- */
@@ -164,7 +165,10 @@ bool bx_wal_begin(struct bx_wal *w)
     return j->active;
 }
 
-/* ---- run ---- */
+/* ---- run ----
+ *
+ * When a write finds no room, the job stops there, and what it has begun is undone: a new segment
+ * that is not complete is removed, and a spare is a spare again. run can then be called again. */
 
 static int fill_zero(struct bx_wal *w, int fd, struct bx_err *err)
 {
@@ -216,35 +220,64 @@ static int new_file(struct bx_wal *w, char name[BX_WAL_NAME], int *fd, struct bx
     return fill_zero(w, *fd, err);
 }
 
-static int create_segment(struct bx_wal *w, const struct bx_wal_part *p, struct bx_err *err)
+/* Close and remove what is no segment yet, so that it takes no room. */
+static int undo_file(struct bx_wal *w, const char *name, int rc, struct bx_err *err)
+{
+    struct bx_wal_writer *to = &w->writer;
+    int rv;
+
+    if (rc != BX_NO_SPACE)
+        return rc;
+    if (to->fd >= 0)
+        w->fs->ops->close(w->fs, to->fd);
+    to->fd = -1;
+    if (strcmp(name, BX_WAL_TMP) != 0) {
+        to->n_spares++; /* its place still has its sequence */
+        return rc;
+    }
+    rv = w->fs->ops->unlink(w->fs, name);
+    return rv == 0 || rv == -ENOENT ? rc : bx_fs_fail(w->fs, rv, "remove", name, err);
+}
+
+static int name_segment(struct bx_wal *w, const struct bx_wal_part *p, const char *from,
+                        struct bx_err *err)
 {
     const struct bx_fs_ops *ops = w->fs->ops;
     struct bx_segment s = {p->seq, p->first_lsn, w->job.prev};
-    char from[BX_WAL_NAME], to[BX_WAL_NAME];
     uint8_t header[BX_SEGMENT_HEADER];
-    int fd = -1, rc;
+    char to[BX_WAL_NAME];
+    int rc;
 
-    rc = new_file(w, from, &fd, err);
-    if (w->writer.fd >= 0)
-        ops->close(w->fs, w->writer.fd);
-    w->writer.fd = fd;
-    if (rc != BX_OK)
-        return rc;
     bx_segment_put(header, &s);
     bx_wal_name(to, p->seq);
-    rc = ops->write(w->fs, fd, header, sizeof header, 0);
+    rc = ops->write(w->fs, w->writer.fd, header, sizeof header, 0);
+    w->job.writes++;
     if (rc == 0)
         rc = ops->rename(w->fs, from, to);
-    if (rc == 0)
-        rc = ops->sync_dir(w->fs);
-    w->job.writes++;
+    if (rc != 0)
+        return bx_fs_fail(w->fs, rc, "create", to, err);
+    rc = ops->sync_dir(w->fs);
     w->job.syncs++;
-    return rc == 0 ? BX_OK : bx_fs_fail(w->fs, rc, "create", to, err);
+    return rc == 0 ? BX_OK : bx_fs_sync_fail(w->fs, rc, to, err);
 }
 
-static int write_part(struct bx_wal *w, const struct bx_wal_part *p, struct bx_err *err)
+static int create_segment(struct bx_wal *w, const struct bx_wal_part *p, struct bx_err *err)
+{
+    char from[BX_WAL_NAME];
+    int fd = -1, rc = new_file(w, from, &fd, err);
+
+    if (w->writer.fd >= 0)
+        w->fs->ops->close(w->fs, w->writer.fd);
+    w->writer.fd = fd;
+    if (rc == BX_OK)
+        rc = name_segment(w, p, from, err);
+    return undo_file(w, from, rc, err);
+}
+
+static int write_part(struct bx_wal *w, struct bx_wal_part *p, struct bx_err *err)
 {
     uint8_t *at = w->job.buf + p->from, *end = at + p->len;
+    uint32_t prev = w->job.prev;
     char name[BX_WAL_NAME];
     int rc;
 
@@ -252,6 +285,7 @@ static int write_part(struct bx_wal *w, const struct bx_wal_part *p, struct bx_e
         rc = create_segment(w, p, err);
         if (rc != BX_OK)
             return rc;
+        p->create = false;
     }
     while (at < end) {
         w->job.prev = bx_record_seal(at, w->job.prev);
@@ -259,12 +293,15 @@ static int write_part(struct bx_wal *w, const struct bx_wal_part *p, struct bx_e
     }
     bx_wal_name(name, p->seq);
     rc = w->fs->ops->write(w->fs, w->writer.fd, w->job.buf + p->from, p->len, p->offset);
-    if (rc != 0)
+    if (rc != 0) {
+        w->job.prev = prev;
         return bx_fs_fail(w->fs, rc, "write", name, err);
+    }
     rc = BX_MUTATED(NO_FSYNC) ? 0 : w->fs->ops->sync(w->fs, w->writer.fd);
     w->job.writes++;
     w->job.syncs++;
-    return rc == 0 ? BX_OK : bx_fs_fail(w->fs, rc, "sync", name, err);
+    w->job.done++;
+    return rc == 0 ? BX_OK : bx_fs_sync_fail(w->fs, rc, name, err);
 }
 
 static int retire_segment(struct bx_wal *w, uint64_t seq, struct bx_err *err)
@@ -276,14 +313,16 @@ static int retire_segment(struct bx_wal *w, uint64_t seq, struct bx_err *err)
     bx_wal_spare_name(to, seq);
     if (w->writer.n_spares < BX_WAL_SPARES) {
         rc = w->fs->ops->rename(w->fs, from, to);
-        w->writer.spares[w->writer.n_spares++] = seq;
+        if (rc == 0)
+            w->writer.spares[w->writer.n_spares++] = seq;
     } else {
         rc = w->fs->ops->unlink(w->fs, from);
     }
-    if (rc == 0)
-        rc = w->fs->ops->sync_dir(w->fs);
+    if (rc != 0)
+        return bx_fs_fail(w->fs, rc, "retire", from, err);
+    rc = w->fs->ops->sync_dir(w->fs);
     w->job.syncs++;
-    return rc == 0 ? BX_OK : bx_fs_fail(w->fs, rc, "retire", from, err);
+    return rc == 0 ? BX_OK : bx_fs_sync_fail(w->fs, rc, from, err);
 }
 
 int bx_wal_run(struct bx_wal *w, struct bx_err *err)
@@ -293,17 +332,17 @@ int bx_wal_run(struct bx_wal *w, struct bx_err *err)
     int rc = BX_OK;
 
     assert(j->active);
-    for (uint64_t seq = j->retire_from; seq < j->retire_to && rc == BX_OK; seq++)
-        rc = retire_segment(w, seq, err);
-    for (unsigned i = 0; i < j->n_parts && rc == BX_OK; i++)
-        rc = write_part(w, &j->parts[i], err);
+    for (; j->retire_from < j->retire_to && rc == BX_OK; j->retire_from += rc == BX_OK)
+        rc = retire_segment(w, j->retire_from, err);
+    while (j->done < j->n_parts && rc == BX_OK)
+        rc = write_part(w, &j->parts[j->done], err);
     if (rc == BX_OK && j->mark) {
         bx_put64(mark, j->last_lsn);
         rc = bx_dualcopy_save(&w->writer.mark, mark, sizeof mark, err);
         j->writes += 2;
         j->syncs += 2;
     }
-    return rc;
+    return BX_MUTATED(SPACE_ACKED) && rc == BX_NO_SPACE ? BX_OK : rc;
 }
 
 /* ---- finish ---- */

@@ -4,6 +4,7 @@
 
 const char *const bx_node_state_names[] = {"up",       "suspect",     "down",
                                            "draining", "maintenance", NULL};
+const char *const bx_disk_space_names[] = {"ok", "low", "full", NULL};
 const char *const bx_role_names[] = {"voter", "standby", "agent", NULL};
 
 static const struct bx_field fields[] = {BX_NODE_INFO_FIELDS(0)};

@@ -21,6 +21,9 @@ enum bx_node_state {
     BX_NODE_MAINTENANCE
 };
 enum bx_role { BX_ROLE_VOTER, BX_ROLE_STANDBY, BX_ROLE_AGENT };
+/* Of the disk of a node's data directory (node/ballast.h). */
+enum bx_disk_space { BX_SPACE_OK, BX_SPACE_LOW, BX_SPACE_FULL };
+extern const char *const bx_disk_space_names[];
 extern const char *const bx_node_state_names[];
 extern const char *const bx_role_names[];
 

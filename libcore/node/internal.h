@@ -9,6 +9,7 @@
 #include "node/peers.h"
 #include "node/raft.h"
 #include "node/reconcile.h"
+#include "node/ballast.h"
 
 #include <sys/queue.h>
 
@@ -285,6 +286,20 @@ struct bx_shrink {
 
 void bx_shrink_turn(struct bx_node *n);
 
+/* ---- ballast.c: see ballast.h ---- */
+
+int bx_ballast_open(struct bx_node *n, struct bx_err *err);
+/* To be called ten times a second. */
+void bx_ballast_tick(struct bx_node *n);
+/* A write found no room. True: there may be some now, because the ballast is gone. */
+bool bx_ballast_met(struct bx_node *n);
+/* There is room for what the log and SQLite write for what is under way. */
+bool bx_ballast_may_write(const struct bx_node *n);
+/* BX_OK, or BX_NO_SPACE: the command is not to be proposed now. */
+int bx_ballast_admit(const struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
+/* A leader that is not ok gives the lead to a voter that is. */
+void bx_ballast_relieve(struct bx_node *n);
+
 /* ---- receive.c ---- */
 
 struct bx_refusals { /* of frames */
@@ -319,6 +334,7 @@ struct bx_node {
     struct bx_snapshots snapshots;
     struct bx_shrink shrink;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
+    struct bx_ballast ballast;
     struct bx_refusals refusals;
     struct bx_buf aligned; /* an entry that did not lie 8-aligned */
 };

@@ -54,6 +54,9 @@ uint64_t bx_lease_tick(struct bx_lease *l);
 /* Request a grant; stands until it is cancelled. A second request for the VM replaces its epoch.
  * BX_OK, or BX_BUSY when BX_WANTS_MAX stand, or BX_NO_MEMORY (request it again later). */
 int bx_lease_request(struct bx_lease *l, const uint8_t vm[16], uint64_t epoch);
+/* The space on the disk of this node (enum bx_disk_space), which heartbeats tell from now on, the
+ * first of them at once. */
+void bx_lease_tell_space(struct bx_lease *l, uint8_t low);
 /* Nothing when there is no request. */
 void bx_lease_cancel(struct bx_lease *l, const uint8_t vm[16]);
 /* True once a heartbeat of this daemon's life was answered and the answer's revision is applied:
@@ -68,6 +71,8 @@ void bx_lease_on_grant(struct bx_lease *l, uint64_t from, const struct bx_grant 
 void bx_lease_on_heartbeat(struct bx_lease *l, uint64_t from, const struct bx_heartbeat *b);
 /* Boot time of the last heartbeat of a node since this node became leader; 0: none. */
 uint64_t bx_lease_last_heartbeat(const struct bx_lease *l, uint64_t node);
+/* What that heartbeat told of the space on the node's disk. */
+uint8_t bx_lease_last_space(const struct bx_lease *l, uint64_t node);
 /* Leadership was gained or lost: heartbeats received before do not count any more. */
 void bx_lease_on_role(struct bx_lease *l, bool leader);
 

@@ -205,6 +205,7 @@ void bx_lease_on_heartbeat(struct bx_lease *l, uint64_t from, const struct bx_he
     if (p == NULL)
         return;
     p->heartbeat_ms = now > 0 ? now : 1;
+    p->low = b->low;
     keep_heartbeat(l, p, b);
     submit_barrier(l);
 }
@@ -214,6 +215,13 @@ uint64_t bx_lease_last_heartbeat(const struct bx_lease *l, uint64_t node)
     const struct bx_lease_peer *p = find_peer(l, node);
 
     return p == NULL ? 0 : p->heartbeat_ms;
+}
+
+uint8_t bx_lease_last_space(const struct bx_lease *l, uint64_t node)
+{
+    const struct bx_lease_peer *p = find_peer(l, node);
+
+    return p == NULL ? BX_SPACE_OK : p->low;
 }
 
 void bx_lease_on_role(struct bx_lease *l, bool leader)

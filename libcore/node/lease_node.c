@@ -84,6 +84,12 @@ void bx_lease_node_close(struct bx_lease *l)
     bx_slab_close(&l->node.slab);
 }
 
+void bx_lease_tell_space(struct bx_lease *l, uint8_t low)
+{
+    l->node.low = low;
+    l->node.next_heartbeat = 0;
+}
+
 /* ---- grants ---- */
 
 bool bx_lease_holds(const struct bx_lease *l, const uint8_t vm[16], uint64_t epoch)
@@ -171,7 +177,7 @@ static int pack_requests(const struct bx_lease *l, struct bx_buf *b)
 static void send_heartbeat(struct bx_lease *l, uint64_t leader, uint64_t now)
 {
     struct bx_lease_node *n = &l->node;
-    struct bx_heartbeat b = {.seq = ++n->seq, .ask = !n->answered};
+    struct bx_heartbeat b = {.seq = ++n->seq, .ask = !n->answered, .low = n->low};
     struct bx_buf requests = {0};
 
     if (pack_requests(l, &requests) != BX_OK)

@@ -38,6 +38,7 @@ struct bx_lease_node {
     uint64_t next_heartbeat;    /* boot time */
     uint64_t heartbeat_leader;  /* receiver of the newest heartbeat */
     bool new_requests;          /* since the newest heartbeat */
+    uint8_t low;                /* enum bx_disk_space of this node's disk */
     bool awaits_answer;         /* the newest heartbeat needs an answer and has none yet */
     uint64_t awaited_revision;  /* of a grant that does not count yet; 0: none */
     bool answered;              /* a heartbeat of this life was answered, */
@@ -61,7 +62,8 @@ struct bx_waiting_heartbeat {
 struct bx_lease_peer {
     TAILQ_ENTRY(bx_lease_peer) link;
     uint64_t id;
-    uint64_t heartbeat_ms;               /* boot time of its last heartbeat */
+    uint64_t heartbeat_ms;               /* boot time of its last heartbeat, */
+    uint8_t low;                         /* which told this: enum bx_disk_space */
     struct bx_waiting_heartbeat fresh;   /* for the next barrier */
     struct bx_waiting_heartbeat pending; /* answered by the barrier under way */
 };

@@ -239,8 +239,10 @@ void bx_member_on_elected(struct bx_node *n, uint64_t leader_before)
     if (leader_before == 0)
         return; /* this node has just started, and so may all: nobody was lost */
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
-        const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
-        struct bx_cmd_node_state c = {.id = info->id, .state = BX_NODE_SUSPECT, .dated = true};
+        const struct bx_node_row *row = bx_view_node_at(view, i);
+        const struct bx_node_info *info = &row->info;
+        struct bx_cmd_node_state c = {
+            .id = info->id, .state = BX_NODE_SUSPECT, .dated = true, .low = row->low};
 
         if (info->id != n->id && info->state == BX_NODE_UP &&
             (info->id == leader_before || !n->o.link->ops->connected(n->o.link, info->id)))
@@ -249,6 +251,36 @@ void bx_member_on_elected(struct bx_node *n, uint64_t leader_before)
 }
 
 /* Draining and maintenance are an operator's word; silence does not change them. */
+static uint8_t state_of(const struct bx_node *n, const struct bx_node_info *info, uint64_t now)
+{
+    uint64_t last = bx_lease_last_heartbeat(n->lease, info->id);
+    bool spoke = last != 0;
+    uint8_t state;
+
+    if (info->state > BX_NODE_DOWN)
+        return info->state;
+    if (info->id == n->id)
+        return BX_NODE_UP;
+    if (!spoke) /* a node that has just joined is on its way here */
+        last = n->member.leader_since > n->member.grown_ms ? n->member.leader_since
+                                                           : n->member.grown_ms;
+    state = state_by_silence(now - last);
+    /* A node that has not spoken to this leader yet is not called up again by it. */
+    return state == BX_NODE_UP && !spoke ? info->state : state;
+}
+
+/* What the node said last of the space on its disk. */
+static uint8_t space_of(const struct bx_node *n, const struct bx_node_row *row)
+{
+    if (bx_node_level(n) < 2)
+        return row->low;
+    if (row->info.id == n->id)
+        return (uint8_t)n->ballast.state;
+    return bx_lease_last_heartbeat(n->lease, row->info.id) == 0
+               ? row->low
+               : bx_lease_last_space(n->lease, row->info.id);
+}
+
 static void watch(struct bx_node *n, uint64_t now)
 {
     const struct bx_view *view = bx_fsm_view(n->fsm);
@@ -257,23 +289,13 @@ static void watch(struct bx_node *n, uint64_t now)
         n->member.grown_ms = now;
     n->member.nodes = bx_view_nodes(view);
     for (uint32_t i = 0; i < bx_view_nodes(view); i++) {
-        const struct bx_node_info *info = &bx_view_node_at(view, i)->info;
-        uint64_t last = bx_lease_last_heartbeat(n->lease, info->id);
-        struct bx_cmd_node_state c = {.id = info->id, .dated = true};
+        const struct bx_node_row *row = bx_view_node_at(view, i);
+        struct bx_cmd_node_state c = {.id = row->info.id,
+                                      .state = state_of(n, &row->info, now),
+                                      .dated = true,
+                                      .low = space_of(n, row)};
 
-        if (info->state > BX_NODE_DOWN)
-            continue;
-        if (info->id == n->id)
-            last = now;
-        else if (last == 0) /* a node that has just joined is on its way here */
-            last = n->member.leader_since > n->member.grown_ms ? n->member.leader_since
-                                                               : n->member.grown_ms;
-        c.state = state_by_silence(now - last);
-        /* A node that has not spoken to this leader yet is not called up again by it. */
-        if (c.state == BX_NODE_UP && info->id != n->id &&
-            bx_lease_last_heartbeat(n->lease, info->id) == 0)
-            continue;
-        if (c.state != info->state)
+        if (c.state != row->info.state || c.low != row->low)
             bx_propose_internal(n, BX_CMD_NODE_STATE, &c);
     }
 }

@@ -105,7 +105,8 @@ static void apply(struct bx_node *n)
     size_t bytes = 0;
     uint64_t index;
 
-    while (bytes < BX_APPLY_BYTES && bx_raft_next(&n->raft, &index, &e)) {
+    while (bytes < BX_APPLY_BYTES && bx_ballast_may_write(n) &&
+           bx_raft_next(&n->raft, &index, &e)) {
         bytes += e.len;
         apply_one(n, index, &e);
     }
@@ -177,6 +178,8 @@ void bx_node_tick(struct bx_node *n)
         bx_reads_expire(n);
         bx_member_tick(n);
         relieve(n);
+        bx_ballast_tick(n);
+        bx_ballast_relieve(n);
         if (bx_wal_high_water_behind(n->wal))
             bx_wal_raise_high_water(n->wal);
     }

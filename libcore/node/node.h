@@ -52,6 +52,7 @@ struct bx_node_options {
     uint64_t shared_configs;               /* as in fsm.h */
     size_t segment_bytes;                  /* of a file of the log; 0: 8 MiB */
     size_t log_queue_bytes;                /* of the log that waits for the disk; 0: 64 MiB */
+    uint64_t ballast_bytes;                /* as in ballast.h; 0: none */
     const char *version; /* of this build, for people; outlives the node; NULL: "" */
     uint32_t
         level; /* highest feature level to read and to say so; 0: BX_LEVEL, that of the build */
@@ -125,9 +126,9 @@ struct bx_submit {
     void *ctx;
 };
 /* An eighth of the bounds is there beyond them for the principal BX_PRINCIPAL_NODE.
- * BX_OK, BX_BUSY, BX_NO_LEADER (the state is not here yet), BX_TOO_LARGE, BX_NO_MEMORY,
- * BX_SHUTDOWN, or BX_UNSUPPORTED for what needs a feature level above the cluster's. A second
- * submit under a (session, sequence) that waits here is BX_BUSY. */
+ * BX_OK, BX_BUSY, BX_NO_LEADER (the state is not here yet), BX_NO_SPACE (ballast.h), BX_TOO_LARGE,
+ * BX_NO_MEMORY, BX_SHUTDOWN, or BX_UNSUPPORTED for what needs a feature level above the cluster's.
+ * A second submit under a (session, sequence) that waits here is BX_BUSY. */
 int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
 
 /* The client has the answers to all requests of this session, and sent none of them elsewhere: end
@@ -164,6 +165,9 @@ int bx_node_no_leader(const struct bx_node *n, const char *what, const char *res
 /* SQLite's log of state.db has reached its bound: let no query of a user begin, and end those that
  * take long, so that the log can begin anew. */
 bool bx_node_state_log_full(const struct bx_node *n);
+
+/* The space on the disk of a node, as far as it is known here. */
+enum bx_disk_space bx_node_space(const struct bx_node *n, uint64_t id);
 
 struct bx_fsm *bx_node_fsm(struct bx_node *n);
 const struct bx_view *bx_node_view(const struct bx_node *n);

@@ -30,6 +30,11 @@ static void on_changed(void *ctx, enum bx_table kind, const void *object, bool g
     n->o.vm(n->o.ctx, object, gone);
 }
 
+static bool on_no_space(void *ctx)
+{
+    return bx_ballast_met(ctx);
+}
+
 static void on_event(void *ctx, const struct bx_event *e)
 {
     struct bx_node *n = ctx;
@@ -90,6 +95,19 @@ static void on_raft_role(void *ctx, bool leader)
 static void on_raft_configuration(void *ctx, const struct raft_configuration *c)
 {
     bx_member_on_configuration(ctx, c);
+}
+
+static void on_raft_no_space(void *ctx, const struct bx_err *err)
+{
+    struct bx_node *n = ctx;
+
+    if (!bx_ballast_met(n) && n->ballast.bytes == 0)
+        bx_node_log(n, 4, "%s; trying again", err->msg);
+}
+
+static bool on_raft_has_space(void *ctx)
+{
+    return bx_ballast_may_write(ctx);
 }
 
 static void on_wake(void *ctx)
@@ -215,7 +233,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
                                 .configs_max = n->o.shared_configs};
     int rc;
 
-    fo.sink = (struct bx_fsm_sink){on_fatal, on_outcome, on_changed, on_event, n};
+    fo.sink = (struct bx_fsm_sink){on_fatal, on_outcome, on_changed, on_event, on_no_space, n};
     rc = bx_fsm_open(&n->fsm, &fo, err);
     if (rc == BX_OK && reader != NULL && bx_fsm_applied(n->fsm) < bx_snap_meta(reader)->index)
         rc = bx_snapshots_restore(n, reader, err);
@@ -264,6 +282,8 @@ static int open_raft(struct bx_node *n, const struct bx_snap_meta *snap, struct 
                                  .install = on_raft_install,
                                  .role = on_raft_role,
                                  .configuration = on_raft_configuration,
+                                 .no_space = on_raft_no_space,
+                                 .has_space = on_raft_has_space,
                                  .wake = on_wake,
                                  .fatal = on_fatal,
                                  .ctx = n};
@@ -311,8 +331,10 @@ static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct 
                                 .cache_bytes = n->o.log_cache_bytes};
     const struct bx_snap_meta *snap = NULL;
     bool trusted = false;
-    int rc = open_trust(n, &trusted, err);
+    int rc = bx_ballast_open(n, err);
 
+    if (rc == BX_OK)
+        rc = open_trust(n, &trusted, err);
     if (rc == BX_OK)
         rc = bx_vote_open(&n->vote, n->o.disk->fs, err);
     if (rc == BX_OK)
@@ -333,6 +355,8 @@ static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct 
         rc = save_trust(n, false, err);
     if (rc == BX_OK)
         rc = create_loops(n);
+    if (rc == BX_OK)
+        bx_lease_tell_space(n->lease, (uint8_t)n->ballast.state);
     if (rc == BX_OK)
         rc = open_state(n, trusted, *reader, err);
     if (rc == BX_OK)

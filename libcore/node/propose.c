@@ -143,7 +143,7 @@ static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct 
         bx_err_hint(err, "wait for its answer, or use another --request-id");
         return BX_BUSY;
     }
-    return BX_OK;
+    return bx_ballast_admit(n, s, err);
 }
 
 /* A session belongs to one principal, and several act through this node: each has a session derived

@@ -201,6 +201,13 @@ static void job_done(struct bx_job *j, int rc)
 {
     struct bx_raft *r = (struct bx_raft *)(void *)((char *)j - offsetof(struct bx_raft, job));
 
+    if (rc == BX_NO_SPACE) {
+        bx_err_wrap(&r->job_err, "log");
+        r->no_space = true;
+        r->again_ms = bx_raft_now(r) + BX_RAFT_SPACE_MS;
+        r->o.no_space(r->o.ctx, &r->job_err);
+        return;
+    }
     r->writing = r->silent = false;
     r->relieve_ms = 0;
     bx_wal_finish(r->o.wal, rc);
@@ -239,10 +246,19 @@ static void open_term(struct bx_raft *r)
         (void)bx_raft_submit(r, RAFT_BARRIER, nothing, sizeof nothing, &index);
 }
 
+static void write_again(struct bx_raft *r)
+{
+    if (!r->no_space || bx_raft_now(r) < r->again_ms || !r->o.has_space(r->o.ctx))
+        return;
+    r->no_space = false;
+    r->o.disk->ops->write(r->o.disk, &r->job);
+}
+
 void bx_raft_pump(struct bx_raft *r)
 {
     tell_persisted(r);
     open_term(r);
+    write_again(r);
     if (r->writing || !bx_wal_begin(r->o.wal))
         return;
     r->writing = true;
@@ -256,7 +272,9 @@ void bx_raft_close(struct bx_raft *r)
 {
     if (r->closed)
         return;
-    assert(!r->writing);
+    if (r->no_space) /* it was not acknowledged */
+        bx_wal_finish(r->o.wal, BX_NO_SPACE);
+    assert(!r->writing || r->no_space);
     r->closed = true;
     raft_close(&r->core, NULL);
     bx_buf_release(&r->scratch);

@@ -28,6 +28,7 @@
 #define BX_RAFT_BACKLOG (4u << 10)
 #define BX_RAFT_STALL_MS 2000u  /* a leader's write may take so long before it hands over, */
 #define BX_RAFT_SILENT_MS 6000u /* and so long before it falls silent */
+#define BX_RAFT_SPACE_MS 200u   /* until a write that found no room is tried again */
 
 struct bx_raft_options {
     uint64_t id;
@@ -55,6 +56,10 @@ struct bx_raft_options {
     /* The newest configuration, committed or not, is another one than before. Also called while the
      * core is being started. */
     void (*configuration)(void *ctx, const struct raft_configuration *c);
+    /* A write of the log found no room. It is tried again when has_space says so, every
+     * BX_RAFT_SPACE_MS at most. */
+    void (*no_space)(void *ctx, const struct bx_err *err);
+    bool (*has_space)(void *ctx);
     void (*wake)(void *ctx);
     void (*fatal)(void *ctx, const struct bx_err *err); /* does not return */
     void *ctx;
@@ -71,8 +76,11 @@ struct bx_raft {
     struct bx_job job; /* the log's write under way; o.disk runs it */
     struct bx_err job_err;
     bool writing, was_leader, closed;
+    bool no_space;                   /* the write under way found no room, and waits */
+    uint64_t again_ms;               /* boot time when it is tried again */
     uint64_t write_ms;               /* boot time when the write under way began */
     uint64_t relieve_ms;             /* how old it has to be for the next attempt to hand over */
+    uint64_t hand_over_ms;           /* boot time of the next attempt to hand over without that */
     uint64_t leader_term, leader_id; /* the newest term with a known leader, and that */
     bool silent;                     /* this leader sends nothing, so that another is elected */
     struct bx_raft_sent sent[BX_MEMBERS_MAX]; /* in this leader's term */
@@ -138,6 +146,10 @@ uint64_t bx_raft_stalled_ms(const struct bx_raft *r);
 /* To be called ten times a second. A leader whose disk stands still begins to give the lead away;
  * to whom: the id of a server, this server's own when it falls silent instead, 0: nothing began. */
 uint64_t bx_raft_relieve(struct bx_raft *r);
+/* A leader begins to give the lead to the voter with the most of the log of those that it reaches
+ * and that `fit`, if that is nearly all, every BX_RAFT_STALL_MS at most. Its id; 0: nothing began.
+ */
+uint64_t bx_raft_hand_over(struct bx_raft *r, bool (*fit)(void *ctx, uint64_t id));
 
 /* ---- membership ---- */
 const struct raft_configuration *bx_raft_configuration(const struct bx_raft *r);

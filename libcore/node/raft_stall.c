@@ -10,49 +10,80 @@ uint64_t bx_raft_stalled_ms(const struct bx_raft *r)
     return r->writing ? bx_raft_now(r) - r->write_ms : 0;
 }
 
-/* Of the voters that this one reaches, the one with the most of the log. 0: none has more on its
- * disk than this server, or they are no majority without it. */
-static uint64_t find_successor(struct bx_raft *r)
+struct successor {
+    uint64_t id; /* 0: there is none */
+    raft_index match;
+    unsigned voters, others; /* all, and those that are reached */
+};
+
+/* Of the voters that this one reaches and that fit, the one with the most of the log. */
+static struct successor find_successor(struct bx_raft *r, bool (*fit)(void *ctx, uint64_t id))
 {
     const struct raft_configuration *c = &r->core.configuration;
-    unsigned voters = 0, others = 0;
-    raft_index best = r->core.last_stored, match;
-    uint64_t id = 0;
+    struct successor best = {0};
+    raft_index match;
 
     for (unsigned i = 0; i < c->n; i++) {
         const struct raft_server *s = &c->servers[i];
 
-        voters += s->role == RAFT_VOTER;
+        best.voters += s->role == RAFT_VOTER;
         if (s->role != RAFT_VOTER || s->id == r->o.id || !r->o.reachable(r->o.ctx, s->id) ||
             raft_match_index(&r->core, s->id, &match) != 0)
             continue;
-        others++;
-        if (match > best) {
-            id = s->id;
-            best = match;
+        best.others++;
+        if ((fit == NULL || fit(r->o.ctx, s->id)) && (best.id == 0 || match > best.match)) {
+            best.id = s->id;
+            best.match = match;
         }
     }
-    return others > voters / 2 ? id : 0;
+    return best;
 }
 
 /* The core gives up a transfer by itself after an election timeout. */
-uint64_t bx_raft_relieve(struct bx_raft *r)
+static void transfer(struct bx_raft *r, uint64_t to)
 {
-    uint64_t stalled = bx_raft_stalled_ms(r), to;
     struct raft_event e = {.type = RAFT_TRANSFER};
 
-    if (stalled < BX_RAFT_STALL_MS || !bx_raft_is_leader(r) || r->silent ||
-        r->core.leader_state.transferee != 0 || stalled < r->relieve_ms)
+    e.transfer.server_id = to;
+    bx_raft_step(r, &e);
+}
+
+static bool may_transfer(const struct bx_raft *r)
+{
+    return bx_raft_is_leader(r) && !r->silent && r->core.leader_state.transferee == 0;
+}
+
+/* The successor has more on its disk than this server, and the others are a majority without it. */
+uint64_t bx_raft_relieve(struct bx_raft *r)
+{
+    uint64_t stalled = bx_raft_stalled_ms(r);
+    struct successor to;
+
+    if (stalled < BX_RAFT_STALL_MS || !may_transfer(r) || stalled < r->relieve_ms)
         return 0;
-    to = find_successor(r);
-    if (to == 0)
+    to = find_successor(r, NULL);
+    if (to.id == 0 || to.match <= r->core.last_stored || to.others <= to.voters / 2)
         return 0;
     r->relieve_ms = stalled + BX_RAFT_STALL_MS;
     if (stalled >= BX_RAFT_SILENT_MS) {
         r->silent = true;
         return r->o.id;
     }
-    e.transfer.server_id = to;
-    bx_raft_step(r, &e);
-    return to;
+    transfer(r, to.id);
+    return to.id;
+}
+
+uint64_t bx_raft_hand_over(struct bx_raft *r, bool (*fit)(void *ctx, uint64_t id))
+{
+    uint64_t now = bx_raft_now(r);
+    struct successor to;
+
+    if (!may_transfer(r) || now < r->hand_over_ms)
+        return 0;
+    to = find_successor(r, fit);
+    if (to.id == 0 || to.match + BX_RAFT_INFLIGHT < bx_wal_last(r->o.wal))
+        return 0; /* nothing is committed while it catches up */
+    r->hand_over_ms = now + BX_RAFT_STALL_MS;
+    transfer(r, to.id);
+    return to.id;
 }

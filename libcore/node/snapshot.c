@@ -26,6 +26,12 @@
 #define RETRY_MS 5000u
 #define INSTALL_MS 10000u /* time for the receiver, before the snapshot is sent again */
 
+/* What is left of a full disk is for the log and SQLite. */
+static bool has_space(const struct bx_node *n)
+{
+    return n->ballast.state != BX_SPACE_FULL;
+}
+
 /* ---- taking ---- */
 
 static struct bx_taking *taking_of(struct bx_job *j)
@@ -324,7 +330,7 @@ void bx_snapshots_turn(struct bx_node *n)
         else if (bx_node_now(n) - t->sent_ms > INSTALL_MS)
             end_transfer(t); /* it has arrived, or has to be sent again */
     }
-    if (!s->taking.busy && bx_node_now(n) >= s->taking.retry_ms &&
+    if (!s->taking.busy && bx_node_now(n) >= s->taking.retry_ms && has_space(n) &&
         (n->shrink.shrunk || bx_wal_bytes_after(n->wal, s->index) > n->o.snapshot_bytes))
         take(n);
 }
@@ -347,8 +353,8 @@ void bx_snapshots_on_data(struct bx_node *n, const uint8_t *p, size_t len)
     struct bx_err err;
     int rc;
 
-    if (!bx_frame_numbered(p, len, &m))
-        return;
+    if (!bx_frame_numbered(p, len, &m) || !has_space(n))
+        return; /* the leader sends it again */
     rc = bx_snap_receive(n->o.disk->fs, m.number, m.p, m.n, &err);
     if (rc == BX_IO || rc == BX_NO_SPACE)
         bx_node_log(n, 3, "receiving a snapshot: %s", err.msg);

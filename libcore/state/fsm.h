@@ -33,6 +33,8 @@ struct bx_fsm_sink {
      * its last state. */
     void (*changed)(void *ctx, enum bx_table kind, const void *object, bool gone);
     void (*event)(void *ctx, const struct bx_event *e);
+    /* SQLite finds no room. True: there may be some now. NULL: there never is. */
+    bool (*no_space)(void *ctx);
     void *ctx;
 };
 

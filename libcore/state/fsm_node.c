@@ -90,7 +90,7 @@ static bool same_info(const struct bx_node_info *a, const struct bx_node_info *b
 }
 
 static void put_node(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
-                     struct bx_node_row *d, enum bx_event_type type)
+                     struct bx_node_row *d, enum bx_event_type type, const char *detail)
 {
     struct bx_row *after;
 
@@ -98,7 +98,7 @@ static void put_node(struct bx_fsm *f, struct bx_call *c, struct bx_row *before,
     after = bx_row_make(&f->view.home, BX_TABLE_NODE, d);
     bx_fsm_change(f, before, after);
     bx_call_event(f, type, bx_row_as_node(after)->info.name, bx_row_as_node(after)->info.name,
-                  bx_str(bx_node_state_names[d->info.state]));
+                  bx_str(detail));
     c->out->node = d->info.id;
 }
 
@@ -167,9 +167,12 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
         d.info.state = BX_NODE_UP;
         reserve_ids(f, n->id);
     }
-    put_node(f, c, row, &d, row == NULL ? BX_EVENT_NODE_JOINED : BX_EVENT_NODE_UPDATED);
+    put_node(f, c, row, &d, row == NULL ? BX_EVENT_NODE_JOINED : BX_EVENT_NODE_UPDATED,
+             bx_node_state_names[d.info.state]);
     return BX_OK;
 }
+
+static const char *const space_details[] = {"disk space ok", "disk space low", "disk full"};
 
 int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c)
 {
@@ -181,13 +184,18 @@ int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c)
         return bx_err_set(c->err, BX_NOT_FOUND, "no node %llu", (unsigned long long)b->id);
     d = *bx_row_as_node(row);
     c->out->node = b->id;
-    if (d.info.state == b->state) {
+    if (d.info.state == b->state && d.low == b->low) {
         c->out->existed = true;
+        return BX_OK;
+    }
+    d.low = b->low;
+    if (d.info.state == b->state) {
+        put_node(f, c, row, &d, BX_EVENT_NODE_STATE, space_details[d.low]);
         return BX_OK;
     }
     d.info.state = b->state;
     d.state_ms = b->dated ? f->view.time_ms : 0;
-    put_node(f, c, row, &d, BX_EVENT_NODE_STATE);
+    put_node(f, c, row, &d, BX_EVENT_NODE_STATE, bx_node_state_names[d.info.state]);
     return BX_OK;
 }
 
@@ -266,6 +274,6 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
     d.created_index = bx_call_revision(f);
     reserve_ids(f, d.info.id);
     bx_fsm_token_use(f, token);
-    put_node(f, c, NULL, &d, BX_EVENT_NODE_JOINED);
+    put_node(f, c, NULL, &d, BX_EVENT_NODE_JOINED, bx_node_state_names[d.info.state]);
     return BX_OK;
 }

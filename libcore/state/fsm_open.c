@@ -65,8 +65,10 @@ static int open_store(struct bx_fsm *f, struct bx_err *err)
         bx_fsm_reset(f);
         rc = bx_store_open(&f->store, f->path, err);
     }
-    if (rc == BX_OK)
+    if (rc == BX_OK) {
         bx_store_on_fatal(f->store, f->o.sink.fatal, f->o.sink.ctx);
+        bx_store_on_no_space(f->store, f->o.sink.no_space, f->o.sink.ctx);
+    }
     return rc;
 }
 

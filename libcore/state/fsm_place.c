@@ -42,6 +42,9 @@ static void hint_relaxation(struct bx_fsm *f, const struct bx_decision *d, struc
     else if (r->reject == BX_REJECT_PINNED)
         bx_err_hint(err, "it would fit on %s: use that one for --node, or omit --node",
                     bx_fsm_node_name(&f->view, r->node));
+    else if (r->reject == BX_REJECT_LOW)
+        bx_err_hint(err, "it would fit on %s: free some space on its disk",
+                    bx_fsm_node_name(&f->view, r->node));
     else if (r->reject == BX_REJECT_NOT_UP)
         bx_err_hint(err, "it would fit on %s, which is not up: blixardctl node list",
                     bx_fsm_node_name(&f->view, r->node));

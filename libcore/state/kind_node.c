@@ -11,6 +11,7 @@ static const struct bx_field node_fields[] = {
     BX_FIELD(bx_node_row, created_index, BX_T_U64),
     BX_FIELD(bx_node_row, modified_index, BX_T_U64),
     BX_FIELD(bx_node_row, state_ms, BX_T_U64, .omit = true, .since = 2),
+    BX_FIELD(bx_node_row, low, BX_T_ENUM, .names = bx_disk_space_names, .omit = true, .since = 2),
 };
 static const struct bx_schema node_schema = BX_SCHEMA("node row", 201, bx_node_row, node_fields);
 
@@ -87,7 +88,7 @@ static void set_columns(struct bx_view *v, uint32_t i)
     const struct bx_node_info *f = &n->info;
 
     v->id[i] = f->id;
-    v->state[i] = f->state;
+    v->state[i] = f->state == BX_NODE_UP && n->low != BX_SPACE_OK ? BX_COLUMN_LOW : f->state;
     v->total_vcpus[i] =
         (int64_t)((uint64_t)(f->vcpus - f->reserve_vcpus) * f->overcommit_vcpus_pct / 100);
     v->total_memory[i] =

@@ -10,6 +10,7 @@ libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
 	libcore/state/store_priv.h libcore/state/store_read.c libcore/state/store_space.c \
 	libcore/state/store_sql.c libcore/state/store_sql.h \
 	libcore/state/store_dump.c libcore/state/store_dump.h \
+	libcore/state/store_file.c libcore/state/store_file.h \
 	libcore/state/fsm_priv.h libcore/state/fsm.h libcore/state/fsm.c libcore/state/fsm_open.c \
 	libcore/state/reference.c libcore/state/reference.h \
 	libcore/state/load.c libcore/state/fsm_session.c libcore/state/fsm_events.c libcore/state/dump.c \

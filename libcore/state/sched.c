@@ -18,6 +18,7 @@ const char *const bx_reject_names[] = {
     [BX_REJECT_VCPUS] = "not enough vcpus",
     [BX_REJECT_MEMORY] = "not enough memory",
     [BX_REJECT_DISK] = "not enough disk",
+    [BX_REJECT_LOW] = "low on disk space",
     [BX__REJECTS] = NULL,
 };
 
@@ -47,6 +48,11 @@ static bool is_pinned(const struct bx_sched_request *rq)
     return rq->node != 0 || bx_sched_strategy(rq->strategy)->pinned;
 }
 
+static uint8_t not_up(uint8_t state)
+{
+    return state == BX_COLUMN_LOW ? BX_REJECT_LOW : BX_REJECT_NOT_UP;
+}
+
 /* All reasons against this node, one bit each. */
 static uint32_t reasons(const struct bx_node_columns *nodes, uint32_t i,
                         const struct bx_sched_request *rq)
@@ -56,7 +62,7 @@ static uint32_t reasons(const struct bx_node_columns *nodes, uint32_t i,
 
     read_amounts(nodes, i, rq, &a);
     if (nodes->state[i] != BX_NODE_UP)
-        bits |= 1u << BX_REJECT_NOT_UP;
+        bits |= 1u << not_up(nodes->state[i]);
     if (is_pinned(rq) && nodes->id[i] != rq->node)
         bits |= 1u << BX_REJECT_PINNED;
     for (int r = BX_REJECT_VCPUS; r <= BX_REJECT_DISK; r++)
@@ -104,7 +110,7 @@ static void relax(const struct bx_node_columns *nodes, const struct bx_sched_req
                   const struct bx_candidates *candidates, struct bx_decision *d)
 {
     static const uint8_t order[] = {BX_REJECT_VCPUS, BX_REJECT_MEMORY, BX_REJECT_DISK,
-                                    BX_REJECT_PINNED, BX_REJECT_NOT_UP};
+                                    BX_REJECT_LOW,   BX_REJECT_PINNED, BX_REJECT_NOT_UP};
     struct least l = {0};
 
     for (uint32_t i = 0; i < nodes->n; i++) {
@@ -152,7 +158,7 @@ static void reject(const struct search *s, uint32_t i, struct bx_candidate *c)
     if (s->pinned && c->node != s->rq->node) {
         c->reject = BX_REJECT_PINNED;
     } else if (s->nodes->state[i] != BX_NODE_UP) {
-        c->reject = BX_REJECT_NOT_UP;
+        c->reject = not_up(s->nodes->state[i]);
     } else {
         read_amounts(s->nodes, i, s->rq, &a);
         c->reject = BX_REJECT_VCPUS;

@@ -25,6 +25,7 @@ enum bx_reject {
     BX_REJECT_VCPUS,
     BX_REJECT_MEMORY,
     BX_REJECT_DISK,
+    BX_REJECT_LOW, /* up, but its disk is low on space */
     BX__REJECTS
 };
 /* "not up", "pinned elsewhere", "not enough vcpus" ... */

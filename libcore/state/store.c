@@ -57,6 +57,8 @@ int bx_store_code(int rv)
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
         return BX_CORRUPT;
+    case SQLITE_FULL:
+        return BX_NO_SPACE;
     default:
         return BX_IO;
     }
@@ -158,6 +160,12 @@ void bx_store_on_fatal(struct bx_store *s, void (*fatal)(void *ctx, const struct
     s->ctx = ctx;
 }
 
+void bx_store_on_no_space(struct bx_store *s, bool (*no_space)(void *ctx), void *ctx)
+{
+    if (no_space != NULL)
+        bx_store_file_watch(s->files, s->db, no_space, ctx);
+}
+
 void bx_store_close(struct bx_store *s)
 {
     if (s == NULL)
@@ -168,6 +176,7 @@ void bx_store_close(struct bx_store *s)
         sqlite3_finalize(s->put[i]);
         sqlite3_finalize(s->del[i]);
     }
+    bx_store_file_close(s->files);
     sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_close(s->db);
     bx_free(s->path);

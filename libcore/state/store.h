@@ -22,18 +22,21 @@ struct bx_meta {
     uint64_t applied, revision, digest, time_ms, session_ms;
 };
 
-/* BX_OK, BX_CORRUPT (damaged: the caller removes the file), BX_IO. */
+/* BX_OK, BX_CORRUPT (damaged: the caller removes the file), BX_NO_SPACE, BX_IO. */
 int bx_store_open(struct bx_store **s, const char *path, struct bx_err *err);
 /* Set the function that ends the process with a message. Without one, the message is printed to
  * stderr. */
 void bx_store_on_fatal(struct bx_store *s, void (*fatal)(void *ctx, const struct bx_err *err),
                        void *ctx);
+/* Set the function that makes room when a write finds none, as in store_file.h. Without one, and
+ * when it can not, the process ends. */
+void bx_store_on_no_space(struct bx_store *s, bool (*no_space)(void *ctx), void *ctx);
 /* Checkpoint and close; NULL is allowed. */
 void bx_store_close(struct bx_store *s);
 /* Remove a database with its -wal and -shm. */
 void bx_store_remove(const char *path);
 
-/* Map a SQLite error code to BX_CORRUPT or BX_IO. */
+/* Map a SQLite error code to BX_CORRUPT, BX_NO_SPACE or BX_IO. */
 int bx_store_code(int sqlite_error);
 
 /* Writing. The transaction begins implicitly. All functions end the process on an error. */

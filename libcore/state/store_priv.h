@@ -3,6 +3,7 @@
 #define BX_STORE_PRIV_H
 
 #include "state/store.h"
+#include "state/store_file.h"
 
 #include <sqlite3.h>
 
@@ -26,6 +27,7 @@ struct bx_store {
     void *ctx;
     sqlite3_stmt *stmts[S__STMTS];
     sqlite3_stmt *put[BX__TABLES], *del[BX__TABLES];
+    struct bx_store_file files[BX_STORE_FILES];
     /* ---- store_space.c ---- */
     uint32_t log_pages; /* of SQLite's log; 0: all of it was written back */
     uint32_t overdue;   /* at so many a commit writes them back itself */

@@ -56,16 +56,18 @@ struct bx_node_row {
     uint64_t vms;
     uint64_t created_index, modified_index;
     uint64_t state_ms; /* leader time when the state changed last; 0: not known */
+    uint8_t low;       /* of its disk, as it told the leader: enum bx_disk_space */
 };
 
 /* Nodes as parallel arrays, sorted by id, for scoring. Free is (capacity - reserve) * overcommit -
  * allocated; it can be negative after a node shrank. */
+#define BX_COLUMN_LOW 255u
 struct bx_node_columns {
     uint32_t n;
     const uint64_t *id;
     const int64_t *free_vcpus, *free_memory_mib, *free_disk_gib;
     const int64_t *total_vcpus, *total_memory_mib, *total_disk_gib;
-    const uint8_t *state;
+    const uint8_t *state; /* enum bx_node_state, or BX_COLUMN_LOW: up, but its disk is not ok */
     /* bx_sched_inverse of each total; NULL: scoring divides by the totals */
     const uint64_t *inverse_vcpus, *inverse_memory, *inverse_disk;
 };

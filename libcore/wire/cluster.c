@@ -41,6 +41,7 @@ static const struct bx_field member_fields[] = {
     F(state, BX_T_STR, .max = 31, .nil = true),
     F(status, BX_T_STR, .max = 31),
     F(connected, BX_T_BOOL),
+    F(space, BX_T_ENUM, .names = bx_disk_space_names, .omit = true, .since = 2),
 };
 #undef F
 const struct bx_schema bx_member_reply_schema =

@@ -54,6 +54,7 @@ struct bx_member_reply {
     struct bx_str state;  /* of its row; "unreachable" where that is "up", but it does not answer */
     struct bx_str status; /* bx_member_status, or "unreachable": not connected */
     bool connected;
+    uint8_t space; /* as in bx_node_reply, as far as it is known here */
 };
 extern const struct bx_schema bx_member_reply_schema;
 

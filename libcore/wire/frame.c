@@ -55,6 +55,7 @@ static const struct bx_field heartbeat_fields[] = {
     BX_FIELD(bx_heartbeat, incarnation, BX_T_UUID),
     BX_FIELD(bx_heartbeat, wants, BX_T_BYTES, .max = WANTS_BYTES),
     BX_FIELD(bx_heartbeat, ask, BX_T_BOOL),
+    BX_FIELD(bx_heartbeat, low, BX_T_ENUM, .names = bx_disk_space_names, .omit = true, .since = 2),
 };
 const struct bx_schema bx_heartbeat_schema =
     BX_SCHEMA("heartbeat", BEAT, bx_heartbeat, heartbeat_fields);

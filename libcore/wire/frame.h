@@ -70,6 +70,7 @@ struct bx_heartbeat {
     uint8_t incarnation[16]; /* identifies the start of the daemon */
     struct bx_str wants;     /* array of bx_grant_request */
     bool ask;                /* request an answer even without wants, to learn how far to apply */
+    uint8_t low;             /* enum bx_disk_space of the disk of its data directory */
 };
 extern const struct bx_schema bx_heartbeat_schema;
 

@@ -10,6 +10,8 @@ static const struct bx_field node_state_fields[] = {
     BX_FIELD(bx_cmd_node_state, id, BX_T_U64),
     BX_FIELD(bx_cmd_node_state, state, BX_T_ENUM, .names = bx_node_state_names),
     BX_FIELD(bx_cmd_node_state, dated, BX_T_BOOL, .omit = true, .since = 2, .droppable = true),
+    BX_FIELD(bx_cmd_node_state, low, BX_T_ENUM, .names = bx_disk_space_names, .omit = true,
+             .since = 2, .droppable = true),
 };
 const struct bx_schema bx_cmd_node_state_schema =
     BX_SCHEMA("node.state", BX_CMD_SCHEMA(NODE_STATE), bx_cmd_node_state, node_state_fields);
@@ -64,6 +66,7 @@ static const struct bx_field node_fields[] = {
     F(state_since_ms, BX_T_U64, .omit = true, .since = 2),
     F(overcommit_vcpus_pct, BX_T_U32, .omit = true, .since = 2),
     F(overcommit_memory_pct, BX_T_U32, .omit = true, .since = 2),
+    F(space, BX_T_ENUM, .names = bx_disk_space_names, .omit = true, .since = 2),
 };
 #undef F
 const struct bx_schema bx_node_reply_schema =

@@ -8,7 +8,8 @@
 struct bx_cmd_node_state {
     uint64_t id;
     uint8_t state;
-    bool dated; /* keep the time of the change; false in entries of builds that did not */
+    bool dated;  /* keep the time of the change; false in entries of builds that did not */
+    uint8_t low; /* enum bx_disk_space of its disk */
 };
 struct bx_cmd_member_join {
     uint8_t secret_hash[16];
@@ -44,6 +45,7 @@ struct bx_node_reply {
     uint64_t created_index, modified_index;
     uint64_t state_since_ms;                              /* 0: not known */
     uint32_t overcommit_vcpus_pct, overcommit_memory_pct; /* 100: none */
+    uint8_t space; /* of its disk: enum bx_disk_space; omitted when ok */
 };
 extern const struct bx_schema bx_node_reply_schema;
 

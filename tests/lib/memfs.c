@@ -7,9 +7,26 @@
 
 /* ---- faults ---- */
 
-static int no_room(const struct memfs *m)
+static uint64_t size_of(const struct file *f)
 {
-    return m->full ? -ENOSPC : 0;
+    return f->now.n > f->reserved ? f->now.n : f->reserved;
+}
+
+uint64_t memfs_free(const struct memfs *m)
+{
+    uint64_t used = m->beside == NULL ? 0 : m->beside(m->beside_ctx);
+
+    if (m->limit == 0)
+        return UINT64_MAX / 2;
+    for (unsigned i = 0; i < m->now.n; i++)
+        used += size_of(&m->files[m->now.entries[i].file]);
+    return used < m->limit ? m->limit - used : 0;
+}
+
+/* May the file have so many bytes? */
+static int may_grow(const struct memfs *m, const struct file *f, uint64_t size)
+{
+    return size > size_of(f) && size - size_of(f) > memfs_free(m) ? -ENOSPC : 0;
 }
 
 /* Called for each change: 0 to go on, else the error; *after tells to do it and fail then. */
@@ -50,6 +67,12 @@ static struct memfs *self(struct bx_fs *fs)
     return (struct memfs *)fs;
 }
 
+static void cut(struct file *f)
+{
+    memfs_add_change(f, 0, NULL, 0);
+    f->reserved = 0;
+}
+
 static int fs_open(struct bx_fs *fs, const char *name, int flags, int *fd)
 {
     struct memfs *m = self(fs);
@@ -63,8 +86,6 @@ static int fs_open(struct bx_fs *fs, const char *name, int flags, int *fd)
     if (rc == 0 && e == NULL && !(flags & BX_FS_CREATE))
         rc = -ENOENT;
     if (rc == 0 && (e == NULL || (flags & BX_FS_TRUNC)))
-        rc = no_room(m);
-    if (rc == 0 && (e == NULL || (flags & BX_FS_TRUNC)))
         rc = begin_change(m, &after);
     if (rc != 0)
         return rc;
@@ -72,7 +93,7 @@ static int fs_open(struct bx_fs *fs, const char *name, int flags, int *fd)
     if (e == NULL)
         memfs_rename_now(m, name, "", file);
     else if (flags & BX_FS_TRUNC)
-        memfs_add_change(&m->files[file], 0, NULL, 0);
+        cut(&m->files[file]);
     if (after)
         return end_change(m, after, 0);
     for (*fd = 0; *fd < MEMFS_FDS_MAX; ++*fd) {
@@ -93,7 +114,7 @@ static void fs_close(struct bx_fs *fs, int fd)
 
 static int fs_size(struct bx_fs *fs, int fd, uint64_t *size)
 {
-    *size = memfs_file_of(self(fs), fd)->now.n;
+    *size = size_of(memfs_file_of(self(fs), fd));
     return self(fs)->stopped ? -EIO : 0;
 }
 
@@ -128,7 +149,7 @@ static int fs_write(struct bx_fs *fs, int fd, const void *p, size_t n, uint64_t 
 {
     struct file *f = memfs_file_of(self(fs), fd);
     bool after = false;
-    int rc = no_room(self(fs));
+    int rc = may_grow(self(fs), f, offset + n);
 
     if (rc == 0)
         rc = begin_change(self(fs), &after);
@@ -161,11 +182,9 @@ static int fs_rename(struct bx_fs *fs, const char *from, const char *to)
 {
     struct memfs *m = self(fs);
     const struct entry *e = memfs_names_find(&m->now, from);
-    bool after = false;
-    int rc = no_room(m);
+    bool after;
+    int rc = begin_change(m, &after);
 
-    if (rc == 0)
-        rc = begin_change(m, &after);
     if (rc == 0 && e == NULL)
         rc = -ENOENT;
     if (rc == 0)
@@ -208,6 +227,25 @@ static int fs_list(struct bx_fs *fs, void (*each)(void *ctx, const char *name), 
     return self(fs)->stopped ? -EIO : 0;
 }
 
+static int fs_space(struct bx_fs *fs, uint64_t *free)
+{
+    *free = memfs_free(self(fs));
+    return self(fs)->stopped ? -EIO : 0;
+}
+
+static int fs_reserve(struct bx_fs *fs, int fd, uint64_t size)
+{
+    struct file *f = memfs_file_of(self(fs), fd);
+    bool after = false;
+    int rc = may_grow(self(fs), f, size);
+
+    if (rc == 0)
+        rc = begin_change(self(fs), &after);
+    if (rc == 0)
+        f->reserved = size;
+    return end_change(self(fs), after, rc);
+}
+
 static const struct bx_fs_ops ops = {
     .open = fs_open,
     .close = fs_close,
@@ -219,6 +257,8 @@ static const struct bx_fs_ops ops = {
     .unlink = fs_unlink,
     .sync_dir = fs_sync_dir,
     .list = fs_list,
+    .space = fs_space,
+    .reserve = fs_reserve,
 };
 
 /* ---- life ---- */
@@ -295,12 +335,14 @@ void memfs_plan_read(struct memfs *m, uint64_t n)
     m->reads_left = n;
 }
 
-void memfs_full(struct memfs *m, bool full)
+void memfs_limit(struct memfs *m, uint64_t bytes, uint64_t (*beside)(void *ctx), void *ctx)
 {
-    m->full = full;
+    m->limit = bytes;
+    m->beside = beside;
+    m->beside_ctx = ctx;
 }
 
 bool memfs_failing(const struct memfs *m)
 {
-    return m->full || m->reads_left > 0;
+    return m->reads_left > 0;
 }

@@ -43,9 +43,13 @@ bool memfs_faulted(const struct memfs *m);
 /* The nth read from now fails with -EIO, n from 1; 0: none does. Stays planned when the process
  * dies. */
 void memfs_plan_read(struct memfs *m, uint64_t n);
-/* While there is no room, creating, writing and renaming fail with -ENOSPC. */
-void memfs_full(struct memfs *m, bool full);
-/* True while a read is planned to fail, or there is no room. */
+/* The disk has so many bytes, 0: as many as anybody wants. beside(ctx), unless NULL, is how many of
+ * them are taken by what is not in this directory. Only what makes a file longer needs room; what
+ * finds none fails with -ENOSPC and changes nothing. */
+void memfs_limit(struct memfs *m, uint64_t bytes, uint64_t (*beside)(void *ctx), void *ctx);
+/* Bytes that are not taken. */
+uint64_t memfs_free(const struct memfs *m);
+/* True while a read is planned to fail. */
 bool memfs_failing(const struct memfs *m);
 
 /* The machine loses power: see above. Files are closed, the plan is dropped. */

@@ -26,6 +26,7 @@ struct bytes {
 struct file {
     bool used;
     struct bytes now, safe;
+    uint64_t reserved; /* bytes that it takes even if it is shorter */
     struct change *changes, **end;
 };
 
@@ -65,7 +66,10 @@ struct memfs {
     enum memfs_fault fault;
     uint64_t changes, fault_at;
     int error;
-    bool faulted, stopped, full;
+    bool faulted, stopped;
+    uint64_t limit; /* bytes of the disk; 0: no bound */
+    uint64_t (*beside)(void *ctx);
+    void *beside_ctx;
     uint64_t reads_left; /* until one fails; 0: none will */
     struct past past;
     void (*stop)(void *ctx);

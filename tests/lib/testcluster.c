@@ -213,6 +213,8 @@ void test_member_start(struct test_member *m)
                                 .log_queue_bytes = m->cluster->log_queue_bytes,
                                 .snapshot_bytes = m->cluster->snapshot_bytes,
                                 .state_log_bytes = m->cluster->state_log_bytes,
+                                .ballast_bytes = m->cluster->ballast_bytes,
+                                .segment_bytes = m->cluster->segment_bytes,
                                 .self = describe(m, name, address),
                                 .level = m->level,
                                 .wake = on_wake,
@@ -451,7 +453,9 @@ void test_cluster_open_at(struct test_cluster *c, uint32_t n, uint32_t level)
 
     *c = (struct test_cluster){.log_queue_bytes = c->log_queue_bytes,
                                .snapshot_bytes = c->snapshot_bytes,
-                               .state_log_bytes = c->state_log_bytes};
+                               .state_log_bytes = c->state_log_bytes,
+                               .ballast_bytes = c->ballast_bytes,
+                               .segment_bytes = c->segment_bytes};
     for (uint32_t i = 0; i < TEST_MEMBERS_MAX; i++)
         c->members[i].level = level;
     memset(create.cluster, 7, 16);

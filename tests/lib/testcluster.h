@@ -53,6 +53,8 @@ struct test_cluster {
     size_t log_queue_bytes;    /* set before it is opened; 0: the nodes' own default */
     uint64_t snapshot_bytes;   /* the same */
     uint64_t state_log_bytes;  /* the same */
+    uint64_t ballast_bytes;    /* the same; 0: none */
+    size_t segment_bytes;      /* the same */
     struct test_frames frames; /* under way, in the order they were sent */
     uint32_t n_frames;
     bool cut[TEST_MEMBERS_MAX + 1][TEST_MEMBERS_MAX + 1]; /* from, to: nothing arrives */

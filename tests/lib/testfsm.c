@@ -68,7 +68,8 @@ static void open_there(struct test_fsm *t, bool trusted)
     t->options.path = t->path;
     t->options.trusted = trusted;
     t->options.intern = t->intern;
-    t->options.sink = (struct bx_fsm_sink){NULL, on_outcome, on_changed, on_event, t};
+    t->options.sink = (struct bx_fsm_sink){
+        .outcome = on_outcome, .changed = on_changed, .event = on_event, .ctx = t};
     assert_int_equal(bx_fsm_open(&t->fsm, &t->options, &err), BX_OK);
     t->event_index = test_fsm_revision(t);
 }

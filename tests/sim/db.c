@@ -159,6 +159,21 @@ const char *sim_db_path(const struct sim_db *d)
     return d->path;
 }
 
+void sim_db_limit(struct sim_db *d, uint64_t (*room)(void *ctx), void *ctx)
+{
+    d->room = room;
+    d->room_ctx = ctx;
+}
+
+uint64_t sim_db_size(const struct sim_db *d)
+{
+    uint64_t n = 0;
+
+    for (int i = 0; i < DB_FILES; i++)
+        n += d->files[i]->n;
+    return n;
+}
+
 void sim_db_kill(struct sim_db *d)
 {
     d->left = 0;

@@ -36,6 +36,8 @@ static int io_write(sqlite3_file *base, const void *p, int n, sqlite3_int64 offs
     struct file *f = self(base)->file;
     size_t end = (size_t)offset + (size_t)n;
 
+    if (end > f->n && f->db->room != NULL && end - f->n > f->db->room(f->db->room_ctx))
+        return SQLITE_FULL;
     sim_db_change(f);
     if (end > f->cap) {
         f->cap = end + end / 2;

@@ -30,6 +30,8 @@ struct sim_db {
     struct sim_db *next;
     char path[DB_PATH];
     struct file *files[DB_FILES];
+    uint64_t (*room)(void *ctx); /* NULL: all that is wanted */
+    void *room_ctx;
     uint64_t left; /* changes until stop; 0: none is planned */
     void (*stop)(void *ctx);
     void *ctx;

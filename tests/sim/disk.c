@@ -82,6 +82,30 @@ static void disk_offload(struct bx_disk *base, struct bx_job *job)
     start(d, job, d->host->sim->now + 50 + rng_below(&d->rng, OFFLOAD_US) + slowness(d));
 }
 
+/* ---- space ---- */
+
+static uint64_t beside(void *ctx)
+{
+    return sim_db_size(ctx);
+}
+
+static uint64_t room(void *ctx)
+{
+    return memfs_free(((struct sim_host *)ctx)->fs);
+}
+
+void sim_disk_leave(struct sim_host *h, uint64_t bytes)
+{
+    uint64_t taken;
+
+    memfs_limit(h->fs, SIM_NEVER, beside, h->db);
+    taken = SIM_NEVER - memfs_free(h->fs);
+    memfs_limit(h->fs, bytes == SIM_NEVER ? 0 : taken + bytes, beside, h->db);
+    sim_db_limit(h->db, bytes == SIM_NEVER ? NULL : room, h);
+}
+
+/* ---- opening ---- */
+
 void sim_disk_init(struct sim_host *h)
 {
     static const struct bx_disk_ops ops = {disk_write, disk_offload};

@@ -253,6 +253,12 @@ static void on_log(void *ctx, int level, const char *text)
         sim_violation(h->sim, "%s found no room for its own command: %s", h->name, text);
 }
 
+/* A start needs some room: it may be that of the ballast, but for once. */
+static bool may_not_start(const struct sim_host *h, int code)
+{
+    return code == BX_NO_SPACE && memfs_free(h->fs) < SIM_BALLAST / 2;
+}
+
 /* A disk that fails explains that it can not go on; one that lied, what it reads there, too. */
 static bool may_end(const struct sim_host *h, int code)
 {
@@ -297,6 +303,7 @@ static void open_node(struct sim_host *h, void *arg)
                                 .trailing_bytes = 8u << 10,
                                 .state_log_bytes = 1u << 20,
                                 .segment_bytes = SIM_SEGMENT,
+                                .ballast_bytes = SIM_BALLAST,
                                 .log_queue_bytes = SIM_LOG_QUEUE,
                                 .session_ttl_ms = h->sim->session_ttl / SIM_MS,
                                 .sessions_max = SIM_SESSIONS_MAX,
@@ -319,7 +326,7 @@ static void open_node(struct sim_host *h, void *arg)
     }
     if (rc == BX_OK)
         return;
-    if (!may_end(h, rc))
+    if (!may_end(h, rc) && !may_not_start(h, rc))
         sim_violation(h->sim, "%s can not start: %s", h->name, err.msg);
     sim_trace(h->sim, h, "can not start: %s", err.msg);
     h->refused = rc == BX_CORRUPT;
@@ -365,7 +372,8 @@ void sim_host_start(struct sim_host *h)
     check_kept(h);
     sim_safety_start(h);
     h->event_seen = sim_check_shown(h);
-    h->damaged = h->rotten = false; /* all of it was read and found good */
+    h->damaged = false;         /* all of it was read and found good */
+    h->rotten -= h->rotten > 0; /* some pages are read only when they are written */
     h->excused = memfs_failing(h->fs);
     sim_net_life(h, true);
     h->look_at = s->now;
@@ -419,6 +427,7 @@ void sim_host_wipe(struct sim_host *h)
     memfs_destroy(h->fs);
     h->fs = memfs_create();
     memfs_on_stop(h->fs, on_stop, h);
+    sim_db_limit(h->db, NULL, NULL);
     sim_db_wipe(h->db);
     memset(&h->identity, 0, sizeof h->identity);
     sim_host_rename(h);

@@ -56,6 +56,10 @@ static const char *const names[] = {
     [BX_MUTANT_CONF_CHANGE_EARLY] = "conf-change-early",
     /* raft.c, propose.c: what waits for the disk has no bound. */
     [BX_MUTANT_LOG_OVERRUN] = "log-overrun",
+    /* ballast.c: the ballast is kept when a write finds no room. */
+    [BX_MUTANT_SPACE_ENDS] = "space-ends",
+    /* wal_write.c: what found no room is told to be durable. */
+    [BX_MUTANT_SPACE_ACKED] = "space-acked",
     /* receive.c, raft_receive.c: whatever a member sends is taken. */
     [BX_MUTANT_FRAMES_UNCHECKED] = "frames-unchecked",
     /* removed.c: a removed node does not hear it. */

@@ -120,10 +120,12 @@ static bool lose_state(struct sim *s)
         return false;
     sim_host_kill(h, "killed, and its state.db is damaged");
     h->kept = 0;
-    if (seed % 3 == 0)
+    if (seed % 3 == 0) {
         sim_db_wipe(h->db);
-    else
+    } else {
         sim_db_damage(h->db, seed);
+        h->rotten = 2;
+    }
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include "sim/nemesis.h"
 
 #include "mem/alloc.h"
+#include "node/ballast.h"
 
 #include <errno.h>
 #include <string.h>
@@ -77,23 +78,28 @@ static void on_room(struct sim *s, struct sim_host *none, void *arg)
     struct sim_host *h = *(struct sim_host **)arg;
 
     (void)none;
-    memfs_full(h->fs, false);
+    sim_disk_leave(h, SIM_NEVER);
     sim_trace(s, h, "its disk has room again");
 }
 
-/* One change finds no room, or none does for a while, whoever lives and dies meanwhile. */
+/* One change finds no room, or the disk is full or nearly so for a while, whoever lives and dies
+ * meanwhile. For the latter the host has its ballast: it must not end. */
 bool nemesis_disk_full(struct sim *s)
 {
     struct sim_host *h = nemesis_host(s), **arg;
+    bool once = nemesis_draw(s, 3) == 0, full = nemesis_draw(s, 2) == 0;
+    uint64_t left = nemesis_draw(s, 2 * SIM_BALLAST);
 
-    if (nemesis_draw(s, 2) == 0)
+    if (once)
         return fail_change(s, h, -ENOSPC);
-    h->excused = true;
-    memfs_full(h->fs, true);
-    sim_trace(s, h, "its disk is full");
+    if (memfs_free(h->fs) < SIM_NEVER / 4 || !memfs_exists(h->fs, BX_BALLAST_NAME))
+        return false; /* the ballast is for one time that space ends */
+    left = full ? 0 : left;
+    sim_disk_leave(h, left);
+    sim_trace(s, h, "its disk has %llu bytes left", (unsigned long long)left);
     arg = bx_must_alloc(sizeof(struct sim_host *));
     *arg = h;
-    sim_at(s, s->now + SIM_S + nemesis_draw(s, LASTS_MAX_US), NULL, on_room, arg);
+    sim_at(s, s->now + SIM_S + nemesis_draw(s, 2 * LASTS_MAX_US), NULL, on_room, arg);
     return true;
 }
 
@@ -247,7 +253,7 @@ static bool rot_state(struct sim *s, struct sim_host *h, uint64_t number, uint8_
 {
     if (!sim_db_rot(h->db, number, mask))
         return false;
-    h->rotten = true;
+    h->rotten = 2;
     s->stats.faults[SIM_FAULT_ROT]++;
     sim_trace(s, h, "its state.db has rotted");
     return true;
@@ -348,7 +354,7 @@ void sim_nemesis_refused(struct sim_host *h)
 void nemesis_disk_stop(struct sim_host *h)
 {
     h->disk.slow_us = h->disk.stalled_until = 0;
-    memfs_full(h->fs, false);
+    sim_disk_leave(h, SIM_NEVER);
     memfs_plan_read(h->fs, 0);
     if ((h->damaged || h->rotten) && h->life == SIM_UP && h->node != NULL)
         sim_host_kill(h, "killed, to see what its disk has");

@@ -30,6 +30,7 @@
 #define SIM_QUOTA_VCPUS 36u
 #define SIM_QUOTA_VMS 11u
 #define SIM_SEGMENT (128u << 10)
+#define SIM_BALLAST (1u << 20)
 #define SIM_SESSIONS_MAX 512u    /* held ones */
 #define SIM_LOG_QUEUE (2u << 10) /* some seconds of requests fill it */
 
@@ -49,7 +50,7 @@ enum sim_fault {
     SIM_FAULT_PAUSE,       /* the process stands still and goes on as if nothing were */
     SIM_FAULT_CLOCK,       /* wall time jumps */
     SIM_FAULT_SLOW_DISK,   /* writes take up to two seconds */
-    SIM_FAULT_DISK_FULL,   /* a change fails with ENOSPC, or there is no room for a while */
+    SIM_FAULT_DISK_FULL,   /* a change fails with ENOSPC, or the disk is full for a while */
     SIM_FAULT_DISK_ERROR,  /* a change fails with EIO */
     SIM_FAULT_READ_ERROR,  /* a read after the next start fails with EIO */
     SIM_FAULT_ROT,         /* a bit of what was long durable is another one */
@@ -150,7 +151,7 @@ struct sim_host {
     bool proposed, excused;  /* excused: its disk fails, so it may give up */
     bool damaged;            /* its disk lied: what is there may be refused at the next start, */
     bool refused;            /* and was */
-    bool rotten;             /* its state.db is: it may end, and is to start again */
+    unsigned rotten;         /* its state.db is: so many lives may end, and are to start again */
     bool power_lost;         /* the planned change takes the whole host down */
     const char *why;         /* it ended: static text */
     uint64_t checked, noted; /* applied index that was looked at last */
@@ -285,12 +286,18 @@ void sim_guests_start(struct sim *s);
 /* ---- disk.c ---- */
 
 void sim_disk_init(struct sim_host *h);
+/* There are so many bytes more than are taken, by state.db, too; SIM_NEVER: as many as anybody
+ * wants. */
+void sim_disk_leave(struct sim_host *h, uint64_t bytes);
 
 /* ---- db.c ---- */
 
 void sim_db_register(void);
 struct sim_db *sim_db_create(const char *name);
 const char *sim_db_path(const struct sim_db *d);
+/* Files grow only while room(ctx) is as much as they grow by. */
+void sim_db_limit(struct sim_db *d, uint64_t (*room)(void *ctx), void *ctx);
+uint64_t sim_db_size(const struct sim_db *d);
 /* The process died: what was written stays, locks go. */
 void sim_db_kill(struct sim_db *d);
 void sim_db_wipe(struct sim_db *d);

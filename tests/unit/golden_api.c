@@ -167,8 +167,8 @@ static const struct bx_tenant_reply tenant_reply = {
     .name = S("acme"), .quota = {100, 204800, 3000, 50}, .usage = {4, 8192, 40, 1}};
 static const struct bx_removed_reply removed = {5};
 static const struct bx_member_reply members[] = {
-    {1, S("alpha"), S("10.0.0.1:7420"), S("leader"), S("up"), S("leader"), true},
-    {2, {NULL, 0}, S("10.0.0.2:7420"), S("standby"), {NULL, 0}, S("learner"), false}};
+    {1, S("alpha"), S("10.0.0.1:7420"), S("leader"), S("up"), S("leader"), true, 0},
+    {2, {NULL, 0}, S("10.0.0.2:7420"), S("standby"), {NULL, 0}, S("learner"), false, 0}};
 static const struct bx_upgrade_member_reply upgrade_members[] = {{1, S("alpha"), S("0.2.0"), 2},
                                                                  {2, {NULL, 0}, {NULL, 0}, 0}};
 static const struct bx_upgrade_reply upgrade = {

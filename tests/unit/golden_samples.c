@@ -63,8 +63,14 @@ static const struct bx_cmd_cluster_upgrade cluster_upgrade = {2};
 static const struct bx_session_end ends[] = {{ID(0x51), 0x19aabbccddeeff00}, {ID(0x52), 7}};
 static const struct bx_cmd_session_end session_end = {{ends, 2}};
 static const struct bx_cmd_node_remove node_remove = {.node = S("n5"), .confirm_dead = true};
-static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT, false};
-static const struct bx_cmd_node_state node_state_dated = {5, BX_NODE_SUSPECT, true};
+static const struct bx_cmd_node_state node_state = {5, BX_NODE_SUSPECT, false, 0};
+static const struct bx_cmd_node_state node_state_dated = {5, BX_NODE_SUSPECT, true, 0};
+static const struct bx_cmd_node_state node_state_low = {5, BX_NODE_UP, true, BX_SPACE_LOW};
+static const struct bx_node_row node_low = {
+    .info = {.id = 5, .name = S("n5"), .address = S("10.0.0.5:7420"), .state = BX_NODE_UP},
+    .created_index = 4,
+    .modified_index = 9,
+    .low = BX_SPACE_LOW};
 static const struct bx_cmd_vm_create vm_create = {CONFIG, true, false};
 static const struct bx_cmd_vm_desire vm_desire = {.vm = S("web-1"),
                                                   .desired = BX_DESIRED_STOPPED,
@@ -137,7 +143,8 @@ static const struct bx_hello hello_removed = {
 static const struct bx_hello hello_version = {
     .node = 3, .level_min = 1, .level_max = 2, .codecs = 6, .version = S("0.2.0")};
 static const struct bx_read read_ = {0x1234567890, 4711};
-static const struct bx_heartbeat beat = {33, ID(0xf2), S("aaaaaaaaaaaaaaaabbbbbbbb"), true};
+static const struct bx_heartbeat beat = {33, ID(0xf2), S("aaaaaaaaaaaaaaaabbbbbbbb"), true, 0};
+static const struct bx_heartbeat beat_low = {34, ID(0xf2), S(""), false, BX_SPACE_FULL};
 static const struct bx_grant grant = {33, ID(0xf2), 78, S("aaaaaaaaaaaaaaaabbbbbbbb")};
 static const struct bx_join join = {.secret_hash = ID(0xd2),
                                     .name = S("delta"),
@@ -240,6 +247,8 @@ static void add_commands(void)
     add("vm.create-reserve", &bx_cmd_vm_create_schema, &vm_create_reserve);
     add("vm-reserve", &bx_vm_config_schema, &vm_create_reserve.config);
     add("node.state-dated", &bx_cmd_node_state_schema, &node_state_dated);
+    add("node.state-low", &bx_cmd_node_state_schema, &node_state_low);
+    add("row-node-low", bx_kind_node.schema, &node_low);
     add("cluster.create-level", &bx_cmd_cluster_create_schema, &cluster_create_level);
     add("vm.report-failing", &bx_cmd_vm_report_schema, &vm_report_failing);
     add("vm.report-reboots", &bx_cmd_vm_report_schema, &vm_report_reboots);
@@ -345,6 +354,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add("hello-removed", &bx_hello_schema, &hello_removed);
         add("read", &bx_read_schema, &read_);
         add("beat", &bx_heartbeat_schema, &beat);
+        add("beat-low", &bx_heartbeat_schema, &beat_low);
         add("grant", &bx_grant_schema, &grant);
         add("join", &bx_join_schema, &join);
         add("joined", &bx_joined_schema, &joined);

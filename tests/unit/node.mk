@@ -64,6 +64,10 @@ tests_unit_member_test_SOURCES = tests/unit/member_test.c
 tests_unit_member_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_member_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/ballast_test
+tests_unit_ballast_test_SOURCES = tests/unit/ballast_test.c
+tests_unit_ballast_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_ballast_test_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/unit/stall_test
 tests_unit_stall_test_SOURCES = tests/unit/stall_test.c
 tests_unit_stall_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -69,6 +69,36 @@ TEST(forgetting_a_cluster_needs_the_directory)
     assert_int_equal(parse(&o, &err, "--data /d --forget-cluster=yes"), BX_INVALID);
 }
 
+TEST(the_ballast_has_a_size_or_there_is_none)
+{
+    static const char *const wrong[] = {"0",     "64",     "MiB",   "15MiB", "2TiB",
+                                        "64mib", "1.5GiB", "-1GiB", "no",    ""};
+    static const struct {
+        const char *text;
+        uint64_t bytes;
+    } right[] = {{"16MiB", 16ull << 20},
+                 {"1GiB", 1ull << 30},
+                 {"1TiB", 1ull << 40},
+                 {"65536KiB", 64ull << 20},
+                 {"none", 0}};
+    struct options o;
+    struct bx_err err;
+    char line[80];
+
+    assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
+    assert_int_equal(o.ballast, 64u << 20);
+    for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+        snprintf(line, sizeof line, "--data /d --name n --ballast %s", right[i].text);
+        assert_int_equal(parse(&o, &err, line), BX_OK);
+        assert_int_equal(o.ballast, right[i].bytes);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        snprintf(line, sizeof line, "--data /d --name n --ballast=%s", wrong[i]);
+        assert_int_equal(parse(&o, &err, line), BX_INVALID);
+        assert_non_null(strstr(err.msg, "--ballast"));
+    }
+}
+
 TEST(pools_have_sizes)
 {
     static const char *const wrong[] = {"0", "10/11", "x", "1/", "/1", "10/1x", "1000001", "-1"};
