@@ -25,3 +25,7 @@ check-upgrade: all
 	@BLIXARD_SRC='$(abs_top_srcdir)' BLIXARD_BUILD='$(abs_top_builddir)' \
 	  $(srcdir)/tests/integration/upgrade.sh '$(OLD)'
 .PHONY: check-upgrade
+
+# A small file system that fills up; needs root.
+dist_check_SCRIPTS += tests/integration/disk_full.sh
+tests/integration/disk_full.log: blixardd blixardctl blixard-vm
