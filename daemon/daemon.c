@@ -150,6 +150,22 @@ uint32_t daemon_level(const struct daemon *d)
     return d->options.feature_level == 0 ? BX_LEVEL : d->options.feature_level;
 }
 
+static struct bx_stored on_heard(void *ctx, uint64_t id)
+{
+    const struct daemon *d = ctx;
+
+    return d->node == NULL ? (struct bx_stored){0} : bx_node_heard(d->node, id);
+}
+
+static void on_was_heard(void *ctx, uint64_t id, const struct bx_stored *heard)
+{
+    const struct daemon *d = ctx;
+    struct bx_err err;
+
+    if (d->node != NULL && bx_node_check_heard(d->node, id, heard, &err) != BX_OK)
+        log_fatal(&err);
+}
+
 static void on_peer(void *ctx, uint64_t id, bool up)
 {
     struct daemon *d = ctx;
@@ -296,6 +312,8 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .was_removed = on_was_removed,
                                 .removed = on_removed,
                                 .level = on_level,
+                                .heard = on_heard,
+                                .was_heard = on_was_heard,
                                 .peer = on_peer,
                                 .join = daemon_on_join,
                                 .log = on_log,

@@ -13,6 +13,17 @@
 static const char removed[] = "this node was removed from the cluster";
 static const char larger_dials[] = "the node with the larger id dials";
 
+/* The node that the hello is for, as far as it is known yet. */
+static void repeat_what_it_holds(const struct link_conn *c, struct bx_hello *h)
+{
+    uint64_t to = c->expected != 0 ? c->expected : c->peer;
+    struct bx_stored heard =
+        to == 0 ? (struct bx_stored){0} : c->owner->o.heard(c->owner->o.ctx, to);
+
+    h->heard_term = heard.term;
+    h->heard_index = heard.index;
+}
+
 void link_say_hello(struct link_conn *c, const char *refuse)
 {
     const struct bx_identity *id = &c->owner->identity;
@@ -27,6 +38,7 @@ void link_say_hello(struct link_conn *c, const char *refuse)
         memcpy(h.cluster, id->cluster, 16);
         memcpy(h.history, id->history, 16);
         memcpy(h.incarnation, id->incarnation, 16);
+        repeat_what_it_holds(c, &h);
     }
     h.refuse = bx_str(refuse == NULL ? "" : refuse);
     h.removed = refuse == removed;
@@ -91,7 +103,10 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
 static void come_up(struct link_conn *c, const struct bx_hello *h)
 {
     struct link_peer *p = link_peer_of(c->owner, h->node);
+    struct bx_stored heard = {h->heard_term, h->heard_index};
 
+    c->owner->o.was_heard(c->owner->o.ctx, h->node, &heard);
+    c->peer = h->node;
     /* The node has reconnected: its old connection is dead, which has not been detected yet. */
     if (p != NULL && p->conn != NULL)
         link_conn_close(p->conn, "replaced by a newer connection");
@@ -101,7 +116,6 @@ static void come_up(struct link_conn *c, const struct bx_hello *h)
         return;
     p = link_peer_take(c->owner, h->node);
     c->up = true;
-    c->peer = h->node;
     c->codecs = h->codecs;
     c->build.level = h->level_max;
     snprintf(c->build.version, sizeof c->build.version, BX_STR_FMT, BX_STR_ARG(h->version));

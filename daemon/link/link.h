@@ -51,6 +51,11 @@ struct link_options {
     void (*removed)(void *ctx);
     /* The feature level in force: a peer that does not read it is refused. */
     uint32_t (*level)(void *ctx);
+    /* What has that node told to hold? Repeated in the hello to it; zero: nothing. */
+    struct bx_stored (*heard)(void *ctx, uint64_t id);
+    /* What that node has heard of this one. Called before it is told to be up; ends the process if
+     * this node has lost it. */
+    void (*was_heard)(void *ctx, uint64_t id, const struct bx_stored *heard);
     void (*peer)(void *ctx, uint64_t id, bool up);
     /* A JOIN from a stranger: call link_answer_join with the same handle. */
     void (*join)(void *ctx, uint64_t handle, const struct bx_join *join);

@@ -161,6 +161,26 @@ const void *bx_level_lower(const struct bx_node *n, const struct bx_submit *s,
 int bx_level_check_relayed(const struct bx_node *n, const uint8_t *command, size_t len,
                            struct bx_err *err);
 
+/* ---- heard.c: what the others hold, and what they have heard this node to hold ---- */
+
+#define BX_HEARD_MAX (2u * BX_MEMBERS_MAX)
+
+struct bx_heard_of {
+    uint64_t id;
+    struct bx_stored stored; /* the highest it has told in this life of ours */
+};
+struct bx_heard {
+    struct bx_heard_of of[BX_HEARD_MAX];
+    uint32_t n;
+    struct bx_stored told; /* by this node, last */
+    uint64_t told_ms;
+};
+
+void bx_heard_tick(struct bx_node *n);
+/* A connection came up. */
+void bx_heard_on_peer(struct bx_node *n, uint64_t id);
+void bx_heard_on_stored(struct bx_node *n, uint64_t from, const struct bx_stored *s);
+
 /* ---- removed.c: this node is a member no more ---- */
 
 /* BX_UNREACHABLE, so that a client asks another node. */
@@ -331,6 +351,7 @@ struct bx_node {
     struct bx_reads reads;
     struct bx_member_loop member;
     struct bx_peers peers;
+    struct bx_heard heard;
     struct bx_snapshots snapshots;
     struct bx_shrink shrink;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */

@@ -175,6 +175,7 @@ void bx_node_tick(struct bx_node *n)
         n->housekeeping = now;
         bx_propose_expire(n);
         bx_ends_tick(n);
+        bx_heard_tick(n);
         bx_reads_expire(n);
         bx_member_tick(n);
         relieve(n);
@@ -199,6 +200,8 @@ void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up)
         n->propose.resend = true;
     if (id == n->reads.asked_of)
         n->reads.asked_term = 0;
+    if (up)
+        bx_heard_on_peer(n, id);
     bx_node_wake(n);
 }
 

@@ -23,6 +23,7 @@
 #include "node/identity.h"
 #include "node/ports.h"
 #include "state/fsm.h"
+#include "wire/frame.h"
 
 #define BX_PENDING_MAX 65536u            /* proposals without an outcome; more are BX_BUSY */
 #define BX_READS_MAX 65536u              /* reads that wait for a barrier; more are BX_BUSY */
@@ -94,6 +95,14 @@ bool bx_node_was_removed(const struct bx_node *n, uint64_t id);
 void bx_node_on_removed(struct bx_node *n);
 /* The name, or else the uuid, of each VM that runs on this host. */
 void bx_node_runs(const struct bx_node *n, void (*fn)(void *ctx, const char *name), void *ctx);
+/* What that node has told to hold since this one was started, for the hello of a connection with
+ * it; zero: nothing. */
+struct bx_stored bx_node_heard(const struct bx_node *n, uint64_t id);
+/* The hello of a peer has repeated what it has heard of this node; to be called before the peer is
+ * told to be up. BX_CORRUPT: the data directory is an older copy, and the process must end with
+ * this message. */
+int bx_node_check_heard(const struct bx_node *n, uint64_t from, const struct bx_stored *heard,
+                        struct bx_err *err);
 /* A connection to a peer came up or went down. */
 void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up);
 

@@ -1,7 +1,7 @@
 /* receive - frames of other nodes: who may send which, and to whom they go.
  *
  *   kind                     from
- *   RAFT                     anybody but an agent: who votes or leads may not be known here yet
+ *   RAFT, STORED             anybody but an agent: who votes or leads may not be known here yet
  *   RELAY, READ, HEARTBEAT   a node that has a row here or is a server; the leader decides by them
  *   QUERY                    the same
  *   SNAP_DATA                the leader that is followed
@@ -81,6 +81,7 @@ static const struct {
     [BX_FRAME_SNAP_DATA] = {is_followed, "not the leader"},
     [BX_FRAME_QUERY] = {is_known, "unknown node"},
     [BX_FRAME_ANSWER] = {is_anybody, NULL},
+    [BX_FRAME_STORED] = {is_no_agent, "an agent holds no log"},
 };
 
 /* ---- what may be relayed ---- */
@@ -164,6 +165,7 @@ static void receive_record(struct bx_node *n, uint64_t from, enum bx_frame kind,
         struct bx_read read;
         struct bx_heartbeat heartbeat;
         struct bx_grant grant;
+        struct bx_stored stored;
     } u;
 
     memset(&u, 0, sizeof u);
@@ -173,6 +175,8 @@ static void receive_record(struct bx_node *n, uint64_t from, enum bx_frame kind,
         bx_lease_on_heartbeat(n->lease, from, &u.heartbeat);
     } else if (kind == BX_FRAME_GRANT) {
         bx_lease_on_grant(n->lease, from, &u.grant);
+    } else if (kind == BX_FRAME_STORED) {
+        bx_heard_on_stored(n, from, &u.stored);
     } else if (kind == BX_FRAME_READ) {
         bx_reads_on_read(n, from, &u.read);
     } else {

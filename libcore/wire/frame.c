@@ -15,6 +15,7 @@ const char *bx_frame_name(enum bx_frame kind)
         [BX_FRAME_GRANT] = "GRANT",     [BX_FRAME_SNAP_DATA] = "SNAP_DATA",
         [BX_FRAME_JOIN] = "JOIN",       [BX_FRAME_JOINED] = "JOINED",
         [BX_FRAME_QUERY] = "QUERY",     [BX_FRAME_ANSWER] = "ANSWER",
+        [BX_FRAME_STORED] = "STORED",
     };
     _Static_assert(sizeof names / sizeof names[0] == BX__FRAMES, "each kind has a name");
 
@@ -27,6 +28,7 @@ const char *bx_frame_name(enum bx_frame kind)
 #define GRANT 4
 #define JOIN 5
 #define JOINED 6
+#define STORED 7
 
 static const struct bx_field hello_fields[] = {
     BX_FIELD(bx_hello, cluster, BX_T_UUID),
@@ -39,6 +41,8 @@ static const struct bx_field hello_fields[] = {
     BX_FIELD(bx_hello, refuse, BX_T_STR, .max = 512),
     BX_FIELD(bx_hello, version, BX_T_STR, .max = BX_VERSION_MAX, .omit = true, .since = 2),
     BX_FIELD(bx_hello, removed, BX_T_BOOL, .omit = true, .since = 2),
+    BX_FIELD(bx_hello, heard_term, BX_T_U64, .omit = true, .since = 2),
+    BX_FIELD(bx_hello, heard_index, BX_T_U64, .omit = true, .since = 2),
 };
 const struct bx_schema bx_hello_schema = BX_SCHEMA("hello", HELLO, bx_hello, hello_fields);
 
@@ -95,6 +99,12 @@ static const struct bx_field joined_fields[] = {
     BX_FIELD(bx_joined, hint, BX_T_STR, .max = BX_ERR_HINT),
 };
 const struct bx_schema bx_joined_schema = BX_SCHEMA("joined", JOINED, bx_joined, joined_fields);
+
+static const struct bx_field stored_fields[] = {
+    BX_FIELD(bx_stored, term, BX_T_U64),
+    BX_FIELD(bx_stored, index, BX_T_U64),
+};
+const struct bx_schema bx_stored_schema = BX_SCHEMA("stored", STORED, bx_stored, stored_fields);
 
 int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s, const void *obj)
 {

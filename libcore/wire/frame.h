@@ -33,6 +33,7 @@ enum bx_frame {
     BX_FRAME_JOINED,
     BX_FRAME_QUERY, /* an API read that only this node can answer */
     BX_FRAME_ANSWER,
+    BX_FRAME_STORED, /* what the sender holds for good; from feature level 2 */
     BX__FRAMES
 };
 
@@ -48,6 +49,8 @@ struct bx_hello {
     struct bx_str refuse;          /* not empty: the reason why the connection is being closed */
     struct bx_str version;         /* of its build, for people */
     bool removed; /* with refuse: the node that it answers was removed from the cluster */
+    uint64_t heard_term,
+        heard_index; /* what the receiver has told the sender to hold; 0: nothing */
 };
 extern const struct bx_schema bx_hello_schema;
 
@@ -101,6 +104,12 @@ struct bx_joined {
     struct bx_str message, hint;
 };
 extern const struct bx_schema bx_joined_schema;
+
+struct bx_stored {
+    uint64_t term;  /* the node's */
+    uint64_t index; /* of the last entry that is durable there and committed */
+};
+extern const struct bx_schema bx_stored_schema;
 
 /* Append header and record to b. BX_OK or BX_NO_MEMORY. */
 int bx_frame_write(struct bx_buf *b, enum bx_frame kind, const struct bx_schema *s,

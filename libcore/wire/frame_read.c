@@ -145,6 +145,7 @@ static const struct {
     [BX_FRAME_GRANT] = {&bx_grant_schema, check_grant},
     [BX_FRAME_JOIN] = {&bx_join_schema, check_join},
     [BX_FRAME_JOINED] = {&bx_joined_schema, check_joined},
+    [BX_FRAME_STORED] = {&bx_stored_schema, NULL},
 };
 
 const struct bx_schema *bx_frame_schema(enum bx_frame kind)

@@ -138,6 +138,7 @@ static int read_record(enum bx_frame kind, const uint8_t *p, size_t n)
         struct bx_grant grant;
         struct bx_join join;
         struct bx_joined joined;
+        struct bx_stored stored;
     } u;
     struct bx_arena arena = {0};
     struct bx_buf again = {0};

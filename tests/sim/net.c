@@ -119,17 +119,38 @@ static void tell(struct sim_host *h, uint64_t self, uint64_t peer, bool up)
         sim_host_wake(h);
 }
 
-static void on_plan(struct sim *s, struct sim_host *none, void *arg)
-{
-    const struct plan *p = arg;
-    struct sim_host *a = &s->hosts[p->a], *b = &s->hosts[p->b];
-    struct connection *c = between(s, p->a, p->b);
+struct hello {
+    uint64_t from;
+    struct bx_stored heard;
+};
 
-    (void)none;
-    if (!c->planned || c->plan != p->plan)
-        return;
+static void hear(struct sim_host *h, void *arg)
+{
+    const struct hello *hello = arg;
+    struct bx_err err;
+
+    if (bx_node_check_heard(h->node, hello->from, &hello->heard, &err) != BX_OK)
+        sim_violation(h->sim, "%s takes its disk for an older copy: %s", h->name, err.msg);
+}
+
+/* Each repeats what it has heard of the other; false: one of them ended. */
+static bool exchange_hellos(struct sim_host *a, struct sim_host *b)
+{
+    struct hello to_a = {b->identity.node, bx_node_heard(b->node, a->identity.node)};
+    struct hello to_b = {a->identity.node, bx_node_heard(a->node, b->identity.node)};
+
+    return sim_enter(a, hear, &to_a) && sim_enter(b, hear, &to_b);
+}
+
+static void carry_out(struct sim *s, unsigned at, unsigned bt, bool up)
+{
+    struct sim_host *a = &s->hosts[at], *b = &s->hosts[bt];
+    struct connection *c = between(s, at, bt);
+
     c->planned = false;
-    c->up = c->planned_up;
+    if (up && !exchange_hellos(a, b))
+        return;
+    c->up = up;
     c->broken = false;
     c->number++;
     if (c->up) {
@@ -138,7 +159,17 @@ static void on_plan(struct sim *s, struct sim_host *none, void *arg)
     }
     tell(a, c->ids[0], c->ids[1], c->up);
     tell(b, c->ids[1], c->ids[0], c->up);
-    look(s, p->a, p->b, DEAF_US);
+    look(s, at, bt, DEAF_US);
+}
+
+static void on_plan(struct sim *s, struct sim_host *none, void *arg)
+{
+    const struct plan *p = arg;
+    struct connection *c = between(s, p->a, p->b);
+
+    (void)none;
+    if (c->planned && c->plan == p->plan)
+        carry_out(s, p->a, p->b, c->planned_up);
 }
 
 /* Plan what the connection needs, unless that is planned already. */

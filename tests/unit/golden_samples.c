@@ -142,6 +142,13 @@ static const struct bx_hello hello_removed = {
     .node = 3, .level_min = 1, .level_max = 2, .refuse = S("removed"), .removed = true};
 static const struct bx_hello hello_version = {
     .node = 3, .level_min = 1, .level_max = 2, .codecs = 6, .version = S("0.2.0")};
+static const struct bx_hello hello_heard = {.node = 3,
+                                            .level_min = 1,
+                                            .level_max = 2,
+                                            .codecs = 6,
+                                            .heard_term = 7,
+                                            .heard_index = 0x1234567890};
+static const struct bx_stored stored = {7, 0x1234567890};
 static const struct bx_read read_ = {0x1234567890, 4711};
 static const struct bx_heartbeat beat = {33, ID(0xf2), S("aaaaaaaaaaaaaaaabbbbbbbb"), true, 0};
 static const struct bx_heartbeat beat_low = {34, ID(0xf2), S(""), false, BX_SPACE_FULL};
@@ -352,6 +359,8 @@ const struct golden_sample *golden_samples(size_t *n)
         add("hello", &bx_hello_schema, &hello);
         add("hello-version", &bx_hello_schema, &hello_version);
         add("hello-removed", &bx_hello_schema, &hello_removed);
+        add("hello-heard", &bx_hello_schema, &hello_heard);
+        add("stored", &bx_stored_schema, &stored);
         add("read", &bx_read_schema, &read_);
         add("beat", &bx_heartbeat_schema, &beat);
         add("beat-low", &bx_heartbeat_schema, &beat_low);

@@ -65,6 +65,18 @@ static bool on_was_removed(void *ctx, uint64_t id)
     return id == ((const struct host *)ctx)->has_removed;
 }
 
+static struct bx_stored on_heard(void *ctx, uint64_t id)
+{
+    (void)id;
+    return ((const struct host *)ctx)->heard;
+}
+
+static void on_was_heard(void *ctx, uint64_t id, const struct bx_stored *heard)
+{
+    (void)id;
+    ((struct host *)ctx)->was_heard = *heard;
+}
+
 static void on_removed(void *ctx)
 {
     ((struct host *)ctx)->removed++;
@@ -126,6 +138,8 @@ void open_link(struct host *h)
                              .was_removed = on_was_removed,
                              .removed = on_removed,
                              .level = on_level,
+                             .heard = on_heard,
+                             .was_heard = on_was_heard,
                              .peer = on_peer,
                              .join = on_join,
                              .log = on_log,

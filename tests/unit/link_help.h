@@ -16,12 +16,14 @@ struct host {
     size_t last_len;
     uint64_t last_from;
     uint64_t join_handle;
-    uint64_t admits_from;    /* ids from here on are admitted */
-    uint64_t has_removed;    /* this one was removed */
-    uint32_t removed;        /* times that it was told that it was removed */
-    struct bx_joined answer; /* to every JOIN; code BX_TIMEOUT: none */
-    char log[512];           /* the last line... */
-    int log_level;           /* ...and its level */
+    uint64_t admits_from;       /* ids from here on are admitted */
+    uint64_t has_removed;       /* this one was removed */
+    uint32_t removed;           /* times that it was told that it was removed */
+    struct bx_stored heard;     /* of every other one */
+    struct bx_stored was_heard; /* of it, as the last one said that came up */
+    struct bx_joined answer;    /* to every JOIN; code BX_TIMEOUT: none */
+    char log[512];              /* the last line... */
+    int log_level;              /* ...and its level */
 };
 
 extern uint32_t level_in_force; /* what link_options.level answers */

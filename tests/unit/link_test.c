@@ -97,6 +97,21 @@ TEST(who_is_no_longer_a_member_is_cut_off)
     stop_hosts();
 }
 
+TEST(each_is_told_what_the_other_has_heard_of_it)
+{
+    start_hosts(2, 0);
+    hosts[0].heard = (struct bx_stored){3, 30};
+    hosts[1].heard = (struct bx_stored){4, 40};
+    start_host(&hosts[0], 2, 10);
+    start_host(&hosts[1], 2, 11);
+    SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    assert_int_equal(hosts[0].was_heard.term, 4);
+    assert_int_equal(hosts[0].was_heard.index, 40);
+    assert_int_equal(hosts[1].was_heard.term, 3);
+    assert_int_equal(hosts[1].was_heard.index, 30);
+    stop_hosts();
+}
+
 /* The larger id dials, so the node that was removed asks by itself. */
 TEST(a_node_that_was_removed_is_told_so)
 {

@@ -128,6 +128,7 @@ static const struct {
     [BX_FRAME_JOINED] = {"answers JOIN", NULL},
     [BX_FRAME_QUERY] = {"a read that only this node can answer", "number, then a request"},
     [BX_FRAME_ANSWER] = {"answers QUERY", "the number, then an answer"},
+    [BX_FRAME_STORED] = {"what this node holds for good; from level 2", NULL},
 };
 
 static void put_payload(enum bx_frame kind)
