@@ -9,10 +9,9 @@
  *
  *   1  the first release
  *   2  tenants with quotas, metadata of virtual machines and how often their guests rebooted,
- *      vm.rename, cluster.upgrade; sessions with
- *      bounds for each principal, and session.end (state/session.h); the uuid or id of what a
- *      command is about (state/reference.h); since when a node is in its state, and the space on
- *      its disk; tokens that admit
+ *      vm.rename, cluster.upgrade; sessions with bounds for each principal, where each began,
+ *      session.end (state/session.h); the id of what a command is about (state/reference.h); since
+ *      when a node is in its state, and the space on its disk; tokens that admit
  *      one host, token.revoke; whether a start keeps the disk; the bound of members in apply;
  *      how many runs of a VM in a row ended unasked, and how its last run ended;
  *      VMs that rest take no vcpus and memory unless these are reserved, so a start can be refused,
