@@ -69,6 +69,8 @@ void sim_catchup_sent(struct sim_host *h, struct sim_host *to, uint64_t connecti
         *w = (struct way){connection, term, 0, 0};
     if (head.kind == BX_KIND_FRAME + BX_FRAME_SNAP_DATA && bx_get64(p) == 0)
         sent_snapshot(h, to, w);
+    if (sim_net_faults(h->sim)->loss_ppm > 0)
+        w->snapshot = 0; /* an answer that is lost makes it necessary again */
     if (head.kind != BX_KIND_FRAME + BX_FRAME_RAFT || p[0] != RAFT_APPEND_ENTRIES ||
         bx_raftmsg_read(p, n, h->identity.node, "", &m, &err) != BX_OK)
         return;
