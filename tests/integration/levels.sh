@@ -27,8 +27,8 @@ write_on()
   local k=0
   while [ -e "$dir/writing" ]; do
     k=$((k + 1))
-    ctl vm create "load$k" --vcpus 1 --memory 16MiB --no-start --timeout 30s >/dev/null 2>>"$dir/failed" &&
-      ctl vm delete "load$k" --yes --timeout 30s >/dev/null 2>>"$dir/failed"
+    ctl vm create "load$k" --vcpus 1 --memory 16MiB --no-start --timeout 30s >/dev/null 2>"$dir/said" &&
+      ctl vm delete "load$k" --yes --timeout 30s >/dev/null 2>"$dir/said" || cat "$dir/said" >>"$dir/failed"
     echo "$k" >"$dir/written.new" && mv "$dir/written.new" "$dir/written"
   done
 }
@@ -64,7 +64,7 @@ wrote_more() { [ "$(cat "$dir/written" 2>/dev/null || echo 0)" -gt $((before + 5
 wait_until 90 wrote_more
 rm "$dir/writing"
 wait "$writer"
-[ ! -s "$dir/failed" ]
+cp "$dir/failed" "$dir/err"; [ ! -s "$dir/failed" ]
 ok $? "no write was refused meanwhile ($(cat "$dir/written") were made)"
 
 wait_until 90 agree 1 2 3
