@@ -190,7 +190,7 @@ TEST(a_node_is_shown_with_its_keys_in_order)
     put(&bx_node_reply_schema, &r);
     v = parsed();
     has_keys(v, "id name address api state role capacity reserve allocated driver datacenter zone "
-                "rack vms created_index modified_index");
+                "rack vms created_index modified_index overcommit_vcpus_pct overcommit_memory_pct");
     is_number(v, "id", vm->node);
     is_text(v, "name", n->name->s);
     is_text(v, "state", "up");
