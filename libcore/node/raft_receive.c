@@ -36,11 +36,9 @@ static bool is_of_leader(const struct raft_message *m)
  * - a term out of all proportion: it would be adopted, and one more of that kind is the last;
  * - a second leader in a term: the core would append its entries as a follower;
  * - a rejection by a log that goes on behind what it lacks: the core would count from there;
- * - entries before the first one kept: it would take them for new ones;
  * - an acknowledgement of entries that this leader does not have: it would count them. */
 static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
 {
-    const struct raft_append_entries *a = &m->append_entries;
     const struct raft_append_entries_result *res = &m->append_entries_result;
     raft_term term = term_of(m);
 
@@ -56,10 +54,33 @@ static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
     if (m->type == RAFT_APPEND_ENTRIES_RESULT && bx_raft_is_leader(r) && res->rejected == 0 &&
         res->term == raft_current_term(&r->core) && res->last_log_index > bx_wal_last(r->o.wal))
         return "acknowledges entries beyond the leader's log";
-    if (m->type == RAFT_APPEND_ENTRIES && a->n_entries > 0 &&
-        a->prev_log_index + 1 < bx_wal_first(r->o.wal))
-        return "entries before the last snapshot";
     return NULL;
+}
+
+/* A leader that has lost an answer sends again what the log has dropped by now for a snapshot. The
+ * core would reject that, because it cannot compare the entry before, or take it for new entries.
+ * The leader would go back ever further, up to a snapshot that is not needed, and whose answer
+ * tells it nothing new. What the snapshot covers is committed, so the leader has the same: the
+ * message is made to begin there, or to end there. */
+static void skip_covered(const struct bx_raft *r, struct raft_message *m)
+{
+    struct raft_append_entries *a = &m->append_entries;
+    uint64_t index = r->core.trail.snapshot.index, n;
+
+    if (m->type != RAFT_APPEND_ENTRIES || a->prev_log_index >= index ||
+        a->prev_log_index >= bx_wal_first(r->o.wal))
+        return;
+    n = index - a->prev_log_index;
+    if (n >= a->n_entries) {
+        bx_raftmsg_close(m);
+        n = a->n_entries;
+        a->entries = NULL;
+    } else { /* within the array, which is freed by its address */
+        memmove(a->entries, a->entries + n, (a->n_entries - n) * sizeof *a->entries);
+    }
+    a->n_entries -= (unsigned)n;
+    a->prev_log_index = index;
+    a->prev_log_term = r->core.trail.snapshot.term;
 }
 
 /* While the disk stands still the log has no room for all: the message is cut to those entries that
@@ -116,6 +137,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
         bx_raftmsg_close(&m);
         return bx_err_set(err, BX_CONFLICT, "%s", why);
     }
+    skip_covered(r, &m);
     cut_to_room(r, &m);
     if (m.type == RAFT_INSTALL_SNAPSHOT) {
         rc = r->o.received(r->o.ctx, m.install_snapshot.last_index, m.install_snapshot.last_term,

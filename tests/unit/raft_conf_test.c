@@ -1,5 +1,6 @@
 /* The configuration of the Raft core as its module reports it: once for each that is the newest
- * one, whether it is committed, truncated or found at the start. */
+ * one, whether it is committed, truncated or found at the start. And what a follower answers that
+ * is sent entries which its log has dropped for a snapshot. */
 #include "lib/memfs.h"
 #include "lib/testclock.h"
 #include "lib/testlib.h"
@@ -26,6 +27,7 @@ static struct {
     uint64_t ids[SERVERS_MAX];
     int roles[SERVERS_MAX];
 } told;
+static struct raft_append_entries_result answer; /* the last that was sent */
 
 static void run_now(struct bx_disk *d, struct bx_job *j)
 {
@@ -33,10 +35,18 @@ static void run_now(struct bx_disk *d, struct bx_job *j)
     j->done(j, j->run(j));
 }
 
-static bool drop_message(void *ctx, uint64_t to, struct bx_buf *frame)
+static bool note_answer(void *ctx, uint64_t to, struct bx_buf *frame)
 {
+    struct raft_message m;
+    struct bx_err err;
+
     (void)ctx;
-    (void)to;
+    if (frame->data[BX_HEADER_SIZE] == RAFT_APPEND_ENTRIES_RESULT) {
+        assert_int_equal(bx_raftmsg_read(frame->data + BX_HEADER_SIZE, frame->len - BX_HEADER_SIZE,
+                                         to, "", &m, &err),
+                         BX_OK);
+        answer = m.append_entries_result;
+    }
     bx_buf_release(frame);
     return true;
 }
@@ -108,7 +118,7 @@ static void open_raft(uint64_t id, uint64_t n)
                                 .founding = &founding,
                                 .election_ms = 1000,
                                 .heartbeat_ms = 100,
-                                .send = drop_message,
+                                .send = note_answer,
                                 .reachable = never_reachable,
                                 .configuration = on_configuration,
                                 .role = on_role,
@@ -361,6 +371,86 @@ TEST(a_change_that_replaces_another_at_its_index_is_reported)
     assert_int_equal(told.reports, 3);
     assert_int_equal(told.n, 5);
     assert_int_equal(told.ids[4], 5);
+    close_raft();
+}
+
+/* ---- a follower whose log begins after what it is sent ---- */
+
+#define COVERED 5u /* the last entry of the snapshot */
+#define FIRST 4u   /* the first that the log has kept */
+
+/* The n entries after prev, from server 1, the leader of term 2. Entry 1 is the founding one. */
+static void append(uint64_t prev, unsigned n)
+{
+    struct raft_append_entries m = {.term = 2,
+                                    .prev_log_index = prev,
+                                    .prev_log_term = prev < 2 ? prev : 2,
+                                    .leader_commit = prev + n,
+                                    .n_entries = n};
+    struct bx_buf b = {0};
+    struct bx_err err = {0};
+
+    memset(&answer, 0, sizeof answer);
+    assert_int_equal(bx_raftmsg_write_append(&b, &m), BX_OK);
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(bx_raftmsg_write_entry(&b, 2, RAFT_BARRIER, "nothing.", 8), BX_OK);
+    if (bx_raft_receive(&raft, 1, b.data, b.len, &err) != BX_OK)
+        fail_msg("%s", err.msg);
+    settle();
+    bx_buf_release(&b);
+}
+
+static void open_with_snapshot(void)
+{
+    struct bx_snap_meta meta = {.index = COVERED, .term = 2};
+    struct raft_buffer conf;
+    struct bx_err err = {0};
+
+    open_raft(2, 3);
+    append(1, COVERED - 1);
+    assert_int_equal(answer.last_log_index, COVERED);
+    assert_true(bx_raft_committed_configuration(&raft, &conf, &meta.conf_index));
+    meta.conf = (struct bx_str){conf.base, (uint32_t)conf.len};
+    assert_int_equal(bx_raft_snapshot_taken(&raft, &meta, FIRST, &err), BX_OK);
+    raft_free(conf.base);
+    assert_int_equal(bx_wal_first(wal), FIRST);
+}
+
+static void assert_acknowledged(uint64_t last)
+{
+    assert_int_equal(answer.term, 2);
+    assert_int_equal(answer.rejected, 0);
+    assert_int_equal(answer.last_log_index, last);
+    assert_int_equal(bx_wal_last(wal), last);
+}
+
+/* The answer was lost, and the entries are sent again: whatever they begin with. */
+TEST(entries_that_a_snapshot_covers_are_acknowledged)
+{
+    open_with_snapshot();
+    for (uint64_t prev = 1; prev < COVERED; prev++) {
+        append(prev, 0);
+        assert_int_equal(answer.rejected, 0);
+        append(prev, (unsigned)(COVERED - prev));
+        assert_acknowledged(COVERED);
+    }
+    append(1, 1);
+    assert_acknowledged(COVERED);
+    close_raft();
+}
+
+TEST(entries_after_a_snapshot_are_taken_with_those_that_it_covers)
+{
+    uint64_t last = COVERED;
+
+    open_with_snapshot();
+    for (uint64_t prev = 0; prev <= COVERED; prev++) {
+        last++;
+        append(prev, (unsigned)(last - prev));
+        assert_acknowledged(last);
+        assert_int_equal(bx_raft_commit(&raft), last);
+        assert_int_equal(bx_wal_term(wal, last), 2);
+    }
     close_raft();
 }
 
