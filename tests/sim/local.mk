@@ -21,7 +21,7 @@ blixard_sim_SOURCES = \
 	tests/sim/safety.c tests/sim/catchup.c \
 	tests/sim/deadline.c tests/sim/nemesis_guest.c \
 	tests/sim/nemesis.c tests/sim/nemesis.h tests/sim/nemesis_conf.c tests/sim/nemesis_forge.c tests/sim/nemesis_disk.c \
-	tests/sim/nemesis_level.c tests/sim/nemesis_crowd.c tests/sim/nemesis_net.c \
+	tests/sim/nemesis_level.c tests/sim/nemesis_crowd.c tests/sim/nemesis_copy.c tests/sim/nemesis_net.c \
 	tests/sim/sim.h \
 	$(MEMFS) tests/lib/rng.h
 blixard_sim_LDADD = $(LIBCORE_LIBS)

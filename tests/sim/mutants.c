@@ -22,6 +22,8 @@ static const char *const names[] = {
     [BX_MUTANT_MARK_IGNORED] = "mark-ignored",
     /* vote.c: after a restart the term is known, and the vote given in it is not. */
     [BX_MUTANT_FORGET_VOTE] = "forget-vote",
+    /* heard.c: a node goes on with an older copy of its disk, whatever it has told the others. */
+    [BX_MUTANT_OLD_COPY_TAKEN] = "old-copy-taken",
     /* load.c: after a restart no request is remembered as answered. */
     [BX_MUTANT_LOSE_OUTCOMES] = "lose-outcomes",
     /* session.c: where sessions began is guessed when they are loaded. */

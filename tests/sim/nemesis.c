@@ -359,6 +359,7 @@ static bool (*const faults[SIM__FAULTS])(struct sim *s) = {
     [SIM_FAULT_FLOOD] = nemesis_flood,
     [SIM_FAULT_FULL_TABLE] = nemesis_full_table,
     [SIM_FAULT_SLOW_LINK] = nemesis_slow_link,
+    [SIM_FAULT_OLD_COPY] = nemesis_old_copy,
 };
 
 /* ---- the plan ---- */
@@ -380,7 +381,7 @@ static bool attempt(struct sim *s, enum sim_fault fault)
     bool happens = faults[fault](s);
 
     if (happens && fault != SIM_FAULT_ROT && fault != SIM_FAULT_LOST_WRITE &&
-        fault != SIM_FAULT_MISDIRECTED)
+        fault != SIM_FAULT_MISDIRECTED && fault != SIM_FAULT_OLD_COPY)
         s->stats.faults[fault]++;
     return happens;
 }

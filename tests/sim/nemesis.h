@@ -62,6 +62,10 @@ bool nemesis_remove(struct sim *s);
 /* One host is restarted with a build of the other feature level. */
 bool nemesis_build(struct sim *s);
 
+/* ---- nemesis_copy.c: counts itself later ---- */
+
+bool nemesis_old_copy(struct sim *s);
+
 /* ---- nemesis_forge.c ---- */
 
 bool nemesis_forge(struct sim *s);

@@ -129,8 +129,12 @@ static void hear(struct sim_host *h, void *arg)
     const struct hello *hello = arg;
     struct bx_err err;
 
-    if (bx_node_check_heard(h->node, hello->from, &hello->heard, &err) != BX_OK)
+    if (bx_node_check_heard(h->node, hello->from, &hello->heard, &err) == BX_OK)
+        return;
+    if (!h->old)
         sim_violation(h->sim, "%s takes its disk for an older copy: %s", h->name, err.msg);
+    sim_trace(h->sim, h, "gave up: %s", err.msg);
+    sim_die(h, "its disk is an older copy");
 }
 
 /* Each repeats what it has heard of the other; false: one of them ended. */
@@ -170,6 +174,11 @@ static void on_plan(struct sim *s, struct sim_host *none, void *arg)
     (void)none;
     if (c->planned && c->plan == p->plan)
         carry_out(s, p->a, p->b, c->planned_up);
+}
+
+void sim_net_meet(struct sim *s, unsigned a, unsigned b)
+{
+    carry_out(s, a < b ? a : b, a < b ? b : a, true);
 }
 
 /* Plan what the connection needs, unless that is planned already. */

@@ -72,6 +72,7 @@ enum sim_fault {
     SIM_FAULT_ODD_IDS,     /* a client numbers its requests oddly, for longer than they are kept */
     SIM_FAULT_HEIRS,       /* clients delete and create one name, while others ask for it */
     SIM_FAULT_REMOVE,      /* a host is down, its node is removed, and it comes back as it was */
+    SIM_FAULT_OLD_COPY,    /* the disk of a host is replaced by an older copy of itself */
     SIM__FAULTS
 };
 extern const char *const sim_fault_names[]; /* NULL-terminated, in the enum's order */
@@ -152,6 +153,7 @@ struct sim_host {
     bool damaged;            /* its disk lied: what is there may be refused at the next start, */
     bool refused;            /* and was */
     unsigned rotten;         /* its state.db is: so many lives may end, and are to start again */
+    bool old;                /* its disk is an older copy: it has to refuse */
     bool power_lost;         /* the planned change takes the whole host down */
     const char *why;         /* it ended: static text */
     uint64_t checked, noted; /* applied index that was looked at last */
@@ -327,6 +329,8 @@ void sim_net_heal(struct sim *s);
 /* From now on the links of the host at this place carry so many bytes a second, but for small
  * frames; 0: they are as fast as ever. */
 void sim_net_slow(struct sim *s, unsigned at, uint64_t rate);
+/* The two are connected now, before anybody else is. */
+void sim_net_meet(struct sim *s, unsigned a, unsigned b);
 /* A process began or ended; loud: its kernel says so to the others. */
 void sim_net_life(struct sim_host *h, bool loud);
 

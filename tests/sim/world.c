@@ -17,12 +17,12 @@
 #define SPIN_MAX 200000u /* steps without any time passing */
 
 const char *const sim_fault_names[] = {
-    "kill",        "crash",     "write-kill", "torn",       "partition", "one-way",
-    "loss",        "duplicate", "reorder",    "slow-net",   "pause",     "clock",
-    "slow-disk",   "disk-full", "disk-error", "read-error", "rot",       "lost-write",
-    "misdirected", "guest",     "no-start",   "wipe",       "join",      "usurp",
-    "state-db",    "stall",     "forge",      "rivals",     "build",     "flood",
-    "full-table",  "slow-link", "odd-ids",    "heirs",      "remove",    NULL,
+    "kill",       "crash",      "write-kill", "torn",       "partition",   "one-way",   "loss",
+    "duplicate",  "reorder",    "slow-net",   "pause",      "clock",       "slow-disk", "disk-full",
+    "disk-error", "read-error", "rot",        "lost-write", "misdirected", "guest",     "no-start",
+    "wipe",       "join",       "usurp",      "state-db",   "stall",       "forge",     "rivals",
+    "build",      "flood",      "full-table", "slow-link",  "odd-ids",     "heirs",     "remove",
+    "old-copy",   NULL,
 };
 
 /* ---- telling ---- */
