@@ -4,9 +4,12 @@
 
 #include "build.h"
 #include "config.h"
+#include "wire/event.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static int doctor(struct run *r);
 
@@ -286,6 +289,89 @@ static void check_list(struct doctor *d, const char *check, const char *noun, co
         detail);
 }
 
+/* ---- repairs ---- */
+
+#define RECENT_MS (7ull * 24 * 3600 * 1000)
+
+struct repairs {
+    uint64_t after; /* time of the events that count */
+    unsigned n;
+    char names[NAMES_SIZE]; /* of the newest ones */
+    size_t at;
+};
+
+static void count_repairs(struct repairs *t, bx_val list)
+{
+    for (uint32_t i = 0; i < bx_val_len(list); i++) {
+        bx_val event = bx_val_at(list, i);
+        char node[80], what[32], when[32];
+        uint64_t time = 0;
+
+        bx_val_u64(bx_val_get(event, "time"), &time);
+        if (time < t->after)
+            continue;
+        value_text(bx_val_get(event, "object"), VALUE_TEXT, node, sizeof node);
+        value_text(bx_val_get(event, "detail"), VALUE_TEXT, what, sizeof what);
+        value_text(bx_val_get(event, "time"), VALUE_TIME, when, sizeof when);
+        if (t->n % NAMED_MAX == 0)
+            t->at = 0;
+        if (t->at < sizeof t->names)
+            t->at += (size_t)snprintf(t->names + t->at, sizeof t->names - t->at, "%s%s: %s (%s)",
+                                      t->at == 0 ? "" : ", ", node, what, when);
+        t->n++;
+    }
+}
+
+/* One page of the events, and where they go on. */
+static int read_repairs(struct doctor *d, struct repairs *t, uint64_t *since, struct bx_err *err)
+{
+    struct params p = {0};
+    bx_val page;
+    int rc;
+
+    params_str(&p, "consistency", "stale");
+    params_u64(&p, "since", *since);
+    params_key(&p, "match");
+    build_map(&p.b, 1);
+    build_pair_str(&p.b, "type", bx_event_names[BX_EVENT_NODE_REPAIRED]);
+    rc = client_call(&d->client, "events.list", &p, ANSWER_MS, &page, err);
+    params_close(&p);
+    if (rc == BX_OK)
+        count_repairs(t, page);
+    *since = strtoull(d->client.next, NULL, 10);
+    return rc;
+}
+
+static uint64_t week_ago(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 - RECENT_MS;
+}
+
+/* Damage that a node has mended may come again, and worse. */
+static void check_repairs(struct doctor *d)
+{
+    struct repairs t = {.after = week_ago()};
+    char detail[DETAIL_SIZE];
+    uint64_t since = 0;
+    struct bx_err err;
+    int rc;
+
+    do {
+        rc = read_repairs(d, &t, &since, &err);
+    } while (rc == BX_OK && since != 0);
+    if (rc != BX_OK)
+        snprintf(detail, sizeof detail, "%.500s", err.msg);
+    else if (t.n == 0)
+        return;
+    else
+        snprintf(detail, sizeof detail, "%u in seven days: %s; check the disk of the host", t.n,
+                 t.names);
+    add(d, "repairs", OUTCOME_WARNING, detail);
+}
+
 /* ---- the command ---- */
 
 static int report(struct doctor *d)
@@ -330,6 +416,7 @@ static void check_all(struct doctor *d)
                    (struct tally){.key = "space", .values = bad_space});
         check_list(d, "vms", "VM", "vm.list",
                    (struct tally){.key = "phase", .values = bad_vms, .grave = grave_vms});
+        check_repairs(d);
     }
     client_close(&d->client);
 }

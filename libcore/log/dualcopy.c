@@ -111,6 +111,7 @@ static int settle(struct bx_dualcopy *s, const struct copy *copies, void *value,
         return BX_CORRUPT;
     }
     s->seq = c->seq;
+    s->repaired = !a->good || !b->good;
     *len = c->len;
     if (c->len > 0)
         memcpy(value, c->bytes + FIELDS, c->len);

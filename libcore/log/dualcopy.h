@@ -12,6 +12,8 @@
 #include "codec/header.h"
 #include "log/fs.h"
 
+#include <stdbool.h>
+
 #define BX_DUALCOPY_MAX 1024 /* maximum size of a value in bytes */
 
 struct bx_dualcopy {
@@ -19,7 +21,8 @@ struct bx_dualcopy {
     const char *name; /* static string */
     uint16_t kind;
     int fd;
-    uint64_t seq; /* sequence of the value on disk; 0: none yet */
+    uint64_t seq;  /* sequence of the value on disk; 0: none yet */
+    bool repaired; /* a copy was damaged when it was opened, not only older */
 };
 
 /* Open or create. value has BX_DUALCOPY_MAX bytes; *len is 0 if nothing was ever saved. A damaged

@@ -188,6 +188,16 @@ uint64_t bx_wal_last(const struct bx_wal *w)
     return w->last;
 }
 
+bool bx_wal_mark_repaired(const struct bx_wal *w)
+{
+    return w->writer.mark.repaired;
+}
+
+uint64_t bx_wal_cut(const struct bx_wal *w)
+{
+    return w->cut;
+}
+
 uint64_t bx_wal_durable(const struct bx_wal *w)
 {
     return w->durable;

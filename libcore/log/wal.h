@@ -64,6 +64,10 @@ uint64_t bx_wal_last(const struct bx_wal *w);
 /* The highest index whose current entry, and all before it, are durable in the log, or in the
  * snapshot passed to reset or compact. */
 uint64_t bx_wal_durable(const struct bx_wal *w);
+/* What recovery has mended: a copy of the mark was damaged; how many intact records it has cut,
+ * which were behind a torn one and not acknowledged. */
+bool bx_wal_mark_repaired(const struct bx_wal *w);
+uint64_t bx_wal_cut(const struct bx_wal *w);
 /* Term of an entry in the log; 0 for any other index. */
 uint64_t bx_wal_term(const struct bx_wal *w, uint64_t index);
 

@@ -97,6 +97,7 @@ struct bx_wal {
     uint64_t read_seq;
 
     bool raise_high_water, failed;
+    uint64_t cut; /* intact records that recovery has cut */
     struct bx_wal_job job;
     struct bx_wal_writer writer;
     struct bx_wal_stats stats;

@@ -302,8 +302,10 @@ static void search(struct recovery *r, uint64_t seq, size_t from, uint64_t limit
             at += 8;
             continue;
         }
-        if (rec.lsn > r->lsn && rec.lsn <= limit && rec.durable < rec.lsn)
+        if (rec.lsn > r->lsn && rec.lsn <= limit && rec.durable < rec.lsn) {
+            r->w->cut++;
             promise(r, rec.durable, "a record in", seq, at);
+        }
         at += bx_record_size(rec.len);
     }
 }

@@ -63,6 +63,7 @@ int bx_identity_load(struct bx_fs *fs, struct bx_identity *out, struct bx_err *e
 
     memset(out, 0, sizeof *out);
     rc = bx_dualcopy_open(&slots, fs, FILE_NAME, BX_KIND_IDENTITY, value, &len, err);
+    out->repaired = slots.repaired;
     bx_dualcopy_close(&slots);
     if (rc != BX_OK || len == 0)
         return rc;

@@ -17,6 +17,7 @@ struct bx_identity {
     bool founder;
     char name[64]; /* of the node */
     char cluster_name[64];
+    bool repaired;   /* one of its copies was damaged when it was loaded; not stored */
     char peers[512]; /* where to dial first: "ID HOST:PORT" with spaces between pairs;
                       * the state's node rows replace it */
 };

@@ -181,6 +181,11 @@ void bx_heard_tick(struct bx_node *n);
 void bx_heard_on_peer(struct bx_node *n, uint64_t id);
 void bx_heard_on_stored(struct bx_node *n, uint64_t from, const struct bx_stored *s);
 
+/* ---- repairs.c: damage that was found at the start and mended ---- */
+
+void bx_repairs_note(struct bx_node *n, enum bx_repair what);
+void bx_repairs_tick(struct bx_node *n);
+
 /* ---- removed.c: this node is a member no more ---- */
 
 /* BX_UNREACHABLE, so that a client asks another node. */
@@ -352,6 +357,7 @@ struct bx_node {
     struct bx_member_loop member;
     struct bx_peers peers;
     struct bx_heard heard;
+    uint32_t repairs; /* not told the cluster yet: bits 1 << enum bx_repair */
     struct bx_snapshots snapshots;
     struct bx_shrink shrink;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */

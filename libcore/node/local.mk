@@ -2,7 +2,7 @@
 libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/identity.c libcore/node/identity.h \
 	libcore/node/peers.c libcore/node/peers.h \
-	libcore/node/heard.c \
+	libcore/node/heard.c libcore/node/repairs.c \
 	libcore/node/raft.c libcore/node/raft_open.c libcore/node/raft_priv.h \
 	libcore/node/raft_send.c libcore/node/raft_receive.c libcore/node/raft_stall.c libcore/node/raft_conf.c \
 	libcore/node/raft_heap.c libcore/node/raft.h \

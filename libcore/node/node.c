@@ -176,6 +176,7 @@ void bx_node_tick(struct bx_node *n)
         bx_propose_expire(n);
         bx_ends_tick(n);
         bx_heard_tick(n);
+        bx_repairs_tick(n);
         bx_reads_expire(n);
         bx_member_tick(n);
         relieve(n);

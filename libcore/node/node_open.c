@@ -221,8 +221,9 @@ static int check_log(struct bx_node *n, const struct bx_snap_meta *snap, struct 
     return BX_OK;
 }
 
+/* *lost_state: in, it should be there; out, it is not. */
 static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *reader,
-                      struct bx_err *err)
+                      bool *lost_state, struct bx_err *err)
 {
     struct bx_fsm_options fo = {.path = n->o.state_path,
                                 .trusted = trusted,
@@ -235,6 +236,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
 
     fo.sink = (struct bx_fsm_sink){on_fatal, on_outcome, on_changed, on_event, on_no_space, n};
     rc = bx_fsm_open(&n->fsm, &fo, err);
+    *lost_state = *lost_state && rc == BX_OK && bx_fsm_applied(n->fsm) == 0;
     if (rc == BX_OK && reader != NULL && bx_fsm_applied(n->fsm) < bx_snap_meta(reader)->index)
         rc = bx_snapshots_restore(n, reader, err);
     return rc == BX_OK ? bx_level_check(n, err) : rc;
@@ -323,6 +325,24 @@ static void defaults(struct bx_node_options *o)
         o->reads = (struct bx_pool_size){1000, 0};
 }
 
+/* Damage that was mended while the parts were opened. A process that is killed tears no record but
+ * the last; a host that loses power may, and its state.db is not trusted. */
+static void note_repairs(struct bx_node *n, bool trusted, bool lost_state)
+{
+    if (n->o.identity.repaired)
+        bx_repairs_note(n, BX_REPAIR_IDENTITY);
+    if (n->vote.copies.repaired)
+        bx_repairs_note(n, BX_REPAIR_VOTE);
+    if (n->trust.repaired)
+        bx_repairs_note(n, BX_REPAIR_TRUST);
+    if (bx_wal_mark_repaired(n->wal))
+        bx_repairs_note(n, BX_REPAIR_MARK);
+    if (trusted && bx_wal_cut(n->wal) > 0)
+        bx_repairs_note(n, BX_REPAIR_LOG);
+    if (bx_fsm_was_damaged(n->fsm) || lost_state)
+        bx_repairs_note(n, BX_REPAIR_STATE);
+}
+
 static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct bx_err *err)
 {
     struct bx_wal_options wo = {.fs = n->o.disk->fs,
@@ -330,7 +350,7 @@ static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct 
                                 .queue_bytes = n->o.log_queue_bytes,
                                 .cache_bytes = n->o.log_cache_bytes};
     const struct bx_snap_meta *snap = NULL;
-    bool trusted = false;
+    bool trusted = false, lost_state = false;
     int rc = bx_ballast_open(n, err);
 
     if (rc == BX_OK)
@@ -348,6 +368,7 @@ static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct 
     if (rc == BX_OK && *reader != NULL) {
         snap = bx_snap_meta(*reader);
         n->snapshots.index = snap->index;
+        lost_state = trusted && bx_wal_last(n->wal) >= snap->index;
     }
     if (rc == BX_OK)
         rc = check_log(n, snap, err);
@@ -358,9 +379,11 @@ static int open_parts(struct bx_node *n, struct bx_snap_reader **reader, struct 
     if (rc == BX_OK)
         bx_lease_tell_space(n->lease, (uint8_t)n->ballast.state);
     if (rc == BX_OK)
-        rc = open_state(n, trusted, *reader, err);
+        rc = open_state(n, trusted, *reader, &lost_state, err);
     if (rc == BX_OK)
         rc = open_raft(n, snap, err);
+    if (rc == BX_OK)
+        note_repairs(n, trusted, lost_state);
     return rc;
 }
 

@@ -95,6 +95,7 @@ static const struct {
 } relayed[BX__CMDS] = {
     [BX_CMD_VM_REPORT] = {BY_ITSELF, offsetof(union bx_cmd_body, vm_report.node)},
     [BX_CMD_NODE_PUT] = {BY_ITSELF, offsetof(union bx_cmd_body, node_put.id)},
+    [BX_CMD_NODE_REPAIRED] = {BY_ITSELF, offsetof(union bx_cmd_body, node_repaired.id)},
     [BX_CMD_NODE_STATE] = {BY_NONE, 0},
     [BX_CMD_CLUSTER_CREATE] = {BY_NONE, 0},
 };

@@ -56,6 +56,8 @@ struct bx_fsm_options {
  * bx_fsm_applied() is 0 and the caller rebuilds from snapshot and log. Damage detected later ends
  * the process and removes the file for the next start. */
 int bx_fsm_open(struct bx_fsm **f, const struct bx_fsm_options *o, struct bx_err *err);
+/* Was it damaged when it was opened, and removed? */
+bool bx_fsm_was_damaged(const struct bx_fsm *f);
 /* Checkpoint and close; NULL is allowed. */
 void bx_fsm_close(struct bx_fsm *f);
 

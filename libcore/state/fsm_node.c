@@ -199,6 +199,21 @@ int bx_fsm_node_state(struct bx_fsm *f, struct bx_call *c)
     return BX_OK;
 }
 
+/* The row stays as it is: what happened is in the event alone. */
+int bx_fsm_node_repaired(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_node_repaired *b = &c->body->node_repaired;
+    struct bx_row *row = bx_view_row(&f->view, BX_TABLE_NODE, &b->id);
+    struct bx_str name;
+
+    if (row == NULL)
+        return bx_err_set(c->err, BX_NOT_FOUND, "no node %llu", (unsigned long long)b->id);
+    name = bx_row_as_node(row)->info.name;
+    c->out->node = b->id;
+    bx_call_event(f, BX_EVENT_NODE_REPAIRED, name, name, bx_str(bx_repair_names[b->what]));
+    return BX_OK;
+}
+
 /* ---- removing ---- */
 
 static int may_be_removed(const struct bx_node_row *n, bool confirm_dead, struct bx_err *err)

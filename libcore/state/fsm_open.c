@@ -59,7 +59,8 @@ static int open_store(struct bx_fsm *f, struct bx_err *err)
 
     if (rc == BX_OK)
         rc = bx_fsm_load(f, err);
-    if (rc == BX_CORRUPT) {
+    f->was_damaged = rc == BX_CORRUPT;
+    if (f->was_damaged) {
         bx_store_close(f->store);
         bx_store_remove(f->path);
         bx_fsm_reset(f);
@@ -148,6 +149,11 @@ const struct bx_view *bx_fsm_view(const struct bx_fsm *f)
 uint64_t bx_fsm_time(const struct bx_fsm *f)
 {
     return f->session_ms;
+}
+
+bool bx_fsm_was_damaged(const struct bx_fsm *f)
+{
+    return f->was_damaged;
 }
 
 uint64_t bx_fsm_applied(const struct bx_fsm *f)

@@ -50,6 +50,7 @@ struct bx_fsm {
     struct bx_fsm_options o;
     const bx_command_fn *commands; /* by kind; tests replace it */
     char *path;
+    bool was_damaged; /* the database, when it was opened */
     struct bx_store *store;
     struct bx_view view;
     struct bx_sessions sessions;

@@ -46,7 +46,8 @@
     X(14, 2, VM_RENAME, vm_rename, struct bx_cmd_vm_rename)                                        \
     X(15, 2, CLUSTER_UPGRADE, cluster_upgrade, struct bx_cmd_cluster_upgrade)                      \
     X(16, 2, SESSION_END, session_end, struct bx_cmd_session_end)                                  \
-    X(17, 2, TOKEN_REVOKE, token_revoke, struct bx_cmd_token_revoke)
+    X(17, 2, TOKEN_REVOKE, token_revoke, struct bx_cmd_token_revoke)                               \
+    X(18, 2, NODE_REPAIRED, node_repaired, struct bx_cmd_node_repaired)
 
 #define BX_CMD_NUMBER(number, level, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };

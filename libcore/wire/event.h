@@ -27,7 +27,8 @@
     X(VM_RENAMED, "vm.renamed") /* its detail is the old name */                                   \
     X(CLUSTER_UPGRADED, "cluster.upgraded")                                                        \
     X(TOKEN_REVOKED, "token.revoked") /* its detail is the id, as of token.created */              \
-    X(VM_REBOOTED, "vm.rebooted")     /* by its guest; the detail counts those of the run */
+    X(VM_REBOOTED, "vm.rebooted")     /* by its guest; the detail counts those of the run */       \
+    X(NODE_REPAIRED, "node.repaired") /* its detail is what */
 
 #define BX_EVENT_NUMBER(name, text) BX_EVENT_##name,
 enum bx_event_type { BX_EVENTS(BX_EVENT_NUMBER) BX__EVENTS };

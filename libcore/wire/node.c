@@ -31,6 +31,18 @@ static const struct bx_field remove_fields[] = {
 const struct bx_schema bx_cmd_node_remove_schema =
     BX_SCHEMA("node.remove", BX_CMD_SCHEMA(NODE_REMOVE), bx_cmd_node_remove, remove_fields);
 
+const char *const bx_repair_names[] = {"identity", "vote", "mark", "trust",
+                                       "state.db", "log",  NULL};
+_Static_assert(sizeof bx_repair_names / sizeof bx_repair_names[0] == BX__REPAIRS + 1,
+               "each is named");
+
+static const struct bx_field repaired_fields[] = {
+    BX_FIELD(bx_cmd_node_repaired, id, BX_T_U64),
+    BX_FIELD(bx_cmd_node_repaired, what, BX_T_ENUM, .names = bx_repair_names),
+};
+const struct bx_schema bx_cmd_node_repaired_schema =
+    BX_SCHEMA("node.repaired", BX_CMD_SCHEMA(NODE_REPAIRED), bx_cmd_node_repaired, repaired_fields);
+
 /* ---- replies ---- */
 
 const char *const bx_shown_state_names[] = {"up",          "suspect",     "down", "draining",

@@ -21,6 +21,22 @@ struct bx_cmd_node_remove {
     bool confirm_dead;  /* the operator confirms that no VM runs there any more */
 };
 
+/* Damage that a node has found at its start and mended (node/repairs.c). The numbers are stored. */
+enum bx_repair {
+    BX_REPAIR_IDENTITY,
+    BX_REPAIR_VOTE,
+    BX_REPAIR_MARK,
+    BX_REPAIR_TRUST,
+    BX_REPAIR_STATE,
+    BX_REPAIR_LOG,
+    BX__REPAIRS
+};
+extern const char *const bx_repair_names[];
+struct bx_cmd_node_repaired {
+    uint64_t id;
+    uint8_t what; /* enum bx_repair */
+};
+
 struct bx_node_params {
     struct bx_common common;
     struct bx_str node; /* name or id */

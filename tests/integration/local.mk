@@ -11,9 +11,9 @@ tests/integration/snapshot.log tests/integration/kill.log \
 tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/select.log \
 tests/integration/recorder.log: blixardd blixardctl blixard-vm
 
-# A data directory that is an older copy of itself.
-dist_check_SCRIPTS += tests/integration/old-copy.sh
-tests/integration/old-copy.log: blixardd blixardctl blixard-vm
+# A data directory that is an older copy of itself, or damaged.
+dist_check_SCRIPTS += tests/integration/old-copy.sh tests/integration/repairs.sh
+tests/integration/old-copy.log tests/integration/repairs.log: blixardd blixardctl blixard-vm
 
 # The manual pages against the programs.
 dist_check_SCRIPTS += tests/integration/man.sh

@@ -219,6 +219,13 @@ static void draw_join(struct draw *d)
     d->body.member_join.node.id = 0;
 }
 
+static void draw_repaired(struct draw *d)
+{
+    d->head.kind = BX_CMD_NODE_REPAIRED;
+    d->body.node_repaired.id = 1 + below(d, 6);
+    d->body.node_repaired.what = (uint8_t)below(d, BX__REPAIRS);
+}
+
 static void draw_cluster(struct draw *d)
 {
     d->head.kind = BX_CMD_CLUSTER_CREATE;
@@ -263,7 +270,7 @@ static void draw_body(struct draw *d)
         draw_vm_create, draw_vm_create, draw_vm_create,   draw_vm_report, draw_vm_report,
         draw_vm_report, draw_vm_report, draw_vm_desire,   draw_vm_desire, draw_vm_delete,
         draw_vm_rename, draw_node_put,  draw_node_state,  draw_token,     draw_join,
-        draw_cluster,   draw_upgrade,   draw_session_end,
+        draw_cluster,   draw_upgrade,   draw_session_end, draw_repaired,
     };
 
     memset(&d->body, 0, sizeof d->body);

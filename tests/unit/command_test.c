@@ -143,6 +143,10 @@ static const struct {
      "token.revoke",
      {.token_revoke = {.id = 17}},
      "10000000750001001100000000000000"},
+    {BX_CMD_NODE_REPAIRED,
+     "node.repaired",
+     {.node_repaired = {.id = 3, .what = BX_REPAIR_STATE}},
+     "180000007600020003000000000000000400000000000000"},
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 

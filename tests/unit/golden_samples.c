@@ -96,6 +96,7 @@ static const struct bx_cmd_vm_report vm_report_reboots = {
 static const struct bx_cmd_token_create token_create = {.secret_hash = ID(0xd1), .ttl_ms = 3600000};
 static const struct bx_cmd_token_create token_create_once = {ID(0xd1), 3600000, true};
 static const struct bx_cmd_token_revoke token_revoke = {17};
+static const struct bx_cmd_node_repaired node_repaired = {3, BX_REPAIR_STATE};
 static const struct bx_token token_once = {ID(0xd1), 1700003600123, 17, 1700003600000,
                                            S("uid:1000")};
 static const struct bx_cmd_member_join member_join = {ID(0xd2), NODE};
@@ -248,6 +249,7 @@ static void add_commands(void)
         [BX_CMD_CLUSTER_UPGRADE] = &cluster_upgrade,
         [BX_CMD_SESSION_END] = &session_end,
         [BX_CMD_TOKEN_REVOKE] = &token_revoke,
+        [BX_CMD_NODE_REPAIRED] = &node_repaired,
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);

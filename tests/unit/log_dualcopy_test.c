@@ -125,6 +125,43 @@ TEST(what_a_killed_process_left_is_made_durable)
     }
 }
 
+/* The value is there, and a copy of it was damaged. */
+static void is_repaired(struct memfs *m, const char *want)
+{
+    char value[BX_DUALCOPY_MAX];
+    struct bx_dualcopy s;
+    size_t len;
+
+    assert_int_equal(open_slots(m, &s, value, &len, NULL), BX_OK);
+    assert_true(s.repaired);
+    bx_dualcopy_close(&s);
+    assert_int_equal(len, strlen(want));
+    assert_int_equal(open_slots(m, &s, value, &len, NULL), BX_OK);
+    assert_false(s.repaired);
+    bx_dualcopy_close(&s);
+}
+
+TEST(an_older_copy_is_no_damage)
+{
+    static const char *const values[] = {"old", "new"};
+
+    for (uint64_t at = 0; at < 16; at++) {
+        struct memfs *m = memfs_create();
+        char value[BX_DUALCOPY_MAX];
+        struct bx_dualcopy s;
+        unsigned saved;
+        size_t len;
+
+        memfs_plan(m, MEMFS_STOP_AFTER, at, 0);
+        save_all(m, values, 2, &saved);
+        memfs_kill(m);
+        assert_int_equal(open_slots(m, &s, value, &len, NULL), BX_OK);
+        assert_false(s.repaired);
+        bx_dualcopy_close(&s);
+        memfs_destroy(m);
+    }
+}
+
 TEST(every_flip_and_cut_of_one_copy_is_survived)
 {
     static const char *const values[] = {"a value", "another value"};
@@ -139,6 +176,8 @@ TEST(every_flip_and_cut_of_one_copy_is_survived)
         struct memfs *m = memfs_clone(good);
 
         memfs_flip(m, "value", at, (uint8_t)(1 << at % 8));
+        if (at % 4096 < 30)
+            is_repaired(m, "another value");
         value_is(m, "another value");
         memfs_flip(m, "value", (at + 4096) % n, 0x10); /* it was repaired: the other may go now */
         value_is(m, "another value");

@@ -383,6 +383,30 @@ TEST(the_mark_follows_when_it_is_asked_to)
     memfs_destroy(m);
 }
 
+/* Nothing says yet that they were durable, and the log ends at the first that is damaged. */
+TEST(intact_records_behind_a_damaged_one_are_cut_and_counted)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal *w = open_small(m);
+
+    append_many(w, 1, 4, 1, 10);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    assert_int_equal(bx_wal_cut(w), 0);
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_last(w), 4);
+    assert_int_equal(bx_wal_cut(w), 0);
+    bx_wal_close(w);
+    memfs_flip(m, "wal-0000000000000001", 64 + 72 + 20, 1); /* in the second */
+    w = open_small(m);
+    assert_int_equal(bx_wal_last(w), 1);
+    assert_int_equal(bx_wal_cut(w), 2);
+    w = reopen(w, m);
+    assert_int_equal(bx_wal_cut(w), 0);
+    assert_false(bx_wal_mark_repaired(w));
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
 /* The checksums were computed apart from this code. */
 /* clang-format off */
 static const uint8_t golden[64 + 64 + 56] = {

@@ -64,6 +64,11 @@ tests_unit_heard_test_SOURCES = tests/unit/heard_test.c
 tests_unit_heard_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_heard_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/repairs_test
+tests_unit_repairs_test_SOURCES = tests/unit/repairs_test.c
+tests_unit_repairs_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_repairs_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/member_test
 tests_unit_member_test_SOURCES = tests/unit/member_test.c
 tests_unit_member_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
