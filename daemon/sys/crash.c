@@ -216,7 +216,7 @@ static int open_dir(const char *data, struct bx_err *err)
     if (snprintf(path, sizeof path, "%s/recorder", data) >= (int)sizeof path)
         return bx_err_set(err, BX_IO, "%s/recorder: the path is too long", data);
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return bx_err_set(err, BX_IO, "can not create %s: %s", path, strerror(errno));
+        return bx_err_set(err, BX_IO, "cannot create %s: %s", path, strerror(errno));
     crash.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (crash.dir < 0)
         return bx_err_set(err, BX_IO, "%s: %s", path, strerror(errno));

@@ -141,7 +141,7 @@ static int start_writer(struct bx_err *err)
     uv_cond_destroy(&sink.written);
     uv_mutex_destroy(&sink.lock);
     uv_sem_destroy(&sink.wake);
-    return bx_err_set(err, BX_IO, "can not start the thread of the log");
+    return bx_err_set(err, BX_IO, "cannot start the thread of the log");
 }
 
 int log_open(const char *name, const struct bx_filter *filter, struct bx_err *err)

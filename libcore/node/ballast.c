@@ -84,7 +84,7 @@ static void look_done(struct bx_job *j, int rc)
         return;
     }
     if (s->rc != 0) {
-        bx_node_log(n, 4, "disk space: can not look at %s (error %d)", s->fs->dir, -s->rc);
+        bx_node_log(n, 4, "disk space: cannot look at %s (error %d)", s->fs->dir, -s->rc);
         return;
     }
     s->held = s->held || made;

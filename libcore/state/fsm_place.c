@@ -122,7 +122,7 @@ int bx_fsm_place_to_start(struct bx_fsm *f, const struct bx_vm *vm, struct bx_de
         return BX_OK; /* it waits for its node */
     if (!bx_vm_has_data(vm))
         return rc;
-    bx_err_set(err, BX_UNPLACEABLE, "VM \"%s\" can not start where its disk is: %s", vm->name->s,
+    bx_err_set(err, BX_UNPLACEABLE, "VM \"%s\" cannot start where its disk is: %s", vm->name->s,
                why);
     bx_err_hint(err, "stop something there: blixardctl vm list --node %s --phase running",
                 bx_fsm_node_name(&f->view, vm->node));

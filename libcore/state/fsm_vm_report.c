@@ -142,7 +142,7 @@ int bx_fsm_vm_report(struct bx_fsm *f, struct bx_call *c)
         d.next_try_ms = 0;
         bx_fsm_vm_put(f, c, row, &d, BX_EVENT_VM_PHASE, bx_str(bx_phase_name(d.phase)->s));
     } else {
-        return bx_err_set(c->err, BX_CONFLICT, "a node can not report phase %s",
+        return bx_err_set(c->err, BX_CONFLICT, "a node cannot report phase %s",
                           bx_phase_name(b->phase)->s);
     }
     return BX_OK;

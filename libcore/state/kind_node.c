@@ -229,7 +229,7 @@ int bx_view_member_room(const struct bx_view *v, uint8_t role, struct bx_err *er
         members += bx_view_node_at(v, i)->info.role != BX_ROLE_AGENT;
     if (members < BX_MEMBERS_MAX)
         return BX_OK;
-    bx_err_set(err, BX_BUSY, "the cluster has %u nodes that hold the log, the maximum", members);
+    bx_err_set(err, BX_BUSY, "at most %u voting nodes", BX_MEMBERS_MAX);
     bx_err_hint(err, "remove one first: blixardctl node remove NAME");
     return BX_BUSY;
 }

@@ -121,9 +121,8 @@ static uint64_t share(uint64_t max, uint64_t all, uint64_t own)
 
 static int too_many(struct bx_err *err, const struct bx_cmd_header *head, uint64_t n)
 {
-    bx_err_set(err, BX_BUSY,
-               "the outcomes of %llu request ids of \"" BX_STR_FMT "\" are kept, and no more can",
-               (unsigned long long)n, BX_STR_ARG(head->principal));
+    bx_err_set(err, BX_BUSY, "too many request ids of \"" BX_STR_FMT "\" are kept (%llu)",
+               BX_STR_ARG(head->principal), (unsigned long long)n);
     bx_err_hint(err, "nothing was done; end ids with sys.done, number the requests of one id, or "
                      "try again later");
     return BX_BUSY;
@@ -194,7 +193,8 @@ static int check_table(const struct bx_sessions *ss, struct bx_err *err)
         n += ss->classes[i].n;
     if (n < ss->classes[BX_SESSION_HELD].max)
         return BX_OK;
-    bx_err_set(err, BX_BUSY, "the table of request ids is full");
+    bx_err_set(err, BX_BUSY, "too many request ids are kept (%u)",
+               ss->classes[BX_SESSION_HELD].max);
     bx_err_hint(err, "nothing was done; try again later");
     return BX_BUSY;
 }

@@ -181,7 +181,7 @@ expect 9 "another finds no room" ctl vm create big-2 --memory 12TiB --disk 0
 expect 0 "it stops, too" ctl vm stop big
 expect 0 "another takes its room" ctl vm create big-2 --memory 12TiB --disk 0
 expect 9 "it can not start" ctl vm start big
-grep -q '^error: VM "big" can not start where its disk is: n1: not enough memory (needs 12582912 MiB, [0-9]* free)$' "$dir/err"
+grep -q '^error: VM "big" cannot start where its disk is: n1: not enough memory (needs 12582912 MiB, [0-9]* free)$' "$dir/err"
 ok $? "it can not start: why"
 grep -q '^hint: stop something there: blixardctl vm list --node n1 --phase running$' "$dir/err"
 ok $? "it can not start: what would help"

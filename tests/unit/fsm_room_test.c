@@ -151,7 +151,7 @@ TEST(a_vm_with_data_starts_on_its_node_or_not_at_all)
     fill_behind(c);
     assert_int_equal(start("a"), BX_UNPLACEABLE);
     test_fsm_refused(&t, BX_UNPLACEABLE,
-                     "VM \"a\" can not start where its disk is: n1: not enough vcpus (needs 512, 0 "
+                     "VM \"a\" cannot start where its disk is: n1: not enough vcpus (needs 512, 0 "
                      "free)",
                      "vm list --node n1 --phase running");
     assert_int_equal(vm("a")->phase, BX_PHASE_STOPPED);
