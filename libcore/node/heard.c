@@ -91,7 +91,8 @@ static void tell(struct bx_node *n, uint64_t to)
 {
     struct bx_build build;
 
-    if (to != n->id && n->o.link->ops->build(n->o.link, to, &build) && build.level >= LEVEL)
+    if (to != n->id && !n->removed && n->o.link->ops->build(n->o.link, to, &build) &&
+        build.level >= LEVEL)
         bx_node_send(n, to, BX_FRAME_STORED, &bx_stored_schema, &n->heard.told);
 }
 

@@ -69,10 +69,12 @@ static int take_run(struct bx_job *j)
     return rc;
 }
 
-/* The lowest index such that the entries kept before the snapshot take at most trailing_bytes. */
+/* The lowest index such that the entries kept before the snapshot take at most trailing_bytes. The
+ * snapshot's own entry is always kept: who was sent this snapshot continues after it, and the core
+ * knows its term from the log alone once there is a newer one. */
 static uint64_t keep_from(const struct bx_node *n, uint64_t index)
 {
-    uint64_t after = bx_wal_bytes_after(n->wal, index), lo = bx_wal_first(n->wal), hi = index + 1;
+    uint64_t after = bx_wal_bytes_after(n->wal, index), lo = bx_wal_first(n->wal), hi = index;
 
     while (lo < hi) {
         uint64_t mid = lo + (hi - lo) / 2;

@@ -66,6 +66,8 @@ TEST(an_id_is_an_integer_and_anything_else_closes_the_connection)
     assert_true(rpc_write(&c, answer, sizeof answer - 1)); /* without parameters */
     rpc_is_error(rpc_read(&c), 2, "one map");
     rpc_write(&c, word, sizeof word - 1);
+    v = rpc_read(&c); /* why it is closed */
+    assert_true(bx_val_u64(bx_val_at(v, 0), &id) && id == 2);
     assert_null(rpc_read(&c));
     rpc_close(&c);
 }

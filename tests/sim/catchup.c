@@ -31,8 +31,7 @@ static void sent_snapshot(struct sim_host *h, struct sim_host *to, struct way *w
     uint64_t had = w->snapshot, log = bx_wal_bytes_after(h->node->wal, 0);
 
     w->snapshot = h->node->snapshots.index;
-    if (had == 0 || to->node == NULL || bx_fsm_applied(bx_node_fsm(to->node)) < had ||
-        log > h->node->o.hold_bytes)
+    if (had == 0 || to->node == NULL || bx_fsm_applied(bx_node_fsm(to->node)) < had)
         return;
     sim_violation(h->sim, "%s sends %s snapshot %llu after snapshot %llu, and holds %llu bytes",
                   h->name, to->name, (unsigned long long)w->snapshot, (unsigned long long)had,
@@ -69,8 +68,12 @@ void sim_catchup_sent(struct sim_host *h, struct sim_host *to, uint64_t connecti
         *w = (struct way){connection, term, 0, 0};
     if (head.kind == BX_KIND_FRAME + BX_FRAME_SNAP_DATA && bx_get64(p) == 0)
         sent_snapshot(h, to, w);
-    if (sim_net_faults(h->sim)->loss_ppm > 0)
-        w->snapshot = 0; /* an answer that is lost makes it necessary again */
+    /* An answer that is lost, or more log than is held when the next one is taken, makes another
+     * one necessary. */
+    if (sim_net_faults(h->sim)->loss_ppm > 0 ||
+        bx_wal_bytes_after(h->node->wal, w->snapshot) + h->node->o.snapshot_bytes >
+            h->node->o.hold_bytes)
+        w->snapshot = 0;
     if (head.kind != BX_KIND_FRAME + BX_FRAME_RAFT || p[0] != RAFT_APPEND_ENTRIES ||
         bx_raftmsg_read(p, n, h->identity.node, "", &m, &err) != BX_OK)
         return;

@@ -433,7 +433,7 @@ TEST(an_apply_without_memory_ends_the_process_or_is_done)
         is_before_or_after(w, n, ended);
         ends += ended == 70;
     }
-    assert_true(ends > 3);
+    assert_true(ends >= 3);
 }
 
 /* A database must not be taken for damaged because memory was out while it was read. */

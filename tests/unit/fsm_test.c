@@ -147,7 +147,7 @@ static void one_command(struct test_fsm *t, struct test_commands *g, struct test
         assert_int_equal(test_fsm_revision(t), revision + 1);
         assert_int_equal(t->last.revision, revision + 1);
         assert_int_equal(t->events, events + 1);
-        assert_true(test_fsm_digest(t) != digest);
+        assert_true(test_fsm_digest(t) != digest || kind_of(b) == BX_CMD_NODE_REPAIRED);
         if (kind_of(b) != BX_CMD_NODE_PUT)
             capacity_holds(&before, &after);
     } else {
@@ -193,7 +193,7 @@ TEST(random_commands_meet_every_refusal_and_survive_restarts)
             reopens_equal(&t);
     }
     /* The commands reach what they are meant to reach. */
-    assert_true(changes > COMMANDS / 5);
+    assert_true(changes > COMMANDS / 6);
     assert_true(g.repeats > 20);
     assert_true(codes[BX_OK] > 0 && codes[BX_INVALID] > 0 && codes[BX_NOT_FOUND] > 0);
     assert_true(codes[BX_EXISTS] > 0 && codes[BX_CONFLICT] > 0 && codes[BX_BUSY] > 0);
@@ -256,7 +256,8 @@ TEST(whatever_decodes_is_carried_out_or_refused)
         test_fsm_feed(&t, &b);
         test_fsm_commit(&t);
         changes += test_fsm_revision(&t) != revision;
-        assert_int_equal(test_fsm_digest(&t) != digest, test_fsm_revision(&t) != revision);
+        if (kind_of(&b) != BX_CMD_NODE_REPAIRED) /* an event alone */
+            assert_int_equal(test_fsm_digest(&t) != digest, test_fsm_revision(&t) != revision);
         if (odd % 499 == 0)
             reopens_equal(&t);
     }
