@@ -267,8 +267,10 @@ static int follow_console(struct api_call *c, const struct bx_vm *vm, size_t max
     if (!r->ended) {
         size_t later = unfinished(text->data, text->len);
 
-        text->len -= later;
-        at.offset -= later;
+        if (later <= at.offset && later < text->len) { /* else it began in the file before */
+            text->len -= later;
+            at.offset -= later;
+        }
     }
     r->epoch = epoch;
     r->file = at.file;

@@ -22,9 +22,10 @@
 
 /* ---- the directory ---- */
 
+/* An error is no proof that it is not there. */
 static bool exists(int dir, const char *name)
 {
-    return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 /* What outlives a run. */

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <link.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,11 +25,13 @@
 #define SECONDS 5u /* that the handler may take */
 #define SUFFIX ".bxr"
 
+static _Thread_local volatile bool mine; /* the crash is this thread's */
+
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 
 static struct {
     int dir; /* DATA/recorder */
-    volatile sig_atomic_t entered;
+    atomic_bool entered;
     uintptr_t base; /* where the program is loaded */
     struct bx_recfile_meta meta;
     char host[256];
@@ -153,7 +156,11 @@ static void record(int sig, const siginfo_t *info, const void *context)
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
-    if (crash.entered++ == 0) {
+    if (!mine && atomic_exchange(&crash.entered, true))
+        for (;;)
+            pause(); /* the thread that crashed first ends the process */
+    if (!mine) {
+        mine = true;
         alarm(SECONDS);
         record(sig, info, context);
         write_file();
@@ -229,6 +236,7 @@ static void install(void)
     struct sigaction action = {.sa_sigaction = on_signal,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
+    signal(SIGALRM, SIG_DFL);
     sigaltstack(&stack, NULL);
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
         sigaction(signals[i], &action, NULL);

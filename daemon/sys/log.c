@@ -4,6 +4,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 
 #define BATCH 4096u /* words of events that are made text at a time */
 #define FLUSH_NS 1000000000u
+#define FATAL_S 2u
 
 static struct {
     struct bx_rec_thread thread; /* of the loop */
@@ -45,7 +48,9 @@ static void write_all(const uint8_t *p, size_t n)
     while (n > 0) {
         ssize_t done = write(STDERR_FILENO, p, n);
 
-        if (done < 0 && errno != EINTR)
+        if (done < 0 && errno == EAGAIN)
+            poll(&(struct pollfd){.fd = STDERR_FILENO, .events = POLLOUT}, 1, -1);
+        else if (done < 0 && errno != EINTR)
             return; /* nobody is left to be told */
         if (done > 0) {
             p += done;
@@ -228,6 +233,8 @@ void log_fatal(const struct bx_err *err)
 {
     if (sink.open)
         flush();
+    signal(SIGALRM, SIG_DFL);
+    alarm(FATAL_S); /* standard error may be a pipe that nobody reads */
     log_error(err);
     fflush(stderr);
     _exit(EX_SOFTWARE);

@@ -142,7 +142,8 @@ int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_t
 
 /* ---- events ---- */
 
-/* As many whole records as fit into an item. */
+/* As many whole records as fit into an item. What has no sound length ends them: memory may have
+ * been overwritten before a crash. */
 static size_t run_of(const uint64_t *words, size_t n)
 {
     size_t at = 0;
@@ -150,8 +151,8 @@ static size_t run_of(const uint64_t *words, size_t n)
     while (at < n) {
         size_t size = bx_recevent_words(words[at]);
 
-        assert(size > 0 && size <= n - at);
-        if ((at + size) * sizeof *words > BX_RECFILE_ROOM)
+        if (size < BX_RECEVENT_HEADER || size > n - at ||
+            (at + size) * sizeof *words > BX_RECFILE_ROOM)
             break;
         at += size;
     }
@@ -181,6 +182,8 @@ int bx_recfile_put_events(struct bx_recfile_writer *w, uint16_t thread, const ui
     for (size_t at = 0; at < n && w->rc == BX_OK;) {
         size_t run = run_of(words + at, n - at);
 
+        if (run == 0)
+            break;
         put_run(w, thread, words + at, run);
         at += run;
     }

@@ -65,7 +65,7 @@ struct bx_recfile_writer {
 /* Meta and the sites of this program. Returns w->rc, as do the others. */
 int bx_recfile_begin(struct bx_recfile_writer *w, const struct bx_recfile_meta *m);
 int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_thread *t);
-/* Whole records of one thread. */
+/* Whole records of one thread; what follows one without a sound length is left out. */
 int bx_recfile_put_events(struct bx_recfile_writer *w, uint16_t thread, const uint64_t *words,
                           size_t n);
 int bx_recfile_end(struct bx_recfile_writer *w);

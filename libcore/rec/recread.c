@@ -19,11 +19,13 @@ static int item_at(const struct bx_recfile *f, size_t at, struct item *out)
 {
     const uint8_t *p = f->p + at;
     struct bx_header h;
-    int rc = bx_header_check(p, f->n - at, BX_KIND_RECORDER, BX_RECFILE_VERSION, &h);
+    size_t n = f->n - at;
+    int rc = bx_header_check(p, n < BX_RECFILE_BUF ? n : BX_RECFILE_BUF, BX_KIND_RECORDER,
+                             BX_RECFILE_VERSION, &h);
 
     if (rc == BX_UNSUPPORTED)
         return rc;
-    if (rc != BX_OK || h.length < BX_RECFILE_PREFIX || h.length > BX_RECFILE_BUF - BX_HEADER_SIZE)
+    if (rc != BX_OK || h.length < BX_RECFILE_PREFIX)
         return BX_CORRUPT;
     p += BX_HEADER_SIZE;
     *out = (struct item){.type = p[0],
@@ -55,6 +57,15 @@ static int read_record(struct bx_recfile *f, const struct item *item, const stru
     return p == NULL ? BX_NO_MEMORY : bx_flat_read(s, p, item->n, out, &f->arena, NULL, NULL);
 }
 
+/* Names are printed as they are, so they have nothing that would need an escape anywhere. */
+static bool is_plain(struct bx_str s)
+{
+    for (uint32_t i = 0; i < s.n; i++)
+        if (s.p[i] < ' ' || s.p[i] > '~' || s.p[i] == '"' || s.p[i] == '\\')
+            return false;
+    return true;
+}
+
 /* ---- sites ---- */
 
 static const char *text_of(struct bx_recfile *f, struct bx_str s)
@@ -65,7 +76,8 @@ static const char *text_of(struct bx_recfile *f, struct bx_str s)
 /* BX_OK, BX_CORRUPT, BX_NO_MEMORY. */
 static int make_site(struct bx_recfile *f, const struct bx_recfile_site *from, struct bx_site *out)
 {
-    if (from->keys.n != from->types.n || (from->text && from->keys.n == 0))
+    if (from->keys.n != from->types.n || (from->text && from->keys.n == 0) ||
+        !is_plain(from->target) || !is_plain(from->file))
         return BX_CORRUPT;
     *out = (struct bx_site){.target = text_of(f, from->target),
                             .message = from->text ? NULL : text_of(f, from->message),
@@ -81,7 +93,8 @@ static int make_site(struct bx_recfile *f, const struct bx_recfile_site *from, s
         out->fields[i].type = (uint8_t)from->types.p[i];
         if (out->fields[i].key == NULL)
             return BX_NO_MEMORY;
-        if (out->fields[i].type >= BX__ARG_TYPES)
+        if (out->fields[i].type == BX_ARG_NONE || out->fields[i].type >= BX__ARG_TYPES ||
+            !is_plain(from->keys.v[i]))
             return BX_CORRUPT;
     }
     if (from->text && out->fields[0].type != BX_ARG_STR)
@@ -162,8 +175,23 @@ static int read_thread(struct bx_recfile *f, const struct item *item)
     struct bx_recfile_thread t;
     int rc = read_record(f, item, &bx_recfile_thread_schema, &t);
 
+    if (rc == BX_OK && !is_plain(t.name))
+        rc = BX_CORRUPT;
     if (rc == BX_OK && f->n_threads < BX_RECFILE_THREADS)
         f->threads[f->n_threads++] = t;
+    return rc;
+}
+
+static int read_meta(struct bx_recfile *f, const struct item *item)
+{
+    struct bx_recfile_meta m;
+    int rc = read_record(f, item, &bx_recfile_meta_schema, &m);
+
+    if (rc == BX_OK &&
+        !(is_plain(m.program) && is_plain(m.version) && is_plain(m.reason) && is_plain(m.host)))
+        rc = BX_CORRUPT;
+    if (rc == BX_OK)
+        f->meta = m;
     return rc;
 }
 
@@ -171,7 +199,7 @@ static int read_item(struct bx_recfile *f, const struct item *item)
 {
     switch (item->type) {
     case BX_RECFILE_META:
-        return read_record(f, item, &bx_recfile_meta_schema, &f->meta);
+        return read_meta(f, item);
     case BX_RECFILE_SITE_LIST:
         return read_sites(f, item);
     case BX_RECFILE_THREAD:

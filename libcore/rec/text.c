@@ -110,6 +110,19 @@ static void put_escape(struct bx_buf *out, uint8_t c, bool json)
     }
 }
 
+/* Not what moves a terminal's cursor or turns the text round: controls of Latin-1, which some
+ * terminals obey, and Unicode's marks of direction. */
+static bool is_shown(const uint8_t *s, size_t size)
+{
+    if (size == 1)
+        return s[0] >= ' ' && s[0] != 0x7f;
+    if (size == 2)
+        return !(s[0] == 0xc2 && s[1] < 0xa0) && !(s[0] == 0xd8 && s[1] == 0x9c);
+    return !(size == 3 && s[0] == 0xe2 &&
+             ((s[1] == 0x80 && (s[2] == 0x8e || s[2] == 0x8f || (s[2] >= 0xa8 && s[2] <= 0xae))) ||
+              (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9)));
+}
+
 static void put_quoted(struct bx_buf *out, const char *text, size_t n, bool json)
 {
     const uint8_t *s = (const uint8_t *)text;
@@ -118,7 +131,7 @@ static void put_quoted(struct bx_buf *out, const char *text, size_t n, bool json
     for (size_t at = 0; at < n;) {
         size_t size = bx_utf8_sequence(s + at, n - at);
 
-        if (size == 0 || s[at] < 0x20 || s[at] == 0x7f) {
+        if (size == 0 || (json ? s[at] < ' ' : !is_shown(s + at, size))) {
             put_escape(out, s[at++], json);
             continue;
         }
@@ -203,11 +216,9 @@ static void put_message(struct bx_buf *out, struct bx_str s)
 {
     for (uint32_t at = 0; at < s.n;) {
         size_t size = bx_utf8_sequence((const uint8_t *)s.p + at, s.n - at);
-        uint8_t c = (uint8_t)s.p[at];
 
-        if (size == 0 || c < ' ' || c == 0x7f) {
-            put_escape(out, c, false);
-            at++;
+        if (size == 0 || !is_shown((const uint8_t *)s.p + at, size)) {
+            put_escape(out, (uint8_t)s.p[at++], false);
             continue;
         }
         bx_buf_append(out, s.p + at, size);

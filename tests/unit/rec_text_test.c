@@ -71,6 +71,19 @@ TEST(a_line_without_a_message_of_its_own_is_the_message)
            "1970-01-01T00:00:00.000Z warning raft: a \"quorum\"\\nis \\x1b[31mlost\\x9b\n");
 }
 
+TEST(what_moves_a_cursor_or_turns_text_round_is_escaped)
+{
+    struct bx_recevent e = event("\xc2\x9b"
+                                 "2J\xe2\x80\xae"
+                                 "evil\xc3\xa4",
+                                 1);
+
+    expect(BX_TEXT_CONSOLE, &e,
+           "2024-11-29T13:00:00.123Z info node: connected node=2 "
+           "name=\"\\xc2\\x9b2J\\xe2\\x80\\xaeevil\xc3\xa4\" "
+           "vm=12345678-9abc-def0-0102-030405060708 load=1\n");
+}
+
 TEST(json_is_json_whatever_a_string_contains)
 {
     uint64_t seed = 5;
