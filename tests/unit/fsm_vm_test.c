@@ -325,9 +325,9 @@ TEST(only_the_node_of_the_run_may_report_and_only_moves_that_there_are)
     report(BX_PHASE_CREATING, "");
     stands(BX_DESIRED_RUNNING, BX_PHASE_CREATING, 2, false);
     report(BX_PHASE_STOPPING, "");
-    refused(BX_CONFLICT, "a node can not report");
+    refused(BX_CONFLICT, "a node cannot report");
     report(BX_PHASE_LOST, "");
-    refused(BX_CONFLICT, "a node can not report");
+    refused(BX_CONFLICT, "a node cannot report");
     report(BX_PHASE_PENDING, "");
     refused(BX_CONFLICT, "invalid phase transition from creating to pending");
     report(BX_PHASE_RUNNING, "fast");

@@ -30,7 +30,7 @@ static void still_known(const struct answer a[3])
     request((struct request){.session = 2, .sequence = 7, .name = "b"});
     refused(BX_CONFLICT, "another user", &a[2]);
     request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10000});
-    refused(BX_BUSY, "full", &a[2]);
+    refused(BX_BUSY, "too many", &a[2]);
     assert_int_equal(
         request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10001}), BX_OK);
 }
