@@ -36,13 +36,15 @@ static void done(struct bx_job *j, int rc)
     bx_node_wake(n); /* more than that has come meanwhile: the next job */
 }
 
-/* Not while the log is full: it gets what is moved. */
+/* Not while the log is full: it gets what is moved. A full disk has no room for that either; what
+ * is left of it is for what is under way. */
 static void give_back(struct bx_node *n)
 {
     struct bx_shrink *s = &n->shrink;
     uint64_t now = bx_node_now(n);
 
-    if (now < s->give_back_ms || bx_node_state_log_full(n))
+    if (now < s->give_back_ms || bx_node_state_log_full(n) || n->ballast.state == BX_SPACE_FULL ||
+        !bx_ballast_may_write(n))
         return;
     if (bx_fsm_give_back(n->fsm)) {
         s->give_back_ms = now + GIVE_BACK_MS;

@@ -3,6 +3,7 @@
 
 #include "lib/memfs.h"
 #include "lib/testcluster.h"
+#include "node/internal.h"
 #include "state/store.h"
 
 #include <sqlite3.h>
@@ -182,26 +183,56 @@ static void create(uint32_t number)
     change(BX_CMD_VM_CREATE, &body);
 }
 
-TEST(a_node_whose_state_shrinks_has_small_files_again)
+static void create_all(void)
 {
-    const char *path;
-    char name[32];
-
-    w = (struct test_cluster){.snapshot_bytes = 1u << 20, .state_log_bytes = 1u << 20};
-    test_cluster_open(&w, 1);
-    path = test_member(&w, 1)->path;
     for (uint32_t i = 0; i < VMS; i++)
         create(i);
     test_cluster_run(&w, 10000);
-    assert_true(size_of(path) > VMS * PAIRS * 1000);
-    assert_true(snapshot_size() > 6u << 20);
+    assert_true(size_of(test_member(&w, 1)->path) > VMS * PAIRS * 1000);
+}
+
+static void delete_all(void)
+{
+    char name[32];
+
     for (uint32_t i = 0; i < VMS; i++) {
         snprintf(name, sizeof name, "vm-%u", i);
         change(BX_CMD_VM_DELETE, &(struct bx_cmd_vm_delete){.vm = bx_str(name)});
     }
     test_cluster_run(&w, 60000);
-    assert_true(size_of(path) < 6u << 20);
+}
+
+TEST(a_node_whose_state_shrinks_has_small_files_again)
+{
+    w = (struct test_cluster){.snapshot_bytes = 1u << 20, .state_log_bytes = 1u << 20};
+    test_cluster_open(&w, 1);
+    create_all();
+    assert_true(snapshot_size() > 6u << 20);
+    delete_all();
+    assert_true(size_of(test_member(&w, 1)->path) < 6u << 20);
     assert_true(snapshot_size() < 1u << 20);
+    test_cluster_close(&w);
+}
+
+/* What is given back is moved first, which takes room. */
+TEST(nothing_is_given_back_on_a_full_disk)
+{
+    struct memfs *fs;
+
+    w = (struct test_cluster){
+        .snapshot_bytes = 1u << 20, .state_log_bytes = 1u << 20, .ballast_bytes = 16u << 20};
+    test_cluster_open(&w, 1);
+    create_all();
+    fs = test_member(&w, 1)->fs;
+    memfs_limit(fs, UINT64_MAX / 2, NULL, NULL);
+    memfs_limit(fs, UINT64_MAX / 2 - memfs_free(fs) + (1u << 20), NULL, NULL);
+    test_cluster_run(&w, 4000);
+    assert_int_equal(bx_node_space(test_member(&w, 1)->node, 1), BX_SPACE_FULL);
+    delete_all();
+    assert_true(size_of(test_member(&w, 1)->path) > VMS * PAIRS * 1000);
+    memfs_limit(fs, 0, NULL, NULL);
+    test_cluster_run(&w, 60000);
+    assert_true(size_of(test_member(&w, 1)->path) < 6u << 20);
     test_cluster_close(&w);
 }
 
