@@ -94,9 +94,13 @@ static uint64_t progress_of(const struct bx_node *n, uint64_t id)
 
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
         const struct bx_transfer *t = &n->snapshots.transfers[i];
-        uint64_t index = t->reader == NULL ? n->snapshots.index : bx_snap_meta(t->reader)->index;
+        uint64_t index = n->snapshots.index;
 
-        if (t->to == id && index > has)
+        if (t->to != id)
+            continue;
+        if (!t->opening && t->reader != NULL) /* it is the job's until it is open */
+            index = bx_snap_meta(t->reader)->index;
+        if (index > has)
             has = index;
     }
     return has;
