@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A connection that writes the log back apart may hold a lock for a moment. */
+#define BUSY_MS 1000
+
 static const char ddl[] =
     "CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS events(entry INTEGER PRIMARY KEY, first INTEGER, last INTEGER,"
@@ -144,6 +147,7 @@ int bx_store_open(struct bx_store **out, const char *path, struct bx_err *err)
     s->path = bx_must_strdup(path);
     rv = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
     sqlite3_extended_result_codes(s->db, 1);
+    sqlite3_busy_timeout(s->db, BUSY_MS);
     rc = rv == SQLITE_OK ? prepare(s, err) : bx_store_failed(s, rv, err);
     if (rc != BX_OK) {
         bx_store_close(s);
@@ -177,6 +181,7 @@ void bx_store_close(struct bx_store *s)
         sqlite3_finalize(s->del[i]);
     }
     bx_store_file_close(s->files);
+    sqlite3_busy_timeout(s->db, 0); /* readers that remain are not waited for */
     sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     sqlite3_close(s->db);
     bx_free(s->path);
