@@ -61,7 +61,7 @@ static int look_run(struct bx_job *j)
 {
     struct bx_ballast *s = watch_of(j);
 
-    s->make = s->make && make_ballast(s->fs, s->bytes) == 0;
+    s->made = s->make && make_ballast(s->fs, s->bytes) == 0;
     s->rc = s->fs->ops->space(s->fs, &s->seen);
     return BX_OK;
 }
@@ -70,7 +70,6 @@ static void look_done(struct bx_job *j, int rc)
 {
     struct bx_ballast *s = watch_of(j);
     struct bx_node *n = (struct bx_node *)(void *)((char *)s - offsetof(struct bx_node, ballast));
-    bool made = s->make;
 
     (void)rc;
     s->looking = s->make = false;
@@ -78,8 +77,7 @@ static void look_done(struct bx_job *j, int rc)
         bx_node_now(n) + (s->state == BX_SPACE_OK ? BX_BALLAST_LOOK_MS : BX_BALLAST_LOOK_AGAIN_MS);
     if (s->discard) { /* a write found no room meanwhile: what was seen is not true any more */
         s->discard = false;
-        if (made)
-            s->fs->ops->unlink(s->fs, BX_BALLAST_NAME);
+        s->fs->ops->unlink(s->fs, BX_BALLAST_NAME);
         s->due = 0;
         return;
     }
@@ -87,7 +85,7 @@ static void look_done(struct bx_job *j, int rc)
         bx_node_log(n, 4, "disk space: cannot look at %s (error %d)", s->fs->dir, -s->rc);
         return;
     }
-    s->held = s->held || made;
+    s->held = s->held || s->made;
     s->free = s->seen;
     s->make = !s->held && s->free >= s->bytes + s->bytes / 2;
     if (s->held || s->state != BX_SPACE_FULL)
@@ -165,8 +163,10 @@ bool bx_ballast_met(struct bx_node *n)
         s->fs->ops->unlink(s->fs, BX_BALLAST_NAME);
     if (held)
         bx_node_log(n, 4, "disk space: a write found none in %s: ballast removed", s->fs->dir);
-    s->held = s->make = false;
+    s->held = false;
     s->discard = s->looking;
+    if (!s->looking) /* else the job reads it */
+        s->make = false;
     s->free = 0; /* until it is looked at */
     s->due = 0;
     set_state(n, BX_SPACE_FULL);

@@ -36,8 +36,9 @@ struct bx_ballast {
     bool looking;       /* the job is under way */
     bool discard;       /* what it makes is to be removed again */
     uint64_t free, due; /* bytes, when last looked at; boot time of the next look */
-    /* ---- of the job ---- */
-    bool make;
+    bool make;          /* the next job makes it; not changed while one is under way */
+    /* ---- what the job writes ---- */
+    bool made;
     uint64_t seen;
     int rc;
 };
