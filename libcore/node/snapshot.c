@@ -107,13 +107,16 @@ static uint64_t progress_of(const struct bx_node *n, uint64_t id)
 }
 
 /* What followers need that are connected: the entries after the snapshot that one is sent, or after
- * what it has. Who needs more than hold_bytes gets the next snapshot. */
+ * what it has. Who needs more than hold_bytes gets the next snapshot, and so do all while this node
+ * is low on space. */
 static uint64_t hold_from(const struct bx_node *n, uint64_t index)
 {
     const struct raft_configuration *c = bx_raft_configuration(&n->raft);
     uint64_t from = index + 1;
 
-    for (unsigned i = 0; i < c->n && bx_raft_is_leader(&n->raft); i++) {
+    if (n->ballast.state != BX_SPACE_OK || !bx_raft_is_leader(&n->raft))
+        return from;
+    for (unsigned i = 0; i < c->n; i++) {
         uint64_t id = c->servers[i].id, has = progress_of(n, id);
 
         if (id != n->id && has >= bx_wal_first(n->wal) && has < from &&
