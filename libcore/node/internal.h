@@ -183,6 +183,13 @@ void bx_heard_on_stored(struct bx_node *n, uint64_t from, const struct bx_stored
 
 /* ---- repairs.c: damage that was found at the start and mended ---- */
 
+enum bx_repair_told { BX_REPAIR_NONE, BX_REPAIR_UNTOLD, BX_REPAIR_ASKED };
+
+struct bx_repairs {
+    uint64_t next_ms;
+    enum bx_repair_told told[BX__REPAIRS]; /* the cluster */
+};
+
 void bx_repairs_note(struct bx_node *n, enum bx_repair what);
 void bx_repairs_tick(struct bx_node *n);
 
@@ -357,7 +364,7 @@ struct bx_node {
     struct bx_member_loop member;
     struct bx_peers peers;
     struct bx_heard heard;
-    uint32_t repairs; /* not told the cluster yet: bits 1 << enum bx_repair */
+    struct bx_repairs repairs;
     struct bx_snapshots snapshots;
     struct bx_shrink shrink;
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */

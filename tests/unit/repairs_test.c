@@ -117,6 +117,52 @@ TEST(before_its_level_a_repair_is_told_in_the_log_alone)
     test_cluster_close(&w);
 }
 
+/* A disk that is full and damaged at once is no less of a reason. */
+TEST(a_repair_is_told_while_space_is_low)
+{
+    struct test_member *m;
+
+    w = (struct test_cluster){.ballast_bytes = 1u << 20, .segment_bytes = 128u << 10};
+    test_cluster_open(&w, 3);
+    for (uint64_t id = 1; id <= 3; id++) {
+        struct memfs *fs = test_member(&w, id)->fs;
+
+        memfs_limit(fs, UINT64_MAX / 2, NULL, NULL);
+        memfs_limit(fs, UINT64_MAX / 2 - memfs_free(fs) + (512u << 10), NULL, NULL);
+    }
+    test_cluster_run(&w, 8000);
+    assert_int_equal(bx_node_space(test_member(&w, 1)->node, 3), BX_SPACE_LOW);
+    m = test_member(&w, 2);
+    restart_with(m, "vote", 20);
+    test_cluster_run(&w, 5000);
+    assert_int_equal(repairs().n, 1);
+    test_cluster_close(&w);
+    w = (struct test_cluster){0};
+}
+
+/* The proposal is lost with the leader. */
+TEST(a_repair_that_nobody_answered_is_told_again)
+{
+    struct test_member *m;
+    uint64_t other;
+
+    test_cluster_open(&w, 3);
+    m = test_member(&w, 2);
+    restart_with(m, "vote", 20);
+    for (int i = 0; i < 100 && m->node->repairs.told[BX_REPAIR_VOTE] != BX_REPAIR_ASKED; i++)
+        test_cluster_run(&w, 10);
+    assert_int_equal(m->node->repairs.told[BX_REPAIR_VOTE], BX_REPAIR_ASKED);
+    for (other = 1; other <= 3; other += 2)
+        test_member_stop(test_member(&w, other));
+    test_cluster_run(&w, 40000); /* longer than it waits for an answer */
+    for (other = 1; other <= 3; other += 2)
+        test_member_start(test_member(&w, other));
+    test_cluster_run(&w, 10000);
+    assert_true(repairs().n >= 1);
+    assert_int_equal(m->node->repairs.told[BX_REPAIR_VOTE], BX_REPAIR_NONE);
+    test_cluster_close(&w);
+}
+
 int main(void)
 {
     return test_run(NULL, NULL);
