@@ -128,6 +128,9 @@ int bx_node_check_heard(const struct bx_node *n, uint64_t from, const struct bx_
                n->o.disk->fs->dir, (unsigned long long)term, (unsigned long long)last,
                (unsigned long long)from, (unsigned long long)heard->term,
                (unsigned long long)heard->index);
-    bx_fs_hint_forget(n->o.disk->fs, err);
+    bx_err_hint(err,
+                "put the newer directory back if there is one; if there is none, and a majority of "
+                "the other voters is up: blixardd --data %s --forget-cluster, then join again",
+                n->o.disk->fs->dir);
     return BX_CORRUPT;
 }

@@ -100,7 +100,8 @@ TEST(an_older_copy_of_a_followers_disk_is_refused)
     right = start_with(m, copy);
     assert_int_equal(hello(test_member(&w, 1), m, &err), BX_CORRUPT);
     assert_non_null(strstr(err.msg, "is an older copy"));
-    assert_non_null(strstr(err.hint, "--forget-cluster"));
+    assert_non_null(strstr(err.hint, "put the newer directory back if there is one"));
+    assert_non_null(strstr(err.hint, "--data memfs --forget-cluster"));
     assert_int_equal(hello(test_member(&w, 2), m, NULL), BX_CORRUPT);
     memfs_destroy(start_with(m, right));
     assert_int_equal(hello(test_member(&w, 1), m, NULL), BX_OK);
