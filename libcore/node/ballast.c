@@ -21,6 +21,15 @@ static uint64_t room_of(const struct bx_ballast *s)
     return s->free > s->bytes ? s->free - s->bytes : 0;
 }
 
+uint64_t bx_ballast_room(const struct bx_node *n)
+{
+    uint64_t room = room_of(&n->ballast), bytes = n->ballast.bytes;
+
+    if (bytes == 0)
+        return UINT64_MAX; /* nobody looks */
+    return room > bytes ? room - bytes : 0;
+}
+
 static void set_state(struct bx_node *n, enum bx_disk_space state)
 {
     struct bx_ballast *s = &n->ballast;

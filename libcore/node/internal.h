@@ -321,6 +321,9 @@ void bx_shrink_turn(struct bx_node *n);
 /* ---- ballast.c: see ballast.h ---- */
 
 int bx_ballast_open(struct bx_node *n, struct bx_err *err);
+/* Bytes that something large may take now, so that as much as the ballast takes is left beside it.
+ */
+uint64_t bx_ballast_room(const struct bx_node *n);
 /* To be called ten times a second. */
 void bx_ballast_tick(struct bx_node *n);
 /* A write found no room. True: there may be some now, because the ballast is gone. */

@@ -229,6 +229,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
                                 .trusted = trusted,
                                 .sessions_max = n->o.sessions_max,
                                 .session_ttl_ms = n->o.session_ttl_ms,
+                                .room = bx_ballast_room(n),
                                 .intern = n->intern,
                                 .level = n->o.level,
                                 .configs_max = n->o.shared_configs};

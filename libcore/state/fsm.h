@@ -47,6 +47,7 @@ struct bx_fsm_options {
     uint64_t session_ttl_ms;  /* time measured by leaders; 0: one hour */
     uint32_t level;           /* highest feature level this node reads; 0: BX_LEVEL */
     uint64_t configs_max;     /* bound on shared VM configurations; 0: 65,536 */
+    uint64_t room;            /* bytes that the database may be copied in, if it is an old one */
     struct bx_intern *intern; /* shared */
     struct bx_fsm_sink sink;
 };

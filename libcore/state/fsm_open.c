@@ -57,8 +57,10 @@ static int open_store(struct bx_fsm *f, struct bx_err *err)
 {
     int rc = bx_store_open(&f->store, f->path, err);
 
-    if (rc == BX_OK)
+    if (rc == BX_OK) {
+        bx_store_convert(f->store, f->o.room);
         rc = bx_fsm_load(f, err);
+    }
     f->was_damaged = rc == BX_CORRUPT;
     if (f->was_damaged) {
         bx_store_close(f->store);

@@ -127,8 +127,6 @@ static int prepare(struct bx_store *s, struct bx_err *err)
         rv = bx_store_space_init(s);
     if (rv == SQLITE_OK)
         rv = sqlite3_exec(s->db, ddl, NULL, NULL, NULL);
-    if (rv == SQLITE_OK)
-        bx_store_space_convert(s);
     for (size_t i = 0; rv == SQLITE_OK && i < BX__TABLES; i++)
         rv = prepare_kind(s, i);
     for (int i = 0; rv == SQLITE_OK && i < S__STMTS; i++)

@@ -70,6 +70,9 @@ int bx_store_checkpoint_apart(const char *path, uint64_t *left);
 /* Give some of the free pages of the database back, if there are many, between two transactions.
  * True: it has; call it again after a while. */
 bool bx_store_give_back(struct bx_store *s);
+/* Make a database of an older build one that can do so, once, after it was opened. It is copied
+ * whole; `room`: bytes of the disk that this may take. */
+void bx_store_convert(struct bx_store *s, uint64_t room);
 
 /* Reading. Each returns BX_OK, BX_CORRUPT, or the first code other than BX_OK that fn returned. */
 int bx_store_meta(struct bx_store *s, struct bx_meta *out, struct bx_err *err);

@@ -40,7 +40,5 @@ _Noreturn void bx_store_die(struct bx_store *s, const char *what);
 
 /* Before the tables are created. Returns an SQLite result code. */
 int bx_store_space_init(struct bx_store *s);
-/* Once, before there are statements. */
-void bx_store_space_convert(struct bx_store *s);
 
 #endif

@@ -74,10 +74,13 @@ static uint32_t ask(struct bx_store *s, const char *pragma)
 }
 
 /* A database of a build that did not ask for it keeps its free pages, and has to be copied once to
- * give them back. When that is not possible now, for lack of space, it is at another start. */
-void bx_store_space_convert(struct bx_store *s)
+ * give them back: to a temporary file, and from there to SQLite's log. When that is not possible
+ * now, it is at another start. */
+void bx_store_convert(struct bx_store *s, uint64_t room)
 {
-    if (ask(s, "PRAGMA auto_vacuum") == 0)
+    uint64_t bytes = (uint64_t)ask(s, "PRAGMA page_count") * ask(s, "PRAGMA page_size");
+
+    if (ask(s, "PRAGMA auto_vacuum") == 0 && bytes < room / 2)
         sqlite3_exec(s->db, "PRAGMA auto_vacuum=INCREMENTAL; VACUUM;", NULL, NULL, NULL);
 }
 
