@@ -7,6 +7,7 @@
 #include "mem/vec.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,19 +215,30 @@ int bx_snap_receive(struct bx_fs *fs, uint64_t offset, const void *p, size_t n, 
     int fd, rc;
 
     rc = fs->ops->open(fs, BX_SNAP_INCOMING, flags, &fd);
-    if (rc != 0)
+    if (rc != 0 && (rc != -ENOENT || offset == 0))
         return bx_fs_fail(fs, rc, "open", BX_SNAP_INCOMING, err);
-    rc = fs->ops->size(fs, fd, &size);
-    if (rc == 0 && size == offset && n > 0)
-        rc = fs->ops->write(fs, fd, p, n, offset);
-    fs->ops->close(fs, fd);
-    if (rc != 0)
-        return bx_fs_fail(fs, rc, "write", BX_SNAP_INCOMING, err);
+    if (rc == 0) {
+        rc = fs->ops->size(fs, fd, &size);
+        if (rc == 0 && size == offset && n > 0)
+            rc = fs->ops->write(fs, fd, p, n, offset);
+        fs->ops->close(fs, fd);
+        if (rc != 0)
+            rc = bx_fs_fail(fs, rc, "write", BX_SNAP_INCOMING, err);
+        if (rc == BX_NO_SPACE)
+            bx_snap_receive_drop(fs);
+        if (rc != BX_OK)
+            return rc;
+    }
     if (size != offset)
         return bx_err_set(err, BX_MALFORMED,
                           "snapshot bytes at offset %" PRIu64 ", expected at %" PRIu64, offset,
                           size);
     return BX_OK;
+}
+
+void bx_snap_receive_drop(struct bx_fs *fs)
+{
+    fs->ops->unlink(fs, BX_SNAP_INCOMING); /* it may not be there */
 }
 
 static int check_received(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err)

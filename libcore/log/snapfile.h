@@ -60,8 +60,11 @@ int bx_snap_read_raw(struct bx_snap_reader *r, uint64_t offset, void *p, size_t 
 bool bx_snap_packed(const struct bx_snap_reader *r);
 void bx_snap_close(struct bx_snap_reader *r);
 
-/* Receive the bytes of a peer's file, in order. Offset 0 starts over; a gap is BX_MALFORMED. */
+/* Receive the bytes of a peer's file, in order. Offset 0 starts over; a gap is BX_MALFORMED. What
+ * there is of it is removed when there is no room for more: BX_NO_SPACE. */
 int bx_snap_receive(struct bx_fs *fs, uint64_t offset, const void *p, size_t n, struct bx_err *err);
+/* Remove what was received. */
+void bx_snap_receive_drop(struct bx_fs *fs);
 /* Verify, sync and rename the received file. BX_MALFORMED if it is damaged, or if index and term
  * differ from the announced ones; the file then remains until the next transfer begins. */
 int bx_snap_receive_finish(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err);

@@ -42,6 +42,8 @@ static void set_state(struct bx_node *n, enum bx_disk_space state)
         bx_node_log(n, 4, "disk space: %s in %s: free some", bx_disk_space_names[state],
                     s->fs->dir);
     s->state = state;
+    if (state == BX_SPACE_FULL)
+        bx_snap_receive_drop(s->fs); /* no more of it is taken now */
     bx_lease_tell_space(n->lease, (uint8_t)state);
     bx_node_wake(n);
 }

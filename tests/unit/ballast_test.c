@@ -172,6 +172,20 @@ TEST(what_is_under_way_is_finished_with_the_ballast)
     test_cluster_close(&w);
 }
 
+TEST(what_was_received_of_a_snapshot_is_removed_from_a_full_disk)
+{
+    open_cluster(1);
+    assert_int_equal(bx_snap_receive(memfs_fs(disk_of(1)), 0, "begun", 5, NULL), BX_OK);
+    leave(1, BALLAST / 2);
+    test_cluster_run(&w, LOOK);
+    assert_true(memfs_exists(disk_of(1), BX_SNAP_INCOMING));
+    leave(1, BALLAST / 16);
+    test_cluster_run(&w, LOOK);
+    assert_int_equal(space_of(1), BX_SPACE_FULL);
+    assert_false(memfs_exists(disk_of(1), BX_SNAP_INCOMING));
+    test_cluster_close(&w);
+}
+
 /* Somebody else takes the room that the ballast gave. */
 TEST(a_log_without_any_room_waits_for_it)
 {

@@ -344,6 +344,24 @@ TEST(a_failing_disk_is_told_and_leaves_the_old_one)
     }
 }
 
+/* What came before the disk was full would keep it full. */
+TEST(what_was_received_goes_when_there_is_no_room_for_the_rest)
+{
+    struct memfs *from = memfs_create(), *to = memfs_create();
+
+    assert_int_equal(write_snapshot(memfs_fs(from), 20, NULL), BX_OK);
+    assert_int_equal(bx_snap_receive(memfs_fs(to), 0, "begun", 5, NULL), BX_OK);
+    memfs_plan(to, MEMFS_FAIL, memfs_changes(to), -ENOSPC);
+    assert_int_equal(bx_snap_receive(memfs_fs(to), 5, "more", 4, NULL), BX_NO_SPACE);
+    assert_false(memfs_exists(to, BX_SNAP_INCOMING));
+    assert_int_equal(bx_snap_receive(memfs_fs(to), 9, "rest", 4, NULL), BX_MALFORMED);
+    assert_int_equal(bx_snap_receive_finish(memfs_fs(to), 20, ten.term, NULL), BX_IO);
+    assert_int_equal(send_all(from, to, NULL), BX_OK);
+    assert_int_equal(latest(to), 20);
+    memfs_destroy(from);
+    memfs_destroy(to);
+}
+
 static void use_snapshots(void *ctx)
 {
     struct memfs *m = memfs_create();
