@@ -19,6 +19,8 @@
 
 #include "sys/clock.h"
 
+#include <assert.h>
+
 #define TURN_US 1000
 #define CREDIT_US 200
 #define DEBT_US 20000 /* at most; a single call may take longer than its credit */
@@ -115,6 +117,7 @@ static struct api_party *runs_too_many(struct api_party *p)
 
 static void hold(struct api_client *client, struct api_party *by)
 {
+    assert(client->held_by == NULL);
     TAILQ_INSERT_TAIL(&by->held, client, held);
     client->held_by = by;
     by->refs++;
@@ -219,21 +222,38 @@ void api_call_ready(struct api_call *c)
 
 /* ---- the work ---- */
 
+/* Whether it has input that may be processed. */
+static bool has_input(const struct api_client *client)
+{
+    return client->held_by == NULL && client->ops->has_input != NULL &&
+           client->ops->has_input(client);
+}
+
 void api_work(struct api_client *client)
 {
-    if (is_ready(client) || api_watch_is_due(client) ||
-        (client->held_by == NULL && client->ops->has_input != NULL &&
-         client->ops->has_input(client)))
+    if (is_ready(client) || api_watch_is_due(client) || has_input(client))
         queue(client);
     else
         dequeue(client);
 }
 
-/* Process a little of what a client has; returns the time it took. The client may be gone after. */
+static void take_or_hold(struct api_client *client)
+{
+    struct api_party *full = runs_too_many(client->party);
+
+    if (full != NULL)
+        hold(client, full);
+    else
+        client->ops->take_input(client);
+}
+
+/* Process a little of what a client has; returns the time it took. It may have nothing any more:
+ * what it was queued for waits again when the answers to others have taken the room. The client may
+ * be gone after. */
 static int64_t work(struct api_client *client)
 {
     struct api_call *c = is_ready(client) ? TAILQ_FIRST(&client->ready) : NULL;
-    struct api_party *party = client->party, *full;
+    struct api_party *party = client->party;
     uint64_t began = clock_thread_us();
     int64_t us, least = c != NULL && c->list ? LIST_US : 1;
 
@@ -243,10 +263,8 @@ static int64_t work(struct api_client *client)
         run(c);
     } else if (api_watch_is_due(client)) {
         api_watch_more(client);
-    } else if ((full = runs_too_many(party)) != NULL) {
-        hold(client, full);
-    } else {
-        client->ops->take_input(client);
+    } else if (has_input(client)) {
+        take_or_hold(client);
     }
     us = (int64_t)(clock_thread_us() - began);
     us = us < least ? least : us;

@@ -203,6 +203,34 @@ TEST(a_user_whose_calls_run_leaves_some_to_others)
     assert_true(askers[0].taken > taken);
 }
 
+/* A list was ready while the client's input waited, and is not any more when its turn comes. */
+TEST(a_client_whose_input_waits_is_held_once)
+{
+    struct api_client *c = &askers[0].client;
+    uint32_t taken;
+
+    askers[0].endless = true;
+    api_work(c);
+    turns(1000);
+    taken = askers[0].taken;
+    assert_ptr_equal(c->held_by, parties[0]);
+    ask_lists(0, 1);
+    assert_true(c->turn.queued);
+    askers[0].queued = API_PAGES_QUEUED;
+    turns(100);
+    assert_false(c->turn.queued);
+    assert_ptr_equal(TAILQ_FIRST(&parties[0]->held), c);
+    assert_null(TAILQ_NEXT(c, held));
+    assert_int_equal(askers[0].taken, taken);
+    askers[0].queued = 0;
+    api_work(c);
+    turns(100);
+    assert_int_equal(askers[0].answers, 1);
+    end_calls(c);
+    turns(100);
+    assert_true(askers[0].taken > taken);
+}
+
 TEST(who_reads_nothing_holds_up_its_own_user_only)
 {
     askers[0].queued = API_PAGES_QUEUED;
