@@ -75,7 +75,7 @@ void api_conn_expire(struct api_conn *c, uint64_t at)
     else if (!c->asked && !waits_for_us && at - c->used > API_MUTE_MS)
         api_conn_close(c);
     else if (c->stream.queued > 0 && at - c->stream.write_ms > API_SHED_MS &&
-             api_party_full(c->client.party, API_HELD_UNSENT, API_UNSENT_MAX) != NULL)
+             api_party_is_behind(c->client.party))
         api_conn_close(c); /* others need the room that its answers take */
     else
         stream_expire(&c->stream, at);

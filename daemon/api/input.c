@@ -19,7 +19,7 @@ static bool over(const struct api_conn *c, uint32_t calls, size_t unsent)
     size_t queued = c->stream.queued;
 
     return c->client.calls >= calls || queued > unsent ||
-           (queued > 0 && api_party_full(c->client.party, API_HELD_UNSENT, API_UNSENT_MAX) != NULL);
+           (queued > 0 && api_party_is_behind(c->client.party));
 }
 
 /* ---- processing ---- */

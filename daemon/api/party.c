@@ -71,6 +71,24 @@ struct api_party *api_party_full(struct api_party *p, enum api_held what, uint64
     return NULL;
 }
 
+/* Everybody, TCP and the user of an administrator are bounded by their parts. */
+struct api_party *api_party_over(struct api_party *p, enum api_held what, uint64_t max,
+                                 uint64_t least)
+{
+    for (; p != NULL; p = p->parent) {
+        uint64_t part = api_party_part(p, what, max);
+
+        if (p->parent != NULL && !p->unbounded && p->n[what] >= (part < least ? least : part))
+            return p;
+    }
+    return NULL;
+}
+
+bool api_party_is_behind(struct api_party *p)
+{
+    return api_party_over(p, API_HELD_UNSENT, API_UNSENT_MAX, API_UNSENT_LEAST) != NULL;
+}
+
 uint32_t api_party_calls(const struct api_party *p)
 {
     uint64_t each = API_CALLS_PER_CONN;

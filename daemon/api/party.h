@@ -60,6 +60,12 @@ void api_party_remove(struct api_party *p, enum api_held what, uint64_t n);
 uint64_t api_party_part(const struct api_party *p, enum api_held what, uint64_t max);
 /* Whom one more for p would be too many for, if there are `max` for everybody; NULL: nobody. */
 struct api_party *api_party_full(struct api_party *p, enum api_held what, uint64_t max);
+/* The same among those that are bounded themselves, each of which may have `least` whatever others
+ * have. */
+struct api_party *api_party_over(struct api_party *p, enum api_held what, uint64_t max,
+                                 uint64_t least);
+/* Whether p gets no more answers that can wait, because too much is unsent. */
+bool api_party_is_behind(struct api_party *p);
 /* How many pending calls one of p's connections may have: an equal share of what p may have. */
 uint32_t api_party_calls(const struct api_party *p);
 /* Whether p is `whole` or a part of it. */

@@ -27,6 +27,7 @@
 #define API_WATCH_MAX (256u << 10)    /* bytes of queued events beyond which it is behind */
 #define API_PAGE_WORK 4096u           /* objects and conditions evaluated for a page of a list */
 #define API_PAGES_QUEUED (256u << 10) /* a client with more bytes queued gets no page */
+#define API_UNSENT_LEAST (64u << 10)  /* bytes of answers that anybody may have */
 #define API_UNSENT_MAX (8u << 20)     /* bytes of all answers; who has his part gets no page */
 #define API_SHED_MS 2000u             /* and is closed when he reads nothing for so long */
 #define API_SQL_MAX 3u                /* queries at a time; libuv's pool has four threads */

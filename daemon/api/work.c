@@ -171,9 +171,8 @@ void api_call_rests(struct api_call *c, bool rests)
 
 static bool has_room(const struct api_client *client, const struct api_call *c)
 {
-    return client->ops->queued == NULL ||
-           (client->ops->queued(client) < API_PAGES_QUEUED &&
-            (!c->list || api_party_full(client->party, API_HELD_UNSENT, API_UNSENT_MAX) == NULL));
+    return client->ops->queued == NULL || (client->ops->queued(client) < API_PAGES_QUEUED &&
+                                           (!c->list || !api_party_is_behind(client->party)));
 }
 
 static bool is_ready(const struct api_client *client)

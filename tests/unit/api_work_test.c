@@ -240,6 +240,7 @@ TEST(who_reads_nothing_holds_up_its_own_user_only)
     ask_lists(ONE, 1);
     turns(10);
     assert_int_equal(askers[0].answers + askers[1].answers, 0);
+    assert_int_equal(askers[ONE].answers, 1); /* although they have all there is for everybody */
     api_party_remove(parties[0], API_HELD_UNSENT, API_UNSENT_MAX);
     api_work(&askers[1].client);
     turns(10);

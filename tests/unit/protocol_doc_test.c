@@ -83,6 +83,8 @@ static const struct {
      API_SHED_MS / 1000, "s", "closed"},
     {"unread answers of all clients; a user or an address has half of what the others leave",
      API_UNSENT_MAX >> 20, "MiB", "lists wait"},
+    {"of them, what a user or an address may have whatever others have", API_UNSENT_LEAST >> 10,
+     "KiB", "lists wait"},
     {"connections; an address, a user or a process has half of what the others leave",
      API_CONNS_MAX, "", "`error`, and closed"},
     {"pending requests of a connection, fewer when there are many connections", API_CALLS_PER_CONN,
