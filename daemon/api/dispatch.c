@@ -56,8 +56,8 @@ static void end(struct api_call *c)
     api_wait_stop(c);
     api_call_rests(c, true);
     a->n_calls--;
-    a->calls_bytes -= c->message.len;
     api_party_remove(c->party, API_HELD_CALLS, 1);
+    api_party_remove(c->party, API_HELD_CALL_BYTES, c->message.len);
     api_party_drop(a, c->party);
     if (c->client != NULL) {
         TAILQ_REMOVE(&c->client->pending, c, own);
@@ -154,12 +154,12 @@ struct api_call *api_call_create(struct api *a, struct api_client *client, const
     c->party = client->party;
     c->party->refs++;
     api_party_add(c->party, API_HELD_CALLS, 1);
+    api_party_add(c->party, API_HELD_CALL_BYTES, n);
     api_party_add(c->party, API_HELD_RUNNING, 1);
     c->method = BX__METHODS;
     take_arena(c);
     TAILQ_INSERT_TAIL(&client->pending, c, own);
     a->n_calls++;
-    a->calls_bytes += n;
     client->calls++;
     return c;
 }
@@ -172,11 +172,19 @@ void api_call_drop(struct api_call *c)
     end(c);
 }
 
-static int check_room(const struct api *a, struct bx_err *err)
+/* The call is counted already. */
+static int check_room(const struct api_call *c, struct bx_err *err)
 {
-    if (a->n_calls <= API_CALLS_MAX && a->calls_bytes <= API_CALLS_BYTES)
+    const struct api_party *full =
+        api_party_over(c->party, API_HELD_CALL_BYTES, API_CALLS_BYTES, API_CALLS_LEAST);
+
+    if (c->api->n_calls > API_CALLS_MAX)
+        bx_err_set(err, BX_BUSY, "too many pending requests (%u)", c->api->n_calls - 1);
+    else if (full != NULL)
+        bx_err_set(err, BX_BUSY, "too many bytes of pending requests (%u KiB of %s)",
+                   (unsigned)(full->n[API_HELD_CALL_BYTES] >> 10), full->name);
+    else
         return BX_OK;
-    bx_err_set(err, BX_BUSY, "too many pending requests (%u)", a->n_calls - 1);
     bx_err_hint(err, "try again; the request had no effect");
     return BX_BUSY;
 }
@@ -259,7 +267,7 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
 {
     struct bx_clock *clock = c->api->o.clock;
     struct bx_err err = {0};
-    int rc = check_room(c->api, &err);
+    int rc = check_room(c, &err);
 
     if (rc == BX_OK)
         rc = find_method(c, method, &err);

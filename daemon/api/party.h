@@ -23,7 +23,8 @@ struct api;
 enum api_held {
     API_HELD_CONNS,
     API_HELD_CALLS,
-    API_HELD_RUNNING, /* of the calls, those that wait neither for a VM nor for their turn */
+    API_HELD_CALL_BYTES, /* of their requests */
+    API_HELD_RUNNING,    /* of the calls, those that wait neither for a VM nor for their turn */
     API_HELD_WAITS,
     API_HELD_QUERIES,
     API_HELD_UNSENT, /* bytes of answers */

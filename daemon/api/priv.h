@@ -20,6 +20,7 @@
 #define API_WAITS_PER_CLIENT 128u
 #define API_CALLS_MAX 8192u         /* pending calls, of all clients */
 #define API_CALLS_BYTES (64u << 20) /* bytes of their requests */
+#define API_CALLS_LEAST (64u << 10) /* of them, what anybody may have */
 #define API_ARENAS 64u              /* kept for reuse; each keeps at most 64 KiB */
 #define API_TICK_MS 250u
 #define API_TELL_MS 60000u            /* between log lines about refused clients */
@@ -59,7 +60,6 @@ struct api {
     bool trim_due;              /* much was held: give it back to the kernel when idle */
     uint32_t n_handles;
     uint32_t conns_max, n_calls;
-    size_t calls_bytes;
     atomic_bool sql_hurry;          /* SQLite's log is full, see bx_node_state_log_full */
     uint64_t refused, refused_told; /* clients without permission; when it was last logged */
     struct api_party everybody;

@@ -13,6 +13,7 @@
 static struct asker {
     struct api_client client;
     uint32_t answers, taken, events;
+    struct bx_err error;
     size_t queued;
     bool endless; /* it always has input */
 } askers[CLIENTS];
@@ -34,9 +35,8 @@ static void reply(struct api_client *c, const struct api_call *call, const struc
 
 static void refuse(struct api_client *c, const struct api_call *call, const struct bx_err *err)
 {
-    (void)c;
     (void)call;
-    (void)err;
+    of(c)->error = *err;
 }
 
 static void ended(struct api_client *c)
@@ -247,6 +247,37 @@ TEST(who_reads_nothing_holds_up_its_own_user_only)
     assert_int_equal(askers[0].answers, 0);
     assert_int_equal(askers[1].answers, 1);
     askers[0].queued = 0;
+}
+
+static void say_hello(uint32_t i, const void *p, size_t n)
+{
+    static const uint8_t no_params = 0x80;
+    struct api_call *c = api_call_create(api, &askers[i].client, p, n);
+
+    assert_non_null(c);
+    api_call_run(c, bx_str("sys.hello"), bx_pack_parse(api->pack, &no_params, 1, 1, NULL));
+}
+
+TEST(whose_requests_are_large_leaves_room_to_others)
+{
+    static const uint8_t request[API_CALLS_LEAST];
+
+    for (uint32_t n = 0; n < API_CALLS_BYTES / 2; n += sizeof request)
+        assert_non_null(api_call_create(api, &askers[0].client, request, sizeof request));
+    say_hello(1, request, 1);
+    assert_int_equal(askers[1].error.code, BX_BUSY);
+    assert_non_null(strstr(askers[1].error.msg, "32768 KiB of many"));
+    say_hello(ONE, request, sizeof request);
+    assert_int_equal(askers[ONE].answers, 1);
+    api_party_add(parties[0], API_HELD_CALL_BYTES, API_CALLS_BYTES);
+    say_hello(ONE, request, 100); /* also when there is no room for anybody */
+    assert_int_equal(askers[ONE].answers, 2);
+    say_hello(ONE, request, sizeof request);
+    assert_int_equal(askers[ONE].error.code, BX_BUSY);
+    api_party_remove(parties[0], API_HELD_CALL_BYTES, API_CALLS_BYTES);
+    end_calls(&askers[0].client);
+    say_hello(1, request, 1);
+    assert_int_equal(askers[1].answers, 1);
 }
 
 /* Old events are sent in turns, too. */
