@@ -43,6 +43,8 @@ int bx_fsm_cluster_upgrade(struct bx_fsm *f, struct bx_call *c)
     }
     if (level > c->head->level) /* then a node that does not read it would not stop here */
         return bx_err_set(c->err, BX_INVALID, "the command is not of the level that it asks for");
+    if (d.level < 2)
+        bx_sessions_share(&f->sessions, f->session_ms);
     d.level = level;
     bx_fsm_change(f, bx_view_cluster_row(&f->view),
                   bx_row_make(&f->view.home, BX_TABLE_CLUSTER, &d));

@@ -111,6 +111,30 @@ void bx_session_forget_outcome(struct bx_sessions *ss, struct bx_session *s, str
     bx_kept_free(ss, k);
 }
 
+/* When the beginning of a session is guessed, no gap between its outcomes may be a time to live. */
+static void forget_older(struct bx_sessions *ss, struct bx_session *s, uint64_t now_ms)
+{
+    struct bx_kept *k, *next;
+
+    if (s->born != 0)
+        return;
+    for (k = TAILQ_FIRST(&s->outcomes); k != NULL; k = next) {
+        next = TAILQ_NEXT(k, link);
+        if (k->blob->time_ms + ss->ttl_ms < now_ms)
+            bx_session_forget_outcome(ss, s, k);
+    }
+}
+
+void bx_sessions_share(struct bx_sessions *ss, uint64_t now_ms)
+{
+    struct bx_session *s;
+
+    for (int i = 0; i < BX__SESSION_KINDS; i++) {
+        TAILQ_FOREACH(s, &ss->classes[i].by_use, link)
+        forget_older(ss, s, now_ms);
+    }
+}
+
 void bx_sessions_close(struct bx_sessions *ss)
 {
     struct bx_session *s;
@@ -312,8 +336,10 @@ void bx_sessions_keep(struct bx_sessions *ss, uint64_t entry, uint64_t now_ms, s
     bx_row_write(&bx_outcome_schema, o, k->record);
     s = keep(ss, k, entry, now_ms, o);
     bx_outcome_blob_stale(ss, k->blob);
-    if (ss->shared)
-        bx_session_trim(ss, s);
+    if (!ss->shared)
+        return;
+    forget_older(ss, s, now_ms);
+    bx_session_trim(ss, s);
 }
 
 /* ---- ending ---- */

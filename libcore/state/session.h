@@ -17,6 +17,8 @@
  *              session taken for expired because outcomes of its use in between are dropped.
  *
  * Before feature level 2 outcomes do not tell of the beginning, and it is guessed by their times.
+ * From that level on, a session from before it keeps an outcome for its time to live at most, so
+ * that no gap is long enough to be taken for the end of one.
  *
  * Sessions are of three classes, each bounded by number and bytes:
  *
@@ -101,6 +103,8 @@ void bx_sessions_write(struct bx_sessions *ss, struct bx_buf *scratch,
                        void *ctx);
 /* The principal will not repeat a request of this session: drop it. */
 void bx_sessions_end(struct bx_sessions *ss, const uint8_t session[16], uint64_t principal_hash);
+/* The feature level was raised to 2: drop the outcomes of which only some replicas may know. */
+void bx_sessions_share(struct bx_sessions *ss, uint64_t now_ms);
 /* Drop all sessions that have not been used since now_ms - ttl. */
 void bx_sessions_expire(struct bx_sessions *ss, uint64_t now_ms);
 

@@ -17,20 +17,20 @@
 /* `live` is never loaded; `other` again and again. Both apply the same entries. */
 static struct test_fsm live, other;
 
-static void open_one(struct test_fsm *t)
+static void open_one(struct test_fsm *t, uint32_t level)
 {
     t->options.sessions_max = 32;
     t->options.session_ttl_ms = TTL_MS;
     test_fsm_open(t);
-    test_fsm_cluster(t, 2);
+    test_fsm_cluster(t, level);
     test_fsm_node(t, 1, "n1");
 }
 
 static int setup(void **state)
 {
     (void)state;
-    open_one(&live);
-    open_one(&other);
+    open_one(&live, 2);
+    open_one(&other, 2);
     return 0;
 }
 
@@ -159,6 +159,16 @@ static void feed(struct test_batch *b, uint32_t elapsed_ms)
 
 /* ---- one case ---- */
 
+static void use_beyond_a_gap(struct test_batch *b, const struct client *c)
+{
+    add(b, c, 1000, 1, true);
+    feed(b, 0);
+    for (uint64_t i = 1; i <= 5; i++) {
+        add(b, c, i, i, true);
+        feed(b, TTL_MS / 2);
+    }
+}
+
 /* A client that asks for a high sequence first. Its use in between is dropped by the floor, and no
  * row tells of it any more. */
 TEST(what_a_client_keeps_beyond_a_gap_in_time_is_loaded)
@@ -166,12 +176,7 @@ TEST(what_a_client_keeps_beyond_a_gap_in_time_is_loaded)
     const struct client c = {.id = 7, .principal = "alice"};
     struct test_batch b = {0};
 
-    add(&b, &c, 1000, 1, true);
-    feed(&b, 0);
-    for (uint64_t i = 1; i <= 5; i++) {
-        add(&b, &c, i, i, true);
-        feed(&b, TTL_MS / 2);
-    }
+    use_beyond_a_gap(&b, &c);
     assert_int_equal(live.fsm->sessions.blobs, 2);
     reload();
     same_tables();
@@ -204,6 +209,53 @@ TEST(what_is_left_of_an_expired_session_stays_away)
     restore();
     same_tables();
     bx_buf_release(&batch.buf);
+}
+
+static void begin_at_level_1(void)
+{
+    teardown(NULL);
+    memset(&live, 0, sizeof live);
+    memset(&other, 0, sizeof other);
+    open_one(&live, 1);
+    open_one(&other, 1);
+}
+
+static void raise_level(struct test_batch *b)
+{
+    struct bx_cmd_cluster_upgrade up = {.level = 2};
+    struct bx_cmd_header head = {.kind = BX_CMD_CLUSTER_UPGRADE, .level = 2};
+
+    test_batch_add(b, &head, &up);
+    feed(b, 0);
+    assert_int_equal(bx_fsm_level(live.fsm), 2);
+}
+
+/* No outcome tells when such a session began. */
+TEST(a_session_from_before_level_2_is_loaded)
+{
+    const struct client c = {.id = 7, .principal = "alice"};
+    struct test_batch b = {0};
+
+    begin_at_level_1();
+    use_beyond_a_gap(&b, &c);
+    raise_level(&b);
+    reload();
+    same_tables();
+    restore();
+    same_tables();
+    add(&b, &c, 1000, 1, true);
+    feed(&b, 0);
+    for (uint64_t i = 6; i <= 10; i++) {
+        add(&b, &c, i, i, true);
+        feed(&b, TTL_MS / 2);
+    }
+    reload();
+    same_tables();
+    restore();
+    same_tables();
+    add(&b, &c, 1000, 1, true);
+    feed(&b, 0);
+    bx_buf_release(&b.buf);
 }
 
 /* ---- any ---- */
