@@ -163,8 +163,10 @@ int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     bx_store_clear(f->store);
-    f->sessions.unused = NULL; /* the rows are already deleted */
     bx_fsm_reset(f);
+    /* What is restored may drop what was restored before, and its row goes with it. */
+    f->sessions.unused = bx_fsm_outcomes_unused;
+    f->sessions.ctx = f;
     f->restored_events = f->restored_outcomes = 0;
     f->checks_sessions = false;
     return BX_OK;
@@ -262,8 +264,6 @@ int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, str
         return bx_err_set(err, BX_CORRUPT, "snapshot: digest mismatch");
     if (f->checks_sessions && f->sessions.born_digest != f->restored_sessions)
         return bx_err_set(err, BX_CORRUPT, "snapshot: digest mismatch of the sessions");
-    f->sessions.unused = bx_fsm_outcomes_unused;
-    f->sessions.ctx = f;
     f->applied = index;
     f->dirty = true;
     return bx_fsm_commit(f, err);

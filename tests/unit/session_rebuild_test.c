@@ -258,6 +258,26 @@ TEST(a_session_from_before_level_2_is_loaded)
     bx_buf_release(&b.buf);
 }
 
+/* At level 1 it is guessed, so a restore may drop an outcome; its row goes too, or no snapshot could
+ * be taken of the rest. */
+TEST(what_a_restore_drops_is_not_stored)
+{
+    const struct client c = {.id = 7, .principal = "alice"};
+    struct test_batch b = {0};
+    struct bx_buf dump = {0};
+
+    begin_at_level_1();
+    use_beyond_a_gap(&b, &c);
+    restore();
+    assert_int_equal(live.fsm->sessions.blobs, 2);
+    assert_int_equal(other.fsm->sessions.blobs, 1);
+    test_fsm_dump(&other, &dump);
+    reload();
+    assert_int_equal(other.fsm->sessions.blobs, 1);
+    bx_buf_release(&dump);
+    bx_buf_release(&b.buf);
+}
+
 /* ---- any ---- */
 
 static uint64_t some_sequence(struct client *c, uint64_t *rng)
