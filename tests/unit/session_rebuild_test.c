@@ -258,8 +258,8 @@ TEST(a_session_from_before_level_2_is_loaded)
     bx_buf_release(&b.buf);
 }
 
-/* At level 1 it is guessed, so a restore may drop an outcome; its row goes too, or no snapshot could
- * be taken of the rest. */
+/* At level 1 it is guessed, so a restore may drop an outcome; its row goes too, or no snapshot
+ * could be taken of the rest. */
 TEST(what_a_restore_drops_is_not_stored)
 {
     const struct client c = {.id = 7, .principal = "alice"};
