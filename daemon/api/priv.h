@@ -117,7 +117,7 @@ void api_turn_init(struct api_turn *t);
 void api_work_soon(struct api *a);
 /* Call when it may have changed whether the client has work. */
 void api_work(struct api_client *client);
-/* The same, and begin at once unless the turn has worked enough. */
+/* The same, and begin at once unless the turn has worked enough, or the client has. */
 void api_work_at_once(struct api_client *client);
 /* The client has disconnected: end its lists, and run what it has asked for. */
 void api_work_gone(struct api_client *client);

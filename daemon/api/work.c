@@ -100,6 +100,16 @@ static struct api_client *choose(struct api *a, bool new_round)
                : (struct api_client *)(void *)((char *)of - offsetof(struct api_client, turn));
 }
 
+/* Whether neither the client nor a party of its has spent what it is given in a round. */
+static bool has_credit(const struct api_client *client)
+{
+    const struct api_party *p = client->party;
+
+    while (p->parent != NULL && p->turn.credit_us > 0)
+        p = p->parent;
+    return p->parent == NULL && client->turn.credit_us > 0;
+}
+
 static void spend(struct api_turn *t, int64_t us)
 {
     t->credit_us = t->credit_us - us < -DEBT_US ? -DEBT_US : t->credit_us - us;
@@ -277,7 +287,7 @@ static int64_t work(struct api_client *client)
 
 void api_work_at_once(struct api_client *client)
 {
-    if (client->api->worked_us < TURN_US && !is_ready(client) &&
+    if (client->api->worked_us < TURN_US && has_credit(client) && !is_ready(client) &&
         runs_too_many(client->party) == NULL)
         client->api->worked_us += work(client);
     else

@@ -183,6 +183,22 @@ TEST(who_asks_little_is_served_at_once)
     assert_int_equal(askers[ONE].answers, 1);
 }
 
+/* What arrives is taken without a wait, but not from who has had its share. */
+TEST(who_has_spent_its_credit_waits_for_its_turn)
+{
+    for (uint32_t i = 0; i < ONE; i++)
+        ask_lists(i, 100);
+    while (!api->resting || parties[0]->turn.credit_us > 0)
+        turn();
+    end_calls(&askers[0].client);
+    askers[0].client.turn.credit_us = 1;
+    askers[0].endless = askers[ONE].endless = true;
+    api_work_at_once(&askers[0].client);
+    api_work_at_once(&askers[ONE].client);
+    assert_int_equal(askers[0].taken, 0);
+    assert_int_equal(askers[ONE].taken, 1);
+}
+
 TEST(a_user_whose_calls_run_leaves_some_to_others)
 {
     uint32_t taken;
