@@ -30,6 +30,7 @@
 #define LINK_LARGE (64u << 10)    /* frames above this size wait for all smaller ones */
 #define LINK_STRANGERS_MAX 64u    /* accepted connections whose hello was not accepted yet */
 #define LINK_STRANGERS_OF_ONE 16u /* of them, from one address */
+#define LINK_ASKED_KEPT 4u        /* of these, that are not closed for others after their JOIN */
 #define LINK_STRANGERS_KEPT 16u   /* of them, only for the addresses of members */
 #define LINK_ACCEPTED_MAX 512u    /* accepted connections in all; more are closed at once */
 

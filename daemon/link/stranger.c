@@ -44,18 +44,23 @@ static uint32_t count_like(const struct link_conn *like)
 
 /* ---- who gives way ---- */
 
-/* Make room by closing the oldest stranger from the address of `like` but not `who`. One that waits
- * for the answer to its JOIN stays: whoever has no token is answered at once. */
+/* Make room by closing the oldest stranger from the address of `like` but not `who`. A few that
+ * wait for the answer to their JOIN stay as long as others do not; without a quorum all JOINs wait,
+ * with and without a token. */
 static bool displace(struct link_conn *who, const struct link_conn *like)
 {
-    struct link_conn *c;
+    struct link_conn *c, *asked = NULL, *other = NULL;
+    uint32_t n_asked = 0;
 
-    TAILQ_FOREACH(c, &who->owner->conns, link) /* the oldest first */
+    TAILQ_FOREACH_REVERSE(c, &who->owner->conns, link_conns, link) /* the oldest last */
     {
-        if (c != who && is_stranger(c) && !c->asked &&
-            is_same_host(c->stream.peer.name, like->stream.peer.name))
-            break;
+        if (c == who || !is_stranger(c) ||
+            !is_same_host(c->stream.peer.name, like->stream.peer.name))
+            continue;
+        n_asked += c->asked;
+        *(c->asked ? &asked : &other) = c;
     }
+    c = n_asked > LINK_ASKED_KEPT || other == NULL ? asked : other;
     if (c == NULL)
         return false;
     who->owner->stats.turned_away++;

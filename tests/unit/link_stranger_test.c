@@ -313,28 +313,74 @@ TEST(addresses_of_members_have_places_of_their_own)
     stop_hosts();
 }
 
-TEST(who_waits_to_join_keeps_its_place)
+/* A connection to host 1 that has sent a JOIN, to which there is no answer. */
+static int dial_to_join(uint32_t from)
 {
     struct bx_join join = {.incarnation = {9}, .name = bx_str("newcomer")};
     struct bx_hello h = hello_of(0, 7);
     _Alignas(8) uint8_t answer[4096];
+    uint32_t joins = hosts[0].joins;
+    int fd = dial_host_from(&hosts[0], from);
     struct bx_buf b = {0};
-    int fds[40], fd;
 
-    start_hosts(2, 1);
-    hosts[0].answer.code = BX_TIMEOUT; /* none */
-    fd = dial_host(&hosts[0]);
+    hosts[0].answer.code = BX_TIMEOUT;
     put_hello(fd, &h);
     assert_hello(answer, read_some(fd, answer, sizeof answer), "");
     assert_int_equal(bx_frame_write(&b, BX_FRAME_JOIN, &bx_join_schema, &join), BX_OK);
     put_bytes(fd, b.data, b.len);
-    SPIN_UNTIL(hosts[0].joins == 1);
+    SPIN_UNTIL(hosts[0].joins == joins + 1);
+    bx_buf_release(&b);
+    return fd;
+}
+
+TEST(who_waits_to_join_keeps_its_place)
+{
+    int fds[40], fd;
+
+    start_hosts(2, 1);
+    fd = dial_to_join(1);
     for (uint32_t i = 0; i < 40; i++)
         fds[i] = dial_host(&hosts[0]);
     SPIN_UNTIL(stats_of(&hosts[0]).turned_away == 41 - LINK_STRANGERS_OF_ONE);
     assert_true(is_open(fd));
-    bx_buf_release(&b);
     close_all(fds, 40);
+    close(fd);
+    stop_hosts();
+}
+
+TEST(who_waits_to_join_in_vain_gives_way)
+{
+    int fds[LINK_STRANGERS_OF_ONE], more[LINK_STRANGERS_OF_ONE];
+
+    start_hosts(2, 1);
+    for (uint32_t i = 0; i < LINK_STRANGERS_OF_ONE; i++)
+        fds[i] = dial_to_join(1);
+    start_host(&hosts[1], 2, 11); /* it connects from the same address */
+    SPIN_UNTIL(is_connected(&hosts[0], 2));
+    assert_false(is_open(fds[0]));
+    for (uint32_t i = 0; i < LINK_STRANGERS_OF_ONE; i++)
+        more[i] = dial_host(&hosts[0]);
+    SPIN_UNTIL(stats_of(&hosts[0]).turned_away == LINK_STRANGERS_OF_ONE);
+    for (uint32_t i = 0; i < LINK_STRANGERS_OF_ONE; i++)
+        assert_int_equal(is_open(fds[i]), i >= LINK_STRANGERS_OF_ONE - LINK_ASKED_KEPT);
+    close_all(fds, LINK_STRANGERS_OF_ONE);
+    close_all(more, LINK_STRANGERS_OF_ONE);
+    stop_hosts();
+}
+
+/* All addresses are full of those that wait: a new one finds a place nevertheless. */
+TEST(who_waits_to_join_keeps_no_other_address_out)
+{
+    const uint32_t open = LINK_STRANGERS_MAX - LINK_STRANGERS_KEPT;
+    int fds[LINK_STRANGERS_MAX], fd;
+
+    start_hosts(2, 1);
+    for (uint32_t i = 0; i < open; i++)
+        fds[i] = dial_to_join(2 + i % (open / 2));
+    fd = dial_to_join(200);
+    assert_true(is_open(fd));
+    assert_int_equal(stats_of(&hosts[0]).turned_away, 1);
+    close_all(fds, open);
     close(fd);
     stop_hosts();
 }
