@@ -47,9 +47,23 @@ void link_say_hello(struct link_conn *c, const char *refuse)
     bx_buf_release(&frame);
 }
 
-static void log_refusal(struct link *l, const char *text)
+/* Anybody can connect, and choose what the text says. */
+static bool may_tell(struct link *l)
 {
-    if (strcmp(l->last_refusal, text) == 0)
+    uint64_t now = link_now(l);
+
+    if (now - l->told_since >= LINK_TELL_MS) {
+        l->told_since = now;
+        l->told = 0;
+    }
+    return l->told++ < LINK_TOLD_MAX;
+}
+
+static void log_refusal(const struct link_conn *c, const char *text)
+{
+    struct link *l = c->owner;
+
+    if (strcmp(l->last_refusal, text) == 0 || (c->accepted && !may_tell(l)))
         return;
     snprintf(l->last_refusal, sizeof l->last_refusal, "%s", text);
     link_log(l, 4, "%s", text);
@@ -62,7 +76,7 @@ static void refuse(struct link_conn *c, uint64_t node, const char *why)
 
     snprintf(text, sizeof text, "refused a connection from node %llu: %s", (unsigned long long)node,
              why);
-    log_refusal(c->owner, text);
+    log_refusal(c, text);
     c->owner->stats.refused++;
     link_say_hello(c, why);
     stream_finish(&c->stream, STREAM_CLOSE);
@@ -152,7 +166,7 @@ static void on_refusal(struct link_conn *c, const struct bx_hello *h)
              (unsigned long long)(c->up ? c->peer : c->expected),
              (int)(h->refuse.n > 160 ? 160 : h->refuse.n), h->refuse.p);
     if (c->join_done == NULL && (!asked || h->removed))
-        log_refusal(c->owner, text);
+        log_refusal(c, text);
     if (says_removed(c, h))
         c->owner->o.removed(c->owner->o.ctx);
     link_conn_close(c, text);

@@ -65,6 +65,36 @@ TEST(a_hello_that_does_not_fit_is_refused_with_the_reason)
     stop_hosts();
 }
 
+static void refuse_host(uint32_t i)
+{
+    struct bx_hello h = hello_of(3, 7);
+    uint8_t answer[4096];
+    char text[32];
+    int fd = dial_host(&hosts[1]);
+
+    snprintf(text, sizeof text, "for reason %u", (unsigned)i);
+    h.refuse = bx_str(text);
+    put_hello(fd, &h);
+    assert_int_equal(read_all(fd, answer, sizeof answer), 0);
+    close(fd);
+}
+
+TEST(a_flood_of_refusals_is_a_few_lines)
+{
+    uint32_t before, i;
+
+    start_hosts(2, 2);
+    SPIN_UNTIL(is_connected(&hosts[1], 1));
+    before = hosts[1].logs;
+    for (i = 0; i < 3 * LINK_TOLD_MAX; i++)
+        refuse_host(i);
+    assert_int_equal(hosts[1].logs, before + LINK_TOLD_MAX);
+    test_loop_skew_ms += LINK_TELL_MS;
+    refuse_host(i);
+    assert_non_null(strstr(hosts[1].log, "for reason 48"));
+    stop_hosts();
+}
+
 /* While host 2 was away a node 11 may have joined. */
 TEST(an_admitted_node_is_a_peer_before_the_list_names_it)
 {
