@@ -57,7 +57,7 @@ void bx_heard_on_stored(struct bx_node *n, uint64_t from, const struct bx_stored
 {
     struct bx_heard_of *of = place_of(n, from);
 
-    if (of == NULL || s->term > BX_RAFT_TERM_MAX)
+    if (of == NULL || s->term > BX_TERM_MAX)
         return;
     if (of->id != from)
         *of = (struct bx_heard_of){.id = from};
@@ -120,7 +120,8 @@ int bx_node_check_heard(const struct bx_node *n, uint64_t from, const struct bx_
 {
     uint64_t term = bx_raft_term(&n->raft), last = bx_wal_last(n->wal);
 
-    if ((heard->term <= term && heard->index <= last) || BX_MUTATED(OLD_COPY_TAKEN))
+    if ((heard->term <= term && heard->index <= last) || !bx_node_is_no_agent(n, from) ||
+        BX_MUTATED(OLD_COPY_TAKEN))
         return BX_OK;
     bx_err_set(err, BX_CORRUPT,
                "%s is an older copy: it has term %llu and entry %llu, and this node had told node "

@@ -344,6 +344,8 @@ struct bx_refusals { /* of frames */
 
 /* Leaders do not take some kinds of commands from other nodes. */
 bool bx_may_be_relayed(uint16_t kind);
+/* A node keeps its role, so that a row here that says agent is true however old it is. */
+bool bx_node_is_no_agent(const struct bx_node *n, uint64_t id);
 
 /* ---- node.c ---- */
 

@@ -100,7 +100,7 @@ void bx_node_runs(const struct bx_node *n, void (*fn)(void *ctx, const char *nam
 struct bx_stored bx_node_heard(const struct bx_node *n, uint64_t id);
 /* The hello of a peer has repeated what it has heard of this node; to be called before the peer is
  * told to be up. BX_CORRUPT: the data directory is an older copy, and the process must end with
- * this message. */
+ * this message. An agent is not believed. */
 int bx_node_check_heard(const struct bx_node *n, uint64_t from, const struct bx_stored *heard,
                         struct bx_err *err);
 /* A connection to a peer came up or went down. */

@@ -20,10 +20,9 @@
 #define BX_RAFT_INFLIGHT 32u /* unacknowledged entries to a follower; ours are batches */
 /* Bytes of entries in one AppendEntries, unless a single entry is larger. */
 #define BX_RAFT_BYTES_MAX (1u << 20)
-/* Terms go up by one with each election. A message with one that is further ahead, or beyond all,
- * is no member's. */
+/* Terms go up by one with each election. A message with one that is further ahead, or beyond
+ * BX_TERM_MAX, is no member's. */
 #define BX_RAFT_TERM_STEP (1ull << 32)
-#define BX_RAFT_TERM_MAX (1ull << 62)
 /* Bytes that wait on the link to a server at which entries are not sent to it again. */
 #define BX_RAFT_BACKLOG (4u << 10)
 #define BX_RAFT_STALL_MS 2000u  /* a leader's write may take so long before it hands over, */

@@ -44,7 +44,7 @@ static const char *unsafe(struct bx_raft *r, const struct raft_message *m)
 
     if (BX_MUTATED(FRAMES_UNCHECKED))
         return NULL;
-    if (term > BX_RAFT_TERM_MAX || term > raft_current_term(&r->core) + BX_RAFT_TERM_STEP)
+    if (term > BX_TERM_MAX || term > raft_current_term(&r->core) + BX_RAFT_TERM_STEP)
         return "term out of range";
     if (m->type == RAFT_APPEND_ENTRIES_RESULT && res->rejected != 0 &&
         res->last_log_index >= res->rejected)

@@ -49,8 +49,7 @@ static bool is_known(const struct bx_node *n, uint64_t id)
     return bx_view_node(bx_fsm_view(n->fsm), id) != NULL || bx_raft_server(&n->raft, id) != NULL;
 }
 
-/* A node keeps its role, so that a row here that says agent is true however old it is. */
-static bool is_no_agent(const struct bx_node *n, uint64_t id)
+bool bx_node_is_no_agent(const struct bx_node *n, uint64_t id)
 {
     const struct bx_node_row *row = bx_view_node(bx_fsm_view(n->fsm), id);
 
@@ -72,7 +71,7 @@ static const struct {
     bool (*may)(const struct bx_node *n, uint64_t from);
     const char *else_why;
 } senders[BX__FRAMES] = {
-    [BX_FRAME_RAFT] = {is_no_agent, "agents are not members of Raft"},
+    [BX_FRAME_RAFT] = {bx_node_is_no_agent, "agents are not members of Raft"},
     [BX_FRAME_RELAY] = {is_known, "unknown node"},
     [BX_FRAME_READ] = {is_known, "unknown node"},
     [BX_FRAME_READ_OK] = {is_anybody, NULL},
@@ -81,7 +80,7 @@ static const struct {
     [BX_FRAME_SNAP_DATA] = {is_followed, "not the leader"},
     [BX_FRAME_QUERY] = {is_known, "unknown node"},
     [BX_FRAME_ANSWER] = {is_anybody, NULL},
-    [BX_FRAME_STORED] = {is_no_agent, "an agent holds no log"},
+    [BX_FRAME_STORED] = {bx_node_is_no_agent, "an agent holds no log"},
 };
 
 /* ---- what may be relayed ---- */

@@ -39,6 +39,9 @@ enum bx_frame {
 
 const char *bx_frame_name(enum bx_frame kind); /* "RAFT"; "unknown" for any other number */
 
+/* No term of Raft is beyond it. */
+#define BX_TERM_MAX (1ull << 62)
+
 struct bx_hello {
     uint8_t cluster[16], history[16]; /* zero in the hello of a host that wants to join */
     uint64_t node;                    /* 0: wants to join */

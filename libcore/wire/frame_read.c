@@ -89,6 +89,8 @@ static const char *check_hello(const void *obj)
 
     if (h->node > BX_NODE_ID_MAX)
         return "node";
+    if (h->heard_term > BX_TERM_MAX)
+        return "heard_term";
     return h->level_min > h->level_max ? "level_min" : NULL;
 }
 

@@ -194,6 +194,13 @@ TEST(a_hello_has_an_id_and_levels_that_can_exist)
     h.level_min = 3;
     p = payload_of(&bx_hello_schema, &h);
     refused(BX_FRAME_HELLO, &p, "hello.level_min");
+    h.level_min = 1;
+    h.heard_term = BX_TERM_MAX;
+    p = payload_of(&bx_hello_schema, &h);
+    accepted(BX_FRAME_HELLO, &p);
+    h.heard_term++;
+    p = payload_of(&bx_hello_schema, &h);
+    refused(BX_FRAME_HELLO, &p, "hello.heard_term");
 }
 
 /* ---- HEARTBEAT and GRANT ---- */

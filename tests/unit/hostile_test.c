@@ -320,6 +320,9 @@ TEST(an_agent_takes_no_part_in_raft)
     term = term_of(2);
     receive_append(2, AGENT, term + 1);
     assert_int_equal(term_of(2), term);
+    assert_int_equal(bx_node_check_heard(test_member(&w, 2)->node, AGENT,
+                                         &(struct bx_stored){term + 1, 1}, NULL),
+                     BX_OK);
     assert_int_equal(test_member_status(test_member(&w, 2)).leader, 1);
     test_cluster_close(&w);
 }
