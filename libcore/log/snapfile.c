@@ -36,6 +36,21 @@ bool bx_snap_parse(const char *name, uint64_t *index)
     return *end == '\0';
 }
 
+uint64_t bx_snap_bytes(struct bx_fs *fs, uint64_t index)
+{
+    char name[BX_SNAP_NAME];
+    uint64_t size = 0;
+    int fd;
+
+    bx_snap_name(name, index);
+    if (fs->ops->open(fs, name, 0, &fd) != 0)
+        return 0;
+    if (fs->ops->size(fs, fd, &size) != 0)
+        size = 0;
+    fs->ops->close(fs, fd);
+    return size;
+}
+
 /* ---- writing ---- */
 
 struct bx_snap_writer {

@@ -71,6 +71,8 @@ int bx_snap_receive_finish(struct bx_fs *fs, uint64_t index, uint64_t term, stru
 /* Remove incomplete files of an interrupted process. Call it at start, before anything else; later
  * it would remove a file that is being written. */
 int bx_snap_clean(struct bx_fs *fs, struct bx_err *err);
+/* Bytes of the file of this snapshot; 0: there is none. */
+uint64_t bx_snap_bytes(struct bx_fs *fs, uint64_t index);
 /* Remove every snapshot with an index below `index`. */
 int bx_snap_prune(struct bx_fs *fs, uint64_t index, struct bx_err *err);
 

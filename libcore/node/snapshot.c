@@ -4,7 +4,7 @@
  * SQLite, a read transaction is opened on it, and a job in the thread pool writes rows and syncs.
  * Back on the loop, the core and the log drop what is no longer needed. A failure ends the process,
  * as the disk can not be trusted; after lack of space, and if the transaction can not be opened, it
- * is tried again after a pause.
+ * is tried again after a pause. While space is low none is begun that would use most of it.
  *
  * The log before a snapshot is kept, up to a bound, for followers that are connected and behind:
  * one that has just got the last snapshot, over a slow link, finds the entries after it.
@@ -33,6 +33,14 @@ static bool has_space(const struct bx_node *n)
 }
 
 /* ---- taking ---- */
+
+/* The last one is there until the next is complete. */
+static bool may_take(const struct bx_node *n)
+{
+    return n->ballast.state == BX_SPACE_OK ||
+           (has_space(n) &&
+            n->ballast.free / 2 >= bx_snap_bytes(n->o.disk->fs, n->snapshots.index));
+}
 
 static struct bx_taking *taking_of(struct bx_job *j)
 {
@@ -339,9 +347,13 @@ void bx_snapshots_turn(struct bx_node *n)
         else if (bx_node_now(n) - t->sent_ms > INSTALL_MS)
             end_transfer(t); /* it has arrived, or has to be sent again */
     }
-    if (!s->taking.busy && bx_node_now(n) >= s->taking.retry_ms && has_space(n) &&
-        (n->shrink.shrunk || bx_wal_bytes_after(n->wal, s->index) > n->o.snapshot_bytes))
+    if (s->taking.busy || bx_node_now(n) < s->taking.retry_ms ||
+        (!n->shrink.shrunk && bx_wal_bytes_after(n->wal, s->index) <= n->o.snapshot_bytes))
+        return;
+    if (may_take(n))
         take(n);
+    else
+        s->taking.retry_ms = bx_node_now(n) + RETRY_MS;
 }
 
 void bx_snapshots_close(struct bx_node *n)
