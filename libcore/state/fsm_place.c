@@ -101,9 +101,12 @@ static bool has_room(struct bx_fsm *f, const struct bx_vm *vm, char *why, size_t
                              size);
 }
 
-static bool is_up(const struct bx_fsm *f, uint64_t node)
+/* As placement sees it: a node whose disk is low on space takes nobody, if there is another one. */
+static bool takes(const struct bx_fsm *f, uint64_t node)
 {
-    return bx_view_node(&f->view, node)->info.state == BX_NODE_UP;
+    const struct bx_node_row *row = bx_view_node(&f->view, node);
+
+    return row->info.state == BX_NODE_UP && row->low == BX_SPACE_OK;
 }
 
 int bx_fsm_place_to_start(struct bx_fsm *f, const struct bx_vm *vm, struct bx_decision *d,
@@ -114,7 +117,7 @@ int bx_fsm_place_to_start(struct bx_fsm *f, const struct bx_vm *vm, struct bx_de
     int rc = BX_UNPLACEABLE;
 
     memset(d, 0, sizeof *d);
-    if (room && (is_up(f, vm->node) || bx_vm_has_data(vm)))
+    if (room && (takes(f, vm->node) || bx_vm_has_data(vm)))
         return BX_OK;
     if (!bx_vm_has_data(vm))
         rc = bx_fsm_place(f, vm->config, d, err);

@@ -246,6 +246,22 @@ TEST(a_vm_of_a_node_that_is_down_starts_where_it_can)
     assert_int_equal(vm("b")->node, 1);
 }
 
+/* Nor does one whose disk is low on space. */
+TEST(a_vm_of_a_node_that_is_low_on_space_starts_where_it_can)
+{
+    struct bx_cmd_node_state low = {.id = 1, .state = BX_NODE_UP, .low = BX_SPACE_LOW};
+
+    assert_int_equal(create(config_of("a")), BX_OK);
+    assert_int_equal(stop("a"), BX_OK);
+    assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &low), BX_OK);
+    assert_int_equal(start("a"), BX_OK);
+    assert_int_equal(vm("a")->node, 1);
+    assert_int_equal(stop("a"), BX_OK);
+    test_fsm_node(&t, 2, "n2");
+    assert_int_equal(start("a"), BX_OK);
+    assert_int_equal(vm("a")->node, 2);
+}
+
 TEST(overcommit_is_room)
 {
     struct bx_node_info n = bx_view_node(view(), 1)->info;
