@@ -163,7 +163,8 @@ int bx_fsm_explain(struct bx_fsm *f, const struct bx_vm *vm, struct bx_candidate
 
     bx_candidates_clear(c);
     for (uint32_t i = 0; i < BX_DECISIONS_KEPT; i++) {
-        const struct bx_kept_decision *k = &f->decisions[i];
+        const struct bx_kept_decision *k =
+            &f->decisions[(f->next_decision - 1 - i) % BX_DECISIONS_KEPT]; /* the newest first */
 
         if (k->candidates == NULL || memcmp(k->vm, vm->uuid, 16) != 0)
             continue;

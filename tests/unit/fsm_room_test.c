@@ -262,6 +262,23 @@ TEST(a_vm_of_a_node_that_is_low_on_space_starts_where_it_can)
     assert_int_equal(vm("a")->node, 2);
 }
 
+TEST(the_newest_decision_is_explained)
+{
+    struct bx_candidates cs;
+    struct bx_decision d;
+    bool recorded;
+
+    fill_behind(config_of("a"));
+    test_fsm_node(&t, 2, "n2");
+    assert_int_equal(start("a"), BX_OK);
+    bx_candidates_init(&cs);
+    assert_int_equal(bx_fsm_explain(t.fsm, vm("a"), &cs, &d, &recorded), BX_OK);
+    assert_true(recorded);
+    assert_int_equal(d.node, 2);
+    assert_int_equal(cs.len, 2);
+    bx_candidates_close(&cs);
+}
+
 TEST(overcommit_is_room)
 {
     struct bx_node_info n = bx_view_node(view(), 1)->info;
