@@ -234,7 +234,10 @@ void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
         forget_run(r, e, in.vm, now);
         break;
     case BX_ACTION_REPORT:
-        report_phase(r, e, row, plan.report, now);
+        if (e->observed == BX_OBSERVED_ABSENT && !r->adopted)
+            bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS); /* the driver may have a run */
+        else
+            report_phase(r, e, row, plan.report, now);
         break;
     }
 }

@@ -185,6 +185,23 @@ TEST(adoption_without_memory_is_done_again)
     assert_int_equal(w.trace.len, 2);
 }
 
+/* While there is no memory for what the driver has, a VM without an entry may be running. */
+TEST(a_run_that_was_not_adopted_is_not_lost)
+{
+    uint8_t vm[16];
+
+    create_vm("web", BX_RESTART_ALWAYS, vm);
+    run_ms(200);
+    end_daemon();
+    w.no_memory = true;
+    begin_daemon();
+    w.no_memory = false;
+    on_vm(NULL, row_of(vm), false);
+    run_ms(4000);
+    vm_is(vm, BX_PHASE_RUNNING, 1);
+    assert_int_equal(w.trace.len, 1);
+}
+
 TEST(a_row_without_memory_is_looked_at_again)
 {
     uint8_t vm[16];
