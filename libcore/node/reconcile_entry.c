@@ -100,18 +100,28 @@ static uint64_t pause_ms(uint32_t failures)
     return ms < BX_PAUSE_MAX_MS ? ms : BX_PAUSE_MAX_MS;
 }
 
+/* A run that began under an earlier daemon, long enough ago, has ended the count in its row. */
+static uint32_t failures_of(const struct bx_vm *row, uint64_t time_ms)
+{
+    bool good = row->phase == BX_PHASE_RUNNING && time_ms >= row->modified_ms + GOOD_RUN_MS;
+
+    return good ? 0 : row->failures;
+}
+
 void bx_entry_follow(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
                      uint64_t now)
 {
     struct bx_cluster_info cluster;
+    uint32_t failures;
 
     bx_view_cluster(r->p.view(r->p.ctx), &cluster);
     if (cluster.level < 2 || e->counted_epoch == row->epoch || BX_MUTATED(FORGET_FAILURES))
         return; /* at level 1 rows have no count */
     e->counted_epoch = row->epoch;
-    if (e->failures == row->failures)
+    failures = failures_of(row, cluster.time_ms);
+    if (e->failures == failures)
         return;
-    e->failures = row->failures;
+    e->failures = failures;
     e->not_before = e->failures == 0 ? 0 : now + pause_ms(e->failures);
 }
 

@@ -139,6 +139,39 @@ TEST(a_restarted_daemon_adopts)
     assert_int_equal(running_now(), 1);
 }
 
+/* So much later, as leaders measure time. */
+static void pass_ms(uint64_t ms)
+{
+    struct bx_cmd_node_state up = {.id = 1, .state = BX_NODE_UP};
+    struct test_batch b = {0};
+
+    run_ms(ms);
+    test_batch_add(&b, &(struct bx_cmd_header){.kind = BX_CMD_NODE_STATE}, &up);
+    test_batch_seal(&b, w.t.index, 1000001 + w.t.index + ms);
+    test_fsm_feed(&w.t, &b);
+    test_fsm_commit(&w.t);
+    bx_buf_release(&b.buf);
+}
+
+TEST(a_long_run_ends_the_count_though_the_daemon_is_restarted)
+{
+    uint8_t vm[16];
+
+    test_fsm_cluster(&w.t, 2);
+    bx_driver_sim_fail(w.driver, 3);
+    create_vm("web", BX_RESTART_ALWAYS, vm);
+    run_ms(20000);
+    vm_is(vm, BX_PHASE_RUNNING, 4);
+    assert_int_equal(row_of(vm)->failures, 3);
+    pass_ms(60000);
+    end_daemon();
+    begin_daemon();
+    run_ms(100);
+    w.driver->ops->kill(w.driver, vm);
+    run_ms(100);
+    assert_int_equal(row_of(vm)->failures, 1);
+}
+
 /* The state of a daemon that just began may be older than its runs. */
 TEST(an_old_state_ends_nothing)
 {
