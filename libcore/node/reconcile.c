@@ -60,11 +60,11 @@ static void on_adopted(void *ctx, const struct bx_observation *o)
 }
 
 /* One that is gone, or was placed elsewhere, leaves its files, which its step removes. In its first
- * run it was nowhere else. */
+ * run it was nowhere else. The first that is seen of the next one may be any of its phases. */
 static bool may_have_left(const struct bx_reconcile *r, const struct bx_vm *vm)
 {
     return vm->epoch > 1 && !bx_vm_has_data(vm) &&
-           (vm->phase == BX_PHASE_CREATING || bx_view_vm(r->p.view(r->p.ctx), vm->uuid) == NULL);
+           (bx_phase_active((enum bx_phase)vm->phase) || bx_view_vm(r->p.view(r->p.ctx), vm->uuid) == NULL);
 }
 
 void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm)

@@ -137,6 +137,23 @@ TEST(what_starts_elsewhere_leaves_nothing_here)
     assert_int_equal(known_to_driver(), 0);
 }
 
+TEST(nor_what_is_seen_elsewhere_only_when_it_runs)
+{
+    struct bx_cmd_vm_report r = {.node = 2, .epoch = 2, .phase = BX_PHASE_RUNNING};
+
+    test_fsm_cluster(&w.t, 2);
+    create_vm("web", BX_RESTART_NEVER, r.vm);
+    run_ms(200);
+    stop("web");
+    w.t.on_vm = NULL;
+    place_elsewhere();
+    w.t.on_vm = on_vm;
+    assert_int_equal(stored(), 1);
+    assert_int_equal(test_fsm_apply(&w.t, BX_CMD_VM_REPORT, &r), BX_OK);
+    run_ms(4000);
+    assert_int_equal(stored(), 0);
+}
+
 TEST(nor_what_started_elsewhere_while_the_node_was_away)
 {
     test_fsm_cluster(&w.t, 2);
