@@ -2,7 +2,8 @@
  *
  * The founder writes its identity and registers cluster and row until they are there. A joiner asks
  * one member after the other until one answers with an id; it writes that identity and starts as
- * that node. Whoever dies in between asks again, under another incarnation, as a daemon would. */
+ * that node. Whoever dies in between asks again, under another incarnation, as a daemon would; so
+ * does who takes another name, and an answer to what it asked before is nothing to it. */
 #include "sim/sim.h"
 
 #include "mem/alloc.h"
@@ -117,12 +118,14 @@ void sim_found(struct sim_host *h)
 struct answer {
     uint16_t code;
     uint64_t node;
+    uint8_t incarnation[16]; /* of the joiner when it asked */
     char peers[sizeof((struct bx_identity *)NULL)->peers];
 };
 
 struct asking {
     struct sim_host *joiner;
     uint32_t lives; /* of the joiner */
+    uint8_t incarnation[16];
 };
 
 static void ask_later(struct sim_host *h);
@@ -134,6 +137,9 @@ static void on_answer(struct sim *s, struct sim_host *h, void *arg)
 
     if (h->node != NULL || h->identity.node != 0)
         return; /* another answer was faster */
+    /* Its node has the name that the host had then, and nobody is that one now. */
+    if (memcmp(a->incarnation, h->identity.incarnation, 16) != 0)
+        return;
     sim_trace(s, h, "join: %s, node %llu", bx_code_name(a->code), (unsigned long long)a->node);
     /* An earlier attempt got in, and its id died with its process; or the node it was is still to
      * be removed. What nobody is takes a place of the few, until an operator removes it. */
@@ -173,6 +179,7 @@ static void on_joined(void *ctx, const struct bx_joined *j)
     out = bx_must_calloc(1, sizeof *out);
     out->code = j->code;
     out->node = j->node;
+    memcpy(out->incarnation, a->incarnation, 16);
     for (uint32_t i = 0; i < j->peers.n && n + j->peers.v[i].n + 2 < sizeof out->peers; i++)
         n += (size_t)snprintf(out->peers + n, sizeof out->peers - n, "%s" BX_STR_FMT,
                               n == 0 ? "" : " ", BX_STR_ARG(j->peers.v[i]));
@@ -196,7 +203,8 @@ static void ask(struct sim_host *member, void *arg)
     j.disk_gib = self.disk_gib;
     memcpy(j.secret_hash, h->sim->secret, 16);
     memcpy(j.incarnation, h->identity.incarnation, 16);
-    *a = (struct asking){h, h->lives};
+    *a = (struct asking){.joiner = h, .lives = h->lives};
+    memcpy(a->incarnation, h->identity.incarnation, 16);
     rc = bx_node_join(member->node, &j, on_joined, a, NULL);
     if (rc == BX_OK)
         return;
