@@ -31,6 +31,22 @@
 #define LOOK_AGAIN_MS 5000u /* afterwards */
 #define REFUSED_MS 30000u   /* after a refusal, which is unlikely to change soon */
 #define PROPOSE_MS 10000u
+#define OVERCOMMIT_VCPUS_PCT 400u /* unless it is given */
+
+/* Until the level is raised, the daemon may be replaced by the build from before again, which has
+ * no overcommit; so by default there is none, or what the row has. */
+static uint32_t overcommit_vcpus(const struct daemon *d, const struct bx_node_row *row)
+{
+    struct bx_cluster_info cluster = {.level = 1};
+
+    if (d->options.overcommit_vcpus_pct != 0)
+        return d->options.overcommit_vcpus_pct;
+    if (d->node != NULL)
+        bx_view_cluster(bx_node_view(d->node), &cluster);
+    if (cluster.level >= 2)
+        return OVERCOMMIT_VCPUS_PCT;
+    return row == NULL ? 100 : row->info.overcommit_vcpus_pct;
+}
 
 void daemon_self(struct daemon *d, struct bx_node_info *out)
 {
@@ -39,7 +55,7 @@ void daemon_self(struct daemon *d, struct bx_node_info *out)
 
     /* Keep the values that an operator has set in the row. */
     *out = row != NULL ? row->info : (struct bx_node_info){.role = BX_ROLE_VOTER};
-    out->overcommit_vcpus_pct = d->options.overcommit_vcpus_pct;
+    out->overcommit_vcpus_pct = overcommit_vcpus(d, row);
     out->overcommit_memory_pct = d->options.overcommit_memory_pct;
     out->id = d->identity.node;
     out->name = bx_str(d->options.name);

@@ -42,7 +42,8 @@ struct options {
     char qemu[OPTIONS_PATH];        /* empty: the driver looks for it */
     struct options_range qemu_user; /* none: the driver chooses one if it is root */
     char boot_dir[OPTIONS_PATH];    /* directories, separated by colons; empty: the defaults */
-    uint32_t overcommit_vcpus_pct, overcommit_memory_pct; /* 100: none */
+    uint32_t overcommit_vcpus_pct;  /* 0: not given */
+    uint32_t overcommit_memory_pct; /* 100: none */
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;

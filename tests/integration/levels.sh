@@ -44,6 +44,10 @@ for step in 1:2 2:2 2:1 1:1 3:2 2:2; do
   wait_until 90 reads "${step%:*}" "${step#*:}"
   ok $? "n${step%:*} is a build of level ${step#*:} now"
 done
+# Of all nodes; their rows follow the level within seconds.
+overcommit_is() { [ "$(ctl node list -o json 2>/dev/null | grep -c "\"overcommit_vcpus_pct\": $1\>")" = 3 ]; }
+wait_until 20 overcommit_is 100
+ok $? "no processor is promised to more VMs than an older build would"
 ctl vm create with --metadata a=b >"$dir/out" 2>"$dir/err"
 [ $? -ne 0 ] && grep -q 'cluster upgrade finalize' "$dir/err"
 ok $? "what is of level 2 is refused, with a hint"
@@ -56,6 +60,8 @@ ok $? "n1 is a build of level 2, too"
 finalize() { ctl cluster upgrade finalize >"$dir/out" 2>"$dir/err"; }
 wait_until 90 finalize && [ "$(level)" = 2 ]
 ok $? "the level is raised"
+wait_until 90 overcommit_is 400
+ok $? "and with it the processors' share for VMs"
 ctl vm create with --metadata a=b --no-start >"$dir/out" 2>"$dir/err" && ctl tenant create acme >"$dir/out" 2>"$dir/err"
 ok $? "what is of level 2 is accepted"
 

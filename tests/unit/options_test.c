@@ -214,7 +214,7 @@ TEST(a_ratio_is_a_decimal_number)
     char line[96];
 
     assert_int_equal(parse(&o, &err, "--data /d --name n"), BX_OK);
-    assert_int_equal(o.overcommit_vcpus_pct, 400);
+    assert_int_equal(o.overcommit_vcpus_pct, 0); /* it depends on the level */
     assert_int_equal(o.overcommit_memory_pct, 100);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         snprintf(line, sizeof line, "--data /d --name n --overcommit-memory=%s", cases[i].text);
