@@ -9,9 +9,9 @@
 #include "codec/header.h"
 #include "mem/alloc.h"
 
-#define CHUNK (256u << 10)   /* a chunk ends once it exceeds this size */
-#define ROW_MAX (767u << 10) /* an entry's outcomes are the largest rows */
-#define EVENT_MAX 400u       /* names of at most 63 bytes each, and fixed text */
+#define CHUNK (128u << 10)   /* a chunk ends once it exceeds this size */
+#define ROW_MAX (880u << 10) /* an entry's events are the largest rows */
+#define EVENT_MAX 720u       /* two names of at most 63 bytes, and the message of a report */
 
 _Static_assert(BX_OUTCOME_BYTES_MAX *BX_BATCH_COMMANDS_MAX <= ROW_MAX,
                "an entry's outcomes fit a row");

@@ -200,7 +200,7 @@ static bool same_replicas(void *ctx)
 
 /* ---- snapshots ---- */
 
-#define CHUNKS_MAX 256
+#define CHUNKS_MAX 512
 
 struct snapshot {
     struct replica from, to;

@@ -138,8 +138,8 @@ TEST(an_empty_state_can_be_restored)
     bx_buf_release(&dump);
 }
 
-/* 512 refusals with many words in one entry: the largest row there is, in chunks of at most 1 MiB,
- * which test_fsm_dump holds them to. */
+/* 512 refusals with many words in one entry: the largest row of outcomes, in chunks of at most 1
+ * MiB, which test_fsm_dump holds them to. */
 TEST(the_largest_row_fits_into_a_dump)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE};
