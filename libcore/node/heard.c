@@ -14,7 +14,8 @@
  * committed are not in it, because a later leader may truncate them.
  *
  * Nothing is known of what a node held before all of its peers were started last, and of its last
- * second; a node alone in its cluster has nobody to ask. */
+ * second; a node alone in its cluster has nobody to ask. Agents are not asked: they take no part in
+ * Raft, and must not be able to end who does. */
 #include "node/internal.h"
 
 #include "mutant.h"

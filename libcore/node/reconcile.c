@@ -64,7 +64,8 @@ static void on_adopted(void *ctx, const struct bx_observation *o)
 static bool may_have_left(const struct bx_reconcile *r, const struct bx_vm *vm)
 {
     return vm->epoch > 1 && !bx_vm_has_data(vm) &&
-           (bx_phase_active((enum bx_phase)vm->phase) || bx_view_vm(r->p.view(r->p.ctx), vm->uuid) == NULL);
+           (bx_phase_active((enum bx_phase)vm->phase) ||
+            bx_view_vm(r->p.view(r->p.ctx), vm->uuid) == NULL);
 }
 
 void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm)
