@@ -100,7 +100,7 @@ bool vmrun_console_says(struct world *w, unsigned back, const char *text)
 {
     struct bx_buf b = {0};
     struct bx_err err;
-    bool found = w->d->ops->console(w->d, vm1, back, 65536, NULL, &b, &err) == BX_OK &&
+    bool found = w->d->ops->console(w->d, vm1, back, 65536, NULL, &b, &err) == BX_OK && b.len > 0 &&
                  memmem(b.data, b.len, text, strlen(text)) != NULL;
 
     bx_buf_release(&b);
