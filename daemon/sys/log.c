@@ -112,8 +112,7 @@ static void run_writer(void *arg)
     for (;;) {
         while (write_batch())
             ;
-        atomic_store(&sink.sleeping, true);
-        atomic_thread_fence(memory_order_seq_cst);
+        atomic_exchange(&sink.sleeping, true);
         if (bx_ring_used(&sink.thread.queue) > 0) {
             atomic_store(&sink.sleeping, false);
             continue;
@@ -129,7 +128,6 @@ static void run_writer(void *arg)
 
 static void wake(void)
 {
-    atomic_thread_fence(memory_order_seq_cst);
     if (atomic_exchange(&sink.sleeping, false))
         uv_sem_post(&sink.wake);
 }

@@ -28,13 +28,13 @@ void bx_ring_close(struct bx_ring *r)
 static void store(struct bx_ring *r, uint64_t at, const uint64_t *record, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        STORE(&r->words[(at + i) & r->mask], record[i]);
+        __atomic_store_n(&r->words[(at + i) & r->mask], record[i], __ATOMIC_RELEASE);
 }
 
 static void load(const struct bx_ring *r, uint64_t at, uint64_t *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = LOAD(&r->words[(at + i) & r->mask]);
+        out[i] = __atomic_load_n(&r->words[(at + i) & r->mask], __ATOMIC_ACQUIRE);
 }
 
 static void published(struct bx_ring *r, uint64_t head)
@@ -54,7 +54,6 @@ void bx_ring_put_over(struct bx_ring *r, const uint64_t *record, size_t n)
             STORE(&r->in.lost, r->in.lost + 1);
         } while (head + n - tail > r->mask + 1);
         STORE(&r->out.tail, tail);
-        __atomic_thread_fence(__ATOMIC_RELEASE);
     }
     store(r, head, record, n);
     published(r, head + n);
@@ -105,7 +104,6 @@ static size_t copy_once(const struct bx_ring *r, uint64_t *out, size_t max)
         return 0;
     n = (size_t)(head - tail);
     load(r, tail, out, n);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     now = LOAD(&r->out.tail);
     if (now >= head)
         return 0;

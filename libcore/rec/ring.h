@@ -8,11 +8,11 @@
  *               (bx_ring_take). The queue to a sink.
  *
  * A record is a run of words whose first one gives its length (recevent.h). The positions `head`
- * and `tail` count words and never wrap; each has a cache line of its own. The words are stored and
- * loaded as relaxed atomics. A copy is validated as in a seqlock: the producer moves `tail` beyond
- * what it is about to overwrite before it writes, and a reader drops what `tail` has passed once it
- * has copied it (H.-J. Boehm, "Can seqlocks get along with programming language memory models?",
- * MSPC 2012). */
+ * and `tail` count words and never wrap; each has a cache line of its own. A copy is validated as
+ * in a seqlock: the producer moves `tail` beyond what it is about to overwrite before it writes,
+ * and a reader drops what `tail` has passed once it has copied it. The words are atomics with
+ * release and acquire, so who has read one of the new words sees that tail (H.-J. Boehm, "Can
+ * seqlocks get along with programming language memory models?", MSPC 2012). */
 #ifndef BX_RING_H
 #define BX_RING_H
 
