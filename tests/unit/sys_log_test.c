@@ -23,7 +23,8 @@ static void count_line(struct reading *r, const char *line)
 {
     const char *told = strstr(line, "warning daemon: ");
 
-    r->lines++;
+    r->lines += strstr(line, " warning daemon: a warning") != NULL ||
+                strstr(line, " debug node: a detail") != NULL; /* not those of a sanitizer */
     r->own += strstr(line, "info daemon: line ") != NULL;
     if (told != NULL && strstr(line, "log events were dropped") != NULL)
         r->dropped += strtoul(told + strlen("warning daemon: "), NULL, 10);
