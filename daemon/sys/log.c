@@ -105,21 +105,24 @@ static void now_idle(bool idle)
     uv_mutex_unlock(&sink.lock);
 }
 
-/* `sleeping` is set before the queue is looked at once more: an event that comes later wakes. */
+/* `sleeping` is set before the queue is looked at once more: an event that comes later wakes.
+ * Whether to stop is asked before the queue is emptied: nothing comes after that was said. */
 static void run_writer(void *arg)
 {
     (void)arg;
     for (;;) {
+        bool last = atomic_load(&sink.stopping);
+
         while (write_batch())
             ;
+        if (last)
+            break;
         atomic_exchange(&sink.sleeping, true);
         if (bx_ring_used(&sink.thread.queue) > 0) {
             atomic_store(&sink.sleeping, false);
             continue;
         }
         now_idle(true);
-        if (atomic_load(&sink.stopping))
-            break;
         uv_sem_wait(&sink.wake);
         now_idle(false);
     }
