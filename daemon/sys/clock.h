@@ -7,6 +7,8 @@
 /* The only clock; it needs no close. If the kernel fails to return the time or random bytes, the
  * process ends. */
 struct bx_clock *clock_kernel(void);
+/* Wall time in nanoseconds since 1970, for events. Safe in a signal handler. */
+uint64_t clock_wall_ns(void);
 /* The time in microseconds for which the calling thread has run. */
 uint64_t clock_thread_us(void);
 

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "rec/recfile.h"
 #include "rec/text.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 
 #include <dirent.h>
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -43,14 +43,6 @@ static struct {
 } crash;
 
 /* ---- in the handler ---- */
-
-static uint64_t wall_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static int write_all(void *ctx, const void *p, size_t n)
 {
@@ -109,7 +101,7 @@ static void write_file(void)
     char name[64];
     int fd;
 
-    crash.meta.time_ns = wall_ns();
+    crash.meta.time_ns = clock_wall_ns();
     make_name(name);
     fd = openat(crash.dir, "crash.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -250,7 +242,7 @@ int crash_open(const char *data, const char *program, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     remove_oldest();
-    if (bx_rec_thread_open(&crash.spare, "crash", 1, 1024, 0, wall_ns) != BX_OK)
+    if (bx_rec_thread_open(&crash.spare, "crash", 1, 1024, 0, clock_wall_ns) != BX_OK)
         return bx_err_set(err, BX_NO_MEMORY, "no memory for the recorder");
     gethostname(crash.host, sizeof crash.host - 1);
     crash.meta.program = bx_str(program);

@@ -1,6 +1,7 @@
 #include "sys/log.h"
 
 #include "rec/text.h"
+#include "sys/clock.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -32,14 +32,6 @@ static struct {
     atomic_bool stopping;
     uint64_t told; /* dropped events, as far as a line told of them */
 } sink;
-
-static uint64_t wall_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* ---- the writer ---- */
 
@@ -68,7 +60,7 @@ static void tell_dropped(struct bx_buf *out)
     if (dropped == sink.told)
         return;
     n = snprintf(line, sizeof line, "%.*s warning daemon: %llu log events were dropped\n",
-                 (int)bx_text_time(time, wall_ns(), 3), time,
+                 (int)bx_text_time(time, clock_wall_ns(), 3), time,
                  (unsigned long long)(dropped - sink.told));
     sink.told = dropped;
     bx_buf_append(out, line, (size_t)n);
@@ -153,7 +145,7 @@ static int start_writer(struct bx_err *err)
 int log_open(const char *name, const struct bx_filter *filter, struct bx_err *err)
 {
     struct bx_filter ring;
-    int rc = bx_rec_thread_open(&sink.thread, name, 0, BX_REC_RING, BX_REC_QUEUE, wall_ns);
+    int rc = bx_rec_thread_open(&sink.thread, name, 0, BX_REC_RING, BX_REC_QUEUE, clock_wall_ns);
 
     if (rc != BX_OK)
         return bx_err_set(err, rc, "no memory for the log");
