@@ -188,6 +188,7 @@ check_coverage()
         tail -n 16 "$log"
     else
         phase_failed coverage "$log"
+        show_failures "$src/build-test-default/coverage"
     fi
     say "coverage: done ($SECONDS s since the start)"
 }

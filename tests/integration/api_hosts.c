@@ -2,13 +2,11 @@
 
 #include "lib/testlib.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,18 +34,6 @@ void host_wait(uint64_t until, const char *what)
     if (host_now_ms() > until)
         fail_msg("not within %u ms: %s", HOST_WAIT_MS, what);
     poll(NULL, 0, 10);
-}
-
-static void free_address(char out[64])
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-    snprintf(out, 64, "127.0.0.1:%u", ntohs(a.sin_port));
-    close(fd);
 }
 
 static void exec_daemon(const struct host *h, const char *name)
@@ -97,8 +83,8 @@ void host_create(struct host *h)
 {
     snprintf(h->data, sizeof h->data, "%s/n%d", dir, (int)(h - hosts) + 1);
     snprintf(h->local, sizeof h->local, "unix:%s/blixard.sock", h->data);
-    free_address(h->link);
-    free_address(h->api);
+    test_free_address(h->link);
+    test_free_address(h->api);
     host_run(h);
 }
 

@@ -52,12 +52,23 @@ static int dial_unix(const char *path)
     return -1;
 }
 
+struct sockaddr_in rpc_address(const char *text)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET};
+    char ip[INET_ADDRSTRLEN];
+    uint16_t port;
+
+    assert_int_equal(sscanf(text, "%15[0-9.]:%hu", ip, &port), 2);
+    assert_int_equal(inet_pton(AF_INET, ip, &a.sin_addr), 1);
+    a.sin_port = htons(port);
+    return a;
+}
+
 static int dial_tcp(const char *address)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in a = rpc_address(address);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    a.sin_port = htons((uint16_t)strtoul(strrchr(address, ':') + 1, NULL, 10));
     if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
         return fd;
     close(fd);

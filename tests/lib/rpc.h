@@ -17,7 +17,10 @@ struct rpc {
     void (*pump)(void); /* called while nothing comes; NULL: the server is another process */
 };
 
-/* address: unix:PATH or 127.0.0.1:PORT. False when nobody listens. */
+/* "IP:PORT", IPv4. */
+struct sockaddr_in rpc_address(const char *text);
+
+/* address: unix:PATH or IP:PORT. False when nobody listens. */
 bool rpc_dial(struct rpc *c, const char *address, void (*pump)(void));
 void rpc_close(struct rpc *c);
 /* Append [0, id, method, [params]]. */

@@ -3,9 +3,11 @@
 #include "lib/rng.h"
 #include "mem/alloc.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <ftw.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -124,6 +126,22 @@ void test_remove_dir(char *path)
     if (path != NULL)
         nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     bx_free(path);
+}
+
+void test_free_address(char out[64])
+{
+    uint32_t own = 0x7f400000u + (uint32_t)getpid();
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(own)};
+    char ip[INET_ADDRSTRLEN];
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    inet_ntop(AF_INET, &a.sin_addr, ip, sizeof ip);
+    snprintf(out, 64, "%s:%u", ip, ntohs(a.sin_port));
+    close(fd);
 }
 
 const char *test_read_source(const char *name)

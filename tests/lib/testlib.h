@@ -60,6 +60,11 @@ int test_in_child(void (*run)(void *ctx), void *ctx);
 char *test_make_dir(void);
 void test_remove_dir(char *path);
 
+/* "IP:PORT" on loopback, where nobody listens. Each process has an IP of its own there: the port,
+ * free now or after a listener was closed, is not taken by a connection of a test that runs beside
+ * it. */
+void test_free_address(char out[64]);
+
 /* A file of the source tree, such as "docs/API.md", NUL-terminated and static: valid until the next
  * call. Fails the test when it can not be read. */
 const char *test_read_source(const char *name);

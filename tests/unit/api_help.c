@@ -4,10 +4,8 @@
 #include "mem/alloc.h"
 #include "node/driver_sim.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define INITS_MAX 4096u
@@ -59,18 +57,6 @@ void pump(void)
     uv_run(&test_loop, UV_RUN_NOWAIT);
 }
 
-static uint16_t free_port(void)
-{
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-    close(fd);
-    return ntohs(a.sin_port);
-}
-
 int api_test_setup(void **state)
 {
     struct bx_driver_sim_options sim = {.clock = &test_loop_clock};
@@ -81,7 +67,7 @@ int api_test_setup(void **state)
     dir = test_make_dir();
     driver = bx_driver_sim_create(&sim);
     snprintf(socket_path, sizeof socket_path, "%s/api.sock", dir);
-    snprintf(tcp_address, sizeof tcp_address, "127.0.0.1:%u", free_port());
+    test_free_address(tcp_address);
     snprintf(unix_address, sizeof unix_address, "unix:%s", socket_path);
     test_loop_open();
     metrics = (struct bx_metrics){.n = 0};

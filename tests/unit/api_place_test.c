@@ -19,8 +19,7 @@ static struct rpc dial_from(unsigned n)
 
     c.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(c.fd, (struct sockaddr *)&a, sizeof a), 0);
-    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    a.sin_port = htons((uint16_t)strtoul(strrchr(tcp_address, ':') + 1, NULL, 10));
+    a = rpc_address(tcp_address);
     assert_int_equal(connect(c.fd, (struct sockaddr *)&a, sizeof a), 0);
     pump();
     return c;

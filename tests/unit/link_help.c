@@ -102,22 +102,6 @@ static void on_log(void *ctx, int level, const char *text)
     snprintf(h->log, sizeof h->log, "%s", text);
 }
 
-void free_address(char out[64])
-{
-    uint32_t own = 0x7f400000u + (uint32_t)getpid();
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(own)};
-    char ip[INET_ADDRSTRLEN];
-    socklen_t n = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-    assert_true(fd >= 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
-    inet_ntop(AF_INET, &a.sin_addr, ip, sizeof ip);
-    snprintf(out, 64, "%s:%u", ip, ntohs(a.sin_port));
-    close(fd);
-}
-
 static struct bx_identity identity(uint64_t id, uint8_t incarnation)
 {
     struct bx_identity i = {.node = id};
@@ -185,7 +169,7 @@ void start_hosts(uint32_t n, uint32_t running)
     test_loop_open();
     for (uint32_t i = 0; i < n; i++) {
         hosts[i].id = i + 1;
-        free_address(hosts[i].address);
+        test_free_address(hosts[i].address);
     }
     for (uint32_t i = 0; i < running; i++)
         start_host(&hosts[i], n, (uint8_t)(10 + i));

@@ -29,9 +29,6 @@ struct host {
 extern uint32_t level_in_force; /* what link_options.level answers */
 extern struct host hosts[4];    /* host i has the id i + 1 */
 
-/* Of the loopback network each process has an address of its own here: a port of it that is free
- * now, or after a link was closed, is not taken by a connection of a test that runs beside it. */
-void free_address(char out[64]);
 void open_link(struct host *h);
 /* Its peers are the others of the first n. */
 void know_everybody(struct host *h, uint32_t n);

@@ -36,7 +36,7 @@ TEST(a_host_joins_and_is_answered)
     struct joined j;
 
     start_hosts(1, 1);
-    free_address(hosts[3].address);
+    test_free_address(hosts[3].address);
     open_link(&hosts[3]); /* no identity: no member */
     hosts[0].answer = (struct bx_joined){.node = 5, .peers = {&peer, 1}};
     ask(&hosts[3], hosts[0].address, &j);
@@ -63,7 +63,7 @@ TEST(a_join_without_an_answer_ends)
     struct bx_join join = {.incarnation = {9}, .name = bx_str("newcomer")};
 
     start_hosts(1, 1);
-    free_address(hosts[3].address);
+    test_free_address(hosts[3].address);
     open_link(&hosts[3]);
     hosts[0].answer.code = BX_TIMEOUT;
     link_join(hosts[3].link, hosts[0].address, &join, on_joined, &j);

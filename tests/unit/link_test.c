@@ -152,7 +152,7 @@ TEST(a_smaller_id_that_could_not_be_reached_is_accepted)
     SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
     know_everybody(&hosts[1], 0);
     SPIN_UNTIL(!is_connected(&hosts[0], 2));
-    free_address(nobody);
+    test_free_address(nobody);
     know_other(&hosts[1], 1, nobody);
     logs = hosts[0].logs;
     test_loop_spin_ms(300);
