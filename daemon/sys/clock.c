@@ -64,14 +64,6 @@ static void random_bytes(struct bx_clock *c, void *p, size_t n)
 
 static const struct bx_clock_ops ops = {boot_ms, wall_ms, random_bytes};
 
-uint64_t clock_wall_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 struct bx_clock *clock_kernel(void)
 {
     static struct bx_clock clock = {&ops};

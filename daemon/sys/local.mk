@@ -1,7 +1,7 @@
 # What libcore's ports need of the kernel and of libuv, and what every part of the daemon uses.
 libdaemon_a_SOURCES += \
 	daemon/sys/address.c daemon/sys/address.h \
-	daemon/sys/clock.c daemon/sys/clock.h \
+	daemon/sys/clock.c daemon/sys/clock.h daemon/sys/clock_wall.c \
 	daemon/sys/crash.c daemon/sys/crash.h \
 	daemon/sys/data.c daemon/sys/data.h \
 	daemon/sys/disk.c daemon/sys/disk.h \
@@ -9,6 +9,7 @@ libdaemon_a_SOURCES += \
 	daemon/sys/loop.c daemon/sys/loop.h \
 	daemon/sys/pool.c daemon/sys/pool.h \
 	daemon/sys/sim_runs.c daemon/sys/sim_runs.h \
+	daemon/sys/tick.c daemon/sys/tick.h \
 	daemon/sys/token.c daemon/sys/token.h
 
 # The file functions on the kernel, apart so that tests can link them.

@@ -41,6 +41,11 @@ tests_unit_token_test_SOURCES = tests/unit/token_test.c
 tests_unit_token_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_token_test_LDADD = $(DAEMON_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/sys_clock_test
+tests_unit_sys_clock_test_SOURCES = tests/unit/sys_clock_test.c
+tests_unit_sys_clock_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sys_clock_test_LDADD = $(DAEMON_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/sys_log_test
 tests_unit_sys_log_test_SOURCES = tests/unit/sys_log_test.c
 tests_unit_sys_log_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
