@@ -6,4 +6,7 @@ libcore_a_SOURCES += \
 	libcore/rec/text.c libcore/rec/text.h \
 	libcore/rec/filter.c libcore/rec/filter.h \
 	libcore/rec/rec.c libcore/rec/rec.h \
-	libcore/rec/recfile.c libcore/rec/recfile.h libcore/rec/recfile_priv.h libcore/rec/recread.c
+	libcore/rec/recfile.c libcore/rec/recfile.h libcore/rec/recfile_priv.h libcore/rec/recread.c \
+	libcore/rec/recquery.c libcore/rec/recquery.h libcore/rec/recparse.c \
+	libcore/rec/rechist.c libcore/rec/rechist.h \
+	libcore/rec/recagg.c libcore/rec/recagg.h

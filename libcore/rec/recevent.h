@@ -33,6 +33,7 @@ static inline bool bx_recevent_cut(uint64_t word0)
 /* A record taken apart. Strings point into the words it was read from. */
 struct bx_recevent {
     const struct bx_site *site;
+    const char *origin; /* name of the node it was read from; NULL: not told */
     uint64_t time_ns, trace;
     uint32_t seq;
     uint16_t thread;

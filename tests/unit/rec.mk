@@ -1,6 +1,7 @@
 # Unit tests of rec.
 check_PROGRAMS += tests/unit/rec_test tests/unit/rec_ring_test tests/unit/rec_text_test \
-	tests/unit/rec_filter_test tests/unit/rec_file_test
+	tests/unit/rec_filter_test tests/unit/rec_file_test tests/unit/rec_query_test \
+	tests/unit/rec_hist_test tests/unit/rec_agg_test
 
 tests_unit_rec_test_SOURCES = tests/unit/rec_test.c
 tests_unit_rec_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -21,3 +22,15 @@ tests_unit_rec_filter_test_LDADD = $(TEST_LIBS)
 tests_unit_rec_file_test_SOURCES = tests/unit/rec_file_test.c
 tests_unit_rec_file_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_rec_file_test_LDADD = $(TEST_LIBS)
+
+tests_unit_rec_query_test_SOURCES = tests/unit/rec_query_test.c
+tests_unit_rec_query_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rec_query_test_LDADD = $(TEST_LIBS)
+
+tests_unit_rec_hist_test_SOURCES = tests/unit/rec_hist_test.c
+tests_unit_rec_hist_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rec_hist_test_LDADD = $(TEST_LIBS)
+
+tests_unit_rec_agg_test_SOURCES = tests/unit/rec_agg_test.c
+tests_unit_rec_agg_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rec_agg_test_LDADD = $(TEST_LIBS)
