@@ -473,12 +473,13 @@ gcov gcc
 make make
 nm gcc
 pkg-config pkgconf
+python3 python3
 qemu-system-x86_64 qemu-system-x86
 strace strace
 xz xz-utils'
 # What no script calls: it is in few minimal systems.
 absent='bc curl file gawk gdb gdbserver ifconfig ip jq less lsof nc netstat perl pgrep pidof
-ps python python3 rsync socat sqlite3 ss time top tree unzip uuidgen wget which xxd zip'
+ps python rsync socat sqlite3 ss time top tree unzip uuidgen wget which xxd zip'
 
 is_listed() # package
 {

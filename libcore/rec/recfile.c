@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+#define SITES_BYTES 1024u /* of an item, unless one alone has more */
+
 static const struct bx_field meta_fields[] = {
     BX_FIELD(bx_recfile_meta, program, BX_T_STR, .max = 64),
     BX_FIELD(bx_recfile_meta, version, BX_T_STR, .max = 64),
@@ -100,7 +102,8 @@ static void describe(const struct bx_site *s, struct bx_recfile_site *out,
                                     .types = {types, s->n}};
 }
 
-/* One after the other in an item, as many as fit. */
+/* One after the other in an item, a few in each: events of a site that is damaged can not be read.
+ */
 static void put_sites(struct bx_recfile_writer *w, struct bx_sites all)
 {
     size_t at = 0;
@@ -115,7 +118,7 @@ static void put_sites(struct bx_recfile_writer *w, struct bx_sites all)
         describe(all.v[i], &site, keys, types);
         size = bx_flat_size(&bx_recfile_site_schema, &site);
         assert(size <= BX_RECFILE_ROOM);
-        if (at + size > BX_RECFILE_ROOM) {
+        if (at > 0 && at + size > SITES_BYTES) {
             put_item(w, BX_RECFILE_SITE_LIST, 0, count, BX_CODEC_FLAT, at);
             at = count = 0;
         }
@@ -131,7 +134,7 @@ int bx_recfile_begin(struct bx_recfile_writer *w, const struct bx_recfile_meta *
     w->items = 0;
     w->rc = BX_OK;
     put_record(w, BX_RECFILE_META, &bx_recfile_meta_schema, m);
-    put_sites(w, bx_sites());
+    put_sites(w, w->sites.n == 0 ? bx_sites() : w->sites);
     return w->rc;
 }
 

@@ -57,12 +57,13 @@ extern const struct bx_schema bx_recfile_thread_schema;
 struct bx_recfile_writer {
     int (*write)(void *ctx, const void *p, size_t n); /* BX_OK, or a code, which ends it */
     void *ctx;
-    bool pack;      /* compress events */
-    uint32_t items; /* written so far */
-    int rc;         /* of the first write that failed */
+    bool pack;             /* compress events */
+    struct bx_sites sites; /* those of the events; empty: of this program */
+    uint32_t items;        /* written so far */
+    int rc;                /* of the first write that failed */
     uint8_t buf[BX_RECFILE_BUF] __attribute__((aligned(8)));
 };
-/* Meta and the sites of this program. Returns w->rc, as do the others. */
+/* Meta and the sites. Returns w->rc, as do the others. */
 int bx_recfile_begin(struct bx_recfile_writer *w, const struct bx_recfile_meta *m);
 int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_thread *t);
 /* Whole records of one thread; what follows one without a sound length is left out. */
@@ -78,6 +79,7 @@ struct bx_recfile {
     struct bx_recfile_meta meta;
     bool complete;                   /* the end was read, and nothing was missing before it */
     uint64_t items, events, damaged; /* read; places where items could not be */
+    uint64_t nameless;               /* events left out, because their site was in such a place */
     struct bx_recfile_thread threads[BX_RECFILE_THREADS];
     uint32_t n_threads;
 

@@ -259,24 +259,50 @@ static int next_item(struct bx_recfile *f, struct bx_err *err)
     return rc == BX_OK ? rc : damaged(f, from, err);
 }
 
-int bx_recfile_next(struct bx_recfile *f, struct bx_recevent *out, struct bx_err *err)
+/* The words of the next event, whose site is not known because the item that had it is damaged; 0:
+ * that is not the reason why it can not be read. */
+static size_t without_site(const struct bx_recfile *f)
 {
-    for (;;) {
-        size_t size;
-        int rc;
+    const uint64_t *p = f->words + f->word;
+    size_t size = bx_recevent_words(p[0]);
+    uint32_t id = (uint32_t)(p[0] >> 32);
 
-        if (f->word < f->n_words) {
-            size = bx_recevent_read(f->words + f->word, f->n_words - f->word, f->sites, out);
-            if (size == 0) {
-                f->n_words = 0;
-                f->damaged++;
-                return bx_err_set(err, BX_CORRUPT, "an event before byte %zu has no sound form",
-                                  f->at);
-            }
+    if (f->damaged == 0 || size < BX_RECEVENT_HEADER || size > f->n_words - f->word)
+        return 0;
+    return id >= f->sites.n || f->sites.v[id] == NULL ? size : 0;
+}
+
+/* The next event of the block. BX_OK, BX_CORRUPT, BX_NOT_FOUND. */
+static int next_event(struct bx_recfile *f, struct bx_recevent *out, struct bx_err *err)
+{
+    while (f->word < f->n_words) {
+        size_t size = bx_recevent_read(f->words + f->word, f->n_words - f->word, f->sites, out);
+
+        if (size > 0) {
             f->word += size;
             f->events++;
             return BX_OK;
         }
+        size = without_site(f);
+        if (size == 0) {
+            f->n_words = 0;
+            f->damaged++;
+            f->complete = false;
+            return bx_err_set(err, BX_CORRUPT, "an event before byte %zu has no sound form", f->at);
+        }
+        f->word += size;
+        f->nameless++;
+    }
+    return BX_NOT_FOUND;
+}
+
+int bx_recfile_next(struct bx_recfile *f, struct bx_recevent *out, struct bx_err *err)
+{
+    for (;;) {
+        int rc = next_event(f, out, err);
+
+        if (rc != BX_NOT_FOUND)
+            return rc;
         rc = next_item(f, err);
         if (rc != BX_OK)
             return rc;

@@ -31,6 +31,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"slots", fuzz_slots, "slots-", false, true, fuzz_reseal_items},
     {"snapshot", fuzz_snapshot, "snapshot-", false, true, fuzz_reseal_items},
     {"dump", fuzz_dump, "dump", false, false, NULL},
+    {"recorder", fuzz_recorder, "recorder-", false, true, fuzz_reseal_items},
 };
 const size_t fuzz_targets_n = sizeof fuzz_targets / sizeof fuzz_targets[0];
 

@@ -54,6 +54,14 @@ ok $? "the last event as JSON"
 ctl log query "$file" --filter off,crash=error,signal=7 >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -eq 1 ]
 ok $? "events are selected by target and field"
 
+if command -v python3 >/dev/null; then
+  sed -n '/^```python$/,/^```$/{//!p}' "$src/docs/FORMATS.md" >"$dir/reader.py"
+  ctl log query "$file" -o json | sed 's/^{"time":"[^"]*\.\([0-9]*\)Z","level":"[a-z]*","target":"\([^"]*\)".*/\1 \2/' >"$dir/ours"
+  python3 "$dir/reader.py" "$file" 2>"$dir/err" | sed 's/^[0-9]*\([0-9]\{9\}\) \([^ ]*\) .*/\1 \2/' >"$dir/out"
+  [ -s "$dir/out" ] && cmp "$dir/ours" "$dir/out" >>"$dir/err"
+  ok $? "a reader that was made from the description reads the same events"
+fi
+
 # --- damage ----------------------------------------------------------------------------
 head -c $(($(stat -c %s "$file") - 30)) "$file" >"$dir/cut.bxr"
 ! ctl log verify "$dir/cut.bxr" >"$dir/out" 2>"$dir/err" && grep -q 'damaged\|has no end' "$dir/err"

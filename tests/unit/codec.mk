@@ -43,9 +43,11 @@ tests_unit_codec_random_test_LDADD = $(TEST_LIBS)
 
 # The golden vectors, and every decoder on them with each byte changed.
 GOLDEN_SOURCES = tests/unit/golden.c tests/unit/golden.h tests/unit/golden_samples.c tests/unit/golden_api.c \
-	tests/unit/golden_items.c tests/unit/codec_record.h tests/unit/codec_tree.h
+	tests/unit/golden_items.c tests/unit/golden_priv.h tests/unit/golden_raft.c tests/unit/golden_rec.c \
+	tests/unit/codec_record.h tests/unit/codec_tree.h
 FUZZ_TARGETS = tests/fuzz/targets.c tests/fuzz/targets.h tests/fuzz/targets_codec.c \
-	tests/fuzz/targets_wire.c tests/fuzz/targets_log.c tests/fuzz/targets_node.c
+	tests/fuzz/targets_wire.c tests/fuzz/targets_log.c tests/fuzz/targets_node.c \
+	tests/fuzz/targets_rec.c
 EXTRA_DIST += tests/unit/golden.txt
 check_PROGRAMS += tests/unit/golden_test
 tests_unit_golden_test_SOURCES = tests/unit/golden_test.c $(GOLDEN_SOURCES) $(FUZZ_TARGETS)

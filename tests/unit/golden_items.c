@@ -1,4 +1,4 @@
-#include "unit/golden.h"
+#include "unit/golden_priv.h"
 
 #include "codec/hybrid.h"
 #include "codec/lz.h"
@@ -11,7 +11,6 @@
 #include "node/identity.h"
 #include "wire/command.h"
 #include "wire/frame.h"
-#include "wire/raftmsg.h"
 
 #include <string.h>
 
@@ -390,74 +389,6 @@ static int make_snap_data(struct bx_buf *out)
     return bx_frame_write_raw(out, BX_FRAME_SNAP_DATA, "\0\0\1\0\0\0\0", 8, "some of the file", 16);
 }
 
-/* ---- Raft's messages ---- */
-
-static const uint8_t conf[] = {1, 1, 0, 0, 0, 0, 0,   0,   0,   3, 0,
-                               0, 0, 0, 0, 0, 0, 'h', ':', '1', 0, 1};
-
-static int make_vote_request(struct bx_buf *out)
-{
-    const struct raft_message m = {.type = RAFT_REQUEST_VOTE,
-                                   .request_vote = {.term = 5,
-                                                    .candidate_id = 3,
-                                                    .last_log_index = 99,
-                                                    .last_log_term = 4,
-                                                    .disrupt_leader = true,
-                                                    .pre_vote = true}};
-
-    return bx_raftmsg_write(out, &m);
-}
-
-static int make_vote_result(struct bx_buf *out)
-{
-    const struct raft_message m = {
-        .type = RAFT_REQUEST_VOTE_RESULT,
-        .request_vote_result = {
-            .term = 5, .vote_granted = true, .pre_vote = true, .features = 1, .capacity = 0xfffe}};
-
-    return bx_raftmsg_write(out, &m);
-}
-
-static int make_append(struct bx_buf *out)
-{
-    const struct raft_append_entries m = {
-        .term = 5, .prev_log_index = 99, .prev_log_term = 4, .leader_commit = 98, .n_entries = 3};
-    int rc = bx_raftmsg_write_append(out, &m);
-
-    if (rc == BX_OK)
-        rc = bx_raftmsg_write_entry(out, 4, RAFT_COMMAND, "a command", 9);
-    if (rc == BX_OK)
-        rc = bx_raftmsg_write_entry(out, 5, RAFT_BARRIER, "barrier!", 8);
-    return rc == BX_OK ? bx_raftmsg_write_entry(out, 5, RAFT_CHANGE, conf, sizeof conf) : rc;
-}
-
-static int make_append_result(struct bx_buf *out)
-{
-    const struct raft_message m = {
-        .type = RAFT_APPEND_ENTRIES_RESULT,
-        .append_entries_result = {
-            .term = 5, .rejected = 97, .last_log_index = 99, .features = 1, .capacity = 0xfffe}};
-
-    return bx_raftmsg_write(out, &m);
-}
-
-static int make_install(struct bx_buf *out)
-{
-    const struct raft_install_snapshot m = {
-        .term = 5, .last_index = 99, .last_term = 4, .conf_index = 17};
-
-    return bx_raftmsg_write_install(out, &m, conf, sizeof conf);
-}
-
-static int make_timeout_now(struct bx_buf *out)
-{
-    const struct raft_message m = {
-        .type = RAFT_TIMEOUT_NOW,
-        .timeout_now = {.term = 5, .last_log_index = 99, .last_log_term = 4}};
-
-    return bx_raftmsg_write(out, &m);
-}
-
 const struct golden_item golden_items[] = {
     {"head", make_header, false},
     {"hybrid-flat", make_hybrid_flat, false},
@@ -490,11 +421,13 @@ const struct golden_item golden_items[] = {
     {"frame-joined", make_JOINED, false},
     {"frame-relay", make_relay, false},
     {"frame-query", make_query, false},
-    {"raft-vote", make_vote_request, false},
-    {"raft-vote-result", make_vote_result, false},
-    {"raft-append", make_append, false},
-    {"raft-append-result", make_append_result, false},
-    {"raft-install", make_install, false},
-    {"raft-timeout-now", make_timeout_now, false},
+    {"raft-vote", golden_raft_vote_request, false},
+    {"raft-vote-result", golden_raft_vote_result, false},
+    {"raft-append", golden_raft_append, false},
+    {"raft-append-result", golden_raft_append_result, false},
+    {"raft-install", golden_raft_install, false},
+    {"raft-timeout-now", golden_raft_timeout_now, false},
+    {"recorder-plain", golden_recorder_plain, false},
+    {"recorder-packed", golden_recorder_packed, true},
 };
 const size_t golden_items_n = sizeof golden_items / sizeof golden_items[0];

@@ -325,7 +325,8 @@ static void run_damaged(const struct fuzz_target *t, const char *name, const uin
 static bool tries(const struct fuzz_target *t, unsigned change)
 {
     bool slow = t->run == fuzz_json || t->run == fuzz_pack || t->run == fuzz_record ||
-                t->run == fuzz_wal || t->run == fuzz_request || t->run == fuzz_node;
+                t->run == fuzz_wal || t->run == fuzz_request || t->run == fuzz_node ||
+                t->run == fuzz_recorder;
 
     if (t->run == fuzz_dump)
         return change == 1 || change == 0x80;

@@ -1,0 +1,19 @@
+/* golden_priv - the makers of golden items that have files of their own. */
+#ifndef GOLDEN_PRIV_H
+#define GOLDEN_PRIV_H
+
+#include "unit/golden.h"
+
+/* ---- golden_raft.c: the messages of Raft ---- */
+int golden_raft_vote_request(struct bx_buf *out);
+int golden_raft_vote_result(struct bx_buf *out);
+int golden_raft_append(struct bx_buf *out);
+int golden_raft_append_result(struct bx_buf *out);
+int golden_raft_install(struct bx_buf *out);
+int golden_raft_timeout_now(struct bx_buf *out);
+
+/* ---- golden_rec.c: files of the recorder ---- */
+int golden_recorder_plain(struct bx_buf *out);
+int golden_recorder_packed(struct bx_buf *out);
+
+#endif

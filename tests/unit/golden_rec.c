@@ -1,0 +1,92 @@
+#include "unit/golden_priv.h"
+
+#include "mem/alloc.h"
+#include "rec/recfile.h"
+
+#define WORDS (3u * BX_RECEVENT_WORDS)
+#define TIME_NS UINT64_C(1732885200123456789)
+
+static struct bx_site connected = {
+    .target = "node",
+    .message = "connected",
+    .file = "libcore/node/node.c",
+    .line = 17,
+    .id = 0,
+    .level = BX_LEVEL_INFO,
+    .n = 6,
+    .fields = {{"node", BX_ARG_U64},
+               {"address", BX_ARG_STR},
+               {"again", BX_ARG_BOOL},
+               {"lag", BX_ARG_I64},
+               {"load", BX_ARG_F64},
+               {"vm", BX_ARG_UUID}},
+};
+static struct bx_site line = {
+    .target = "raft",
+    .file = "libcore/rec/rec.c",
+    .line = 90,
+    .id = 1,
+    .level = BX_LEVEL_WARNING,
+    .n = 1,
+    .fields = {{"msg", BX_ARG_STR}},
+};
+static struct bx_site *sites[] = {&connected, &line};
+
+static int append(void *ctx, const void *p, size_t n)
+{
+    return bx_buf_append(ctx, p, n);
+}
+
+static size_t make_events(uint64_t *words)
+{
+    static const uint8_t uuid[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+    static const char text[] = "a heartbeat, a heartbeat, a heartbeat, a heartbeat, a heartbeat";
+    struct bx_recevent e = {.time_ns = TIME_NS, .thread = 3, .seq = 7, .trace = 0xabcdef};
+    const struct bx_arg args[] = {bx_arg_u64(2),   bx_arg_text("127.0.0.1:7000"),
+                                  bx_arg_u64(1),   bx_arg_i64(-5),
+                                  bx_arg_f64(0.5), bx_arg_uuid(bx_uuid(uuid))};
+    const struct bx_arg only = bx_arg_text(text);
+    size_t n = bx_recevent_write(words, &connected, &e, args);
+
+    e.time_ns++;
+    e.seq++;
+    e.trace = 0;
+    return n + bx_recevent_write(words + n, &line, &e, &only);
+}
+
+static int make(struct bx_buf *out, bool pack)
+{
+    static uint64_t words[WORDS];
+    const struct bx_recfile_meta meta = {.program = bx_str("blixardd"),
+                                         .version = bx_str("0.9.0"),
+                                         .reason = bx_str("crash"),
+                                         .host = bx_str("host1"),
+                                         .build = {"\x01\x02\x03\x04", 4},
+                                         .node = 3,
+                                         .time_ns = TIME_NS + 2,
+                                         .pid = 4711};
+    const struct bx_recfile_thread t = {3, bx_str("loop"), 900, 898, 5, 1};
+    struct bx_recfile_writer *w = bx_must_calloc(1, sizeof *w);
+    int rc;
+
+    w->write = append;
+    w->ctx = out;
+    w->pack = pack;
+    w->sites = (struct bx_sites){sites, 2};
+    bx_recfile_begin(w, &meta);
+    bx_recfile_put_thread(w, &t);
+    bx_recfile_put_events(w, 3, words, make_events(words));
+    rc = bx_recfile_end(w);
+    bx_free(w);
+    return rc;
+}
+
+int golden_recorder_plain(struct bx_buf *out)
+{
+    return make(out, false);
+}
+
+int golden_recorder_packed(struct bx_buf *out)
+{
+    return make(out, true);
+}
