@@ -4,7 +4,7 @@
 #include "rec/recfile.h"
 #include "rec/text.h"
 #include "sys/clock.h"
-#include "sys/log.h"
+#include "sys/log_threads.h"
 
 #include <dirent.h>
 #include <elf.h>
@@ -98,7 +98,9 @@ static void write_thread(const struct bx_rec_thread *t)
 /* Under another name until it is whole. */
 static void write_file(void)
 {
+    struct bx_rec_thread *threads[LOG_THREADS];
     char name[64];
+    uint32_t n;
     int fd;
 
     crash.meta.time_ns = clock_wall_ns();
@@ -109,8 +111,9 @@ static void write_file(void)
     crash.writer = (struct bx_recfile_writer){.write = write_all, .ctx = &fd};
     bx_recfile_begin(&crash.writer, &crash.meta);
     write_thread(&crash.spare);
-    if (log_thread() != NULL)
-        write_thread(log_thread());
+    n = log_threads(threads);
+    for (uint32_t i = 0; i < n; i++)
+        write_thread(threads[i]);
     bx_recfile_end(&crash.writer);
     fsync(fd);
     close(fd);
@@ -242,7 +245,7 @@ int crash_open(const char *data, const char *program, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     remove_oldest();
-    if (bx_rec_thread_open(&crash.spare, "crash", 1, 1024, 0, clock_wall_ns) != BX_OK)
+    if (bx_rec_thread_open(&crash.spare, "crash", LOG_THREADS, 1024, 0, clock_wall_ns) != BX_OK)
         return bx_err_set(err, BX_NO_MEMORY, "no memory for the recorder");
     gethostname(crash.host, sizeof crash.host - 1);
     crash.meta.program = bx_str(program);

@@ -1,6 +1,7 @@
 #include "sys/disk.h"
 
 #include "sys/log.h"
+#include "sys/log_threads.h"
 #include "sys/pool.h"
 #include "mem/alloc.h"
 #include "mem/buf.h"
@@ -69,6 +70,7 @@ static void writer(void *arg)
     struct disk *d = arg;
     struct bx_job *job;
 
+    log_thread_open("disk");
     while ((job = next_job(d)) != NULL) {
         int rc = job->run(job);
 

@@ -2,6 +2,7 @@
 
 #include "rec/text.h"
 #include "sys/clock.h"
+#include "sys/log_threads.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,8 +21,7 @@
 #define FATAL_S 2u
 
 static struct {
-    struct bx_rec_thread thread; /* of the loop */
-    struct bx_filter filter;     /* of the lines */
+    struct bx_filter filter; /* of the lines */
     uv_thread_t writer;
     uv_sem_t wake;
     uv_mutex_t lock;
@@ -53,10 +53,14 @@ static void write_all(const uint8_t *p, size_t n)
 
 static void tell_dropped(struct bx_buf *out)
 {
-    uint64_t dropped = __atomic_load_n(&sink.thread.queue.in.lost, __ATOMIC_RELAXED);
+    struct bx_rec_thread *threads[LOG_THREADS];
+    uint32_t count = log_threads(threads);
+    uint64_t dropped = 0;
     char line[96], time[BX_TEXT_TIME];
     int n;
 
+    for (uint32_t i = 0; i < count; i++)
+        dropped += __atomic_load_n(&threads[i]->queue.in.lost, __ATOMIC_RELAXED);
     if (dropped == sink.told)
         return;
     n = snprintf(line, sizeof line, "%.*s warning daemon: %llu log events were dropped\n",
@@ -66,11 +70,22 @@ static void tell_dropped(struct bx_buf *out)
     bx_buf_append(out, line, (size_t)n);
 }
 
-/* Write one batch of the queue. False: it was empty. */
-static bool write_batch(void)
+static bool queued(void)
+{
+    struct bx_rec_thread *threads[LOG_THREADS];
+    uint32_t n = log_threads(threads);
+
+    for (uint32_t i = 0; i < n; i++)
+        if (bx_ring_used(&threads[i]->queue) > 0)
+            return true;
+    return false;
+}
+
+/* Write one batch of a queue. False: it was empty. */
+static bool write_batch(struct bx_rec_thread *t)
 {
     static uint64_t words[BATCH];
-    size_t n = bx_ring_take(&sink.thread.queue, words, BATCH);
+    size_t n = bx_ring_take(&t->queue, words, BATCH);
     struct bx_buf out = {0};
 
     for (size_t at = 0; at < n;) {
@@ -86,6 +101,17 @@ static bool write_batch(void)
     write_all(out.data, out.len);
     bx_buf_release(&out);
     return n > 0;
+}
+
+static bool write_batches(void)
+{
+    struct bx_rec_thread *threads[LOG_THREADS];
+    uint32_t n = log_threads(threads);
+    bool some = false;
+
+    for (uint32_t i = 0; i < n; i++)
+        some |= write_batch(threads[i]);
+    return some;
 }
 
 static void now_idle(bool idle)
@@ -105,12 +131,12 @@ static void run_writer(void *arg)
     for (;;) {
         bool last = atomic_load(&sink.stopping);
 
-        while (write_batch())
+        while (write_batches())
             ;
         if (last)
             break;
         atomic_exchange(&sink.sleeping, true);
-        if (bx_ring_used(&sink.thread.queue) > 0) {
+        if (queued()) {
             atomic_store(&sink.sleeping, false);
             continue;
         }
@@ -145,21 +171,19 @@ static int start_writer(struct bx_err *err)
 int log_open(const char *name, const struct bx_filter *filter, struct bx_err *err)
 {
     struct bx_filter ring;
-    int rc = bx_rec_thread_open(&sink.thread, name, 0, BX_REC_RING, BX_REC_QUEUE, clock_wall_ns);
+    int rc = log_threads_open(name, wake, err);
 
     if (rc != BX_OK)
-        return bx_err_set(err, rc, "no memory for the log");
+        return rc;
     sink.filter = *filter;
     rc = start_writer(err);
     if (rc != BX_OK) {
-        bx_rec_thread_close(&sink.thread);
+        log_threads_close();
         return rc;
     }
     bx_filter_parse(&ring, "debug", NULL);
     bx_rec_filter_ring(&ring);
-    bx_rec_filter_queue(filter);
-    sink.thread.wake = wake;
-    bx_rec_use(&sink.thread);
+    bx_rec_filter_queue(&filter, 1);
     sink.open = true;
     return BX_OK;
 }
@@ -175,13 +199,8 @@ void log_close(void)
     uv_cond_destroy(&sink.written);
     uv_mutex_destroy(&sink.lock);
     uv_sem_destroy(&sink.wake);
-    bx_rec_thread_close(&sink.thread);
+    log_threads_close();
     sink.open = false;
-}
-
-const struct bx_rec_thread *log_thread(void)
-{
-    return sink.open ? &sink.thread : NULL;
 }
 
 /* Wait until the writer has written what was queued, but not for ever. */
@@ -190,7 +209,7 @@ static void flush(void)
     uint64_t until = uv_hrtime() + FLUSH_NS, now = 0;
 
     uv_mutex_lock(&sink.lock);
-    while ((!sink.idle || bx_ring_used(&sink.thread.queue) > 0) && (now = uv_hrtime()) < until)
+    while ((!sink.idle || queued()) && (now = uv_hrtime()) < until)
         uv_cond_timedwait(&sink.written, &sink.lock, until - now);
     uv_mutex_unlock(&sink.lock);
 }

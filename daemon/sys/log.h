@@ -26,8 +26,6 @@ enum log_level {
 int log_open(const char *name, const struct bx_filter *filter, struct bx_err *err);
 /* Write what is queued, and end. */
 void log_close(void);
-/* The rings of the thread that log_open was given; NULL: the log is not open. */
-const struct bx_rec_thread *log_thread(void);
 /* Write a line of text; level is an enum log_level; libcore passes it as a number. */
 void log_write(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same for a line of libcore. */

@@ -1,5 +1,7 @@
 #include "sys/pool.h"
 
+#include "sys/log_threads.h"
+
 #include <stdbool.h>
 #include <sys/resource.h>
 
@@ -9,6 +11,7 @@ void pool_yield_to_loop(void)
 {
     static _Thread_local bool lowered;
 
+    log_thread_open("pool");
     /* Linux has a priority for each thread; it can always be lowered. */
     if (!lowered)
         lowered = setpriority(PRIO_PROCESS, 0, NICE) == 0;

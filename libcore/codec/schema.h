@@ -88,6 +88,7 @@ struct bx_field {
     bool omit;                   /* omitted in MessagePack when it is empty */
     uint8_t since;               /* the feature level that added it, ascending; 0: the first */
     bool droppable;              /* omitted below its level, not refused */
+    bool secret;                 /* never in an event of the recorder or in a report of an error */
 };
 
 struct bx_schema {

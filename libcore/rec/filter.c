@@ -2,6 +2,7 @@
 
 #include "rec/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int level_of(const char *s, size_t n, uint8_t *out)
@@ -70,6 +71,23 @@ int bx_filter_parse(struct bx_filter *f, const char *spec, struct bx_err *err)
             spec++;
     }
     return BX_OK;
+}
+
+static const char *name_of(uint8_t level)
+{
+    return level == 0 ? "off" : bx_level_name(level);
+}
+
+void bx_filter_format(const struct bx_filter *f, char out[BX_FILTER_SPEC])
+{
+    size_t at = (size_t)snprintf(out, BX_FILTER_SPEC, "%s", name_of(f->level));
+
+    for (uint32_t i = 0; i < f->n_targets; i++)
+        at += (size_t)snprintf(out + at, BX_FILTER_SPEC - at, ",%s=%s", f->targets[i].key,
+                               name_of(f->targets[i].level));
+    for (uint32_t i = 0; i < f->n_fields; i++)
+        at += (size_t)snprintf(out + at, BX_FILTER_SPEC - at, ",%s=%s", f->fields[i].key,
+                               f->fields[i].value);
 }
 
 bool bx_filter_site(const struct bx_filter *f, const struct bx_site *s)

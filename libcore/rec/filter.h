@@ -29,6 +29,9 @@ struct bx_filter {
 
 /* BX_OK or BX_INVALID. "" selects info. */
 int bx_filter_parse(struct bx_filter *f, const char *spec, struct bx_err *err);
+/* The spec of a filter, as parse reads it, with a NUL. */
+#define BX_FILTER_SPEC (8u + 2u * BX_FILTER_RULES * (2u * BX_FILTER_WORD + 2u))
+void bx_filter_format(const struct bx_filter *f, char out[BX_FILTER_SPEC]);
 /* By level and target alone: whether events of such a site can be wanted. */
 bool bx_filter_site(const struct bx_filter *f, const struct bx_site *s);
 /* Whether this event is wanted. */

@@ -43,7 +43,15 @@ struct bx_rec_thread *bx_rec_used(void)
 
 /* ---- which sites are on ---- */
 
-static void set_sites(uint8_t bit, const struct bx_filter *f)
+static bool wanted(const struct bx_site *s, const struct bx_filter *const *f, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (bx_filter_site(f[i], s))
+            return true;
+    return false;
+}
+
+static void set_sites(uint8_t bit, const struct bx_filter *const *f, uint32_t n)
 {
     struct bx_sites all = bx_sites();
 
@@ -51,20 +59,21 @@ static void set_sites(uint8_t bit, const struct bx_filter *f)
         struct bx_site *s = all.v[i];
         uint8_t on = __atomic_load_n(&s->on, __ATOMIC_RELAXED);
 
-        s->id = i;
-        on = bx_filter_site(f, s) ? on | bit : on & (uint8_t)~bit;
+        if (s->id != i)
+            s->id = i; /* only once: other threads read it */
+        on = wanted(s, f, n) ? on | bit : on & (uint8_t)~bit;
         __atomic_store_n(&s->on, on, __ATOMIC_RELAXED);
     }
 }
 
 void bx_rec_filter_ring(const struct bx_filter *f)
 {
-    set_sites(BX_SITE_RING, f);
+    set_sites(BX_SITE_RING, &f, 1);
 }
 
-void bx_rec_filter_queue(const struct bx_filter *f)
+void bx_rec_filter_queue(const struct bx_filter *const *f, uint32_t n)
 {
-    set_sites(BX_SITE_QUEUE, f);
+    set_sites(BX_SITE_QUEUE, f, n);
 }
 
 /* ---- recording ---- */

@@ -39,9 +39,10 @@ struct bx_rec_thread {
     uint64_t cut; /* events with a string that was cut */
 };
 
-/* Which events each of the two takes; both nothing at first. Any thread, but one at a time. */
+/* Which events each of the two takes; both nothing at first. The queue takes what any of n filters
+ * lets through. Any thread, but one at a time. */
 void bx_rec_filter_ring(const struct bx_filter *f);
-void bx_rec_filter_queue(const struct bx_filter *f);
+void bx_rec_filter_queue(const struct bx_filter *const *f, uint32_t n);
 
 /* Open the rings; words of each, powers of two; queue_words may be 0: no sinks. BX_OK,
  * BX_NO_MEMORY. */

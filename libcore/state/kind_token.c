@@ -2,7 +2,7 @@
 #include "state/rows.h"
 
 static const struct bx_field token_fields[] = {
-    BX_FIELD(bx_token, secret_hash, BX_T_UUID),
+    BX_FIELD(bx_token, secret_hash, BX_T_UUID, .secret = true),
     BX_FIELD(bx_token, expires_ms, BX_T_U64),
     BX_FIELD(bx_token, created_index, BX_T_U64),
     BX_FIELD(bx_token, ends_ms, BX_T_U64, .omit = true, .since = 2),

@@ -19,7 +19,7 @@ const struct bx_schema bx_cmd_cluster_upgrade_schema =
               cluster_upgrade_fields);
 
 static const struct bx_field token_create_fields[] = {
-    BX_FIELD(bx_cmd_token_create, secret_hash, BX_T_UUID),
+    BX_FIELD(bx_cmd_token_create, secret_hash, BX_T_UUID, .secret = true),
     BX_FIELD(bx_cmd_token_create, ttl_ms, BX_T_U64),
     BX_FIELD(bx_cmd_token_create, once, BX_T_BOOL, .omit = true, .since = 2, .droppable = true),
 };
@@ -55,7 +55,7 @@ const struct bx_schema bx_member_of_reply_schema =
     BX_REPLY_SCHEMA("membership", MEMBER_OF, bx_member_of_reply, member_of_fields);
 
 static const struct bx_field token_fields[] = {
-    BX_FIELD(bx_token_reply, token, BX_T_STR, .max = 8192),
+    BX_FIELD(bx_token_reply, token, BX_T_STR, .max = 8192, .secret = true),
     BX_FIELD(bx_token_reply, expires_ms, BX_T_U64),
     BX_FIELD(bx_token_reply, id, BX_T_U64, .omit = true, .since = 2),
 };
@@ -143,7 +143,8 @@ const struct bx_schema bx_status_reply_schema =
 static const struct bx_field init_fields[] = {BX_FIELD(bx_init_params, name, BX_T_STR, .max = 255),
                                               BX_PARAMS_TIMES};
 static const struct bx_field join_fields[] = {
-    BX_FIELD(bx_join_params, token, BX_T_STR, .max = BX_TOKEN_MAX), BX_PARAMS_TIMES};
+    BX_FIELD(bx_join_params, token, BX_T_STR, .max = BX_TOKEN_MAX, .secret = true),
+    BX_PARAMS_TIMES};
 static const struct bx_field token_params_fields[] = {BX_FIELD(bx_token_params, ttl_s, BX_T_U64),
                                                       BX_PARAMS_WRITES};
 static const struct bx_field token_list_fields[] = {BX_PARAMS_LISTS};

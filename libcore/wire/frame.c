@@ -73,7 +73,7 @@ static const struct bx_field grant_fields[] = {
 const struct bx_schema bx_grant_schema = BX_SCHEMA("grant", GRANT, bx_grant, grant_fields);
 
 static const struct bx_field join_fields[] = {
-    BX_FIELD(bx_join, secret_hash, BX_T_UUID),
+    BX_FIELD(bx_join, secret_hash, BX_T_UUID, .secret = true),
     BX_FIELD(bx_join, name, BX_T_STR, .max = BX_NAME_MAX),
     BX_FIELD(bx_join, address, BX_T_STR, .max = BX_ADDRESS_MAX),
     BX_FIELD(bx_join, api, BX_T_STR, .max = BX_ADDRESS_MAX),

@@ -17,7 +17,7 @@ const struct bx_schema bx_cmd_node_state_schema =
     BX_SCHEMA("node.state", BX_CMD_SCHEMA(NODE_STATE), bx_cmd_node_state, node_state_fields);
 
 static const struct bx_field member_join_fields[] = {
-    BX_FIELD(bx_cmd_member_join, secret_hash, BX_T_UUID),
+    BX_FIELD(bx_cmd_member_join, secret_hash, BX_T_UUID, .secret = true),
     BX_NODE_INFO_FIELDS(offsetof(struct bx_cmd_member_join, node)),
 };
 const struct bx_schema bx_cmd_member_join_schema =

@@ -77,6 +77,20 @@ TEST(rules_are_bounded)
     assert_int_equal(bx_filter_parse(&f, spec, NULL), BX_INVALID);
 }
 
+TEST(a_filter_reads_back_as_it_is_written)
+{
+    static const char *const specs[] = {"info", "off", "warning,raft=trace,api=off",
+                                        "debug,node=error,vm=web1,vm=db"};
+    char text[BX_FILTER_SPEC];
+    struct bx_filter f;
+
+    for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
+        assert_int_equal(bx_filter_parse(&f, specs[i], NULL), BX_OK);
+        bx_filter_format(&f, text);
+        assert_string_equal(text, specs[i]);
+    }
+}
+
 int main(void)
 {
     return test_run(NULL, NULL);

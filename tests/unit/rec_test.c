@@ -38,7 +38,7 @@ static void begin(const char *ring, const char *queue)
     assert_int_equal(bx_filter_parse(&f, ring, NULL), BX_OK);
     bx_rec_filter_ring(&f);
     assert_int_equal(bx_filter_parse(&f, queue, NULL), BX_OK);
-    bx_rec_filter_queue(&f);
+    bx_rec_filter_queue(&(const struct bx_filter *){&f}, 1);
     bx_rec_thread_close(bx_rec_used() == NULL ? &thread : (bx_rec_use(NULL), &thread));
     assert_int_equal(bx_rec_thread_open(&thread, "test", 7, 2048, 1024, clock_ns), BX_OK);
     bx_rec_use(&thread);

@@ -2,6 +2,7 @@
 #include "lib/testlib.h"
 
 #include "sys/log.h"
+#include "sys/log_threads.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -121,6 +122,40 @@ TEST(what_was_logged_before_a_fatal_error_is_written_before_it)
     close(ends[0]);
     close(ends[1]);
     ends[0] = ends[1] = -1;
+}
+
+static void *log_from_thread(void *arg)
+{
+    log_thread_open("other");
+    log_thread_open("other"); /* once is enough */
+    for (unsigned i = 0; i < 100; i++)
+        log_write(LOG_INFO, "line %u of thread %u", i, *(unsigned *)arg);
+    return NULL;
+}
+
+static void several_threads(void *ctx)
+{
+    unsigned n[LOG_THREADS + 2];
+    pthread_t t[LOG_THREADS + 2];
+    struct bx_rec_thread *all[LOG_THREADS];
+    struct reading r = {0};
+
+    (void)ctx;
+    open_log("info");
+    for (unsigned i = 0; i < LOG_THREADS + 2; i++) {
+        n[i] = i;
+        assert(pthread_create(&t[i], NULL, log_from_thread, &n[i]) == 0);
+    }
+    for (unsigned i = 0; i < LOG_THREADS + 2; i++)
+        pthread_join(t[i], NULL);
+    assert(log_threads(all) == LOG_THREADS && strcmp(all[1]->name, "other") == 0);
+    finish(&r);
+    assert(r.own == (LOG_THREADS - 1) * 100 && r.dropped == 0);
+}
+
+TEST(several_threads_log_up_to_a_bound)
+{
+    assert_int_equal(test_in_child(several_threads, NULL), 0);
 }
 
 int main(void)

@@ -1,0 +1,77 @@
+#include "sys/log_threads.h"
+
+#include "sys/clock.h"
+
+#include <stdatomic.h>
+#include <uv.h>
+
+static struct {
+    struct bx_rec_thread v[LOG_THREADS];
+    atomic_uint n;      /* those whose rings are open */
+    atomic_uint opened; /* odd while open; each time another number */
+    uv_mutex_t lock;    /* of who adds one */
+    void (*wake)(void);
+} all;
+
+/* Of the calling thread: the number that `opened` had when it was added. */
+static _Thread_local unsigned added;
+
+static int add(const char *name, size_t ring, size_t queue)
+{
+    unsigned n = atomic_load(&all.n);
+    int rc = BX_NO_MEMORY;
+
+    if (n < LOG_THREADS)
+        rc = bx_rec_thread_open(&all.v[n], name, (uint16_t)n, ring, queue, clock_wall_ns);
+    if (rc != BX_OK)
+        return rc;
+    all.v[n].wake = all.wake;
+    atomic_store(&all.n, n + 1);
+    bx_rec_use(&all.v[n]);
+    return BX_OK;
+}
+
+int log_threads_open(const char *name, void (*wake)(void), struct bx_err *err)
+{
+    all.wake = wake;
+    if (add(name, BX_REC_RING, BX_REC_QUEUE) != BX_OK)
+        return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
+    uv_mutex_init(&all.lock);
+    added = atomic_fetch_add(&all.opened, 1) + 1;
+    return BX_OK;
+}
+
+void log_threads_close(void)
+{
+    unsigned n = atomic_exchange(&all.n, 0);
+
+    if (n == 0)
+        return;
+    atomic_fetch_add(&all.opened, 1);
+    bx_rec_use(NULL);
+    for (unsigned i = 0; i < n; i++)
+        bx_rec_thread_close(&all.v[i]);
+    uv_mutex_destroy(&all.lock);
+}
+
+void log_thread_open(const char *name)
+{
+    unsigned opened = atomic_load(&all.opened);
+
+    if (opened % 2 == 0 || added == opened)
+        return;
+    added = opened; /* also when there is no room: it is not asked for again */
+    bx_rec_use(NULL);
+    uv_mutex_lock(&all.lock);
+    add(name, LOG_THREAD_RING, LOG_THREAD_QUEUE);
+    uv_mutex_unlock(&all.lock);
+}
+
+uint32_t log_threads(struct bx_rec_thread *out[LOG_THREADS])
+{
+    unsigned n = atomic_load(&all.n);
+
+    for (unsigned i = 0; i < n; i++)
+        out[i] = &all.v[i];
+    return n;
+}
