@@ -194,6 +194,9 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .shared_configs = d->options.shared_configs,
         .intern_strings = d->options.intern_strings,
         .intern_bytes = d->options.intern_bytes,
+#ifdef BX_METRICS
+        .now_ns = uv_hrtime,
+#endif
         .wake = on_wake,
         .event = on_event,
         .vm = on_vm,

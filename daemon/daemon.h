@@ -10,6 +10,7 @@
 #include "diag/metric.h"
 #include "node/identity.h"
 #include "node/node.h"
+#include "node/stats.h"
 #include "options.h"
 #include "sys/token.h"
 
@@ -32,6 +33,13 @@ struct daemon_member {
     uint64_t look_ms;   /* boot time of the next check of this host's row */
 };
 
+/* What a metric's source is told: which member of a group it is. */
+struct daemon_place {
+    const struct daemon *d;
+    uint32_t which;
+};
+#define DAEMON_PLACES (BX__PHASES + BX__REJECTS + 2u + BX__LATENCIES)
+
 struct daemon {
     struct options options;
     struct loop loop; /* loop.uv is the uv_loop_t */
@@ -52,6 +60,7 @@ struct daemon {
     int lock;                           /* descriptor of DATA/lock */
     struct daemon_member member;
     struct bx_metrics metrics; /* the metrics of all parts */
+    struct daemon_place places[DAEMON_PLACES];
 };
 
 /* ---- daemon.c: for main ---- */

@@ -4,6 +4,8 @@
 
 #include "diag/memory.h"
 #include "link/link.h"
+#include "node/lease.h"
+#include "sys/process.h"
 #include "wire/cluster.h"
 
 #include <assert.h>
@@ -74,6 +76,123 @@ static void read_batches(const void *ctx, void *out)
         bx_node_batches(d->node, out);
 }
 
+#define READ(name, function)                                                                       \
+    static void read_##name(const void *ctx, void *out)                                            \
+    {                                                                                              \
+        const struct daemon *d = ctx;                                                              \
+                                                                                                   \
+        if (d->node != NULL)                                                                       \
+            function(d->node, out);                                                                \
+    }
+READ(raft, bx_node_raft_stats)
+READ(proposal_counts, bx_node_proposal_stats)
+READ(leases, bx_node_lease_stats)
+READ(fleet, bx_node_fleet_stats)
+#undef READ
+
+static void read_process(const void *ctx, void *out)
+{
+    (void)ctx;
+    process_stats(out);
+}
+
+static void read_build(const void *ctx, void *out)
+{
+    struct build_stats *b = out;
+
+    (void)ctx;
+    b->info = 1;
+}
+
+/* ---- sources of which there is one for each value of a label ---- */
+
+static void read_phase(const void *ctx, void *out)
+{
+    const struct daemon_place *at = ctx;
+    struct bx_count *count = out;
+
+    if (at->d->node != NULL)
+        count->total = bx_view_vms_in(bx_node_view(at->d->node), (enum bx_phase)at->which);
+}
+
+static struct bx_placement_stats placements(const struct daemon *d)
+{
+    struct bx_placement_stats s = {0};
+
+    if (d->node != NULL)
+        bx_fsm_placement_stats(bx_node_fsm(d->node), &s);
+    return s;
+}
+
+static void read_decision(const void *ctx, void *out)
+{
+    const struct daemon_place *at = ctx;
+    struct bx_placement_stats s = placements(at->d);
+    struct bx_count *count = out;
+
+    count->total = at->which == 0 ? s.placed : s.unplaced;
+}
+
+static void read_candidate(const void *ctx, void *out)
+{
+    const struct daemon_place *at = ctx;
+    struct bx_count *count = out;
+
+    count->total = placements(at->d).nodes[at->which];
+}
+
+static void read_latency(const void *ctx, void *out)
+{
+    const struct daemon_place *at = ctx;
+
+    if (at->d->node != NULL)
+        bx_node_latency(at->d->node, (enum bx_latency)at->which, out);
+}
+
+/* Add one source for each name, or n without. */
+static int add_group(struct daemon *d, uint32_t *place, struct bx_metric_source s,
+                     const char *const *names, uint32_t n)
+{
+    int rc = BX_OK;
+
+    for (uint32_t i = 0; rc == BX_OK && i < n; i++) {
+        struct daemon_place *at = &d->places[(*place)++];
+
+        *at = (struct daemon_place){d, i};
+        s.ctx = at;
+        if (names == NULL)
+            s.histogram = &bx_latencies[i];
+        else
+            s.value = names[i];
+        rc = bx_metrics_add(&d->metrics, &s);
+    }
+    return rc;
+}
+
+static int add_groups(struct daemon *d)
+{
+    static const char *const outcomes[] = {"placed", "unplaced"};
+    uint32_t place = 0;
+    int rc = add_group(d, &place,
+                       (struct bx_metric_source){.set = &bx_phase_metrics, .read = read_phase},
+                       bx_phase_names, BX__PHASES);
+
+    if (rc == BX_OK)
+        rc =
+            add_group(d, &place,
+                      (struct bx_metric_source){.set = &bx_decision_metrics, .read = read_decision},
+                      outcomes, 2);
+    if (rc == BX_OK)
+        rc = add_group(
+            d, &place,
+            (struct bx_metric_source){.set = &bx_candidate_metrics, .read = read_candidate},
+            bx_reject_names, BX__REJECTS);
+    if (rc == BX_OK)
+        rc = add_group(d, &place, (struct bx_metric_source){.read = read_latency}, NULL,
+                       BX__LATENCIES);
+    return rc;
+}
+
 void daemon_metrics_open(struct daemon *d)
 {
     const struct bx_metric_source sources[] = {
@@ -87,6 +206,12 @@ void daemon_metrics_open(struct daemon *d)
         {.set = &bx_rc_metrics, .value = "shared_config", .read = read_configs},
         {.set = &bx_wal_metrics, .read = read_log},
         {.set = &bx_session_metrics, .read = read_sessions},
+        {.set = &bx_raft_metrics, .read = read_raft},
+        {.set = &bx_proposal_metrics, .read = read_proposal_counts},
+        {.set = &bx_lease_metrics, .read = read_leases},
+        {.set = &bx_fleet_metrics, .read = read_fleet},
+        {.set = &process_metrics, .read = read_process},
+        {.set = &build_metrics, .value = PACKAGE_VERSION, .read = read_build},
         {.set = &bx_fifo_metrics, .value = "log_chunk", .read = read_log_chunks},
     };
     int rc = bx_memory_metrics(&d->metrics);
@@ -97,6 +222,8 @@ void daemon_metrics_open(struct daemon *d)
         s.ctx = d;
         rc = bx_metrics_add(&d->metrics, &s);
     }
+    if (rc == BX_OK)
+        rc = add_groups(d);
     assert(rc == BX_OK); /* names and bounds are fixed at compile time */
     (void)rc;
 }

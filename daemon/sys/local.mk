@@ -9,6 +9,7 @@ libdaemon_a_SOURCES += \
 	daemon/sys/log_threads.c daemon/sys/log_threads.h \
 	daemon/sys/loop.c daemon/sys/loop.h \
 	daemon/sys/pool.c daemon/sys/pool.h \
+	daemon/sys/process.c daemon/sys/process.h \
 	daemon/sys/sim_runs.c daemon/sys/sim_runs.h \
 	daemon/sys/tick.c daemon/sys/tick.h \
 	daemon/sys/token.c daemon/sys/token.h

@@ -227,8 +227,8 @@ static const struct bx_field codec_fields[] = {
              "objects and lists that failed to encode or decode"},                                 \
             {set "_fallbacks_total", NULL, BX_COUNTER, "fallbacks to another codec"},              \
             {set "_bytes_total", "bytes", BX_COUNTER, "bytes encoded and decoded"},                \
-            {set "_encode_ns_total", "ns", BX_COUNTER, "time of the timed encoding calls"},        \
-            {set "_decode_ns_total", "ns", BX_COUNTER, "time of the timed decoding calls"},        \
+            {set "_encode_seconds_total", "ns", BX_COUNTER, "time of the timed encoding calls"},   \
+            {set "_decode_seconds_total", "ns", BX_COUNTER, "time of the timed decoding calls"},   \
             {set "_plain_bytes_total", "bytes", BX_COUNTER,                                        \
              "bytes before compression and after decompression"},                                  \
             {set "_encodes_timed_total", NULL, BX_COUNTER, "timed encoding calls"},                \

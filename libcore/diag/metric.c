@@ -40,15 +40,37 @@ static bool is_name(const char *s)
     return s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
 }
 
-/* Remove the word and the underscore before it from the end of the first n bytes of name. */
-static bool ends_with(const char *name, size_t *n, const char *word)
+/* Remove the word, which has `len` bytes, and the underscore before it from the end of the first n
+ * bytes of name. */
+static bool ends_with_n(const char *name, size_t *n, const char *word, size_t len)
 {
-    size_t len = strlen(word);
-
     if (*n <= len || name[*n - len - 1] != '_' || memcmp(name + *n - len, word, len) != 0)
         return false;
     *n -= len + 1;
     return true;
+}
+
+static bool ends_with(const char *name, size_t *n, const char *word)
+{
+    return ends_with_n(name, n, word, strlen(word));
+}
+
+uint32_t bx_metric_scale(const struct bx_metric *m)
+{
+    if (m->unit == NULL || m->unit[1] != 's' || m->unit[2] != '\0')
+        return 1;
+    return m->unit[0] == 'n' ? 1000000000u : m->unit[0] == 'm' ? 1000u : 1;
+}
+
+/* The member "encode_ns" has the metric "encode_seconds". */
+static bool named_after_seconds(const struct bx_metric *m, size_t n, const char *member)
+{
+    size_t stem = member == NULL ? 0 : strlen(member);
+
+    if (!ends_with(m->name, &n, "seconds"))
+        return false;
+    return member == NULL ||
+           (ends_with(member, &stem, m->unit) && ends_with_n(m->name, &n, member, stem));
 }
 
 /* The member's own name may end with the unit. */
@@ -59,6 +81,8 @@ static bool named_after(const struct bx_metric *m, const char *member)
 
     if (!is_name(m->name) || m->help == NULL || total != (m->type == BX_COUNTER))
         return false;
+    if (bx_metric_scale(m) != 1)
+        return named_after_seconds(m, n, member);
     whole = n;
     if (member == NULL || ends_with(m->name, &n, member)) {
         n = whole;

@@ -9,6 +9,7 @@
 #include "node/peers.h"
 #include "node/raft.h"
 #include "node/reconcile.h"
+#include "node/stats.h"
 #include "node/ballast.h"
 
 #include <sys/queue.h>
@@ -21,6 +22,22 @@
 #define BX_SNAP_PIECE (256u << 10)
 #define BX_SNAP_QUEUED (1u << 20) /* bytes of a snapshot queued to one peer */
 #define BX_APPLY_BYTES (4u << 20) /* applied in one turn of the loop */
+
+/* ---- stats.c: what is measured ---- */
+
+#define BX_SEALED_KEPT 16u /* entries of this leader whose commit is timed */
+
+struct bx_sealed { /* at index % BX_SEALED_KEPT */
+    uint64_t index, ns;
+};
+
+/* 0 when nothing is timed. */
+uint64_t bx_node_ns(const struct bx_node *n);
+/* Add the time since `began`, unless that is 0. */
+void bx_node_took(struct bx_node *n, enum bx_latency what, uint64_t began);
+/* This leader has submitted an entry; it is committed, as this node is about to apply it. */
+void bx_node_on_sealed(struct bx_node *n, uint64_t index);
+void bx_node_on_committed(struct bx_node *n, uint64_t index);
 
 /* ---- propose.c: commands until their outcome ---- */
 
@@ -36,11 +53,17 @@ struct bx_proposal {
     uint64_t body_hash, principal_hash; /* tell its outcome from another request's under its id */
     struct bx_buf command;              /* encoded */
     uint64_t deadline, sent_ms;
-    uint64_t until; /* the latest deadline of what was sent, by leader time; UINT64_MAX: none */
+    uint64_t began_ns; /* when it was submitted here; 0: not timed */
+    uint64_t until;    /* the latest deadline of what was sent, by leader time; UINT64_MAX: none */
     void (*done)(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
     void *ctx;
 };
 TAILQ_HEAD(bx_proposals, bx_proposal);
+
+struct bx_proposal_counts {
+    uint64_t submitted, turned_away; /* accepted here, and refused at once */
+    uint64_t succeeded, refused, failed;
+};
 
 struct bx_own_kind { /* of commands that this node sends by itself */
     struct bx_node *node;
@@ -68,6 +91,8 @@ struct bx_propose {
     uint64_t sealed_ms;          /* as leader: when the newest batch was made, or the term began */
     struct bx_buf batch;         /* being filled; not in use between turns */
     struct bx_histogram batches; /* how many commands they had */
+    struct bx_sealed sealed[BX_SEALED_KEPT];
+    struct bx_proposal_counts counts;
     struct bx_own_kind own_kinds[BX__CMDS];
 };
 
@@ -375,6 +400,8 @@ struct bx_node {
     uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
     struct bx_ballast ballast;
     struct bx_refusals refusals;
+    struct bx_histogram latencies[BX__LATENCIES];
+    uint64_t leader_changes;
     struct bx_buf aligned; /* an entry that did not lie 8-aligned */
 };
 

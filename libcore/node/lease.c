@@ -72,3 +72,9 @@ uint64_t bx_lease_tick(struct bx_lease *l)
     bx_lease_leader_tick(l);
     return bx_lease_node_tick(l);
 }
+
+void bx_lease_stats(const struct bx_lease *l, struct bx_lease_stats *out)
+{
+    *out = l->stats;
+    out->requests = l->node.map.n;
+}

@@ -50,6 +50,16 @@ void bx_lease_destroy(struct bx_lease *l); /* NULL is allowed */
 /* Do what is due; returns the boot time when it is to be called again. */
 uint64_t bx_lease_tick(struct bx_lease *l);
 
+/* Both halves, since the start of the daemon, but for `requests`, which stand now. */
+struct bx_lease_stats {
+    uint64_t requests;   /* VMs for which this node asks for grants */
+    uint64_t heartbeats; /* sent */
+    uint64_t held;       /* grants that came for what was requested */
+    uint64_t answered;   /* as leader: heartbeats */
+    uint64_t granted;    /* as leader: starts of VMs */
+};
+void bx_lease_stats(const struct bx_lease *l, struct bx_lease_stats *out);
+
 /* ---- node half ---- */
 /* Request a grant; stands until it is cancelled. A second request for the VM replaces its epoch.
  * BX_OK, or BX_BUSY when BX_WANTS_MAX stand, or BX_NO_MEMORY (request it again later). */

@@ -105,6 +105,8 @@ static void answer(struct bx_lease *l, uint64_t node, struct bx_waiting_heartbea
     memcpy(g.incarnation, h->incarnation, 16);
     g.granted.n = filter_requests(l->p.view(l->p.ctx), node, &requests);
     g.granted.p = (const char *)requests.data;
+    l->stats.answered++;
+    l->stats.granted += g.granted.n / BX_WANT_SIZE;
     l->p.send(l->p.ctx, node, BX_FRAME_GRANT, &bx_grant_schema, &g);
     bx_buf_release(&requests);
 }

@@ -133,6 +133,7 @@ static uint32_t hold_granted(struct bx_lease *l, const struct bx_grant *g, uint6
         r->revision = g->revision;
         held++;
     }
+    l->stats.held += held;
     return held;
 }
 
@@ -190,6 +191,7 @@ static void send_heartbeat(struct bx_lease *l, uint64_t leader, uint64_t now)
     n->heartbeat_leader = leader;
     n->new_requests = false;
     n->awaits_answer = requests.len > 0 || b.ask;
+    l->stats.heartbeats++;
     l->p.send(l->p.ctx, leader, BX_FRAME_HEARTBEAT, &bx_heartbeat_schema, &b);
     bx_buf_release(&requests);
 }

@@ -88,6 +88,7 @@ struct bx_lease {
     struct bx_lease_ports p;
     struct bx_lease_node node;
     struct bx_lease_leader leader;
+    struct bx_lease_stats stats; /* without `requests` */
 };
 
 uint64_t bx_lease_now(const struct bx_lease *l);

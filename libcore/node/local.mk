@@ -7,7 +7,7 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/raft_send.c libcore/node/raft_receive.c libcore/node/raft_stall.c libcore/node/raft_conf.c \
 	libcore/node/raft_heap.c libcore/node/raft.h \
 	libcore/node/internal.h libcore/node/node.h libcore/node/node.c \
-	libcore/node/node_open.c \
+	libcore/node/node_open.c libcore/node/stats.c libcore/node/stats.h \
 	libcore/node/level.c libcore/node/ballast.c libcore/node/ballast.h libcore/node/absent.c libcore/node/removed.c libcore/node/propose.c libcore/node/propose_own.c libcore/node/session_end.c \
 	libcore/node/reads.c libcore/node/member.c \
 	libcore/node/snapshot.c libcore/node/shrink.c libcore/node/join.c \

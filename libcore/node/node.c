@@ -91,6 +91,7 @@ static void apply_one(struct bx_node *n, uint64_t index, const struct bx_wal_ent
 
     if (index <= bx_fsm_applied(n->fsm) && !BX_MUTATED(APPLY_TWICE))
         return; /* state.db had it before the restart */
+    bx_node_on_committed(n, index);
     if (bx_fsm_apply(n->fsm, index, command ? aligned(n, e) : NULL, command ? e->len : 0, &err) !=
         BX_OK) {
         bx_err_wrap(&err, "entry %llu", (unsigned long long)index);
@@ -103,17 +104,19 @@ static void apply(struct bx_node *n)
     struct bx_wal_entry e;
     struct bx_err err;
     size_t bytes = 0;
-    uint64_t index;
+    uint64_t index, began = 0;
 
     while (bytes < BX_APPLY_BYTES && bx_ballast_may_write(n) &&
            bx_raft_next(&n->raft, &index, &e)) {
         bytes += e.len;
+        began = began == 0 ? bx_node_ns(n) : began;
         apply_one(n, index, &e);
     }
     if (bytes >= BX_APPLY_BYTES)
         bx_node_wake(n);
     if (bx_fsm_commit(n->fsm, &err) != BX_OK)
         bx_node_fatal(n, &err);
+    bx_node_took(n, BX_LATENCY_APPLY, began);
     bx_time_on_applied(n);
 }
 

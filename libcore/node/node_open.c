@@ -287,6 +287,7 @@ static int open_raft(struct bx_node *n, const struct bx_snap_meta *snap, struct 
                                  .configuration = on_raft_configuration,
                                  .no_space = on_raft_no_space,
                                  .has_space = on_raft_has_space,
+                                 .now_ns = n->o.now_ns,
                                  .wake = on_wake,
                                  .fatal = on_fatal,
                                  .ctx = n};

@@ -80,6 +80,7 @@ static void fail_all(struct bx_propose *pr, struct bx_proposals *list, const str
 
     while ((p = TAILQ_FIRST(list)) != NULL) {
         TAILQ_REMOVE(list, p, link);
+        pr->counts.failed += !p->foreign;
         if (p->done != NULL)
             p->done(p->ctx, NULL, err);
         bx_propose_release(pr, p);
@@ -188,6 +189,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     int rc = admit(n, s, own, err);
 
     BX_TRACK_SCOPE("propose");
+    pr->counts.turned_away += rc != BX_OK;
     if (rc != BX_OK)
         return rc;
     body = bx_level_lower(n, s, copy, err);
@@ -215,6 +217,8 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     }
     if (own)
         TAILQ_INSERT_TAIL(&pr->own, p, own);
+    p->began_ns = bx_node_ns(n);
+    pr->counts.submitted++;
     enqueue(pr, p);
     bx_node_wake(n);
     return BX_OK;
@@ -251,6 +255,9 @@ void bx_propose_on_outcome(struct bx_node *n, const struct bx_outcome *o)
     TAILQ_REMOVE(p->is_sent ? &pr->sent : &pr->queued, p, link);
     if (!p->is_own)
         bx_ends_note(n, p->session, p->principal_hash, p->copied);
+    bx_node_took(n, BX_LATENCY_PROPOSAL, p->began_ns);
+    pr->counts.succeeded += o->code == BX_OK;
+    pr->counts.refused += o->code != BX_OK;
     if (p->done != NULL)
         p->done(p->ctx, o, NULL);
     bx_propose_release(pr, p);
@@ -283,6 +290,7 @@ static void expire_list(struct bx_node *n, struct bx_proposals *list, uint64_t n
         TAILQ_REMOVE(list, p, link);
         if (!p->is_own && (p->is_sent || p->copied))
             bx_ends_note(n, p->session, p->principal_hash, true);
+        n->propose.counts.failed++;
         if (p->done != NULL)
             tell_late(n, p);
         bx_propose_release(&n->propose, p);

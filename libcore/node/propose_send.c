@@ -172,6 +172,7 @@ static void drop_unrelayed(struct bx_propose *pr)
         if (!p->foreign && bx_may_be_relayed(bx_cmd_kind(p->command.data)))
             continue;
         TAILQ_REMOVE(&pr->queued, p, link);
+        pr->counts.failed += !p->foreign;
         if (p->done != NULL)
             p->done(p->ctx, NULL, &err);
         bx_propose_release(pr, p);
@@ -214,6 +215,7 @@ static bool submit_batch(struct bx_node *n)
     n->propose.tell_time = false;
     n->propose.sealed_ms += stamp.elapsed_ms;
     bx_time_on_sealed(n, stamp.elapsed_ms);
+    bx_node_on_sealed(n, index);
     bx_histogram_add(&n->propose.batches, &bx_batch_histogram, count);
     mark_sent(&n->propose, &taken, bx_node_now(n));
     return true;
@@ -266,6 +268,8 @@ void bx_propose_turn(struct bx_node *n)
         uint64_t before = pr->sent_to;
 
         bx_propose_requeue(pr);
+        n->leader_changes += leader != 0;
+        memset(pr->sealed, 0, sizeof pr->sealed);
         pr->sent_to = leader;
         pr->sent_term = term;
         pr->tell_time = false;

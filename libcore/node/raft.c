@@ -154,8 +154,10 @@ static void install(struct bx_raft *r, struct raft_update *u)
 
 static void perform(struct bx_raft *r, struct raft_update *u)
 {
-    if (u->flags & (RAFT_UPDATE_CURRENT_TERM | RAFT_UPDATE_VOTED_FOR))
+    if (u->flags & (RAFT_UPDATE_CURRENT_TERM | RAFT_UPDATE_VOTED_FOR)) {
+        r->elections += raft_voted_for(&r->core) == r->o.id;
         save_vote(r);
+    }
     if (u->flags & (RAFT_UPDATE_ENTRIES))
         persist(r, u);
     /* The messages' array belongs to the core and is reused by the next step, so they leave before
@@ -193,8 +195,11 @@ static void follow_role(struct bx_raft *r)
 static int job_run(struct bx_job *j)
 {
     struct bx_raft *r = (struct bx_raft *)(void *)((char *)j - offsetof(struct bx_raft, job));
+    uint64_t start = r->o.now_ns == NULL ? 0 : r->o.now_ns();
+    int rc = bx_wal_run(r->o.wal, &r->job_err);
 
-    return bx_wal_run(r->o.wal, &r->job_err);
+    r->write_took_ns = r->o.now_ns == NULL ? 0 : r->o.now_ns() - start;
+    return rc;
 }
 
 static void job_done(struct bx_job *j, int rc)
@@ -210,6 +215,8 @@ static void job_done(struct bx_job *j, int rc)
     }
     r->writing = r->silent = false;
     r->relieve_ms = 0;
+    if (r->o.now_ns != NULL)
+        bx_histogram_add(&r->write_ns, &bx_latencies[BX_LATENCY_WRITE], r->write_took_ns);
     bx_wal_finish(r->o.wal, rc);
     if (rc != BX_OK) {
         bx_err_wrap(&r->job_err, "log");

@@ -14,6 +14,7 @@
 #include "log/vote.h"
 #include "log/wal.h"
 #include "node/ports.h"
+#include "node/stats.h"
 
 #include <raft.h>
 
@@ -59,6 +60,7 @@ struct bx_raft_options {
      * BX_RAFT_SPACE_MS at most. */
     void (*no_space)(void *ctx, const struct bx_err *err);
     bool (*has_space)(void *ctx);
+    uint64_t (*now_ns)(void); /* monotonic, from any thread; NULL: nothing is timed */
     void (*wake)(void *ctx);
     void (*fatal)(void *ctx, const struct bx_err *err); /* does not return */
     void *ctx;
@@ -81,6 +83,9 @@ struct bx_raft {
     uint64_t relieve_ms;             /* how old it has to be for the next attempt to hand over */
     uint64_t hand_over_ms;           /* boot time of the next attempt to hand over without that */
     uint64_t leader_term, leader_id; /* the newest term with a known leader, and that */
+    uint64_t elections;              /* that this server has begun */
+    struct bx_histogram write_ns;    /* of a write of the log, until it is synced */
+    uint64_t write_took_ns;          /* of the write under way; the writer's until it is done */
     bool silent;                     /* this leader sends nothing, so that another is elected */
     struct bx_raft_sent sent[BX_MEMBERS_MAX]; /* in this leader's term */
     uint64_t configuration_index;             /* of the one that was reported last */

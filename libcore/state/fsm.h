@@ -82,6 +82,14 @@ int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err);
 
 /* ---- reading data that is not in the view ---- */
 
+/* Placements that apply has decided in this process, and what it found about each node that it
+ * looked at for them. */
+struct bx_placement_stats {
+    uint64_t placed, unplaced;
+    uint64_t nodes[BX__REJECTS]; /* by reason; BX_FITS: those that the VM fitted on */
+};
+void bx_fsm_placement_stats(const struct bx_fsm *f, struct bx_placement_stats *out);
+
 /* Sessions by class (state/session.h), and the bytes of their outcomes. */
 struct bx_session_stats {
     uint64_t held, spare, nodes;

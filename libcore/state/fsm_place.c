@@ -80,6 +80,14 @@ static int place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_candi
     return BX_UNPLACEABLE;
 }
 
+static void count(struct bx_placement_stats *s, const struct bx_decision *d)
+{
+    s->placed += d->placed;
+    s->unplaced += !d->placed;
+    for (size_t i = 0; i < BX__REJECTS; i++)
+        s->nodes[i] += d->counts[i];
+}
+
 int bx_fsm_place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_decision *d,
                  struct bx_err *err)
 {
@@ -87,7 +95,14 @@ int bx_fsm_place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_decis
 
     if (rc == BX_NO_MEMORY)
         bx_oom(0);
+    if (rc == BX_OK || rc == BX_UNPLACEABLE)
+        count(&f->placements, d);
     return rc;
+}
+
+void bx_fsm_placement_stats(const struct bx_fsm *f, struct bx_placement_stats *out)
+{
+    *out = f->placements;
 }
 
 /* The disk, if there is one, is there already. */

@@ -80,6 +80,7 @@ struct bx_fsm {
     struct bx_candidates candidates;
     struct bx_kept_decision decisions[BX_DECISIONS_KEPT];
     uint32_t next_decision;
+    struct bx_placement_stats placements;
 };
 
 /* The command being applied. */

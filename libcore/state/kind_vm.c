@@ -205,9 +205,22 @@ static void release(struct bx_row_home *h, struct bx_row *row)
     settle(h, row);
 }
 
+static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx_row *with)
+{
+    if (old != NULL)
+        v->phases[bx_row_as_vm(old)->phase]--;
+    if (with != NULL)
+        v->phases[bx_row_as_vm(with)->phase]++;
+}
+
+uint64_t bx_view_vms_in(const struct bx_view *v, enum bx_phase phase)
+{
+    return v->phases[phase];
+}
+
 BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
         .name_at = offsetof(struct bx_vm, name), .listed_by_name = true, .make = make, .load = load,
-        .release = release, .settle = settle, .json = "metadata");
+        .release = release, .settle = settle, .swapped = swapped, .json = "metadata");
 
 /* ---- lookup ---- */
 

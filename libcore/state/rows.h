@@ -109,6 +109,7 @@ struct bx_view {
     struct bx_index kinds[BX__TABLES];
     void *derived[BX__TABLES]; /* private data of the kind */
     uint64_t revision, digest, time_ms;
+    uint64_t phases[BX__PHASES]; /* VMs in each */
     /* ---- columns of the nodes, in the order of their ids ---- */
     uint32_t cap_columns;
     uint64_t *id;

@@ -114,6 +114,8 @@ const struct bx_node_row *bx_view_node_at(const struct bx_view *v, uint32_t i); 
 void bx_view_columns(const struct bx_view *v, struct bx_node_columns *out);
 
 uint64_t bx_view_vms(const struct bx_view *v);
+/* How many VMs are in this phase, without looking at them. */
+uint64_t bx_view_vms_in(const struct bx_view *v, enum bx_phase phase);
 /* Iterate over the VMs of one node, in no particular order, never inside apply: *pos starts at 0.
  */
 const struct bx_vm *bx_view_next_on_node(const struct bx_view *v, uint64_t node, size_t *pos);

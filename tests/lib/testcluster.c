@@ -218,6 +218,7 @@ void test_member_start(struct test_member *m)
                                 .segment_bytes = m->cluster->segment_bytes,
                                 .self = describe(m, name, address),
                                 .level = m->level,
+                                .now_ns = m->cluster->now_ns,
                                 .wake = on_wake,
                                 .event = on_event,
                                 .vm = on_vm,
@@ -456,7 +457,8 @@ void test_cluster_open_at(struct test_cluster *c, uint32_t n, uint32_t level)
                                .snapshot_bytes = c->snapshot_bytes,
                                .state_log_bytes = c->state_log_bytes,
                                .ballast_bytes = c->ballast_bytes,
-                               .segment_bytes = c->segment_bytes};
+                               .segment_bytes = c->segment_bytes,
+                               .now_ns = c->now_ns};
     for (uint32_t i = 0; i < TEST_MEMBERS_MAX; i++)
         c->members[i].level = level;
     memset(create.cluster, 7, 16);

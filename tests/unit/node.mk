@@ -114,6 +114,12 @@ tests_unit_node_remove_test_SOURCES = tests/unit/node_remove_test.c
 tests_unit_node_remove_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_node_remove_test_LDADD = $(TEST_LIBS)
 
+# What a node counts and measures.
+check_PROGRAMS += tests/unit/stats_test
+tests_unit_stats_test_SOURCES = tests/unit/stats_test.c
+tests_unit_stats_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_stats_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/propose_test tests/unit/reads_test tests/unit/level_test
 tests_unit_level_test_SOURCES = tests/unit/level_test.c
 tests_unit_level_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
