@@ -201,7 +201,6 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .event = on_event,
         .vm = on_vm,
         .frame = on_query,
-        .log = on_log,
         .fatal = on_fatal,
         .ctx = d,
     };

@@ -37,10 +37,10 @@ static void set_state(struct bx_node *n, enum bx_disk_space state)
     if (state == s->state)
         return;
     if (state == BX_SPACE_OK)
-        bx_node_log(n, 6, "disk space: ok again in %s", s->fs->dir);
+        BX_INFO("disk", "there is space again", "dir", s->fs->dir, "free", s->free);
     else
-        bx_node_log(n, 4, "disk space: %s in %s: free some", bx_disk_space_names[state],
-                    s->fs->dir);
+        BX_WARNING("disk", "free some space", "state", bx_disk_space_names[state], "dir",
+                   s->fs->dir, "free", s->free);
     s->state = state;
     if (state == BX_SPACE_FULL)
         bx_snap_receive_drop(s->fs); /* no more of it is taken now */
@@ -93,7 +93,7 @@ static void look_done(struct bx_job *j, int rc)
         return;
     }
     if (s->rc != 0) {
-        bx_node_log(n, 4, "disk space: cannot look at %s (error %d)", s->fs->dir, -s->rc);
+        BX_WARNING("disk", "the space can not be determined", "dir", s->fs->dir, "errno", -s->rc);
         return;
     }
     s->held = s->held || s->made;
@@ -156,8 +156,8 @@ int bx_ballast_open(struct bx_node *n, struct bx_err *err)
         s->free += s->bytes;
     }
     if (s->state != BX_SPACE_OK)
-        bx_node_log(n, 4, "disk space: %s in %s: free some", bx_disk_space_names[s->state],
-                    s->fs->dir);
+        BX_WARNING("disk", "free some space", "state", bx_disk_space_names[s->state], "dir",
+                   s->fs->dir, "free", s->free);
     return BX_OK;
 }
 
@@ -173,7 +173,7 @@ bool bx_ballast_met(struct bx_node *n)
     if (held)
         s->fs->ops->unlink(s->fs, BX_BALLAST_NAME);
     if (held)
-        bx_node_log(n, 4, "disk space: a write found none in %s: ballast removed", s->fs->dir);
+        BX_WARNING("disk", "a write found no space: the ballast was removed", "dir", s->fs->dir);
     s->held = false;
     s->discard = s->looking;
     if (!s->looking) /* else the job reads it */
@@ -281,6 +281,6 @@ void bx_ballast_relieve(struct bx_node *n)
         return;
     to = bx_raft_hand_over(&n->raft, is_ok);
     if (to != 0)
-        bx_node_log(n, 4, "disk space: %s: handing leadership to node %llu",
-                    bx_disk_space_names[n->ballast.state], (unsigned long long)to);
+        BX_WARNING("raft", "handing leadership over: low on disk space", "state",
+                   bx_disk_space_names[n->ballast.state], "to", to);
 }

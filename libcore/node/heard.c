@@ -66,8 +66,8 @@ void bx_heard_on_stored(struct bx_node *n, uint64_t from, const struct bx_stored
         of->stored.term = s->term;
     if (s->index > of->stored.index)
         of->stored.index = s->index;
-    bx_node_log(n, 7, "node %llu holds term %llu and entry %llu", (unsigned long long)from,
-                (unsigned long long)of->stored.term, (unsigned long long)of->stored.index);
+    BX_DEBUG("node", "a node told what it holds", "node", from, "term", of->stored.term, "index",
+             of->stored.index);
 }
 
 struct bx_stored bx_node_heard(const struct bx_node *n, uint64_t id)

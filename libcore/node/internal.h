@@ -11,6 +11,7 @@
 #include "node/reconcile.h"
 #include "node/stats.h"
 #include "node/ballast.h"
+#include "rec/rec.h"
 
 #include <sys/queue.h>
 
@@ -409,8 +410,6 @@ uint64_t bx_node_now(const struct bx_node *n);
 /* age_ms and age_known of its status. */
 uint64_t bx_node_age(const struct bx_node *n, bool *known);
 void bx_node_wake(struct bx_node *n);
-void bx_node_log(struct bx_node *n, int level, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
 _Noreturn void bx_node_fatal(struct bx_node *n, const struct bx_err *err);
 /* Send a record; one to this node itself is received from inside the call. */
 void bx_node_send(struct bx_node *n, uint64_t to, enum bx_frame kind, const struct bx_schema *s,

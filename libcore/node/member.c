@@ -77,18 +77,16 @@ void bx_member_update_peers(struct bx_node *n)
 
 #define GONE (-1) /* as a role: not a server any more */
 
-static void log_change(struct bx_node *n, uint64_t id, int role, const char *address, int rc)
+static void record_change(uint64_t id, int role, const char *address, int rc)
 {
-    unsigned long long node = id;
-
     if (rc != BX_OK)
-        bx_node_log(n, 4, "cannot change the Raft configuration for node %llu: %s", node,
-                    bx_code_name(rc));
+        BX_WARNING("raft", "the configuration can not be changed", "node", id, "err",
+                   bx_code_name(rc));
     else if (role == GONE)
-        bx_node_log(n, 6, "node %llu removed from the Raft configuration", node);
+        BX_INFO("raft", "a server was taken out of the configuration", "node", id);
     else
-        bx_node_log(n, 6, "node %llu is now a %s at %s in the Raft configuration", node,
-                    raft_role_name(role), address);
+        BX_INFO("raft", "a server was put into the configuration", "node", id, "role",
+                raft_role_name(role), "address", address);
 }
 
 /* The present configuration with one server added, taken out, or given another role or address. */
@@ -114,7 +112,7 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
     if (rv == 0)
         rc = bx_raft_change(&n->raft, &next);
     raft_configuration_close(&next);
-    log_change(n, id, role, text, rc);
+    record_change(id, role, text, rc);
 }
 
 static void promote(struct bx_node *n, const struct bx_node_info *info)

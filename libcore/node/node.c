@@ -3,8 +3,6 @@
 #include "mem/alloc.h"
 #include "mutant.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,17 +16,6 @@ uint64_t bx_node_now(const struct bx_node *n)
 void bx_node_wake(struct bx_node *n)
 {
     n->o.wake(n->o.ctx);
-}
-
-void bx_node_log(struct bx_node *n, int level, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    n->o.log(n->o.ctx, level, text);
 }
 
 void bx_node_fatal(struct bx_node *n, const struct bx_err *err)
@@ -160,11 +147,11 @@ static void relieve(struct bx_node *n)
     uint64_t to = bx_raft_relieve(&n->raft);
 
     if (to == n->id)
-        bx_node_log(n, 4, "log write not completed for %llu ms: stepping down",
-                    (unsigned long long)bx_raft_stalled_ms(&n->raft));
+        BX_WARNING("raft", "stepping down: a write of the log does not complete", "ms",
+                   bx_raft_stalled_ms(&n->raft));
     else if (to != 0)
-        bx_node_log(n, 4, "log write not completed for %llu ms: handing leadership to node %llu",
-                    (unsigned long long)bx_raft_stalled_ms(&n->raft), (unsigned long long)to);
+        BX_WARNING("raft", "handing leadership over: a write of the log does not complete", "ms",
+                   bx_raft_stalled_ms(&n->raft), "to", to);
 }
 
 void bx_node_tick(struct bx_node *n)
@@ -195,8 +182,10 @@ void bx_node_tick(struct bx_node *n)
 
 void bx_node_on_peer(struct bx_node *n, uint64_t id, bool up)
 {
-    bx_node_log(n, 6, up ? "connected to node %llu" : "disconnected from node %llu",
-                (unsigned long long)id);
+    if (up)
+        BX_INFO("node", "connected", "node", id);
+    else
+        BX_INFO("node", "disconnected", "node", id);
     bx_peers_on_connection(&n->peers, id, up);
     bx_raft_on_link(&n->raft, id);
     /* What was relayed over it may be lost: it is sent again, under the same ids. */

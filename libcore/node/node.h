@@ -66,8 +66,6 @@ struct bx_node_options {
     void (*vm)(void *ctx, const struct bx_vm *vm, bool gone);
     /* A QUERY or ANSWER has arrived: the payload after the header. */
     void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
-    /* A line for the log; level as in syslog (3 error, 4 warning, 6 info, 7 debug). */
-    void (*log)(void *ctx, int level, const char *text);
     /* The node can not continue; the process must end with this message. Does not return. */
     void (*fatal)(void *ctx, const struct bx_err *err);
     void *ctx;

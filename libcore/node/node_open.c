@@ -85,8 +85,10 @@ static void on_raft_role(void *ctx, bool leader)
 {
     struct bx_node *n = ctx;
 
-    bx_node_log(n, 6, leader ? "leader of term %llu" : "no longer leader, term %llu",
-                (unsigned long long)bx_raft_term(&n->raft));
+    if (leader)
+        BX_INFO("raft", "this node is leader", "term", bx_raft_term(&n->raft));
+    else
+        BX_INFO("raft", "this node is no longer leader", "term", bx_raft_term(&n->raft));
     bx_member_on_role(n, leader);
     bx_lease_on_role(n->lease, leader);
     bx_node_wake(n);
@@ -102,7 +104,7 @@ static void on_raft_no_space(void *ctx, const struct bx_err *err)
     struct bx_node *n = ctx;
 
     if (!bx_ballast_met(n) && n->ballast.bytes == 0)
-        bx_node_log(n, 4, "%s; trying again", err->msg);
+        BX_WARNING("wal", "no space for the log; trying again", "err", err->msg);
 }
 
 static bool on_raft_has_space(void *ctx)
@@ -157,11 +159,6 @@ static void lease_granted(void *ctx)
 static void reconcile_report(void *ctx, const struct bx_cmd_vm_report *r)
 {
     bx_propose_internal(ctx, BX_CMD_VM_REPORT, r);
-}
-
-static void reconcile_log(void *ctx, int level, const char *text)
-{
-    bx_node_log(ctx, level, "%s", text);
 }
 
 /* ---- opening ---- */
@@ -252,7 +249,6 @@ static int create_loops(struct bx_node *n)
                                     .view = view_of,
                                     .report = reconcile_report,
                                     .wake = on_wake,
-                                    .log = reconcile_log,
                                     .ctx = n};
 
     n->lease = bx_lease_create(&lp);

@@ -4,14 +4,15 @@
 
 #define OWN_MS 30000u
 #define LOG_AGAIN_MS 1000u
+#define REFUSED "a command of this node was refused"
 
 /* A report crosses with a change of its VM now and then; the rest should not happen. */
-static int level_of(uint16_t kind, int code)
+static bool is_usual(uint16_t kind, int code)
 {
-    return kind == BX_CMD_VM_REPORT && code == BX_CONFLICT ? 6 : 4;
+    return kind == BX_CMD_VM_REPORT && code == BX_CONFLICT;
 }
 
-static void log_refusal(struct bx_own_kind *own, int code, struct bx_str words)
+static void record_refusal(struct bx_own_kind *own, int code, struct bx_str words)
 {
     uint64_t now = bx_node_now(own->node);
 
@@ -19,13 +20,12 @@ static void log_refusal(struct bx_own_kind *own, int code, struct bx_str words)
         own->unlogged++;
         return;
     }
-    if (own->unlogged > 0)
-        bx_node_log(own->node, level_of(own->kind, code),
-                    "%s was refused (%s): " BX_STR_FMT "; and %u more", bx_cmd_name(own->kind),
-                    bx_code_name(code), BX_STR_ARG(words), own->unlogged);
+    if (is_usual(own->kind, code))
+        BX_INFO("propose", REFUSED, "command", bx_cmd_name(own->kind), "code", bx_code_name(code),
+                "err", words, "more", own->unlogged);
     else
-        bx_node_log(own->node, level_of(own->kind, code), "%s was refused (%s): " BX_STR_FMT,
-                    bx_cmd_name(own->kind), bx_code_name(code), BX_STR_ARG(words));
+        BX_WARNING("propose", REFUSED, "command", bx_cmd_name(own->kind), "code",
+                   bx_code_name(code), "err", words, "more", own->unlogged);
     own->logged_ms = now;
     own->unlogged = 0;
 }
@@ -33,9 +33,9 @@ static void log_refusal(struct bx_own_kind *own, int code, struct bx_str words)
 static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
 {
     if (o != NULL && o->code != BX_OK)
-        log_refusal(ctx, o->code, o->message);
+        record_refusal(ctx, o->code, o->message);
     else if (o == NULL && err->code != BX_SHUTDOWN)
-        log_refusal(ctx, err->code, bx_str(err->msg));
+        record_refusal(ctx, err->code, bx_str(err->msg));
 }
 
 void bx_own_init(struct bx_node *n)
@@ -56,7 +56,7 @@ void bx_propose_internal(struct bx_node *n, uint16_t kind, const void *body)
     int rc = bx_node_submit(n, &s, &err);
 
     if (rc != BX_OK && rc != BX_SHUTDOWN)
-        log_refusal(&n->propose.own_kinds[kind], rc, bx_str(err.msg));
+        record_refusal(&n->propose.own_kinds[kind], rc, bx_str(err.msg));
 }
 
 void bx_propose_internal_first(struct bx_node *n, uint16_t kind, const void *body)

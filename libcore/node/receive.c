@@ -37,8 +37,8 @@ static void refuse(struct bx_node *n, uint64_t from, enum bx_frame kind, const c
     va_start(args, fmt);
     vsnprintf(why, sizeof why, fmt, args);
     va_end(args);
-    bx_node_log(n, 4, "%s frame from node %llu refused: %s%s", bx_frame_name(kind),
-                (unsigned long long)from, why, r->left_out > 1 ? " (one of several)" : "");
+    BX_WARNING("node", "a frame was refused", "frame", bx_frame_name(kind), "node", from, "err",
+               why, "more", r->left_out - 1);
     *r = (struct bx_refusals){.logged_ms = now};
 }
 

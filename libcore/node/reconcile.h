@@ -41,8 +41,6 @@ struct bx_reconcile_ports {
     /* Propose a report; no answer: it is sent again until the row agrees. */
     void (*report)(void *ctx, const struct bx_cmd_vm_report *r);
     void (*wake)(void *ctx); /* an observation came: call tick soon */
-    /* A line for the log; level as in syslog. May be NULL. */
-    void (*log)(void *ctx, int level, const char *text);
     void *ctx;
 };
 

@@ -7,6 +7,7 @@
 #include "mem/map.h"
 #include "mem/slab.h"
 #include "node/timerheap.h"
+#include "rec/rec.h"
 
 #include <sys/queue.h>
 

@@ -4,7 +4,6 @@
 
 #include "mutant.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define STOP_DEFAULT_S 60u
@@ -71,6 +70,7 @@ static void start_run(struct bx_reconcile *r, struct bx_entry *e, const struct b
     e->reboots = 0;
     e->ran = e->failed = false;
     e->message[0] = '\0';
+    BX_DEBUG("vm", "starting", "vm", row->name->s, "uuid", bx_uuid(e->vm), "epoch", e->epoch);
     bx_entry_set_observed(r, e, BX_OBSERVED_STARTING);
     r->p.driver->ops->start(r->p.driver, &run);
 }
@@ -83,6 +83,7 @@ static void stop_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx
 
     e->asked = BX_ACTION_STOP;
     e->asked_again = now + ms + BX_KILL_MS;
+    BX_DEBUG("vm", "stopping", "uuid", bx_uuid(e->vm), "epoch", e->epoch, "timeout_ms", ms);
     bx_entry_schedule(r, e, e->asked_again);
     r->p.driver->ops->stop(r->p.driver, e->vm, ms);
 }
@@ -90,6 +91,7 @@ static void stop_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx
 static void kill_run(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
 {
     e->asked = BX_ACTION_KILL;
+    BX_DEBUG("vm", "killing", "uuid", bx_uuid(e->vm), "epoch", e->epoch);
     e->asked_again = now + BX_KILL_MS;
     bx_entry_schedule(r, e, e->asked_again);
     r->p.driver->ops->kill(r->p.driver, e->vm);
@@ -111,28 +113,35 @@ static void end_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_
 }
 
 /* A run that ended unasked, and what becomes of the VM now that the row says it. */
-static void log_end(const struct bx_reconcile *r, const struct bx_entry *e, const struct bx_vm *row,
-                    uint64_t now)
+static void record_end(const struct bx_entry *e, const struct bx_vm *row, uint64_t now)
 {
-    bool again = row->phase == BX_PHASE_CREATING, failed = row->phase == BX_PHASE_FAILED || again;
-    char text[BX_RECONCILE_MESSAGE_MAX + BX_NAME_MAX + 80], next[48] = "";
     uint64_t s = e->not_before > now ? (e->not_before - now + 999) / 1000 : 0;
+    const char *vm = row->name->s;
 
-    if (again)
-        snprintf(next, sizeof next, "; %s in %llu s", e->ran ? "restarting" : "retrying",
-                 (unsigned long long)s);
-    snprintf(text, sizeof text, "VM \"%s\" %s%s%s%s%s", row->name->s,
-             !e->ran && failed ? "failed to start" : "ended", e->message[0] == '\0' ? "" : " (",
-             e->message, e->message[0] == '\0' ? "" : ")", next);
-    r->p.log(r->p.ctx, failed ? 4 : 6, text);
+    if (row->phase != BX_PHASE_CREATING && row->phase != BX_PHASE_FAILED)
+        BX_INFO("vm", "ended", "vm", vm, "uuid", bx_uuid(e->vm), "epoch", e->epoch, "why",
+                e->message);
+    else if (row->phase == BX_PHASE_FAILED && e->ran)
+        BX_WARNING("vm", "failed", "vm", vm, "uuid", bx_uuid(e->vm), "epoch", e->epoch, "err",
+                   e->message);
+    else if (row->phase == BX_PHASE_FAILED)
+        BX_WARNING("vm", "failed to start", "vm", vm, "uuid", bx_uuid(e->vm), "epoch", e->epoch,
+                   "err", e->message);
+    else if (e->ran)
+        BX_WARNING("vm", "failed; it is restarted", "vm", vm, "uuid", bx_uuid(e->vm), "epoch",
+                   e->epoch, "err", e->message, "in_s", s);
+    else
+        BX_WARNING("vm", "failed to start; it is tried again", "vm", vm, "uuid", bx_uuid(e->vm),
+                   "epoch", e->epoch, "err", e->message, "in_s", s);
 }
 
 /* The end of the run is in the state: its files can go, and the row may ask for the next step. */
 static void forget_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
                        uint64_t now)
 {
-    if (e->asked == BX_ACTION_NONE && row != NULL && r->p.log != NULL)
-        log_end(r, e, row, now);
+    if (e->asked == BX_ACTION_NONE && row != NULL)
+        record_end(e, row, now);
+    BX_DEBUG("vm", "its run is reaped", "uuid", bx_uuid(e->vm), "epoch", e->epoch);
     r->p.driver->ops->forget(r->p.driver, e->vm);
     bx_entry_set_observed(r, e, BX_OBSERVED_ABSENT);
     e->asked = BX_ACTION_NONE;
@@ -165,8 +174,10 @@ static void drop_absent(struct bx_reconcile *r, struct bx_entry *e, bool left, u
         bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS);
         return;
     }
-    if (left)
+    if (left) {
+        BX_DEBUG("vm", "what it left here is removed", "uuid", bx_uuid(e->vm));
         r->p.driver->ops->remove(r->p.driver, e->vm);
+    }
     bx_entry_drop(r, e);
 }
 

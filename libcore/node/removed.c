@@ -69,8 +69,7 @@ static void add_name(void *ctx, const char *name)
         return;
     names->full = strlen(name) + sizeof ", ..." >= left;
     names->at += (size_t)snprintf(names->text + names->at, left, "%s%s",
-                                  names->n++ == 0 ? "; still running here: " : ", ",
-                                  names->full ? "..." : name);
+                                  names->n++ == 0 ? "" : ", ", names->full ? "..." : name);
 }
 
 /* ---- taking no part ---- */
@@ -86,7 +85,11 @@ static void end(struct bx_node *n)
     bx_reads_fail_all(n, &err);
     n->o.link->ops->set_peers(n->o.link, NULL, 0);
     bx_node_runs(n, add_name, &names);
-    bx_node_log(n, 4, "this node was removed from the cluster%s", names.text);
+    if (names.n == 0)
+        BX_WARNING("node", "this node was removed from the cluster");
+    else
+        BX_WARNING("node", "this node was removed from the cluster; VMs still run here", "vms",
+                   names.text);
 }
 
 bool bx_removed_turn(struct bx_node *n)

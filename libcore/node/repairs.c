@@ -21,7 +21,7 @@ static const char *const told[BX__REPAIRS] = {
 void bx_repairs_note(struct bx_node *n, enum bx_repair what)
 {
     n->repairs.told[what] = BX_REPAIR_UNTOLD;
-    bx_node_log(n, 4, "%s: %s", n->o.disk->fs->dir, told[what]);
+    BX_WARNING("node", "damage was mended", "dir", n->o.disk->fs->dir, "what", told[what]);
 }
 
 /* ctx: its place in the table. */

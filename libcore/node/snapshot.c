@@ -138,7 +138,7 @@ static uint64_t hold_from(const struct bx_node *n, uint64_t index)
 /* Nothing is damaged: try again after a pause. */
 static void postpone(struct bx_node *n, const struct bx_err *err)
 {
-    bx_node_log(n, 3, "snapshot: %s", err->msg);
+    BX_ERROR("snapshot", "no snapshot was taken; trying again", "err", err->msg);
     n->snapshots.taking.retry_ms = bx_node_now(n) + RETRY_MS;
 }
 
@@ -159,6 +159,8 @@ static void take_done(struct bx_job *j, int rc)
 
         rc = bx_raft_snapshot_taken(&n->raft, &t->meta, hold < keep ? hold : keep, &t->err);
         if (rc == BX_OK) {
+            BX_INFO("snapshot", "took a snapshot", "index", t->meta.index, "term", t->meta.term,
+                    "revision", t->meta.revision);
             n->snapshots.index = t->meta.index;
             n->shrink.shrunk = false;
             rc = bx_snap_prune(n->o.disk->fs, t->meta.index, &t->err);
@@ -237,14 +239,13 @@ static void begin_transfer(struct bx_node *n, struct bx_transfer *t)
 {
     if (bx_snap_packed(t->reader) &&
         (n->o.link->ops->codecs(n->o.link, t->to) & 1u << BX_CODEC_LZ) == 0) {
-        bx_node_log(
-            n, 4, "not sending snapshots to node %llu: it cannot read compressed ones; upgrade it",
-            (unsigned long long)t->to);
+        BX_WARNING("snapshot", "not sent: the node can not read compressed ones; upgrade it",
+                   "node", t->to);
         t->sent_ms = bx_node_now(n); /* checked again when an answer would be overdue */
         return;
     }
-    bx_node_log(n, 6, "sending the snapshot at entry %llu to node %llu",
-                (unsigned long long)bx_snap_meta(t->reader)->index, (unsigned long long)t->to);
+    BX_INFO("snapshot", "sending the snapshot", "index", bx_snap_meta(t->reader)->index, "node",
+            t->to);
 }
 
 static void open_done(struct bx_job *j, int rc)
@@ -256,7 +257,7 @@ static void open_done(struct bx_job *j, int rc)
     t->opening = false;
     if (rc != BX_OK) { /* the core asks again; a newer one may have replaced it meanwhile */
         if (rc == BX_CORRUPT)
-            bx_node_log(n, 3, "%s", t->err.msg);
+            BX_ERROR("snapshot", "the snapshot can not be sent", "node", t->to, "err", t->err.msg);
         end_transfer(t);
     } else if (n->o.link->ops->connected(n->o.link, t->to)) {
         begin_transfer(n, t);
@@ -298,7 +299,7 @@ static void send_pieces(struct bx_node *n, struct bx_transfer *t)
         size_t got;
 
         if (bx_snap_read_raw(t->reader, t->offset, piece, BX_SNAP_PIECE, &got, &err) != BX_OK) {
-            bx_node_log(n, 3, "%s", err.msg);
+            BX_ERROR("snapshot", "the snapshot can not be read", "node", t->to, "err", err.msg);
             end_transfer(t);
             break;
         }
@@ -378,7 +379,7 @@ void bx_snapshots_on_data(struct bx_node *n, const uint8_t *p, size_t len)
         return; /* the leader sends it again */
     rc = bx_snap_receive(n->o.disk->fs, m.number, m.p, m.n, &err);
     if (rc == BX_IO || rc == BX_NO_SPACE)
-        bx_node_log(n, 3, "receiving a snapshot: %s", err.msg);
+        BX_ERROR("snapshot", "a piece can not be written", "err", err.msg);
 }
 
 int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struct bx_err *err)
@@ -420,7 +421,7 @@ int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struc
     bx_snap_close(reader);
     if (rc != BX_OK)
         return rc;
-    bx_node_log(n, 6, "installed the snapshot at entry %llu", (unsigned long long)index);
+    BX_INFO("snapshot", "installed the snapshot", "index", index, "term", term);
     n->snapshots.index = index;
     bx_member_on_rows(n);
     bx_reconcile_resync(n->reconcile);

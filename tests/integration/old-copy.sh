@@ -13,7 +13,7 @@ is_heard() # K
 {
   local committed
   committed=$(number_of "$1" commit_index)
-  [ -n "$committed" ] && grep -q "node $1 holds term [0-9]* and entry $committed\$" "$dir"/n?/log
+  [ -n "$committed" ] && grep -q "a node told what it holds node=$1 term=[0-9]* index=$committed\$" "$dir"/n?/log
 }
 follower() { [ "$(leader 1)" = n3 ] && echo 2 || echo 3; }
 others_agree() # K: the two that are not it

@@ -53,7 +53,7 @@ ok $told "with its old disk it learns that it was removed"
 status_of 3 >"$dir/out"
 [ "$(sed -n '/"still_running"/,/]/p' "$dir/out" | grep -cE '"(web|bare|scratch)"')" -eq 3 ]
 ok $? "its machines run on, and it says so"
-grep -q 'was removed from the cluster; still running here: .*web' "$dir/n3/log"
+grep -q 'was removed from the cluster; VMs still run here vms=.*web' "$dir/n3/log"
 ok $? "its log says both"
 lines=$(wc -l <"$dir/n3/log")
 ctl --addr "$(socket 3)" cluster status >"$dir/out" 2>"$dir/err"

@@ -12,6 +12,7 @@ libtest_a_SOURCES = tests/lib/testlib.c tests/lib/testlib.h tests/lib/rng.h \
 	tests/lib/testfsm_random.c tests/lib/testfsm_random.h \
 	tests/lib/testclock.c tests/lib/testclock.h \
 	tests/lib/testcluster.c tests/lib/testcluster.h tests/lib/testrequest.c \
+	tests/lib/testrec.c tests/lib/testrec.h \
 	tests/lib/testloop.c tests/lib/testloop.h \
 	tests/lib/rpc.c tests/lib/rpc.h libcore/mem/alloc.c
 libtest_a_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) -DBX_ALLOC_FAULTS

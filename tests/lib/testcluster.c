@@ -169,15 +169,6 @@ static void on_frame(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t
     ((struct test_member *)ctx)->queries++;
 }
 
-static void on_log(void *ctx, int level, const char *text)
-{
-    struct test_member *m = ctx;
-
-    m->warnings += level <= 4;
-    if (level <= 6)
-        snprintf(m->logged, sizeof m->logged, "%s", text);
-}
-
 static void on_fatal(void *ctx, const struct bx_err *err)
 {
     (void)ctx;
@@ -223,7 +214,6 @@ void test_member_start(struct test_member *m)
                                 .event = on_event,
                                 .vm = on_vm,
                                 .frame = on_frame,
-                                .log = on_log,
                                 .fatal = on_fatal,
                                 .ctx = m};
     struct bx_err err = {0};
@@ -463,6 +453,7 @@ void test_cluster_open_at(struct test_cluster *c, uint32_t n, uint32_t level)
         c->members[i].level = level;
     memset(create.cluster, 7, 16);
     memset(create.history, 8, 16);
+    test_rec_open("info");
     test_clock_init(&c->clock);
     TAILQ_INIT(&c->frames);
     add_member(c, 1);
@@ -487,4 +478,5 @@ void test_cluster_close(struct test_cluster *c)
     }
     while (!TAILQ_EMPTY(&c->frames))
         discard(c, TAILQ_FIRST(&c->frames));
+    test_rec_close();
 }

@@ -6,6 +6,7 @@
 #define BX_TESTCLUSTER_H
 
 #include "lib/testclock.h"
+#include "lib/testrec.h"
 #include "node/node.h"
 
 #include <sys/queue.h>
@@ -34,9 +35,7 @@ struct test_member {
     uint32_t n_jobs;
     uint64_t peers[TEST_PEERS_MAX]; /* ids of the link's, as the node said last */
     uint32_t n_peers;
-    uint32_t warnings; /* lines of its log with level 4 or worse */
-    char logged[256];  /* the last line */
-    uint32_t queries;  /* and answers to them that were handed on */
+    uint32_t queries; /* and answers to them that were handed on */
 };
 
 struct test_frame {

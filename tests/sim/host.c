@@ -244,15 +244,6 @@ static void on_frame(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t
     (void)n;
 }
 
-static void on_log(void *ctx, int level, const char *text)
-{
-    struct sim_host *h = ctx;
-
-    sim_trace(h->sim, h, "log %d: %s", level, text);
-    if (h->node != NULL && bx_node_level(h->node) >= 2 && strstr(text, "was refused (busy)"))
-        sim_violation(h->sim, "%s found no room for its own command: %s", h->name, text);
-}
-
 /* A start needs some room: it may be that of the ballast, but for once. */
 static bool may_not_start(const struct sim_host *h, int code)
 {
@@ -311,7 +302,6 @@ static void open_node(struct sim_host *h, void *arg)
                                 .event = on_event,
                                 .vm = on_vm,
                                 .frame = on_frame,
-                                .log = on_log,
                                 .fatal = on_fatal,
                                 .ctx = h};
     struct bx_err err = {0};

@@ -4,7 +4,7 @@ blixard_sim_SOURCES = \
 	tests/sim/main.c \
 	tests/sim/run.c tests/sim/run.h \
 	tests/sim/shrink.c \
-	tests/sim/world.c \
+	tests/sim/world.c tests/sim/record.c \
 	tests/sim/queue.c tests/sim/queue.h \
 	tests/sim/host.c \
 	tests/sim/member.c \

@@ -228,6 +228,12 @@ uint64_t sim_stream(struct sim *s);
 /* A host that is about to join; NULL when there is no room for one. */
 struct sim_host *sim_new_host(struct sim *s);
 
+/* ---- record.c ---- */
+
+/* Record what the nodes do until the close, on this thread. */
+void sim_record_open(struct sim *s);
+void sim_record_close(void);
+
 /* ---- host.c ---- */
 
 void sim_host_init(struct sim *s, struct sim_host *h, unsigned at);

@@ -219,6 +219,7 @@ void sim_run(struct sim *s, const struct sim_options *o)
     uint64_t end;
 
     begin(s, o);
+    sim_record_open(s);
     s->session_ttl = ttls[o->seed % (sizeof ttls / sizeof ttls[0])];
     sim_found(&s->hosts[0]);
     for (unsigned i = 1; i < s->n_hosts; i++)
@@ -241,4 +242,5 @@ void sim_run(struct sim *s, const struct sim_options *o)
     sim_safety_end(s);
     sim_clients_check(s);
     check_idle(s);
+    sim_record_close();
 }

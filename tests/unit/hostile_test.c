@@ -95,7 +95,7 @@ TEST(an_absurd_term_is_not_adopted)
     receive_every_kind(term + BX_RAFT_TERM_STEP + 1);
     assert_int_equal(term_of(1), term);
     assert_int_equal(term_of(2), term);
-    assert_true(leader()->warnings > 0);
+    assert_true(test_rec.warnings > 0);
     assert_true(test_member_leads(leader()));
     test_cluster_close(&w);
 }
@@ -150,9 +150,9 @@ TEST(a_rejection_that_cannot_be_is_dropped)
                 .version = 2, .term = term_of(1), .rejected = 4, .last_log_index = last[i]}};
 
         w.clock.now += 2000; /* warnings have a pause */
-        leader()->warnings = 0;
+        test_rec.warnings = 0;
         receive_raft(1, 3, &m);
-        assert_int_equal(leader()->warnings, 1);
+        assert_int_equal(test_rec.warnings, 1);
     }
     test_cluster_close(&w);
 }
@@ -183,10 +183,10 @@ static void relay_is_refused(uint64_t from, uint16_t kind, const void *body)
     uint64_t before = last_index();
 
     w.clock.now += 2000; /* warnings have a pause */
-    leader()->warnings = 0;
+    test_rec.warnings = 0;
     relay(from, kind, body);
     assert_int_equal(last_index(), before);
-    assert_int_equal(leader()->warnings, 1);
+    assert_int_equal(test_rec.warnings, 1);
 }
 
 TEST(a_report_is_relayed_by_its_node_alone)
@@ -332,13 +332,13 @@ TEST(a_flood_of_bad_frames_is_a_few_lines)
     static const uint8_t piece[64];
 
     open_three();
-    test_member(&w, 2)->warnings = 0;
+    test_rec.warnings = 0;
     for (int i = 0; i < 1000; i++)
         receive(2, 3, BX_FRAME_SNAP_DATA, piece, sizeof piece);
-    assert_int_equal(test_member(&w, 2)->warnings, 1);
+    assert_int_equal(test_rec.warnings, 1);
     w.clock.now += 1000;
     receive(2, 3, BX_FRAME_SNAP_DATA, piece, sizeof piece);
-    assert_int_equal(test_member(&w, 2)->warnings, 2);
+    assert_int_equal(test_rec.warnings, 2);
     test_cluster_close(&w);
 }
 

@@ -58,15 +58,17 @@ TEST(a_failing_vm_says_in_its_row_and_in_the_log_how_often_and_until_when)
     assert_int_equal(row_of(vm)->failures, 2);
     assert_true(row_of(vm)->next_try_ms > row_of(vm)->modified_ms + 1900);
     assert_true(row_of(vm)->next_try_ms <= row_of(vm)->modified_ms + 2000);
-    assert_string_equal(w.logged, "4: VM \"web\" failed to start (told to fail); retrying in 2 s");
-    assert_int_equal(w.lines, 2);
+    assert_true(test_rec_said("warning vm: failed to start; it is tried again vm=web uuid="));
+    assert_true(test_rec_said(" epoch=2 err=\"told to fail\" in_s=2"));
+    assert_int_equal(test_rec.lines, 2);
     run_ms(10000);
     vm_is(vm, BX_PHASE_RUNNING, 4);
-    assert_int_equal(w.lines, 3);
+    assert_int_equal(test_rec.lines, 3);
     w.driver->ops->kill(w.driver, vm);
     run_ms(100);
     assert_int_equal(row_of(vm)->failures, 4);
-    assert_string_equal(w.logged, "4: VM \"web\" ended (killed by signal 9); restarting in 8 s");
+    assert_true(test_rec_said("warning vm: failed; it is restarted vm=web uuid="));
+    assert_true(test_rec_said(" epoch=4 err=\"killed by signal 9\" in_s=8"));
 }
 
 TEST(a_vm_that_is_not_started_again_is_logged_too)
@@ -79,13 +81,13 @@ TEST(a_vm_that_is_not_started_again_is_logged_too)
     run_ms(1000);
     vm_is(vm, BX_PHASE_FAILED, 1);
     assert_int_equal(row_of(vm)->failures, 0);
-    assert_string_equal(w.logged, "4: VM \"once\" failed to start (told to fail)");
+    assert_true(test_rec_said("warning vm: failed to start vm=once uuid="));
     test_fsm_desire(&w.t, "once", BX_DESIRED_RUNNING, false, false);
     run_ms(1000);
     test_fsm_desire(&w.t, "once", BX_DESIRED_STOPPED, false, false);
     run_ms(1000);
     vm_is(vm, BX_PHASE_STOPPED, 2);
-    assert_int_equal(w.lines, 1); /* a stop that was asked for is no news */
+    assert_int_equal(test_rec.lines, 1); /* a stop that was asked for is no news */
 }
 
 /* Without that, each restart of the daemon would begin with a start of every broken VM. */

@@ -58,13 +58,6 @@ static void on_report(void *ctx, const struct bx_cmd_vm_report *r)
         assert_int_equal(reports_push(&w.reports, kept), BX_OK);
 }
 
-static void on_log(void *ctx, int level, const char *text)
-{
-    (void)ctx;
-    snprintf(w.logged, sizeof w.logged, "%d: %s", level, text);
-    w.lines++;
-}
-
 static void on_wake(void *ctx)
 {
     (void)ctx;
@@ -127,8 +120,7 @@ void begin_daemon(void)
                                     .driver = w.driver,
                                     .view = view_of,
                                     .report = on_report,
-                                    .wake = on_wake,
-                                    .log = on_log};
+                                    .wake = on_wake};
 
     w.lease = bx_lease_create(&lp);
     assert_non_null(w.lease);
@@ -152,6 +144,7 @@ void end_daemon(void)
 void setup_with(uint32_t start_ms)
 {
     memset(&w, 0, sizeof w);
+    test_rec_open("info");
     test_clock_init(&w.clock);
     reports_init(&w.reports);
     trace_init(&w.trace);
@@ -177,6 +170,7 @@ int reconcile_teardown(void **state)
     test_fsm_close(&w.t);
     reports_close(&w.reports);
     trace_close(&w.trace);
+    test_rec_close();
     return 0;
 }
 

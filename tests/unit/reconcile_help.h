@@ -9,6 +9,7 @@
 
 #include "lib/testclock.h"
 #include "lib/testfsm.h"
+#include "lib/testrec.h"
 #include "mem/vec.h"
 #include "node/driver_sim.h"
 #include "node/reconcile.h"
@@ -33,12 +34,10 @@ extern struct world {
     struct bx_reconcile *reconcile;
     struct reports reports; /* on their way into the log */
     struct trace trace;
-    uint64_t sent;    /* reports, lost ones too */
-    char logged[512]; /* the last line for the log, */
-    unsigned lines;   /* and how many there were */
-    uint32_t lose;    /* this many of the next reports */
-    bool hold;        /* barriers get no answer */
-    bool no_memory;   /* while the reconciler is told of a row or an observation */
+    uint64_t sent;  /* reports, lost ones too */
+    uint32_t lose;  /* this many of the next reports */
+    bool hold;      /* barriers get no answer */
+    bool no_memory; /* while the reconciler is told of a row or an observation */
     void (*done)(void *arg, int code);
     void *arg;
     bool more; /* something came in that a tick must see */

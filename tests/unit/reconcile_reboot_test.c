@@ -58,7 +58,7 @@ TEST(a_guest_that_reboots_stays_in_its_run_whatever_its_policy)
     has_rebooted(vm, 1, 1);
     assert_int_equal(row_of(vm)->last_reboot_ms, row_of(vm)->modified_ms);
     assert_int_equal(w.trace.len, 1);
-    assert_int_equal(w.lines, 0);
+    assert_int_equal(test_rec.lines, 0);
     events_are("web 1 in this run;");
 }
 

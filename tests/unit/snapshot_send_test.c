@@ -1,7 +1,7 @@
 /* snapshot: a file on its way to a member, over a link where small frames overtake large ones. */
 #include "lib/memfs.h"
 #include "lib/testclock.h"
-#include "lib/testlib.h"
+#include "lib/testrec.h"
 
 #include "mem/alloc.h"
 #include "node/internal.h"
@@ -120,14 +120,6 @@ static void work(void)
 
 /* ---- a leader that knows how to do just this ---- */
 
-static unsigned warnings;
-
-static void count_warnings(void *ctx, int level, const char *text)
-{
-    (void)ctx, (void)text;
-    warnings += level <= 4;
-}
-
 static void nothing(void *ctx)
 {
     (void)ctx;
@@ -177,16 +169,13 @@ static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arriv
 
     link->base.ops = &slow_ops;
     link->peer = memfs_create();
-    warnings = 0;
+    test_rec_open("info");
     test_clock_init(&clock);
     take_snapshot(disk.fs, bytes, noise);
     if (link->damaged)
         damage(disk.fs);
-    n->o = (struct bx_node_options){.clock = &clock.base,
-                                    .disk = &disk,
-                                    .link = &link->base,
-                                    .log = count_warnings,
-                                    .wake = nothing};
+    n->o = (struct bx_node_options){
+        .clock = &clock.base, .disk = &disk, .link = &link->base, .wake = nothing};
     n->snapshots.taking.busy = true; /* this is not about taking one */
     n->raft.core.state = RAFT_LEADER;
     n->raft.core.current_term = m.term;
@@ -208,6 +197,7 @@ static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arriv
     bx_free(n);
     memfs_destroy(link->peer);
     memfs_destroy(here);
+    test_rec_close();
 }
 
 static void send_one(size_t bytes, bool noise, uint32_t codecs, bool arrives)
@@ -228,7 +218,7 @@ TEST(a_packed_file_goes_to_who_reads_it)
 {
     send_one(6 * BX_SNAP_PIECE, false, 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ, true);
     send_one(6 * BX_SNAP_PIECE, false, 1u << BX_CODEC_FLAT, false);
-    assert_int_equal(warnings, 1);
+    assert_int_equal(test_rec.warnings, 1);
 }
 
 /* Of who is not connected nothing is known, so nothing is said. */
@@ -238,7 +228,7 @@ TEST(nothing_is_sent_to_who_is_not_there)
 
     send_on(&link, 6 * BX_SNAP_PIECE, false, false);
     assert_int_equal(link.n, 0);
-    assert_int_equal(warnings, 0);
+    assert_int_equal(test_rec.warnings, 0);
 }
 
 TEST(a_damaged_file_is_not_sent)
@@ -247,7 +237,7 @@ TEST(a_damaged_file_is_not_sent)
 
     send_on(&link, BX_SNAP_PIECE, true, false);
     assert_int_equal(link.n, 0);
-    assert_int_equal(warnings, 1);
+    assert_int_equal(test_rec.warnings, 1);
 }
 
 int main(void)

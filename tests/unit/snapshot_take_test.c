@@ -58,15 +58,15 @@ TEST(a_state_that_can_not_be_read_is_tried_again_after_a_pause)
     write_some(100); /* a turn for each, and more log than it takes */
     test_cluster_run(&w, 1000);
     assert_int_equal(snapshot(), 0);
-    assert_int_equal(m->warnings, 1);
+    assert_int_equal(test_rec.warnings, 1);
     test_cluster_run(&w, 5000);
-    assert_int_equal(m->warnings, 2);
+    assert_int_equal(test_rec.warnings, 2);
     assert_int_equal(rename(away, m->path), 0);
     write_some(1); /* no earlier for that */
     assert_int_equal(snapshot(), 0);
     test_cluster_run(&w, 5000);
     assert_true(snapshot() > 0);
-    assert_int_equal(m->warnings, 2);
+    assert_int_equal(test_rec.warnings, 2);
 }
 
 static void enlarge_snapshot(struct bx_fs *fs)
