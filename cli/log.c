@@ -1,25 +1,17 @@
-/* log - files of recorded events: are they sound, and what is in them. */
-#include "run.h"
+/* log - recorded events: are the files of them sound, and what is in them. */
+#include "log.h"
 
-#include "rec/filter.h"
-#include "rec/recfile.h"
+#include "mapped.h"
 #include "rec/text.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-static int log_verify(struct run *r);
-static int log_query(struct run *r);
+#define PROGRESS_MS 100u
 
-static const struct flag query_flags[] = {
-    {.name = "filter", .value = "SPEC", .help = "a level, levels of targets, values of fields"},
-    {.name = "tail", .value = "N", .help = "only the last N events"},
-    {0},
-};
+static int log_verify(struct run *r);
 
 const struct command log_commands[] = {
     {.name = "log verify",
@@ -28,90 +20,208 @@ const struct command log_commands[] = {
      .offline = true,
      .run = log_verify},
     {.name = "log query",
-     .arguments = {{.name = "FILE"}},
-     .help = "print the events of a file, as text or as JSON, one in a line",
-     .flags = query_flags,
+     .arguments = {{.name = "FILE", .many = true}},
+     .help = "print the events of files, one in a line",
+     .flags = log_query_flags,
      .offline = true,
      .run = log_query},
+    {.name = "log agg",
+     .arguments = {{.name = "FILE", .many = true}},
+     .help = "count events by groups, with percentiles of a field",
+     .flags = log_agg_flags,
+     .offline = true,
+     .run = log_agg},
     {0},
 };
 
-/* ---- the file ---- */
+/* ---- the question ---- */
 
-static int read_all(int fd, struct bx_buf *out, size_t size)
+static int set_time(struct run *r, const char *flag, uint64_t *out)
 {
-    while (out->len < size) {
-        size_t want = size - out->len;
-        ssize_t got;
+    const char *text = args_get(&r->args, flag, NULL);
+    struct timespec now;
 
-        if (bx_buf_reserve(out, want) != BX_OK)
-            return BX_NO_MEMORY;
-        got = read(fd, out->data + out->len, want);
-        if (got == 0)
-            break;
-        if (got < 0 && errno != EINTR)
-            return BX_IO;
-        if (got > 0)
-            out->len += (size_t)got;
+    if (text == NULL)
+        return BX_OK;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (bx_recquery_time(text, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec, out,
+                         &r->err) != BX_OK)
+        return bx_err_wrap(&r->err, "--%s", flag);
+    return BX_OK;
+}
+
+int log_query_of(struct run *r, struct bx_recquery *q)
+{
+    const char *filter = args_get(&r->args, "filter", NULL);
+    const char *trace = args_get(&r->args, "trace", NULL), *text;
+    int rc = BX_OK;
+
+    bx_recquery_init(q);
+    if (filter != NULL && bx_recquery_filter(q, filter, &r->err) != BX_OK)
+        return bx_err_wrap(&r->err, "--filter");
+    for (unsigned i = 0; (text = args_nth(&r->args, "where", i)) != NULL; i++)
+        if (bx_recquery_where(q, text, &r->err) != BX_OK)
+            return bx_err_wrap(&r->err, "--where");
+    if (trace != NULL && bx_recquery_trace(q, trace, &r->err) != BX_OK)
+        return bx_err_wrap(&r->err, "--trace");
+    rc = set_time(r, "since", &q->since_ns);
+    return rc == BX_OK ? set_time(r, "until", &q->until_ns) : rc;
+}
+
+/* ---- a file ---- */
+
+struct file {
+    struct run *r;
+    const char *path;
+    struct mapped bytes;
+    struct bx_recfile f;
+    uint64_t shown_ms; /* when progress was shown; 0: never */
+};
+
+static int open_file(struct file *x, struct run *r, const char *path)
+{
+    int rc;
+
+    *x = (struct file){.r = r, .path = path};
+    rc = mapped_open(&x->bytes, path, &r->err);
+    if (rc != BX_OK)
+        return rc;
+    rc = bx_recfile_open(&x->f, x->bytes.p, x->bytes.n, &r->err);
+    if (rc == BX_OK)
+        return rc;
+    if (r->err.hint[0] == '\0')
+        bx_err_hint(&r->err, rc == BX_UNSUPPORTED
+                                 ? "use the blixardctl of the release that wrote it"
+                                 : "pass a file of recorded events, such as "
+                                   "DATA/recorder/crash-*.bxr");
+    bx_err_wrap(&r->err, "%s", path);
+    mapped_close(&x->bytes);
+    return rc;
+}
+
+static void close_file(struct file *x)
+{
+    bx_recfile_close(&x->f);
+    mapped_close(&x->bytes);
+}
+
+/* Say that a place is damaged, and go on. */
+static void tell_damage(const struct file *x)
+{
+    fprintf(stderr, "warning: %s: %s\n", x->path, x->r->err.msg);
+}
+
+/* The exit code of a file that was read to its end. */
+static int judge(struct file *x)
+{
+    size_t from;
+
+    if (mapped_lost(&x->bytes, &from))
+        return run_fail_with(x->r, BX_IO, "it was truncated, or its disk fails: read a copy of it",
+                             "%s cannot be read from byte %zu on", x->path, from);
+    if (x->f.damaged > 0)
+        return run_fail_with(x->r, BX_CORRUPT, "what could be read was shown",
+                             "%s is damaged in %llu places", x->path,
+                             (unsigned long long)x->f.damaged);
+    if (!x->f.complete)
+        return run_fail_with(x->r, BX_CORRUPT, "it was cut, or is still being written",
+                             "%s has no end", x->path);
+    return 0;
+}
+
+/* ---- reading ---- */
+
+static void show_progress(struct file *x)
+{
+    uint64_t now = client_now();
+
+    if (now - x->shown_ms < PROGRESS_MS && x->shown_ms != 0)
+        return;
+    x->shown_ms = now;
+    fprintf(stderr, "\r%s: %3zu %%", x->path, x->f.at * 100 / x->bytes.n);
+}
+
+static void end_progress(struct file *x)
+{
+    if (x->shown_ms != 0)
+        fprintf(stderr, "\r\033[K");
+    x->shown_ms = 0;
+}
+
+struct reading {
+    struct log_reader *l;
+    struct file *x;
+};
+
+static bool want(void *ctx, const struct bx_site *site, const uint64_t *head)
+{
+    const struct reading *now = ctx;
+
+    return bx_recscan_head(&now->l->scan, site, head);
+}
+
+static bool step(void *ctx, size_t at)
+{
+    const struct reading *now = ctx;
+
+    mapped_pass(&now->x->bytes, at);
+    if (now->l->progress)
+        show_progress(now->x);
+    return !client_interrupted;
+}
+
+/* BX_OK at the end of the file, or what ended it. */
+static int read_events(struct log_reader *l, struct file *x)
+{
+    struct reading now = {l, x};
+    struct bx_recevent e;
+    int rc;
+
+    x->f.hooks = (struct bx_recfile_hooks){want, step, &now};
+    while ((rc = bx_recfile_next(&x->f, &e, &l->r->err)) != BX_NOT_FOUND) {
+        if (rc == BX_CORRUPT && !l->quiet) {
+            end_progress(x);
+            tell_damage(x);
+        } else if (rc == BX_OK && bx_recscan_event(&l->scan, &e)) {
+            rc = l->each(l->ctx, &e);
+        }
+        if (rc != BX_OK && rc != BX_CORRUPT)
+            return rc;
     }
     return BX_OK;
 }
 
-/* Read the file of the first argument. BX_OK, or r->err is set. */
-static int load(struct run *r, struct bx_buf *out)
+static int read_file(struct log_reader *l, const char *path)
 {
-    const char *path = r->arguments[0];
-    int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
-    struct stat st;
+    static struct file x;
+    int rc = open_file(&x, l->r, path), code = 0;
 
-    if (fd < 0)
-        return bx_err_set(&r->err, errno == ENOENT ? BX_NOT_FOUND : BX_IO, "%s: %s", path,
-                          strerror(errno));
-    rc = fstat(fd, &st) == 0 ? read_all(fd, out, (size_t)st.st_size) : BX_IO;
     if (rc != BX_OK)
-        bx_err_set(&r->err, rc, "%s: %s", path,
-                   rc == BX_IO ? strerror(errno) : "the file does not fit into memory");
-    close(fd);
-    return rc;
+        return run_fail(l->r);
+    bx_recscan_reset(&l->scan);
+    if (l->others != NULL)
+        l->others(l->ctx);
+    rc = read_events(l, &x);
+    end_progress(&x);
+    if (rc != BX_OK)
+        code = run_fail(l->r);
+    else if (!l->quiet)
+        code = judge(&x);
+    close_file(&x);
+    return code;
 }
 
-static int open_file(struct run *r, struct bx_buf *bytes, struct bx_recfile *f)
+int log_read_files(struct log_reader *l)
 {
-    int rc = load(r, bytes);
+    int code = 0;
 
-    if (rc == BX_OK) {
-        rc = bx_recfile_open(f, bytes->data, bytes->len, &r->err);
-        if (rc != BX_OK)
-            bx_err_wrap(&r->err, "%s", r->arguments[0]);
+    for (unsigned i = 0; i < l->r->n_arguments && !client_interrupted; i++) {
+        int one = read_file(l, l->r->arguments[i]);
+
+        if (code == 0)
+            code = one;
     }
-    if (rc != BX_OK)
-        bx_buf_release(bytes);
-    return rc;
-}
-
-static void close_file(struct bx_buf *bytes, struct bx_recfile *f)
-{
-    bx_recfile_close(f);
-    bx_buf_release(bytes);
-}
-
-/* Say that a place is damaged, and go on. */
-static void tell_damage(struct run *r)
-{
-    fprintf(stderr, "warning: %s: %s\n", r->arguments[0], r->err.msg);
-}
-
-/* The exit code of a file that was read to its end. */
-static int judge(struct run *r, const struct bx_recfile *f)
-{
-    if (f->damaged > 0)
-        return run_fail_with(r, BX_CORRUPT, "what could be read was shown",
-                             "%s is damaged in %llu places", r->arguments[0],
-                             (unsigned long long)f->damaged);
-    if (!f->complete)
-        return run_fail_with(r, BX_CORRUPT, "it was cut, or is still being written",
-                             "%s has no end", r->arguments[0]);
-    return 0;
+    return code;
 }
 
 /* ---- verify ---- */
@@ -140,85 +250,18 @@ static void print_about(const struct bx_recfile *f)
 
 static int log_verify(struct run *r)
 {
-    struct bx_buf bytes = {0};
-    static struct bx_recfile f;
+    static struct file x;
     struct bx_recevent e;
     int rc;
 
-    if (open_file(r, &bytes, &f) != BX_OK)
+    if (open_file(&x, r, r->arguments[0]) != BX_OK)
         return run_fail(r);
-    while ((rc = bx_recfile_next(&f, &e, &r->err)) != BX_NOT_FOUND && rc != BX_NO_MEMORY)
+    while ((rc = bx_recfile_next(&x.f, &e, &r->err)) != BX_NOT_FOUND && rc != BX_NO_MEMORY)
         if (rc == BX_CORRUPT)
-            tell_damage(r);
+            tell_damage(&x);
     if (!r->quiet)
-        print_about(&f);
-    rc = rc == BX_NO_MEMORY ? run_fail(r) : judge(r, &f);
-    close_file(&bytes, &f);
-    return rc;
-}
-
-/* ---- query ---- */
-
-/* Print the events that pass, or only count them. */
-static int each_event(struct run *r, struct bx_recfile *f, const struct bx_filter *filter,
-                      uint64_t skip, bool print, uint64_t *count)
-{
-    enum bx_text_form form = r->out.format == OUTPUT_JSON ? BX_TEXT_JSON : BX_TEXT_CONSOLE;
-    struct bx_buf line = {0};
-    struct bx_recevent e;
-    int rc;
-
-    *count = 0;
-    while ((rc = bx_recfile_next(f, &e, &r->err)) != BX_NOT_FOUND && rc != BX_NO_MEMORY) {
-        if (rc == BX_CORRUPT && print)
-            tell_damage(r);
-        if (rc != BX_OK || !bx_filter_event(filter, &e) || (*count)++ < skip || !print)
-            continue;
-        line.len = 0;
-        bx_text_event(&line, form, &e);
-        fwrite(line.data, 1, line.len, stdout);
-    }
-    bx_buf_release(&line);
-    return rc == BX_NO_MEMORY ? rc : BX_OK;
-}
-
-/* How many events to leave out, so that as many remain as --tail says. */
-static int skipped(struct run *r, struct bx_buf *bytes, const struct bx_filter *filter,
-                   uint64_t *out)
-{
-    static struct bx_recfile f;
-    uint64_t n = 0, keep = 0;
-    int rc;
-
-    *out = 0;
-    if (!args_has(&r->args, "tail"))
-        return BX_OK;
-    rc = args_number(&r->args, "tail", 0, UINT32_MAX, &keep, &r->err);
-    if (rc == BX_OK)
-        rc = bx_recfile_open(&f, bytes->data, bytes->len, &r->err);
-    if (rc != BX_OK)
-        return rc;
-    rc = each_event(r, &f, filter, 0, false, &n);
-    bx_recfile_close(&f);
-    *out = n > keep ? n - keep : 0;
-    return rc;
-}
-
-static int log_query(struct run *r)
-{
-    static struct bx_recfile f;
-    struct bx_buf bytes = {0};
-    struct bx_filter filter;
-    uint64_t skip = 0, n;
-    int rc;
-
-    if (bx_filter_parse(&filter, args_get(&r->args, "filter", "trace"), &r->err) != BX_OK ||
-        open_file(r, &bytes, &f) != BX_OK)
-        return run_fail(r);
-    rc = skipped(r, &bytes, &filter, &skip);
-    if (rc == BX_OK)
-        rc = each_event(r, &f, &filter, skip, true, &n);
-    rc = rc != BX_OK ? run_fail(r) : judge(r, &f);
-    close_file(&bytes, &f);
+        print_about(&x.f);
+    rc = rc == BX_NO_MEMORY ? run_fail(r) : judge(&x);
+    close_file(&x);
     return rc;
 }

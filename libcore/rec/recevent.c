@@ -79,14 +79,16 @@ size_t bx_recevent_read(const uint64_t *words, size_t n, struct bx_sites sites,
     id = (uint32_t)(words[0] >> 32);
     if (id >= sites.n || sites.v[id] == NULL)
         return 0;
-    *out = (struct bx_recevent){.site = sites.v[id],
-                                .time_ns = words[1],
-                                .trace = words[3],
-                                .seq = (uint32_t)(words[2] >> 32),
-                                .thread = (uint16_t)words[2],
-                                .level = (uint8_t)(words[0] >> 24),
-                                .cut = bx_recevent_cut(words[0]),
-                                .n = (uint8_t)(words[2] >> 16)};
+    /* One by one: the arguments, most of the struct, are not to be zeroed for each of millions. */
+    out->site = sites.v[id];
+    out->origin = NULL;
+    out->time_ns = words[1];
+    out->trace = words[3];
+    out->seq = (uint32_t)(words[2] >> 32);
+    out->thread = (uint16_t)words[2];
+    out->level = (uint8_t)(words[0] >> 24);
+    out->cut = bx_recevent_cut(words[0]);
+    out->n = (uint8_t)(words[2] >> 16);
     if (out->n != out->site->n || !read_args(words, BX_RECEVENT_HEADER, size, out))
         return 0;
     return size;

@@ -73,6 +73,16 @@ int bx_recfile_end(struct bx_recfile_writer *w);
 
 /* ---- reading ---- */
 
+/* What a reader of large files may set after it has opened one; each may be NULL. */
+struct bx_recfile_hooks {
+    /* Whether an event of this site, with these first BX_RECEVENT_HEADER words, is wanted. One that
+     * is not is passed over: its fields are not looked at. */
+    bool (*want)(void *ctx, const struct bx_site *site, const uint64_t *head);
+    /* Called before each item, with its place; false ends reading. */
+    bool (*step)(void *ctx, size_t at);
+    void *ctx;
+};
+
 struct bx_recfile {
     const uint8_t *p; /* the file */
     size_t n, at;
@@ -82,6 +92,7 @@ struct bx_recfile {
     uint64_t nameless;               /* events left out, because their site was in such a place */
     struct bx_recfile_thread threads[BX_RECFILE_THREADS];
     uint32_t n_threads;
+    struct bx_recfile_hooks hooks;
 
     struct bx_arena arena; /* what follows is of the module's own */
     struct bx_sites sites;
@@ -95,7 +106,8 @@ struct bx_recfile {
 int bx_recfile_open(struct bx_recfile *f, const uint8_t *p, size_t n, struct bx_err *err);
 void bx_recfile_close(struct bx_recfile *f);
 /* The next event, in the order of the file. BX_OK; BX_NOT_FOUND: there are no more; BX_CORRUPT: a
- * place is damaged, err names it, and the next call goes on after it; BX_NO_MEMORY. */
+ * place is damaged, err names it, and the next call goes on after it; BX_INTERRUPTED: the hook
+ * ended it; BX_NO_MEMORY. */
 int bx_recfile_next(struct bx_recfile *f, struct bx_recevent *out, struct bx_err *err);
 
 #endif

@@ -238,7 +238,7 @@ static int damaged(struct bx_recfile *f, size_t from, struct bx_err *err)
     return bx_err_set(err, BX_CORRUPT, "damaged from byte %zu to %zu", from, f->at);
 }
 
-/* Read the next item. BX_OK, BX_NOT_FOUND, BX_CORRUPT, BX_NO_MEMORY. */
+/* Read the next item. BX_OK, BX_NOT_FOUND, BX_CORRUPT, BX_INTERRUPTED, BX_NO_MEMORY. */
 static int next_item(struct bx_recfile *f, struct bx_err *err)
 {
     size_t from = f->at;
@@ -247,6 +247,8 @@ static int next_item(struct bx_recfile *f, struct bx_err *err)
 
     if (from == f->n)
         return BX_NOT_FOUND;
+    if (f->hooks.step != NULL && !f->hooks.step(f->hooks.ctx, from))
+        return bx_err_set(err, BX_INTERRUPTED, "interrupted");
     if (item_at(f, from, &item) != BX_OK) {
         f->at = next_sound(f, from + 1);
         return damaged(f, from, err);
@@ -272,9 +274,27 @@ static size_t without_site(const struct bx_recfile *f)
     return id >= f->sites.n || f->sites.v[id] == NULL ? size : 0;
 }
 
+/* Pass over the events from here on that nobody wants. */
+static void pass_over(struct bx_recfile *f)
+{
+    while (f->word < f->n_words) {
+        const uint64_t *p = f->words + f->word;
+        size_t size = bx_recevent_words(p[0]);
+        uint32_t id = (uint32_t)(p[0] >> 32);
+
+        if (size < BX_RECEVENT_HEADER || size > f->n_words - f->word || id >= f->sites.n ||
+            f->sites.v[id] == NULL || f->hooks.want(f->hooks.ctx, f->sites.v[id], p))
+            return;
+        f->word += size;
+        f->events++;
+    }
+}
+
 /* The next event of the block. BX_OK, BX_CORRUPT, BX_NOT_FOUND. */
 static int next_event(struct bx_recfile *f, struct bx_recevent *out, struct bx_err *err)
 {
+    if (f->hooks.want != NULL)
+        pass_over(f);
     while (f->word < f->n_words) {
         size_t size = bx_recevent_read(f->words + f->word, f->n_words - f->word, f->sites, out);
 

@@ -226,8 +226,22 @@ static void put_message(struct bx_buf *out, struct bx_str s)
     }
 }
 
+void bx_text_message(struct bx_buf *out, const struct bx_recevent *e)
+{
+    put_message(out, message_of(e));
+}
+
+void bx_text_fields(struct bx_buf *out, const struct bx_recevent *e)
+{
+    put_fields(out, e, false);
+}
+
 static void put_console(struct bx_buf *out, const struct bx_recevent *e)
 {
+    if (e->origin != NULL) {
+        put(out, e->origin);
+        put(out, " ");
+    }
     put(out, bx_level_name(e->level));
     put(out, " ");
     put(out, e->site->target);
@@ -242,6 +256,8 @@ static void put_head(struct bx_buf *out, const struct bx_recevent *e, bool json)
 {
     struct bx_str msg = message_of(e);
 
+    if (e->origin != NULL)
+        put_pair(out, "origin", e->origin, strlen(e->origin), json);
     put_pair(out, "level", bx_level_name(e->level), strlen(bx_level_name(e->level)), json);
     put_pair(out, "target", e->site->target, strlen(e->site->target), json);
     put_pair(out, "msg", msg.p, msg.n, json);

@@ -63,6 +63,13 @@ bench-list: tests/bench/list
 .PHONY: bench-list
 CLEANFILES += tests/bench/list
 
+# A file of ten million events, for blixardctl log query and agg (docs/BENCHMARKS.md).
+EXTRA_PROGRAMS += tests/bench/events
+tests_bench_events_SOURCES = tests/bench/events.c tests/lib/rng.h
+tests_bench_events_CFLAGS = $(AM_CFLAGS)
+tests_bench_events_LDADD = $(LIBCORE_LIBS)
+CLEANFILES += tests/bench/events
+
 # What was made faster gives what the plain way gives.
 if HAVE_CMOCKA
 check_PROGRAMS += tests/bench/sched_same_test

@@ -4,7 +4,7 @@
 dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
 	tests/integration/cli.sh tests/integration/levels.sh tests/integration/snapshot.sh tests/integration/kill.sh \
 	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/sessions.sh tests/integration/select.sh \
-	tests/integration/recorder.sh
+	tests/integration/recorder.sh tests/integration/log.sh
 dist_noinst_DATA += tests/lib/cluster.sh
 tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \
 tests/integration/snapshot.log tests/integration/kill.log \

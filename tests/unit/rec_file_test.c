@@ -202,6 +202,57 @@ TEST(a_newer_version_is_told)
     bx_buf_release(&file);
 }
 
+struct hooked {
+    unsigned asked, steps, allowed;
+};
+
+static bool want_lines(void *ctx, const struct bx_site *site, const uint64_t *head)
+{
+    struct hooked *h = ctx;
+
+    assert_int_equal(head[0] >> 32, site->id);
+    h->asked++;
+    return site->message == NULL;
+}
+
+static bool step(void *ctx, size_t at)
+{
+    struct hooked *h = ctx;
+
+    (void)at;
+    return h->steps++ < h->allowed;
+}
+
+TEST(what_nobody_wants_is_passed_over_and_reading_can_be_ended)
+{
+    struct hooked h = {.allowed = 10000};
+    struct bx_buf file = {0};
+    struct bx_recfile f;
+    struct bx_recevent e;
+    struct bx_err err;
+
+    write_file(&file, true);
+    assert_int_equal(bx_recfile_open(&f, file.data, file.len, &err), BX_OK);
+    f.hooks = (struct bx_recfile_hooks){want_lines, step, &h};
+    for (unsigned i = 0; i < EVENTS; i++) {
+        assert_int_equal(bx_recfile_next(&f, &e, &err), BX_OK);
+        assert_null(e.site->message);
+    }
+    assert_int_equal(bx_recfile_next(&f, &e, &err), BX_NOT_FOUND);
+    assert_true(f.complete);
+    assert_int_equal(f.events, 2 * EVENTS);
+    assert_int_equal(h.asked, 2 * EVENTS);
+    assert_int_equal(h.steps, f.items);
+    bx_recfile_close(&f);
+
+    h = (struct hooked){.allowed = 2};
+    assert_int_equal(bx_recfile_open(&f, file.data, file.len, &err), BX_OK);
+    f.hooks = (struct bx_recfile_hooks){NULL, step, &h};
+    assert_int_equal(bx_recfile_next(&f, &e, &err), BX_INTERRUPTED);
+    bx_recfile_close(&f);
+    bx_buf_release(&file);
+}
+
 static int refuse(void *ctx, const void *p, size_t n)
 {
     (void)p, (void)n;

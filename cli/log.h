@@ -1,0 +1,45 @@
+/* log - what the commands of recorded events share: the question, and where events come from. */
+#ifndef CLI_LOG_H
+#define CLI_LOG_H
+
+#include "run.h"
+
+#include "rec/recfile.h"
+#include "rec/recquery.h"
+
+/* Flags that make a query; a command has them after its own. */
+#define LOG_QUERY_FLAGS                                                                            \
+    {.name = "filter", .value = "SPEC", .help = "a level, levels of targets, values of fields"},   \
+        {.name = "where",                                                                          \
+         .value = "CONDITION",                                                                     \
+         .help = "only events whose field meets it: vm=web1, ms>=250, path~text"},                 \
+        {.name = "since", .value = "TIME", .help = "not before: 2026-11-29T13:00:00Z, or 5m ago"}, \
+        {.name = "until", .value = "TIME", .help = "only before this time"},                       \
+    {                                                                                              \
+        .name = "trace", .value = "ID", .help = "only what one request caused"                     \
+    }
+
+/* The query of these flags. BX_OK, or r->err is set. */
+int log_query_of(struct run *r, struct bx_recquery *q);
+
+/* A reader of events: takes those that the query selects, one by one. */
+struct log_reader {
+    struct run *r;
+    struct bx_recscan scan;
+    bool quiet; /* do not tell of damage: it is read again */
+    bool progress;
+    int (*each)(void *ctx, const struct bx_recevent *e); /* BX_OK, or a code that ends it */
+    void (*others)(void *ctx); /* the sites are others from now on; may be NULL */
+    void *ctx;
+};
+
+/* Read all events of the files that are the command's arguments. An exit code; errors are printed,
+ * and those of a damaged file come after what could be read. */
+int log_read_files(struct log_reader *l);
+
+/* log_query.c, log_agg.c */
+int log_query(struct run *r);
+int log_agg(struct run *r);
+extern const struct flag log_query_flags[], log_agg_flags[];
+
+#endif

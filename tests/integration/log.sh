@@ -1,0 +1,68 @@
+#!/bin/bash
+# Recorded events, asked for: of a file that a daemon left, and of the nodes of a cluster.
+# shellcheck source=tests/lib/cluster.sh disable=SC2154
+. "$(dirname "$0")/../lib/cluster.sh"
+up 3
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+pid_of() { cat "$dir/n$1/pid"; }
+# query ARGUMENTS...: an exit code of 0, or of 1 with nothing but a missing end
+q() { ctl log "$@" >"$dir/out" 2>"$dir/err"; }
+n_lines() { wc -l <"$dir/out"; }
+
+# refuse NAME ARGUMENTS...: usage, with a hint
+refuse()
+{
+  local name=$1 rc=0
+  shift
+  q "$@" || rc=$?
+  [ "$rc" -eq 2 ] && grep -q '^error: ' "$dir/err" && grep -q '^hint: ' "$dir/err"
+  ok $? "$name is refused with a hint"
+}
+
+# --- a file ------------------------------------------------------------------------------
+for k in 1 2 3; do ctl vm create "vm-$k" >/dev/null 2>&1; done
+kill -SEGV "$(pid_of 3)"
+wait_until 20 gone "$(pid_of 3)"
+file=$(ls "$dir"/n3/recorder/crash-*.bxr)
+
+q query "$file" --where signal=11 && [ "$(n_lines)" -eq 1 ] && grep -q ' error crash: fatal signal ' "$dir/out"
+ok $? "a condition on a field selects"
+q query "$file" --where 'n<3' --where msg=frame && [ "$(n_lines)" -eq 3 ]
+ok $? "all conditions must hold"
+q query "$file" --since 1h --until 2099-01-01 && [ "$(n_lines)" -gt 10 ]
+ok $? "a time that is now selects"
+q query "$file" --until 1h && [ "$(n_lines)" -eq 0 ]
+ok $? "a time before does not"
+q query "$file" -o csv --filter off,crash=error --tail 2 &&
+  [ "$(n_lines)" -eq 3 ] && head -n 1 "$dir/out" | grep -q '^time,origin,level,target,msg,trace,fields$' &&
+  sed -n 2p "$dir/out" | grep -qE '^20[^,]+Z,,error,crash,frame,,'
+ok $? "events as CSV"
+q agg "$file" --by target,level -o json && grep -q '"target": "crash"' "$dir/out"
+ok $? "groups as JSON"
+q agg "$file" --by target --filter off,crash=error --field n --histogram &&
+  grep -qE '^TARGET +COUNT +SUM +MIN +MEAN +P50 +P90 +P99 +MAX$' "$dir/out" &&
+  grep -qE '^crash ' "$dir/out" && grep -q '^n of target=crash$' "$dir/out" &&
+  grep -qE '^ +0 - .* #+ ' "$dir/out"
+ok $? "groups with percentiles and a histogram"
+q agg "$file" "$file" --filter off,crash=error --where msg='fatal signal' -o csv && sed -n 2p "$dir/out" | grep -qx 2
+ok $? "several files are read one after the other"
+
+refuse "a condition without an operator" query "$file" --where vm
+refuse "a time that is none" query "$file" --since yesterday
+refuse "a trace id that is none" query "$file" --trace 12
+refuse "a filter that is none" query "$file" --filter loud
+refuse "a histogram of nothing" agg "$file" --histogram
+refuse "five terms to group by" agg "$file" --by a,b,c,d,e
+refuse "YAML" query "$file" -o yaml
+q query "$dir/none" ; [ $? -eq 5 ] && grep -q '^hint: ' "$dir/err"
+ok $? "a file that is not there"
+
+# --- a file that ends while it is read -----------------------------------------------------
+cp "$file" "$dir/short.bxr"
+truncate -s 20000 "$dir/short.bxr"
+! q agg "$dir/short.bxr" --by target && grep -qE '^error: .*short.bxr (is damaged|has no end)' "$dir/err" &&
+  grep -q '^hint: ' "$dir/err" && grep -q COUNT "$dir/out"
+ok $? "a file that was cut is told, and what is in it is counted"
+
+finish
