@@ -1,50 +1,14 @@
 #include "rec/text.h"
 
+#include "codec/digits.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#define NS 1000000000u
-#define DAY 86400u
-
-static void put_digits(char *out, uint64_t v, unsigned n)
-{
-    while (n-- > 0) {
-        out[n] = (char)('0' + v % 10);
-        v /= 10;
-    }
-}
-
-/* Howard Hinnant, "chrono-compatible low-level date algorithms", civil_from_days. */
-static void put_date(char out[10], uint64_t days)
-{
-    uint64_t z = days + 719468, era = z / 146097, doe = z - era * 146097;
-    uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
-    uint64_t month = mp < 10 ? mp + 3 : mp - 9;
-
-    put_digits(out, yoe + era * 400 + (month <= 2), 4);
-    out[4] = out[7] = '-';
-    put_digits(out + 5, month, 2);
-    put_digits(out + 8, doy - (153 * mp + 2) / 5 + 1, 2);
-}
-
 size_t bx_text_time(char out[BX_TEXT_TIME], uint64_t ns, unsigned digits)
 {
-    uint64_t seconds = ns / NS, day = seconds % DAY, rest = ns % NS;
-
-    put_date(out, seconds / DAY);
-    out[10] = 'T';
-    put_digits(out + 11, day / 3600, 2);
-    put_digits(out + 14, day / 60 % 60, 2);
-    put_digits(out + 17, day % 60, 2);
-    out[13] = out[16] = ':';
-    out[19] = '.';
-    for (unsigned i = digits; i < 9; i++)
-        rest /= 10;
-    put_digits(out + 20, rest, digits);
-    out[20 + digits] = 'Z';
-    return 21 + digits;
+    return bx_digits_time(out, ns, digits);
 }
 
 /* A value that is not a string: its text, and whether JSON may have it without quotes. */

@@ -10,6 +10,7 @@
 #ifndef BX_TEXT_H
 #define BX_TEXT_H
 
+#include "codec/digits.h"
 #include "mem/buf.h"
 #include "rec/recevent.h"
 
@@ -25,7 +26,7 @@ void bx_text_fields(struct bx_buf *out, const struct bx_recevent *e);
 void bx_text_value(char *out, size_t n, enum bx_arg_type type, const struct bx_arg *arg);
 
 /* Room for a time, without a NUL. */
-#define BX_TEXT_TIME 30u
+#define BX_TEXT_TIME BX_DIGITS_TIME
 /* RFC 3339 in UTC, with 3 or 9 digits of a second. The number of bytes. */
 size_t bx_text_time(char out[BX_TEXT_TIME], uint64_t ns, unsigned digits);
 
