@@ -97,13 +97,6 @@ void bx_bag_give(struct bx_bag_store *s, struct bx_bag *b)
     s->free[st->available++] = b;
 }
 
-struct bx_bag *bx_bag_ref(struct bx_bag *b)
-{
-    if (b != NULL)
-        b->refs++;
-    return b;
-}
-
 /* ---- entries ---- */
 
 static int reserve(struct bx_bag *b, uint32_t n)
@@ -123,17 +116,9 @@ static int reserve(struct bx_bag *b, uint32_t n)
     return BX_OK;
 }
 
-/* A copy without what no entry has any more; NULL: out of memory. */
-static struct bx_bag *copy(struct bx_bag_store *s, const struct bx_bag *from)
+/* Copy what entries still have; there is room. */
+static void pack(struct bx_bag *b, const struct bx_bag *from)
 {
-    struct bx_bag *b = take(s);
-
-    if (b == NULL)
-        return NULL;
-    if (reserve(b, from->n) != BX_OK || bx_buf_reserve(&b->text, from->text.len) != BX_OK) {
-        bx_bag_give(s, b);
-        return NULL;
-    }
     for (uint32_t i = 0; i < from->n; i++) {
         struct bx_bag_entry e = from->entries[i];
         struct bx_str value = bx_bag_value(from, i);
@@ -148,6 +133,26 @@ static struct bx_bag *copy(struct bx_bag_store *s, const struct bx_bag *from)
         bx_buf_append(&b->text, value.p, value.n);
         b->entries[b->n++] = e;
     }
+}
+
+/* A copy without what no entry has any more; NULL: out of memory. */
+static struct bx_bag *copy(struct bx_bag_store *s, const struct bx_bag *from)
+{
+    struct bx_bag *b = take(s);
+
+    if (b == NULL)
+        return NULL;
+    if (reserve(b, from->n) != BX_OK || bx_buf_reserve(&b->text, from->text.len) != BX_OK) {
+        bx_bag_give(s, b);
+        return NULL;
+    }
+    if (from->garbage == 0) {
+        memcpy(b->entries, from->entries, from->n * sizeof *b->entries);
+        bx_buf_append(&b->text, from->text.data, from->text.len);
+        b->n = from->n;
+        return b;
+    }
+    pack(b, from);
     return b;
 }
 

@@ -61,7 +61,12 @@ int bx_bag_store_init(struct bx_bag_store *s, const char *name, uint32_t kept);
 void bx_bag_store_close(struct bx_bag_store *s);
 
 /* One more holder; NULL is an empty bag. */
-struct bx_bag *bx_bag_ref(struct bx_bag *b);
+static inline struct bx_bag *bx_bag_ref(struct bx_bag *b)
+{
+    if (b != NULL)
+        b->refs++;
+    return b;
+}
 /* NULL is allowed. */
 void bx_bag_give(struct bx_bag_store *s, struct bx_bag *b);
 /* Set a value; *b, which may be NULL, is replaced by a copy first if others hold it. BX_OK; BX_BUSY

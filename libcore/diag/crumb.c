@@ -104,15 +104,10 @@ struct bx_crumbs *bx_crumbs_ref(struct bx_crumbs *c)
 
 /* ---- the ring ---- */
 
-static struct bx_crumb_slot *slot(const struct bx_crumbs *c, uint32_t i)
-{
-    return &c->slots[(c->first + i) & (c->cap - 1)];
-}
-
 /* Where the text of the crumbs begins: they lie in the order in which they were added. */
 static uint32_t text_begin(const struct bx_crumbs *c)
 {
-    return c->n == 0 ? (uint32_t)c->text.len : slot(c, 0)->at;
+    return c->n == 0 ? (uint32_t)c->text.len : bx_crumbs_slot(c, 0)->at;
 }
 
 /* Copy crumbs and their text to where they start at 0; `to` has room. */
@@ -121,7 +116,7 @@ static void move(struct bx_crumbs *to, const struct bx_crumbs *from)
     uint32_t begin = text_begin(from);
 
     for (uint32_t i = 0; i < from->n; i++) {
-        to->slots[i] = *slot(from, i);
+        to->slots[i] = *bx_crumbs_slot(from, i);
         to->slots[i].at -= begin;
     }
     to->first = 0;
@@ -144,7 +139,7 @@ static int grow(struct bx_crumbs *c, uint32_t n)
     if (slots == NULL)
         return BX_NO_MEMORY;
     for (uint32_t i = 0; i < c->n; i++)
-        slots[i] = *slot(c, i);
+        slots[i] = *bx_crumbs_slot(c, i);
     bx_free(c->slots);
     c->slots = slots;
     c->cap = cap;
@@ -161,7 +156,7 @@ static int reserve_text(struct bx_crumbs *c, size_t n)
         memmove(c->text.data, c->text.data + begin, c->text.len - begin);
         c->text.len -= begin;
         for (uint32_t i = 0; i < c->n; i++)
-            slot(c, i)->at -= begin;
+            bx_crumbs_slot(c, i)->at -= begin;
     }
     return bx_buf_reserve(&c->text, n);
 }
@@ -221,29 +216,18 @@ static uint8_t *put(uint8_t *at, struct bx_str s)
 
 static size_t size_of(const struct bx_crumb *crumb)
 {
-    size_t n = clip(crumb->category).n + clip(crumb->message).n;
+    size_t n = crumb->fixed ? 0 : clip(crumb->category).n + clip(crumb->message).n;
 
     for (uint32_t i = 0; i < crumb->n && i < BX_CRUMB_PAIRS; i++)
         n += PAIR_HEAD + clip(crumb->data[i].key).n + clip(crumb->data[i].value).n;
     return n;
 }
 
-static void add(struct bx_crumb_store *s, struct bx_crumbs *c, const struct bx_crumb *crumb,
-                size_t size)
+static void add_pairs(struct bx_crumb_store *s, struct bx_crumbs *c, const struct bx_crumb *crumb,
+                      uint32_t n)
 {
-    struct bx_str category = clip(crumb->category), message = clip(crumb->message);
-    struct bx_crumb_slot *to = slot(c, c->n);
     uint8_t *at = c->text.data + c->text.len;
-    uint32_t n = crumb->n < BX_CRUMB_PAIRS ? crumb->n : BX_CRUMB_PAIRS;
 
-    *to = (struct bx_crumb_slot){.time_ns = crumb->time_ns,
-                                 .at = (uint32_t)c->text.len,
-                                 .category_n = (uint16_t)category.n,
-                                 .message_n = (uint16_t)message.n,
-                                 .size = (uint16_t)size,
-                                 .level = (uint8_t)crumb->level,
-                                 .n = (uint8_t)n};
-    at = put(put(at, category), message);
     for (uint32_t i = 0; i < n; i++) {
         const struct bx_pair *pair = &crumb->data[i];
         struct bx_str key = clip(pair->key), value = clip(pair->value);
@@ -253,9 +237,52 @@ static void add(struct bx_crumb_store *s, struct bx_crumbs *c, const struct bx_c
         memcpy(at, head, PAIR_HEAD);
         at = put(put(at + PAIR_HEAD, key), value);
     }
+    c->text.len = (size_t)(at - c->text.data);
+}
+
+/* There is room. */
+static void add(struct bx_crumb_store *s, struct bx_crumbs *c, const struct bx_crumb *crumb)
+{
+    struct bx_str category = clip(crumb->category), message = clip(crumb->message);
+    struct bx_crumb_slot *to = bx_crumbs_slot(c, c->n);
+    uint32_t n = crumb->n < BX_CRUMB_PAIRS ? crumb->n : BX_CRUMB_PAIRS;
+
+    *to = (struct bx_crumb_slot){.time_ns = crumb->time_ns,
+                                 .category = crumb->fixed ? category.p : NULL,
+                                 .message = crumb->fixed ? message.p : NULL,
+                                 .at = (uint32_t)c->text.len,
+                                 .category_n = (uint16_t)category.n,
+                                 .message_n = (uint16_t)message.n,
+                                 .level = (uint8_t)crumb->level,
+                                 .n = (uint8_t)n};
+    if (!crumb->fixed) {
+        put(put(c->text.data + c->text.len, category), message);
+        c->text.len += category.n + message.n;
+    }
     s->cut += (category.n < crumb->category.n) + (message.n < crumb->message.n) + (crumb->n - n);
+    if (n > 0)
+        add_pairs(s, c, crumb, n);
+    c->n++;
+    s->added++;
+}
+
+bool bx_crumbs_copy(struct bx_crumb_store *s, struct bx_crumbs *c, uint64_t time_ns,
+                    enum bx_severity level, struct bx_str category, struct bx_str message)
+{
+    uint32_t size = category.n + message.n;
+
+    if (category.n > BX_CRUMB_TEXT || message.n > BX_CRUMB_TEXT || !bx_crumbs_make_room(s, c, size))
+        return false;
+    *bx_crumbs_slot(c, c->n) = (struct bx_crumb_slot){.time_ns = time_ns,
+                                                      .at = (uint32_t)c->text.len,
+                                                      .category_n = (uint16_t)category.n,
+                                                      .message_n = (uint16_t)message.n,
+                                                      .level = (uint8_t)level};
+    put(put(c->text.data + c->text.len, category), message);
     c->text.len += size;
     c->n++;
+    s->added++;
+    return true;
 }
 
 int bx_crumbs_add(struct bx_crumb_store *s, struct bx_crumbs **c, const struct bx_crumb *crumbs,
@@ -272,8 +299,8 @@ int bx_crumbs_add(struct bx_crumb_store *s, struct bx_crumbs **c, const struct b
         return BX_NO_MEMORY;
     evict(s, *c, n);
     for (uint32_t i = 0; i < n; i++)
-        add(s, *c, &crumbs[i], n == 1 ? size : size_of(&crumbs[i]));
-    s->added += skip + n;
+        add(s, *c, &crumbs[i]);
+    s->added += skip;
     s->evicted += skip;
     return BX_OK;
 }
@@ -281,16 +308,21 @@ int bx_crumbs_add(struct bx_crumb_store *s, struct bx_crumbs **c, const struct b
 struct bx_crumb bx_crumbs_get(const struct bx_crumbs *c, uint32_t i,
                               struct bx_pair pairs[BX_CRUMB_PAIRS])
 {
-    const struct bx_crumb_slot *from = slot(c, i);
+    const struct bx_crumb_slot *from = bx_crumbs_slot(c, i);
     const char *at = (const char *)c->text.data + from->at;
     struct bx_crumb crumb = {.time_ns = from->time_ns,
                              .level = (enum bx_severity)from->level,
-                             .category = {at, from->category_n},
-                             .message = {at + from->category_n, from->message_n},
+                             .category = {from->category, from->category_n},
+                             .message = {from->message, from->message_n},
                              .data = pairs,
-                             .n = from->n};
+                             .n = from->n,
+                             .fixed = from->category != NULL};
 
-    at += from->category_n + from->message_n;
+    if (!crumb.fixed) {
+        crumb.category.p = at;
+        crumb.message.p = at + from->category_n;
+        at += from->category_n + from->message_n;
+    }
     for (uint32_t k = 0; k < from->n; k++) {
         uint16_t head[2];
 

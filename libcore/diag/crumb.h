@@ -37,12 +37,14 @@ struct bx_crumb {
     struct bx_str category, message; /* "api", "proposed" */
     const struct bx_pair *data;
     uint32_t n;
+    bool fixed; /* category and message live for ever: they are not copied */
 };
 
 struct bx_crumb_slot {
     uint64_t time_ns;
+    const char *category, *message; /* NULL: in text */
     uint32_t at; /* in text: category, message, then lengths and bytes of each pair */
-    uint16_t category_n, message_n, size;
+    uint16_t category_n, message_n;
     uint8_t level, n;
 };
 
@@ -70,6 +72,50 @@ void bx_crumbs_give(struct bx_crumb_store *s, struct bx_crumbs *c);
  * hold it. BX_OK; BX_NO_MEMORY: none was added. */
 int bx_crumbs_add(struct bx_crumb_store *s, struct bx_crumbs **c, const struct bx_crumb *crumbs,
                   uint32_t n);
+
+static inline struct bx_crumb_slot *bx_crumbs_slot(const struct bx_crumbs *c, uint32_t i)
+{
+    return &c->slots[(c->first + i) & (c->cap - 1)];
+}
+
+/* Whether the list is the caller's alone and has room for one more with that much text; the oldest
+ * one goes if it must. */
+static inline bool bx_crumbs_make_room(struct bx_crumb_store *s, struct bx_crumbs *c, size_t text)
+{
+    if (c == NULL || c->refs != 1 || text > c->text.cap - c->text.len)
+        return false;
+    if (c->n == s->max) {
+        c->first = (c->first + 1) & (c->cap - 1);
+        c->n--;
+        s->evicted++;
+    }
+    return c->n < c->cap;
+}
+
+/* The usual cases, without the struct: one whose texts live for ever, one whose texts are copied.
+ * False, with nothing done, unless there is room. */
+static inline bool bx_crumbs_note(struct bx_crumb_store *s, struct bx_crumbs *c, uint64_t time_ns,
+                                  enum bx_severity level, struct bx_str category,
+                                  struct bx_str message)
+{
+    struct bx_crumb_slot *to;
+
+    if (!bx_crumbs_make_room(s, c, 0))
+        return false;
+    to = bx_crumbs_slot(c, c->n++);
+    to->time_ns = time_ns;
+    to->category = category.p;
+    to->message = message.p;
+    to->at = (uint32_t)c->text.len;
+    to->category_n = (uint16_t)category.n;
+    to->message_n = (uint16_t)message.n;
+    to->level = (uint8_t)level;
+    to->n = 0;
+    s->added++;
+    return true;
+}
+bool bx_crumbs_copy(struct bx_crumb_store *s, struct bx_crumbs *c, uint64_t time_ns,
+                    enum bx_severity level, struct bx_str category, struct bx_str message);
 
 static inline uint32_t bx_crumbs_n(const struct bx_crumbs *c)
 {

@@ -102,7 +102,8 @@ static void give_collections(struct bx_scope *scope)
     struct bx_scopes *s = scope->home;
 
     for (int i = 0; i < BX__SCOPE_BAGS; i++)
-        bx_bag_give(&s->bags[i], scope->bags[i]);
+        if (scope->bags[i] != NULL)
+            bx_bag_give(&s->bags[i], scope->bags[i]);
     bx_crumbs_give(&s->crumbs, scope->crumbs);
 }
 
@@ -219,10 +220,32 @@ void bx_scope_crumb(struct bx_scope *s, enum bx_severity level, struct bx_str ca
                     struct bx_str message, const struct bx_pair *data, uint32_t n)
 {
     struct bx_crumb crumb;
+    uint64_t now;
 
     if (s == NULL)
         return;
-    crumb = (struct bx_crumb){s->home->o.now_ns(), level, category, message, data, n};
+    now = s->home->o.now_ns();
+    if (n == 0 && s->home->o.before_crumb == NULL &&
+        bx_crumbs_copy(&s->home->crumbs, s->crumbs, now, level, category, message))
+        return;
+    crumb = (struct bx_crumb){now, level, category, message, data, n, false};
+    bx_scope_crumbs(s, &crumb, 1);
+}
+
+void bx_scope_note(struct bx_scope *s, enum bx_severity level, const char *category,
+                   uint16_t category_n, const char *message, uint16_t message_n)
+{
+    struct bx_str texts[2] = {{category, category_n}, {message, message_n}};
+    struct bx_crumb crumb;
+    uint64_t now;
+
+    if (s == NULL)
+        return;
+    now = s->home->o.now_ns();
+    if (s->home->o.before_crumb == NULL &&
+        bx_crumbs_note(&s->home->crumbs, s->crumbs, now, level, texts[0], texts[1]))
+        return;
+    crumb = (struct bx_crumb){now, level, texts[0], texts[1], NULL, 0, true};
     bx_scope_crumbs(s, &crumb, 1);
 }
 

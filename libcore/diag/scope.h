@@ -109,6 +109,12 @@ void bx_scope_add_processor(struct bx_scope *s, struct bx_processor p);
 /* Add a breadcrumb with the time of now. */
 void bx_scope_crumb(struct bx_scope *s, enum bx_severity level, struct bx_str category,
                     struct bx_str message, const struct bx_pair *data, uint32_t n);
+/* Add one whose texts are literals; nothing is copied. */
+#define BX_CRUMB(scope, level, category, message)                                                  \
+    bx_scope_note((scope), (level), "" category, sizeof(category) - 1, "" message,                 \
+                  sizeof(message) - 1)
+void bx_scope_note(struct bx_scope *s, enum bx_severity level, const char *category,
+                   uint16_t category_n, const char *message, uint16_t message_n);
 /* Add many that have their times, the oldest first. */
 void bx_scope_crumbs(struct bx_scope *s, struct bx_crumb *crumbs, uint32_t n);
 
