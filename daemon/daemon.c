@@ -245,10 +245,11 @@ static int check_identity(const struct daemon *d, struct bx_err *err)
 
 static int open_data(struct daemon *d, struct bx_err *err)
 {
+    struct bx_err crash;
     int rc = data_open(d->options.data, sizeof d->options.data, &d->lock, err);
 
-    if (rc == BX_OK)
-        rc = crash_open(d->options.data, "blixardd", err);
+    if (rc == BX_OK && crash_open(d->options.data, "blixardd", &crash) != BX_OK)
+        log_write(LOG_WARNING, "%s", crash.msg);
     if (rc == BX_OK)
         rc = disk_fs_open(&d->fs, d->options.data, err);
     if (rc == BX_OK)
@@ -376,6 +377,7 @@ void daemon_close(struct daemon *d)
     daemon_close_driver(d);
     loop_close(&d->loop);
     disk_fs_close(d->fs);
+    crash_close();
     if (d->lock >= 0)
         close(d->lock);
 }

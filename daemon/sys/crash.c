@@ -1,262 +1,311 @@
 #include "sys/crash.h"
 
 #include "config.h"
-#include "rec/recfile.h"
-#include "rec/text.h"
 #include "sys/clock.h"
+#include "sys/crash_file.h"
 #include "sys/log_threads.h"
+#include "sys/recdir.h"
+#include "sys/stack.h"
 
-#include <dirent.h>
-#include <elf.h>
-#include <errno.h>
-#include <execinfo.h>
-#include <fcntl.h>
-#include <link.h>
+#include <assert.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <ucontext.h>
 #include <unistd.h>
 
-#define STACK 65536u
-#define FRAMES 48
-#define SECONDS 5u /* that the handler may take */
-#define SUFFIX ".bxr"
-
-static _Thread_local volatile bool mine; /* the crash is this thread's */
+#define STACK 131072u
+#define RING 4096u /* words, of the crash's own events */
+#define RINGS ((BX_REC_RING + (LOG_THREADS - 1) * LOG_THREAD_RING) * sizeof(uint64_t))
+#define SECONDS 5u   /* that the handler may take */
+#define LINE_MAX 512 /* bytes, which a pipe takes without waiting */
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+#define SIGNALS (sizeof signals / sizeof signals[0])
 
 static struct {
     int dir; /* DATA/recorder */
-    atomic_bool entered;
-    uintptr_t base; /* where the program is loaded */
     struct bx_recfile_meta meta;
-    char host[256];
-    uint8_t build[64];
-    struct bx_rec_thread spare; /* of a crash on a thread that records nothing */
-    struct bx_recfile_writer writer;
-    uint64_t words[BX_REC_RING];
+    char program[32], host[256];
+
+    /* Of the crash. */
+    atomic_int owner; /* the thread whose crash it is */
+    uint32_t stage;
+    int signal;
+    siginfo_t info;
+    const void *context;
+    const char *assertion, *file, *function;
+    unsigned line;
+    char thread_name[BX_REC_NAME + 1];
+    struct stack frames;
+    uint32_t put; /* threads whose events were written */
+    const char *written;
+
+    struct bx_rec_thread thread; /* its events */
+    uint64_t ring[RING];
     uint8_t stack[STACK] __attribute__((aligned(16)));
-} crash;
+} crash = {.dir = -1};
 
-/* ---- in the handler ---- */
+/* ---- a line on standard error ---- */
 
-static int write_all(void *ctx, const void *p, size_t n)
+struct line {
+    char text[LINE_MAX];
+    size_t n;
+};
+
+static void add(struct line *l, const char *text)
 {
-    const uint8_t *at = p;
+    size_t n = strlen(text), room = sizeof l->text - l->n;
 
-    while (n > 0) {
-        ssize_t done = write(*(int *)ctx, at, n);
-
-        if (done < 0 && errno != EINTR)
-            return errno == ENOSPC ? BX_NO_SPACE : BX_IO;
-        if (done > 0) {
-            at += done;
-            n -= (size_t)done;
-        }
-    }
-    return BX_OK;
+    n = n < room ? n : room;
+    memcpy(l->text + l->n, text, n);
+    l->n += n;
 }
 
-/* "crash-20261129T130000-1234.bxr", without printf, which may lock. */
-static void make_name(char out[64])
+static void add_number(struct line *l, uint32_t v)
 {
-    char time[BX_TEXT_TIME], digits[24];
-    size_t at = 0, n = 0;
+    char digits[11];
+    size_t at = sizeof digits - 1;
 
-    bx_text_time(time, crash.meta.time_ns, 0);
-    memcpy(out, "crash-", 6);
-    at = 6;
-    for (size_t i = 0; i < 19; i++)
-        if (time[i] != '-' && time[i] != ':')
-            out[at++] = time[i];
-    out[at++] = '-';
-    for (uint32_t pid = crash.meta.pid; pid > 0; pid /= 10)
-        digits[n++] = (char)('0' + pid % 10);
-    while (n > 0)
-        out[at++] = digits[--n];
-    memcpy(out + at, SUFFIX, sizeof SUFFIX);
+    digits[at] = '\0';
+    do {
+        digits[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    add(l, digits + at);
 }
 
-static void write_thread(const struct bx_rec_thread *t)
+/* Unless somebody would have to be waited for. */
+static void say(struct line *l)
 {
-    struct bx_recfile_thread about = {.index = t->index,
-                                      .name = bx_str(t->name),
-                                      .events = t->ring.in.records,
-                                      .overwritten = t->ring.in.lost,
-                                      .dropped = t->queue.in.lost,
-                                      .cut = t->cut};
-    size_t n = bx_ring_copy(&t->ring, crash.words, BX_REC_RING);
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-    bx_recfile_put_thread(&crash.writer, &about);
-    bx_recfile_put_events(&crash.writer, t->index, crash.words, n);
+    if (l->n == sizeof l->text)
+        l->n--;
+    l->text[l->n++] = '\n';
+    if (poll(&p, 1, 0) == 1 && (p.revents & POLLOUT) != 0 &&
+        write(STDERR_FILENO, l->text, l->n) < 0)
+        return;
 }
 
-/* Under another name until it is whole. */
-static void write_file(void)
+/* ---- the stages of the handler ---- */
+
+/* What the thread was doing, so that its events can be told from others. */
+static void look_at_thread(void)
+{
+    const struct bx_rec_thread *t = bx_rec_used();
+
+    bx_rec_use(&crash.thread);
+    if (t == NULL)
+        return;
+    crash.thread.trace = t->trace;
+    memcpy(crash.thread_name, t->name, BX_REC_NAME);
+}
+
+static void record_assertion(void)
+{
+    if (crash.assertion != NULL)
+        BX_ERROR("crash", "assertion failed", "text", crash.assertion, "file", crash.file, "line",
+                 crash.line, "function", crash.function);
+}
+
+static void record_signal(void)
+{
+    const siginfo_t *i = &crash.info;
+    char address[STACK_HEX];
+    bool sent = i->si_code <= 0;
+
+    bx_rec_use(&crash.thread);
+    BX_ERROR("crash", "fatal signal", "signal", crash.signal, "code", i->si_code, "address",
+             sent ? "" : stack_hex(address, (uint64_t)(uintptr_t)i->si_addr), "sender",
+             sent ? i->si_pid : 0, "thread", crash.thread_name);
+}
+
+static void record_registers(void)
+{
+    stack_record_registers(crash.context);
+}
+
+static void take_stack(void)
+{
+    stack_take(&crash.frames, crash.context);
+}
+
+/* Also after it could not be followed: the object that the program counter is in. */
+static void record_stack(void)
+{
+    stack_record(&crash.frames);
+}
+
+static void begin_file(void)
+{
+    crash.meta.time_ns = clock_wall_ns();
+    crash_file_begin(&crash.meta);
+}
+
+/* When one can not be read, the handler comes here again, for the next one. */
+static void put_threads(void)
 {
     struct bx_rec_thread *threads[LOG_THREADS];
-    char name[64];
-    uint32_t n;
-    int fd;
+    uint32_t n = log_threads(threads);
 
-    crash.meta.time_ns = clock_wall_ns();
-    make_name(name);
-    fd = openat(crash.dir, "crash.tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return;
-    crash.writer = (struct bx_recfile_writer){.write = write_all, .ctx = &fd};
-    bx_recfile_begin(&crash.writer, &crash.meta);
-    write_thread(&crash.spare);
-    n = log_threads(threads);
-    for (uint32_t i = 0; i < n; i++)
-        write_thread(threads[i]);
-    bx_recfile_end(&crash.writer);
-    fsync(fd);
-    close(fd);
-    renameat(crash.dir, "crash.tmp", crash.dir, name);
-    fsync(crash.dir);
+    crash.stage--;
+    while (crash.put < n)
+        crash_file_put(threads[crash.put++]);
+    crash.stage++;
 }
 
-static uint64_t program_counter(const void *context)
+static void put_crash(void)
 {
-#if defined __x86_64__
-    return (uint64_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP];
-#elif defined __aarch64__
-    return ((const ucontext_t *)context)->uc_mcontext.pc;
-#else
-    (void)context;
-    return 0;
-#endif
+    crash_file_put_last(&crash.thread);
 }
 
-static void record(int sig, const siginfo_t *info, const void *context)
+static void end_file(void)
 {
-    void *frames[FRAMES];
-    uint64_t pc = program_counter(context);
-    int n;
+    crash.written = crash_file_end();
+}
 
-    if (bx_rec_used() == NULL)
-        bx_rec_use(&crash.spare);
-    BX_ERROR("crash", "fatal signal", "signal", sig, "code", info->si_code, "address",
-             (uint64_t)(uintptr_t)info->si_addr, "pc", pc, "offset", pc - crash.base, "sender",
-             info->si_code <= 0 ? info->si_pid : 0);
-    n = backtrace(frames, FRAMES);
-    for (int i = 0; i < n; i++)
-        BX_ERROR("crash", "frame", "n", i, "offset", (uint64_t)(uintptr_t)frames[i] - crash.base);
+static void tell(void)
+{
+    struct line l = {.n = 0};
+
+    add(&l, crash.program);
+    add(&l, ": fatal signal ");
+    add_number(&l, (uint32_t)crash.signal);
+    if (crash.written != NULL) {
+        add(&l, "; what came before it is in recorder/");
+        add(&l, crash.written);
+    }
+    say(&l);
+}
+
+static void (*const stages[])(void) = {
+    look_at_thread, record_assertion, record_signal, record_registers, take_stack, record_stack,
+    begin_file,     put_threads,      put_crash,     end_file,         tell};
+#define STAGES (sizeof stages / sizeof stages[0])
+
+/* ---- the handler ---- */
+
+static void begin(int sig, const siginfo_t *info, const void *context)
+{
+    sigset_t set;
+
+    alarm(SECONDS);
+    sigemptyset(&set);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    crash.signal = sig;
+    crash.info = *info;
+    crash.context = context;
+}
+
+/* The signal ends the process, unless it is the first of its name space. */
+static _Noreturn void die(void)
+{
+    sigset_t set;
+
+    signal(crash.signal, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, crash.signal);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    raise(crash.signal);
+    _exit(128 + crash.signal);
 }
 
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
-    if (!mine && atomic_exchange(&crash.entered, true))
+    int me = gettid(), owner = 0;
+
+    if (atomic_compare_exchange_strong(&crash.owner, &owner, me))
+        begin(sig, info, context);
+    else if (owner != me)
         for (;;)
             pause(); /* the thread that crashed first ends the process */
-    if (!mine) {
-        mine = true;
-        alarm(SECONDS);
-        record(sig, info, context);
-        write_file();
+    while (crash.stage < STAGES)
+        stages[crash.stage++]();
+    die();
+}
+
+/* In place of the C library's, which allocates the text of the message. */
+void __assert_fail(const char *assertion, const char *file, unsigned line, const char *function)
+{
+    struct line l = {.n = 0};
+
+    crash.assertion = assertion;
+    crash.file = file;
+    crash.line = line;
+    crash.function = function == NULL ? "" : function;
+    if (crash.program[0] != '\0') {
+        add(&l, crash.program);
+        add(&l, ": ");
     }
-    signal(sig, SIG_DFL);
-    raise(sig);
+    add(&l, file);
+    add(&l, ":");
+    add_number(&l, line);
+    add(&l, ": ");
+    add(&l, crash.function);
+    add(&l, ": Assertion `");
+    add(&l, assertion);
+    add(&l, "' failed.");
+    say(&l);
+    abort();
 }
 
 /* ---- before ---- */
 
-/* The build id of the program, and where it is loaded: the first object is the program itself. */
-static int look_at_program(struct dl_phdr_info *info, size_t size, void *ctx)
+static void handle(bool on)
 {
-    (void)size, (void)ctx;
-    crash.base = info->dlpi_addr;
-    for (int i = 0; i < info->dlpi_phnum; i++) {
-        const ElfW(Phdr) *h = &info->dlpi_phdr[i];
-        const ElfW(Nhdr) *note = (const void *)(info->dlpi_addr + h->p_vaddr);
-        const uint8_t *name = (const uint8_t *)(note + 1), *id;
-
-        if (h->p_type != PT_NOTE || note->n_type != NT_GNU_BUILD_ID || note->n_namesz != 4 ||
-            note->n_descsz > sizeof crash.build)
-            continue;
-        id = name + 4;
-        memcpy(crash.build, id, note->n_descsz);
-        crash.meta.build = (struct bx_str){(const char *)crash.build, note->n_descsz};
-    }
-    return 1;
-}
-
-/* The oldest of the files; their number. */
-static unsigned find_oldest(DIR *d, char oldest[256])
-{
-    const struct dirent *e;
-    unsigned n = 0;
-
-    rewinddir(d);
-    while ((e = readdir(d)) != NULL)
-        if (strncmp(e->d_name, "crash-", 6) == 0 && (n++ == 0 || strcmp(e->d_name, oldest) < 0))
-            snprintf(oldest, 256, "%s", e->d_name);
-    return n;
-}
-
-static void remove_oldest(void)
-{
-    char oldest[256] = "";
-    DIR *d = fdopendir(dup(crash.dir));
-
-    if (d == NULL)
-        return;
-    while (find_oldest(d, oldest) >= CRASH_FILES && unlinkat(crash.dir, oldest, 0) == 0)
-        ;
-    closedir(d);
-}
-
-static int open_dir(const char *data, struct bx_err *err)
-{
-    char path[4096];
-
-    if (snprintf(path, sizeof path, "%s/recorder", data) >= (int)sizeof path)
-        return bx_err_set(err, BX_IO, "%s/recorder: the path is too long", data);
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return bx_err_set(err, BX_IO, "cannot create %s: %s", path, strerror(errno));
-    crash.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (crash.dir < 0)
-        return bx_err_set(err, BX_IO, "%s: %s", path, strerror(errno));
-    return BX_OK;
-}
-
-static void install(void)
-{
-    stack_t stack = {.ss_sp = crash.stack, .ss_size = STACK};
     struct sigaction action = {.sa_sigaction = on_signal,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    const struct sigaction usual = {.sa_handler = SIG_DFL};
 
-    signal(SIGALRM, SIG_DFL);
-    sigaltstack(&stack, NULL);
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
-        sigaction(signals[i], &action, NULL);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaction(signals[i], on ? &action : &usual, NULL);
+}
+
+static void describe(const char *program)
+{
+    size_t n;
+    const uint8_t *build = stack_build_id(&n);
+
+    strncpy(crash.program, program, sizeof crash.program - 1);
+    gethostname(crash.host, sizeof crash.host - 1);
+    crash.meta = (struct bx_recfile_meta){.program = bx_str(crash.program),
+                                          .version = bx_str(PACKAGE_VERSION),
+                                          .reason = bx_str("crash"),
+                                          .host = bx_str(crash.host),
+                                          .build = {(const char *)build, (uint32_t)n},
+                                          .pid = (uint32_t)getpid()};
 }
 
 int crash_open(const char *data, const char *program, struct bx_err *err)
 {
-    void *first[1];
-    int rc = open_dir(data, err);
+    stack_t stack = {.ss_sp = crash.stack, .ss_size = STACK};
+    int rc = recdir_open(data, &crash.dir, err);
 
     if (rc != BX_OK)
         return rc;
-    remove_oldest();
-    if (bx_rec_thread_open(&crash.spare, "crash", LOG_THREADS, 1024, 0, clock_wall_ns) != BX_OK)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for the recorder");
-    gethostname(crash.host, sizeof crash.host - 1);
-    crash.meta.program = bx_str(program);
-    crash.meta.version = bx_str(PACKAGE_VERSION);
-    crash.meta.reason = bx_str("crash");
-    crash.meta.host = bx_str(crash.host);
-    crash.meta.pid = (uint32_t)getpid();
-    dl_iterate_phdr(look_at_program, NULL);
-    backtrace(first, 1); /* it loads a library the first time */
-    install();
-    return BX_OK;
+    crash.thread = (struct bx_rec_thread){.name = "crash",
+                                          .index = LOG_THREADS,
+                                          .ring = {.words = crash.ring, .mask = RING - 1},
+                                          .now_ns = clock_wall_ns};
+    stack_open();
+    describe(program);
+    rc = crash_file_open(crash.dir, RINGS, err);
+    signal(SIGALRM, SIG_DFL);
+    sigaltstack(&stack, NULL);
+    handle(true);
+    return rc;
+}
+
+void crash_close(void)
+{
+    handle(false);
+    crash_file_close();
+    if (crash.dir >= 0)
+        close(crash.dir);
+    crash.dir = -1;
 }
 
 void crash_set_node(uint64_t node)

@@ -1,10 +1,14 @@
 /* crash - what is left when the daemon dies: the recorder's rings, in a file.
  *
  * On SIGSEGV, SIGBUS, SIGFPE, SIGILL and SIGABRT, which a failed assertion raises, the handler
- * records the signal, the address and the call stack, writes DATA/recorder/crash-TIME-PID.bxr
- * (rec/recfile.h) and lets the signal take its course. It runs on a stack of its own, allocates
- * nothing and takes no lock; when it can not finish within some seconds, SIGALRM ends the process.
- */
+ * records the signal, the assertion, the registers and the call stack as events of a thread
+ * "crash", writes DATA/recorder/crash-TIME-PID.bxr (rec/recfile.h), says so on standard error and
+ * lets the signal take its course.
+ *
+ * The handler runs on a stack of its own, allocates nothing, takes no lock and trusts no memory: it
+ * works in stages, and when one of them crashes, the next ones are still done. When it can not
+ * finish within some seconds, SIGALRM ends the process. Room for the file is taken when the daemon
+ * starts, so that it can be written when the disk is full. */
 #ifndef CRASH_H
 #define CRASH_H
 
@@ -14,9 +18,12 @@
 
 #define CRASH_FILES 16u /* the newest ones are kept */
 
-/* Create DATA/recorder if it is missing, remove the oldest files, install the handlers. The program
- * is known as `program` in the file. BX_OK or BX_IO. */
+/* Open DATA/recorder, remove the oldest files, take room for a new one, install the handlers. The
+ * program is known as `program` in the file. BX_OK; BX_NO_SPACE: there may be no room for a file;
+ * BX_IO: there will be none. */
 int crash_open(const char *data, const char *program, struct bx_err *err);
+/* The process ends well. */
+void crash_close(void);
 /* Known from now on; 0: not yet. */
 void crash_set_node(uint64_t node);
 

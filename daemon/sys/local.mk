@@ -3,6 +3,7 @@ libdaemon_a_SOURCES += \
 	daemon/sys/address.c daemon/sys/address.h \
 	daemon/sys/clock.c daemon/sys/clock.h daemon/sys/clock_wall.c \
 	daemon/sys/crash.c daemon/sys/crash.h \
+	daemon/sys/crash_file.c daemon/sys/crash_file.h \
 	daemon/sys/data.c daemon/sys/data.h \
 	daemon/sys/disk.c daemon/sys/disk.h \
 	daemon/sys/log.c daemon/sys/log.h daemon/sys/word.h \
@@ -11,6 +12,8 @@ libdaemon_a_SOURCES += \
 	daemon/sys/pool.c daemon/sys/pool.h \
 	daemon/sys/process.c daemon/sys/process.h \
 	daemon/sys/sim_runs.c daemon/sys/sim_runs.h \
+	daemon/sys/recdir.c daemon/sys/recdir.h \
+	daemon/sys/stack.c daemon/sys/stack.h \
 	daemon/sys/tick.c daemon/sys/tick.h \
 	daemon/sys/token.c daemon/sys/token.h
 

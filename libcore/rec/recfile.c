@@ -8,6 +8,7 @@
 
 #include <assert.h>
 
+#define PLAIN_BYTES 8192u /* of an item of events */
 #define SITES_BYTES 1024u /* of an item, unless one alone has more */
 
 static const struct bx_field meta_fields[] = {
@@ -145,17 +146,17 @@ int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_t
 
 /* ---- events ---- */
 
-/* As many whole records as fit into an item. What has no sound length ends them: memory may have
+/* As many whole records as an item may have: a plain one has few, since what is damaged or cut is
+ * lost with all that is in it. What has no sound length ends them: memory may have
  * been overwritten before a crash. */
-static size_t run_of(const uint64_t *words, size_t n)
+static size_t run_of(const uint64_t *words, size_t n, bool pack)
 {
-    size_t at = 0;
+    size_t at = 0, most = pack ? BX_RECFILE_ROOM : PLAIN_BYTES;
 
     while (at < n) {
         size_t size = bx_recevent_words(words[at]);
 
-        if (size < BX_RECEVENT_HEADER || size > n - at ||
-            (at + size) * sizeof *words > BX_RECFILE_ROOM)
+        if (size < BX_RECEVENT_HEADER || size > n - at || (at + size) * sizeof *words > most)
             break;
         at += size;
     }
@@ -183,7 +184,7 @@ int bx_recfile_put_events(struct bx_recfile_writer *w, uint16_t thread, const ui
                           size_t n)
 {
     for (size_t at = 0; at < n && w->rc == BX_OK;) {
-        size_t run = run_of(words + at, n - at);
+        size_t run = run_of(words + at, n - at, w->pack);
 
         if (run == 0)
             break;

@@ -39,8 +39,8 @@ for signal in SEGV ABRT BUS; do
   ok $? "SIG$signal: it is whole, and tells which build wrote it"
   ctl log query "$file" >"$dir/out" 2>"$dir/err" &&
     grep -q " error crash: fatal signal signal=$(kill -l "$signal") .*sender=$$" "$dir/out" &&
-    grep -q ' error crash: frame n=3 offset=[0-9]' "$dir/out" &&
-    grep -q ' info node: leader of term ' "$dir/out"
+    grep -q ' error stack: frame n=3 object=[a-z.0-9]* offset=0x[0-9a-f]' "$dir/out" &&
+    grep -q ' info raft: this node is leader' "$dir/out"
   ok $? "SIG$signal: its events tell the signal, who sent it, the stack, and what was before"
   cluster up --nodes 1 --dir "$dir" --driver sim >"$dir/out" 2>&1
   ok $? "the daemon starts again"
@@ -49,7 +49,7 @@ done
 ok $? "nobody else can read it"
 
 ctl log query "$file" --tail 1 -o json >"$dir/out" 2>"$dir/err" &&
-  [ "$(wc -l <"$dir/out")" -eq 1 ] && grep -q '^{"time":".*"target":"crash","msg":"frame",' "$dir/out"
+  [ "$(wc -l <"$dir/out")" -eq 1 ] && grep -q '^{"time":".*"target":"stack","msg":"object",' "$dir/out"
 ok $? "the last event as JSON"
 ctl log query "$file" --filter off,crash=error,signal=7 >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -eq 1 ]
 ok $? "events are selected by target and field"

@@ -51,6 +51,11 @@ tests_unit_sys_log_test_SOURCES = tests/unit/sys_log_test.c
 tests_unit_sys_log_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sys_log_test_LDADD = $(DAEMON_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/sys_crash_test
+tests_unit_sys_crash_test_SOURCES = tests/unit/sys_crash_test.c
+tests_unit_sys_crash_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sys_crash_test_LDADD = $(DAEMON_TEST_LIBS)
+
 # It looks at the locks of VMs.
 check_PROGRAMS += tests/unit/forget_test
 tests_unit_forget_test_SOURCES = tests/unit/forget_test.c

@@ -1,0 +1,464 @@
+/* crash: what a process leaves when it dies, whatever state it is in. */
+#include "lib/testlib.h"
+
+#include "rec/recfile.h"
+#include "rec/text.h"
+#include "sys/crash.h"
+#include "sys/log.h"
+#include "sys/log_threads.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EVENTS 2000u /* before the crash */
+
+#ifdef __SANITIZE_ADDRESS__
+#define ADDRESS_SANITIZER true
+#else
+#define ADDRESS_SANITIZER false
+#endif
+
+static char *dir;
+
+/* ---- the file that was left ---- */
+
+struct left {
+    unsigned files;
+    int open;
+    bool complete;
+    uint64_t damaged, events, counted; /* all; those that were recorded before */
+    uint64_t last;                     /* the newest of those */
+    char text[65536];                  /* the others, as lines */
+    size_t n;
+};
+
+static void take_event(struct left *left, const struct bx_recevent *e)
+{
+    struct bx_buf line = {0};
+
+    left->events++;
+    if (e->site->message != NULL && strcmp(e->site->message, "counted") == 0) {
+        left->counted++;
+        left->last = e->args[0].u;
+        return;
+    }
+    bx_text_event(&line, BX_TEXT_LOGFMT, e);
+    if (left->n + line.len < sizeof left->text) {
+        memcpy(left->text + left->n, line.data, line.len);
+        left->n += line.len;
+    }
+    bx_buf_release(&line);
+}
+
+static void read_bytes(struct left *left, const uint8_t *p, size_t n)
+{
+    static struct bx_recfile f;
+    struct bx_recevent e;
+    struct bx_err err;
+    int rc;
+
+    left->open = bx_recfile_open(&f, p, n, &err);
+    if (left->open != BX_OK)
+        return;
+    while ((rc = bx_recfile_next(&f, &e, &err)) != BX_NOT_FOUND)
+        if (rc == BX_OK)
+            take_event(left, &e);
+    left->complete = f.complete;
+    left->damaged = f.damaged;
+    bx_recfile_close(&f);
+}
+
+static void read_file(struct left *left, int at, const char *name)
+{
+    int fd = openat(at, name, O_RDONLY);
+    struct stat st;
+    uint8_t *p;
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    p = malloc((size_t)st.st_size + 1);
+    assert_non_null(p);
+    assert_int_equal(read(fd, p, (size_t)st.st_size), st.st_size);
+    read_bytes(left, p, (size_t)st.st_size);
+    free(p);
+    close(fd);
+}
+
+static char name_left[256];
+
+static struct left *look(void)
+{
+    static struct left left;
+    char path[4096];
+    const struct dirent *e;
+    DIR *d;
+
+    left = (struct left){0};
+    snprintf(path, sizeof path, "%s/recorder", dir);
+    d = opendir(path);
+    assert_non_null(d);
+    while ((e = readdir(d)) != NULL)
+        if (strstr(e->d_name, ".bxr") != NULL && left.files++ == 0) {
+            snprintf(name_left, sizeof name_left, "%s", e->d_name);
+            read_file(&left, dirfd(d), e->d_name);
+        }
+    closedir(d);
+    return &left;
+}
+
+/* ---- dying ---- */
+
+static void begin(void)
+{
+    struct bx_filter f;
+    struct bx_err err;
+    const struct rlimit no_core = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &no_core);
+    alarm(20); /* a handler that hangs ends with SIGALRM */
+    assert(bx_filter_parse(&f, "off", NULL) == BX_OK);
+    assert(log_open("loop", &f, &err) == BX_OK);
+    assert(crash_open(dir, "crash_test", &err) == BX_OK);
+    for (unsigned i = 0; i < EVENTS; i++)
+        BX_INFO("test", "counted", "i", i);
+}
+
+/* The signal that ended it. */
+static int death_of(void (*die)(void *ctx))
+{
+    int status = test_in_child(die, NULL) - 1000;
+
+    assert_true(status > 0 && WIFSIGNALED(status));
+    return WTERMSIG(status);
+}
+
+static void expect_death(void (*die)(void *ctx), int sig)
+{
+    assert_int_equal(death_of(die), sig);
+}
+
+static void expect_all(const struct left *left)
+{
+    assert_int_equal(left->files, 1);
+    assert_int_equal(left->open, BX_OK);
+    assert_int_equal(left->damaged, 0);
+    assert_true(left->complete);
+    assert_int_equal(left->counted, EVENTS);
+    assert_int_equal(left->last, EVENTS - 1);
+}
+
+static void expect_text(const struct left *left, const char *text)
+{
+    if (strstr(left->text, text) == NULL)
+        fail_msg("no \"%s\" in:\n%.8000s", text, left->text);
+}
+
+__attribute__((noinline)) static void write_to(volatile int *p)
+{
+    *p = 1;
+}
+
+static void bad_pointer(void *ctx)
+{
+    (void)ctx;
+    begin();
+    write_to((volatile int *)(uintptr_t)0x10); /* NOLINT */
+}
+
+TEST(a_bad_pointer_leaves_address_registers_and_stack)
+{
+    const struct left *left;
+
+    expect_death(bad_pointer, SIGSEGV);
+    left = look();
+    expect_all(left);
+    expect_text(left, "target=crash msg=\"fatal signal\" signal=11 code=1 address=0x10 sender=0 "
+                      "thread=loop");
+    expect_text(left, "target=stack msg=register name=");
+    expect_text(left, "target=stack msg=frame n=0 object=sys_crash_test offset=0x");
+    expect_text(left, "target=stack msg=frame n=3 object=sys_crash_test offset=0x");
+    expect_text(left, "target=stack msg=object name=sys_crash_test base=0x");
+    expect_text(left, "target=stack msg=object name=libc.so.6 base=0x");
+}
+
+static void wrong(void *ctx)
+{
+    volatile int zero = 0;
+
+    (void)ctx;
+    begin();
+    assert(zero == 1);
+}
+
+TEST(a_failed_assertion_leaves_its_text)
+{
+    const struct left *left;
+
+    expect_death(wrong, SIGABRT);
+    left = look();
+    expect_all(left);
+    expect_text(left, "msg=\"assertion failed\" text=\"zero == 1\" file=");
+    expect_text(left, "function=wrong");
+}
+
+/* The chunk after one of malloc's own is overwritten, and so is the list of free ones. */
+static void corrupt_heap(void *ctx)
+{
+    char *p[64];
+
+    (void)ctx;
+    begin();
+    for (size_t i = 0; i < 64; i++)
+        p[i] = malloc(5000);
+    for (size_t i = 0; i < 64; i += 2)
+        free(p[i]);
+    for (size_t i = 1; i < 64; i += 2)
+        memset(p[i] - 64, 0xa5, 5100); /* NOLINT */
+    for (size_t i = 1; i < 64; i += 2)
+        free(p[i]);
+    abort();
+}
+
+TEST(a_corrupted_heap_does_not_matter)
+{
+    int sig;
+
+    if (ADDRESS_SANITIZER)
+        skip();
+    sig = death_of(corrupt_heap); /* of the C library's check, or of its using it */
+    assert_true(sig == SIGABRT || sig == SIGSEGV);
+    expect_all(look());
+}
+
+static uint64_t *wild(void)
+{
+    return (uint64_t *)(uintptr_t)0x18; /* NOLINT */
+}
+
+static void bad_ring(void *ctx)
+{
+    struct bx_rec_thread *threads[LOG_THREADS];
+
+    (void)ctx;
+    begin();
+    log_threads(threads);
+    threads[0]->ring.words = wild();
+    raise(SIGSEGV);
+}
+
+TEST(a_ring_that_can_not_be_read_is_left_out)
+{
+    const struct left *left;
+
+    expect_death(bad_ring, SIGSEGV);
+    left = look();
+    assert_int_equal(left->files, 1);
+    assert_true(left->complete);
+    assert_int_equal(left->counted, 0);
+    expect_text(left, "msg=\"fatal signal\" signal=11");
+    expect_text(left, "msg=frame n=0");
+}
+
+static void bad_records(void *ctx)
+{
+    struct bx_rec_thread *threads[LOG_THREADS];
+
+    (void)ctx;
+    begin();
+    log_threads(threads);
+    for (size_t i = 3000; i < 3100; i++)
+        threads[0]->ring.words[i] = 0;
+    raise(SIGBUS);
+}
+
+TEST(records_that_were_overwritten_end_those_of_a_thread)
+{
+    const struct left *left;
+
+    expect_death(bad_records, SIGBUS);
+    left = look();
+    assert_true(left->complete);
+    assert_true(left->counted > 100 && left->counted < EVENTS);
+    expect_text(left, "msg=\"fatal signal\" signal=7");
+}
+
+__attribute__((noinline)) static unsigned deeper(volatile char *before)
+{
+    volatile char room[4096];
+
+    room[0] = before[0];
+    return room[0] == 'x' ? 0 : deeper(room) + (unsigned)room[0];
+}
+
+static void overflow(void *ctx)
+{
+    volatile char first[16] = "";
+
+    (void)ctx;
+    begin();
+    _exit((int)deeper(first));
+}
+
+TEST(a_stack_that_overflows_is_told)
+{
+    const struct left *left;
+
+    expect_death(overflow, SIGSEGV);
+    left = look();
+    expect_all(left);
+    expect_text(left, "msg=frame n=20 object=sys_crash_test");
+}
+
+static void *crash_here(void *arg)
+{
+    (void)arg;
+    write_to((volatile int *)(uintptr_t)0x20); /* NOLINT */
+    return NULL;
+}
+
+static void other_thread(void *ctx)
+{
+    pthread_t threads[3];
+
+    (void)ctx;
+    begin();
+    for (size_t i = 0; i < 3; i++)
+        assert(pthread_create(&threads[i], NULL, crash_here, NULL) == 0);
+    for (;;)
+        pause();
+}
+
+TEST(the_first_of_several_threads_that_crash_is_told)
+{
+    const struct left *left;
+
+    expect_death(other_thread, SIGSEGV);
+    left = look();
+    expect_all(left);
+    expect_text(left, "address=0x20 sender=0 thread=\"\"");
+}
+
+/* ---- a disk without room ---- */
+
+static void limited(void *ctx)
+{
+    size_t *bytes = ctx;
+    struct rlimit limit = {*bytes, *bytes};
+
+    begin();
+    signal(SIGXFSZ, SIG_IGN);
+    assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+    raise(SIGSEGV);
+}
+
+static struct left *left_with(size_t bytes)
+{
+    int status = test_in_child(limited, &bytes) - 1000;
+
+    assert_true(status > 0 && WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGSEGV);
+    return look();
+}
+
+TEST(the_newest_events_are_written_when_there_is_little_room)
+{
+    const struct left *left = left_with(128u << 10);
+
+    assert_int_equal(left->files, 1);
+    assert_true(left->complete);
+    assert_int_equal(left->damaged, 0);
+    assert_true(left->counted >= 100 && left->counted < EVENTS);
+    assert_int_equal(left->last, EVENTS - 1);
+    expect_text(left, "msg=\"fatal signal\" signal=11");
+}
+
+TEST(what_fits_is_written_when_there_is_hardly_any_room)
+{
+    for (size_t bytes = 0; bytes < 40000; bytes += 1 + bytes / 7) {
+        const struct left *left = left_with(bytes);
+
+        assert_true(bytes < 200 || left->open == BX_OK);
+        assert_true(bytes < 8000 || strstr(left->text, "fatal signal") != NULL);
+        test_remove_dir(dir);
+        dir = test_make_dir();
+    }
+}
+
+/* ---- what was not finished ---- */
+
+static void end_well(void *ctx)
+{
+    (void)ctx;
+    begin();
+    crash_close();
+    log_close();
+}
+
+TEST(a_process_that_ends_well_leaves_nothing)
+{
+    char path[4096];
+
+    assert_int_equal(test_in_child(end_well, NULL), 0);
+    assert_int_equal(look()->files, 0);
+    snprintf(path, sizeof path, "%s/recorder", dir);
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void killed(void *ctx)
+{
+    (void)ctx;
+    begin();
+    raise(SIGKILL);
+}
+
+/* As if the handler had been killed while it wrote. */
+static void make_unfinished(void)
+{
+    char from[4096], to[4096];
+
+    look();
+    snprintf(from, sizeof from, "%s/recorder/%.255s", dir, name_left);
+    snprintf(to, sizeof to, "%s/recorder/crash.tmp", dir);
+    assert_int_equal(rename(from, to), 0);
+    assert_int_equal(truncate(to, 60000), 0);
+}
+
+TEST(what_a_handler_could_not_finish_is_kept_by_the_next_process)
+{
+    const struct left *left;
+
+    expect_death(bad_pointer, SIGSEGV);
+    make_unfinished();
+    expect_death(killed, SIGKILL);
+    left = look();
+    assert_int_equal(left->files, 1);
+    assert_true(left->counted > 0 && !left->complete);
+}
+
+static int make_dir(void **state)
+{
+    (void)state;
+    dir = test_make_dir();
+    return 0;
+}
+
+static int remove_dir(void **state)
+{
+    (void)state;
+    test_remove_dir(dir);
+    return 0;
+}
+
+int main(void)
+{
+    return test_run(make_dir, remove_dir);
+}
