@@ -16,7 +16,7 @@ usage: bootstrap-cluster.sh up --dir DIR [--nodes 3] [--driver qemu|sim|auto] [-
        bootstrap-cluster.sh stop-node|kill-node|start-node NODE --dir DIR
 
   up          start the daemons, form the cluster, return when it accepts writes; what
-              runs already is left alone. The last line is the address to export.
+              runs already is left alone. The last lines are the addresses to export.
   down        stop the daemons, and the virtual machines that outlive them
   status      show the nodes and the status of the cluster
   addr        print the \`export BLIXARD_ADDR=...\` line again
@@ -24,7 +24,8 @@ usage: bootstrap-cluster.sh up --dir DIR [--nodes 3] [--driver qemu|sim|auto] [-
               machines run on. start-node brings it back.
 
   --driver    what runs virtual machines; auto (the default) is QEMU where there is one
-  --base-port node nK listens on P+2(K-1) for the others; default: the first free range
+  --base-port node nK listens on P+2(K-1) for the others, and on the port after it for HTTP;
+              default: the first free range
   --keep-vms  leave the virtual machines running
   --wipe      remove DIR as well
 
@@ -93,6 +94,7 @@ load_cluster()
     read -r nodes driver base_port <"$dir/cluster"
 }
 
+http_of() { echo "127.0.0.1:$((base_port + 2 * ($1 - 1) + 1))"; }
 link_of() { echo "127.0.0.1:$((base_port + 2 * ($1 - 1)))"; }
 socket_of() { echo "$dir/n$1/blixard.sock"; }
 
@@ -210,16 +212,23 @@ answers_or_ended() # K, pid
 # What else the daemons are told, for those who try things out: BLIXARDD_FLAGS="--snapshot-bytes 100000"
 read -ra more_flags <<<"${BLIXARDD_FLAGS:-}"
 
+# Not every build has an HTTP server.
+has_http()
+{
+    "$blixardd" --help | grep -q '^  --http '
+}
+
 start_node() # K
 {
-    local k=$1 home=$dir/n$1 pid
+    local k=$1 home=$dir/n$1 pid http=()
     if pid_of "$k" >/dev/null; then
         return 0
     fi
     mkdir -p "$home"
+    ! has_http || http=(--http "$(http_of "$k")")
     setsid "$blixardd" --data "$home" --name "n$k" --listen "$(link_of "$k")" \
         --api none --socket "$(socket_of "$k")" --driver "$driver" \
-        "${more_flags[@]}" </dev/null >>"$home/log" 2>&1 &
+        "${http[@]}" "${more_flags[@]}" </dev/null >>"$home/log" 2>&1 &
     pid=$!
     echo "$pid" >"$home/pid"
     if ! wait_until "$wait_seconds" answers_or_ended "$k" "$pid" || ! pid_of "$k" >/dev/null; then
@@ -276,6 +285,7 @@ form_cluster()
 print_addr()
 {
     local list
+    ! has_http || printf 'export BLIXARD_HTTP=http://%s\n' "$(http_of 1)"
     list=$(all_addresses)
     [[ $list =~ ^[A-Za-z0-9_.,:/-]*$ ]] || list=$(printf %q "$list")
     printf 'export BLIXARD_ADDR=%s\n' "$list"
@@ -401,7 +411,7 @@ case $verb in
 *-node) [ -n "$node" ] || misused "$verb wants a node, n1 to n9" ;;
 esac
 case $verb in
-up|status|start-node) find_programs ;;
+up|status|addr|start-node) find_programs ;;
 esac
 case $verb in
 up) do_up ;;

@@ -6,6 +6,7 @@
 #include "sys/data.h"
 #include "sys/disk.h"
 #include "sys/disk_fs.h"
+#include "http/http.h"
 #include "link/link.h"
 #include "sys/crash.h"
 #include "sys/log.h"
@@ -84,6 +85,9 @@ static void on_event(void *ctx, const struct bx_event *e)
 
     if (d->api != NULL)
         api_on_event(d->api, e);
+#ifdef BX_HTTP
+    http_on_event(d->http, e);
+#endif
 }
 
 static void on_vm(void *ctx, const struct bx_vm *vm, bool gone)
@@ -174,6 +178,16 @@ static void on_peer(void *ctx, uint64_t id, bool up)
         bx_node_on_peer(d->node, id, up);
 }
 
+/* NULL: none, or not any more. */
+static void set_node(struct daemon *d, struct bx_node *node)
+{
+    if (d->api != NULL)
+        api_set_node(d->api, node);
+#ifdef BX_HTTP
+    http_set_node(d->http, node);
+#endif
+}
+
 int daemon_open_node(struct daemon *d, struct bx_err *err)
 {
     struct bx_node_options o = {
@@ -218,7 +232,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
     rc = daemon_check_name(d, err);
     if (rc != BX_OK)
         return rc;
-    api_set_node(d->api, d->node);
+    set_node(d, d->node);
     crash_set_node(d->identity.node);
     log_write(LOG_INFO, "this host is node %llu, %s", (unsigned long long)d->identity.node,
               d->options.name);
@@ -303,6 +317,36 @@ static int open_api(struct daemon *d, struct bx_err *err)
     return api_create(&d->api, &o, err);
 }
 
+#ifdef BX_HTTP
+static int open_http(struct daemon *d, struct bx_err *err)
+{
+    struct http_options o = {.loop = &d->loop.uv, .clock = d->clock, .address = d->options.http};
+
+#ifdef BX_METRICS
+    o.metrics = &d->metrics;
+#endif
+    return d->options.http[0] == '\0' ? BX_OK : http_create(&d->http, &o, err);
+}
+
+static void close_http(struct daemon *d)
+{
+    http_destroy(d->http);
+    d->http = NULL;
+}
+#else
+static int open_http(struct daemon *d, struct bx_err *err)
+{
+    (void)d;
+    (void)err;
+    return BX_OK;
+}
+
+static void close_http(struct daemon *d)
+{
+    (void)d;
+}
+#endif
+
 static int open_parts(struct daemon *d, struct bx_err *err)
 {
     struct loop_hooks hooks = {on_turn, on_deadline, on_tick, d};
@@ -330,6 +374,8 @@ static int open_parts(struct daemon *d, struct bx_err *err)
         rc = link_create(&d->link, &link, d->options.listen, err);
     if (rc == BX_OK)
         rc = open_api(d, err);
+    if (rc == BX_OK)
+        rc = open_http(d, err);
     return rc;
 }
 
@@ -368,8 +414,8 @@ void daemon_close(struct daemon *d)
         disk_drain(d->disk);
     bx_node_close(d->node);
     d->node = NULL;
-    if (d->api != NULL)
-        api_set_node(d->api, NULL);
+    set_node(d, NULL);
+    close_http(d);
     api_destroy(d->api);
     d->api = NULL;
     link_destroy(d->link);

@@ -16,6 +16,7 @@
 
 struct api;
 struct disk;
+struct http;
 struct link;
 
 /* Called exactly once at the end of an init or a join, never inside the call that started it. err
@@ -52,6 +53,7 @@ struct daemon {
     char accel[16];  /* "kvm", "tcg"; "none" with the sim driver */
     uint64_t sim_ms; /* boot time of the sim driver's next action */
     struct api *api;
+    struct http *http;           /* NULL: there is none */
     struct bx_node *node;        /* NULL: not a member of a cluster yet */
     struct bx_identity identity; /* node 0 before that, with its future incarnation */
     uint8_t boot_id[16];

@@ -48,6 +48,14 @@ static uint32_t overcommit_vcpus(const struct daemon *d, const struct bx_node_ro
     return row == NULL ? 100 : row->info.overcommit_vcpus_pct;
 }
 
+/* Below level 2 a row has none. */
+static struct bx_str http_address(const struct daemon *d)
+{
+    bool known = d->node != NULL && bx_node_level(d->node) >= 2;
+
+    return bx_str(known ? d->options.http : "");
+}
+
 void daemon_self(struct daemon *d, struct bx_node_info *out)
 {
     const struct bx_node_row *row =
@@ -61,6 +69,7 @@ void daemon_self(struct daemon *d, struct bx_node_info *out)
     out->name = bx_str(d->options.name);
     out->address = bx_str(d->options.listen);
     out->api = bx_str(d->api_address);
+    out->http = http_address(d);
     out->datacenter = bx_str(d->options.datacenter);
     out->zone = bx_str(d->options.zone);
     out->rack = bx_str(d->options.rack);
@@ -119,9 +128,9 @@ static void propose(struct daemon *d, uint16_t kind, const void *body)
 static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
 {
     return bx_str_eq(a->name, b->name) && bx_str_eq(a->address, b->address) &&
-           bx_str_eq(a->api, b->api) && bx_str_eq(a->datacenter, b->datacenter) &&
-           bx_str_eq(a->zone, b->zone) && bx_str_eq(a->rack, b->rack) &&
-           bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
+           bx_str_eq(a->api, b->api) && bx_str_eq(a->http, b->http) &&
+           bx_str_eq(a->datacenter, b->datacenter) && bx_str_eq(a->zone, b->zone) &&
+           bx_str_eq(a->rack, b->rack) && bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
            a->overcommit_vcpus_pct == b->overcommit_vcpus_pct &&
            a->overcommit_memory_pct == b->overcommit_memory_pct;

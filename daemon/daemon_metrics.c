@@ -3,6 +3,7 @@
 #include "daemon.h"
 
 #include "diag/memory.h"
+#include "http/http.h"
 #include "link/link.h"
 #include "node/lease.h"
 #include "sys/process.h"
@@ -95,6 +96,16 @@ static void read_process(const void *ctx, void *out)
     (void)ctx;
     process_stats(out);
 }
+
+#ifdef BX_HTTP
+static void read_http(const void *ctx, void *out)
+{
+    const struct daemon *d = ctx;
+
+    if (d->http != NULL)
+        http_stats(d->http, out);
+}
+#endif
 
 static void read_build(const void *ctx, void *out)
 {
@@ -210,6 +221,9 @@ void daemon_metrics_open(struct daemon *d)
         {.set = &bx_proposal_metrics, .read = read_proposal_counts},
         {.set = &bx_lease_metrics, .read = read_leases},
         {.set = &bx_fleet_metrics, .read = read_fleet},
+#ifdef BX_HTTP
+        {.set = &http_stats_metrics, .read = read_http},
+#endif
         {.set = &process_metrics, .read = read_process},
         {.set = &build_metrics, .value = PACKAGE_VERSION, .read = read_build},
         {.set = &bx_fifo_metrics, .value = "log_chunk", .read = read_log_chunks},

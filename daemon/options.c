@@ -50,6 +50,14 @@ static const struct options_flag flags[] = {
      .argument = "HOST:PORT",
      .preset = OPTIONS_NO_API,
      .help = "address for clients over TCP, or none"},
+#ifdef BX_HTTP
+    {.name = "http",
+     .kind = VALUE_ADDRESS,
+     AT(http),
+     .argument = "HOST:PORT",
+     .preset = OPTIONS_NO_API,
+     .help = "address for metrics, health and the dashboard, or none"},
+#endif
     {.name = "socket",
      .kind = VALUE_TEXT,
      AT(socket),

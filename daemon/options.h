@@ -34,6 +34,7 @@ struct options {
     char name[64];             /* of this node */
     char listen[OPTIONS_TEXT]; /* HOST:PORT of the link */
     char api[OPTIONS_TEXT];    /* HOST:PORT, or empty: no TCP */
+    char http[OPTIONS_TEXT];   /* HOST:PORT of the HTTP server, or empty: none */
     char socket[OPTIONS_PATH]; /* of the API */
     char admin_group[OPTIONS_TEXT];
     char operator_group[OPTIONS_TEXT];

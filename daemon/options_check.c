@@ -79,6 +79,15 @@ static int check_address(const char *flag, const char *text, struct bx_err *err)
     return BX_INVALID;
 }
 
+/* "none" becomes an empty text. */
+static int check_optional(const char *flag, char *text, struct bx_err *err)
+{
+    if (strcmp(text, OPTIONS_NO_API) != 0)
+        return check_address(flag, text, err);
+    text[0] = '\0';
+    return BX_OK;
+}
+
 /* The number of a group. It is 0 for a default that this host does not have. Group root is none of
  * ours: 0 stands for nobody. */
 static int find_group(const char *flag, const char *name, const char *preset, gid_t *out,
@@ -117,10 +126,11 @@ static int check(struct options *o, struct bx_err *err)
     rc = check_address("--listen", o->listen, err);
     if (rc != BX_OK)
         return rc;
-    if (strcmp(o->api, OPTIONS_NO_API) == 0)
-        o->api[0] = '\0';
-    else
-        rc = check_address("--api", o->api, err);
+    rc = check_optional("--api", o->api, err);
+#ifdef BX_HTTP
+    if (rc == BX_OK)
+        rc = check_optional("--http", o->http, err);
+#endif
     if (rc == BX_OK && o->heartbeat_ms >= o->election_ms)
         rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms (%u) must be less than --election-ms (%u)",
                         o->heartbeat_ms, o->election_ms);

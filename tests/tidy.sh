@@ -132,7 +132,7 @@ image: sys
 netdev: sys
 link: transport sys
 api: transport sys
-http: api transport
+http: api transport sys
 qemu: vmdir
 shim: vmdir
 daemon: api http link qemu vmdir image netdev transport sys'
@@ -465,6 +465,7 @@ uuid uuid-dev
 libfyaml libfyaml-dev
 libcrypto libssl-dev
 cmocka libcmocka-dev
+libmicrohttpd libmicrohttpd-dev
 libcjson libcjson-dev
 autoreconf autoconf
 clang-format clang-format
@@ -542,6 +543,7 @@ check_owner 'raft(/[a-z]*)?\.h' 'libcore/node/raft[a-z_]*\.[ch]|libcore/wire/raf
     report "libraft belongs to node/raft and wire/raftmsg"
 check_owner 'libfyaml\.h' 'daemon/options\.c|cli/context_store\.c' | report "libfyaml reads the two files there are"
 check_owner 'openssl/[a-z0-9]*\.h' 'daemon/sys/token\.c' | report "OpenSSL has one owner"
+check_owner 'microhttpd\.h' 'daemon/http/server\.c' | report "libmicrohttpd has one owner"
 check_owner 'xxhash\.h' 'libcore/mem/map\.c' | report "xxhash has one owner"
 check_owner 'uuid/uuid\.h' 'cli/run\.c' | report "libuuid has one owner"
 check_owner 'libsmartcols[a-z/]*\.h' 'cli/output\.c' | report "libsmartcols has one owner"

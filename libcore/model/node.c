@@ -7,7 +7,7 @@ const char *const bx_node_state_names[] = {"up",       "suspect",     "down",
 const char *const bx_disk_space_names[] = {"ok", "low", "full", NULL};
 const char *const bx_role_names[] = {"voter", "standby", "agent", NULL};
 
-static const struct bx_field fields[] = {BX_NODE_INFO_FIELDS(0)};
+static const struct bx_field fields[] = {BX_NODE_INFO_FIELDS(0), BX_NODE_INFO_LATER_FIELDS(0)};
 const struct bx_schema bx_node_info_schema = BX_SCHEMA("node", 2, bx_node_info, fields);
 
 #define NODE_VCPUS_MAX 65536u

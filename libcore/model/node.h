@@ -42,6 +42,8 @@ struct bx_node_info {
     uint32_t overcommit_memory_pct;
     uint8_t state; /* enum bx_node_state */
     uint8_t role;  /* enum bx_role: the intended role */
+    /* ---- from feature level 2 on ---- */
+    struct bx_str http; /* HOST:PORT of its HTTP server; empty: it has none */
 };
 extern const struct bx_schema bx_node_info_schema;
 
@@ -68,6 +70,11 @@ extern const struct bx_schema bx_node_info_schema;
         BX_NODE_INFO_FIELD(at, overcommit_memory_pct, BX_T_U32),                                   \
         BX_NODE_INFO_FIELD(at, state, BX_T_ENUM, .names = bx_node_state_names),                    \
         BX_NODE_INFO_FIELD(at, role, BX_T_ENUM, .names = bx_role_names)
+
+/* Fields that were added later, at the end of such a record. */
+#define BX_NODE_INFO_LATER_FIELDS(at)                                                              \
+    BX_NODE_INFO_FIELD(at, http, BX_T_STR, .max = BX_ADDRESS_MAX, .omit = true, .since = 2,        \
+                       .droppable = true)
 
 /* The status of a member: leader, follower, learner (has the log but no vote), or candidate (a
  * voter without a known leader). */

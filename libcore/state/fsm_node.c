@@ -81,9 +81,9 @@ static int free_for(struct bx_fsm *f, const struct bx_node_info *n, struct bx_er
 static bool same_info(const struct bx_node_info *a, const struct bx_node_info *b)
 {
     return bx_str_eq(a->name, b->name) && bx_str_eq(a->address, b->address) &&
-           bx_str_eq(a->api, b->api) && bx_str_eq(a->datacenter, b->datacenter) &&
-           bx_str_eq(a->zone, b->zone) && bx_str_eq(a->rack, b->rack) &&
-           bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
+           bx_str_eq(a->api, b->api) && bx_str_eq(a->http, b->http) &&
+           bx_str_eq(a->datacenter, b->datacenter) && bx_str_eq(a->zone, b->zone) &&
+           bx_str_eq(a->rack, b->rack) && bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
            a->reserve_vcpus == b->reserve_vcpus && a->reserve_memory_mib == b->reserve_memory_mib &&
            a->reserve_disk_gib == b->reserve_disk_gib &&

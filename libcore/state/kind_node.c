@@ -12,6 +12,7 @@ static const struct bx_field node_fields[] = {
     BX_FIELD(bx_node_row, modified_index, BX_T_U64),
     BX_FIELD(bx_node_row, state_ms, BX_T_U64, .omit = true, .since = 2),
     BX_FIELD(bx_node_row, low, BX_T_ENUM, .names = bx_disk_space_names, .omit = true, .since = 2),
+    BX_NODE_INFO_LATER_FIELDS(offsetof(struct bx_node_row, info)),
 };
 static const struct bx_schema node_schema = BX_SCHEMA("node row", 201, bx_node_row, node_fields);
 

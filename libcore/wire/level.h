@@ -15,7 +15,8 @@
  *      one host, token.revoke; whether a start keeps the disk; the bound of members in apply;
  *      how many runs of a VM in a row ended unasked, and how its last run ended;
  *      VMs that rest take no vcpus and memory unless these are reserved, so a start can be refused,
- *      or place the VM elsewhere; STORED and what is heard of it (node/heard.c); node.repaired */
+ *      or place the VM elsewhere; STORED and what is heard of it (node/heard.c); node.repaired;
+ *      the address of a node's HTTP server */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 

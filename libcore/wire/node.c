@@ -2,7 +2,8 @@
 
 /* ---- commands ---- */
 
-static const struct bx_field node_put_fields[] = {BX_NODE_INFO_FIELDS(0)};
+static const struct bx_field node_put_fields[] = {BX_NODE_INFO_FIELDS(0),
+                                                  BX_NODE_INFO_LATER_FIELDS(0)};
 const struct bx_schema bx_cmd_node_put_schema =
     BX_SCHEMA("node.put", BX_CMD_SCHEMA(NODE_PUT), bx_node_info, node_put_fields);
 

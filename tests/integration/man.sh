@@ -27,9 +27,12 @@ page=$src/docs/man/blixardd.8
 # Here the value, or nothing, stands in a column of its own.
 "$build/blixardd" --help | sed -nE 's/^  --([a-z-]+) +([A-Z][^ ]*)? .*/\1 \2/p' | sed 's/ $//' |
   sort >"$dir/program"
-# What only the tracking build has is in the page of every build.
-grep -q '^scope-pool ' "$dir/program" || tracking='^scope-pool '
-page_flags <"$page" | grep -vE "${tracking:-^$}" >"$dir/page"
+# What not every build has is in the page of all.
+elsewhere='^$'
+for flag in scope-pool http; do
+  grep -q "^$flag " "$dir/program" || elsewhere="$elsewhere|^$flag "
+done
+page_flags <"$page" | grep -vE "$elsewhere" >"$dir/page"
 same "blixardd: its flags"
 
 page=$src/docs/man/blixardctl.1

@@ -74,3 +74,14 @@ finish()
   echo "1..$tests"
   [ "$failures" -eq 0 ]
 }
+
+# http PATH [NODE]: the body of what the HTTP server of a node answers
+http()
+{
+  local port
+  port=$(($(sed 's/.* //' "$dir/cluster") + 2 * (${2:-1} - 1) + 1))
+  exec 9<>"/dev/tcp/127.0.0.1/$port" || return 1
+  printf 'GET %s HTTP/1.0\r\n\r\n' "$1" >&9
+  sed '1,/^\r$/d' <&9
+  exec 9>&-
+}
