@@ -2,6 +2,7 @@
 libcore_a_SOURCES += \
 	libcore/rec/site.c libcore/rec/site.h \
 	libcore/rec/recevent.c libcore/rec/recevent.h \
+	libcore/rec/pack.h \
 	libcore/rec/ring.c libcore/rec/ring.h \
 	libcore/rec/text.c libcore/rec/text.h \
 	libcore/rec/filter.c libcore/rec/filter.h \

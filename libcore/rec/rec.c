@@ -1,7 +1,7 @@
 #include "rec/rec.h"
 
 #include "mem/alloc.h"
-#include "rec/recevent.h"
+#include "rec/pack.h"
 
 #include <assert.h>
 #include <string.h>
@@ -78,27 +78,60 @@ void bx_rec_filter_queue(const struct bx_filter *const *f, uint32_t n)
 
 /* ---- recording ---- */
 
+/* Compiled twice: most sites have no strings, and are done in two thirds of the time when nothing
+ * of what strings need is in the way. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void put(struct bx_ring *r, const struct bx_site *s, const struct bx_recevent *e,
+                const struct bx_arg *args, const struct bx_packed *p, bool plain)
+{
+    struct bx_cursor c = bx_ring_cursor(r);
+
+    bx_pack_put(&c, s, e, args, p, plain);
+    bx_ring_end(r, c);
+}
+
+INLINE void record(struct bx_rec_thread *t, const struct bx_site *s, const struct bx_arg *args,
+                   const struct bx_packed *p, bool plain)
+{
+    uint8_t on = __atomic_load_n(&s->on, __ATOMIC_RELAXED);
+    struct bx_recevent e = {.time_ns = t->now_ns(), .thread = t->index, .trace = t->trace};
+
+    e.seq = t->seq++;
+    if (on & BX_SITE_RING) {
+        bx_ring_room_over(&t->ring, p->words);
+        put(&t->ring, s, &e, args, p, plain);
+    }
+    if ((on & BX_SITE_QUEUE) && t->queue.words != NULL && bx_ring_room_if(&t->queue, p->words)) {
+        put(&t->queue, s, &e, args, p, plain);
+        if (t->wake != NULL)
+            t->wake();
+    }
+}
+
+static __attribute__((noinline)) void
+write_strings(struct bx_rec_thread *t, const struct bx_site *s, const struct bx_arg *args)
+{
+    struct bx_packed p;
+
+    bx_pack(s, args, &p);
+    t->cut += p.cut;
+    record(t, s, args, &p, false);
+}
+
 void bx_rec_write(const struct bx_site *s, const struct bx_arg *args)
 {
     struct bx_rec_thread *t = mine;
-    uint64_t words[BX_RECEVENT_WORDS];
-    struct bx_recevent e;
-    uint8_t on = __atomic_load_n(&s->on, __ATOMIC_RELAXED);
-    size_t n;
 
     if (t == NULL)
         return;
-    e.time_ns = t->now_ns();
-    e.thread = t->index;
-    e.seq = t->seq++;
-    e.trace = t->trace;
-    n = bx_recevent_write(words, s, &e, args);
-    t->cut += bx_recevent_cut(words[0]);
-    if (on & BX_SITE_RING)
-        bx_ring_put_over(&t->ring, words, n);
-    if ((on & BX_SITE_QUEUE) && t->queue.words != NULL && bx_ring_put_if(&t->queue, words, n) &&
-        t->wake != NULL)
-        t->wake();
+    if (s->plain) {
+        struct bx_packed p = {.words = (uint16_t)(BX_RECEVENT_HEADER + s->n)};
+
+        record(t, s, args, &p, true);
+    } else {
+        write_strings(t, s, args);
+    }
 }
 
 /* ---- lines of text ---- */

@@ -89,6 +89,7 @@ bool bx_rec_line_on(enum bx_rec_source source, int level);
 #define BX_REC_MESSAGE(msg, ...) msg
 #define BX_REC_FIELD(k, v) {k, BX_ARG_TYPE(v)},
 #define BX_REC_ONE(k, v) +1
+#define BX_REC_PLAIN(k, v) &&!BX_ARG_HAS_BYTES(BX_ARG_TYPE(v))
 #define BX_REC_VALUE(k, v) BX_ARG(v),
 
 /* The last value ends a list that may be empty. */
@@ -100,6 +101,7 @@ bool bx_rec_line_on(enum bx_rec_source source, int level);
             .file = __FILE__,                                                                      \
             .line = __LINE__,                                                                      \
             .level = lvl,                                                                          \
+            .plain = true BX_REC_EACH(BX_REC_PLAIN, __VA_ARGS__),                                  \
             .n = 0 BX_REC_EACH(BX_REC_ONE, __VA_ARGS__),                                           \
             .fields = {BX_REC_EACH(BX_REC_FIELD, __VA_ARGS__){0}},                                 \
         };                                                                                         \

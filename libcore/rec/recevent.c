@@ -1,51 +1,16 @@
-#include "rec/recevent.h"
+#include "rec/pack.h"
 
-#include <assert.h>
-#include <string.h>
-
-#define WORD 8u
-
-static bool has_bytes(enum bx_arg_type type)
-{
-    return type == BX_ARG_STR || type == BX_ARG_UUID;
-}
-
-static size_t words_of(size_t bytes)
-{
-    return (bytes + WORD - 1) / WORD;
-}
+#define WORD BX_WORD
 
 size_t bx_recevent_write(uint64_t *out, const struct bx_site *s, const struct bx_recevent *e,
                          const struct bx_arg *args)
 {
-    size_t at = BX_RECEVENT_HEADER, left = BX_RECEVENT_STR;
-    uint64_t flags = 0;
+    struct bx_cursor c = {.words = out, .mask = UINT64_MAX};
+    struct bx_packed p;
 
-    for (uint8_t i = 0; i < s->n; i++) {
-        size_t bytes = args[i].n;
-
-        if (!has_bytes(s->fields[i].type)) {
-            out[at++] = args[i].u;
-            continue;
-        }
-        if (bytes > left) {
-            bytes = left;
-            flags = BX_RECEVENT_CUT;
-        }
-        left -= bytes;
-        out[at++] = bytes;
-        if (bytes % WORD != 0)
-            out[at + bytes / WORD] = 0;
-        if (bytes > 0)
-            memcpy(&out[at], args[i].p, bytes);
-        at += words_of(bytes);
-    }
-    assert(at <= BX_RECEVENT_WORDS);
-    out[0] = at | flags << 16 | (uint64_t)s->level << 24 | (uint64_t)s->id << 32;
-    out[1] = e->time_ns;
-    out[2] = e->thread | (uint64_t)s->n << 16 | (uint64_t)e->seq << 32;
-    out[3] = e->trace;
-    return at;
+    bx_pack(s, args, &p);
+    bx_pack_put(&c, s, e, args, &p, false);
+    return p.words;
 }
 
 /* The fields, from word `at` on; exactly `n` words must be used. */
@@ -55,13 +20,13 @@ static bool read_args(const uint64_t *words, size_t at, size_t n, struct bx_rece
         if (at == n)
             return false;
         out->args[i] = (struct bx_arg){.u = words[at++]};
-        if (!has_bytes(out->site->fields[i].type))
+        if (!BX_ARG_HAS_BYTES(out->site->fields[i].type))
             continue;
         if (out->args[i].u > (n - at) * WORD)
             return false;
         out->args[i].n = (size_t)out->args[i].u;
         out->args[i].p = &words[at];
-        at += words_of(out->args[i].n);
+        at += bx_pack_words(out->args[i].n);
         if (out->site->fields[i].type == BX_ARG_UUID && out->args[i].n != 16)
             return false;
     }

@@ -43,7 +43,17 @@ struct bx_recevent {
     struct bx_arg args[BX_SITE_FIELDS];
 };
 
-/* Write the words of an event of this site; room for BX_RECEVENT_WORDS. The number of words. */
+/* Where the words of a record go: word `at` of a ring, which other threads read, or of an array. */
+struct bx_cursor {
+    uint64_t *words, mask, at;
+};
+static inline void bx_cursor_put(struct bx_cursor *c, uint64_t word)
+{
+    __atomic_store_n(&c->words[c->at++ & c->mask], word, __ATOMIC_RELEASE);
+}
+
+/* Write the words of an event of this site to an array; room for BX_RECEVENT_WORDS. The number of
+ * words. */
 size_t bx_recevent_write(uint64_t *out, const struct bx_site *s, const struct bx_recevent *e,
                          const struct bx_arg *args);
 /* Read one record of at most n words; sites are those of the program that wrote it. The number of

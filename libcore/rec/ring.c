@@ -25,54 +25,20 @@ void bx_ring_close(struct bx_ring *r)
     r->words = NULL;
 }
 
-static void store(struct bx_ring *r, uint64_t at, const uint64_t *record, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        __atomic_store_n(&r->words[(at + i) & r->mask], record[i], __ATOMIC_RELEASE);
-}
-
 static void load(const struct bx_ring *r, uint64_t at, uint64_t *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = __atomic_load_n(&r->words[(at + i) & r->mask], __ATOMIC_ACQUIRE);
 }
 
-static void published(struct bx_ring *r, uint64_t head)
+/* The consumer may have taken some since the tail was last read. */
+bool bx_ring_look_for_room(struct bx_ring *r, size_t n)
 {
-    __atomic_store_n(&r->in.head, head, __ATOMIC_RELEASE);
-    STORE(&r->in.records, r->in.records + 1);
-}
-
-void bx_ring_put_over(struct bx_ring *r, const uint64_t *record, size_t n)
-{
-    uint64_t head = r->in.head, tail = r->out.tail;
-
-    assert(n >= 1 && n <= BX_RECEVENT_WORDS);
-    if (head + n - tail > r->mask + 1) {
-        do {
-            tail += bx_recevent_words(r->words[tail & r->mask]);
-            STORE(&r->in.lost, r->in.lost + 1);
-        } while (head + n - tail > r->mask + 1);
-        STORE(&r->out.tail, tail);
-    }
-    store(r, head, record, n);
-    published(r, head + n);
-}
-
-bool bx_ring_put_if(struct bx_ring *r, const uint64_t *record, size_t n)
-{
-    uint64_t head = r->in.head;
-
-    assert(n >= 1 && n <= BX_RECEVENT_WORDS);
-    if (head + n - r->in.seen > r->mask + 1)
-        r->in.seen = __atomic_load_n(&r->out.tail, __ATOMIC_ACQUIRE);
-    if (head + n - r->in.seen > r->mask + 1) {
-        STORE(&r->in.lost, r->in.lost + 1);
-        return false;
-    }
-    store(r, head, record, n);
-    published(r, head + n);
-    return true;
+    r->in.seen = __atomic_load_n(&r->out.tail, __ATOMIC_ACQUIRE);
+    if (r->in.head + n - r->in.seen <= r->mask + 1)
+        return true;
+    STORE(&r->in.lost, r->in.lost + 1);
+    return false;
 }
 
 size_t bx_ring_take(struct bx_ring *r, uint64_t *out, size_t max)

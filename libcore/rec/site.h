@@ -40,6 +40,8 @@ enum bx_arg_type {
     BX_ARG_UUID,
     BX__ARG_TYPES
 };
+/* A constant expression, for initialisers. */
+#define BX_ARG_HAS_BYTES(type) ((type) == BX_ARG_STR || (type) == BX_ARG_UUID)
 
 /* A value on its way into a record. A string is valid during the call. */
 struct bx_arg {
@@ -65,6 +67,7 @@ struct bx_site {
     uint8_t level;
     uint8_t n;  /* fields */
     uint8_t on; /* set of BX_SITE_*; changes while other threads read it */
+    bool plain; /* no field has bytes; false: not known */
     struct bx_site_field fields[BX_SITE_FIELDS + 1]; /* and an end */
 };
 

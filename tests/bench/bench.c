@@ -259,8 +259,9 @@ static void json_row(FILE *f, const struct result *r, unsigned rounds, bool firs
 
 /* ---- the run ---- */
 
-static const struct bench_group *const groups[] = {
-    &bench_mem, &bench_names, &bench_codec, &bench_frame, &bench_sched, &bench_state, &bench_diag};
+static const struct bench_group *const groups[] = {&bench_mem,   &bench_names, &bench_codec,
+                                                   &bench_frame, &bench_sched, &bench_state,
+                                                   &bench_diag,  &bench_rec};
 
 typedef void (*visit)(void *ctx, const struct bench_case *c);
 

@@ -11,7 +11,7 @@ limit=5 # percent
 
 cases='mem/alloc-512 mem/pool-512 mem/buf-512 mem/intern-20000 codec/vm-config/encode-flat
 codec/vm-config/decode-flat codec/list-100/encode-msgpack frame/heartbeat
-sched/decide-64 state/batch-64-of-1000 state/schedule-100-on-64'
+sched/decide-64 state/batch-64-of-1000 state/schedule-100-on-64 rec/off'
 
 skip()
 {

@@ -12,10 +12,11 @@ tests_bench_bench_SOURCES = tests/bench/bench.c tests/bench/bench.h tests/bench/
 	tests/bench/codec.c tests/bench/codec_forms.h tests/bench/codec_ours.c \
 	tests/bench/codec_json.h tests/bench/codec_jansson.c tests/bench/state.c \
 	tests/bench/replica.c tests/bench/replica.h tests/bench/replica_plain.c \
-	tests/bench/diag.c tests/bench/diag_plain.c tests/bench/diag_plain.h
+	tests/bench/diag.c tests/bench/diag_plain.c tests/bench/diag_plain.h \
+	tests/bench/rec.c
 # Both variables are empty where libcjson is missing; flags stay out of the condition.
 tests_bench_bench_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
-tests_bench_bench_LDADD = tests/bench/libplain.a $(LIBCORE_LIBS) $(CJSON_LIBS)
+tests_bench_bench_LDADD = tests/bench/libplain.a $(LIBDAEMON_LIBS) $(CJSON_LIBS)
 if HAVE_CJSON
 tests_bench_bench_SOURCES += tests/bench/codec_cjson.c
 endif
@@ -25,6 +26,7 @@ endif
 bench: all
 	$(MKDIR_P) bench
 	tests/bench/bench --json bench/layers.json
+	tests/bench/recorder
 	BLIXARD_BUILD='$(abs_top_builddir)' BENCH_JSON=bench/create.json \
 	  $(SHELL) $(top_srcdir)/tests/bench/create.sh
 .PHONY: bench
@@ -70,6 +72,14 @@ tests_bench_events_SOURCES = tests/bench/events.c tests/lib/rng.h
 tests_bench_events_CFLAGS = $(AM_CFLAGS)
 tests_bench_events_LDADD = $(LIBCORE_LIBS)
 CLEANFILES += tests/bench/events
+
+# make bench-recorder: memory, rates and latencies of the flight recorder; `make bench` has it, too.
+noinst_PROGRAMS += tests/bench/recorder
+tests_bench_recorder_SOURCES = tests/bench/recorder.c tests/bench/bench.h
+tests_bench_recorder_LDADD = $(LIBDAEMON_LIBS)
+bench-recorder: tests/bench/recorder
+	tests/bench/recorder
+.PHONY: bench-recorder
 
 # What was made faster gives what the plain way gives.
 if HAVE_CMOCKA

@@ -29,6 +29,30 @@ static size_t make(uint64_t *record, uint64_t number)
     return n;
 }
 
+static void put(const uint64_t *record, size_t n)
+{
+    struct bx_cursor c = bx_ring_cursor(&ring);
+
+    for (size_t i = 0; i < n; i++)
+        bx_cursor_put(&c, record[i]);
+    bx_ring_end(&ring, c);
+}
+
+static void put_over(const uint64_t *record, size_t n)
+{
+    bx_ring_room_over(&ring, n);
+    put(record, n);
+}
+
+static bool put_if(const uint64_t *record, size_t n)
+{
+    bool room = bx_ring_room_if(&ring, n);
+
+    if (room)
+        put(record, n);
+    return room;
+}
+
 static uint64_t number_of(const uint64_t *record)
 {
     return record[0] >> 16;
@@ -62,7 +86,7 @@ TEST(the_newest_records_stay_and_the_others_are_counted)
     bx_ring_close(&ring);
     assert_true(bx_ring_open(&ring, WORDS));
     for (uint64_t i = 1; i <= 1000; i++)
-        bx_ring_put_over(&ring, record, make(record, i));
+        put_over(record, make(record, i));
     n = bx_ring_copy(&ring, out, WORDS);
     assert_true(n > WORDS - 60);
     assert_true(sound(out, n, &first, &last));
@@ -79,7 +103,7 @@ TEST(a_full_queue_drops_the_newest_and_counts_them)
     bx_ring_close(&ring);
     assert_true(bx_ring_open(&ring, WORDS));
     for (uint64_t i = 1; i <= 100; i++) {
-        if (!bx_ring_put_if(&ring, record, make(record, i)))
+        if (!put_if(record, make(record, i)))
             break;
         kept = i;
     }
@@ -90,7 +114,7 @@ TEST(a_full_queue_drops_the_newest_and_counts_them)
     assert_int_equal(first, 1);
     assert_int_equal(last, kept);
     assert_int_equal(bx_ring_used(&ring), 0);
-    assert_true(bx_ring_put_if(&ring, record, make(record, 5)));
+    assert_true(put_if(record, make(record, 5)));
 }
 
 TEST(whole_records_are_taken)
@@ -99,8 +123,8 @@ TEST(whole_records_are_taken)
 
     bx_ring_close(&ring);
     assert_true(bx_ring_open(&ring, WORDS));
-    bx_ring_put_if(&ring, record, make(record, 29)); /* 30 words */
-    bx_ring_put_if(&ring, record, make(record, 29));
+    put_if(record, make(record, 29)); /* 30 words */
+    put_if(record, make(record, 29));
     assert_int_equal(bx_ring_take(&ring, out, 59), 30);
     assert_int_equal(bx_ring_take(&ring, out, 29), 0);
     assert_int_equal(bx_ring_take(&ring, out, 30), 30);
@@ -117,8 +141,8 @@ static void *produce(void *arg)
         size_t n = make(record, i);
 
         if (over)
-            bx_ring_put_over(&ring, record, n);
-        else if (!bx_ring_put_if(&ring, record, n))
+            put_over(record, n);
+        else if (!put_if(record, n))
             continue; /* the same again */
         i++;
     }
