@@ -211,6 +211,7 @@ static void give_up(struct lane *l)
     l->client->spread = true;
     if (l->doing == LANE_ASKS) {
         l->op.end = SIM_OP_UNANSWERED;
+        l->op.given_up = l->client->sim->now;
         conclude(l, NULL);
     }
     rest(l);

@@ -33,6 +33,7 @@ struct sim_op {
     bool force;            /* of a stop or restart */
     uint8_t restart;       /* of a create: enum bx_restart */
     uint64_t start, end;   /* virtual times; SIM_OP_UNANSWERED: it may have happened, and may yet */
+    uint64_t given_up;     /* unanswered: it was sent until then */
     uint64_t knows;        /* of a stale read: it claims to know of all answers before this time */
     uint16_t code;         /* enum bx_code */
     bool existed;          /* nothing had to be done */

@@ -91,6 +91,7 @@ struct moment {
 };
 
 struct search {
+    unsigned name;
     const struct sim_op *ops;
     struct uuid *uuids;     /* VM number n is uuids[n - 1] */
     uint32_t n_uuids, *vms; /* vms: by op, the VM's number */
@@ -156,6 +157,7 @@ static void begin(struct search *s, const struct sim_history *h, unsigned name)
     struct config c = {0, model_empty(h->nodes_go)};
 
     memset(s, 0, sizeof *s);
+    s->name = name;
     s->ops = h->ops;
     s->uuids = bx_must_calloc(h->n + 1, sizeof *s->uuids);
     s->vms = bx_must_calloc(h->n + 1, sizeof *s->vms);
@@ -164,6 +166,8 @@ static void begin(struct search *s, const struct sim_history *h, unsigned name)
     for (size_t i = 0; i < h->n; i++) {
         if (wanted(&h->ops[i], name))
             add_op(s, (uint32_t)i);
+        else if (sim_op_changed(&h->ops[i])) /* of another name: something lapses */
+            s->moments[s->n_moments++] = (struct moment){h->ops[i].end, true, (uint32_t)i};
     }
     qsort(s->moments, s->n_moments, sizeof *s->moments, order);
     add(&s->now, &c);
@@ -233,11 +237,19 @@ static void branch(struct search *s, const struct config *c)
     }
 }
 
+static void swap(struct search *s)
+{
+    struct configs used = s->now;
+
+    empty(&used);
+    s->now = s->next;
+    s->next = used;
+}
+
 /* The request at `p` is answered: what can not have done it by now can not be. */
 static enum linear_verdict answer(struct search *s, unsigned p)
 {
     uint64_t bit = 1ull << p;
-    struct configs used;
 
     for (size_t i = 0; i < s->now.n; i++) { /* branch adds to it */
         struct config c = s->now.items[i];
@@ -253,11 +265,32 @@ static enum linear_verdict answer(struct search *s, unsigned p)
         add(&s->next, &c);
     }
     s->taken &= ~bit;
-    empty(&s->now);
-    used = s->now;
-    s->now = s->next;
-    s->next = used;
+    swap(s);
     return s->now.n > 0 ? LINEAR_GOOD : LINEAR_BAD;
+}
+
+/* `op` was acknowledged: what could take effect only before it was asked for is over. */
+static void lapse(struct search *s, const struct sim_op *op)
+{
+    uint64_t over = 0;
+
+    for (uint64_t left = s->taken; left != 0; left &= left - 1) {
+        unsigned p = (unsigned)__builtin_ctzll(left);
+        const struct sim_op *o = &s->ops[s->open[p]];
+
+        if (o->end == SIM_OP_UNANSWERED && o->given_up + LINEAR_LAPSE_US <= op->start)
+            over |= 1ull << p;
+    }
+    if (over == 0)
+        return;
+    for (size_t i = 0; i < s->now.n; i++) {
+        struct config c = s->now.items[i];
+
+        c.done &= ~over;
+        add(&s->next, &c);
+    }
+    s->taken &= ~over;
+    swap(s);
 }
 
 static unsigned place_of(const struct search *s, uint32_t op)
@@ -273,8 +306,14 @@ static enum linear_verdict look(struct search *s, const struct moment *m)
 {
     unsigned p;
 
-    if (m->answer)
-        return answer(s, place_of(s, m->op));
+    if (m->answer) {
+        const struct sim_op *op = &s->ops[m->op];
+        enum linear_verdict v = wanted(op, s->name) ? answer(s, place_of(s, m->op)) : LINEAR_GOOD;
+
+        if (v == LINEAR_GOOD && sim_op_changed(op))
+            lapse(s, op);
+        return v;
+    }
     if (s->taken == UINT64_MAX)
         return LINEAR_TOO_WIDE;
     p = (unsigned)__builtin_ctzll(~s->taken);

@@ -6,18 +6,19 @@
  * state) that can be so far, each once (Lowe, "Testing for linearizability", 2017). An answer that
  * no such pair explains is the fault.
  *
- * Two things keep it small. A request that would change nothing takes effect as soon as it can:
+ * Three things keep it small. A request that would change nothing takes effect as soon as it can:
  * whatever order explains the history without that, another one does with it. And what happens
- * unseen to clients is no branch, but part of the state (model.h). */
+ * unseen to clients is no branch, but part of the state (model.h). And what was never answered has
+ * taken effect in time or never does: it has a deadline, after which no leader appends it, and a
+ * change that was asked for after that and was acknowledged lies behind it in the log. */
 #ifndef LINEAR_H
 #define LINEAR_H
 
 #include "sim/history.h"
 
 #define LINEAR_ORDERS_MAX (1u << 20) /* pairs kept at a time */
-#define LINEAR_OPEN_MAX                                                                            \
-    64u /* requests on one name under way at a time, and those never answered                      \
-         */
+#define LINEAR_OPEN_MAX 64u          /* requests on one name that can take effect at a time */
+#define LINEAR_LAPSE_US 120000000u   /* after a request was given up: much above its deadline */
 
 enum linear_verdict { LINEAR_GOOD, LINEAR_BAD, LINEAR_TOO_WIDE };
 

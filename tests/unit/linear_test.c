@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define NEVER SIM_OP_UNANSWERED
-#define OPS_MAX 200u
+#define OPS_MAX 300u
 
 static struct sim_op ops[OPS_MAX];
 static size_t n;
@@ -430,6 +430,35 @@ TEST(what_is_unanswered_does_not_happen_before)
     rests(2, 3, 'a');
     op(SIM_OP_STOP, 4, NEVER, 0, 0);
     bad_at(1);
+}
+
+/* Given up at 5, it is forgotten with the first acknowledged change after its time, of any name. */
+TEST(what_is_unanswered_lapses)
+{
+    for (uint64_t change = LINEAR_LAPSE_US + 4; change <= LINEAR_LAPSE_US + 5; change++) {
+        setup(NULL);
+        create(0, 1, 'a');
+        op(SIM_OP_STOP, 2, NEVER, 0, 0)->given_up = 5;
+        op(SIM_OP_CREATE, change, change + 1, BX_OK, 'b')->name = 1;
+        good();
+        rests(change + 2, change + 3, 'a');
+        if (change >= LINEAR_LAPSE_US + 5)
+            bad_at(3);
+        else
+            good();
+    }
+}
+
+TEST(unanswered_ones_do_not_add_up)
+{
+    for (unsigned i = 0; i < LINEAR_OPEN_MAX + 10; i++) {
+        uint64_t start = 2ull * i * LINEAR_LAPSE_US;
+
+        create(start, start + 1, (char)(i + 1));
+        op(SIM_OP_STOP, start + 2, NEVER, 0, 0)->given_up = start + 3;
+        remove_vm(start + 4, start + 5, (char)(i + 1));
+    }
+    good();
 }
 
 TEST(an_unanswered_create_gets_one_uuid)
