@@ -9,21 +9,28 @@
 
 /* ---- time ---- */
 
-#define BUSY_CALLS 1024u
-#define BUSY_BYTES (4u << 20)
-#define BUSY_CONNS 100u
+#define GIVE_BACK_BYTES (2u << 20)
+#define GIVE_BACK_TICKS (5000u / API_TICK_MS)
 
 /* What a burst has taken goes back to the kernel when it is over: the allocator keeps pages between
- * those in use. */
+ * those in use. It is over when for some seconds much less was in use than at the most. What
+ * queries take from SQLite is not counted, and is taken for much. */
 static void give_back(struct api *a)
 {
-    const uint64_t *n = a->everybody.n;
-    bool busy = a->n_calls > BUSY_CALLS || a->streams.queued > BUSY_BYTES ||
-                n[API_HELD_CONNS] > BUSY_CONNS || n[API_HELD_QUERIES] > 0;
+    struct bx_alloc_stats s;
+    uint64_t used;
 
-    if (!busy && a->trim_due)
+    bx_alloc_stats(&s);
+    used = s.live_bytes + (a->everybody.n[API_HELD_QUERIES] > 0 ? GIVE_BACK_BYTES : 0);
+    if (used + GIVE_BACK_BYTES > a->most_bytes) {
+        if (used > a->most_bytes)
+            a->most_bytes = used;
+        a->quiet_ticks = 0;
+    } else if (++a->quiet_ticks >= GIVE_BACK_TICKS) {
         malloc_trim(0);
-    a->trim_due = busy;
+        a->most_bytes = used;
+        a->quiet_ticks = 0;
+    }
 }
 
 static void on_tick(uv_timer_t *timer)

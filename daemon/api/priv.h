@@ -57,7 +57,8 @@ struct api {
     int64_t worked_us;          /* in this turn of the loop */
     uint32_t accepted;          /* connections, in this turn */
     bool unix_later, tcp_later; /* one more is to be accepted in the next turn */
-    bool trim_due;              /* much was held: give it back to the kernel when idle */
+    uint64_t most_bytes;        /* that were in use since memory was given back to the kernel */
+    uint32_t quiet_ticks;       /* for so long much less was */
     uint32_t n_handles;
     uint32_t conns_max, n_calls;
     atomic_bool sql_hurry;          /* SQLite's log is full, see bx_node_state_log_full */

@@ -110,6 +110,14 @@ void bx_wal_evict(struct bx_wal *w)
         uncache(w, bx_wal_slot(w, w->cached_from++));
 }
 
+void bx_wal_age(struct bx_wal *w)
+{
+    while (w->cached_from <= w->aged && w->cached_from <= w->durable)
+        uncache(w, bx_wal_slot(w, w->cached_from++));
+    w->aged = w->last;
+    bx_fifo_trim(&w->recs);
+}
+
 /* ---- open, close ---- */
 
 int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_err *err)

@@ -94,6 +94,11 @@ void bx_wal_raise_high_water(struct bx_wal *w);
 /* True if the mark on disk is below the durable LSN. */
 bool bx_wal_high_water_behind(const struct bx_wal *w);
 
+/* Drop from memory the entries that were appended before the last call of this, as far as they are
+ * durable, and what the cache kept for reuse and did not need since. Called now and then, so that a
+ * log that rests needs no memory. */
+void bx_wal_age(struct bx_wal *w);
+
 /* Read one entry; out->data is valid until the next call that takes w. An entry that is no longer
  * in memory is read from disk into scratch and checked. BX_OK, BX_NOT_FOUND, BX_IO, BX_CORRUPT. */
 int bx_wal_get(struct bx_wal *w, uint64_t index, struct bx_wal_entry *out, struct bx_buf *scratch,

@@ -82,6 +82,7 @@ struct bx_wal {
     uint64_t compact; /* entries below are not needed */
 
     struct bx_fifo recs; /* memory of queue and cache */
+    uint64_t aged;       /* the last index at the last bx_wal_age */
     struct bx_wal_rec *queue, **queue_end;
     uint64_t queue_bytes;
     uint64_t cached_from; /* entries from here on are in memory */

@@ -67,7 +67,8 @@ static struct bx_fifo_chunk *next_chunk(struct bx_fifo *f)
 
     if (c != NULL) {
         f->spares = c->next;
-        f->stats.available--;
+        if (--f->stats.available < f->unused)
+            f->unused = f->stats.available;
         f->stats.hits++;
     } else {
         c = bx_alloc(sizeof *c + CHUNK);
@@ -75,6 +76,7 @@ static struct bx_fifo_chunk *next_chunk(struct bx_fifo *f)
             return NULL;
         *c = (struct bx_fifo_chunk){.owner = f};
         bx_poison(bytes_of(c), CHUNK);
+        f->unused = 0;
         f->stats.misses++;
         f->stats.created++;
     }
@@ -126,6 +128,19 @@ void bx_fifo_free(void *p)
         bx_free(b);
     else if (--c->live == 0)
         emptied(f, c);
+}
+
+void bx_fifo_trim(struct bx_fifo *f)
+{
+    struct bx_fifo_chunk *c;
+
+    for (; f->unused > 0; f->unused--) {
+        c = f->spares;
+        f->spares = c->next;
+        f->stats.available--;
+        bx_free(c);
+    }
+    f->unused = f->stats.available;
 }
 
 void bx_fifo_close(struct bx_fifo *f)

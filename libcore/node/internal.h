@@ -398,7 +398,7 @@ struct bx_node {
     struct bx_repairs repairs;
     struct bx_snapshots snapshots;
     struct bx_shrink shrink;
-    uint64_t housekeeping, lease_at, reconcile_at; /* boot times */
+    uint64_t housekeeping, wal_aged_ms, lease_at, reconcile_at; /* boot times */
     struct bx_ballast ballast;
     struct bx_refusals refusals;
     struct bx_histogram latencies[BX__LATENCIES];

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define WAL_AGE_MS 15000u /* entries stay in memory for so long, at most for twice as long */
+
 /* ---- accessors ---- */
 
 uint64_t bx_node_now(const struct bx_node *n)
@@ -174,6 +176,10 @@ void bx_node_tick(struct bx_node *n)
         bx_ballast_relieve(n);
         if (bx_wal_high_water_behind(n->wal))
             bx_wal_raise_high_water(n->wal);
+        if (now >= n->wal_aged_ms + WAL_AGE_MS) {
+            n->wal_aged_ms = now;
+            bx_wal_age(n->wal);
+        }
     }
     bx_node_wake(n);
 }

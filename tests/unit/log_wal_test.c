@@ -363,6 +363,37 @@ TEST(evicted_entries_are_read_back_and_checked)
     memfs_destroy(m);
 }
 
+TEST(entries_that_rest_leave_memory)
+{
+    struct memfs *m = memfs_create();
+    struct bx_wal_options o = {.fs = memfs_fs(m)};
+    struct bx_wal_stats s;
+    struct bx_wal *w;
+
+    assert_int_equal(bx_wal_open(&w, &o, NULL), BX_OK);
+    append_many(w, 1, 10, 1, 200);
+    bx_wal_age(w);
+    bx_wal_age(w);
+    bx_wal_stats(w, &s);
+    assert_int_equal(s.cached_bytes, 10 * 200); /* not durable */
+    assert_int_equal(pump(w, NULL), BX_OK);
+    append_many(w, 11, 15, 1, 200);
+    assert_int_equal(pump(w, NULL), BX_OK);
+    bx_wal_age(w);
+    bx_wal_stats(w, &s);
+    assert_int_equal(s.cached_bytes, 5 * 200);
+    append_many(w, 13, 16, 2, 200); /* truncates */
+    assert_int_equal(pump(w, NULL), BX_OK);
+    bx_wal_age(w);
+    bx_wal_age(w);
+    bx_wal_stats(w, &s);
+    assert_int_equal(s.cached_bytes, 0);
+    for (uint64_t i = 1; i <= 16; i++)
+        entry_is(w, i, i < 13 ? 1 : 2, 200);
+    bx_wal_close(w);
+    memfs_destroy(m);
+}
+
 TEST(the_mark_follows_when_it_is_asked_to)
 {
     struct memfs *m = memfs_create();

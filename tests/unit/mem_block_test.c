@@ -134,6 +134,33 @@ TEST(fifo_keeps_what_was_forgotten_at_once)
     bx_free(held);
 }
 
+/* Of 16 MB, 4 MB are still in use after the peak. */
+TEST(fifo_frees_what_was_not_needed)
+{
+    enum { PEAK = 16000, LATER = 4000, SIZE = 1000, CHUNK = 256 << 10 };
+    struct bx_fifo f = {0};
+    uint8_t **held = bx_must_calloc(PEAK, sizeof *held);
+    uint64_t live = now().live_bytes;
+
+    for (int n = PEAK; n >= LATER; n -= PEAK - LATER) {
+        for (int i = 0; i < n; i++)
+            held[i] = bx_fifo_alloc(&f, SIZE);
+        for (int i = 0; i < n; i++)
+            bx_fifo_free(held[i]);
+        bx_fifo_trim(&f);
+        assert_in_range(now().live_bytes - live, n * SIZE - CHUNK, PEAK * SIZE + 16 * CHUNK);
+    }
+    assert_in_range(now().live_bytes - live, LATER * SIZE - CHUNK, LATER * SIZE + 4 * CHUNK);
+    bx_fifo_trim(&f);
+    assert_in_range(now().live_bytes - live, 0, CHUNK);
+    held[0] = bx_fifo_alloc(&f, SIZE);
+    bx_fifo_trim(&f);
+    memset(held[0], 1, SIZE);
+    bx_fifo_free(held[0]);
+    bx_fifo_close(&f);
+    bx_free(held);
+}
+
 TEST(fifo_takes_any_order_and_size)
 {
     enum { HELD = 200 };
