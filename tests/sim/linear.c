@@ -11,8 +11,26 @@
 
 /* ---- the configurations that can be ---- */
 
+__extension__ typedef unsigned __int128 places; /* a set of LINEAR_OPEN_MAX places */
+
+static_assert(sizeof(places) * 8 == LINEAR_OPEN_MAX, "one bit for each place");
+
+static places place_bit(unsigned p)
+{
+    return (places)1 << p;
+}
+
+/* The first of a set that is not empty. */
+static unsigned first_of(places set)
+{
+    uint64_t low = (uint64_t)set;
+
+    return (unsigned)(low != 0 ? __builtin_ctzll(low)
+                               : 64 + __builtin_ctzll((uint64_t)(set >> 64)));
+}
+
 struct config {
-    uint64_t done; /* of the open requests, by place: those that took effect */
+    places done; /* of the open requests, by place: those that took effect */
     struct model model;
 };
 
@@ -32,8 +50,9 @@ static bool same(const struct config *a, const struct config *b)
 /* The place of c, or the free one where it belongs. */
 static uint32_t *place(const struct configs *all, const struct config *c)
 {
-    uint64_t words[2] = {c->done, (uint64_t)c->model.vm << 16 | (uint64_t)c->model.states << 8 |
-                                      c->model.restart};
+    uint64_t words[3] = {(uint64_t)c->done, (uint64_t)(c->done >> 64),
+                         (uint64_t)c->model.vm << 16 | (uint64_t)c->model.states << 8 |
+                             c->model.restart};
     size_t mask = all->cap * 2 - 1, i = (size_t)bx_hash(words, sizeof words) & mask;
 
     while (all->index[i] != 0 && !same(&all->items[all->index[i] - 1], c))
@@ -98,7 +117,7 @@ struct search {
     struct moment *moments;
     size_t n_moments;
     uint32_t open[LINEAR_OPEN_MAX]; /* ops by place */
-    uint64_t taken;                 /* places in use */
+    places taken;                   /* places in use */
     struct configs now, next;
 };
 
@@ -192,7 +211,7 @@ static bool apply(const struct search *s, const struct config *c, unsigned p, st
     uint32_t vm = s->vms[i];
     bool can;
 
-    out->done = c->done | 1ull << p;
+    out->done = c->done | place_bit(p);
     if (s->ops[i].end == SIM_OP_UNANSWERED) {
         can = model_unanswered(&m, &s->ops[i], vm, &out->model);
     } else {
@@ -214,8 +233,8 @@ static bool only_looks(const struct sim_op *op)
  * is another matter, even where as much is known afterwards as before. */
 static void settle(const struct search *s, struct config *c)
 {
-    for (uint64_t left = s->taken & ~c->done; left != 0; left &= left - 1) {
-        unsigned p = (unsigned)__builtin_ctzll(left);
+    for (places left = s->taken & ~c->done; left != 0; left &= left - 1) {
+        unsigned p = first_of(left);
         struct config after;
 
         if (only_looks(&s->ops[s->open[p]]) && apply(s, c, p, &after) &&
@@ -227,10 +246,10 @@ static void settle(const struct search *s, struct config *c)
 /* Every way on from c in which one more request has taken effect. */
 static void branch(struct search *s, const struct config *c)
 {
-    for (uint64_t left = s->taken & ~c->done; left != 0; left &= left - 1) {
+    for (places left = s->taken & ~c->done; left != 0; left &= left - 1) {
         struct config after;
 
-        if (!apply(s, c, (unsigned)__builtin_ctzll(left), &after))
+        if (!apply(s, c, first_of(left), &after))
             continue;
         settle(s, &after);
         add(&s->now, &after);
@@ -249,7 +268,7 @@ static void swap(struct search *s)
 /* The request at `p` is answered: what can not have done it by now can not be. */
 static enum linear_verdict answer(struct search *s, unsigned p)
 {
-    uint64_t bit = 1ull << p;
+    places bit = place_bit(p);
 
     for (size_t i = 0; i < s->now.n; i++) { /* branch adds to it */
         struct config c = s->now.items[i];
@@ -272,14 +291,14 @@ static enum linear_verdict answer(struct search *s, unsigned p)
 /* `op` was acknowledged: what could take effect only before it was asked for is over. */
 static void lapse(struct search *s, const struct sim_op *op)
 {
-    uint64_t over = 0;
+    places over = 0;
 
-    for (uint64_t left = s->taken; left != 0; left &= left - 1) {
-        unsigned p = (unsigned)__builtin_ctzll(left);
+    for (places left = s->taken; left != 0; left &= left - 1) {
+        unsigned p = first_of(left);
         const struct sim_op *o = &s->ops[s->open[p]];
 
         if (o->end == SIM_OP_UNANSWERED && o->given_up + LINEAR_LAPSE_US <= op->start)
-            over |= 1ull << p;
+            over |= place_bit(p);
     }
     if (over == 0)
         return;
@@ -297,7 +316,7 @@ static unsigned place_of(const struct search *s, uint32_t op)
 {
     unsigned p = 0;
 
-    while (!(s->taken & 1ull << p) || s->open[p] != op)
+    while (!(s->taken & place_bit(p)) || s->open[p] != op)
         p++;
     return p;
 }
@@ -314,11 +333,11 @@ static enum linear_verdict look(struct search *s, const struct moment *m)
             lapse(s, op);
         return v;
     }
-    if (s->taken == UINT64_MAX)
+    if (~s->taken == 0)
         return LINEAR_TOO_WIDE;
-    p = (unsigned)__builtin_ctzll(~s->taken);
+    p = first_of(~s->taken);
     s->open[p] = m->op;
-    s->taken |= 1ull << p;
+    s->taken |= place_bit(p);
     return LINEAR_GOOD;
 }
 

@@ -17,8 +17,8 @@
 #include "sim/history.h"
 
 #define LINEAR_ORDERS_MAX (1u << 20) /* pairs kept at a time */
-#define LINEAR_OPEN_MAX 64u          /* requests on one name that can take effect at a time */
-#define LINEAR_LAPSE_US 120000000u   /* after a request was given up: much above its deadline */
+#define LINEAR_OPEN_MAX 128u         /* requests on one name that can take effect at a time */
+#define LINEAR_LAPSE_US 30000000u    /* after a request was given up: well above its deadline */
 
 enum linear_verdict { LINEAR_GOOD, LINEAR_BAD, LINEAR_TOO_WIDE };
 

@@ -221,6 +221,9 @@ void sim_run(struct sim *s, const struct sim_options *o)
     begin(s, o);
     sim_record_open(s);
     s->session_ttl = ttls[o->seed % (sizeof ttls / sizeof ttls[0])];
+    /* The table has so few places that the ids of an hour would fill it for good. */
+    if (o->duration >= 3600 * SIM_S && s->session_ttl > ttls[1])
+        s->session_ttl = ttls[1];
     sim_found(&s->hosts[0]);
     for (unsigned i = 1; i < s->n_hosts; i++)
         s->hosts[i].start_at = rng_below(&s->rng, 2 * SIM_S);

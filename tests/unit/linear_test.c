@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define NEVER SIM_OP_UNANSWERED
-#define OPS_MAX 300u
+#define OPS_MAX 500u
 
 static struct sim_op ops[OPS_MAX];
 static size_t n;
