@@ -1,6 +1,7 @@
 /* blixardctl - find the command that was typed, and run it. */
 #include "command.h"
 #include "help.h"
+#include "rec/names.h"
 #include "run.h"
 
 #include <fcntl.h>
@@ -96,11 +97,16 @@ int main(int argc, char **argv)
     static char version[] = "version";
     struct sigaction sa = {.sa_handler = on_interrupt};
     static struct run r;
+    int rc;
 
     if (!open_standard_descriptors())
         return bx_code_exit(BX_FAILED);
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         argv[1] = version;
     sigaction(SIGINT, &sa, NULL);
-    return flush(&r, dispatch(&r, argc, argv));
+    if (bx_names_open(0, 0, NULL) == NULL)
+        return bx_code_exit(BX_NO_MEMORY);
+    rc = flush(&r, dispatch(&r, argc, argv));
+    bx_names_close();
+    return rc;
 }

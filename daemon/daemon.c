@@ -11,6 +11,7 @@
 #include "sys/crash.h"
 #include "sys/log.h"
 #include "node/driver_sim.h"
+#include "rec/names.h"
 #include "vmdir/record.h"
 
 #include <stdio.h>
@@ -206,8 +207,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .reads = d->options.read_pool,
         .log_cache_bytes = d->options.log_cache,
         .shared_configs = d->options.shared_configs,
-        .intern_strings = d->options.intern_strings,
-        .intern_bytes = d->options.intern_bytes,
+        .intern = bx_names(),
 #ifdef BX_METRICS
         .now_ns = uv_hrtime,
 #endif

@@ -2,6 +2,8 @@
 #include "daemon.h"
 
 #include "forget.h"
+#include "rec/names.h"
+#include "sys/fence.h"
 #include "sys/log.h"
 #include "mem/buf.h"
 
@@ -53,6 +55,20 @@ static int forget(void)
     return 0;
 }
 
+/* What every part of the daemon uses, from here on. */
+static int open_common(struct bx_err *err)
+{
+    if (bx_names_open(d.options.intern_strings, d.options.intern_bytes, fence_open()) == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "no memory for the table of names");
+    return log_open("loop", &d.options.log, err);
+}
+
+static void close_common(void)
+{
+    log_close();
+    bx_names_close();
+}
+
 int main(int argc, char **argv)
 {
     struct bx_err err = {0};
@@ -73,10 +89,10 @@ int main(int argc, char **argv)
     if (d.options.ask == OPTIONS_FORGET)
         return forget();
     signal(SIGPIPE, SIG_IGN);
-    if (log_open("loop", &d.options.log, &err) != BX_OK)
+    if (open_common(&err) != BX_OK)
         return refuse(&err);
     if (daemon_open(&d, &err) != BX_OK) {
-        log_close();
+        close_common();
         return refuse(&err);
     }
     log_write(LOG_INFO, "ready: link %s, API %s and %s", d.options.listen, d.options.socket,
@@ -85,6 +101,6 @@ int main(int argc, char **argv)
     loop_run(&d.loop);
     log_write(LOG_INFO, "shutting down");
     daemon_close(&d);
-    log_close();
+    close_common();
     return 0;
 }

@@ -2,6 +2,7 @@
 #include "shim/shim.h"
 
 #include "config.h"
+#include "rec/names.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -112,7 +113,10 @@ int main(int argc, char **argv)
 
     shim_init(&shim);
     parse(&shim, argc, argv);
-    rc = shim_open(&shim, &err);
+    if (bx_names_open(0, 0, NULL) == NULL)
+        rc = bx_err_set(&err, BX_NO_MEMORY, "out of memory");
+    else
+        rc = shim_open(&shim, &err);
     if (rc == BX_OK)
         rc = shim_spawn(&shim, &err);
     if (rc != BX_OK) {

@@ -121,6 +121,7 @@ static const struct bx_field intern_fields[] = {
     BX_FIELD(bx_intern_stats, copies, BX_T_U64),
     BX_FIELD(bx_intern_stats, max_strings, BX_T_U64),
     BX_FIELD(bx_intern_stats, max_bytes, BX_T_U64),
+    BX_FIELD(bx_intern_stats, kept, BX_T_U64),
 };
 static const struct bx_metric intern_rows[] = {
     {"blixard_intern_live", NULL, BX_GAUGE, "strings in the table"},
@@ -134,6 +135,7 @@ static const struct bx_metric intern_rows[] = {
      "private copies in use, made because the table was full"},
     {"blixard_intern_max_strings", NULL, BX_GAUGE, "bound on the strings"},
     {"blixard_intern_max_bytes", "bytes", BX_GAUGE, "bound on the bytes of strings"},
+    {"blixard_intern_kept", NULL, BX_GAUGE, "strings that are never released"},
 };
 BX_METRIC_EACH(intern_fields, intern_rows);
 const struct bx_metric_set bx_intern_metrics =

@@ -15,14 +15,9 @@ uint64_t bx_hash(const void *p, size_t n)
     return XXH3_64bits(p, n);
 }
 
-static size_t home(const struct bx_map *m, uint64_t hash)
-{
-    return (size_t)hash & (m->cap - 1);
-}
-
 static void place(struct bx_map *m, uint64_t hash, void *item)
 {
-    size_t i = home(m, hash);
+    size_t i = bx_map_home(m, hash);
 
     while (m->slots[i].item != NULL)
         i = (i + 1) & (m->cap - 1);
@@ -52,17 +47,6 @@ int bx_map_reserve(struct bx_map *m, size_t n)
     return BX_OK;
 }
 
-void *bx_map_get(const struct bx_map *m, uint64_t hash, bx_map_eq eq, const void *key)
-{
-    if (m->cap == 0)
-        return NULL;
-    for (size_t i = home(m, hash); m->slots[i].item != NULL; i = (i + 1) & (m->cap - 1)) {
-        if (m->slots[i].hash == hash && eq(m->slots[i].item, key))
-            return m->slots[i].item;
-    }
-    return NULL;
-}
-
 int bx_map_add(struct bx_map *m, uint64_t hash, void *item)
 {
     assert(item != NULL);
@@ -78,7 +62,7 @@ static struct bx_map_slot *find(const struct bx_map *m, uint64_t hash, const voi
 {
     if (m->cap == 0)
         return NULL;
-    for (size_t i = home(m, hash); m->slots[i].item != NULL; i = (i + 1) & (m->cap - 1)) {
+    for (size_t i = bx_map_home(m, hash); m->slots[i].item != NULL; i = (i + 1) & (m->cap - 1)) {
         if (m->slots[i].item == item)
             return &m->slots[i];
     }
@@ -104,7 +88,7 @@ bool bx_map_remove(struct bx_map *m, uint64_t hash, const void *item)
         return false;
     gap = (size_t)(slot - m->slots);
     for (size_t i = (gap + 1) & mask; m->slots[i].item != NULL; i = (i + 1) & mask) {
-        size_t from_home = (i - home(m, m->slots[i].hash)) & mask;
+        size_t from_home = (i - bx_map_home(m, m->slots[i].hash)) & mask;
 
         if (from_home >= ((i - gap) & mask)) {
             m->slots[gap] = m->slots[i];
@@ -126,7 +110,7 @@ void bx_map_each_like(const struct bx_map *m, uint64_t low, unsigned bits,
         for (size_t i = at; m->slots[i].item != NULL; i = (i + 1) & mask) {
             uint64_t hash = m->slots[i].hash;
 
-            if (home(m, hash) == at && ((hash ^ low) & (step - 1)) == 0)
+            if (bx_map_home(m, hash) == at && ((hash ^ low) & (step - 1)) == 0)
                 each(ctx, m->slots[i].item);
         }
     }

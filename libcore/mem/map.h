@@ -28,8 +28,21 @@ uint64_t bx_hash(const void *p, size_t n);
 
 /* Room for n items without growing. BX_OK or BX_NO_MEMORY. */
 int bx_map_reserve(struct bx_map *m, size_t n);
-/* The item with this key, or NULL. */
-void *bx_map_get(const struct bx_map *m, uint64_t hash, bx_map_eq eq, const void *key);
+static inline size_t bx_map_home(const struct bx_map *m, uint64_t hash)
+{
+    return (size_t)hash & (m->cap - 1);
+}
+/* The item with this key, or NULL. Inline, so that the comparison is too. */
+static inline void *bx_map_get(const struct bx_map *m, uint64_t hash, bx_map_eq eq, const void *key)
+{
+    if (m->cap == 0)
+        return NULL;
+    for (size_t i = bx_map_home(m, hash); m->slots[i].item != NULL; i = (i + 1) & (m->cap - 1)) {
+        if (m->slots[i].hash == hash && eq(m->slots[i].item, key))
+            return m->slots[i].item;
+    }
+    return NULL;
+}
 /* Add an item whose key is not in the map. BX_OK or BX_NO_MEMORY (unchanged). */
 int bx_map_add(struct bx_map *m, uint64_t hash, void *item);
 /* Replace `item`, which must be in the map, by `with`, which has the same key and hash. */

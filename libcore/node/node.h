@@ -48,13 +48,13 @@ struct bx_node_options {
     uint64_t hold_bytes;           /* or for followers that are behind; 0: 4 snapshot_bytes */
     struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
     struct bx_pool_size reads;     /* that wait; max 0: 1000, none of them made ahead */
-    uint64_t intern_strings, intern_bytes; /* bounds of the table of names; 0: its own defaults */
-    uint64_t log_cache_bytes;              /* of entries in memory; 0: 32 MiB */
-    uint64_t shared_configs;               /* as in fsm.h */
-    size_t segment_bytes;                  /* of a file of the log; 0: 8 MiB */
-    size_t log_queue_bytes;                /* of the log that waits for the disk; 0: 64 MiB */
-    uint64_t ballast_bytes;                /* as in ballast.h; 0: none */
-    const char *version; /* of this build, for people; outlives the node; NULL: "" */
+    struct bx_intern *intern;      /* table of names, borrowed; NULL: one of its own */
+    uint64_t log_cache_bytes;      /* of entries in memory; 0: 32 MiB */
+    uint64_t shared_configs;       /* as in fsm.h */
+    size_t segment_bytes;          /* of a file of the log; 0: 8 MiB */
+    size_t log_queue_bytes;        /* of the log that waits for the disk; 0: 64 MiB */
+    uint64_t ballast_bytes;        /* as in ballast.h; 0: none */
+    const char *version;           /* of this build, for people; outlives the node; NULL: "" */
     uint32_t
         level; /* highest feature level to read and to say so; 0: BX_LEVEL, that of the build */
     uint32_t sessions_max;   /* as in fsm.h; the same on every member, never changed; 0: 65,536 */

@@ -401,7 +401,7 @@ int bx_node_open(struct bx_node **out, const struct bx_node_options *o, struct b
     bx_peers_init(&n->peers, n->id);
     bx_peers_set_join(&n->peers, n->o.identity.peers);
     bx_member_on_rows(n);
-    n->intern = bx_intern_create(o->intern_strings, o->intern_bytes);
+    n->intern = o->intern != NULL ? o->intern : bx_intern_create(0, 0);
     rc = n->intern == NULL ? BX_NO_MEMORY : BX_OK;
     if (rc == BX_OK)
         rc = bx_propose_init(n);
@@ -461,7 +461,8 @@ void bx_node_close(struct bx_node *n)
         save_trust(n, true, NULL);
     bx_dualcopy_close(&n->trust);
     bx_vote_close(&n->vote);
-    bx_intern_destroy(n->intern);
+    if (n->o.intern == NULL)
+        bx_intern_destroy(n->intern);
     bx_peers_close(&n->peers);
     bx_buf_release(&n->aligned);
     bx_free(n);

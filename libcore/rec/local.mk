@@ -1,6 +1,7 @@
 # Sources of libcore/rec, in the order of their dependence.
 libcore_a_SOURCES += \
 	libcore/rec/site.c libcore/rec/site.h \
+	libcore/rec/names.c libcore/rec/names.h \
 	libcore/rec/recevent.c libcore/rec/recevent.h \
 	libcore/rec/pack.h \
 	libcore/rec/ring.c libcore/rec/ring.h \

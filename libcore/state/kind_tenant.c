@@ -51,7 +51,7 @@ static struct usage *add_usage(struct bx_view *v, const struct bx_istr *name)
 
     if (v->derived[BX_TABLE_TENANT] == NULL)
         v->derived[BX_TABLE_TENANT] = bx_must_calloc(1, sizeof(struct bx_map));
-    bx_intern_ref(name);
+    bx_intern_ref(v->home.intern, name);
     u->name = name;
     bx_must_ok(bx_map_add(v->derived[BX_TABLE_TENANT], name->hash, u));
     return u;

@@ -94,8 +94,8 @@ static struct bx_row *vm_block(struct bx_row_home *h, const struct bx_vm *d)
     *vm = *d;
     keep_text(&vm->last_exit, keep_text(&vm->message, (char *)(vm + 1)));
     if (d->name != NULL) {
-        bx_intern_ref(d->name);
-        bx_intern_ref(d->tenant);
+        bx_intern_ref(h->intern, d->name);
+        bx_intern_ref(h->intern, d->tenant);
         bx_rc_ref(&h->configs, d->config);
     } else {
         vm->name = bx_row_name(h->intern, d->config->name);

@@ -8,6 +8,7 @@
 #include "mem/map.h"
 #include "mem/rc.h"
 #include "mem/vec.h"
+#include "sys/fence.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -80,6 +81,7 @@ static void *open_names(const struct bench_case *c, unsigned size)
     t->chains = bx_must_calloc(t->n_chains, sizeof *t->chains);
     t->intern = bx_intern_create(0, 0);
     bench_must(t->intern != NULL, "interner");
+    bx_intern_share(t->intern, fence_open()); /* as in the daemon */
     t->interned = bx_must_calloc(size, sizeof *t->interned);
     t->held = bx_must_calloc(size, sizeof *t->held);
     bx_rc_init(&t->shared, size, 0, name_is);

@@ -152,7 +152,7 @@ TEST(a_full_interner_gives_private_copies)
     assert_int_equal(s.live, 2);
     assert_int_equal(s.copies, 2);
     assert_int_equal(s.refused, 3);
-    assert_ptr_equal(bx_intern_ref(c), c);
+    assert_ptr_equal(bx_intern_ref(t, c), c);
     bx_intern_release(t, c);
     assert_string_equal(c->s, "c");
     bx_intern_release(t, c);

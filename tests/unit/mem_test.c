@@ -316,7 +316,7 @@ TEST(intern_keeps_one_copy_while_it_is_held)
     assert_int_equal(s.misses, 1);
     bx_intern_release(t, a);
     assert_ptr_equal(bx_intern_get(t, "web-1", 5), b);
-    bx_intern_release(t, bx_intern_ref(b));
+    bx_intern_release(t, bx_intern_ref(t, b));
     bx_intern_release(t, b);
     bx_intern_release(t, b);
     bx_intern_stats(t, &s);
@@ -373,6 +373,33 @@ TEST(intern_knows_the_statuses)
     bx_intern_release(t, &bx_status_##id);
     BX_STATUS_CONSTANTS(X)
 #undef X
+    bx_intern_destroy(t);
+}
+
+TEST(intern_knows_the_common_keys_and_keeps_what_it_is_told_to)
+{
+    struct bx_intern *t = bx_intern_create(1, 10);
+    const struct bx_istr *kept, *name;
+    struct bx_intern_stats s;
+
+#define X(id, text)                                                                                \
+    assert_true(bx_key_##id.hash == bx_hash(text, strlen(text)));                                  \
+    assert_ptr_equal(bx_intern_get(t, text, strlen(text)), &bx_key_##id);
+    BX_COMMON_KEYS(X)
+#undef X
+    assert_ptr_equal(bx_intern_keep(t, "level", 5), &bx_key_level);
+    kept = bx_intern_keep(t, "raft", 4);
+    assert_ptr_equal(bx_intern_keep(t, "raft", 4), kept);
+    assert_ptr_equal(bx_intern_get(t, "raft", 4), kept);
+    bx_intern_release(t, kept);
+    bx_intern_release(t, kept); /* does nothing */
+    assert_ptr_equal(bx_intern_get(t, "raft", 4), kept);
+    name = bx_intern_get(t, "web-1", 5); /* what is kept is not among the one that it may hold */
+    assert_non_null(name);
+    bx_intern_stats(t, &s);
+    assert_int_equal(s.live, 1);
+    assert_int_equal(s.kept, 1);
+    bx_intern_release(t, name);
     bx_intern_destroy(t);
 }
 

@@ -2,6 +2,7 @@
 #include "lib/testlib.h"
 
 #include "mem/intern.h"
+#include "rec/names.h"
 #include "rec/rec.h"
 #include "rec/recevent.h"
 
@@ -200,6 +201,25 @@ TEST(no_damaged_record_is_read_beyond_its_end)
         }
     for (size_t cut = 0; cut < n; cut++)
         assert_int_equal(bx_recevent_read(words, cut, bx_sites(), &e), 0);
+}
+
+TEST(the_table_of_names_has_the_targets_of_events_from_the_start)
+{
+    struct bx_intern_stats before, after;
+
+    assert_null(bx_names());
+    assert_non_null(bx_names_open(0, 0, NULL));
+    bx_intern_stats(bx_names(), &before);
+    assert_true(before.kept >= 2); /* node and x; the text of a line has its source for a target */
+    assert_int_equal(before.live, 0);
+    bx_intern_release(bx_names(), bx_intern_get(bx_names(), "node", 4));
+    bx_intern_release(bx_names(), bx_intern_get(bx_names(), "x", 1));
+    bx_intern_stats(bx_names(), &after);
+    assert_int_equal(after.hits, before.hits + 2);
+    assert_int_equal(after.misses, before.misses);
+    bx_names_close();
+    assert_null(bx_names());
+    bx_names_close();
 }
 
 int main(void)

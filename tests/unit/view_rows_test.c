@@ -86,7 +86,7 @@ static const struct bx_pair *labels_of(const struct bx_row *row)
     return bx_row_as_vm(row)->config->labels.v;
 }
 
-static struct bx_intern_stats names_in(const struct bx_intern *table)
+static struct bx_intern_stats names_in(struct bx_intern *table)
 {
     struct bx_intern_stats s;
 
