@@ -10,6 +10,8 @@
 #include "link/link.h"
 #include "sys/crash.h"
 #include "sys/log.h"
+#include "sys/snapshot.h"
+#include "sys/watchdog.h"
 #include "node/driver_sim.h"
 #include "rec/names.h"
 #include "vmdir/record.h"
@@ -369,6 +371,8 @@ static int open_parts(struct daemon *d, struct bx_err *err)
 
     bx_codec_set_clock(uv_hrtime);
     if (rc == BX_OK)
+        snapshot_open(&d->loop.uv);
+    if (rc == BX_OK)
         rc = disk_create(&d->disk, &d->loop.uv, d->fs, err);
     if (rc == BX_OK)
         rc = link_create(&d->link, &link, d->options.listen, err);
@@ -377,6 +381,31 @@ static int open_parts(struct daemon *d, struct bx_err *err)
     if (rc == BX_OK)
         rc = open_http(d, err);
     return rc;
+}
+
+/* The node of the stored identity, or what a host needs that has none yet. */
+static int open_identity(struct daemon *d, struct bx_err *err)
+{
+    int rc;
+
+    if (d->identity.node != 0)
+        return daemon_open_node(d, err);
+    d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
+    rc = daemon_open_driver(d, err);
+    if (rc == BX_OK)
+        log_write(LOG_INFO,
+                  "this host is not a member of a cluster; run blixardctl cluster init, or "
+                  "cluster join TOKEN");
+    return rc;
+}
+
+static void open_watch(struct daemon *d)
+{
+    struct bx_err err;
+
+    daemon_watch_open(d);
+    if (watchdog_open(&d->loop.uv, &err) != BX_OK)
+        log_write(LOG_WARNING, "%s", err.msg);
 }
 
 int daemon_open(struct daemon *d, struct bx_err *err)
@@ -391,16 +420,10 @@ int daemon_open(struct daemon *d, struct bx_err *err)
     rc = open_data(d, err);
     if (rc == BX_OK)
         rc = open_parts(d, err);
-    if (rc != BX_OK)
-        return rc;
-    if (d->identity.node != 0)
-        return daemon_open_node(d, err);
-    d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
-    rc = daemon_open_driver(d, err);
     if (rc == BX_OK)
-        log_write(LOG_INFO,
-                  "this host is not a member of a cluster; run blixardctl cluster init, or "
-                  "cluster join TOKEN");
+        rc = open_identity(d, err);
+    if (rc == BX_OK)
+        open_watch(d);
     return rc;
 }
 
@@ -409,7 +432,10 @@ int daemon_open(struct daemon *d, struct bx_err *err)
 void daemon_close(struct daemon *d)
 {
     loop_quiet(&d->loop);
+    watchdog_close();
+    daemon_watch_close(d);
     daemon_member_close(d);
+    snapshot_close();
     if (d->disk != NULL)
         disk_drain(d->disk);
     bx_node_close(d->node);

@@ -41,6 +41,15 @@ struct daemon_place {
 };
 #define DAEMON_PLACES (BX__PHASES + BX__REJECTS + 2u + BX__LATENCIES)
 
+/* What is looked at now and then (daemon_watch.c). */
+struct daemon_watch {
+    uv_timer_t timer;
+    bool open;
+    bool quorum;          /* there was one */
+    uint64_t slow;        /* turns so far that applied entries for too long */
+    uint64_t periodic_ms; /* when the next snapshot of the recorder is due; 0: not known */
+};
+
 struct daemon {
     struct options options;
     struct loop loop; /* loop.uv is the uv_loop_t */
@@ -61,6 +70,7 @@ struct daemon {
     char api_address[OPTIONS_TEXT];     /* HOST:PORT published to members; empty: no TCP listener */
     int lock;                           /* descriptor of DATA/lock */
     struct daemon_member member;
+    struct daemon_watch watch;
     struct bx_metrics metrics; /* the metrics of all parts */
     struct daemon_place places[DAEMON_PLACES];
 };
@@ -80,6 +90,13 @@ uint64_t daemon_now(const struct daemon *d);
 
 /* Add the sources of memory, node and link to d->metrics. */
 void daemon_metrics_open(struct daemon *d);
+
+/* ---- daemon_watch.c ---- */
+
+/* Write snapshots of the recorder when there is trouble, and every so often if that was asked for.
+ */
+void daemon_watch_open(struct daemon *d);
+void daemon_watch_close(struct daemon *d);
 
 /* ---- daemon_driver.c ---- */
 

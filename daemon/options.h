@@ -53,6 +53,7 @@ struct options {
     uint32_t election_ms, heartbeat_ms;
     uint32_t feature_level;                            /* 0: that of the build */
     uint64_t snapshot_bytes;                           /* 0: the node's own default */
+    uint32_t log_snapshot_every_s;                     /* 0: none */
     uint64_t ballast;                                  /* bytes; 0: none */
     struct bx_pool_size frame_pool;                    /* of the link */
     struct bx_pool_size proposal_pool, read_pool;      /* of the node */

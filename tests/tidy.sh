@@ -473,6 +473,7 @@ cpio cpio
 gcov gcc
 make make
 nm gcc
+addr2line gcc
 pkg-config pkgconf
 python3 python3
 qemu-system-x86_64 qemu-system-x86

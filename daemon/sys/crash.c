@@ -299,6 +299,16 @@ int crash_open(const char *data, const char *program, struct bx_err *err)
     return rc;
 }
 
+int crash_directory(void)
+{
+    return crash.dir;
+}
+
+const struct bx_recfile_meta *crash_about(void)
+{
+    return &crash.meta;
+}
+
 void crash_close(void)
 {
     handle(false);

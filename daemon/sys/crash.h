@@ -12,7 +12,7 @@
 #ifndef CRASH_H
 #define CRASH_H
 
-#include "err.h"
+#include "rec/recfile.h"
 
 #include <stdint.h>
 
@@ -22,6 +22,10 @@
  * program is known as `program` in the file. BX_OK; BX_NO_SPACE: there may be no room for a file;
  * BX_IO: there will be none. */
 int crash_open(const char *data, const char *program, struct bx_err *err);
+/* DATA/recorder, as a descriptor that stays open; -1: there is none. */
+int crash_directory(void);
+/* What files of this process say of it, but for their reason and time. */
+const struct bx_recfile_meta *crash_about(void);
 /* The process ends well. */
 void crash_close(void);
 /* Known from now on; 0: not yet. */

@@ -155,19 +155,9 @@ static bool back_to(off_t at, uint32_t items)
     return lseek(file.fd, at, SEEK_SET) == at;
 }
 
-static struct bx_recfile_thread describe(const struct bx_rec_thread *t)
-{
-    return (struct bx_recfile_thread){.index = t->index,
-                                      .name = {t->name, (uint32_t)strnlen(t->name, BX_REC_NAME)},
-                                      .events = t->ring.in.records,
-                                      .overwritten = t->ring.in.lost,
-                                      .dropped = t->queue.in.lost,
-                                      .cut = t->cut};
-}
-
 void crash_file_put(const struct bx_rec_thread *t)
 {
-    struct bx_recfile_thread about = describe(t);
+    struct bx_recfile_thread about = bx_recfile_thread_of(t);
     size_t n = bx_ring_copy(&t->ring, file.words, BX_REC_RING), from = 0;
     off_t start = lseek(file.fd, 0, SEEK_CUR);
     uint32_t items = file.writer.items;
@@ -181,7 +171,7 @@ void crash_file_put(const struct bx_rec_thread *t)
 
 void crash_file_put_last(const struct bx_rec_thread *t)
 {
-    struct bx_recfile_thread about = describe(t);
+    struct bx_recfile_thread about = bx_recfile_thread_of(t);
     size_t n = bx_ring_copy(&t->ring, file.words, BX_REC_RING);
     off_t start = lseek(file.fd, 0, SEEK_CUR);
     uint32_t items = file.writer.items;

@@ -3,6 +3,7 @@
 #include "sys/log.h"
 #include "sys/log_threads.h"
 #include "sys/pool.h"
+#include "sys/snapshot.h"
 #include "mem/alloc.h"
 #include "mem/buf.h"
 
@@ -119,9 +120,11 @@ static void on_timer(uv_timer_t *timer)
     slow = !d->told && d->since != 0 && uv_hrtime() - d->since > DISK_SLOW_MS * UINT64_C(1000000);
     d->told |= slow;
     uv_mutex_unlock(&d->mutex);
-    if (slow)
-        log_write(LOG_ERROR, "a write to %s has not completed for %u s", d->base.fs->dir,
-                  DISK_SLOW_MS / 1000);
+    if (!slow)
+        return;
+    log_write(LOG_ERROR, "a write to %s has not completed for %u s", d->base.fs->dir,
+              DISK_SLOW_MS / 1000);
+    snapshot_on(SNAPSHOT_DISK);
 }
 
 static void disk_write(struct bx_disk *base, struct bx_job *job)

@@ -14,9 +14,11 @@ libdaemon_a_SOURCES += \
 	daemon/sys/process.c daemon/sys/process.h \
 	daemon/sys/sim_runs.c daemon/sys/sim_runs.h \
 	daemon/sys/recdir.c daemon/sys/recdir.h \
+	daemon/sys/snapshot.c daemon/sys/snapshot.h \
 	daemon/sys/stack.c daemon/sys/stack.h \
 	daemon/sys/tick.c daemon/sys/tick.h \
-	daemon/sys/token.c daemon/sys/token.h
+	daemon/sys/token.c daemon/sys/token.h \
+	daemon/sys/watchdog.c daemon/sys/watchdog.h
 
 # The file functions on the kernel, apart so that tests can link them.
 noinst_LIBRARIES += libdaemon_disk.a

@@ -31,7 +31,7 @@ int recdir_open(const char *data, int *out, struct bx_err *err)
 void recdir_name(char out[RECDIR_NAME], const char *kind, uint64_t time_ns, uint32_t pid)
 {
     char time[BX_TEXT_TIME], digits[16];
-    size_t at = strnlen(kind, RECDIR_KIND), n = 0, time_n = bx_text_time(time, time_ns, 3);
+    size_t at = strnlen(kind, RECDIR_KIND), n = 0, time_n = bx_text_time(time, time_ns, 9);
 
     memcpy(out, kind, at);
     out[at++] = '-';

@@ -2,6 +2,7 @@
 
 #include "mem/alloc.h"
 #include "mutant.h"
+#include "rec/rec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,6 +106,8 @@ static void apply(struct bx_node *n)
         bx_node_wake(n);
     if (bx_fsm_commit(n->fsm, &err) != BX_OK)
         bx_node_fatal(n, &err);
+    if (bytes > 0)
+        BX_DEBUG("apply", "applied", "index", bx_fsm_applied(n->fsm), "bytes", bytes);
     bx_node_took(n, BX_LATENCY_APPLY, began);
     bx_time_on_applied(n);
 }

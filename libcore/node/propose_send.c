@@ -2,6 +2,7 @@
 #include "node/internal.h"
 
 #include "mutant.h"
+#include "rec/rec.h"
 
 #include <string.h>
 
@@ -216,6 +217,7 @@ static bool submit_batch(struct bx_node *n)
     n->propose.sealed_ms += stamp.elapsed_ms;
     bx_time_on_sealed(n, stamp.elapsed_ms);
     bx_node_on_sealed(n, index);
+    BX_DEBUG("propose", "submitted a batch", "index", index, "commands", count);
     bx_histogram_add(&n->propose.batches, &bx_batch_histogram, count);
     mark_sent(&n->propose, &taken, bx_node_now(n));
     return true;

@@ -139,6 +139,16 @@ int bx_recfile_begin(struct bx_recfile_writer *w, const struct bx_recfile_meta *
     return w->rc;
 }
 
+struct bx_recfile_thread bx_recfile_thread_of(const struct bx_rec_thread *t)
+{
+    return (struct bx_recfile_thread){.index = t->index,
+                                      .name = {t->name, (uint32_t)strnlen(t->name, BX_REC_NAME)},
+                                      .events = t->ring.in.records,
+                                      .overwritten = t->ring.in.lost,
+                                      .dropped = t->queue.in.lost,
+                                      .cut = t->cut};
+}
+
 int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_thread *t)
 {
     return put_record(w, BX_RECFILE_THREAD, &bx_recfile_thread_schema, t);

@@ -65,6 +65,8 @@ struct bx_recfile_writer {
 };
 /* Meta and the sites. Returns w->rc, as do the others. */
 int bx_recfile_begin(struct bx_recfile_writer *w, const struct bx_recfile_meta *m);
+/* What is to be said of a thread that records. */
+struct bx_recfile_thread bx_recfile_thread_of(const struct bx_rec_thread *t);
 int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_thread *t);
 /* Whole records of one thread; what follows one without a sound length is left out. */
 int bx_recfile_put_events(struct bx_recfile_writer *w, uint16_t thread, const uint64_t *words,

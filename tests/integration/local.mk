@@ -11,6 +11,15 @@ tests/integration/snapshot.log tests/integration/kill.log \
 tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/select.log \
 tests/integration/recorder.log tests/integration/http.log tests/integration/http.log: blixardd blixardctl blixard-vm
 
+# Daemons that die under load, on a disk of their own if root runs it. make soak-crash [CRASHES=n]: 100 of them.
+dist_check_SCRIPTS += tests/integration/crash_load.sh
+tests/integration/crash_load.log: blixardd blixardctl blixard-vm
+soak-crash: blixardd blixardctl blixard-vm
+	@BLIXARD_SRC='$(abs_top_srcdir)' BLIXARD_BUILD='$(abs_top_builddir)' BLIXARD_CRASHES=$${CRASHES:-100} \
+	  BLIXARD_CRASH_AGE=10 \
+	  $(srcdir)/tests/integration/crash_load.sh
+.PHONY: soak-crash
+
 # A data directory that is an older copy of itself, or damaged.
 dist_check_SCRIPTS += tests/integration/old-copy.sh tests/integration/repairs.sh
 tests/integration/old-copy.log tests/integration/repairs.log: blixardd blixardctl blixard-vm

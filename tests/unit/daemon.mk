@@ -56,6 +56,11 @@ tests_unit_sys_crash_test_SOURCES = tests/unit/sys_crash_test.c
 tests_unit_sys_crash_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sys_crash_test_LDADD = $(DAEMON_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/sys_watchdog_test
+tests_unit_sys_watchdog_test_SOURCES = tests/unit/sys_watchdog_test.c
+tests_unit_sys_watchdog_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sys_watchdog_test_LDADD = $(DAEMON_TEST_LIBS)
+
 # It looks at the locks of VMs.
 check_PROGRAMS += tests/unit/forget_test
 tests_unit_forget_test_SOURCES = tests/unit/forget_test.c
