@@ -14,6 +14,10 @@ dist_noinst_DATA += \
 	LICENSE \
 	README.md \
 	SECURITY.md \
+	contrib/grafana/blixard.json \
+	contrib/prometheus/blixard-rules.test.yml \
+	contrib/prometheus/blixard-rules.yml \
+	contrib/prometheus/prometheus.yml \
 	debian/control \
 	docs/ARCHITECTURE.md \
 	docs/API.md \

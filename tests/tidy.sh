@@ -475,6 +475,10 @@ make make
 nm gcc
 addr2line gcc
 pkg-config pkgconf
+chromedriver chromium-driver
+chromium chromium
+prometheus prometheus
+promtool prometheus
 python3 python3
 qemu-system-x86_64 qemu-system-x86
 strace strace

@@ -32,6 +32,15 @@ tests/integration/man.log: blixardd blixardctl
 dist_check_SCRIPTS += tests/integration/memory.sh
 tests/integration/memory.log: blixardd blixardctl
 
+# The HTTP server, with programs that other tests do not need.
+dist_check_SCRIPTS += tests/integration/prometheus.sh
+tests/integration/prometheus.log: blixardd blixardctl blixard-vm
+# The same as prometheus.sh for five minutes.
+soak-prometheus: all
+	@BLIXARD_SRC='$(abs_top_srcdir)' BLIXARD_BUILD='$(abs_top_builddir)' BLIXARD_SCRAPE_SECONDS=300 \
+	  $(srcdir)/tests/integration/prometheus.sh
+.PHONY: soak-prometheus
+
 # make check-upgrade OLD=DIR: this build on the data of an earlier one, DIR being its build directory.
 dist_noinst_SCRIPTS += tests/integration/upgrade.sh
 check-upgrade: all
