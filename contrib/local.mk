@@ -20,6 +20,7 @@ dist_noinst_DATA += \
 	contrib/prometheus/prometheus.yml \
 	debian/control \
 	docs/ARCHITECTURE.md \
+	docs/dashboard.png \
 	docs/API.md \
 	docs/GLOSSARY.md \
 	docs/HACKING.md \

@@ -1,7 +1,12 @@
 # The HTTP server, and the page that it serves.
 EXTRA_DIST += daemon/http/embed.sh $(HTTP_UI)
 HTTP_UI = \
-	daemon/http/ui/index.html
+	daemon/http/ui/index.html daemon/http/ui/app.css daemon/http/ui/icon.svg \
+	daemon/http/ui/js/app.js daemon/http/ui/js/dom.js daemon/http/ui/js/format.js \
+	daemon/http/ui/js/live.js daemon/http/ui/js/store.js \
+	daemon/http/ui/js/parts/card.js daemon/http/ui/js/parts/chart.js \
+	daemon/http/ui/js/parts/table.js daemon/http/ui/js/parts/tiles.js \
+	daemon/http/ui/js/views/memory.js daemon/http/ui/js/views/overview.js
 if HTTP
 libdaemon_a_SOURCES += daemon/http/http.c daemon/http/http.h daemon/http/priv.h \
 	daemon/http/conn.c daemon/http/server.c daemon/http/route.c daemon/http/pages.c \

@@ -33,8 +33,9 @@ dist_check_SCRIPTS += tests/integration/memory.sh
 tests/integration/memory.log: blixardd blixardctl
 
 # The HTTP server, with programs that other tests do not need.
-dist_check_SCRIPTS += tests/integration/prometheus.sh
-tests/integration/prometheus.log: blixardd blixardctl blixard-vm
+dist_check_SCRIPTS += tests/integration/prometheus.sh tests/integration/dashboard.sh
+tests/integration/prometheus.log tests/integration/dashboard.log: blixardd blixardctl blixard-vm
+dist_noinst_DATA += tests/integration/dashboard.py
 # The same as prometheus.sh for five minutes.
 soak-prometheus: all
 	@BLIXARD_SRC='$(abs_top_srcdir)' BLIXARD_BUILD='$(abs_top_builddir)' BLIXARD_SCRAPE_SECONDS=300 \
