@@ -261,7 +261,7 @@ static void json_row(FILE *f, const struct result *r, unsigned rounds, bool firs
 
 static const struct bench_group *const groups[] = {&bench_mem,   &bench_names, &bench_codec,
                                                    &bench_frame, &bench_sched, &bench_state,
-                                                   &bench_diag,  &bench_rec};
+                                                   &bench_diag,  &bench_rec,   &bench_metrics};
 
 typedef void (*visit)(void *ctx, const struct bench_case *c);
 

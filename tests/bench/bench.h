@@ -33,7 +33,7 @@ struct bench_group {
     size_t n;
 };
 extern const struct bench_group bench_mem, bench_names, bench_codec, bench_frame, bench_sched,
-    bench_state, bench_diag, bench_rec;
+    bench_state, bench_diag, bench_rec, bench_metrics;
 
 /* The value counts as used: what made it is not optimised away. */
 static inline void bench_use(const void *p)

@@ -13,7 +13,7 @@ tests_bench_bench_SOURCES = tests/bench/bench.c tests/bench/bench.h tests/bench/
 	tests/bench/codec_json.h tests/bench/codec_jansson.c tests/bench/state.c \
 	tests/bench/replica.c tests/bench/replica.h tests/bench/replica_plain.c \
 	tests/bench/diag.c tests/bench/diag_plain.c tests/bench/diag_plain.h \
-	tests/bench/rec.c
+	tests/bench/rec.c tests/bench/metrics.c
 # Both variables are empty where libcjson is missing; flags stay out of the condition.
 tests_bench_bench_CFLAGS = $(AM_CFLAGS) $(CJSON_CFLAGS)
 tests_bench_bench_LDADD = tests/bench/libplain.a $(LIBDAEMON_LIBS) $(CJSON_LIBS)

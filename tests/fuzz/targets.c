@@ -25,6 +25,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"raft", fuzz_raft, "raft-", false, false, NULL},
     {"batch", fuzz_batch, "batch", false, true, fuzz_reseal_commands},
     {"request", fuzz_request, "request", false, false, NULL},
+    {"http", fuzz_http, "http-", false, false, NULL},
     {"wal", fuzz_wal, "wal-file", false, false, fuzz_reseal_wal},
     {"segment", fuzz_segment, "wal-segment", false, true, fuzz_reseal_items},
     {"log-record", fuzz_log_record, "wal-record", false, true, fuzz_reseal_items},

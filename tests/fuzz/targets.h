@@ -43,6 +43,9 @@ int fuzz_raft(const uint8_t *p, size_t n);
 int fuzz_batch(const uint8_t *p, size_t n);
 int fuzz_request(const uint8_t *p, size_t n); /* of a client, to create a VM */
 
+/* ---- targets_http.c ---- */
+int fuzz_http(const uint8_t *p, size_t n); /* what is answered to a request that was parsed */
+
 /* ---- targets_node.c ---- */
 int fuzz_node(const uint8_t *p, size_t n);
 void fuzz_node_close(void); /* afterwards */

@@ -353,6 +353,21 @@ MAKE_FRAME(GRANT, "grant")
 MAKE_FRAME(JOIN, "join")
 MAKE_FRAME(JOINED, "joined")
 
+/* Not a format: what the fuzzer of the HTTP server reads. */
+static int make_http_page(struct bx_buf *out)
+{
+    static const char text[] = "GET\n/\nlocalhost:7480\n\"1\"\n";
+
+    return bx_buf_append(out, text, sizeof text - 1);
+}
+
+static int make_http_head(struct bx_buf *out)
+{
+    static const char text[] = "HEAD\n/v1/sd\n[::1]:80\n";
+
+    return bx_buf_append(out, text, sizeof text - 1);
+}
+
 static int make_ping(struct bx_buf *out)
 {
     return bx_frame_write_raw(out, BX_FRAME_PING, NULL, 0, NULL, 0);
@@ -411,6 +426,8 @@ const struct golden_item golden_items[] = {
     {"dump-4", make_outcome_dump, true}, /* before outcomes told when their session began */
     {"dump-5", make_outcome_dump, false},
     {"request", make_request, false},
+    {"http-page", make_http_page, false},
+    {"http-head", make_http_head, false},
     {"frame-hello", make_HELLO, false},
     {"frame-ping", make_ping, false},
     {"frame-read", make_READ, false},

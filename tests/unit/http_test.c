@@ -260,6 +260,28 @@ TEST(what_is_no_request_is_refused)
     expect_status(CLOSING("/livez"), "200");
 }
 
+TEST(each_bit_of_a_request_may_be_another)
+{
+    static const char request[] = CLOSING("/livez");
+
+    for (size_t at = 0; at < sizeof request - 1; at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            char changed[sizeof request];
+            struct reader r = dial();
+
+            memcpy(changed, request, sizeof request);
+            changed[at] = (char)(changed[at] ^ 1 << bit);
+            say_n(&r, changed, sizeof request - 1);
+            shutdown(r.fd, SHUT_WR); /* it may not be complete any more */
+            SPIN_UNTIL(is_closed(&r));
+            assert_true(r.text == NULL || strncmp(r.text, "HTTP/1.", 7) == 0);
+            hang_up(&r);
+        }
+    }
+    SPIN_UNTIL(stats().connections == 0);
+    expect_status(request, "200");
+}
+
 TEST(files_of_the_page_are_not_sent_twice)
 {
     struct reader r = ask(CLOSING("/"));
