@@ -1,9 +1,9 @@
 #!/bin/sh
-# The files of a folder as a table in C: embed.sh FOLDER prints it. A file's path in the folder is its
+# Files of a folder as a table in C: embed.sh FOLDER FILE... prints it. A file's path in the folder is its
 # path on the server. Needs POSIX tools only.
 set -eu
 cd "$1"
-files=$(find . -type f ! -name '.*' | LC_ALL=C sort)
+shift
 
 type_of()
 {
@@ -18,7 +18,7 @@ type_of()
 
 printf '/* Made by embed.sh. */\n#include "http/priv.h"\n\n'
 n=0
-for file in $files; do
+for file; do
     printf 'static const unsigned char file_%d[] = {\n' "$n"
     od -An -v -tu1 "$file" | sed 's/[0-9][0-9]*/&,/g'
     printf '};\n'
@@ -26,10 +26,10 @@ for file in $files; do
 done
 printf 'const struct http_asset http_assets[] = {\n'
 n=0
-for file in $files; do
+for file; do
     type=$(type_of "$file")
     sum=$(cksum "$file" | awk '{ printf "%08x%x", $1, $2 }')
-    printf '    {"%s", "%s", "\\"%s\\"", file_%d, sizeof file_%d},\n' "${file#.}" "$type" "$sum" "$n" "$n"
+    printf '    {"/%s", "%s", "\\"%s\\"", file_%d, sizeof file_%d},\n' "$file" "$type" "$sum" "$n" "$n"
     n=$((n + 1))
 done
 printf '    {NULL, NULL, NULL, NULL, 0},\n};\n'

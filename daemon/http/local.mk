@@ -15,5 +15,6 @@ nodist_libdaemon_a_SOURCES = daemon/http/assets_data.c
 CLEANFILES += daemon/http/assets_data.c
 daemon/http/assets_data.c: $(srcdir)/daemon/http/embed.sh $(HTTP_UI)
 	$(AM_V_GEN)$(MKDIR_P) daemon/http && \
-	  $(SHELL) $(srcdir)/daemon/http/embed.sh $(srcdir)/daemon/http/ui >$@.tmp && mv $@.tmp $@
+	  $(SHELL) $(srcdir)/daemon/http/embed.sh $(srcdir)/daemon/http/ui \
+	  $(HTTP_UI:daemon/http/ui/%=%) >$@.tmp && mv $@.tmp $@
 endif
