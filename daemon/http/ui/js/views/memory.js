@@ -24,7 +24,7 @@ function codecs(s) {
 
 // Whatever the recorder counts, by its names.
 function recorder(s) {
-    const rows = Object.entries(s.now.metrics).filter(([k, v]) => /^blixard_(rec|recorder|log|sink|crumb|envelope|spool)_/.test(k) && !Array.isArray(v));
+    const rows = Object.entries(s.now.metrics).filter(([k, v]) => /^blixard_(rec|recorder|log|log_sink|diag)_/.test(k) && !Array.isArray(v));
     return card("Recorder", rows.length ? table("Recorder", [["counter"], ["value", true], ["a second", true]],
         rows.map(([k, v]) => [k.replace(/^blixard_/, "").replace(/_total$/, ""), f.whole(v), k.includes("_total") ? f.rate(s.rate(k)) : ""])) : "This build counts nothing of it.");
 }
