@@ -12,10 +12,14 @@
 
 #define F(member, typ) BX_FIELD(bx_raft_stats, member, BX_T_##typ)
 static const struct bx_field raft_fields[] = {
-    F(leading, U32),        F(led, U32),           F(quorum, U32),         F(voters, U32),
-    F(standbys, U32),       F(connected, U32),     F(age_ms, U64),         F(term, U64),
-    F(commit_index, U64),   F(applied_index, U64), F(last_index, U64),     F(durable_index, U64),
-    F(snapshot_index, U64), F(elections, U64),     F(leader_changes, U64),
+    F(leading, U32),       F(led, U32),
+    F(quorum, U32),        F(voters, U32),
+    F(standbys, U32),      F(connected, U32),
+    F(queued_bytes, U64),  F(age_ms, U64),
+    F(term, U64),          F(commit_index, U64),
+    F(applied_index, U64), F(last_index, U64),
+    F(durable_index, U64), F(snapshot_index, U64),
+    F(elections, U64),     F(leader_changes, U64),
 };
 #undef F
 static const struct bx_metric raft_rows[] = {
@@ -25,6 +29,7 @@ static const struct bx_metric raft_rows[] = {
     {"blixard_raft_voters", NULL, BX_GAUGE, "voters of the Raft configuration"},
     {"blixard_raft_standbys", NULL, BX_GAUGE, "standbys of the Raft configuration"},
     {"blixard_raft_connected", NULL, BX_GAUGE, "members connected with this one, itself included"},
+    {"blixard_raft_queued_bytes", "bytes", BX_GAUGE, "log that waits for the disk"},
     {"blixard_raft_age_seconds", "ms", BX_GAUGE, "how far the state here is behind the leader's"},
     {"blixard_raft_term", NULL, BX_GAUGE, "term"},
     {"blixard_raft_commit_index", NULL, BX_GAUGE, "last committed entry"},
@@ -47,6 +52,7 @@ void bx_node_raft_stats(const struct bx_node *n, struct bx_raft_stats *out)
     *out = (struct bx_raft_stats){.leading = st.is_leader,
                                   .led = st.leader != 0,
                                   .quorum = st.quorum,
+                                  .queued_bytes = bx_wal_queued(n->wal),
                                   .age_ms = st.age_ms,
                                   .term = st.term,
                                   .commit_index = st.commit_index,

@@ -16,6 +16,7 @@ struct bx_raft_stats {
     uint32_t quorum;           /* 1: as bx_node_has_quorum */
     uint32_t voters, standbys; /* of the Raft configuration */
     uint32_t connected;        /* of those, this node counted */
+    uint64_t queued_bytes;     /* of the log, which wait for the disk */
     uint64_t age_ms;           /* all that was committed so long ago is applied here */
     uint64_t term, commit_index, applied_index, last_index, durable_index, snapshot_index;
     uint64_t elections;      /* that this node has begun */
