@@ -225,7 +225,7 @@ static const struct options_flag flags[] = {
      .kind = VALUE_U64,
      AT(log_cache),
      .argument = "N",
-     .help = "bytes of the log kept in memory (default 33554432)"},
+     .help = "bytes of the log kept in memory (default 16777216)"},
     {.name = "shared-configs",
      .kind = VALUE_U64,
      AT(shared_configs),

@@ -131,7 +131,7 @@ int bx_wal_open(struct bx_wal **wal, const struct bx_wal_options *o, struct bx_e
     w->fs = o->fs;
     w->segment_size = o->segment_size != 0 ? o->segment_size : 8u << 20;
     w->queue_max = o->queue_bytes != 0 ? o->queue_bytes : BX_WAL_QUEUE_MAX;
-    w->cache_bytes = o->cache_bytes != 0 ? o->cache_bytes : 32u << 20;
+    w->cache_bytes = o->cache_bytes != 0 ? o->cache_bytes : 16u << 20;
     bx_fifo_keep(&w->recs, w->cache_bytes);
     assert(w->segment_size >= BX_WAL_SEGMENT_MIN && w->segment_size <= UINT32_MAX);
     w->first = w->cached_from = w->next_lsn = 1;

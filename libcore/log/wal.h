@@ -39,7 +39,7 @@ struct bx_wal_options {
     struct bx_fs *fs;
     size_t segment_size; /* 0: 8 MiB; at least the size of one entry */
     size_t queue_bytes;  /* 0: BX_WAL_QUEUE_MAX */
-    size_t cache_bytes;  /* entries kept in memory; 0: 32 MiB. Entries that are not yet durable are
+    size_t cache_bytes;  /* entries kept in memory; 0: 16 MiB. Entries that are not yet durable are
                             always kept */
 };
 

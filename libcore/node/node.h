@@ -49,7 +49,7 @@ struct bx_node_options {
     struct bx_pool_size proposals; /* kept for reuse; max 0: 1000, 100 of them made ahead */
     struct bx_pool_size reads;     /* that wait; max 0: 1000, none of them made ahead */
     struct bx_intern *intern;      /* table of names, borrowed; NULL: one of its own */
-    uint64_t log_cache_bytes;      /* of entries in memory; 0: 32 MiB */
+    uint64_t log_cache_bytes;      /* of entries in memory; 0: 16 MiB */
     uint64_t shared_configs;       /* as in fsm.h */
     size_t segment_bytes;          /* of a file of the log; 0: 8 MiB */
     size_t log_queue_bytes;        /* of the log that waits for the disk; 0: 64 MiB */
