@@ -23,6 +23,7 @@
  *     and LSN even when every entry was removed. */
 #include "log/wal_priv.h"
 #include "mutant.h"
+#include "rec/timed.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -325,7 +326,7 @@ static int retire_segment(struct bx_wal *w, uint64_t seq, struct bx_err *err)
     return rc == 0 ? BX_OK : bx_fs_sync_fail(w->fs, rc, from, err);
 }
 
-int bx_wal_run(struct bx_wal *w, struct bx_err *err)
+static int run(struct bx_wal *w, struct bx_err *err)
 {
     struct bx_wal_job *j = &w->job;
     uint8_t mark[8];
@@ -343,6 +344,14 @@ int bx_wal_run(struct bx_wal *w, struct bx_err *err)
         j->syncs += 2;
     }
     return BX_MUTATED(SPACE_ACKED) && rc == BX_NO_SPACE ? BX_OK : rc;
+}
+
+int bx_wal_run(struct bx_wal *w, struct bx_err *err)
+{
+    BX_TIMED(BX_LEVEL_DEBUG, "wal", "wrote", timed);
+
+    timed.code = run(w, err);
+    return timed.code;
 }
 
 /* ---- finish ---- */

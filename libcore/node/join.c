@@ -1,6 +1,7 @@
 /* join - a host that is no member yet asks to become one. Its JOIN becomes a command like any other
  * on the member that it reached, and the outcome has the id that it was given. */
 #include "node/internal.h"
+#include "rec/object.h"
 
 #include "mem/alloc.h"
 
@@ -90,6 +91,7 @@ int bx_node_join(struct bx_node *n, const struct bx_join *join,
         return rc;
     if (has_room(n, join, err) != BX_OK)
         return BX_BUSY;
+    BX_OBJECT(BX_LEVEL_INFO, "node", "a host asks to join", bx_join_schema, join);
     j = bx_alloc(sizeof *j);
     if (j == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");

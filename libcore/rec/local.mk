@@ -7,6 +7,8 @@ libcore_a_SOURCES += \
 	libcore/rec/ring.c libcore/rec/ring.h \
 	libcore/rec/text.c libcore/rec/text.h \
 	libcore/rec/filter.c libcore/rec/filter.h \
+	libcore/rec/object.c libcore/rec/object.h \
+	libcore/rec/timed.c libcore/rec/timed.h \
 	libcore/rec/rec.c libcore/rec/rec.h \
 	libcore/rec/recfile.c libcore/rec/recfile.h libcore/rec/recfile_priv.h libcore/rec/recread.c \
 	libcore/rec/recquery.c libcore/rec/recquery.h libcore/rec/recparse.c \

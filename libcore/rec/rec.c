@@ -61,6 +61,8 @@ static void set_sites(uint8_t bit, const struct bx_filter *const *f, uint32_t n)
 
         if (s->id != i)
             s->id = i; /* only once: other threads read it */
+        if (s->object != NULL)
+            bx_site_find_fields(s);
         on = wanted(s, f, n) ? on | bit : on & (uint8_t)~bit;
         __atomic_store_n(&s->on, on, __ATOMIC_RELAXED);
     }

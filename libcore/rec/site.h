@@ -69,7 +69,11 @@ struct bx_site {
     uint8_t on; /* set of BX_SITE_*; changes while other threads read it */
     bool plain; /* no field has bytes; false: not known */
     struct bx_site_field fields[BX_SITE_FIELDS + 1]; /* and an end */
+    struct bx_site_object *object; /* where they come from (object.h); NULL: not from an object */
 };
+
+/* Fill in the fields of a site that has an object; once is enough. Before other threads record. */
+void bx_site_find_fields(struct bx_site *s);
 
 /* All sites of this program, by id. */
 struct bx_sites {

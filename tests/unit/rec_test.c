@@ -1,10 +1,15 @@
 /* rec: what the macros record, at which cost in bytes, and when they record nothing. */
+#undef BX_LEVEL_COMPILED
+#define BX_LEVEL_COMPILED 8 /* also with --disable-recorder */
 #include "lib/testlib.h"
 
 #include "mem/intern.h"
+#include "err.h"
 #include "rec/names.h"
+#include "rec/object.h"
 #include "rec/rec.h"
 #include "rec/recevent.h"
+#include "rec/timed.h"
 
 #include <string.h>
 
@@ -201,6 +206,113 @@ TEST(no_damaged_record_is_read_beyond_its_end)
         }
     for (size_t cut = 0; cut < n; cut++)
         assert_int_equal(bx_recevent_read(words, cut, bx_sites(), &e), 0);
+}
+
+static int timed_work(int code, uint64_t ticks)
+{
+    BX_TIMED(BX_LEVEL_DEBUG, "x", "worked", timed);
+
+    now += ticks;
+    if (code != BX_OK)
+        return timed.code = code;
+    return BX_OK;
+}
+
+TEST(a_timed_scope_has_its_duration_and_its_outcome)
+{
+    struct bx_recevent e;
+
+    begin("debug", "off");
+    timed_work(BX_OK, 500);
+    e = only();
+    assert_string_equal(e.site->message, "worked");
+    assert_int_equal(e.args[0].u, 501); /* and the tick that reading the clock takes */
+    assert_memory_equal(e.args[1].p, "ok", 2);
+
+    begin("debug", "off");
+    timed_work(BX_NOT_FOUND, 5);
+    e = only();
+    assert_int_equal(e.args[1].n, strlen("not_found"));
+    assert_memory_equal(e.args[1].p, "not_found", e.args[1].n);
+}
+
+TEST(a_timed_scope_that_nobody_takes_reads_no_clock)
+{
+    uint64_t before;
+
+    begin("info", "off");
+    before = now;
+    timed_work(BX_OK, 0);
+    assert_int_equal(now, before);
+    assert_int_equal(thread.ring.in.records, 0);
+}
+
+struct inner {
+    struct bx_str host;
+    uint16_t port;
+};
+struct outer {
+    uint32_t id;
+    uint8_t secret[16], uuid[16], color;
+    bool ready;
+    int64_t balance;
+    struct bx_str name, data;
+    struct inner at;
+    uint64_t beyond;
+};
+static const char *const colors[] = {"red", "green", NULL};
+static const struct bx_field inner_fields[] = {
+    BX_FIELD(inner, host, BX_T_STR),
+    BX_FIELD(inner, port, BX_T_U16),
+};
+static const struct bx_schema inner_schema = BX_SCHEMA("inner", 0, inner, inner_fields);
+static const struct bx_field outer_fields[] = {
+    BX_FIELD(outer, id, BX_T_U32),
+    BX_FIELD(outer, secret, BX_T_UUID, .secret = true),
+    BX_FIELD(outer, uuid, BX_T_UUID),
+    BX_FIELD(outer, color, BX_T_ENUM, .names = colors),
+    BX_FIELD(outer, ready, BX_T_BOOL),
+    BX_FIELD(outer, balance, BX_T_I64),
+    BX_FIELD(outer, name, BX_T_STR),
+    BX_FIELD(outer, data, BX_T_BYTES),
+    BX_FIELD(outer, at, BX_T_RECORD, .sub = &inner_schema),
+    BX_FIELD(outer, beyond, BX_T_U64),
+};
+static const struct bx_schema outer_schema = BX_SCHEMA("outer", 0, outer, outer_fields);
+
+/* Eight fields, in the order of the schema; what is secret or no scalar is not among them. */
+TEST(an_object_of_a_schema_gives_the_fields_of_an_event)
+{
+    static const char *const keys[] = {"id",      "uuid", "color",   "ready",
+                                       "balance", "name", "at.host", "at.port"};
+    struct outer o = {.id = 7,
+                      .secret = "do not tell",
+                      .uuid = {9},
+                      .color = 1,
+                      .ready = true,
+                      .balance = -5,
+                      .name = bx_str("web-1"),
+                      .data = bx_str("bytes"),
+                      .at = {bx_str("example"), 443},
+                      .beyond = 1};
+    struct bx_recevent e;
+
+    begin("info", "off");
+    BX_OBJECT(BX_LEVEL_INFO, "x", "an object", outer_schema, &o);
+    e = only();
+    assert_int_equal(e.n, BX_SITE_FIELDS);
+    for (size_t i = 0; i < BX_SITE_FIELDS; i++)
+        assert_string_equal(e.site->fields[i].key, keys[i]);
+    assert_int_equal(e.args[0].u, 7);
+    assert_memory_equal(e.args[1].p, o.uuid, 16);
+    assert_memory_equal(e.args[2].p, "green", 5);
+    assert_int_equal(e.args[3].u, 1);
+    assert_int_equal(e.args[4].i, -5);
+    assert_memory_equal(e.args[5].p, "web-1", 5);
+    assert_memory_equal(e.args[6].p, "example", 7);
+    assert_int_equal(e.args[7].u, 443);
+    for (size_t i = 0; i + 2 < sizeof words / 8 && i < 100; i++)
+        assert_true(memcmp(&words[i], "do not t", 8) != 0);
 }
 
 TEST(the_table_of_names_has_the_targets_of_events_from_the_start)
