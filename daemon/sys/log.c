@@ -181,7 +181,7 @@ int log_open(const char *name, const struct bx_filter *filter, struct bx_err *er
         log_threads_close();
         return rc;
     }
-    bx_filter_parse(&ring, "debug", NULL);
+    bx_filter_parse(&ring, BX_REC_RING_SPEC, NULL);
     bx_rec_filter_ring(&ring);
     bx_rec_filter_queue(&filter, 1);
     sink.open = true;

@@ -24,9 +24,13 @@
 #define BX_REC_QUEUE 16384u
 #define BX_REC_NAME 15u
 
+/* The least severe level that is compiled in, an enum bx_level. With --disable-recorder it is
+ * BX_LEVEL_INFO: less severe events are nothing at all, the others go to the sinks and into the
+ * rings as ever, so that log and crash files remain. */
 #ifndef BX_LEVEL_COMPILED
-#define BX_LEVEL_COMPILED BX_LEVEL_TRACE
+#define BX_LEVEL_COMPILED 8
 #endif
+#define BX_REC_RING_SPEC (BX_LEVEL_COMPILED > 6 ? "debug" : "info") /* the filter of the rings */
 
 struct bx_rec_thread {
     char name[BX_REC_NAME + 1];
@@ -65,8 +69,16 @@ bool bx_rec_line_on(enum bx_rec_source source, int level);
 #define BX_ERROR(target, ...) BX_REC(BX_LEVEL_ERROR, target, __VA_ARGS__)
 #define BX_WARNING(target, ...) BX_REC(BX_LEVEL_WARNING, target, __VA_ARGS__)
 #define BX_INFO(target, ...) BX_REC(BX_LEVEL_INFO, target, __VA_ARGS__)
+#if BX_LEVEL_COMPILED >= 7
 #define BX_DEBUG(target, ...) BX_REC(BX_LEVEL_DEBUG, target, __VA_ARGS__)
+#else
+#define BX_DEBUG(target, ...) BX_REC_NOTHING(__VA_ARGS__)
+#endif
+#if BX_LEVEL_COMPILED >= 8
 #define BX_TRACE(target, ...) BX_REC(BX_LEVEL_TRACE, target, __VA_ARGS__)
+#else
+#define BX_TRACE(target, ...) BX_REC_NOTHING(__VA_ARGS__)
+#endif
 
 /* ---- how the macros work ----
  *
@@ -91,6 +103,14 @@ bool bx_rec_line_on(enum bx_rec_source source, int level);
 #define BX_REC_ONE(k, v) +1
 #define BX_REC_PLAIN(k, v) &&!BX_ARG_HAS_BYTES(BX_ARG_TYPE(v))
 #define BX_REC_VALUE(k, v) BX_ARG(v),
+#define BX_REC_UNUSED(k, v) (void)(v);
+/* No code, and no value is evaluated. */
+#define BX_REC_NOTHING(...)                                                                        \
+    do {                                                                                           \
+        if (0) {                                                                                   \
+            BX_REC_EACH(BX_REC_UNUSED, __VA_ARGS__)                                                \
+        }                                                                                          \
+    } while (0)
 
 /* The last value ends a list that may be empty. */
 #define BX_REC(lvl, tgt, ...)                                                                      \
