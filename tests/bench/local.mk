@@ -36,7 +36,7 @@ bench-instructions: tests/bench/bench
 	BLIXARD_BUILD='$(abs_top_builddir)' BLIXARD_SRC='$(abs_top_srcdir)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	  bash '$(top_srcdir)/tests/bench/instructions.sh' $(INSTRUCTIONS)
 .PHONY: bench-instructions
-dist_noinst_SCRIPTS += tests/bench/create.sh tests/bench/instructions.sh
+dist_noinst_SCRIPTS += tests/bench/create.sh tests/bench/instructions.sh tests/bench/pairs.sh
 dist_noinst_DATA += tests/bench/instructions.txt
 dist_noinst_DATA += docs/BENCHMARKS.md
 # That they still run, and still agree with their references; nothing is timed.
