@@ -3,6 +3,7 @@
 #include "build.h"
 #include "connect.h"
 #include "mem/alloc.h"
+#include "trace.h"
 #include "wire/proto.h"
 
 #include <errno.h>
@@ -38,6 +39,7 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
     char *copy = bx_must_strdup(addresses), *save = NULL;
 
     memset(c, 0, sizeof *c);
+    trace_make(c->trace);
     c->fd = -1;
     for (char *a = strtok_r(copy, ",", &save); a != NULL; a = strtok_r(NULL, ",", &save)) {
         if (connect_check(a, err) != BX_OK) {
@@ -229,24 +231,27 @@ static int send_all(struct client *c, const uint8_t *p, size_t n, uint64_t deadl
     return BX_OK;
 }
 
-/* Methods whose parameters have no timeout_ms. */
+/* Methods whose parameters have neither timeout_ms nor trace_id. */
 static bool is_untimed(const char *method)
 {
     return strcmp(method, "sys.hello") == 0 || strcmp(method, "events.watch") == 0;
 }
 
 static void write_request(struct bx_buf *b, uint64_t id, const char *method, const struct params *p,
-                          uint64_t timeout_ms)
+                          uint64_t timeout_ms, const char *trace)
 {
     build_array(b, 4);
     build_u64(b, 0);
     build_u64(b, id);
     build_str(b, method);
     build_array(b, 1);
-    build_map(b, p->n + !is_untimed(method));
+    build_map(b, p->n + (is_untimed(method) ? 0 : 2));
     build_bytes(b, p->b.data, p->b.len);
-    if (!is_untimed(method))
-        build_pair_u64(b, "timeout_ms", timeout_ms);
+    if (is_untimed(method))
+        return;
+    build_pair_u64(b, "timeout_ms", timeout_ms);
+    build_str(b, "trace_id");
+    build_str(b, trace);
 }
 
 /* The response to `id`; notifications that come before it are handled. */
@@ -289,7 +294,7 @@ static int exchange(struct client *c, const char *method, const struct params *p
     c->next[0] = '\0';
     if (rc != BX_OK)
         return rc;
-    write_request(&b, id, method, p, deadline <= now + 1 ? 1 : deadline - now);
+    write_request(&b, id, method, p, deadline <= now + 1 ? 1 : deadline - now, c->trace);
     c->sent++;
     rc = send_all(c, b.data, b.len, deadline, err);
     bx_buf_release(&b);
@@ -391,7 +396,7 @@ void client_post(struct client *c, const char *method, const struct params *p)
 
     if (c->fd < 0)
         return;
-    write_request(&b, ++c->next_id, method, p, POST_MS);
+    write_request(&b, ++c->next_id, method, p, POST_MS, c->trace);
     send_all(c, b.data, b.len, client_now() + POST_MS, NULL);
     bx_buf_release(&b);
 }

@@ -90,7 +90,7 @@ const struct flag global_flags[] = {
      .help = "of reads: linearizable or stale",
      .choices = consistencies},
     {.name = "quiet", .letter = 'q', .help = "print nothing but data"},
-    {.name = "verbose", .letter = 'v', .help = "print each failed attempt"},
+    {.name = "verbose", .letter = 'v', .help = "print the trace id and each failed attempt"},
     {.name = "no-color", .help = "do not colour output on a terminal"},
     {.name = "yes", .letter = 'y', .help = "do not ask for confirmation"},
     {.name = "cacert", .value = "FILE", .planned = true},

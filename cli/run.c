@@ -236,6 +236,8 @@ static int set_client(struct run *r, const char *addr)
     if (rc == BX_INVALID && !args_has(&r->args, "addr")) /* of the environment or a context */
         rc = r->err.code = BX_UNREACHABLE;
     r->client.verbose = args_has(&r->args, "verbose");
+    if (r->client.verbose)
+        fprintf(stderr, "trace id: %s\n", r->client.trace);
     r->client.notify = on_notification;
     r->client.ctx = r;
     return rc;

@@ -25,12 +25,6 @@ uint64_t daemon_now(const struct daemon *d)
     return d->clock->ops->boot_ms(d->clock);
 }
 
-static void on_log(void *ctx, int level, const char *text)
-{
-    (void)ctx;
-    log_node(level, text);
-}
-
 /* ---- the loop's hooks ---- */
 
 static void run_driver(struct daemon *d)
@@ -236,8 +230,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         return rc;
     set_node(d, d->node);
     crash_set_node(d->identity.node);
-    log_write(LOG_INFO, "this host is node %llu, %s", (unsigned long long)d->identity.node,
-              d->options.name);
+    BX_INFO("daemon", "this host is a node", "node", d->identity.node, "name", d->options.name);
     d->member.look_ms = daemon_now(d);
     loop_wake(&d->loop);
     return BX_OK;
@@ -314,8 +307,8 @@ static int open_api(struct daemon *d, struct bx_err *err)
                             .ctx = d};
 
     if (d->options.api[0] != '\0')
-        log_write(LOG_WARNING, "--api %s: everyone on this host who connects is an administrator",
-                  d->options.api);
+        BX_WARNING("api", "everyone on this host who connects is an administrator", "address",
+                   d->options.api);
     return api_create(&d->api, &o, err);
 }
 
@@ -365,7 +358,6 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .was_heard = on_was_heard,
                                 .peer = on_peer,
                                 .join = daemon_on_join,
-                                .log = on_log,
                                 .ctx = d};
     int rc = loop_init(&d->loop, d->clock, &hooks, err);
 

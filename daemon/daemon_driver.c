@@ -3,7 +3,7 @@
 #include "api/api.h"
 #include "qemu/driver.h"
 #include "qemu/user.h"
-#include "sys/log.h"
+#include "rec/rec.h"
 #include "node/driver_sim.h"
 #include "sys/sim_runs.h"
 
@@ -14,12 +14,6 @@
 #include <unistd.h>
 
 #define SYSTEM_BOOT_DIR "/var/lib/blixard/boot"
-
-static void on_log(void *ctx, int level, const char *text)
-{
-    (void)ctx;
-    log_write(level, "%s", text);
-}
 
 static const char *qemu_path(const struct daemon *d)
 {
@@ -43,7 +37,7 @@ static int open_sim(struct daemon *d, const char *why)
     d->driver_is_sim = true;
     sim_runs_open(d->options.data, d->boot_id, d->driver);
     snprintf(d->accel, sizeof d->accel, "none");
-    log_write(LOG_INFO, "driver sim: VMs are simulated (%s)", why);
+    BX_INFO("driver", "driver sim: VMs are simulated", "why", why);
     return BX_OK;
 }
 
@@ -59,7 +53,8 @@ static void find_boot_dirs(const struct daemon *d, char *out, size_t n)
     }
     snprintf(out, n, "%s:%s", own, SYSTEM_BOOT_DIR);
     if (mkdir(own, 0700) != 0 && errno != EEXIST)
-        log_write(LOG_WARNING, "cannot create %s: %s", own, strerror(errno));
+        BX_WARNING("driver", "the boot directory can not be created", "dir", own, "err",
+                   strerror(errno));
 }
 
 /* Root runs QEMU as other users, anybody else as itself. */
@@ -82,8 +77,7 @@ static int open_qemu(struct daemon *d, struct bx_err *err)
                                     .boot_dirs = boot_dirs,
                                     .shim = d->options.shim,
                                     .qemu = qemu_path(d),
-                                    .node = d->identity.node,
-                                    .log = on_log};
+                                    .node = d->identity.node};
     int rc;
 
     snprintf(dir, sizeof dir, "%s/vms", d->options.data);
@@ -95,7 +89,7 @@ static int open_qemu(struct daemon *d, struct bx_err *err)
         return bx_err_wrap(err, "driver qemu");
     d->driver_is_sim = false;
     snprintf(d->accel, sizeof d->accel, "%s", qemu_driver_accel(d->driver));
-    log_write(LOG_INFO, "driver qemu: accelerator %s", d->accel);
+    BX_INFO("driver", "driver qemu: VMs are run by QEMU", "accelerator", d->accel);
     return BX_OK;
 }
 

@@ -19,7 +19,7 @@
 #include "daemon.h"
 
 #include "link/link.h"
-#include "sys/log.h"
+#include "rec/rec.h"
 #include "mem/alloc.h"
 #include "wire/command.h"
 
@@ -101,11 +101,10 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
     }
     if (o != NULL) {
         d->member.look_ms = daemon_now(d) + REFUSED_MS;
-        log_write(LOG_WARNING,
-                  "registration of this node was refused: " BX_STR_FMT " (" BX_STR_FMT ")",
-                  BX_STR_ARG(o->message), BX_STR_ARG(o->hint));
+        BX_WARNING("daemon", "the registration of this node was refused", "err", o->message, "hint",
+                   o->hint);
     } else {
-        log_write(LOG_WARNING, "this node is not registered yet: %s", err->msg);
+        BX_WARNING("daemon", "this node is not registered yet", "err", err->msg);
     }
 }
 
@@ -122,7 +121,7 @@ static void propose(struct daemon *d, uint16_t kind, const void *body)
     if (bx_node_submit(d->node, &s, &err) == BX_OK)
         d->member.proposed = true;
     else
-        log_write(LOG_WARNING, "cannot register this node: %s", err.msg);
+        BX_WARNING("daemon", "this node can not be registered", "err", err.msg);
 }
 
 static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
@@ -155,7 +154,8 @@ static bool is_misnamed(struct daemon *d)
 
     if (daemon_check_name(d, &err) == BX_OK)
         return false;
-    log_write(LOG_ERROR, "%s (%s)", err.msg, err.hint);
+    BX_ERROR("daemon", "this node has another name in the cluster", "err", err.msg, "hint",
+             err.hint);
     return true;
 }
 
@@ -320,7 +320,7 @@ static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err 
         bx_err_hint(&said,
                     "check that the cluster's daemons are running; a new token lists the current "
                     "members");
-    log_write(LOG_WARNING, "%s", said.msg);
+    BX_WARNING("daemon", "not joined", "err", said.msg);
     /* A refusal is stored as the outcome of this incarnation, so a later attempt, after the cause
      * is fixed, needs a new one. */
     if (a != NULL && !bx_code_retryable(a->code))

@@ -95,11 +95,11 @@ int main(int argc, char **argv)
         close_common();
         return refuse(&err);
     }
-    log_write(LOG_INFO, "ready: link %s, API %s and %s", d.options.listen, d.options.socket,
-              d.api_address[0] == '\0' ? "no TCP" : d.api_address);
+    BX_INFO("daemon", "ready", "link", d.options.listen, "socket", d.options.socket, "api",
+            d.api_address, "version", PACKAGE_VERSION);
     keep_buffers();
     loop_run(&d.loop);
-    log_write(LOG_INFO, "shutting down");
+    BX_INFO("daemon", "shutting down");
     daemon_close(&d);
     close_common();
     return 0;

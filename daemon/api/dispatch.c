@@ -1,6 +1,7 @@
 #include "api/priv.h"
 
 #include "mem/alloc.h"
+#include "rec/rec.h"
 #include "wire/suggest.h"
 
 #include <string.h>
@@ -72,10 +73,24 @@ static void end(struct api_call *c)
     bx_pool_release(&a->pool, c);
 }
 
+static void record_end(const struct api_call *c, int code, const char *err)
+{
+    const char *method = c->method == BX__METHODS ? "" : bx_methods[c->method]->name;
+    uint64_t before = bx_rec_trace(bx_trace_of(c->trace));
+
+    if (code == BX_OK)
+        BX_DEBUG("api", "answered", "method", method, "id", c->id);
+    else
+        BX_DEBUG("api", "refused", "method", method, "id", c->id, "code", bx_code_name(code), "err",
+                 err);
+    bx_rec_trace(before);
+}
+
 /* Sending may close the connection, which must not end this call a second time. */
 void api_reply_items(struct api_call *c, const struct bx_schema *s, const struct bx_items *items)
 {
     api_wait_stop(c);
+    record_end(c, BX_OK, "");
     if (c->client != NULL)
         c->client->ops->reply(c->client, c, s, items);
     end(c);
@@ -97,6 +112,7 @@ void api_reply(struct api_call *c, const struct bx_schema *s, const void *obj)
 void api_fail(struct api_call *c, const struct bx_err *err)
 {
     api_wait_stop(c);
+    record_end(c, err->code, err->msg);
     if (c->client != NULL)
         c->client->ops->fail(c->client, c, err);
     end(c);
@@ -263,10 +279,29 @@ static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
     return rc == BX_OK && c->pooled ? keep_metadata(c, err) : rc;
 }
 
+/* Its own, or a new one for what changes something. */
+static void take_trace(struct api_call *c)
+{
+    struct bx_str id = api_common(c)->trace_id;
+
+    if (id.n > 0)
+        bx_hex16(id, c->trace);
+    else if (bx_methods[c->method]->mutates)
+        c->api->o.clock->ops->random(c->api->o.clock, c->trace, sizeof c->trace);
+}
+
+struct bx_str api_trace_text(const struct api_call *c, char text[BX_ID_TEXT + 1])
+{
+    for (unsigned i = 0; i < 16; i++)
+        snprintf(text + (size_t)2 * i, 3, "%02x", c->trace[i]);
+    return bx_str(text);
+}
+
 void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
 {
     struct bx_clock *clock = c->api->o.clock;
     struct bx_err err = {0};
+    uint64_t before;
     int rc = check_room(c, &err);
 
     if (rc == BX_OK)
@@ -280,7 +315,12 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
         return;
     }
     c->deadline = clock->ops->boot_ms(clock) + api_common(c)->timeout_ms;
+    take_trace(c);
+    before = bx_rec_trace(bx_trace_of(c->trace));
+    BX_DEBUG("api", "called", "method", bx_methods[c->method]->name, "principal", c->principal,
+             "id", c->id);
     api_methods[c->method]->run(c);
+    bx_rec_trace(before);
 }
 
 /* ---- reads ---- */
@@ -381,10 +421,7 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
 
     api_request_number(c, s.session, &s.sequence);
     s.floor = p->floor == 0 ? s.sequence : p->floor;
-    if (p->trace_id.n > 0)
-        bx_hex16(p->trace_id, s.trace);
-    else
-        c->api->o.clock->ops->random(c->api->o.clock, s.trace, 16);
+    memcpy(s.trace, c->trace, 16);
     if (bx_node_submit(c->api->node, &s, &err) != BX_OK)
         api_fail(c, &err);
 }

@@ -32,6 +32,7 @@ struct api_call {
     uint64_t id;                       /* the client's id of the request */
     uint64_t from;                     /* id of the node that sent it, when client is the relay */
     enum bx_method method;
+    uint8_t trace[16];     /* of the request; zero: a read without one */
     struct bx_buf message; /* the request; the parameters point into it */
     struct bx_arena arena;
     void *params;                     /* the struct described by bx_methods[method]->params */

@@ -1,7 +1,7 @@
 /* listen - accepts clients and identifies them. */
 #include "api/priv.h"
 
-#include "sys/log.h"
+#include "rec/rec.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -51,8 +51,8 @@ static void refuse_denied(struct api_conn *c)
 
     a->refused++;
     if (a->refused == 1 || now - a->refused_told >= API_TELL_MS) {
-        log_write(LOG_WARNING, "permission denied to uid %u on %s (%llu connections so far)", uid,
-                  a->o.socket, (unsigned long long)a->refused);
+        BX_WARNING("api", "permission denied", "uid", uid, "socket", a->o.socket, "connections",
+                   a->refused);
         a->refused_told = now;
     }
     bx_err_set(&err, BX_DENIED, "permission denied (uid %u)", uid);

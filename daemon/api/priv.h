@@ -89,6 +89,9 @@ static inline struct bx_common *api_common(const struct api_call *c)
     return c->params;
 }
 
+/* The trace id of the call, written to text. */
+struct bx_str api_trace_text(const struct api_call *c, char text[BX_ID_TEXT + 1]);
+
 /* ---- sql.c ---- */
 /* To be called ten times a second or so. */
 void api_sql_tick(struct api *a);

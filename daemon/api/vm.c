@@ -8,7 +8,9 @@ static void written(struct api_call *c, const struct bx_outcome *o)
 {
     const struct bx_vm *vm = bx_view_vm(api_view(c), o->object);
     struct bx_written_reply r = {.existed = o->existed, .revision = o->revision};
+    char trace[BX_ID_TEXT + 1];
 
+    r.trace_id = api_trace_text(c, trace);
     if (vm != NULL)
         api_see_vm(c->api->node, vm, &r.vm);
     api_reply(c, &bx_written_reply_schema, &r);

@@ -17,6 +17,7 @@
  * answers are unsent; input waits while too many calls of the party are running. */
 #include "api/priv.h"
 
+#include "rec/rec.h"
 #include "sys/clock.h"
 
 #include <assert.h>
@@ -195,9 +196,12 @@ static bool is_ready(const struct api_client *client)
 static void run(struct api_call *c)
 {
     struct bx_err err;
+    uint64_t before;
 
     if (c->api->node != NULL) {
+        before = bx_rec_trace(bx_trace_of(c->trace));
         c->then(c);
+        bx_rec_trace(before);
         return;
     }
     bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping");

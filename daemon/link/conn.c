@@ -1,4 +1,5 @@
 #include "link/conn.h"
+#include "rec/rec.h"
 
 #include "mem/alloc.h"
 
@@ -78,8 +79,10 @@ static void on_closed(struct stream *s, const char *why)
     link_peers_forget(l, c);
     TAILQ_REMOVE(&l->conns, c, link);
     if (c->up) {
-        link_log(l, why == stream_peer_closed ? 6 : 4, "node %llu: %s", (unsigned long long)c->peer,
-                 why);
+        if (why == stream_peer_closed)
+            BX_INFO("link", "a connection has ended", "node", c->peer, "why", why);
+        else
+            BX_WARNING("link", "a connection has ended", "node", c->peer, "why", why);
         l->o.peer(l->o.ctx, c->peer, false);
     }
     tell_joiner(c, why);

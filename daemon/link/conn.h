@@ -56,8 +56,6 @@ struct link {
 };
 
 uint64_t link_now(const struct link *l);
-void link_log(struct link *l, int level, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
 
 /* ---- conn.c ---- */
 extern const struct stream_limits link_limits;

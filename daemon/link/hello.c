@@ -6,6 +6,7 @@
  *   either    --a refused hello--> a hello with the reason is sent, then closed
  *             --a hello with a reason--> closed */
 #include "link/conn.h"
+#include "rec/rec.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -66,7 +67,10 @@ static void log_refusal(const struct link_conn *c, const char *text)
     if (strcmp(l->last_refusal, text) == 0 || (c->accepted && !may_tell(l)))
         return;
     snprintf(l->last_refusal, sizeof l->last_refusal, "%s", text);
-    link_log(l, 4, "%s", text);
+    if (c->accepted)
+        BX_WARNING("link", "refused a connection", "err", text);
+    else
+        BX_WARNING("link", "a connection was refused", "err", text);
 }
 
 /* Send the reason, then close the connection. */

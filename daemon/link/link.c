@@ -2,7 +2,6 @@
 
 #include "mem/alloc.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #define TICK_MS 100u
@@ -12,17 +11,6 @@
 uint64_t link_now(const struct link *l)
 {
     return l->o.clock->ops->boot_ms(l->o.clock);
-}
-
-void link_log(struct link *l, int level, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    l->o.log(l->o.ctx, level, text);
 }
 
 static struct link *link_of(struct bx_link *base)

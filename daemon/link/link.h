@@ -62,7 +62,6 @@ struct link_options {
     void (*peer)(void *ctx, uint64_t id, bool up);
     /* A JOIN from a stranger: call link_answer_join with the same handle. */
     void (*join)(void *ctx, uint64_t handle, const struct bx_join *join);
-    void (*log)(void *ctx, int level, const char *text);
     void *ctx;
 };
 

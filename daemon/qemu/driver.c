@@ -6,26 +6,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-void qemu_log(struct qemu_driver *d, int level, const char *fmt, ...)
-{
-    char text[512];
-    va_list args;
-
-    if (d->log == NULL)
-        return;
-    va_start(args, fmt);
-    vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    d->log(d->log_ctx, level, text);
-}
 
 /* ---- the port ---- */
 
@@ -39,6 +25,10 @@ static void send_order_by(struct qemu_vm *v, uint32_t timeout_ms)
 {
     uint64_t by = vm_now() + timeout_ms + QEMU_SHIM_MS;
 
+    if (bx_rec_traced() != 0)
+        v->trace = bx_rec_traced();
+    BX_DEBUG("driver", "ordering its end", "uuid", bx_uuid(v->id), "epoch", v->epoch, "kill",
+             v->kill_requested);
     if (v->answer_by == 0 || by < v->answer_by)
         v->answer_by = by;
     qemu_vm_send_order(v);
@@ -52,7 +42,8 @@ static struct qemu_vm *stoppable(struct bx_driver *d, const uint8_t vm[16])
     if (v == NULL || v->observed == BX_OBSERVED_EXITED)
         return NULL;
     if (v->unknown) {
-        qemu_log(v->d, 3, "VM %s: not stopped: its lock is held by an unknown process", v->text);
+        BX_ERROR("driver", "not stopped: its lock is held by an unknown process", "uuid",
+                 bx_uuid(vm));
         return NULL;
     }
     return v;
@@ -196,7 +187,8 @@ static void choose_accel(struct qemu_driver *d, const char *wanted)
     if (strcmp(d->accel, "kvm") == 0)
         (void)qemu_kvm_group(&d->users, &d->kvm); /* without access QEMU says so */
     if (why[0] != '\0')
-        qemu_log(d, 4, "KVM is not available, guests run under TCG, which is slow: %s", why);
+        BX_WARNING("driver", "KVM is not available, guests run under TCG, which is slow", "err",
+                   why);
 }
 
 int qemu_driver_create(struct bx_driver **out, const struct qemu_driver_options *o,
@@ -218,8 +210,6 @@ int qemu_driver_create(struct bx_driver **out, const struct qemu_driver_options 
     d->boot_dirs = bx_must_strdup(o->boot_dirs);
     d->node = o->node;
     d->grace_ms = o->grace_ms == 0 ? 60000 : o->grace_ms;
-    d->log = o->log;
-    d->log_ctx = o->log_ctx;
     d->dir = -1;
     rc = qemu_users_open(&d->users, o->first_user, o->last_user, err);
     if (rc == BX_OK)
@@ -246,7 +236,6 @@ void qemu_driver_destroy(struct bx_driver *base)
     if (base == NULL)
         return;
     d = qemu_driver_of(base);
-    d->log = NULL;
     while (pos = 0, (v = bx_map_next(&d->vms, &pos)) != NULL)
         qemu_vm_drop(v);
     for (s = d->shims; s != NULL; s = s->next)

@@ -23,9 +23,6 @@ struct qemu_driver_options {
     uid_t first_user, last_user; /* QEMU runs as one of these; 0: as this process */
     uint64_t node;
     uint32_t grace_ms; /* of a shim that gets SIGTERM; 0: 60 s */
-    /* A line for the log; level as in syslog. May be NULL. */
-    void (*log)(void *ctx, int level, const char *text);
-    void *log_ctx;
 };
 
 /* True when QEMU is found and runs; else `why` says what is missing. Waits for QEMU, 5 s at

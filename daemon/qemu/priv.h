@@ -7,6 +7,7 @@
 #include "qemu/driver.h"
 #include "qemu/user.h"
 #include "qemu/vm.h"
+#include "rec/rec.h"
 
 #define QEMU_ARGS_MAX 64u
 
@@ -27,8 +28,6 @@ struct qemu_driver {
     uint32_t grace_ms;
     uint8_t boot[16];
     int dir;
-    void (*log)(void *ctx, int level, const char *text);
-    void *log_ctx;
     struct qemu_users users;
     gid_t kvm; /* the group that QEMU needs for /dev/kvm; 0: none */
     struct bx_map vms;
@@ -43,8 +42,6 @@ static inline struct qemu_driver *qemu_driver_of(struct bx_driver *d)
 }
 
 /* driver.c */
-void qemu_log(struct qemu_driver *d, int level, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
 void qemu_driver_unref(struct qemu_driver *d);
 
 /* start.c: the close callback of a shim's process handle */

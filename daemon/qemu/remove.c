@@ -66,16 +66,15 @@ static void remove_dir(struct qemu_driver *d, const char *name, int dir)
     if (!gone && (errno == ENOTEMPTY || errno == EEXIST)) {
         if (has_disk_or_console(dir))
             return;
-        qemu_log(d, 4, "VM %s: its directory has files that are not of this program: removing them",
-                 name);
+        BX_WARNING("driver", "removing files that are not of this program", "uuid", name);
         remove_entries(dir);
         gone = unlinkat(d->dir, name, AT_REMOVEDIR) == 0;
     }
     if (gone)
         qemu_users_release(&d->users, dir);
     else
-        qemu_log(d, 4, "VM %s: cannot remove %s/%s: %s; remove it by hand", name, d->path, name,
-                 strerror(errno));
+        BX_WARNING("driver", "its directory can not be removed; remove it by hand", "uuid", name,
+                   "dir", d->path, "err", strerror(errno));
 }
 
 /* ---- a run ---- */
@@ -93,7 +92,8 @@ void qemu_vm_remove_files(struct qemu_vm *v)
     if (v->dir < 0)
         return;
     if (vm_lock_take(v->dir, &lock, &err) != BX_OK) {
-        qemu_log(v->d, 4, "VM %s: cannot remove its files: %s", v->text, err.msg);
+        BX_WARNING("driver", "the files of its run can not be removed", "uuid", bx_uuid(v->id),
+                   "err", err.msg);
         return;
     }
     for (i = 0; i < sizeof files / sizeof files[0]; i++)
@@ -142,7 +142,7 @@ void qemu_remove(struct bx_driver *base, const uint8_t vm[16])
     if (dir < 0)
         return; /* it never ran here */
     if (vm_lock_take(dir, &lock, &err) != BX_OK) {
-        qemu_log(d, 4, "VM %s: cannot remove its disk: %s", text, err.msg);
+        BX_WARNING("driver", "its disk can not be removed", "uuid", bx_uuid(vm), "err", err.msg);
         close(dir);
         return;
     }
@@ -150,7 +150,8 @@ void qemu_remove(struct bx_driver *base, const uint8_t vm[16])
     if (renameat(dir, VM_FILE_DISK, d->dir, name) == 0)
         unlink_disk(d, name);
     else if (errno != ENOENT)
-        qemu_log(d, 4, "VM %s: cannot remove its disk: %s", text, strerror(errno));
+        BX_WARNING("driver", "its disk can not be removed", "uuid", bx_uuid(vm), "err",
+                   strerror(errno));
     for (size_t i = 0; i < BX_CONSOLES; i++)
         vm_log_remove(dir, vm_console_names[i]);
     if (qemu_vm_find(d, vm) == NULL) { /* else the rest is removed when the run is forgotten */

@@ -27,9 +27,8 @@
 
 static void reconnect(struct qemu_vm *v);
 
-static void tick(uv_timer_t *t)
+static void look_at(struct qemu_vm *v)
 {
-    struct qemu_vm *v = t->data;
     struct bx_observation o = {.epoch = v->epoch,
                                .observed = v->observed,
                                .failed = v->failed,
@@ -47,14 +46,15 @@ static void tick(uv_timer_t *t)
         return;
     if (v->answer_by != 0 && now >= v->answer_by) {
         v->answer_by = now + 1000;
-        qemu_log(v->d, 4, "VM %s: supervisor (blixard-vm) does not respond, killing it and QEMU",
-                 v->text);
+        BX_WARNING("driver", "its supervisor (blixard-vm) does not respond, killing it and QEMU",
+                   "uuid", bx_uuid(v->id), "epoch", v->epoch);
         if (v->shim != NULL)
             uv_process_kill(&v->shim->process, SIGKILL);
         else if (v->pidfd >= 0)
             pidfd_send_signal(v->pidfd, SIGKILL, NULL, 0);
         else
-            qemu_log(v->d, 3, "VM %s: process of the supervisor (blixard-vm) not found", v->text);
+            BX_ERROR("driver", "the process of its supervisor (blixard-vm) was not found", "uuid",
+                     bx_uuid(v->id), "epoch", v->epoch);
     }
     if (v->pipe == NULL)
         reconnect(v);
@@ -64,6 +64,15 @@ static void tick(uv_timer_t *t)
         qemu_vm_watch(v, v->tries++ < TRIES_FAST ? 10 : 500);
     else if (v->answer_by != 0)
         qemu_vm_watch(v, v->answer_by > now ? (unsigned)(v->answer_by - now) : 1);
+}
+
+static void tick(uv_timer_t *t)
+{
+    struct qemu_vm *v = t->data;
+    uint64_t before = bx_rec_trace(v->trace);
+
+    look_at(v);
+    bx_rec_trace(before);
 }
 
 void qemu_vm_watch(struct qemu_vm *v, unsigned delay_ms)
@@ -76,6 +85,8 @@ void qemu_vm_observe(struct qemu_vm *v, enum bx_observed to, bool failed, const 
 {
     if (to <= v->observed)
         return;
+    BX_DEBUG("driver", "observed", "uuid", bx_uuid(v->id), "epoch", v->epoch, "state",
+             bx_observed_names[to], "failed", failed, "why", message);
     v->observed = to;
     v->failed = failed;
     if (message[0] != '\0')
@@ -88,16 +99,23 @@ void qemu_vm_observe(struct qemu_vm *v, enum bx_observed to, bool failed, const 
 
 /* ---- the end, from the files ---- */
 
-static bool first_line(int dir, char *out, size_t n)
+/* The line of the error; the others are what it recorded. */
+static bool error_line(int dir, char *out, size_t n)
 {
+    char text[4096], *line, *save;
     int fd = vm_file_open(dir, VM_FILE_SHIM_LOG, O_RDONLY);
-    ssize_t got = fd < 0 ? -1 : read(fd, out, n - 1);
+    ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
 
     if (fd >= 0)
         close(fd);
-    out[got > 0 ? got : 0] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-    return out[0] != '\0';
+    text[got > 0 ? got : 0] = '\0';
+    for (line = strtok_r(text, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
+        if (strncmp(line, "time=", 5) == 0)
+            continue;
+        snprintf(out, n, "%.*s", (int)n - 1, line);
+        return true;
+    }
+    return false;
 }
 
 bool qemu_vm_settle(struct qemu_vm *v)
@@ -120,13 +138,13 @@ bool qemu_vm_settle(struct qemu_vm *v)
         return false;
     if (rc == BX_NOT_FOUND) {
         snprintf(text, sizeof text, "the supervisor (blixard-vm) exited before it started QEMU%s%s",
-                 first_line(v->dir, why, sizeof why) ? ": " : "", why);
+                 error_line(v->dir, why, sizeof why) ? ": " : "", why);
         qemu_vm_observe(v, BX_OBSERVED_EXITED, true, text);
         return true;
     }
     if (rc != BX_OK) {
-        qemu_log(v->d, 3, "VM %s: %s; its lock is free, so no process is running", v->text,
-                 err.msg);
+        BX_ERROR("driver", "the record of its run is damaged; its lock is free, so nothing runs",
+                 "uuid", bx_uuid(v->id), "err", err.msg);
         qemu_vm_observe(v, BX_OBSERVED_EXITED, true, "the record of the run is damaged");
         return true;
     }
@@ -160,11 +178,22 @@ void qemu_vm_disconnect(struct qemu_vm *v)
  * begins now. */
 static void confirm(struct qemu_vm *v)
 {
+    BX_DEBUG("driver", "its supervisor (blixard-vm) answers", "uuid", bx_uuid(v->id), "epoch",
+             v->epoch);
     v->confirmed = true;
     v->answer_by = 0;
     if (v->stop_requested || v->kill_requested)
         v->answer_by = vm_now() + QEMU_SHIM_MS + (v->kill_requested ? 0 : v->stop_ms);
     qemu_vm_send_order(v);
+}
+
+/* QEMU tells on standard error mostly what is wrong. */
+static void record_said(const struct qemu_vm *v, const char *line)
+{
+    if (strstr(line, ": info: ") != NULL || strstr(line, "terminating on signal") != NULL)
+        BX_INFO("qemu", "QEMU said", "uuid", bx_uuid(v->id), "epoch", v->epoch, "line", line);
+    else
+        BX_WARNING("qemu", "QEMU said", "uuid", bx_uuid(v->id), "epoch", v->epoch, "line", line);
 }
 
 static void on_status(void *ctx, struct json_t *o)
@@ -175,12 +204,13 @@ static void on_status(void *ctx, struct json_t *o)
     if (v->pipe == NULL)
         return; /* an earlier line of the same read ended the run */
     if (vm_status_read(o, &s) != BX_OK) {
-        qemu_log(v->d, 3, "VM %s: malformed status from the supervisor (blixard-vm)", v->text);
+        BX_ERROR("driver", "malformed status from its supervisor (blixard-vm)", "uuid",
+                 bx_uuid(v->id));
         return;
     }
     if (v->unknown || memcmp(s.vm, v->id, 16) != 0 || s.epoch != v->epoch) {
-        qemu_log(v->d, 3, "VM %s: lock held by another run (epoch %llu, pid %u), leaving it alone",
-                 v->text, (unsigned long long)s.epoch, s.pid);
+        BX_ERROR("driver", "its lock is held by another run, leaving it alone", "uuid",
+                 bx_uuid(v->id), "epoch", s.epoch, "pid", s.pid);
         v->unknown = true;
         v->answer_by = 0; /* a run that is not known is not killed */
         return;
@@ -192,6 +222,8 @@ static void on_status(void *ctx, struct json_t *o)
         v->announce = true;
         qemu_vm_watch(v, 0);
     }
+    if (s.said[0] != '\0')
+        record_said(v, s.said);
     qemu_vm_observe(v, s.state, s.failed, s.message);
 }
 
@@ -209,12 +241,20 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     struct qemu_vm *v = stream->data;
     struct bx_err err;
 
+    uint64_t before;
+    int rc = BX_OK;
+
     if (n == 0)
         return;
-    if (n > 0 && qmp_lines_feed(&v->lines, b->base, (size_t)n, on_status, v, &err) == BX_OK)
+    before = bx_rec_trace(v->trace);
+    if (n > 0)
+        rc = qmp_lines_feed(&v->lines, b->base, (size_t)n, on_status, v, &err);
+    bx_rec_trace(before);
+    if (n > 0 && rc == BX_OK)
         return;
     if (n > 0)
-        qemu_log(v->d, 3, "VM %s: supervisor (blixard-vm): %s", v->text, err.msg);
+        BX_ERROR("driver", "malformed line from its supervisor (blixard-vm)", "uuid",
+                 bx_uuid(v->id), "err", err.msg);
     qemu_vm_disconnect(v);
     v->tries = 0;
     qemu_vm_watch(v, 1);
@@ -232,15 +272,16 @@ void qemu_vm_send_order(struct qemu_vm *v)
     b = uv_buf_init(line, (unsigned)vm_order_write(&order, line));
     /* A full socket belongs to a shim that does not read: answer_by covers that. */
     if (uv_try_write((uv_stream_t *)v->pipe, &b, 1) != (int)b.len)
-        qemu_log(v->d, 4, "VM %s: cannot send a command to the supervisor (blixard-vm)", v->text);
+        BX_WARNING("driver", "can not send an order to its supervisor (blixard-vm)", "uuid",
+                   bx_uuid(v->id));
 }
 
 /* What QEMU has put there, which may own the directory, is not the shim's. */
 static void warn_not_the_shim(const struct qemu_vm *v)
 {
     if (v->tries == 0)
-        qemu_log(v->d, 3, "VM %s: %s is not that of its supervisor (blixard-vm)", v->text,
-                 VM_FILE_SHIM_SOCKET);
+        BX_ERROR("driver", "its socket is not that of its supervisor (blixard-vm)", "uuid",
+                 bx_uuid(v->id), "file", VM_FILE_SHIM_SOCKET);
 }
 
 /* A connected socket, or -1. Through the descriptor of the socket's file: what has its name may be

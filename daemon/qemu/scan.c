@@ -26,12 +26,12 @@ static void adopt(struct qemu_vm *v)
         v->epoch = r.epoch;
         v->observed = faccessat(v->dir, VM_FILE_READY, F_OK, 0) == 0 ? BX_OBSERVED_RUNNING
                                                                      : BX_OBSERVED_STARTING;
-        qemu_log(v->d, 6, "VM %s: adopted, epoch %llu, pid %u", v->text,
-                 (unsigned long long)v->epoch, r.pid);
+        BX_INFO("driver", "adopted a run", "uuid", bx_uuid(v->id), "epoch", v->epoch, "pid", r.pid);
     } else {
         v->unknown = true;
         v->observed = BX_OBSERVED_STOPPING;
-        qemu_log(v->d, 3, "VM %s: lock held, but %s, leaving it alone", v->text, err.msg);
+        BX_ERROR("driver", "its lock is held by an unknown process, leaving it alone", "uuid",
+                 bx_uuid(v->id), "err", err.msg);
     }
     qemu_vm_watch(v, 0);
 }
@@ -55,7 +55,7 @@ static int scan_entry(struct qemu_driver *d, const char *name)
         return BX_OK;
     }
     if (rc != BX_OK) {
-        qemu_log(d, 3, "VM %s: cannot use its directory, leaving it alone", v->text);
+        BX_ERROR("driver", "its directory can not be used, leaving it alone", "uuid", bx_uuid(id));
         v->unknown = true;
         v->observed = BX_OBSERVED_STOPPING;
         return BX_OK;
@@ -91,7 +91,8 @@ void qemu_each_stored(struct bx_driver *base, void (*fn)(void *ctx, const uint8_
     uint8_t id[16];
 
     if (dir == NULL) {
-        qemu_log(d, 4, "cannot list %s: %s", d->path, strerror(errno));
+        BX_WARNING("driver", "the directory of VMs can not be listed", "dir", d->path, "err",
+                   strerror(errno));
         return;
     }
     while ((e = readdir(dir)) != NULL) {

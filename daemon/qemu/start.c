@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHIM_ARGS_MAX (QEMU_ARGS_MAX + 16)
+#define SHIM_ARGS_MAX (QEMU_ARGS_MAX + 18)
 
 void qemu_shim_closed(uv_handle_t *h)
 {
@@ -88,7 +88,7 @@ static int spawn(struct qemu_vm *v, char **args, const int fds[VM_FD_END], struc
 static int spawn_args(struct qemu_vm *v, char **qemu, int fds[VM_FD_END], uid_t uid,
                       struct bx_err *err)
 {
-    char node[24], epoch[24], grace[16], *args[SHIM_ARGS_MAX], path[BX_PATH_LEN_MAX];
+    char node[24], epoch[24], grace[16], trace[20], *args[SHIM_ARGS_MAX], path[BX_PATH_LEN_MAX];
     char user[16], group[16];
     size_t n = 0, i;
     int rc;
@@ -97,6 +97,7 @@ static int spawn_args(struct qemu_vm *v, char **qemu, int fds[VM_FD_END], uid_t 
     snprintf(node, sizeof node, "%" PRIu64, v->d->node);
     snprintf(epoch, sizeof epoch, "%" PRIu64, v->epoch);
     snprintf(grace, sizeof grace, "%u", v->d->grace_ms);
+    snprintf(trace, sizeof trace, "%016" PRIx64, v->trace);
     args[n++] = v->d->shim;
     args[n++] = "--dir";
     args[n++] = path;
@@ -108,6 +109,8 @@ static int spawn_args(struct qemu_vm *v, char **qemu, int fds[VM_FD_END], uid_t 
     args[n++] = epoch;
     args[n++] = "--grace";
     args[n++] = grace;
+    args[n++] = "--trace";
+    args[n++] = trace;
     if (fds[VM_FD_KERNEL] >= 0)
         args[n++] = "--kernel";
     if (fds[VM_FD_INITRD] >= 0)
@@ -253,6 +256,9 @@ void qemu_vm_start(struct qemu_driver *d, const struct bx_run *run)
         d->base.observe(d->base.ctx, &o);
         return;
     }
+    v->trace = bx_rec_traced();
+    BX_DEBUG("driver", "starting its supervisor (blixard-vm)", "uuid", bx_uuid(v->id), "epoch",
+             v->epoch);
     if (v->dir < 0)
         bx_err_set(&err, BX_IO, "cannot open its directory: %s", strerror(errno));
     if (v->dir < 0 || begin(v, run->config, &err) != BX_OK) {

@@ -27,6 +27,7 @@ struct qemu_vm {
     uint8_t id[16];
     char text[BX_UUID_TEXT];
     uint64_t epoch;
+    uint64_t trace; /* of what started or ended it; 0: not known, an earlier daemon did */
     enum bx_observed observed;
     bool failed;
     char message[VM_TEXT_MAX];

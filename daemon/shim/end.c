@@ -1,6 +1,8 @@
 /* The end of a run: its outcome, and who is told. */
 #include "shim/shim.h"
 
+#include "rec/rec.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +43,8 @@ void shim_end(struct shim *s, int how, int status)
     struct bx_err err;
 
     explain(s, how, status);
+    BX_INFO("shim", "QEMU has ended", "uuid", bx_uuid(s->record.vm), "epoch", s->record.epoch,
+            "failed", s->record.failed, "why", s->record.text);
     s->record.ended = true;
     s->record.code = how == CLD_EXITED ? (uint32_t)status : 0;
     s->record.signal = how == CLD_EXITED ? 0 : (uint32_t)status;

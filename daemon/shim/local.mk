@@ -2,7 +2,7 @@
 bin_PROGRAMS += blixard-vm
 blixard_vm_SOURCES = \
 	daemon/shim/main.c daemon/shim/shim.c daemon/shim/shim.h daemon/shim/child.c \
-	daemon/shim/inherit.c daemon/shim/run.c \
+	daemon/shim/inherit.c daemon/shim/run.c daemon/shim/record.c \
 	daemon/shim/end.c daemon/shim/peer.c
 blixard_vm_CFLAGS = $(AM_CFLAGS)
 blixard_vm_LDADD = daemon/libvmrun.a $(LIBCORE) $(JANSSON_LIBS) $(XXHASH_LIBS) -lpthread

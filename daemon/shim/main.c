@@ -6,23 +6,31 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char usage[] =
     "usage: blixard-vm --dir DIR --vm UUID --node ID --epoch N [--grace MS] [--kernel] [--initrd]\n"
-    "                  [--user UID [--group GID]] -- QEMU ARGUMENTS...\n"
+    "                  [--user UID [--group GID]] [--trace ID] -- QEMU ARGUMENTS...\n"
     "Runs one virtual machine in DIR and reports its state on DIR/shim.sock.\n"
     "blixardd starts it; it is not meant to be started by hand.\n";
 
 static const struct option options[] = {
-    {"dir", required_argument, NULL, 'd'},   {"vm", required_argument, NULL, 'v'},
-    {"node", required_argument, NULL, 'n'},  {"epoch", required_argument, NULL, 'e'},
-    {"grace", required_argument, NULL, 'g'}, {"kernel", no_argument, NULL, 'k'},
-    {"initrd", no_argument, NULL, 'i'},      {"user", required_argument, NULL, 'u'},
-    {"group", required_argument, NULL, 'G'}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},     {NULL, 0, NULL, 0},
+    {"dir", required_argument, NULL, 'd'},
+    {"vm", required_argument, NULL, 'v'},
+    {"node", required_argument, NULL, 'n'},
+    {"epoch", required_argument, NULL, 'e'},
+    {"grace", required_argument, NULL, 'g'},
+    {"kernel", no_argument, NULL, 'k'},
+    {"initrd", no_argument, NULL, 'i'},
+    {"user", required_argument, NULL, 'u'},
+    {"group", required_argument, NULL, 'G'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"trace", required_argument, NULL, 't'},
+    {NULL, 0, NULL, 0},
 };
 
 static bool parse_number(const char *text, uint64_t max, uint64_t *out)
@@ -87,6 +95,10 @@ static void parse(struct shim *s, int argc, char **argv)
             break;
         case 'G':
             s->group = parse_id(optarg);
+            break;
+        case 't':
+            if (sscanf(optarg, "%" SCNx64, &s->trace) != 1)
+                misuse("--trace requires 16 hex digits");
             break;
         case 'h':
             fputs(usage, stdout);

@@ -60,13 +60,19 @@ static void report(struct shim *s, struct shim_peer *p)
         drop(p);
 }
 
+/* What QEMU has said is told once, to whoever is there. */
 void shim_peers_report(struct shim *s)
 {
+    bool told = false;
     size_t i;
 
     for (i = 0; i < SHIM_PEERS; i++)
-        if (s->peers[i].fd >= 0)
+        if (s->peers[i].fd >= 0) {
             report(s, &s->peers[i]);
+            told = true;
+        }
+    if (told)
+        s->status.said[0] = '\0';
 }
 
 void shim_peers_accept(struct shim *s)
@@ -91,6 +97,7 @@ void shim_peers_accept(struct shim *s)
     p->fd = fd;
     p->lines = (struct qmp_lines){.buf = p->buf, .cap = sizeof p->buf};
     report(s, p);
+    s->status.said[0] = '\0';
 }
 
 struct orders {

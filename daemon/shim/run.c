@@ -1,5 +1,6 @@
 /* The poll loop: QEMU's monitor, its output, its end, the control socket, deadlines. */
 #include "shim/shim.h"
+#include "rec/rec.h"
 #include "vmdir/file.h"
 
 #include <errno.h>
@@ -29,6 +30,8 @@ static void enter(struct shim *s, enum bx_observed state)
     if (state <= s->status.state)
         return;
     s->status.state = state;
+    BX_INFO("shim", "its run", "uuid", bx_uuid(s->record.vm), "epoch", s->record.epoch, "state",
+            bx_observed_names[state], "why", s->killed);
     shim_peers_report(s);
 }
 
@@ -103,6 +106,21 @@ static void on_qmp(struct shim *s)
     }
 }
 
+/* Tell the daemon what QEMU said last, unless it says very much. */
+static void tell_line(struct shim *s)
+{
+    uint64_t now = vm_now();
+
+    if (now - s->said_since >= 1000) {
+        s->said_since = now;
+        s->said = 0;
+    }
+    if (s->said++ >= SHIM_SAID_MAX)
+        return;
+    snprintf(s->status.said, sizeof s->status.said, "%s", s->last_error);
+    shim_peers_report(s);
+}
+
 /* Keep the last line that is not empty; control characters become spaces, as it goes into messages.
  */
 static void keep_last_line(struct shim *s, const char *p, size_t n)
@@ -115,11 +133,12 @@ static void keep_last_line(struct shim *s, const char *p, size_t n)
         ;
     if (end == from)
         return;
-    if (end - from > SHIM_ERROR_MAX - 1)
-        end = from + SHIM_ERROR_MAX - 1;
+    if (end - from > VM_SAID_MAX - 1)
+        end = from + VM_SAID_MAX - 1;
     for (i = 0; i < end - from; i++)
         s->last_error[i] = p[from + i] >= ' ' && p[from + i] <= '~' ? p[from + i] : ' ';
     s->last_error[i] = '\0';
+    tell_line(s);
 }
 
 /* Copy what a pipe holds into its log; at most 1 MiB at a time, so that a guest with much output
@@ -239,6 +258,8 @@ void shim_run(struct shim *s)
     struct pollfd fds[SLOTS];
     size_t i;
 
+    BX_INFO("shim", "started QEMU", "uuid", bx_uuid(s->record.vm), "epoch", s->record.epoch, "pid",
+            s->pid);
     s->status.pid = (uint32_t)s->pid;
     s->ready_by = vm_now() + SHIM_READY_MS;
     while (!s->done) {

@@ -73,6 +73,7 @@ int shim_open(struct shim *s, struct bx_err *err)
 {
     int rc;
 
+    shim_record_open(s->trace);
     close_others(s);
     rc = shim_inherit_open(s, err); /* before other descriptors get its numbers */
     if (rc == BX_OK)

@@ -35,7 +35,7 @@
             * starts many, or a large guest's memory, takes its time */
 #define SHIM_CONSOLE_BYTES (1u << 20)
 #define SHIM_QEMU_LOG_BYTES (64u << 10)
-#define SHIM_ERROR_MAX 161u
+#define SHIM_SAID_MAX 10u    /* lines of QEMU that are told in a second; all are in its log */
 #define SHIM_TELL_MS 1000u   /* between two lines about reboots */
 #define SHIM_GRACE_MS 60000u /* from SIGTERM, which requests a stop, to the kill */
 
@@ -47,6 +47,7 @@ struct shim_peer {
 
 struct shim {
     /* ---- from the command line ---- */
+    uint64_t trace; /* of the request that started the run; 0: not known */
     const char *dir_path;
     char **command; /* of QEMU, NULL-terminated */
     uint32_t grace_ms;
@@ -65,14 +66,16 @@ struct shim {
     struct vm_status status;
     struct shim_peer peers[SHIM_PEERS];
 
-    uint64_t ready_by;               /* boot times; 0: no deadline */
-    uint64_t kill_by;                /* when a stop becomes a kill */
-    uint64_t tell_by;                /* when clients are told of reboots; 0: they know */
-    uint64_t told;                   /* when they were last */
-    uint32_t stop_ms;                /* the timeout that kill_by was computed from */
-    char killed[VM_TEXT_MAX];        /* why the shim killed QEMU; empty: it did not */
-    bool kill_failed;                /* that reason is a failure */
-    char last_error[SHIM_ERROR_MAX]; /* the last line of QEMU's standard error */
+    uint64_t ready_by;            /* boot times; 0: no deadline */
+    uint64_t kill_by;             /* when a stop becomes a kill */
+    uint64_t tell_by;             /* when clients are told of reboots; 0: they know */
+    uint64_t told;                /* when they were last */
+    uint32_t stop_ms;             /* the timeout that kill_by was computed from */
+    char killed[VM_TEXT_MAX];     /* why the shim killed QEMU; empty: it did not */
+    bool kill_failed;             /* that reason is a failure */
+    char last_error[VM_SAID_MAX]; /* the last line of QEMU's standard error */
+    uint64_t said_since;          /* when the second began in which so many lines were told: */
+    uint32_t said;
     bool done;
 };
 
@@ -80,6 +83,10 @@ struct shim {
  * lock, listen. BX_OK, BX_CONFLICT (an earlier run holds the lock), BX_INVALID, BX_IO. */
 void shim_init(struct shim *s);
 int shim_open(struct shim *s, struct bx_err *err);
+
+/* record.c: write what is recorded from now on to standard error, as lines of key=value. Without
+ * memory nothing is. */
+void shim_record_open(uint64_t trace);
 
 /* inherit.c: what QEMU inherits besides its standard descriptors: the lock, its monitor, and sealed
  * copies of kernel and initial ramdisk. BX_OK, BX_INVALID (a file can not be read), BX_IO. */

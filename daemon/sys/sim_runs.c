@@ -1,6 +1,6 @@
 #include "sys/sim_runs.h"
 
-#include "sys/log.h"
+#include "rec/rec.h"
 #include "mem/alloc.h"
 #include "mem/map.h"
 #include "node/driver_sim.h"
@@ -34,8 +34,8 @@ static bool same(const void *item, const void *vm)
 
 static void give_up(const char *what)
 {
-    log_write(LOG_WARNING, "%s: %s: %s; simulated VMs end with this daemon", path, what,
-              strerror(errno));
+    BX_WARNING("driver", "the file of runs can not be used; simulated VMs end with this daemon",
+               "file", path, "call", what, "err", strerror(errno));
     sim_runs_close();
 }
 
@@ -157,7 +157,7 @@ void sim_runs_open(const char *dir, const uint8_t boot_id[16], struct bx_driver 
     memcpy(boot, boot_id, 16);
     snprintf(path, sizeof path, "%s/sim-runs", dir);
     if (read_runs(path, boot, &map, &err) != BX_OK)
-        log_write(LOG_WARNING, "%s", err.msg);
+        BX_WARNING("driver", "the file of runs can not be read", "err", err.msg);
     each(&map, adopt, driver);
     write_anew();
 }

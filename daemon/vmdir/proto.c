@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const states[] = {"absent", "starting", "running", "stopping", "exited"};
-
 size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX])
 {
     char uuid[BX_UUID_TEXT];
@@ -15,12 +13,17 @@ size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX])
     bx_uuid_format(s->vm, uuid);
     /* json_pack refuses a message that is not UTF-8. */
     o = json_pack("{ss sI sI ss sb ss sI}", "vm", uuid, "epoch", (json_int_t)s->epoch, "pid",
-                  (json_int_t)s->pid, "state", states[s->state], "failed", (int)s->failed,
-                  "message", bx_utf8_valid(s->message, strlen(s->message)) ? s->message : "",
-                  "reboots", (json_int_t)s->reboots);
+                  (json_int_t)s->pid, "state", bx_observed_names[s->state], "failed",
+                  (int)s->failed, "message",
+                  bx_utf8_valid(s->message, strlen(s->message)) ? s->message : "", "reboots",
+                  (json_int_t)s->reboots);
+    if (o != NULL && s->said[0] != '\0')
+        json_object_set_new(o, "said", json_string(s->said));
     if (o == NULL)
         return 0;
     n = json_dumpb(o, line, VM_LINE_MAX - 1, JSON_COMPACT);
+    if (n > VM_LINE_MAX - 1 && json_object_del(o, "said") == 0) /* the state matters more */
+        n = json_dumpb(o, line, VM_LINE_MAX - 1, JSON_COMPACT);
     json_decref(o);
     if (n == 0 || n > VM_LINE_MAX - 1)
         return 0;
@@ -30,15 +33,15 @@ size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX])
 
 int vm_status_read(struct json_t *o, struct vm_status *s)
 {
-    const char *uuid, *state, *message;
+    const char *uuid, *state, *message, *said = "";
     json_int_t epoch, pid, reboots = 0;
     int failed;
     size_t i;
 
     memset(s, 0, sizeof *s);
-    if (json_unpack(o, "{ss sI sI ss sb ss s?I}", "vm", &uuid, "epoch", &epoch, "pid", &pid,
-                    "state", &state, "failed", &failed, "message", &message, "reboots",
-                    &reboots) != 0)
+    if (json_unpack(o, "{ss sI sI ss sb ss s?I s?s}", "vm", &uuid, "epoch", &epoch, "pid", &pid,
+                    "state", &state, "failed", &failed, "message", &message, "reboots", &reboots,
+                    "said", &said) != 0)
         return BX_MALFORMED;
     if (!bx_uuid_parse(uuid, strlen(uuid), s->vm) || epoch < 0 || pid < 0 || pid > INT32_MAX ||
         reboots < 0 || reboots > UINT32_MAX)
@@ -48,8 +51,9 @@ int vm_status_read(struct json_t *o, struct vm_status *s)
     s->pid = (uint32_t)pid;
     s->failed = failed != 0;
     snprintf(s->message, sizeof s->message, "%s", message);
-    for (i = 0; i < sizeof states / sizeof states[0]; i++)
-        if (strcmp(states[i], state) == 0) {
+    snprintf(s->said, sizeof s->said, "%s", said);
+    for (i = 0; i < BX__OBSERVEDS; i++)
+        if (strcmp(bx_observed_names[i], state) == 0) {
             s->state = (enum bx_observed)i;
             return BX_OK;
         }

@@ -5,7 +5,7 @@
  *   {"vm":"UUID","epoch":7,"pid":4711,"state":"running","failed":false,"message":"","reboots":0}
  *
  * A shim of an earlier build does not count reboots. Those of a guest that reboots all the time
- * come in one line a second.
+ * come in one line a second. "said" is there when QEMU has written a line to standard error.
  *
  * The driver sends orders: {"stop":60000} (milliseconds until it is killed) or {"kill":true}. The
  * state "exited" is the last line. Only the user that the shim runs as may connect.
@@ -18,6 +18,7 @@
 #include "vmdir/record.h"
 
 #define VM_LINE_MAX 1024u /* either way */
+#define VM_SAID_MAX 161u
 
 struct json_t;
 
@@ -28,7 +29,8 @@ struct vm_status {
     enum bx_observed state;
     bool failed;
     char message[VM_TEXT_MAX];
-    uint32_t reboots; /* by the guest, in this run */
+    uint32_t reboots;       /* by the guest, in this run */
+    char said[VM_SAID_MAX]; /* a line of QEMU's standard error, printable; empty: none */
 };
 /* 0 when memory is out. */
 size_t vm_status_write(const struct vm_status *s, char line[VM_LINE_MAX]);

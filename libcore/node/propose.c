@@ -177,6 +177,15 @@ static void address(struct bx_propose *pr, const struct bx_submit *s, struct bx_
     head->sequence = p->sequence;
 }
 
+static void record_proposal(const struct bx_submit *s, const struct bx_proposal *p)
+{
+    uint64_t before = bx_rec_trace(bx_trace_of(s->trace));
+
+    BX_DEBUG("propose", "proposed", "command", bx_cmd_name(s->kind), "session", bx_uuid(p->session),
+             "sequence", p->sequence);
+    bx_rec_trace(before);
+}
+
 int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err)
 {
     static const uint8_t none[16];
@@ -219,6 +228,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
         TAILQ_INSERT_TAIL(&pr->own, p, own);
     p->began_ns = bx_node_ns(n);
     pr->counts.submitted++;
+    record_proposal(s, p);
     enqueue(pr, p);
     bx_node_wake(n);
     return BX_OK;

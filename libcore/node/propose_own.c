@@ -53,7 +53,10 @@ void bx_propose_internal(struct bx_node *n, uint16_t kind, const void *body)
                           .done = on_outcome,
                           .ctx = &n->propose.own_kinds[kind]};
     struct bx_err err = {0};
-    int rc = bx_node_submit(n, &s, &err);
+    int rc;
+
+    bx_trace_id(bx_rec_traced(), s.trace);
+    rc = bx_node_submit(n, &s, &err);
 
     if (rc != BX_OK && rc != BX_SHUTDOWN)
         record_refusal(&n->propose.own_kinds[kind], rc, bx_str(err.msg));

@@ -1,6 +1,7 @@
 #include "node/raft_priv.h"
 
 #include "mutant.h"
+#include "rec/rec.h"
 #include "wire/raftmsg.h"
 
 #include <assert.h>
@@ -53,6 +54,21 @@ static int step_as_voter(struct bx_raft *r, struct raft_event *e, struct raft_up
     return rv;
 }
 
+/* What the core says of each message and decision: nothing that a program that works needs. */
+static void on_line(struct raft_tracer *t, int type, const void *info)
+{
+    static const int levels[] = {BX_LEVEL_ERROR, BX_LEVEL_ERROR, BX_LEVEL_WARNING};
+    const struct raft_tracer_info *i = info;
+
+    (void)t;
+    if (type == RAFT_TRACER_DIAGNOSTIC && i->diagnostic.level >= 0)
+        bx_rec_line(BX_LINE_RAFT,
+                    i->diagnostic.level < 3 ? levels[i->diagnostic.level] : BX_LEVEL_TRACE,
+                    i->diagnostic.message, strlen(i->diagnostic.message));
+}
+
+static struct raft_tracer tracer = {.version = 2, .emit = on_line};
+
 int bx_raft_step(struct bx_raft *r, struct raft_event *e)
 {
     struct raft_update u;
@@ -62,6 +78,7 @@ int bx_raft_step(struct bx_raft *r, struct raft_event *e)
     memset(&u, 0, sizeof u);
     e->time = bx_raft_now(r);
     e->capacity = UINT16_MAX;
+    r->core.tracer = bx_rec_line_on(BX_LINE_RAFT, BX_LEVEL_TRACE) ? &tracer : NULL;
     if (e->type == RAFT_RECEIVE && e->receive.message->type == RAFT_REQUEST_VOTE)
         rv = step_as_voter(r, e, &u);
     else

@@ -74,6 +74,8 @@ void bx_reconcile_on_vm(struct bx_reconcile *r, const struct bx_vm *vm)
                              ? bx_entry_find_or_add(r, vm->uuid)
                              : bx_entry_find(r, vm->uuid);
 
+    if (e != NULL && bx_rec_traced() != 0)
+        e->trace = bx_rec_traced();
     if (e != NULL)
         bx_entry_schedule_now(r, e);
 }
@@ -207,7 +209,7 @@ static uint64_t next_call(struct bx_reconcile *r, uint64_t now)
 
 uint64_t bx_reconcile_tick(struct bx_reconcile *r)
 {
-    uint64_t now = now_ms(r);
+    uint64_t now = now_ms(r), before;
     struct bx_timer *due;
 
     if (r->retry != 0 && now >= r->retry)
@@ -220,7 +222,9 @@ uint64_t bx_reconcile_tick(struct bx_reconcile *r)
         if (due == NULL)
             return next_call(r, now);
         bx_timer_heap_remove(&r->timers, due);
+        before = bx_rec_trace(((struct bx_entry *)due)->trace);
         bx_entry_step(r, (struct bx_entry *)due, now);
+        bx_rec_trace(before);
     }
     return now;
 }

@@ -152,6 +152,7 @@ void bx_entry_observe(struct bx_reconcile *r, struct bx_entry *e, const struct b
                       uint64_t now)
 {
     const struct bx_vm *row = bx_view_vm(r->p.view(r->p.ctx), e->vm);
+    uint64_t before = bx_rec_trace(e->trace);
 
     if (row != NULL && row->node == r->self && row->epoch == o->epoch)
         bx_entry_follow(r, e, row, now);
@@ -165,6 +166,10 @@ void bx_entry_observe(struct bx_reconcile *r, struct bx_entry *e, const struct b
         e->running_since = now;
         e->ran = true;
     }
+    if (o->observed != e->observed)
+        BX_DEBUG("vm", "observed", "vm", row == NULL ? "" : row->name->s, "uuid", bx_uuid(e->vm),
+                 "epoch", o->epoch, "state", bx_observed_names[o->observed]);
+    bx_rec_trace(before);
     e->epoch = o->epoch;
     e->failed = o->failed;
     keep_message(e, o->message);

@@ -26,6 +26,7 @@ struct bx_entry {
     TAILQ_ENTRY(bx_entry) link;
     enum bx_entry_queue queue;
     uint8_t vm[16];
+    uint64_t trace; /* of the command that changed its row last; 0: not known */
     /* ---- what the driver observed ---- */
     enum bx_observed observed;
     uint64_t epoch;

@@ -58,10 +58,32 @@ void bx_rec_thread_close(struct bx_rec_thread *t);
 void bx_rec_use(struct bx_rec_thread *t);
 struct bx_rec_thread *bx_rec_used(void);
 
+/* What the calling thread records from now on belongs to this trace; 0: to none. Returns the one
+ * before, to be set again. */
+uint64_t bx_rec_trace(uint64_t trace);
+/* The trace that it records for; 0: none. */
+uint64_t bx_rec_traced(void);
+/* What a record holds of a trace id: its last 8 bytes, the first of them most significant, so it
+ * reads as the last 16 digits of the id. */
+static inline uint64_t bx_trace_of(const uint8_t id[16])
+{
+    uint64_t v;
+
+    memcpy(&v, id + 8, sizeof v);
+    return __builtin_bswap64(v);
+}
+/* The trace id of a request that nodes make for something of this trace. */
+static inline void bx_trace_id(uint64_t trace, uint8_t id[16])
+{
+    memset(id, 0, 8);
+    trace = __builtin_bswap64(trace);
+    memcpy(id + 8, &trace, sizeof trace);
+}
+
 /* Record an event; what the macros call. */
 void bx_rec_write(const struct bx_site *s, const struct bx_arg *args);
 /* Record a line of text, for libraries that make their own. The level is as in syslog. */
-enum bx_rec_source { BX_LINE_DAEMON, BX_LINE_NODE, BX__LINES };
+enum bx_rec_source { BX_LINE_DAEMON, BX_LINE_NODE, BX_LINE_RAFT, BX_LINE_SQLITE, BX__LINES };
 void bx_rec_line(enum bx_rec_source source, int level, const char *text, size_t n);
 /* Whether anybody takes such lines. */
 bool bx_rec_line_on(enum bx_rec_source source, int level);

@@ -212,8 +212,7 @@ static void put_console(struct bx_buf *out, const struct bx_recevent *e)
     put(out, ": ");
     put_message(out, message_of(e));
     put_fields(out, e, false);
-    if (e->cut)
-        put(out, " cut=true");
+    put_trace(out, e, false);
 }
 
 static void put_head(struct bx_buf *out, const struct bx_recevent *e, bool json)

@@ -3,6 +3,7 @@
 #include "mem/alloc.h"
 #include "mem/track.h"
 #include "mutant.h"
+#include "rec/rec.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -29,7 +30,8 @@ static void undo(struct bx_fsm *f)
 /* An object already changed in this turn keeps its place in the write set. */
 static void keep_change(struct bx_fsm *f, const struct bx_change *c)
 {
-    struct bx_written w = {c->after != NULL ? c->after : c->before, c->after == NULL};
+    struct bx_written w = {c->after != NULL ? c->after : c->before, c->after == NULL,
+                           bx_rec_traced()};
 
     if (c->before != NULL && c->before->slot != 0) {
         w.row->slot = c->before->slot;
@@ -196,7 +198,21 @@ static void carry_out(struct bx_fsm *f, uint64_t index, const struct bx_batch *b
         bx_sessions_keep(&f->sessions, index, f->session_ms, &o);
     o.message = keep_text(f, o.message);
     o.hint = keep_text(f, o.hint);
-    bx_must_ok(bx_results_push(&f->results, (struct bx_result){index, place, o}));
+    bx_must_ok(bx_results_push(&f->results, (struct bx_result){index, bx_rec_traced(), place, o}));
+}
+
+static void carry_out_traced(struct bx_fsm *f, uint64_t index, const struct bx_batch *batch,
+                             uint32_t place, const struct bx_cmd_header *head,
+                             const union bx_cmd_body *body)
+{
+    uint64_t before = bx_rec_trace(bx_trace_of(head->trace));
+    const struct bx_outcome *o;
+
+    carry_out(f, index, batch, place, head, body);
+    o = &f->results.items[f->results.len - 1].outcome;
+    BX_DEBUG("state", "applied", "command", bx_cmd_name(head->kind), "index", index, "revision",
+             o->revision, "code", bx_code_name(o->code));
+    bx_rec_trace(before);
 }
 
 /* ---- one entry ---- */
@@ -259,7 +275,7 @@ static int apply_batch(struct bx_fsm *f, uint64_t index, const struct bx_batch *
         if (rc != BX_OK)
             return rc;
         head.body_hash = bx_cmd_identity(&head, &body);
-        carry_out(f, index, b, i, &head, &body);
+        carry_out_traced(f, index, b, i, &head, &body);
         at += used;
     }
     return BX_OK;
@@ -312,19 +328,24 @@ int bx_fsm_apply(struct bx_fsm *f, uint64_t index, const uint8_t *data, size_t l
 static void hand_out(struct bx_fsm *f)
 {
     const struct bx_fsm_sink *s = &f->o.sink;
+    uint64_t before = bx_rec_traced();
 
     for (size_t i = 0; s->changed != NULL && i < f->writes.len; i++) {
         const struct bx_written *w = &f->writes.items[i];
 
+        bx_rec_trace(w->trace);
         s->changed(s->ctx, w->row->table, bx_row_object(w->row), w->gone);
     }
+    bx_rec_trace(before);
     for (size_t i = 0; s->event != NULL && i < f->events.len; i++)
         s->event(s->ctx, &f->events.items[i]);
     for (size_t i = 0; s->outcome != NULL && i < f->results.len; i++) {
         const struct bx_result *r = &f->results.items[i];
 
+        bx_rec_trace(r->trace);
         s->outcome(s->ctx, r->index, r->place, &r->outcome);
     }
+    bx_rec_trace(before);
 }
 
 static void end_turn(struct bx_fsm *f)

@@ -2,6 +2,7 @@
 #include "state/fsm_priv.h"
 
 #include "mem/alloc.h"
+#include "rec/rec.h"
 
 const char *bx_fsm_node_name(const struct bx_view *v, uint64_t id)
 {
@@ -97,6 +98,10 @@ int bx_fsm_place(struct bx_fsm *f, const struct bx_vm_config *c, struct bx_decis
         bx_oom(0);
     if (rc == BX_OK || rc == BX_UNPLACEABLE)
         count(&f->placements, d);
+    if (rc == BX_OK)
+        BX_DEBUG("sched", "placed", "vm", c->name, "node", d->node);
+    else if (rc == BX_UNPLACEABLE)
+        BX_DEBUG("sched", "fits on no node", "vm", c->name);
     return rc;
 }
 

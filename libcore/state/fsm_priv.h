@@ -17,12 +17,14 @@ BX_VEC(bx_changes, struct bx_change, 8);
 struct bx_written { /* of the turn: rows that COMMIT will write, each object once */
     struct bx_row *row;
     bool gone;
+    uint64_t trace; /* of the last command that changed it */
 };
 BX_VEC(bx_write_set, struct bx_written, 64);
 BX_VEC(bx_graveyard, struct bx_row *, 64);
 
 struct bx_result { /* of the turn: passed to the sink after COMMIT */
     uint64_t index;
+    uint64_t trace; /* of the command */
     uint32_t place;
     struct bx_outcome outcome; /* views into the turn's arena */
 };

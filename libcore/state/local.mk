@@ -18,6 +18,6 @@ libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
 	libcore/state/sched.c libcore/state/sched.h \
 	libcore/state/sched_score.c libcore/state/sched_score.h \
 	libcore/state/sched_strategy.c libcore/state/sched_strategy.h \
-	libcore/state/sql.c libcore/state/sql_memory.c libcore/state/sql_memory.h \
+	libcore/state/sql.c libcore/state/sql_log.c libcore/state/sql_log.h libcore/state/sql_memory.c libcore/state/sql_memory.h \
 	libcore/state/sql_functions.c libcore/state/sql_functions.h \
 	libcore/state/sql_views.c libcore/state/sql_views.h

@@ -2,6 +2,11 @@
 
 #include <assert.h>
 
+const char *const bx_observed_names[] = {"absent",   "starting", "running",
+                                         "stopping", "exited",   NULL};
+_Static_assert(sizeof bx_observed_names / sizeof bx_observed_names[0] == BX__OBSERVEDS + 1,
+               "an observation has no name");
+
 enum asked {
     ASK_NOTHING,
     ASK_CREATE,

@@ -39,6 +39,7 @@ enum bx_observed {
     BX_OBSERVED_EXITED,
     BX__OBSERVEDS
 };
+extern const char *const bx_observed_names[]; /* in the order of the enum */
 
 enum bx_action {
     BX_ACTION_NONE,

@@ -1,5 +1,7 @@
 #include "state/sql_memory.h"
 
+#include "state/sql_log.h"
+
 #include <assert.h>
 #include <sqlite3.h>
 #include <stdint.h>
@@ -53,7 +55,8 @@ static void *resize(void *p, int n)
     return now;
 }
 
-/* Before anything in the process uses SQLite: afterwards its allocator can not be changed. */
+/* Before anything in the process uses SQLite: afterwards its allocator can not be changed, nor who
+ * hears of its errors. */
 __attribute__((constructor)) static void install(void)
 {
     sqlite3_mem_methods counted;
@@ -65,6 +68,8 @@ __attribute__((constructor)) static void install(void)
     counted.xRealloc = resize;
     if (rc == SQLITE_OK)
         rc = sqlite3_config(SQLITE_CONFIG_MALLOC, &counted);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_config(SQLITE_CONFIG_LOG, bx_sql_log, NULL);
     assert(rc == SQLITE_OK);
     (void)rc;
 }

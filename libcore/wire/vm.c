@@ -108,6 +108,7 @@ static const struct bx_field written_fields[] = {
     BX_FIELD(bx_written_reply, vm, BX_T_RECORD, .sub = &bx_vm_reply_schema, .nil = true),
     BX_FIELD(bx_written_reply, existed, BX_T_BOOL),
     BX_FIELD(bx_written_reply, revision, BX_T_U64),
+    BX_FIELD(bx_written_reply, trace_id, BX_T_STR, .max = BX_ID_TEXT, .since = 2, .omit = true),
 };
 const struct bx_schema bx_written_reply_schema =
     BX_REPLY_SCHEMA("written", WRITTEN, bx_written_reply, written_fields);

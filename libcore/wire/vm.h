@@ -113,6 +113,7 @@ struct bx_written_reply {
     struct bx_vm_reply vm; /* empty: already deleted */
     bool existed;          /* it existed already, or nothing had to be done */
     uint64_t revision;
+    struct bx_str trace_id; /* of the request: 32 hex digits */
 };
 extern const struct bx_schema bx_written_reply_schema;
 

@@ -80,6 +80,20 @@ TEST(done_releases_what_was_answered)
     rpc_close(&c);
 }
 
+TEST(the_answer_to_a_write_tells_its_trace_id)
+{
+    struct rpc c = host_dial(hosts[0].local);
+    struct bx_str id = {"", 0};
+    bx_val v = rpc_ok(&c, "vm.create",
+                      "{\"name\": \"traced\", \"stopped\": true, \"trace_id\": "
+                      "\"4bf92f3577b34da6a3ce929d0e0e4736\"}");
+
+    assert_true(rpc_says(v, "trace_id", "4bf92f3577b34da6a3ce929d0e0e4736"));
+    v = rpc_ok(&c, "vm.delete", "{\"vm\": \"traced\"}"); /* it has one in any case */
+    assert_true(bx_val_str(bx_val_get(v, "trace_id"), &id) && id.n == 32);
+    rpc_close(&c);
+}
+
 TEST(a_vm_is_renamed_while_it_runs)
 {
     struct rpc c = host_dial(hosts[0].local);

@@ -28,6 +28,10 @@ tests/integration/old-copy.log tests/integration/repairs.log: blixardd blixardct
 dist_check_SCRIPTS += tests/integration/man.sh
 tests/integration/man.log: blixardd blixardctl
 
+# One trace id through all of a cluster; with QEMU, where there is one.
+dist_check_SCRIPTS += tests/integration/trace.sh
+tests/integration/trace.log: blixardd blixardctl blixard-vm
+
 # What mem stats and mem sites show, and that a normal build tracks nothing.
 dist_check_SCRIPTS += tests/integration/memory.sh
 tests/integration/memory.log: blixardd blixardctl

@@ -46,6 +46,7 @@ TEST(a_missing_kernel_is_named)
     snprintf(path, sizeof path, "%s/vmlinuz", w->boot);
     snprintf(words, sizeof words, "no such file: %s", path);
     c.kernel = bx_str(path);
+    test_rec_open("info");
     vmrun_driver_open(w);
     memcpy(run.vm, vm1, 16);
     w->d->ops->start(w->d, &run);
@@ -77,8 +78,10 @@ TEST(what_qemu_says_of_a_refused_kernel_is_told)
     /* QEMU's own words reach the operator. */
     if (strncmp(w->message, "QEMU exited with status 1: qemu", 31) != 0)
         fail_msg("message: %s", w->message);
+    assert_true(test_rec_said("warning qemu: QEMU said uuid=01000000-"));
     vmrun_forget(w);
     vmrun_driver_close(w);
+    test_rec_close();
 }
 
 static bool has_rebooted(struct world *w)

@@ -30,12 +30,6 @@ static void observe(void *ctx, const struct bx_observation *o)
     snprintf(w->message, sizeof w->message, "%s", o->message);
 }
 
-static void note(void *ctx, int level, const char *text)
-{
-    (void)ctx;
-    fprintf(stderr, "# log %d: %s\n", level, text);
-}
-
 void vmrun_driver_open(struct world *w)
 {
     struct qemu_driver_options o = {.loop = &w->loop,
@@ -45,8 +39,7 @@ void vmrun_driver_open(struct world *w)
                                     .accel = "tcg",
                                     .boot_dirs = w->boot_dirs,
                                     .first_user = geteuid() == 0 ? FIRST_USER : 0,
-                                    .last_user = geteuid() == 0 ? FIRST_USER + 9 : 0,
-                                    .log = note};
+                                    .last_user = geteuid() == 0 ? FIRST_USER + 9 : 0};
     struct bx_err err;
 
     uv_loop_init(&w->loop);

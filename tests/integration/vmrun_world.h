@@ -3,7 +3,7 @@
 #ifndef VMRUN_WORLD_H
 #define VMRUN_WORLD_H
 
-#include "lib/testlib.h"
+#include "lib/testrec.h"
 
 #include "qemu/driver.h"
 #include "vmdir/record.h"

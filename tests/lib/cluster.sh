@@ -43,9 +43,9 @@ wait_until()
   done
 }
 
-up() # nodes
+up() # nodes, driver (sim)
 {
-  if ! cluster up --nodes "$1" --dir "$dir" --driver sim >"$dir/up.log" 2>&1; then
+  if ! cluster up --nodes "$1" --dir "$dir" --driver "${2:-sim}" >"$dir/up.log" 2>&1; then
     sed 's/^/# /' "$dir/up.log"
     echo "Bail out! no cluster"
     exit 99

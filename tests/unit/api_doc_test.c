@@ -169,7 +169,7 @@ static void put_all(void)
         "- `consistency`: a `stale` read is answered at once from local state, after the "
         "notification [stale](#stale).\n"
         "- `timeout_ms`: how long to wait for a leader, 1 to %u, %u when it is not given.\n"
-        "- `trace_id`: 32 hexadecimal digits that go with a command.\n"
+        "- `trace_id`: 32 hexadecimal digits that nodes record with all that the request causes.\n"
         "- `request_id`: 32 hexadecimal digits, the session of a write; a repeat under the same "
         "`sequence` gets\n  the first answer. `sequence` is 1 when it is not given, and `floor`, "
         "the lowest one whose answer is\n  still waited for, the same as `sequence`.\n"

@@ -133,7 +133,9 @@ static const void *const params[BX__METHODS] = {
         }                                                                                          \
     }
 static const struct bx_vm_reply vm_reply = VM_REPLY;
-static const struct bx_written_reply written = {VM_REPLY, true, 79};
+static const struct bx_written_reply written = {VM_REPLY, true, 79, S("")};
+static const struct bx_written_reply written_traced = {VM_REPLY, false, 80,
+                                                       S("4bf92f3577b34da6a3ce929d0e0e4736")};
 static const struct bx_logs_reply logs = {.text = S("Welcome.\nlogin: "), .node = S("alpha")};
 static const struct bx_logs_reply logs_followed = {
     S("The end.\n"), S("alpha"), 7, 1234567890123, 4105, true, true};
@@ -320,4 +322,5 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
     add("params-vm.logs-previous", bx_methods[BX_M_VM_LOGS]->params, &logs_previous);
     add("params-vm.logs-follow", bx_methods[BX_M_VM_LOGS]->params, &logs_follow);
     add("reply-logs-followed", &bx_logs_reply_schema, &logs_followed);
+    add("reply-written-traced", &bx_written_reply_schema, &written_traced);
 }

@@ -93,15 +93,6 @@ static void on_join(void *ctx, uint64_t handle, const struct bx_join *join)
         link_answer_join(h->link, handle, &h->answer);
 }
 
-static void on_log(void *ctx, int level, const char *text)
-{
-    struct host *h = ctx;
-
-    h->logs++;
-    h->log_level = level;
-    snprintf(h->log, sizeof h->log, "%s", text);
-}
-
 static struct bx_identity identity(uint64_t id, uint8_t incarnation)
 {
     struct bx_identity i = {.node = id};
@@ -126,7 +117,6 @@ void open_link(struct host *h)
                              .was_heard = on_was_heard,
                              .peer = on_peer,
                              .join = on_join,
-                             .log = on_log,
                              .ctx = h};
     struct bx_err err = {0};
 
@@ -166,6 +156,7 @@ void start_host(struct host *h, uint32_t n, uint8_t incarnation)
 void start_hosts(uint32_t n, uint32_t running)
 {
     memset(hosts, 0, sizeof hosts);
+    test_rec_open("info");
     test_loop_open();
     for (uint32_t i = 0; i < n; i++) {
         hosts[i].id = i + 1;
@@ -180,6 +171,7 @@ void stop_hosts(void)
     for (uint32_t i = 0; i < 4; i++)
         link_destroy(hosts[i].link);
     test_loop_close();
+    test_rec_close();
 }
 
 bool is_connected(struct host *h, uint64_t id)

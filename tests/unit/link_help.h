@@ -5,6 +5,7 @@
 #define LINK_HELP_H
 
 #include "lib/testloop.h"
+#include "lib/testrec.h"
 
 #include "link/link.h"
 
@@ -12,7 +13,7 @@ struct host {
     uint64_t id;
     char address[64];
     struct link *link;
-    uint32_t ups, downs, frames, bad_frames, joins, logs;
+    uint32_t ups, downs, frames, bad_frames, joins;
     size_t last_len;
     uint64_t last_from;
     uint64_t join_handle;
@@ -22,8 +23,6 @@ struct host {
     struct bx_stored heard;     /* of every other one */
     struct bx_stored was_heard; /* of it, as the last one said that came up */
     struct bx_joined answer;    /* to every JOIN; code BX_TIMEOUT: none */
-    char log[512];              /* the last line... */
-    int log_level;              /* ...and its level */
 };
 
 extern uint32_t level_in_force; /* what link_options.level answers */

@@ -153,3 +153,8 @@ check_PROGRAMS += tests/unit/removed_test
 tests_unit_removed_test_SOURCES = tests/unit/removed_test.c
 tests_unit_removed_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_removed_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/raft_lines_test
+tests_unit_raft_lines_test_SOURCES = tests/unit/raft_lines_test.c
+tests_unit_raft_lines_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_raft_lines_test_LDADD = $(TEST_LIBS)

@@ -217,7 +217,8 @@ TEST(a_status_comes_back_as_it_was)
                           .state = BX_OBSERVED_EXITED,
                           .failed = true,
                           .message = "exit 1: \"quoted\"",
-                          .reboots = 5},
+                          .reboots = 5,
+                          .said = "qemu: \"no such device\""},
                      back;
     char line[VM_LINE_MAX];
     size_t n = vm_status_write(&s, line);
@@ -228,6 +229,24 @@ TEST(a_status_comes_back_as_it_was)
     assert_int_equal(vm_status_read(o, &back), BX_OK);
     json_decref(o);
     assert_memory_equal(&s, &back, sizeof s);
+}
+
+TEST(a_status_that_is_too_long_leaves_out_what_qemu_said)
+{
+    struct vm_status s = {.vm = {1}, .state = BX_OBSERVED_EXITED}, back;
+    char line[VM_LINE_MAX];
+    json_t *o;
+    size_t n;
+
+    memset(s.message, 1, 110); /* six bytes each in JSON */
+    memset(s.said, '\\', sizeof s.said - 1);
+    n = vm_status_write(&s, line);
+    assert_true(n > 0);
+    o = json_loadb(line, n, 0, NULL);
+    assert_int_equal(vm_status_read(o, &back), BX_OK);
+    json_decref(o);
+    assert_string_equal(back.message, s.message);
+    assert_string_equal(back.said, "");
 }
 
 /* A shim goes on running when the daemon is upgraded. */

@@ -165,9 +165,27 @@ TEST(a_long_string_is_cut_and_marked)
 TEST(the_trace_id_of_the_thread_is_recorded)
 {
     begin("debug", "off");
-    thread.trace = 0x1234;
+    assert_int_equal(bx_rec_trace(0x1234), 0);
     BX_INFO("x", "traced");
     assert_int_equal(only().trace, 0x1234);
+    assert_int_equal(bx_rec_trace(0), 0x1234);
+}
+
+TEST(a_record_has_the_last_digits_of_a_trace_id)
+{
+    static const uint8_t id[16] = {1, 2, 3, 4, 5, 6, 7, 8, 0xa1, 0xb2, 0xc3, 4, 5, 6, 7, 8};
+    uint8_t made[16];
+
+    assert_true(bx_trace_of(id) == UINT64_C(0xa1b2c30405060708));
+    bx_trace_id(bx_trace_of(id), made);
+    assert_memory_equal(made + 8, id + 8, 8);
+    assert_true(bx_trace_of(made) == bx_trace_of(id));
+}
+
+TEST(a_thread_that_records_nothing_has_no_trace)
+{
+    assert_int_equal(bx_rec_trace(7), 0);
+    assert_int_equal(bx_rec_traced(), 0);
 }
 
 TEST(a_line_of_a_library_is_an_event)
@@ -175,11 +193,11 @@ TEST(a_line_of_a_library_is_an_event)
     struct bx_recevent e;
 
     begin("debug", "off");
-    assert_true(bx_rec_line_on(BX_LINE_NODE, 7));
-    assert_false(bx_rec_line_on(BX_LINE_NODE, 8));
-    bx_rec_line(BX_LINE_NODE, 4, "a quorum is lost", 16);
+    assert_true(bx_rec_line_on(BX_LINE_RAFT, 7));
+    assert_false(bx_rec_line_on(BX_LINE_RAFT, 8));
+    bx_rec_line(BX_LINE_RAFT, 4, "a quorum is lost", 16);
     e = only();
-    assert_string_equal(e.site->target, "node");
+    assert_string_equal(e.site->target, "libraft");
     assert_int_equal(e.level, BX_LEVEL_WARNING);
     assert_memory_equal(e.args[0].p, "a quorum is lost", 16);
 }

@@ -3,6 +3,7 @@
 
 #include "codec/json.h"
 #include "lib/testfsm.h"
+#include "lib/testrec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -156,6 +157,16 @@ TEST(all_columns_are_for_people)
     assert_non_null(strstr(text, "\"modified_index\""));
     assert_null(strstr(text, "\"data\""));
     bx_free(text);
+}
+
+TEST(what_sqlite_says_of_a_query_is_recorded_as_a_detail)
+{
+    struct bx_err err;
+
+    test_rec_open("debug");
+    assert_null(ask("SELEC name FROM vms", &err));
+    assert_true(test_rec_said("debug sqlite: near \"SELEC\": syntax error"));
+    test_rec_close();
 }
 
 TEST(only_select_is_allowed)
