@@ -42,4 +42,9 @@ int log_query(struct run *r);
 int log_agg(struct run *r);
 extern const struct flag log_query_flags[], log_agg_flags[];
 
+/* log_snapshot.c */
+int log_snapshot(struct run *r);
+extern const struct flag log_snapshot_flags[];
+extern const struct column log_snapshot_columns[];
+
 #endif

@@ -9,3 +9,4 @@ libcore_a_SOURCES += libcore/wire/sys.c libcore/wire/sys.h libcore/wire/events.c
 	libcore/wire/sql.c libcore/wire/sql.h libcore/wire/mem.c libcore/wire/mem.h
 libcore_a_SOURCES += libcore/wire/frame.c libcore/wire/frame_read.c libcore/wire/frame.h \
 	libcore/wire/raftmsg.c libcore/wire/raftmsg.h
+libcore_a_SOURCES += libcore/wire/recorder.c libcore/wire/recorder.h

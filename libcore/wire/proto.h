@@ -71,7 +71,9 @@ extern const char *const bx_rpc_role_names[];
     X(CLUSTER_UPGRADE_FINALIZE, cluster_upgrade_finalize)                                          \
     X(SYS_DONE, sys_done)                                                                          \
     X(CLUSTER_TOKEN_LIST, cluster_token_list)                                                      \
-    X(CLUSTER_TOKEN_REVOKE, cluster_token_revoke)
+    X(CLUSTER_TOKEN_REVOKE, cluster_token_revoke)                                                  \
+    X(LOG_SNAPSHOT, log_snapshot)                                                                  \
+    X(LOG_READ, log_read)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -103,6 +105,8 @@ enum bx_reply {
     BX_REPLY_PAGE,
     BX_REPLY_DONE,
     BX_REPLY_TOKEN_INFO,
+    BX_REPLY_LOG_SNAPSHOT,
+    BX_REPLY_LOG_READ,
 };
 
 struct bx_method_info {

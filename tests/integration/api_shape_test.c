@@ -144,6 +144,7 @@ TEST(every_answer_has_its_shape)
     answers(&c, "sys.done", "{\"request_id\": \"0123456789abcdef0123456789abcdef\"}",
             "{released:b}");
     answers(&c, "events.list", "{}", "[" EVENT "]");
+    answers(&c, "log.snapshot", "{}", "{node:s,file:s,bytes:i,events:i}");
     answers(&c, "sql.query", "{\"query\": \"SELECT 1 AS a, 'x' AS b, NULL AS c\"}",
             "{columns:[s],rows:[[i]]}");
 #ifndef BX_TRACK_ALLOCATIONS

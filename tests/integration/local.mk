@@ -12,8 +12,8 @@ tests/integration/remove.log tests/integration/address.log tests/integration/dow
 tests/integration/recorder.log tests/integration/http.log tests/integration/http.log: blixardd blixardctl blixard-vm
 
 # Daemons that die under load, on a disk of their own if root runs it. make soak-crash [CRASHES=n]: 100 of them.
-dist_check_SCRIPTS += tests/integration/crash_load.sh
-tests/integration/crash_load.log: blixardd blixardctl blixard-vm
+dist_check_SCRIPTS += tests/integration/crash_load.sh tests/integration/log_snapshot.sh
+tests/integration/crash_load.log tests/integration/log_snapshot.log: blixardd blixardctl blixard-vm
 soak-crash: blixardd blixardctl blixard-vm
 	@BLIXARD_SRC='$(abs_top_srcdir)' BLIXARD_BUILD='$(abs_top_builddir)' BLIXARD_CRASHES=$${CRASHES:-100} \
 	  BLIXARD_CRASH_AGE=10 \

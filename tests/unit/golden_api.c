@@ -5,6 +5,7 @@
 #include "wire/events.h"
 #include "wire/mem.h"
 #include "wire/reply.h"
+#include "wire/recorder.h"
 #include "wire/sql.h"
 #include "wire/sys.h"
 
@@ -76,6 +77,8 @@ static const struct bx_join_params join = {COMMON, S("blx1.00.127.0.0.1:7420")};
 static const struct bx_token_params token = {COMMON, 600, 17};
 static const struct bx_events_params events = {COMMON, 77};
 static const struct bx_sql_params sql = {COMMON, S("SELECT name FROM vms")};
+static const struct bx_recorder_params recorder = {COMMON, S("alpha"),
+                                                   S("snapshot-20261129T130000123-77.bxr"), 65536};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
 
 static const void *const params[BX__METHODS] = {
@@ -114,6 +117,8 @@ static const void *const params[BX__METHODS] = {
     [BX_M_CLUSTER_UPGRADE_FINALIZE] = &plain,
     [BX_M_CLUSTER_TOKEN_LIST] = &plain,
     [BX_M_CLUSTER_TOKEN_REVOKE] = &token,
+    [BX_M_LOG_SNAPSHOT] = &recorder,
+    [BX_M_LOG_READ] = &recorder,
 };
 
 /* ---- replies ---- */
@@ -211,6 +216,9 @@ static const struct bx_error_reply error = {
 static const struct bx_stale_reply stale = {40, 98};
 static const struct bx_page_reply page = {12, S("web-1")};
 static const struct bx_memory_reply memory = {true};
+static const struct bx_log_snapshot_reply log_snapshot = {
+    S("alpha"), S("snapshot-20261129T130000123-77.bxr"), 123456, 9000};
+static const struct bx_log_read_reply log_read = {S("\xbd\x58\x01\x01"), 123456};
 static const struct bx_str frames[] = {S("main+0x10"), S("_start+0x20")};
 static const struct bx_site_reply site_list[] = {
     {S("libcore/x.c:12"), S("ours"), {9, 8, 700, 1, -40}, {frames, N(frames)}}};
@@ -248,6 +256,8 @@ static const struct {
     {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
     {&bx_page_reply_schema, &page},
     {&bx_token_info_reply_schema, &token_info},
+    {&bx_log_snapshot_reply_schema, &log_snapshot},
+    {&bx_log_read_reply_schema, &log_read},
 };
 
 static bool has_reply(const struct bx_schema *s)
