@@ -172,12 +172,15 @@ bool sim_enter(struct sim_host *h, void (*fn)(struct sim_host *h, void *arg), vo
     struct sim *s = h->sim;
 
     s->inside = h;
+    sim_record_use(h);
     if (setjmp(s->escape) == 0) {
         fn(h, arg);
         s->inside = NULL;
+        sim_record_use(NULL);
         return true;
     }
     s->inside = NULL;
+    sim_record_use(NULL);
     ended(h);
     return false;
 }

@@ -25,6 +25,8 @@ static const char usage[] =
     "  --hosts N      1 to 9 hosts at the beginning; without it the seed chooses\n"
     "  --faults LIST  only these kinds, separated by commas; or none\n"
     "  --only LIST    of the faults that the seed plans only these numbers; or none\n"
+    "  --record DIR   where a seed that fails leaves what its nodes recorded, in files that\n"
+    "                 blixardctl log query reads (the working directory); or none\n"
     "  --trace        print what happens\n"
     "  --until-failure  stop at the first seed that fails\n"
     "  --no-shrink    do not look for a smaller history that fails too\n"
@@ -134,17 +136,18 @@ static void mutant(const char *name)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'n'},
-        {"jobs", required_argument, NULL, 'j'},    {"hours", required_argument, NULL, 'h'},
-        {"hosts", required_argument, NULL, 'o'},   {"faults", required_argument, NULL, 'f'},
-        {"only", required_argument, NULL, 'y'},    {"trace", no_argument, NULL, 't'},
-        {"until-failure", no_argument, NULL, 'u'}, {"no-shrink", no_argument, NULL, 'k'},
+        {"seed", required_argument, NULL, 's'},   {"seeds", required_argument, NULL, 'n'},
+        {"jobs", required_argument, NULL, 'j'},   {"hours", required_argument, NULL, 'h'},
+        {"hosts", required_argument, NULL, 'o'},  {"faults", required_argument, NULL, 'f'},
+        {"only", required_argument, NULL, 'y'},   {"trace", no_argument, NULL, 't'},
+        {"record", required_argument, NULL, 'r'}, {"until-failure", no_argument, NULL, 'u'},
+        {"no-shrink", no_argument, NULL, 'k'},
 #ifdef BX_MUTANTS
         {"mutant", required_argument, NULL, 'p'},
 #endif
-        {"help", no_argument, NULL, '?' + 128},    {0},
+        {"help", no_argument, NULL, '?' + 128},   {0},
     };
-    struct sim_options o = {.seed = 1, .duration = 360 * SIM_S, .faults = ~0ull};
+    struct sim_options o = {.seed = 1, .duration = 360 * SIM_S, .faults = ~0ull, .record = "."};
     uint64_t seeds = 1;
     unsigned jobs = 1;
     int c;
@@ -164,6 +167,8 @@ int main(int argc, char **argv)
             o.faults = kinds(o.faults_text = optarg);
         else if (c == 'y')
             only(&o, optarg);
+        else if (c == 'r')
+            o.record = strcmp(optarg, "none") == 0 ? NULL : optarg;
         else if (c == 't')
             o.trace = true;
         else if (c == 'u')

@@ -24,7 +24,7 @@ not_ok() # what
 find_it() # mistake
 {
     local out tried
-    out=$("$sim" --mutant "$1" --seeds "$seeds" --jobs 2 --until-failure --no-shrink 2>&1)
+    out=$("$sim" --mutant "$1" --seeds "$seeds" --jobs 2 --until-failure --no-shrink --record none 2>&1)
     tried=$(grep -ac '^seed ' <<<"$out")
     if grep -aq FAILED <<<"$out"; then
         ok "$1 is found, by seed $tried"
@@ -46,6 +46,25 @@ no_trace() # file
     fi
 }
 
+# What the nodes recorded is in files that the tools read, the same ones each time.
+leaves_files()
+{
+    local file dir what="a seed that fails leaves what its nodes recorded"
+    dir=$(mktemp -d)
+    "$sim" --mutant apply-twice --seeds 5 --until-failure --no-shrink --record "$dir" >/dev/null 2>&1
+    file=$(find "$dir" -name 'sim-*-h1.bxr')
+    if [ -n "$file" ] && "$build/blixardctl" log verify "$file" >/dev/null 2>&1 &&
+        "$build/blixardctl" log query "$file" 2>/dev/null | grep -q '^1970-01-01T00:0'; then
+        mv "$file" "$dir/first"
+        "$sim" --mutant apply-twice --seeds 5 --until-failure --no-shrink --record "$dir" >/dev/null 2>&1
+        if cmp -s "$dir/first" "$file"; then ok "$what"; else not_ok "$what, the same each time"; fi
+    else
+        not_ok "$what"
+    fi
+    rm -rf "$dir"
+}
+
+leaves_files
 for mutant in $("$sim" --mutant list); do
     find_it "$mutant"
 done

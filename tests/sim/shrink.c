@@ -117,15 +117,18 @@ static void print_end(const struct sim_options *o)
     bx_free(r.text);
 }
 
+/* The files are those of the history that was run first. */
 void run_shrink(const struct sim_options *o)
 {
-    struct sim_options small = *o;
+    struct sim_options whole = *o, small;
     char kind[KIND + 1];
 
+    whole.record = NULL;
+    small = whole;
     print_command("replay", o);
-    look_at(o, &small, kind);
+    look_at(&whole, &small, kind);
     if (!fails(&small, kind))
-        small = *o;
+        small = whole;
     if (small.only_set)
         drop_faults(&small, kind);
     print_command("shrunk", &small);

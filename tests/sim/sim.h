@@ -87,6 +87,7 @@ struct sim_options {
     bool only_set;
     const char *faults_text; /* as it was written, or NULL */
     const char *mutant;      /* the mistake that was put in, or NULL */
+    const char *record;      /* directory of the files of a history that goes wrong; NULL: none */
     bool trace;              /* print what happens */
     bool brief;              /* of that, only the faults */
     bool until_failure;      /* stop at the first seed that fails */
@@ -232,6 +233,10 @@ struct sim_host *sim_new_host(struct sim *s);
 
 /* Record what the nodes do until the close, on this thread. */
 void sim_record_open(struct sim *s);
+/* From now on this one does something; NULL: none. */
+void sim_record_use(const struct sim_host *h);
+/* Leave the newest events of each node in files, if the options say where. */
+void sim_record_write(void);
 void sim_record_close(void);
 
 /* ---- host.c ---- */

@@ -55,6 +55,7 @@ _Noreturn void sim_violation(struct sim *s, const char *fmt, ...)
     putchar('\n');
     va_end(args);
     fflush(stdout);
+    sim_record_write();
     _Exit(SIM_EXIT_VIOLATION);
 }
 
