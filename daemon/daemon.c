@@ -10,6 +10,7 @@
 #include "link/link.h"
 #include "sys/crash.h"
 #include "sys/log.h"
+#include "sys/sink_file.h"
 #include "sys/snapshot.h"
 #include "sys/watchdog.h"
 #include "node/driver_sim.h"
@@ -259,6 +260,8 @@ static int open_data(struct daemon *d, struct bx_err *err)
 
     if (rc == BX_OK && crash_open(d->options.data, "blixardd", &crash) != BX_OK)
         log_write(LOG_WARNING, "%s", crash.msg);
+    if (rc == BX_OK)
+        sink_file_directory(d->options.data);
     if (rc == BX_OK)
         rc = disk_fs_open(&d->fs, d->options.data, err);
     if (rc == BX_OK)

@@ -5,6 +5,7 @@
 #include "diag/memory.h"
 #include "http/http.h"
 #include "link/link.h"
+#include "sys/router.h"
 #include "node/lease.h"
 #include "sys/process.h"
 #include "wire/cluster.h"
@@ -204,6 +205,34 @@ static int add_groups(struct daemon *d)
     return rc;
 }
 
+static void read_recorder(const void *ctx, void *out)
+{
+    (void)ctx;
+    router_recorder_counts(out);
+}
+
+static void read_sink(const void *ctx, void *out)
+{
+    router_sink_counts(ctx, out);
+}
+
+/* The log is open; its sinks are there until the process ends. */
+static int add_sinks(struct bx_metrics *m)
+{
+    struct router_report report;
+    int rc = BX_OK;
+
+    router_report(&report);
+    for (uint32_t i = 0; i < report.n && rc == BX_OK; i++) {
+        const struct sink *sink = report.v[i].sink;
+        const struct bx_metric_source s = {
+            .set = &bx_sink_metrics, .value = sink->name, .read = read_sink, .ctx = sink};
+
+        rc = bx_metrics_add(m, &s);
+    }
+    return rc;
+}
+
 void daemon_metrics_open(struct daemon *d)
 {
     const struct bx_metric_source sources[] = {
@@ -216,6 +245,7 @@ void daemon_metrics_open(struct daemon *d)
         {.set = &bx_slab_metrics, .value = "row", .read = read_rows},
         {.set = &bx_rc_metrics, .value = "shared_config", .read = read_configs},
         {.set = &bx_wal_metrics, .read = read_log},
+        {.set = &bx_recorder_metrics, .read = read_recorder},
         {.set = &bx_session_metrics, .read = read_sessions},
         {.set = &bx_raft_metrics, .read = read_raft},
         {.set = &bx_proposal_metrics, .read = read_proposal_counts},
@@ -229,6 +259,9 @@ void daemon_metrics_open(struct daemon *d)
         {.set = &bx_fifo_metrics, .value = "log_chunk", .read = read_log_chunks},
     };
     int rc = bx_memory_metrics(&d->metrics);
+
+    if (rc == BX_OK)
+        rc = add_sinks(&d->metrics);
 
     for (size_t i = 0; rc == BX_OK && i < sizeof sources / sizeof sources[0]; i++) {
         struct bx_metric_source s = sources[i];

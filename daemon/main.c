@@ -55,12 +55,24 @@ static int forget(void)
     return 0;
 }
 
+static int open_log(struct bx_err *err)
+{
+    const struct options *o = &d.options;
+    struct log_options log = {.thread = "loop",
+                              .node = o->name,
+                              .filter = o->log,
+                              .sinks = o->log_sinks.v,
+                              .n_sinks = o->log_sinks.n};
+
+    return log_open(&log, err);
+}
+
 /* What every part of the daemon uses, from here on. */
 static int open_common(struct bx_err *err)
 {
     if (bx_names_open(d.options.intern_strings, d.options.intern_bytes, fence_open()) == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "no memory for the table of names");
-    return log_open("loop", &d.options.log, err);
+    return open_log(err);
 }
 
 static void close_common(void)

@@ -241,6 +241,12 @@ static const struct options_flag flags[] = {
      AT(intern_bytes),
      .argument = "N",
      .help = "bytes of names and labels stored once (default 67108864)"},
+    {.name = "log-sink",
+     .kind = VALUE_SINK,
+     AT(log_sinks),
+     .argument = "SINK",
+     .help = "where they go, several times: console:text|logfmt|json, file, journald,\n"
+             "                               net:HOST:PORT; ,filter=SPEC (default console:text)"},
     {.name = "log",
      .kind = VALUE_FILTER,
      AT(log),
@@ -269,13 +275,32 @@ static const struct options_flag flags[] = {
 
 /* ---- the file ---- */
 
+/* One value, or a list of them for a flag that may be given several times. */
+static int read_values(struct options *o, const struct options_flag *f, struct fy_node *value,
+                       struct bx_err *err)
+{
+    bool list = f->kind == VALUE_SINK && fy_node_get_type(value) == FYNT_SEQUENCE;
+    struct fy_node *item = value;
+    void *at = NULL;
+    int rc = BX_OK;
+
+    if (list)
+        item = fy_node_sequence_iterate(value, &at);
+    for (; rc == BX_OK && item != NULL; item = list ? fy_node_sequence_iterate(value, &at) : NULL) {
+        const char *text = fy_node_get_scalar0(item);
+
+        rc = text == NULL ? bx_err_set(err, BX_INVALID, "keys and values must be plain text")
+                          : options_set_value(o, f, text, err);
+    }
+    return rc;
+}
+
 static int read_pair(struct options *o, struct fy_node_pair *pair, const bool *given,
                      struct bx_err *err)
 {
     const char *key = fy_node_get_scalar0(fy_node_pair_key(pair));
-    const char *value = fy_node_get_scalar0(fy_node_pair_value(pair));
 
-    if (key == NULL || value == NULL)
+    if (key == NULL)
         return bx_err_set(err, BX_INVALID, "keys and values must be plain text");
     for (size_t i = 0; i < FLAGS; i++) {
         if (strcmp(flags[i].name, key) != 0 || flags[i].argument == NULL ||
@@ -283,8 +308,9 @@ static int read_pair(struct options *o, struct fy_node_pair *pair, const bool *g
             continue;
         if (given[i])
             return BX_OK;
-        return options_set_value(o, &flags[i], value, err) == BX_OK ? BX_OK
-                                                                    : bx_err_wrap(err, "%s", key);
+        return read_values(o, &flags[i], fy_node_pair_value(pair), err) == BX_OK
+                   ? BX_OK
+                   : bx_err_wrap(err, "%s", key);
     }
     return bx_err_set(err, BX_INVALID, "unknown key '%.100s'", key);
 }

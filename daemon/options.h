@@ -11,6 +11,7 @@
 #include "mem/buf.h"
 #include "mem/pool.h"
 #include "rec/filter.h"
+#include "sys/sink.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,6 +49,10 @@ struct options {
     char datacenter[64], zone[64], rack[64];
     char config[OPTIONS_PATH];
     enum options_driver driver;
+    struct options_sinks {
+        uint32_t n; /* 0: text on standard error */
+        struct sink_spec v[SINKS_MAX];
+    } log_sinks;
     bool force;
     struct bx_filter log; /* events that are written to standard error */
     uint32_t election_ms, heartbeat_ms;

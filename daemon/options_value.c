@@ -215,6 +215,19 @@ static int read_filter(const struct options_flag *f, const char *text, void *at,
     return bx_filter_parse(at, text, err);
 }
 
+static int read_sink(const struct options_flag *f, const char *text, void *at, struct bx_err *err)
+{
+    struct options_sinks *sinks = at;
+    int rc;
+
+    (void)f;
+    if (sinks->n == SINKS_MAX)
+        return bx_err_set(err, BX_INVALID, "at most %u sinks", SINKS_MAX);
+    rc = sink_spec_parse(&sinks->v[sinks->n], text, err);
+    sinks->n += rc == BX_OK;
+    return rc;
+}
+
 #define TEXT_OF(number) TEXT_OF_(number)
 #define TEXT_OF_(number) #number
 
@@ -228,6 +241,7 @@ static const struct {
     [VALUE_ADDRESS] = {read_text, "an address"},
     [VALUE_WORD] = {read_word, NULL},
     [VALUE_FILTER] = {read_filter, "a filter of the log"},
+    [VALUE_SINK] = {read_sink, "a sink of the log"},
     [VALUE_U32] = {read_u32, "a number from 1 to " TEXT_OF(U32_MAX)},
     [VALUE_U64] = {read_u64, "a number of at least 1"},
     [VALUE_RATIO] = {read_ratio,

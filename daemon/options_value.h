@@ -14,6 +14,7 @@ enum value_kind {
     VALUE_ADDRESS, /* char array: HOST:PORT, checked after all flags are read */
     VALUE_WORD,    /* int or enum: one of .words */
     VALUE_FILTER,  /* struct bx_filter */
+    VALUE_SINK,    /* struct options_sinks: one more each time */
     VALUE_U32,     /* uint32_t: 1 to 3,600,000 */
     VALUE_U64,     /* uint64_t: at least 1 */
     VALUE_RATIO,   /* uint32_t: hundredths of a decimal number, 0.1 to 64 */

@@ -1,8 +1,8 @@
-/* log - the daemon's log lines: events of the recorder (rec/rec.h), written to standard error.
+/* log - the daemon's log lines: events of the recorder (rec/rec.h), for the sinks (sink.h).
  *
- * The thread that logs never waits: its events go into its ring and its queue, and a thread of this
- * module takes them out of the queue, makes text of them and writes a block of lines. When standard
- * error does not keep up, the newest events are dropped, and a line tells how many.
+ * The thread that logs never waits: its events go into its ring and its queue (log_threads.h), and
+ * a thread takes them out of the queue and gives them to the sinks (router.h). What does not keep
+ * up drops the newest events, and an event tells how many.
  *
  * Before log_open, and in programs that do not call it, nothing is written; log_error always
  * writes. */
@@ -11,6 +11,7 @@
 
 #include "err.h"
 #include "rec/rec.h"
+#include "sys/sink.h"
 
 /* As in syslog: a lower number is more severe. */
 enum log_level {
@@ -20,10 +21,17 @@ enum log_level {
     LOG_DEBUG = BX_LEVEL_DEBUG
 };
 
-/* Record what the calling thread does from now on, in a thread called `name`, and write those
- * events that pass the filter. The ring has those of level debug and above, whatever the filter.
- * BX_OK, BX_NO_MEMORY, BX_IO. */
-int log_open(const char *name, const struct bx_filter *filter, struct bx_err *err);
+struct log_options {
+    const char *thread; /* name of the calling thread */
+    const char *node;   /* name of this node; outlives the log */
+    struct bx_filter filter;
+    const struct sink_spec *sinks;
+    uint32_t n_sinks; /* 0: lines of text on standard error */
+};
+/* Record what the calling thread does from now on, and give the events that the filter lets through
+ * to the sinks; a sink may have a filter of its own. The ring has those of level debug and above,
+ * whatever the filter. BX_OK, BX_NO_MEMORY, BX_IO. */
+int log_open(const struct log_options *o, struct bx_err *err);
 /* Write what is queued, and end. */
 void log_close(void);
 /* Write a line of text; level is an enum log_level; libcore passes it as a number. */

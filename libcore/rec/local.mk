@@ -6,6 +6,7 @@ libcore_a_SOURCES += \
 	libcore/rec/pack.h \
 	libcore/rec/ring.c libcore/rec/ring.h \
 	libcore/rec/text.c libcore/rec/text.h \
+	libcore/rec/journal.c libcore/rec/journal.h \
 	libcore/rec/filter.c libcore/rec/filter.h \
 	libcore/rec/object.c libcore/rec/object.h \
 	libcore/rec/timed.c libcore/rec/timed.h \

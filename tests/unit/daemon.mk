@@ -51,6 +51,17 @@ tests_unit_sys_log_test_SOURCES = tests/unit/sys_log_test.c
 tests_unit_sys_log_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sys_log_test_LDADD = $(DAEMON_TEST_LIBS)
 
+SINK_HELP = tests/unit/sink_help.c tests/unit/sink_help.h
+check_PROGRAMS += tests/unit/sys_sink_file_test
+tests_unit_sys_sink_file_test_SOURCES = tests/unit/sys_sink_file_test.c $(SINK_HELP)
+tests_unit_sys_sink_file_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sys_sink_file_test_LDADD = $(DAEMON_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/sys_sink_test
+tests_unit_sys_sink_test_SOURCES = tests/unit/sys_sink_test.c $(SINK_HELP)
+tests_unit_sys_sink_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sys_sink_test_LDADD = $(DAEMON_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/sys_crash_test
 tests_unit_sys_crash_test_SOURCES = tests/unit/sys_crash_test.c
 tests_unit_sys_crash_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -34,3 +34,8 @@ tests_unit_rec_hist_test_LDADD = $(TEST_LIBS)
 tests_unit_rec_agg_test_SOURCES = tests/unit/rec_agg_test.c
 tests_unit_rec_agg_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_rec_agg_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/rec_journal_test
+tests_unit_rec_journal_test_SOURCES = tests/unit/rec_journal_test.c
+tests_unit_rec_journal_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_rec_journal_test_LDADD = $(TEST_LIBS)

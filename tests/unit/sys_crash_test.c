@@ -119,14 +119,14 @@ static struct left *look(void)
 
 static void begin(void)
 {
-    struct bx_filter f;
+    struct log_options log = {.thread = "loop", .node = "n1"};
     struct bx_err err;
     const struct rlimit no_core = {0, 0};
 
     setrlimit(RLIMIT_CORE, &no_core);
     alarm(20); /* a handler that hangs ends with SIGALRM */
-    assert(bx_filter_parse(&f, "off", NULL) == BX_OK);
-    assert(log_open("loop", &f, &err) == BX_OK);
+    assert(bx_filter_parse(&log.filter, "off", NULL) == BX_OK);
+    assert(log_open(&log, &err) == BX_OK);
     assert(crash_open(dir, "crash_test", &err) == BX_OK);
     for (unsigned i = 0; i < EVENTS; i++)
         BX_INFO("test", "counted", "i", i);

@@ -21,12 +21,12 @@ static uv_loop_t loop;
 
 static int open_all(void **state)
 {
-    struct bx_filter f;
+    struct log_options log = {.thread = "loop", .node = "n1"};
     struct bx_err err;
 
     (void)state;
     dir = test_make_dir();
-    if (bx_filter_parse(&f, "off", NULL) != BX_OK || log_open("loop", &f, &err) != BX_OK ||
+    if (bx_filter_parse(&log.filter, "off", NULL) != BX_OK || log_open(&log, &err) != BX_OK ||
         crash_open(dir, "watchdog_test", &err) != BX_OK || uv_loop_init(&loop) != 0)
         return -1;
     snapshot_open(&loop);

@@ -1,0 +1,252 @@
+/* sink_net - events as JSON, one in a line, over TCP to a collector.
+ *
+ * While the collector is away or does not read, lines wait in a buffer, and the newest are dropped
+ * when it is full. A line that was sent in part when the connection broke is sent again from its
+ * beginning, so the collector may get some lines twice, and finds a part of a line at the end of a
+ * broken connection; lines that the kernel had taken for that connection are lost, and not counted.
+ * Connecting is tried again after a second, then after twice as long, up to a minute. */
+#include "sys/sink.h"
+
+#include "mem/alloc.h"
+#include "mem/buf.h"
+#include "rec/text.h"
+#include "sys/address.h"
+
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+#define BOX (1u << 20)
+#define RETRY_NS 1000000000u
+#define RETRY_MAX_NS 60000000000u
+#define ALIVE_MS 30000 /* that the collector may take to acknowledge bytes */
+
+enum phase { AWAY, CONNECTING, CONNECTED };
+
+struct net {
+    enum phase phase;
+    int fd;
+    uint64_t retry, pause; /* when to connect again, and how long was waited for that */
+    size_t sent;           /* bytes of the box from `at` on */
+    struct sink_box box;
+};
+
+static int parse(const char *where, union address *a, struct bx_err *err)
+{
+    int rc = address_parse(where, a, err);
+
+    if (rc != BX_OK)
+        return bx_err_wrap(err, "net");
+    if (a->v4.sin_port == 0)
+        return bx_err_set(err, BX_INVALID, "net: \"%s\" has no port", where);
+    if (address_is_loopback(a))
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "net: \"%s\" is not a loopback address", where);
+    bx_err_hint(err, "without certificates only loopback is accepted; run a collector on this "
+                     "host that passes the events on");
+    return BX_INVALID;
+}
+
+static int check(const char *where, struct bx_err *err)
+{
+    union address a;
+
+    return parse(where, &a, err);
+}
+
+static int open_it(struct sink *s, struct bx_err *err)
+{
+    struct net *n = bx_calloc(1, sizeof *n);
+
+    s->state = n;
+    if (n == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
+    n->fd = -1;
+    if (!sink_box_open(&n->box, BOX))
+        return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
+    s->memory = sizeof *n + BOX;
+    sink_is(s, "not connected");
+    return BX_OK;
+}
+
+/* The line of rec/text.h, with the name of this node before the rest. */
+static void put(struct sink *s, const struct bx_recevent *e, const uint64_t *words, size_t size)
+{
+    struct net *n = s->state;
+    struct bx_buf line = {0};
+    char name[96];
+    uint64_t from = uv_hrtime();
+
+    (void)words, (void)size;
+    bx_text_event(&line, BX_TEXT_JSON, e);
+    if (!line.failed) {
+        struct bx_buf whole = {0};
+        int n_name = snprintf(name, sizeof name, "{\"host\":\"%s\",", s->node);
+
+        bx_buf_append(&whole, name, (size_t)n_name);
+        bx_buf_append(&whole, line.data + 1, line.len - 1);
+        bx_buf_move(&line, &whole);
+    }
+    sink_box_event(s, &n->box, &line, from);
+}
+
+/* ---- the connection ---- */
+
+static void disconnect(struct sink *s, uint64_t now)
+{
+    struct net *n = s->state;
+
+    if (n->fd >= 0)
+        close(n->fd);
+    n->fd = -1;
+    n->phase = AWAY;
+    n->sent = 0;
+    n->pause = n->pause == 0 ? RETRY_NS : 2 * n->pause > RETRY_MAX_NS ? RETRY_MAX_NS : 2 * n->pause;
+    n->retry = now + n->pause;
+    sink_add(&s->counts.errors, 1);
+    sink_is(s, "not connected");
+}
+
+static void connected(struct sink *s, uint64_t now)
+{
+    struct net *n = s->state;
+    int error = 0;
+    socklen_t size = sizeof error;
+
+    if (getsockopt(n->fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+        disconnect(s, now);
+        return;
+    }
+    n->phase = CONNECTED;
+    sink_is(s, "ok");
+}
+
+static void begin(struct sink *s, uint64_t now)
+{
+    struct net *n = s->state;
+    int on = 1, alive = ALIVE_MS;
+    union address a;
+    socklen_t size;
+
+    parse(s->spec.where, &a, NULL);
+    size = a.any.sa_family == AF_INET6 ? sizeof a.v6 : sizeof a.v4;
+    n->fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (n->fd < 0) {
+        disconnect(s, now);
+        return;
+    }
+    setsockopt(n->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(n->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &alive, sizeof alive);
+    n->phase = CONNECTING;
+    sink_is(s, "connecting");
+    if (connect(n->fd, &a.any, size) == 0)
+        connected(s, now);
+    else if (errno != EINPROGRESS)
+        disconnect(s, now);
+}
+
+/* A collector says nothing; the end of the connection is what it can say. */
+static void look(struct sink *s, uint64_t now)
+{
+    struct net *n = s->state;
+    struct pollfd p = {.fd = n->fd, .events = POLLIN | POLLOUT};
+    char said[256];
+    ssize_t got;
+
+    if (poll(&p, 1, 0) <= 0)
+        return;
+    if (n->phase == CONNECTING)
+        connected(s, now);
+    if (n->phase != CONNECTED || (p.revents & ~POLLOUT) == 0)
+        return;
+    do {
+        got = recv(n->fd, said, sizeof said, 0);
+    } while (got > 0);
+    if (got == 0 || (errno != EAGAIN && errno != EINTR))
+        disconnect(s, now);
+}
+
+/* The box holds a line until all of it was sent. */
+static void forget_sent(struct net *n)
+{
+    size_t whole = n->sent;
+
+    while (whole > 0 && n->box.p[n->box.at + whole - 1] != '\n')
+        whole--;
+    n->box.at += whole;
+    n->sent -= whole;
+}
+
+static bool send_some(struct sink *s, struct net *n, uint64_t now)
+{
+    size_t left = sink_box_used(&n->box) - n->sent;
+    ssize_t done;
+
+    if (left == 0)
+        return false;
+    done = send(n->fd, n->box.p + n->box.at + n->sent, left, MSG_NOSIGNAL);
+    if (done < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            disconnect(s, now);
+        return errno == EINTR;
+    }
+    n->pause = 0;
+    n->sent += (size_t)done;
+    sink_add(&s->counts.bytes, (uint64_t)done);
+    forget_sent(n);
+    return true;
+}
+
+static bool flush(struct sink *s, uint64_t now, bool hurry)
+{
+    struct net *n = s->state;
+    uint64_t from = uv_hrtime();
+
+    (void)hurry;
+    if (n->phase == AWAY && sink_box_used(&n->box) > 0 && now >= n->retry)
+        begin(s, now);
+    if (n->phase != AWAY)
+        look(s, now);
+    while (n->phase == CONNECTED && send_some(s, n, now))
+        ;
+    sink_set(&s->counts.queued_bytes, sink_box_used(&n->box));
+    sink_add(&s->counts.io_ns, uv_hrtime() - from);
+    return sink_box_used(&n->box) == 0 || n->phase == AWAY;
+}
+
+static void wait_for(const struct sink *s, struct sink_wait *w)
+{
+    const struct net *n = s->state;
+    bool full = sink_box_used(&n->box) > 0;
+
+    if (n->phase == AWAY)
+        w->at = full ? n->retry : UINT64_MAX;
+    else
+        *w = (struct sink_wait){
+            n->fd, (short)(POLLIN | (full || n->phase == CONNECTING ? POLLOUT : 0)), UINT64_MAX};
+}
+
+static void close_it(struct sink *s)
+{
+    struct net *n = s->state;
+
+    if (n == NULL)
+        return;
+    if (n->fd >= 0)
+        close(n->fd);
+    sink_box_close(&n->box);
+    bx_free(n);
+}
+
+const struct sink_ops sink_net = {.kind = "net",
+                                  .check = check,
+                                  .open = open_it,
+                                  .put = put,
+                                  .flush = flush,
+                                  .wait = wait_for,
+                                  .close = close_it};
