@@ -51,7 +51,6 @@ const struct planned planned_commands[] = {
     {.name = "whatif", .hint = "blixardctl vm create NAME --dry-run"},
     {.name = "top", .hint = "blixardctl vm list --watch"},
     {.name = "log tail"},
-    {.name = "log level"},
     {.name = "diag"},
     {0},
 };

@@ -55,6 +55,7 @@ struct planned {
     X(sql)                                                                                         \
     X(mem)                                                                                         \
     X(log)                                                                                         \
+    X(log_level)                                                                                   \
     X(doctor)                                                                                      \
     X(bench)                                                                                       \
     X(completion)                                                                                  \

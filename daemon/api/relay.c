@@ -112,7 +112,7 @@ void api_relay(struct api_call *c, uint64_t node)
         api_wait(c);
         return;
     }
-    bx_err_set(&err, BX_UNREACHABLE, "node \"%s\", which runs the VM, is not connected",
+    bx_err_set(&err, BX_UNREACHABLE, "node \"%s\" is not connected",
                api_node_name(bx_node_view(c->api->node), node));
     bx_err_hint(&err, "blixardctl node list shows its state");
     api_fail(c, &err);
@@ -122,7 +122,8 @@ void api_relay_over(struct api_call *c)
 {
     struct bx_err err;
 
-    bx_err_set(&err, BX_UNREACHABLE, "timed out waiting for the node that runs the VM");
+    bx_err_set(&err, BX_UNREACHABLE, "timed out waiting for node \"%s\"",
+               api_node_name(bx_node_view(c->api->node), c->asked));
     bx_err_hint(&err, "blixardctl node list shows its state");
     api_fail(c, &err);
 }

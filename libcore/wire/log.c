@@ -1,5 +1,7 @@
 #include "wire/log.h"
 
+/* ---- metrics ---- */
+
 #define F(member) BX_FIELD(bx_recorder_counts, member, BX_T_U64)
 static const struct bx_field recorder_fields[] = {
     F(events),  F(overwritten),  F(dropped),       F(cut),
@@ -47,3 +49,36 @@ static const struct bx_metric counts_rows[] = {
 };
 BX_METRIC_EACH(counts_fields, counts_rows);
 const struct bx_metric_set bx_sink_metrics = {&counts_schema, counts_rows, "sink"};
+
+/* ---- the reply ---- */
+
+static const struct bx_field sink_fields[] = {
+    BX_FIELD(bx_sink_reply, name, BX_T_STR, .max = BX_LOG_SINK_MAX),
+    BX_FIELD(bx_sink_reply, filter, BX_T_STR, .max = BX_LOG_SPEC_MAX),
+    BX_FIELD(bx_sink_reply, state, BX_T_STR, .max = 255),
+    COUNTS(offsetof(struct bx_sink_reply, counts)),
+};
+static const struct bx_schema sink_schema = BX_SCHEMA("sink", 0, bx_sink_reply, sink_fields);
+
+static const struct bx_field level_fields[] = {
+    BX_FIELD(bx_log_level_reply, node, BX_T_STR, .max = 255, .nil = true),
+    BX_FIELD(bx_log_level_reply, ring, BX_T_STR, .max = BX_LOG_SPEC_MAX),
+    BX_FIELD(bx_log_level_reply, recorder, BX_T_RECORD, .sub = &recorder_schema),
+    BX_FIELD(bx_log_level_reply, sinks, BX_T_LIST, .sub = &sink_schema, .max = 16),
+};
+const struct bx_schema bx_log_level_reply_schema =
+    BX_REPLY_SCHEMA("log-level", LOG_LEVEL, bx_log_level_reply, level_fields);
+
+/* ---- the method ---- */
+
+static const struct bx_field level_params_fields[] = {
+    BX_FIELD(bx_log_level_params, spec, BX_T_STR, .max = BX_LOG_SPEC_MAX),
+    BX_FIELD(bx_log_level_params, sink, BX_T_STR, .max = BX_LOG_SINK_MAX),
+    BX_FIELD(bx_log_level_params, node, BX_T_STR, .max = 255), BX_PARAMS_TIMES};
+
+BX_METHOD(LOG_LEVEL, log_level, bx_log_level_params, level_params_fields, log_level,
+          .name = "log.level", .verb = "POST", .path = "/v1/log/level", .role = BX_RPC_ADMIN,
+          .before_init = true, .relayed = true,
+          .about = "What the recorder of a node and its sinks take, and what they did. `spec` "
+                   "changes the filter of the sinks that have none of their own, or of `sink`: one "
+                   "of them, or `ring`. It lasts until the daemon ends.");

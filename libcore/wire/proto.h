@@ -73,7 +73,8 @@ extern const char *const bx_rpc_role_names[];
     X(CLUSTER_TOKEN_LIST, cluster_token_list)                                                      \
     X(CLUSTER_TOKEN_REVOKE, cluster_token_revoke)                                                  \
     X(LOG_SNAPSHOT, log_snapshot)                                                                  \
-    X(LOG_READ, log_read)
+    X(LOG_READ, log_read)                                                                          \
+    X(LOG_LEVEL, log_level)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -107,6 +108,7 @@ enum bx_reply {
     BX_REPLY_TOKEN_INFO,
     BX_REPLY_LOG_SNAPSHOT,
     BX_REPLY_LOG_READ,
+    BX_REPLY_LOG_LEVEL,
 };
 
 struct bx_method_info {

@@ -20,6 +20,10 @@ soak-crash: blixardd blixardctl blixard-vm
 	  $(srcdir)/tests/integration/crash_load.sh
 .PHONY: soak-crash
 
+# Where the log goes.
+dist_check_SCRIPTS += tests/integration/sinks.sh
+tests/integration/sinks.log: blixardd blixardctl blixard-vm
+
 # A data directory that is an older copy of itself, or damaged.
 dist_check_SCRIPTS += tests/integration/old-copy.sh tests/integration/repairs.sh
 tests/integration/old-copy.log tests/integration/repairs.log: blixardd blixardctl blixard-vm

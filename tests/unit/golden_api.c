@@ -3,6 +3,7 @@
 
 #include "wire/command.h"
 #include "wire/events.h"
+#include "wire/log.h"
 #include "wire/mem.h"
 #include "wire/reply.h"
 #include "wire/recorder.h"
@@ -81,7 +82,11 @@ static const struct bx_recorder_params recorder = {COMMON, S("alpha"),
                                                    S("snapshot-20261129T130000123-77.bxr"), 65536};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
 
+static const struct bx_log_level_params log_level = {COMMON, S("info,raft=debug"), S("net"),
+                                                     S("alpha")};
+
 static const void *const params[BX__METHODS] = {
+    [BX_M_LOG_LEVEL] = &log_level,
     [BX_M_SYS_HELLO] = &hello,
     [BX_M_SYS_DONE] = &plain,
     [BX_M_VM_CREATE] = &create,
@@ -229,10 +234,19 @@ static const struct bx_sites_reply sites_reply = {
     .owners = {{{9, 8, 700, 1, -40}, {1, 2, 3, -1, 5}}},
     .sites = {site_list, N(site_list)}};
 
+static const struct bx_sink_reply sink_list[] = {
+    {S("console"), S("info"), S("ok"), {100, 2, 9000, 0, 120, 55000, 77000}}};
+static const struct bx_log_level_reply log_level_reply = {
+    .node = S("alpha"),
+    .ring = S("debug"),
+    .recorder = {500, 40, 3, 2, 7, 800000, 55, 12},
+    .sinks = {sink_list, N(sink_list)}};
+
 static const struct {
     const struct bx_schema *schema;
     const void *object;
 } replies[] = {
+    {&bx_log_level_reply_schema, &log_level_reply},
     {&bx_vm_reply_schema, &vm_reply},
     {&bx_written_reply_schema, &written},
     {&bx_logs_reply_schema, &logs},
