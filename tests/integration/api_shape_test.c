@@ -77,7 +77,7 @@ static void answers(struct rpc *c, const char *method, const char *params, const
     "priority:i,labels:{k:s},created_index:i,modified_index:i,address:-,kernel:s,initrd:s,"        \
     "cmdline:s,strategy:s,restart:s,on_lost:s,disk_ephemeral:b,created_ms:i,modified_ms:i,"        \
     "message:s,score:i}"
-#define WRITTEN "{vm:" VM ",existed:b,revision:i}"
+#define WRITTEN "{vm:" VM ",existed:b,revision:i,trace_id:s}"
 #define RESOURCES "{vcpus:i,memory_mib:i,disk_gib:i}"
 #define NODE                                                                                       \
     "{id:i,name:s,address:s,api:s,state:s,role:s,capacity:" RESOURCES ",reserve:" RESOURCES        \
@@ -99,7 +99,8 @@ static void answers(struct rpc *c, const char *method, const char *params, const
     "{tracking:b,answer:" POOL ",call:" POOL ",connection:" POOL ",frame:" POOL ",metadata:" POOL  \
     ",proposal:" POOL ",read:" POOL ",vm_config:" POOL                                             \
     ",intern:{live:i,live_bytes:i,high_water:i,hits:i,misses:i,refused:i,copies:i,max_strings:i,"  \
-    "max_bytes:i},row:{live:i,live_bytes:i,slabs:i,slab_bytes:i},shared_config:{values:i,refs:i,"  \
+    "max_bytes:i,kept:i},row:{live:i,live_bytes:i,slabs:i,slab_bytes:i},shared_config:{values:i,"  \
+    "refs:i,"                                                                                      \
     "high_water:i,hits:i,misses:i,apart:i,max:i},"                                                 \
     "buffer:{hits:i,misses:i,direct:i,returned:i,kept_bytes:i},"                                   \
     "buffer_class:{1500:" CLASS ",256:" CLASS ",512:" CLASS ",65536:" CLASS ",8192:" CLASS "},"    \
