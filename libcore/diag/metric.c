@@ -55,19 +55,42 @@ static bool ends_with(const char *name, size_t *n, const char *word)
     return ends_with_n(name, n, word, strlen(word));
 }
 
+/* Units that members count in, and those that metrics have instead: readers expect base units, and
+ * words that are not cut. */
+static const struct {
+    const char *unit, *base;
+    uint32_t scale;
+} parts[] = {
+    {"ns", "seconds", 1000000000u},
+    {"ms", "seconds", 1000u},
+    {"pct", "ratio", 100u},
+    {"per_s", "per_second", 1u},
+};
+#define PARTS (sizeof parts / sizeof parts[0])
+
+/* PARTS: the metric has the unit of the member. */
+static size_t part_of(const struct bx_metric *m)
+{
+    size_t i = 0;
+
+    while (i < PARTS && (m->unit == NULL || strcmp(parts[i].unit, m->unit) != 0))
+        i++;
+    return i;
+}
+
 uint32_t bx_metric_scale(const struct bx_metric *m)
 {
-    if (m->unit == NULL || m->unit[1] != 's' || m->unit[2] != '\0')
-        return 1;
-    return m->unit[0] == 'n' ? 1000000000u : m->unit[0] == 'm' ? 1000u : 1;
+    size_t i = part_of(m);
+
+    return i == PARTS ? 1 : parts[i].scale;
 }
 
 /* The member "encode_ns" has the metric "encode_seconds". */
-static bool named_after_seconds(const struct bx_metric *m, size_t n, const char *member)
+static bool named_after_base(const struct bx_metric *m, size_t n, const char *member)
 {
     size_t stem = member == NULL ? 0 : strlen(member);
 
-    if (!ends_with(m->name, &n, "seconds"))
+    if (!ends_with(m->name, &n, parts[part_of(m)].base))
         return false;
     return member == NULL ||
            (ends_with(member, &stem, m->unit) && ends_with_n(m->name, &n, member, stem));
@@ -81,8 +104,8 @@ static bool named_after(const struct bx_metric *m, const char *member)
 
     if (!is_name(m->name) || m->help == NULL || total != (m->type == BX_COUNTER))
         return false;
-    if (bx_metric_scale(m) != 1)
-        return named_after_seconds(m, n, member);
+    if (part_of(m) != PARTS)
+        return named_after_base(m, n, member);
     whole = n;
     if (member == NULL || ends_with(m->name, &n, member)) {
         n = whole;

@@ -12,8 +12,9 @@
  * measures durations and passes them in.
  *
  * Names follow Prometheus: "blixard_", the set, the member, the unit unless the member ends with
- * it, and "_total" for a counter. A member in "ns" or "ms" ends with that ("encode_ns"), and the
- * metric's name has seconds instead ("encode_seconds"), as readers get them. A 64-bit
+ * it, and "_total" for a counter. A member in "ns" or "ms", in "pct" or "per_s" ends with that
+ * ("encode_ns"), and the metric's name has seconds, "ratio" or "per_second" instead
+ * ("encode_seconds"), as readers get them. A 64-bit
  * counter wraps to 0, which a reader takes for a restart; the sum of a histogram saturates. */
 #ifndef BX_METRIC_H
 #define BX_METRIC_H
@@ -37,7 +38,8 @@ struct bx_metric {
     enum bx_metric_type type;
     const char *help; /* one line without a full stop */
 };
-/* What the number is divided by for the unit in the name: 10^9 for "ns", 10^3 for "ms", else 1. */
+/* What the number is divided by for the unit in the name: 10^9 for "ns", 10^3 for "ms", 100 for
+ * "pct", else 1. */
 uint32_t bx_metric_scale(const struct bx_metric *m);
 
 /* A set and its tables are static. */

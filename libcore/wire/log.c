@@ -20,8 +20,8 @@ static const struct bx_metric recorder_rows[] = {
     {"blixard_recorder_threads", NULL, BX_GAUGE, "threads that record"},
     {"blixard_recorder_memory_bytes", "bytes", BX_GAUGE,
      "memory of the rings, the queues and the sinks"},
-    {"blixard_recorder_ring_used_pct", "pct", BX_GAUGE, "part of the rings that holds events"},
-    {"blixard_recorder_events_per_s", NULL, BX_GAUGE, "rate of events, of late"},
+    {"blixard_recorder_ring_used_ratio", "pct", BX_GAUGE, "part of the rings that holds events"},
+    {"blixard_recorder_events_per_second", "per_s", BX_GAUGE, "rate of events, of late"},
 };
 BX_METRIC_EACH(recorder_fields, recorder_rows);
 const struct bx_metric_set bx_recorder_metrics = {&recorder_schema, recorder_rows, NULL};

@@ -132,6 +132,7 @@ TEST(a_part_of_a_unit_names_the_member_and_the_unit_the_metric)
         {"blixard_door_moved_seconds_total", "ms", BX_COUNTER, "another part"},
         {"blixard_door_shut_seconds_total", "ns", BX_COUNTER, "member"},
         {"blixard_door_moved_seconds", "ns", BX_COUNTER, "no _total"},
+        {"blixard_door_moved_ratio_total", "ns", BX_COUNTER, "another unit's"},
     };
     const struct door d = {0};
     struct bx_metrics m = {0};
