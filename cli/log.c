@@ -19,17 +19,19 @@ const struct command log_commands[] = {
      .help = "check a file of recorded events, such as DATA/recorder/crash-*.bxr",
      .offline = true,
      .run = log_verify},
+    {.name = "log tail",
+     .help = "print the newest events of all nodes, and new ones with --follow",
+     .flags = log_tail_flags,
+     .run = log_tail},
     {.name = "log query",
-     .arguments = {{.name = "FILE", .many = true}},
-     .help = "print the events of files, one in a line",
+     .arguments = {{.name = "FILE", .optional = true, .many = true}},
+     .help = "print events in the memory of all nodes, or of files, one in a line",
      .flags = log_query_flags,
-     .offline = true,
      .run = log_query},
     {.name = "log agg",
-     .arguments = {{.name = "FILE", .many = true}},
-     .help = "count events by groups, with percentiles of a field",
+     .arguments = {{.name = "FILE", .optional = true, .many = true}},
+     .help = "count such events by groups, with percentiles of a field",
      .flags = log_agg_flags,
-     .offline = true,
      .run = log_agg},
     {.name = "log snapshot",
      .arguments = {{.name = "FILE", .optional = true}},
@@ -70,6 +72,11 @@ int log_query_of(struct run *r, struct bx_recquery *q)
             return bx_err_wrap(&r->err, "--where");
     if (trace != NULL && bx_recquery_trace(q, trace, &r->err) != BX_OK)
         return bx_err_wrap(&r->err, "--trace");
+    if (log_of_files(r) && args_has(&r->args, "node")) {
+        bx_err_set(&r->err, BX_INVALID, "--node: a file is read, and no node is asked");
+        bx_err_hint(&r->err, "leave out --node or FILE");
+        return BX_INVALID;
+    }
     rc = set_time(r, "since", &q->since_ns);
     return rc == BX_OK ? set_time(r, "until", &q->until_ns) : rc;
 }

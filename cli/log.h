@@ -18,6 +18,10 @@
     {                                                                                              \
         .name = "trace", .value = "ID", .help = "only what one request caused"                     \
     }
+#define LOG_NODE_FLAG                                                                              \
+    {                                                                                              \
+        .name = "node", .value = "NODE", .help = "ask only this node", .completes = "node"         \
+    }
 
 /* The query of these flags. BX_OK, or r->err is set. */
 int log_query_of(struct run *r, struct bx_recquery *q);
@@ -33,14 +37,25 @@ struct log_reader {
     void *ctx;
 };
 
+/* Whether files are read, or else the nodes are asked. */
+static inline bool log_of_files(const struct run *r)
+{
+    return r->n_arguments > 0;
+}
 /* Read all events of the files that are the command's arguments. An exit code; errors are printed,
  * and those of a damaged file come after what could be read. */
 int log_read_files(struct log_reader *l);
 
+/* log_nodes.c: the same for the recorders of the nodes, merged; limit: the newest so many, 0: all
+ * that is in memory. log_follow_nodes goes on with new events, until it is interrupted. */
+int log_read_nodes(struct log_reader *l, uint64_t limit);
+int log_follow_nodes(struct log_reader *l, uint64_t limit);
+
 /* log_query.c, log_agg.c */
 int log_query(struct run *r);
+int log_tail(struct run *r);
 int log_agg(struct run *r);
-extern const struct flag log_query_flags[], log_agg_flags[];
+extern const struct flag log_query_flags[], log_tail_flags[], log_agg_flags[];
 
 /* log_snapshot.c */
 int log_snapshot(struct run *r);

@@ -22,6 +22,7 @@ const struct flag log_agg_flags[] = {
     {.name = "field", .value = "KEY", .help = "sum and percentiles of this numeric field"},
     {.name = "histogram", .help = "and how it is distributed"},
     LOG_QUERY_FLAGS,
+    LOG_NODE_FLAG,
     {0},
 };
 
@@ -224,7 +225,7 @@ int log_agg(struct run *r)
         code = run_fail(r);
     } else {
         bx_must_ok(bx_recscan_open(&l.scan, &q));
-        code = log_read_files(&l);
+        code = log_of_files(r) ? log_read_files(&l) : log_read_nodes(&l, 0);
         printed = print(r, &a);
         bx_recscan_close(&l.scan);
     }

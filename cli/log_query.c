@@ -4,16 +4,25 @@
 #include "format.h"
 #include "mem/alloc.h"
 #include "rec/text.h"
+#include "wire/logquery.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-const struct flag log_query_flags[] = {
+#define TAIL 20u
+
+#define TAIL_FLAG                                                                                  \
+    {                                                                                              \
+        .name = "tail", .value = "N", .help = "only the last N events"                             \
+    }
+const struct flag log_query_flags[] = {LOG_QUERY_FLAGS, TAIL_FLAG, LOG_NODE_FLAG, {0}};
+const struct flag log_tail_flags[] = {
+    {.name = "follow", .letter = 'f', .help = "go on with new events, until Ctrl-C"},
     LOG_QUERY_FLAGS,
-    {.name = "tail", .value = "N", .help = "only the last N events"},
-    {0},
-};
+    {.name = "tail", .value = "N", .help = "begin with the last N events (20)"},
+    LOG_NODE_FLAG,
+    {0}};
 
 struct printer {
     struct run *r;
@@ -47,7 +56,8 @@ static void csv_line(struct bx_buf *b, const struct bx_recevent *e)
     add_text(b, e->trace == 0 ? "" : text);
     part.len = 0;
     bx_text_fields(&part, e);
-    bx_must_ok(format_csv_text(b, (const char *)part.data, part.len));
+    if (part.len > 0) /* without the blank before the first one */
+        bx_must_ok(format_csv_text(b, (const char *)part.data + 1, part.len - 1));
     bx_must_ok(bx_buf_append(b, "\n", 1));
     bx_buf_release(&part);
 }
@@ -101,7 +111,22 @@ static int count_skipped(struct log_reader *l, struct printer *p)
     return code;
 }
 
-int log_query(struct run *r)
+static int query_files(struct log_reader *l, struct printer *p)
+{
+    int code = count_skipped(l, p);
+
+    return code == 0 ? log_read_files(l) : code;
+}
+
+/* The nodes give so many at once. */
+static int query_nodes(struct log_reader *l, uint64_t limit, bool follow)
+{
+    if (args_number(&l->r->args, "tail", 1, BX_LOG_EVENTS_MAX, &limit, &l->r->err) != BX_OK)
+        return run_fail(l->r);
+    return follow ? log_follow_nodes(l, limit) : log_read_nodes(l, limit);
+}
+
+static int run_query(struct run *r, uint64_t limit, bool follow)
 {
     struct printer p = {.r = r};
     struct log_reader l = {.r = r, .each = print_event, .ctx = &p};
@@ -112,10 +137,18 @@ int log_query(struct run *r)
     if (log_query_of(r, &q) != BX_OK || begin(r) != BX_OK)
         return run_fail(r);
     bx_must_ok(bx_recscan_open(&l.scan, &q));
-    code = count_skipped(&l, &p);
-    if (code == 0)
-        code = log_read_files(&l);
+    code = log_of_files(r) ? query_files(&l, &p) : query_nodes(&l, limit, follow);
     bx_recscan_close(&l.scan);
     bx_buf_release(&p.line);
     return code;
+}
+
+int log_query(struct run *r)
+{
+    return run_query(r, 0, false);
+}
+
+int log_tail(struct run *r)
+{
+    return run_query(r, TAIL, args_has(&r->args, "follow"));
 }

@@ -143,6 +143,9 @@ void api_relay_answer(struct api *a, uint64_t from, uint64_t id, const uint8_t *
 /* Have another node answer the call. */
 void api_relay(struct api_call *c, uint64_t node);
 void api_relay_over(struct api_call *c);
+/* Have the node of this name or id answer it. False, and nothing was done: that is this one, or the
+ * name is empty. */
+bool api_relay_named(struct api_call *c, struct bx_str node);
 
 /* ---- events.c ---- */
 /* Whether the watcher is behind and its queue has room; send it a page of stored events. */

@@ -118,6 +118,27 @@ void api_relay(struct api_call *c, uint64_t node)
     api_fail(c, &err);
 }
 
+bool api_relay_named(struct api_call *c, struct bx_str node)
+{
+    const struct bx_node_row *n;
+    struct bx_err err;
+
+    if (node.n == 0 || c->from != 0)
+        return false;
+    if (c->api->node == NULL) {
+        bx_err_set(&err, BX_CONFLICT, "this host does not belong to a cluster");
+        bx_err_hint(&err, "leave out --node");
+        api_fail(c, &err);
+    } else if (bx_view_find_node(api_view(c), node, &n, &err) != BX_OK) {
+        api_fail(c, &err);
+    } else if (n->info.id == c->api->o.identity->node) {
+        return false;
+    } else {
+        api_relay(c, n->info.id);
+    }
+    return true;
+}
+
 void api_relay_over(struct api_call *c)
 {
     struct bx_err err;

@@ -6,7 +6,8 @@ libcore_a_SOURCES += libcore/wire/level.c libcore/wire/level.h libcore/wire/log.
 libcore_a_SOURCES += libcore/wire/command.c libcore/wire/command.h \
 	libcore/wire/event.c libcore/wire/event.h
 libcore_a_SOURCES += libcore/wire/sys.c libcore/wire/sys.h libcore/wire/events.c libcore/wire/events.h \
-	libcore/wire/sql.c libcore/wire/sql.h libcore/wire/mem.c libcore/wire/mem.h
+	libcore/wire/sql.c libcore/wire/sql.h libcore/wire/mem.c libcore/wire/mem.h \
+	libcore/wire/logquery.c libcore/wire/logquery.h
 libcore_a_SOURCES += libcore/wire/frame.c libcore/wire/frame_read.c libcore/wire/frame.h \
 	libcore/wire/raftmsg.c libcore/wire/raftmsg.h
 libcore_a_SOURCES += libcore/wire/recorder.c libcore/wire/recorder.h

@@ -74,7 +74,8 @@ extern const char *const bx_rpc_role_names[];
     X(CLUSTER_TOKEN_REVOKE, cluster_token_revoke)                                                  \
     X(LOG_SNAPSHOT, log_snapshot)                                                                  \
     X(LOG_READ, log_read)                                                                          \
-    X(LOG_LEVEL, log_level)
+    X(LOG_LEVEL, log_level)                                                                        \
+    X(LOG_QUERY, log_query)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -109,6 +110,7 @@ enum bx_reply {
     BX_REPLY_LOG_SNAPSHOT,
     BX_REPLY_LOG_READ,
     BX_REPLY_LOG_LEVEL,
+    BX_REPLY_LOG_QUERY,
 };
 
 struct bx_method_info {

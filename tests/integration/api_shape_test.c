@@ -148,6 +148,8 @@ TEST(every_answer_has_its_shape)
     answers(&c, "log.snapshot", "{}", "{node:s,file:s,bytes:i,events:i}");
     answers(&c, "sql.query", "{\"query\": \"SELECT 1 AS a, 'x' AS b, NULL AS c\"}",
             "{columns:[s],rows:[[i]]}");
+    answers(&c, "log.query", "{\"filter\": \"off\"}",
+            "{node:s,events:[],after:s,more:b,skipped:b}");
 #ifndef BX_TRACK_ALLOCATIONS
     answers(&c, "mem.stats", "{}", MEMORY);
 #endif

@@ -34,15 +34,15 @@ q query "$file" --since 1h --until 2099-01-01 && [ "$(n_lines)" -gt 10 ]
 ok $? "a time that is now selects"
 q query "$file" --until 1h && [ "$(n_lines)" -eq 0 ]
 ok $? "a time before does not"
-q query "$file" -o csv --filter off,crash=error --tail 2 &&
+q query "$file" -o csv --where 'n>=0' --where msg=frame --tail 2 &&
   [ "$(n_lines)" -eq 3 ] && head -n 1 "$dir/out" | grep -q '^time,origin,level,target,msg,trace,fields$' &&
-  sed -n 2p "$dir/out" | grep -qE '^20[^,]+Z,,error,crash,frame,,'
+  sed -n 2p "$dir/out" | grep -qE '^20[^,]+Z,,error,stack,frame,,"?n=[0-9]+ '
 ok $? "events as CSV"
 q agg "$file" --by target,level -o json && grep -q '"target": "crash"' "$dir/out"
 ok $? "groups as JSON"
-q agg "$file" --by target --filter off,crash=error --field n --histogram &&
+q agg "$file" --by target --where msg=frame --field n --histogram &&
   grep -qE '^TARGET +COUNT +SUM +MIN +MEAN +P50 +P90 +P99 +MAX$' "$dir/out" &&
-  grep -qE '^crash ' "$dir/out" && grep -q '^n of target=crash$' "$dir/out" &&
+  grep -qE '^stack ' "$dir/out" && grep -q '^n of target=stack$' "$dir/out" &&
   grep -qE '^ +0 - .* #+ ' "$dir/out"
 ok $? "groups with percentiles and a histogram"
 q agg "$file" "$file" --filter off,crash=error --where msg='fatal signal' -o csv && sed -n 2p "$dir/out" | grep -qx 2
@@ -64,5 +64,51 @@ truncate -s 20000 "$dir/short.bxr"
 ! q agg "$dir/short.bxr" --by target && grep -qE '^error: .*short.bxr (is damaged|has no end)' "$dir/err" &&
   grep -q '^hint: ' "$dir/err" && grep -q COUNT "$dir/out"
 ok $? "a file that was cut is told, and what is in it is counted"
+
+# --- the nodes ---------------------------------------------------------------------------
+q query --filter off,crash=error && grep -q '^warning: node n3 was not asked: ' "$dir/err"
+ok $? "a node that is down is named, and the others are asked"
+cluster up --nodes 3 --dir "$dir" --driver sim >"$dir/out" 2>&1
+all_answer() { q query --tail 1 && ! grep -q warning "$dir/err"; }
+wait_until 20 all_answer
+ok $? "all nodes answer once it is back"
+
+q query -o csv --no-headers && for k in 1 2 3; do cut -d, -f2 "$dir/out" | grep -qx "n$k" || exit 9; done &&
+  cut -d, -f1 "$dir/out" | LC_ALL=C sort -c
+ok $? "events of all nodes, in the order of time"
+q query --node n2 -o json && [ "$(n_lines)" -gt 0 ] && ! grep -v '"origin":"n2"' "$dir/out"
+ok $? "events of one node"
+q query --where msg~leader --tail 1 && [ "$(n_lines)" -eq 1 ] && grep -q ' n[123] ' "$dir/out"
+ok $? "the newest event of all nodes that meets a condition"
+q tail && [ "$(n_lines)" -eq 20 ] && cp "$dir/out" "$dir/tail" && q query --tail 20 && head -n 5 "$dir/out" | grep -qFf "$dir/tail"
+ok $? "the newest events"
+q agg --by origin -o csv && [ "$(n_lines)" -eq 4 ]
+ok $? "events of all nodes by node"
+BLIXARD_ADDR=$(socket 2) ctl log query --node n1 -o json >"$dir/out" 2>"$dir/err" && grep -q '"origin":"n1"' "$dir/out"
+ok $? "a node asks another one"
+
+"$build/blixardctl" log tail --follow --tail 1 >"$dir/followed" 2>"$dir/err" </dev/null &
+follower=$!
+begun() { [ "$(wc -l <"$dir/followed")" -ge 1 ]; }
+wait_until 20 begun
+ctl vm create followed >/dev/null 2>&1
+more_came() { [ "$(wc -l <"$dir/followed")" -ge 2 ]; }
+"$build/blixardctl" cluster token create >/dev/null 2>&1
+kill -9 "$(pid_of 1)"
+wait_until 30 more_came
+ok $? "new events are followed, also when the node that was asked is gone"
+kill -INT "$follower"
+wait "$follower"
+[ $? -eq 130 ]
+ok $? "until it is interrupted"
+[ "$(sort "$dir/followed" | uniq -d | wc -l)" -eq 0 ]
+ok $? "no event comes twice"
+
+refuse "a node and a file" query "$file" --node n1
+refuse "more events than nodes give" tail --tail 1001
+q query --node nowhere; [ $? -eq 5 ] && grep -q '^hint: ' "$dir/err"
+ok $? "a node that is not there"
+BLIXARD_ADDR=unix:$dir/none.sock q query; [ $? -eq 3 ] && grep -q '^hint: ' "$dir/err"
+ok $? "nobody to ask"
 
 finish

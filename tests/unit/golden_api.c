@@ -4,6 +4,7 @@
 #include "wire/command.h"
 #include "wire/events.h"
 #include "wire/log.h"
+#include "wire/logquery.h"
 #include "wire/mem.h"
 #include "wire/reply.h"
 #include "wire/recorder.h"
@@ -80,6 +81,14 @@ static const struct bx_events_params events = {COMMON, 77};
 static const struct bx_sql_params sql = {COMMON, S("SELECT name FROM vms")};
 static const struct bx_recorder_params recorder = {COMMON, S("alpha"),
                                                    S("snapshot-20261129T130000123-77.bxr"), 65536};
+static const struct bx_str log_where[] = {S("vm=web-1"), S("ms>=250")};
+static const struct bx_log_query_params log_query = {COMMON,
+                                                     S("alpha"),
+                                                     S("info,raft=debug"),
+                                                     {log_where, N(log_where)},
+                                                     1700000000123456789,
+                                                     1700000001123456789,
+                                                     S("00000000000000aa")};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
 
 static const struct bx_log_level_params log_level = {COMMON, S("info,raft=debug"), S("net"),
@@ -124,6 +133,7 @@ static const void *const params[BX__METHODS] = {
     [BX_M_CLUSTER_TOKEN_REVOKE] = &token,
     [BX_M_LOG_SNAPSHOT] = &recorder,
     [BX_M_LOG_READ] = &recorder,
+    [BX_M_LOG_QUERY] = &log_query,
 };
 
 /* ---- replies ---- */
@@ -233,6 +243,18 @@ static const struct bx_sites_reply sites_reply = {
     .peak_bytes = 123456,
     .owners = {{{9, 8, 700, 1, -40}, {1, 2, 3, -1, 5}}},
     .sites = {site_list, N(site_list)}};
+static const struct bx_log_event_reply log_events[] = {{1700000000123456789,
+                                                        S("info"),
+                                                        S("vm"),
+                                                        S("started"),
+                                                        {"\x81\xa2ms\x07", 5},
+                                                        0xaa,
+                                                        S("loop"),
+                                                        S("vm.c:17"),
+                                                        42,
+                                                        true}};
+static const struct bx_log_query_reply log_query_reply = {
+    S("alpha"), {log_events, N(log_events)}, S("18b2:42,-"), true, true};
 
 static const struct bx_sink_reply sink_list[] = {
     {S("console"), S("info"), S("ok"), {100, 2, 9000, 0, 120, 55000, 77000}}};
@@ -272,6 +294,7 @@ static const struct {
     {&bx_token_info_reply_schema, &token_info},
     {&bx_log_snapshot_reply_schema, &log_snapshot},
     {&bx_log_read_reply_schema, &log_read},
+    {&bx_log_query_reply_schema, &log_query_reply},
 };
 
 static bool has_reply(const struct bx_schema *s)

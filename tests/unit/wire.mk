@@ -26,3 +26,8 @@ check_PROGRAMS += tests/unit/secret_test
 tests_unit_secret_test_SOURCES = tests/unit/secret_test.c
 tests_unit_secret_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_secret_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/logquery_test
+tests_unit_logquery_test_SOURCES = tests/unit/logquery_test.c
+tests_unit_logquery_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_logquery_test_LDADD = $(TEST_LIBS)

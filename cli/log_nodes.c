@@ -1,0 +1,349 @@
+/* log_nodes - the recorders of the nodes, asked in turn, as one log.
+ *
+ * Each node's answers are copied, and its events are in order. Then they are merged: by time, or,
+ * when only one request's events are asked for, by the revision that an event or one before it on
+ * the same node tells, and then by time, because the clocks of nodes differ. A node that can not be
+ * asked is named on standard error, and is an error only when no node can be asked. */
+#include "log.h"
+
+#include "build.h"
+#include "mem/alloc.h"
+#include "wire/logquery.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define NODES_MAX 256u
+#define NAME_MAX_BYTES 255u
+#define PAGES_MAX 64u /* of one node at a time: more than its rings hold */
+#define PAUSE_MS 500
+
+struct node {
+    char name[NAME_MAX_BYTES + 1];
+    char after[BX_LOG_AFTER_MAX + 1];
+    struct bx_buf pages[PAGES_MAX]; /* answers, packed */
+    struct bx_pack *packs[PAGES_MAX];
+    bx_val events[PAGES_MAX];
+    uint32_t n_pages;
+    bool lost;         /* it could not be asked the last time */
+    uint32_t page, at; /* of the next event to merge */
+    uint64_t revision; /* the last one that an event told */
+};
+
+struct nodes {
+    struct log_reader *l;
+    struct node *v[NODES_MAX];
+    uint32_t n, answered;
+    uint64_t limit; /* the newest so many; 0: all */
+    uint64_t skip;  /* events of the first round: there are so many of each node */
+};
+
+/* ---- which nodes ---- */
+
+static void add_node(struct nodes *nodes, struct bx_str name)
+{
+    struct node *n;
+
+    if (nodes->n == NODES_MAX)
+        return;
+    n = bx_must_calloc(1, sizeof *n);
+    snprintf(n->name, sizeof n->name, BX_STR_FMT, BX_STR_ARG(name));
+    nodes->v[nodes->n++] = n;
+}
+
+static bool add_page(void *ctx, bx_val items)
+{
+    for (uint32_t i = 0; i < bx_val_len(items); i++) {
+        struct bx_str name;
+
+        if (bx_val_str(bx_val_get(bx_val_at(items, i), "name"), &name))
+            add_node(ctx, name);
+    }
+    return true;
+}
+
+/* Those of the cluster, as the member that is asked knows them; the one that was named; or, where
+ * there is no cluster, the daemon that is asked. */
+static int choose(struct nodes *nodes)
+{
+    struct run *r = nodes->l->r;
+    const char *name = args_get(&r->args, "node", NULL);
+    struct params p = {0};
+    int rc;
+
+    if (name != NULL) {
+        add_node(nodes, bx_str(name));
+        return BX_OK;
+    }
+    params_str(&p, "consistency", "stale");
+    rc = client_list(&r->client, "node.list", &p, r->timeout_ms, add_page, nodes, &r->err);
+    params_close(&p);
+    if (rc == BX_CONFLICT) { /* of no cluster yet */
+        add_node(nodes, bx_str(""));
+        return BX_OK;
+    }
+    return rc;
+}
+
+/* ---- asking ---- */
+
+static void forget(struct node *n)
+{
+    for (uint32_t i = 0; i < n->n_pages; i++) {
+        bx_pack_destroy(n->packs[i]);
+        bx_buf_release(&n->pages[i]);
+    }
+    n->n_pages = n->page = n->at = 0;
+}
+
+static void set_conditions(struct run *r, struct params *p, const struct bx_recquery *q)
+{
+    const char *filter = args_get(&r->args, "filter", NULL);
+    const char *trace = args_get(&r->args, "trace", NULL), *text;
+    uint32_t n = 0;
+
+    if (filter != NULL)
+        params_str(p, "filter", filter);
+    if (trace != NULL)
+        params_str(p, "trace", trace);
+    if (q->since_ns > 0)
+        params_u64(p, "since_ns", q->since_ns);
+    if (q->until_ns > 0)
+        params_u64(p, "until_ns", q->until_ns);
+    while (args_nth(&r->args, "where", n) != NULL)
+        n++;
+    if (n == 0)
+        return;
+    params_key(p, "where");
+    build_array(&p->b, n);
+    for (uint32_t i = 0; (text = args_nth(&r->args, "where", i)) != NULL; i++)
+        build_str(&p->b, text);
+}
+
+/* One answer of a node. */
+static int ask(struct nodes *nodes, struct node *n, bx_val *result)
+{
+    struct run *r = nodes->l->r;
+    struct params p = {0};
+    int rc;
+
+    if (n->name[0] != '\0')
+        params_str(&p, "node", n->name);
+    if (n->after[0] != '\0')
+        params_str(&p, "after", n->after);
+    if (nodes->limit > 0)
+        params_u64(&p, "limit", nodes->limit);
+    params_str(&p, "consistency", "stale");
+    set_conditions(r, &p, nodes->l->scan.query);
+    rc = run_call(r, "log.query", &p, result);
+    params_close(&p);
+    return rc;
+}
+
+/* Copy the answer; whether more is to be asked for. */
+static bool keep(struct node *n, bx_val result)
+{
+    struct bx_str after = {"", 0};
+    bool more = false, skipped = false;
+    struct bx_buf *page = &n->pages[n->n_pages];
+
+    bx_val_str(bx_val_get(result, "after"), &after);
+    snprintf(n->after, sizeof n->after, BX_STR_FMT, BX_STR_ARG(after));
+    bx_val_bool(bx_val_get(result, "more"), &more);
+    bx_val_bool(bx_val_get(result, "skipped"), &skipped);
+    if (skipped)
+        fprintf(stderr, "warning: node %s: events were overwritten before they were read\n",
+                n->name);
+    bx_must_ok(bx_pw_val(page, bx_val_get(result, "events")));
+    n->packs[n->n_pages] = bx_must(bx_pack_create(), 0);
+    n->events[n->n_pages] =
+        bx_pack_parse(n->packs[n->n_pages], page->data, page->len, page->len, NULL);
+    n->n_pages++;
+    return more && n->n_pages < PAGES_MAX;
+}
+
+/* All that a node has to say for now. A refusal, such as of a role, is one of all nodes. */
+static int ask_node(struct nodes *nodes, struct node *n)
+{
+    struct run *r = nodes->l->r;
+    bx_val result;
+    int rc;
+
+    forget(n);
+    do {
+        rc = ask(nodes, n, &result);
+    } while (rc == BX_OK && keep(n, result) && !client_interrupted);
+    if (rc == BX_OK) {
+        nodes->answered++;
+        n->lost = false;
+        return BX_OK;
+    }
+    if (rc == BX_INVALID || rc == BX_DENIED || rc == BX_INTERRUPTED || nodes->n == 1)
+        return rc;
+    if (!n->lost)
+        fprintf(stderr, "warning: node %s was not asked: %s\n", n->name, r->err.msg);
+    n->lost = true;
+    return BX_OK;
+}
+
+static int ask_all(struct nodes *nodes)
+{
+    int rc = BX_OK;
+
+    nodes->answered = 0;
+    for (uint32_t i = 0; i < nodes->n && rc == BX_OK; i++)
+        rc = ask_node(nodes, nodes->v[i]);
+    return rc;
+}
+
+/* ---- merging ---- */
+
+static bx_val head(struct node *n)
+{
+    while (n->page < n->n_pages && n->at == bx_val_len(n->events[n->page])) {
+        n->page++;
+        n->at = 0;
+    }
+    return n->page < n->n_pages ? bx_val_at(n->events[n->page], n->at) : NULL;
+}
+
+static uint64_t time_of(bx_val event)
+{
+    uint64_t ns = 0;
+
+    bx_val_u64(bx_val_get(event, "time_ns"), &ns);
+    return ns;
+}
+
+/* Of this event, or of those of the node before it. */
+static uint64_t revision_of(const struct node *n, bx_val event)
+{
+    uint64_t revision = 0;
+
+    bx_val_u64(bx_val_get(bx_val_get(event, "fields"), "revision"), &revision);
+    return revision > n->revision ? revision : n->revision;
+}
+
+/* The node whose next event comes first; NULL: there are no more events. */
+static struct node *first(struct nodes *nodes, bool by_revision)
+{
+    uint64_t best_revision = 0, best_time = 0;
+    struct node *best = NULL;
+
+    for (uint32_t i = 0; i < nodes->n; i++) {
+        bx_val event = head(nodes->v[i]);
+        uint64_t time = time_of(event);
+        uint64_t revision = by_revision ? revision_of(nodes->v[i], event) : 0;
+
+        if (event == NULL)
+            continue;
+        if (best == NULL || revision < best_revision ||
+            (revision == best_revision && time < best_time)) {
+            best = nodes->v[i];
+            best_revision = revision;
+            best_time = time;
+        }
+    }
+    return best;
+}
+
+static int merge(struct nodes *nodes)
+{
+    bool by_revision = nodes->l->scan.query->trace != 0;
+    static struct bx_log_event event;
+    struct node *n;
+    int rc = BX_OK;
+
+    while (rc == BX_OK && (n = first(nodes, by_revision)) != NULL) {
+        bx_val v = head(n);
+
+        n->revision = revision_of(n, v);
+        n->at++;
+        if (!bx_log_event_read(v, &event)) {
+            rc = bx_err_set(&nodes->l->r->err, BX_MALFORMED, "node %s: an event without a form",
+                            n->name);
+            bx_err_hint(&nodes->l->r->err, "does blixardctl have the release of the cluster?");
+            return rc;
+        }
+        event.e.origin = n->name[0] == '\0' ? NULL : n->name;
+        if (nodes->skip > 0)
+            nodes->skip--;
+        else
+            rc = nodes->l->each(nodes->l->ctx, &event.e);
+    }
+    return rc;
+}
+
+/* ---- reading ---- */
+
+static void close_nodes(struct nodes *nodes)
+{
+    for (uint32_t i = 0; i < nodes->n; i++) {
+        forget(nodes->v[i]);
+        bx_free(nodes->v[i]);
+    }
+}
+
+static uint64_t count(const struct nodes *nodes)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; i < nodes->n; i++)
+        for (uint32_t k = 0; k < nodes->v[i]->n_pages; k++)
+            n += bx_val_len(nodes->v[i]->events[k]);
+    return n;
+}
+
+/* The first round: `limit`, or all that is in memory. */
+static int begin(struct nodes *nodes)
+{
+    int rc;
+
+    nodes->l->r->stale = true; /* an answer's age is of no interest: its events have times */
+    rc = choose(nodes);
+    for (uint32_t i = 0; i < nodes->n && nodes->limit == 0; i++)
+        snprintf(nodes->v[i]->after, sizeof nodes->v[i]->after, "%s", BX_LOG_START);
+    if (rc == BX_OK)
+        rc = ask_all(nodes);
+    if (rc == BX_OK && nodes->answered == 0) {
+        rc = bx_err_set(&nodes->l->r->err, BX_UNREACHABLE, "no node could be asked");
+        bx_err_hint(&nodes->l->r->err, "blixardctl node list shows their states");
+    }
+    if (nodes->limit > 0 && count(nodes) > nodes->limit)
+        nodes->skip = count(nodes) - nodes->limit;
+    return rc;
+}
+
+int log_read_nodes(struct log_reader *l, uint64_t limit)
+{
+    struct nodes nodes = {.l = l, .limit = limit};
+    int rc = begin(&nodes);
+
+    if (rc == BX_OK)
+        rc = merge(&nodes);
+    close_nodes(&nodes);
+    return rc == BX_OK ? 0 : run_fail(l->r);
+}
+
+int log_follow_nodes(struct log_reader *l, uint64_t limit)
+{
+    struct nodes nodes = {.l = l, .limit = limit};
+    int rc = begin(&nodes);
+
+    nodes.limit = 0;
+    while (rc == BX_OK) {
+        rc = merge(&nodes);
+        if (rc != BX_OK || fflush(stdout) != 0)
+            break;
+        poll(NULL, 0, PAUSE_MS);
+        if (client_interrupted)
+            rc = bx_err_set(&l->r->err, BX_INTERRUPTED, "interrupted");
+        else
+            rc = ask_all(&nodes);
+    }
+    close_nodes(&nodes);
+    if (client_interrupted)
+        return bx_code_exit(BX_INTERRUPTED);
+    return rc == BX_OK ? 0 : run_fail(l->r);
+}
