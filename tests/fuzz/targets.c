@@ -33,6 +33,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"snapshot", fuzz_snapshot, "snapshot-", false, true, fuzz_reseal_items},
     {"dump", fuzz_dump, "dump", false, false, NULL},
     {"recorder", fuzz_recorder, "recorder-", false, true, fuzz_reseal_items},
+    {"log-query", fuzz_log_query, "log-query", false, false, NULL},
 };
 const size_t fuzz_targets_n = sizeof fuzz_targets / sizeof fuzz_targets[0];
 

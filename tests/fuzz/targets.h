@@ -59,7 +59,8 @@ int fuzz_snapshot(const uint8_t *p, size_t n); /* a file that a peer sent */
 int fuzz_dump(const uint8_t *p, size_t n);     /* a chunk of it */
 
 /* ---- targets_rec.c ---- */
-int fuzz_recorder(const uint8_t *p, size_t n); /* a snapshot of the recorder */
+int fuzz_recorder(const uint8_t *p, size_t n);  /* a snapshot of the recorder */
+int fuzz_log_query(const uint8_t *p, size_t n); /* what is asked for, a text in a line */
 
 /* A copy in a block of exactly n bytes, 16-aligned, so that a step beyond it is seen; bx_free. */
 uint8_t *fuzz_copy(const uint8_t *p, size_t n);

@@ -446,5 +446,6 @@ const struct golden_item golden_items[] = {
     {"raft-timeout-now", golden_raft_timeout_now, false},
     {"recorder-plain", golden_recorder_plain, false},
     {"recorder-packed", golden_recorder_packed, true},
+    {"log-query", golden_log_query, false},
 };
 const size_t golden_items_n = sizeof golden_items / sizeof golden_items[0];

@@ -90,3 +90,15 @@ int golden_recorder_packed(struct bx_buf *out)
 {
     return make(out, true);
 }
+
+/* Not bytes of a format, but seeds of a fuzzer (fuzz_log_query). */
+int golden_log_query(struct bx_buf *out)
+{
+    static const char text[] = "ftrace,raft=debug,vm=info,api=off,vm=web-1\n"
+                               "wms<=-2.5\nwx>=0.5\nwvm~eb\nwvm!=web-2\nwmsg=started\n"
+                               "t0123456789abcdef0123456789abcdef\n"
+                               "s2024-11-29T13:00:00.123Z\ns90s\n"
+                               "btarget,level,site,vm\n";
+
+    return bx_buf_append(out, text, sizeof text - 1);
+}
