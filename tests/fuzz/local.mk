@@ -1,6 +1,6 @@
 # make fuzz builds the fuzzers, fuzz-check gives each a million inputs, fuzz-smoke 20 s in all.
 FUZZ_FILES = $(libcore_a_SOURCES) $(GOLDEN_SOURCES) $(FUZZ_TARGETS) \
-	tests/lib/testlib.c $(MEMFS) tests/lib/testfsm.c tests/lib/testcluster.c \
+	tests/lib/testlib.c $(MEMFS) tests/lib/testfsm.c tests/lib/testcluster.c tests/lib/testrec.c \
 	tests/lib/testrequest.c tests/lib/testclock.c tests/fuzz/entry.c
 
 fuzz: tests/unit/golden_test
