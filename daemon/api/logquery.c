@@ -164,7 +164,8 @@ static int find(struct query *q)
             return BX_NO_MEMORY;
         used += n;
     }
-    qsort(q->found, q->n_found, sizeof *q->found, in_time);
+    if (q->n_found > 0)
+        qsort(q->found, q->n_found, sizeof *q->found, in_time);
     return BX_OK;
 }
 

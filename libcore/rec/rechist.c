@@ -153,12 +153,13 @@ double bx_rechist_percentile(const struct bx_rechist *h, double share)
 /* Buckets of a side that are one row, 2^width of them from a multiple of that on. */
 static void row_of(long bucket, unsigned width, struct bx_rechist_row *out, long *id)
 {
-    long k = bucket < SIDE ? SIDE - 1 - bucket : bucket - SIDE - 1, first = k >> width << width;
+    long k = bucket < SIDE ? SIDE - 1 - bucket : bucket - SIDE - 1, first;
 
     *out = (struct bx_rechist_row){0};
     *id = 0;
     if (bucket == SIDE)
         return;
+    first = k >> width << width;
     out->low = bound(first);
     out->high = bound(first + (1L << width));
     *id = 1 + (first >> width);
