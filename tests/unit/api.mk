@@ -108,3 +108,8 @@ tests_unit_protocol_doc_test_LDADD = $(TEST_LIBS)
 tests_integration_protocol_test_SOURCES = tests/integration/protocol_test.c $(API_HOSTS)
 tests_integration_protocol_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_protocol_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/api_log_test
+tests_unit_api_log_test_SOURCES = tests/unit/api_log_test.c $(API_NODE_HELP)
+tests_unit_api_log_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_log_test_LDADD = $(API_TEST_LIBS)
