@@ -1,12 +1,11 @@
 /* log_nodes - the recorders of the nodes, asked in turn, as one log.
  *
- * Each node's answers are copied, and its events are in order. Then they are merged: by time, or,
- * when only one request's events are asked for, by the revision that an event or one before it on
- * the same node tells, and then by time, because the clocks of nodes differ. A node that can not be
- * asked is named on standard error, and is an error only when no node can be asked. */
+ * Each node's answers are copied, and then merged (log_merge.h). A node that can not be asked is
+ * named on standard error, and is an error only when no node can be asked. */
 #include "log.h"
 
 #include "build.h"
+#include "log_merge.h"
 #include "mem/alloc.h"
 #include "wire/logquery.h"
 
@@ -16,19 +15,15 @@
 
 #define NODES_MAX 256u
 #define NAME_MAX_BYTES 255u
-#define PAGES_MAX 64u /* of one node at a time: more than its rings hold */
 #define PAUSE_MS 500
 
 struct node {
     char name[NAME_MAX_BYTES + 1];
     char after[BX_LOG_AFTER_MAX + 1];
-    struct bx_buf pages[PAGES_MAX]; /* answers, packed */
-    struct bx_pack *packs[PAGES_MAX];
-    bx_val events[PAGES_MAX];
-    uint32_t n_pages;
-    bool lost;         /* it could not be asked the last time */
-    uint32_t page, at; /* of the next event to merge */
-    uint64_t revision; /* the last one that an event told */
+    struct log_stream stream; /* of the answers that came */
+    struct bx_buf pages[LOG_PAGES];
+    struct bx_pack *packs[LOG_PAGES];
+    bool lost; /* it could not be asked the last time */
 };
 
 struct nodes {
@@ -90,11 +85,11 @@ static int choose(struct nodes *nodes)
 
 static void forget(struct node *n)
 {
-    for (uint32_t i = 0; i < n->n_pages; i++) {
+    for (uint32_t i = 0; i < n->stream.n; i++) {
         bx_pack_destroy(n->packs[i]);
         bx_buf_release(&n->pages[i]);
     }
-    n->n_pages = n->page = n->at = 0;
+    n->stream.n = n->stream.page = n->stream.at = 0;
 }
 
 static void set_conditions(struct run *r, struct params *p, const struct bx_recquery *q)
@@ -146,7 +141,8 @@ static bool keep(struct node *n, bx_val result)
 {
     struct bx_str after = {"", 0};
     bool more = false, skipped = false;
-    struct bx_buf *page = &n->pages[n->n_pages];
+    uint32_t i = n->stream.n;
+    struct bx_buf *page = &n->pages[i];
 
     bx_val_str(bx_val_get(result, "after"), &after);
     snprintf(n->after, sizeof n->after, BX_STR_FMT, BX_STR_ARG(after));
@@ -156,11 +152,10 @@ static bool keep(struct node *n, bx_val result)
         fprintf(stderr, "warning: node %s: events were overwritten before they were read\n",
                 n->name);
     bx_must_ok(bx_pw_val(page, bx_val_get(result, "events")));
-    n->packs[n->n_pages] = bx_must(bx_pack_create(), 0);
-    n->events[n->n_pages] =
-        bx_pack_parse(n->packs[n->n_pages], page->data, page->len, page->len, NULL);
-    n->n_pages++;
-    return more && n->n_pages < PAGES_MAX;
+    n->packs[i] = bx_must(bx_pack_create(), 0);
+    n->stream.pages[i] = bx_pack_parse(n->packs[i], page->data, page->len, page->len, NULL);
+    n->stream.n++;
+    return more && n->stream.n < LOG_PAGES;
 }
 
 /* All that a node has to say for now. A refusal, such as of a role, is one of all nodes. */
@@ -199,79 +194,35 @@ static int ask_all(struct nodes *nodes)
 
 /* ---- merging ---- */
 
-static bx_val head(struct node *n)
+static int print_one(struct nodes *nodes, const struct node *n, bx_val v)
 {
-    while (n->page < n->n_pages && n->at == bx_val_len(n->events[n->page])) {
-        n->page++;
-        n->at = 0;
+    static struct bx_log_event event;
+    struct run *r = nodes->l->r;
+
+    if (!bx_log_event_read(v, &event)) {
+        bx_err_set(&r->err, BX_MALFORMED, "node %s: an event has no sound form", n->name);
+        bx_err_hint(&r->err, "does blixardctl have the release of the cluster?");
+        return BX_MALFORMED;
     }
-    return n->page < n->n_pages ? bx_val_at(n->events[n->page], n->at) : NULL;
-}
-
-static uint64_t time_of(bx_val event)
-{
-    uint64_t ns = 0;
-
-    bx_val_u64(bx_val_get(event, "time_ns"), &ns);
-    return ns;
-}
-
-/* Of this event, or of those of the node before it. */
-static uint64_t revision_of(const struct node *n, bx_val event)
-{
-    uint64_t revision = 0;
-
-    bx_val_u64(bx_val_get(bx_val_get(event, "fields"), "revision"), &revision);
-    return revision > n->revision ? revision : n->revision;
-}
-
-/* The node whose next event comes first; NULL: there are no more events. */
-static struct node *first(struct nodes *nodes, bool by_revision)
-{
-    uint64_t best_revision = 0, best_time = 0;
-    struct node *best = NULL;
-
-    for (uint32_t i = 0; i < nodes->n; i++) {
-        bx_val event = head(nodes->v[i]);
-        uint64_t time = time_of(event);
-        uint64_t revision = by_revision ? revision_of(nodes->v[i], event) : 0;
-
-        if (event == NULL)
-            continue;
-        if (best == NULL || revision < best_revision ||
-            (revision == best_revision && time < best_time)) {
-            best = nodes->v[i];
-            best_revision = revision;
-            best_time = time;
-        }
-    }
-    return best;
+    event.e.origin = n->name[0] == '\0' ? NULL : n->name;
+    if (nodes->skip == 0)
+        return nodes->l->each(nodes->l->ctx, &event.e);
+    nodes->skip--;
+    return BX_OK;
 }
 
 static int merge(struct nodes *nodes)
 {
     bool by_revision = nodes->l->scan.query->trace != 0;
-    static struct bx_log_event event;
-    struct node *n;
+    struct log_stream *streams[NODES_MAX];
+    uint32_t from;
     int rc = BX_OK;
+    bx_val v;
 
-    while (rc == BX_OK && (n = first(nodes, by_revision)) != NULL) {
-        bx_val v = head(n);
-
-        n->revision = revision_of(n, v);
-        n->at++;
-        if (!bx_log_event_read(v, &event)) {
-            rc = bx_err_set(&nodes->l->r->err, BX_MALFORMED, "node %s: an event without a form",
-                            n->name);
-            bx_err_hint(&nodes->l->r->err, "does blixardctl have the release of the cluster?");
-            return rc;
-        }
-        event.e.origin = n->name[0] == '\0' ? NULL : n->name;
-        if (nodes->skip > 0)
-            nodes->skip--;
-        else
-            rc = nodes->l->each(nodes->l->ctx, &event.e);
-    }
+    for (uint32_t i = 0; i < nodes->n; i++)
+        streams[i] = &nodes->v[i]->stream;
+    while (rc == BX_OK && (v = log_merge_next(streams, nodes->n, by_revision, &from)) != NULL)
+        rc = print_one(nodes, nodes->v[from], v);
     return rc;
 }
 
@@ -290,8 +241,8 @@ static uint64_t count(const struct nodes *nodes)
     uint64_t n = 0;
 
     for (uint32_t i = 0; i < nodes->n; i++)
-        for (uint32_t k = 0; k < nodes->v[i]->n_pages; k++)
-            n += bx_val_len(nodes->v[i]->events[k]);
+        for (uint32_t k = 0; k < nodes->v[i]->stream.n; k++)
+            n += bx_val_len(nodes->v[i]->stream.pages[k]);
     return n;
 }
 

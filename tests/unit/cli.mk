@@ -1,7 +1,8 @@
 # Unit tests of cli.
 check_PROGRAMS += tests/unit/cli_args_test tests/unit/cli_client_test tests/unit/cli_command_test \
 	tests/unit/cli_format_test tests/unit/cli_list_test tests/unit/cli_output_test \
-	tests/unit/cli_parse_test tests/unit/cli_result_test tests/unit/cli_mapped_test tests/unit/cli_trace_test
+	tests/unit/cli_parse_test tests/unit/cli_result_test tests/unit/cli_mapped_test tests/unit/cli_trace_test \
+	tests/unit/cli_log_merge_test
 CLI_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 CLI_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 CLI_TEST_LIBS = libtest.a $(CLI_LIBS) $(CMOCKA_LIBS)
@@ -59,3 +60,8 @@ tests_unit_cli_mapped_test_SOURCES = tests/unit/cli_mapped_test.c
 tests_unit_cli_mapped_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
 tests_unit_cli_mapped_test_CFLAGS = $(CLI_TEST_CFLAGS)
 tests_unit_cli_mapped_test_LDADD = $(CLI_TEST_LIBS)
+
+tests_unit_cli_log_merge_test_SOURCES = tests/unit/cli_log_merge_test.c
+tests_unit_cli_log_merge_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_log_merge_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_log_merge_test_LDADD = $(CLI_TEST_LIBS)
