@@ -10,28 +10,6 @@
 
 #include <string.h>
 
-/* Have another node answer it, if `ref` names one. False: this node is meant. */
-static bool relay_named(struct api_call *c, struct bx_str ref)
-{
-    const struct bx_node_row *n;
-    struct bx_err err;
-
-    if (ref.n == 0 || c->from != 0)
-        return false;
-    if (c->api->node == NULL) {
-        bx_err_set(&err, BX_CONFLICT, "this host does not belong to a cluster");
-        bx_err_hint(&err, "leave out --node");
-        api_fail(c, &err);
-    } else if (bx_view_find_node(api_view(c), ref, &n, &err) != BX_OK) {
-        api_fail(c, &err);
-    } else if (n->info.id == c->api->o.identity->node) {
-        return false;
-    } else {
-        api_relay(c, n->info.id);
-    }
-    return true;
-}
-
 /* ---- level ---- */
 
 static struct bx_str spec_of(struct api_call *c, const struct bx_filter *f)
@@ -84,7 +62,7 @@ static void log_level(struct api_call *c)
     const struct bx_log_level_params *p = c->params;
     struct bx_err err;
 
-    if (relay_named(c, p->node))
+    if (api_relay_named(c, p->node))
         return;
     if (change(p, &err) == BX_OK)
         show(c);

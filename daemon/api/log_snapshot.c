@@ -14,29 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Have another node answer it, if the parameter names one. True: this node is meant. */
-static bool is_for_us(struct api_call *c)
-{
-    const struct bx_recorder_params *p = c->params;
-    const struct bx_node_row *n;
-    struct bx_err err;
-
-    if (p->node.n == 0 || c->from != 0)
-        return true;
-    if (c->api->node == NULL) {
-        bx_err_set(&err, BX_CONFLICT, "this host does not belong to a cluster");
-        bx_err_hint(&err, "leave out --node");
-        api_fail(c, &err);
-    } else if (bx_view_find_node(api_view(c), p->node, &n, &err) != BX_OK) {
-        api_fail(c, &err);
-    } else if (n->info.id == c->api->o.identity->node) {
-        return true;
-    } else {
-        api_relay(c, n->info.id);
-    }
-    return false;
-}
-
 /* ---- snapshot ---- */
 
 static void on_written(void *ctx, const struct snapshot_file *f, const struct bx_err *err)
@@ -52,9 +29,11 @@ static void on_written(void *ctx, const struct snapshot_file *f, const struct bx
 
 static void log_snapshot(struct api_call *c)
 {
+    const struct bx_recorder_params *p = c->params;
     struct bx_err err;
 
-    if (is_for_us(c) && snapshot_begin(SNAPSHOT_ASKED, on_written, c, &err) != BX_OK)
+    if (!api_relay_named(c, p->node) &&
+        snapshot_begin(SNAPSHOT_ASKED, on_written, c, &err) != BX_OK)
         api_fail(c, &err);
 }
 
@@ -112,7 +91,9 @@ static void read_here(struct api_call *c)
 
 static void log_read(struct api_call *c)
 {
-    if (is_for_us(c))
+    const struct bx_recorder_params *p = c->params;
+
+    if (!api_relay_named(c, p->node))
         read_here(c);
 }
 
