@@ -35,7 +35,7 @@ const struct command log_commands[] = {
      .run = log_agg},
     {.name = "log snapshot",
      .arguments = {{.name = "FILE", .optional = true}},
-     .help = "write what a daemon's recorder holds to a file there, and here if one is named",
+     .help = "write a daemon's recorder to a file there, and here if one is named",
      .flags = log_snapshot_flags,
      .columns = log_snapshot_columns,
      .run = log_snapshot},
