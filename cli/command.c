@@ -50,7 +50,6 @@ const struct planned planned_commands[] = {
     {.name = "edit"},
     {.name = "whatif", .hint = "blixardctl vm create NAME --dry-run"},
     {.name = "top", .hint = "blixardctl vm list --watch"},
-    {.name = "diag"},
     {0},
 };
 

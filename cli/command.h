@@ -56,6 +56,7 @@ struct planned {
     X(mem)                                                                                         \
     X(log)                                                                                         \
     X(log_level)                                                                                   \
+    X(diag)                                                                                        \
     X(doctor)                                                                                      \
     X(bench)                                                                                       \
     X(completion)                                                                                  \

@@ -304,6 +304,7 @@ static int open_api(struct daemon *d, struct bx_err *err)
 #ifdef BX_TRACK_ALLOCATIONS
                             .scopes = d->options.scope_pool,
 #endif
+                            .diag = d->diag,
                             .metrics = &d->metrics,
                             .init = on_init,
                             .join = on_join_asked,
@@ -367,6 +368,8 @@ static int open_parts(struct daemon *d, struct bx_err *err)
     bx_codec_set_clock(uv_hrtime);
     if (rc == BX_OK)
         snapshot_open(&d->loop.uv);
+    if (rc == BX_OK)
+        rc = daemon_open_diag(d, err);
     if (rc == BX_OK)
         rc = disk_create(&d->disk, &d->loop.uv, d->fs, err);
     if (rc == BX_OK)
@@ -442,6 +445,7 @@ void daemon_close(struct daemon *d)
     link_destroy(d->link);
     disk_destroy(d->disk);
     daemon_close_driver(d);
+    daemon_close_diag(d);
     loop_close(&d->loop);
     disk_fs_close(d->fs);
     crash_close();

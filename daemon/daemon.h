@@ -15,6 +15,7 @@
 #include "sys/token.h"
 
 struct api;
+struct diag;
 struct disk;
 struct http;
 struct link;
@@ -59,8 +60,9 @@ struct daemon {
     struct link *link;        /* the port is link_port(link) */
     struct bx_driver *driver; /* replaced once this host is a member */
     bool driver_is_sim;
-    char accel[16];  /* "kvm", "tcg"; "none" with the sim driver */
-    uint64_t sim_ms; /* boot time of the sim driver's next action */
+    char accel[16];    /* "kvm", "tcg"; "none" with the sim driver */
+    uint64_t sim_ms;   /* boot time of the sim driver's next action */
+    struct diag *diag; /* NULL: off */
     struct api *api;
     struct http *http;           /* NULL: there is none */
     struct bx_node *node;        /* NULL: not a member of a cluster yet */
@@ -97,6 +99,12 @@ void daemon_metrics_open(struct daemon *d);
  */
 void daemon_watch_open(struct daemon *d);
 void daemon_watch_close(struct daemon *d);
+
+/* ---- daemon_diag.c ---- */
+
+/* Begin to keep errors and crashes, unless that is off; d->loop is open. */
+int daemon_open_diag(struct daemon *d, struct bx_err *err);
+void daemon_close_diag(struct daemon *d);
 
 /* ---- daemon_driver.c ---- */
 

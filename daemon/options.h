@@ -55,6 +55,13 @@ struct options {
     } log_sinks;
     bool force;
     struct bx_filter log; /* events that are written to standard error */
+#ifdef BX_DIAGNOSTICS
+    int diag;                    /* bool: keep errors and crashes in DATA/diag */
+    char diag_dsn[OPTIONS_TEXT]; /* empty: nothing is sent */
+    char diag_environment[64];
+    uint32_t diag_sample, diag_crumbs; /* sample 0: no request is traced */
+    uint64_t diag_spool;
+#endif
     uint32_t election_ms, heartbeat_ms;
     uint32_t feature_level;                            /* 0: that of the build */
     uint64_t snapshot_bytes;                           /* 0: the node's own default */

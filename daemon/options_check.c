@@ -2,6 +2,8 @@
  */
 #include "options_value.h"
 
+#include "diag/crumb.h"
+#include "diagnose/send.h"
 #include "model/vm.h"
 #include "sys/address.h"
 #include "wire/level.h"
@@ -117,6 +119,17 @@ static int find_groups(struct options *o, struct bx_err *err)
                                     &o->operator_gid, err);
 }
 
+#ifdef BX_DIAGNOSTICS
+static int check_dsn(const struct options *o, struct bx_err *err)
+{
+    struct send_dsn dsn;
+
+    if (!o->diag)
+        return bx_err_set(err, BX_INVALID, "--diag-dsn needs --diag on");
+    return send_dsn_parse(&dsn, o->diag_dsn, err) == BX_OK ? BX_OK : bx_err_wrap(err, "--diag-dsn");
+}
+#endif
+
 static int check(struct options *o, struct bx_err *err)
 {
     int rc = bx_name_check(bx_str(o->name), "--name", err);
@@ -130,6 +143,12 @@ static int check(struct options *o, struct bx_err *err)
 #ifdef BX_HTTP
     if (rc == BX_OK)
         rc = check_optional("--http", o->http, err);
+#endif
+#ifdef BX_DIAGNOSTICS
+    if (rc == BX_OK && o->diag_crumbs > BX_CRUMBS_BOUND)
+        rc = bx_err_set(err, BX_INVALID, "--diag-crumbs: at most %u", BX_CRUMBS_BOUND);
+    if (rc == BX_OK && o->diag_dsn[0] != '\0')
+        rc = check_dsn(o, err);
 #endif
     if (rc == BX_OK && o->heartbeat_ms >= o->election_ms)
         rc = bx_err_set(err, BX_INVALID, "--heartbeat-ms (%u) must be less than --election-ms (%u)",

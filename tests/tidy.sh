@@ -126,16 +126,17 @@ check_layers()
 # all that include it, so there is no circle. "daemon" are the files that are in no folder.
 daemon_layers='
 sys:
+diagnose: sys
 vmdir:
 transport: sys
 image: sys
 netdev: sys
 link: transport sys
-api: transport sys
+api: transport sys diagnose
 http: api transport sys
 qemu: vmdir
 shim: vmdir
-daemon: api http link qemu vmdir image netdev transport sys'
+daemon: api diagnose http link qemu vmdir image netdev transport sys'
 
 check_daemon_layers()
 {
@@ -464,6 +465,7 @@ smartcols libsmartcols-dev
 uuid uuid-dev
 libfyaml libfyaml-dev
 libcrypto libssl-dev
+libcurl libcurl4-openssl-dev
 cmocka libcmocka-dev
 libmicrohttpd libmicrohttpd-dev
 libcjson libcjson-dev
@@ -549,6 +551,7 @@ check_owner 'raft(/[a-z]*)?\.h' 'libcore/node/raft[a-z_]*\.[ch]|libcore/wire/raf
 check_owner 'libfyaml\.h' 'daemon/options\.c|cli/context_store\.c' | report "libfyaml reads the two files there are"
 check_owner 'openssl/[a-z0-9]*\.h' 'daemon/sys/token\.c' | report "OpenSSL has one owner"
 check_owner 'microhttpd\.h' 'daemon/http/server\.c' | report "libmicrohttpd has one owner"
+check_owner 'curl/[a-z]*\.h' 'daemon/diagnose/send\.c' | report "libcurl has one owner"
 check_owner 'xxhash\.h' 'libcore/mem/map\.c' | report "xxhash has one owner"
 check_owner 'uuid/uuid\.h' 'cli/run\.c' | report "libuuid has one owner"
 check_owner 'libsmartcols[a-z/]*\.h' 'cli/output\.c' | report "libsmartcols has one owner"

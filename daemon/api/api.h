@@ -35,6 +35,7 @@
 #include <uv.h>
 
 struct api;
+struct diag;
 struct bx_node;
 struct bx_vm;
 
@@ -52,6 +53,7 @@ struct api_options {
     const char *address;                /* HOST:PORT to listen on; empty: no TCP */
     gid_t admin_gid, operator_gid;      /* groups of the unix socket's clients; 0: none */
     const char *state_path;             /* of state.db */
+    struct diag *diag;                  /* of requests and envelopes; NULL: none */
     struct bx_metrics *metrics;         /* the process's registry; the API adds its own */
     struct bx_pool_size vm_configs, metadata;
     struct bx_pool_size calls, answers, connections;

@@ -1,7 +1,9 @@
 #include "api/priv.h"
 
 #include "mem/alloc.h"
+#include "node/stats.h"
 #include "rec/rec.h"
+#include "sys/clock.h"
 #include "wire/suggest.h"
 
 #include <string.h>
@@ -91,6 +93,7 @@ void api_reply_items(struct api_call *c, const struct bx_schema *s, const struct
 {
     api_wait_stop(c);
     record_end(c, BX_OK, "");
+    diag_request_end(&c->diag, NULL);
     if (c->client != NULL)
         c->client->ops->reply(c->client, c, s, items);
     end(c);
@@ -113,6 +116,7 @@ void api_fail(struct api_call *c, const struct bx_err *err)
 {
     api_wait_stop(c);
     record_end(c, err->code, err->msg);
+    diag_request_end(&c->diag, err);
     if (c->client != NULL)
         c->client->ops->fail(c->client, c, err);
     end(c);
@@ -210,8 +214,10 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
     const char *names[BX__METHODS], *word;
 
     c->method = bx_method_find(name.p, name.n);
-    if (c->method != BX__METHODS)
+    if (c->method != BX__METHODS) {
+        diag_request_begin(c->api->o.diag, &c->diag, bx_methods[c->method]->name, c->principal);
         return BX_OK;
+    }
     bx_err_set(err, BX_UNSUPPORTED, "unknown method \"%.*s\"", (int)(name.n > 64 ? 64 : name.n),
                name.p);
     for (int m = 0; m < BX__METHODS; m++)
@@ -314,8 +320,10 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
         api_fail(c, &err);
         return;
     }
+    diag_request_step(&c->diag, DIAG_DECODED);
     c->deadline = clock->ops->boot_ms(clock) + api_common(c)->timeout_ms;
     take_trace(c);
+    diag_request_trace(&c->diag, c->trace);
     before = bx_rec_trace(bx_trace_of(c->trace));
     BX_DEBUG("api", "called", "method", bx_methods[c->method]->name, "principal", c->principal,
              "id", c->id);
@@ -339,10 +347,12 @@ static void on_barrier(void *ctx, const struct bx_err *err)
 {
     struct api_call *c = ctx;
 
-    if (err != NULL)
+    if (err != NULL) {
         api_fail(c, err);
-    else
-        api_call_ready(c);
+        return;
+    }
+    diag_request_step(&c->diag, DIAG_CONFIRMED);
+    api_call_ready(c);
 }
 
 static void begin_read(struct api_call *c)
@@ -378,11 +388,25 @@ void api_list(struct api_call *c, void (*then)(struct api_call *c))
 
 /* ---- writes ---- */
 
+/* The node measures with the steady clock. */
+static void note_applied(struct api_call *c)
+{
+#ifdef BX_DIAGNOSTICS
+    uint64_t committed = bx_node_committed_ns(c->api->node), now = uv_hrtime();
+
+    if (committed != 0 && committed <= now)
+        diag_request_step_at(&c->diag, DIAG_COMMITTED, clock_wall_ns() - (now - committed));
+#endif
+    diag_request_step(&c->diag, DIAG_APPLIED);
+}
+
 static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
 {
     struct api_call *c = ctx;
     struct bx_err words;
 
+    if (o != NULL)
+        note_applied(c);
     if (o != NULL && o->code == BX_OK) {
         api_methods[c->method]->written(c, o);
         return;
@@ -422,6 +446,9 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
     api_request_number(c, s.session, &s.sequence);
     s.floor = p->floor == 0 ? s.sequence : p->floor;
     memcpy(s.trace, c->trace, 16);
+    diag_request_trace(&c->diag, s.trace);
     if (bx_node_submit(c->api->node, &s, &err) != BX_OK)
         api_fail(c, &err);
+    else
+        diag_request_step(&c->diag, DIAG_PROPOSED);
 }

@@ -10,6 +10,7 @@
 #define API_DISPATCH_H
 
 #include "api/client.h"
+#include "diagnose/diag.h"
 #include "mem/arena.h"
 #include "wire/event.h"
 #include "wire/params.h"
@@ -38,6 +39,7 @@ struct api_call {
     void *params;                     /* the struct described by bx_methods[method]->params */
     bool pooled;                      /* params is from api->configs */
     struct api_metadata *metadata;    /* holds the metadata of a configuration; NULL: none */
+    struct diag_request diag;         /* from where its method is known to its answer */
     void *state;                      /* private to the method, from the arena */
     struct api_about *about;          /* of a write about a VM or a node; NULL: none */
     void (*then)(struct api_call *c); /* after the barrier, when it is its turn */

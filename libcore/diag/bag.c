@@ -5,15 +5,15 @@
 #include <assert.h>
 
 #define X(id, text) {text, sizeof text - 1},
-const struct bx_str bx_common_keys[BX__KEYS] = {{"", 0}, BX_COMMON_KEYS(X)};
+const struct bx_str bx_common_keys[BX__TAGS] = {{"", 0}, BX_COMMON_KEYS(X)};
 #undef X
 
 enum bx_common_key bx_common_key(struct bx_str key)
 {
-    for (int i = 1; i < BX__KEYS; i++)
+    for (int i = 1; i < BX__TAGS; i++)
         if (bx_common_keys[i].n == key.n && memcmp(bx_common_keys[i].p, key.p, key.n) == 0)
             return (enum bx_common_key)i;
-    return BX_KEY_NONE;
+    return BX_TAG_NONE;
 }
 
 /* ---- the store ---- */
@@ -123,7 +123,7 @@ static void pack(struct bx_bag *b, const struct bx_bag *from)
         struct bx_bag_entry e = from->entries[i];
         struct bx_str value = bx_bag_value(from, i);
 
-        if (e.common == BX_KEY_NONE) {
+        if (e.common == BX_TAG_NONE) {
             struct bx_str key = bx_bag_key(from, i);
 
             e.key_at = (uint32_t)b->text.len;
@@ -180,7 +180,7 @@ static uint32_t find(const struct bx_bag *b, enum bx_common_key common, struct b
 
         if (e->common != common)
             continue;
-        if (common != BX_KEY_NONE ||
+        if (common != BX_TAG_NONE ||
             (e->key_n == key.n && memcmp(b->text.data + e->key_at, key.p, key.n) == 0))
             break;
     }
@@ -241,7 +241,7 @@ int bx_bag_set(struct bx_bag_store *s, struct bx_bag **b, struct bx_str key, str
         s->refused++;
         return BX_BUSY;
     }
-    key = common == BX_KEY_NONE ? cut(s, key, BX_BAG_KEY) : (struct bx_str){"", 0};
+    key = common == BX_TAG_NONE ? cut(s, key, BX_BAG_KEY) : (struct bx_str){"", 0};
     return put(s, b, common, key, cut(s, value, BX_BAG_VALUE), json);
 }
 

@@ -27,11 +27,11 @@
     X(TRANSACTION, "transaction")                                                                  \
     X(USER_ID, "user.id")                                                                          \
     X(USER_EMAIL, "user.email")
-#define X(id, text) BX_KEY_##id,
-enum bx_common_key { BX_KEY_NONE, BX_COMMON_KEYS(X) BX__KEYS };
+#define X(id, text) BX_TAG_##id,
+enum bx_common_key { BX_TAG_NONE, BX_COMMON_KEYS(X) BX__TAGS };
 #undef X
-extern const struct bx_str bx_common_keys[BX__KEYS];
-/* BX_KEY_NONE: it is none of them. */
+extern const struct bx_str bx_common_keys[BX__TAGS];
+/* BX_TAG_NONE: it is none of them. */
 enum bx_common_key bx_common_key(struct bx_str key);
 
 struct bx_bag_entry {
@@ -86,7 +86,7 @@ static inline struct bx_str bx_bag_key(const struct bx_bag *b, uint32_t i)
 {
     const struct bx_bag_entry *e = &b->entries[i];
 
-    return e->common != BX_KEY_NONE
+    return e->common != BX_TAG_NONE
                ? bx_common_keys[e->common]
                : (struct bx_str){(const char *)b->text.data + e->key_at, e->key_n};
 }

@@ -403,6 +403,7 @@ struct bx_node {
     struct bx_refusals refusals;
     struct bx_histogram latencies[BX__LATENCIES];
     uint64_t leader_changes;
+    uint64_t committed_ns; /* when the entry applied last was found committed; 0: not timed */
     struct bx_buf aligned; /* an entry that did not lie 8-aligned */
 };
 

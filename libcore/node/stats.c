@@ -262,10 +262,16 @@ void bx_node_on_sealed(struct bx_node *n, uint64_t index)
     n->propose.sealed[index % BX_SEALED_KEPT] = (struct bx_sealed){index, bx_node_ns(n)};
 }
 
+uint64_t bx_node_committed_ns(const struct bx_node *n)
+{
+    return n->committed_ns;
+}
+
 void bx_node_on_committed(struct bx_node *n, uint64_t index)
 {
     struct bx_sealed *s = &n->propose.sealed[index % BX_SEALED_KEPT];
 
+    n->committed_ns = bx_node_ns(n);
     if (s->index != index)
         return;
     bx_node_took(n, BX_LATENCY_COMMIT, s->ns);

@@ -68,5 +68,8 @@ enum bx_latency {
 };
 extern const struct bx_histogram_info bx_latencies[BX__LATENCIES];
 void bx_node_latency(const struct bx_node *n, enum bx_latency what, struct bx_histogram *out);
+/* By bx_node_options.now_ns, when the entry that was applied last was found to be committed; 0: not
+ * timed. In the callback of a command that is its own entry. */
+uint64_t bx_node_committed_ns(const struct bx_node *n);
 
 #endif

@@ -1,4 +1,5 @@
 # Sources of libcore/wire, in the order of their dependence; those of kinds are in kinds.mk.
+libcore_a_SOURCES += libcore/wire/diag.c libcore/wire/diag.h
 libcore_a_SOURCES += libcore/wire/proto.c libcore/wire/proto.h \
 	libcore/wire/params.c libcore/wire/params.h libcore/wire/reply.c libcore/wire/reply.h \
 	libcore/wire/suggest.c libcore/wire/suggest.h

@@ -75,7 +75,11 @@ extern const char *const bx_rpc_role_names[];
     X(LOG_SNAPSHOT, log_snapshot)                                                                  \
     X(LOG_READ, log_read)                                                                          \
     X(LOG_LEVEL, log_level)                                                                        \
-    X(LOG_QUERY, log_query)
+    X(LOG_QUERY, log_query)                                                                        \
+    X(DIAG_LIST, diag_list)                                                                        \
+    X(DIAG_SHOW, diag_show)                                                                        \
+    X(DIAG_SEND, diag_send)                                                                        \
+    X(DIAG_DELETE, diag_delete)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -111,6 +115,9 @@ enum bx_reply {
     BX_REPLY_LOG_READ,
     BX_REPLY_LOG_LEVEL,
     BX_REPLY_LOG_QUERY,
+    BX_REPLY_DIAG,
+    BX_REPLY_DIAG_SHOW,
+    BX_REPLY_DIAG_DONE,
 };
 
 struct bx_method_info {

@@ -2,6 +2,7 @@
 #include "unit/golden.h"
 
 #include "wire/command.h"
+#include "wire/diag.h"
 #include "wire/events.h"
 #include "wire/log.h"
 #include "wire/logquery.h"
@@ -74,6 +75,7 @@ static const struct bx_vm_params logs_follow = {
     .vm = S("web-1"), .follow = true, .run = 7, .file = 1234567890123, .offset = 4096};
 static const struct bx_node_params node = {COMMON, S("alpha"), true};
 static const struct bx_tenant_params tenant = {COMMON, S("acme"), {100, 204800, 3000, 50}};
+static const struct bx_diag_params diag = {COMMON, S("9ec79c33")};
 static const struct bx_init_params init = {COMMON, S("lab")};
 static const struct bx_join_params join = {COMMON, S("blx1.00.127.0.0.1:7420")};
 static const struct bx_token_params token = {COMMON, 600, 17};
@@ -134,6 +136,10 @@ static const void *const params[BX__METHODS] = {
     [BX_M_LOG_SNAPSHOT] = &recorder,
     [BX_M_LOG_READ] = &recorder,
     [BX_M_LOG_QUERY] = &log_query,
+    [BX_M_DIAG_LIST] = &plain,
+    [BX_M_DIAG_SHOW] = &diag,
+    [BX_M_DIAG_SEND] = &plain,
+    [BX_M_DIAG_DELETE] = &diag,
 };
 
 /* ---- replies ---- */
@@ -199,6 +205,18 @@ static const struct bx_member_of_reply member_of = {ID(0xc1), 3};
 static const struct bx_token_reply token_reply = {.token = S("blx1.00.10.0.0.1:7420"),
                                                   .expires_ms = 1700000600123};
 static const struct bx_token_info_reply token_info = {17, 1700000600123, S("uid:1000")};
+static const struct bx_diag_reply diag_reply = {S("9ec79c33ec9942ab8353589fcb2e04dc"), S("event"),
+                                                1700000600123, 70123};
+static const struct bx_diag_item_reply diag_items[] = {
+    {S("event"), S(""), 120, 0, S("{\"level\":\"error\"}")},
+    {S("attachment"), S("crash.bxr"), 70000, 0, S("")}};
+static const struct bx_diag_show_reply diag_show = {.id = S("9ec79c33ec9942ab8353589fcb2e04dc"),
+                                                    .type = S("event"),
+                                                    .time = 1700000600123,
+                                                    .bytes = 70123,
+                                                    .damage = S("its checksum does not match"),
+                                                    .items = {diag_items, N(diag_items)}};
+static const struct bx_diag_done_reply diag_done = {3};
 static const struct bx_status_reply status = {.status = S("ready"),
                                               .leader = 1,
                                               .term = 6,
@@ -295,6 +313,9 @@ static const struct {
     {&bx_log_snapshot_reply_schema, &log_snapshot},
     {&bx_log_read_reply_schema, &log_read},
     {&bx_log_query_reply_schema, &log_query_reply},
+    {&bx_diag_reply_schema, &diag_reply},
+    {&bx_diag_show_reply_schema, &diag_show},
+    {&bx_diag_done_reply_schema, &diag_done},
 };
 
 static bool has_reply(const struct bx_schema *s)

@@ -1,0 +1,86 @@
+/* Opens what keeps errors and crashes, and registers its metrics. */
+#include "daemon.h"
+
+#include "diag/memory.h"
+#include "diagnose/diag.h"
+
+#include <assert.h>
+#include <string.h>
+
+#ifdef BX_DIAGNOSTICS
+
+static void read_diag(const void *ctx, void *out)
+{
+    const struct daemon *d = ctx;
+
+    if (d->diag != NULL)
+        diag_stats(d->diag, out);
+}
+
+static void read_scopes(const void *ctx, void *out)
+{
+    const struct daemon *d = ctx;
+
+    if (d->diag != NULL)
+        memcpy(out, &diag_scopes(d->diag)->stats, sizeof(struct bx_pool_stats));
+}
+
+static void read_crumbs(const void *ctx, void *out)
+{
+    const struct daemon *d = ctx;
+
+    if (d->diag != NULL)
+        memcpy(out, &diag_scopes(d->diag)->crumbs.stats, sizeof(struct bx_pool_stats));
+}
+
+static void add_metrics(struct daemon *d)
+{
+    const struct bx_metric_source sources[] = {
+        {.set = &diag_metrics, .read = read_diag, .ctx = d},
+        {.set = &bx_pool_metrics, .value = "request_scope", .read = read_scopes, .ctx = d},
+        {.set = &bx_pool_metrics, .value = "breadcrumbs", .read = read_crumbs, .ctx = d}};
+
+    for (size_t i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+        int rc = bx_metrics_add(&d->metrics, &sources[i]);
+
+        assert(rc == BX_OK);
+    }
+}
+int daemon_open_diag(struct daemon *d, struct bx_err *err)
+{
+    struct diag_options o = {.loop = &d->loop.uv,
+                             .clock = d->clock,
+                             .data = d->options.data,
+                             .node = d->options.name,
+                             .environment = d->options.diag_environment,
+                             .dsn = d->options.diag_dsn,
+                             .sample = d->options.diag_sample,
+                             .max_crumbs = d->options.diag_crumbs,
+                             .spool_bytes = d->options.diag_spool};
+
+    if (d->options.diag == 0)
+        return BX_OK;
+    add_metrics(d);
+    return diag_open(&d->diag, &o, err);
+}
+
+void daemon_close_diag(struct daemon *d)
+{
+    diag_close(d->diag);
+    d->diag = NULL;
+}
+
+#else
+
+int daemon_open_diag(struct daemon *d, struct bx_err *err)
+{
+    (void)d, (void)err;
+    return BX_OK;
+}
+
+void daemon_close_diag(struct daemon *d)
+{
+    (void)d;
+}
+
+#endif

@@ -1,0 +1,466 @@
+/* crashed - the envelope of a crash, made by the next start of the daemon.
+ *
+ * The handler of a crash only writes the recorder's rings (sys/crash.h). Requests record when they
+ * begin, take a step and end (request.c); those of them that have not ended were in flight, and
+ * what they and the events of their trace tell are the breadcrumbs of the event. The file itself is
+ * attached, and its last events are a list of log lines. DATA/diag/crashes names the files that
+ * were looked at. */
+#include "diagnose/priv.h"
+
+#include "mem/alloc.h"
+#include "mem/map.h"
+#include "rec/recfile.h"
+#include "rec/text.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FLIGHTS 2048u
+#define SEEN_FILE "crashes"
+#define SEEN_BYTES 16384u
+#define FILES 64u
+#define LOG_NS 10000000u /* log lines are those of so long before the crash, */
+#define LOG_LINES 100u   /* and so many at most */
+#define VALUE 256u       /* bytes of a value */
+
+struct flight {
+    uint64_t span, trace;
+    struct bx_scope *scope;
+    char method[64];
+};
+
+struct crash {
+    struct bx_recfile file;
+    struct bx_scopes scopes;
+    struct flight *flights;
+    uint32_t n_flights;
+    uint64_t frames[BX_REPORT_FRAMES], newest_ns;
+    uint32_t n_frames;
+    int64_t signal;
+    uint64_t address;
+};
+
+/* ---- what the events tell ---- */
+
+static const struct bx_arg *field(const struct bx_recevent *e, const char *key)
+{
+    for (uint8_t i = 0; i < e->n; i++)
+        if (strcmp(e->site->fields[i].key, key) == 0)
+            return &e->args[i];
+    return NULL;
+}
+
+static struct bx_str text_field(const struct bx_recevent *e, const char *key)
+{
+    for (uint8_t i = 0; i < e->n; i++)
+        if (strcmp(e->site->fields[i].key, key) == 0 && e->site->fields[i].type == BX_ARG_STR)
+            return (struct bx_str){e->args[i].p, (uint32_t)e->args[i].n};
+    return (struct bx_str){"", 0};
+}
+
+static bool is(const struct bx_recevent *e, const char *target, const char *message)
+{
+    return strcmp(e->site->target, target) == 0 && e->site->message != NULL &&
+           strcmp(e->site->message, message) == 0;
+}
+
+static struct flight *find_span(struct crash *c, uint64_t span)
+{
+    for (uint32_t i = c->n_flights; i-- > 0;)
+        if (c->flights[i].span == span)
+            return &c->flights[i];
+    return NULL;
+}
+
+/* A request whose beginning was overwritten is known by its steps. */
+static struct flight *flight_of(struct crash *c, uint64_t span)
+{
+    struct flight *f = find_span(c, span);
+
+    if (f == NULL && c->n_flights < FLIGHTS) {
+        f = &c->flights[c->n_flights++];
+        *f = (struct flight){.span = span, .scope = bx_scope_push(&c->scopes, NULL)};
+    }
+    return f;
+}
+
+static void end_flight(struct crash *c, uint64_t span)
+{
+    struct flight *f = find_span(c, span);
+
+    if (f == NULL)
+        return;
+    bx_scope_pop(f->scope);
+    *f = c->flights[--c->n_flights];
+}
+
+static void add_crumb(struct flight *f, const struct bx_recevent *e, struct bx_str category,
+                      struct bx_str message)
+{
+    struct bx_crumb crumb = {.time_ns = e->time_ns,
+                             .level = e->level <= BX_LEVEL_ERROR     ? BX_SEVERITY_ERROR
+                                      : e->level <= BX_LEVEL_WARNING ? BX_SEVERITY_WARNING
+                                      : e->level <= BX_LEVEL_INFO    ? BX_SEVERITY_INFO
+                                                                     : BX_SEVERITY_DEBUG,
+                             .category = category,
+                             .message = message};
+
+    bx_scope_crumbs(f->scope, &crumb, 1);
+}
+
+static void take_request(struct crash *c, const struct bx_recevent *e)
+{
+    const struct bx_arg *span = field(e, "span");
+    struct bx_str method = text_field(e, "method"), step = text_field(e, "step");
+    struct flight *f;
+
+    if (span == NULL)
+        return;
+    if (is(e, "request", "ended")) {
+        end_flight(c, span->u);
+        return;
+    }
+    f = flight_of(c, span->u);
+    if (f == NULL)
+        return;
+    if (e->trace != 0)
+        f->trace = e->trace;
+    if (method.n > 0)
+        snprintf(f->method, sizeof f->method, "%.*s", (int)method.n, method.p);
+    add_crumb(f, e, bx_str("request"), step.n > 0 ? step : bx_str("began"));
+}
+
+static struct bx_str message_of(const struct bx_recevent *e)
+{
+    if (e->site->message != NULL)
+        return bx_str(e->site->message);
+    return e->n == 0 ? bx_str("") : (struct bx_str){e->args[0].p, (uint32_t)e->args[0].n};
+}
+
+static void take_event(struct crash *c, const struct bx_recevent *e)
+{
+    const struct bx_arg *a;
+
+    if (e->time_ns > c->newest_ns)
+        c->newest_ns = e->time_ns;
+    if (is(e, "crash", "fatal signal")) {
+        a = field(e, "signal");
+        c->signal = a == NULL ? 0 : a->i;
+        a = field(e, "address");
+        c->address = a == NULL ? 0 : a->u;
+    } else if (is(e, "crash", "frame")) {
+        a = field(e, "offset");
+        if (a != NULL && c->n_frames < BX_REPORT_FRAMES)
+            c->frames[c->n_frames++] = a->u;
+    } else if (strcmp(e->site->target, "request") == 0) {
+        take_request(c, e);
+    } else if (e->trace != 0) {
+        for (uint32_t i = 0; i < c->n_flights; i++)
+            if (c->flights[i].trace == e->trace)
+                add_crumb(&c->flights[i], e, bx_str(e->site->target), message_of(e));
+    }
+}
+
+/* Damage is passed over; f->damaged counts it. */
+static int next_event(struct bx_recfile *f, struct bx_recevent *e)
+{
+    int rc;
+
+    do
+        rc = bx_recfile_next(f, e, NULL);
+    while (rc == BX_CORRUPT);
+    return rc;
+}
+
+/* ---- the envelope ---- */
+
+static int by_time(const void *a, const void *b)
+{
+    const struct bx_crumb *x = a, *y = b;
+
+    return (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+}
+
+/* The breadcrumbs of all requests in flight, in the order of time. */
+static void merge_crumbs(struct crash *c, struct bx_scope *into)
+{
+    struct bx_crumb *all;
+    struct bx_pair *pairs, ignored[BX_CRUMB_PAIRS];
+    char(*spans)[17];
+    uint32_t n = 0, max = 0;
+
+    for (uint32_t i = 0; i < c->n_flights; i++)
+        max += bx_crumbs_n(c->flights[i].scope->crumbs);
+    all = bx_must_calloc(max, sizeof *all);
+    pairs = bx_must_calloc(2 * (size_t)max, sizeof *pairs);
+    spans = bx_must_calloc(c->n_flights, sizeof *spans);
+    for (uint32_t i = 0; i < c->n_flights; i++) {
+        const struct flight *f = &c->flights[i];
+
+        snprintf(spans[i], sizeof spans[i], "%016llx", (unsigned long long)f->span);
+        for (uint32_t k = 0; k < bx_crumbs_n(f->scope->crumbs); k++, n++) {
+            all[n] = bx_crumbs_get(f->scope->crumbs, k, ignored);
+            pairs[2 * n] = (struct bx_pair){bx_str("span"), bx_str(spans[i])};
+            pairs[2 * n + 1] = (struct bx_pair){bx_str("method"), bx_str(f->method)};
+            all[n].data = &pairs[2 * n];
+            all[n].n = f->method[0] == '\0' ? 1 : 2;
+            all[n].fixed = false;
+        }
+    }
+    qsort(all, n, sizeof *all, by_time);
+    bx_scope_crumbs(into, all, n);
+    bx_free(spans);
+    bx_free(pairs);
+    bx_free(all);
+}
+
+static struct bx_log_attribute attribute(const struct bx_site_field *f, const struct bx_arg *arg,
+                                         char text[VALUE])
+{
+    struct bx_log_attribute a = {.key = bx_str(f->key)};
+
+    bx_text_value(text, VALUE, f->type, arg);
+    a.value = bx_str(text);
+    a.type = f->type == BX_ARG_BOOL                           ? BX_LOG_BOOLEAN
+             : f->type == BX_ARG_I64 || f->type == BX_ARG_U64 ? BX_LOG_INTEGER
+                                                              : BX_LOG_STRING;
+    return a;
+}
+
+static void write_log(struct bx_envelope *e, const struct bx_recevent *event)
+{
+    struct bx_log_attribute attributes[BX_SITE_FIELDS + 1];
+    char text[BX_SITE_FIELDS][VALUE];
+    struct bx_log_line line = {.time_ns = event->time_ns,
+                               .level = event->level <= BX_LEVEL_ERROR     ? BX_SEVERITY_ERROR
+                                        : event->level <= BX_LEVEL_WARNING ? BX_SEVERITY_WARNING
+                                        : event->level <= BX_LEVEL_INFO    ? BX_SEVERITY_INFO
+                                                                           : BX_SEVERITY_DEBUG,
+                               .body = message_of(event),
+                               .attributes = attributes,
+                               .n = 1};
+
+    for (unsigned i = 0; i < 8; i++)
+        line.trace[8 + i] = (uint8_t)(event->trace >> (56 - 8 * i));
+    attributes[0] =
+        (struct bx_log_attribute){bx_str("target"), bx_str(event->site->target), BX_LOG_STRING};
+    for (uint8_t i = event->site->message == NULL; i < event->n; i++, line.n++)
+        attributes[line.n] = attribute(&event->site->fields[i], &event->args[i], text[i]);
+    bx_envelope_log(e, &line);
+}
+
+static void write_logs(struct crash *c, const uint8_t *p, size_t n, struct bx_envelope *e)
+{
+    struct bx_recfile *f = &c->file;
+    struct bx_recevent event;
+    uint32_t lines = 0;
+
+    bx_recfile_close(f);
+    if (bx_recfile_open(f, p, n, NULL) != BX_OK)
+        return;
+    bx_envelope_logs_begin(e);
+    while (lines < LOG_LINES && next_event(f, &event) == BX_OK)
+        if (event.time_ns + LOG_NS >= c->newest_ns) {
+            write_log(e, &event);
+            lines++;
+        }
+    bx_envelope_logs_end(e);
+}
+
+struct about {
+    const char *node, *environment;
+};
+
+static void write_event(struct crash *c, const struct about *about, const uint8_t id[16],
+                        struct bx_envelope *e)
+{
+    struct bx_scope *s = bx_scope_push(&c->scopes, NULL);
+    struct bx_recfile_meta *m = &c->file.meta;
+    char type[32], value[64], release[80], count[16];
+    const char *name = sigabbrev_np((int)c->signal);
+    struct bx_report r = {.time_ns = m->time_ns,
+                          .level = BX_SEVERITY_FATAL,
+                          .logger = bx_str("crash"),
+                          .server = bx_str(about->node),
+                          .environment = bx_str(about->environment),
+                          .build = m->build};
+    struct bx_envelope_head head = {r.id, 0};
+
+    snprintf(type, sizeof type, "SIG%s", name == NULL ? "?" : name);
+    snprintf(value, sizeof value, "address 0x%llx", (unsigned long long)c->address);
+    snprintf(release, sizeof release, "blixard@%.*s", (int)m->version.n, m->version.p);
+    snprintf(count, sizeof count, "%u", c->n_flights);
+    memcpy(r.id, id, 16);
+    r.release = bx_str(release);
+    r.exception = (struct bx_exception){bx_str(type), bx_str(value), c->frames, c->n_frames, false};
+    bx_scope_set_tag(s, bx_str("program"), m->program);
+    bx_scope_set_tag(s, bx_str("requests_in_flight"), bx_str(count));
+    if (c->file.damaged > 0 || !c->file.complete)
+        bx_scope_set_tag(s, bx_str("damaged"), bx_str("true"));
+    merge_crumbs(c, s);
+    bx_report_in_scope(&r, s);
+    bx_envelope_begin(e, &head);
+    bx_envelope_report(e, &r);
+    bx_scope_pop(s);
+}
+
+static void read_events(struct crash *c)
+{
+    struct bx_recevent e;
+
+    while (next_event(&c->file, &e) == BX_OK)
+        take_event(c, &e);
+}
+
+static int store(struct crash *c, struct spool *spool, const struct about *about, const char *name,
+                 const uint8_t *p, struct spool_file *file, struct bx_err *err)
+{
+    struct bx_envelope e = {.items = 0};
+    uint64_t hash[2] = {bx_hash(name, strlen(name)), bx_hash(p, file->bytes)};
+    uint8_t id[16];
+    int rc;
+
+    memcpy(id, hash, sizeof id);
+    write_event(c, about, id, &e);
+    write_logs(c, p, file->bytes, &e);
+    bx_envelope_attachment(&e, bx_str(name), bx_str("application/octet-stream"), file->bytes);
+    rc = e.out.failed || e.item.failed ? bx_err_set(err, BX_NO_MEMORY, "out of memory")
+                                       : spool_put(spool, c->file.meta.time_ns, id, BX_ITEM_EVENT,
+                                                   e.out.data, e.out.len, file, err);
+    bx_envelope_close(&e);
+    return rc;
+}
+
+static int make_envelope(struct spool *spool, const struct about *about, const char *name,
+                         const uint8_t *p, struct spool_file *file, struct bx_err *err)
+{
+    struct bx_scopes_options o = {.client = true, .kept = 64, .now_ns = clock_wall_ns};
+    struct crash *c = bx_must_calloc(1, sizeof *c);
+    int rc = bx_recfile_open(&c->file, p, file->bytes, err);
+
+    if (rc == BX_OK) {
+        bx_must_ok(bx_scopes_open(&c->scopes, &o));
+        c->flights = bx_must_calloc(FLIGHTS, sizeof *c->flights);
+        read_events(c);
+        rc = store(c, spool, about, name, p, file, err);
+        while (c->n_flights > 0)
+            bx_scope_pop(c->flights[--c->n_flights].scope);
+        bx_free(c->flights);
+        bx_scopes_close(&c->scopes);
+    }
+    bx_recfile_close(&c->file);
+    bx_free(c);
+    return rc;
+}
+
+/* ---- the files ---- */
+
+static int take_file(struct spool *spool, const struct about *about, int dir, const char *name,
+                     struct bx_err *err)
+{
+    struct spool_file file = {.fd = openat(dir, name, O_RDONLY | O_CLOEXEC)};
+    struct stat st;
+    void *p;
+    int rc;
+
+    if (file.fd < 0 || fstat(file.fd, &st) != 0 || st.st_size == 0) {
+        if (file.fd >= 0)
+            close(file.fd);
+        return bx_err_set(err, BX_MALFORMED, "it is empty, or cannot be opened");
+    }
+    file.bytes = (uint64_t)st.st_size;
+    p = mmap(NULL, file.bytes, PROT_READ, MAP_PRIVATE, file.fd, 0);
+    rc = p == MAP_FAILED ? bx_err_set(err, BX_NO_MEMORY, "%s", strerror(errno))
+                         : make_envelope(spool, about, name, p, &file, err);
+    if (p != MAP_FAILED)
+        munmap(p, file.bytes);
+    close(file.fd);
+    return rc;
+}
+
+static void load_seen(const struct spool *s, char seen[SEEN_BYTES])
+{
+    int fd = openat(s->dir, SEEN_FILE, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? 0 : read(fd, seen, SEEN_BYTES - 1);
+
+    seen[n < 0 ? 0 : n] = '\0';
+    if (fd >= 0)
+        close(fd);
+}
+
+static void save_seen(const struct spool *s, const char *seen)
+{
+    int fd = openat(s->dir, SEEN_FILE ".tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    size_t n = strlen(seen);
+
+    if (fd < 0)
+        return;
+    if (write(fd, seen, n) == (ssize_t)n && fsync(fd) == 0)
+        renameat(s->dir, SEEN_FILE ".tmp", s->dir, SEEN_FILE);
+    close(fd);
+}
+
+/* Look at a file unless it was; whether an envelope was made. What can not be stored now, because
+ * the disk is full, is tried again at the next start. */
+static bool look_at(struct spool *s, const struct about *about, int dir, const char *name,
+                    const char *before, char now[SEEN_BYTES])
+{
+    struct bx_err err = {0};
+    size_t used = strlen(now);
+    int rc = BX_EXISTS;
+
+    if (strstr(before, name) == NULL) {
+        rc = take_file(s, about, dir, name, &err);
+        if (rc == BX_OK)
+            log_write(LOG_WARNING, "the daemon crashed before: blixardctl diag list; file %s",
+                      name);
+        else
+            log_write(LOG_WARNING, "no envelope of %s: %s", name, err.msg);
+    }
+    if (rc != BX_NO_SPACE && rc != BX_IO && rc != BX_NO_MEMORY)
+        snprintf(now + used, SEEN_BYTES - used, "%s\n", name);
+    return rc == BX_OK;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+uint32_t diag_collect_crashes(struct spool *s, const char *data, const char *node,
+                              const char *environment)
+{
+    struct about about = {node, environment};
+    char *before = bx_must_calloc(2, SEEN_BYTES), *now = before + SEEN_BYTES;
+    char(*names)[256] = bx_must_calloc(FILES, sizeof *names), path[4200];
+    uint32_t n = 0, made = 0;
+    const struct dirent *e;
+    DIR *d;
+
+    snprintf(path, sizeof path, "%s/recorder", data);
+    d = opendir(path);
+    load_seen(s, before);
+    while (d != NULL && n < FILES && (e = readdir(d)) != NULL)
+        if (strncmp(e->d_name, "crash-", 6) == 0)
+            snprintf(names[n++], sizeof names[0], "%s", e->d_name);
+    qsort(names, n, sizeof names[0], by_text);
+    for (uint32_t i = 0; i < n; i++)
+        made += look_at(s, &about, dirfd(d), names[i], before, now);
+    if (d != NULL) {
+        save_seen(s, now);
+        closedir(d);
+    }
+    bx_free(names);
+    bx_free(before);
+    return made;
+}

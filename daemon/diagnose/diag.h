@@ -1,0 +1,133 @@
+/* diag - errors, crashes and requests as envelopes: what the daemon tells about itself.
+ *
+ * Errors of requests and the crash of the run before go to the spool (spool.h). With a DSN, a
+ * sender posts what is in the spool (send.h), and there are also sessions (that this daemon was
+ * started, ended or crashed), check-ins of periodic jobs, and traces of sampled requests. Without
+ * one nothing leaves the host.
+ *
+ * Everything here runs on the loop's thread, but for the disk and the network, which jobs of the
+ * pool wait for. What comes while too many of them wait is dropped and counted. */
+#ifndef DIAG_H
+#define DIAG_H
+
+#include "config.h"
+#include "diag/envelope.h"
+#include "diag/metric.h"
+#include "diag/scope.h"
+#include "diagnose/spool.h"
+#include "node/ports.h"
+
+#include <uv.h>
+
+#define DIAG_QUEUE 64u     /* envelopes that wait to be written */
+#define DIAG_TICK_MS 1000u /* between looks at what is due */
+#define DIAG_ERRORS_MINUTE                                                                         \
+    30u /* events of errors that are stored in a minute; more are counted                          \
+         */
+
+struct diag;
+
+enum diag_step {
+    DIAG_DECODED,
+    DIAG_CONFIRMED, /* a read may answer */
+    DIAG_PROPOSED,
+    DIAG_COMMITTED,
+    DIAG_APPLIED,
+    DIAG__STEPS
+};
+
+#ifdef BX_DIAGNOSTICS
+
+struct diag_options {
+    uv_loop_t *loop;
+    struct bx_clock *clock;
+    const char *data, *node, *environment;
+    const char *dsn;      /* empty: nothing is sent */
+    uint32_t sample;      /* one of so many requests is traced; 0: none */
+    uint32_t max_crumbs;  /* of a scope */
+    uint64_t spool_bytes; /* 0: SPOOL_BYTES */
+};
+
+/* Why something was dropped: words of the format of client reports. */
+#define DIAG_DROPS(X)                                                                              \
+    X(QUEUE, "queue_overflow")                                                                     \
+    X(SPOOL, "cache_overflow")                                                                     \
+    X(BACKOFF, "ratelimit_backoff")                                                                \
+    X(SAMPLE, "sample_rate")                                                                       \
+    X(PROCESSOR, "event_processor")                                                                \
+    X(REFUSED, "send_error")                                                                       \
+    X(INTERNAL, "internal_sdk_error")
+#define X(id, text) DIAG_DROP_##id,
+enum diag_drop { DIAG_DROPS(X) DIAG__DROPS };
+#undef X
+
+struct diag_stats {
+    uint64_t stored, failed; /* envelopes written to the spool; that could not be */
+    uint64_t dropped;        /* before they were written, or instead of being sent */
+    uint64_t sent, refused;  /* envelopes that a service took, or would not take */
+    uint64_t limited;        /* answers that asked to wait */
+    uint64_t serialise_ns;   /* time spent making envelopes, of `serialised` of them */
+    uint64_t serialised;
+};
+extern const struct bx_metric_set diag_metrics;
+
+/* BX_OK, or an error of the spool; NULL in *out then. */
+int diag_open(struct diag **out, const struct diag_options *o, struct bx_err *err);
+/* The daemon ends: write what is queued, and that it ended well. NULL is allowed. */
+void diag_close(struct diag *d);
+
+/* For requests and actions; the scope has what is known of the process. NULL if d is. */
+struct bx_scopes *diag_scopes(struct diag *d);
+struct bx_scope *diag_process(struct diag *d);
+struct spool *diag_spool(struct diag *d);
+void diag_stats(const struct diag *d, struct diag_stats *out);
+
+/* Store an event; id, server, release and environment are filled in. scope may be NULL. */
+void diag_report(struct diag *d, struct bx_report *r, struct bx_scope *scope);
+/* Post what is in the spool now, whatever limits hold. BX_OK, BX_CONFLICT (no DSN). */
+int diag_send(struct diag *d, struct bx_err *err);
+/* A periodic job has begun or ended. Nothing without a DSN. */
+void diag_check_in(struct diag *d, const char *monitor, bool ok, uint64_t ms);
+
+/* ---- requests (request.c) ---- */
+
+/* One request from its arrival to its answer; zeroed: it has none. */
+struct diag_request {
+    struct diag *diag;
+    struct bx_scope *scope;
+    uint64_t span, began_ns;
+    uint64_t at_ns[DIAG__STEPS]; /* 0: not taken; of a sampled request only */
+    const char *method;
+    bool sampled;
+};
+/* trace: 16 bytes; all zero: none is known yet. */
+void diag_request_begin(struct diag *d, struct diag_request *r, const char *method,
+                        const char *principal);
+void diag_request_trace(struct diag_request *r, const uint8_t trace[16]);
+void diag_request_step(struct diag_request *r, enum diag_step step);
+/* at_ns: when it was, by clock_wall_ns. */
+void diag_request_step_at(struct diag_request *r, enum diag_step step, uint64_t at_ns);
+/* err NULL: it succeeded. An error that is the daemon's own is reported. */
+void diag_request_end(struct diag_request *r, const struct bx_err *err);
+
+/* ---- the run before (crashed.c), on a thread of the pool ---- */
+
+/* Make envelopes of the crash files that have none yet. node and environment as in the options;
+ * how many were made. */
+uint32_t diag_collect_crashes(struct spool *s, const char *data, const char *node,
+                              const char *environment);
+
+#else
+
+struct diag_request {
+    char none;
+};
+#define diag_request_begin(d, r, method, principal) ((void)(r))
+#define diag_request_trace(r, trace) ((void)(r))
+#define diag_request_step(r, step) ((void)(r))
+#define diag_request_step_at(r, step, at) ((void)(r))
+#define diag_request_end(r, err) ((void)(r))
+#define diag_check_in(d, monitor, ok, ms) ((void)(d))
+
+#endif
+#endif

@@ -1,0 +1,54 @@
+/* priv - what the files of diag share. */
+#ifndef DIAG_PRIV_H
+#define DIAG_PRIV_H
+
+#include "config.h"
+#include "diagnose/diag.h"
+#include "diag/limits.h"
+#include "diagnose/send.h"
+
+#include <sys/queue.h>
+
+#define DIAG_RELEASE "blixard@" PACKAGE_VERSION
+
+struct diag_put; /* an envelope on its way to the spool */
+
+struct diag {
+    struct diag_options o;
+    char dsn[512], data[4096], node[64], environment[64];
+    struct spool spool;
+    struct bx_scopes scopes;
+    struct bx_scope *process;
+    struct bx_envelope envelope;
+    uv_timer_t timer;
+    uv_work_t collect; /* of the crash of the run before */
+    struct sender sender;
+    uint32_t collected; /* crashes, by that */
+    uint32_t jobs;      /* in the pool */
+    uint32_t puts;      /* of them, those that write */
+    bool closing, closed;
+    uint32_t until_sample;
+    uint64_t minute; /* of the errors that were counted last */
+    uint32_t minute_errors;
+    uint64_t drops[DIAG__DROPS][BX__ITEM_TYPES]; /* not reported yet */
+    struct bx_session session, before; /* of this run; of the one before, if it has left one */
+    uint64_t requests_started_ns, requests_ok, requests_errored; /* not told yet */
+    struct diag_stats stats;
+};
+
+void diag_drop(struct diag *d, enum diag_drop why, enum bx_item_type type, uint64_t n);
+/* Queue d->envelope; id as in spool_put. */
+void diag_store(struct diag *d, const uint8_t id[16], enum bx_item_type type);
+void diag_random(struct diag *d, void *p, size_t n);
+bool diag_sends(const struct diag *d);
+/* session.c: the release health of this run. */
+void diag_session_init(struct diag *d);
+/* Make the file name this run; what it said before goes to d->before. On any thread. */
+void diag_session_swap(struct diag *d);
+void diag_session_begin(struct diag *d, uint32_t crashes);
+void diag_session_end(struct diag *d);
+void diag_session_tick(struct diag *d);
+/* Append what was dropped since the last time to an envelope that has begun; false: nothing was. */
+bool diag_tell_drops(struct diag *d, struct bx_envelope *e);
+
+#endif

@@ -1,0 +1,329 @@
+#include "diagnose/send.h"
+
+#include "config.h"
+#include "codec/digits.h"
+#include "diag/envread.h"
+#include "diagnose/priv.h"
+#include "mem/alloc.h"
+#include "rec/rec.h"
+#include "sys/clock.h"
+#include "sys/pool.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- one envelope ---- */
+
+struct answer {
+    long status;
+    char limits[512], retry_after[64];
+};
+
+/* Lines of the header, one in each call. */
+static size_t on_header(char *p, size_t size, size_t n, void *ctx)
+{
+    struct answer *a = ctx;
+    size_t used = size * n;
+    char *to = NULL;
+    size_t room = 0, name = 0;
+
+    if (used > 21 && strncasecmp(p, "X-Sentry-Rate-Limits:", 21) == 0) {
+        to = a->limits;
+        room = sizeof a->limits;
+        name = 21;
+    } else if (used > 12 && strncasecmp(p, "Retry-After:", 12) == 0) {
+        to = a->retry_after;
+        room = sizeof a->retry_after;
+        name = 12;
+    }
+    if (to != NULL)
+        snprintf(to, room, "%.*s",
+                 (int)(strcspn(p + name, "\r\n") < used - name ? strcspn(p + name, "\r\n")
+                                                               : used - name),
+                 p + name);
+    return used;
+}
+
+static size_t ignore(char *p, size_t size, size_t n, void *ctx)
+{
+    (void)p, (void)ctx;
+    return size * n;
+}
+
+static int post(const struct sender *s, const struct bx_buf *body, struct answer *a,
+                struct bx_err *err)
+{
+    struct curl_slist *lines = NULL;
+    CURL *c = curl_easy_init();
+    CURLcode rc;
+
+    memset(a, 0, sizeof *a);
+    if (c == NULL)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    lines = curl_slist_append(lines, s->dsn.auth);
+    lines = curl_slist_append(lines, "Content-Type: application/x-sentry-envelope");
+    lines = curl_slist_append(lines, "Expect:");
+    curl_easy_setopt(c, CURLOPT_URL, s->dsn.url);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, lines);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, SEND_CLIENT);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, (const char *)body->data);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, a);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)SEND_CONNECT_S);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)SEND_TOTAL_S);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    rc = curl_easy_perform(c);
+    if (rc == CURLE_OK)
+        curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status);
+    curl_slist_free_all(lines);
+    curl_easy_cleanup(c);
+    return rc == CURLE_OK ? BX_OK : bx_err_set(err, BX_UNREACHABLE, "%s", curl_easy_strerror(rc));
+}
+
+/* The envelope as it is sent: with the time, without attachments that are limited. */
+static int prepare(struct sender *s, const struct bx_buf *stored, struct bx_buf *out,
+                   struct sender_result *result)
+{
+    uint64_t now_ns = clock_wall_ns();
+    struct bx_envelope_head head = {NULL, now_ns};
+    struct bx_envelope e = {.items = 0};
+    struct bx_envread_item item;
+    struct bx_envread r;
+    int rc = bx_envread_open(&r, stored->data, stored->len, NULL);
+
+    if (rc == BX_OK) {
+        head.event = r.has_event ? r.event : NULL;
+        bx_envelope_begin(&e, &head);
+        while ((rc = bx_envread_next(&r, &item, NULL)) == BX_OK) {
+            if (item.type == BX_ITEM_ATTACHMENT &&
+                bx_limits_wait(&s->limits, BX_CATEGORY_ATTACHMENT, now_ns / 1000000000u) > 0)
+                result->cut++;
+            else
+                bx_envelope_item(&e, item.header, item.payload);
+        }
+    }
+    bx_envread_close(&r);
+    rc = rc != BX_NOT_FOUND || e.items == 0 ? BX_CORRUPT : e.out.failed ? BX_NO_MEMORY : BX_OK;
+    bx_buf_move(out, &e.out);
+    bx_envelope_close(&e);
+    return rc;
+}
+
+static void read_limits(struct sender *s, const struct answer *a)
+{
+    uint64_t now_s = clock_wall_ns() / 1000000000u;
+
+    if (a->limits[0] != '\0')
+        bx_limits_read(&s->limits, bx_str(a->limits), now_s);
+    else if (a->status == 429)
+        bx_limits_retry_after(&s->limits, bx_str(a->retry_after), now_s);
+}
+
+/* The service will not take it at any time. */
+static bool is_final(long status)
+{
+    return status >= 400 && status < 500 && status != 401 && status != 403 && status != 404 &&
+           status != 408 && status != 429;
+}
+
+static void delete (struct sender *s, const struct spool_entry *e)
+{
+    struct bx_err ignored;
+
+    spool_delete(&s->d->spool, e, &ignored);
+}
+
+static void judge(struct sender *s, const struct spool_entry *e, const struct answer *a)
+{
+    struct sender_result *r = &s->result;
+
+    read_limits(s, a);
+    if (a->status >= 200 && a->status < 300) {
+        r->sent++;
+        delete (s, e);
+    } else if (a->status == 429) {
+        r->limited++;
+    } else if (is_final(a->status)) {
+        r->refused++;
+        r->refused_type[e->type]++;
+        delete (s, e);
+    } else {
+        r->failed = true;
+        bx_err_set(&r->err, BX_UNREACHABLE, "the service answers %ld", a->status);
+    }
+}
+
+static void send_one(struct sender *s, const struct spool_entry *e)
+{
+    struct bx_buf stored = {0}, body = {0};
+    struct sender_result *r = &s->result;
+    struct answer a;
+    int rc = spool_read(&s->d->spool, e, &stored, &r->err);
+
+    if (rc == BX_OK)
+        rc = prepare(s, &stored, &body, r);
+    if (rc == BX_CORRUPT) { /* it stays in the spool for people, but not for ever */
+        r->refused++;
+        r->refused_type[e->type]++;
+        delete (s, e);
+    } else if (rc == BX_OK && post(s, &body, &a, &r->err) == BX_OK) {
+        judge(s, e, &a);
+    } else if (rc != BX_NOT_FOUND) {
+        r->failed = true;
+    }
+    bx_buf_release(&stored);
+    bx_buf_release(&body);
+}
+
+/* The oldest one that no limit holds back. */
+static bool choose(const struct sender *s, const struct spool_entry *all, uint32_t n,
+                   struct spool_entry *out)
+{
+    uint64_t now_s = clock_wall_ns() / 1000000000u;
+
+    for (uint32_t i = 0; i < n; i++)
+        if (bx_limits_wait(&s->limits, bx_category_of(all[i].type), now_s) == 0) {
+            *out = all[i];
+            return true;
+        }
+    return false;
+}
+
+static void run(uv_work_t *work)
+{
+    struct sender *s = work->data;
+    struct spool_entry *all = bx_must_alloc(SPOOL_FILES * sizeof *all), e;
+    struct sender_result *r = &s->result;
+
+    pool_yield_to_loop();
+    for (unsigned i = 0; i < SEND_BATCH && !r->failed && !s->stopping; i++) {
+        uint32_t n = spool_list(&s->d->spool, all, SPOOL_FILES);
+
+        r->more = choose(s, all, n, &e);
+        if (!r->more)
+            break;
+        send_one(s, &e);
+    }
+    bx_free(all);
+}
+
+/* ---- on the loop ---- */
+
+static uint64_t now_ms(const struct sender *s)
+{
+    return s->d->o.clock->ops->boot_ms(s->d->o.clock);
+}
+
+/* One, two, four seconds and so on, each up to a quarter longer, so that not all nodes call a
+ * service that comes back at the same moment. */
+static uint64_t pause_ms(struct sender *s)
+{
+    uint64_t seconds = s->failures < 9 ? 1u << s->failures : SEND_BACKOFF_S;
+    uint8_t dice;
+
+    diag_random(s->d, &dice, 1);
+    seconds = seconds > SEND_BACKOFF_S ? SEND_BACKOFF_S : seconds;
+    return seconds * 1000 + seconds * dice;
+}
+
+static void count(struct sender *s)
+{
+    const struct sender_result *r = &s->result;
+    struct diag *d = s->d;
+
+    d->stats.sent += r->sent;
+    d->stats.refused += r->refused;
+    d->stats.limited += r->limited;
+    diag_drop(d, DIAG_DROP_BACKOFF, BX_ITEM_ATTACHMENT, r->cut);
+    for (int t = 0; t < BX__ITEM_TYPES; t++)
+        diag_drop(d, DIAG_DROP_REFUSED, (enum bx_item_type)t, r->refused_type[t]);
+}
+
+static void done(uv_work_t *work, int status)
+{
+    struct sender *s = work->data;
+
+    (void)status;
+    s->busy = false;
+    s->d->jobs--;
+    count(s);
+    s->next_ms = now_ms(s);
+    if (!s->result.failed) {
+        s->failures = 0;
+        return;
+    }
+    s->next_ms += pause_ms(s);
+    if (s->failures++ == 0)
+        BX_WARNING("diag", "envelopes can not be sent", "cause", s->result.err.msg);
+}
+
+/* What was dropped is an envelope, too. */
+static void store_drops(struct sender *s)
+{
+    struct bx_envelope_head head = {NULL, 0};
+    struct diag *d = s->d;
+    uint8_t id[16];
+
+    if (now_ms(s) < s->drops_ms)
+        return;
+    s->drops_ms = now_ms(s) + SEND_DROPS_S * 1000;
+    bx_envelope_begin(&d->envelope, &head);
+    if (!diag_tell_drops(d, &d->envelope))
+        return;
+    diag_random(d, id, sizeof id);
+    diag_store(d, id, BX_ITEM_CLIENT_REPORT);
+}
+
+void sender_tick(struct sender *s)
+{
+    if (!s->open || s->busy || s->stopping || now_ms(s) < s->next_ms)
+        return;
+    store_drops(s);
+    s->busy = true;
+    s->d->jobs++;
+    s->result = (struct sender_result){.sent = 0};
+    s->work.data = s;
+    uv_queue_work(s->d->o.loop, &s->work, run, done);
+}
+
+void sender_now(struct sender *s)
+{
+    s->next_ms = s->drops_ms = 0;
+    s->failures = 0;
+    if (!s->busy)
+        memset(&s->limits, 0, sizeof s->limits);
+    sender_tick(s);
+}
+
+int sender_open(struct sender *s, struct diag *d, struct bx_err *err)
+{
+    int rc;
+
+    *s = (struct sender){.d = d};
+    if (!diag_sends(d))
+        return BX_OK;
+    rc = send_dsn_parse(&s->dsn, d->dsn, err);
+    if (rc != BX_OK)
+        return rc;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return bx_err_set(err, BX_FAILED, "libcurl does not start");
+    s->open = true;
+    return BX_OK;
+}
+
+void sender_stop(struct sender *s)
+{
+    s->stopping = true;
+}
+
+void sender_close(struct sender *s)
+{
+    if (s->open)
+        curl_global_cleanup();
+    s->open = false;
+}

@@ -1,0 +1,61 @@
+/* send - posts envelopes of the spool to a service that speaks Sentry's protocol, if a DSN was
+ * given.
+ *
+ * A job of the pool takes the oldest envelope that no limit holds back, adds `sent_at`, posts it
+ * and deletes it once the service has taken it. Limits are kept by category, from
+ * X-Sentry-Rate-Limits and Retry-After of any answer; an envelope waits while its first item is
+ * limited, and attachments that are limited are left out and counted. When the service can not be
+ * reached, or fails, the pauses between attempts grow from a second to five minutes. What it
+ * refuses for good is deleted and counted; counts of what was dropped are sent, too. */
+#ifndef SEND_H
+#define SEND_H
+
+#include "config.h"
+#include "diag/limits.h"
+#include "diagnose/spool.h"
+
+#define SEND_CLIENT "blixard/" PACKAGE_VERSION
+#define SEND_BATCH 16u      /* envelopes of one job */
+#define SEND_BACKOFF_S 300u /* the longest pause */
+#define SEND_CONNECT_S 5u
+#define SEND_TOTAL_S 20u
+#define SEND_DROPS_S 60u /* between reports of what was dropped */
+
+/* https://KEY@HOST[:PORT][/PREFIX]/PROJECT */
+struct send_dsn {
+    char url[600];  /* where to post */
+    char auth[300]; /* a line of the header */
+};
+/* BX_OK, or BX_INVALID. */
+int send_dsn_parse(struct send_dsn *out, const char *dsn, struct bx_err *err);
+
+struct sender_result {
+    uint64_t sent, refused, limited, cut; /* envelopes; cut: attachments left out */
+    uint64_t refused_type[BX__ITEM_TYPES];
+    bool failed, more;
+    struct bx_err err; /* of the last failure */
+};
+
+struct diag;
+struct sender {
+    struct diag *d;
+    struct send_dsn dsn;
+    struct bx_limits limits;
+    uv_work_t work;
+    bool open, busy;
+    volatile bool stopping;     /* read by the job between two envelopes */
+    uint64_t next_ms, drops_ms; /* boot times */
+    uint32_t failures;
+    struct sender_result result;
+};
+
+int sender_open(struct sender *s, struct diag *d, struct bx_err *err);
+/* No job begins any more. */
+void sender_stop(struct sender *s);
+void sender_close(struct sender *s);
+/* Begin a job if one is due. */
+void sender_tick(struct sender *s);
+/* Forget limits and pauses. */
+void sender_now(struct sender *s);
+
+#endif

@@ -1,0 +1,146 @@
+/* session - the release health of this daemon: that it was started, how it ended, how its requests
+ * went, and its periodic jobs. Only with a DSN.
+ *
+ * DATA/diag/session names the run under way. A file that is there at start is of a run that did not
+ * end well: it crashed if it left a crash file, else it ended abnormally (it was killed, or the
+ * host failed). */
+#include "diagnose/priv.h"
+
+#include "diag/envread.h"
+#include "rec/rec.h"
+#include "sys/clock.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILE_NAME "session"
+#define MINUTE_NS 60000000000u
+
+static void store(struct diag *d, enum bx_item_type type)
+{
+    uint8_t id[16];
+
+    diag_random(d, id, sizeof id);
+    diag_store(d, id, type);
+}
+
+static void begin(struct diag *d)
+{
+    struct bx_envelope_head head = {NULL, 0};
+
+    bx_envelope_begin(&d->envelope, &head);
+}
+
+static void tell(struct diag *d, const struct bx_session *s)
+{
+    begin(d);
+    bx_envelope_session(&d->envelope, s);
+    store(d, BX_ITEM_SESSION);
+}
+
+/* "ID NANOSECONDS" */
+void diag_session_swap(struct diag *d)
+{
+    char text[64] = "";
+    unsigned long long started;
+    int fd = openat(d->spool.dir, FILE_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+
+    d->before = (struct bx_session){.status = BX_SESSION_OK};
+    if (n > 33 && bx_id_parse((struct bx_str){text, 32}, d->before.id) &&
+        sscanf(text + 32, "%llu", &started) == 1)
+        d->before.started_ns = started;
+    if (fd < 0)
+        return;
+    for (int i = 0; i < 16; i++)
+        snprintf(text + 2 * i, 3, "%02x", d->session.id[i]);
+    n = 32 +
+        snprintf(text + 32, sizeof text - 32, " %llu\n", (unsigned long long)d->session.started_ns);
+    if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
+        unlinkat(d->spool.dir, FILE_NAME, 0); /* no news of this run is better than wrong ones */
+    close(fd);
+}
+
+static void fill(const struct diag *d, struct bx_session *s)
+{
+    s->user = bx_str(d->node);
+    s->release = bx_str(DIAG_RELEASE);
+    s->environment = bx_str(d->environment);
+    s->time_ns = clock_wall_ns();
+}
+
+void diag_session_init(struct diag *d)
+{
+    diag_random(d, d->session.id, sizeof d->session.id);
+    d->session.started_ns = d->requests_started_ns = clock_wall_ns();
+}
+
+void diag_session_begin(struct diag *d, uint32_t crashes)
+{
+    if (!diag_sends(d))
+        return;
+    if (d->before.started_ns != 0) {
+        d->before.status = crashes > 0 ? BX_SESSION_CRASHED : BX_SESSION_ABNORMAL;
+        d->before.errors = crashes > 0;
+        d->before.sequence = 1;
+        fill(d, &d->before);
+        tell(d, &d->before);
+    }
+    d->session.init = true;
+    fill(d, &d->session);
+    tell(d, &d->session);
+    d->session.init = false;
+    bx_scope_set_session(d->process, d->session.id);
+}
+
+/* The requests since the last time. */
+static void tell_requests(struct diag *d)
+{
+    struct bx_session_count c = {.started_ns = d->requests_started_ns,
+                                 .exited = d->requests_ok,
+                                 .errored = d->requests_errored};
+
+    d->requests_started_ns = clock_wall_ns();
+    if (!diag_sends(d) || d->requests_ok + d->requests_errored == 0)
+        return;
+    d->requests_ok = d->requests_errored = 0;
+    begin(d);
+    bx_envelope_sessions(&d->envelope, &c, 1, bx_str(DIAG_RELEASE), bx_str(d->environment));
+    store(d, BX_ITEM_SESSIONS);
+}
+
+void diag_session_tick(struct diag *d)
+{
+    if (clock_wall_ns() - d->requests_started_ns > MINUTE_NS)
+        tell_requests(d);
+}
+
+void diag_session_end(struct diag *d)
+{
+    tell_requests(d);
+    if (diag_sends(d)) {
+        d->session.status = BX_SESSION_EXITED;
+        d->session.sequence++;
+        fill(d, &d->session);
+        tell(d, &d->session);
+    }
+    unlinkat(d->spool.dir, FILE_NAME, 0);
+}
+
+void diag_check_in(struct diag *d, const char *monitor, bool ok, uint64_t ms)
+{
+    struct bx_check_in c = {.monitor = bx_str(monitor),
+                            .status = ok ? BX_CHECK_OK : BX_CHECK_ERROR,
+                            .duration_ms = ms,
+                            .release = bx_str(DIAG_RELEASE)};
+
+    if (d == NULL || !diag_sends(d))
+        return;
+    c.environment = bx_str(d->environment);
+    diag_random(d, c.id, sizeof c.id);
+    begin(d);
+    bx_envelope_check_in(&d->envelope, &c);
+    store(d, BX_ITEM_CHECK_IN);
+}
