@@ -116,7 +116,7 @@ static int prepare(struct sender *s, const struct bx_buf *stored, struct bx_buf 
 
 static void read_limits(struct sender *s, const struct answer *a)
 {
-    uint64_t now_s = clock_wall_ns() / 1000000000u;
+    uint64_t now_s = clock_wall_ns() / 1000000000u + 1; /* rather too late than too early */
 
     if (a->limits[0] != '\0')
         bx_limits_read(&s->limits, bx_str(a->limits), now_s);
