@@ -1,6 +1,7 @@
 #include "daemon.h"
 
 #include "api/api.h"
+#include "diagnose/diag.h"
 #include "codec/count.h"
 #include "sys/clock.h"
 #include "sys/data.h"
@@ -102,6 +103,20 @@ static void on_query(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t
 
     if (d->api != NULL)
         api_on_frame(d->api, from, kind, p, n);
+}
+
+static void on_action(void *ctx, const char *name, const uint8_t vm[16], bool begins)
+{
+    const struct daemon *d = ctx;
+
+    diag_action(d->diag, name, vm, begins);
+}
+
+static void on_job_done(void *ctx, const char *name, bool ok, uint64_t ms)
+{
+    const struct daemon *d = ctx;
+
+    diag_check_in(d->diag, name, ok, ms);
 }
 
 static void on_fatal(void *ctx, const struct bx_err *err)
@@ -212,6 +227,8 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .event = on_event,
         .vm = on_vm,
         .frame = on_query,
+        .action = on_action,
+        .job_done = on_job_done,
         .fatal = on_fatal,
         .ctx = d,
     };

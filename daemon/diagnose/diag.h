@@ -99,6 +99,7 @@ struct diag_request {
     uint64_t at_ns[DIAG__STEPS]; /* 0: not taken; of a sampled request only */
     const char *method;
     bool sampled;
+    bool action; /* of the daemon itself: not counted with the requests */
 };
 /* trace: 16 bytes; all zero: none is known yet. */
 void diag_request_begin(struct diag *d, struct diag_request *r, const char *method,
@@ -107,6 +108,8 @@ void diag_request_trace(struct diag_request *r, const uint8_t trace[16]);
 void diag_request_step(struct diag_request *r, enum diag_step step);
 /* at_ns: when it was, by clock_wall_ns. */
 void diag_request_step_at(struct diag_request *r, enum diag_step step, uint64_t at_ns);
+/* One step of a VM, which ends as it began, in one call of the loop: as a request. */
+void diag_action(struct diag *d, const char *name, const uint8_t vm[16], bool begins);
 /* err NULL: it succeeded. An error that is the daemon's own is reported. */
 void diag_request_end(struct diag_request *r, const struct bx_err *err);
 
@@ -127,7 +130,8 @@ struct diag_request {
 #define diag_request_step(r, step) ((void)(r))
 #define diag_request_step_at(r, step, at) ((void)(r))
 #define diag_request_end(r, err) ((void)(r))
-#define diag_check_in(d, monitor, ok, ms) ((void)(d))
+#define diag_action(d, name, vm, begins) ((void)(d), (void)(name), (void)(vm), (void)(begins))
+#define diag_check_in(d, monitor, ok, ms) ((void)(d), (void)(monitor), (void)(ok), (void)(ms))
 
 #endif
 #endif

@@ -27,6 +27,7 @@ struct diag {
     uint32_t jobs;      /* in the pool */
     uint32_t puts;      /* of them, those that write */
     bool closing, closed;
+    struct diag_request action; /* under way */
     uint32_t until_sample;
     uint64_t minute; /* of the errors that were counted last */
     uint32_t minute_errors;

@@ -144,7 +144,7 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err)
         return;
     BX_DEBUG("request", "ended", "span", r->span, "code", code);
     if (code == BX_OK)
-        r->diag->requests_ok++;
+        r->diag->requests_ok += !r->action;
     else if (is_ours(code))
         r->diag->requests_errored++;
     if (is_ours(code))
@@ -153,4 +153,21 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err)
         report_trace(r, code, clock_wall_ns());
     bx_scope_pop(r->scope);
     *r = (struct diag_request){.diag = NULL};
+}
+
+void diag_action(struct diag *d, const char *name, const uint8_t vm[16], bool begins)
+{
+    char text[BX_UUID_TEXT];
+
+    if (d == NULL)
+        return;
+    if (!begins) {
+        diag_request_end(&d->action, NULL);
+        return;
+    }
+    diag_request_begin(d, &d->action, name, "node");
+    d->action.action = true;
+    d->action.sampled = false;
+    bx_uuid_format(vm, text);
+    bx_scope_set_tag(d->action.scope, (struct bx_str){"vm", 2}, bx_str(text));
 }

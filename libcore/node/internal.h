@@ -303,6 +303,7 @@ struct bx_transfer {
 struct bx_taking {
     struct bx_job job;
     bool busy;
+    uint64_t began_ms;
     uint64_t retry_ms; /* earliest next attempt, after one that could not be made */
     struct bx_dump *dump;
     struct bx_snap_writer *writer;

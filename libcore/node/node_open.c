@@ -240,6 +240,13 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
     return rc == BX_OK ? bx_level_check(n, err) : rc;
 }
 
+static void reconcile_action(void *ctx, const char *name, const uint8_t vm[16], bool begins)
+{
+    const struct bx_node *n = ctx;
+
+    n->o.action(n->o.ctx, name, vm, begins);
+}
+
 static int create_loops(struct bx_node *n)
 {
     struct bx_lease_ports lp = {n->o.clock, lease_leader,  lease_send, lease_barrier,
@@ -249,6 +256,7 @@ static int create_loops(struct bx_node *n)
                                     .view = view_of,
                                     .report = reconcile_report,
                                     .wake = on_wake,
+                                    .action = n->o.action == NULL ? NULL : reconcile_action,
                                     .ctx = n};
 
     n->lease = bx_lease_create(&lp);

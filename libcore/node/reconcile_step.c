@@ -214,11 +214,51 @@ static void rest(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm 
         end_run(r, e, NULL, BX_ACTION_NONE, now);
 }
 
+static void take_step(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                      const struct bx_plan_input *in, const struct bx_plan *plan, uint64_t now)
+{
+    switch (plan->action) {
+    case BX_ACTION_NONE:
+        rest(r, e, row, now);
+        break;
+    case BX_ACTION_START:
+        start_run(r, e, row, now);
+        break;
+    case BX_ACTION_STOP:
+    case BX_ACTION_KILL:
+        end_run(r, e, row, plan->action, now);
+        break;
+    case BX_ACTION_FORGET:
+        forget_run(r, e, in->vm, now);
+        break;
+    case BX_ACTION_REPORT:
+        if (e->observed == BX_OBSERVED_ABSENT && !r->adopted)
+            bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS); /* the driver may have a run */
+        else
+            report_phase(r, e, row, plan->report, now);
+        break;
+    }
+}
+
+static void tell(const struct bx_reconcile *r, enum bx_action action, const uint8_t vm[16],
+                 bool begins)
+{
+    static const char *const names[] = {
+        [BX_ACTION_START] = "reconcile.start",   [BX_ACTION_STOP] = "reconcile.stop",
+        [BX_ACTION_KILL] = "reconcile.kill",     [BX_ACTION_FORGET] = "reconcile.forget",
+        [BX_ACTION_REPORT] = "reconcile.report",
+    };
+
+    if (r->p.action != NULL && names[action] != NULL)
+        r->p.action(r->p.ctx, names[action], vm, begins);
+}
+
 void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
 {
     const struct bx_vm *row = bx_view_vm(r->p.view(r->p.ctx), e->vm);
     struct bx_plan_input in = {.observed = e->observed, .epoch = e->epoch, .failed = e->failed};
     struct bx_plan plan;
+    uint8_t vm[16];
 
     in.vm = row != NULL && row->node == r->self ? row : NULL;
     plan = bx_plan_next(&in);
@@ -230,25 +270,8 @@ void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
         bx_entry_enter_queue(r, e, BX_QUEUE_LEADER);
         return;
     }
-    switch (plan.action) {
-    case BX_ACTION_NONE:
-        rest(r, e, row, now);
-        break;
-    case BX_ACTION_START:
-        start_run(r, e, row, now);
-        break;
-    case BX_ACTION_STOP:
-    case BX_ACTION_KILL:
-        end_run(r, e, row, plan.action, now);
-        break;
-    case BX_ACTION_FORGET:
-        forget_run(r, e, in.vm, now);
-        break;
-    case BX_ACTION_REPORT:
-        if (e->observed == BX_OBSERVED_ABSENT && !r->adopted)
-            bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS); /* the driver may have a run */
-        else
-            report_phase(r, e, row, plan.report, now);
-        break;
-    }
+    memcpy(vm, e->vm, sizeof vm);
+    tell(r, plan.action, vm, true);
+    take_step(r, e, row, &in, &plan, now); /* e may be gone after it */
+    tell(r, plan.action, vm, false);
 }

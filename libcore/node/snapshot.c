@@ -168,6 +168,8 @@ static void take_done(struct bx_job *j, int rc)
     }
     raft_free(t->conf.base);
     t->conf.base = NULL;
+    if (n->o.job_done != NULL)
+        n->o.job_done(n->o.ctx, "snapshot", rc == BX_OK, bx_node_now(n) - t->began_ms);
     if (rc == BX_NO_SPACE) {
         postpone(n, &t->err);
     } else if (rc != BX_OK) {
@@ -207,6 +209,7 @@ static void take(struct bx_node *n)
     memcpy(t->meta.history, n->o.identity.history, 16);
     t->fs = n->o.disk->fs;
     t->busy = true;
+    t->began_ms = bx_node_now(n);
     t->job.run = take_run;
     t->job.done = take_done;
     n->o.disk->ops->offload(n->o.disk, &t->job);

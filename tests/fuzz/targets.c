@@ -34,6 +34,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"dump", fuzz_dump, "dump", false, false, NULL},
     {"recorder", fuzz_recorder, "recorder-", false, true, fuzz_reseal_items},
     {"log-query", fuzz_log_query, "log-query", false, false, NULL},
+    {"envelope", fuzz_envelope, "envelope-", false, false, NULL},
 };
 const size_t fuzz_targets_n = sizeof fuzz_targets / sizeof fuzz_targets[0];
 

@@ -62,6 +62,9 @@ int fuzz_dump(const uint8_t *p, size_t n);     /* a chunk of it */
 int fuzz_recorder(const uint8_t *p, size_t n);  /* a snapshot of the recorder */
 int fuzz_log_query(const uint8_t *p, size_t n); /* what is asked for, a text in a line */
 
+/* ---- targets_diag.c ---- */
+int fuzz_envelope(const uint8_t *p, size_t n); /* of the spool, without its header */
+
 /* A copy in a block of exactly n bytes, 16-aligned, so that a step beyond it is seen; bx_free. */
 uint8_t *fuzz_copy(const uint8_t *p, size_t n);
 /* Items one after the other, each with a header: give each its checksum. */

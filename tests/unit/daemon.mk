@@ -86,3 +86,11 @@ tests_unit_http_test_SOURCES = tests/unit/http_test.c
 tests_unit_http_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_http_test_LDADD = $(DAEMON_TEST_LIBS)
 endif
+
+# What keeps errors and crashes.
+if DIAGNOSTICS
+check_PROGRAMS += tests/unit/diag_spool_test
+tests_unit_diag_spool_test_SOURCES = tests/unit/diag_spool_test.c
+tests_unit_diag_spool_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_diag_spool_test_LDADD = $(DAEMON_TEST_LIBS)
+endif

@@ -447,5 +447,6 @@ const struct golden_item golden_items[] = {
     {"recorder-plain", golden_recorder_plain, false},
     {"recorder-packed", golden_recorder_packed, true},
     {"log-query", golden_log_query, false},
+    {"envelope-1", golden_envelope, true}, /* it has the version of the build */
 };
 const size_t golden_items_n = sizeof golden_items / sizeof golden_items[0];

@@ -1,0 +1,388 @@
+/* spool: its bounds, its names, damage; the DSN of the sender; and the envelope of a crash file. */
+#include "lib/testlib.h"
+
+#include "diagnose/diag.h"
+#include "diagnose/send.h"
+#include "codec/header.h"
+#include "diag/envread.h"
+#include "mem/alloc.h"
+#include "rec/recfile.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define NS 1000000000ull
+#define T0 (1764421200 * NS)
+
+static char *dir;
+static struct spool spool;
+
+static int set_up(void **state)
+{
+    char path[512];
+
+    (void)state;
+    dir = test_make_dir();
+    snprintf(path, sizeof path, "%s/recorder", dir);
+    return mkdir(path, 0700);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_remove_dir(dir);
+    return 0;
+}
+
+static void open_spool(uint32_t files, uint64_t bytes)
+{
+    struct bx_err err = {0};
+    struct spool_entry all[SPOOL_FILES];
+    uint32_t n;
+
+    if (spool_open(&spool, dir, files, bytes, &err) != BX_OK)
+        fail_msg("%s", err.msg);
+    n = spool_list(&spool, all, SPOOL_FILES);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(spool_delete(&spool, &all[i], &err), BX_OK);
+}
+
+/* Number i, of n bytes. */
+static int put(uint8_t i, size_t n)
+{
+    uint8_t id[16] = {0xab, i}, *bytes = bx_must_calloc(1, n);
+    struct bx_err err = {0};
+    int rc = spool_put(&spool, T0 + i * NS, id, i % 2 == 0 ? BX_ITEM_EVENT : BX_ITEM_SESSION, bytes,
+                       n, NULL, &err);
+
+    assert_true(rc == BX_OK || err.msg[0] != '\0');
+    bx_free(bytes);
+    return rc;
+}
+
+TEST(what_is_stored_is_listed_found_and_read)
+{
+    struct spool_entry all[SPOOL_FILES], e;
+    struct bx_err err = {0};
+    struct bx_buf b = {0};
+
+    open_spool(0, 0);
+    for (uint8_t i = 0; i < 3; i++)
+        assert_int_equal(put(i, 100u + i), BX_OK);
+    assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 3);
+    assert_true(all[1].time_ns == T0 + NS && all[1].bytes == 117);
+    assert_int_equal(all[1].type, BX_ITEM_SESSION);
+    assert_int_equal(spool_find(&spool, bx_str("ab02"), &e, &err), BX_OK);
+    assert_string_equal(e.name, "20251129T130002.000000-ab020000000000000000000000000000.event");
+    assert_int_equal(spool_read(&spool, &e, &b, &err), BX_OK);
+    assert_int_equal(b.len, 102);
+    assert_int_equal(spool_find(&spool, bx_str("ab"), &e, &err), BX_CONFLICT);
+    assert_int_equal(spool_find(&spool, bx_str("ac"), &e, &err), BX_NOT_FOUND);
+    assert_int_equal(spool_find(&spool, bx_str(""), &e, &err), BX_NOT_FOUND);
+    assert_int_equal(spool_delete(&spool, &all[0], &err), BX_OK);
+    assert_int_equal(spool_delete(&spool, &all[0], &err), BX_NOT_FOUND);
+    bx_buf_release(&b);
+    spool_close(&spool);
+}
+
+TEST(the_oldest_go_when_there_are_too_many)
+{
+    struct spool_entry all[SPOOL_FILES];
+    uint64_t dropped[BX__ITEM_TYPES];
+
+    open_spool(4, 0);
+    for (uint8_t i = 0; i < 10; i++)
+        assert_int_equal(put(i, 10), BX_OK);
+    assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 4);
+    assert_true(all[0].time_ns == T0 + 6 * NS);
+    spool_take_dropped(&spool, dropped);
+    assert_int_equal(dropped[BX_ITEM_EVENT] + dropped[BX_ITEM_SESSION], 6);
+    assert_int_equal(dropped[BX_ITEM_EVENT], 3);
+    spool_take_dropped(&spool, dropped);
+    assert_int_equal(dropped[BX_ITEM_EVENT], 0);
+    spool_close(&spool);
+}
+
+TEST(the_oldest_go_when_they_have_too_many_bytes)
+{
+    struct spool_entry all[SPOOL_FILES];
+    uint64_t sum = 0;
+    uint32_t n;
+
+    open_spool(0, 10000);
+    for (uint8_t i = 0; i < 20; i++)
+        assert_int_equal(put(i, 1500), BX_OK);
+    n = spool_list(&spool, all, SPOOL_FILES);
+    for (uint32_t i = 0; i < n; i++)
+        sum += all[i].bytes;
+    assert_true(sum <= 10000 && n == 6);
+    assert_int_equal(put(30, 20000), BX_TOO_LARGE);
+    assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 6);
+    spool_close(&spool);
+}
+
+TEST(what_is_too_old_goes_and_what_others_put_there_stays)
+{
+    struct spool_entry all[SPOOL_FILES];
+    char path[512];
+    int fd;
+
+    open_spool(0, 0);
+    snprintf(path, sizeof path, "%s/diag/readme", dir);
+    fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    put(1, 10);
+    put(2, 10);
+    spool_expire(&spool, T0 + 2 * NS + SPOOL_DAYS * 86400 * NS);
+    assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 1);
+    assert_int_equal(all[0].id[3], '2');
+    spool_close(&spool);
+    assert_int_equal(access(path, F_OK), 0);
+}
+
+TEST(an_interrupted_write_leaves_nothing)
+{
+    char path[512];
+    int fd;
+
+    open_spool(0, 0);
+    spool_close(&spool);
+    snprintf(path, sizeof path, "%s/diag/tmp-20251129T130002.000000-x.event", dir);
+    fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    open_spool(0, 0);
+    assert_int_not_equal(access(path, F_OK), 0);
+    spool_close(&spool);
+}
+
+static void flip(const char *path, size_t at)
+{
+    int fd = open(path, O_RDWR);
+    uint8_t c;
+
+    assert_int_equal(pread(fd, &c, 1, (off_t)at), 1);
+    c ^= 0x20;
+    assert_int_equal(pwrite(fd, &c, 1, (off_t)at), 1);
+    close(fd);
+}
+
+TEST(each_flipped_byte_is_told_and_the_rest_is_read)
+{
+    struct bx_err err = {0};
+    struct spool_entry e;
+    char path[512];
+
+    open_spool(0, 0);
+    put(7, 50);
+    assert_int_equal(spool_find(&spool, bx_str("ab07"), &e, &err), BX_OK);
+    snprintf(path, sizeof path, "%s/diag/%s", dir, e.name);
+    for (size_t at = 0; at < 66; at++) {
+        struct bx_buf b = {0};
+
+        flip(path, at);
+        assert_int_equal(spool_read(&spool, &e, &b, &err), BX_CORRUPT);
+        assert_non_null(strstr(err.msg, "damaged"));
+        assert_int_equal(b.len, 50);
+        bx_buf_release(&b);
+        flip(path, at);
+    }
+    assert_int_equal(truncate(path, 5), 0);
+    {
+        struct bx_buf b = {0};
+
+        assert_int_equal(spool_read(&spool, &e, &b, &err), BX_CORRUPT);
+        bx_buf_release(&b);
+    }
+    spool_close(&spool);
+}
+
+TEST(a_file_is_streamed_behind_the_envelope)
+{
+    char path[512], text[200000];
+    uint8_t id[16] = {1};
+    struct bx_err err = {0};
+    struct spool_file file;
+    struct spool_entry e;
+    struct bx_buf b = {0};
+
+    open_spool(0, 0);
+    memset(text, 'x', sizeof text);
+    snprintf(path, sizeof path, "%s/attached", dir);
+    file = (struct spool_file){open(path, O_RDWR | O_CREAT, 0600), sizeof text};
+    assert_int_equal(write(file.fd, text, sizeof text), sizeof text);
+    assert_int_equal(spool_put(&spool, T0, id, BX_ITEM_EVENT, "head\n", 5, &file, &err), BX_OK);
+    file.bytes += 10; /* it has become shorter since it was looked at */
+    id[0] = 2;
+    assert_int_equal(spool_put(&spool, T0, id, BX_ITEM_EVENT, "head\n", 5, &file, &err), BX_OK);
+    close(file.fd);
+    assert_int_equal(spool_find(&spool, bx_str("01"), &e, &err), BX_OK);
+    assert_int_equal(spool_read(&spool, &e, &b, &err), BX_OK);
+    assert_int_equal(b.len, 5 + sizeof text + 1);
+    assert_memory_equal(b.data, "head\nxxx", 8);
+    assert_int_equal(b.data[b.len - 1], '\n');
+    b.len = 0;
+    assert_int_equal(spool_find(&spool, bx_str("02"), &e, &err), BX_OK);
+    assert_int_equal(spool_read(&spool, &e, &b, &err), BX_OK);
+    assert_int_equal(b.len, 5 + sizeof text + 11);
+    bx_buf_release(&b);
+    spool_close(&spool);
+}
+
+TEST(a_dsn_is_an_address_a_key_and_a_project)
+{
+    static const char *const bad[] = {"",
+                                      "https://host/1",
+                                      "https://key@host",
+                                      "https://key@host/",
+                                      "https://key@/1",
+                                      "ftp://key@host/1",
+                                      "key@host/1"};
+    struct send_dsn dsn;
+    struct bx_err err = {0};
+
+    assert_int_equal(send_dsn_parse(&dsn, "https://k1:secret@o1.example.org:8443/pre/42", &err),
+                     BX_OK);
+    assert_string_equal(dsn.url, "https://o1.example.org:8443/pre/api/42/envelope/");
+    assert_non_null(strstr(dsn.auth, "sentry_key=k1"));
+    assert_null(strstr(dsn.auth, "secret"));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(send_dsn_parse(&dsn, bad[i], &err), BX_INVALID);
+}
+
+/* ---- a crash ---- */
+
+static uint64_t now(void)
+{
+    static uint64_t t = T0;
+
+    return t += 1000;
+}
+
+static int to_file(void *ctx, const void *p, size_t n)
+{
+    return write(*(int *)ctx, p, n) == (ssize_t)n ? BX_OK : BX_IO;
+}
+
+static void write_crash(const char *path)
+{
+    static struct bx_recfile_writer w;
+    static struct bx_rec_thread t;
+    static uint64_t words[4096];
+    struct bx_recfile_meta meta = {.program = bx_str("blixardd"),
+                                   .version = bx_str("0.1.0"),
+                                   .reason = bx_str("crash"),
+                                   .host = bx_str("h"),
+                                   .build = bx_str("\x01\x02"),
+                                   .time_ns = T0};
+    struct bx_filter all;
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    uint64_t one = 0x1111, two = 0x2222, three = 0x3333;
+
+    bx_filter_parse(&all, "trace", NULL);
+    assert_int_equal(bx_rec_thread_open(&t, "loop", 0, 4096, 0, now), BX_OK);
+    bx_rec_use(&t);
+    bx_rec_filter_ring(&all);
+    BX_DEBUG("request", "began", "span", one, "method", "vm.create", "principal", "uid:0");
+    BX_DEBUG("request", "began", "span", two, "method", "vm.list", "principal", "uid:0");
+    t.trace = 77;
+    BX_DEBUG("request", "step", "span", one, "step", "proposed");
+    BX_INFO("node", "appended", "index", 5);
+    t.trace = 0;
+    BX_DEBUG("request", "ended", "span", two, "code", 0);
+    BX_DEBUG("request", "step", "span", three, "step", "applied");
+    BX_ERROR("crash", "fatal signal", "signal", 11, "code", 1, "address", (uint64_t)0x10, "pc",
+             (uint64_t)1, "offset", (uint64_t)2, "sender", 0);
+    BX_ERROR("crash", "frame", "n", 0, "offset", (uint64_t)0xabc);
+    w = (struct bx_recfile_writer){.write = to_file, .ctx = &fd};
+    bx_recfile_begin(&w, &meta);
+    bx_recfile_put_events(&w, 0, words, bx_ring_copy(&t.ring, words, 4096));
+    assert_int_equal(bx_recfile_end(&w), BX_OK);
+    bx_rec_use(NULL);
+    bx_rec_thread_close(&t);
+    close(fd);
+}
+
+static bool has(struct bx_str text, const char *part)
+{
+    return memmem(text.p, text.n, part, strlen(part)) != NULL;
+}
+
+static void check_crash(const struct bx_buf *b)
+{
+    struct bx_envread_item item;
+    struct bx_envread r;
+    struct bx_err err = {0};
+
+    assert_int_equal(bx_envread_open(&r, b->data, b->len, &err), BX_OK);
+    assert_true(r.has_event);
+    assert_int_equal(bx_envread_next(&r, &item, &err), BX_OK);
+    assert_int_equal(item.type, BX_ITEM_EVENT);
+    assert_true(has(item.payload, "\"type\":\"SIGSEGV\""));
+    assert_true(has(item.payload, "0x0000000000000abc"));
+    assert_true(has(item.payload, "\"requests_in_flight\":\"2\""));
+    assert_true(has(item.payload, "\"data\":{\"span\":\"0000000000001111\","
+                                  "\"method\":\"vm.create\"}"));
+    assert_true(has(item.payload, "\"message\":\"appended\"")); /* of the same trace */
+    assert_true(has(item.payload, "\"span\":\"0000000000003333\""));
+    assert_false(has(item.payload, "vm.list")); /* it had ended */
+    assert_int_equal(bx_envread_next(&r, &item, &err), BX_OK);
+    assert_int_equal(item.type, BX_ITEM_LOG);
+    assert_int_equal(item.count, 8);
+    assert_int_equal(bx_envread_next(&r, &item, &err), BX_OK);
+    assert_int_equal(item.type, BX_ITEM_ATTACHMENT);
+    assert_true(has(item.filename, ".bxr"));
+    assert_int_equal(bx_envread_next(&r, &item, &err), BX_NOT_FOUND);
+    bx_envread_close(&r);
+}
+
+TEST(a_crash_file_becomes_one_envelope_with_the_requests_in_flight)
+{
+    struct spool_entry all[SPOOL_FILES];
+    struct bx_err err = {0};
+    struct bx_buf b = {0};
+    char path[512];
+
+    open_spool(0, 0);
+    assert_int_equal(diag_collect_crashes(&spool, dir, "n1", "test"), 0);
+    snprintf(path, sizeof path, "%s/recorder/crash-20251129T130000-1.bxr", dir);
+    write_crash(path);
+    assert_int_equal(diag_collect_crashes(&spool, dir, "n1", "test"), 1);
+    assert_int_equal(diag_collect_crashes(&spool, dir, "n1", "test"), 0);
+    assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 1);
+    assert_int_equal(spool_read(&spool, &all[0], &b, &err), BX_OK);
+    check_crash(&b);
+    bx_buf_release(&b);
+    spool_close(&spool);
+}
+
+TEST(a_damaged_crash_file_gives_what_is_left_of_it)
+{
+    char path[512];
+    struct stat st;
+
+    open_spool(0, 0);
+    snprintf(path, sizeof path, "%s/recorder/crash-20251129T130000-1.bxr", dir);
+    write_crash(path);
+    assert_int_equal(stat(path, &st), 0);
+    for (off_t at = 0; at < st.st_size; at += 7) {
+        char name[600];
+
+        snprintf(name, sizeof name, "%s/recorder/crash-2-%d.bxr", dir, (int)at);
+        flip(path, (size_t)at);
+        assert_int_equal(rename(path, name), 0);
+        diag_collect_crashes(&spool, dir, "n1", "test");
+        unlink(name);
+        write_crash(path);
+    }
+    spool_close(&spool);
+}
+
+int main(void)
+{
+    return test_run(set_up, tear_down);
+}
