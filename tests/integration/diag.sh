@@ -50,6 +50,15 @@ ok $? "it is an object for programs"
 ctl diag show "${id:0:8}" >"$dir/out" 2>"$dir/err"
 ok $? "a prefix of its id names it"
 
+# --- secrets ---------------------------------------------------------------------------
+ctl cluster join "blx1.00.PLANTEDSECRET.127.0.0.1:1" >"$dir/out" 2>"$dir/err"
+ctl vm create PLANTEDSECRET --metadata k=PLANTEDSECRET >"$dir/out" 2>"$dir/err"
+crash_under_load
+wait_until 20 has_envelopes 4
+! grep -rqa 'PLANTEDSECRET' "$dir/n1/diag" "$dir/n1/recorder"
+ok $? "a token and what a request contains are in no envelope and no file of the recorder"
+id=$(ctl diag list -o json | sed -n 's/.*"id": "\([0-9a-f]*\)".*/\1/p' | tail -n 1)
+
 # --- damage ----------------------------------------------------------------------------
 file=$(spool | tail -n 1)
 printf 'XXXX' | dd of="$file" bs=1 seek=40 conv=notrunc 2>/dev/null
@@ -59,11 +68,11 @@ ok $? "damage is told"
 # --- deleting --------------------------------------------------------------------------
 cluster down --dir "$dir" >"$dir/out" 2>&1
 cluster up --nodes 1 --dir "$dir" --driver sim >"$dir/out" 2>&1
-has_envelopes 3
+has_envelopes 4
 ok $? "a restart makes no second envelope"
 ! ctl diag delete "$id" >"$dir/out" 2>"$dir/err" && grep -q 'yes' "$dir/err"
 ok $? "deleting is confirmed"
-ctl diag delete "$id" --yes >"$dir/out" 2>"$dir/err" && has_envelopes 2
+ctl diag delete "$id" --yes >"$dir/out" 2>"$dir/err" && has_envelopes 3
 ok $? "one is deleted"
 ! ctl diag show "$id" >"$dir/out" 2>"$dir/err"
 status=$?
