@@ -53,7 +53,7 @@ static bool read_name(const char *name, struct spool_entry *e)
     memcpy(time + 17, name + 13, 2);
     memcpy(time + 20, name + 16, 6);
     *e = (struct spool_entry){.time_ns = bx_digits_time_read(time, sizeof time - 1)};
-    snprintf(e->name, sizeof e->name, "%s", name);
+    memcpy(e->name, name, n + 1);
     memcpy(e->id, name + TIME_TEXT + 1, 32);
     for (int i = 1; i < BX__ITEM_TYPES; i++)
         if (bx_str_eq(bx_item_types[i], bx_str(name + TIME_TEXT + 34)))
