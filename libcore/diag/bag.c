@@ -4,14 +4,14 @@
 
 #include <assert.h>
 
-#define X(id, text) {text, sizeof text - 1},
-const struct bx_str bx_common_keys[BX__TAGS] = {{"", 0}, BX_COMMON_KEYS(X)};
+#define X(id, text) &bx_key_##id,
+const struct bx_istr *const bx_common_keys[BX__TAGS] = {NULL, BX_COMMON_KEYS(X)};
 #undef X
 
 enum bx_common_key bx_common_key(struct bx_str key)
 {
     for (int i = 1; i < BX__TAGS; i++)
-        if (bx_common_keys[i].n == key.n && memcmp(bx_common_keys[i].p, key.p, key.n) == 0)
+        if (bx_common_keys[i]->len == key.n && memcmp(bx_common_keys[i]->s, key.p, key.n) == 0)
             return (enum bx_common_key)i;
     return BX_TAG_NONE;
 }

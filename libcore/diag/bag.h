@@ -10,6 +10,7 @@
 
 #include "codec/schema.h"
 #include "mem/buf.h"
+#include "mem/intern.h"
 #include "mem/pool.h"
 
 #define BX_BAG_INITIAL 8u /* entries without growing */
@@ -19,18 +20,11 @@
 #define BX_BAG_KEY 200u
 #define BX_BAG_VALUE 4096u
 
-/* X(identifier, text): keys that most reports have. */
-#define BX_COMMON_KEYS(X)                                                                          \
-    X(ENVIRONMENT, "environment")                                                                  \
-    X(RELEASE, "release")                                                                          \
-    X(LEVEL, "level")                                                                              \
-    X(TRANSACTION, "transaction")                                                                  \
-    X(USER_ID, "user.id")                                                                          \
-    X(USER_EMAIL, "user.email")
+/* The common keys of mem/intern.h: an entry has their number. */
 #define X(id, text) BX_TAG_##id,
 enum bx_common_key { BX_TAG_NONE, BX_COMMON_KEYS(X) BX__TAGS };
 #undef X
-extern const struct bx_str bx_common_keys[BX__TAGS];
+extern const struct bx_istr *const bx_common_keys[BX__TAGS]; /* NULL for NONE */
 /* BX_TAG_NONE: it is none of them. */
 enum bx_common_key bx_common_key(struct bx_str key);
 
@@ -86,9 +80,9 @@ static inline struct bx_str bx_bag_key(const struct bx_bag *b, uint32_t i)
 {
     const struct bx_bag_entry *e = &b->entries[i];
 
-    return e->common != BX_TAG_NONE
-               ? bx_common_keys[e->common]
-               : (struct bx_str){(const char *)b->text.data + e->key_at, e->key_n};
+    if (e->common != BX_TAG_NONE)
+        return (struct bx_str){bx_common_keys[e->common]->s, bx_common_keys[e->common]->len};
+    return (struct bx_str){(const char *)b->text.data + e->key_at, e->key_n};
 }
 static inline struct bx_str bx_bag_value(const struct bx_bag *b, uint32_t i)
 {

@@ -368,8 +368,8 @@ TEST(the_common_keys_are_stored_once_for_all)
     struct bx_scope *a = bx_scope_push(&s, NULL);
 
     tag(a, "user.id", "7");
-    assert_ptr_equal(bx_bag_key(a->bags[BX_SCOPE_TAGS], 0).p, bx_common_keys[BX_TAG_USER_ID].p);
-    bx_scope_set_common(a, BX_TAG_USER_ID, bx_str("8"));
+    assert_ptr_equal(bx_bag_key(a->bags[BX_SCOPE_TAGS], 0).p, bx_key_user_id.s);
+    bx_scope_set_common(a, BX_TAG_user_id, bx_str("8"));
     assert_int_equal(bx_bag_n(a->bags[BX_SCOPE_TAGS]), 1);
     assert_tag(a, "user.id", "8");
     assert_int_equal(bx_common_key(bx_str("user.name")), BX_TAG_NONE);
