@@ -3,7 +3,7 @@ noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
 	daemon/daemon.c daemon/daemon.h daemon/daemon_diag.c daemon/daemon_driver.c daemon/daemon_member.c daemon/daemon_metrics.c \
 	daemon/forget.c daemon/forget.h \
-	daemon/options.c daemon/options.h daemon/options_value.c daemon/options_check.c daemon/options_value.h
+	daemon/options.c daemon/options.h daemon/options_value.c daemon/options_check.c daemon/options_value.h daemon/options_diag.h
 libdaemon_a_SOURCES += daemon/daemon_watch.c
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MHD_CFLAGS) $(CURL_CFLAGS)
 

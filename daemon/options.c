@@ -1,5 +1,6 @@
 #include "options.h"
 
+#include "options_diag.h"
 #include "options_value.h"
 #include "mem/track.h"
 #include "model/vm.h"
@@ -15,10 +16,6 @@
 #include <unistd.h>
 
 #define YAML_ERROR 512
-
-#ifdef BX_DIAGNOSTICS
-static const struct word switches[] = {{"on", true}, {"off", false}, {0}};
-#endif
 
 static const struct word drivers[] = {
     {"auto", OPTIONS_DRIVER_AUTO},
@@ -258,48 +255,11 @@ static const struct options_flag flags[] = {
      .environment = "BLIXARD_LOG",
      .preset = "info",
      .help = "events to log: a level, then levels of targets, as info,node=debug"},
-#ifdef BX_DIAGNOSTICS
-    {.name = "diag",
-     .kind = VALUE_WORD,
-     AT(diag),
-     .words = switches,
-     .argument = "STATE",
-     .preset = "on",
-     .help = "on or off: keep errors and crashes as envelopes in DATA/diag"},
-    {.name = "diag-dsn",
-     .kind = VALUE_TEXT,
-     AT(diag_dsn),
-     .argument = "DSN",
-     .help = "send them to https://KEY@HOST/PROJECT, with sessions and check-ins"},
-    {.name = "diag-environment",
-     .kind = VALUE_LABEL,
-     AT(diag_environment),
-     .argument = "NAME",
-     .preset = "production",
-     .help = "environment that envelopes name"},
-    {.name = "diag-sample",
-     .kind = VALUE_U32,
-     AT(diag_sample),
-     .argument = "N",
-     .help = "send a trace of one request in N (default: of none)"},
-    {.name = "diag-crumbs",
-     .kind = VALUE_U32,
-     AT(diag_crumbs),
-     .argument = "N",
-     .preset = "100",
-     .help = "breadcrumbs of an envelope, at most 4096"},
-    {.name = "diag-spool",
-     .kind = VALUE_SIZE,
-     AT(diag_spool),
-     .argument = "SIZE",
-     .preset = "64MiB",
-     .help = "bytes of envelopes that are kept"},
-#endif
-    {.name = "config",
-     .kind = VALUE_TEXT,
-     AT(config),
-     .argument = "FILE",
-     .help = "YAML file with these names as keys; flags override it"},
+    OPTIONS_DIAG_FLAGS{.name = "config",
+                       .kind = VALUE_TEXT,
+                       AT(config),
+                       .argument = "FILE",
+                       .help = "YAML file with these names as keys; flags override it"},
     {.name = "forget-cluster",
      .kind = VALUE_ASK,
      .ask = OPTIONS_FORGET,
