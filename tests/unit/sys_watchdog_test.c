@@ -77,7 +77,8 @@ static unsigned read_file(const char *name, const char *reason)
     assert_memory_equal(f.meta.reason.p, reason, f.meta.reason.n);
     bx_recfile_close(&f);
     assert_true(lines.len < sizeof text);
-    memcpy(text, lines.data, lines.len);
+    if (lines.len > 0)
+        memcpy(text, lines.data, lines.len);
     text[lines.len] = '\0';
     bx_buf_release(&lines);
     return counted;
