@@ -95,9 +95,16 @@ static void answers(struct rpc *c, const char *method, const char *params, const
     "{encoded:i,decoded:i,failed:i,fallbacks:i,bytes:i,encode_ns:i,decode_ns:i,plain_bytes:i,"     \
     "encodes_timed:i,decodes_timed:i}"
 #define CLASS "{available:i,in_use:i,high_water:i,created:i,hits:i,misses:i,max:i}"
+#ifdef BX_DIAGNOSTICS
+#define CRUMBS "breadcrumbs:" POOL ","
+#define SCOPES "request_scope:" POOL ","
+#else
+#define CRUMBS ""
+#define SCOPES ""
+#endif
 #define MEMORY                                                                                     \
-    "{tracking:b,answer:" POOL ",call:" POOL ",connection:" POOL ",frame:" POOL ",metadata:" POOL  \
-    ",proposal:" POOL ",read:" POOL ",vm_config:" POOL                                             \
+    "{tracking:b,answer:" POOL "," CRUMBS "call:" POOL ",connection:" POOL ",frame:" POOL          \
+    ",metadata:" POOL ",proposal:" POOL ",read:" POOL "," SCOPES "vm_config:" POOL                 \
     ",intern:{live:i,live_bytes:i,high_water:i,hits:i,misses:i,refused:i,copies:i,max_strings:i,"  \
     "max_bytes:i,kept:i},row:{live:i,live_bytes:i,slabs:i,slab_bytes:i},shared_config:{values:i,"  \
     "refs:i,"                                                                                      \
