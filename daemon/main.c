@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     if (open_common(&err) != BX_OK)
         return refuse(&err);
     if (daemon_open(&d, &err) != BX_OK) {
-        close_common();
+        log_close(); /* what is open, and the names that it uses, ends with the process */
         return refuse(&err);
     }
     BX_INFO("daemon", "ready", "link", d.options.listen, "socket", d.options.socket, "api",
