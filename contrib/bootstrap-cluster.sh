@@ -206,7 +206,7 @@ find_ports()
 answers_or_ended() # K, pid
 {
     kill -0 "$2" 2>/dev/null || return 0
-    ctl "$1" --timeout 2s version 2>/dev/null | grep -q '^blixardd'
+    ctl "$1" --timeout 2s version 2>/dev/null | grep '^blixardd' >/dev/null
 }
 
 # What else the daemons are told, for those who try things out: BLIXARDD_FLAGS="--snapshot-bytes 100000"
@@ -215,7 +215,7 @@ read -ra more_flags <<<"${BLIXARDD_FLAGS:-}"
 # Not every build has an HTTP server.
 has_http()
 {
-    "$blixardd" --help | grep -q '^  --http '
+    "$blixardd" --help | grep '^  --http ' >/dev/null # -q would end the daemon amid its help
 }
 
 start_node() # K
