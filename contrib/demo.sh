@@ -253,7 +253,7 @@ trap 'exit 130' INT TERM
 unset BLIXARD_ADDR BLIXARD_CONTEXT BLIXARD_OUTPUT
 if [ "$install" = yes ]; then
     title "looking for missing packages"
-    "$src/contrib/install-deps.sh" || die "packages are missing" "run contrib/install-deps.sh as root"
+    "$src/contrib/install-deps.sh" --no-check || die "packages are missing" "run contrib/install-deps.sh as root"
 fi
 build_it
 PATH=$build:$PATH

@@ -10,9 +10,10 @@ set -euo pipefail
 usage()
 {
     cat <<USAGE
-usage: install-deps.sh [--build-only] [--dry-run]
+usage: install-deps.sh [--build-only] [--no-check] [--dry-run]
 
   --build-only  only what building and testing need, not what guests need
+  --no-check    not what only the tests need, such as a browser
   --dry-run     print what is missing, install nothing; exit 1 if something is missing
 USAGE
 }
@@ -20,7 +21,7 @@ USAGE
 src=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 control=$src/debian/control
 fields="Build-Depends Recommends"
-dry_run=no
+dry_run=no check=yes
 
 say()
 {
@@ -37,7 +38,7 @@ die()
 # The entries of one field of debian/control, one a line.
 field_entries()
 {
-    awk -v want="$1:" '
+    awk -v want="$1:" -v check="$check" '
         /^#/ { next }
         /^[^ \t]/ { on = ($1 == want) }
         on { sub(/^[^ \t]*:/, ""); text = text " " $0 }
@@ -45,7 +46,7 @@ field_entries()
             n = split(text, entry, ",")
             for (i = 1; i <= n; i++) {
                 gsub(/^[ \t]+|[ \t]+$/, "", entry[i])
-                if (entry[i] != "")
+                if (entry[i] != "" && (check == "yes" || entry[i] !~ /<!nocheck>/))
                     print entry[i]
             }
         }' "$control"
@@ -227,6 +228,7 @@ install_missing()
 while [ $# -gt 0 ]; do
     case $1 in
     --build-only) fields="Build-Depends" ;;
+    --no-check) check=no ;;
     --dry-run) dry_run=yes ;;
     -h|--help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
