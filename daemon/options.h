@@ -54,7 +54,7 @@ struct options {
         struct sink_spec v[SINKS_MAX];
     } log_sinks;
     bool force;
-    struct bx_filter log; /* events that are written to standard error */
+    struct bx_filter log; /* events for the sinks that have no filter of their own */
 #ifdef BX_DIAGNOSTICS
     int diag;                    /* bool: keep errors and crashes in DATA/diag */
     char diag_dsn[OPTIONS_TEXT]; /* empty: nothing is sent */

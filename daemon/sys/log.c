@@ -57,11 +57,6 @@ void log_write(int level, const char *fmt, ...)
     bx_rec_line(BX_LINE_DAEMON, level, text, strlen(text));
 }
 
-void log_node(int level, const char *text)
-{
-    bx_rec_line(BX_LINE_NODE, level, text, strlen(text));
-}
-
 void log_error(const struct bx_err *err)
 {
     fprintf(stderr, "error: %s\n", err->msg);

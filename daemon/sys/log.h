@@ -36,8 +36,6 @@ int log_open(const struct log_options *o, struct bx_err *err);
 void log_close(void);
 /* Write a line of text; level is an enum log_level; libcore passes it as a number. */
 void log_write(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The same for a line of libcore. */
-void log_node(int level, const char *text);
 /* Log a fatal error and exit(70), without a cleanup that could change the state on disk. What is
  * queued is written before it, unless that takes more than a second. */
 _Noreturn void log_fatal(const struct bx_err *err);

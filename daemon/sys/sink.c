@@ -123,16 +123,23 @@ int sink_spec_parse(struct sink_spec *out, const char *text, struct bx_err *err)
 
 /* ---- the buffer ---- */
 
-bool sink_box_open(struct sink_box *b, size_t size)
+int sink_take(struct sink *s, size_t state, size_t box, struct bx_err *err)
 {
-    *b = (struct sink_box){.p = bx_alloc(size), .size = size};
-    return b->p != NULL;
+    s->state = bx_calloc(1, state);
+    s->box = (struct sink_box){.p = bx_alloc(box), .size = box};
+    s->memory = state + box;
+    if (s->state != NULL && s->box.p != NULL)
+        return BX_OK;
+    sink_free(s);
+    return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
 }
 
-void sink_box_close(struct sink_box *b)
+void sink_free(struct sink *s)
 {
-    bx_free(b->p);
-    *b = (struct sink_box){0};
+    bx_free(s->state);
+    bx_free(s->box.p);
+    s->state = NULL;
+    s->box = (struct sink_box){0};
 }
 
 bool sink_box_put(struct sink_box *b, const void *p, size_t n)
@@ -149,12 +156,12 @@ bool sink_box_put(struct sink_box *b, const void *p, size_t n)
     return true;
 }
 
-void sink_box_event(struct sink *s, struct sink_box *b, struct bx_buf *text, uint64_t from)
+void sink_box_event(struct sink *s, struct bx_buf *text, uint64_t from)
 {
-    bool kept = !text->failed && sink_box_put(b, text->data, text->len);
+    bool kept = !text->failed && sink_box_put(&s->box, text->data, text->len);
 
     sink_add(kept ? &s->counts.events : &s->counts.dropped, 1);
-    sink_set(&s->counts.queued_bytes, sink_box_used(b));
+    sink_set(&s->counts.queued_bytes, sink_box_used(&s->box));
     sink_add(&s->counts.serialise_ns, uv_hrtime() - from);
     bx_buf_release(text);
 }

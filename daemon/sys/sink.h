@@ -64,6 +64,12 @@ struct sink_spec {
 /* BX_OK or BX_INVALID, with a hint. */
 int sink_spec_parse(struct sink_spec *out, const char *text, struct bx_err *err);
 
+/* A bounded buffer of bytes that wait to be written. */
+struct sink_box {
+    uint8_t *p;
+    size_t size, at, n; /* the bytes from at to n */
+};
+
 struct sink {
     const struct sink_ops *ops;
     struct sink_spec spec;
@@ -72,6 +78,7 @@ struct sink {
     const char *condition;          /* a word or some, for people: static */
     struct bx_sink_counts counts;   /* written by sink_add alone, read by any thread */
     size_t memory;                  /* bytes of its state and its buffer */
+    struct sink_box box;            /* of sinks whose destination may be slow */
     void *state;
 };
 
@@ -89,15 +96,10 @@ static inline void sink_is(struct sink *s, const char *condition)
     __atomic_store_n(&s->condition, condition, __ATOMIC_RELAXED);
 }
 
-/* ---- a bounded buffer of bytes that wait to be written ---- */
-
-struct sink_box {
-    uint8_t *p;
-    size_t size, at, n; /* the bytes from at to n */
-};
-/* False: no memory. */
-bool sink_box_open(struct sink_box *b, size_t size);
-void sink_box_close(struct sink_box *b);
+/* Give the sink a zeroed state and a box, of so many bytes. BX_OK or BX_NO_MEMORY. */
+int sink_take(struct sink *s, size_t state, size_t box, struct bx_err *err);
+/* Free both. They may be NULL, as after a failure. */
+void sink_free(struct sink *s);
 /* All of it or nothing: false, there is no room. */
 bool sink_box_put(struct sink_box *b, const void *p, size_t n);
 static inline size_t sink_box_used(const struct sink_box *b)
@@ -110,6 +112,6 @@ static inline size_t sink_box_used(const struct sink_box *b)
 /* Put the lines in `text` into the box and count the event, or drop it; counts the time since
  * `from`, of uv_hrtime. Releases the text. */
 struct bx_buf;
-void sink_box_event(struct sink *s, struct sink_box *b, struct bx_buf *text, uint64_t from);
+void sink_box_event(struct sink *s, struct bx_buf *text, uint64_t from);
 
 #endif

@@ -21,7 +21,6 @@
 struct console {
     enum bx_text_form form;
     size_t most; /* bytes of a write */
-    struct sink_box box;
 };
 
 static const char *const forms[] = {
@@ -52,13 +51,12 @@ static int check(const char *where, struct bx_err *err)
 
 static int open_it(struct sink *s, struct bx_err *err)
 {
-    struct console *c = bx_calloc(1, sizeof *c);
+    int rc = sink_take(s, sizeof(struct console), BOX, err);
+    struct console *c = s->state;
     struct stat st;
 
-    s->state = c;
-    if (c == NULL || !sink_box_open(&c->box, BOX))
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
-    s->memory = sizeof *c + BOX;
+    if (rc != BX_OK)
+        return rc;
     find_form(s->spec.where, &c->form);
     c->most = fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) ? BOX : PIPE_BUF;
     sink_is(s, "ok");
@@ -73,7 +71,7 @@ static void put(struct sink *s, const struct bx_recevent *e, const uint64_t *wor
 
     (void)words, (void)n;
     bx_text_event(&text, c->form, e);
-    sink_box_event(s, &c->box, &text, from);
+    sink_box_event(s, &text, from);
 }
 
 static bool writable(void)
@@ -84,67 +82,56 @@ static bool writable(void)
 }
 
 /* Whole lines, if they fit into a write. */
-static size_t some(const struct console *c)
+static size_t some(const struct sink *s)
 {
-    size_t n = sink_box_used(&c->box), cut;
+    const struct console *c = s->state;
+    size_t n = sink_box_used(&s->box), cut;
 
     if (n <= c->most)
         return n;
-    for (cut = c->most; cut > 0 && c->box.p[c->box.at + cut - 1] != '\n'; cut--)
+    for (cut = c->most; cut > 0 && s->box.p[s->box.at + cut - 1] != '\n'; cut--)
         ;
     return cut > 0 ? cut : c->most;
 }
 
 /* Nobody is left to read it. */
-static void give_up(struct sink *s, struct console *c)
+static void give_up(struct sink *s)
 {
     sink_add(&s->counts.errors, 1);
     sink_is(s, "cannot be written");
-    for (size_t i = c->box.at; i < c->box.n; i++)
-        if (c->box.p[i] == '\n')
+    for (size_t i = s->box.at; i < s->box.n; i++)
+        if (s->box.p[i] == '\n')
             sink_add(&s->counts.dropped, 1);
-    c->box.at = c->box.n;
+    s->box.at = s->box.n;
 }
 
 static bool flush(struct sink *s, uint64_t now, bool hurry)
 {
-    struct console *c = s->state;
     uint64_t from = uv_hrtime();
 
     (void)now, (void)hurry;
-    if (sink_box_used(&c->box) == 0)
+    if (sink_box_used(&s->box) == 0)
         return true;
-    while (sink_box_used(&c->box) > 0 && writable()) {
-        ssize_t done = write(STDERR_FILENO, c->box.p + c->box.at, some(c));
+    while (sink_box_used(&s->box) > 0 && writable()) {
+        ssize_t done = write(STDERR_FILENO, s->box.p + s->box.at, some(s));
 
         if (done > 0) {
-            c->box.at += (size_t)done;
+            s->box.at += (size_t)done;
             sink_add(&s->counts.bytes, (uint64_t)done);
             sink_is(s, "ok");
         } else if (done < 0 && errno != EINTR && errno != EAGAIN) {
-            give_up(s, c);
+            give_up(s);
         }
     }
-    sink_set(&s->counts.queued_bytes, sink_box_used(&c->box));
+    sink_set(&s->counts.queued_bytes, sink_box_used(&s->box));
     sink_add(&s->counts.io_ns, uv_hrtime() - from);
-    return sink_box_used(&c->box) == 0;
+    return sink_box_used(&s->box) == 0;
 }
 
 static void wait_for(const struct sink *s, struct sink_wait *w)
 {
-    const struct console *c = s->state;
-
-    if (sink_box_used(&c->box) > 0)
+    if (sink_box_used(&s->box) > 0)
         *w = (struct sink_wait){STDERR_FILENO, POLLOUT, UINT64_MAX};
-}
-
-static void close_it(struct sink *s)
-{
-    struct console *c = s->state;
-
-    if (c != NULL)
-        sink_box_close(&c->box);
-    bx_free(c);
 }
 
 const struct sink_ops sink_console = {.kind = "console",
@@ -153,4 +140,4 @@ const struct sink_ops sink_console = {.kind = "console",
                                       .put = put,
                                       .flush = flush,
                                       .wait = wait_for,
-                                      .close = close_it};
+                                      .close = sink_free};

@@ -25,7 +25,6 @@
 struct journald {
     int fd; /* -1: not connected */
     uint64_t retry;
-    struct sink_box box; /* u32 length, entry, ... */
 };
 
 static const char *path_of(const char *where)
@@ -42,22 +41,18 @@ static int check(const char *where, struct bx_err *err)
 
 static int open_it(struct sink *s, struct bx_err *err)
 {
-    struct journald *j = bx_calloc(1, sizeof *j);
+    int rc = sink_take(s, sizeof(struct journald), BOX, err);
+    struct journald *j = s->state;
 
-    s->state = j;
-    if (j == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
+    if (rc != BX_OK)
+        return rc;
     j->fd = -1;
-    if (!sink_box_open(&j->box, BOX))
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
-    s->memory = sizeof *j + BOX;
     sink_is(s, "not connected");
     return BX_OK;
 }
 
 static void put(struct sink *s, const struct bx_recevent *e, const uint64_t *words, size_t n)
 {
-    struct journald *j = s->state;
     struct bx_buf entry = {0};
     uint64_t from = uv_hrtime();
     uint32_t size = 0;
@@ -69,7 +64,7 @@ static void put(struct sink *s, const struct bx_recevent *e, const uint64_t *wor
         size = (uint32_t)(entry.len - sizeof size);
         memcpy(entry.data, &size, sizeof size);
     }
-    sink_box_event(s, &j->box, &entry, from);
+    sink_box_event(s, &entry, from);
 }
 
 static void disconnect(struct sink *s, uint64_t now)
@@ -106,7 +101,7 @@ static bool reach(struct sink *s, uint64_t now)
 /* The first entry of the box. False: it has to wait. */
 static bool send_first(struct sink *s, struct journald *j, uint64_t now)
 {
-    const uint8_t *p = j->box.p + j->box.at;
+    const uint8_t *p = s->box.p + s->box.at;
     uint32_t size;
 
     memcpy(&size, p, sizeof size);
@@ -124,7 +119,7 @@ static bool send_first(struct sink *s, struct journald *j, uint64_t now)
     } else {
         sink_add(&s->counts.bytes, size);
     }
-    j->box.at += sizeof size + size;
+    s->box.at += sizeof size + size;
     return true;
 }
 
@@ -134,22 +129,22 @@ static bool flush(struct sink *s, uint64_t now, bool hurry)
     uint64_t from;
 
     (void)hurry;
-    if (sink_box_used(&j->box) == 0)
+    if (sink_box_used(&s->box) == 0)
         return true;
     from = uv_hrtime();
     if (reach(s, now))
-        while (sink_box_used(&j->box) > 0 && j->fd >= 0 && send_first(s, j, now))
+        while (sink_box_used(&s->box) > 0 && j->fd >= 0 && send_first(s, j, now))
             ;
-    sink_set(&s->counts.queued_bytes, sink_box_used(&j->box));
+    sink_set(&s->counts.queued_bytes, sink_box_used(&s->box));
     sink_add(&s->counts.io_ns, uv_hrtime() - from);
-    return sink_box_used(&j->box) == 0 || j->fd < 0;
+    return sink_box_used(&s->box) == 0 || j->fd < 0;
 }
 
 static void wait_for(const struct sink *s, struct sink_wait *w)
 {
     const struct journald *j = s->state;
 
-    if (sink_box_used(&j->box) == 0)
+    if (sink_box_used(&s->box) == 0)
         return;
     if (j->fd < 0)
         w->at = j->retry;
@@ -161,12 +156,9 @@ static void close_it(struct sink *s)
 {
     struct journald *j = s->state;
 
-    if (j == NULL)
-        return;
-    if (j->fd >= 0)
+    if (j != NULL && j->fd >= 0)
         close(j->fd);
-    sink_box_close(&j->box);
-    bx_free(j);
+    sink_free(s);
 }
 
 const struct sink_ops sink_journald = {.kind = "journald",

@@ -33,7 +33,6 @@ struct net {
     int fd;
     uint64_t retry, pause; /* when to connect again, and how long was waited for that */
     size_t sent;           /* bytes of the box from `at` on */
-    struct sink_box box;
 };
 
 static int parse(const char *where, union address *a, struct bx_err *err)
@@ -61,15 +60,12 @@ static int check(const char *where, struct bx_err *err)
 
 static int open_it(struct sink *s, struct bx_err *err)
 {
-    struct net *n = bx_calloc(1, sizeof *n);
+    int rc = sink_take(s, sizeof(struct net), BOX, err);
+    struct net *n = s->state;
 
-    s->state = n;
-    if (n == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
+    if (rc != BX_OK)
+        return rc;
     n->fd = -1;
-    if (!sink_box_open(&n->box, BOX))
-        return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
-    s->memory = sizeof *n + BOX;
     sink_is(s, "not connected");
     return BX_OK;
 }
@@ -77,7 +73,6 @@ static int open_it(struct sink *s, struct bx_err *err)
 /* The line of rec/text.h, with the name of this node before the rest. */
 static void put(struct sink *s, const struct bx_recevent *e, const uint64_t *words, size_t size)
 {
-    struct net *n = s->state;
     struct bx_buf line = {0};
     char name[96];
     uint64_t from = uv_hrtime();
@@ -92,7 +87,7 @@ static void put(struct sink *s, const struct bx_recevent *e, const uint64_t *wor
         bx_buf_append(&whole, line.data + 1, line.len - 1);
         bx_buf_move(&line, &whole);
     }
-    sink_box_event(s, &n->box, &line, from);
+    sink_box_event(s, &line, from);
 }
 
 /* ---- the connection ---- */
@@ -172,24 +167,24 @@ static void look(struct sink *s, uint64_t now)
 }
 
 /* The box holds a line until all of it was sent. */
-static void forget_sent(struct net *n)
+static void forget_sent(struct sink *s, struct net *n)
 {
     size_t whole = n->sent;
 
-    while (whole > 0 && n->box.p[n->box.at + whole - 1] != '\n')
+    while (whole > 0 && s->box.p[s->box.at + whole - 1] != '\n')
         whole--;
-    n->box.at += whole;
+    s->box.at += whole;
     n->sent -= whole;
 }
 
 static bool send_some(struct sink *s, struct net *n, uint64_t now)
 {
-    size_t left = sink_box_used(&n->box) - n->sent;
+    size_t left = sink_box_used(&s->box) - n->sent;
     ssize_t done;
 
     if (left == 0)
         return false;
-    done = send(n->fd, n->box.p + n->box.at + n->sent, left, MSG_NOSIGNAL);
+    done = send(n->fd, s->box.p + s->box.at + n->sent, left, MSG_NOSIGNAL);
     if (done < 0) {
         if (errno != EAGAIN && errno != EINTR)
             disconnect(s, now);
@@ -198,7 +193,7 @@ static bool send_some(struct sink *s, struct net *n, uint64_t now)
     n->pause = 0;
     n->sent += (size_t)done;
     sink_add(&s->counts.bytes, (uint64_t)done);
-    forget_sent(n);
+    forget_sent(s, n);
     return true;
 }
 
@@ -208,21 +203,21 @@ static bool flush(struct sink *s, uint64_t now, bool hurry)
     uint64_t from = uv_hrtime();
 
     (void)hurry;
-    if (n->phase == AWAY && sink_box_used(&n->box) > 0 && now >= n->retry)
+    if (n->phase == AWAY && sink_box_used(&s->box) > 0 && now >= n->retry)
         begin(s, now);
     if (n->phase != AWAY)
         look(s, now);
     while (n->phase == CONNECTED && send_some(s, n, now))
         ;
-    sink_set(&s->counts.queued_bytes, sink_box_used(&n->box));
+    sink_set(&s->counts.queued_bytes, sink_box_used(&s->box));
     sink_add(&s->counts.io_ns, uv_hrtime() - from);
-    return sink_box_used(&n->box) == 0 || n->phase == AWAY;
+    return sink_box_used(&s->box) == 0 || n->phase == AWAY;
 }
 
 static void wait_for(const struct sink *s, struct sink_wait *w)
 {
     const struct net *n = s->state;
-    bool full = sink_box_used(&n->box) > 0;
+    bool full = sink_box_used(&s->box) > 0;
 
     if (n->phase == AWAY)
         w->at = full ? n->retry : UINT64_MAX;
@@ -235,12 +230,9 @@ static void close_it(struct sink *s)
 {
     struct net *n = s->state;
 
-    if (n == NULL)
-        return;
-    if (n->fd >= 0)
+    if (n != NULL && n->fd >= 0)
         close(n->fd);
-    sink_box_close(&n->box);
-    bx_free(n);
+    sink_free(s);
 }
 
 const struct sink_ops sink_net = {.kind = "net",

@@ -167,7 +167,6 @@ void bx_rec_write(const struct bx_site *s, const struct bx_arg *args)
 
 static struct bx_site lines[BX__LINES][LINE_LEVELS] = {
     [BX_LINE_DAEMON] = SOURCE("daemon"),
-    [BX_LINE_NODE] = SOURCE("node"),
     [BX_LINE_RAFT] = SOURCE("libraft"),
     [BX_LINE_SQLITE] = SOURCE("sqlite"),
 };
@@ -175,7 +174,7 @@ static struct bx_site lines[BX__LINES][LINE_LEVELS] = {
 #define ENTRIES(source)                                                                            \
     &lines[source][0], &lines[source][1], &lines[source][2], &lines[source][3], &lines[source][4]
 static struct bx_site *line_entries[] BX_SITE_ENTRY = {
-    ENTRIES(BX_LINE_DAEMON), ENTRIES(BX_LINE_NODE), ENTRIES(BX_LINE_RAFT), ENTRIES(BX_LINE_SQLITE)};
+    ENTRIES(BX_LINE_DAEMON), ENTRIES(BX_LINE_RAFT), ENTRIES(BX_LINE_SQLITE)};
 _Static_assert(sizeof line_entries / sizeof line_entries[0] == BX__LINES * LINE_LEVELS,
                "a source has no entry");
 

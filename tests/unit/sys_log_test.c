@@ -25,7 +25,7 @@ static void count_line(struct reading *r, const char *line)
     const char *told = strstr(line, " warning log: events were dropped");
 
     r->lines += strstr(line, " warning daemon: a warning") != NULL ||
-                strstr(line, " debug node: a detail") != NULL; /* not those of a sanitizer */
+                strstr(line, " info node: a detail") != NULL; /* not those of a sanitizer */
     r->own += strstr(line, "info daemon: line ") != NULL;
     if (told != NULL && strstr(told, "sink=console") != NULL)
         r->dropped = strtoul(strstr(told, "total=") + 6, NULL, 10);
@@ -90,10 +90,10 @@ static void selects(void *ctx)
     struct reading r = {0};
 
     (void)ctx;
-    open_log("warning,node=debug");
+    open_log("warning,node=info");
     log_write(LOG_INFO, "line %u", 1u);
     log_write(LOG_WARNING, "a warning");
-    log_node(LOG_DEBUG, "a detail");
+    BX_INFO("node", "a detail");
     finish(&r);
     assert(r.lines == 2 && r.own == 0);
 }
