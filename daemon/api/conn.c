@@ -187,5 +187,14 @@ static void on_input(struct stream *s)
         api_input_arrived(c);
 }
 
-const struct stream_callbacks api_callbacks = {
-    .ready = on_ready, .input = on_input, .sent = on_sent, .closed = on_closed, .gone = on_gone};
+static bool holds(const struct stream *s)
+{
+    return conn_of((struct stream *)(uintptr_t)s)->unread;
+}
+
+const struct stream_callbacks api_callbacks = {.ready = on_ready,
+                                               .input = on_input,
+                                               .holds = holds,
+                                               .sent = on_sent,
+                                               .closed = on_closed,
+                                               .gone = on_gone};

@@ -59,8 +59,8 @@ void api_input_take(struct api_client *client)
 
 /* ---- arrivals ---- */
 
-/* A client may close after its last request: what it sent is processed before that is noticed,
- * unless the turn has done enough already. */
+/* A client may close after its last request: what it sent is processed before that is noticed (see
+ * `holds` in conn.c). */
 void api_input_arrived(struct api_conn *c)
 {
     if (!c->blocked && c->stream.in.len <= c->seen)

@@ -248,7 +248,9 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         s->ops->landing(s)->len += (size_t)got;
         got = s->ops->received(s);
     }
-    if (got < 0) {
+    if (got == UV_EOF && s->group->user->holds != NULL && s->group->user->holds(s)) {
+        stream_pause(s); /* reading again finds the end again */
+    } else if (got < 0) {
         bx_buf_release(&s->in); /* free it now and not in `gone`: many streams may close at once */
         stream_close(s, got == UV_EOF ? stream_peer_closed : uv_strerror((int)got));
     } else if (s->in.len > before) {
