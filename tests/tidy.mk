@@ -1,2 +1,4 @@
 # The rules of the house, run as a test.
+if PLAIN_BUILD
 dist_check_SCRIPTS += tests/tidy.sh
+endif

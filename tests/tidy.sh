@@ -43,11 +43,16 @@ list_files()
     while read -r file; do [ ! -f "$file" ] || echo "$file"; done
 }
 
-# Copies a C file with comments and the insides of strings blanked, line by line.
-strip_c()
+# Copies C files with comments and the insides of strings blanked, line by line.
+strip_c() # files...
 {
-    mkdir -p "$plain/$(dirname "$1")"
-    awk '
+    printf '%s\n' "$@" | sed "s|^|$plain/|; s|/[^/]*\$||" | sort -u | xargs mkdir -p
+    awk -v plain="$plain" '
+    FNR == 1 {
+        if (to != "") close(to)
+        to = plain "/" FILENAME
+        comment = 0
+    }
     {
         out = ""
         for (i = 1; i <= length($0); i++) {
@@ -62,16 +67,15 @@ strip_c()
             else { if (c == "\"" || c == "\047") quote = c; out = out c }
         }
         quote = ""
-        print ($0 ~ /^[ \t]*#[ \t]*include/) ? $0 : out
-    }' "$1" >"$plain/$1"
+        print (($0 ~ /^[ \t]*#[ \t]*include/) ? $0 : out) >to
+    }' "$@"
 }
 
 files=$(list_files)
 c_files=$(grep -E '\.[ch]$' <<<"$files")
 shells=$(grep -E '\.sh$' <<<"$files"; [ ! -f .ci/run ] || echo .ci/run)
-for file in $c_files; do
-    strip_c "$file"
-done
+# shellcheck disable=SC2086
+strip_c $c_files
 
 of() # pattern: the C files whose path matches it
 {

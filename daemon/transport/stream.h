@@ -64,8 +64,8 @@ struct stream_limits {
 struct stream_callbacks {
     void (*ready)(struct stream *s); /* connected and handshake done; reading begins afterwards */
     void (*input)(struct stream *s);
-    /* Whether some of `in` will be consumed later: the end of the peer's input waits until the stream
-     * is resumed. May be NULL. */
+    /* Whether some of `in` will be consumed later: the end of the peer's input waits until the
+     * stream is resumed. May be NULL. */
     bool (*holds)(const struct stream *s);
     /* The kernel accepted buffers; s->queued bytes remain. May be NULL. */
     void (*sent)(struct stream *s);

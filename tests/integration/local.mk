@@ -42,8 +42,10 @@ tests/integration/trace.log: blixardd blixardctl blixard-vm
 dist_check_SCRIPTS += tests/integration/memory.sh
 tests/integration/memory.log: blixardd blixardctl
 
-# The HTTP server, with programs that other tests do not need.
+# The HTTP server, with programs that other tests do not need; http.sh is the one for every build.
+if PLAIN_BUILD
 dist_check_SCRIPTS += tests/integration/prometheus.sh tests/integration/dashboard.sh
+endif
 tests/integration/prometheus.log tests/integration/dashboard.log: blixardd blixardctl blixard-vm
 dist_noinst_DATA += tests/integration/dashboard.py
 # The same as prometheus.sh for five minutes.

@@ -54,7 +54,7 @@ tests_sim_blixard_sim_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DBX_MUTANTS
 tests_sim_blixard_sim_mutants_LDADD = tests/sim/libcore_mutants.a $(RAFT_LIBS) $(SQLITE_LIBS) \
 	$(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) -lpthread
 CLEANFILES += tests/sim/libcore_mutants.a tests/sim/blixard-sim-mutants
-if SIM_MUTANTS
+if PLAIN_BUILD
 dist_check_SCRIPTS += tests/sim/mutants.sh
 endif
 tests/sim/mutants.log: tests/sim/blixard-sim-mutants blixard-sim blixardd blixardctl
