@@ -13,6 +13,7 @@ libdaemon_a_SOURCES += \
 	daemon/sys/router.c daemon/sys/router.h daemon/sys/sink.c daemon/sys/sink.h \
 	daemon/sys/sink_console.c daemon/sys/sink_file.c daemon/sys/sink_file.h \
 	daemon/sys/sink_journald.c daemon/sys/sink_net.c \
+	daemon/sys/openssl_log.c daemon/sys/openssl_log.h \
 	daemon/sys/pool.c daemon/sys/pool.h \
 	daemon/sys/process.c daemon/sys/process.h \
 	daemon/sys/sim_runs.c daemon/sys/sim_runs.h \

@@ -1,6 +1,7 @@
 #include "sys/token.h"
 
 #include "sys/address.h"
+#include "sys/openssl_log.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -85,6 +86,8 @@ void token_hash(const uint8_t secret[TOKEN_SECRET], uint8_t out[16])
     unsigned int n = 0;
     int ok = EVP_Digest(secret, TOKEN_SECRET, sum, &n, EVP_sha256(), NULL);
 
+    if (ok != 1)
+        openssl_log();
     assert(ok == 1 && n == 32);
     memcpy(out, sum, 16);
 }

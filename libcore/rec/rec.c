@@ -169,12 +169,14 @@ static struct bx_site lines[BX__LINES][LINE_LEVELS] = {
     [BX_LINE_DAEMON] = SOURCE("daemon"),
     [BX_LINE_RAFT] = SOURCE("libraft"),
     [BX_LINE_SQLITE] = SOURCE("sqlite"),
+    [BX_LINE_OPENSSL] = SOURCE("openssl"),
 };
 
 #define ENTRIES(source)                                                                            \
     &lines[source][0], &lines[source][1], &lines[source][2], &lines[source][3], &lines[source][4]
 static struct bx_site *line_entries[] BX_SITE_ENTRY = {
-    ENTRIES(BX_LINE_DAEMON), ENTRIES(BX_LINE_RAFT), ENTRIES(BX_LINE_SQLITE)};
+    ENTRIES(BX_LINE_DAEMON), ENTRIES(BX_LINE_RAFT), ENTRIES(BX_LINE_SQLITE),
+    ENTRIES(BX_LINE_OPENSSL)};
 _Static_assert(sizeof line_entries / sizeof line_entries[0] == BX__LINES * LINE_LEVELS,
                "a source has no entry");
 

@@ -83,7 +83,7 @@ static inline void bx_trace_id(uint64_t trace, uint8_t id[16])
 /* Record an event; what the macros call. */
 void bx_rec_write(const struct bx_site *s, const struct bx_arg *args);
 /* Record a line of text, for libraries that make their own. The level is as in syslog. */
-enum bx_rec_source { BX_LINE_DAEMON, BX_LINE_RAFT, BX_LINE_SQLITE, BX__LINES };
+enum bx_rec_source { BX_LINE_DAEMON, BX_LINE_RAFT, BX_LINE_SQLITE, BX_LINE_OPENSSL, BX__LINES };
 void bx_rec_line(enum bx_rec_source source, int level, const char *text, size_t n);
 /* Whether anybody takes such lines. */
 bool bx_rec_line_on(enum bx_rec_source source, int level);

@@ -1,8 +1,17 @@
 #include "lib/testlib.h"
 
+#include "rec/rec.h"
+#include "rec/recevent.h"
+#include "sys/openssl_log.h"
 #include "sys/token.h"
 
+#include <openssl/err.h>
 #include <string.h>
+
+static uint64_t clock_ns(void)
+{
+    return 1;
+}
 
 TEST(a_token_reads_back_what_it_was_made_of)
 {
@@ -71,6 +80,37 @@ TEST(the_hash_is_half_of_sha256)
 
     token_hash(secret, hash);
     assert_memory_equal(hash, expected, sizeof hash);
+}
+
+/* ---- what OpenSSL says ---- */
+
+/* Each error is told once, also an older one that nobody has taken. */
+TEST(openssls_errors_are_events)
+{
+    struct bx_rec_thread thread;
+    struct bx_recevent e = {0};
+    struct bx_filter all;
+    uint64_t words[2048];
+    size_t n, first;
+
+    assert_int_equal(bx_filter_parse(&all, "info", NULL), BX_OK);
+    bx_rec_filter_ring(&all);
+    assert_int_equal(bx_rec_thread_open(&thread, "test", 1, 2048, 0, clock_ns), BX_OK);
+    bx_rec_use(&thread);
+    ERR_raise(ERR_LIB_EVP, ERR_R_MALLOC_FAILURE);
+    ERR_raise(ERR_LIB_EVP, ERR_R_PASSED_INVALID_ARGUMENT);
+    assert_int_equal(openssl_log(), 2);
+    assert_int_equal(openssl_log(), 0);
+    bx_rec_use(NULL);
+    n = bx_ring_copy(&thread.ring, words, 2048);
+    first = bx_recevent_read(words, n, bx_sites(), &e);
+    assert_true(first > 0 && first < n);
+    assert_string_equal(e.site->target, "openssl");
+    assert_int_equal(e.level, BX_LEVEL_ERROR);
+    assert_non_null(memmem(e.args[0].p, e.args[0].n, "malloc failure", 14));
+    assert_int_equal(first + bx_recevent_read(words + first, n - first, bx_sites(), &e), n);
+    assert_non_null(memmem(e.args[0].p, e.args[0].n, "invalid argument", 16));
+    bx_rec_thread_close(&thread);
 }
 
 int main(void)

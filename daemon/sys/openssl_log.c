@@ -1,0 +1,20 @@
+#include "sys/openssl_log.h"
+
+#include "rec/rec.h"
+
+#include <openssl/err.h>
+#include <string.h>
+
+unsigned openssl_log(void)
+{
+    char text[256]; /* what ERR_error_string asks for */
+    unsigned n = 0;
+    unsigned long code;
+
+    while ((code = ERR_get_error()) != 0) {
+        ERR_error_string_n(code, text, sizeof text);
+        bx_rec_line(BX_LINE_OPENSSL, BX_LEVEL_ERROR, text, strlen(text));
+        n++;
+    }
+    return n;
+}

@@ -1,0 +1,12 @@
+/* openssl_log - what OpenSSL says of its own: into the recorder, as lines of the target openssl.
+ *
+ * OpenSSL keeps the errors of each thread in a queue until somebody takes them. Whoever calls it
+ * takes them after a call that failed, or the next failure would be told with the texts of this
+ * one. */
+#ifndef OPENSSL_LOG_H
+#define OPENSSL_LOG_H
+
+/* Take this thread's errors and record each; how many there were. Any thread. */
+unsigned openssl_log(void);
+
+#endif
