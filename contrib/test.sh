@@ -19,6 +19,7 @@ USAGE
 
 src=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 jobs=${JOBS:-$(nproc)}
+tests=$((jobs * 2)) # at a time: most of what takes long waits
 keep=no quick=no install=yes
 passed=0 failed=0 skipped=0
 child=
@@ -157,7 +158,7 @@ check_build() # name, seconds, configure options...
         phase_failed "$name: make" "$log"
         return
     fi
-    run_phase "$log" "$seconds" make -C "$src/build-test-$name" -j"$jobs" check
+    run_phase "$log" "$seconds" make -C "$src/build-test-$name" -j"$tests" check
     rc=$?
     count_check "$name" "$src/build-test-$name" "$log" "$rc"
 }
@@ -182,7 +183,7 @@ check_coverage()
     local log=$work/coverage.log
     say "coverage: make coverage"
     # shellcheck disable=SC2016 # make expands it
-    if run_phase "$log" 1200 make -C "$src/build-test-default" -j"$jobs" coverage \
+    if run_phase "$log" 1200 make -C "$src/build-test-default" -j"$tests" coverage \
         'COVERAGE_TESTS=$(check_PROGRAMS)'; then
         passed=$((passed + 1))
         tail -n 16 "$log"

@@ -45,7 +45,7 @@ free_port()
 }
 port=$(free_port)
 first=$(sed -n 's/^export BLIXARD_HTTP=http:..//p' "$dir/up.log")
-sed -e "s#127.0.0.1:7480#$first#; s#refresh_interval: 30s#refresh_interval: 1s#; s#_interval: 15s#_interval: 1s#" \
+sed -e "s#127.0.0.1:7480#$first#; s#refresh_interval: 30s#refresh_interval: 5s#; s#_interval: 15s#_interval: 1s#" \
   -e "s#blixard-rules.yml#$src/contrib/prometheus/blixard-rules.yml#" \
   "$src/contrib/prometheus/prometheus.yml" >"$dir/prometheus.yml"
 prometheus --config.file="$dir/prometheus.yml" --storage.tsdb.path="$dir/tsdb" \

@@ -10,7 +10,7 @@
 
 #include <sys/types.h>
 
-#define DEADLINE_MS 20000
+#define DEADLINE_MS 60000
 #define FIRST_USER 61300 /* of those that QEMU runs as when the test is root */
 
 /* The one VM of every test. */
