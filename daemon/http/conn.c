@@ -183,6 +183,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 /* ---- the beginning ---- */
 
+/* A client that is told why has a descriptor until it has heard it, and log, state and peers need
+ * some, too: beyond a bound it is told nothing. */
 static void refuse(struct http_conn *c)
 {
     static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
@@ -191,6 +193,10 @@ static void refuse(struct http_conn *c)
     struct bx_buf b = {0};
 
     c->http->stats.turned_away++;
+    if (c->http->n_conns > HTTP_CONNECTIONS + HTTP_REFUSALS) {
+        http_conn_close(c, "too many connections");
+        return;
+    }
     (void)bx_buf_append(&b, text, sizeof text - 1);
     if (b.failed || !stream_send(&c->stream, &b))
         http_conn_close(c, "too many connections");

@@ -16,6 +16,7 @@
  * listeners nor TLS here. Bounds, and what happens beyond them:
  *
  *   HTTP_CONNECTIONS connections, HTTP_PER_ADDRESS of an address     503, and closed
+ *   HTTP_REFUSALS connections that are being told so                  closed at once
  *   HTTP_FEEDS listeners of /v1/live                                  503
  *   HTTP_HEAD_BYTES for a request line and header                     414 or 431, and closed
  *   a body                                                            413, and closed
@@ -34,6 +35,7 @@
 
 #define HTTP_CONNECTIONS 128u
 #define HTTP_PER_ADDRESS 64u
+#define HTTP_REFUSALS 16u
 #define HTTP_FEEDS 16u
 #define HTTP_HEAD_BYTES (16u << 10)
 #define HTTP_HEAD_MS 10000u

@@ -6,12 +6,14 @@
  * told of an event twice: its revision tells. */
 #include "http/priv.h"
 
+#include "config.h"
 #include "diag/promtext.h"
 #include "mem/alloc.h"
 #include "wire/event.h"
 
 /* ---- what is told ---- */
 
+#ifdef BX_METRICS
 struct values {
     struct bx_buf *out;
     const char *separator;
@@ -54,6 +56,19 @@ static void put_value(void *ctx, const struct bx_metric_sample *s)
     }
     http_put(v->out, "]");
 }
+
+static void put_values(const struct http *h, struct bx_buf *b)
+{
+    struct values v = {b, ""};
+
+    bx_metrics_each(h->o.metrics, put_value, &v);
+}
+#else
+static void put_values(const struct http *h, struct bx_buf *b)
+{
+    (void)h, (void)b;
+}
+#endif
 
 static void put_members(const struct bx_node *node, struct bx_buf *b)
 {
@@ -98,14 +113,12 @@ static void put_events(const struct http *h, struct bx_buf *b, uint64_t from)
 
 static void put_state(struct http *h, struct bx_buf *b, uint64_t from)
 {
-    struct values v = {b, ""};
-
     http_putf(b, "event: state\ndata: {\"time\":%llu,", (unsigned long long)http_now(h));
     if (h->node != NULL)
         put_members(h->node, b);
     put_events(h, b, from);
     http_put(b, ",\"metrics\":{");
-    bx_metrics_each(h->o.metrics, put_value, &v);
+    put_values(h, b);
     http_put(b, "}}\n\n");
 }
 

@@ -1,15 +1,24 @@
 /* pages - metrics, health and service discovery. */
 #include "http/priv.h"
 
+#include "config.h"
 #include "diag/promtext.h"
 
+#ifdef BX_METRICS
 void http_metrics(struct http *h, struct http_answer *a)
 {
     if (h->o.metrics == NULL)
-        http_refuse(a, 404, "this build has no metrics");
+        http_refuse(a, 404, "this server was given no metrics");
     else
         (void)bx_promtext(h->o.metrics, &a->body); /* as a->body.failed tells */
 }
+#else
+void http_metrics(struct http *h, struct http_answer *a)
+{
+    (void)h;
+    http_refuse(a, 404, "this build has no metrics");
+}
+#endif
 
 void http_livez(struct http *h, struct http_answer *a)
 {
