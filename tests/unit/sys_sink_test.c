@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -243,6 +244,45 @@ TEST(a_collector_that_does_not_read_stops_nobody)
     close(fd);
     assert_true(net.dropped > 0 && net.queued_bytes <= 1 << 20);
     assert_true(file.dropped == 0 && file.events >= 80001);
+}
+
+static void *talk(void *arg)
+{
+    static const char words[65536];
+
+    while (send(*(int *)arg, words, sizeof words, MSG_NOSIGNAL) > 0)
+        ;
+    return NULL;
+}
+
+TEST(a_collector_that_talks_all_the_time_stops_nobody)
+{
+    struct bx_sink_counts file = {0};
+    char address[64], spec[160];
+    uint64_t until = uv_hrtime() + DEADLINE_NS;
+    pthread_t talkers[4];
+    FILE *in;
+    int fd, c;
+
+    test_free_address(address);
+    snprintf(spec, sizeof spec, "net:%s file,size=1MiB", address);
+    fd = listen_at(address);
+    sink_open_log("info", spec);
+    BX_INFO("test", "first");
+    in = accept_one(fd);
+    c = fileno(in);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&talkers[i], NULL, talk, &c), 0);
+    sink_record(1, 20000);
+    while (file.events < 20001 && uv_hrtime() < until)
+        sink_counts_of("file", &file);
+    shutdown(c, SHUT_RDWR);
+    for (int i = 0; i < 4; i++)
+        pthread_join(talkers[i], NULL);
+    log_close();
+    fclose(in);
+    close(fd);
+    assert_true(file.events >= 20001);
 }
 
 /* ---- filters ---- */
