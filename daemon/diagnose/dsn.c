@@ -5,16 +5,21 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Of keys, hosts and projects. Anything else could become another line of the header. */
+#define CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:/@.-_~%[]"
+
 int send_dsn_parse(struct send_dsn *out, const char *dsn, struct bx_err *err)
 {
     const char *scheme = strstr(dsn, "://"), *at = strchr(dsn, '@'), *project = strrchr(dsn, '/');
     const char *key = scheme == NULL ? NULL : scheme + 3;
     int scheme_n, n, m;
 
-    if (key == NULL || at == NULL || at < key || project == NULL || project < at ||
-        project[1] == '\0' || project - at < 2 ||
+    if (key == NULL || at == NULL || at <= key || key[0] == ':' || project == NULL ||
+        project < at || project[1] == '\0' || project - at < 2 ||
+        dsn[strspn(dsn, CHARACTERS)] != '\0' ||
         (strncmp(dsn, "https://", 8) != 0 && strncmp(dsn, "http://", 7) != 0)) {
         bx_err_set(err, BX_INVALID, "'%.100s' is not https://KEY@HOST/PROJECT", dsn);
+        bx_err_hint(err, "copy the DSN from the settings of the project");
         return BX_INVALID;
     }
     scheme_n = (int)(key - dsn);

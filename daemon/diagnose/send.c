@@ -12,47 +12,35 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* ---- one envelope ---- */
 
-struct answer {
-    long status;
-    char limits[512], retry_after[64];
-};
-
-/* Lines of the header, one in each call. */
 static size_t on_header(char *p, size_t size, size_t n, void *ctx)
 {
-    struct answer *a = ctx;
-    size_t used = size * n;
-    char *to = NULL;
-    size_t room = 0, name = 0;
-
-    if (used > 21 && strncasecmp(p, "X-Sentry-Rate-Limits:", 21) == 0) {
-        to = a->limits;
-        room = sizeof a->limits;
-        name = 21;
-    } else if (used > 12 && strncasecmp(p, "Retry-After:", 12) == 0) {
-        to = a->retry_after;
-        room = sizeof a->retry_after;
-        name = 12;
-    }
-    if (to != NULL)
-        snprintf(to, room, "%.*s",
-                 (int)(strcspn(p + name, "\r\n") < used - name ? strcspn(p + name, "\r\n")
-                                                               : used - name),
-                 p + name);
-    return used;
+    return send_answer_line(ctx, p, size * n) ? size * n : 0;
 }
 
-static size_t ignore(char *p, size_t size, size_t n, void *ctx)
+/* Only its length matters: nobody reads it, and it may have no end. */
+static size_t on_body(char *p, size_t size, size_t n, void *ctx)
 {
-    (void)p, (void)ctx;
-    return size * n;
+    struct send_answer *a = ctx;
+
+    (void)p;
+    a->has_body = true;
+    a->bytes += size * n;
+    return a->bytes <= SEND_ANSWER_BYTES ? size * n : 0;
 }
 
-static int post(const struct sender *s, const struct bx_buf *body, struct answer *a,
+static int on_progress(void *ctx, curl_off_t down, curl_off_t to_down, curl_off_t up,
+                       curl_off_t to_up)
+{
+    const struct sender *s = ctx;
+
+    (void)down, (void)to_down, (void)up, (void)to_up;
+    return s->stopping ? 1 : 0;
+}
+
+static int post(const struct sender *s, const struct bx_buf *body, struct send_answer *a,
                 struct bx_err *err)
 {
     struct curl_slist *lines = NULL;
@@ -73,11 +61,17 @@ static int post(const struct sender *s, const struct bx_buf *body, struct answer
     curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, a);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, a);
+    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(c, CURLOPT_XFERINFODATA, (void *)(uintptr_t)s);
+    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)SEND_CONNECT_S);
     curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)SEND_TOTAL_S);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     rc = curl_easy_perform(c);
+    if (rc == CURLE_WRITE_ERROR && a->has_body)
+        rc = CURLE_OK; /* on_body has seen enough */
     if (rc == CURLE_OK)
         curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &a->status);
     curl_slist_free_all(lines);
@@ -114,7 +108,7 @@ static int prepare(struct sender *s, const struct bx_buf *stored, struct bx_buf 
     return rc;
 }
 
-static void read_limits(struct sender *s, const struct answer *a)
+static void read_limits(struct sender *s, const struct send_answer *a)
 {
     uint64_t now_s = clock_wall_ns() / 1000000000u + 1; /* rather too late than too early */
 
@@ -138,7 +132,7 @@ static void delete (struct sender *s, const struct spool_entry *e)
     spool_delete(&s->d->spool, e, &ignored);
 }
 
-static void judge(struct sender *s, const struct spool_entry *e, const struct answer *a)
+static void judge(struct sender *s, const struct spool_entry *e, const struct send_answer *a)
 {
     struct sender_result *r = &s->result;
 
@@ -162,7 +156,7 @@ static void send_one(struct sender *s, const struct spool_entry *e)
 {
     struct bx_buf stored = {0}, body = {0};
     struct sender_result *r = &s->result;
-    struct answer a;
+    struct send_answer a;
     int rc = spool_read(&s->d->spool, e, &stored, &r->err);
 
     if (rc == BX_OK)
@@ -180,17 +174,21 @@ static void send_one(struct sender *s, const struct spool_entry *e)
     bx_buf_release(&body);
 }
 
-/* The oldest one that no limit holds back. */
+/* The oldest one that no limit holds back. After failures, one that is as many places behind it:
+ * the service may fail because of what it is sent, and then the others must not wait for that. */
 static bool choose(const struct sender *s, const struct spool_entry *all, uint32_t n,
                    struct spool_entry *out)
 {
     uint64_t now_s = clock_wall_ns() / 1000000000u;
 
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t k = 0; k < n; k++) {
+        uint32_t i = (k + s->failures) % n;
+
         if (bx_limits_wait(&s->limits, bx_category_of(all[i].type), now_s) == 0) {
             *out = all[i];
             return true;
         }
+    }
     return false;
 }
 

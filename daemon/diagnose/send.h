@@ -5,8 +5,10 @@
  * and deletes it once the service has taken it. Limits are kept by category, from
  * X-Sentry-Rate-Limits and Retry-After of any answer; an envelope waits while its first item is
  * limited, and attachments that are limited are left out and counted. When the service can not be
- * reached, or fails, the pauses between attempts grow from a second to five minutes. What it
- * refuses for good is deleted and counted; counts of what was dropped are sent, too. */
+ * reached, or fails, the pauses between attempts grow from a second to five minutes, and another
+ * envelope is tried each time. What it
+ * refuses for good is deleted and counted; counts of what was dropped are sent, too. No more than
+ * SEND_ANSWER_BYTES of an answer are read, and the end of the daemon waits for none. */
 #ifndef SEND_H
 #define SEND_H
 
@@ -20,14 +22,25 @@
 #define SEND_CONNECT_S 5u
 #define SEND_TOTAL_S 20u
 #define SEND_DROPS_S 60u /* between reports of what was dropped */
+#define SEND_ANSWER_BYTES (64u << 10)
 
 /* https://KEY@HOST[:PORT][/PREFIX]/PROJECT */
 struct send_dsn {
     char url[600];  /* where to post */
     char auth[300]; /* a line of the header */
 };
-/* BX_OK, or BX_INVALID. */
+/* BX_OK, or BX_INVALID with a hint. */
 int send_dsn_parse(struct send_dsn *out, const char *dsn, struct bx_err *err);
+
+/* What an answer says. */
+struct send_answer {
+    long status;
+    size_t bytes; /* of header and body so far */
+    bool has_body;
+    char limits[512], retry_after[64];
+};
+/* A line of the header. False: there are too many. */
+bool send_answer_line(struct send_answer *a, const char *p, size_t n);
 
 struct sender_result {
     uint64_t sent, refused, limited, cut; /* envelopes; cut: attachments left out */

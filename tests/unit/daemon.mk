@@ -93,4 +93,8 @@ check_PROGRAMS += tests/unit/diag_spool_test
 tests_unit_diag_spool_test_SOURCES = tests/unit/diag_spool_test.c
 tests_unit_diag_spool_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_diag_spool_test_LDADD = $(DAEMON_TEST_LIBS)
+check_PROGRAMS += tests/unit/diag_send_test
+tests_unit_diag_send_test_SOURCES = tests/unit/diag_send_test.c
+tests_unit_diag_send_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_diag_send_test_LDADD = $(DAEMON_TEST_LIBS)
 endif

@@ -241,7 +241,13 @@ TEST(a_dsn_is_an_address_a_key_and_a_project)
                                       "https://key@host/",
                                       "https://key@/1",
                                       "ftp://key@host/1",
-                                      "key@host/1"};
+                                      "key@host/1",
+                                      "https://@host/1",
+                                      "https://:secret@host/1",
+                                      "https://key@host/1?x",
+                                      "https://key\r\nX-Other: 1@host/1",
+                                      "https://key@host /1",
+                                      "https://k\xc3\xa9y@host/1"};
     struct send_dsn dsn;
     struct bx_err err = {0};
 
