@@ -34,7 +34,10 @@ const struct fuzz_target fuzz_targets[] = {
     {"dump", fuzz_dump, "dump", false, false, NULL},
     {"recorder", fuzz_recorder, "recorder-", false, true, fuzz_reseal_items},
     {"log-query", fuzz_log_query, "log-query", false, false, NULL},
+    {"filter", fuzz_filter, "filter-", false, false, NULL},
     {"envelope", fuzz_envelope, "envelope-", false, false, NULL},
+    {"dsn", fuzz_dsn, "dsn-", false, false, NULL},
+    {"answer", fuzz_answer, "answer-", false, false, NULL},
 };
 const size_t fuzz_targets_n = sizeof fuzz_targets / sizeof fuzz_targets[0];
 

@@ -61,9 +61,12 @@ int fuzz_dump(const uint8_t *p, size_t n);     /* a chunk of it */
 /* ---- targets_rec.c ---- */
 int fuzz_recorder(const uint8_t *p, size_t n);  /* a snapshot of the recorder */
 int fuzz_log_query(const uint8_t *p, size_t n); /* what is asked for, a text in a line */
+int fuzz_filter(const uint8_t *p, size_t n);    /* of --log and log.level */
 
 /* ---- targets_diag.c ---- */
 int fuzz_envelope(const uint8_t *p, size_t n); /* of the spool, without its header */
+int fuzz_dsn(const uint8_t *p, size_t n);      /* of --diag-dsn */
+int fuzz_answer(const uint8_t *p, size_t n);   /* the header of what a service answers */
 
 /* A copy in a block of exactly n bytes, 16-aligned, so that a step beyond it is seen; bx_free. */
 uint8_t *fuzz_copy(const uint8_t *p, size_t n);

@@ -2,6 +2,7 @@
 
 #include "diag/envread.h"
 #include "diag/limits.h"
+#include "diagnose/send.h"
 #include "mem/alloc.h"
 
 #include <assert.h>
@@ -53,4 +54,62 @@ int fuzz_envelope(const uint8_t *p, size_t n)
     bx_envread_close(&r);
     bx_free(src);
     return rc;
+}
+
+/* ---- the sender ---- */
+
+/* What follows is one line of a header. */
+static void check_line(const char *text)
+{
+    for (; *text != '\0'; text++)
+        assert(*text >= ' ' && *text <= '~');
+}
+
+int fuzz_dsn(const uint8_t *p, size_t n)
+{
+    char *text = bx_must_calloc(1, n + 1);
+    struct send_dsn dsn;
+    struct bx_err err = {0};
+    int rc;
+
+    memcpy(text, p, n);
+    rc = send_dsn_parse(&dsn, text, &err);
+    if (rc == BX_OK) {
+        check_line(dsn.url);
+        check_line(dsn.auth);
+        assert(strncmp(dsn.url, "http", 4) == 0 && strstr(dsn.url, "/api/") != NULL);
+    }
+    assert(rc == BX_OK || (rc == BX_INVALID && err.msg[0] != '\0' && err.hint[0] != '\0'));
+    bx_free(text);
+    return rc;
+}
+
+/* Line after line, each in a block of its own, as they come from the library; then what they say.
+ */
+int fuzz_answer(const uint8_t *p, size_t n)
+{
+    const uint64_t now_s = 1764421200;
+    struct bx_limits limits = {{0}};
+    struct send_answer a = {0};
+
+    for (size_t at = 0, len; at < n; at += len) {
+        const uint8_t *end = memchr(p + at, '\n', n - at);
+        uint8_t *line;
+        bool more;
+
+        len = end == NULL ? n - at : (size_t)(end - p) - at + 1;
+        line = fuzz_copy(p + at, len);
+        more = send_answer_line(&a, (const char *)line, len);
+        bx_free(line);
+        assert(strlen(a.limits) < sizeof a.limits && strchr(a.limits, '\n') == NULL);
+        assert(strlen(a.retry_after) < sizeof a.retry_after);
+        if (!more)
+            return BX_TOO_LARGE;
+    }
+    bx_limits_read(&limits, bx_str(a.limits), now_s);
+    bx_limits_retry_after(&limits, bx_str(a.retry_after), now_s);
+    for (int c = 0; c < BX__CATEGORIES; c++)
+        assert(bx_limits_wait(&limits, (enum bx_category)c, now_s) <= BX_LIMITS_MAX_S);
+    assert(bx_limits_wait(&limits, BX_CATEGORY_INTERNAL, now_s) == 0);
+    return BX_OK;
 }

@@ -141,3 +141,27 @@ int fuzz_log_query(const uint8_t *p, size_t n)
     answer(&q);
     return rc;
 }
+
+/* ---- filters ---- */
+
+/* The text of a filter is read as the same filter. */
+int fuzz_filter(const uint8_t *p, size_t n)
+{
+    char *spec = bx_must_calloc(1, n + 1), text[BX_FILTER_SPEC], again[BX_FILTER_SPEC];
+    struct bx_err err = {0};
+    struct bx_filter f, g;
+    int rc;
+
+    memcpy(spec, p, n);
+    rc = bx_filter_parse(&f, spec, &err);
+    bx_free(spec);
+    if (rc != BX_OK) {
+        assert(rc == BX_INVALID && err.msg[0] != '\0');
+        return rc;
+    }
+    bx_filter_format(&f, text);
+    assert(bx_filter_parse(&g, text, &err) == BX_OK);
+    bx_filter_format(&g, again);
+    assert(strcmp(text, again) == 0);
+    return BX_OK;
+}

@@ -48,7 +48,8 @@ GOLDEN_SOURCES = tests/unit/golden.c tests/unit/golden.h tests/unit/golden_sampl
 FUZZ_TARGETS = tests/fuzz/targets.c tests/fuzz/targets.h tests/fuzz/targets_codec.c tests/fuzz/targets_diag.c \
 	tests/fuzz/targets_wire.c tests/fuzz/targets_log.c tests/fuzz/targets_node.c \
 	tests/fuzz/targets_rec.c tests/fuzz/targets_http.c \
-	daemon/http/route.c daemon/http/pages.c daemon/http/live.c daemon/http/json.c
+	daemon/http/route.c daemon/http/pages.c daemon/http/live.c daemon/http/json.c \
+	daemon/diagnose/dsn.c daemon/diagnose/answer.c
 EXTRA_DIST += tests/unit/golden.txt
 check_PROGRAMS += tests/unit/golden_test
 tests_unit_golden_test_SOURCES = tests/unit/golden_test.c $(GOLDEN_SOURCES) $(FUZZ_TARGETS)

@@ -40,3 +40,20 @@ int golden_envelope(struct bx_buf *out)
     bx_envelope_close(&e);
     return BX_OK;
 }
+
+int golden_dsn(struct bx_buf *out)
+{
+    static const char text[] = "https://k1:secret@o1.example.org:8443/pre/42";
+
+    return bx_buf_append(out, text, sizeof text - 1);
+}
+
+int golden_answer(struct bx_buf *out)
+{
+    static const char text[] = "HTTP/1.1 429 Too Many Requests\r\n"
+                               "Retry-After: Sat, 29 Nov 2025 13:00:07 GMT\r\n"
+                               "X-Sentry-Rate-Limits: 60:error;log_item:key, 2700::organization\r\n"
+                               "Retry-After: 1.5\r\n\r\n";
+
+    return bx_buf_append(out, text, sizeof text - 1);
+}

@@ -447,6 +447,9 @@ const struct golden_item golden_items[] = {
     {"recorder-plain", golden_recorder_plain, false},
     {"recorder-packed", golden_recorder_packed, true},
     {"log-query", golden_log_query, false},
+    {"filter-1", golden_filter, false},
+    {"dsn-1", golden_dsn, false},
+    {"answer-1", golden_answer, false},
     {"envelope-1", golden_envelope, true}, /* it has the version of the build */
 };
 const size_t golden_items_n = sizeof golden_items / sizeof golden_items[0];

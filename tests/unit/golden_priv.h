@@ -13,9 +13,14 @@ int golden_raft_install(struct bx_buf *out);
 int golden_raft_timeout_now(struct bx_buf *out);
 
 /* ---- golden_rec.c: files of the recorder ---- */
-int golden_envelope(struct bx_buf *out);
 int golden_recorder_plain(struct bx_buf *out);
 int golden_recorder_packed(struct bx_buf *out);
 int golden_log_query(struct bx_buf *out); /* texts of a query */
+int golden_filter(struct bx_buf *out);
+
+/* ---- golden_diag.c: envelopes, and what their sender reads ---- */
+int golden_envelope(struct bx_buf *out);
+int golden_dsn(struct bx_buf *out);
+int golden_answer(struct bx_buf *out); /* lines of a header */
 
 #endif

@@ -102,3 +102,10 @@ int golden_log_query(struct bx_buf *out)
 
     return bx_buf_append(out, text, sizeof text - 1);
 }
+
+int golden_filter(struct bx_buf *out)
+{
+    static const char text[] = "info,raft=debug,api=off,vm=web1,vm=\"web 2\"";
+
+    return bx_buf_append(out, text, sizeof text - 1);
+}
