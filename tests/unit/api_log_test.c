@@ -7,6 +7,8 @@
 #include "sys/log_threads.h"
 #include "wire/logquery.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #define OURS "off,testlog=trace"
@@ -23,6 +25,12 @@ static struct {
     char after[BX_LOG_AFTER_MAX + 1];
 } answer;
 
+/* Of events of several producers: of each, the number that was answered last. */
+#define PRODUCERS 4u
+#define PRODUCER_SHIFT 32
+static uint64_t heard[PRODUCERS];
+static bool again; /* a number was answered twice, or after a higher one */
+
 static uint64_t number_of(const struct bx_log_event_reply *e)
 {
     const uint8_t *p = (const uint8_t *)e->fields.p;
@@ -32,6 +40,15 @@ static uint64_t number_of(const struct bx_log_event_reply *e)
     bx_val_u64(bx_val_get(bx_pack_parse(pack, p, e->fields.n, e->fields.n, NULL), "i"), &i);
     bx_pack_destroy(pack);
     return i;
+}
+
+static void hear(uint64_t number)
+{
+    uint64_t *last = &heard[number >> PRODUCER_SHIFT];
+
+    number &= (UINT64_C(1) << PRODUCER_SHIFT) - 1;
+    again |= number <= *last;
+    *last = number;
 }
 
 static void reply(struct api_client *c, const struct api_call *call, const struct bx_schema *s,
@@ -54,6 +71,8 @@ static void reply(struct api_client *c, const struct api_call *call, const struc
         answer.first = number_of(&v[0]);
         answer.last = number_of(&v[r->events.n - 1]);
     }
+    for (uint32_t i = 0; i < r->events.n; i++)
+        hear(number_of(&v[i]));
     snprintf(answer.after, sizeof answer.after, BX_STR_FMT, BX_STR_ARG(r->after));
     n_answers++;
 }
@@ -206,6 +225,51 @@ TEST(a_query_is_freed)
     assert_int_equal(ask(""), BX_OK);
     bx_alloc_stats(&after);
     assert_int_equal(after.live, before.live);
+}
+
+/* ---- threads ---- */
+
+static atomic_bool stop;
+
+static void *produce(void *arg)
+{
+    uint64_t which = *(unsigned *)arg, i = 1;
+
+    log_thread_open("producer");
+    for (; !atomic_load(&stop); i++)
+        BX_DEBUG("testlog", "counted", "i", which << PRODUCER_SHIFT | i);
+    return NULL;
+}
+
+static bool all_were_heard(void)
+{
+    for (unsigned i = 0; i < PRODUCERS; i++)
+        if (heard[i] < 1000)
+            return false;
+    return true;
+}
+
+TEST(events_are_answered_while_others_record_them)
+{
+    char after[BX_LOG_AFTER_MAX + 1] = BX_LOG_START;
+    pthread_t producers[PRODUCERS];
+    unsigned number[PRODUCERS];
+
+    memset(heard, 0, sizeof heard);
+    again = false;
+    atomic_store(&stop, false);
+    for (unsigned i = 0; i < PRODUCERS; i++) {
+        number[i] = i;
+        assert_int_equal(pthread_create(&producers[i], NULL, produce, &number[i]), 0);
+    }
+    for (unsigned pages = 0; pages < 20 || !all_were_heard(); pages++) {
+        assert_int_equal(ask_after(after, 500), BX_OK);
+        memcpy(after, answer.after, sizeof after);
+        assert_true(pages < 100000 && !again);
+    }
+    atomic_store(&stop, true);
+    for (unsigned i = 0; i < PRODUCERS; i++)
+        pthread_join(producers[i], NULL);
 }
 
 TEST(who_may_only_look_is_refused)
