@@ -348,7 +348,7 @@ static int run(struct bx_wal *w, struct bx_err *err)
 
 int bx_wal_run(struct bx_wal *w, struct bx_err *err)
 {
-    BX_TIMED(BX_LEVEL_DEBUG, "wal", "wrote", timed);
+    BX_DEBUG_TIMED("wal", "wrote", timed);
 
     timed.code = run(w, err);
     return timed.code;

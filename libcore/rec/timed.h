@@ -1,6 +1,6 @@
 /* timed - how long a scope took and how it ended, as one event.
  *
- *     BX_TIMED(BX_LEVEL_DEBUG, "wal", "wrote", timed);
+ *     BX_DEBUG_TIMED("wal", "wrote", timed);
  *     ...
  *     timed.code = rc;
  *     return rc;
@@ -47,5 +47,11 @@ static inline void bx_timed_end(const struct bx_timed *t)
     {                                                                                              \
         0                                                                                          \
     }
+
+#if BX_LEVEL_COMPILED >= 7
+#define BX_DEBUG_TIMED(tgt, msg, name) BX_TIMED(BX_LEVEL_DEBUG, tgt, msg, name)
+#else
+#define BX_DEBUG_TIMED(tgt, msg, name) struct bx_timed name __attribute__((unused)) = {0}
+#endif
 
 #endif

@@ -228,7 +228,7 @@ TEST(no_damaged_record_is_read_beyond_its_end)
 
 static int timed_work(int code, uint64_t ticks)
 {
-    BX_TIMED(BX_LEVEL_DEBUG, "x", "worked", timed);
+    BX_DEBUG_TIMED("x", "worked", timed);
 
     now += ticks;
     if (code != BX_OK)
