@@ -31,13 +31,18 @@ static size_t on_body(char *p, size_t size, size_t n, void *ctx)
     return a->bytes <= SEND_ANSWER_BYTES ? size * n : 0;
 }
 
+static bool is_stopping(const struct sender *s)
+{
+    return __atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
+}
+
 static int on_progress(void *ctx, curl_off_t down, curl_off_t to_down, curl_off_t up,
                        curl_off_t to_up)
 {
     const struct sender *s = ctx;
 
     (void)down, (void)to_down, (void)up, (void)to_up;
-    return s->stopping ? 1 : 0;
+    return is_stopping(s) ? 1 : 0;
 }
 
 static int post(const struct sender *s, const struct bx_buf *body, struct send_answer *a,
@@ -199,7 +204,7 @@ static void run(uv_work_t *work)
     struct sender_result *r = &s->result;
 
     pool_yield_to_loop();
-    for (unsigned i = 0; i < SEND_BATCH && !r->failed && !s->stopping; i++) {
+    for (unsigned i = 0; i < SEND_BATCH && !r->failed && !is_stopping(s); i++) {
         uint32_t n = spool_list(&s->d->spool, all, SPOOL_FILES);
 
         r->more = choose(s, all, n, &e);
@@ -279,7 +284,7 @@ static void store_drops(struct sender *s)
 
 void sender_tick(struct sender *s)
 {
-    if (!s->open || s->busy || s->stopping || now_ms(s) < s->next_ms)
+    if (!s->open || s->busy || is_stopping(s) || now_ms(s) < s->next_ms)
         return;
     store_drops(s);
     s->busy = true;
@@ -316,7 +321,7 @@ int sender_open(struct sender *s, struct diag *d, struct bx_err *err)
 
 void sender_stop(struct sender *s)
 {
-    s->stopping = true;
+    __atomic_store_n(&s->stopping, true, __ATOMIC_RELAXED);
 }
 
 void sender_close(struct sender *s)

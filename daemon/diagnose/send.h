@@ -6,9 +6,9 @@
  * X-Sentry-Rate-Limits and Retry-After of any answer; an envelope waits while its first item is
  * limited, and attachments that are limited are left out and counted. When the service can not be
  * reached, or fails, the pauses between attempts grow from a second to five minutes, and another
- * envelope is tried each time. What it
- * refuses for good is deleted and counted; counts of what was dropped are sent, too. No more than
- * SEND_ANSWER_BYTES of an answer are read, and the end of the daemon waits for none. */
+ * envelope is tried each time. What it refuses for good is deleted and counted; counts of what was
+ * dropped are sent, too. No more than SEND_ANSWER_BYTES of an answer are read, and the end of the
+ * daemon waits for none. */
 #ifndef SEND_H
 #define SEND_H
 
@@ -56,7 +56,7 @@ struct sender {
     struct bx_limits limits;
     uv_work_t work;
     bool open, busy;
-    volatile bool stopping;     /* read by the job between two envelopes */
+    bool stopping;              /* atomic: read by the job, too */
     uint64_t next_ms, drops_ms; /* boot times */
     uint32_t failures;
     struct sender_result result;
