@@ -211,6 +211,12 @@ static void read_recorder(const void *ctx, void *out)
     router_recorder_counts(out);
 }
 
+static void read_recorder_latency(const void *ctx, void *out)
+{
+    (void)ctx;
+    router_recorder_latency(out);
+}
+
 static void read_sink(const void *ctx, void *out)
 {
     router_sink_counts(ctx, out);
@@ -246,6 +252,7 @@ void daemon_metrics_open(struct daemon *d)
         {.set = &bx_rc_metrics, .value = "shared_config", .read = read_configs},
         {.set = &bx_wal_metrics, .read = read_log},
         {.set = &bx_recorder_metrics, .read = read_recorder},
+        {.histogram = &bx_recorder_latency, .read = read_recorder_latency},
         {.set = &bx_session_metrics, .read = read_sessions},
         {.set = &bx_raft_metrics, .read = read_raft},
         {.set = &bx_proposal_metrics, .read = read_proposal_counts},

@@ -10,7 +10,7 @@ libdaemon_a_SOURCES += \
 	daemon/sys/log.c daemon/sys/log.h daemon/sys/word.h \
 	daemon/sys/log_threads.c daemon/sys/log_threads.h \
 	daemon/sys/loop.c daemon/sys/loop.h \
-	daemon/sys/router.c daemon/sys/router.h daemon/sys/sink.c daemon/sys/sink.h \
+	daemon/sys/router.c daemon/sys/router.h daemon/sys/rate.h daemon/sys/sink.c daemon/sys/sink.h \
 	daemon/sys/sink_console.c daemon/sys/sink_file.c daemon/sys/sink_file.h \
 	daemon/sys/sink_journald.c daemon/sys/sink_net.c \
 	daemon/sys/openssl_log.c daemon/sys/openssl_log.h \

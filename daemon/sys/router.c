@@ -3,6 +3,7 @@
 #include "mem/buf.h"
 #include "rec/rec.h"
 #include "sys/log_threads.h"
+#include "sys/rate.h"
 
 #include <assert.h>
 #include <poll.h>
@@ -17,7 +18,6 @@
 #define SECOND_NS 1000000000u
 #define STOP_NS (3ull * SECOND_NS)  /* that a sink may take for its last bytes */
 #define TELL_NS (60ull * SECOND_NS) /* between two events about what the same one has dropped */
-#define RATE_NS (5ull * SECOND_NS)
 #define SITES 8192u
 
 static struct {
@@ -46,7 +46,7 @@ static struct {
     bool untold; /* something was dropped that it is too early to tell of */
 
     /* ---- of who asks for the counters ---- */
-    uint64_t rate_at, rate_events, rate;
+    struct rate rate; /* of all events */
 } r = {.wake = -1};
 
 _Static_assert(SINKS_MAX <= 8, "a bit for each");
@@ -449,19 +449,16 @@ void router_sink_counts(const struct sink *s, struct bx_sink_counts *out)
 #undef COUNT
 }
 
-/* Of the time since it was last asked for, or some seconds. */
-static uint64_t rate_of(uint64_t events)
+void router_recorder_latency(struct bx_histogram *out)
 {
-    uint64_t now = uv_hrtime();
+    struct bx_rec_thread *threads[LOG_THREADS];
+    uint32_t n = log_threads(threads);
+    struct bx_rec_latency sum = {0};
 
-    if (r.rate_at == 0 || now - r.rate_at >= RATE_NS) {
-        uint64_t ms = (now - r.rate_at) / 1000000;
-
-        r.rate = r.rate_at == 0 ? 0 : (events - r.rate_events) * 1000 / ms;
-        r.rate_at = now;
-        r.rate_events = events;
-    }
-    return r.rate;
+    for (uint32_t i = 0; i < n; i++)
+        bx_rec_add_latency(threads[i], &sum);
+    *out = (struct bx_histogram){.sum = sum.sum_ns};
+    memcpy(out->counts, sum.counts, sizeof sum.counts);
 }
 
 void router_recorder_counts(struct bx_recorder_counts *out)
@@ -485,5 +482,5 @@ void router_recorder_counts(struct bx_recorder_counts *out)
     for (uint32_t i = 0; i < r.n; i++)
         out->memory_bytes += r.sinks[i].memory;
     out->ring_used_pct = words == 0 ? 0 : 100 * used / words;
-    out->events_per_s = rate_of(out->events);
+    out->events_per_s = rate_of(&r.rate, uv_hrtime(), out->events);
 }

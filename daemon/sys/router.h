@@ -48,5 +48,7 @@ void router_report(struct router_report *out);
 const char *router_sink_state(const struct sink *s);
 void router_sink_counts(const struct sink *s, struct bx_sink_counts *out);
 void router_recorder_counts(struct bx_recorder_counts *out);
+/* Of all threads. */
+void router_recorder_latency(struct bx_histogram *out);
 
 #endif

@@ -92,6 +92,35 @@ void bx_rec_filter_queue(const struct bx_filter *const *f, uint32_t n)
     set_sites(BX_SITE_QUEUE, f, n);
 }
 
+/* ---- how long it takes ---- */
+
+const uint64_t bx_rec_bounds_ns[BX_REC_BOUNDS] = {10,  15,  20,  25,   30,   40,    50,     75,
+                                                  100, 250, 500, 1000, 5000, 25000, 100000, 1000000};
+
+static void grow(uint64_t *counter, uint64_t n)
+{
+    __atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+/* Apart, so that the events that are not timed save no register for it. */
+static __attribute__((noinline, cold)) void took(struct bx_rec_thread *t, uint64_t from_ns)
+{
+    uint64_t ns = t->now_ns() - from_ns;
+    uint32_t i = 0;
+
+    while (i < BX_REC_BOUNDS && ns > bx_rec_bounds_ns[i])
+        i++;
+    grow(&t->latency.counts[i], 1);
+    grow(&t->latency.sum_ns, ns);
+}
+
+void bx_rec_add_latency(const struct bx_rec_thread *t, struct bx_rec_latency *out)
+{
+    for (uint32_t i = 0; i <= BX_REC_BOUNDS; i++)
+        out->counts[i] += __atomic_load_n(&t->latency.counts[i], __ATOMIC_RELAXED);
+    out->sum_ns += __atomic_load_n(&t->latency.sum_ns, __ATOMIC_RELAXED);
+}
+
 /* ---- recording ---- */
 
 /* Compiled twice: most sites have no strings, and are done in two thirds of the time when nothing
@@ -123,6 +152,8 @@ INLINE void record(struct bx_rec_thread *t, const struct bx_site *s, const struc
         if (t->wake != NULL)
             t->wake();
     }
+    if (__builtin_expect(e.seq % BX_REC_SAMPLE == BX_REC_SAMPLE - 1, 0))
+        took(t, e.time_ns);
 }
 
 static __attribute__((noinline)) void

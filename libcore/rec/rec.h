@@ -23,6 +23,8 @@
 #define BX_REC_RING 65536u /* words: the default, 512 KiB, about 10,000 events */
 #define BX_REC_QUEUE 16384u
 #define BX_REC_NAME 15u
+#define BX_REC_SAMPLE 256u /* one of so many events of a thread is timed; a power of two */
+#define BX_REC_BOUNDS 16u
 
 /* The least severe level that is compiled in, an enum bx_level. With --disable-recorder it is
  * BX_LEVEL_INFO: less severe events are nothing at all, the others go to the sinks and into the
@@ -31,6 +33,14 @@
 #define BX_LEVEL_COMPILED 8
 #endif
 #define BX_REC_RING_SPEC (BX_LEVEL_COMPILED > 6 ? "debug" : "info") /* the filter of the rings */
+
+/* How long the timed events took to record, each from the reading of its time to another reading
+ * after it, so that reading the time is included once, as in every event. */
+struct bx_rec_latency {
+    uint64_t counts[BX_REC_BOUNDS + 1]; /* the last one: all beyond the last bound */
+    uint64_t sum_ns;
+};
+extern const uint64_t bx_rec_bounds_ns[BX_REC_BOUNDS]; /* inclusive */
 
 struct bx_rec_thread {
     char name[BX_REC_NAME + 1];
@@ -41,7 +51,10 @@ struct bx_rec_thread {
     uint64_t trace;           /* of what the thread is doing; 0: none */
     uint32_t seq;
     uint64_t cut; /* events with a string that was cut */
+    struct bx_rec_latency latency;
 };
+/* Add the thread's to *out. Any thread. */
+void bx_rec_add_latency(const struct bx_rec_thread *t, struct bx_rec_latency *out);
 
 /* Which events each of the two takes; both nothing at first. The queue takes what any of n filters
  * lets through. Any thread, but one at a time. */

@@ -1,5 +1,7 @@
 #include "wire/log.h"
 
+#include "rec/rec.h"
+
 /* ---- metrics ---- */
 
 #define F(member) BX_FIELD(bx_recorder_counts, member, BX_T_U64)
@@ -25,6 +27,13 @@ static const struct bx_metric recorder_rows[] = {
 };
 BX_METRIC_EACH(recorder_fields, recorder_rows);
 const struct bx_metric_set bx_recorder_metrics = {&recorder_schema, recorder_rows, NULL};
+
+_Static_assert(BX_REC_BOUNDS <= BX_HISTOGRAM_BOUNDS, "a histogram has room for them");
+const struct bx_histogram_info bx_recorder_latency = {
+    .metric = {"blixard_recorder_latency_seconds", "ns", BX_HISTOGRAM,
+               "time that recording an event takes, of one event in 256 of each thread"},
+    .bounds = bx_rec_bounds_ns,
+    .n = BX_REC_BOUNDS};
 
 #define F(at, member)                                                                              \
     {                                                                                              \

@@ -21,6 +21,8 @@ struct bx_recorder_counts {
     uint64_t threads, memory_bytes, ring_used_pct, events_per_s;
 };
 extern const struct bx_metric_set bx_recorder_metrics;
+/* struct bx_rec_latency (rec/rec.h) as a histogram. */
+extern const struct bx_histogram_info bx_recorder_latency;
 
 /* What a sink did with the events that its filter lets through. */
 struct bx_sink_counts {

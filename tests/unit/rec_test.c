@@ -14,12 +14,13 @@
 #include <string.h>
 
 static struct bx_rec_thread thread;
-static uint64_t now = 1000;
+static uint64_t now = 1000, step = 1;
 static uint64_t words[BX_REC_RING];
 
 static uint64_t clock_ns(void)
 {
-    return now++;
+    now += step;
+    return now - step;
 }
 
 static int setup(void **state)
@@ -59,6 +60,36 @@ static struct bx_recevent only(void)
     assert_true(n > 0);
     assert_int_equal(bx_recevent_read(words, n, bx_sites(), &e), n);
     return e;
+}
+
+static struct bx_rec_latency after(unsigned events, uint64_t each_ns)
+{
+    struct bx_rec_latency l = {0};
+
+    step = each_ns;
+    while (events-- > 0)
+        BX_INFO("node", "connected", "address", "127.0.0.1:7000");
+    step = 1;
+    bx_rec_add_latency(&thread, &l);
+    return l;
+}
+
+TEST(one_event_of_many_is_timed)
+{
+    struct bx_rec_latency l;
+
+    begin("debug", "debug");
+    l = after(BX_REC_SAMPLE - 1, 1);
+    assert_int_equal(l.sum_ns, 0);
+    l = after(1, 1);
+    assert_int_equal(l.sum_ns, 1);
+    assert_int_equal(l.counts[0], 1);
+    l = after(BX_REC_SAMPLE, bx_rec_bounds_ns[3]); /* bounds are inclusive */
+    assert_int_equal(l.sum_ns, 1 + bx_rec_bounds_ns[3]);
+    assert_int_equal(l.counts[3], 1);
+    l = after(2 * BX_REC_SAMPLE, bx_rec_bounds_ns[BX_REC_BOUNDS - 1] + 1);
+    assert_int_equal(l.counts[BX_REC_BOUNDS], 2);
+    assert_int_equal(l.counts[0] + l.counts[3], 2);
 }
 
 TEST(an_event_has_its_site_and_its_values)

@@ -113,6 +113,7 @@ static void *look(void *arg)
     static uint64_t words[BX_REC_RING];
     struct bx_rec_thread *all[LOG_THREADS];
     struct bx_recorder_counts counts;
+    struct bx_histogram latency;
 
     while (!__atomic_load_n((bool *)arg, __ATOMIC_RELAXED)) {
         uint32_t n = log_threads(all);
@@ -120,6 +121,7 @@ static void *look(void *arg)
         for (uint32_t i = 0; i < n; i++)
             bx_ring_copy(&all[i]->ring, words, BX_REC_RING);
         router_recorder_counts(&counts);
+        router_recorder_latency(&latency);
     }
     return NULL;
 }
@@ -129,6 +131,7 @@ TEST(four_producers_a_reader_and_rotation)
     unsigned number[PRODUCERS];
     pthread_t producers[PRODUCERS], reader;
     struct bx_recorder_counts counts;
+    struct bx_histogram latency;
     struct bx_filter f;
     struct sink_files files;
     bool stop = false;
@@ -147,10 +150,13 @@ TEST(four_producers_a_reader_and_rotation)
     __atomic_store_n(&stop, true, __ATOMIC_RELAXED);
     pthread_join(reader, NULL);
     router_recorder_counts(&counts);
+    router_recorder_latency(&latency);
     log_close();
     sink_read_files(&files);
     assert_true(files.n > 1 && files.damaged == 0 && files.whole == files.n);
     assert_int_equal(files.events + counts.dropped, PRODUCERS * EACH);
+    assert_int_equal(bx_histogram_count(&latency), PRODUCERS * (EACH / BX_REC_SAMPLE));
+    assert_true(latency.sum > 0);
 }
 
 int main(void)
