@@ -74,20 +74,13 @@ void http_destroy(struct http *h)
 
 /* ---- metrics ---- */
 
-#define F(member) BX_FIELD(http_stats, member, BX_T_U64)
-static const struct bx_field stats_fields[] = {F(connections), F(feeds), F(requests), F(refused),
-                                               F(turned_away)};
-#undef F
-static const struct bx_schema stats_schema = BX_SCHEMA("http", 0, http_stats, stats_fields);
-static const struct bx_metric stats_rows[] = {
-    {"blixard_http_connections", NULL, BX_GAUGE, "connections of HTTP clients"},
-    {"blixard_http_feeds", NULL, BX_GAUGE, "dashboards that are being told what happens"},
-    {"blixard_http_requests_total", NULL, BX_COUNTER, "requests answered"},
-    {"blixard_http_refused_total", NULL, BX_COUNTER, "of these, with a status of 400 or above"},
-    {"blixard_http_turned_away_total", NULL, BX_COUNTER, "connections refused at a maximum"},
-};
-BX_METRIC_EACH(stats_fields, stats_rows);
-const struct bx_metric_set http_stats_metrics = {&stats_schema, stats_rows, NULL};
+#define STATS(X, at)                                                                               \
+    X(at, LEVEL, connections, "connections of HTTP clients")                                       \
+    X(at, LEVEL, feeds, "dashboards that are being told what happens")                             \
+    X(at, COUNT, requests, "requests answered")                                                    \
+    X(at, COUNT, refused, "of these, with a status of 400 or above")                               \
+    X(at, COUNT, turned_away, "connections refused at a maximum")
+BX_METRIC_SET(http_stats_metrics, "http", http_stats, STATS, NULL);
 
 void http_stats(const struct http *h, struct http_stats *out)
 {

@@ -5,30 +5,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-static const struct bx_field process_fields[] = {
-    BX_FIELD(process_stats, resident_bytes, BX_T_U64),
-    BX_FIELD(process_stats, cpu_ms, BX_T_U64),
-    BX_FIELD(process_stats, open_files, BX_T_U64),
-    BX_FIELD(process_stats, max_files, BX_T_U64),
-};
-static const struct bx_schema process_schema =
-    BX_SCHEMA("process", 0, process_stats, process_fields);
-static const struct bx_metric process_rows[] = {
-    {"blixard_process_resident_bytes", "bytes", BX_GAUGE, "physical memory of the daemon"},
-    {"blixard_process_cpu_seconds_total", "ms", BX_COUNTER, "processor time of all its threads"},
-    {"blixard_process_open_files", NULL, BX_GAUGE, "file descriptors in use"},
-    {"blixard_process_max_files", NULL, BX_GAUGE, "bound on them"},
-};
-BX_METRIC_EACH(process_fields, process_rows);
-const struct bx_metric_set process_metrics = {&process_schema, process_rows, NULL};
+#define PROCESS(X, at)                                                                             \
+    X(at, BYTES, resident_bytes, "physical memory of the daemon")                                  \
+    X(at, MS_TOTAL, cpu, "processor time of all its threads")                                      \
+    X(at, LEVEL, open_files, "file descriptors in use")                                            \
+    X(at, LEVEL, max_files, "bound on them")
+BX_METRIC_SET(process_metrics, "process", process_stats, PROCESS, NULL);
 
-static const struct bx_field build_fields[] = {BX_FIELD(build_stats, info, BX_T_U32)};
-static const struct bx_schema build_schema = BX_SCHEMA("build", 0, build_stats, build_fields);
-static const struct bx_metric build_rows[] = {
-    {"blixard_build_info", NULL, BX_GAUGE, "1, by the version of the daemon"},
-};
-BX_METRIC_EACH(build_fields, build_rows);
-const struct bx_metric_set build_metrics = {&build_schema, build_rows, "version"};
+#define BUILD(X, at) X(at, LEVEL, info, "1, by the version of the daemon")
+BX_METRIC_SET(build_metrics, "build", build_stats, BUILD, "version");
 
 static uint64_t resident(void)
 {

@@ -1,9 +1,10 @@
 /* metric - counters, gauges and histograms, and the registry of all of them.
  *
  * A module counts in its own struct, by plain additions on the one thread that it runs on. Beside
- * the struct there are two tables: its schema (codec/schema.h), which names the members, and a
- * table of struct bx_metric with one row per member, which describes them. Both together form a
- * set. A set has one source, or several that are distinguished by a label, such as pool="proposal".
+ * the struct there is one table, with a row for each member, from which BX_METRIC_SET makes a set:
+ * a schema (codec/schema.h), which names the members, and as many struct bx_metric, which describe
+ * them. A set has one source, or several that are distinguished by a label, such as
+ * pool="proposal".
  *
  * Counting does not call this module, except for bx_histogram_add, which does not allocate. Where
  * several threads count, each has its own counters, and the source's read function sums them
@@ -50,7 +51,57 @@ struct bx_metric_set {
     const char *label; /* NULL: there is one source */
 };
 
-/* Fails to compile unless every member of the set's struct has a metric. */
+/* Define the set `var` of a struct, by a table:
+ *
+ *     #define DOOR(X, at)                                                 \
+ *         X(at, COUNT, opened, "times that it was opened")                \
+ *         X(at, NS_TOTAL, moving, "time that it took to open and close")
+ *     BX_METRIC_SET(door_metrics, "door", door, DOOR, NULL);
+ *
+ * describes the members `opened` and `moving_ns`, a uint32_t or a uint64_t each, as
+ * blixard_door_opened_total and blixard_door_moving_seconds_total. What a row is (a gauge unless
+ * its name ends with TOTAL, or is COUNT):
+ *
+ *     COUNT, LEVEL                 a number
+ *     BYTES, BYTES_TOTAL           bytes; the member ends with `bytes`
+ *     NS_TOTAL, MS, MS_TOTAL       a time; the member ends with `_ns` or `_ms`, which is left out
+ *     PCT                          a part; likewise `_pct`
+ *     PER_S                        a rate; likewise `_per_s` */
+#define BX_METRIC_SET(var, nam, strukt, table, lab)                                                \
+    static const struct bx_field var##_fields[] = {table(BX_METRIC_FIELD, strukt)};                \
+    static const struct bx_schema var##_schema = BX_SCHEMA(nam, 0, strukt, var##_fields);          \
+    static const struct bx_metric var##_rows[] = {table(BX_METRIC_ROW, nam)};                      \
+    const struct bx_metric_set var = {&var##_schema, var##_rows, lab}
+
+/* What such a table is given to. */
+#define BX_METRIC_FIELD(strukt, kind, member, help)                                                \
+    BX_METRIC_FIELD_OF(strukt, BX_METRIC_MEMBER_##kind(member)),
+#define BX_METRIC_ROW(nam, kind, member, help)                                                     \
+    {BX_METRIC_ROW_##kind("blixard_" nam "_" #member), help},
+
+#define BX_METRIC_FIELD_OF(strukt, member)                                                         \
+    BX_FIELD(strukt, member, BX_METRIC_TYPE(((struct strukt *)0)->member))
+#define BX_METRIC_TYPE(value) _Generic((value), uint32_t : BX_T_U32, uint64_t : BX_T_U64)
+#define BX_METRIC_MEMBER_COUNT(member) member
+#define BX_METRIC_MEMBER_LEVEL(member) member
+#define BX_METRIC_MEMBER_BYTES(member) member
+#define BX_METRIC_MEMBER_BYTES_TOTAL(member) member
+#define BX_METRIC_MEMBER_NS_TOTAL(member) member##_ns
+#define BX_METRIC_MEMBER_MS(member) member##_ms
+#define BX_METRIC_MEMBER_MS_TOTAL(member) member##_ms
+#define BX_METRIC_MEMBER_PCT(member) member##_pct
+#define BX_METRIC_MEMBER_PER_S(member) member##_per_s
+#define BX_METRIC_ROW_COUNT(name) name "_total", NULL, BX_COUNTER
+#define BX_METRIC_ROW_LEVEL(name) name, NULL, BX_GAUGE
+#define BX_METRIC_ROW_BYTES(name) name, "bytes", BX_GAUGE
+#define BX_METRIC_ROW_BYTES_TOTAL(name) name "_total", "bytes", BX_COUNTER
+#define BX_METRIC_ROW_NS_TOTAL(name) name "_seconds_total", "ns", BX_COUNTER
+#define BX_METRIC_ROW_MS(name) name "_seconds", "ms", BX_GAUGE
+#define BX_METRIC_ROW_MS_TOTAL(name) name "_seconds_total", "ms", BX_COUNTER
+#define BX_METRIC_ROW_PCT(name) name "_ratio", "pct", BX_GAUGE
+#define BX_METRIC_ROW_PER_S(name) name "_per_second", "per_s", BX_GAUGE
+
+/* For tables by hand: fails to compile unless every member of the struct has a metric. */
 #define BX_METRIC_EACH(fields, metrics)                                                            \
     _Static_assert(sizeof(fields) / sizeof((fields)[0]) == sizeof(metrics) / sizeof((metrics)[0]), \
                    "a member has no metric")

@@ -238,31 +238,17 @@ bool bx_wal_high_water_behind(const struct bx_wal *w)
     return w->mark_lsn < w->durable_lsn;
 }
 
-static const struct bx_field stats_fields[] = {
-    BX_FIELD(bx_wal_stats, segments, BX_T_U64),
-    BX_FIELD(bx_wal_stats, bytes, BX_T_U64),
-    BX_FIELD(bx_wal_stats, writes, BX_T_U64),
-    BX_FIELD(bx_wal_stats, syncs, BX_T_U64),
-    BX_FIELD(bx_wal_stats, records, BX_T_U64),
-    BX_FIELD(bx_wal_stats, cached_bytes, BX_T_U64),
-    BX_FIELD(bx_wal_stats, cache_max_bytes, BX_T_U64),
-    BX_FIELD(bx_wal_stats, cache_hits, BX_T_U64),
-    BX_FIELD(bx_wal_stats, disk_reads, BX_T_U64),
-};
-static const struct bx_schema stats_schema = BX_SCHEMA("wal", 0, bx_wal_stats, stats_fields);
-static const struct bx_metric stats_rows[] = {
-    {"blixard_wal_segments", NULL, BX_GAUGE, "files of the log"},
-    {"blixard_wal_bytes_total", "bytes", BX_COUNTER, "written to the log"},
-    {"blixard_wal_writes_total", NULL, BX_COUNTER, "writes to the log"},
-    {"blixard_wal_syncs_total", NULL, BX_COUNTER, "syncs of the log"},
-    {"blixard_wal_records_total", NULL, BX_COUNTER, "records written to the log"},
-    {"blixard_wal_cached_bytes", "bytes", BX_GAUGE, "entries in memory"},
-    {"blixard_wal_cache_max_bytes", "bytes", BX_GAUGE, "entries in memory at most"},
-    {"blixard_wal_cache_hits_total", NULL, BX_COUNTER, "entries found in memory"},
-    {"blixard_wal_disk_reads_total", NULL, BX_COUNTER, "entries read from disk"},
-};
-BX_METRIC_EACH(stats_fields, stats_rows);
-const struct bx_metric_set bx_wal_metrics = {&stats_schema, stats_rows, NULL};
+#define STATS(X, at)                                                                               \
+    X(at, LEVEL, segments, "files of the log")                                                     \
+    X(at, BYTES_TOTAL, bytes, "written to the log")                                                \
+    X(at, COUNT, writes, "writes to the log")                                                      \
+    X(at, COUNT, syncs, "syncs of the log")                                                        \
+    X(at, COUNT, records, "records written to the log")                                            \
+    X(at, BYTES, cached_bytes, "entries in memory")                                                \
+    X(at, BYTES, cache_max_bytes, "entries in memory at most")                                     \
+    X(at, COUNT, cache_hits, "entries found in memory")                                            \
+    X(at, COUNT, disk_reads, "entries read from disk")
+BX_METRIC_SET(bx_wal_metrics, "wal", bx_wal_stats, STATS, NULL);
 
 void bx_wal_stats(const struct bx_wal *w, struct bx_wal_stats *out)
 {

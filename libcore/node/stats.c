@@ -2,47 +2,26 @@
 
 #include "node/internal.h"
 
-#define SET(nam, strukt, fields, rows, lab)                                                        \
-    {                                                                                              \
-        .schema = &(const struct bx_schema)BX_SCHEMA(nam, 0, strukt, fields), .metrics = (rows),   \
-        .label = (lab)                                                                             \
-    }
-
 /* ---- raft ---- */
 
-#define F(member, typ) BX_FIELD(bx_raft_stats, member, BX_T_##typ)
-static const struct bx_field raft_fields[] = {
-    F(leading, U32),       F(led, U32),
-    F(quorum, U32),        F(voters, U32),
-    F(standbys, U32),      F(connected, U32),
-    F(queued_bytes, U64),  F(age_ms, U64),
-    F(term, U64),          F(commit_index, U64),
-    F(applied_index, U64), F(last_index, U64),
-    F(durable_index, U64), F(snapshot_index, U64),
-    F(elections, U64),     F(leader_changes, U64),
-};
-#undef F
-static const struct bx_metric raft_rows[] = {
-    {"blixard_raft_leading", NULL, BX_GAUGE, "1 on the leader, else 0"},
-    {"blixard_raft_led", NULL, BX_GAUGE, "1 while a leader is known, else 0"},
-    {"blixard_raft_quorum", NULL, BX_GAUGE, "1 while a leader has a majority, else 0"},
-    {"blixard_raft_voters", NULL, BX_GAUGE, "voters of the Raft configuration"},
-    {"blixard_raft_standbys", NULL, BX_GAUGE, "standbys of the Raft configuration"},
-    {"blixard_raft_connected", NULL, BX_GAUGE, "members connected with this one, itself included"},
-    {"blixard_raft_queued_bytes", "bytes", BX_GAUGE, "log that waits for the disk"},
-    {"blixard_raft_age_seconds", "ms", BX_GAUGE, "how far the state here is behind the leader's"},
-    {"blixard_raft_term", NULL, BX_GAUGE, "term"},
-    {"blixard_raft_commit_index", NULL, BX_GAUGE, "last committed entry"},
-    {"blixard_raft_applied_index", NULL, BX_GAUGE, "last applied entry"},
-    {"blixard_raft_last_index", NULL, BX_GAUGE, "last entry of the log"},
-    {"blixard_raft_durable_index", NULL, BX_GAUGE, "last entry that is synced to disk"},
-    {"blixard_raft_snapshot_index", NULL, BX_GAUGE, "last entry that the newest snapshot covers"},
-    {"blixard_raft_elections_total", NULL, BX_COUNTER, "elections that this node has begun"},
-    {"blixard_raft_leader_changes_total", NULL, BX_COUNTER, "leaders that this node has seen"},
-};
-BX_METRIC_EACH(raft_fields, raft_rows);
-const struct bx_metric_set bx_raft_metrics =
-    SET("raft", bx_raft_stats, raft_fields, raft_rows, NULL);
+#define RAFT(X, at)                                                                                \
+    X(at, LEVEL, leading, "1 on the leader, else 0")                                               \
+    X(at, LEVEL, led, "1 while a leader is known, else 0")                                         \
+    X(at, LEVEL, quorum, "1 while a leader has a majority, else 0")                                \
+    X(at, LEVEL, voters, "voters of the Raft configuration")                                       \
+    X(at, LEVEL, standbys, "standbys of the Raft configuration")                                   \
+    X(at, LEVEL, connected, "members connected with this one, itself included")                    \
+    X(at, BYTES, queued_bytes, "log that waits for the disk")                                      \
+    X(at, MS, age, "how far the state here is behind the leader's")                                \
+    X(at, LEVEL, term, "term")                                                                     \
+    X(at, LEVEL, commit_index, "last committed entry")                                             \
+    X(at, LEVEL, applied_index, "last applied entry")                                              \
+    X(at, LEVEL, last_index, "last entry of the log")                                              \
+    X(at, LEVEL, durable_index, "last entry that is synced to disk")                               \
+    X(at, LEVEL, snapshot_index, "last entry that the newest snapshot covers")                     \
+    X(at, COUNT, elections, "elections that this node has begun")                                  \
+    X(at, COUNT, leader_changes, "leaders that this node has seen")
+BX_METRIC_SET(bx_raft_metrics, "raft", bx_raft_stats, RAFT, NULL);
 
 void bx_node_raft_stats(const struct bx_node *n, struct bx_raft_stats *out)
 {
@@ -71,27 +50,17 @@ void bx_node_raft_stats(const struct bx_node *n, struct bx_raft_stats *out)
 
 /* ---- proposals ---- */
 
-#define F(member) BX_FIELD(bx_proposal_stats, member, BX_T_U64)
-static const struct bx_field proposal_fields[] = {
-    F(submitted), F(turned_away), F(succeeded),     F(refused),
-    F(failed),    F(pending),     F(pending_bytes), F(pending_reads),
-};
-#undef F
-static const struct bx_metric proposal_rows[] = {
-    {"blixard_proposal_submitted_total", NULL, BX_COUNTER, "commands that this node has proposed"},
-    {"blixard_proposal_turned_away_total", NULL, BX_COUNTER,
-     "commands that were refused before, because of a bound or for want of the state"},
-    {"blixard_proposal_succeeded_total", NULL, BX_COUNTER, "commands that were carried out"},
-    {"blixard_proposal_refused_total", NULL, BX_COUNTER, "commands that the state refused"},
-    {"blixard_proposal_failed_total", NULL, BX_COUNTER,
-     "commands without an outcome in time, or for want of a leader"},
-    {"blixard_proposal_pending", NULL, BX_GAUGE, "commands without an outcome yet"},
-    {"blixard_proposal_pending_bytes", "bytes", BX_GAUGE, "their size"},
-    {"blixard_proposal_pending_reads", NULL, BX_GAUGE, "reads that wait to be confirmed"},
-};
-BX_METRIC_EACH(proposal_fields, proposal_rows);
-const struct bx_metric_set bx_proposal_metrics =
-    SET("proposal", bx_proposal_stats, proposal_fields, proposal_rows, NULL);
+#define PROPOSAL(X, at)                                                                            \
+    X(at, COUNT, submitted, "commands that this node has proposed")                                \
+    X(at, COUNT, turned_away,                                                                      \
+      "commands that were refused before, because of a bound or for want of the state")            \
+    X(at, COUNT, succeeded, "commands that were carried out")                                      \
+    X(at, COUNT, refused, "commands that the state refused")                                       \
+    X(at, COUNT, failed, "commands without an outcome in time, or for want of a leader")           \
+    X(at, LEVEL, pending, "commands without an outcome yet")                                       \
+    X(at, BYTES, pending_bytes, "their size")                                                      \
+    X(at, LEVEL, pending_reads, "reads that wait to be confirmed")
+BX_METRIC_SET(bx_proposal_metrics, "proposal", bx_proposal_stats, PROPOSAL, NULL);
 
 void bx_node_proposal_stats(const struct bx_node *n, struct bx_proposal_stats *out)
 {
@@ -109,21 +78,13 @@ void bx_node_proposal_stats(const struct bx_node *n, struct bx_proposal_stats *o
 
 /* ---- leases ---- */
 
-#define F(member) BX_FIELD(bx_lease_stats, member, BX_T_U64)
-static const struct bx_field lease_fields[] = {
-    F(requests), F(heartbeats), F(held), F(answered), F(granted),
-};
-#undef F
-static const struct bx_metric lease_rows[] = {
-    {"blixard_lease_requests", NULL, BX_GAUGE, "VMs for which this node asks for grants"},
-    {"blixard_lease_heartbeats_total", NULL, BX_COUNTER, "heartbeats sent to the leader"},
-    {"blixard_lease_held_total", NULL, BX_COUNTER, "grants that this node has got"},
-    {"blixard_lease_answered_total", NULL, BX_COUNTER, "heartbeats answered as leader"},
-    {"blixard_lease_granted_total", NULL, BX_COUNTER, "starts of VMs granted as leader"},
-};
-BX_METRIC_EACH(lease_fields, lease_rows);
-const struct bx_metric_set bx_lease_metrics =
-    SET("lease", bx_lease_stats, lease_fields, lease_rows, NULL);
+#define LEASE(X, at)                                                                               \
+    X(at, LEVEL, requests, "VMs for which this node asks for grants")                              \
+    X(at, COUNT, heartbeats, "heartbeats sent to the leader")                                      \
+    X(at, COUNT, held, "grants that this node has got")                                            \
+    X(at, COUNT, answered, "heartbeats answered as leader")                                        \
+    X(at, COUNT, granted, "starts of VMs granted as leader")
+BX_METRIC_SET(bx_lease_metrics, "lease", bx_lease_stats, LEASE, NULL);
 
 void bx_node_lease_stats(const struct bx_node *n, struct bx_lease_stats *out)
 {
@@ -132,35 +93,18 @@ void bx_node_lease_stats(const struct bx_node *n, struct bx_lease_stats *out)
 
 /* ---- the fleet ---- */
 
-#define F(member) BX_FIELD(bx_fleet_stats, member, BX_T_U64)
-static const struct bx_field fleet_fields[] = {
-    F(vms),
-    F(nodes),
-    F(nodes_up),
-    F(revision),
-    F(vcpus),
-    F(memory_bytes),
-    F(disk_bytes),
-    F(allocated_vcpus),
-    F(allocated_memory_bytes),
-    F(allocated_disk_bytes),
-};
-#undef F
-static const struct bx_metric fleet_rows[] = {
-    {"blixard_fleet_vms", NULL, BX_GAUGE, "VMs of the cluster"},
-    {"blixard_fleet_nodes", NULL, BX_GAUGE, "nodes of the cluster"},
-    {"blixard_fleet_nodes_up", NULL, BX_GAUGE, "nodes that take VMs"},
-    {"blixard_fleet_revision", NULL, BX_GAUGE, "revision of the state"},
-    {"blixard_fleet_vcpus", NULL, BX_GAUGE, "vcpus that nodes which are up offer to VMs"},
-    {"blixard_fleet_memory_bytes", "bytes", BX_GAUGE, "memory that they offer"},
-    {"blixard_fleet_disk_bytes", "bytes", BX_GAUGE, "disk space that they offer"},
-    {"blixard_fleet_allocated_vcpus", NULL, BX_GAUGE, "vcpus that VMs take"},
-    {"blixard_fleet_allocated_memory_bytes", "bytes", BX_GAUGE, "memory that they take"},
-    {"blixard_fleet_allocated_disk_bytes", "bytes", BX_GAUGE, "disk space that they take"},
-};
-BX_METRIC_EACH(fleet_fields, fleet_rows);
-const struct bx_metric_set bx_fleet_metrics =
-    SET("fleet", bx_fleet_stats, fleet_fields, fleet_rows, NULL);
+#define FLEET(X, at)                                                                               \
+    X(at, LEVEL, vms, "VMs of the cluster")                                                        \
+    X(at, LEVEL, nodes, "nodes of the cluster")                                                    \
+    X(at, LEVEL, nodes_up, "nodes that take VMs")                                                  \
+    X(at, LEVEL, revision, "revision of the state")                                                \
+    X(at, LEVEL, vcpus, "vcpus that nodes which are up offer to VMs")                              \
+    X(at, BYTES, memory_bytes, "memory that they offer")                                           \
+    X(at, BYTES, disk_bytes, "disk space that they offer")                                         \
+    X(at, LEVEL, allocated_vcpus, "vcpus that VMs take")                                           \
+    X(at, BYTES, allocated_memory_bytes, "memory that they take")                                  \
+    X(at, BYTES, allocated_disk_bytes, "disk space that they take")
+BX_METRIC_SET(bx_fleet_metrics, "fleet", bx_fleet_stats, FLEET, NULL);
 
 static void add_node(struct bx_fleet_stats *out, const struct bx_node_columns *c, uint32_t i,
                      const struct bx_node_row *row)
@@ -194,28 +138,19 @@ void bx_node_fleet_stats(const struct bx_node *n, struct bx_fleet_stats *out)
 
 /* ---- one number with a label ---- */
 
-#define COUNT_FIELD(member)                                                                        \
-    {                                                                                              \
-        .name = member, .type = BX_T_U64, .offset = offsetof(struct bx_count, total)               \
-    }
-static const struct bx_field phase_fields[] = {COUNT_FIELD("vms")};
-static const struct bx_metric phase_rows[] = {
-    {"blixard_vms", NULL, BX_GAUGE, "VMs of the cluster in each phase"}};
-const struct bx_metric_set bx_phase_metrics =
-    SET("vms", bx_count, phase_fields, phase_rows, "phase");
-
-static const struct bx_field decision_fields[] = {COUNT_FIELD("decisions")};
-static const struct bx_metric decision_rows[] = {
-    {"blixard_placement_decisions_total", NULL, BX_COUNTER, "placements that were decided"}};
-const struct bx_metric_set bx_decision_metrics =
-    SET("placement_decision", bx_count, decision_fields, decision_rows, "outcome");
-
-static const struct bx_field candidate_fields[] = {COUNT_FIELD("candidates")};
-static const struct bx_metric candidate_rows[] = {
-    {"blixard_placement_candidates_total", NULL, BX_COUNTER,
-     "nodes looked at for a placement, by what was found"}};
-const struct bx_metric_set bx_candidate_metrics =
-    SET("placement_candidate", bx_count, candidate_fields, candidate_rows, "reason");
+#define ONE(var, nam, member, lab, ...)                                                            \
+    static const struct bx_field var##_fields[] = {                                                \
+        {.name = member, .type = BX_T_U64, .offset = offsetof(struct bx_count, total)}};           \
+    static const struct bx_schema var##_schema = BX_SCHEMA(nam, 0, bx_count, var##_fields);        \
+    static const struct bx_metric var##_rows[] = {{__VA_ARGS__}};                                  \
+    const struct bx_metric_set var = {&var##_schema, var##_rows, lab}
+ONE(bx_phase_metrics, "vms", "vms", "phase", "blixard_vms", NULL, BX_GAUGE,
+    "VMs of the cluster in each phase");
+ONE(bx_decision_metrics, "placement_decision", "decisions", "outcome",
+    "blixard_placement_decisions_total", NULL, BX_COUNTER, "placements that were decided");
+ONE(bx_candidate_metrics, "placement_candidate", "candidates", "reason",
+    "blixard_placement_candidates_total", NULL, BX_COUNTER,
+    "nodes looked at for a placement, by what was found");
 
 /* ---- latencies ---- */
 

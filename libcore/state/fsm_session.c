@@ -11,24 +11,15 @@ int bx_fsm_session_end(struct bx_fsm *f, struct bx_call *c)
     return BX_OK;
 }
 
-#define F(member) BX_FIELD(bx_session_stats, member, BX_T_U64)
-static const struct bx_field stats_fields[] = {
-    F(held), F(spare), F(nodes), F(held_bytes), F(spare_bytes), F(nodes_bytes), F(rows),
-};
-#undef F
-static const struct bx_schema stats_schema =
-    BX_SCHEMA("sessions", 0, bx_session_stats, stats_fields);
-static const struct bx_metric stats_rows[] = {
-    {"blixard_sessions_held", NULL, BX_GAUGE, "sessions whose requests were carried out"},
-    {"blixard_sessions_spare", NULL, BX_GAUGE, "sessions with nothing but refusals"},
-    {"blixard_sessions_nodes", NULL, BX_GAUGE, "sessions of nodes"},
-    {"blixard_sessions_held_bytes", "bytes", BX_GAUGE, "outcomes kept in held sessions"},
-    {"blixard_sessions_spare_bytes", "bytes", BX_GAUGE, "outcomes kept in spare sessions"},
-    {"blixard_sessions_nodes_bytes", "bytes", BX_GAUGE, "outcomes kept in nodes' sessions"},
-    {"blixard_sessions_rows", NULL, BX_GAUGE, "log entries of which an outcome is kept"},
-};
-BX_METRIC_EACH(stats_fields, stats_rows);
-const struct bx_metric_set bx_session_metrics = {&stats_schema, stats_rows, NULL};
+#define STATS(X, at)                                                                               \
+    X(at, LEVEL, held, "sessions whose requests were carried out")                                 \
+    X(at, LEVEL, spare, "sessions with nothing but refusals")                                      \
+    X(at, LEVEL, nodes, "sessions of nodes")                                                       \
+    X(at, BYTES, held_bytes, "outcomes kept in held sessions")                                     \
+    X(at, BYTES, spare_bytes, "outcomes kept in spare sessions")                                   \
+    X(at, BYTES, nodes_bytes, "outcomes kept in nodes' sessions")                                  \
+    X(at, LEVEL, rows, "log entries of which an outcome is kept")
+BX_METRIC_SET(bx_session_metrics, "sessions", bx_session_stats, STATS, NULL);
 
 void bx_fsm_session_stats(const struct bx_fsm *f, struct bx_session_stats *out)
 {

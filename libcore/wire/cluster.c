@@ -93,22 +93,16 @@ static const struct bx_field upgrade_fields[] = {
 const struct bx_schema bx_upgrade_reply_schema =
     BX_REPLY_SCHEMA("upgrade", UPGRADE, bx_upgrade_reply, upgrade_fields);
 
-static const struct bx_field link_fields[] = {
-    BX_FIELD(bx_link_reply, connections, BX_T_U64),
-    BX_FIELD(bx_link_reply, refused, BX_T_U64),
-    BX_FIELD(bx_link_reply, malformed, BX_T_U64),
-    BX_FIELD(bx_link_reply, turned_away, BX_T_U64),
-};
+#define LINK_COUNTS(X, at)                                                                         \
+    X(at, LEVEL, connections, "connections between nodes")                                         \
+    X(at, COUNT, refused, "connections refused because of the hello")                              \
+    X(at, COUNT, malformed, "connections closed for malformed frames")                             \
+    X(at, COUNT, turned_away,                                                                      \
+      "connections refused at a maximum, or because this host is not a member")
+static const struct bx_field link_fields[] = {LINK_COUNTS(BX_METRIC_FIELD, bx_link_reply)};
 const struct bx_schema bx_link_reply_schema =
     BX_REPLY_SCHEMA("link", LINK, bx_link_reply, link_fields);
-static const struct bx_metric link_rows[] = {
-    {"blixard_link_connections", NULL, BX_GAUGE, "connections between nodes"},
-    {"blixard_link_refused_total", NULL, BX_COUNTER, "connections refused because of the hello"},
-    {"blixard_link_malformed_total", NULL, BX_COUNTER, "connections closed for malformed frames"},
-    {"blixard_link_turned_away_total", NULL, BX_COUNTER,
-     "connections refused at a maximum, or because this host is not a member"},
-};
-BX_METRIC_EACH(link_fields, link_rows);
+static const struct bx_metric link_rows[] = {LINK_COUNTS(BX_METRIC_ROW, "link")};
 const struct bx_metric_set bx_link_metrics = {&bx_link_reply_schema, link_rows, NULL};
 
 #define F(member, typ, ...) BX_FIELD(bx_status_reply, member, typ, __VA_ARGS__)

@@ -51,6 +51,72 @@ static int add(struct bx_metrics *m, struct bx_metric_source s)
 
 /* ---- histograms ---- */
 
+struct lift {
+    uint64_t rides, moving_ns, waits_ms, up_ms;
+    uint64_t carried_bytes, cargo_bytes;
+    uint32_t full_pct, rides_per_s, floor;
+};
+#define LIFT(X, at)                                                                                \
+    X(at, COUNT, rides, "rides")                                                                   \
+    X(at, NS_TOTAL, moving, "time that it moved")                                                  \
+    X(at, MS_TOTAL, waits, "time that people waited")                                              \
+    X(at, MS, up, "time since it was started")                                                     \
+    X(at, BYTES_TOTAL, carried_bytes, "disks carried")                                             \
+    X(at, BYTES, cargo_bytes, "disks on board")                                                    \
+    X(at, PCT, full, "part of it that is taken")                                                   \
+    X(at, PER_S, rides, "rides, of late")                                                          \
+    X(at, LEVEL, floor, "where it is")
+extern const struct bx_metric_set lift_set;
+BX_METRIC_SET(lift_set, "lift", lift, LIFT, "house");
+
+static void see_lift(void *ctx, const struct bx_metric_sample *s)
+{
+    static const struct {
+        const char *name, *help;
+        uint32_t scale;
+        enum bx_metric_type type;
+    } expected[] = {
+        {"blixard_lift_rides_total", "rides", 1, BX_COUNTER},
+        {"blixard_lift_moving_seconds_total", "time that it moved", 1000000000, BX_COUNTER},
+        {"blixard_lift_waits_seconds_total", "time that people waited", 1000, BX_COUNTER},
+        {"blixard_lift_up_seconds", "time since it was started", 1000, BX_GAUGE},
+        {"blixard_lift_carried_bytes_total", "disks carried", 1, BX_COUNTER},
+        {"blixard_lift_cargo_bytes", "disks on board", 1, BX_GAUGE},
+        {"blixard_lift_full_ratio", "part of it that is taken", 100, BX_GAUGE},
+        {"blixard_lift_rides_per_second", "rides, of late", 1, BX_GAUGE},
+        {"blixard_lift_floor", "where it is", 1, BX_GAUGE},
+    };
+    uint32_t *n = ctx;
+
+    assert_true(*n < sizeof expected / sizeof expected[0]);
+    assert_string_equal(s->metric->name, expected[*n].name);
+    assert_string_equal(s->metric->help, expected[*n].help);
+    assert_int_equal(bx_metric_scale(s->metric), expected[*n].scale);
+    assert_int_equal(s->metric->type, expected[*n].type);
+    assert_int_equal(s->number, ++*n);
+    assert_string_equal(s->label, "house");
+}
+
+TEST(one_table_gives_members_and_metrics)
+{
+    struct lift lift = {.rides = 1,
+                        .moving_ns = 2,
+                        .waits_ms = 3,
+                        .up_ms = 4,
+                        .carried_bytes = 5,
+                        .cargo_bytes = 6,
+                        .full_pct = 7,
+                        .rides_per_s = 8,
+                        .floor = 9};
+    struct bx_metric_source s = {.set = &lift_set, .value = "one", .ctx = &lift};
+    struct bx_metrics m = {.n = 0};
+    uint32_t n = 0;
+
+    assert_int_equal(bx_metrics_add(&m, &s), BX_OK);
+    bx_metrics_each(&m, see_lift, &n);
+    assert_int_equal(n, 9);
+}
+
 TEST(a_value_counts_below_the_first_bound_that_holds_it)
 {
     struct bx_histogram h = {0};
