@@ -33,10 +33,19 @@ static void read_crumbs(const void *ctx, void *out)
         memcpy(out, &diag_scopes(d->diag)->crumbs.stats, sizeof(struct bx_pool_stats));
 }
 
+static void read_serialise(const void *ctx, void *out)
+{
+    const struct daemon *d = ctx;
+
+    if (d->diag != NULL)
+        diag_serialise(d->diag, out);
+}
+
 static void add_metrics(struct daemon *d)
 {
     const struct bx_metric_source sources[] = {
         {.set = &diag_metrics, .read = read_diag, .ctx = d},
+        {.histogram = &diag_serialise_histogram, .read = read_serialise, .ctx = d},
         {.set = &bx_pool_metrics, .value = "request_scope", .read = read_scopes, .ctx = d},
         {.set = &bx_pool_metrics, .value = "breadcrumbs", .read = read_crumbs, .ctx = d}};
 

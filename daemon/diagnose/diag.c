@@ -18,6 +18,7 @@ struct diag_put {
     uint64_t time_ns;
     uint8_t id[16];
     enum bx_item_type type;
+    size_t weighed;
     struct bx_err err;
     int rc;
 };
@@ -60,6 +61,7 @@ static void ended_put(struct diag_put *p)
         diag_drop(d, DIAG_DROP_INTERNAL, p->type, 1);
         BX_WARNING("diag", "an envelope could not be stored", "cause", p->err.msg);
     }
+    bx_weigh(&d->weight, &p->weighed, 0);
     bx_buf_release(&p->bytes);
     bx_free(p);
 }
@@ -90,6 +92,7 @@ void diag_store(struct diag *d, const uint8_t id[16], enum bx_item_type type)
     p->type = type;
     p->time_ns = clock_wall_ns();
     memcpy(p->id, id, 16);
+    bx_weigh(&d->weight, &p->weighed, sizeof *p + p->bytes.cap);
     if (d->closing) {
         run_put(&p->work);
         ended_put(p);
@@ -121,8 +124,7 @@ void diag_report(struct diag *d, struct bx_report *r, struct bx_scope *scope)
     }
     bx_envelope_begin(&d->envelope, &head);
     bx_envelope_report(&d->envelope, r);
-    d->stats.serialise_ns += clock_wall_ns() - began;
-    d->stats.serialised++;
+    diag_stats_made(d, r, clock_wall_ns() - began);
     if (type == BX_ITEM_EVENT)
         d->session.errors++;
     diag_store(d, r->id, type);
@@ -184,6 +186,7 @@ static void on_tick(uv_timer_t *timer)
     struct diag *d = timer->data;
 
     diag_session_tick(d);
+    diag_stats_tick(d);
     sender_tick(&d->sender);
 }
 
@@ -279,29 +282,4 @@ int diag_send(struct diag *d, struct bx_err *err)
     }
     sender_now(&d->sender);
     return BX_OK;
-}
-
-/* ---- metrics ---- */
-
-#define F(member) BX_FIELD(diag_stats, member, BX_T_U64)
-static const struct bx_field fields[] = {F(stored),  F(failed),  F(dropped),      F(sent),
-                                         F(refused), F(limited), F(serialise_ns), F(serialised)};
-#undef F
-static const struct bx_metric rows[] = {
-    {"blixard_diag_stored_total", NULL, BX_COUNTER, "envelopes written to the spool"},
-    {"blixard_diag_failed_total", NULL, BX_COUNTER, "envelopes that could not be written"},
-    {"blixard_diag_dropped_total", NULL, BX_COUNTER, "reports dropped before they were sent"},
-    {"blixard_diag_sent_total", NULL, BX_COUNTER, "envelopes that the service took"},
-    {"blixard_diag_refused_total", NULL, BX_COUNTER, "envelopes that the service refused"},
-    {"blixard_diag_limited_total", NULL, BX_COUNTER, "answers that asked to wait"},
-    {"blixard_diag_serialise_seconds_total", "ns", BX_COUNTER, "time spent on making envelopes"},
-    {"blixard_diag_serialised_total", NULL, BX_COUNTER, "envelopes that were made"},
-};
-BX_METRIC_EACH(fields, rows);
-static const struct bx_schema schema = BX_SCHEMA("diag", 0, diag_stats, fields);
-const struct bx_metric_set diag_metrics = {&schema, rows, NULL};
-
-void diag_stats(const struct diag *d, struct diag_stats *out)
-{
-    *out = d->stats;
 }

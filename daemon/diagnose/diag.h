@@ -62,14 +62,18 @@ enum diag_drop { DIAG_DROPS(X) DIAG__DROPS };
 #undef X
 
 struct diag_stats {
-    uint64_t stored, failed; /* envelopes written to the spool; that could not be */
-    uint64_t dropped;        /* before they were written, or instead of being sent */
-    uint64_t sent, refused;  /* envelopes that a service took, or would not take */
-    uint64_t limited;        /* answers that asked to wait */
-    uint64_t serialise_ns;   /* time spent making envelopes, of `serialised` of them */
-    uint64_t serialised;
+    uint64_t stored, failed;       /* envelopes written to the spool; that could not be */
+    uint64_t dropped;              /* before they were written, or instead of being sent */
+    uint64_t sent, refused;        /* envelopes that a service took, or would not take */
+    uint64_t limited;              /* answers that asked to wait */
+    uint64_t fast;                 /* events that the fast writer made (diag/report.h) */
+    uint64_t saved_ns;             /* by that; estimated */
+    uint64_t allocations, avoided; /* by scopes, collections and queue; taken from those kept */
+    uint64_t allocations_per_s, pool_hit_pct;
+    uint64_t memory_bytes, memory_peak_bytes, memory_average_bytes;
 };
 extern const struct bx_metric_set diag_metrics;
+extern const struct bx_histogram_info diag_serialise_histogram; /* of making one envelope */
 
 /* BX_OK, or an error of the spool; NULL in *out then. */
 int diag_open(struct diag **out, const struct diag_options *o, struct bx_err *err);
@@ -81,6 +85,7 @@ struct bx_scopes *diag_scopes(struct diag *d);
 struct bx_scope *diag_process(struct diag *d);
 struct spool *diag_spool(struct diag *d);
 void diag_stats(const struct diag *d, struct diag_stats *out);
+void diag_serialise(const struct diag *d, struct bx_histogram *out);
 
 /* Store an event; id, server, release and environment are filled in. scope may be NULL. */
 void diag_report(struct diag *d, struct bx_report *r, struct bx_scope *scope);

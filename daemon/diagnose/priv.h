@@ -6,6 +6,7 @@
 #include "diagnose/diag.h"
 #include "diag/limits.h"
 #include "diagnose/send.h"
+#include "sys/rate.h"
 
 #include <sys/queue.h>
 
@@ -34,7 +35,14 @@ struct diag {
     uint64_t drops[DIAG__DROPS][BX__ITEM_TYPES]; /* not reported yet */
     struct bx_session session, before; /* of this run; of the one before, if it has left one */
     uint64_t requests_started_ns, requests_ok, requests_errored; /* not told yet */
-    struct diag_stats stats;
+    struct diag_stats stats; /* what is counted at once; the rest by diag_stats */
+    struct bx_histogram serialise;
+    struct bx_weight weight; /* of the envelope that is made, and of those on their way */
+    size_t envelope_weighed;
+    uint32_t until_measured; /* events of the fast writer */
+    uint64_t saves_ns;       /* one of them, as last measured */
+    struct rate allocations;
+    uint64_t memory_sum, memory_n; /* readings, one a second */
 };
 
 void diag_drop(struct diag *d, enum diag_drop why, enum bx_item_type type, uint64_t n);
@@ -49,6 +57,9 @@ void diag_session_swap(struct diag *d);
 void diag_session_begin(struct diag *d, uint32_t crashes);
 void diag_session_end(struct diag *d);
 void diag_session_tick(struct diag *d);
+/* An envelope was made of the report, in so much time. */
+void diag_stats_made(struct diag *d, const struct bx_report *r, uint64_t ns);
+void diag_stats_tick(struct diag *d);
 /* Append what was dropped since the last time to an envelope that has begun; false: nothing was. */
 bool diag_tell_drops(struct diag *d, struct bx_envelope *e);
 

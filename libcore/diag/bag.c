@@ -27,8 +27,14 @@ int bx_bag_store_init(struct bx_bag_store *s, const char *name, uint32_t kept)
     return s->free == NULL ? BX_NO_MEMORY : BX_OK;
 }
 
-static void destroy(struct bx_bag *b)
+static void weigh(struct bx_bag_store *s, struct bx_bag *b)
 {
+    bx_weigh(&s->weight, &b->weighed, sizeof *b + b->cap * sizeof *b->entries + b->text.cap);
+}
+
+static void destroy(struct bx_bag_store *s, struct bx_bag *b)
+{
+    bx_weigh(&s->weight, &b->weighed, 0);
     bx_free(b->entries);
     bx_buf_release(&b->text);
     bx_free(b);
@@ -38,7 +44,7 @@ void bx_bag_store_close(struct bx_bag_store *s)
 {
     assert(s->stats.in_use == 0);
     while (s->stats.available > 0)
-        destroy(s->free[--s->stats.available]);
+        destroy(s, s->free[--s->stats.available]);
     bx_free(s->free);
     *s = (struct bx_bag_store){.free = NULL};
 }
@@ -72,6 +78,7 @@ static struct bx_bag *take(struct bx_bag_store *s)
             return NULL;
         st->misses++;
         st->created++;
+        weigh(s, b);
     }
     b->refs = 1;
     if (++st->in_use > st->high_water)
@@ -87,19 +94,20 @@ void bx_bag_give(struct bx_bag_store *s, struct bx_bag *b)
         return;
     st->in_use--;
     if (st->available == st->size.max || b->cap > BX_BAG_KEPT) {
-        destroy(b);
+        destroy(s, b);
         return;
     }
     b->n = b->garbage = 0;
     if (b->text.cap > BX_BAG_VALUE)
         bx_buf_release(&b->text);
     b->text.len = 0;
+    weigh(s, b);
     s->free[st->available++] = b;
 }
 
 /* ---- entries ---- */
 
-static int reserve(struct bx_bag *b, uint32_t n)
+static int reserve_entries(struct bx_bag *b, uint32_t n)
 {
     struct bx_bag_entry *more;
     uint32_t cap = b->cap;
@@ -114,6 +122,17 @@ static int reserve(struct bx_bag *b, uint32_t n)
     b->entries = more;
     b->cap = cap;
     return BX_OK;
+}
+
+/* Room for n entries in all, and for so much text more. */
+static int reserve(struct bx_bag_store *s, struct bx_bag *b, uint32_t n, size_t text)
+{
+    int rc = reserve_entries(b, n);
+
+    if (rc == BX_OK)
+        rc = bx_buf_reserve(&b->text, text);
+    weigh(s, b);
+    return rc;
 }
 
 /* Copy what entries still have; there is room. */
@@ -142,7 +161,7 @@ static struct bx_bag *copy(struct bx_bag_store *s, const struct bx_bag *from)
 
     if (b == NULL)
         return NULL;
-    if (reserve(b, from->n) != BX_OK || bx_buf_reserve(&b->text, from->text.len) != BX_OK) {
+    if (reserve(s, b, from->n, from->text.len) != BX_OK) {
         bx_bag_give(s, b);
         return NULL;
     }
@@ -214,7 +233,7 @@ static int put(struct bx_bag_store *s, struct bx_bag **bag, enum bx_common_key c
         s->refused++;
         return BX_BUSY;
     }
-    if (reserve(b, i + 1) != BX_OK || bx_buf_reserve(&b->text, (size_t)key.n + value.n) != BX_OK)
+    if (reserve(s, b, i + 1, (size_t)key.n + value.n) != BX_OK)
         return BX_NO_MEMORY;
     e = &b->entries[i];
     if (i < b->n) {

@@ -9,6 +9,7 @@
 #define BX_BAG_H
 
 #include "codec/schema.h"
+#include "diag/weight.h"
 #include "mem/buf.h"
 #include "mem/intern.h"
 #include "mem/pool.h"
@@ -41,11 +42,13 @@ struct bx_bag {
     struct bx_bag_entry *entries;
     struct bx_buf text;
     uint32_t garbage; /* bytes of text that no entry has */
+    size_t weighed;   /* bytes that the store's weight has of it */
 };
 
 struct bx_bag_store {
     struct bx_pool_stats stats; /* of bags; hits: taken from those kept */
     uint64_t cut, refused;      /* keys and values that were cut; entries that did not fit */
+    struct bx_weight weight;    /* of all its bags, kept ones included */
     struct bx_bag **free;
 };
 

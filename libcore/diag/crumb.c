@@ -25,8 +25,14 @@ int bx_crumb_store_init(struct bx_crumb_store *s, uint32_t max, uint32_t kept)
     return s->free == NULL ? BX_NO_MEMORY : BX_OK;
 }
 
-static void destroy(struct bx_crumbs *c)
+static void weigh(struct bx_crumb_store *s, struct bx_crumbs *c)
 {
+    bx_weigh(&s->weight, &c->weighed, sizeof *c + c->cap * sizeof *c->slots + c->text.cap);
+}
+
+static void destroy(struct bx_crumb_store *s, struct bx_crumbs *c)
+{
+    bx_weigh(&s->weight, &c->weighed, 0);
     bx_free(c->slots);
     bx_buf_release(&c->text);
     bx_free(c);
@@ -36,7 +42,7 @@ void bx_crumb_store_close(struct bx_crumb_store *s)
 {
     assert(s->stats.in_use == 0);
     while (s->stats.available > 0)
-        destroy(s->free[--s->stats.available]);
+        destroy(s, s->free[--s->stats.available]);
     bx_free(s->free);
     *s = (struct bx_crumb_store){.free = NULL};
 }
@@ -70,6 +76,7 @@ static struct bx_crumbs *take(struct bx_crumb_store *s)
             return NULL;
         st->misses++;
         st->created++;
+        weigh(s, c);
     }
     c->refs = 1;
     if (++st->in_use > st->high_water)
@@ -85,13 +92,14 @@ void bx_crumbs_give(struct bx_crumb_store *s, struct bx_crumbs *c)
         return;
     st->in_use--;
     if (st->available == st->size.max || c->cap > BX_CRUMBS_KEPT) {
-        destroy(c);
+        destroy(s, c);
         return;
     }
     c->n = c->first = 0;
     if (c->text.cap > TEXT_KEPT)
         bx_buf_release(&c->text);
     c->text.len = 0;
+    weigh(s, c);
     s->free[st->available++] = c;
 }
 
@@ -290,13 +298,18 @@ int bx_crumbs_add(struct bx_crumb_store *s, struct bx_crumbs **c, const struct b
 {
     uint32_t skip = n > s->max ? n - s->max : 0;
     size_t size = 0;
+    int rc;
 
     crumbs += skip;
     n -= skip;
     for (uint32_t i = 0; i < n; i++)
         size += size_of(&crumbs[i]);
-    if (own(s, c, n) != BX_OK || reserve_text(*c, size) != BX_OK)
+    if (own(s, c, n) != BX_OK)
         return BX_NO_MEMORY;
+    rc = reserve_text(*c, size);
+    weigh(s, *c);
+    if (rc != BX_OK)
+        return rc;
     evict(s, *c, n);
     for (uint32_t i = 0; i < n; i++)
         add(s, *c, &crumbs[i]);

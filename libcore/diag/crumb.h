@@ -8,6 +8,7 @@
 #define BX_CRUMB_H
 
 #include "codec/schema.h"
+#include "diag/weight.h"
 #include "mem/buf.h"
 #include "mem/pool.h"
 
@@ -52,12 +53,14 @@ struct bx_crumbs {
     uint32_t refs, cap, first, n; /* cap: a power of two */
     struct bx_crumb_slot *slots;
     struct bx_buf text;
+    size_t weighed; /* bytes that the store's weight has of it */
 };
 
 struct bx_crumb_store {
     struct bx_pool_stats stats; /* of lists; hits: taken from those kept */
     uint32_t max;               /* crumbs of a list */
     uint64_t added, evicted, cut;
+    struct bx_weight weight; /* of all its lists, kept ones included */
     struct bx_crumbs **free;
 };
 

@@ -47,7 +47,9 @@ bool bx_report_in_scope(struct bx_report *r, const struct bx_scope *s);
 
 /* Append the payload; out->failed tells of exhausted memory. */
 void bx_report_write(struct bx_buf *out, const struct bx_report *r);
-/* The two of them; bx_report_write uses the fast one where it can. fast: false if it can not. */
+/* The two of them; bx_report_write uses the fast one where it can: for a plain report. fast: false
+ * if it is not plain. */
+bool bx_report_is_plain(const struct bx_report *r);
 void bx_report_write_full(struct bx_buf *out, const struct bx_report *r);
 bool bx_report_write_fast(struct bx_buf *out, const struct bx_report *r);
 

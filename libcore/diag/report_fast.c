@@ -131,12 +131,17 @@ static uint8_t *contexts(uint8_t *to, const struct bx_report *r)
     return bx_bag_n(b) == 0 ? LIT(to, "}") : members(to, b, true);
 }
 
+bool bx_report_is_plain(const struct bx_report *r)
+{
+    return r->start_ns == 0 && r->exception.type.n == 0 && bx_crumbs_n(r->crumbs) == 0 &&
+           r->method.n == 0 && r->url.n == 0 && r->build.n == 0;
+}
+
 bool bx_report_write_fast(struct bx_buf *out, const struct bx_report *r)
 {
     uint8_t *to;
 
-    if (r->start_ns != 0 || r->exception.type.n > 0 || bx_crumbs_n(r->crumbs) > 0 ||
-        r->method.n > 0 || r->url.n > 0 || r->build.n > 0)
+    if (!bx_report_is_plain(r))
         return false;
     if (bx_buf_reserve(out, room(r)) != BX_OK)
         return true; /* out->failed is set */

@@ -44,12 +44,33 @@ void bx_scopes_close(struct bx_scopes *s)
     *s = (struct bx_scopes){.free = NULL};
 }
 
+static void add(struct bx_weight *sum, const struct bx_weight *w)
+{
+    sum->bytes += w->bytes;
+    sum->peak += w->peak;
+    sum->grown += w->grown;
+}
+
+void bx_scopes_counts(const struct bx_scopes *s, struct bx_scopes_counts *out)
+{
+    *out = (struct bx_scopes_counts){.weight = s->weight,
+                                     .hits = s->stats.hits + s->crumbs.stats.hits,
+                                     .misses = s->stats.misses + s->crumbs.stats.misses};
+    add(&out->weight, &s->crumbs.weight);
+    for (int i = 0; i < BX__SCOPE_BAGS; i++) {
+        add(&out->weight, &s->bags[i].weight);
+        out->hits += s->bags[i].stats.hits;
+        out->misses += s->bags[i].stats.misses;
+    }
+}
+
 /* ---- the stack ---- */
 
 static struct bx_scope *take(struct bx_scopes *s)
 {
     struct bx_pool_stats *st = &s->stats;
     struct bx_scope *scope;
+    size_t none = 0;
 
     if (st->available > 0) {
         scope = s->free[--st->available];
@@ -62,6 +83,7 @@ static struct bx_scope *take(struct bx_scopes *s)
         }
         st->misses++;
         st->created++;
+        bx_weigh(&s->weight, &none, sizeof *scope);
     }
     if (++st->in_use > st->high_water)
         st->high_water = st->in_use;
@@ -110,16 +132,19 @@ static void give_collections(struct bx_scope *scope)
 void bx_scope_pop(struct bx_scope *scope)
 {
     struct bx_pool_stats *st;
+    size_t size = sizeof *scope;
 
     if (scope == NULL)
         return;
     st = &scope->home->stats;
     give_collections(scope);
     st->in_use--;
-    if (st->available == st->size.max)
-        bx_free(scope);
-    else
+    if (st->available < st->size.max) {
         scope->home->free[st->available++] = scope;
+        return;
+    }
+    bx_weigh(&scope->home->weight, &size, 0);
+    bx_free(scope);
 }
 
 void bx_scope_clear(struct bx_scope *scope)

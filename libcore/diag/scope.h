@@ -72,6 +72,7 @@ struct bx_scopes {
     struct bx_pool_stats stats; /* of scopes */
     struct bx_bag_store bags[BX__SCOPE_BAGS];
     struct bx_crumb_store crumbs;
+    struct bx_weight weight; /* of scopes, kept ones included */
     uint64_t crumbs_dropped; /* by the hook */
     uint64_t lost;           /* what could not be set: no memory, or a bound */
     struct bx_scope **free;
@@ -81,6 +82,13 @@ struct bx_scopes {
 int bx_scopes_open(struct bx_scopes *s, const struct bx_scopes_options *o);
 /* Every scope must have been popped. A zeroed struct is allowed. */
 void bx_scopes_close(struct bx_scopes *s);
+
+/* Of scopes and their collections. */
+struct bx_scopes_counts {
+    struct bx_weight weight; /* peak: the sum of that of each kind */
+    uint64_t hits, misses;   /* taken from those kept; allocated, because none was kept */
+};
+void bx_scopes_counts(const struct bx_scopes *s, struct bx_scopes_counts *out);
 
 /* A new scope, with all that parent has; parent NULL: an empty one. NULL without a client or
  * memory. */
