@@ -112,11 +112,11 @@ static void on_action(void *ctx, const char *name, const uint8_t vm[16], bool be
     diag_action(d->diag, name, vm, begins);
 }
 
-static void on_job_done(void *ctx, const char *name, bool ok, uint64_t ms)
+static void on_snapshot_done(void *ctx, bool ok, uint64_t ms)
 {
     const struct daemon *d = ctx;
 
-    diag_check_in(d->diag, name, ok, ms);
+    diag_job_ended(d->diag, DIAG_JOB_SNAPSHOT, ok, ms);
 }
 
 static void on_fatal(void *ctx, const struct bx_err *err)
@@ -228,7 +228,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .vm = on_vm,
         .frame = on_query,
         .action = on_action,
-        .job_done = on_job_done,
+        .snapshot_done = on_snapshot_done,
         .fatal = on_fatal,
         .ctx = d,
     };

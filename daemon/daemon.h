@@ -49,6 +49,7 @@ struct daemon_watch {
     bool quorum;          /* there was one */
     uint64_t slow;        /* turns so far that applied entries for too long */
     uint64_t periodic_ms; /* when the next snapshot of the recorder is due; 0: not known */
+    uint64_t periodic_began_ms;
 };
 
 struct daemon {

@@ -64,6 +64,7 @@ int daemon_open_diag(struct daemon *d, struct bx_err *err)
                              .environment = d->options.diag_environment,
                              .dsn = d->options.diag_dsn,
                              .sample = d->options.diag_sample,
+                             .recorder_every_s = d->options.log_snapshot_every_s,
                              .max_crumbs = d->options.diag_crumbs,
                              .spool_bytes = d->options.diag_spool};
 

@@ -2,6 +2,8 @@
  */
 #include "daemon.h"
 
+#include "diagnose/diag.h"
+#include "sys/log.h"
 #include "sys/snapshot.h"
 #include "node/stats.h"
 
@@ -34,6 +36,26 @@ static void look_at_node(struct daemon *d)
     w->slow = slow;
 }
 
+static void on_periodic(void *ctx, const struct snapshot_file *f, const struct bx_err *err)
+{
+    struct daemon *d = ctx;
+
+    (void)f;
+    if (err != NULL)
+        log_write(LOG_WARNING, "periodic: %s", err->msg);
+    diag_job_ended(d->diag, DIAG_JOB_RECORDER, err == NULL,
+                   uv_now(&d->loop.uv) - d->watch.periodic_began_ms);
+}
+
+static void begin_periodic(struct daemon *d)
+{
+    struct bx_err err;
+
+    d->watch.periodic_began_ms = uv_now(&d->loop.uv);
+    if (snapshot_begin(SNAPSHOT_PERIODIC, on_periodic, d, &err) != BX_OK)
+        on_periodic(d, NULL, &err);
+}
+
 static void look(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
@@ -44,7 +66,7 @@ static void look(uv_timer_t *timer)
         look_at_node(d);
     if (d->options.log_snapshot_every_s != 0 && now >= w->periodic_ms) {
         if (w->periodic_ms != 0)
-            snapshot_on(SNAPSHOT_PERIODIC);
+            begin_periodic(d);
         w->periodic_ms = now + (uint64_t)d->options.log_snapshot_every_s * 1000;
     }
 }

@@ -103,6 +103,21 @@ void diag_store(struct diag *d, const uint8_t id[16], enum bx_item_type type)
     uv_queue_work(d->o.loop, &p->work, run_put, done_put);
 }
 
+void diag_begin(struct diag *d)
+{
+    struct bx_envelope_head head = {NULL, 0};
+
+    bx_envelope_begin(&d->envelope, &head);
+}
+
+void diag_end(struct diag *d, enum bx_item_type type)
+{
+    uint8_t id[16];
+
+    diag_random(d, id, sizeof id);
+    diag_store(d, id, type);
+}
+
 void diag_report(struct diag *d, struct bx_report *r, struct bx_scope *scope)
 {
     enum bx_item_type type = r->start_ns == 0 ? BX_ITEM_EVENT : BX_ITEM_TRANSACTION;
@@ -165,7 +180,6 @@ static void run_collect(uv_work_t *work)
     struct diag *d = work->data;
 
     pool_yield_to_loop();
-    spool_expire(&d->spool, clock_wall_ns());
     diag_session_swap(d);
     d->collected = diag_collect_crashes(&d->spool, d->data, d->node, d->environment);
 }
@@ -186,6 +200,7 @@ static void on_tick(uv_timer_t *timer)
     struct diag *d = timer->data;
 
     diag_session_tick(d);
+    diag_jobs_tick(d);
     diag_stats_tick(d);
     sender_tick(&d->sender);
 }

@@ -27,6 +27,17 @@
 
 struct diag;
 
+/* What the daemon does again and again: X(NAME, monitor, seconds between two). 0: whenever its time
+ * has come; of RECORDER, the options have it. */
+#define DIAG_JOBS(X)                                                                               \
+    X(SNAPSHOT, "snapshot", 0)               /* of the cluster's state, as the log grows */        \
+    X(RECORDER, "recorder-snapshot", 0)      /* --log-snapshot-every */                            \
+    X(EXPIRE, "spool-expire", DIAG_EXPIRE_S) /* of envelopes that are too old */
+#define DIAG_EXPIRE_S 86400u
+#define X(id, monitor, every) DIAG_JOB_##id,
+enum diag_job { DIAG_JOBS(X) DIAG__JOBS };
+#undef X
+
 enum diag_step {
     DIAG_DECODED,
     DIAG_CONFIRMED, /* a read may answer */
@@ -42,10 +53,11 @@ struct diag_options {
     uv_loop_t *loop;
     struct bx_clock *clock;
     const char *data, *node, *environment;
-    const char *dsn;      /* empty: nothing is sent */
-    uint32_t sample;      /* one of so many requests is traced; 0: none */
-    uint32_t max_crumbs;  /* of a scope */
-    uint64_t spool_bytes; /* 0: SPOOL_BYTES */
+    const char *dsn;           /* empty: nothing is sent */
+    uint32_t sample;           /* one of so many requests is traced; 0: none */
+    uint32_t max_crumbs;       /* of a scope */
+    uint32_t recorder_every_s; /* between snapshots of the recorder; 0: there are none */
+    uint64_t spool_bytes;      /* 0: SPOOL_BYTES */
 };
 
 /* Why something was dropped: words of the format of client reports. */
@@ -91,8 +103,9 @@ void diag_serialise(const struct diag *d, struct bx_histogram *out);
 void diag_report(struct diag *d, struct bx_report *r, struct bx_scope *scope);
 /* Post what is in the spool now, whatever limits hold. BX_OK, BX_CONFLICT (no DSN). */
 int diag_send(struct diag *d, struct bx_err *err);
-/* A periodic job has begun or ended. Nothing without a DSN. */
-void diag_check_in(struct diag *d, const char *monitor, bool ok, uint64_t ms);
+/* A job has ended, after so much time: a check-in, if there is a DSN. The first of those that fail
+ * in a row is an event, too. */
+void diag_job_ended(struct diag *d, enum diag_job job, bool ok, uint64_t ms);
 
 /* ---- requests (request.c) ---- */
 
@@ -136,7 +149,7 @@ struct diag_request {
 #define diag_request_step_at(r, step, at) ((void)(r))
 #define diag_request_end(r, err) ((void)(r))
 #define diag_action(d, name, vm, begins) ((void)(d), (void)(name), (void)(vm), (void)(begins))
-#define diag_check_in(d, monitor, ok, ms) ((void)(d), (void)(monitor), (void)(ok), (void)(ms))
+#define diag_job_ended(d, job, ok, ms) ((void)(d), (void)(job), (void)(ok), (void)(ms))
 
 #endif
 #endif

@@ -39,8 +39,14 @@ struct diag {
     struct bx_histogram serialise;
     struct bx_weight weight; /* of the envelope that is made, and of those on their way */
     size_t envelope_weighed;
-    uint32_t until_measured; /* events of the fast writer */
-    uint64_t saves_ns;       /* one of them, as last measured */
+    struct {
+        uv_work_t work;
+        uint64_t due_ms, began_ms;
+        bool busy, ok;
+    } expire;                    /* the job EXPIRE */
+    bool job_failed[DIAG__JOBS]; /* when it ended last */
+    uint32_t until_measured;     /* events of the fast writer */
+    uint64_t saves_ns;           /* one of them, as last measured */
     struct rate allocations;
     uint64_t memory_sum, memory_n; /* readings, one a second */
 };
@@ -48,6 +54,9 @@ struct diag {
 void diag_drop(struct diag *d, enum diag_drop why, enum bx_item_type type, uint64_t n);
 /* Queue d->envelope; id as in spool_put. */
 void diag_store(struct diag *d, const uint8_t id[16], enum bx_item_type type);
+/* Begin d->envelope, and queue it: one without an event. */
+void diag_begin(struct diag *d);
+void diag_end(struct diag *d, enum bx_item_type type);
 void diag_random(struct diag *d, void *p, size_t n);
 bool diag_sends(const struct diag *d);
 /* session.c: the release health of this run. */
@@ -57,6 +66,8 @@ void diag_session_swap(struct diag *d);
 void diag_session_begin(struct diag *d, uint32_t crashes);
 void diag_session_end(struct diag *d);
 void diag_session_tick(struct diag *d);
+/* jobs.c: those of the daemon, and the one that is done here. */
+void diag_jobs_tick(struct diag *d);
 /* An envelope was made of the report, in so much time. */
 void diag_stats_made(struct diag *d, const struct bx_report *r, uint64_t ns);
 void diag_stats_tick(struct diag *d);

@@ -268,18 +268,14 @@ static void done(uv_work_t *work, int status)
 /* What was dropped is an envelope, too. */
 static void store_drops(struct sender *s)
 {
-    struct bx_envelope_head head = {NULL, 0};
     struct diag *d = s->d;
-    uint8_t id[16];
 
     if (now_ms(s) < s->drops_ms)
         return;
     s->drops_ms = now_ms(s) + SEND_DROPS_S * 1000;
-    bx_envelope_begin(&d->envelope, &head);
-    if (!diag_tell_drops(d, &d->envelope))
-        return;
-    diag_random(d, id, sizeof id);
-    diag_store(d, id, BX_ITEM_CLIENT_REPORT);
+    diag_begin(d);
+    if (diag_tell_drops(d, &d->envelope))
+        diag_end(d, BX_ITEM_CLIENT_REPORT);
 }
 
 void sender_tick(struct sender *s)

@@ -1,5 +1,5 @@
 /* session - the release health of this daemon: that it was started, how it ended, how its requests
- * went, and its periodic jobs. Only with a DSN.
+ * went. Only with a DSN.
  *
  * DATA/diag/session names the run under way. A file that is there at start is of a run that did not
  * end well: it crashed if it left a crash file, else it ended abnormally (it was killed, or the
@@ -18,26 +18,11 @@
 #define FILE_NAME "session"
 #define MINUTE_NS 60000000000u
 
-static void store(struct diag *d, enum bx_item_type type)
-{
-    uint8_t id[16];
-
-    diag_random(d, id, sizeof id);
-    diag_store(d, id, type);
-}
-
-static void begin(struct diag *d)
-{
-    struct bx_envelope_head head = {NULL, 0};
-
-    bx_envelope_begin(&d->envelope, &head);
-}
-
 static void tell(struct diag *d, const struct bx_session *s)
 {
-    begin(d);
+    diag_begin(d);
     bx_envelope_session(&d->envelope, s);
-    store(d, BX_ITEM_SESSION);
+    diag_end(d, BX_ITEM_SESSION);
 }
 
 /* "ID NANOSECONDS" */
@@ -106,9 +91,9 @@ static void tell_requests(struct diag *d)
     if (!diag_sends(d) || d->requests_ok + d->requests_errored == 0)
         return;
     d->requests_ok = d->requests_errored = 0;
-    begin(d);
+    diag_begin(d);
     bx_envelope_sessions(&d->envelope, &c, 1, bx_str(DIAG_RELEASE), bx_str(d->environment));
-    store(d, BX_ITEM_SESSIONS);
+    diag_end(d, BX_ITEM_SESSIONS);
 }
 
 void diag_session_tick(struct diag *d)
@@ -127,20 +112,4 @@ void diag_session_end(struct diag *d)
         tell(d, &d->session);
     }
     unlinkat(d->spool.dir, FILE_NAME, 0);
-}
-
-void diag_check_in(struct diag *d, const char *monitor, bool ok, uint64_t ms)
-{
-    struct bx_check_in c = {.monitor = bx_str(monitor),
-                            .status = ok ? BX_CHECK_OK : BX_CHECK_ERROR,
-                            .duration_ms = ms,
-                            .release = bx_str(DIAG_RELEASE)};
-
-    if (d == NULL || !diag_sends(d))
-        return;
-    c.environment = bx_str(d->environment);
-    diag_random(d, c.id, sizeof c.id);
-    begin(d);
-    bx_envelope_check_in(&d->envelope, &c);
-    store(d, BX_ITEM_CHECK_IN);
 }

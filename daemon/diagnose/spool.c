@@ -202,18 +202,20 @@ static void make_room(struct spool *s, uint64_t bytes)
     bx_free(all);
 }
 
-void spool_expire(struct spool *s, uint64_t now_ns)
+bool spool_expire(struct spool *s, uint64_t now_ns)
 {
     struct spool_entry *all = bx_must_alloc(SPOOL_FILES * sizeof *all);
+    bool ok = true;
     uint32_t n;
 
     uv_mutex_lock(&s->lock);
     n = list(s, all, SPOOL_FILES);
     for (uint32_t i = 0; i < n; i++)
         if (now_ns > all[i].time_ns && (now_ns - all[i].time_ns) / NS > SPOOL_DAYS * 86400u)
-            drop(s, &all[i]);
+            ok &= drop(s, &all[i]);
     uv_mutex_unlock(&s->lock);
     bx_free(all);
+    return ok;
 }
 
 void spool_take_dropped(struct spool *s, uint64_t out[BX__ITEM_TYPES])

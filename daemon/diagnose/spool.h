@@ -63,8 +63,8 @@ int spool_read(struct spool *s, const struct spool_entry *e, struct bx_buf *out,
                struct bx_err *err);
 /* BX_OK, BX_NOT_FOUND, BX_IO. */
 int spool_delete(struct spool *s, const struct spool_entry *e, struct bx_err *err);
-/* Delete what is too old. */
-void spool_expire(struct spool *s, uint64_t now_ns);
+/* Delete what is too old. False: some of it could not be deleted. */
+bool spool_expire(struct spool *s, uint64_t now_ns);
 /* What was dropped since the last call. */
 void spool_take_dropped(struct spool *s, uint64_t out[BX__ITEM_TYPES]);
 

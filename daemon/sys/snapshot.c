@@ -222,8 +222,6 @@ static void tell(void *ctx, const struct snapshot_file *f, const struct bx_err *
 {
     const char *why = ctx;
 
-    if (err == NULL && why == reasons[SNAPSHOT_PERIODIC].text)
-        return;
     if (err != NULL)
         log_write(LOG_WARNING, "%s: %s", why, err->msg);
     else
@@ -235,8 +233,8 @@ void snapshot_on(enum snapshot_reason why)
     uint64_t now = uv_hrtime() / 1000000;
     struct bx_err err;
 
-    if (all.loop == NULL || (why != SNAPSHOT_PERIODIC && all.told_ms[why] != 0 &&
-                             now + 1 - all.told_ms[why] < SNAPSHOT_PAUSE_MS))
+    if (all.loop == NULL ||
+        (all.told_ms[why] != 0 && now + 1 - all.told_ms[why] < SNAPSHOT_PAUSE_MS))
         return;
     if (snapshot_begin(why, tell, (void *)(uintptr_t)reasons[why].text, &err) == BX_OK)
         all.told_ms[why] = now + 1;

@@ -124,6 +124,20 @@ void bx_envelope_sessions(struct bx_envelope *e, const struct bx_session_count *
     close_item(e, BX_ITEM_SESSIONS);
 }
 
+/* The service makes a monitor of it, and complains when the job does not come. */
+static void write_schedule(struct bx_jout *j, uint32_t every_s)
+{
+    if (every_s == 0)
+        return;
+    bx_jout_open(j, K("monitor_config"), '{');
+    bx_jout_open(j, K("schedule"), '{');
+    bx_jout_str(j, K("type"), K("interval"));
+    bx_jout_u64(j, K("value"), (every_s - 1) / 60 + 1);
+    bx_jout_str(j, K("unit"), K("minute"));
+    bx_jout_close(j, '}');
+    bx_jout_close(j, '}');
+}
+
 void bx_envelope_check_in(struct bx_envelope *e, const struct bx_check_in *c)
 {
     static const struct bx_str names[BX__CHECK_STATUSES] = {
@@ -138,6 +152,7 @@ void bx_envelope_check_in(struct bx_envelope *e, const struct bx_check_in *c)
         bx_jout_seconds(&j, K("duration"), c->duration_ms);
     bx_jout_str_if(&j, K("release"), c->release);
     bx_jout_str_if(&j, K("environment"), c->environment);
+    write_schedule(&j, c->every_s);
     bx_jout_close(&j, '}');
     close_item(e, BX_ITEM_CHECK_IN);
 }

@@ -80,6 +80,7 @@ struct bx_check_in {
     struct bx_str monitor; /* "snapshot" */
     enum bx_check_status status;
     uint64_t duration_ms; /* of one that ended */
+    uint32_t every_s;     /* its schedule, told in whole minutes; 0: it has none */
     struct bx_str release, environment;
 };
 void bx_envelope_check_in(struct bx_envelope *e, const struct bx_check_in *c);

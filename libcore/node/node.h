@@ -68,8 +68,8 @@ struct bx_node_options {
     void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
     /* A step of a VM begins or ends, in one call of tick: "reconcile.start". NULL: nobody asks. */
     void (*action)(void *ctx, const char *name, const uint8_t vm[16], bool begins);
-    /* A periodic job has ended: "snapshot". NULL: nobody asks. */
-    void (*job_done)(void *ctx, const char *name, bool ok, uint64_t ms);
+    /* A snapshot was taken, or was not, in so much time. NULL: nobody asks. */
+    void (*snapshot_done)(void *ctx, bool ok, uint64_t ms);
     /* The node can not continue; the process must end with this message. Does not return. */
     void (*fatal)(void *ctx, const struct bx_err *err);
     void *ctx;

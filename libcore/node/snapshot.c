@@ -168,8 +168,8 @@ static void take_done(struct bx_job *j, int rc)
     }
     raft_free(t->conf.base);
     t->conf.base = NULL;
-    if (n->o.job_done != NULL)
-        n->o.job_done(n->o.ctx, "snapshot", rc == BX_OK, bx_node_now(n) - t->began_ms);
+    if (n->o.snapshot_done != NULL)
+        n->o.snapshot_done(n->o.ctx, rc == BX_OK, bx_node_now(n) - t->began_ms);
     if (rc == BX_NO_SPACE) {
         postpone(n, &t->err);
     } else if (rc != BX_OK) {

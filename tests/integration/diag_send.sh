@@ -74,7 +74,7 @@ end SEGV
 
 serve '429:X-Sentry-Rate-Limits=3:error:organization, 2700:profile::'
 dsn=http://abc123@127.0.0.1:$(cat "$box/port")/42
-run --diag-dsn "$dsn" --diag-sample 1 --diag-environment test
+run --diag-dsn "$dsn" --diag-sample 1 --diag-environment test --log-snapshot-every 1
 wait_until 20 got '429 event' && wait_until 20 got '200 session' 2
 ok $? "the crash and the sessions are sent"
 cp "$box/items" "$dir/out"
@@ -88,6 +88,11 @@ ok $? "with the recorder's file and its log lines"
 grep '"sid"' "$box/payloads" >"$dir/out"
 grep -q '"status":"crashed"' "$dir/out" && grep -q '"init":true.*"status":"ok"' "$dir/out"
 ok $? "the run before crashed, and this one began"
+
+# --- jobs ------------------------------------------------------------------------------
+checked() { grep -q "\"monitor_slug\":\"$1\",\"status\":\"ok\".*\"schedule\":{\"type\":\"interval\",\"value\":$2,\"unit\":\"minute\"}" "$box/payloads"; }
+wait_until 20 checked recorder-snapshot 1 && wait_until 20 checked spool-expire 1440
+ok $? "periodic jobs check in, with their schedules"
 
 # --- traces ----------------------------------------------------------------------------
 wait_until 20 answers

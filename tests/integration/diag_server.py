@@ -121,6 +121,10 @@ def check_check_in(check_in, header):
     need(re.match(r"^[a-z0-9_-]{1,50}$", check_in["monitor_slug"]), "monitor_slug")
     need(check_in["status"] in {"in_progress", "ok", "error"}, "status")
     need(isinstance(check_in.get("duration", 0.0), float), "duration")
+    if "monitor_config" in check_in:
+        schedule = check_in["monitor_config"]["schedule"]
+        need(schedule["type"] == "interval" and isinstance(schedule["value"], int) and schedule["value"] > 0, "schedule")
+        need(schedule["unit"] in {"year", "month", "week", "day", "hour", "minute"}, "unit of the schedule")
 
 
 def check_client_report(report, header):

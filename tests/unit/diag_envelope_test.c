@@ -102,6 +102,8 @@ TEST(sessions_check_ins_and_client_reports_are_written_as_the_format_says)
     bx_envelope_check_in(&e, &check);
     check.status = BX_CHECK_IN_PROGRESS;
     bx_envelope_check_in(&e, &check);
+    check.every_s = 61;
+    bx_envelope_check_in(&e, &check);
     bx_envelope_client_report(&e, TIME, &gone, 1);
     assert_text(&e,
                 "{}\n{\"type\":\"sessions\",\"length\":220}\n{\"aggregates\":["
@@ -112,6 +114,9 @@ TEST(sessions_check_ins_and_client_reports_are_written_as_the_format_says)
                 "\"monitor_slug\":\"snapshot\",\"status\":\"ok\",\"duration\":1.207}\n"
                 "{\"type\":\"check_in\",\"length\":99}\n{\"check_in_id\":\"" ID "\","
                 "\"monitor_slug\":\"snapshot\",\"status\":\"in_progress\"}\n"
+                "{\"type\":\"check_in\",\"length\":175}\n{\"check_in_id\":\"" ID "\","
+                "\"monitor_slug\":\"snapshot\",\"status\":\"in_progress\",\"monitor_config\":"
+                "{\"schedule\":{\"type\":\"interval\",\"value\":2,\"unit\":\"minute\"}}}\n"
                 "{\"type\":\"client_report\",\"length\":124}\n{\"timestamp\":" STAMP ","
                 "\"discarded_events\":[{\"reason\":\"cache_overflow\","
                 "\"category\":\"error\",\"quantity\":3}]}\n");

@@ -1,0 +1,231 @@
+/* diagnose: jobs that end, what it costs to keep errors, and what is left out. */
+#include "lib/testlib.h"
+
+#include "diag/envread.h"
+#include "diagnose/diag.h"
+#include "err.h"
+#include "mem/buf.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define DSN "http://key@127.0.0.1:1/42" /* nobody listens there */
+
+static char *dir;
+static uv_loop_t loop;
+static struct diag *diag;
+
+static uint64_t zero(struct bx_clock *c)
+{
+    (void)c;
+    return 0;
+}
+
+static void number(struct bx_clock *c, void *p, size_t n)
+{
+    static uint8_t next;
+
+    (void)c;
+    memset(p, ++next, n);
+}
+
+static const struct bx_clock_ops clock_ops = {.boot_ms = zero, .wall_ms = zero, .random = number};
+static struct bx_clock clock_zero = {&clock_ops};
+
+static int set_up(void **state)
+{
+    (void)state;
+    dir = test_make_dir();
+    return uv_loop_init(&loop);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    diag_close(diag); /* of a test that failed */
+    diag = NULL;
+    while (uv_run(&loop, UV_RUN_DEFAULT) != 0)
+        ;
+    assert_int_equal(uv_loop_close(&loop), 0);
+    test_remove_dir(dir);
+    return 0;
+}
+
+static void open_diag(struct diag_options o)
+{
+    struct bx_err err = {0};
+
+    o.loop = &loop;
+    o.clock = &clock_zero;
+    o.data = dir;
+    o.node = "host-7";
+    o.environment = "test";
+    o.dsn = o.dsn == NULL ? "" : o.dsn;
+    if (diag_open(&diag, &o, &err) != BX_OK)
+        fail_msg("%s", err.msg);
+}
+
+static struct diag_stats stats(void)
+{
+    struct diag_stats s;
+
+    diag_stats(diag, &s);
+    return s;
+}
+
+/* Close, and read what was stored: all of it as one text. */
+static struct bx_buf stored(void)
+{
+    static struct spool_entry all[SPOOL_FILES];
+    struct bx_err err = {0};
+    struct bx_buf text = {0};
+    struct spool spool;
+    uint32_t n;
+
+    diag_close(diag);
+    diag = NULL;
+    assert_int_equal(spool_open(&spool, dir, 0, 0, &err), BX_OK);
+    n = spool_list(&spool, all, SPOOL_FILES);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(spool_read(&spool, &all[i], &text, &err), BX_OK);
+    spool_close(&spool);
+    return text;
+}
+
+static uint32_t times(const struct bx_buf *text, const char *part)
+{
+    const uint8_t *at = text->data, *end = text->data + text->len;
+    uint32_t n = 0;
+
+    while (text->len > 0 && (at = memmem(at, (size_t)(end - at), part, strlen(part))) != NULL) {
+        n++;
+        at += strlen(part);
+    }
+    return n;
+}
+
+/* A request that fails by the daemon's own fault. */
+static void fail_request(void)
+{
+    struct bx_err err = {.code = BX_IO, .msg = "cannot write the disk of web-1"};
+    struct diag_request r;
+
+    diag_request_begin(diag, &r, "vm.create", "anna");
+    diag_request_step(&r, DIAG_PROPOSED);
+    diag_request_end(&r, &err);
+}
+
+TEST(a_job_that_ends_is_a_check_in_with_its_schedule)
+{
+    struct bx_buf text;
+
+    open_diag((struct diag_options){.dsn = DSN, .recorder_every_s = 90});
+    diag_job_ended(diag, DIAG_JOB_SNAPSHOT, true, 1500);
+    diag_job_ended(diag, DIAG_JOB_RECORDER, true, 20);
+    diag_job_ended(diag, DIAG_JOB_EXPIRE, false, 0);
+    text = stored();
+    assert_int_equal(
+        times(&text, "\"monitor_slug\":\"snapshot\",\"status\":\"ok\",\"duration\":1.500,"
+                     "\"release\":\"blixard@" PACKAGE_VERSION "\",\"environment\":\"test\"}\n"),
+        1);
+    assert_int_equal(times(&text, "\"monitor_slug\":\"recorder-snapshot\",\"status\":\"ok\""), 1);
+    assert_int_equal(times(&text, "\"monitor_config\":{\"schedule\":{\"type\":\"interval\","
+                                  "\"value\":2,\"unit\":\"minute\"}}}\n"),
+                     1);
+    assert_int_equal(times(&text, "\"monitor_slug\":\"spool-expire\",\"status\":\"error\""), 1);
+    assert_int_equal(times(&text, "\"value\":1440,\"unit\":\"minute\""), 1);
+    bx_buf_release(&text);
+}
+
+TEST(while_the_service_is_away_check_ins_are_dropped)
+{
+    uint64_t until = uv_hrtime() + 20000000000u, next = 0;
+    struct bx_buf text;
+
+    open_diag((struct diag_options){.dsn = DSN});
+    diag_job_ended(diag, DIAG_JOB_SNAPSHOT, true, 1);
+    while (stats().dropped == 0 && uv_hrtime() < until) {
+        uv_run(&loop, UV_RUN_ONCE); /* the sender looks once a second */
+        if (uv_now(&loop) < next)
+            continue;
+        next = uv_now(&loop) + 500;
+        diag_job_ended(diag, DIAG_JOB_EXPIRE, true, 1);
+    }
+    assert_true(stats().dropped > 0);
+    text = stored();
+    assert_int_equal(times(&text, "\"monitor_slug\":\"snapshot\""), 1);
+    bx_buf_release(&text);
+}
+
+TEST(the_first_failure_of_a_job_in_a_row_is_an_event)
+{
+    struct bx_buf text;
+
+    open_diag((struct diag_options){0});
+    diag_job_ended(diag, DIAG_JOB_RECORDER, true, 1);
+    for (int i = 0; i < 3; i++)
+        diag_job_ended(diag, DIAG_JOB_RECORDER, false, 1);
+    diag_job_ended(diag, DIAG_JOB_SNAPSHOT, false, 1);
+    diag_job_ended(diag, DIAG_JOB_RECORDER, true, 1);
+    diag_job_ended(diag, DIAG_JOB_RECORDER, false, 1);
+    text = stored();
+    assert_int_equal(times(&text, "{\"formatted\":\"the job recorder-snapshot failed;"), 2);
+    assert_int_equal(times(&text, "\"job\":\"snapshot\""), 1);
+    assert_int_equal(times(&text, "\"type\":\"check_in\""), 0); /* nobody is told */
+    bx_buf_release(&text);
+}
+
+TEST(what_it_costs_is_counted)
+{
+    struct bx_histogram serialise;
+    struct diag_stats before, s;
+    struct bx_buf text;
+
+    open_diag((struct diag_options){0});
+    before = stats();
+    assert_true(before.memory_bytes > 0 && before.memory_peak_bytes >= before.memory_bytes);
+    diag_job_ended(diag, DIAG_JOB_SNAPSHOT, false, 1);
+    s = stats();
+    assert_int_equal(s.fast, 1);
+    fail_request(); /* it has breadcrumbs */
+    assert_int_equal(stats().fast, 1);
+    diag_serialise(diag, &serialise);
+    assert_int_equal(bx_histogram_count(&serialise), 2);
+    assert_true(serialise.sum > 0);
+    s = stats();
+    assert_true(s.allocations > before.allocations && s.memory_bytes > before.memory_bytes);
+    for (int i = 0; i < 200; i++)
+        fail_request();
+    while (stats().stored < DIAG_ERRORS_MINUTE) /* those beyond it are dropped */
+        uv_run(&loop, UV_RUN_ONCE);
+    s = stats();
+    assert_true(s.avoided >= 3 * 200); /* a scope, its user, its breadcrumbs */
+    assert_true(s.pool_hit_pct >= 90 && s.pool_hit_pct <= 100);
+    assert_true(s.memory_peak_bytes > s.memory_bytes); /* nothing waits for the disk any more */
+    assert_true(s.memory_average_bytes > 0 && s.memory_average_bytes <= s.memory_peak_bytes);
+    text = stored();
+    bx_buf_release(&text);
+}
+
+TEST(what_the_fast_writer_saves_is_measured_on_one_event_in_16)
+{
+    struct bx_buf text;
+    uint64_t once;
+
+    open_diag((struct diag_options){0});
+    diag_job_ended(diag, DIAG_JOB_SNAPSHOT, false, 1);
+    once = stats().saved_ns;
+    for (int i = 0; i < 15; i++) {
+        diag_job_ended(diag, DIAG_JOB_SNAPSHOT, true, 1);
+        diag_job_ended(diag, DIAG_JOB_SNAPSHOT, false, 1);
+    }
+    assert_int_equal(stats().saved_ns, 16 * once);
+    assert_int_equal(stats().fast, 16);
+    text = stored();
+    bx_buf_release(&text);
+}
+
+int main(void)
+{
+    return test_run(set_up, tear_down);
+}
