@@ -57,6 +57,7 @@ struct options {
     struct bx_filter log; /* events for the sinks that have no filter of their own */
 #ifdef BX_DIAGNOSTICS
     int diag;                    /* bool: keep errors and crashes in DATA/diag */
+    int diag_names;              /* bool: they name users and hosts */
     char diag_dsn[OPTIONS_TEXT]; /* empty: nothing is sent */
     char diag_environment[64];
     uint32_t diag_sample, diag_crumbs; /* sample 0: no request is traced */

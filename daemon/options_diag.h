@@ -26,6 +26,13 @@ static const struct word options_switches[] = {{"on", true}, {"off", false}, {0}
          .argument = "NAME",                                                                       \
          .preset = "production",                                                                   \
          .help = "environment that envelopes name"},                                               \
+        {.name = "diag-names",                                                                     \
+         .kind = VALUE_WORD,                                                                       \
+         AT(diag_names),                                                                           \
+         .words = options_switches,                                                                \
+         .argument = "STATE",                                                                      \
+         .preset = "on",                                                                           \
+         .help = "off: leave out names of users and hosts, and texts that may have others"},       \
         {.name = "diag-sample",                                                                    \
          .kind = VALUE_U32,                                                                        \
          AT(diag_sample),                                                                          \

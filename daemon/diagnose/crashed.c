@@ -3,8 +3,7 @@
  * The handler of a crash only writes the recorder's rings (sys/crash.h). Requests record when they
  * begin, take a step and end (request.c); those of them that have not ended were in flight, and
  * what they and the events of their trace tell are the breadcrumbs of the event. The file itself is
- * attached, and its last events are a list of log lines. DATA/diag/crashes names the files that
- * were looked at. */
+ * attached, and its last events are a list of log lines. */
 #include "diagnose/priv.h"
 
 #include "mem/alloc.h"
@@ -12,23 +11,13 @@
 #include "rec/recfile.h"
 #include "rec/text.h"
 #include "sys/clock.h"
-#include "sys/log.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define FLIGHTS 2048u
-#define SEEN_FILE "crashes"
-#define SEEN_BYTES 16384u
-#define FILES 64u
 #define LOG_NS 10000000u /* log lines are those of so long before the crash, */
 #define LOG_LINES 100u   /* and so many at most */
 #define VALUE 256u       /* bytes of a value */
@@ -36,6 +25,7 @@
 struct flight {
     uint64_t span, trace;
     struct bx_scope *scope;
+    struct diag_repeats repeats;
     char method[64];
 };
 
@@ -48,6 +38,9 @@ struct crash {
     uint32_t n_frames;
     int64_t signal;
     uint64_t address;
+    bool nameless;
+    struct flight *adding; /* whose breadcrumb the hook is asked about; NULL: do not ask */
+    char text[BX_CRUMB_TEXT];
 };
 
 /* ---- what the events tell ---- */
@@ -104,8 +97,16 @@ static void end_flight(struct crash *c, uint64_t span)
     *f = c->flights[--c->n_flights];
 }
 
-static void add_crumb(struct flight *f, const struct bx_recevent *e, struct bx_str category,
-                      struct bx_str message)
+/* A step that was tried again and again would push out what came before it. */
+static bool before_crumb(void *ctx, struct bx_crumb *crumb)
+{
+    struct crash *c = ctx;
+
+    return c->adding == NULL || diag_crumb_is_news(&c->adding->repeats, crumb, c->text);
+}
+
+static void add_crumb(struct crash *c, struct flight *f, const struct bx_recevent *e,
+                      struct bx_str category, struct bx_str message)
 {
     struct bx_crumb crumb = {.time_ns = e->time_ns,
                              .level = e->level <= BX_LEVEL_ERROR     ? BX_SEVERITY_ERROR
@@ -115,7 +116,9 @@ static void add_crumb(struct flight *f, const struct bx_recevent *e, struct bx_s
                              .category = category,
                              .message = message};
 
+    c->adding = f;
     bx_scope_crumbs(f->scope, &crumb, 1);
+    c->adding = NULL;
 }
 
 static void take_request(struct crash *c, const struct bx_recevent *e)
@@ -137,7 +140,7 @@ static void take_request(struct crash *c, const struct bx_recevent *e)
         f->trace = e->trace;
     if (method.n > 0)
         snprintf(f->method, sizeof f->method, "%.*s", (int)method.n, method.p);
-    add_crumb(f, e, bx_str("request"), step.n > 0 ? step : bx_str("began"));
+    add_crumb(c, f, e, bx_str("request"), step.n > 0 ? step : bx_str("began"));
 }
 
 static struct bx_str message_of(const struct bx_recevent *e)
@@ -164,10 +167,10 @@ static void take_event(struct crash *c, const struct bx_recevent *e)
             c->frames[c->n_frames++] = a->u;
     } else if (strcmp(e->site->target, "request") == 0) {
         take_request(c, e);
-    } else if (e->trace != 0) {
+    } else if (e->trace != 0 && (e->site->message != NULL || !c->nameless)) {
         for (uint32_t i = 0; i < c->n_flights; i++)
             if (c->flights[i].trace == e->trace)
-                add_crumb(&c->flights[i], e, bx_str(e->site->target), message_of(e));
+                add_crumb(c, &c->flights[i], e, bx_str(e->site->target), message_of(e));
     }
 }
 
@@ -277,14 +280,9 @@ static void write_logs(struct crash *c, const uint8_t *p, size_t n, struct bx_en
     bx_envelope_logs_end(e);
 }
 
-struct about {
-    const char *node, *environment;
-};
-
-static void write_event(struct crash *c, const struct about *about, const uint8_t id[16],
-                        struct bx_envelope *e)
+static void write_event(struct crash *c, const struct diag_about *about, const uint8_t id[16],
+                        struct bx_scope *s, struct bx_envelope *e)
 {
-    struct bx_scope *s = bx_scope_push(&c->scopes, NULL);
     struct bx_recfile_meta *m = &c->file.meta;
     char type[32], value[64], release[80], count[16];
     const char *name = sigabbrev_np((int)c->signal);
@@ -311,7 +309,6 @@ static void write_event(struct crash *c, const struct about *about, const uint8_
     bx_report_in_scope(&r, s);
     bx_envelope_begin(e, &head);
     bx_envelope_report(e, &r);
-    bx_scope_pop(s);
 }
 
 static void read_events(struct crash *c)
@@ -322,37 +319,59 @@ static void read_events(struct crash *c)
         take_event(c, &e);
 }
 
-static int store(struct crash *c, struct spool *spool, const struct about *about, const char *name,
-                 const uint8_t *p, struct spool_file *file, struct bx_err *err)
+/* Recorded texts may have names, so log lines and file are left out where these are. */
+static void write_rest(struct crash *c, const struct bx_scope *s, const uint8_t *p, size_t n,
+                       struct bx_envelope *e, struct spool_files *files)
 {
+    files->n = 0;
+    if (c->nameless)
+        return;
+    write_logs(c, p, n, e);
+    diag_attach(e, s->bags[BX_SCOPE_ATTACHMENTS], files);
+}
+
+static int store(struct crash *c, struct spool *spool, const struct diag_about *about,
+                 const struct diag_crash_file *from, struct bx_err *err)
+{
+    struct bx_scope *s = bx_scope_push(&c->scopes, NULL);
     struct bx_envelope e = {.items = 0};
-    uint64_t hash[2] = {bx_hash(name, strlen(name)), bx_hash(p, file->bytes)};
+    uint64_t hash[2] = {bx_hash(from->name, strlen(from->name)), bx_hash(from->p, from->n)};
+    struct spool_files files;
     uint8_t id[16];
     int rc;
 
     memcpy(id, hash, sizeof id);
-    write_event(c, about, id, &e);
-    write_logs(c, p, file->bytes, &e);
-    bx_envelope_attachment(&e, bx_str(name), bx_str("application/octet-stream"), file->bytes);
+    bx_scope_set(s, BX_SCOPE_ATTACHMENTS, bx_str(from->name), bx_str(from->path));
+    if (about->nameless)
+        diag_leave_out_names(s);
+    write_event(c, about, id, s, &e);
+    write_rest(c, s, from->p, from->n, &e, &files);
     rc = e.out.failed || e.item.failed ? bx_err_set(err, BX_NO_MEMORY, "out of memory")
                                        : spool_put(spool, c->file.meta.time_ns, id, BX_ITEM_EVENT,
-                                                   e.out.data, e.out.len, file, err);
+                                                   e.out.data, e.out.len, &files, err);
+    diag_attached(&files);
     bx_envelope_close(&e);
+    bx_scope_pop(s);
     return rc;
 }
 
-static int make_envelope(struct spool *spool, const struct about *about, const char *name,
-                         const uint8_t *p, struct spool_file *file, struct bx_err *err)
+int diag_crash_envelope(struct spool *spool, const struct diag_about *about,
+                        const struct diag_crash_file *from, struct bx_err *err)
 {
-    struct bx_scopes_options o = {.client = true, .kept = 64, .now_ns = clock_wall_ns};
     struct crash *c = bx_must_calloc(1, sizeof *c);
-    int rc = bx_recfile_open(&c->file, p, file->bytes, err);
+    struct bx_scopes_options o = {.client = true,
+                                  .kept = 64,
+                                  .now_ns = clock_wall_ns,
+                                  .before_crumb = before_crumb,
+                                  .ctx = c};
+    int rc = bx_recfile_open(&c->file, from->p, from->n, err);
 
+    c->nameless = about->nameless;
     if (rc == BX_OK) {
         bx_must_ok(bx_scopes_open(&c->scopes, &o));
         c->flights = bx_must_calloc(FLIGHTS, sizeof *c->flights);
         read_events(c);
-        rc = store(c, spool, about, name, p, file, err);
+        rc = store(c, spool, about, from, err);
         while (c->n_flights > 0)
             bx_scope_pop(c->flights[--c->n_flights].scope);
         bx_free(c->flights);
@@ -361,106 +380,4 @@ static int make_envelope(struct spool *spool, const struct about *about, const c
     bx_recfile_close(&c->file);
     bx_free(c);
     return rc;
-}
-
-/* ---- the files ---- */
-
-static int take_file(struct spool *spool, const struct about *about, int dir, const char *name,
-                     struct bx_err *err)
-{
-    struct spool_file file = {.fd = openat(dir, name, O_RDONLY | O_CLOEXEC)};
-    struct stat st;
-    void *p;
-    int rc;
-
-    if (file.fd < 0 || fstat(file.fd, &st) != 0 || st.st_size == 0) {
-        if (file.fd >= 0)
-            close(file.fd);
-        return bx_err_set(err, BX_MALFORMED, "it is empty, or cannot be opened");
-    }
-    file.bytes = (uint64_t)st.st_size;
-    p = mmap(NULL, file.bytes, PROT_READ, MAP_PRIVATE, file.fd, 0);
-    rc = p == MAP_FAILED ? bx_err_set(err, BX_NO_MEMORY, "%s", strerror(errno))
-                         : make_envelope(spool, about, name, p, &file, err);
-    if (p != MAP_FAILED)
-        munmap(p, file.bytes);
-    close(file.fd);
-    return rc;
-}
-
-static void load_seen(const struct spool *s, char seen[SEEN_BYTES])
-{
-    int fd = openat(s->dir, SEEN_FILE, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? 0 : read(fd, seen, SEEN_BYTES - 1);
-
-    seen[n < 0 ? 0 : n] = '\0';
-    if (fd >= 0)
-        close(fd);
-}
-
-static void save_seen(const struct spool *s, const char *seen)
-{
-    int fd = openat(s->dir, SEEN_FILE ".tmp", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    size_t n = strlen(seen);
-
-    if (fd < 0)
-        return;
-    if (write(fd, seen, n) == (ssize_t)n && fsync(fd) == 0)
-        renameat(s->dir, SEEN_FILE ".tmp", s->dir, SEEN_FILE);
-    close(fd);
-}
-
-/* Look at a file unless it was; whether an envelope was made. What can not be stored now, because
- * the disk is full, is tried again at the next start. */
-static bool look_at(struct spool *s, const struct about *about, int dir, const char *name,
-                    const char *before, char now[SEEN_BYTES])
-{
-    struct bx_err err = {0};
-    size_t used = strlen(now);
-    int rc = BX_EXISTS;
-
-    if (strstr(before, name) == NULL) {
-        rc = take_file(s, about, dir, name, &err);
-        if (rc == BX_OK)
-            log_write(LOG_WARNING, "the daemon crashed before: blixardctl diag list; file %s",
-                      name);
-        else
-            log_write(LOG_WARNING, "no envelope of %s: %s", name, err.msg);
-    }
-    if (rc != BX_NO_SPACE && rc != BX_IO && rc != BX_NO_MEMORY)
-        snprintf(now + used, SEEN_BYTES - used, "%s\n", name);
-    return rc == BX_OK;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-uint32_t diag_collect_crashes(struct spool *s, const char *data, const char *node,
-                              const char *environment)
-{
-    struct about about = {node, environment};
-    char *before = bx_must_calloc(2, SEEN_BYTES), *now = before + SEEN_BYTES;
-    char(*names)[256] = bx_must_calloc(FILES, sizeof *names), path[4200];
-    uint32_t n = 0, made = 0;
-    const struct dirent *e;
-    DIR *d;
-
-    snprintf(path, sizeof path, "%s/recorder", data);
-    d = opendir(path);
-    load_seen(s, before);
-    while (d != NULL && n < FILES && (e = readdir(d)) != NULL)
-        if (strncmp(e->d_name, "crash-", 6) == 0)
-            snprintf(names[n++], sizeof names[0], "%s", e->d_name);
-    qsort(names, n, sizeof names[0], by_text);
-    for (uint32_t i = 0; i < n; i++)
-        made += look_at(s, &about, dirfd(d), names[i], before, now);
-    if (d != NULL) {
-        save_seen(s, now);
-        closedir(d);
-    }
-    bx_free(names);
-    bx_free(before);
-    return made;
 }

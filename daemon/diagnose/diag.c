@@ -181,7 +181,7 @@ static void run_collect(uv_work_t *work)
 
     pool_yield_to_loop();
     diag_session_swap(d);
-    d->collected = diag_collect_crashes(&d->spool, d->data, d->node, d->environment);
+    d->collected = diag_collect_crashes(&d->spool, d->data, &d->o.about);
 }
 
 static void done_collect(uv_work_t *work, int status)
@@ -208,7 +208,10 @@ static void on_tick(uv_timer_t *timer)
 static void open_process(struct diag *d)
 {
     d->process = bx_scope_push(&d->scopes, NULL);
-    bx_scope_set_tag(d->process, bx_str("node"), bx_str(d->node));
+    if (d->o.about.nameless)
+        diag_leave_out_names(d->process);
+    else
+        bx_scope_set_tag(d->process, bx_str("node"), bx_str(d->node));
 }
 
 int diag_open(struct diag **out, const struct diag_options *o, struct bx_err *err)
@@ -226,8 +229,10 @@ int diag_open(struct diag **out, const struct diag_options *o, struct bx_err *er
     d->o = *o;
     snprintf(d->dsn, sizeof d->dsn, "%s", o->dsn);
     snprintf(d->data, sizeof d->data, "%s", o->data);
-    snprintf(d->node, sizeof d->node, "%s", o->node);
-    snprintf(d->environment, sizeof d->environment, "%s", o->environment);
+    snprintf(d->node, sizeof d->node, "%s", o->about.node);
+    snprintf(d->environment, sizeof d->environment, "%s", o->about.environment);
+    d->o.about.node = d->node;
+    d->o.about.environment = d->environment;
     rc = spool_open(&d->spool, o->data, 0, o->spool_bytes, err);
     if (rc == BX_OK)
         rc = sender_open(&d->sender, d, err);

@@ -49,10 +49,17 @@ enum diag_step {
 
 #ifdef BX_DIAGNOSTICS
 
+/* What envelopes say of this daemon; strings. */
+struct diag_about {
+    const char *node, *environment;
+    bool nameless; /* leave out the names of users and hosts, and texts that may have others */
+};
+
 struct diag_options {
     uv_loop_t *loop;
     struct bx_clock *clock;
-    const char *data, *node, *environment;
+    struct diag_about about;
+    const char *data;
     const char *dsn;           /* empty: nothing is sent */
     uint32_t sample;           /* one of so many requests is traced; 0: none */
     uint32_t max_crumbs;       /* of a scope */
@@ -133,10 +140,8 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err);
 
 /* ---- the run before (crashed.c), on a thread of the pool ---- */
 
-/* Make envelopes of the crash files that have none yet. node and environment as in the options;
- * how many were made. */
-uint32_t diag_collect_crashes(struct spool *s, const char *data, const char *node,
-                              const char *environment);
+/* Make envelopes of the crash files in DATA/recorder that have none yet; how many were made. */
+uint32_t diag_collect_crashes(struct spool *s, const char *data, const struct diag_about *about);
 
 #else
 

@@ -71,6 +71,31 @@ void diag_jobs_tick(struct diag *d);
 /* An envelope was made of the report, in so much time. */
 void diag_stats_made(struct diag *d, const struct bx_report *r, uint64_t ns);
 void diag_stats_tick(struct diag *d);
+/* crashed.c: make the envelope of a crash file, and store it. BX_OK, or an error of the file or of
+ * the spool. */
+struct diag_crash_file {
+    const char *name, *path;
+    const uint8_t *p; /* its bytes */
+    size_t n;
+};
+int diag_crash_envelope(struct spool *spool, const struct diag_about *about,
+                        const struct diag_crash_file *from, struct bx_err *err);
+/* scrub.c: from now on reports of the scope, and of its children, name no user and no host, and
+ * have the code of an error instead of its text. */
+void diag_leave_out_names(struct bx_scope *s);
+/* How often the newest breadcrumb of a list was added in a row. Zeroed at first. */
+struct diag_repeats {
+    uint64_t hash;
+    uint32_t n;
+};
+/* For a hook of breadcrumbs: false drops one that is the same as the one before it, unless it is
+ * the 10th, the 100th and so on, which says so, in `text`. */
+bool diag_crumb_is_news(struct diag_repeats *r, struct bx_crumb *c, char text[BX_CRUMB_TEXT]);
+/* attach.c: open the files that a scope has attached (BX_SCOPE_ATTACHMENTS), and append the headers
+ * of their items. What can not be opened is left out. */
+void diag_attach(struct bx_envelope *e, const struct bx_bag *attachments, struct spool_files *out);
+/* Close them. */
+void diag_attached(struct spool_files *f);
 /* Append what was dropped since the last time to an envelope that has begun; false: nothing was. */
 bool diag_tell_drops(struct diag *d, struct bx_envelope *e);
 

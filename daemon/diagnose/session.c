@@ -50,7 +50,7 @@ void diag_session_swap(struct diag *d)
 
 static void fill(const struct diag *d, struct bx_session *s)
 {
-    s->user = bx_str(d->node);
+    s->user = bx_str(d->o.about.nameless ? "" : d->node);
     s->release = bx_str(DIAG_RELEASE);
     s->environment = bx_str(d->environment);
     s->time_ns = clock_wall_ns();

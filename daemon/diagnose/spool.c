@@ -246,16 +246,16 @@ static bool write_all(int fd, const void *p, size_t n)
 }
 
 /* A file that has become shorter meanwhile is filled up: the envelope says how long it is. */
-static bool copy_file(int to, const struct spool_file *from, uint32_t *crc)
+static bool copy_file(int to, int from, uint64_t bytes, uint32_t *crc)
 {
     static const uint8_t zeros[COPY];
     uint8_t *piece = bx_must_alloc(COPY);
-    uint64_t left = from->bytes;
+    uint64_t left = bytes;
     bool ok = true;
 
     while (ok && left > 0) {
         size_t want = left < COPY ? (size_t)left : COPY;
-        ssize_t got = pread(from->fd, piece, want, (off_t)(from->bytes - left));
+        ssize_t got = pread(from, piece, want, (off_t)(bytes - left));
         size_t n = got > 0 ? (size_t)got : want;
         const uint8_t *p = got > 0 ? piece : zeros;
 
@@ -267,28 +267,48 @@ static bool copy_file(int to, const struct spool_file *from, uint32_t *crc)
     return ok;
 }
 
-static bool write_envelope(int fd, const void *p, size_t n, const struct spool_file *file)
+static bool write_part(int fd, const void *p, size_t n, uint32_t *crc)
+{
+    *crc = bx_crc32c(*crc, p, n);
+    return write_all(fd, p, n);
+}
+
+static const struct spool_files no_files;
+
+static uint64_t length_of(size_t n, const struct spool_files *files)
+{
+    uint64_t length = n;
+
+    for (uint32_t i = 0; i < files->n; i++)
+        length += files->v[i].bytes + 1;
+    return length;
+}
+
+static bool write_envelope(int fd, const uint8_t *p, size_t n, const struct spool_files *files)
 {
     uint8_t head[BX_HEADER_SIZE];
-    uint64_t length = n + (file == NULL ? 0 : file->bytes + 1);
+    size_t at = 0;
     uint32_t crc;
     bool ok;
 
     /* The checksum comes last; it begins with the header's first twelve bytes. */
     bx_header_seal(head, BX_KIND_ENVELOPE, 1, BX_CODEC_JSON, 0);
-    bx_put32(head + 8, (uint32_t)length);
-    crc = bx_crc32c(bx_crc32c(0, head, 12), p, n);
-    ok = write_all(fd, head, sizeof head) && write_all(fd, p, n);
-    if (ok && file != NULL) {
-        ok = copy_file(fd, file, &crc) && write_all(fd, "\n", 1);
-        crc = bx_crc32c(crc, "\n", 1);
+    bx_put32(head + 8, (uint32_t)length_of(n, files));
+    crc = bx_crc32c(0, head, 12);
+    ok = write_all(fd, head, sizeof head);
+    for (uint32_t i = 0; ok && i < files->n; i++) {
+        ok = write_part(fd, p + at, files->v[i].at - at, &crc) &&
+             copy_file(fd, files->v[i].fd, files->v[i].bytes, &crc) &&
+             write_part(fd, "\n", 1, &crc);
+        at = files->v[i].at;
     }
+    ok = ok && write_part(fd, p + at, n - at, &crc);
     bx_put32(head + 12, crc);
     return ok && pwrite(fd, head, sizeof head, 0) == (ssize_t)sizeof head && fsync(fd) == 0;
 }
 
 static int put(struct spool *s, const char *name, const void *p, size_t n,
-               const struct spool_file *file, struct bx_err *err)
+               const struct spool_files *files, struct bx_err *err)
 {
     char tmp[SPOOL_NAME + 8];
     bool ok;
@@ -299,7 +319,7 @@ static int put(struct spool *s, const char *name, const void *p, size_t n,
     if (fd < 0)
         return bx_err_set(err, errno == ENOSPC ? BX_NO_SPACE : BX_IO, "cannot create diag/%s: %s",
                           tmp, strerror(errno));
-    ok = write_envelope(fd, p, n, file);
+    ok = write_envelope(fd, p, n, files);
     why = errno;
     close(fd);
     if (ok && renameat(s->dir, tmp, s->dir, name) == 0) {
@@ -313,9 +333,10 @@ static int put(struct spool *s, const char *name, const void *p, size_t n,
 }
 
 int spool_put(struct spool *s, uint64_t time_ns, const uint8_t id[16], enum bx_item_type type,
-              const void *p, size_t n, const struct spool_file *file, struct bx_err *err)
+              const void *p, size_t n, const struct spool_files *files, struct bx_err *err)
 {
-    uint64_t bytes = BX_HEADER_SIZE + n + (file == NULL ? 0 : file->bytes + 1);
+    const struct spool_files *in = files == NULL ? &no_files : files;
+    uint64_t bytes = BX_HEADER_SIZE + length_of(n, in);
     char name[SPOOL_NAME];
     int rc;
 
@@ -325,7 +346,7 @@ int spool_put(struct spool *s, uint64_t time_ns, const uint8_t id[16], enum bx_i
     make_name(name, time_ns, id, type);
     uv_mutex_lock(&s->lock);
     make_room(s, bytes);
-    rc = put(s, name, p, n, file, err);
+    rc = put(s, name, p, n, in, err);
     uv_mutex_unlock(&s->lock);
     return rc;
 }

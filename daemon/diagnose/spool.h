@@ -44,15 +44,20 @@ int spool_open(struct spool *s, const char *data, uint32_t max_files, uint64_t m
 /* A zeroed struct with dir -1 is allowed. */
 void spool_close(struct spool *s);
 
-/* What follows the bytes of an envelope: a file, and a newline. */
-struct spool_file {
-    int fd;
-    uint64_t bytes;
+/* Files that are streamed into an envelope, each followed by a newline. */
+#define SPOOL_ATTACHED 4u
+struct spool_files {
+    uint32_t n;
+    struct {
+        int fd;
+        uint64_t bytes;
+        size_t at; /* bytes of the envelope before it; ascending */
+    } v[SPOOL_ATTACHED];
 };
-/* Store an envelope of n bytes, and the file behind them if it is not NULL. Room is made first.
- * BX_OK, BX_TOO_LARGE, BX_NO_SPACE, BX_IO. */
+/* Store an envelope of n bytes, and the files in it; NULL: none. Room is made first. BX_OK,
+ * BX_TOO_LARGE, BX_NO_SPACE, BX_IO. */
 int spool_put(struct spool *s, uint64_t time_ns, const uint8_t id[16], enum bx_item_type type,
-              const void *p, size_t n, const struct spool_file *file, struct bx_err *err);
+              const void *p, size_t n, const struct spool_files *files, struct bx_err *err);
 /* The oldest first, at most max; their number. */
 uint32_t spool_list(struct spool *s, struct spool_entry *out, uint32_t max);
 /* The entry of an id, or of a prefix of one that no other has. BX_OK, BX_NOT_FOUND, BX_CONFLICT. */

@@ -29,7 +29,7 @@ page=$src/docs/man/blixardd.8
   sort >"$dir/program"
 # What not every build has is in the page of all.
 elsewhere='^$'
-for flag in scope-pool http diag diag-dsn diag-environment diag-sample diag-crumbs diag-spool; do
+for flag in scope-pool http diag diag-dsn diag-environment diag-names diag-sample diag-crumbs diag-spool; do
   grep -q "^$flag " "$dir/program" || elsewhere="$elsewhere|^$flag "
 done
 page_flags <"$page" | grep -vE "$elsewhere" >"$dir/page"

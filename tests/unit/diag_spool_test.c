@@ -18,6 +18,7 @@
 #define T0 (1764421200 * NS)
 
 static char *dir;
+static struct diag_about about = {.node = "n1", .environment = "test"};
 static struct spool spool;
 
 static int set_up(void **state)
@@ -201,25 +202,34 @@ TEST(each_flipped_byte_is_told_and_the_rest_is_read)
     spool_close(&spool);
 }
 
-TEST(a_file_is_streamed_behind_the_envelope)
+TEST(a_file_is_streamed_into_the_envelope)
 {
     char path[512], text[200000];
     uint8_t id[16] = {1};
     struct bx_err err = {0};
-    struct spool_file file;
+    struct spool_files files = {.n = 1};
     struct spool_entry e;
     struct bx_buf b = {0};
 
     open_spool(0, 0);
     memset(text, 'x', sizeof text);
     snprintf(path, sizeof path, "%s/attached", dir);
-    file = (struct spool_file){open(path, O_RDWR | O_CREAT, 0600), sizeof text};
-    assert_int_equal(write(file.fd, text, sizeof text), sizeof text);
-    assert_int_equal(spool_put(&spool, T0, id, BX_ITEM_EVENT, "head\n", 5, &file, &err), BX_OK);
-    file.bytes += 10; /* it has become shorter since it was looked at */
+    files.v[0].fd = open(path, O_RDWR | O_CREAT, 0600);
+    files.v[0].bytes = sizeof text;
+    files.v[0].at = 5;
+    assert_int_equal(write(files.v[0].fd, text, sizeof text), sizeof text);
+    assert_int_equal(spool_put(&spool, T0, id, BX_ITEM_EVENT, "head\n", 5, &files, &err), BX_OK);
+    files.v[0].bytes += 10; /* it has become shorter since it was looked at */
     id[0] = 2;
-    assert_int_equal(spool_put(&spool, T0, id, BX_ITEM_EVENT, "head\n", 5, &file, &err), BX_OK);
-    close(file.fd);
+    assert_int_equal(spool_put(&spool, T0, id, BX_ITEM_EVENT, "head\n", 5, &files, &err), BX_OK);
+    files.n = 2; /* the same one twice, and something after it */
+    files.v[0].bytes = 3;
+    files.v[1] = files.v[0];
+    files.v[1].at = 10;
+    id[0] = 3;
+    assert_int_equal(
+        spool_put(&spool, T0, id, BX_ITEM_EVENT, "head\nnext\nlast\n", 15, &files, &err), BX_OK);
+    close(files.v[0].fd);
     assert_int_equal(spool_find(&spool, bx_str("01"), &e, &err), BX_OK);
     assert_int_equal(spool_read(&spool, &e, &b, &err), BX_OK);
     assert_int_equal(b.len, 5 + sizeof text + 1);
@@ -229,6 +239,11 @@ TEST(a_file_is_streamed_behind_the_envelope)
     assert_int_equal(spool_find(&spool, bx_str("02"), &e, &err), BX_OK);
     assert_int_equal(spool_read(&spool, &e, &b, &err), BX_OK);
     assert_int_equal(b.len, 5 + sizeof text + 11);
+    b.len = 0;
+    assert_int_equal(spool_find(&spool, bx_str("03"), &e, &err), BX_OK);
+    assert_int_equal(spool_read(&spool, &e, &b, &err), BX_OK);
+    assert_int_equal(b.len, 23);
+    assert_memory_equal(b.data, "head\nxxx\nnext\nxxx\nlast\n", 23);
     bx_buf_release(&b);
     spool_close(&spool);
 }
@@ -274,6 +289,8 @@ static int to_file(void *ctx, const void *p, size_t n)
     return write(*(int *)ctx, p, n) == (ssize_t)n ? BX_OK : BX_IO;
 }
 
+static unsigned appended = 1; /* how often the request did that */
+
 static void write_crash(const char *path)
 {
     static struct bx_recfile_writer w;
@@ -297,7 +314,8 @@ static void write_crash(const char *path)
     BX_DEBUG("request", "began", "span", two, "method", "vm.list", "principal", "uid:0");
     t.trace = 77;
     BX_DEBUG("request", "step", "span", one, "step", "proposed");
-    BX_INFO("node", "appended", "index", 5);
+    for (unsigned i = 0; i < appended; i++)
+        BX_INFO("node", "appended", "index", 5);
     t.trace = 0;
     BX_DEBUG("request", "ended", "span", two, "code", 0);
     BX_DEBUG("request", "step", "span", three, "step", "applied");
@@ -354,16 +372,68 @@ TEST(a_crash_file_becomes_one_envelope_with_the_requests_in_flight)
     char path[512];
 
     open_spool(0, 0);
-    assert_int_equal(diag_collect_crashes(&spool, dir, "n1", "test"), 0);
+    assert_int_equal(diag_collect_crashes(&spool, dir, &about), 0);
     snprintf(path, sizeof path, "%s/recorder/crash-20251129T130000-1.bxr", dir);
     write_crash(path);
-    assert_int_equal(diag_collect_crashes(&spool, dir, "n1", "test"), 1);
-    assert_int_equal(diag_collect_crashes(&spool, dir, "n1", "test"), 0);
+    assert_int_equal(diag_collect_crashes(&spool, dir, &about), 1);
+    assert_int_equal(diag_collect_crashes(&spool, dir, &about), 0);
     assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 1);
     assert_int_equal(spool_read(&spool, &all[0], &b, &err), BX_OK);
     check_crash(&b);
     bx_buf_release(&b);
     spool_close(&spool);
+}
+
+/* The only envelope, of a crash file. */
+static struct bx_buf crash_envelope(void)
+{
+    struct spool_entry all[SPOOL_FILES];
+    struct bx_err err = {0};
+    struct bx_buf b = {0};
+    char path[512];
+
+    open_spool(0, 0);
+    snprintf(path, sizeof path, "%s/recorder/crash-20251129T130000-1.bxr", dir);
+    write_crash(path);
+    assert_int_equal(diag_collect_crashes(&spool, dir, &about), 1);
+    assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 1);
+    assert_int_equal(spool_read(&spool, &all[0], &b, &err), BX_OK);
+    spool_close(&spool);
+    return b;
+}
+
+static struct bx_str text_of(const struct bx_buf *b)
+{
+    return (struct bx_str){(const char *)b->data, (uint32_t)b->len};
+}
+
+TEST(a_breadcrumb_that_repeats_is_told_in_powers_of_ten)
+{
+    struct bx_buf b;
+
+    appended = 123;
+    b = crash_envelope();
+    appended = 1;
+    assert_true(has(text_of(&b), "\"message\":\"appended\","));
+    assert_true(has(text_of(&b), "\"message\":\"appended (10 times)\","));
+    assert_true(has(text_of(&b), "\"message\":\"appended (100 times)\","));
+    assert_false(has(text_of(&b), "(123 times)"));
+    assert_true(has(text_of(&b), "\"message\":\"began\",")); /* it was not pushed out */
+    bx_buf_release(&b);
+}
+
+TEST(a_crash_without_names_has_its_breadcrumbs_and_no_recorded_texts)
+{
+    struct bx_buf b;
+
+    about.nameless = true;
+    b = crash_envelope();
+    about.nameless = false;
+    assert_true(has(text_of(&b), "SIGSEGV") && has(text_of(&b), "\"message\":\"appended\","));
+    assert_false(has(text_of(&b), "server_name") || has(text_of(&b), "\"n1\""));
+    assert_false(has(text_of(&b), "\"type\":\"log\"") || has(text_of(&b), "attachment"));
+    assert_false(has(text_of(&b), "uid:0"));
+    bx_buf_release(&b);
 }
 
 TEST(a_damaged_crash_file_gives_what_is_left_of_it)
@@ -381,7 +451,7 @@ TEST(a_damaged_crash_file_gives_what_is_left_of_it)
         snprintf(name, sizeof name, "%s/recorder/crash-2-%d.bxr", dir, (int)at);
         flip(path, (size_t)at);
         assert_int_equal(rename(path, name), 0);
-        diag_collect_crashes(&spool, dir, "n1", "test");
+        diag_collect_crashes(&spool, dir, &about);
         unlink(name);
         write_crash(path);
     }

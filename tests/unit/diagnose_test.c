@@ -58,8 +58,8 @@ static void open_diag(struct diag_options o)
     o.loop = &loop;
     o.clock = &clock_zero;
     o.data = dir;
-    o.node = "host-7";
-    o.environment = "test";
+    o.about.node = "host-7";
+    o.about.environment = "test";
     o.dsn = o.dsn == NULL ? "" : o.dsn;
     if (diag_open(&diag, &o, &err) != BX_OK)
         fail_msg("%s", err.msg);
@@ -172,6 +172,25 @@ TEST(the_first_failure_of_a_job_in_a_row_is_an_event)
     assert_int_equal(times(&text, "{\"formatted\":\"the job recorder-snapshot failed;"), 2);
     assert_int_equal(times(&text, "\"job\":\"snapshot\""), 1);
     assert_int_equal(times(&text, "\"type\":\"check_in\""), 0); /* nobody is told */
+    bx_buf_release(&text);
+}
+
+TEST(names_are_left_out_where_they_are_not_to_be_told)
+{
+    struct bx_buf text;
+
+    open_diag((struct diag_options){.dsn = DSN, .about = {.nameless = true}});
+    fail_request();
+    text = stored();
+    assert_int_equal(times(&text, "\"transaction\":\"vm.create\""), 1);
+    assert_int_equal(times(&text, "{\"formatted\":\"io\"}"), 1); /* the code instead of the text */
+    assert_int_equal(times(&text, "host-7") + times(&text, "anna") + times(&text, "web-1"), 0);
+    bx_buf_release(&text);
+    open_diag((struct diag_options){.dsn = DSN});
+    fail_request();
+    text = stored();
+    assert_true(times(&text, "host-7") > 0 && times(&text, "anna") > 0 &&
+                times(&text, "web-1") > 0);
     bx_buf_release(&text);
 }
 
