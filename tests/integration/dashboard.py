@@ -115,6 +115,7 @@ def check_keys(b):
     b.press("2")
     ok(b.wait("/Pools/.test(document.querySelector('main').innerText)") and b.js(CARDS) != cards, "a digit shows another view")
     ok(b.js("document.querySelector('nav [aria-current]').textContent") == "Recorder and memory", "which is marked")
+    ok(b.wait("/99 % within\\s+[0-9.]+ [nµ]s/.test(document.querySelector('main').innerText)"), "it shows how long recording takes", b.js(TEXT))
     b.press("p")
     ok(b.js("document.querySelector('#pause').getAttribute('aria-pressed')") == "true", "p pauses")
     b.press("p", "1")

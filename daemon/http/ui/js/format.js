@@ -14,6 +14,7 @@ export const rate = v => (v === undefined ? "–" : `${count(v)}/s`);
 export const percent = v => (v === undefined ? "–" : `${(v * 100).toFixed(v >= 0.995 || v === 0 ? 0 : 1)} %`);
 export const time = v => {
     if (v === undefined) return "–";
+    if (v < 1e-6) return `${(v * 1e9).toPrecision(3)} ns`;
     if (v < 1e-3) return `${(v * 1e6).toPrecision(3)} µs`;
     return v < 1 ? `${(v * 1e3).toPrecision(3)} ms` : `${v.toPrecision(3)} s`;
 };

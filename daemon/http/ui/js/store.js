@@ -48,6 +48,14 @@ export class Store {
     quantiles(name, q, seconds = 10) {
         return this.states.map((s, i) => quantile(this.states[Math.max(0, i - seconds)], s, name, q));
     }
+    // Of a histogram, since the daemon was started.
+    quantile(name, q) {
+        return quantile(null, this.now, name, q);
+    }
+    average(name) {
+        const h = this.value(name);
+        return h?.at(-1)[1] > 0 ? h[0] / h.at(-1)[1] : undefined;
+    }
 }
 
 function growth(from, to, name) {
@@ -56,11 +64,11 @@ function growth(from, to, name) {
         : Math.max(0, b - a) * 1000 / (to.time - from.time);
 }
 
-// Of a histogram, [sum, [bound, count so far]...]: of what came between two states.
+// Of a histogram, [sum, [bound, count so far]...]: of what came between two states, or ever.
 function quantile(from, to, name, q) {
-    const a = from.metrics[name], b = to.metrics[name];
-    if (!a || !b) return undefined;
-    const counts = b.slice(1).map(([bound, n], i) => [bound, n - a[i + 1][1]]);
+    const a = from?.metrics[name], b = to.metrics[name];
+    if (!b || (from && !a)) return undefined;
+    const counts = b.slice(1).map(([bound, n], i) => [bound, n - (a ? a[i + 1][1] : 0)]);
     const total = counts.at(-1)[1];
     if (total <= 0) return undefined;
     let below = 0, low = 0;
