@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STACK 131072u
 #define RING 4096u /* words, of the crash's own events */
 #define RINGS ((BX_REC_RING + (LOG_THREADS - 1) * LOG_THREAD_RING) * sizeof(uint64_t))
 #define SECONDS 5u   /* that the handler may take */
@@ -44,7 +43,6 @@ static struct {
 
     struct bx_rec_thread thread; /* its events */
     uint64_t ring[RING];
-    uint8_t stack[STACK] __attribute__((aligned(16)));
 } crash = {.dir = -1};
 
 /* ---- a line on standard error ---- */
@@ -281,7 +279,6 @@ static void describe(const char *program)
 
 int crash_open(const char *data, const char *program, struct bx_err *err)
 {
-    stack_t stack = {.ss_sp = crash.stack, .ss_size = STACK};
     int rc = recdir_open(data, &crash.dir, err);
 
     if (rc != BX_OK)
@@ -294,7 +291,6 @@ int crash_open(const char *data, const char *program, struct bx_err *err)
     describe(program);
     rc = crash_file_open(crash.dir, RINGS, err);
     signal(SIGALRM, SIG_DFL);
-    sigaltstack(&stack, NULL);
     handle(true);
     return rc;
 }
@@ -304,9 +300,16 @@ int crash_directory(void)
     return crash.dir;
 }
 
-const struct bx_recfile_meta *crash_about(void)
+struct bx_recfile_meta crash_about(const char *reason)
 {
-    return &crash.meta;
+    return (struct bx_recfile_meta){.program = crash.meta.program,
+                                    .version = crash.meta.version,
+                                    .reason = bx_str(reason),
+                                    .host = crash.meta.host,
+                                    .build = crash.meta.build,
+                                    .node = __atomic_load_n(&crash.meta.node, __ATOMIC_RELAXED),
+                                    .time_ns = clock_wall_ns(),
+                                    .pid = crash.meta.pid};
 }
 
 void crash_close(void)
@@ -320,5 +323,5 @@ void crash_close(void)
 
 void crash_set_node(uint64_t node)
 {
-    crash.meta.node = node;
+    __atomic_store_n(&crash.meta.node, node, __ATOMIC_RELAXED);
 }

@@ -5,8 +5,8 @@
  * "crash", writes DATA/recorder/crash-TIME-PID.bxr (rec/recfile.h), says so on standard error and
  * lets the signal take its course.
  *
- * The handler runs on a stack of its own, allocates nothing, takes no lock and trusts no memory: it
- * works in stages, and when one of them crashes, the next ones are still done. When it can not
+ * The handler runs on the thread's alternate stack (log_threads.h), allocates nothing, takes no lock
+ * and trusts no memory: it works in stages, and when one of them crashes, the next ones are still done. When it can not
  * finish within some seconds, SIGALRM ends the process. Room for the file is taken when the daemon
  * starts, so that it can be written when the disk is full. */
 #ifndef CRASH_H
@@ -24,8 +24,8 @@
 int crash_open(const char *data, const char *program, struct bx_err *err);
 /* DATA/recorder, as a descriptor that stays open; -1: there is none. */
 int crash_directory(void);
-/* What files of this process say of it, but for their reason and time. */
-const struct bx_recfile_meta *crash_about(void);
+/* What a file of this process that begins now says of it. After crash_open; any thread. */
+struct bx_recfile_meta crash_about(const char *reason);
 /* The process ends well. */
 void crash_close(void);
 /* Known from now on; 0: not yet. */

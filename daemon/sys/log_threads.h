@@ -1,7 +1,8 @@
 /* log_threads - the threads of the daemon that record events, with their rings and queues.
  *
  * A thread takes part by log_thread_open and keeps its rings until log_threads_close, also when it
- * has ended: what it did is still of interest. Whoever reads the rings may do so at any time. */
+ * has ended: what it did is still of interest. Whoever reads the rings may do so at any time. It
+ * also gets an alternate stack for signals, so that a crash of it is told when its own has no room. */
 #ifndef LOG_THREADS_H
 #define LOG_THREADS_H
 
@@ -11,6 +12,7 @@
 #define LOG_THREADS 16u       /* those that come later record nothing */
 #define LOG_THREAD_RING 8192u /* words, of every thread but the first, which is the loop's */
 #define LOG_THREAD_QUEUE 4096u
+#define LOG_THREAD_STACK 131072u /* bytes, of the alternate stack */
 
 /* The calling thread is the first one. wake is called when an event was queued. BX_OK or
  * BX_NO_MEMORY. */

@@ -10,10 +10,9 @@
  * as the block has room, and then dropped. */
 #include "sys/sink_file.h"
 
-#include "config.h"
 #include "mem/alloc.h"
 #include "rec/recfile.h"
-#include "sys/clock.h"
+#include "sys/crash.h"
 #include "sys/log_threads.h"
 #include "sys/recdir.h"
 #include "sys/sink.h"
@@ -212,15 +211,8 @@ static void failed(struct sink *s, const char *condition)
 static void begin_file(struct sink *s, int dir)
 {
     struct file *f = s->state;
-    char host[256] = "";
-    struct bx_recfile_meta m = {.program = bx_str("blixardd"),
-                                .version = bx_str(PACKAGE_VERSION),
-                                .reason = bx_str("log"),
-                                .time_ns = clock_wall_ns(),
-                                .pid = (uint32_t)getpid()};
+    struct bx_recfile_meta m = crash_about("log");
 
-    gethostname(host, sizeof host - 1);
-    m.host = bx_str(host);
     remove_oldest(s, dir);
     if (m.time_ns < f->named + MS_NS)
         m.time_ns = f->named + MS_NS; /* no two have one name */

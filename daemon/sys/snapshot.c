@@ -2,7 +2,6 @@
 
 #include "mem/alloc.h"
 #include "rec/recfile.h"
-#include "sys/clock.h"
 #include "sys/crash.h"
 #include "sys/log.h"
 #include "sys/log_threads.h"
@@ -84,12 +83,10 @@ static void put_thread(struct job *j, const struct bx_rec_thread *t)
 
 static int put_all(struct job *j)
 {
-    struct bx_recfile_meta meta = *crash_about();
+    struct bx_recfile_meta meta = crash_about(reasons[j->why].text);
     struct bx_rec_thread *threads[LOG_THREADS];
     uint32_t n = log_threads(threads);
 
-    meta.reason = bx_str(reasons[j->why].text);
-    meta.time_ns = clock_wall_ns();
     recdir_name(j->file.name, kinds[reasons[j->why].kind], meta.time_ns, meta.pid);
     j->writer.write = write_all;
     j->writer.ctx = j;

@@ -347,6 +347,39 @@ TEST(the_first_of_several_threads_that_crash_is_told)
     expect_text(left, "address=0x20 sender=0 thread=\"\"");
 }
 
+static void *overflow_here(void *arg)
+{
+    volatile char first[16] = "";
+
+    log_thread_open("worker");
+    BX_INFO("test", "working");
+    _exit((int)deeper(arg == NULL ? first : arg));
+}
+
+static void overflow_of_thread(void *ctx)
+{
+    pthread_t thread;
+
+    (void)ctx;
+    begin();
+    assert(pthread_create(&thread, NULL, overflow_here, NULL) == 0);
+    for (;;)
+        pause();
+}
+
+TEST(a_stack_of_another_thread_that_overflows_is_told)
+{
+    const struct left *left;
+
+    expect_death(overflow_of_thread, SIGSEGV);
+    left = look();
+    expect_all(left);
+    expect_text(left, "target=test msg=working");
+    expect_text(left, "msg=\"fatal signal\" signal=11");
+    expect_text(left, "thread=worker");
+    expect_text(left, "msg=frame n=20 object=sys_crash_test");
+}
+
 /* ---- a disk without room ---- */
 
 static void limited(void *ctx)

@@ -1,6 +1,8 @@
 /* sink_file: files of events that are rotated and bounded, whoever records. */
 #include "unit/sink_help.h"
 
+#include "sys/crash.h"
+
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -32,6 +34,20 @@ TEST(a_file_is_readable_while_it_is_written)
     sink_read_files(&f);
     log_close();
     assert_true(f.n == 1 && f.whole == 0 && f.damaged == 0 && f.events == 10);
+}
+
+TEST(a_file_tells_which_build_wrote_it)
+{
+    struct sink_files f;
+    struct bx_err err;
+
+    assert_int_equal(crash_open(sink_dir, "sink_test", &err), BX_OK);
+    sink_open_log("info", "file,size=256KiB,count=100");
+    sink_record(0, 20000);
+    log_close();
+    crash_close();
+    sink_read_files(&f);
+    assert_true(f.n > 1 && f.told == f.n);
 }
 
 TEST(the_oldest_files_are_removed_by_number)
