@@ -12,7 +12,7 @@ libcli_a_SOURCES += cli/diag.c
 libcli_a_CFLAGS = $(AM_CFLAGS)
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 
-CLI_LIBS = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) \
+CLI_LIBS = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) \
 	$(SMARTCOLS_LIBS) $(FYAML_LIBS) $(UUID_LIBS) -lm -lpthread
 
 bin_PROGRAMS += blixardctl

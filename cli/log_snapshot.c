@@ -18,6 +18,7 @@ const struct flag log_snapshot_flags[] = {
      .value = "NODE",
      .help = "of this node (default: the one that is asked)",
      .completes = "node"},
+    {.name = "archive", .help = "compress it better, which takes longer"},
     {0},
 };
 const struct column log_snapshot_columns[] = {
@@ -127,6 +128,8 @@ int log_snapshot(struct run *r)
     bx_val result;
     int rc;
 
+    if (args_has(&r->args, "archive"))
+        params_bool(&p, "archive", true);
     rc = call(r, "log.snapshot", &p, &result);
     if (rc != BX_OK)
         return run_fail(r);

@@ -12,6 +12,7 @@
 #include "sys/crash.h"
 #include "sys/log.h"
 #include "sys/sink_file.h"
+#include "sys/archive.h"
 #include "sys/snapshot.h"
 #include "sys/watchdog.h"
 #include "node/driver_sim.h"
@@ -383,8 +384,10 @@ static int open_parts(struct daemon *d, struct bx_err *err)
     int rc = loop_init(&d->loop, d->clock, &hooks, err);
 
     bx_codec_set_clock(uv_hrtime);
-    if (rc == BX_OK)
+    if (rc == BX_OK) {
         snapshot_open(&d->loop.uv);
+        archive_open(&d->loop.uv);
+    }
     if (rc == BX_OK)
         rc = daemon_open_diag(d, err);
     if (rc == BX_OK)
@@ -451,6 +454,7 @@ void daemon_close(struct daemon *d)
     daemon_watch_close(d);
     daemon_member_close(d);
     snapshot_close();
+    archive_close();
     if (d->disk != NULL)
         disk_drain(d->disk);
     bx_node_close(d->node);

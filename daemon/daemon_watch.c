@@ -1,8 +1,9 @@
-/* What is looked at four times a second: whether there is a reason to keep what the recorder holds.
- */
+/* What is looked at four times a second: whether there is a reason to keep what the recorder holds,
+ * and a log file to archive. */
 #include "daemon.h"
 
 #include "diagnose/diag.h"
+#include "sys/archive.h"
 #include "sys/log.h"
 #include "sys/snapshot.h"
 #include "node/stats.h"
@@ -52,7 +53,7 @@ static void begin_periodic(struct daemon *d)
     struct bx_err err;
 
     d->watch.periodic_began_ms = uv_now(&d->loop.uv);
-    if (snapshot_begin(SNAPSHOT_PERIODIC, on_periodic, d, &err) != BX_OK)
+    if (snapshot_begin(SNAPSHOT_PERIODIC, false, on_periodic, d, &err) != BX_OK)
         on_periodic(d, NULL, &err);
 }
 
@@ -69,6 +70,7 @@ static void look(uv_timer_t *timer)
             begin_periodic(d);
         w->periodic_ms = now + (uint64_t)d->options.log_snapshot_every_s * 1000;
     }
+    archive_step();
 }
 
 void daemon_watch_open(struct daemon *d)

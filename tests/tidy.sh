@@ -465,6 +465,7 @@ msgpack libmsgpack-dev
 jansson libjansson-dev
 liblz4 liblz4-dev
 libxxhash libxxhash-dev
+libzstd libzstd-dev
 smartcols libsmartcols-dev
 uuid uuid-dev
 libfyaml libfyaml-dev
@@ -550,6 +551,7 @@ check_owner 'msgpack[a-z/]*\.h' 'libcore/codec/pack\.c' | report "msgpack has on
 check_owner 'jansson\.h' 'libcore/codec/json\.c|daemon/(vmdir/(qmp|proto)|shim/[a-z]*|qemu/[a-z]*)\.[ch]' |
     report "jansson belongs to the JSON codec and to QMP"
 check_owner 'lz4[a-z]*\.h' 'libcore/codec/lz\.c' | report "lz4 has one owner"
+check_owner 'zstd[a-z_]*\.h' 'libcore/codec/zst\.c' | report "zstd has one owner"
 check_owner 'raft(/[a-z]*)?\.h' 'libcore/node/raft[a-z_]*\.[ch]|libcore/wire/raftmsg\.[ch]' |
     report "libraft belongs to node/raft and wire/raftmsg"
 check_owner 'libfyaml\.h' 'daemon/options\.c|cli/context_store\.c' | report "libfyaml reads the two files there are"

@@ -33,7 +33,7 @@ static void log_snapshot(struct api_call *c)
     struct bx_err err;
 
     if (!api_relay_named(c, p->node) &&
-        snapshot_begin(SNAPSHOT_ASKED, on_written, c, &err) != BX_OK)
+        snapshot_begin(SNAPSHOT_ASKED, p->archive, on_written, c, &err) != BX_OK)
         api_fail(c, &err);
 }
 

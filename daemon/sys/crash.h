@@ -5,10 +5,10 @@
  * "crash", writes DATA/recorder/crash-TIME-PID.bxr (rec/recfile.h), says so on standard error and
  * lets the signal take its course.
  *
- * The handler runs on the thread's alternate stack (log_threads.h), allocates nothing, takes no lock
- * and trusts no memory: it works in stages, and when one of them crashes, the next ones are still done. When it can not
- * finish within some seconds, SIGALRM ends the process. Room for the file is taken when the daemon
- * starts, so that it can be written when the disk is full. */
+ * The handler runs on the thread's alternate stack (log_threads.h), allocates nothing, takes no
+ * lock and trusts no memory: it works in stages, and when one of them crashes, the next ones are
+ * still done. When it can not finish within some seconds, SIGALRM ends the process. Room for the
+ * file is taken when the daemon starts, so that it can be written when the disk is full. */
 #ifndef CRASH_H
 #define CRASH_H
 

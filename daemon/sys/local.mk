@@ -1,6 +1,7 @@
 # What libcore's ports need of the kernel and of libuv, and what every part of the daemon uses.
 libdaemon_a_SOURCES += \
 	daemon/sys/address.c daemon/sys/address.h \
+	daemon/sys/archive.c daemon/sys/archive.h \
 	daemon/sys/clock.c daemon/sys/clock.h daemon/sys/clock_wall.c \
 	daemon/sys/crash.c daemon/sys/crash.h \
 	daemon/sys/crash_file.c daemon/sys/crash_file.h \

@@ -2,7 +2,8 @@
  *
  * A thread takes part by log_thread_open and keeps its rings until log_threads_close, also when it
  * has ended: what it did is still of interest. Whoever reads the rings may do so at any time. It
- * also gets an alternate stack for signals, so that a crash of it is told when its own has no room. */
+ * also gets an alternate stack for signals, so that a crash of it is told when its own has no room.
+ */
 #ifndef LOG_THREADS_H
 #define LOG_THREADS_H
 

@@ -12,24 +12,20 @@
 
 #include "mem/alloc.h"
 #include "rec/recfile.h"
+#include "sys/archive.h"
 #include "sys/crash.h"
 #include "sys/log_threads.h"
 #include "sys/recdir.h"
 #include "sys/sink.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 
 #define KIND "log"
-#define SUFFIX ".bxr"
 #define NAME RECDIR_NAME
 #define UNFINISHED "log.tmp"
 #define BLOCK 8000u /* words: 64,000 bytes, so that it fits into one item */
@@ -112,7 +108,7 @@ static int open_it(struct sink *s, struct bx_err *err)
         return bx_err_set(err, BX_NO_MEMORY, "no memory for the log");
     s->memory = sizeof *f;
     f->fd = -1;
-    f->writer = (struct bx_recfile_writer){.write = write_all, .ctx = s, .pack = true};
+    f->writer = (struct bx_recfile_writer){.write = write_all, .ctx = s, .form = BX_RECFILE_PACKED};
     if (s->spec.size == 0)
         s->spec.size = SIZE;
     if (s->spec.count == 0)
@@ -125,66 +121,18 @@ static int open_it(struct sink *s, struct bx_err *err)
     return BX_OK;
 }
 
-/* ---- the files of the directory ---- */
-
-struct listed {
-    char name[NAME];
-    uint64_t bytes;
-};
-struct listing {
-    struct listed v[1024];
-    size_t n;
-};
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(((const struct listed *)a)->name, ((const struct listed *)b)->name);
-}
-
-static bool is_ours(const char *name)
-{
-    size_t n = strlen(name);
-
-    return n < NAME && n > sizeof KIND + sizeof SUFFIX &&
-           memcmp(name, KIND "-", sizeof KIND) == 0 &&
-           strcmp(name + n - (sizeof SUFFIX - 1), SUFFIX) == 0;
-}
-
-/* Those there are, the oldest first; what is beyond the room of the listing is left for the next
- * time. */
-static void list_files(int dir, struct listing *out)
-{
-    int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = copy < 0 ? NULL : fdopendir(copy);
-    const struct dirent *e;
-    struct stat st;
-
-    out->n = 0;
-    if (d == NULL)
-        return;
-    while ((e = readdir(d)) != NULL && out->n < sizeof out->v / sizeof out->v[0])
-        if (is_ours(e->d_name) && fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-            struct listed *l = &out->v[out->n++];
-
-            memcpy(l->name, e->d_name, strlen(e->d_name) + 1);
-            l->bytes = (uint64_t)st.st_size;
-        }
-    closedir(d);
-    qsort(out->v, out->n, sizeof out->v[0], by_name);
-}
-
 /* Remove the oldest files until one more is within the bounds. */
 static void remove_oldest(struct sink *s, int dir)
 {
-    struct listing *l = bx_alloc(sizeof *l);
+    struct recdir_list *l = bx_alloc(sizeof *l);
     uint64_t total = s->spec.size;
 
     if (l == NULL)
         return;
-    list_files(dir, l);
-    for (size_t i = 0; i < l->n; i++)
+    recdir_list(dir, KIND, l);
+    for (uint32_t i = 0; i < l->n; i++)
         total += l->v[i].bytes;
-    for (size_t i = 0; i < l->n; i++) {
+    for (uint32_t i = 0; i < l->n; i++) {
         if (l->n - i < s->spec.count && total <= s->spec.total)
             break;
         if (unlinkat(dir, l->v[i].name, 0) != 0 && errno != ENOENT)
@@ -259,6 +207,7 @@ static void end_file(struct sink *s, int dir)
         sink_add(&s->counts.errors, 1);
     close(f->fd);
     f->fd = -1;
+    archive_ask();
 }
 
 /* Whether the block may make it larger than it may become. */

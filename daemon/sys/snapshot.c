@@ -32,6 +32,7 @@ static const struct {
 struct job {
     uv_work_t work;
     enum snapshot_reason why;
+    bool archive;
     struct snapshot_file file;
     int fd;
     struct bx_err err;
@@ -90,7 +91,7 @@ static int put_all(struct job *j)
     recdir_name(j->file.name, kinds[reasons[j->why].kind], meta.time_ns, meta.pid);
     j->writer.write = write_all;
     j->writer.ctx = j;
-    j->writer.pack = true;
+    j->writer.form = j->archive ? BX_RECFILE_ARCHIVE : BX_RECFILE_PACKED;
     bx_recfile_begin(&j->writer, &meta);
     for (uint32_t i = 0; i < n; i++)
         put_thread(j, threads[i]);
@@ -196,7 +197,8 @@ static void finished(uv_work_t *w, int status)
     destroy(j);
 }
 
-int snapshot_begin(enum snapshot_reason why, snapshot_done done, void *ctx, struct bx_err *err)
+int snapshot_begin(enum snapshot_reason why, bool archive, snapshot_done done, void *ctx,
+                   struct bx_err *err)
 {
     struct job *j;
     int rc;
@@ -206,6 +208,7 @@ int snapshot_begin(enum snapshot_reason why, snapshot_done done, void *ctx, stru
     j = create(why, &rc, err);
     if (j == NULL)
         return rc;
+    j->archive = archive;
     j->done = done;
     j->ctx = ctx;
     all.jobs++;
@@ -233,7 +236,7 @@ void snapshot_on(enum snapshot_reason why)
     if (all.loop == NULL ||
         (all.told_ms[why] != 0 && now + 1 - all.told_ms[why] < SNAPSHOT_PAUSE_MS))
         return;
-    if (snapshot_begin(why, tell, (void *)(uintptr_t)reasons[why].text, &err) == BX_OK)
+    if (snapshot_begin(why, false, tell, (void *)(uintptr_t)reasons[why].text, &err) == BX_OK)
         all.told_ms[why] = now + 1;
 }
 

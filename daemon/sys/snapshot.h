@@ -36,12 +36,13 @@ typedef void (*snapshot_done)(void *ctx, const struct snapshot_file *f, const st
 void snapshot_open(uv_loop_t *loop);
 /* Wait for those that are being written. */
 void snapshot_close(void);
-/* Begin one, in the pool; done is called by the loop, never inside of the call. BX_OK; BX_BUSY: one
- * of this kind is being written; BX_IO: there is no directory; BX_NO_MEMORY; BX_SHUTDOWN. */
-int snapshot_begin(enum snapshot_reason why, snapshot_done done, void *ctx, struct bx_err *err);
+/* Begin one, in the pool; done is called by the loop, never inside of the call. As an archive it is
+ * compressed better. BX_OK; BX_BUSY: one of this kind is being written; BX_IO: there is no
+ * directory; BX_NO_MEMORY; BX_SHUTDOWN. */
+int snapshot_begin(enum snapshot_reason why, bool archive, snapshot_done done, void *ctx,
+                   struct bx_err *err);
 /* There is trouble: begin one and log where it is, unless the same had one in the last
- * SNAPSHOT_PAUSE_MS.
- * No effect before snapshot_open and after snapshot_close. */
+ * SNAPSHOT_PAUSE_MS. No effect before snapshot_open and after snapshot_close. */
 void snapshot_on(enum snapshot_reason why);
 /* Write one on the calling thread. The same codes, and those of the disk. */
 int snapshot_write(enum snapshot_reason why, struct snapshot_file *out, struct bx_err *err);

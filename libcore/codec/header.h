@@ -23,7 +23,14 @@
 #define BX_HEADER_MAGIC0 0xBD
 #define BX_HEADER_MAGIC1 0x58
 
-enum bx_codec { BX_CODEC_FLAT = 1, BX_CODEC_MSGPACK, BX_CODEC_JSON, BX_CODEC_LZ, BX__CODECS };
+enum bx_codec {
+    BX_CODEC_FLAT = 1,
+    BX_CODEC_MSGPACK,
+    BX_CODEC_JSON,
+    BX_CODEC_LZ,
+    BX__CODECS,
+    BX_CODEC_ZST = 16 /* of files alone (codec/zst.h): nothing that is sent has it */
+};
 
 /* Kind numbers are permanent: a number is never reused with another meaning. */
 enum bx_kind {

@@ -8,6 +8,7 @@ libcore_a_SOURCES += \
 	libcore/codec/pack_write.c libcore/codec/pack.h \
 	libcore/codec/json.c libcore/codec/json.h \
 	libcore/codec/lz.c libcore/codec/lz.h \
+	libcore/codec/zst.c libcore/codec/zst.h \
 	libcore/codec/count.c libcore/codec/count.h \
 	libcore/codec/codec.c libcore/codec/codec.h \
 	libcore/codec/hybrid.c libcore/codec/hybrid.h

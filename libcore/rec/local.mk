@@ -12,6 +12,7 @@ libcore_a_SOURCES += \
 	libcore/rec/timed.c libcore/rec/timed.h \
 	libcore/rec/rec.c libcore/rec/rec.h \
 	libcore/rec/recfile.c libcore/rec/recfile.h libcore/rec/recfile_priv.h libcore/rec/recread.c \
+	libcore/rec/recarchive.c \
 	libcore/rec/recquery.c libcore/rec/recquery.h libcore/rec/recparse.c \
 	libcore/rec/rechist.c libcore/rec/rechist.h \
 	libcore/rec/recagg.c libcore/rec/recagg.h

@@ -4,6 +4,7 @@
 #include "codec/flat.h"
 #include "codec/header.h"
 #include "codec/lz.h"
+#include "codec/zst.h"
 #include "rec/recfile_priv.h"
 
 #include <assert.h>
@@ -64,7 +65,7 @@ static void put_item(struct bx_recfile_writer *w, enum bx_recfile_item type, uin
     prefix[2] = (uint8_t)thread;
     prefix[3] = (uint8_t)(thread >> 8);
     bx_put32(prefix + 4, count);
-    bx_header_seal(w->buf, BX_KIND_RECORDER, BX_RECFILE_VERSION, codec,
+    bx_header_seal(w->buf, BX_KIND_RECORDER, w->form == BX_RECFILE_ARCHIVE ? 2 : 1, codec,
                    (uint32_t)(n + BX_RECFILE_PREFIX));
     w->rc = w->write(w->ctx, w->buf, BX_HEADER_SIZE + BX_RECFILE_PREFIX + n);
     w->items++;
@@ -116,6 +117,8 @@ static void put_sites(struct bx_recfile_writer *w, struct bx_sites all)
         struct bx_recfile_site site;
         size_t size;
 
+        if (all.v[i] == NULL) /* of a file that lacked it */
+            continue;
         describe(all.v[i], &site, keys, types);
         size = bx_flat_size(&bx_recfile_site_schema, &site);
         assert(size <= BX_RECFILE_ROOM);
@@ -159,9 +162,9 @@ int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_t
 /* As many whole records as an item may have: a plain one has few, since what is damaged or cut is
  * lost with all that is in it. What has no sound length ends them: memory may have
  * been overwritten before a crash. */
-static size_t run_of(const uint64_t *words, size_t n, bool pack)
+static size_t run_of(const uint64_t *words, size_t n, enum bx_recfile_form form)
 {
-    size_t at = 0, most = pack ? BX_RECFILE_ROOM : PLAIN_BYTES;
+    size_t at = 0, most = form == BX_RECFILE_PLAIN ? PLAIN_BYTES : BX_RECFILE_ROOM;
 
     while (at < n) {
         size_t size = bx_recevent_words(words[at]);
@@ -175,18 +178,24 @@ static size_t run_of(const uint64_t *words, size_t n, bool pack)
 
 static void put_run(struct bx_recfile_writer *w, uint16_t thread, const uint64_t *words, size_t n)
 {
+    static const struct {
+        uint8_t codec;
+        int (*pack)(struct bx_buf *out, const void *src, size_t n);
+    } forms[] = {[BX_RECFILE_PACKED] = {BX_CODEC_LZ, bx_lz_pack},
+                 [BX_RECFILE_ARCHIVE] = {BX_CODEC_ZST, bx_zst_pack}};
     struct bx_buf packed = {0};
 
-    if (w->pack && bx_lz_pack(&packed, words, n * sizeof *words) == BX_OK &&
+    if (w->form != BX_RECFILE_PLAIN &&
+        forms[w->form].pack(&packed, words, n * sizeof *words) == BX_OK &&
         packed.len <= BX_RECFILE_ROOM) {
         memcpy(content(w), packed.data, packed.len);
-        put_item(w, BX_RECFILE_EVENTS, thread, (uint32_t)n, BX_CODEC_LZ, packed.len);
+        put_item(w, BX_RECFILE_EVENTS, thread, (uint32_t)n, forms[w->form].codec, packed.len);
     } else {
         for (size_t i = 0; i < n; i++)
             bx_put64(content(w) + i * sizeof *words, words[i]);
         put_item(w, BX_RECFILE_EVENTS, thread, (uint32_t)n, BX_CODEC_FLAT, n * sizeof *words);
     }
-    if (w->pack)
+    if (w->form != BX_RECFILE_PLAIN)
         bx_buf_release(&packed);
 }
 
@@ -194,7 +203,7 @@ int bx_recfile_put_events(struct bx_recfile_writer *w, uint16_t thread, const ui
                           size_t n)
 {
     for (size_t at = 0; at < n && w->rc == BX_OK;) {
-        size_t run = run_of(words + at, n - at, w->pack);
+        size_t run = run_of(words + at, n - at, w->form);
 
         if (run == 0)
             break;

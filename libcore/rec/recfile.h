@@ -1,14 +1,14 @@
 /* recfile - a file of recorded events: a snapshot of the rings, or a log.
  *
  * A file is a sequence of items, each with the header of codec/header.h (kind BX_KIND_RECORDER,
- * version 1) and a payload of
+ * version 1, or 2 in an archive) and a payload of
  *
  *   offset 0  type    u8, enum bx_recfile_item
  *          1  0       u8
  *          2  thread  u16, of events; else 0
  *          4  count   u32: words of events, entries of sites, items before an end; else 0
  *          8  a flat record (codec/flat.h), or events (recevent.h), plain or compressed
- * (codec/lz.h; the header's codec tells), in little-endian words
+ * (codec/lz.h, or codec/zst.h in an archive; the header's codec tells), in little-endian words
  *
  * It begins with a meta item, then the sites that its events refer to, then threads and events in
  * any order. An end item tells that it is complete: a log that is still being written, or a file
@@ -22,7 +22,7 @@
 #include "rec/rec.h"
 #include "rec/recevent.h"
 
-#define BX_RECFILE_VERSION 1u
+#define BX_RECFILE_VERSION 2u /* the newest one that is read */
 #define BX_RECFILE_BUF 65536u /* bytes of the largest item, with its header */
 #define BX_RECFILE_SITES 8192u
 #define BX_RECFILE_THREADS 256u
@@ -52,15 +52,21 @@ struct bx_recfile_thread {
 };
 extern const struct bx_schema bx_recfile_thread_schema;
 
-/* ---- writing: no heap unless `pack`, and nothing that is not async-signal-safe ---- */
+/* ---- writing: no heap if plain, and nothing that is not async-signal-safe ---- */
+
+enum bx_recfile_form {
+    BX_RECFILE_PLAIN,
+    BX_RECFILE_PACKED, /* quickly */
+    BX_RECFILE_ARCHIVE /* well: a tenth of the speed */
+};
 
 struct bx_recfile_writer {
     int (*write)(void *ctx, const void *p, size_t n); /* BX_OK, or a code, which ends it */
     void *ctx;
-    bool pack;             /* compress events */
-    struct bx_sites sites; /* those of the events; empty: of this program */
-    uint32_t items;        /* written so far */
-    int rc;                /* of the first write that failed */
+    enum bx_recfile_form form; /* of events */
+    struct bx_sites sites;     /* those of the events; empty: of this program */
+    uint32_t items;            /* written so far */
+    int rc;                    /* of the first write that failed */
     uint8_t buf[BX_RECFILE_BUF] __attribute__((aligned(8)));
 };
 /* Meta and the sites. Returns w->rc, as do the others. */
@@ -72,6 +78,11 @@ int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_t
 int bx_recfile_put_events(struct bx_recfile_writer *w, uint16_t thread, const uint64_t *words,
                           size_t n);
 int bx_recfile_end(struct bx_recfile_writer *w);
+
+/* Write the file that p holds, 8-aligned, as an archive; `write` and `ctx` of w are set. BX_OK;
+ * BX_CORRUPT: it is damaged or has no end, and what was written is of no use; a code of `write`;
+ * those of bx_recfile_open. */
+int bx_recfile_archive(const uint8_t *p, size_t n, struct bx_recfile_writer *w, struct bx_err *err);
 
 /* ---- reading ---- */
 
@@ -95,6 +106,7 @@ struct bx_recfile {
     struct bx_recfile_thread threads[BX_RECFILE_THREADS];
     uint32_t n_threads;
     struct bx_recfile_hooks hooks;
+    const uint64_t *event; /* the words of the event that was read last, until the next call */
 
     struct bx_arena arena; /* what follows is of the module's own */
     struct bx_sites sites;

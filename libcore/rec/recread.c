@@ -1,13 +1,14 @@
 /* recread - reading a file of events. Every number in it may be wrong. */
 #include "codec/flat.h"
 #include "codec/lz.h"
+#include "codec/zst.h"
 #include "rec/recfile_priv.h"
 
 #include <assert.h>
 
 struct item {
     enum bx_recfile_item type;
-    uint8_t codec;
+    uint8_t codec, version;
     uint16_t thread;
     uint32_t count;
     const uint8_t *p; /* the content */
@@ -30,6 +31,7 @@ static int item_at(const struct bx_recfile *f, size_t at, struct item *out)
     p += BX_HEADER_SIZE;
     *out = (struct item){.type = p[0],
                          .codec = h.codec,
+                         .version = h.version,
                          .thread = bx_get16(p + 2),
                          .count = bx_get32(p + 4),
                          .p = p + BX_RECFILE_PREFIX,
@@ -147,23 +149,29 @@ static int read_sites(struct bx_recfile *f, const struct item *item)
 
 /* ---- events ---- */
 
+/* BX_OK: the block has so many bytes. */
+static int unpack(struct bx_recfile *f, const struct item *item, size_t bytes)
+{
+    if (item->codec == BX_CODEC_LZ)
+        return bx_lz_unpack(&f->block, item->p, item->n, bytes);
+    if (item->codec == BX_CODEC_ZST && item->version >= 2)
+        return bx_zst_unpack(&f->block, item->p, item->n, bytes);
+    if (item->codec != BX_CODEC_FLAT || bytes != item->n)
+        return BX_CORRUPT;
+    return bx_buf_append(&f->block, item->p, bytes);
+}
+
 static int read_events(struct bx_recfile *f, const struct item *item)
 {
     size_t bytes = (size_t)item->count * sizeof(uint64_t);
+    int rc;
 
     if (bytes > BX_RECFILE_ROOM)
         return BX_CORRUPT;
     f->block.len = 0;
-    if (item->codec == BX_CODEC_LZ) {
-        int rc = bx_lz_unpack(&f->block, item->p, item->n, bytes);
-
-        if (rc != BX_OK || f->block.len != bytes)
-            return rc == BX_NO_MEMORY ? rc : BX_CORRUPT;
-    } else if (bytes != item->n || item->codec != BX_CODEC_FLAT) {
-        return BX_CORRUPT;
-    } else if (bx_buf_append(&f->block, item->p, bytes) != BX_OK) {
-        return BX_NO_MEMORY;
-    }
+    rc = unpack(f, item, bytes);
+    if (rc != BX_OK || f->block.len != bytes)
+        return rc == BX_NO_MEMORY ? rc : BX_CORRUPT;
     f->words = (const uint64_t *)(const void *)f->block.data;
     f->n_words = item->count;
     f->word = 0;
@@ -299,6 +307,7 @@ static int next_event(struct bx_recfile *f, struct bx_recevent *out, struct bx_e
         size_t size = bx_recevent_read(f->words + f->word, f->n_words - f->word, f->sites, out);
 
         if (size > 0) {
+            f->event = f->words + f->word;
             f->word += size;
             f->events++;
             return BX_OK;

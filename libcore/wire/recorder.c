@@ -17,13 +17,16 @@ const struct bx_schema bx_log_read_reply_schema =
     BX_REPLY_SCHEMA("log-read", LOG_READ, bx_log_read_reply, read_fields);
 
 static const struct bx_field snapshot_params_fields[] = {
-    BX_FIELD(bx_recorder_params, node, BX_T_STR, .max = 255), BX_PARAMS_TIMES};
+    BX_FIELD(bx_recorder_params, node, BX_T_STR, .max = 255), BX_PARAMS_TIMES,
+    BX_FIELD(bx_recorder_params, archive, BX_T_BOOL, .omit = true, .since = 2)};
 
-BX_METHOD(LOG_SNAPSHOT, log_snapshot, bx_recorder_params, snapshot_params_fields, log_snapshot,
-          .name = "log.snapshot", .verb = "POST", .path = "/v1/log/snapshot", .role = BX_RPC_ADMIN,
-          .before_init = true, .relayed = true,
-          .about = "Write what the recorder of a node holds to a file in `DATA/recorder`, of which "
-                   "the newest 16 are kept. The answer comes when the file is synced.");
+BX_METHOD(
+    LOG_SNAPSHOT, log_snapshot, bx_recorder_params, snapshot_params_fields, log_snapshot,
+    .name = "log.snapshot", .verb = "POST", .path = "/v1/log/snapshot", .role = BX_RPC_ADMIN,
+    .before_init = true, .relayed = true,
+    .about = "Write what the recorder of a node holds to a file in `DATA/recorder`, of which "
+             "the newest 16 are kept; with `archive`, better compressed. The answer comes when the "
+             "file is synced.");
 
 static const struct bx_field read_params_fields[] = {
     BX_FIELD(bx_recorder_params, node, BX_T_STR, .max = 255),

@@ -12,6 +12,7 @@ struct bx_recorder_params {
     struct bx_str node; /* empty: the one that is asked */
     struct bx_str file; /* of log.read */
     uint64_t offset;
+    bool archive; /* of log.snapshot */
 };
 
 struct bx_log_snapshot_reply {

@@ -386,7 +386,7 @@ static void measure_file(const char *what, uint64_t events, uint64_t per_s)
     uint64_t began, wall, dropped;
 
     snprintf(path, sizeof path, "%s/blixard-recorder-XXXXXX", under == NULL ? "/tmp" : under);
-    s = (struct sink){.w = {.write = write_block, .ctx = &s, .pack = true}};
+    s = (struct sink){.w = {.write = write_block, .ctx = &s, .form = BX_RECFILE_PACKED}};
     s.fd = mkstemp(path);
     bench_must(s.fd >= 0, path);
     s.from = use_new(0, BX_REC_RING, QUEUE);

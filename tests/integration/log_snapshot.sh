@@ -22,6 +22,11 @@ ok $? "nobody else can read it, and nothing else is left"
 ctl log snapshot "$dir/here.bxr" >"$dir/out" 2>"$dir/err" && ctl log verify "$dir/here.bxr" >"$dir/out" 2>"$dir/err" &&
   cmp "$dir/here.bxr" "$(files 1 snapshot | tail -n 1)" && [ ! -e "$dir/here.bxr.tmp" ]
 ok $? "it is fetched"
+ctl log snapshot --archive "$dir/archive.bxr" >"$dir/out" 2>"$dir/err" &&
+  ctl log verify "$dir/archive.bxr" >"$dir/out" 2>"$dir/err" &&
+  [ "$(od -An -tu1 -j2 -N1 "$dir/archive.bxr" | tr -d ' ')" = 2 ] &&
+  [ "$(stat -c %s "$dir/archive.bxr")" -lt "$(stat -c %s "$dir/here.bxr")" ]
+ok $? "as an archive it is smaller"
 ctl log snapshot --node n3 "$dir/there.bxr" -o json >"$dir/out" 2>"$dir/err" && grep -q '"node": "n3"' "$dir/out" &&
   ctl log verify "$dir/there.bxr" >"$dir/out" 2>"$dir/err" && grep -q ', node 3: asked for$' "$dir/out" &&
   cmp "$dir/there.bxr" "$(files 3 snapshot)"

@@ -4,6 +4,7 @@
 
 #include "codec/header.h"
 #include "codec/lz.h"
+#include "codec/zst.h"
 #include "mem/alloc.h"
 
 #include <string.h>
@@ -83,6 +84,49 @@ TEST(every_cut_is_refused)
     assert_int_equal(bx_lz_pack(&packed, src, sizeof src), BX_OK);
     for (size_t n = 0; n < packed.len; n++)
         assert_int_equal(bx_lz_unpack(&out, packed.data, n, sizeof src), BX_MALFORMED);
+    assert_int_equal(out.len, 0);
+    bx_buf_release(&packed);
+    bx_buf_release(&out);
+}
+
+/* ---- zst ---- */
+
+TEST(an_archive_comes_back_and_is_smaller)
+{
+    static uint8_t src[60000];
+    struct bx_buf lz = {0}, zst = {0}, out = {0};
+
+    for (size_t i = 0; i < sizeof src; i++)
+        src[i] = (uint8_t)(i % 8 < 4 ? i / 8 >> (i % 4 * 8) : 'x');
+    bx_buf_append(&zst, "xyz", 3);
+    assert_int_equal(bx_lz_pack(&lz, src, sizeof src), BX_OK);
+    assert_int_equal(bx_zst_pack(&zst, src, sizeof src), BX_OK);
+    assert_true(zst.len - 3 < lz.len);
+    assert_int_equal(bx_zst_unpack(&out, zst.data + 3, zst.len - 3, sizeof src), BX_OK);
+    assert_int_equal(out.len, sizeof src);
+    assert_memory_equal(out.data, src, sizeof src);
+    bx_buf_release(&lz);
+    bx_buf_release(&zst);
+    bx_buf_release(&out);
+}
+
+TEST(an_archive_of_another_size_or_cut_is_refused)
+{
+    uint8_t src[2000] = {0}, noise[500];
+    struct bx_buf packed = {0}, out = {0};
+    uint64_t seed = 3;
+
+    for (size_t i = 0; i < sizeof noise; i++)
+        noise[i] = (uint8_t)test_random(&seed);
+    assert_int_equal(bx_zst_pack(&packed, noise, sizeof noise), BX_TOO_LARGE);
+    assert_int_equal(bx_zst_pack(&packed, noise, 0), BX_TOO_LARGE);
+    assert_int_equal(packed.len, 0);
+    assert_int_equal(bx_zst_pack(&packed, src, sizeof src), BX_OK);
+    assert_int_equal(bx_zst_unpack(&out, packed.data, packed.len, sizeof src - 1), BX_MALFORMED);
+    assert_int_equal(bx_zst_unpack(&out, packed.data, packed.len, sizeof src + 1), BX_MALFORMED);
+    for (size_t n = 0; n < packed.len; n++)
+        assert_int_equal(bx_zst_unpack(&out, packed.data, n, sizeof src), BX_MALFORMED);
+    assert_int_equal(bx_zst_unpack(&out, packed.data, packed.len, 0), BX_MALFORMED);
     assert_int_equal(out.len, 0);
     bx_buf_release(&packed);
     bx_buf_release(&out);

@@ -81,8 +81,8 @@ static const struct bx_join_params join = {COMMON, S("blx1.00.127.0.0.1:7420")};
 static const struct bx_token_params token = {COMMON, 600, 17};
 static const struct bx_events_params events = {COMMON, 77};
 static const struct bx_sql_params sql = {COMMON, S("SELECT name FROM vms")};
-static const struct bx_recorder_params recorder = {COMMON, S("alpha"),
-                                                   S("snapshot-20261129T130000123-77.bxr"), 65536};
+static const struct bx_recorder_params recorder = {
+    COMMON, S("alpha"), S("snapshot-20261129T130000123-77.bxr"), 65536, false};
 static const struct bx_str log_where[] = {S("vm=web-1"), S("ms>=250")};
 static const struct bx_log_query_params log_query = {COMMON,
                                                      S("alpha"),

@@ -446,6 +446,7 @@ const struct golden_item golden_items[] = {
     {"raft-timeout-now", golden_raft_timeout_now, false},
     {"recorder-plain", golden_recorder_plain, false},
     {"recorder-packed", golden_recorder_packed, true},
+    {"recorder-archive", golden_recorder_archive, true},
     {"log-query", golden_log_query, false},
     {"filter-1", golden_filter, false},
     {"dsn-1", golden_dsn, false},

@@ -15,6 +15,7 @@ int golden_raft_timeout_now(struct bx_buf *out);
 /* ---- golden_rec.c: files of the recorder ---- */
 int golden_recorder_plain(struct bx_buf *out);
 int golden_recorder_packed(struct bx_buf *out);
+int golden_recorder_archive(struct bx_buf *out);
 int golden_log_query(struct bx_buf *out); /* texts of a query */
 int golden_filter(struct bx_buf *out);
 

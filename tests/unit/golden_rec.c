@@ -54,7 +54,7 @@ static size_t make_events(uint64_t *words)
     return n + bx_recevent_write(words + n, &line, &e, &only);
 }
 
-static int make(struct bx_buf *out, bool pack)
+static int make(struct bx_buf *out, enum bx_recfile_form form)
 {
     static uint64_t words[WORDS];
     const struct bx_recfile_meta meta = {.program = bx_str("blixardd"),
@@ -71,7 +71,7 @@ static int make(struct bx_buf *out, bool pack)
 
     w->write = append;
     w->ctx = out;
-    w->pack = pack;
+    w->form = form;
     w->sites = (struct bx_sites){sites, 2};
     bx_recfile_begin(w, &meta);
     bx_recfile_put_thread(w, &t);
@@ -83,12 +83,17 @@ static int make(struct bx_buf *out, bool pack)
 
 int golden_recorder_plain(struct bx_buf *out)
 {
-    return make(out, false);
+    return make(out, BX_RECFILE_PLAIN);
 }
 
 int golden_recorder_packed(struct bx_buf *out)
 {
-    return make(out, true);
+    return make(out, BX_RECFILE_PACKED);
+}
+
+int golden_recorder_archive(struct bx_buf *out)
+{
+    return make(out, BX_RECFILE_ARCHIVE);
 }
 
 /* Not bytes of a format, but seeds of a fuzzer (fuzz_log_query). */

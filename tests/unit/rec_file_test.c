@@ -51,7 +51,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void write_file(struct bx_buf *out, bool pack)
+static void write_file(struct bx_buf *out, enum bx_recfile_form form)
 {
     struct bx_recfile_meta meta = {.program = bx_str("rec_file_test"),
                                    .version = bx_str("1"),
@@ -61,7 +61,7 @@ static void write_file(struct bx_buf *out, bool pack)
     struct bx_recfile_thread t = {.index = 3, .name = bx_str("test"), .events = 2 * EVENTS};
     size_t n = bx_ring_copy(&thread.ring, words, BX_REC_RING);
 
-    writer = (struct bx_recfile_writer){.write = append, .ctx = out, .pack = pack};
+    writer = (struct bx_recfile_writer){.write = append, .ctx = out, .form = form};
     assert_int_equal(bx_recfile_begin(&writer, &meta), BX_OK);
     assert_int_equal(bx_recfile_put_thread(&writer, &t), BX_OK);
     for (size_t at = 0; at < n;) { /* items of about a hundred events */
@@ -105,15 +105,13 @@ static struct found read_file(const uint8_t *p, size_t n)
     return found;
 }
 
-static void check_whole(bool pack)
+static void check_events(const struct bx_buf *file)
 {
-    struct bx_buf file = {0};
     struct bx_recfile f;
     struct bx_recevent e;
     struct bx_err err;
 
-    write_file(&file, pack);
-    assert_int_equal(bx_recfile_open(&f, file.data, file.len, &err), BX_OK);
+    assert_int_equal(bx_recfile_open(&f, file->data, file->len, &err), BX_OK);
     for (unsigned i = 0; i < EVENTS; i++) {
         assert_int_equal(bx_recfile_next(&f, &e, &err), BX_OK);
         assert_string_equal(e.site->target, "test");
@@ -133,20 +131,29 @@ static void check_whole(bool pack)
     assert_int_equal(f.n_threads, 1);
     assert_int_equal(f.threads[0].events, 2 * EVENTS);
     bx_recfile_close(&f);
+}
+
+static void check_whole(enum bx_recfile_form form)
+{
+    struct bx_buf file = {0};
+
+    write_file(&file, form);
+    check_events(&file);
     bx_buf_release(&file);
 }
 
 TEST(a_file_is_read_back)
 {
-    check_whole(false);
-    check_whole(true);
+    check_whole(BX_RECFILE_PLAIN);
+    check_whole(BX_RECFILE_PACKED);
+    check_whole(BX_RECFILE_ARCHIVE);
 }
 
-TEST(every_flipped_byte_is_told_and_the_rest_is_shown)
+static void flip_bytes(enum bx_recfile_form form)
 {
     struct bx_buf file = {0};
 
-    write_file(&file, true);
+    write_file(&file, form);
     for (size_t i = 0; i < file.len; i++) {
         struct found found;
 
@@ -163,12 +170,18 @@ TEST(every_flipped_byte_is_told_and_the_rest_is_shown)
     bx_buf_release(&file);
 }
 
+TEST(every_flipped_byte_is_told_and_the_rest_is_shown)
+{
+    flip_bytes(BX_RECFILE_PACKED);
+    flip_bytes(BX_RECFILE_ARCHIVE);
+}
+
 TEST(a_file_that_was_cut_is_not_complete_and_shows_what_comes_before)
 {
     struct bx_buf file = {0};
     uint64_t events = 0;
 
-    write_file(&file, true);
+    write_file(&file, BX_RECFILE_PACKED);
     for (size_t n = 0; n < file.len; n++) {
         struct found found = read_file(file.data, n);
 
@@ -194,10 +207,66 @@ TEST(a_newer_version_is_told)
     struct bx_buf file = {0};
     struct bx_header h;
 
-    write_file(&file, false);
+    write_file(&file, BX_RECFILE_PLAIN);
     assert_int_equal(bx_header_read(file.data, &h), BX_OK);
-    bx_header_seal(file.data, BX_KIND_RECORDER, 2, BX_CODEC_FLAT, h.length);
+    bx_header_seal(file.data, BX_KIND_RECORDER, 3, BX_CODEC_FLAT, h.length);
     assert_int_equal(read_file(file.data, file.len).open, BX_UNSUPPORTED);
+    bx_buf_release(&file);
+}
+
+/* Reads as the file that it was made of. */
+TEST(an_archive_has_the_same_events_and_is_smaller)
+{
+    struct bx_buf file = {0}, archive = {0};
+    struct bx_recfile_writer *w = &writer;
+    struct found found;
+    struct bx_err err;
+
+    write_file(&file, BX_RECFILE_PACKED);
+    writer = (struct bx_recfile_writer){.write = append, .ctx = &archive};
+    assert_int_equal(bx_recfile_archive(file.data, file.len, w, &err), BX_OK);
+    assert_true(archive.len < file.len / 2);
+    assert_int_equal(archive.data[2], 2);
+    found = read_file(archive.data, archive.len);
+    assert_true(found.open == BX_OK && found.complete && found.damaged == 0);
+    assert_int_equal(found.events, 2 * EVENTS);
+    check_events(&archive);
+    bx_buf_release(&file);
+    bx_buf_release(&archive);
+}
+
+TEST(what_is_damaged_or_has_no_end_is_not_archived)
+{
+    struct bx_buf file = {0}, archive = {0};
+    struct bx_err err;
+
+    write_file(&file, BX_RECFILE_PACKED);
+    for (size_t i = 0; i < file.len; i += 61) {
+        writer = (struct bx_recfile_writer){.write = append, .ctx = &archive};
+        assert_true(bx_recfile_archive(file.data, i, &writer, &err) != BX_OK);
+        file.data[i] ^= 0x20;
+        assert_true(bx_recfile_archive(file.data, file.len, &writer, &err) != BX_OK);
+        assert_true(err.msg[0] != '\0');
+        file.data[i] ^= 0x20;
+    }
+    bx_buf_release(&file);
+    bx_buf_release(&archive);
+}
+
+/* A reader of version 1 knows no such content. */
+TEST(what_only_an_archive_may_have_is_damage_elsewhere)
+{
+    struct bx_buf file = {0};
+    struct bx_header h;
+    struct found found;
+
+    write_file(&file, BX_RECFILE_ARCHIVE);
+    for (size_t at = 0; at < file.len; at += BX_HEADER_SIZE + h.length) {
+        assert_int_equal(bx_header_read(file.data + at, &h), BX_OK);
+        bx_header_seal(file.data + at, BX_KIND_RECORDER, 1, h.codec, h.length);
+    }
+    found = read_file(file.data, file.len);
+    assert_true(found.open == BX_OK && found.events == 0 && found.damaged > 0);
     bx_buf_release(&file);
 }
 
@@ -230,7 +299,7 @@ TEST(what_nobody_wants_is_passed_over_and_reading_can_be_ended)
     struct bx_recevent e;
     struct bx_err err;
 
-    write_file(&file, true);
+    write_file(&file, BX_RECFILE_PACKED);
     assert_int_equal(bx_recfile_open(&f, file.data, file.len, &err), BX_OK);
     f.hooks = (struct bx_recfile_hooks){want_lines, step, &h};
     for (unsigned i = 0; i < EVENTS; i++) {

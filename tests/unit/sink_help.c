@@ -99,6 +99,7 @@ static void read_one(struct sink_files *out, const char *name)
     }
     out->n++;
     out->whole += f.complete;
+    out->archives += ((const uint8_t *)bytes)[2] == 2;
     out->told += f.meta.program.n > 0 && f.meta.version.n > 0 && f.meta.build.n >= 16;
     out->damaged += f.damaged;
     out->bytes += n;

@@ -26,7 +26,7 @@ void sink_record(unsigned from, unsigned n);
 
 /* What is in DATA/recorder/log-*. */
 struct sink_files {
-    unsigned n, whole;
+    unsigned n, whole, archives;
     unsigned told;                                /* which program and build wrote them */
     uint64_t bytes, events, first, last, damaged; /* events of the target "test" */
     bool in_order;                                /* no number is missing */

@@ -1,6 +1,7 @@
 /* sink_file: files of events that are rotated and bounded, whoever records. */
 #include "unit/sink_help.h"
 
+#include "sys/archive.h"
 #include "sys/crash.h"
 
 #include <pthread.h>
@@ -47,7 +48,53 @@ TEST(a_file_tells_which_build_wrote_it)
     log_close();
     crash_close();
     sink_read_files(&f);
-    assert_true(f.n > 1 && f.told == f.n);
+    assert_true(f.n > 1 && f.told == f.n && f.archives == 0);
+}
+
+static void archive_all(void)
+{
+    uv_loop_t loop;
+
+    assert_int_equal(uv_loop_init(&loop), 0);
+    archive_open(&loop);
+    while (archive_step())
+        uv_run(&loop, UV_RUN_ONCE);
+    archive_close();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+static bool has_temporary(void)
+{
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/recorder/archive.tmp", sink_dir);
+    return access(path, F_OK) == 0;
+}
+
+TEST(files_that_have_their_end_become_archives_and_lose_nothing)
+{
+    struct sink_files before, after;
+    struct bx_err err;
+
+    assert_int_equal(crash_open(sink_dir, "sink_test", &err), BX_OK);
+    sink_open_log("info", "file,size=256KiB,count=100");
+    sink_record(0, 20000);
+    router_drain(DRAIN_NS);
+    sink_read_files(&before);
+    archive_all();
+    sink_read_files(&after);
+    assert_true(before.n > 2 && before.whole == before.n - 1 && before.archives == 0);
+    assert_int_equal(after.archives, before.whole); /* not the one that grows */
+    assert_true(after.n == before.n && after.whole == before.whole && after.damaged == 0);
+    assert_true(after.events == 20000 && after.in_order && after.told == after.n);
+    assert_true(after.bytes < before.bytes);
+    log_close();
+    archive_all();
+    sink_read_files(&after);
+    assert_int_equal(after.archives, after.n);
+    assert_false(has_temporary());
+    crash_close();
 }
 
 TEST(the_oldest_files_are_removed_by_number)

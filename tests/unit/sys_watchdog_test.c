@@ -126,8 +126,8 @@ TEST(a_snapshot_has_what_the_rings_hold_and_drains_nothing)
         struct bx_err err;
         struct stat st;
 
-        assert_int_equal(snapshot_begin(SNAPSHOT_ASKED, on_done, &a, &err), BX_OK);
-        assert_int_equal(snapshot_begin(SNAPSHOT_ASKED, on_done, &refused, &err), BX_BUSY);
+        assert_int_equal(snapshot_begin(SNAPSHOT_ASKED, false, on_done, &a, &err), BX_OK);
+        assert_int_equal(snapshot_begin(SNAPSHOT_ASKED, false, on_done, &refused, &err), BX_BUSY);
         uv_run(&loop, UV_RUN_DEFAULT);
         assert_int_equal(a.calls, 1);
         assert_int_equal(a.code, BX_OK);
