@@ -25,7 +25,7 @@ const struct command log_commands[] = {
      .run = log_tail},
     {.name = "log query",
      .arguments = {{.name = "FILE", .optional = true, .many = true}},
-     .help = "print events in the memory of all nodes, or of files, one in a line",
+     .help = "print events of all nodes, or of files, one in a line",
      .flags = log_query_flags,
      .run = log_query},
     {.name = "log agg",

@@ -42,12 +42,19 @@ static inline bool log_of_files(const struct run *r)
 {
     return r->n_arguments > 0;
 }
+/* Whether the time or the trace that is asked for may be gone from the memory of nodes. */
+static inline bool log_of_past(const struct run *r)
+{
+    return args_has(&r->args, "since") || args_has(&r->args, "until") ||
+           args_has(&r->args, "trace");
+}
 /* Read all events of the files that are the command's arguments. An exit code; errors are printed,
  * and those of a damaged file come after what could be read. */
 int log_read_files(struct log_reader *l);
 
 /* log_nodes.c: the same for the recorders of the nodes, merged; limit: the newest so many, 0: all
- * that is in memory. log_follow_nodes goes on with new events, until it is interrupted. */
+ * that is in memory, and in log files if log_of_past. log_follow_nodes goes on with new events,
+ * until it is interrupted. */
 int log_read_nodes(struct log_reader *l, uint64_t limit);
 int log_follow_nodes(struct log_reader *l, uint64_t limit);
 

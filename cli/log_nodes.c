@@ -23,7 +23,8 @@ struct node {
     struct log_stream stream; /* of the answers that came */
     struct bx_buf pages[LOG_PAGES];
     struct bx_pack *packs[LOG_PAGES];
-    bool lost; /* it could not be asked the last time */
+    bool lost;                          /* it could not be asked the last time */
+    char damage[BX_LOG_DAMAGE_MAX + 1]; /* told of its log files */
 };
 
 struct nodes {
@@ -129,11 +130,26 @@ static int ask(struct nodes *nodes, struct node *n, bx_val *result)
         params_str(&p, "after", n->after);
     if (nodes->limit > 0)
         params_u64(&p, "limit", nodes->limit);
+    if (log_of_past(r))
+        params_bool(&p, "files", true);
     params_str(&p, "consistency", "stale");
     set_conditions(r, &p, nodes->l->scan.query);
     rc = run_call(r, "log.query", &p, result);
     params_close(&p);
     return rc;
+}
+
+/* Once for each damage, not for each answer. */
+static void tell_damage(struct node *n, bx_val result)
+{
+    struct bx_str damage = {"", 0};
+    char text[BX_LOG_DAMAGE_MAX + 1];
+
+    bx_val_str(bx_val_get(result, "damage"), &damage);
+    snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(damage));
+    if (text[0] != '\0' && strcmp(text, n->damage) != 0)
+        fprintf(stderr, "warning: node %s: %s\n", n->name, text);
+    snprintf(n->damage, sizeof n->damage, "%s", text);
 }
 
 /* Copy the answer; whether more is to be asked for. */
@@ -151,10 +167,14 @@ static bool keep(struct node *n, bx_val result)
     if (skipped)
         fprintf(stderr, "warning: node %s: events were overwritten before they were read\n",
                 n->name);
+    tell_damage(n, result);
     bx_must_ok(bx_pw_val(page, bx_val_get(result, "events")));
     n->packs[i] = bx_must(bx_pack_create(), 0);
     n->stream.pages[i] = bx_pack_parse(n->packs[i], page->data, page->len, page->len, NULL);
     n->stream.n++;
+    if (more && n->stream.n == LOG_PAGES)
+        fprintf(stderr, "warning: node %s has more events; ask for a shorter time with --until\n",
+                n->name);
     return more && n->stream.n < LOG_PAGES;
 }
 

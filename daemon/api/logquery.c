@@ -3,7 +3,10 @@
  * Answered from the rings of all threads, without a barrier. The rings are copied, which disturbs
  * nobody; of what the query selects, in the order of time, a bounded part is the answer. The place
  * behind it is the sequence number of the last event of each thread, after a number of this
- * process: "1a2b:17,0,3". */
+ * process: "1a2b:17,0,3". Whoever asks for log files, too, gets a place in time until they have no
+ * more (logfiles.c). */
+#include "api/logquery.h"
+
 #include "api/priv.h"
 
 #include "mem/alloc.h"
@@ -73,16 +76,17 @@ static bool parse_after(struct query *q, struct bx_str text)
     return *p == '\0';
 }
 
-static struct bx_str format_after(struct api_call *c, const struct query *q)
+struct bx_str logquery_place(struct api_call *c, const uint32_t *after, const bool *began,
+                             uint32_t n)
 {
     char *text = api_alloc(c, BX_LOG_AFTER_MAX + 1);
     size_t at =
         (size_t)snprintf(text, BX_LOG_AFTER_MAX + 1, "%llx:", (unsigned long long)process_number());
 
-    for (uint32_t i = 0; i < q->n_threads; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         at += (size_t)snprintf(text + at, BX_LOG_AFTER_MAX + 1 - at, i == 0 ? "" : ",");
-        at += (size_t)snprintf(text + at, BX_LOG_AFTER_MAX + 1 - at, q->began[i] ? "%u" : "-",
-                               q->after[i]);
+        at +=
+            (size_t)snprintf(text + at, BX_LOG_AFTER_MAX + 1 - at, began[i] ? "%u" : "-", after[i]);
     }
     return bx_str(text);
 }
@@ -213,7 +217,7 @@ static struct bx_log_query_reply make_reply(struct api_call *c, struct query *q)
     n = describe(c, q, first, limit, events);
     return (struct bx_log_query_reply){.node = bx_str(c->api->o.name),
                                        .events = {events, n},
-                                       .after = format_after(c, q),
+                                       .after = logquery_place(c, q->after, q->began, q->n_threads),
                                        .more = first + n < q->n_found,
                                        .skipped = q->skipped};
 }
@@ -260,7 +264,7 @@ static void log_query(struct api_call *c)
 {
     const struct bx_log_query_params *p = c->params;
 
-    if (!api_relay_named(c, p->node))
+    if (!api_relay_named(c, p->node) && !(p->files && logfiles_begin(c)))
         local(c);
 }
 

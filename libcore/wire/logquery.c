@@ -15,7 +15,8 @@ static const struct bx_field params_fields[] = {
     BX_FIELD(bx_log_query_params, trace, BX_T_STR, .max = 64),
     BX_COMMON_FIELD(after, BX_T_STR, .max = BX_LOG_AFTER_MAX),
     BX_COMMON_FIELD(limit, BX_T_U32),
-    BX_PARAMS_READS};
+    BX_PARAMS_READS,
+    BX_FIELD(bx_log_query_params, files, BX_T_BOOL, .omit = true, .since = 2)};
 
 static const struct bx_field event_fields[] = {
     BX_FIELD(bx_log_event_reply, time_ns, BX_T_U64),
@@ -38,6 +39,8 @@ static const struct bx_field reply_fields[] = {
     BX_FIELD(bx_log_query_reply, after, BX_T_STR, .max = BX_LOG_AFTER_MAX),
     BX_FIELD(bx_log_query_reply, more, BX_T_BOOL),
     BX_FIELD(bx_log_query_reply, skipped, BX_T_BOOL),
+    BX_FIELD(bx_log_query_reply, damage, BX_T_STR, .max = BX_LOG_DAMAGE_MAX, .omit = true,
+             .since = 2),
 };
 const struct bx_schema bx_log_query_reply_schema =
     BX_REPLY_SCHEMA("log-query", LOG_QUERY, bx_log_query_reply, reply_fields);
@@ -47,9 +50,11 @@ BX_METHOD(
     .verb = "GET", .path = "/v1/log", .role = BX_RPC_OPERATOR, .before_init = true, .relayed = true,
     .about = "Events in the memory of a node's recorder, in the order of time: of those that the "
              "conditions select, the newest `limit`, at most 1,000. With `after`, the place of an "
-             "answer or \"start\", the oldest that follow it; `more` says that others do, "
-             "`skipped` that some of them were overwritten meanwhile. `filter` and `where` are as "
-             "for blixardctl log query. Neither a leader nor a quorum is needed.");
+             "answer or \"start\", the oldest that follow it; `more` says that others may, "
+             "`skipped` that some of them were overwritten meanwhile. With `files`, events that "
+             "only the node's log files have are among them, and `damage` tells what could not be "
+             "read there. `filter` and `where` are as for blixardctl log query. Neither a leader "
+             "nor a quorum is needed.");
 
 /* ---- the question ---- */
 

@@ -12,6 +12,7 @@
 #define BX_LOG_EVENTS_BYTES (256u << 10) /* of the texts and values in it */
 #define BX_LOG_MSG_MAX 4800u             /* a string, with four characters for each byte */
 #define BX_LOG_AFTER_MAX 255u
+#define BX_LOG_DAMAGE_MAX 255u
 #define BX_LOG_START "start" /* the place before the oldest event */
 
 struct bx_log_query_params {
@@ -21,6 +22,7 @@ struct bx_log_query_params {
     struct bx_strs where;
     uint64_t since_ns, until_ns;
     struct bx_str trace;
+    bool files; /* also what the node's log files have */
 };
 
 struct bx_log_event_reply {
@@ -38,6 +40,7 @@ struct bx_log_query_reply {
     struct bx_str after;   /* the place behind these events, of all threads */
     bool more;             /* there are more behind them that are wanted */
     bool skipped;          /* of those behind the place that was given, some are overwritten */
+    struct bx_str damage;  /* of the log files that were read; empty: none */
 };
 extern const struct bx_schema bx_log_query_reply_schema;
 

@@ -45,6 +45,22 @@ if [ -n "$collector" ]; then
   ok $? "a collector gets lines of each node"
 fi
 
+# --- what is gone from memory ----------------------------------------------------------
+ctl --addr "$(socket 2)" vm create before --no-start >/dev/null 2>&1
+logged() { ctl log query "$(logs 2 | tail -n 1)" 2>/dev/null | grep -q "raft: "; }
+wait_until 10 logged
+cluster kill-node n2 --dir "$dir" >/dev/null 2>&1
+cluster start-node n2 --dir "$dir" >/dev/null 2>&1
+of_files() { ctl log query "$(logs 2 | head -n 1)" -o json 2>/dev/null | cut -d, -f1 | LC_ALL=C sort >"$dir/old"; [ -s "$dir/old" ]; }
+of_files
+again() { ctl log query --node n2 --since 1h -o json >"$dir/out" 2>"$dir/err"; }
+wait_until 20 again
+cut -d, -f1 "$dir/out" >"$dir/all"
+LC_ALL=C sort -c "$dir/all" && LC_ALL=C sort -u "$dir/all" | comm -13 - "$dir/old" >"$dir/missing" && [ ! -s "$dir/missing" ]
+ok $? "events from before a restart are found in the node's files, in the order of time"
+[ -z "$(cut -d'}' -f1 "$dir/out" | sort | uniq -d)" ]
+ok $? "and no event twice"
+
 # --- levels ----------------------------------------------------------------------------
 level && grep -q '^node n1: .* events recorded, ' "$dir/out" && grep -q '^console  *trace  *ok ' "$dir/out" &&
   grep -q '^file  *trace  *ok ' "$dir/out"

@@ -4,12 +4,18 @@
 #include "api_node_help.h"
 
 #include "mem/alloc.h"
+#include "rec/recfile.h"
+#include "sys/clock.h"
+#include "sys/crash.h"
 #include "sys/log_threads.h"
+#include "sys/recdir.h"
 #include "wire/logquery.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #define OURS "off,testlog=trace"
 
@@ -22,6 +28,7 @@ static struct {
     uint32_t n;
     uint64_t first, last; /* field i of the first event and of the last one */
     bool in_order;
+    char damage[BX_LOG_DAMAGE_MAX + 1];
     char after[BX_LOG_AFTER_MAX + 1];
 } answer;
 
@@ -73,6 +80,7 @@ static void reply(struct api_client *c, const struct api_call *call, const struc
     }
     for (uint32_t i = 0; i < r->events.n; i++)
         hear(number_of(&v[i]));
+    snprintf(answer.damage, sizeof answer.damage, BX_STR_FMT, BX_STR_ARG(r->damage));
     snprintf(answer.after, sizeof answer.after, BX_STR_FMT, BX_STR_ARG(r->after));
     n_answers++;
 }
@@ -203,7 +211,7 @@ TEST(a_place_of_another_process_is_before_all_events)
 
 TEST(what_is_no_place_or_no_query_is_refused_with_a_hint)
 {
-    static const char *const bad[] = {"x", "17", "17;5", "17:x", "17:5;", "17:5,-,x", ":"};
+    static const char *const bad[] = {"x", "17", "17;5", "17:x", "17:5;", "17:5,-,x", ":", "@1:2"};
 
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(ask_after(bad[i], 1), BX_INVALID);
@@ -270,6 +278,156 @@ TEST(events_are_answered_while_others_record_them)
     atomic_store(&stop, true);
     for (unsigned i = 0; i < PRODUCERS; i++)
         pthread_join(producers[i], NULL);
+}
+
+/* ---- log files ---- */
+
+static char *data;
+static struct bx_recfile_writer writer;
+static int log_fd = -1;
+
+static int to_file(void *ctx, const void *p, size_t n)
+{
+    (void)ctx;
+    return write(log_fd, p, n) == (ssize_t)n ? BX_OK : BX_IO;
+}
+
+static void open_data(void)
+{
+    struct bx_err err;
+
+    data = test_make_dir();
+    assert_int_equal(crash_open(data, "api_log_test", &err), BX_OK);
+}
+
+static void close_data(void)
+{
+    crash_close();
+    test_remove_dir(data);
+}
+
+/* A log file as the sink writes it, begun at this time, with what the ring holds now. */
+static void write_log(uint64_t time_ns)
+{
+    static uint64_t words[BX_REC_RING];
+    struct bx_recfile_meta meta = crash_about("log");
+    size_t n = bx_ring_copy(&thread->ring, words, BX_REC_RING);
+    char name[RECDIR_NAME];
+
+    recdir_name(name, "log", time_ns, meta.pid);
+    log_fd = openat(crash_directory(), name, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(log_fd >= 0);
+    writer = (struct bx_recfile_writer){.write = to_file, .form = BX_RECFILE_PACKED};
+    assert_int_equal(bx_recfile_begin(&writer, &meta), BX_OK);
+    for (size_t at = 0, run; at < n; at += run) {
+        for (run = 0; at + run < n && run < 1000;)
+            run += bx_recevent_words(words[at + run]);
+        assert_int_equal(bx_recfile_put_events(&writer, 0, words + at, run), BX_OK);
+    }
+    assert_int_equal(bx_recfile_end(&writer), BX_OK);
+    close(log_fd);
+}
+
+/* The job of a query has run. */
+static void ask_files(const char *after, unsigned limit)
+{
+    char more[400];
+
+    snprintf(more, sizeof more, ", \"files\": true, \"limit\": %u%s%s%s", limit,
+             after == NULL ? "" : ", \"after\": \"", after == NULL ? "" : after,
+             after == NULL ? "" : "\"");
+    n_answers = 0;
+    assert_int_equal(ask(more), BX_OK);
+    while (n_answers == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(error.code, BX_OK);
+}
+
+/* Number of the events of all pages, which begin with 1 and leave none out. */
+static uint64_t read_pages(unsigned limit)
+{
+    char after[BX_LOG_AFTER_MAX + 1] = BX_LOG_START;
+    uint64_t next = 1;
+
+    do {
+        ask_files(after, limit);
+        assert_true(answer.in_order);
+        assert_true(answer.n == 0 || answer.first == next);
+        next += answer.n;
+        memcpy(after, answer.after, sizeof after);
+    } while (answer.more);
+    assert_int_not_equal(after[0], '@');
+    return next - 1;
+}
+
+TEST(what_the_ring_has_overwritten_is_found_in_log_files)
+{
+    const uint64_t many = BX_REC_RING / 5; /* events that a ring holds */
+
+    open_data();
+    record(1, many);
+    write_log(1);
+    record(many + 1, 2 * many);
+    write_log(clock_wall_ns()); /* its events are in the ring, too */
+    record(2 * many + 1, 2 * many + 10);
+    assert_int_equal(read_pages(999), 2 * many + 10);
+    assert_int_equal(ask_after(answer.after, 5), BX_OK);
+    assert_int_equal(answer.n, 0); /* the rings go on behind the last page */
+    record(1, 3);
+    assert_int_equal(ask_after(answer.after, 5), BX_OK);
+    assert_int_equal(answer.n, 3);
+    close_data();
+}
+
+TEST(an_event_that_leaves_the_ring_between_two_pages_comes_once)
+{
+    const uint64_t many = BX_REC_RING / 5;
+    char after[BX_LOG_AFTER_MAX + 1];
+
+    open_data();
+    record(1, 2000);
+    write_log(1);
+    ask_files(BX_LOG_START, 900);
+    assert_true(answer.more && answer.first == 1 && answer.last == 900);
+    memcpy(after, answer.after, sizeof after);
+    record(2001, 2000 + many);
+    ask_files(after, 900);
+    assert_true(answer.first == 901 && answer.last == 1800 && answer.in_order);
+    close_data();
+}
+
+TEST(the_newest_of_files_and_ring_are_given)
+{
+    open_data();
+    record(1, 50);
+    write_log(1);
+    ask_files(NULL, 7);
+    assert_true(answer.n == 7 && answer.last == 50 && answer.in_order && !answer.more);
+    close_data();
+}
+
+TEST(damage_of_a_log_file_is_told_and_the_rest_is_shown)
+{
+    char name[RECDIR_NAME];
+    struct recdir_list *files = bx_must_calloc(1, sizeof *files);
+    int fd;
+
+    open_data();
+    record(1, BX_REC_RING / 5);
+    write_log(1);
+    record(1, BX_REC_RING / 5); /* so that the ring has other ones */
+    recdir_list(crash_directory(), "log", files);
+    assert_int_equal(files->n, 1);
+    snprintf(name, sizeof name, "%s", files->v[0].name);
+    fd = openat(crash_directory(), name, O_WRONLY);
+    assert_int_equal(pwrite(fd, "XXXX", 4, (off_t)files->v[0].bytes - 300), 4);
+    close(fd);
+    ask_files(BX_LOG_START, 10);
+    assert_int_equal(answer.first, 1);
+    assert_non_null(strstr(answer.damage, name));
+    assert_non_null(strstr(answer.damage, "damaged from byte"));
+    bx_free(files);
+    close_data();
 }
 
 TEST(who_may_only_look_is_refused)

@@ -90,7 +90,8 @@ static const struct bx_log_query_params log_query = {COMMON,
                                                      {log_where, N(log_where)},
                                                      1700000000123456789,
                                                      1700000001123456789,
-                                                     S("00000000000000aa")};
+                                                     S("00000000000000aa"),
+                                                     false};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
 
 static const struct bx_log_level_params log_level = {COMMON, S("info,raft=debug"), S("net"),
@@ -272,7 +273,7 @@ static const struct bx_log_event_reply log_events[] = {{1700000000123456789,
                                                         42,
                                                         true}};
 static const struct bx_log_query_reply log_query_reply = {
-    S("alpha"), {log_events, N(log_events)}, S("18b2:42,-"), true, true};
+    S("alpha"), {log_events, N(log_events)}, S("18b2:42,-"), true, true, {0}};
 
 static const struct bx_sink_reply sink_list[] = {
     {S("console"), S("info"), S("ok"), {100, 2, 9000, 0, 120, 55000, 77000}}};

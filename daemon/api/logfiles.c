@@ -1,0 +1,476 @@
+/* logfiles - the events in this node's log files and in its recorder, as one.
+ *
+ * An event is known by its time, its thread and its number in that, which are the same in a ring
+ * and in a file. A page is the first events behind a place in that order, or the last ones: a job
+ * in the pool offers what rings and files have to a bounded, sorted list, in which none is twice.
+ * So an event may leave the ring between two pages: it is found in the file then. The place between
+ * two pages is that of an event, "@TIME:THREAD:NUMBER"; behind the last one it is a place in the
+ * rings.
+ *
+ * Files that were begun, or followed by another, at a time that rules them out are not read. An
+ * event reaches its file within SLACK_NS, unless a disk blocked the log for longer. */
+#include "api/logquery.h"
+
+#include "api/party.h"
+#include "api/priv.h"
+#include "mem/alloc.h"
+#include "rec/recfile.h"
+#include "sys/crash.h"
+#include "sys/log_threads.h"
+#include "sys/pool.h"
+#include "sys/recdir.h"
+#include "wire/logquery.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SLACK_NS 60000000000u
+#define RING_WORDS (BX_REC_RING + (LOG_THREADS - 1) * LOG_THREAD_RING)
+
+struct key {
+    uint64_t time_ns;
+    uint32_t seq;
+    uint16_t thread;
+};
+
+/* An event of the answer. */
+struct picked {
+    struct key key;
+    struct bx_log_event_reply r;
+    struct bx_arena arena; /* of its texts */
+};
+
+struct job {
+    uv_work_t work;
+    struct api_call *call;
+    struct bx_recquery query;
+    struct bx_recscan scan;
+    bool newest, more; /* the last events, and no place; there are others behind these */
+    struct key after;
+    uint32_t limit, n;
+    struct picked *v[BX_LOG_EVENTS_MAX]; /* in order */
+
+    struct bx_rec_thread *threads[LOG_THREADS];
+    uint32_t n_threads, seen[LOG_THREADS]; /* numbers of the newest events */
+    bool began[LOG_THREADS];               /* there is one */
+    uint64_t words[RING_WORDS];
+
+    struct recdir_list files;
+    struct bx_recfile file;
+    uint32_t damaged;
+    char damage[BX_LOG_DAMAGE_MAX + 1]; /* the first one */
+    int rc;
+};
+
+static int compare(const struct key *a, const struct key *b)
+{
+    if (a->time_ns != b->time_ns)
+        return a->time_ns < b->time_ns ? -1 : 1;
+    if (a->thread != b->thread)
+        return a->thread < b->thread ? -1 : 1;
+    return (int32_t)(a->seq - b->seq) < 0 ? -1 : a->seq != b->seq;
+}
+
+/* ---- the page ---- */
+
+static void drop(struct picked *p)
+{
+    if (p != NULL)
+        bx_arena_close(&p->arena);
+    bx_free(p);
+}
+
+static bool is_full(const struct job *j)
+{
+    return j->n == j->limit;
+}
+
+static bool is_behind(const struct job *j, const struct key *k)
+{
+    return !j->newest && is_full(j) && compare(k, &j->v[j->n - 1]->key) > 0;
+}
+
+/* Whether an event of this place can be in the page. */
+static bool has_place(const struct job *j, const struct key *k)
+{
+    if (j->newest)
+        return !is_full(j) || compare(k, &j->v[0]->key) > 0;
+    return compare(k, &j->after) > 0 && !is_behind(j, k);
+}
+
+static struct bx_str copy(struct bx_arena *a, struct bx_str s)
+{
+    return (struct bx_str){bx_arena_strndup(a, s.p, s.n), s.n};
+}
+
+/* NULL: no memory. */
+static struct picked *describe(const struct key *k, const struct bx_recevent *e,
+                               struct bx_str thread)
+{
+    struct picked *p = bx_calloc(1, sizeof *p);
+
+    if (p == NULL)
+        return NULL;
+    p->key = *k;
+    if (bx_log_event_describe(e, "", &p->arena, &p->r) == BX_OK) {
+        p->r.target = copy(&p->arena, p->r.target);
+        p->r.thread = copy(&p->arena, thread);
+        if (p->r.target.p != NULL && p->r.thread.p != NULL)
+            return p;
+    }
+    drop(p);
+    return NULL;
+}
+
+/* Make room at `at` of the list, which is full or not; where it is then. */
+static uint32_t make_room(struct job *j, uint32_t at)
+{
+    if (is_full(j) && j->newest) {
+        drop(j->v[0]);
+        memmove(j->v, j->v + 1, (at - 1) * sizeof *j->v);
+        return at - 1;
+    }
+    if (is_full(j)) {
+        drop(j->v[--j->n]);
+        j->more = true;
+    }
+    memmove(j->v + at + 1, j->v + at, (j->n - at) * sizeof *j->v);
+    j->n++;
+    return at;
+}
+
+/* An event that is wanted. */
+static int offer(struct job *j, const struct bx_recevent *e, struct bx_str thread)
+{
+    const struct key k = {e->time_ns, e->seq, e->thread};
+    struct picked *p;
+    uint32_t at = j->n;
+
+    j->more |= is_behind(j, &k);
+    if (!has_place(j, &k))
+        return BX_OK;
+    while (at > 0 && compare(&j->v[at - 1]->key, &k) > 0)
+        at--;
+    if (at > 0 && compare(&j->v[at - 1]->key, &k) == 0)
+        return BX_OK; /* it is there already: from the ring, or from the file */
+    p = describe(&k, e, thread);
+    if (p == NULL)
+        return BX_NO_MEMORY;
+    at = make_room(j, at);
+    j->v[at] = p;
+    return BX_OK;
+}
+
+/* ---- rings ---- */
+
+static int read_ring(struct job *j, uint32_t i)
+{
+    const struct bx_rec_thread *t = j->threads[i];
+    size_t n = bx_ring_copy(&t->ring, j->words, RING_WORDS);
+    int rc = BX_OK;
+
+    for (size_t at = 0, size; at < n && rc == BX_OK; at += size) {
+        struct bx_recevent e;
+
+        size = bx_recevent_read(j->words + at, n - at, bx_sites(), &e);
+        if (size == 0)
+            break;
+        j->seen[i] = e.seq;
+        j->began[i] = true;
+        if (bx_recscan_event(&j->scan, &e))
+            rc = offer(j, &e, bx_str(t->name));
+    }
+    return rc;
+}
+
+static int read_rings(struct job *j)
+{
+    int rc = BX_OK;
+
+    j->n_threads = log_threads(j->threads);
+    for (uint32_t i = 0; i < j->n_threads && rc == BX_OK; i++)
+        rc = read_ring(j, i);
+    return rc;
+}
+
+/* ---- files ---- */
+
+static void tell_damage(struct job *j, const char *name, const char *what)
+{
+    if (j->damaged++ == 0)
+        snprintf(j->damage, sizeof j->damage, "%s: %.150s", name, what);
+}
+
+/* The name of a file tells when it was begun: the beginning of one that is begun at this time. */
+static bool begun_after(const char *name, uint64_t time_ns)
+{
+    char then[RECDIR_NAME];
+
+    recdir_name(then, "log", time_ns, 0);
+    return strncmp(name, then, strcspn(then + 4, "-") + 4) > 0;
+}
+
+/* All events of file i were recorded before this one was begun; of the newest, before now. */
+static bool is_over(const struct job *j, uint32_t i, uint64_t time_ns)
+{
+    return i + 1 < j->files.n && !begun_after(j->files.v[i + 1].name, time_ns);
+}
+
+static bool is_later(const struct job *j, uint32_t i, uint64_t time_ns)
+{
+    return time_ns < UINT64_MAX - SLACK_NS && begun_after(j->files.v[i].name, time_ns + SLACK_NS);
+}
+
+/* Whether file i may have events that are asked for. */
+static bool is_asked(const struct job *j, uint32_t i)
+{
+    uint64_t until = j->query.until_ns;
+
+    return !is_over(j, i, j->query.since_ns) && !is_over(j, i, j->after.time_ns) &&
+           (until == 0 || !is_later(j, i, until));
+}
+
+/* Whether file i can not change the page. */
+static bool is_needless(const struct job *j, uint32_t i)
+{
+    if (!is_full(j))
+        return false;
+    return j->newest ? is_over(j, i, j->v[0]->key.time_ns)
+                     : is_later(j, i, j->v[j->n - 1]->key.time_ns);
+}
+
+static bool want(void *ctx, const struct bx_site *site, const uint64_t *head)
+{
+    struct job *j = ctx;
+    const struct key k = {head[1], (uint32_t)(head[2] >> 32), (uint16_t)head[2]};
+
+    return bx_recscan_head(&j->scan, site, head) &&
+           (has_place(j, &k) || (!j->more && is_behind(j, &k)));
+}
+
+/* A thread of another process may have had another name. */
+static struct bx_str thread_of(const struct job *j, const struct bx_recevent *e)
+{
+    bool ours = j->file.meta.pid == (uint32_t)getpid() && e->thread < j->n_threads;
+
+    for (uint32_t i = 0; i < j->file.n_threads; i++)
+        if (j->file.threads[i].index == e->thread)
+            return j->file.threads[i].name;
+    return bx_str(ours ? j->threads[e->thread]->name : "");
+}
+
+static int read_events(struct job *j, const char *name)
+{
+    struct bx_recevent e;
+    struct bx_err err;
+    int rc = BX_OK;
+
+    j->file.hooks = (struct bx_recfile_hooks){want, NULL, j};
+    while (rc == BX_OK || rc == BX_CORRUPT) {
+        rc = bx_recfile_next(&j->file, &e, &err);
+        if (rc == BX_CORRUPT)
+            tell_damage(j, name, err.msg);
+        else if (rc == BX_OK && bx_recscan_event(&j->scan, &e))
+            rc = offer(j, &e, thread_of(j, &e));
+    }
+    return rc == BX_NOT_FOUND ? BX_OK : rc;
+}
+
+/* BX_OK, BX_NO_MEMORY. A file that was removed meanwhile is none. */
+static int read_file(struct job *j, const char *name)
+{
+    struct bx_err err;
+    uint8_t *p;
+    size_t n;
+    int rc = recdir_read(crash_directory(), name, &p, &n);
+
+    if (rc == BX_NOT_FOUND || rc == BX_NO_MEMORY)
+        return rc == BX_NOT_FOUND ? BX_OK : rc;
+    if (rc != BX_OK) {
+        tell_damage(j, name, rc == BX_TOO_LARGE ? "too large to be read here" : "cannot be read");
+        return BX_OK;
+    }
+    rc = bx_recfile_open(&j->file, p, n, &err);
+    bx_recscan_reset(&j->scan);
+    if (rc == BX_OK)
+        rc = read_events(j, name);
+    else
+        tell_damage(j, name, err.msg);
+    bx_recfile_close(&j->file);
+    bx_free(p);
+    return rc == BX_NO_MEMORY ? rc : BX_OK;
+}
+
+/* From the end of time that the page is at. */
+static int read_files(struct job *j)
+{
+    int rc = BX_OK;
+
+    recdir_list(crash_directory(), "log", &j->files);
+    for (uint32_t k = 0; k < j->files.n && rc == BX_OK; k++) {
+        uint32_t i = j->newest ? j->files.n - 1 - k : k;
+
+        if (!is_asked(j, i))
+            continue;
+        if (is_needless(j, i))
+            j->more |= !j->newest; /* it may have some for the next page */
+        else
+            rc = read_file(j, j->files.v[i].name);
+    }
+    return rc;
+}
+
+/* ---- the job ---- */
+
+static void work(uv_work_t *w)
+{
+    struct job *j = w->data;
+
+    pool_yield_to_loop();
+    j->rc = bx_recscan_open(&j->scan, &j->query);
+    if (j->rc == BX_OK)
+        j->rc = read_rings(j);
+    if (j->rc == BX_OK && crash_directory() >= 0)
+        j->rc = read_files(j);
+}
+
+/* How many of the page the answer has room for. */
+static uint32_t fitting(const struct job *j, struct bx_log_event_reply *out)
+{
+    uint32_t n = 0;
+    size_t bytes = 0;
+
+    while (n < j->n) {
+        const struct bx_log_event_reply *r = &j->v[n]->r;
+
+        bytes += sizeof *r + r->msg.n + r->fields.n + r->site.n;
+        if (bytes > BX_LOG_EVENTS_BYTES && n > 0)
+            break;
+        out[n++] = *r;
+    }
+    return n;
+}
+
+static struct bx_str place_of(struct api_call *c, const struct key *k)
+{
+    char *text = api_alloc(c, BX_LOG_AFTER_MAX + 1);
+
+    snprintf(text, BX_LOG_AFTER_MAX + 1, "@%llu:%u:%u", (unsigned long long)k->time_ns, k->thread,
+             k->seq);
+    return bx_str(text);
+}
+
+static void reply(struct job *j)
+{
+    struct api_call *c = j->call;
+    struct bx_log_event_reply *events = api_alloc(c, (j->n + 1) * sizeof *events);
+    uint32_t n = fitting(j, events);
+    bool more = j->more || n < j->n;
+    struct bx_log_query_reply r = {.node = bx_str(c->api->o.name),
+                                   .events = {events, n},
+                                   .more = more,
+                                   .damage = bx_str(j->damage)};
+
+    r.after =
+        more ? place_of(c, &j->v[n - 1]->key) : logquery_place(c, j->seen, j->began, j->n_threads);
+    api_reply(c, &bx_log_query_reply_schema, &r);
+}
+
+static void destroy(struct job *j)
+{
+    for (uint32_t i = 0; i < j->n; i++)
+        drop(j->v[i]);
+    bx_recscan_close(&j->scan);
+    bx_free(j);
+}
+
+static void done(uv_work_t *w, int status)
+{
+    struct job *j = w->data;
+    struct bx_err err;
+
+    api_party_remove(j->call->party, API_HELD_QUERIES, 1);
+    if (status != 0) {
+        bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping");
+        api_fail(j->call, &err);
+    } else if (j->rc != BX_OK) {
+        bx_err_set(&err, j->rc, "no memory to read the log");
+        bx_err_hint(&err, "try again later");
+        api_fail(j->call, &err);
+    } else {
+        reply(j);
+    }
+    destroy(j);
+}
+
+/* ---- the question ---- */
+
+/* "@TIME:THREAD:NUMBER" */
+static bool parse_place(struct bx_str text, struct key *out)
+{
+    char copied[BX_LOG_AFTER_MAX + 1];
+    unsigned long long time;
+    unsigned thread, seq;
+    int end = 0;
+
+    snprintf(copied, sizeof copied, BX_STR_FMT, BX_STR_ARG(text));
+    if (sscanf(copied, "@%20llu:%5u:%10u%n", &time, &thread, &seq, &end) != 3 ||
+        copied[end] != '\0' || thread > UINT16_MAX)
+        return false;
+    *out = (struct key){time, seq, (uint16_t)thread};
+    return true;
+}
+
+static bool refuse_more(struct api_call *c)
+{
+    const struct api_party *p = api_party_full(c->party, API_HELD_QUERIES, API_SQL_MAX);
+    struct bx_err err;
+
+    if (p == NULL)
+        return false;
+    bx_err_set(&err, BX_BUSY, "too many running queries (%u of %s)",
+               (unsigned)p->n[API_HELD_QUERIES], p->name);
+    bx_err_hint(&err, "try again later");
+    api_fail(c, &err);
+    return true;
+}
+
+static void start(struct job *j)
+{
+    struct api_call *c = j->call;
+    const struct bx_log_query_params *p = c->params;
+
+    j->limit = p->common.limit;
+    if (j->limit == 0 || j->limit > BX_LOG_EVENTS_MAX)
+        j->limit = BX_LOG_EVENTS_MAX;
+    j->work.data = j;
+    api_party_add(c->party, API_HELD_QUERIES, 1);
+    uv_queue_work(c->api->loop, &j->work, work, done);
+}
+
+bool logfiles_begin(struct api_call *c)
+{
+    const struct bx_log_query_params *p = c->params;
+    struct key after = {0};
+    bool newest = p->common.after.n == 0;
+    struct bx_err err;
+    struct job *j;
+
+    if (!newest && !bx_str_eq(p->common.after, bx_str(BX_LOG_START)) &&
+        !parse_place(p->common.after, &after))
+        return false;
+    if (refuse_more(c))
+        return true;
+    j = bx_must_calloc(1, sizeof *j);
+    j->call = c;
+    j->newest = newest;
+    j->after = after;
+    if (bx_log_query_of(p, &j->query, &err) == BX_OK) {
+        start(j);
+        return true;
+    }
+    api_fail(c, &err);
+    destroy(j);
+    return true;
+}
