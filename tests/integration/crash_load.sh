@@ -1,6 +1,6 @@
 #!/bin/bash
 # A daemon that is killed while clients write leaves a whole file whose last events are from just before,
-# every time; also when its disk is full. BLIXARD_CRASHES tells how often (10), BLIXARD_CRASH_AGE how old the
+# every time, and the next start makes an envelope of it; also when its disk is full. BLIXARD_CRASHES tells how often (10), BLIXARD_CRASH_AGE how old the
 # last events may be, in ms (2000: more than the 10 of a quiet host, whose disk and processors are at its service).
 # The disk needs root.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
@@ -35,7 +35,25 @@ start_load()
 }
 busy() { [ "$(status_of 1 | field revision)" -gt "$before" ]; }
 
-# The daemon dies while clients write, and is started again. What is wrong with the file is printed.
+envelope() { ls "$dir"/n1/diag/*.event 2>/dev/null | tail -n 1; }
+new_envelope() { [ -n "$(envelope)" ] && [ "$(envelope)" != "$told" ]; }
+# The envelope of this file, with what the requests had done that were in flight: between two batches
+# there may be none.
+check_envelope()
+{
+  local id
+  wait_until 20 new_envelope || { echo "no envelope"; return; }
+  told=$(envelope)
+  id=${told##*-}
+  ctl diag show "${id%.event}" >"$dir/out" 2>"$dir/err" || echo "the envelope can not be read"
+  grep -q "^attachment *$(basename "$1")" "$dir/out" || echo "the envelope is of another file"
+  ctl diag show "${id%.event}" -o json 2>"$dir/err" | grep -q '\\"requests_in_flight\\":\\"[1-9]' || return
+  in_flight=$((in_flight + 1))
+  grep -q ' request *began *vm\.create ' "$dir/out" || echo "the envelope has no breadcrumbs"
+}
+
+# The daemon dies while clients write, and is started again. What is wrong with the file, or the
+# envelope, is printed.
 crash_once()
 {
   local pid file at last
@@ -57,12 +75,17 @@ crash_once()
   [ -n "$at" ] && [ -n "$last" ] && [ "$age" -lt $((most * 1000000)) ] || echo "its last event is $age ns older"
   [ "$age" -le "$oldest" ] || oldest=$age
   cluster up --nodes 1 --dir "$dir" --driver sim >"$dir/up.log" 2>&1 || echo "no start"
+  [ -n "$without_diag" ] || check_envelope "$file"
 }
 
 mkdir "$dir/n1"
 [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=256m,mode=711 tmpfs "$dir/n1" 2>/dev/null || mounted=yes
 up 1
 seen=
+told=
+in_flight=0
+without_diag=
+grep -q 'define BX_DIAGNOSTICS' "$build/config.h" || without_diag=yes
 oldest=0
 wrong=
 for ((i = 1; i <= times; i++)); do
@@ -71,7 +94,9 @@ for ((i = 1; i <= times; i++)); do
 done
 printf %s "$wrong" >"$dir/err"
 [ -z "$wrong" ]
-ok $? "killed $times times under load: each file is whole, and its last events are from just before"
+ok $? "killed $times times under load: each file is whole, its last events are from just before, and it has its envelope"
+[ -n "$without_diag" ] || [ "$in_flight" -gt 0 ]
+ok $? "so have the requests that were in flight their breadcrumbs"
 echo "# the oldest of the last events was $((oldest / 1000)) us older than the crash"
 
 # The frames of the program, as addr2line tells them. The signal may meet a library that keeps no frame
@@ -99,5 +124,12 @@ else
     ctl log query "$(newest)" >"$dir/out" 2>"$dir/err" && grep -q ' error crash: fatal signal signal=11' "$dir/out" &&
     grep -q ' info ' "$dir/out"
   ok $? "on a full disk the file is whole, too"
+  file=$(newest)
+  rm "$dir/n1/fill"
+  cluster up --nodes 1 --dir "$dir" --driver sim >"$dir/up.log" 2>&1
+  : >"$dir/wrong"
+  [ -n "$without_diag" ] || check_envelope "$file" >"$dir/wrong"
+  [ ! -s "$dir/wrong" ]
+  ok $? "and with room again it has its envelope"
 fi
 finish
