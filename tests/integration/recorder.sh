@@ -1,7 +1,8 @@
 #!/bin/bash
-# What a daemon leaves when it dies: a file that tells what it did until then.
+# What a daemon leaves when it dies, has trouble, or is asked to: a file that tells what it did until then.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
+export BLIXARDD_FLAGS="--log-snapshot-every 1"
 up 1
 
 files() { ls "$dir"/n1/recorder/crash-*.bxr 2>/dev/null; }
@@ -60,6 +61,69 @@ if command -v python3 >/dev/null; then
   python3 "$dir/reader.py" "$file" 2>"$dir/err" | sed 's/^[0-9]*\([0-9]\{9\}\) \([^ ]*\) .*/\1 \2/' >"$dir/out"
   [ -s "$dir/out" ] && cmp "$dir/ours" "$dir/out" >>"$dir/err"
   ok $? "a reader that was made from the description reads the same events"
+fi
+
+# --- trouble ---------------------------------------------------------------------------
+# made REASON KIND: there is such a file of this reason, and it is whole
+made()
+{
+  local file
+  for file in "$dir"/n1/recorder/"$2"-*.bxr; do
+    ctl log verify "$file" >"$dir/out" 2>"$dir/err" && grep -q "node 1: $1\$" "$dir/out" && return
+  done
+  return 1
+}
+wait_until 10 made periodic periodic
+ok $? "what the recorder holds is written every second, as asked for"
+# slow CALL MICROSECONDS ARGUMENTS: a thread of the daemon waits so long in this system call, once
+slow()
+{
+  strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:delay_enter=$2:when=1" "${@:3}" -p "$(pid_of)" 2>/dev/null &
+  tracer=$!
+}
+writes() { ctl vm create "slow-$((++serial))" --disk 0 --timeout 1s >/dev/null 2>&1; made "$@"; }
+serial=0
+if ! strace -f -qq -o /dev/null -e trace=fsync true 2>/dev/null; then
+  tests=$((tests + 1))
+  echo "ok $tests - slow calls # SKIP strace is not installed, or ptrace is not allowed"
+else
+  slow pwrite64 400000
+  wait_until 20 writes "slow apply" trouble
+  ok $? "when a command needs long to be applied, a file is written"
+  kill "$tracer"
+  wait "$tracer" 2>/dev/null
+  slow fdatasync 5500000 -f
+  wait_until 30 writes "slow disk" trouble
+  ok $? "so it is when a write of the log does not complete"
+  kill "$tracer"
+  wait "$tracer" 2>/dev/null
+fi
+
+# --- a heap that was overwritten -------------------------------------------------------
+overwrite_heap() # PID, which may die of it before this ends
+{
+  local from to
+  IFS=' -' read -r from to _ < <(grep '\[heap\]' "/proc/$1/maps")
+  head -c $((16#$to - 16#$from)) /dev/zero | tr '\0' '\245' |
+    dd of="/proc/$1/mem" bs=4096 seek=$((16#$from / 4096)) iflag=fullblock conv=notrunc 2>/dev/null
+}
+pid=$(pid_of)
+if ! : 2>/dev/null <>"/proc/$pid/mem"; then
+  tests=$((tests + 1))
+  echo "ok $tests - a heap that was overwritten # SKIP the memory of a process can not be written"
+else
+  overwrite_heap "$pid"
+  ctl vm list --timeout 2s >/dev/null 2>&1
+  wait_until 20 gone "$pid" && one_file $((n + 1))
+  ok $? "a daemon with an overwritten heap ends, and leaves a file"
+  broken=$(files | tail -n 1)
+  ctl log verify "$broken" >"$dir/out" 2>"$dir/err" && ctl log query "$broken" >"$dir/out" 2>"$dir/err" &&
+    grep -q ' error crash: fatal signal ' "$dir/out" && grep -q ' info raft: this node is leader' "$dir/out"
+  ok $? "it is whole, and tells what was before"
+  cluster up --nodes 1 --dir "$dir" --driver sim >"$dir/out" 2>&1
+  has_envelope() { grep -qaF "$(basename "$broken")" "$dir"/n1/diag/*.event 2>/dev/null; }
+  ! grep -q 'define BX_DIAGNOSTICS' "$build/config.h" || wait_until 20 has_envelope
+  ok $? "the next start makes an envelope of it"
 fi
 
 # --- damage ----------------------------------------------------------------------------
