@@ -185,14 +185,16 @@ static void (*const stages[])(void) = {
 
 /* ---- the handler ---- */
 
+static void fill(sigset_t *set)
+{
+    sigemptyset(set);
+    for (size_t i = 0; i < SIGNALS; i++)
+        sigaddset(set, signals[i]);
+}
+
 static void begin(int sig, const siginfo_t *info, const void *context)
 {
-    sigset_t set;
-
     alarm(SECONDS);
-    sigemptyset(&set);
-    sigaddset(&set, SIGALRM);
-    sigprocmask(SIG_UNBLOCK, &set, NULL);
     crash.signal = sig;
     crash.info = *info;
     crash.context = context;
@@ -211,15 +213,28 @@ static _Noreturn void die(void)
     _exit(128 + crash.signal);
 }
 
+/* By another process, not because of what a stage did. */
+static bool is_sent(const siginfo_t *info)
+{
+    return info->si_code <= 0 && info->si_pid != getpid();
+}
+
+/* The signals that it handles are blocked when it is called. */
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
     int me = gettid(), owner = 0;
+    sigset_t set;
 
     if (atomic_compare_exchange_strong(&crash.owner, &owner, me))
         begin(sig, info, context);
     else if (owner != me)
         for (;;)
             pause(); /* the thread that crashed first ends the process */
+    else if (is_sent(info))
+        return; /* the stage that it interrupted goes on */
+    fill(&set);
+    sigaddset(&set, SIGALRM);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
     while (crash.stage < STAGES)
         stages[crash.stage++]();
     die();
@@ -254,10 +269,10 @@ void __assert_fail(const char *assertion, const char *file, unsigned line, const
 
 static void handle(bool on)
 {
-    struct sigaction action = {.sa_sigaction = on_signal,
-                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     const struct sigaction usual = {.sa_handler = SIG_DFL};
 
+    fill(&action.sa_mask);
     for (size_t i = 0; i < SIGNALS; i++)
         sigaction(signals[i], on ? &action : &usual, NULL);
 }

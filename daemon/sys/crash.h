@@ -7,8 +7,9 @@
  *
  * The handler runs on the thread's alternate stack (log_threads.h), allocates nothing, takes no
  * lock and trusts no memory: it works in stages, and when one of them crashes, the next ones are
- * still done. When it can not finish within some seconds, SIGALRM ends the process. Room for the
- * file is taken when the daemon starts, so that it can be written when the disk is full. */
+ * still done. Signals that other processes send meanwhile have no effect. When it can not finish
+ * within some seconds, SIGALRM ends the process. Room for the file is taken when the daemon starts,
+ * so that it can be written when the disk is full. */
 #ifndef CRASH_H
 #define CRASH_H
 

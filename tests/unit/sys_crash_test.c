@@ -380,6 +380,40 @@ TEST(a_stack_of_another_thread_that_overflows_is_told)
     expect_text(left, "msg=frame n=20 object=sys_crash_test");
 }
 
+/* Somebody sends all of the signals, again and again. */
+static void bombarded(void *ctx)
+{
+    static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
+    pid_t victim = getpid(), sender;
+
+    (void)ctx;
+    begin();
+    sender = fork();
+    assert(sender >= 0);
+    for (unsigned i = 0; sender == 0 && getppid() == victim; i++)
+        kill(victim, signals[i % 5]);
+    if (sender == 0)
+        _exit(0);
+    for (;;)
+        pause();
+}
+
+TEST(signals_that_come_while_one_is_handled_lose_nothing)
+{
+    for (unsigned round = 0; round < 10; round++) {
+        const struct left *left;
+        char path[4096];
+
+        death_of(bombarded);
+        left = look();
+        expect_all(left);
+        expect_text(left, "msg=\"fatal signal\"");
+        expect_text(left, "msg=frame n=0");
+        snprintf(path, sizeof path, "%s/recorder/%.255s", dir, name_left);
+        assert_int_equal(unlink(path), 0);
+    }
+}
+
 /* ---- a disk without room ---- */
 
 static void limited(void *ctx)
