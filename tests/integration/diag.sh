@@ -2,6 +2,10 @@
 # Errors and crashes are kept as envelopes: listed, shown, deleted; a crash with what led to it.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
+if ! grep -q 'define BX_DIAGNOSTICS' "$build/config.h"; then
+  echo "1..0 # SKIP built without diagnostics"
+  exit 0
+fi
 up 1
 
 gone() { ! kill -0 "$1" 2>/dev/null; }
@@ -25,10 +29,6 @@ crash_under_load()
 
 ctl diag list >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -le 1 ]
 ok $? "a daemon that runs well has no envelope"
-if ! grep -q 'define BX_DIAGNOSTICS' "$build/config.h"; then
-  echo "1..0 # SKIP built without diagnostics"
-  exit 0
-fi
 
 n=0
 for round in 1 2 3; do

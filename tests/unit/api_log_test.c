@@ -129,7 +129,7 @@ static void record(uint64_t from, uint64_t to)
 {
     bx_rec_use(thread);
     for (uint64_t i = from; i <= to; i++)
-        BX_DEBUG("testlog", "counted", "i", i);
+        BX_INFO("testlog", "counted", "i", i);
     bx_rec_use(NULL);
 }
 
@@ -245,7 +245,7 @@ static void *produce(void *arg)
 
     log_thread_open("producer");
     for (; !atomic_load(&stop); i++)
-        BX_DEBUG("testlog", "counted", "i", which << PRODUCER_SHIFT | i);
+        BX_INFO("testlog", "counted", "i", which << PRODUCER_SHIFT | i);
     return NULL;
 }
 
