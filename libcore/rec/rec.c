@@ -94,8 +94,8 @@ void bx_rec_filter_queue(const struct bx_filter *const *f, uint32_t n)
 
 /* ---- how long it takes ---- */
 
-const uint64_t bx_rec_bounds_ns[BX_REC_BOUNDS] = {10,  15,  20,  25,   30,   40,    50,     75,
-                                                  100, 250, 500, 1000, 5000, 25000, 100000, 1000000};
+const uint64_t bx_rec_bounds_ns[BX_REC_BOUNDS] = {
+    10, 15, 20, 25, 30, 40, 50, 75, 100, 250, 500, 1000, 5000, 25000, 100000, 1000000};
 
 static void grow(uint64_t *counter, uint64_t n)
 {
