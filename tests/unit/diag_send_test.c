@@ -122,8 +122,10 @@ static struct diag_stats stats(void)
 /* The session that begins is an envelope. */
 static void open_diag(const char *first, const char *again)
 {
-    struct diag_options o = {
-        .loop = &test_loop, .clock = &test_loop_clock, .data = dir, .node = "n1"};
+    struct diag_options o = {.loop = &test_loop,
+                             .clock = &test_loop_clock,
+                             .data = dir,
+                             .about = {.node = "n1", .environment = "test"}};
     char dsn[64];
     struct bx_err err;
 
@@ -133,7 +135,6 @@ static void open_diag(const char *first, const char *again)
     service.again = uv_buf_init(service.piece, again[0] == '\0' ? 0 : PIECE);
     snprintf(dsn, sizeof dsn, "http://key@127.0.0.1:%d/1", service.port);
     o.dsn = dsn;
-    o.environment = "test";
     if (diag_open(&diag, &o, &err) != BX_OK)
         fail_msg("%s", err.msg);
     SPIN_UNTIL(stats().stored > 0);
