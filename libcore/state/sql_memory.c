@@ -56,7 +56,9 @@ static void *resize(void *p, int n)
 }
 
 /* Before anything in the process uses SQLite: afterwards its allocator can not be changed, nor who
- * hears of its errors. */
+ * hears of its errors. Its statistics of memory, which nobody reads, would take a lock of all
+ * threads for each block: a query's thread, which has a low priority, holds it while other
+ * processes run, and the loop waits. */
 __attribute__((constructor)) static void install(void)
 {
     sqlite3_mem_methods counted;
@@ -68,6 +70,8 @@ __attribute__((constructor)) static void install(void)
     counted.xRealloc = resize;
     if (rc == SQLITE_OK)
         rc = sqlite3_config(SQLITE_CONFIG_MALLOC, &counted);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (rc == SQLITE_OK)
         rc = sqlite3_config(SQLITE_CONFIG_LOG, bx_sql_log, NULL);
     assert(rc == SQLITE_OK);

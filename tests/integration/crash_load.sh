@@ -1,12 +1,13 @@
 #!/bin/bash
 # A daemon that is killed while clients write leaves a whole file whose last events are from just before,
-# every time, and the next start makes an envelope of it; also when its disk is full. BLIXARD_CRASHES tells how often (10), BLIXARD_CRASH_AGE how old the
-# last events may be, in ms (2000: more than the 10 of a quiet host, whose disk and processors are at its service).
+# every time, and the next start makes an envelope of it; also when its disk is full. BLIXARD_CRASHES tells
+# how often (10), BLIXARD_CRASH_AGE how old the last events may be, in ms (10000: more than the 10 of a quiet
+# host, whose disk and processors are at its service).
 # The disk needs root.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
 times=${BLIXARD_CRASHES:-10}
-most=${BLIXARD_CRASH_AGE:-2000}
+most=${BLIXARD_CRASH_AGE:-10000}
 load=
 mounted=
 

@@ -5,6 +5,7 @@
 #include "lib/testfsm.h"
 #include "lib/testrec.h"
 
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -414,6 +415,17 @@ TEST(memory_running_out_is_an_error)
 
 /* The last: it adds VMs. Also after the row was loaded from the file, and beside VMs without it, or
  * alike. */
+/* Its lock is one of all threads, and those of queries have a low priority: the loop would wait for
+ * the processes of others. */
+TEST(sqlite_keeps_no_statistics_of_memory)
+{
+    void *p = sqlite3_malloc(1000);
+
+    assert_non_null(p);
+    assert_int_equal(sqlite3_memory_used(), 0);
+    sqlite3_free(p);
+}
+
 TEST(metadata_is_a_column_of_json)
 {
     static const struct bx_pair pairs[] = {{{"owner", 5}, {"J\xc3\xbcrgen", 7}},
