@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,15 +238,24 @@ TEST(a_query_is_freed)
 
 /* ---- threads ---- */
 
+#define PORTION 200u /* events of a producer; all of them together are more than one answer has */
 static atomic_bool stop;
+static atomic_uint n_pages;
 
+/* A portion while each page is answered. */
 static void *produce(void *arg)
 {
     uint64_t which = *(unsigned *)arg, i = 1;
 
     log_thread_open("producer");
-    for (; !atomic_load(&stop); i++)
-        BX_INFO("testlog", "counted", "i", which << PRODUCER_SHIFT | i);
+    while (!atomic_load(&stop)) {
+        unsigned page = atomic_load(&n_pages);
+
+        for (uint64_t end = i + PORTION; i < end; i++)
+            BX_INFO("testlog", "counted", "i", which << PRODUCER_SHIFT | i);
+        while (atomic_load(&n_pages) == page && !atomic_load(&stop))
+            sched_yield();
+    }
     return NULL;
 }
 
@@ -274,6 +284,7 @@ TEST(events_are_answered_while_others_record_them)
         assert_int_equal(ask_after(after, 500), BX_OK);
         memcpy(after, answer.after, sizeof after);
         assert_true(pages < 100000 && !again);
+        atomic_fetch_add(&n_pages, 1);
     }
     atomic_store(&stop, true);
     for (unsigned i = 0; i < PRODUCERS; i++)

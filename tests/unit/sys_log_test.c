@@ -76,8 +76,8 @@ static void nobody_reads(void *ctx)
         log_write(LOG_INFO, "line %u of those that nobody reads", i);
     finish(&r);
     all = r.own + r.dropped + r.not_queued;
-    /* What tells of it may have been dropped, too. */
-    assert(r.dropped + r.not_queued > 0 && all >= LINES && all < LINES + 10);
+    /* What tells of it, once a second, may have been dropped, too. */
+    assert(r.dropped + r.not_queued > 0 && all >= LINES && all < LINES + 100);
 }
 
 TEST(nobody_waits_for_standard_error_and_what_is_dropped_is_counted)
