@@ -23,4 +23,5 @@ include tests/bench/local.mk
 include tests/tsan.mk
 include tests/tidy.mk
 include tests/coverage.mk
+include tests/features.mk
 include tests/integration/bootstrap.mk
