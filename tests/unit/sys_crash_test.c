@@ -1,14 +1,12 @@
 /* crash: what a process leaves when it dies, whatever state it is in. */
-#include "lib/testlib.h"
+#include "unit/crash_help.h"
 
 #include "rec/recfile.h"
-#include "rec/text.h"
 #include "sys/crash.h"
 #include "sys/log.h"
 #include "sys/log_threads.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -27,94 +25,6 @@
 #define ADDRESS_SANITIZER false
 #endif
 
-static char *dir;
-
-/* ---- the file that was left ---- */
-
-struct left {
-    unsigned files;
-    int open;
-    bool complete;
-    uint64_t damaged, events, counted; /* all; those that were recorded before */
-    uint64_t last;                     /* the newest of those */
-    char text[65536];                  /* the others, as lines */
-    size_t n;
-};
-
-static void take_event(struct left *left, const struct bx_recevent *e)
-{
-    struct bx_buf line = {0};
-
-    left->events++;
-    if (e->site->message != NULL && strcmp(e->site->message, "counted") == 0) {
-        left->counted++;
-        left->last = e->args[0].u;
-        return;
-    }
-    bx_text_event(&line, BX_TEXT_LOGFMT, e);
-    if (left->n + line.len < sizeof left->text) {
-        memcpy(left->text + left->n, line.data, line.len);
-        left->n += line.len;
-    }
-    bx_buf_release(&line);
-}
-
-static void read_bytes(struct left *left, const uint8_t *p, size_t n)
-{
-    static struct bx_recfile f;
-    struct bx_recevent e;
-    struct bx_err err;
-    int rc;
-
-    left->open = bx_recfile_open(&f, p, n, &err);
-    if (left->open != BX_OK)
-        return;
-    while ((rc = bx_recfile_next(&f, &e, &err)) != BX_NOT_FOUND)
-        if (rc == BX_OK)
-            take_event(left, &e);
-    left->complete = f.complete;
-    left->damaged = f.damaged;
-    bx_recfile_close(&f);
-}
-
-static void read_file(struct left *left, int at, const char *name)
-{
-    int fd = openat(at, name, O_RDONLY);
-    struct stat st;
-    uint8_t *p;
-
-    assert_true(fd >= 0);
-    assert_int_equal(fstat(fd, &st), 0);
-    p = malloc((size_t)st.st_size + 1);
-    assert_non_null(p);
-    assert_int_equal(read(fd, p, (size_t)st.st_size), st.st_size);
-    read_bytes(left, p, (size_t)st.st_size);
-    free(p);
-    close(fd);
-}
-
-static char name_left[256];
-
-static struct left *look(void)
-{
-    static struct left left;
-    char path[4096];
-    const struct dirent *e;
-    DIR *d;
-
-    left = (struct left){0};
-    snprintf(path, sizeof path, "%s/recorder", dir);
-    d = opendir(path);
-    assert_non_null(d);
-    while ((e = readdir(d)) != NULL)
-        if (strstr(e->d_name, ".bxr") != NULL && left.files++ == 0) {
-            snprintf(name_left, sizeof name_left, "%s", e->d_name);
-            read_file(&left, dirfd(d), e->d_name);
-        }
-    closedir(d);
-    return &left;
-}
-
 /* ---- dying ---- */
 
 static void begin(void)
@@ -127,7 +37,7 @@ static void begin(void)
     alarm(20); /* a handler that hangs ends with SIGALRM */
     assert(bx_filter_parse(&log.filter, "off", NULL) == BX_OK);
     assert(log_open(&log, &err) == BX_OK);
-    assert(crash_open(dir, "crash_test", &err) == BX_OK);
+    assert(crash_open(crash_dir, "crash_test", &err) == BX_OK);
     for (unsigned i = 0; i < EVENTS; i++)
         BX_INFO("test", "counted", "i", i);
 }
@@ -179,7 +89,7 @@ TEST(a_bad_pointer_leaves_address_registers_and_stack)
     const struct left *left;
 
     expect_death(bad_pointer, SIGSEGV);
-    left = look();
+    left = crash_look();
     expect_all(left);
     expect_text(left, "target=crash msg=\"fatal signal\" signal=11 code=1 address=0x10 sender=0 "
                       "thread=loop");
@@ -204,7 +114,7 @@ TEST(a_failed_assertion_leaves_its_text)
     const struct left *left;
 
     expect_death(wrong, SIGABRT);
-    left = look();
+    left = crash_look();
     expect_all(left);
     expect_text(left, "msg=\"assertion failed\" text=\"zero == 1\" file=");
     expect_text(left, "function=wrong");
@@ -236,7 +146,7 @@ TEST(a_corrupted_heap_does_not_matter)
         skip();
     sig = death_of(corrupt_heap); /* of the C library's check, or of its using it */
     assert_true(sig == SIGABRT || sig == SIGSEGV);
-    expect_all(look());
+    expect_all(crash_look());
 }
 
 static uint64_t *wild(void)
@@ -260,7 +170,7 @@ TEST(a_ring_that_can_not_be_read_is_left_out)
     const struct left *left;
 
     expect_death(bad_ring, SIGSEGV);
-    left = look();
+    left = crash_look();
     assert_int_equal(left->files, 1);
     assert_true(left->complete);
     assert_int_equal(left->counted, 0);
@@ -285,7 +195,7 @@ TEST(records_that_were_overwritten_end_those_of_a_thread)
     const struct left *left;
 
     expect_death(bad_records, SIGBUS);
-    left = look();
+    left = crash_look();
     assert_true(left->complete);
     assert_true(left->counted > 100 && left->counted < EVENTS);
     expect_text(left, "msg=\"fatal signal\" signal=7");
@@ -313,7 +223,7 @@ TEST(a_stack_that_overflows_is_told)
     const struct left *left;
 
     expect_death(overflow, SIGSEGV);
-    left = look();
+    left = crash_look();
     expect_all(left);
     expect_text(left, "msg=frame n=20 object=sys_crash_test");
 }
@@ -342,7 +252,7 @@ TEST(the_first_of_several_threads_that_crash_is_told)
     const struct left *left;
 
     expect_death(other_thread, SIGSEGV);
-    left = look();
+    left = crash_look();
     expect_all(left);
     expect_text(left, "address=0x20 sender=0 thread=\"\"");
 }
@@ -372,7 +282,7 @@ TEST(a_stack_of_another_thread_that_overflows_is_told)
     const struct left *left;
 
     expect_death(overflow_of_thread, SIGSEGV);
-    left = look();
+    left = crash_look();
     expect_all(left);
     expect_text(left, "target=test msg=working");
     expect_text(left, "msg=\"fatal signal\" signal=11");
@@ -405,11 +315,11 @@ TEST(signals_that_come_while_one_is_handled_lose_nothing)
         char path[4096];
 
         death_of(bombarded);
-        left = look();
+        left = crash_look();
         expect_all(left);
         expect_text(left, "msg=\"fatal signal\"");
         expect_text(left, "msg=frame n=0");
-        snprintf(path, sizeof path, "%s/recorder/%.255s", dir, name_left);
+        snprintf(path, sizeof path, "%s/recorder/%.255s", crash_dir, crash_name);
         assert_int_equal(unlink(path), 0);
     }
 }
@@ -433,7 +343,7 @@ static struct left *left_with(size_t bytes)
 
     assert_true(status > 0 && WIFSIGNALED(status));
     assert_int_equal(WTERMSIG(status), SIGSEGV);
-    return look();
+    return crash_look();
 }
 
 TEST(the_newest_events_are_written_when_there_is_little_room)
@@ -455,8 +365,8 @@ TEST(what_fits_is_written_when_there_is_hardly_any_room)
 
         assert_true(bytes < 200 || left->open == BX_OK);
         assert_true(bytes < 8000 || strstr(left->text, "fatal signal") != NULL);
-        test_remove_dir(dir);
-        dir = test_make_dir();
+        test_remove_dir(crash_dir);
+        crash_dir = test_make_dir();
     }
 }
 
@@ -475,8 +385,8 @@ TEST(a_process_that_ends_well_leaves_nothing)
     char path[4096];
 
     assert_int_equal(test_in_child(end_well, NULL), 0);
-    assert_int_equal(look()->files, 0);
-    snprintf(path, sizeof path, "%s/recorder", dir);
+    assert_int_equal(crash_look()->files, 0);
+    snprintf(path, sizeof path, "%s/recorder", crash_dir);
     assert_int_equal(rmdir(path), 0);
 }
 
@@ -492,9 +402,9 @@ static void make_unfinished(void)
 {
     char from[4096], to[4096];
 
-    look();
-    snprintf(from, sizeof from, "%s/recorder/%.255s", dir, name_left);
-    snprintf(to, sizeof to, "%s/recorder/crash.tmp", dir);
+    crash_look();
+    snprintf(from, sizeof from, "%s/recorder/%.255s", crash_dir, crash_name);
+    snprintf(to, sizeof to, "%s/recorder/crash.tmp", crash_dir);
     assert_int_equal(rename(from, to), 0);
     assert_int_equal(truncate(to, 60000), 0);
 }
@@ -506,7 +416,7 @@ TEST(what_a_handler_could_not_finish_is_kept_by_the_next_process)
     expect_death(bad_pointer, SIGSEGV);
     make_unfinished();
     expect_death(killed, SIGKILL);
-    left = look();
+    left = crash_look();
     assert_int_equal(left->files, 1);
     assert_true(left->counted > 0 && !left->complete);
 }
@@ -514,14 +424,14 @@ TEST(what_a_handler_could_not_finish_is_kept_by_the_next_process)
 static int make_dir(void **state)
 {
     (void)state;
-    dir = test_make_dir();
+    crash_dir = test_make_dir();
     return 0;
 }
 
 static int remove_dir(void **state)
 {
     (void)state;
-    test_remove_dir(dir);
+    test_remove_dir(crash_dir);
     return 0;
 }
 

@@ -1,0 +1,87 @@
+#include "unit/crash_help.h"
+
+#include "rec/recfile.h"
+#include "rec/text.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+char *crash_dir;
+
+static void take_event(struct left *left, const struct bx_recevent *e)
+{
+    struct bx_buf line = {0};
+
+    left->events++;
+    if (e->site->message != NULL && strcmp(e->site->message, "counted") == 0) {
+        left->counted++;
+        left->last = e->args[0].u;
+        return;
+    }
+    bx_text_event(&line, BX_TEXT_LOGFMT, e);
+    if (left->n + line.len < sizeof left->text) {
+        memcpy(left->text + left->n, line.data, line.len);
+        left->n += line.len;
+    }
+    bx_buf_release(&line);
+}
+
+static void read_bytes(struct left *left, const uint8_t *p, size_t n)
+{
+    static struct bx_recfile f;
+    struct bx_recevent e;
+    struct bx_err err;
+    int rc;
+
+    left->open = bx_recfile_open(&f, p, n, &err);
+    if (left->open != BX_OK)
+        return;
+    while ((rc = bx_recfile_next(&f, &e, &err)) != BX_NOT_FOUND)
+        if (rc == BX_OK)
+            take_event(left, &e);
+    left->complete = f.complete;
+    left->damaged = f.damaged;
+    bx_recfile_close(&f);
+}
+
+static void read_file(struct left *left, int at, const char *name)
+{
+    int fd = openat(at, name, O_RDONLY);
+    struct stat st;
+    uint8_t *p;
+
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    p = malloc((size_t)st.st_size + 1);
+    assert_non_null(p);
+    assert_int_equal(read(fd, p, (size_t)st.st_size), st.st_size);
+    read_bytes(left, p, (size_t)st.st_size);
+    free(p);
+    close(fd);
+}
+
+char crash_name[256];
+
+struct left *crash_look(void)
+{
+    static struct left left;
+    char path[4096];
+    const struct dirent *e;
+    DIR *d;
+
+    left = (struct left){0};
+    snprintf(path, sizeof path, "%s/recorder", crash_dir);
+    d = opendir(path);
+    assert_non_null(d);
+    while ((e = readdir(d)) != NULL)
+        if (strstr(e->d_name, ".bxr") != NULL && left.files++ == 0) {
+            snprintf(crash_name, sizeof crash_name, "%s", e->d_name);
+            read_file(&left, dirfd(d), e->d_name);
+        }
+    closedir(d);
+    return &left;
+}
