@@ -27,10 +27,11 @@ static int take_file(struct spool *spool, const struct diag_about *about, const 
     struct stat st;
     void *p;
 
-    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size == 0) {
-        if (fd >= 0)
-            close(fd);
-        return bx_err_set(err, BX_MALFORMED, "it is empty, or cannot be opened");
+    if (fd < 0)
+        return bx_err_set(err, BX_IO, "%s", strerror(errno));
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) {
+        close(fd);
+        return bx_err_set(err, BX_MALFORMED, "it is empty, or no file");
     }
     from.n = (size_t)st.st_size;
     p = mmap(NULL, from.n, PROT_READ, MAP_PRIVATE, fd, 0);

@@ -37,7 +37,7 @@ struct crash {
     uint64_t frames[BX_REPORT_FRAMES], newest_ns;
     uint32_t n_frames;
     int64_t signal;
-    uint64_t address;
+    char cause[64]; /* of the signal: an address, or a process */
     bool nameless;
     struct flight *adding; /* whose breadcrumb the hook is asked about; NULL: do not ask */
     char text[BX_CRUMB_TEXT];
@@ -150,21 +150,42 @@ static struct bx_str message_of(const struct bx_recevent *e)
     return e->n == 0 ? bx_str("") : (struct bx_str){e->args[0].p, (uint32_t)e->args[0].n};
 }
 
+/* Frames that came before are those of a stall. */
+static void take_signal(struct crash *c, const struct bx_recevent *e)
+{
+    const struct bx_arg *signal = field(e, "signal"), *sender = field(e, "sender");
+    struct bx_str address = text_field(e, "address");
+
+    c->signal = signal == NULL ? 0 : signal->i;
+    c->n_frames = 0;
+    if (address.n > 0)
+        snprintf(c->cause, sizeof c->cause, "address " BX_STR_FMT, BX_STR_ARG(address));
+    else if (sender != NULL)
+        snprintf(c->cause, sizeof c->cause, "sent by process %lld", (long long)sender->i);
+}
+
+/* The build id of the envelope is the program's, so offsets in other objects have no meaning there;
+ * the attached file has them. */
+static void take_frame(struct crash *c, const struct bx_recevent *e)
+{
+    struct bx_str offset = text_field(e, "offset");
+    char text[24];
+
+    if (!bx_str_eq(text_field(e, "object"), c->file.meta.program) ||
+        c->n_frames == BX_REPORT_FRAMES)
+        return;
+    snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(offset));
+    c->frames[c->n_frames++] = strtoull(text, NULL, 16);
+}
+
 static void take_event(struct crash *c, const struct bx_recevent *e)
 {
-    const struct bx_arg *a;
-
     if (e->time_ns > c->newest_ns)
         c->newest_ns = e->time_ns;
     if (is(e, "crash", "fatal signal")) {
-        a = field(e, "signal");
-        c->signal = a == NULL ? 0 : a->i;
-        a = field(e, "address");
-        c->address = a == NULL ? 0 : a->u;
-    } else if (is(e, "crash", "frame")) {
-        a = field(e, "offset");
-        if (a != NULL && c->n_frames < BX_REPORT_FRAMES)
-            c->frames[c->n_frames++] = a->u;
+        take_signal(c, e);
+    } else if (is(e, "stack", "frame")) {
+        take_frame(c, e);
     } else if (strcmp(e->site->target, "request") == 0) {
         take_request(c, e);
     } else if (e->trace != 0 && (e->site->message != NULL || !c->nameless)) {
@@ -284,7 +305,7 @@ static void write_event(struct crash *c, const struct diag_about *about, const u
                         struct bx_scope *s, struct bx_envelope *e)
 {
     struct bx_recfile_meta *m = &c->file.meta;
-    char type[32], value[64], release[80], count[16];
+    char type[32], release[80], count[16];
     const char *name = sigabbrev_np((int)c->signal);
     struct bx_report r = {.time_ns = m->time_ns,
                           .level = BX_SEVERITY_FATAL,
@@ -295,12 +316,12 @@ static void write_event(struct crash *c, const struct diag_about *about, const u
     struct bx_envelope_head head = {r.id, 0};
 
     snprintf(type, sizeof type, "SIG%s", name == NULL ? "?" : name);
-    snprintf(value, sizeof value, "address 0x%llx", (unsigned long long)c->address);
     snprintf(release, sizeof release, "blixard@%.*s", (int)m->version.n, m->version.p);
     snprintf(count, sizeof count, "%u", c->n_flights);
     memcpy(r.id, id, 16);
     r.release = bx_str(release);
-    r.exception = (struct bx_exception){bx_str(type), bx_str(value), c->frames, c->n_frames, false};
+    r.exception =
+        (struct bx_exception){bx_str(type), bx_str(c->cause), c->frames, c->n_frames, false};
     bx_scope_set_tag(s, bx_str("program"), m->program);
     bx_scope_set_tag(s, bx_str("requests_in_flight"), bx_str(count));
     if (c->file.damaged > 0 || !c->file.complete)
