@@ -78,7 +78,14 @@ int log_query_of(struct run *r, struct bx_recquery *q)
         return BX_INVALID;
     }
     rc = set_time(r, "since", &q->since_ns);
-    return rc == BX_OK ? set_time(r, "until", &q->until_ns) : rc;
+    if (rc == BX_OK)
+        rc = set_time(r, "until", &q->until_ns);
+    if (rc == BX_OK && q->until_ns != 0 && q->since_ns >= q->until_ns) {
+        bx_err_set(&r->err, BX_INVALID, "--since: not before the time of --until");
+        bx_err_hint(&r->err, "times are UTC; 5m is five minutes ago");
+        return BX_INVALID;
+    }
+    return rc;
 }
 
 /* ---- a file ---- */
@@ -210,7 +217,7 @@ static int read_file(struct log_reader *l, const char *path)
     int rc = open_file(&x, l->r, path), code = 0;
 
     if (rc != BX_OK)
-        return run_fail(l->r);
+        return l->quiet ? 0 : run_fail(l->r);
     bx_recscan_reset(&l->scan);
     if (l->others != NULL)
         l->others(l->ctx);

@@ -34,8 +34,7 @@ static void put_number(struct bx_buf *b, const char *key, double value)
     char text[32];
     double rounded = value;
 
-    if (key != NULL)
-        build_str(b, key);
+    build_str(b, key);
     if (value == (double)(int64_t)value && value > -1e15 && value < 1e15) {
         bx_must_ok(bx_pw_i64(b, (int64_t)value));
         return;
@@ -74,7 +73,7 @@ static void put_value(struct bx_buf *b, const struct bx_rechist *h, bool histogr
     build_pair_u64(b, "count", h->n);
     put_number(b, "sum", h->sum);
     put_number(b, "min", h->min);
-    put_number(b, "mean", h->n == 0 ? 0 : h->sum / (double)h->n);
+    put_number(b, "mean", h->sum / (double)h->n);
     for (size_t i = 0; i < sizeof percentiles / sizeof percentiles[0]; i++)
         put_number(b, percentiles[i].key, bx_rechist_percentile(h, percentiles[i].share));
     put_number(b, "max", h->max);
@@ -93,10 +92,12 @@ static void put_group(struct bx_buf *b, const struct bx_recagg *a, const struct 
     for (uint32_t i = 0; i < a->n_by; i++)
         build_pair_str(b, a->by[i], g == &a->other ? OTHER : g->by[i]);
     build_pair_u64(b, "count", g->n);
-    if (value) {
+    if (value)
         build_str(b, "value");
+    if (value && g->dist.n == 0)
+        bx_must_ok(bx_pw_nil(b)); /* zeros would be taken for values */
+    else if (value)
         put_value(b, &g->dist, histogram);
-    }
 }
 
 /* ---- columns ---- */
@@ -154,11 +155,15 @@ static void draw(const struct bx_recagg *a, const struct bx_recagg_group *g)
 {
     struct bx_rechist_row rows[BX_RECHIST_ROWS];
     size_t n = bx_rechist_rows(&g->dist, rows, ROWS);
+    char text[BX_RECAGG_TEXT + 1];
     uint64_t most = 1;
 
     printf("\n%s", a->field);
-    for (uint32_t i = 0; i < a->n_by; i++)
-        printf("%s%s=%s", i == 0 ? " of " : ", ", a->by[i], g == &a->other ? OTHER : g->by[i]);
+    for (uint32_t i = 0; i < a->n_by; i++) {
+        snprintf(text, sizeof text, "%s", g == &a->other ? OTHER : g->by[i]);
+        value_make_printable(text);
+        printf("%s%s=%s", i == 0 ? " of " : ", ", a->by[i], text);
+    }
     printf("\n");
     for (size_t i = 0; i < n; i++)
         most = rows[i].n > most ? rows[i].n : most;
@@ -226,7 +231,8 @@ int log_agg(struct run *r)
     } else {
         bx_must_ok(bx_recscan_open(&l.scan, &q));
         code = log_of_files(r) ? log_read_files(&l) : log_read_nodes(&l, 0);
-        printed = print(r, &a);
+        if (code == 0 || a.n > 0)
+            printed = print(r, &a);
         bx_recscan_close(&l.scan);
     }
     bx_recagg_close(&a);

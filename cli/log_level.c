@@ -83,8 +83,7 @@ static int log_level(struct run *r)
     params_close(&p);
     if (rc != BX_OK)
         return run_fail(r);
-    if (!result_is_for_people(r))
-        return result_print(r, result);
-    print_recorder(result);
+    if (result_is_for_people(r))
+        print_recorder(result);
     return result_print_part(r, result, "sinks");
 }

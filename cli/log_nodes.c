@@ -30,7 +30,7 @@ struct node {
 struct nodes {
     struct log_reader *l;
     struct node *v[NODES_MAX];
-    uint32_t n, answered;
+    uint32_t n, answered, left_out;
     uint64_t limit; /* the newest so many; 0: all */
     uint64_t skip;  /* events of the first round: there are so many of each node */
 };
@@ -41,8 +41,10 @@ static void add_node(struct nodes *nodes, struct bx_str name)
 {
     struct node *n;
 
-    if (nodes->n == NODES_MAX)
+    if (nodes->n == NODES_MAX) {
+        nodes->left_out++;
         return;
+    }
     n = bx_must_calloc(1, sizeof *n);
     snprintf(n->name, sizeof n->name, BX_STR_FMT, BX_STR_ARG(name));
     nodes->v[nodes->n++] = n;
@@ -75,6 +77,9 @@ static int choose(struct nodes *nodes)
     params_str(&p, "consistency", "stale");
     rc = client_list(&r->client, "node.list", &p, r->timeout_ms, add_page, nodes, &r->err);
     params_close(&p);
+    if (rc == BX_OK && nodes->left_out > 0)
+        fprintf(stderr, "warning: %u nodes beyond the first %u are not asked; --node names one\n",
+                nodes->left_out, NODES_MAX);
     if (rc == BX_CONFLICT) { /* of no cluster yet */
         add_node(nodes, bx_str(""));
         return BX_OK;
@@ -155,11 +160,14 @@ static void tell_damage(struct node *n, bx_val result)
 /* Copy the answer; whether more is to be asked for. */
 static bool keep(struct node *n, bx_val result)
 {
-    struct bx_str after = {"", 0};
+    struct bx_str after = {"", 0}, name = {"", 0};
     bool more = false, skipped = false;
     uint32_t i = n->stream.n;
     struct bx_buf *page = &n->pages[i];
 
+    /* It may have been asked for by its number. */
+    if (n->name[0] != '\0' && bx_val_str(bx_val_get(result, "node"), &name) && name.n > 0)
+        snprintf(n->name, sizeof n->name, BX_STR_FMT, BX_STR_ARG(name));
     bx_val_str(bx_val_get(result, "after"), &after);
     snprintf(n->after, sizeof n->after, BX_STR_FMT, BX_STR_ARG(after));
     bx_val_bool(bx_val_get(result, "more"), &more);

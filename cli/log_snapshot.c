@@ -7,7 +7,9 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_MAX (256u << 20) /* what a daemon says beyond is not believed */
@@ -55,8 +57,11 @@ static int write_all(int fd, struct bx_str s)
 
 static int io_error(struct run *r, const char *path)
 {
-    return bx_err_set(&r->err, errno == ENOSPC ? BX_NO_SPACE : BX_IO, "%s: %s", path,
-                      strerror(errno));
+    int code = errno == ENOSPC ? BX_NO_SPACE : BX_IO;
+
+    bx_err_set(&r->err, code, "%s: %s", path, strerror(errno));
+    bx_err_hint(&r->err, "name a file in a directory that you can write, with room for it");
+    return code;
 }
 
 /* Copy a file of the daemon, part by part. */
@@ -98,45 +103,78 @@ static int sync_directory(const char *path)
     return rc;
 }
 
-/* Under another name until it is whole and synced. */
-static int save(struct run *r, const char *name, const char *path)
-{
+struct copy {
+    const char *path;
     char temporary[4096];
-    int fd, rc;
+    int fd;
+};
 
-    if (snprintf(temporary, sizeof temporary, "%s.tmp", path) >= (int)sizeof temporary)
-        return bx_err_set(&r->err, BX_INVALID, "%s: the path is too long", path);
-    fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return io_error(r, temporary);
-    rc = fetch(r, name, fd, temporary);
-    if (rc == BX_OK && fsync(fd) != 0)
-        rc = io_error(r, temporary);
-    close(fd);
-    if (rc == BX_OK && (rename(temporary, path) != 0 || sync_directory(path) != 0))
-        rc = io_error(r, path);
-    if (rc != BX_OK)
-        unlink(temporary);
+/* Under another name until it is whole and synced. What is there and is no file would be replaced
+ * by one, be it /dev/null. */
+static int begin_copy(struct run *r, const char *path, struct copy *x)
+{
+    struct stat st;
+
+    *x = (struct copy){.path = path, .fd = -1};
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        bx_err_set(&r->err, BX_INVALID, "%s: not a regular file", path);
+        bx_err_hint(&r->err, "name a file that is to be written");
+        return BX_INVALID;
+    }
+    if (snprintf(x->temporary, sizeof x->temporary, "%s.XXXXXX", path) >= (int)sizeof x->temporary)
+        return bx_err_set(&r->err, BX_INVALID, "%.80s...: the path is too long", path);
+    x->fd = mkostemp(x->temporary, O_CLOEXEC);
+    return x->fd < 0 ? io_error(r, path) : BX_OK;
+}
+
+static int end_copy(struct run *r, struct copy *x, const char *name)
+{
+    int rc = fetch(r, name, x->fd, x->temporary);
+
+    if (rc == BX_OK && fsync(x->fd) != 0)
+        rc = io_error(r, x->temporary);
+    if (rc == BX_OK && (rename(x->temporary, x->path) != 0 || sync_directory(x->path) != 0))
+        rc = io_error(r, x->path);
     return rc;
 }
 
-int log_snapshot(struct run *r)
+static void close_copy(struct copy *x, bool keep)
+{
+    if (x->fd < 0)
+        return;
+    close(x->fd);
+    if (!keep)
+        unlink(x->temporary);
+}
+
+static int make(struct run *r, struct copy *x)
 {
     struct params p = {0};
     struct bx_str file = {"", 0};
     char name[NAME_MAX_BYTES];
     bx_val result;
-    int rc;
+    int code;
 
     if (args_has(&r->args, "archive"))
         params_bool(&p, "archive", true);
-    rc = call(r, "log.snapshot", &p, &result);
-    if (rc != BX_OK)
+    if (call(r, "log.snapshot", &p, &result) != BX_OK)
         return run_fail(r);
     bx_val_str(bx_val_get(result, "file"), &file);
     snprintf(name, sizeof name, BX_STR_FMT, BX_STR_ARG(file));
-    rc = result_print(r, result);
-    if (rc == 0 && r->n_arguments > 0 && save(r, name, r->arguments[0]) != BX_OK)
-        rc = run_fail(r);
-    return rc;
+    code = result_print(r, result);
+    if (code != 0)
+        return code;
+    return x->fd >= 0 && end_copy(r, x, name) != BX_OK ? run_fail(r) : 0;
+}
+
+int log_snapshot(struct run *r)
+{
+    struct copy x = {.fd = -1};
+    int code;
+
+    if (r->n_arguments > 0 && begin_copy(r, r->arguments[0], &x) != BX_OK)
+        return run_fail(r);
+    code = make(r, &x);
+    close_copy(&x, code == 0);
+    return code;
 }

@@ -40,10 +40,12 @@ static void on_bus_error(int signal_number, siginfo_t *info, void *context)
 
 static int fail(struct bx_err *err, const char *path)
 {
-    int code = errno == ENOENT ? BX_NOT_FOUND : BX_IO;
+    bool denied = errno == EACCES || errno == EPERM;
+    int code = errno == ENOENT ? BX_NOT_FOUND : denied ? BX_DENIED : BX_IO;
 
     bx_err_set(err, code, "%s: %s", path, strerror(errno));
-    bx_err_hint(err, "pass a file of recorded events, such as DATA/recorder/crash-*.bxr");
+    bx_err_hint(err, denied ? "use root or the account that runs blixardd, or copy the file"
+                            : "pass a file of recorded events, such as DATA/recorder/crash-*.bxr");
     return code;
 }
 
@@ -72,7 +74,7 @@ static int map(struct mapped *m, int fd, const char *path, struct bx_err *err)
 int mapped_open(struct mapped *m, const char *path, struct bx_err *err)
 {
     struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
-    int fd = open(path, O_RDONLY | O_CLOEXEC), rc;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc; /* a FIFO may have no writer */
 
     *m = (struct mapped){0};
     if (fd < 0)

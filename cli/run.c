@@ -140,6 +140,20 @@ static void on_notification(void *ctx, struct bx_str method, bx_val value)
 
 /* ---- setting up ---- */
 
+/* As an empty value of a flag, an empty argument is what a script passes whose variable is not set.
+ * "diag delete ''" must not be "diag delete" of everything. */
+static int check_words(struct run *r)
+{
+    for (unsigned i = 0; i < r->n_arguments; i++) {
+        if (r->arguments[i][0] != '\0')
+            continue;
+        bx_err_set(&r->err, BX_INVALID, "%s: argument %u is empty", r->command->name, i + 1);
+        bx_err_hint(&r->err, "is a variable of a script not set?");
+        return BX_INVALID;
+    }
+    return BX_OK;
+}
+
 static int set_arguments(struct run *r)
 {
     const struct command *c = r->command;
@@ -156,7 +170,7 @@ static int set_arguments(struct run *r)
     if (many)
         max = ARGS_MAX;
     if (r->n_arguments >= min && r->n_arguments <= max)
-        return BX_OK;
+        return check_words(r);
     if (r->n_arguments < min)
         bx_err_set(&r->err, BX_INVALID, "%s: missing argument %s", c->name,
                    c->arguments[r->n_arguments].name);

@@ -169,12 +169,19 @@ static uint64_t days_of(int64_t year, int64_t month, int64_t day)
     return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
+static int64_t days_in(int64_t year, int64_t month)
+{
+    uint64_t next = month == 12 ? days_of(year + 1, 1, 1) : days_of(year, month + 1, 1);
+
+    return (int64_t)(next - days_of(year, month, 1));
+}
+
 static bool parse_date(const char *s, uint64_t *days)
 {
     int64_t year = digits(s, 4), month, day;
 
     if (year < 1970 || s[4] != '-' || (month = digits(s + 5, 2)) < 1 || month > 12 || s[7] != '-' ||
-        (day = digits(s + 8, 2)) < 1 || day > 31)
+        (day = digits(s + 8, 2)) < 1 || day > days_in(year, month))
         return false;
     *days = days_of(year, month, day);
     return true;

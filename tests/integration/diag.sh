@@ -47,6 +47,8 @@ ok $? "it has the breadcrumbs of the requests in flight"
 ctl diag show "$id" -o json >"$dir/out" 2>"$dir/err" && grep -q '\\"level\\":\\"fatal\\"' "$dir/out" &&
   grep -q '\\"requests_in_flight\\":\\"[1-9]' "$dir/out"
 ok $? "it is an object for programs"
+grep -q '\\"value\\":\\"sent by process [1-9]' "$dir/out" && grep -q '\\"instruction_addr\\":\\"0x[0-9a-f]' "$dir/out"
+ok $? "it has the sender of the signal, and the call stack"
 ctl diag show "${id:0:8}" >"$dir/out" 2>"$dir/err"
 ok $? "a prefix of its id names it"
 
@@ -72,6 +74,9 @@ has_envelopes 4
 ok $? "a restart makes no second envelope"
 ! ctl diag delete "$id" >"$dir/out" 2>"$dir/err" && grep -q 'yes' "$dir/err"
 ok $? "deleting is confirmed"
+ctl diag delete "" --yes >"$dir/out" 2>"$dir/err"
+[ $? -eq 2 ] && has_envelopes 4
+ok $? "an empty id is not all of them"
 ctl diag delete "$id" --yes >"$dir/out" 2>"$dir/err" && has_envelopes 3
 ok $? "one is deleted"
 ! ctl diag show "$id" >"$dir/out" 2>"$dir/err"

@@ -60,9 +60,9 @@ ok $? "a file that is not there"
 
 # --- a file that ends while it is read -----------------------------------------------------
 cp "$file" "$dir/short.bxr"
-truncate -s 20000 "$dir/short.bxr"
+truncate -s -2000 "$dir/short.bxr"
 ! q agg "$dir/short.bxr" --by target && grep -qE '^error: .*short.bxr (is damaged|has no end)' "$dir/err" &&
-  grep -q '^hint: ' "$dir/err" && grep -q COUNT "$dir/out"
+  grep -q '^hint: ' "$dir/err" && [ "$(n_lines)" -gt 1 ]
 ok $? "a file that was cut is told, and what is in it is counted"
 
 # --- the nodes ---------------------------------------------------------------------------
@@ -78,6 +78,8 @@ q query -o csv --no-headers && for k in 1 2 3; do cut -d, -f2 "$dir/out" | grep 
 ok $? "events of all nodes, in the order of time"
 q query --node n2 -o json && [ "$(n_lines)" -gt 0 ] && ! grep -v '"origin":"n2"' "$dir/out"
 ok $? "events of one node"
+q query --node 2 --tail 5 -o json && [ "$(grep -c '"origin":"n2"' "$dir/out")" -eq 5 ]
+ok $? "also when its number is given"
 q query --where msg~leader --tail 1 && [ "$(n_lines)" -eq 1 ] && grep -q ' n[123] ' "$dir/out"
 ok $? "the newest event of all nodes that meets a condition"
 q tail && [ "$(n_lines)" -eq 20 ]

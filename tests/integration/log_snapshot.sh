@@ -33,8 +33,11 @@ ctl log snapshot --node n3 "$dir/there.bxr" -o json >"$dir/out" 2>"$dir/err" && 
 ok $? "so is that of another node"
 ! ctl log snapshot --node nobody >"$dir/out" 2>"$dir/err" && grep -q '^error: .*nobody' "$dir/err"
 ok $? "a node that is not there is refused"
-! ctl log snapshot /nowhere/file >"$dir/out" 2>"$dir/err" && grep -q '^error: /nowhere/file.tmp: ' "$dir/err"
+! ctl log snapshot /nowhere/file >"$dir/out" 2>"$dir/err" && grep -q '^error: /nowhere/file: ' "$dir/err"
 ok $? "so is a place that is not there"
+ln -s /dev/null "$dir/device"
+! ctl log snapshot "$dir/device" >"$dir/out" 2>"$dir/err" && [ -L "$dir/device" ] && [ -z "$(ls "$dir"/device.* 2>/dev/null)" ]
+ok $? "so is what is no file, and it stays"
 for ((i = 0; i < 20; i++)); do ctl log snapshot -q >/dev/null 2>&1; done
 [ "$(files 1 snapshot | wc -l)" -eq 16 ]
 ok $? "the newest 16 are kept"

@@ -2,7 +2,7 @@
 check_PROGRAMS += tests/unit/cli_args_test tests/unit/cli_client_test tests/unit/cli_command_test \
 	tests/unit/cli_format_test tests/unit/cli_list_test tests/unit/cli_output_test \
 	tests/unit/cli_parse_test tests/unit/cli_result_test tests/unit/cli_mapped_test tests/unit/cli_trace_test \
-	tests/unit/cli_log_merge_test
+	tests/unit/cli_log_merge_test tests/unit/cli_log_test
 CLI_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 CLI_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 CLI_TEST_LIBS = libtest.a $(CLI_LIBS) $(CMOCKA_LIBS)
@@ -65,3 +65,9 @@ tests_unit_cli_log_merge_test_SOURCES = tests/unit/cli_log_merge_test.c
 tests_unit_cli_log_merge_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
 tests_unit_cli_log_merge_test_CFLAGS = $(CLI_TEST_CFLAGS)
 tests_unit_cli_log_merge_test_LDADD = $(CLI_TEST_LIBS)
+
+tests_unit_cli_log_test_SOURCES = tests/unit/cli_log_test.c tests/unit/cli_capture.c \
+	tests/unit/cli_capture.h
+tests_unit_cli_log_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_log_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_log_test_LDADD = $(CLI_TEST_LIBS)

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE 4096u
@@ -115,6 +116,17 @@ static void raise_elsewhere(void *ctx)
 TEST(a_bus_error_of_something_else_ends_the_program)
 {
     assert_int_equal(test_in_child(raise_elsewhere, NULL), 1000 + SIGBUS);
+}
+
+TEST(what_is_no_file_is_refused_without_waiting)
+{
+    struct bx_err err;
+    struct mapped m;
+
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(mapped_open(&m, path, &err), BX_INVALID);
+    assert_int_equal(mapped_open(&m, dir, &err), BX_INVALID);
 }
 
 int main(void)
