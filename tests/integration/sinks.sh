@@ -79,6 +79,14 @@ rc=0
 level nonsense || rc=$?
 [ $rc -eq 2 ] && grep -q 'unknown log level "nonsense"' "$dir/err"
 ok $? "what is no filter is refused"
+for typed in info,raf=debug info,raft=debgu info,nothing=1; do
+  rc=0
+  level "$typed" || rc=$?
+  [ $rc -eq 2 ] && grep -q '^hint: ' "$dir/err"
+  ok $? "so is $typed, which would select nothing"
+done
+level -o csv && grep -qx 'console,info,ok,[0-9,]*' "$dir/out" && level -o name && grep -qx console "$dir/out"
+ok $? "as CSV, and names"
 rc=0
 level info --sink nobody || rc=$?
 [ $rc -eq 5 ] && grep -q '^hint: sinks: ring, console, file, net$' "$dir/err"
