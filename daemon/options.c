@@ -155,7 +155,7 @@ static const struct options_flag flags[] = {
      .argument = "SECONDS",
      .help = "write what the recorder holds to DATA/recorder so often"},
     {.name = "ballast",
-     .kind = VALUE_SIZE,
+     .kind = VALUE_SIZE_OR_NONE,
      AT(ballast),
      .argument = "SIZE",
      .preset = "64MiB",

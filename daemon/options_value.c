@@ -140,8 +140,8 @@ static int read_size(const struct options_flag *f, const char *text, void *at, s
     uint64_t n = 0, size = 0;
     char number[16];
 
-    (void)f, (void)err;
-    if (strcmp(text, OPTIONS_NO_BALLAST) != 0) {
+    (void)err;
+    if (f->kind != VALUE_SIZE_OR_NONE || strcmp(text, OPTIONS_NO_BALLAST) != 0) {
         if (digits >= sizeof number)
             return BX_INVALID;
         snprintf(number, digits + 1, "%s", text);
@@ -246,7 +246,8 @@ static const struct {
     [VALUE_U64] = {read_u64, "a number of at least 1"},
     [VALUE_RATIO] = {read_ratio,
                      "a ratio from 0.1 to 64, with at most two digits behind the point"},
-    [VALUE_SIZE] = {read_size, "none, or a size from 16MiB to 1TiB, such as 64MiB"},
+    [VALUE_SIZE] = {read_size, "a size from 16MiB to 1TiB, such as 64MiB"},
+    [VALUE_SIZE_OR_NONE] = {read_size, "none, or a size from 16MiB to 1TiB, such as 64MiB"},
     [VALUE_RANGE] = {read_range, "a range of numbers of users, FIRST-LAST"},
     [VALUE_POOL] = {read_pool,
                     "MAX or MAX/MIN, MAX from 1 to " TEXT_OF(POOL_MAX) " and MIN at most that"},

@@ -8,22 +8,23 @@
 #include "sys/word.h"
 
 enum value_kind {
-    VALUE_TEXT,    /* char array, not empty */
-    VALUE_LABEL,   /* char array: a DNS label, or empty */
-    VALUE_DIRS,    /* char array: absolute paths, separated by colons */
-    VALUE_ADDRESS, /* char array: HOST:PORT, checked after all flags are read */
-    VALUE_WORD,    /* int or enum: one of .words */
-    VALUE_FILTER,  /* struct bx_filter */
-    VALUE_SINK,    /* struct options_sinks: one more each time */
-    VALUE_U32,     /* uint32_t: 1 to 3,600,000 */
-    VALUE_U64,     /* uint64_t: at least 1 */
-    VALUE_RATIO,   /* uint32_t: hundredths of a decimal number, 0.1 to 64 */
-    VALUE_SIZE,    /* uint64_t: bytes with a unit, 16MiB to 1TiB, or none: 0 */
-    VALUE_RANGE,   /* struct options_range: FIRST-LAST, numbers of users but root */
-    VALUE_POOL,    /* struct bx_pool_size: MAX or MAX/MIN */
-    VALUE_BUFFERS, /* uint32_t[BX_BUF_CLASSES]: a number for each class */
-    VALUE_ASK,     /* takes no value */
-    VALUE_YES,     /* bool: takes no value */
+    VALUE_TEXT,         /* char array, not empty */
+    VALUE_LABEL,        /* char array: a DNS label, or empty */
+    VALUE_DIRS,         /* char array: absolute paths, separated by colons */
+    VALUE_ADDRESS,      /* char array: HOST:PORT, checked after all flags are read */
+    VALUE_WORD,         /* int or enum: one of .words */
+    VALUE_FILTER,       /* struct bx_filter */
+    VALUE_SINK,         /* struct options_sinks: one more each time */
+    VALUE_U32,          /* uint32_t: 1 to 3,600,000 */
+    VALUE_U64,          /* uint64_t: at least 1 */
+    VALUE_RATIO,        /* uint32_t: hundredths of a decimal number, 0.1 to 64 */
+    VALUE_SIZE,         /* uint64_t: bytes with a unit, 16MiB to 1TiB */
+    VALUE_SIZE_OR_NONE, /* none: 0 */
+    VALUE_RANGE,        /* struct options_range: FIRST-LAST, numbers of users but root */
+    VALUE_POOL,         /* struct bx_pool_size: MAX or MAX/MIN */
+    VALUE_BUFFERS,      /* uint32_t[BX_BUF_CLASSES]: a number for each class */
+    VALUE_ASK,          /* takes no value */
+    VALUE_YES,          /* bool: takes no value */
     VALUE__KINDS
 };
 

@@ -306,6 +306,9 @@ TEST(what_is_wrong_is_named)
         {"--data /d --name n --qemu=", "--qemu: requires a value, PATH"},
         {"--data /d --name n --heartbeat-ms x", "\"x\" is not a number from 1 to 3600000"},
         {"--data /d --name n --proposal-pool x", "MAX from 1 to 1000000"},
+#ifdef BX_DIAGNOSTICS
+        {"--data /d --name n --diag-spool none", "\"none\" is not a size from 16MiB"},
+#endif
         {"--data /d --name n --intern-bytes 0", "\"0\" is not a number of at least 1"},
         {"--data /d --name n --snapshot-bytes 99999999999999999999", "--snapshot-bytes"},
     };
