@@ -122,20 +122,33 @@ static void reply_show(struct job *j)
 
 /* ---- delete ---- */
 
+/* Others may delete at the same time: the sender does, and who makes room. */
+static int delete_all(struct job *j)
+{
+    uint32_t deleted = 0;
+
+    list(j);
+    for (uint32_t i = 0; i < j->n; i++) {
+        int rc = spool_delete(j->spool, &j->entries[i], &j->err);
+
+        if (rc != BX_OK && rc != BX_NOT_FOUND)
+            return rc;
+        deleted += rc == BX_OK;
+    }
+    j->n = deleted;
+    return BX_OK;
+}
+
 static int delete (struct job *j)
 {
     const struct bx_diag_params *p = j->call->params;
-    int rc = BX_OK;
+    int rc;
 
-    if (p->id.n > 0) {
-        rc = spool_find(j->spool, p->id, j->entries, &j->err);
-        j->n = 1;
-    } else {
-        list(j);
-    }
-    for (uint32_t i = 0; rc == BX_OK && i < j->n; i++)
-        rc = spool_delete(j->spool, &j->entries[i], &j->err);
-    return rc;
+    if (p->id.n == 0)
+        return delete_all(j);
+    j->n = 1;
+    rc = spool_find(j->spool, p->id, j->entries, &j->err);
+    return rc == BX_OK ? spool_delete(j->spool, j->entries, &j->err) : rc;
 }
 
 static void reply_done(struct job *j)

@@ -62,10 +62,12 @@ static int open_file(const struct bx_recorder_params *p, int *fd, struct bx_err 
     if (!snapshot_is_name(name))
         return bx_err_set(err, BX_INVALID, "\"%s\" is no name of a file of the recorder", name);
     *fd = openat(crash_directory(), name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (*fd < 0)
-        return bx_err_set(err, errno == ENOENT ? BX_NOT_FOUND : BX_IO, "recorder/%s: %s", name,
-                          strerror(errno));
-    return BX_OK;
+    if (*fd >= 0)
+        return BX_OK;
+    bx_err_set(err, errno == ENOENT ? BX_NOT_FOUND : BX_IO, "recorder/%s: %s", name,
+               strerror(errno));
+    bx_err_hint(err, "the newest files of a kind are kept: take another snapshot");
+    return err->code;
 }
 
 static void read_here(struct api_call *c)

@@ -130,11 +130,12 @@ static bool is_final(long status)
            status != 408 && status != 429;
 }
 
+/* What can not be deleted, as on a file system that is read-only, would be sent again at once. */
 static void delete (struct sender *s, const struct spool_entry *e)
 {
-    struct bx_err ignored;
+    int rc = spool_delete(&s->d->spool, e, &s->result.err);
 
-    spool_delete(&s->d->spool, e, &ignored);
+    s->result.failed |= rc != BX_OK && rc != BX_NOT_FOUND;
 }
 
 static void judge(struct sender *s, const struct spool_entry *e, const struct send_answer *a)
@@ -166,7 +167,8 @@ static void send_one(struct sender *s, const struct spool_entry *e)
 
     if (rc == BX_OK)
         rc = prepare(s, &stored, &body, r);
-    if (rc == BX_CORRUPT) { /* it stays in the spool for people, but not for ever */
+    if (rc == BX_CORRUPT) { /* no service would take it, and the others have to go on */
+        BX_WARNING("diag", "an envelope is damaged and was deleted", "file", e->name);
         r->refused++;
         r->refused_type[e->type]++;
         delete (s, e);

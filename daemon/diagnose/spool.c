@@ -167,9 +167,11 @@ int spool_find(struct spool *s, struct bx_str id, struct spool_entry *out, struc
     bx_free(all);
     if (found == 1)
         return BX_OK;
-    if (found > 1)
-        return bx_err_set(err, BX_CONFLICT, "\"%.*s\" is the prefix of %u ids", (int)id.n, id.p,
-                          found);
+    if (found > 1) {
+        bx_err_set(err, BX_CONFLICT, "\"%.*s\" is the prefix of %u ids", (int)id.n, id.p, found);
+        bx_err_hint(err, "pass more of the id");
+        return BX_CONFLICT;
+    }
     bx_err_set(err, BX_NOT_FOUND, "there is no envelope \"%.*s\"", (int)(id.n > 36 ? 36 : id.n),
                id.p);
     bx_err_hint(err, "blixardctl diag list");

@@ -129,6 +129,7 @@ static void run(struct job *j)
         return;
     }
     bx_err_set(&j->err, j->rc, "cannot write recorder/%s: %s", temporary, strerror(errno));
+    bx_err_hint(&j->err, "make room, or look at the disk; log query shows what is in memory");
     unlinkat(dir, temporary, 0);
 }
 
@@ -143,6 +144,8 @@ static struct job *create(enum snapshot_reason why, int *rc, struct bx_err *err)
         *rc = bx_err_set(err, BX_IO, "there is no directory for the recorder's files");
     else if (atomic_exchange(busy, true))
         *rc = bx_err_set(err, BX_BUSY, "a snapshot of the recorder is being written");
+    if (*rc == BX_BUSY)
+        bx_err_hint(err, "try again in a moment");
     if (*rc != BX_OK)
         return NULL;
     j = bx_calloc(1, sizeof *j);
