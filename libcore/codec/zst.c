@@ -4,7 +4,7 @@
 
 #include <zstd.h>
 
-#define LEVEL 12 /* of events, as small as with 19, and four times as fast */
+#define LEVEL 12 /* archives are made beside other work: size matters more than time */
 
 int bx_zst_pack(struct bx_buf *out, const void *src, size_t n)
 {

@@ -57,7 +57,7 @@ extern const struct bx_schema bx_recfile_thread_schema;
 enum bx_recfile_form {
     BX_RECFILE_PLAIN,
     BX_RECFILE_PACKED, /* quickly */
-    BX_RECFILE_ARCHIVE /* well: a tenth of the speed */
+    BX_RECFILE_ARCHIVE /* well, and slower */
 };
 
 struct bx_recfile_writer {

@@ -442,12 +442,12 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
     boot=(--memory 96MiB --disk 0 --kernel "$dir/qemu/n1/boot/vmlinuz" --initrd "$dir/qemu/n1/boot/initrd")
     speaks() { ctl vm logs "$@" 2>/dev/null | grep -q 'blixard: cmdline'; }
     expect 0 "a guest" ctl vm create guest "${boot[@]}"
-    wait_until 30 speaks guest
+    wait_until 90 speaks guest
     ok $? "a guest: its console"
     expect 5 "a guest: no run before" ctl vm logs guest --previous
     ctl vm logs guest --follow --bytes 1 >"$dir/follow" 2>&1 &
     follower=$!
-    wait_until 30 test -s "$dir/follow"
+    wait_until 90 test -s "$dir/follow"
     expect 0 "it is stopped" ctl vm stop guest --force
     wait "$follower" && cmp -s <(ctl vm logs guest | tail -c "$(stat -c %s "$dir/follow")") "$dir/follow"
     ok $? "whoever followed its console has all of it, and was told the end"
@@ -457,7 +457,7 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
     speaks guest
     ok $? "it is stopped: the console is still there"
     expect 0 "and started again" ctl vm start guest
-    wait_until 30 speaks guest --previous
+    wait_until 90 speaks guest --previous
     ok $? "and started again: the console of the run before"
     expect 5 "and started again: of no other run" ctl vm logs guest --previous --previous
     expect 0 "the guest is deleted" ctl vm delete guest --yes
@@ -467,7 +467,7 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
     said_nothing
     ok $? "a guest that reboots: nothing is missing"
     has_rebooted() { ctl vm show again -o json | tr -d ' \n' | grep -q '"phase":"running".*"epoch":1,.*"reboots":[1-9]'; }
-    wait_until 60 has_rebooted
+    wait_until 120 has_rebooted
     ok $? "a guest that reboots: counted, in the same run"
     expect 0 "a guest that reboots: listed" ctl vm list
     printed 'REBOOTS' "a guest that reboots: listed, how often"

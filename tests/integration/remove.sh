@@ -81,8 +81,8 @@ forget
 [ $? -eq 6 ] && grep -q 'in use by another blixardd' "$dir/err"
 ok $? "the cluster is not forgotten under the daemon's feet"
 cluster kill-node n3 --dir "$dir" >/dev/null 2>&1
-forget
-[ $? -eq 6 ] && grep -q '3 VMs still run: ' "$dir/err" && grep -q 'hint: .*--force' "$dir/err"
+still_run() { forget; [ $? -eq 6 ] && grep -q '3 VMs still run: ' "$dir/err" && grep -q 'hint: .*--force' "$dir/err"; }
+wait_until 20 still_run # the daemon that was killed may not be gone yet
 ok $? "nor while machines run"
 mkdir -p "$dir/n3/vms/11112233-4455-4677-8899-aabbccddeeff"
 echo disk >"$dir/n3/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw"
