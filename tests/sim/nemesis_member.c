@@ -61,8 +61,7 @@ bool nemesis_remove(struct sim *s)
 
     if (s->removals > 0 || r.node == 0 || h->damaged || !nemesis_may_lose_one(s))
         return false;
-    if (h->life == SIM_UP)
-        sim_host_crash(h, "power lost, for long");
+    sim_host_crash(h, "power lost, for long"); /* also if only its daemon is down: its VMs end */
     h->start_at = SIM_NEVER;
     sim_remove(s, h->name);
     look_again(s, &r, on_away);
