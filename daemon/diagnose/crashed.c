@@ -19,7 +19,7 @@
 
 #define FLIGHTS 2048u
 #define LOG_NS 10000000u /* log lines are those of so long before the crash, */
-#define LOG_LINES 100u   /* and so many at most */
+#define LOG_LINES 100u   /* and the last so many */
 #define VALUE 256u       /* bytes of a value */
 
 struct flight {
@@ -35,6 +35,8 @@ struct crash {
     struct flight *flights;
     uint32_t n_flights;
     uint64_t frames[BX_REPORT_FRAMES], newest_ns;
+    uint64_t times[LOG_LINES]; /* of the newest events */
+    uint32_t n_times, oldest;  /* which of them */
     uint32_t n_frames;
     int64_t signal;
     char cause[64]; /* of the signal: an address, or a process */
@@ -178,10 +180,21 @@ static void take_frame(struct crash *c, const struct bx_recevent *e)
     c->frames[c->n_frames++] = strtoull(text, NULL, 16);
 }
 
+/* The file has the events of one thread after those of another. */
+static void note_time(struct crash *c, uint64_t time_ns)
+{
+    if (c->n_times == LOG_LINES && time_ns <= c->times[c->oldest])
+        return;
+    c->times[c->n_times < LOG_LINES ? c->n_times++ : c->oldest] = time_ns;
+    for (uint32_t i = 0; i < c->n_times; i++)
+        c->oldest = c->times[i] < c->times[c->oldest] ? i : c->oldest;
+}
+
 static void take_event(struct crash *c, const struct bx_recevent *e)
 {
     if (e->time_ns > c->newest_ns)
         c->newest_ns = e->time_ns;
+    note_time(c, e->time_ns);
     if (is(e, "crash", "fatal signal")) {
         take_signal(c, e);
     } else if (is(e, "stack", "frame")) {
@@ -287,6 +300,7 @@ static void write_logs(struct crash *c, const uint8_t *p, size_t n, struct bx_en
 {
     struct bx_recfile *f = &c->file;
     struct bx_recevent event;
+    uint64_t first = c->n_times < LOG_LINES ? 0 : c->times[c->oldest];
     uint32_t lines = 0;
 
     bx_recfile_close(f);
@@ -294,7 +308,7 @@ static void write_logs(struct crash *c, const uint8_t *p, size_t n, struct bx_en
         return;
     bx_envelope_logs_begin(e);
     while (lines < LOG_LINES && next_event(f, &event) == BX_OK)
-        if (event.time_ns + LOG_NS >= c->newest_ns) {
+        if (event.time_ns >= first && event.time_ns + LOG_NS >= c->newest_ns) {
             write_log(e, &event);
             lines++;
         }

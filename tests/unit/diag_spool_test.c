@@ -423,6 +423,10 @@ TEST(a_breadcrumb_that_repeats_is_told_in_powers_of_ten)
     assert_true(has(text_of(&b), "\"message\":\"appended (100 times)\","));
     assert_false(has(text_of(&b), "(123 times)"));
     assert_true(has(text_of(&b), "\"message\":\"began\",")); /* it was not pushed out */
+    /* The log lines are the last hundred. */
+    assert_true(has(text_of(&b), "\"item_count\":100,"));
+    assert_true(has(text_of(&b), "\"body\":\"fatal signal\""));
+    assert_false(has(text_of(&b), "\"body\":\"began\""));
     bx_buf_release(&b);
 }
 
