@@ -287,7 +287,8 @@ static int begin(struct nodes *nodes)
         rc = ask_all(nodes);
     if (rc == BX_OK && nodes->answered == 0) {
         rc = bx_err_set(&nodes->l->r->err, BX_UNREACHABLE, "no node could be asked");
-        bx_err_hint(&nodes->l->r->err, "blixardctl node list shows their states");
+        bx_err_hint(&nodes->l->r->err,
+                    "blixardctl node list --consistency stale shows their states");
     }
     if (nodes->limit > 0 && count(nodes) > nodes->limit)
         nodes->skip = count(nodes) - nodes->limit;

@@ -114,7 +114,7 @@ void api_relay(struct api_call *c, uint64_t node)
     }
     bx_err_set(&err, BX_UNREACHABLE, "node \"%s\" is not connected",
                api_node_name(bx_node_view(c->api->node), node));
-    bx_err_hint(&err, "blixardctl node list shows its state");
+    bx_err_hint(&err, "blixardctl node list --consistency stale shows its state");
     api_fail(c, &err);
 }
 
@@ -145,7 +145,7 @@ void api_relay_over(struct api_call *c)
 
     bx_err_set(&err, BX_UNREACHABLE, "timed out waiting for node \"%s\"",
                api_node_name(bx_node_view(c->api->node), c->asked));
-    bx_err_hint(&err, "blixardctl node list shows its state");
+    bx_err_hint(&err, "blixardctl node list --consistency stale shows its state");
     api_fail(c, &err);
 }
 
