@@ -6,6 +6,9 @@ set -u
 build=${BLIXARD_BUILD:-.}
 sim=$build/tests/sim/blixard-sim-mutants
 seeds=500
+# Where the search for some begins: they were found there last. A change of the product or of the
+# simulator moves them; then all seeds are tried.
+declare -A begin=([mark-ignored]=50 [ack-unsynced]=60 [forget-failures]=85 [space-acked]=190)
 
 n=0
 
@@ -21,13 +24,20 @@ not_ok() # what
     echo "not ok $n - $1"
 }
 
+search() # mistake, first seed, seeds: into $out
+{
+    out=$("$sim" --mutant "$1" --seed "$2" --seeds "$3" --jobs 2 --until-failure --no-shrink --record none 2>&1)
+    grep -aq FAILED <<<"$out"
+}
+
 find_it() # mistake
 {
-    local out tried
-    out=$("$sim" --mutant "$1" --seeds "$seeds" --jobs 2 --until-failure --no-shrink --record none 2>&1)
-    tried=$(grep -ac '^seed ' <<<"$out")
+    local out
+    if [ -z "${begin[$1]-}" ] || ! search "$1" "${begin[$1]}" 16; then
+        search "$1" 1 "$seeds"
+    fi
     if grep -aq FAILED <<<"$out"; then
-        ok "$1 is found, by seed $tried"
+        ok "$1 is found, by seed $(grep -a FAILED <<<"$out" | sed -n '1s/^seed \([0-9]*\):.*/\1/p')"
         grep -am1 -E '^violation|Assertion' <<<"$out" | sed 's/^/# /'
     else
         not_ok "$1 is found within $seeds seeds"
