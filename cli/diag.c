@@ -177,7 +177,9 @@ static int diag_delete(struct run *r)
                              "diag delete: pass an id, or --all");
     if (all && run_confirm(r, "all envelopes of the node") != BX_OK)
         return run_fail(r);
-    if (!all)
+    if (all)
+        params_bool(&p, "all", true);
+    else
         params_str(&p, "id", r->arguments[0]);
     return count(r, "diag.delete", &p, "deleted");
 }

@@ -141,10 +141,15 @@ static int delete_all(struct job *j)
 
 static int delete (struct job *j)
 {
-    const struct bx_diag_params *p = j->call->params;
+    const struct bx_diag_delete_params *p = j->call->params;
     int rc;
 
-    if (p->id.n == 0)
+    if (p->all == (p->id.n > 0)) {
+        bx_err_set(&j->err, BX_INVALID, "pass \"id\", or \"all\"");
+        bx_err_hint(&j->err, "diag.list has the ids");
+        return BX_INVALID;
+    }
+    if (p->all)
         return delete_all(j);
     j->n = 1;
     rc = spool_find(j->spool, p->id, j->entries, &j->err);

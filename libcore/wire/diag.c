@@ -37,6 +37,9 @@ const struct bx_schema bx_diag_done_reply_schema =
 
 static const struct bx_field params_fields[] = {BX_FIELD(bx_diag_params, id, BX_T_STR, .max = 64),
                                                 BX_PARAMS_TIMES};
+static const struct bx_field delete_fields[] = {
+    BX_FIELD(bx_diag_delete_params, id, BX_T_STR, .max = 64), BX_PARAMS_TIMES,
+    BX_FIELD(bx_diag_delete_params, all, BX_T_BOOL, .omit = true, .since = 2)};
 static const struct bx_field plain_fields[] = {BX_PARAMS_TIMES};
 
 BX_METHOD(DIAG_LIST, diag_list, bx_plain_params, plain_fields, diag, .name = "diag.list",
@@ -49,6 +52,6 @@ BX_METHOD(DIAG_SEND, diag_send, bx_plain_params, plain_fields, diag_done, .name 
           .verb = "POST", .path = "/v1/diag/send", .role = BX_RPC_ADMIN, .before_init = true,
           .about = "Send what is in the spool now, without regard to pauses and limits. The answer "
                    "does not wait for that.");
-BX_METHOD(DIAG_DELETE, diag_delete, bx_diag_params, params_fields, diag_done, .name = "diag.delete",
-          .verb = "DELETE", .path = "/v1/diag/{id}", .role = BX_RPC_ADMIN, .before_init = true,
-          .about = "Delete one envelope; all of them without an id.");
+BX_METHOD(DIAG_DELETE, diag_delete, bx_diag_delete_params, delete_fields, diag_done,
+          .name = "diag.delete", .verb = "DELETE", .path = "/v1/diag/{id}", .role = BX_RPC_ADMIN,
+          .before_init = true, .about = "Delete one envelope, or all of them.");

@@ -11,7 +11,12 @@
 
 struct bx_diag_params {
     struct bx_common common;
-    struct bx_str id; /* or a prefix; empty: all of them (delete) */
+    struct bx_str id; /* or a prefix */
+};
+struct bx_diag_delete_params {
+    struct bx_common common;
+    struct bx_str id; /* or a prefix */
+    bool all;         /* in place of an id */
 };
 
 struct bx_diag_reply { /* an envelope of the spool */

@@ -76,6 +76,7 @@ static const struct bx_vm_params logs_follow = {
 static const struct bx_node_params node = {COMMON, S("alpha"), true};
 static const struct bx_tenant_params tenant = {COMMON, S("acme"), {100, 204800, 3000, 50}};
 static const struct bx_diag_params diag = {COMMON, S("9ec79c33")};
+static const struct bx_diag_delete_params diag_delete = {COMMON, S("9ec79c33"), false};
 static const struct bx_init_params init = {COMMON, S("lab")};
 static const struct bx_join_params join = {COMMON, S("blx1.00.127.0.0.1:7420")};
 static const struct bx_token_params token = {COMMON, 600, 17};
@@ -140,7 +141,7 @@ static const void *const params[BX__METHODS] = {
     [BX_M_DIAG_LIST] = &plain,
     [BX_M_DIAG_SHOW] = &diag,
     [BX_M_DIAG_SEND] = &plain,
-    [BX_M_DIAG_DELETE] = &diag,
+    [BX_M_DIAG_DELETE] = &diag_delete,
 };
 
 /* ---- replies ---- */
