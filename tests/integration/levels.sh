@@ -70,6 +70,7 @@ wrote_more() { [ "$(cat "$dir/written" 2>/dev/null || echo 0)" -gt $((before + 5
 wait_until 90 wrote_more
 rm "$dir/writing"
 wait "$writer"
+cp "$dir/failed" "$dir/err"
 [ ! -s "$dir/failed" ]
 ok $? "no write was refused meanwhile ($(cat "$dir/written") were made)"
 
