@@ -242,6 +242,8 @@ static int check_role(const struct api_call *c, struct bx_err *err)
     }
     if (c->client->is_node && !m->relayed)
         return bx_err_set(err, BX_DENIED, "permission denied: %s (node)", m->name);
+    if (c->api->node == NULL && !m->before_init && c->api->o.identity->node != 0)
+        return bx_err_set(err, BX_SHUTDOWN, "the daemon is starting or stopping");
     if (c->api->node == NULL && !m->before_init) {
         bx_err_set(err, BX_CONFLICT, "this host does not belong to a cluster");
         bx_err_hint(err, "blixardctl cluster init, or cluster join TOKEN");
