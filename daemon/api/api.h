@@ -75,7 +75,8 @@ int api_create(struct api **api, const struct api_options *o, struct bx_err *err
  */
 void api_destroy(struct api *a);
 
-/* This host's node; NULL: it does not belong to a cluster. */
+/* This host's node; NULL: it does not belong to a cluster, as its identity tells, or its node is
+ * not open yet, or not any more. */
 void api_set_node(struct api *a, struct bx_node *node);
 /* The VM driver, and its acceleration: "kvm", "tcg" or "none". Required before the first request.
  */

@@ -4,6 +4,7 @@
 #include "codec/header.h"
 #include "diag/envread.h"
 #include "mem/alloc.h"
+#include "sys/recdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -230,23 +231,6 @@ void spool_take_dropped(struct spool *s, uint64_t out[BX__ITEM_TYPES])
 
 /* ---- writing ---- */
 
-static bool write_all(int fd, const void *p, size_t n)
-{
-    const uint8_t *at = p;
-
-    while (n > 0) {
-        ssize_t done = write(fd, at, n);
-
-        if (done < 0 && errno != EINTR)
-            return false;
-        if (done > 0) {
-            at += done;
-            n -= (size_t)done;
-        }
-    }
-    return true;
-}
-
 /* A file that has become shorter meanwhile is filled up: the envelope says how long it is. */
 static bool copy_file(int to, int from, uint64_t bytes, uint32_t *crc)
 {
@@ -262,7 +246,7 @@ static bool copy_file(int to, int from, uint64_t bytes, uint32_t *crc)
         const uint8_t *p = got > 0 ? piece : zeros;
 
         *crc = bx_crc32c(*crc, p, n);
-        ok = write_all(to, p, n);
+        ok = recdir_write(to, p, n) == BX_OK;
         left -= n;
     }
     bx_free(piece);
@@ -272,7 +256,7 @@ static bool copy_file(int to, int from, uint64_t bytes, uint32_t *crc)
 static bool write_part(int fd, const void *p, size_t n, uint32_t *crc)
 {
     *crc = bx_crc32c(*crc, p, n);
-    return write_all(fd, p, n);
+    return recdir_write(fd, p, n) == BX_OK;
 }
 
 static const struct spool_files no_files;
@@ -297,7 +281,7 @@ static bool write_envelope(int fd, const uint8_t *p, size_t n, const struct spoo
     bx_header_seal(head, BX_KIND_ENVELOPE, 1, BX_CODEC_JSON, 0);
     bx_put32(head + 8, (uint32_t)length_of(n, files));
     crc = bx_crc32c(0, head, 12);
-    ok = write_all(fd, head, sizeof head);
+    ok = recdir_write(fd, head, sizeof head) == BX_OK;
     for (uint32_t i = 0; ok && i < files->n; i++) {
         ok = write_part(fd, p + at, files->v[i].at - at, &crc) &&
              copy_file(fd, files->v[i].fd, files->v[i].bytes, &crc) &&

@@ -8,7 +8,6 @@
 #include "sys/pool.h"
 #include "sys/recdir.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -37,20 +36,7 @@ static struct {
 
 static int write_all(void *ctx, const void *p, size_t n)
 {
-    const struct job *j = ctx;
-    const uint8_t *at = p;
-
-    while (n > 0) {
-        ssize_t done = write(j->fd, at, n);
-
-        if (done < 0 && errno != EINTR)
-            return errno == ENOSPC || errno == EDQUOT ? BX_NO_SPACE : BX_IO;
-        if (done > 0) {
-            at += done;
-            n -= (size_t)done;
-        }
-    }
-    return BX_OK;
+    return recdir_write(((const struct job *)ctx)->fd, p, n);
 }
 
 /* Whether the log still has it: meanwhile it may have been removed as the oldest. */

@@ -79,20 +79,8 @@ void crash_file_close(void)
 
 static int write_all(void *ctx, const void *p, size_t n)
 {
-    const uint8_t *at = p;
-
     (void)ctx;
-    while (n > 0) {
-        ssize_t done = write(file.fd, at, n);
-
-        if (done < 0 && errno != EINTR)
-            return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? BX_NO_SPACE : BX_IO;
-        if (done > 0) {
-            at += done;
-            n -= (size_t)done;
-        }
-    }
-    return BX_OK;
+    return recdir_write(file.fd, p, n);
 }
 
 bool crash_file_begin(const struct bx_recfile_meta *meta)

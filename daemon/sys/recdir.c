@@ -81,6 +81,23 @@ static DIR *open_files(int dir)
     return d;
 }
 
+int recdir_write(int fd, const void *p, size_t n)
+{
+    const uint8_t *at = p;
+
+    while (n > 0) {
+        ssize_t done = write(fd, at, n);
+
+        if (done < 0 && errno != EINTR)
+            return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? BX_NO_SPACE : BX_IO;
+        if (done > 0) {
+            at += done;
+            n -= (size_t)done;
+        }
+    }
+    return BX_OK;
+}
+
 void recdir_prune(int dir, const char *kind, unsigned keep)
 {
     char oldest[RECDIR_NAME] = "";

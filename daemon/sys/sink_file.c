@@ -82,21 +82,13 @@ static int write_all(void *ctx, const void *p, size_t n)
 {
     struct sink *s = ctx;
     struct file *f = s->state;
-    const uint8_t *at = p;
+    int rc = recdir_write(f->fd, p, n);
 
-    while (n > 0) {
-        ssize_t done = write(f->fd, at, n);
-
-        if (done < 0 && errno != EINTR)
-            return errno == ENOSPC ? BX_NO_SPACE : BX_IO;
-        if (done > 0) {
-            at += done;
-            n -= (size_t)done;
-            f->bytes += (uint64_t)done;
-            sink_add(&s->counts.bytes, (uint64_t)done);
-        }
+    if (rc == BX_OK) {
+        f->bytes += n;
+        sink_add(&s->counts.bytes, n);
     }
-    return BX_OK;
+    return rc;
 }
 
 static int open_it(struct sink *s, struct bx_err *err)

@@ -6,6 +6,7 @@
 #include "sys/log.h"
 #include "sys/log_threads.h"
 #include "sys/pool.h"
+#include "sys/recdir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -55,20 +56,9 @@ static struct {
 static int write_all(void *ctx, const void *p, size_t n)
 {
     struct job *j = ctx;
-    const uint8_t *at = p;
 
     j->file.bytes += n;
-    while (n > 0) {
-        ssize_t done = write(j->fd, at, n);
-
-        if (done < 0 && errno != EINTR)
-            return errno == ENOSPC || errno == EDQUOT ? BX_NO_SPACE : BX_IO;
-        if (done > 0) {
-            at += done;
-            n -= (size_t)done;
-        }
-    }
-    return BX_OK;
+    return recdir_write(j->fd, p, n);
 }
 
 static void put_thread(struct job *j, const struct bx_rec_thread *t)

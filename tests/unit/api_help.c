@@ -16,7 +16,7 @@ char socket_path[4096], unix_address[4200], tcp_address[64];
 uint32_t n_inits, n_answered;
 static struct api *api;
 static struct bx_metrics metrics;
-static struct bx_identity identity;
+struct bx_identity identity;
 static struct bx_driver *driver;
 static struct {
     api_done done;
@@ -64,6 +64,7 @@ int api_test_setup(void **state)
 
     (void)state;
     n_inits = n_answered = 0;
+    identity = (struct bx_identity){0};
     dir = test_make_dir();
     driver = bx_driver_sim_create(&sim);
     snprintf(socket_path, sizeof socket_path, "%s/api.sock", dir);

@@ -12,8 +12,9 @@
 #define ADMIN_GID 4711 /* whose members are administrators */
 #define OPERATOR_GID 4713
 
-extern struct api_options options; /* of the server */
-extern char *dir;                  /* removed in the end */
+extern struct api_options options;  /* of the server */
+extern struct bx_identity identity; /* of the host; none at first */
+extern char *dir;                   /* removed in the end */
 extern char socket_path[4096], unix_address[4200], tcp_address[64];
 extern uint32_t n_inits, n_answered; /* of cluster.init; answered are the first ones */
 

@@ -113,6 +113,18 @@ TEST(who_left_gets_no_answer)
     rpc_close(&other);
 }
 
+/* A client asks the next address then; that the host has no cluster would be final. */
+TEST(a_member_that_has_no_node_starts_or_stops)
+{
+    struct rpc c = dial_api(unix_address);
+
+    rpc_fails(&c, "vm.list", "{}", BX_CONFLICT, "not belong to a cluster");
+    identity.node = 3;
+    rpc_fails(&c, "vm.list", "{}", BX_SHUTDOWN, "starting or stopping");
+    assert_true(bx_code_retryable(BX_SHUTDOWN));
+    rpc_close(&c);
+}
+
 /* ---- what is no message ---- */
 
 static void told_malformed(struct rpc *c)
