@@ -288,8 +288,9 @@ static enum linear_verdict answer(struct search *s, unsigned p)
     return s->now.n > 0 ? LINEAR_GOOD : LINEAR_BAD;
 }
 
-/* `op` was acknowledged: what could take effect only before it was asked for is over. */
-static void lapse(struct search *s, const struct sim_op *op)
+/* `op` was acknowledged: what could take effect only before it was asked for is over. It has taken
+ * effect by now, before or after others that are open, or never will. */
+static enum linear_verdict lapse(struct search *s, const struct sim_op *op)
 {
     places over = 0;
 
@@ -301,15 +302,20 @@ static void lapse(struct search *s, const struct sim_op *op)
             over |= place_bit(p);
     }
     if (over == 0)
-        return;
-    for (size_t i = 0; i < s->now.n; i++) {
+        return LINEAR_GOOD;
+    for (size_t i = 0; i < s->now.n; i++) { /* branch adds to it */
         struct config c = s->now.items[i];
 
+        if (s->now.n > LINEAR_ORDERS_MAX)
+            return LINEAR_TOO_WIDE;
+        if ((over & ~c.done) != 0)
+            branch(s, &c);
         c.done &= ~over;
         add(&s->next, &c);
     }
     s->taken &= ~over;
     swap(s);
+    return LINEAR_GOOD;
 }
 
 static unsigned place_of(const struct search *s, uint32_t op)
@@ -329,9 +335,7 @@ static enum linear_verdict look(struct search *s, const struct moment *m)
         const struct sim_op *op = &s->ops[m->op];
         enum linear_verdict v = wanted(op, s->name) ? answer(s, place_of(s, m->op)) : LINEAR_GOOD;
 
-        if (v == LINEAR_GOOD && sim_op_changed(op))
-            lapse(s, op);
-        return v;
+        return v == LINEAR_GOOD && sim_op_changed(op) ? lapse(s, op) : v;
     }
     if (~s->taken == 0)
         return LINEAR_TOO_WIDE;

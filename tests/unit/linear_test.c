@@ -440,12 +440,33 @@ TEST(what_is_unanswered_lapses)
         create(0, 1, 'a');
         op(SIM_OP_STOP, 2, NEVER, 0, 0)->given_up = 5;
         op(SIM_OP_CREATE, change, change + 1, BX_OK, 'b')->name = 1;
+        runs(change + 2, change + 3, 'a');
         good();
-        rests(change + 2, change + 3, 'a');
+        rests(change + 4, change + 5, 'a');
         if (change >= LINEAR_LAPSE_US + 5)
-            bad_at(3);
+            bad_at(4);
         else
             good();
+    }
+}
+
+/* Nobody has looked when it lapses: it has happened by then, also behind others, or never will. */
+TEST(what_has_lapsed_may_have_happened)
+{
+    for (int looked = 0; looked < 2; looked++) {
+        for (int happened = 0; happened < 2; happened++) {
+            setup(NULL);
+            create(0, 1, 'a');
+            op(SIM_OP_STOP, 2, NEVER, 0, 0)->given_up = 5;
+            if (looked)
+                runs(3, 4, 'a'); /* it came after this one */
+            op(SIM_OP_CREATE, LINEAR_LAPSE_US + 5, LINEAR_LAPSE_US + 6, BX_OK, 'b')->name = 1;
+            if (happened)
+                rests(LINEAR_LAPSE_US + 7, LINEAR_LAPSE_US + 8, 'a');
+            else
+                runs(LINEAR_LAPSE_US + 7, LINEAR_LAPSE_US + 8, 'a');
+            good();
+        }
     }
 }
 
