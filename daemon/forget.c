@@ -140,6 +140,55 @@ static int check_running(const char *data, bool force, struct forgotten *out, st
     return BX_CONFLICT;
 }
 
+/* ---- what is kept ---- */
+
+static bool make_mark(int dir)
+{
+    int fd = openat(dir, VM_FILE_KEPT, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+    if (fd >= 0)
+        close(fd);
+    return (fd >= 0 || errno == EEXIST) && fsync(dir) == 0;
+}
+
+/* The daemon removes the files of VMs that its cluster does not have, but not of one that is
+ * marked. Of one that runs, neither the run nor its lock is touched. The driver follows a link,
+ * too. */
+static int mark_vm(int vms, const char *name, struct bx_err *err)
+{
+    int dir = openat(vms, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool marked = dir >= 0 ? make_mark(dir) : errno == ENOENT || errno == ENOTDIR;
+
+    if (!marked)
+        bx_err_set(err, BX_IO, "cannot mark vms/%s as one to keep: %s", name, strerror(errno));
+    if (dir >= 0)
+        close(dir);
+    return marked ? BX_OK : BX_IO;
+}
+
+static int mark_vms(const char *data, struct bx_err *err)
+{
+    char path[OPTIONS_PATH + 8];
+    uint8_t id[16];
+    struct dirent *e;
+    DIR *dir;
+    int rc = BX_OK;
+
+    snprintf(path, sizeof path, "%s/vms", data);
+    dir = opendir(path);
+    if (dir == NULL)
+        return errno == ENOENT
+                   ? BX_OK
+                   : bx_err_set(err, BX_IO, "cannot list %s: %s", path, strerror(errno));
+    while (rc == BX_OK && (errno = 0, (e = readdir(dir)) != NULL))
+        if (bx_uuid_parse(e->d_name, strlen(e->d_name), id))
+            rc = mark_vm(dirfd(dir), e->d_name, err);
+    if (rc == BX_OK && errno != 0)
+        rc = bx_err_set(err, BX_IO, "cannot list %s: %s", path, strerror(errno));
+    closedir(dir);
+    return rc;
+}
+
 /* ---- what is removed ---- */
 
 struct search {
@@ -226,6 +275,8 @@ static int forget(const char *data, bool force, struct forgotten *out, struct bx
         rc = is_member(fs, &member, err);
     if (rc == BX_OK)
         rc = check_running(data, force || !member, out, err);
+    if (rc == BX_OK && member)
+        rc = mark_vms(data, err);
     if (rc == BX_OK && member)
         rc = remove_files(fs, err);
     out->forgot = rc == BX_OK && member;

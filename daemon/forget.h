@@ -2,10 +2,11 @@
  * belongs to no cluster.
  *
  * Identity, vote, log, snapshots and the state are removed. Everything else stays: the VMs' files
- * with their disks (vms), images, kernels (boot). So this is the way out for a node that was
- * removed, and for one whose log or identity is damaged, without losing a disk. The identity goes
- * first and the log's mark last: a directory in between is refused by the daemon, and can be
- * forgotten again. */
+ * with their disks (vms), images, kernels (boot). The disks are marked (VM_FILE_KEPT), so that they
+ * stay, too, when the host joins a cluster which does not know their VMs. So this is the way out
+ * for a node that was removed, and for one whose log or identity is damaged, without losing a disk.
+ * The identity goes first and the log's mark last: a directory in between is refused by the daemon,
+ * and can be forgotten again. */
 #ifndef FORGET_H
 #define FORGET_H
 

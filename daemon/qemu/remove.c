@@ -66,6 +66,10 @@ static void remove_dir(struct qemu_driver *d, const char *name, int dir)
     if (!gone && (errno == ENOTEMPTY || errno == EEXIST)) {
         if (has_disk_or_console(dir))
             return;
+        unlinkat(dir, VM_FILE_KEPT, 0);
+        gone = unlinkat(d->dir, name, AT_REMOVEDIR) == 0;
+    }
+    if (!gone && (errno == ENOTEMPTY || errno == EEXIST)) {
         BX_WARNING("driver", "removing files that are not of this program", "uuid", name);
         remove_entries(dir);
         gone = unlinkat(d->dir, name, AT_REMOVEDIR) == 0;
@@ -130,10 +134,23 @@ bool qemu_remove_leftover(struct qemu_driver *d, const char *name)
     return true;
 }
 
+static void remove_disk(struct qemu_driver *d, const char *vm, int dir)
+{
+    char name[BX_UUID_TEXT + sizeof DELETED];
+
+    snprintf(name, sizeof name, "%s" DELETED, vm);
+    if (renameat(dir, VM_FILE_DISK, d->dir, name) == 0)
+        unlink_disk(d, name);
+    else if (errno != ENOENT)
+        BX_WARNING("driver", "its disk can not be removed", "uuid", vm, "err", strerror(errno));
+    for (size_t i = 0; i < BX_CONSOLES; i++)
+        vm_log_remove(dir, vm_console_names[i]);
+}
+
 void qemu_remove(struct bx_driver *base, const uint8_t vm[16])
 {
     struct qemu_driver *d = qemu_driver_of(base);
-    char text[BX_UUID_TEXT], name[BX_UUID_TEXT + sizeof DELETED];
+    char text[BX_UUID_TEXT];
     struct bx_err err;
     int dir, lock;
 
@@ -146,14 +163,11 @@ void qemu_remove(struct bx_driver *base, const uint8_t vm[16])
         close(dir);
         return;
     }
-    snprintf(name, sizeof name, "%s" DELETED, text);
-    if (renameat(dir, VM_FILE_DISK, d->dir, name) == 0)
-        unlink_disk(d, name);
-    else if (errno != ENOENT)
-        BX_WARNING("driver", "its disk can not be removed", "uuid", bx_uuid(vm), "err",
-                   strerror(errno));
-    for (size_t i = 0; i < BX_CONSOLES; i++)
-        vm_log_remove(dir, vm_console_names[i]);
+    if (!exists(dir, VM_FILE_KEPT))
+        remove_disk(d, text, dir);
+    else
+        BX_INFO("driver", "keeping the disk of a VM of a cluster that this host has forgotten",
+                "uuid", text);
     if (qemu_vm_find(d, vm) == NULL) { /* else the rest is removed when the run is forgotten */
         unlinkat(dir, VM_FILE_LOCK, 0);
         remove_dir(d, text, dir);

@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,6 +83,15 @@ static DIR *list(const struct qemu_driver *d)
     return dir;
 }
 
+/* Its disk is of a cluster that this host has forgotten. */
+static bool is_kept(const struct qemu_driver *d, const char *vm)
+{
+    char path[BX_UUID_TEXT + sizeof VM_FILE_KEPT];
+
+    snprintf(path, sizeof path, "%s/" VM_FILE_KEPT, vm);
+    return faccessat(d->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void qemu_each_stored(struct bx_driver *base, void (*fn)(void *ctx, const uint8_t vm[16]),
                       void *ctx)
 {
@@ -96,7 +106,7 @@ void qemu_each_stored(struct bx_driver *base, void (*fn)(void *ctx, const uint8_
         return;
     }
     while ((e = readdir(dir)) != NULL) {
-        if (bx_uuid_parse(e->d_name, strlen(e->d_name), id))
+        if (bx_uuid_parse(e->d_name, strlen(e->d_name), id) && !is_kept(d, e->d_name))
             fn(ctx, id);
     }
     closedir(dir);

@@ -205,8 +205,8 @@ static int write_spec(struct qemu_vm *v, const struct bx_vm_config *c, char **co
 
 static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err *err)
 {
-    static const char *const stale[] = {VM_FILE_RECORD, VM_FILE_EXIT, VM_FILE_READY,
-                                        VM_FILE_SHIM_SOCKET, VM_FILE_SCRATCH};
+    static const char *const stale[] = {VM_FILE_RECORD,      VM_FILE_EXIT,    VM_FILE_READY,
+                                        VM_FILE_SHIM_SOCKET, VM_FILE_SCRATCH, VM_FILE_KEPT};
     int fds[VM_FD_END] = {-1, -1, -1, -1, -1, -1, -1}, rc;
     char *command[QEMU_ARGS_MAX];
     struct bx_arena arena = {0};

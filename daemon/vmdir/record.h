@@ -31,6 +31,9 @@
 #define VM_FILE_SHIM_LOG "shim.log"
 #define VM_FILE_DISK "disk.raw"
 #define VM_FILE_SCRATCH "scratch.raw"
+/* The host has forgotten the cluster that the VM was of (forget.h): the disk is nobody's to remove,
+ * until a cluster that the host belongs to starts the VM here. */
+#define VM_FILE_KEPT "kept"
 
 /* Of the newest run first, BX_CONSOLES of them. */
 extern const char *const vm_console_names[];

@@ -498,6 +498,22 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
   expect 0 "deleted while it runs" ctl vm delete disk --yes --timeout 30s
   wait_until 10 nothing_left
   ok $? "deleted while it runs: nothing is left"
+  expect 0 "a disk to keep" ctl vm create precious --disk 1GiB --memory 64MiB
+  kept=$(find "$vms" -name disk.raw)
+  printf precious | dd of="$kept" conv=notrunc status=none
+  expect 0 "a disk to keep: stopped" ctl vm stop precious
+  cluster kill-node n1 --dir "$dir/qemu" >/dev/null 2>&1
+  expect 0 "the cluster is forgotten" "$build/blixardd" --data "$dir/qemu/n1" --forget-cluster
+  for k in 1 2; do # what a daemon finds that it has no use for, it looks for when it starts
+    cluster start-node n1 --dir "$dir/qemu" >/dev/null 2>&1
+    [ "$k" -eq 2 ] || expect 0 "another cluster" ctl cluster init
+    expect 0 "another cluster: a disk of its own" ctl vm create "own-$k" --disk 1GiB --memory 64MiB --timeout 30s
+    expect 0 "another cluster: deleted" ctl vm delete "own-$k" --yes --timeout 30s
+    only_kept() { [ "$(find "$vms" -name disk.raw)" = "$kept" ]; }
+    wait_until 10 only_kept && [ "$(head -c 8 "$kept")" = precious ]
+    ok $? "another cluster: the disk of the one that was forgotten is still there"
+    cluster kill-node n1 --dir "$dir/qemu" >/dev/null 2>&1
+  done
   cluster down --dir "$dir/qemu" >/dev/null 2>&1
 else
   echo "# SKIP a machine that can not start: qemu-system-x86_64 is not installed"

@@ -262,6 +262,71 @@ TEST(what_qemu_has_left_goes_with_its_vm)
     vmrun_driver_close(w);
 }
 
+static void count_stored(void *ctx, const uint8_t vm[16])
+{
+    assert_memory_equal(vm, vm1, 16);
+    ++*(unsigned *)ctx;
+}
+
+static unsigned stored(struct world *w)
+{
+    unsigned n = 0;
+
+    w->d->ops->each_stored(w->d, count_stored, &n);
+    return n;
+}
+
+static void touch(int dir, const char *name)
+{
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+/* blixardd --forget-cluster marks it: no cluster that the host joins has its VM. */
+TEST(a_disk_that_is_marked_is_kept)
+{
+    struct world *w = *state;
+    char path[160];
+    int dir;
+
+    (void)mkdir(w->vms, 0700);
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    touch(dir, VM_FILE_DISK);
+    touch(dir, VM_FILE_KEPT);
+    vmrun_driver_open(w);
+    assert_int_equal(stored(w), 0);
+    w->d->ops->remove(w->d, vm1);
+    assert_int_equal(faccessat(dir, VM_FILE_DISK, F_OK, 0), 0);
+    assert_int_equal(unlinkat(dir, VM_FILE_KEPT, 0), 0);
+    assert_int_equal(stored(w), 1);
+    w->d->ops->remove(w->d, vm1);
+    assert_false(vmrun_vm_dir_exists(w));
+    close(dir);
+    vmrun_driver_close(w);
+}
+
+/* There is nothing in it to keep. */
+TEST(a_mark_without_a_disk_goes)
+{
+    struct world *w = *state;
+    char path[160];
+    int dir;
+
+    vmrun_driver_open(w);
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    touch(dir, VM_FILE_KEPT);
+    w->d->ops->remove(w->d, vm1);
+    assert_false(vmrun_vm_dir_exists(w));
+    close(dir);
+    vmrun_driver_close(w);
+}
+
 TEST(a_directory_that_can_not_be_removed_is_told)
 {
     struct world *w = *state;

@@ -122,6 +122,7 @@ TEST(what_is_of_the_cluster_goes_and_the_rest_stays)
     assert_true(kept.forgot);
     assert_int_equal(kept.vms, 2);
     assert_int_equal(kept.disks, 1);
+    assert_true(is_there("vms/" VM_A "/" VM_FILE_KEPT) && is_there("vms/" VM_B "/" VM_FILE_KEPT));
     assert_int_equal(forget(false), BX_OK);
     assert_false(kept.forgot);
     all_is_forgotten();
@@ -148,8 +149,10 @@ TEST(a_vm_that_runs_is_in_the_way)
     assert_non_null(strstr(err.msg, "still runs: " VM_B));
     assert_non_null(strstr(err.hint, "--force"));
     nothing_is_gone();
+    assert_false(is_there("vms/" VM_B "/" VM_FILE_KEPT));
     assert_int_equal(forget(true), BX_OK);
     all_is_forgotten();
+    assert_true(is_there("vms/" VM_B "/" VM_FILE_KEPT));
     close(lock);
     close(at);
 }
