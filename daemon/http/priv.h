@@ -21,6 +21,7 @@ struct http_request {
     const char *method, *path; /* the path is decoded and has no query */
     const char *host;          /* NULL: none */
     const char *if_none_match; /* NULL: none */
+    const char *site;          /* Sec-Fetch-Site; NULL: none */
     bool body;                 /* one is announced */
 };
 

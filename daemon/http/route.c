@@ -53,6 +53,13 @@ static bool is_loopback(const char *host)
     return host[n] == '\0' || (host[n] == ':' && is_number(host + n + 1, strlen(host + n + 1)));
 }
 
+/* A page of another site, which could not read the answer, but take the places of listeners. */
+static bool is_of_another_site(const struct http_request *rq)
+{
+    return rq->site != NULL && strcmp(rq->site, "same-origin") != 0 &&
+           strcmp(rq->site, "none") != 0;
+}
+
 static const struct http_asset *find_asset(const char *path)
 {
     for (const struct http_asset *f = http_assets; f->path != NULL; f++) {
@@ -108,6 +115,8 @@ void http_route(struct http *h, const struct http_request *rq, struct http_answe
         http_refuse(a, 413, "a request has no body here");
     } else {
         find(h, rq, a);
+        if (a->feed && is_of_another_site(rq))
+            http_refuse(a, 403, "only the page of this server may listen");
     }
     h->stats.requests++;
     h->stats.refused += a->status >= 400;

@@ -195,6 +195,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *m, const cha
                               .path = url,
                               .host = header_of(m, "Host"),
                               .if_none_match = header_of(m, "If-None-Match"),
+                              .site = header_of(m, "Sec-Fetch-Site"),
                               .body = announces_body(m)};
     struct http_answer a = {0};
     enum MHD_Result rc;

@@ -26,6 +26,21 @@ done
 wait_until 20 discovered && grep -q '"__meta_blixard_node":"3"' "$dir/out"
 ok $? "every node tells the addresses of all"
 
+# --- who may listen ----------------------------------------------------------------------
+address=$(sed -n 's|^export BLIXARD_HTTP=http://||p' "$dir/up.log")
+listen() # Sec-Fetch-Site: the first line of the answer
+{
+  exec 3<>"/dev/tcp/${address%:*}/${address#*:}"
+  printf 'GET /v1/live HTTP/1.1\r\nHost: localhost\r\nSec-Fetch-Site: %s\r\n\r\n' "$1" >&3
+  read -rt 10 line <&3
+  exec 3<&-
+  echo "$line"
+}
+listen cross-site | grep -q '^HTTP/1.1 403 ' && listen same-site | grep -q '^HTTP/1.1 403 '
+ok $? "a page of another site can not listen"
+listen same-origin | grep -q '^HTTP/1.1 200 ' && listen none | grep -q '^HTTP/1.1 200 '
+ok $? "that of this server can"
+
 # --- metrics -----------------------------------------------------------------------------
 if http /metrics >"$dir/out" && grep -q '^blixard_build_info{version=' "$dir/out"; then
   [ "$(($(value 1 blixard_raft_leading) + $(value 2 blixard_raft_leading) + $(value 3 blixard_raft_leading)))" -eq 1 ]
