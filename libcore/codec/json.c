@@ -105,6 +105,12 @@ static int put_bare(struct writer *w, struct bx_str s, const char *tail, size_t 
     return BX_OK;
 }
 
+/* The control characters that terminals obey, too: U+0080 to U+009F, in two bytes. */
+static bool is_c1(const char *p)
+{
+    return (unsigned char)p[0] == 0xc2 && (unsigned char)p[1] < 0xa0;
+}
+
 static int put_escaped(struct writer *w, struct bx_str s)
 {
     uint32_t from = 0;
@@ -116,9 +122,11 @@ static int put_escaped(struct writer *w, struct bx_str s)
     for (uint32_t i = 0; rc == BX_OK && i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];
 
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && !is_c1(s.p + i))
             continue;
         rc = put(w, s.p + from, i - from);
+        if (c == 0xc2)
+            c = (unsigned char)s.p[++i];
         if (rc == BX_OK)
             rc = put_escape(w, c);
         from = i + 1;

@@ -66,6 +66,8 @@ TEST(json_there_and_back)
     assert_becomes("\"\\u00fc\\/\"", 0, "\"\xc3\xbc/\"");
     assert_becomes("1.0", 0, "1.0"); /* stays a number with a fraction */
     assert_becomes("\"\x7f\"", 0, "\"\\u007f\"");
+    assert_becomes("\"a\xc2\x80\xc2\x9b\"", 0, "\"a\\u0080\\u009b\"");
+    assert_becomes("\"\xc2\xa0\xc3\x9b\"", 0, "\"\xc2\xa0\xc3\x9b\"");
 }
 
 static int write_value(struct bx_buf *out, const char *message, size_t n)
