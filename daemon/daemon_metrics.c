@@ -87,6 +87,7 @@ static void read_batches(const void *ctx, void *out)
             function(d->node, out);                                                                \
     }
 READ(raft, bx_node_raft_stats)
+READ(space, bx_node_space_stats)
 READ(proposal_counts, bx_node_proposal_stats)
 READ(leases, bx_node_lease_stats)
 READ(fleet, bx_node_fleet_stats)
@@ -255,6 +256,7 @@ void daemon_metrics_open(struct daemon *d)
         {.histogram = &bx_recorder_latency, .read = read_recorder_latency},
         {.set = &bx_session_metrics, .read = read_sessions},
         {.set = &bx_raft_metrics, .read = read_raft},
+        {.set = &bx_space_metrics, .read = read_space},
         {.set = &bx_proposal_metrics, .read = read_proposal_counts},
         {.set = &bx_lease_metrics, .read = read_leases},
         {.set = &bx_fleet_metrics, .read = read_fleet},

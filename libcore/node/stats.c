@@ -48,6 +48,22 @@ void bx_node_raft_stats(const struct bx_node *n, struct bx_raft_stats *out)
     }
 }
 
+/* ---- the disk ---- */
+
+#define SPACE(X, at)                                                                               \
+    X(at, LEVEL, shortage, "of space: 0 there is enough, 1 it is low, 2 the disk is full")         \
+    X(at, BYTES, free_bytes, "free space of the file system that the data directory is on")        \
+    X(at, BYTES, ballast_bytes, "space that the ballast takes, to be given up")
+BX_METRIC_SET(bx_space_metrics, "disk", bx_space_stats, SPACE, NULL);
+
+void bx_node_space_stats(const struct bx_node *n, struct bx_space_stats *out)
+{
+    const struct bx_ballast *b = &n->ballast;
+
+    *out = (struct bx_space_stats){
+        .shortage = b->state, .free_bytes = b->free, .ballast_bytes = b->held ? b->bytes : 0};
+}
+
 /* ---- proposals ---- */
 
 #define PROPOSAL(X, at)                                                                            \

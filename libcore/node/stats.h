@@ -25,6 +25,15 @@ struct bx_raft_stats {
 extern const struct bx_metric_set bx_raft_metrics;
 void bx_node_raft_stats(const struct bx_node *n, struct bx_raft_stats *out);
 
+/* The disk that DATA is on. */
+struct bx_space_stats {
+    uint32_t shortage;      /* enum bx_disk_space: 0, 1 or 2 */
+    uint64_t free_bytes;    /* when it was last looked at; 0: nobody looks */
+    uint64_t ballast_bytes; /* taken besides, to be given up; 0: it is, or there is none */
+};
+extern const struct bx_metric_set bx_space_metrics;
+void bx_node_space_stats(const struct bx_node *n, struct bx_space_stats *out);
+
 /* Commands that clients of this node, and the node itself, have asked for. */
 struct bx_proposal_stats {
     uint64_t submitted, turned_away; /* accepted, and refused before that: a bound, no state yet */

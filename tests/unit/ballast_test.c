@@ -5,6 +5,7 @@
 #include "lib/memfs.h"
 #include "lib/testcluster.h"
 #include "node/internal.h"
+#include "node/stats.h"
 #include "state/store_file.h"
 
 #include <string.h>
@@ -266,6 +267,21 @@ TEST(a_leader_without_space_gives_the_lead_to_one_that_has_some)
     test_cluster_run(&w, LOOK);
     for (uint64_t id = 1; id <= 3; id++)
         assert_int_equal(bx_node_space(test_member(&w, id)->node, 1), BX_SPACE_OK);
+    test_cluster_close(&w);
+}
+
+TEST(the_shortage_of_a_disk_is_a_metric_of_its_node)
+{
+    struct bx_space_stats low, enough;
+
+    open_cluster(3);
+    leave(3, BALLAST / 2);
+    test_cluster_run(&w, LOOK);
+    bx_node_space_stats(test_member(&w, 3)->node, &low);
+    bx_node_space_stats(test_member(&w, 1)->node, &enough);
+    assert_true(low.shortage == BX_SPACE_LOW && low.ballast_bytes == BALLAST);
+    assert_true(low.free_bytes > 0 && low.free_bytes <= BALLAST / 2);
+    assert_true(enough.shortage == BX_SPACE_OK && enough.free_bytes > low.free_bytes);
     test_cluster_close(&w);
 }
 
