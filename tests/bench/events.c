@@ -78,6 +78,7 @@ static void make(const char *path, uint64_t count)
     static uint64_t words[BX_REC_QUEUE];
     struct bx_recfile_meta meta = {.program = bx_str("events"), .reason = bx_str("a benchmark")};
     struct bx_filter none, all;
+    const struct bx_filter *queue = &all;
     FILE *out = fopen(path, "w");
 
     if (out == NULL)
@@ -86,9 +87,9 @@ static void make(const char *path, uint64_t count)
     bx_filter_parse(&all, "trace", NULL);
     bx_must_ok(bx_rec_thread_open(&thread, "bench", 0, 1024, BX_REC_QUEUE, clock_ns));
     bx_rec_filter_ring(&none);
-    bx_rec_filter_queue(&all);
+    bx_rec_filter_queue(&queue, 1);
     bx_rec_use(&thread);
-    w = (struct bx_recfile_writer){.write = write_file, .ctx = out, .pack = true};
+    w = (struct bx_recfile_writer){.write = write_file, .ctx = out, .form = BX_RECFILE_PACKED};
     bx_recfile_begin(&w, &meta);
     for (uint64_t i = 0; i < count;) {
         for (unsigned k = 0; k < 1000 && i < count; k++, i++) {

@@ -9,7 +9,8 @@
 #   KINDS                      some of them only
 #
 # Exits with 1 when a bound is broken: p99 more than twice that of the good load, memory more than 64
-# MiB above, or not given back.
+# MiB above, or not given back; a snapshot larger than what events (32 MiB) and outcomes (44 MiB) may
+# have together, or state.db with its log larger than that and 64 MiB.
 set -u
 src=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BLIXARD_BUILD:-$src/build}
@@ -25,6 +26,7 @@ ulimit -n 4096
 pause() { read -rt "$1" <> <(:) || :; }
 memory() { awk '/^VmRSS/ { print int($2 / 1024) }' "/proc/$pid/status"; }
 size() { du -cm "$dir"/n1/state.db* 2>/dev/null | awk 'END { print $1 }'; }
+snapshot() { du -m "$dir"/n1/snapshot-* 2>/dev/null | awk '$1 > most { most = $1 } END { print most + 0 }'; }
 figure() { sed -n "s/.*$1 \([0-9]*\).*/\1/p" "$dir/probe"; }
 
 # The most memory while a process runs.
@@ -85,6 +87,8 @@ for kind in $kinds; do
         [ "$(figure failed)" -eq 0 ] || verdict="$verdict failed"
         [ "$most" -le $((before + 64)) ] || verdict="$verdict memory"
         [ "$end" -le $((before + 8)) ] || verdict="$verdict kept"
+        [ "$(size)" -le 140 ] || verdict="$verdict state"
+        [ "$(snapshot)" -le 76 ] || verdict="$verdict snapshot"
         [ -z "$verdict" ] || failed=$((failed + 1))
         # shellcheck disable=SC2059
         printf "$format" "$kind" "$conns" "$(figure median_us)" "$p99" "$((p99 * 10 / good / 10)).$((p99 * 10 / good % 10))" \

@@ -67,11 +67,10 @@ bench-list: tests/bench/list
 CLEANFILES += tests/bench/list
 
 # A file of ten million events, for blixardctl log query and agg (docs/BENCHMARKS.md).
-EXTRA_PROGRAMS += tests/bench/events
+noinst_PROGRAMS += tests/bench/events
 tests_bench_events_SOURCES = tests/bench/events.c tests/lib/rng.h
 tests_bench_events_CFLAGS = $(AM_CFLAGS)
 tests_bench_events_LDADD = $(LIBCORE_LIBS)
-CLEANFILES += tests/bench/events
 
 # make bench-recorder: memory, rates and latencies of the flight recorder; `make bench` has it, too.
 noinst_PROGRAMS += tests/bench/recorder
