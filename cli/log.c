@@ -72,9 +72,13 @@ int log_query_of(struct run *r, struct bx_recquery *q)
             return bx_err_wrap(&r->err, "--where");
     if (trace != NULL && bx_recquery_trace(q, trace, &r->err) != BX_OK)
         return bx_err_wrap(&r->err, "--trace");
-    if (log_of_files(r) && args_has(&r->args, "node")) {
-        bx_err_set(&r->err, BX_INVALID, "--node: a file is read, and no node is asked");
-        bx_err_hint(&r->err, "leave out --node or FILE");
+    for (unsigned i = 0; i < 2 && log_of_files(r); i++) {
+        const char *flag = i == 0 ? "node" : "of";
+
+        if (!args_has(&r->args, flag))
+            continue;
+        bx_err_set(&r->err, BX_INVALID, "--%s: a file is read, and no node is asked", flag);
+        bx_err_hint(&r->err, "leave out --%s or FILE", flag);
         return BX_INVALID;
     }
     rc = set_time(r, "since", &q->since_ns);

@@ -18,9 +18,12 @@
     {                                                                                              \
         .name = "trace", .value = "ID", .help = "only what one request caused"                     \
     }
-#define LOG_NODE_FLAG                                                                              \
+#define LOG_NODE_FLAGS                                                                             \
+    {.name = "node", .value = "NODE", .help = "ask only this node", .completes = "node"},          \
     {                                                                                              \
-        .name = "node", .value = "NODE", .help = "ask only this node", .completes = "node"         \
+        .name = "of", .value = "NODE",                                                             \
+        .help = "the log that NODE, which may be gone, has sent to those asked",                   \
+        .completes = "node"                                                                        \
     }
 
 /* The query of these flags. BX_OK, or r->err is set. */

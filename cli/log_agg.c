@@ -22,7 +22,7 @@ const struct flag log_agg_flags[] = {
     {.name = "field", .value = "KEY", .help = "sum and percentiles of this numeric field"},
     {.name = "histogram", .help = "and how it is distributed"},
     LOG_QUERY_FLAGS,
-    LOG_NODE_FLAG,
+    LOG_NODE_FLAGS,
     {0},
 };
 

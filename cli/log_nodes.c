@@ -16,6 +16,7 @@
 #define NODES_MAX 256u
 #define NAME_MAX_BYTES 255u
 #define PAUSE_MS 500
+#define PRINTED 8u
 
 struct node {
     char name[NAME_MAX_BYTES + 1];
@@ -29,6 +30,11 @@ struct node {
 
 struct nodes {
     struct log_reader *l;
+    const char *of; /* the one whose log others have; NULL: their own */
+    struct {
+        uint64_t time_ns, sequence;
+    } printed[PRINTED]; /* with `of`: the last ones, which several nodes may have */
+    uint32_t n_printed;
     struct node *v[NODES_MAX];
     uint32_t n, answered, left_out;
     uint64_t limit; /* the newest so many; 0: all */
@@ -135,6 +141,8 @@ static int ask(struct nodes *nodes, struct node *n, bx_val *result)
         params_str(&p, "after", n->after);
     if (nodes->limit > 0)
         params_u64(&p, "limit", nodes->limit);
+    if (nodes->of != NULL)
+        params_str(&p, "of", nodes->of);
     if (log_of_past(r))
         params_bool(&p, "files", true);
     params_str(&p, "consistency", "stale");
@@ -202,7 +210,8 @@ static int ask_node(struct nodes *nodes, struct node *n)
         n->lost = false;
         return BX_OK;
     }
-    if (rc == BX_INVALID || rc == BX_DENIED || rc == BX_INTERRUPTED || nodes->n == 1)
+    if (rc == BX_INVALID || rc == BX_DENIED || rc == BX_INTERRUPTED || nodes->n == 1 ||
+        (rc == BX_NOT_FOUND && nodes->of != NULL))
         return rc;
     if (!n->lost)
         fprintf(stderr, "warning: node %s was not asked: %s\n", n->name, r->err.msg);
@@ -222,6 +231,18 @@ static int ask_all(struct nodes *nodes)
 
 /* ---- merging ---- */
 
+/* Events of the same time are few. */
+static bool was_printed(struct nodes *nodes, const struct bx_recevent *e)
+{
+    for (uint32_t i = 0; i < PRINTED; i++)
+        if (nodes->printed[i].time_ns == e->time_ns && nodes->printed[i].sequence == e->seq)
+            return true;
+    nodes->printed[nodes->n_printed].time_ns = e->time_ns;
+    nodes->printed[nodes->n_printed].sequence = e->seq;
+    nodes->n_printed = (nodes->n_printed + 1) % PRINTED;
+    return false;
+}
+
 static int print_one(struct nodes *nodes, const struct node *n, bx_val v)
 {
     static struct bx_log_event event;
@@ -232,7 +253,9 @@ static int print_one(struct nodes *nodes, const struct node *n, bx_val v)
         bx_err_hint(&r->err, "does blixardctl have the release of the cluster?");
         return BX_MALFORMED;
     }
-    event.e.origin = n->name[0] == '\0' ? NULL : n->name;
+    event.e.origin = nodes->of != NULL ? nodes->of : n->name[0] == '\0' ? NULL : n->name;
+    if (nodes->of != NULL && was_printed(nodes, &event.e))
+        return BX_OK;
     if (nodes->skip == 0)
         return nodes->l->each(nodes->l->ctx, &event.e);
     nodes->skip--;
@@ -274,9 +297,29 @@ static uint64_t count(const struct nodes *nodes)
     return n;
 }
 
+/* How many events there are, each once; then all are read again. */
+static uint64_t count_distinct(struct nodes *nodes)
+{
+    struct log_stream *streams[NODES_MAX];
+    static struct bx_log_event event;
+    uint64_t n = 0;
+    uint32_t from;
+    bx_val v;
+
+    for (uint32_t i = 0; i < nodes->n; i++)
+        streams[i] = &nodes->v[i]->stream;
+    while ((v = log_merge_next(streams, nodes->n, false, &from)) != NULL)
+        n += bx_log_event_read(v, &event) && !was_printed(nodes, &event.e);
+    for (uint32_t i = 0; i < nodes->n; i++)
+        streams[i]->page = streams[i]->at = 0;
+    memset(nodes->printed, 0, sizeof nodes->printed);
+    return n;
+}
+
 /* The first round: `limit`, or all that is in memory. */
 static int begin(struct nodes *nodes)
 {
+    uint64_t n;
     int rc;
 
     nodes->l->r->stale = true; /* an answer's age is of no interest: its events have times */
@@ -290,14 +333,15 @@ static int begin(struct nodes *nodes)
         bx_err_hint(&nodes->l->r->err,
                     "blixardctl node list --consistency stale shows their states");
     }
-    if (nodes->limit > 0 && count(nodes) > nodes->limit)
-        nodes->skip = count(nodes) - nodes->limit;
+    n = nodes->of == NULL ? count(nodes) : count_distinct(nodes);
+    if (nodes->limit > 0 && n > nodes->limit)
+        nodes->skip = n - nodes->limit;
     return rc;
 }
 
 int log_read_nodes(struct log_reader *l, uint64_t limit)
 {
-    struct nodes nodes = {.l = l, .limit = limit};
+    struct nodes nodes = {.l = l, .of = args_get(&l->r->args, "of", NULL), .limit = limit};
     int rc = begin(&nodes);
 
     if (rc == BX_OK)
@@ -308,9 +352,15 @@ int log_read_nodes(struct log_reader *l, uint64_t limit)
 
 int log_follow_nodes(struct log_reader *l, uint64_t limit)
 {
-    struct nodes nodes = {.l = l, .limit = limit};
-    int rc = begin(&nodes);
+    struct nodes nodes = {.l = l, .of = args_get(&l->r->args, "of", NULL), .limit = limit};
+    int rc;
 
+    if (nodes.of != NULL) {
+        bx_err_set(&l->r->err, BX_INVALID, "--of: a log that was sent cannot be followed");
+        bx_err_hint(&l->r->err, "leave out --follow");
+        return run_fail(l->r);
+    }
+    rc = begin(&nodes);
     nodes.limit = 0;
     while (rc == BX_OK) {
         rc = merge(&nodes);

@@ -16,12 +16,12 @@
     {                                                                                              \
         .name = "tail", .value = "N", .help = "only the last N events"                             \
     }
-const struct flag log_query_flags[] = {LOG_QUERY_FLAGS, TAIL_FLAG, LOG_NODE_FLAG, {0}};
+const struct flag log_query_flags[] = {LOG_QUERY_FLAGS, TAIL_FLAG, LOG_NODE_FLAGS, {0}};
 const struct flag log_tail_flags[] = {
     {.name = "follow", .letter = 'f', .help = "go on with new events, until Ctrl-C"},
     LOG_QUERY_FLAGS,
     {.name = "tail", .value = "N", .help = "begin with the last N events (20)"},
-    LOG_NODE_FLAG,
+    LOG_NODE_FLAGS,
     {0}};
 
 struct printer {

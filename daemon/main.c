@@ -4,6 +4,7 @@
 #include "forget.h"
 #include "rec/names.h"
 #include "sys/fence.h"
+#include "sys/filter_check.h"
 #include "sys/log.h"
 #include "mem/buf.h"
 
@@ -55,6 +56,16 @@ static int forget(void)
     return 0;
 }
 
+/* The daemon starts all the same: another release may have had such events. */
+static void check_filter(const char *option, const struct bx_filter *f)
+{
+    struct bx_err err = {0};
+
+    if (filter_check(f, &err) != BX_OK)
+        BX_WARNING("log", "filter with an unknown word", "option", option, "err", err.msg, "hint",
+                   err.hint);
+}
+
 static int open_log(struct bx_err *err)
 {
     const struct options *o = &d.options;
@@ -64,7 +75,13 @@ static int open_log(struct bx_err *err)
                               .sinks = o->log_sinks.v,
                               .n_sinks = o->log_sinks.n};
 
-    return log_open(&log, err);
+    if (log_open(&log, err) != BX_OK)
+        return err->code;
+    check_filter("--log", &o->log);
+    for (uint32_t i = 0; i < log.n_sinks; i++)
+        if (log.sinks[i].filtered)
+            check_filter("--log-sink", &log.sinks[i].filter);
+    return BX_OK;
 }
 
 /* What every part of the daemon uses, from here on. */

@@ -247,7 +247,8 @@ static const struct options_flag flags[] = {
      AT(log_sinks),
      .argument = "SINK",
      .help = "where they go, several times: console:text|logfmt|json, file, journald,\n"
-             "                               net:HOST:PORT; ,filter=SPEC (default console:text)"},
+             "                               net:HOST:PORT, node:NAME; ,filter=SPEC\n"
+             "                               (default console:text)"},
     {.name = "log",
      .kind = VALUE_FILTER,
      AT(log),

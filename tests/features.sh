@@ -32,7 +32,7 @@ declare -A symbols=(
 parts='recorder metrics diagnostics http'
 
 # The tests of what the parts touch.
-scripts=(log recorder log_snapshot sinks trace diag diag_send http prometheus memory crash_load man surface cli bootstrap)
+scripts=(log recorder log_snapshot sinks sink_node trace diag diag_send http prometheus memory crash_load man surface cli bootstrap)
 
 variant_flags() # VARIANT
 {

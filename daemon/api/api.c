@@ -47,6 +47,7 @@ static void on_tick(uv_timer_t *timer)
     api_input_unblock(c);
     api_waits_expire(a, now);
     api_sql_tick(a);
+    api_logsend_tick(a);
     give_back(a);
 }
 
@@ -146,6 +147,7 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     TAILQ_INIT(&a->watchers);
     api_places_init(a);
     api_relay_init(a);
+    api_logsend_init(a);
     api_work_init(a);
     rc = init_pools(a);
     if (rc == BX_OK)
@@ -194,7 +196,7 @@ void api_destroy(struct api *a)
     uv_close((uv_handle_t *)&a->check, on_handle_closed);
     uv_close((uv_handle_t *)&a->spin, on_handle_closed);
     uv_close((uv_handle_t *)&a->rest, on_handle_closed);
-    while (a->n_handles > 0 || a->everybody.n[API_HELD_QUERIES] > 0)
+    while (a->n_handles > 0 || a->everybody.n[API_HELD_QUERIES] > 0 || api_is_receiving(a))
         uv_run(a->loop, UV_RUN_ONCE);
     stream_group_close(&a->streams);
     assert(a->n_calls == 0);

@@ -75,10 +75,20 @@ static void end(struct api_call *c)
     bx_pool_release(&a->pool, c);
 }
 
+/* The log that is sent to another node must not be full of that. */
+static bool is_upkeep(const struct api_call *c)
+{
+    return c->method != BX__METHODS && bx_methods[c->method]->upkeep;
+}
+
 static void record_end(const struct api_call *c, int code, const char *err)
 {
     const char *method = c->method == BX__METHODS ? "" : bx_methods[c->method]->name;
-    uint64_t before = bx_rec_trace(bx_trace_of(c->trace));
+    uint64_t before;
+
+    if (is_upkeep(c))
+        return;
+    before = bx_rec_trace(bx_trace_of(c->trace));
 
     if (code == BX_OK)
         BX_DEBUG("api", "answered", "method", method, "id", c->id);
@@ -215,7 +225,8 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
 
     c->method = bx_method_find(name.p, name.n);
     if (c->method != BX__METHODS) {
-        diag_request_begin(c->api->o.diag, &c->diag, bx_methods[c->method]->name, c->principal);
+        if (!is_upkeep(c))
+            diag_request_begin(c->api->o.diag, &c->diag, bx_methods[c->method]->name, c->principal);
         return BX_OK;
     }
     bx_err_set(err, BX_UNSUPPORTED, "unknown method \"%.*s\"", (int)(name.n > 64 ? 64 : name.n),
@@ -327,8 +338,9 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
     take_trace(c);
     diag_request_trace(&c->diag, c->trace);
     before = bx_rec_trace(bx_trace_of(c->trace));
-    BX_DEBUG("api", "called", "method", bx_methods[c->method]->name, "principal", c->principal,
-             "id", c->id);
+    if (!is_upkeep(c))
+        BX_DEBUG("api", "called", "method", bx_methods[c->method]->name, "principal", c->principal,
+                 "id", c->id);
     api_methods[c->method]->run(c);
     bx_rec_trace(before);
 }

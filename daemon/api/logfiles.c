@@ -1,4 +1,5 @@
-/* logfiles - the events in this node's log files and in its recorder, as one.
+/* logfiles - the events in this node's log files and in its recorder, as one; or those in the log
+ * files that another node has sent here.
  *
  * An event is known by its time, its thread and its number in that, which are the same in a ring
  * and in a file. A page is the first events behind a place in that order, or the last ones: a job
@@ -11,6 +12,7 @@
  * event reaches its file within SLACK_NS, unless a disk blocked the log for longer. */
 #include "api/logquery.h"
 
+#include "api/logpage.h"
 #include "api/party.h"
 #include "api/priv.h"
 #include "mem/alloc.h"
@@ -19,6 +21,7 @@
 #include "sys/log_threads.h"
 #include "sys/pool.h"
 #include "sys/recdir.h"
+#include "sys/received.h"
 #include "wire/logquery.h"
 
 #include <stdlib.h>
@@ -28,28 +31,14 @@
 #define SLACK_NS 60000000000u
 #define RING_WORDS (BX_REC_RING + (LOG_THREADS - 1) * LOG_THREAD_RING)
 
-struct key {
-    uint64_t time_ns;
-    uint32_t seq;
-    uint16_t thread;
-};
-
-/* An event of the answer. */
-struct picked {
-    struct key key;
-    struct bx_log_event_reply r;
-    struct bx_arena arena; /* of its texts */
-};
-
 struct job {
     uv_work_t work;
     struct api_call *call;
     struct bx_recquery query;
     struct bx_recscan scan;
-    bool newest, more; /* the last events, and no place; there are others behind these */
-    struct key after;
-    uint32_t limit, n;
-    struct picked *v[BX_LOG_EVENTS_MAX]; /* in order */
+    int dir;       /* of the files */
+    bool received; /* they are of another node, whose rings are not here */
+    struct logpage page;
 
     struct bx_rec_thread *threads[LOG_THREADS];
     uint32_t n_threads, seen[LOG_THREADS]; /* numbers of the newest events */
@@ -62,105 +51,6 @@ struct job {
     char damage[BX_LOG_DAMAGE_MAX + 1]; /* the first one */
     int rc;
 };
-
-static int compare(const struct key *a, const struct key *b)
-{
-    if (a->time_ns != b->time_ns)
-        return a->time_ns < b->time_ns ? -1 : 1;
-    if (a->thread != b->thread)
-        return a->thread < b->thread ? -1 : 1;
-    return (int32_t)(a->seq - b->seq) < 0 ? -1 : a->seq != b->seq;
-}
-
-/* ---- the page ---- */
-
-static void drop(struct picked *p)
-{
-    if (p != NULL)
-        bx_arena_close(&p->arena);
-    bx_free(p);
-}
-
-static bool is_full(const struct job *j)
-{
-    return j->n == j->limit;
-}
-
-static bool is_behind(const struct job *j, const struct key *k)
-{
-    return !j->newest && is_full(j) && compare(k, &j->v[j->n - 1]->key) > 0;
-}
-
-/* Whether an event of this place can be in the page. */
-static bool has_place(const struct job *j, const struct key *k)
-{
-    if (j->newest)
-        return !is_full(j) || compare(k, &j->v[0]->key) > 0;
-    return compare(k, &j->after) > 0 && !is_behind(j, k);
-}
-
-static struct bx_str copy(struct bx_arena *a, struct bx_str s)
-{
-    return (struct bx_str){bx_arena_strndup(a, s.p, s.n), s.n};
-}
-
-/* NULL: no memory. */
-static struct picked *describe(const struct key *k, const struct bx_recevent *e,
-                               struct bx_str thread)
-{
-    struct picked *p = bx_calloc(1, sizeof *p);
-
-    if (p == NULL)
-        return NULL;
-    p->key = *k;
-    if (bx_log_event_describe(e, "", &p->arena, &p->r) == BX_OK) {
-        p->r.target = copy(&p->arena, p->r.target);
-        p->r.thread = copy(&p->arena, thread);
-        if (p->r.target.p != NULL && p->r.thread.p != NULL)
-            return p;
-    }
-    drop(p);
-    return NULL;
-}
-
-/* Make room at `at` of the list, which is full or not; where it is then. */
-static uint32_t make_room(struct job *j, uint32_t at)
-{
-    if (is_full(j) && j->newest) {
-        drop(j->v[0]);
-        memmove(j->v, j->v + 1, (at - 1) * sizeof *j->v);
-        return at - 1;
-    }
-    if (is_full(j)) {
-        drop(j->v[--j->n]);
-        j->more = true;
-    }
-    memmove(j->v + at + 1, j->v + at, (j->n - at) * sizeof *j->v);
-    j->n++;
-    return at;
-}
-
-/* An event that is wanted. */
-static int offer(struct job *j, const struct bx_recevent *e, struct bx_str thread)
-{
-    const struct key k = {e->time_ns, e->seq, e->thread};
-    struct picked *p;
-    uint32_t at = j->n;
-
-    j->more |= is_behind(j, &k);
-    if (!has_place(j, &k))
-        return BX_OK;
-    while (at > 0 && compare(&j->v[at - 1]->key, &k) > 0)
-        at--;
-    if (at > 0 && compare(&j->v[at - 1]->key, &k) == 0)
-        return BX_OK; /* it is there already: from the ring, or from the file */
-    p = describe(&k, e, thread);
-    if (p == NULL)
-        return BX_NO_MEMORY;
-    at = make_room(j, at);
-    j->v[at] = p;
-    return BX_OK;
-}
 
 /* ---- rings ---- */
 
@@ -179,7 +69,7 @@ static int read_ring(struct job *j, uint32_t i)
         j->seen[i] = e.seq;
         j->began[i] = true;
         if (bx_recscan_event(&j->scan, &e))
-            rc = offer(j, &e, bx_str(t->name));
+            rc = logpage_offer(&j->page, &e, bx_str(t->name));
     }
     return rc;
 }
@@ -211,10 +101,12 @@ static bool begun_after(const char *name, uint64_t time_ns)
     return strncmp(name, then, strcspn(then + 4, "-") + 4) > 0;
 }
 
-/* All events of file i were recorded before this one was begun; of the newest, before now. */
+/* All events of file i were recorded before this time. The next file was begun before it, and
+ * longer ago than the events of two threads may come in the wrong order. */
 static bool is_over(const struct job *j, uint32_t i, uint64_t time_ns)
 {
-    return i + 1 < j->files.n && !begun_after(j->files.v[i + 1].name, time_ns);
+    return i + 1 < j->files.n && time_ns > SLACK_NS &&
+           !begun_after(j->files.v[i + 1].name, time_ns - SLACK_NS);
 }
 
 static bool is_later(const struct job *j, uint32_t i, uint64_t time_ns)
@@ -227,26 +119,26 @@ static bool is_asked(const struct job *j, uint32_t i)
 {
     uint64_t until = j->query.until_ns;
 
-    return !is_over(j, i, j->query.since_ns) && !is_over(j, i, j->after.time_ns) &&
+    return !is_over(j, i, j->query.since_ns) && !is_over(j, i, j->page.after.time_ns) &&
            (until == 0 || !is_later(j, i, until));
 }
 
 /* Whether file i can not change the page. */
 static bool is_needless(const struct job *j, uint32_t i)
 {
-    if (!is_full(j))
+    if (!logpage_is_full(&j->page))
         return false;
-    return j->newest ? is_over(j, i, j->v[0]->key.time_ns)
-                     : is_later(j, i, j->v[j->n - 1]->key.time_ns);
+    return j->page.newest ? is_over(j, i, j->page.v[0]->key.time_ns)
+                          : is_later(j, i, j->page.v[j->page.n - 1]->key.time_ns);
 }
 
 static bool want(void *ctx, const struct bx_site *site, const uint64_t *head)
 {
     struct job *j = ctx;
-    const struct key k = {head[1], (uint32_t)(head[2] >> 32), (uint16_t)head[2]};
+    const struct logpage_key k = {head[1], (uint32_t)(head[2] >> 32), (uint16_t)head[2]};
 
     return bx_recscan_head(&j->scan, site, head) &&
-           (has_place(j, &k) || (!j->more && is_behind(j, &k)));
+           (logpage_has_place(&j->page, &k) || (!j->page.more && logpage_is_behind(&j->page, &k)));
 }
 
 /* A thread of another process may have had another name. */
@@ -272,7 +164,7 @@ static int read_events(struct job *j, const char *name)
         if (rc == BX_CORRUPT)
             tell_damage(j, name, err.msg);
         else if (rc == BX_OK && bx_recscan_event(&j->scan, &e))
-            rc = offer(j, &e, thread_of(j, &e));
+            rc = logpage_offer(&j->page, &e, thread_of(j, &e));
     }
     return rc == BX_NOT_FOUND ? BX_OK : rc;
 }
@@ -283,7 +175,7 @@ static int read_file(struct job *j, const char *name)
     struct bx_err err;
     uint8_t *p;
     size_t n;
-    int rc = recdir_read(crash_directory(), name, &p, &n);
+    int rc = recdir_read(j->dir, name, &p, &n);
 
     if (rc == BX_NOT_FOUND || rc == BX_NO_MEMORY)
         return rc == BX_NOT_FOUND ? BX_OK : rc;
@@ -307,14 +199,14 @@ static int read_files(struct job *j)
 {
     int rc = BX_OK;
 
-    recdir_list(crash_directory(), "log", &j->files);
+    recdir_list(j->dir, "log", &j->files);
     for (uint32_t k = 0; k < j->files.n && rc == BX_OK; k++) {
-        uint32_t i = j->newest ? j->files.n - 1 - k : k;
+        uint32_t i = j->page.newest ? j->files.n - 1 - k : k;
 
         if (!is_asked(j, i))
             continue;
         if (is_needless(j, i))
-            j->more |= !j->newest; /* it may have some for the next page */
+            j->page.more |= !j->page.newest; /* it may have some for the next page */
         else
             rc = read_file(j, j->files.v[i].name);
     }
@@ -329,9 +221,9 @@ static void work(uv_work_t *w)
 
     pool_yield_to_loop();
     j->rc = bx_recscan_open(&j->scan, &j->query);
-    if (j->rc == BX_OK)
+    if (j->rc == BX_OK && !j->received)
         j->rc = read_rings(j);
-    if (j->rc == BX_OK && crash_directory() >= 0)
+    if (j->rc == BX_OK && j->dir >= 0)
         j->rc = read_files(j);
 }
 
@@ -341,8 +233,8 @@ static uint32_t fitting(const struct job *j, struct bx_log_event_reply *out)
     uint32_t n = 0;
     size_t bytes = 0;
 
-    while (n < j->n) {
-        const struct bx_log_event_reply *r = &j->v[n]->r;
+    while (n < j->page.n) {
+        const struct bx_log_event_reply *r = &j->page.v[n]->r;
 
         bytes += sizeof *r + r->msg.n + r->fields.n + r->site.n;
         if (bytes > BX_LOG_EVENTS_BYTES && n > 0)
@@ -352,7 +244,7 @@ static uint32_t fitting(const struct job *j, struct bx_log_event_reply *out)
     return n;
 }
 
-static struct bx_str place_of(struct api_call *c, const struct key *k)
+static struct bx_str place_of(struct api_call *c, const struct logpage_key *k)
 {
     char *text = api_alloc(c, BX_LOG_AFTER_MAX + 1);
 
@@ -364,24 +256,26 @@ static struct bx_str place_of(struct api_call *c, const struct key *k)
 static void reply(struct job *j)
 {
     struct api_call *c = j->call;
-    struct bx_log_event_reply *events = api_alloc(c, (j->n + 1) * sizeof *events);
+    struct bx_log_event_reply *events = api_alloc(c, (j->page.n + 1) * sizeof *events);
     uint32_t n = fitting(j, events);
-    bool more = j->more || n < j->n;
+    bool more = j->page.more || n < j->page.n;
     struct bx_log_query_reply r = {.node = bx_str(c->api->o.name),
                                    .events = {events, n},
                                    .more = more,
                                    .damage = bx_str(j->damage)};
 
-    r.after =
-        more ? place_of(c, &j->v[n - 1]->key) : logquery_place(c, j->seen, j->began, j->n_threads);
+    r.after = more          ? place_of(c, &j->page.v[n - 1]->key)
+              : j->received ? place_of(c, n > 0 ? &j->page.v[n - 1]->key : &j->page.after)
+                            : logquery_place(c, j->seen, j->began, j->n_threads);
     api_reply(c, &bx_log_query_reply_schema, &r);
 }
 
 static void destroy(struct job *j)
 {
-    for (uint32_t i = 0; i < j->n; i++)
-        drop(j->v[i]);
+    logpage_close(&j->page);
     bx_recscan_close(&j->scan);
+    if (j->received && j->dir >= 0)
+        close(j->dir);
     bx_free(j);
 }
 
@@ -407,7 +301,7 @@ static void done(uv_work_t *w, int status)
 /* ---- the question ---- */
 
 /* "@TIME:THREAD:NUMBER" */
-static bool parse_place(struct bx_str text, struct key *out)
+static bool parse_place(struct bx_str text, struct logpage_key *out)
 {
     char copied[BX_LOG_AFTER_MAX + 1];
     unsigned long long time;
@@ -418,7 +312,7 @@ static bool parse_place(struct bx_str text, struct key *out)
     if (sscanf(copied, "@%20llu:%5u:%10u%n", &time, &thread, &seq, &end) != 3 ||
         copied[end] != '\0' || thread > UINT16_MAX)
         return false;
-    *out = (struct key){time, seq, (uint16_t)thread};
+    *out = (struct logpage_key){time, seq, (uint16_t)thread};
     return true;
 }
 
@@ -441,36 +335,82 @@ static void start(struct job *j)
     struct api_call *c = j->call;
     const struct bx_log_query_params *p = c->params;
 
-    j->limit = p->common.limit;
-    if (j->limit == 0 || j->limit > BX_LOG_EVENTS_MAX)
-        j->limit = BX_LOG_EVENTS_MAX;
+    j->page.limit = p->common.limit;
+    if (j->page.limit == 0 || j->page.limit > BX_LOG_EVENTS_MAX)
+        j->page.limit = BX_LOG_EVENTS_MAX;
     j->work.data = j;
     api_party_add(c->party, API_HELD_QUERIES, 1);
     uv_queue_work(c->api->loop, &j->work, work, done);
 }
 
-bool logfiles_begin(struct api_call *c)
+static int no_such_node(struct bx_str of, struct bx_err *err)
 {
-    const struct bx_log_query_params *p = c->params;
-    struct key after = {0};
-    bool newest = p->common.after.n == 0;
+    bx_err_set(err, BX_NOT_FOUND, "no node \"%.*s\"", (int)(of.n > 80 ? 80 : of.n), of.p);
+    bx_err_hint(err, "name one that was removed by its id");
+    return BX_NOT_FOUND;
+}
+
+/* The logs that a node has sent here; one that was removed is known by its id. */
+static int find_received(struct job *j, struct bx_str of, struct bx_err *err)
+{
+    const struct api_call *c = j->call;
+    const struct bx_node_row *n;
+    unsigned long long id = 0;
+    char text[24], *end = "";
+
+    snprintf(text, sizeof text, BX_STR_FMT, BX_STR_ARG(of));
+    j->received = true;
+    j->dir = -1;
+    if (c->api->node != NULL && bx_view_find_node(api_view(c), of, &n, err) == BX_OK)
+        id = n->info.id;
+    else if (text[0] >= '0' && text[0] <= '9')
+        id = strtoull(text, &end, 10);
+    if (id == 0 || *end != '\0')
+        return no_such_node(of, err);
+    if (crash_directory() >= 0)
+        j->dir = received_open(crash_directory(), id);
+    return BX_OK;
+}
+
+static int prepare(struct job *j, const struct bx_log_query_params *p, struct bx_err *err)
+{
+    struct bx_str after = p->common.after;
+
+    j->page.newest = after.n == 0;
+    if (!j->page.newest && !bx_str_eq(after, bx_str(BX_LOG_START)) &&
+        !parse_place(after, &j->page.after)) {
+        bx_err_set(err, BX_INVALID, "after: not a place in the log");
+        bx_err_hint(err, "pass the after of an answer, or \"start\"");
+        return BX_INVALID;
+    }
+    j->dir = crash_directory();
+    if (p->of.n > 0 && find_received(j, p->of, err) != BX_OK)
+        return err->code;
+    return bx_log_query_of(p, &j->query, err);
+}
+
+bool logfiles_has(const struct bx_log_query_params *p)
+{
+    struct bx_str after = p->common.after;
+    struct logpage_key key;
+
+    return p->of.n > 0 || (p->files && (after.n == 0 || bx_str_eq(after, bx_str(BX_LOG_START)) ||
+                                        parse_place(after, &key)));
+}
+
+void logfiles_query(struct api_call *c)
+{
     struct bx_err err;
     struct job *j;
 
-    if (!newest && !bx_str_eq(p->common.after, bx_str(BX_LOG_START)) &&
-        !parse_place(p->common.after, &after))
-        return false;
     if (refuse_more(c))
-        return true;
+        return;
     j = bx_must_calloc(1, sizeof *j);
     j->call = c;
-    j->newest = newest;
-    j->after = after;
-    if (bx_log_query_of(p, &j->query, &err) == BX_OK) {
+    if (prepare(j, c->params, &err) == BX_OK) {
         start(j);
-        return true;
+        return;
     }
     api_fail(c, &err);
     destroy(j);
-    return true;
 }

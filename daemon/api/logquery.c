@@ -264,7 +264,11 @@ static void log_query(struct api_call *c)
 {
     const struct bx_log_query_params *p = c->params;
 
-    if (!api_relay_named(c, p->node) && !(p->files && logfiles_begin(c)))
+    if (api_relay_named(c, p->node))
+        return;
+    if (logfiles_has(p))
+        logfiles_query(c);
+    else
         local(c);
 }
 

@@ -10,7 +10,10 @@
 /* The place behind these events of n threads, whose rings were copied. */
 struct bx_str logquery_place(struct api_call *c, const uint32_t *after, const bool *began,
                              uint32_t n);
-/* Answer from log files and rings. False: the place that is asked for is behind all files. */
-bool logfiles_begin(struct api_call *c);
+/* Whether the question is one for log files: if not, the place is behind all of them. */
+struct bx_log_query_params;
+bool logfiles_has(const struct bx_log_query_params *p);
+/* Answer from log files, and from rings if they are this node's. */
+void logfiles_query(struct api_call *c);
 
 #endif

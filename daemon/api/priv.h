@@ -35,6 +35,7 @@
 #define API_SQL_MS 5000u
 #define API_SQL_HURRY_MS 1000u /* while SQLite's log is full */
 #define API_SQL_BYTES (8u << 20)
+#define API_RECEIVING_MAX 8u /* parts of other nodes' logs that are written at a time */
 
 /* The metadata of a VM configuration; pooled, because most have none. */
 struct api_metadata {
@@ -67,11 +68,13 @@ struct api {
     struct bx_map parties; /* the others, by name */
     struct api_conns conns;
     struct api_clients watchers;
-    struct api_client relay; /* all other nodes */
-    struct api_calls waits;  /* those that api_wait was called for */
-    struct bx_map waiters;   /* by VM, of those that wait for one */
-    struct bx_pool pool;     /* of calls */
-    struct bx_pool configs;  /* of struct bx_vm_create_params */
+    struct api_client relay;               /* all other nodes */
+    struct api_client sender;              /* this one, for its log */
+    uint64_t receiving[API_RECEIVING_MAX]; /* nodes whose log is being written; 0: none */
+    struct api_calls waits;                /* those that api_wait was called for */
+    struct bx_map waiters;                 /* by VM, of those that wait for one */
+    struct bx_pool pool;                   /* of calls */
+    struct bx_pool configs;                /* of struct bx_vm_create_params */
     struct bx_pool metadata, connections;
     struct bx_arena arenas[API_ARENAS]; /* free ones */
     uint32_t n_arenas;
@@ -146,6 +149,12 @@ void api_relay_over(struct api_call *c);
 /* Have the node of this name or id answer it. False, and nothing was done: that is this one, or the
  * name is empty. */
 bool api_relay_named(struct api_call *c, struct bx_str node);
+
+/* ---- logsend.c ---- */
+void api_logsend_init(struct api *a);
+/* Send what the sinks have for other nodes. */
+void api_logsend_tick(struct api *a);
+bool api_is_receiving(const struct api *a);
 
 /* ---- events.c ---- */
 /* Whether the watcher is behind and its queue has room; send it a page of stored events. */

@@ -14,7 +14,7 @@ static void send_answer(struct api_client *client, const struct api_call *c, str
     uint8_t id[8];
 
     bx_put64(id, c->id);
-    if (!b->failed)
+    if (!b->failed && client->api->node != NULL) /* else the daemon is stopping */
         bx_node_send_raw(client->api->node, c->from, BX_FRAME_ANSWER, id, 8, b->data, b->len);
     bx_buf_release(b);
 }
@@ -143,9 +143,13 @@ void api_relay_over(struct api_call *c)
 {
     struct bx_err err;
 
-    bx_err_set(&err, BX_UNREACHABLE, "timed out waiting for node \"%s\"",
-               api_node_name(bx_node_view(c->api->node), c->asked));
-    bx_err_hint(&err, "blixardctl node list --consistency stale shows its state");
+    if (c->api->node == NULL) {
+        bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping");
+    } else {
+        bx_err_set(&err, BX_UNREACHABLE, "timed out waiting for node \"%s\"",
+                   api_node_name(bx_node_view(c->api->node), c->asked));
+        bx_err_hint(&err, "blixardctl node list --consistency stale shows its state");
+    }
     api_fail(c, &err);
 }
 

@@ -8,12 +8,14 @@ libdaemon_a_SOURCES += \
 	daemon/sys/data.c daemon/sys/data.h \
 	daemon/sys/disk.c daemon/sys/disk.h \
 	daemon/sys/fence.c daemon/sys/fence.h \
+	daemon/sys/filter_check.c daemon/sys/filter_check.h \
 	daemon/sys/log.c daemon/sys/log.h daemon/sys/word.h \
 	daemon/sys/log_threads.c daemon/sys/log_threads.h \
 	daemon/sys/loop.c daemon/sys/loop.h \
-	daemon/sys/router.c daemon/sys/router.h daemon/sys/rate.h daemon/sys/sink.c daemon/sys/sink.h \
+	daemon/sys/router.c daemon/sys/router_counts.c daemon/sys/router.h daemon/sys/rate.h daemon/sys/sink.c daemon/sys/sink.h \
 	daemon/sys/sink_console.c daemon/sys/sink_file.c daemon/sys/sink_file.h \
 	daemon/sys/sink_journald.c daemon/sys/sink_net.c \
+	daemon/sys/sink_node.c daemon/sys/sink_node.h daemon/sys/received.c daemon/sys/received.h \
 	daemon/sys/openssl_log.c daemon/sys/openssl_log.h \
 	daemon/sys/pool.c daemon/sys/pool.h \
 	daemon/sys/process.c daemon/sys/process.h \

@@ -91,3 +91,15 @@ uint32_t log_threads(struct bx_rec_thread *out[LOG_THREADS])
         out[i] = &all.v[i];
     return n;
 }
+
+void log_threads_put(struct bx_recfile_writer *w)
+{
+    struct bx_rec_thread *threads[LOG_THREADS];
+    uint32_t n = log_threads(threads);
+
+    for (uint32_t i = 0; i < n; i++) {
+        struct bx_recfile_thread about = bx_recfile_thread_of(threads[i]);
+
+        bx_recfile_put_thread(w, &about);
+    }
+}

@@ -9,6 +9,7 @@
 
 #include "err.h"
 #include "rec/rec.h"
+#include "rec/recfile.h"
 
 #define LOG_THREADS 16u       /* those that come later record nothing */
 #define LOG_THREAD_RING 8192u /* words, of every thread but the first, which is the loop's */
@@ -25,5 +26,7 @@ void log_threads_close(void);
 void log_thread_open(const char *name);
 /* Those there are; their number. Any thread, and safe in a signal handler. */
 uint32_t log_threads(struct bx_rec_thread *out[LOG_THREADS]);
+/* Put what is known of each to a file. */
+void log_threads_put(struct bx_recfile_writer *w);
 
 #endif

@@ -3,7 +3,6 @@
 #include "mem/buf.h"
 #include "rec/rec.h"
 #include "sys/log_threads.h"
-#include "sys/rate.h"
 
 #include <assert.h>
 #include <poll.h>
@@ -16,8 +15,9 @@
 
 #define BATCH 4096u /* words taken from a queue at a time */
 #define SECOND_NS 1000000000u
-#define STOP_NS (3ull * SECOND_NS)  /* that a sink may take for its last bytes */
-#define TELL_NS (60ull * SECOND_NS) /* between two events about what the same one has dropped */
+#define STOP_NS (3ull * SECOND_NS)    /* that a sink may take for its last bytes */
+#define TELL_NS (60ull * SECOND_NS)   /* between two events about what the same one has dropped */
+#define TROUBLE_NS (2ull * SECOND_NS) /* that it lasts before it is told */
 #define SITES 8192u
 
 static struct {
@@ -43,10 +43,11 @@ static struct {
     struct told {
         uint64_t n, at;
     } told_sinks[SINKS_MAX], told_threads[LOG_THREADS];
-    bool untold; /* something was dropped that it is too early to tell of */
-
-    /* ---- of who asks for the counters ---- */
-    struct rate rate; /* of all events */
+    bool untold; /* something that it is too early to tell of */
+    struct trouble {
+        bool told; /* and not that it is over */
+        uint64_t at;
+    } told_trouble[SINKS_MAX];
 } r = {.wake = -1};
 
 _Static_assert(SINKS_MAX <= 8, "a bit for each");
@@ -146,12 +147,33 @@ static bool is_due(struct told *t, uint64_t n, uint64_t now, bool room)
     return true;
 }
 
+/* A sink whose attempts have failed for a while, and that they do so no more. */
+static void tell_trouble(uint64_t now)
+{
+    for (uint32_t i = 0; i < r.n; i++) {
+        const struct sink *s = &r.sinks[i];
+        struct trouble *t = &r.told_trouble[i];
+
+        if ((s->trouble != 0) == t->told)
+            continue;
+        if ((s->trouble != 0 && now - s->trouble < TROUBLE_NS) ||
+            (t->at != 0 && now - t->at < TELL_NS)) {
+            r.untold = true;
+            continue;
+        }
+        t->told = !t->told;
+        t->at = now;
+        if (t->told)
+            BX_WARNING("log", "a sink fails", "sink", s->name, "state", s->condition);
+        else
+            BX_INFO("log", "a sink works again", "sink", s->name);
+    }
+}
+
 static void tell_dropped(uint64_t now)
 {
     struct bx_rec_thread *threads[LOG_THREADS];
     uint32_t n = log_threads(threads);
-
-    r.untold = false;
 
     for (uint32_t i = 0; i < n; i++) {
         uint64_t lost = __atomic_load_n(&threads[i]->queue.in.lost, __ATOMIC_RELAXED);
@@ -172,6 +194,15 @@ static void tell_dropped(uint64_t now)
             r.told_sinks[i].n = lost;
         }
     }
+}
+
+static void tell(void)
+{
+    uint64_t now = uv_hrtime();
+
+    r.untold = false;
+    tell_trouble(now);
+    tell_dropped(now);
 }
 
 /* ---- the thread ---- */
@@ -233,7 +264,7 @@ static void finish(void)
         r.told_sinks[i].at = 0;
     for (uint32_t i = 0; i < LOG_THREADS; i++)
         r.told_threads[i].at = 0;
-    tell_dropped(uv_hrtime());
+    tell();
     while (take_batches())
         ;
     while (!flush(true) && uv_hrtime() < until)
@@ -254,7 +285,7 @@ static void run(void *arg)
             break;
         if (some)
             flush(false);
-        tell_dropped(uv_hrtime());
+        tell();
         if (!some)
             sleep_well();
     }
@@ -342,6 +373,7 @@ int router_start(const struct router_options *o, struct bx_err *err)
     set_sites();
     memset(r.told_sinks, 0, sizeof r.told_sinks);
     memset(r.told_threads, 0, sizeof r.told_threads);
+    memset(r.told_trouble, 0, sizeof r.told_trouble);
     atomic_store(&r.stopping, false);
     if (uv_thread_create(&r.thread, run, NULL) == 0) {
         r.running = true;
@@ -425,6 +457,9 @@ int router_set_filter(const char *name, const struct bx_filter *f, struct bx_err
 
 void router_report(struct router_report *out)
 {
+    *out = (struct router_report){.n = 0};
+    if (!r.running)
+        return;
     uv_mutex_lock(&r.lock);
     out->ring = r.ring;
     out->n = r.n;
@@ -433,54 +468,4 @@ void router_report(struct router_report *out)
         out->v[i].filter = r.filter[i];
     }
     uv_mutex_unlock(&r.lock);
-}
-
-const char *router_sink_state(const struct sink *s)
-{
-    return __atomic_load_n(&s->condition, __ATOMIC_RELAXED);
-}
-
-void router_sink_counts(const struct sink *s, struct bx_sink_counts *out)
-{
-#define COUNT(member) .member = __atomic_load_n(&s->counts.member, __ATOMIC_RELAXED)
-    *out = (struct bx_sink_counts){COUNT(events), COUNT(dropped),      COUNT(bytes),
-                                   COUNT(errors), COUNT(queued_bytes), COUNT(serialise_ns),
-                                   COUNT(io_ns)};
-#undef COUNT
-}
-
-void router_recorder_latency(struct bx_histogram *out)
-{
-    struct bx_rec_thread *threads[LOG_THREADS];
-    uint32_t n = log_threads(threads);
-    struct bx_rec_latency sum = {0};
-
-    for (uint32_t i = 0; i < n; i++)
-        bx_rec_add_latency(threads[i], &sum);
-    *out = (struct bx_histogram){.sum = sum.sum_ns};
-    memcpy(out->counts, sum.counts, sizeof sum.counts);
-}
-
-void router_recorder_counts(struct bx_recorder_counts *out)
-{
-    struct bx_rec_thread *threads[LOG_THREADS];
-    uint64_t words = 0, used = 0;
-
-    *out = (struct bx_recorder_counts){.threads = log_threads(threads)};
-    for (uint32_t i = 0; i < out->threads; i++) {
-        const struct bx_rec_thread *t = threads[i];
-        uint64_t lost = __atomic_load_n(&t->queue.in.lost, __ATOMIC_RELAXED);
-
-        out->events += __atomic_load_n(&t->ring.in.records, __ATOMIC_RELAXED);
-        out->overwritten += __atomic_load_n(&t->ring.in.lost, __ATOMIC_RELAXED);
-        out->dropped += lost;
-        out->cut += __atomic_load_n(&t->cut, __ATOMIC_RELAXED);
-        words += t->ring.mask + 1;
-        used += bx_ring_used(&t->ring);
-        out->memory_bytes += (t->ring.mask + t->queue.mask + 2) * sizeof(uint64_t);
-    }
-    for (uint32_t i = 0; i < r.n; i++)
-        out->memory_bytes += r.sinks[i].memory;
-    out->ring_used_pct = words == 0 ? 0 : 100 * used / words;
-    out->events_per_s = rate_of(&r.rate, uv_hrtime(), out->events);
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <uv.h>
 
-static const struct sink_ops *const kinds[] = {&sink_console, &sink_file, &sink_journald,
-                                               &sink_net};
+static const struct sink_ops *const kinds[] = {&sink_console, &sink_file, &sink_journald, &sink_net,
+                                               &sink_node};
 #define KINDS (sizeof kinds / sizeof kinds[0])
 
 /* ---- the specification ---- */
@@ -91,7 +91,7 @@ static int parse_place(struct sink_spec *s, const char *text, size_t n, struct b
     }
     bx_err_set(err, BX_INVALID, "unknown sink \"%.*s\"", (int)n, text);
     bx_err_hint(err, "sinks: console:text, console:logfmt, console:json, file, journald, "
-                     "net:HOST:PORT; each with ,filter=SPEC at the end");
+                     "net:HOST:PORT, node:NAME; each with ,filter=SPEC at the end");
     return BX_INVALID;
 }
 
@@ -119,6 +119,22 @@ int sink_spec_parse(struct sink_spec *out, const char *text, struct bx_err *err)
         }
     }
     return BX_OK;
+}
+
+/* ---- its condition ---- */
+
+void sink_works(struct sink *s)
+{
+    sink_is(s, "ok");
+    s->trouble = 0;
+}
+
+void sink_fails(struct sink *s, const char *condition)
+{
+    sink_add(&s->counts.errors, 1);
+    sink_is(s, condition);
+    if (s->trouble == 0)
+        s->trouble = uv_hrtime();
 }
 
 /* ---- the buffer ---- */

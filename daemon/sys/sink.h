@@ -5,6 +5,7 @@
  *                          size=SIZE,age=AGE,count=N,total=SIZE bound one, and all of them
  *     journald[:PATH]      the journal's native socket
  *     net:HOST:PORT        JSON, one event in a line, over TCP to a collector
+ *     node:NAME            files of the recorder, kept by another node of the cluster
  *
  * each with ,filter=SPEC at the end (rec/filter.h), else the filter of --log. All functions of a
  * sink but `open` run on one thread, the router's (router.h), and none of them waits for its
@@ -50,7 +51,7 @@ struct sink_ops {
     /* s->state is freed. */
     void (*close)(struct sink *s);
 };
-extern const struct sink_ops sink_console, sink_file, sink_journald, sink_net;
+extern const struct sink_ops sink_console, sink_file, sink_journald, sink_net, sink_node;
 
 /* What --log-sink says of one. */
 struct sink_spec {
@@ -76,6 +77,7 @@ struct sink {
     char name[BX_LOG_SINK_MAX + 1]; /* the kind; of the second one of a kind, "net-2" */
     const char *node;               /* name of this node */
     const char *condition;          /* a word or some, for people: static */
+    uint64_t trouble;               /* since when (uv_hrtime) attempts fail; 0: they do not */
     struct bx_sink_counts counts;   /* written by sink_add alone, read by any thread */
     size_t memory;                  /* bytes of its state and its buffer */
     struct sink_box box;            /* of sinks whose destination may be slow */
@@ -95,6 +97,9 @@ static inline void sink_is(struct sink *s, const char *condition)
 {
     __atomic_store_n(&s->condition, condition, __ATOMIC_RELAXED);
 }
+/* It works; an attempt to open or to write failed. */
+void sink_works(struct sink *s);
+void sink_fails(struct sink *s, const char *condition);
 
 /* Give the sink a zeroed state and a box, of so many bytes. BX_OK or BX_NO_MEMORY. */
 int sink_take(struct sink *s, size_t state, size_t box, struct bx_err *err);

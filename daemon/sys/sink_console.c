@@ -59,7 +59,7 @@ static int open_it(struct sink *s, struct bx_err *err)
         return rc;
     find_form(s->spec.where, &c->form);
     c->most = fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) ? BOX : PIPE_BUF;
-    sink_is(s, "ok");
+    sink_works(s);
     return BX_OK;
 }
 
@@ -97,8 +97,7 @@ static size_t some(const struct sink *s)
 /* Nobody is left to read it. */
 static void give_up(struct sink *s)
 {
-    sink_add(&s->counts.errors, 1);
-    sink_is(s, "cannot be written");
+    sink_fails(s, "cannot be written");
     for (size_t i = s->box.at; i < s->box.n; i++)
         if (s->box.p[i] == '\n')
             sink_add(&s->counts.dropped, 1);
@@ -118,7 +117,7 @@ static bool flush(struct sink *s, uint64_t now, bool hurry)
         if (done > 0) {
             s->box.at += (size_t)done;
             sink_add(&s->counts.bytes, (uint64_t)done);
-            sink_is(s, "ok");
+            sink_works(s);
         } else if (done < 0 && errno != EINTR && errno != EAGAIN) {
             give_up(s);
         }

@@ -144,8 +144,7 @@ static void failed(struct sink *s, const char *condition)
         close(f->fd);
     f->fd = -1;
     f->retry = uv_hrtime() + RETRY_NS;
-    sink_add(&s->counts.errors, 1);
-    sink_is(s, condition);
+    sink_fails(s, condition);
 }
 
 static void begin_file(struct sink *s, int dir)
@@ -167,25 +166,7 @@ static void begin_file(struct sink *s, int dir)
              renameat(dir, UNFINISHED, dir, f->name) != 0)
         failed(s, "a file cannot be written");
     else
-        sink_is(s, "ok");
-}
-
-static void put_threads(struct file *f)
-{
-    struct bx_rec_thread *threads[LOG_THREADS];
-    uint32_t n = log_threads(threads);
-
-    for (uint32_t i = 0; i < n; i++) {
-        const struct bx_rec_thread *t = threads[i];
-        struct bx_recfile_thread about = {
-            .index = t->index,
-            .name = bx_str(t->name),
-            .events = __atomic_load_n(&t->ring.in.records, __ATOMIC_RELAXED),
-            .overwritten = __atomic_load_n(&t->ring.in.lost, __ATOMIC_RELAXED),
-            .dropped = __atomic_load_n(&t->queue.in.lost, __ATOMIC_RELAXED)};
-
-        bx_recfile_put_thread(&f->writer, &about);
-    }
+        sink_works(s);
 }
 
 /* The end, on the disk. What was written of it goes there in the meantime (put_block), so this does
@@ -194,7 +175,7 @@ static void end_file(struct sink *s, int dir)
 {
     struct file *f = s->state;
 
-    put_threads(f);
+    log_threads_put(&f->writer);
     if (bx_recfile_end(&f->writer) != BX_OK || fdatasync(f->fd) != 0 || fsync(dir) != 0)
         sink_add(&s->counts.errors, 1);
     close(f->fd);

@@ -75,8 +75,7 @@ static void disconnect(struct sink *s, uint64_t now)
         close(j->fd);
     j->fd = -1;
     j->retry = now + RETRY_NS;
-    sink_add(&s->counts.errors, 1);
-    sink_is(s, "not connected");
+    sink_fails(s, "not connected");
 }
 
 static bool reach(struct sink *s, uint64_t now)
@@ -94,7 +93,7 @@ static bool reach(struct sink *s, uint64_t now)
         disconnect(s, now);
         return false;
     }
-    sink_is(s, "ok");
+    sink_works(s);
     return true;
 }
 

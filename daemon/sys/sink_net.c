@@ -103,8 +103,7 @@ static void disconnect(struct sink *s, uint64_t now)
     n->sent = 0;
     n->pause = n->pause == 0 ? RETRY_NS : 2 * n->pause > RETRY_MAX_NS ? RETRY_MAX_NS : 2 * n->pause;
     n->retry = now + n->pause;
-    sink_add(&s->counts.errors, 1);
-    sink_is(s, "not connected");
+    sink_fails(s, "not connected");
 }
 
 static void connected(struct sink *s, uint64_t now)
@@ -118,7 +117,7 @@ static void connected(struct sink *s, uint64_t now)
         return;
     }
     n->phase = CONNECTED;
-    sink_is(s, "ok");
+    sink_works(s);
 }
 
 static void begin(struct sink *s, uint64_t now)

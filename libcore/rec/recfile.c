@@ -144,12 +144,13 @@ int bx_recfile_begin(struct bx_recfile_writer *w, const struct bx_recfile_meta *
 
 struct bx_recfile_thread bx_recfile_thread_of(const struct bx_rec_thread *t)
 {
-    return (struct bx_recfile_thread){.index = t->index,
-                                      .name = {t->name, (uint32_t)strnlen(t->name, BX_REC_NAME)},
-                                      .events = t->ring.in.records,
-                                      .overwritten = t->ring.in.lost,
-                                      .dropped = t->queue.in.lost,
-                                      .cut = t->cut};
+    return (struct bx_recfile_thread){
+        .index = t->index,
+        .name = {t->name, (uint32_t)strnlen(t->name, BX_REC_NAME)},
+        .events = __atomic_load_n(&t->ring.in.records, __ATOMIC_RELAXED),
+        .overwritten = __atomic_load_n(&t->ring.in.lost, __ATOMIC_RELAXED),
+        .dropped = __atomic_load_n(&t->queue.in.lost, __ATOMIC_RELAXED),
+        .cut = __atomic_load_n(&t->cut, __ATOMIC_RELAXED)};
 }
 
 int bx_recfile_put_thread(struct bx_recfile_writer *w, const struct bx_recfile_thread *t)

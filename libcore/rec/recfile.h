@@ -119,6 +119,9 @@ struct bx_recfile {
  * BX_UNSUPPORTED: of a newer version; BX_NO_MEMORY. */
 int bx_recfile_open(struct bx_recfile *f, const uint8_t *p, size_t n, struct bx_err *err);
 void bx_recfile_close(struct bx_recfile *f);
+/* Whether p holds a part of a file: whole items, the first ones if it begins the file. BX_OK,
+ * BX_CORRUPT, BX_UNSUPPORTED: one is of a newer version. */
+int bx_recfile_part(const uint8_t *p, size_t n, bool begins);
 /* The next event, in the order of the file. BX_OK; BX_NOT_FOUND: there are no more; BX_CORRUPT: a
  * place is damaged, err names it, and the next call goes on after it; BX_INTERRUPTED: the hook
  * ended it; BX_NO_MEMORY. */

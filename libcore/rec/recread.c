@@ -15,12 +15,10 @@ struct item {
     size_t n, whole;  /* bytes of it; of the item */
 };
 
-/* The item at this place of the file. BX_OK, BX_CORRUPT, BX_UNSUPPORTED. */
-static int item_at(const struct bx_recfile *f, size_t at, struct item *out)
+/* The first item of these bytes. BX_OK, BX_CORRUPT, BX_UNSUPPORTED. */
+static int first_item(const uint8_t *p, size_t n, struct item *out)
 {
-    const uint8_t *p = f->p + at;
     struct bx_header h;
-    size_t n = f->n - at;
     int rc = bx_header_check(p, n < BX_RECFILE_BUF ? n : BX_RECFILE_BUF, BX_KIND_RECORDER,
                              BX_RECFILE_VERSION, &h);
 
@@ -38,6 +36,11 @@ static int item_at(const struct bx_recfile *f, size_t at, struct item *out)
                          .n = h.length - BX_RECFILE_PREFIX,
                          .whole = BX_HEADER_SIZE + h.length};
     return BX_OK;
+}
+
+static int item_at(const struct bx_recfile *f, size_t at, struct item *out)
+{
+    return first_item(f->p + at, f->n - at, out);
 }
 
 /* The records of a writer are 8-aligned in memory, as flat records have to be; those of a file may
@@ -336,6 +339,21 @@ int bx_recfile_next(struct bx_recfile *f, struct bx_recevent *out, struct bx_err
         if (rc != BX_OK)
             return rc;
     }
+}
+
+int bx_recfile_part(const uint8_t *p, size_t n, bool begins)
+{
+    struct item item;
+
+    for (size_t at = 0; at < n; at += item.whole) {
+        int rc = first_item(p + at, n - at, &item);
+
+        if (rc != BX_OK)
+            return rc;
+        if ((item.type == BX_RECFILE_META) != (begins && at == 0))
+            return BX_CORRUPT;
+    }
+    return n == 0 ? BX_CORRUPT : BX_OK;
 }
 
 int bx_recfile_open(struct bx_recfile *f, const uint8_t *p, size_t n, struct bx_err *err)

@@ -16,7 +16,8 @@ static const struct bx_field params_fields[] = {
     BX_COMMON_FIELD(after, BX_T_STR, .max = BX_LOG_AFTER_MAX),
     BX_COMMON_FIELD(limit, BX_T_U32),
     BX_PARAMS_READS,
-    BX_FIELD(bx_log_query_params, files, BX_T_BOOL, .omit = true, .since = 2)};
+    BX_FIELD(bx_log_query_params, files, BX_T_BOOL, .omit = true, .since = 2),
+    BX_FIELD(bx_log_query_params, of, BX_T_STR, .max = 255, .omit = true, .since = 3)};
 
 static const struct bx_field event_fields[] = {
     BX_FIELD(bx_log_event_reply, time_ns, BX_T_U64),
@@ -53,7 +54,9 @@ BX_METHOD(
              "answer or \"start\", the oldest that follow it; `more` says that others may, "
              "`skipped` that some of them were overwritten meanwhile. With `files`, events that "
              "only the node's log files have are among them, and `damage` tells what could not be "
-             "read there. `filter` and `where` are as for blixardctl log query. Neither a leader "
+             "read there. With `of`, they are those that the node of this name or id has sent to "
+             "the one that answers (`--log-sink node:NODE`). `filter` and `where` are as for "
+             "blixardctl log query. Neither a leader "
              "nor a quorum is needed.");
 
 /* ---- the question ---- */

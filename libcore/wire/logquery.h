@@ -22,7 +22,8 @@ struct bx_log_query_params {
     struct bx_strs where;
     uint64_t since_ns, until_ns;
     struct bx_str trace;
-    bool files; /* also what the node's log files have */
+    bool files;       /* also what the node's log files have */
+    struct bx_str of; /* not the node's own events: those that this one has sent to it */
 };
 
 struct bx_log_event_reply {

@@ -79,7 +79,8 @@ extern const char *const bx_rpc_role_names[];
     X(DIAG_LIST, diag_list)                                                                        \
     X(DIAG_SHOW, diag_show)                                                                        \
     X(DIAG_SEND, diag_send)                                                                        \
-    X(DIAG_DELETE, diag_delete)
+    X(DIAG_DELETE, diag_delete)                                                                    \
+    X(LOG_APPEND, log_append)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -118,6 +119,7 @@ enum bx_reply {
     BX_REPLY_DIAG,
     BX_REPLY_DIAG_SHOW,
     BX_REPLY_DIAG_DONE,
+    BX_REPLY_LOG_APPEND,
 };
 
 struct bx_method_info {
@@ -129,6 +131,7 @@ struct bx_method_info {
     bool mutates;
     bool before_init;               /* available while the host does not belong to a cluster */
     bool relayed;                   /* available to other nodes, too */
+    bool upkeep;                    /* of nodes, all the time: not recorded as a request */
     const char *key;                /* of a list: the field it is sorted by; NULL: not a list */
     const struct bx_schema *params; /* the struct begins with struct bx_common */
     const struct bx_schema *reply;  /* of a list: its items */

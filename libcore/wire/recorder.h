@@ -27,4 +27,16 @@ struct bx_log_read_reply {
 };
 extern const struct bx_schema bx_log_read_reply_schema;
 
+struct bx_log_append_params {
+    struct bx_common common;
+    struct bx_str node; /* that is to keep it */
+    uint64_t begun,
+        offset;          /* when the log was begun, in nanoseconds; where the part belongs in it */
+    struct bx_str items; /* whole items (rec/recfile.h), up to BX_RECORDER_DATA_MAX bytes */
+};
+struct bx_log_append_reply {
+    uint64_t bytes; /* that are kept of the log, from its beginning */
+};
+extern const struct bx_schema bx_log_append_reply_schema;
+
 #endif

@@ -23,8 +23,8 @@ soak-crash: blixardd blixardctl blixard-vm
 .PHONY: soak-crash
 
 # Where the log goes.
-dist_check_SCRIPTS += tests/integration/sinks.sh
-tests/integration/sinks.log: blixardd blixardctl blixard-vm
+dist_check_SCRIPTS += tests/integration/sinks.sh tests/integration/sink_node.sh
+tests/integration/sinks.log tests/integration/sink_node.log: blixardd blixardctl blixard-vm
 
 # A data directory that is an older copy of itself, or damaged.
 dist_check_SCRIPTS += tests/integration/old-copy.sh tests/integration/repairs.sh

@@ -68,10 +68,16 @@ ok $? "a file that was cut is told, and what is in it is counted"
 # --- the nodes ---------------------------------------------------------------------------
 q query --filter off,crash=error && grep -q '^warning: node n3 was not asked: ' "$dir/err"
 ok $? "a node that is down is named, and the others are asked"
-cluster up --nodes 3 --dir "$dir" --driver sim >"$dir/out" 2>&1
+BLIXARDD_FLAGS="--log info,rafft=debug --log-sink console --log-sink journald:$dir/no-journal" \
+  cluster up --nodes 3 --dir "$dir" --driver sim >"$dir/out" 2>&1
 all_answer() { q query --tail 1 && ! grep -q warning "$dir/err"; }
 wait_until 20 all_answer
 ok $? "all nodes answer once it is back"
+grep -q ' warning log: filter with an unknown word option=--log err=.*rafft.* hint=.*did you mean .*raft' "$dir/n3/log"
+ok $? "a filter whose target no event has is told"
+fails() { grep -q ' warning log: a sink fails sink=journald state="not connected"' "$dir/n3/log"; }
+wait_until 20 fails
+ok $? "and a journal that is not there"
 
 q query -o csv --no-headers && for k in 1 2 3; do cut -d, -f2 "$dir/out" | grep -qx "n$k" || exit 9; done &&
   cut -d, -f1 "$dir/out" | LC_ALL=C sort -c

@@ -57,6 +57,11 @@ tests_unit_sys_sink_file_test_SOURCES = tests/unit/sys_sink_file_test.c $(SINK_H
 tests_unit_sys_sink_file_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sys_sink_file_test_LDADD = $(DAEMON_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/sys_sink_node_test
+tests_unit_sys_sink_node_test_SOURCES = tests/unit/sys_sink_node_test.c $(SINK_HELP)
+tests_unit_sys_sink_node_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sys_sink_node_test_LDADD = $(DAEMON_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/sys_sink_test
 tests_unit_sys_sink_test_SOURCES = tests/unit/sys_sink_test.c $(SINK_HELP)
 tests_unit_sys_sink_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

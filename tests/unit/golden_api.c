@@ -92,7 +92,10 @@ static const struct bx_log_query_params log_query = {COMMON,
                                                      1700000000123456789,
                                                      1700000001123456789,
                                                      S("00000000000000aa"),
-                                                     false};
+                                                     false,
+                                                     {"", 0}};
+static const struct bx_log_append_params log_append = {COMMON, S("alpha"), 1700000000123456789,
+                                                       65536, S("items")};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
 
 static const struct bx_log_level_params log_level = {COMMON, S("info,raft=debug"), S("net"),
@@ -100,6 +103,7 @@ static const struct bx_log_level_params log_level = {COMMON, S("info,raft=debug"
 
 static const void *const params[BX__METHODS] = {
     [BX_M_LOG_LEVEL] = &log_level,
+    [BX_M_LOG_APPEND] = &log_append,
     [BX_M_SYS_HELLO] = &hello,
     [BX_M_SYS_DONE] = &plain,
     [BX_M_VM_CREATE] = &create,
@@ -278,6 +282,7 @@ static const struct bx_log_query_reply log_query_reply = {
 
 static const struct bx_sink_reply sink_list[] = {
     {S("console"), S("info"), S("ok"), {100, 2, 9000, 0, 120, 55000, 77000}}};
+static const struct bx_log_append_reply log_append_reply = {131072};
 static const struct bx_log_level_reply log_level_reply = {
     .node = S("alpha"),
     .ring = S("debug"),
@@ -289,6 +294,7 @@ static const struct {
     const void *object;
 } replies[] = {
     {&bx_log_level_reply_schema, &log_level_reply},
+    {&bx_log_append_reply_schema, &log_append_reply},
     {&bx_vm_reply_schema, &vm_reply},
     {&bx_written_reply_schema, &written},
     {&bx_logs_reply_schema, &logs},

@@ -72,10 +72,10 @@ void sink_record(unsigned from, unsigned n)
     sink_wait_taken();
 }
 
-static void read_one(struct sink_files *out, const char *name)
+static void read_one(struct sink_files *out, const char *dir, const char *name)
 {
     static struct bx_recfile f;
-    static uint64_t bytes[(2u << 20) / sizeof(uint64_t)];
+    static uint64_t bytes[(12u << 20) / sizeof(uint64_t)];
     struct bx_recevent e;
     struct bx_err err;
     char path[512];
@@ -83,7 +83,7 @@ static void read_one(struct sink_files *out, const char *name)
     size_t n;
     int rc;
 
-    snprintf(path, sizeof path, "%s/recorder/%s", sink_dir, name);
+    snprintf(path, sizeof path, "%s/%s/%s", sink_dir, dir, name);
     in = fopen(path, "r");
     n = fread(bytes, 1, sizeof bytes, in);
     fclose(in);
@@ -111,18 +111,24 @@ static int is_log(const struct dirent *e)
     return strncmp(e->d_name, "log-", 4) == 0;
 }
 
-void sink_read_files(struct sink_files *out)
+void sink_read_files_in(const char *dir, struct sink_files *out)
 {
     struct dirent **names;
     char path[512];
     int n;
 
     *out = (struct sink_files){.in_order = true};
-    snprintf(path, sizeof path, "%s/recorder", sink_dir);
+    snprintf(path, sizeof path, "%s/%s", sink_dir, dir);
     n = scandir(path, &names, is_log, alphasort);
     for (int i = 0; i < n; i++) {
-        read_one(out, names[i]->d_name);
+        read_one(out, dir, names[i]->d_name);
         free(names[i]);
     }
-    free(names);
+    if (n >= 0)
+        free(names);
+}
+
+void sink_read_files(struct sink_files *out)
+{
+    sink_read_files_in("recorder", out);
 }

@@ -29,8 +29,10 @@ struct sink_files {
     unsigned n, whole, archives;
     unsigned told;                                /* which program and build wrote them */
     uint64_t bytes, events, first, last, damaged; /* events of the target "test" */
-    bool in_order;                                /* no number is missing */
+    bool in_order;                                /* no number is missing, or there twice */
 };
 void sink_read_files(struct sink_files *out);
+/* The same in another directory below DATA. */
+void sink_read_files_in(const char *dir, struct sink_files *out);
 
 #endif
