@@ -75,6 +75,21 @@ void bx_err_hint(struct bx_err *e, const char *fmt, ...)
     va_end(args);
 }
 
+static void (*_Atomic on_fatal)(const struct bx_err *e);
+
+void bx_err_on_fatal(void (*fn)(const struct bx_err *e))
+{
+    on_fatal = fn;
+}
+
+void bx_err_tell_fatal(const struct bx_err *e)
+{
+    void (*fn)(const struct bx_err *) = on_fatal;
+
+    if (fn != NULL)
+        fn(e);
+}
+
 static bool known(int code)
 {
     return code >= 0 && code < BX__CODES;

@@ -51,6 +51,13 @@ int bx_err_set(struct bx_err *e, int code, const char *fmt, ...)
 int bx_err_wrap(struct bx_err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void bx_err_hint(struct bx_err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Set what is told of an error that ends the process, such as exhausted memory, before it is
+ * printed; NULL: nobody. It runs on the thread that can not go on, must not allocate, and returns.
+ */
+void bx_err_on_fatal(void (*fn)(const struct bx_err *e));
+/* Tell it. Who calls this prints the error and ends the process. */
+void bx_err_tell_fatal(const struct bx_err *e);
+
 /* The name used in the API's error object ("not_found"); "unknown" for any other number. */
 const char *bx_code_name(int code);
 /* The code of a name; BX_FAILED for an unknown name. */

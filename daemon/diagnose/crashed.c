@@ -1,4 +1,4 @@
-/* crashed - the envelope of a crash, made by the next start of the daemon.
+/* crashed - the envelope of a crash, or of an error that ended the daemon, made by its next start.
  *
  * The handler of a crash only writes the recorder's rings (sys/crash.h). Requests record when they
  * begin, take a step and end (request.c); those of them that have not ended were in flight, and
@@ -39,7 +39,8 @@ struct crash {
     uint32_t n_times, oldest;  /* which of them */
     uint32_t n_frames;
     int64_t signal;
-    char cause[64]; /* of the signal: an address, or a process */
+    char code[32];          /* of the error that ended it; empty: a signal did */
+    char cause[BX_ERR_MSG]; /* of the signal: an address, or a process; or the error's text */
     bool nameless;
     struct flight *adding; /* whose breadcrumb the hook is asked about; NULL: do not ask */
     char text[BX_CRUMB_TEXT];
@@ -166,6 +167,15 @@ static void take_signal(struct crash *c, const struct bx_recevent *e)
         snprintf(c->cause, sizeof c->cause, "sent by process %lld", (long long)sender->i);
 }
 
+static void take_fatal(struct crash *c, const struct bx_recevent *e)
+{
+    struct bx_str code = text_field(e, "code"), text = text_field(e, "err");
+
+    c->n_frames = 0;
+    snprintf(c->code, sizeof c->code, BX_STR_FMT, BX_STR_ARG(code));
+    snprintf(c->cause, sizeof c->cause, BX_STR_FMT, BX_STR_ARG(text));
+}
+
 /* The build id of the envelope is the program's, so offsets in other objects have no meaning there;
  * the attached file has them. */
 static void take_frame(struct crash *c, const struct bx_recevent *e)
@@ -197,6 +207,8 @@ static void take_event(struct crash *c, const struct bx_recevent *e)
     note_time(c, e->time_ns);
     if (is(e, "crash", "fatal signal")) {
         take_signal(c, e);
+    } else if (is(e, "crash", "fatal error")) {
+        take_fatal(c, e);
     } else if (is(e, "stack", "frame")) {
         take_frame(c, e);
     } else if (strcmp(e->site->target, "request") == 0) {
@@ -315,12 +327,25 @@ static void write_logs(struct crash *c, const uint8_t *p, size_t n, struct bx_en
     bx_envelope_logs_end(e);
 }
 
+/* An error's text may name anything. */
+static struct bx_exception exception_of(const struct crash *c, char type[32])
+{
+    const char *name = sigabbrev_np((int)c->signal);
+    bool fatal = c->code[0] != '\0';
+
+    if (fatal)
+        snprintf(type, 32, "%s", c->code);
+    else
+        snprintf(type, 32, "SIG%s", name == NULL ? "?" : name);
+    return (struct bx_exception){bx_str(type), bx_str(fatal && c->nameless ? "" : c->cause),
+                                 c->frames, c->n_frames, false};
+}
+
 static void write_event(struct crash *c, const struct diag_about *about, const uint8_t id[16],
                         struct bx_scope *s, struct bx_envelope *e)
 {
     struct bx_recfile_meta *m = &c->file.meta;
     char type[32], release[80], count[16];
-    const char *name = sigabbrev_np((int)c->signal);
     struct bx_report r = {.time_ns = m->time_ns,
                           .level = BX_SEVERITY_FATAL,
                           .logger = bx_str("crash"),
@@ -329,13 +354,11 @@ static void write_event(struct crash *c, const struct diag_about *about, const u
                           .build = m->build};
     struct bx_envelope_head head = {r.id, 0};
 
-    snprintf(type, sizeof type, "SIG%s", name == NULL ? "?" : name);
     snprintf(release, sizeof release, "blixard@%.*s", (int)m->version.n, m->version.p);
     snprintf(count, sizeof count, "%u", c->n_flights);
     memcpy(r.id, id, 16);
     r.release = bx_str(release);
-    r.exception =
-        (struct bx_exception){bx_str(type), bx_str(c->cause), c->frames, c->n_frames, false};
+    r.exception = exception_of(c, type);
     bx_scope_set_tag(s, bx_str("program"), m->program);
     bx_scope_set_tag(s, bx_str("requests_in_flight"), bx_str(count));
     if (c->file.damaged > 0 || !c->file.complete)

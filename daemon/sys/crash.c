@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #define RING 4096u /* words, of the crash's own events */
@@ -31,9 +32,10 @@ static struct {
     /* Of the crash. */
     atomic_int owner; /* the thread whose crash it is */
     uint32_t stage;
-    int signal;
+    int signal; /* 0: none, there is only an error */
     siginfo_t info;
     const void *context;
+    const struct bx_err *fatal; /* the error that ends the process; NULL: a signal does */
     const char *assertion, *file, *function;
     unsigned line;
     char thread_name[BX_REC_NAME + 1];
@@ -101,6 +103,16 @@ static void look_at_thread(void)
     memcpy(crash.thread_name, t->name, BX_REC_NAME);
 }
 
+static void record_fatal(void)
+{
+    const struct bx_err *e = crash.fatal;
+
+    if (e != NULL)
+        BX_ERROR("crash", "fatal error", "code",
+                 bx_code_name(e->code == BX_OK ? BX_FAILED : e->code), "err", e->msg, "hint",
+                 e->hint, "thread", crash.thread_name);
+}
+
 static void record_assertion(void)
 {
     if (crash.assertion != NULL)
@@ -114,6 +126,8 @@ static void record_signal(void)
     char address[STACK_HEX];
     bool sent = i->si_code <= 0;
 
+    if (crash.signal == 0)
+        return;
     bx_rec_use(&crash.thread);
     BX_ERROR("crash", "fatal signal", "signal", crash.signal, "code", i->si_code, "address",
              sent ? "" : stack_hex(address, (uint64_t)(uintptr_t)i->si_addr), "sender",
@@ -122,7 +136,8 @@ static void record_signal(void)
 
 static void record_registers(void)
 {
-    stack_record_registers(crash.context);
+    if (crash.context != NULL)
+        stack_record_registers(crash.context);
 }
 
 static void take_stack(void)
@@ -168,6 +183,8 @@ static void tell(void)
 {
     struct line l = {.n = 0};
 
+    if (crash.signal == 0)
+        return; /* who has called prints the error */
     add(&l, crash.program);
     add(&l, ": fatal signal ");
     add_number(&l, (uint32_t)crash.signal);
@@ -179,8 +196,8 @@ static void tell(void)
 }
 
 static void (*const stages[])(void) = {
-    look_at_thread, record_assertion, record_signal, record_registers, take_stack, record_stack,
-    begin_file,     put_threads,      put_crash,     end_file,         tell};
+    look_at_thread, record_fatal, record_assertion, record_signal, record_registers, take_stack,
+    record_stack,   begin_file,   put_threads,      put_crash,     end_file,         tell};
 #define STAGES (sizeof stages / sizeof stages[0])
 
 /* ---- the handler ---- */
@@ -200,11 +217,24 @@ static void begin(int sig, const siginfo_t *info, const void *context)
     crash.context = context;
 }
 
+/* The file of an error, or printing it, has crashed. */
+static _Noreturn void die_of_error(void)
+{
+    struct line l = {.n = 0};
+
+    add(&l, "error: ");
+    add(&l, crash.fatal->msg);
+    say(&l);
+    _exit(EX_SOFTWARE);
+}
+
 /* The signal ends the process, unless it is the first of its name space. */
 static _Noreturn void die(void)
 {
     sigset_t set;
 
+    if (crash.fatal != NULL)
+        die_of_error();
     signal(crash.signal, SIG_DFL);
     sigemptyset(&set);
     sigaddset(&set, crash.signal);
@@ -238,6 +268,27 @@ static void on_signal(int sig, siginfo_t *info, void *context)
     while (crash.stage < STAGES)
         stages[crash.stage++]();
     die();
+}
+
+/* A stage that crashes goes on in the handler. */
+void crash_fatal(const struct bx_err *err)
+{
+    struct bx_rec_thread *t = bx_rec_used();
+    int me = gettid(), owner = 0;
+
+    if (crash.dir < 0)
+        return;
+    if (!atomic_compare_exchange_strong(&crash.owner, &owner, me)) {
+        while (owner != me)
+            pause(); /* the thread that came first ends the process */
+        return;
+    }
+    alarm(SECONDS);
+    crash.fatal = err;
+    crash.meta.reason = bx_str("fatal error");
+    while (crash.stage < STAGES)
+        stages[crash.stage++]();
+    bx_rec_use(t);
 }
 
 /* In place of the C library's, which allocates the text of the message. */

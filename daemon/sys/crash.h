@@ -5,6 +5,9 @@
  * "crash", writes DATA/recorder/crash-TIME-PID.bxr (rec/recfile.h), says so on standard error and
  * lets the signal take its course.
  *
+ * An error that ends the daemon in an orderly way leaves such a file, too, with the error in the
+ * place of the signal.
+ *
  * The handler runs on the thread's alternate stack (log_threads.h), allocates nothing, takes no
  * lock and trusts no memory: it works in stages, and when one of them crashes, the next ones are
  * still done. Signals that other processes send meanwhile have no effect. When it can not finish
@@ -13,6 +16,7 @@
 #ifndef CRASH_H
 #define CRASH_H
 
+#include "err.h"
 #include "rec/recfile.h"
 
 #include <stdint.h>
@@ -27,6 +31,10 @@ int crash_open(const char *data, const char *program, struct bx_err *err);
 int crash_directory(void);
 /* What a file of this process that begins now says of it. After crash_open; any thread. */
 struct bx_recfile_meta crash_about(const char *reason);
+/* The process ends because of this error, which outlives the call: write the file. Allocates
+ * nothing; no effect when there is no directory, or the calling thread is about to end the process
+ * already. Never returns while another thread does that. */
+void crash_fatal(const struct bx_err *err);
 /* The process ends well. */
 void crash_close(void);
 /* Known from now on; 0: not yet. */

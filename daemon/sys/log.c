@@ -1,5 +1,6 @@
 #include "sys/log.h"
 
+#include "sys/crash.h"
 #include "sys/log_threads.h"
 #include "sys/router.h"
 #include "sys/sink_file.h"
@@ -13,6 +14,17 @@
 
 #define FLUSH_NS 1000000000u
 #define FATAL_S 2u
+
+/* Who calls it may have no memory and no room on the disk, and the sinks and the file of a crash
+ * need neither. The file comes first: it waits for nobody. */
+static void tell_fatal(const struct bx_err *err)
+{
+    BX_ERROR("daemon", "fatal error", "err", err->msg, "hint", err->hint);
+    crash_fatal(err);
+    router_drain(FLUSH_NS);
+    signal(SIGALRM, SIG_DFL);
+    alarm(FATAL_S); /* standard error may be a pipe that nobody reads */
+}
 
 int log_open(const struct log_options *o, struct bx_err *err)
 {
@@ -31,11 +43,14 @@ int log_open(const struct log_options *o, struct bx_err *err)
     rc = router_start(&router, err);
     if (rc != BX_OK)
         log_threads_close();
+    else
+        bx_err_on_fatal(tell_fatal);
     return rc;
 }
 
 void log_close(void)
 {
+    bx_err_on_fatal(NULL);
     bx_rec_use(NULL);
     router_stop();
     log_threads_close();
@@ -66,9 +81,7 @@ void log_error(const struct bx_err *err)
 
 void log_fatal(const struct bx_err *err)
 {
-    router_drain(FLUSH_NS);
-    signal(SIGALRM, SIG_DFL);
-    alarm(FATAL_S); /* standard error may be a pipe that nobody reads */
+    tell_fatal(err);
     log_error(err);
     fflush(stderr);
     _exit(EX_SOFTWARE);

@@ -36,8 +36,10 @@ int log_open(const struct log_options *o, struct bx_err *err);
 void log_close(void);
 /* Write a line of text; level is an enum log_level; libcore passes it as a number. */
 void log_write(int level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Log a fatal error and exit(70), without a cleanup that could change the state on disk. What is
- * queued is written before it, unless that takes more than a second. */
+/* Log a fatal error, write the file of a crash (crash.h), print the error and exit(70), without a
+ * cleanup that could change the state on disk. What is queued is written before it is printed,
+ * unless that takes more than a second. Allocates nothing. While the log is open, errors that end
+ * the process elsewhere, such as exhausted memory, are logged in the same way (err.h). */
 _Noreturn void log_fatal(const struct bx_err *err);
 /* Print "error: ..." and "hint: ..." to standard error. */
 void log_error(const struct bx_err *err);

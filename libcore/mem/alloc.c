@@ -225,7 +225,11 @@ char *AT(bx_must_strdup)(const char *s SITE)
 
 _Noreturn void bx_oom(size_t size)
 {
-    fprintf(stderr, "blixard: out of memory (requested %zu bytes)\n", size);
+    struct bx_err err;
+
+    bx_err_set(&err, BX_NO_MEMORY, "out of memory (requested %zu bytes)", size);
+    bx_err_tell_fatal(&err);
+    fprintf(stderr, "blixard: %s\n", err.msg);
     exit(70);
 }
 

@@ -49,7 +49,7 @@ char *bx_must_strdup(const char *s);
 /* Free what any function of this header returned; NULL is allowed. */
 void bx_free(void *ptr);
 
-/* Print an out-of-memory message and exit(70). */
+/* Tell the function of bx_err_on_fatal, print an out-of-memory message and exit(70). */
 _Noreturn void bx_oom(size_t size);
 
 /* Return p; if it is NULL because size bytes could not be allocated, call bx_oom. Pass 0 for an

@@ -78,6 +78,7 @@ static _Noreturn void end(struct bx_store *s, int code, const char *what, const 
                                       : "fix the cause, then restart blixardd");
     if (s->fatal != NULL)
         s->fatal(s->ctx, &err);
+    bx_err_tell_fatal(&err);
     fprintf(stderr, "error: %s\nhint: %s\n", err.msg, err.hint);
     exit(70);
 }

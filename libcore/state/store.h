@@ -24,8 +24,8 @@ struct bx_meta {
 
 /* BX_OK, BX_CORRUPT (damaged: the caller removes the file), BX_NO_SPACE, BX_IO. */
 int bx_store_open(struct bx_store **s, const char *path, struct bx_err *err);
-/* Set the function that ends the process with a message. Without one, the message is printed to
- * stderr. */
+/* Set the function that ends the process with a message. Without one, as while the state is loaded,
+ * the function of bx_err_on_fatal is told, the message is printed to stderr, and exit(70). */
 void bx_store_on_fatal(struct bx_store *s, void (*fatal)(void *ctx, const struct bx_err *err),
                        void *ctx);
 /* Set the function that makes room when a write finds none, as in store_file.h. Without one, and

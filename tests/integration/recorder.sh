@@ -2,7 +2,7 @@
 # What a daemon leaves when it dies, has trouble, or is asked to: a file that tells what it did until then.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
-export BLIXARDD_FLAGS="--log-snapshot-every 1"
+export BLIXARDD_FLAGS="--log-snapshot-every 1 --log-sink console --log-sink file"
 up 1
 
 files() { ls "$dir"/n1/recorder/crash-*.bxr 2>/dev/null; }
@@ -102,6 +102,29 @@ else
   ok $? "so it is when a write of the log does not complete"
   kill "$tracer"
   wait "$tracer" 2>/dev/null
+
+  # An error that ends it.
+  pid=$(pid_of)
+  strace -f -qq -o /dev/null -e trace=fdatasync -e inject=fdatasync:error=EIO -p "$pid" 2>/dev/null &
+  tracer=$!
+  ends() { ctl vm create "last-$((++serial))" --disk 0 --timeout 1s >/dev/null 2>&1; gone "$pid"; }
+  n=$((n + 1))
+  wait_until 20 ends && wait_until 10 one_file "$n"
+  ok $? "a daemon that ends because of an error leaves a file, too"
+  wait "$tracer" 2>/dev/null
+  ended=$(files | tail -n 1)
+  ctl log verify "$ended" >"$dir/out" 2>"$dir/err" && grep -q 'fatal error' "$dir/out" &&
+    ctl log query "$ended" >"$dir/out" 2>"$dir/err" && grep -q ' error crash: fatal error code=io err="log: ' "$dir/out" &&
+    grep -q ' error stack: frame n=3 ' "$dir/out"
+  ok $? "it has the error and the stack"
+  ctl log query "$(ls "$dir"/n1/recorder/log-*.bxr | tail -n 1)" >"$dir/out" 2>"$dir/err"
+  grep -q ' error daemon: fatal error err="log: ' "$dir/out" && grep -q ' error daemon: fatal error err="log: ' "$dir/n1/log" &&
+    grep -q '^error: log: ' "$dir/n1/log"
+  ok $? "every sink has the error"
+  cluster up --nodes 1 --dir "$dir" --driver sim >"$dir/out" 2>&1
+  has_error() { grep -qa '"type":"io","value":"log: ' "$dir"/n1/diag/*.event 2>/dev/null; }
+  ! grep -q 'define BX_DIAGNOSTICS' "$build/config.h" || wait_until 20 has_error
+  ok $? "the next start makes an envelope of it"
 fi
 
 # --- a heap that was overwritten -------------------------------------------------------

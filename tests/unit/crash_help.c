@@ -2,15 +2,34 @@
 
 #include "rec/recfile.h"
 #include "rec/text.h"
+#include "sys/crash.h"
+#include "sys/log.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 char *crash_dir;
+
+void crash_begin(void)
+{
+    struct log_options log = {.thread = "loop", .node = "n1"};
+    struct bx_err err;
+    const struct rlimit no_core = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &no_core);
+    alarm(20); /* a handler that hangs ends with SIGALRM */
+    assert(bx_filter_parse(&log.filter, "off", NULL) == BX_OK);
+    assert(log_open(&log, &err) == BX_OK);
+    assert(crash_open(crash_dir, "crash_test", &err) == BX_OK);
+    for (unsigned i = 0; i < CRASH_EVENTS; i++)
+        BX_INFO("test", "counted", "i", i);
+}
 
 static void take_event(struct left *left, const struct bx_recevent *e)
 {
@@ -84,4 +103,20 @@ struct left *crash_look(void)
         }
     closedir(d);
     return &left;
+}
+
+void crash_expect_all(const struct left *left)
+{
+    assert_int_equal(left->files, 1);
+    assert_int_equal(left->open, BX_OK);
+    assert_int_equal(left->damaged, 0);
+    assert_true(left->complete);
+    assert_int_equal(left->counted, CRASH_EVENTS);
+    assert_int_equal(left->last, CRASH_EVENTS - 1);
+}
+
+void crash_expect_text(const struct left *left, const char *text)
+{
+    if (strstr(left->text, text) == NULL)
+        fail_msg("no \"%s\" in:\n%.8000s", text, left->text);
 }

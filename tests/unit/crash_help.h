@@ -1,4 +1,4 @@
-/* crash_help - reads the file that a process has left when it died. */
+/* crash_help - a process that is about to die, and the file that it has left. */
 #ifndef CRASH_HELP_H
 #define CRASH_HELP_H
 
@@ -17,7 +17,14 @@ struct left {
 extern char *crash_dir;      /* DATA, made for each test */
 extern char crash_name[256]; /* of the file that was read last */
 
+/* Open log and crash in a child, and record CRASH_EVENTS events "counted". */
+#define CRASH_EVENTS 2000u
+void crash_begin(void);
 /* What is in DATA/recorder; if there are several files, in one of them. */
 struct left *crash_look(void);
+/* There is one whole file, with all of those events. */
+void crash_expect_all(const struct left *left);
+/* One of the other events is this, or has it. */
+void crash_expect_text(const struct left *left, const char *text);
 
 #endif

@@ -73,6 +73,12 @@ tests_unit_sys_crash_test_SOURCES = tests/unit/sys_crash_test.c \
 tests_unit_sys_crash_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sys_crash_test_LDADD = $(DAEMON_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/sys_fatal_test
+tests_unit_sys_fatal_test_SOURCES = tests/unit/sys_fatal_test.c \
+	tests/unit/crash_help.c tests/unit/crash_help.h
+tests_unit_sys_fatal_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sys_fatal_test_LDADD = $(DAEMON_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/sys_watchdog_test
 tests_unit_sys_watchdog_test_SOURCES = tests/unit/sys_watchdog_test.c
 tests_unit_sys_watchdog_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

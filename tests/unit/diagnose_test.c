@@ -5,6 +5,8 @@
 #include "diagnose/diag.h"
 #include "err.h"
 #include "mem/buf.h"
+#include "sys/crash.h"
+#include "sys/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -191,6 +193,50 @@ TEST(names_are_left_out_where_they_are_not_to_be_told)
     text = stored();
     assert_true(times(&text, "host-7") > 0 && times(&text, "anna") > 0 &&
                 times(&text, "web-1") > 0);
+    bx_buf_release(&text);
+}
+
+static void end_of_error(void *ctx)
+{
+    struct log_options log = {.thread = "loop", .node = "n1"};
+    struct bx_err err = {.code = BX_NO_SPACE, .msg = "no room for the disk of web-1"}, other;
+
+    (void)ctx;
+    if (bx_filter_parse(&log.filter, "off", NULL) == BX_OK && log_open(&log, &other) == BX_OK &&
+        crash_open(dir, "diagnose_test", &other) == BX_OK)
+        log_fatal(&err);
+}
+
+/* What the next start makes of it. */
+static struct bx_buf after_error(bool nameless)
+{
+    uint64_t until = uv_hrtime() + 20000000000u;
+
+    assert_int_equal(test_in_child(end_of_error, NULL), 70);
+    open_diag((struct diag_options){.about = {.nameless = nameless}});
+    while (stats().stored == 0 && uv_hrtime() < until)
+        uv_run(&loop, UV_RUN_ONCE); /* the crash is looked for in a job */
+    return stored();
+}
+
+TEST(an_error_that_ended_the_daemon_is_an_event_of_the_next_start)
+{
+    struct bx_buf text = after_error(false);
+
+    assert_int_equal(
+        times(&text, "\"type\":\"no_space\",\"value\":\"no room for the disk of web-1\""), 1);
+    assert_int_equal(times(&text, "\"level\":\"fatal\",\"logger\":\"crash\""), 1);
+    assert_true(times(&text, "\"instruction_addr\":") > 1);
+    assert_int_equal(times(&text, "\"filename\":\"crash-"), 1);
+    bx_buf_release(&text);
+}
+
+TEST(an_error_that_ended_the_daemon_is_told_by_its_code_where_names_are_left_out)
+{
+    struct bx_buf text = after_error(true);
+
+    assert_int_equal(times(&text, "\"type\":\"no_space\""), 1);
+    assert_int_equal(times(&text, "web-1"), 0);
     bx_buf_release(&text);
 }
 

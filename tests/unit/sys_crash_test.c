@@ -17,8 +17,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EVENTS 2000u /* before the crash */
-
 #ifdef __SANITIZE_ADDRESS__
 #define ADDRESS_SANITIZER true
 #else
@@ -26,21 +24,6 @@
 #endif
 
 /* ---- dying ---- */
-
-static void begin(void)
-{
-    struct log_options log = {.thread = "loop", .node = "n1"};
-    struct bx_err err;
-    const struct rlimit no_core = {0, 0};
-
-    setrlimit(RLIMIT_CORE, &no_core);
-    alarm(20); /* a handler that hangs ends with SIGALRM */
-    assert(bx_filter_parse(&log.filter, "off", NULL) == BX_OK);
-    assert(log_open(&log, &err) == BX_OK);
-    assert(crash_open(crash_dir, "crash_test", &err) == BX_OK);
-    for (unsigned i = 0; i < EVENTS; i++)
-        BX_INFO("test", "counted", "i", i);
-}
 
 /* The signal that ended it. */
 static int death_of(void (*die)(void *ctx))
@@ -56,22 +39,6 @@ static void expect_death(void (*die)(void *ctx), int sig)
     assert_int_equal(death_of(die), sig);
 }
 
-static void expect_all(const struct left *left)
-{
-    assert_int_equal(left->files, 1);
-    assert_int_equal(left->open, BX_OK);
-    assert_int_equal(left->damaged, 0);
-    assert_true(left->complete);
-    assert_int_equal(left->counted, EVENTS);
-    assert_int_equal(left->last, EVENTS - 1);
-}
-
-static void expect_text(const struct left *left, const char *text)
-{
-    if (strstr(left->text, text) == NULL)
-        fail_msg("no \"%s\" in:\n%.8000s", text, left->text);
-}
-
 __attribute__((noinline)) static void write_to(volatile int *p)
 {
     *p = 1;
@@ -80,7 +47,7 @@ __attribute__((noinline)) static void write_to(volatile int *p)
 static void bad_pointer(void *ctx)
 {
     (void)ctx;
-    begin();
+    crash_begin();
     write_to((volatile int *)(uintptr_t)0x10); /* NOLINT */
 }
 
@@ -90,14 +57,15 @@ TEST(a_bad_pointer_leaves_address_registers_and_stack)
 
     expect_death(bad_pointer, SIGSEGV);
     left = crash_look();
-    expect_all(left);
-    expect_text(left, "target=crash msg=\"fatal signal\" signal=11 code=1 address=0x10 sender=0 "
+    crash_expect_all(left);
+    crash_expect_text(left,
+                      "target=crash msg=\"fatal signal\" signal=11 code=1 address=0x10 sender=0 "
                       "thread=loop");
-    expect_text(left, "target=stack msg=register name=");
-    expect_text(left, "target=stack msg=frame n=0 object=sys_crash_test offset=0x");
-    expect_text(left, "target=stack msg=frame n=3 object=sys_crash_test offset=0x");
-    expect_text(left, "target=stack msg=object name=sys_crash_test base=0x");
-    expect_text(left, "target=stack msg=object name=libc.so.6 base=0x");
+    crash_expect_text(left, "target=stack msg=register name=");
+    crash_expect_text(left, "target=stack msg=frame n=0 object=sys_crash_test offset=0x");
+    crash_expect_text(left, "target=stack msg=frame n=3 object=sys_crash_test offset=0x");
+    crash_expect_text(left, "target=stack msg=object name=sys_crash_test base=0x");
+    crash_expect_text(left, "target=stack msg=object name=libc.so.6 base=0x");
 }
 
 static void wrong(void *ctx)
@@ -105,7 +73,7 @@ static void wrong(void *ctx)
     volatile int zero = 0;
 
     (void)ctx;
-    begin();
+    crash_begin();
     assert(zero == 1);
 }
 
@@ -115,9 +83,9 @@ TEST(a_failed_assertion_leaves_its_text)
 
     expect_death(wrong, SIGABRT);
     left = crash_look();
-    expect_all(left);
-    expect_text(left, "msg=\"assertion failed\" text=\"zero == 1\" file=");
-    expect_text(left, "function=wrong");
+    crash_expect_all(left);
+    crash_expect_text(left, "msg=\"assertion failed\" text=\"zero == 1\" file=");
+    crash_expect_text(left, "function=wrong");
 }
 
 /* The chunk after one of malloc's own is overwritten, and so is the list of free ones. */
@@ -126,7 +94,7 @@ static void corrupt_heap(void *ctx)
     char *p[64];
 
     (void)ctx;
-    begin();
+    crash_begin();
     for (size_t i = 0; i < 64; i++)
         p[i] = malloc(5000);
     for (size_t i = 0; i < 64; i += 2)
@@ -146,7 +114,7 @@ TEST(a_corrupted_heap_does_not_matter)
         skip();
     sig = death_of(corrupt_heap); /* of the C library's check, or of its using it */
     assert_true(sig == SIGABRT || sig == SIGSEGV);
-    expect_all(crash_look());
+    crash_expect_all(crash_look());
 }
 
 static uint64_t *wild(void)
@@ -159,7 +127,7 @@ static void bad_ring(void *ctx)
     struct bx_rec_thread *threads[LOG_THREADS];
 
     (void)ctx;
-    begin();
+    crash_begin();
     log_threads(threads);
     threads[0]->ring.words = wild();
     raise(SIGSEGV);
@@ -174,8 +142,8 @@ TEST(a_ring_that_can_not_be_read_is_left_out)
     assert_int_equal(left->files, 1);
     assert_true(left->complete);
     assert_int_equal(left->counted, 0);
-    expect_text(left, "msg=\"fatal signal\" signal=11");
-    expect_text(left, "msg=frame n=0");
+    crash_expect_text(left, "msg=\"fatal signal\" signal=11");
+    crash_expect_text(left, "msg=frame n=0");
 }
 
 static void bad_records(void *ctx)
@@ -183,7 +151,7 @@ static void bad_records(void *ctx)
     struct bx_rec_thread *threads[LOG_THREADS];
 
     (void)ctx;
-    begin();
+    crash_begin();
     log_threads(threads);
     for (size_t i = 3000; i < 3100; i++)
         threads[0]->ring.words[i] = 0;
@@ -197,8 +165,8 @@ TEST(records_that_were_overwritten_end_those_of_a_thread)
     expect_death(bad_records, SIGBUS);
     left = crash_look();
     assert_true(left->complete);
-    assert_true(left->counted > 100 && left->counted < EVENTS);
-    expect_text(left, "msg=\"fatal signal\" signal=7");
+    assert_true(left->counted > 100 && left->counted < CRASH_EVENTS);
+    crash_expect_text(left, "msg=\"fatal signal\" signal=7");
 }
 
 __attribute__((noinline)) static unsigned deeper(volatile char *before)
@@ -214,7 +182,7 @@ static void overflow(void *ctx)
     volatile char first[16] = "";
 
     (void)ctx;
-    begin();
+    crash_begin();
     _exit((int)deeper(first));
 }
 
@@ -224,8 +192,8 @@ TEST(a_stack_that_overflows_is_told)
 
     expect_death(overflow, SIGSEGV);
     left = crash_look();
-    expect_all(left);
-    expect_text(left, "msg=frame n=20 object=sys_crash_test");
+    crash_expect_all(left);
+    crash_expect_text(left, "msg=frame n=20 object=sys_crash_test");
 }
 
 static void *crash_here(void *arg)
@@ -240,7 +208,7 @@ static void other_thread(void *ctx)
     pthread_t threads[3];
 
     (void)ctx;
-    begin();
+    crash_begin();
     for (size_t i = 0; i < 3; i++)
         assert(pthread_create(&threads[i], NULL, crash_here, NULL) == 0);
     for (;;)
@@ -253,8 +221,8 @@ TEST(the_first_of_several_threads_that_crash_is_told)
 
     expect_death(other_thread, SIGSEGV);
     left = crash_look();
-    expect_all(left);
-    expect_text(left, "address=0x20 sender=0 thread=\"\"");
+    crash_expect_all(left);
+    crash_expect_text(left, "address=0x20 sender=0 thread=\"\"");
 }
 
 static void *overflow_here(void *arg)
@@ -271,7 +239,7 @@ static void overflow_of_thread(void *ctx)
     pthread_t thread;
 
     (void)ctx;
-    begin();
+    crash_begin();
     assert(pthread_create(&thread, NULL, overflow_here, NULL) == 0);
     for (;;)
         pause();
@@ -283,11 +251,11 @@ TEST(a_stack_of_another_thread_that_overflows_is_told)
 
     expect_death(overflow_of_thread, SIGSEGV);
     left = crash_look();
-    expect_all(left);
-    expect_text(left, "target=test msg=working");
-    expect_text(left, "msg=\"fatal signal\" signal=11");
-    expect_text(left, "thread=worker");
-    expect_text(left, "msg=frame n=20 object=sys_crash_test");
+    crash_expect_all(left);
+    crash_expect_text(left, "target=test msg=working");
+    crash_expect_text(left, "msg=\"fatal signal\" signal=11");
+    crash_expect_text(left, "thread=worker");
+    crash_expect_text(left, "msg=frame n=20 object=sys_crash_test");
 }
 
 /* Somebody sends all of the signals, again and again. */
@@ -297,7 +265,7 @@ static void bombarded(void *ctx)
     pid_t victim = getpid(), sender;
 
     (void)ctx;
-    begin();
+    crash_begin();
     sender = fork();
     assert(sender >= 0);
     for (unsigned i = 0; sender == 0 && getppid() == victim; i++)
@@ -316,9 +284,9 @@ TEST(signals_that_come_while_one_is_handled_lose_nothing)
 
         death_of(bombarded);
         left = crash_look();
-        expect_all(left);
-        expect_text(left, "msg=\"fatal signal\"");
-        expect_text(left, "msg=frame n=0");
+        crash_expect_all(left);
+        crash_expect_text(left, "msg=\"fatal signal\"");
+        crash_expect_text(left, "msg=frame n=0");
         snprintf(path, sizeof path, "%s/recorder/%.255s", crash_dir, crash_name);
         assert_int_equal(unlink(path), 0);
     }
@@ -331,7 +299,7 @@ static void limited(void *ctx)
     size_t *bytes = ctx;
     struct rlimit limit = {*bytes, *bytes};
 
-    begin();
+    crash_begin();
     signal(SIGXFSZ, SIG_IGN);
     assert(setrlimit(RLIMIT_FSIZE, &limit) == 0);
     raise(SIGSEGV);
@@ -353,9 +321,9 @@ TEST(the_newest_events_are_written_when_there_is_little_room)
     assert_int_equal(left->files, 1);
     assert_true(left->complete);
     assert_int_equal(left->damaged, 0);
-    assert_true(left->counted >= 100 && left->counted < EVENTS);
-    assert_int_equal(left->last, EVENTS - 1);
-    expect_text(left, "msg=\"fatal signal\" signal=11");
+    assert_true(left->counted >= 100 && left->counted < CRASH_EVENTS);
+    assert_int_equal(left->last, CRASH_EVENTS - 1);
+    crash_expect_text(left, "msg=\"fatal signal\" signal=11");
 }
 
 TEST(what_fits_is_written_when_there_is_hardly_any_room)
@@ -375,7 +343,7 @@ TEST(what_fits_is_written_when_there_is_hardly_any_room)
 static void end_well(void *ctx)
 {
     (void)ctx;
-    begin();
+    crash_begin();
     crash_close();
     log_close();
 }
@@ -393,7 +361,7 @@ TEST(a_process_that_ends_well_leaves_nothing)
 static void killed(void *ctx)
 {
     (void)ctx;
-    begin();
+    crash_begin();
     raise(SIGKILL);
 }
 

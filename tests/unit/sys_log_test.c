@@ -113,9 +113,10 @@ static void fatal(void *ctx)
     log_fatal(&err);
 }
 
-TEST(what_was_logged_before_a_fatal_error_is_written_before_it)
+TEST(a_fatal_error_is_logged_and_printed_after_what_was_logged_before_it)
 {
     char text[4096];
+    const char *event;
     ssize_t n;
 
     assert_int_equal(pipe(ends), 0);
@@ -123,7 +124,10 @@ TEST(what_was_logged_before_a_fatal_error_is_written_before_it)
     n = read(ends[0], text, sizeof text - 1);
     assert_true(n > 0);
     text[n] = '\0';
-    assert_non_null(strstr(text, "info daemon: last words\nerror: the disk is gone\n"));
+    assert_non_null(strstr(text, "info daemon: last words\n"));
+    event = strstr(text, " error daemon: fatal error err=\"the disk is gone\"");
+    assert_non_null(event);
+    assert_non_null(strstr(event, "\nerror: the disk is gone\n"));
     close(ends[0]);
     close(ends[1]);
     ends[0] = ends[1] = -1;
