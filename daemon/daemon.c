@@ -221,9 +221,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .log_cache_bytes = d->options.log_cache,
         .shared_configs = d->options.shared_configs,
         .intern = bx_names(),
-#ifdef BX_METRICS
         .now_ns = uv_hrtime,
-#endif
         .wake = on_wake,
         .event = on_event,
         .vm = on_vm,

@@ -100,7 +100,7 @@ ctl vm create web1 >"$dir/out" 2>"$dir/err"
 created() { grep '"type":"transaction"' "$box/payloads" 2>/dev/null | grep -q '"transaction":"vm.create"'; }
 wait_until 20 created
 ok $? "a sampled request is sent as a trace"
-grep '"transaction":"vm.create"' "$box/payloads" | grep -q '"op":"decode".*"op":"propose".*"op":"apply".*"op":"reply"'
+grep '"transaction":"vm.create"' "$box/payloads" | grep -q '"op":"decode".*"op":"propose".*"op":"commit".*"op":"apply".*"op":"reply"'
 ok $? "with the times of its parts"
 
 # --- the service is away ---------------------------------------------------------------
