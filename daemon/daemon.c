@@ -106,11 +106,18 @@ static void on_query(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t
         api_on_frame(d->api, from, kind, p, n);
 }
 
-static void on_action(void *ctx, const char *name, const uint8_t vm[16], bool begins)
+static void on_action(void *ctx, const char *name, const uint8_t vm[16])
 {
     const struct daemon *d = ctx;
 
-    diag_action(d->diag, name, vm, begins);
+    diag_action_begin(d->diag, name, vm);
+}
+
+static void on_action_ended(void *ctx, const struct bx_err *err)
+{
+    const struct daemon *d = ctx;
+
+    diag_action_end(d->diag, err);
 }
 
 static void on_snapshot_done(void *ctx, bool ok, uint64_t ms)
@@ -227,6 +234,7 @@ int daemon_open_node(struct daemon *d, struct bx_err *err)
         .vm = on_vm,
         .frame = on_query,
         .action = on_action,
+        .action_ended = on_action_ended,
         .snapshot_done = on_snapshot_done,
         .fatal = on_fatal,
         .ctx = d,

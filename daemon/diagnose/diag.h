@@ -133,8 +133,10 @@ void diag_request_trace(struct diag_request *r, const uint8_t trace[16]);
 void diag_request_step(struct diag_request *r, enum diag_step step);
 /* at_ns: when it was, by clock_wall_ns. */
 void diag_request_step_at(struct diag_request *r, enum diag_step step, uint64_t at_ns);
-/* One step of a VM, which ends as it began, in one call of the loop: as a request. */
-void diag_action(struct diag *d, const char *name, const uint8_t vm[16], bool begins);
+/* One step of a VM, which ends in the same call of the loop: as a request, but not sampled and not
+ * counted with those. */
+void diag_action_begin(struct diag *d, const char *name, const uint8_t vm[16]);
+void diag_action_end(struct diag *d, const struct bx_err *err);
 /* err NULL: it succeeded. An error that is the daemon's own is reported. */
 void diag_request_end(struct diag_request *r, const struct bx_err *err);
 
@@ -153,7 +155,8 @@ struct diag_request {
 #define diag_request_step(r, step) ((void)(r))
 #define diag_request_step_at(r, step, at) ((void)(r))
 #define diag_request_end(r, err) ((void)(r))
-#define diag_action(d, name, vm, begins) ((void)(d), (void)(name), (void)(vm), (void)(begins))
+#define diag_action_begin(d, name, vm) ((void)(d), (void)(name), (void)(vm))
+#define diag_action_end(d, err) ((void)(d), (void)(err))
 #define diag_job_ended(d, job, ok, ms) ((void)(d), (void)(job), (void)(ok), (void)(ms))
 
 #endif

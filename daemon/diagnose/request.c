@@ -27,21 +27,35 @@ static void note(struct diag_request *r, struct bx_str message)
                   (uint16_t)message.n);
 }
 
+static void begin(struct diag *d, struct diag_request *r, const char *method, const char *principal)
+{
+    *r = (struct diag_request){.diag = d, .method = method, .began_ns = clock_wall_ns()};
+    r->scope = bx_scope_push(&d->scopes, d->process);
+    diag_random(d, &r->span, sizeof r->span);
+    bx_scope_set_name(r->scope, bx_str(method));
+    bx_scope_set(r->scope, BX_SCOPE_USER, (struct bx_str){"id", 2}, bx_str(principal));
+    note(r, (struct bx_str){"began", 5});
+    BX_DEBUG("request", "began", "span", r->span, "method", method, "principal", principal);
+}
+
+/* One of so many requests. */
+static bool sample(struct diag *d)
+{
+    if (!diag_sends(d) || d->o.sample == 0)
+        return false;
+    if (d->until_sample-- > 0)
+        return false;
+    d->until_sample = d->o.sample - 1;
+    return true;
+}
+
 void diag_request_begin(struct diag *d, struct diag_request *r, const char *method,
                         const char *principal)
 {
     if (d == NULL)
         return;
-    *r = (struct diag_request){.diag = d, .method = method, .began_ns = clock_wall_ns()};
-    r->scope = bx_scope_push(&d->scopes, d->process);
-    diag_random(d, &r->span, sizeof r->span);
-    r->sampled = diag_sends(d) && d->o.sample > 0 && d->until_sample-- == 0;
-    if (r->sampled)
-        d->until_sample = d->o.sample - 1;
-    bx_scope_set_name(r->scope, bx_str(method));
-    bx_scope_set(r->scope, BX_SCOPE_USER, (struct bx_str){"id", 2}, bx_str(principal));
-    note(r, (struct bx_str){"began", 5});
-    BX_DEBUG("request", "began", "span", r->span, "method", method, "principal", principal);
+    begin(d, r, method, principal);
+    r->sampled = sample(d);
 }
 
 void diag_request_trace(struct diag_request *r, const uint8_t trace[16])
@@ -146,7 +160,7 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err)
     if (code == BX_OK)
         r->diag->requests_ok += !r->action;
     else if (is_ours(code))
-        r->diag->requests_errored++;
+        r->diag->requests_errored += !r->action;
     if (is_ours(code))
         report_error(r, err);
     if (r->sampled && r->scope != NULL)
@@ -155,19 +169,20 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err)
     *r = (struct diag_request){.diag = NULL};
 }
 
-void diag_action(struct diag *d, const char *name, const uint8_t vm[16], bool begins)
+void diag_action_begin(struct diag *d, const char *name, const uint8_t vm[16])
 {
     char text[BX_UUID_TEXT];
 
     if (d == NULL)
         return;
-    if (!begins) {
-        diag_request_end(&d->action, NULL);
-        return;
-    }
-    diag_request_begin(d, &d->action, name, "node");
+    begin(d, &d->action, name, "node");
     d->action.action = true;
-    d->action.sampled = false;
     bx_uuid_format(vm, text);
     bx_scope_set_tag(d->action.scope, (struct bx_str){"vm", 2}, bx_str(text));
+}
+
+void diag_action_end(struct diag *d, const struct bx_err *err)
+{
+    if (d != NULL)
+        diag_request_end(&d->action, err);
 }

@@ -15,9 +15,9 @@
 
 /* ---- the port ---- */
 
-static void op_start(struct bx_driver *d, const struct bx_run *run)
+static int op_start(struct bx_driver *d, const struct bx_run *run, struct bx_err *err)
 {
-    qemu_vm_start(qemu_driver_of(d), run);
+    return qemu_vm_start(qemu_driver_of(d), run, err);
 }
 
 /* The shim has its own deadline; a shim that misses it is killed a little later. */

@@ -239,14 +239,15 @@ static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err 
     return rc;
 }
 
-void qemu_vm_start(struct qemu_driver *d, const struct bx_run *run)
+int qemu_vm_start(struct qemu_driver *d, const struct bx_run *run, struct bx_err *err)
 {
     struct bx_observation o = {.epoch = run->epoch,
                                .observed = BX_OBSERVED_EXITED,
                                .failed = true,
                                .message = "out of memory"};
-    struct bx_err err = {0};
+    struct bx_err why = {0};
     struct qemu_vm *v;
+    int rc;
 
     assert(qemu_vm_find(d, run->vm) == NULL);
     v = qemu_vm_add(d, run->vm, run->epoch, true);
@@ -254,19 +255,20 @@ void qemu_vm_start(struct qemu_driver *d, const struct bx_run *run)
         /* There is no entry to announce it from, so this one is observed from inside the call. */
         memcpy(o.vm, run->vm, 16);
         d->base.observe(d->base.ctx, &o);
-        return;
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     }
     v->trace = bx_rec_traced();
     BX_DEBUG("driver", "starting its supervisor (blixard-vm)", "uuid", bx_uuid(v->id), "epoch",
              v->epoch);
-    if (v->dir < 0)
-        bx_err_set(&err, BX_IO, "cannot open its directory: %s", strerror(errno));
-    if (v->dir < 0 || begin(v, run->config, &err) != BX_OK) {
-        qemu_vm_observe(v, BX_OBSERVED_EXITED, true, err.msg);
-        return;
+    rc = v->dir < 0 ? bx_err_set(&why, BX_IO, "cannot open its directory: %s", strerror(errno))
+                    : begin(v, run->config, &why);
+    if (rc != BX_OK) {
+        qemu_vm_observe(v, BX_OBSERVED_EXITED, true, why.msg);
+        return bx_err_set(err, rc, "%s", why.msg);
     }
     v->answer_by = vm_now() + QEMU_SHIM_MS;
     qemu_vm_observe(
         v, BX_OBSERVED_STARTING, false,
         run->config->kernel.n > 0 ? "" : "no kernel given, the firmware has nothing to boot");
+    return BX_OK;
 }

@@ -62,8 +62,8 @@ void qemu_vm_drop(struct qemu_vm *v);
 
 /* ---- start.c ---- */
 
-/* The VM must not be in the table. Failures are observed as EXITED. */
-void qemu_vm_start(struct qemu_driver *d, const struct bx_run *run);
+/* The VM must not be in the table. Failures are returned, and observed as EXITED. */
+int qemu_vm_start(struct qemu_driver *d, const struct bx_run *run, struct bx_err *err);
 
 /* ---- run.c ---- */
 

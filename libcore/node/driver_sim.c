@@ -126,10 +126,11 @@ static void sim_remove(struct bx_driver *d, const uint8_t vm[16])
 
 /* ---- the driver's functions ---- */
 
-static void sim_start(struct bx_driver *d, const struct bx_run *run)
+static int sim_start(struct bx_driver *d, const struct bx_run *run, struct bx_err *err)
 {
     struct sim *s = sim_of(d);
     uint64_t hash = bx_hash(run->vm, 16);
+    bool full = s->map.n >= BX_SIM_RUNS_MAX;
     struct run *r;
 
     assert(find(s, run->vm) == NULL);
@@ -139,7 +140,7 @@ static void sim_start(struct bx_driver *d, const struct bx_run *run)
     r->started_ms = now_ms(s);
     r->observed = BX_OBSERVED_STARTING;
     r->message = "";
-    if (s->map.n >= BX_SIM_RUNS_MAX) {
+    if (full) {
         r->will_fail = true;
         r->message = "the simulated host is full";
     } else if (s->fail > 0) {
@@ -153,6 +154,7 @@ static void sim_start(struct bx_driver *d, const struct bx_run *run)
     bx_driver_sim_store(d, run->vm);
     trace(s, r, true);
     expect(s, r, BX_OBSERVED_STARTING, r->started_ms);
+    return full ? bx_err_set(err, BX_BUSY, "%s", r->message) : BX_OK;
 }
 
 void bx_driver_sim_adopt(struct bx_driver *d, const uint8_t vm[16], uint64_t epoch)

@@ -66,8 +66,10 @@ struct bx_node_options {
     void (*vm)(void *ctx, const struct bx_vm *vm, bool gone);
     /* A QUERY or ANSWER has arrived: the payload after the header. */
     void (*frame)(void *ctx, uint64_t from, enum bx_frame kind, const uint8_t *p, size_t n);
-    /* A step of a VM begins or ends, in one call of tick: "reconcile.start". NULL: nobody asks. */
-    void (*action)(void *ctx, const char *name, const uint8_t vm[16], bool begins);
+    /* A step of a VM begins ("reconcile.start"), and ends in the same call of tick; err NULL: it
+     * was taken, else what kept the node from it. Both NULL: nobody asks. */
+    void (*action)(void *ctx, const char *name, const uint8_t vm[16]);
+    void (*action_ended)(void *ctx, const struct bx_err *err);
     /* A snapshot was taken, or was not, in so much time. NULL: nobody asks. */
     void (*snapshot_done)(void *ctx, bool ok, uint64_t ms);
     /* The node can not continue; the process must end with this message. Does not return. */

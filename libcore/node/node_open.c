@@ -240,11 +240,20 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
     return rc == BX_OK ? bx_level_check(n, err) : rc;
 }
 
-static void reconcile_action(void *ctx, const char *name, const uint8_t vm[16], bool begins)
+static void reconcile_action(void *ctx, const char *name, const uint8_t vm[16])
 {
     const struct bx_node *n = ctx;
 
-    n->o.action(n->o.ctx, name, vm, begins);
+    if (n->o.action != NULL)
+        n->o.action(n->o.ctx, name, vm);
+}
+
+static void reconcile_action_ended(void *ctx, const struct bx_err *err)
+{
+    const struct bx_node *n = ctx;
+
+    if (n->o.action_ended != NULL)
+        n->o.action_ended(n->o.ctx, err);
 }
 
 static int create_loops(struct bx_node *n)
@@ -256,7 +265,8 @@ static int create_loops(struct bx_node *n)
                                     .view = view_of,
                                     .report = reconcile_report,
                                     .wake = on_wake,
-                                    .action = n->o.action == NULL ? NULL : reconcile_action,
+                                    .action = reconcile_action,
+                                    .action_ended = reconcile_action_ended,
                                     .ctx = n};
 
     n->lease = bx_lease_create(&lp);

@@ -99,8 +99,9 @@ struct bx_driver;
 struct bx_driver_ops {
     const char *name; /* "qemu", "sim" */
     /* Begin a run. Its progress is observed: STARTING, RUNNING, EXITED; RUNNING again with each
-     * reboot, or with several of them. The VM must be ABSENT. */
-    void (*start)(struct bx_driver *d, const struct bx_run *run);
+     * reboot, or with several of them. The VM must be ABSENT. Not BX_OK, with the cause in err,
+     * which may be NULL: it could not begin, which is observed, too, as its end. */
+    int (*start)(struct bx_driver *d, const struct bx_run *run, struct bx_err *err);
     /* Ask the guest to stop; kill it after timeout_ms. Ends in EXITED. */
     void (*stop)(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms);
     void (*kill)(struct bx_driver *d, const uint8_t vm[16]);

@@ -41,8 +41,9 @@ struct bx_reconcile_ports {
     /* Propose a report; no answer: it is sent again until the row agrees. */
     void (*report)(void *ctx, const struct bx_cmd_vm_report *r);
     void (*wake)(void *ctx); /* an observation came: call tick soon */
-    /* A step begins or ends; see node.h. NULL: nobody asks. */
-    void (*action)(void *ctx, const char *name, const uint8_t vm[16], bool begins);
+    /* A step begins, and ends; see node.h. Both NULL: nobody asks. */
+    void (*action)(void *ctx, const char *name, const uint8_t vm[16]);
+    void (*action_ended)(void *ctx, const struct bx_err *err);
     void *ctx;
 };
 

@@ -37,31 +37,13 @@ static void report_phase(struct bx_reconcile *r, struct bx_entry *e, const struc
     r->p.report(r->p.ctx, &body);
 }
 
-/* A start needs that the pause is over, a grant, and a slot, in this order; it waits for the first
- * that is missing. */
-static void start_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
-                      uint64_t now)
+/* The run, once nothing is missing. The driver tells how it goes on, also when it can not begin. */
+static int begin_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                     struct bx_err *err)
 {
     struct bx_vm_config config = bx_vm_whole_config(row);
     struct bx_run run = {.epoch = row->epoch, .node = r->self, .config = &config};
 
-    bx_entry_follow(r, e, row, now);
-    if (!r->adopted || now < e->not_before) {
-        bx_entry_schedule(r, e, r->adopted ? e->not_before : now + BX_RECONCILE_RETRY_MS);
-        return;
-    }
-    if (bx_lease_request(r->p.lease, e->vm, row->epoch) != BX_OK) {
-        bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS);
-        return;
-    }
-    if (!bx_lease_holds(r->p.lease, e->vm, row->epoch) && !BX_MUTATED(START_WITHOUT_GRANT)) {
-        bx_entry_enter_queue(r, e, BX_QUEUE_LEADER);
-        return;
-    }
-    if (r->starting >= BX_STARTS_MAX) {
-        bx_entry_enter_queue(r, e, BX_QUEUE_SLOT);
-        return;
-    }
     bx_lease_cancel(r->p.lease, e->vm);
     memcpy(run.vm, e->vm, 16);
     e->epoch = row->epoch;
@@ -72,7 +54,35 @@ static void start_run(struct bx_reconcile *r, struct bx_entry *e, const struct b
     e->message[0] = '\0';
     BX_DEBUG("vm", "starting", "vm", row->name->s, "uuid", bx_uuid(e->vm), "epoch", e->epoch);
     bx_entry_set_observed(r, e, BX_OBSERVED_STARTING);
-    r->p.driver->ops->start(r->p.driver, &run);
+    return r->p.driver->ops->start(r->p.driver, &run, err);
+}
+
+/* A start needs that the pause is over, a grant, and a slot, in this order; it waits for the first
+ * that is missing. */
+static int start_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                     uint64_t now, struct bx_err *err)
+{
+    int rc;
+
+    bx_entry_follow(r, e, row, now);
+    if (!r->adopted || now < e->not_before) {
+        bx_entry_schedule(r, e, r->adopted ? e->not_before : now + BX_RECONCILE_RETRY_MS);
+        return BX_OK;
+    }
+    rc = bx_lease_request(r->p.lease, e->vm, row->epoch);
+    if (rc != BX_OK) {
+        bx_entry_schedule(r, e, now + BX_RECONCILE_RETRY_MS);
+        return bx_err_set(err, rc, "no lease could be asked for");
+    }
+    if (!bx_lease_holds(r->p.lease, e->vm, row->epoch) && !BX_MUTATED(START_WITHOUT_GRANT)) {
+        bx_entry_enter_queue(r, e, BX_QUEUE_LEADER);
+        return BX_OK;
+    }
+    if (r->starting >= BX_STARTS_MAX) {
+        bx_entry_enter_queue(r, e, BX_QUEUE_SLOT);
+        return BX_OK;
+    }
+    return begin_run(r, e, row, err);
 }
 
 static void stop_run(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
@@ -214,16 +224,16 @@ static void rest(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm 
         end_run(r, e, NULL, BX_ACTION_NONE, now);
 }
 
-static void take_step(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
-                      const struct bx_plan_input *in, const struct bx_plan *plan, uint64_t now)
+static int take_step(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                     const struct bx_plan_input *in, const struct bx_plan *plan, uint64_t now,
+                     struct bx_err *err)
 {
     switch (plan->action) {
     case BX_ACTION_NONE:
         rest(r, e, row, now);
         break;
     case BX_ACTION_START:
-        start_run(r, e, row, now);
-        break;
+        return start_run(r, e, row, now, err);
     case BX_ACTION_STOP:
     case BX_ACTION_KILL:
         end_run(r, e, row, plan->action, now);
@@ -238,19 +248,30 @@ static void take_step(struct bx_reconcile *r, struct bx_entry *e, const struct b
             report_phase(r, e, row, plan->report, now);
         break;
     }
+    return BX_OK;
 }
 
-static void tell(const struct bx_reconcile *r, enum bx_action action, const uint8_t vm[16],
-                 bool begins)
+/* The step, between what tells of its beginning and its end; e may be gone after it. */
+static void take_told_step(struct bx_reconcile *r, struct bx_entry *e, const struct bx_vm *row,
+                           const struct bx_plan_input *in, const struct bx_plan *plan, uint64_t now)
 {
     static const char *const names[] = {
-        [BX_ACTION_START] = "reconcile.start",   [BX_ACTION_STOP] = "reconcile.stop",
-        [BX_ACTION_KILL] = "reconcile.kill",     [BX_ACTION_FORGET] = "reconcile.forget",
+        [BX_ACTION_NONE] = NULL,
+        [BX_ACTION_START] = "reconcile.start",
+        [BX_ACTION_STOP] = "reconcile.stop",
+        [BX_ACTION_KILL] = "reconcile.kill",
+        [BX_ACTION_FORGET] = "reconcile.forget",
         [BX_ACTION_REPORT] = "reconcile.report",
     };
+    bool told = r->p.action != NULL && names[plan->action] != NULL;
+    struct bx_err err;
+    int rc;
 
-    if (r->p.action != NULL && names[action] != NULL)
-        r->p.action(r->p.ctx, names[action], vm, begins);
+    if (told)
+        r->p.action(r->p.ctx, names[plan->action], e->vm);
+    rc = take_step(r, e, row, in, plan, now, &err);
+    if (told)
+        r->p.action_ended(r->p.ctx, rc == BX_OK ? NULL : &err);
 }
 
 void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
@@ -258,7 +279,6 @@ void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
     const struct bx_vm *row = bx_view_vm(r->p.view(r->p.ctx), e->vm);
     struct bx_plan_input in = {.observed = e->observed, .epoch = e->epoch, .failed = e->failed};
     struct bx_plan plan;
-    uint8_t vm[16];
 
     in.vm = row != NULL && row->node == r->self ? row : NULL;
     plan = bx_plan_next(&in);
@@ -270,8 +290,5 @@ void bx_entry_step(struct bx_reconcile *r, struct bx_entry *e, uint64_t now)
         bx_entry_enter_queue(r, e, BX_QUEUE_LEADER);
         return;
     }
-    memcpy(vm, e->vm, sizeof vm);
-    tell(r, plan.action, vm, true);
-    take_step(r, e, row, &in, &plan, now); /* e may be gone after it */
-    tell(r, plan.action, vm, false);
+    take_told_step(r, e, row, &in, &plan, now);
 }

@@ -22,7 +22,7 @@ static void start_with(struct world *w, const char *path)
 
     memcpy(run.vm, vm1, 16);
     w->observed = BX_OBSERVED_ABSENT;
-    w->d->ops->start(w->d, &run);
+    w->d->ops->start(w->d, &run, NULL);
     vmrun_until(w, vmrun_is_exited, "EXITED");
     assert_true(w->failed);
     vmrun_forget(w);
@@ -115,7 +115,7 @@ static void start_with_disk(struct world *w)
 
     memcpy(run.vm, vm1, 16);
     w->observed = BX_OBSERVED_ABSENT;
-    w->d->ops->start(w->d, &run);
+    w->d->ops->start(w->d, &run, NULL);
     vmrun_until(w, vmrun_is_running, "RUNNING");
 }
 
@@ -305,7 +305,7 @@ TEST(a_link_in_the_place_of_a_disk_is_refused)
         assert_int_equal(hard ? link(other, path) : symlink(other, path), 0);
         memcpy(run.vm, vm1, 16);
         w->observed = BX_OBSERVED_ABSENT;
-        w->d->ops->start(w->d, &run);
+        w->d->ops->start(w->d, &run, NULL);
         vmrun_until(w, vmrun_is_exited, "EXITED");
         assert_true(w->failed);
         assert_non_null(strstr(w->message, VM_FILE_DISK));

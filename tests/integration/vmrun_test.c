@@ -42,6 +42,7 @@ TEST(a_missing_kernel_is_named)
     struct bx_vm_config c = {.name = bx_str("x"), .vcpus = 1, .memory_mib = 96};
     struct bx_run run = {.epoch = 1, .node = 1, .config = &c};
     char path[96], words[128];
+    struct bx_err err;
 
     snprintf(path, sizeof path, "%s/vmlinuz", w->boot);
     snprintf(words, sizeof words, "no such file: %s", path);
@@ -49,7 +50,8 @@ TEST(a_missing_kernel_is_named)
     test_rec_open("info");
     vmrun_driver_open(w);
     memcpy(run.vm, vm1, 16);
-    w->d->ops->start(w->d, &run);
+    assert_int_equal(w->d->ops->start(w->d, &run, &err), BX_NOT_FOUND);
+    assert_string_equal(err.msg, words);
     vmrun_until(w, vmrun_is_exited, "EXITED");
     assert_true(w->failed);
     assert_string_equal(w->message, words);
@@ -72,7 +74,7 @@ TEST(what_qemu_says_of_a_refused_kernel_is_told)
     c.kernel = bx_str(path);
     vmrun_driver_open(w);
     memcpy(run.vm, vm1, 16);
-    w->d->ops->start(w->d, &run);
+    w->d->ops->start(w->d, &run, NULL);
     vmrun_until(w, vmrun_is_exited, "EXITED");
     assert_true(w->failed);
     /* QEMU's own words reach the operator. */
@@ -183,7 +185,7 @@ TEST(a_start_that_fails_keeps_the_consoles)
     memcpy(run.vm, vm1, 16);
     for (int i = 0; i < 5; i++) {
         w->observed = BX_OBSERVED_ABSENT;
-        w->d->ops->start(w->d, &run);
+        w->d->ops->start(w->d, &run, NULL);
         vmrun_until(w, vmrun_is_exited, "EXITED");
         w->d->ops->forget(w->d, vm1);
     }
@@ -374,7 +376,7 @@ TEST(a_vm_without_a_kernel_runs_and_leaves_no_disk)
 
     vmrun_driver_open(w);
     memcpy(run.vm, vm1, 16);
-    w->d->ops->start(w->d, &run);
+    w->d->ops->start(w->d, &run, NULL);
     vmrun_until(w, vmrun_is_running, "RUNNING");
     assert_non_null(strstr(w->message, "no kernel given"));
     w->d->ops->remove(w->d, vm1); /* QEMU has it open: it stays */

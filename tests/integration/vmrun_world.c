@@ -122,7 +122,7 @@ void vmrun_start(struct world *w, uint64_t epoch, const char *cmdline)
 
     memcpy(run.vm, vm1, 16);
     w->observed = BX_OBSERVED_ABSENT;
-    w->d->ops->start(w->d, &run);
+    w->d->ops->start(w->d, &run, NULL);
     assert_int_equal(w->observed, BX_OBSERVED_ABSENT); /* never from inside the call */
 }
 

@@ -196,6 +196,32 @@ TEST(names_are_left_out_where_they_are_not_to_be_told)
     bx_buf_release(&text);
 }
 
+static void act(int code)
+{
+    static const uint8_t vm[16] = {0x12};
+    struct bx_err err = {.code = code, .msg = "cannot start it"};
+
+    diag_action_begin(diag, "reconcile.start", vm);
+    diag_action_end(diag, code == BX_OK ? NULL : &err);
+}
+
+TEST(a_step_of_a_vm_that_fails_by_the_daemons_fault_is_an_event_and_no_request)
+{
+    struct bx_buf text;
+
+    open_diag((struct diag_options){.dsn = DSN, .sample = 1});
+    act(BX_OK);
+    act(BX_NOT_FOUND); /* the kernel that a user has named */
+    act(BX_IO);
+    text = stored();
+    assert_int_equal(times(&text, "{\"formatted\":\"cannot start it\"}"), 1);
+    assert_int_equal(times(&text, "\"transaction\":\"reconcile.start\""), 1); /* none is sampled */
+    assert_int_equal(times(&text, "\"code\":\"io\""), 1);
+    assert_int_equal(times(&text, "\"vm\":\"12000000-0000-0000-0000-000000000000\""), 1);
+    assert_int_equal(times(&text, "\"aggregates\""), 0);
+    bx_buf_release(&text);
+}
+
 static void end_of_error(void *ctx)
 {
     struct log_options log = {.thread = "loop", .node = "n1"};

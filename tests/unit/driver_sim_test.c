@@ -120,7 +120,7 @@ static void start(uint8_t i, uint64_t epoch)
     uint32_t before = n_seen;
 
     memcpy(run.vm, vm(i), 16);
-    driver->ops->start(driver, &run);
+    driver->ops->start(driver, &run, NULL);
     assert_int_equal(n_seen, before); /* nothing is observed from inside the call */
 }
 
@@ -350,7 +350,7 @@ TEST(a_full_host_fails_starts)
     run.vm[0] = 2;
     for (uint32_t i = 0; i < BX_SIM_RUNS_MAX; i++) {
         memcpy(run.vm + 4, &i, sizeof i);
-        driver->ops->start(driver, &run);
+        driver->ops->start(driver, &run, NULL);
     }
     pass(50);
     driver->observe = observe;

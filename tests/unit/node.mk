@@ -30,7 +30,10 @@ tests_unit_lease_heartbeat_test_LDADD = $(TEST_LIBS)
 
 RECONCILE_HELP = tests/unit/reconcile_help.c tests/unit/reconcile_help.h
 check_PROGRAMS += tests/unit/reconcile_test tests/unit/reconcile_failure_test \
-	tests/unit/reconcile_disk_test tests/unit/reconcile_reboot_test
+	tests/unit/reconcile_disk_test tests/unit/reconcile_reboot_test tests/unit/reconcile_action_test
+tests_unit_reconcile_action_test_SOURCES = tests/unit/reconcile_action_test.c $(RECONCILE_HELP)
+tests_unit_reconcile_action_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_reconcile_action_test_LDADD = $(TEST_LIBS)
 tests_unit_reconcile_reboot_test_SOURCES = tests/unit/reconcile_reboot_test.c $(RECONCILE_HELP)
 tests_unit_reconcile_reboot_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_reconcile_reboot_test_LDADD = $(TEST_LIBS)

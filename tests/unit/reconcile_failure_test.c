@@ -253,16 +253,18 @@ static struct {
     bool silent; /* a start is observed by nothing */
 } stubborn;
 
-static void stubborn_start(struct bx_driver *d, const struct bx_run *r)
+static int stubborn_start(struct bx_driver *d, const struct bx_run *r, struct bx_err *err)
 {
     struct bx_observation o = {.epoch = r->epoch, .observed = BX_OBSERVED_RUNNING};
 
+    (void)err;
     stubborn.starts++;
     if (stubborn.silent)
-        return;
+        return BX_OK;
     memcpy(o.vm, r->vm, 16);
     o.message = "\xff\xfe no text";
     d->observe(d->ctx, &o); /* as a driver does that has no memory left */
+    return BX_OK;
 }
 
 static void stubborn_stop(struct bx_driver *d, const uint8_t vm[16], uint32_t timeout_ms)

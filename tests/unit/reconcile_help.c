@@ -64,6 +64,27 @@ static void on_wake(void *ctx)
     w.more = true;
 }
 
+static void on_action(void *ctx, const char *name, const uint8_t vm[16])
+{
+    (void)ctx;
+    assert_null(w.step);
+    assert_non_null(vm);
+    w.step = name;
+}
+
+static void on_action_ended(void *ctx, const struct bx_err *err)
+{
+    (void)ctx;
+    assert_non_null(w.step);
+    w.steps++;
+    if (err != NULL) {
+        w.failed++;
+        w.failed_err = *err;
+        snprintf(w.failed_step, sizeof w.failed_step, "%s", w.step);
+    }
+    w.step = NULL;
+}
+
 static int no_memory(void *ctx, size_t size)
 {
     (void)ctx;
@@ -120,7 +141,9 @@ void begin_daemon(void)
                                     .driver = w.driver,
                                     .view = view_of,
                                     .report = on_report,
-                                    .wake = on_wake};
+                                    .wake = on_wake,
+                                    .action = on_action,
+                                    .action_ended = on_action_ended};
 
     w.lease = bx_lease_create(&lp);
     assert_non_null(w.lease);

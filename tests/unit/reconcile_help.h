@@ -41,6 +41,11 @@ extern struct world {
     void (*done)(void *arg, int code);
     void *arg;
     bool more; /* something came in that a tick must see */
+    /* ---- what was told of steps ---- */
+    const char *step;       /* under way */
+    uint32_t steps, failed; /* that ended; of them, with an error */
+    char failed_step[32];   /* the last of those */
+    struct bx_err failed_err;
 } w;
 
 /* Of w.t: NULL while the daemon is to miss what becomes of its VMs. */

@@ -60,7 +60,7 @@ TEST(a_vm_of_another_node_does_not_run_here)
     run_ms(60000);
     assert_int_equal(w.trace.len, 0);
     memcpy(here.vm, w.t.last.object, 16);
-    w.driver->ops->start(w.driver, &here);
+    w.driver->ops->start(w.driver, &here, NULL);
     run_ms(100);
     assert_int_equal(running_now(), 0);
     assert_int_equal(known_to_driver(), 0);
@@ -185,7 +185,7 @@ TEST(an_old_state_ends_nothing)
     w.t.on_vm = NULL;
     test_fsm_delete(&w.t, "web");
     w.t.on_vm = on_vm;
-    w.driver->ops->start(w.driver, &stranger);
+    w.driver->ops->start(w.driver, &stranger, NULL);
     bx_driver_sim_tick(w.driver);
     w.hold = true;
     begin_daemon();
