@@ -25,7 +25,6 @@
 struct flight {
     uint64_t span, trace;
     struct bx_scope *scope;
-    struct diag_repeats repeats;
     char method[64];
 };
 
@@ -42,7 +41,6 @@ struct crash {
     char code[32];          /* of the error that ended it; empty: a signal did */
     char cause[BX_ERR_MSG]; /* of the signal: an address, or a process; or the error's text */
     bool nameless;
-    struct flight *adding; /* whose breadcrumb the hook is asked about; NULL: do not ask */
     char text[BX_CRUMB_TEXT];
 };
 
@@ -100,16 +98,8 @@ static void end_flight(struct crash *c, uint64_t span)
     *f = c->flights[--c->n_flights];
 }
 
-/* A step that was tried again and again would push out what came before it. */
-static bool before_crumb(void *ctx, struct bx_crumb *crumb)
-{
-    struct crash *c = ctx;
-
-    return c->adding == NULL || diag_crumb_is_news(&c->adding->repeats, crumb, c->text);
-}
-
-static void add_crumb(struct crash *c, struct flight *f, const struct bx_recevent *e,
-                      struct bx_str category, struct bx_str message)
+static void add_crumb(struct flight *f, const struct bx_recevent *e, struct bx_str category,
+                      struct bx_str message)
 {
     struct bx_crumb crumb = {.time_ns = e->time_ns,
                              .level = e->level <= BX_LEVEL_ERROR     ? BX_SEVERITY_ERROR
@@ -119,9 +109,7 @@ static void add_crumb(struct crash *c, struct flight *f, const struct bx_receven
                              .category = category,
                              .message = message};
 
-    c->adding = f;
     bx_scope_crumbs(f->scope, &crumb, 1);
-    c->adding = NULL;
 }
 
 static void take_request(struct crash *c, const struct bx_recevent *e)
@@ -143,7 +131,7 @@ static void take_request(struct crash *c, const struct bx_recevent *e)
         f->trace = e->trace;
     if (method.n > 0)
         snprintf(f->method, sizeof f->method, "%.*s", (int)method.n, method.p);
-    add_crumb(c, f, e, bx_str("request"), step.n > 0 ? step : bx_str("began"));
+    add_crumb(f, e, bx_str("request"), step.n > 0 ? step : bx_str("began"));
 }
 
 static struct bx_str message_of(const struct bx_recevent *e)
@@ -216,7 +204,7 @@ static void take_event(struct crash *c, const struct bx_recevent *e)
     } else if (e->trace != 0 && (e->site->message != NULL || !c->nameless)) {
         for (uint32_t i = 0; i < c->n_flights; i++)
             if (c->flights[i].trace == e->trace)
-                add_crumb(c, &c->flights[i], e, bx_str(e->site->target), message_of(e));
+                add_crumb(&c->flights[i], e, bx_str(e->site->target), message_of(e));
     }
 }
 
@@ -420,8 +408,8 @@ int diag_crash_envelope(struct spool *spool, const struct diag_about *about,
     struct bx_scopes_options o = {.client = true,
                                   .kept = 64,
                                   .now_ns = clock_wall_ns,
-                                  .before_crumb = before_crumb,
-                                  .ctx = c};
+                                  .before_crumb = diag_before_crumb,
+                                  .ctx = c->text};
     int rc = bx_recfile_open(&c->file, from->p, from->n, err);
 
     c->nameless = about->nameless;

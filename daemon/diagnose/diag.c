@@ -222,7 +222,9 @@ int diag_open(struct diag **out, const struct diag_options *o, struct bx_err *er
                                        .kept = 512,
                                        .kept_crumbs = 512,
                                        .kept_bags = 512,
-                                       .now_ns = clock_wall_ns};
+                                       .now_ns = clock_wall_ns,
+                                       .before_crumb = diag_before_crumb,
+                                       .ctx = d->crumb_text};
     int rc;
 
     *out = NULL;

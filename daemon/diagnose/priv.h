@@ -19,6 +19,7 @@ struct diag {
     char dsn[512], data[4096], node[64], environment[64];
     struct spool spool;
     struct bx_scopes scopes;
+    char crumb_text[BX_CRUMB_TEXT]; /* of before_crumb */
     struct bx_scope *process;
     struct bx_envelope envelope;
     uv_timer_t timer;
@@ -83,14 +84,11 @@ int diag_crash_envelope(struct spool *spool, const struct diag_about *about,
 /* scrub.c: from now on reports of the scope, and of its children, name no user and no host, and
  * have the code of an error instead of its text. */
 void diag_leave_out_names(struct bx_scope *s);
-/* How often the newest breadcrumb of a list was added in a row. Zeroed at first. */
-struct diag_repeats {
-    uint64_t hash;
-    uint32_t n;
-};
-/* For a hook of breadcrumbs: false drops one that is the same as the one before it, unless it is
- * the 10th, the 100th and so on, which says so, in `text`. */
-bool diag_crumb_is_news(struct diag_repeats *r, struct bx_crumb *c, char text[BX_CRUMB_TEXT]);
+/* The hook of breadcrumbs, of the daemon that lives and of what a crash has left: drops one that is
+ * the same as the one before it in the scope, unless it is the 10th, the 100th and so on, which
+ * says so. `text` has BX_CRUMB_TEXT bytes, for the message of one of those that are added at once.
+ */
+bool diag_before_crumb(void *text, struct bx_scope *s, struct bx_crumb *c);
 /* attach.c: open the files that a scope has attached (BX_SCOPE_ATTACHMENTS), and append the headers
  * of their items. What can not be opened is left out. */
 void diag_attach(struct bx_envelope *e, const struct bx_bag *attachments, struct spool_files *out);

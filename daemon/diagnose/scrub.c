@@ -24,9 +24,19 @@ void diag_leave_out_names(struct bx_scope *s)
     bx_scope_add_processor(s, (struct bx_processor){leave_out_names, NULL});
 }
 
+static uint64_t add_hash(uint64_t hash, struct bx_str s)
+{
+    return hash * 31 + (s.n == 0 ? 0 : bx_hash(s.p, s.n));
+}
+
+/* With its data: steps of two requests are not the same. */
 static uint64_t hash_of(const struct bx_crumb *c)
 {
-    return bx_hash(c->category.p, c->category.n) * 31 + bx_hash(c->message.p, c->message.n);
+    uint64_t hash = add_hash(add_hash(0, c->category), c->message);
+
+    for (uint32_t i = 0; i < c->n; i++)
+        hash = add_hash(add_hash(hash, c->data[i].key), c->data[i].value);
+    return hash;
 }
 
 static bool is_power_of_ten(uint32_t n)
@@ -36,8 +46,9 @@ static bool is_power_of_ten(uint32_t n)
     return n == 1;
 }
 
-bool diag_crumb_is_news(struct diag_repeats *r, struct bx_crumb *c, char text[BX_CRUMB_TEXT])
+bool diag_before_crumb(void *text, struct bx_scope *s, struct bx_crumb *c)
 {
+    struct bx_repeats *r = &s->repeats;
     uint64_t hash = hash_of(c);
 
     r->n = r->hash == hash ? r->n + 1 : 1;

@@ -241,6 +241,21 @@ void bx_scope_add_processor(struct bx_scope *s, struct bx_processor p)
 
 /* ---- breadcrumbs ---- */
 
+static bool wants(struct bx_scope *s, struct bx_crumb *crumb)
+{
+    const struct bx_scopes_options *o = &s->home->o;
+
+    if (o->before_crumb == NULL || o->before_crumb(o->ctx, s, crumb))
+        return true;
+    s->home->crumbs_dropped++;
+    return false;
+}
+
+static void add_crumbs(struct bx_scope *s, const struct bx_crumb *crumbs, uint32_t n)
+{
+    count(s, bx_crumbs_add(&s->home->crumbs, &s->crumbs, crumbs, n));
+}
+
 void bx_scope_crumb(struct bx_scope *s, enum bx_severity level, struct bx_str category,
                     struct bx_str message, const struct bx_pair *data, uint32_t n)
 {
@@ -254,7 +269,17 @@ void bx_scope_crumb(struct bx_scope *s, enum bx_severity level, struct bx_str ca
         bx_crumbs_copy(&s->home->crumbs, s->crumbs, now, level, category, message))
         return;
     crumb = (struct bx_crumb){now, level, category, message, data, n, false};
-    bx_scope_crumbs(s, &crumb, 1);
+    if (wants(s, &crumb))
+        add_crumbs(s, &crumb, 1);
+}
+
+/* What the hook leaves as it was is added as quickly as without one. */
+static void note_asked(struct bx_scope *s, struct bx_crumb *c)
+{
+    if (wants(s, c) && !(c->fixed && c->n == 0 &&
+                         bx_crumbs_note(&s->home->crumbs, s->crumbs, c->time_ns, c->level,
+                                        c->category, c->message)))
+        add_crumbs(s, c, 1);
 }
 
 void bx_scope_note(struct bx_scope *s, enum bx_severity level, const char *category,
@@ -271,25 +296,18 @@ void bx_scope_note(struct bx_scope *s, enum bx_severity level, const char *categ
         bx_crumbs_note(&s->home->crumbs, s->crumbs, now, level, texts[0], texts[1]))
         return;
     crumb = (struct bx_crumb){now, level, texts[0], texts[1], NULL, 0, true};
-    bx_scope_crumbs(s, &crumb, 1);
+    note_asked(s, &crumb);
 }
 
 void bx_scope_crumbs(struct bx_scope *s, struct bx_crumb *crumbs, uint32_t n)
 {
-    const struct bx_scopes_options *o;
     uint32_t left = 0;
 
     if (s == NULL)
         return;
-    o = &s->home->o;
-    if (o->before_crumb == NULL) {
-        left = n;
-    } else {
-        for (uint32_t i = 0; i < n; i++)
-            if (o->before_crumb(o->ctx, &crumbs[i]))
-                crumbs[left++] = crumbs[i];
-        s->home->crumbs_dropped += n - left;
-    }
+    for (uint32_t i = 0; i < n; i++)
+        if (wants(s, &crumbs[i]))
+            crumbs[left++] = crumbs[i];
     if (left > 0)
-        count(s, bx_crumbs_add(&s->home->crumbs, &s->crumbs, crumbs, left));
+        add_crumbs(s, crumbs, left);
 }

@@ -38,6 +38,12 @@ struct bx_processor {
     void *ctx;
 };
 
+/* How often the newest breadcrumb came in a row; all zero: none came. */
+struct bx_repeats {
+    uint64_t hash;
+    uint32_t n;
+};
+
 struct bx_span {
     uint8_t trace[16], span[8], parent[8]; /* all zero: none */
 };
@@ -47,6 +53,7 @@ struct bx_scope {
     struct bx_scope *parent; /* it lives longer */
     struct bx_bag *bags[BX__SCOPE_BAGS];
     struct bx_crumbs *crumbs;
+    struct bx_repeats repeats; /* for before_crumb */
     enum bx_severity level;
     struct bx_span span;
     uint8_t session[16];
@@ -62,8 +69,9 @@ struct bx_scopes_options {
     uint32_t kept;                   /* scopes kept; 0: BX_SCOPES_KEPT */
     uint32_t kept_crumbs, kept_bags; /* 0: BX_CRUMBS_POOLED, BX_BAG_POOLED of each kind */
     uint64_t (*now_ns)(void);        /* wall time, of breadcrumbs */
-    /* May change a breadcrumb's members before it is added; false drops it. NULL: none. */
-    bool (*before_crumb)(void *ctx, struct bx_crumb *c);
+    /* May change a breadcrumb's members before it is added to the scope, and what the scope has for
+     * this, `repeats`; false drops the breadcrumb. NULL: none. */
+    bool (*before_crumb)(void *ctx, struct bx_scope *s, struct bx_crumb *c);
     void *ctx;
 };
 

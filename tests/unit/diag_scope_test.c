@@ -247,8 +247,9 @@ TEST(random_operations_give_what_a_plain_list_gives)
     bx_scopes_close(&s);
 }
 
-static bool no_secrets(void *ctx, struct bx_crumb *c)
+static bool no_secrets(void *ctx, struct bx_scope *s, struct bx_crumb *c)
 {
+    assert_non_null(s);
     ++*(unsigned *)ctx;
     if (bx_str_eq(c->message, bx_str("drop")))
         return false;

@@ -196,6 +196,31 @@ TEST(names_are_left_out_where_they_are_not_to_be_told)
     bx_buf_release(&text);
 }
 
+/* A write that is tried again and again, while another request goes on beside it. */
+TEST(a_step_that_a_request_repeats_is_told_in_powers_of_ten)
+{
+    struct bx_err err = {.code = BX_IO, .msg = "cannot write"};
+    struct diag_request r, other;
+    struct bx_buf text;
+
+    open_diag((struct diag_options){0});
+    diag_request_begin(diag, &r, "vm.create", "anna");
+    diag_request_begin(diag, &other, "vm.delete", "anna");
+    for (int i = 0; i < 123; i++) {
+        diag_request_step(&r, DIAG_PROPOSED);
+        diag_request_step(&other, i % 2 == 0 ? DIAG_PROPOSED : DIAG_COMMITTED);
+    }
+    diag_request_end(&r, &err);
+    diag_request_end(&other, NULL);
+    text = stored();
+    assert_int_equal(times(&text, "\"message\":\"began\""), 1); /* it was not pushed out */
+    assert_int_equal(times(&text, "\"message\":\"proposed\""), 1);
+    assert_int_equal(times(&text, "\"message\":\"proposed (10 times)\""), 1);
+    assert_int_equal(times(&text, "\"message\":\"proposed (100 times)\""), 1);
+    assert_int_equal(times(&text, "\"category\":\"request\""), 4);
+    bx_buf_release(&text);
+}
+
 static void act(int code)
 {
     static const uint8_t vm[16] = {0x12};
