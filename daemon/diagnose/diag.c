@@ -36,7 +36,8 @@ bool diag_sends(const struct diag *d)
 void diag_drop(struct diag *d, enum diag_drop why, enum bx_item_type type, uint64_t n)
 {
     d->drops[why][type] += n;
-    d->stats.dropped += n;
+    if (why != DIAG_DROP_SAMPLE) /* which nobody wanted */
+        d->stats.dropped += n;
 }
 
 /* ---- to the spool ---- */

@@ -82,7 +82,8 @@ enum diag_drop { DIAG_DROPS(X) DIAG__DROPS };
 
 struct diag_stats {
     uint64_t stored, failed;       /* envelopes written to the spool; that could not be */
-    uint64_t dropped;              /* before they were written, or instead of being sent */
+    uint64_t dropped;              /* before they were written, or instead of being sent; traces
+                                    * that were not sampled are not meant */
     uint64_t sent, refused;        /* envelopes that a service took, or would not take */
     uint64_t limited;              /* answers that asked to wait */
     uint64_t fast;                 /* events that the fast writer made (diag/report.h) */

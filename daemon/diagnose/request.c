@@ -38,13 +38,15 @@ static void begin(struct diag *d, struct diag_request *r, const char *method, co
     BX_DEBUG("request", "began", "span", r->span, "method", method, "principal", principal);
 }
 
-/* One of so many requests. */
+/* One of so many requests; the service is told how many there were. */
 static bool sample(struct diag *d)
 {
     if (!diag_sends(d) || d->o.sample == 0)
         return false;
-    if (d->until_sample-- > 0)
+    if (d->until_sample-- > 0) {
+        diag_drop(d, DIAG_DROP_SAMPLE, BX_ITEM_TRANSACTION, 1);
         return false;
+    }
     d->until_sample = d->o.sample - 1;
     return true;
 }

@@ -247,6 +247,42 @@ TEST(a_step_of_a_vm_that_fails_by_the_daemons_fault_is_an_event_and_no_request)
     bx_buf_release(&text);
 }
 
+TEST(requests_that_are_not_sampled_are_told_but_are_no_loss)
+{
+    struct bx_buf text;
+    struct bx_err err;
+
+    open_diag((struct diag_options){.dsn = DSN, .sample = 4});
+    for (int i = 0; i < 9; i++) {
+        struct diag_request r;
+
+        diag_request_begin(diag, &r, "vm.list", "anna");
+        diag_request_end(&r, NULL);
+        act(BX_OK); /* it takes no request's turn */
+    }
+    assert_int_equal(stats().dropped, 0);
+    assert_int_equal(diag_send(diag, &err), BX_OK);
+    text = stored();
+    assert_int_equal(times(&text, "\"type\":\"transaction\",\"length\""), 3);
+    assert_int_equal(
+        times(&text, "{\"reason\":\"sample_rate\",\"category\":\"transaction\",\"quantity\":6}"),
+        1);
+    bx_buf_release(&text);
+}
+
+TEST(without_sampling_no_request_is_counted_as_not_sampled)
+{
+    struct bx_buf text;
+    struct bx_err err;
+
+    open_diag((struct diag_options){.dsn = DSN});
+    fail_request();
+    assert_int_equal(diag_send(diag, &err), BX_OK);
+    text = stored();
+    assert_int_equal(times(&text, "sample_rate"), 0);
+    bx_buf_release(&text);
+}
+
 static void end_of_error(void *ctx)
 {
     struct log_options log = {.thread = "loop", .node = "n1"};
