@@ -36,6 +36,12 @@ static bool is_stopping(const struct sender *s)
     return __atomic_load_n(&s->stopping, __ATOMIC_RELAXED);
 }
 
+/* The job ends, and another one begins without limits. */
+static bool is_asked(const struct sender *s)
+{
+    return __atomic_load_n(&s->asked, __ATOMIC_RELAXED);
+}
+
 static int on_progress(void *ctx, curl_off_t down, curl_off_t to_down, curl_off_t up,
                        curl_off_t to_up)
 {
@@ -206,7 +212,7 @@ static void run(uv_work_t *work)
     struct sender_result *r = &s->result;
 
     pool_yield_to_loop();
-    for (unsigned i = 0; i < SEND_BATCH && !r->failed && !is_stopping(s); i++) {
+    for (unsigned i = 0; i < SEND_BATCH && !r->failed && !is_stopping(s) && !is_asked(s); i++) {
         uint32_t n = spool_list(&s->d->spool, all, SPOOL_FILES);
 
         r->more = choose(s, all, n, &e);
@@ -249,6 +255,16 @@ static void count(struct sender *s)
         diag_drop(d, DIAG_DROP_REFUSED, (enum bx_item_type)t, r->refused_type[t]);
 }
 
+/* Also those that the answers to the job which was under way have named. */
+static void forget(struct sender *s)
+{
+    __atomic_store_n(&s->asked, false, __ATOMIC_RELAXED);
+    memset(&s->limits, 0, sizeof s->limits);
+    s->failures = 0;
+    s->next_ms = 0;
+    sender_tick(s);
+}
+
 static void done(uv_work_t *work, int status)
 {
     struct sender *s = work->data;
@@ -258,6 +274,10 @@ static void done(uv_work_t *work, int status)
     s->d->jobs--;
     count(s);
     s->next_ms = now_ms(s);
+    if (is_asked(s)) {
+        forget(s);
+        return;
+    }
     if (!s->result.failed) {
         s->failures = 0;
         return;
@@ -294,11 +314,10 @@ void sender_tick(struct sender *s)
 
 void sender_now(struct sender *s)
 {
-    s->next_ms = s->drops_ms = 0;
-    s->failures = 0;
+    s->drops_ms = 0;
+    __atomic_store_n(&s->asked, true, __ATOMIC_RELAXED);
     if (!s->busy)
-        memset(&s->limits, 0, sizeof s->limits);
-    sender_tick(s);
+        forget(s);
 }
 
 int sender_open(struct sender *s, struct diag *d, struct bx_err *err)

@@ -56,7 +56,7 @@ struct sender {
     struct bx_limits limits;
     uv_work_t work;
     bool open, busy;
-    bool stopping;              /* atomic: read by the job, too */
+    bool stopping, asked;       /* atomic: read by the job, too */
     uint64_t next_ms, drops_ms; /* boot times */
     uint32_t failures;
     struct sender_result result;
@@ -68,7 +68,8 @@ void sender_stop(struct sender *s);
 void sender_close(struct sender *s);
 /* Begin a job if one is due. */
 void sender_tick(struct sender *s);
-/* Forget limits and pauses. */
+/* Forget limits and pauses, and begin a job: at once, or when the one under way has posted the
+ * envelope that it is at. */
 void sender_now(struct sender *s);
 
 #endif

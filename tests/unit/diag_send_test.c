@@ -23,6 +23,8 @@ static struct {
     const char *poison; /* who asks with this in the request gets an error */
 } service;
 
+static char taken[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
 static char *dir;
 static struct diag *diag;
 
@@ -188,7 +190,6 @@ TEST(a_redirection_is_not_followed)
 /* The oldest envelope is that of the session. */
 TEST(what_the_service_can_not_take_does_not_stop_the_others)
 {
-    static char taken[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     struct bx_report r = {.level = BX_SEVERITY_ERROR, .message = bx_str("hello")};
 
     service.poison = "sid\"";
@@ -207,6 +208,23 @@ TEST(the_daemon_ends_while_the_service_says_nothing)
     open_diag("", "");
     SPIN_UNTIL(service.asked);
     expect_end_within(SEND_TOTAL_S / 2);
+}
+
+TEST(what_is_to_be_sent_now_is_sent_though_the_job_under_way_is_told_to_wait)
+{
+    static char wait[] = "HTTP/1.1 429 No\r\nRetry-After: 3600\r\nContent-Length: 0\r\n"
+                         "Connection: close\r\n\r\n";
+    struct bx_err err;
+
+    open_diag("", "");
+    SPIN_UNTIL(service.asked);
+    assert_int_equal(diag_send(diag, &err), BX_OK);
+    service.first = uv_buf_init(wait, sizeof wait - 1);
+    uv_write(&service.write, (uv_stream_t *)&service.client, &service.first, 1, on_written);
+    SPIN_UNTIL(!service.open);
+    service.first = uv_buf_init(taken, sizeof taken - 1);
+    SPIN_UNTIL(stats().sent > 0);
+    assert_int_equal(stats().limited, 1);
 }
 
 /* ---- lines of the header ---- */
