@@ -26,7 +26,7 @@ declare -A flags=(
 declare -A symbols=(
     [recorder]='bx_timed_'
     [metrics]='bx_promtext'
-    [diagnostics]='curl_|diag_(open|report|store|request|session)|spool_|sender_|send_(dsn|answer)|bx_(scopes|crumbs?|bag|report|envelope|envread|limits|jout)_'
+    [diagnostics]='curl_|diag_(open|report|store|request|session)|spool_|sender_|outgoing_|send_(dsn|answer)|bx_(scopes|crumbs?|bag|report|envelope|envread|limits|jout)_'
     [http]='http_|MHD_'
 )
 parts='recorder metrics diagnostics http'

@@ -1,8 +1,7 @@
 #include "diagnose/send.h"
 
 #include "config.h"
-#include "codec/digits.h"
-#include "diag/envread.h"
+#include "diagnose/outgoing.h"
 #include "diagnose/priv.h"
 #include "mem/alloc.h"
 #include "rec/rec.h"
@@ -51,9 +50,47 @@ static int on_progress(void *ctx, curl_off_t down, curl_off_t to_down, curl_off_
     return is_stopping(s) ? 1 : 0;
 }
 
-static int post(const struct sender *s, const struct bx_buf *body, struct send_answer *a,
+struct upload {
+    const struct outgoing *what;
+    uint64_t at;
+};
+
+static size_t on_upload(char *p, size_t size, size_t n, void *ctx)
+{
+    struct upload *u = ctx;
+    ssize_t got = outgoing_read(u->what, u->at, p, size * n);
+
+    if (got < 0)
+        return CURL_READFUNC_ABORT;
+    u->at += (uint64_t)got;
+    return (size_t)got;
+}
+
+/* When it has to be sent once more. */
+static int on_seek(void *ctx, curl_off_t offset, int origin)
+{
+    struct upload *u = ctx;
+
+    if (origin != SEEK_SET || offset < 0)
+        return CURL_SEEKFUNC_CANTSEEK;
+    u->at = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+static void set_upload(CURL *c, struct upload *u)
+{
+    curl_easy_setopt(c, CURLOPT_POST, 1L);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)u->what->bytes);
+    curl_easy_setopt(c, CURLOPT_READFUNCTION, on_upload);
+    curl_easy_setopt(c, CURLOPT_READDATA, u);
+    curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(c, CURLOPT_SEEKDATA, u);
+}
+
+static int post(const struct sender *s, const struct outgoing *what, struct send_answer *a,
                 struct bx_err *err)
 {
+    struct upload upload = {what, 0};
     struct curl_slist *lines = NULL;
     CURL *c = curl_easy_init();
     CURLcode rc;
@@ -68,8 +105,7 @@ static int post(const struct sender *s, const struct bx_buf *body, struct send_a
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, lines);
     curl_easy_setopt(c, CURLOPT_USERAGENT, SEND_CLIENT);
-    curl_easy_setopt(c, CURLOPT_POSTFIELDS, (const char *)body->data);
-    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
+    set_upload(c, &upload);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(c, CURLOPT_HEADERDATA, a);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
@@ -88,35 +124,6 @@ static int post(const struct sender *s, const struct bx_buf *body, struct send_a
     curl_slist_free_all(lines);
     curl_easy_cleanup(c);
     return rc == CURLE_OK ? BX_OK : bx_err_set(err, BX_UNREACHABLE, "%s", curl_easy_strerror(rc));
-}
-
-/* The envelope as it is sent: with the time, without attachments that are limited. */
-static int prepare(struct sender *s, const struct bx_buf *stored, struct bx_buf *out,
-                   struct sender_result *result)
-{
-    uint64_t now_ns = clock_wall_ns();
-    struct bx_envelope_head head = {NULL, now_ns};
-    struct bx_envelope e = {.items = 0};
-    struct bx_envread_item item;
-    struct bx_envread r;
-    int rc = bx_envread_open(&r, stored->data, stored->len, NULL);
-
-    if (rc == BX_OK) {
-        head.event = r.has_event ? r.event : NULL;
-        bx_envelope_begin(&e, &head);
-        while ((rc = bx_envread_next(&r, &item, NULL)) == BX_OK) {
-            if (item.type == BX_ITEM_ATTACHMENT &&
-                bx_limits_wait(&s->limits, BX_CATEGORY_ATTACHMENT, now_ns / 1000000000u) > 0)
-                result->cut++;
-            else
-                bx_envelope_item(&e, item.header, item.payload);
-        }
-    }
-    bx_envread_close(&r);
-    rc = rc != BX_NOT_FOUND || e.items == 0 ? BX_CORRUPT : e.out.failed ? BX_NO_MEMORY : BX_OK;
-    bx_buf_move(out, &e.out);
-    bx_envelope_close(&e);
-    return rc;
 }
 
 static void read_limits(struct sender *s, const struct send_answer *a)
@@ -166,25 +173,25 @@ static void judge(struct sender *s, const struct spool_entry *e, const struct se
 
 static void send_one(struct sender *s, const struct spool_entry *e)
 {
-    struct bx_buf stored = {0}, body = {0};
+    bool attachments =
+        bx_limits_wait(&s->limits, BX_CATEGORY_ATTACHMENT, clock_wall_ns() / 1000000000u) == 0;
     struct sender_result *r = &s->result;
     struct send_answer a;
-    int rc = spool_read(&s->d->spool, e, &stored, &r->err);
+    struct outgoing o;
+    int rc = outgoing_open(&o, &s->d->spool, e, attachments, &r->err);
 
-    if (rc == BX_OK)
-        rc = prepare(s, &stored, &body, r);
+    r->cut += o.cut;
     if (rc == BX_CORRUPT) { /* no service would take it, and the others have to go on */
         BX_WARNING("diag", "an envelope is damaged and was deleted", "file", e->name);
         r->refused++;
         r->refused_type[e->type]++;
         delete (s, e);
-    } else if (rc == BX_OK && post(s, &body, &a, &r->err) == BX_OK) {
+    } else if (rc == BX_OK && post(s, &o, &a, &r->err) == BX_OK) {
         judge(s, e, &a);
     } else if (rc != BX_NOT_FOUND) {
         r->failed = true;
     }
-    bx_buf_release(&stored);
-    bx_buf_release(&body);
+    outgoing_close(&o);
 }
 
 /* The oldest one that no limit holds back. After failures, one that is as many places behind it:

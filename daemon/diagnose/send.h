@@ -7,7 +7,8 @@
  * limited, and attachments that are limited are left out and counted. When the service can not be
  * reached, or fails, the pauses between attempts grow from a second to five minutes, and another
  * envelope is tried each time. What it refuses for good is deleted and counted; counts of what was
- * dropped are sent, too. No more than SEND_ANSWER_BYTES of an answer are read, and the end of the
+ * dropped are sent, too. An envelope is read from its file while it is posted, so its size costs no
+ * memory. No more than SEND_ANSWER_BYTES of an answer are read, and the end of the
  * daemon waits for none. */
 #ifndef SEND_H
 #define SEND_H

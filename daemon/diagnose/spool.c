@@ -357,6 +357,13 @@ static int read_file(int fd, size_t size, struct bx_buf *out)
     return BX_OK;
 }
 
+static int damaged(const char *name, bool checksum, struct bx_err *err)
+{
+    return bx_err_set(err, BX_CORRUPT, "diag/%s is damaged: %s", name,
+                      checksum ? "its checksum does not match"
+                               : "its header is malformed, or it was cut");
+}
+
 static int check(const struct bx_buf *b, const char *name, struct bx_err *err)
 {
     struct bx_header h;
@@ -364,27 +371,91 @@ static int check(const struct bx_buf *b, const char *name, struct bx_err *err)
 
     if (rc == BX_OK && BX_HEADER_SIZE + (size_t)h.length == b->len)
         return BX_OK;
-    return bx_err_set(err, BX_CORRUPT, "diag/%s is damaged: %s", name,
-                      rc == BX_CORRUPT ? "its checksum does not match"
-                                       : "its header is malformed, or it was cut");
+    return damaged(name, rc == BX_CORRUPT, err);
+}
+
+static int open_file(struct spool *s, const struct spool_entry *e, int *fd, uint64_t *bytes,
+                     struct bx_err *err)
+{
+    struct stat st;
+    int rc;
+
+    *fd = openat(s->dir, e->name, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return bx_err_set(err, errno == ENOENT ? BX_NOT_FOUND : BX_IO, "diag/%s: %s", e->name,
+                          strerror(errno));
+    rc = fstat(*fd, &st) != 0                           ? BX_IO
+         : (uint64_t)st.st_size > 2ull * SPOOL_ENVELOPE ? BX_TOO_LARGE
+                                                        : BX_OK;
+    *bytes = (uint64_t)st.st_size;
+    return rc == BX_OK ? BX_OK : bx_err_set(err, rc, "diag/%s: cannot be read", e->name);
+}
+
+/* The checksum of all that follows the header, going on from that of the header. */
+static int sum_file(int fd, uint8_t *piece, uint64_t bytes, uint32_t *crc)
+{
+    uint64_t at = BX_HEADER_SIZE;
+
+    while (at < bytes) {
+        ssize_t got = pread(fd, piece, COPY, (off_t)at);
+
+        if (got == 0 || (got < 0 && errno != EINTR))
+            return BX_IO;
+        if (got > 0) {
+            *crc = bx_crc32c(*crc, piece, (size_t)got);
+            at += (uint64_t)got;
+        }
+    }
+    return BX_OK;
+}
+
+static int check_file(int fd, uint8_t *piece, uint64_t bytes, const char *name, struct bx_err *err)
+{
+    uint8_t head[BX_HEADER_SIZE];
+    struct bx_header h = {0};
+    uint32_t crc;
+    int rc;
+
+    if (pread(fd, head, sizeof head, 0) != sizeof head || bx_header_read(head, &h) != BX_OK ||
+        h.kind != BX_KIND_ENVELOPE || h.version > 1 || BX_HEADER_SIZE + (uint64_t)h.length != bytes)
+        return damaged(name, false, err);
+    crc = bx_crc32c(0, head, 12);
+    rc = sum_file(fd, piece, bytes, &crc);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "diag/%s: cannot be read", name);
+    return crc == h.crc ? BX_OK : damaged(name, true, err);
+}
+
+int spool_stream(struct spool *s, const struct spool_entry *e, int *fd, uint64_t *end,
+                 struct bx_err *err)
+{
+    uint8_t *piece = bx_alloc(COPY);
+    int rc = piece == NULL ? bx_err_set(err, BX_NO_MEMORY, "out of memory") : BX_OK;
+
+    *fd = -1;
+    if (rc == BX_OK)
+        rc = open_file(s, e, fd, end, err);
+    if (rc == BX_OK)
+        rc = check_file(*fd, piece, *end, e->name, err);
+    if (rc != BX_OK && *fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+    bx_free(piece);
+    return rc;
 }
 
 int spool_read(struct spool *s, const struct spool_entry *e, struct bx_buf *out, struct bx_err *err)
 {
-    int fd = openat(s->dir, e->name, O_RDONLY | O_CLOEXEC), rc;
     struct bx_buf b = {0};
-    struct stat st;
+    uint64_t bytes;
+    int fd, rc = open_file(s, e, &fd, &bytes, err);
 
-    if (fd < 0)
-        return bx_err_set(err, errno == ENOENT ? BX_NOT_FOUND : BX_IO, "diag/%s: %s", e->name,
-                          strerror(errno));
-    rc = fstat(fd, &st) != 0                            ? BX_IO
-         : (uint64_t)st.st_size > 2ull * SPOOL_ENVELOPE ? BX_TOO_LARGE
-                                                        : read_file(fd, (size_t)st.st_size, &b);
-    close(fd);
-    if (rc != BX_OK)
+    if (rc == BX_OK && (rc = read_file(fd, (size_t)bytes, &b)) != BX_OK)
         bx_err_set(err, rc, "diag/%s: cannot be read", e->name);
-    else
+    if (fd >= 0)
+        close(fd);
+    if (rc == BX_OK)
         rc = check(&b, e->name, err);
     if ((rc == BX_OK || rc == BX_CORRUPT) && b.len > BX_HEADER_SIZE &&
         bx_buf_append(out, b.data + BX_HEADER_SIZE, b.len - BX_HEADER_SIZE) != BX_OK)

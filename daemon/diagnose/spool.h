@@ -66,6 +66,11 @@ int spool_find(struct spool *s, struct bx_str id, struct spool_entry *out, struc
  * BX_NOT_FOUND, BX_NO_MEMORY, BX_IO. */
 int spool_read(struct spool *s, const struct spool_entry *e, struct bx_buf *out,
                struct bx_err *err);
+/* Open the file of an envelope, which is what follows BX_HEADER_SIZE bytes, up to byte *end. All of
+ * it is read once, a piece at a time, to check it. BX_OK: *fd is the caller's; BX_CORRUPT,
+ * BX_NOT_FOUND, BX_TOO_LARGE, BX_NO_MEMORY, BX_IO: it is -1. */
+int spool_stream(struct spool *s, const struct spool_entry *e, int *fd, uint64_t *end,
+                 struct bx_err *err);
 /* BX_OK, BX_NOT_FOUND, BX_IO. */
 int spool_delete(struct spool *s, const struct spool_entry *e, struct bx_err *err);
 /* Delete what is too old. False: some of it could not be deleted. */

@@ -110,18 +110,14 @@ static enum bx_item_type type_of(struct bx_str name)
 }
 
 /* A payload with a length ends with a newline, or with the envelope. */
-static int take_payload(struct bx_envread *r, bx_val v, struct bx_str *payload, struct bx_err *err)
+static int take_payload(struct bx_envread *r, uint64_t length, struct bx_str *payload,
+                        struct bx_err *err)
 {
-    bx_val member = bx_val_get(v, "length");
-    uint64_t length;
-
     *payload = (struct bx_str){r->p + r->at, 0};
-    if (member == NULL) {
+    if (length == BX_ENVREAD_LINE) {
         take_line(r, payload);
         return BX_OK;
     }
-    if (!bx_val_u64(member, &length))
-        return bx_err_set(err, BX_MALFORMED, "length is no number");
     if (length > r->n - r->at || length > UINT32_MAX)
         return bx_err_set(err, BX_MALFORMED, "the payload is cut: %llu bytes of %llu",
                           (unsigned long long)(r->n - r->at), (unsigned long long)length);
@@ -133,10 +129,29 @@ static int take_payload(struct bx_envread *r, bx_val v, struct bx_str *payload, 
     return BX_OK;
 }
 
-static int read_item(struct bx_envread *r, struct bx_envread_item *item, struct bx_err *err)
+static int read_length(bx_val v, uint64_t *out, struct bx_err *err)
 {
-    bx_val v = parse(r, item->header, err);
+    bx_val member = bx_val_get(v, "length");
 
+    *out = BX_ENVREAD_LINE;
+    if (member == NULL)
+        return BX_OK;
+    if (!bx_val_u64(member, out) || *out == BX_ENVREAD_LINE)
+        return bx_err_set(err, BX_MALFORMED, "length is no number");
+    return BX_OK;
+}
+
+int bx_envread_header(struct bx_envread *r, struct bx_str line, struct bx_envread_item *item,
+                      uint64_t *length, struct bx_err *err)
+{
+    struct bx_err ignored;
+    bx_val v;
+
+    if (err == NULL)
+        err = &ignored;
+    *item = (struct bx_envread_item){.type = BX_ITEM_UNKNOWN, .header = line};
+    err->code = BX_MALFORMED;
+    v = parse(r, line, err);
     if (v == NULL)
         return err->code;
     if (!bx_val_str(bx_val_get(v, "type"), &item->name))
@@ -145,7 +160,15 @@ static int read_item(struct bx_envread *r, struct bx_envread_item *item, struct 
     bx_val_str(bx_val_get(v, "filename"), &item->filename);
     bx_val_str(bx_val_get(v, "content_type"), &item->content_type);
     bx_val_u64(bx_val_get(v, "item_count"), &item->count);
-    return take_payload(r, v, &item->payload, err);
+    return read_length(v, length, err);
+}
+
+static int read_item(struct bx_envread *r, struct bx_envread_item *item, struct bx_err *err)
+{
+    uint64_t length;
+    int rc = bx_envread_header(r, item->header, item, &length, err);
+
+    return rc == BX_OK ? take_payload(r, length, &item->payload, err) : rc;
 }
 
 int bx_envread_next(struct bx_envread *r, struct bx_envread_item *item, struct bx_err *err)
@@ -162,7 +185,6 @@ int bx_envread_next(struct bx_envread *r, struct bx_envread_item *item, struct b
         if (!take_line(r, &item->header))
             return BX_NOT_FOUND;
     } while (item->header.n == 0);
-    err->code = BX_MALFORMED;
     rc = read_item(r, item, err);
     if (rc != BX_OK)
         r->at = r->n;

@@ -37,6 +37,13 @@ void bx_envread_close(struct bx_envread *r);
 /* BX_OK; BX_NOT_FOUND: there are no more; else as above, and what follows can not be found. */
 int bx_envread_next(struct bx_envread *r, struct bx_envread_item *item, struct bx_err *err);
 
+/* Read the header of an item alone, for who has the rest elsewhere: everything but the payload, of
+ * which *length is that of its bytes. BX_ENVREAD_LINE: it is the next line. r was opened with the
+ * first line at least. The same codes, but never BX_NOT_FOUND. */
+#define BX_ENVREAD_LINE UINT64_MAX
+int bx_envread_header(struct bx_envread *r, struct bx_str line, struct bx_envread_item *item,
+                      uint64_t *length, struct bx_err *err);
+
 /* 32 hexadecimal digits, or 36 characters with hyphens. */
 bool bx_id_parse(struct bx_str s, uint8_t out[16]);
 

@@ -4,12 +4,14 @@
 
 #include "diagnose/diag.h"
 #include "diagnose/send.h"
+#include "mem/alloc.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PIECE (16u << 10)
+#define T0 UINT64_C(1800000000000000000)
 
 /* The service: it reads, says `first` to each client and then, without an end, `again`. */
 static struct {
@@ -21,6 +23,9 @@ static struct {
     uint32_t clients;
     bool open, asked;
     const char *poison; /* who asks with this in the request gets an error */
+    size_t need;        /* answer once more than so many bytes came, the last of them a newline */
+    size_t n, room;     /* what came from the client */
+    char *said;
 } service;
 
 static char taken[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -60,6 +65,13 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 {
     static const char error[] = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n";
 
+    if (n == 0)
+        return;
+    if (n > 0 && service.n + (size_t)n <= service.room)
+        memcpy(service.said + service.n, b->base, (size_t)n);
+    service.n += n > 0 ? (size_t)n : 0;
+    if (n > 0 && service.need > 0 && (service.n <= service.need || b->base[n - 1] != '\n'))
+        return;
     if (n > 0 && service.poison != NULL && memmem(b->base, (size_t)n, service.poison, 4) != NULL)
         service.first = uv_buf_init((char *)(uintptr_t)error, sizeof error - 1);
     if (n < 0)
@@ -78,6 +90,7 @@ static void on_client(uv_stream_t *listener, int status)
     uv_tcp_init(&test_loop, &service.client);
     service.open = true;
     service.asked = false;
+    service.n = 0;
     service.clients++;
     assert_int_equal(uv_accept(listener, (uv_stream_t *)&service.client), 0);
     uv_read_start((uv_stream_t *)&service.client, on_alloc, on_read);
@@ -110,6 +123,7 @@ static int tear_down(void **state)
     uv_close((uv_handle_t *)&service.listener, NULL);
     test_loop_close();
     test_remove_dir(dir);
+    free(service.said);
     return 0;
 }
 
@@ -225,6 +239,116 @@ TEST(what_is_to_be_sent_now_is_sent_though_the_job_under_way_is_told_to_wait)
     service.first = uv_buf_init(taken, sizeof taken - 1);
     SPIN_UNTIL(stats().sent > 0);
     assert_int_equal(stats().limited, 1);
+}
+
+/* ---- files ---- */
+
+#define PATTERN "abcdefghijklmnop" /* no newline */
+#define LARGE (24u << 20)
+
+/* An event with a file of so many bytes, which is the pattern over and over. */
+static void put_with_file(size_t bytes)
+{
+    static const uint8_t id[16] = {7};
+    struct bx_envelope_head head = {.event = id};
+    struct bx_envelope e = {.items = 0};
+    struct bx_report r = {.level = BX_SEVERITY_ERROR, .message = bx_str("hello")};
+    struct spool_files files = {.n = 1};
+    struct bx_err err = {0};
+    FILE *f = tmpfile();
+
+    assert_non_null(f);
+    for (size_t at = 0; at < bytes; at += 16)
+        assert_int_equal(fwrite(PATTERN, 16, 1, f), 1);
+    assert_int_equal(fflush(f), 0);
+    memcpy(r.id, id, 16);
+    bx_envelope_begin(&e, &head);
+    bx_envelope_report(&e, &r);
+    bx_envelope_attachment(&e, bx_str("a.bin"), bx_str("application/octet-stream"), bytes);
+    files.v[0].fd = fileno(f);
+    files.v[0].bytes = bytes;
+    files.v[0].at = e.out.len;
+    assert_int_equal(
+        spool_put(diag_spool(diag), T0, id, BX_ITEM_EVENT, e.out.data, e.out.len, &files, &err),
+        BX_OK);
+    bx_envelope_close(&e);
+    fclose(f);
+}
+
+/* Two envelopes come by themselves: the session, and the check-in of a job. */
+static void open_and_send(const char *answer)
+{
+    open_diag(answer, "");
+    SPIN_UNTIL(stats().sent == 2);
+}
+
+/* The service keeps what it is sent from now on. */
+static void keep_said(size_t room)
+{
+    service.said = malloc(room);
+    assert_non_null(service.said);
+    service.room = room;
+}
+
+static bool was_said(const char *text)
+{
+    return memmem(service.said, service.n, text, strlen(text)) != NULL;
+}
+
+TEST(an_envelope_of_many_megabytes_is_sent_without_that_much_memory)
+{
+    struct bx_alloc_stats before, after;
+    struct bx_err err;
+
+    open_and_send(taken);
+    keep_said(LARGE + 65536);
+    put_with_file(LARGE);
+    service.need = LARGE;
+    bx_alloc_stats(&before);
+    assert_int_equal(diag_send(diag, &err), BX_OK);
+    SPIN_UNTIL(stats().sent == 3);
+    bx_alloc_stats(&after);
+    assert_true(after.peak_bytes < before.live_bytes + (4u << 20));
+    assert_in_range(service.n, LARGE, service.room);
+    assert_true(was_said("\"sent_at\":\"20"));
+    for (size_t at = service.n - 1 - LARGE; at < service.n - 1; at += 16)
+        assert_memory_equal(service.said + at, PATTERN, 16);
+}
+
+TEST(attachments_that_are_limited_are_left_out)
+{
+    static char limits[] = "HTTP/1.1 200 OK\r\nX-Sentry-Rate-Limits: 60:attachment:key\r\n"
+                           "Content-Length: 0\r\nConnection: close\r\n\r\n";
+
+    open_and_send(limits);
+    keep_said(65536);
+    put_with_file(160);
+    SPIN_UNTIL(stats().sent == 3);
+    assert_true(was_said("hello"));
+    assert_false(was_said("attachment") || was_said(PATTERN));
+    assert_int_equal(stats().dropped, 1);
+}
+
+TEST(what_is_damaged_is_deleted_and_counted)
+{
+    struct spool_entry entry;
+    struct bx_err err;
+    char path[512];
+    FILE *f;
+
+    open_and_send(taken);
+    service.first = uv_buf_init(NULL, 0);
+    put_with_file(160);
+    assert_int_equal(spool_list(diag_spool(diag), &entry, 1), 1);
+    snprintf(path, sizeof path, "%s/diag/%s", dir, entry.name);
+    f = fopen(path, "r+");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, -10, SEEK_END), 0);
+    assert_int_equal(fputc('!', f), '!');
+    fclose(f);
+    assert_int_equal(diag_send(diag, &err), BX_OK);
+    SPIN_UNTIL(stats().refused == 1);
+    assert_int_equal(spool_list(diag_spool(diag), &entry, 1), 0);
 }
 
 /* ---- lines of the header ---- */
