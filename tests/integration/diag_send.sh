@@ -122,6 +122,20 @@ told() { ctl diag send >/dev/null 2>&1; grep -q '"reason":"send_error","category
 wait_until 20 told
 ok $? "what the service refused is counted and reported"
 
+# --- the service asks to wait, for all categories --------------------------------------
+stop_service
+seen=$(wc -l <"$box/items")
+since() { tail -n "+$((seen + 1))" "$box/items" | grep " $1 "; }
+serve '429:Retry-After=3'
+asked() { since 429 >/dev/null; }
+others() { since 200 | grep -v ' client_report '; } # which no limit holds back
+resumed() { others >/dev/null; }
+wait_until 40 asked && wait_until 20 resumed
+ok $? "a service that only says for how long is asked again"
+since '[0-9]*' >"$dir/out"
+later "$(since 429 | head -n 1 | cut -d' ' -f1)" "$(others | head -n 1 | cut -d' ' -f1)" 3
+ok $? "and not before, whatever else there is to send"
+
 # --- the end ---------------------------------------------------------------------------
 end TERM
 run --diag-dsn "$dsn" --diag-environment test
