@@ -256,24 +256,25 @@ void bx_snap_receive_drop(struct bx_fs *fs)
     fs->ops->unlink(fs, BX_SNAP_INCOMING); /* it may not be there */
 }
 
-static int check_received(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err)
+static int open_received(struct bx_snap_reader **r, struct bx_fs *fs, struct bx_err *err)
 {
-    struct bx_snap_reader *r;
-    const struct bx_snap_meta *m;
-    int rc = bx_snap_open_file(&r, fs, BX_SNAP_INCOMING, err);
+    int rc = bx_snap_open_file(r, fs, BX_SNAP_INCOMING, err);
 
-    if (rc == BX_CORRUPT)
-        return bx_err_set(err, BX_MALFORMED, "the received snapshot is damaged");
-    if (rc != BX_OK)
-        return rc;
-    m = bx_snap_meta(r);
-    if (m->index != index || m->term != term)
-        rc = bx_err_set(err, BX_MALFORMED,
-                        "the received snapshot is of entry %" PRIu64 " of term %" PRIu64
-                        ", announced as %" PRIu64 " of %" PRIu64,
-                        m->index, m->term, index, term);
-    bx_snap_close(r);
-    return rc;
+    return rc == BX_CORRUPT ? bx_err_set(err, BX_MALFORMED, "the received snapshot is damaged")
+                            : rc;
+}
+
+static int check_announced(const struct bx_snap_reader *r, uint64_t index, uint64_t term,
+                           struct bx_err *err)
+{
+    const struct bx_snap_meta *m = bx_snap_meta(r);
+
+    if (m->index == index && m->term == term)
+        return BX_OK;
+    return bx_err_set(err, BX_MALFORMED,
+                      "the received snapshot is of entry %" PRIu64 " of term %" PRIu64
+                      ", announced as %" PRIu64 " of %" PRIu64,
+                      m->index, m->term, index, term);
 }
 
 static int sync_received(struct bx_fs *fs, struct bx_err *err)
@@ -287,13 +288,26 @@ static int sync_received(struct bx_fs *fs, struct bx_err *err)
     return rc == 0 ? BX_OK : bx_fs_fail(fs, rc, "sync", BX_SNAP_INCOMING, err);
 }
 
-int bx_snap_receive_finish(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err)
+int bx_snap_receive_finish(struct bx_snap_reader **r, struct bx_fs *fs, uint64_t index,
+                           uint64_t term, struct bx_err *err)
 {
-    int rc = check_received(fs, index, term, err);
+    char name[BX_SNAP_NAME];
+    int rc = open_received(r, fs, err);
 
     if (rc == BX_OK)
+        rc = check_announced(*r, index, term, err);
+    if (rc == BX_OK)
         rc = sync_received(fs, err);
-    return rc == BX_OK ? publish(fs, BX_SNAP_INCOMING, index, err) : rc;
+    if (rc == BX_OK)
+        rc = publish(fs, BX_SNAP_INCOMING, index, err);
+    if (rc != BX_OK) {
+        bx_snap_close(*r);
+        *r = NULL;
+        return rc;
+    }
+    bx_snap_name(name, index);
+    bx_snap_set_name(*r, name);
+    return BX_OK;
 }
 
 /* ---- removing ---- */

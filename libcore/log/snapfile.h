@@ -65,9 +65,12 @@ void bx_snap_close(struct bx_snap_reader *r);
 int bx_snap_receive(struct bx_fs *fs, uint64_t offset, const void *p, size_t n, struct bx_err *err);
 /* Remove what was received. */
 void bx_snap_receive_drop(struct bx_fs *fs);
-/* Verify, sync and rename the received file. BX_MALFORMED if it is damaged, or if index and term
- * differ from the announced ones; the file then remains until the next transfer begins. */
-int bx_snap_receive_finish(struct bx_fs *fs, uint64_t index, uint64_t term, struct bx_err *err);
+/* Verify, sync and rename the received file, on any thread; nothing may be received or dropped
+ * meanwhile. *r reads it from the first chunk on; the caller must close it. BX_MALFORMED if the
+ * file is damaged, or if index and term differ from the announced ones. On an error *r is NULL, and
+ * the file remains until it is dropped or the next transfer begins. */
+int bx_snap_receive_finish(struct bx_snap_reader **r, struct bx_fs *fs, uint64_t index,
+                           uint64_t term, struct bx_err *err);
 /* Remove incomplete files of an interrupted process. Call it at start, before anything else; later
  * it would remove a file that is being written. */
 int bx_snap_clean(struct bx_fs *fs, struct bx_err *err);

@@ -19,5 +19,7 @@ bool bx_snap_parse(const char *name, uint64_t *index);
 /* Open one file and verify it from the first byte to the last. */
 int bx_snap_open_file(struct bx_snap_reader **r, struct bx_fs *fs, const char *name,
                       struct bx_err *err);
+/* Its file has this name now. */
+void bx_snap_set_name(struct bx_snap_reader *r, const char *name);
 
 #endif

@@ -171,6 +171,11 @@ static int verify(struct bx_snap_reader *r, struct bx_err *err)
     return rc;
 }
 
+void bx_snap_set_name(struct bx_snap_reader *r, const char *name)
+{
+    snprintf(r->name, sizeof r->name, "%s", name);
+}
+
 int bx_snap_open_file(struct bx_snap_reader **out, struct bx_fs *fs, const char *name,
                       struct bx_err *err)
 {
@@ -181,7 +186,7 @@ int bx_snap_open_file(struct bx_snap_reader **out, struct bx_fs *fs, const char 
     if (r == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory for a snapshot");
     r->fs = fs;
-    snprintf(r->name, sizeof r->name, "%s", name);
+    bx_snap_set_name(r, name);
     rc = fs->ops->open(fs, name, 0, &r->fd);
     if (rc != 0) {
         bx_free(r);

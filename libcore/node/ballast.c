@@ -43,7 +43,7 @@ static void set_state(struct bx_node *n, enum bx_disk_space state)
                    s->fs->dir, "free", s->free);
     s->state = state;
     if (state == BX_SPACE_FULL)
-        bx_snap_receive_drop(s->fs); /* no more of it is taken now */
+        bx_snapshots_drop(n); /* no more of it is taken now */
     bx_lease_tell_space(n->lease, (uint8_t)state);
     bx_node_wake(n);
 }

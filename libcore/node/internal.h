@@ -286,7 +286,7 @@ void bx_member_on_configuration(struct bx_node *n, const struct raft_configurati
 /* Give the link its peers when they are others than before. */
 void bx_member_update_peers(struct bx_node *n);
 
-/* ---- snapshot.c: taking, sending, receiving ---- */
+/* ---- snapshot.c: taking and sending; snapshot_receive.c: receiving ---- */
 
 struct bx_transfer {
     uint64_t to; /* 0: free */
@@ -313,9 +313,21 @@ struct bx_taking {
     struct bx_codec_counts counts; /* of the thread that ran the job */
     struct bx_err err;
 };
+struct bx_arrival {
+    struct bx_job job;    /* verifies the file that was received, and makes it durable */
+    bool busy;            /* the job is under way: the file is its own */
+    uint64_t index, term; /* that were announced */
+    uint64_t from;
+    struct bx_buf message;         /* that announced it, held back until the job is done */
+    struct bx_snap_reader *reader; /* of the file, while the core is given the message */
+    struct bx_fs *fs;
+    struct bx_codec_counts counts; /* of the thread that ran the job */
+    struct bx_err err;
+};
 struct bx_snapshots {
-    uint64_t index; /* of the newest durable one */
+    uint64_t index; /* of the newest one that the core knows */
     struct bx_taking taking;
+    struct bx_arrival arrival;
     struct bx_transfer transfers[BX_MEMBERS_MAX];
 };
 
@@ -324,8 +336,14 @@ void bx_snapshots_turn(struct bx_node *n);
 bool bx_snapshots_sending(const struct bx_node *n);
 void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install_snapshot *m);
 void bx_snapshots_on_data(struct bx_node *n, const uint8_t *p, size_t len);
+/* As `received` and `install` of raft.h. */
+bool bx_snapshots_received(struct bx_node *n, uint64_t from, const uint8_t *p, size_t len,
+                           uint64_t index, uint64_t term);
 int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struct bx_err *err);
-/* Restore the state from the newest snapshot. */
+/* Remove what was received of a snapshot, unless it is complete and being verified. */
+void bx_snapshots_drop(struct bx_node *n);
+void bx_snapshots_close_arrival(struct bx_node *n);
+/* Restore the state from this snapshot. */
 int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struct bx_err *err);
 
 /* ---- shrink.c: the files of the state database ---- */

@@ -10,7 +10,7 @@ libcore_a_SOURCES += libcore/node/ports.h \
 	libcore/node/node_open.c libcore/node/stats.c libcore/node/stats.h \
 	libcore/node/level.c libcore/node/ballast.c libcore/node/ballast.h libcore/node/absent.c libcore/node/removed.c libcore/node/propose.c libcore/node/propose_own.c libcore/node/session_end.c \
 	libcore/node/reads.c libcore/node/member.c \
-	libcore/node/snapshot.c libcore/node/shrink.c libcore/node/join.c \
+	libcore/node/snapshot.c libcore/node/snapshot_receive.c libcore/node/shrink.c libcore/node/join.c \
 	libcore/node/timerheap.c libcore/node/timerheap.h \
 	libcore/node/lease.c libcore/node/lease_node.c libcore/node/lease_leader.c \
 	libcore/node/lease.h libcore/node/lease_priv.h \

@@ -68,11 +68,10 @@ static void on_raft_send_snapshot(void *ctx, uint64_t to, const struct raft_inst
     bx_snapshots_send(ctx, to, m);
 }
 
-static int on_raft_received(void *ctx, uint64_t index, uint64_t term, struct bx_err *err)
+static bool on_raft_received(void *ctx, uint64_t from, const uint8_t *p, size_t len, uint64_t index,
+                             uint64_t term)
 {
-    struct bx_node *n = ctx;
-
-    return bx_snap_receive_finish(n->o.disk->fs, index, term, err);
+    return bx_snapshots_received(ctx, from, p, len, index, term);
 }
 
 static int on_raft_install(void *ctx, uint64_t index, uint64_t term, struct bx_err *err)

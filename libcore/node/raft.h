@@ -46,11 +46,14 @@ struct bx_raft_options {
     /* The core wants to send a snapshot to a member: transfer the file, then call
      * bx_raft_snapshot_sent. */
     void (*send_snapshot)(void *ctx, uint64_t to, const struct raft_install_snapshot *m);
-    /* A snapshot should have arrived whole: verify the file and rename it. When it is not valid the
-     * message that announced it is dropped, and the leader sends it again. */
-    int (*received)(void *ctx, uint64_t index, uint64_t term, struct bx_err *err);
-    /* The newest snapshot replaces everything: restore the state and reset the log before this
-     * returns. */
+    /* The payload at p announces a snapshot that should have arrived whole. True: it is verified
+     * and durable, or not newer than the one that is there. False: the core does not see the
+     * message now. Once the file is verified, a copy of p is to be received again; without that
+     * the leader sends all of it again. */
+    bool (*received)(void *ctx, uint64_t from, const uint8_t *p, size_t len, uint64_t index,
+                     uint64_t term);
+    /* This snapshot, which was verified, replaces everything: restore the state and reset the log
+     * before this returns. */
     int (*install)(void *ctx, uint64_t index, uint64_t term, struct bx_err *err);
     void (*role)(void *ctx, bool leader);
     /* The newest configuration, committed or not, is another one than before. Also called while the
@@ -92,7 +95,7 @@ struct bx_raft {
     bool new_configuration;                   /* an entry with one was appended since */
     bool answers_old_term;        /* what is stepped is a message of a term that is over */
     uint64_t cursor, cursor_term; /* last entry handed out by bx_raft_next */
-    uint64_t leader_contact_ms;   /* boot time of the leader's last message */
+    uint64_t leader_contact_ms;   /* boot time of the leader's last AppendEntries */
     uint64_t claim_ms;            /* boot time of a message with a commit index */
     uint64_t claim_commit;        /* that is not applied here yet */
     uint64_t fresh_ms;            /* boot time of the last one that is applied */
@@ -113,7 +116,8 @@ int bx_raft_submit(struct bx_raft *r, uint8_t type, const void *data, size_t len
 /* The same of a whole buffer, which the core takes over when the answer is BX_OK: its heap must be
  * the buffers' (bx_raft_heap_use). */
 int bx_raft_submit_taken(struct bx_raft *r, uint8_t type, struct bx_buf *data, uint64_t *index);
-/* A RAFT frame's payload. A message the core could not survive is dropped with a reason in err. */
+/* A RAFT frame's payload. A message the core could not survive is dropped with a reason in err. One
+ * that is held back, see `received`, is BX_OK. */
 int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
                     struct bx_err *err);
 /* The link to a server is another one now: nothing waits on it. */

@@ -103,7 +103,18 @@ static void cut_to_room(const struct bx_raft *r, struct raft_message *m)
     a->entries = n == 0 ? NULL : a->entries;
 }
 
-/* The message has been taken. */
+/* The message that announces a snapshot waits until its file is verified. One of a term that is
+ * over does not: the core only answers it. */
+static bool is_held(const struct bx_raft *r, const struct raft_message *m, const uint8_t *p,
+                    size_t len)
+{
+    return m->type == RAFT_INSTALL_SNAPSHOT && term_of(m) >= raft_current_term(&r->core) &&
+           !r->o.received(r->o.ctx, m->server_id, p, len, m->install_snapshot.last_index,
+                          m->install_snapshot.last_term);
+}
+
+/* The message has been taken. One that announces a snapshot may have been held back since the
+ * leader was heard. */
 static void note_leader(struct bx_raft *r, const struct raft_message *m)
 {
     if (!is_of_leader(m) || term_of(m) != raft_current_term(&r->core))
@@ -112,7 +123,8 @@ static void note_leader(struct bx_raft *r, const struct raft_message *m)
         r->claim_ms = bx_raft_now(r);
         r->claim_commit = m->append_entries.leader_commit;
     }
-    r->leader_contact_ms = bx_raft_now(r);
+    if (m->type != RAFT_INSTALL_SNAPSHOT)
+        r->leader_contact_ms = bx_raft_now(r);
     r->leader_term = term_of(m);
     r->leader_id = m->server_id;
 }
@@ -139,13 +151,9 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
     }
     skip_covered(r, &m);
     cut_to_room(r, &m);
-    if (m.type == RAFT_INSTALL_SNAPSHOT) {
-        rc = r->o.received(r->o.ctx, m.install_snapshot.last_index, m.install_snapshot.last_term,
-                           err);
-        if (rc != BX_OK) {
-            bx_raftmsg_close(&m);
-            return rc;
-        }
+    if (is_held(r, &m, p, len)) {
+        bx_raftmsg_close(&m);
+        return BX_OK;
     }
     if (m.type == RAFT_APPEND_ENTRIES)
         entries = m.append_entries.entries;

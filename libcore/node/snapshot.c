@@ -1,4 +1,4 @@
-/* snapshot - taking, sending and receiving the state as a file.
+/* snapshot - taking and sending the state as a file; snapshot_receive.c receives it.
  *
  * Take: when the log behind the last snapshot has grown enough, everything applied is committed to
  * SQLite, a read transaction is opened on it, and a job in the thread pool writes rows and syncs.
@@ -11,10 +11,7 @@
  *
  * Send: the core asks for it; a job in the thread pool verifies the file, which is sent in pieces
  * that wait while the peer's queue is full. The last piece waits for all before it, and so does the
- * message that names the file. A transfer ends when the peer disconnects; the core asks again.
- *
- * Receive: pieces are written to a file of their own. The message follows the last piece: the file
- * is verified whole, renamed, and replaces state and log before the core continues. */
+ * message that names the file. A transfer ends when the peer disconnects; the core asks again. */
 #include "node/internal.h"
 
 #include "mem/alloc.h"
@@ -368,65 +365,5 @@ void bx_snapshots_close(struct bx_node *n)
         if (n->snapshots.transfers[i].to != 0)
             end_transfer(&n->snapshots.transfers[i]);
     }
-}
-
-/* ---- receiving ---- */
-
-void bx_snapshots_on_data(struct bx_node *n, const uint8_t *p, size_t len)
-{
-    struct bx_numbered m;
-    struct bx_err err;
-    int rc;
-
-    if (!bx_frame_numbered(p, len, &m) || !has_space(n))
-        return; /* the leader sends it again */
-    rc = bx_snap_receive(n->o.disk->fs, m.number, m.p, m.n, &err);
-    if (rc == BX_IO || rc == BX_NO_SPACE)
-        BX_ERROR("snapshot", "a piece can not be written", "err", err.msg);
-}
-
-int bx_snapshots_restore(struct bx_node *n, struct bx_snap_reader *reader, struct bx_err *err)
-{
-    const struct bx_snap_meta *meta = bx_snap_meta(reader);
-    struct bx_buf chunk = {0};
-    bool end = false;
-    int rc;
-
-    if (memcmp(meta->history, n->o.identity.history, 16) != 0) {
-        bx_err_set(err, BX_CORRUPT, "the snapshot at entry %llu belongs to another cluster",
-                   (unsigned long long)meta->index);
-        bx_fs_hint_forget(n->o.disk->fs, err);
-        return BX_CORRUPT;
-    }
-    rc = bx_fsm_restore_begin(n->fsm, err);
-    while (rc == BX_OK && !end) {
-        rc = bx_snap_read(reader, &chunk, &end, err);
-        if (rc == BX_OK && !end)
-            rc = bx_fsm_restore_chunk(n->fsm, chunk.data, chunk.len, err);
-    }
-    if (rc == BX_OK)
-        rc = bx_fsm_restore_finish(n->fsm, meta->index, meta->digest, err);
-    if (rc == BX_OK)
-        rc = bx_level_check(n, err);
-    bx_buf_release(&chunk);
-    return rc;
-}
-
-int bx_snapshots_install(struct bx_node *n, uint64_t index, uint64_t term, struct bx_err *err)
-{
-    struct bx_snap_reader *reader = NULL;
-    int rc = bx_snap_open_latest(&reader, n->o.disk->fs, err);
-
-    if (rc == BX_OK)
-        rc = bx_snapshots_restore(n, reader, err);
-    if (rc == BX_OK)
-        rc = bx_wal_reset(n->wal, index, term);
-    bx_snap_close(reader);
-    if (rc != BX_OK)
-        return rc;
-    BX_INFO("snapshot", "installed the snapshot", "index", index, "term", term);
-    n->snapshots.index = index;
-    bx_member_on_rows(n);
-    bx_reconcile_resync(n->reconcile);
-    return bx_snap_prune(n->o.disk->fs, index, err);
+    bx_snapshots_close_arrival(n);
 }

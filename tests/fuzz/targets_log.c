@@ -171,11 +171,13 @@ int fuzz_snapshot(const uint8_t *p, size_t n)
 {
     struct memfs *m = memfs_create();
     struct bx_fs *fs = memfs_fs(m);
+    struct bx_snap_reader *r = NULL;
     size_t meta = BX_HEADER_SIZE + 1;
     int rc = n < meta + 16 || n > FILE_MAX ? BX_MALFORMED : bx_snap_receive(fs, 0, p, n, NULL);
 
     if (rc == BX_OK)
-        rc = bx_snap_receive_finish(fs, bx_get64(p + meta), bx_get64(p + meta + 8), NULL);
+        rc = bx_snap_receive_finish(&r, fs, bx_get64(p + meta), bx_get64(p + meta + 8), NULL);
+    bx_snap_close(r);
     if (rc == BX_OK)
         rc = read_snapshot(fs);
     assert(memfs_open_files(m) == 0);

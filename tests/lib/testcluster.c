@@ -50,7 +50,7 @@ static bool send_frame(struct bx_link *l, uint64_t to, struct bx_buf *frame)
 
 static uint32_t codecs_of(struct bx_link *l, uint64_t id)
 {
-    return is_connected(l, id) ? 1u << BX_CODEC_FLAT : 0;
+    return is_connected(l, id) ? 1u << BX_CODEC_FLAT | 1u << BX_CODEC_LZ : 0;
 }
 
 static bool build_of(struct bx_link *l, uint64_t id, struct bx_build *out)

@@ -233,6 +233,19 @@ TEST(intact_pieces_in_the_wrong_place_are_refused)
 
 /* ---- receiving ---- */
 
+/* Take what was received, and read it. */
+static int finish(struct memfs *to, uint64_t index, uint64_t term, struct bx_err *err)
+{
+    struct bx_snap_reader *r;
+    int rc = bx_snap_receive_finish(&r, memfs_fs(to), index, term, err);
+
+    assert_int_equal(r != NULL, rc == BX_OK);
+    if (rc == BX_OK)
+        contents_are(r, index);
+    bx_snap_close(r);
+    return rc;
+}
+
 static int send_all(struct memfs *from, struct memfs *to, struct bx_err *err)
 {
     struct bx_snap_reader *r;
@@ -249,7 +262,7 @@ static int send_all(struct memfs *from, struct memfs *to, struct bx_err *err)
         offset += got;
     } while (rc == BX_OK && got > 0);
     bx_snap_close(r);
-    return rc == BX_OK ? bx_snap_receive_finish(memfs_fs(to), 20, ten.term, err) : rc;
+    return rc == BX_OK ? finish(to, 20, ten.term, err) : rc;
 }
 
 TEST(a_received_one_is_the_one_that_was_sent)
@@ -308,18 +321,44 @@ TEST(what_was_not_announced_or_is_damaged_is_not_taken)
     assert_int_equal(bx_snap_receive(memfs_fs(to), 101, file, 1, &err), BX_MALFORMED);
     assert_int_equal(bx_snap_receive(memfs_fs(to), 99, file, 1, &err), BX_MALFORMED);
     assert_int_equal(bx_snap_receive(memfs_fs(to), 100, file + 100, n - 100, NULL), BX_OK);
-    assert_int_equal(bx_snap_receive_finish(memfs_fs(to), 21, ten.term, &err), BX_MALFORMED);
-    assert_int_equal(bx_snap_receive_finish(memfs_fs(to), 20, 4, &err), BX_MALFORMED);
+    assert_int_equal(finish(to, 21, ten.term, &err), BX_MALFORMED);
+    assert_int_equal(finish(to, 20, 4, &err), BX_MALFORMED);
     for (size_t at = 0; at < n; at++) {
         memfs_flip(to, BX_SNAP_INCOMING, at, 0x20);
-        assert_int_equal(bx_snap_receive_finish(memfs_fs(to), 20, ten.term, &err), BX_MALFORMED);
+        assert_int_equal(finish(to, 20, ten.term, &err), BX_MALFORMED);
         memfs_flip(to, BX_SNAP_INCOMING, at, 0x20);
     }
     assert_int_equal(latest(to), 0);
-    assert_int_equal(bx_snap_receive_finish(memfs_fs(to), 20, ten.term, &err), BX_OK);
+    assert_int_equal(finish(to, 20, ten.term, &err), BX_OK);
     assert_int_equal(latest(to), 20);
     memfs_destroy(from);
     memfs_destroy(to);
+}
+
+TEST(damage_that_is_found_after_the_rename_is_told_by_the_new_name)
+{
+    static const char name[] = "snapshot-0000000000000014";
+    struct memfs *m = memfs_create();
+    struct bx_snap_reader *r;
+    struct bx_buf chunk = {0};
+    struct bx_err err = {0};
+    const uint8_t *file;
+    bool end;
+    size_t n;
+
+    assert_int_equal(write_snapshot(memfs_fs(m), 20, NULL), BX_OK);
+    file = memfs_bytes(m, name, &n);
+    assert_int_equal(bx_snap_receive(memfs_fs(m), 0, file, n, NULL), BX_OK);
+    memfs_remove(m, name);
+    assert_int_equal(bx_snap_receive_finish(&r, memfs_fs(m), 20, ten.term, NULL), BX_OK);
+    memfs_flip(m, name, n / 2, 0x20);
+    while (bx_snap_read(r, &chunk, &end, &err) == BX_OK)
+        assert_false(end);
+    assert_int_equal(err.code, BX_CORRUPT);
+    assert_non_null(strstr(err.msg, name));
+    bx_buf_release(&chunk);
+    bx_snap_close(r);
+    memfs_destroy(m);
 }
 
 TEST(a_failing_disk_is_told_and_leaves_the_old_one)
@@ -355,7 +394,7 @@ TEST(what_was_received_goes_when_there_is_no_room_for_the_rest)
     assert_int_equal(bx_snap_receive(memfs_fs(to), 5, "more", 4, NULL), BX_NO_SPACE);
     assert_false(memfs_exists(to, BX_SNAP_INCOMING));
     assert_int_equal(bx_snap_receive(memfs_fs(to), 9, "rest", 4, NULL), BX_MALFORMED);
-    assert_int_equal(bx_snap_receive_finish(memfs_fs(to), 20, ten.term, NULL), BX_IO);
+    assert_int_equal(finish(to, 20, ten.term, NULL), BX_IO);
     assert_int_equal(send_all(from, to, NULL), BX_OK);
     assert_int_equal(latest(to), 20);
     memfs_destroy(from);

@@ -111,6 +111,11 @@ tests_unit_snapshot_send_test_SOURCES = tests/unit/snapshot_send_test.c
 tests_unit_snapshot_send_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_snapshot_send_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/snapshot_receive_test
+tests_unit_snapshot_receive_test_SOURCES = tests/unit/snapshot_receive_test.c
+tests_unit_snapshot_receive_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_snapshot_receive_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/node_remove_test
 
 tests_unit_node_remove_test_SOURCES = tests/unit/node_remove_test.c

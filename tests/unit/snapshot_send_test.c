@@ -80,8 +80,11 @@ static void arrive(struct slow_link *l, const struct bx_buf *f)
 
         bx_snap_receive(memfs_fs(l->peer), bx_get64(p), p + 8, f->len - BX_HEADER_SIZE - 8, NULL);
     } else {
+        struct bx_snap_reader *r;
+
         l->announced = true;
-        l->received = bx_snap_receive_finish(memfs_fs(l->peer), 10, 3, NULL);
+        l->received = bx_snap_receive_finish(&r, memfs_fs(l->peer), 10, 3, NULL);
+        bx_snap_close(r);
     }
 }
 
