@@ -78,8 +78,9 @@ static void disk_write(struct bx_disk *base, struct bx_job *job)
 static void disk_offload(struct bx_disk *base, struct bx_job *job)
 {
     struct sim_disk *d = (struct sim_disk *)base;
+    uint64_t now = d->host->sim->now, from = now < d->stalled_until ? d->stalled_until : now;
 
-    start(d, job, d->host->sim->now + 50 + rng_below(&d->rng, OFFLOAD_US) + slowness(d));
+    start(d, job, from + 50 + rng_below(&d->rng, OFFLOAD_US) + slowness(d));
 }
 
 /* ---- space ---- */

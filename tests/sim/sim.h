@@ -117,7 +117,7 @@ struct sim_disk {
     uint64_t busy_until; /* the writer thread */
     uint64_t rng;
     uint64_t slow_us;       /* at most, on top of each job; 0: as it should be */
-    uint64_t stalled_until; /* no job of the writer is begun before */
+    uint64_t stalled_until; /* no job is begun before */
 };
 
 struct sim_link {
