@@ -38,6 +38,8 @@ int bx_flat_check(const struct bx_schema *s, const uint8_t *src, size_t len, siz
 /* A numeric field of a validated record; field counts from 0. Zero if the record was written by a
  * build without the field. */
 uint64_t bx_flat_u64(const struct bx_schema *s, const uint8_t *src, uint32_t field);
+/* The 16 bytes of a UUID in it; NULL if the record was written by a build without the field. */
+const uint8_t *bx_flat_uuid(const struct bx_schema *s, const uint8_t *src, uint32_t field);
 /* Give it another value, in place; the record must have the field. */
 void bx_flat_set_u64(const struct bx_schema *s, uint8_t *dst, uint32_t field, uint64_t value);
 

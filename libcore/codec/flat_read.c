@@ -432,3 +432,10 @@ uint64_t bx_flat_u64(const struct bx_schema *s, const uint8_t *src, uint32_t fie
 
     return slot == 0 ? 0 : bx_get64(src + slot);
 }
+
+const uint8_t *bx_flat_uuid(const struct bx_schema *s, const uint8_t *src, uint32_t field)
+{
+    size_t slot = slot_of(s, src, field);
+
+    return slot == 0 ? NULL : src + slot;
+}

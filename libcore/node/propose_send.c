@@ -32,6 +32,28 @@ static void note_deadline(struct bx_propose *pr, struct bx_proposal *p)
         pr->earliest = deadline;
 }
 
+/* Where each request went: into an entry of this node's log, or else in a frame to the leader. */
+static void record_way(const struct bx_proposals *taken, uint64_t index, uint64_t leader)
+{
+    uint64_t before = bx_rec_traced();
+    const struct bx_proposal *p;
+
+    TAILQ_FOREACH(p, taken, link)
+    {
+        const char *name = bx_cmd_name(bx_cmd_kind(p->command.data));
+        uint64_t trace = bx_cmd_trace(p->command.data);
+
+        if (trace == 0)
+            continue;
+        bx_rec_trace(trace);
+        if (index != 0)
+            BX_DEBUG("propose", "in an entry", "command", name, "index", index);
+        else
+            BX_DEBUG("propose", "relayed to the leader", "command", name, "leader", leader);
+    }
+    bx_rec_trace(before);
+}
+
 /* They are on their way: a relayed one is done here, the others wait for their outcome. */
 static void mark_sent(struct bx_propose *pr, struct bx_proposals *taken, uint64_t now)
 {
@@ -218,6 +240,7 @@ static bool submit_batch(struct bx_node *n)
     bx_time_on_sealed(n, stamp.elapsed_ms);
     bx_node_on_sealed(n, index);
     BX_DEBUG("propose", "submitted a batch", "index", index, "commands", count);
+    record_way(&taken, index, 0);
     bx_histogram_add(&n->propose.batches, &bx_batch_histogram, count);
     mark_sent(&n->propose, &taken, bx_node_now(n));
     return true;
@@ -244,6 +267,7 @@ static void relay(struct bx_node *n, uint64_t leader)
             put_back(pr, &taken); /* the link's queue is full: the next turn tries again */
             return;
         }
+        record_way(&taken, 0, leader);
         mark_sent(pr, &taken, bx_node_now(n));
     }
 }

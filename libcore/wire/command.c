@@ -4,6 +4,7 @@
 #include "mem/alloc.h"
 #include "mem/map.h"
 #include "mem/track.h"
+#include "rec/rec.h"
 
 #include <assert.h>
 
@@ -121,7 +122,8 @@ enum {
     HEADER_KIND = 0,
     HEADER_LEVEL = 1,
     HEADER_BODY_HASH = 5,
-    HEADER_DEADLINE = 6
+    HEADER_DEADLINE = 6,
+    HEADER_TRACE = 7
 }; /* places in header_fields */
 
 uint16_t bx_cmd_kind(const uint8_t *src)
@@ -132,6 +134,13 @@ uint16_t bx_cmd_kind(const uint8_t *src)
 uint64_t bx_cmd_deadline(const uint8_t *src)
 {
     return bx_flat_u64(&bx_cmd_header_schema, src, HEADER_DEADLINE);
+}
+
+uint64_t bx_cmd_trace(const uint8_t *src)
+{
+    const uint8_t *id = bx_flat_uuid(&bx_cmd_header_schema, src, HEADER_TRACE);
+
+    return id == NULL ? 0 : bx_trace_of(id);
 }
 
 void bx_cmd_set_deadline(uint8_t *src, uint64_t deadline_ms)

@@ -102,6 +102,8 @@ int bx_cmd_decode(const uint8_t *src, size_t len, struct bx_cmd_header *header,
 uint16_t bx_cmd_kind(const uint8_t *src);
 uint64_t bx_cmd_deadline(const uint8_t *src);
 void bx_cmd_set_deadline(uint8_t *src, uint64_t deadline_ms);
+/* What events have of its trace id; 0: it has none. */
+uint64_t bx_cmd_trace(const uint8_t *src);
 /* Validate one command like bx_cmd_decode without decoding it. */
 int bx_cmd_check(const uint8_t *src, size_t len, size_t *used, struct bx_err *err);
 

@@ -98,7 +98,8 @@ struct test_answer { /* zeroed at first */
     char message[BX_ERR_MSG];
 };
 void test_on_answer(void *ctx, const struct bx_outcome *o, const struct bx_err *err);
-/* Submit the creation of a stopped VM; sequence 0: in the node's own session. What submit said. */
+/* Submit the creation of a stopped VM, within the trace of the calling thread; sequence 0: in the
+ * node's own session. What submit said. */
 int test_submit_vm(struct test_member *m, const char *name, uint64_t sequence, uint64_t deadline,
                    struct test_answer *a);
 /* The VM is in the state as this member has applied it. */

@@ -3,6 +3,8 @@
 
 #include "lib/testcluster.h"
 
+#include "rec/rec.h"
+
 #include <string.h>
 
 void test_on_answer(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
@@ -31,6 +33,7 @@ int test_submit_vm(struct test_member *m, const char *name, uint64_t sequence, u
                           .ctx = a};
 
     s.session[0] = sequence != 0;
+    bx_trace_id(bx_rec_traced(), s.trace);
     bx_vm_config_init(&c.config);
     c.config.name = bx_str(name);
     c.config.memory_mib = 128;

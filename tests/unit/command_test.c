@@ -168,11 +168,13 @@ TEST(a_deadline_is_set_in_place)
     size_t used;
 
     header.kind = BX_CMD_TOKEN_REVOKE;
+    header.trace[15] = 7;
     assert_int_equal(bx_cmd_encode(&b, &header, &(struct bx_cmd_token_revoke){.id = 17}), BX_OK);
     assert_int_equal(bx_cmd_kind(b.data), BX_CMD_TOKEN_REVOKE);
     assert_true(bx_cmd_deadline(b.data) == full_header.deadline_ms);
     bx_cmd_set_deadline(b.data, 12345);
     assert_int_equal(bx_cmd_deadline(b.data), 12345);
+    assert_true(bx_cmd_trace(b.data) == 7);
     assert_int_equal(bx_cmd_decode(b.data, b.len, &read, &body, &arena, &used, NULL), BX_OK);
     assert_int_equal(read.deadline_ms, 12345);
     assert_true(read.body_hash == header.body_hash && read.sequence == header.sequence);

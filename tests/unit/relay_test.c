@@ -1,7 +1,9 @@
 /* Requests that a follower sends to its leader, and what becomes of them when leadership moves. */
 #include "propose_help.h"
 
+#include "lib/testrec.h"
 #include "node/internal.h"
+#include "rec/rec.h"
 
 #include <string.h>
 
@@ -27,6 +29,31 @@ static bool drop_relays(struct test_cluster *c, uint64_t from, uint64_t to, enum
 {
     (void)c, (void)from, (void)to, (void)p, (void)len;
     return kind == BX_FRAME_RELAY;
+}
+
+TEST(a_request_tells_within_its_trace_where_it_went)
+{
+    struct test_answer a = {0};
+
+    if (BX_LEVEL_COMPILED < BX_LEVEL_DEBUG)
+        skip();
+    open_three();
+    test_rec_open("off,propose=debug");
+    bx_rec_trace(0xab);
+    w.drop = drop_relays;
+    assert_int_equal(submit(2, "web", 1, &a), BX_OK);
+    bx_rec_trace(0);
+    test_cluster_settle(&w);
+    assert_true(test_rec_said("debug propose: relayed to the leader command=vm.create leader=1 "
+                              "trace=00000000000000ab"));
+    w.drop = NULL;
+    test_rec_open("off,propose=debug");
+    test_cluster_run(&w, BX_RESEND_MS + 1000);
+    answered(&a, 1, BX_OK);
+    assert_true(test_rec_said("debug propose: in an entry command=vm.create index="));
+    assert_true(test_rec_said("trace=00000000000000ab"));
+    test_rec_close();
+    test_cluster_close(&w);
 }
 
 TEST(a_lost_relay_is_sent_again)
