@@ -187,6 +187,24 @@ static void confirm(struct qemu_vm *v)
     qemu_vm_send_order(v);
 }
 
+/* A shim tells less by far, unless it is broken: that must not displace other events. */
+static bool may_record(struct qemu_vm *v)
+{
+    uint64_t now = vm_now();
+
+    if (now - v->told_since >= 1000) {
+        v->told_since = now;
+        v->told = 0;
+    }
+    if (v->told == QEMU_TOLD_MAX)
+        return false;
+    if (++v->told < QEMU_TOLD_MAX)
+        return true;
+    BX_WARNING("driver", "its supervisor (blixard-vm) tells too much, leaving out the rest", "uuid",
+               bx_uuid(v->id), "epoch", v->epoch);
+    return false;
+}
+
 /* QEMU tells on standard error mostly what is wrong. */
 static void record_said(const struct qemu_vm *v, const char *line)
 {
@@ -194,6 +212,14 @@ static void record_said(const struct qemu_vm *v, const char *line)
         BX_INFO("qemu", "QEMU said", "uuid", bx_uuid(v->id), "epoch", v->epoch, "line", line);
     else
         BX_WARNING("qemu", "QEMU said", "uuid", bx_uuid(v->id), "epoch", v->epoch, "line", line);
+}
+
+static void record_told(struct qemu_vm *v, const struct vm_status *s)
+{
+    if (s->event.kind != VM_EVENT_NONE && may_record(v))
+        vm_event_record(&s->event, v->id, v->epoch);
+    if (s->said[0] != '\0' && may_record(v))
+        record_said(v, s->said);
 }
 
 static void on_status(void *ctx, struct json_t *o)
@@ -204,13 +230,15 @@ static void on_status(void *ctx, struct json_t *o)
     if (v->pipe == NULL)
         return; /* an earlier line of the same read ended the run */
     if (vm_status_read(o, &s) != BX_OK) {
-        BX_ERROR("driver", "malformed status from its supervisor (blixard-vm)", "uuid",
-                 bx_uuid(v->id));
+        if (may_record(v))
+            BX_ERROR("driver", "malformed status from its supervisor (blixard-vm)", "uuid",
+                     bx_uuid(v->id));
         return;
     }
     if (v->unknown || memcmp(s.vm, v->id, 16) != 0 || s.epoch != v->epoch) {
-        BX_ERROR("driver", "its lock is held by another run, leaving it alone", "uuid",
-                 bx_uuid(v->id), "epoch", s.epoch, "pid", s.pid);
+        if (may_record(v))
+            BX_ERROR("driver", "its lock is held by another run, leaving it alone", "uuid",
+                     bx_uuid(v->id), "epoch", s.epoch, "pid", s.pid);
         v->unknown = true;
         v->answer_by = 0; /* a run that is not known is not killed */
         return;
@@ -222,8 +250,7 @@ static void on_status(void *ctx, struct json_t *o)
         v->announce = true;
         qemu_vm_watch(v, 0);
     }
-    if (s.said[0] != '\0')
-        record_said(v, s.said);
+    record_told(v, &s);
     qemu_vm_observe(v, s.state, s.failed, s.message);
 }
 
@@ -252,7 +279,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
     bx_rec_trace(before);
     if (n > 0 && rc == BX_OK)
         return;
-    if (n > 0)
+    if (n > 0 && may_record(v))
         BX_ERROR("driver", "malformed line from its supervisor (blixard-vm)", "uuid",
                  bx_uuid(v->id), "err", err.msg);
     qemu_vm_disconnect(v);
@@ -262,7 +289,8 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
 
 void qemu_vm_send_order(struct qemu_vm *v)
 {
-    struct vm_order order = {.kill = v->kill_requested, .timeout_ms = v->stop_ms};
+    struct vm_order order = {
+        .kill = v->kill_requested, .timeout_ms = v->stop_ms, .trace = v->trace};
     char line[VM_LINE_MAX];
     uv_buf_t b;
 

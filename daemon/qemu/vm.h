@@ -18,6 +18,7 @@
 #include <uv.h>
 
 #define QEMU_SHIM_MS 5000u /* for a new shim to answer, and for any beyond a stop's timeout */
+#define QEMU_TOLD_MAX 32u  /* lines of a shim that are recorded in a second */
 
 struct qemu_driver;
 struct qemu_shim;
@@ -45,6 +46,8 @@ struct qemu_vm {
     bool confirmed;         /* the shim has reported, and runs the recorded run */
     bool stop_requested, kill_requested;
     uint32_t stop_ms;
+    uint64_t told_since; /* when the second began in which so many of its lines were recorded: */
+    uint32_t told;
     bool announce; /* an observation waits for the timer */
     bool unknown;  /* the lock is held, but not by the recorded run: gets no orders */
     bool gone;     /* dropped; its handles are closing */

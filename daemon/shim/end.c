@@ -1,8 +1,6 @@
 /* The end of a run: its outcome, and who is told. */
 #include "shim/shim.h"
 
-#include "rec/rec.h"
-
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,11 +38,13 @@ static void explain(struct shim *s, int how, int status)
 
 void shim_end(struct shim *s, int how, int status)
 {
+    struct vm_event e = {.kind = VM_EVENT_ENDED};
     struct bx_err err;
 
     explain(s, how, status);
-    BX_INFO("shim", "QEMU has ended", "uuid", bx_uuid(s->record.vm), "epoch", s->record.epoch,
-            "failed", s->record.failed, "why", s->record.text);
+    e.failed = s->record.failed;
+    snprintf(e.why, sizeof e.why, "%s", s->record.text);
+    shim_record(s, e);
     s->record.ended = true;
     s->record.code = how == CLD_EXITED ? (uint32_t)status : 0;
     s->record.signal = how == CLD_EXITED ? 0 : (uint32_t)status;

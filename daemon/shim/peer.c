@@ -1,6 +1,8 @@
 /* The control socket: status out, orders in. The protocol is in vmdir/proto.h. */
 #include "shim/shim.h"
 
+#include "rec/rec.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,30 +51,51 @@ static void drop(struct shim_peer *p)
     p->fd = -1;
 }
 
-static void report(struct shim *s, struct shim_peer *p)
+/* A client that does not take a whole line at once is dropped; when it connects again it gets the
+ * present state. */
+static bool report(const struct vm_status *s, struct shim_peer *p)
 {
     char line[VM_LINE_MAX];
-    size_t n = vm_status_write(&s->status, line);
+    size_t n = vm_status_write(s, line);
 
-    /* A client that does not take a whole line at once is dropped; when it connects again it gets
-     * the present state. */
-    if (n == 0 || send(p->fd, line, n, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)n)
-        drop(p);
+    if (n > 0 && send(p->fd, line, n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)n)
+        return true;
+    drop(p);
+    return false;
 }
 
-/* What QEMU has said is told once, to whoever is there. */
-void shim_peers_report(struct shim *s)
+/* Whether anybody was there. */
+static bool report_to_all(struct shim *s, const struct vm_status *status)
 {
     bool told = false;
     size_t i;
 
     for (i = 0; i < SHIM_PEERS; i++)
-        if (s->peers[i].fd >= 0) {
-            report(s, &s->peers[i]);
-            told = true;
-        }
-    if (told)
+        if (s->peers[i].fd >= 0)
+            told |= report(status, &s->peers[i]);
+    return told;
+}
+
+/* What QEMU has said is told once, to whoever is there. */
+void shim_peers_report(struct shim *s)
+{
+    if (report_to_all(s, &s->status))
         s->status.said[0] = '\0';
+}
+
+/* So is each event, in a line of its own with the state before it. */
+void shim_peers_tell(struct shim *s)
+{
+    struct vm_status with = s->status;
+    const struct vm_event *e;
+
+    with.said[0] = '\0';
+    while ((e = vm_events_first(&s->untold, vm_now())) != NULL) {
+        with.event = *e;
+        if (!report_to_all(s, &with))
+            break;
+        vm_events_drop(&s->untold);
+    }
 }
 
 void shim_peers_accept(struct shim *s)
@@ -96,14 +119,27 @@ void shim_peers_accept(struct shim *s)
     }
     p->fd = fd;
     p->lines = (struct qmp_lines){.buf = p->buf, .cap = sizeof p->buf};
-    report(s, p);
-    s->status.said[0] = '\0';
+    shim_peers_tell(s);
+    if (p->fd >= 0 && report(&s->status, p))
+        s->status.said[0] = '\0';
 }
 
 struct orders {
     struct shim *s;
     bool bad;
 };
+
+static void follow(struct shim *s, const struct vm_order *order)
+{
+    if (order->trace != 0)
+        bx_rec_trace(order->trace);
+    if (order->kill) {
+        s->record.asked = true;
+        shim_kill(s, false, "killed on request");
+    } else {
+        shim_stop(s, order->timeout_ms);
+    }
+}
 
 static void on_order(void *ctx, struct json_t *o)
 {
@@ -112,12 +148,8 @@ static void on_order(void *ctx, struct json_t *o)
 
     if (vm_order_read(o, &order) != BX_OK)
         r->bad = true;
-    else if (order.kill) {
-        r->s->record.asked = true;
-        shim_kill(r->s, false, "killed on request");
-    } else {
-        shim_stop(r->s, order.timeout_ms);
-    }
+    else
+        follow(r->s, &order);
 }
 
 void shim_peers_read(struct shim *s, struct shim_peer *p)

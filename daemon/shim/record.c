@@ -51,3 +51,11 @@ void shim_record_open(uint64_t trace)
     bx_rec_use(&thread);
     bx_rec_trace(trace);
 }
+
+void shim_record(struct shim *s, struct vm_event e)
+{
+    e.trace = bx_rec_traced();
+    vm_event_record(&e, s->record.vm, s->record.epoch);
+    vm_events_add(&s->untold, &e, vm_now());
+    shim_peers_tell(s);
+}

@@ -1,6 +1,5 @@
 /* The poll loop: QEMU's monitor, its output, its end, the control socket, deadlines. */
 #include "shim/shim.h"
-#include "rec/rec.h"
 #include "vmdir/file.h"
 
 #include <errno.h>
@@ -27,11 +26,13 @@ enum slot {
 
 static void enter(struct shim *s, enum bx_observed state)
 {
+    struct vm_event e = {.kind = VM_EVENT_STATE, .state = state};
+
     if (state <= s->status.state)
         return;
+    snprintf(e.why, sizeof e.why, "%s", s->killed);
+    shim_record(s, e);
     s->status.state = state;
-    BX_INFO("shim", "its run", "uuid", bx_uuid(s->record.vm), "epoch", s->record.epoch, "state",
-            bx_observed_names[state], "why", s->killed);
     shim_peers_report(s);
 }
 
@@ -258,9 +259,8 @@ void shim_run(struct shim *s)
     struct pollfd fds[SLOTS];
     size_t i;
 
-    BX_INFO("shim", "started QEMU", "uuid", bx_uuid(s->record.vm), "epoch", s->record.epoch, "pid",
-            s->pid);
     s->status.pid = (uint32_t)s->pid;
+    shim_record(s, (struct vm_event){.kind = VM_EVENT_STARTED, .pid = s->status.pid});
     s->ready_by = vm_now() + SHIM_READY_MS;
     while (!s->done) {
         memset(fds, 0, sizeof fds);

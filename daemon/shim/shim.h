@@ -64,6 +64,7 @@ struct shim {
     struct qmp qmp;
     struct vm_record record;
     struct vm_status status;
+    struct vm_events untold;
     struct shim_peer peers[SHIM_PEERS];
 
     uint64_t ready_by;            /* boot times; 0: no deadline */
@@ -87,6 +88,8 @@ int shim_open(struct shim *s, struct bx_err *err);
 /* record.c: write what is recorded from now on to standard error, as lines of key=value. Without
  * memory nothing is. */
 void shim_record_open(uint64_t trace);
+/* Record an event within the trace of now, and tell the daemon. */
+void shim_record(struct shim *s, struct vm_event e);
 
 /* inherit.c: what QEMU inherits besides its standard descriptors: the lock, its monitor, and sealed
  * copies of kernel and initial ramdisk. BX_OK, BX_INVALID (a file can not be read), BX_IO. */
@@ -115,6 +118,7 @@ int shim_peers_open(struct shim *s, struct bx_err *err);
 void shim_peers_accept(struct shim *s);
 void shim_peers_read(struct shim *s, struct shim_peer *p);
 void shim_peers_report(struct shim *s); /* the status, to every client */
+void shim_peers_tell(struct shim *s);   /* the events that are untold, if there is a client */
 /* A listening unix socket of that name in the VM's directory, which is the working directory. */
 int shim_listen(const char *name, int *fd, struct bx_err *err);
 /* The process at the other end; false when it runs as another user. */

@@ -50,24 +50,6 @@ TEST(a_vm_whose_lock_is_held_is_not_started)
     vmrun_driver_close(w);
 }
 
-/* Make the directory of an earlier run by hand, with a record (and maybe an outcome) in it. */
-static int earlier_run(struct world *w, struct vm_record *r)
-{
-    char path[160];
-    struct bx_err err;
-    int dir;
-
-    (void)mkdir(w->vms, 0700);
-    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
-    assert_int_equal(mkdir(path, 0700), 0);
-    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    *r = (struct vm_record){.node = 1, .epoch = 21, .pid = 1};
-    memcpy(r->vm, vm1, 16);
-    assert_int_equal(vm_boot_id(r->boot, &err), BX_OK);
-    assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, r, &err), BX_OK);
-    return dir;
-}
-
 static void expect_listed(struct world *w, uint64_t epoch, const char *message)
 {
     struct listed l = {0};
@@ -88,7 +70,7 @@ TEST(a_run_before_the_last_boot_is_over)
     struct world *w = *state;
     struct vm_record r;
     struct bx_err err;
-    int dir = earlier_run(w, &r);
+    int dir = vmrun_earlier_run(w, &r);
 
     r.boot[0] ^= 1;
     assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, &r, &err), BX_OK);
@@ -100,7 +82,7 @@ TEST(a_damaged_record_is_listed_as_such)
 {
     struct world *w = *state;
     struct vm_record r;
-    int dir = earlier_run(w, &r), fd = openat(dir, VM_FILE_RECORD, O_WRONLY);
+    int dir = vmrun_earlier_run(w, &r), fd = openat(dir, VM_FILE_RECORD, O_WRONLY);
 
     assert_int_equal(pwrite(fd, "x", 1, 40), 1);
     close(fd);
@@ -114,7 +96,7 @@ TEST(a_start_that_was_not_finished_leaves_nothing)
     struct world *w = *state;
     struct listed l = {0};
     struct vm_record r;
-    int dir = earlier_run(w, &r);
+    int dir = vmrun_earlier_run(w, &r);
 
     assert_int_equal(renameat(dir, VM_FILE_RECORD, dir, VM_FILE_SPEC), 0);
     close(dir);
@@ -181,7 +163,7 @@ TEST(another_run_than_the_recorded_one_gets_no_orders)
     struct world *w = *state;
     struct vm_record r;
     struct bx_err err;
-    int dir = earlier_run(w, &r), ready[2], status;
+    int dir = vmrun_earlier_run(w, &r), ready[2], status;
     char byte;
     pid_t child;
 
@@ -215,7 +197,8 @@ TEST(a_link_in_the_place_of_the_socket_is_not_followed)
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     struct vm_record r;
     struct bx_err err;
-    int dir = earlier_run(w, &r), other = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), lock;
+    int dir = vmrun_earlier_run(w, &r), other = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0),
+        lock;
 
     snprintf(a.sun_path, sizeof a.sun_path, "%s/other", w->boot);
     assert_int_equal(bind(other, (struct sockaddr *)&a, sizeof a), 0);

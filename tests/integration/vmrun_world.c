@@ -260,6 +260,23 @@ int vmrun_teardown(void **state)
     return rc;
 }
 
+int vmrun_earlier_run(struct world *w, struct vm_record *r)
+{
+    char path[160];
+    struct bx_err err;
+    int dir;
+
+    (void)mkdir(w->vms, 0700);
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *r = (struct vm_record){.node = 1, .epoch = 21, .pid = 1};
+    memcpy(r->vm, vm1, 16);
+    assert_int_equal(vm_boot_id(r->boot, &err), BX_OK);
+    assert_int_equal(vm_record_write(dir, VM_FILE_RECORD, r, &err), BX_OK);
+    return dir;
+}
+
 static bool find_guest(const char *src)
 {
     char command[1200], line[512];

@@ -52,6 +52,9 @@ pid_t vmrun_parent_of(pid_t pid);
 bool vmrun_dead(pid_t pid);
 void vmrun_wait_dead(pid_t pid);
 bool vmrun_vm_dir_exists(struct world *w);
+/* Make the directory of an earlier run by hand, with a record of it, which is in *r, too. The
+ * descriptor of the directory, which the caller closes. */
+int vmrun_earlier_run(struct world *w, struct vm_record *r);
 /* The run, and then the VM. */
 void vmrun_forget(struct world *w);
 int vmrun_setup(void **state);

@@ -273,8 +273,8 @@ TEST(orders_are_read_or_refused)
         int rc;
         struct vm_order order;
     } cases[] = {
-        {"{\"stop\":60000}", BX_OK, {false, 60000}},
-        {"{\"kill\":true}", BX_OK, {true, 0}},
+        {"{\"stop\":60000}", BX_OK, {.timeout_ms = 60000}},
+        {"{\"kill\":true}", BX_OK, {.kill = true}},
         {"{\"kill\":false}", BX_MALFORMED, {0}},
         {"{\"stop\":-1}", BX_MALFORMED, {0}},
         {"{\"stop\":4294967296}", BX_MALFORMED, {0}},

@@ -5,6 +5,11 @@ tests_unit_qmp_test_SOURCES = tests/unit/qmp_test.c
 tests_unit_qmp_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_qmp_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
 
+check_PROGRAMS += tests/unit/vm_event_test
+tests_unit_vm_event_test_SOURCES = tests/unit/vm_event_test.c
+tests_unit_vm_event_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_vm_event_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
+
 check_PROGRAMS += tests/unit/vm_record_test
 tests_unit_vm_record_test_SOURCES = tests/unit/vm_record_test.c
 tests_unit_vm_record_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -27,7 +32,7 @@ tests_unit_qemu_users_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
 
 # Real guests under a real QEMU; skipped where there is none.
 check_PROGRAMS += tests/integration/vmrun_test tests/integration/vmrun_scan_test \
-	tests/integration/vmrun_confine_test
+	tests/integration/vmrun_confine_test tests/integration/vmrun_told_test
 tests_integration_vmrun_test_SOURCES = tests/integration/vmrun_test.c \
 	tests/integration/vmrun_world.c tests/integration/vmrun_world.h
 tests_integration_vmrun_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -40,3 +45,7 @@ tests_integration_vmrun_confine_test_SOURCES = tests/integration/vmrun_confine_t
 	tests/integration/vmrun_world.c tests/integration/vmrun_world.h
 tests_integration_vmrun_confine_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_integration_vmrun_confine_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
+tests_integration_vmrun_told_test_SOURCES = tests/integration/vmrun_told_test.c \
+	tests/integration/vmrun_world.c tests/integration/vmrun_world.h
+tests_integration_vmrun_told_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_integration_vmrun_told_test_LDADD = $(VMRUN_LIBS) $(CMOCKA_LIBS)
