@@ -3,8 +3,6 @@
 #include "config.h"
 #include "sys/clock.h"
 #include "sys/crash_file.h"
-#include "sys/log_threads.h"
-#include "sys/recdir.h"
 #include "sys/stack.h"
 
 #include <assert.h>
@@ -16,8 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#define RING 4096u /* words, of the crash's own events */
-#define RINGS ((BX_REC_RING + (LOG_THREADS - 1) * LOG_THREAD_RING) * sizeof(uint64_t))
+#define RING 4096u   /* words, of the crash's own events */
 #define SECONDS 5u   /* that the handler may take */
 #define LINE_MAX 512 /* bytes, which a pipe takes without waiting */
 
@@ -25,7 +22,7 @@ static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 #define SIGNALS (sizeof signals / sizeof signals[0])
 
 static struct {
-    int dir; /* DATA/recorder */
+    struct crash_program of;
     struct bx_recfile_meta meta;
     char program[32], host[256];
 
@@ -45,7 +42,7 @@ static struct {
 
     struct bx_rec_thread thread; /* its events */
     uint64_t ring[RING];
-} crash = {.dir = -1};
+} crash;
 
 /* ---- a line on standard error ---- */
 
@@ -161,7 +158,7 @@ static void begin_file(void)
 static void put_threads(void)
 {
     struct bx_rec_thread *threads[LOG_THREADS];
-    uint32_t n = log_threads(threads);
+    uint32_t n = crash.of.threads(threads);
 
     crash.stage--;
     while (crash.put < n)
@@ -189,7 +186,8 @@ static void tell(void)
     add(&l, ": fatal signal ");
     add_number(&l, (uint32_t)crash.signal);
     if (crash.written != NULL) {
-        add(&l, "; what came before it is in recorder/");
+        add(&l, "; what came before it is in ");
+        add(&l, crash.of.where);
         add(&l, crash.written);
     }
     say(&l);
@@ -343,27 +341,22 @@ static void describe(const char *program)
                                           .pid = (uint32_t)getpid()};
 }
 
-int crash_open(const char *data, const char *program, struct bx_err *err)
+void crash_watch(const struct crash_program *p)
 {
-    int rc = recdir_open(data, &crash.dir, err);
-
-    if (rc != BX_OK)
-        return rc;
+    crash.of = *p;
     crash.thread = (struct bx_rec_thread){.name = "crash",
                                           .index = LOG_THREADS,
                                           .ring = {.words = crash.ring, .mask = RING - 1},
                                           .now_ns = clock_wall_ns};
     stack_open();
-    describe(program);
-    rc = crash_file_open(crash.dir, RINGS, err);
+    describe(p->name);
     signal(SIGALRM, SIG_DFL);
     handle(true);
-    return rc;
 }
 
-int crash_directory(void)
+void crash_unwatch(void)
 {
-    return crash.dir;
+    handle(false);
 }
 
 struct bx_recfile_meta crash_about(const char *reason)
@@ -376,15 +369,6 @@ struct bx_recfile_meta crash_about(const char *reason)
                                     .node = __atomic_load_n(&crash.meta.node, __ATOMIC_RELAXED),
                                     .time_ns = clock_wall_ns(),
                                     .pid = crash.meta.pid};
-}
-
-void crash_close(void)
-{
-    handle(false);
-    crash_file_close();
-    if (crash.dir >= 0)
-        close(crash.dir);
-    crash.dir = -1;
 }
 
 void crash_set_node(uint64_t node)

@@ -18,6 +18,7 @@
 
 #include "err.h"
 #include "rec/recfile.h"
+#include "sys/log_threads.h"
 
 #include <stdint.h>
 
@@ -39,5 +40,17 @@ void crash_fatal(const struct bx_err *err);
 void crash_close(void);
 /* Known from now on; 0: not yet. */
 void crash_set_node(uint64_t node);
+
+/* ---- for a program that has no such directory, blixard-vm ---- */
+
+struct crash_program {
+    const char *name;  /* as it is known in the file */
+    const char *where; /* the file is, as standard error tells: "recorder/", or empty */
+    /* Those whose events are written. Safe in a signal handler. */
+    uint32_t (*threads)(struct bx_rec_thread *out[LOG_THREADS]);
+};
+/* Install the handlers. What is to be written goes to the file that crash_file.h has. */
+void crash_watch(const struct crash_program *p);
+void crash_unwatch(void);
 
 #endif

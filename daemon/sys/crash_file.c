@@ -23,8 +23,9 @@ static struct {
     uint64_t time_ns;
     uint32_t pid;
     char name[RECDIR_NAME];
-    uint64_t words[BX_REC_RING];
 } file = {.dir = -1, .fd = -1};
+/* Of a ring. Apart, since what is initialised is in the program's file. */
+static uint64_t copied[BX_REC_RING];
 
 /* ---- while the process is well ---- */
 
@@ -66,12 +67,19 @@ int crash_file_open(int dir, size_t rings, struct bx_err *err)
     return BX_OK;
 }
 
+void crash_file_use(int fd, const char *name)
+{
+    file.dir = -1;
+    file.fd = fd;
+    strncpy(file.name, name, sizeof file.name - 1);
+}
+
 void crash_file_close(void)
 {
-    if (file.fd >= 0) {
+    if (file.fd >= 0)
         close(file.fd);
+    if (file.fd >= 0 && file.dir >= 0)
         unlinkat(file.dir, TEMPORARY, 0);
-    }
     file.fd = -1;
 }
 
@@ -100,7 +108,7 @@ static bool has_room(size_t bytes)
 {
     off_t at = lseek(file.fd, 0, SEEK_CUR);
 
-    return at >= 0 && pwrite(file.fd, file.words, bytes, at) == (ssize_t)bytes;
+    return at >= 0 && pwrite(file.fd, copied, bytes, at) == (ssize_t)bytes;
 }
 
 /* Where the newest records begin that have at most `max` words together. */
@@ -146,12 +154,12 @@ static bool back_to(off_t at, uint32_t items)
 void crash_file_put(const struct bx_rec_thread *t)
 {
     struct bx_recfile_thread about = bx_recfile_thread_of(t);
-    size_t n = bx_ring_copy(&t->ring, file.words, BX_REC_RING), from = 0;
+    size_t n = bx_ring_copy(&t->ring, copied, BX_REC_RING), from = 0;
     off_t start = lseek(file.fd, 0, SEEK_CUR);
     uint32_t items = file.writer.items;
 
-    while (!put(&about, file.words + from, n - from, REST) && from < n) {
-        from += newest(file.words + from, n - from, (n - from) / 2);
+    while (!put(&about, copied + from, n - from, REST) && from < n) {
+        from += newest(copied + from, n - from, (n - from) / 2);
         if (!back_to(start, items))
             return;
     }
@@ -160,12 +168,12 @@ void crash_file_put(const struct bx_rec_thread *t)
 void crash_file_put_last(const struct bx_rec_thread *t)
 {
     struct bx_recfile_thread about = bx_recfile_thread_of(t);
-    size_t n = bx_ring_copy(&t->ring, file.words, BX_REC_RING);
+    size_t n = bx_ring_copy(&t->ring, copied, BX_REC_RING);
     off_t start = lseek(file.fd, 0, SEEK_CUR);
     uint32_t items = file.writer.items;
 
-    while (!put(&about, file.words, n, END) && n > 0) {
-        n = oldest(file.words, n, n / 2);
+    while (!put(&about, copied, n, END) && n > 0) {
+        n = oldest(copied, n, n / 2);
         if (!back_to(start, items))
             return;
     }
@@ -180,6 +188,8 @@ const char *crash_file_end(void)
     if (size <= 0 || ftruncate(file.fd, size) != 0)
         return NULL;
     fsync(file.fd);
+    if (file.dir < 0)
+        return file.name;
     recdir_name(file.name, KIND, file.time_ns, file.pid);
     if (renameat(file.dir, TEMPORARY, file.dir, file.name) != 0)
         return NULL;

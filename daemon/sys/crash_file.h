@@ -15,7 +15,9 @@
  * BX_NO_SPACE: there is no room for all of it; BX_IO: it could not be made, and is tried again when
  * it is needed. */
 int crash_file_open(int dir, size_t rings, struct bx_err *err);
-/* The process ends well: remove it. */
+/* Instead, a file that is open, and keeps its name; room for it is not taken. */
+void crash_file_use(int fd, const char *name);
+/* The process ends well: remove it. One with a name of its own is closed only. */
 void crash_file_close(void);
 
 /* The rest is safe in a signal handler, and in this order. */

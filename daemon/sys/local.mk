@@ -3,7 +3,7 @@ libdaemon_a_SOURCES += \
 	daemon/sys/address.c daemon/sys/address.h \
 	daemon/sys/archive.c daemon/sys/archive.h \
 	daemon/sys/clock.c daemon/sys/clock.h daemon/sys/clock_wall.c \
-	daemon/sys/crash.c daemon/sys/crash.h \
+	daemon/sys/crash.c daemon/sys/crash.h daemon/sys/crash_data.c \
 	daemon/sys/crash_file.c daemon/sys/crash_file.h \
 	daemon/sys/data.c daemon/sys/data.h \
 	daemon/sys/disk.c daemon/sys/disk.h \

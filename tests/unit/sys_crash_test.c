@@ -3,6 +3,7 @@
 
 #include "rec/recfile.h"
 #include "sys/crash.h"
+#include "sys/crash_file.h"
 #include "sys/log.h"
 #include "sys/log_threads.h"
 
@@ -336,6 +337,33 @@ TEST(what_fits_is_written_when_there_is_hardly_any_room)
         test_remove_dir(crash_dir);
         crash_dir = test_make_dir();
     }
+}
+
+/* ---- a file of its own ---- */
+
+static void without_directory(void *ctx)
+{
+    const struct crash_program p = {.name = "crash_test", .where = "", .threads = log_threads};
+    char path[4096];
+
+    (void)ctx;
+    begin();
+    crash_close();
+    snprintf(path, sizeof path, "%s/recorder/own.bxr", crash_dir);
+    crash_file_use(open(path, O_WRONLY | O_CREAT | O_EXCL, 0600), "own.bxr");
+    crash_watch(&p);
+    write_to((volatile int *)(uintptr_t)0x10); /* NOLINT */
+}
+
+TEST(a_program_without_a_directory_leaves_the_file_that_it_has_opened)
+{
+    const struct left *left;
+
+    expect_death(without_directory, SIGSEGV);
+    left = crash_look();
+    expect_all(left);
+    assert_string_equal(crash_name, "own.bxr");
+    expect_text(left, "msg=\"fatal signal\" signal=11");
 }
 
 /* ---- what was not finished ---- */
