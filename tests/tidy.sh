@@ -139,7 +139,7 @@ link: transport sys
 api: transport sys diagnose
 http: api transport sys
 qemu: vmdir
-shim: vmdir
+shim: vmdir sys
 daemon: api diagnose http link qemu vmdir image netdev transport sys'
 
 check_daemon_layers()

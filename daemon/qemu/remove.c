@@ -1,5 +1,5 @@
-/* Removal: of the files of a run when its end is in the state, and of the disk and the consoles
- * when the VM is deleted.
+/* Removal: of the files of a run when its end is in the state, and of the disk, the consoles and
+ * what crashes have left when the VM is deleted.
  *
  * Unlinking a large file takes long, so a disk is renamed at first, to UUID.deleted beside the VMs'
  * directories, and unlinked on a thread of libuv's pool. What a crash or an error left of that is
@@ -29,12 +29,14 @@ static bool exists(int dir, const char *name)
 }
 
 /* What outlives a run. */
-static bool has_disk_or_console(int dir)
+static bool has_what_stays(int dir)
 {
     bool found = exists(dir, VM_FILE_DISK);
 
     for (size_t i = 0; i < BX_CONSOLES; i++)
         found |= exists(dir, vm_console_names[i]);
+    for (size_t i = 0; i < VM_CRASHES; i++)
+        found |= exists(dir, vm_crash_names[i]);
     return found;
 }
 
@@ -57,14 +59,14 @@ static void remove_entries(int dir)
         closedir(list);
 }
 
-/* Unless it holds a disk or consoles. A directory that stays keeps its user: no other VM may own
- * what is in it. */
+/* Unless it holds a disk, consoles or files of crashes. A directory that stays keeps its user: no
+ * other VM may own what is in it. */
 static void remove_dir(struct qemu_driver *d, const char *name, int dir)
 {
     bool gone = unlinkat(d->dir, name, AT_REMOVEDIR) == 0;
 
     if (!gone && (errno == ENOTEMPTY || errno == EEXIST)) {
-        if (has_disk_or_console(dir))
+        if (has_what_stays(dir))
             return;
         unlinkat(dir, VM_FILE_KEPT, 0);
         gone = unlinkat(d->dir, name, AT_REMOVEDIR) == 0;
@@ -145,6 +147,8 @@ static void remove_disk(struct qemu_driver *d, const char *vm, int dir)
         BX_WARNING("driver", "its disk can not be removed", "uuid", vm, "err", strerror(errno));
     for (size_t i = 0; i < BX_CONSOLES; i++)
         vm_log_remove(dir, vm_console_names[i]);
+    for (size_t i = 0; i < VM_CRASHES; i++)
+        unlinkat(dir, vm_crash_names[i], 0);
 }
 
 void qemu_remove(struct bx_driver *base, const uint8_t vm[16])

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -118,9 +119,27 @@ static bool error_line(int dir, char *out, size_t n)
     return false;
 }
 
+/* Where a supervisor that crashed tells more, as the end of a message. One that was killed leaves
+ * an empty file. */
+static void crash_file(const struct qemu_vm *v, char *out, size_t n)
+{
+    const char *name = vm_crash_name(v->epoch);
+    int fd = vm_file_open(v->dir, name, O_RDONLY);
+    struct stat st = {.st_size = 0};
+
+    out[0] = '\0';
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && st.st_size > 0)
+        snprintf(out, n, "; see vms/%s/%s", v->text, name);
+    else
+        unlinkat(v->dir, name, 0);
+    close(fd);
+}
+
 bool qemu_vm_settle(struct qemu_vm *v)
 {
-    char why[180] = "", text[VM_TEXT_MAX];
+    char why[120] = "", crash[80], text[VM_TEXT_MAX];
     struct vm_record r;
     struct bx_err err;
     int rc;
@@ -137,8 +156,10 @@ bool qemu_vm_settle(struct qemu_vm *v)
     if (rc == BX_NOT_FOUND && v->observed == BX_OBSERVED_ABSENT)
         return false;
     if (rc == BX_NOT_FOUND) {
-        snprintf(text, sizeof text, "the supervisor (blixard-vm) exited before it started QEMU%s%s",
-                 error_line(v->dir, why, sizeof why) ? ": " : "", why);
+        crash_file(v, crash, sizeof crash);
+        snprintf(text, sizeof text,
+                 "the supervisor (blixard-vm) exited before it started QEMU%s%s%s",
+                 error_line(v->dir, why, sizeof why) ? ": " : "", why, crash);
         qemu_vm_observe(v, BX_OBSERVED_EXITED, true, text);
         return true;
     }
@@ -149,9 +170,12 @@ bool qemu_vm_settle(struct qemu_vm *v)
         return true;
     }
     v->epoch = r.epoch;
-    qemu_vm_observe(v, BX_OBSERVED_EXITED, true,
-                    memcmp(r.boot, v->d->boot, 16) == 0 ? "supervisor (blixard-vm) died"
-                                                        : "the host was rebooted");
+    crash_file(v, crash, sizeof crash);
+    if (memcmp(r.boot, v->d->boot, 16) == 0)
+        snprintf(text, sizeof text, "supervisor (blixard-vm) died%s", crash);
+    else
+        snprintf(text, sizeof text, "the host was rebooted");
+    qemu_vm_observe(v, BX_OBSERVED_EXITED, true, text);
     return true;
 }
 

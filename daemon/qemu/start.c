@@ -218,6 +218,7 @@ static int begin(struct qemu_vm *v, const struct bx_vm_config *c, struct bx_err 
         return rc;
     for (i = 0; i < sizeof stale / sizeof stale[0]; i++)
         unlinkat(v->dir, stale[i], 0);
+    unlinkat(v->dir, vm_crash_name(v->epoch), 0);
     rc = open_files(v->d, c, fds, err);
     if (rc == BX_OK)
         rc = qemu_users_take(&v->d->users, v->dir, &uid, err);

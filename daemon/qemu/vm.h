@@ -84,8 +84,8 @@ void qemu_vm_send_order(struct qemu_vm *v);
 
 /* ---- remove.c ---- */
 
-/* Remove the files of a run. Disk and consoles outlive runs: they stay, and so does the directory
- * when there are any. */
+/* Remove the files of a run. Disk, consoles and files of crashes outlive runs: they stay, and so
+ * does the directory when there are any. */
 void qemu_vm_remove_files(struct qemu_vm *v);
 
 #endif

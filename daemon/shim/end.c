@@ -54,6 +54,7 @@ void shim_end(struct shim *s, int how, int status)
         fprintf(stderr, "error: %s\n", err.msg);
     unlinkat(s->dir, VM_FILE_SHIM_SOCKET, 0);
     unlinkat(s->dir, VM_FILE_READY, 0);
+    shim_crash_close(s);
     /* Before anybody is told: whoever learns of the end may start the next run at once. */
     close(s->lock);
     s->status.state = BX_OBSERVED_EXITED;

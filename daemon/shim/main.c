@@ -132,6 +132,7 @@ int main(int argc, char **argv)
     if (rc == BX_OK)
         rc = shim_spawn(&shim, &err);
     if (rc != BX_OK) {
+        shim_crash_close(&shim);
         fprintf(stderr, "error: %s\n", err.msg);
         return 1;
     }

@@ -4,21 +4,13 @@
 
 #include "rec/rec.h"
 #include "rec/text.h"
+#include "sys/clock.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #define WORDS 512u
 
 static struct bx_rec_thread thread;
-
-static uint64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void write_queued(void)
 {
@@ -44,9 +36,10 @@ void shim_record_open(uint64_t trace)
     struct bx_filter f;
 
     if (bx_filter_parse(&f, "debug", NULL) != BX_OK ||
-        bx_rec_thread_open(&thread, "shim", 0, WORDS, WORDS, now_ns) != BX_OK)
+        bx_rec_thread_open(&thread, "shim", 0, WORDS, WORDS, clock_wall_ns) != BX_OK)
         return;
     thread.wake = write_queued;
+    bx_rec_filter_ring(&f);
     bx_rec_filter_queue((const struct bx_filter *[]){&f}, 1);
     bx_rec_use(&thread);
     bx_rec_trace(trace);

@@ -81,6 +81,8 @@ int shim_open(struct shim *s, struct bx_err *err)
     if (rc == BX_OK)
         rc = take_lock(s, err);
     if (rc == BX_OK)
+        shim_crash_open(s);
+    if (rc == BX_OK)
         rc = vm_boot_id(s->record.boot, err);
     if (rc == BX_OK)
         rc = shim_peers_open(s, err);

@@ -10,7 +10,8 @@
  * Failures. The lock is held, or a file can not be written: a message on standard error, exit 1,
  * and QEMU is never executed. QEMU can not be executed, or dies: its pidfd tells. QEMU is not ready
  * within SHIM_READY_MS, or does not answer a QMP command: SIGKILL. The shim dies: the kernel kills
- * QEMU (PR_SET_PDEATHSIG). The daemon dies: nothing happens. QEMU is never started again.
+ * QEMU (PR_SET_PDEATHSIG), and a file tells what the shim did, unless it was killed. The daemon
+ * dies: nothing happens. QEMU is never started again.
  *
  * A guest that reboots, or panics under panic=-1, resets the machine: QEMU goes on with the same
  * kernel, and the run with it. The shim counts that.
@@ -90,6 +91,11 @@ int shim_open(struct shim *s, struct bx_err *err);
 void shim_record_open(uint64_t trace);
 /* Record an event within the trace of now, and tell the daemon. */
 void shim_record(struct shim *s, struct vm_event e);
+
+/* crash.c: leave a file in the VM's directory when this process crashes, if one can be made; remove
+ * it, while the lock is still held. */
+void shim_crash_open(const struct shim *s);
+void shim_crash_close(const struct shim *s);
 
 /* inherit.c: what QEMU inherits besides its standard descriptors: the lock, its monitor, and sealed
  * copies of kernel and initial ramdisk. BX_OK, BX_INVALID (a file can not be read), BX_IO. */

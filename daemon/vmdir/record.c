@@ -41,6 +41,9 @@ const char *const vm_console_names[] = {VM_FILE_CONSOLE, "console-1.log", "conso
 _Static_assert(sizeof vm_console_names / sizeof vm_console_names[0] == BX_CONSOLES,
                "each console has a name");
 
+const char *const vm_crash_names[VM_CRASHES] = {"crash-0.bxr", "crash-1.bxr", "crash-2.bxr",
+                                                "crash-3.bxr"};
+
 static int io(struct bx_err *err, const char *name, const char *verb)
 {
     return bx_err_set(err, errno == ENOSPC ? BX_NO_SPACE : BX_IO, "cannot %s %s: %s", verb, name,

@@ -9,7 +9,9 @@
  *   shim.sock             the shim's control socket
  *   console.log[.1]       the guest's serial line      qemu.log[.1]  QEMU's standard error
  *   console-K.log[.1]     the console of the Kth run before that; consoles are removed with the VM
- *   shim.log              why the shim could not start
+ *   shim.log              what the shim recorded, and why it could not start
+ *   crash-K.bxr           what a shim did before it crashed, of one of the last VM_CRASHES runs;
+ *                         removed with the VM
  *   disk.raw              kept between runs, removed with the VM   scratch.raw   an ephemeral one
  *
  * Names are relative to a descriptor of the directory, because its path may exceed the length of a
@@ -37,6 +39,14 @@
 
 /* Of the newest run first, BX_CONSOLES of them. */
 extern const char *const vm_console_names[];
+
+#define VM_CRASHES 4u
+extern const char *const vm_crash_names[VM_CRASHES];
+/* Of the run of this epoch. */
+static inline const char *vm_crash_name(uint64_t epoch)
+{
+    return vm_crash_names[epoch % VM_CRASHES];
+}
 
 /* Descriptors that QEMU inherits besides the standard ones. The driver gives lock, kernel and
  * initial ramdisk to the shim under these numbers; the last two only where the VM has them. */

@@ -1,4 +1,4 @@
-/* What a shim tells of itself: its events, which the daemon records. */
+/* What a shim tells of itself: its events, which the daemon records, and the file of a crash. */
 #include "lib/testlib.h"
 
 #include "vmrun_world.h"
@@ -7,9 +7,13 @@
 #include "vmdir/proto.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -198,9 +202,120 @@ TEST(a_shim_that_tells_too_much_does_not_flood_the_recorder)
     close(dir);
 }
 
+/* ---- a shim that crashes ---- */
+
+/* What `blixardctl log query` prints of the file; static. */
+static const char *query(struct world *w, const char *name)
+{
+    static char text[65536];
+    const char *build = getenv("BLIXARD_BUILD");
+    char command[600];
+    size_t n;
+    FILE *f;
+
+    snprintf(command, sizeof command, "'%s/blixardctl' log query '%s/%s/%s'",
+             build == NULL ? "." : build, w->vms, vm1_text, name);
+    f = popen(command, "r");
+    assert_non_null(f);
+    n = fread(text, 1, sizeof text - 1, f);
+    text[n] = '\0';
+    assert_int_equal(pclose(f), 0);
+    return text;
+}
+
+static bool file_exists(struct world *w, const char *name)
+{
+    char path[200];
+
+    snprintf(path, sizeof path, "%s/%s/%s", w->vms, vm1_text, name);
+    return access(path, F_OK) == 0;
+}
+
+/* Run it, and end the shim by this signal. */
+static void crash(struct world *w, uint64_t epoch, int sig)
+{
+    pid_t pid;
+
+    vmrun_start(w, epoch, "");
+    vmrun_until(w, vmrun_is_running, "RUNNING");
+    pid = vmrun_qemu_pid(w);
+    kill(vmrun_parent_of(pid), sig);
+    vmrun_until(w, vmrun_is_exited, "EXITED after the shim crashed");
+    assert_true(w->failed);
+    assert_true(vmrun_dead(pid));
+}
+
+TEST(a_shim_that_crashes_leaves_what_it_did)
+{
+    struct world *w = *state;
+    char message[160];
+    const char *text;
+
+    vmrun_driver_open(w);
+    crash(w, 6, SIGSEGV);
+    snprintf(message, sizeof message, "supervisor (blixard-vm) died; see vms/%s/crash-2.bxr",
+             vm1_text);
+    assert_string_equal(w->message, message);
+    text = query(w, "crash-2.bxr");
+    assert_non_null(strstr(text, "shim: started QEMU uuid="));
+    assert_non_null(strstr(text, "state=running"));
+    assert_non_null(strstr(text, "crash: fatal signal signal=11"));
+    assert_non_null(strstr(text, "stack: frame n=0"));
+
+    /* It outlives the run, and those after it, but not the VM. */
+    w->d->ops->forget(w->d, vm1);
+    crash(w, 7, SIGABRT);
+    assert_non_null(strstr(w->message, "/crash-3.bxr"));
+    assert_true(file_exists(w, "crash-2.bxr"));
+    vmrun_forget(w);
+    vmrun_driver_close(w);
+}
+
+TEST(a_shim_that_does_not_crash_leaves_no_file_of_it)
+{
+    struct world *w = *state;
+
+    vmrun_driver_open(w);
+    crash(w, 9, SIGKILL);
+    assert_string_equal(w->message, "supervisor (blixard-vm) died");
+    assert_false(file_exists(w, "crash-1.bxr"));
+    w->d->ops->forget(w->d, vm1);
+    vmrun_start(w, 10, "");
+    vmrun_until(w, vmrun_is_running, "RUNNING");
+    w->d->ops->stop(w->d, vm1, 10000);
+    vmrun_until(w, vmrun_is_exited, "EXITED after stop");
+    assert_false(file_exists(w, "crash-2.bxr"));
+    vmrun_forget(w);
+    vmrun_driver_close(w);
+}
+
+/* QEMU may own the directory: what it has put in the place of the file leads root nowhere. */
+TEST(a_link_in_the_place_of_the_file_of_a_crash_is_not_followed)
+{
+    struct world *w = *state;
+    char path[200], other[200];
+    struct stat st;
+
+    vmrun_driver_open(w);
+    snprintf(path, sizeof path, "%s/%s", w->vms, vm1_text);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/%s/crash-2.bxr", w->vms, vm1_text);
+    snprintf(other, sizeof other, "%s/other", w->boot);
+    close(open(other, O_WRONLY | O_CREAT, 0600));
+    assert_int_equal(symlink(other, path), 0);
+    crash(w, 6, SIGSEGV);
+    assert_int_equal(stat(other, &st), 0);
+    assert_int_equal(st.st_size, 0);
+    assert_non_null(strstr(w->message, "/crash-2.bxr"));
+    vmrun_forget(w);
+    vmrun_driver_close(w);
+}
+
 int main(void)
 {
+    const struct rlimit no_core = {0, 0};
     int rc = vmrun_begin(false);
 
+    setrlimit(RLIMIT_CORE, &no_core);
     return rc != 0 ? rc : test_run(vmrun_setup, vmrun_teardown);
 }
