@@ -21,9 +21,62 @@ on_each() # PATTERN
   for k in 1 2 3; do traced "$k" "$1" || return 1; done
 }
 
+# --- what `log query --trace` tells ---------------------------------------------------
+# ask K: node K is asked, which asks the others; the question is of no trace
+ask()
+{
+  TRACEPARENT='' ctl --addr "$(socket "$1")" log query --trace "$trace" -o json >"$dir/told" 2>"$dir/err" && [ ! -s "$dir/err" ]
+}
+# told K TARGET PATTERN: how many events of this target node K has, which begin with the pattern
+told() { grep "\"origin\":\"n$1\",.*\"target\":\"$2\",\"msg\":\"$3" "$dir/told" | grep -c .; }
+# The revisions that events tell do not decrease, are two or more, and each is told by each node.
+in_order()
+{
+  awk '
+    match($0, /"revision":[0-9]+/) {
+      revision = substr($0, RSTART + 11, RLENGTH - 11) + 0
+      match($0, /"origin":"[^"]*"/)
+      origin = substr($0, RSTART, RLENGTH)
+      wrong += revision < last
+      last = revision
+      if (!((revision, origin) in seen)) nodes[revision]++
+      seen[revision, origin] = 1
+    }
+    END {
+      for (revision in nodes) { n++; wrong += nodes[revision] != 3 }
+      exit wrong > 0 || n < 2
+    }' "$dir/told"
+}
+told_in_order() { ask "$1" && in_order; }
+# K: all that the request went through, as node K tells it
+tells_the_way()
+{
+  local k
+  wait_until 20 told_in_order "$1" || return 1
+  for k in 1 2 3; do
+    [ "$(told "$k" state 'applied","command":"vm.create"')" -eq 1 ] || return 1
+  done
+  [ "$(told "$follower" api 'called","method":"vm.create"')" -eq 1 ] &&
+    [ "$(told "$follower" propose 'proposed","command":"vm.create"')" -eq 1 ] &&
+    [ "$(told "$follower" propose 'relayed to the leader","command":"vm.create"')" -ge 1 ] &&
+    [ "$(told "$leader" propose 'in an entry","command":"vm.create"')" -ge 1 ] &&
+    [ "$(told "$node" vm 'starting"')" -eq 1 ] &&
+    [ "$(told "$follower" api 'answered","method":"vm.create"')" -eq 1 ]
+}
+# The events of its supervisor, once each, from the node that runs it.
+tells_the_supervisor()
+{
+  ask "$1" && [ "$(grep -c '"target":"shim"' "$dir/told")" -eq 2 ] &&
+    [ "$(told "$node" driver 'starting its supervisor')" -eq 1 ] &&
+    [ "$(told "$node" shim 'started QEMU"')" -eq 1 ] &&
+    [ "$(told "$node" shim 'its run".*"state":"running"')" -eq 1 ]
+}
+
 trace=$(new_id)
 export TRACEPARENT=00-$trace-00f067aa0ba902b7-01
-follower=$([ "$(leader 1)" = n3 ] && echo 2 || echo 3)
+leader=$(leader 1)
+leader=${leader#n}
+follower=$([ "$leader" = 3 ] && echo 2 || echo 3)
 ctl --addr "$(socket "$follower")" vm create web --memory 64MiB --disk 0 --timeout 60s -v \
   >"$dir/out" 2>"$dir/err"
 ok $? "a virtual machine is created, through a follower"
@@ -50,6 +103,11 @@ if [ "$driver" = qemu ]; then
   grep "trace=${trace:16}\$" "$dir/out" | grep -q 'target=shim msg="its run" .*state=running'
   ok $? "so does the supervisor"
 fi
+for k in 1 2 3; do
+  tells_the_way "$k"
+  ok $? "n$k tells all of it, in the order of revisions"
+  [ "$driver" = sim ] || { tells_the_supervisor "$k"; ok $? "n$k tells what the supervisor did"; }
+done
 # Other requests have other traces.
 [ "$(grep -h " trace=${trace:16}\$" "$dir"/n?/log | grep -c 'vm.delete')" -eq 0 ]
 ok $? "nothing else is in it"
@@ -59,6 +117,8 @@ ok $? "without TRACEPARENT"
 trace=$(sed -n 's/^trace id: //p' "$dir/err")
 [ "${#trace}" -eq 32 ] && wait_until 20 on_each 'debug state: applied command=vm.delete .*code=ok'
 ok $? "the trace id is a random one, which -v tells"
+ended() { ask 1 && [ "$(told "$node" shim 'QEMU has ended"')" -eq 1 ]; }
+[ "$driver" = sim ] || { wait_until 20 ended; ok $? "it is that of what the supervisor did for it"; }
 
 # --- from the recorder of a daemon that has died ----------------------------------------
 there() { ls "$dir"/n1/recorder/crash-*.bxr >/dev/null 2>&1; }
