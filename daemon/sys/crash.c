@@ -274,7 +274,7 @@ void crash_fatal(const struct bx_err *err)
     struct bx_rec_thread *t = bx_rec_used();
     int me = gettid(), owner = 0;
 
-    if (crash.dir < 0)
+    if (crash.of.name == NULL)
         return;
     if (!atomic_compare_exchange_strong(&crash.owner, &owner, me)) {
         while (owner != me)
@@ -357,6 +357,7 @@ void crash_watch(const struct crash_program *p)
 void crash_unwatch(void)
 {
     handle(false);
+    crash.of.name = NULL;
 }
 
 struct bx_recfile_meta crash_about(const char *reason)

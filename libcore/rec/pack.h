@@ -44,18 +44,27 @@ static inline void bx_pack(const struct bx_site *s, const struct bx_arg *args, s
 }
 
 /* The last n < 8 bytes of a string as a word, in memory order, zeroes after them. `whole`: there
- * are 8 bytes before their end. */
+ * are 8 bytes before their end. Else two loads that overlap have all of them. */
 static inline uint64_t bx_pack_tail(const char *p, size_t n, bool whole)
 {
     uint64_t word = 0;
+    uint32_t first, last;
+    uint16_t half;
 
     if (whole) {
         memcpy(&word, p + n - BX_WORD, BX_WORD);
         return htole64(le64toh(word) >> (BX_WORD - n) * 8);
     }
-    for (size_t i = 0; i < n; i++)
-        ((char *)&word)[i] = p[i];
-    return word;
+    if (n >= 4) {
+        memcpy(&first, p, 4);
+        memcpy(&last, p + n - 4, 4);
+        return htole64(le32toh(first) | (uint64_t)le32toh(last) << (n - 4) * 8);
+    }
+    word = (uint8_t)p[n - 1];
+    if (n == 1)
+        return htole64(word);
+    memcpy(&half, p, 2);
+    return htole64(le16toh(half) | word << (n - 1) * 8);
 }
 
 static inline void bx_pack_bytes(struct bx_cursor *c, const char *p, size_t n)

@@ -347,7 +347,7 @@ static void without_directory(void *ctx)
     char path[4096];
 
     (void)ctx;
-    begin();
+    crash_begin();
     crash_close();
     snprintf(path, sizeof path, "%s/recorder/own.bxr", crash_dir);
     crash_file_use(open(path, O_WRONLY | O_CREAT | O_EXCL, 0600), "own.bxr");
@@ -361,9 +361,9 @@ TEST(a_program_without_a_directory_leaves_the_file_that_it_has_opened)
 
     expect_death(without_directory, SIGSEGV);
     left = crash_look();
-    expect_all(left);
+    crash_expect_all(left);
     assert_string_equal(crash_name, "own.bxr");
-    expect_text(left, "msg=\"fatal signal\" signal=11");
+    crash_expect_text(left, "msg=\"fatal signal\" signal=11");
 }
 
 /* ---- what was not finished ---- */
