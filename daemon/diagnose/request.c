@@ -35,7 +35,6 @@ static void begin(struct diag *d, struct diag_request *r, const char *method, co
     bx_scope_set_name(r->scope, bx_str(method));
     bx_scope_set(r->scope, BX_SCOPE_USER, (struct bx_str){"id", 2}, bx_str(principal));
     note(r, (struct bx_str){"began", 5});
-    BX_DEBUG("request", "began", "span", r->span, "method", method, "principal", principal);
 }
 
 /* One of so many requests; the service is told how many there were. */
@@ -57,6 +56,7 @@ void diag_request_begin(struct diag *d, struct diag_request *r, const char *meth
     if (d == NULL)
         return;
     begin(d, r, method, principal);
+    BX_DEBUG("request", "began", "span", r->span, "method", method, "principal", principal);
     r->sampled = sample(d);
 }
 
@@ -158,7 +158,10 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err)
 
     if (r->diag == NULL)
         return;
-    BX_DEBUG("request", "ended", "span", r->span, "code", code);
+    if (!r->action)
+        BX_DEBUG("request", "ended", "span", r->span, "code", code);
+    else if (code != BX_OK)
+        BX_DEBUG("request", "a step failed", "action", r->method, "err", err->msg);
     if (code == BX_OK)
         r->diag->requests_ok += !r->action;
     else if (is_ours(code))
@@ -171,6 +174,8 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err)
     *r = (struct diag_request){.diag = NULL};
 }
 
+/* That it began is no event: there are many, each within a turn of the loop, and the VM's own events
+ * tell of them. */
 void diag_action_begin(struct diag *d, const char *name, const uint8_t vm[16])
 {
     char text[BX_UUID_TEXT];

@@ -54,6 +54,8 @@ int fuzz_recorder(const uint8_t *p, size_t n)
     uint8_t *src = fuzz_copy(p, n);
     int rc = bx_recfile_open(&f, src, n, NULL);
 
+    (void)bx_recfile_part(src, n, true);
+    (void)bx_recfile_part(src, n, false);
     if (rc == BX_OK) {
         rc = read_events(&f);
         bx_recfile_close(&f);
