@@ -34,28 +34,33 @@ struct config {
     struct model model;
 };
 
-/* Each once, in the order in which they were found. */
+/* In the order in which they were found, without those that another one covers: it has the same
+ * model, and what it lacks of the requests that took effect has no answer. Those can still take
+ * effect, or never, so whatever follows from the one follows from the other. */
 struct configs {
     struct config *items;
-    uint32_t *index; /* position + 1 by hash; 0: free */
-    size_t n, cap;   /* cap: a power of two; index has twice as many */
+    uint32_t *index;        /* position + 1 by hash; 0: free */
+    size_t n, cap;          /* cap: a power of two; index has twice as many */
+    const places *answered; /* the open requests that have an answer */
 };
 
-static bool same(const struct config *a, const struct config *b)
+static bool covers(const struct configs *all, const struct config *a, const struct config *b)
 {
-    return a->done == b->done && a->model.vm == b->model.vm && a->model.states == b->model.states &&
+    return (a->done & *all->answered) == (b->done & *all->answered) && (a->done & ~b->done) == 0 &&
+           a->model.vm == b->model.vm && a->model.states == b->model.states &&
            a->model.restart == b->model.restart;
 }
 
-/* The place of c, or the free one where it belongs. */
+/* The place of one that covers c, or the free one where c belongs. */
 static uint32_t *place(const struct configs *all, const struct config *c)
 {
-    uint64_t words[3] = {(uint64_t)c->done, (uint64_t)(c->done >> 64),
+    places done = c->done & *all->answered;
+    uint64_t words[3] = {(uint64_t)done, (uint64_t)(done >> 64),
                          (uint64_t)c->model.vm << 16 | (uint64_t)c->model.states << 8 |
                              c->model.restart};
     size_t mask = all->cap * 2 - 1, i = (size_t)bx_hash(words, sizeof words) & mask;
 
-    while (all->index[i] != 0 && !same(&all->items[all->index[i] - 1], c))
+    while (all->index[i] != 0 && !covers(all, &all->items[all->index[i] - 1], c))
         i = (i + 1) & mask;
     return &all->index[i];
 }
@@ -118,6 +123,8 @@ struct search {
     size_t n_moments;
     uint32_t open[LINEAR_OPEN_MAX]; /* ops by place */
     places taken;                   /* places in use */
+    places answered;                /* of those, the ones of requests that have an answer */
+    places before[LINEAR_OPEN_MAX]; /* by place: those alike, without an answer, that lapse first */
     struct configs now, next;
 };
 
@@ -151,6 +158,9 @@ static void add_op(struct search *s, uint32_t i)
     const struct sim_op *op = &s->ops[i];
     bool answered = op->end != SIM_OP_UNANSWERED;
 
+    if (!answered && (sim_op_reads(op->kind) || op->invalid))
+        return; /* it changed nothing, and nobody knows what it saw */
+
     s->vms[i] = answered ? number_of(s, op->uuid) : UNSEEN | i;
     if (sim_op_creates(op->kind) && sim_op_changed(op) && s->vms[i] != 0)
         s->uuids[s->vms[i] - 1].made = true;
@@ -176,6 +186,7 @@ static void begin(struct search *s, const struct sim_history *h, unsigned name)
     struct config c = {0, model_empty(h->nodes_go)};
 
     memset(s, 0, sizeof *s);
+    s->now.answered = s->next.answered = &s->answered;
     s->name = name;
     s->ops = h->ops;
     s->uuids = bx_must_calloc(h->n + 1, sizeof *s->uuids);
@@ -243,13 +254,17 @@ static void settle(const struct search *s, struct config *c)
     }
 }
 
-/* Every way on from c in which one more request has taken effect. */
+/* Every way on from c in which one more request has taken effect. Of those that are alike and have
+ * no answer, it is the one that lapses first: the others can do later what it can. */
 static void branch(struct search *s, const struct config *c)
 {
-    for (places left = s->taken & ~c->done; left != 0; left &= left - 1) {
+    places all = s->taken & ~c->done;
+
+    for (places left = all; left != 0; left &= left - 1) {
+        unsigned p = first_of(left);
         struct config after;
 
-        if (!apply(s, c, first_of(left), &after))
+        if ((s->before[p] & all) != 0 || !apply(s, c, p, &after))
             continue;
         settle(s, &after);
         add(&s->now, &after);
@@ -283,8 +298,9 @@ static enum linear_verdict answer(struct search *s, unsigned p)
         c.done &= ~bit;
         add(&s->next, &c);
     }
-    s->taken &= ~bit;
     swap(s);
+    s->taken &= ~bit;
+    s->answered &= ~bit;
     return s->now.n > 0 ? LINEAR_GOOD : LINEAR_BAD;
 }
 
@@ -314,6 +330,8 @@ static enum linear_verdict lapse(struct search *s, const struct sim_op *op)
         add(&s->next, &c);
     }
     s->taken &= ~over;
+    for (unsigned p = 0; p < LINEAR_OPEN_MAX; p++)
+        s->before[p] &= ~over;
     swap(s);
     return LINEAR_GOOD;
 }
@@ -327,21 +345,74 @@ static unsigned place_of(const struct search *s, uint32_t op)
     return p;
 }
 
+static bool alike(const struct sim_op *a, const struct sim_op *b)
+{
+    return a->kind == b->kind && a->restart == b->restart && a->force == b->force &&
+           a->pinned == b->pinned && a->if_not_exists == b->if_not_exists;
+}
+
+/* Those without an answer that ask for the same as op. */
+static places alike_open(const struct search *s, const struct sim_op *op)
+{
+    places found = 0;
+
+    for (places left = s->taken & ~s->answered; left != 0; left &= left - 1)
+        if (alike(&s->ops[s->open[first_of(left)]], op))
+            found |= place_bit(first_of(left));
+    return found;
+}
+
+static unsigned count_of(places set)
+{
+    unsigned n = 0;
+
+    for (; set != 0; set &= set - 1)
+        n++;
+    return n;
+}
+
+/* A request without an answer is asked for. Beyond so many that are alike, it explains nothing
+ * more.
+ */
+static bool is_needless(const struct search *s, const struct sim_op *op)
+{
+    return op->end == SIM_OP_UNANSWERED && count_of(alike_open(s, op)) >= LINEAR_ALIKE_MAX;
+}
+
+static void open_at(struct search *s, unsigned p, uint32_t i)
+{
+    const struct sim_op *op = &s->ops[i];
+
+    s->open[p] = i;
+    s->before[p] = 0;
+    if (op->end != SIM_OP_UNANSWERED) {
+        s->answered |= place_bit(p);
+    } else {
+        for (places left = alike_open(s, op); left != 0; left &= left - 1) {
+            unsigned other = first_of(left);
+
+            if (s->ops[s->open[other]].given_up <= op->given_up)
+                s->before[p] |= place_bit(other);
+            else
+                s->before[other] |= place_bit(p);
+        }
+    }
+    s->taken |= place_bit(p);
+}
+
 static enum linear_verdict look(struct search *s, const struct moment *m)
 {
-    unsigned p;
-
     if (m->answer) {
         const struct sim_op *op = &s->ops[m->op];
         enum linear_verdict v = wanted(op, s->name) ? answer(s, place_of(s, m->op)) : LINEAR_GOOD;
 
         return v == LINEAR_GOOD && sim_op_changed(op) ? lapse(s, op) : v;
     }
+    if (is_needless(s, &s->ops[m->op]))
+        return LINEAR_GOOD;
     if (~s->taken == 0)
         return LINEAR_TOO_WIDE;
-    p = first_of(~s->taken);
-    s->open[p] = m->op;
-    s->taken |= place_bit(p);
+    open_at(s, first_of(~s->taken), m->op);
     return LINEAR_GOOD;
 }
 

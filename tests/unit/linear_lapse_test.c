@@ -74,6 +74,25 @@ TEST(unanswered_ones_do_not_add_up)
     good();
 }
 
+/* Nothing lapses while nothing is acknowledged. */
+TEST(unanswered_ones_of_a_long_outage_can_be_looked_through)
+{
+    static const enum sim_op_kind kinds[] = {SIM_OP_STOP, SIM_OP_START, SIM_OP_DELETE,
+                                             SIM_OP_CREATE, SIM_OP_READ};
+
+    create(0, 1, 'a');
+    for (uint64_t i = 0; i < 400; i++)
+        op(kinds[i % 5], 2 + i, NEVER, 0, 0)->given_up = 3 + i;
+    rests(500, 501, 'a');
+    runs(502, 503, 'a');
+    absent(504, 505);
+    runs(506, 507, 'b');
+    rests(508, 509, 'b');
+    good();
+    runs(510, 511, 'a'); /* which has gone */
+    bad_at(n - 1);
+}
+
 TEST(an_unanswered_create_gets_one_uuid)
 {
     op(SIM_OP_CREATE, 0, NEVER, 0, 0);
