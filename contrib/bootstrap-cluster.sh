@@ -225,6 +225,7 @@ start_node() # K
         return 0
     fi
     mkdir -p "$home"
+    (umask 077 && touch "$home/log" "$home/pid") # nobody else reads what is in a data directory
     ! has_http || http=(--http "$(http_of "$k")")
     setsid "$blixardd" --data "$home" --name "n$k" --listen "$(link_of "$k")" \
         --api none --socket "$(socket_of "$k")" --driver "$driver" \

@@ -276,9 +276,10 @@ kill "$bare"
 wait "$bare"
 
 # --- who may read its files ------------------------------------------------------------------
-# The script that starts the daemon makes its log and the file with its pid.
-readable() { find "$dir/n1" -type f -perm /077 ! -name log ! -name pid; }
-[ -s "$dir/n1/state.db" ] && [ -z "$(readable)" ]
+[ -s "$dir/n1/state.db" ] && [ -z "$(find "$dir/n1" -maxdepth 1 -type f -perm /077)" ]
+ok $? "no file in the data directory is readable by others"
+readable() { find "$dir/n1" -type f -perm /077; }
+[ -z "$(readable)" ]
 ok $? "nobody else can read what the daemon writes"
 cluster stop-node n1 --dir "$dir" >/dev/null 2>&1
 chmod 644 "$dir/n1/state.db"
@@ -296,6 +297,10 @@ for file in identity vote mark 'wal-*'; do
     --listen "127.0.0.1:$((port + 10))" --api none --socket "$dir/lost.sock" --driver sim --log error
   grep -q "^hint: if other nodes .*: blixardd --data $dir/lost --forget-cluster, which keeps vms" "$dir/err"
   ok $? "without $file: what to do"
+  if [ "$file" = vote ]; then
+    grep -q "^error: .*$dir/lost: vote file missing or stale$" "$dir/err"
+    ok $? "without $file: what is missing"
+  fi
   mkdir -p "$dir/lost/vms/11112233-4455-4677-8899-aabbccddeeff" "$dir/lost/boot"
   echo disk >"$dir/lost/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw"
   expect 0 "without $file: doing it" "$build/blixardd" --data "$dir/lost" --forget-cluster --force
