@@ -282,6 +282,22 @@ TEST(a_vm_whose_qemu_dies_is_reported)
     vmrun_driver_close(w);
 }
 
+/* Of its own accord QEMU ends in order then. */
+TEST(a_qemu_that_is_ended_by_somebody_else_has_failed)
+{
+    struct world *w = *state;
+
+    vmrun_driver_open(w);
+    vmrun_start(w, 3, "");
+    vmrun_until(w, vmrun_is_running, "RUNNING");
+    kill(vmrun_qemu_pid(w), SIGTERM);
+    vmrun_until(w, vmrun_is_exited, "EXITED after SIGTERM");
+    assert_true(w->failed);
+    assert_memory_equal(w->message, "QEMU exited unexpectedly (status 0)", 35);
+    vmrun_forget(w);
+    vmrun_driver_close(w);
+}
+
 TEST(a_qemu_that_hangs_is_killed_after_the_patience)
 {
     struct world *w = *state;

@@ -269,6 +269,7 @@ TEST(no_more_members_than_the_bound_are_let_in)
     again = fill(BX_MEMBERS_MAX);
     h.join.role = again.join.role = BX_ROLE_VOTER;
     assert_int_equal(ask_member(1, &h, &err), BX_BUSY);
+    assert_string_equal(err.msg, "at most 9 voting nodes");
     assert_non_null(strstr(err.hint, "node remove"));
     assert_int_equal(ask_member(1, &agent, &err), BX_OK); /* holds no log */
     assert_int_equal(ask_member(1, &again, &err), BX_OK); /* is there: the state tells */
@@ -294,6 +295,7 @@ TEST(of_two_hosts_at_once_only_one_is_let_in_as_the_last_member)
     test_cluster_run(&w, 1000);
     assert_int_equal(a.code, BX_OK);
     assert_int_equal(b.code, BX_BUSY);
+    assert_string_equal(b.message, "at most 9 voting nodes");
     assert_non_null(strstr(b.hint, "node remove"));
     assert_non_null(row_of(BX_MEMBERS_MAX));
     assert_null(row_of(BX_MEMBERS_MAX + 1));

@@ -66,6 +66,8 @@ TEST(a_peer_that_comes_back_is_connected_again)
     link_destroy(hosts[0].link);
     hosts[0].link = NULL;
     SPIN_UNTIL(hosts[1].downs == 1);
+    assert_true(test_rec_said("info link: a connection has ended node=1 "
+                              "why=\"connection closed by the peer\""));
     assert_int_equal(test_rec.warnings, 0); /* it was closed in order */
     assert_false(is_connected(&hosts[1], 1));
     assert_false(send_frame(&hosts[1], 1, 8));

@@ -129,7 +129,7 @@ TEST(full_sessions_wait_for_one_to_expire)
     request((struct request){.session = 3, .sequence = 1, .name = "c", .at_ms = 5000});
     a = answer();
     request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10000});
-    refused(BX_BUSY, "too many", &a);
+    refused(BX_BUSY, "too many request ids are kept (3)", &a);
     request((struct request){.session = 3, .sequence = 2, .name = "e", .at_ms = 10000});
     assert_int_equal(t.last.code, BX_OK); /* a session that is known goes on */
 
@@ -138,7 +138,8 @@ TEST(full_sessions_wait_for_one_to_expire)
         request((struct request){.session = 4, .sequence = 1, .name = "d", .at_ms = 10001}), BX_OK);
     a = answer();
     request((struct request){.session = 1, .sequence = 1, .name = "a", .at_ms = 10001});
-    refused(BX_BUSY, "too many", &a); /* forgotten; a new one finds no room */
+    refused(BX_BUSY, "too many request ids are kept (3)",
+            &a); /* forgotten; a new one finds no room */
 
     /* 3 was used at 10000, so it outlives 2. Forgotten means new: another principal may have it. */
     assert_int_equal(
@@ -155,7 +156,7 @@ TEST(full_sessions_wait_for_one_to_expire)
     assert_int_equal(t.last.code, BX_OK);
     a = answer();
     request((struct request){.session = 6, .sequence = 1, .name = "h", .wall_ms = 1});
-    refused(BX_BUSY, "too many", &a);
+    refused(BX_BUSY, "too many request ids are kept (3)", &a);
 }
 
 TEST(a_session_keeps_a_bounded_number_of_answers)
