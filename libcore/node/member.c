@@ -77,15 +77,18 @@ void bx_member_update_peers(struct bx_node *n)
 
 #define GONE (-1) /* as a role: not a server any more */
 
-static void record_change(uint64_t id, int role, const char *address, int rc)
+static void record_change(uint64_t id, int role, bool added, const char *address, int rc)
 {
     if (rc != BX_OK)
-        BX_WARNING("raft", "the configuration can not be changed", "node", id, "err",
+        BX_WARNING("raft", "the Raft configuration can not be changed", "node", id, "err",
                    bx_code_name(rc));
     else if (role == GONE)
-        BX_INFO("raft", "a server was taken out of the configuration", "node", id);
+        BX_INFO("raft", "node removed from the Raft configuration", "node", id);
+    else if (added)
+        BX_INFO("raft", "node added to the Raft configuration", "node", id, "role",
+                raft_role_name(role), "address", address);
     else
-        BX_INFO("raft", "a server was put into the configuration", "node", id, "role",
+        BX_INFO("raft", "node changed in the Raft configuration", "node", id, "role",
                 raft_role_name(role), "address", address);
 }
 
@@ -94,6 +97,7 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
 {
     const struct raft_configuration *now = bx_raft_configuration(&n->raft);
     struct raft_configuration next;
+    bool added = bx_raft_server(&n->raft, id) == NULL;
     char text[BX_ADDRESS_MAX + 1];
     int rv = 0, rc = BX_NO_MEMORY;
 
@@ -107,12 +111,12 @@ static void change(struct bx_node *n, uint64_t id, struct bx_str address, int ro
         else if (role != GONE)
             rv = raft_configuration_add(&next, id, text, role);
     }
-    if (rv == 0 && bx_raft_server(&n->raft, id) == NULL)
+    if (rv == 0 && added)
         rv = raft_configuration_add(&next, id, text, role);
     if (rv == 0)
         rc = bx_raft_change(&n->raft, &next);
     raft_configuration_close(&next);
-    record_change(id, role, text, rc);
+    record_change(id, role, added, text, rc);
 }
 
 static void promote(struct bx_node *n, const struct bx_node_info *info)

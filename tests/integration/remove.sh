@@ -27,6 +27,8 @@ ok $? "the operator's word takes the node out"
 two_members() { [ "$(ctl cluster members --no-headers | wc -l)" -eq 2 ]; }
 wait_until 10 two_members
 ok $? "two members are left"
+grep -q 'raft: node removed from the Raft configuration node=3$' "$dir"/n[12]/log
+ok $? "the log of the leader says so"
 ctl vm show web -o json >"$dir/out" 2>"$dir/err"
 grep -q '"phase": "failed"' "$dir/out"
 ok $? "its virtual machine rests"
