@@ -244,9 +244,12 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
 static int check_role(const struct api_call *c, struct bx_err *err)
 {
     const struct bx_method_info *m = bx_methods[c->method];
+    const char *who = c->client->principal;
+    bool is_uid = strncmp(who, "uid:", 4) == 0;
 
     if (c->client->role < m->role) {
-        bx_err_set(err, BX_DENIED, "permission denied: %s (%s)", m->name, c->client->principal);
+        bx_err_set(err, BX_DENIED, "permission denied: %s (%s%s)", m->name, is_uid ? "uid " : "",
+                   is_uid ? who + 4 : who);
         bx_err_hint(err, "use root or the account that runs blixardd, or have an administrator add "
                          "this account to the --admin-group of blixardd");
         return BX_DENIED;

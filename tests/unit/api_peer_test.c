@@ -39,7 +39,7 @@ TEST(a_member_of_the_second_group_is_an_operator)
     struct rpc c = dial_as_user(groups, 2);
 
     rpc_ok(&c, "sys.hello", "{}");
-    rpc_fails(&c, "cluster.init", "{}", BX_DENIED, "cluster.init (uid:65534)");
+    rpc_fails(&c, "cluster.init", "{}", BX_DENIED, "permission denied: cluster.init (uid 65534)");
     rpc_fails(&c, "vm.delete", "{\"vm\": \"a\"}", BX_CONFLICT, "not belong to a cluster");
     rpc_close(&c);
 }
