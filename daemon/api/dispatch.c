@@ -207,8 +207,14 @@ static int check_room(const struct api_call *c, struct bx_err *err)
 {
     const struct api_party *full =
         api_party_over(c->party, API_HELD_CALL_BYTES, API_CALLS_BYTES, API_CALLS_LEAST);
+    bool many = c->api->n_calls > API_CALLS_MAX;
 
-    if (c->api->n_calls > API_CALLS_MAX)
+    if ((many || full != NULL) && c->api->node != NULL &&
+        bx_node_lacks_members(c->api->node, "request", "nothing was done", err)) {
+        bx_err_hint(err, "try again when there is a quorum; see blixardctl cluster status");
+        return BX_NO_LEADER;
+    }
+    if (many)
         bx_err_set(err, BX_BUSY, "too many pending requests (%u)", c->api->n_calls - 1);
     else if (full != NULL)
         bx_err_set(err, BX_BUSY, "too many bytes of pending requests (%u KiB of %s)",

@@ -94,3 +94,15 @@ int bx_node_no_leader(const struct bx_node *n, const char *what, const char *res
     return bx_err_set(err, BX_NO_LEADER, "no leader confirmed the %s in time: %s %s not answer%s%s",
                       what, names, a.n == 1 ? "does" : "do", semicolon, rest);
 }
+
+bool bx_node_lacks_members(const struct bx_node *n, const char *what, const char *rest,
+                           struct bx_err *err)
+{
+    struct absent a;
+
+    find_absent(n, &a);
+    if (n->removed || bx_node_has_quorum(n) || a.n == 0)
+        return false;
+    bx_node_no_leader(n, what, rest, err);
+    return true;
+}

@@ -140,8 +140,9 @@ struct bx_submit {
     void *ctx;
 };
 /* An eighth of the bounds is there beyond them for the principal BX_PRINCIPAL_NODE.
- * BX_OK, BX_BUSY, BX_NO_LEADER (the state is not here yet), BX_NO_SPACE (ballast.h), BX_TOO_LARGE,
- * BX_NO_MEMORY, BX_SHUTDOWN, or BX_UNSUPPORTED for what needs a feature level above the cluster's.
+ * BX_OK, BX_BUSY, BX_NO_LEADER (the state is not here yet, or as much as is allowed waits for a
+ * quorum), BX_NO_SPACE (ballast.h), BX_TOO_LARGE, BX_NO_MEMORY, BX_SHUTDOWN, or BX_UNSUPPORTED for
+ * what needs a feature level above the cluster's.
  * A second submit under a (session, sequence) that waits here is BX_BUSY. */
 int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *err);
 
@@ -159,7 +160,7 @@ int bx_node_may_upgrade(const struct bx_node *n, uint32_t level, struct bx_err *
 
 /* Call done once this node has applied everything that was committed before now: one barrier
  * serves all that arrived before it was submitted. err NULL: go ahead. Exactly once, never from
- * here. BX_OK or BX_BUSY. */
+ * here. BX_OK, BX_BUSY, or BX_NO_LEADER when as much as is allowed waits for a quorum. */
 int bx_node_barrier(struct bx_node *n, uint64_t deadline,
                     void (*done)(void *ctx, const struct bx_err *err), void *ctx,
                     struct bx_err *err);
@@ -175,6 +176,11 @@ bool bx_node_hears_majority(const struct bx_node *n);
  * do not answer, and the rest of the sentence, which may be empty. */
 int bx_node_no_leader(const struct bx_node *n, const char *what, const char *rest,
                       struct bx_err *err);
+
+/* True when there is no quorum and members do not answer; err tells so as above. For what is
+ * refused at once because of it. */
+bool bx_node_lacks_members(const struct bx_node *n, const char *what, const char *rest,
+                           struct bx_err *err);
 
 /* SQLite's log of state.db has reached its bound: let no query of a user begin, and end those that
  * take long, so that the log can begin anew. */

@@ -122,23 +122,38 @@ static void enqueue(struct bx_propose *pr, struct bx_proposal *p)
     pr->bytes += p->command.len;
 }
 
+static int refuse_early(const struct bx_node *n, struct bx_err *err)
+{
+    if (!bx_node_lacks_members(n, "request", "nothing was done", err))
+        bx_err_set(err, BX_NO_LEADER,
+                   "this node has not received the cluster's state yet; nothing was done");
+    bx_err_hint(err, "try again, or ask another node; see blixardctl cluster status");
+    return BX_NO_LEADER;
+}
+
+/* Without a quorum nothing that waits gets done, so that is why there is no room. */
+static int refuse_more(const struct bx_node *n, struct bx_err *err)
+{
+    if (bx_node_lacks_members(n, "request", "nothing was done", err)) {
+        bx_err_hint(err, "try again when there is a quorum; see blixardctl cluster status");
+        return BX_NO_LEADER;
+    }
+    bx_err_set(err, BX_BUSY, "too many pending requests (%u, %zu bytes)", n->propose.n,
+               n->propose.bytes);
+    bx_err_hint(err, "try again; nothing was done");
+    return BX_BUSY;
+}
+
 static int admit(struct bx_node *n, const struct bx_submit *s, bool own, struct bx_err *err)
 {
     if (n->closing)
         return bx_err_set(err, BX_SHUTDOWN, "the daemon is stopping");
     if (n->removed)
         return bx_removed_error(err);
-    if (!bx_level_known(n)) {
-        bx_err_set(err, BX_NO_LEADER, "this node has not received the cluster's state yet");
-        bx_err_hint(err, "try again, or ask another node; nothing was done");
-        return BX_NO_LEADER;
-    }
-    if (!has_room(&n->propose, bx_str_eq(s->principal, bx_str(BX_PRINCIPAL_NODE)))) {
-        bx_err_set(err, BX_BUSY, "too many pending requests (%u, %zu bytes)", n->propose.n,
-                   n->propose.bytes);
-        bx_err_hint(err, "try again; nothing was done");
-        return BX_BUSY;
-    }
+    if (!bx_level_known(n))
+        return refuse_early(n, err);
+    if (!has_room(&n->propose, bx_str_eq(s->principal, bx_str(BX_PRINCIPAL_NODE))))
+        return refuse_more(n, err);
     if (!own && find(&n->propose, s->session, s->sequence) != NULL) {
         bx_err_set(err, BX_BUSY, "a request with this id is already pending");
         bx_err_hint(err, "wait for its answer, or use another --request-id");

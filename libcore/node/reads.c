@@ -77,6 +77,17 @@ static struct bx_waiting_read *add(struct bx_node *n)
     return r;
 }
 
+/* Without a quorum nothing that waits gets done, so that is why there is no room. */
+static int refuse_more(const struct bx_node *n, struct bx_err *err)
+{
+    int rc = bx_node_lacks_members(n, "read", "", err) ? BX_NO_LEADER : BX_BUSY;
+
+    if (rc == BX_BUSY)
+        bx_err_set(err, rc, "too many pending reads (%u)", n->reads.n);
+    bx_err_hint(err, "try again, or read with --consistency stale");
+    return rc;
+}
+
 int bx_node_barrier(struct bx_node *n, uint64_t deadline,
                     void (*done)(void *ctx, const struct bx_err *err), void *ctx,
                     struct bx_err *err)
@@ -85,11 +96,8 @@ int bx_node_barrier(struct bx_node *n, uint64_t deadline,
 
     if (n->removed)
         return bx_removed_error(err);
-    if (r == NULL) {
-        bx_err_set(err, BX_BUSY, "too many pending reads (%u)", n->reads.n);
-        bx_err_hint(err, "try again, or read with --consistency stale");
-        return BX_BUSY;
-    }
+    if (r == NULL)
+        return refuse_more(n, err);
     r->deadline = deadline;
     r->done = done;
     r->ctx = ctx;

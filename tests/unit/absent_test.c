@@ -4,6 +4,7 @@
 #include "lib/testcluster.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static struct test_cluster w;
 static struct bx_err said;
@@ -83,6 +84,102 @@ TEST(nobody_is_named_when_all_answer)
     w.drop = drop_raft;
     assert_string_equal(read_by(2), "no leader confirmed the read in time");
     w.drop = NULL;
+    test_cluster_close(&w);
+}
+
+static int submit_one(struct bx_node *n, struct bx_err *err)
+{
+    struct bx_cmd_node_state body = {.id = 1, .state = BX_NODE_UP};
+    struct bx_submit s = {.kind = BX_CMD_NODE_STATE,
+                          .body = &body,
+                          .principal = bx_str("test"),
+                          .deadline = UINT64_MAX};
+
+    return bx_node_submit(n, &s, err);
+}
+
+/* One more than may wait. */
+static int submit_too_many(struct bx_node *n, struct bx_err *err)
+{
+    int rc = BX_OK;
+
+    for (uint32_t i = 0; i <= BX_PENDING_MAX && rc == BX_OK; i++)
+        rc = submit_one(n, err);
+    return rc;
+}
+
+static int read_too_many(struct bx_node *n, struct bx_err *err)
+{
+    int rc = BX_OK;
+
+    for (uint32_t i = 0; i <= BX_READS_MAX && rc == BX_OK; i++)
+        rc = bx_node_barrier(n, UINT64_MAX, on_read, NULL, err);
+    return rc;
+}
+
+TEST(a_full_queue_without_a_quorum_names_who_does_not_answer)
+{
+    struct bx_node *n;
+    struct bx_err err = {0};
+
+    test_cluster_open(&w, 3);
+    n = test_member(&w, 1)->node;
+    test_member_isolate(test_member(&w, 1), true);
+    test_cluster_run(&w, 5000);
+    assert_int_equal(submit_too_many(n, &err), BX_NO_LEADER);
+    assert_string_equal(err.msg, "no quorum: n2 and n3 do not answer; nothing was done");
+    assert_non_null(strstr(err.hint, "cluster status"));
+    assert_int_equal(read_too_many(n, &err), BX_NO_LEADER);
+    assert_string_equal(err.msg, "no quorum: n2 and n3 do not answer");
+    assert_non_null(strstr(err.hint, "--consistency stale"));
+    test_cluster_close(&w);
+}
+
+TEST(a_full_queue_is_busy_when_all_answer)
+{
+    struct bx_node *n;
+    struct bx_err err = {0};
+
+    test_cluster_open(&w, 3);
+    n = test_member(&w, 1)->node;
+    assert_int_equal(submit_too_many(n, &err), BX_BUSY);
+    assert_non_null(strstr(err.msg, "too many pending requests (65536, "));
+    assert_int_equal(read_too_many(n, &err), BX_BUSY);
+    assert_string_equal(err.msg, "too many pending reads (65536)");
+    test_cluster_close(&w);
+}
+
+/* The rows with the names of the others are not here either. */
+TEST(a_state_that_waits_for_a_quorum_names_who_does_not_answer)
+{
+    struct test_member *m;
+    struct bx_err err = {0};
+
+    test_cluster_open(&w, 3);
+    m = test_member(&w, 1);
+    for (uint64_t id = 3; id > 0; id--)
+        test_member_stop(test_member(&w, id));
+    assert_int_equal(unlink(m->path), 0);
+    test_member_start(m);
+    test_cluster_run(&w, 3000);
+    assert_int_equal(submit_one(m->node, &err), BX_NO_LEADER);
+    assert_string_equal(err.msg, "no quorum: 127.0.0.1:7002 and 127.0.0.1:7003 do not answer; "
+                                 "nothing was done");
+    assert_non_null(strstr(err.hint, "another node"));
+    test_cluster_close(&w);
+}
+
+TEST(a_member_that_has_heard_of_nobody_names_nobody)
+{
+    struct test_member *m;
+    struct bx_err err = {0};
+
+    test_cluster_open(&w, 1);
+    m = test_cluster_add(&w);
+    test_member_isolate(m, true);
+    assert_int_equal(submit_one(m->node, &err), BX_NO_LEADER);
+    assert_string_equal(err.msg,
+                        "this node has not received the cluster's state yet; nothing was done");
     test_cluster_close(&w);
 }
 

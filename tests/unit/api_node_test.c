@@ -72,6 +72,32 @@ TEST(after_the_last_number_there_are_no_events)
     assert_int_equal(call_packed("events.list", &b), BX_OK);
 }
 
+TEST(a_full_server_without_a_quorum_names_who_does_not_answer)
+{
+    struct test_member *m = test_cluster_add(&w);
+    uint32_t n = 0;
+
+    while (test_member_status(test_member(&w, 1)).n_members < 2 ||
+           !test_member_status(test_member(&w, 1)).members[1].voter)
+        test_cluster_run(&w, 100);
+    test_member_stop(m);
+    test_cluster_run(&w, 5000);
+    n_answers = 0;
+    for (; n_answers == 0; n++) {
+        assert_true(n <= API_CALLS_MAX);
+        begin_as(&client, "vm.list", "{}");
+    }
+    assert_int_equal(error.code, BX_NO_LEADER);
+    assert_string_equal(error.msg, "no quorum: n2 does not answer; nothing was done");
+    assert_non_null(strstr(error.hint, "cluster status"));
+    test_member_start(m);
+    (void)test_cluster_elect(&w, 2);
+    test_cluster_run(&w, 2000);
+    while (!TAILQ_EMPTY(&client.ready))
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_int_equal(client.calls, 0);
+}
+
 int main(void)
 {
     return test_run(api_node_setup, api_node_teardown);
