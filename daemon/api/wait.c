@@ -18,14 +18,14 @@ static void reply_vm(struct api_call *c, const struct bx_vm *vm)
     api_reply(c, &bx_vm_reply_schema, &r);
 }
 
-/* It is started again: when, by the leader's wall time. */
-static void fail_to_start(struct api_call *c, const struct bx_vm *vm)
+/* It never ran, or ended unasked. It is started again: when, by the leader's wall time. */
+static void fail_backoff(struct api_call *c, const struct bx_vm *vm)
 {
     uint64_t now = c->api->o.clock->ops->wall_ms(c->api->o.clock);
     uint64_t ms = vm->next_try_ms > now ? vm->next_try_ms - now : 0;
     struct bx_err err;
 
-    bx_err_set(&err, BX_FAILED, "VM \"%s\" failed to start (" BX_STR_FMT "); retrying in %llu s",
+    bx_err_set(&err, BX_FAILED, "VM \"%s\" failed (" BX_STR_FMT "); retrying in %llu s",
                vm->name->s, BX_STR_ARG(vm->message), (unsigned long long)(ms + 999) / 1000);
     bx_err_hint(&err,
                 "blixardctl vm show %s counts its failures; vm logs %s shows its console, if "
@@ -40,7 +40,7 @@ static void fail_wait(struct api_call *c, const struct bx_vm *vm)
     struct bx_err err;
 
     if (restarted && vm->failures > 0) {
-        fail_to_start(c, vm);
+        fail_backoff(c, vm);
         return;
     }
     bx_err_set(&err, BX_FAILED, "VM \"%s\" %s%s%s" BX_STR_FMT, vm->name->s,

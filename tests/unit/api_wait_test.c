@@ -152,6 +152,35 @@ TEST(who_goes_away_gives_its_places_back)
     assert_true(after.live_bytes < before.live_bytes + (1u << 20));
 }
 
+/* Not that it failed to start: it ran. */
+TEST(a_vm_that_has_crashed_has_failed)
+{
+    static const char said[] = "VM \"r\" failed (killed by signal 11); retrying in ";
+    const struct bx_vm *row;
+    struct bx_vm vm;
+    char params[160], uuid[BX_UUID_TEXT];
+
+    assert_int_equal(call("vm.create", "{\"name\": \"r\", \"disk_gib\": 0, \"memory_mib\": 1}"),
+                     BX_OK);
+    assert_int_equal(bx_view_find_vm(bx_node_view(node), bx_str("r"), &row, NULL), BX_OK);
+    vm = *row;
+    bx_uuid_format(vm.uuid, uuid);
+    n_answers = 0;
+    snprintf(params, sizeof params,
+             "{\"vm\": \"%s\", \"until\": \"running\", \"epoch\": %u, \"timeout_ms\": 600000}",
+             uuid, (unsigned)vm.epoch + 1);
+    begin_as(&clients[0], "vm.wait", params);
+    assert_int_equal(n_answers, 0);
+    vm.epoch += 2;
+    vm.phase = BX_PHASE_CREATING;
+    vm.failures = 2;
+    vm.message = bx_str("killed by signal 11");
+    api_on_vm(api, &vm, false);
+    assert_int_equal(n_answers, 1);
+    assert_int_equal(error.code, BX_FAILED);
+    assert_memory_equal(error.msg, said, sizeof said - 1);
+}
+
 int main(void)
 {
     return test_run(setup, api_node_teardown);
