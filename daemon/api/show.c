@@ -17,6 +17,20 @@ static struct bx_str node_of(const struct bx_view *v, uint64_t id)
     return bx_str(api_node_name(v, id));
 }
 
+static void show_phase(const struct bx_vm *vm, bool absent, uint64_t since_ms,
+                       struct bx_vm_reply *out)
+{
+    bool backoff, unknown;
+
+    out->phase = bx_shown_phase(vm->phase, vm->failures, absent);
+    backoff = out->phase == BX_SHOWN_BACKOFF;
+    unknown = out->phase == BX_SHOWN_UNKNOWN;
+    out->failures = backoff ? vm->failures : 0;
+    out->next_try_ms = backoff ? vm->next_try_ms : 0;
+    out->last_phase = unknown ? vm->phase : 0;
+    out->unknown_since_ms = unknown ? since_ms : 0;
+}
+
 void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_reply *out)
 {
     const struct bx_vm_config whole = bx_vm_whole_config(vm), *c = &whole;
@@ -29,7 +43,6 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .memory_mib = c->memory_mib,
         .disk_gib = c->disk_gib,
         .desired = vm->desired,
-        .phase = vm->phase,
         .node = bx_str(n == NULL ? NULL : n->name->s),
         .epoch = vm->epoch,
         .priority = c->priority,
@@ -56,26 +69,16 @@ void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_r
         .last_reboot_ms = vm->last_reboot_ms,
     }; /* no address: guests have no network yet */
     memcpy(out->uuid, vm->uuid, sizeof out->uuid);
-    if (vm->phase == BX_PHASE_CREATING && vm->failures > 0) {
-        out->phase = BX_SHOWN_BACKOFF;
-        out->failures = vm->failures;
-        out->next_try_ms = vm->next_try_ms;
-    }
     if (n != NULL && n->info.state == BX_NODE_DOWN)
-        api_show_unknown(n->state_ms, out);
+        show_phase(vm, true, n->state_ms, out);
+    else
+        show_phase(vm, false, 0, out);
 }
 
-void api_show_unknown(uint64_t since_ms, struct bx_vm_reply *out)
+void api_show_unknown(const struct bx_vm *vm, uint64_t since_ms, struct bx_vm_reply *out)
 {
-    uint8_t phase = out->phase == BX_SHOWN_BACKOFF ? BX_PHASE_CREATING : out->phase;
-
-    if (phase == BX_SHOWN_UNKNOWN || !bx_phase_active(phase))
-        return;
-    out->last_phase = phase;
-    out->failures = 0;
-    out->next_try_ms = 0;
-    out->phase = BX_SHOWN_UNKNOWN;
-    out->unknown_since_ms = since_ms;
+    if (out->phase != BX_SHOWN_UNKNOWN)
+        show_phase(vm, true, since_ms, out);
 }
 
 void api_show_node(const struct bx_node_row *n, struct bx_node_reply *out)
@@ -111,7 +114,7 @@ void api_see_vm(const struct bx_node *node, const struct bx_vm *vm, struct bx_vm
 
     api_show_vm(bx_node_view(node), vm, out);
     if (vm->node != 0 && bx_node_lost_sight(node, vm->node, &since))
-        api_show_unknown(since, out);
+        api_show_unknown(vm, since, out);
 }
 
 void api_see_node(const struct bx_node *node, const struct bx_node_row *n,

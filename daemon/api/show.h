@@ -17,7 +17,7 @@ const char *api_node_name(const struct bx_view *v, uint64_t id);
 void api_show_vm(const struct bx_view *v, const struct bx_vm *vm, struct bx_vm_reply *out);
 /* The node does not answer since then (0: not known): neither is known what became of its VM,
  * unless it had no run. */
-void api_show_unknown(uint64_t since_ms, struct bx_vm_reply *out);
+void api_show_unknown(const struct bx_vm *vm, uint64_t since_ms, struct bx_vm_reply *out);
 /* The same as this node sees it: without a quorum it is also unknown what runs on a node that is
  * not connected, and how that node is. */
 void api_see_vm(const struct bx_node *node, const struct bx_vm *vm, struct bx_vm_reply *out);

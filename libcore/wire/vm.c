@@ -60,6 +60,15 @@ const struct bx_schema bx_cmd_vm_report_schema =
 #define NAME(id, text) text,
 const char *const bx_shown_phase_names[] = {BX_VM_STATUSES(NAME) "unknown", "backoff", NULL};
 #undef NAME
+_Static_assert(sizeof bx_shown_phase_names / sizeof bx_shown_phase_names[0] == BX__SHOWN + 1,
+               "a name for each phase that is shown");
+
+uint8_t bx_shown_phase(uint8_t phase, uint32_t failures, bool absent)
+{
+    if (absent && bx_phase_active((enum bx_phase)phase))
+        return BX_SHOWN_UNKNOWN;
+    return phase == BX_PHASE_CREATING && failures > 0 ? BX_SHOWN_BACKOFF : phase;
+}
 
 #define F(member, typ, ...) BX_FIELD(bx_vm_reply, member, typ, __VA_ARGS__)
 static const struct bx_field vm_fields[] = {

@@ -69,12 +69,16 @@ struct bx_vm_params { /* of all methods for one VM; each uses some of them */
 
 /* ---- replies ---- */
 
-/* The phases of a row, and two that only answers have: a VM that was running, or was about to, on a
- * node that does not answer; and one that is creating again because its runs end unasked, after a
- * pause that grows. */
+/* What lists, SQL and metrics show: the phases of a row, and two that no row has: a VM that was
+ * running, or was about to, on a node of which nothing is known; and one that is creating again
+ * because its runs end unasked, after a pause that grows. */
 #define BX_SHOWN_UNKNOWN BX__PHASES
 #define BX_SHOWN_BACKOFF (BX__PHASES + 1)
+#define BX__SHOWN (BX__PHASES + 2)
 extern const char *const bx_shown_phase_names[];
+/* What is shown for a row with this enum bx_phase and so many failures in a row. absent: nothing is
+ * known of its node, which is down or out of sight. */
+uint8_t bx_shown_phase(uint8_t phase, uint32_t failures, bool absent);
 
 struct bx_vm_reply {
     struct bx_str name;

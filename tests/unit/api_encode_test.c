@@ -213,10 +213,35 @@ static void set_state(uint64_t id, uint8_t state)
     assert_int_equal(test_fsm_apply(&t, BX_CMD_NODE_STATE, &c), BX_OK);
 }
 
+static uint8_t wanted_phase(uint8_t phase, uint32_t failures, bool absent)
+{
+    if (phase == BX_PHASE_PENDING || phase == BX_PHASE_STOPPED || phase == BX_PHASE_FAILED)
+        return phase; /* no process can exist for it, wherever its node is */
+    if (absent)
+        return BX_SHOWN_UNKNOWN;
+    return phase == BX_PHASE_CREATING && failures > 0 ? BX_SHOWN_BACKOFF : phase;
+}
+
+TEST(every_phase_is_shown_as_what_is_known_of_it)
+{
+    assert_string_equal(bx_shown_phase_names[BX_SHOWN_UNKNOWN], "unknown");
+    assert_string_equal(bx_shown_phase_names[BX_SHOWN_BACKOFF], "backoff");
+    for (uint8_t phase = 0; phase < BX__PHASES; phase++) {
+        assert_string_equal(bx_shown_phase_names[phase], bx_phase_names[phase]);
+        for (uint32_t failures = 0; failures < 3; failures++) {
+            assert_int_equal(bx_shown_phase(phase, failures, false),
+                             wanted_phase(phase, failures, false));
+            assert_int_equal(bx_shown_phase(phase, failures, true),
+                             wanted_phase(phase, failures, true));
+        }
+    }
+}
+
 TEST(a_vm_of_a_node_that_is_down_is_unknown)
 {
     uint8_t uuid[16];
     const struct bx_vm *vm;
+    struct bx_vm stopped;
     const struct bx_node_row *n;
     struct bx_vm_reply r;
     bx_val v;
@@ -233,13 +258,14 @@ TEST(a_vm_of_a_node_that_is_down_is_unknown)
     is_text(v, "phase", "unknown");
     is_text(v, "last_phase", "creating");
     is_number(v, "unknown_since_ms", n->state_ms);
-    api_show_unknown(7, &r); /* for the first time here */
+    api_show_unknown(vm, 7, &r); /* for the first time here */
     assert_int_equal(r.unknown_since_ms, 7);
-    api_show_unknown(8, &r);
+    api_show_unknown(vm, 8, &r);
     assert_int_equal(r.unknown_since_ms, 7);
     assert_int_equal(r.last_phase, BX_PHASE_CREATING);
-    r.phase = BX_PHASE_STOPPED; /* it has no run that could be unknown */
-    api_show_unknown(9, &r);
+    stopped = *vm; /* it has no run that could be unknown */
+    stopped.phase = r.phase = BX_PHASE_STOPPED;
+    api_show_unknown(&stopped, 9, &r);
     assert_int_equal(r.phase, BX_PHASE_STOPPED);
 }
 
@@ -268,7 +294,7 @@ TEST(a_vm_whose_runs_fail_backs_off)
     is_number(v, "failures", 3);
     is_number(v, "next_try_ms", vm->modified_ms + 4000);
     api_show_vm(bx_fsm_view(t.fsm), vm, &r);
-    api_show_unknown(7, &r); /* what its node does is not known then */
+    api_show_unknown(vm, 7, &r); /* what its node does is not known then */
     assert_int_equal(r.phase, BX_SHOWN_UNKNOWN);
     assert_int_equal(r.last_phase, BX_PHASE_CREATING);
     assert_int_equal(r.failures, 0);
