@@ -40,7 +40,7 @@ struct daemon_place {
     const struct daemon *d;
     uint32_t which;
 };
-#define DAEMON_PLACES (BX__PHASES + BX__REJECTS + 2u + BX__LATENCIES)
+#define DAEMON_PLACES (BX__SHOWN + BX__REJECTS + 2u + BX__LATENCIES)
 
 /* What is looked at now and then (daemon_watch.c). */
 struct daemon_watch {

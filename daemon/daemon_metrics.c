@@ -125,7 +125,7 @@ static void read_phase(const void *ctx, void *out)
     struct bx_count *count = out;
 
     if (at->d->node != NULL)
-        count->total = bx_view_vms_in(bx_node_view(at->d->node), (enum bx_phase)at->which);
+        count->total = bx_node_vms_in(at->d->node, (uint8_t)at->which);
 }
 
 static struct bx_placement_stats placements(const struct daemon *d)
@@ -188,7 +188,7 @@ static int add_groups(struct daemon *d)
     uint32_t place = 0;
     int rc = add_group(d, &place,
                        (struct bx_metric_source){.set = &bx_phase_metrics, .read = read_phase},
-                       bx_phase_names, BX__PHASES);
+                       bx_shown_phase_names, BX__SHOWN);
 
     if (rc == BX_OK)
         rc =

@@ -152,6 +152,27 @@ void bx_node_fleet_stats(const struct bx_node *n, struct bx_fleet_stats *out)
         add_node(out, &c, i, bx_view_node_at(v, i));
 }
 
+static bool is_absent(const struct bx_node *n, const struct bx_node_row *row)
+{
+    uint64_t since;
+
+    return row->info.state == BX_NODE_DOWN || bx_node_lost_sight(n, row->info.id, &since);
+}
+
+uint64_t bx_node_vms_in(const struct bx_node *n, uint8_t phase)
+{
+    const struct bx_view *v = bx_node_view(n);
+    uint64_t vms = bx_view_phases(v)->present[phase];
+
+    for (uint32_t i = 0; i < bx_view_nodes(v); i++) {
+        const struct bx_node_row *row = bx_view_node_at(v, i);
+
+        if (is_absent(n, row))
+            vms = vms - row->phases.present[phase] + row->phases.absent[phase];
+    }
+    return vms;
+}
+
 /* ---- one number with a label ---- */
 
 #define ONE(var, nam, member, lab, ...)                                                            \
@@ -161,7 +182,8 @@ void bx_node_fleet_stats(const struct bx_node *n, struct bx_fleet_stats *out)
     static const struct bx_metric var##_rows[] = {{__VA_ARGS__}};                                  \
     const struct bx_metric_set var = {&var##_schema, var##_rows, lab}
 ONE(bx_phase_metrics, "vms", "vms", "phase", "blixard_vms", NULL, BX_GAUGE,
-    "VMs of the cluster in each phase");
+    "VMs of the cluster by phase, as vm list shows it: also backoff, and unknown on nodes that "
+    "are down");
 ONE(bx_decision_metrics, "placement_decision", "decisions", "outcome",
     "blixard_placement_decisions_total", NULL, BX_COUNTER, "placements that were decided");
 ONE(bx_candidate_metrics, "placement_candidate", "candidates", "reason",

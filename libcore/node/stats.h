@@ -61,10 +61,14 @@ struct bx_fleet_stats {
 extern const struct bx_metric_set bx_fleet_metrics;
 void bx_node_fleet_stats(const struct bx_node *n, struct bx_fleet_stats *out);
 
+/* VMs that are shown in this phase (wire/vm.h) here, of BX__SHOWN. Nodes are looked at one by one,
+ * VMs are not. */
+uint64_t bx_node_vms_in(const struct bx_node *n, uint8_t phase);
+
 struct bx_count {
     uint64_t total; /* or the current number */
 };
-extern const struct bx_metric_set bx_phase_metrics;     /* by "phase": VMs now */
+extern const struct bx_metric_set bx_phase_metrics;     /* by "phase" that is shown: VMs now */
 extern const struct bx_metric_set bx_decision_metrics;  /* by "outcome": placements */
 extern const struct bx_metric_set bx_candidate_metrics; /* by "reason": nodes looked at for them */
 

@@ -44,6 +44,7 @@ static void finish(struct bx_row_home *h, void *object, const void *draft)
     n->allocated_memory_mib = d->allocated_memory_mib;
     n->allocated_disk_gib = d->allocated_disk_gib;
     n->vms = d->vms;
+    n->phases = d->phases;
 }
 
 static void release(struct bx_row_home *h, struct bx_row *row)
@@ -143,6 +144,7 @@ static void account(struct bx_view *v, const struct bx_vm *vm, int sign)
     n->allocated_memory_mib += taken * vm->config->memory_mib;
     n->allocated_disk_gib += times * vm->config->disk_gib;
     n->vms += times;
+    bx_phases_count(&n->phases, vm, sign);
     set_columns(v, bx_index_place(nodes, &vm->node));
 }
 
@@ -166,6 +168,7 @@ void bx_view_level_changed(struct bx_view *v, uint32_t from, uint32_t to)
         struct bx_node_row *n = (struct bx_node_row *)(void *)(uintptr_t)bx_view_node_at(v, i);
 
         n->allocated_vcpus = n->allocated_memory_mib = n->allocated_disk_gib = n->vms = 0;
+        n->phases = (struct bx_phase_counts){{0}, {0}};
         set_columns(v, i);
     }
     while ((vm = bx_view_next(v, BX_TABLE_VM, &pos)) != NULL)

@@ -205,17 +205,23 @@ static void release(struct bx_row_home *h, struct bx_row *row)
     settle(h, row);
 }
 
+void bx_phases_count(struct bx_phase_counts *counts, const struct bx_vm *vm, int sign)
+{
+    counts->present[bx_shown_phase(vm->phase, vm->failures, false)] += (uint32_t)sign;
+    counts->absent[bx_shown_phase(vm->phase, vm->failures, true)] += (uint32_t)sign;
+}
+
 static void swapped(struct bx_view *v, const struct bx_row *old, const struct bx_row *with)
 {
     if (old != NULL)
-        v->phases[bx_row_as_vm(old)->phase]--;
+        bx_phases_count(&v->phases, bx_row_as_vm(old), -1);
     if (with != NULL)
-        v->phases[bx_row_as_vm(with)->phase]++;
+        bx_phases_count(&v->phases, bx_row_as_vm(with), 1);
 }
 
-uint64_t bx_view_vms_in(const struct bx_view *v, enum bx_phase phase)
+const struct bx_phase_counts *bx_view_phases(const struct bx_view *v)
 {
-    return v->phases[phase];
+    return &v->phases;
 }
 
 BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,

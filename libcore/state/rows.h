@@ -109,7 +109,7 @@ struct bx_view {
     struct bx_index kinds[BX__TABLES];
     void *derived[BX__TABLES]; /* private data of the kind */
     uint64_t revision, digest, time_ms;
-    uint64_t phases[BX__PHASES]; /* VMs in each */
+    struct bx_phase_counts phases; /* of all VMs */
     /* ---- columns of the nodes, in the order of their ids ---- */
     uint32_t cap_columns;
     uint64_t *id;
@@ -122,6 +122,8 @@ int bx_view_init(struct bx_view *v, struct bx_intern *in);
 void bx_view_close(struct bx_view *v);
 /* Replace `old` by `with`; either may be NULL. Updates the digest; frees nothing. */
 void bx_view_swap(struct bx_view *v, struct bx_row *old, struct bx_row *with);
+/* Add (sign 1) or subtract (-1) a VM. */
+void bx_phases_count(struct bx_phase_counts *counts, const struct bx_vm *vm, int sign);
 /* The cluster's feature level has changed: count what the nodes hold by its rule. */
 void bx_view_level_changed(struct bx_view *v, uint32_t from, uint32_t to);
 /* Add a row that was loaded or restored. For a kind with a single object, it replaces the existing

@@ -13,6 +13,7 @@
 #include "state/index.h"
 #include "state/kind.h"
 #include "wire/event.h"
+#include "wire/vm.h"
 
 struct bx_vm {
     uint8_t uuid[16];
@@ -48,12 +49,19 @@ static inline struct bx_vm_config bx_vm_whole_config(const struct bx_vm *vm)
     return c;
 }
 
+/* VMs by the phase that is shown of them (wire/vm.h): while their nodes are there, and while
+ * nothing is known of these. */
+struct bx_phase_counts {
+    uint32_t present[BX__SHOWN], absent[BX__SHOWN];
+};
+
 struct bx_node_row {
     struct bx_node_info info; /* views into this row's own memory */
     const struct bx_istr *name;
     uint64_t allocated_vcpus, allocated_memory_mib; /* of the VMs that take room */
     uint64_t allocated_disk_gib;                    /* of all */
     uint64_t vms;
+    struct bx_phase_counts phases; /* of its VMs */
     uint64_t created_index, modified_index;
     uint64_t state_ms; /* leader time when the state changed last; 0: not known */
     uint8_t low;       /* of its disk, as it told the leader: enum bx_disk_space */
@@ -114,8 +122,8 @@ const struct bx_node_row *bx_view_node_at(const struct bx_view *v, uint32_t i); 
 void bx_view_columns(const struct bx_view *v, struct bx_node_columns *out);
 
 uint64_t bx_view_vms(const struct bx_view *v);
-/* How many VMs are in this phase, without looking at them. */
-uint64_t bx_view_vms_in(const struct bx_view *v, enum bx_phase phase);
+/* By phase, without looking at them. */
+const struct bx_phase_counts *bx_view_phases(const struct bx_view *v);
 /* Iterate over the VMs of one node, in no particular order, never inside apply: *pos starts at 0.
  */
 const struct bx_vm *bx_view_next_on_node(const struct bx_view *v, uint64_t node, size_t *pos);

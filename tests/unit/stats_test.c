@@ -2,8 +2,10 @@
 #include "lib/testcluster.h"
 #include "lib/testlib.h"
 
+#include "node/driver_sim.h"
 #include "node/lease.h"
 #include "node/stats.h"
+#include "wire/vm.h"
 
 #define NEVER UINT64_MAX
 
@@ -152,8 +154,8 @@ TEST(vms_are_counted_by_phase_and_placements_by_what_was_found)
     assert_int_equal(test_submit_vm(test_member(&w, 1), "one", 0, NEVER, &a), BX_OK);
     assert_int_equal(test_submit_vm(test_member(&w, 1), "two", 0, NEVER, &a), BX_OK);
     test_cluster_run(&w, 3000);
-    assert_int_equal(bx_view_vms_in(bx_node_view(node(3)), BX_PHASE_STOPPED), 2);
-    assert_int_equal(bx_view_vms_in(bx_node_view(node(3)), BX_PHASE_PENDING), 0);
+    assert_int_equal(bx_node_vms_in(node(3), BX_PHASE_STOPPED), 2);
+    assert_int_equal(bx_node_vms_in(node(3), BX_PHASE_PENDING), 0);
     bx_fsm_placement_stats(bx_node_fsm(node(3)), &after);
     assert_int_equal(after.placed + after.unplaced, before.placed + before.unplaced + 2);
     bx_node_fleet_stats(node(3), &fleet);
@@ -161,6 +163,78 @@ TEST(vms_are_counted_by_phase_and_placements_by_what_was_found)
     assert_true(fleet.revision > 0);
     bx_node_lease_stats(node(3), &lease);
     assert_true(lease.heartbeats > 0);
+    test_cluster_close(&w);
+}
+
+/* A VM that is to run there. */
+static void create_on(const char *node, const char *name)
+{
+    struct bx_cmd_vm_create c = {.if_not_exists = false};
+    struct test_answer a = {0};
+    struct bx_submit s = {.kind = BX_CMD_VM_CREATE,
+                          .body = &c,
+                          .principal = bx_str("operator"),
+                          .tenant = bx_str("default"),
+                          .deadline = NEVER,
+                          .done = test_on_answer,
+                          .ctx = &a};
+
+    bx_vm_config_init(&c.config);
+    c.config.name = bx_str(name);
+    c.config.node = bx_str(node);
+    c.config.disk_gib = 0;
+    assert_int_equal(bx_node_submit(test_member(&w, 1)->node, &s, NULL), BX_OK);
+    test_cluster_run(&w, 500);
+    assert_int_equal(a.code, BX_OK);
+}
+
+static void run_until(uint64_t id, uint8_t phase, uint64_t vms)
+{
+    for (int i = 0; bx_node_vms_in(node(id), phase) != vms; i++) {
+        if (i == 600)
+            fail_msg("%llu VMs are %s", (unsigned long long)bx_node_vms_in(node(id), phase),
+                     bx_shown_phase_names[phase]);
+        test_cluster_run(&w, 100);
+    }
+}
+
+static void are(uint64_t id, uint64_t running, uint64_t backoff, uint64_t unknown)
+{
+    assert_int_equal(bx_node_vms_in(node(id), BX_PHASE_RUNNING), running);
+    assert_int_equal(bx_node_vms_in(node(id), BX_SHOWN_BACKOFF), backoff);
+    assert_int_equal(bx_node_vms_in(node(id), BX_SHOWN_UNKNOWN), unknown);
+    assert_int_equal(bx_node_vms_in(node(id), BX_PHASE_CREATING), 0);
+}
+
+TEST(vms_are_counted_in_the_phase_that_is_shown)
+{
+    open_three(NULL);
+    create_on("n1", "one");
+    create_on("n3", "two");
+    run_until(1, BX_PHASE_RUNNING, 2);
+    bx_driver_sim_fail(test_member(&w, 3)->driver, 1000);
+    create_on("n3", "three");
+    run_until(1, BX_SHOWN_BACKOFF, 1);
+    are(1, 2, 1, 0);
+    test_member_isolate(test_member(&w, 3), true);
+    run_until(1, BX_SHOWN_UNKNOWN, 2);
+    are(1, 1, 0, 2);
+    test_member_isolate(test_member(&w, 3), false);
+    run_until(1, BX_SHOWN_UNKNOWN, 0);
+    run_until(1, BX_SHOWN_BACKOFF, 1);
+    are(1, 2, 1, 0);
+    test_cluster_close(&w);
+}
+
+TEST(without_a_quorum_vms_elsewhere_are_counted_as_unknown)
+{
+    open_three(NULL);
+    create_on("n1", "one");
+    create_on("n3", "two");
+    run_until(3, BX_PHASE_RUNNING, 2);
+    test_member_isolate(test_member(&w, 3), true);
+    run_until(3, BX_SHOWN_UNKNOWN, 1);
+    are(3, 1, 0, 1);
     test_cluster_close(&w);
 }
 
