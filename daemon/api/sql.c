@@ -13,6 +13,7 @@ struct api_sql {
     uv_work_t work;
     struct api_call *call;
     uint64_t began;
+    struct bx_sql_absent absent;
     struct bx_buf out;
     struct bx_err err;
     int rc;
@@ -33,10 +34,10 @@ static void work(uv_work_t *w)
 {
     struct api_sql *s = w->data;
     const struct bx_sql_params *p = s->call->params;
-    struct bx_sql_limits limits = {end, s, API_SQL_BYTES};
+    struct bx_sql_options o = {end, s, API_SQL_BYTES, s->absent};
 
     pool_yield_to_loop();
-    s->rc = bx_fsm_sql(s->call->api->o.state_path, p->query, &limits, &s->out, &s->err);
+    s->rc = bx_fsm_sql(s->call->api->o.state_path, p->query, &o, &s->out, &s->err);
 }
 
 /* Find the two lists in the result, {columns: [...], rows: [...]}. */
@@ -98,6 +99,27 @@ static bool full(struct api_call *c)
     return true;
 }
 
+/* The nodes that this one has lost sight of, in the order of their ids. */
+static struct bx_sql_absent find_absent(struct api_call *c)
+{
+    const struct bx_node *n = c->api->node;
+    const struct bx_view *v = bx_node_view(n);
+    struct bx_sql_absent absent = {NULL, 0};
+    uint64_t *ids = NULL, since;
+
+    for (uint32_t i = 0; i < bx_view_nodes(v); i++) {
+        uint64_t id = bx_view_node_at(v, i)->info.id;
+
+        if (!bx_node_lost_sight(n, id, &since))
+            continue;
+        if (ids == NULL)
+            ids = api_alloc(c, bx_view_nodes(v) * sizeof *ids);
+        ids[absent.n++] = id;
+    }
+    absent.ids = ids;
+    return absent;
+}
+
 static void begin(struct api_call *c)
 {
     struct bx_clock *clock = c->api->o.clock;
@@ -108,6 +130,7 @@ static void begin(struct api_call *c)
     s = api_alloc(c, sizeof *s);
     s->call = c;
     s->began = clock->ops->boot_ms(clock);
+    s->absent = find_absent(c);
     s->work.data = s;
     api_party_add(c->party, API_HELD_QUERIES, 1);
     uv_queue_work(c->api->loop, &s->work, work, done);

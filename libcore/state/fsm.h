@@ -135,16 +135,22 @@ void bx_fsm_checkpoint(struct bx_fsm *f);
  * again after a while. */
 bool bx_fsm_give_back(struct bx_fsm *f);
 
+/* Nodes of which nothing is known, besides those that are down. */
+struct bx_sql_absent {
+    const uint64_t *ids; /* ascending */
+    uint32_t n;
+};
 /* Run a read-only SQL query on a separate connection with an authorizer: SELECT only, no secrets,
  * no pragma, no attach. Runs on any thread, within max_bytes of result and until `end`, which
  * SQLite's progress handler calls, returns BX_TIMEOUT or, because the state changes too much for
  * the query, BX_BUSY. Appends MessagePack {columns: [...], rows: [[...]...]} to out. */
-struct bx_sql_limits {
+struct bx_sql_options {
     int (*end)(void *ctx); /* BX_OK: go on */
     void *ctx;
     size_t max_bytes;
+    struct bx_sql_absent absent;
 };
-int bx_fsm_sql(const char *path, struct bx_str query, const struct bx_sql_limits *limits,
+int bx_fsm_sql(const char *path, struct bx_str query, const struct bx_sql_options *o,
                struct bx_buf *out, struct bx_err *err);
 
 /* Call this when stored data fails a check: removes the database and ends the process. */

@@ -83,6 +83,13 @@ struct bx_column {
         .via = offsetof(struct strukt, ptr), __VA_ARGS__                                           \
     }
 
+/* A column that users' queries see besides the open ones, or in the place of the one of its name:
+ * SQL text over the table's row, which is `t`. KIND_field(t.data, 'x') is the field x of the
+ * record; pairs are JSON. */
+struct bx_shown_column {
+    const char *name, *sql;
+};
+
 /* ---- the descriptor ---- */
 
 struct bx_kind_desc {
@@ -102,9 +109,9 @@ struct bx_kind_desc {
     bool ordered;
     enum bx_name_index name_index; /* names are unique and hashed */
     uint16_t name_at;
-    bool listed_by_name;    /* names, which are interned, are also kept in order */
-    const char *sql_suffix; /* after the column list of CREATE TABLE */
-    const char *json;       /* pairs of the record, shown to users' queries as a JSON column */
+    bool listed_by_name;                 /* names, which are interned, are also kept in order */
+    const char *sql_suffix;              /* after the column list of CREATE TABLE */
+    const struct bx_shown_column *shown; /* see above; the last one has no name */
 
     /* For kinds whose record differs from the object. make builds the row of a draft; load builds
      * it from a stored record, or returns NULL if the record is invalid. */

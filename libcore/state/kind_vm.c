@@ -72,6 +72,19 @@ static const struct bx_column vm_columns[] = {
     BX_COLUMN(modified_index, U64, bx_vm, modified_index, .open = true),
 };
 
+/* What the table does not have is read from the record. */
+static const struct bx_shown_column vm_shown[] = {
+    {"phase", "shown_phase(t.phase, t.data, t.node,"
+              " (SELECT n.state FROM main.nodes n WHERE n.id = t.node))"},
+    {"last_phase", "t.phase"},
+    {"message", "vm_field(t.data, 'message')"},
+    {"failures", "vm_field(t.data, 'failures')"},
+    {"next_try_ms", "vm_field(t.data, 'next_try_ms')"},
+    {"last_exit", "vm_field(t.data, 'last_exit')"},
+    {"metadata", "vm_field(t.data, 'metadata')"},
+    {NULL, NULL},
+};
+
 /* ---- rows ---- */
 
 /* Copy a text of the draft to `at`; returns what is behind it. */
@@ -226,7 +239,7 @@ const struct bx_phase_counts *bx_view_phases(const struct bx_view *v)
 
 BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
         .name_at = offsetof(struct bx_vm, name), .listed_by_name = true, .make = make, .load = load,
-        .release = release, .settle = settle, .swapped = swapped, .json = "metadata");
+        .release = release, .settle = settle, .swapped = swapped, .shown = vm_shown);
 
 /* ---- lookup ---- */
 

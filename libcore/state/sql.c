@@ -1,10 +1,11 @@
 /* Read-only SQL for users (bx_fsm_sql of fsm.h).
  *
- * Queries see a temporary view for each table that has open columns, with uuids as text
- * (state/kind.h). An authorizer decides which tables, columns and functions a query may use: of
- * tables and columns those of a fixed list, of functions all but a few. The views are for
- * convenience, not for security. Time is checked every OPS_BETWEEN_LOOKS steps of SQLite's virtual
- * machine, memory by its allocator, the size of the result after each row.
+ * Queries see a temporary view for each table that has open columns, with uuids as text, and with
+ * columns that are made of the record (state/kind.h). An authorizer decides which tables, columns
+ * and functions a query may use: of tables and columns those of a fixed list, of functions all but
+ * a few. The views are for convenience, not for security. Time is checked every OPS_BETWEEN_LOOKS
+ * steps of SQLite's virtual machine, memory by its allocator, the size of the result after each
+ * row.
  *
  * A step is not interrupted. Some functions take the product of the lengths of their arguments, so
  * these lengths are bounded, or a linear one replaces them (state/sql_functions.c). */
@@ -31,7 +32,7 @@
 struct query {
     sqlite3 *db;
     sqlite3_stmt *stmt;
-    const struct bx_sql_limits *limits;
+    const struct bx_sql_options *o;
     const char *denied; /* the last refusal of the authorizer, or NULL; static text */
     const char *hint;   /* static text, or tables */
     char token[BX_SQL_TOKEN];
@@ -59,15 +60,6 @@ static const struct bx_kind_desc *kind_of(const char *table)
     return NULL;
 }
 
-static bool is_open_column(const struct bx_kind_desc *k, const char *column)
-{
-    for (uint32_t i = 0; i < k->n_columns; i++) {
-        if (strcasecmp(column, k->columns[i].name) == 0)
-            return k->columns[i].open;
-    }
-    return k->json != NULL && strcasecmp(column, k->json) == 0;
-}
-
 /* The view behind the one that queries name: it is read by that one alone, and it alone reads the
  * record. */
 static bool reads_for_view(const struct query *q, const char *table, const char *column,
@@ -93,7 +85,7 @@ static bool may_read(const char *table, const char *column)
     const struct bx_kind_desc *k = kind_of(table);
 
     if (k != NULL)
-        return column[0] == '\0' ? bx_sql_is_open(k) : is_open_column(k, column);
+        return column[0] == '\0' ? bx_sql_is_open(k) : bx_sql_is_open_column(k, column);
     return column[0] == '\0' && !one_of(table, hidden) && strncasecmp(table, "sqlite_", 7) != 0 &&
            strncasecmp(table, "pragma_", 7) != 0;
 }
@@ -138,7 +130,7 @@ static int look(void *ctx)
 {
     struct query *q = ctx;
 
-    q->ended = q->limits->end(q->limits->ctx);
+    q->ended = q->o->end(q->o->ctx);
     return q->ended != BX_OK;
 }
 
@@ -241,7 +233,7 @@ static int connect_to(struct query *q, const char *path)
     draw_token(q);
     rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc == SQLITE_OK)
-        rc = bx_sql_create_views(q->db, q->token);
+        rc = bx_sql_create_views(q->db, q->token, &q->o->absent);
     if (rc == SQLITE_OK)
         rc = sqlite3_set_authorizer(q->db, authorize, q);
     sqlite3_progress_handler(q->db, OPS_BETWEEN_LOOKS, look, q);
@@ -343,8 +335,8 @@ static int read_rows(struct query *q, struct bx_buf *rows, uint32_t *n, struct b
         if (put_row(rows, q->stmt) != BX_OK)
             return bx_sql_memory_refused() ? explain(q, SQLITE_NOMEM, err)
                                            : bx_err_set(err, BX_NO_MEMORY, "out of memory");
-        if (rows->len > q->limits->max_bytes)
-            return too_large(err, q->limits->max_bytes);
+        if (rows->len > q->o->max_bytes)
+            return too_large(err, q->o->max_bytes);
         ++*n;
     }
     return rc == SQLITE_DONE ? BX_OK : explain(q, rc, err);
@@ -368,10 +360,10 @@ static int put_result(struct bx_buf *out, sqlite3_stmt *s, const struct bx_buf *
     return rc == BX_OK ? bx_buf_append(out, rows->data, rows->len) : rc;
 }
 
-int bx_fsm_sql(const char *path, struct bx_str text, const struct bx_sql_limits *limits,
+int bx_fsm_sql(const char *path, struct bx_str text, const struct bx_sql_options *o,
                struct bx_buf *out, struct bx_err *err)
 {
-    struct query q = {.limits = limits};
+    struct query q = {.o = o};
     struct bx_buf rows = {0};
     size_t start = out->len;
     uint32_t n = 0;
@@ -387,8 +379,8 @@ int bx_fsm_sql(const char *path, struct bx_str text, const struct bx_sql_limits 
         rc = put_result(out, q.stmt, &rows, n);
         if (rc != BX_OK)
             bx_err_set(err, rc, "out of memory");
-        else if (out->len - start > limits->max_bytes)
-            rc = too_large(err, limits->max_bytes);
+        else if (out->len - start > o->max_bytes)
+            rc = too_large(err, o->max_bytes);
     }
     if (rc != BX_OK)
         out->len = start;

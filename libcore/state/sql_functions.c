@@ -3,7 +3,9 @@
 #include "codec/flat.h"
 #include "codec/json.h"
 #include "codec/pack.h"
+#include "model/node.h"
 #include "state/kind.h"
+#include "wire/vm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,13 +25,31 @@ static void uuid_text(sqlite3_context *c, int n, sqlite3_value **v)
     sqlite3_result_text(c, text, -1, SQLITE_TRANSIENT);
 }
 
+/* ---- records ---- */
+
 static const struct bx_field *field_named(const struct bx_schema *s, const char *name)
 {
-    uint32_t i = 0;
+    for (uint32_t i = 0; name != NULL && i < s->n; i++) {
+        if (strcmp(s->fields[i].name, name) == 0)
+            return &s->fields[i];
+    }
+    return NULL;
+}
 
-    while (strcmp(s->fields[i].name, name) != 0)
-        i++;
-    return &s->fields[i];
+/* The object of a record, which may be unaligned; both are in the arena. BX_OK, BX_NO_MEMORY, or
+ * another code if it is none of this kind. */
+static int read_record(const struct bx_kind_desc *k, sqlite3_value *v, struct bx_arena *arena,
+                       void **object)
+{
+    size_t len = (size_t)sqlite3_value_bytes(v);
+    void *record = bx_arena_alloc(arena, len);
+
+    *object = bx_arena_alloc(arena, k->schema->size);
+    if (record == NULL || *object == NULL)
+        return BX_NO_MEMORY;
+    if (len > 0)
+        memcpy(record, sqlite3_value_blob(v), len);
+    return bx_flat_read(k->schema, record, len, *object, arena, NULL, NULL);
 }
 
 static int write_pairs_json(struct bx_buf *out, const struct bx_pairs *pairs)
@@ -51,33 +71,119 @@ static int write_pairs_json(struct bx_buf *out, const struct bx_pairs *pairs)
     return out->failed ? BX_NO_MEMORY : BX_OK;
 }
 
-/* KIND_json(data): the kind's pairs as JSON, from a record that may be unaligned. */
-static void record_json(sqlite3_context *c, int n, sqlite3_value **v)
+static int result_json(sqlite3_context *c, const struct bx_pairs *pairs)
 {
-    const struct bx_kind_desc *k = sqlite3_user_data(c);
-    const struct bx_field *f = field_named(k->schema, k->json);
-    size_t len = (size_t)sqlite3_value_bytes(v[0]);
-    struct bx_arena arena = {0};
-    void *record = bx_arena_alloc(&arena, len), *object = bx_arena_alloc(&arena, k->schema->size);
     struct bx_buf text = {0};
-    int rc = record == NULL || object == NULL ? BX_NO_MEMORY : BX_OK;
+    int rc = write_pairs_json(&text, pairs);
 
-    (void)n;
-    if (rc == BX_OK && len > 0)
-        memcpy(record, sqlite3_value_blob(v[0]), len);
-    if (rc == BX_OK)
-        rc = bx_flat_read(k->schema, record, len, object, &arena, NULL, NULL);
-    if (rc == BX_OK)
-        rc = write_pairs_json(&text, (const void *)((const char *)object + f->offset));
     if (rc == BX_OK)
         sqlite3_result_text(c, (const char *)text.data, (int)text.len, SQLITE_TRANSIENT);
-    else if (rc == BX_NO_MEMORY)
-        sqlite3_result_error_nomem(c);
-    else
-        sqlite3_result_null(c);
     bx_buf_release(&text);
+    return rc;
+}
+
+/* Fields of other types are NULL: no view has one. */
+static int result_field(sqlite3_context *c, const struct bx_field *f, const void *member)
+{
+    const struct bx_str *text = member;
+
+    switch (f->type) {
+    case BX_T_U32:
+        sqlite3_result_int64(c, *(const uint32_t *)member);
+        return BX_OK;
+    case BX_T_U64:
+        sqlite3_result_int64(c, (sqlite3_int64) * (const uint64_t *)member);
+        return BX_OK;
+    case BX_T_STR:
+        sqlite3_result_text(c, text->p == NULL ? "" : text->p, (int)text->n, SQLITE_TRANSIENT);
+        return BX_OK;
+    case BX_T_PAIRS:
+        return result_json(c, member);
+    default:
+        return BX_OK;
+    }
+}
+
+/* KIND_field(data, name): the field of this name of a record. */
+static void record_field(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    const struct bx_kind_desc *k = sqlite3_user_data(c);
+    const struct bx_field *f = field_named(k->schema, (const char *)sqlite3_value_text(v[1]));
+    struct bx_arena arena = {0};
+    void *object;
+    int rc;
+
+    (void)n;
+    if (f == NULL)
+        return;
+    rc = read_record(k, v[0], &arena, &object);
+    if (rc == BX_OK)
+        rc = result_field(c, f, (const char *)object + f->offset);
+    if (rc == BX_NO_MEMORY)
+        sqlite3_result_error_nomem(c);
     bx_arena_close(&arena);
 }
+
+/* ---- the phase of a VM ---- */
+
+static bool is_absent(const struct bx_sql_absent *absent, sqlite3_value *node, const char *state)
+{
+    uint64_t id = (uint64_t)sqlite3_value_int64(node);
+
+    if (state != NULL && strcmp(state, bx_node_state_names[BX_NODE_DOWN]) == 0)
+        return true;
+    for (uint32_t low = 0, high = absent->n; low < high;) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (absent->ids[middle] == id)
+            return true;
+        if (absent->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return false;
+}
+
+static int read_failures(sqlite3_value *record, uint32_t *failures)
+{
+    const struct bx_kind_desc *k = bx_kinds[BX_TABLE_VM];
+    const struct bx_field *f = field_named(k->schema, "failures");
+    struct bx_arena arena = {0};
+    void *object;
+    int rc = read_record(k, record, &arena, &object);
+
+    *failures = 0;
+    if (rc == BX_OK)
+        memcpy(failures, (const char *)object + f->offset, sizeof *failures);
+    bx_arena_close(&arena);
+    return rc;
+}
+
+/* shown_phase(phase, data, node, state of the node): what bx_shown_phase says. The record is read
+ * only if that depends on it. */
+static void shown_phase(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    const char *name = (const char *)sqlite3_value_text(v[0]);
+    bool absent = is_absent(sqlite3_user_data(c), v[2], (const char *)sqlite3_value_text(v[3]));
+    uint32_t failures = 0;
+    uint8_t phase = 0;
+
+    (void)n;
+    while (phase < BX__PHASES && (name == NULL || strcmp(bx_phase_names[phase], name) != 0))
+        phase++;
+    if (phase == BX__PHASES)
+        return;
+    if (bx_shown_phase(phase, 0, absent) != bx_shown_phase(phase, 1, absent) &&
+        read_failures(v[1], &failures) == BX_NO_MEMORY) {
+        sqlite3_result_error_nomem(c);
+        return;
+    }
+    sqlite3_result_text(c, bx_shown_phase_names[bx_shown_phase(phase, failures, absent)], -1,
+                        SQLITE_STATIC);
+}
+
+/* ---- refused ---- */
 
 /* In place of SQLite's trim with a list of characters, which compares each one of the text with
  * each one of the list, and can not be interrupted. */
@@ -183,15 +289,15 @@ static void replace_all(sqlite3_context *c, int n, sqlite3_value **v)
 
 /* ---- all of them ---- */
 
-static int create_function(sqlite3 *db, const char *name, int n, const struct bx_kind_desc *k,
+static int create_function(sqlite3 *db, const char *name, int n, const void *data,
                            void (*f)(sqlite3_context *c, int n, sqlite3_value **v))
 {
     return sqlite3_create_function_v2(db, name, n,
                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-                                      (void *)(uintptr_t)k, f, NULL, NULL, NULL);
+                                      (void *)(uintptr_t)data, f, NULL, NULL, NULL);
 }
 
-int bx_sql_create_functions(sqlite3 *db)
+int bx_sql_create_functions(sqlite3 *db, const struct bx_sql_absent *absent)
 {
     static const char *const trims[] = {"trim", "ltrim", "rtrim"};
     int rc = create_function(db, "uuid_text", 1, NULL, uuid_text);
@@ -201,13 +307,15 @@ int bx_sql_create_functions(sqlite3 *db)
         rc = create_function(db, "instr", 2, NULL, find_first);
     if (rc == SQLITE_OK)
         rc = create_function(db, "replace", 3, NULL, replace_all);
+    if (rc == SQLITE_OK)
+        rc = create_function(db, "shown_phase", 4, absent, shown_phase);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof trims / sizeof trims[0]; i++)
         rc = create_function(db, trims[i], 2, NULL, refuse_list);
     for (size_t i = 0; rc == SQLITE_OK && i < BX__TABLES; i++) {
-        if (bx_kinds[i]->json == NULL)
+        if (bx_kinds[i]->shown == NULL)
             continue;
-        snprintf(name, sizeof name, "%s_json", bx_kinds[i]->name);
-        rc = create_function(db, name, 1, bx_kinds[i], record_json);
+        snprintf(name, sizeof name, "%s_field", bx_kinds[i]->name);
+        rc = create_function(db, name, 2, bx_kinds[i], record_field);
     }
     return rc;
 }

@@ -3,9 +3,11 @@
 #ifndef BX_SQL_FUNCTIONS_H
 #define BX_SQL_FUNCTIONS_H
 
+#include "state/fsm.h"
+
 #include <sqlite3.h>
 
-/* For this connection. Returns an SQLite result code. */
-int bx_sql_create_functions(sqlite3 *db);
+/* For this connection; *absent outlives it. Returns an SQLite result code. */
+int bx_sql_create_functions(sqlite3 *db, const struct bx_sql_absent *absent);
 
 #endif

@@ -3,9 +3,11 @@
 #include "state/sql_functions.h"
 
 #include <assert.h>
+#include <stdarg.h>
 #include <stdio.h>
+#include <strings.h>
 
-#define VIEW_MAX 2048 /* SQL text of a view */
+#define VIEW_MAX 4096 /* SQL text of a view */
 
 bool bx_sql_is_open(const struct bx_kind_desc *k)
 {
@@ -16,7 +18,38 @@ bool bx_sql_is_open(const struct bx_kind_desc *k)
     return false;
 }
 
+static const struct bx_column *find_column(const struct bx_kind_desc *k, const char *name)
+{
+    for (uint32_t i = 0; i < k->n_columns; i++) {
+        if (strcasecmp(name, k->columns[i].name) == 0)
+            return &k->columns[i];
+    }
+    return NULL;
+}
+
+static const struct bx_shown_column *find_shown(const struct bx_kind_desc *k, const char *name)
+{
+    for (const struct bx_shown_column *s = k->shown; s != NULL && s->name != NULL; s++) {
+        if (strcasecmp(name, s->name) == 0)
+            return s;
+    }
+    return NULL;
+}
+
+bool bx_sql_is_open_column(const struct bx_kind_desc *k, const char *name)
+{
+    const struct bx_column *c = find_column(k, name);
+
+    return c == NULL ? find_shown(k, name) != NULL : c->open;
+}
+
 /* ---- views ---- */
+
+struct text { /* of the statements that create a view */
+    char sql[VIEW_MAX];
+    int n;
+    const char *comma; /* before the next column */
+};
 
 void bx_sql_view_name(const struct bx_kind_desc *k, const char token[BX_SQL_TOKEN],
                       char out[BX_SQL_VIEW_NAME])
@@ -24,38 +57,59 @@ void bx_sql_view_name(const struct bx_kind_desc *k, const char token[BX_SQL_TOKE
     snprintf(out, BX_SQL_VIEW_NAME, "%s_%s", k->sql, token);
 }
 
-/* Create the view with the kind's open columns, if it has any: under the name that no query can
- * name, and behind it the one under the name of the table. */
-static int create_view(sqlite3 *db, const struct bx_kind_desc *k, const char token[BX_SQL_TOKEN])
+/* The next column of a view's text. */
+__attribute__((format(printf, 2, 3))) static void add_column(struct text *t, const char *fmt, ...)
 {
-    char sql[VIEW_MAX], name[BX_SQL_VIEW_NAME];
-    int n;
-    const char *comma = "";
+    va_list ap;
 
-    bx_sql_view_name(k, token, name);
-    n = snprintf(sql, sizeof sql, "CREATE TEMP VIEW %s AS SELECT ", name);
+    va_start(ap, fmt);
+    t->n += snprintf(t->sql + t->n, sizeof t->sql - (size_t)t->n, "%s", t->comma);
+    t->n += vsnprintf(t->sql + t->n, sizeof t->sql - (size_t)t->n, fmt, ap);
+    va_end(ap);
+    t->comma = ", ";
+    assert(t->n < VIEW_MAX / 2); /* the text comes from a static table */
+}
+
+static void add_columns(struct text *t, const struct bx_kind_desc *k)
+{
     for (uint32_t i = 0; i < k->n_columns; i++) {
         const struct bx_column *c = &k->columns[i];
-        bool uuid = c->type == BX_COLUMN_UUID;
+        const struct bx_shown_column *s = find_shown(k, c->name);
 
         if (!c->open)
             continue;
-        n += snprintf(sql + n, sizeof sql - (size_t)n, "%s%s%s%s%s", comma,
-                      uuid ? "uuid_text(" : "", c->name, uuid ? ") AS " : "", uuid ? c->name : "");
-        comma = ", ";
-        assert(n < VIEW_MAX / 2); /* the text comes from a static table */
+        if (s != NULL)
+            add_column(t, "%s AS %s", s->sql, s->name);
+        else if (c->type == BX_COLUMN_UUID)
+            add_column(t, "uuid_text(t.%s) AS %s", c->name, c->name);
+        else
+            add_column(t, "t.%s", c->name);
     }
-    if (k->json != NULL)
-        n += snprintf(sql + n, sizeof sql - (size_t)n, "%s%s_json(data) AS %s", comma, k->name,
-                      k->json);
-    snprintf(sql + n, sizeof sql - (size_t)n,
-             " FROM main.%s; CREATE TEMP VIEW %s AS SELECT * FROM %s", k->sql, k->sql, name);
-    return sqlite3_exec(db, sql, NULL, NULL, NULL);
+    for (const struct bx_shown_column *s = k->shown; s != NULL && s->name != NULL; s++) {
+        if (find_column(k, s->name) == NULL)
+            add_column(t, "%s AS %s", s->sql, s->name);
+    }
 }
 
-int bx_sql_create_views(sqlite3 *db, const char token[BX_SQL_TOKEN])
+/* Create the view with the kind's open columns and those it shows besides: under the name that no
+ * query can name, and behind it the one under the name of the table. */
+static int create_view(sqlite3 *db, const struct bx_kind_desc *k, const char token[BX_SQL_TOKEN])
 {
-    int rc = bx_sql_create_functions(db);
+    struct text t = {.comma = ""};
+    char name[BX_SQL_VIEW_NAME];
+
+    bx_sql_view_name(k, token, name);
+    t.n = snprintf(t.sql, sizeof t.sql, "CREATE TEMP VIEW %s AS SELECT ", name);
+    add_columns(&t, k);
+    snprintf(t.sql + t.n, sizeof t.sql - (size_t)t.n,
+             " FROM main.%s t; CREATE TEMP VIEW %s AS SELECT * FROM %s", k->sql, k->sql, name);
+    return sqlite3_exec(db, t.sql, NULL, NULL, NULL);
+}
+
+int bx_sql_create_views(sqlite3 *db, const char token[BX_SQL_TOKEN],
+                        const struct bx_sql_absent *absent)
+{
+    int rc = bx_sql_create_functions(db, absent);
 
     if (rc == SQLITE_OK)
         rc = sqlite3_exec(db, "PRAGMA temp_store = MEMORY;", NULL, NULL, NULL);

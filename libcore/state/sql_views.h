@@ -3,6 +3,7 @@
 #ifndef BX_SQL_VIEWS_H
 #define BX_SQL_VIEWS_H
 
+#include "state/fsm.h"
 #include "state/kind.h"
 
 #include <sqlite3.h>
@@ -17,8 +18,11 @@ void bx_sql_view_name(const struct bx_kind_desc *k, const char token[BX_SQL_TOKE
 
 /* Whether a kind has a view: it has a column that users' queries may read. */
 bool bx_sql_is_open(const struct bx_kind_desc *k);
+/* Whether the view of this kind has a column of this name, in any case of letters. */
+bool bx_sql_is_open_column(const struct bx_kind_desc *k, const char *name);
 /* Create the views of this connection and the functions they call, and make it read-only. Call
- * before the authorizer is set. Returns an SQLite result code. */
-int bx_sql_create_views(sqlite3 *db, const char token[BX_SQL_TOKEN]);
+ * before the authorizer is set; *absent outlives the connection. Returns an SQLite result code. */
+int bx_sql_create_views(sqlite3 *db, const char token[BX_SQL_TOKEN],
+                        const struct bx_sql_absent *absent);
 
 #endif

@@ -423,6 +423,8 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
   expect 0 "it backs off: listed" ctl vm list --phase backoff
   printed '^always  *backoff .*no such file: ' "it backs off: listed, with the reason"
   printed 'FAILURES  *NEXT TRY' "it backs off: listed, how often and until when"
+  expect 0 "it backs off: in SQL" ctl sql "SELECT name, phase, failures > 0 AS failed, message FROM vms WHERE phase = 'backoff'"
+  printed '^always  *backoff  *1  *no such file: ' "it backs off: in SQL, with the reason"
   expect 1 "it backs off: the doctor says so" ctl doctor
   printed '^vms  *failed  *2 of 2: always backoff (no such file' "it backs off: the doctor says why"
   expect 0 "it backs off: the events say why" ctl events --type vm.phase

@@ -16,6 +16,24 @@ run()
 only() { BLIXARD_ADDR=$(for k in "$@"; do socket "$k"; done | paste -sd,); }
 phase() { ctl vm show "$1" -o json "${@:2}" 2>/dev/null | field phase; }
 is() { [ "$(phase "$1")" = "$2" ]; }
+# What SQL says of a machine; how many are in a phase, in a list and by the metrics of n1.
+in_sql() { ctl sql "SELECT phase FROM vms WHERE name = '$1'" -o csv "${@:2}" 2>/dev/null | tail -n 1; }
+listed() { ctl vm list --consistency stale -o json 2>/dev/null | grep -c "\"phase\": \"$1\""; }
+counted() { http /metrics 1 2>/dev/null | sed -n "s/^blixard_vms{phase=\"$1\"} //p"; }
+has_metrics=$(counted running)
+# counted_alike WHAT: metrics count what the list shows, and something is unknown.
+counted_alike()
+{
+  local phase differs=0
+  if [ -z "$has_metrics" ]; then
+    ok 0 "$1 # SKIP built without metrics"
+    return
+  fi
+  for phase in unknown running stopped; do
+    [ "$(listed $phase)" -gt 0 ] && [ "$(counted $phase)" = "$(listed $phase)" ] || differs=1
+  done
+  ok $differs "$1"
+}
 
 for node in n1 n3; do ctl vm create "on-$node" --node "$node" --disk 0 --wait >/dev/null; done
 ctl vm create aside --node n3 --disk 0 --wait >/dev/null
@@ -38,6 +56,9 @@ tr -d ' \n' <"$dir/out" | grep -q '"name":"on-n3",[^}]*"phase":"unknown",.*"unkn
 ok $? "with the time since when, and the phase before"
 is on-n1 running && is idle stopped
 ok $? "one elsewhere runs, and one that is stopped there is stopped"
+[ "$(in_sql on-n3)" = unknown ] && [ "$(in_sql on-n1)" = running ] && [ "$(in_sql idle)" = stopped ]
+ok $? "SQL says the same"
+counted_alike "and metrics count them so"
 run 0 ctl vm list && grep -q '^NAME .* SINCE' "$dir/out" && grep -q '^on-n3 *unknown .* [0-9]*[smh]$' "$dir/out"
 ok $? "the list has a column for it"
 run 0 ctl vm show on-n3 && grep -q '^unknown_since *20[0-9-]*T' "$dir/out"
@@ -81,6 +102,9 @@ wait_until 20 stale_unknown
 ok $? "without a quorum a machine on a node that does not answer is unknown in a stale read"
 [ "$(phase on-n1 --consistency stale)" = running ]
 ok $? "and one of this host runs"
+[ "$(in_sql on-n2 --consistency stale)" = unknown ] && [ "$(in_sql on-n1 --consistency stale)" = running ]
+ok $? "SQL says the same without a quorum"
+counted_alike "and metrics count them so without a quorum"
 
 # --- they come back ----------------------------------------------------------------------
 cluster start-node n2 --dir "$dir" >/dev/null 2>&1

@@ -9,9 +9,15 @@ tests_unit_plan_test_SOURCES = tests/unit/plan_test.c
 tests_unit_plan_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_plan_test_LDADD = $(TEST_LIBS)
 
-tests_unit_sql_test_SOURCES = tests/unit/sql_test.c
+SQL_HELP = tests/unit/sql_help.c tests/unit/sql_help.h
+tests_unit_sql_test_SOURCES = tests/unit/sql_test.c $(SQL_HELP)
 tests_unit_sql_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sql_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/sql_phase_test
+tests_unit_sql_phase_test_SOURCES = tests/unit/sql_phase_test.c $(SQL_HELP)
+tests_unit_sql_phase_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sql_phase_test_LDADD = $(TEST_LIBS)
 
 check_PROGRAMS += tests/unit/driver_sim_test
 

@@ -1,8 +1,6 @@
 /* bx_fsm_sql against fsm.h: SELECT over what is meant for people, and nothing else. */
-#include "lib/testlib.h"
+#include "sql_help.h"
 
-#include "codec/json.h"
-#include "lib/testfsm.h"
 #include "lib/testrec.h"
 
 #include <sqlite3.h>
@@ -10,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-static struct test_fsm t;
 static uint8_t web[16];
 static char web_text[BX_UUID_TEXT];
 
@@ -34,83 +31,6 @@ static int close_state(void **state)
     (void)state;
     test_fsm_close(&t);
     return 0;
-}
-
-struct patience {
-    uint32_t looks, left; /* how often it was asked, and how often it says no yet */
-};
-
-static int end(void *ctx)
-{
-    struct patience *p = ctx;
-
-    p->looks++;
-    return p->left-- == 0 ? BX_TIMEOUT : BX_OK;
-}
-
-static int run(const char *query, size_t max, struct patience *p, struct bx_buf *out,
-               struct bx_err *err)
-{
-    struct bx_sql_limits limits = {end, p, max};
-
-    memset(err, 0, sizeof *err);
-    return bx_fsm_sql(t.path, bx_str(query), &limits, out, err);
-}
-
-/* The result as one line of JSON; NULL and *err when there is none. The caller frees. */
-static char *ask(const char *query, struct bx_err *err)
-{
-    struct patience p = {.left = 10000};
-    struct bx_buf out = {0}, json = {0};
-    struct bx_pack *pack = bx_pack_create();
-    char *text = NULL;
-    int rc = run(query, 1 << 20, &p, &out, err);
-
-    if (rc == BX_OK) {
-        bx_val v = bx_pack_parse(pack, out.data, out.len, out.len, err);
-
-        assert_non_null(v);
-        assert_int_equal(bx_json_write(&json, v, 0), BX_OK);
-        text = bx_must_alloc(json.len + 1);
-        memcpy(text, json.data, json.len);
-        text[json.len] = '\0';
-    } else {
-        assert_int_equal(rc, err->code);
-        assert_int_equal(out.len, 0);
-        assert_true(err->msg[0] != '\0');
-    }
-    bx_pack_destroy(pack);
-    bx_buf_release(&json);
-    bx_buf_release(&out);
-    return text;
-}
-
-/* Spaces do not count. */
-static void gives(const char *query, const char *want)
-{
-    struct bx_err err;
-    char *text = ask(query, &err), *to = text;
-
-    if (text == NULL)
-        fail_msg("%s: %s", query, err.msg);
-    for (const char *p = text; *p != '\0'; p++) {
-        if (*p != ' ')
-            *to++ = *p;
-    }
-    *to = '\0';
-    assert_string_equal(text, want);
-    bx_free(text);
-}
-
-static void refuses(const char *query, int code)
-{
-    struct bx_err err;
-    char *text = ask(query, &err);
-
-    if (text != NULL)
-        fail_msg("%s gave %s", query, text);
-    if (err.code != code)
-        fail_msg("%s: %s (%s)", query, err.msg, bx_code_name(err.code));
 }
 
 TEST(select_reads_vms_and_nodes)
@@ -251,7 +171,7 @@ TEST(what_is_hidden_stays_hidden)
 
 TEST(mistakes_are_told_in_words)
 {
-    struct bx_sql_limits limits = {end, &(struct patience){.left = 9}, 1000};
+    struct bx_sql_options o = {end, &(struct patience){.left = 9}, 1000, {NULL, 0}};
     struct bx_buf out = {0};
     struct bx_err err;
 
@@ -261,7 +181,7 @@ TEST(mistakes_are_told_in_words)
     refuses(" ;; -- nothing", BX_INVALID);
     refuses("SELECT 1; SELECT 2", BX_INVALID);
     refuses("SELECT 1; garbage", BX_INVALID);
-    assert_int_equal(bx_fsm_sql(t.path, (struct bx_str){NULL, 0}, &limits, &out, &err), BX_INVALID);
+    assert_int_equal(bx_fsm_sql(t.path, (struct bx_str){NULL, 0}, &o, &out, &err), BX_INVALID);
     assert_string_equal(err.msg, "empty query");
     assert_null(ask("SELECT name FROM vm", &err));
     assert_int_equal(err.code, BX_INVALID);
@@ -385,12 +305,11 @@ TEST(a_result_is_appended)
 
 TEST(no_database_is_an_error)
 {
-    struct bx_sql_limits limits = {end, &(struct patience){.left = 9}, 1000};
+    struct bx_sql_options o = {end, &(struct patience){.left = 9}, 1000, {NULL, 0}};
     struct bx_buf out = {0};
     struct bx_err err;
 
-    assert_int_equal(bx_fsm_sql("/nowhere/state.db", bx_str("SELECT 1"), &limits, &out, &err),
-                     BX_IO);
+    assert_int_equal(bx_fsm_sql("/nowhere/state.db", bx_str("SELECT 1"), &o, &out, &err), BX_IO);
     assert_true(err.msg[0] != '\0');
 }
 
