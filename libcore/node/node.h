@@ -59,6 +59,7 @@ struct bx_node_options {
         level; /* highest feature level to read and to say so; 0: BX_LEVEL, that of the build */
     uint32_t sessions_max;   /* as in fsm.h; the same on every member, never changed; 0: 65,536 */
     uint64_t session_ttl_ms; /* as in fsm.h; the same on every member, never changed; 0: one hour */
+    uint32_t events_max;     /* as in fsm.h; the same on every member, never changed; 0: 100,000 */
     uint64_t (*now_ns)(void); /* monotonic, from any thread, for latencies; NULL: none measured */
     /* ---- callbacks, all with ctx ---- */
     void (*wake)(void *ctx); /* something is queued: call turn before the loop blocks */

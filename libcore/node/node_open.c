@@ -223,6 +223,7 @@ static int open_state(struct bx_node *n, bool trusted, struct bx_snap_reader *re
 {
     struct bx_fsm_options fo = {.path = n->o.state_path,
                                 .trusted = trusted,
+                                .events_max = n->o.events_max,
                                 .sessions_max = n->o.sessions_max,
                                 .session_ttl_ms = n->o.session_ttl_ms,
                                 .room = bx_ballast_room(n),

@@ -49,6 +49,8 @@ void memfs_plan_read(struct memfs *m, uint64_t n);
 void memfs_limit(struct memfs *m, uint64_t bytes, uint64_t (*beside)(void *ctx), void *ctx);
 /* Bytes that are not taken. */
 uint64_t memfs_free(const struct memfs *m);
+/* Bytes of the heap that the contents take, those of files without a name included. */
+uint64_t memfs_heap(const struct memfs *m);
 /* True while a read is planned to fail. */
 bool memfs_failing(const struct memfs *m);
 

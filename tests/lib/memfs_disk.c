@@ -129,6 +129,18 @@ void memfs_file_close(struct file *f)
     memset(f, 0, sizeof *f);
 }
 
+uint64_t memfs_heap(const struct memfs *m)
+{
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < MEMFS_FILES_MAX; i++) {
+        bytes += m->files[i].now.cap + m->files[i].safe.cap;
+        for (const struct change *c = m->files[i].changes; c != NULL; c = c->next)
+            bytes += sizeof *c + c->n;
+    }
+    return bytes;
+}
+
 bool memfs_reachable(const struct memfs *m, int file)
 {
     for (unsigned i = 0; i < m->now.n; i++) {

@@ -207,6 +207,7 @@ void test_member_start(struct test_member *m)
                                 .state_log_bytes = m->cluster->state_log_bytes,
                                 .ballast_bytes = m->cluster->ballast_bytes,
                                 .segment_bytes = m->cluster->segment_bytes,
+                                .events_max = m->cluster->events_max,
                                 .self = describe(m, name, address),
                                 .level = m->level,
                                 .now_ns = m->cluster->now_ns,
@@ -448,6 +449,7 @@ void test_cluster_open_at(struct test_cluster *c, uint32_t n, uint32_t level)
                                .state_log_bytes = c->state_log_bytes,
                                .ballast_bytes = c->ballast_bytes,
                                .segment_bytes = c->segment_bytes,
+                               .events_max = c->events_max,
                                .now_ns = c->now_ns};
     for (uint32_t i = 0; i < TEST_MEMBERS_MAX; i++)
         c->members[i].level = level;

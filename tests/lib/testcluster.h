@@ -54,6 +54,7 @@ struct test_cluster {
     uint64_t state_log_bytes;  /* the same */
     uint64_t ballast_bytes;    /* the same; 0: none */
     size_t segment_bytes;      /* the same */
+    uint32_t events_max;       /* the same */
     uint64_t (*now_ns)(void);  /* the same; NULL: no latency is measured */
     struct test_frames frames; /* under way, in the order they were sent */
     uint32_t n_frames;

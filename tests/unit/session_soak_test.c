@@ -1,91 +1,226 @@
-/* Calls of the command line, one after the other for hours of virtual time: each under an id of its
- * own, which it ends when it has its answer. No call is told to wait, and neither the table of
- * sessions nor what is stored of it grows.
+/* Calls of the command line, one after the other, in a cluster of three nodes and in virtual time:
+ * each under an id of its own, at one of the nodes, which ends it when it has its answer, as
+ * cli/run.c and daemon/api/sys.c do. No call is told to wait. After the first hour of leader time,
+ * from which on outcomes expire, nothing gets larger: sessions, memory and files.
  *
- * BLIXARD_SOAK_WRITES says how many; make soak-sessions makes a million of them. */
+ * The calls are made in PARTS parts, and the first part takes more than an hour. What is largest in
+ * each of the others is compared with what was largest in the first, because logs grow until they
+ * are written back.
+ *
+ * BLIXARD_SOAK_WRITES says how many, 100 or more; make soak-sessions makes a million of them. */
 #include "lib/testlib.h"
 
-#include "lib/testfsm.h"
+#include "lib/memfs.h"
+#include "lib/testcluster.h"
+#include "mem/alloc.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#define WRITES 100000u
-#define PERIOD 1000u  /* calls between two looks */
-#define STEP_MS 100u  /* of leader time for each call: 100,000 of them take three hours */
-#define COLLECTED 50u /* ends in one command */
-#define HELD_MAX (2 * COLLECTED)
+#define WRITES 10000u
+#define MEMBERS 3u
+#define PARTS 5u
+#define PERIOD 53u /* calls between two looks; prime, so that each kind of call has its turn */
+#define HOUR_MS 3600000u
+#define DISK_BYTES (1ull << 40)
+#define EVENTS 500u
+/* A call takes 20 ms or more with the pause that follows, and each node ends what it has answered
+ * in half a second at a time. */
+#define HELD_MAX 64u
+/* Of the nodes: one for each start, until it was not used for an hour. */
+#define NODES_MAX (MEMBERS + 2)
 
 static const char principal[] = "admin";
+static struct test_cluster w;
 
-static void id_of(uint32_t call, uint8_t out[16])
+/* ---- what may not grow ---- */
+
+enum { HEAP, RESIDENT, LOG, DATABASE, SESSIONS, OUTCOMES, KINDS };
+
+/* The slack is what may be added to the largest of the first part: a part has no whole number of
+ * the cycles in which logs grow, and the C library takes memory in large pieces. */
+static const struct {
+    const char *name;
+    uint64_t slack;
+} kinds[KINDS] = {
+    [HEAP] = {"live bytes of the heap", 256 << 10},
+    [RESIDENT] = {"bytes resident", 1 << 20},
+    [LOG] = {"bytes of logs and snapshots", 128 << 10},
+    [DATABASE] = {"bytes of state.db", 128 << 10},
+    [SESSIONS] = {"held and spare sessions", 3},
+    [OUTCOMES] = {"bytes of their outcomes", 1 << 10},
+};
+
+/* Without the disks, which are in the heap here. */
+static uint64_t heap_bytes(void)
 {
-    bx_put64(out, 0x1234567890abcdefu * (call + 1));
-    bx_put64(out + 8, call);
+    struct bx_alloc_stats s;
+    uint64_t disks = 0;
+
+    for (uint64_t id = 1; id <= MEMBERS; id++)
+        disks += memfs_heap(test_member(&w, id)->fs);
+    bx_alloc_stats(&s);
+    return s.live_bytes - disks;
 }
 
-/* One entry: what the head says, at the next time. */
-static int carry_out(struct test_fsm *t, struct test_batch *b, const struct bx_cmd_header *head,
-                     const void *body)
+/* With SQLite's memory. A sanitizer keeps what is freed, and the tracking build writes down more
+ * with each allocation. */
+static uint64_t resident_bytes(void)
 {
-    test_batch_clear(b);
-    test_batch_add(b, head, body);
-    test_batch_seal(b, t->index, 1700000000000 + t->index * STEP_MS);
-    test_fsm_feed(t, b);
-    test_fsm_commit(t);
-    return t->last.code;
+#if defined __SANITIZE_ADDRESS__ || defined BX_TRACK_ALLOCATIONS
+    return 0;
+#else
+    unsigned long all, pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+
+    assert_true(f != NULL && fscanf(f, "%lu %lu", &all, &pages) == 2);
+    fclose(f);
+    return (uint64_t)pages * (uint64_t)sysconf(_SC_PAGESIZE);
+#endif
 }
 
-/* Creates and deletes in turn, and two of ten calls are refused. */
-static int call(struct test_fsm *t, struct test_batch *b, uint32_t i)
+static uint64_t log_bytes(const struct test_member *m)
 {
-    struct bx_cmd_header head = {.sequence = 1, .floor = 1, .principal = bx_str(principal)};
-    union bx_cmd_body body;
-    char name[32];
+    return DISK_BYTES - memfs_free(m->fs);
+}
 
-    memset(&body, 0, sizeof body);
-    snprintf(name, sizeof name, i % 10 < 8 ? "vm-%u" : "nothing-%u", i / 2);
-    id_of(i, head.session);
-    if (i % 2 == 0 && i % 10 < 8) {
-        head.kind = BX_CMD_VM_CREATE;
-        bx_vm_config_init(&body.vm_create.config);
-        body.vm_create.config.name = bx_str(name);
-        body.vm_create.config.disk_gib = 0;
-        body.vm_create.config.stopped = true;
-    } else {
-        head.kind = BX_CMD_VM_DELETE;
-        body.vm_delete.vm = bx_str(name);
+static uint64_t database_bytes(const struct test_member *m)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        char path[300];
+        struct stat st;
+
+        snprintf(path, sizeof path, "%s%s", m->path, suffixes[i]);
+        bytes += stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
     }
-    return carry_out(t, b, &head, &body);
+    return bytes;
 }
 
-static void end(struct test_fsm *t, struct test_batch *b, uint32_t first)
-{
-    struct bx_cmd_header head = {.kind = BX_CMD_SESSION_END,
-                                 .session = {0xff},
-                                 .sequence = first + 1,
-                                 .floor = first + 1,
-                                 .principal = bx_str(BX_PRINCIPAL_NODE)};
-    struct bx_session_end ends[COLLECTED];
-    struct bx_cmd_session_end body = {{ends, COLLECTED}};
-
-    for (uint32_t i = 0; i < COLLECTED; i++) {
-        id_of(first + i, ends[i].session);
-        ends[i].principal_hash = bx_hash(principal, strlen(principal));
-    }
-    assert_int_equal(carry_out(t, b, &head, &body), BX_OK);
-}
-
-static void is_flat(struct test_fsm *t)
+static void look_at(const struct test_member *m, uint64_t now[KINDS])
 {
     struct bx_session_stats s;
 
-    bx_fsm_session_stats(t->fsm, &s);
+    bx_fsm_session_stats(bx_node_fsm(m->node), &s);
     assert_true(s.held + s.spare <= HELD_MAX);
-    assert_true(s.nodes <= 1);
-    assert_true(s.held_bytes + s.spare_bytes <= HELD_MAX * 512);
-    assert_true(s.rows <= HELD_MAX + 1);
+    assert_true(s.nodes <= NODES_MAX);
+    assert_true(s.rows <= HELD_MAX + NODES_MAX);
+    now[LOG] += log_bytes(m);
+    now[DATABASE] += database_bytes(m);
+    now[SESSIONS] += s.held + s.spare;
+    now[OUTCOMES] += s.held_bytes + s.spare_bytes;
 }
+
+/* At all members together. */
+static void look(uint64_t largest[KINDS])
+{
+    uint64_t now[KINDS] = {[HEAP] = heap_bytes(), [RESIDENT] = resident_bytes()};
+
+    for (uint64_t id = 1; id <= MEMBERS; id++)
+        look_at(test_member(&w, id), now);
+    for (int i = 0; i < KINDS; i++)
+        largest[i] = now[i] > largest[i] ? now[i] : largest[i];
+}
+
+/* ---- calls ---- */
+
+/* A call of the command line, and the answer that is right. */
+struct call {
+    struct test_member *at;
+    uint8_t session[16];
+    char name[32];
+    bool deletes;
+    int code;
+};
+
+/* A machine is created and deleted at the same node, which so knows it; and of ten calls two are
+ * refused, because there is a machine of this name. */
+static struct call plan(uint32_t i)
+{
+    struct call c = {.at = test_member(&w, 1 + i / 2 % MEMBERS), .code = BX_OK};
+
+    bx_put64(c.session, 0x1234567890abcdefu * (i + 1));
+    bx_put64(c.session + 8, i);
+    snprintf(c.name, sizeof c.name, "vm-%u", i / 2);
+    c.deletes = i % 2 == 1;
+    if (i % 10 >= 8) {
+        snprintf(c.name, sizeof c.name, "taken");
+        c.deletes = false;
+        c.code = BX_EXISTS;
+    }
+    return c;
+}
+
+static void wait_for(const struct test_answer *a)
+{
+    uint64_t until = w.clock.now + 10000;
+
+    test_cluster_settle(&w);
+    while (a->times == 0 && w.clock.now < until)
+        test_cluster_run(&w, 1);
+    assert_int_equal(a->times, 1);
+    if (!a->outcome)
+        fail_msg("no outcome: %s", a->message);
+}
+
+static int submit(const struct call *c, uint16_t kind, const void *body)
+{
+    struct test_answer a = {0};
+    struct bx_submit s = {.kind = kind,
+                          .body = body,
+                          .sequence = 1,
+                          .floor = 1,
+                          .principal = bx_str(principal),
+                          .tenant = bx_str("default"),
+                          .deadline = w.clock.now + 10000,
+                          .done = test_on_answer,
+                          .ctx = &a};
+
+    memcpy(s.session, c->session, sizeof s.session);
+    assert_int_equal(bx_node_submit(c->at->node, &s, NULL), BX_OK);
+    wait_for(&a);
+    return a.code;
+}
+
+static int create(const struct call *c)
+{
+    struct bx_cmd_vm_create body = {.if_not_exists = false};
+
+    bx_vm_config_init(&body.config);
+    body.config.name = bx_str(c->name);
+    body.config.disk_gib = 0;
+    body.config.stopped = true;
+    return submit(c, BX_CMD_VM_CREATE, &body);
+}
+
+static int delete (const struct call *c)
+{
+    struct bx_cmd_vm_delete body = {.vm = bx_str(c->name)};
+    const struct bx_vm *vm;
+
+    assert_int_equal(bx_view_find_vm(bx_node_view(c->at->node), body.vm, &vm, NULL), BX_OK);
+    memcpy(body.uuid, vm->uuid, sizeof body.uuid);
+    return submit(c, BX_CMD_VM_DELETE, &body);
+}
+
+static void make(const struct call *c)
+{
+    assert_int_equal(c->deletes ? delete (c) : create(c), c->code);
+    assert_true(bx_node_end_session(c->at->node, c->session, bx_str(principal)));
+}
+
+/* The machine whose name is taken. */
+static void make_first_call(void)
+{
+    make(&(struct call){.at = test_member(&w, 1), .session = {7}, .name = "taken"});
+}
+
+/* ---- parts ---- */
 
 static uint32_t writes(void)
 {
@@ -94,30 +229,78 @@ static uint32_t writes(void)
     return text == NULL ? WRITES : (uint32_t)strtoul(text, NULL, 10);
 }
 
-TEST(a_hundred_thousand_calls_leave_nothing_behind)
+static uint64_t leader_ms(void)
 {
-    struct test_fsm t = {.options = {.events_max = 1000}};
-    struct test_batch b = {.elapsed_ms = STEP_MS};
-    uint32_t refused = 0, n = writes();
+    return bx_fsm_time(bx_node_fsm(test_member(&w, 1)->node));
+}
 
-    test_fsm_open(&t);
-    test_fsm_cluster(&t, 2);
-    test_fsm_node(&t, 1, "n1");
+/* A member is restarted, and has its table of sessions from what it has stored. What it was told to
+ * end is ended before. */
+static void restart(uint64_t id)
+{
+    test_cluster_run(&w, 2000);
+    test_member_stop(test_member(&w, id));
+    test_member_start(test_member(&w, id));
+    test_cluster_run(&w, 2000);
+}
+
+static void make_part(uint32_t part, uint32_t n, uint64_t pause_ms, uint64_t largest[KINDS])
+{
     for (uint32_t i = 0; i < n; i++) {
-        int code = call(&t, &b, i);
+        struct call c = plan(part * n + i);
 
-        assert_int_not_equal(code, BX_BUSY);
-        refused += code != BX_OK;
-        if (i % COLLECTED == COLLECTED - 1)
-            end(&t, &b, i + 1 - COLLECTED);
-        if (i % PERIOD == PERIOD - 1)
-            is_flat(&t);
-        if (i % (n / 4) == n / 4 - 1)
-            test_fsm_reopen(&t);
+        make(&c);
+        if (i % PERIOD == PERIOD - 1 || i + 1 == n)
+            look(largest);
+        test_cluster_run(&w, pause_ms);
+        if (i == n / 2)
+            restart(2 + part % 2);
     }
-    assert_int_equal(refused, n / 5);
-    bx_buf_release(&b.buf);
-    test_fsm_close(&t);
+}
+
+static void print_part(uint32_t writes_made, uint64_t ms, const uint64_t largest[KINDS])
+{
+    printf("# %u writes, %.1f h:", writes_made, (double)ms / HOUR_MS);
+    for (int i = 0; i < KINDS; i++)
+        printf(" %" PRIu64 " %s%s", largest[i], kinds[i].name, i + 1 < KINDS ? "," : "\n");
+    fflush(stdout);
+}
+
+static void is_no_larger(const uint64_t first[KINDS], const uint64_t largest[KINDS])
+{
+    for (int i = 0; i < KINDS; i++) {
+        if (largest[i] > first[i] + kinds[i].slack)
+            fail_msg("%" PRIu64 " %s, and %" PRIu64 " in the first part", largest[i], kinds[i].name,
+                     first[i]);
+    }
+}
+
+static void open_cluster(void)
+{
+    w = (struct test_cluster){.snapshot_bytes = 256 << 10,
+                              .state_log_bytes = 1 << 20,
+                              .segment_bytes = 128 << 10,
+                              .events_max = EVENTS};
+    test_cluster_open(&w, MEMBERS);
+    for (uint64_t id = 1; id <= MEMBERS; id++)
+        memfs_limit(test_member(&w, id)->fs, DISK_BYTES, NULL, NULL);
+}
+
+TEST(calls_of_the_command_line_leave_nothing_behind)
+{
+    uint32_t n = writes() / PARTS;
+    uint64_t pause_ms = HOUR_MS / (n - 1) + 2, begun, largest[PARTS][KINDS] = {{0}};
+
+    open_cluster();
+    begun = leader_ms();
+    make_first_call();
+    for (uint32_t part = 0; part < PARTS; part++) {
+        make_part(part, n, pause_ms, largest[part]);
+        assert_true(leader_ms() - begun > (part + 1) * (uint64_t)HOUR_MS);
+        print_part((part + 1) * n, leader_ms() - begun, largest[part]);
+        is_no_larger(largest[0], largest[part]);
+    }
+    test_cluster_close(&w);
 }
 
 int main(void)
