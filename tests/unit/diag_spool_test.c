@@ -314,6 +314,7 @@ static void write_crash(const char *path)
     BX_DEBUG("request", "began", "span", two, "method", "vm.list", "principal", "uid:0");
     t.trace = 77;
     BX_DEBUG("request", "step", "span", one, "step", "proposed");
+    BX_DEBUG("request", "step", "span", three, "step", "proposed");
     for (unsigned i = 0; i < appended; i++)
         BX_INFO("node", "appended", "index", 5);
     t.trace = 0;
@@ -356,11 +357,15 @@ static void check_crash(const struct bx_buf *b)
     assert_true(has(item.payload, "\"data\":{\"span\":\"0000000000001111\","
                                   "\"method\":\"vm.create\"}"));
     assert_true(has(item.payload, "\"message\":\"appended\"")); /* of the same trace */
+    assert_true(
+        has(item.payload, "\"message\":\"proposed\",\"data\":{\"span\":\"0000000000001111\""));
+    assert_true(
+        has(item.payload, "\"message\":\"proposed\",\"data\":{\"span\":\"0000000000003333\""));
     assert_true(has(item.payload, "\"span\":\"0000000000003333\""));
     assert_false(has(item.payload, "vm.list")); /* it had ended */
     assert_int_equal(bx_envread_next(&r, &item, &err), BX_OK);
     assert_int_equal(item.type, BX_ITEM_LOG);
-    assert_int_equal(item.count, 10);
+    assert_int_equal(item.count, 11);
     assert_int_equal(bx_envread_next(&r, &item, &err), BX_OK);
     assert_int_equal(item.type, BX_ITEM_ATTACHMENT);
     assert_true(has(item.filename, ".bxr"));

@@ -3,11 +3,13 @@
 
 #include "mem/alloc.h"
 #include "state/store.h"
+#include "sys/crash.h"
 #include "sys/log.h"
 #include "sys/log_threads.h"
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -80,8 +82,13 @@ TEST(an_error_ends_the_process_when_a_ring_can_not_be_read)
 
 static void *end_here(void *arg)
 {
+    static atomic_uint returned;
+
     (void)arg;
     log_thread_open("worker");
+    crash_fatal(&full);
+    if (atomic_fetch_add(&returned, 1) > 0)
+        _exit(1); /* it was to wait for the end */
     log_fatal(&full);
 }
 
