@@ -174,8 +174,8 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err)
     *r = (struct diag_request){.diag = NULL};
 }
 
-/* That it began is no event: there are many, each within a turn of the loop, and the VM's own events
- * tell of them. */
+/* That it began is no event: there are many, each within a turn of the loop, and the VM's own
+ * events tell of them. */
 void diag_action_begin(struct diag *d, const char *name, const uint8_t vm[16])
 {
     char text[BX_UUID_TEXT];
