@@ -129,6 +129,23 @@ static void note_leader(struct bx_raft *r, const struct raft_message *m)
     r->leader_id = m->server_id;
 }
 
+/* An answer that was overtaken tells less than the server has acknowledged since. After a rejection
+ * that was overtaken, too, the core would go on from there, again and again: it asks for the entry
+ * before those that are held for the server, which gets none of them, and at last a snapshot that
+ * it does not need. */
+static void raise_to_match(const struct bx_raft *r, uint64_t from, struct raft_message *m)
+{
+    struct raft_append_entries_result *res = &m->append_entries_result;
+    uint64_t match;
+
+    if (m->type != RAFT_APPEND_ENTRIES_RESULT || res->rejected != 0 ||
+        res->term != raft_current_term(&r->core))
+        return;
+    match = bx_raft_match(r, from);
+    if (res->last_log_index < match)
+        res->last_log_index = match;
+}
+
 int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t len,
                     struct bx_err *err)
 {
@@ -149,6 +166,7 @@ int bx_raft_receive(struct bx_raft *r, uint64_t from, const uint8_t *p, size_t l
         bx_raftmsg_close(&m);
         return bx_err_set(err, BX_CONFLICT, "%s", why);
     }
+    raise_to_match(r, from, &m);
     skip_covered(r, &m);
     cut_to_room(r, &m);
     if (is_held(r, &m, p, len)) {

@@ -28,6 +28,8 @@ static struct {
     int roles[SERVERS_MAX];
 } told;
 static struct raft_append_entries_result answer; /* the last that was sent */
+static bool reachable;                           /* the others are */
+static uint64_t asked_behind; /* of server 2: the entry before those that were sent last */
 
 static void run_now(struct bx_disk *d, struct bx_job *j)
 {
@@ -47,15 +49,29 @@ static bool note_answer(void *ctx, uint64_t to, struct bx_buf *frame)
                          BX_OK);
         answer = m.append_entries_result;
     }
+    if (frame->data[BX_HEADER_SIZE] == RAFT_APPEND_ENTRIES && to == 2) {
+        assert_int_equal(bx_raftmsg_read(frame->data + BX_HEADER_SIZE, frame->len - BX_HEADER_SIZE,
+                                         to, "", &m, &err),
+                         BX_OK);
+        asked_behind = m.append_entries.prev_log_index;
+        bx_raftmsg_close(&m);
+    }
     bx_buf_release(frame);
     return true;
 }
 
-static bool never_reachable(void *ctx, uint64_t to)
+static bool is_reachable(void *ctx, uint64_t to)
 {
     (void)ctx;
     (void)to;
-    return false;
+    return reachable;
+}
+
+static size_t none_queued(void *ctx, uint64_t to)
+{
+    (void)ctx;
+    (void)to;
+    return 0;
 }
 
 static void on_configuration(void *ctx, const struct raft_configuration *c)
@@ -119,7 +135,8 @@ static void open_raft(uint64_t id, uint64_t n)
                                 .election_ms = 1000,
                                 .heartbeat_ms = 100,
                                 .send = note_answer,
-                                .reachable = never_reachable,
+                                .reachable = is_reachable,
+                                .queued = none_queued,
                                 .configuration = on_configuration,
                                 .role = on_role,
                                 .wake = on_wake,
@@ -311,6 +328,36 @@ TEST(nothing_is_changed_before_an_entry_of_the_term_is_committed)
     assert_int_equal(bx_raft_change(&raft, &c), BX_OK);
     assert_int_equal(told.n, 4);
     raft_configuration_close(&c);
+    close_raft();
+}
+
+/* A follower that was not heard of for a while, and then of a rejection that is older than what it
+ * has acknowledged: it is not asked for entries before that for ever. */
+TEST(a_late_rejection_does_not_hold_a_follower_back)
+{
+    struct raft_append_entries_result late = {.term = 2, .rejected = 2, .last_log_index = 1};
+
+    reachable = true;
+    open_leader();
+    acknowledge(2, 2);
+    for (int i = 0; i < 30; i++) {
+        test_time.now += 100;
+        bx_raft_tick(&raft);
+        acknowledge(3, 2);
+    }
+    assert_true(bx_raft_is_leader(&raft));
+    receive(2, &(struct raft_message){.type = RAFT_APPEND_ENTRIES_RESULT,
+                                      .append_entries_result = late});
+    for (int i = 0; i < 5; i++) {
+        acknowledge(2, 1);
+        test_time.now += 100;
+        bx_raft_tick(&raft);
+        settle();
+        acknowledge(3, 2);
+    }
+    assert_int_equal(bx_raft_match(&raft, 2), 2);
+    assert_int_equal(asked_behind, 2);
+    reachable = false;
     close_raft();
 }
 
