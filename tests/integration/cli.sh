@@ -493,7 +493,10 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
   wait_until 10 nothing_left
   ok $? "deleted: nothing is left"
   expect 0 "one that runs" ctl vm create disk --disk 1GiB --memory 64MiB
-  cluster kill-node n1 --dir "$dir/qemu" >/dev/null 2>&1
+  # The last thread of a process that was killed may hold the lock for a while.
+  unlocked() { flock -n "$dir/qemu/n1/lock" true; }
+  kill_n1() { cluster kill-node n1 --dir "$dir/qemu" >/dev/null 2>&1; wait_until 60 unlocked; }
+  kill_n1
   expect 6 "forgetting the cluster while it runs" "$build/blixardd" --data "$dir/qemu/n1" --forget-cluster
   said '1 VM still runs: ' "forgetting the cluster while it runs: says so"
   cluster start-node n1 --dir "$dir/qemu" >/dev/null 2>&1
@@ -504,7 +507,7 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
   kept=$(find "$vms" -name disk.raw)
   printf precious | dd of="$kept" conv=notrunc status=none
   expect 0 "a disk to keep: stopped" ctl vm stop precious
-  cluster kill-node n1 --dir "$dir/qemu" >/dev/null 2>&1
+  kill_n1
   expect 0 "the cluster is forgotten" "$build/blixardd" --data "$dir/qemu/n1" --forget-cluster
   for k in 1 2; do # what a daemon finds that it has no use for, it looks for when it starts
     cluster start-node n1 --dir "$dir/qemu" >/dev/null 2>&1
@@ -514,7 +517,7 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
     only_kept() { [ "$(find "$vms" -name disk.raw)" = "$kept" ]; }
     wait_until 10 only_kept && [ "$(head -c 8 "$kept")" = precious ]
     ok $? "another cluster: the disk of the one that was forgotten is still there"
-    cluster kill-node n1 --dir "$dir/qemu" >/dev/null 2>&1
+    kill_n1
   done
   cluster down --dir "$dir/qemu" >/dev/null 2>&1
 else
