@@ -71,9 +71,9 @@ static int make_dir(int recorder, uint64_t node, struct bx_err *err)
     if (from < 0)
         return failed("open", err);
     if (count_dirs(from) >= RECEIVED_NODES) {
-        bx_err_set(err, BX_BUSY, "the logs of %u nodes are kept here already", RECEIVED_NODES);
+        bx_err_set(err, BX_TOO_LARGE, "the logs of %u nodes are kept here already", RECEIVED_NODES);
         bx_err_hint(err, "remove the directories in DATA/recorder/" FROM " of nodes that are gone");
-        return BX_BUSY;
+        return BX_TOO_LARGE;
     }
     snprintf(path, sizeof path, FROM "/%llu", (unsigned long long)node);
     return mkdirat(recorder, path, 0700) == 0 || errno == EEXIST ? BX_OK : failed("mkdir", err);

@@ -20,7 +20,7 @@
 /* Keep a part of the log that this node began at this time; `recorder` is the descriptor of
  * DATA/recorder. A part that is kept already changes nothing. *kept: how many bytes of the log are
  * kept then, 0 if it is not known here, or too large. BX_OK; BX_MALFORMED: these are not whole
- * items; BX_UNSUPPORTED: of a newer version; BX_BUSY: too many nodes; BX_NO_SPACE, BX_IO. */
+ * items; BX_UNSUPPORTED: of a newer version; BX_TOO_LARGE: too many nodes; BX_NO_SPACE, BX_IO. */
 int received_append(int recorder, uint64_t node, uint64_t begun, uint64_t offset, const void *p,
                     size_t n, uint64_t *kept, struct bx_err *err);
 /* The directory of a node's logs, for recdir.h; the caller closes it. -1: there are none. */

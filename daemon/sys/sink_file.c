@@ -190,15 +190,6 @@ static bool is_full(const struct sink *s, const struct file *f)
            uv_hrtime() - f->made >= s->spec.age_s * (uint64_t)SECOND_NS;
 }
 
-static uint64_t events_in(const struct file *f)
-{
-    uint64_t n = 0;
-
-    for (size_t at = 0; at < f->n; at += bx_recevent_words(f->block[at]))
-        n++;
-    return n;
-}
-
 /* A file that could not be written ends with the last whole item. */
 static void put_block(struct sink *s)
 {
@@ -206,12 +197,12 @@ static void put_block(struct sink *s)
     uint64_t before = f->bytes;
 
     if (bx_recfile_put_events(&f->writer, 0, f->block, f->n) != BX_OK) {
-        sink_add(&s->counts.dropped, events_in(f));
+        sink_add(&s->counts.dropped, bx_recevent_count(f->block, f->n));
         if (ftruncate(f->fd, (off_t)before) != 0)
             sink_add(&s->counts.errors, 1);
         failed(s, f->writer.rc == BX_NO_SPACE ? "the disk is full" : "a file cannot be written");
     } else {
-        sink_add(&s->counts.events, events_in(f));
+        sink_add(&s->counts.events, bx_recevent_count(f->block, f->n));
         sync_file_range(f->fd, (off_t)before, (off_t)(f->bytes - before), SYNC_FILE_RANGE_WRITE);
     }
     f->n = 0;
@@ -288,7 +279,7 @@ static void close_it(struct sink *s)
         return;
     if (f->fd >= 0)
         end_file(s, dir);
-    sink_add(&s->counts.dropped, events_in(f));
+    sink_add(&s->counts.dropped, bx_recevent_count(f->block, f->n));
     bx_free(f);
 }
 

@@ -117,15 +117,6 @@ static struct block *last(struct node_sink *x)
     return &x->ring[(x->first + x->blocks - 1) % BLOCKS];
 }
 
-static uint64_t events_in(const struct block *b)
-{
-    uint64_t n = 0;
-
-    for (size_t at = 0; at < b->n; at += bx_recevent_words(b->words[at]))
-        n++;
-    return n;
-}
-
 static void show_queued(struct sink *s)
 {
     const struct node_sink *x = s->state;
@@ -246,7 +237,9 @@ static void next_items(struct sink *s)
     struct node_sink *x = s->state;
 
     if (x->has_block) {
-        sink_add(&s->counts.events, events_in(&x->ring[x->first]));
+        const struct block *b = &x->ring[x->first];
+
+        sink_add(&s->counts.events, bx_recevent_count(b->words, b->n));
         x->first = (x->first + 1) % BLOCKS;
         x->blocks--;
         x->has_block = false;
@@ -277,7 +270,9 @@ static const char *condition_of(int code)
     case BX_UNREACHABLE:
         return "the node is not reachable";
     case BX_NO_SPACE:
-        return "the disk of the node is full";
+        return "the disk of the node is low on space";
+    case BX_TOO_LARGE:
+        return "the node keeps the logs of too many others";
     default:
         return "the node does not take it";
     }
@@ -287,7 +282,8 @@ static void failed(struct sink *s, int code, uint64_t now)
 {
     struct node_sink *x = s->state;
 
-    if (code == BX_BUSY) { /* another part is being written there */
+    if (code == BX_BUSY) { /* another part is being written there: soon over, or trouble */
+        sink_fails(s, "the node is busy");
         x->retry = now + BLOCK_NS;
         return;
     }
@@ -386,8 +382,11 @@ static void close_it(struct sink *s)
     for (uint32_t i = 0; i < n_all; i++)
         if (all[i] == x)
             all[i] = all[--n_all];
-    for (uint32_t i = 0; i < x->blocks; i++)
-        sink_add(&s->counts.dropped, events_in(&x->ring[(x->first + i) % BLOCKS]));
+    for (uint32_t i = 0; i < x->blocks; i++) {
+        const struct block *b = &x->ring[(x->first + i) % BLOCKS];
+
+        sink_add(&s->counts.dropped, bx_recevent_count(b->words, b->n));
+    }
     if (x->answered >= 0)
         close(x->answered);
     bx_buf_release(&x->items);

@@ -66,8 +66,7 @@ static void put_thread(struct job *j, const struct bx_rec_thread *t)
     struct bx_recfile_thread about = bx_recfile_thread_of(t);
     size_t n = bx_ring_copy(&t->ring, j->words, BX_REC_RING);
 
-    for (size_t at = 0; at < n; at += bx_recevent_words(j->words[at]))
-        j->file.events++;
+    j->file.events += bx_recevent_count(j->words, n);
     bx_recfile_put_thread(&j->writer, &about);
     bx_recfile_put_events(&j->writer, t->index, j->words, n);
 }

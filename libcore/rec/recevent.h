@@ -25,6 +25,16 @@ static inline size_t bx_recevent_words(uint64_t word0)
     return (size_t)(word0 & 0xffff);
 }
 
+/* The number of records in n words, whole and sound ones. */
+static inline uint64_t bx_recevent_count(const uint64_t *words, size_t n)
+{
+    uint64_t count = 0;
+
+    for (size_t at = 0; at < n; at += bx_recevent_words(words[at]))
+        count++;
+    return count;
+}
+
 static inline bool bx_recevent_cut(uint64_t word0)
 {
     return (word0 >> 16 & BX_RECEVENT_CUT) != 0;

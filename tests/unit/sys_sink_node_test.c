@@ -144,6 +144,38 @@ TEST(a_part_that_was_refused_is_sent_again)
     assert_true(f.events == 10 && f.in_order);
 }
 
+static const char *condition(void)
+{
+    struct router_report report;
+
+    router_report(&report);
+    return router_sink_state(report.v[0].sink);
+}
+
+/* Whatever the reason is that a part was not taken, the sink tells it until one is. */
+TEST(the_state_tells_why_nothing_is_sent)
+{
+    static const struct {
+        int code;
+        const char *state;
+    } reasons[] = {{BX_BUSY, "the node is busy"},
+                   {BX_CONFLICT, "this host does not belong to a cluster"},
+                   {BX_NO_SPACE, "the disk of the node is low on space"}};
+    struct sink_part p;
+
+    sink_open_log("off,test=info", "node:n2");
+    sink_record(0, 10);
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++) {
+        assert_true(wait_part(&p));
+        sink_node_failed(0, reasons[i].code);
+        router_drain(DRAIN_NS);
+        assert_string_equal(condition(), reasons[i].state);
+    }
+    deliver_until(10);
+    assert_string_equal(condition(), "ok");
+    log_close();
+}
+
 /* The answer was lost: what is there already is not there twice. */
 TEST(a_part_that_comes_twice_is_kept_once)
 {
@@ -323,7 +355,7 @@ TEST(so_many_nodes_have_a_place)
     make_sample();
     for (uint64_t node = 1; node <= RECEIVED_NODES; node++)
         assert_int_equal(append(node, 1, 0, 0, sample.n, &kept), BX_OK);
-    assert_int_equal(append(RECEIVED_NODES + 1, 1, 0, 0, sample.n, &kept), BX_BUSY);
+    assert_int_equal(append(RECEIVED_NODES + 1, 1, 0, 0, sample.n, &kept), BX_TOO_LARGE);
     assert_int_equal(append(1, 2, 0, 0, sample.n, &kept), BX_OK);
     assert_int_equal(kept, sample.n);
 }
