@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,7 +87,7 @@ static DIR *list(const struct qemu_driver *d)
 /* Its disk is of a cluster that this host has forgotten. */
 static bool is_kept(const struct qemu_driver *d, const char *vm)
 {
-    char path[BX_UUID_TEXT + sizeof VM_FILE_KEPT];
+    char path[NAME_MAX + sizeof "/" VM_FILE_KEPT];
 
     snprintf(path, sizeof path, "%s/" VM_FILE_KEPT, vm);
     return faccessat(d->dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;

@@ -16,6 +16,20 @@
 
 char *crash_dir;
 
+int crash_setup(void **state)
+{
+    (void)state;
+    crash_dir = test_make_dir();
+    return 0;
+}
+
+int crash_teardown(void **state)
+{
+    (void)state;
+    test_remove_dir(crash_dir);
+    return 0;
+}
+
 void crash_begin(void)
 {
     struct log_options log = {.thread = "loop", .node = "n1"};

@@ -17,6 +17,9 @@ struct left {
 extern char *crash_dir;      /* DATA, made for each test */
 extern char crash_name[256]; /* of the file that was read last */
 
+int crash_setup(void **state);
+int crash_teardown(void **state);
+
 /* Open log and crash in a child, and record CRASH_EVENTS events "counted". */
 #define CRASH_EVENTS 2000u
 void crash_begin(void);

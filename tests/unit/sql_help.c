@@ -76,3 +76,21 @@ void refuses(const char *query, int code)
     if (err.code != code)
         fail_msg("%s: %s (%s)", query, err.msg, bx_code_name(err.code));
 }
+
+static void read_in_little_memory(void *ctx)
+{
+    struct patience p = {.left = 1000};
+    struct bx_buf out = {0};
+    struct bx_err err;
+    int rc = run(ctx, 1 << 20, &p, &out, &err);
+
+    assert_true(rc == BX_OK || rc == BX_NO_MEMORY);
+    bx_buf_release(&out);
+    bx_buf_thread_close();
+}
+
+void survives_little_memory(const char *query)
+{
+    bx_buf_thread_close();
+    assert_true(test_fail_each_allocation(read_in_little_memory, (void *)(uintptr_t)query) > 0);
+}

@@ -22,5 +22,7 @@ char *ask(const char *query, struct bx_err *err);
 /* The result is this; spaces do not count. */
 void gives(const char *query, const char *want);
 void refuses(const char *query, int code);
+/* It is answered, or memory has run out, whichever allocation fails. */
+void survives_little_memory(const char *query);
 
 #endif

@@ -313,23 +313,9 @@ TEST(no_database_is_an_error)
     assert_true(err.msg[0] != '\0');
 }
 
-static void read_in_little_memory(void *ctx)
-{
-    struct patience p = {.left = 1000};
-    struct bx_buf out = {0};
-    struct bx_err err;
-    int rc = run("SELECT uuid, name FROM vms", 1 << 20, &p, &out, &err);
-
-    (void)ctx;
-    assert_true(rc == BX_OK || rc == BX_NO_MEMORY);
-    bx_buf_release(&out);
-    bx_buf_thread_close();
-}
-
 TEST(memory_running_out_is_an_error)
 {
-    bx_buf_thread_close();
-    assert_true(test_fail_each_allocation(read_in_little_memory, NULL) > 0);
+    survives_little_memory("SELECT uuid, name FROM vms");
 }
 
 /* The last: it adds VMs. Also after the row was loaded from the file, and beside VMs without it, or

@@ -417,21 +417,7 @@ TEST(what_a_handler_could_not_finish_is_kept_by_the_next_process)
     assert_true(left->counted > 0 && !left->complete);
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    crash_dir = test_make_dir();
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    test_remove_dir(crash_dir);
-    return 0;
-}
-
 int main(void)
 {
-    return test_run(make_dir, remove_dir);
+    return test_run(crash_setup, crash_teardown);
 }

@@ -133,21 +133,7 @@ TEST(damage_of_the_state_leaves_its_text_also_while_it_is_loaded)
     crash_expect_text(left, "target=crash msg=\"fatal error\" code=corrupt err=\"state database ");
 }
 
-static int make_dir(void **state)
-{
-    (void)state;
-    crash_dir = test_make_dir();
-    return 0;
-}
-
-static int remove_dir(void **state)
-{
-    (void)state;
-    test_remove_dir(crash_dir);
-    return 0;
-}
-
 int main(void)
 {
-    return test_run(make_dir, remove_dir);
+    return test_run(crash_setup, crash_teardown);
 }
