@@ -2,3 +2,4 @@
 if PLAIN_BUILD
 dist_check_SCRIPTS += tests/tidy.sh
 endif
+EXTRA_DIST += tests/tidy_build.sh
