@@ -242,7 +242,7 @@ static void crash(struct world *w, uint64_t epoch, int sig)
     kill(vmrun_parent_of(pid), sig);
     vmrun_until(w, vmrun_is_exited, "EXITED after the shim crashed");
     assert_true(w->failed);
-    assert_true(vmrun_dead(pid));
+    vmrun_wait_dead(pid);
 }
 
 TEST(a_shim_that_crashes_leaves_what_it_did)
