@@ -7,7 +7,8 @@
  * is tried again after a pause. While space is low none is begun that would use most of it.
  *
  * The log before a snapshot is kept, up to a bound, for followers that are connected and behind:
- * one that has just got the last snapshot, over a slow link, finds the entries after it.
+ * one that has just got the last snapshot, over a slow link, finds the entries after it. A node
+ * that can not keep the first of these takes no new snapshot meanwhile, up to the same bound.
  *
  * Send: the core asks for it; a job in the thread pool verifies the file, which is sent in pieces
  * that wait while the peer's queue is full. The last piece waits for all before it, and so does the
@@ -130,6 +131,28 @@ static uint64_t hold_from(const struct bx_node *n, uint64_t index)
             from = has;
     }
     return from;
+}
+
+/* Whether somebody needs the entry of the last snapshot, and this node has no such entry, because
+ * it has installed that snapshot itself. The core knows the entry's term until there is a newer
+ * snapshot. So who is sent this one, or has just got it, could not go on from there, and would get
+ * the newer one, as it would the one after that. */
+static bool is_continued(const struct bx_node *n)
+{
+    const struct raft_configuration *c = bx_raft_configuration(&n->raft);
+    uint64_t index = n->snapshots.index;
+
+    if (index == 0 || bx_wal_term(n->wal, index) != 0 || !bx_raft_is_leader(&n->raft) ||
+        n->ballast.state != BX_SPACE_OK || BX_MUTATED(LOG_NOT_HELD) ||
+        bx_wal_bytes_after(n->wal, index) > n->o.hold_bytes)
+        return false;
+    for (unsigned i = 0; i < c->n; i++) {
+        uint64_t id = c->servers[i].id;
+
+        if (id != n->id && progress_of(n, id) == index && n->o.link->ops->connected(n->o.link, id))
+            return true;
+    }
+    return false;
 }
 
 /* Nothing is damaged: try again after a pause. */
@@ -271,6 +294,8 @@ void bx_snapshots_send(struct bx_node *n, uint64_t to, const struct raft_install
 
     if (!n->o.link->ops->connected(n->o.link, to))
         return; /* the core asks again; the codecs of the peer are unknown, too */
+    if (n->snapshots.taking.busy && bx_wal_term(n->wal, n->snapshots.index) == 0)
+        return; /* who got this one could not go on after the next, see is_continued */
     for (unsigned i = 0; i < BX_MEMBERS_MAX; i++) {
         if (n->snapshots.transfers[i].to == to && n->snapshots.transfers[i].term == m->term)
             return; /* the core takes the answer to a heartbeat for a rejection, and asks again */
@@ -349,7 +374,8 @@ void bx_snapshots_turn(struct bx_node *n)
             end_transfer(t); /* it has arrived, or has to be sent again */
     }
     if (s->taking.busy || bx_node_now(n) < s->taking.retry_ms ||
-        (!n->shrink.shrunk && bx_wal_bytes_after(n->wal, s->index) <= n->o.snapshot_bytes))
+        (!n->shrink.shrunk && bx_wal_bytes_after(n->wal, s->index) <= n->o.snapshot_bytes) ||
+        is_continued(n))
         return;
     if (may_take(n))
         take(n);

@@ -22,6 +22,7 @@ struct slow_link {
     uint32_t codecs; /* what the peer reads */
     bool down;       /* nobody is connected */
     bool damaged;    /* the file is */
+    bool taking;     /* the next file is being written */
     bool announced;  /* the message came... */
     int received;    /* ...and this is what the peer said to the file */
 };
@@ -179,7 +180,9 @@ static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arriv
         damage(disk.fs);
     n->o = (struct bx_node_options){
         .clock = &clock.base, .disk = &disk, .link = &link->base, .wake = nothing};
-    n->snapshots.taking.busy = true; /* this is not about taking one */
+    assert_int_equal(bx_wal_open(&n->wal, &(struct bx_wal_options){.fs = disk.fs}, NULL), BX_OK);
+    n->snapshots.taking.retry_ms = UINT64_MAX; /* this is not about taking one... */
+    n->snapshots.taking.busy = link->taking;   /* ...but another one may be being taken */
     n->raft.core.state = RAFT_LEADER;
     n->raft.core.current_term = m.term;
     n->raft.o.send = send_message;
@@ -197,6 +200,7 @@ static void send_on(struct slow_link *link, size_t bytes, bool noise, bool arriv
         assert_int_equal(link->received, BX_OK);
     n->snapshots.taking.busy = false;
     bx_snapshots_close(n);
+    bx_wal_close(n->wal);
     bx_free(n);
     memfs_destroy(link->peer);
     memfs_destroy(here);
@@ -232,6 +236,15 @@ TEST(nothing_is_sent_to_who_is_not_there)
     send_on(&link, 6 * BX_SNAP_PIECE, false, false);
     assert_int_equal(link.n, 0);
     assert_int_equal(test_rec.warnings, 0);
+}
+
+/* The log of this node has no entry at the snapshot's index, as if it had been sent that one, too:
+ * nobody could go on from there after the next one. */
+TEST(a_file_that_is_being_replaced_is_not_sent)
+{
+    struct slow_link link = {.codecs = 1u << BX_CODEC_FLAT, .taking = true};
+
+    send_on(&link, 100, false, false);
 }
 
 TEST(a_damaged_file_is_not_sent)
