@@ -192,7 +192,8 @@ static bool holds(const struct stream *s)
     return conn_of((struct stream *)(uintptr_t)s)->unread;
 }
 
-const struct stream_callbacks api_callbacks = {.ready = on_ready,
+const struct stream_callbacks api_callbacks = {.name = "api",
+                                               .ready = on_ready,
                                                .input = on_input,
                                                .holds = holds,
                                                .sent = on_sent,

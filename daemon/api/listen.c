@@ -50,11 +50,9 @@ static void refuse_denied(struct api_conn *c)
     struct bx_err err;
 
     a->refused++;
-    if (a->refused == 1 || now - a->refused_told >= API_TELL_MS) {
+    if (rate_may(&a->told, now, 1, NULL))
         BX_WARNING("api", "permission denied", "uid", uid, "socket", a->o.socket, "connections",
                    a->refused);
-        a->refused_told = now;
-    }
     bx_err_set(&err, BX_DENIED, "permission denied (uid %u)", uid);
     bx_err_hint(&err, "use root or the account that runs blixardd, or have an administrator add "
                       "this account to the --operator-group or --admin-group of blixardd");

@@ -23,7 +23,6 @@
 #define API_CALLS_LEAST (64u << 10) /* of them, what anybody may have */
 #define API_ARENAS 64u              /* kept for reuse; each keeps at most 64 KiB */
 #define API_TICK_MS 250u
-#define API_TELL_MS 60000u            /* between log lines about refused clients */
 #define API_WATCH_PAGE 500u           /* events read at a time for a watcher that is behind */
 #define API_WATCH_MAX (256u << 10)    /* bytes of queued events beyond which it is behind */
 #define API_PAGE_WORK 4096u           /* objects and conditions evaluated for a page of a list */
@@ -62,8 +61,9 @@ struct api {
     uint32_t quiet_ticks;       /* for so long much less was */
     uint32_t n_handles;
     uint32_t conns_max, n_calls;
-    atomic_bool sql_hurry;          /* SQLite's log is full, see bx_node_state_log_full */
-    uint64_t refused, refused_told; /* clients without permission; when it was last logged */
+    atomic_bool sql_hurry; /* SQLite's log is full, see bx_node_state_log_full */
+    uint64_t refused;      /* clients without permission */
+    struct rate_bound told;
     struct api_party everybody;
     struct bx_map parties; /* the others, by name */
     struct api_conns conns;

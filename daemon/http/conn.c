@@ -14,6 +14,7 @@
 #include "http/priv.h"
 
 #include "mem/alloc.h"
+#include "rec/rec.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -191,9 +192,14 @@ static void refuse(struct http_conn *c)
                                "Retry-After: 1\r\nContent-Length: 21\r\n"
                                "Content-Type: text/plain\r\n\r\ntoo many connections\n";
     struct bx_buf b = {0};
+    struct http *h = c->http;
 
-    c->http->stats.turned_away++;
-    if (c->http->n_conns > HTTP_CONNECTIONS + HTTP_REFUSALS) {
+    h->stats.turned_away++;
+    if (rate_may(&h->full, http_now(h), 1, NULL))
+        BX_WARNING("http", "a client was turned away: too many connections, or no descriptor",
+                   "client", c->address, "connections", h->n_conns, "turned_away",
+                   h->stats.turned_away);
+    if (h->n_conns > HTTP_CONNECTIONS + HTTP_REFUSALS) {
         http_conn_close(c, "too many connections");
         return;
     }
@@ -265,5 +271,9 @@ void http_conn_incoming(struct stream_listener *l)
     stream_accept(&c->stream, l);
 }
 
-const struct stream_callbacks http_callbacks = {
-    .ready = on_ready, .input = on_input, .sent = on_sent, .closed = on_closed, .gone = on_gone};
+const struct stream_callbacks http_callbacks = {.name = "http",
+                                                .ready = on_ready,
+                                                .input = on_input,
+                                                .sent = on_sent,
+                                                .closed = on_closed,
+                                                .gone = on_gone};

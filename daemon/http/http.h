@@ -41,6 +41,8 @@
 #define HTTP_HEAD_MS 10000u
 #define HTTP_IDLE_MS 60000u
 #define HTTP_STALL_MS 20000u
+#define HTTP_TOLD_MAX                                                                              \
+    16u /* requests whose refusal is logged in a minute; of others at level debug */
 
 struct http;
 

@@ -31,6 +31,8 @@ struct http_answer {
     const char *allow, *etag; /* NULL: no such header; static */
     bool feed;                /* server-sent events follow; there is no body */
     bool close;               /* the connection can not be used any more */
+    bool refused;             /* there is no such answer, or not for this client */
+    const char *route;        /* what was asked for, of those that there are; "": none; static */
     struct bx_buf body;       /* released by the caller */
     const void *file;         /* or this, which is static */
     size_t file_bytes;
@@ -145,6 +147,8 @@ struct http {
     struct http_event events[HTTP_EVENTS]; /* at n_events % HTTP_EVENTS is the next */
     uint64_t n_events, told_events;        /* how many there were, and how many listeners know */
     struct http_stats stats;               /* without connections and feeds */
+    struct rate_bound told;                /* of refused requests */
+    struct rate_bound full;                /* of connections turned away */
 };
 
 uint64_t http_now(const struct http *h);

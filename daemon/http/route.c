@@ -23,6 +23,7 @@ void http_refuse(struct http_answer *a, unsigned status, const char *message)
 {
     bx_buf_release(&a->body);
     a->status = status;
+    a->refused = true;
     a->type = JSON;
     a->file = NULL;
     a->feed = false;
@@ -74,6 +75,7 @@ static void send_asset(const struct http_request *rq, const struct http_asset *f
 {
     a->etag = f->etag;
     a->type = f->type;
+    a->route = f->path;
     if (rq->if_none_match != NULL && strcmp(rq->if_none_match, f->etag) == 0) {
         a->status = 304;
         return;
@@ -90,6 +92,7 @@ static void find(struct http *h, const struct http_request *rq, struct http_answ
         if (strcmp(pages[i].path, rq->path) != 0)
             continue;
         a->type = pages[i].type;
+        a->route = pages[i].path;
         pages[i].page(h, a);
         if (a->body.failed)
             http_refuse(a, 503, "out of memory");
@@ -105,6 +108,7 @@ static void find(struct http *h, const struct http_request *rq, struct http_answ
 void http_route(struct http *h, const struct http_request *rq, struct http_answer *a)
 {
     a->status = 200;
+    a->route = "";
     a->close = rq->body;
     if (rq->host != NULL && !is_loopback(rq->host)) {
         http_refuse(a, 421, "this server answers to localhost, 127.0.0.1 and [::1] only");

@@ -4,6 +4,7 @@
 #include "http/priv.h"
 
 #include "mem/alloc.h"
+#include "rec/rec.h"
 
 #include <microhttpd.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #define TURN_NS 1000000u
 #define AGAIN_MS 1
 #define FEED_BLOCK (32u << 10)
+#define METHOD_MAX 16u
 
 struct http_server {
     struct http *http;
@@ -184,6 +186,23 @@ static struct http_conn *conn_of(struct MHD_Connection *m)
     return MHD_get_connection_info(m, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+/* What a client sends may have secrets of its own: of a path only that which is known here is
+ * recorded, and nothing of a header. */
+static void record(const struct http_conn *c, const struct http_request *rq,
+                   const struct http_answer *a, uint64_t from)
+{
+    struct http *h = c->http;
+    struct bx_str method = {rq->method, (uint32_t)strnlen(rq->method, METHOD_MAX)};
+    uint64_t duration = uv_hrtime() - from, untold;
+
+    if (a->refused && rate_may(&h->told, http_now(h), HTTP_TOLD_MAX, &untold))
+        BX_INFO("http", "refused", "method", method, "route", a->route, "status", a->status,
+                "client", c->address, "duration_ns", duration, "untold", untold);
+    else
+        BX_DEBUG("http", "answered", "method", method, "route", a->route, "status", a->status,
+                 "client", c->address, "duration_ns", duration);
+}
+
 /* Called when the whole header was read, and again when the request is complete: an answer that is
  * given before ends the connection. A body is not waited for. */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *m, const char *url,
@@ -198,6 +217,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *m, const cha
                               .site = header_of(m, "Sec-Fetch-Site"),
                               .body = announces_body(m)};
     struct http_answer a = {0};
+    uint64_t from = uv_hrtime();
     enum MHD_Result rc;
 
     (void)cls;
@@ -213,6 +233,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *m, const cha
     }
     http_route(c->http, &rq, &a);
     rc = answer(c, m, &a, strcmp(method, "HEAD") == 0);
+    record(c, &rq, &a, from);
     bx_buf_release(&a.body);
     return rc;
 }
@@ -279,12 +300,15 @@ void http_server_drop(struct http_conn *c)
 
 /* ---- open and close ---- */
 
-/* It logs what clients do wrong, which is theirs to know. */
+/* It logs what clients do wrong, and what does no harm: that TCP's options are none of a socket
+ * pair. The arguments may be parts of requests. */
 static void on_log(void *cls, const char *fmt, va_list args)
 {
+    struct bx_str text = {fmt, (uint32_t)strcspn(fmt, "\n")};
+
     (void)cls;
-    (void)fmt;
     (void)args;
+    BX_TRACE("http", "libmicrohttpd", "format", text);
 }
 
 int http_server_open(struct http *h, struct bx_err *err)

@@ -172,4 +172,4 @@ static void on_input(struct stream *s)
 }
 
 const struct stream_callbacks link_callbacks = {
-    .ready = on_ready, .input = on_input, .closed = on_closed, .gone = on_gone};
+    .name = "link", .ready = on_ready, .input = on_input, .closed = on_closed, .gone = on_gone};

@@ -50,8 +50,7 @@ struct link {
     uint64_t next_handle;
     uint64_t ticked;        /* boot time of the last tick */
     char last_refusal[256]; /* logged once, not on every attempt */
-    uint64_t told_since;    /* boot time at which `told` was 0 last */
-    uint32_t told;          /* refusals of accepted connections that were logged since */
+    struct rate_bound told; /* of refusals of accepted connections */
     struct link_stats stats;
 };
 

@@ -51,13 +51,7 @@ void link_say_hello(struct link_conn *c, const char *refuse)
 /* Anybody can connect, and choose what the text says. */
 static bool may_tell(struct link *l)
 {
-    uint64_t now = link_now(l);
-
-    if (now - l->told_since >= LINK_TELL_MS) {
-        l->told_since = now;
-        l->told = 0;
-    }
-    return l->told++ < LINK_TOLD_MAX;
+    return rate_may(&l->told, link_now(l), LINK_TOLD_MAX, NULL);
 }
 
 static void log_refusal(const struct link_conn *c, const char *text)

@@ -1,5 +1,7 @@
 #include "transport/listener.h"
 
+#include "rec/rec.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,12 +11,25 @@
 
 #define BACKLOG 256
 
+/* Too many descriptors, or no memory, as a rule: then it happens for each who connects. */
+static void fail(struct stream_listener *l, int rv)
+{
+    struct bx_clock *clock = l->group->clock;
+
+    l->failures++;
+    if (rate_may(&l->told, clock->ops->boot_ms(clock), 1, NULL))
+        BX_WARNING("transport", "a connection was not accepted", "module", l->group->user->name,
+                   "err", uv_strerror(rv), "failures", l->failures);
+}
+
 static void on_connection(uv_stream_t *handle, int status)
 {
     struct stream_listener *l = handle->data;
 
     if (status == 0)
         l->incoming(l);
+    else
+        fail(l, status);
 }
 
 static void on_gone(uv_handle_t *handle)
@@ -122,10 +137,13 @@ bool stream_accept(struct stream *s, struct stream_listener *l)
 {
     int rv = uv_accept(&l->h.stream, &s->h.stream);
 
-    if (rv != 0)
-        stream_close(s, uv_strerror(rv));
-    else
+    s->accepted = true;
+    if (rv == 0) {
         s->ops->handshake(s);
+    } else {
+        fail(l, rv);
+        stream_close(s, uv_strerror(rv));
+    }
     return !s->closing;
 }
 

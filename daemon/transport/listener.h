@@ -14,6 +14,8 @@ struct stream_listener {
     union stream_handle h;
     void (*incoming)(struct stream_listener *l);
     void *ctx;
+    uint64_t failures; /* connections that could not be accepted */
+    struct rate_bound told;
 };
 
 /* Listen on HOST:PORT; flag is the name of the option in messages. *l is zeroed except for incoming

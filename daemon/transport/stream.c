@@ -1,5 +1,7 @@
 #include "transport/stream.h"
 
+#include "rec/rec.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -42,6 +44,7 @@ void stream_open(struct stream *s, struct stream_group *g, const struct stream_o
     STAILQ_INIT(&s->writing);
     ops->open(&s->h, g->loop);
     s->h.handle.data = s;
+    s->opened_ms = now(s);
     g->handles++;
 }
 
@@ -99,6 +102,9 @@ void stream_close(struct stream *s, const char *why)
     if (s->closing)
         return;
     s->closing = true;
+    BX_DEBUG("transport", "closed", "module", s->group->user->name, "peer", s->peer.name,
+             "accepted", s->accepted, "why", why, "ms", now(s) - s->opened_ms, "read",
+             s->bytes_read, "written", s->bytes_written, "unsent", s->queued);
     uv_close(&s->h.handle, on_gone);
     s->group->user->closed(s, why);
 }
@@ -171,8 +177,10 @@ static void flush(struct stream *s)
 void stream_written(uv_write_t *w, int status)
 {
     struct stream *s = w->data;
+    size_t before = s->queued;
 
     drop_buffers(s, &s->writing);
+    s->bytes_written += status == 0 ? before - s->queued : 0;
     if (s->closing)
         return;
     if (status != 0) {
@@ -188,13 +196,27 @@ void stream_written(uv_write_t *w, int status)
         s->group->user->sent(s);
 }
 
+/* Whether the queue takes n bytes more. */
+static bool has_room(struct stream *s, size_t n)
+{
+    const struct stream_limits *l = s->group->limits;
+    uint64_t untold;
+
+    if (s->n_queued < l->queue_buffers && (s->queued == 0 || s->queued + n <= l->queue_bytes))
+        return true;
+    if (rate_may(&s->group->full, now(s), 1, &untold))
+        BX_WARNING("transport", "the queue to a peer is full", "module", s->group->user->name,
+                   "peer", s->peer.name, "bytes", s->queued, "buffers", s->n_queued, "untold",
+                   untold);
+    return false;
+}
+
 bool stream_send(struct stream *s, struct bx_buf *b)
 {
     const struct stream_limits *l = s->group->limits;
     struct stream_buffer *e;
 
-    if (s->closing || s->finish != STREAM_OPEN || s->n_queued >= l->queue_buffers ||
-        (s->queued > 0 && s->queued + b->len > l->queue_bytes))
+    if (s->closing || s->finish != STREAM_OPEN || !has_room(s, b->len))
         return false;
     e = bx_pool_acquire(&s->group->buffers);
     if (e == NULL)
@@ -246,6 +268,7 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     (void)buf;
     if (got >= 0) {
         s->ops->landing(s)->len += (size_t)got;
+        s->bytes_read += (size_t)got;
         got = s->ops->received(s);
     }
     if (got == UV_EOF && s->group->user->holds != NULL && s->group->user->holds(s)) {
@@ -269,6 +292,8 @@ static void start_reading(struct stream *s)
 void stream_ready(struct stream *s)
 {
     s->ready = true;
+    BX_DEBUG("transport", "connected", "module", s->group->user->name, "peer", s->peer.name, "pid",
+             s->peer.pid, "accepted", s->accepted, "handles", s->group->handles);
     s->group->user->ready(s);
     if (!s->closing && !s->paused)
         start_reading(s);

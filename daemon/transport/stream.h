@@ -19,6 +19,10 @@
  * once for each opened stream, inside stream_close; `gone` is called later from the loop, and then
  * the memory belongs to the user again.
  *
+ * Recording. Each stream that gets ready and each that is closed is an event of the target
+ * "transport", at level debug, with the name of its user; what is out of bounds is a warning, at
+ * most once a minute.
+ *
  * All functions and callbacks run on the loop's thread. */
 #ifndef STREAM_H
 #define STREAM_H
@@ -27,6 +31,7 @@
 #include "mem/pool.h"
 #include "node/ports.h"
 #include "sys/address.h"
+#include "sys/rate.h"
 
 #include <sys/queue.h>
 #include <sys/types.h>
@@ -62,6 +67,7 @@ struct stream_limits {
 
 /* The user's callbacks. `input` must leave in `in` only what it has not consumed. */
 struct stream_callbacks {
+    const char *name;                /* the user's, in events */
     void (*ready)(struct stream *s); /* connected and handshake done; reading begins afterwards */
     void (*input)(struct stream *s);
     /* Whether some of `in` will be consumed later: the end of the peer's input waits until the
@@ -80,6 +86,7 @@ struct stream_group {
     const struct stream_callbacks *user;
     struct bx_pool buffers; /* queued ones */
     size_t queued;          /* bytes that the kernel has not accepted yet, of all streams */
+    struct rate_bound full; /* of the event that a queue is full */
     uint32_t handles;       /* of streams and listeners that are not gone yet */
 };
 
@@ -134,8 +141,11 @@ struct stream {
     struct stream_buffers small, bulk, writing;
     size_t queued; /* bytes not yet accepted by the kernel */
     uint32_t n_queued;
-    uint64_t write_ms; /* boot time at the start of the last write */
+    uint64_t write_ms;                  /* boot time at the start of the last write */
+    uint64_t opened_ms;                 /* boot time */
+    uint64_t bytes_read, bytes_written; /* of the socket; written: those that it has taken */
     enum stream_finish finish;
+    bool accepted; /* by a listener; else it is dialled */
     bool ready, paused, closing;
 };
 

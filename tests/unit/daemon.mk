@@ -93,10 +93,14 @@ tests_unit_forget_test_LDADD = libtest.a libdaemon.a daemon/libvmrun.a libdaemon
 
 # The HTTP server.
 if HTTP
-check_PROGRAMS += tests/unit/http_test
-tests_unit_http_test_SOURCES = tests/unit/http_test.c
+HTTP_HELP = tests/unit/http_help.c tests/unit/http_help.h
+check_PROGRAMS += tests/unit/http_test tests/unit/http_rec_test
+tests_unit_http_test_SOURCES = tests/unit/http_test.c $(HTTP_HELP)
 tests_unit_http_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_http_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_http_rec_test_SOURCES = tests/unit/http_rec_test.c $(HTTP_HELP)
+tests_unit_http_rec_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_http_rec_test_LDADD = $(DAEMON_TEST_LIBS)
 endif
 
 # What keeps errors and crashes.

@@ -2,6 +2,7 @@
 #include "link_help.h"
 
 #include "mem/alloc.h"
+#include "sys/rate.h"
 #include "wire/command.h"
 
 #include <errno.h>
@@ -89,7 +90,7 @@ TEST(a_flood_of_refusals_is_a_few_lines)
     for (i = 0; i < 3 * LINK_TOLD_MAX; i++)
         refuse_host(i);
     assert_int_equal(test_rec.lines, before + LINK_TOLD_MAX);
-    test_loop_skew_ms += LINK_TELL_MS;
+    test_loop_skew_ms += RATE_BOUND_MS;
     refuse_host(i);
     assert_true(test_rec_said("for reason 48"));
     stop_hosts();

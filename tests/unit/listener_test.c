@@ -1,6 +1,8 @@
 /* Listeners: what is in the way of an address, and who may open a socket. */
 #include "stream_help.h"
 
+#include "lib/testrec.h"
+
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -74,6 +76,24 @@ TEST(a_path_that_is_in_use_or_no_socket_stays)
     assert_int_equal(listen_on(path), BX_INVALID);
     snprintf(path, sizeof path, "%s/none/socket", dir);
     assert_int_equal(listen_on(path), BX_IO);
+}
+
+/* As libuv reports what accept(2) has said. */
+TEST(connections_that_can_not_be_accepted_are_a_warning_once_a_minute)
+{
+    uv_stream_t *h = &tcp_listener.h.stream;
+
+    test_rec_open("off,transport=warning");
+    for (int i = 0; i < 3; i++)
+        h->connection_cb(h, UV_ENOBUFS);
+    assert_int_equal(test_rec.lines, 1);
+    assert_true(test_rec_said("warning transport: a connection was not accepted module=test "
+                              "err=\"no buffer space available\" failures=1"));
+    test_loop_skew_ms += RATE_BOUND_MS;
+    h->connection_cb(h, UV_ENOBUFS);
+    assert_int_equal(test_rec.lines, 2);
+    assert_true(test_rec_said("failures=4"));
+    test_rec_close();
 }
 
 int main(void)

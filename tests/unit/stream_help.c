@@ -80,8 +80,12 @@ static void on_gone(struct stream *s)
     user_of(s)->gones++;
 }
 
-static const struct stream_callbacks callbacks = {
-    .ready = on_ready, .input = on_input, .sent = on_sent, .closed = on_closed, .gone = on_gone};
+static const struct stream_callbacks callbacks = {.name = "test",
+                                                  .ready = on_ready,
+                                                  .input = on_input,
+                                                  .sent = on_sent,
+                                                  .closed = on_closed,
+                                                  .gone = on_gone};
 static const struct stream_limits limits = {.queue_bytes = QUEUE_BYTES,
                                             .read_bytes = 64u << 10,
                                             .queue_buffers = QUEUE_BUFFERS,

@@ -1,6 +1,9 @@
 /* Streams over real sockets of this host: how they begin, read and end. */
 #include "stream_help.h"
 
+#include "lib/testrec.h"
+#include "rec/rec.h"
+
 #include "mem/alloc.h"
 
 #include <grp.h>
@@ -202,6 +205,83 @@ TEST(a_reset_closes_the_stream_with_all_that_is_queued)
     assert_int_equal(accepted.closes, 1);
     assert_int_equal(accepted.stream.queued, 0);
     assert_false(stream_send(&accepted.stream, &(struct bx_buf){0}));
+}
+
+/* ---- what is recorded ---- */
+
+/* Events of level debug are not compiled into every build. */
+static bool has_debug(void)
+{
+    return BX_LEVEL_COMPILED >= BX_LEVEL_DEBUG;
+}
+
+TEST(a_connection_and_its_end_are_recorded)
+{
+    char text[128];
+    int fd;
+
+    test_rec_open("off,transport=debug");
+    fd = dial_unix();
+    snprintf(text, sizeof text,
+             "debug transport: connected module=test peer=uid:%u pid=%d accepted=true",
+             (unsigned)getuid(), (int)getpid());
+    assert_int_equal(test_rec_said(text), has_debug());
+    send_bytes(&accepted.stream, 4, 'a');
+    put_bytes(fd, "abc", 3);
+    shutdown(fd, SHUT_WR);
+    SPIN_UNTIL(accepted.gones == 1);
+    snprintf(text, sizeof text, "debug transport: closed module=test peer=uid:%u accepted=true",
+             (unsigned)getuid());
+    assert_int_equal(test_rec_said(text), has_debug());
+    assert_int_equal(test_rec_said("why=\"connection closed by the peer\""), has_debug());
+    assert_int_equal(test_rec_said(" read=3 written=4 unsent=0"), has_debug());
+    assert_int_equal(test_rec.lines, has_debug() ? 2 : 0);
+    test_rec_close();
+    close(fd);
+}
+
+TEST(a_dial_that_fails_is_recorded_with_its_reason)
+{
+    union address nobody;
+
+    test_rec_open("off,transport=debug");
+    assert_int_equal(address_parse("127.0.0.1:1", &nobody, NULL), BX_OK);
+    stream_open(&dialled.stream, &group, &stream_tcp);
+    assert_int_equal(stream_dial(&dialled.stream, &nobody), 0);
+    SPIN_UNTIL(dialled.gones == 1);
+    assert_int_equal(test_rec_said("closed module=test peer=\"\" accepted=false"), has_debug());
+    assert_int_equal(test_rec_said("why=\"connection refused\""), has_debug());
+    test_rec_close();
+}
+
+static void fill_the_queue(void)
+{
+    struct bx_buf b = {0};
+
+    for (;;) {
+        memset(bx_buf_extend(&b, 256 << 10), 'a', 256 << 10);
+        if (!stream_send(&accepted.stream, &b))
+            break;
+    }
+    bx_buf_release(&b);
+}
+
+TEST(a_full_queue_is_a_warning_once_a_minute)
+{
+    int fd;
+
+    test_rec_open("off,transport=warning");
+    fd = dial_unix();
+    for (int i = 0; i < 3; i++)
+        fill_the_queue();
+    assert_int_equal(test_rec.lines, 1);
+    assert_true(test_rec_said("warning transport: the queue to a peer is full module=test"));
+    test_loop_skew_ms += RATE_BOUND_MS;
+    fill_the_queue();
+    assert_int_equal(test_rec.lines, 2);
+    assert_true(test_rec_said(" untold=2"));
+    test_rec_close();
+    close(fd);
 }
 
 /* ---- the end ---- */
