@@ -105,7 +105,7 @@ static int request(struct worker *w, unsigned vm, uint64_t sequence)
 
     snprintf(name, sizeof name, "%s-%u", b->prefix, vm);
     add_request(&p, b, name);
-    params_str(&p, "request_id", w->session);
+    params_request_id(&p, w->session);
     params_u64(&p, "sequence", sequence);
     rc = client_call(&w->client, b->deleting ? "vm.delete" : "vm.create", &p, b->r->timeout_ms,
                      &result, &w->err);
@@ -123,7 +123,7 @@ static void end_session(struct worker *w)
 
     if (w->repeated || client_interrupted)
         return;
-    params_str(&p, "request_id", w->session);
+    params_request_id(&p, w->session);
     client_post(&w->client, "sys.done", &p);
     params_close(&p);
 }

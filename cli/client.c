@@ -3,15 +3,17 @@
 #include "build.h"
 #include "connect.h"
 #include "mem/alloc.h"
+#include "rec/rec.h"
+#include "record.h"
 #include "trace.h"
 #include "wire/proto.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define CONNECT_MS 3000
@@ -26,10 +28,7 @@ volatile sig_atomic_t client_interrupted;
 
 uint64_t client_now(void)
 {
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+    return record_now_ns() / 1000000;
 }
 
 /* ---- addresses ---- */
@@ -40,6 +39,7 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
 
     memset(c, 0, sizeof *c);
     trace_make(c->trace);
+    c->traced = strtoull(c->trace + 16, NULL, 16);
     c->fd = -1;
     for (char *a = strtok_r(copy, ",", &save); a != NULL; a = strtok_r(NULL, ",", &save)) {
         if (connect_check(a, err) != BX_OK) {
@@ -104,17 +104,26 @@ void client_next_address(struct client *c)
 
 static int ensure_connected(struct client *c, uint64_t deadline, struct bx_err *err)
 {
-    uint64_t soon = client_now() + CONNECT_MS;
+    uint64_t from = record_now_ns(), soon = client_now() + CONNECT_MS;
+    const char *address = c->addresses[c->current];
+    int rc;
 
     if (c->fd >= 0)
         return BX_OK;
-    return connect_open(c->addresses[c->current], deadline < soon ? deadline : soon, &c->fd, err);
+    rc = connect_open(address, deadline < soon ? deadline : soon, &c->fd, err);
+    if (rc == BX_OK)
+        BX_DEBUG("client", "connected", "address", address, "duration_ns", record_now_ns() - from);
+    else
+        BX_INFO("client", "not connected", "address", address, "err", err->msg, "duration_ns",
+                record_now_ns() - from);
+    return rc;
 }
 
 static int connection_lost(struct client *c, const char *why, struct bx_err *err)
 {
     int rc = client_interrupted ? BX_INTERRUPTED : BX_UNREACHABLE;
 
+    BX_INFO("client", "connection lost", "address", c->addresses[c->current], "why", why);
     bx_err_set(err, rc, "%s: %s", c->addresses[c->current], why);
     disconnect(c);
     return rc;
@@ -284,8 +293,8 @@ static int receive_response(struct client *c, uint64_t id, uint64_t deadline, bx
     }
 }
 
-static int exchange(struct client *c, const char *method, const struct params *p, uint64_t deadline,
-                    bx_val *result, struct bx_err *err)
+static int send_request(struct client *c, const char *method, const struct params *p,
+                        uint64_t deadline, bx_val *result, struct bx_err *err)
 {
     uint64_t id = ++c->next_id, now = client_now();
     struct bx_buf b = {0};
@@ -294,6 +303,8 @@ static int exchange(struct client *c, const char *method, const struct params *p
     c->next[0] = '\0';
     if (rc != BX_OK)
         return rc;
+    BX_DEBUG("client", "calling", "method", method, "id", id, "request_id", p->request_id,
+             "trace_id", c->trace, "address", c->addresses[c->current]);
     write_request(&b, id, method, p, deadline <= now + 1 ? 1 : deadline - now, c->trace);
     c->sent++;
     rc = send_all(c, b.data, b.len, deadline, err);
@@ -302,6 +313,17 @@ static int exchange(struct client *c, const char *method, const struct params *p
         return rc;
     c->unknown = true;
     return receive_response(c, id, deadline + GRACE_MS, result, err);
+}
+
+static int exchange(struct client *c, const char *method, const struct params *p, uint64_t deadline,
+                    bx_val *result, struct bx_err *err)
+{
+    uint64_t from = record_now_ns();
+    int rc = send_request(c, method, p, deadline, result, err);
+
+    BX_DEBUG("client", "called", "method", method, "id", c->next_id, "request_id", p->request_id,
+             "code", bx_code_name(rc), "duration_ns", record_now_ns() - from);
+    return rc;
 }
 
 /* ---- retrying ---- */
@@ -396,12 +418,14 @@ void client_post(struct client *c, const char *method, const struct params *p)
 
     if (c->fd < 0)
         return;
+    BX_DEBUG("client", "posting", "method", method, "id", c->next_id + 1, "request_id",
+             p->request_id);
     write_request(&b, ++c->next_id, method, p, POST_MS, c->trace);
     send_all(c, b.data, b.len, client_now() + POST_MS, NULL);
     bx_buf_release(&b);
 }
 
-int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
+static int call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
                 bx_val *result, struct bx_err *err)
 {
     struct attempts a = {.start = client_now()};
@@ -420,41 +444,21 @@ int client_call(struct client *c, const char *method, const struct params *p, ui
         if (is_final(&a, c, deadline))
             return final_error(&a, c, method, err);
         next_address(c);
+        BX_INFO("client", "trying again", "method", method, "code", bx_code_name(rc), "address",
+                c->addresses[c->current], "sent", c->sent);
         if (c->current == 0)
             pause_ms(PAUSE_MS);
     }
 }
 
-static int call_page(struct client *c, const char *method, const struct params *p,
-                     const char *after, uint64_t timeout_ms, bx_val *items, struct bx_err *err)
+int client_call(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
+                bx_val *result, struct bx_err *err)
 {
-    struct params all = {.n = p->n};
-    int rc;
+    uint64_t before = bx_rec_trace(c->traced);
+    int rc = call(c, method, p, timeout_ms, result, err);
 
-    bx_must_ok(bx_buf_append(&all.b, p->b.data, p->b.len));
-    if (after[0] != '\0')
-        params_str(&all, "after", after);
-    rc = client_call(c, method, &all, timeout_ms, items, err);
-    params_close(&all);
+    bx_rec_trace(before);
     return rc;
-}
-
-int client_list(struct client *c, const char *method, const struct params *p, uint64_t timeout_ms,
-                bool (*page)(void *ctx, bx_val items), void *ctx, struct bx_err *err)
-{
-    char after[sizeof c->next] = "";
-    bx_val items;
-    int rc;
-
-    for (;;) {
-        rc = call_page(c, method, p, after, timeout_ms, &items, err);
-        if (rc != BX_OK || !page(ctx, items) || c->next[0] == '\0')
-            return rc;
-        if (strcmp(c->next, after) == 0)
-            return bx_err_set(err, BX_MALFORMED, "%s: the page after \"%.100s\" repeats", method,
-                              after);
-        memcpy(after, c->next, sizeof after);
-    }
 }
 
 int client_listen(struct client *c, struct bx_err *err)

@@ -24,7 +24,8 @@ struct client {
     struct bx_buf in; /* the answer, and what came after it */
     size_t used;      /* bytes of `in` that the last message took */
     struct bx_pack *pack;
-    char trace[33]; /* goes with each request: 32 hex digits */
+    char trace[33];  /* goes with each request: 32 hex digits */
+    uint64_t traced; /* what events have of it */
     bool verbose;
     bool once;      /* one attempt on the current connection or address, with all of the time */
     bool unknown;   /* a request of the last call was sent and not answered */

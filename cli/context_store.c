@@ -3,6 +3,7 @@
 #include "build.h"
 #include "format.h"
 #include "mem/alloc.h"
+#include "rec/rec.h"
 #include "wire/suggest.h"
 
 #include <errno.h>
@@ -86,7 +87,7 @@ static void drop_message(struct fy_diag *diag, void *user, const char *text, siz
     (void)diag, (void)user, (void)text, (void)n;
 }
 
-int contexts_load(struct contexts *c, struct bx_err *err)
+static int read_file(struct contexts *c, struct bx_err *err)
 {
     struct fy_parse_cfg cfg = {.flags = FYPCF_DEFAULT_DOC};
     struct fy_diag_cfg diag_cfg;
@@ -94,10 +95,6 @@ int contexts_load(struct contexts *c, struct bx_err *err)
     struct fy_node *root;
     int rc;
 
-    memset(c, 0, sizeof *c);
-    c->path = config_path();
-    if (c->path == NULL || (access(c->path, R_OK) != 0 && errno == ENOENT))
-        return BX_OK;
     fy_diag_cfg_default(&diag_cfg);
     diag_cfg.fp = NULL;
     diag_cfg.output_fn = drop_message;
@@ -110,6 +107,20 @@ int contexts_load(struct contexts *c, struct bx_err *err)
         rc = read_contexts(c, root, err);
     fy_document_destroy(doc);
     fy_diag_destroy(cfg.diag);
+    return rc;
+}
+
+int contexts_load(struct contexts *c, struct bx_err *err)
+{
+    int rc;
+
+    memset(c, 0, sizeof *c);
+    c->path = config_path();
+    if (c->path == NULL || (access(c->path, R_OK) != 0 && errno == ENOENT))
+        return BX_OK;
+    rc = read_file(c, err);
+    BX_DEBUG("cli", "read the contexts", "file", c->path, "contexts", c->n, "current", c->current,
+             "code", bx_code_name(rc));
     return rc;
 }
 

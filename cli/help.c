@@ -85,6 +85,7 @@ static void print_notes(void)
            "environment, overridden by flags: BLIXARD_ADDR, BLIXARD_CONTEXT, BLIXARD_OUTPUT,\n"
            "NO_COLOR. The address is that of --addr, else BLIXARD_ADDR, else the current context,\n"
            "else %s.\n"
+           "BLIXARD_LOG=debug shows what blixardctl itself does, on standard error.\n"
            "\n"
            "exit codes: 0 success, or nothing to do   1 failure   2 usage error, or not supported\n"
            "  3 unreachable, or bad configuration   4 not allowed   5 not found\n"

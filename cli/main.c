@@ -2,6 +2,8 @@
 #include "command.h"
 #include "help.h"
 #include "rec/names.h"
+#include "rec/rec.h"
+#include "record.h"
 #include "run.h"
 
 #include <fcntl.h>
@@ -86,6 +88,19 @@ static bool open_standard_descriptors(void)
     return true;
 }
 
+static int run(struct run *r, int argc, char **argv)
+{
+    uint64_t from = record_now_ns();
+    int code;
+
+    if (record_open(&r->err) != BX_OK)
+        return run_fail(r);
+    code = flush(r, dispatch(r, argc, argv));
+    BX_INFO("cli", "exit", "code", code, "duration_ns", record_now_ns() - from);
+    record_close();
+    return code;
+}
+
 static void on_interrupt(int sig)
 {
     (void)sig;
@@ -106,7 +121,7 @@ int main(int argc, char **argv)
     sigaction(SIGINT, &sa, NULL);
     if (bx_names_open(0, 0, NULL) == NULL)
         return bx_code_exit(BX_NO_MEMORY);
-    rc = flush(&r, dispatch(&r, argc, argv));
+    rc = run(&r, argc, argv);
     bx_names_close();
     return rc;
 }

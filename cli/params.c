@@ -26,8 +26,15 @@ void params_bool(struct params *p, const char *key, bool value)
     build_bool(&p->b, value);
 }
 
+void params_request_id(struct params *p, const char *id)
+{
+    params_str(p, "request_id", id);
+    p->request_id = id;
+}
+
 void params_close(struct params *p)
 {
     bx_buf_release(&p->b);
     p->n = 0;
+    p->request_id = NULL;
 }

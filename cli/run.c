@@ -2,6 +2,7 @@
 
 #include "help.h"
 #include "parse.h"
+#include "rec/rec.h"
 
 #include <ctype.h>
 #include <poll.h>
@@ -84,7 +85,7 @@ int run_write_params(struct run *r, struct params *p)
         run_random_id(r->request_id);
     for (unsigned i = 0; id != NULL && i <= 32; i++)
         r->request_id[i] = (char)tolower((unsigned char)id[i]);
-    params_str(p, "request_id", r->request_id);
+    params_request_id(p, r->request_id);
     return BX_OK;
 }
 
@@ -249,6 +250,9 @@ static int set_client(struct run *r, const char *addr)
     rc = client_init(&r->client, r->addr, &r->err);
     if (rc == BX_INVALID && !args_has(&r->args, "addr")) /* of the environment or a context */
         rc = r->err.code = BX_UNREACHABLE;
+    bx_rec_trace(r->client.traced);
+    BX_DEBUG("cli", "running", "command", r->command->name, "addr", r->addr, "trace_id",
+             r->client.trace);
     r->client.verbose = args_has(&r->args, "verbose");
     if (r->client.verbose)
         fprintf(stderr, "trace id: %s\n", r->client.trace);
@@ -342,7 +346,7 @@ static void end_request(struct run *r)
 
     if (!r->done)
         return;
-    params_str(&p, "request_id", r->request_id);
+    params_request_id(&p, r->request_id);
     client_post(&r->client, "sys.done", &p);
     params_close(&p);
 }

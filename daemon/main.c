@@ -4,8 +4,8 @@
 #include "forget.h"
 #include "rec/names.h"
 #include "sys/fence.h"
-#include "sys/filter_check.h"
 #include "sys/log.h"
+#include "wire/filter_check.h"
 #include "mem/buf.h"
 
 #include <fcntl.h>
@@ -61,7 +61,7 @@ static void check_filter(const char *option, const struct bx_filter *f)
 {
     struct bx_err err = {0};
 
-    if (filter_check(f, &err) != BX_OK)
+    if (bx_filter_check(f, &err) != BX_OK)
         BX_WARNING("log", "filter with an unknown word", "option", option, "err", err.msg, "hint",
                    err.hint);
 }

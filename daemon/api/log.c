@@ -5,8 +5,8 @@
 #include "api/priv.h"
 
 #include "rec/rec.h"
-#include "sys/filter_check.h"
 #include "sys/router.h"
+#include "wire/filter_check.h"
 #include "wire/log.h"
 
 #include <string.h>
@@ -30,7 +30,7 @@ static int change(const struct bx_log_level_params *p, struct bx_err *err)
         return BX_OK;
     snprintf(spec, sizeof spec, BX_STR_FMT, BX_STR_ARG(p->spec));
     snprintf(sink, sizeof sink, BX_STR_FMT, BX_STR_ARG(p->sink));
-    if (bx_filter_parse(&f, spec, err) != BX_OK || filter_check(&f, err) != BX_OK ||
+    if (bx_filter_parse(&f, spec, err) != BX_OK || bx_filter_check(&f, err) != BX_OK ||
         router_set_filter(sink, &f, err) != BX_OK)
         return err->code;
     BX_INFO("log", "filter changed", "filter", spec, "sink", sink);

@@ -8,7 +8,6 @@ libdaemon_a_SOURCES += \
 	daemon/sys/data.c daemon/sys/data.h \
 	daemon/sys/disk.c daemon/sys/disk.h \
 	daemon/sys/fence.c daemon/sys/fence.h \
-	daemon/sys/filter_check.c daemon/sys/filter_check.h \
 	daemon/sys/log.c daemon/sys/log.h daemon/sys/word.h \
 	daemon/sys/log_threads.c daemon/sys/log_threads.h \
 	daemon/sys/loop.c daemon/sys/loop.h \

@@ -40,6 +40,25 @@ for noun in vm node cluster events sql version; do
   expect 0 "help $noun" ctl help $noun
   printed "blixardctl $noun" "help $noun: its usage"
 done
+# BLIXARD_LOG: what blixardctl itself does, on standard error; without it not a byte more
+alone() { ctl cluster join the-planted-token --addr unix:/nonexistent/socket --timeout 1s; }
+expect 3 "nobody there" alone
+cp "$dir/err" "$dir/plain"
+BLIXARD_LOG='' expect 3 "an empty BLIXARD_LOG" alone
+cmp -s "$dir/err" "$dir/plain"
+ok $? "an empty BLIXARD_LOG: nothing more is told"
+BLIXARD_LOG=trace alone >"$dir/out" 2>"$dir/err"
+[ $? -eq 3 ] && [ ! -s "$dir/out" ]
+ok $? "BLIXARD_LOG: the exit code and standard output are as without it"
+grep -v '^20[0-9T:.-]*Z ' "$dir/err" | cmp -s - "$dir/plain"
+ok $? "BLIXARD_LOG: so are the other lines"
+said ' info client: not connected address=unix:/nonexistent/socket err=' "BLIXARD_LOG: an attempt to connect"
+said ' info client: trying again method=cluster.join ' "BLIXARD_LOG: another attempt"
+said ' info cli: exit code=3 ' "BLIXARD_LOG: the exit code"
+! grep -q planted "$dir/err"
+ok $? "BLIXARD_LOG: a token is not told"
+BLIXARD_LOG=loud expect 3 "a BLIXARD_LOG that is no filter" alone
+said '^error: BLIXARD_LOG: unknown log level "loud"$' "a BLIXARD_LOG that is no filter: says so"
 expect 0 "help of a verb" ctl vm create --help
 printed '--if-not-exists' "help of a verb: its flags"
 expect 0 "all help" ctl --help

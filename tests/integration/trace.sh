@@ -119,8 +119,28 @@ trace=$(sed -n 's/^trace id: //p' "$dir/err")
 ok $? "the trace id is a random one, which -v tells"
 ended() { ask 1 && [ "$(told "$node" shim 'QEMU has ended"')" -eq 1 ]; }
 [ "$driver" = sim ] || { wait_until 20 ended; ok $? "it is that of what the supervisor did for it"; }
+deleted=$trace
+
+# --- what blixardctl tells of itself ----------------------------------------------------
+BLIXARD_LOG=debug ctl vm create own --memory 64MiB --disk 0 --timeout 60s >"$dir/out" 2>"$dir/err"
+ok $? "blixardctl with BLIXARD_LOG"
+trace=$(sed -n 's/.* debug client: calling method=vm\.create .* trace_id=\([0-9a-f]*\) .*/\1/p' "$dir/err")
+[ "${#trace}" -eq 32 ] && ! grep '^20[0-9T:.-]*Z ' "$dir/err" | grep -qv " trace=${trace:16}\$"
+ok $? "each of its events has the trace id that it sends"
+grep -q ' debug client: connected address=unix:' "$dir/err" &&
+  grep -q ' debug client: called method=vm\.create id=.* request_id=[0-9a-f]\{32\} code=ok duration_ns=' "$dir/err" &&
+  tail -n 1 "$dir/err" | grep -q ' info cli: exit code=0 '
+ok $? "they tell the connection, the request and the end"
+wait_until 20 on_each 'debug state: applied command=vm.create .*code=ok'
+ask 1 && [ "$(grep -c '"target":"api","msg":"called","method":"vm.create"' "$dir/told")" -eq 1 ] &&
+  [ "$(told 2 state 'applied","command":"vm.create"')" -eq 1 ]
+ok $? "log query --trace with that id finds what the nodes did for it"
+BLIXARD_LOG=trace ctl cluster token create >"$dir/out" 2>"$dir/err"
+grep -q 'method=cluster.token_create ' "$dir/err" && [ -s "$dir/out" ] && ! grep -qF "$(head -n 1 "$dir/out")" "$dir/err"
+ok $? "a token that is answered is in none of them"
 
 # --- from the recorder of a daemon that has died ----------------------------------------
+trace=$deleted
 there() { ls "$dir"/n1/recorder/crash-*.bxr >/dev/null 2>&1; }
 kill -SEGV "$(cat "$dir/n1/pid")"
 wait_until 20 there

@@ -2,7 +2,7 @@
 check_PROGRAMS += tests/unit/cli_args_test tests/unit/cli_client_test tests/unit/cli_command_test \
 	tests/unit/cli_format_test tests/unit/cli_list_test tests/unit/cli_output_test \
 	tests/unit/cli_parse_test tests/unit/cli_result_test tests/unit/cli_mapped_test tests/unit/cli_trace_test \
-	tests/unit/cli_log_merge_test tests/unit/cli_log_test
+	tests/unit/cli_record_test tests/unit/cli_log_merge_test tests/unit/cli_log_test
 CLI_TEST_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 CLI_TEST_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 CLI_TEST_LIBS = libtest.a $(CLI_LIBS) $(CMOCKA_LIBS)
@@ -22,6 +22,12 @@ tests_unit_cli_trace_test_SOURCES = tests/unit/cli_trace_test.c
 tests_unit_cli_trace_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
 tests_unit_cli_trace_test_CFLAGS = $(CLI_TEST_CFLAGS)
 tests_unit_cli_trace_test_LDADD = $(CLI_TEST_LIBS)
+
+tests_unit_cli_record_test_SOURCES = tests/unit/cli_record_test.c tests/unit/cli_fake.c \
+	tests/unit/cli_fake.h tests/unit/cli_capture.c tests/unit/cli_capture.h
+tests_unit_cli_record_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_record_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_record_test_LDADD = $(CLI_TEST_LIBS)
 
 tests_unit_cli_command_test_SOURCES = tests/unit/cli_command_test.c
 tests_unit_cli_command_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)

@@ -1,11 +1,13 @@
-#include "sys/filter_check.h"
+#include "wire/filter_check.h"
 
 #include "rec/rec.h"
 #include "wire/suggest.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define TARGETS_MAX 64u
+#define LISTED_MAX 16u /* targets that a hint has room for */
 
 /* The targets of all sites; their number. */
 static size_t find_targets(const char *out[TARGETS_MAX])
@@ -45,19 +47,35 @@ static bool is_field(const char *key)
     return false;
 }
 
+/* Those of a program that has few; else a way to see those of the daemon. */
+static void list_targets(const char *const *all, size_t n, struct bx_err *err)
+{
+    char text[BX_ERR_HINT] = "";
+    size_t at = 0;
+
+    for (size_t i = 0; i < n && at < sizeof text; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "%s%s", i == 0 ? "" : ", ", all[i]);
+    if (n <= LISTED_MAX)
+        bx_err_hint(err, "targets: %s", text);
+    else
+        bx_err_hint(err, "blixardctl log agg --by target shows targets");
+}
+
 static int no_target(const char *name, struct bx_err *err)
 {
-    const char *all[TARGETS_MAX], *close = bx_suggest(name, strlen(name), all, find_targets(all));
+    const char *all[TARGETS_MAX], *close;
+    size_t n = find_targets(all);
 
+    close = bx_suggest(name, strlen(name), all, n);
     bx_err_set(err, BX_INVALID, "no event has the target \"%s\"", name);
     if (close != NULL)
         bx_err_hint(err, "did you mean \"%s\"?", close);
     else
-        bx_err_hint(err, "blixardctl log agg --by target shows targets");
+        list_targets(all, n, err);
     return BX_INVALID;
 }
 
-int filter_check(const struct bx_filter *f, struct bx_err *err)
+int bx_filter_check(const struct bx_filter *f, struct bx_err *err)
 {
     if (BX_LEVEL_COMPILED < BX_LEVEL_DEBUG)
         return BX_OK; /* many targets have no events in this build, and are no mistake */
