@@ -127,7 +127,9 @@ ok $? "blixardctl with BLIXARD_LOG"
 trace=$(sed -n 's/.* debug client: calling method=vm\.create .* trace_id=\([0-9a-f]*\) .*/\1/p' "$dir/err")
 [ "${#trace}" -eq 32 ] && ! grep '^20[0-9T:.-]*Z ' "$dir/err" | grep -qv " trace=${trace:16}\$"
 ok $? "each of its events has the trace id that it sends"
-grep -q ' debug client: connected address=unix:' "$dir/err" &&
+grep -q ' debug cli: running command="vm create" addr=unix:' "$dir/err" &&
+  grep -q ' debug client: posting method=sys.done ' "$dir/err" &&
+  grep -q ' debug client: connected address=unix:' "$dir/err" &&
   grep -q ' debug client: called method=vm\.create id=.* request_id=[0-9a-f]\{32\} code=ok duration_ns=' "$dir/err" &&
   tail -n 1 "$dir/err" | grep -q ' info cli: exit code=0 '
 ok $? "they tell the connection, the request and the end"
