@@ -73,7 +73,9 @@ BLIXARDD_FLAGS="--log info,rafft=debug --log-sink console --log-sink journald:$d
 all_answer() { q query --tail 1 && ! grep -q warning "$dir/err"; }
 wait_until 20 all_answer
 ok $? "all nodes answer once it is back"
-grep -q ' warning log: filter with an unknown word option=--log err=.*rafft.* hint=.*did you mean .*raft' "$dir/n3/log"
+# With --disable-recorder many targets have no event, and no word is taken for a mistake.
+grep -q -e '-DBX_LEVEL_COMPILED=6' "$build/Makefile" ||
+  grep -q ' warning log: filter with an unknown word option=--log err=.*rafft.* hint=.*did you mean .*raft' "$dir/n3/log"
 ok $? "a filter whose target no event has is told"
 fails() { grep -q ' warning log: a sink fails sink=journald state="not connected"' "$dir/n3/log"; }
 wait_until 20 fails
