@@ -407,9 +407,9 @@ void router_drain(uint64_t ns)
     if (!r.running)
         return;
     atomic_store(&r.hurry, true);
-    (void)!write(r.wake, &one, sizeof one);
     uv_mutex_lock(&r.lock);
-    r.idle = false;
+    r.idle = false; /* before the thread is woken, which says so only once */
+    (void)!write(r.wake, &one, sizeof one);
     while ((!r.idle || queued()) && (now = uv_hrtime()) < until)
         uv_cond_timedwait(&r.drained, &r.lock, until - now);
     uv_mutex_unlock(&r.lock);
