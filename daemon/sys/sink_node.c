@@ -231,20 +231,27 @@ static void try_later(struct node_sink *x, uint64_t now)
     x->retry = now + x->pause;
 }
 
+/* The block that items were made of, if they were made of one, is done; its events are counted. */
+static void next_block(struct sink *s, uint64_t *counter)
+{
+    struct node_sink *x = s->state;
+    const struct block *b = &x->ring[x->first];
+
+    if (!x->has_block)
+        return;
+    sink_add(counter, bx_recevent_count(b->words, b->n));
+    x->first = (x->first + 1) % BLOCKS;
+    x->blocks--;
+    x->has_block = false;
+    show_queued(s);
+}
+
 /* All items have arrived. */
 static void next_items(struct sink *s)
 {
     struct node_sink *x = s->state;
 
-    if (x->has_block) {
-        const struct block *b = &x->ring[x->first];
-
-        sink_add(&s->counts.events, bx_recevent_count(b->words, b->n));
-        x->first = (x->first + 1) % BLOCKS;
-        x->blocks--;
-        x->has_block = false;
-        show_queued(s);
-    }
+    next_block(s, &s->counts.events);
     if (x->ending)
         x->open = x->ending = false;
 }
@@ -273,6 +280,8 @@ static const char *condition_of(int code)
         return "the disk of the node is low on space";
     case BX_TOO_LARGE:
         return "the node keeps the logs of too many others";
+    case BX_MALFORMED:
+        return "the node found a part malformed";
     default:
         return "the node does not take it";
     }
@@ -292,6 +301,10 @@ static void failed(struct sink *s, int code, uint64_t now)
         abandon_file(x);
         x->retry = now + SECOND_NS;
         return;
+    }
+    if (code == BX_MALFORMED) { /* it always will be; what comes after it must not wait */
+        next_block(s, &s->counts.dropped);
+        abandon_file(x);
     }
     sink_fails(s, condition_of(code));
     try_later(x, now);

@@ -113,3 +113,11 @@ check_PROGRAMS += tests/unit/api_log_test
 tests_unit_api_log_test_SOURCES = tests/unit/api_log_test.c $(API_NODE_HELP)
 tests_unit_api_log_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_log_test_LDADD = $(API_TEST_LIBS)
+
+# Calls between nodes.
+API_RELAY_HELP = tests/unit/api_relay_help.c tests/unit/api_relay_help.h $(API_NODE_HELP)
+check_PROGRAMS += tests/unit/api_logsend_test
+tests_unit_api_logsend_test_SOURCES = tests/unit/api_logsend_test.c $(API_RELAY_HELP) \
+	tests/unit/sink_help.c tests/unit/sink_help.h
+tests_unit_api_logsend_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_logsend_test_LDADD = $(API_TEST_LIBS)
