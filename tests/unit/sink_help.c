@@ -1,6 +1,5 @@
 #include "unit/sink_help.h"
 
-#include "rec/recfile.h"
 #include "sys/sink_file.h"
 
 #include <dirent.h>
@@ -131,4 +130,32 @@ void sink_read_files_in(const char *dir, struct sink_files *out)
 void sink_read_files(struct sink_files *out)
 {
     sink_read_files_in("recorder", out);
+}
+
+/* ---- a file in memory ---- */
+
+struct sink_sample sink_sample;
+
+static int add(void *ctx, const void *p, size_t n)
+{
+    (void)ctx;
+    assert_true(sink_sample.n + n <= sizeof sink_sample.p);
+    memcpy(sink_sample.p + sink_sample.n, p, n);
+    if (sink_sample.n == 0)
+        sink_sample.first = n;
+    sink_sample.n += n;
+    return BX_OK;
+}
+
+void sink_make_sample(void)
+{
+    static struct bx_site site = {.target = "test", .message = "m", .file = "f.c", .id = 0};
+    static struct bx_site *sites[] = {&site};
+    static struct bx_recfile_writer w;
+    const struct bx_recfile_meta m = {.program = bx_str("p"), .host = bx_str("h")};
+
+    w = (struct bx_recfile_writer){.write = add, .sites = {sites, 1}};
+    sink_sample.n = 0;
+    assert_int_equal(bx_recfile_begin(&w, &m), BX_OK);
+    assert_int_equal(bx_recfile_end(&w), BX_OK);
 }

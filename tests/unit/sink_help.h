@@ -4,6 +4,7 @@
 
 #include "lib/testlib.h"
 
+#include "rec/recfile.h"
 #include "sys/log.h"
 #include "sys/log_threads.h"
 #include "sys/router.h"
@@ -34,5 +35,12 @@ struct sink_files {
 void sink_read_files(struct sink_files *out);
 /* The same in another directory below DATA. */
 void sink_read_files_in(const char *dir, struct sink_files *out);
+
+/* A file of the recorder in memory, of two items at least. */
+extern struct sink_sample {
+    uint8_t p[BX_RECFILE_BUF];
+    size_t n, first; /* bytes; of its first item */
+} sink_sample;
+void sink_make_sample(void);
 
 #endif

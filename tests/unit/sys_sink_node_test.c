@@ -1,7 +1,6 @@
 /* sink_node and received: a log that another node keeps, whatever becomes of it there. */
 #include "unit/sink_help.h"
 
-#include "codec/header.h"
 #include "rec/recfile.h"
 #include "sys/crash.h"
 #include "sys/received.h"
@@ -217,59 +216,30 @@ TEST(what_has_no_room_is_dropped_and_the_rest_arrives)
 
 /* ---- receiving ---- */
 
-/* A file of the recorder in memory, of two items at least. */
-static struct {
-    uint8_t p[BX_RECFILE_BUF];
-    size_t n, first; /* bytes; of its first item */
-} sample;
-
-static int add(void *ctx, const void *p, size_t n)
-{
-    (void)ctx;
-    assert_true(sample.n + n <= sizeof sample.p);
-    memcpy(sample.p + sample.n, p, n);
-    if (sample.n == 0)
-        sample.first = n;
-    sample.n += n;
-    return BX_OK;
-}
-
-static void make_sample(void)
-{
-    static struct bx_site site = {.target = "test", .message = "m", .file = "f.c", .id = 0};
-    static struct bx_site *sites[] = {&site};
-    static struct bx_recfile_writer w;
-    const struct bx_recfile_meta m = {.program = bx_str("p"), .host = bx_str("h")};
-
-    w = (struct bx_recfile_writer){.write = add, .sites = {sites, 1}};
-    sample.n = 0;
-    assert_int_equal(bx_recfile_begin(&w, &m), BX_OK);
-    assert_int_equal(bx_recfile_end(&w), BX_OK);
-}
-
 static int append(uint64_t node, uint64_t begun, uint64_t offset, size_t from, size_t n,
                   uint64_t *kept)
 {
     struct bx_err err;
 
-    return received_append(recorder, node, begun, offset, sample.p + from, n, kept, &err);
+    return received_append(recorder, node, begun, offset, sink_sample.p + from, n, kept, &err);
 }
 
 TEST(only_whole_items_are_kept)
 {
     uint64_t kept;
 
-    make_sample();
-    for (size_t n = 0; n < sample.first; n++)
+    sink_make_sample();
+    for (size_t n = 0; n < sink_sample.first; n++)
         assert_int_equal(append(FROM, 1, 0, 0, n, &kept), BX_MALFORMED);
-    for (size_t i = 0; i < sample.first; i++) {
-        sample.p[i] ^= 0x40;
-        assert_true(append(FROM, 1, 0, 0, sample.n, &kept) != BX_OK);
-        sample.p[i] ^= 0x40;
+    for (size_t i = 0; i < sink_sample.first; i++) {
+        sink_sample.p[i] ^= 0x40;
+        assert_true(append(FROM, 1, 0, 0, sink_sample.n, &kept) != BX_OK);
+        sink_sample.p[i] ^= 0x40;
     }
-    assert_int_equal(append(FROM, 1, 0, sample.first, sample.n - sample.first, &kept),
-                     BX_MALFORMED); /* not the beginning of a file */
-    assert_int_equal(append(FROM, 1, sample.first, 0, sample.n, &kept), BX_MALFORMED);
+    assert_int_equal(
+        append(FROM, 1, 0, sink_sample.first, sink_sample.n - sink_sample.first, &kept),
+        BX_MALFORMED); /* not the beginning of a file */
+    assert_int_equal(append(FROM, 1, sink_sample.first, 0, sink_sample.n, &kept), BX_MALFORMED);
     assert_int_equal(received_open(recorder, FROM), -1);
 }
 
@@ -278,23 +248,23 @@ TEST(a_part_belongs_at_the_end_of_its_log)
     size_t rest;
     uint64_t kept;
 
-    make_sample();
-    rest = sample.n - sample.first;
-    assert_int_equal(append(FROM, 1, sample.first, sample.first, rest, &kept), BX_OK);
+    sink_make_sample();
+    rest = sink_sample.n - sink_sample.first;
+    assert_int_equal(append(FROM, 1, sink_sample.first, sink_sample.first, rest, &kept), BX_OK);
     assert_int_equal(kept, 0); /* there is no such log */
-    assert_int_equal(append(FROM, 1, 0, 0, sample.first, &kept), BX_OK);
-    assert_int_equal(kept, sample.first);
-    assert_int_equal(append(FROM, 1, sample.first + 1, sample.first, rest, &kept), BX_OK);
+    assert_int_equal(append(FROM, 1, 0, 0, sink_sample.first, &kept), BX_OK);
+    assert_int_equal(kept, sink_sample.first);
+    assert_int_equal(append(FROM, 1, sink_sample.first + 1, sink_sample.first, rest, &kept), BX_OK);
     assert_int_equal(kept, 0); /* a gap */
-    assert_int_equal(append(FROM, 2, sample.first, sample.first, rest, &kept), BX_OK);
+    assert_int_equal(append(FROM, 2, sink_sample.first, sink_sample.first, rest, &kept), BX_OK);
     assert_int_equal(kept, 0); /* another log */
-    assert_int_equal(append(FROM + 1, 1, sample.first, sample.first, rest, &kept), BX_OK);
+    assert_int_equal(append(FROM + 1, 1, sink_sample.first, sink_sample.first, rest, &kept), BX_OK);
     assert_int_equal(kept, 0); /* another node */
-    assert_int_equal(append(FROM, 1, sample.first, sample.first, rest, &kept), BX_OK);
-    assert_int_equal(kept, sample.n);
-    assert_int_equal(append(FROM, 1, UINT64_MAX - 3, sample.first, rest, &kept), BX_OK);
+    assert_int_equal(append(FROM, 1, sink_sample.first, sink_sample.first, rest, &kept), BX_OK);
+    assert_int_equal(kept, sink_sample.n);
+    assert_int_equal(append(FROM, 1, UINT64_MAX - 3, sink_sample.first, rest, &kept), BX_OK);
     assert_int_equal(kept, 0);
-    assert_int_equal(append(FROM, 1, INT64_MAX, sample.first, rest, &kept), BX_OK);
+    assert_int_equal(append(FROM, 1, INT64_MAX, sink_sample.first, rest, &kept), BX_OK);
     assert_int_equal(kept, 0);
 }
 
@@ -330,21 +300,21 @@ TEST(a_node_has_its_bound_and_the_oldest_logs_make_room)
     unsigned files;
     uint64_t kept;
 
-    make_sample();
+    sink_make_sample();
     for (uint64_t i = 1; i <= 20; i++) {
-        assert_int_equal(append(FROM, i * 1000000000u, 0, 0, sample.first, &kept), BX_OK);
-        assert_int_equal(kept, sample.first);
+        assert_int_equal(append(FROM, i * 1000000000u, 0, 0, sink_sample.first, &kept), BX_OK);
+        assert_int_equal(kept, sink_sample.first);
         inflate(i * 1000000000u);
         assert_true(bytes_kept(&files) <= RECEIVED_BYTES);
     }
     assert_int_equal(files, RECEIVED_BYTES / RECEIVED_LOG_MAX);
-    assert_int_equal(
-        append(FROM, 20000000000u, RECEIVED_LOG_MAX, sample.first, sample.n - sample.first, &kept),
-        BX_OK);
+    assert_int_equal(append(FROM, 20000000000u, RECEIVED_LOG_MAX, sink_sample.first,
+                            sink_sample.n - sink_sample.first, &kept),
+                     BX_OK);
     assert_int_equal(kept, 0); /* it has become too large: the sender begins another one */
-    assert_int_equal(
-        append(FROM, 1000000000u, sample.first, sample.first, sample.n - sample.first, &kept),
-        BX_OK);
+    assert_int_equal(append(FROM, 1000000000u, sink_sample.first, sink_sample.first,
+                            sink_sample.n - sink_sample.first, &kept),
+                     BX_OK);
     assert_int_equal(kept, 0); /* it was removed */
 }
 
@@ -352,12 +322,12 @@ TEST(so_many_nodes_have_a_place)
 {
     uint64_t kept;
 
-    make_sample();
+    sink_make_sample();
     for (uint64_t node = 1; node <= RECEIVED_NODES; node++)
-        assert_int_equal(append(node, 1, 0, 0, sample.n, &kept), BX_OK);
-    assert_int_equal(append(RECEIVED_NODES + 1, 1, 0, 0, sample.n, &kept), BX_TOO_LARGE);
-    assert_int_equal(append(1, 2, 0, 0, sample.n, &kept), BX_OK);
-    assert_int_equal(kept, sample.n);
+        assert_int_equal(append(node, 1, 0, 0, sink_sample.n, &kept), BX_OK);
+    assert_int_equal(append(RECEIVED_NODES + 1, 1, 0, 0, sink_sample.n, &kept), BX_TOO_LARGE);
+    assert_int_equal(append(1, 2, 0, 0, sink_sample.n, &kept), BX_OK);
+    assert_int_equal(kept, sink_sample.n);
 }
 
 int main(void)
