@@ -9,6 +9,11 @@ static bx_val head(struct log_stream *s)
     return s->page < s->n ? bx_val_at(s->pages[s->page], s->at) : NULL;
 }
 
+bool log_merge_is_over(struct log_stream *s)
+{
+    return head(s) == NULL;
+}
+
 static uint64_t time_of(bx_val event)
 {
     uint64_t ns = 0;

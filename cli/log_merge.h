@@ -19,6 +19,8 @@ struct log_stream {
     uint64_t revision; /* the last one that an event told */
 };
 
+/* Whether all events of the stream were taken. */
+bool log_merge_is_over(struct log_stream *s);
 /* Take the event that comes first; *from is its stream. NULL: there are no more. */
 bx_val log_merge_next(struct log_stream *const *v, uint32_t n, bool by_revision, uint32_t *from);
 

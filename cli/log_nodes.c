@@ -1,12 +1,14 @@
 /* log_nodes - the recorders of the nodes, asked in turn, as one log.
  *
- * Each node's answers are copied, and then merged (log_merge.h). A node that can not be asked is
- * named on standard error, and is an error only when no node can be asked. */
+ * Each node's answers are copied, and then merged (log_merge.h). One that has more than LOG_PAGES
+ * of them is asked for the rest when these are printed. A node that can not be asked is named on
+ * standard error, and is an error only when no node can be asked. */
 #include "log.h"
 
 #include "build.h"
 #include "log_merge.h"
 #include "mem/alloc.h"
+#include "mem/map.h"
 #include "wire/logquery.h"
 
 #include <poll.h>
@@ -16,7 +18,8 @@
 #define NODES_MAX 256u
 #define NAME_MAX_BYTES 255u
 #define PAUSE_MS 500
-#define PRINTED 8u
+#define PRINTED 8u         /* events that are remembered with one hash, */
+#define PRINTED_SETS 2048u /* of so many */
 
 struct node {
     char name[NAME_MAX_BYTES + 1];
@@ -24,17 +27,23 @@ struct node {
     struct log_stream stream; /* of the answers that came */
     struct bx_buf pages[LOG_PAGES];
     struct bx_pack *packs[LOG_PAGES];
+    bool more;                          /* it has more than these */
     bool lost;                          /* it could not be asked the last time */
     char damage[BX_LOG_DAMAGE_MAX + 1]; /* told of its log files */
 };
 
-struct nodes {
-    struct log_reader *l;
-    const char *of; /* the one whose log others have; NULL: their own */
+/* Events of one hash, the last ones. */
+struct printed {
     struct {
         uint64_t time_ns, sequence;
-    } printed[PRINTED]; /* with `of`: the last ones, which several nodes may have */
-    uint32_t n_printed;
+    } v[PRINTED];
+    uint32_t next;
+};
+
+struct nodes {
+    struct log_reader *l;
+    const char *of;          /* the one whose log others have; NULL: their own */
+    struct printed *printed; /* with `of`: several nodes may have an event, sooner or later */
     struct node *v[NODES_MAX];
     uint32_t n, answered, left_out;
     uint64_t limit; /* the newest so many; 0: all */
@@ -188,9 +197,7 @@ static bool keep(struct node *n, bx_val result)
     n->packs[i] = bx_must(bx_pack_create(), 0);
     n->stream.pages[i] = bx_pack_parse(n->packs[i], page->data, page->len, page->len, NULL);
     n->stream.n++;
-    if (more && n->stream.n == LOG_PAGES)
-        fprintf(stderr, "warning: node %s has more events; ask for a shorter time with --until\n",
-                n->name);
+    n->more = more;
     return more && n->stream.n < LOG_PAGES;
 }
 
@@ -202,6 +209,7 @@ static int ask_node(struct nodes *nodes, struct node *n)
     int rc;
 
     forget(n);
+    n->more = false;
     do {
         rc = ask(nodes, n, &result);
     } while (rc == BX_OK && keep(n, result) && !client_interrupted);
@@ -231,15 +239,17 @@ static int ask_all(struct nodes *nodes)
 
 /* ---- merging ---- */
 
-/* Events of the same time are few. */
 static bool was_printed(struct nodes *nodes, const struct bx_recevent *e)
 {
+    const uint64_t key[2] = {e->time_ns, e->seq};
+    struct printed *set = &nodes->printed[bx_hash(key, sizeof key) % PRINTED_SETS];
+
     for (uint32_t i = 0; i < PRINTED; i++)
-        if (nodes->printed[i].time_ns == e->time_ns && nodes->printed[i].sequence == e->seq)
+        if (set->v[i].time_ns == e->time_ns && set->v[i].sequence == e->seq)
             return true;
-    nodes->printed[nodes->n_printed].time_ns = e->time_ns;
-    nodes->printed[nodes->n_printed].sequence = e->seq;
-    nodes->n_printed = (nodes->n_printed + 1) % PRINTED;
+    set->v[set->next].time_ns = e->time_ns;
+    set->v[set->next].sequence = e->seq;
+    set->next = (set->next + 1) % PRINTED;
     return false;
 }
 
@@ -262,18 +272,33 @@ static int print_one(struct nodes *nodes, const struct node *n, bx_val v)
     return BX_OK;
 }
 
+/* Ask for the rest of those whose events are all printed: what comes next may be theirs. */
+static int ask_for_rest(struct nodes *nodes)
+{
+    int rc = BX_OK;
+
+    for (uint32_t i = 0; i < nodes->n && rc == BX_OK; i++)
+        if (nodes->v[i]->more && log_merge_is_over(&nodes->v[i]->stream))
+            rc = ask_node(nodes, nodes->v[i]);
+    return rc;
+}
+
 static int merge(struct nodes *nodes)
 {
     bool by_revision = nodes->l->scan.query->trace != 0;
     struct log_stream *streams[NODES_MAX];
     uint32_t from;
-    int rc = BX_OK;
+    int rc;
     bx_val v;
 
     for (uint32_t i = 0; i < nodes->n; i++)
         streams[i] = &nodes->v[i]->stream;
-    while (rc == BX_OK && (v = log_merge_next(streams, nodes->n, by_revision, &from)) != NULL)
+    while ((rc = ask_for_rest(nodes)) == BX_OK &&
+           (v = log_merge_next(streams, nodes->n, by_revision, &from)) != NULL) {
         rc = print_one(nodes, nodes->v[from], v);
+        if (rc != BX_OK)
+            break;
+    }
     return rc;
 }
 
@@ -285,6 +310,7 @@ static void close_nodes(struct nodes *nodes)
         forget(nodes->v[i]);
         bx_free(nodes->v[i]);
     }
+    bx_free(nodes->printed);
 }
 
 static uint64_t count(const struct nodes *nodes)
@@ -312,7 +338,7 @@ static uint64_t count_distinct(struct nodes *nodes)
         n += bx_log_event_read(v, &event) && !was_printed(nodes, &event.e);
     for (uint32_t i = 0; i < nodes->n; i++)
         streams[i]->page = streams[i]->at = 0;
-    memset(nodes->printed, 0, sizeof nodes->printed);
+    memset(nodes->printed, 0, PRINTED_SETS * sizeof *nodes->printed);
     return n;
 }
 
@@ -322,6 +348,7 @@ static int begin(struct nodes *nodes)
     uint64_t n;
     int rc;
 
+    nodes->printed = bx_must_calloc(PRINTED_SETS, sizeof *nodes->printed);
     nodes->l->r->stale = true; /* an answer's age is of no interest: its events have times */
     rc = choose(nodes);
     for (uint32_t i = 0; i < nodes->n && nodes->limit == 0; i++)
@@ -355,11 +382,6 @@ int log_follow_nodes(struct log_reader *l, uint64_t limit)
     struct nodes nodes = {.l = l, .of = args_get(&l->r->args, "of", NULL), .limit = limit};
     int rc;
 
-    if (nodes.of != NULL) {
-        bx_err_set(&l->r->err, BX_INVALID, "--of: a log that was sent cannot be followed");
-        bx_err_hint(&l->r->err, "leave out --follow");
-        return run_fail(l->r);
-    }
     rc = begin(&nodes);
     nodes.limit = 0;
     while (rc == BX_OK) {

@@ -5,14 +5,19 @@
  * and in a file. A page is the first events behind a place in that order, or the last ones: a job
  * in the pool offers what rings and files have to a bounded, sorted list, in which none is twice.
  * So an event may leave the ring between two pages: it is found in the file then. The place between
- * two pages is that of an event, "@TIME:THREAD:NUMBER"; behind the last one it is a place in the
- * rings.
+ * two pages is that of an event; behind the last one it is a place in the rings.
+ *
+ * Behind the last page of another node's log it is a place in its files (logplace.h). Files only
+ * grow, so whoever follows the log misses none, also when events of two threads arrive in the wrong
+ * order, and a file that has not grown is not read. Pages behind such a place are in the order of
+ * the files: the key of an event is the number of its file, and its own in that.
  *
  * Files that were begun, or followed by another, at a time that rules them out are not read. An
  * event reaches its file within SLACK_NS, unless a disk blocked the log for longer. */
 #include "api/logquery.h"
 
 #include "api/logpage.h"
+#include "api/logplace.h"
 #include "api/party.h"
 #include "api/priv.h"
 #include "mem/alloc.h"
@@ -47,6 +52,9 @@ struct job {
 
     struct recdir_list files;
     struct bx_recfile file;
+    bool by_position;          /* the page is behind `from` */
+    struct logplace from, end; /* end: of the newest file */
+    uint32_t reading, number;  /* which of the files; the events of it so far */
     uint32_t damaged;
     char damage[BX_LOG_DAMAGE_MAX + 1]; /* the first one */
     int rc;
@@ -69,7 +77,8 @@ static int read_ring(struct job *j, uint32_t i)
         j->seen[i] = e.seq;
         j->began[i] = true;
         if (bx_recscan_event(&j->scan, &e))
-            rc = logpage_offer(&j->page, &e, bx_str(t->name));
+            rc = logpage_offer(&j->page, &(struct logpage_key){e.time_ns, e.seq, e.thread}, &e,
+                               bx_str(t->name));
     }
     return rc;
 }
@@ -114,11 +123,21 @@ static bool is_later(const struct job *j, uint32_t i, uint64_t time_ns)
     return time_ns < UINT64_MAX - SLACK_NS && begun_after(j->files.v[i].name, time_ns + SLACK_NS);
 }
 
+/* Whether file i may have events behind the position. */
+static bool is_behind(const struct job *j, uint32_t i)
+{
+    int order = strcmp(j->files.v[i].name, j->from.file);
+
+    return order > 0 || (order == 0 && j->files.v[i].bytes != j->from.bytes);
+}
+
 /* Whether file i may have events that are asked for. */
 static bool is_asked(const struct job *j, uint32_t i)
 {
     uint64_t until = j->query.until_ns;
 
+    if (j->by_position)
+        return is_behind(j, i);
     return !is_over(j, i, j->query.since_ns) && !is_over(j, i, j->page.after.time_ns) &&
            (until == 0 || !is_later(j, i, until));
 }
@@ -126,17 +145,28 @@ static bool is_asked(const struct job *j, uint32_t i)
 /* Whether file i can not change the page. */
 static bool is_needless(const struct job *j, uint32_t i)
 {
-    if (!logpage_is_full(&j->page))
-        return false;
+    if (!logpage_is_full(&j->page) || j->by_position)
+        return logpage_is_full(&j->page);
     return j->page.newest ? is_over(j, i, j->page.v[0]->key.time_ns)
                           : is_later(j, i, j->page.v[j->page.n - 1]->key.time_ns);
+}
+
+/* Of an event of the file that is read. */
+static struct logpage_key key_of(const struct job *j, uint64_t time_ns, uint32_t seq,
+                                 uint16_t thread)
+{
+    if (j->by_position)
+        return (struct logpage_key){j->reading, j->number, 0};
+    return (struct logpage_key){time_ns, seq, thread};
 }
 
 static bool want(void *ctx, const struct bx_site *site, const uint64_t *head)
 {
     struct job *j = ctx;
-    const struct logpage_key k = {head[1], (uint32_t)(head[2] >> 32), (uint16_t)head[2]};
+    struct logpage_key k;
 
+    j->number++;
+    k = key_of(j, head[1], (uint32_t)(head[2] >> 32), (uint16_t)head[2]);
     return bx_recscan_head(&j->scan, site, head) &&
            (logpage_has_place(&j->page, &k) || (!j->page.more && logpage_is_behind(&j->page, &k)));
 }
@@ -161,17 +191,29 @@ static int read_events(struct job *j, const char *name)
     j->file.hooks = (struct bx_recfile_hooks){want, NULL, j};
     while (rc == BX_OK || rc == BX_CORRUPT) {
         rc = bx_recfile_next(&j->file, &e, &err);
-        if (rc == BX_CORRUPT)
+        if (rc == BX_CORRUPT) {
             tell_damage(j, name, err.msg);
-        else if (rc == BX_OK && bx_recscan_event(&j->scan, &e))
-            rc = logpage_offer(&j->page, &e, thread_of(j, &e));
+        } else if (rc == BX_OK && bx_recscan_event(&j->scan, &e)) {
+            struct logpage_key k = key_of(j, e.time_ns, e.seq, e.thread);
+
+            rc = logpage_offer(&j->page, &k, &e, thread_of(j, &e));
+        }
     }
     return rc == BX_NOT_FOUND ? BX_OK : rc;
 }
 
-/* BX_OK, BX_NO_MEMORY. A file that was removed meanwhile is none. */
-static int read_file(struct job *j, const char *name)
+static void set_position(struct logplace *p, const struct job *j, uint32_t i, uint32_t events,
+                         uint64_t bytes)
 {
+    memcpy(p->file, j->files.v[i].name, sizeof p->file);
+    p->events = events;
+    p->bytes = bytes;
+}
+
+/* BX_OK, BX_NO_MEMORY. A file that was removed meanwhile is none. */
+static int read_file(struct job *j, uint32_t i)
+{
+    const char *name = j->files.v[i].name;
     struct bx_err err;
     uint8_t *p;
     size_t n;
@@ -185,13 +227,29 @@ static int read_file(struct job *j, const char *name)
     }
     rc = bx_recfile_open(&j->file, p, n, &err);
     bx_recscan_reset(&j->scan);
+    j->reading = i;
+    j->number = 0;
     if (rc == BX_OK)
         rc = read_events(j, name);
     else
         tell_damage(j, name, err.msg);
+    if (i + 1 == j->files.n)
+        set_position(&j->end, j, i, j->number, j->files.v[i].bytes);
     bx_recfile_close(&j->file);
     bx_free(p);
     return rc == BX_NO_MEMORY ? rc : BX_OK;
+}
+
+/* The place that the page is behind, as the key of an event. */
+static void find_position(struct job *j)
+{
+    uint32_t i = 0;
+
+    while (i < j->files.n && strcmp(j->files.v[i].name, j->from.file) < 0)
+        i++;
+    j->page.after.time_ns = i;
+    if (i < j->files.n && strcmp(j->files.v[i].name, j->from.file) == 0)
+        j->page.after.seq = j->from.events;
 }
 
 /* From the end of time that the page is at. */
@@ -200,6 +258,8 @@ static int read_files(struct job *j)
     int rc = BX_OK;
 
     recdir_list(j->dir, "log", &j->files);
+    if (j->by_position)
+        find_position(j);
     for (uint32_t k = 0; k < j->files.n && rc == BX_OK; k++) {
         uint32_t i = j->page.newest ? j->files.n - 1 - k : k;
 
@@ -208,7 +268,7 @@ static int read_files(struct job *j)
         if (is_needless(j, i))
             j->page.more |= !j->page.newest; /* it may have some for the next page */
         else
-            rc = read_file(j, j->files.v[i].name);
+            rc = read_file(j, i);
     }
     return rc;
 }
@@ -244,13 +304,28 @@ static uint32_t fitting(const struct job *j, struct bx_log_event_reply *out)
     return n;
 }
 
-static struct bx_str place_of(struct api_call *c, const struct logpage_key *k)
+static char *room_for_place(const struct job *j)
 {
-    char *text = api_alloc(c, BX_LOG_AFTER_MAX + 1);
+    return api_alloc(j->call, BX_LOG_AFTER_MAX + 1);
+}
 
-    snprintf(text, BX_LOG_AFTER_MAX + 1, "@%llu:%u:%u", (unsigned long long)k->time_ns, k->thread,
-             k->seq);
-    return bx_str(text);
+/* Behind this event of the page, which others follow. */
+static struct bx_str place_between(const struct job *j, const struct logpage_key *k)
+{
+    struct logplace p;
+
+    if (!j->by_position)
+        return logplace_of_event(room_for_place(j), k);
+    set_position(&p, j, (uint32_t)k->time_ns, k->seq, 0);
+    return logplace_of_file(room_for_place(j), &p);
+}
+
+/* Behind all events of another node's log. */
+static struct bx_str place_behind(const struct job *j)
+{
+    bool is_read = strcmp(j->end.file, j->from.file) >= 0 && j->end.file[0] != '\0';
+
+    return logplace_of_file(room_for_place(j), is_read ? &j->end : &j->from);
 }
 
 static void reply(struct job *j)
@@ -264,8 +339,8 @@ static void reply(struct job *j)
                                    .more = more,
                                    .damage = bx_str(j->damage)};
 
-    r.after = more          ? place_of(c, &j->page.v[n - 1]->key)
-              : j->received ? place_of(c, n > 0 ? &j->page.v[n - 1]->key : &j->page.after)
+    r.after = more          ? place_between(j, &j->page.v[n - 1]->key)
+              : j->received ? place_behind(j)
                             : logquery_place(c, j->seen, j->began, j->n_threads);
     api_reply(c, &bx_log_query_reply_schema, &r);
 }
@@ -299,22 +374,6 @@ static void done(uv_work_t *w, int status)
 }
 
 /* ---- the question ---- */
-
-/* "@TIME:THREAD:NUMBER" */
-static bool parse_place(struct bx_str text, struct logpage_key *out)
-{
-    char copied[BX_LOG_AFTER_MAX + 1];
-    unsigned long long time;
-    unsigned thread, seq;
-    int end = 0;
-
-    snprintf(copied, sizeof copied, BX_STR_FMT, BX_STR_ARG(text));
-    if (sscanf(copied, "@%20llu:%5u:%10u%n", &time, &thread, &seq, &end) != 3 ||
-        copied[end] != '\0' || thread > UINT16_MAX)
-        return false;
-    *out = (struct logpage_key){time, seq, (uint16_t)thread};
-    return true;
-}
 
 static bool refuse_more(struct api_call *c)
 {
@@ -377,8 +436,9 @@ static int prepare(struct job *j, const struct bx_log_query_params *p, struct bx
     struct bx_str after = p->common.after;
 
     j->page.newest = after.n == 0;
-    if (!j->page.newest && !bx_str_eq(after, bx_str(BX_LOG_START)) &&
-        !parse_place(after, &j->page.after)) {
+    j->by_position = p->of.n > 0 && logplace_is_file(after, &j->from);
+    if (!j->page.newest && !j->by_position && !bx_str_eq(after, bx_str(BX_LOG_START)) &&
+        !logplace_is_event(after, &j->page.after)) {
         bx_err_set(err, BX_INVALID, "after: not a place in the log");
         bx_err_hint(err, "pass the after of an answer, or \"start\"");
         return BX_INVALID;
@@ -395,7 +455,7 @@ bool logfiles_has(const struct bx_log_query_params *p)
     struct logpage_key key;
 
     return p->of.n > 0 || (p->files && (after.n == 0 || bx_str_eq(after, bx_str(BX_LOG_START)) ||
-                                        parse_place(after, &key)));
+                                        logplace_is_event(after, &key)));
 }
 
 void logfiles_query(struct api_call *c)

@@ -73,20 +73,20 @@ static uint32_t make_room(struct logpage *p, uint32_t at)
     return at;
 }
 
-int logpage_offer(struct logpage *p, const struct bx_recevent *e, struct bx_str thread)
+int logpage_offer(struct logpage *p, const struct logpage_key *k, const struct bx_recevent *e,
+                  struct bx_str thread)
 {
-    const struct logpage_key k = {e->time_ns, e->seq, e->thread};
     struct logpage_event *made;
     uint32_t at = p->n;
 
-    p->more |= logpage_is_behind(p, &k);
-    if (!logpage_has_place(p, &k))
+    p->more |= logpage_is_behind(p, k);
+    if (!logpage_has_place(p, k))
         return BX_OK;
-    while (at > 0 && compare(&p->v[at - 1]->key, &k) > 0)
+    while (at > 0 && compare(&p->v[at - 1]->key, k) > 0)
         at--;
-    if (at > 0 && compare(&p->v[at - 1]->key, &k) == 0)
+    if (at > 0 && compare(&p->v[at - 1]->key, k) == 0)
         return BX_OK; /* it is there already: from the ring, or from the file */
-    made = describe(&k, e, thread);
+    made = describe(k, e, thread);
     if (made == NULL)
         return BX_NO_MEMORY;
     at = make_room(p, at);

@@ -1,7 +1,8 @@
 /* logpage - the events of one answer of log.query, in order, none of them twice.
  *
- * An event is known by its time, its thread and its number in that. A page is the first events
- * behind a place, or the last ones; what is offered may come in any order. */
+ * An event is known by its time, its thread and its number in that; or by its place in the log of
+ * another node, see logfiles.c. A page is the first events behind a place, or the last ones; what
+ * is offered may come in any order. */
 #ifndef API_LOGPAGE_H
 #define API_LOGPAGE_H
 
@@ -36,7 +37,8 @@ bool logpage_is_behind(const struct logpage *p, const struct logpage_key *k);
 /* Whether an event of this place can be in the page. */
 bool logpage_has_place(const struct logpage *p, const struct logpage_key *k);
 /* An event that is wanted. BX_OK, BX_NO_MEMORY. */
-int logpage_offer(struct logpage *p, const struct bx_recevent *e, struct bx_str thread);
+int logpage_offer(struct logpage *p, const struct logpage_key *k, const struct bx_recevent *e,
+                  struct bx_str thread);
 void logpage_close(struct logpage *p);
 
 #endif

@@ -72,7 +72,8 @@ tests_unit_cli_log_merge_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
 tests_unit_cli_log_merge_test_CFLAGS = $(CLI_TEST_CFLAGS)
 tests_unit_cli_log_merge_test_LDADD = $(CLI_TEST_LIBS)
 
-tests_unit_cli_log_test_SOURCES = tests/unit/cli_log_test.c tests/unit/cli_capture.c \
+tests_unit_cli_log_test_SOURCES = tests/unit/cli_log_test.c tests/unit/cli_fake.c \
+	tests/unit/cli_fake.h tests/unit/cli_capture.c \
 	tests/unit/cli_capture.h
 tests_unit_cli_log_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
 tests_unit_cli_log_test_CFLAGS = $(CLI_TEST_CFLAGS)

@@ -88,6 +88,46 @@ static void put_page(struct bx_buf *b, uint64_t id, const char *after, const cha
     }
 }
 
+static void put_log(struct bx_buf *b, uint64_t id, bool more, unsigned n)
+{
+    char text[32];
+
+    bx_pw_array(b, 4);
+    bx_pw_u64(b, 1);
+    bx_pw_u64(b, id);
+    bx_pw_nil(b);
+    bx_pw_map(b, 4);
+    bx_pw_str(b, "node");
+    bx_pw_str(b, "n1");
+    bx_pw_str(b, "more");
+    bx_pw_bool(b, more);
+    bx_pw_str(b, "after");
+    snprintf(text, sizeof text, "place%u", n);
+    bx_pw_str(b, text);
+    bx_pw_str(b, "events");
+    bx_pw_array(b, 1);
+    bx_pw_map(b, 9);
+    bx_pw_str(b, "time_ns");
+    bx_pw_u64(b, 1700000000000000000u + n);
+    bx_pw_str(b, "level");
+    bx_pw_str(b, "info");
+    bx_pw_str(b, "target");
+    bx_pw_str(b, "test");
+    bx_pw_str(b, "msg");
+    snprintf(text, sizeof text, "event %u", n);
+    bx_pw_str(b, text);
+    bx_pw_str(b, "fields");
+    bx_pw_map(b, 0);
+    bx_pw_str(b, "trace");
+    bx_pw_str(b, "0000000000000000");
+    bx_pw_str(b, "thread");
+    bx_pw_str(b, "loop");
+    bx_pw_str(b, "site");
+    bx_pw_str(b, "f.c:1");
+    bx_pw_str(b, "sequence");
+    bx_pw_u64(b, n);
+}
+
 static void send_pieces(int fd, struct bx_buf *b, size_t piece)
 {
     for (size_t at = 0; at < b->len; at += piece) {
@@ -103,6 +143,8 @@ static void send_pieces(int fd, struct bx_buf *b, size_t piece)
 static bool act(enum step step, int fd, uint64_t id, unsigned n)
 {
     static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    static const char *const errors[] = {
+        [NO_LEADER] = "no_leader", [NOT_FOUND] = "not_found", [OK_ERROR] = "ok"};
     static const char *const pages[][2] = {{"b", "ab"}, {"b2", ""}, {NULL, "c"}};
     struct bx_buf b = {0};
     size_t piece = SIZE_MAX;
@@ -121,16 +163,10 @@ static bool act(enum step step, int fd, uint64_t id, unsigned n)
         put_answer(&b, id, NULL, n);
         break;
     case ANSWER:
-        put_answer(&b, id, NULL, n);
-        break;
     case NO_LEADER:
-        put_answer(&b, id, "no_leader", n);
-        break;
     case NOT_FOUND:
-        put_answer(&b, id, "not_found", n);
-        break;
     case OK_ERROR:
-        put_answer(&b, id, "ok", n);
+        put_answer(&b, id, errors[step], n);
         break;
     case HTTP:
         bx_buf_append(&b, http, sizeof http - 1);
@@ -152,6 +188,10 @@ static bool act(enum step step, int fd, uint64_t id, unsigned n)
     case PAGE_NONE:
     case PAGE_LAST:
         put_page(&b, id, pages[step - PAGE_ONE][0], pages[step - PAGE_ONE][1]);
+        break;
+    case LOG_MORE:
+    case LOG_LAST:
+        put_log(&b, id, step == LOG_MORE, n);
         break;
     case SILENCE:
         while (recv(fd, &byte, 1, 0) > 0)

@@ -6,7 +6,7 @@
 
 #include <pthread.h>
 
-#define FAKE_STEPS 12
+#define FAKE_STEPS 144
 
 enum step {
     CLOSE,    /* end the connection; what follows the script is this, too */
@@ -25,6 +25,9 @@ enum step {
     PAGE_ONE,  /* a list: two names, a and b, and more after b */
     PAGE_NONE, /* none, and more after b2 */
     PAGE_LAST, /* one name, c */
+    LOG_MORE, /* of log.query: an event "event N", N of the requests before, and more after "placeN"
+               */
+    LOG_LAST, /* the same, and no more */
 };
 
 struct fake {

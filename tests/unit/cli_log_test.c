@@ -2,6 +2,7 @@
 #include "lib/testlib.h"
 
 #include "cli_capture.h"
+#include "cli_fake.h"
 #include "command.h"
 #include "run.h"
 
@@ -159,6 +160,43 @@ TEST(a_copy_replaces_nothing_that_is_no_file)
     assert_non_null(strstr(err, "hint: "));
     assert_int_equal(RUN("snapshot", missing, "--addr", "unix:/nowhere"), 3);
     assert_int_not_equal(access(missing, F_OK), 0);
+}
+
+/* ---- nodes ---- */
+
+#define PAGES 140u /* more than are kept of a node at a time, twice */
+
+static void expect_lines(unsigned n)
+{
+    const char *line = out;
+
+    for (unsigned i = 0; i < n; i++) {
+        char text[64];
+
+        snprintf(text, sizeof text, " n1 info test: event %u\n", i);
+        line = strstr(line, text);
+        if (line == NULL)
+            fail_msg("no \"%s\" in its place: %.300s", text, out);
+    }
+}
+
+TEST(a_node_with_more_events_than_are_kept_is_asked_to_the_end)
+{
+    enum step steps[PAGES];
+    struct fake fake;
+
+    for (unsigned i = 0; i < PAGES; i++)
+        steps[i] = i + 1 < PAGES ? LOG_MORE : LOG_LAST;
+    fake_setup(NULL);
+    fake_start(&fake, steps, PAGES);
+    assert_int_equal(RUN("query", "--node", "n1", "--addr", fake.address), 0);
+    fake_stop(&fake);
+    fake_teardown(NULL);
+    assert_int_equal(fake.n, PAGES);
+    assert_string_equal(fake.afters[0], "start");
+    assert_string_equal(fake.afters[PAGES - 1], "place138");
+    assert_string_equal(err, "");
+    expect_lines(PAGES);
 }
 
 int main(void)
