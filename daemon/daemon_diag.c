@@ -3,6 +3,8 @@
 
 #include "diag/memory.h"
 #include "diagnose/diag.h"
+#include "vmdir/file.h"
+#include "vmdir/record.h"
 
 #include <assert.h>
 #include <string.h>
@@ -67,7 +69,8 @@ int daemon_open_diag(struct daemon *d, struct bx_err *err)
                              .sample = d->options.diag_sample,
                              .recorder_every_s = d->options.log_snapshot_every_s,
                              .max_crumbs = d->options.diag_crumbs,
-                             .spool_bytes = d->options.diag_spool};
+                             .spool_bytes = d->options.diag_spool,
+                             .vms = {vm_crash_names, VM_CRASHES, vm_file_open}};
 
     if (d->options.diag == 0)
         return BX_OK;

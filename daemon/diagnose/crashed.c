@@ -2,7 +2,8 @@
  *
  * The handler of a crash only writes the recorder's rings (sys/crash.h). Requests record when they
  * begin, take a step and end (request.c); those of them that have not ended were in flight, and
- * what they and the events of their trace tell are the breadcrumbs of the event. The file itself is
+ * what they and the events of their trace tell are the breadcrumbs of the event. A supervisor of a
+ * VM has no requests: all that it recorded are the breadcrumbs of its crash. The file itself is
  * attached, and its last events are a list of log lines. */
 #include "diagnose/priv.h"
 
@@ -41,6 +42,7 @@ struct crash {
     char code[32];          /* of the error that ended it; empty: a signal did */
     char cause[BX_ERR_MSG]; /* of the signal: an address, or a process; or the error's text */
     bool nameless;
+    bool supervisor; /* blixard-vm, whose events are one flight */
     char text[BX_CRUMB_TEXT];
 };
 
@@ -188,6 +190,15 @@ static void note_time(struct crash *c, uint64_t time_ns)
         c->oldest = c->times[i] < c->times[c->oldest] ? i : c->oldest;
 }
 
+/* A text that is not the program's own may name anything. */
+static void take_step(struct crash *c, const struct bx_recevent *e)
+{
+    struct flight *f = flight_of(c, 0);
+
+    if (f != NULL && (e->site->message != NULL || !c->nameless))
+        add_crumb(f, e, bx_str(e->site->target), message_of(e));
+}
+
 static void take_event(struct crash *c, const struct bx_recevent *e)
 {
     if (e->time_ns > c->newest_ns)
@@ -199,6 +210,10 @@ static void take_event(struct crash *c, const struct bx_recevent *e)
         take_fatal(c, e);
     } else if (is(e, "stack", "frame")) {
         take_frame(c, e);
+    } else if (strcmp(e->site->target, "crash") == 0 || strcmp(e->site->target, "stack") == 0) {
+        return; /* more of the same, which is no breadcrumb */
+    } else if (c->supervisor) {
+        take_step(c, e);
     } else if (strcmp(e->site->target, "request") == 0) {
         take_request(c, e);
     } else if (e->trace != 0 && (e->site->message != NULL || !c->nameless)) {
@@ -250,7 +265,7 @@ static void merge_crumbs(struct crash *c, struct bx_scope *into)
             pairs[2 * n] = (struct bx_pair){bx_str("span"), bx_str(spans[i])};
             pairs[2 * n + 1] = (struct bx_pair){bx_str("method"), bx_str(f->method)};
             all[n].data = &pairs[2 * n];
-            all[n].n = f->method[0] == '\0' ? 1 : 2;
+            all[n].n = c->supervisor ? 0 : f->method[0] == '\0' ? 1 : 2;
             all[n].fixed = false;
         }
     }
@@ -329,11 +344,25 @@ static struct bx_exception exception_of(const struct crash *c, char type[32])
                                  c->frames, c->n_frames, false};
 }
 
-static void write_event(struct crash *c, const struct diag_about *about, const uint8_t id[16],
-                        struct bx_scope *s, struct bx_envelope *e)
+static void set_tags(const struct crash *c, const char *vm, struct bx_scope *s)
+{
+    char count[16];
+
+    snprintf(count, sizeof count, "%u", c->n_flights);
+    bx_scope_set_tag(s, bx_str("program"), c->file.meta.program);
+    if (!c->supervisor)
+        bx_scope_set_tag(s, bx_str("requests_in_flight"), bx_str(count));
+    else if (!c->nameless)
+        bx_scope_set_tag(s, bx_str("vm"), bx_str(vm));
+    if (c->file.damaged > 0 || !c->file.complete)
+        bx_scope_set_tag(s, bx_str("damaged"), bx_str("true"));
+}
+
+static void write_event(struct crash *c, const struct diag_about *about, const char *vm,
+                        const uint8_t id[16], struct bx_scope *s, struct bx_envelope *e)
 {
     struct bx_recfile_meta *m = &c->file.meta;
-    char type[32], release[80], count[16];
+    char type[32], release[80];
     struct bx_report r = {.time_ns = m->time_ns,
                           .level = BX_SEVERITY_FATAL,
                           .logger = bx_str("crash"),
@@ -343,14 +372,10 @@ static void write_event(struct crash *c, const struct diag_about *about, const u
     struct bx_envelope_head head = {r.id, 0};
 
     snprintf(release, sizeof release, "blixard@%.*s", (int)m->version.n, m->version.p);
-    snprintf(count, sizeof count, "%u", c->n_flights);
     memcpy(r.id, id, 16);
     r.release = bx_str(release);
     r.exception = exception_of(c, type);
-    bx_scope_set_tag(s, bx_str("program"), m->program);
-    bx_scope_set_tag(s, bx_str("requests_in_flight"), bx_str(count));
-    if (c->file.damaged > 0 || !c->file.complete)
-        bx_scope_set_tag(s, bx_str("damaged"), bx_str("true"));
+    set_tags(c, vm, s);
     merge_crumbs(c, s);
     bx_report_in_scope(&r, s);
     bx_envelope_begin(e, &head);
@@ -390,7 +415,7 @@ static int store(struct crash *c, struct spool *spool, const struct diag_about *
     bx_scope_set(s, BX_SCOPE_ATTACHMENTS, bx_str(from->name), bx_str(from->path));
     if (about->nameless)
         diag_leave_out_names(s);
-    write_event(c, about, id, s, &e);
+    write_event(c, about, from->vm, id, s, &e);
     write_rest(c, s, from->p, from->n, &e, &files);
     rc = e.out.failed || e.item.failed ? bx_err_set(err, BX_NO_MEMORY, "out of memory")
                                        : spool_put(spool, c->file.meta.time_ns, id, BX_ITEM_EVENT,
@@ -413,6 +438,7 @@ int diag_crash_envelope(struct spool *spool, const struct diag_about *about,
     int rc = bx_recfile_open(&c->file, from->p, from->n, err);
 
     c->nameless = about->nameless;
+    c->supervisor = from->vm != NULL;
     if (rc == BX_OK) {
         bx_must_ok(bx_scopes_open(&c->scopes, &o));
         c->flights = bx_must_calloc(FLIGHTS, sizeof *c->flights);

@@ -182,7 +182,7 @@ static void run_collect(uv_work_t *work)
 
     pool_yield_to_loop();
     diag_session_swap(d);
-    d->collected = diag_collect_crashes(&d->spool, d->data, &d->o.about);
+    d->collected = diag_collect_crashes(&d->spool, d->data, &d->o.about, &d->o.vms);
 }
 
 static void done_collect(uv_work_t *work, int status)
@@ -191,9 +191,9 @@ static void done_collect(uv_work_t *work, int status)
 
     (void)status;
     d->jobs--;
-    d->stats.stored += d->collected;
+    d->stats.stored += d->collected.daemon + d->collected.supervisors;
     if (!d->closing)
-        diag_session_begin(d, d->collected);
+        diag_session_begin(d, d->collected.daemon);
 }
 
 static void on_tick(uv_timer_t *timer)

@@ -55,6 +55,14 @@ struct diag_about {
     bool nameless; /* leave out the names of users and hosts, and texts that may have others */
 };
 
+/* Where supervisors of VMs leave files of their crashes: these names, in each of DATA/vms/UUID. */
+struct diag_vm_files {
+    const char *const *names;
+    unsigned n;
+    /* A descriptor, or -1; NULL: there are none. */
+    int (*open)(int dir, const char *name, int flags);
+};
+
 struct diag_options {
     uv_loop_t *loop;
     struct bx_clock *clock;
@@ -65,6 +73,7 @@ struct diag_options {
     uint32_t max_crumbs;       /* of a scope */
     uint32_t recorder_every_s; /* between snapshots of the recorder; 0: there are none */
     uint64_t spool_bytes;      /* 0: SPOOL_BYTES */
+    struct diag_vm_files vms;
 };
 
 /* Why something was dropped: words of the format of client reports. */
@@ -143,8 +152,13 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err);
 
 /* ---- the run before (crashed.c), on a thread of the pool ---- */
 
-/* Make envelopes of the crash files in DATA/recorder that have none yet; how many were made. */
-uint32_t diag_collect_crashes(struct spool *s, const char *data, const struct diag_about *about);
+struct diag_crashes { /* of which envelopes were made */
+    uint32_t daemon, supervisors;
+};
+/* Make envelopes of the crash files in DATA/recorder and of the supervisors' that have none yet. */
+struct diag_crashes diag_collect_crashes(struct spool *s, const char *data,
+                                         const struct diag_about *about,
+                                         const struct diag_vm_files *vms);
 
 #else
 

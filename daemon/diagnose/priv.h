@@ -25,9 +25,9 @@ struct diag {
     uv_timer_t timer;
     uv_work_t collect; /* of the crash of the run before */
     struct sender sender;
-    uint32_t collected; /* crashes, by that */
-    uint32_t jobs;      /* in the pool */
-    uint32_t puts;      /* of them, those that write */
+    struct diag_crashes collected; /* by that */
+    uint32_t jobs;                 /* in the pool */
+    uint32_t puts;                 /* of them, those that write */
     bool closing, closed;
     struct diag_request action; /* under way */
     uint32_t until_sample;
@@ -76,6 +76,7 @@ void diag_stats_tick(struct diag *d);
  * the spool. */
 struct diag_crash_file {
     const char *name, *path;
+    const char *vm;   /* uuid of the one whose supervisor it was; NULL: the daemon's */
     const uint8_t *p; /* its bytes */
     size_t n;
 };

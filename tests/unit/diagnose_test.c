@@ -1,5 +1,5 @@
 /* diagnose: jobs that end, what it costs to keep errors, and what is left out. */
-#include "lib/testlib.h"
+#include "unit/diagnose_help.h"
 
 #include "diag/envread.h"
 #include "diagnose/diag.h"
@@ -12,99 +12,6 @@
 #include <string.h>
 
 #define DSN "http://key@127.0.0.1:1/42" /* nobody listens there */
-
-static char *dir;
-static uv_loop_t loop;
-static struct diag *diag;
-
-static uint64_t zero(struct bx_clock *c)
-{
-    (void)c;
-    return 0;
-}
-
-static void number(struct bx_clock *c, void *p, size_t n)
-{
-    static uint8_t next;
-
-    (void)c;
-    memset(p, ++next, n);
-}
-
-static const struct bx_clock_ops clock_ops = {.boot_ms = zero, .wall_ms = zero, .random = number};
-static struct bx_clock clock_zero = {&clock_ops};
-
-static int set_up(void **state)
-{
-    (void)state;
-    dir = test_make_dir();
-    return uv_loop_init(&loop);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    diag_close(diag); /* of a test that failed */
-    diag = NULL;
-    while (uv_run(&loop, UV_RUN_DEFAULT) != 0)
-        ;
-    assert_int_equal(uv_loop_close(&loop), 0);
-    test_remove_dir(dir);
-    return 0;
-}
-
-static void open_diag(struct diag_options o)
-{
-    struct bx_err err = {0};
-
-    o.loop = &loop;
-    o.clock = &clock_zero;
-    o.data = dir;
-    o.about.node = "host-7";
-    o.about.environment = "test";
-    o.dsn = o.dsn == NULL ? "" : o.dsn;
-    if (diag_open(&diag, &o, &err) != BX_OK)
-        fail_msg("%s", err.msg);
-}
-
-static struct diag_stats stats(void)
-{
-    struct diag_stats s;
-
-    diag_stats(diag, &s);
-    return s;
-}
-
-/* Close, and read what was stored: all of it as one text. */
-static struct bx_buf stored(void)
-{
-    static struct spool_entry all[SPOOL_FILES];
-    struct bx_err err = {0};
-    struct bx_buf text = {0};
-    struct spool spool;
-    uint32_t n;
-
-    diag_close(diag);
-    diag = NULL;
-    assert_int_equal(spool_open(&spool, dir, 0, 0, &err), BX_OK);
-    n = spool_list(&spool, all, SPOOL_FILES);
-    for (uint32_t i = 0; i < n; i++)
-        assert_int_equal(spool_read(&spool, &all[i], &text, &err), BX_OK);
-    spool_close(&spool);
-    return text;
-}
-
-static uint32_t times(const struct bx_buf *text, const char *part)
-{
-    const uint8_t *at = text->data, *end = text->data + text->len;
-    uint32_t n = 0;
-
-    while (text->len > 0 && (at = memmem(at, (size_t)(end - at), part, strlen(part))) != NULL) {
-        n++;
-        at += strlen(part);
-    }
-    return n;
-}
 
 /* A request that fails by the daemon's own fault. */
 static void fail_request(void)
@@ -121,21 +28,25 @@ TEST(a_job_that_ends_is_a_check_in_with_its_schedule)
 {
     struct bx_buf text;
 
-    open_diag((struct diag_options){.dsn = DSN, .recorder_every_s = 90});
+    diagnose_open((struct diag_options){.dsn = DSN, .recorder_every_s = 90});
     diag_job_ended(diag, DIAG_JOB_SNAPSHOT, true, 1500);
     diag_job_ended(diag, DIAG_JOB_RECORDER, true, 20);
     diag_job_ended(diag, DIAG_JOB_EXPIRE, false, 0);
-    text = stored();
+    text = diagnose_stored();
     assert_int_equal(
-        times(&text, "\"monitor_slug\":\"snapshot\",\"status\":\"ok\",\"duration\":1.500,"
-                     "\"release\":\"blixard@" PACKAGE_VERSION "\",\"environment\":\"test\"}\n"),
+        diagnose_times(&text,
+                       "\"monitor_slug\":\"snapshot\",\"status\":\"ok\",\"duration\":1.500,"
+                       "\"release\":\"blixard@" PACKAGE_VERSION "\",\"environment\":\"test\"}\n"),
         1);
-    assert_int_equal(times(&text, "\"monitor_slug\":\"recorder-snapshot\",\"status\":\"ok\""), 1);
-    assert_int_equal(times(&text, "\"monitor_config\":{\"schedule\":{\"type\":\"interval\","
-                                  "\"value\":2,\"unit\":\"minute\"}}}\n"),
+    assert_int_equal(
+        diagnose_times(&text, "\"monitor_slug\":\"recorder-snapshot\",\"status\":\"ok\""), 1);
+    assert_int_equal(diagnose_times(&text,
+                                    "\"monitor_config\":{\"schedule\":{\"type\":\"interval\","
+                                    "\"value\":2,\"unit\":\"minute\"}}}\n"),
                      1);
-    assert_int_equal(times(&text, "\"monitor_slug\":\"spool-expire\",\"status\":\"error\""), 1);
-    assert_int_equal(times(&text, "\"value\":1440,\"unit\":\"minute\""), 1);
+    assert_int_equal(
+        diagnose_times(&text, "\"monitor_slug\":\"spool-expire\",\"status\":\"error\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"value\":1440,\"unit\":\"minute\""), 1);
     bx_buf_release(&text);
 }
 
@@ -144,18 +55,18 @@ TEST(while_the_service_is_away_check_ins_are_dropped)
     uint64_t until = uv_hrtime() + 20000000000u, next = 0;
     struct bx_buf text;
 
-    open_diag((struct diag_options){.dsn = DSN});
+    diagnose_open((struct diag_options){.dsn = DSN});
     diag_job_ended(diag, DIAG_JOB_SNAPSHOT, true, 1);
-    while (stats().dropped == 0 && uv_hrtime() < until) {
-        uv_run(&loop, UV_RUN_ONCE); /* the sender looks once a second */
-        if (uv_now(&loop) < next)
+    while (diagnose_stats().dropped == 0 && uv_hrtime() < until) {
+        uv_run(&diagnose_loop, UV_RUN_ONCE); /* the sender looks once a second */
+        if (uv_now(&diagnose_loop) < next)
             continue;
-        next = uv_now(&loop) + 500;
+        next = uv_now(&diagnose_loop) + 500;
         diag_job_ended(diag, DIAG_JOB_EXPIRE, true, 1);
     }
-    assert_true(stats().dropped > 0);
-    text = stored();
-    assert_int_equal(times(&text, "\"monitor_slug\":\"snapshot\""), 1);
+    assert_true(diagnose_stats().dropped > 0);
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "\"monitor_slug\":\"snapshot\""), 1);
     bx_buf_release(&text);
 }
 
@@ -163,17 +74,18 @@ TEST(the_first_failure_of_a_job_in_a_row_is_an_event)
 {
     struct bx_buf text;
 
-    open_diag((struct diag_options){0});
+    diagnose_open((struct diag_options){0});
     diag_job_ended(diag, DIAG_JOB_RECORDER, true, 1);
     for (int i = 0; i < 3; i++)
         diag_job_ended(diag, DIAG_JOB_RECORDER, false, 1);
     diag_job_ended(diag, DIAG_JOB_SNAPSHOT, false, 1);
     diag_job_ended(diag, DIAG_JOB_RECORDER, true, 1);
     diag_job_ended(diag, DIAG_JOB_RECORDER, false, 1);
-    text = stored();
-    assert_int_equal(times(&text, "{\"formatted\":\"the job recorder-snapshot failed;"), 2);
-    assert_int_equal(times(&text, "\"job\":\"snapshot\""), 1);
-    assert_int_equal(times(&text, "\"type\":\"check_in\""), 0); /* nobody is told */
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "{\"formatted\":\"the job recorder-snapshot failed;"),
+                     2);
+    assert_int_equal(diagnose_times(&text, "\"job\":\"snapshot\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"type\":\"check_in\""), 0); /* nobody is told */
     bx_buf_release(&text);
 }
 
@@ -181,18 +93,21 @@ TEST(names_are_left_out_where_they_are_not_to_be_told)
 {
     struct bx_buf text;
 
-    open_diag((struct diag_options){.dsn = DSN, .about = {.nameless = true}});
+    diagnose_open((struct diag_options){.dsn = DSN, .about = {.nameless = true}});
     fail_request();
-    text = stored();
-    assert_int_equal(times(&text, "\"transaction\":\"vm.create\""), 1);
-    assert_int_equal(times(&text, "{\"formatted\":\"io\"}"), 1); /* the code instead of the text */
-    assert_int_equal(times(&text, "host-7") + times(&text, "anna") + times(&text, "web-1"), 0);
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "\"transaction\":\"vm.create\""), 1);
+    assert_int_equal(diagnose_times(&text, "{\"formatted\":\"io\"}"),
+                     1); /* the code instead of the text */
+    assert_int_equal(diagnose_times(&text, "host-7") + diagnose_times(&text, "anna") +
+                         diagnose_times(&text, "web-1"),
+                     0);
     bx_buf_release(&text);
-    open_diag((struct diag_options){.dsn = DSN});
+    diagnose_open((struct diag_options){.dsn = DSN});
     fail_request();
-    text = stored();
-    assert_true(times(&text, "host-7") > 0 && times(&text, "anna") > 0 &&
-                times(&text, "web-1") > 0);
+    text = diagnose_stored();
+    assert_true(diagnose_times(&text, "host-7") > 0 && diagnose_times(&text, "anna") > 0 &&
+                diagnose_times(&text, "web-1") > 0);
     bx_buf_release(&text);
 }
 
@@ -203,7 +118,7 @@ TEST(a_step_that_a_request_repeats_is_told_in_powers_of_ten)
     struct diag_request r, other;
     struct bx_buf text;
 
-    open_diag((struct diag_options){0});
+    diagnose_open((struct diag_options){0});
     diag_request_begin(diag, &r, "vm.create", "anna");
     diag_request_begin(diag, &other, "vm.delete", "anna");
     for (int i = 0; i < 123; i++) {
@@ -212,12 +127,12 @@ TEST(a_step_that_a_request_repeats_is_told_in_powers_of_ten)
     }
     diag_request_end(&r, &err);
     diag_request_end(&other, NULL);
-    text = stored();
-    assert_int_equal(times(&text, "\"message\":\"began\""), 1); /* it was not pushed out */
-    assert_int_equal(times(&text, "\"message\":\"proposed\""), 1);
-    assert_int_equal(times(&text, "\"message\":\"proposed (10 times)\""), 1);
-    assert_int_equal(times(&text, "\"message\":\"proposed (100 times)\""), 1);
-    assert_int_equal(times(&text, "\"category\":\"request\""), 4);
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "\"message\":\"began\""), 1); /* it was not pushed out */
+    assert_int_equal(diagnose_times(&text, "\"message\":\"proposed\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"message\":\"proposed (10 times)\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"message\":\"proposed (100 times)\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"category\":\"request\""), 4);
     bx_buf_release(&text);
 }
 
@@ -234,16 +149,17 @@ TEST(a_step_of_a_vm_that_fails_by_the_daemons_fault_is_an_event_and_no_request)
 {
     struct bx_buf text;
 
-    open_diag((struct diag_options){.dsn = DSN, .sample = 1});
+    diagnose_open((struct diag_options){.dsn = DSN, .sample = 1});
     act(BX_OK);
     act(BX_NOT_FOUND); /* the kernel that a user has named */
     act(BX_IO);
-    text = stored();
-    assert_int_equal(times(&text, "{\"formatted\":\"cannot start it\"}"), 1);
-    assert_int_equal(times(&text, "\"transaction\":\"reconcile.start\""), 1); /* none is sampled */
-    assert_int_equal(times(&text, "\"code\":\"io\""), 1);
-    assert_int_equal(times(&text, "\"vm\":\"12000000-0000-0000-0000-000000000000\""), 1);
-    assert_int_equal(times(&text, "\"aggregates\""), 0);
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "{\"formatted\":\"cannot start it\"}"), 1);
+    assert_int_equal(diagnose_times(&text, "\"transaction\":\"reconcile.start\""),
+                     1); /* none is sampled */
+    assert_int_equal(diagnose_times(&text, "\"code\":\"io\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"vm\":\"12000000-0000-0000-0000-000000000000\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"aggregates\""), 0);
     bx_buf_release(&text);
 }
 
@@ -252,7 +168,7 @@ TEST(requests_that_are_not_sampled_are_told_but_are_no_loss)
     struct bx_buf text;
     struct bx_err err;
 
-    open_diag((struct diag_options){.dsn = DSN, .sample = 4});
+    diagnose_open((struct diag_options){.dsn = DSN, .sample = 4});
     for (int i = 0; i < 9; i++) {
         struct diag_request r;
 
@@ -260,12 +176,13 @@ TEST(requests_that_are_not_sampled_are_told_but_are_no_loss)
         diag_request_end(&r, NULL);
         act(BX_OK); /* it takes no request's turn */
     }
-    assert_int_equal(stats().dropped, 0);
+    assert_int_equal(diagnose_stats().dropped, 0);
     assert_int_equal(diag_send(diag, &err), BX_OK);
-    text = stored();
-    assert_int_equal(times(&text, "\"type\":\"transaction\",\"length\""), 3);
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "\"type\":\"transaction\",\"length\""), 3);
     assert_int_equal(
-        times(&text, "{\"reason\":\"sample_rate\",\"category\":\"transaction\",\"quantity\":6}"),
+        diagnose_times(&text,
+                       "{\"reason\":\"sample_rate\",\"category\":\"transaction\",\"quantity\":6}"),
         1);
     bx_buf_release(&text);
 }
@@ -275,11 +192,11 @@ TEST(without_sampling_no_request_is_counted_as_not_sampled)
     struct bx_buf text;
     struct bx_err err;
 
-    open_diag((struct diag_options){.dsn = DSN});
+    diagnose_open((struct diag_options){.dsn = DSN});
     fail_request();
     assert_int_equal(diag_send(diag, &err), BX_OK);
-    text = stored();
-    assert_int_equal(times(&text, "sample_rate"), 0);
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "sample_rate"), 0);
     bx_buf_release(&text);
 }
 
@@ -290,7 +207,7 @@ static void end_of_error(void *ctx)
 
     (void)ctx;
     if (bx_filter_parse(&log.filter, "off", NULL) == BX_OK && log_open(&log, &other) == BX_OK &&
-        crash_open(dir, "diagnose_test", &other) == BX_OK)
+        crash_open(diagnose_dir, "diagnose_test", &other) == BX_OK)
         log_fatal(&err);
 }
 
@@ -300,10 +217,10 @@ static struct bx_buf after_error(bool nameless)
     uint64_t until = uv_hrtime() + 20000000000u;
 
     assert_int_equal(test_in_child(end_of_error, NULL), 70);
-    open_diag((struct diag_options){.about = {.nameless = nameless}});
-    while (stats().stored == 0 && uv_hrtime() < until)
-        uv_run(&loop, UV_RUN_ONCE); /* the crash is looked for in a job */
-    return stored();
+    diagnose_open((struct diag_options){.about = {.nameless = nameless}});
+    while (diagnose_stats().stored == 0 && uv_hrtime() < until)
+        uv_run(&diagnose_loop, UV_RUN_ONCE); /* the crash is looked for in a job */
+    return diagnose_stored();
 }
 
 TEST(an_error_that_ended_the_daemon_is_an_event_of_the_next_start)
@@ -311,10 +228,11 @@ TEST(an_error_that_ended_the_daemon_is_an_event_of_the_next_start)
     struct bx_buf text = after_error(false);
 
     assert_int_equal(
-        times(&text, "\"type\":\"no_space\",\"value\":\"no room for the disk of web-1\""), 1);
-    assert_int_equal(times(&text, "\"level\":\"fatal\",\"logger\":\"crash\""), 1);
-    assert_true(times(&text, "\"instruction_addr\":") > 1);
-    assert_int_equal(times(&text, "\"filename\":\"crash-"), 1);
+        diagnose_times(&text, "\"type\":\"no_space\",\"value\":\"no room for the disk of web-1\""),
+        1);
+    assert_int_equal(diagnose_times(&text, "\"level\":\"fatal\",\"logger\":\"crash\""), 1);
+    assert_true(diagnose_times(&text, "\"instruction_addr\":") > 1);
+    assert_int_equal(diagnose_times(&text, "\"filename\":\"crash-"), 1);
     bx_buf_release(&text);
 }
 
@@ -322,8 +240,8 @@ TEST(an_error_that_ended_the_daemon_is_told_by_its_code_where_names_are_left_out
 {
     struct bx_buf text = after_error(true);
 
-    assert_int_equal(times(&text, "\"type\":\"no_space\""), 1);
-    assert_int_equal(times(&text, "web-1"), 0);
+    assert_int_equal(diagnose_times(&text, "\"type\":\"no_space\""), 1);
+    assert_int_equal(diagnose_times(&text, "web-1"), 0);
     bx_buf_release(&text);
 }
 
@@ -333,29 +251,29 @@ TEST(what_it_costs_is_counted)
     struct diag_stats before, s;
     struct bx_buf text;
 
-    open_diag((struct diag_options){0});
-    before = stats();
+    diagnose_open((struct diag_options){0});
+    before = diagnose_stats();
     assert_true(before.memory_bytes > 0 && before.memory_peak_bytes >= before.memory_bytes);
     diag_job_ended(diag, DIAG_JOB_SNAPSHOT, false, 1);
-    s = stats();
+    s = diagnose_stats();
     assert_int_equal(s.fast, 1);
     fail_request(); /* it has breadcrumbs */
-    assert_int_equal(stats().fast, 1);
+    assert_int_equal(diagnose_stats().fast, 1);
     diag_serialise(diag, &serialise);
     assert_int_equal(bx_histogram_count(&serialise), 2);
     assert_true(serialise.sum > 0);
-    s = stats();
+    s = diagnose_stats();
     assert_true(s.allocations > before.allocations && s.memory_bytes > before.memory_bytes);
     for (int i = 0; i < 200; i++)
         fail_request();
-    while (stats().stored < DIAG_ERRORS_MINUTE) /* those beyond it are dropped */
-        uv_run(&loop, UV_RUN_ONCE);
-    s = stats();
+    while (diagnose_stats().stored < DIAG_ERRORS_MINUTE) /* those beyond it are dropped */
+        uv_run(&diagnose_loop, UV_RUN_ONCE);
+    s = diagnose_stats();
     assert_true(s.avoided >= 3 * 200); /* a scope, its user, its breadcrumbs */
     assert_true(s.pool_hit_pct >= 90 && s.pool_hit_pct <= 100);
     assert_true(s.memory_peak_bytes > s.memory_bytes); /* nothing waits for the disk any more */
     assert_true(s.memory_average_bytes > 0 && s.memory_average_bytes <= s.memory_peak_bytes);
-    text = stored();
+    text = diagnose_stored();
     bx_buf_release(&text);
 }
 
@@ -364,20 +282,20 @@ TEST(what_the_fast_writer_saves_is_measured_on_one_event_in_16)
     struct bx_buf text;
     uint64_t once;
 
-    open_diag((struct diag_options){0});
+    diagnose_open((struct diag_options){0});
     diag_job_ended(diag, DIAG_JOB_SNAPSHOT, false, 1);
-    once = stats().saved_ns;
+    once = diagnose_stats().saved_ns;
     for (int i = 0; i < 15; i++) {
         diag_job_ended(diag, DIAG_JOB_SNAPSHOT, true, 1);
         diag_job_ended(diag, DIAG_JOB_SNAPSHOT, false, 1);
     }
-    assert_int_equal(stats().saved_ns, 16 * once);
-    assert_int_equal(stats().fast, 16);
-    text = stored();
+    assert_int_equal(diagnose_stats().saved_ns, 16 * once);
+    assert_int_equal(diagnose_stats().fast, 16);
+    text = diagnose_stored();
     bx_buf_release(&text);
 }
 
 int main(void)
 {
-    return test_run(set_up, tear_down);
+    return test_run(diagnose_setup, diagnose_teardown);
 }
