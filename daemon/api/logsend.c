@@ -6,7 +6,8 @@
  * at a time.
  *
  * What arrives is written by a job in the pool, in the name of the node that has sent it. Of one
- * node one part is written at a time, and of all no more than API_RECEIVING_MAX. */
+ * node one part is written at a time, and of all no more than API_RECEIVING_MAX. What is refused is
+ * counted by its reason, and told once a minute for each. */
 #include "api/priv.h"
 
 #include "rec/rec.h"
@@ -140,6 +141,21 @@ bool api_is_receiving(const struct api *a)
         if (a->receiving[i] != 0)
             return true;
     return false;
+}
+
+/* Such calls are no requests (dispatch.c), so nothing else tells of them. */
+void api_logsend_refused(struct api *a, uint64_t from, const struct bx_err *err)
+{
+    struct api_refused *r = &a->parts_refused[err->code];
+    uint64_t now = a->o.clock->ops->boot_ms(a->o.clock);
+
+    r->n++;
+    if (r->told > 0 && now - r->told_ms < API_TELL_MS)
+        return;
+    BX_WARNING("log", "parts of the log of another node were refused", "node", from, "code",
+               bx_code_name(err->code), "err", err->msg, "parts", r->n - r->told, "total", r->n);
+    r->told = r->n;
+    r->told_ms = now;
 }
 
 static void receive(struct api_call *c)

@@ -36,6 +36,11 @@
 #define API_SQL_BYTES (8u << 20)
 #define API_RECEIVING_MAX 8u /* parts of other nodes' logs that are written at a time */
 
+/* Of one reason: how often, how many of them were told, and when last. */
+struct api_refused {
+    uint64_t n, told, told_ms;
+};
+
 /* The metadata of a VM configuration; pooled, because most have none. */
 struct api_metadata {
     struct bx_pair pairs[BX_METADATA_MAX];
@@ -68,13 +73,14 @@ struct api {
     struct bx_map parties; /* the others, by name */
     struct api_conns conns;
     struct api_clients watchers;
-    struct api_client relay;               /* all other nodes */
-    struct api_client sender;              /* this one, for its log */
-    uint64_t receiving[API_RECEIVING_MAX]; /* nodes whose log is being written; 0: none */
-    struct api_calls waits;                /* those that api_wait was called for */
-    struct bx_map waiters;                 /* by VM, of those that wait for one */
-    struct bx_pool pool;                   /* of calls */
-    struct bx_pool configs;                /* of struct bx_vm_create_params */
+    struct api_client relay;                     /* all other nodes */
+    struct api_client sender;                    /* this one, for its log */
+    uint64_t receiving[API_RECEIVING_MAX];       /* nodes whose log is being written; 0: none */
+    struct api_refused parts_refused[BX__CODES]; /* of other nodes' logs, by the code */
+    struct api_calls waits;                      /* those that api_wait was called for */
+    struct bx_map waiters;                       /* by VM, of those that wait for one */
+    struct bx_pool pool;                         /* of calls */
+    struct bx_pool configs;                      /* of struct bx_vm_create_params */
     struct bx_pool metadata, connections;
     struct bx_arena arenas[API_ARENAS]; /* free ones */
     uint32_t n_arenas;
@@ -155,6 +161,8 @@ void api_logsend_init(struct api *a);
 /* Send what the sinks have for other nodes. */
 void api_logsend_tick(struct api *a);
 bool api_is_receiving(const struct api *a);
+/* A part that this node has sent was refused: count it, and tell once in a while. */
+void api_logsend_refused(struct api *a, uint64_t from, const struct bx_err *err);
 
 /* ---- events.c ---- */
 /* Whether the watcher is behind and its queue has room; send it a page of stored events. */

@@ -23,6 +23,8 @@ static void fail(struct api_client *client, const struct api_call *c, const stru
 {
     struct bx_buf b = {0};
 
+    if (c->method == BX_M_LOG_APPEND)
+        api_logsend_refused(client->api, c->from, err);
     api_rpc_put_error(&b, client->api, c->id, err);
     send_answer(client, c, &b);
 }

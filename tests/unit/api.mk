@@ -138,3 +138,9 @@ check_PROGRAMS += tests/unit/api_follow_test
 tests_unit_api_follow_test_SOURCES = tests/unit/api_follow_test.c $(API_NODE_HELP)
 tests_unit_api_follow_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_follow_test_LDADD = $(API_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/api_received_test
+tests_unit_api_received_test_SOURCES = tests/unit/api_received_test.c $(API_RELAY_HELP) \
+	tests/unit/sink_help.c tests/unit/sink_help.h
+tests_unit_api_received_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_received_test_LDADD = $(API_TEST_LIBS)
