@@ -147,15 +147,12 @@ bool api_is_receiving(const struct api *a)
 void api_logsend_refused(struct api *a, uint64_t from, const struct bx_err *err)
 {
     struct api_refused *r = &a->parts_refused[err->code];
-    uint64_t now = a->o.clock->ops->boot_ms(a->o.clock);
+    uint64_t untold;
 
     r->n++;
-    if (r->told > 0 && now - r->told_ms < API_TELL_MS)
-        return;
-    BX_WARNING("log", "parts of the log of another node were refused", "node", from, "code",
-               bx_code_name(err->code), "err", err->msg, "parts", r->n - r->told, "total", r->n);
-    r->told = r->n;
-    r->told_ms = now;
+    if (rate_may(&r->bound, a->o.clock->ops->boot_ms(a->o.clock), 1, &untold))
+        BX_WARNING("log", "parts of the log of another node were refused", "node", from, "code",
+                   bx_code_name(err->code), "err", err->msg, "parts", untold + 1, "total", r->n);
 }
 
 static void receive(struct api_call *c)

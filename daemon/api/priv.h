@@ -36,9 +36,10 @@
 #define API_SQL_BYTES (8u << 20)
 #define API_RECEIVING_MAX 8u /* parts of other nodes' logs that are written at a time */
 
-/* Of one reason: how often, how many of them were told, and when last. */
+/* Of one reason: how often, and how often it is told. */
 struct api_refused {
-    uint64_t n, told, told_ms;
+    uint64_t n;
+    struct rate_bound bound;
 };
 
 /* The metadata of a VM configuration; pooled, because most have none. */
