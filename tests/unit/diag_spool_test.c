@@ -373,6 +373,14 @@ static void check_crash(const struct bx_buf *b)
     bx_envread_close(&r);
 }
 
+/* Those of the daemon. */
+static uint32_t collect(void)
+{
+    static const struct diag_vm_files no_vms;
+
+    return diag_collect_crashes(&spool, dir, &about, &no_vms).daemon;
+}
+
 TEST(a_crash_file_becomes_one_envelope_with_the_requests_in_flight)
 {
     struct spool_entry all[SPOOL_FILES];
@@ -381,11 +389,11 @@ TEST(a_crash_file_becomes_one_envelope_with_the_requests_in_flight)
     char path[512];
 
     open_spool(0, 0);
-    assert_int_equal(diag_collect_crashes(&spool, dir, &about), 0);
+    assert_int_equal(collect(), 0);
     snprintf(path, sizeof path, "%s/recorder/crash-20251129T130000-1.bxr", dir);
     write_crash(path);
-    assert_int_equal(diag_collect_crashes(&spool, dir, &about), 1);
-    assert_int_equal(diag_collect_crashes(&spool, dir, &about), 0);
+    assert_int_equal(collect(), 1);
+    assert_int_equal(collect(), 0);
     assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 1);
     assert_int_equal(spool_read(&spool, &all[0], &b, &err), BX_OK);
     check_crash(&b);
@@ -404,7 +412,7 @@ static struct bx_buf crash_envelope(void)
     open_spool(0, 0);
     snprintf(path, sizeof path, "%s/recorder/crash-20251129T130000-1.bxr", dir);
     write_crash(path);
-    assert_int_equal(diag_collect_crashes(&spool, dir, &about), 1);
+    assert_int_equal(collect(), 1);
     assert_int_equal(spool_list(&spool, all, SPOOL_FILES), 1);
     assert_int_equal(spool_read(&spool, &all[0], &b, &err), BX_OK);
     spool_close(&spool);
@@ -464,7 +472,7 @@ TEST(a_damaged_crash_file_gives_what_is_left_of_it)
         snprintf(name, sizeof name, "%s/recorder/crash-2-%d.bxr", dir, (int)at);
         flip(path, (size_t)at);
         assert_int_equal(rename(path, name), 0);
-        diag_collect_crashes(&spool, dir, &about);
+        collect();
         unlink(name);
         write_crash(path);
     }
