@@ -16,13 +16,14 @@
  *      how many runs of a VM in a row ended unasked, and how its last run ended;
  *      VMs that rest take no vcpus and memory unless these are reserved, so a start can be refused,
  *      or place the VM elsewhere; STORED and what is heard of it (node/heard.c); node.repaired;
- *      the address of a node's HTTP server */
+ *      the address of a node's HTTP server
+ *   3  users and their tokens */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 
 #include "codec/schema.h"
 
-#define BX_LEVEL 2u /* of this build */
+#define BX_LEVEL 3u /* of this build */
 
 /* The lowest level that knows every field which obj uses. Fields are added at the end, in ascending
  * order of levels, so the last one in use tells. Fields of nested records are not looked at: the

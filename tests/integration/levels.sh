@@ -84,4 +84,14 @@ ok $? "an older build refuses to start on this state, and says why"
 restart_at 3 2
 wait_until 90 agree 1 2 3
 ok $? "the newer one goes on from it"
+
+for k in 1 2 3; do
+  restart_at "$k" 3
+  wait_until 90 reads "$k" 3
+  ok $? "n$k is a build of level 3"
+done
+wait_until 90 finalize && [ "$(level)" = 3 ]
+ok $? "the level is raised to 3"
+wait_until 90 agree 1 2 3
+ok $? "all agree"
 finish

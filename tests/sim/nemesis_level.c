@@ -1,9 +1,9 @@
 /* nemesis_level - builds of two feature levels in one cluster.
  *
- * In some histories all hosts begin with a build of level 1. A fault stops the daemon of one, and
- * starts it with the other build. An operator tries to raise the level from time to time, on any
- * host, and asks for what only level 2 has. No host may ever find an entry that its build does not
- * read. Once an attempt to raise the level was accepted, nobody installs the older build again. */
+ * In some histories all hosts begin with a build of level 1, in others with one of level 2. A fault
+ * stops the daemon of one, and starts it with the other build. An operator tries to raise the level
+ * from time to time, on any host, and asks for what a later level has. No host may ever find an
+ * entry that its build does not read. Once an attempt to raise the level was accepted, nobody installs the older build again. */
 #include "sim/nemesis.h"
 
 #include "mem/alloc.h"
@@ -12,10 +12,10 @@
 #define RAISE 5u /* one in so many times, instead of asking for a tenant */
 #define TENANTS 4u
 
-/* One history in four. */
+/* Of an older build in three histories of eight. */
 uint32_t sim_first_level(const struct sim *s)
 {
-    return s->o.seed % 4 == 3 ? 1 : BX_LEVEL;
+    return s->o.seed % 4 == 3 ? 1 : s->o.seed % 8 == 4 ? 2 : BX_LEVEL;
 }
 
 /* The build that a host is started with. */
@@ -30,7 +30,7 @@ bool nemesis_build(struct sim *s)
 
     if (sim_first_level(s) == BX_LEVEL || s->raising || h->node == NULL)
         return false;
-    h->level = h->level == 1 ? BX_LEVEL : 1;
+    h->level = h->level == BX_LEVEL ? sim_first_level(s) : BX_LEVEL;
     sim_trace(s, h, "gets a build of level %u", h->level);
     sim_host_kill(h, "stopped for another build");
     return true;

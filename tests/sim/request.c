@@ -235,7 +235,7 @@ static void configure(const struct lane *l, const char *name, struct bx_vm_confi
     c->strategy = (uint8_t)(l->shape / 7 % 2);
     c->restart = l->op.restart;
     c->stopped = l->op.kind == SIM_OP_CREATE_STOPPED;
-    c->reserve = sim_first_level(l->client->sim) == BX_LEVEL && l->shape / 512 % 8 == 0;
+    c->reserve = sim_first_level(l->client->sim) >= 2 && l->shape / 512 % 8 == 0;
     if (l->op.pinned)
         c->node = bx_str(l->pin);
 }

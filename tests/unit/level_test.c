@@ -106,7 +106,7 @@ TEST(a_new_cluster_has_the_level_of_its_founder)
 
 TEST(an_upgrade_is_refused_whose_command_would_stop_nobody)
 {
-    struct bx_cmd_cluster_upgrade body = {3};
+    struct bx_cmd_cluster_upgrade body = {BX_LEVEL + 1};
     struct bx_cmd_header head = {.kind = BX_CMD_CLUSTER_UPGRADE, .level = 2};
     struct bx_cmd_cluster_create create = {.cluster = {1}, .history = {2}};
     struct test_fsm t = {0};
