@@ -5,7 +5,7 @@
 #include <openssl/err.h>
 #include <string.h>
 
-unsigned openssl_log(void)
+unsigned openssl_log(enum bx_level level)
 {
     char text[256]; /* what ERR_error_string asks for */
     unsigned n = 0;
@@ -13,7 +13,7 @@ unsigned openssl_log(void)
 
     while ((code = ERR_get_error()) != 0) {
         ERR_error_string_n(code, text, sizeof text);
-        bx_rec_line(BX_LINE_OPENSSL, BX_LEVEL_ERROR, text, strlen(text));
+        bx_rec_line(BX_LINE_OPENSSL, (int)level, text, strlen(text));
         n++;
     }
     return n;

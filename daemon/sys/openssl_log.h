@@ -6,7 +6,10 @@
 #ifndef OPENSSL_LOG_H
 #define OPENSSL_LOG_H
 
-/* Take this thread's errors and record each; how many there were. Any thread. */
-unsigned openssl_log(void);
+#include "rec/site.h"
+
+/* Take this thread's errors and record each; how many there were. The level is error when a call of
+ * ours failed, and debug when a stranger's input did. Any thread. */
+unsigned openssl_log(enum bx_level level);
 
 #endif

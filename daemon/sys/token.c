@@ -1,10 +1,9 @@
 #include "sys/token.h"
 
 #include "sys/address.h"
-#include "sys/openssl_log.h"
+#include "sys/pki.h"
 
 #include <assert.h>
-#include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,12 +81,8 @@ int token_parse(const char *text, struct token *t, struct bx_err *err)
 
 void token_hash(const uint8_t secret[TOKEN_SECRET], uint8_t out[16])
 {
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned int n = 0;
-    int ok = EVP_Digest(secret, TOKEN_SECRET, sum, &n, EVP_sha256(), NULL);
+    uint8_t sum[PKI_SHA256];
 
-    if (ok != 1)
-        openssl_log();
-    assert(ok == 1 && n == 32);
+    pki_sha256(secret, TOKEN_SECRET, sum);
     memcpy(out, sum, 16);
 }

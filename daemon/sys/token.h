@@ -2,7 +2,7 @@
  *
  *   blx1.<32 hex digits of secret>.<HOST:PORT>[,<HOST:PORT>...]
  *
- * The cluster stores only a hash of the secret. The only user of OpenSSL's digests. */
+ * The cluster stores only a hash of the secret. */
 #ifndef TOKEN_H
 #define TOKEN_H
 

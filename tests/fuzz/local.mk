@@ -5,8 +5,8 @@ FUZZ_FILES = $(libcore_a_SOURCES) $(GOLDEN_SOURCES) $(FUZZ_TARGETS) \
 
 fuzz: tests/unit/golden_test
 	@$(MAKE) -f $(top_srcdir)/tests/fuzz/fuzz.mk OUT=fuzzing SRC='$(top_srcdir)' \
-		DEFS='$(DEFS) $(AM_CPPFLAGS) $(RAFT_CFLAGS) $(MSGPACK_CFLAGS) $(CMOCKA_CFLAGS) -DBX_ALLOC_FAULTS' \
-		FILES='$(FUZZ_FILES)' LIBS='$(LIBCORE_LIBS) $(CMOCKA_LIBS)'
+		DEFS='$(DEFS) $(AM_CPPFLAGS) $(RAFT_CFLAGS) $(MSGPACK_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS) -DBX_ALLOC_FAULTS' \
+		FILES='$(FUZZ_FILES)' LIBS='$(LIBCORE_LIBS) $(CMOCKA_LIBS) $(CRYPTO_LIBS)'
 	@rm -rf fuzzing/seeds
 	@BLIXARD_SRC='$(abs_top_srcdir)' ./tests/unit/golden_test --seeds fuzzing/seeds
 fuzz-check: fuzz

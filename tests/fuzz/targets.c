@@ -38,6 +38,8 @@ const struct fuzz_target fuzz_targets[] = {
     {"envelope", fuzz_envelope, "envelope-", false, false, NULL},
     {"dsn", fuzz_dsn, "dsn-", false, false, NULL},
     {"answer", fuzz_answer, "answer-", false, false, NULL},
+    {"csr", fuzz_csr, "csr-", false, true, NULL},
+    {"certificate", fuzz_certificate, "certificate-", false, false, NULL},
 };
 const size_t fuzz_targets_n = sizeof fuzz_targets / sizeof fuzz_targets[0];
 

@@ -68,6 +68,10 @@ int fuzz_envelope(const uint8_t *p, size_t n); /* of the spool, without its head
 int fuzz_dsn(const uint8_t *p, size_t n);      /* of --diag-dsn */
 int fuzz_answer(const uint8_t *p, size_t n);   /* the header of what a service answers */
 
+/* ---- targets_pki.c ---- */
+int fuzz_csr(const uint8_t *p, size_t n);         /* a request for a certificate */
+int fuzz_certificate(const uint8_t *p, size_t n); /* of a CA, a node or a user */
+
 /* A copy in a block of exactly n bytes, 16-aligned, so that a step beyond it is seen; bx_free. */
 uint8_t *fuzz_copy(const uint8_t *p, size_t n);
 /* Items one after the other, each with a header: give each its checksum. */

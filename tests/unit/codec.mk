@@ -49,12 +49,13 @@ FUZZ_TARGETS = tests/fuzz/targets.c tests/fuzz/targets.h tests/fuzz/targets_code
 	tests/fuzz/targets_wire.c tests/fuzz/targets_log.c tests/fuzz/targets_node.c \
 	tests/fuzz/targets_rec.c tests/fuzz/targets_http.c \
 	daemon/http/route.c daemon/http/pages.c daemon/http/live.c daemon/http/json.c \
-	daemon/diagnose/dsn.c daemon/diagnose/answer.c
+	daemon/diagnose/dsn.c daemon/diagnose/answer.c \
+	tests/fuzz/targets_pki.c daemon/sys/openssl_log.c daemon/sys/pki.c daemon/sys/pki_read.c
 EXTRA_DIST += tests/unit/golden.txt
 check_PROGRAMS += tests/unit/golden_test
 tests_unit_golden_test_SOURCES = tests/unit/golden_test.c $(GOLDEN_SOURCES) $(FUZZ_TARGETS)
-tests_unit_golden_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_golden_test_LDADD = $(TEST_LIBS)
+tests_unit_golden_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_golden_test_LDADD = $(TEST_LIBS) $(CRYPTO_LIBS)
 
 check_PROGRAMS += tests/unit/codec_hybrid_test tests/unit/codec_count_test
 tests_unit_codec_count_test_SOURCES = tests/unit/codec_count_test.c tests/unit/codec_hybrid_help.h \

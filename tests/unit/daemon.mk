@@ -122,3 +122,16 @@ tests_unit_diag_send_test_SOURCES = tests/unit/diag_send_test.c
 tests_unit_diag_send_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_diag_send_test_LDADD = $(DAEMON_TEST_LIBS)
 endif
+
+# Keys and certificates.
+PKI_HELP = tests/unit/pki_help.c tests/unit/pki_help.h
+check_PROGRAMS += tests/unit/pki_test tests/unit/pki_cert_test tests/unit/pki_form_test
+tests_unit_pki_test_SOURCES = tests/unit/pki_test.c $(PKI_HELP)
+tests_unit_pki_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_pki_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_pki_cert_test_SOURCES = tests/unit/pki_cert_test.c $(PKI_HELP)
+tests_unit_pki_cert_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_pki_cert_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_pki_form_test_SOURCES = tests/unit/pki_form_test.c $(PKI_HELP)
+tests_unit_pki_form_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_pki_form_test_LDADD = $(DAEMON_TEST_LIBS)

@@ -326,7 +326,8 @@ static bool tries(const struct fuzz_target *t, unsigned change)
 {
     bool slow = t->run == fuzz_json || t->run == fuzz_pack || t->run == fuzz_record ||
                 t->run == fuzz_wal || t->run == fuzz_request || t->run == fuzz_node ||
-                t->run == fuzz_recorder || t->run == fuzz_envelope;
+                t->run == fuzz_recorder || t->run == fuzz_envelope || t->run == fuzz_csr ||
+                t->run == fuzz_certificate;
 
     if (t->run == fuzz_dump)
         return change == 1 || change == 0x80;
