@@ -53,7 +53,7 @@ libzstd libzstd-dev
 smartcols libsmartcols-dev
 uuid uuid-dev
 libfyaml libfyaml-dev
-libcrypto libssl-dev
+libssl libssl-dev
 libcurl libcurl4-openssl-dev
 cmocka libcmocka-dev
 libmicrohttpd libmicrohttpd-dev

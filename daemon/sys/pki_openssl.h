@@ -1,4 +1,4 @@
-/* pki_openssl - what the files of pki share: OpenSSL's objects. Internal to pki. */
+/* pki_openssl - OpenSSL's objects: what the files of pki share, and transport/tls uses. */
 #ifndef PKI_OPENSSL_H
 #define PKI_OPENSSL_H
 
@@ -23,6 +23,9 @@ int pki_append(struct bx_buf *out, int (*i2d)(const void *from, uint8_t **to), c
 bool pki_spki_of(const X509_PUBKEY *from, uint8_t out[PKI_SPKI]);
 /* As pki_cert_read; *x is freed by the caller. */
 int pki_x509_read(const uint8_t *p, size_t n, X509 **x, struct pki_cert *out, struct bx_err *err);
+/* As pki_verify, of what OpenSSL has parsed, which takes it longer than all that is checked. */
+int pki_verify_x509(const struct pki_trust *t, X509 *x, enum pki_dates dates, uint64_t now_ms,
+                    struct pki_cert *out, struct bx_err *err);
 /* Printable ASCII without space, and not longer. */
 bool pki_is_name(const char *s, size_t n, size_t max);
 bool pki_is_role(const char *s, size_t n);

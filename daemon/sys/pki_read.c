@@ -358,22 +358,47 @@ static const char *fault_of_trust(const struct pki_trust *t, X509 *x, const stru
     return fault != NULL ? fault : fault_of_dates(ca, now_ms);
 }
 
+static int verify(const struct pki_trust *t, X509 *x, const struct pki_cert *c,
+                  enum pki_dates dates, uint64_t now_ms, struct bx_err *err)
+{
+    const char *fault = fault_of_trust(t, x, c, dates, now_ms);
+
+    openssl_log(BX_LEVEL_DEBUG); /* what each CA said that has not signed it */
+    return fault == NULL ? BX_OK : bx_err_set(err, BX_DENIED, "%s", fault);
+}
+
 int pki_verify(const struct pki_trust *t, const uint8_t *p, size_t n, enum pki_dates dates,
                uint64_t now_ms, struct pki_cert *out, struct bx_err *err)
 {
     struct pki_cert c;
-    const char *fault;
     X509 *x;
     int rc = pki_x509_read(p, n, &x, &c, err);
 
-    if (rc == BX_OK) {
-        fault = fault_of_trust(t, x, &c, dates, now_ms);
-        openssl_log(BX_LEVEL_DEBUG); /* what each CA said that has not signed it */
-        if (fault != NULL)
-            rc = bx_err_set(err, BX_DENIED, "%s", fault);
-        else
-            *out = c;
-    }
+    if (rc == BX_OK)
+        rc = verify(t, x, &c, dates, now_ms, err);
+    if (rc == BX_OK)
+        *out = c;
     X509_free(x);
+    return rc;
+}
+
+int pki_verify_x509(const struct pki_trust *t, X509 *x, enum pki_dates dates, uint64_t now_ms,
+                    struct pki_cert *out, struct bx_err *err)
+{
+    struct pki_cert c = {.node = 0};
+    uint8_t der[PKI_CERT_MAX], *to = der;
+    const char *fault;
+    int rc, n = i2d_X509(x, NULL);
+
+    if (n > (int)sizeof der)
+        return bx_err_set(err, BX_TOO_LARGE, "certificate of %d bytes", n);
+    if (n <= 0 || i2d_X509(x, &to) != n)
+        return pki_failed(err, "certificate");
+    fault = fault_of(x, der, (size_t)n, &c);
+    if (fault != NULL)
+        return pki_refuse(err, "%s", fault);
+    rc = verify(t, x, &c, dates, now_ms, err);
+    if (rc == BX_OK)
+        *out = c;
     return rc;
 }

@@ -10,7 +10,7 @@
 
 #define GROUPS_USUAL 64u
 
-void stream_peer_read(struct stream *s)
+void stream_peer_process(struct stream *s)
 {
     struct ucred who;
     socklen_t n = sizeof who;

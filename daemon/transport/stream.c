@@ -91,6 +91,8 @@ static void on_gone(uv_handle_t *handle)
     drop_buffers(s, &s->bulk);
     drop_buffers(s, &s->writing);
     bx_buf_release(&s->in);
+    if (s->ops->gone != NULL)
+        s->ops->gone(s);
     s->group->handles--;
     s->group->user->gone(s);
 }
@@ -105,6 +107,8 @@ void stream_close(struct stream *s, const char *why)
     BX_DEBUG("transport", "closed", "module", s->group->user->name, "peer", s->peer.name,
              "accepted", s->accepted, "why", why, "ms", now(s) - s->opened_ms, "read",
              s->bytes_read, "written", s->bytes_written, "unsent", s->queued);
+    if (s->ops->closing != NULL)
+        s->ops->closing(s);
     uv_close(&s->h.handle, on_gone);
     s->group->user->closed(s, why);
 }
@@ -130,8 +134,12 @@ void stream_expire(struct stream *s, uint64_t now_ms)
 {
     uint32_t limit = s->group->limits->stall_ms;
 
-    if (limit > 0 && !STAILQ_EMPTY(&s->writing) && now_ms - s->write_ms > limit)
+    if (limit == 0 || now_ms - s->write_ms <= limit)
+        return;
+    if (!STAILQ_EMPTY(&s->writing))
         stream_close(s, "write timed out: the peer is not reading");
+    else if (!s->ready && s->write_ms > 0)
+        stream_close(s, "handshake timed out");
 }
 
 /* ---- writing ---- */
@@ -172,6 +180,25 @@ static void flush(struct stream *s)
     rv = s->ops->write(s, bufs, n);
     if (rv != 0)
         stream_close(s, uv_strerror(rv));
+}
+
+size_t stream_writing(const struct stream *s, size_t skip, uv_buf_t *piece)
+{
+    const struct stream_buffer *b;
+    size_t left = 0;
+
+    STAILQ_FOREACH(b, &s->writing, link)
+    {
+        if (skip >= b->buf.len) {
+            skip -= b->buf.len;
+            continue;
+        }
+        if (left == 0)
+            *piece = uv_buf_init((char *)b->buf.data + skip, (unsigned)(b->buf.len - skip));
+        left += b->buf.len - skip;
+        skip = 0;
+    }
+    return left;
 }
 
 void stream_written(uv_write_t *w, int status)
@@ -260,6 +287,11 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
         *buf = uv_buf_init((char *)to->data + to->len, (unsigned)bytes);
 }
 
+static bool holds(const struct stream *s)
+{
+    return s->group->user->holds != NULL && s->group->user->holds(s);
+}
+
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
 {
     struct stream *s = stream->data;
@@ -270,22 +302,26 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
         s->ops->landing(s)->len += (size_t)got;
         s->bytes_read += (size_t)got;
         got = s->ops->received(s);
+    } else if (got == UV_EOF) {
+        got = s->ops->ended(s);
     }
-    if (got == UV_EOF && s->group->user->holds != NULL && s->group->user->holds(s)) {
+    if (!s->closing && !s->paused && s->in.len > before)
+        deliver(s);
+    if (s->closing)
+        return;
+    if (got == UV_EOF && (s->paused || holds(s))) {
         stream_pause(s); /* reading again finds the end again */
     } else if (got < 0) {
         bx_buf_release(&s->in); /* free it now and not in `gone`: many streams may close at once */
         stream_close(s, got == UV_EOF ? stream_peer_closed : uv_strerror((int)got));
-    } else if (s->in.len > before) {
-        deliver(s);
     }
 }
 
-static void start_reading(struct stream *s)
+void stream_read(struct stream *s)
 {
     int rv = uv_read_start(&s->h.stream, on_alloc, on_read);
 
-    if (rv != 0)
+    if (rv != 0 && rv != UV_EALREADY)
         stream_close(s, uv_strerror(rv));
 }
 
@@ -295,8 +331,10 @@ void stream_ready(struct stream *s)
     BX_DEBUG("transport", "connected", "module", s->group->user->name, "peer", s->peer.name, "pid",
              s->peer.pid, "accepted", s->accepted, "handles", s->group->handles);
     s->group->user->ready(s);
-    if (!s->closing && !s->paused)
-        start_reading(s);
+    if (!s->closing && s->paused)
+        uv_read_stop(&s->h.stream); /* the handshake may have begun to read */
+    else if (!s->closing)
+        stream_read(s);
     if (!s->closing)
         flush(s);
 }
@@ -304,7 +342,8 @@ void stream_ready(struct stream *s)
 void stream_pause(struct stream *s)
 {
     s->paused = true;
-    uv_read_stop(&s->h.stream);
+    if (s->ready)
+        uv_read_stop(&s->h.stream);
 }
 
 void stream_resume(struct stream *s)
@@ -314,7 +353,7 @@ void stream_resume(struct stream *s)
     s->paused = false;
     if (!s->ready)
         return;
-    start_reading(s);
+    stream_read(s);
     if (!s->closing && s->in.len > 0)
         deliver(s);
 }
@@ -331,7 +370,7 @@ static void open_unix(union stream_handle *h, uv_loop_t *loop)
     uv_pipe_init(loop, &h->pipe, 0);
 }
 
-static void identify_address(struct stream *s)
+void stream_peer_address(struct stream *s)
 {
     union address from;
     int n = sizeof from;
@@ -341,12 +380,17 @@ static void identify_address(struct stream *s)
         s->peer.kind = STREAM_PEER_ADDRESS;
         address_format(&from, s->peer.name, sizeof s->peer.name);
     }
+}
+
+static void identify_address(struct stream *s)
+{
+    stream_peer_address(s);
     stream_ready(s);
 }
 
 static void identify_process(struct stream *s)
 {
-    stream_peer_read(s);
+    stream_peer_process(s);
     stream_ready(s);
 }
 
@@ -361,6 +405,12 @@ static int receive_as_is(struct stream *s)
     return 0;
 }
 
+static int end_as_is(struct stream *s)
+{
+    (void)s;
+    return UV_EOF;
+}
+
 static int write_as_is(struct stream *s, const uv_buf_t *bufs, unsigned n)
 {
     return uv_write(&s->write, &s->h.stream, bufs, n, stream_written);
@@ -372,7 +422,7 @@ static void on_shut(uv_shutdown_t *req, int status)
     (void)status; /* closed meanwhile, or by the peer, which reading detects */
 }
 
-static int shut_socket(struct stream *s)
+int stream_shut(struct stream *s)
 {
     return uv_shutdown(&s->req.shutdown, &s->h.stream, on_shut);
 }
@@ -382,13 +432,15 @@ const struct stream_ops stream_tcp = {.name = "tcp",
                                       .handshake = identify_address,
                                       .landing = land_in_input,
                                       .received = receive_as_is,
+                                      .ended = end_as_is,
                                       .write = write_as_is,
-                                      .shut = shut_socket};
+                                      .shut = stream_shut};
 
 const struct stream_ops stream_unix = {.name = "unix",
                                        .open = open_unix,
                                        .handshake = identify_process,
                                        .landing = land_in_input,
                                        .received = receive_as_is,
+                                       .ended = end_as_is,
                                        .write = write_as_is,
-                                       .shut = shut_socket};
+                                       .shut = stream_shut};

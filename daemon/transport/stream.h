@@ -2,7 +2,7 @@
  *
  * A stream is embedded in its user's struct. The streams of one user form a group, which has the
  * loop, clock, limits and callbacks. The transport is a const table of functions: TCP and unix
- * sockets are implemented here; an encrypted transport is another table.
+ * sockets are implemented here, TLS in transport/tls.h.
  *
  *   stream_open --stream_dial or stream_accept--> handshake --> ready --> closed --> gone
  *
@@ -45,11 +45,14 @@ struct stream;
 /* The peer, as far as the transport can identify it. Set when the stream is ready. */
 enum stream_peer_kind {
     STREAM_PEER_UNKNOWN,
-    STREAM_PEER_PROCESS, /* unix socket: pid, uid and gid it had when it connected */
-    STREAM_PEER_ADDRESS  /* TCP: name is HOST:PORT, which is not authenticated */
+    STREAM_PEER_PROCESS,    /* unix socket: pid, uid and gid it had when it connected */
+    STREAM_PEER_ADDRESS,    /* TCP: name is HOST:PORT, which is not authenticated */
+    STREAM_PEER_CERTIFICATE /* TLS: the same, and `certificate` was verified */
 };
+struct pki_cert; /* sys/pki.h */
 struct stream_peer {
     enum stream_peer_kind kind;
+    const struct pki_cert *certificate; /* until the stream is gone */
     uid_t uid;
     gid_t gid;
     pid_t pid; /* 0: of another pid namespace */
@@ -62,7 +65,7 @@ struct stream_limits {
     size_t bulk_bytes; /* buffers above this wait for smaller ones; 0: strict order */
     size_t read_bytes; /* buffer size of one read */
     size_t keep_bytes; /* input memory above this is freed while the input is empty */
-    uint32_t stall_ms; /* bound on the duration of one write; 0: none */
+    uint32_t stall_ms; /* bound on the duration of one write, and of a handshake; 0: none */
 };
 
 /* The user's callbacks. `input` must leave in `in` only what it has not consumed. */
@@ -107,9 +110,15 @@ struct stream_ops {
      * what they say to s->in. A code of libuv's. */
     struct bx_buf *(*landing)(struct stream *s);
     int (*received)(struct stream *s);
+    /* The socket's input has ended. UV_EOF, if the peer meant to end there, or the stream was
+     * closed. */
+    int (*ended)(struct stream *s);
     /* Begin to write; stream_written is the callback of s->write. A code of libuv's. */
     int (*write)(struct stream *s, const uv_buf_t *bufs, unsigned n);
     int (*shut)(struct stream *s); /* shut down the sending side */
+    /* What else is to do when the stream is closed and when it is gone; NULL: nothing. */
+    void (*closing)(struct stream *s);
+    void (*gone)(struct stream *s);
 };
 extern const struct stream_ops stream_tcp, stream_unix;
 /* The reason, compared as a pointer, that `closed` gets when the peer has closed its side in order:
@@ -141,9 +150,11 @@ struct stream {
     struct stream_buffers small, bulk, writing;
     size_t queued; /* bytes not yet accepted by the kernel */
     uint32_t n_queued;
-    uint64_t write_ms;                  /* boot time at the start of the last write */
-    uint64_t opened_ms;                 /* boot time */
+    uint64_t write_ms;  /* boot time at the start of the last write, before it of the handshake */
+    uint64_t opened_ms; /* boot time */
     uint64_t bytes_read, bytes_written; /* of the socket; written: those that it has taken */
+    struct tls_context *tls_context;    /* of TLS */
+    struct tls_stream *tls;
     enum stream_finish finish;
     bool accepted; /* by a listener; else it is dialled */
     bool ready, paused, closing;
@@ -163,10 +174,17 @@ void stream_open(struct stream *s, struct stream_group *g, const struct stream_o
 bool stream_peer_in_group(const struct stream *s, gid_t group);
 /* 0, or a libuv error without further effect; a later failure closes the stream. TCP only. */
 int stream_dial(struct stream *s, const union address *to);
-/* Only for ops: fill in s->peer of a unix socket; the handshake has completed. */
-void stream_peer_read(struct stream *s);
+/* Only for ops: fill in s->peer of a unix or a TCP socket; begin to read before the stream is
+ * ready; the handshake has completed; a write has ended. */
+void stream_peer_process(struct stream *s);
+void stream_peer_address(struct stream *s);
+void stream_read(struct stream *s);
 void stream_ready(struct stream *s);
 void stream_written(uv_write_t *w, int status);
+/* Bytes of the current write after the first `skip` ones, and where they begin: in *piece, which
+ * is not empty unless there are none. */
+size_t stream_writing(const struct stream *s, size_t skip, uv_buf_t *piece);
+int stream_shut(struct stream *s); /* the socket, once all writes have ended */
 
 /* Queue a buffer and take over its memory. False, with *b unchanged: the queue is full, memory is
  * exhausted, or the stream is finishing or closed. May be called before the stream is ready. */
@@ -176,7 +194,8 @@ void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 /* Close after the queue has been written; further input is discarded. */
 void stream_finish(struct stream *s, enum stream_finish how);
-/* Close the stream if its peer has accepted no data for limits.stall_ms. */
+/* Close the stream if its peer has accepted no data for limits.stall_ms, or if a handshake takes
+ * longer. */
 void stream_expire(struct stream *s, uint64_t now_ms);
 /* May be called repeatedly. */
 void stream_close(struct stream *s, const char *why);

@@ -94,3 +94,13 @@ tests_bench_codec_soak_SOURCES = tests/bench/codec_soak.c $(GOLDEN_SOURCES)
 tests_bench_codec_soak_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_bench_codec_soak_LDADD = $(TEST_LIBS)
 endif
+
+# make bench-tls: what TLS takes beside TCP.
+EXTRA_PROGRAMS += tests/bench/tls
+tests_bench_tls_SOURCES = tests/bench/tls.c tests/bench/bench.h
+tests_bench_tls_CFLAGS = $(AM_CFLAGS)
+tests_bench_tls_LDADD = $(LIBDAEMON_LIBS)
+bench-tls: tests/bench/tls
+	tests/bench/tls
+.PHONY: bench-tls
+CLEANFILES += tests/bench/tls

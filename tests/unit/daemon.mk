@@ -135,3 +135,16 @@ tests_unit_pki_cert_test_LDADD = $(DAEMON_TEST_LIBS)
 tests_unit_pki_form_test_SOURCES = tests/unit/pki_form_test.c $(PKI_HELP)
 tests_unit_pki_form_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_pki_form_test_LDADD = $(DAEMON_TEST_LIBS)
+
+# Streams with TLS.
+TLS_HELP = tests/unit/tls_help.c tests/unit/tls_help.h $(STREAM_HELP) $(PKI_HELP)
+check_PROGRAMS += tests/unit/tls_test tests/unit/tls_trust_test tests/unit/tls_hostile_test
+tests_unit_tls_test_SOURCES = tests/unit/tls_test.c $(TLS_HELP)
+tests_unit_tls_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_tls_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_tls_trust_test_SOURCES = tests/unit/tls_trust_test.c $(TLS_HELP)
+tests_unit_tls_trust_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_tls_trust_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_tls_hostile_test_SOURCES = tests/unit/tls_hostile_test.c $(TLS_HELP)
+tests_unit_tls_hostile_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_tls_hostile_test_LDADD = $(DAEMON_TEST_LIBS)

@@ -15,6 +15,7 @@ struct user accepted, dialled;
 struct stream_group group;
 struct stream_listener tcp_listener, unix_listener;
 struct user *next_user;
+struct tls_context *accept_with;
 
 static struct user *user_of(struct stream *s)
 {
@@ -39,6 +40,10 @@ static void on_ready(struct stream *s)
         send_bytes(s, 5, 'x');
         stream_finish(s, STREAM_CLOSE);
     }
+    if (u->pause_in_ready)
+        stream_pause(s);
+    if (u->await_in_ready)
+        stream_finish(s, STREAM_AWAIT_PEER);
     if (u->close_in_ready)
         stream_close(s, "not wanted");
 }
@@ -80,9 +85,15 @@ static void on_gone(struct stream *s)
     user_of(s)->gones++;
 }
 
+static bool on_end(const struct stream *s)
+{
+    return user_of((struct stream *)(uintptr_t)s)->unready;
+}
+
 static const struct stream_callbacks callbacks = {.name = "test",
                                                   .ready = on_ready,
                                                   .input = on_input,
+                                                  .holds = on_end,
                                                   .sent = on_sent,
                                                   .closed = on_closed,
                                                   .gone = on_gone};
@@ -99,7 +110,10 @@ void on_incoming(struct stream_listener *l)
     assert_ptr_equal(l->ctx, &test_loop);
     assert_non_null(u);
     next_user = NULL;
-    stream_open(&u->stream, &group, l->ops);
+    if (accept_with != NULL)
+        tls_stream_open(&u->stream, &group, accept_with);
+    else
+        stream_open(&u->stream, &group, l->ops);
     stream_accept(&u->stream, l);
 }
 
@@ -126,6 +140,7 @@ int stream_setup(void **state)
     memset(&tcp_listener, 0, sizeof tcp_listener);
     memset(&unix_listener, 0, sizeof unix_listener);
     next_user = &accepted;
+    accept_with = NULL;
     dir = test_make_dir();
     snprintf(unix_path, sizeof unix_path, "%s/socket", dir);
     test_loop_open();
@@ -179,13 +194,20 @@ int dial_unix(void)
 
 int dial_tcp(void)
 {
+    int fd = connect_tcp();
+
+    SPIN_UNTIL(accepted.readies == 1);
+    return fd;
+}
+
+int connect_tcp(void)
+{
     union address a;
     int fd = socket(AF_INET, SOCK_STREAM, 0);
 
     assert_int_equal(address_parse(tcp_address, &a, NULL), BX_OK);
     assert_int_equal(connect(fd, &a.any, sizeof a.v4), 0);
     assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-    SPIN_UNTIL(accepted.readies == 1);
     return fd;
 }
 

@@ -7,6 +7,7 @@
 #include "lib/testloop.h"
 
 #include "transport/listener.h"
+#include "transport/tls.h"
 
 #define STALL_MS 60000u
 #define QUEUE_BYTES (4u << 20)
@@ -21,7 +22,8 @@ struct user {
     size_t consumed;     /* in all */
     uint64_t hash;       /* of what was consumed */
     bool close_in_input; /* what it does in the callback */
-    bool close_in_ready, finish_in_ready, close_in_sent;
+    bool close_in_ready, finish_in_ready, close_in_sent, pause_in_ready, await_in_ready;
+    bool unready; /* for the end of the input */
 };
 
 extern char *dir;                            /* removed in the end */
@@ -29,7 +31,8 @@ extern char unix_path[100], tcp_address[64]; /* where the listeners are */
 extern struct user accepted, dialled;
 extern struct stream_group group;
 extern struct stream_listener tcp_listener, unix_listener;
-extern struct user *next_user; /* for the next connection that comes */
+extern struct user *next_user;          /* for the next connection that comes */
+extern struct tls_context *accept_with; /* what comes is TLS; NULL: not */
 
 /* Listens at both addresses; the streams of the group report to their users. */
 int stream_setup(void **state);
@@ -45,6 +48,7 @@ void on_incoming(struct stream_listener *l);
 /* Connect, and wait until `accepted` is ready. */
 int dial_unix(void);
 int dial_tcp(void);
+int connect_tcp(void); /* does not wait */
 void put_bytes(int fd, const void *p, size_t n);
 /* Read exactly n bytes while the loop runs. */
 void read_exactly(int fd, uint8_t *p, size_t n);

@@ -1,0 +1,53 @@
+/* tls_priv - what the files of tls share. */
+#ifndef TLS_PRIV_H
+#define TLS_PRIV_H
+
+#include "transport/tls.h"
+
+#include <openssl/ssl.h>
+
+struct tls_context {
+    uint32_t refs;
+    enum tls_side side;
+    SSL_CTX *ssl;
+    BIO_METHOD *bio;         /* reads `raw` and appends to `out` of struct tls_stream */
+    struct pki_trust *trust; /* NULL for TLS_CLIENT_JOINS */
+    uint8_t ca_fingerprint[PKI_SHA256];
+    uint8_t protocol[32]; /* ALPN: its length, then its name; 0: none */
+};
+
+struct tls_stream {
+    SSL *ssl;
+    struct stream *stream;
+    struct bx_buf raw;    /* read from the socket */
+    size_t taken;         /* of raw, by OpenSSL */
+    size_t early;         /* bytes read before `ready` */
+    struct bx_buf out;    /* encrypted */
+    struct bx_buf flying; /* encrypted, being written */
+    size_t offset;        /* in the stream's current write: what was encrypted */
+    bool writing;         /* the stream has a current write */
+    bool whole;           /* all of it was encrypted */
+    bool busy;            /* flying is being written */
+    bool shutting;        /* close_notify is in `out`, then the socket is shut down */
+    bool ended;           /* close_notify was received */
+    bool failed;          /* OpenSSL can not go on */
+    bool proven;          /* the peer's certificate was verified: */
+    struct pki_cert peer;
+    char refusal[128]; /* why it was not */
+    char why[192];     /* why the stream is closed */
+};
+
+/* ---- tls_context.c ---- */
+
+/* Whether the two sides have agreed on the protocol. */
+bool tls_agreed(const struct tls_context *c, const SSL *ssl);
+/* BX_OK, or BX_FAILED when OpenSSL has no memory. */
+int tls_stream_create(struct tls_stream **out, struct stream *s, struct bx_err *err);
+void tls_stream_destroy(struct tls_stream *t);
+
+/* ---- tls_fault.c ---- */
+
+/* Write the cause of a failure to out, in plain words, and empty OpenSSL's queue of errors. */
+void tls_fault(const struct tls_stream *t, char *out, size_t size);
+
+#endif
