@@ -25,6 +25,9 @@ libcli_a_SOURCES += cli/vm.c cli/vm.h cli/vm_create.c cli/vm_change.c cli/vm_fil
 libcore_a_SOURCES += libcore/state/token.h libcore/state/kind_token.c libcore/state/fsm_token.c
 libdaemon_a_SOURCES += daemon/api/token.c
 
+# ca
+libcore_a_SOURCES += libcore/state/ca.h libcore/state/kind_ca.c
+
 # tenant
 libcore_a_SOURCES += libcore/model/tenant.c libcore/model/tenant.h \
 	libcore/wire/tenant.c libcore/wire/tenant.h \

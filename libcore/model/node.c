@@ -54,6 +54,8 @@ int bx_node_info_check(const struct bx_node_info *n, struct bx_err *err)
     if (n->reserve_vcpus > n->vcpus || n->reserve_memory_mib > n->memory_mib ||
         n->reserve_disk_gib > n->disk_gib)
         return refuse(err, "reserve", "exceeds the capacity");
+    if (n->pin.n != 0 && n->pin.n != BX_PIN)
+        return refuse(err, "pin", "is not the SHA-256 of a key");
     if (!overcommit_ok(n->overcommit_vcpus_pct) || !overcommit_ok(n->overcommit_memory_pct))
         return refuse(err, "overcommit", "must be 10 to 6400 percent");
     return BX_OK;

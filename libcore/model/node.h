@@ -11,6 +11,7 @@
 #define BX_ADDRESS_MAX 255u
 #define BX_OVERCOMMIT_MIN 10u /* percent */
 #define BX_OVERCOMMIT_MAX 6400u
+#define BX_PIN 32u                  /* bytes: SHA-256 of a SubjectPublicKeyInfo */
 #define BX_NODE_ID_MAX (1ull << 62) /* so that the next id fits in a signed SQLite integer */
 
 enum bx_node_state {
@@ -44,6 +45,9 @@ struct bx_node_info {
     uint8_t role;  /* enum bx_role: the intended role */
     /* ---- from feature level 2 on ---- */
     struct bx_str http; /* HOST:PORT of its HTTP server; empty: it has none */
+    /* ---- from feature level 3 on ---- */
+    struct bx_str pin; /* SHA-256 of the public key that it proves itself with, BX_PIN bytes; empty:
+                          the cluster has no certificates */
 };
 extern const struct bx_schema bx_node_info_schema;
 
@@ -74,7 +78,9 @@ extern const struct bx_schema bx_node_info_schema;
 /* Fields that were added later, at the end of such a record. */
 #define BX_NODE_INFO_LATER_FIELDS(at)                                                              \
     BX_NODE_INFO_FIELD(at, http, BX_T_STR, .max = BX_ADDRESS_MAX, .omit = true, .since = 2,        \
-                       .droppable = true)
+                       .droppable = true),                                                         \
+        BX_NODE_INFO_FIELD(at, pin, BX_T_BYTES, .max = BX_PIN, .omit = true, .since = 3,           \
+                           .droppable = true)
 
 /* The status of a member: leader, follower, learner (has the log but no vote), or candidate (a
  * voter without a known leader). */

@@ -6,6 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
+static void add_ca(struct bx_fsm *f, const struct bx_cmd_cluster_create *b)
+{
+    struct bx_ca d = {.generation = 1,
+                      .certificate = b->ca_certificate,
+                      .key = b->ca_key,
+                      .created_index = bx_call_revision(f)};
+
+    bx_fsm_change(f, NULL, bx_row_make(&f->view.home, BX_TABLE_CA, &d));
+}
+
 int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_cluster_create *b = &c->body->cluster_create;
@@ -25,6 +35,8 @@ int bx_fsm_cluster_create(struct bx_fsm *f, struct bx_call *c)
     d.level = b->level == 0 ? 1 : b->level;
     bx_fsm_change(f, bx_view_cluster_row(&f->view),
                   bx_row_make(&f->view.home, BX_TABLE_CLUSTER, &d));
+    if (b->ca_certificate.n > 0)
+        add_ca(f, b);
     bx_call_event(f, BX_EVENT_CLUSTER_CREATED,
                   bx_row_as_cluster(bx_view_cluster_row(&f->view))->name, bx_str(""), bx_str(""));
     return BX_OK;
@@ -81,7 +93,7 @@ static int free_for(struct bx_fsm *f, const struct bx_node_info *n, struct bx_er
 static bool same_info(const struct bx_node_info *a, const struct bx_node_info *b)
 {
     return bx_str_eq(a->name, b->name) && bx_str_eq(a->address, b->address) &&
-           bx_str_eq(a->api, b->api) && bx_str_eq(a->http, b->http) &&
+           bx_str_eq(a->api, b->api) && bx_str_eq(a->http, b->http) && bx_str_eq(a->pin, b->pin) &&
            bx_str_eq(a->datacenter, b->datacenter) && bx_str_eq(a->zone, b->zone) &&
            bx_str_eq(a->rack, b->rack) && bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
@@ -266,6 +278,13 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
  * old one. A host that did not receive its answer repeats the request in the same session and gets
  * the same answer, although its token is used up. */
 
+/* From feature level 3, the token says as what; before, the host itself. */
+static uint8_t joins_as(struct bx_fsm *f, const struct bx_cmd_member_join *b,
+                        const struct bx_row *token)
+{
+    return bx_fsm_level(f) < 3 ? b->node.role : bx_row_as_token(token)->role;
+}
+
 int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_member_join *b = &c->body->member_join;
@@ -283,11 +302,12 @@ int bx_fsm_member_join(struct bx_fsm *f, struct bx_call *c)
     if (rc == BX_OK)
         rc = free_for(f, &b->node, c->err);
     if (rc == BX_OK)
-        rc = members_full(f, b->node.role, c->err);
+        rc = members_full(f, joins_as(f, b, token), c->err);
     if (rc != BX_OK)
         return rc;
     d.info.id = bx_row_as_cluster(bx_view_cluster_row(&f->view))->next_node;
     d.info.state = BX_NODE_UP;
+    d.info.role = joins_as(f, b, token);
     d.created_index = bx_call_revision(f);
     reserve_ids(f, d.info.id);
     bx_fsm_token_use(f, token);

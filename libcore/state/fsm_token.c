@@ -50,6 +50,7 @@ int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
         return bx_err_set(c->err, BX_BUSY, "there are %u valid tokens, the maximum", BX_TOKENS_MAX);
     memcpy(d.secret_hash, b->secret_hash, 16);
     d.expires_ms = f->view.time_ms + b->ttl_ms;
+    d.role = b->role;
     if (b->once) {
         d.ends_ms = f->session_ms + b->ttl_ms;
         d.creator = c->head->principal;

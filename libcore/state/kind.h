@@ -17,7 +17,8 @@
     X(1, NODE, node)                                                                               \
     X(2, VM, vm)                                                                                   \
     X(3, TOKEN, token)                                                                             \
-    X(4, TENANT, tenant)
+    X(4, TENANT, tenant)                                                                           \
+    X(5, CA, ca)
 
 #define BX_KIND_NUMBER(number, upper, lower) BX_TABLE_##upper = (number),
 enum bx_table { BX_KINDS(BX_KIND_NUMBER) BX__TABLES };

@@ -7,6 +7,7 @@ static const struct bx_field token_fields[] = {
     BX_FIELD(bx_token, created_index, BX_T_U64),
     BX_FIELD(bx_token, ends_ms, BX_T_U64, .omit = true, .since = 2),
     BX_FIELD(bx_token, creator, BX_T_STR, .max = 255, .omit = true, .since = 2),
+    BX_FIELD(bx_token, role, BX_T_ENUM, .names = bx_role_names, .omit = true, .since = 3),
 };
 static const struct bx_schema token_schema = BX_SCHEMA("token row", 202, bx_token, token_fields);
 

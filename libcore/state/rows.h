@@ -12,6 +12,7 @@
 #include "mem/arena.h"
 #include "mem/rc.h"
 #include "mem/slab.h"
+#include "state/ca.h"
 #include "state/index.h"
 #include "state/kind.h"
 #include "state/token.h"
@@ -94,6 +95,10 @@ static inline const struct bx_node_row *bx_row_as_node(const struct bx_row *r)
     return bx_row_object(r);
 }
 static inline const struct bx_token *bx_row_as_token(const struct bx_row *r)
+{
+    return bx_row_object(r);
+}
+static inline const struct bx_ca *bx_row_as_ca(const struct bx_row *r)
 {
     return bx_row_object(r);
 }

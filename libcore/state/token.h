@@ -17,6 +17,7 @@ struct bx_token {
      * admits one host. 0: created by a build that had only leader time; it admits any number. */
     uint64_t ends_ms;
     struct bx_str creator; /* principal of its command; views into the row */
+    uint8_t role;          /* enum bx_role of the host that it admits */
 };
 
 /* The time that is left of it, in ms; 0: it has expired. */

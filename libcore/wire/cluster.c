@@ -7,6 +7,10 @@ static const struct bx_field cluster_create_fields[] = {
     BX_FIELD(bx_cmd_cluster_create, history, BX_T_UUID),
     BX_FIELD(bx_cmd_cluster_create, name, BX_T_STR, .max = 255),
     BX_FIELD(bx_cmd_cluster_create, level, BX_T_U32, .omit = true, .since = 2),
+    BX_FIELD(bx_cmd_cluster_create, ca_certificate, BX_T_BYTES, .max = BX_CA_CERTIFICATE_MAX,
+             .omit = true, .since = 3),
+    BX_FIELD(bx_cmd_cluster_create, ca_key, BX_T_BYTES, .max = BX_CA_KEY_MAX, .omit = true,
+             .since = 3, .secret = true),
 };
 const struct bx_schema bx_cmd_cluster_create_schema = BX_SCHEMA(
     "cluster.create", BX_CMD_SCHEMA(CLUSTER_CREATE), bx_cmd_cluster_create, cluster_create_fields);
@@ -22,6 +26,8 @@ static const struct bx_field token_create_fields[] = {
     BX_FIELD(bx_cmd_token_create, secret_hash, BX_T_UUID, .secret = true),
     BX_FIELD(bx_cmd_token_create, ttl_ms, BX_T_U64),
     BX_FIELD(bx_cmd_token_create, once, BX_T_BOOL, .omit = true, .since = 2, .droppable = true),
+    BX_FIELD(bx_cmd_token_create, role, BX_T_ENUM, .names = bx_role_names, .omit = true,
+             .since = 3),
 };
 const struct bx_schema bx_cmd_token_create_schema = BX_SCHEMA(
     "token.create", BX_CMD_SCHEMA(TOKEN_CREATE), bx_cmd_token_create, token_create_fields);

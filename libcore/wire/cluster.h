@@ -5,12 +5,16 @@
 #include "diag/metric.h"
 #include "wire/params.h"
 
+#define BX_CA_CERTIFICATE_MAX 2048u /* bytes, DER */
+#define BX_CA_KEY_MAX 512u          /* bytes, sealed */
+
 /* ---- commands ---- */
 
 struct bx_cmd_cluster_create {
     uint8_t cluster[16], history[16];
     struct bx_str name;
-    uint32_t level; /* of the new cluster; 0: the first */
+    uint32_t level;                       /* of the new cluster; 0: the first */
+    struct bx_str ca_certificate, ca_key; /* of its first CA (state/ca.h); empty: it has none */
 };
 struct bx_cmd_cluster_upgrade {
     uint32_t level; /* to raise the cluster's feature level to */
@@ -21,6 +25,7 @@ struct bx_cmd_token_create {
     /* It admits one host, and expires by the time that leaders measure. False, in entries of builds
      * before: it admits any number, and expires by wall time. */
     bool once;
+    uint8_t role; /* enum bx_role of the host that it admits */
 };
 struct bx_cmd_token_revoke {
     uint64_t id;

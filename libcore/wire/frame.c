@@ -86,6 +86,9 @@ static const struct bx_field join_fields[] = {
     BX_FIELD(bx_join, disk_gib, BX_T_U64),
     BX_FIELD(bx_join, role, BX_T_U8),
     BX_FIELD(bx_join, incarnation, BX_T_UUID),
+    BX_FIELD(bx_join, secret, BX_T_BYTES, .max = BX_JOIN_SECRET, .omit = true, .since = 3,
+             .secret = true),
+    BX_FIELD(bx_join, csr, BX_T_BYTES, .max = BX_CSR_MAX, .omit = true, .since = 3),
 };
 const struct bx_schema bx_join_schema = BX_SCHEMA("join", JOIN, bx_join, join_fields);
 
@@ -97,6 +100,11 @@ static const struct bx_field joined_fields[] = {
     BX_FIELD(bx_joined, peers, BX_T_STRS, .max = BX_NODES_MAX),
     BX_FIELD(bx_joined, message, BX_T_STR, .max = BX_ERR_MSG),
     BX_FIELD(bx_joined, hint, BX_T_STR, .max = BX_ERR_HINT),
+    BX_FIELD(bx_joined, certificate, BX_T_BYTES, .max = BX_CERTIFICATE_MAX, .omit = true,
+             .since = 3),
+    BX_FIELD(bx_joined, ca, BX_T_BYTES, .max = BX_CERTIFICATE_MAX, .omit = true, .since = 3),
+    BX_FIELD(bx_joined, cluster_key, BX_T_BYTES, .max = BX_CLUSTER_KEY, .omit = true, .since = 3,
+             .secret = true),
 };
 const struct bx_schema bx_joined_schema = BX_SCHEMA("joined", JOINED, bx_joined, joined_fields);
 

@@ -88,6 +88,11 @@ struct bx_grant {
 };
 extern const struct bx_schema bx_grant_schema;
 
+#define BX_JOIN_SECRET 32u
+#define BX_CSR_MAX 8192u
+#define BX_CERTIFICATE_MAX 4096u
+#define BX_CLUSTER_KEY 32u
+
 struct bx_join {
     uint8_t secret_hash[16];
     struct bx_str name, address, api, datacenter, zone, rack, driver;
@@ -96,6 +101,9 @@ struct bx_join {
     uint8_t role; /* enum bx_role */
     uint8_t
         incarnation[16]; /* of the attempt: repeating it with the same one gets the same answer */
+    /* ---- from feature level 3 on; a member of level 2 reads secret_hash ---- */
+    struct bx_str secret; /* of the token, BX_JOIN_SECRET bytes; only under TLS or on loopback */
+    struct bx_str csr;    /* certificate signing request, DER; empty: without certificates */
 };
 extern const struct bx_schema bx_join_schema;
 
@@ -105,6 +113,11 @@ struct bx_joined {
     uint8_t cluster[16], history[16];
     struct bx_strs peers; /* "ID HOST:PORT" of every member */
     struct bx_str message, hint;
+    /* ---- from feature level 3 on; empty: the cluster has no certificates ---- */
+    struct bx_str certificate; /* of the new node, DER */
+    struct bx_str ca;          /* that of the CA which signed it */
+    struct bx_str cluster_key; /* opens the CA's key (state/ca.h); BX_CLUSTER_KEY bytes, only for
+                                  nodes that hold the log */
 };
 extern const struct bx_schema bx_joined_schema;
 

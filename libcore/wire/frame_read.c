@@ -120,6 +120,8 @@ static const char *check_join(const void *obj)
         return "role";
     if (is_zero(j->incarnation))
         return "incarnation";
+    if (j->secret.n != 0 && j->secret.n != BX_JOIN_SECRET)
+        return "secret";
     return j->address.n > 0 && !is_address(j->address) ? "address" : NULL;
 }
 
@@ -129,6 +131,8 @@ static const char *check_joined(const void *obj)
 
     if (a->node > BX_NODE_ID_MAX || (a->code == BX_OK && a->node == 0))
         return "node";
+    if (a->cluster_key.n != 0 && a->cluster_key.n != BX_CLUSTER_KEY)
+        return "cluster_key";
     for (uint32_t i = 0; i < a->peers.n; i++) {
         if (!is_peer(a->peers.v[i]))
             return "peers";

@@ -20,6 +20,8 @@ const struct bx_schema bx_cmd_node_state_schema =
 static const struct bx_field member_join_fields[] = {
     BX_FIELD(bx_cmd_member_join, secret_hash, BX_T_UUID, .secret = true),
     BX_NODE_INFO_FIELDS(offsetof(struct bx_cmd_member_join, node)),
+    BX_NODE_INFO_FIELD(offsetof(struct bx_cmd_member_join, node), pin, BX_T_BYTES, .max = BX_PIN,
+                       .omit = true, .since = 3),
 };
 const struct bx_schema bx_cmd_member_join_schema =
     BX_SCHEMA("member.join", BX_CMD_SCHEMA(MEMBER_JOIN), bx_cmd_member_join, member_join_fields);

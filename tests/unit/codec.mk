@@ -42,7 +42,7 @@ tests_unit_codec_random_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_codec_random_test_LDADD = $(TEST_LIBS)
 
 # The golden vectors, and every decoder on them with each byte changed.
-GOLDEN_SOURCES = tests/unit/golden.c tests/unit/golden.h tests/unit/golden_samples.c tests/unit/golden_api.c \
+GOLDEN_SOURCES = tests/unit/golden.c tests/unit/golden.h tests/unit/golden_samples.c tests/unit/golden_api.c tests/unit/golden_proof.c \
 	tests/unit/golden_items.c tests/unit/golden_diag.c tests/unit/golden_priv.h tests/unit/golden_raft.c tests/unit/golden_rec.c \
 	tests/unit/codec_record.h tests/unit/codec_tree.h
 FUZZ_TARGETS = tests/fuzz/targets.c tests/fuzz/targets.h tests/fuzz/targets_codec.c tests/fuzz/targets_diag.c \

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VECTORS_MAX 512
+#define VECTORS_MAX 1024u
 #define NAME_SIZE 48
 
 static struct vector {

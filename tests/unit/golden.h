@@ -25,6 +25,9 @@ const struct golden_sample *golden_samples(size_t *n);
 /* Those of the API: the parameters of each method, and each answer. */
 void golden_api_samples(void (*add)(const char *name, const struct bx_schema *schema,
                                     const void *object));
+/* What nodes prove themselves with. */
+void golden_proof_samples(void (*add)(const char *name, const struct bx_schema *schema,
+                                    const void *object));
 
 /* ---- what is made of records: items, frames, files ---- */
 

@@ -57,8 +57,12 @@ static const struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
                                           .trace = ID(0x71),
                                           .principal = S("uid:1000"),
                                           .tenant = S("acme")};
-static const struct bx_cmd_cluster_create cluster_create = {ID(0xc1), ID(0xc2), S("lab"), 0};
-static const struct bx_cmd_cluster_create cluster_create_level = {ID(0xc1), ID(0xc2), S("lab"), 2};
+static const struct bx_cmd_cluster_create cluster_create = {
+    .cluster = ID(0xc1), .history = ID(0xc2), .name = S("lab")};
+static const struct bx_cmd_cluster_create cluster_create_level = {
+    .cluster = ID(0xc1), .history = ID(0xc2), .name = S("lab"), .level = 2};
+static const struct bx_cmd_cluster_create cluster_create_ca = {
+    ID(0xc1), ID(0xc2), S("lab"), 0, S("\x30\x82\x01 certificate"), S("\x01\x02 sealed key")};
 static const struct bx_cmd_cluster_upgrade cluster_upgrade = {2};
 static const struct bx_session_end ends[] = {{ID(0x51), 0x19aabbccddeeff00}, {ID(0x52), 7}};
 static const struct bx_cmd_session_end session_end = {{ends, 2}};
@@ -94,11 +98,11 @@ static const struct bx_cmd_vm_report vm_report_failing = {.vm = ID(0xe1),
 static const struct bx_cmd_vm_report vm_report_reboots = {
     .vm = ID(0xe1), .node = 3, .epoch = 12, .phase = BX_PHASE_RUNNING, .reboots = 5};
 static const struct bx_cmd_token_create token_create = {.secret_hash = ID(0xd1), .ttl_ms = 3600000};
-static const struct bx_cmd_token_create token_create_once = {ID(0xd1), 3600000, true};
+static const struct bx_cmd_token_create token_create_once = {ID(0xd1), 3600000, true, 0};
 static const struct bx_cmd_token_revoke token_revoke = {17};
 static const struct bx_cmd_node_repaired node_repaired = {3, BX_REPAIR_STATE};
-static const struct bx_token token_once = {ID(0xd1), 1700003600123, 17, 1700003600000,
-                                           S("uid:1000")};
+static const struct bx_token token_once = {ID(0xd1),      1700003600123, 17,
+                                           1700003600000, S("uid:1000"), 0};
 static const struct bx_cmd_member_join member_join = {ID(0xd2), NODE};
 static const struct bx_event event = {77,         1700000000456, BX_EVENT_VM_PHASE,
                                       S("web-1"), S("alpha"),    S("stopped: exit 0")};
@@ -168,13 +172,13 @@ static const struct bx_join join = {.secret_hash = ID(0xd2),
                                     .role = BX_ROLE_STANDBY,
                                     .incarnation = ID(0xf3)};
 static const struct bx_str peers[] = {S("1 10.0.0.1:7420"), S("2 10.0.0.2:7420")};
-static const struct bx_joined joined = {BX_CONFLICT,
-                                        4,
-                                        ID(0xc1),
-                                        ID(0xc2),
-                                        {peers, 2},
-                                        S("this name is taken"),
-                                        S("choose another --name")};
+static const struct bx_joined joined = {.code = BX_CONFLICT,
+                                        .node = 4,
+                                        .cluster = ID(0xc1),
+                                        .history = ID(0xc2),
+                                        .peers = {peers, 2},
+                                        .message = S("this name is taken"),
+                                        .hint = S("choose another --name")};
 
 static const struct bx_vm_reply vm_reply = {.name = S("web-1"),
                                             .uuid = ID(0xe1),
@@ -259,6 +263,7 @@ static void add_commands(void)
     add("node.state-low", &bx_cmd_node_state_schema, &node_state_low);
     add("row-node-low", bx_kind_node.schema, &node_low);
     add("cluster.create-level", &bx_cmd_cluster_create_schema, &cluster_create_level);
+    add("cluster.create-ca", &bx_cmd_cluster_create_schema, &cluster_create_ca);
     add("vm.report-failing", &bx_cmd_vm_report_schema, &vm_report_failing);
     add("vm.report-reboots", &bx_cmd_vm_report_schema, &vm_report_reboots);
     add("vm.desire-uuid", &bx_cmd_vm_desire_schema, &vm_desire_uuid);
@@ -301,7 +306,7 @@ static void make_rows(struct bx_buf *dump)
     struct test_fsm t = {.index = 0};
 
     test_fsm_open(&t);
-    test_fsm_apply(&t, BX_CMD_CLUSTER_CREATE, &cluster_create);
+    test_fsm_apply(&t, BX_CMD_CLUSTER_CREATE, &cluster_create_ca);
     test_fsm_node(&t, 1, "alpha");
     test_fsm_apply(&t, BX_CMD_VM_CREATE, &vm_create);
     test_fsm_apply(&t, BX_CMD_VM_DESIRE, &vm_desire);
@@ -375,6 +380,7 @@ const struct golden_sample *golden_samples(size_t *n)
         tree_first = tree_first_sample();
         add("tree-first", &tree_schema, &tree_first);
         add_rows();
+        golden_proof_samples(add);
         golden_api_samples(add);
     }
     *n = samples_n;

@@ -112,11 +112,11 @@ TEST(an_expired_token_makes_room)
         assert_int_equal(at(START, 0, BX_CMD_TOKEN_CREATE, &c, 0), BX_OK);
     }
     assert_int_equal(at(START + YEAR, 10, BX_CMD_TOKEN_CREATE,
-                        &(struct bx_cmd_token_create){{9, 9}, HOUR, true}, 0),
+                        &(struct bx_cmd_token_create){{9, 9}, HOUR, true, 0}, 0),
                      BX_BUSY);
-    assert_int_equal(
-        at(START, HOUR, BX_CMD_TOKEN_CREATE, &(struct bx_cmd_token_create){{9, 9}, HOUR, true}, 0),
-        BX_OK);
+    assert_int_equal(at(START, HOUR, BX_CMD_TOKEN_CREATE,
+                        &(struct bx_cmd_token_create){{9, 9}, HOUR, true, 0}, 0),
+                     BX_OK);
     assert_int_equal(tokens(), 1);
 }
 
