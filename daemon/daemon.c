@@ -155,6 +155,22 @@ static bool on_was_removed(void *ctx, uint64_t id)
     return d->node != NULL && bx_node_was_removed(d->node, id);
 }
 
+/* A removed node that still has the key of the cluster can sign a certificate for any id. So one
+ * without a row is believed only while this node itself may be behind: it follows no leader, from
+ * which it would have the row. */
+static const char *on_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN])
+{
+    const struct daemon *d = ctx;
+    const struct bx_node_row *row =
+        d->node == NULL ? NULL : bx_view_node(bx_node_view(d->node), id);
+
+    if (row == NULL)
+        return d->node != NULL && bx_node_has_quorum(d->node) ? "it is not known here yet" : NULL;
+    return row->info.pin.n == BX_PIN && pki_equal(row->info.pin.p, pin, BX_PIN)
+               ? NULL
+               : "its key is not the one of this node";
+}
+
 static void on_removed(void *ctx)
 {
     struct daemon *d = ctx;
@@ -187,7 +203,10 @@ static void on_was_heard(void *ctx, uint64_t id, const struct bx_stored *heard)
     const struct daemon *d = ctx;
     struct bx_err err;
 
-    if (d->node != NULL && bx_node_check_heard(d->node, id, heard, &err) != BX_OK)
+    /* Nobody vouches for what a node without a row says, and it could end this one. */
+    if (d->node == NULL || bx_view_node(bx_node_view(d->node), id) == NULL)
+        return;
+    if (bx_node_check_heard(d->node, id, heard, &err) != BX_OK)
         log_fatal(&err);
 }
 
@@ -294,6 +313,8 @@ static int open_data(struct daemon *d, struct bx_err *err)
         rc = bx_identity_load(d->fs, &d->identity, err);
     if (rc == BX_OK)
         rc = check_identity(d, err);
+    if (rc == BX_OK)
+        rc = keys_open(&d->keys, d->options.data, err);
     snprintf(d->state_path, sizeof d->state_path, "%s/state.db", d->options.data);
     return rc;
 }
@@ -381,6 +402,7 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .admits = on_admits,
                                 .was_removed = on_was_removed,
                                 .removed = on_removed,
+                                .distrusts = on_distrusts,
                                 .level = on_level,
                                 .heard = on_heard,
                                 .was_heard = on_was_heard,
@@ -412,8 +434,13 @@ static int open_identity(struct daemon *d, struct bx_err *err)
 {
     int rc;
 
-    if (d->identity.node != 0)
-        return daemon_open_node(d, err);
+    if (d->options.insecure_loopback)
+        BX_WARNING("daemon", "connections between nodes are not encrypted, and not authenticated",
+                   "option", "--insecure-loopback");
+    if (d->identity.node != 0) {
+        rc = daemon_secure(d, err);
+        return rc == BX_OK ? daemon_open_node(d, err) : rc;
+    }
     d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
     rc = daemon_open_driver(d, err);
     if (rc == BX_OK)
@@ -474,6 +501,7 @@ void daemon_close(struct daemon *d)
     daemon_close_driver(d);
     daemon_close_diag(d);
     loop_close(&d->loop);
+    keys_close(&d->keys);
     disk_fs_close(d->fs);
     crash_close();
     if (d->lock >= 0)

@@ -12,13 +12,15 @@
 #include "node/node.h"
 #include "node/stats.h"
 #include "options.h"
-#include "sys/token.h"
+#include "sys/keys.h"
+#include "wire/jointoken.h"
 
 struct api;
 struct diag;
 struct disk;
 struct http;
 struct link;
+struct tls_context;
 
 /* Called exactly once at the end of an init or a join, never inside the call that started it. err
  * NULL: success, and d->node is set. */
@@ -28,11 +30,17 @@ typedef void (*daemon_done)(void *ctx, const struct bx_err *err);
 struct daemon_member {
     daemon_done done; /* of the active init or join, or NULL */
     void *ctx;
-    uint64_t give_up;   /* boot time of the timeout of the init or join */
-    struct token token; /* token of the join */
-    uint32_t dialled;   /* number of its addresses tried */
-    bool proposed;      /* a registration is pending */
-    uint64_t look_ms;   /* boot time of the next check of this host's row */
+    uint64_t give_up;           /* boot time of the timeout of the init or join */
+    struct bx_join_token token; /* token of the join... */
+    struct bx_arena arena;      /* ...and its memory */
+    struct bx_buf csr;          /* signing request of the join; empty: without certificates */
+    struct tls_context *tls;    /* with which it is told; NULL: without TLS */
+    uint8_t keyed[16];          /* the incarnation for which this node's key was made */
+    uint32_t dialled;           /* number of its addresses tried */
+    uint64_t renew_ms;          /* boot time of the next attempt to renew the certificate */
+    uint8_t pin[PKI_SHA256];    /* of this node's key */
+    bool proposed;              /* a registration is pending */
+    uint64_t look_ms;           /* boot time of the next check of this host's row */
 };
 
 /* What a metric's source is told: which member of a group it is. */
@@ -67,6 +75,7 @@ struct daemon {
     struct api *api;
     struct http *http;           /* NULL: there is none */
     struct bx_node *node;        /* NULL: not a member of a cluster yet */
+    struct keys keys;            /* what this node proves itself with */
     struct bx_identity identity; /* node 0 before that, with its future incarnation */
     uint8_t boot_id[16];
     char state_path[OPTIONS_PATH + 16]; /* of state.db, for bx_fsm_sql */
@@ -88,6 +97,8 @@ void daemon_close(struct daemon *d);
 /* Open the node of the stored identity. */
 int daemon_open_node(struct daemon *d, struct bx_err *err);
 uint64_t daemon_now(const struct daemon *d);
+/* The highest feature level that this node reads. */
+uint32_t daemon_level(const struct daemon *d);
 
 /* ---- daemon_metrics.c ---- */
 
@@ -121,22 +132,43 @@ void daemon_close_driver(struct daemon *d);
  * name), or an error of opening the node. */
 int daemon_init_cluster(struct daemon *d, const char *name, daemon_done done, void *ctx,
                         struct bx_err *err);
-/* Ask the members named in the token, one after the other, to admit this host; done is called when
- * it has the cluster's state. Codes as above. */
-int daemon_join(struct daemon *d, const char *token, daemon_done done, void *ctx,
-                struct bx_err *err);
+/* An init or a join begins: BX_CONFLICT if this host is a member, or one is active. */
+int daemon_member_begin(struct daemon *d, daemon_done done, void *ctx, struct bx_err *err);
+/* It ends; nothing if there is none. */
+void daemon_member_end(struct daemon *d, const struct bx_err *err);
+/* Save the identity and open the node. If saving fails, this host is not a member. */
+int daemon_become(struct daemon *d, const struct bx_identity *id, struct bx_err *err);
 /* The process ends: fail an active init or join. */
 void daemon_member_close(struct daemon *d);
-/* Handle a JOIN that arrived on the link. */
-void daemon_on_join(void *ctx, uint64_t handle, const struct bx_join *join);
 /* Describe this host; views into *d. */
-/* The highest feature level that this node reads. */
-uint32_t daemon_level(const struct daemon *d);
 void daemon_self(struct daemon *d, struct bx_node_info *out);
 /* Compare this host with its row in the cluster, and propose what is missing; sets member.look_ms.
  */
 void daemon_register(struct daemon *d);
 /* A node keeps its name: BX_CONFLICT if its row has another one than --name. */
 int daemon_check_name(const struct daemon *d, struct bx_err *err);
+
+/* ---- daemon_secure.c ---- */
+
+/* Let the link use TLS with this node's certificate, unless the options say not to. BX_OK;
+ * BX_UNSUPPORTED: this node has no certificate; or as tls_context_create. */
+int daemon_secure(struct daemon *d, struct bx_err *err);
+/* Renew the certificate when two thirds of its life have passed. */
+void daemon_renew(struct daemon *d);
+/* BX_UNSUPPORTED, with what to do. */
+int daemon_no_certificates(struct bx_err *err);
+/* Make d->member.tls for the token of the join; it stays NULL without TLS. */
+int daemon_join_context(struct daemon *d, struct bx_err *err);
+
+/* ---- daemon_join.c ---- */
+
+/* Ask the members named in the token, one after the other, to admit this host; done is called when
+ * it has the cluster's state. Codes as above. */
+int daemon_join(struct daemon *d, const char *token, daemon_done done, void *ctx,
+                struct bx_err *err);
+/* Handle a JOIN that arrived on the link. */
+void daemon_on_join(void *ctx, uint64_t handle, const struct bx_join *join);
+/* Forget the token and the signing request. */
+void daemon_join_close(struct daemon *d);
 
 #endif

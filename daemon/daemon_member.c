@@ -4,15 +4,12 @@
  * daemon_register then finds neither a cluster nor this host's row, proposes both one after the
  * other, and calls done when nothing is missing.
  *
- * Join: the addresses of the token are dialled one after the other, until one answers with an id.
- * That identity is saved and the node is opened. The leader sends the log; when it contains this
- * host's row, done is called. A permanent refusal (the token is unknown, the name is taken) ends
- * the join; a temporary one, or no answer, leads to the next address. The incarnation is the
- * session of the request, so a repeated request gets the same id.
+ * A join (daemon_join.c) gets its identity from a member, and then it is the same: when the log has
+ * arrived, it contains this host's row.
  *
  * Failures in between:
  *
- *   the identity can not be saved: this host is not a member, and the assigned id stays unused
+ *   the identity can not be saved: this host is not a member
  *   the process ends after saving: the next start opens the node and registers it
  *   the cluster does not answer within GIVE_UP_MS: done gets an error, the registration continues
  */
@@ -21,6 +18,7 @@
 #include "link/link.h"
 #include "rec/rec.h"
 #include "mem/alloc.h"
+#include "state/ca.h"
 #include "wire/command.h"
 
 #include <stdio.h>
@@ -56,6 +54,15 @@ static struct bx_str http_address(const struct daemon *d)
     return bx_str(known ? d->options.http : "");
 }
 
+/* Below level 3 a row has none. */
+static struct bx_str pin_of(struct daemon *d)
+{
+    if (d->node == NULL || bx_node_level(d->node) < 3 || !keys_are_there(&d->keys))
+        return bx_str("");
+    pki_key_pin(d->keys.key, d->member.pin);
+    return (struct bx_str){(const char *)d->member.pin, PKI_SHA256};
+}
+
 void daemon_self(struct daemon *d, struct bx_node_info *out)
 {
     const struct bx_node_row *row =
@@ -70,6 +77,7 @@ void daemon_self(struct daemon *d, struct bx_node_info *out)
     out->address = bx_str(d->options.listen);
     out->api = bx_str(d->api_address);
     out->http = http_address(d);
+    out->pin = pin_of(d);
     out->datacenter = bx_str(d->options.datacenter);
     out->zone = bx_str(d->options.zone);
     out->rack = bx_str(d->options.rack);
@@ -77,7 +85,7 @@ void daemon_self(struct daemon *d, struct bx_node_info *out)
     d->driver->ops->capacity(d->driver, &out->vcpus, &out->memory_mib, &out->disk_gib);
 }
 
-static void finish(struct daemon *d, const struct bx_err *err)
+void daemon_member_end(struct daemon *d, const struct bx_err *err)
 {
     daemon_done done = d->member.done;
 
@@ -127,7 +135,7 @@ static void propose(struct daemon *d, uint16_t kind, const void *body)
 static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
 {
     return bx_str_eq(a->name, b->name) && bx_str_eq(a->address, b->address) &&
-           bx_str_eq(a->api, b->api) && bx_str_eq(a->http, b->http) &&
+           bx_str_eq(a->api, b->api) && bx_str_eq(a->http, b->http) && bx_str_eq(a->pin, b->pin) &&
            bx_str_eq(a->datacenter, b->datacenter) && bx_str_eq(a->zone, b->zone) &&
            bx_str_eq(a->rack, b->rack) && bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
@@ -159,6 +167,13 @@ static bool is_misnamed(struct daemon *d)
     return true;
 }
 
+/* Below level 3 a cluster has no CA. */
+static struct bx_str ca_of(const struct daemon *d, const struct bx_buf *b)
+{
+    return daemon_level(d) < 3 ? bx_str("")
+                               : (struct bx_str){(const char *)b->data, (uint32_t)b->len};
+}
+
 /* True if the row is complete. Otherwise propose what is missing, unless another node must do so.
  */
 static bool registered(struct daemon *d)
@@ -175,6 +190,8 @@ static bool registered(struct daemon *d)
         memcpy(c.cluster, d->identity.cluster, 16);
         memcpy(c.history, d->identity.history, 16);
         c.level = daemon_level(d) > 1 ? daemon_level(d) : 0;
+        c.ca_certificate = ca_of(d, &d->keys.ca);
+        c.ca_key = ca_of(d, &d->keys.ca_key);
         propose(d, BX_CMD_CLUSTER_CREATE, &c);
         return false;
     }
@@ -182,6 +199,8 @@ static bool registered(struct daemon *d)
      * nothing to compare with. */
     if (row == NULL && !d->identity.founder)
         return false;
+    if (bx_view_ca(view) != NULL)
+        keys_created(&d->keys);
     daemon_self(d, &self);
     if (row != NULL && same(&row->info, &self))
         return true;
@@ -203,22 +222,24 @@ void daemon_register(struct daemon *d)
         return;
     }
     complete = !d->member.proposed && registered(d);
+    if (complete)
+        daemon_renew(d);
     d->member.look_ms = now + (complete ? LOOK_AGAIN_MS : LOOK_MS);
     if (complete) {
-        finish(d, NULL);
+        daemon_member_end(d, NULL);
     } else if (d->member.done != NULL && now >= d->member.give_up) {
         struct bx_err err = {0};
 
         bx_err_set(&err, BX_TIMEOUT, "this host is a member, but did not catch up within %u s",
                    GIVE_UP_MS / 1000);
         bx_err_hint(&err, "blixardctl cluster status");
-        finish(d, &err);
+        daemon_member_end(d, &err);
     }
 }
 
 /* ---- init and join ---- */
 
-static int begin(struct daemon *d, daemon_done done, void *ctx, struct bx_err *err)
+int daemon_member_begin(struct daemon *d, daemon_done done, void *ctx, struct bx_err *err)
 {
     if (d->identity.node != 0) {
         bx_err_set(err, BX_CONFLICT, "this host is already node %llu of a cluster",
@@ -234,15 +255,29 @@ static int begin(struct daemon *d, daemon_done done, void *ctx, struct bx_err *e
     return BX_OK;
 }
 
-/* Save the identity and open the node. If saving fails, this host is not a member. */
-static int become(struct daemon *d, const struct bx_identity *id, struct bx_err *err)
+int daemon_become(struct daemon *d, const struct bx_identity *id, struct bx_err *err)
 {
-    int rc = bx_identity_save(d->fs, id, err);
+    int rc = daemon_secure(d, err);
 
+    if (rc == BX_OK && bx_identity_save(d->fs, id, err) != BX_OK)
+        rc = bx_err_wrap(err, "cannot save the identity of this node");
     if (rc != BX_OK)
-        return bx_err_wrap(err, "cannot save the identity of this node");
+        return rc;
     d->identity = *id;
     return daemon_open_node(d, err);
+}
+
+/* A build that is told to be of a level without certificates makes none. */
+static int make_keys(struct daemon *d, const struct bx_identity *id, struct bx_err *err)
+{
+    struct bx_node_info self;
+    int rc;
+
+    if (daemon_level(d) < 3)
+        return d->options.insecure_loopback ? BX_OK : daemon_no_certificates(err);
+    daemon_self(d, &self);
+    rc = keys_found(&d->keys, d->clock, id, &self, err);
+    return rc == BX_OK ? rc : bx_err_wrap(err, "cannot make the keys of the cluster");
 }
 
 int daemon_init_cluster(struct daemon *d, const char *name, daemon_done done, void *ctx,
@@ -252,7 +287,7 @@ int daemon_init_cluster(struct daemon *d, const char *name, daemon_done done, vo
     int rc = bx_name_check(bx_str(name), "cluster name", err);
 
     if (rc == BX_OK)
-        rc = begin(d, done, ctx, err);
+        rc = daemon_member_begin(d, done, ctx, err);
     if (rc != BX_OK)
         return rc;
     id.node = 1;
@@ -261,113 +296,12 @@ int daemon_init_cluster(struct daemon *d, const char *name, daemon_done done, vo
     d->clock->ops->random(d->clock, id.history, sizeof id.history);
     snprintf(id.name, sizeof id.name, "%s", d->options.name);
     snprintf(id.cluster_name, sizeof id.cluster_name, "%s", name);
-    rc = become(d, &id, err);
+    rc = make_keys(d, &id, err);
+    if (rc == BX_OK)
+        rc = daemon_become(d, &id, err);
     if (rc != BX_OK)
         d->member.done = NULL;
     return rc;
-}
-
-static void dial_next(struct daemon *d);
-
-/* As many members as fit: one that answers is enough, because its log contains the others. */
-static void write_peers(const struct bx_strs *peers, char *out, size_t size)
-{
-    size_t n = 0;
-
-    out[0] = '\0';
-    for (uint32_t i = 0; i < peers->n && n + peers->v[i].n + 2 <= size; i++)
-        n += (size_t)snprintf(out + n, size - n, "%s" BX_STR_FMT, n == 0 ? "" : " ",
-                              BX_STR_ARG(peers->v[i]));
-}
-
-static void take_answer(struct daemon *d, const struct bx_joined *a)
-{
-    struct bx_identity id = d->identity;
-    struct bx_err err = {0};
-    int rc;
-
-    id.node = a->node;
-    memcpy(id.cluster, a->cluster, 16);
-    memcpy(id.history, a->history, 16);
-    snprintf(id.name, sizeof id.name, "%s", d->options.name);
-    write_peers(&a->peers, id.peers, sizeof id.peers);
-    if (a->node == 0)
-        rc = bx_err_set(&err, BX_MALFORMED, "malformed answer to the join: no node id");
-    else
-        rc = become(d, &id, &err);
-    if (rc != BX_OK)
-        finish(d, &err);
-}
-
-static void on_joined(void *ctx, const struct bx_joined *a, const struct bx_err *err)
-{
-    struct daemon *d = ctx;
-    const char *address = d->member.token.addresses[d->member.dialled - 1];
-    struct bx_err said = {0};
-
-    if (a != NULL && a->code == BX_OK) {
-        take_answer(d, a);
-        return;
-    }
-    if (a == NULL) {
-        said = *err;
-    } else {
-        bx_err_set(&said, a->code, BX_STR_FMT, BX_STR_ARG(a->message));
-        bx_err_hint(&said, BX_STR_FMT, BX_STR_ARG(a->hint));
-    }
-    bx_err_wrap(&said, "join through %s failed", address);
-    if (said.hint[0] == '\0')
-        bx_err_hint(&said,
-                    "check that the cluster's daemons are running; a new token lists the current "
-                    "members");
-    BX_WARNING("daemon", "not joined", "err", said.msg);
-    /* A refusal is stored as the outcome of this incarnation, so a later attempt, after the cause
-     * is fixed, needs a new one. */
-    if (a != NULL && !bx_code_retryable(a->code))
-        d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);
-    if ((a == NULL || bx_code_retryable(a->code)) &&
-        d->member.dialled < d->member.token.n_addresses)
-        dial_next(d);
-    else
-        finish(d, &said);
-}
-
-static void dial_next(struct daemon *d)
-{
-    const char *address = d->member.token.addresses[d->member.dialled++];
-    struct bx_node_info self;
-    struct bx_join j = {0};
-
-    daemon_self(d, &self);
-    token_hash(d->member.token.secret, j.secret_hash);
-    memcpy(j.incarnation, d->identity.incarnation, 16);
-    j.name = self.name;
-    j.address = self.address;
-    j.api = self.api;
-    j.datacenter = self.datacenter;
-    j.zone = self.zone;
-    j.rack = self.rack;
-    j.driver = self.driver;
-    j.vcpus = self.vcpus;
-    j.memory_mib = self.memory_mib;
-    j.disk_gib = self.disk_gib;
-    j.role = self.role;
-    link_join(d->link, address, &j, on_joined, d);
-}
-
-int daemon_join(struct daemon *d, const char *text, daemon_done done, void *ctx, struct bx_err *err)
-{
-    struct token t;
-    int rc = token_parse(text, &t, err);
-
-    if (rc == BX_OK)
-        rc = begin(d, done, ctx, err);
-    if (rc != BX_OK)
-        return rc;
-    d->member.token = t;
-    d->member.dialled = 0;
-    dial_next(d);
-    return BX_OK;
 }
 
 void daemon_member_close(struct daemon *d)
@@ -375,43 +309,6 @@ void daemon_member_close(struct daemon *d)
     struct bx_err err = {0};
 
     bx_err_set(&err, BX_SHUTDOWN, "the daemon is stopping");
-    finish(d, &err);
-}
-
-/* ---- admitting a host ---- */
-
-struct asking {
-    struct link *link;
-    uint64_t handle; /* of the connection, which may be closed by then */
-};
-
-static void answer(void *ctx, const struct bx_joined *a)
-{
-    struct asking *asking = ctx;
-
-    link_answer_join(asking->link, asking->handle, a);
-    bx_free(asking);
-}
-
-void daemon_on_join(void *ctx, uint64_t handle, const struct bx_join *join)
-{
-    struct daemon *d = ctx;
-    struct asking *asking = bx_alloc(sizeof *asking);
-    struct bx_err err = {0};
-    struct bx_joined no = {0};
-    int rc = BX_NO_MEMORY;
-
-    if (asking != NULL) {
-        *asking = (struct asking){d->link, handle};
-        /* Nobody asks before the link was told who we are, which is before the node opens. */
-        rc = d->node == NULL ? bx_err_set(&err, BX_NO_LEADER, "this node is still starting")
-                             : bx_node_join(d->node, join, answer, asking, &err);
-    }
-    if (rc == BX_OK)
-        return;
-    no.code = (uint16_t)rc;
-    no.message = bx_str(err.msg);
-    no.hint = bx_str(err.hint);
-    link_answer_join(d->link, handle, &no);
-    bx_free(asking);
+    daemon_member_end(d, &err);
+    daemon_join_close(d);
 }

@@ -4,6 +4,7 @@
 #include "options.h"
 #include "sys/data.h"
 #include "sys/disk_fs.h"
+#include "sys/keys.h"
 #include "sys/sim_runs.h"
 #include "vmdir/record.h"
 
@@ -279,6 +280,8 @@ static int forget(const char *data, bool force, struct forgotten *out, struct bx
         rc = mark_vms(data, err);
     if (rc == BX_OK && member)
         rc = remove_files(fs, err);
+    if (rc == BX_OK)
+        rc = keys_remove(data, err);
     out->forgot = rc == BX_OK && member;
     disk_fs_close(fs);
     return rc;

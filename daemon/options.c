@@ -269,6 +269,10 @@ static const struct options_flag flags[] = {
      .kind = VALUE_YES,
      AT(force),
      .help = "with --forget-cluster: even if VMs of this host are running"},
+    {.name = "insecure-loopback",
+     .kind = VALUE_YES,
+     AT(insecure_loopback),
+     .help = "no TLS: any user of this host can act as a node; loopback only"},
     {.name = "version", .kind = VALUE_ASK, .ask = OPTIONS_VERSION, .help = "print the version"},
     {.name = "help", .kind = VALUE_ASK, .ask = OPTIONS_HELP, .help = "print this help"},
 #undef AT

@@ -54,7 +54,8 @@ struct options {
         struct sink_spec v[SINKS_MAX];
     } log_sinks;
     bool force;
-    struct bx_filter log; /* events for the sinks that have no filter of their own */
+    bool insecure_loopback; /* connections between nodes without TLS */
+    struct bx_filter log;   /* events for the sinks that have no filter of their own */
 #ifdef BX_DIAGNOSTICS
     int diag;                    /* bool: keep errors and crashes in DATA/diag */
     int diag_names;              /* bool: they name users and hosts */

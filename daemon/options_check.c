@@ -61,7 +61,14 @@ static int fill_defaults(struct options *o, struct bx_err *err)
     return o->shim[0] == '\0' ? shim_beside_us(o, err) : BX_OK;
 }
 
-static int check_address(const char *flag, const char *text, struct bx_err *err)
+static bool is_wildcard(const union address *a)
+{
+    return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == htonl(INADDR_ANY)
+                                       : IN6_IS_ADDR_UNSPECIFIED(&a->v6.sin6_addr);
+}
+
+/* anywhere: not only on loopback. */
+static int check_address(const char *flag, const char *text, bool anywhere, struct bx_err *err)
 {
     union address a;
     int rc = address_parse(text, &a, err);
@@ -73,10 +80,16 @@ static int check_address(const char *flag, const char *text, struct bx_err *err)
         bx_err_hint(err, "add a port, for example 127.0.0.1:7411");
         return BX_INVALID;
     }
-    if (address_is_loopback(&a))
+    if (is_wildcard(&a)) {
+        bx_err_set(err, BX_INVALID, "%s: '%s' is no address that others can connect to", flag,
+                   text);
+        bx_err_hint(err, "use an address of this host");
+        return BX_INVALID;
+    }
+    if (anywhere || address_is_loopback(&a))
         return BX_OK;
     bx_err_set(err, BX_INVALID, "%s: '%s' is not a loopback address", flag, text);
-    bx_err_hint(err, "without certificates only loopback is accepted: %s 127.0.0.1:%u", flag,
+    bx_err_hint(err, "without TLS only loopback is accepted: %s 127.0.0.1:%u", flag,
                 ntohs(a.v4.sin_port));
     return BX_INVALID;
 }
@@ -85,7 +98,7 @@ static int check_address(const char *flag, const char *text, struct bx_err *err)
 static int check_optional(const char *flag, char *text, struct bx_err *err)
 {
     if (strcmp(text, OPTIONS_NO_API) != 0)
-        return check_address(flag, text, err);
+        return check_address(flag, text, false, err);
     text[0] = '\0';
     return BX_OK;
 }
@@ -136,7 +149,7 @@ static int check(struct options *o, struct bx_err *err)
 
     if (rc != BX_OK)
         return rc;
-    rc = check_address("--listen", o->listen, err);
+    rc = check_address("--listen", o->listen, !o->insecure_loopback, err);
     if (rc != BX_OK)
         return rc;
     rc = check_optional("--api", o->api, err);

@@ -62,7 +62,9 @@ autoreconf autoconf
 clang-format clang-format
 cpio cpio
 gcov gcc
+ip iproute2
 make make
+nft nftables
 nm gcc
 addr2line gcc
 pkg-config pkgconf
@@ -75,7 +77,7 @@ qemu-system-x86_64 qemu-system-x86
 strace strace
 xz xz-utils'
 # What no script calls: it is in few minimal systems.
-absent='bc curl file gawk gdb gdbserver ifconfig ip jq less lsof nc netstat perl pgrep pidof
+absent='bc curl file gawk gdb gdbserver ifconfig jq less lsof nc netstat perl pgrep pidof
 ps python rsync socat sqlite3 ss time top tree unzip uuidgen wget which xxd zip'
 
 is_listed() # package

@@ -1,8 +1,11 @@
 #include "api/priv.h"
 
+#include "mem/alloc.h"
+#include "state/ca.h"
 #include "state/token.h"
-#include "sys/token.h"
+#include "sys/pki.h"
 #include "wire/cluster.h"
+#include "wire/jointoken.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +29,30 @@ static uint64_t ttl_ms(const struct api_call *c)
     return (p->ttl_s == 0 ? TTL_S : p->ttl_s) * 1000;
 }
 
+/* The secret of the token that is being created. */
+struct making {
+    uint8_t secret[BX_JOIN_SECRET];
+    uint32_t n; /* bytes of it */
+};
+
+/* The cluster stores half of the hash. Below level 3 a secret is shorter. */
+static struct making *make_secret(struct api_call *c, uint8_t hash[16])
+{
+    struct making *m = api_alloc(c, sizeof *m);
+    struct bx_clock *clock = c->api->o.clock;
+    uint8_t sum[PKI_SHA256];
+
+    m->n = bx_node_level(c->api->node) < 3 ? BX_JOIN_SECRET_OLD : BX_JOIN_SECRET;
+    clock->ops->random(clock, m->secret, m->n);
+    pki_sha256(m->secret, m->n, sum);
+    memcpy(hash, sum, 16);
+    return m;
+}
+
 static void cluster_token(struct api_call *c)
 {
     const struct bx_token_params *p = c->params;
     struct bx_cmd_token_create body = {.ttl_ms = ttl_ms(c), .once = true};
-    struct bx_clock *clock = c->api->o.clock;
-    struct token *token;
     struct bx_err err;
 
     if (bx_view_nodes(api_view(c)) == 0) {
@@ -42,28 +63,40 @@ static void cluster_token(struct api_call *c)
     }
     if (p->ttl_s > UINT32_MAX)
         body.ttl_ms = UINT64_MAX; /* refused by the state machine, as all values above its bound */
-    c->state = token = api_alloc(c, sizeof *token);
-    clock->ops->random(clock, token->secret, sizeof token->secret);
-    token_hash(token->secret, body.secret_hash);
+    c->state = make_secret(c, body.secret_hash);
     api_write(c, BX_CMD_TOKEN_CREATE, &body, bx_str("default"));
 }
 
 static void token_written(struct api_call *c, const struct bx_outcome *o)
 {
     const struct bx_view *v = api_view(c);
-    struct token *token = c->state;
-    char text[TOKEN_TEXT_MAX];
+    const struct bx_ca *ca = bx_view_ca(v);
+    struct making *m = c->state;
+    struct bx_str addresses[BX_JOIN_ADDRESSES_MAX];
+    struct bx_join_token t = {.addresses = {addresses, 0},
+                              .secret = {(const char *)m->secret, m->n},
+                              .id = o->revision,
+                              .expires_ms = now_ms(c) + ttl_ms(c)};
+    uint8_t fingerprint[PKI_SHA256];
+    struct bx_buf text = {0};
     struct bx_token_reply r;
 
-    for (uint32_t i = 0; i < bx_view_nodes(v) && token->n_addresses < TOKEN_ADDRESSES_MAX; i++) {
-        struct bx_str address = bx_view_node_at(v, i)->info.address;
-
-        snprintf(token->addresses[token->n_addresses++], sizeof token->addresses[0], BX_STR_FMT,
-                 BX_STR_ARG(address));
+    while (t.addresses.n < bx_view_nodes(v) && t.addresses.n < BX_JOIN_ADDRESSES_MAX) {
+        addresses[t.addresses.n] = bx_view_node_at(v, t.addresses.n)->info.address;
+        t.addresses.n++;
     }
-    token_make(token, text);
-    r = (struct bx_token_reply){bx_str(text), now_ms(c) + ttl_ms(c), o->revision};
+    if (ca != NULL) {
+        pki_sha256(ca->certificate.p, ca->certificate.n, fingerprint);
+        t.fingerprint = (struct bx_str){(const char *)fingerprint, PKI_SHA256};
+    }
+    if (bx_join_token_write(&t, &text) != BX_OK)
+        bx_oom(BX_JOIN_TOKEN_MAX);
+    r = (struct bx_token_reply){.token = {(const char *)text.data, (uint32_t)text.len},
+                                .expires_ms = t.expires_ms,
+                                .id = o->revision};
     api_reply(c, &bx_token_reply_schema, &r);
+    pki_wipe_buf(&text);
+    pki_wipe(m, sizeof *m);
 }
 
 /* ---- list ---- */

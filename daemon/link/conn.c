@@ -2,6 +2,9 @@
 #include "rec/rec.h"
 
 #include "mem/alloc.h"
+#include "transport/tls.h"
+
+#include <string.h>
 
 #define READ_BYTES (64u << 10)
 #define KEEP_BYTES (256u << 10) /* input memory kept while it is empty */
@@ -17,14 +20,17 @@ static struct link_conn *conn_of(struct stream *s)
     return (struct link_conn *)(void *)((char *)s - offsetof(struct link_conn, stream));
 }
 
-struct link_conn *link_conn_create(struct link *l)
+struct link_conn *link_conn_create(struct link *l, struct tls_context *tls)
 {
     struct link_conn *c = bx_must_calloc(1, sizeof *c);
 
     c->owner = l;
     c->handle = ++l->next_handle;
     c->since = c->heard = link_now(l);
-    stream_open(&c->stream, &l->streams, &stream_tcp);
+    if (tls != NULL)
+        tls_stream_open(&c->stream, &l->streams, tls);
+    else
+        stream_open(&c->stream, &l->streams, &stream_tcp);
     TAILQ_INSERT_TAIL(&l->conns, c, link);
     return c;
 }
@@ -33,7 +39,8 @@ void link_conn_dial(struct link_conn *c, const char *address)
 {
     union address to;
 
-    if (address_parse(address, &to, NULL) != BX_OK || !address_is_loopback(&to) ||
+    if (address_parse(address, &to, NULL) != BX_OK ||
+        (c->stream.tls_context == NULL && !address_is_loopback(&to)) ||
         stream_dial(&c->stream, &to) != 0)
         c->since = 0;
 }
@@ -76,6 +83,8 @@ static void on_closed(struct stream *s, const char *why)
     struct link_conn *c = conn_of(s);
     struct link *l = c->owner;
 
+    if (c->stream.tls_context != NULL && !c->up && strncmp(why, "TLS", 3) == 0)
+        link_handshake_failed(c, why);
     link_peers_forget(l, c);
     TAILQ_REMOVE(&l->conns, c, link);
     if (c->up) {

@@ -43,7 +43,8 @@ struct link {
     struct stream_listener listener;
     uv_timer_t timer;
     bool timer_open;
-    struct bx_identity identity; /* node 0: none yet */
+    struct bx_identity identity;         /* node 0: none yet */
+    struct tls_context *server, *client; /* NULL: without TLS */
     struct link_peer *peers;
     uint32_t n_peers;
     struct link_conns conns;
@@ -59,7 +60,8 @@ uint64_t link_now(const struct link *l);
 /* ---- conn.c ---- */
 extern const struct stream_limits link_limits;
 extern const struct stream_callbacks link_callbacks;
-struct link_conn *link_conn_create(struct link *l);
+/* tls: its context; NULL: without. */
+struct link_conn *link_conn_create(struct link *l, struct tls_context *tls);
 /* Dial HOST:PORT. An immediate failure is reported on the next tick, like a dial without an answer,
  * so no callback runs inside the call. */
 void link_conn_dial(struct link_conn *c, const char *address);
@@ -74,6 +76,10 @@ bool link_stranger_fits(struct link_conn *c);
 
 /* ---- hello.c ---- */
 void link_say_hello(struct link_conn *c, const char *refuse);
+/* The peer, or this node, was refused before the hello: count it, and tell why. */
+void link_handshake_failed(struct link_conn *c, const char *why);
+/* Whether the peer of a connection that is up is still believed to be that node. */
+bool link_is_proven(const struct link_conn *c);
 /* Handle a complete frame. */
 void link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n);
 

@@ -7,6 +7,7 @@
  *             --a hello with a reason--> closed */
 #include "link/conn.h"
 #include "rec/rec.h"
+#include "sys/pki.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,22 @@ static void log_refusal(const struct link_conn *c, const char *text)
         BX_WARNING("link", "a connection was refused", "err", text);
 }
 
+/* The host without its port, which is another one for each attempt. */
+void link_handshake_failed(struct link_conn *c, const char *why)
+{
+    char text[sizeof c->owner->last_refusal];
+    const char *name = c->stream.peer.name, *colon = strrchr(name, ':');
+
+    if (c->accepted)
+        snprintf(text, sizeof text, "%.160s (from %.*s)", why,
+                 colon == NULL ? 0 : (int)(colon - name), name);
+    else
+        snprintf(text, sizeof text, "%.160s (node %llu)", why, (unsigned long long)c->expected);
+    c->owner->stats.refused++;
+    if (c->join_done == NULL) /* who joins is told */
+        log_refusal(c, text);
+}
+
 /* Send the reason, then close the connection. */
 static void refuse(struct link_conn *c, uint64_t node, const char *why)
 {
@@ -80,10 +97,41 @@ static void refuse(struct link_conn *c, uint64_t node, const char *why)
     stream_finish(&c->stream, STREAM_CLOSE);
 }
 
+/* Why the certificate is not that of the node; NULL: it is, or this is loopback without TLS. */
+static const char *uncertified(const struct link_conn *c, uint64_t node)
+{
+    const struct pki_cert *cert = c->stream.peer.certificate;
+
+    if (c->stream.tls_context == NULL)
+        return NULL;
+    if (cert == NULL || cert->kind != PKI_NODE)
+        return "no node's certificate";
+    return cert->node == node ? NULL : "its certificate is of another node";
+}
+
+static const char *distrusted(const struct link_conn *c, uint64_t node)
+{
+    const struct pki_cert *cert = c->stream.peer.certificate;
+
+    return c->stream.tls_context == NULL ? NULL
+                                         : c->owner->o.distrusts(c->owner->o.ctx, node, cert->pin);
+}
+
+static bool is_proven(const struct link_conn *c, uint64_t node)
+{
+    return uncertified(c, node) == NULL && distrusted(c, node) == NULL;
+}
+
+bool link_is_proven(const struct link_conn *c)
+{
+    return is_proven(c, c->peer);
+}
+
 static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *h)
 {
     const struct bx_identity *id = &c->owner->identity;
     const struct link_peer *p = link_peer_of(c->owner, h->node);
+    const char *why;
 
     if (h->level_min > c->owner->o.build.level || h->level_max < 1)
         return "no common feature level";
@@ -93,6 +141,8 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
         return "no common codec";
     if (h->node == 0 && c->accepted)
         return NULL;
+    if ((why = uncertified(c, h->node)) != NULL)
+        return why;
     if (memcmp(h->cluster, id->cluster, 16) != 0)
         return "member of another cluster";
     if (memcmp(h->history, id->history, 16) != 0)
@@ -101,6 +151,8 @@ static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *
         return "it has this node's own id";
     if (p == NULL && c->owner->o.was_removed(c->owner->o.ctx, h->node))
         return removed;
+    if ((why = distrusted(c, h->node)) != NULL)
+        return why;
     if (c->accepted && h->node < id->node && !(p != NULL && link_peer_is_lost(c->owner, p)))
         return larger_dials;
     if (p == NULL && !(c->accepted && c->owner->o.admits(c->owner->o.ctx, h->node)))
@@ -146,12 +198,12 @@ static void welcome_stranger(struct link_conn *c)
     link_say_hello(c, NULL);
 }
 
-/* Only of the node that was dialled, and of this cluster. */
+/* Only of the node that was dialled, which has proven to be that, and of this cluster. */
 static bool says_removed(const struct link_conn *c, const struct bx_hello *h)
 {
     const struct bx_identity *id = &c->owner->identity;
 
-    return h->removed && h->node != 0 && h->node == c->expected &&
+    return h->removed && h->node != 0 && h->node == c->expected && is_proven(c, h->node) &&
            memcmp(h->cluster, id->cluster, 16) == 0 && memcmp(h->history, id->history, 16) == 0;
 }
 

@@ -1,6 +1,7 @@
 #include "link/conn.h"
 
 #include "mem/alloc.h"
+#include "transport/tls.h"
 
 #include <stdio.h>
 
@@ -23,7 +24,7 @@ static struct link *link_of(struct bx_link *base)
 static void on_incoming(struct stream_listener *listener)
 {
     struct link *l = listener->ctx;
-    struct link_conn *c = link_conn_create(l);
+    struct link_conn *c = link_conn_create(l, l->server);
 
     c->accepted = true;
     if (!stream_accept(&c->stream, listener) || l->identity.node == 0 || !link_stranger_fits(c)) {
@@ -34,11 +35,12 @@ static void on_incoming(struct stream_listener *listener)
 
 /* ---- joining ---- */
 
-void link_join(struct link *l, const char *address, const struct bx_join *join,
+void link_join(struct link *l, struct tls_context *tls, const char *address,
+               const struct bx_join *join,
                void (*done)(void *ctx, const struct bx_joined *answer, const struct bx_err *err),
                void *ctx)
 {
-    struct link_conn *c = link_conn_create(l);
+    struct link_conn *c = link_conn_create(l, tls);
 
     c->join_done = done;
     c->join_ctx = ctx;
@@ -210,6 +212,8 @@ void link_destroy(struct link *l)
     while (l->timer_open)
         uv_run(l->o.loop, UV_RUN_ONCE);
     stream_group_close(&l->streams);
+    tls_context_release(l->server);
+    tls_context_release(l->client);
     bx_free(l->peers);
     bx_free(l);
 }
@@ -222,6 +226,14 @@ struct bx_link *link_port(struct link *l)
 void link_identify(struct link *l, const struct bx_identity *id)
 {
     l->identity = *id;
+}
+
+void link_secure(struct link *l, struct tls_context *server, struct tls_context *client)
+{
+    tls_context_release(l->server);
+    tls_context_release(l->client);
+    l->server = tls_context_ref(server);
+    l->client = tls_context_ref(client);
 }
 
 void link_stats(const struct link *l, struct link_stats *out)

@@ -9,6 +9,10 @@
  * frames are exchanged (wire/frame.h), small ones before large ones. A PING is sent after a second
  * without a write; five seconds without input close the connection.
  *
+ * Connections use TLS, unless link_secure was not called: then both ends must be on loopback. A
+ * node proves itself by its certificate, in which is the id that its hello names, and whose key is
+ * the one that its row pins. A host that has none may only ask to join.
+ *
  * All input is checked before use: the header before memory is allocated, the checksum when the
  * frame is complete. The first frame must be a hello of at most 64 KiB, within five seconds.
  *
@@ -36,6 +40,7 @@
 #define LINK_ACCEPTED_MAX 512u    /* accepted connections in all; more are closed at once */
 
 struct link;
+struct tls_context;
 
 struct link_options {
     uv_loop_t *loop;
@@ -51,6 +56,8 @@ struct link_options {
     bool (*was_removed)(void *ctx, uint64_t id);
     /* A member of this cluster has refused this node because it was removed. */
     void (*removed)(void *ctx);
+    /* Why a node whose certificate has this hash of a key is not believed; NULL: it is. */
+    const char *(*distrusts)(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);
     /* The feature level in force: a peer that does not read it is refused. */
     uint32_t (*level)(void *ctx);
     /* What has that node told to hold? Repeated in the hello to it; zero: nothing. */
@@ -73,10 +80,16 @@ struct bx_link *link_port(struct link *l);
 /* Set this node's identity; before that, every connection is closed at once. */
 void link_identify(struct link *l, const struct bx_identity *id);
 
+/* From now on, connections use TLS: those that are accepted with one context, those that are
+ * dialled with the other. The link takes references of its own. */
+void link_secure(struct link *l, struct tls_context *server, struct tls_context *client);
+
 void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *answer);
-/* Dial address as a stranger and request to join. done is called exactly once, never inside this
- * call: answer is NULL if there was none, with the reason in err. */
-void link_join(struct link *l, const char *address, const struct bx_join *join,
+/* Dial address as a stranger and request to join, with TLS unless the context is NULL. done is
+ * called exactly once, never inside this call: answer is NULL if there was none, with the reason in
+ * err. */
+void link_join(struct link *l, struct tls_context *tls, const char *address,
+               const struct bx_join *join,
                void (*done)(void *ctx, const struct bx_joined *answer, const struct bx_err *err),
                void *ctx);
 

@@ -52,6 +52,8 @@ void link_peers_set(struct link *l, const struct bx_peer *peers, uint32_t n)
         next = TAILQ_NEXT(c, link);
         if (c->up && link_peer_of(l, c->peer) == NULL)
             link_conn_close(c, "no longer a member");
+        else if (c->up && !link_is_proven(c)) /* its row has come meanwhile, and is another's */
+            link_conn_close(c, "its key is not the one of this node");
     }
 }
 
@@ -77,7 +79,7 @@ static bool may_dial(const struct link *l, struct link_peer *p, uint64_t now)
 
 static void dial(struct link *l, struct link_peer *p, uint64_t now)
 {
-    struct link_conn *c = link_conn_create(l);
+    struct link_conn *c = link_conn_create(l, l->client);
     uint16_t jitter;
 
     l->o.clock->ops->random(l->o.clock, &jitter, sizeof jitter);

@@ -2,6 +2,7 @@
  * on the member that it reached, and the outcome has the id that it was given. */
 #include "node/internal.h"
 #include "rec/object.h"
+#include "state/token.h"
 
 #include "mem/alloc.h"
 
@@ -65,6 +66,14 @@ static void joined(void *ctx, const struct bx_outcome *o, const struct bx_err *e
     bx_free(j);
 }
 
+/* See joins_as in state/fsm_node.c. */
+static uint8_t joins_as(const struct bx_node *n, const struct bx_join *join)
+{
+    const struct bx_token *t = bx_view_get(bx_fsm_view(n->fsm), BX_TABLE_TOKEN, join->secret_hash);
+
+    return t == NULL || bx_node_level(n) < 3 ? join->role : t->role;
+}
+
 /* A host that asks in vain is told so without an entry; the state machine has the last word. A name
  * that has a row passes: the host may be asking again, and the state has its answer. */
 static int has_room(const struct bx_node *n, const struct bx_join *join, struct bx_err *err)
@@ -73,10 +82,27 @@ static int has_room(const struct bx_node *n, const struct bx_join *join, struct 
 
     return bx_view_named(view, BX_TABLE_NODE, join->name) != NULL
                ? BX_OK
-               : bx_view_member_room(view, join->role, err);
+               : bx_view_member_room(view, joins_as(n, join), err);
 }
 
-int bx_node_join(struct bx_node *n, const struct bx_join *join,
+/* Strangers must not fill the log. A host that was let in may ask again with a token that is used
+ * up by now. A member that is behind may not have the token yet; who leads has all of them. */
+static int knows_token(const struct bx_node *n, const struct bx_join *join, struct bx_err *err)
+{
+    const struct bx_token *t = bx_view_get(bx_fsm_view(n->fsm), BX_TABLE_TOKEN, join->secret_hash);
+    struct bx_outcome o;
+
+    if ((t != NULL && bx_token_left_ms(n->fsm, t) > 0) ||
+        bx_fsm_kept(n->fsm, join->incarnation, 1, &o))
+        return BX_OK;
+    if (!bx_raft_is_leader(&n->raft))
+        return bx_err_set(err, BX_NO_LEADER, "the token is not known here");
+    bx_err_set(err, BX_DENIED, "the token is unknown or has expired");
+    bx_err_hint(err, "create a new one on a member: blixardctl cluster token create");
+    return BX_DENIED;
+}
+
+int bx_node_join(struct bx_node *n, const struct bx_join *join, struct bx_str pin,
                  void (*done)(void *ctx, const struct bx_joined *answer), void *ctx,
                  struct bx_err *err)
 {
@@ -86,7 +112,11 @@ int bx_node_join(struct bx_node *n, const struct bx_join *join,
     int rc;
 
     bx_join_node(join, &c.node);
+    c.node.pin = pin;
     rc = bx_node_info_check(&c.node, err);
+    if (rc != BX_OK)
+        return rc;
+    rc = knows_token(n, join, err);
     if (rc != BX_OK)
         return rc;
     if (has_room(n, join, err) != BX_OK)

@@ -195,8 +195,10 @@ const struct bx_view *bx_node_view(const struct bx_node *n);
 /* Send an API query to another member, or answer one. False: not connected, or the link is full. */
 bool bx_node_send_raw(struct bx_node *n, uint64_t to, enum bx_frame kind, const void *p, size_t len,
                       const void *q, size_t m);
-/* A host that is not a member yet has sent a JOIN: done gets the answer to send. */
-int bx_node_join(struct bx_node *n, const struct bx_join *join,
+/* A host that is not a member yet has sent a JOIN, in which secret_hash is set: done gets the
+ * answer to send, without a certificate. pin: of the key that it has proven to have, see
+ * model/node.h; may be empty. */
+int bx_node_join(struct bx_node *n, const struct bx_join *join, struct bx_str pin,
                  void (*done)(void *ctx, const struct bx_joined *answer), void *ctx,
                  struct bx_err *err);
 

@@ -1,5 +1,6 @@
-/* token - the join tokens in the view. Only a hash of the secret is stored, and it is what a host
- * sends to join: it must not be shown either. A token is named by the revision that created it. */
+/* token - the join tokens in the view. Only a hash of the secret is stored. Below feature level
+ * 3 it is what a host sends to join, so it must not be shown either. A token is named by the
+ * revision that created it. */
 #ifndef BX_STATE_TOKEN_H
 #define BX_STATE_TOKEN_H
 

@@ -12,6 +12,7 @@
 #include "mem/buf.h"
 #include "model/node.h"
 #include "model/vm.h"
+#include "wire/jointoken.h"
 
 #define BX_FRAME_MAX (6u << 20)        /* payload bytes; checked before anything is allocated */
 #define BX_FRAME_HELLO_MAX (64u << 10) /* before the hello is accepted */
@@ -88,7 +89,6 @@ struct bx_grant {
 };
 extern const struct bx_schema bx_grant_schema;
 
-#define BX_JOIN_SECRET 32u
 #define BX_CSR_MAX 8192u
 #define BX_CERTIFICATE_MAX 4096u
 #define BX_CLUSTER_KEY 32u
@@ -102,7 +102,8 @@ struct bx_join {
     uint8_t
         incarnation[16]; /* of the attempt: repeating it with the same one gets the same answer */
     /* ---- from feature level 3 on; a member of level 2 reads secret_hash ---- */
-    struct bx_str secret; /* of the token, BX_JOIN_SECRET bytes; only under TLS or on loopback */
+    struct bx_str secret; /* of the token, BX_JOIN_SECRET bytes; only under TLS or on loopback.
+                             Its receiver sets secret_hash. */
     struct bx_str csr;    /* certificate signing request, DER; empty: without certificates */
 };
 extern const struct bx_schema bx_join_schema;

@@ -2,7 +2,7 @@
 libcore_a_SOURCES += libcore/wire/diag.c libcore/wire/diag.h
 libcore_a_SOURCES += libcore/wire/proto.c libcore/wire/proto.h \
 	libcore/wire/params.c libcore/wire/params.h libcore/wire/reply.c libcore/wire/reply.h \
-	libcore/wire/suggest.c libcore/wire/suggest.h \
+	libcore/wire/suggest.c libcore/wire/suggest.h libcore/wire/jointoken.c libcore/wire/jointoken.h \
 	libcore/wire/filter_check.c libcore/wire/filter_check.h
 libcore_a_SOURCES += libcore/wire/level.c libcore/wire/level.h libcore/wire/log.c libcore/wire/log.h
 libcore_a_SOURCES += libcore/wire/command.c libcore/wire/command.h \

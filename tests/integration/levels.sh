@@ -3,13 +3,13 @@
 # writes all the time: the daemons act as builds of both levels. What both can do is never refused.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
-BLIXARDD_FLAGS="--feature-level 1"
+BLIXARDD_FLAGS="--insecure-loopback --feature-level 1"
 export BLIXARDD_FLAGS
 up 3
 
 restart_at() # node, level
 {
-  BLIXARDD_FLAGS="--feature-level $2"
+  BLIXARDD_FLAGS="--insecure-loopback --feature-level $2"
   cluster stop-node "n$1" --dir "$dir" >"$dir/out" 2>&1
   cluster start-node "n$1" --dir "$dir" >"$dir/out" 2>&1
 }

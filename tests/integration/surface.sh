@@ -325,7 +325,7 @@ done 2>/dev/null
 [ $(($(rss) - before)) -lt 32768 ]
 ok $? "100 MB of noise: no growth ($before KiB before, $(rss) KiB after)"
 expect 0 "what came was counted" ctl cluster status -o json
-grep -qE '"malformed": [1-9]' "$dir/out"
-ok $? "what came was counted: as malformed"
+grep -qE '"refused": [1-9]' "$dir/out"
+ok $? "what came was counted: as refused"
 expect 0 "service goes on" ctl vm create after-noise
 finish

@@ -205,7 +205,7 @@ static void ask(struct sim_host *member, void *arg)
     memcpy(j.incarnation, h->identity.incarnation, 16);
     *a = (struct asking){.joiner = h, .lives = h->lives};
     memcpy(a->incarnation, h->identity.incarnation, 16);
-    rc = bx_node_join(member->node, &j, on_joined, a, NULL);
+    rc = bx_node_join(member->node, &j, bx_str(""), on_joined, a, NULL);
     if (rc == BX_OK)
         return;
     sim_trace(h->sim, h, "join: %s", bx_code_name(rc));

@@ -3,7 +3,8 @@
  * In some histories all hosts begin with a build of level 1, in others with one of level 2. A fault
  * stops the daemon of one, and starts it with the other build. An operator tries to raise the level
  * from time to time, on any host, and asks for what a later level has. No host may ever find an
- * entry that its build does not read. Once an attempt to raise the level was accepted, nobody installs the older build again. */
+ * entry that its build does not read. Once an attempt to raise the level was accepted, nobody
+ * installs the older build again. */
 #include "sim/nemesis.h"
 
 #include "mem/alloc.h"

@@ -5,7 +5,15 @@ DAEMON_TEST_LIBS = libtest.a $(LIBDAEMON_LIBS) $(CMOCKA_LIBS)
 
 # The link, with sockets of this host.
 LINK_HELP = tests/unit/link_help.c tests/unit/link_help.h
-check_PROGRAMS += tests/unit/link_test tests/unit/link_stranger_test tests/unit/link_join_test
+check_PROGRAMS += tests/unit/keys_test
+tests_unit_keys_test_SOURCES = tests/unit/keys_test.c
+tests_unit_keys_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_keys_test_LDADD = $(DAEMON_TEST_LIBS)
+check_PROGRAMS += tests/unit/link_test tests/unit/link_stranger_test tests/unit/link_join_test \
+	tests/unit/link_tls_test
+tests_unit_link_tls_test_SOURCES = tests/unit/link_tls_test.c $(LINK_HELP) tests/unit/pki_help.c tests/unit/pki_help.h
+tests_unit_link_tls_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_link_tls_test_LDADD = $(DAEMON_TEST_LIBS)
 tests_unit_link_test_SOURCES = tests/unit/link_test.c $(LINK_HELP)
 tests_unit_link_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_link_test_LDADD = $(DAEMON_TEST_LIBS)

@@ -27,7 +27,7 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
                                     const void *object));
 /* What nodes prove themselves with. */
 void golden_proof_samples(void (*add)(const char *name, const struct bx_schema *schema,
-                                    const void *object));
+                                      const void *object));
 
 /* ---- what is made of records: items, frames, files ---- */
 

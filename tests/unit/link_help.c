@@ -103,6 +103,14 @@ static struct bx_identity identity(uint64_t id, uint8_t incarnation)
     return i;
 }
 
+static const char *on_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN])
+{
+    const struct host *h = ctx;
+
+    (void)pin;
+    return id == h->wrong_key ? "its key is not the one of this node" : NULL;
+}
+
 void open_link(struct host *h)
 {
     struct link_options o = {.loop = &test_loop,
@@ -112,6 +120,7 @@ void open_link(struct host *h)
                              .admits = on_admits,
                              .was_removed = on_was_removed,
                              .removed = on_removed,
+                             .distrusts = on_distrusts,
                              .level = on_level,
                              .heard = on_heard,
                              .was_heard = on_was_heard,

@@ -25,7 +25,7 @@ static void ask(struct host *from, const char *address, struct joined *j)
     struct bx_join join = {.incarnation = {9}, .name = bx_str("newcomer")};
 
     memset(j, 0, sizeof *j);
-    link_join(from->link, address, &join, on_joined, j);
+    link_join(from->link, NULL, address, &join, on_joined, j);
     assert_false(j->called);
     SPIN_UNTIL(j->called);
 }
@@ -66,7 +66,7 @@ TEST(a_join_without_an_answer_ends)
     test_free_address(hosts[3].address);
     open_link(&hosts[3]);
     hosts[0].answer.code = BX_TIMEOUT;
-    link_join(hosts[3].link, hosts[0].address, &join, on_joined, &j);
+    link_join(hosts[3].link, NULL, hosts[0].address, &join, on_joined, &j);
     SPIN_UNTIL(hosts[0].joins == 1);
     test_loop_skew_ms += 21000;
     SPIN_UNTIL(j.called);

@@ -1,0 +1,93 @@
+/* What this node's connections are secured with. Contexts are made from DATA/keys; streams keep the
+ * one that they began with. */
+#include "daemon.h"
+
+#include "link/link.h"
+#include "rec/rec.h"
+#include "state/ca.h"
+#include "transport/tls.h"
+
+#include <string.h>
+
+#define RENEW_MS 3600000u /* before the next attempt */
+
+static struct pki_der der(const struct bx_buf *b)
+{
+    return (struct pki_der){b->data, b->len};
+}
+
+static int make(const struct daemon *d, enum tls_side side, struct tls_context **out,
+                struct bx_err *err)
+{
+    struct pki_der ca = der(&d->keys.ca);
+    struct tls_config c = {.side = side,
+                           .protocol = TLS_PROTOCOL,
+                           .key = d->keys.key,
+                           .certificate = der(&d->keys.certificate),
+                           .ca = ca,
+                           .cas = &ca,
+                           .n_cas = 1};
+
+    return tls_context_create(out, &c, err);
+}
+
+int daemon_no_certificates(struct bx_err *err)
+{
+    bx_err_set(err, BX_UNSUPPORTED, "below feature level 3 a cluster has no certificates");
+    bx_err_hint(err, "it can be reached on loopback only: start blixardd with "
+                     "--insecure-loopback");
+    return BX_UNSUPPORTED;
+}
+
+int daemon_secure(struct daemon *d, struct bx_err *err)
+{
+    struct tls_context *server = NULL, *client = NULL;
+    int rc;
+
+    if (d->options.insecure_loopback)
+        return BX_OK;
+    if (!keys_are_there(&d->keys))
+        return daemon_no_certificates(err);
+    rc = make(d, TLS_SERVER, &server, err);
+    if (rc == BX_OK)
+        rc = make(d, TLS_CLIENT, &client, err);
+    if (rc == BX_OK)
+        link_secure(d->link, server, client);
+    tls_context_release(server);
+    tls_context_release(client);
+    return rc == BX_OK ? rc : bx_err_wrap(err, "cannot use the keys in %s", d->keys.directory);
+}
+
+/* Every node that holds the log can sign, so none has to ask another one. Connections that are open
+ * go on with the certificate that they have shown. */
+void daemon_renew(struct daemon *d)
+{
+    const struct bx_view *view = bx_node_view(d->node);
+    const struct bx_node_row *row = bx_view_node(view, d->identity.node);
+    const struct bx_ca *ca = bx_view_ca(view);
+    struct bx_err err;
+    int rc;
+
+    if (daemon_now(d) < d->member.renew_ms || ca == NULL || row == NULL ||
+        !keys_are_due(&d->keys, d->clock->ops->wall_ms(d->clock)))
+        return;
+    d->member.renew_ms = daemon_now(d) + RENEW_MS;
+    rc = keys_renew(&d->keys, d->clock, d->identity.cluster, ca, &row->info, &err);
+    if (rc == BX_OK)
+        rc = daemon_secure(d, &err);
+    if (rc == BX_OK)
+        BX_INFO("daemon", "renewed the certificate of this node", "node", d->identity.node);
+    else
+        BX_WARNING("daemon", "the certificate of this node is not renewed", "err", err.msg);
+}
+
+int daemon_join_context(struct daemon *d, struct bx_err *err)
+{
+    struct bx_str ca = d->member.token.fingerprint;
+    struct tls_config c = {.side = TLS_CLIENT_JOINS, .protocol = TLS_PROTOCOL};
+
+    if (d->options.insecure_loopback)
+        return BX_OK;
+    memcpy(c.ca_fingerprint, ca.p, sizeof c.ca_fingerprint);
+    return tls_context_create(&d->member.tls, &c, err);
+}
