@@ -19,8 +19,10 @@ failed=0
 printf '%-12s %12s %8s %10s\n' target executions corpus findings
 for target in "${targets[@]}"; do
     mkdir -p "$dir/corpus/$target"
-    each=$bound # of a whole node fewer: each takes a millisecond
-    [ "$target" != node ] || case $bound in -runs=*) each=-runs=$((${bound#-runs=} / 50)) ;; esac
+    each=$bound # of a whole node, and of certificates, fewer: each takes a millisecond
+    case $target,$bound in
+    node,-runs=* | csr,-runs=* | certificate,-runs=*) each=-runs=$((${bound#-runs=} / 50)) ;;
+    esac
     BLIXARD_FUZZ=$target "$dir/fuzz" "$each" -max_len=4096 -timeout=10 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="$dir/found/$target-" \
         "$dir/corpus/$target" "$dir/seeds/$target" >"$dir/log/$target" 2>&1
