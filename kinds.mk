@@ -34,3 +34,11 @@ libcore_a_SOURCES += libcore/model/tenant.c libcore/model/tenant.h \
 	libcore/state/tenant.h libcore/state/kind_tenant.c libcore/state/fsm_tenant.c
 libdaemon_a_SOURCES += daemon/api/tenant.c
 libcli_a_SOURCES += cli/tenant.c
+
+# user
+libcore_a_SOURCES += libcore/model/user.c libcore/model/user.h \
+	libcore/wire/user.c libcore/wire/user.h \
+	libcore/state/user.h libcore/state/kind_user.c libcore/state/fsm_user.c
+
+# user_token
+libcore_a_SOURCES += libcore/state/kind_user_token.c libcore/state/fsm_user_token.c

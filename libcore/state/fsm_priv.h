@@ -137,6 +137,10 @@ int bx_fsm_token_check(struct bx_fsm *f, const uint8_t hash[16], struct bx_row *
 /* The host joins: a token that admits one is used up. */
 void bx_fsm_token_use(struct bx_fsm *f, struct bx_row *token);
 
+/* ---- fsm_user_token.c ---- */
+/* Delete the tokens of a user. */
+void bx_fsm_user_tokens_drop(struct bx_fsm *f, struct bx_str user);
+
 /* ---- fsm_place.c ---- */
 /* Choose the node for a VM of this configuration, in apply. Out of memory ends the process, because
  * a refusal on this replica alone would make replicas diverge. BX_OK, BX_NOT_FOUND (the pinned

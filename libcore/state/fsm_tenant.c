@@ -2,6 +2,7 @@
  * holds from the moment it is set. */
 #include "state/fsm_priv.h"
 #include "state/tenant.h"
+#include "state/user.h"
 
 static int put(struct bx_fsm *f, struct bx_tenant *d, enum bx_event_type type, struct bx_err *err)
 {
@@ -69,10 +70,29 @@ int bx_fsm_tenant_set(struct bx_fsm *f, struct bx_call *c)
     return put(f, &d, BX_EVENT_TENANT_UPDATED, c->err);
 }
 
+static int check_unused(struct bx_fsm *f, struct bx_str name, struct bx_err *err)
+{
+    struct bx_quota used = bx_view_usage(&f->view, name);
+    uint32_t users = bx_view_users_of(&f->view, name);
+
+    if (used.vms > 0) {
+        bx_err_set(err, BX_CONFLICT, "tenant \"" BX_STR_FMT "\" has %llu VMs", BX_STR_ARG(name),
+                   (unsigned long long)used.vms);
+        bx_err_hint(err, "delete them first: blixardctl vm list");
+        return BX_CONFLICT;
+    }
+    if (users > 0) {
+        bx_err_set(err, BX_CONFLICT, "tenant \"" BX_STR_FMT "\" has %u users", BX_STR_ARG(name),
+                   users);
+        bx_err_hint(err, "delete them first: blixardctl user list");
+        return BX_CONFLICT;
+    }
+    return BX_OK;
+}
+
 int bx_fsm_tenant_delete(struct bx_fsm *f, struct bx_call *c)
 {
     struct bx_str name = c->body->tenant_delete.name;
-    struct bx_quota used = bx_view_usage(&f->view, name);
     struct bx_row *row = bx_view_row(&f->view, BX_TABLE_TENANT, &name);
     struct bx_tenant t;
     int rc = bx_view_tenant(&f->view, name, &t, c->err);
@@ -85,12 +105,9 @@ int bx_fsm_tenant_delete(struct bx_fsm *f, struct bx_call *c)
                     "0 removes a bound: blixardctl tenant set " BX_TENANT_DEFAULT " --quota-vms 0");
         return BX_CONFLICT;
     }
-    if (used.vms > 0) {
-        bx_err_set(c->err, BX_CONFLICT, "tenant \"" BX_STR_FMT "\" has %llu VMs", BX_STR_ARG(name),
-                   (unsigned long long)used.vms);
-        bx_err_hint(c->err, "delete them first: blixardctl vm list");
-        return BX_CONFLICT;
-    }
+    rc = check_unused(f, name, c->err);
+    if (rc != BX_OK)
+        return rc;
     bx_call_event(f, BX_EVENT_TENANT_DELETED, t.name, bx_str(""), bx_str(""));
     bx_fsm_change(f, row, NULL);
     return BX_OK;

@@ -18,7 +18,9 @@
     X(2, VM, vm)                                                                                   \
     X(3, TOKEN, token)                                                                             \
     X(4, TENANT, tenant)                                                                           \
-    X(5, CA, ca)
+    X(5, CA, ca)                                                                                   \
+    X(6, USER, user)                                                                               \
+    X(7, USER_TOKEN, user_token)
 
 #define BX_KIND_NUMBER(number, upper, lower) BX_TABLE_##upper = (number),
 enum bx_table { BX_KINDS(BX_KIND_NUMBER) BX__TABLES };

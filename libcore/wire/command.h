@@ -19,6 +19,7 @@
 #include "wire/node.h"
 #include "wire/sys.h"
 #include "wire/tenant.h"
+#include "wire/user.h"
 #include "wire/vm.h"
 
 #define BX_BATCH_COMMANDS_MAX 512u
@@ -47,7 +48,12 @@
     X(15, 2, CLUSTER_UPGRADE, cluster_upgrade, struct bx_cmd_cluster_upgrade)                      \
     X(16, 2, SESSION_END, session_end, struct bx_cmd_session_end)                                  \
     X(17, 2, TOKEN_REVOKE, token_revoke, struct bx_cmd_token_revoke)                               \
-    X(18, 2, NODE_REPAIRED, node_repaired, struct bx_cmd_node_repaired)
+    X(18, 2, NODE_REPAIRED, node_repaired, struct bx_cmd_node_repaired)                            \
+    X(19, 3, USER_CREATE, user_create, struct bx_cmd_user_create)                                  \
+    X(20, 3, USER_SET, user_set, struct bx_cmd_user_set)                                           \
+    X(21, 3, USER_DELETE, user_delete, struct bx_cmd_user_delete)                                  \
+    X(22, 3, USER_TOKEN_CREATE, user_token_create, struct bx_cmd_user_token_create)                \
+    X(23, 3, USER_TOKEN_DELETE, user_token_delete, struct bx_cmd_user_token_delete)
 
 #define BX_CMD_NUMBER(number, level, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };

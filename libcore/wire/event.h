@@ -28,7 +28,12 @@
     X(CLUSTER_UPGRADED, "cluster.upgraded")                                                        \
     X(TOKEN_REVOKED, "token.revoked") /* its detail is the id, as of token.created */              \
     X(VM_REBOOTED, "vm.rebooted")     /* by its guest; the detail counts those of the run */       \
-    X(NODE_REPAIRED, "node.repaired") /* its detail is what */
+    X(NODE_REPAIRED, "node.repaired") /* its detail is what */                                     \
+    X(USER_CREATED, "user.created")   /* its detail is the role, and of which tenant */            \
+    X(USER_UPDATED, "user.updated")   /* the same */                                               \
+    X(USER_DELETED, "user.deleted")                                                                \
+    X(USER_TOKEN_CREATED, "user_token.created") /* of a user; its detail is the id */              \
+    X(USER_TOKEN_DELETED, "user_token.deleted") /* the same */
 
 #define BX_EVENT_NUMBER(name, text) BX_EVENT_##name,
 enum bx_event_type { BX_EVENTS(BX_EVENT_NUMBER) BX__EVENTS };

@@ -2,6 +2,7 @@
 
 #include "lib/testfsm_random.h"
 #include "state/token.h"
+#include "state/user.h"
 
 #include <string.h>
 
@@ -211,6 +212,43 @@ static void draw_token(struct draw *d)
     d->body.token_revoke.id = token == NULL ? 1 : token->created_index;
 }
 
+static void draw_user(struct draw *d)
+{
+    struct bx_cmd_user_set *set = &d->body.user_set;
+    struct bx_str name = text(d->name, sizeof d->name, "u", below(d, 6));
+    struct bx_str tenant = bx_str(one_in(d, 2) ? "" : one_in(d, 4) ? "nobody" : "default");
+    uint8_t role = (uint8_t)below(d, BX__USER_ROLES);
+
+    if (one_in(d, 3)) {
+        d->head.kind = BX_CMD_USER_SET;
+        *set = (struct bx_cmd_user_set){name, role, tenant, one_in(d, 2), one_in(d, 2), bx_str("")};
+    } else if (one_in(d, 4)) {
+        d->head.kind = BX_CMD_USER_DELETE;
+        d->body.user_delete = (struct bx_cmd_user_delete){name, tenant};
+    } else {
+        d->head.kind = BX_CMD_USER_CREATE;
+        d->body.user_create = (struct bx_cmd_user_create){name, role, tenant};
+    }
+}
+
+static void draw_user_token(struct draw *d)
+{
+    struct bx_cmd_user_token_create *create = &d->body.user_token_create;
+    size_t pos = 0;
+    const struct bx_user_token *token = bx_view_next(d->v, BX_TABLE_USER_TOKEN, &pos);
+
+    d->head.kind = BX_CMD_USER_TOKEN_CREATE;
+    create->user = text(d->name, sizeof d->name, "u", below(d, 6));
+    create->secret_hash[0] = (uint8_t)(1 + below(d, 5));
+    create->secret_hash[31] = (uint8_t)below(d, 20);
+    create->ttl_ms = one_in(d, 3) ? 0 : below(d, 20000);
+    if (!one_in(d, 4))
+        return;
+    d->head.kind = BX_CMD_USER_TOKEN_DELETE;
+    d->body.user_token_delete = (struct bx_cmd_user_token_delete){
+        token == NULL ? 1 : token->created_index, bx_str(one_in(d, 4) ? "default" : "")};
+}
+
 static void draw_join(struct draw *d)
 {
     d->head.kind = BX_CMD_MEMBER_JOIN;
@@ -267,10 +305,11 @@ static void draw_session_end(struct draw *d)
 static void draw_body(struct draw *d)
 {
     static void (*const kinds[])(struct draw * d) = {
-        draw_vm_create, draw_vm_create, draw_vm_create,   draw_vm_report, draw_vm_report,
-        draw_vm_report, draw_vm_report, draw_vm_desire,   draw_vm_desire, draw_vm_delete,
-        draw_vm_rename, draw_node_put,  draw_node_state,  draw_token,     draw_join,
-        draw_cluster,   draw_upgrade,   draw_session_end, draw_repaired,
+        draw_vm_create,  draw_vm_create, draw_vm_create,   draw_vm_report, draw_vm_report,
+        draw_vm_report,  draw_vm_report, draw_vm_desire,   draw_vm_desire, draw_vm_delete,
+        draw_vm_rename,  draw_node_put,  draw_node_state,  draw_token,     draw_join,
+        draw_cluster,    draw_upgrade,   draw_session_end, draw_repaired,  draw_user,
+        draw_user_token,
     };
 
     memset(&d->body, 0, sizeof d->body);

@@ -10,8 +10,8 @@
 #include "mem/alloc.h"
 
 #define ASK_US (4 * SIM_S)
-#define RAISE 5u /* one in so many times, instead of asking for a tenant */
-#define TENANTS 4u
+#define RAISE 5u /* one in so many times, instead of asking for what is new */
+#define NAMES 4u
 
 /* Of an older build in three histories of eight. */
 uint32_t sim_first_level(const struct sim *s)
@@ -51,18 +51,23 @@ struct question {
 static void ask(struct sim_host *h, void *arg)
 {
     uint64_t luck = ((struct question *)arg)->luck;
-    char name[16];
-    struct bx_cmd_tenant_create tenant = {.name = {name, 0}};
+    bool raise = luck % RAISE == 0, tenants = sim_first_level(h->sim) == 1;
+    char text[16];
+    int n = snprintf(text, sizeof text, "t%u", (unsigned)(luck / RAISE % NAMES));
+    struct bx_str name = {text, (uint32_t)n};
+    struct bx_cmd_tenant_create tenant = {.name = name}; /* of level 2 */
+    struct bx_cmd_user_create user = {.name = name};     /* of level 3 */
     struct bx_cmd_cluster_upgrade upgrade = {BX_LEVEL};
-    bool raise = luck % RAISE == 0;
-    struct bx_submit s = {.kind = raise ? BX_CMD_CLUSTER_UPGRADE : BX_CMD_TENANT_CREATE,
-                          .body = raise ? (const void *)&upgrade : &tenant,
+    struct bx_submit s = {.kind = raise     ? BX_CMD_CLUSTER_UPGRADE
+                                  : tenants ? BX_CMD_TENANT_CREATE
+                                            : BX_CMD_USER_CREATE,
+                          .body = raise     ? (const void *)&upgrade
+                                  : tenants ? (const void *)&tenant
+                                            : &user,
                           .principal = bx_str("operator"),
                           .deadline = sim_boot_ms(h) + 5000,
                           .done = on_done};
 
-    tenant.name.n =
-        (uint32_t)snprintf(name, sizeof name, "t%u", (unsigned)(luck / RAISE % TENANTS));
     if (bx_node_submit(h->node, &s, NULL) == BX_OK && raise && !h->sim->raising) {
         h->sim->raising = true;
         sim_trace(h->sim, h, "raises the level");

@@ -224,6 +224,24 @@ static const struct bx_cmd_vm_delete vm_delete_uuid = {.vm = S("web-1"), .uuid =
 static const struct bx_cmd_vm_rename vm_rename_uuid = {
     .vm = S("web-1"), .uuid = ID(0xe1), .name = S("web-2")};
 
+static const struct bx_cmd_user_create user_create = {S("alice"), BX_USER_OPERATOR, S("acme")};
+static const struct bx_cmd_user_set user_set = {.name = S("alice"),
+                                                .role = BX_USER_ADMIN,
+                                                .tenant = S("lab"),
+                                                .sets_role = true,
+                                                .sets_tenant = true,
+                                                .scope = S("acme")};
+static const struct bx_cmd_user_delete user_delete = {S("alice"), S("acme")};
+#define HASH                                                                                       \
+    {                                                                                              \
+        0xd1, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda, 0xdb, 0xdc, 0xdd, 0xde, 0xdf,  \
+            0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xeb, 0xec, 0xed,    \
+            0xee, 0xef, 0xf0                                                                       \
+    }
+static const struct bx_cmd_user_token_create user_token_create = {S("alice"), HASH, 86400000,
+                                                                  S("acme")};
+static const struct bx_cmd_user_token_delete user_token_delete = {17, S("acme")};
+
 static struct golden_sample samples[GOLDEN_SAMPLES_MAX];
 static size_t samples_n;
 
@@ -254,6 +272,11 @@ static void add_commands(void)
         [BX_CMD_SESSION_END] = &session_end,
         [BX_CMD_TOKEN_REVOKE] = &token_revoke,
         [BX_CMD_NODE_REPAIRED] = &node_repaired,
+        [BX_CMD_USER_CREATE] = &user_create,
+        [BX_CMD_USER_SET] = &user_set,
+        [BX_CMD_USER_DELETE] = &user_delete,
+        [BX_CMD_USER_TOKEN_CREATE] = &user_token_create,
+        [BX_CMD_USER_TOKEN_DELETE] = &user_token_delete,
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);
@@ -300,6 +323,8 @@ static const struct bx_field dumped_fields[] = {
 static const struct bx_schema dumped_schema =
     BX_SCHEMA("dumped row", 210, dumped_row, dumped_fields);
 
+static const struct bx_cmd_user_token_create token_of_alice = {S("alice"), HASH, 86400000, S("")};
+
 /* One object of each kind at least. */
 static void make_rows(struct bx_buf *dump)
 {
@@ -312,6 +337,8 @@ static void make_rows(struct bx_buf *dump)
     test_fsm_apply(&t, BX_CMD_VM_DESIRE, &vm_desire);
     test_fsm_apply(&t, BX_CMD_TOKEN_CREATE, &token_create);
     test_fsm_apply(&t, BX_CMD_TENANT_CREATE, &tenant_create);
+    test_fsm_apply(&t, BX_CMD_USER_CREATE, &user_create);
+    test_fsm_apply(&t, BX_CMD_USER_TOKEN_CREATE, &token_of_alice);
     test_fsm_dump(&t, dump);
     test_fsm_close(&t);
 }

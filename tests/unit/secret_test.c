@@ -1,6 +1,7 @@
 /* Secrets: the schemas say which values must not be recorded. */
 #include "lib/testlib.h"
 
+#include "state/kind.h"
 #include "wire/command.h"
 #include "wire/frame.h"
 #include "wire/proto.h"
@@ -38,6 +39,8 @@ TEST(every_token_and_secret_of_the_api_is_marked)
 TEST(every_token_and_secret_of_commands_and_frames_is_marked)
 {
     check(&bx_cmd_token_create_schema, 0);
+    check(&bx_cmd_user_token_create_schema, 0);
+    check(bx_kinds[BX_TABLE_USER_TOKEN]->schema, 0);
     check(&bx_cmd_member_join_schema, 0);
     check(&bx_join_schema, 0);
 }

@@ -121,3 +121,9 @@ tests_unit_join_token_test_LDADD = $(TEST_LIBS)
 tests_unit_ca_test_SOURCES = tests/unit/ca_test.c
 tests_unit_ca_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_ca_test_LDADD = $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/user_test
+
+tests_unit_user_test_SOURCES = tests/unit/user_test.c
+tests_unit_user_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_user_test_LDADD = $(TEST_LIBS)

@@ -4,7 +4,7 @@ tests_unit_batch_test_SOURCES = tests/unit/batch_test.c
 tests_unit_batch_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_batch_test_LDADD = $(TEST_LIBS)
 
-tests_unit_command_test_SOURCES = tests/unit/command_test.c
+tests_unit_command_test_SOURCES = tests/unit/command_test.c tests/unit/command_samples.h
 tests_unit_command_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_command_test_LDADD = $(TEST_LIBS)
 

@@ -1,0 +1,141 @@
+/* fsm_user_token - the commands about tokens of users. A token expires by the clock of sessions, as
+ * a join token does (fsm_token.c): a wrong clock neither ends it nor keeps it. */
+#include "state/fsm_priv.h"
+#include "state/user.h"
+
+#define TTL_MAX_MS (BX_USER_TOKEN_TTL_MAX_DAYS * 24ull * 3600 * 1000)
+
+uint64_t bx_user_token_left_ms(const struct bx_fsm *f, const struct bx_user_token *t)
+{
+    if (t->ends_ms == 0)
+        return UINT64_MAX;
+    return t->ends_ms > f->session_ms ? t->ends_ms - f->session_ms : 0;
+}
+
+static const struct bx_user_token *token_of(const struct bx_row *row)
+{
+    return bx_row_object(row);
+}
+
+static struct bx_str id_text(struct bx_fsm *f, uint64_t id)
+{
+    return bx_call_text(f, "%llu", (unsigned long long)id);
+}
+
+static void drop_expired(struct bx_fsm *f)
+{
+    for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN); i > 0; i--) {
+        struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_USER_TOKEN, i - 1);
+
+        if (bx_user_token_left_ms(f, token_of(row)) == 0)
+            bx_fsm_change(f, row, NULL);
+    }
+}
+
+void bx_fsm_user_tokens_drop(struct bx_fsm *f, struct bx_str user)
+{
+    for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN); i > 0; i--) {
+        struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_USER_TOKEN, i - 1);
+        const struct bx_user_token *t = token_of(row);
+
+        if (!bx_str_eq(t->user, user))
+            continue;
+        bx_call_event(f, BX_EVENT_USER_TOKEN_DELETED, t->user, bx_str(""),
+                      id_text(f, t->created_index));
+        bx_fsm_change(f, row, NULL);
+    }
+}
+
+static int check_room(struct bx_fsm *f, struct bx_str user, struct bx_err *err)
+{
+    const struct bx_user_token *t;
+    uint32_t n = 0;
+    size_t pos = 0;
+
+    while ((t = bx_view_next(&f->view, BX_TABLE_USER_TOKEN, &pos)) != NULL)
+        n += bx_str_eq(t->user, user);
+    if (n >= BX_USER_TOKENS_MAX) {
+        bx_err_set(err, BX_BUSY, "user \"" BX_STR_FMT "\" has %u tokens, the maximum",
+                   BX_STR_ARG(user), n);
+        bx_err_hint(err, "delete one: blixardctl user token list " BX_STR_FMT, BX_STR_ARG(user));
+        return BX_BUSY;
+    }
+    if (bx_view_count(&f->view, BX_TABLE_USER_TOKEN) < BX_USER_TOKENS_MAX_ALL)
+        return BX_OK;
+    bx_err_set(err, BX_BUSY, "there are %u tokens of users, the maximum", BX_USER_TOKENS_MAX_ALL);
+    bx_err_hint(err, "delete those that are not needed any more");
+    return BX_BUSY;
+}
+
+/* The client has made the secret: a repeat under another id brings the same one. */
+static int check_same(const struct bx_user_token *t, struct bx_call *c)
+{
+    const struct bx_cmd_user_token_create *b = &c->body->user_token_create;
+
+    if (bx_user_token_is(t, b->secret_hash) && bx_str_eq(t->user, b->user)) {
+        c->out->existed = true;
+        return BX_OK;
+    }
+    bx_err_set(c->err, BX_EXISTS, "this token exists");
+    bx_err_hint(c->err, "make another secret, of 32 random bytes");
+    return BX_EXISTS;
+}
+
+int bx_fsm_user_token_create(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_user_token_create *b = &c->body->user_token_create;
+    struct bx_user_token d = {.created_index = bx_call_revision(f)};
+    const struct bx_user_token *same;
+    const struct bx_user *u;
+    int rc = bx_view_user(&f->view, b->user, b->scope, &u, c->err);
+
+    if (rc == BX_OK && b->ttl_ms > TTL_MAX_MS) {
+        rc = bx_err_set(c->err, BX_INVALID, "--ttl: must be at most %u days",
+                        BX_USER_TOKEN_TTL_MAX_DAYS);
+        bx_err_hint(c->err, "omit it for a token that does not expire");
+    }
+    if (rc != BX_OK)
+        return rc;
+    same = bx_view_get(&f->view, BX_TABLE_USER_TOKEN, b->secret_hash);
+    if (same != NULL && bx_user_token_left_ms(f, same) > 0)
+        return check_same(same, c);
+    drop_expired(f);
+    rc = check_room(f, b->user, c->err);
+    if (rc != BX_OK)
+        return rc;
+    memcpy(d.secret_hash, b->secret_hash, sizeof d.secret_hash);
+    d.user = u->name;
+    d.ends_ms = b->ttl_ms == 0 ? 0 : f->session_ms + b->ttl_ms;
+    bx_fsm_change(f, NULL, bx_row_make(&f->view.home, BX_TABLE_USER_TOKEN, &d));
+    bx_call_event(f, BX_EVENT_USER_TOKEN_CREATED, u->name, bx_str(""), id_text(f, d.created_index));
+    return BX_OK;
+}
+
+static struct bx_row *find(struct bx_fsm *f, uint64_t id, struct bx_str scope)
+{
+    for (uint32_t i = 0; i < bx_view_count(&f->view, BX_TABLE_USER_TOKEN); i++) {
+        struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_USER_TOKEN, i);
+        const struct bx_user *u;
+
+        if (token_of(row)->created_index == id)
+            return bx_view_user(&f->view, token_of(row)->user, scope, &u, NULL) == BX_OK ? row
+                                                                                         : NULL;
+    }
+    return NULL;
+}
+
+int bx_fsm_user_token_delete(struct bx_fsm *f, struct bx_call *c)
+{
+    const struct bx_cmd_user_token_delete *b = &c->body->user_token_delete;
+    struct bx_row *row = find(f, b->id, b->scope);
+
+    if (row == NULL) {
+        bx_err_set(c->err, BX_NOT_FOUND, "no token %llu", (unsigned long long)b->id);
+        bx_err_hint(c->err, "blixardctl user token list NAME shows those of a user");
+        return BX_NOT_FOUND;
+    }
+    bx_call_event(f, BX_EVENT_USER_TOKEN_DELETED, token_of(row)->user, bx_str(""),
+                  id_text(f, b->id));
+    bx_fsm_change(f, row, NULL);
+    return BX_OK;
+}
