@@ -338,6 +338,7 @@ static int open_api(struct daemon *d, struct bx_err *err)
                             .name = d->options.name,
                             .socket = d->options.socket,
                             .address = d->options.api,
+                            .tcp_trusted = d->options.insecure_loopback,
                             .admin_gid = d->options.admin_gid,
                             .operator_gid = d->options.operator_gid,
                             .state_path = d->state_path,
@@ -355,7 +356,7 @@ static int open_api(struct daemon *d, struct bx_err *err)
                             .join = on_join_asked,
                             .ctx = d};
 
-    if (d->options.api[0] != '\0')
+    if (d->options.api[0] != '\0' && d->options.insecure_loopback)
         BX_WARNING("api", "everyone on this host who connects is an administrator", "address",
                    d->options.api);
     return api_create(&d->api, &o, err);

@@ -272,7 +272,7 @@ static const struct options_flag flags[] = {
     {.name = "insecure-loopback",
      .kind = VALUE_YES,
      AT(insecure_loopback),
-     .help = "no TLS: any user of this host can act as a node; loopback only"},
+     .help = "no TLS, no tokens over TCP: everybody on this host may do everything"},
     {.name = "version", .kind = VALUE_ASK, .ask = OPTIONS_VERSION, .help = "print the version"},
     {.name = "help", .kind = VALUE_ASK, .ask = OPTIONS_HELP, .help = "print this help"},
 #undef AT

@@ -54,7 +54,7 @@ struct options {
         struct sink_spec v[SINKS_MAX];
     } log_sinks;
     bool force;
-    bool insecure_loopback; /* connections between nodes without TLS */
+    bool insecure_loopback; /* nodes without TLS, and clients over TCP without a token */
     struct bx_filter log;   /* events for the sinks that have no filter of their own */
 #ifdef BX_DIAGNOSTICS
     int diag;                    /* bool: keep errors and crashes in DATA/diag */

@@ -46,6 +46,7 @@ static void on_tick(uv_timer_t *timer)
     TAILQ_FOREACH(c, &a->conns, link) /* those that waited for room among all unsent bytes */
     api_input_unblock(c);
     api_waits_expire(a, now);
+    api_auth_sweep(a);
     api_sql_tick(a);
     api_logsend_tick(a);
     give_back(a);
@@ -145,6 +146,7 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     TAILQ_INIT(&a->conns);
     TAILQ_INIT(&a->waits);
     TAILQ_INIT(&a->watchers);
+    api_auth_create(a);
     api_places_init(a);
     api_relay_init(a);
     api_logsend_init(a);
@@ -210,6 +212,7 @@ void api_destroy(struct api *a)
 #endif
     while (a->n_arenas > 0)
         bx_arena_close(&a->arenas[--a->n_arenas]);
+    api_auth_destroy(a);
     bx_pack_destroy(a->pack);
     bx_free(a);
 }
@@ -234,6 +237,7 @@ void api_on_event(struct api *a, const struct bx_event *e)
 {
     struct api_client *client, *next;
 
+    api_auth_sweep(a);
     for (client = TAILQ_FIRST(&a->watchers); client != NULL; client = next) {
         next = TAILQ_NEXT(client, watcher);
         api_watch_event(client, e);

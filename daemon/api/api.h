@@ -2,9 +2,10 @@
  * (libcore/wire/proto.h).
  *
  * Clients of the unix socket are identified by their credentials: root, the user of this process
- * and the members of one group are administrators, the members of another group are operators, and
- * all others are refused. Every client of the TCP listener, which accepts loopback addresses only,
- * is an administrator.
+ * and the members of one group are administrators, the members of another group are operators. All
+ * others, and those of the TCP listener, may say hello alone, unless they prove with a token that
+ * they are a user (auth.c); a token counts more than credentials. With tcp_trusted every client of
+ * the TCP listener, which accepts loopback addresses only, is an administrator.
  *
  * Limits. A message has at most 1 MiB and 16 levels, and the first one of a TCP connection 64 KiB;
  * larger ones are answered with an error. A connection has at most 256 pending requests, fewer when
@@ -51,6 +52,7 @@ struct api_options {
     const char *name;                   /* of this node */
     const char *socket;                 /* path to listen on */
     const char *address;                /* HOST:PORT to listen on; empty: no TCP */
+    bool tcp_trusted;                   /* every client of it is an administrator */
     gid_t admin_gid, operator_gid;      /* groups of the unix socket's clients; 0: none */
     const char *state_path;             /* of state.db */
     struct diag *diag;                  /* of requests and envelopes; NULL: none */

@@ -15,7 +15,8 @@
 
 #include <sys/queue.h>
 
-#define API_PRINCIPAL_MAX 32u
+#define API_PRINCIPAL_MAX 72u /* user: and a name */
+#define API_TENANT_MAX 64u
 
 struct api;
 struct api_call;
@@ -51,8 +52,12 @@ struct api_client {
     char principal[API_PRINCIPAL_MAX]; /* NUL-terminated */
     struct api_party *party;           /* at first everybody; the client must not outlive it */
     enum bx_rpc_role role;
-    bool is_node;    /* another node, which may call only what is relayed */
-    uint32_t codecs; /* accepted for lists: bits 1 << enum bx_codec */
+    char tenant[API_TENANT_MAX]; /* the only one that its role is for; empty: all of them */
+    bool is_local;               /* of the unix socket */
+    bool by_token;               /* it is the user of this token (auth.c): */
+    uint8_t token[32];           /* the hash of its secret */
+    bool is_node;                /* another node, which may call only what is relayed */
+    uint32_t codecs;             /* accepted for lists: bits 1 << enum bx_codec */
     struct api_calls pending;
     uint32_t calls;         /* of them */
     uint32_t waits;         /* of them, those that wait for a VM */

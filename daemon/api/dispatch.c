@@ -247,21 +247,13 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
     return BX_UNSUPPORTED;
 }
 
-static int check_role(const struct api_call *c, struct bx_err *err)
+static int check_may(const struct api_call *c, struct bx_err *err)
 {
     const struct bx_method_info *m = bx_methods[c->method];
-    const char *who = c->client->principal;
-    bool is_uid = strncmp(who, "uid:", 4) == 0;
+    int rc = api_auth_check(c, err);
 
-    if (c->client->role < m->role) {
-        bx_err_set(err, BX_DENIED, "permission denied: %s (%s%s)", m->name, is_uid ? "uid " : "",
-                   is_uid ? who + 4 : who);
-        bx_err_hint(err, "use root or the account that runs blixardd, or have an administrator add "
-                         "this account to the --admin-group of blixardd");
-        return BX_DENIED;
-    }
-    if (c->client->is_node && !m->relayed)
-        return bx_err_set(err, BX_DENIED, "permission denied: %s (node)", m->name);
+    if (rc != BX_OK)
+        return rc;
     if (c->api->node == NULL && !m->before_init && c->api->o.identity->node != 0)
         return bx_err_set(err, BX_SHUTDOWN, "the daemon is starting or stopping");
     if (c->api->node == NULL && !m->before_init) {
@@ -335,7 +327,7 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
     if (rc == BX_OK)
         rc = find_method(c, method, &err);
     if (rc == BX_OK)
-        rc = check_role(c, &err);
+        rc = check_may(c, &err);
     if (rc == BX_OK)
         rc = read_params(c, params, &err);
     if (rc != BX_OK) {

@@ -1,8 +1,6 @@
 /* listen - accepts clients and identifies them. */
 #include "api/priv.h"
 
-#include "rec/rec.h"
-
 #include <stdio.h>
 #include <unistd.h>
 
@@ -22,16 +20,16 @@ static bool is_host_admin(const struct api_conn *c)
     return peer->kind == STREAM_PEER_PROCESS && (peer->uid == 0 || peer->uid == geteuid());
 }
 
-/* Every TCP client is an administrator, which is why only loopback addresses are accepted. */
+/* With --insecure-loopback every TCP client is an administrator. */
 static bool is_trusted(const struct api_conn *c)
 {
-    return c->stream.ops != &stream_unix || is_host_admin(c);
+    return c->client.is_local ? is_host_admin(c) : c->api->o.tcp_trusted;
 }
 
 static void identify(struct api_conn *c, bool trusted)
 {
-    c->proven = c->stream.ops == &stream_unix;
-    snprintf(c->client.principal, sizeof c->client.principal, "%.31s",
+    c->proven = c->client.is_local;
+    snprintf(c->client.principal, sizeof c->client.principal, "%s",
              trusted ? "admin" : c->stream.peer.name);
     if (trusted || is_member(c, c->api->o.admin_gid))
         c->client.role = BX_RPC_ADMIN;
@@ -41,33 +39,15 @@ static void identify(struct api_conn *c, bool trusted)
         c->client.role = BX_RPC_ANY;
 }
 
-/* Refuse a client that may do nothing here; logged at most once a minute. */
-static void refuse_denied(struct api_conn *c)
-{
-    struct api *a = c->api;
-    uint64_t now = a->o.clock->ops->boot_ms(a->o.clock);
-    unsigned uid = (unsigned)c->stream.peer.uid;
-    struct bx_err err;
-
-    a->refused++;
-    if (rate_may(&a->told, now, 1, NULL))
-        BX_WARNING("api", "permission denied", "uid", uid, "socket", a->o.socket, "connections",
-                   a->refused);
-    bx_err_set(&err, BX_DENIED, "permission denied (uid %u)", uid);
-    bx_err_hint(&err, "use root or the account that runs blixardd, or have an administrator add "
-                      "this account to the --operator-group or --admin-group of blixardd");
-    c->client.ops->end(&c->client, &err);
-}
-
 void api_conn_welcome(struct api_conn *c)
 {
-    bool trusted = is_trusted(c);
     struct bx_err err;
+    bool trusted;
 
+    c->client.is_local = c->stream.ops == &stream_unix;
+    trusted = is_trusted(c);
     identify(c, trusted);
-    if (c->client.role == BX_RPC_ANY)
-        refuse_denied(c);
-    else if (api_place_take(c, trusted, &err) != BX_OK)
+    if (api_place_take(c, trusted, &err) != BX_OK)
         c->client.ops->end(&c->client, &err);
 }
 

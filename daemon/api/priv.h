@@ -47,6 +47,9 @@ struct api_metadata {
     struct bx_pair pairs[BX_METADATA_MAX];
 };
 
+struct api_auth;
+struct bx_user_token;
+
 struct api {
     struct api_options o;
     uv_loop_t *loop;
@@ -70,6 +73,7 @@ struct api {
     atomic_bool sql_hurry; /* SQLite's log is full, see bx_node_state_log_full */
     uint64_t refused;      /* clients without permission */
     struct rate_bound told;
+    struct api_auth *auth;
     struct api_party everybody;
     struct bx_map parties; /* the others, by name */
     struct api_conns conns;
@@ -118,6 +122,22 @@ void api_waits_close(struct api *a);
 
 /* The request's session, zero if its client does not number it, and its number. */
 void api_request_number(const struct api_call *c, uint8_t session[16], uint64_t *sequence);
+
+/* ---- auth.c ---- */
+void api_auth_create(struct api *a);
+void api_auth_destroy(struct api *a);
+/* Make the client of sys.hello the user of the token that it sent, then call then(c); or fail. */
+void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c));
+/* May the client make this call? BX_OK, or BX_DENIED. */
+int api_auth_check(const struct api_call *c, struct bx_err *err);
+/* Error for a client that may do nothing; counted. */
+int api_auth_unknown(struct api_client *client, struct bx_err *err);
+/* Close the connections of watchers whose tokens are valid no more. */
+void api_auth_sweep(struct api *a);
+/* The time that is left of a token, in ms; UINT64_MAX: it does not expire. */
+uint64_t api_auth_left_ms(struct api *a, const struct bx_user_token *t);
+/* Wall time of the last use of the token with this hash; 0: none. */
+uint64_t api_auth_used(const struct api *a, const uint8_t hash[32]);
 
 /* ---- about.c ---- */
 /* The outcome is a conflict with an earlier attempt of the same request: the command of that

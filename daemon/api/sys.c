@@ -20,7 +20,7 @@ static uint32_t codecs_of(const struct bx_strs *names)
     return codecs;
 }
 
-static void hello(struct api_call *c)
+static void greet(struct api_call *c)
 {
     const struct bx_hello_params *p = c->params;
     const struct api *a = c->api;
@@ -33,8 +33,25 @@ static void hello(struct api_call *c)
                                .initialized = a->node != NULL,
                                .codecs = {list_codecs, sizeof list_codecs / sizeof list_codecs[0]}};
 
-    c->client->codecs = codecs_of(&p->codecs);
+    if (c->client != NULL)
+        c->client->codecs = codecs_of(&p->codecs);
     api_reply(c, &bx_hello_reply_schema, &r);
+}
+
+/* A local client that may do nothing here is not told who the server is, either. */
+static void hello(struct api_call *c)
+{
+    const struct bx_hello_params *p = c->params;
+    struct bx_err err;
+
+    if (p->token.n > 0) {
+        api_auth_hello(c, greet);
+    } else if (c->client->is_local && c->client->role == BX_RPC_ANY) {
+        api_auth_unknown(c->client, &err);
+        api_fail(c, &err);
+    } else {
+        greet(c);
+    }
 }
 
 /* ---- done ---- */

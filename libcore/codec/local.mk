@@ -1,6 +1,6 @@
 # Sources of libcore/codec, in the order of their dependence.
 libcore_a_SOURCES += \
-	libcore/codec/digits.c libcore/codec/digits.h \
+	libcore/codec/digits.c libcore/codec/digits.h libcore/codec/base64url.c libcore/codec/base64url.h \
 	libcore/codec/schema.c libcore/codec/schema.h \
 	libcore/codec/header.c libcore/codec/header.h \
 	libcore/codec/flat.c libcore/codec/flat_read.c libcore/codec/flat_priv.h libcore/codec/flat.h \

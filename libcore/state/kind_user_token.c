@@ -14,7 +14,7 @@ static const struct bx_field user_token_fields[] = {
     BX_FIELD(bx_user_token, user, BX_T_STR, .max = 255),
 };
 static const struct bx_schema user_token_schema =
-    BX_SCHEMA("user token row", 206, bx_user_token, user_token_fields);
+    BX_SCHEMA("user token row", 207, bx_user_token, user_token_fields);
 
 static const struct bx_column user_token_columns[] = {
     BX_COLUMN(secret_hash, BYTES, bx_user_token, secret_hash, .key = true),

@@ -1,5 +1,6 @@
 #include "wire/jointoken.h"
 
+#include "codec/base64url.h"
 #include "codec/flat.h"
 
 #include <assert.h>
@@ -29,47 +30,6 @@ static int bad(struct bx_err *err, const char *why)
     bx_err_set(err, BX_INVALID, "token: %s", why);
     bx_err_hint(err, "create one on a member: blixardctl cluster token create");
     return BX_INVALID;
-}
-
-/* ---- base64url, RFC 4648 section 5, without padding ---- */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-static int put_base64(struct bx_buf *out, const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i += 3) {
-        size_t left = n - i;
-        uint32_t v = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) |
-                     (left > 2 ? p[i + 2] : 0);
-        char four[4];
-
-        for (unsigned k = 0; k < 4; k++)
-            four[k] = digits[v >> (18 - 6 * k) & 63];
-        if (bx_buf_append(out, four, left > 2 ? 4 : left + 1) != BX_OK)
-            return BX_NO_MEMORY;
-    }
-    return BX_OK;
-}
-
-static bool get_base64(const char *s, size_t n, uint8_t *out, size_t *n_out)
-{
-    uint32_t v = 0;
-    unsigned bits = 0;
-
-    *n_out = 0;
-    for (size_t i = 0; i < n; i++) {
-        const char *at = s[i] == '\0' ? NULL : strchr(digits, s[i]);
-
-        if (at == NULL)
-            return false;
-        v = (v << 6 | (uint32_t)(at - digits)) & 0xffffff;
-        bits += 6;
-        if (bits < 8)
-            continue;
-        bits -= 8;
-        out[(*n_out)++] = (uint8_t)(v >> bits);
-    }
-    return bits < 6 && (v & ((1u << bits) - 1)) == 0; /* one text for each token */
 }
 
 /* ---- the old form ---- */
@@ -146,29 +106,32 @@ static int get_old(const char *s, size_t n, struct bx_join_token *t, struct bx_a
 
 /* ---- both ---- */
 
-int bx_join_token_write(const struct bx_join_token *t, struct bx_buf *out)
+static int put_new(const struct bx_join_token *t, struct bx_buf *out)
 {
     size_t size = bx_flat_size(&bx_join_token_schema, t);
-    struct bx_buf record = {0};
-    uint8_t *p;
-    int rc;
+    uint8_t *record = bx_block_take(size);
+    char *text = record == NULL ? NULL : (char *)bx_buf_extend(out, BX_BASE64URL_SIZE(size));
+
+    if (text != NULL) {
+        bx_flat_write(&bx_join_token_schema, t, record);
+        bx_base64url_write(record, size, text);
+        explicit_bzero(record, size);
+    }
+    bx_block_give(record);
+    return text == NULL ? BX_NO_MEMORY : BX_OK;
+}
+
+int bx_join_token_write(const struct bx_join_token *t, struct bx_buf *out)
+{
+    int rc = bx_buf_reserve(out, BX_JOIN_TOKEN_MAX);
 
     assert(t->addresses.n > 0 && t->addresses.n <= BX_JOIN_ADDRESSES_MAX);
     assert(t->secret.n == BX_JOIN_SECRET || t->secret.n == BX_JOIN_SECRET_OLD);
-    if (t->secret.n == BX_JOIN_SECRET_OLD)
+    if (rc == BX_OK && t->secret.n == BX_JOIN_SECRET_OLD)
         return put_old(t, out);
-    p = bx_buf_extend(&record, size);
-    if (p == NULL || bx_buf_reserve(out, BX_JOIN_TOKEN_MAX) != BX_OK) {
-        bx_buf_release(&record);
-        return BX_NO_MEMORY;
-    }
-    bx_flat_write(&bx_join_token_schema, t, p);
-    rc = bx_buf_append(out, PREFIX, PREFIX_LEN);
     if (rc == BX_OK)
-        rc = put_base64(out, p, size);
-    explicit_bzero(p, size);
-    bx_buf_release(&record);
-    return rc;
+        rc = bx_buf_append(out, PREFIX, PREFIX_LEN);
+    return rc == BX_OK ? put_new(t, out) : rc;
 }
 
 static int get_new(const char *s, size_t n, struct bx_join_token *t, struct bx_arena *arena,
@@ -180,7 +143,7 @@ static int get_new(const char *s, size_t n, struct bx_join_token *t, struct bx_a
 
     if (record == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
-    if (!get_base64(s, n, record, &size))
+    if (!bx_base64url_read(s, n, record, &size))
         return bad(err, "damaged, or not copied as a whole");
     rc = bx_flat_read(&bx_join_token_schema, record, size, t, arena, &used, NULL);
     if (rc == BX_NO_MEMORY)

@@ -80,7 +80,15 @@ extern const char *const bx_rpc_role_names[];
     X(DIAG_SHOW, diag_show)                                                                        \
     X(DIAG_SEND, diag_send)                                                                        \
     X(DIAG_DELETE, diag_delete)                                                                    \
-    X(LOG_APPEND, log_append)
+    X(LOG_APPEND, log_append)                                                                      \
+    X(USER_CREATE, user_create)                                                                    \
+    X(USER_LIST, user_list)                                                                        \
+    X(USER_SHOW, user_show)                                                                        \
+    X(USER_SET, user_set)                                                                          \
+    X(USER_DELETE, user_delete)                                                                    \
+    X(USER_TOKEN_CREATE, user_token_create)                                                        \
+    X(USER_TOKEN_LIST, user_token_list)                                                            \
+    X(USER_TOKEN_DELETE, user_token_delete)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -120,6 +128,8 @@ enum bx_reply {
     BX_REPLY_DIAG_SHOW,
     BX_REPLY_DIAG_DONE,
     BX_REPLY_LOG_APPEND,
+    BX_REPLY_USER,
+    BX_REPLY_USER_TOKEN,
 };
 
 struct bx_method_info {
@@ -128,6 +138,7 @@ struct bx_method_info {
     const char *path;      /* of REST: "/v1/vms"; {vm} is the parameter of that name */
     const char *about;     /* description, for the reference */
     enum bx_rpc_role role; /* lowest role that may call it */
+    bool of_tenant;        /* of administrators: those of one tenant may call it, too */
     bool mutates;
     bool before_init;               /* available while the host does not belong to a cluster */
     bool relayed;                   /* available to other nodes, too */

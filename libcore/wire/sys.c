@@ -20,6 +20,8 @@ const struct bx_schema bx_cmd_session_end_schema =
 static const struct bx_field params_fields[] = {
     BX_FIELD(bx_hello_params, version, BX_T_U64),
     BX_FIELD(bx_hello_params, codecs, BX_T_STRS, .max = 8),
+    BX_FIELD(bx_hello_params, token, BX_T_STR, .max = 255, .omit = true, .since = 3,
+             .secret = true),
 };
 
 #define F(member, typ, ...) BX_FIELD(bx_hello_reply, member, typ, __VA_ARGS__)
@@ -34,8 +36,10 @@ const struct bx_schema bx_hello_reply_schema =
 
 BX_METHOD(SYS_HELLO, sys_hello, bx_hello_params, params_fields, hello, .name = "sys.hello",
           .verb = "GET", .path = "/v1/hello", .role = BX_RPC_ANY, .before_init = true,
-          .about = "Identify the server. `codecs` names the codecs that the client accepts for "
-                   "lists; with `flat`, a list is sent as bytes: a header, then flat records.");
+          .about =
+              "Identify the server. `codecs` names the codecs that the client accepts for "
+              "lists; with `flat`, a list is sent as bytes: a header, then flat records. With the "
+              "`token` of a user the connection acts as that user, whatever it was before.");
 
 /* ---- sys.done ---- */
 

@@ -23,6 +23,7 @@ struct bx_hello_params {
     struct bx_common common;
     uint64_t version;
     struct bx_strs codecs;
+    struct bx_str token; /* of a user; empty: none */
 };
 
 struct bx_hello_reply {

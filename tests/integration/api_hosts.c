@@ -48,7 +48,7 @@ static void exec_daemon(const struct host *h, const char *name)
     dup2(fd, 1);
     dup2(fd, 2);
     execl(path, path, "--data", h->data, "--name", name, "--listen", h->link, "--api", h->api,
-          "--driver", "sim", "--log", "warning", (char *)NULL);
+          "--insecure-loopback", "--driver", "sim", "--log", "warning", (char *)NULL);
     _exit(127);
 }
 

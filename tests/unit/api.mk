@@ -144,3 +144,8 @@ tests_unit_api_received_test_SOURCES = tests/unit/api_received_test.c $(API_RELA
 	tests/unit/sink_help.c tests/unit/sink_help.h
 tests_unit_api_received_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_received_test_LDADD = $(API_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/api_auth_test
+tests_unit_api_auth_test_SOURCES = tests/unit/api_auth_test.c $(API_NODE_HELP)
+tests_unit_api_auth_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_auth_test_LDADD = $(API_TEST_LIBS)

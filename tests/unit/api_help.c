@@ -79,6 +79,7 @@ int api_test_setup(void **state)
                                    .name = "n1",
                                    .socket = socket_path,
                                    .address = tcp_address,
+                                   .tcp_trusted = true,
                                    .admin_gid = ADMIN_GID,
                                    .operator_gid = OPERATOR_GID,
                                    .state_path = "",

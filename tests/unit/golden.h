@@ -19,7 +19,7 @@ struct golden_sample {
     const struct bx_schema *schema;
     const void *object;
 };
-#define GOLDEN_SAMPLES_MAX 200u
+#define GOLDEN_SAMPLES_MAX 256u
 /* The samples; *n of them. */
 const struct golden_sample *golden_samples(size_t *n);
 /* Those of the API: the parameters of each method, and each answer. */

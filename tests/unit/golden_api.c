@@ -45,7 +45,8 @@ static const struct bx_str codecs[] = {S("flat"), S("msgpack")};
         }                                                                                          \
     }
 static const struct bx_plain_params plain = {COMMON};
-static const struct bx_hello_params hello = {COMMON, 1, {codecs, N(codecs)}};
+static const struct bx_hello_params hello = {
+    .common = COMMON, .version = 1, .codecs = {codecs, N(codecs)}};
 static const struct bx_vm_create_params create = {
     .common = COMMON,
     .body = {.config = {.name = S("web-1"),
@@ -98,6 +99,13 @@ static const struct bx_log_append_params log_append = {COMMON, S("alpha"), 17000
                                                        65536, S("items")};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
 
+static const struct bx_user_params user = {COMMON, S("alice"), BX_USER_OPERATOR, S("acme"), true};
+static const struct bx_user_token_params user_token = {
+    COMMON, S("alice"), S("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"), 600,
+    17};
+static const struct bx_hello_params hello_token = {
+    .version = 1, .token = S("blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")};
+
 static const struct bx_log_level_params log_level = {COMMON, S("info,raft=debug"), S("net"),
                                                      S("alpha")};
 
@@ -146,6 +154,14 @@ static const void *const params[BX__METHODS] = {
     [BX_M_DIAG_SHOW] = &diag,
     [BX_M_DIAG_SEND] = &plain,
     [BX_M_DIAG_DELETE] = &diag_delete,
+    [BX_M_USER_CREATE] = &user,
+    [BX_M_USER_LIST] = &plain,
+    [BX_M_USER_SHOW] = &user,
+    [BX_M_USER_SET] = &user,
+    [BX_M_USER_DELETE] = &user,
+    [BX_M_USER_TOKEN_CREATE] = &user_token,
+    [BX_M_USER_TOKEN_LIST] = &user_token,
+    [BX_M_USER_TOKEN_DELETE] = &user_token,
 };
 
 /* ---- replies ---- */
@@ -199,6 +215,9 @@ static const struct bx_node_reply node_reply = {.id = 3,
                                                 .modified_index = 60};
 static const struct bx_tenant_reply tenant_reply = {
     .name = S("acme"), .quota = {100, 204800, 3000, 50}, .usage = {4, 8192, 40, 1}};
+static const struct bx_user_reply user_reply = {S("alice"), BX_USER_OPERATOR, S("acme"), 7, 9};
+static const struct bx_user_token_reply user_token_reply = {17, S("alice"), 1700000600123,
+                                                            1700000500123};
 static const struct bx_removed_reply removed = {5};
 static const struct bx_member_reply members[] = {
     {1, S("alpha"), S("10.0.0.1:7420"), S("leader"), S("up"), S("leader"), true, 0},
@@ -314,6 +333,8 @@ static const struct {
     {&bx_memory_reply_schema, &memory},
     {&bx_sites_reply_schema, &sites_reply},
     {&bx_tenant_reply_schema, &tenant_reply},
+    {&bx_user_reply_schema, &user_reply},
+    {&bx_user_token_reply_schema, &user_token_reply},
     {&bx_upgrade_reply_schema, &upgrade},
     {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
     {&bx_page_reply_schema, &page},
@@ -379,6 +400,7 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
         snprintf(names[m], sizeof names[m], "params-%s", bx_methods[m]->name);
         add(names[m], bx_methods[m]->params, params[m]);
     }
+    add("params-sys.hello-token", bx_methods[BX_M_SYS_HELLO]->params, &hello_token);
     add("params-vm.start-discard", bx_methods[BX_M_VM_START]->params, &vm_discard);
     for (size_t i = 0; i < N(replies); i++) {
         char *name = names[BX__METHODS + i];

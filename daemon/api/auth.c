@@ -1,0 +1,394 @@
+/* auth - who a client is by its token, and what it may call.
+ *
+ *   sys.hello with a token --> its hash is in the state: the client is that user from now on
+ *                          \-> it is not: after a barrier, for the state here may be behind, it is
+ *                              looked for once more, and then refused
+ *
+ * What a user may is looked up at each call, so a user or a token that is deleted, or expires, may
+ * nothing from then on. A source that has sent several wrong tokens is not listened to for a while;
+ * a source is an address, or a user of the unix socket. */
+#include "api/priv.h"
+
+#include "mem/alloc.h"
+#include "rec/rec.h"
+#include "state/user.h"
+#include "sys/pki.h"
+#include "sys/rate.h"
+#include "wire/sys.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define FREE_TRIES 5u
+#define DELAY_MS 1000u /* after so many wrong tokens; twice as long after each further one */
+#define DELAY_MAX_MS 30000u
+#define FORGET_MS 600000u /* without a wrong token */
+#define SUSPECTS_MAX 256u /* the one whose last wrong token is the longest ago gives way */
+
+struct suspect {
+    char source[API_PARTY_NAME]; /* empty: free */
+    uint32_t wrong;
+    uint64_t last, until; /* boot time */
+};
+
+struct use { /* of a token, on this node */
+    uint8_t key[16];
+    uint64_t wall_ms;
+};
+
+struct api_auth {
+    struct suspect suspects[SUSPECTS_MAX];
+    struct bx_map uses;             /* at most BX_USER_TOKENS_MAX_ALL */
+    uint64_t wrong;                 /* tokens of all */
+    struct rate_bound told;         /* of them */
+    uint64_t measured, measured_at; /* what leaders measured; boot time at which it changed */
+};
+
+void api_auth_create(struct api *a)
+{
+    a->auth = bx_must_calloc(1, sizeof *a->auth);
+}
+
+void api_auth_destroy(struct api *a)
+{
+    struct use *u;
+    size_t pos = 0;
+
+    while ((u = bx_map_next(&a->auth->uses, &pos)) != NULL)
+        bx_free(u);
+    bx_map_close(&a->auth->uses);
+    bx_free(a->auth);
+}
+
+static uint64_t now_ms(const struct api *a)
+{
+    return a->o.clock->ops->boot_ms(a->o.clock);
+}
+
+/* ---- the last use of tokens ---- */
+
+static bool is_use(const void *item, const void *key)
+{
+    return memcmp(((const struct use *)item)->key, key, 16) == 0;
+}
+
+static struct use *find_use(const struct api *a, const uint8_t *hash)
+{
+    return bx_map_get(&a->auth->uses, bx_hash(hash, 16), is_use, hash);
+}
+
+/* Forget the tokens that do not exist any more: then there is room for those that do. */
+static void drop_uses(struct api *a)
+{
+    struct bx_map kept = {0};
+    struct use *u;
+    size_t pos = 0;
+
+    while ((u = bx_map_next(&a->auth->uses, &pos)) != NULL) {
+        if (bx_view_get(bx_node_view(a->node), BX_TABLE_USER_TOKEN, u->key) != NULL)
+            bx_must_ok(bx_map_add(&kept, bx_hash(u->key, 16), u));
+        else
+            bx_free(u);
+    }
+    bx_map_close(&a->auth->uses);
+    a->auth->uses = kept;
+}
+
+static void note_use(struct api *a, const uint8_t hash[BX_USER_SECRET_HASH])
+{
+    struct use *u = find_use(a, hash);
+
+    if (u == NULL) {
+        if (a->auth->uses.n >= BX_USER_TOKENS_MAX_ALL)
+            drop_uses(a);
+        u = bx_must_calloc(1, sizeof *u);
+        memcpy(u->key, hash, sizeof u->key);
+        bx_must_ok(bx_map_add(&a->auth->uses, bx_hash(hash, 16), u));
+    }
+    u->wall_ms = a->o.clock->ops->wall_ms(a->o.clock);
+}
+
+uint64_t api_auth_used(const struct api *a, const uint8_t hash[BX_USER_SECRET_HASH])
+{
+    const struct use *u = find_use(a, hash);
+
+    return u == NULL ? 0 : u->wall_ms;
+}
+
+/* ---- wrong tokens ---- */
+
+static const char *source_of(const struct api_client *client)
+{
+    const struct api_party *p = client->party;
+
+    return client->is_local && p->parent != NULL ? p->parent->name : p->name;
+}
+
+static struct suspect *find_suspect(struct api *a, const char *source)
+{
+    for (uint32_t i = 0; i < SUSPECTS_MAX; i++) {
+        if (strcmp(a->auth->suspects[i].source, source) == 0)
+            return &a->auth->suspects[i];
+    }
+    return NULL;
+}
+
+static struct suspect *add_suspect(struct api *a, const char *source)
+{
+    struct suspect *s = &a->auth->suspects[0];
+
+    for (uint32_t i = 1; i < SUSPECTS_MAX && s->source[0] != '\0'; i++) {
+        if (a->auth->suspects[i].source[0] == '\0' || a->auth->suspects[i].last < s->last)
+            s = &a->auth->suspects[i];
+    }
+    *s = (struct suspect){.wrong = 0};
+    snprintf(s->source, sizeof s->source, "%s", source);
+    return s;
+}
+
+static void count_wrong(struct api_client *client)
+{
+    struct api *a = client->api;
+    const char *source = source_of(client);
+    struct suspect *s = find_suspect(a, source);
+    uint64_t now = now_ms(a), delay;
+
+    if (s == NULL)
+        s = add_suspect(a, source);
+    if (now - s->last >= FORGET_MS)
+        s->wrong = 0;
+    s->last = now;
+    s->wrong += s->wrong < FREE_TRIES + 6;
+    if (s->wrong >= FREE_TRIES) {
+        delay = (uint64_t)DELAY_MS << (s->wrong - FREE_TRIES);
+        s->until = now + (delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS);
+    }
+    a->auth->wrong++;
+    if (rate_may(&a->auth->told, now, 1, NULL))
+        BX_WARNING("api", "wrong token", "source", source, "tokens", a->auth->wrong);
+}
+
+/* The client waits for nothing here: it is told to come again, and its token is not looked at. */
+static int check_delay(struct api_client *client, struct bx_err *err)
+{
+    const struct suspect *s = find_suspect(client->api, source_of(client));
+    uint64_t now = now_ms(client->api);
+
+    if (s == NULL || s->until <= now)
+        return BX_OK;
+    bx_err_set(err, BX_BUSY, "too many wrong tokens from %s", source_of(client));
+    bx_err_hint(err, "try again in %u s", (unsigned)((s->until - now + 999) / 1000));
+    return BX_BUSY;
+}
+
+/* ---- the user of a token ---- */
+
+_Static_assert(BX_USER_VIEWER + 1 == BX_RPC_VIEWER && BX_USER_OPERATOR + 1 == BX_RPC_OPERATOR &&
+                   BX_USER_ADMIN + 1 == BX_RPC_ADMIN,
+               "the roles of users are those of methods");
+
+/* Leaders measure when there is something to apply. What has passed since then is measured here, so
+ * that a token also ends in a cluster in which nothing happens. */
+uint64_t api_auth_left_ms(struct api *a, const struct bx_user_token *t)
+{
+    const struct bx_fsm *f = bx_node_fsm(a->node);
+    uint64_t left = bx_user_token_left_ms(f, t), now = now_ms(a), since;
+
+    if (a->auth->measured_at == 0 || a->auth->measured != bx_fsm_time(f)) {
+        a->auth->measured = bx_fsm_time(f);
+        a->auth->measured_at = now;
+    }
+    since = now - a->auth->measured_at;
+    return left == UINT64_MAX ? left : left > since ? left - since : 0;
+}
+
+/* The user, if this is the hash of a token that is valid; NULL. */
+static const struct bx_user *user_of(struct api *a, const uint8_t hash[BX_USER_SECRET_HASH])
+{
+    const struct bx_view *v = bx_node_view(a->node);
+    const struct bx_user_token *t = bx_view_user_token(v, hash);
+
+    if (t == NULL || api_auth_left_ms(a, t) == 0)
+        return NULL;
+    return bx_view_get(v, BX_TABLE_USER, &t->user);
+}
+
+static void become(struct api_client *client, const struct bx_user *u)
+{
+    client->role = (enum bx_rpc_role)(u->role + 1);
+    snprintf(client->tenant, sizeof client->tenant, BX_STR_FMT, BX_STR_ARG(u->tenant));
+    snprintf(client->principal, sizeof client->principal, "user:" BX_STR_FMT, BX_STR_ARG(u->name));
+    note_use(client->api, client->token);
+}
+
+static int refresh(struct api_client *client, struct bx_err *err)
+{
+    const struct bx_user *u;
+
+    if (!client->by_token || client->api->node == NULL)
+        return BX_OK;
+    u = user_of(client->api, client->token);
+    if (u != NULL) {
+        become(client, u);
+        return BX_OK;
+    }
+    client->role = BX_RPC_ANY;
+    bx_err_set(err, BX_DENIED, "the token of this connection has expired, or was deleted");
+    bx_err_hint(err, "have an administrator create another: blixardctl user token create NAME");
+    return BX_DENIED;
+}
+
+void api_auth_sweep(struct api *a)
+{
+    struct api_client *client, *next;
+    struct bx_err err;
+
+    for (client = TAILQ_FIRST(&a->watchers); client != NULL; client = next) {
+        next = TAILQ_NEXT(client, watcher);
+        if (refresh(client, &err) != BX_OK)
+            client->ops->end(client, &err);
+    }
+}
+
+/* ---- sys.hello ---- */
+
+struct greeting {
+    uint8_t hash[BX_USER_SECRET_HASH];
+    void (*then)(struct api_call *c);
+};
+
+static void deny(struct api_call *c)
+{
+    struct bx_err err;
+
+    if (c->client != NULL)
+        count_wrong(c->client);
+    bx_err_set(&err, BX_DENIED, "the token is unknown or has expired");
+    bx_err_hint(&err, "have an administrator create another: blixardctl user token create NAME");
+    api_fail(c, &err);
+}
+
+/* Whether the token is valid; then the client is its user. */
+static bool admit(struct api_call *c)
+{
+    struct greeting *g = c->state;
+    const struct bx_user *u = user_of(c->api, g->hash);
+
+    if (u == NULL)
+        return false;
+    if (c->client != NULL) {
+        memcpy(c->client->token, g->hash, sizeof g->hash);
+        c->client->by_token = true;
+        become(c->client, u);
+    }
+    g->then(c);
+    return true;
+}
+
+static void look_again(struct api_call *c)
+{
+    if (!admit(c))
+        deny(c);
+}
+
+/* The SHA-256 of the secret; false: the text is no token. */
+static bool hash_token(struct bx_str text, uint8_t out[BX_USER_SECRET_HASH])
+{
+    uint8_t secret[BX_USER_SECRET];
+    bool is_token = bx_user_token_parse(text, secret);
+
+    if (is_token)
+        pki_sha256(secret, sizeof secret, out);
+    pki_wipe(secret, sizeof secret);
+    return is_token;
+}
+
+void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c))
+{
+    const struct bx_hello_params *p = c->params;
+    struct greeting *g = c->state = api_alloc(c, sizeof *g);
+    struct bx_err err;
+
+    g->then = then;
+    if (check_delay(c->client, &err) != BX_OK) {
+        api_fail(c, &err);
+    } else if (c->api->node == NULL) {
+        bx_err_set(&err, c->api->o.identity->node == 0 ? BX_CONFLICT : BX_SHUTDOWN,
+                   "tokens are known to members of a cluster only, and this host is none yet");
+        bx_err_hint(&err, "use the unix socket, without a token");
+        api_fail(c, &err);
+    } else if (!hash_token(p->token, g->hash)) {
+        deny(c);
+    } else if (!admit(c)) {
+        api_read(c, look_again);
+    }
+}
+
+/* ---- what a client may call ---- */
+
+/* A client of which nothing is known but that it is there. */
+static int refuse_unknown(const struct api_client *client, struct bx_err *err)
+{
+    const char *who = client->principal;
+
+    if (client->is_local) {
+        bx_err_set(err, BX_DENIED, "permission denied (uid %s)",
+                   strncmp(who, "uid:", 4) == 0 ? who + 4 : who);
+        bx_err_hint(err, "pass the token of a user with --token-file, use root or the account that "
+                         "runs blixardd, or have an administrator add this account to the "
+                         "--operator-group or --admin-group of blixardd");
+    } else {
+        bx_err_set(err, BX_DENIED, "permission denied: clients over TCP need a token");
+        bx_err_hint(err, "pass the token of a user with --token-file, or BLIXARD_TOKEN");
+    }
+    return BX_DENIED;
+}
+
+int api_auth_unknown(struct api_client *client, struct bx_err *err)
+{
+    struct api *a = client->api;
+
+    a->refused++;
+    if (rate_may(&a->told, now_ms(a), 1, NULL))
+        BX_WARNING("api", "permission denied", "client", client->principal, "socket", a->o.socket,
+                   "requests", a->refused);
+    return refuse_unknown(client, err);
+}
+
+static int refuse_role(const struct api_client *client, const char *method, struct bx_err *err)
+{
+    const char *who = client->principal;
+    bool is_uid = strncmp(who, "uid:", 4) == 0;
+
+    if (client->tenant[0] != '\0' && client->role == BX_RPC_ADMIN)
+        bx_err_set(err, BX_DENIED, "permission denied: %s (%s, of tenant %s)", method, who,
+                   client->tenant);
+    else
+        bx_err_set(err, BX_DENIED, "permission denied: %s (%s%s)", method, is_uid ? "uid " : "",
+                   is_uid ? who + 4 : who);
+    if (client->by_token)
+        bx_err_hint(err, "have an administrator of the cluster do it, or change the role: "
+                         "blixardctl user set NAME --role R");
+    else
+        bx_err_hint(err, "use root or the account that runs blixardd, or have an administrator add "
+                         "this account to the --admin-group of blixardd");
+    return BX_DENIED;
+}
+
+int api_auth_check(const struct api_call *c, struct bx_err *err)
+{
+    const struct bx_method_info *m = bx_methods[c->method];
+    struct api_client *client = c->client;
+    int rc = m->role == BX_RPC_ANY ? BX_OK : refresh(client, err);
+
+    if (rc != BX_OK)
+        return rc;
+    if (client->role == BX_RPC_ANY && m->role > BX_RPC_ANY)
+        return api_auth_unknown(client, err);
+    if (client->role < m->role ||
+        (m->role == BX_RPC_ADMIN && client->tenant[0] != '\0' && !m->of_tenant))
+        return refuse_role(client, m->name, err);
+    if (client->is_node && !m->relayed)
+        return bx_err_set(err, BX_DENIED, "permission denied: %s (node)", m->name);
+    return BX_OK;
+}

@@ -1,0 +1,239 @@
+/* Tokens of users: who a client is after its hello, what it may call, and what wrong tokens lead
+ * to. */
+#include "lib/testlib.h"
+
+#include "api_node_help.h"
+#include "lib/testclock.h"
+#include "state/user.h"
+#include "sys/token.h"
+#include "wire/command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TOKEN "blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+#define HELLO "{\"token\": \"" TOKEN "\"}"
+#define WRONG "{\"token\": \"blx_BAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8\"}"
+
+static struct test_clock test_time;
+
+static int setup(void **state)
+{
+    int rc = api_node_setup(state);
+    uint64_t now = api->o.clock->ops->boot_ms(api->o.clock);
+
+    test_clock_init(&test_time);
+    test_time.now = now;
+    api->o.clock = &test_time.base;
+    return rc;
+}
+
+static void make_user(const char *name, uint8_t role, const char *tenant)
+{
+    struct bx_cmd_user_create body = {bx_str(name), role, bx_str(tenant)};
+
+    submit(BX_CMD_USER_CREATE, &body);
+}
+
+static uint64_t make_token(const char *user, uint64_t ttl_ms)
+{
+    struct bx_cmd_user_token_create body = {.user = bx_str(user), .ttl_ms = ttl_ms};
+
+    assert_true(user_token_hash(bx_str(TOKEN), body.secret_hash));
+    submit(BX_CMD_USER_TOKEN_CREATE, &body);
+    return bx_view_user_token(bx_node_view(node), body.secret_hash)->created_index;
+}
+
+static void drop_token(uint64_t id)
+{
+    struct bx_cmd_user_token_delete body = {.id = id};
+
+    submit(BX_CMD_USER_TOKEN_DELETE, &body);
+}
+
+static bool denied(const char *method)
+{
+    (void)call(method, "{}");
+    return error.code == BX_DENIED && strstr(error.msg, "permission denied: ") == error.msg;
+}
+
+/* ---- the text of a token ---- */
+
+TEST(a_token_reads_back_what_it_was_made_of)
+{
+    uint8_t secret[BX_USER_SECRET], back[BX_USER_SECRET];
+    char text[BX_USER_TOKEN_TEXT + 1];
+
+    for (uint8_t i = 0; i < BX_USER_SECRET; i++)
+        secret[i] = i;
+    bx_user_token_text(secret, text);
+    assert_string_equal(text, TOKEN);
+    for (unsigned round = 0; round < 100; round++) {
+        uint64_t seed = round;
+
+        for (uint8_t i = 0; i < BX_USER_SECRET; i++)
+            secret[i] = (uint8_t)test_random(&seed);
+        bx_user_token_text(secret, text);
+        assert_true(bx_user_token_parse(bx_str(text), back));
+        assert_memory_equal(secret, back, sizeof secret);
+    }
+}
+
+TEST(anything_else_is_no_token)
+{
+    static const char *const bad[] = {
+        "",
+        "blx_",
+        "blx1AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        "blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh",
+        "blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh88",
+        "blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9", /* bits beyond the secret */
+        "blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh+",
+        "blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh=",
+    };
+    uint8_t secret[BX_USER_SECRET];
+
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_false(bx_user_token_parse(bx_str(bad[i]), secret));
+}
+
+/* ---- who a client is ---- */
+
+TEST(a_token_makes_its_client_the_user)
+{
+    make_user("alice", BX_USER_OPERATOR, "default");
+    make_token("alice", 0);
+    client.role = BX_RPC_ANY;
+    assert_true(denied("vm.list"));
+    assert_int_equal(call("sys.hello", "{}"), BX_OK);
+    assert_true(denied("vm.list"));
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    assert_string_equal(client.principal, "user:alice");
+    assert_string_equal(client.tenant, "default");
+    assert_int_equal(client.role, BX_RPC_OPERATOR);
+    assert_int_equal(call("vm.list", "{}"), BX_OK);
+    assert_true(denied("user.list"));
+}
+
+TEST(a_token_counts_more_than_credentials)
+{
+    make_user("vic", BX_USER_VIEWER, "");
+    make_token("vic", 0);
+    assert_int_equal(call("user.list", "{}"), BX_OK);
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    assert_true(denied("user.list"));
+}
+
+TEST(what_is_deleted_or_over_may_nothing)
+{
+    struct bx_cmd_user_set set = {.name = bx_str("root"), .sets_role = true};
+    struct bx_cmd_user_delete drop = {bx_str("root"), bx_str("")};
+    uint64_t id;
+
+    make_user("root", BX_USER_ADMIN, "");
+    id = make_token("root", 0);
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    assert_int_equal(call("user.list", "{}"), BX_OK);
+    drop_token(id);
+    assert_int_equal(call("vm.list", "{}"), BX_DENIED);
+    assert_non_null(strstr(error.msg, "expired, or was deleted"));
+    assert_non_null(strstr(error.hint, "user token create"));
+    id = make_token("root", 5000);
+    assert_int_equal(call("user.list", "{}"), BX_OK);
+    test_time.now += 4900;
+    assert_int_equal(call("user.list", "{}"), BX_OK);
+    test_time.now += 200;
+    assert_int_equal(call("user.list", "{}"), BX_DENIED);
+    assert_int_equal(call("sys.hello", HELLO), BX_DENIED);
+    drop_token(id);
+    make_token("root", 0);
+    assert_int_equal(call("user.list", "{}"), BX_OK);
+    submit(BX_CMD_USER_SET, &set); /* to a viewer */
+    assert_true(denied("user.list"));
+    assert_int_equal(call("vm.list", "{}"), BX_OK);
+    submit(BX_CMD_USER_DELETE, &drop);
+    assert_int_equal(call("vm.list", "{}"), BX_DENIED);
+}
+
+/* The whole table. */
+TEST(an_administrator_of_a_tenant_may_call_what_is_about_users)
+{
+    make_user("anna", BX_USER_ADMIN, "default");
+    make_token("anna", 0);
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    for (int m = 0; m < BX__METHODS; m++) {
+        const struct bx_method_info *info = bx_methods[m];
+
+        if (info->role != BX_RPC_ADMIN)
+            continue;
+        assert_int_equal(info->of_tenant, strncmp(info->name, "user.", 5) == 0);
+        if (!info->of_tenant && !denied(info->name))
+            fail_msg("%s is not refused", info->name);
+        if (!info->of_tenant)
+            assert_non_null(strstr(error.msg, "(user:anna, of tenant default)"));
+    }
+    assert_int_equal(call("user.list", "{}"), BX_OK);
+    assert_int_equal(call("user.create", "{\"user\": \"x\", \"role\": \"viewer\"}"), BX_DENIED);
+    assert_non_null(strstr(error.hint, "--tenant default"));
+    assert_int_equal(
+        call("user.create", "{\"user\": \"x\", \"role\": \"viewer\", \"tenant\": \"default\"}"),
+        BX_OK);
+    assert_int_equal(call("user.set", "{\"user\": \"x\", \"no_tenant\": true}"), BX_DENIED);
+    make_user("root", BX_USER_ADMIN, "");
+    assert_int_equal(call("user.show", "{\"user\": \"root\"}"), BX_NOT_FOUND);
+    assert_int_equal(call("user.delete", "{\"user\": \"root\"}"), BX_NOT_FOUND);
+    assert_int_equal(call("user.token_list", "{\"user\": \"root\"}"), BX_NOT_FOUND);
+    assert_int_equal(call("user.delete", "{\"user\": \"x\"}"), BX_OK);
+}
+
+/* ---- wrong tokens ---- */
+
+TEST(wrong_tokens_delay_further_ones_of_their_source)
+{
+    static const unsigned seconds[] = {1, 2, 4, 8, 16, 30, 30};
+
+    make_user("alice", BX_USER_VIEWER, "");
+    make_token("alice", 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(call("sys.hello", WRONG), BX_DENIED);
+        assert_non_null(strstr(error.msg, "unknown or has expired"));
+    }
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++) {
+        assert_int_equal(call("sys.hello", WRONG), BX_DENIED);
+        assert_int_equal(call("sys.hello", WRONG), BX_BUSY);
+        assert_int_equal(call("sys.hello", HELLO), BX_BUSY);
+        assert_non_null(strstr(error.msg, "too many wrong tokens from tester"));
+        test_time.now += seconds[i] * 1000 - 1;
+        assert_int_equal(call("sys.hello", HELLO), BX_BUSY);
+        test_time.now += 1;
+        assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    }
+    test_time.now += 600000;
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(call("sys.hello", WRONG), BX_DENIED);
+}
+
+TEST(the_table_of_sources_is_bounded)
+{
+    struct api_party *own = client.party;
+    char name[32];
+
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(call("sys.hello", "{\"token\": \"x\"}"), BX_DENIED);
+    assert_int_equal(call("sys.hello", "{\"token\": \"x\"}"), BX_BUSY);
+    for (unsigned k = 0; k < 300; k++) {
+        snprintf(name, sizeof name, "10.0.0.%u", k);
+        client.party = api_party_hold(api, &api->everybody, name);
+        test_time.now++;
+        assert_int_equal(call("sys.hello", "{\"token\": \"x\"}"), BX_DENIED);
+        api_party_drop(api, client.party);
+    }
+    client.party = own; /* which the others have displaced */
+    assert_int_equal(call("sys.hello", "{\"token\": \"x\"}"), BX_DENIED);
+}
+
+int main(void)
+{
+    return test_run(setup, api_node_teardown);
+}
