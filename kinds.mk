@@ -40,6 +40,7 @@ libcore_a_SOURCES += libcore/model/user.c libcore/model/user.h \
 	libcore/wire/user.c libcore/wire/user.h \
 	libcore/state/user.h libcore/state/kind_user.c libcore/state/fsm_user.c
 libdaemon_a_SOURCES += daemon/api/user.c
+libcli_a_SOURCES += cli/user.c
 
 # user_token
 libcore_a_SOURCES += libcore/state/kind_user_token.c libcore/state/fsm_user_token.c

@@ -293,16 +293,43 @@ static int receive_response(struct client *c, uint64_t id, uint64_t deadline, bx
     }
 }
 
+/* The server knows the user of this connection from now on. */
+static int prove(struct client *c, uint64_t deadline, struct bx_err *err)
+{
+    struct params p = {0};
+    struct bx_buf b = {0};
+    bool unknown = c->unknown;
+    uint64_t id = ++c->next_id;
+    bx_val hello;
+    int rc;
+
+    params_str(&p, "token", c->token);
+    write_request(&b, id, "sys.hello", &p, 0, c->trace);
+    rc = send_all(c, b.data, b.len, deadline, err);
+    if (rc == BX_OK)
+        rc = receive_response(c, id, deadline + GRACE_MS, &hello, err);
+    bx_buf_release(&b);
+    params_close(&p);
+    c->unknown = unknown; /* that is about the request */
+    if (rc != BX_OK)
+        disconnect(c);
+    return rc;
+}
+
 static int send_request(struct client *c, const char *method, const struct params *p,
                         uint64_t deadline, bx_val *result, struct bx_err *err)
 {
-    uint64_t id = ++c->next_id, now = client_now();
     struct bx_buf b = {0};
+    bool fresh = c->fd < 0;
+    uint64_t id, now = client_now();
     int rc = ensure_connected(c, deadline, err);
 
     c->next[0] = '\0';
+    if (rc == BX_OK && fresh && c->token[0] != '\0')
+        rc = prove(c, deadline, err);
     if (rc != BX_OK)
         return rc;
+    id = ++c->next_id;
     BX_DEBUG("client", "calling", "method", method, "id", id, "request_id", p->request_id,
              "trace_id", c->trace, "address", c->addresses[c->current]);
     write_request(&b, id, method, p, deadline <= now + 1 ? 1 : deadline - now, c->trace);

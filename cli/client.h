@@ -24,6 +24,7 @@ struct client {
     struct bx_buf in; /* the answer, and what came after it */
     size_t used;      /* bytes of `in` that the last message took */
     struct bx_pack *pack;
+    char token[64];  /* that proves who the user is, on each connection; empty: none */
     char trace[33];  /* goes with each request: 32 hex digits */
     uint64_t traced; /* what events have of it */
     bool verbose;

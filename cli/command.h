@@ -48,6 +48,7 @@ struct planned {
 #define NOUNS(X)                                                                                   \
     X(vm)                                                                                          \
     X(tenant)                                                                                      \
+    X(user)                                                                                        \
     X(node)                                                                                        \
     X(cluster)                                                                                     \
     X(context)                                                                                     \

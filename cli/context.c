@@ -16,6 +16,7 @@ static const struct column context_columns[] = {
     {.title = "CURRENT", .key = "current"},
     {.title = "ADDR", .key = "addr"},
     {.title = "OUTPUT", .key = "output"},
+    {.title = "TOKEN FILE", .key = "token_file", .sparse = true},
     {0},
 };
 
@@ -33,7 +34,7 @@ const struct command context_commands[] = {
      .run = context_use},
     {.name = "context set",
      .arguments = {{.name = "NAME", .completes = "context"}},
-     .help = "store --addr, and --output, under a name",
+     .help = "store --addr, --output and --token-file under a name",
      .offline = true,
      .run = context_set},
     {.name = "context delete",
@@ -54,11 +55,12 @@ static int context_list(struct run *r)
         return run_fail(r);
     build_array(&b, c->n);
     for (unsigned i = 0; i < c->n; i++) {
-        build_map(&b, 4);
+        build_map(&b, 5);
         build_pair_str(&b, "name", c->v[i].name);
         build_pair_bool(&b, "current", c->current != NULL && strcmp(c->current, c->v[i].name) == 0);
         build_pair_str(&b, "addr", c->v[i].addr);
         build_pair_str(&b, "output", c->v[i].output);
+        build_pair_str(&b, "token_file", c->v[i].token_file);
     }
     return result_print_built(r, &b);
 }
@@ -94,6 +96,7 @@ static int context_set(struct run *r)
 {
     const char *name = r->arguments[0], *addr = args_get(&r->args, "addr", NULL);
     const char *output = args_get(&r->args, "output", NULL);
+    const char *token_file = args_get(&r->args, "token-file", NULL);
     struct contexts *c = &r->contexts;
     struct context *x;
 
@@ -113,6 +116,8 @@ static int context_set(struct run *r)
         contexts_set_text(&x->addr, addr);
     if (output != NULL)
         contexts_set_text(&x->output, output);
+    if (token_file != NULL)
+        contexts_set_text(&x->token_file, token_file);
     if (c->current == NULL)
         contexts_set_text(&c->current, name);
     return save(r);

@@ -5,6 +5,7 @@
  *     prod:
  *       addr: "10.0.0.1:7410,10.0.0.2:7410"
  *       output: wide
+ *       token-file: /home/me/.config/blixard/prod.token
  *
  * context_store.c reads and writes the file, context.c has the commands. */
 #ifndef CLI_CONTEXT_H
@@ -16,7 +17,8 @@
 
 struct context {
     char *name, *addr;
-    char *output; /* NULL: the default format */
+    char *output;     /* NULL: the default format */
+    char *token_file; /* NULL: none */
 };
 struct contexts {
     char *path;    /* NULL: there is no home directory */

@@ -46,6 +46,7 @@ static int read_context(struct contexts *c, struct fy_node_pair *pair, struct bx
         return invalid_file(c, "too many contexts", err);
     x->addr = copy_text(value, "addr");
     x->output = copy_text(value, "output");
+    x->token_file = copy_text(value, "token-file");
     if (x->addr == NULL) /* else the cluster on this host would be asked instead */
         return invalid_file(c, "a context has no addr", err);
     return BX_OK;
@@ -137,6 +138,7 @@ static void release(struct context *x)
     bx_free(x->name);
     bx_free(x->addr);
     bx_free(x->output);
+    bx_free(x->token_file);
 }
 
 void contexts_close(struct contexts *c)
@@ -217,10 +219,12 @@ static void build_file(const struct contexts *c, struct bx_buf *text)
     build_map(&b, c->n);
     for (unsigned i = 0; i < c->n; i++) {
         build_str(&b, c->v[i].name);
-        build_map(&b, 1 + (c->v[i].output != NULL));
+        build_map(&b, 1 + (c->v[i].output != NULL) + (c->v[i].token_file != NULL));
         build_pair_str(&b, "addr", c->v[i].addr);
         if (c->v[i].output != NULL)
             build_pair_str(&b, "output", c->v[i].output);
+        if (c->v[i].token_file != NULL)
+            build_pair_str(&b, "token-file", c->v[i].token_file);
     }
     bx_must_ok(format_yaml(text, build_parse(&b), 0));
     bx_buf_release(&b);

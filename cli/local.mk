@@ -8,12 +8,12 @@ libcli_a_SOURCES = cli/args.c cli/args.h cli/bench.c cli/build.c cli/build.h cli
 	cli/output.h cli/params.c cli/params.h cli/parse.c cli/parse.h cli/record.c cli/record.h cli/result.c cli/result.h \
 	cli/run.c cli/run.h cli/sql.c cli/trace.c cli/trace.h cli/value.c cli/value.h cli/version.c
 libcli_a_SOURCES += cli/log_snapshot.c cli/log_level.c
-libcli_a_SOURCES += cli/diag.c
-libcli_a_CFLAGS = $(AM_CFLAGS)
+libcli_a_SOURCES += cli/diag.c cli/client_list.c cli/secret.c cli/secret.h
+libcli_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 
 CLI_LIBS = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) \
-	$(SMARTCOLS_LIBS) $(FYAML_LIBS) $(UUID_LIBS) -lm -lpthread
+	$(SMARTCOLS_LIBS) $(FYAML_LIBS) $(UUID_LIBS) $(CRYPTO_LIBS) -lm -lpthread
 
 bin_PROGRAMS += blixardctl
 blixardctl_SOURCES = cli/main.c

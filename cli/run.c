@@ -3,6 +3,7 @@
 #include "help.h"
 #include "parse.h"
 #include "rec/rec.h"
+#include "secret.h"
 
 #include <ctype.h>
 #include <poll.h>
@@ -184,7 +185,8 @@ static int set_arguments(struct run *r)
 }
 
 /* A flag overrides the environment, which overrides the context. */
-static int choose_context(struct run *r, const char **addr, const char **output)
+static int choose_context(struct run *r, const char **addr, const char **output,
+                          const char **token_file)
 {
     const char *flag = args_get(&r->args, "context", NULL), *env = getenv("BLIXARD_CONTEXT");
     const struct context *x = NULL;
@@ -203,6 +205,7 @@ static int choose_context(struct run *r, const char **addr, const char **output)
         *addr = x->addr;
     if (*output == NULL)
         *output = x->output;
+    *token_file = x->token_file;
     return rc;
 }
 
@@ -265,11 +268,13 @@ static int set_up(struct run *r)
 {
     const char *addr = args_get(&r->args, "addr", getenv("BLIXARD_ADDR"));
     const char *output = args_get(&r->args, "output", getenv("BLIXARD_OUTPUT"));
+    const char *token_file = NULL;
+    char token[SECRET_TEXT] = "";
     uint8_t consistency;
     int rc = set_arguments(r);
 
     if (rc == BX_OK)
-        rc = choose_context(r, &addr, &output);
+        rc = choose_context(r, &addr, &output, &token_file);
     if (rc == BX_OK)
         rc = args_exclude(&r->args, "wait", "no-wait", &r->err);
     if (rc == BX_OK)
@@ -278,7 +283,12 @@ static int set_up(struct run *r)
         rc = args_choice(&r->args, "consistency", &consistency, &r->err);
     if (rc == BX_OK)
         rc = set_timeouts(r);
-    return rc == BX_OK ? set_client(r, addr) : rc;
+    if (rc == BX_OK && !r->command->offline)
+        rc = secret_choose(r, token_file, token);
+    if (rc == BX_OK)
+        rc = set_client(r, addr);
+    memcpy(r->client.token, token, sizeof token);
+    return rc;
 }
 
 /* ---- running ---- */

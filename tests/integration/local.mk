@@ -3,7 +3,7 @@
 # Scripts against real daemons with the simulated driver.
 dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
 	tests/integration/cli.sh tests/integration/levels.sh tests/integration/snapshot.sh tests/integration/kill.sh \
-	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/hosts.sh tests/integration/sessions.sh tests/integration/select.sh \
+	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/hosts.sh tests/integration/sessions.sh tests/integration/users.sh tests/integration/select.sh \
 	tests/integration/recorder.sh tests/integration/http.sh tests/integration/log.sh tests/integration/diag.sh \
 	tests/integration/diag_send.sh
 dist_noinst_DATA += tests/integration/diag_server.py

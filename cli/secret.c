@@ -1,0 +1,136 @@
+#include "secret.h"
+
+#include "run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- reading ---- */
+
+static int check_token(const char *where, char *text, struct bx_err *err)
+{
+    uint8_t secret[BX_USER_SECRET];
+
+    text[strcspn(text, "\r\n")] = '\0';
+    if (bx_user_token_parse(bx_str(text), secret))
+        return BX_OK;
+    text[0] = '\0';
+    bx_err_set(err, BX_INVALID, "%s: not the token of a user", where);
+    bx_err_hint(err, "create one: blixardctl user token create NAME");
+    return BX_INVALID;
+}
+
+/* Who else can read it could act as this user. */
+static int check_mode(int fd, const char *path, struct bx_err *err)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) != 0)
+        return bx_err_set(err, BX_INVALID, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode)) {
+        bx_err_set(err, BX_INVALID, "%s: not a regular file", path);
+        bx_err_hint(err, "a token is in a file of its own");
+        return BX_INVALID;
+    }
+    if ((st.st_mode & 077) == 0)
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "%s: other users of this host can access this file (mode %04o)",
+               path, (unsigned)(st.st_mode & 07777));
+    bx_err_hint(err, "chmod 600 %s", path);
+    return BX_INVALID;
+}
+
+static int read_file(const char *path, char out[SECRET_TEXT], struct bx_err *err)
+{
+    char text[SECRET_TEXT + 2] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+
+    if (fd < 0) {
+        bx_err_set(err, BX_INVALID, "%s: %s", path, strerror(errno));
+        bx_err_hint(err, "blixardctl user token create NAME --out FILE writes one");
+        return BX_INVALID;
+    }
+    rc = check_mode(fd, path, err);
+    if (rc == BX_OK && read(fd, text, sizeof text - 1) < 0)
+        rc = bx_err_set(err, BX_INVALID, "%s: %s", path, strerror(errno));
+    close(fd);
+    if (rc == BX_OK)
+        rc = check_token(path, text, err);
+    if (rc == BX_OK)
+        memcpy(out, text, SECRET_TEXT);
+    return rc;
+}
+
+static const char *environment(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+int secret_choose(struct run *r, const char *of_context, char out[SECRET_TEXT])
+{
+    const char *flag = args_get(&r->args, "token-file", NULL);
+    const char *token = environment("BLIXARD_TOKEN"), *file = environment("BLIXARD_TOKEN_FILE");
+    char text[SECRET_TEXT + 1];
+    int rc;
+
+    out[0] = '\0';
+    if (flag != NULL)
+        return read_file(flag, out, &r->err);
+    if (token != NULL) {
+        snprintf(text, sizeof text, "%s", token);
+        rc = check_token("BLIXARD_TOKEN", text, &r->err);
+        snprintf(out, SECRET_TEXT, "%.*s", (int)BX_USER_TOKEN_TEXT, text);
+    } else if (file != NULL || of_context != NULL) {
+        rc = read_file(file != NULL ? file : of_context, out, &r->err);
+    } else {
+        rc = BX_OK;
+    }
+    if (rc == BX_INVALID) /* it was not on the command line */
+        rc = r->err.code = BX_UNREACHABLE;
+    return rc;
+}
+
+/* ---- making ---- */
+
+int secret_make(char text[SECRET_TEXT], char hash[SECRET_HASH_TEXT], struct bx_err *err)
+{
+    uint8_t secret[BX_USER_SECRET];
+    unsigned char sum[EVP_MAX_MD_SIZE];
+    unsigned int n = 0;
+
+    if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
+        return bx_err_set(err, BX_FAILED, "no random bytes: %s", strerror(errno));
+    if (EVP_Digest(secret, sizeof secret, sum, &n, EVP_sha256(), NULL) != 1 ||
+        n != BX_USER_SECRET_HASH)
+        return bx_err_set(err, BX_FAILED, "SHA-256 is not available");
+    bx_user_token_text(secret, text);
+    for (unsigned i = 0; i < n; i++)
+        snprintf(hash + (size_t)2 * i, 3, "%02x", sum[i]);
+    return BX_OK;
+}
+
+int secret_create_file(const char *path, int *fd, struct bx_err *err)
+{
+    *fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (*fd >= 0)
+        return BX_OK;
+    bx_err_set(err, BX_IO, "%s: %s", path, strerror(errno));
+    bx_err_hint(err, "name a file that does not exist, in a folder that does");
+    return BX_IO;
+}
+
+int secret_write(int fd, const char *path, const char *text, struct bx_err *err)
+{
+    if (dprintf(fd, "%s\n", text) > 0 && fsync(fd) == 0)
+        return BX_OK;
+    return bx_err_set(err, BX_IO, "%s: %s", path, strerror(errno));
+}
