@@ -22,14 +22,20 @@ static struct bx_str id_text(struct bx_fsm *f, uint64_t id)
     return bx_call_text(f, "%llu", (unsigned long long)id);
 }
 
-static void drop_expired(struct bx_fsm *f)
+/* Drop what has expired, and count the others of this user. */
+static uint32_t count_valid(struct bx_fsm *f, struct bx_str user)
 {
+    uint32_t n = 0;
+
     for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN); i > 0; i--) {
         struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_USER_TOKEN, i - 1);
 
         if (bx_user_token_left_ms(f, token_of(row)) == 0)
             bx_fsm_change(f, row, NULL);
+        else
+            n += bx_str_eq(token_of(row)->user, user);
     }
+    return n;
 }
 
 void bx_fsm_user_tokens_drop(struct bx_fsm *f, struct bx_str user)
@@ -48,12 +54,8 @@ void bx_fsm_user_tokens_drop(struct bx_fsm *f, struct bx_str user)
 
 static int check_room(struct bx_fsm *f, struct bx_str user, struct bx_err *err)
 {
-    const struct bx_user_token *t;
-    uint32_t n = 0;
-    size_t pos = 0;
+    uint32_t n = count_valid(f, user);
 
-    while ((t = bx_view_next(&f->view, BX_TABLE_USER_TOKEN, &pos)) != NULL)
-        n += bx_str_eq(t->user, user);
     if (n >= BX_USER_TOKENS_MAX) {
         bx_err_set(err, BX_BUSY, "user \"" BX_STR_FMT "\" has %u tokens, the maximum",
                    BX_STR_ARG(user), n);
@@ -99,7 +101,6 @@ int bx_fsm_user_token_create(struct bx_fsm *f, struct bx_call *c)
     same = bx_view_get(&f->view, BX_TABLE_USER_TOKEN, b->secret_hash);
     if (same != NULL && bx_user_token_left_ms(f, same) > 0)
         return check_same(same, c);
-    drop_expired(f);
     rc = check_room(f, b->user, c->err);
     if (rc != BX_OK)
         return rc;

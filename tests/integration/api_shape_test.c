@@ -55,6 +55,9 @@ static void describe(struct bx_buf *out, bx_val v)
     }
 }
 
+#define USER "{name:s,role:s,tenant:-,created_index:i,modified_index:i}"
+#define USER_TOKEN "{id:i,user:s,expires_ms:-,used_ms:-}"
+
 static void has_shape(bx_val v, const char *want)
 {
     struct bx_buf out = {0};
@@ -162,6 +165,15 @@ TEST(every_answer_has_its_shape)
     answers(&c, "node.list", "{}", "[" NODE "]");
     answers(&c, "node.show", "{\"node\": \"n1\"}", NODE);
     answers(&c, "cluster.token_create", "{}", "{token:s,expires_ms:i,id:i}");
+    answers(&c, "user.create", "{\"user\": \"alice\", \"role\": \"viewer\"}", USER);
+    answers(&c, "user.list", "{}", "[" USER "]");
+    answers(&c, "user.show", "{\"user\": \"alice\"}", USER);
+    answers(&c, "user.set", "{\"user\": \"alice\", \"role\": \"operator\"}", USER);
+    answers(&c, "user.token_create",
+            "{\"user\": \"alice\", \"secret_hash\": "
+            "\"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\"}",
+            USER_TOKEN);
+    answers(&c, "user.token_list", "{\"user\": \"alice\"}", "[" USER_TOKEN "]");
     answers(&c, "cluster.status", "{}",
             "{status:s,leader:i,term:i,commit_index:i,applied_index:i,revision:i,digest:s,quorum:b,"
             "members:[" MEMBER "],cluster:s,name:s,node:i,age_ms:i,vms:i,nodes:i,pending:i,"
