@@ -90,8 +90,13 @@ for k in 1 2 3; do
   wait_until 90 reads "$k" 3
   ok $? "n$k is a build of level 3"
 done
+ctl user create alice --role viewer >"$dir/out" 2>"$dir/err"
+[ $? -ne 0 ] && grep -q 'cluster upgrade finalize' "$dir/err"
+ok $? "what is of level 3 is refused, with a hint"
 wait_until 90 finalize && [ "$(level)" = 3 ]
 ok $? "the level is raised to 3"
+ctl user create alice --role viewer >"$dir/out" 2>"$dir/err" && ctl user token create alice >"$dir/out" 2>"$dir/err"
+ok $? "what is of level 3 is accepted"
 wait_until 90 agree 1 2 3
 ok $? "all agree"
 finish

@@ -97,7 +97,7 @@ for k in 1 2 3; do restart_on "$new" "$k"; done
 build=$new
 wait_until 60 writes
 ok $? "and forward again"
-if ctl vm create later --vcpus 1 --memory 64MiB --metadata a=b >"$dir/out" 2>"$dir/err"; then
+if ctl user create later --role viewer >"$dir/out" 2>"$dir/err"; then
   false
 else
   grep -q 'upgrade finalize' "$dir/err"
@@ -105,6 +105,7 @@ fi
 ok $? "what only the new build can do is refused"
 finalize() { ctl cluster upgrade finalize >"$dir/out" 2>"$dir/err"; }
 wait_until 20 finalize &&
+  ctl user create later --role viewer >"$dir/out" 2>"$dir/err" &&
   ctl vm create later --vcpus 1 --memory 64MiB --metadata a=b >"$dir/out" 2>"$dir/err"
 ok $? "until the feature level is raised"
 "$old/blixardctl" vm list -o name </dev/null >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -eq 5 ]
