@@ -247,11 +247,15 @@ if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null 2>&1; then
   expect 4 "a stranger" as_user "" vm list
   grep -q '^error: permission denied (uid 65534)$' "$dir/err"
   ok $? "a stranger: who was refused"
-  [ "$(grep -c 'permission denied uid=65534' "$dir/n1/log")" -eq 1 ]
+  [ "$(grep -c 'permission denied client=uid:65534' "$dir/n1/log")" -eq 1 ]
   ok $? "a stranger: the log tells of it"
   expect 4 "a member of another group" as_user 4712 vm list
-  [ "$(grep -c 'permission denied uid=65534' "$dir/n1/log")" -eq 1 ]
+  [ "$(grep -c 'permission denied client=uid:65534' "$dir/n1/log")" -eq 1 ]
   ok $? "a member of another group: the log tells once a minute"
+  ctl user create vic --role viewer >"$dir/out" 2>"$dir/err"
+  token=$(ctl user token create vic 2>"$dir/err")
+  BLIXARD_TOKEN=$token expect 0 "a stranger with the token of a user" as_user "" vm list
+  BLIXARD_TOKEN=$token expect 4 "a stranger with it is that user" as_user "" vm create no --no-start
   expect 4 "doctor of a stranger" as_user "" doctor
   expect 0 "an operator" as_user 100,4713 vm create theirs --disk 0
   expect 4 "an operator makes no tokens" as_user 100,4713 cluster token create
