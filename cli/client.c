@@ -336,10 +336,8 @@ static int send_request(struct client *c, const char *method, const struct param
     c->sent++;
     rc = send_all(c, b.data, b.len, deadline, err);
     bx_buf_release(&b);
-    if (rc != BX_OK)
-        return rc;
-    c->unknown = true;
-    return receive_response(c, id, deadline + GRACE_MS, result, err);
+    c->unknown |= rc == BX_OK;
+    return rc != BX_OK ? rc : receive_response(c, id, deadline + GRACE_MS, result, err);
 }
 
 static int exchange(struct client *c, const char *method, const struct params *p, uint64_t deadline,

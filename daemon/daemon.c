@@ -155,22 +155,6 @@ static bool on_was_removed(void *ctx, uint64_t id)
     return d->node != NULL && bx_node_was_removed(d->node, id);
 }
 
-/* A removed node that still has the key of the cluster can sign a certificate for any id. So one
- * without a row is believed only while this node itself may be behind: it follows no leader, from
- * which it would have the row. */
-static const char *on_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN])
-{
-    const struct daemon *d = ctx;
-    const struct bx_node_row *row =
-        d->node == NULL ? NULL : bx_view_node(bx_node_view(d->node), id);
-
-    if (row == NULL)
-        return d->node != NULL && bx_node_has_quorum(d->node) ? "it is not known here yet" : NULL;
-    return row->info.pin.n == BX_PIN && pki_equal(row->info.pin.p, pin, BX_PIN)
-               ? NULL
-               : "its key is not the one of this node";
-}
-
 static void on_removed(void *ctx)
 {
     struct daemon *d = ctx;
@@ -403,7 +387,7 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .admits = on_admits,
                                 .was_removed = on_was_removed,
                                 .removed = on_removed,
-                                .distrusts = on_distrusts,
+                                .distrusts = daemon_distrusts,
                                 .level = on_level,
                                 .heard = on_heard,
                                 .was_heard = on_was_heard,

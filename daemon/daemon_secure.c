@@ -91,3 +91,19 @@ int daemon_join_context(struct daemon *d, struct bx_err *err)
     memcpy(c.ca_fingerprint, ca.p, sizeof c.ca_fingerprint);
     return tls_context_create(&d->member.tls, &c, err);
 }
+
+/* A removed node that still has the key of the cluster can sign a certificate for any id. So one
+ * without a row is believed only while this node itself may be behind: it follows no leader, from
+ * which it would have the row. */
+const char *daemon_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN])
+{
+    const struct daemon *d = ctx;
+    const struct bx_node_row *row =
+        d->node == NULL ? NULL : bx_view_node(bx_node_view(d->node), id);
+
+    if (row == NULL)
+        return d->node != NULL && bx_node_has_quorum(d->node) ? "it is not known here yet" : NULL;
+    return row->info.pin.n == BX_PIN && pki_equal(row->info.pin.p, pin, BX_PIN)
+               ? NULL
+               : "its key is not the one of this node";
+}

@@ -47,7 +47,9 @@ static int join(const uint8_t *p, size_t n)
     struct bx_join j;
     int rc = bx_frame_read(BX_FRAME_JOIN, p, n, &j, NULL, NULL);
 
-    return rc == BX_OK ? bx_node_join(node(), &j, bx_str(""), on_joined, NULL, NULL) : rc;
+    if (rc == BX_OK) /* its token is nobody's */
+        (void)bx_node_join(node(), &j, bx_str(""), on_joined, NULL, NULL);
+    return rc;
 }
 
 static int receive(enum bx_frame kind, const uint8_t *p, size_t n)

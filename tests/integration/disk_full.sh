@@ -40,7 +40,8 @@ daemon() { status_of 1 >/dev/null && cat "$disk/lock"; }
 
 for name in kept gone; do ctl vm create "$name" --disk 0 >/dev/null; done
 pid=$(daemon)
-[ "$(stat -c %s "$disk/ballast")" -eq $((16 << 20)) ]
+has_ballast() { [ "$(stat -c %s "$disk/ballast")" -eq $((16 << 20)) ]; }
+wait_until 20 has_ballast
 ok $? "the ballast is there"
 
 # --- low -------------------------------------------------------------------------------

@@ -206,10 +206,8 @@ static void ask(struct sim_host *member, void *arg)
     *a = (struct asking){.joiner = h, .lives = h->lives};
     memcpy(a->incarnation, h->identity.incarnation, 16);
     rc = bx_node_join(member->node, &j, bx_str(""), on_joined, a, NULL);
-    if (rc == BX_OK)
-        return;
-    sim_trace(h->sim, h, "join: %s", bx_code_name(rc));
-    bx_free(a);
+    if (rc != BX_OK) /* an answer like any other */
+        on_joined(a, &(struct bx_joined){.code = (uint16_t)rc});
 }
 
 static void on_token(void *ctx, const struct bx_outcome *o, const struct bx_err *err)

@@ -5,7 +5,7 @@
 #include "api_node_help.h"
 #include "lib/testclock.h"
 #include "state/user.h"
-#include "sys/token.h"
+#include "sys/pki.h"
 #include "wire/command.h"
 
 #include <stdio.h>
@@ -38,8 +38,10 @@ static void make_user(const char *name, uint8_t role, const char *tenant)
 static uint64_t make_token(const char *user, uint64_t ttl_ms)
 {
     struct bx_cmd_user_token_create body = {.user = bx_str(user), .ttl_ms = ttl_ms};
+    uint8_t secret[BX_USER_SECRET];
 
-    assert_true(user_token_hash(bx_str(TOKEN), body.secret_hash));
+    assert_true(bx_user_token_parse(bx_str(TOKEN), secret));
+    pki_sha256(secret, sizeof secret, body.secret_hash);
     submit(BX_CMD_USER_TOKEN_CREATE, &body);
     return bx_view_user_token(bx_node_view(node), body.secret_hash)->created_index;
 }
