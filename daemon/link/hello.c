@@ -198,7 +198,8 @@ static void welcome_stranger(struct link_conn *c)
     link_say_hello(c, NULL);
 }
 
-/* Only of the node that was dialled, which has proven to be that, and of this cluster. */
+/* Only the node that was dialled may say so, and it must have proven that it is this node: a node
+ * that was removed can be at the address of a member. */
 static bool says_removed(const struct link_conn *c, const struct bx_hello *h)
 {
     const struct bx_identity *id = &c->owner->identity;

@@ -152,6 +152,32 @@ TEST(another_node_at_the_address_is_refused)
     stop_hosts();
 }
 
+/* Host 1 has the certificate of this node, and tells host 2 that it was removed. */
+static void tell_removed_as(uint64_t node)
+{
+    start_hosts(2, 2);
+    hosts[0].has_removed = 2;
+    know_everybody(&hosts[0], 1);
+    secure(&hosts[0], &ca, pki_test_node(&ca, 1), node);
+    secure_node(&hosts[1]);
+    SPIN_UNTIL(test_rec_said("refused by node 1: this node was removed"));
+}
+
+TEST(a_node_that_was_removed_is_told_so_by_a_member)
+{
+    tell_removed_as(1);
+    assert_true(hosts[1].removed > 0);
+    stop_hosts();
+}
+
+/* Such as one that was removed itself, at the address of a member. */
+TEST(another_node_cannot_say_that_this_one_was_removed)
+{
+    tell_removed_as(3);
+    assert_int_equal(hosts[1].removed, 0);
+    stop_hosts();
+}
+
 TEST(certificates_of_another_cluster_are_refused)
 {
     start_hosts(2, 2);
