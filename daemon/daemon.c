@@ -423,7 +423,7 @@ static int open_identity(struct daemon *d, struct bx_err *err)
         BX_WARNING("daemon", "connections between nodes are not encrypted, and not authenticated",
                    "option", "--insecure-loopback");
     if (d->identity.node != 0) {
-        rc = daemon_secure(d, err);
+        rc = daemon_secure(d, &d->identity, err);
         return rc == BX_OK ? daemon_open_node(d, err) : rc;
     }
     d->clock->ops->random(d->clock, d->identity.incarnation, sizeof d->identity.incarnation);

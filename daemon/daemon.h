@@ -152,7 +152,7 @@ int daemon_check_name(const struct daemon *d, struct bx_err *err);
 
 /* Let the link use TLS with this node's certificate, unless the options say not to. BX_OK;
  * BX_UNSUPPORTED: this node has no certificate; or as tls_context_create. */
-int daemon_secure(struct daemon *d, struct bx_err *err);
+int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err *err);
 /* For link/link.h. */
 const char *daemon_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);
 /* Renew the certificate when two thirds of its life have passed. */

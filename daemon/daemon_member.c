@@ -257,7 +257,7 @@ int daemon_member_begin(struct daemon *d, daemon_done done, void *ctx, struct bx
 
 int daemon_become(struct daemon *d, const struct bx_identity *id, struct bx_err *err)
 {
-    int rc = daemon_secure(d, err);
+    int rc = daemon_secure(d, id, err);
 
     if (rc == BX_OK && bx_identity_save(d->fs, id, err) != BX_OK)
         rc = bx_err_wrap(err, "cannot save the identity of this node");

@@ -39,7 +39,7 @@ int daemon_no_certificates(struct bx_err *err)
     return BX_UNSUPPORTED;
 }
 
-int daemon_secure(struct daemon *d, struct bx_err *err)
+int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err *err)
 {
     struct tls_context *server = NULL, *client = NULL;
     int rc;
@@ -48,7 +48,9 @@ int daemon_secure(struct daemon *d, struct bx_err *err)
         return BX_OK;
     if (!keys_are_there(&d->keys))
         return daemon_no_certificates(err);
-    rc = make(d, TLS_SERVER, &server, err);
+    rc = keys_check(&d->keys, id, err);
+    if (rc == BX_OK)
+        rc = make(d, TLS_SERVER, &server, err);
     if (rc == BX_OK)
         rc = make(d, TLS_CLIENT, &client, err);
     if (rc == BX_OK)
@@ -74,7 +76,7 @@ void daemon_renew(struct daemon *d)
     d->member.renew_ms = daemon_now(d) + RENEW_MS;
     rc = keys_renew(&d->keys, d->clock, d->identity.cluster, ca, &row->info, &err);
     if (rc == BX_OK)
-        rc = daemon_secure(d, &err);
+        rc = daemon_secure(d, &d->identity, &err);
     if (rc == BX_OK)
         BX_INFO("daemon", "renewed the certificate of this node", "node", d->identity.node);
     else

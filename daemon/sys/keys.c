@@ -167,6 +167,21 @@ void keys_close(struct keys *k)
     pki_wipe(k, sizeof *k);
 }
 
+int keys_check(const struct keys *k, const struct bx_identity *id, struct bx_err *err)
+{
+    struct pki_cert c;
+    int rc = pki_cert_read(k->certificate.data, k->certificate.len, &c, err);
+
+    if (rc != BX_OK)
+        return rc;
+    if (memcmp(c.cluster, id->cluster, 16) == 0 && c.kind == PKI_NODE && c.node == id->node)
+        return BX_OK;
+    bx_err_set(err, BX_CORRUPT, "%s is not the certificate of node %llu of this cluster", NODE_CRT,
+               (unsigned long long)id->node);
+    bx_err_hint(err, "put back the files that belong to this data directory");
+    return BX_CORRUPT;
+}
+
 bool keys_are_there(const struct keys *k)
 {
     return k->key != NULL && k->certificate.len > 0 && k->ca.len > 0;
@@ -299,11 +314,12 @@ static int make_ca(struct keys *k, struct bx_clock *clock, const struct bx_ident
     return rc;
 }
 
-/* A new key; what there was of an attempt before is dropped. */
+/* A new key. What there was of an attempt before is dropped first, on the disk, too: a certificate
+ * would be one of another key if this process ended in between. */
 static int make_key(struct keys *k, struct bx_err *err)
 {
     char path[KEYS_PATH];
-    int rc;
+    int rc = BX_OK;
 
     pki_key_destroy(k->key);
     k->key = NULL;

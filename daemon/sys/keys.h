@@ -42,6 +42,9 @@ int keys_remove(const char *data, struct bx_err *err);
 void keys_close(struct keys *k);
 /* Whether this node has a certificate. */
 bool keys_are_there(const struct keys *k);
+/* Whether it is of this identity: the directory may be that of another node. There is one. BX_OK or
+ * BX_CORRUPT. */
+int keys_check(const struct keys *k, const struct bx_identity *id, struct bx_err *err);
 
 /* For a new cluster: make its key, its CA, and key and certificate of the founder. The CA's
  * certificate and sealed key are in k->ca and k->ca_key. */

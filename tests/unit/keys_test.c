@@ -263,6 +263,35 @@ TEST(a_certificate_without_its_key_is_told)
     assert_non_null(strstr(err.msg, "node.key"));
 }
 
+TEST(the_keys_of_another_node_are_told)
+{
+    struct bx_identity other = id;
+
+    found();
+    assert_int_equal(keys_check(&keys[0], &id, &err), BX_OK);
+    other.node = 2;
+    assert_int_equal(keys_check(&keys[0], &other, &err), BX_CORRUPT);
+    assert_non_null(strstr(err.msg, "node 2"));
+    other = id;
+    other.cluster[0]++;
+    assert_int_equal(keys_check(&keys[0], &other, &err), BX_CORRUPT);
+}
+
+/* The process ended before it had the certificate of its second key. */
+TEST(an_attempt_that_was_cut_off_leaves_nothing_in_the_way)
+{
+    struct bx_buf csr = {0};
+
+    found();
+    assert_int_equal(keys_request(&keys[0], &csr, &err), BX_OK);
+    bx_buf_release(&csr);
+    if (open_again() != BX_OK)
+        fail_msg("%s", err.msg);
+    assert_false(keys_are_there(&keys[0]));
+    assert_int_equal(access(path_of("cluster.key"), F_OK), -1);
+    assert_int_equal(access(path_of("ca.key"), F_OK), -1);
+}
+
 TEST(a_damaged_certificate_is_told)
 {
     FILE *f;
@@ -307,7 +336,11 @@ TEST(a_request_that_is_repeated_is_of_the_same_key)
 
 TEST(a_host_that_leaves_keeps_no_key)
 {
+    char left[512];
+
     found();
+    snprintf(left, sizeof left, "%s", path_of("node.key.tmp")); /* by one that was killed */
+    assert_int_equal(rename(path_of("node.key"), left), 0);
     assert_int_equal(keys_remove(data[0], &err), BX_OK);
     assert_int_equal(access(path_of(""), F_OK), -1);
     assert_int_equal(keys_remove(data[0], &err), BX_OK);
