@@ -150,8 +150,8 @@ int daemon_check_name(const struct daemon *d, struct bx_err *err);
 
 /* ---- daemon_secure.c ---- */
 
-/* Let the link use TLS with this node's certificate, unless the options say not to. BX_OK;
- * BX_UNSUPPORTED: this node has no certificate; or as tls_context_create. */
+/* Let the link use TLS with the certificate of this identity, unless the options say not to. BX_OK;
+ * BX_UNSUPPORTED: there is none; BX_CORRUPT: it is of another one; or as tls_context_create. */
 int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err *err);
 /* For link/link.h. */
 const char *daemon_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);

@@ -84,7 +84,7 @@ static void on_closed(struct stream *s, const char *why)
     struct link *l = c->owner;
 
     if (c->stream.tls_context != NULL && !c->up && strncmp(why, "TLS", 3) == 0)
-        link_handshake_failed(c, why);
+        link_refused(c, why);
     link_peers_forget(l, c);
     TAILQ_REMOVE(&l->conns, c, link);
     if (c->up) {
@@ -105,6 +105,8 @@ void link_conn_close(struct link_conn *c, const char *why)
 void link_conn_malformed(struct link_conn *c, const char *why)
 {
     c->owner->stats.malformed++;
+    if (!c->up)
+        link_tell(c, why);
     link_conn_close(c, why);
 }
 

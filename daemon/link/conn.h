@@ -76,8 +76,9 @@ bool link_stranger_fits(struct link_conn *c);
 
 /* ---- hello.c ---- */
 void link_say_hello(struct link_conn *c, const char *refuse);
-/* The peer, or this node, was refused before the hello: count it, and tell why. */
-void link_handshake_failed(struct link_conn *c, const char *why);
+/* Log why a connection that is not up was refused: a few times a minute, if it was accepted. */
+void link_tell(struct link_conn *c, const char *why);
+void link_refused(struct link_conn *c, const char *why); /* count it, too */
 /* Whether the peer of a connection that is up is still believed to be that node. */
 bool link_is_proven(const struct link_conn *c);
 /* Handle a complete frame. */

@@ -69,7 +69,7 @@ static void log_refusal(const struct link_conn *c, const char *text)
 }
 
 /* The host without its port, which is another one for each attempt. */
-void link_handshake_failed(struct link_conn *c, const char *why)
+void link_tell(struct link_conn *c, const char *why)
 {
     char text[sizeof c->owner->last_refusal];
     const char *name = c->stream.peer.name, *colon = strrchr(name, ':');
@@ -79,9 +79,14 @@ void link_handshake_failed(struct link_conn *c, const char *why)
                  colon == NULL ? 0 : (int)(colon - name), name);
     else
         snprintf(text, sizeof text, "%.160s (node %llu)", why, (unsigned long long)c->expected);
-    c->owner->stats.refused++;
     if (c->join_done == NULL) /* who joins is told */
         log_refusal(c, text);
+}
+
+void link_refused(struct link_conn *c, const char *why)
+{
+    c->owner->stats.refused++;
+    link_tell(c, why);
 }
 
 /* Send the reason, then close the connection. */
@@ -216,7 +221,9 @@ static void on_refusal(struct link_conn *c, const struct bx_hello *h)
     snprintf(text, sizeof text, "refused by node %llu: %.*s",
              (unsigned long long)(c->up ? c->peer : c->expected),
              (int)(h->refuse.n > 160 ? 160 : h->refuse.n), h->refuse.p);
-    if (c->join_done == NULL && (!asked || h->removed))
+    if (c->accepted && !c->up) /* whoever it is, it was not asked */
+        link_refused(c, text);
+    else if (c->join_done == NULL && (!asked || h->removed))
         log_refusal(c, text);
     if (says_removed(c, h))
         c->owner->o.removed(c->owner->o.ctx);
@@ -249,7 +256,7 @@ static void on_join(struct link_conn *c, const uint8_t *p, size_t n)
     struct bx_join j = {0};
 
     if (bx_frame_read(BX_FRAME_JOIN, p, n, &j, NULL, NULL) != BX_OK) {
-        link_conn_malformed(c, "malformed JOIN");
+        link_conn_malformed(c, "malformed request to join");
         return;
     }
     c->asked = true;

@@ -53,6 +53,7 @@ void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *a
 {
     struct bx_buf frame = {0};
     struct link_conn *c;
+    char why[BX_ERR_MSG + 32];
 
     TAILQ_FOREACH(c, &l->conns, link)
     {
@@ -61,6 +62,10 @@ void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *a
     }
     if (c == NULL)
         return;
+    if (answer->code != BX_OK) {
+        snprintf(why, sizeof why, "request to join: " BX_STR_FMT, BX_STR_ARG(answer->message));
+        link_refused(c, why);
+    }
     if (bx_frame_write(&frame, BX_FRAME_JOINED, &bx_joined_schema, answer) == BX_OK)
         link_conn_send(c, &frame);
     bx_buf_release(&frame);
@@ -85,6 +90,8 @@ static void check_deadlines(struct link_conn *c, uint64_t now)
     struct bx_buf frame = {0};
     const char *why = overdue(c, now);
 
+    if (why != NULL && c->accepted && !c->up)
+        link_refused(c, why);
     if (why != NULL)
         link_conn_close(c, why);
     else if (c->up && now - c->stream.write_ms > LINK_PING_MS &&

@@ -96,7 +96,8 @@ void link_join(struct link *l, struct tls_context *tls, const char *address,
 /* Counted since the link was created. */
 struct link_stats {
     uint64_t turned_away; /* at a bound, to make room for another, or this host is not a member */
-    uint64_t refused;     /* refused because of the contents of the hello */
+    uint64_t refused; /* no handshake or hello in time, not one of a member, or its JOIN was refused
+                       */
     uint64_t
         malformed; /* closed because of invalid input: no frame, too large, damaged, unexpected */
     uint32_t connections; /* now */

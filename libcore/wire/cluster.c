@@ -101,7 +101,7 @@ const struct bx_schema bx_upgrade_reply_schema =
 
 #define LINK_COUNTS(X, at)                                                                         \
     X(at, LEVEL, connections, "connections between nodes")                                         \
-    X(at, COUNT, refused, "connections refused because of the hello")                              \
+    X(at, COUNT, refused, "connections refused: no proof, no hello in time, or not let in")        \
     X(at, COUNT, malformed, "connections closed for malformed frames")                             \
     X(at, COUNT, turned_away,                                                                      \
       "connections refused at a maximum, or because this host is not a member")

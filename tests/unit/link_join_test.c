@@ -57,6 +57,21 @@ TEST(a_host_joins_and_is_answered)
     stop_hosts();
 }
 
+TEST(a_refused_join_is_counted_and_told)
+{
+    struct joined j;
+
+    start_hosts(1, 1);
+    test_free_address(hosts[3].address);
+    open_link(&hosts[3]);
+    hosts[0].answer = (struct bx_joined){.code = BX_DENIED, .message = bx_str("unknown token")};
+    ask(&hosts[3], hosts[0].address, &j);
+    assert_int_equal(j.code, BX_DENIED);
+    assert_int_equal(stats_of(&hosts[0]).refused, 1);
+    assert_true(test_rec_said("request to join: unknown token (from 127.0.0.1)"));
+    stop_hosts();
+}
+
 TEST(a_join_without_an_answer_ends)
 {
     struct joined j = {0};

@@ -90,6 +90,7 @@ TEST(a_flood_of_refusals_is_a_few_lines)
     for (i = 0; i < 3 * LINK_TOLD_MAX; i++)
         refuse_host(i);
     assert_int_equal(test_rec.lines, before + LINK_TOLD_MAX);
+    assert_int_equal(stats_of(&hosts[1]).refused, 3 * LINK_TOLD_MAX);
     test_loop_skew_ms += RATE_BOUND_MS;
     refuse_host(i);
     assert_true(test_rec_said("for reason 48"));
@@ -200,6 +201,7 @@ TEST(what_is_no_frame_closes_the_connection)
     assert_int_equal(bx_frame_write(&hello, BX_FRAME_HELLO, &bx_hello_schema, &h), BX_OK);
     make_frame(&frame, 64);
     assert_closed_for(dial_host(&hosts[1]), "GET / HTTP/1.1\r\n\r\n", 18);
+    assert_true(test_rec_said("malformed frame header (from 127.0.0.1)"));
     assert_closed_for(dial_host(&hosts[1]), frame.data, frame.len); /* no hello first */
     /* Lengths are judged by the head alone. */
     bx_header_seal(frame.data, BX_KIND_FRAME + BX_FRAME_HELLO, 1, BX_CODEC_FLAT, 64);
@@ -265,6 +267,8 @@ TEST(who_does_not_finish_the_hello_is_closed_after_five_seconds)
     test_loop_skew_ms += 1000;
     assert_int_equal(read_all(fd, rest, sizeof rest), 0);
     assert_true(is_connected(&hosts[1], 1));
+    assert_int_equal(stats_of(&hosts[1]).refused, 1);
+    assert_true(test_rec_said("no hello received within 5 s (from 127.0.0.1)"));
     close(fd);
     stop_hosts();
 }
