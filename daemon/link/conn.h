@@ -26,6 +26,7 @@ struct link_conn {
     bool of_member;        /* from the address of one */
     bool stranger;         /* its hello requests to join */
     bool asked;            /* the stranger has sent its JOIN */
+    bool waits;            /* its handshake has not begun yet */
     bool up;               /* a member's hello was accepted */
     uint64_t since, heard;
     struct bx_buf aligned;
@@ -50,6 +51,7 @@ struct link {
     struct link_conns conns;
     uint64_t next_handle;
     uint64_t ticked;        /* boot time of the last tick */
+    uint32_t begun;         /* handshakes of strangers since then */
     char last_refusal[256]; /* logged once, not on every attempt */
     struct rate_bound told; /* of refusals of accepted connections */
     struct link_stats stats;
@@ -73,6 +75,10 @@ bool link_conn_send(struct link_conn *c, struct bx_buf *frame);
 /* ---- stranger.c ---- */
 /* Whether there is a place for c, which was just accepted; another one may be closed for it. */
 bool link_stranger_fits(struct link_conn *c);
+/* Begin the handshake of c, which was just accepted and fits; or let it wait for a tick. */
+void link_stranger_begin(struct link_conn *c);
+/* A tick: begin the handshakes of those that wait, as many as may. */
+void link_strangers_go_on(struct link *l);
 
 /* ---- hello.c ---- */
 void link_say_hello(struct link_conn *c, const char *refuse);

@@ -30,7 +30,9 @@ static void on_incoming(struct stream_listener *listener)
     if (!stream_accept(&c->stream, listener) || l->identity.node == 0 || !link_stranger_fits(c)) {
         l->stats.turned_away++;
         link_conn_close(c, "not accepted: this host is not a member, or too many connections");
+        return;
     }
+    link_stranger_begin(c);
 }
 
 /* ---- joining ---- */
@@ -116,6 +118,7 @@ static void on_tick(uv_timer_t *timer)
             c->heard = now;
         check_deadlines(c, now);
     }
+    link_strangers_go_on(l);
     link_peers_dial(l, now);
 }
 

@@ -19,7 +19,8 @@
  * Who has not said hello is a stranger. Strangers are bounded in all and for each address, and some
  * of their places are for the addresses of members only. One too many takes the place of the oldest
  * one of its address, or of the address that has the most, unless all of these wait for the answer
- * to a JOIN. */
+ * to a JOIN. A handshake takes about half a millisecond of the loop, so only so many are begun in a
+ * time; those wait longest whose address has the most strangers. */
 #ifndef LINK_H
 #define LINK_H
 
@@ -36,6 +37,7 @@
 #define LINK_STRANGERS_OF_ONE 16u /* of them, from one address */
 #define LINK_ASKED_KEPT 4u        /* of these, that are not closed for others after their JOIN */
 #define LINK_STRANGERS_KEPT 16u   /* of them, only for the addresses of members */
+#define LINK_HANDSHAKES_MAX 10u   /* that are begun in 100 ms, except for the addresses of members */
 #define LINK_TOLD_MAX 16u         /* refusals of accepted connections that are logged in a minute */
 #define LINK_ACCEPTED_MAX 512u    /* accepted connections in all; more are closed at once */
 

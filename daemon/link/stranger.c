@@ -86,6 +86,52 @@ static const struct link_conn *of_most(const struct link *l, bool of_member)
     return found;
 }
 
+/* ---- who waits ---- */
+
+static void begin(struct link_conn *c)
+{
+    c->owner->begun++;
+    c->waits = false;
+    stream_read(&c->stream);
+}
+
+void link_stranger_begin(struct link_conn *c)
+{
+    struct link *l = c->owner;
+
+    if (c->stream.ready || c->of_member || l->begun++ < LINK_HANDSHAKES_MAX)
+        return; /* it reads already */
+    c->waits = true;
+    uv_read_stop(&c->stream.h.stream);
+}
+
+/* The oldest one of the address that has the fewest. */
+static struct link_conn *next_to_begin(struct link *l)
+{
+    struct link_conn *c, *found = NULL;
+    uint32_t fewest = UINT32_MAX;
+
+    TAILQ_FOREACH(c, &l->conns, link)
+    {
+        uint32_t n = c->waits && is_stranger(c) ? count_like(c) : UINT32_MAX;
+
+        if (n < fewest) {
+            fewest = n;
+            found = c;
+        }
+    }
+    return found;
+}
+
+void link_strangers_go_on(struct link *l)
+{
+    struct link_conn *c;
+
+    l->begun = 0;
+    while (l->begun < LINK_HANDSHAKES_MAX && (c = next_to_begin(l)) != NULL)
+        begin(c);
+}
+
 bool link_stranger_fits(struct link_conn *who)
 {
     uint32_t all = 0, open = 0, accepted = 0;

@@ -208,6 +208,34 @@ TEST(bytes_that_are_not_tls_close_the_connection)
     stop_hosts();
 }
 
+static int ask_from(uint32_t n)
+{
+    int fd = dial_host_from(&hosts[0], n);
+
+    put_bytes(fd, "GET / HTTP/1.0\r\n", 16);
+    return fd;
+}
+
+/* Many handshakes at once are spread over time, and who is alone at his address goes first. */
+TEST(few_handshakes_are_begun_at_once)
+{
+    uint8_t rest[8];
+    int fds[32], alone;
+
+    start_hosts(1, 1);
+    secure_node(&hosts[0]);
+    for (uint32_t i = 0; i < 32; i++)
+        fds[i] = ask_from(2 + i / LINK_STRANGERS_OF_ONE);
+    alone = ask_from(9);
+    read_all(alone, rest, sizeof rest);
+    assert_in_range(stats_of(&hosts[0]).refused, 1, 32);
+    SPIN_UNTIL(stats_of(&hosts[0]).refused == 33);
+    for (int i = 0; i < 32; i++)
+        close(fds[i]);
+    close(alone);
+    stop_hosts();
+}
+
 /* ---- joining ---- */
 
 struct joined {
