@@ -2,6 +2,8 @@
 #include "parse.h"
 #include "result.h"
 
+#include "model/node.h"
+
 #include <string.h>
 
 #include <stdio.h>
@@ -20,7 +22,12 @@ static const struct flag init_flags[] = {
     {.name = "name", .value = "NAME", .help = "name of the cluster (blixard)"},
     {0},
 };
+static const char *const joining_roles[] = {"voter", "standby", NULL};
 static const struct flag token_flags[] = {
+    {.name = "role",
+     .value = "ROLE",
+     .help = "what the host becomes: voter or standby (voter)",
+     .choices = joining_roles},
     {.name = "ttl", .value = "D", .help = "how long the token is valid (1h)"},
     {0},
 };
@@ -161,6 +168,7 @@ static int cluster_token_create(struct run *r)
     struct params p = {0};
     bx_val result = NULL;
     uint64_t ms = TTL_MS;
+    uint8_t role = BX_ROLE_VOTER;
     char text[8192];
     int rc = args_duration(&r->args, "ttl", &ms, &r->err);
 
@@ -169,6 +177,10 @@ static int cluster_token_create(struct run *r)
         bx_err_hint(&r->err, "for example --ttl 30m");
     }
     params_u64(&p, "ttl_s", ms / 1000);
+    if (rc == BX_OK)
+        rc = args_choice(&r->args, "role", &role, &r->err);
+    if (role == BX_ROLE_STANDBY)
+        params_str(&p, "role", bx_role_names[role]);
     if (rc == BX_OK)
         rc = run_write_params(r, &p);
     r->request_id[0] = '\0';

@@ -52,12 +52,18 @@ static struct making *make_secret(struct api_call *c, uint8_t hash[16])
 static void cluster_token(struct api_call *c)
 {
     const struct bx_token_params *p = c->params;
-    struct bx_cmd_token_create body = {.ttl_ms = ttl_ms(c), .once = true};
+    struct bx_cmd_token_create body = {.ttl_ms = ttl_ms(c), .once = true, .role = p->role};
     struct bx_err err;
 
     if (bx_view_nodes(api_view(c)) == 0) {
         bx_err_set(&err, BX_NO_LEADER, "no node is registered yet");
         bx_err_hint(&err, "try again: a token contains the addresses of the nodes");
+        api_fail(c, &err);
+        return;
+    }
+    if (p->role == BX_ROLE_AGENT) {
+        bx_err_set(&err, BX_INVALID, "role: agents are not supported yet");
+        bx_err_hint(&err, "use voter or standby");
         api_fail(c, &err);
         return;
     }
@@ -71,12 +77,14 @@ static void token_written(struct api_call *c, const struct bx_outcome *o)
 {
     const struct bx_view *v = api_view(c);
     const struct bx_ca *ca = bx_view_ca(v);
+    const struct bx_token_params *p = c->params;
     struct making *m = c->state;
     struct bx_str addresses[BX_JOIN_ADDRESSES_MAX];
     struct bx_join_token t = {.addresses = {addresses, 0},
                               .secret = {(const char *)m->secret, m->n},
                               .id = o->revision,
-                              .expires_ms = now_ms(c) + ttl_ms(c)};
+                              .expires_ms = now_ms(c) + ttl_ms(c),
+                              .role = p->role};
     uint8_t fingerprint[PKI_SHA256];
     struct bx_buf text = {0};
     struct bx_token_reply r;

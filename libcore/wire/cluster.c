@@ -145,8 +145,9 @@ static const struct bx_field init_fields[] = {BX_FIELD(bx_init_params, name, BX_
 static const struct bx_field join_fields[] = {
     BX_FIELD(bx_join_params, token, BX_T_STR, .max = BX_TOKEN_MAX, .secret = true),
     BX_PARAMS_TIMES};
-static const struct bx_field token_params_fields[] = {BX_FIELD(bx_token_params, ttl_s, BX_T_U64),
-                                                      BX_PARAMS_WRITES};
+static const struct bx_field token_params_fields[] = {
+    BX_FIELD(bx_token_params, ttl_s, BX_T_U64), BX_PARAMS_WRITES,
+    BX_FIELD(bx_token_params, role, BX_T_ENUM, .names = bx_role_names, .omit = true, .since = 3)};
 static const struct bx_field token_list_fields[] = {BX_PARAMS_LISTS};
 static const struct bx_field token_revoke_params_fields[] = {
     BX_FIELD(bx_token_params, id, BX_T_U64), BX_PARAMS_WRITES};
@@ -167,7 +168,7 @@ BX_METHOD(CLUSTER_TOKEN, cluster_token, bx_token_params, token_params_fields, to
           .name = "cluster.token_create", .verb = "POST", .path = "/v1/cluster/tokens",
           .role = BX_RPC_ADMIN, .mutates = true,
           .about = "Create a token with which one host can join within `ttl_s` seconds (default "
-                   "3600). Its secret is in this answer only.");
+                   "3600), as a voter or a standby. Its secret is in this answer only.");
 BX_METHOD(CLUSTER_TOKEN_LIST, cluster_token_list, bx_plain_params, token_list_fields, token_info,
           .name = "cluster.token_list", .verb = "GET", .path = "/v1/cluster/tokens",
           .role = BX_RPC_ADMIN, .key = "id",

@@ -47,6 +47,7 @@ struct bx_token_params { /* of all methods about tokens; each takes one of them 
     struct bx_common common;
     uint64_t ttl_s;
     uint64_t id;
+    uint8_t role; /* enum bx_role of the host that it admits; not agent yet */
 };
 
 /* ---- replies ---- */

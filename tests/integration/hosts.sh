@@ -62,7 +62,7 @@ start()
 }
 at() { ctl --addr "unix:$dir/h$1/blixard.sock" "${@:2}"; } # HOST COMMAND...
 answers() { at "$1" version >/dev/null 2>&1; }
-join() { at "$1" cluster join "$(at 1 cluster token create)"; }
+join() { at "$1" cluster join "$(at 1 cluster token create "${@:2}")"; }
 state_of() { at "$1" --timeout 2s cluster status -o json 2>/dev/null; }
 agreed()
 {
