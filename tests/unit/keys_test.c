@@ -277,21 +277,6 @@ TEST(the_keys_of_another_node_are_told)
     assert_int_equal(keys_check(&keys[0], &other, &err), BX_CORRUPT);
 }
 
-/* The process ended before it had the certificate of its second key. */
-TEST(an_attempt_that_was_cut_off_leaves_nothing_in_the_way)
-{
-    struct bx_buf csr = {0};
-
-    found();
-    assert_int_equal(keys_request(&keys[0], &csr, &err), BX_OK);
-    bx_buf_release(&csr);
-    if (open_again() != BX_OK)
-        fail_msg("%s", err.msg);
-    assert_false(keys_are_there(&keys[0]));
-    assert_int_equal(access(path_of("cluster.key"), F_OK), -1);
-    assert_int_equal(access(path_of("ca.key"), F_OK), -1);
-}
-
 TEST(a_damaged_certificate_is_told)
 {
     FILE *f;
