@@ -37,7 +37,7 @@
 #define LINK_STRANGERS_OF_ONE 16u /* of them, from one address */
 #define LINK_ASKED_KEPT 4u        /* of these, that are not closed for others after their JOIN */
 #define LINK_STRANGERS_KEPT 16u   /* of them, only for the addresses of members */
-#define LINK_HANDSHAKES_MAX 10u   /* that are begun in 100 ms, except for the addresses of members */
+#define LINK_HANDSHAKES_MAX 10u   /* begun in 100 ms; without those of members' addresses */
 #define LINK_TOLD_MAX 16u         /* refusals of accepted connections that are logged in a minute */
 #define LINK_ACCEPTED_MAX 512u    /* accepted connections in all; more are closed at once */
 

@@ -1,4 +1,4 @@
-/* hostile_certs DIR CLUSTER KEY CA SEALED - what hostile_link.py attacks with: keys and
+/* hostile_certs DIR CLUSTER KEY CA SEALED MS - what hostile_link.py attacks with: keys and
  * certificates that somebody has made, was given or has stolen, as DIR/NAME.key and DIR/NAME.crt.
  *
  *   forged    node 2, by a CA of the attacker with the names of the cluster's
@@ -9,7 +9,7 @@
  * and as DIR/NAME.cmd commands that a node may not relay for node 2: state, report, put.
  *
  * CLUSTER is the cluster's id, KEY the file cluster.key, CA the certificate of its CA, SEALED the
- * CA's key in the state. */
+ * CA's key in the state, MS the time since 1970. */
 #include "sys/pki.h"
 
 #include "wire/command.h"
@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define DAY UINT64_C(86400000)
 
@@ -144,9 +143,9 @@ int main(int argc, char **argv)
     struct bx_buf ca = {0}, own = {0};
     struct bx_err err = {0};
 
-    must(argc == 6 && bx_uuid_parse(argv[2], strlen(argv[2]), cluster), "usage", NULL);
+    must(argc == 7 && bx_uuid_parse(argv[2], strlen(argv[2]), cluster), "usage", NULL);
     dir = argv[1];
-    now_ms = (uint64_t)time(NULL) * 1000;
+    now_ms = strtoull(argv[6], NULL, 10);
     load(argv[4], &ca);
     stolen = open_ca(argv[3], argv[5]);
     forged = make_key("ca");

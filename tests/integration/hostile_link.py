@@ -338,8 +338,8 @@ def learn():
     open(f"{made}/sealed", "wb").write(sealed)
     keys = f"{directory}/n1/keys"
     ok(ca == open(f"{keys}/ca.crt", "rb").read(), "the state has the certificate of the CA")
-    run = subprocess.run([certs_path, made, str(cluster), f"{keys}/cluster.key", f"{keys}/ca.crt", f"{made}/sealed"],
-                         capture_output=True, text=True)
+    run = subprocess.run([certs_path, made, str(cluster), f"{keys}/cluster.key", f"{keys}/ca.crt", f"{made}/sealed",
+                          str(int(time.time() * 1000))], capture_output=True, text=True)
     if not ok(run.returncode == 0, "keys and certificates to attack with", run.stderr):
         sys.exit(1)
 

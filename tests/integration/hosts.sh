@@ -56,12 +56,13 @@ cut_off() { lose "iifname port$1" "oifname port$1"; }
 # --- the hosts --------------------------------------------------------------------------
 start()
 {
-  on "$1" "$build/blixardd" --data "$dir/h$1" --name "h$1" --listen "$(address "$1"):7411" \
-    --driver sim --api none >>"$dir/h$1.log" 2>&1 &
+  # exec: the number is that of the daemon, not of a shell around it
+  (exec ip netns exec "$names-$1" "$build/blixardd" --data "$dir/h$1" --name "h$1" \
+    --listen "$(address "$1"):7411" --driver sim --api none >>"$dir/h$1.log" 2>&1) &
   echo $! >"$dir/h$1.pid"
 }
 at() { ctl --addr "unix:$dir/h$1/blixard.sock" "${@:2}"; } # HOST COMMAND...
-answers() { at "$1" version >/dev/null 2>&1; }
+answers() { at "$1" version 2>/dev/null | grep -q ^blixardd; }
 join() { at "$1" cluster join "$(at 1 cluster token create "${@:2}")"; }
 state_of() { at "$1" --timeout 2s cluster status -o json 2>/dev/null; }
 agreed()

@@ -22,13 +22,14 @@ soak-crash: blixardd blixardctl blixard-vm
 	  $(srcdir)/tests/integration/crash_load.sh
 .PHONY: soak-crash
 
-# A hostile peer on the link.
-dist_check_SCRIPTS += tests/integration/hostile_link.sh
+# A hostile peer on the link; and what can go wrong with the keys.
+dist_check_SCRIPTS += tests/integration/hostile_link.sh tests/integration/keys.sh
 dist_noinst_DATA += tests/integration/hostile_link.py
 noinst_PROGRAMS += tests/integration/hostile_certs
 tests_integration_hostile_certs_SOURCES = tests/integration/hostile_certs.c
 tests_integration_hostile_certs_LDADD = $(LIBDAEMON_LIBS)
 tests/integration/hostile_link.log: blixardd blixardctl blixard-vm tests/integration/hostile_certs
+tests/integration/keys.log: blixardd blixardctl blixard-vm
 
 # Where the log goes.
 dist_check_SCRIPTS += tests/integration/sinks.sh tests/integration/sink_node.sh

@@ -247,6 +247,32 @@ static int open_again(void)
     return keys_open(&keys[0], data[0], &err);
 }
 
+/* Between nodes the dates of certificates are not checked: clocks may be anywhere. */
+TEST(a_wrong_clock_keeps_nobody_from_being_certified)
+{
+    static const uint64_t clocks[] = {0, 5 * 365 * DAY, 100 * 365 * DAY, 300 * 365 * DAY};
+    struct bx_node_info host = node(2);
+    struct bx_buf csr = {0}, out = {0};
+    uint8_t pin[PKI_SHA256];
+    struct bx_ca ca;
+
+    found();
+    ca = ca_of(&keys[0].ca_key);
+    assert_int_equal(keys_request(&keys[1], &csr, &err), BX_OK);
+    pki_key_pin(keys[1].key, pin);
+    host.pin = (struct bx_str){(const char *)pin, sizeof pin};
+    for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
+        at.now = clocks[i] - now->ops->wall_ms(now) + at.now; /* since 1970 */
+        out.len = 0;
+        if (keys_sign(&keys[0], now, id.cluster, &ca, &host,
+                      (struct bx_str){(const char *)csr.data, (uint32_t)csr.len}, &out,
+                      &err) != BX_OK)
+            fail_msg("%s", err.msg);
+    }
+    bx_buf_release(&csr);
+    bx_buf_release(&out);
+}
+
 TEST(keys_that_others_can_read_are_refused)
 {
     found();
