@@ -167,7 +167,7 @@ static int run_clients(struct bench *b, unsigned *done)
 
         w->b = b;
         w->i = started;
-        rc = client_init(&w->client, b->r->addr, &b->r->err);
+        rc = run_client(b->r, &w->client, b->r->addr, &b->r->err);
         if (rc != BX_OK)
             break;
         run_random_id(w->session);

@@ -165,7 +165,7 @@ static void check_address(struct doctor *d, const char *address)
     struct bx_err err;
     bx_val v;
 
-    if (client_init(&c, address, &err) != BX_OK || ask(&c, "sys.hello", &v, &err) != BX_OK) {
+    if (run_client(d->r, &c, address, &err) != BX_OK || ask(&c, "sys.hello", &v, &err) != BX_OK) {
         add(d, "address", OUTCOME_FAILED, err.msg);
         note_denied(d, &err);
         client_close(&c);
@@ -408,7 +408,7 @@ static void check_all(struct doctor *d)
     static const char *const bad_space[] = {"low", "full", NULL};
     struct bx_err err;
 
-    if (client_init(&d->client, d->best, &err) == BX_OK) {
+    if (run_client(d->r, &d->client, d->best, &err) == BX_OK) {
         check_cluster(d);
         check_list(d, "nodes", "node", "node.list",
                    (struct tally){.key = "state", .values = bad_nodes});

@@ -293,6 +293,14 @@ static int set_up(struct run *r)
 
 /* ---- running ---- */
 
+int run_client(const struct run *r, struct client *c, const char *addresses, struct bx_err *err)
+{
+    int rc = client_init(c, addresses, err);
+
+    memcpy(c->token, r->client.token, sizeof c->token);
+    return rc;
+}
+
 int run_confirm(struct run *r, const char *what)
 {
     const char *verb = strrchr(r->command->name, ' ') + 1;

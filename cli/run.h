@@ -51,6 +51,9 @@ int run_call(struct run *r, const char *method, const struct params *p, bx_val *
  * command is, NULL: there is none. */
 int run_read(struct run *r, const char *method, const char *key, bx_val *result);
 
+/* Another client, of the same user as that of the run. BX_OK, or like client_init. */
+int run_client(const struct run *r, struct client *c, const char *addresses, struct bx_err *err);
+
 /* Ask whether to destroy this, unless --yes was given or the command destroys nothing. BX_OK, or
  * r->err is set. */
 int run_confirm(struct run *r, const char *what);

@@ -155,6 +155,10 @@ expect 0 "but hello" ctl --addr "$tcp" version
 expect 0 "with one it does" as vic --addr "$tcp" vm list
 expect 4 "as far as the role goes" as vic --addr "$tcp" user list
 expect 0 "an administrator does everything" as boss --addr "$tcp" user list
+expect 0 "each client of bench has the token" as boss --addr "$tcp" bench --count 4 --clients 2 --prefix measured
+as vic --addr "$tcp" doctor >"$dir/out" 2>"$dir/err"
+grep -qE '^address +ok' "$dir/out" && grep -qE '^nodes +ok' "$dir/out" && ! grep -q 'need a token' "$dir/out"
+ok $? "those of doctor have it"
 # It is about nodes, too: without TLS they reach only each other.
 for k in 1 2 3; do cluster stop-node "n$k" --dir "$dir"; done >"$dir/out" 2>&1
 for k in 2 3; do BLIXARDD_FLAGS=--insecure-loopback cluster start-node "n$k" --dir "$dir"; done >"$dir/out" 2>&1
