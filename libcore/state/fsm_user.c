@@ -57,6 +57,7 @@ int bx_fsm_user_set(struct bx_fsm *f, struct bx_call *c)
     const struct bx_cmd_user_set *b = &c->body->user_set;
     const struct bx_user *u;
     struct bx_user d;
+    bool moves;
     int rc = bx_view_user(&f->view, b->name, b->scope, &u, c->err);
 
     if (rc != BX_OK)
@@ -66,11 +67,15 @@ int bx_fsm_user_set(struct bx_fsm *f, struct bx_call *c)
         d.role = b->role;
     if (b->sets_tenant)
         d.tenant = b->tenant;
-    if (d.role == u->role && bx_str_eq(d.tenant, u->tenant)) {
+    moves = !bx_str_eq(d.tenant, u->tenant);
+    if (d.role == u->role && !moves) {
         c->out->existed = true;
         return BX_OK;
     }
-    return put(f, &d, BX_EVENT_USER_UPDATED, c->err);
+    rc = put(f, &d, BX_EVENT_USER_UPDATED, c->err);
+    if (rc == BX_OK && moves) /* administrators of the former tenant may have made some, and copies */
+        bx_fsm_user_tokens_drop(f, b->name);
+    return rc;
 }
 
 int bx_fsm_user_delete(struct bx_fsm *f, struct bx_call *c)

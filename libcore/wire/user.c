@@ -112,7 +112,8 @@ BX_METHOD(USER_SET, user_set, bx_user_params, set_params_fields, user, .name = "
           .verb = "PATCH", .path = "/v1/users/{user}", .role = BX_RPC_ADMIN, .of_tenant = true,
           .mutates = true, .defaults = no_role,
           .about = "Change the role of a user, its tenant, or with `no_tenant` make it one of the "
-                   "whole cluster. It holds from the next call of the user on.");
+                   "whole cluster. It holds from the next call of the user on. A user who gets "
+                   "another tenant, or none, loses its tokens.");
 
 BX_METHOD(USER_DELETE, user_delete, bx_user_params, delete_params_fields, user,
           .name = "user.delete", .verb = "DELETE", .path = "/v1/users/{user}", .role = BX_RPC_ADMIN,

@@ -150,6 +150,26 @@ TEST(a_user_is_changed_and_moved)
     is("alice", BX_USER_OPERATOR, "");
 }
 
+/* Who made or copied them for the former tenant must not get the rights in the new one. */
+TEST(a_user_who_is_moved_loses_its_tokens)
+{
+    assert_int_equal(make_tenant("acme"), BX_OK);
+    assert_int_equal(create("alice", BX_USER_VIEWER, "acme"), BX_OK);
+    assert_int_equal(create("bob", BX_USER_VIEWER, "acme"), BX_OK);
+    assert_int_equal(token("alice", 7, 0), BX_OK);
+    assert_int_equal(token("bob", 8, 0), BX_OK);
+    assert_int_equal(set_role("alice", BX_USER_OPERATOR, ""), BX_OK);
+    assert_int_equal(set_tenant("alice", "acme"), BX_OK);
+    assert_int_equal(set_tenant("alice", "nobody"), BX_NOT_FOUND);
+    assert_non_null(token_with(7));
+    assert_int_equal(set_tenant("alice", "default"), BX_OK);
+    assert_null(token_with(7));
+    assert_int_equal(token("alice", 7, 0), BX_OK);
+    assert_int_equal(set_tenant("alice", ""), BX_OK);
+    assert_null(token_with(7));
+    assert_non_null(token_with(8));
+}
+
 TEST(users_of_other_tenants_do_not_exist_for_a_command_with_a_scope)
 {
     assert_int_equal(make_tenant("acme"), BX_OK);
