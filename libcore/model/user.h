@@ -10,8 +10,12 @@
 #include "err.h"
 
 #define BX_USERS_MAX 4096u
-#define BX_USER_TOKENS_MAX 16u        /* of one user */
-#define BX_USER_TOKENS_MAX_ALL 16384u /* of all */
+#define BX_USERS_MAX_TENANT 256u                                    /* of one tenant */
+#define BX_USERS_MAX_TENANTS (BX_USERS_MAX / 8 * 7)                 /* of all tenants together */
+#define BX_USER_TOKENS_MAX 16u                                      /* of one user */
+#define BX_USER_TOKENS_MAX_ALL 16384u                               /* of all */
+#define BX_USER_TOKENS_MAX_TENANT 1024u                             /* of the users of one tenant */
+#define BX_USER_TOKENS_MAX_TENANTS (BX_USER_TOKENS_MAX_ALL / 8 * 7) /* of those of all tenants */
 #define BX_USER_TOKEN_TTL_MAX_DAYS 3650u
 #define BX_USER_SECRET_HASH 32u /* bytes */
 

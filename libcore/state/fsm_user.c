@@ -11,6 +11,43 @@ static int check_tenant(struct bx_fsm *f, struct bx_str name, struct bx_err *err
     return name.n == 0 ? BX_OK : bx_view_tenant(&f->view, name, &t, err);
 }
 
+static int is_full(struct bx_err *err)
+{
+    bx_err_hint(err, "delete one that is not needed any more: blixardctl user list");
+    return BX_BUSY;
+}
+
+/* Whether one more user may be in the tenant. Tenants can neither fill the table for each other
+ * nor, all of them, for the users of the cluster. */
+static int check_room_of(struct bx_fsm *f, struct bx_str tenant, struct bx_err *err)
+{
+    size_t all = bx_view_count(&f->view, BX_TABLE_USER);
+
+    if (bx_view_users_of(&f->view, tenant) >= BX_USERS_MAX_TENANT) {
+        bx_err_set(err, BX_BUSY, "tenant \"" BX_STR_FMT "\" has %u users, the maximum",
+                   BX_STR_ARG(tenant), BX_USERS_MAX_TENANT);
+        return is_full(err);
+    }
+    if (all < BX_USERS_MAX_TENANTS || /* most often: then the others need not be counted */
+        all - bx_view_users_of(&f->view, bx_str("")) < BX_USERS_MAX_TENANTS)
+        return BX_OK;
+    bx_err_set(err, BX_BUSY, "tenants have %u users, the maximum", BX_USERS_MAX_TENANTS);
+    return is_full(err);
+}
+
+/* Before is the user as it was; NULL: there was none. */
+static int check_room(struct bx_fsm *f, const struct bx_user *before, const struct bx_user *d,
+                      struct bx_err *err)
+{
+    if (before == NULL && bx_view_count(&f->view, BX_TABLE_USER) >= BX_USERS_MAX) {
+        bx_err_set(err, BX_BUSY, "there are %u users, the maximum", BX_USERS_MAX);
+        return is_full(err);
+    }
+    if (d->tenant.n == 0 || (before != NULL && bx_str_eq(before->tenant, d->tenant)))
+        return BX_OK;
+    return check_room_of(f, d->tenant, err);
+}
+
 static int put(struct bx_fsm *f, struct bx_user *d, enum bx_event_type type, struct bx_err *err)
 {
     struct bx_row *before = bx_view_row(&f->view, BX_TABLE_USER, &d->name), *after;
@@ -19,10 +56,8 @@ static int put(struct bx_fsm *f, struct bx_user *d, enum bx_event_type type, str
 
     if (rc == BX_OK)
         rc = check_tenant(f, d->tenant, err);
-    if (rc == BX_OK && before == NULL && bx_view_count(&f->view, BX_TABLE_USER) >= BX_USERS_MAX) {
-        rc = bx_err_set(err, BX_BUSY, "there are %u users, the maximum", BX_USERS_MAX);
-        bx_err_hint(err, "delete one that is not needed any more");
-    }
+    if (rc == BX_OK)
+        rc = check_room(f, before == NULL ? NULL : bx_row_object(before), d, err);
     if (rc != BX_OK)
         return rc;
     d->modified_index = bx_call_revision(f);
@@ -73,7 +108,8 @@ int bx_fsm_user_set(struct bx_fsm *f, struct bx_call *c)
         return BX_OK;
     }
     rc = put(f, &d, BX_EVENT_USER_UPDATED, c->err);
-    if (rc == BX_OK && moves) /* administrators of the former tenant may have made some, and copies */
+    if (rc == BX_OK &&
+        moves) /* administrators of the former tenant may have made some, and copies */
         bx_fsm_user_tokens_drop(f, b->name);
     return rc;
 }

@@ -22,18 +22,37 @@ static struct bx_str id_text(struct bx_fsm *f, uint64_t id)
     return bx_call_text(f, "%llu", (unsigned long long)id);
 }
 
-/* Drop what has expired, and count the others of this user. */
-static uint32_t count_valid(struct bx_fsm *f, struct bx_str user)
+struct counts {
+    uint32_t of_user, of_tenant, of_tenants;
+};
+
+static void count_tenant(struct bx_fsm *f, struct bx_str user, struct bx_str tenant,
+                         struct counts *n)
 {
-    uint32_t n = 0;
+    const struct bx_user *u = bx_view_get(&f->view, BX_TABLE_USER, &user);
+
+    if (u == NULL || u->tenant.n == 0)
+        return;
+    n->of_tenants++;
+    n->of_tenant += bx_str_eq(u->tenant, tenant);
+}
+
+/* Drop what has expired, and count the others: of this user, of the users of its tenant, and of
+ * those of any tenant. The tenants are not looked at when this user has none. */
+static struct counts count_valid(struct bx_fsm *f, const struct bx_user *u)
+{
+    struct counts n = {0};
 
     for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN); i > 0; i--) {
         struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_USER_TOKEN, i - 1);
 
-        if (bx_user_token_left_ms(f, token_of(row)) == 0)
+        if (bx_user_token_left_ms(f, token_of(row)) == 0) {
             bx_fsm_change(f, row, NULL);
-        else
-            n += bx_str_eq(token_of(row)->user, user);
+            continue;
+        }
+        n.of_user += bx_str_eq(token_of(row)->user, u->name);
+        if (u->tenant.n > 0)
+            count_tenant(f, token_of(row)->user, u->tenant, &n);
     }
     return n;
 }
@@ -52,21 +71,35 @@ void bx_fsm_user_tokens_drop(struct bx_fsm *f, struct bx_str user)
     }
 }
 
-static int check_room(struct bx_fsm *f, struct bx_str user, struct bx_err *err)
+static int is_full(struct bx_err *err)
 {
-    uint32_t n = count_valid(f, user);
+    bx_err_hint(err, "delete those that are not needed any more: blixardctl user token list NAME");
+    return BX_BUSY;
+}
 
-    if (n >= BX_USER_TOKENS_MAX) {
+static int check_room(struct bx_fsm *f, const struct bx_user *u, struct bx_err *err)
+{
+    struct counts n = count_valid(f, u);
+
+    if (n.of_user >= BX_USER_TOKENS_MAX) {
         bx_err_set(err, BX_BUSY, "user \"" BX_STR_FMT "\" has %u tokens, the maximum",
-                   BX_STR_ARG(user), n);
-        bx_err_hint(err, "delete one: blixardctl user token list " BX_STR_FMT, BX_STR_ARG(user));
+                   BX_STR_ARG(u->name), n.of_user);
+        bx_err_hint(err, "delete one: blixardctl user token list " BX_STR_FMT, BX_STR_ARG(u->name));
         return BX_BUSY;
     }
-    if (bx_view_count(&f->view, BX_TABLE_USER_TOKEN) < BX_USER_TOKENS_MAX_ALL)
+    if (n.of_tenant >= BX_USER_TOKENS_MAX_TENANT)
+        bx_err_set(err, BX_BUSY,
+                   "the users of tenant \"" BX_STR_FMT "\" have %u tokens, the maximum",
+                   BX_STR_ARG(u->tenant), BX_USER_TOKENS_MAX_TENANT);
+    else if (n.of_tenants >= BX_USER_TOKENS_MAX_TENANTS)
+        bx_err_set(err, BX_BUSY, "users of tenants have %u tokens, the maximum",
+                   BX_USER_TOKENS_MAX_TENANTS);
+    else if (bx_view_count(&f->view, BX_TABLE_USER_TOKEN) >= BX_USER_TOKENS_MAX_ALL)
+        bx_err_set(err, BX_BUSY, "there are %u tokens of users, the maximum",
+                   BX_USER_TOKENS_MAX_ALL);
+    else
         return BX_OK;
-    bx_err_set(err, BX_BUSY, "there are %u tokens of users, the maximum", BX_USER_TOKENS_MAX_ALL);
-    bx_err_hint(err, "delete those that are not needed any more");
-    return BX_BUSY;
+    return is_full(err);
 }
 
 /* The client has made the secret: a repeat under another id brings the same one. */
@@ -101,7 +134,7 @@ int bx_fsm_user_token_create(struct bx_fsm *f, struct bx_call *c)
     same = bx_view_get(&f->view, BX_TABLE_USER_TOKEN, b->secret_hash);
     if (same != NULL && bx_user_token_left_ms(f, same) > 0)
         return check_same(same, c);
-    rc = check_room(f, b->user, c->err);
+    rc = check_room(f, u, c->err);
     if (rc != BX_OK)
         return rc;
     memcpy(d.secret_hash, b->secret_hash, sizeof d.secret_hash);

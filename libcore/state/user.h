@@ -12,7 +12,7 @@ struct bx_fsm;
  * unless that is empty. */
 int bx_view_user(const struct bx_view *v, struct bx_str name, struct bx_str scope,
                  const struct bx_user **out, struct bx_err *err);
-/* How many users belong to this tenant. */
+/* How many users belong to this tenant; "": to none. */
 uint32_t bx_view_users_of(const struct bx_view *v, struct bx_str tenant);
 /* The token with this hash; NULL: there is none. It may have expired. */
 const struct bx_user_token *bx_view_user_token(const struct bx_view *v,

@@ -198,19 +198,21 @@ TEST(a_tenant_with_users_is_not_deleted)
     assert_int_equal(drop_tenant("acme"), BX_OK);
 }
 
-/* In few entries: users u0 and up, each with so many tokens. */
-static void make_many(uint32_t users, uint16_t tokens)
+static uint16_t secret; /* of the last token of make_many(); a test begins with 0 */
+
+/* In few entries: users PREFIX0 and up of a tenant, each with so many tokens. */
+static void make_many(const char *prefix, const char *tenant, uint32_t users, uint16_t tokens)
 {
     struct bx_cmd_header head = {.kind = BX_CMD_USER_CREATE};
+    size_t before = bx_view_count(view(), BX_TABLE_USER);
     struct test_batch b = {0};
-    uint16_t secret = 0;
 
     for (uint32_t i = 0; i < users; i++) {
         struct bx_cmd_user_token_create token = {.user = {0}};
-        struct bx_cmd_user_create user = {.role = BX_USER_VIEWER};
+        struct bx_cmd_user_create user = {.role = BX_USER_VIEWER, .tenant = bx_str(tenant)};
         char name[16];
 
-        snprintf(name, sizeof name, "u%u", i);
+        snprintf(name, sizeof name, "%s%u", prefix, i);
         user.name = token.user = bx_str(name);
         head.kind = BX_CMD_USER_CREATE;
         test_batch_add(&b, &head, &user);
@@ -227,17 +229,55 @@ static void make_many(uint32_t users, uint16_t tokens)
         test_fsm_commit(&t);
         test_batch_clear(&b);
     }
-    assert_int_equal(bx_view_count(view(), BX_TABLE_USER), users);
+    assert_int_equal(bx_view_count(view(), BX_TABLE_USER), before + users);
     bx_buf_release(&b.buf);
 }
 
 TEST(the_number_of_users_is_bounded)
 {
-    make_many(BX_USERS_MAX, 0);
+    make_many("u", "", BX_USERS_MAX, 0);
     assert_int_equal(create("last", BX_USER_VIEWER, ""), BX_BUSY);
     refused(BX_BUSY, "there are 4096 users", "delete one");
     assert_int_equal(drop("u7", ""), BX_OK);
     assert_int_equal(create("last", BX_USER_VIEWER, ""), BX_OK);
+}
+
+/* So many tenants, each with users that have so many tokens; users of tenant k are named by k. */
+static void make_tenants(unsigned n, uint32_t users, uint16_t tokens)
+{
+    secret = 0;
+    for (unsigned k = 0; k < n; k++) {
+        char tenant[16], prefix[16];
+
+        snprintf(tenant, sizeof tenant, "t%u", k);
+        snprintf(prefix, sizeof prefix, "u%u-", k);
+        assert_int_equal(make_tenant(tenant), BX_OK);
+        make_many(prefix, tenant, users, tokens);
+    }
+}
+
+TEST(the_number_of_users_of_a_tenant_is_bounded)
+{
+    make_tenants(1, BX_USERS_MAX_TENANT, 0);
+    assert_int_equal(create("last", BX_USER_VIEWER, "t0"), BX_BUSY);
+    refused(BX_BUSY, "tenant \"t0\" has 256 users", "delete one");
+    assert_int_equal(create("last", BX_USER_VIEWER, "default"), BX_OK);
+    assert_int_equal(set_tenant("last", "t0"), BX_BUSY);
+    is("last", BX_USER_VIEWER, "default");
+    assert_int_equal(set_role("u0-1", BX_USER_OPERATOR, ""), BX_OK);
+    assert_int_equal(set_tenant("u0-1", "default"), BX_OK);
+    assert_int_equal(set_tenant("last", "t0"), BX_OK);
+}
+
+TEST(tenants_do_not_take_the_places_of_users_of_the_cluster)
+{
+    make_tenants(BX_USERS_MAX_TENANTS / BX_USERS_MAX_TENANT, BX_USERS_MAX_TENANT, 0);
+    assert_int_equal(create("last", BX_USER_VIEWER, "default"), BX_BUSY);
+    refused(BX_BUSY, "tenants have 3584 users", "delete one");
+    make_many("c", "", BX_USERS_MAX - BX_USERS_MAX_TENANTS, 0);
+    assert_int_equal(set_tenant("c0", "default"), BX_BUSY);
+    assert_int_equal(drop("u1-1", ""), BX_OK);
+    assert_int_equal(set_tenant("c0", "default"), BX_OK);
 }
 
 /* ---- tokens ---- */
@@ -296,10 +336,34 @@ TEST(the_tokens_of_a_user_are_bounded_and_go_with_it)
 
 TEST(the_tokens_of_all_are_bounded)
 {
-    make_many(BX_USER_TOKENS_MAX_ALL / BX_USER_TOKENS_MAX, BX_USER_TOKENS_MAX);
+    secret = 0;
+    make_many("u", "", BX_USER_TOKENS_MAX_ALL / BX_USER_TOKENS_MAX, BX_USER_TOKENS_MAX);
     assert_int_equal(create("last", BX_USER_VIEWER, ""), BX_OK);
     assert_int_equal(token("last", BX_USER_TOKENS_MAX_ALL + 1, 0), BX_BUSY);
     refused(BX_BUSY, "there are 16384 tokens", "delete");
+}
+
+TEST(the_tokens_of_a_tenant_are_bounded)
+{
+    make_tenants(1, BX_USER_TOKENS_MAX_TENANT / BX_USER_TOKENS_MAX, BX_USER_TOKENS_MAX);
+    assert_int_equal(create("last", BX_USER_VIEWER, "t0"), BX_OK);
+    assert_int_equal(token("last", 2000, 0), BX_BUSY);
+    refused(BX_BUSY, "users of tenant \"t0\" have 1024 tokens", "delete");
+    assert_int_equal(create("other", BX_USER_VIEWER, "default"), BX_OK);
+    assert_int_equal(token("other", 2000, 0), BX_OK);
+    assert_int_equal(drop("u0-1", ""), BX_OK);
+    assert_int_equal(token("last", 2001, 0), BX_OK);
+}
+
+TEST(tenants_do_not_take_the_places_of_tokens_of_users_of_the_cluster)
+{
+    make_tenants(BX_USER_TOKENS_MAX_TENANTS / BX_USER_TOKENS_MAX_TENANT,
+                 BX_USER_TOKENS_MAX_TENANT / BX_USER_TOKENS_MAX, BX_USER_TOKENS_MAX);
+    assert_int_equal(create("other", BX_USER_VIEWER, "default"), BX_OK);
+    assert_int_equal(token("other", 20000, 0), BX_BUSY);
+    refused(BX_BUSY, "users of tenants have 14336 tokens", "delete");
+    assert_int_equal(create("root", BX_USER_ADMIN, ""), BX_OK);
+    assert_int_equal(token("root", 20000, 0), BX_OK);
 }
 
 /* ---- what is kept ---- */
