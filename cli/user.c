@@ -15,7 +15,7 @@ static int user_set(struct run *r);
 static int user_delete(struct run *r);
 static int user_token_create(struct run *r);
 static int user_token_list(struct run *r);
-static int user_token_delete(struct run *r);
+static int user_token_revoke(struct run *r);
 
 #define ROLE                                                                                       \
     {                                                                                              \
@@ -102,11 +102,11 @@ const struct command user_commands[] = {
      .columns = token_columns,
      .watch = true,
      .run = user_token_list},
-    {.name = "user token delete",
+    {.name = "user token revoke",
      .arguments = {{.name = "ID"}},
-     .help = "delete a token",
+     .help = "revoke a token",
      .request_id = true,
-     .run = user_token_delete},
+     .run = user_token_revoke},
     {0},
 };
 
@@ -249,7 +249,7 @@ static int user_token_list(struct run *r)
     return result_print_read(r, "user.token_list", "user");
 }
 
-static int user_token_delete(struct run *r)
+static int user_token_revoke(struct run *r)
 {
     struct params p = {0};
     bx_val result = NULL;
@@ -267,6 +267,6 @@ static int user_token_delete(struct run *r)
     if (!result_is_for_people(r))
         return result_print(r, result);
     if (!r->quiet)
-        printf("token %llu deleted\n", (unsigned long long)id);
+        printf("token %llu revoked\n", (unsigned long long)id);
     return 0;
 }

@@ -86,7 +86,7 @@ expect 0 "and deletes them" as anna user delete more --yes
 expect 4 "and with it their tokens" as more vm list
 for user in eve vic otto; do
   for command in "user create x --role admin" "user show boss" "user set $user --role admin" "user delete boss --yes" \
-    "user token create boss" "user token list boss" "user token delete 1"; do
+    "user token create boss" "user token list boss" "user token revoke 1"; do
     # shellcheck disable=SC2086 # words of a command
     expect 4 "$user: no $command" as $user $command
   done
@@ -124,9 +124,9 @@ ctl --addr "$(socket 2)" user token list short -o json >"$dir/out" 2>"$dir/err" 
 ok $? "the node on which a token was used tells when"
 as short events --follow >"$dir/followed" 2>"$dir/err" &
 follower=$!
-expect 0 "a token is deleted" ctl user token delete "$id"
+expect 0 "a token is revoked" ctl user token revoke "$id"
 expect 4 "and proves nothing" as short vm list
-expect 5 "and is not there" ctl user token delete "$id"
+expect 5 "and is not there" ctl user token revoke "$id"
 ended() { ! kill -0 "$follower" 2>/dev/null; }
 wait_until 30 ended
 ok $? "who followed the events with it is cut off"
