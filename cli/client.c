@@ -69,8 +69,7 @@ static void disconnect(struct client *c)
     if (c->fd >= 0)
         close(c->fd);
     c->fd = -1;
-    c->in.len = 0;
-    c->used = 0;
+    c->in.len = c->used = 0;
 }
 
 void client_close(struct client *c)
@@ -105,12 +104,13 @@ void client_next_address(struct client *c)
 static int ensure_connected(struct client *c, uint64_t deadline, struct bx_err *err)
 {
     uint64_t from = record_now_ns(), soon = client_now() + CONNECT_MS;
+    bool token = c->token[0] != '\0';
     const char *address = c->addresses[c->current];
     int rc;
 
     if (c->fd >= 0)
         return BX_OK;
-    rc = connect_open(address, deadline < soon ? deadline : soon, &c->fd, err);
+    rc = connect_open(address, token, deadline < soon ? deadline : soon, &c->fd, err);
     if (rc == BX_OK)
         BX_DEBUG("client", "connected", "address", address, "duration_ns", record_now_ns() - from);
     else

@@ -17,6 +17,7 @@
 #define UNIX "unix:"
 #define UNIX_LEN 5u
 #define HOST_MAX 256u
+#define OVERHEARD ENOKEY /* connecting never fails with it */
 
 /* ---- addresses ---- */
 
@@ -135,8 +136,18 @@ static void set_options(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
 }
 
-/* *why: a message, where errno has none. */
-static int open_tcp(const char *address, uint64_t deadline, const char **why)
+static bool is_loopback(const struct sockaddr *a)
+{
+    const struct in6_addr *v6 = &((const struct sockaddr_in6 *)(const void *)a)->sin6_addr;
+
+    if (a->sa_family == AF_INET)
+        return ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24 == 127;
+    return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(v6);
+}
+
+/* -OVERHEARD: a token would be sent, and the host has no loopback address. *why: a message, where
+ * errno has none. */
+static int open_tcp(const char *address, bool token, uint64_t deadline, const char **why)
 {
     const char *colon = strrchr(address, ':');
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
@@ -144,6 +155,7 @@ static int open_tcp(const char *address, uint64_t deadline, const char **why)
     bool v6 = n > 2 && address[0] == '[' && address[n - 1] == ']';
     char host[HOST_MAX];
     int fd = -EHOSTUNREACH, rv;
+    bool allowed = !token;
 
     snprintf(host, sizeof host, "%.*s", (int)(v6 ? n - 2 : n), v6 ? address + 1 : address);
     rv = getaddrinfo(host, colon + 1, &hints, &list);
@@ -151,15 +163,31 @@ static int open_tcp(const char *address, uint64_t deadline, const char **why)
         *why = rv == EAI_SYSTEM ? strerror(errno) : gai_strerror(rv);
         return fd;
     }
-    for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next)
+    for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
+        if (token && !is_loopback(a->ai_addr))
+            continue;
+        allowed = true;
         fd = open_socket(a->ai_addr, a->ai_addrlen, a->ai_family, deadline);
+    }
     freeaddrinfo(list);
+    if (!allowed)
+        return -OVERHEARD;
     if (fd >= 0)
         set_options(fd);
     return fd;
 }
 
-int connect_open(const char *address, uint64_t deadline, int *fd, struct bx_err *err)
+/* A TCP connection is not encrypted: who reads the token on its way could act as the user. */
+static int refuse_token(const char *address, struct bx_err *err)
+{
+    bx_err_set(err, BX_INVALID,
+               "%s: the token would not be encrypted: TLS for clients is not supported yet",
+               address);
+    bx_err_hint(err, "use a unix: or loopback address, for example one that ssh -L forwards");
+    return BX_INVALID;
+}
+
+int connect_open(const char *address, bool token, uint64_t deadline, int *fd, struct bx_err *err)
 {
     const char *why = NULL;
     int rc = is_unix(address) ? BX_OK : check_certificates(address, err);
@@ -167,7 +195,9 @@ int connect_open(const char *address, uint64_t deadline, int *fd, struct bx_err 
     if (rc != BX_OK)
         return rc;
     rc = is_unix(address) ? open_unix(address + UNIX_LEN, deadline)
-                          : open_tcp(address, deadline, &why);
+                          : open_tcp(address, token, deadline, &why);
+    if (rc == -OVERHEARD)
+        return refuse_token(address, err);
     if (rc < 0)
         return bx_err_set(err, BX_UNREACHABLE, "%s: %s", address,
                           why != NULL ? why : strerror(-rc));

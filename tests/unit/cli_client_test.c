@@ -315,6 +315,29 @@ TEST(addresses_are_checked)
     client_close(&client);
 }
 
+/* 192.0.2.1 and 2001:db8::1 are nobody's. */
+TEST(a_token_is_sent_over_no_network)
+{
+    static const char *const far[] = {"192.0.2.1:1", "[2001:db8::1]:1"};
+    static const char *const near[] = {"127.0.0.1:1", "[::1]:1", "unix:/nowhere"};
+    uint64_t n;
+
+    for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
+        open_client(far[i], NULL);
+        snprintf(client.token, sizeof client.token, "blx_x");
+        assert_int_equal(call(500, &n), BX_INVALID);
+        assert_non_null(strstr(err.msg, "token would not be encrypted"));
+        assert_non_null(strstr(err.hint, "ssh -L"));
+        close_client();
+    }
+    for (size_t i = 0; i < sizeof near / sizeof near[0]; i++) {
+        open_client(near[i], NULL);
+        snprintf(client.token, sizeof client.token, "blx_x");
+        assert_int_equal(call(500, &n), BX_UNREACHABLE);
+        close_client();
+    }
+}
+
 int main(void)
 {
     return test_run(fake_setup, fake_teardown);
