@@ -4,6 +4,9 @@
 #include "build.h"
 #include "model/vm.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int context_list(struct run *r);
@@ -91,6 +94,16 @@ static int context_use(struct run *r)
     return save(r);
 }
 
+/* The context is used in other folders, too. */
+static int absolute(const char *path, char out[PATH_MAX], struct bx_err *err)
+{
+    if (realpath(path, out) != NULL)
+        return BX_OK;
+    bx_err_set(err, BX_INVALID, "--token-file: %s: %s", path, strerror(errno));
+    bx_err_hint(err, "blixardctl user token create NAME --out FILE writes one");
+    return BX_INVALID;
+}
+
 /* The first context becomes the current one. */
 static int context_set(struct run *r)
 {
@@ -99,8 +112,10 @@ static int context_set(struct run *r)
     const char *token_file = args_get(&r->args, "token-file", NULL);
     struct contexts *c = &r->contexts;
     struct context *x;
+    char path[PATH_MAX];
 
     if (bx_name_check(bx_str(name), "context", &r->err) != BX_OK ||
+        (token_file != NULL && absolute(token_file, path, &r->err) != BX_OK) ||
         contexts_load(c, &r->err) != BX_OK)
         return run_fail(r);
     x = contexts_lookup(c, name);
@@ -117,7 +132,7 @@ static int context_set(struct run *r)
     if (output != NULL)
         contexts_set_text(&x->output, output);
     if (token_file != NULL)
-        contexts_set_text(&x->token_file, token_file);
+        contexts_set_text(&x->token_file, path);
     if (c->current == NULL)
         contexts_set_text(&c->current, name);
     return save(r);

@@ -99,6 +99,10 @@ expect 0 "a flag counts more than that" env BLIXARD_TOKEN="$(cat "$dir/vic.token
 expect 4 "a file of the environment" env BLIXARD_TOKEN_FILE="$dir/vic.token" "$build/blixardctl" user list
 ctl context set here --addr "$(socket 1)" --token-file "$dir/vic.token" >"$dir/out" 2>"$dir/err"
 expect 4 "a file of a context" ctl --context here user list
+(cd "$dir" && ctl context set near --addr "$(socket 1)" --token-file ./vic.token) >"$dir/out" 2>"$dir/err"
+expect 4 "also when its path was relative to another folder" ctl --context near user list
+expect 2 "a file that is not there is not stored" ctl context set near --token-file "$dir/none.token"
+says "No such file" "and that is said"
 expect 0 "which is not used for an address that is given" ctl --addr "$(socket 1)" user list
 chmod 644 "$dir/vic.token"
 expect 2 "a file that others can read is refused" as vic vm list
