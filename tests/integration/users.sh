@@ -1,6 +1,6 @@
 #!/bin/bash
 # Users and their tokens: who may do what, on each node of three and over TCP, what ends a token's rights,
-# and that no secret is in anything that a daemon writes.
+# and that no secret is in the logs, the state and the recorded events of the daemons.
 # shellcheck source=tests/lib/cluster.sh disable=SC2154
 . "$(dirname "$0")/../lib/cluster.sh"
 unset BLIXARD_TOKEN BLIXARD_TOKEN_FILE
@@ -156,6 +156,8 @@ ok $? "tokens are valid after a restart of all"
 expect 4 "over TCP nothing goes without a token" ctl --addr "$tcp" vm list
 says "need a token" "and that is said"
 expect 0 "but hello" ctl --addr "$tcp" version
+grep -q '^blixardd ' "$dir/out"
+ok $? "which tells the version of the daemon"
 expect 0 "with one it does" as vic --addr "$tcp" vm list
 expect 4 "as far as the role goes" as vic --addr "$tcp" user list
 expect 0 "an administrator does everything" as boss --addr "$tcp" user list
@@ -199,7 +201,10 @@ wait_until 60 agree 1 2 3
 cat "$dir"/*.token | grep -o '[A-Za-z0-9_-]\{43\}$' >"$dir/home/secrets"
 echo "${wrong#blx_}" >>"$dir/home/secrets"
 [ "$(wc -l <"$dir/home/secrets")" -gt 6 ] && ! grep -raoFf "$dir/home/secrets" "$dir"/n[123] >"$dir/err"
-ok $? "no secret is in what the daemons write"
+ok $? "no secret is in what the daemons write without compressing it: logs and the state in SQLite"
+ctl log query "$dir"/n[123]/recorder/*.bxr >"$dir/home/events" 2>"$dir/err"
+grep -q 'wrong token' "$dir/home/events" && ! grep -oFf "$dir/home/secrets" "$dir/home/events" >"$dir/err"
+ok $? "nor in the recorded events, which are compressed"
 ctl sql "SELECT name, role, tenant FROM users ORDER BY name" -o csv >"$dir/out" 2>"$dir/err" && grep -qx 'anna,admin,acme' "$dir/out"
 ok $? "SQL shows users"
 for query in "SELECT * FROM user_tokens" "SELECT data FROM users" "SELECT created_index FROM users"; do
