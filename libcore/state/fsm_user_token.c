@@ -24,26 +24,30 @@ static struct bx_str id_text(struct bx_fsm *f, uint64_t id)
 
 struct counts {
     uint32_t of_user, of_tenant, of_tenants;
+    const struct bx_user *last; /* whose token was counted last: most have several in a row */
 };
 
 static void count_tenant(struct bx_fsm *f, struct bx_str user, struct bx_str tenant,
                          struct counts *n)
 {
-    const struct bx_user *u = bx_view_get(&f->view, BX_TABLE_USER, &user);
-
-    if (u == NULL || u->tenant.n == 0)
+    if (n->last == NULL || !bx_str_eq(n->last->name, user))
+        n->last = bx_view_get(&f->view, BX_TABLE_USER, &user);
+    if (n->last == NULL || n->last->tenant.n == 0)
         return;
     n->of_tenants++;
-    n->of_tenant += bx_str_eq(u->tenant, tenant);
+    n->of_tenant += bx_str_eq(n->last->tenant, tenant);
 }
 
 /* Drop what has expired, and count the others: of this user, of the users of its tenant, and of
- * those of any tenant. The tenants are not looked at when this user has none. */
+ * those of any tenant. The tenants are not looked at when this user has none, nor as long as the
+ * tokens of all are too few for a bound. */
 static struct counts count_valid(struct bx_fsm *f, const struct bx_user *u)
 {
+    uint32_t all = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN);
+    bool tenants = u->tenant.n > 0 && all >= BX_USER_TOKENS_MAX_TENANT;
     struct counts n = {0};
 
-    for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN); i > 0; i--) {
+    for (uint32_t i = all; i > 0; i--) {
         struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_USER_TOKEN, i - 1);
 
         if (bx_user_token_left_ms(f, token_of(row)) == 0) {
@@ -51,7 +55,7 @@ static struct counts count_valid(struct bx_fsm *f, const struct bx_user *u)
             continue;
         }
         n.of_user += bx_str_eq(token_of(row)->user, u->name);
-        if (u->tenant.n > 0)
+        if (tenants)
             count_tenant(f, token_of(row)->user, u->tenant, &n);
     }
     return n;
