@@ -238,6 +238,20 @@ static int refresh(struct api_client *client, struct bx_err *err)
     return BX_DENIED;
 }
 
+/* Answer what it waits for. Sending may close it, and then none is pending. */
+static void end_waits(struct api_client *client, const struct bx_err *err)
+{
+    struct api_call *c = TAILQ_FIRST(&client->pending);
+
+    while (c != NULL) {
+        bool waits = c->queue == &client->api->waits;
+
+        if (waits)
+            api_fail(c, err);
+        c = waits ? TAILQ_FIRST(&client->pending) : TAILQ_NEXT(c, own);
+    }
+}
+
 void api_auth_sweep(struct api *a)
 {
     struct api_client *client, *next;
@@ -245,8 +259,11 @@ void api_auth_sweep(struct api *a)
 
     for (client = TAILQ_FIRST(&a->watchers); client != NULL; client = next) {
         next = TAILQ_NEXT(client, watcher);
-        if (refresh(client, &err) != BX_OK)
-            client->ops->end(client, &err);
+        if (refresh(client, &err) == BX_OK)
+            continue;
+        api_watch_stop(client);
+        end_waits(client, &err);
+        client->ops->end(client, &err);
     }
 }
 

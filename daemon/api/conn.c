@@ -61,6 +61,8 @@ void api_conn_close(struct api_conn *c)
 
 void api_conn_end(struct api_conn *c)
 {
+    if (c->ending) /* its deadline stays */
+        return;
     c->ending = true;
     stream_resume(&c->stream);
     c->began = now(c);

@@ -132,7 +132,7 @@ void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c));
 int api_auth_check(const struct api_call *c, struct bx_err *err);
 /* Error for a client that may do nothing; counted. */
 int api_auth_unknown(struct api_client *client, struct bx_err *err);
-/* Close the connections of watchers whose tokens are valid no more. */
+/* End the watches and waits of watchers whose tokens are valid no more, and their connections. */
 void api_auth_sweep(struct api *a);
 /* The time that is left of a token, in ms; UINT64_MAX: it does not expire. */
 uint64_t api_auth_left_ms(struct api *a, const struct bx_user_token *t);

@@ -188,6 +188,98 @@ TEST(an_administrator_of_a_tenant_may_call_what_is_about_users)
     assert_int_equal(call("user.delete", "{\"user\": \"x\"}"), BX_OK);
 }
 
+/* ---- those who watch ---- */
+
+static uint32_t n_ends, n_events;
+
+static void count_end(struct api_client *c, const struct bx_err *err)
+{
+    (void)c;
+    assert_int_equal(err->code, BX_DENIED);
+    n_ends++;
+}
+
+static void count_event(struct api_client *c, const char *name, const struct bx_schema *s,
+                        const void *obj)
+{
+    (void)c;
+    (void)s;
+    (void)obj;
+    n_events += strcmp(name, "event") == 0;
+}
+
+static void flush(struct api_client *c)
+{
+    (void)c;
+}
+
+static size_t nothing_queued(const struct api_client *c)
+{
+    (void)c;
+    return 0;
+}
+
+/* The client watches from now on, and has caught up. */
+static void watch(void)
+{
+    static struct api_client_ops ops;
+
+    ops = api_node_ops;
+    ops.notify = count_event;
+    ops.flush = flush;
+    ops.queued = nothing_queued;
+    ops.end = count_end;
+    client.ops = &ops;
+    n_ends = 0;
+    assert_int_equal(call("events.watch", "{}"), BX_OK);
+    for (int turn = 0; turn < 10 && client.behind; turn++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+    assert_true(client.watching);
+    assert_false(client.behind);
+}
+
+static void tell_next(enum bx_event_type type)
+{
+    struct bx_event e = {.index = client.watch_at + 1, .type = type};
+
+    api_on_event(api, &e);
+}
+
+TEST(a_watcher_whose_user_is_deleted_gets_nothing_more)
+{
+    struct bx_cmd_user_delete drop = {bx_str("alice"), bx_str("")};
+    char params[128], uuid[BX_UUID_TEXT];
+    const struct bx_vm *vm;
+    uint32_t before, answers;
+
+    assert_int_equal(call("vm.create", "{\"name\": \"v\", \"disk_gib\": 0, \"memory_mib\": 1, "
+                                       "\"stopped\": true}"),
+                     BX_OK);
+    assert_int_equal(bx_view_find_vm(bx_node_view(node), bx_str("v"), &vm, NULL), BX_OK);
+    bx_uuid_format(vm->uuid, uuid);
+    make_user("alice", BX_USER_VIEWER, "");
+    make_token("alice", 0);
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    watch();
+    snprintf(params, sizeof params,
+             "{\"vm\": \"%s\", \"until\": \"deleted\", \"timeout_ms\": 600000}", uuid);
+    begin_as(&client, "vm.wait", params);
+    assert_int_equal(client.calls, 1);
+    before = n_events;
+    tell_next(BX_EVENT_USER_UPDATED);
+    assert_int_equal(n_events, before + 1);
+    submit(BX_CMD_USER_DELETE, &drop);
+    answers = n_answers;
+    for (int i = 0; i < 3; i++)
+        tell_next(BX_EVENT_USER_DELETED);
+    assert_int_equal(n_events, before + 1);
+    assert_int_equal(n_ends, 1);
+    assert_int_equal(n_answers, answers + 1);
+    assert_int_equal(error.code, BX_DENIED);
+    assert_int_equal(client.calls, 0);
+    assert_false(client.watching);
+}
+
 /* ---- wrong tokens ---- */
 
 TEST(wrong_tokens_delay_further_ones_of_their_source)
