@@ -38,10 +38,9 @@ struct use { /* of a token, on this node */
 
 struct api_auth {
     struct suspect suspects[SUSPECTS_MAX];
-    struct bx_map uses;             /* at most BX_USER_TOKENS_MAX_ALL */
-    uint64_t wrong;                 /* tokens of all */
-    struct rate_bound told;         /* of them */
-    uint64_t measured, measured_at; /* what leaders measured; boot time at which it changed */
+    struct bx_map uses;     /* at most BX_USER_TOKENS_MAX_ALL */
+    uint64_t wrong;         /* tokens of all */
+    struct rate_bound told; /* of them */
 };
 
 void api_auth_create(struct api *a)
@@ -187,18 +186,14 @@ _Static_assert(BX_USER_VIEWER + 1 == BX_RPC_VIEWER && BX_USER_OPERATOR + 1 == BX
                    BX_USER_ADMIN + 1 == BX_RPC_ADMIN,
                "the roles of users are those of methods");
 
-/* Leaders measure when there is something to apply. What has passed since then is measured here, so
- * that a token also ends in a cluster in which nothing happens. */
-uint64_t api_auth_left_ms(struct api *a, const struct bx_user_token *t)
+/* Of what is applied, and of what has passed since then: a token also ends in a cluster in which
+ * nothing happens. */
+uint64_t api_auth_left_ms(const struct api *a, const struct bx_user_token *t)
 {
     const struct bx_fsm *f = bx_node_fsm(a->node);
-    uint64_t left = bx_user_token_left_ms(f, t), now = now_ms(a), since;
+    uint64_t left = bx_user_token_left_ms(f, t), time = bx_node_time(a->node), since;
 
-    if (a->auth->measured_at == 0 || a->auth->measured != bx_fsm_time(f)) {
-        a->auth->measured = bx_fsm_time(f);
-        a->auth->measured_at = now;
-    }
-    since = now - a->auth->measured_at;
+    since = time > bx_fsm_time(f) ? time - bx_fsm_time(f) : 0;
     return left == UINT64_MAX ? left : left > since ? left - since : 0;
 }
 

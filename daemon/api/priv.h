@@ -135,7 +135,7 @@ int api_auth_unknown(struct api_client *client, struct bx_err *err);
 /* End the watches and waits of watchers whose tokens are valid no more, and their connections. */
 void api_auth_sweep(struct api *a);
 /* The time that is left of a token, in ms; UINT64_MAX: it does not expire. */
-uint64_t api_auth_left_ms(struct api *a, const struct bx_user_token *t);
+uint64_t api_auth_left_ms(const struct api *a, const struct bx_user_token *t);
 /* Wall time of the last use of the token with this hash; 0: none. */
 uint64_t api_auth_used(const struct api *a, const uint8_t hash[32]);
 

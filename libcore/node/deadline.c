@@ -58,7 +58,7 @@ void bx_time_on_applied(struct bx_node *n)
     bx_propose_on_time(n);
 }
 
-uint64_t bx_time_now(const struct bx_node *n)
+uint64_t bx_node_time(const struct bx_node *n)
 {
     uint64_t since = n->time.leader_since, heard = n->raft.leader_contact_ms;
 
@@ -79,7 +79,7 @@ void bx_time_on_sealed(struct bx_node *n, uint32_t elapsed_ms)
 
 uint64_t bx_time_deadline(const struct bx_node *n, uint64_t boot_ms)
 {
-    uint64_t time = bx_time_now(n), now = bx_node_now(n);
+    uint64_t time = bx_node_time(n), now = bx_node_now(n);
     uint64_t wait = boot_ms > now ? boot_ms - now : 0;
 
     return time == 0 ? 0 : time + (wait < BX_DEADLINE_MAX_MS ? wait : BX_DEADLINE_MAX_MS);

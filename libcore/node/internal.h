@@ -164,9 +164,6 @@ void bx_time_on_applied(struct bx_node *n);
 void bx_time_on_sealed(struct bx_node *n, uint32_t elapsed_ms);
 /* Commands may be sent: until when they may be carried out can be said. */
 bool bx_time_known(struct bx_node *n);
-/* At most the time that a batch made now would have; exactly that on the leader. 0: no batch yet.
- */
-uint64_t bx_time_now(const struct bx_node *n);
 /* What boot time is in leader time, for a command; 0: no deadline. */
 uint64_t bx_time_deadline(const struct bx_node *n, uint64_t boot_ms);
 

@@ -168,6 +168,9 @@ int bx_node_barrier(struct bx_node *n, uint64_t deadline,
 
 /* A leader is known, and its last message is not older than two election timeouts. */
 bool bx_node_has_quorum(const struct bx_node *n);
+/* Leader time: at most what a batch made now would have, exactly that on the leader. It passes also
+ * when there is nothing to apply. 0: no batch yet. */
+uint64_t bx_node_time(const struct bx_node *n);
 /* This node has no quorum and is not connected to that one, so how it is can not be told here.
  * *since_ms is the wall time up to which the state here is known to be complete. */
 bool bx_node_lost_sight(const struct bx_node *n, uint64_t id, uint64_t *since_ms);

@@ -105,7 +105,7 @@ static void drop_late(struct bx_node *n, struct bx_proposal *p)
  * taken: a relayed one is dropped, the caller of another is told so before long. */
 static uint32_t fill(struct bx_node *n, struct bx_proposals *taken)
 {
-    uint64_t now = bx_node_now(n), time = bx_time_now(n);
+    uint64_t now = bx_node_now(n), time = bx_node_time(n);
     struct bx_propose *pr = &n->propose;
     struct bx_buf *b = &pr->batch;
     struct bx_proposal *p = TAILQ_FIRST(&pr->queued), *next;

@@ -53,6 +53,13 @@ static void drop_token(uint64_t id)
     submit(BX_CMD_USER_TOKEN_DELETE, &body);
 }
 
+/* For the node and the API. */
+static void pass_ms(uint64_t ms)
+{
+    test_cluster_run(&w, ms);
+    test_time.now += ms;
+}
+
 static bool denied(const char *method)
 {
     (void)call(method, "{}");
@@ -142,9 +149,9 @@ TEST(what_is_deleted_or_over_may_nothing)
     assert_non_null(strstr(error.hint, "user token create"));
     id = make_token("root", 5000);
     assert_int_equal(call("user.list", "{}"), BX_OK);
-    test_time.now += 4900;
+    pass_ms(4900);
     assert_int_equal(call("user.list", "{}"), BX_OK);
-    test_time.now += 200;
+    pass_ms(200);
     assert_int_equal(call("user.list", "{}"), BX_DENIED);
     assert_int_equal(call("sys.hello", HELLO), BX_DENIED);
     drop_token(id);
@@ -155,6 +162,15 @@ TEST(what_is_deleted_or_over_may_nothing)
     assert_int_equal(call("vm.list", "{}"), BX_OK);
     submit(BX_CMD_USER_DELETE, &drop);
     assert_int_equal(call("vm.list", "{}"), BX_DENIED);
+}
+
+/* Nobody has asked for it meanwhile. */
+TEST(a_token_also_ends_while_nothing_happens)
+{
+    make_user("alice", BX_USER_VIEWER, "");
+    make_token("alice", 5000);
+    pass_ms(5100);
+    assert_int_equal(call("sys.hello", HELLO), BX_DENIED);
 }
 
 /* The whole table. */
