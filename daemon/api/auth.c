@@ -1,12 +1,15 @@
 /* auth - who a client is by its token, and what it may call.
  *
  *   sys.hello with a token --> its hash is in the state: the client is that user from now on
- *                          \-> it is not: after a barrier, for the state here may be behind, it is
- *                              looked for once more, and then refused
+ *                          \-> it is not: its source is counted a wrong token; after a barrier, for
+ *                              the state here may be behind, it is looked for once more, and then
+ *                              refused, or the count taken back
  *
  * What a user may is looked up at each call, so a user or a token that is deleted, or expires, may
- * nothing from then on. A source that has sent several wrong tokens is not listened to for a while;
- * a source is an address, or a user of the unix socket. */
+ * nothing from then on. From a source that has sent several wrong tokens, others that are not in
+ * the state are not looked for any further for a while; a source is an address, or a user of the
+ * unix socket. Those that are in the state are taken, so nobody keeps out others of the same
+ * source: a secret has 256 bits, and the delay is for the barriers that misses cost. */
 #include "api/priv.h"
 
 #include "mem/alloc.h"
@@ -145,10 +148,8 @@ static struct suspect *add_suspect(struct api *a, const char *source)
     return s;
 }
 
-static void count_wrong(struct api_client *client)
+static void count_miss(struct api *a, const char *source)
 {
-    struct api *a = client->api;
-    const char *source = source_of(client);
     struct suspect *s = find_suspect(a, source);
     uint64_t now = now_ms(a), delay;
 
@@ -162,20 +163,36 @@ static void count_wrong(struct api_client *client)
         delay = (uint64_t)DELAY_MS << (s->wrong - FREE_TRIES);
         s->until = now + (delay < DELAY_MAX_MS ? delay : DELAY_MAX_MS);
     }
+}
+
+/* It was valid: the state here was behind. */
+static void take_back(struct api *a, const char *source)
+{
+    struct suspect *s = find_suspect(a, source);
+
+    if (s == NULL || s->wrong == 0)
+        return;
+    s->wrong--;
+    if (s->wrong < FREE_TRIES)
+        s->until = 0;
+}
+
+static void tell_wrong(struct api *a, const char *source)
+{
     a->auth->wrong++;
-    if (rate_may(&a->auth->told, now, 1, NULL))
+    if (rate_may(&a->auth->told, now_ms(a), 1, NULL))
         BX_WARNING("api", "wrong token", "source", source, "tokens", a->auth->wrong);
 }
 
-/* The client waits for nothing here: it is told to come again, and its token is not looked at. */
-static int check_delay(struct api_client *client, struct bx_err *err)
+/* The client waits for nothing here: it is told to come again. */
+static int check_delay(struct api *a, const char *source, struct bx_err *err)
 {
-    const struct suspect *s = find_suspect(client->api, source_of(client));
-    uint64_t now = now_ms(client->api);
+    const struct suspect *s = find_suspect(a, source);
+    uint64_t now = now_ms(a);
 
     if (s == NULL || s->until <= now)
         return BX_OK;
-    bx_err_set(err, BX_BUSY, "too many wrong tokens from %s", source_of(client));
+    bx_err_set(err, BX_BUSY, "too many wrong tokens from %s", source);
     bx_err_hint(err, "try again in %u s", (unsigned)((s->until - now + 999) / 1000));
     return BX_BUSY;
 }
@@ -267,39 +284,59 @@ void api_auth_sweep(struct api *a)
 struct greeting {
     uint8_t hash[BX_USER_SECRET_HASH];
     void (*then)(struct api_call *c);
+    char source[API_PARTY_NAME];
 };
 
 static void deny(struct api_call *c)
 {
+    const struct greeting *g = c->state;
     struct bx_err err;
 
-    if (c->client != NULL)
-        count_wrong(c->client);
+    tell_wrong(c->api, g->source);
     bx_err_set(&err, BX_DENIED, "the token is unknown or has expired");
     bx_err_hint(&err, "have an administrator create another: blixardctl user token create NAME");
     api_fail(c, &err);
 }
 
-/* Whether the token is valid; then the client is its user. */
-static bool admit(struct api_call *c)
+static void admit(struct api_call *c, const struct bx_user *u)
 {
     struct greeting *g = c->state;
-    const struct bx_user *u = user_of(c->api, g->hash);
 
-    if (u == NULL)
-        return false;
     if (c->client != NULL) {
         memcpy(c->client->token, g->hash, sizeof g->hash);
         c->client->by_token = true;
         become(c->client, u);
     }
     g->then(c);
-    return true;
 }
 
 static void look_again(struct api_call *c)
 {
-    if (!admit(c))
+    const struct greeting *g = c->state;
+    const struct bx_user *u = user_of(c->api, g->hash);
+
+    if (u == NULL) {
+        deny(c);
+        return;
+    }
+    take_back(c->api, g->source);
+    admit(c, u);
+}
+
+/* Its token is not in the state. What costs more is counted before. */
+static void miss(struct api_call *c, bool is_token)
+{
+    const struct greeting *g = c->state;
+    struct bx_err err;
+
+    if (check_delay(c->api, g->source, &err) != BX_OK) {
+        api_fail(c, &err);
+        return;
+    }
+    count_miss(c->api, g->source);
+    if (is_token)
+        api_read(c, look_again);
+    else
         deny(c);
 }
 
@@ -319,21 +356,25 @@ void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c))
 {
     const struct bx_hello_params *p = c->params;
     struct greeting *g = c->state = api_alloc(c, sizeof *g);
+    const struct bx_user *u;
     struct bx_err err;
+    bool is_token;
 
     g->then = then;
-    if (check_delay(c->client, &err) != BX_OK) {
-        api_fail(c, &err);
-    } else if (c->api->node == NULL) {
+    snprintf(g->source, sizeof g->source, "%s", source_of(c->client));
+    if (c->api->node == NULL) {
         bx_err_set(&err, c->api->o.identity->node == 0 ? BX_CONFLICT : BX_SHUTDOWN,
                    "tokens are known to members of a cluster only, and this host is none yet");
         bx_err_hint(&err, "use the unix socket, without a token");
         api_fail(c, &err);
-    } else if (!hash_token(p->token, g->hash)) {
-        deny(c);
-    } else if (!admit(c)) {
-        api_read(c, look_again);
+        return;
     }
+    is_token = hash_token(p->token, g->hash);
+    u = is_token ? user_of(c->api, g->hash) : NULL;
+    if (u != NULL)
+        admit(c, u);
+    else
+        miss(c, is_token);
 }
 
 /* ---- what a client may call ---- */
