@@ -31,6 +31,19 @@ static void on_ready(struct stream *s)
     api_conn_welcome(conn_of(s));
 }
 
+bool api_conn_is_known(const struct api_conn *c)
+{
+    return c->client.role > BX_RPC_ANY;
+}
+
+/* Of TCP, everybody may be known (--insecure-loopback): then the first request tells a client from
+ * a stranger. */
+static size_t message_max(const struct api_conn *c)
+{
+    return api_conn_is_known(c) && (c->client.is_local || c->asked) ? BX_RPC_FRAME_MAX
+                                                                    : API_UNPROVEN_MAX;
+}
+
 /* ---- closing ---- */
 
 static void on_gone(struct stream *s)
@@ -74,6 +87,8 @@ void api_conn_expire(struct api_conn *c, uint64_t at)
 
     if (c->began != 0 && !waits_for_us && at - c->began > API_HALF_MS)
         api_conn_close(c);
+    else if (!api_conn_is_known(c) && at - c->used > API_MUTE_MS)
+        api_conn_close(c); /* whatever it has sent, and whatever waits for it */
     else if (!c->asked && !waits_for_us && at - c->used > API_MUTE_MS)
         api_conn_close(c);
     else if (c->stream.queued > 0 && at - c->stream.write_ms > API_SHED_MS &&
@@ -118,7 +133,7 @@ static void too_large(struct api_conn *c)
     struct bx_err err;
 
     bx_err_set(&err, BX_TOO_LARGE, "the request is larger than %u KiB or nested deeper than %u",
-               (c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX) >> 10, BX_PACK_DEPTH);
+               (unsigned)message_max(c) >> 10, BX_PACK_DEPTH);
     bx_err_hint(&err, "blixardctl help vm create describes the limits of labels and other text");
     api_rpc_put_error(&b, c->api, id, &err);
     bx_buf_release(&c->stream.in);
@@ -140,18 +155,18 @@ static void no_request(struct api_conn *c)
 
 uint32_t api_conn_take(struct api_conn *c, uint32_t max, bool *more)
 {
+    bool known = api_conn_is_known(c); /* or was, before its token turned out to be over */
     uint32_t n = 0;
     size_t at = 0;
 
     *more = false;
     while (!c->stream.closing && !c->ending && at < c->stream.in.len && !*more) {
-        size_t bytes = c->proven ? BX_RPC_FRAME_MAX : API_UNPROVEN_MAX;
         int rc;
 
         *more = n == max;
         if (*more)
             break;
-        rc = bx_pack_scan(&c->scan, c->stream.in.data + at, c->stream.in.len - at, bytes);
+        rc = bx_pack_scan(&c->scan, c->stream.in.data + at, c->stream.in.len - at, message_max(c));
         if (rc == BX_BUSY)
             break;
         if (rc == BX_TOO_LARGE) {
@@ -170,7 +185,7 @@ uint32_t api_conn_take(struct api_conn *c, uint32_t max, bool *more)
     if (c->stream.closing || c->ending)
         return n;
     bx_buf_consume(&c->stream.in, at);
-    if (n > 0)
+    if (n > 0 && (known || api_conn_is_known(c)))
         c->used = now(c);
     if (c->stream.in.len == 0)
         c->began = 0;

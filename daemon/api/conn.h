@@ -11,12 +11,12 @@
 
 #define API_CONNS_MAX 1024u
 #define API_CALLS_PER_CONN 256u
-#define API_UNPROVEN_MAX (64u << 10) /* bytes of the first message */
+#define API_UNPROVEN_MAX (64u << 10) /* bytes of a message until it is known whose it is */
 #define API_READ_BYTES (16u << 10)
 #define API_OUT_MAX (16u << 20) /* bytes of queued answers */
 #define API_OUT_BUFFERS 65536u  /* queued answers */
 #define API_HALF_MS 10000u      /* until an incomplete message must be complete */
-#define API_MUTE_MS 10000u      /* until the first valid request */
+#define API_MUTE_MS 10000u      /* until the first valid request of a client that is known */
 #define API_STALL_MS 60000u     /* without progress in sending */
 
 struct api;
@@ -33,10 +33,10 @@ struct api_conn {
     struct bx_pack_scan scan;
     struct bx_buf notices;    /* notifications not sent yet */
     uint64_t began;           /* boot time of the first byte of an incomplete message, 0: none */
-    uint64_t used;            /* boot time at which it was accepted, or has last sent a request */
+    uint64_t used;            /* boot time at which it was accepted, or, if its client is known, has
+                               * last sent a request */
     bool placed;              /* it has a place, and its party holds one more */
     bool asked;               /* it has sent a valid request */
-    bool proven;              /* a local client, or one that has sent a valid request */
     bool ending, peer_closes; /* close once all is sent; peer_closes: and the peer has closed */
 };
 TAILQ_HEAD(api_conns, api_conn);
@@ -44,6 +44,8 @@ TAILQ_HEAD(api_conns, api_conn);
 extern const struct stream_limits api_limits;
 extern const struct stream_callbacks api_callbacks;
 
+/* Its client may do something here, and so has shown who it is: by credentials, or by a token. */
+bool api_conn_is_known(const struct api_conn *c);
 /* Close at once; pending answers are dropped. */
 void api_conn_close(struct api_conn *c);
 /* Close once what is queued is sent. */

@@ -28,7 +28,6 @@ static bool is_trusted(const struct api_conn *c)
 
 static void identify(struct api_conn *c, bool trusted)
 {
-    c->proven = c->client.is_local;
     snprintf(c->client.principal, sizeof c->client.principal, "%s",
              trusted ? "admin" : c->stream.peer.name);
     if (trusted || is_member(c, c->api->o.admin_gid))

@@ -5,8 +5,9 @@
  * has no more than its share (api/party.h).
  *
  * A connection without a place takes that of one that does nothing: of one that has asked nothing
- * within a second, or else has been idle for a minute, the longest. If its party is full, of one of
- * that party; otherwise of any, but a client of TCP only of another one. */
+ * within a second, or has not shown who it is, or else has been idle for a minute, the longest. If
+ * its party is full, of one of that party; otherwise of any, but a client of TCP only of another
+ * one. */
 #include "api/priv.h"
 
 #include <stdio.h>
@@ -76,7 +77,7 @@ static uint64_t idle_for(const struct api_conn *c, uint64_t now)
     if (!c->placed || c->ending || c->client.calls > 0 || c->client.watching ||
         c->stream.queued > 0)
         return 0;
-    if (!c->asked)
+    if (!c->asked || !api_conn_is_known(c))
         return idle < MUTE_MS ? 0 : UINT64_C(1) << 32 | idle;
     return idle < IDLE_MS || c->stream.in.len > 0 ? 0 : idle;
 }

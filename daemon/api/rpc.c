@@ -206,7 +206,7 @@ bool api_rpc_message(struct api_conn *conn, const uint8_t *p, size_t n)
         api_call_drop(c);
         return false;
     }
-    conn->proven = conn->asked = true;
+    conn->asked = true;
     params = bx_val_at(root, 3);
     bx_val_str(bx_val_at(root, 2), &method);
     api_call_run(c, method, bx_val_len(params) == 1 ? bx_val_at(params, 0) : NULL);

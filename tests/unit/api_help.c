@@ -57,6 +57,8 @@ void pump(void)
     uv_run(&test_loop, UV_RUN_NOWAIT);
 }
 
+static bool tcp_trusted = true;
+
 int api_test_setup(void **state)
 {
     struct bx_driver_sim_options sim = {.clock = &test_loop_clock};
@@ -79,7 +81,7 @@ int api_test_setup(void **state)
                                    .name = "n1",
                                    .socket = socket_path,
                                    .address = tcp_address,
-                                   .tcp_trusted = true,
+                                   .tcp_trusted = tcp_trusted,
                                    .admin_gid = ADMIN_GID,
                                    .operator_gid = OPERATOR_GID,
                                    .state_path = "",
@@ -107,6 +109,14 @@ int api_test_teardown(void **state)
     bx_alloc_stats(&s);
     assert_int_equal(s.live, 0);
     return 0;
+}
+
+void api_test_setup_untrusted(void **state)
+{
+    api_test_teardown(state);
+    tcp_trusted = false;
+    api_test_setup(state);
+    tcp_trusted = true;
 }
 
 /* A server takes half of the descriptors for connections. */

@@ -23,6 +23,8 @@ int api_test_setup(void **state);
 int api_test_teardown(void **state);
 /* In place of the server of the setup, one for so many connections. */
 void api_test_setup_with(void **state, unsigned connections);
+/* The same, but clients of TCP are strangers. */
+void api_test_setup_untrusted(void **state);
 /* Turn the loop without waiting. */
 void pump(void);
 /* Answer cluster.init, until so many have been answered. */

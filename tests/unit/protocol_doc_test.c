@@ -73,10 +73,11 @@ static const struct {
     const char *unit, *then; /* what happens beyond it */
 } limits[] = {
     {"a message", BX_RPC_FRAME_MAX >> 10, "KiB", "`too_large`"},
-    {"the first message over TCP, until it was a valid request", API_UNPROVEN_MAX >> 10, "KiB",
-     "`too_large`"},
+    {"a message before it is known who sends it, and the first one over TCP",
+     API_UNPROVEN_MAX >> 10, "KiB", "`too_large`"},
     {"nested arrays and maps in a message", BX_PACK_DEPTH, "", "`too_large`"},
-    {"until the first valid request", API_MUTE_MS / 1000, "s", "closed"},
+    {"until the first valid request, and until it is known who sends it", API_MUTE_MS / 1000, "s",
+     "closed"},
     {"until a message that has begun is complete", API_HALF_MS / 1000, "s", "closed"},
     {"without reading an answer that is sent", API_STALL_MS / 1000, "s", "closed"},
     {"the same while the unread answers of its user or address are beyond their share",
