@@ -12,10 +12,11 @@ static const struct bx_field user_fields[] = {
 };
 static const struct bx_schema user_schema = BX_SCHEMA("user row", 206, bx_user, user_fields);
 
+/* None is open: SQL is for every viewer, and who the users are is for administrators. */
 static const struct bx_column user_columns[] = {
-    BX_COLUMN(name, TEXT, bx_user, name, .key = true, .open = true),
-    BX_COLUMN(role, ENUM, bx_user, role, .names = bx_user_role_names, .open = true),
-    BX_COLUMN(tenant, TEXT, bx_user, tenant, .open = true),
+    BX_COLUMN(name, TEXT, bx_user, name, .key = true),
+    BX_COLUMN(role, ENUM, bx_user, role, .names = bx_user_role_names),
+    BX_COLUMN(tenant, TEXT, bx_user, tenant),
     BX_COLUMN(created_index, U64, bx_user, created_index),
     BX_COLUMN(modified_index, U64, bx_user, modified_index),
 };

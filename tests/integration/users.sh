@@ -204,10 +204,8 @@ ok $? "no secret is in what the daemons write without compressing it: logs and t
 ctl log query "$dir"/n[123]/recorder/*.bxr >"$dir/home/events" 2>"$dir/err"
 grep -q 'wrong token' "$dir/home/events" && ! grep -oFf "$dir/home/secrets" "$dir/home/events" >"$dir/err"
 ok $? "nor in the recorded events, which are compressed"
-ctl sql "SELECT name, role, tenant FROM users ORDER BY name" -o csv >"$dir/out" 2>"$dir/err" && grep -qx 'anna,admin,acme' "$dir/out"
-ok $? "SQL shows users"
-for query in "SELECT * FROM user_tokens" "SELECT data FROM users" "SELECT created_index FROM users"; do
+for query in "SELECT * FROM user_tokens" "SELECT name FROM users"; do
   ! ctl sql "$query" >"$dir/out" 2>"$dir/err"
-  ok $? "but not: $query"
+  ok $? "SQL does not show: $query"
 done
 finish
