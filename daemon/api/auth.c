@@ -233,12 +233,24 @@ static void become(struct api_client *client, const struct bx_user *u)
     note_use(client->api, client->token);
 }
 
+/* Without a quorum it is not known here what was deleted meanwhile. */
+static int check_quorum(const struct api *a, struct bx_err *err)
+{
+    if (bx_node_has_quorum(a->node))
+        return BX_OK;
+    bx_node_no_leader(a->node, "token", "", err);
+    bx_err_hint(err, "ask another node, or this one over its unix socket without a token");
+    return BX_NO_LEADER;
+}
+
 static int refresh(struct api_client *client, struct bx_err *err)
 {
     const struct bx_user *u;
 
     if (!client->by_token || client->api->node == NULL)
         return BX_OK;
+    if (check_quorum(client->api, err) != BX_OK)
+        return BX_NO_LEADER;
     u = user_of(client->api, client->token);
     if (u != NULL) {
         become(client, u);
@@ -271,7 +283,7 @@ void api_auth_sweep(struct api *a)
 
     for (client = TAILQ_FIRST(&a->watchers); client != NULL; client = next) {
         next = TAILQ_NEXT(client, watcher);
-        if (refresh(client, &err) == BX_OK)
+        if (refresh(client, &err) != BX_DENIED) /* without a quorum there is nothing new to watch */
             continue;
         api_watch_stop(client);
         end_waits(client, &err);
@@ -366,6 +378,10 @@ void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c))
         bx_err_set(&err, c->api->o.identity->node == 0 ? BX_CONFLICT : BX_SHUTDOWN,
                    "tokens are known to members of a cluster only, and this host is none yet");
         bx_err_hint(&err, "use the unix socket, without a token");
+        api_fail(c, &err);
+        return;
+    }
+    if (check_quorum(c->api, &err) != BX_OK) {
         api_fail(c, &err);
         return;
     }

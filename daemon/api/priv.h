@@ -128,7 +128,8 @@ void api_auth_create(struct api *a);
 void api_auth_destroy(struct api *a);
 /* Make the client of sys.hello the user of the token that it sent, then call then(c); or fail. */
 void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c));
-/* May the client make this call? BX_OK, or BX_DENIED. */
+/* May the client make this call? BX_OK, BX_DENIED, or BX_NO_LEADER: whether its token is valid is
+ * not known here. */
 int api_auth_check(const struct api_call *c, struct bx_err *err);
 /* Error for a client that may do nothing; counted. */
 int api_auth_unknown(struct api_client *client, struct bx_err *err);

@@ -297,6 +297,40 @@ TEST(a_watcher_whose_user_is_deleted_gets_nothing_more)
     assert_false(client.watching);
 }
 
+/* ---- without a quorum ---- */
+
+TEST(a_node_without_a_quorum_takes_no_token)
+{
+    uint64_t id;
+
+    api_set_node(api, NULL);
+    test_cluster_close(&w);
+    test_cluster_open(&w, 3);
+    node = test_member(&w, 1)->node;
+    api_set_node(api, node);
+    api_set_driver(api, test_member(&w, 1)->driver, "none");
+    make_user("alice", BX_USER_VIEWER, "");
+    id = make_token("alice", 0);
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    watch();
+    test_member_isolate(test_member(&w, 1), true);
+    node = test_cluster_elect(&w, 1)->node;
+    for (int s = 0; s < 20 && bx_node_has_quorum(test_member(&w, 1)->node); s++)
+        test_cluster_run(&w, 1000);
+    drop_token(id);
+    assert_int_equal(call("vm.list", "{\"consistency\": \"stale\"}"), BX_NO_LEADER);
+    assert_int_equal(call("sys.hello", HELLO), BX_NO_LEADER);
+    assert_int_equal(call("sys.hello", WRONG), BX_NO_LEADER);
+    api_auth_sweep(api);
+    assert_int_equal(n_ends, 0);
+    test_member_isolate(test_member(&w, 1), false);
+    for (int s = 0; s < 20 && call("vm.list", "{}") == BX_NO_LEADER; s++)
+        test_cluster_run(&w, 1000);
+    assert_int_equal(error.code, BX_DENIED);
+    api_auth_sweep(api);
+    assert_int_equal(n_ends, 1);
+}
+
 /* ---- wrong tokens ---- */
 
 TEST(wrong_tokens_delay_further_ones_of_their_source)
