@@ -247,13 +247,14 @@ static int find_method(struct api_call *c, struct bx_str name, struct bx_err *er
     return BX_UNSUPPORTED;
 }
 
-static int check_may(const struct api_call *c, struct bx_err *err)
+static int check_may(struct api_call *c, struct bx_err *err)
 {
     const struct bx_method_info *m = bx_methods[c->method];
     int rc = api_auth_check(c, err);
 
     if (rc != BX_OK)
         return rc;
+    memcpy(c->tenant, c->client->tenant, sizeof c->tenant);
     if (c->api->node == NULL && !m->before_init && c->api->o.identity->node != 0)
         return bx_err_set(err, BX_SHUTDOWN, "the daemon is starting or stopping");
     if (c->api->node == NULL && !m->before_init) {

@@ -29,6 +29,7 @@ struct api_call {
     struct api *api;
     struct api_client *client;         /* NULL: disconnected */
     char principal[API_PRINCIPAL_MAX]; /* the client's, which may go away before a write */
+    char tenant[API_TENANT_MAX];       /* the client's when it was checked what it may */
     struct api_party *party;           /* the client's */
     uint64_t id;                       /* the client's id of the request */
     uint64_t from;                     /* id of the node that sent it, when client is the relay */

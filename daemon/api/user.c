@@ -9,9 +9,9 @@
 #include <string.h>
 
 /* The tenant that the call is limited to; empty: none. */
-static struct bx_str scope_of(struct api_call *c)
+static struct bx_str scope_of(const struct api_call *c)
 {
-    return c->client == NULL ? bx_str("") : api_copy(c, bx_str(c->client->tenant));
+    return bx_str(c->tenant);
 }
 
 static void fill(const struct bx_user *u, struct bx_user_reply *out)
@@ -71,12 +71,11 @@ static void user_list(struct api_call *c)
     api_list(c, list);
 }
 
-static bool names_user(struct api_call *c)
+static bool names_user(struct api_call *c, struct bx_str user)
 {
-    const struct bx_user_params *p = c->params;
     struct bx_err err;
 
-    if (p->user.n > 0)
+    if (user.n > 0)
         return true;
     bx_err_set(&err, BX_INVALID, "missing parameter \"user\"");
     bx_err_hint(&err, "blixardctl user list shows the users");
@@ -101,7 +100,9 @@ static void show(struct api_call *c)
 
 static void user_show(struct api_call *c)
 {
-    if (names_user(c))
+    const struct bx_user_params *p = c->params;
+
+    if (names_user(c, p->user))
         api_read(c, show);
 }
 
@@ -129,7 +130,7 @@ static void user_create(struct api_call *c)
     struct bx_cmd_user_create body = {p->user, p->role, p->tenant};
     struct bx_err err;
 
-    if (!names_user(c))
+    if (!names_user(c, p->user))
         return;
     if (p->role >= BX__USER_ROLES) {
         bx_err_set(&err, BX_INVALID, "missing parameter \"role\"");
@@ -151,7 +152,7 @@ static void user_set(struct api_call *c)
                                    .sets_tenant = tenant,
                                    .scope = scope_of(c)};
 
-    if (names_user(c) && (!tenant || may_put_into(c, body.tenant)))
+    if (names_user(c, p->user) && (!tenant || may_put_into(c, body.tenant)))
         api_write(c, BX_CMD_USER_SET, &body, bx_str("default"));
 }
 
@@ -160,7 +161,7 @@ static void user_delete(struct api_call *c)
     const struct bx_user_params *p = c->params;
     struct bx_cmd_user_delete body = {p->user, scope_of(c)};
 
-    if (names_user(c))
+    if (names_user(c, p->user))
         api_write(c, BX_CMD_USER_DELETE, &body, bx_str("default"));
 }
 
@@ -172,7 +173,7 @@ static void written(struct api_call *c, const struct bx_outcome *o)
     struct bx_user_reply r = {.name = p->user};
 
     (void)o;
-    if (bx_view_user(api_view(c), p->user, bx_str(""), &u, NULL) == BX_OK)
+    if (bx_view_user(api_view(c), p->user, scope_of(c), &u, NULL) == BX_OK)
         fill(u, &r);
     api_reply(c, &bx_user_reply_schema, &r);
 }
@@ -253,7 +254,7 @@ static const void *show_token(void *ctx, const void *token)
 
 static void list_tokens(struct api_call *c)
 {
-    const struct bx_user_params *p = c->params;
+    const struct bx_user_token_params *p = c->params;
     struct tokens tokens = {.call = c};
     struct api_source source = {&bx_user_token_reply_schema, seek_token, next_token, show_token,
                                 &tokens};
@@ -270,7 +271,9 @@ static void list_tokens(struct api_call *c)
 
 static void user_token_list(struct api_call *c)
 {
-    if (names_user(c))
+    const struct bx_user_token_params *p = c->params;
+
+    if (names_user(c, p->user))
         api_list(c, list_tokens);
 }
 

@@ -61,6 +61,14 @@ static void pass_ms(uint64_t ms)
     test_time.now += ms;
 }
 
+/* Until all barriers have passed, and what comes after. */
+static void settle(void)
+{
+    test_cluster_settle(&w);
+    while (!TAILQ_EMPTY(&client.ready))
+        uv_run(&loop, UV_RUN_NOWAIT);
+}
+
 static bool denied(const char *method)
 {
     (void)call(method, "{}");
@@ -203,6 +211,27 @@ TEST(an_administrator_of_a_tenant_may_call_what_is_about_users)
     assert_int_equal(call("user.delete", "{\"user\": \"root\"}"), BX_NOT_FOUND);
     assert_int_equal(call("user.token_list", "{\"user\": \"root\"}"), BX_NOT_FOUND);
     assert_int_equal(call("user.delete", "{\"user\": \"x\"}"), BX_OK);
+}
+
+/* Another hello, whose barrier passes first, changes nothing of what was sent before. */
+TEST(a_call_is_limited_to_the_tenant_of_its_sender)
+{
+    struct api_call *c;
+    struct bx_buf b = {0};
+
+    make_user("root", BX_USER_ADMIN, "");
+    make_user("anna", BX_USER_ADMIN, "default");
+    make_token("anna", 0);
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    assert_int_equal(bx_json_read(&b, "{\"user\": \"root\"}", 16, 1 << 16, NULL), BX_OK);
+    c = api_call_create(api, &client, b.data, b.len);
+    assert_non_null(c);
+    api_call_run(c, bx_str("user.show"),
+                 bx_pack_parse(api->pack, c->message.data, c->message.len, 1 << 16, NULL));
+    bx_buf_release(&b);
+    client.tenant[0] = '\0';
+    settle();
+    assert_int_equal(error.code, BX_NOT_FOUND);
 }
 
 /* ---- those who watch ---- */
@@ -376,9 +405,7 @@ TEST(wrong_tokens_are_counted_before_they_are_looked_for)
     }
     bx_buf_release(&b);
     assert_int_equal(error.code, BX_BUSY);
-    test_cluster_settle(&w);
-    while (!TAILQ_EMPTY(&client.ready))
-        uv_run(&loop, UV_RUN_NOWAIT);
+    settle();
     assert_int_equal(n_answers, 8);
     assert_int_equal(error.code, BX_DENIED);
 }
