@@ -233,11 +233,18 @@ void api_on_vm(struct api *a, const struct bx_vm *vm, bool gone)
     api_waits_vm_changed(a, vm, gone);
 }
 
+static bool is_about_users(const struct bx_event *e)
+{
+    return e->type == BX_EVENT_USER_UPDATED || e->type == BX_EVENT_USER_DELETED ||
+           e->type == BX_EVENT_USER_TOKEN_DELETED;
+}
+
 void api_on_event(struct api *a, const struct bx_event *e)
 {
     struct api_client *client, *next;
 
-    api_auth_sweep(a);
+    if (is_about_users(e)) /* else it is enough at each tick */
+        api_auth_sweep(a);
     for (client = TAILQ_FIRST(&a->watchers); client != NULL; client = next) {
         next = TAILQ_NEXT(client, watcher);
         api_watch_event(client, e);

@@ -230,7 +230,6 @@ static void become(struct api_client *client, const struct bx_user *u)
     client->role = (enum bx_rpc_role)(u->role + 1);
     snprintf(client->tenant, sizeof client->tenant, BX_STR_FMT, BX_STR_ARG(u->tenant));
     snprintf(client->principal, sizeof client->principal, "user:" BX_STR_FMT, BX_STR_ARG(u->name));
-    note_use(client->api, client->token);
 }
 
 /* Without a quorum it is not known here what was deleted meanwhile. */
@@ -318,6 +317,7 @@ static void admit(struct api_call *c, const struct bx_user *u)
         memcpy(c->client->token, g->hash, sizeof g->hash);
         c->client->by_token = true;
         become(c->client, u);
+        note_use(c->api, g->hash);
     }
     g->then(c);
 }
@@ -452,6 +452,8 @@ int api_auth_check(const struct api_call *c, struct bx_err *err)
 
     if (rc != BX_OK)
         return rc;
+    if (client->by_token && client->role > BX_RPC_ANY && m->role > BX_RPC_ANY)
+        note_use(client->api, client->token);
     if (client->role == BX_RPC_ANY && m->role > BX_RPC_ANY)
         return api_auth_unknown(client, err);
     if (client->role < m->role ||

@@ -326,6 +326,26 @@ TEST(a_watcher_whose_user_is_deleted_gets_nothing_more)
     assert_false(client.watching);
 }
 
+TEST(watching_is_no_use_of_a_token)
+{
+    uint8_t secret[BX_USER_SECRET], hash[BX_USER_SECRET_HASH];
+    uint64_t used;
+
+    assert_true(bx_user_token_parse(bx_str(TOKEN), secret));
+    pki_sha256(secret, sizeof secret, hash);
+    make_user("alice", BX_USER_VIEWER, "");
+    make_token("alice", 0);
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    watch();
+    used = api_auth_used(api, hash);
+    assert_int_not_equal(used, 0);
+    test_time.now += 5000;
+    api_auth_sweep(api);
+    assert_int_equal(api_auth_used(api, hash), used);
+    assert_int_equal(call("vm.list", "{}"), BX_OK);
+    assert_int_equal(api_auth_used(api, hash), used + 5000);
+}
+
 /* ---- without a quorum ---- */
 
 TEST(a_node_without_a_quorum_takes_no_token)
