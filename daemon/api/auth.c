@@ -242,6 +242,13 @@ static int check_quorum(const struct api *a, struct bx_err *err)
     return BX_NO_LEADER;
 }
 
+static int refuse_token(struct bx_err *err)
+{
+    bx_err_set(err, BX_DENIED, "the token of this connection has expired, or was deleted");
+    bx_err_hint(err, "have an administrator create another: blixardctl user token create NAME");
+    return BX_DENIED;
+}
+
 static int refresh(struct api_client *client, struct bx_err *err)
 {
     const struct bx_user *u;
@@ -256,9 +263,7 @@ static int refresh(struct api_client *client, struct bx_err *err)
         return BX_OK;
     }
     client->role = BX_RPC_ANY;
-    bx_err_set(err, BX_DENIED, "the token of this connection has expired, or was deleted");
-    bx_err_hint(err, "have an administrator create another: blixardctl user token create NAME");
-    return BX_DENIED;
+    return refuse_token(err);
 }
 
 /* Answer what it waits for. Sending may close it, and then none is pending. */
@@ -400,6 +405,8 @@ static int refuse_unknown(const struct api_client *client, struct bx_err *err)
 {
     const char *who = client->principal;
 
+    if (client->by_token)
+        return refuse_token(err);
     if (client->is_local) {
         bx_err_set(err, BX_DENIED, "permission denied (uid %s)",
                    strncmp(who, "uid:", 4) == 0 ? who + 4 : who);

@@ -4,6 +4,7 @@
 #include "node/stats.h"
 #include "rec/rec.h"
 #include "sys/clock.h"
+#include "sys/pki.h"
 #include "wire/suggest.h"
 
 #include <string.h>
@@ -56,6 +57,8 @@ static void end(struct api_call *c)
 {
     struct api *a = c->api;
 
+    if (c->method == BX_M_SYS_HELLO) /* a token is in it */
+        pki_wipe(c->message.data, c->message.len);
     api_wait_stop(c);
     api_call_rests(c, true);
     a->n_calls--;

@@ -20,17 +20,19 @@ static uint32_t codecs_of(const struct bx_strs *names)
     return codecs;
 }
 
+/* A client of which nothing is known is told what it needs to speak, and whom it has reached. */
 static void greet(struct api_call *c)
 {
     const struct bx_hello_params *p = c->params;
     const struct api *a = c->api;
+    bool known = c->client != NULL && c->client->role > BX_RPC_ANY;
     struct bx_hello_reply r = {.version = BX_RPC_VERSION,
                                .server = bx_str(PACKAGE_VERSION),
                                .name = bx_str(a->o.name),
-                               .node = a->o.identity->node,
-                               .driver = bx_str(a->driver->ops->name),
-                               .accel = bx_str(a->accel),
-                               .initialized = a->node != NULL,
+                               .node = known ? a->o.identity->node : 0,
+                               .driver = bx_str(known ? a->driver->ops->name : ""),
+                               .accel = bx_str(known ? a->accel : ""),
+                               .initialized = known && a->node != NULL,
                                .codecs = {list_codecs, sizeof list_codecs / sizeof list_codecs[0]}};
 
     if (c->client != NULL)

@@ -39,7 +39,8 @@ BX_METHOD(SYS_HELLO, sys_hello, bx_hello_params, params_fields, hello, .name = "
           .about =
               "Identify the server. `codecs` names the codecs that the client accepts for "
               "lists; with `flat`, a list is sent as bytes: a header, then flat records. With the "
-              "`token` of a user the connection acts as that user, whatever it was before.");
+              "`token` of a user the connection acts as that user, whatever it was before. A "
+              "client of which nothing is known is told versions, name and codecs alone.");
 
 /* ---- sys.done ---- */
 

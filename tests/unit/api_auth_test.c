@@ -171,6 +171,42 @@ TEST(what_is_deleted_or_over_may_nothing)
     assert_int_equal(call("vm.list", "{}"), BX_OK);
     submit(BX_CMD_USER_DELETE, &drop);
     assert_int_equal(call("vm.list", "{}"), BX_DENIED);
+    client.is_local = true;
+    assert_int_equal(call("sys.hello", "{}"), BX_DENIED);
+    assert_non_null(strstr(error.msg, "expired, or was deleted"));
+}
+
+static struct bx_buf hello_message; /* the memory is the call's */
+static bool was_wiped;
+
+static void note_message(struct api_client *c, const struct api_call *call,
+                         const struct bx_schema *s, const struct bx_items *items)
+{
+    api_node_ops.reply(c, call, s, items);
+    hello_message = call->message;
+}
+
+static void check_wiped(struct api_client *c)
+{
+    (void)c;
+    was_wiped = true;
+    for (size_t i = 0; i < hello_message.len; i++)
+        was_wiped = was_wiped && hello_message.data[i] == 0;
+}
+
+TEST(a_secret_does_not_stay_in_memory)
+{
+    struct api_client_ops ops = api_node_ops;
+
+    ops.reply = note_message;
+    ops.ended = check_wiped;
+    client.ops = &ops;
+    make_user("alice", BX_USER_VIEWER, "");
+    make_token("alice", 0);
+    assert_int_equal(call("sys.hello", HELLO), BX_OK);
+    assert_true(hello_message.len > 47);
+    assert_true(was_wiped);
+    client.ops = &api_node_ops;
 }
 
 /* Nobody has asked for it meanwhile. */
