@@ -258,7 +258,7 @@ TEST(a_wrong_clock_keeps_nobody_from_being_certified)
 
     found();
     ca = ca_of(&keys[0].ca_key);
-    assert_int_equal(keys_request(&keys[1], &csr, &err), BX_OK);
+    assert_int_equal(keys_request(&keys[1], false, &csr, &err), BX_OK);
     pki_key_pin(keys[1].key, pin);
     host.pin = (struct bx_str){(const char *)pin, sizeof pin};
     for (size_t i = 0; i < sizeof clocks / sizeof clocks[0]; i++) {
