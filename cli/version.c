@@ -51,6 +51,6 @@ static int version(struct run *r)
         return 0;
     value_text(bx_val_get(result, "server"), VALUE_TEXT, server, sizeof server);
     value_text(bx_val_get(result, "driver"), VALUE_TEXT, driver, sizeof driver);
-    printf("blixardd %s, driver %s\n", server, driver);
+    printf("blixardd %s%s%s\n", server, driver[0] == '\0' ? "" : ", driver ", driver);
     return 0;
 }

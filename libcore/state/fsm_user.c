@@ -108,8 +108,8 @@ int bx_fsm_user_set(struct bx_fsm *f, struct bx_call *c)
         return BX_OK;
     }
     rc = put(f, &d, BX_EVENT_USER_UPDATED, c->err);
-    if (rc == BX_OK &&
-        moves) /* administrators of the former tenant may have made some, and copies */
+    /* Administrators of the former tenant may have made some, and kept copies. */
+    if (rc == BX_OK && moves)
         bx_fsm_user_tokens_drop(f, b->name);
     return rc;
 }
