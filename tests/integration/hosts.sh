@@ -13,9 +13,15 @@ skip_all()
 [ "$(id -u)" -eq 0 ] || skip_all "making hosts needs root"
 names=bx$$
 ip netns add "$names-0" 2>/dev/null || skip_all "no network namespaces here"
+if ! nsenter --net="/run/netns/$names-0" ip link add br0 type bridge 2>/dev/null ||
+  ! nsenter --net="/run/netns/$names-0" nft add table bridge cut 2>/dev/null; then
+  ip netns del "$names-0"
+  skip_all "no bridges, or no nft, in network namespaces here"
+fi
 
 address() { echo "10.77.0.$1"; }
-on() { ip netns exec "$names-$1" "${@:2}"; } # HOST COMMAND...
+# HOST COMMAND...: not by ip netns exec, which mounts, and fails in a chroot
+on() { nsenter --net="/run/netns/$names-$1" "${@:2}"; }
 
 remove_hosts()
 {
@@ -30,7 +36,6 @@ remove_hosts()
 }
 trap remove_hosts EXIT
 
-on 0 ip link add br0 type bridge
 on 0 ip link set br0 up
 for k in 1 2 3; do
   ip netns add "$names-$k"
@@ -57,7 +62,7 @@ cut_off() { lose "iifname port$1" "oifname port$1"; }
 start()
 {
   # exec: the number is that of the daemon, not of a shell around it
-  (exec ip netns exec "$names-$1" "$build/blixardd" --data "$dir/h$1" --name "h$1" \
+  (exec nsenter --net="/run/netns/$names-$1" "$build/blixardd" --data "$dir/h$1" --name "h$1" \
     --listen "$(address "$1"):7411" --driver sim --api none >>"$dir/h$1.log" 2>&1) &
   echo $! >"$dir/h$1.pid"
 }
