@@ -132,9 +132,17 @@ pid_of() # K: prints the pid of the daemon if it runs
     is_ours "$pid" && echo "$pid"
 }
 
+# A process that ends loses its command line before its files, and with them its locks; and its first
+# thread can be a zombie while others still have them.
 is_gone() # pid
 {
-    ! is_ours "$1"
+    local stat='' tasks
+    read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+    tasks=("/proc/$1/task/"*)
+    case ${stat##*) } in
+    Z*|X*) [ "${#tasks[@]}" -le 1 ] && return 0 || return 1 ;;
+    esac
+    [ -n "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ] && ! is_ours "$1"
 }
 
 end_process() # pid, signal, seconds until SIGKILL
