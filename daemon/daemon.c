@@ -187,8 +187,9 @@ static void on_was_heard(void *ctx, uint64_t id, const struct bx_stored *heard)
     const struct daemon *d = ctx;
     struct bx_err err;
 
-    /* Nobody vouches for what a node without a row says, and it could end this one. */
-    if (d->node == NULL || bx_view_node(bx_node_view(d->node), id) == NULL)
+    /* Under TLS nobody vouches for what a node without a row says, and it could end this one. */
+    if (d->node == NULL ||
+        (!d->options.insecure_loopback && bx_view_node(bx_node_view(d->node), id) == NULL))
         return;
     if (bx_node_check_heard(d->node, id, heard, &err) != BX_OK)
         log_fatal(&err);
@@ -387,7 +388,8 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .admits = on_admits,
                                 .was_removed = on_was_removed,
                                 .removed = on_removed,
-                                .distrusts = daemon_distrusts,
+                                .has_key = daemon_has_key,
+                                .is_known = daemon_is_known,
                                 .level = on_level,
                                 .heard = on_heard,
                                 .was_heard = on_was_heard,

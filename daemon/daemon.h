@@ -153,12 +153,11 @@ int daemon_check_name(const struct daemon *d, struct bx_err *err);
 /* Let the link use TLS with the certificate of this identity, unless the options say not to. BX_OK;
  * BX_UNSUPPORTED: there is none; BX_CORRUPT: it is of another one; or as tls_context_create. */
 int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err *err);
-/* For link/link.h. */
-const char *daemon_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);
+/* For the link, see link/link.h. */
+bool daemon_has_key(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);
+bool daemon_is_known(void *ctx, uint64_t id);
 /* Renew the certificate when two thirds of its life have passed. */
 void daemon_renew(struct daemon *d);
-/* BX_UNSUPPORTED, with what to do. */
-int daemon_no_certificates(struct bx_err *err);
 /* Make d->member.tls for the token of the join; it stays NULL without TLS. */
 int daemon_join_context(struct daemon *d, struct bx_err *err);
 

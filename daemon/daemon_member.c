@@ -273,8 +273,13 @@ static int make_keys(struct daemon *d, const struct bx_identity *id, struct bx_e
     struct bx_node_info self;
     int rc;
 
-    if (daemon_level(d) < 3)
-        return d->options.insecure_loopback ? BX_OK : daemon_no_certificates(err);
+    if (daemon_level(d) < 3 && d->options.insecure_loopback)
+        return BX_OK;
+    if (daemon_level(d) < 3) {
+        bx_err_set(err, BX_UNSUPPORTED, "below feature level 3 a cluster has no certificates");
+        bx_err_hint(err, "start blixardd with --insecure-loopback, or without --feature-level");
+        return BX_UNSUPPORTED;
+    }
     daemon_self(d, &self);
     rc = keys_found(&d->keys, d->clock, id, &self, err);
     return rc == BX_OK ? rc : bx_err_wrap(err, "cannot make the keys of the cluster");

@@ -31,14 +31,6 @@ static int make(const struct daemon *d, enum tls_side side, struct tls_context *
     return tls_context_create(out, &c, err);
 }
 
-int daemon_no_certificates(struct bx_err *err)
-{
-    bx_err_set(err, BX_UNSUPPORTED, "below feature level 3 a cluster has no certificates");
-    bx_err_hint(err, "it can be reached on loopback only: start blixardd with "
-                     "--insecure-loopback");
-    return BX_UNSUPPORTED;
-}
-
 int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err *err)
 {
     struct tls_context *server = NULL, *client = NULL;
@@ -46,8 +38,12 @@ int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err 
 
     if (d->options.insecure_loopback)
         return BX_OK;
-    if (!keys_are_there(&d->keys))
-        return daemon_no_certificates(err);
+    if (!keys_are_there(&d->keys)) {
+        bx_err_set(err, BX_UNSUPPORTED, "%s: this node has no certificate", d->keys.directory);
+        bx_err_hint(err, "put the files back; only if the cluster was created by a build without "
+                         "certificates, start blixardd with --insecure-loopback");
+        return BX_UNSUPPORTED;
+    }
     rc = keys_check(&d->keys, id, err);
     if (rc == BX_OK)
         rc = make(d, TLS_SERVER, &server, err);
@@ -94,18 +90,23 @@ int daemon_join_context(struct daemon *d, struct bx_err *err)
     return tls_context_create(&d->member.tls, &c, err);
 }
 
-/* A removed node that still has the key of the cluster can sign a certificate for any id. So one
- * without a row is believed only while this node itself may be behind: it follows no leader, from
- * which it would have the row. */
-const char *daemon_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN])
+bool daemon_has_key(void *ctx, uint64_t id, const uint8_t pin[BX_PIN])
 {
     const struct daemon *d = ctx;
     const struct bx_node_row *row =
         d->node == NULL ? NULL : bx_view_node(bx_node_view(d->node), id);
 
-    if (row == NULL)
-        return d->node != NULL && bx_node_has_quorum(d->node) ? "it is not known here yet" : NULL;
-    return row->info.pin.n == BX_PIN && pki_equal(row->info.pin.p, pin, BX_PIN)
-               ? NULL
-               : "its key is not the one of this node";
+    return row == NULL || (row->info.pin.n == BX_PIN && pki_equal(row->info.pin.p, pin, BX_PIN));
+}
+
+/* A removed node that still has the key of the cluster can sign a certificate for any id. So one
+ * without a row is believed only while this node itself may be behind: it follows no leader, from
+ * which it would have the row. What is connected by then stays, or a node that catches up would cut
+ * itself off from its leader. */
+bool daemon_is_known(void *ctx, uint64_t id)
+{
+    const struct daemon *d = ctx;
+
+    return d->node == NULL || bx_view_node(bx_node_view(d->node), id) != NULL ||
+           !bx_node_has_quorum(d->node);
 }

@@ -85,8 +85,8 @@ void link_say_hello(struct link_conn *c, const char *refuse);
 /* Log why a connection that is not up was refused: a few times a minute, if it was accepted. */
 void link_tell(struct link_conn *c, const char *why);
 void link_refused(struct link_conn *c, const char *why); /* count it, too */
-/* Whether the peer of a connection that is up is still believed to be that node. */
-bool link_is_proven(const struct link_conn *c);
+/* Whether the key of the peer, which has a node's certificate, is that of the node's row. */
+bool link_has_key(const struct link_conn *c, uint64_t node);
 /* Handle a complete frame. */
 void link_on_frame(struct link_conn *c, uint16_t kind, const uint8_t *p, size_t n);
 

@@ -114,22 +114,27 @@ static const char *uncertified(const struct link_conn *c, uint64_t node)
     return cert->node == node ? NULL : "its certificate is of another node";
 }
 
+bool link_has_key(const struct link_conn *c, uint64_t node)
+{
+    const struct link_options *o = &c->owner->o;
+
+    return c->stream.tls_context == NULL ||
+           o->has_key(o->ctx, node, c->stream.peer.certificate->pin);
+}
+
 static const char *distrusted(const struct link_conn *c, uint64_t node)
 {
-    const struct pki_cert *cert = c->stream.peer.certificate;
+    const struct link_options *o = &c->owner->o;
 
-    return c->stream.tls_context == NULL ? NULL
-                                         : c->owner->o.distrusts(c->owner->o.ctx, node, cert->pin);
+    if (!link_has_key(c, node))
+        return "its key is not the one of this node";
+    return c->stream.tls_context == NULL || o->is_known(o->ctx, node) ? NULL
+                                                                      : "it is not known here yet";
 }
 
 static bool is_proven(const struct link_conn *c, uint64_t node)
 {
     return uncertified(c, node) == NULL && distrusted(c, node) == NULL;
-}
-
-bool link_is_proven(const struct link_conn *c)
-{
-    return is_proven(c, c->peer);
 }
 
 static const char *reason_to_refuse(struct link_conn *c, const struct bx_hello *h)

@@ -58,8 +58,10 @@ struct link_options {
     bool (*was_removed)(void *ctx, uint64_t id);
     /* A member of this cluster has refused this node because it was removed. */
     void (*removed)(void *ctx);
-    /* Why a node whose certificate has this hash of a key is not believed; NULL: it is. */
-    const char *(*distrusts)(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);
+    /* Is this the hash of the node's key? Also true for a node that has no row here. */
+    bool (*has_key)(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);
+    /* May a node connect for its certificate alone, although it has no row here? True if it has. */
+    bool (*is_known)(void *ctx, uint64_t id);
     /* The feature level in force: a peer that does not read it is refused. */
     uint32_t (*level)(void *ctx);
     /* What has that node told to hold? Repeated in the hello to it; zero: nothing. */

@@ -52,7 +52,8 @@ void link_peers_set(struct link *l, const struct bx_peer *peers, uint32_t n)
         next = TAILQ_NEXT(c, link);
         if (c->up && link_peer_of(l, c->peer) == NULL)
             link_conn_close(c, "no longer a member");
-        else if (c->up && !link_is_proven(c)) /* its row has come meanwhile, and is another's */
+        else if (c->up &&
+                 !link_has_key(c, c->peer)) /* its row has come meanwhile, and is another's */
             link_conn_close(c, "its key is not the one of this node");
     }
 }

@@ -1,17 +1,13 @@
-/* ca - the certificate authorities (CA) of the cluster in the view.
+/* ca - the certificate authority (CA) of the cluster in the view.
  *
- * A CA signs the certificates by which nodes, users and the API's servers prove who they are. Its
- * certificate is public. Its key is sealed with the cluster's key (AES-256-GCM: nonce, ciphertext,
- * tag), which is no part of the state: every node that holds the log has it in a file, and got it
- * when it joined. So whoever reads a database, a log or a snapshot can sign nothing.
- *
- * The newest generation signs; certificates of all are accepted. */
+ * It signs the certificates by which nodes prove who they are (daemon/sys/keys.h). Its certificate
+ * is public. Its key is sealed with the cluster's key (AES-256-GCM: nonce, ciphertext, tag), which
+ * is no part of the state: every node that holds the log has it in a file, and got it when it
+ * joined. So whoever reads a database, a log or a snapshot can sign nothing. */
 #ifndef BX_STATE_CA_H
 #define BX_STATE_CA_H
 
 #include "state/view.h"
-
-#define BX_CAS_MAX 4u
 
 struct bx_ca {
     uint64_t generation;       /* from 1 */

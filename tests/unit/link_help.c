@@ -103,12 +103,19 @@ static struct bx_identity identity(uint64_t id, uint8_t incarnation)
     return i;
 }
 
-static const char *on_distrusts(void *ctx, uint64_t id, const uint8_t pin[BX_PIN])
+static bool on_has_key(void *ctx, uint64_t id, const uint8_t pin[BX_PIN])
 {
     const struct host *h = ctx;
 
     (void)pin;
-    return id == h->wrong_key ? "its key is not the one of this node" : NULL;
+    return id != h->wrong_key;
+}
+
+static bool on_is_known(void *ctx, uint64_t id)
+{
+    const struct host *h = ctx;
+
+    return id != h->unknown;
 }
 
 void open_link(struct host *h)
@@ -120,7 +127,8 @@ void open_link(struct host *h)
                              .admits = on_admits,
                              .was_removed = on_was_removed,
                              .removed = on_removed,
-                             .distrusts = on_distrusts,
+                             .has_key = on_has_key,
+                             .is_known = on_is_known,
                              .level = on_level,
                              .heard = on_heard,
                              .was_heard = on_was_heard,

@@ -19,6 +19,7 @@ struct host {
     uint64_t join_handle;
     uint64_t admits_from;       /* ids from here on are admitted */
     uint64_t has_removed;       /* this one was removed */
+    uint64_t unknown;           /* this one has no row */
     uint64_t wrong_key;         /* the key that this one shows is not that of its row */
     uint32_t removed;           /* times that it was told that it was removed */
     struct bx_stored heard;     /* of every other one */

@@ -141,6 +141,28 @@ TEST(a_connection_ends_when_the_row_that_comes_has_another_key)
     stop_hosts();
 }
 
+/* Who catches up follows a leader whose row it has not got yet. */
+TEST(a_connection_stays_while_its_row_has_not_come)
+{
+    start_hosts(2, 2);
+    secure_node(&hosts[0]);
+    secure_node(&hosts[1]);
+    SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    hosts[0].unknown = 2;
+    know_everybody(&hosts[0], 2);
+    assert_true(is_connected(&hosts[0], 2));
+    stop_hosts();
+}
+
+TEST(a_node_that_is_not_known_is_refused)
+{
+    start_hosts(2, 2);
+    hosts[0].unknown = 2;
+    secure_node(&hosts[0]);
+    secure_node(&hosts[1]);
+    is_refused("it is not known here yet");
+}
+
 /* The node that was dialled is proven in the same way. */
 TEST(another_node_at_the_address_is_refused)
 {
