@@ -203,24 +203,7 @@ static int cluster_token_list(struct run *r)
 
 static int cluster_token_revoke(struct run *r)
 {
-    struct params p = {0};
-    bx_val result = NULL;
-    uint64_t id = 0;
-    int rc = parse_number(r->arguments[0], "ID", 1, UINT64_MAX, &id, &r->err);
-
-    params_u64(&p, "id", id);
-    if (rc == BX_OK)
-        rc = run_write_params(r, &p);
-    if (rc == BX_OK)
-        rc = run_call(r, "cluster.token_revoke", &p, &result);
-    params_close(&p);
-    if (rc != BX_OK)
-        return run_fail(r);
-    if (!result_is_for_people(r))
-        return result_print(r, result);
-    if (!r->quiet)
-        printf("token %llu revoked\n", (unsigned long long)id);
-    return 0;
+    return result_print_revoked(r, "cluster.token_revoke");
 }
 
 /* ---- reads ---- */

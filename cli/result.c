@@ -4,6 +4,7 @@
 #include "codec/json.h"
 #include "format.h"
 #include "match.h"
+#include "parse.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -333,4 +334,26 @@ int result_next(struct run *r, bx_val v)
         break;
     }
     return write_out(r, &b, rc);
+}
+
+int result_print_revoked(struct run *r, const char *method)
+{
+    struct params p = {0};
+    bx_val result = NULL;
+    uint64_t id = 0;
+    int rc = parse_number(r->arguments[0], "ID", 1, UINT64_MAX, &id, &r->err);
+
+    params_u64(&p, "id", id);
+    if (rc == BX_OK)
+        rc = run_write_params(r, &p);
+    if (rc == BX_OK)
+        rc = run_call(r, method, &p, &result);
+    params_close(&p);
+    if (rc != BX_OK)
+        return run_fail(r);
+    if (!result_is_for_people(r))
+        return result_print(r, result);
+    if (!r->quiet)
+        printf("token %llu revoked\n", (unsigned long long)id);
+    return 0;
 }

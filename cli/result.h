@@ -14,6 +14,8 @@ bool result_is_for_people(const struct run *r);
 int result_print(struct run *r, bx_val v);
 /* The answer of a read, with the parameters of run_read. */
 int result_print_read(struct run *r, const char *method, const char *key);
+/* Revoke the token with the number in the first argument by a method, and print that. */
+int result_print_revoked(struct run *r, const char *method);
 /* Print all pages of a list, narrowed by the flags that were given, as if they were one array. */
 int result_print_list(struct run *r, const char *method);
 /* As result_print, for v[key] alone, except in JSON and YAML, which are the whole object. */

@@ -155,6 +155,16 @@ struct api_source {
     const void *(*show)(void *ctx, const void *object);
     void *ctx;
 };
+/* Objects that are sorted by a number of theirs, as the first member of the ctx of a source. */
+struct api_numbered {
+    const void **list;
+    uint32_t n, next;
+    size_t number; /* where the number, a uint64_t, is in an object */
+};
+/* Sort the n objects of the list, which lives as long as *s. */
+void api_numbered_sort(struct api_numbered *s, const void **list, uint32_t n, size_t number);
+void api_numbered_seek(void *ctx, const void *key);
+const void *api_numbered_next(void *ctx);
 /* Answer with the page that `after`, `limit` and `match` select. */
 void api_reply_page(struct api_call *c, const struct api_source *from);
 

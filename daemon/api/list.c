@@ -259,3 +259,41 @@ void api_reply_page(struct api_call *c, const struct api_source *from)
         tell_next(c, from, last);
     api_reply_items(c, from->schema, &items);
 }
+
+/* ---- objects with numbers ---- */
+
+static uint64_t its_number(const struct api_numbered *s, const void *object)
+{
+    return *(const uint64_t *)(const void *)((const char *)object + s->number);
+}
+
+static int compare_numbers(const void *a, const void *b, void *numbered)
+{
+    uint64_t x = its_number(numbered, *(const void *const *)a);
+    uint64_t y = its_number(numbered, *(const void *const *)b);
+
+    return (x > y) - (x < y);
+}
+
+void api_numbered_sort(struct api_numbered *s, const void **list, uint32_t n, size_t number)
+{
+    *s = (struct api_numbered){.list = list, .n = n, .number = number};
+    qsort_r(list, n, sizeof *list, compare_numbers, s);
+}
+
+void api_numbered_seek(void *ctx, const void *key)
+{
+    struct api_numbered *s = ctx;
+
+    s->next = 0;
+    while (key != NULL && s->next < s->n &&
+           its_number(s, s->list[s->next]) <= *(const uint64_t *)key)
+        s->next++;
+}
+
+const void *api_numbered_next(void *ctx)
+{
+    struct api_numbered *s = ctx;
+
+    return s->next < s->n ? s->list[s->next++] : NULL;
+}

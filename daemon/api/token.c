@@ -8,7 +8,6 @@
 #include "wire/jointoken.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static uint64_t now_ms(const struct api_call *c)
@@ -99,59 +98,35 @@ static void token_written(struct api_call *c, const struct bx_outcome *o)
     }
     if (bx_join_token_write(&t, &text) != BX_OK)
         bx_oom(BX_JOIN_TOKEN_MAX);
+    pki_wipe(m, sizeof *m); /* the answer ends the call, whose memory it is */
     r = (struct bx_token_reply){.token = {(const char *)text.data, (uint32_t)text.len},
                                 .expires_ms = t.expires_ms,
                                 .id = o->revision};
     api_reply(c, &bx_token_reply_schema, &r);
     pki_wipe_buf(&text);
-    pki_wipe(m, sizeof *m);
 }
 
 /* ---- list ---- */
 
 struct tokens {
+    struct api_numbered by_id; /* first */
     const struct api_call *call;
-    const struct bx_token *list[BX_TOKENS_MAX]; /* by id */
-    uint32_t n, next;
+    const void *list[BX_TOKENS_MAX];
     struct bx_token_info_reply reply;
 };
-
-static int by_id(const void *a, const void *b)
-{
-    const struct bx_token *const *x = a, *const *y = b;
-
-    return ((*x)->created_index > (*y)->created_index) -
-           ((*x)->created_index < (*y)->created_index);
-}
 
 static void collect(struct tokens *tokens)
 {
     const struct bx_fsm *f = bx_node_fsm(tokens->call->api->node);
     const struct bx_token *t;
     size_t pos = 0;
+    uint32_t n = 0;
 
     while ((t = bx_view_next(bx_fsm_view(f), BX_TABLE_TOKEN, &pos)) != NULL) {
         if (bx_token_left_ms(f, t) > 0)
-            tokens->list[tokens->n++] = t;
+            tokens->list[n++] = t;
     }
-    qsort(tokens->list, tokens->n, sizeof(struct bx_token *), by_id);
-}
-
-static void seek_token(void *ctx, const void *id)
-{
-    struct tokens *tokens = ctx;
-
-    tokens->next = 0;
-    while (id != NULL && tokens->next < tokens->n &&
-           tokens->list[tokens->next]->created_index <= *(const uint64_t *)id)
-        tokens->next++;
-}
-
-static const void *next_token(void *ctx)
-{
-    struct tokens *tokens = ctx;
-
-    return tokens->next < tokens->n ? tokens->list[tokens->next++] : NULL;
+    api_numbered_sort(&tokens->by_id, tokens->list, n, offsetof(struct bx_token, created_index));
 }
 
 /* By the clock of this node: what is left of it counts, and the leader that created it may have had
@@ -171,8 +146,8 @@ static const void *show_token(void *ctx, const void *token)
 static void list(struct api_call *c)
 {
     struct tokens *tokens = api_alloc(c, sizeof *tokens);
-    struct api_source source = {&bx_token_info_reply_schema, seek_token, next_token, show_token,
-                                tokens};
+    struct api_source source = {&bx_token_info_reply_schema, api_numbered_seek, api_numbered_next,
+                                show_token, tokens};
 
     tokens->call = c;
     collect(tokens);

@@ -5,7 +5,6 @@
 #include "state/user.h"
 #include "wire/user.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The tenant that the call is limited to; empty: none. */
@@ -181,9 +180,9 @@ static void written(struct api_call *c, const struct bx_outcome *o)
 /* ---- tokens ---- */
 
 struct tokens {
+    struct api_numbered by_id; /* first */
     const struct api_call *call;
-    const struct bx_user_token *list[BX_USER_TOKENS_MAX]; /* by id */
-    uint32_t n, next;
+    const void *list[BX_USER_TOKENS_MAX];
     struct bx_user_token_reply reply;
 };
 
@@ -206,42 +205,19 @@ static void fill_token(const struct api_call *c, const struct bx_user_token *t,
         .used_ms = api_auth_used(c->api, t->secret_hash)};
 }
 
-static int by_id(const void *a, const void *b)
-{
-    const struct bx_user_token *const *x = a, *const *y = b;
-
-    return ((*x)->created_index > (*y)->created_index) -
-           ((*x)->created_index < (*y)->created_index);
-}
-
 static void collect(struct tokens *tokens, struct bx_str user)
 {
     const struct bx_user_token *t;
     size_t pos = 0;
+    uint32_t n = 0;
 
-    while (tokens->n < BX_USER_TOKENS_MAX &&
+    while (n < BX_USER_TOKENS_MAX &&
            (t = bx_view_next(api_view(tokens->call), BX_TABLE_USER_TOKEN, &pos)) != NULL) {
         if (bx_str_eq(t->user, user) && left_ms(tokens->call, t) > 0)
-            tokens->list[tokens->n++] = t;
+            tokens->list[n++] = t;
     }
-    qsort(tokens->list, tokens->n, sizeof tokens->list[0], by_id);
-}
-
-static void seek_token(void *ctx, const void *id)
-{
-    struct tokens *tokens = ctx;
-
-    tokens->next = 0;
-    while (id != NULL && tokens->next < tokens->n &&
-           tokens->list[tokens->next]->created_index <= *(const uint64_t *)id)
-        tokens->next++;
-}
-
-static const void *next_token(void *ctx)
-{
-    struct tokens *tokens = ctx;
-
-    return tokens->next < tokens->n ? tokens->list[tokens->next++] : NULL;
+    api_numbered_sort(&tokens->by_id, tokens->list, n,
+                      offsetof(struct bx_user_token, created_index));
 }
 
 static const void *show_token(void *ctx, const void *token)
@@ -256,8 +232,8 @@ static void list_tokens(struct api_call *c)
 {
     const struct bx_user_token_params *p = c->params;
     struct tokens tokens = {.call = c};
-    struct api_source source = {&bx_user_token_reply_schema, seek_token, next_token, show_token,
-                                &tokens};
+    struct api_source source = {&bx_user_token_reply_schema, api_numbered_seek, api_numbered_next,
+                                show_token, &tokens};
     const struct bx_user *u;
     struct bx_err err;
 
