@@ -175,8 +175,11 @@ static void check_address(struct doctor *d, const char *address)
     value_text(bx_val_get(v, "server"), VALUE_TEXT, server, sizeof server);
     value_text(bx_val_get(v, "node"), VALUE_TEXT, node, sizeof node);
     value_text(bx_val_get(v, "driver"), VALUE_TEXT, driver, sizeof driver);
-    snprintf(detail, sizeof detail, "%s: node %s, version %s, driver %s%s", address, node, server,
-             driver, strcmp(driver, "sim") == 0 ? " (its VMs are simulated)" : "");
+    if (driver[0] == '\0') /* strangers are told no more */
+        snprintf(detail, sizeof detail, "%s: version %s", address, server);
+    else
+        snprintf(detail, sizeof detail, "%s: node %s, version %s, driver %s%s", address, node,
+                 server, driver, strcmp(driver, "sim") == 0 ? " (its VMs are simulated)" : "");
     add(d, "address", strcmp(server, PACKAGE_VERSION) == 0 ? OUTCOME_OK : OUTCOME_WARNING, detail);
     check_member(d, address, &c);
     client_close(&c);

@@ -12,8 +12,9 @@
  * answer, leads to the next address. The incarnation is the session of the request, so a repeated
  * request gets the same id; and each member can sign, once it has the row.
  *
- * If keys or identity can not be saved, this host is not a member, and the id stays unused: its key
- * is gone, and nobody else gets a certificate for it. */
+ * If keys or identity can not be saved, this host is not a member. It can ask again with the same
+ * token and key, as long as the process lives; afterwards the id stays unused, and its row is to be
+ * removed. */
 #include "daemon.h"
 
 #include "link/link.h"

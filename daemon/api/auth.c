@@ -43,6 +43,7 @@ struct api_auth {
     struct suspect suspects[SUSPECTS_MAX];
     struct bx_map uses;     /* at most BX_USER_TOKENS_MAX_ALL */
     uint64_t wrong;         /* tokens of all */
+    uint64_t time;          /* the latest leader time that was known here */
     struct rate_bound told; /* of them */
 };
 
@@ -203,12 +204,23 @@ _Static_assert(BX_USER_VIEWER + 1 == BX_RPC_VIEWER && BX_USER_OPERATOR + 1 == BX
                    BX_USER_ADMIN + 1 == BX_RPC_ADMIN,
                "the roles of users are those of methods");
 
+/* It never goes back: a new leader does not know what has passed since the last entry of the one
+ * before, and a token that has expired stays so. */
+static uint64_t leader_time(const struct api *a)
+{
+    uint64_t time = bx_node_time(a->node);
+
+    if (time > a->auth->time)
+        a->auth->time = time;
+    return a->auth->time;
+}
+
 /* Of what is applied, and of what has passed since then: a token also ends in a cluster in which
  * nothing happens. */
 uint64_t api_auth_left_ms(const struct api *a, const struct bx_user_token *t)
 {
     const struct bx_fsm *f = bx_node_fsm(a->node);
-    uint64_t left = bx_user_token_left_ms(f, t), time = bx_node_time(a->node), since;
+    uint64_t left = bx_user_token_left_ms(f, t), time = leader_time(a), since;
 
     since = time > bx_fsm_time(f) ? time - bx_fsm_time(f) : 0;
     return left == UINT64_MAX ? left : left > since ? left - since : 0;
@@ -285,6 +297,8 @@ void api_auth_sweep(struct api *a)
     struct api_client *client, *next;
     struct bx_err err;
 
+    if (a->node != NULL)
+        (void)leader_time(a);
     for (client = TAILQ_FIRST(&a->watchers); client != NULL; client = next) {
         next = TAILQ_NEXT(client, watcher);
         if (refresh(client, &err) != BX_DENIED) /* without a quorum there is nothing new to watch */

@@ -222,13 +222,17 @@ static void on_refusal(struct link_conn *c, const struct bx_hello *h)
 {
     char text[sizeof c->owner->last_refusal];
     bool asked = c->expected > c->owner->identity.node; /* whether this node was removed */
+    int n = (int)(h->refuse.n > 160 ? 160 : h->refuse.n);
 
-    snprintf(text, sizeof text, "refused by node %llu: %.*s",
-             (unsigned long long)(c->up ? c->peer : c->expected),
-             (int)(h->refuse.n > 160 ? 160 : h->refuse.n), h->refuse.p);
-    if (c->accepted && !c->up) /* whoever it is, it was not asked */
+    if (c->accepted && !c->up) { /* whoever it is, it was not asked */
+        snprintf(text, sizeof text, "it refuses this node: %.*s", n, h->refuse.p);
         link_refused(c, text);
-    else if (c->join_done == NULL && (!asked || h->removed))
+        link_conn_close(c, text);
+        return;
+    }
+    snprintf(text, sizeof text, "refused by node %llu: %.*s",
+             (unsigned long long)(c->up ? c->peer : c->expected), n, h->refuse.p);
+    if (c->join_done == NULL && (!asked || h->removed))
         log_refusal(c, text);
     if (says_removed(c, h))
         c->owner->o.removed(c->owner->o.ctx);

@@ -403,6 +403,8 @@ int keys_take(struct keys *k, const struct bx_joined *a, const uint8_t fingerpri
 {
     int rc = check_answer(k, a, fingerprint, err);
 
+    if (rc == BX_OK) /* of an answer that could not be kept, or of an init */
+        k->certificate.len = k->ca.len = k->ca_key.len = 0;
     if (rc == BX_OK)
         rc = bx_buf_append(&k->certificate, a->certificate.p, a->certificate.n);
     if (rc == BX_OK)

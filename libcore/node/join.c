@@ -86,7 +86,8 @@ static int has_room(const struct bx_node *n, const struct bx_join *join, struct 
 }
 
 /* Strangers must not fill the log. A host that was let in may ask again with a token that is used
- * up by now. A member that is behind may not have the token yet; who leads has all of them. */
+ * up by now. A member that is behind may not have the token yet; a leader that has caught up has
+ * all. */
 static int knows_token(const struct bx_node *n, const struct bx_join *join, struct bx_err *err)
 {
     const struct bx_token *t = bx_view_get(bx_fsm_view(n->fsm), BX_TABLE_TOKEN, join->secret_hash);
@@ -95,7 +96,7 @@ static int knows_token(const struct bx_node *n, const struct bx_join *join, stru
     if ((t != NULL && bx_token_left_ms(n->fsm, t) > 0) ||
         bx_fsm_kept(n->fsm, join->incarnation, 1, &o))
         return BX_OK;
-    if (!bx_raft_is_leader(&n->raft))
+    if (!bx_raft_caught_up(&n->raft))
         return bx_err_set(err, BX_NO_LEADER, "the token is not known here");
     bx_err_set(err, BX_DENIED, "the token is unknown or has expired");
     bx_err_hint(err, "create a new one on a member: blixardctl cluster token create");

@@ -17,9 +17,9 @@ static int is_full(struct bx_err *err)
     return BX_BUSY;
 }
 
-/* Whether one more user may be in the tenant. Tenants can neither fill the table for each other
- * nor, all of them, for the users of the cluster. */
-static int check_room_of(struct bx_fsm *f, struct bx_str tenant, struct bx_err *err)
+/* Whether one more user may be in the tenant; of_tenant: it comes from another one. Tenants can
+ * neither fill the table for each other nor, all of them, for the users of the cluster. */
+static int check_room_of(struct bx_fsm *f, struct bx_str tenant, bool of_tenant, struct bx_err *err)
 {
     size_t all = bx_view_count(&f->view, BX_TABLE_USER);
 
@@ -28,7 +28,8 @@ static int check_room_of(struct bx_fsm *f, struct bx_str tenant, struct bx_err *
                    BX_STR_ARG(tenant), BX_USERS_MAX_TENANT);
         return is_full(err);
     }
-    if (all < BX_USERS_MAX_TENANTS || /* most often: then the others need not be counted */
+    if (of_tenant ||
+        all < BX_USERS_MAX_TENANTS || /* most often: then the others need not be counted */
         all - bx_view_users_of(&f->view, bx_str("")) < BX_USERS_MAX_TENANTS)
         return BX_OK;
     bx_err_set(err, BX_BUSY, "tenants have %u users, the maximum", BX_USERS_MAX_TENANTS);
@@ -45,7 +46,7 @@ static int check_room(struct bx_fsm *f, const struct bx_user *before, const stru
     }
     if (d->tenant.n == 0 || (before != NULL && bx_str_eq(before->tenant, d->tenant)))
         return BX_OK;
-    return check_room_of(f, d->tenant, err);
+    return check_room_of(f, d->tenant, before != NULL && before->tenant.n > 0, err);
 }
 
 static int put(struct bx_fsm *f, struct bx_user *d, enum bx_event_type type, struct bx_err *err)

@@ -166,6 +166,24 @@ TEST(a_host_keeps_what_it_is_answered)
     bx_buf_release(&certificate_2);
 }
 
+/* The identity could not be saved, and the host asks again with the same key. */
+TEST(an_answer_that_comes_again_takes_the_place_of_the_first)
+{
+    struct bx_buf certificate_2 = {0}, csr = {0};
+    uint8_t pin[PKI_SHA256];
+
+    request(pin);
+    assert_int_equal(sign(&keys[0].ca_key, pin, &certificate_2), BX_OK);
+    assert_int_equal(take(2, &certificate_2, true), BX_OK);
+    assert_int_equal(keys_request(&keys[1], true, &csr, &err), BX_OK);
+    assert_int_equal(take(2, &certificate_2, true), BX_OK);
+    reopen(1);
+    assert_int_equal(keys[1].certificate.len, certificate_2.len);
+    assert_int_equal(certificate(1).node, 2);
+    bx_buf_release(&certificate_2);
+    bx_buf_release(&csr);
+}
+
 /* Whoever has the certificate of a node without its key is nobody. */
 TEST(a_certificate_for_another_key_is_not_taken)
 {
