@@ -34,17 +34,24 @@ made_by()
         "$(getconf GNU_LIBC_VERSION)" "$(simd)"
 }
 
-# Of one operation: the difference of two runs, so that opening the case is not counted.
+counted() # case, operations
+{
+    valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null \
+        "$bench" --count "$1" "$2" 2>&1 | awk '/I +refs:/ { gsub(/,/, "", $NF); print $NF }'
+}
+
+# Of one operation: the difference of two runs, so that opening the case is not counted. What a process
+# needs to start differs by some dozens, so there are many operations where each takes few instructions.
 instructions() # case
 {
-    local n count before=0
-    for n in 4 24; do
-        count=$(valgrind --tool=cachegrind --cache-sim=no --cachegrind-out-file=/dev/null \
-            "$bench" --count "$1" "$n" 2>&1 | awk '/I +refs:/ { gsub(/,/, "", $NF); print $NF }')
-        [ -n "$count" ] || return 1
-        [ "$n" -eq 24 ] || before=$count
+    local before after more
+    before=$(counted "$1" 4)
+    for more in 20 2000; do
+        after=$(counted "$1" $((4 + more)))
+        [ -n "$before" ] && [ -n "$after" ] || return 1
+        [ $((after - before)) -lt 200000 ] || break
     done
-    echo $(((count - before) / 20))
+    echo $(((after - before + more / 2) / more))
 }
 
 command -v valgrind >/dev/null || skip "valgrind is not installed"
