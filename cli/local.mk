@@ -12,7 +12,7 @@ libcli_a_SOURCES += cli/diag.c cli/client_list.c cli/secret.c cli/secret.h
 libcli_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 
-CLI_LIBS = libcli.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) \
+CLI_LIBS = libcli.a libpki.a $(LIBCORE) $(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) \
 	$(SMARTCOLS_LIBS) $(FYAML_LIBS) $(UUID_LIBS) $(CRYPTO_LIBS) -lm -lpthread
 
 bin_PROGRAMS += blixardctl

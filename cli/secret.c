@@ -1,10 +1,10 @@
 #include "secret.h"
 
+#include "pki/pki.h"
 #include "run.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,16 +104,14 @@ int secret_choose(struct run *r, const char *of_context, char out[SECRET_TEXT])
 int secret_make(char text[SECRET_TEXT], char hash[SECRET_HASH_TEXT], struct bx_err *err)
 {
     uint8_t secret[BX_USER_SECRET];
-    unsigned char sum[EVP_MAX_MD_SIZE];
-    unsigned int n = 0;
+    uint8_t sum[PKI_SHA256];
 
     if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
         return bx_err_set(err, BX_FAILED, "no random bytes: %s", strerror(errno));
-    if (EVP_Digest(secret, sizeof secret, sum, &n, EVP_sha256(), NULL) != 1 ||
-        n != BX_USER_SECRET_HASH)
-        return bx_err_set(err, BX_FAILED, "SHA-256 is not available");
+    pki_sha256(secret, sizeof secret, sum);
     bx_user_token_text(secret, text);
-    for (unsigned i = 0; i < n; i++)
+    pki_wipe(secret, sizeof secret);
+    for (unsigned i = 0; i < sizeof sum; i++)
         snprintf(hash + (size_t)2 * i, 3, "%02x", sum[i]);
     return BX_OK;
 }

@@ -8,7 +8,7 @@ libdaemon_a_SOURCES += daemon/daemon_watch.c
 libdaemon_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS) $(MHD_CFLAGS) $(CURL_CFLAGS)
 
 # What blixardd is made of, apart from main: tests link it too.
-LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML_LIBS) \
+LIBDAEMON_LIBS = libdaemon.a libdaemon_disk.a libpki.a $(LIBCORE_LIBS) $(UV_LIBS) $(FYAML_LIBS) \
 	$(CRYPTO_LIBS) $(MHD_LIBS) $(CURL_LIBS)
 
 include daemon/sys/local.mk
@@ -23,5 +23,5 @@ include daemon/shim/local.mk
 
 bin_PROGRAMS += blixardd
 blixardd_SOURCES = daemon/main.c
-blixardd_LDADD = libdaemon.a daemon/libvmrun.a libdaemon_disk.a $(LIBCORE_LIBS) $(UV_LIBS) \
+blixardd_LDADD = libdaemon.a daemon/libvmrun.a libdaemon_disk.a libpki.a $(LIBCORE_LIBS) $(UV_LIBS) \
 	$(FYAML_LIBS) $(CRYPTO_LIBS) $(MHD_LIBS) $(CURL_LIBS)

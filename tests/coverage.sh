@@ -28,7 +28,7 @@ cd "$1" || exit 1
 
 # Only what is installed: the objects of tests, and what the mutants are made of, are compiled again
 # from the same sources.
-notes=$(find libcore daemon cli -name '*.gcno' ! -name '*mutant*' ! -name '*test*' | LC_ALL=C sort)
+notes=$(find libcore pki daemon cli -name '*.gcno' ! -name '*mutant*' ! -name '*test*' | LC_ALL=C sort)
 [ -n "$notes" ] || { echo "error: $1 was not configured with --enable-coverage" >&2; exit 1; }
 
 # For each object the report on the source that it is named after: "path lines reached branches taken".

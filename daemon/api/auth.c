@@ -15,7 +15,7 @@
 #include "mem/alloc.h"
 #include "rec/rec.h"
 #include "state/user.h"
-#include "sys/pki.h"
+#include "pki/pki.h"
 #include "sys/rate.h"
 #include "wire/sys.h"
 

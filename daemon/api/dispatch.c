@@ -4,7 +4,7 @@
 #include "node/stats.h"
 #include "rec/rec.h"
 #include "sys/clock.h"
-#include "sys/pki.h"
+#include "pki/pki.h"
 #include "wire/suggest.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "mem/alloc.h"
 #include "state/ca.h"
 #include "state/token.h"
-#include "sys/pki.h"
+#include "pki/pki.h"
 #include "wire/cluster.h"
 #include "wire/jointoken.h"
 

@@ -7,7 +7,7 @@
  *             --a hello with a reason--> closed */
 #include "link/conn.h"
 #include "rec/rec.h"
-#include "sys/pki.h"
+#include "pki/pki.h"
 
 #include <stdio.h>
 #include <string.h>

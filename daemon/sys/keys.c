@@ -84,7 +84,7 @@ static int load_key(struct keys *k, struct bx_err *err)
     int rc = path_of(k, NODE_KEY, path, err);
 
     if (rc == BX_OK)
-        rc = pki_key_load(path, &k->key, err);
+        rc = secret_file_load_key(path, &k->key, err);
     return rc == BX_NOT_FOUND ? BX_OK : rc;
 }
 
@@ -330,7 +330,7 @@ static int make_key(struct keys *k, struct bx_err *err)
         rc = pki_key_generate(&k->key, err);
     if (rc == BX_OK)
         rc = path_of(k, NODE_KEY, path, err);
-    return rc == BX_OK ? pki_key_save(k->key, path, err) : rc;
+    return rc == BX_OK ? secret_file_save_key(path, k->key, err) : rc;
 }
 
 static int save_all(const struct keys *k, struct bx_err *err)

@@ -18,7 +18,7 @@
 #include "node/identity.h"
 #include "node/ports.h"
 #include "state/ca.h"
-#include "sys/pki.h"
+#include "pki/pki.h"
 
 #define KEYS_PATH 4096u
 #define KEYS_NODE_MS (365u * UINT64_C(86400000)) /* lifetime of a node's certificate */

@@ -15,9 +15,6 @@ libdaemon_a_SOURCES += \
 	daemon/sys/sink_console.c daemon/sys/sink_file.c daemon/sys/sink_file.h \
 	daemon/sys/sink_journald.c daemon/sys/sink_net.c \
 	daemon/sys/sink_node.c daemon/sys/sink_node.h daemon/sys/received.c daemon/sys/received.h \
-	daemon/sys/openssl_log.c daemon/sys/openssl_log.h \
-	daemon/sys/pki.c daemon/sys/pki.h daemon/sys/pki_key.c daemon/sys/pki_make.c \
-	daemon/sys/pki_openssl.h daemon/sys/pki_read.c \
 	daemon/sys/pool.c daemon/sys/pool.h \
 	daemon/sys/process.c daemon/sys/process.h \
 	daemon/sys/secret_file.c daemon/sys/secret_file.h \

@@ -120,3 +120,30 @@ int secret_file_load(const char *path, void *p, size_t max, size_t *n, struct bx
     disk_fs_close(fs);
     return rc;
 }
+
+int secret_file_load_key(const char *path, struct pki_key **out, struct bx_err *err)
+{
+    uint8_t der[PKI_KEY_MAX];
+    size_t n;
+    int rc = secret_file_load(path, der, sizeof der, &n, err);
+
+    if (rc == BX_OK) {
+        rc = pki_key_read(der, n, out, err);
+        if (rc != BX_OK)
+            bx_err_wrap(err, "%s", path);
+    }
+    pki_wipe(der, sizeof der);
+    return rc;
+}
+
+int secret_file_save_key(const char *path, const struct pki_key *k, struct bx_err *err)
+{
+    uint8_t der[PKI_KEY_MAX];
+    size_t n;
+    int rc = pki_key_write(k, der, &n, err);
+
+    if (rc == BX_OK)
+        rc = secret_file_save(path, der, n, err);
+    pki_wipe(der, sizeof der);
+    return rc;
+}

@@ -3,6 +3,7 @@
 #define SECRET_FILE_H
 
 #include "err.h"
+#include "pki/pki.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,5 +18,8 @@ int secret_file_save(const char *path, const void *p, size_t n, struct bx_err *e
  * may read it, which the hint mends; BX_INVALID: too large, no regular file, or its path is too
  * long; BX_NO_MEMORY or BX_IO. */
 int secret_file_load(const char *path, void *p, size_t max, size_t *n, struct bx_err *err);
+/* The same of a private key, as PKCS#8 DER; also BX_INVALID: it is none. */
+int secret_file_save_key(const char *path, const struct pki_key *k, struct bx_err *err);
+int secret_file_load_key(const char *path, struct pki_key **out, struct bx_err *err);
 
 #endif

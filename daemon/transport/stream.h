@@ -49,7 +49,7 @@ enum stream_peer_kind {
     STREAM_PEER_ADDRESS,    /* TCP: name is HOST:PORT, which is not authenticated */
     STREAM_PEER_CERTIFICATE /* TLS: the same, and `certificate` was verified */
 };
-struct pki_cert; /* sys/pki.h */
+struct pki_cert; /* pki/pki.h */
 struct stream_peer {
     enum stream_peer_kind kind;
     const struct pki_cert *certificate; /* until the stream is gone */

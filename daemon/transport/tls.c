@@ -7,7 +7,7 @@
  * says on its own, in the handshake or as an answer, goes the same way and may come between. */
 #include "transport/tls_priv.h"
 
-#include "sys/openssl_log.h"
+#include "pki/openssl_log.h"
 
 #include <openssl/err.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  *
  * A context says who one is and whom one believes. It is made once and shared by many streams, each
  * of which keeps it until it is gone; after a renewal the next streams are opened with a new one. A
- * peer is identified by its certificate alone (sys/pki.h), never by a name that was dialled: on
+ * peer is identified by its certificate alone (pki/pki.h), never by a name that was dialled: on
  * `ready` its user finds what was proven in s->peer.certificate, and decides about node, role and
  * pin before it sends anything. Dates of users' certificates are checked, those of nodes are not.
  *
@@ -29,7 +29,7 @@
 #ifndef TLS_H
 #define TLS_H
 
-#include "sys/pki.h"
+#include "pki/pki.h"
 #include "transport/stream.h"
 
 #define TLS_EARLY_MAX (64u << 10)

@@ -1,8 +1,8 @@
 #include "transport/tls_priv.h"
 
 #include "mem/alloc.h"
-#include "sys/openssl_log.h"
-#include "sys/pki_openssl.h"
+#include "pki/openssl_log.h"
+#include "pki/openssl.h"
 
 #include <assert.h>
 #include <openssl/err.h>

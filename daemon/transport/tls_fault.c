@@ -1,7 +1,7 @@
 /* Why TLS failed, for people. */
 #include "transport/tls_priv.h"
 
-#include "sys/openssl_log.h"
+#include "pki/openssl_log.h"
 
 #include <openssl/err.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #include "bench.h"
 
 #include "sys/clock.h"
-#include "sys/pki.h"
+#include "pki/pki.h"
 #include "transport/listener.h"
 #include "transport/tls.h"
 

@@ -2,8 +2,8 @@
 #include "fuzz/targets.h"
 
 #include "mem/alloc.h"
-#include "sys/openssl_log.h"
-#include "sys/pki.h"
+#include "pki/openssl_log.h"
+#include "pki/pki.h"
 
 #include <assert.h>
 #include <string.h>

@@ -10,7 +10,7 @@
  *
  * CLUSTER is the cluster's id, KEY the file cluster.key, CA the certificate of its CA, SEALED the
  * CA's key in the state, MS the time since 1970. */
-#include "sys/pki.h"
+#include "pki/pki.h"
 
 #include "wire/command.h"
 

@@ -1,7 +1,7 @@
 # Unit tests of the API server.
 check_PROGRAMS += tests/unit/api_encode_test tests/unit/suggest_test
 
-API_TEST_LIBS = libtest.a libdaemon.a daemon/libvmrun.a libdaemon_disk.a $(LIBCORE_LIBS) \
+API_TEST_LIBS = libtest.a libdaemon.a daemon/libvmrun.a libdaemon_disk.a libpki.a $(LIBCORE_LIBS) \
 	$(UV_LIBS) $(FYAML_LIBS) $(CRYPTO_LIBS) $(CURL_LIBS) $(CMOCKA_LIBS)
 
 API_HELP = tests/unit/api_help.c tests/unit/api_help.h

@@ -6,7 +6,7 @@
 #include "codec/json.h"
 #include "lib/testclock.h"
 #include "state/user.h"
-#include "sys/pki.h"
+#include "pki/pki.h"
 #include "wire/command.h"
 
 #include <stdio.h>

@@ -50,7 +50,7 @@ FUZZ_TARGETS = tests/fuzz/targets.c tests/fuzz/targets.h tests/fuzz/targets_code
 	tests/fuzz/targets_rec.c tests/fuzz/targets_http.c \
 	daemon/http/route.c daemon/http/pages.c daemon/http/live.c daemon/http/json.c \
 	daemon/diagnose/dsn.c daemon/diagnose/answer.c \
-	tests/fuzz/targets_pki.c daemon/sys/openssl_log.c daemon/sys/pki.c daemon/sys/pki_read.c
+	tests/fuzz/targets_pki.c pki/openssl_log.c pki/pki.c pki/read.c
 EXTRA_DIST += tests/unit/golden.txt
 check_PROGRAMS += tests/unit/golden_test
 tests_unit_golden_test_SOURCES = tests/unit/golden_test.c $(GOLDEN_SOURCES) $(FUZZ_TARGETS)

@@ -96,7 +96,7 @@ tests_unit_sys_watchdog_test_LDADD = $(DAEMON_TEST_LIBS)
 check_PROGRAMS += tests/unit/forget_test
 tests_unit_forget_test_SOURCES = tests/unit/forget_test.c
 tests_unit_forget_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_unit_forget_test_LDADD = libtest.a libdaemon.a daemon/libvmrun.a libdaemon_disk.a $(LIBCORE_LIBS) \
+tests_unit_forget_test_LDADD = libtest.a libdaemon.a daemon/libvmrun.a libdaemon_disk.a libpki.a $(LIBCORE_LIBS) \
 	$(UV_LIBS) $(FYAML_LIBS) $(CRYPTO_LIBS) $(CMOCKA_LIBS)
 
 # The HTTP server.

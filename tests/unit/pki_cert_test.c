@@ -1,7 +1,7 @@
 /* Certificates: what is made is read, signed ones are trusted, and nothing else is. */
 #include "pki_help.h"
 
-#include "sys/openssl_log.h"
+#include "pki/openssl_log.h"
 
 #include <openssl/x509v3.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "lib/testlib.h"
 
-#include "sys/pki.h"
+#include "pki/pki.h"
 
 #define PKI_TEST_NOW UINT64_C(1764421200000) /* 2025-11-29 */
 #define PKI_TEST_DAY UINT64_C(86400000)

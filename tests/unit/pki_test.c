@@ -1,7 +1,7 @@
 /* Digests, sealed bytes, keys and their files, and requests. */
 #include "pki_help.h"
 
-#include "sys/openssl_log.h"
+#include "pki/openssl_log.h"
 #include "sys/secret_file.h"
 
 #include <openssl/ec.h>
@@ -171,25 +171,25 @@ TEST(a_key_is_kept_in_a_file_of_its_owner)
 
     snprintf(path, sizeof path, "%s/node.key", dir);
     snprintf(tmp, sizeof tmp, "%s.tmp", path);
-    assert_int_equal(pki_key_load(path, &back, &err), BX_NOT_FOUND);
+    assert_int_equal(secret_file_load_key(path, &back, &err), BX_NOT_FOUND);
     assert_int_equal(pki_key_generate(&k, &err), BX_OK);
-    assert_int_equal(pki_key_save(k, path, &err), BX_OK);
+    assert_int_equal(secret_file_save_key(path, k, &err), BX_OK);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 0777, 0600);
     assert_int_not_equal(access(tmp, F_OK), 0);
-    assert_int_equal(pki_key_load(path, &back, &err), BX_OK);
+    assert_int_equal(secret_file_load_key(path, &back, &err), BX_OK);
     pki_key_public(k, a);
     pki_key_public(back, b);
     assert_memory_equal(a, b, PKI_SPKI);
     pki_key_destroy(back);
     pki_key_destroy(k);
     assert_int_equal(chmod(path, 0640), 0);
-    assert_int_equal(pki_key_load(path, &back, &err), BX_DENIED);
+    assert_int_equal(secret_file_load_key(path, &back, &err), BX_DENIED);
     assert_non_null(strstr(err.msg, path));
     assert_non_null(strstr(err.hint, "chmod 600"));
     assert_int_equal(chmod(path, 0600), 0);
     assert_int_equal(truncate(path, 20), 0);
-    assert_int_equal(pki_key_load(path, &back, &err), BX_INVALID);
+    assert_int_equal(secret_file_load_key(path, &back, &err), BX_INVALID);
     assert_non_null(strstr(err.msg, path));
     test_remove_dir(dir);
 }

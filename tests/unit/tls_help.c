@@ -1,6 +1,6 @@
 #include "tls_help.h"
 
-#include "sys/openssl_log.h"
+#include "pki/openssl_log.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 
 #include "rec/rec.h"
 #include "rec/recevent.h"
-#include "sys/openssl_log.h"
+#include "pki/openssl_log.h"
 #include "wire/jointoken.h"
 
 #include <openssl/err.h>

@@ -1,4 +1,4 @@
-#include "sys/openssl_log.h"
+#include "pki/openssl_log.h"
 
 #include "rec/rec.h"
 

@@ -1,5 +1,5 @@
 /* Making certificates. */
-#include "sys/pki_openssl.h"
+#include "pki/openssl.h"
 
 #include "codec/schema.h"
 

@@ -1,8 +1,8 @@
-/* pki_openssl - OpenSSL's objects: what the files of pki share, and transport/tls uses. */
+/* openssl - OpenSSL's objects: what the files of pki share, and transport/tls uses. */
 #ifndef PKI_OPENSSL_H
 #define PKI_OPENSSL_H
 
-#include "sys/pki.h"
+#include "pki/pki.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -17,7 +17,7 @@ int pki_refuse(struct bx_err *err, const char *format, ...) __attribute__((forma
 int pki_append(struct bx_buf *out, int (*i2d)(const void *from, uint8_t **to), const void *from,
                const char *what, struct bx_err *err);
 
-/* ---- pki_read.c ---- */
+/* ---- read.c ---- */
 
 /* False: not an uncompressed point of P-256 that lies on it. */
 bool pki_spki_of(const X509_PUBKEY *from, uint8_t out[PKI_SPKI]);
@@ -30,7 +30,7 @@ int pki_verify_x509(const struct pki_trust *t, X509 *x, enum pki_dates dates, ui
 bool pki_is_name(const char *s, size_t n, size_t max);
 bool pki_is_role(const char *s, size_t n);
 
-/* ---- pki_key.c ---- */
+/* ---- key.c ---- */
 
 EVP_PKEY *pki_key_evp(const struct pki_key *k);
 

@@ -1,7 +1,7 @@
-#include "sys/pki.h"
+#include "pki/pki.h"
 
-#include "sys/openssl_log.h"
-#include "sys/pki_openssl.h"
+#include "pki/openssl_log.h"
+#include "pki/openssl.h"
 
 #include <assert.h>
 #include <limits.h>

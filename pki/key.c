@@ -1,8 +1,7 @@
 /* Private keys, and what proves that one is owned. */
-#include "sys/pki_openssl.h"
+#include "pki/openssl.h"
 
 #include "mem/alloc.h"
-#include "sys/secret_file.h"
 
 #include <assert.h>
 #include <openssl/ec.h>
@@ -94,33 +93,6 @@ int pki_key_write(const struct pki_key *k, uint8_t out[PKI_KEY_MAX], size_t *n, 
         return pki_failed(err, "private key");
     *n = (size_t)len;
     return BX_OK;
-}
-
-int pki_key_load(const char *path, struct pki_key **out, struct bx_err *err)
-{
-    uint8_t der[PKI_KEY_MAX];
-    size_t n;
-    int rc = secret_file_load(path, der, sizeof der, &n, err);
-
-    if (rc == BX_OK) {
-        rc = pki_key_read(der, n, out, err);
-        if (rc != BX_OK)
-            bx_err_wrap(err, "%s", path);
-    }
-    pki_wipe(der, sizeof der);
-    return rc;
-}
-
-int pki_key_save(const struct pki_key *k, const char *path, struct bx_err *err)
-{
-    uint8_t der[PKI_KEY_MAX];
-    size_t n;
-    int rc = pki_key_write(k, der, &n, err);
-
-    if (rc == BX_OK)
-        rc = secret_file_save(path, der, n, err);
-    pki_wipe(der, sizeof der);
-    return rc;
 }
 
 void pki_key_public(const struct pki_key *k, uint8_t out[PKI_SPKI])

@@ -83,9 +83,6 @@ void pki_key_destroy(struct pki_key *k);
 int pki_key_read(const uint8_t *p, size_t n, struct pki_key **out, struct bx_err *err);
 /* To PKCS#8 DER, *n bytes, which the caller wipes. BX_OK or BX_FAILED. */
 int pki_key_write(const struct pki_key *k, uint8_t out[PKI_KEY_MAX], size_t *n, struct bx_err *err);
-/* As a file of sys/secret_file.h, whose codes they return beside those above. */
-int pki_key_load(const char *path, struct pki_key **out, struct bx_err *err);
-int pki_key_save(const struct pki_key *k, const char *path, struct bx_err *err);
 /* The public key, and its pin: the SHA-256 of it. */
 void pki_key_public(const struct pki_key *k, uint8_t out[PKI_SPKI]);
 void pki_key_pin(const struct pki_key *k, uint8_t out[PKI_SHA256]);

@@ -1,9 +1,9 @@
 /* Reading certificates and requests that anybody may have made. */
-#include "sys/pki_openssl.h"
+#include "pki/openssl.h"
 
 #include "codec/schema.h"
 #include "mem/alloc.h"
-#include "sys/openssl_log.h"
+#include "pki/openssl_log.h"
 
 #include <assert.h>
 #include <openssl/x509v3.h>
