@@ -50,7 +50,8 @@ static int not_whole(const char *text, const char *what, uint64_t unit, struct b
     const char *name = unit == 1 << 30 ? "GiB" : "MiB";
 
     bx_err_set(err, BX_INVALID, "%s: \"%.80s\" is not a whole number of %s", what, text, name);
-    bx_err_hint(err, "for example 4%s", name);
+    bx_err_hint(err, "%s sizes are whole %s, for example 4%s", unit == 1 << 30 ? "disk" : "memory",
+                name, name);
     return BX_INVALID;
 }
 

@@ -323,7 +323,7 @@ static void deny(struct api_call *c)
     struct bx_err err;
 
     tell_wrong(c->api, g->source);
-    bx_err_set(&err, BX_DENIED, "the token is unknown or has expired");
+    bx_err_set(&err, BX_DENIED, "token unknown or expired");
     bx_err_hint(&err, "have an administrator create another: blixardctl user token create NAME");
     api_fail(c, &err);
 }

@@ -119,7 +119,8 @@ static int op_console(struct bx_driver *base, const uint8_t vm[16], unsigned bac
     bx_err_set(err, BX_NOT_FOUND,
                back == 0 ? "this VM has no console on this node"
                          : "no console of that many runs ago on this node");
-    bx_err_hint(err, "it has not been started on this node; see blixardctl vm show");
+    bx_err_hint(
+        err, "the guest is not running, and was not started on this node; see blixardctl vm show");
     return BX_NOT_FOUND;
 }
 

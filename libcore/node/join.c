@@ -96,9 +96,11 @@ static int knows_token(const struct bx_node *n, const struct bx_join *join, stru
     if ((t != NULL && bx_token_left_ms(n->fsm, t) > 0) ||
         bx_fsm_kept(n->fsm, join->incarnation, 1, &o))
         return BX_OK;
+    if (bx_node_lacks_members(n, "join", "nothing was done", err))
+        return BX_NO_LEADER;
     if (!bx_raft_caught_up(&n->raft))
-        return bx_err_set(err, BX_NO_LEADER, "the token is not known here");
-    bx_err_set(err, BX_DENIED, "the token is unknown or has expired");
+        return bx_err_set(err, BX_NO_LEADER, "this member does not know the token yet");
+    bx_err_set(err, BX_DENIED, "token unknown or expired");
     bx_err_hint(err, "create a new one on a member: blixardctl cluster token create");
     return BX_DENIED;
 }

@@ -96,7 +96,7 @@ int bx_fsm_token_check(struct bx_fsm *f, const uint8_t hash[16], struct bx_row *
     *token = bx_view_row(&f->view, BX_TABLE_TOKEN, hash);
     if (*token != NULL && bx_token_left_ms(f, bx_row_as_token(*token)) > 0)
         return BX_OK;
-    bx_err_set(err, BX_DENIED, "the token is unknown or has expired");
+    bx_err_set(err, BX_DENIED, "token unknown or expired");
     bx_err_hint(err, "create a new one on a member: blixardctl cluster token create");
     return BX_DENIED;
 }

@@ -60,6 +60,7 @@ static int receive(enum bx_frame kind, const uint8_t *p, size_t n)
     case BX_FRAME_RELAY:
     case BX_FRAME_READ:
     case BX_FRAME_READ_OK:
+    case BX_FRAME_STORED:
     case BX_FRAME_HEARTBEAT:
     case BX_FRAME_GRANT:
     case BX_FRAME_SNAP_DATA:

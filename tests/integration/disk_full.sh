@@ -14,11 +14,20 @@ unmount()
 }
 trap unmount EXIT
 mkdir "$disk"
-if [ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=128m,mode=711 tmpfs "$disk" 2>/dev/null; then
+# A file system of a real kind, where the host has what makes one; ext4 finds that there is no room
+# when it writes back, tmpfs at once.
+mount_ext4()
+{
+  [ -x /sbin/mkfs.ext4 ] && truncate -s 160M "$dir/image" &&
+    /sbin/mkfs.ext4 -q -m 0 "$dir/image" && mount -o loop "$dir/image" "$disk" && chmod 711 "$disk"
+}
+mount_tmpfs() { mount -t tmpfs -o size=128m,mode=711 tmpfs "$disk"; }
+if [ "$(id -u)" -ne 0 ] || ! { mount_ext4 || mount_tmpfs; } 2>/dev/null; then
   echo "1..0 # SKIP a small file system can not be mounted"
   exit 77
 fi
 mounted=yes
+echo "# on $(stat -f -c %T "$disk")"
 export BLIXARDD_FLAGS="--ballast 16MiB"
 up 1
 

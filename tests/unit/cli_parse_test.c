@@ -60,7 +60,7 @@ TEST(a_size_that_is_not_whole_is_refused_by_its_unit)
 
     assert_int_equal(parse_size("512MiB", "--disk", 1 << 30, &n, &err), BX_INVALID);
     assert_string_equal(err.msg, "--disk: \"512MiB\" is not a whole number of GiB");
-    assert_string_equal(err.hint, "for example 4GiB");
+    assert_string_equal(err.hint, "disk sizes are whole GiB, for example 4GiB");
     assert_int_equal(n, 3);
     assert_int_equal(parse_size("2048MiB", "--disk", 1 << 30, &n, &err), BX_OK);
     assert_int_equal(n, 2);

@@ -367,6 +367,7 @@ MAKE_FRAME(HEARTBEAT, "beat")
 MAKE_FRAME(GRANT, "grant")
 MAKE_FRAME(JOIN, "join")
 MAKE_FRAME(JOINED, "joined")
+MAKE_FRAME(STORED, "stored")
 
 /* Not a format: what the fuzzer of the HTTP server reads. */
 static int make_http_page(struct bx_buf *out)
@@ -452,6 +453,7 @@ const struct golden_item golden_items[] = {
     {"frame-snap-data", make_snap_data, false},
     {"frame-join", make_JOIN, false},
     {"frame-joined", make_JOINED, false},
+    {"frame-stored", make_STORED, false},
     {"frame-relay", make_relay, false},
     {"frame-query", make_query, false},
     {"raft-vote", golden_raft_vote_request, false},

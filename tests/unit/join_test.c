@@ -327,6 +327,20 @@ TEST(of_two_hosts_at_once_only_one_is_let_in_as_the_last_member)
 
 /* ---- no answer of the cluster's ---- */
 
+TEST(without_a_quorum_the_host_is_told_who_does_not_answer)
+{
+    struct host h = host_of("new");
+    struct bx_err err = {0};
+
+    open_cluster(3);
+    test_member_isolate(test_member(&w, 3), true);
+    test_cluster_run(&w, 3000);
+    h.join.secret_hash[0] = SECRET + 1;
+    assert_int_equal(ask_member(3, &h, &err), BX_NO_LEADER);
+    assert_string_equal(err.msg, "no quorum: n1 and n2 do not answer; nothing was done");
+    test_cluster_close(&w);
+}
+
 TEST(without_a_leader_the_host_is_told_so_in_time)
 {
     struct host h = host_of("new");
