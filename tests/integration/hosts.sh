@@ -29,6 +29,7 @@ remove_hosts()
   rm -f "$dir/writing"
   for k in 1 2 3; do
     pid=$(cat "$dir/h$k.pid" 2>/dev/null) && kill -9 "$pid" 2>/dev/null
+    pid=$(cat "$dir/relay$k.pid" 2>/dev/null) && kill -9 "$pid" 2>/dev/null
   done
   wait
   for k in 0 1 2 3; do ip netns del "$names-$k" 2>/dev/null; done
@@ -57,6 +58,35 @@ lose()
   for rule in "$@"; do on 0 nft add rule bridge cut forward "$rule" drop; done
 }
 cut_off() { lose "iifname port$1" "oifname port$1"; }
+# slow MILLISECONDS: what the hosts send each other from now on, over connections that are made
+# anew, arrives so much later
+slow()
+{
+  local k
+  for k in 1 2 3; do
+    (exec nsenter --net="/run/netns/$names-$k" python3 "$(dirname "$0")/relay.py" 9999 "$1" \
+      >>"$dir/relay$k.log" 2>&1) &
+    echo $! >"$dir/relay$k.pid"
+    on "$k" nft -f - <<RULES
+table ip slow {
+  chain output {
+    type nat hook output priority -100;
+    meta mark 7 return
+    ip daddr 10.77.0.0/24 tcp dport 7411 redirect to :9999
+  }
+}
+RULES
+  done
+}
+quick()
+{
+  local k
+  for k in 1 2 3; do
+    on "$k" nft delete table ip slow
+    kill "$(cat "$dir/relay$k.pid")"
+    wait "$(cat "$dir/relay$k.pid")" 2>/dev/null
+  done
+}
 
 # --- the hosts --------------------------------------------------------------------------
 start()
@@ -110,11 +140,15 @@ writer()
   while [ -e "$dir/writing" ]; do
     n=$((n + 1))
     BLIXARD_ADDR="unix:$dir/h1/blixard.sock,unix:$dir/h2/blixard.sock,unix:$dir/h3/blixard.sock" \
-      ctl --timeout 5s vm create "vm-$n" --disk 0 >/dev/null 2>&1 && echo "vm-$n" >>"$dir/made"
+      ctl --timeout 5s vm create "web-$n" --disk 0 >/dev/null 2>&1 && echo "web-$n" >>"$dir/made"
   done
 }
 writer &
 writing=$!
+# And clients that do all there is to do with a few names, whose answers are checked in the end.
+"$build/tests/integration/history" "$dir/writing" 3 \
+  "unix:$dir/h1/blixard.sock,unix:$dir/h2/blixard.sock,unix:$dir/h3/blixard.sock" >"$dir/history" 2>&1 &
+history=$!
 made() { wc -l <"$dir/made"; }
 goes_on() { local from; from=$(made); more() { [ "$(made)" -gt $((from + 2)) ]; }; wait_until "${1:-30}" more; }
 goes_on
@@ -175,16 +209,39 @@ lose "iifname port1" "iifname port2" "iifname port3"
 no_leader() { [ -z "$(leader_of 1)" ] && [ -z "$(leader_of 2)" ] && [ -z "$(leader_of 3)" ]; }
 wait_until 30 no_leader
 ok $? "everybody is alone: nobody leads"
+slow 200
+no_connection()
+{
+  local k
+  for k in 1 2 3; do [ -z "$(on "$k" ss -Htn state established src "$(address "$k")")" ] || return 1; done
+}
+wait_until 30 no_connection
 lose
-goes_on 60
+leads_somewhere() { [ -n "$(leader_of 1)$(leader_of 2)$(leader_of 3)" ]; }
+wait_until 60 leads_somewhere && goes_on 60
+ok $? "everything takes 200 ms: it goes on"
+slow_enough()
+{
+  local from
+  from=$(date +%s%N)
+  at 1 --timeout 5s vm show web-1 >/dev/null 2>&1 && at 2 --timeout 5s vm show web-1 >/dev/null 2>&1
+  [ $(($(date +%s%N) - from)) -gt 400000000 ]
+}
+wait_until 30 slow_enough
+ok $? "and takes as long"
+quick
+wait_until 60 leads_somewhere && goes_on 60
 ok $? "and all is well again"
 
 # --- what is left -----------------------------------------------------------------------
 rm "$dir/writing"
 wait "$writing"
+wait "$history"
+ok $? "some order of the requests explains every answer ($(head -n 1 "$dir/history"))"
+sed 1d "$dir/history" | sed 's/^/# /'
 wait_until 60 agreed
 ok $? "all agree in the end"
-at 1 vm list -o json | sed -n 's/^ *"name": "\(vm-[0-9]*\)".*/\1/p' | sort >"$dir/there"
+at 1 vm list -o json | sed -n 's/^ *"name": "\(web-[0-9]*\)".*/\1/p' | sort >"$dir/there"
 sort "$dir/made" | comm -23 - "$dir/there" >"$dir/out"
 [ ! -s "$dir/out" ]
 ok $? "nothing that was acknowledged is lost ($(made) virtual machines)"

@@ -27,12 +27,19 @@ soak-crash: blixardd blixardctl blixard-vm
 if PLAIN_BUILD
 dist_check_SCRIPTS += tests/integration/hostile_link.sh tests/integration/keys.sh tests/integration/hosts.sh
 endif
-dist_noinst_DATA += tests/integration/hostile_link.py
+dist_noinst_DATA += tests/integration/hostile_link.py tests/integration/relay.py
 noinst_PROGRAMS += tests/integration/hostile_certs
 tests_integration_hostile_certs_SOURCES = tests/integration/hostile_certs.c
 tests_integration_hostile_certs_LDADD = $(LIBDAEMON_LIBS)
+noinst_PROGRAMS += tests/integration/history
+tests_integration_history_SOURCES = tests/integration/history.c \
+	tests/sim/linear.c tests/sim/linear.h tests/sim/model.c tests/sim/model.h \
+	tests/sim/history.c tests/sim/history.h
+tests_integration_history_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
+tests_integration_history_LDADD = $(CLI_LIBS)
 tests/integration/hostile_link.log: blixardd blixardctl blixard-vm tests/integration/hostile_certs
-tests/integration/keys.log tests/integration/hosts.log: blixardd blixardctl blixard-vm
+tests/integration/keys.log: blixardd blixardctl blixard-vm
+tests/integration/hosts.log: blixardd blixardctl blixard-vm tests/integration/history
 
 # Where the log goes.
 dist_check_SCRIPTS += tests/integration/sinks.sh tests/integration/sink_node.sh
