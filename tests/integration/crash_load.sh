@@ -22,10 +22,11 @@ trap unmount EXIT
 
 newest() { ls "$dir"/n1/recorder/crash-*.bxr 2>/dev/null | tail -n 1; }
 gone() { ! kill -0 "$1" 2>/dev/null; }
-# Nanoseconds within a day of the first event of a file that passes the filter (first), or the last.
+# Nanoseconds within a day of the first event of a file that passes the filter (first), or the last. A file
+# has the events of one thread after those of another.
 time_of() # head|tail FILTER FILE
 {
-  ctl log query "$3" --filter "$2" -o json 2>>"$dir/err" | "$1" -n 1 |
+  ctl log query "$3" --filter "$2" -o json 2>>"$dir/err" | LC_ALL=C sort | "$1" -n 1 |
     sed -n 's/^{"time":"[^"]*T\([0-9]*\):\([0-9]*\):\([0-9]*\)\.\([0-9]*\)Z.*/((10#\1 * 60 + 10#\2) * 60 + 10#\3) * 1000000000 + 10#\4/p'
 }
 start_load()
@@ -80,7 +81,7 @@ crash_once()
 }
 
 mkdir "$dir/n1"
-[ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=256m,mode=711 tmpfs "$dir/n1" 2>/dev/null || mounted=yes
+[ "$(id -u)" -ne 0 ] || ! mount -t tmpfs -o size=512m,mode=711 tmpfs "$dir/n1" 2>/dev/null || mounted=yes
 up 1
 seen=
 told=
