@@ -282,6 +282,7 @@ void bx_raft_pump(struct bx_raft *r)
 {
     tell_persisted(r);
     open_term(r);
+    bx_raft_tell_commit(r);
     write_again(r);
     if (r->writing || !bx_wal_begin(r->o.wal))
         return;

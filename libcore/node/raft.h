@@ -70,8 +70,9 @@ struct bx_raft_options {
 };
 
 struct bx_raft_sent {
-    uint64_t id;   /* of a server */
-    uint64_t last; /* entry that was sent to it */
+    uint64_t id;     /* of a server */
+    uint64_t last;   /* entry that was sent to it */
+    uint64_t commit; /* it was told that entries up to here are committed */
 };
 
 struct bx_raft {

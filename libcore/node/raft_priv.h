@@ -12,6 +12,8 @@ uint64_t bx_raft_now(const struct bx_raft *r);
 unsigned bx_raft_room(const struct bx_raft *r, const struct raft_entry *entries, unsigned n);
 /* Send a message of the core, with the entries that it names. */
 void bx_raft_send(struct bx_raft *r, const struct raft_message *m);
+/* Tell followers at once what is committed, unless entries that are under way will. */
+void bx_raft_tell_commit(struct bx_raft *r);
 
 /* Decode what bx_raft_committed_configuration encoded. BX_OK, BX_CORRUPT or BX_NO_MEMORY. */
 int bx_raft_copy_configuration(struct bx_str encoded, struct raft_configuration *out);

@@ -69,17 +69,21 @@ static void leave_out_sent(struct bx_raft *r, uint64_t to, struct raft_append_en
     m->prev_log_term = bx_wal_term(r->o.wal, s->last);
 }
 
-static void note_sent(struct bx_raft *r, uint64_t to, uint64_t last, unsigned n)
+static void note_sent(struct bx_raft *r, uint64_t to, const struct raft_append_entries *m)
 {
     struct bx_raft_sent *s = sent_to(r, to);
 
-    if (n > 0 && s->last < last)
-        s->last = last;
+    if (m->n_entries > 0 && s->last < m->prev_log_index)
+        s->last = m->prev_log_index;
+    if (s->commit < m->leader_commit && m->leader_commit <= m->prev_log_index)
+        s->commit = m->leader_commit;
 }
 
 void bx_raft_on_link(struct bx_raft *r, uint64_t id)
 {
-    sent_to(r, id)->last = 0;
+    struct bx_raft_sent *s = sent_to(r, id);
+
+    s->last = s->commit = 0;
 }
 
 /* The core names entries by index; the log has them. They are sent in as many messages as needed.
@@ -108,10 +112,32 @@ static void send_append(struct bx_raft *r, uint64_t to, const struct raft_append
             return; /* no memory, or no room on the link: like a lost message */
         left -= part.n_entries;
         part.prev_log_index += part.n_entries;
-        note_sent(r, to, part.prev_log_index, part.n_entries);
+        note_sent(r, to, &part);
         if (left > 0)
             part.prev_log_term = bx_wal_term(r->o.wal, part.prev_log_index);
     } while (left > 0);
+}
+
+/* The core tells followers what is committed with the next entries or heartbeat. When nothing more
+ * is under way, whoever waits for an answer at a follower would wait for the heartbeat; so those
+ * that have everything get an empty message, as one that a heartbeat is. */
+void bx_raft_tell_commit(struct bx_raft *r)
+{
+    const struct raft_configuration *c = &r->core.configuration;
+    uint64_t commit = raft_commit_index(&r->core);
+    struct raft_append_entries m = {.prev_log_index = commit, .leader_commit = commit};
+
+    if (!bx_raft_is_leader(r) || r->silent || commit == 0 || commit < raft_last_index(&r->core))
+        return;
+    m.term = raft_current_term(&r->core);
+    m.prev_log_term = bx_wal_term(r->o.wal, commit);
+    for (unsigned i = 0; i < c->n; i++) {
+        uint64_t id = c->servers[i].id;
+
+        if (id != r->o.id && sent_to(r, id)->commit < commit && bx_raft_match(r, id) >= commit &&
+            r->o.reachable(r->o.ctx, id))
+            send_append(r, id, &m);
+    }
 }
 
 /* The core of libraft 0.22.1 answers a message of an old term without setting last_log_index. A

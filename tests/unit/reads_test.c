@@ -193,6 +193,22 @@ static bool drop_first_read(struct test_cluster *c, uint64_t from, uint64_t to, 
     return kind == BX_FRAME_READ && asked++ == 0;
 }
 
+/* No time passes, so there is no heartbeat that would tell it. */
+TEST(a_follower_learns_at_once_what_is_committed)
+{
+    struct test_answer a = {0};
+
+    test_cluster_open(&w, 3);
+    test_cluster_settle(&w);
+    assert_int_equal(test_submit_vm(test_member(&w, 2), "vm-1", 1, w.clock.now + 1000, &a), BX_OK);
+    test_cluster_settle(&w);
+    assert_int_equal(a.times, 1);
+    assert_int_equal(a.code, BX_OK);
+    for (uint64_t id = 1; id <= 3; id++)
+        assert_true(test_has_vm(test_member(&w, id), "vm-1"));
+    test_cluster_close(&w);
+}
+
 TEST(reads_of_a_follower_share_a_frame_and_a_lost_one_is_asked_again)
 {
     struct read r = {0};
