@@ -108,11 +108,10 @@ int bx_fsm_user_set(struct bx_fsm *f, struct bx_call *c)
         c->out->existed = true;
         return BX_OK;
     }
-    rc = put(f, &d, BX_EVENT_USER_UPDATED, c->err);
     /* Administrators of the former tenant may have made some, and kept copies. */
-    if (rc == BX_OK && moves)
+    if (moves)
         bx_fsm_user_tokens_drop(f, b->name);
-    return rc;
+    return put(f, &d, BX_EVENT_USER_UPDATED, c->err);
 }
 
 int bx_fsm_user_delete(struct bx_fsm *f, struct bx_call *c)

@@ -22,43 +22,14 @@ static struct bx_str id_text(struct bx_fsm *f, uint64_t id)
     return bx_call_text(f, "%llu", (unsigned long long)id);
 }
 
-struct counts {
-    uint32_t of_user, of_tenant, of_tenants;
-    const struct bx_user *last; /* whose token was counted last: most have several in a row */
-};
-
-static void count_tenant(struct bx_fsm *f, struct bx_str user, struct bx_str tenant,
-                         struct counts *n)
+static void drop_expired(struct bx_fsm *f)
 {
-    if (n->last == NULL || !bx_str_eq(n->last->name, user))
-        n->last = bx_view_get(&f->view, BX_TABLE_USER, &user);
-    if (n->last == NULL || n->last->tenant.n == 0)
-        return;
-    n->of_tenants++;
-    n->of_tenant += bx_str_eq(n->last->tenant, tenant);
-}
-
-/* Drop what has expired, and count the others: of this user, of the users of its tenant, and of
- * those of any tenant. The tenants are not looked at when this user has none, nor as long as the
- * tokens of all are too few for a bound. */
-static struct counts count_valid(struct bx_fsm *f, const struct bx_user *u)
-{
-    uint32_t all = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN);
-    bool tenants = u->tenant.n > 0 && all >= BX_USER_TOKENS_MAX_TENANT;
-    struct counts n = {0};
-
-    for (uint32_t i = all; i > 0; i--) {
+    for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN); i > 0; i--) {
         struct bx_row *row = bx_view_row_at(&f->view, BX_TABLE_USER_TOKEN, i - 1);
 
-        if (bx_user_token_left_ms(f, token_of(row)) == 0) {
+        if (bx_user_token_left_ms(f, token_of(row)) == 0)
             bx_fsm_change(f, row, NULL);
-            continue;
-        }
-        n.of_user += bx_str_eq(token_of(row)->user, u->name);
-        if (tenants)
-            count_tenant(f, token_of(row)->user, u->tenant, &n);
     }
-    return n;
 }
 
 void bx_fsm_user_tokens_drop(struct bx_fsm *f, struct bx_str user)
@@ -81,29 +52,40 @@ static int is_full(struct bx_err *err)
     return BX_BUSY;
 }
 
-static int check_room(struct bx_fsm *f, const struct bx_user *u, struct bx_err *err)
+static int check_bounds(const struct bx_view *v, const struct bx_user *u, struct bx_err *err)
 {
-    struct counts n = count_valid(f, u);
+    uint32_t of_user = bx_view_tokens_of_user(v, u->name);
 
-    if (n.of_user >= BX_USER_TOKENS_MAX) {
+    if (of_user >= BX_USER_TOKENS_MAX) {
         bx_err_set(err, BX_BUSY, "user \"" BX_STR_FMT "\" has %u tokens, the maximum",
-                   BX_STR_ARG(u->name), n.of_user);
+                   BX_STR_ARG(u->name), of_user);
         bx_err_hint(err, "delete one: blixardctl user token list " BX_STR_FMT, BX_STR_ARG(u->name));
         return BX_BUSY;
     }
-    if (n.of_tenant >= BX_USER_TOKENS_MAX_TENANT)
+    if (u->tenant.n > 0 && bx_view_tokens_of_tenant(v, u->tenant) >= BX_USER_TOKENS_MAX_TENANT)
         bx_err_set(err, BX_BUSY,
                    "the users of tenant \"" BX_STR_FMT "\" have %u tokens, the maximum",
                    BX_STR_ARG(u->tenant), BX_USER_TOKENS_MAX_TENANT);
-    else if (n.of_tenants >= BX_USER_TOKENS_MAX_TENANTS)
+    else if (u->tenant.n > 0 &&
+             bx_view_tokens_of_tenant(v, bx_str("")) >= BX_USER_TOKENS_MAX_TENANTS)
         bx_err_set(err, BX_BUSY, "users of tenants have %u tokens, the maximum",
                    BX_USER_TOKENS_MAX_TENANTS);
-    else if (bx_view_count(&f->view, BX_TABLE_USER_TOKEN) >= BX_USER_TOKENS_MAX_ALL)
+    else if (bx_view_count(v, BX_TABLE_USER_TOKEN) >= BX_USER_TOKENS_MAX_ALL)
         bx_err_set(err, BX_BUSY, "there are %u tokens of users, the maximum",
                    BX_USER_TOKENS_MAX_ALL);
     else
         return BX_OK;
     return is_full(err);
+}
+
+/* Expired ones are looked for when there is no room, and not at each command: that reads them all.
+ */
+static int check_room(struct bx_fsm *f, const struct bx_user *u, struct bx_err *err)
+{
+    if (check_bounds(&f->view, u, err) == BX_OK)
+        return BX_OK;
+    drop_expired(f);
+    return check_bounds(&f->view, u, err);
 }
 
 /* The client has made the secret: a repeat under another id brings the same one. */
@@ -144,7 +126,9 @@ int bx_fsm_user_token_create(struct bx_fsm *f, struct bx_call *c)
     memcpy(d.secret_hash, b->secret_hash, sizeof d.secret_hash);
     d.user = u->name;
     d.ends_ms = b->ttl_ms == 0 ? 0 : f->session_ms + b->ttl_ms;
-    bx_fsm_change(f, NULL, bx_row_make(&f->view.home, BX_TABLE_USER_TOKEN, &d));
+    /* One of this secret that has expired gives its place. */
+    bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_USER_TOKEN, b->secret_hash),
+                  bx_row_make(&f->view.home, BX_TABLE_USER_TOKEN, &d));
     bx_call_event(f, BX_EVENT_USER_TOKEN_CREATED, u->name, bx_str(""), id_text(f, d.created_index));
     return BX_OK;
 }

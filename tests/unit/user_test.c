@@ -310,11 +310,24 @@ TEST(a_token_lives_as_long_as_leaders_measure)
     assert_int_equal(at(START, HOUR, BX_CMD_USER_DELETE, &other), BX_NOT_FOUND);
     assert_int_equal(bx_user_token_left_ms(t.fsm, token_with(7)), 0);
     assert_true(bx_user_token_left_ms(t.fsm, token_with(8)) == UINT64_MAX);
-    assert_int_equal(token("alice", 9, 0), BX_OK); /* which drops what has expired */
-    assert_null(token_with(7));
-    assert_non_null(token_with(8));
+    assert_int_equal(token("alice", 7, 0), BX_OK); /* that one has expired */
+    assert_true(bx_user_token_left_ms(t.fsm, token_with(7)) == UINT64_MAX);
     assert_int_equal(token("alice", 10, UINT64_MAX), BX_INVALID);
     refused(BX_INVALID, "--ttl: must be at most 3650 days", "omit it");
+}
+
+TEST(expired_tokens_make_room)
+{
+    struct bx_cmd_user_delete other = {bx_str("nobody"), bx_str("")};
+
+    assert_int_equal(create("alice", BX_USER_VIEWER, ""), BX_OK);
+    for (uint16_t i = 1; i <= BX_USER_TOKENS_MAX; i++)
+        assert_int_equal(token("alice", i, i == 1 ? HOUR : 0), BX_OK);
+    assert_int_equal(token("alice", 99, 0), BX_BUSY);
+    assert_int_equal(at(START, HOUR, BX_CMD_USER_DELETE, &other), BX_NOT_FOUND);
+    assert_int_equal(token("alice", 99, 0), BX_OK);
+    assert_null(token_with(1));
+    assert_int_equal(token("alice", 100, 0), BX_BUSY);
 }
 
 TEST(the_tokens_of_a_user_are_bounded_and_go_with_it)
