@@ -62,7 +62,7 @@ void diag_request_begin(struct diag *d, struct diag_request *r, const char *meth
 
 void diag_request_trace(struct diag_request *r, const uint8_t trace[16])
 {
-    struct bx_span span = {{0}, {0}, {0}};
+    struct bx_span span;
 
     if (r->diag == NULL)
         return;
@@ -179,11 +179,16 @@ void diag_request_end(struct diag_request *r, const struct bx_err *err)
 void diag_action_begin(struct diag *d, const char *name, const uint8_t vm[16])
 {
     char text[BX_UUID_TEXT];
+    uint8_t trace[16];
 
     if (d == NULL)
         return;
     begin(d, &d->action, name, "node");
     d->action.action = true;
+    if (bx_rec_traced() != 0) {
+        bx_trace_id(bx_rec_traced(), trace);
+        diag_request_trace(&d->action, trace);
+    }
     bx_uuid_format(vm, text);
     bx_scope_set_tag(d->action.scope, (struct bx_str){"vm", 2}, bx_str(text));
 }

@@ -50,8 +50,6 @@ static void write_trace(struct bx_jout *j, const struct bx_report *r)
     bx_jout_open(j, K("trace"), '{');
     bx_jout_hex(j, K("trace_id"), r->span.trace, sizeof r->span.trace);
     bx_jout_hex(j, K("span_id"), r->span.span, sizeof r->span.span);
-    if (bx_id_is_set(r->span.parent, sizeof r->span.parent))
-        bx_jout_hex(j, K("parent_span_id"), r->span.parent, sizeof r->span.parent);
     bx_jout_str_if(j, K("op"), r->op);
     bx_jout_str_if(j, K("status"), r->status);
     bx_jout_close(j, '}');

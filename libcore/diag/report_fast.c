@@ -112,8 +112,6 @@ static uint8_t *trace(uint8_t *to, const struct bx_report *r)
 {
     to = hex(LIT(to, "\"trace\":{\"trace_id\":\""), r->span.trace, sizeof r->span.trace);
     to = hex(LIT(to, "\",\"span_id\":\""), r->span.span, sizeof r->span.span);
-    if (bx_id_is_set(r->span.parent, sizeof r->span.parent))
-        to = hex(LIT(to, "\",\"parent_span_id\":\""), r->span.parent, sizeof r->span.parent);
     to = LIT(to, "\"");
     to = TEXT(to, ",\"op\":", r->op);
     to = TEXT(to, ",\"status\":", r->status);

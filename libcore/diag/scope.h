@@ -45,7 +45,7 @@ struct bx_repeats {
 };
 
 struct bx_span {
-    uint8_t trace[16], span[8], parent[8]; /* all zero: none */
+    uint8_t trace[16], span[8]; /* all zero: none */
 };
 
 struct bx_scope {

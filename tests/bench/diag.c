@@ -50,7 +50,7 @@ static void fill_report(struct diag *d)
                                    .transaction = {"vm.create", 9},
                                    .server = {"node-1", 6},
                                    .release = {"blixard@0.1.0", 13},
-                                   .span = {{1, 2, 3}, {4, 5}, {0}}};
+                                   .span = {{1, 2, 3}, {4, 5}}};
     for (unsigned i = 0; i < 16; i++)
         d->report.id[i] = (uint8_t)(i * 17);
     bench_must(bx_report_in_scope(&d->report, d->request), "report");

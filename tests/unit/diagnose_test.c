@@ -5,6 +5,8 @@
 #include "diagnose/diag.h"
 #include "err.h"
 #include "mem/buf.h"
+#include "rec/rec.h"
+#include "sys/clock.h"
 #include "sys/crash.h"
 #include "sys/log.h"
 
@@ -160,6 +162,29 @@ TEST(a_step_of_a_vm_that_fails_by_the_daemons_fault_is_an_event_and_no_request)
     assert_int_equal(diagnose_times(&text, "\"code\":\"io\""), 1);
     assert_int_equal(diagnose_times(&text, "\"vm\":\"12000000-0000-0000-0000-000000000000\""), 1);
     assert_int_equal(diagnose_times(&text, "\"aggregates\""), 0);
+    bx_buf_release(&text);
+}
+
+TEST(a_step_of_a_vm_has_the_trace_that_it_is_recorded_with)
+{
+    struct bx_rec_thread thread;
+    struct bx_buf text;
+
+    diagnose_open((struct diag_options){0});
+    act(BX_IO); /* nobody asked for it */
+    assert_int_equal(bx_rec_thread_open(&thread, "loop", 0, BX_REC_RING, 0, clock_wall_ns), BX_OK);
+    bx_rec_use(&thread);
+    bx_rec_trace(0xa1b2c3);
+    act(BX_IO);
+    bx_rec_trace(0);
+    act(BX_IO);
+    bx_rec_use(NULL);
+    bx_rec_thread_close(&thread);
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "\"transaction\":\"reconcile.start\""), 3);
+    assert_int_equal(diagnose_times(&text, "\"trace\":{"), 1);
+    assert_int_equal(
+        diagnose_times(&text, "\"trace_id\":\"00000000000000000000000000a1b2c3\",\"span_id\":"), 1);
     bx_buf_release(&text);
 }
 
