@@ -57,6 +57,17 @@ static void add_metrics(struct daemon *d)
         assert(rc == BX_OK);
     }
 }
+
+static uint64_t revision(void *ctx)
+{
+    const struct daemon *d = ctx;
+    struct bx_cluster_info cluster = {.revision = 0};
+
+    if (d->node != NULL)
+        bx_view_cluster(bx_node_view(d->node), &cluster);
+    return cluster.revision;
+}
+
 int daemon_open_diag(struct daemon *d, struct bx_err *err)
 {
     struct diag_options o = {.loop = &d->loop.uv,
@@ -64,13 +75,15 @@ int daemon_open_diag(struct daemon *d, struct bx_err *err)
                              .data = d->options.data,
                              .about = {.node = d->options.name,
                                        .environment = d->options.diag_environment,
-                                       .nameless = !d->options.diag_names},
+                                       .nameless = !d->options.diag_names,
+                                       .max_crumbs = d->options.diag_crumbs},
                              .dsn = d->options.diag_dsn,
                              .sample = d->options.diag_sample,
                              .recorder_every_s = d->options.log_snapshot_every_s,
-                             .max_crumbs = d->options.diag_crumbs,
                              .spool_bytes = d->options.diag_spool,
-                             .vms = {vm_crash_names, VM_CRASHES, vm_file_open}};
+                             .vms = {vm_crash_names, VM_CRASHES, vm_file_open},
+                             .revision = revision,
+                             .ctx = d};
 
     if (d->options.diag == 0)
         return BX_OK;

@@ -32,7 +32,7 @@ struct flight {
 struct crash {
     struct bx_recfile file;
     struct bx_scopes scopes;
-    struct flight *flights;
+    struct flight *flights; /* those behind the last one have empty scopes, or none yet */
     uint32_t n_flights;
     uint64_t frames[BX_REPORT_FRAMES], newest_ns;
     uint64_t times[LOG_LINES]; /* of the newest events */
@@ -85,19 +85,23 @@ static struct flight *flight_of(struct crash *c, uint64_t span)
 
     if (f == NULL && c->n_flights < FLIGHTS) {
         f = &c->flights[c->n_flights++];
-        *f = (struct flight){.span = span, .scope = bx_scope_push(&c->scopes, NULL)};
+        *f = (struct flight){.span = span, .scope = f->scope};
+        if (f->scope == NULL)
+            f->scope = bx_scope_push(&c->scopes, NULL);
     }
     return f;
 }
 
 static void end_flight(struct crash *c, uint64_t span)
 {
-    struct flight *f = find_span(c, span);
+    struct flight *f = find_span(c, span), ended;
 
     if (f == NULL)
         return;
-    bx_scope_pop(f->scope);
+    ended = *f;
     *f = c->flights[--c->n_flights];
+    bx_scope_clear(ended.scope);
+    c->flights[c->n_flights] = ended;
 }
 
 static void add_crumb(struct flight *f, const struct bx_recevent *e, struct bx_str category,
@@ -354,6 +358,7 @@ static void set_tags(const struct crash *c, const char *vm, struct bx_scope *s)
         bx_scope_set_tag(s, bx_str("requests_in_flight"), bx_str(count));
     else if (!c->nameless)
         bx_scope_set_tag(s, bx_str("vm"), bx_str(vm));
+    diag_set_number(s, "pid", c->file.meta.pid);
     if (c->file.damaged > 0 || !c->file.complete)
         bx_scope_set_tag(s, bx_str("damaged"), bx_str("true"));
 }
@@ -431,6 +436,7 @@ int diag_crash_envelope(struct spool *spool, const struct diag_about *about,
 {
     struct crash *c = bx_must_calloc(1, sizeof *c);
     struct bx_scopes_options o = {.client = true,
+                                  .max_crumbs = about->max_crumbs,
                                   .kept = 64,
                                   .now_ns = clock_wall_ns,
                                   .before_crumb = diag_before_crumb,
@@ -444,8 +450,8 @@ int diag_crash_envelope(struct spool *spool, const struct diag_about *about,
         c->flights = bx_must_calloc(FLIGHTS, sizeof *c->flights);
         read_events(c);
         rc = store(c, spool, about, from, err);
-        while (c->n_flights > 0)
-            bx_scope_pop(c->flights[--c->n_flights].scope);
+        for (uint32_t i = 0; i < FLIGHTS; i++)
+            bx_scope_pop(c->flights[i].scope);
         bx_free(c->flights);
         bx_scopes_close(&c->scopes);
     }

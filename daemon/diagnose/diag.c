@@ -209,6 +209,7 @@ static void on_tick(uv_timer_t *timer)
 static void open_process(struct diag *d)
 {
     d->process = bx_scope_push(&d->scopes, NULL);
+    diag_set_contexts(d->process, clock_wall_ns());
     if (d->o.about.nameless)
         diag_leave_out_names(d->process);
     else
@@ -219,7 +220,7 @@ int diag_open(struct diag **out, const struct diag_options *o, struct bx_err *er
 {
     struct diag *d = bx_must_calloc(1, sizeof *d);
     struct bx_scopes_options scopes = {.client = true,
-                                       .max_crumbs = o->max_crumbs,
+                                       .max_crumbs = o->about.max_crumbs,
                                        .kept = 512,
                                        .kept_crumbs = 512,
                                        .kept_bags = 512,

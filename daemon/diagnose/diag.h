@@ -53,6 +53,7 @@ enum diag_step {
 struct diag_about {
     const char *node, *environment;
     bool nameless; /* leave out the names of users and hosts, and texts that may have others */
+    uint32_t max_crumbs; /* of an event; 0: BX_CRUMBS */
 };
 
 /* Where supervisors of VMs leave files of their crashes: these names, in each of DATA/vms/UUID. */
@@ -70,10 +71,13 @@ struct diag_options {
     const char *data;
     const char *dsn;           /* empty: nothing is sent */
     uint32_t sample;           /* one of so many requests is traced; 0: none */
-    uint32_t max_crumbs;       /* of a scope */
     uint32_t recorder_every_s; /* between snapshots of the recorder; 0: there are none */
     uint64_t spool_bytes;      /* 0: SPOOL_BYTES */
     struct diag_vm_files vms;
+    /* The newest revision of the state that this node has, which events of errors tell; NULL: it is
+     * not told. */
+    uint64_t (*revision)(void *ctx);
+    void *ctx;
 };
 
 /* Why something was dropped: words of the format of client reports. */

@@ -72,6 +72,10 @@ void diag_jobs_tick(struct diag *d);
 /* An envelope was made of the report, in so much time. */
 void diag_stats_made(struct diag *d, const struct bx_report *r, uint64_t ns);
 void diag_stats_tick(struct diag *d);
+/* contexts.c: on what the process runs, and which build it is. */
+void diag_set_contexts(struct bx_scope *s, uint64_t started_ns);
+/* An extra value. */
+void diag_set_number(struct bx_scope *s, const char *key, uint64_t value);
 /* crashed.c: make the envelope of a crash file, and store it. BX_OK, or an error of the file or of
  * the spool. */
 struct diag_crash_file {

@@ -96,12 +96,20 @@ static bool is_ours(int code)
            code == BX_CORRUPT;
 }
 
+/* By what was done and what kind of error it was: the text differs from one VM to the next. */
+static void group(struct bx_scope *s, const char *method, int code)
+{
+    bx_scope_add_fingerprint(s, bx_str(method));
+    bx_scope_add_fingerprint(s, bx_str(bx_code_name(code)));
+}
+
 static void report_error(struct diag_request *r, const struct bx_err *err)
 {
     struct diag *d = r->diag;
     struct bx_report report = {
         .level = BX_SEVERITY_ERROR, .logger = bx_str("request"), .message = bx_str(err->msg)};
     uint64_t minute = clock_wall_ns() / 60000000000u;
+    struct bx_scope *s;
 
     if (minute != d->minute) {
         d->minute = minute;
@@ -111,8 +119,14 @@ static void report_error(struct diag_request *r, const struct bx_err *err)
         diag_drop(d, DIAG_DROP_BACKOFF, BX_ITEM_EVENT, 1);
         return;
     }
-    bx_scope_set_tag(r->scope, bx_str("code"), bx_str(bx_code_name(err->code)));
-    diag_report(d, &report, r->scope);
+    s = bx_scope_push(&d->scopes, r->scope);
+    bx_scope_set_tag(s, bx_str("code"), bx_str(bx_code_name(err->code)));
+    group(s, r->method, err->code);
+    diag_set_number(s, "duration_ms", (clock_wall_ns() - r->began_ns) / 1000000);
+    if (d->o.revision != NULL)
+        diag_set_number(s, "revision", d->o.revision(d->o.ctx));
+    diag_report(d, &report, s);
+    bx_scope_pop(s);
 }
 
 /* Each step that was taken ends a span, which begins where the one before ended; the last one is
@@ -191,6 +205,7 @@ void diag_action_begin(struct diag *d, const char *name, const uint8_t vm[16])
     }
     bx_uuid_format(vm, text);
     bx_scope_set_tag(d->action.scope, (struct bx_str){"vm", 2}, bx_str(text));
+    bx_scope_set_level(d->action.scope, BX_SEVERITY_WARNING); /* it is tried again */
 }
 
 void diag_action_end(struct diag *d, const struct bx_err *err)

@@ -264,24 +264,6 @@ int bx_bag_set(struct bx_bag_store *s, struct bx_bag **b, struct bx_str key, str
     return put(s, b, common, key, cut(s, value, BX_BAG_VALUE), json);
 }
 
-int bx_bag_set_common(struct bx_bag_store *s, struct bx_bag **b, enum bx_common_key key,
-                      struct bx_str value)
-{
-    return put(s, b, key, (struct bx_str){"", 0}, cut(s, value, BX_BAG_VALUE), false);
-}
-
-bool bx_bag_remove(struct bx_bag_store *s, struct bx_bag **b, struct bx_str key)
-{
-    uint32_t i = *b == NULL ? 0 : find(*b, bx_common_key(key), key);
-
-    if (i == bx_bag_n(*b) || own(s, b) != BX_OK)
-        return false;
-    (*b)->garbage += (uint32_t)(*b)->entries[i].key_n + (*b)->entries[i].value_n;
-    (*b)->n--;
-    memmove(&(*b)->entries[i], &(*b)->entries[i + 1], ((*b)->n - i) * sizeof *(*b)->entries);
-    return true;
-}
-
 struct bx_str bx_bag_get(const struct bx_bag *b, struct bx_str key)
 {
     uint32_t i = b == NULL ? 0 : find(b, bx_common_key(key), key);

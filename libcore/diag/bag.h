@@ -70,10 +70,6 @@ void bx_bag_give(struct bx_bag_store *s, struct bx_bag *b);
  * (BX_BAG_MAX), BX_NO_MEMORY: unchanged. */
 int bx_bag_set(struct bx_bag_store *s, struct bx_bag **b, struct bx_str key, struct bx_str value,
                bool json);
-int bx_bag_set_common(struct bx_bag_store *s, struct bx_bag **b, enum bx_common_key key,
-                      struct bx_str value);
-/* False: there is no such key. */
-bool bx_bag_remove(struct bx_bag_store *s, struct bx_bag **b, struct bx_str key);
 
 static inline uint32_t bx_bag_n(const struct bx_bag *b)
 {

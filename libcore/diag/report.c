@@ -19,6 +19,8 @@ bool bx_report_in_scope(struct bx_report *r, const struct bx_scope *s)
         r->transaction = (struct bx_str){s->name, s->name_n};
     if (!bx_id_is_set(r->span.trace, sizeof r->span.trace))
         r->span = s->span;
+    if (s->leveled && r->start_ns == 0)
+        r->level = s->level;
     for (uint32_t i = 0; i < s->n_processors; i++)
         if (!s->processors[i].process(s->processors[i].ctx, r))
             return false;

@@ -95,7 +95,6 @@ static void begin(struct bx_scope *scope, struct bx_scopes *home)
 {
     memset(scope, 0, offsetof(struct bx_scope, name));
     scope->home = home;
-    scope->level = BX_SEVERITY_ERROR;
 }
 
 struct bx_scope *bx_scope_push(struct bx_scopes *s, struct bx_scope *parent)
@@ -174,13 +173,6 @@ void bx_scope_set_tag(struct bx_scope *s, struct bx_str key, struct bx_str value
     bx_scope_set(s, BX_SCOPE_TAGS, key, value);
 }
 
-void bx_scope_set_common(struct bx_scope *s, enum bx_common_key key, struct bx_str value)
-{
-    if (s != NULL)
-        count(s, bx_bag_set_common(&s->home->bags[BX_SCOPE_TAGS], &s->bags[BX_SCOPE_TAGS], key,
-                                   value));
-}
-
 void bx_scope_set_json(struct bx_scope *s, enum bx_scope_bag which, struct bx_str key,
                        struct bx_str json)
 {
@@ -189,12 +181,6 @@ void bx_scope_set_json(struct bx_scope *s, enum bx_scope_bag which, struct bx_st
     if (s != NULL)
         count(s, taken ? BX_INVALID
                        : bx_bag_set(&s->home->bags[which], &s->bags[which], key, json, true));
-}
-
-void bx_scope_remove(struct bx_scope *s, enum bx_scope_bag which, struct bx_str key)
-{
-    if (s != NULL)
-        bx_bag_remove(&s->home->bags[which], &s->bags[which], key);
 }
 
 void bx_scope_add_fingerprint(struct bx_scope *s, struct bx_str part)
@@ -213,8 +199,10 @@ void bx_scope_set_name(struct bx_scope *s, struct bx_str transaction)
 
 void bx_scope_set_level(struct bx_scope *s, enum bx_severity level)
 {
-    if (s != NULL)
-        s->level = level;
+    if (s == NULL)
+        return;
+    s->leveled = true;
+    s->level = level;
 }
 
 void bx_scope_set_span(struct bx_scope *s, const struct bx_span *span)

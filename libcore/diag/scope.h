@@ -54,7 +54,8 @@ struct bx_scope {
     struct bx_bag *bags[BX__SCOPE_BAGS];
     struct bx_crumbs *crumbs;
     struct bx_repeats repeats; /* for before_crumb */
-    enum bx_severity level;
+    bool leveled;
+    enum bx_severity level; /* of events, whatever they say themselves; if leveled */
     struct bx_span span;
     uint8_t session[16];
     uint16_t name_n;
@@ -109,13 +110,12 @@ void bx_scope_clear(struct bx_scope *s);
 void bx_scope_set(struct bx_scope *s, enum bx_scope_bag which, struct bx_str key,
                   struct bx_str value);
 void bx_scope_set_tag(struct bx_scope *s, struct bx_str key, struct bx_str value);
-void bx_scope_set_common(struct bx_scope *s, enum bx_common_key key, struct bx_str value);
 /* An extra value, or a context, that is JSON already. The context "trace" is the scope's span. */
 void bx_scope_set_json(struct bx_scope *s, enum bx_scope_bag which, struct bx_str key,
                        struct bx_str json);
-void bx_scope_remove(struct bx_scope *s, enum bx_scope_bag which, struct bx_str key);
 void bx_scope_add_fingerprint(struct bx_scope *s, struct bx_str part);
 void bx_scope_set_name(struct bx_scope *s, struct bx_str transaction);
+/* Events of the scope get this level instead of their own. */
 void bx_scope_set_level(struct bx_scope *s, enum bx_severity level);
 void bx_scope_set_span(struct bx_scope *s, const struct bx_span *span);
 void bx_scope_set_session(struct bx_scope *s, const uint8_t session[16]);

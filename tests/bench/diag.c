@@ -116,6 +116,7 @@ static void our_requests(void *ctx, uint64_t n)
         struct bx_scope *s = our_request(ctx);
 
         bench_use(s);
+        bx_scope_clear(s);
         bx_scope_pop(s);
     }
 }

@@ -83,6 +83,7 @@ static void write_crash(const char *path)
                                    .reason = bx_str("crash"),
                                    .host = bx_str("h"),
                                    .build = bx_str("\x01\x02"),
+                                   .pid = 4711,
                                    .time_ns = T0};
     struct bx_filter all;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -139,6 +140,7 @@ static void check_crash(const struct bx_buf *b)
     assert_true(has(item.payload, "\"value\":\"address 0x10\""));
     assert_true(has(item.payload, "\"frames\":[{\"instruction_addr\":\"0x0000000000000abc\"}]"));
     assert_true(has(item.payload, "\"requests_in_flight\":\"2\""));
+    assert_true(has(item.payload, "\"extra\":{\"pid\":4711}"));
     assert_true(has(item.payload, "\"data\":{\"span\":\"0000000000001111\","
                                   "\"method\":\"vm.create\"}"));
     assert_true(has(item.payload, "\"message\":\"appended\"")); /* of the same trace */
@@ -226,6 +228,19 @@ TEST(a_breadcrumb_that_repeats_is_told_in_powers_of_ten)
     assert_true(has(text_of(&b), "\"item_count\":100,"));
     assert_true(has(text_of(&b), "\"body\":\"fatal signal\""));
     assert_false(has(text_of(&b), "\"body\":\"began\""));
+    bx_buf_release(&b);
+}
+
+TEST(a_crash_has_no_more_breadcrumbs_than_were_asked_for)
+{
+    static const char oldest[] = "\"message\":\"began\"", newest[] = "\"message\":\"applied\"";
+    struct bx_buf b;
+
+    about.max_crumbs = 3; /* of six */
+    b = crash_envelope();
+    about.max_crumbs = 0;
+    assert_false(has(text_of(&b), oldest));
+    assert_true(has(text_of(&b), newest));
     bx_buf_release(&b);
 }
 

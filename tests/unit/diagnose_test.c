@@ -138,6 +138,32 @@ TEST(a_step_that_a_request_repeats_is_told_in_powers_of_ten)
     bx_buf_release(&text);
 }
 
+static uint64_t revision_is_9(void *ctx)
+{
+    (void)ctx;
+    return 9;
+}
+
+TEST(an_error_says_where_and_when_it_was_and_is_grouped_by_what_was_done)
+{
+    struct bx_buf text;
+
+    diagnose_open((struct diag_options){.dsn = DSN, .sample = 1, .revision = revision_is_9});
+    fail_request();
+    text = diagnose_stored();
+    assert_int_equal(diagnose_times(&text, "\"level\":\"error\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"fingerprint\":[\"vm.create\",\"io\"]"), 1);
+    assert_int_equal(diagnose_times(&text, "\"extra\":{\"duration_ms\":"), 1);
+    assert_int_equal(diagnose_times(&text, ",\"revision\":9}"), 1); /* of the event alone */
+    assert_int_equal(diagnose_times(&text, "\"os\":{\"name\":\"Linux\",\"version\":\""), 2);
+    assert_int_equal(diagnose_times(&text, "\"device\":{\"arch\":\""), 2);
+    assert_int_equal(
+        diagnose_times(
+            &text, "\"app\":{\"app_name\":\"blixardd\",\"app_version\":\"" PACKAGE_VERSION "\""),
+        2);
+    bx_buf_release(&text);
+}
+
 static void act(int code)
 {
     static const uint8_t vm[16] = {0x12};
@@ -160,6 +186,7 @@ TEST(a_step_of_a_vm_that_fails_by_the_daemons_fault_is_an_event_and_no_request)
     assert_int_equal(diagnose_times(&text, "\"transaction\":\"reconcile.start\""),
                      1); /* none is sampled */
     assert_int_equal(diagnose_times(&text, "\"code\":\"io\""), 1);
+    assert_int_equal(diagnose_times(&text, "\"level\":\"warning\""), 1); /* it is tried again */
     assert_int_equal(diagnose_times(&text, "\"vm\":\"12000000-0000-0000-0000-000000000000\""), 1);
     assert_int_equal(diagnose_times(&text, "\"aggregates\""), 0);
     bx_buf_release(&text);
