@@ -5,6 +5,7 @@
 
 #include "mem/alloc.h"
 #include "sys/log.h"
+#include "sys/recdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,24 +31,25 @@ struct collection {
     struct diag_crashes made;
 };
 
+/* It is read, not mapped: who writes the file may cut it meanwhile, which is then told as damage.
+ */
 static int take_file(const struct collection *x, int fd, struct diag_crash_file *from,
                      struct bx_err *err)
 {
     struct stat st;
-    void *p;
+    uint8_t *p;
     int rc;
 
     if (fd < 0)
         return bx_err_set(err, BX_IO, "%s", strerror(errno));
     if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0)
         return bx_err_set(err, BX_MALFORMED, "it is empty, or no file");
-    from->n = (size_t)st.st_size;
-    p = mmap(NULL, from->n, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (p == MAP_FAILED)
-        return bx_err_set(err, BX_NO_MEMORY, "%s", strerror(errno));
+    rc = recdir_read_open(fd, &p, &from->n);
+    if (rc != BX_OK)
+        return bx_err_set(err, rc, "it can not be read: %s", bx_code_name(rc));
     from->p = p;
     rc = diag_crash_envelope(x->spool, x->about, from, err);
-    munmap(p, from->n);
+    bx_free(p);
     return rc;
 }
 

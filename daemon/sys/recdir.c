@@ -150,15 +150,13 @@ static ssize_t read_all(int fd, uint8_t *p, size_t n)
     return (ssize_t)at;
 }
 
-int recdir_read(int dir, const char *name, uint8_t **out, size_t *n)
+int recdir_read_open(int fd, uint8_t **out, size_t *n)
 {
-    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = BX_OK;
+    int rc = BX_OK;
     struct stat st;
     ssize_t got = 0;
 
     *out = NULL;
-    if (fd < 0)
-        return errno == ENOENT ? BX_NOT_FOUND : BX_IO;
     if (fstat(fd, &st) != 0)
         rc = BX_IO;
     else if (st.st_size > (off_t)RECDIR_READ_MAX)
@@ -167,11 +165,22 @@ int recdir_read(int dir, const char *name, uint8_t **out, size_t *n)
         rc = BX_NO_MEMORY;
     else if ((got = read_all(fd, *out, (size_t)st.st_size)) < 0)
         rc = BX_IO;
-    close(fd);
     *n = (size_t)(got < 0 ? 0 : got);
     if (rc != BX_OK) {
         bx_free(*out);
         *out = NULL;
     }
+    return rc;
+}
+
+int recdir_read(int dir, const char *name, uint8_t **out, size_t *n)
+{
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc;
+
+    *out = NULL;
+    if (fd < 0)
+        return errno == ENOENT ? BX_NOT_FOUND : BX_IO;
+    rc = recdir_read_open(fd, out, n);
+    close(fd);
     return rc;
 }

@@ -30,6 +30,8 @@ void recdir_list(int dir, const char *kind, struct recdir_list *out);
 /* The bytes of a file, 8-aligned, in memory that bx_free frees. BX_OK, BX_NOT_FOUND, BX_TOO_LARGE,
  * BX_NO_MEMORY, BX_IO. */
 int recdir_read(int dir, const char *name, uint8_t **out, size_t *n);
+/* The same of a file that is open and was not read yet. It may change meanwhile. */
+int recdir_read_open(int fd, uint8_t **out, size_t *n);
 /* Write all of it. BX_OK, BX_NO_SPACE, BX_IO. Safe in a signal handler. */
 int recdir_write(int fd, const void *p, size_t n);
 /* Remove the oldest files of a kind until `keep` are left. */

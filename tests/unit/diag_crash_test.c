@@ -6,6 +6,8 @@
 #include "rec/recfile.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -277,6 +279,54 @@ TEST(a_damaged_crash_file_gives_what_is_left_of_it)
         unlink(name);
         write_crash(path);
     }
+    spool_close(&spool);
+}
+
+/* ---- a file that changes ---- */
+
+static char changing[512];
+static atomic_bool stop_changing;
+
+/* As long as it is looked at, it has now all of its bytes and now one. */
+static void *change(void *arg)
+{
+    const struct bx_buf *whole = arg;
+    int fd = open(changing, O_WRONLY);
+
+    while (!atomic_load(&stop_changing))
+        if (ftruncate(fd, 1) != 0 || pwrite(fd, whole->data, whole->len, 0) < 0)
+            break;
+    close(fd);
+    return NULL;
+}
+
+TEST(a_crash_file_that_is_cut_while_it_is_read_harms_nobody)
+{
+    struct diag_vm_files no_vms = {.names = NULL};
+    struct bx_buf whole = {0};
+    pthread_t writer;
+    char seen[512];
+    int fd;
+
+    open_spool();
+    appended = 1000;
+    snprintf(changing, sizeof changing, "%s/recorder/crash-20251129T130000-1.bxr", dir);
+    snprintf(seen, sizeof seen, "%s/diag/crashes", dir);
+    write_crash(changing);
+    appended = 1;
+    fd = open(changing, O_RDONLY);
+    assert_int_equal(bx_buf_reserve(&whole, 1 << 20), BX_OK);
+    whole.len = (size_t)read(fd, whole.data, 1 << 20);
+    close(fd);
+    atomic_store(&stop_changing, false);
+    assert_int_equal(pthread_create(&writer, NULL, change, &whole), 0);
+    for (int i = 0; i < 300; i++) {
+        diag_collect_crashes(&spool, dir, &about, &no_vms);
+        unlink(seen); /* it is looked at again */
+    }
+    atomic_store(&stop_changing, true);
+    pthread_join(writer, NULL);
+    bx_buf_release(&whole);
     spool_close(&spool);
 }
 
