@@ -119,18 +119,7 @@ static int next_item(struct outgoing *o, struct walk *w, struct bx_envread *r, b
     return BX_OK;
 }
 
-static void write_head(struct outgoing *o, const struct bx_envread *r)
-{
-    struct bx_envelope_head head = {r->has_event ? r->event : NULL, clock_wall_ns()};
-    struct bx_envelope e = {.items = 0};
-
-    bx_envelope_begin(&e, &head);
-    bx_buf_move(&o->head, &e.out);
-    bx_envelope_close(&e);
-    o->bytes += o->head.len;
-}
-
-static int find_ranges(struct outgoing *o, struct walk *w, bool attachments)
+static int find_ranges(struct outgoing *o, struct walk *w, uint64_t sent_ns, bool attachments)
 {
     struct bx_str line;
     struct bx_envread r = {.p = NULL};
@@ -139,31 +128,39 @@ static int find_ranges(struct outgoing *o, struct walk *w, bool attachments)
     if (rc == BX_OK)
         rc = bx_envread_open(&r, line.p, line.n, NULL);
     if (rc == BX_OK)
-        write_head(o, &r);
+        rc = bx_envread_head_again(&r, sent_ns, &o->head);
+    o->bytes += o->head.len;
     while (rc == BX_OK)
         rc = next_item(o, w, &r, attachments);
     bx_envread_close(&r);
-    if (rc == BX_NO_MEMORY || o->head.failed)
-        return BX_NO_MEMORY;
-    if (rc == BX_IO)
-        return BX_IO;
+    if (rc == BX_NO_MEMORY || rc == BX_IO)
+        return rc;
     return rc == BX_NOT_FOUND && o->n > 0 ? BX_OK : BX_CORRUPT;
+}
+
+int outgoing_take(struct outgoing *o, int fd, uint64_t from, uint64_t end, uint64_t sent_ns,
+                  bool attachments)
+{
+    struct walk w = {.fd = fd, .at = from, .end = end, .line = bx_alloc(LINE_ROOM)};
+    int rc;
+
+    *o = (struct outgoing){.fd = fd};
+    rc = w.line == NULL ? BX_NO_MEMORY : find_ranges(o, &w, sent_ns, attachments);
+    bx_free(w.line);
+    return rc;
 }
 
 int outgoing_open(struct outgoing *o, struct spool *s, const struct spool_entry *e,
                   bool attachments, struct bx_err *err)
 {
-    struct walk w = {.at = BX_HEADER_SIZE};
-    int rc;
+    uint64_t end;
+    int fd, rc;
 
     *o = (struct outgoing){.fd = -1};
-    rc = spool_stream(s, e, &o->fd, &w.end, err);
+    rc = spool_stream(s, e, &fd, &end, err);
     if (rc != BX_OK)
         return rc;
-    w.fd = o->fd;
-    w.line = bx_alloc(LINE_ROOM);
-    rc = w.line == NULL ? BX_NO_MEMORY : find_ranges(o, &w, attachments);
-    bx_free(w.line);
+    rc = outgoing_take(o, fd, BX_HEADER_SIZE, end, clock_wall_ns(), attachments);
     return rc == BX_OK ? BX_OK : bx_err_set(err, rc, "diag/%s: %s", e->name, bx_code_name(rc));
 }
 

@@ -28,6 +28,9 @@ struct outgoing {
  * the disk. */
 int outgoing_open(struct outgoing *o, struct spool *s, const struct spool_entry *e,
                   bool attachments, struct bx_err *err);
+/* The same for bytes `from` to `end` of an open file, which is o->fd from now on; sent_ns: now. */
+int outgoing_take(struct outgoing *o, int fd, uint64_t from, uint64_t end, uint64_t sent_ns,
+                  bool attachments);
 void outgoing_close(struct outgoing *o);
 /* Read what comes after `at` bytes of it, up to n. How many there are; 0: no more; -1: they could
  * not be read. */

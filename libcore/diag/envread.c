@@ -2,6 +2,7 @@
 
 #include "codec/digits.h"
 #include "codec/json.h"
+#include "diag/jout.h"
 
 bool bx_id_parse(struct bx_str s, uint8_t out[16])
 {
@@ -91,6 +92,48 @@ int bx_envread_open(struct bx_envread *r, const void *p, size_t n, struct bx_err
     v = parse(r, line, err);
     rc = v == NULL ? err->code : read_head(r, v, err);
     return rc == BX_OK ? BX_OK : bx_err_wrap(err, "header of the envelope");
+}
+
+/* All members of v but sent_at. */
+static int copy_members(struct bx_jout *j, bx_val v)
+{
+    struct bx_buf value = {0};
+    int rc = BX_OK;
+
+    for (uint32_t i = 0; rc == BX_OK && i < bx_val_len(v); i++) {
+        struct bx_str key = {"", 0};
+
+        bx_val_str(bx_val_key(v, i), &key);
+        if (bx_str_eq(key, bx_str("sent_at")))
+            continue;
+        value.len = 0;
+        rc = bx_json_write(&value, bx_val_value(v, i), 0);
+        if (rc == BX_OK)
+            bx_jout_member(j, key, (struct bx_str){(const char *)value.data, (uint32_t)value.len},
+                           true);
+    }
+    bx_buf_release(&value);
+    return rc;
+}
+
+int bx_envread_head_again(struct bx_envread *r, uint64_t sent_ns, struct bx_buf *out)
+{
+    struct bx_jout j = {out, false};
+    struct bx_err err = {.code = BX_MALFORMED};
+    struct bx_str line;
+    bx_val v;
+    int rc;
+
+    r->at = 0;
+    v = take_line(r, &line) ? parse(r, line, &err) : NULL;
+    if (v == NULL)
+        return err.code;
+    bx_jout_open(&j, (struct bx_str){"", 0}, '{');
+    rc = copy_members(&j, v);
+    bx_jout_time(&j, (struct bx_str){"sent_at", 7}, sent_ns);
+    bx_jout_close(&j, '}');
+    bx_buf_append(out, "\n", 1);
+    return out->failed ? BX_NO_MEMORY : rc;
 }
 
 void bx_envread_close(struct bx_envread *r)

@@ -37,6 +37,10 @@ void bx_envread_close(struct bx_envread *r);
 /* BX_OK; BX_NOT_FOUND: there are no more; else as above, and what follows can not be found. */
 int bx_envread_next(struct bx_envread *r, struct bx_envread_item *item, struct bx_err *err);
 
+/* Append the first line again, with the time when it is sent and all else that it has; before the
+ * first item. BX_OK, BX_NO_MEMORY, or as for reading. */
+int bx_envread_head_again(struct bx_envread *r, uint64_t sent_ns, struct bx_buf *out);
+
 /* Read the header of an item alone, for who has the rest elsewhere: everything but the payload, of
  * which *length is that of its bytes. BX_ENVREAD_LINE: it is the next line. r was opened with the
  * first line at least. The same codes, but never BX_NOT_FOUND. */

@@ -114,10 +114,13 @@ endif
 # What keeps errors and crashes.
 if DIAGNOSTICS
 check_PROGRAMS += tests/unit/diag_spool_test tests/unit/diag_crash_test \
-	tests/unit/diagnose_test
+	tests/unit/diag_outgoing_test tests/unit/diagnose_test
 tests_unit_diag_crash_test_SOURCES = tests/unit/diag_crash_test.c
 tests_unit_diag_crash_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_diag_crash_test_LDADD = $(DAEMON_TEST_LIBS)
+tests_unit_diag_outgoing_test_SOURCES = tests/unit/diag_outgoing_test.c
+tests_unit_diag_outgoing_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_diag_outgoing_test_LDADD = $(DAEMON_TEST_LIBS)
 DIAGNOSE_HELP = tests/unit/diagnose_help.c tests/unit/diagnose_help.h
 check_PROGRAMS += tests/unit/diagnose_vm_test
 tests_unit_diagnose_vm_test_SOURCES = tests/unit/diagnose_vm_test.c $(DIAGNOSE_HELP)
