@@ -75,11 +75,6 @@ static void save_seen(const struct spool *s, const char *seen)
     close(fd);
 }
 
-static bool was_seen(const struct collection *x, const char *line)
-{
-    return strstr(x->before, line) != NULL;
-}
-
 /* What can not be stored now, because the disk is full, is tried again at the next start. */
 static void note(struct collection *x, const char *line, int rc)
 {
@@ -99,7 +94,7 @@ static void look_at(struct collection *x, const char *name)
     int rc = BX_EXISTS, fd;
 
     snprintf(line, sizeof line, "%s\n", name);
-    if (!was_seen(x, line)) {
+    if (!diag_was_seen(x->before, line)) {
         snprintf(path, sizeof path, "%s/recorder/%s", x->data, name);
         from.path = path;
         fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -179,7 +174,7 @@ static void look_at_vm_file(struct collection *x, int dir, const char *vm, const
     if (fstat(fd, &st) == 0 && st.st_size > 0 && x->vm_files++ < VM_FILES) {
         snprintf(line, sizeof line, "%.40s/%.20s %lld.%09ld\n", vm, name,
                  (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-        if (!was_seen(x, line))
+        if (!diag_was_seen(x->before, line))
             rc = take_vm_file(x, fd, vm, name);
         note(x, line, rc);
         x->made.supervisors += rc == BX_OK;

@@ -64,6 +64,13 @@ bool diag_sends(const struct diag *d);
 void diag_session_init(struct diag *d);
 /* Make the file name this run; what it said before goes to d->before. On any thread. */
 void diag_session_swap(struct diag *d);
+/* notes.c: what that file says of a run; written: how many bytes. False: it is damaged, and says
+ * nothing. */
+#define DIAG_SESSION_TEXT 64u
+bool diag_session_read(struct bx_session *out, const char *text, size_t n);
+size_t diag_session_write(char text[DIAG_SESSION_TEXT], const struct bx_session *s);
+/* Whether the text of DATA/diag/crashes has this line, which ends with a newline. */
+bool diag_was_seen(const char *seen, const char *line);
 void diag_session_begin(struct diag *d, uint32_t crashes);
 void diag_session_end(struct diag *d);
 void diag_session_tick(struct diag *d);

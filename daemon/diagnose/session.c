@@ -6,13 +6,10 @@
  * host failed). */
 #include "diagnose/priv.h"
 
-#include "diag/envread.h"
 #include "rec/rec.h"
 #include "sys/clock.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #define FILE_NAME "session"
@@ -25,24 +22,18 @@ static void tell(struct diag *d, const struct bx_session *s)
     diag_end(d, BX_ITEM_SESSION);
 }
 
-/* "ID NANOSECONDS" */
 void diag_session_swap(struct diag *d)
 {
-    char text[64] = "";
-    unsigned long long started;
+    char text[DIAG_SESSION_TEXT] = "";
     int fd = openat(d->spool.dir, FILE_NAME, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
 
     d->before = (struct bx_session){.status = BX_SESSION_OK};
-    if (n > 33 && bx_id_parse((struct bx_str){text, 32}, d->before.id) &&
-        sscanf(text + 32, "%llu", &started) == 1)
-        d->before.started_ns = started;
+    if (n > 0)
+        diag_session_read(&d->before, text, (size_t)n);
     if (fd < 0)
         return;
-    for (int i = 0; i < 16; i++)
-        snprintf(text + 2 * i, 3, "%02x", d->session.id[i]);
-    n = 32 +
-        snprintf(text + 32, sizeof text - 32, " %llu\n", (unsigned long long)d->session.started_ns);
+    n = (ssize_t)diag_session_write(text, &d->session);
     if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)n, 0) != n)
         unlinkat(d->spool.dir, FILE_NAME, 0); /* no news of this run is better than wrong ones */
     close(fd);

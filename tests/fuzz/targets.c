@@ -1,6 +1,7 @@
 #include "fuzz/targets.h"
 
 #include "codec/header.h"
+#include "config.h"
 #include "log/record.h"
 #include "mem/alloc.h"
 #include "mem/map.h"
@@ -38,6 +39,11 @@ const struct fuzz_target fuzz_targets[] = {
     {"envelope", fuzz_envelope, "envelope-", false, false, NULL},
     {"dsn", fuzz_dsn, "dsn-", false, false, NULL},
     {"answer", fuzz_answer, "answer-", false, false, NULL},
+#ifdef BX_DIAGNOSTICS
+    {"outgoing", fuzz_outgoing, "envelope-", false, false, NULL},
+    {"crash", fuzz_crash, "crash-", false, false, fuzz_reseal_items},
+    {"notes", fuzz_notes, "notes-", false, false, NULL},
+#endif
     {"csr", fuzz_csr, "csr-", false, true, NULL},
     {"certificate", fuzz_certificate, "certificate-", false, false, NULL},
 };

@@ -68,6 +68,11 @@ int fuzz_envelope(const uint8_t *p, size_t n); /* of the spool, without its head
 int fuzz_dsn(const uint8_t *p, size_t n);      /* of --diag-dsn */
 int fuzz_answer(const uint8_t *p, size_t n);   /* the header of what a service answers */
 
+/* ---- targets_spool.c; with BX_DIAGNOSTICS ---- */
+int fuzz_outgoing(const uint8_t *p, size_t n); /* an envelope on its way out */
+int fuzz_crash(const uint8_t *p, size_t n);    /* a crash file that becomes an envelope */
+int fuzz_notes(const uint8_t *p, size_t n);    /* of the last run, and of what was looked at */
+
 /* ---- targets_pki.c ---- */
 int fuzz_csr(const uint8_t *p, size_t n);         /* a request for a certificate */
 int fuzz_certificate(const uint8_t *p, size_t n); /* of a CA, a node or a user */

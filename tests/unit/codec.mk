@@ -51,6 +51,10 @@ FUZZ_TARGETS = tests/fuzz/targets.c tests/fuzz/targets.h tests/fuzz/targets_code
 	daemon/http/route.c daemon/http/pages.c daemon/http/live.c daemon/http/json.c \
 	daemon/diagnose/dsn.c daemon/diagnose/answer.c \
 	tests/fuzz/targets_pki.c pki/openssl_log.c pki/pki.c pki/read.c
+if DIAGNOSTICS
+FUZZ_TARGETS += tests/fuzz/targets_spool.c daemon/diagnose/outgoing.c daemon/diagnose/crashed.c \
+	daemon/diagnose/contexts.c daemon/diagnose/notes.c daemon/diagnose/scrub.c
+endif
 EXTRA_DIST += tests/unit/golden.txt
 check_PROGRAMS += tests/unit/golden_test
 tests_unit_golden_test_SOURCES = tests/unit/golden_test.c $(GOLDEN_SOURCES) $(FUZZ_TARGETS)

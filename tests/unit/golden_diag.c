@@ -57,3 +57,10 @@ int golden_answer(struct bx_buf *out)
 
     return bx_buf_append(out, text, sizeof text - 1);
 }
+
+int golden_notes(struct bx_buf *out)
+{
+    static const char text[] = "9ec79c33ec9942ab8353589fcb2e04dc 1764421200123456789\n";
+
+    return bx_buf_append(out, text, sizeof text - 1);
+}

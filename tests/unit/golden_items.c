@@ -469,6 +469,8 @@ const struct golden_item golden_items[] = {
     {"filter-1", golden_filter, false},
     {"dsn-1", golden_dsn, false},
     {"answer-1", golden_answer, false},
+    {"notes-1", golden_notes, false},
+    {"crash-1", golden_crash, false},
     {"envelope-1", golden_envelope, true}, /* it has the version of the build */
 };
 const size_t golden_items_n = sizeof golden_items / sizeof golden_items[0];

@@ -23,5 +23,7 @@ int golden_filter(struct bx_buf *out);
 int golden_envelope(struct bx_buf *out);
 int golden_dsn(struct bx_buf *out);
 int golden_answer(struct bx_buf *out); /* lines of a header */
+int golden_notes(struct bx_buf *out);  /* of the run before */
+int golden_crash(struct bx_buf *out);  /* the file that a crash has left */
 
 #endif

@@ -3,7 +3,7 @@
 #include "mem/alloc.h"
 #include "rec/recfile.h"
 
-#define WORDS (3u * BX_RECEVENT_WORDS)
+#define WORDS (6u * BX_RECEVENT_WORDS)
 #define TIME_NS UINT64_C(1732885200123456789)
 
 static struct bx_site connected = {
@@ -54,9 +54,9 @@ static size_t make_events(uint64_t *words)
     return n + bx_recevent_write(words + n, &line, &e, &only);
 }
 
-static int make(struct bx_buf *out, enum bx_recfile_form form)
+static int make(struct bx_buf *out, enum bx_recfile_form form, struct bx_sites of,
+                const uint64_t *words, size_t n)
 {
-    static uint64_t words[WORDS];
     const struct bx_recfile_meta meta = {.program = bx_str("blixardd"),
                                          .version = bx_str("0.9.0"),
                                          .reason = bx_str("crash"),
@@ -72,28 +72,98 @@ static int make(struct bx_buf *out, enum bx_recfile_form form)
     w->write = append;
     w->ctx = out;
     w->form = form;
-    w->sites = (struct bx_sites){sites, 2};
+    w->sites = of;
     bx_recfile_begin(w, &meta);
     bx_recfile_put_thread(w, &t);
-    bx_recfile_put_events(w, 3, words, make_events(words));
+    bx_recfile_put_events(w, 3, words, n);
     rc = bx_recfile_end(w);
     bx_free(w);
     return rc;
 }
 
+static int make_two(struct bx_buf *out, enum bx_recfile_form form)
+{
+    static uint64_t words[WORDS];
+
+    return make(out, form, (struct bx_sites){sites, 2}, words, make_events(words));
+}
+
 int golden_recorder_plain(struct bx_buf *out)
 {
-    return make(out, BX_RECFILE_PLAIN);
+    return make_two(out, BX_RECFILE_PLAIN);
 }
 
 int golden_recorder_packed(struct bx_buf *out)
 {
-    return make(out, BX_RECFILE_PACKED);
+    return make_two(out, BX_RECFILE_PACKED);
 }
 
 int golden_recorder_archive(struct bx_buf *out)
 {
-    return make(out, BX_RECFILE_ARCHIVE);
+    return make_two(out, BX_RECFILE_ARCHIVE);
+}
+
+/* ---- a crash ---- */
+
+static struct bx_site began = {.target = "request",
+                               .message = "began",
+                               .file = "request.c",
+                               .id = 0,
+                               .level = BX_LEVEL_DEBUG,
+                               .n = 2,
+                               .fields = {{"span", BX_ARG_U64}, {"method", BX_ARG_STR}}};
+static struct bx_site step = {.target = "request",
+                              .message = "step",
+                              .file = "request.c",
+                              .id = 1,
+                              .level = BX_LEVEL_DEBUG,
+                              .n = 2,
+                              .fields = {{"span", BX_ARG_U64}, {"step", BX_ARG_STR}}};
+static struct bx_site ended = {.target = "request",
+                               .message = "ended",
+                               .file = "request.c",
+                               .id = 2,
+                               .level = BX_LEVEL_DEBUG,
+                               .n = 2,
+                               .fields = {{"span", BX_ARG_U64}, {"code", BX_ARG_I64}}};
+static struct bx_site fatal = {.target = "crash",
+                               .message = "fatal signal",
+                               .file = "crash.c",
+                               .id = 3,
+                               .level = BX_LEVEL_ERROR,
+                               .n = 2,
+                               .fields = {{"signal", BX_ARG_I64}, {"address", BX_ARG_STR}}};
+static struct bx_site frame = {.target = "stack",
+                               .message = "frame",
+                               .file = "stack.c",
+                               .id = 4,
+                               .level = BX_LEVEL_ERROR,
+                               .n = 2,
+                               .fields = {{"object", BX_ARG_STR}, {"offset", BX_ARG_STR}}};
+static struct bx_site *crash_sites[] = {&began, &step, &ended, &fatal, &frame};
+
+/* The request 2 has ended. */
+int golden_crash(struct bx_buf *out)
+{
+    static uint64_t words[WORDS];
+    const struct {
+        const struct bx_site *site;
+        struct bx_arg args[2];
+    } events[] = {{&began, {bx_arg_u64(1), bx_arg_text("vm.create")}},
+                  {&began, {bx_arg_u64(2), bx_arg_text("vm.list")}},
+                  {&step, {bx_arg_u64(1), bx_arg_text("proposed")}},
+                  {&ended, {bx_arg_u64(2), bx_arg_i64(0)}},
+                  {&fatal, {bx_arg_i64(11), bx_arg_text("0x10")}},
+                  {&frame, {bx_arg_text("blixardd"), bx_arg_text("0xabc")}}};
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        struct bx_recevent e = {
+            .time_ns = TIME_NS + i, .thread = 3, .seq = (uint32_t)i, .trace = 9};
+
+        n += bx_recevent_write(words + n, events[i].site, &e, events[i].args);
+    }
+    return make(out, BX_RECFILE_PLAIN, (struct bx_sites){crash_sites, 5}, words, n);
 }
 
 /* Not bytes of a format, but seeds of a fuzzer (fuzz_log_query). */

@@ -329,6 +329,10 @@ static bool tries(const struct fuzz_target *t, size_t at, unsigned change)
                 t->run == fuzz_request || t->run == fuzz_node || t->run == fuzz_recorder ||
                 t->run == fuzz_envelope || t->run == fuzz_csr;
 
+#ifdef BX_DIAGNOSTICS
+    slow |= t->run == fuzz_crash || t->run == fuzz_outgoing;
+#endif
+
     if (t->run == fuzz_dump || t->run == fuzz_json || t->run == fuzz_certificate)
         return change == 1u << at % 8 || change == 0x80;
     return !slow || change == 0xff || (change & (change - 1)) == 0;
