@@ -14,8 +14,8 @@ int bx_view_user(const struct bx_view *v, struct bx_str name, struct bx_str scop
                  const struct bx_user **out, struct bx_err *err);
 /* How many users belong to this tenant; "": to none. */
 uint32_t bx_view_users_of(const struct bx_view *v, struct bx_str tenant);
-/* How many tokens a user has, the users of a tenant, and, for "", those of all tenants: expired ones
- * count until they are deleted. */
+/* How many tokens a user has, the users of a tenant, and, for "", those of all tenants: expired
+ * ones count until they are deleted. */
 uint32_t bx_view_tokens_of_user(const struct bx_view *v, struct bx_str user);
 uint32_t bx_view_tokens_of_tenant(const struct bx_view *v, struct bx_str tenant);
 /* The token with this hash; NULL: there is none. It may have expired. */
