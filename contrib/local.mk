@@ -24,6 +24,7 @@ dist_noinst_DATA += \
 	docs/API.md \
 	docs/GLOSSARY.md \
 	docs/HACKING.md \
+	docs/OPERATING.md \
 	docs/TESTING.md
 
 # Held to the programs by tests/integration/man.sh.
