@@ -16,6 +16,8 @@
 
 #define RECORD_HANDSHAKE 22
 #define RECORD_ALERT 21
+#define RECORD_VERSION 3, 3
+#define ALERT_FATAL 2
 #define RECORD_MAX 16384u
 #define RECORD_EXTRA 32u /* at most so many bytes more are written for one */
 
@@ -43,7 +45,7 @@ static void fail(struct stream *s)
     char why[160];
 
     s->tls->failed = true;
-    tls_fault(s->tls, why, sizeof why);
+    tls_explain(s->tls, why, sizeof why);
     close_for(s, why);
 }
 
@@ -217,6 +219,17 @@ static bool is_tls(uint8_t first)
     return first == RECORD_HANDSHAKE || first == RECORD_ALERT;
 }
 
+/* Who speaks something else may know what TLS says to that, and tell it. */
+static void refuse_other(struct stream *s)
+{
+    static const uint8_t alert[] = {RECORD_ALERT, RECORD_VERSION, 0,
+                                    2,            ALERT_FATAL,    SSL_AD_UNEXPECTED_MESSAGE};
+
+    s->tls->fault = TLS_FAULT_NOT_TLS;
+    bx_buf_append(&s->tls->out, alert, sizeof alert);
+    close_for(s, "not TLS");
+}
+
 /* Go on with what has been read. */
 static void advance(struct stream *s)
 {
@@ -224,7 +237,11 @@ static void advance(struct stream *s)
     int rv;
 
     if (t->early == 0 && t->raw.len > 0 && !is_tls(t->raw.data[0])) {
-        close_for(s, "not TLS");
+        refuse_other(s);
+        return;
+    }
+    if (t->ssl == NULL && tls_stream_begin(t) != BX_OK) {
+        stream_close(s, "out of memory");
         return;
     }
     ERR_clear_error();
@@ -235,6 +252,7 @@ static void advance(struct stream *s)
     } else if (t->early > TLS_EARLY_MAX) {
         close_for(s, "too much data before its end");
     } else if (rv == 1 && !tls_agreed(s->tls_context, t->ssl)) {
+        t->fault = TLS_FAULT_PROTOCOL;
         close_for(s, "the two sides have no protocol in common");
     } else if ((rv = pump(s)) != 0) {
         stream_close(s, uv_strerror(rv));
@@ -244,18 +262,17 @@ static void advance(struct stream *s)
     }
 }
 
+/* A server spends nothing on OpenSSL before there is input: its user may close the stream first. */
 static void handshake(struct stream *s)
 {
-    struct bx_err err = {0};
-
     s->write_ms = s->group->clock->ops->boot_ms(s->group->clock);
     stream_peer_address(s);
-    if (tls_stream_create(&s->tls, s, &err) != BX_OK) {
+    if (tls_stream_create(&s->tls, s) != BX_OK) {
         stream_close(s, "out of memory");
         return;
     }
     stream_read(s);
-    if (!s->closing && !SSL_is_server(s->tls->ssl))
+    if (!s->closing && s->tls_context->side != TLS_SERVER)
         advance(s);
 }
 
@@ -329,6 +346,8 @@ static int ended(struct stream *s)
 {
     if (s->tls->ended)
         return UV_EOF;
+    if (!s->ready)
+        s->tls->fault = TLS_FAULT_CLOSED;
     close_for(s, s->ready ? "the connection ended without close_notify: data may be missing"
                           : stream_peer_closed);
     return 0;
@@ -342,6 +361,11 @@ static void gone(struct stream *s)
     s->tls = NULL;
     s->tls_context = NULL;
     s->peer.certificate = NULL;
+}
+
+enum tls_fault tls_fault(const struct stream *s)
+{
+    return s->tls == NULL ? TLS_FAULT_OTHER : s->tls->fault;
 }
 
 const struct stream_ops stream_tls = {.name = "tls",

@@ -20,6 +20,9 @@
  * the bytes may be incomplete, and the reason says so. stream_finish and stream_close send
  * close_notify when all that was queued has been sent.
  *
+ * What costs memory and time is done when the first bytes of a client arrive. So whoever accepts can
+ * close the stream before that, or let it wait (uv_read_stop, then stream_read).
+ *
  * An idle stream holds no buffers and takes about 23 KiB, nearly all of it in OpenSSL, when both
  * sides have certificates (tests/bench/tls.c). A write takes a buffer of at most STREAM_WRITE_BYTES
  * and 1 KiB more, reading one of limits.read_bytes while the callback runs, and up to 17 KiB more
@@ -38,10 +41,9 @@
 extern const struct stream_ops stream_tls;
 
 enum tls_side {
-    TLS_SERVER,         /* asks for a certificate; the client need not have one */
-    TLS_SERVER_DEMANDS, /* refuses clients without a certificate */
-    TLS_CLIENT,         /* believes the server of a node that a trusted CA has signed */
-    TLS_CLIENT_JOINS    /* the same, but knows its CA only by the fingerprint */
+    TLS_SERVER,      /* asks for a certificate; the client need not have one */
+    TLS_CLIENT,      /* believes the server of a node that a trusted CA has signed */
+    TLS_CLIENT_JOINS /* the same, but knows its CA only by the fingerprint */
 };
 
 struct tls_config {
@@ -67,10 +69,16 @@ void tls_context_release(struct tls_context *c);
 
 /* As stream_open, with a reference to the context for the stream. */
 void tls_stream_open(struct stream *s, struct stream_group *g, struct tls_context *c);
-/* Append the certificate of the peer, or at a client the last one of the chain that the server has
- * sent, which is its CA's. From `ready` until the stream is closed. BX_OK, BX_NOT_FOUND (it has
- * none, or sent none), BX_NO_MEMORY or BX_FAILED. */
-int tls_peer_certificate(const struct stream *s, struct bx_buf *out);
-int tls_peer_ca(const struct stream *s, struct bx_buf *out);
+/* What ended a handshake; valid until the stream is gone. */
+enum tls_fault {
+    TLS_FAULT_OTHER,       /* also: none */
+    TLS_FAULT_NOT_TLS,     /* the first bytes were something else */
+    TLS_FAULT_VERSION,     /* an older TLS */
+    TLS_FAULT_CERTIFICATE, /* the peer's was refused */
+    TLS_FAULT_PROTOCOL,    /* no protocol in common */
+    TLS_FAULT_REFUSED,     /* by the peer */
+    TLS_FAULT_CLOSED       /* by the peer, amid it */
+};
+enum tls_fault tls_fault(const struct stream *s);
 
 #endif

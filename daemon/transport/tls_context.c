@@ -83,8 +83,10 @@ static int on_verify(X509_STORE_CTX *x, void *arg)
     if (c->trust == NULL)
         pki_trust_destroy(trust);
     t->proven = rc == BX_OK;
-    if (rc != BX_OK)
+    if (rc != BX_OK) {
+        t->fault = TLS_FAULT_CERTIFICATE;
         snprintf(t->refusal, sizeof t->refusal, "%.*s", (int)sizeof t->refusal - 1, err.msg);
+    }
     X509_STORE_CTX_set_error(x, rc == BX_OK ? X509_V_OK : fault);
     return rc == BX_OK;
 }
@@ -236,7 +238,7 @@ static int set_own(SSL_CTX *x, const struct tls_config *c, struct bx_err *err)
 
 static int fill(struct tls_context *c, const struct tls_config *o, struct bx_err *err)
 {
-    bool server = o->side == TLS_SERVER || o->side == TLS_SERVER_DEMANDS;
+    bool server = o->side == TLS_SERVER;
     int rc;
 
     if (o->side == TLS_CLIENT_JOINS)
@@ -249,10 +251,7 @@ static int fill(struct tls_context *c, const struct tls_config *o, struct bx_err
         return failed(err, "out of memory, or OpenSSL's configuration forbids TLS 1.3");
     if (o->protocol != NULL && !set_protocol(c, o->protocol))
         return failed(err, "out of memory");
-    SSL_CTX_set_verify(c->ssl,
-                       SSL_VERIFY_PEER |
-                           (o->side == TLS_SERVER_DEMANDS ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-                       NULL);
+    SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(c->ssl, on_verify, c);
     assert(o->key != NULL || !server);
     return o->key == NULL ? BX_OK : set_own(c->ssl, o, err);
@@ -293,30 +292,37 @@ void tls_context_release(struct tls_context *c)
 
 /* ---- a stream's part ---- */
 
-int tls_stream_create(struct tls_stream **out, struct stream *s, struct bx_err *err)
+int tls_stream_create(struct tls_stream **out, struct stream *s)
 {
-    struct tls_context *c = s->tls_context;
     struct tls_stream *t = bx_calloc(1, sizeof *t);
-    BIO *bio;
 
     if (t == NULL)
-        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+        return BX_NO_MEMORY;
     t->stream = s;
+    *out = t;
+    return BX_OK;
+}
+
+int tls_stream_begin(struct tls_stream *t)
+{
+    struct tls_context *c = t->stream->tls_context;
+    BIO *bio;
+
     t->ssl = SSL_new(c->ssl);
     bio = t->ssl == NULL ? NULL : BIO_new(c->bio);
     if (bio == NULL) {
-        tls_stream_destroy(t);
-        return failed(err, "out of memory");
+        SSL_free(t->ssl);
+        t->ssl = NULL;
+        return failed(NULL, "out of memory");
     }
     BIO_set_data(bio, t);
     BIO_set_init(bio, 1);
     SSL_set_bio(t->ssl, bio, bio);
     SSL_set_app_data(t->ssl, t);
-    if (c->side == TLS_SERVER || c->side == TLS_SERVER_DEMANDS)
+    if (c->side == TLS_SERVER)
         SSL_set_accept_state(t->ssl);
     else
         SSL_set_connect_state(t->ssl);
-    *out = t;
     return BX_OK;
 }
 
@@ -327,25 +333,4 @@ void tls_stream_destroy(struct tls_stream *t)
     bx_buf_release(&t->out);
     bx_buf_release(&t->flying);
     bx_free(t);
-}
-
-static int append(X509 *x, struct bx_buf *out)
-{
-    return x == NULL ? BX_NOT_FOUND : to_der(x, out);
-}
-
-int tls_peer_certificate(const struct stream *s, struct bx_buf *out)
-{
-    return append(SSL_get0_peer_certificate(s->tls->ssl), out);
-}
-
-/* A client's chain begins with the server's certificate; that of a server is without it. */
-int tls_peer_ca(const struct stream *s, struct bx_buf *out)
-{
-    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(s->tls->ssl);
-    int n = chain == NULL ? 0 : sk_X509_num(chain);
-
-    if (n == 0 || (n == 1 && !SSL_is_server(s->tls->ssl)))
-        return BX_NOT_FOUND;
-    return append(sk_X509_value(chain, n - 1), out);
 }

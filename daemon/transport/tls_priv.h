@@ -17,7 +17,7 @@ struct tls_context {
 };
 
 struct tls_stream {
-    SSL *ssl;
+    SSL *ssl; /* NULL: nothing was read yet */
     struct stream *stream;
     struct bx_buf raw;    /* read from the socket */
     size_t taken;         /* of raw, by OpenSSL */
@@ -33,6 +33,7 @@ struct tls_stream {
     bool failed;          /* OpenSSL can not go on */
     bool proven;          /* the peer's certificate was verified: */
     struct pki_cert peer;
+    enum tls_fault fault;
     char refusal[128]; /* why it was not */
     char why[192];     /* why the stream is closed */
 };
@@ -41,13 +42,16 @@ struct tls_stream {
 
 /* Whether the two sides have agreed on the protocol. */
 bool tls_agreed(const struct tls_context *c, const SSL *ssl);
-/* BX_OK, or BX_FAILED when OpenSSL has no memory. */
-int tls_stream_create(struct tls_stream **out, struct stream *s, struct bx_err *err);
+/* BX_OK or BX_NO_MEMORY. */
+int tls_stream_create(struct tls_stream **out, struct stream *s);
+/* Make what OpenSSL needs. BX_OK, or BX_FAILED when it has no memory. */
+int tls_stream_begin(struct tls_stream *t);
 void tls_stream_destroy(struct tls_stream *t);
 
 /* ---- tls_fault.c ---- */
 
-/* Write the cause of a failure to out, in plain words, and empty OpenSSL's queue of errors. */
-void tls_fault(const struct tls_stream *t, char *out, size_t size);
+/* OpenSSL has failed: write the cause to out, in plain words, note its kind, and empty OpenSSL's
+ * queue of errors. */
+void tls_explain(struct tls_stream *t, char *out, size_t size);
 
 #endif

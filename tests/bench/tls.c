@@ -118,7 +118,7 @@ static void make_contexts(void)
 
     bench_must(pki_key_generate(&key, NULL) == BX_OK, "key");
     bench_must(pki_ca_make(key, zero, "bench", 0, zero, &ca, NULL) == BX_OK, "CA");
-    server = make_context(TLS_SERVER_DEMANDS, 1, key, &ca);
+    server = make_context(TLS_SERVER, 1, key, &ca);
     client = make_context(TLS_CLIENT, 2, key, &ca);
     pki_key_destroy(key);
     bx_buf_release(&ca);
