@@ -71,6 +71,21 @@ int pki_seal(const uint8_t key[PKI_SECRET], const uint8_t nonce[PKI_NONCE], cons
 int pki_open(const uint8_t key[PKI_SECRET], const void *with, size_t n_with, const void *p,
              size_t n, struct bx_buf *out, struct bx_err *err);
 
+/* ---- PEM, in which people keep keys and certificates ---- */
+
+#define PKI_PEM_MAX (64u << 10) /* bytes of text that are looked at */
+
+enum pki_pem { PKI_PEM_CERTIFICATE, PKI_PEM_KEY, PKI_PEM_CSR };
+/* Append DER as PEM; of a key, reserve `out` before, and wipe it. BX_OK, BX_NO_MEMORY or BX_FAILED.
+ */
+int pki_pem_write(enum pki_pem what, const void *der, size_t n, struct bx_buf *out,
+                  struct bx_err *err);
+/* Append the DER of the first block of this kind in the text, which may have others, and text
+ * between them; *taken, which may be NULL, is how much of the text was read. BX_OK; BX_NOT_FOUND:
+ * there is none; BX_INVALID: encrypted; BX_TOO_LARGE, BX_NO_MEMORY or BX_FAILED. */
+int pki_pem_read(enum pki_pem what, const char *text, size_t n, size_t *taken, struct bx_buf *out,
+                 struct bx_err *err);
+
 /* ---- private keys ---- */
 
 struct pki_key;
