@@ -1,20 +1,16 @@
 #include "client.h"
 
 #include "build.h"
-#include "connect.h"
 #include "mem/alloc.h"
 #include "rec/rec.h"
 #include "record.h"
 #include "trace.h"
 #include "wire/proto.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define CONNECT_MS 3000
 #define PAUSE_MS 200
@@ -40,7 +36,7 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
     memset(c, 0, sizeof *c);
     trace_make(c->trace);
     c->traced = strtoull(c->trace + 16, NULL, 16);
-    c->fd = -1;
+    c->conn.fd = -1;
     for (char *a = strtok_r(copy, ",", &save); a != NULL; a = strtok_r(NULL, ",", &save)) {
         if (connect_check(a, err) != BX_OK) {
             bx_free(copy);
@@ -66,9 +62,7 @@ int client_init(struct client *c, const char *addresses, struct bx_err *err)
 
 static void disconnect(struct client *c)
 {
-    if (c->fd >= 0)
-        close(c->fd);
-    c->fd = -1;
+    connect_close(&c->conn);
     c->in.len = c->used = 0;
 }
 
@@ -104,13 +98,12 @@ void client_next_address(struct client *c)
 static int ensure_connected(struct client *c, uint64_t deadline, struct bx_err *err)
 {
     uint64_t from = record_now_ns(), soon = client_now() + CONNECT_MS;
-    bool token = c->token[0] != '\0';
     const char *address = c->addresses[c->current];
     int rc;
 
-    if (c->fd >= 0)
+    if (c->conn.fd >= 0)
         return BX_OK;
-    rc = connect_open(address, token, deadline < soon ? deadline : soon, &c->fd, err);
+    rc = connect_open(&c->conn, address, c->tls, deadline < soon ? deadline : soon, err);
     if (rc == BX_OK)
         BX_DEBUG("client", "connected", "address", address, "duration_ns", record_now_ns() - from);
     else
@@ -119,19 +112,31 @@ static int ensure_connected(struct client *c, uint64_t deadline, struct bx_err *
     return rc;
 }
 
-static int connection_lost(struct client *c, const char *why, struct bx_err *err)
+/* `why` is told with the address; what is to be done about it remains. */
+static int connection_lost(struct client *c, const struct bx_err *why, struct bx_err *err)
 {
-    int rc = client_interrupted ? BX_INTERRUPTED : BX_UNREACHABLE;
+    bool final = why->code == BX_DENIED || why->code == BX_INVALID;
+    int rc = client_interrupted ? BX_INTERRUPTED : final ? why->code : BX_UNREACHABLE;
 
-    BX_INFO("client", "connection lost", "address", c->addresses[c->current], "why", why);
-    bx_err_set(err, rc, "%s: %s", c->addresses[c->current], why);
+    BX_INFO("client", "connection lost", "address", c->addresses[c->current], "why", why->msg);
+    bx_err_set(err, rc, "%s: %s", c->addresses[c->current], why->msg);
+    bx_err_hint(err, "%s", why->hint);
     disconnect(c);
     return rc;
+}
+
+static int not_our_api(struct client *c, const char *what, struct bx_err *err)
+{
+    struct bx_err why = {0};
+
+    bx_err_set(&why, BX_UNREACHABLE, "invalid answer: %s", what);
+    return connection_lost(c, &why, err);
 }
 
 /* The next whole message. */
 static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_err *err)
 {
+    struct bx_err why = {0};
     struct bx_pack_scan scan;
 
     bx_buf_consume(&c->in, c->used);
@@ -139,27 +144,21 @@ static int receive(struct client *c, uint64_t deadline, bx_val *root, struct bx_
     bx_pack_scan_init(&scan);
     for (;;) {
         int rc = bx_pack_scan(&scan, c->in.data, c->in.len, CLIENT_ANSWER_MAX);
-        ssize_t got;
+        size_t got;
 
         if (rc == BX_OK)
             break;
         if (rc != BX_BUSY)
-            return connection_lost(c, "invalid answer: not MessagePack, or too large", err);
-        rc = connect_wait(c->fd, POLLIN, deadline);
-        if (rc != BX_OK)
-            return connection_lost(c, "timed out waiting for an answer", err);
+            return not_our_api(c, "not MessagePack, or too large", err);
         bx_must_ok(bx_buf_reserve(&c->in, READ_BYTES));
-        got = recv(c->fd, c->in.data + c->in.len, READ_BYTES, 0);
-        if (got == 0)
-            return connection_lost(c, "connection closed by the server", err);
-        if (got < 0 && errno != EAGAIN && errno != EINTR)
-            return connection_lost(c, strerror(errno), err);
-        if (got > 0)
-            c->in.len += (size_t)got;
+        rc = connect_receive(&c->conn, c->in.data + c->in.len, READ_BYTES, deadline, &got, &why);
+        if (rc != BX_OK)
+            return connection_lost(c, &why, err);
+        c->in.len += got;
     }
     c->used = scan.at;
     *root = bx_pack_parse(c->pack, c->in.data, scan.at, CLIENT_ANSWER_MAX, err);
-    return *root != NULL ? BX_OK : connection_lost(c, "invalid answer: malformed MessagePack", err);
+    return *root != NULL ? BX_OK : not_our_api(c, "malformed MessagePack", err);
 }
 
 /* ---- one exchange ---- */
@@ -212,32 +211,26 @@ static bool handle_notification(struct client *c, bx_val root, struct bx_err *er
 }
 
 /* The server has closed the connection and takes no request. What it sent before tells why. */
-static int read_refusal(struct client *c, const char *why, struct bx_err *err)
+static int read_refusal(struct client *c, const struct bx_err *why, struct bx_err *err)
 {
     bx_val root;
     int rc = receive(c, client_now(), &root, err);
 
-    if (rc == BX_OK && handle_notification(c, root, err, &rc) && rc != BX_OK)
+    if (rc == BX_DENIED || rc == BX_INVALID ||
+        (rc == BX_OK && handle_notification(c, root, err, &rc) && rc != BX_OK))
         return rc;
     return connection_lost(c, why, err);
 }
 
-static int send_all(struct client *c, const uint8_t *p, size_t n, uint64_t deadline,
-                    struct bx_err *err)
+static int send_all(struct client *c, const struct bx_buf *b, uint64_t deadline, struct bx_err *err)
 {
-    while (n > 0) {
-        ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
+    struct bx_err why = {0};
+    int rc = connect_send(&c->conn, b->data, b->len, deadline, &why);
 
-        if (sent > 0) {
-            p += sent;
-            n -= (size_t)sent;
-        } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            return read_refusal(c, strerror(errno), err);
-        } else if (connect_wait(c->fd, POLLOUT, deadline) != BX_OK) {
-            return connection_lost(c, "timed out sending the request", err);
-        }
-    }
-    return BX_OK;
+    if (rc == BX_OK)
+        return rc;
+    return why.code == BX_TIMEOUT || why.code == BX_INTERRUPTED ? connection_lost(c, &why, err)
+                                                                : read_refusal(c, &why, err);
 }
 
 /* Methods whose parameters have neither timeout_ms nor trace_id. */
@@ -282,7 +275,7 @@ static int receive_response(struct client *c, uint64_t id, uint64_t deadline, bx
         bx_val_u64(bx_val_at(root, 0), &type);
         bx_val_u64(bx_val_at(root, 1), &got);
         if (type != 1 || bx_val_len(root) != 4 || got != id)
-            return connection_lost(c, "invalid answer: not a blixardd API", err);
+            return not_our_api(c, "not a blixardd API", err);
         c->unknown = false;
         if (bx_val_type(bx_val_at(root, 2)) != BX_V_NIL) {
             read_error(bx_val_at(root, 2), err);
@@ -303,9 +296,10 @@ static int prove(struct client *c, uint64_t deadline, struct bx_err *err)
     bx_val hello;
     int rc;
 
-    params_str(&p, "token", c->token);
+    if (c->token[0] != '\0')
+        params_str(&p, "token", c->token);
     write_request(&b, id, "sys.hello", &p, 0, c->trace);
-    rc = send_all(c, b.data, b.len, deadline, err);
+    rc = send_all(c, &b, deadline, err);
     if (rc == BX_OK)
         rc = receive_response(c, id, deadline + GRACE_MS, &hello, err);
     bx_buf_release(&b);
@@ -320,12 +314,12 @@ static int send_request(struct client *c, const char *method, const struct param
                         uint64_t deadline, bx_val *result, struct bx_err *err)
 {
     struct bx_buf b = {0};
-    bool fresh = c->fd < 0;
+    bool fresh = c->conn.fd < 0;
     uint64_t id, now = client_now();
     int rc = ensure_connected(c, deadline, err);
 
     c->next[0] = '\0';
-    if (rc == BX_OK && fresh && c->token[0] != '\0')
+    if (rc == BX_OK && fresh && (c->token[0] != '\0' || connect_proves(&c->conn)))
         rc = prove(c, deadline, err);
     if (rc != BX_OK)
         return rc;
@@ -334,7 +328,7 @@ static int send_request(struct client *c, const char *method, const struct param
              "trace_id", c->trace, "address", c->addresses[c->current]);
     write_request(&b, id, method, p, deadline <= now + 1 ? 1 : deadline - now, c->trace);
     c->sent++;
-    rc = send_all(c, b.data, b.len, deadline, err);
+    rc = send_all(c, &b, deadline, err);
     bx_buf_release(&b);
     c->unknown |= rc == BX_OK;
     return rc != BX_OK ? rc : receive_response(c, id, deadline + GRACE_MS, result, err);
@@ -360,6 +354,7 @@ struct attempts {
     unsigned refusals;            /* of those, a daemon was connected and said so */
     struct bx_err answered;       /* last error of a server; unreachable yields to any other */
     char failed[BX_ERR_MSG - 64]; /* messages of the addresses without a server */
+    char hint[BX_ERR_HINT];       /* of the last of them that had one */
 };
 
 static bool is_retryable(int rc)
@@ -377,10 +372,12 @@ static void add_message(char *all, size_t size, const char *message)
 
 static void record(struct attempts *a, const struct client *c, int rc, const struct bx_err *err)
 {
-    bool connected = c->fd >= 0;
+    bool connected = c->conn.fd >= 0;
 
     if (c->verbose)
         fprintf(stderr, "%s: %s\n", bx_code_name(rc), err->msg);
+    if (err->hint[0] != '\0')
+        snprintf(a->hint, sizeof a->hint, "%s", err->hint);
     if (rc == BX_UNREACHABLE && !connected)
         add_message(a->failed, sizeof a->failed, err->msg);
     else if (rc != BX_UNREACHABLE || a->answered.code == BX_OK)
@@ -426,7 +423,9 @@ static int final_error(const struct attempts *a, const struct client *c, const c
         return err->code;
     }
     bx_err_set(err, BX_UNREACHABLE, "no node can be reached: %s", a->failed);
-    if (c->unknown && !client_mutates(method))
+    if (a->hint[0] != '\0')
+        bx_err_hint(err, "%s", a->hint);
+    else if (c->unknown && !client_mutates(method))
         bx_err_hint(err, "the listener does not answer: is it blixardd's API?");
     else if (c->unknown)
         bx_err_hint(err, "the request was sent but not answered: whether it was carried out is not "
@@ -441,12 +440,12 @@ void client_post(struct client *c, const char *method, const struct params *p)
 {
     struct bx_buf b = {0};
 
-    if (c->fd < 0)
+    if (c->conn.fd < 0)
         return;
     BX_DEBUG("client", "posting", "method", method, "id", c->next_id + 1, "request_id",
              p->request_id);
     write_request(&b, ++c->next_id, method, p, POST_MS, c->trace);
-    send_all(c, b.data, b.len, client_now() + POST_MS, NULL);
+    send_all(c, &b, client_now() + POST_MS, NULL);
     bx_buf_release(&b);
 }
 

@@ -1,4 +1,4 @@
-/* client - requests to the API over a unix socket or TCP; blocking, with a deadline.
+/* client - requests to the API over a unix socket or TLS; blocking, with a deadline.
  *
  * Addresses are tried in turn. An attempt that may succeed later (nobody listens, no leader, busy)
  * is repeated until the deadline; all attempts of a write carry the same request id, so it is
@@ -8,6 +8,7 @@
 #define CLI_CLIENT_H
 
 #include "codec/pack.h"
+#include "connect.h"
 #include "err.h"
 #include "params.h"
 
@@ -19,7 +20,8 @@
 struct client {
     char *addresses[CLIENT_ADDRESSES_MAX];
     unsigned n, current;
-    int fd; /* -1: not connected */
+    struct connection conn;
+    struct client_tls *tls; /* for TCP addresses; NULL: without. The caller's. */
     uint64_t next_id;
     struct bx_buf in; /* the answer, and what came after it */
     size_t used;      /* bytes of `in` that the last message took */

@@ -4,15 +4,16 @@
 
 #include "model/node.h"
 
-#include <string.h>
-
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static int cluster_init(struct run *r);
 static int cluster_join(struct run *r);
 static int cluster_token_create(struct run *r);
 static int cluster_token_list(struct run *r);
 static int cluster_token_revoke(struct run *r);
+static int cluster_ca_show(struct run *r);
 static int cluster_status(struct run *r);
 static int cluster_members(struct run *r);
 static int cluster_upgrade_status(struct run *r);
@@ -29,6 +30,11 @@ static const struct flag token_flags[] = {
      .help = "what the host becomes: voter or standby (voter)",
      .choices = joining_roles},
     {.name = "ttl", .value = "D", .help = "how long the token is valid (1h)"},
+    {0},
+};
+
+static const struct flag ca_flags[] = {
+    {.name = "out", .value = "FILE", .help = "write them to this file"},
     {0},
 };
 
@@ -81,6 +87,10 @@ const struct command cluster_commands[] = {
      .help = "revoke a token that is not used yet",
      .request_id = true,
      .run = cluster_token_revoke},
+    {.name = "cluster ca show",
+     .help = "print the certificates of the CA, which --ca takes (PEM)",
+     .flags = ca_flags,
+     .run = cluster_ca_show},
     {.name = "cluster status",
      .help = "show leader, indexes, digest and members",
      .columns = member_columns,
@@ -204,6 +214,37 @@ static int cluster_token_list(struct run *r)
 static int cluster_token_revoke(struct run *r)
 {
     return result_print_revoked(r, "cluster.token_revoke");
+}
+
+/* ---- the CA ---- */
+
+static int write_file(struct run *r, const char *path, struct bx_str text)
+{
+    FILE *f = fopen(path, "we");
+    bool ok = f != NULL && fwrite(text.p, 1, text.n, f) == text.n;
+
+    if (f != NULL)
+        ok = fclose(f) == 0 && ok;
+    return ok ? 0
+              : run_fail_with(r, BX_IO, "name a file in a folder that exists and is writable",
+                              "%s: %s", path, strerror(errno));
+}
+
+static int cluster_ca_show(struct run *r)
+{
+    const char *path = args_get(&r->args, "out", NULL);
+    struct bx_str text = {"", 0};
+    bx_val result;
+
+    if (run_read(r, "cluster.ca", NULL, &result) != BX_OK)
+        return run_fail(r);
+    bx_val_str(bx_val_get(result, "certificates"), &text);
+    if (path != NULL)
+        return write_file(r, path, text);
+    if (!result_is_for_people(r))
+        return result_print(r, result);
+    fwrite(text.p, 1, text.n, stdout);
+    return 0;
 }
 
 /* ---- reads ---- */

@@ -1,6 +1,7 @@
 #include "connect.h"
 
 #include "client.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -18,10 +19,14 @@
 #define UNIX_LEN 5u
 #define HOST_MAX 256u
 #define OVERHEARD ENOKEY /* connecting never fails with it */
+#define TLS_ALERT 21 /* the first byte of what TLS says to those without it; no message is such */
+#define CA_HINT                                                                                    \
+    "get the certificate of the CA on a node, blixardctl cluster ca show --out ca.pem, and pass "  \
+    "it with --ca or BLIXARD_CACERT"
 
 /* ---- addresses ---- */
 
-static bool is_unix(const char *address)
+bool connect_is_local(const char *address)
 {
     return strncmp(address, UNIX, UNIX_LEN) == 0;
 }
@@ -37,38 +42,19 @@ static bool is_port(const char *s)
 int connect_check(const char *address, struct bx_err *err)
 {
     const char *colon = strrchr(address, ':');
-    bool fine = is_unix(address) ? address[UNIX_LEN] != '\0'
-                                 : colon != NULL && colon != address && is_port(colon + 1) &&
-                                       (size_t)(colon - address) < HOST_MAX;
+    bool fine = connect_is_local(address)
+                    ? address[UNIX_LEN] != '\0'
+                    : colon != NULL && colon != address && is_port(colon + 1) &&
+                          (size_t)(colon - address) < HOST_MAX;
 
     if (fine)
         return BX_OK;
     bx_err_set(err, BX_INVALID, "--addr: \"%.200s\" is not unix:PATH or HOST:PORT", address);
-    if (!is_unix(address) && strlen(address) < HOST_MAX && colon == NULL)
+    if (!connect_is_local(address) && strlen(address) < HOST_MAX && colon == NULL)
         bx_err_hint(err, "add the port of blixardd's --api: --addr %s:PORT", address);
     else
         bx_err_hint(err, "for example --addr unix:/run/blixard/blixard.sock");
     return BX_INVALID;
-}
-
-/* Certificates that are configured must not be ignored silently. A unix socket needs none. */
-static int check_certificates(const char *address, struct bx_err *err)
-{
-    static const char *const names[] = {"BLIXARD_CACERT", "BLIXARD_CERT", "BLIXARD_KEY"};
-
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const char *value = getenv(names[i]);
-
-        if (value == NULL || value[0] == '\0')
-            continue;
-        bx_err_set(err, BX_INVALID,
-                   "%s is set, but TLS is not supported yet: the connection to %s "
-                   "would not be encrypted",
-                   names[i], address);
-        bx_err_hint(err, "unset %s, or use a unix: address", names[i]);
-        return BX_INVALID;
-    }
-    return BX_OK;
 }
 
 /* ---- connecting ---- */
@@ -145,9 +131,9 @@ static bool is_loopback(const struct sockaddr *a)
     return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(v6);
 }
 
-/* -OVERHEARD: a token would be sent, and the host has no loopback address. *why: a message, where
- * errno has none. */
-static int open_tcp(const char *address, bool token, uint64_t deadline, const char **why)
+/* -OVERHEARD: it would not be encrypted, and the host has no loopback address. *why: a message,
+ * where errno has none. */
+static int open_tcp(const char *address, bool encrypted, uint64_t deadline, const char **why)
 {
     const char *colon = strrchr(address, ':');
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
@@ -155,7 +141,7 @@ static int open_tcp(const char *address, bool token, uint64_t deadline, const ch
     bool v6 = n > 2 && address[0] == '[' && address[n - 1] == ']';
     char host[HOST_MAX];
     int fd = -EHOSTUNREACH, rv;
-    bool allowed = !token;
+    bool allowed = encrypted;
 
     snprintf(host, sizeof host, "%.*s", (int)(v6 ? n - 2 : n), v6 ? address + 1 : address);
     rv = getaddrinfo(host, colon + 1, &hints, &list);
@@ -164,7 +150,7 @@ static int open_tcp(const char *address, bool token, uint64_t deadline, const ch
         return fd;
     }
     for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
-        if (token && !is_loopback(a->ai_addr))
+        if (!encrypted && !is_loopback(a->ai_addr))
             continue;
         allowed = true;
         fd = open_socket(a->ai_addr, a->ai_addrlen, a->ai_family, deadline);
@@ -177,30 +163,130 @@ static int open_tcp(const char *address, bool token, uint64_t deadline, const ch
     return fd;
 }
 
-/* A TCP connection is not encrypted: who reads the token on its way could act as the user. */
-static int refuse_token(const char *address, struct bx_err *err)
+/* A connection that is not encrypted: who reads the token on its way could act as the user. */
+static int refuse_plain(const char *address, struct bx_err *err)
 {
-    bx_err_set(err, BX_INVALID,
-               "%s: the token would not be encrypted: TLS for clients is not supported yet",
+    bx_err_set(err, BX_INVALID, "%s: the CA of the cluster is needed, to recognize the server by",
                address);
-    bx_err_hint(err, "use a unix: or loopback address, for example one that ssh -L forwards");
+    bx_err_hint(err, CA_HINT);
     return BX_INVALID;
 }
 
-int connect_open(const char *address, bool token, uint64_t deadline, int *fd, struct bx_err *err)
+int connect_open(struct connection *c, const char *address, struct client_tls *tls,
+                 uint64_t deadline, struct bx_err *err)
 {
+    bool local = connect_is_local(address);
     const char *why = NULL;
-    int rc = is_unix(address) ? BX_OK : check_certificates(address, err);
+    int rc = local ? open_unix(address + UNIX_LEN, deadline)
+                   : open_tcp(address, tls != NULL, deadline, &why);
 
-    if (rc != BX_OK)
-        return rc;
-    rc = is_unix(address) ? open_unix(address + UNIX_LEN, deadline)
-                          : open_tcp(address, token, deadline, &why);
+    *c = (struct connection){.fd = -1, .plain = !local && tls == NULL};
     if (rc == -OVERHEARD)
-        return refuse_token(address, err);
+        return refuse_plain(address, err);
     if (rc < 0)
         return bx_err_set(err, BX_UNREACHABLE, "%s: %s", address,
                           why != NULL ? why : strerror(-rc));
-    *fd = rc;
+    c->fd = rc;
+    if (local || tls == NULL)
+        return BX_OK;
+    rc = client_tls_open(tls, c->fd, deadline, &c->tls, err);
+    if (rc == BX_OK)
+        return rc;
+    bx_err_wrap(err, "%s", address);
+    connect_close(c);
+    return rc;
+}
+
+bool connect_proves(const struct connection *c)
+{
+    return c->tls != NULL && client_tls_proves(c->tls);
+}
+
+void connect_close(struct connection *c)
+{
+    client_tls_close(c->tls);
+    if (c->fd >= 0)
+        close(c->fd);
+    *c = (struct connection){.fd = -1};
+}
+
+/* ---- bytes ---- */
+
+static int timed_out(int rc, const char *what, struct bx_err *err)
+{
+    return bx_err_set(err, rc, "timed out %s", what);
+}
+
+static int send_plain(const struct connection *c, const uint8_t *p, size_t n, uint64_t deadline,
+                      struct bx_err *err)
+{
+    while (n > 0) {
+        ssize_t sent = send(c->fd, p, n, MSG_NOSIGNAL);
+        int rc;
+
+        if (sent > 0) {
+            p += sent;
+            n -= (size_t)sent;
+        } else if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            return bx_err_set(err, BX_UNREACHABLE, "%s", strerror(errno));
+        } else if ((rc = connect_wait(c->fd, POLLOUT, deadline)) != BX_OK) {
+            return bx_err_set(err, rc, "timed out");
+        }
+    }
+    return BX_OK;
+}
+
+int connect_send(struct connection *c, const void *p, size_t n, uint64_t deadline,
+                 struct bx_err *err)
+{
+    int rc = c->tls != NULL ? client_tls_send(c->tls, p, n, deadline, err)
+                            : send_plain(c, p, n, deadline, err);
+
+    return rc == BX_OK || rc == BX_UNREACHABLE ? rc : timed_out(rc, "sending the request", err);
+}
+
+static int receive_plain(const struct connection *c, void *to, size_t n, uint64_t deadline,
+                         size_t *got, struct bx_err *err)
+{
+    for (;;) {
+        ssize_t r = recv(c->fd, to, n, 0);
+        int rc;
+
+        if (r >= 0) {
+            *got = (size_t)r;
+            return BX_OK;
+        }
+        if (errno != EAGAIN && errno != EINTR)
+            return bx_err_set(err, BX_UNREACHABLE, "%s", strerror(errno));
+        rc = connect_wait(c->fd, POLLIN, deadline);
+        if (rc != BX_OK)
+            return rc;
+    }
+}
+
+static int refuse_tls(struct bx_err *err)
+{
+    bx_err_set(err, BX_INVALID,
+               "the server uses TLS: the CA of the cluster is needed, to "
+               "recognize it by");
+    bx_err_hint(err, CA_HINT);
+    return BX_INVALID;
+}
+
+int connect_receive(struct connection *c, void *to, size_t n, uint64_t deadline, size_t *got,
+                    struct bx_err *err)
+{
+    int rc = c->tls != NULL ? client_tls_receive(c->tls, to, n, deadline, got, err)
+                            : receive_plain(c, to, n, deadline, got, err);
+
+    if (rc == BX_TIMEOUT || rc == BX_INTERRUPTED || rc == BX_IO)
+        return timed_out(rc, "waiting for an answer", err);
+    if (rc != BX_OK)
+        return rc;
+    if (*got == 0)
+        return bx_err_set(err, BX_UNREACHABLE, "connection closed by the server");
+    if (c->plain && *(const uint8_t *)to == TLS_ALERT)
+        return refuse_tls(err);
+    c->plain = false;
     return BX_OK;
 }

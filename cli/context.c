@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,8 @@ static const struct column context_columns[] = {
     {.title = "ADDR", .key = "addr"},
     {.title = "OUTPUT", .key = "output"},
     {.title = "TOKEN FILE", .key = "token_file", .sparse = true},
+    {.title = "CA", .key = "ca", .sparse = true},
+    {.title = "CERT", .key = "cert", .sparse = true},
     {0},
 };
 
@@ -37,7 +40,12 @@ const struct command context_commands[] = {
      .run = context_use},
     {.name = "context set",
      .arguments = {{.name = "NAME", .completes = "context"}},
-     .help = "store --addr, --output and --token-file under a name",
+     .help = "store --addr, --output, --token-file, --ca, --cert and --key",
+     .offline = true,
+     .run = context_set},
+    {.name = "context add",
+     .arguments = {{.name = "NAME"}},
+     .help = "the same as context set",
      .offline = true,
      .run = context_set},
     {.name = "context delete",
@@ -58,12 +66,15 @@ static int context_list(struct run *r)
         return run_fail(r);
     build_array(&b, c->n);
     for (unsigned i = 0; i < c->n; i++) {
-        build_map(&b, 5);
+        build_map(&b, 8);
         build_pair_str(&b, "name", c->v[i].name);
         build_pair_bool(&b, "current", c->current != NULL && strcmp(c->current, c->v[i].name) == 0);
         build_pair_str(&b, "addr", c->v[i].addr);
         build_pair_str(&b, "output", c->v[i].output);
         build_pair_str(&b, "token_file", c->v[i].token_file);
+        build_pair_str(&b, "ca", c->v[i].ca);
+        build_pair_str(&b, "cert", c->v[i].cert);
+        build_pair_str(&b, "key", c->v[i].key);
     }
     return result_print_built(r, &b);
 }
@@ -94,14 +105,42 @@ static int context_use(struct run *r)
     return save(r);
 }
 
-/* The context is used in other folders, too. */
-static int absolute(const char *path, char out[PATH_MAX], struct bx_err *err)
+/* The flags that name files. */
+static const struct {
+    const char *flag;
+    size_t offset; /* of its text in a context */
+    const char *hint;
+} files[] = {
+    {"token-file", offsetof(struct context, token_file),
+     "blixardctl user token create NAME --out FILE writes one"},
+    {"ca", offsetof(struct context, ca), "blixardctl cluster ca show --out FILE writes one"},
+    {"cert", offsetof(struct context, cert), "blixardctl user cert NAME --out PREFIX writes one"},
+    {"key", offsetof(struct context, key), "blixardctl user cert NAME --out PREFIX writes one"},
+};
+#define FILES (sizeof files / sizeof files[0])
+
+/* The context is used in other folders, too. An empty path: the flag is not given. */
+static int find_files(struct run *r, char paths[FILES][PATH_MAX])
 {
-    if (realpath(path, out) != NULL)
-        return BX_OK;
-    bx_err_set(err, BX_INVALID, "--token-file: %s: %s", path, strerror(errno));
-    bx_err_hint(err, "blixardctl user token create NAME --out FILE writes one");
-    return BX_INVALID;
+    for (size_t i = 0; i < FILES; i++) {
+        const char *path = args_get(&r->args, files[i].flag, NULL);
+
+        paths[i][0] = '\0';
+        if (path == NULL || realpath(path, paths[i]) != NULL)
+            continue;
+        bx_err_set(&r->err, BX_INVALID, "--%s: %s: %s", files[i].flag, path, strerror(errno));
+        bx_err_hint(&r->err, "%s", files[i].hint);
+        return BX_INVALID;
+    }
+    return BX_OK;
+}
+
+static void set_files(struct context *x, char paths[FILES][PATH_MAX])
+{
+    for (size_t i = 0; i < FILES; i++) {
+        if (paths[i][0] != '\0')
+            contexts_set_text((char **)(void *)((char *)x + files[i].offset), paths[i]);
+    }
 }
 
 /* The first context becomes the current one. */
@@ -109,13 +148,11 @@ static int context_set(struct run *r)
 {
     const char *name = r->arguments[0], *addr = args_get(&r->args, "addr", NULL);
     const char *output = args_get(&r->args, "output", NULL);
-    const char *token_file = args_get(&r->args, "token-file", NULL);
+    static char paths[FILES][PATH_MAX];
     struct contexts *c = &r->contexts;
     struct context *x;
-    char path[PATH_MAX];
 
-    if (bx_name_check(bx_str(name), "context", &r->err) != BX_OK ||
-        (token_file != NULL && absolute(token_file, path, &r->err) != BX_OK) ||
+    if (bx_name_check(bx_str(name), "context", &r->err) != BX_OK || find_files(r, paths) != BX_OK ||
         contexts_load(c, &r->err) != BX_OK)
         return run_fail(r);
     x = contexts_lookup(c, name);
@@ -131,8 +168,7 @@ static int context_set(struct run *r)
         contexts_set_text(&x->addr, addr);
     if (output != NULL)
         contexts_set_text(&x->output, output);
-    if (token_file != NULL)
-        contexts_set_text(&x->token_file, path);
+    set_files(x, paths);
     if (c->current == NULL)
         contexts_set_text(&c->current, name);
     return save(r);

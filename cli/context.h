@@ -6,6 +6,9 @@
  *       addr: "10.0.0.1:7410,10.0.0.2:7410"
  *       output: wide
  *       token-file: /home/me/.config/blixard/prod.token
+ *       ca: /home/me/.config/blixard/prod-ca.pem
+ *       cert: /home/me/.config/blixard/prod.crt
+ *       key: /home/me/.config/blixard/prod.key
  *
  * context_store.c reads and writes the file, context.c has the commands. */
 #ifndef CLI_CONTEXT_H
@@ -17,8 +20,9 @@
 
 struct context {
     char *name, *addr;
-    char *output;     /* NULL: the default format */
-    char *token_file; /* NULL: none */
+    char *output;          /* NULL: the default format */
+    char *token_file;      /* this and the following: NULL: none */
+    char *ca, *cert, *key; /* as of the flags */
 };
 struct contexts {
     char *path;    /* NULL: there is no home directory */

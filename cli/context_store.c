@@ -47,6 +47,9 @@ static int read_context(struct contexts *c, struct fy_node_pair *pair, struct bx
     x->addr = copy_text(value, "addr");
     x->output = copy_text(value, "output");
     x->token_file = copy_text(value, "token-file");
+    x->ca = copy_text(value, "ca");
+    x->cert = copy_text(value, "cert");
+    x->key = copy_text(value, "key");
     if (x->addr == NULL) /* else the cluster on this host would be asked instead */
         return invalid_file(c, "a context has no addr", err);
     return BX_OK;
@@ -139,6 +142,9 @@ static void release(struct context *x)
     bx_free(x->addr);
     bx_free(x->output);
     bx_free(x->token_file);
+    bx_free(x->ca);
+    bx_free(x->cert);
+    bx_free(x->key);
 }
 
 void contexts_close(struct contexts *c)
@@ -208,6 +214,24 @@ void contexts_remove(struct contexts *c, struct context *x)
 
 /* ---- writing ---- */
 
+static void build_context(const struct context *x, struct bx_buf *b)
+{
+    const struct {
+        const char *key, *value;
+    } pairs[] = {{"addr", x->addr}, {"output", x->output}, {"token-file", x->token_file},
+                 {"ca", x->ca},     {"cert", x->cert},     {"key", x->key}};
+    const size_t n = sizeof pairs / sizeof pairs[0];
+    uint32_t there = 0;
+
+    for (size_t i = 0; i < n; i++)
+        there += pairs[i].value != NULL;
+    build_map(b, there);
+    for (size_t i = 0; i < n; i++) {
+        if (pairs[i].value != NULL)
+            build_pair_str(b, pairs[i].key, pairs[i].value);
+    }
+}
+
 static void build_file(const struct contexts *c, struct bx_buf *text)
 {
     struct bx_buf b = {0};
@@ -219,12 +243,7 @@ static void build_file(const struct contexts *c, struct bx_buf *text)
     build_map(&b, c->n);
     for (unsigned i = 0; i < c->n; i++) {
         build_str(&b, c->v[i].name);
-        build_map(&b, 1 + (c->v[i].output != NULL) + (c->v[i].token_file != NULL));
-        build_pair_str(&b, "addr", c->v[i].addr);
-        if (c->v[i].output != NULL)
-            build_pair_str(&b, "output", c->v[i].output);
-        if (c->v[i].token_file != NULL)
-            build_pair_str(&b, "token-file", c->v[i].token_file);
+        build_context(&c->v[i], &b);
     }
     bx_must_ok(format_yaml(text, build_parse(&b), 0));
     bx_buf_release(&b);

@@ -8,7 +8,7 @@ libcli_a_SOURCES = cli/args.c cli/args.h cli/bench.c cli/build.c cli/build.h cli
 	cli/output.h cli/params.c cli/params.h cli/parse.c cli/parse.h cli/record.c cli/record.h cli/result.c cli/result.h \
 	cli/run.c cli/run.h cli/sql.c cli/trace.c cli/trace.h cli/value.c cli/value.h cli/version.c
 libcli_a_SOURCES += cli/log_snapshot.c cli/log_level.c
-libcli_a_SOURCES += cli/diag.c cli/client_list.c cli/secret.c cli/secret.h
+libcli_a_SOURCES += cli/diag.c cli/client_list.c cli/secret.c cli/secret.h cli/tls.c cli/tls.h cli/cert.c cli/cert.h
 libcli_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 libcli_a_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 

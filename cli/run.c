@@ -4,6 +4,7 @@
 #include "parse.h"
 #include "rec/rec.h"
 #include "secret.h"
+#include "tls.h"
 
 #include <ctype.h>
 #include <poll.h>
@@ -186,7 +187,7 @@ static int set_arguments(struct run *r)
 
 /* A flag overrides the environment, which overrides the context. */
 static int choose_context(struct run *r, const char **addr, const char **output,
-                          const char **token_file)
+                          const struct context **chosen)
 {
     const char *flag = args_get(&r->args, "context", NULL), *env = getenv("BLIXARD_CONTEXT");
     const struct context *x = NULL;
@@ -205,7 +206,7 @@ static int choose_context(struct run *r, const char **addr, const char **output,
         *addr = x->addr;
     if (*output == NULL)
         *output = x->output;
-    *token_file = x->token_file;
+    *chosen = x;
     return rc;
 }
 
@@ -245,7 +246,16 @@ static int set_timeouts(struct run *r)
     return rc;
 }
 
-static int set_client(struct run *r, const char *addr)
+static bool uses_tcp(const struct client *c)
+{
+    unsigned i = 0;
+
+    while (i < c->n && connect_is_local(c->addresses[i]))
+        i++;
+    return i < c->n;
+}
+
+static int set_client(struct run *r, const char *addr, const struct context *x)
 {
     int rc;
 
@@ -261,6 +271,9 @@ static int set_client(struct run *r, const char *addr)
         fprintf(stderr, "trace id: %s\n", r->client.trace);
     r->client.notify = on_notification;
     r->client.ctx = r;
+    if (rc == BX_OK && !r->command->offline && uses_tcp(&r->client))
+        rc = secret_choose_tls(r, x, &r->tls);
+    r->client.tls = r->tls;
     return rc;
 }
 
@@ -268,13 +281,13 @@ static int set_up(struct run *r)
 {
     const char *addr = args_get(&r->args, "addr", getenv("BLIXARD_ADDR"));
     const char *output = args_get(&r->args, "output", getenv("BLIXARD_OUTPUT"));
-    const char *token_file = NULL;
+    const struct context *x = NULL;
     char token[SECRET_TEXT] = "";
     uint8_t consistency;
     int rc = set_arguments(r);
 
     if (rc == BX_OK)
-        rc = choose_context(r, &addr, &output, &token_file);
+        rc = choose_context(r, &addr, &output, &x);
     if (rc == BX_OK)
         rc = args_exclude(&r->args, "wait", "no-wait", &r->err);
     if (rc == BX_OK)
@@ -284,9 +297,9 @@ static int set_up(struct run *r)
     if (rc == BX_OK)
         rc = set_timeouts(r);
     if (rc == BX_OK && !r->command->offline)
-        rc = secret_choose(r, token_file, token);
+        rc = secret_choose(r, x == NULL ? NULL : x->token_file, token);
     if (rc == BX_OK)
-        rc = set_client(r, addr);
+        rc = set_client(r, addr, x);
     memcpy(r->client.token, token, sizeof token);
     return rc;
 }
@@ -298,6 +311,7 @@ int run_client(const struct run *r, struct client *c, const char *addresses, str
     int rc = client_init(c, addresses, err);
 
     memcpy(c->token, r->client.token, sizeof c->token);
+    c->tls = r->tls;
     return rc;
 }
 
@@ -375,7 +389,7 @@ int run_command(struct run *r, const struct command *c, int argc, char **argv)
     int rc, code;
 
     r->command = c;
-    r->client.fd = -1;
+    r->client.conn.fd = -1;
     command_flags(c, tables);
     rc = args_parse(&r->args, argc, argv, tables, &r->err);
     if (rc == BX_OK && args_has(&r->args, "help")) {
@@ -392,6 +406,8 @@ int run_command(struct run *r, const struct command *c, int argc, char **argv)
         code = args_has(&r->args, "watch") ? watch(r) : c->run(r);
     end_request(r);
     client_close(&r->client);
+    client_tls_destroy(r->tls);
+    r->tls = NULL;
     contexts_close(&r->contexts);
     return code;
 }

@@ -19,6 +19,7 @@ struct run {
     struct contexts contexts; /* empty unless one was needed */
     const char *addr;         /* the addresses, as given */
     struct client client;
+    struct client_tls *tls;           /* of all its clients; NULL: none */
     char request_id[REQUEST_ID_SIZE]; /* of a write, once it has one */
     bool done;    /* its writes were sent once and answered, and nobody was told their id */
     bool unclear; /* one of them was not */

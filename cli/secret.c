@@ -1,7 +1,9 @@
 #include "secret.h"
 
+#include "mem/alloc.h"
 #include "pki/pki.h"
 #include "run.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +38,7 @@ static int check_mode(int fd, const char *path, struct bx_err *err)
         return bx_err_set(err, BX_INVALID, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode)) {
         bx_err_set(err, BX_INVALID, "%s: not a regular file", path);
-        bx_err_hint(err, "a token is in a file of its own");
+        bx_err_hint(err, "a secret is in a file of its own");
         return BX_INVALID;
     }
     if ((st.st_mode & 077) == 0)
@@ -47,20 +49,34 @@ static int check_mode(int fd, const char *path, struct bx_err *err)
     return BX_INVALID;
 }
 
-static int read_file(const char *path, char out[SECRET_TEXT], struct bx_err *err)
+int secret_read(const char *path, struct bx_buf *out, struct bx_err *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+    ssize_t got;
+
+    if (fd < 0)
+        return bx_err_set(err, BX_INVALID, "%s: %s", path, strerror(errno));
+    rc = check_mode(fd, path, err);
+    bx_must_ok(bx_buf_reserve(out, SECRET_FILE));
+    got = rc == BX_OK ? read(fd, out->data, SECRET_FILE) : 0;
+    if (got < 0)
+        rc = bx_err_set(err, BX_INVALID, "%s: %s", path, strerror(errno));
+    out->len = got < 0 ? 0 : (size_t)got;
+    close(fd);
+    return rc;
+}
+
+static int read_token(const char *path, char out[SECRET_TEXT], struct bx_err *err)
 {
     char text[SECRET_TEXT + 2] = "";
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+    struct bx_buf b = {0};
+    int rc = secret_read(path, &b, err);
 
-    if (fd < 0) {
-        bx_err_set(err, BX_INVALID, "%s: %s", path, strerror(errno));
+    if (rc != BX_OK && err->hint[0] == '\0')
         bx_err_hint(err, "blixardctl user token create NAME --out FILE writes one");
-        return BX_INVALID;
-    }
-    rc = check_mode(fd, path, err);
-    if (rc == BX_OK && read(fd, text, sizeof text - 1) < 0)
-        rc = bx_err_set(err, BX_INVALID, "%s: %s", path, strerror(errno));
-    close(fd);
+    if (b.len > 0)
+        snprintf(text, sizeof text, "%.*s", (int)b.len, (const char *)b.data);
+    pki_wipe_buf(&b);
     if (rc == BX_OK)
         rc = check_token(path, text, err);
     if (rc == BX_OK)
@@ -84,17 +100,59 @@ int secret_choose(struct run *r, const char *of_context, char out[SECRET_TEXT])
 
     out[0] = '\0';
     if (flag != NULL)
-        return read_file(flag, out, &r->err);
+        return read_token(flag, out, &r->err);
     if (token != NULL) {
         snprintf(text, sizeof text, "%s", token);
         rc = check_token("BLIXARD_TOKEN", text, &r->err);
         snprintf(out, SECRET_TEXT, "%.*s", (int)BX_USER_TOKEN_TEXT, text);
     } else if (file != NULL || of_context != NULL) {
-        rc = read_file(file != NULL ? file : of_context, out, &r->err);
+        rc = read_token(file != NULL ? file : of_context, out, &r->err);
     } else {
         rc = BX_OK;
     }
     if (rc == BX_INVALID) /* it was not on the command line */
+        rc = r->err.code = BX_UNREACHABLE;
+    return rc;
+}
+
+/* ---- certificates ---- */
+
+/* Of a flag, the environment or the context, in this order; *given: it is a flag. */
+static const char *choose(const struct run *r, const char *flag, const char *variable,
+                          const char *of_context, bool *given)
+{
+    const char *path = args_get(&r->args, flag, NULL);
+
+    *given = *given || path != NULL;
+    if (path == NULL)
+        path = environment(variable);
+    return path != NULL ? path : of_context;
+}
+
+int secret_choose_tls(struct run *r, const struct context *x, struct client_tls **out)
+{
+    static const struct context none;
+    struct client_tls_files f;
+    bool given = false;
+    int rc;
+
+    x = x == NULL ? &none : x;
+    f.ca = choose(r, "ca", "BLIXARD_CACERT", x->ca, &given);
+    f.cert = choose(r, "cert", "BLIXARD_CERT", x->cert, &given);
+    f.key = choose(r, "key", "BLIXARD_KEY", x->key, &given);
+    if (f.ca == NULL && f.cert == NULL && f.key == NULL)
+        return BX_OK;
+    if (f.ca == NULL || (f.cert == NULL) != (f.key == NULL)) {
+        rc = bx_err_set(&r->err, BX_INVALID, "%s",
+                        f.ca == NULL    ? "a certificate without the CA's, --ca"
+                        : f.key == NULL ? "--cert without its --key"
+                                        : "--key without its --cert");
+        bx_err_hint(&r->err, "the environment has them as BLIXARD_CACERT, BLIXARD_CERT and "
+                             "BLIXARD_KEY, a context as ca, cert and key");
+    } else {
+        rc = client_tls_create(out, &f, &r->err);
+    }
+    if (rc == BX_INVALID && !given)
         rc = r->err.code = BX_UNREACHABLE;
     return rc;
 }
@@ -126,9 +184,9 @@ int secret_create_file(const char *path, int *fd, struct bx_err *err)
     return BX_IO;
 }
 
-int secret_write(int fd, const char *path, const char *text, struct bx_err *err)
+int secret_write(int fd, const char *path, struct bx_str text, struct bx_err *err)
 {
-    if (dprintf(fd, "%s\n", text) > 0 && fsync(fd) == 0)
+    if (write(fd, text.p, text.n) == (ssize_t)text.n && fsync(fd) == 0)
         return BX_OK;
     return bx_err_set(err, BX_IO, "%s: %s", path, strerror(errno));
 }

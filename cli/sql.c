@@ -105,7 +105,7 @@ static int query(struct run *r, bx_val *result)
         if (rc != BX_OK)
             break;
         rc = query_once(r, &p, deadline, result);
-        refusals += rc == BX_UNREACHABLE && r->client.fd >= 0;
+        refusals += rc == BX_UNREACHABLE && r->client.conn.fd >= 0;
         if (rc == BX_TIMEOUT || !bx_code_retryable(rc))
             break;
         client_next_address(&r->client);

@@ -3,6 +3,7 @@
 #include "result.h"
 
 #include "build.h"
+#include "cert.h"
 #include "secret.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@ static int user_set(struct run *r);
 static int user_delete(struct run *r);
 static int user_token_create(struct run *r);
 static int user_token_list(struct run *r);
+static int user_cert(struct run *r);
 static int user_token_revoke(struct run *r);
 
 #define ROLE                                                                                       \
@@ -44,6 +46,12 @@ static const struct flag token_flags[] = {
     {0},
 };
 
+static const struct flag cert_flags[] = {
+    {.name = "out", .value = "PREFIX", .help = "write PREFIX.crt and PREFIX.key, of mode 0600"},
+    {.name = "ttl", .value = "D", .help = "how long the certificate is valid (365d)"},
+    {0},
+};
+
 static const struct column user_columns[] = {
     {.title = "NAME", .key = "name"},
     {.title = "ROLE", .key = "role"},
@@ -53,6 +61,7 @@ static const struct column user_columns[] = {
 static const struct column token_columns[] = {
     {.title = "ID", .key = "id", .format = VALUE_NUMBER},
     {.title = "USER", .key = "user"},
+    {.title = "CERTIFICATE", .key = "certificate", .sparse = true},
     {.title = "EXPIRES", .key = "expires_ms", .format = VALUE_TIME},
     {.title = "USED", .key = "used_ms", .format = VALUE_TIME},
     {0},
@@ -91,6 +100,11 @@ const struct command user_commands[] = {
      .request_id = true,
      .destructive = true,
      .run = user_delete},
+    {.name = "user cert",
+     .arguments = {{.name = "NAME", .completes = "user"}},
+     .help = "make a key and a certificate for a user",
+     .flags = cert_flags,
+     .run = user_cert},
     {.name = "user token create",
      .arguments = {{.name = "NAME", .completes = "user"}},
      .help = "create a token for a user, and print it once",
@@ -98,13 +112,13 @@ const struct command user_commands[] = {
      .run = user_token_create},
     {.name = "user token list",
      .arguments = {{.name = "NAME", .completes = "user"}},
-     .help = "list the tokens of a user, without their secrets",
+     .help = "list tokens and certificates of a user, without secrets",
      .columns = token_columns,
      .watch = true,
      .run = user_token_list},
     {.name = "user token revoke",
      .arguments = {{.name = "ID"}},
-     .help = "revoke a token",
+     .help = "revoke a token or a certificate",
      .request_id = true,
      .run = user_token_revoke},
     {0},
@@ -178,9 +192,9 @@ static int user_delete(struct run *r)
 
 /* ---- tokens ---- */
 
-static int call_token_create(struct run *r, const char *hash, bx_val *result)
+/* *s remains 0 when it is not given. */
+static int read_ttl(struct run *r, uint64_t *s)
 {
-    struct params p = {0};
     uint64_t ms = 0;
     int rc = args_duration(&r->args, "ttl", &ms, &r->err);
 
@@ -188,9 +202,19 @@ static int call_token_create(struct run *r, const char *hash, bx_val *result)
         rc = bx_err_set(&r->err, BX_INVALID, "--ttl: must be at least 1s");
         bx_err_hint(&r->err, "for example --ttl 30d");
     }
+    *s = ms / 1000;
+    return rc;
+}
+
+static int call_token_create(struct run *r, const char *hash, bx_val *result)
+{
+    struct params p = {0};
+    uint64_t ttl_s = 0;
+    int rc = read_ttl(r, &ttl_s);
+
     params_str(&p, "user", r->arguments[0]);
     params_str(&p, "secret_hash", hash);
-    params_u64(&p, "ttl_s", ms / 1000);
+    params_u64(&p, "ttl_s", ttl_s);
     if (rc == BX_OK)
         rc = run_write_params(r, &p);
     r->request_id[0] = '\0'; /* a repeat would have another secret */
@@ -217,6 +241,14 @@ static int print_token(struct run *r, bx_val result, const char *text)
     return result_print_built(r, &b);
 }
 
+static int write_token(int fd, const char *path, const char *text, struct bx_err *err)
+{
+    char line[SECRET_TEXT + 1];
+
+    snprintf(line, sizeof line, "%s\n", text);
+    return secret_write(fd, path, bx_str(line), err);
+}
+
 static int user_token_create(struct run *r)
 {
     const char *path = args_get(&r->args, "out", NULL);
@@ -227,7 +259,7 @@ static int user_token_create(struct run *r)
     if (rc == BX_OK && path != NULL)
         rc = secret_create_file(path, &fd, &r->err);
     if (rc == BX_OK && fd >= 0)
-        rc = secret_write(fd, path, text, &r->err);
+        rc = write_token(fd, path, text, &r->err);
     if (rc == BX_OK)
         rc = call_token_create(r, hash, &result);
     if (fd >= 0)
@@ -241,6 +273,21 @@ static int user_token_create(struct run *r)
     if (!result_is_for_people(r))
         return print_token(r, result, text);
     printf("%s\n", text);
+    return 0;
+}
+
+/* ---- certificates ---- */
+
+static int user_cert(struct run *r)
+{
+    const char *prefix = args_get(&r->args, "out", NULL);
+    uint64_t ttl_s = 0;
+
+    if (prefix == NULL)
+        return run_fail_with(r, BX_INVALID, "for example --out ~/.config/blixard/NAME",
+                             "user cert: --out is missing");
+    if (read_ttl(r, &ttl_s) != BX_OK || cert_make(r, prefix, ttl_s) != BX_OK)
+        return run_fail(r);
     return 0;
 }
 

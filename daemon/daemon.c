@@ -320,6 +320,7 @@ static int open_api(struct daemon *d, struct bx_err *err)
     struct api_options o = {.loop = &d->loop.uv,
                             .clock = d->clock,
                             .identity = &d->identity,
+                            .keys = &d->keys,
                             .name = d->options.name,
                             .socket = d->options.socket,
                             .address = d->options.api,

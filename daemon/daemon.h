@@ -150,8 +150,9 @@ int daemon_check_name(const struct daemon *d, struct bx_err *err);
 
 /* ---- daemon_secure.c ---- */
 
-/* Let the link use TLS with the certificate of this identity, unless the options say not to. BX_OK;
- * BX_UNSUPPORTED: there is none; BX_CORRUPT: it is of another one; or as tls_context_create. */
+/* Let link and API use TLS with the certificate of this identity, unless the options say not to.
+ * BX_OK; BX_UNSUPPORTED: there is none; BX_CORRUPT: it is of another one; or as tls_context_create.
+ */
 int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err *err);
 /* For the link, see link/link.h. */
 bool daemon_has_key(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);

@@ -2,6 +2,7 @@
  * one that they began with. */
 #include "daemon.h"
 
+#include "api/api.h"
 #include "link/link.h"
 #include "rec/rec.h"
 #include "state/ca.h"
@@ -49,8 +50,10 @@ int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err 
         rc = make(d, TLS_SERVER, &server, err);
     if (rc == BX_OK)
         rc = make(d, TLS_CLIENT, &client, err);
-    if (rc == BX_OK)
+    if (rc == BX_OK) {
         link_secure(d->link, server, client);
+        api_secure(d->api, server);
+    }
     tls_context_release(server);
     tls_context_release(client);
     return rc == BX_OK ? rc : bx_err_wrap(err, "cannot use the keys in %s", d->keys.directory);

@@ -1,7 +1,7 @@
 /* options - the configuration of blixardd: flags, then the file of --config, then defaults.
  *
  * The file is a YAML map whose keys are the flags' names without the leading dashes; a flag
- * overrides the file. Without certificates the link and the API's TCP listener accept loopback
+ * overrides the file. With --insecure-loopback the link and the API's TCP listener accept loopback
  * addresses only. */
 #ifndef OPTIONS_H
 #define OPTIONS_H

@@ -95,10 +95,10 @@ static int check_address(const char *flag, const char *text, bool anywhere, stru
 }
 
 /* "none" becomes an empty text. */
-static int check_optional(const char *flag, char *text, struct bx_err *err)
+static int check_optional(const char *flag, char *text, bool anywhere, struct bx_err *err)
 {
     if (strcmp(text, OPTIONS_NO_API) != 0)
-        return check_address(flag, text, false, err);
+        return check_address(flag, text, anywhere, err);
     text[0] = '\0';
     return BX_OK;
 }
@@ -152,10 +152,10 @@ static int check(struct options *o, struct bx_err *err)
     rc = check_address("--listen", o->listen, !o->insecure_loopback, err);
     if (rc != BX_OK)
         return rc;
-    rc = check_optional("--api", o->api, err);
+    rc = check_optional("--api", o->api, !o->insecure_loopback, err);
 #ifdef BX_HTTP
     if (rc == BX_OK)
-        rc = check_optional("--http", o->http, err);
+        rc = check_optional("--http", o->http, false, err);
 #endif
 #ifdef BX_DIAGNOSTICS
     if (rc == BX_OK && o->diag_crumbs > BX_CRUMBS_BOUND)

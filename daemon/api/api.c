@@ -3,6 +3,7 @@
 #include "diag/memory.h"
 #include "mem/alloc.h"
 #include "mem/track.h"
+#include "transport/tls.h"
 
 #include <assert.h>
 #include <malloc.h>
@@ -103,7 +104,7 @@ static void read_scopes(const void *ctx, void *out)
 static int add_metrics(struct api *a)
 {
     struct bx_metric_source pool = {.set = &bx_pool_metrics};
-    int rc = BX_OK;
+    int rc = api_secure_add_metrics(a);
 
     for (size_t i = 0; rc == BX_OK && i < POOLS; i++) {
         pool.value = pools[i].name;
@@ -130,6 +131,7 @@ static void remove_metrics(struct api *a)
     for (size_t i = 0; i < POOLS; i++)
         bx_metrics_remove(a->o.metrics, &pool_of(a, i)->stats);
     bx_metrics_remove(a->o.metrics, &a->streams.buffers.stats);
+    api_secure_remove_metrics(a);
     bx_metrics_remove(a->o.metrics, a);
 }
 
@@ -151,12 +153,13 @@ int api_create(struct api **out, const struct api_options *o, struct bx_err *err
     api_relay_init(a);
     api_logsend_init(a);
     api_work_init(a);
+    api_secure_init(a);
     rc = init_pools(a);
     if (rc == BX_OK)
         rc = add_metrics(a);
     uv_timer_init(a->loop, &a->timer);
     a->timer.data = a;
-    a->n_handles = 4;
+    a->n_handles = 5;
     uv_timer_start(&a->timer, on_tick, API_TICK_MS, API_TICK_MS);
     if (rc == BX_OK)
         rc = stream_group_init(&a->streams, "answer", a->o.answers, a->loop, o->clock, &api_limits,
@@ -198,6 +201,7 @@ void api_destroy(struct api *a)
     uv_close((uv_handle_t *)&a->check, on_handle_closed);
     uv_close((uv_handle_t *)&a->spin, on_handle_closed);
     uv_close((uv_handle_t *)&a->rest, on_handle_closed);
+    uv_close((uv_handle_t *)&a->secure.timer, on_handle_closed);
     while (a->n_handles > 0 || a->everybody.n[API_HELD_QUERIES] > 0 || api_is_receiving(a))
         uv_run(a->loop, UV_RUN_ONCE);
     stream_group_close(&a->streams);
@@ -213,6 +217,7 @@ void api_destroy(struct api *a)
     while (a->n_arenas > 0)
         bx_arena_close(&a->arenas[--a->n_arenas]);
     api_auth_destroy(a);
+    tls_context_release(a->secure.context);
     bx_pack_destroy(a->pack);
     bx_free(a);
 }

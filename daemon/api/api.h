@@ -4,8 +4,9 @@
  * Clients of the unix socket are identified by their credentials: root, the user of this process
  * and the members of one group are administrators, the members of another group are operators. All
  * others, and those of the TCP listener, may say hello alone, unless they prove with a token that
- * they are a user (auth.c); a token counts more than credentials. With tcp_trusted every client of
- * the TCP listener, which accepts loopback addresses only, is an administrator.
+ * they are a user (auth.c); a token counts more than credentials. The TCP listener uses TLS 1.3
+ * with what api_secure was given, and until then closes each connection at once. With tcp_trusted
+ * it does without TLS, on a loopback address, and every client of it is an administrator.
  *
  * Limits. A message has at most 1 MiB and 16 levels, and the first one of a TCP connection 64 KiB;
  * larger ones are answered with an error. A connection has at most 256 pending requests, fewer when
@@ -14,11 +15,13 @@
  * of its party are beyond its share of 8 MiB, when a message is incomplete for ten seconds, or when
  * no valid request has come ten seconds after it was accepted.
  *
- * There are at most 1,024 connections, of which a quarter is for the unix socket and a sixteenth
- * for administrators on it; a connection beyond that takes the place of an idle one, or is refused
- * (place.c). There are at most 8,192 pending requests of together 64 MiB, and 4,096 of them may
- * wait for a VM, 128 of a connection. Of all these an address, a user and a process have at most
- * half of what the others leave (party.h). */
+ * Half as many TLS handshakes as connections may be under way, half of these of one address, five
+ * seconds each, and 500 a second are begun (secure.c). There are at most 1,024 connections, of
+ * which a quarter is for the unix socket and a sixteenth for administrators on it; a connection
+ * beyond that takes the place of an idle one, or is refused (place.c). There are at most 8,192
+ * pending requests of together 64 MiB, and 4,096 of them may wait for a VM, 128 of a connection. Of
+ * all these an address, a user and a process have at most half of what the others leave (party.h).
+ */
 #ifndef API_H
 #define API_H
 
@@ -39,24 +42,27 @@ struct api;
 struct diag;
 struct bx_node;
 struct bx_vm;
+struct keys;
+struct tls_context;
 
 /* The result of an init or a join; called exactly once, and never before the function that started
  * it has returned. err NULL: this host is a member, and api_set_node was called. */
 typedef void (*api_done)(void *ctx, const struct bx_err *err);
 
-/* What the server needs from the daemon. Strings, clock and identity must outlive it. */
+/* What the server needs from the daemon. Strings, clock, identity and keys must outlive it. */
 struct api_options {
     uv_loop_t *loop;
     struct bx_clock *clock;
     const struct bx_identity *identity; /* changes when this host becomes a member */
+    const struct keys *keys;            /* of this node; sign for users */
     const char *name;                   /* of this node */
     const char *socket;                 /* path to listen on */
     const char *address;                /* HOST:PORT to listen on; empty: no TCP */
-    bool tcp_trusted;                   /* every client of it is an administrator */
-    gid_t admin_gid, operator_gid;      /* groups of the unix socket's clients; 0: none */
-    const char *state_path;             /* of state.db */
-    struct diag *diag;                  /* of requests and envelopes; NULL: none */
-    struct bx_metrics *metrics;         /* the process's registry; the API adds its own */
+    bool tcp_trusted;              /* without TLS, and every client of it is an administrator */
+    gid_t admin_gid, operator_gid; /* groups of the unix socket's clients; 0: none */
+    const char *state_path;        /* of state.db */
+    struct diag *diag;             /* of requests and envelopes; NULL: none */
+    struct bx_metrics *metrics;    /* the process's registry; the API adds its own */
     struct bx_pool_size vm_configs, metadata;
     struct bx_pool_size calls, answers, connections;
 #ifdef BX_TRACK_ALLOCATIONS
@@ -80,6 +86,9 @@ void api_destroy(struct api *a);
 /* This host's node; NULL: it does not belong to a cluster, as its identity tells, or its node is
  * not open yet, or not any more. */
 void api_set_node(struct api *a, struct bx_node *node);
+/* From now on, connections over TCP use TLS with the certificate of this context, of which the API
+ * takes a reference of its own. */
+void api_secure(struct api *a, struct tls_context *server);
 /* The VM driver, and its acceleration: "kvm", "tcg" or "none". Required before the first request.
  */
 void api_set_driver(struct api *a, struct bx_driver *driver, const char *accel);

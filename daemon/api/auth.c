@@ -1,9 +1,12 @@
-/* auth - who a client is by its token, and what it may call.
+/* auth - who a client is by its token or certificate, and what it may call.
  *
  *   sys.hello with a token --> its hash is in the state: the client is that user from now on
  *                          \-> it is not: its source is counted a wrong token; after a barrier, for
  *                              the state here may be behind, it is looked for once more, and then
  *                              refused, or the count taken back
+ *
+ * A certificate that the CA has signed is a token whose hash is that of its key. It needs no hello;
+ * but a node that is behind may not know it yet, and with a hello looks for it as for a token.
  *
  * What a user may is looked up at each call, so a user or a token that is deleted, or expires, may
  * nothing from then on. From a source that has sent several wrong tokens, others that are not in
@@ -34,14 +37,8 @@ struct suspect {
     uint64_t last, until; /* boot time */
 };
 
-struct use { /* of a token, on this node */
-    uint8_t key[16];
-    uint64_t wall_ms;
-};
-
 struct api_auth {
     struct suspect suspects[SUSPECTS_MAX];
-    struct bx_map uses;     /* at most BX_USER_TOKENS_MAX_ALL */
     uint64_t wrong;         /* tokens of all */
     uint64_t time;          /* the latest leader time that was known here */
     struct rate_bound told; /* of them */
@@ -54,68 +51,13 @@ void api_auth_create(struct api *a)
 
 void api_auth_destroy(struct api *a)
 {
-    struct use *u;
-    size_t pos = 0;
-
-    while ((u = bx_map_next(&a->auth->uses, &pos)) != NULL)
-        bx_free(u);
-    bx_map_close(&a->auth->uses);
+    api_token_uses_close(a);
     bx_free(a->auth);
 }
 
 static uint64_t now_ms(const struct api *a)
 {
     return a->o.clock->ops->boot_ms(a->o.clock);
-}
-
-/* ---- the last use of tokens ---- */
-
-static bool is_use(const void *item, const void *key)
-{
-    return memcmp(((const struct use *)item)->key, key, 16) == 0;
-}
-
-static struct use *find_use(const struct api *a, const uint8_t *hash)
-{
-    return bx_map_get(&a->auth->uses, bx_hash(hash, 16), is_use, hash);
-}
-
-/* Forget the tokens that do not exist any more: then there is room for those that do. */
-static void drop_uses(struct api *a)
-{
-    struct bx_map kept = {0};
-    struct use *u;
-    size_t pos = 0;
-
-    while ((u = bx_map_next(&a->auth->uses, &pos)) != NULL) {
-        if (bx_view_get(bx_node_view(a->node), BX_TABLE_USER_TOKEN, u->key) != NULL)
-            bx_must_ok(bx_map_add(&kept, bx_hash(u->key, 16), u));
-        else
-            bx_free(u);
-    }
-    bx_map_close(&a->auth->uses);
-    a->auth->uses = kept;
-}
-
-static void note_use(struct api *a, const uint8_t hash[BX_USER_SECRET_HASH])
-{
-    struct use *u = find_use(a, hash);
-
-    if (u == NULL) {
-        if (a->auth->uses.n >= BX_USER_TOKENS_MAX_ALL)
-            drop_uses(a);
-        u = bx_must_calloc(1, sizeof *u);
-        memcpy(u->key, hash, sizeof u->key);
-        bx_must_ok(bx_map_add(&a->auth->uses, bx_hash(hash, 16), u));
-    }
-    u->wall_ms = a->o.clock->ops->wall_ms(a->o.clock);
-}
-
-uint64_t api_auth_used(const struct api *a, const uint8_t hash[BX_USER_SECRET_HASH])
-{
-    const struct use *u = find_use(a, hash);
-
-    return u == NULL ? 0 : u->wall_ms;
 }
 
 /* ---- wrong tokens ---- */
@@ -227,12 +169,13 @@ uint64_t api_auth_left_ms(const struct api *a, const struct bx_user_token *t)
 }
 
 /* The user, if this is the hash of a token that is valid; NULL. */
-static const struct bx_user *user_of(struct api *a, const uint8_t hash[BX_USER_SECRET_HASH])
+static const struct bx_user *user_of(struct api *a, const uint8_t hash[BX_USER_SECRET_HASH],
+                                     bool certificate)
 {
     const struct bx_view *v = bx_node_view(a->node);
     const struct bx_user_token *t = bx_view_user_token(v, hash);
 
-    if (t == NULL || api_auth_left_ms(a, t) == 0)
+    if (t == NULL || t->certificate != certificate || api_auth_left_ms(a, t) == 0)
         return NULL;
     return bx_view_get(v, BX_TABLE_USER, &t->user);
 }
@@ -254,10 +197,12 @@ static int check_quorum(const struct api *a, struct bx_err *err)
     return BX_NO_LEADER;
 }
 
-static int refuse_token(struct bx_err *err)
+static int refuse_token(const struct api_client *client, struct bx_err *err)
 {
-    bx_err_set(err, BX_DENIED, "the token of this connection has expired, or was deleted");
-    bx_err_hint(err, "have an administrator create another: blixardctl user token create NAME");
+    bx_err_set(err, BX_DENIED, "the %s of this connection has expired, or was deleted",
+               client->by_certificate ? "certificate" : "token");
+    bx_err_hint(err, "have an administrator create another: blixardctl user %s",
+                client->by_certificate ? "cert NAME --out PREFIX" : "token create NAME");
     return BX_DENIED;
 }
 
@@ -269,13 +214,25 @@ static int refresh(struct api_client *client, struct bx_err *err)
         return BX_OK;
     if (check_quorum(client->api, err) != BX_OK)
         return BX_NO_LEADER;
-    u = user_of(client->api, client->token);
+    u = user_of(client->api, client->token, client->by_certificate);
     if (u != NULL) {
         become(client, u);
         return BX_OK;
     }
     client->role = BX_RPC_ANY;
-    return refuse_token(err);
+    return refuse_token(client, err);
+}
+
+void api_auth_certified(struct api_client *client, const struct pki_cert *cert)
+{
+    struct bx_err err;
+
+    if (cert->kind != PKI_USER) /* a node has no rights here, and may have a token */
+        return;
+    memcpy(client->token, cert->pin, sizeof client->token);
+    client->by_token = client->by_certificate = true;
+    if (refresh(client, &err) == BX_OK)
+        api_token_note_use(client->api, client->token);
 }
 
 /* Answer what it waits for. Sending may close it, and then none is pending. */
@@ -313,6 +270,7 @@ void api_auth_sweep(struct api *a)
 
 struct greeting {
     uint8_t hash[BX_USER_SECRET_HASH];
+    bool certificate; /* of one */
     void (*then)(struct api_call *c);
     char source[API_PARTY_NAME];
 };
@@ -323,8 +281,9 @@ static void deny(struct api_call *c)
     struct bx_err err;
 
     tell_wrong(c->api, g->source);
-    bx_err_set(&err, BX_DENIED, "token unknown or expired");
-    bx_err_hint(&err, "have an administrator create another: blixardctl user token create NAME");
+    bx_err_set(&err, BX_DENIED, "%s unknown or expired", g->certificate ? "certificate" : "token");
+    bx_err_hint(&err, "have an administrator create another: blixardctl user %s",
+                g->certificate ? "cert NAME --out PREFIX" : "token create NAME");
     api_fail(c, &err);
 }
 
@@ -335,8 +294,9 @@ static void admit(struct api_call *c, const struct bx_user *u)
     if (c->client != NULL) {
         memcpy(c->client->token, g->hash, sizeof g->hash);
         c->client->by_token = true;
+        c->client->by_certificate = g->certificate;
         become(c->client, u);
-        note_use(c->api, g->hash);
+        api_token_note_use(c->api, g->hash);
     }
     g->then(c);
 }
@@ -344,7 +304,7 @@ static void admit(struct api_call *c, const struct bx_user *u)
 static void look_again(struct api_call *c)
 {
     const struct greeting *g = c->state;
-    const struct bx_user *u = user_of(c->api, g->hash);
+    const struct bx_user *u = user_of(c->api, g->hash, g->certificate);
 
     if (u == NULL) {
         deny(c);
@@ -404,8 +364,11 @@ void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c))
         api_fail(c, &err);
         return;
     }
-    is_token = hash_token(p->token, g->hash);
-    u = is_token ? user_of(c->api, g->hash) : NULL;
+    g->certificate = p->token.n == 0;
+    if (g->certificate)
+        memcpy(g->hash, c->client->token, sizeof g->hash);
+    is_token = g->certificate || hash_token(p->token, g->hash);
+    u = is_token ? user_of(c->api, g->hash, g->certificate) : NULL;
     if (u != NULL)
         admit(c, u);
     else
@@ -420,7 +383,7 @@ static int refuse_unknown(const struct api_client *client, struct bx_err *err)
     const char *who = client->principal;
 
     if (client->by_token)
-        return refuse_token(err);
+        return refuse_token(client, err);
     if (client->is_local) {
         bx_err_set(err, BX_DENIED, "permission denied (uid %s)",
                    strncmp(who, "uid:", 4) == 0 ? who + 4 : who);
@@ -428,8 +391,10 @@ static int refuse_unknown(const struct api_client *client, struct bx_err *err)
                          "runs blixardd, or have an administrator add this account to the "
                          "--operator-group or --admin-group of blixardd");
     } else {
-        bx_err_set(err, BX_DENIED, "permission denied: clients over TCP need a token");
-        bx_err_hint(err, "pass the token of a user with --token-file, or BLIXARD_TOKEN");
+        bx_err_set(err, BX_DENIED,
+                   "permission denied: clients over TCP need a token or certificate");
+        bx_err_hint(err,
+                    "pass those of a user: --token-file or BLIXARD_TOKEN, or --cert and --key");
     }
     return BX_DENIED;
 }
@@ -474,7 +439,7 @@ int api_auth_check(const struct api_call *c, struct bx_err *err)
     if (rc != BX_OK)
         return rc;
     if (client->by_token && client->role > BX_RPC_ANY && m->role > BX_RPC_ANY)
-        note_use(client->api, client->token);
+        api_token_note_use(client->api, client->token);
     if (client->role == BX_RPC_ANY && m->role > BX_RPC_ANY)
         return api_auth_unknown(client, err);
     if (client->role < m->role ||

@@ -54,8 +54,9 @@ struct api_client {
     enum bx_rpc_role role;
     char tenant[API_TENANT_MAX]; /* the only one that its role is for; empty: all of them */
     bool is_local;               /* of the unix socket */
-    bool by_token;               /* it is the user of this token (auth.c): */
-    uint8_t token[32];           /* the hash of its secret */
+    bool by_token;               /* it is the user of this token or certificate (auth.c): */
+    bool by_certificate;         /* the latter */
+    uint8_t token[32];           /* the hash of its secret, or of its public key */
     bool is_node;                /* another node, which may call only what is relayed */
     uint32_t codecs;             /* accepted for lists: bits 1 << enum bx_codec */
     struct api_calls pending;

@@ -57,7 +57,7 @@ static void on_closed(struct stream *s, const char *why)
 {
     struct api_conn *c = conn_of(s);
 
-    (void)why; /* clients come and go */
+    api_stranger_closed(c, why);
     TAILQ_REMOVE(&c->api->conns, c, link);
     api_client_gone(&c->client);
     api_place_free(c);
@@ -85,7 +85,9 @@ void api_conn_expire(struct api_conn *c, uint64_t at)
 {
     bool waits_for_us = c->unread || c->blocked;
 
-    if (c->began != 0 && !waits_for_us && at - c->began > API_HALF_MS)
+    if (c->stranger)
+        api_stranger_expire(c, at);
+    else if (c->began != 0 && !waits_for_us && at - c->began > API_HALF_MS)
         api_conn_close(c);
     else if (!api_conn_is_known(c) && at - c->used > API_MUTE_MS)
         api_conn_close(c); /* whatever it has sent, and whatever waits for it */

@@ -16,17 +16,22 @@
 #define API_OUT_MAX (16u << 20) /* bytes of queued answers */
 #define API_OUT_BUFFERS 65536u  /* queued answers */
 #define API_HALF_MS 10000u      /* until an incomplete message must be complete */
+#define API_HANDSHAKE_MS 5000u  /* until the TLS handshake is over */
+#define API_STRANGERS_PART 2u   /* one in so many connections may be in it besides them */
 #define API_MUTE_MS 10000u      /* until the first valid request of a client that is known */
 #define API_STALL_MS 60000u     /* without progress in sending */
 
 struct api;
 
 struct api_conn {
-    TAILQ_ENTRY(api_conn) link;
-    bool unread;   /* there is input that was not looked at */
-    bool blocked;  /* no request is taken until calls have ended or answers are sent */
-    size_t seen;   /* bytes of input that were looked at and are no whole message */
-    size_t unsent; /* bytes of answers that its party holds for it */
+    TAILQ_ENTRY(api_conn) link, stranger_link;
+    bool stranger;   /* its TLS handshake is not over */
+    bool waits;      /* nor has it begun */
+    uint8_t refusal; /* enum api_refusal: why it is closed by us */
+    bool unread;     /* there is input that was not looked at */
+    bool blocked;    /* no request is taken until calls have ended or answers are sent */
+    size_t seen;     /* bytes of input that were looked at and are no whole message */
+    size_t unsent;   /* bytes of answers that its party holds for it */
     struct api *api;
     struct stream stream;
     struct api_client client;
@@ -40,6 +45,7 @@ struct api_conn {
     bool ending, peer_closes; /* close once all is sent; peer_closes: and the peer has closed */
 };
 TAILQ_HEAD(api_conns, api_conn);
+TAILQ_HEAD(api_conns_new, api_conn);
 
 extern const struct stream_limits api_limits;
 extern const struct stream_callbacks api_callbacks;
@@ -76,6 +82,19 @@ void api_places_init(struct api *a);
 int api_place_take(struct api_conn *c, bool administrator, struct bx_err *err);
 /* It needs its place no more. May be called again. */
 void api_place_free(struct api_conn *c);
+/* The party of a TCP client. Must be dropped. */
+struct api_party *api_party_of_address(struct api_conn *c);
+
+/* ---- secure.c ---- */
+
+/* A connection over TCP was accepted, for TLS; others may be closed to make room for it. */
+void api_stranger_arrived(struct api_conn *c);
+/* Its handshake is over; it was closed; time has passed. */
+void api_stranger_ready(struct api_conn *c);
+void api_stranger_closed(struct api_conn *c, const char *why);
+void api_stranger_expire(struct api_conn *c, uint64_t now);
+/* Close a connection that can not be secured yet. */
+void api_refuse_plain(struct api_conn *c);
 
 /* ---- listen.c ---- */
 

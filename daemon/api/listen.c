@@ -1,6 +1,8 @@
 /* listen - accepts clients and identifies them. */
 #include "api/priv.h"
 
+#include "transport/tls.h"
+
 #include <stdio.h>
 #include <unistd.h>
 
@@ -43,9 +45,16 @@ void api_conn_welcome(struct api_conn *c)
     struct bx_err err;
     bool trusted;
 
+    api_stranger_ready(c);
     c->client.is_local = c->stream.ops == &stream_unix;
+    if (!c->client.is_local && !c->api->o.tcp_trusted && c->stream.tls_context == NULL) {
+        api_refuse_plain(c);
+        return;
+    }
     trusted = is_trusted(c);
     identify(c, trusted);
+    if (c->stream.peer.kind == STREAM_PEER_CERTIFICATE)
+        api_auth_certified(&c->client, c->stream.peer.certificate);
     if (api_place_take(c, trusted, &err) != BX_OK)
         c->client.ops->end(&c->client, &err);
 }
@@ -68,9 +77,18 @@ static bool put_off(struct stream_listener *l)
     return later;
 }
 
+/* The certificate that this host has by now; a host that is no member yet has none. */
+static struct tls_context *context_for(const struct stream_listener *l)
+{
+    const struct api *a = l->ctx;
+
+    return l == &a->tcp_socket ? a->secure.context : NULL;
+}
+
 static void on_incoming(struct stream_listener *l)
 {
     struct api *a = l->ctx;
+    struct tls_context *tls = context_for(l);
     struct api_conn *c;
 
     if (put_off(l))
@@ -81,10 +99,14 @@ static void on_incoming(struct stream_listener *l)
     c->api = a;
     api_client_init(&c->client, a, &api_rpc_ops);
     bx_pack_scan_init(&c->scan);
-    stream_open(&c->stream, &a->streams, l->ops);
+    if (tls != NULL)
+        tls_stream_open(&c->stream, &a->streams, tls);
+    else
+        stream_open(&c->stream, &a->streams, l->ops);
     TAILQ_INSERT_TAIL(&a->conns, c, link);
     c->used = a->o.clock->ops->boot_ms(a->o.clock);
-    stream_accept(&c->stream, l);
+    if (stream_accept(&c->stream, l) && tls != NULL)
+        api_stranger_arrived(c);
 }
 
 void api_listen_more(struct api *a)

@@ -1,5 +1,6 @@
 # The API server.
-libdaemon_a_SOURCES += daemon/api/diag.c daemon/api/auth.c
+libdaemon_a_SOURCES += daemon/api/diag.c daemon/api/auth.c daemon/api/ca.c daemon/api/secure.c \
+	daemon/api/token_use.c
 libdaemon_a_SOURCES += daemon/api/api.c daemon/api/api.h daemon/api/priv.h daemon/api/client.h \
 	daemon/api/dispatch.c daemon/api/dispatch.h daemon/api/about.c daemon/api/list.c \
 	daemon/api/party.c daemon/api/party.h daemon/api/place.c \

@@ -22,6 +22,7 @@ struct api;
 
 enum api_held {
     API_HELD_CONNS,
+    API_HELD_STRANGERS, /* connections whose TLS handshake is not over */
     API_HELD_CALLS,
     API_HELD_CALL_BYTES, /* of their requests */
     API_HELD_RUNNING,    /* of the calls, those that wait neither for a VM nor for their turn */

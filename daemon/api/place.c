@@ -54,7 +54,7 @@ static struct api_party *party_of_process(struct api_conn *c, bool administrator
 }
 
 /* An address is what comes before the port. */
-static struct api_party *party_of_address(struct api_conn *c)
+struct api_party *api_party_of_address(struct api_conn *c)
 {
     const char *name = c->stream.peer.name, *port = strrchr(name, ':');
     struct api_party *tcp = api_party_hold(c->api, &c->api->everybody, "TCP"), *address;
@@ -151,7 +151,10 @@ int api_place_take(struct api_conn *c, bool administrator, struct bx_err *err)
     struct api_party *full;
     int rc = BX_OK;
 
-    c->client.party = is_local(c) ? party_of_process(c, administrator) : party_of_address(c);
+    if (is_local(c))
+        c->client.party = party_of_process(c, administrator);
+    else if (c->client.party == &a->everybody) /* without TLS */
+        c->client.party = api_party_of_address(c);
     full = api_party_full(c->client.party, API_HELD_CONNS, a->conns_max);
     if (full != NULL && (full->parent == NULL || full->n[API_HELD_CONNS] == 0))
         full = &a->everybody; /* not because of its own */

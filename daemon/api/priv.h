@@ -47,6 +47,29 @@ struct api_metadata {
     struct bx_pair pairs[BX_METADATA_MAX];
 };
 
+/* Why a client over TCP was closed before it had a TLS connection. */
+enum api_refusal {
+    API_REFUSED_OTHER,
+    API_REFUSED_NO_CERTIFICATE, /* of this host: it is no member yet */
+    API_REFUSED_CROWDED,
+    API_REFUSED_TIMEOUT,
+    API_REFUSED_NOT_TLS,
+    API_REFUSED_VERSION,
+    API_REFUSED_CERTIFICATE, /* of the client */
+    API_REFUSED_PROTOCOL,
+    API_REFUSED_BY_CLIENT,
+    API_REFUSED_CLOSED, /* by the client, amid the handshake */
+    API__REFUSALS
+};
+
+struct api_secure {
+    struct tls_context *context;    /* NULL: none yet, or never */
+    struct api_conns_new strangers; /* the oldest first */
+    uv_timer_t timer;               /* active while some of them wait */
+    uint64_t next_us;               /* boot time from which one may begin */
+    struct api_refused refused[API__REFUSALS];
+};
+
 struct api_auth;
 struct bx_user_token;
 
@@ -73,7 +96,9 @@ struct api {
     atomic_bool sql_hurry; /* SQLite's log is full, see bx_node_state_log_full */
     uint64_t refused;      /* clients without permission */
     struct rate_bound told;
+    struct api_secure secure;
     struct api_auth *auth;
+    struct bx_map token_uses; /* at most BX_USER_TOKENS_MAX_ALL */
     struct api_party everybody;
     struct bx_map parties; /* the others, by name */
     struct api_conns conns;
@@ -126,19 +151,28 @@ void api_request_number(const struct api_call *c, uint8_t session[16], uint64_t 
 /* ---- auth.c ---- */
 void api_auth_create(struct api *a);
 void api_auth_destroy(struct api *a);
-/* Make the client of sys.hello the user of the token that it sent, then call then(c); or fail. */
+/* Make the client of sys.hello the user of the token that it sent, or of its certificate, then call
+ * then(c); or fail. */
 void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c));
 /* May the client make this call? BX_OK, BX_DENIED, or BX_NO_LEADER: whether its token is valid is
  * not known here. */
 int api_auth_check(const struct api_call *c, struct bx_err *err);
+/* The client has this certificate, which the CA has signed: it is the user of it as long as that is
+ * in the state. */
+struct pki_cert;
+void api_auth_certified(struct api_client *client, const struct pki_cert *cert);
 /* Error for a client that may do nothing; counted. */
 int api_auth_unknown(struct api_client *client, struct bx_err *err);
 /* End the watches and waits of watchers whose tokens are valid no more, and their connections. */
 void api_auth_sweep(struct api *a);
 /* The time that is left of a token, in ms; UINT64_MAX: it does not expire. */
 uint64_t api_auth_left_ms(const struct api *a, const struct bx_user_token *t);
+
+/* ---- token_use.c ---- */
+void api_token_note_use(struct api *a, const uint8_t hash[32]);
 /* Wall time of the last use of the token with this hash; 0: none. */
-uint64_t api_auth_used(const struct api *a, const uint8_t hash[32]);
+uint64_t api_token_used(const struct api *a, const uint8_t hash[32]);
+void api_token_uses_close(struct api *a);
 
 /* ---- about.c ---- */
 /* The outcome is a conflict with an earlier attempt of the same request: the command of that
@@ -160,6 +194,11 @@ void api_work_gone(struct api_client *client);
 void api_call_ready(struct api_call *c);
 /* Whether the call counts as one that runs. */
 void api_call_rests(struct api_call *c, bool rests);
+
+/* ---- secure.c ---- */
+void api_secure_init(struct api *a);
+int api_secure_add_metrics(struct api *a);
+void api_secure_remove_metrics(struct api *a);
 
 /* ---- listen.c ---- */
 /* A new turn of the loop: accept more. */

@@ -46,7 +46,7 @@ static void hello(struct api_call *c)
     const struct bx_hello_params *p = c->params;
     struct bx_err err;
 
-    if (p->token.n > 0) {
+    if (p->token.n > 0 || c->client->by_certificate) {
         api_auth_hello(c, greet);
     } else if (c->client->is_local && c->client->role == BX_RPC_ANY) {
         api_auth_unknown(c->client, &err);

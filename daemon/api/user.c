@@ -202,7 +202,8 @@ static void fill_token(const struct api_call *c, const struct bx_user_token *t,
         .id = t->created_index,
         .user = t->user,
         .expires_ms = left == UINT64_MAX ? 0 : clock->ops->wall_ms(clock) + left,
-        .used_ms = api_auth_used(c->api, t->secret_hash)};
+        .used_ms = api_token_used(c->api, t->secret_hash),
+        .certificate = t->certificate};
 }
 
 static void collect(struct tokens *tokens, struct bx_str user)

@@ -272,6 +272,26 @@ int keys_sign(const struct keys *k, struct bx_clock *clock, const uint8_t cluste
     return rc;
 }
 
+int keys_sign_user(const struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],
+                   const struct bx_ca *ca, const char *name, const uint8_t spki[PKI_SPKI],
+                   uint64_t not_after_ms, struct bx_buf *out, struct bx_err *err)
+{
+    struct pki_issue i = {.kind = PKI_USER,
+                          .name = name,
+                          .not_before_ms = clock->ops->wall_ms(clock),
+                          .not_after_ms = not_after_ms};
+    struct pki_key *key = NULL;
+    int rc = open_ca(k, cluster, ca, &key, err);
+
+    memcpy(i.cluster, cluster, 16);
+    memcpy(i.spki, spki, PKI_SPKI);
+    clock->ops->random(clock, i.serial, sizeof i.serial);
+    if (rc == BX_OK)
+        rc = pki_issue(key, (const uint8_t *)ca->certificate.p, ca->certificate.n, &i, out, err);
+    pki_key_destroy(key);
+    return rc;
+}
+
 /* ---- a new cluster ---- */
 
 static int seal_ca(struct keys *k, struct bx_clock *clock, const struct pki_key *ca,

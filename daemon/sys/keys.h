@@ -68,6 +68,11 @@ int keys_sign(const struct keys *k, struct bx_clock *clock, const uint8_t cluste
               const struct bx_ca *ca, const struct bx_node_info *node, struct bx_str csr,
               struct bx_buf *out, struct bx_err *err);
 
+/* The same for a user, who has proven to own this public key; until not_after_ms. */
+int keys_sign_user(const struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],
+                   const struct bx_ca *ca, const char *name, const uint8_t spki[PKI_SPKI],
+                   uint64_t not_after_ms, struct bx_buf *out, struct bx_err *err);
+
 /* Whether two thirds of the certificate's life have passed. */
 bool keys_are_due(const struct keys *k, uint64_t now_ms);
 /* Sign a new certificate for this node's key, and save it. As keys_sign, or an error of writing;

@@ -222,8 +222,8 @@ static bool is_tls(uint8_t first)
 /* Who speaks something else may know what TLS says to that, and tell it. */
 static void refuse_other(struct stream *s)
 {
-    static const uint8_t alert[] = {RECORD_ALERT, RECORD_VERSION, 0,
-                                    2,            ALERT_FATAL,    SSL_AD_UNEXPECTED_MESSAGE};
+    static const uint8_t alert[] = {RECORD_ALERT, RECORD_VERSION,           0, 2,
+                                    ALERT_FATAL,  SSL_AD_UNEXPECTED_MESSAGE};
 
     s->tls->fault = TLS_FAULT_NOT_TLS;
     bx_buf_append(&s->tls->out, alert, sizeof alert);

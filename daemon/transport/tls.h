@@ -20,8 +20,8 @@
  * the bytes may be incomplete, and the reason says so. stream_finish and stream_close send
  * close_notify when all that was queued has been sent.
  *
- * What costs memory and time is done when the first bytes of a client arrive. So whoever accepts can
- * close the stream before that, or let it wait (uv_read_stop, then stream_read).
+ * What costs memory and time is done when the first bytes of a client arrive. So whoever accepts
+ * can close the stream before that, or let it wait (uv_read_stop, then stream_read).
  *
  * An idle stream holds no buffers and takes about 23 KiB, nearly all of it in OpenSSL, when both
  * sides have certificates (tests/bench/tls.c). A write takes a buffer of at most STREAM_WRITE_BYTES

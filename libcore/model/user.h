@@ -2,7 +2,8 @@
  *
  * A user has a role, in one tenant or in the whole cluster. It proves who it is with a token, a
  * secret that its client makes: the cluster knows the SHA-256 of the secret alone, which needs no
- * salt because the secret is random. */
+ * salt because the secret is random. Or it has a certificate, which is kept as a token: in place
+ * of the hash of a secret is that of the public key. */
 #ifndef BX_USER_H
 #define BX_USER_H
 
@@ -35,6 +36,7 @@ struct bx_user_token {
     uint64_t created_index;                   /* its id */
     uint64_t ends_ms;                         /* by the time that leaders measure; 0: never */
     struct bx_str user;                       /* views into the row */
+    bool certificate;                         /* the hash is the pin of a certificate's key */
 };
 
 /* Check name, role and the form of the tenant's name. BX_INVALID with the command line's name of

@@ -93,12 +93,18 @@ static int check_same(const struct bx_user_token *t, struct bx_call *c)
 {
     const struct bx_cmd_user_token_create *b = &c->body->user_token_create;
 
-    if (bx_user_token_is(t, b->secret_hash) && bx_str_eq(t->user, b->user)) {
+    if (bx_user_token_is(t, b->secret_hash) && bx_str_eq(t->user, b->user) &&
+        t->certificate == b->certificate) {
         c->out->existed = true;
         return BX_OK;
     }
-    bx_err_set(c->err, BX_EXISTS, "this token exists");
-    bx_err_hint(c->err, "make another secret, of 32 random bytes");
+    if (b->certificate) {
+        bx_err_set(c->err, BX_EXISTS, "this key is that of another user's certificate");
+        bx_err_hint(c->err, "make another key");
+    } else {
+        bx_err_set(c->err, BX_EXISTS, "this token exists");
+        bx_err_hint(c->err, "make another secret, of 32 random bytes");
+    }
     return BX_EXISTS;
 }
 
@@ -125,6 +131,7 @@ int bx_fsm_user_token_create(struct bx_fsm *f, struct bx_call *c)
         return rc;
     memcpy(d.secret_hash, b->secret_hash, sizeof d.secret_hash);
     d.user = u->name;
+    d.certificate = b->certificate;
     d.ends_ms = b->ttl_ms == 0 ? 0 : f->session_ms + b->ttl_ms;
     /* One of this secret that has expired gives its place. */
     bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_USER_TOKEN, b->secret_hash),

@@ -12,6 +12,7 @@ static const struct bx_field user_token_fields[] = {
     BX_FIELD(bx_user_token, created_index, BX_T_U64),
     BX_FIELD(bx_user_token, ends_ms, BX_T_U64),
     BX_FIELD(bx_user_token, user, BX_T_STR, .max = 255),
+    BX_FIELD(bx_user_token, certificate, BX_T_BOOL, .omit = true, .since = 3),
 };
 static const struct bx_schema user_token_schema =
     BX_SCHEMA("user token row", 207, bx_user_token, user_token_fields);

@@ -76,6 +76,11 @@ static const struct bx_field token_info_fields[] = {
 const struct bx_schema bx_token_info_reply_schema =
     BX_REPLY_SCHEMA("token-info", TOKEN_INFO, bx_token_info_reply, token_info_fields);
 
+static const struct bx_field ca_reply_fields[] = {
+    BX_FIELD(bx_ca_reply, certificates, BX_T_STR),
+};
+const struct bx_schema bx_ca_reply_schema = BX_REPLY_SCHEMA("ca", CA, bx_ca_reply, ca_reply_fields);
+
 #define F(member, typ, ...) BX_FIELD(bx_upgrade_member_reply, member, typ, __VA_ARGS__)
 static const struct bx_field upgrade_member_fields[] = {
     F(id, BX_T_U64),
@@ -152,6 +157,7 @@ static const struct bx_field token_list_fields[] = {BX_PARAMS_LISTS};
 static const struct bx_field token_revoke_params_fields[] = {
     BX_FIELD(bx_token_params, id, BX_T_U64), BX_PARAMS_WRITES};
 static const struct bx_field status_params_fields[] = {BX_PARAMS_READS};
+static const struct bx_field ca_params_fields[] = {BX_PARAMS_READS};
 static const struct bx_field upgrade_status_params_fields[] = {BX_PARAMS_READS};
 static const struct bx_field upgrade_params_fields[] = {BX_PARAMS_WRITES};
 static const struct bx_field members_params_fields[] = {BX_PARAMS_LISTS};
@@ -185,6 +191,10 @@ BX_METHOD(CLUSTER_MEMBERS, cluster_members, bx_plain_params, members_params_fiel
           .name = "cluster.members", .verb = "GET", .path = "/v1/cluster/members",
           .role = BX_RPC_VIEWER, .key = "id",
           .about = "The members of the Raft configuration, as this member knows them.");
+BX_METHOD(CLUSTER_CA, cluster_ca, bx_plain_params, ca_params_fields, ca, .name = "cluster.ca",
+          .verb = "GET", .path = "/v1/cluster/ca", .role = BX_RPC_VIEWER,
+          .about = "The certificates of the CAs by which clients and nodes recognize the nodes of "
+                   "this cluster, in PEM form, one after the other.");
 BX_METHOD(CLUSTER_UPGRADE_STATUS, cluster_upgrade_status, bx_plain_params,
           upgrade_status_params_fields, upgrade, .name = "cluster.upgrade_status", .verb = "GET",
           .path = "/v1/cluster/upgrade", .role = BX_RPC_VIEWER,

@@ -83,6 +83,11 @@ struct bx_token_info_reply { /* what is known of a token but its secret */
 };
 extern const struct bx_schema bx_token_info_reply_schema;
 
+struct bx_ca_reply {
+    struct bx_str certificates; /* PEM, one after the other */
+};
+extern const struct bx_schema bx_ca_reply_schema;
+
 struct bx_upgrade_member_reply {
     uint64_t id;
     struct bx_str name;

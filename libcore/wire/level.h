@@ -17,8 +17,8 @@
  *      VMs that rest take no vcpus and memory unless these are reserved, so a start can be refused,
  *      or place the VM elsewhere; STORED and what is heard of it (node/heard.c); node.repaired;
  *      the address of a node's HTTP server
- *   3  users and their tokens; the CA of the cluster, the hash of a node's key, what a token admits
- *      its host as, and the secret and the signing request of a JOIN */
+ *   3  users, their tokens and certificates; the CA of the cluster, the hash of a node's key, what
+ * a token admits its host as, and the secret and the signing request of a JOIN */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 

@@ -88,7 +88,9 @@ extern const char *const bx_rpc_role_names[];
     X(USER_DELETE, user_delete)                                                                    \
     X(USER_TOKEN_CREATE, user_token_create)                                                        \
     X(USER_TOKEN_LIST, user_token_list)                                                            \
-    X(USER_TOKEN_DELETE, user_token_delete)
+    X(USER_TOKEN_DELETE, user_token_delete)                                                        \
+    X(CLUSTER_CA, cluster_ca)                                                                      \
+    X(USER_CERT_CREATE, user_cert_create)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -130,6 +132,8 @@ enum bx_reply {
     BX_REPLY_LOG_APPEND,
     BX_REPLY_USER,
     BX_REPLY_USER_TOKEN,
+    BX_REPLY_CA,
+    BX_REPLY_USER_CERT,
 };
 
 struct bx_method_info {

@@ -44,6 +44,7 @@ static const struct bx_field token_create_fields[] = {
      .secret = true},
     BX_FIELD(bx_cmd_user_token_create, ttl_ms, BX_T_U64),
     NAME(bx_cmd_user_token_create, scope),
+    BX_FIELD(bx_cmd_user_token_create, certificate, BX_T_BOOL, .omit = true, .since = 3),
 };
 const struct bx_schema bx_cmd_user_token_create_schema =
     BX_SCHEMA("user_token.create", BX_CMD_SCHEMA(USER_TOKEN_CREATE), bx_cmd_user_token_create,
@@ -74,9 +75,19 @@ static const struct bx_field token_reply_fields[] = {
     NAME(bx_user_token_reply, user),
     BX_FIELD(bx_user_token_reply, expires_ms, BX_T_U64, .nil = true),
     BX_FIELD(bx_user_token_reply, used_ms, BX_T_U64, .nil = true),
+    BX_FIELD(bx_user_token_reply, certificate, BX_T_BOOL, .omit = true, .since = 3),
 };
 const struct bx_schema bx_user_token_reply_schema =
     BX_REPLY_SCHEMA("user-token", USER_TOKEN, bx_user_token_reply, token_reply_fields);
+
+static const struct bx_field cert_reply_fields[] = {
+    BX_FIELD(bx_user_cert_reply, id, BX_T_U64),
+    NAME(bx_user_cert_reply, user),
+    BX_FIELD(bx_user_cert_reply, expires_ms, BX_T_U64),
+    BX_FIELD(bx_user_cert_reply, certificate, BX_T_STR),
+};
+const struct bx_schema bx_user_cert_reply_schema =
+    BX_REPLY_SCHEMA("user-certificate", USER_CERT, bx_user_cert_reply, cert_reply_fields);
 
 /* ---- methods ---- */
 
@@ -142,18 +153,35 @@ BX_METHOD(USER_TOKEN_CREATE, user_token_create, bx_user_token_params, token_crea
                    "its token is `blx_` and the secret in base64url. It expires after `ttl_s` "
                    "seconds; 0, the default: never.");
 
-BX_METHOD(USER_TOKEN_LIST, user_token_list, bx_user_token_params, token_list_params_fields,
-          user_token, .name = "user.token_list", .verb = "GET", .path = "/v1/users/{user}/tokens",
-          .role = BX_RPC_ADMIN, .of_tenant = true, .key = "id",
-          .about =
-              "The valid tokens of a user, by id, without their secrets. `used_ms` is about "
-              "the node that is asked: when it was used there last, since the daemon started.");
+static const struct bx_field cert_create_params_fields[] = {
+    NAME(bx_user_cert_params, user),
+    BX_FIELD(bx_user_cert_params, csr, BX_T_STR, .max = BX_CSR_TEXT_MAX),
+    BX_FIELD(bx_user_cert_params, ttl_s, BX_T_U64),
+    BX_PARAMS_WRITES,
+};
+BX_METHOD(
+    USER_CERT_CREATE, user_cert_create, bx_user_cert_params, cert_create_params_fields, user_cert,
+    .name = "user.cert_create", .verb = "POST", .path = "/v1/users/{user}/certificates",
+    .role = BX_RPC_ADMIN, .of_tenant = true, .mutates = true,
+    .about = "Certify the key of a signing request (PKCS #10 in PEM form, of an EC key on "
+             "P-256) as one of this user, who proves itself with it in the TLS handshake. "
+             "What the request says besides the key is ignored. The certificate is listed and "
+             "deleted as a token, and is valid for `ttl_s` seconds, by default 31536000, a "
+             "year. The same request gets its certificate again, for what is left of them.");
+
+BX_METHOD(
+    USER_TOKEN_LIST, user_token_list, bx_user_token_params, token_list_params_fields, user_token,
+    .name = "user.token_list", .verb = "GET", .path = "/v1/users/{user}/tokens",
+    .role = BX_RPC_ADMIN, .of_tenant = true, .key = "id",
+    .about = "The valid tokens and certificates of a user, by id, without their secrets. `used_ms` "
+             "is about the node that is asked: when it was used there last, since the daemon "
+             "started.");
 
 BX_METHOD(USER_TOKEN_DELETE, user_token_delete, bx_user_token_params, token_delete_params_fields,
           user_token, .name = "user.token_delete", .verb = "DELETE", .path = "/v1/user-tokens/{id}",
           .role = BX_RPC_ADMIN, .of_tenant = true, .mutates = true,
-          .about = "Delete a token: it proves nothing from now on. Of the answer, only the id is "
-                   "set.");
+          .about = "Delete a token or a certificate: it proves nothing from now on. Of the answer, "
+                   "only the id is set.");
 
 /* ---- the text of a token ---- */
 

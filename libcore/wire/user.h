@@ -27,6 +27,7 @@ struct bx_cmd_user_token_create {
     uint8_t secret_hash[BX_USER_SECRET_HASH];
     uint64_t ttl_ms; /* 0: it does not expire */
     struct bx_str scope;
+    bool certificate; /* the hash is the pin of a certificate's key */
 };
 struct bx_cmd_user_token_delete {
     uint64_t id;
@@ -49,6 +50,13 @@ struct bx_user_token_params { /* of all methods about tokens; each takes some of
     uint64_t ttl_s;            /* 0: it does not expire */
     uint64_t id;
 };
+#define BX_CSR_TEXT_MAX 12288u
+struct bx_user_cert_params {
+    struct bx_common common;
+    struct bx_str user;
+    struct bx_str csr; /* PEM */
+    uint64_t ttl_s;    /* 0: the default */
+};
 
 struct bx_user_reply {
     struct bx_str name;
@@ -63,8 +71,17 @@ struct bx_user_token_reply { /* what is known of a token but its secret */
     struct bx_str user;
     uint64_t expires_ms; /* the wall time of the node asked, plus what is left of it; 0: never */
     uint64_t used_ms;    /* wall time of its last use on the node asked; 0: none since it started */
+    bool certificate;    /* it is one */
 };
 extern const struct bx_schema bx_user_token_reply_schema;
+
+struct bx_user_cert_reply {
+    uint64_t id; /* as that of a token */
+    struct bx_str user;
+    uint64_t expires_ms;
+    struct bx_str certificate; /* PEM */
+};
+extern const struct bx_schema bx_user_cert_reply_schema;
 
 /* ---- the text of a token: blx_ and 43 characters of base64url ---- */
 

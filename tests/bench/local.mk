@@ -36,7 +36,7 @@ bench-instructions: tests/bench/bench
 	BLIXARD_BUILD='$(abs_top_builddir)' BLIXARD_SRC='$(abs_top_srcdir)' CC='$(CC)' CFLAGS='$(CFLAGS)' \
 	  bash '$(top_srcdir)/tests/bench/instructions.sh' $(INSTRUCTIONS)
 .PHONY: bench-instructions
-dist_noinst_SCRIPTS += tests/bench/create.sh tests/bench/instructions.sh tests/bench/pairs.sh
+dist_noinst_SCRIPTS += tests/bench/api_tls.sh tests/bench/create.sh tests/bench/instructions.sh tests/bench/pairs.sh
 dist_noinst_DATA += tests/bench/instructions.txt
 dist_noinst_DATA += docs/BENCHMARKS.md
 # That they still run, and still agree with their references; nothing is timed.
@@ -100,6 +100,10 @@ EXTRA_PROGRAMS += tests/bench/tls
 tests_bench_tls_SOURCES = tests/bench/tls.c tests/bench/bench.h
 tests_bench_tls_CFLAGS = $(AM_CFLAGS)
 tests_bench_tls_LDADD = $(LIBDAEMON_LIBS)
+# make bench-api-tls: what TLS takes from creates, in turns with a cluster without.
+bench-api-tls: blixardd blixardctl
+	@BLIXARD_BUILD='$(abs_top_builddir)' $(SHELL) $(top_srcdir)/tests/bench/api_tls.sh
+.PHONY: bench-api-tls
 bench-tls: tests/bench/tls
 	tests/bench/tls
 .PHONY: bench-tls

@@ -26,6 +26,8 @@ shows() # the one asked, the one shown
 }
 all_show() { shows 1 "$1" && shows 2 "$1" && shows 3 "$1"; }
 
+ctl cluster ca show --out "$dir/ca.pem" >"$dir/out" 2>"$dir/err"
+ok $? "clients know the cluster by its CA"
 for k in 3 1 2; do
   move "$k"
   ok $? "n$k starts with another address"
@@ -35,7 +37,7 @@ for k in 3 1 2; do
   ok $rc "all nodes show it, and are connected to it"
   ctl --addr "$(socket "$k")" vm create "v$k" --disk 0 --no-start >"$dir/out" 2>"$dir/err"
   ok $? "it writes"
-  ctl --addr "$api" version >"$dir/out" 2>"$dir/err"
+  ctl --addr "$api" --ca "$dir/ca.pem" version 2>"$dir/err" | tee "$dir/out" | grep -q '^blixardd'
   ok $? "clients reach it at its new address"
 done
 wait_until 20 agree 1 2 3

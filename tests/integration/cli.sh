@@ -85,12 +85,18 @@ for words in "vm move x --to n1" "node drain n1" "image list" "top" "vm create x
   expect 2 "not there yet: $words" ctl $words
   said 'is not supported yet$' "not there yet: $words: says so"
 done
-for flag in cacert cert key; do
-  expect 2 "not there yet: --$flag" ctl vm list --$flag "$dir/pem"
+for flag in ca cert key; do
+  expect 2 "a file that is not there: --$flag" ctl vm list --addr 127.0.0.1:1 --$flag "$dir/pem"
 done
-expect 2 "certificates, but no TLS" env BLIXARD_CACERT="$dir/pem" "$build/blixardctl" vm list \
+expect 3 "a CA that is not there" env BLIXARD_CACERT="$dir/pem" "$build/blixardctl" vm list \
   --addr 127.0.0.1:1
-said 'BLIXARD_CACERT is set, but TLS' "certificates, but no TLS: says so"
+said 'pem: No such file' "a CA that is not there: says so"
+said '^hint: .*cluster ca show --out' "a CA that is not there: how to get it"
+expect 3 "a certificate without a key" env BLIXARD_CACERT="$dir/pem" BLIXARD_CERT="$dir/crt" \
+  "$build/blixardctl" vm list --addr 127.0.0.1:1
+said 'cert without its --key' "a certificate without a key: says so"
+expect 2 "another host without a CA" ctl vm list --addr 192.0.2.1:1
+said 'the CA of the cluster is needed' "another host without a CA: says so"
 expect 3 "certificates, and a socket that needs none" env BLIXARD_CACERT="$dir/pem" \
   "$build/blixardctl" vm list --addr "unix:$dir/a"
 expect 2 "--wait and --no-wait" ctl vm create x --wait --no-wait
@@ -169,7 +175,10 @@ export BLIXARD_ADDR
 
 expect 2 "init with several addresses" ctl --addr "$(socket 1),$(socket 2)" cluster init
 expect 6 "init of a member" ctl cluster init
-expect 3 "the address for other nodes" ctl --addr "$(ctl node show n1 -o json | field address)" vm list
+expect 2 "the address for other nodes, without TLS" ctl --addr "$(ctl node show n1 -o json | field address)" vm list
+said 'the server uses TLS' "the address for other nodes, without TLS: what is wrong"
+expect 0 "the CA" ctl cluster ca show --out "$dir/ca.pem"
+expect 3 "the address for other nodes" ctl --addr "$(ctl node show n1 -o json | field address)" --ca "$dir/ca.pem" vm list
 said "is it blixardd's API?\$" "the address for other nodes: what is wrong"
 expect 0 "the empty list is an array" ctl vm list -o json
 [ "$(tr -d ' \n' <"$dir/out")" = "[]" ]

@@ -25,9 +25,10 @@ soak-crash: blixardd blixardctl blixard-vm
 # A hostile peer on the link, what can go wrong with the keys, and hosts on a network that fails: they
 # take long, and say nothing of how the programs are built.
 if PLAIN_BUILD
-dist_check_SCRIPTS += tests/integration/hostile_link.sh tests/integration/keys.sh tests/integration/hosts.sh
+dist_check_SCRIPTS += tests/integration/hostile_link.sh tests/integration/keys.sh tests/integration/hosts.sh \
+	tests/integration/api_tls.sh
 endif
-dist_noinst_DATA += tests/integration/hostile_link.py tests/integration/relay.py
+dist_noinst_DATA += tests/integration/hostile_link.py tests/integration/hostile_api.py tests/integration/relay.py
 noinst_PROGRAMS += tests/integration/hostile_certs
 tests_integration_hostile_certs_SOURCES = tests/integration/hostile_certs.c
 tests_integration_hostile_certs_LDADD = $(LIBDAEMON_LIBS)
@@ -38,7 +39,7 @@ tests_integration_history_SOURCES = tests/integration/history.c \
 tests_integration_history_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 tests_integration_history_LDADD = $(CLI_LIBS)
 tests/integration/hostile_link.log: blixardd blixardctl blixard-vm tests/integration/hostile_certs
-tests/integration/keys.log: blixardd blixardctl blixard-vm
+tests/integration/keys.log tests/integration/api_tls.log: blixardd blixardctl blixard-vm
 tests/integration/hosts.log: blixardd blixardctl blixard-vm tests/integration/history
 
 # Where the log goes.

@@ -153,6 +153,13 @@ BLIXARDD_FLAGS="--log debug --api $tcp" cluster start-node n1 --dir "$dir" >"$di
 served() { as boss user list >"$dir/out" 2>"$dir/err"; }
 wait_until 60 served
 ok $? "tokens are valid after a restart of all"
+expect 2 "over TCP nothing goes without the CA" as vic --addr "$tcp" vm list
+says "uses TLS" "as the server uses TLS"
+says "cluster ca show" "and how to get it is said"
+expect 0 "a viewer gets it" as vic cluster ca show --out "$dir/ca.pem"
+[ "$(as vic cluster ca show | cmp - "$dir/ca.pem" && grep -c BEGIN "$dir/ca.pem")" = 1 ]
+ok $? "or prints it"
+export BLIXARD_CACERT=$dir/ca.pem
 expect 4 "over TCP nothing goes without a token" ctl --addr "$tcp" vm list
 says "need a token" "and that is said"
 expect 0 "but hello" ctl --addr "$tcp" version
@@ -165,6 +172,11 @@ expect 0 "each client of bench has the token" as boss --addr "$tcp" bench --coun
 as vic --addr "$tcp" doctor >"$dir/out" 2>"$dir/err"
 grep -qE '^address +ok' "$dir/out" && grep -qE '^nodes +ok' "$dir/out" && ! grep -q 'need a token' "$dir/out"
 ok $? "those of doctor have it"
+unset BLIXARD_CACERT
+ctl context add remote --addr "$tcp" --token-file "$dir/vic.token" --ca "$dir/ca.pem" >"$dir/out" 2>"$dir/err"
+expect 0 "a context has the CA" ctl --context remote vm list
+[ "$(stat -c %a "$HOME/.config/blixard/config.yaml")" = 600 ] && grep -q "ca: $dir/ca.pem" "$HOME/.config/blixard/config.yaml"
+ok $? "in a file that nobody else reads"
 # It is about nodes, too: without TLS they reach only each other.
 for k in 1 2 3; do cluster stop-node "n$k" --dir "$dir"; done >"$dir/out" 2>&1
 for k in 2 3; do BLIXARDD_FLAGS=--insecure-loopback cluster start-node "n$k" --dir "$dir"; done >"$dir/out" 2>&1
@@ -172,6 +184,8 @@ BLIXARDD_FLAGS="--log debug --api $tcp --insecure-loopback" cluster start-node n
 open() { ctl --addr "$tcp" user list >"$dir/out" 2>"$dir/err"; }
 wait_until 60 open
 ok $? "with --insecure-loopback everyone does"
+expect 3 "but not who asks for TLS" ctl --addr "$tcp" --ca "$dir/ca.pem" user list
+says "does not speak TLS" "which is said"
 expect 4 "but for one who comes with a token" as vic --addr "$tcp" user list
 
 # --- wrong tokens -----------------------------------------------------------------------

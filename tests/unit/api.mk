@@ -145,7 +145,15 @@ tests_unit_api_received_test_SOURCES = tests/unit/api_received_test.c $(API_RELA
 tests_unit_api_received_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_received_test_LDADD = $(API_TEST_LIBS)
 
-check_PROGRAMS += tests/unit/api_auth_test
+check_PROGRAMS += tests/unit/api_auth_test tests/unit/api_auth_cert_test
+tests_unit_api_auth_cert_test_SOURCES = tests/unit/api_auth_cert_test.c $(API_NODE_HELP)
+tests_unit_api_auth_cert_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_auth_cert_test_LDADD = $(API_TEST_LIBS)
 tests_unit_api_auth_test_SOURCES = tests/unit/api_auth_test.c $(API_NODE_HELP)
 tests_unit_api_auth_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_auth_test_LDADD = $(API_TEST_LIBS)
+
+check_PROGRAMS += tests/unit/api_secure_test
+tests_unit_api_secure_test_SOURCES = tests/unit/api_secure_test.c tests/unit/pki_help.c tests/unit/pki_help.h $(API_HELP)
+tests_unit_api_secure_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_api_secure_test_LDADD = $(API_TEST_LIBS)

@@ -373,13 +373,13 @@ TEST(watching_is_no_use_of_a_token)
     make_token("alice", 0);
     assert_int_equal(call("sys.hello", HELLO), BX_OK);
     watch();
-    used = api_auth_used(api, hash);
+    used = api_token_used(api, hash);
     assert_int_not_equal(used, 0);
     test_time.now += 5000;
     api_auth_sweep(api);
-    assert_int_equal(api_auth_used(api, hash), used);
+    assert_int_equal(api_token_used(api, hash), used);
     assert_int_equal(call("vm.list", "{}"), BX_OK);
-    assert_int_equal(api_auth_used(api, hash), used + 5000);
+    assert_int_equal(api_token_used(api, hash), used + 5000);
 }
 
 /* ---- without a quorum ---- */

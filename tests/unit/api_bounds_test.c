@@ -79,26 +79,6 @@ TEST(too_large_is_told)
     rpc_close(&c);
 }
 
-/* Of a client that has not shown who it is, requests show nothing. */
-TEST(a_stranger_may_send_little_and_not_stay)
-{
-    struct rpc c;
-
-    api_test_setup_untrusted(state);
-    refused(tcp_address, true, 100 << 10, "64 KiB");
-    c = dial_api(tcp_address);
-    for (int i = 0; i < 2; i++) {
-        bx_val r = rpc_ok(&c, "sys.hello", "{}");
-
-        assert_true(rpc_says(r, "name", "n1"));
-        assert_true(rpc_says(r, "driver", ""));
-        test_loop_skew_ms += 6000;
-        for (int turn = 0; turn < 100; turn++)
-            uv_run(&test_loop, UV_RUN_ONCE);
-    }
-    ends(&c);
-}
-
 TEST(too_deep_is_told)
 {
     struct rpc c = dial_api(unix_address);

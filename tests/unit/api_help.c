@@ -119,6 +119,21 @@ void api_test_setup_untrusted(void **state)
     tcp_trusted = true;
 }
 
+void api_test_secure(struct tls_context *server)
+{
+    api_secure(api, server);
+}
+
+uint64_t api_test_counted(const char *reason)
+{
+    for (uint32_t i = 0; i < metrics.n; i++) {
+        if (metrics.v[i].value != NULL && strcmp(metrics.v[i].value, reason) == 0)
+            return *(const uint64_t *)metrics.v[i].ctx;
+    }
+    fail_msg("nothing is counted as %s", reason);
+    return 0;
+}
+
 /* A server takes half of the descriptors for connections. */
 void api_test_setup_with(void **state, unsigned connections)
 {

@@ -23,8 +23,11 @@ int api_test_setup(void **state);
 int api_test_teardown(void **state);
 /* In place of the server of the setup, one for so many connections. */
 void api_test_setup_with(void **state, unsigned connections);
-/* The same, but clients of TCP are strangers. */
+/* The same, but clients of TCP are strangers, and use TLS: */
 void api_test_setup_untrusted(void **state);
+void api_test_secure(struct tls_context *server);
+/* How many clients over TCP were refused for this reason. */
+uint64_t api_test_counted(const char *reason);
 /* Turn the loop without waiting. */
 void pump(void);
 /* Answer cluster.init, until so many have been answered. */

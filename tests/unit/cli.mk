@@ -78,3 +78,14 @@ tests_unit_cli_log_test_SOURCES = tests/unit/cli_log_test.c tests/unit/cli_fake.
 tests_unit_cli_log_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
 tests_unit_cli_log_test_CFLAGS = $(CLI_TEST_CFLAGS)
 tests_unit_cli_log_test_LDADD = $(CLI_TEST_LIBS)
+
+CLI_TLS_HELP = tests/unit/cli_tls_help.c tests/unit/cli_tls_help.h tests/unit/pki_help.c tests/unit/pki_help.h
+check_PROGRAMS += tests/unit/cli_tls_test tests/unit/cli_tls_files_test
+tests_unit_cli_tls_test_SOURCES = tests/unit/cli_tls_test.c $(CLI_TLS_HELP)
+tests_unit_cli_tls_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_tls_test_CFLAGS = $(CLI_TEST_CFLAGS) $(CRYPTO_CFLAGS)
+tests_unit_cli_tls_test_LDADD = $(CLI_TEST_LIBS)
+tests_unit_cli_tls_files_test_SOURCES = tests/unit/cli_tls_files_test.c $(CLI_TLS_HELP)
+tests_unit_cli_tls_files_test_CPPFLAGS = $(CLI_TEST_CPPFLAGS)
+tests_unit_cli_tls_files_test_CFLAGS = $(CLI_TEST_CFLAGS)
+tests_unit_cli_tls_files_test_LDADD = $(CLI_TEST_LIBS)

@@ -103,6 +103,9 @@ static const struct bx_user_params user = {COMMON, S("alice"), BX_USER_OPERATOR,
 static const struct bx_user_token_params user_token = {
     COMMON, S("alice"), S("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"), 600,
     17};
+static const struct bx_user_cert_params user_cert = {
+    COMMON, S("alice"),
+    S("-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n"), 600};
 static const struct bx_hello_params hello_token = {
     .version = 1, .token = S("blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")};
 
@@ -162,6 +165,8 @@ static const void *const params[BX__METHODS] = {
     [BX_M_USER_TOKEN_CREATE] = &user_token,
     [BX_M_USER_TOKEN_LIST] = &user_token,
     [BX_M_USER_TOKEN_DELETE] = &user_token,
+    [BX_M_CLUSTER_CA] = &plain,
+    [BX_M_USER_CERT_CREATE] = &user_cert,
 };
 
 /* ---- replies ---- */
@@ -217,7 +222,12 @@ static const struct bx_tenant_reply tenant_reply = {
     .name = S("acme"), .quota = {100, 204800, 3000, 50}, .usage = {4, 8192, 40, 1}};
 static const struct bx_user_reply user_reply = {S("alice"), BX_USER_OPERATOR, S("acme"), 7, 9};
 static const struct bx_user_token_reply user_token_reply = {17, S("alice"), 1700000600123,
-                                                            1700000500123};
+                                                            1700000500123, false};
+static const struct bx_ca_reply ca_reply = {
+    S("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")};
+static const struct bx_user_cert_reply user_cert_reply = {
+    17, S("alice"), 1700000600123,
+    S("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n")};
 static const struct bx_removed_reply removed = {5};
 static const struct bx_member_reply members[] = {
     {1, S("alpha"), S("10.0.0.1:7420"), S("leader"), S("up"), S("leader"), true, 0},
@@ -335,6 +345,8 @@ static const struct {
     {&bx_tenant_reply_schema, &tenant_reply},
     {&bx_user_reply_schema, &user_reply},
     {&bx_user_token_reply_schema, &user_token_reply},
+    {&bx_ca_reply_schema, &ca_reply},
+    {&bx_user_cert_reply_schema, &user_cert_reply},
     {&bx_upgrade_reply_schema, &upgrade},
     {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
     {&bx_page_reply_schema, &page},

@@ -316,6 +316,23 @@ static int make_user_dump(struct bx_buf *out)
     return BX_OK;
 }
 
+static int make_certificate_dump(struct bx_buf *out)
+{
+    struct bx_cmd_user_create alice = {bx_str("alice"), BX_USER_VIEWER, bx_str("")};
+    struct bx_cmd_user_token_create c = {.user = bx_str("alice"),
+                                         .secret_hash = {1, 2, [31] = 3},
+                                         .ttl_ms = 86400000,
+                                         .certificate = true};
+    struct test_fsm t = {.index = 0};
+
+    test_fsm_open(&t);
+    test_fsm_apply(&t, BX_CMD_USER_CREATE, &alice);
+    test_fsm_apply(&t, BX_CMD_USER_TOKEN_CREATE, &c);
+    test_fsm_dump(&t, out);
+    test_fsm_close(&t);
+    return BX_OK;
+}
+
 /* What was carried out, and what was refused. */
 static int make_outcome_dump(struct bx_buf *out)
 {
@@ -441,7 +458,8 @@ const struct golden_item golden_items[] = {
     {"dump-3", make_tenant_dump, false}, /* with a kind that dump-2 is older than */
     {"dump-4", make_outcome_dump, true}, /* before outcomes told when their session began */
     {"dump-5", make_outcome_dump, false},
-    {"dump-6", make_user_dump, false}, /* with users and their tokens */
+    {"dump-6", make_user_dump, false},        /* with users and their tokens */
+    {"dump-7", make_certificate_dump, false}, /* and a certificate */
     {"request", make_request, false},
     {"http-page", make_http_page, false},
     {"http-head", make_http_head, false},

@@ -239,7 +239,7 @@ static const struct bx_cmd_user_delete user_delete = {S("alice"), S("acme")};
             0xee, 0xef, 0xf0                                                                       \
     }
 static const struct bx_cmd_user_token_create user_token_create = {S("alice"), HASH, 86400000,
-                                                                  S("acme")};
+                                                                  S("acme"), false};
 static const struct bx_cmd_user_token_delete user_token_delete = {17, S("acme")};
 
 static struct golden_sample samples[GOLDEN_SAMPLES_MAX];
@@ -323,7 +323,8 @@ static const struct bx_field dumped_fields[] = {
 static const struct bx_schema dumped_schema =
     BX_SCHEMA("dumped row", 210, dumped_row, dumped_fields);
 
-static const struct bx_cmd_user_token_create token_of_alice = {S("alice"), HASH, 86400000, S("")};
+static const struct bx_cmd_user_token_create token_of_alice = {S("alice"), HASH, 86400000, S(""),
+                                                               false};
 
 /* One object of each kind at least. */
 static void make_rows(struct bx_buf *dump)

@@ -288,7 +288,7 @@ TEST(what_is_wrong_is_named)
         {"--data /d --name n --listen 127.0.0.1", "--listen"},
         {"--data /d --name n --listen 0.0.0.0:7411", "connect to"},
         {"--data /d --name n --insecure-loopback --listen 10.0.0.1:7411", "loopback"},
-        {"--data /d --name n --api 192.0.2.1:7410", "--api"},
+        {"--data /d --name n --api 192.0.2.1:7410 --insecure-loopback", "--api"},
         {"--data /d --name n --api [::]:7410", "connect to"},
         {"--data /d --name n --api localhost:99999", "--api"},
         {"--data /d --name n --driver xen", "--driver"},

@@ -94,6 +94,14 @@ static int token(const char *user, uint16_t secret, uint64_t ttl_ms)
     return token_in(user, secret, ttl_ms, "");
 }
 
+static int certificate(const char *user, uint16_t pin)
+{
+    struct bx_cmd_user_token_create c = {.user = bx_str(user), .certificate = true};
+
+    memcpy(c.secret_hash, &pin, sizeof pin);
+    return at(START, 10, BX_CMD_USER_TOKEN_CREATE, &c);
+}
+
 static const struct bx_user_token *token_with(uint16_t secret)
 {
     uint8_t hash[BX_USER_SECRET_HASH] = {0};
@@ -281,6 +289,25 @@ TEST(tenants_do_not_take_the_places_of_users_of_the_cluster)
 }
 
 /* ---- tokens ---- */
+
+TEST(a_certificate_is_a_token_of_its_key)
+{
+    assert_int_equal(create("alice", BX_USER_VIEWER, ""), BX_OK);
+    assert_int_equal(create("bob", BX_USER_VIEWER, ""), BX_OK);
+    assert_int_equal(certificate("alice", 7), BX_OK);
+    assert_true(token_with(7)->certificate);
+    assert_int_equal(certificate("alice", 7), BX_OK); /* the same request, again */
+    assert_true(t.last.existed);
+    assert_int_equal(certificate("bob", 7), BX_EXISTS);
+    assert_int_equal(token("alice", 7, 0), BX_EXISTS);
+    assert_int_equal(token("alice", 8, 0), BX_OK);
+    assert_false(token_with(8)->certificate);
+    assert_int_equal(certificate("alice", 8), BX_EXISTS);
+    assert_int_equal(drop_token(token_with(7)->created_index, ""), BX_OK);
+    assert_null(token_with(7));
+    assert_int_equal(certificate("bob", 7), BX_OK);
+    assert_int_equal(certificate("nobody", 9), BX_NOT_FOUND);
+}
 
 TEST(a_token_is_found_by_its_whole_hash)
 {
