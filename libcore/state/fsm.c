@@ -62,8 +62,8 @@ struct bx_str bx_call_text(struct bx_fsm *f, const char *fmt, ...)
     return bx_str(bx_must(kept, sizeof text));
 }
 
-void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str object,
-                   struct bx_str node, struct bx_str detail)
+void bx_call_event_of(struct bx_fsm *f, struct bx_str tenant, enum bx_event_type type,
+                      struct bx_str object, struct bx_str node, struct bx_str detail)
 {
     struct bx_event e = {.index = bx_call_revision(f),
                          .time = f->view.time_ms,
@@ -72,7 +72,15 @@ void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str obje
                          .node = node,
                          .detail = detail};
 
+    if (bx_fsm_level(f) >= 3)
+        e.tenant = tenant;
     bx_must_ok(bx_call_events_push(&f->told, e));
+}
+
+void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str object,
+                   struct bx_str node, struct bx_str detail)
+{
+    bx_call_event_of(f, (struct bx_str){NULL, 0}, type, object, node, detail);
 }
 
 static struct bx_str keep_text(struct bx_fsm *f, struct bx_str s)
@@ -114,6 +122,7 @@ static void tell(struct bx_fsm *f, struct bx_event e)
     e.object = keep_text(f, e.object);
     e.node = keep_text(f, e.node);
     e.detail = keep_text(f, e.detail);
+    e.tenant = keep_text(f, e.tenant);
     append_record(&f->events_blob, &bx_event_schema, &e);
     bx_must_ok(bx_event_list_push(&f->events, e));
 }

@@ -213,7 +213,7 @@ int bx_fsm_dry_run(struct bx_fsm *f, const struct bx_vm_config *config, struct b
     memset(d, 0, sizeof *d);
     if (rc != BX_OK)
         return rc;
-    if (bx_view_named(&f->view, BX_TABLE_VM, config->name) != NULL) {
+    if (bx_fsm_vm_named(f, config->tenant, config->name) != NULL) {
         bx_err_set(err, BX_EXISTS, "a VM named \"" BX_STR_FMT "\" exists",
                    BX_STR_ARG(config->name));
         bx_err_hint(err, "choose another name");

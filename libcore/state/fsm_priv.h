@@ -113,6 +113,9 @@ struct bx_str bx_call_text(struct bx_fsm *f, const char *fmt, ...)
  * turn ends: members of an object, constants, or allocated from f->scratch. */
 void bx_call_event(struct bx_fsm *f, enum bx_event_type type, struct bx_str object,
                    struct bx_str node, struct bx_str detail);
+/* The same for an event that a tenant may see; from feature level 3 on the event tells which. */
+void bx_call_event_of(struct bx_fsm *f, struct bx_str tenant, enum bx_event_type type,
+                      struct bx_str object, struct bx_str node, struct bx_str detail);
 
 /* ---- the commands ---- */
 
@@ -157,6 +160,10 @@ void bx_fsm_remember(struct bx_fsm *f, const uint8_t vm[16], const struct bx_dec
 const char *bx_fsm_node_name(const struct bx_view *v, uint64_t id);
 
 /* ---- fsm_vm.c ---- */
+/* The VM that has this name: from feature level 3 on in the tenant, before in the cluster. NULL:
+ * none has. */
+const struct bx_vm *bx_fsm_vm_named(const struct bx_fsm *f, struct bx_str tenant,
+                                    struct bx_str name);
 /* Replace a VM's row by the draft, with an event. The row before may be NULL. */
 void bx_fsm_vm_put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, struct bx_vm *draft,
                    enum bx_event_type type, struct bx_str detail);

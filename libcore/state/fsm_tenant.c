@@ -8,6 +8,7 @@ static int put(struct bx_fsm *f, struct bx_tenant *d, enum bx_event_type type, s
 {
     struct bx_row *before = bx_view_row(&f->view, BX_TABLE_TENANT, &d->name), *after;
     struct bx_quota used = bx_view_usage(&f->view, d->name);
+    struct bx_str name;
     int rc = bx_tenant_check(d->name, &d->quota, err);
 
     if (rc == BX_OK)
@@ -24,8 +25,8 @@ static int put(struct bx_fsm *f, struct bx_tenant *d, enum bx_event_type type, s
         d->created_index = d->modified_index;
     after = bx_row_make(&f->view.home, BX_TABLE_TENANT, d);
     bx_fsm_change(f, before, after);
-    bx_call_event(f, type, ((const struct bx_tenant *)bx_row_object(after))->name, bx_str(""),
-                  bx_str(""));
+    name = ((const struct bx_tenant *)bx_row_object(after))->name;
+    bx_call_event_of(f, name, type, name, bx_str(""), bx_str(""));
     return BX_OK;
 }
 
@@ -108,7 +109,7 @@ int bx_fsm_tenant_delete(struct bx_fsm *f, struct bx_call *c)
     rc = check_unused(f, name, c->err);
     if (rc != BX_OK)
         return rc;
-    bx_call_event(f, BX_EVENT_TENANT_DELETED, t.name, bx_str(""), bx_str(""));
+    bx_call_event_of(f, t.name, BX_EVENT_TENANT_DELETED, t.name, bx_str(""), bx_str(""));
     bx_fsm_change(f, row, NULL);
     return BX_OK;
 }

@@ -67,10 +67,11 @@ static int put(struct bx_fsm *f, struct bx_user *d, enum bx_event_type type, str
     role = bx_user_role_names[d->role];
     after = bx_row_make(&f->view.home, BX_TABLE_USER, d);
     bx_fsm_change(f, before, after);
-    bx_call_event(f, type, ((const struct bx_user *)bx_row_object(after))->name, bx_str(""),
-                  d->tenant.n == 0
-                      ? bx_call_text(f, "%s of the cluster", role)
-                      : bx_call_text(f, "%s of tenant " BX_STR_FMT, role, BX_STR_ARG(d->tenant)));
+    bx_call_event_of(f, d->tenant, type, ((const struct bx_user *)bx_row_object(after))->name,
+                     bx_str(""),
+                     d->tenant.n == 0 ? bx_call_text(f, "%s of the cluster", role)
+                                      : bx_call_text(f, "%s of tenant " BX_STR_FMT, role,
+                                                     BX_STR_ARG(d->tenant)));
     return BX_OK;
 }
 
@@ -123,7 +124,7 @@ int bx_fsm_user_delete(struct bx_fsm *f, struct bx_call *c)
     if (rc != BX_OK)
         return rc;
     bx_fsm_user_tokens_drop(f, u->name);
-    bx_call_event(f, BX_EVENT_USER_DELETED, u->name, bx_str(""), bx_str(""));
+    bx_call_event_of(f, u->tenant, BX_EVENT_USER_DELETED, u->name, bx_str(""), bx_str(""));
     bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_USER, &b->name), NULL);
     return BX_OK;
 }

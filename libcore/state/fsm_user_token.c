@@ -22,6 +22,14 @@ static struct bx_str id_text(struct bx_fsm *f, uint64_t id)
     return bx_call_text(f, "%llu", (unsigned long long)id);
 }
 
+/* An event of a token, which is one of its user. */
+static void tell(struct bx_fsm *f, enum bx_event_type type, struct bx_str user, uint64_t id)
+{
+    const struct bx_user *u = bx_view_get(&f->view, BX_TABLE_USER, &user);
+
+    bx_call_event_of(f, u == NULL ? bx_str("") : u->tenant, type, user, bx_str(""), id_text(f, id));
+}
+
 static void drop_expired(struct bx_fsm *f)
 {
     for (uint32_t i = (uint32_t)bx_view_count(&f->view, BX_TABLE_USER_TOKEN); i > 0; i--) {
@@ -40,8 +48,7 @@ void bx_fsm_user_tokens_drop(struct bx_fsm *f, struct bx_str user)
 
         if (!bx_str_eq(t->user, user))
             continue;
-        bx_call_event(f, BX_EVENT_USER_TOKEN_DELETED, t->user, bx_str(""),
-                      id_text(f, t->created_index));
+        tell(f, BX_EVENT_USER_TOKEN_DELETED, t->user, t->created_index);
         bx_fsm_change(f, row, NULL);
     }
 }
@@ -136,7 +143,7 @@ int bx_fsm_user_token_create(struct bx_fsm *f, struct bx_call *c)
     /* One of this secret that has expired gives its place. */
     bx_fsm_change(f, bx_view_row(&f->view, BX_TABLE_USER_TOKEN, b->secret_hash),
                   bx_row_make(&f->view.home, BX_TABLE_USER_TOKEN, &d));
-    bx_call_event(f, BX_EVENT_USER_TOKEN_CREATED, u->name, bx_str(""), id_text(f, d.created_index));
+    tell(f, BX_EVENT_USER_TOKEN_CREATED, u->name, d.created_index);
     return BX_OK;
 }
 
@@ -163,8 +170,7 @@ int bx_fsm_user_token_delete(struct bx_fsm *f, struct bx_call *c)
         bx_err_hint(c->err, "blixardctl user token list NAME shows those of a user");
         return BX_NOT_FOUND;
     }
-    bx_call_event(f, BX_EVENT_USER_TOKEN_DELETED, token_of(row)->user, bx_str(""),
-                  id_text(f, b->id));
+    tell(f, BX_EVENT_USER_TOKEN_DELETED, token_of(row)->user, b->id);
     bx_fsm_change(f, row, NULL);
     return BX_OK;
 }

@@ -9,6 +9,11 @@
 
 #include <stdio.h>
 
+static struct bx_str tenant_of(const struct bx_vm *vm)
+{
+    return (struct bx_str){vm->tenant->s, vm->tenant->len};
+}
+
 static struct bx_str node_str(const struct bx_view *v, uint64_t id)
 {
     return bx_str(bx_fsm_node_name(v, id));
@@ -43,8 +48,8 @@ void bx_fsm_vm_put(struct bx_fsm *f, struct bx_call *c, struct bx_row *before, s
     draft->modified_ms = f->view.time_ms;
     after = bx_row_make(&f->view.home, BX_TABLE_VM, draft);
     bx_fsm_change(f, before, after);
-    bx_call_event(f, type, bx_str(bx_row_as_vm(after)->name->s), node_str(&f->view, draft->node),
-                  detail);
+    bx_call_event_of(f, tenant_of(bx_row_as_vm(after)), type, bx_str(bx_row_as_vm(after)->name->s),
+                     node_str(&f->view, draft->node), detail);
     memcpy(c->out->object, draft->uuid, 16);
     c->out->node = draft->node;
 }
@@ -102,6 +107,14 @@ static int exists(struct bx_call *c, const struct bx_vm *vm, const char *hint)
 
 /* ---- create ---- */
 
+const struct bx_vm *bx_fsm_vm_named(const struct bx_fsm *f, struct bx_str tenant,
+                                    struct bx_str name)
+{
+    if (bx_fsm_level(f) < 3 || BX_MUTATED(NAMES_CROSS_TENANTS))
+        return bx_view_named(&f->view, BX_TABLE_VM, name);
+    return bx_view_vm_named(&f->view, tenant, name);
+}
+
 static int taken(struct bx_call *c, const struct bx_vm *vm, bool fine)
 {
     if (fine && vm->desired == BX_DESIRED_DELETED)
@@ -121,7 +134,7 @@ int bx_fsm_vm_create(struct bx_fsm *f, struct bx_call *c)
 
     if (rc != BX_OK)
         return rc;
-    there = bx_view_named(&f->view, BX_TABLE_VM, config->name);
+    there = bx_fsm_vm_named(f, config->tenant, config->name);
     if (there != NULL)
         return taken(c, there, c->body->vm_create.if_not_exists);
     if (bx_fsm_level(f) >= 2 || c->body->vm_create.admit)
@@ -277,8 +290,8 @@ void bx_fsm_vm_remove(struct bx_fsm *f, struct bx_call *c, struct bx_row *row)
 {
     const struct bx_vm *vm = bx_row_as_vm(row);
 
-    bx_call_event(f, BX_EVENT_VM_DELETED, bx_str(vm->name->s), node_str(&f->view, vm->node),
-                  bx_str(""));
+    bx_call_event_of(f, tenant_of(vm), BX_EVENT_VM_DELETED, bx_str(vm->name->s),
+                     node_str(&f->view, vm->node), bx_str(""));
     memcpy(c->out->object, vm->uuid, 16);
     c->out->node = vm->node;
     bx_fsm_change(f, row, NULL);
@@ -335,7 +348,7 @@ int bx_fsm_vm_rename(struct bx_fsm *f, struct bx_call *c)
         return rc;
     if (vm->desired == BX_DESIRED_DELETED)
         return stopping(c, vm);
-    there = bx_view_named(&f->view, BX_TABLE_VM, b->name);
+    there = bx_fsm_vm_named(f, tenant_of(vm), b->name);
     if (there == vm)
         return bx_fsm_vm_unchanged(c, vm);
     if (there != NULL)

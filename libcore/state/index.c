@@ -1,12 +1,20 @@
 #include "state/index.h"
 
 #include "mem/alloc.h"
-#include "mem/intern.h"
 #include "state/rows.h"
+
+#include <assert.h>
+#include <string.h>
 
 struct key_query {
     const struct bx_kind_desc *kind;
-    const void *key; /* or a struct bx_str with the name */
+    const void *key;
+};
+
+/* Of a name. */
+struct name_query {
+    struct bx_str name, scope;
+    bool past; /* after all of this name, whatever their scope */
 };
 
 static bool key_is(const void *item, const void *query)
@@ -16,12 +24,27 @@ static bool key_is(const void *item, const void *query)
     return bx_kind_compare(q->kind, bx_kind_key(q->kind, bx_row_object(item)), q->key) == 0;
 }
 
+static bool is_text(const struct bx_istr *s, struct bx_str text)
+{
+    return s->len == text.n && memcmp(s->s, text.p, text.n) == 0;
+}
+
 static bool name_is(const void *item, const void *query)
 {
-    const struct key_query *q = query;
+    const struct bx_named *n = item;
+    const struct name_query *q = query;
 
-    return bx_str_eq(bx_kind_object_name(q->kind, bx_row_object(item)),
-                     *(const struct bx_str *)q->key);
+    return is_text(n->name, q->name) && (n->scope == NULL || is_text(n->scope, q->scope));
+}
+
+static uint64_t with_scope(uint64_t name, uint64_t scope)
+{
+    return name ^ scope * 0x9e3779b97f4a7c15u;
+}
+
+static uint64_t hash_of(const struct bx_istr *name, const struct bx_istr *scope)
+{
+    return scope == NULL ? name->hash : with_scope(name->hash, scope->hash);
 }
 
 void bx_index_init(struct bx_index *x, const struct bx_kind_desc *kind)
@@ -31,9 +54,16 @@ void bx_index_init(struct bx_index *x, const struct bx_kind_desc *kind)
 
 void bx_index_close(struct bx_index *x)
 {
+    struct bx_named *n;
+    size_t pos = 0;
+
+    while ((n = bx_map_next(&x->by_name, &pos)) != NULL)
+        bx_slab_free(&x->memory, n, sizeof *n);
     bx_map_close(&x->by_key);
     bx_map_close(&x->by_name);
     bx_sorted_close(&x->names);
+    bx_sorted_close(&x->scopes);
+    bx_slab_close(&x->memory);
     bx_free(x->rows);
     x->rows = NULL;
     x->n = x->cap = 0;
@@ -92,11 +122,30 @@ struct bx_row *bx_index_get(const struct bx_index *x, const void *key)
                                                                                  : NULL;
 }
 
+static struct bx_row *row_of(const struct bx_named *n)
+{
+    return n == NULL ? NULL : n->row;
+}
+
+struct bx_row *bx_index_named_in(const struct bx_index *x, struct bx_str scope, struct bx_str name)
+{
+    struct name_query q = {.name = name, .scope = scope};
+    uint64_t hash = with_scope(bx_hash(name.p, name.n), bx_hash(scope.p, scope.n));
+
+    return row_of(bx_map_get(&x->by_name, hash, name_is, &q));
+}
+
 struct bx_row *bx_index_named(const struct bx_index *x, struct bx_str name)
 {
-    struct key_query q = {x->kind, &name};
+    struct name_query q = {.name = name};
+    struct bx_index_place at;
+    const struct bx_named *first;
 
-    return bx_map_get(&x->by_name, bx_hash(name.p, name.n), name_is, &q);
+    if (x->kind->scope_at == 0)
+        return row_of(bx_map_get(&x->by_name, bx_hash(name.p, name.n), name_is, &q));
+    at = bx_index_after_one(x, name, bx_str(""));
+    first = bx_sorted_next(&x->names, &at.name);
+    return first != NULL && is_text(first->name, name) ? first->row : NULL;
 }
 
 size_t bx_index_count(const struct bx_index *x)
@@ -113,31 +162,44 @@ struct bx_row *bx_index_next(const struct bx_index *x, size_t *pos)
 
 /* ---- in the order of lists ---- */
 
-static const struct bx_istr *istr_of(const struct bx_index *x, const struct bx_row *row)
+static int compare_text(const struct bx_istr *s, struct bx_str text)
 {
-    const void *at = (const char *)bx_row_object(row) + x->kind->name_at;
+    uint32_t n = s->len < text.n ? s->len : text.n;
+    int order = n == 0 || s->s == text.p ? 0 : memcmp(s->s, text.p, n);
 
-    return *(const struct bx_istr *const *)at;
+    return order != 0 ? order : (s->len > text.n) - (s->len < text.n);
 }
 
 static int compare_names(const void *item, const void *key)
 {
-    const struct bx_istr *name = item;
-    const struct bx_str *other = key;
-    uint32_t n = name->len < other->n ? name->len : other->n;
-    int order = n == 0 ? 0 : memcmp(name->s, other->p, n);
+    const struct bx_named *n = item;
+    const struct name_query *q = key;
+    int order = compare_text(n->name, q->name);
 
-    return order != 0 ? order : (name->len > other->n) - (name->len < other->n);
+    if (order != 0)
+        return order;
+    return q->past ? -1 : compare_text(n->scope, q->scope);
+}
+
+static int compare_scopes(const void *item, const void *key)
+{
+    const struct bx_named *n = item;
+    const struct name_query *q = key;
+    int order = compare_text(n->scope, q->scope);
+
+    return order != 0 ? order : compare_text(n->name, q->name);
 }
 
 struct bx_index_place bx_index_after(const struct bx_index *x, const void *key)
 {
     struct bx_index_place at = {{0, 0}, 0};
+    struct name_query q = {.past = true};
 
     if (key == NULL)
         return at;
     if (x->kind->listed_by_name) {
-        at.name = bx_sorted_after(&x->names, compare_names, key);
+        q.name = *(const struct bx_str *)key;
+        at.name = bx_sorted_after(&x->names, compare_names, &q);
         return at;
     }
     at.row = bx_index_place(x, key);
@@ -146,14 +208,35 @@ struct bx_index_place bx_index_after(const struct bx_index *x, const void *key)
     return at;
 }
 
+struct bx_index_place bx_index_after_one(const struct bx_index *x, struct bx_str name,
+                                         struct bx_str scope)
+{
+    struct name_query q = {.name = name, .scope = scope};
+
+    return (struct bx_index_place){.name = bx_sorted_after(&x->names, compare_names, &q)};
+}
+
 struct bx_row *bx_index_step(const struct bx_index *x, struct bx_index_place *at)
 {
-    const struct bx_istr *name;
-
     if (!x->kind->listed_by_name)
         return bx_index_next(x, &at->row);
-    name = bx_sorted_next(&x->names, &at->name);
-    return name == NULL ? NULL : bx_index_named(x, (struct bx_str){name->s, name->len});
+    return row_of(bx_sorted_next(&x->names, &at->name));
+}
+
+struct bx_index_place bx_index_after_in(const struct bx_index *x, struct bx_str scope,
+                                        struct bx_str name)
+{
+    struct name_query q = {.name = name, .scope = scope};
+
+    return (struct bx_index_place){.name = bx_sorted_after(&x->scopes, compare_scopes, &q)};
+}
+
+struct bx_row *bx_index_step_in(const struct bx_index *x, struct bx_str scope,
+                                struct bx_index_place *at)
+{
+    const struct bx_named *n = bx_sorted_next(&x->scopes, &at->name);
+
+    return n != NULL && is_text(n->scope, scope) ? n->row : NULL;
 }
 
 /* ---- changing ---- */
@@ -186,43 +269,95 @@ static void swap_ordered(struct bx_index *x, uint32_t i, struct bx_row *old, str
     }
 }
 
+/* ---- names ---- */
+
+/* What a row is called; it is in no index. */
+static struct bx_named named_as(const struct bx_index *x, const struct bx_row *row)
+{
+    const void *object = bx_row_object(row);
+
+    return (struct bx_named){.name = bx_kind_name(x->kind, object),
+                             .scope =
+                                 x->kind->scope_at == 0 ? NULL : bx_kind_scope(x->kind, object)};
+}
+
+static struct name_query query_of(const struct bx_named *n)
+{
+    struct name_query q = {.name = {n->name->s, n->name->len}};
+
+    if (n->scope != NULL)
+        q.scope = (struct bx_str){n->scope->s, n->scope->len};
+    return q;
+}
+
+static struct bx_named *find_name(const struct bx_index *x, const struct bx_named *as)
+{
+    struct name_query q = query_of(as);
+
+    return bx_map_get(&x->by_name, hash_of(as->name, as->scope), name_is, &q);
+}
+
+bool bx_index_has_name(const struct bx_index *x, const struct bx_row *row)
+{
+    struct bx_named as = named_as(x, row);
+
+    return find_name(x, &as) != NULL;
+}
+
 static void remove_name(struct bx_index *x, struct bx_row *row)
 {
-    struct bx_str name = bx_kind_object_name(x->kind, bx_row_object(row));
+    struct bx_named as = named_as(x, row), *n = find_name(x, &as);
+    struct name_query q = query_of(&as);
 
-    bx_map_remove(&x->by_name, bx_hash(name.p, name.n), row);
-    if (x->kind->listed_by_name)
-        bx_sorted_remove(&x->names, compare_names, &name);
+    assert(n != NULL && n->row == row);
+    if (x->kind->listed_by_name) {
+        bx_sorted_remove(&x->names, compare_names, &q);
+        bx_sorted_remove(&x->scopes, compare_scopes, &q);
+    }
+    bx_map_remove(&x->by_name, hash_of(as.name, as.scope), n);
+    bx_slab_free(&x->memory, n, sizeof *n);
 }
 
 static void add_name(struct bx_index *x, struct bx_row *row)
 {
-    struct bx_str name = bx_kind_object_name(x->kind, bx_row_object(row));
+    struct bx_named *n = bx_must(bx_slab_alloc(&x->memory, sizeof *n), sizeof *n);
+    struct name_query q;
 
-    bx_must_ok(bx_map_add(&x->by_name, bx_hash(name.p, name.n), row));
-    if (x->kind->listed_by_name)
-        bx_must_ok(bx_sorted_add(&x->names, compare_names, &name, istr_of(x, row)));
+    *n = named_as(x, row);
+    n->row = row;
+    q = query_of(n);
+    bx_must_ok(bx_map_add(&x->by_name, hash_of(n->name, n->scope), n));
+    if (!x->kind->listed_by_name)
+        return;
+    bx_must_ok(bx_sorted_add(&x->names, compare_names, &q, n));
+    bx_must_ok(bx_sorted_add(&x->scopes, compare_scopes, &q, n));
 }
 
-/* True if replacing `old` by `with` leaves the indexes of names as they are. */
-static bool keeps_name(const struct bx_index *x, const struct bx_row *old,
-                       const struct bx_row *with)
+static bool same_text(const struct bx_istr *a, const struct bx_istr *b)
 {
-    if (old == NULL || with == NULL)
-        return false;
-    if (x->kind->listed_by_name)
-        return istr_of(x, old) == istr_of(x, with);
-    return bx_str_eq(bx_kind_object_name(x->kind, bx_row_object(old)),
-                     bx_kind_object_name(x->kind, bx_row_object(with)));
+    return a == b || is_text(a, (struct bx_str){b->s, b->len});
+}
+
+/* True if replacing `old` by `with` leaves names where they are. */
+static bool keeps_name(const struct bx_named *old, const struct bx_named *with)
+{
+    return same_text(old->name, with->name) &&
+           (old->scope == NULL || same_text(old->scope, with->scope));
 }
 
 static void swap_name(struct bx_index *x, struct bx_row *old, struct bx_row *with)
 {
-    if (keeps_name(x, old, with)) {
-        struct bx_str name = bx_kind_object_name(x->kind, bx_row_object(with));
+    struct bx_named was, is, *n;
 
-        bx_map_replace(&x->by_name, bx_hash(name.p, name.n), old, with);
-        return;
+    if (old != NULL && with != NULL) {
+        was = named_as(x, old);
+        is = named_as(x, with);
+        if (keeps_name(&was, &is)) {
+            n = find_name(x, &was);
+            *n = is; /* the texts of `old` end with it */
+            n->row = with;
+            return;
+        }
     }
     if (old != NULL)
         remove_name(x, old);
@@ -238,6 +373,6 @@ void bx_index_swap(struct bx_index *x, struct bx_row *old, struct bx_row *with)
         swap_ordered(x, bx_index_place(x, key), old, with);
     else
         swap_hashed(&x->by_key, bx_kind_hash(x->kind, key), old, with);
-    if (x->kind->name_index != BX_NAME_NONE)
+    if (x->kind->named)
         swap_name(x, old, with);
 }

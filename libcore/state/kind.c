@@ -1,6 +1,5 @@
 #include "state/kind.h"
 
-#include "mem/intern.h"
 #include "mem/map.h"
 
 #define BX_KIND_ROW(number, upper, lower) [BX_TABLE_##upper] = &bx_kind_##lower,
@@ -51,17 +50,6 @@ uint64_t bx_kind_hash(const struct bx_kind_desc *k, const void *key)
         break;
     }
     return 0;
-}
-
-struct bx_str bx_kind_object_name(const struct bx_kind_desc *k, const void *object)
-{
-    const void *at = (const char *)object + k->name_at;
-    const struct bx_istr *interned;
-
-    if (k->name_index == BX_NAME_STR)
-        return *(const struct bx_str *)at;
-    interned = *(const struct bx_istr *const *)at;
-    return (struct bx_str){interned->s, interned->len};
 }
 
 const struct bx_column *bx_kind_key_column(const struct bx_kind_desc *k)

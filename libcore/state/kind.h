@@ -9,6 +9,7 @@
 
 #include "codec/schema.h"
 #include "err.h"
+#include "mem/intern.h"
 
 /* X(number, NAME, name). The number is part of dumps and never changes. Kinds are loaded, dumped
  * and restored in this order. */
@@ -30,19 +31,13 @@ struct bx_row_home;
 struct bx_view;
 struct bx_vm_config;
 
-/* ---- keys and names ---- */
+/* ---- keys ---- */
 
 enum bx_key {
     BX_KEY_NONE,  /* a single object, which always exists */
     BX_KEY_U64,   /* uint64_t */
     BX_KEY_BYTES, /* uint8_t[16] */
     BX_KEY_NAME,  /* struct bx_str */
-};
-
-enum bx_name_index {
-    BX_NAME_NONE,
-    BX_NAME_STR,      /* struct bx_str */
-    BX_NAME_INTERNED, /* const struct bx_istr * */
 };
 
 /* ---- columns of the SQL table ---- */
@@ -71,6 +66,7 @@ struct bx_column {
     const char *constraint;   /* SQL text after the type, or NULL */
     bool key;                 /* the table's key: exactly one column has it */
     bool open;                /* readable by users' queries */
+    bool location;            /* of those, by administrators of the cluster alone */
 };
 #define BX_COLUMNS_MAX 32u
 
@@ -110,11 +106,18 @@ struct bx_kind_desc {
     /* Sorted by key, so that iteration is in order and lookup is a binary search; for kinds with up
      * to some thousand objects. Otherwise hashed by key. */
     bool ordered;
-    enum bx_name_index name_index; /* names are unique and hashed */
+    bool named; /* it has a name, an interned one, by which it is found */
     uint16_t name_at;
-    bool listed_by_name;                 /* names, which are interned, are also kept in order */
+    /* An interned text, such as its tenant: names are unique among those that have the same one. 0:
+     * they are unique among all. */
+    uint16_t scope_at;
+    bool listed_by_name;                 /* it has a scope, and names are also kept in order */
     const char *sql_suffix;              /* after the column list of CREATE TABLE */
     const struct bx_shown_column *shown; /* see above; the last one has no name */
+    /* What queries of one tenant see: the rows that have its name in this column, or all of them.
+     * Neither: there is no such table. */
+    const char *tenant_column;
+    bool all_tenants;
 
     /* For kinds whose record differs from the object. make builds the row of a draft; load builds
      * it from a stored record, or returns NULL if the record is invalid. */
@@ -183,7 +186,14 @@ static inline const void *bx_kind_key(const struct bx_kind_desc *k, const void *
 }
 /* The column that is the key of its SQL table. */
 const struct bx_column *bx_kind_key_column(const struct bx_kind_desc *k);
-/* Of a kind that has a name. */
-struct bx_str bx_kind_object_name(const struct bx_kind_desc *k, const void *object);
+/* Of a kind that has a name, and one with a scope. */
+static inline const struct bx_istr *bx_kind_name(const struct bx_kind_desc *k, const void *object)
+{
+    return *(const struct bx_istr *const *)(const void *)((const char *)object + k->name_at);
+}
+static inline const struct bx_istr *bx_kind_scope(const struct bx_kind_desc *k, const void *object)
+{
+    return *(const struct bx_istr *const *)(const void *)((const char *)object + k->scope_at);
+}
 
 #endif

@@ -19,8 +19,8 @@ static const struct bx_schema node_schema = BX_SCHEMA("node row", 201, bx_node_r
 static const struct bx_column node_columns[] = {
     BX_COLUMN(id, U64, bx_node_row, info.id, .key = true, .open = true),
     BX_COLUMN(name, TEXT, bx_node_row, info.name, .constraint = "UNIQUE", .open = true),
-    BX_COLUMN(address, TEXT, bx_node_row, info.address, .open = true),
-    BX_COLUMN(api, TEXT, bx_node_row, info.api, .open = true),
+    BX_COLUMN(address, TEXT, bx_node_row, info.address, .open = true, .location = true),
+    BX_COLUMN(api, TEXT, bx_node_row, info.api, .open = true, .location = true),
     BX_COLUMN(state, ENUM, bx_node_row, info.state, .names = bx_node_state_names, .open = true),
     BX_COLUMN(role, ENUM, bx_node_row, info.role, .names = bx_role_names, .open = true),
     BX_COLUMN(driver, TEXT, bx_node_row, info.driver, .open = true),
@@ -175,10 +175,10 @@ void bx_view_level_changed(struct bx_view *v, uint32_t from, uint32_t to)
         account(v, vm, 1);
 }
 
-BX_KIND(node, bx_node_row, BX_KEY_U64, info.id, "nodes", .ordered = true,
-        .name_index = BX_NAME_INTERNED, .name_at = offsetof(struct bx_node_row, name),
-        .finish = finish, .release = release, .swapped = swapped, .watches = BX_TABLE_VM,
-        .watched = watched, .close = close_columns);
+BX_KIND(node, bx_node_row, BX_KEY_U64, info.id, "nodes", .ordered = true, .named = true,
+        .name_at = offsetof(struct bx_node_row, name), .finish = finish, .release = release,
+        .swapped = swapped, .watches = BX_TABLE_VM, .watched = watched, .close = close_columns,
+        .all_tenants = true);
 
 /* ---- lookup ---- */
 

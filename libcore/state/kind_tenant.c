@@ -165,4 +165,4 @@ static int admit(const struct bx_view *v, const struct bx_vm_config *config, str
 
 BX_KIND(tenant, bx_tenant, BX_KEY_NAME, name, "tenants", .ordered = true,
         .sql_suffix = " WITHOUT ROWID", .watches = BX_TABLE_VM, .watched = watched, .admit = admit,
-        .close = close_usage);
+        .close = close_usage, .tenant_column = "name");

@@ -2,11 +2,13 @@
  *
  * The key of the SQL table is the revision that created the VM, so rows are appended in sequence.
  * With the uuid or the name as the key, each insert and delete would touch a different page, which
- * at 100,000 VMs costs four times as much. The view ensures that both are unique, and the digest
- * verifies it. */
+ * at 100,000 VMs costs four times as much. The view ensures that uuids, and names within a tenant,
+ * are unique, and the digest verifies it. */
 #include "state/rows.h"
 
 #include "codec/flat.h"
+
+#include <stdio.h>
 
 struct vm_record {
     uint8_t uuid[16];
@@ -237,9 +239,10 @@ const struct bx_phase_counts *bx_view_phases(const struct bx_view *v)
     return &v->phases;
 }
 
-BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .name_index = BX_NAME_INTERNED,
-        .name_at = offsetof(struct bx_vm, name), .listed_by_name = true, .make = make, .load = load,
-        .release = release, .settle = settle, .swapped = swapped, .shown = vm_shown);
+BX_KIND(vm, bx_vm, BX_KEY_BYTES, uuid, "vms", .named = true,
+        .name_at = offsetof(struct bx_vm, name), .scope_at = offsetof(struct bx_vm, tenant),
+        .listed_by_name = true, .make = make, .load = load, .release = release, .settle = settle,
+        .swapped = swapped, .shown = vm_shown, .tenant_column = "tenant");
 
 /* ---- lookup ---- */
 
@@ -304,6 +307,7 @@ bool bx_vm_uuid_begins(const struct bx_vm *vm, struct bx_str ref)
 
 struct matches {
     const struct prefix *prefix;
+    struct bx_str tenant;
     const struct bx_vm *vm;
     uint32_t n;
 };
@@ -313,47 +317,117 @@ static void match(void *ctx, void *row)
     const struct bx_vm *vm = bx_row_as_vm(row);
     struct matches *m = ctx;
 
-    if (!has_prefix(vm->uuid, m->prefix))
+    if (!has_prefix(vm->uuid, m->prefix) || !bx_vm_is_of(vm, m->tenant))
         return;
     m->vm = vm;
     m->n++;
 }
 
 /* The result does not depend on the order in the map, because a match must be unique. */
-static const struct bx_vm *by_prefix(const struct bx_view *v, struct bx_str ref, uint32_t *found)
+static int by_prefix(const struct bx_view *v, struct bx_str tenant, struct bx_str ref,
+                     const struct bx_vm **vm, struct bx_err *err)
 {
     struct prefix p;
-    struct matches m = {.prefix = &p};
+    struct matches m = {.prefix = &p, .tenant = tenant};
 
     if (parse_prefix(ref, &p))
         bx_map_each_like(&v->kinds[BX_TABLE_VM].by_key, bx_kind_prefix(p.bytes),
                          BX_KIND_PREFIX_BITS, match, &m);
-    *found = m.n;
-    return m.vm;
-}
-
-int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
-                    struct bx_err *err)
-{
-    uint8_t uuid[16];
-    uint32_t found = 1;
-
-    *vm = bx_uuid_parse(ref.p, ref.n, uuid) ? bx_view_vm(v, uuid) : NULL;
-    if (*vm == NULL)
-        *vm = bx_view_named(v, BX_TABLE_VM, ref);
-    if (*vm == NULL)
-        *vm = by_prefix(v, ref, &found);
-    if (*vm != NULL && found == 1)
+    *vm = m.vm;
+    if (m.n == 1)
         return BX_OK;
-    if (found > 1) {
+    if (m.n > 1) {
         bx_err_set(err, BX_CONFLICT, "\"" BX_STR_FMT "\" matches the uuids of %u VMs",
-                   BX_STR_ARG(ref), found);
+                   BX_STR_ARG(ref), m.n);
         bx_err_hint(err, "use more digits, or the name");
         return BX_CONFLICT;
     }
     bx_err_set(err, BX_NOT_FOUND, "no VM \"%.*s\"", (int)(ref.n > 80 ? 80 : ref.n), ref.p);
     bx_err_hint(err, "blixardctl vm list shows the VMs");
     return BX_NOT_FOUND;
+}
+
+#define TENANTS_TOLD 4u
+
+/* Several tenants have a VM of this name. */
+static int ambiguous(const struct bx_view *v, struct bx_str name, struct bx_err *err)
+{
+    const struct bx_index *x = &v->kinds[BX_TABLE_VM];
+    struct bx_index_place at = bx_index_after_one(x, name, bx_str(""));
+    char tenants[TENANTS_TOLD * (BX_NAME_MAX + 2) + 1] = "";
+    const struct bx_row *row;
+    uint32_t n = 0;
+    size_t len = 0;
+
+    for (; (row = bx_index_step(x, &at)) != NULL; n++) {
+        const struct bx_vm *vm = bx_row_as_vm(row);
+
+        if (!bx_str_eq((struct bx_str){vm->name->s, vm->name->len}, name))
+            break;
+        if (n < TENANTS_TOLD && len < sizeof tenants)
+            len += (size_t)snprintf(tenants + len, sizeof tenants - len, "%s%s", n == 0 ? "" : ", ",
+                                    vm->tenant->s);
+    }
+    bx_err_set(err, BX_CONFLICT, "%u tenants have a VM named \"" BX_STR_FMT "\"", n,
+               BX_STR_ARG(name));
+    bx_err_hint(err, "pass --tenant: %s%s", tenants, n > TENANTS_TOLD ? ", ..." : "");
+    return BX_CONFLICT;
+}
+
+bool bx_view_shares_name(const struct bx_view *v, const struct bx_vm *vm)
+{
+    const struct bx_index *x = &v->kinds[BX_TABLE_VM];
+    struct bx_str name = {vm->name->s, vm->name->len};
+    struct bx_index_place at =
+        bx_index_after_one(x, name, (struct bx_str){vm->tenant->s, vm->tenant->len});
+    const struct bx_row *next = bx_index_step(x, &at);
+
+    return next != NULL && bx_str_eq(name, (struct bx_str){bx_row_as_vm(next)->name->s,
+                                                           bx_row_as_vm(next)->name->len});
+}
+
+int bx_view_find_vm_of(const struct bx_view *v, struct bx_str tenant, struct bx_str ref,
+                       const struct bx_vm **vm, struct bx_err *err)
+{
+    uint8_t uuid[16];
+
+    *vm = bx_uuid_parse(ref.p, ref.n, uuid) ? bx_view_vm(v, uuid) : NULL;
+    if (*vm != NULL && bx_vm_is_of(*vm, tenant))
+        return BX_OK;
+    *vm = tenant.n > 0 ? bx_view_vm_named(v, tenant, ref) : bx_view_named(v, BX_TABLE_VM, ref);
+    if (*vm == NULL)
+        return by_prefix(v, tenant, ref, vm, err);
+    return tenant.n == 0 && bx_view_shares_name(v, *vm) ? ambiguous(v, ref, err) : BX_OK;
+}
+
+const struct bx_vm *bx_view_vm_named(const struct bx_view *v, struct bx_str tenant,
+                                     struct bx_str name)
+{
+    const struct bx_row *row = bx_index_named_in(&v->kinds[BX_TABLE_VM], tenant, name);
+
+    return row == NULL ? NULL : bx_row_as_vm(row);
+}
+
+struct bx_index_place bx_view_vms_after(const struct bx_view *v, struct bx_str tenant,
+                                        struct bx_str name, struct bx_str among)
+{
+    const struct bx_index *x = &v->kinds[BX_TABLE_VM];
+
+    if (tenant.n > 0)
+        return bx_index_after_in(x, tenant, name);
+    if (among.n > 0)
+        return bx_index_after_one(x, name, among);
+    return bx_index_after(x, name.n == 0 ? NULL : &name);
+}
+
+const struct bx_vm *bx_view_vms_step(const struct bx_view *v, struct bx_str tenant,
+                                     struct bx_index_place *at)
+{
+    const struct bx_index *x = &v->kinds[BX_TABLE_VM];
+    const struct bx_row *row =
+        tenant.n > 0 ? bx_index_step_in(x, tenant, at) : bx_index_step(x, at);
+
+    return row == NULL ? NULL : bx_row_as_vm(row);
 }
 
 uint64_t bx_view_vms(const struct bx_view *v)

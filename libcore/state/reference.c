@@ -21,8 +21,10 @@ static bool is_named(const struct bx_istr *name, struct bx_str ref)
 
 static bool answered(const struct bx_fsm *f, struct bx_reference *r)
 {
-    r->answered =
-        given(r->session) && bx_sessions_kept(&f->sessions, r->session, r->sequence, &r->outcome);
+    r->answered = given(r->session) &&
+                  bx_sessions_kept(&f->sessions, r->session, r->sequence, &r->outcome) &&
+                  (r->principal.n == 0 ||
+                   r->outcome.principal_hash == bx_hash(r->principal.p, r->principal.n));
     return r->answered;
 }
 
@@ -59,7 +61,7 @@ int bx_reference_vm(const struct bx_fsm *f, struct bx_reference *r, uint8_t uuid
         memcpy(uuid, r->outcome.object, 16);
         return given(uuid) ? BX_OK : say_again(&r->outcome, err);
     }
-    rc = bx_view_find_vm(&f->view, r->ref, &vm, err);
+    rc = bx_view_find_vm_of(&f->view, r->tenant, r->ref, &vm, err);
     if (rc == BX_OK && r->exact && !is_named(vm->name, r->ref) && r->ref.n < BX_UUID_TEXT - 1)
         rc = only_begins(vm, r->ref, err);
     if (rc == BX_OK)
@@ -102,34 +104,44 @@ static int gone(struct bx_err *err, const char *kind, const char *list, struct b
     return BX_NOT_FOUND;
 }
 
-/* As builds did that looked references up in apply, but for the index: a name before a uuid. */
-static int find_in_old_entry(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
+/* As builds did that looked references up in apply, but for the index: a name before a uuid. They
+ * know no name that several VMs have. */
+static int find_in_old_entry(const struct bx_fsm *f, struct bx_str ref, const struct bx_vm **vm,
                              struct bx_err *err)
 {
-    *vm = bx_view_named(v, BX_TABLE_VM, ref);
-    return *vm != NULL ? BX_OK : bx_view_find_vm(v, ref, vm, err);
+    *vm = bx_fsm_level(f) < 3 ? bx_view_named(&f->view, BX_TABLE_VM, ref) : NULL;
+    return *vm != NULL ? BX_OK : bx_view_find_vm(&f->view, ref, vm, err);
+}
+
+/* Whether a VM has the name, of those that the command may mean. */
+static bool is_taken(const struct bx_fsm *f, struct bx_str tenant, struct bx_str name)
+{
+    return bx_fsm_level(f) >= 3 && tenant.n > 0
+               ? bx_view_vm_named(&f->view, tenant, name) != NULL
+               : bx_view_named(&f->view, BX_TABLE_VM, name) != NULL;
 }
 
 /* It has the name, or a uuid that begins so and nobody has the name. */
-static bool means(const struct bx_view *v, struct bx_str ref, const struct bx_vm *vm)
+static bool means(const struct bx_fsm *f, const struct bx_call *c, struct bx_str ref,
+                  const struct bx_vm *vm)
 {
     return is_named(vm->name, ref) ||
            (bx_vm_uuid_begins(vm, ref) &&
-            (ref.n == BX_UUID_TEXT - 1 || bx_view_named(v, BX_TABLE_VM, ref) == NULL));
+            (ref.n == BX_UUID_TEXT - 1 || !is_taken(f, c->head->tenant, ref)));
 }
 
 int bx_fsm_vm_of(struct bx_fsm *f, struct bx_call *c, struct bx_str ref, const uint8_t uuid[16],
                  const struct bx_vm **vm)
 {
     if (!given(uuid))
-        return find_in_old_entry(&f->view, ref, vm, c->err);
+        return find_in_old_entry(f, ref, vm, c->err);
     memcpy(c->out->object, uuid, 16);
     if (BX_MUTATED(NAME_ALONE))
-        return find_in_old_entry(&f->view, ref, vm, c->err);
+        return find_in_old_entry(f, ref, vm, c->err);
     *vm = bx_view_vm(&f->view, uuid);
     if (*vm == NULL)
         return gone(c->err, "VM", "vm", ref);
-    return means(&f->view, ref, *vm) ? BX_OK : changed_hands(c->err, "VM", (*vm)->name->s, ref);
+    return means(f, c, ref, *vm) ? BX_OK : changed_hands(c->err, "VM", (*vm)->name->s, ref);
 }
 
 static bool is_id(struct bx_str ref, uint64_t id)

@@ -74,8 +74,7 @@ bool bx_view_holds(const struct bx_view *v, const struct bx_row *row)
     const void *object = bx_row_object(row);
 
     return bx_index_get(x, bx_kind_key(x->kind, object)) != NULL ||
-           (x->kind->name_index != BX_NAME_NONE &&
-            bx_index_named(x, bx_kind_object_name(x->kind, object)) != NULL);
+           (x->kind->named && bx_index_has_name(x, row));
 }
 
 static const void *object_of(const struct bx_row *row)

@@ -87,7 +87,8 @@ struct bx_view;
 /* The object with this key, whose type is given by the kind's enum bx_key (a uint64_t, 16 bytes, a
  * struct bx_str); NULL if there is none. */
 const void *bx_view_get(const struct bx_view *v, enum bx_table table, const void *key);
-/* The object with this name, for a kind with a name index. */
+/* The object with this name, for a kind with names; of VMs, that of the first tenant which has one.
+ */
 const void *bx_view_named(const struct bx_view *v, enum bx_table table, struct bx_str name);
 size_t bx_view_count(const struct bx_view *v, enum bx_table table);
 /* Iterate: *pos starts at 0; NULL at the end. An ordered kind is sorted by key; other kinds have no
@@ -105,10 +106,32 @@ const struct bx_vm *bx_view_vm(const struct bx_view *v, const uint8_t uuid[16]);
 bool bx_view_takes_room(const struct bx_view *v, const struct bx_vm *vm);
 /* Whether it has a disk with data, which is on its node alone. */
 bool bx_vm_has_data(const struct bx_vm *vm);
-/* Find a VM by uuid, name, or a unique prefix of the uuid of at least 4 digits, in this order.
- * BX_OK, BX_NOT_FOUND, or BX_CONFLICT if a prefix matches several; with hints. */
-int bx_view_find_vm(const struct bx_view *v, struct bx_str ref, const struct bx_vm **vm,
-                    struct bx_err *err);
+/* Find a VM by uuid, name, or a unique prefix of the uuid of at least 4 digits, in this order:
+ * among those of a tenant, for which there are no others; empty: among all. BX_OK, BX_NOT_FOUND, or
+ * BX_CONFLICT if several tenants have the name, or a prefix matches several; with hints. */
+int bx_view_find_vm_of(const struct bx_view *v, struct bx_str tenant, struct bx_str ref,
+                       const struct bx_vm **vm, struct bx_err *err);
+static inline int bx_view_find_vm(const struct bx_view *v, struct bx_str ref,
+                                  const struct bx_vm **vm, struct bx_err *err)
+{
+    return bx_view_find_vm_of(v, (struct bx_str){"", 0}, ref, vm, err);
+}
+/* The VM of this name in this tenant; NULL if there is none. */
+const struct bx_vm *bx_view_vm_named(const struct bx_view *v, struct bx_str tenant,
+                                     struct bx_str name);
+/* Iterate over the VMs of a tenant in the order of their names, or, if it is empty, over those of
+ * all in the order of names and then of tenants. Start after this name, and if there is no tenant,
+ * after that name in `among`, or after all VMs of that name if this is empty, too. */
+struct bx_index_place bx_view_vms_after(const struct bx_view *v, struct bx_str tenant,
+                                        struct bx_str name, struct bx_str among);
+const struct bx_vm *bx_view_vms_step(const struct bx_view *v, struct bx_str tenant,
+                                     struct bx_index_place *at);
+/* Whether the VM after it in the order of names has the same one. */
+bool bx_view_shares_name(const struct bx_view *v, const struct bx_vm *vm);
+static inline bool bx_vm_is_of(const struct bx_vm *vm, struct bx_str tenant)
+{
+    return tenant.n == 0 || bx_str_eq((struct bx_str){vm->tenant->s, vm->tenant->len}, tenant);
+}
 /* ref is the whole uuid of this VM, or a prefix as above. */
 bool bx_vm_uuid_begins(const struct bx_vm *vm, struct bx_str ref);
 const struct bx_node_row *bx_view_node(const struct bx_view *v, uint64_t id);

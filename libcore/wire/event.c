@@ -12,6 +12,7 @@ static const struct bx_field event_fields[] = {
     BX_FIELD(bx_event, object, BX_T_STR, .max = 255),
     BX_FIELD(bx_event, node, BX_T_STR, .max = 255),
     BX_FIELD(bx_event, detail, BX_T_STR, .max = 1024),
+    BX_FIELD(bx_event, tenant, BX_T_STR, .max = 255, .omit = true, .since = 3),
 };
 const struct bx_schema bx_event_schema = BX_SCHEMA("event", BX_KIND_EVENTS, bx_event, event_fields);
 

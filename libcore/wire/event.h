@@ -47,6 +47,7 @@ struct bx_event {
     struct bx_str object; /* the VM's or node's name */
     struct bx_str node;   /* name of the node concerned, or empty */
     struct bx_str detail; /* for people: "running", "stopped: exit 0" ... */
+    struct bx_str tenant; /* of the VM or user, or the tenant itself; empty: none, or not known */
 };
 extern const struct bx_schema bx_event_schema;
 

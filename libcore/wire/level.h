@@ -18,7 +18,8 @@
  *      or place the VM elsewhere; STORED and what is heard of it (node/heard.c); node.repaired;
  *      the address of a node's HTTP server
  *   3  users, their tokens and certificates; the CA of the cluster, the hash of a node's key, what
- * a token admits its host as, and the secret and the signing request of a JOIN */
+ *      a token admits its host as, and the secret and the signing request of a JOIN; names of VMs
+ *      are unique within their tenant, which events tell */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 

@@ -5,7 +5,6 @@
 #include "mem/alloc.h"
 #include "node/driver_sim.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #define RUNS_MAX 512u
@@ -181,20 +180,24 @@ static uint8_t phase_of(const struct bx_event *e)
     return BX__PHASES;
 }
 
+struct changes {
+    struct sim *sim;
+    struct sim_history *history;
+};
+
 static void keep_change(void *ctx, const struct bx_event *e)
 {
-    struct sim_history *h = ctx;
+    const struct changes *to = ctx;
     struct sim_change c = {.revision = e->index, .type = e->type};
-    char object[32];
 
     if (e->type < BX_EVENT_VM_CREATED || e->type == BX_EVENT_TOKEN_CREATED ||
         e->type > BX_EVENT_NODE_REMOVED)
         return;
-    snprintf(object, sizeof object, BX_STR_FMT, BX_STR_ARG(e->object));
     snprintf(c.node, sizeof c.node, BX_STR_FMT, BX_STR_ARG(e->node));
     c.phase = phase_of(e);
-    c.name = e->type == BX_EVENT_NODE_REMOVED ? 0 : (unsigned)strtoul(object + 3, NULL, 10);
-    sim_history_change(h, &c);
+    if (e->type != BX_EVENT_NODE_REMOVED)
+        c.name = sim_name_of_event(to->sim, e);
+    sim_history_change(to->history, &c);
 }
 
 /* What a host keeps is what was told as it happened. */
@@ -221,7 +224,7 @@ bool sim_check_changes(struct sim *s, struct sim_history *h)
     if (bx_fsm_events_oldest(bx_node_fsm(s->hosts[0].node)) > 1)
         return false;
     seen = s->hosts[0].event_seen;
-    read_events(&s->hosts[0], keep_change, h);
+    read_events(&s->hosts[0], keep_change, &(struct changes){s, h});
     s->hosts[0].event_seen = seen; /* there may be more */
     return true;
 }

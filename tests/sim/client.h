@@ -53,6 +53,17 @@ struct answer {
     struct sim_op rows[];
 };
 
+/* ---- name.c ---- */
+
+struct sim_name {
+    char vm[16];
+    struct bx_str tenant;
+};
+struct sim_name sim_name_of(const struct sim *s, unsigned number);
+/* The other way round; `names` for one that no client uses. */
+unsigned sim_name_number(const struct sim *s, struct bx_str vm, struct bx_str tenant,
+                         unsigned names);
+
 /* ---- request.c ---- */
 
 /* Ask for what the lane does, inside the host; each call leads to one answer, or to none when the
@@ -76,7 +87,7 @@ void sim_client_move_on(struct client *c);
 
 /* ---- client.c ---- */
 
-/* Names are vm-0 up to, and not, vm-N. */
+/* Numbers of names are 0 up to, and not, N. */
 unsigned sim_client_names(const struct sim *s);
 /* Takes the answer over. */
 void sim_client_answer(struct sim *s, struct answer *a);

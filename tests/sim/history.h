@@ -38,6 +38,7 @@ struct sim_op {
     uint16_t code;         /* enum bx_code */
     bool existed;          /* nothing had to be done */
     bool gone;             /* BX_NOT_FOUND: the VM that had the name before was gone */
+    bool early;            /* BX_NOT_FOUND: of a create or dry run, before there was its tenant */
     uint8_t uuid[16];      /* of the VM concerned, or zero */
     uint64_t revision;     /* of the outcome, or of the state that was read */
     uint8_t desired, phase; /* of a VM that was read; code BX_NOT_FOUND when there was none */

@@ -13,7 +13,7 @@ blixard_sim_SOURCES = \
 	tests/sim/net.c \
 	tests/sim/client.c tests/sim/client_session.c tests/sim/client.h tests/sim/verdict.c \
 	tests/sim/idle.c tests/sim/nemesis_member.c \
-	tests/sim/request.c \
+	tests/sim/request.c tests/sim/name.c \
 	tests/sim/history.c tests/sim/history.h \
 	tests/sim/model.c tests/sim/model.h \
 	tests/sim/linear.c tests/sim/linear.h \

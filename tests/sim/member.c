@@ -47,6 +47,16 @@ static const struct bx_cmd_tenant_set quota = {
     .vcpus = true,
     .vms = true};
 
+static const struct bx_cmd_tenant_create second = {.name = {SIM_TENANT, sizeof SIM_TENANT - 1},
+                                                   .quota = {.vms = SIM_TENANT_VMS}};
+
+static bool has_second(struct sim_host *h)
+{
+    struct bx_tenant t;
+
+    return bx_view_tenant(bx_node_view(h->node), second.name, &t, NULL) == BX_OK;
+}
+
 static bool has_quota(struct sim_host *h)
 {
     struct bx_tenant t;
@@ -69,6 +79,10 @@ static bool registered(struct sim_host *h)
         memcpy(c.cluster, h->identity.cluster, 16);
         memcpy(c.history, h->identity.history, 16);
         propose(h, BX_CMD_CLUSTER_CREATE, &c);
+        return false;
+    }
+    if (h->identity.founder && sim_first_level(h->sim) >= 3 && !has_second(h)) {
+        propose(h, BX_CMD_TENANT_CREATE, &second);
         return false;
     }
     if (row != NULL && h->identity.founder && sim_first_level(h->sim) > 1 && !has_quota(h)) {

@@ -180,7 +180,7 @@ static struct effect effect_of(const struct sim_op *op, unsigned state)
 /* Where something is to be placed, refusals depend on more than this name. */
 static bool may_refuse_place(const struct sim_op *op)
 {
-    return op->code == BX_UNPLACEABLE || (op->code == BX_NOT_FOUND && op->pinned);
+    return op->code == BX_UNPLACEABLE || (op->code == BX_NOT_FOUND && (op->pinned || op->early));
 }
 
 static bool may_refuse(const struct sim_op *op, unsigned state)

@@ -88,6 +88,8 @@ static const char *const names[] = {
     [BX_MUTANT_LOG_NOT_HELD] = "log-not-held",
     /* raft_send.c: entries that wait on a link are sent again. */
     [BX_MUTANT_SEND_COPIES] = "send-copies",
+    /* fsm_vm.c: a name that a tenant has is taken for all others. */
+    [BX_MUTANT_NAMES_CROSS_TENANTS] = "names-cross-tenants",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

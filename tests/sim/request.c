@@ -3,8 +3,8 @@
 
 #include "mem/alloc.h"
 #include "state/reference.h"
+#include "state/tenant.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct attempt {
@@ -82,6 +82,17 @@ static void check_meaning(struct sim_host *h, const struct attempt *a, const str
         sim_violation(h->sim, "a request for a VM that is there found none");
 }
 
+/* Its tenant was created later. */
+static bool is_early(const struct sim_host *h, const struct sim_op *op)
+{
+    struct bx_str tenant = sim_name_of(h->sim, op->name).tenant;
+    struct bx_tenant t;
+
+    return op->code == BX_NOT_FOUND && (sim_op_creates(op->kind) || op->kind == SIM_OP_DRY_RUN) &&
+           (bx_view_tenant(bx_node_view(h->node), tenant, &t, NULL) != BX_OK ||
+            t.created_index > op->revision);
+}
+
 static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_err *err)
 {
     struct attempt *a = ctx;
@@ -102,6 +113,7 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
         out->op.code = o->code;
         out->op.existed = o->existed;
         out->op.revision = o->revision;
+        out->op.early = is_early(h, &out->op);
         out->op.gone = o->code == BX_NOT_FOUND && !sim_op_creates(out->op.kind);
         if (o->code == BX_OK)
             memcpy(out->op.uuid, o->object, 16);
@@ -111,11 +123,6 @@ static void on_outcome(void *ctx, const struct bx_outcome *o, const struct bx_er
 }
 
 /* ---- reading ---- */
-
-static void vm_name(char out[16], unsigned name)
-{
-    snprintf(out, 16, "vm-%u", name);
-}
 
 static void take_row(struct sim_op *op, const struct bx_vm *vm)
 {
@@ -127,24 +134,30 @@ static void take_row(struct sim_op *op, const struct bx_vm *vm)
 
 static void read_one(struct sim_host *h, struct sim_op *op)
 {
+    struct sim_name name = sim_name_of(h->sim, op->name);
     const struct bx_vm *vm;
-    char name[16];
 
-    vm_name(name, op->name);
     op->revision = sim_check_shown(h);
-    op->code = (uint16_t)bx_view_find_vm(bx_node_view(h->node), bx_str(name), &vm, NULL);
+    op->code = (uint16_t)bx_view_find_vm_of(bx_node_view(h->node), name.tenant, bx_str(name.vm),
+                                            &vm, NULL);
     if (op->code == BX_OK)
         take_row(op, vm);
 }
 
-static unsigned number_of(struct sim_host *h, const char *name, unsigned names)
+static unsigned number_of(struct sim_host *h, const struct bx_vm *vm, unsigned names)
 {
-    char *end;
-    unsigned long n = strncmp(name, "vm-", 3) == 0 ? strtoul(name + 3, &end, 10) : names;
+    unsigned n = sim_name_number(h->sim, bx_str(vm->name->s), bx_str(vm->tenant->s), names);
 
-    if (n >= names || *end != '\0')
-        sim_violation(h->sim, "%s lists a VM %s that nobody made", h->name, name);
-    return (unsigned)n;
+    if (n == names)
+        sim_violation(h->sim, "%s lists a VM %s that nobody made", h->name, vm->name->s);
+    return n;
+}
+
+static bool in_order(const struct bx_vm *before, const struct bx_vm *vm)
+{
+    int order = strcmp(before->name->s, vm->name->s);
+
+    return order < 0 || (order == 0 && strcmp(before->tenant->s, vm->tenant->s) < 0);
 }
 
 void sim_request_rows(struct sim_host *h, unsigned names, const struct sim_op *like,
@@ -165,9 +178,9 @@ void sim_request_rows(struct sim_host *h, unsigned names, const struct sim_op *l
         rows[i].revision = cluster.revision;
     }
     for (; (vm = bx_view_step(view, BX_TABLE_VM, &at)) != NULL; n++, before = vm) {
-        if (before != NULL && strcmp(before->name->s, vm->name->s) >= 0)
+        if (before != NULL && !in_order(before, vm))
             sim_violation(h->sim, "%s lists %s before %s", h->name, before->name->s, vm->name->s);
-        take_row(&rows[number_of(h, vm->name->s, names)], vm);
+        take_row(&rows[number_of(h, vm, names)], vm);
     }
     if (n != bx_view_vms(view))
         sim_violation(h->sim, "%s lists %zu of %llu VMs", h->name, n,
@@ -212,8 +225,11 @@ static uint64_t floor_of(const struct client *c)
 
 static void submit(struct sim_host *h, struct attempt *a, uint16_t kind, const void *body)
 {
-    struct bx_submit s = {.kind = kind, .body = body, .principal = bx_str("user")};
     struct lane *l = a->lane;
+    struct bx_submit s = {.kind = kind,
+                          .body = body,
+                          .principal = bx_str("user"),
+                          .tenant = sim_name_of(h->sim, l->op.name).tenant};
 
     memcpy(s.session, l->client->session, 16);
     s.sequence = l->sequence;
@@ -225,10 +241,11 @@ static void submit(struct sim_host *h, struct attempt *a, uint16_t kind, const v
         again(a);
 }
 
-static void configure(const struct lane *l, const char *name, struct bx_vm_config *c)
+static void configure(const struct lane *l, const struct sim_name *name, struct bx_vm_config *c)
 {
     bx_vm_config_init(c);
-    c->name = bx_str(name);
+    c->name = bx_str(name->vm);
+    c->tenant = name->tenant;
     c->vcpus = l->op.invalid ? 0 : 1 + (uint32_t)(l->shape % 6);
     c->memory_mib = 256 << (l->shape / 8 % 5);
     c->disk_gib = l->shape / 64 % 4 == 0 ? 0 : 1 + l->shape / 64 % 50;
@@ -240,11 +257,12 @@ static void configure(const struct lane *l, const char *name, struct bx_vm_confi
         c->node = bx_str(l->pin);
 }
 
-static void submit_create(struct sim_host *h, struct lane *l, const char *name)
+static void submit_create(struct sim_host *h, struct lane *l)
 {
     struct bx_cmd_vm_create b = {.if_not_exists = l->op.if_not_exists};
+    struct sim_name name = sim_name_of(h->sim, l->op.name);
 
-    configure(l, name, &b.config);
+    configure(l, &name, &b.config);
     submit(h, new_attempt(l), BX_CMD_VM_CREATE, &b);
 }
 
@@ -294,17 +312,14 @@ static void submit_looked_up(struct sim_host *h, void *arg)
 {
     struct attempt *a = ((struct dawdling *)arg)->attempt;
     struct lane *l = a->lane;
-    char name[16];
+    struct sim_name name = sim_name_of(h->sim, l->op.name);
 
-    if (a->number != l->attempt) {
+    if (a->number != l->attempt)
         again(a);
-        return;
-    }
-    vm_name(name, l->op.name);
-    if (l->doing != LANE_MISUSES && l->op.kind == SIM_OP_DELETE)
-        submit_delete(h, a, name);
+    else if (l->doing != LANE_MISUSES && l->op.kind == SIM_OP_DELETE)
+        submit_delete(h, a, name.vm);
     else
-        submit_desire(h, a, name);
+        submit_desire(h, a, name.vm);
 }
 
 static void on_dawdled(struct sim *s, struct sim_host *h, void *arg)
@@ -333,14 +348,14 @@ static void on_looked_up(void *ctx, const struct bx_err *err)
     struct lane *l = a->lane;
     struct sim_host *h = l->client->sim->inside;
     struct bx_reference r = {.sequence = l->sequence};
-    char name[16];
+    struct sim_name name = sim_name_of(h->sim, l->op.name);
 
     if (err != NULL || a->number != l->attempt) {
         again(a);
         return;
     }
-    vm_name(name, l->op.name);
-    r.ref = bx_str(name);
+    r.ref = bx_str(name.vm);
+    r.tenant = name.tenant;
     memcpy(r.session, l->client->session, 16);
     if (bx_reference_vm(bx_node_fsm(h->node), &r, a->vm, NULL) != BX_OK) {
         say_refused(h, a, &r);
@@ -400,8 +415,9 @@ static void read_stale(struct sim_host *h, struct lane *l)
     bx_free(a);
 }
 
-static void dry_run(struct sim_host *h, struct lane *l, const char *name)
+static void dry_run(struct sim_host *h, struct lane *l)
 {
+    struct sim_name name = sim_name_of(h->sim, l->op.name);
     const struct bx_view *view = bx_node_view(h->node);
     struct attempt *a = new_attempt(l);
     struct answer *out = answer_to(a, 0);
@@ -410,13 +426,14 @@ static void dry_run(struct sim_host *h, struct lane *l, const char *name)
     struct bx_decision decision;
     struct bx_vm_config config;
 
-    configure(l, name, &config);
+    configure(l, &name, &config);
     bx_candidates_init(&candidates);
     bx_view_cluster(view, &before);
     out->known = true;
     out->op.code =
         (uint16_t)bx_fsm_dry_run(bx_node_fsm(h->node), &config, &candidates, &decision, NULL);
     out->op.revision = sim_check_shown(h);
+    out->op.early = is_early(h, &out->op);
     bx_view_cluster(view, &after);
     bx_candidates_close(&candidates);
     if (before.digest != after.digest || before.revision != after.revision)
@@ -428,9 +445,7 @@ static void dry_run(struct sim_host *h, struct lane *l, const char *name)
 void sim_request(struct sim_host *h, void *lane)
 {
     struct lane *l = lane;
-    char name[16];
 
-    vm_name(name, l->op.name);
     if (l->doing == LANE_MISUSES) {
         look_up(h, l);
         return;
@@ -438,7 +453,7 @@ void sim_request(struct sim_host *h, void *lane)
     switch (l->op.kind) {
     case SIM_OP_CREATE:
     case SIM_OP_CREATE_STOPPED:
-        submit_create(h, l, name);
+        submit_create(h, l);
         break;
     case SIM_OP_DELETE:
     case SIM_OP_START:
@@ -454,7 +469,7 @@ void sim_request(struct sim_host *h, void *lane)
         read_stale(h, l);
         break;
     case SIM_OP_DRY_RUN:
-        dry_run(h, l, name);
+        dry_run(h, l);
         break;
     case SIM__OPS:
         break;

@@ -102,25 +102,27 @@ static void check_capacity(struct sim_host *h, const struct bx_view *view)
 }
 
 /* The VMs, counted: no more than the quota of their tenant allows, once it has one. */
-static void check_quota(struct sim_host *h, const struct bx_view *view)
+static void check_quota(struct sim_host *h, const struct bx_view *view, struct bx_str tenant)
 {
-    uint64_t vcpus = 0, vms = bx_view_vms(view);
+    struct bx_index_place at = bx_view_vms_after(view, tenant, bx_str(""), bx_str(""));
+    uint64_t vcpus = 0, vms = 0;
     const struct bx_vm *vm;
     struct bx_tenant t;
-    size_t pos = 0;
 
-    while ((vm = bx_view_next(view, BX_TABLE_VM, &pos)) != NULL)
+    for (; (vm = bx_view_vms_step(view, tenant, &at)) != NULL; vms++)
         vcpus += vm->config->vcpus;
-    (void)bx_view_tenant(view, bx_str(BX_TENANT_DEFAULT), &t, NULL);
-    if ((t.quota.vcpus > 0 && vcpus > t.quota.vcpus) || (t.quota.vms > 0 && vms > t.quota.vms))
-        sim_violation(h->sim, "%llu VMs with %llu vCPUs are beyond the quota, says %s",
-                      (unsigned long long)vms, (unsigned long long)vcpus, h->name);
+    if (bx_view_tenant(view, tenant, &t, NULL) == BX_OK &&
+        ((t.quota.vcpus > 0 && vcpus > t.quota.vcpus) || (t.quota.vms > 0 && vms > t.quota.vms)))
+        sim_violation(
+            h->sim, "%llu VMs with %llu vCPUs are beyond the quota of " BX_STR_FMT ", says %s",
+            (unsigned long long)vms, (unsigned long long)vcpus, BX_STR_ARG(tenant), h->name);
 }
 
 void sim_safety_room(struct sim_host *h, const struct bx_view *view)
 {
     check_capacity(h, view);
-    check_quota(h, view);
+    check_quota(h, view, bx_str(BX_TENANT_DEFAULT));
+    check_quota(h, view, bx_str(SIM_TENANT));
 }
 
 /* ---- terms ---- */

@@ -29,6 +29,8 @@
 #define SIM_NEVER UINT64_MAX
 #define SIM_QUOTA_VCPUS 36u
 #define SIM_QUOTA_VMS 11u
+#define SIM_TENANT "two" /* the second one */
+#define SIM_TENANT_VMS 5u
 #define SIM_SEGMENT (128u << 10)
 #define SIM_BALLAST (1u << 20)
 #define SIM_SESSIONS_MAX 512u    /* held ones */
@@ -361,6 +363,8 @@ void sim_clients_lost(struct sim_host *h);
 void sim_clients_crowd(struct sim *s, uint64_t number, uint64_t until);
 /* How long this request is under way after its name was looked up. */
 uint64_t sim_clients_dawdle(struct sim *s);
+/* The number of the name of the VM that an event is about (name.c). */
+unsigned sim_name_of_event(const struct sim *s, const struct bx_event *e);
 /* True when every client has an answer to what it asked. */
 bool sim_clients_idle(const struct sim *s);
 /* Ask for nothing new. */

@@ -271,8 +271,12 @@ static const struct bx_status_reply status = {.status = S("ready"),
                                               .snapshot_index = 50,
                                               .last_index = 100,
                                               .link = {2, 3, 4, 5}};
-static const struct bx_event event = {77,         1700000000456, BX_EVENT_VM_PHASE,
-                                      S("web-1"), S("alpha"),    S("stopped: exit 0")};
+static const struct bx_event event = {.index = 77,
+                                      .time = 1700000000456,
+                                      .type = BX_EVENT_VM_PHASE,
+                                      .object = S("web-1"),
+                                      .node = S("alpha"),
+                                      .detail = S("stopped: exit 0")};
 static const struct bx_done_reply done_reply = {true};
 static const struct bx_hello_reply hello_reply = {
     1, S("0.1.0"), S("alpha"), 3, S("qemu"), S("kvm"), true, {codecs, N(codecs)}};

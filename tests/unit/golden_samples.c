@@ -104,8 +104,18 @@ static const struct bx_cmd_node_repaired node_repaired = {3, BX_REPAIR_STATE};
 static const struct bx_token token_once = {ID(0xd1),      1700003600123, 17,
                                            1700003600000, S("uid:1000"), 0};
 static const struct bx_cmd_member_join member_join = {ID(0xd2), NODE};
-static const struct bx_event event = {77,         1700000000456, BX_EVENT_VM_PHASE,
-                                      S("web-1"), S("alpha"),    S("stopped: exit 0")};
+static const struct bx_event event = {.index = 77,
+                                      .time = 1700000000456,
+                                      .type = BX_EVENT_VM_PHASE,
+                                      .object = S("web-1"),
+                                      .node = S("alpha"),
+                                      .detail = S("stopped: exit 0")};
+static const struct bx_event event_of_tenant = {.index = 78,
+                                                .time = 1700000000457,
+                                                .type = BX_EVENT_VM_DELETED,
+                                                .object = S("web-1"),
+                                                .node = S("alpha"),
+                                                .tenant = S("blue")};
 static const struct bx_outcome outcome = {.session = ID(0x51),
                                           .sequence = 9,
                                           .body_hash = 0x1122334455667788,
@@ -388,6 +398,7 @@ const struct golden_sample *golden_samples(size_t *n)
         add("node", &bx_node_info_schema, &node);
         add_commands();
         add("event", &bx_event_schema, &event);
+        add("event-tenant", &bx_event_schema, &event_of_tenant);
         add("outcome", &bx_outcome_schema, &outcome);
         add("outcome-spare", &bx_outcome_schema, &outcome_spare);
         add("outcome-born", &bx_outcome_schema, &outcome_born);

@@ -22,7 +22,7 @@ TEST(every_kind_is_complete)
         assert_true((k->make == NULL) == (k->load == NULL));
         assert_true(k->make != NULL || k->schema->size <= k->size);
         assert_true(k->ordered || k->key != BX_KEY_NONE);
-        assert_true(!k->listed_by_name || k->name_index == BX_NAME_INTERNED);
+        assert_true(!k->listed_by_name || (k->named && k->scope_at != 0));
         for (uint32_t c = 0; c < k->n_columns; c++) {
             keys += k->columns[c].key;
             assert_true((k->columns[c].type == BX_COLUMN_ENUM) == (k->columns[c].names != NULL));

@@ -101,6 +101,11 @@ tests_unit_session_bounds_test_SOURCES = tests/unit/session_bounds_test.c
 tests_unit_session_bounds_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_session_bounds_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/tenant_names_test
+tests_unit_tenant_names_test_SOURCES = tests/unit/tenant_names_test.c
+tests_unit_tenant_names_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_tenant_names_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/reference_test
 
 tests_unit_reference_test_SOURCES = tests/unit/reference_test.c
