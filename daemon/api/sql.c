@@ -34,7 +34,8 @@ static void work(uv_work_t *w)
 {
     struct api_sql *s = w->data;
     const struct bx_sql_params *p = s->call->params;
-    struct bx_sql_options o = {end, s, API_SQL_BYTES, s->absent};
+    struct bx_sql_options o = {
+        .end = end, .ctx = s, .max_bytes = API_SQL_BYTES, .absent = s->absent};
 
     pool_yield_to_loop();
     s->rc = bx_fsm_sql(s->call->api->o.state_path, p->query, &o, &s->out, &s->err);

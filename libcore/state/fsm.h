@@ -149,6 +149,10 @@ struct bx_sql_options {
     void *ctx;
     size_t max_bytes;
     struct bx_sql_absent absent;
+    /* For whoever is no administrator of the cluster: nothing that only these see, and if a tenant
+     * is given, of VMs and tenants that one's alone. */
+    bool limited;
+    struct bx_str tenant;
 };
 int bx_fsm_sql(const char *path, struct bx_str query, const struct bx_sql_options *o,
                struct bx_buf *out, struct bx_err *err);

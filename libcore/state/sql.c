@@ -3,7 +3,8 @@
  * Queries see a temporary view for each table that has open columns, with uuids as text, and with
  * columns that are made of the record (state/kind.h). An authorizer decides which tables, columns
  * and functions a query may use: of tables and columns those of a fixed list, of functions all but
- * a few. The views are for convenience, not for security. Time is checked every OPS_BETWEEN_LOOKS
+ * a few. For who sees all, the views are for convenience, not for security; a query with a limit (a
+ * tenant's) reads tables through them alone. Time is checked every OPS_BETWEEN_LOOKS
  * steps of SQLite's virtual machine, memory by its allocator, the size of the result after each
  * row.
  *
@@ -79,15 +80,30 @@ static bool reads_for_view(const struct query *q, const char *table, const char 
 
 /* column is "" if only the existence of rows matters. Then table may also be the name of a common
  * table expression, which only the list of names distinguishes from a table of the database. */
-static bool may_read(const char *table, const char *column)
+static bool may_read(const struct query *q, const char *table, const char *column)
 {
-    static const char *const hidden[] = {"outcomes", "events", "meta", NULL};
+    static const char *const hidden[] = {"outcomes", "events", "meta", "dbstat", NULL};
     const struct bx_kind_desc *k = kind_of(table);
 
     if (k != NULL)
-        return column[0] == '\0' ? bx_sql_is_open(k) : bx_sql_is_open_column(k, column);
+        return bx_sql_is_shown(k, q->o) && (column[0] == '\0' || bx_sql_is_open_column(k, column));
     return column[0] == '\0' && !one_of(table, hidden) && strncasecmp(table, "sqlite_", 7) != 0 &&
            strncasecmp(table, "pragma_", 7) != 0;
+}
+
+/* A table of the database, and not the view of its name: with a limit only the views read it. */
+static bool goes_past_views(const struct query *q, const char *schema, const char *accessor)
+{
+    char name[BX_SQL_VIEW_NAME];
+
+    if (!q->o->limited || schema == NULL || strcasecmp(schema, "main") != 0)
+        return false;
+    for (size_t i = 0; accessor != NULL && i < BX__TABLES; i++) {
+        bx_sql_view_name(bx_kinds[i], q->token, name);
+        if (strcmp(accessor, name) == 0)
+            return false;
+    }
+    return true;
 }
 
 static int deny(struct query *q, const char *what, const char *hint)
@@ -108,13 +124,13 @@ static int authorize(void *ctx, int action, const char *first, const char *secon
     static const char *const harmful[] = {"load_extension", "fts3_tokenizer", "sqlite_log", NULL};
     struct query *q = ctx;
 
-    (void)schema;
     switch (action) {
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
         return SQLITE_OK;
     case SQLITE_READ:
-        if (may_read(first, second) || reads_for_view(q, first, second, accessor))
+        if (!goes_past_views(q, schema, accessor) &&
+            (may_read(q, first, second) || reads_for_view(q, first, second, accessor)))
             return SQLITE_OK;
         return deny(q, "permission denied for this table or column", q->tables);
     case SQLITE_FUNCTION:
@@ -199,7 +215,7 @@ static void list_tables(struct query *q)
     const char *comma = " ";
 
     for (size_t i = 0; i < BX__TABLES; i++) {
-        if (!bx_sql_is_open(bx_kinds[i]))
+        if (!bx_sql_is_shown(bx_kinds[i], q->o))
             continue;
         n += (size_t)snprintf(q->tables + n, sizeof q->tables - n, "%s%s", comma, bx_kinds[i]->sql);
         comma = ", ";
@@ -233,7 +249,7 @@ static int connect_to(struct query *q, const char *path)
     draw_token(q);
     rc = sqlite3_db_config(q->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     if (rc == SQLITE_OK)
-        rc = bx_sql_create_views(q->db, q->token, &q->o->absent);
+        rc = bx_sql_create_views(q->db, q->token, q->o);
     if (rc == SQLITE_OK)
         rc = sqlite3_set_authorizer(q->db, authorize, q);
     sqlite3_progress_handler(q->db, OPS_BETWEEN_LOOKS, look, q);

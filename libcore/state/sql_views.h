@@ -20,9 +20,11 @@ void bx_sql_view_name(const struct bx_kind_desc *k, const char token[BX_SQL_TOKE
 bool bx_sql_is_open(const struct bx_kind_desc *k);
 /* Whether the view of this kind has a column of this name, in any case of letters. */
 bool bx_sql_is_open_column(const struct bx_kind_desc *k, const char *name);
+/* Whether there is one in the queries of these options. */
+bool bx_sql_is_shown(const struct bx_kind_desc *k, const struct bx_sql_options *o);
 /* Create the views of this connection and the functions they call, and make it read-only. Call
- * before the authorizer is set; *absent outlives the connection. Returns an SQLite result code. */
+ * before the authorizer is set; *o outlives the connection. Returns an SQLite result code. */
 int bx_sql_create_views(sqlite3 *db, const char token[BX_SQL_TOKEN],
-                        const struct bx_sql_absent *absent);
+                        const struct bx_sql_options *o);
 
 #endif

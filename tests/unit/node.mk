@@ -14,6 +14,10 @@ tests_unit_sql_test_SOURCES = tests/unit/sql_test.c $(SQL_HELP)
 tests_unit_sql_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_sql_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/sql_tenant_test
+tests_unit_sql_tenant_test_SOURCES = tests/unit/sql_tenant_test.c $(SQL_HELP)
+tests_unit_sql_tenant_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sql_tenant_test_LDADD = $(TEST_LIBS)
 check_PROGRAMS += tests/unit/sql_phase_test
 tests_unit_sql_phase_test_SOURCES = tests/unit/sql_phase_test.c $(SQL_HELP)
 tests_unit_sql_phase_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

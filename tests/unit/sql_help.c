@@ -6,6 +6,8 @@
 
 struct test_fsm t;
 struct bx_sql_absent absent;
+bool limited;
+struct bx_str tenant;
 
 int end(void *ctx)
 {
@@ -17,7 +19,7 @@ int end(void *ctx)
 
 int run(const char *query, size_t max, struct patience *p, struct bx_buf *out, struct bx_err *err)
 {
-    struct bx_sql_options o = {end, p, max, absent};
+    struct bx_sql_options o = {end, p, max, absent, limited, tenant};
 
     memset(err, 0, sizeof *err);
     return bx_fsm_sql(t.path, bx_str(query), &o, out, err);

@@ -8,6 +8,8 @@
 
 extern struct test_fsm t;
 extern struct bx_sql_absent absent; /* of the queries below; none at first */
+extern bool limited;                /* what they see: all at first */
+extern struct bx_str tenant;
 
 struct patience {
     uint32_t looks, left; /* how often it was asked, and how often it says no yet */

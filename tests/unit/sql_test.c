@@ -171,7 +171,8 @@ TEST(what_is_hidden_stays_hidden)
 
 TEST(mistakes_are_told_in_words)
 {
-    struct bx_sql_options o = {end, &(struct patience){.left = 9}, 1000, {NULL, 0}};
+    struct bx_sql_options o = {end,      &(struct patience){.left = 9}, 1000, {NULL, 0}, false,
+                               {NULL, 0}};
     struct bx_buf out = {0};
     struct bx_err err;
 
@@ -305,7 +306,8 @@ TEST(a_result_is_appended)
 
 TEST(no_database_is_an_error)
 {
-    struct bx_sql_options o = {end, &(struct patience){.left = 9}, 1000, {NULL, 0}};
+    struct bx_sql_options o = {end,      &(struct patience){.left = 9}, 1000, {NULL, 0}, false,
+                               {NULL, 0}};
     struct bx_buf out = {0};
     struct bx_err err;
 
