@@ -41,9 +41,11 @@ static void name_by_id(struct api_call *c)
 
 static void propose(struct api_call *c)
 {
-    if (bx_node_level(c->api->node) < 2)
+    uint32_t level = bx_node_level(c->api->node);
+
+    if (level < 2)
         name_by_id(c);
-    api_write(c, c->about->kind, c->about->body, bx_str("default"));
+    api_write(c, c->about->kind, c->about->body, level < 3 ? bx_str(BX_TENANT_DEFAULT) : c->scope);
 }
 
 static void write_it(struct api_call *c)
@@ -87,7 +89,10 @@ void api_write_about_vm(struct api_call *c, uint16_t kind, const void *body, str
     look_up(c, &(struct api_about){.kind = kind,
                                    .body = body,
                                    .ref = ref,
-                                   .reference = {.ref = *ref, .exact = exact},
+                                   .reference = {.ref = *ref,
+                                                 .tenant = c->scope,
+                                                 .principal = bx_str(c->principal),
+                                                 .exact = exact},
                                    .meant = meant,
                                    .size = 16});
 }
@@ -98,7 +103,7 @@ void api_write_about_node(struct api_call *c, uint16_t kind, const void *body, s
     look_up(c, &(struct api_about){.kind = kind,
                                    .body = body,
                                    .ref = ref,
-                                   .reference = {.ref = *ref},
+                                   .reference = {.ref = *ref, .principal = bx_str(c->principal)},
                                    .meant = meant,
                                    .size = sizeof *meant});
 }

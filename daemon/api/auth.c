@@ -410,18 +410,18 @@ int api_auth_unknown(struct api_client *client, struct bx_err *err)
     return refuse_unknown(client, err);
 }
 
-static int refuse_role(const struct api_client *client, const char *method, struct bx_err *err)
+static int refuse_role(const struct api_call *c, const struct bx_method_info *m, struct bx_err *err)
 {
-    const char *who = client->principal;
+    const char *who = c->principal, *method = m->name;
     bool is_uid = strncmp(who, "uid:", 4) == 0;
 
-    if (client->tenant[0] != '\0' && client->role == BX_RPC_ADMIN)
+    if (c->role >= m->role)
         bx_err_set(err, BX_DENIED, "permission denied: %s (%s, of tenant %s)", method, who,
-                   client->tenant);
+                   c->tenant);
     else
         bx_err_set(err, BX_DENIED, "permission denied: %s (%s%s)", method, is_uid ? "uid " : "",
                    is_uid ? who + 4 : who);
-    if (client->by_token)
+    if (!is_uid)
         bx_err_hint(err, "have an administrator of the cluster do it, or change the role: "
                          "blixardctl user set NAME --role R");
     else
@@ -430,7 +430,16 @@ static int refuse_role(const struct api_client *client, const char *method, stru
     return BX_DENIED;
 }
 
-int api_auth_check(const struct api_call *c, struct bx_err *err)
+/* For whom the call is: another node has said it, or what is known of the client now. */
+static void take_caller(struct api_call *c)
+{
+    if (c->carried)
+        return;
+    c->role = c->client->role;
+    memcpy(c->tenant, c->client->tenant, sizeof c->tenant);
+}
+
+int api_auth_check(struct api_call *c, struct bx_err *err)
 {
     const struct bx_method_info *m = bx_methods[c->method];
     struct api_client *client = c->client;
@@ -442,9 +451,9 @@ int api_auth_check(const struct api_call *c, struct bx_err *err)
         api_token_note_use(client->api, client->token);
     if (client->role == BX_RPC_ANY && m->role > BX_RPC_ANY)
         return api_auth_unknown(client, err);
-    if (client->role < m->role ||
-        (m->role == BX_RPC_ADMIN && client->tenant[0] != '\0' && !m->of_tenant))
-        return refuse_role(client, m->name, err);
+    take_caller(c);
+    if (c->role < m->role || (c->tenant[0] != '\0' && m->scope == BX_SCOPE_CLUSTER))
+        return refuse_role(c, m, err);
     if (client->is_node && !m->relayed)
         return bx_err_set(err, BX_DENIED, "permission denied: %s (node)", m->name);
     return BX_OK;

@@ -67,8 +67,9 @@ struct api_client {
     struct api_party *held_by; /* it is in this party's `held`; NULL: in none */
     TAILQ_ENTRY(api_client) held;
     TAILQ_ENTRY(api_client) watcher;
-    uint64_t watch_at;     /* index of the last event sent */
-    bool watching, behind; /* behind: stored events are sent first, page by page */
+    uint64_t watch_at;            /* index of the last event sent, or passed over */
+    char watched[API_TENANT_MAX]; /* the only tenant whose events it wants; empty: all */
+    bool watching, behind;        /* behind: stored events are sent first, page by page */
 };
 TAILQ_HEAD(api_clients, api_client);
 

@@ -1,5 +1,6 @@
 #include "api/priv.h"
 
+#include "state/tenant.h"
 #include "wire/cluster.h"
 
 #include <stdio.h>
@@ -57,9 +58,10 @@ static struct bx_str raft_role(const struct bx_node_status *st, const struct bx_
     return bx_str(bx_role_names[m->voter ? BX_ROLE_VOTER : BX_ROLE_STANDBY]);
 }
 
-static void show_member(const struct bx_node *node, const struct bx_node_status *st,
+static void show_member(const struct api_call *c, const struct bx_node_status *st,
                         const struct bx_member *m, struct bx_member_reply *out)
 {
+    const struct bx_node *node = c->api->node;
     const struct bx_node_row *n = bx_view_node(bx_node_view(node), m->id);
     const char *unreachable = bx_shown_state_names[BX_SHOWN_UNREACHABLE];
     /* The status of other members is known only while there is a leader. */
@@ -67,7 +69,7 @@ static void show_member(const struct bx_node *node, const struct bx_node_status 
 
     *out = (struct bx_member_reply){
         .id = m->id,
-        .address = bx_str(m->address),
+        .address = bx_str(api_is_admin(c) ? m->address : ""),
         .role = raft_role(st, m),
         .status = m->connected ? interned(bx_member_status(m->id == st->leader, m->voter, known))
                                : bx_str(unreachable),
@@ -87,7 +89,7 @@ static struct bx_list show_members(struct api_call *c, const struct bx_node_stat
     struct bx_member_reply *list = api_alloc(c, st->n_members * sizeof *list);
 
     for (uint32_t i = 0; i < st->n_members; i++)
-        show_member(c->api->node, st, &st->members[i], &list[i]);
+        show_member(c, st, &st->members[i], &list[i]);
     return (struct bx_list){list, st->n_members};
 }
 
@@ -112,6 +114,12 @@ static struct bx_strs still_running(struct api_call *c)
 
     bx_node_runs(c->api->node, add_run, &runs);
     return (struct bx_strs){runs.v, runs.n};
+}
+
+static uint64_t count_vms(const struct api_call *c)
+{
+    return c->tenant[0] == '\0' ? bx_view_vms(api_view(c))
+                                : bx_view_usage(api_view(c), bx_str(c->tenant)).vms;
 }
 
 /* Answered from this member's own state, without a barrier: status must work without a quorum. */
@@ -139,15 +147,16 @@ static void cluster_status(struct api_call *c)
         .name = info.name,
         .node = st.id,
         .age_ms = st.age_ms,
-        .vms = bx_view_vms(api_view(c)),
+        .vms = count_vms(c),
         .nodes = bx_view_nodes(api_view(c)),
-        .pending = st.pending,
+        .pending = c->tenant[0] == '\0' ? st.pending : 0,
         .snapshot_index = st.snapshot_index,
         .last_index = st.last_index,
     };
     if (st.removed) {
         r.status = bx_str("removed");
-        r.still_running = still_running(c);
+        if (c->tenant[0] == '\0')
+            r.still_running = still_running(c);
     }
     bx_metrics_get(c->api->o.metrics, &bx_link_metrics, NULL, &r.link);
     api_reply(c, &bx_status_reply_schema, &r);
@@ -186,8 +195,8 @@ static void cluster_members(struct api_call *c)
     struct bx_node_status st;
     struct bx_list list;
     struct members members;
-    struct api_source source = {&bx_member_reply_schema, seek_member, next_member, show_as_it_is,
-                                &members};
+    struct api_source source = {&bx_member_reply_schema, seek_member, next_member,
+                                show_as_it_is,           &members,    NULL};
 
     bx_node_status(c->api->node, &st);
     list = show_members(c, &st);

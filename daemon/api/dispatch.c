@@ -257,7 +257,6 @@ static int check_may(struct api_call *c, struct bx_err *err)
 
     if (rc != BX_OK)
         return rc;
-    memcpy(c->tenant, c->client->tenant, sizeof c->tenant);
     if (c->api->node == NULL && !m->before_init && c->api->o.identity->node != 0)
         return bx_err_set(err, BX_SHUTDOWN, "the daemon is starting or stopping");
     if (c->api->node == NULL && !m->before_init) {
@@ -295,6 +294,8 @@ static int read_params(struct api_call *c, bx_val params, struct bx_err *err)
     if (c->params == NULL)
         return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     bx_params_init(c->method, c->params);
+    if (c->pooled && c->tenant[0] != '\0')
+        ((struct bx_vm_create_params *)c->params)->body.config.tenant = bx_str(c->tenant);
     rc = bx_params_read(c->method, params, c->params, &c->arena, err);
     if (rc == BX_OK)
         bx_codec_decoded(call, c->message.len, c->message.len);
@@ -334,6 +335,8 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
         rc = check_may(c, &err);
     if (rc == BX_OK)
         rc = read_params(c, params, &err);
+    if (rc == BX_OK)
+        rc = api_take_scope(c, &err);
     if (rc != BX_OK) {
         api_fail(c, &err);
         return;

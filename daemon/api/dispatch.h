@@ -27,9 +27,13 @@ struct api_call {
     struct api_waiters *waiters; /* these, or NULL */
     struct api_calls *queue;     /* where it waits: api->waits, its client's `ready`, or NULL */
     struct api *api;
-    struct api_client *client;         /* NULL: disconnected */
+    struct api_client *client; /* NULL: disconnected */
+    /* ---- the caller: the client, or for whom another node asks ---- */
+    bool carried;                      /* the latter */
     char principal[API_PRINCIPAL_MAX]; /* the client's, which may go away before a write */
-    char tenant[API_TENANT_MAX];       /* the client's when it was checked what it may */
+    enum bx_rpc_role role;             /* this and the tenant: when it was checked what it may */
+    char tenant[API_TENANT_MAX];       /* the only one that the role is for; empty: all of them */
+    struct bx_str scope;               /* whose VMs the call is about; empty: all tenants' */
     struct api_party *party;           /* the client's */
     uint64_t id;                       /* the client's id of the request */
     uint64_t from;                     /* id of the node that sent it, when client is the relay */
@@ -100,9 +104,9 @@ void api_list(struct api_call *c, void (*then)(struct api_call *c));
 /* Propose a command. On success the method's `written` is called, otherwise the call fails with the
  * outcome's message. */
 void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_str tenant);
-/* The same for a command about a VM or a node. After a barrier, look up what the reference means
- * (state/reference.h) and write its uuid or id to *meant. Both are members of the body, which must
- * live as long as the call. exact: refuse a prefix of a uuid. */
+/* The same for a command about a VM of the call's scope, or a node. After a barrier, look up what
+ * the reference means (state/reference.h) and write its uuid or id to *meant. Both are members of
+ * the body, which must live as long as the call. exact: refuse a prefix of a uuid. */
 void api_write_about_vm(struct api_call *c, uint16_t kind, const void *body, struct bx_str *ref,
                         bool exact, uint8_t meant[16]);
 void api_write_about_node(struct api_call *c, uint16_t kind, const void *body, struct bx_str *ref,
@@ -112,6 +116,13 @@ void api_wait(struct api_call *c);
 /* The same, and call the method's vm_changed when this VM changes. The call fails when its
  * connection or its party waits for too many already. */
 void api_wait_for_vm(struct api_call *c, const uint8_t vm[16]);
+
+/* ---- scope.c ---- */
+
+/* Whether the caller is an administrator of the cluster: who else is told no address of a node. */
+bool api_is_admin(const struct api_call *c);
+/* Whether there is the tenant that the call is about: BX_OK, or BX_NOT_FOUND. */
+int api_check_scope(const struct api_call *c, struct bx_err *err);
 
 /* ---- list.c ---- */
 
@@ -144,6 +155,7 @@ bool api_page_is_full(const struct api_page *p);
 /* Notify the client that the list continues after this key; call it before the answer. */
 void api_page_continues(struct api_call *c, struct bx_str after);
 
+#define API_AFTER_MAX 160u
 /* The objects of a list, in the order of its method's key. */
 struct api_source {
     const struct bx_schema *schema; /* of the answer */
@@ -154,6 +166,8 @@ struct api_source {
     /* The object as a struct of the schema, valid until the next call. */
     const void *(*show)(void *ctx, const void *object);
     void *ctx;
+    /* The `after` of the page behind the object, if its key does not tell; NULL: it always does. */
+    struct bx_str (*after)(void *ctx, const void *object, char text[API_AFTER_MAX]);
 };
 /* Objects that are sorted by a number of theirs, as the first member of the ctx of a source. */
 struct api_numbered {

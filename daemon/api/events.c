@@ -1,9 +1,11 @@
 #include "api/priv.h"
 
+#include "state/tenant.h"
 #include "wire/events.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define READ_MAX 1000u /* events read at a time while searching for matches */
 
@@ -21,10 +23,56 @@ static int check_kept(struct bx_fsm *f, uint64_t since, struct bx_err *err)
     return BX_NOT_FOUND;
 }
 
+/* ---- who sees what ---- */
+
+struct sight {
+    struct bx_str tenant; /* whose events are seen; empty: all */
+    uint64_t since;       /* there may have been another tenant of this name before */
+    bool users;           /* also those of its users, which are for administrators */
+};
+
+static struct sight see_all_of(struct bx_str tenant)
+{
+    return (struct sight){.tenant = tenant, .users = true};
+}
+
+/* What a caller of one tenant sees. */
+static struct sight see_own(const struct bx_view *v, const char *tenant, enum bx_rpc_role role)
+{
+    struct sight sight = {.tenant = bx_str(tenant), .users = role == BX_RPC_ADMIN};
+    struct bx_tenant t;
+
+    if (strcmp(tenant, BX_TENANT_DEFAULT) != 0 &&
+        bx_view_tenant(v, sight.tenant, &t, NULL) == BX_OK)
+        sight.since = t.created_index;
+    return sight;
+}
+
+static struct sight sight_of_call(const struct api_call *c)
+{
+    return c->tenant[0] == '\0' ? see_all_of(c->scope) : see_own(api_view(c), c->tenant, c->role);
+}
+
+static struct sight sight_of_watcher(const struct api_client *client)
+{
+    return client->tenant[0] == '\0'
+               ? see_all_of(bx_str(client->watched))
+               : see_own(bx_node_view(client->api->node), client->tenant, client->role);
+}
+
+static bool is_seen(const struct sight *sight, const struct bx_event *e)
+{
+    bool of_user = e->type >= BX_EVENT_USER_CREATED && e->type <= BX_EVENT_USER_TOKEN_DELETED;
+
+    return sight->tenant.n == 0 || (bx_str_eq(e->tenant, sight->tenant) &&
+                                    e->index >= sight->since && (!of_user || sight->users));
+}
+
 /* ---- events.list ---- */
 
 struct found {
     struct api_call *call;
+    struct sight sight;
     struct api_match match;
     struct api_page page;
     struct bx_event *list; /* has room for `room` events */
@@ -39,6 +87,7 @@ static void copy_event(struct api_call *c, const struct bx_event *e, struct bx_e
     out->object = api_copy(c, e->object);
     out->node = api_copy(c, e->node);
     out->detail = api_copy(c, e->detail);
+    out->tenant = api_copy(c, e->tenant);
 }
 
 static void add_room(struct found *f)
@@ -63,7 +112,8 @@ static void take(void *ctx, const struct bx_event *e)
         return;
     }
     f->last = e->index;
-    if (!api_page_take(&f->page, &bx_event_reply_schema, e, &f->match))
+    f->page.work++;
+    if (!is_seen(&f->sight, e) || !api_page_take(&f->page, &bx_event_reply_schema, e, &f->match))
         return;
     if (at == f->room)
         add_room(f);
@@ -77,7 +127,7 @@ static int find(struct bx_fsm *fsm, struct found *f, struct bx_err *err)
     int rc;
 
     do {
-        ask = f->match.n == 0 ? f->page.limit - f->page.n + 1 : READ_MAX;
+        ask = f->match.n == 0 && f->sight.tenant.n == 0 ? f->page.limit - f->page.n + 1 : READ_MAX;
         n = 0;
         rc = bx_fsm_events(fsm, f->last, ask, take, f, &n, err);
     } while (rc == BX_OK && n == ask && !f->more);
@@ -95,13 +145,15 @@ static void list(struct api_call *c)
 {
     const struct bx_events_params *p = c->params;
     struct bx_fsm *fsm = bx_node_fsm(c->api->node);
-    struct found f = {.call = c, .last = p->since};
+    struct found f = {.call = c, .sight = sight_of_call(c), .last = p->since};
     struct bx_items items = {0, true, nth, &f};
     struct bx_err err = {0};
     char text[24];
     int rc = api_match_open(&f.match, &bx_event_reply_schema, &p->common.match, &err);
 
     api_page_open(&f.page, c);
+    if (rc == BX_OK)
+        rc = api_check_scope(c, &err);
     if (rc == BX_OK)
         rc = check_kept(fsm, p->since, &err);
     if (rc == BX_OK)
@@ -138,12 +190,18 @@ void api_watch_stop(struct api_client *client)
     client->watching = client->behind = false;
 }
 
+struct adding {
+    struct api_client *client;
+    struct sight sight;
+};
+
 static void add(void *ctx, const struct bx_event *e)
 {
-    struct api_client *client = ctx;
+    const struct adding *to = ctx;
 
-    client->ops->notify(client, "event", &bx_event_reply_schema, e);
-    client->watch_at = e->index;
+    if (is_seen(&to->sight, e))
+        to->client->ops->notify(to->client, "event", &bx_event_reply_schema, e);
+    to->client->watch_at = e->index;
 }
 
 /* End the watch with an error, and close the connection. */
@@ -162,12 +220,13 @@ bool api_watch_is_due(const struct api_client *client)
 void api_watch_more(struct api_client *client)
 {
     struct bx_fsm *f = bx_node_fsm(client->api->node);
+    struct adding adding = {client, sight_of_watcher(client)};
     struct bx_err err;
     uint32_t n = 0;
     int rc = check_kept(f, client->watch_at, &err);
 
     if (rc == BX_OK)
-        rc = bx_fsm_events(f, client->watch_at, API_WATCH_PAGE, add, client, &n, &err);
+        rc = bx_fsm_events(f, client->watch_at, API_WATCH_PAGE, add, &adding, &n, &err);
     if (rc != BX_OK) {
         stop(client, &err);
         return;
@@ -189,7 +248,7 @@ void api_watch_event(struct api_client *client, const struct bx_event *e)
         api_work(client);
         return;
     }
-    add(client, e);
+    add(&(struct adding){client, sight_of_watcher(client)}, e);
     client->ops->flush(client);
 }
 
@@ -203,6 +262,12 @@ static void events_watch(struct api_call *c)
         api_fail(c, &err);
         return;
     }
+    if (c->scope.n >= sizeof client->watched) {
+        bx_err_set(&err, BX_NOT_FOUND, "no tenant has a name of %u bytes", c->scope.n);
+        api_fail(c, &err);
+        return;
+    }
+    snprintf(client->watched, sizeof client->watched, BX_STR_FMT, BX_STR_ARG(c->scope));
     if (!client->watching)
         TAILQ_INSERT_TAIL(&c->api->watchers, client, watcher);
     client->watching = client->behind = true;

@@ -229,9 +229,10 @@ static const void *get_picked(void *ctx, uint32_t i)
 static void tell_next(struct api_call *c, const struct api_source *from, const void *last)
 {
     const struct bx_field *field = key_field(c, from->schema);
-    char text[TEXT_MAX];
+    char text[API_AFTER_MAX];
 
-    api_page_continues(c, text_of(field, from->show(from->ctx, last), text));
+    api_page_continues(c, from->after != NULL ? from->after(from->ctx, last, text)
+                                              : text_of(field, from->show(from->ctx, last), text));
 }
 
 void api_reply_page(struct api_call *c, const struct api_source *from)

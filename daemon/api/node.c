@@ -1,11 +1,24 @@
 #include "api/priv.h"
 
 struct nodes {
-    const struct bx_node *node;
+    const struct api_call *call;
     const struct bx_view *view;
     struct bx_index_place at;
     struct bx_node_reply reply;
 };
+
+/* Where it is, is for administrators of the cluster; what all VMs together have of it, for callers
+ * that may know of all. */
+static void see(const struct api_call *c, const struct bx_node_row *n, struct bx_node_reply *r)
+{
+    api_see_node(c->api->node, n, r);
+    if (!api_is_admin(c))
+        r->address = r->api = bx_str("");
+    if (c->tenant[0] != '\0') {
+        r->allocated = (struct bx_resources){0};
+        r->vms = 0;
+    }
+}
 
 static void seek_node(void *ctx, const void *id)
 {
@@ -25,14 +38,15 @@ static const void *fill_node(void *ctx, const void *node)
 {
     struct nodes *nodes = ctx;
 
-    api_see_node(nodes->node, node, &nodes->reply);
+    see(nodes->call, node, &nodes->reply);
     return &nodes->reply;
 }
 
 static void list(struct api_call *c)
 {
-    struct nodes nodes = {.node = c->api->node, .view = api_view(c)};
-    struct api_source source = {&bx_node_reply_schema, seek_node, next_node, fill_node, &nodes};
+    struct nodes nodes = {.call = c, .view = api_view(c)};
+    struct api_source source = {
+        &bx_node_reply_schema, seek_node, next_node, fill_node, &nodes, NULL};
 
     api_reply_page(c, &source);
 }
@@ -53,7 +67,7 @@ static void show(struct api_call *c)
         api_fail(c, &err);
         return;
     }
-    api_see_node(c->api->node, n, &r);
+    see(c, n, &r);
     api_reply(c, &bx_node_reply_schema, &r);
 }
 

@@ -148,15 +148,19 @@ void api_waits_close(struct api *a);
 /* The request's session, zero if its client does not number it, and its number. */
 void api_request_number(const struct api_call *c, uint8_t session[16], uint64_t *sequence);
 
+/* ---- scope.c ---- */
+/* Set the call's scope. BX_OK, or BX_DENIED: it asks for another tenant than the caller's. */
+int api_take_scope(struct api_call *c, struct bx_err *err);
+
 /* ---- auth.c ---- */
 void api_auth_create(struct api *a);
 void api_auth_destroy(struct api *a);
 /* Make the client of sys.hello the user of the token that it sent, or of its certificate, then call
  * then(c); or fail. */
 void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c));
-/* May the client make this call? BX_OK, BX_DENIED, or BX_NO_LEADER: whether its token is valid is
- * not known here. */
-int api_auth_check(const struct api_call *c, struct bx_err *err);
+/* May the caller make this call? Takes down who it is. BX_OK, BX_DENIED, or BX_NO_LEADER: whether
+ * its token is valid is not known here. */
+int api_auth_check(struct api_call *c, struct bx_err *err);
 /* The client has this certificate, which the CA has signed: it is the user of it as long as that is
  * in the state. */
 struct pki_cert;

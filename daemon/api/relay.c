@@ -2,9 +2,13 @@
  *
  * A query is a MessagePack-RPC request in a QUERY frame, after a number that the ANSWER frame
  * repeats (libcore/wire/frame.h). It is sent as a stale read, so the other node answers without a
- * barrier. A call whose answer does not arrive in time fails. */
+ * barrier. A call whose answer does not arrive in time fails.
+ *
+ * From feature level 3 on a second parameter tells for whom the node asks, so that the other one
+ * checks role and tenant, too. Without it the node asks for itself. */
 #include "api/priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* ---- queries of other nodes: one client for all of them; call->from is the node ---- */
@@ -61,6 +65,21 @@ void api_relay_init(struct api *a)
     memcpy(a->relay.principal, BX_PRINCIPAL_NODE, sizeof BX_PRINCIPAL_NODE);
 }
 
+/* For whom the node asks; false: it says nothing that makes sense. */
+static bool read_caller(struct api_call *c, bx_val caller)
+{
+    struct bx_caller as = {{NULL, 0}, 0, {NULL, 0}};
+
+    if (bx_pack_read(&bx_caller_schema, caller, &as, &c->arena, NULL) != BX_OK ||
+        as.principal.n >= sizeof c->principal || as.tenant.n >= sizeof c->tenant)
+        return false;
+    snprintf(c->principal, sizeof c->principal, BX_STR_FMT, BX_STR_ARG(as.principal));
+    snprintf(c->tenant, sizeof c->tenant, BX_STR_FMT, BX_STR_ARG(as.tenant));
+    c->role = as.role;
+    c->carried = true;
+    return true;
+}
+
 void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p, size_t n)
 {
     struct api_call *c = api_call_create(a, &a->relay, p, n);
@@ -70,22 +89,31 @@ void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p
     if (c == NULL)
         return;
     root = bx_pack_parse(a->pack, c->message.data, n, BX_RPC_FRAME_MAX, NULL);
-    if (!api_rpc_is_request(root, &c->id)) {
+    params = bx_val_at(root, 3);
+    if (!api_rpc_is_request(root, &c->id) ||
+        (bx_val_len(params) > 1 && !read_caller(c, bx_val_at(params, 1)))) {
         api_call_drop(c);
         return;
     }
     c->from = from;
     c->id = id;
-    params = bx_val_at(root, 3);
     bx_val_str(bx_val_at(root, 2), &method);
-    api_call_run(c, method, bx_val_len(params) == 1 ? bx_val_at(params, 0) : NULL);
+    api_call_run(c, method, bx_val_len(params) > 0 ? bx_val_at(params, 0) : NULL);
 }
 
 /* ---- queries of this node ---- */
 
+static void put_map(struct bx_buf *b, const struct bx_schema *s, const void *obj)
+{
+    bx_pw_map(b, bx_pack_fields(s, obj));
+    bx_pack_write(b, s, obj);
+}
+
 static bool send_query(struct api_call *c, uint64_t node)
 {
-    const struct bx_schema *s = bx_methods[c->method]->params;
+    struct bx_caller as = {bx_str(c->principal), (uint8_t)c->role, bx_str(c->tenant)};
+    bool is_own = c->client != NULL && c->client->is_node;
+    bool tells = bx_node_level(c->api->node) >= 3 && !is_own;
     struct bx_buf b = {0};
     uint8_t id[8];
     bool sent;
@@ -95,9 +123,10 @@ static bool send_query(struct api_call *c, uint64_t node)
     bx_pw_u64(&b, 0);
     bx_pw_u64(&b, 0);
     bx_pw_str(&b, bx_methods[c->method]->name);
-    bx_pw_array(&b, 1);
-    bx_pw_map(&b, bx_pack_fields(s, c->params));
-    bx_pack_write(&b, s, c->params);
+    bx_pw_array(&b, tells ? 2 : 1);
+    put_map(&b, bx_methods[c->method]->params, c->params);
+    if (tells)
+        put_map(&b, &bx_caller_schema, &as);
     sent = !b.failed && bx_node_send_raw(c->api->node, node, BX_FRAME_QUERY, id, 8, b.data, b.len);
     bx_buf_release(&b);
     return sent;

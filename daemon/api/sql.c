@@ -34,8 +34,12 @@ static void work(uv_work_t *w)
 {
     struct api_sql *s = w->data;
     const struct bx_sql_params *p = s->call->params;
-    struct bx_sql_options o = {
-        .end = end, .ctx = s, .max_bytes = API_SQL_BYTES, .absent = s->absent};
+    struct bx_sql_options o = {.end = end,
+                               .ctx = s,
+                               .max_bytes = API_SQL_BYTES,
+                               .absent = s->absent,
+                               .limited = !api_is_admin(s->call) || s->call->scope.n > 0,
+                               .tenant = s->call->scope};
 
     pool_yield_to_loop();
     s->rc = bx_fsm_sql(s->call->api->o.state_path, p->query, &o, &s->out, &s->err);
@@ -125,7 +129,12 @@ static void begin(struct api_call *c)
 {
     struct bx_clock *clock = c->api->o.clock;
     struct api_sql *s;
+    struct bx_err err;
 
+    if (api_check_scope(c, &err) != BX_OK) {
+        api_fail(c, &err);
+        return;
+    }
     if (full(c)) /* again: other calls may have started after the same barrier */
         return;
     s = api_alloc(c, sizeof *s);

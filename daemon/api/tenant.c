@@ -14,6 +14,7 @@ static void fill(const struct bx_view *v, const struct bx_tenant *t, struct bx_t
 /* ---- reads ---- */
 
 struct tenants {
+    struct bx_str own; /* the only one that there is for the caller; or empty */
     const struct bx_view *view;
     struct bx_str after; /* name of the one before */
     struct bx_tenant_reply reply;
@@ -31,6 +32,8 @@ static const void *next_tenant(void *ctx)
     struct tenants *tenants = ctx;
     const struct bx_tenant *t = bx_view_tenant_after(tenants->view, tenants->after);
 
+    while (t != NULL && tenants->own.n > 0 && !bx_str_eq(t->name, tenants->own))
+        t = bx_view_tenant_after(tenants->view, t->name);
     if (t != NULL)
         tenants->after = t->name;
     return t;
@@ -46,9 +49,9 @@ static const void *fill_tenant(void *ctx, const void *tenant)
 
 static void list(struct api_call *c)
 {
-    struct tenants tenants = {.view = api_view(c)};
-    struct api_source source = {&bx_tenant_reply_schema, seek_tenant, next_tenant, fill_tenant,
-                                &tenants};
+    struct tenants tenants = {.view = api_view(c), .own = bx_str(c->tenant)};
+    struct api_source source = {
+        &bx_tenant_reply_schema, seek_tenant, next_tenant, fill_tenant, &tenants, NULL};
 
     api_reply_page(c, &source);
 }
@@ -86,9 +89,24 @@ static bool names_tenant(struct api_call *c)
     return false;
 }
 
+/* Whether or not it exists, a caller of one tenant is told nothing of another one. */
+static bool may_see(struct api_call *c)
+{
+    const struct bx_tenant_params *p = c->params;
+    struct bx_err err;
+
+    if (c->tenant[0] == '\0' || bx_str_eq(p->tenant, bx_str(c->tenant)))
+        return true;
+    bx_err_set(&err, BX_DENIED, "permission denied: another tenant (%s, of tenant %s)",
+               c->principal, c->tenant);
+    bx_err_hint(&err, "blixardctl tenant show %s", c->tenant);
+    api_fail(c, &err);
+    return false;
+}
+
 static void tenant_show(struct api_call *c)
 {
-    if (names_tenant(c))
+    if (names_tenant(c) && may_see(c))
         api_read(c, show);
 }
 

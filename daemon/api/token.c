@@ -146,8 +146,12 @@ static const void *show_token(void *ctx, const void *token)
 static void list(struct api_call *c)
 {
     struct tokens *tokens = api_alloc(c, sizeof *tokens);
-    struct api_source source = {&bx_token_info_reply_schema, api_numbered_seek, api_numbered_next,
-                                show_token, tokens};
+    struct api_source source = {&bx_token_info_reply_schema,
+                                api_numbered_seek,
+                                api_numbered_next,
+                                show_token,
+                                tokens,
+                                NULL};
 
     tokens->call = c;
     collect(tokens);

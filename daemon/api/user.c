@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* The tenant that the call is limited to; empty: none. */
+/* The tenant that the caller is limited to; empty: none. */
 static struct bx_str scope_of(const struct api_call *c)
 {
     return bx_str(c->tenant);
@@ -59,8 +59,9 @@ static const void *fill_user(void *ctx, const void *user)
 
 static void list(struct api_call *c)
 {
-    struct users users = {.view = api_view(c), .scope = scope_of(c)};
-    struct api_source source = {&bx_user_reply_schema, seek_user, next_user, fill_user, &users};
+    struct users users = {.view = api_view(c), .scope = c->scope};
+    struct api_source source = {
+        &bx_user_reply_schema, seek_user, next_user, fill_user, &users, NULL};
 
     api_reply_page(c, &source);
 }
@@ -233,8 +234,12 @@ static void list_tokens(struct api_call *c)
 {
     const struct bx_user_token_params *p = c->params;
     struct tokens tokens = {.call = c};
-    struct api_source source = {&bx_user_token_reply_schema, api_numbered_seek, api_numbered_next,
-                                show_token, &tokens};
+    struct api_source source = {&bx_user_token_reply_schema,
+                                api_numbered_seek,
+                                api_numbered_next,
+                                show_token,
+                                &tokens,
+                                NULL};
     const struct bx_user *u;
     struct bx_err err;
 

@@ -2,6 +2,9 @@
 
 #include "mem/track.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* ---- writes ---- */
 
 static void written(struct api_call *c, const struct bx_outcome *o)
@@ -133,22 +136,31 @@ static void vm_rename(struct api_call *c)
 struct vms {
     const struct bx_node *node;
     const struct bx_view *view;
+    struct bx_str scope;
     struct bx_index_place at;
     struct bx_vm_reply reply;
 };
 
-static void seek_vm(void *ctx, const void *name)
+/* After a name, or after NAME/TENANT. */
+static void seek_vm(void *ctx, const void *after)
 {
+    struct bx_str name = after == NULL ? bx_str("") : *(const struct bx_str *)after,
+                  among = {"", 0};
+    const char *slash = name.n == 0 ? NULL : memchr(name.p, '/', name.n);
     struct vms *vms = ctx;
 
-    vms->at = bx_view_after(vms->view, BX_TABLE_VM, name);
+    if (slash != NULL) {
+        among = (struct bx_str){slash + 1, name.n - (uint32_t)(slash + 1 - name.p)};
+        name.n = (uint32_t)(slash - name.p);
+    }
+    vms->at = bx_view_vms_after(vms->view, vms->scope, name, among);
 }
 
 static const void *next_vm(void *ctx)
 {
     struct vms *vms = ctx;
 
-    return bx_view_step(vms->view, BX_TABLE_VM, &vms->at);
+    return bx_view_vms_step(vms->view, vms->scope, &vms->at);
 }
 
 static const void *fill_vm(void *ctx, const void *vm)
@@ -159,13 +171,30 @@ static const void *fill_vm(void *ctx, const void *vm)
     return &vms->reply;
 }
 
+/* Its name, unless that of the next one is the same. */
+static struct bx_str after_vm(void *ctx, const void *object, char text[API_AFTER_MAX])
+{
+    const struct vms *vms = ctx;
+    const struct bx_vm *vm = object;
+    bool shared = vms->scope.n == 0 && bx_view_shares_name(vms->view, vm);
+
+    snprintf(text, API_AFTER_MAX, "%s%s%s", vm->name->s, shared ? "/" : "",
+             shared ? vm->tenant->s : "");
+    return bx_str(text);
+}
+
 static void list(struct api_call *c)
 {
-    struct vms vms = {.node = c->api->node, .view = api_view(c)};
-    struct api_source source = {&bx_vm_reply_schema, seek_vm, next_vm, fill_vm, &vms};
+    struct vms vms = {.node = c->api->node, .view = api_view(c), .scope = c->scope};
+    struct api_source source = {&bx_vm_reply_schema, seek_vm, next_vm, fill_vm, &vms,
+                                .after = after_vm};
+    struct bx_err err;
 
     BX_TRACK_SCOPE("list");
-    api_reply_page(c, &source);
+    if (api_check_scope(c, &err) == BX_OK)
+        api_reply_page(c, &source);
+    else
+        api_fail(c, &err);
 }
 
 static void vm_list(struct api_call *c)
@@ -180,7 +209,7 @@ static void show(struct api_call *c)
     struct bx_vm_reply r;
     struct bx_err err;
 
-    if (bx_view_find_vm(api_view(c), p->vm, &vm, &err) != BX_OK) {
+    if (bx_view_find_vm_of(api_view(c), c->scope, p->vm, &vm, &err) != BX_OK) {
         api_fail(c, &err);
         return;
     }
@@ -202,7 +231,7 @@ static void explain(struct api_call *c)
     const struct bx_vm *vm;
     struct bx_err err;
     bool recorded = false;
-    int rc = bx_view_find_vm(api_view(c), p->vm, &vm, &err);
+    int rc = bx_view_find_vm_of(api_view(c), c->scope, p->vm, &vm, &err);
 
     bx_candidates_init(&cs);
     if (rc == BX_OK) {
@@ -309,6 +338,7 @@ static void remote_logs(struct api_call *c, const struct bx_vm *vm)
 
     bx_uuid_format(vm->uuid, uuid);
     p->vm = api_copy(c, bx_str(uuid));
+    p->common.tenant = bx_str(""); /* of the caller's the query tells */
     api_relay(c, vm->node);
 }
 
@@ -328,7 +358,7 @@ static void logs(struct api_call *c)
     const struct bx_vm *vm;
     struct bx_err err;
 
-    if (bx_view_find_vm(api_view(c), p->vm, &vm, &err) != BX_OK)
+    if (bx_view_find_vm_of(api_view(c), c->scope, p->vm, &vm, &err) != BX_OK)
         api_fail(c, &err);
     else if (vm->node == c->api->o.identity->node)
         local_logs(c, vm);

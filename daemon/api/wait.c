@@ -119,7 +119,7 @@ static void begin(struct api_call *c)
 {
     const struct bx_vm *vm = bx_view_vm(api_view(c), c->state);
 
-    if (vm == NULL)
+    if (vm == NULL || !bx_vm_is_of(vm, c->scope))
         is_gone(c);
     else if (!settle(c, vm) && !is_out_of_reach(c, vm))
         api_wait_for_vm(c, c->state);

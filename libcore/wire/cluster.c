@@ -186,10 +186,11 @@ BX_METHOD(CLUSTER_TOKEN_REVOKE, cluster_token_revoke, bx_token_params, token_rev
                    "is set.");
 BX_METHOD(CLUSTER_STATUS, cluster_status, bx_plain_params, status_params_fields, status,
           .name = "cluster.status", .verb = "GET", .path = "/v1/cluster", .role = BX_RPC_VIEWER,
+          .scope = BX_SCOPE_SHARED,
           .about = "The status of the cluster as this member knows it; needs no quorum.");
 BX_METHOD(CLUSTER_MEMBERS, cluster_members, bx_plain_params, members_params_fields, member,
           .name = "cluster.members", .verb = "GET", .path = "/v1/cluster/members",
-          .role = BX_RPC_VIEWER, .key = "id",
+          .role = BX_RPC_VIEWER, .scope = BX_SCOPE_SHARED, .key = "id",
           .about = "The members of the Raft configuration, as this member knows them.");
 BX_METHOD(CLUSTER_CA, cluster_ca, bx_plain_params, ca_params_fields, ca, .name = "cluster.ca",
           .verb = "GET", .path = "/v1/cluster/ca", .role = BX_RPC_VIEWER,

@@ -74,9 +74,9 @@ static const struct bx_field sites_params_fields[] = {
     BX_FIELD(bx_sites_params, action, BX_T_ENUM, .names = bx_sites_action_names), BX_PARAMS_TIMES};
 
 BX_METHOD(MEM_STATS, mem_stats, bx_plain_params, stats_params_fields, memory, .name = "mem.stats",
-          .verb = "GET", .path = "/v1/memory", .role = BX_RPC_VIEWER, .before_init = true,
+          .verb = "GET", .path = "/v1/memory", .role = BX_RPC_ADMIN, .before_init = true,
           .about = "Memory statistics of the node that is asked.");
 BX_METHOD(MEM_SITES, mem_sites, bx_sites_params, sites_params_fields, sites, .name = "mem.sites",
-          .verb = "POST", .path = "/v1/memory/sites", .role = BX_RPC_OPERATOR, .before_init = true,
+          .verb = "POST", .path = "/v1/memory/sites", .role = BX_RPC_ADMIN, .before_init = true,
           .about = "Allocations by call site, since the start of the process or of the scope; only "
                    "in builds that track allocations.");

@@ -100,11 +100,11 @@ static const struct bx_field remove_params_fields[] = {
     NODE, BX_FIELD(bx_node_params, confirm_dead, BX_T_BOOL), BX_PARAMS_WRITES};
 
 BX_METHOD(NODE_LIST, node_list, bx_plain_params, list_params_fields, node, .name = "node.list",
-          .verb = "GET", .path = "/v1/nodes", .role = BX_RPC_VIEWER, .key = "id",
-          .about = "All nodes, sorted by id.");
+          .verb = "GET", .path = "/v1/nodes", .role = BX_RPC_VIEWER, .scope = BX_SCOPE_SHARED,
+          .key = "id", .about = "All nodes, sorted by id.");
 BX_METHOD(NODE_SHOW, node_show, bx_node_params, show_params_fields, node, .name = "node.show",
           .verb = "GET", .path = "/v1/nodes/{node}", .role = BX_RPC_VIEWER,
-          .about = "One node, by name or id.");
+          .scope = BX_SCOPE_SHARED, .about = "One node, by name or id.");
 BX_METHOD(NODE_REMOVE, node_remove, bx_node_params, remove_params_fields, removed,
           .name = "node.remove", .verb = "DELETE", .path = "/v1/nodes/{node}", .role = BX_RPC_ADMIN,
           .mutates = true,

@@ -9,6 +9,13 @@
 
 const char *const bx_consistency_names[] = {"linearizable", "stale", NULL};
 
+static const struct bx_field caller_fields[] = {
+    BX_FIELD(bx_caller, principal, BX_T_STR, .max = 255),
+    BX_FIELD(bx_caller, role, BX_T_ENUM, .names = bx_rpc_role_names),
+    BX_FIELD(bx_caller, tenant, BX_T_STR, .max = 255),
+};
+const struct bx_schema bx_caller_schema = BX_SCHEMA("caller", 0, bx_caller, caller_fields);
+
 void bx_params_init(enum bx_method m, void *params)
 {
     const struct bx_method_info *info = bx_methods[m];

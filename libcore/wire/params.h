@@ -27,6 +27,7 @@ struct bx_common {
     struct bx_str after;                /* of lists */
     uint32_t limit;
     struct bx_pairs match;
+    struct bx_str tenant; /* of methods about VMs; empty: not given */
 };
 
 struct bx_plain_params { /* of methods with common parameters only */
@@ -35,6 +36,14 @@ struct bx_plain_params { /* of methods with common parameters only */
 
 /* Maximum size of a struct of parameters. */
 #define BX_PARAMS_SIZE_MAX 1024u
+
+/* For whom a node asks another one: the second element of the parameters of a QUERY. */
+struct bx_caller {
+    struct bx_str principal;
+    uint8_t role; /* enum bx_rpc_role */
+    struct bx_str tenant;
+};
+extern const struct bx_schema bx_caller_schema;
 
 /* ---- the description of a method ---- */
 
@@ -49,6 +58,8 @@ struct bx_plain_params { /* of methods with common parameters only */
         BX_COMMON_FIELD(floor, BX_T_U64), BX_PARAMS_TIMES
 #define BX_PARAMS_MATCHES                                                                          \
     BX_COMMON_FIELD(limit, BX_T_U32), BX_COMMON_FIELD(match, BX_T_PAIRS, .max = BX_MATCH_MAX)
+/* The last field. It is omitted when it is empty, so that earlier builds are sent none. */
+#define BX_PARAMS_TENANT BX_COMMON_FIELD(tenant, BX_T_STR, .max = 255, .since = 3, .omit = true)
 #define BX_PARAMS_LISTS                                                                            \
     BX_COMMON_FIELD(after, BX_T_STR, .max = 255), BX_PARAMS_MATCHES, BX_PARAMS_READS
 

@@ -4,6 +4,8 @@
 
 const char *const bx_rpc_role_names[] = {"any", "viewer", "operator", "admin", NULL};
 
+const char *const bx_rpc_scope_names[] = {"cluster", "tenant", "shared", NULL};
+
 #define BX_METHOD_ROW(upper, lower) [BX_M_##upper] = &bx_method_##lower,
 const struct bx_method_info *const bx_methods[BX__METHODS] = {BX_METHODS(BX_METHOD_ROW)};
 

@@ -11,6 +11,7 @@
  *   writes   request_id   32 hex digits, the session; default: chosen by the server
  *            sequence     within the session, default 1;  floor  default = sequence
  *   both     timeout_ms   how long to wait for a leader, 1 to 600,000, default 10,000
+ *   of VMs   tenant       whose VMs are meant; default: those of the caller's tenant, or of all
  *   lists    after        only items after the one with this key, in the order of the list
  *            limit        maximum number of items; 0: as many as a page has
  *            match        a map: only items whose fields have these values, as text
@@ -28,6 +29,17 @@
 #define BX_PAGE_ITEMS 1000u        /* maximum number of items in a page of a list */
 #define BX_PAGE_BYTES (512u << 10) /* a page ends when it has as many bytes in flat form */
 #define BX_RPC_VERSION 1u
+
+/* What a method is to a caller whose role is for one tenant. A method that says nothing is refused.
+ */
+enum bx_rpc_scope {
+    BX_SCOPE_CLUSTER, /* refused: it is for callers of the whole cluster */
+    BX_SCOPE_TENANT,  /* for what is that tenant's alone; nothing else exists for the caller */
+    BX_SCOPE_SHARED,  /* what it tells, or changes, is no tenant's */
+    BX__SCOPES
+};
+/* "cluster", "tenant", "shared"; NULL-terminated. */
+extern const char *const bx_rpc_scope_names[];
 
 enum bx_rpc_role { BX_RPC_ANY, BX_RPC_VIEWER, BX_RPC_OPERATOR, BX_RPC_ADMIN, BX__RPC_ROLES };
 /* "any", "viewer", "operator", "admin"; NULL-terminated. */
@@ -142,7 +154,7 @@ struct bx_method_info {
     const char *path;      /* of REST: "/v1/vms"; {vm} is the parameter of that name */
     const char *about;     /* description, for the reference */
     enum bx_rpc_role role; /* lowest role that may call it */
-    bool of_tenant;        /* of administrators: those of one tenant may call it, too */
+    enum bx_rpc_scope scope;
     bool mutates;
     bool before_init;               /* available while the host does not belong to a cluster */
     bool relayed;                   /* available to other nodes, too */

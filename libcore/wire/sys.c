@@ -34,13 +34,13 @@ static const struct bx_field reply_fields[] = {
 const struct bx_schema bx_hello_reply_schema =
     BX_REPLY_SCHEMA("hello", HELLO, bx_hello_reply, reply_fields);
 
-BX_METHOD(SYS_HELLO, sys_hello, bx_hello_params, params_fields, hello, .name = "sys.hello",
-          .verb = "GET", .path = "/v1/hello", .role = BX_RPC_ANY, .before_init = true,
-          .about =
-              "Identify the server. `codecs` names the codecs that the client accepts for "
-              "lists; with `flat`, a list is sent as bytes: a header, then flat records. With the "
-              "`token` of a user the connection acts as that user, whatever it was before. A "
-              "client of which nothing is known is told versions, name and codecs alone.");
+BX_METHOD(
+    SYS_HELLO, sys_hello, bx_hello_params, params_fields, hello, .name = "sys.hello", .verb = "GET",
+    .path = "/v1/hello", .role = BX_RPC_ANY, .scope = BX_SCOPE_SHARED, .before_init = true,
+    .about = "Identify the server. `codecs` names the codecs that the client accepts for "
+             "lists; with `flat`, a list is sent as bytes: a header, then flat records. With the "
+             "`token` of a user the connection acts as that user, whatever it was before. A "
+             "client of which nothing is known is told versions, name and codecs alone.");
 
 /* ---- sys.done ---- */
 
@@ -53,6 +53,7 @@ const struct bx_schema bx_done_reply_schema =
 
 BX_METHOD(SYS_DONE, sys_done, bx_plain_params, done_params_fields, done, .name = "sys.done",
           .verb = "DELETE", .path = "/v1/requests/{request_id}", .role = BX_RPC_VIEWER,
+          .scope = BX_SCOPE_SHARED,
           .about = "All answers to the requests of this id have arrived, and the id will not be "
                    "used again, so their outcomes need not be kept. Send it to the node that "
                    "answered, and not after a request was sent more than once. Otherwise the "

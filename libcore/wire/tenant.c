@@ -66,11 +66,12 @@ BX_METHOD(TENANT_CREATE, tenant_create, bx_tenant_params, bounds_params_fields, 
 
 BX_METHOD(TENANT_LIST, tenant_list, bx_plain_params, list_params_fields, tenant,
           .name = "tenant.list", .verb = "GET", .path = "/v1/tenants", .role = BX_RPC_VIEWER,
-          .key = "name", .about = "All tenants, sorted by name.");
+          .scope = BX_SCOPE_TENANT, .key = "name", .about = "All tenants, sorted by name.");
 
 BX_METHOD(TENANT_SHOW, tenant_show, bx_tenant_params, show_params_fields, tenant,
           .name = "tenant.show", .verb = "GET", .path = "/v1/tenants/{tenant}",
-          .role = BX_RPC_VIEWER, .about = "One tenant, with its quota and the usage of its VMs.");
+          .role = BX_RPC_VIEWER, .scope = BX_SCOPE_TENANT,
+          .about = "One tenant, with its quota and the usage of its VMs.");
 
 BX_METHOD(
     TENANT_SET, tenant_set, bx_tenant_params, bounds_params_fields, tenant, .name = "tenant.set",

@@ -97,7 +97,7 @@ static void no_role(void *params)
 }
 
 #define USER NAME(bx_user_params, user)
-static const struct bx_field list_params_fields[] = {BX_PARAMS_LISTS};
+static const struct bx_field list_params_fields[] = {BX_PARAMS_LISTS, BX_PARAMS_TENANT};
 static const struct bx_field show_params_fields[] = {USER, BX_PARAMS_READS};
 static const struct bx_field delete_params_fields[] = {USER, BX_PARAMS_WRITES};
 static const struct bx_field create_params_fields[] = {
@@ -108,27 +108,27 @@ static const struct bx_field set_params_fields[] = {
 
 BX_METHOD(USER_CREATE, user_create, bx_user_params, create_params_fields, user,
           .name = "user.create", .verb = "POST", .path = "/v1/users", .role = BX_RPC_ADMIN,
-          .of_tenant = true, .mutates = true, .defaults = no_role,
+          .scope = BX_SCOPE_TENANT, .mutates = true, .defaults = no_role,
           .about = "Create a user with a `role` in a tenant, or in the whole cluster.");
 
 BX_METHOD(USER_LIST, user_list, bx_plain_params, list_params_fields, user, .name = "user.list",
-          .verb = "GET", .path = "/v1/users", .role = BX_RPC_ADMIN, .of_tenant = true,
+          .verb = "GET", .path = "/v1/users", .role = BX_RPC_ADMIN, .scope = BX_SCOPE_TENANT,
           .key = "name", .about = "All users, sorted by name.");
 
 BX_METHOD(USER_SHOW, user_show, bx_user_params, show_params_fields, user, .name = "user.show",
-          .verb = "GET", .path = "/v1/users/{user}", .role = BX_RPC_ADMIN, .of_tenant = true,
+          .verb = "GET", .path = "/v1/users/{user}", .role = BX_RPC_ADMIN, .scope = BX_SCOPE_TENANT,
           .about = "One user.");
 
 BX_METHOD(USER_SET, user_set, bx_user_params, set_params_fields, user, .name = "user.set",
-          .verb = "PATCH", .path = "/v1/users/{user}", .role = BX_RPC_ADMIN, .of_tenant = true,
-          .mutates = true, .defaults = no_role,
+          .verb = "PATCH", .path = "/v1/users/{user}", .role = BX_RPC_ADMIN,
+          .scope = BX_SCOPE_TENANT, .mutates = true, .defaults = no_role,
           .about = "Change the role of a user, its tenant, or with `no_tenant` make it one of the "
                    "whole cluster. It holds from the next call of the user on. A user who gets "
                    "another tenant, or none, loses its tokens.");
 
 BX_METHOD(USER_DELETE, user_delete, bx_user_params, delete_params_fields, user,
           .name = "user.delete", .verb = "DELETE", .path = "/v1/users/{user}", .role = BX_RPC_ADMIN,
-          .of_tenant = true, .mutates = true,
+          .scope = BX_SCOPE_TENANT, .mutates = true,
           .about = "Delete a user and its tokens. Only the name in the reply is meaningful.");
 
 /* ---- methods about tokens ---- */
@@ -146,7 +146,7 @@ static const struct bx_field token_delete_params_fields[] = {
 
 BX_METHOD(USER_TOKEN_CREATE, user_token_create, bx_user_token_params, token_create_params_fields,
           user_token, .name = "user.token_create", .verb = "POST",
-          .path = "/v1/users/{user}/tokens", .role = BX_RPC_ADMIN, .of_tenant = true,
+          .path = "/v1/users/{user}/tokens", .role = BX_RPC_ADMIN, .scope = BX_SCOPE_TENANT,
           .mutates = true,
           .about = "Let a user prove itself with a secret of 32 random bytes, of which "
                    "`secret_hash` is the SHA-256 in hex. The client makes the secret and keeps it: "
@@ -162,7 +162,7 @@ static const struct bx_field cert_create_params_fields[] = {
 BX_METHOD(
     USER_CERT_CREATE, user_cert_create, bx_user_cert_params, cert_create_params_fields, user_cert,
     .name = "user.cert_create", .verb = "POST", .path = "/v1/users/{user}/certificates",
-    .role = BX_RPC_ADMIN, .of_tenant = true, .mutates = true,
+    .role = BX_RPC_ADMIN, .scope = BX_SCOPE_TENANT, .mutates = true,
     .about = "Certify the key of a signing request (PKCS #10 in PEM form, of an EC key on "
              "P-256) as one of this user, who proves itself with it in the TLS handshake. "
              "What the request says besides the key is ignored. The certificate is listed and "
@@ -172,14 +172,14 @@ BX_METHOD(
 BX_METHOD(
     USER_TOKEN_LIST, user_token_list, bx_user_token_params, token_list_params_fields, user_token,
     .name = "user.token_list", .verb = "GET", .path = "/v1/users/{user}/tokens",
-    .role = BX_RPC_ADMIN, .of_tenant = true, .key = "id",
+    .role = BX_RPC_ADMIN, .scope = BX_SCOPE_TENANT, .key = "id",
     .about = "The valid tokens and certificates of a user, by id, without their secrets. `used_ms` "
              "is about the node that is asked: when it was used there last, since the daemon "
              "started.");
 
 BX_METHOD(USER_TOKEN_DELETE, user_token_delete, bx_user_token_params, token_delete_params_fields,
           user_token, .name = "user.token_delete", .verb = "DELETE", .path = "/v1/user-tokens/{id}",
-          .role = BX_RPC_ADMIN, .of_tenant = true, .mutates = true,
+          .role = BX_RPC_ADMIN, .scope = BX_SCOPE_TENANT, .mutates = true,
           .about = "Delete a token or a certificate: it proves nothing from now on. Of the answer, "
                    "only the id is set.");
 

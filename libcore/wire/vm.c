@@ -182,7 +182,7 @@ static void create_defaults(void *params)
 #define VM BX_FIELD(bx_vm_params, vm, BX_T_STR, .max = 255)
 #define STOP                                                                                       \
     VM, BX_FIELD(bx_vm_params, timeout_s, BX_T_U32), BX_FIELD(bx_vm_params, force, BX_T_BOOL)
-static const struct bx_field list_params_fields[] = {BX_PARAMS_LISTS};
+static const struct bx_field list_params_fields[] = {BX_PARAMS_LISTS, BX_PARAMS_TENANT};
 static const struct bx_field create_params_fields[] = {
     BX_VM_CONFIG_FIELDS(CREATE_AT + offsetof(struct bx_cmd_vm_create, config)),
     {.name = "if_not_exists",
@@ -194,17 +194,18 @@ static const struct bx_field create_params_fields[] = {
     BX_VM_CONFIG_LATER_FIELDS(CREATE_AT + offsetof(struct bx_cmd_vm_create, config)),
     BX_VM_CONFIG_LAST_FIELDS(CREATE_AT + offsetof(struct bx_cmd_vm_create, config)),
 };
-static const struct bx_field read_params_fields[] = {VM, BX_PARAMS_READS};
-static const struct bx_field write_params_fields[] = {VM, BX_PARAMS_WRITES};
+static const struct bx_field read_params_fields[] = {VM, BX_PARAMS_READS, BX_PARAMS_TENANT};
+static const struct bx_field write_params_fields[] = {VM, BX_PARAMS_WRITES, BX_PARAMS_TENANT};
 static const struct bx_field start_params_fields[] = {
-    VM, BX_PARAMS_WRITES,
-    BX_FIELD(bx_vm_params, discard_disk, BX_T_BOOL, .omit = true, .since = 2)};
-static const struct bx_field stop_params_fields[] = {STOP, BX_PARAMS_WRITES};
+    VM, BX_PARAMS_WRITES, BX_FIELD(bx_vm_params, discard_disk, BX_T_BOOL, .omit = true, .since = 2),
+    BX_PARAMS_TENANT};
+static const struct bx_field stop_params_fields[] = {STOP, BX_PARAMS_WRITES, BX_PARAMS_TENANT};
 static const struct bx_field rename_params_fields[] = {
-    VM, BX_FIELD(bx_vm_params, name, BX_T_STR, .max = 255), BX_PARAMS_WRITES};
+    VM, BX_FIELD(bx_vm_params, name, BX_T_STR, .max = 255), BX_PARAMS_WRITES, BX_PARAMS_TENANT};
 static const struct bx_field wait_params_fields[] = {
     VM, BX_FIELD(bx_vm_params, epoch, BX_T_U64),
-    BX_FIELD(bx_vm_params, until, BX_T_ENUM, .names = bx_until_names), BX_PARAMS_READS};
+    BX_FIELD(bx_vm_params, until, BX_T_ENUM, .names = bx_until_names), BX_PARAMS_READS,
+    BX_PARAMS_TENANT};
 static const struct bx_field logs_params_fields[] = {
     VM,
     BX_FIELD(bx_vm_params, bytes, BX_T_U64),
@@ -217,67 +218,74 @@ static const struct bx_field logs_params_fields[] = {
      .since = 2,
      .omit = true},
     BX_FIELD(bx_vm_params, file, BX_T_U64, .since = 2, .omit = true),
-    BX_FIELD(bx_vm_params, offset, BX_T_U64, .since = 2, .omit = true)};
+    BX_FIELD(bx_vm_params, offset, BX_T_U64, .since = 2, .omit = true),
+    BX_PARAMS_TENANT};
 
 /* ---- methods ---- */
 
 BX_METHOD(VM_CREATE, vm_create, bx_vm_create_params, create_params_fields, written,
           .name = "vm.create", .verb = "POST", .path = "/v1/vms", .role = BX_RPC_OPERATOR,
-          .mutates = true, .other = &bx_decision_reply_schema, .defaults = create_defaults,
+          .scope = BX_SCOPE_TENANT, .mutates = true, .other = &bx_decision_reply_schema,
+          .defaults = create_defaults,
           .about = "Create a VM. With `dry_run`, only return the placement decision.");
 
 BX_METHOD(VM_LIST, vm_list, bx_plain_params, list_params_fields, vm, .name = "vm.list",
-          .verb = "GET", .path = "/v1/vms", .role = BX_RPC_VIEWER, .key = "name",
-          .about = "All VMs, sorted by name.");
+          .verb = "GET", .path = "/v1/vms", .role = BX_RPC_VIEWER, .scope = BX_SCOPE_TENANT,
+          .key = "name", .about = "All VMs, sorted by name.");
 
 BX_METHOD(VM_SHOW, vm_show, bx_vm_params, read_params_fields, vm, .name = "vm.show", .verb = "GET",
-          .path = "/v1/vms/{vm}", .role = BX_RPC_VIEWER,
+          .path = "/v1/vms/{vm}", .role = BX_RPC_VIEWER, .scope = BX_SCOPE_TENANT,
           .about = "One VM, by name, uuid or the beginning of its uuid.");
 
 BX_METHOD(VM_START, vm_start, bx_vm_params, start_params_fields, written, .name = "vm.start",
-          .verb = "POST", .path = "/v1/vms/{vm}/start", .role = BX_RPC_OPERATOR, .mutates = true,
+          .verb = "POST", .path = "/v1/vms/{vm}/start", .role = BX_RPC_OPERATOR,
+          .scope = BX_SCOPE_TENANT, .mutates = true,
           .about = "Start a VM. One whose disk was lost with its node is refused, unless "
                    "`discard_disk` tells to start it with an empty one.");
 
-BX_METHOD(VM_STOP, vm_stop, bx_vm_params, stop_params_fields, written, .name = "vm.stop",
-          .verb = "POST", .path = "/v1/vms/{vm}/stop", .role = BX_RPC_OPERATOR, .mutates = true,
-          .about =
-              "Stop a VM. The guest has `timeout_s` seconds to stop (default 60), or none with "
-              "`force`.");
+BX_METHOD(
+    VM_STOP, vm_stop, bx_vm_params, stop_params_fields, written, .name = "vm.stop", .verb = "POST",
+    .path = "/v1/vms/{vm}/stop", .role = BX_RPC_OPERATOR, .scope = BX_SCOPE_TENANT, .mutates = true,
+    .about = "Stop a VM. The guest has `timeout_s` seconds to stop (default 60), or none with "
+             "`force`.");
 
 BX_METHOD(VM_RESTART, vm_restart, bx_vm_params, stop_params_fields, written, .name = "vm.restart",
-          .verb = "POST", .path = "/v1/vms/{vm}/restart", .role = BX_RPC_OPERATOR, .mutates = true,
+          .verb = "POST", .path = "/v1/vms/{vm}/restart", .role = BX_RPC_OPERATOR,
+          .scope = BX_SCOPE_TENANT, .mutates = true,
           .about = "Stop a VM if it is running, then start it.");
 
 BX_METHOD(VM_DELETE, vm_delete, bx_vm_params, write_params_fields, written, .name = "vm.delete",
-          .verb = "DELETE", .path = "/v1/vms/{vm}", .role = BX_RPC_OPERATOR, .mutates = true,
+          .verb = "DELETE", .path = "/v1/vms/{vm}", .role = BX_RPC_OPERATOR,
+          .scope = BX_SCOPE_TENANT, .mutates = true,
           .about =
               "Delete a VM and its disk. It is named by its name or its whole uuid: the beginning "
               "of a uuid is refused.");
 
 BX_METHOD(VM_RENAME, vm_rename, bx_vm_params, rename_params_fields, written, .name = "vm.rename",
-          .verb = "POST", .path = "/v1/vms/{vm}/rename", .role = BX_RPC_OPERATOR, .mutates = true,
+          .verb = "POST", .path = "/v1/vms/{vm}/rename", .role = BX_RPC_OPERATOR,
+          .scope = BX_SCOPE_TENANT, .mutates = true,
           .about = "Rename a VM; the name must be unique. The uuid stays the same, and a running "
                    "VM keeps running; QEMU gets the new name at the next start.");
 
 BX_METHOD(VM_WAIT, vm_wait, bx_vm_params, wait_params_fields, vm, .name = "vm.wait", .verb = "GET",
-          .path = "/v1/vms/{vm}/wait", .role = BX_RPC_VIEWER,
+          .path = "/v1/vms/{vm}/wait", .role = BX_RPC_VIEWER, .scope = BX_SCOPE_TENANT,
           .about =
               "Wait until a VM, given by its uuid, is running, stopped or deleted; the reply is "
               "nil once it is deleted. Fails if the VM can no longer reach that phase, or if the "
               "run of `epoch` has ended and another run was ordered. A connection can wait for "
               "128 VMs at a time, and a user for half of what others leave of 4,096.");
 
-BX_METHOD(VM_LOGS, vm_logs, bx_vm_params, logs_params_fields, logs, .name = "vm.logs",
-          .verb = "GET", .path = "/v1/vms/{vm}/logs", .role = BX_RPC_VIEWER, .relayed = true,
-          .about =
-              "The last `bytes` of the console of a VM's newest run, or of the run that was "
-              "`previous` runs before it. The consoles of three runs before are kept, of "
-              "those that wrote something. With `follow` the answer has also a place: `epoch`, "
-              "`file` and `offset`, which the next call gives to get what follows; `ended` says "
-              "that the run of `epoch` has ended and nothing follows, `skipped` that the text "
-              "does not begin at the given place, because that is no longer kept.");
+BX_METHOD(
+    VM_LOGS, vm_logs, bx_vm_params, logs_params_fields, logs, .name = "vm.logs", .verb = "GET",
+    .path = "/v1/vms/{vm}/logs", .role = BX_RPC_VIEWER, .scope = BX_SCOPE_TENANT, .relayed = true,
+    .about = "The last `bytes` of the console of a VM's newest run, or of the run that was "
+             "`previous` runs before it. The consoles of three runs before are kept, of "
+             "those that wrote something. With `follow` the answer has also a place: `epoch`, "
+             "`file` and `offset`, which the next call gives to get what follows; `ended` says "
+             "that the run of `epoch` has ended and nothing follows, `skipped` that the text "
+             "does not begin at the given place, because that is no longer kept.");
 
 BX_METHOD(VM_EXPLAIN, vm_explain, bx_vm_params, read_params_fields, decision, .name = "vm.explain",
           .verb = "GET", .path = "/v1/vms/{vm}/explain", .role = BX_RPC_VIEWER,
+          .scope = BX_SCOPE_TENANT,
           .about = "Why a VM was placed on its node, or could not be placed.");

@@ -73,6 +73,11 @@ tests_unit_api_node_test_SOURCES = tests/unit/api_node_test.c $(API_NODE_HELP)
 tests_unit_api_node_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_api_node_test_LDADD = $(API_TEST_LIBS)
 
+check_PROGRAMS += tests/unit/api_matrix_test
+tests_unit_api_matrix_test_SOURCES = tests/unit/api_matrix_test.c $(API_NODE_HELP)
+tests_unit_api_matrix_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_matrix_test_LDADD = $(API_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/api_work_test
 tests_unit_api_work_test_SOURCES = tests/unit/api_work_test.c $(API_NODE_HELP)
 tests_unit_api_work_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -116,6 +121,11 @@ tests_unit_api_log_test_LDADD = $(API_TEST_LIBS)
 
 # Calls between nodes.
 API_RELAY_HELP = tests/unit/api_relay_help.c tests/unit/api_relay_help.h $(API_NODE_HELP)
+check_PROGRAMS += tests/unit/api_tenant_test
+tests_unit_api_tenant_test_SOURCES = tests/unit/api_tenant_test.c $(API_RELAY_HELP)
+tests_unit_api_tenant_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_api_tenant_test_LDADD = $(API_TEST_LIBS)
+
 check_PROGRAMS += tests/unit/api_logsend_test
 tests_unit_api_logsend_test_SOURCES = tests/unit/api_logsend_test.c $(API_RELAY_HELP) \
 	tests/unit/sink_help.c tests/unit/sink_help.h

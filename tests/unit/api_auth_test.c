@@ -229,10 +229,10 @@ TEST(an_administrator_of_a_tenant_may_call_what_is_about_users)
 
         if (info->role != BX_RPC_ADMIN)
             continue;
-        assert_int_equal(info->of_tenant, strncmp(info->name, "user.", 5) == 0);
-        if (!info->of_tenant && !denied(info->name))
+        assert_int_equal(info->scope == BX_SCOPE_TENANT, strncmp(info->name, "user.", 5) == 0);
+        if (info->scope == BX_SCOPE_CLUSTER && !denied(info->name))
             fail_msg("%s is not refused", info->name);
-        if (!info->of_tenant)
+        if (info->scope == BX_SCOPE_CLUSTER)
             assert_non_null(strstr(error.msg, "(user:anna, of tenant default)"));
     }
     assert_int_equal(call("user.list", "{}"), BX_OK);

@@ -145,9 +145,15 @@ static void put_list_answer(const struct bx_method_info *m)
 
 static void put_method(const struct bx_method_info *m)
 {
+    static const char *const scopes[] = {
+        [BX_SCOPE_CLUSTER] = " of the whole cluster",
+        [BX_SCOPE_TENANT] = ", of one tenant about what it has",
+        [BX_SCOPE_SHARED] = "",
+    };
+
     put("### %s\n\n%s\n\n", m->name, m->about);
-    put("`%s %s`, role %s%s%s.\n\n", m->verb, m->path, bx_rpc_role_names[m->role],
-        m->mutates ? ", changes the cluster" : "",
+    put("`%s %s`, role %s%s%s%s.\n\n", m->verb, m->path, bx_rpc_role_names[m->role],
+        scopes[m->scope], m->mutates ? ", changes the cluster" : "",
         m->before_init ? ", also on a host that does not belong to a cluster" : "");
     put_fields(m->params, "parameter");
     if (m->key != NULL)
@@ -175,7 +181,11 @@ static void put_all(void)
         "the lowest one whose answer is\n  still waited for, the same as `sequence`.\n"
         "- `after`: of a list, only what follows the object with this key. `limit`: at most so "
         "many. `match`: only\n  objects whose values, as text, are these; `labels.KEY` is the "
-        "value of a label.\n\n"
+        "value of a label.\n"
+        "- `tenant`: whose VMs, users or events are meant; those of all tenants when it is not "
+        "given. A caller of one tenant\n  may only give its own, and nothing else exists for it: "
+        "a VM of another tenant is not found, whatever names it.\n  Of all tenants' VMs a "
+        "name that several have is refused.\n\n"
         "A list is answered in pages of at most %u items and about %u KiB; a page of a list with "
         "`match` can have fewer\nitems, or none. If the list continues, the notification "
         "[page](#page) is sent before the answer, with the\n`after` of the next page; for events "

@@ -199,8 +199,8 @@ static const void *fake_show(void *ctx, const void *object)
     return &f->vm;
 }
 
-static const struct api_source source = {&bx_vm_reply_schema, fake_seek, fake_next, fake_show,
-                                         &fake};
+static const struct api_source source = {&bx_vm_reply_schema, fake_seek, fake_next,
+                                         fake_show,           &fake,     NULL};
 
 /* One page behind `after`; what it cost is in `fake`. */
 static void page(struct test_client *t, const char *after, uint32_t limit,

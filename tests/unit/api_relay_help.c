@@ -84,17 +84,29 @@ void relay_answer(uint64_t from, uint64_t query, const struct bx_schema *s, cons
     arrive(from, BX_FRAME_ANSWER, query, &b);
 }
 
+static void put_map(struct bx_buf *b, const struct bx_schema *s, const void *obj)
+{
+    bx_pw_map(b, bx_pack_fields(s, obj));
+    bx_pack_write(b, s, obj);
+}
+
 void relay_ask(uint64_t from, uint64_t number, enum bx_method method, const void *params)
 {
-    const struct bx_schema *s = bx_methods[method]->params;
+    relay_ask_for(from, number, method, params, NULL);
+}
+
+void relay_ask_for(uint64_t from, uint64_t number, enum bx_method method, const void *params,
+                   const struct bx_caller *as)
+{
     struct bx_buf b = {0};
 
     bx_pw_array(&b, 4);
     bx_pw_u64(&b, 0);
     bx_pw_u64(&b, 0);
     bx_pw_str(&b, bx_methods[method]->name);
-    bx_pw_array(&b, 1);
-    bx_pw_map(&b, bx_pack_fields(s, params));
-    bx_pack_write(&b, s, params);
+    bx_pw_array(&b, as == NULL ? 1 : 2);
+    put_map(&b, bx_methods[method]->params, params);
+    if (as != NULL)
+        put_map(&b, &bx_caller_schema, as);
     arrive(from, BX_FRAME_QUERY, number, &b);
 }

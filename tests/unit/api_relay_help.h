@@ -21,7 +21,9 @@ void relay_link_close(void);
 /* Another node answers the last query: with an error, or with an object. */
 void relay_refuse(uint64_t from, uint64_t query, int code);
 void relay_answer(uint64_t from, uint64_t query, const struct bx_schema *s, const void *obj);
-/* Another node asks, with this number: a call of the method. */
+/* Another node asks, with this number: a call of the method, for itself or for somebody. */
 void relay_ask(uint64_t from, uint64_t number, enum bx_method method, const void *params);
+void relay_ask_for(uint64_t from, uint64_t number, enum bx_method method, const void *params,
+                   const struct bx_caller *as);
 
 #endif
