@@ -1,6 +1,7 @@
 /* cluster - the commands about the cluster as a whole and its members. */
 #include "parse.h"
 #include "result.h"
+#include "secret.h"
 
 #include "model/node.h"
 
@@ -163,9 +164,13 @@ static int cluster_init(struct run *r)
 
 static int cluster_join(struct run *r)
 {
+    static char token[BX_JOIN_TOKEN_MAX];
     struct params p = {0};
 
-    params_str(&p, "token", r->arguments[0]);
+    if (secret_of_argument(r, token) != BX_OK)
+        return run_fail(r);
+    params_str(&p, "token", token);
+    explicit_bzero(token, sizeof token);
     return become_member(r, "cluster.join", &p);
 }
 

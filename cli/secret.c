@@ -84,6 +84,26 @@ static int read_token(const char *path, char out[SECRET_TEXT], struct bx_err *er
     return rc;
 }
 
+int secret_of_argument(struct run *r, char out[BX_JOIN_TOKEN_MAX])
+{
+    char *word = (char *)(uintptr_t)r->arguments[0];
+    size_t n = strlen(word);
+
+    if (strcmp(word, "-") == 0) {
+        n = fgets(out, BX_JOIN_TOKEN_MAX, stdin) == NULL ? 0 : strcspn(out, "\r\n");
+        out[n] = '\0';
+    } else if (n < BX_JOIN_TOKEN_MAX) {
+        memcpy(out, word, n + 1);
+        memset(word, '*', n);
+    }
+    if (n > 0 && n < BX_JOIN_TOKEN_MAX)
+        return BX_OK;
+    bx_err_set(&r->err, BX_INVALID,
+               n == 0 ? "no token on standard input" : "token: it is too long");
+    bx_err_hint(&r->err, "create one on a member: blixardctl cluster token create");
+    return BX_INVALID;
+}
+
 static const char *environment(const char *name)
 {
     const char *value = getenv(name);

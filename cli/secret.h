@@ -4,6 +4,8 @@
 #define CLI_SECRET_H
 
 #include "mem/buf.h"
+#include "err.h"
+#include "wire/jointoken.h"
 #include "wire/user.h"
 
 #define SECRET_TEXT (BX_USER_TOKEN_TEXT + 1)
@@ -26,6 +28,9 @@ int secret_choose_tls(struct run *r, const struct context *x, struct client_tls 
 /* Append a file of mode 0600, of SECRET_FILE bytes at most, to an empty buffer, which the caller
  * wipes. BX_OK, or BX_INVALID. */
 int secret_read(const char *path, struct bx_buf *out, struct bx_err *err);
+/* A token that is the first argument, or a line of standard input if that is "-". Nobody who lists
+ * processes sees it from now on. BX_OK, or BX_INVALID with a hint. */
+int secret_of_argument(struct run *r, char out[BX_JOIN_TOKEN_MAX]);
 /* A new token, and the SHA-256 of its secret in hex. BX_OK, or BX_FAILED. */
 int secret_make(char text[SECRET_TEXT], char hash[SECRET_HASH_TEXT], struct bx_err *err);
 /* Create a file of mode 0600; it must not exist. *fd is to be closed. */

@@ -280,7 +280,7 @@ form_cluster()
         is_member "$k" && continue
         token=$(ctl 1 --timeout 30s cluster token create) || die "cannot create a token on n1"
         say "joining n$k"
-        ctl "$k" --timeout 30s cluster join "$token" >&2
+        "$blixardctl" --addr "unix:$(socket_of "$k")" --timeout 30s cluster join - >&2 <<<"$token"
         wait_until "$wait_seconds" voters_are "$k" ||
             die "n$k did not become a voter within $wait_seconds seconds" "see its log: $dir/n$k/log"
     done
