@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define ARGS_MAX 256u     /* flags, and words, of one command line */
-#define FLAG_TABLES_MAX 4 /* that one command line is read by */
+#define FLAG_TABLES_MAX 5 /* that one command line is read by */
 
 struct flag {
     const char *name;           /* without dashes */

@@ -106,6 +106,12 @@ static const struct flag request_id_flags[] = {
     {0},
 };
 
+static const struct flag tenant_flags[] = {
+    {.name = "tenant", .value = "T", .help = "only what this tenant has", .completes = "tenant"},
+    {.name = "all-tenants", .help = "what all tenants have, whatever the context says"},
+    {0},
+};
+
 void command_flags(const struct command *c, const struct flag *all[FLAG_TABLES_MAX + 1])
 {
     unsigned n = 0;
@@ -116,6 +122,8 @@ void command_flags(const struct command *c, const struct flag *all[FLAG_TABLES_M
         all[n++] = watch_flags;
     if (c->request_id)
         all[n++] = request_id_flags;
+    if (c->of_tenants)
+        all[n++] = tenant_flags;
     all[n++] = global_flags;
     all[n] = NULL;
 }

@@ -34,6 +34,7 @@ struct command {
     bool request_id;              /* a write that may be repeated safely: takes --request-id */
     bool destructive;             /* asks on a terminal, and needs --yes elsewhere */
     bool offline;                 /* talks to no daemon, and so needs no context */
+    bool of_tenants;              /* about what tenants have: takes --tenant and --all-tenants */
     int (*run)(struct run *r);    /* an exit code */
 };
 

@@ -23,6 +23,16 @@ static const struct column context_columns[] = {
     {.title = "TOKEN FILE", .key = "token_file", .sparse = true},
     {.title = "CA", .key = "ca", .sparse = true},
     {.title = "CERT", .key = "cert", .sparse = true},
+    {.title = "TENANT", .key = "tenant", .sparse = true},
+    {0},
+};
+
+static const struct flag set_flags[] = {
+    {.name = "tenant",
+     .value = "TENANT",
+     .help = "the tenant that commands are about, unless --all-tenants is given",
+     .completes = "tenant"},
+    {.name = "all-tenants", .help = "the commands are about all tenants again"},
     {0},
 };
 
@@ -40,12 +50,14 @@ const struct command context_commands[] = {
      .run = context_use},
     {.name = "context set",
      .arguments = {{.name = "NAME", .completes = "context"}},
-     .help = "store --addr, --output, --token-file, --ca, --cert and --key",
+     .help = "store --addr, --output, --token-file, --ca, --cert, --key and --tenant",
+     .flags = set_flags,
      .offline = true,
      .run = context_set},
     {.name = "context add",
      .arguments = {{.name = "NAME"}},
      .help = "the same as context set",
+     .flags = set_flags,
      .offline = true,
      .run = context_set},
     {.name = "context delete",
@@ -66,7 +78,7 @@ static int context_list(struct run *r)
         return run_fail(r);
     build_array(&b, c->n);
     for (unsigned i = 0; i < c->n; i++) {
-        build_map(&b, 8);
+        build_map(&b, 9);
         build_pair_str(&b, "name", c->v[i].name);
         build_pair_bool(&b, "current", c->current != NULL && strcmp(c->current, c->v[i].name) == 0);
         build_pair_str(&b, "addr", c->v[i].addr);
@@ -75,6 +87,7 @@ static int context_list(struct run *r)
         build_pair_str(&b, "ca", c->v[i].ca);
         build_pair_str(&b, "cert", c->v[i].cert);
         build_pair_str(&b, "key", c->v[i].key);
+        build_pair_str(&b, "tenant", c->v[i].tenant);
     }
     return result_print_built(r, &b);
 }
@@ -149,11 +162,13 @@ static int context_set(struct run *r)
     const char *name = r->arguments[0], *addr = args_get(&r->args, "addr", NULL);
     const char *output = args_get(&r->args, "output", NULL);
     static char paths[FILES][PATH_MAX];
+    const char *tenant = args_get(&r->args, "tenant", NULL);
     struct contexts *c = &r->contexts;
     struct context *x;
 
-    if (bx_name_check(bx_str(name), "context", &r->err) != BX_OK || find_files(r, paths) != BX_OK ||
-        contexts_load(c, &r->err) != BX_OK)
+    if (bx_name_check(bx_str(name), "context", &r->err) != BX_OK ||
+        (tenant != NULL && bx_name_check(bx_str(tenant), "--tenant", &r->err) != BX_OK) ||
+        find_files(r, paths) != BX_OK || contexts_load(c, &r->err) != BX_OK)
         return run_fail(r);
     x = contexts_lookup(c, name);
     if (x == NULL && addr == NULL)
@@ -169,6 +184,8 @@ static int context_set(struct run *r)
     if (output != NULL)
         contexts_set_text(&x->output, output);
     set_files(x, paths);
+    if (tenant != NULL || args_has(&r->args, "all-tenants"))
+        contexts_set_text(&x->tenant, tenant);
     if (c->current == NULL)
         contexts_set_text(&c->current, name);
     return save(r);

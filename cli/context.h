@@ -9,6 +9,7 @@
  *       ca: /home/me/.config/blixard/prod-ca.pem
  *       cert: /home/me/.config/blixard/prod.crt
  *       key: /home/me/.config/blixard/prod.key
+ *       tenant: blue
  *
  * context_store.c reads and writes the file, context.c has the commands. */
 #ifndef CLI_CONTEXT_H
@@ -23,6 +24,7 @@ struct context {
     char *output;          /* NULL: the default format */
     char *token_file;      /* this and the following: NULL: none */
     char *ca, *cert, *key; /* as of the flags */
+    char *tenant;          /* that commands are about; NULL: all */
 };
 struct contexts {
     char *path;    /* NULL: there is no home directory */

@@ -50,6 +50,7 @@ static int read_context(struct contexts *c, struct fy_node_pair *pair, struct bx
     x->ca = copy_text(value, "ca");
     x->cert = copy_text(value, "cert");
     x->key = copy_text(value, "key");
+    x->tenant = copy_text(value, "tenant");
     if (x->addr == NULL) /* else the cluster on this host would be asked instead */
         return invalid_file(c, "a context has no addr", err);
     return BX_OK;
@@ -145,6 +146,7 @@ static void release(struct context *x)
     bx_free(x->ca);
     bx_free(x->cert);
     bx_free(x->key);
+    bx_free(x->tenant);
 }
 
 void contexts_close(struct contexts *c)
@@ -218,8 +220,9 @@ static void build_context(const struct context *x, struct bx_buf *b)
 {
     const struct {
         const char *key, *value;
-    } pairs[] = {{"addr", x->addr}, {"output", x->output}, {"token-file", x->token_file},
-                 {"ca", x->ca},     {"cert", x->cert},     {"key", x->key}};
+    } pairs[] = {{"addr", x->addr},    {"output", x->output}, {"token-file", x->token_file},
+                 {"ca", x->ca},        {"cert", x->cert},     {"key", x->key},
+                 {"tenant", x->tenant}};
     const size_t n = sizeof pairs / sizeof pairs[0];
     uint32_t there = 0;
 

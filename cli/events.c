@@ -26,6 +26,7 @@ static const struct column event_columns[] = {
     {.title = "NODE", .key = "node", .width = 12},
     {.title = "TIME", .key = "time", .format = VALUE_TIME, .width = 24},
     {.title = "DETAIL", .key = "detail"},
+    {.title = "TENANT", .key = "tenant", .wide = true},
     {0},
 };
 
@@ -34,6 +35,7 @@ const struct command events_commands[] = {
      .help = "list the recorded changes, oldest first",
      .flags = events_flags,
      .columns = event_columns,
+     .of_tenants = true,
      .run = events},
     {0},
 };
@@ -130,6 +132,7 @@ static int follow(struct run *r, struct stream *s)
         int rc;
 
         params_u64(&p, "since", s->last);
+        run_tenant_params(r, &p);
         rc = run_call(r, "events.watch", &p, &result);
         params_close(&p);
         if (rc != BX_OK)
@@ -149,6 +152,7 @@ static int get_page(struct run *r, uint64_t since, bx_val *result)
     int rc;
 
     params_u64(&p, "since", since);
+    run_tenant_params(r, &p);
     run_read_params(r, &p);
     rc = run_call(r, "events.list", &p, result);
     params_close(&p);

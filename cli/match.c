@@ -84,6 +84,7 @@ int match_params(struct run *r, struct params *p)
     struct match all[BX_MATCH_MAX];
     uint32_t n;
 
+    run_tenant_params(r, p);
     if (!match_given(r))
         return BX_OK;
     if (read_all(r, all, &n) != BX_OK)

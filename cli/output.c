@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#define VARIED_MAX 80u
 #define CELL_MAX 4096u
 #define FIELD_MAX 8192u
 
@@ -247,7 +248,23 @@ struct output_table {
     const struct output *output;
     const struct column *columns;
     bool filled[COLUMNS_MAX]; /* columns of which some cell has a value */
+    bool varies[COLUMNS_MAX]; /* varied ones of which not all cells are the same */
+    char first[COLUMNS_MAX][VARIED_MAX];
+    uint32_t n; /* rows */
 };
+
+static void note_value(struct output_table *t, size_t c, bx_val v)
+{
+    char text[VARIED_MAX] = "";
+
+    t->filled[c] |= has_value(v);
+    if (!t->columns[c].varied)
+        return;
+    value_text(v, t->columns[c].format, text, sizeof text);
+    if (t->n == 0)
+        memcpy(t->first[c], text, sizeof text);
+    t->varies[c] |= strcmp(t->first[c], text) != 0;
+}
 
 struct output_table *output_table_begin(const struct output *o, const struct column *columns)
 {
@@ -271,16 +288,25 @@ void output_table_add(struct output_table *t, bx_val rows)
             bx_val v = value_at(row, t->columns[c].key);
 
             set_value(line, c, v, t->columns[c].format);
-            t->filled[c] |= has_value(v);
+            note_value(t, c, v);
         }
+        t->n++;
     }
 }
 
-/* Leave out the columns that are sparse and empty. */
+static bool is_left_out(const struct output_table *t, size_t c)
+{
+    if (t->output->chosen)
+        return false;
+    return (t->columns[c].sparse && !t->filled[c]) ||
+           (t->columns[c].varied && !t->varies[c] && t->output->format != OUTPUT_WIDE);
+}
+
+/* Leave out the columns that tell nothing. */
 static void hide_empty(struct output_table *t)
 {
     for (size_t c = 0; t->columns[c].title != NULL; c++) {
-        if (t->columns[c].sparse && !t->filled[c] && !t->output->chosen)
+        if (is_left_out(t, c))
             scols_column_set_flags(scols_table_get_column(t->table, c), SCOLS_FL_HIDDEN);
     }
 }

@@ -30,6 +30,7 @@ struct column {
     unsigned width; /* where rows are printed one by one; 0: as wide as its text */
     bool wide;      /* only with -o wide, in CSV, or when it is named */
     bool sparse;    /* left out of a table in which it would be empty, unless it is named */
+    bool varied;    /* the same where all rows have one value; but not with -o wide */
 };
 
 /* How answers are printed. */

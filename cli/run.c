@@ -57,6 +57,21 @@ int run_fail_with(struct run *r, int code, const char *hint, const char *fmt, ..
 
 /* ---- requests ---- */
 
+const char *run_tenant(const struct run *r)
+{
+    if (args_has(&r->args, "all-tenants"))
+        return NULL;
+    return args_get(&r->args, "tenant", r->tenant);
+}
+
+void run_tenant_params(struct run *r, struct params *p)
+{
+    const char *tenant = run_tenant(r);
+
+    if (r->command->of_tenants && tenant != NULL) /* not known to older daemons */
+        params_str(p, "tenant", tenant);
+}
+
 void run_read_params(struct run *r, struct params *p)
 {
     const char *c = args_get(&r->args, "consistency", NULL);
@@ -118,6 +133,7 @@ int run_read(struct run *r, const char *method, const char *key, bx_val *result)
 
     if (key != NULL)
         params_str(&p, key, r->arguments[0]);
+    run_tenant_params(r, &p);
     run_read_params(r, &p);
     rc = run_call(r, method, &p, result);
     params_close(&p);
@@ -207,6 +223,7 @@ static int choose_context(struct run *r, const char **addr, const char **output,
     if (*output == NULL)
         *output = x->output;
     *chosen = x;
+    r->tenant = x->tenant;
     return rc;
 }
 
@@ -290,6 +307,8 @@ static int set_up(struct run *r)
         rc = choose_context(r, &addr, &output, &x);
     if (rc == BX_OK)
         rc = args_exclude(&r->args, "wait", "no-wait", &r->err);
+    if (rc == BX_OK)
+        rc = args_exclude(&r->args, "tenant", "all-tenants", &r->err);
     if (rc == BX_OK)
         rc = set_output(r, output);
     if (rc == BX_OK)

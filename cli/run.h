@@ -18,6 +18,7 @@ struct run {
     struct output out;
     struct contexts contexts; /* empty unless one was needed */
     const char *addr;         /* the addresses, as given */
+    const char *tenant;       /* of the context; NULL: it has none */
     struct client client;
     struct client_tls *tls;           /* of all its clients; NULL: none */
     char request_id[REQUEST_ID_SIZE]; /* of a write, once it has one */
@@ -40,6 +41,10 @@ int run_fail(struct run *r);
 int run_fail_with(struct run *r, int code, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The tenant that a command is about: --tenant, or that of the context; NULL: none was chosen. */
+const char *run_tenant(const struct run *r);
+/* Add it to the parameters of a method about what tenants have. */
+void run_tenant_params(struct run *r, struct params *p);
 /* Add --consistency to the parameters of a read. */
 void run_read_params(struct run *r, struct params *p);
 /* Add the request id, --request-id or a random one, to the parameters of a write; it is kept for
@@ -48,8 +53,8 @@ int run_write_params(struct run *r, struct params *p);
 /* Call a method with the timeout of requests. BX_OK and *result, which is valid until the next
  * call, or r->err is set. */
 int run_call(struct run *r, const char *method, const struct params *p, bx_val *result);
-/* The same for a read, with --consistency; `key` is the parameter that the first argument of the
- * command is, NULL: there is none. */
+/* The same for a read, with --consistency and the tenant of a command that has one; `key` is the
+ * parameter that the first argument of the command is, NULL: there is none. */
 int run_read(struct run *r, const char *method, const char *key, bx_val *result);
 
 /* Another client, of the same user as that of the run. BX_OK, or like client_init. */

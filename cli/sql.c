@@ -12,6 +12,7 @@ const struct command sql_commands[] = {
      .arguments = {{.name = "QUERY"}},
      .help = "run a SELECT over the tables vms and nodes, for at most 5s",
      .watch = true,
+     .of_tenants = true,
      .run = sql},
     {0},
 };
@@ -99,6 +100,7 @@ static int query(struct run *r, bx_val *result)
 
     params_u64(&hello, "version", 1);
     params_str(&p, "query", r->arguments[0]);
+    run_tenant_params(r, &p);
     run_read_params(r, &p);
     do {
         rc = run_call(r, "sys.hello", &hello, result);

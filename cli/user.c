@@ -79,6 +79,7 @@ const struct command user_commands[] = {
      .help = "list all users",
      .columns = user_columns,
      .watch = true,
+     .of_tenants = true,
      .run = user_list},
     {.name = "user show",
      .arguments = {{.name = "NAME", .completes = "user"}},

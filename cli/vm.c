@@ -24,14 +24,9 @@ static int vm_explain(struct run *r);
          .help = "only VMs in this phase",                                                         \
          .choices = bx_shown_phase_names,                                                          \
          .matches = "phase"},                                                                      \
-        {.name = "node",                                                                           \
-         .value = "N",                                                                             \
-         .help = "only VMs on this node",                                                          \
-         .completes = "node",                                                                      \
-         .matches = "node"},                                                                       \
     {                                                                                              \
-        .name = "tenant", .value = "T", .help = "only VMs of this tenant", .completes = "tenant",  \
-        .matches = "tenant"                                                                        \
+        .name = "node", .value = "N", .help = "only VMs on this node", .completes = "node",        \
+        .matches = "node"                                                                          \
     }
 #define ALL                                                                                        \
     {                                                                                              \
@@ -68,7 +63,7 @@ static const struct column vm_columns[] = {
     {.title = "FAILURES", .key = "failures", .format = VALUE_NUMBER, .sparse = true},
     {.title = "NEXT TRY", .key = "next_try_ms", .format = VALUE_UNTIL, .sparse = true},
     {.title = "DESIRED", .key = "desired", .wide = true},
-    {.title = "TENANT", .key = "tenant", .wide = true},
+    {.title = "TENANT", .key = "tenant", .varied = true},
     {.title = "PRIORITY", .key = "priority", .format = VALUE_NUMBER, .wide = true},
     {.title = "EPOCH", .key = "epoch", .format = VALUE_NUMBER, .wide = true},
     {.title = "RESTART", .key = "restart", .wide = true},
@@ -102,12 +97,14 @@ const struct command vm_commands[] = {
      .flags = list_flags,
      .columns = vm_columns,
      .watch = true,
+     .of_tenants = true,
      .run = vm_list},
     {.name = "vm show",
      .arguments = {{.name = "NAME", .completes = "vm"}},
      .help = "show everything about one VM",
      .columns = vm_columns,
      .watch = true,
+     .of_tenants = true,
      .run = vm_show},
     {.name = "vm start",
      .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
@@ -115,6 +112,7 @@ const struct command vm_commands[] = {
      .flags = start_flags,
      .columns = vm_columns,
      .request_id = true,
+     .of_tenants = true,
      .run = vm_start},
     {.name = "vm stop",
      .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
@@ -122,6 +120,7 @@ const struct command vm_commands[] = {
      .flags = stop_flags,
      .columns = vm_columns,
      .request_id = true,
+     .of_tenants = true,
      .run = vm_stop},
     {.name = "vm restart",
      .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
@@ -129,6 +128,7 @@ const struct command vm_commands[] = {
      .flags = all_flags,
      .columns = vm_columns,
      .request_id = true,
+     .of_tenants = true,
      .run = vm_restart},
     {.name = "vm delete",
      .arguments = {{.name = "NAME", .completes = "vm", .many = true}},
@@ -137,24 +137,28 @@ const struct command vm_commands[] = {
      .columns = vm_columns,
      .request_id = true,
      .destructive = true,
+     .of_tenants = true,
      .run = vm_delete},
     {.name = "vm rename",
      .arguments = {{.name = "NAME", .completes = "vm"}, {.name = "NEW"}},
      .help = "rename a VM, which keeps running",
      .columns = vm_columns,
      .request_id = true,
+     .of_tenants = true,
      .run = vm_rename},
     {.name = "vm logs",
      .arguments = {{.name = "NAME", .completes = "vm"}},
      .help = "print the end of a VM's console",
      .flags = vm_logs_flags,
      .watch = true,
+     .of_tenants = true,
      .run = vm_logs},
     {.name = "vm explain",
      .arguments = {{.name = "NAME", .completes = "vm"}},
      .help = "explain why a VM is on its node",
      .columns = vm_decision_columns,
      .watch = true,
+     .of_tenants = true,
      .run = vm_explain},
     {0},
 };

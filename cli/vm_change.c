@@ -119,6 +119,7 @@ static void send_one(struct changes *c, uint32_t i)
 
     build_bytes(&p.b, c->params->b.data, c->params->b.len);
     params_str(&p, "vm", x->ref);
+    run_tenant_params(r, &p);
     rc = run_write_params(r, &p);
     if (i > 0) { /* all requests have one id */
         params_u64(&p, "sequence", i + 1);

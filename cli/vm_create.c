@@ -2,6 +2,7 @@
 #include "vm.h"
 
 #include "build.h"
+#include "model/tenant.h"
 #include "model/vm.h"
 #include "vm_file.h"
 
@@ -21,8 +22,8 @@ const struct flag vm_create_flags[] = {
     {.name = "initrd", .value = "PATH", .help = "initial ramdisk, a file on the node"},
     {.name = "cmdline", .value = "TEXT", .help = "command line of the kernel"},
     {.name = "tenant",
-     .value = "T",
-     .help = "tenant that owns the VM (default)",
+     .value = "TENANT",
+     .help = "tenant that owns the VM (that of the context or the user, or default)",
      .completes = "tenant"},
     {.name = "node", .value = "N", .help = "place the VM on this node only", .completes = "node"},
     {.name = "strategy",
@@ -163,11 +164,25 @@ static void read_texts(struct run *r, struct bx_vm_config *c, char (*paths)[2 * 
         if (s != NULL)
             *all[i].text = all[i].path == NULL ? bx_str(s) : absolute_path(s, all[i].path);
     }
+    if (c->tenant.n == 0)
+        c->tenant = bx_str(run_tenant(r));
     c->name = bx_str(r->arguments[0]);
     c->reserve = c->reserve || args_has(&r->args, "reserve");
     c->disk_ephemeral = c->disk_ephemeral || args_has(&r->args, "disk-ephemeral");
     if (args_has(&r->args, "no-start") || args_has(&r->args, "start"))
         c->stopped = args_has(&r->args, "no-start");
+}
+
+/* Without a tenant the daemon chooses it. */
+static int check_config(const struct bx_vm_config *c, struct bx_err *err)
+{
+    struct bx_vm_config whole = *c;
+    int rc;
+
+    if (whole.tenant.n == 0)
+        whole.tenant = bx_str(BX_TENANT_DEFAULT);
+    rc = bx_vm_config_check(&whole, err);
+    return rc == BX_OK ? bx_vm_config_supported(&whole, err) : rc;
 }
 
 static int read_config(struct run *r, struct bx_vm_config *c, struct pairs *pairs,
@@ -178,6 +193,7 @@ static int read_config(struct run *r, struct bx_vm_config *c, struct pairs *pair
     int rc = BX_OK;
 
     bx_vm_config_init(c);
+    c->tenant = bx_str("");
     if (file != NULL)
         rc = vm_file_read(file, &decoder, c, &r->err);
     read_texts(r, c, paths);
@@ -189,9 +205,7 @@ static int read_config(struct run *r, struct bx_vm_config *c, struct pairs *pair
         rc = read_pairs(r, "label", pairs->labels, &c->labels);
     if (rc == BX_OK)
         rc = read_pairs(r, "metadata", pairs->metadata, &c->metadata);
-    if (rc == BX_OK)
-        rc = bx_vm_config_check(c, &r->err);
-    return rc == BX_OK ? bx_vm_config_supported(c, &r->err) : rc;
+    return rc == BX_OK ? check_config(c, &r->err) : rc;
 }
 
 /* ---- the request ---- */

@@ -145,6 +145,7 @@ static int print_end(struct run *r, uint64_t bytes)
         previous++;
     if (previous > 0)
         params_u64(&p, "previous", previous);
+    run_tenant_params(r, &p);
     run_read_params(r, &p);
     rc = run_call(r, "vm.logs", &p, &result);
     params_close(&p);

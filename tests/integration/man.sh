@@ -48,7 +48,7 @@ sed -n '/^\.Ss Flags of every command/,/^\.El/p' "$page" | page_flags >"$dir/pag
 same "blixardctl: flags of every command"
 
 # What many commands take is described once.
-common='^(watch|request-id)( |$)'
+common='^(watch|request-id HEX|tenant T|all-tenants)$'
 while read -r line; do
   read -ra words <<<"$(grep -oE '^[a-z]+( [a-z]+)*( |$)' <<<"$line ")"
   ctl help "${words[@]}" | sed -n '/^flags:/,/^$/p' | help_flags >"$dir/all"
