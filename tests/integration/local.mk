@@ -3,14 +3,14 @@
 # Scripts against real daemons with the simulated driver.
 dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
 	tests/integration/cli.sh tests/integration/levels.sh tests/integration/snapshot.sh tests/integration/kill.sh \
-	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/sessions.sh tests/integration/users.sh tests/integration/select.sh \
+	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/sessions.sh tests/integration/users.sh tests/integration/tenants.sh tests/integration/secrets.sh tests/integration/select.sh \
 	tests/integration/recorder.sh tests/integration/http.sh tests/integration/log.sh tests/integration/diag.sh \
 	tests/integration/diag_send.sh
-dist_noinst_DATA += tests/integration/diag_server.py
+dist_noinst_DATA += tests/integration/diag_server.py tests/integration/secret_hunt.py
 dist_noinst_DATA += tests/lib/cluster.sh
 tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \
 tests/integration/snapshot.log tests/integration/kill.log \
-tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/select.log \
+tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/users.log tests/integration/tenants.log tests/integration/secrets.log tests/integration/select.log \
 tests/integration/recorder.log tests/integration/http.log tests/integration/log.log tests/integration/diag.log tests/integration/diag_send.log: blixardd blixardctl blixard-vm
 
 # Daemons that die under load, on a disk of their own if root runs it. make soak-crash [CRASHES=n]: 100 of them.
