@@ -193,7 +193,7 @@ BX_METHOD(CLUSTER_MEMBERS, cluster_members, bx_plain_params, members_params_fiel
           .role = BX_RPC_VIEWER, .scope = BX_SCOPE_SHARED, .key = "id",
           .about = "The members of the Raft configuration, as this member knows them.");
 BX_METHOD(CLUSTER_CA, cluster_ca, bx_plain_params, ca_params_fields, ca, .name = "cluster.ca",
-          .verb = "GET", .path = "/v1/cluster/ca", .role = BX_RPC_VIEWER,
+          .verb = "GET", .path = "/v1/cluster/ca", .role = BX_RPC_VIEWER, .scope = BX_SCOPE_SHARED,
           .about = "The certificates of the CAs by which clients and nodes recognize the nodes of "
                    "this cluster, in PEM form, one after the other.");
 BX_METHOD(CLUSTER_UPGRADE_STATUS, cluster_upgrade_status, bx_plain_params,

@@ -223,11 +223,13 @@ TEST(the_command_of_a_follower_that_died_is_carried_out)
     struct test_answer a = {0};
 
     open_three();
+    test_member(&w, 3)->hold_disk = true;
     turn_without_disk();
     assert_int_equal(submit(2, "web", 1, &a), BX_OK);
     test_cluster_settle(&w);
     test_member_stop(test_member(&w, 2));
     failed(&a, BX_SHUTDOWN);
+    test_member(&w, 3)->hold_disk = false;
     release_disk();
     test_cluster_run(&w, 200);
     assert_true(test_has_vm(test_member(&w, 1), "web"));
