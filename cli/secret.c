@@ -186,7 +186,7 @@ int secret_make(char text[SECRET_TEXT], char hash[SECRET_HASH_TEXT], struct bx_e
 
     if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
         return bx_err_set(err, BX_FAILED, "no random bytes: %s", strerror(errno));
-    pki_sha256(secret, sizeof secret, sum);
+    bx_sha256(secret, sizeof secret, sum);
     bx_user_token_text(secret, text);
     pki_wipe(secret, sizeof secret);
     for (unsigned i = 0; i < sizeof sum; i++)

@@ -119,7 +119,7 @@ static void add_proof(const struct daemon *d, struct bx_join *j)
         j->secret = m->token.secret;
         j->csr = (struct bx_str){(const char *)m->csr.data, (uint32_t)m->csr.len};
     } else { /* of a cluster that knows no other */
-        pki_sha256(m->token.secret.p, m->token.secret.n, sum);
+        bx_sha256(m->token.secret.p, m->token.secret.n, sum);
         memcpy(j->secret_hash, sum, sizeof j->secret_hash);
     }
 }
@@ -294,7 +294,7 @@ static int check_proof(const struct daemon *d, struct bx_join *j, uint8_t pin[PK
     int rc;
 
     if (j->secret.n > 0) {
-        pki_sha256(j->secret.p, j->secret.n, sum);
+        bx_sha256(j->secret.p, j->secret.n, sum);
         memcpy(j->secret_hash, sum, sizeof j->secret_hash);
     } else if (bx_node_level(d->node) >= 3) {
         bx_err_set(err, BX_DENIED, "the token is of an older feature level than the cluster");

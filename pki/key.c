@@ -103,7 +103,7 @@ void pki_key_public(const struct pki_key *k, uint8_t out[PKI_SPKI])
 
 void pki_key_pin(const struct pki_key *k, uint8_t out[PKI_SHA256])
 {
-    pki_sha256(k->spki, PKI_SPKI, out);
+    bx_sha256(k->spki, PKI_SPKI, out);
 }
 
 /* ---- requests ---- */

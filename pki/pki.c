@@ -47,16 +47,6 @@ int pki_append(struct bx_buf *out, int (*i2d)(const void *from, uint8_t **to), c
 
 /* ---- bytes ---- */
 
-void pki_sha256(const void *p, size_t n, uint8_t out[PKI_SHA256])
-{
-    unsigned int len = 0;
-    int ok = EVP_Digest(p, n, out, &len, EVP_sha256(), NULL);
-
-    if (ok != 1)
-        openssl_log(BX_LEVEL_ERROR);
-    assert(ok == 1 && len == PKI_SHA256);
-}
-
 bool pki_equal(const void *a, const void *b, size_t n)
 {
     return CRYPTO_memcmp(a, b, n) == 0;

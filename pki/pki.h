@@ -1,4 +1,5 @@
-/* pki - keys, certificates and sealed bytes: the owner of libcrypto.
+/* pki - keys, certificates and sealed bytes: the owner of libcrypto, but for SHA-256, which
+ * codec/sha256 has.
  *
  * A cluster has a certificate authority (CA), which signs the certificates of nodes and of users.
  * All keys are EC P-256, all signatures ECDSA with SHA-256, and a certificate has this form:
@@ -23,6 +24,7 @@
 #ifndef PKI_H
 #define PKI_H
 
+#include "codec/sha256.h"
 #include "err.h"
 #include "mem/buf.h"
 
@@ -30,7 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PKI_SHA256 32u
+#define PKI_SHA256 BX_SHA256 /* of pins and fingerprints */
 #define PKI_SERIAL 16u
 #define PKI_SPKI 91u       /* a public key: SubjectPublicKeyInfo of P-256, uncompressed */
 #define PKI_KEY_MAX 256u   /* a private key as PKCS#8 */
@@ -52,7 +54,6 @@
 
 /* ---- bytes ---- */
 
-void pki_sha256(const void *p, size_t n, uint8_t out[PKI_SHA256]);
 /* In a time that depends on n only. */
 bool pki_equal(const void *a, const void *b, size_t n);
 /* Overwrite a secret; the compiler does not leave it out. */

@@ -74,7 +74,7 @@ int pki_csr_read(const uint8_t *p, size_t n, struct pki_csr *out, struct bx_err 
     X509_REQ_free(r);
     if (fault != NULL)
         return pki_refuse(err, "%s", fault);
-    pki_sha256(csr.spki, PKI_SPKI, csr.pin);
+    bx_sha256(csr.spki, PKI_SPKI, csr.pin);
     *out = csr;
     return BX_OK;
 }
@@ -223,8 +223,8 @@ static const char *fault_of(X509 *x, const uint8_t *p, size_t n, struct pki_cert
     if (!read_time(X509_get0_notBefore(x), &c->not_before_ms) ||
         !read_time(X509_get0_notAfter(x), &c->not_after_ms) || c->not_before_ms > c->not_after_ms)
         return "certificate: its dates can not be";
-    pki_sha256(spki, sizeof spki, c->pin);
-    pki_sha256(p, n, c->fingerprint);
+    bx_sha256(spki, sizeof spki, c->pin);
+    bx_sha256(p, n, c->fingerprint);
     return NULL;
 }
 

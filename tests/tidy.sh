@@ -401,7 +401,7 @@ check_white_space()
 check_includes_upward()
 {
     in_code '#[ \t]*include.*(pki|daemon|cli|tests)/' $(of '^libcore/')
-    in_code '#[ \t]*include[ \t]*"' $(of '^pki/') | grep -vE '"(pki|mem|codec|rec)/[a-z_]*\.h"|"err\.h"'
+    in_code '#[ \t]*include[ \t]*"' $(of '^pki/') | grep -vE '"(pki|mem|codec|rec)/[a-z0-9_]*\.h"|"err\.h"'
     in_code '#[ \t]*include[ \t]*"(lib|cli|tests)/' $(of '^daemon/')
     in_code '#[ \t]*include[ \t]*"(lib|daemon|tests)/' $(of '^cli/')
 }
@@ -437,8 +437,8 @@ check_owner 'zstd[a-z_]*\.h' 'libcore/codec/zst\.c' | report "zstd has one owner
 check_owner 'raft(/[a-z]*)?\.h' 'libcore/node/raft[a-z_]*\.[ch]|libcore/wire/raftmsg\.[ch]' |
     report "libraft belongs to node/raft and wire/raftmsg"
 check_owner 'libfyaml\.h' 'daemon/options\.c|cli/context_store\.c' | report "libfyaml reads the two files there are"
-check_owner 'openssl/[a-z0-9]*\.h' '(pki/[a-z_]*|daemon/transport/tls[a-z_]*|cli/tls)\.[ch]' |
-    report "OpenSSL belongs to pki and to TLS"
+check_owner 'openssl/[a-z0-9]*\.h' '(pki/[a-z_]*|daemon/transport/tls[a-z_]*|cli/tls|libcore/codec/sha256)\.[ch]' |
+    report "OpenSSL belongs to pki, to TLS and to SHA-256"
 check_owner 'microhttpd\.h' 'daemon/http/server\.c' | report "libmicrohttpd has one owner"
 check_owner 'curl/[a-z]*\.h' 'daemon/diagnose/send\.c' | report "libcurl has one owner"
 check_owner 'xxhash\.h' 'libcore/mem/map\.c' | report "xxhash has one owner"

@@ -338,7 +338,7 @@ static bool hash_token(struct bx_str text, uint8_t out[BX_USER_SECRET_HASH])
     bool is_token = bx_user_token_parse(text, secret);
 
     if (is_token)
-        pki_sha256(secret, sizeof secret, out);
+        bx_sha256(secret, sizeof secret, out);
     pki_wipe(secret, sizeof secret);
     return is_token;
 }

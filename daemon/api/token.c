@@ -43,7 +43,7 @@ static struct making *make_secret(struct api_call *c, uint8_t hash[16])
 
     m->n = bx_node_level(c->api->node) < 3 ? BX_JOIN_SECRET_OLD : BX_JOIN_SECRET;
     clock->ops->random(clock, m->secret, m->n);
-    pki_sha256(m->secret, m->n, sum);
+    bx_sha256(m->secret, m->n, sum);
     memcpy(hash, sum, 16);
     return m;
 }
@@ -93,7 +93,7 @@ static void token_written(struct api_call *c, const struct bx_outcome *o)
         t.addresses.n++;
     }
     if (ca != NULL) {
-        pki_sha256(ca->certificate.p, ca->certificate.n, fingerprint);
+        bx_sha256(ca->certificate.p, ca->certificate.n, fingerprint);
         t.fingerprint = (struct bx_str){(const char *)fingerprint, PKI_SHA256};
     }
     if (bx_join_token_write(&t, &text) != BX_OK)

@@ -403,7 +403,7 @@ static int check_answer(const struct keys *k, const struct bx_joined *a,
     struct pki_cert c;
     int rc = pki_trust_create(&trust, &ca, 1, err);
 
-    pki_sha256(ca.p, ca.n, is);
+    bx_sha256(ca.p, ca.n, is);
     pki_key_pin(k->key, pin);
     if (rc == BX_OK && !pki_equal(is, fingerprint, sizeof is))
         rc = bx_err_set(err, BX_DENIED, "another CA than the token's");

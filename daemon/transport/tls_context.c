@@ -40,7 +40,7 @@ static int trust_by_fingerprint(const struct tls_context *c, X509_STORE_CTX *x,
     rc = to_der(sk_X509_value(chain, n - 1), &der);
     if (rc != BX_OK)
         return bx_err_set(err, rc, "the CA's certificate is too large");
-    pki_sha256(der.data, der.len, sum);
+    bx_sha256(der.data, der.len, sum);
     if (!pki_equal(sum, c->ca_fingerprint, sizeof sum))
         rc = bx_err_set(err, BX_DENIED, "the CA of the server is not the one of the token");
     else

@@ -11,4 +11,5 @@ libcore_a_SOURCES += \
 	libcore/codec/zst.c libcore/codec/zst.h \
 	libcore/codec/count.c libcore/codec/count.h \
 	libcore/codec/codec.c libcore/codec/codec.h \
-	libcore/codec/hybrid.c libcore/codec/hybrid.h
+	libcore/codec/hybrid.c libcore/codec/hybrid.h \
+	libcore/codec/sha256.c libcore/codec/sha256.h

@@ -18,7 +18,7 @@ int fuzz_csr(const uint8_t *p, size_t n)
     assert(openssl_log(BX_LEVEL_DEBUG) == 0); /* nothing stays in its queue */
     if (rc != BX_OK)
         return rc;
-    pki_sha256(csr.spki, PKI_SPKI, pin);
+    bx_sha256(csr.spki, PKI_SPKI, pin);
     assert(pki_equal(pin, csr.pin, sizeof pin));
     return BX_OK;
 }

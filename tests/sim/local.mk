@@ -52,13 +52,13 @@ soak-sessions: tests/unit/session_soak_test
 EXTRA_LIBRARIES += tests/sim/libcore_mutants.a
 tests_sim_libcore_mutants_a_SOURCES = $(libcore_a_SOURCES)
 tests_sim_libcore_mutants_a_CPPFLAGS = $(AM_CPPFLAGS) -DBX_MUTANTS
-tests_sim_libcore_mutants_a_CFLAGS = $(AM_CFLAGS)
+tests_sim_libcore_mutants_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)
 EXTRA_PROGRAMS += tests/sim/blixard-sim-mutants
 tests_sim_blixard_sim_mutants_SOURCES = $(blixard_sim_SOURCES) \
 	tests/sim/mutants.c tests/sim/mutants.h
 tests_sim_blixard_sim_mutants_CPPFLAGS = $(AM_CPPFLAGS) -DBX_MUTANTS
 tests_sim_blixard_sim_mutants_LDADD = tests/sim/libcore_mutants.a $(RAFT_LIBS) $(SQLITE_LIBS) \
-	$(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) -lpthread
+	$(MSGPACK_LIBS) $(JANSSON_LIBS) $(XXHASH_LIBS) $(LZ4_LIBS) $(ZSTD_LIBS) $(CRYPTO_LIBS) -lpthread
 CLEANFILES += tests/sim/libcore_mutants.a tests/sim/blixard-sim-mutants
 if PLAIN_BUILD
 dist_check_SCRIPTS += tests/sim/mutants.sh

@@ -40,7 +40,7 @@ static uint64_t make_token(const char *user, uint64_t ttl_ms)
     uint8_t secret[BX_USER_SECRET];
 
     assert_true(bx_user_token_parse(bx_str(TOKEN), secret));
-    pki_sha256(secret, sizeof secret, body.secret_hash);
+    bx_sha256(secret, sizeof secret, body.secret_hash);
     submit(BX_CMD_USER_TOKEN_CREATE, &body);
     return bx_view_user_token(bx_node_view(node), body.secret_hash)->created_index;
 }
@@ -156,7 +156,7 @@ TEST(a_token_is_no_certificate_and_a_node_no_user)
     make_user("alice", BX_USER_ADMIN, "");
     make_token("alice", 0);
     assert_true(bx_user_token_parse(bx_str(TOKEN), secret));
-    pki_sha256(secret, sizeof secret, cert.pin);
+    bx_sha256(secret, sizeof secret, cert.pin);
     client.role = BX_RPC_ANY;
     api_auth_certified(&client, &cert);
     assert_int_equal(call("vm.list", "{}"), BX_DENIED);

@@ -42,7 +42,7 @@ static uint64_t make_token(const char *user, uint64_t ttl_ms)
     uint8_t secret[BX_USER_SECRET];
 
     assert_true(bx_user_token_parse(bx_str(TOKEN), secret));
-    pki_sha256(secret, sizeof secret, body.secret_hash);
+    bx_sha256(secret, sizeof secret, body.secret_hash);
     submit(BX_CMD_USER_TOKEN_CREATE, &body);
     return bx_view_user_token(bx_node_view(node), body.secret_hash)->created_index;
 }
@@ -368,7 +368,7 @@ TEST(watching_is_no_use_of_a_token)
     uint64_t used;
 
     assert_true(bx_user_token_parse(bx_str(TOKEN), secret));
-    pki_sha256(secret, sizeof secret, hash);
+    bx_sha256(secret, sizeof secret, hash);
     make_user("alice", BX_USER_VIEWER, "");
     make_token("alice", 0);
     assert_int_equal(call("sys.hello", HELLO), BX_OK);

@@ -142,7 +142,7 @@ static int take(uint64_t as, const struct bx_buf *certificate, bool right)
     uint8_t fingerprint[PKI_SHA256];
 
     memcpy(a.cluster, id.cluster, 16);
-    pki_sha256(keys[0].ca.data, keys[0].ca.len, fingerprint);
+    bx_sha256(keys[0].ca.data, keys[0].ca.len, fingerprint);
     fingerprint[0] ^= !right;
     return keys_take(&keys[1], &a, fingerprint, &err);
 }

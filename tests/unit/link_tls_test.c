@@ -286,7 +286,7 @@ static void join(struct joined *j, const struct pki_test_ca *knows)
     hosts[0].answer = (struct bx_joined){.node = 5};
     test_free_address(hosts[3].address);
     open_link(&hosts[3]);
-    pki_sha256(knows->der.data, knows->der.len, c.ca_fingerprint);
+    bx_sha256(knows->der.data, knows->der.len, c.ca_fingerprint);
     assert_int_equal(tls_context_create(&tls, &c, NULL), BX_OK);
     link_join(hosts[3].link, tls, hosts[0].address, &join, on_joined, j);
     tls_context_release(tls);

@@ -50,7 +50,7 @@ TEST(a_ca_says_whose_it_is)
     assert_string_equal(c.name, "c1");
     pki_key_pin(ca.key, pin);
     assert_memory_equal(c.pin, pin, sizeof pin);
-    pki_sha256(ca.der.data, ca.der.len, sum);
+    bx_sha256(ca.der.data, ca.der.len, sum);
     assert_memory_equal(c.fingerprint, sum, sizeof sum);
     assert_int_equal(c.not_before_ms, PKI_TEST_NOW - PKI_SKEW_MS);
     assert_int_equal(c.not_after_ms, PKI_TEST_NOW + PKI_CA_MS);

@@ -28,9 +28,9 @@ TEST(the_digest_is_sha256)
     static const uint8_t expected[] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea};
     uint8_t sum[PKI_SHA256];
 
-    pki_sha256("abc", 3, sum);
+    bx_sha256("abc", 3, sum);
     assert_memory_equal(sum, expected, sizeof expected);
-    pki_sha256(NULL, 0, sum);
+    bx_sha256(NULL, 0, sum);
     assert_int_equal(sum[0], 0xe3);
 }
 
@@ -128,7 +128,7 @@ TEST(a_key_reads_back)
     pki_key_public(back, b);
     assert_memory_equal(a, b, PKI_SPKI);
     pki_key_pin(back, pin);
-    pki_sha256(a, PKI_SPKI, sum);
+    bx_sha256(a, PKI_SPKI, sum);
     assert_memory_equal(pin, sum, sizeof pin);
     pki_key_destroy(back);
     assert_int_equal(pki_key_read(der, n - 1, &back, &err), BX_INVALID);

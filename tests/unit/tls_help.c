@@ -78,7 +78,7 @@ struct tls_context *joining_context(const struct pki_test_ca *of)
 {
     struct tls_config c = {.side = TLS_CLIENT_JOINS};
 
-    pki_sha256(of->der.data, of->der.len, c.ca_fingerprint);
+    bx_sha256(of->der.data, of->der.len, c.ca_fingerprint);
     return make(&c, of, NULL, 0, 0);
 }
 

@@ -28,7 +28,7 @@ TEST(a_client_of_another_cluster_is_refused)
     pki_test_issue(&other_ca, &i, &key, &der);
     c.key = key;
     c.certificate = (struct pki_der){der.data, der.len};
-    pki_sha256(ca.der.data, ca.der.len, c.ca_fingerprint);
+    bx_sha256(ca.der.data, ca.der.len, c.ca_fingerprint);
     assert_int_equal(tls_context_create(&client, &c, &err), BX_OK);
     pki_key_destroy(key);
     bx_buf_release(&der);
