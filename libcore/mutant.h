@@ -54,6 +54,7 @@ enum bx_mutant {
     BX_MUTANT_LOG_NOT_HELD,
     BX_MUTANT_SEND_COPIES,
     BX_MUTANT_NAMES_CROSS_TENANTS,
+    BX_MUTANT_CHAIN_SKIPS,
 };
 extern enum bx_mutant bx_mutant;
 /* The wall clock of the running process, which apply must never use. */

@@ -184,6 +184,7 @@ struct api_call *api_call_create(struct api *a, struct api_client *client, const
     c->api = a;
     c->client = client;
     memcpy(c->principal, client->principal, sizeof c->principal);
+    snprintf(c->source, sizeof c->source, "%s", client->is_local ? "unix" : client->party->name);
     c->party = client->party;
     c->party->refs++;
     api_party_add(c->party, API_HELD_CALLS, 1);
@@ -460,6 +461,7 @@ void api_write(struct api_call *c, uint16_t kind, const void *body, struct bx_st
                           .body = body,
                           .principal = bx_str(c->principal),
                           .tenant = tenant,
+                          .source = bx_str(c->source),
                           .deadline = c->deadline,
                           .done = on_outcome,
                           .ctx = c};

@@ -34,6 +34,7 @@ struct api_call {
     enum bx_rpc_role role;             /* this and the tenant: when it was checked what it may */
     char tenant[API_TENANT_MAX];       /* the only one that the role is for; empty: all of them */
     struct bx_str scope;               /* whose VMs the call is about; empty: all tenants' */
+    char source[API_PARTY_NAME];       /* where the client is: "unix", or its address */
     struct api_party *party;           /* the client's */
     uint64_t id;                       /* the client's id of the request */
     uint64_t from;                     /* id of the node that sent it, when client is the relay */

@@ -135,6 +135,7 @@ int bx_node_join(struct bx_node *n, const struct bx_join *join, struct bx_str pi
     s.sequence = 1;
     s.floor = 1;
     s.principal = bx_str("join");
+    s.source = join->address.n > BX_SOURCE_MAX ? bx_str("") : join->address;
     s.deadline = bx_node_now(n) + JOIN_MS;
     rc = bx_node_submit(n, &s, err);
     if (rc != BX_OK)

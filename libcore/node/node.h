@@ -132,8 +132,9 @@ struct bx_submit {
     uint64_t sequence, floor;
     uint8_t trace[16];
     struct bx_str principal, tenant;
-    uint64_t deadline; /* boot time when the caller gives up; the command may still be
-                        * carried out, and the error says so */
+    struct bx_str source; /* where it is from, at most BX_SOURCE_MAX bytes; empty: this node */
+    uint64_t deadline;    /* boot time when the caller gives up; the command may still be
+                           * carried out, and the error says so */
     /* Called exactly once, from turn, tick or close, never from submit. o is NULL when err tells
      * why there is no outcome (BX_NO_LEADER, BX_TIMEOUT, BX_SHUTDOWN); else o->code is the result.
      */

@@ -13,6 +13,7 @@
 #include "mutant.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 struct key {
@@ -192,6 +193,18 @@ static void address(struct bx_propose *pr, const struct bx_submit *s, struct bx_
     head->sequence = p->sequence;
 }
 
+/* Below the level that knows it, a command has no source. */
+static void locate(const struct bx_node *n, const struct bx_submit *s, struct bx_cmd_header *head,
+                   char text[BX_SOURCE_MAX])
+{
+    head->source = s->source;
+    if (s->source.n == 0) {
+        snprintf(text, BX_SOURCE_MAX, "node %llu", (unsigned long long)n->o.identity.node);
+        head->source = bx_str(text);
+    }
+    bx_record_lower(&bx_cmd_header_schema, head, bx_node_level(n));
+}
+
 static void record_proposal(const struct bx_submit *s, const struct bx_proposal *p)
 {
     uint64_t before = bx_rec_trace(bx_trace_of(s->trace));
@@ -208,6 +221,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     struct bx_cmd_header head = {.kind = s->kind, .principal = s->principal, .tenant = s->tenant};
     bool own = memcmp(s->session, none, 16) == 0;
     _Alignas(16) uint8_t copy[BX_BODY_MAX];
+    char source[BX_SOURCE_MAX];
     struct bx_proposal *p;
     const void *body;
     int rc = admit(n, s, own, err);
@@ -228,6 +242,7 @@ int bx_node_submit(struct bx_node *n, const struct bx_submit *s, struct bx_err *
     p->deadline = s->deadline;
     address(pr, s, p, &head);
     memcpy(head.trace, s->trace, 16);
+    locate(n, s, &head, source);
     if (s->kind == BX_CMD_CLUSTER_UPGRADE) /* whoever can not follow stops at this entry */
         head.level = (uint16_t)((const struct bx_cmd_cluster_upgrade *)body)->level;
     rc = bx_cmd_encode(&p->command, &head, body);

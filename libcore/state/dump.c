@@ -12,11 +12,16 @@
 #define CHUNK (128u << 10)   /* a chunk ends once it exceeds this size */
 #define ROW_MAX (880u << 10) /* an entry's events are the largest rows */
 #define EVENT_MAX 720u       /* two names of at most 63 bytes, and the message of a report */
+#define CHAINED_MAX (112u + BX_EVENT_PRINCIPAL_MAX + BX_SOURCE_MAX + BX_SHA256) /* with a tenant   \
+                                                                                 */
 
 _Static_assert(BX_OUTCOME_BYTES_MAX *BX_BATCH_COMMANDS_MAX <= ROW_MAX,
                "an entry's outcomes fit a row");
 _Static_assert(BX_EVENTS_BYTES_MAX + EVENT_MAX * BX_BATCH_COMMANDS_MAX <= ROW_MAX,
                "an entry's events fit a row");
+_Static_assert(BX_EVENTS_BYTES_CHAINED + (EVENT_MAX + CHAINED_MAX) * BX_BATCH_COMMANDS_MAX <=
+                   ROW_MAX,
+               "and those of the chain");
 _Static_assert(CHUNK + ROW_MAX + 256 <= 1u << 20, "a chunk keeps its bound");
 
 struct row_record {
@@ -33,13 +38,15 @@ static const struct bx_field fields[] = {
 };
 static const struct bx_schema schema = BX_SCHEMA("dumped row", 210, row_record, fields);
 
-/* The row of BX_DUMP_META has the digest of sessions (born_digest) from feature level 2 on. */
-#define META_DATA 8u
+/* The row of BX_DUMP_META has the digest of sessions (born_digest) from feature level 2 on, and the
+ * head of the chain of events from level 3 on. */
+#define META_SESSIONS 8u
+#define META_DATA (META_SESSIONS + BX_SHA256)
 
 struct bx_dump {
     struct bx_store_dump *store;
-    uint8_t sessions[META_DATA];
-    bool tells_sessions;
+    uint8_t meta[META_DATA];
+    size_t n_meta;
     uint64_t revision, time_ms, session_ms, digest; /* expected values */
     uint64_t unnamed; /* digest contribution of the row of a cluster that is not created, which is
                          not stored */
@@ -59,8 +66,9 @@ int bx_dump_open(struct bx_dump **out, struct bx_fsm *f, struct bx_err *err)
     d->digest = f->view.digest;
     d->unnamed = bx_view_cluster_row(&f->view)->hash;
     d->blobs = f->sessions.blobs;
-    d->tells_sessions = bx_fsm_level(f) > 1;
-    bx_put64(d->sessions, f->sessions.born_digest);
+    d->n_meta = bx_fsm_chains(f) ? META_DATA : bx_fsm_level(f) > 1 ? META_SESSIONS : 0;
+    bx_put64(d->meta, f->sessions.born_digest);
+    memcpy(d->meta + META_SESSIONS, f->chain, sizeof f->chain);
     if (rc == BX_OK)
         rc = bx_store_dump_open(&d->store, f->path, err);
     if (rc != BX_OK) {
@@ -129,9 +137,9 @@ int bx_dump_next(struct bx_dump *d, struct bx_buf *buf, struct bx_err *err)
             return whole(d) ? BX_OK : not_right(d, err);
         if (!right(d, &row))
             return not_right(d, err);
-        if (row.table == BX_DUMP_META && d->tells_sessions) {
-            row.data = d->sessions;
-            row.n = META_DATA;
+        if (row.table == BX_DUMP_META && d->n_meta > 0) {
+            row.data = d->meta;
+            row.n = d->n_meta;
         }
         if (row.n > ROW_MAX)
             return bx_err_set(err, BX_TOO_LARGE, "a row of %zu bytes is too large for a snapshot",
@@ -168,7 +176,7 @@ int bx_fsm_restore_begin(struct bx_fsm *f, struct bx_err *err)
     f->sessions.unused = bx_fsm_outcomes_unused;
     f->sessions.ctx = f;
     f->restored_events = f->restored_outcomes = 0;
-    f->checks_sessions = false;
+    f->checks_sessions = f->checks_chain = false;
     return BX_OK;
 }
 
@@ -198,11 +206,14 @@ static int restore_meta(struct bx_fsm *f, const struct row_record *r)
     f->view.time_ms = r->last;
     /* Dumps without a session clock come from builds with batches of version 1. */
     f->session_ms = r->entry > 0 ? r->entry : r->last;
-    if (r->data.n != 0 && r->data.n != META_DATA)
+    if (r->data.n != 0 && r->data.n != META_SESSIONS && r->data.n != META_DATA)
         return BX_CORRUPT;
-    f->checks_sessions = r->data.n == META_DATA;
+    f->checks_sessions = r->data.n >= META_SESSIONS;
     if (f->checks_sessions)
         f->restored_sessions = bx_get64((const uint8_t *)r->data.p);
+    f->checks_chain = r->data.n == META_DATA;
+    if (f->checks_chain)
+        memcpy(f->restored_chain, r->data.p + META_SESSIONS, sizeof f->restored_chain);
     return BX_OK;
 }
 
@@ -264,6 +275,9 @@ int bx_fsm_restore_finish(struct bx_fsm *f, uint64_t index, uint64_t digest, str
         return bx_err_set(err, BX_CORRUPT, "snapshot: digest mismatch");
     if (f->checks_sessions && f->sessions.born_digest != f->restored_sessions)
         return bx_err_set(err, BX_CORRUPT, "snapshot: digest mismatch of the sessions");
+    if (bx_fsm_chain_load(f, err) != BX_OK || f->checks_chain != bx_fsm_chains(f) ||
+        (f->checks_chain && memcmp(f->chain, f->restored_chain, sizeof f->chain) != 0))
+        return bx_err_set(err, BX_CORRUPT, "snapshot: the chain of events is broken");
     f->applied = index;
     f->dirty = true;
     return bx_fsm_commit(f, err);

@@ -92,23 +92,25 @@ static struct bx_str keep_text(struct bx_fsm *f, struct bx_str s)
     return (struct bx_str){p, s.n};
 }
 
-static void append_record(struct bx_buf *b, const struct bx_schema *s, const void *obj)
+static void append_event(struct bx_fsm *f, const struct bx_event *e)
 {
-    uint8_t *p = bx_buf_extend(b, bx_flat_size(s, obj));
+    size_t n = bx_flat_size(&bx_event_schema, e);
+    uint8_t *p = bx_must(bx_buf_extend(&f->events_blob, n), n);
 
-    if (p == NULL)
-        bx_oom(0);
-    bx_row_write(s, obj, p);
+    bx_row_write(&bx_event_schema, e, p);
+    if (e->previous.n > 0)
+        bx_fsm_chain_add(f, p, n);
 }
 
 /* A command with one event is never refused: BX_EVENTS_BYTES_MAX bounds commands with several. */
 static int check_events(const struct bx_fsm *f, struct bx_err *err)
 {
     size_t size = f->events_blob.len;
+    size_t max = bx_fsm_chains(f) ? BX_EVENTS_BYTES_CHAINED : BX_EVENTS_BYTES_MAX;
 
     for (size_t i = 0; f->told.len > 1 && i < f->told.len; i++)
         size += bx_flat_size(&bx_event_schema, &f->told.items[i]);
-    if (f->told.len <= 1 || size <= BX_EVENTS_BYTES_MAX)
+    if (f->told.len <= 1 || size <= max)
         return BX_OK;
     bx_err_set(err, BX_TOO_LARGE, "%zu changes exceed the bound of one command", f->told.len);
     bx_err_hint(err, "split the request");
@@ -123,7 +125,12 @@ static void tell(struct bx_fsm *f, struct bx_event e)
     e.node = keep_text(f, e.node);
     e.detail = keep_text(f, e.detail);
     e.tenant = keep_text(f, e.tenant);
-    append_record(&f->events_blob, &bx_event_schema, &e);
+    if (e.previous.n > 0) {
+        e.principal = keep_text(f, e.principal);
+        e.source = keep_text(f, e.source);
+        e.previous = keep_text(f, (struct bx_str){(const char *)f->chain, sizeof f->chain});
+    }
+    append_event(f, &e);
     bx_must_ok(bx_event_list_push(&f->events, e));
 }
 
@@ -144,6 +151,8 @@ static int execute(struct bx_fsm *f, struct bx_call *c)
 {
     int rc = f->commands[c->head->kind](f, c);
 
+    if (rc == BX_OK && bx_fsm_chains(f))
+        bx_fsm_chain_sign(f, c->head);
     if (rc == BX_OK)
         rc = check_events(f, c->err);
     if (rc == BX_OK)
@@ -375,8 +384,9 @@ static void end_turn(struct bx_fsm *f)
 uint64_t bx_fsm_seal(const struct bx_fsm *f)
 {
     const uint64_t moving[] = {f->applied, f->view.revision, f->view.time_ms, f->session_ms};
+    uint64_t chain = bx_fsm_chains(f) ? bx_hash(f->chain, sizeof f->chain) : 0;
 
-    return f->view.digest + f->sessions_digest + bx_hash(moving, sizeof moving);
+    return f->view.digest + f->sessions_digest + bx_hash(moving, sizeof moving) + chain;
 }
 
 int bx_fsm_commit(struct bx_fsm *f, struct bx_err *err)

@@ -10,8 +10,9 @@
  * The digest is the sum (mod 2^64) of XXH3 over the canonical flat bytes of every replicated row.
  * Outcomes have a separate sum, because a refused request adds an outcome but does not change the
  * state that users see, nor its digest. The stored digest covers both sums, the applied index, the
- * revision and the times, so a flipped bit in any of them is detected at load. Events and outcomes
- * carry a checksum per row, and event revisions have no gap. */
+ * revision, the times and the head of the chain of events, so a flipped bit in any of them is
+ * detected at load. Events and outcomes carry a checksum per row, and event revisions have no gap.
+ */
 #ifndef BX_FSM_H
 #define BX_FSM_H
 
@@ -102,6 +103,9 @@ void bx_fsm_session_stats(const struct bx_fsm *f, struct bx_session_stats *out);
  * the same index whose builds word refusals alike. */
 uint64_t bx_fsm_sessions_digest(const struct bx_fsm *f);
 
+/* The head of the chain of events: BX_SHA256 bytes, the hash of the newest one's record; zero below
+ * the feature level of the chain. Equal on all replicas at the same index. */
+const uint8_t *bx_fsm_chain(const struct bx_fsm *f);
 /* Call each for the events with index > since, in order, at most max. */
 int bx_fsm_events(struct bx_fsm *f, uint64_t since, uint32_t max,
                   void (*each)(void *ctx, const struct bx_event *e), void *ctx, uint32_t *n,

@@ -43,6 +43,7 @@ static void begin_empty(struct bx_fsm *f)
     f->applied = 0;
     f->events_bytes = 0;
     f->events_oldest = f->events_newest = 0;
+    memset(f->chain, 0, sizeof f->chain);
 }
 
 void bx_fsm_reset(struct bx_fsm *f)

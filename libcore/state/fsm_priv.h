@@ -35,6 +35,7 @@ BX_VEC(bx_call_events, struct bx_event, 4); /* of the current command */
 /* Bound on the bytes of one entry's events. A command with several events that would exceed it is
  * refused; a command with one event is always accepted. */
 #define BX_EVENTS_BYTES_MAX (512u << 10)
+#define BX_EVENTS_BYTES_CHAINED (352u << 10) /* the same, from the level of the chain on */
 
 struct bx_kept_decision {
     uint8_t vm[16];
@@ -62,11 +63,14 @@ struct bx_fsm {
     uint64_t applied;
     uint64_t events_oldest, events_newest; /* revisions; 0: no event is kept */
     uint64_t events_bytes;                 /* of the stored blobs */
-    bool dirty;                            /* there are uncommitted changes */
+    uint8_t chain[BX_SHA256]; /* of the newest event's record; zero: it is not in the chain */
+    bool dirty;               /* there are uncommitted changes */
     uint64_t restored_events,
         restored_outcomes;      /* last entry of the restored events and outcomes */
     uint64_t restored_sessions; /* the digest that a dump told, if it did */
     bool checks_sessions;
+    uint8_t restored_chain[BX_SHA256]; /* the same, of the chain */
+    bool checks_chain;
     /* ---- of the turn ---- */
     struct bx_write_set writes;
     struct bx_graveyard dead; /* replaced rows, valid until the sink has been called */
@@ -188,6 +192,16 @@ void bx_fsm_keep_events(struct bx_fsm *f, const struct bx_blob *b);
 int bx_fsm_known_events(struct bx_fsm *f, const struct bx_blob *stored);
 /* True if the events reach the current revision. */
 bool bx_fsm_events_whole(const struct bx_fsm *f);
+
+/* ---- fsm_chain.c ---- */
+/* Whether events are a chain, at the feature level in force. */
+bool bx_fsm_chains(const struct bx_fsm *f);
+/* The events of this command are to be kept: tell who it is from. */
+void bx_fsm_chain_sign(struct bx_fsm *f, const struct bx_cmd_header *head);
+/* This is the record of the newest event. */
+void bx_fsm_chain_add(struct bx_fsm *f, const uint8_t *record, size_t n);
+/* Find the head of the chain, after the events were loaded or restored. BX_OK or BX_CORRUPT. */
+int bx_fsm_chain_load(struct bx_fsm *f, struct bx_err *err);
 
 /* ---- load.c ---- */
 /* Load view and sessions from the store; BX_CORRUPT on a digest mismatch. */

@@ -80,6 +80,9 @@ int bx_fsm_load(struct bx_fsm *f, struct bx_err *err)
     f->view.revision = meta.revision;
     f->view.time_ms = meta.time_ms;
     f->session_ms = meta.session_ms;
+    rc = bx_fsm_chain_load(f, err);
+    if (rc != BX_OK)
+        return rc;
     if (memcmp(&meta, &nothing, sizeof meta) == 0 && f->view.digest == empty &&
         f->sessions_digest == 0)
         return BX_OK; /* nothing has been committed yet */

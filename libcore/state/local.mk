@@ -13,7 +13,7 @@ libcore_a_SOURCES += libcore/state/kind.h libcore/state/kind.c \
 	libcore/state/store_file.c libcore/state/store_file.h \
 	libcore/state/fsm_priv.h libcore/state/fsm.h libcore/state/fsm.c libcore/state/fsm_open.c \
 	libcore/state/reference.c libcore/state/reference.h \
-	libcore/state/load.c libcore/state/fsm_session.c libcore/state/fsm_events.c libcore/state/dump.c \
+	libcore/state/load.c libcore/state/fsm_session.c libcore/state/fsm_events.c libcore/state/fsm_chain.c libcore/state/dump.c \
 	libcore/state/plan.c libcore/state/plan.h \
 	libcore/state/sched.c libcore/state/sched.h \
 	libcore/state/sched_score.c libcore/state/sched_score.h \

@@ -19,6 +19,8 @@ static const struct bx_field header_fields[] = {
     BX_FIELD(bx_cmd_header, trace, BX_T_UUID),
     BX_FIELD(bx_cmd_header, principal, BX_T_STR, .max = 255),
     BX_FIELD(bx_cmd_header, tenant, BX_T_STR, .max = 255),
+    BX_FIELD(bx_cmd_header, source, BX_T_STR, .max = BX_SOURCE_MAX, .omit = true, .since = 3,
+             .droppable = true),
 };
 const struct bx_schema bx_cmd_header_schema =
     BX_SCHEMA("command", 100, bx_cmd_header, header_fields);
@@ -74,6 +76,12 @@ uint64_t bx_cmd_identity(const struct bx_cmd_header *header, const void *body)
     return hash;
 }
 
+static void raise_level(struct bx_cmd_header *header, uint32_t level)
+{
+    if (header->level < level)
+        header->level = (uint16_t)level;
+}
+
 int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *body)
 {
     const struct bx_schema *s = bx_cmd_schema(header->kind);
@@ -90,8 +98,8 @@ int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *bo
     if (p == NULL)
         return BX_NO_MEMORY;
     bx_flat_write(s, body, p + header_size);
-    if (header->level < bx_cmd_needs(header->kind, body))
-        header->level = (uint16_t)bx_cmd_needs(header->kind, body);
+    raise_level(header, bx_cmd_needs(header->kind, body));
+    raise_level(header, bx_record_level(&bx_cmd_header_schema, header));
     header->body_hash = bx_hash(p + header_size, body_size);
     bx_flat_write(&bx_cmd_header_schema, header, p);
     bx_codec_encoded(call, header_size + body_size, header_size + body_size);

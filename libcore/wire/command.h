@@ -59,6 +59,7 @@
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };
 
 #define BX_PRINCIPAL_NODE "node" /* of the commands that nodes send by themselves */
+#define BX_SOURCE_MAX 64u        /* bytes of a source */
 
 struct bx_cmd_header {
     uint16_t kind;
@@ -70,6 +71,7 @@ struct bx_cmd_header {
     uint64_t deadline_ms; /* by leader time: it enters no batch of a later time; 0: none */
     uint8_t trace[16];
     struct bx_str principal, tenant;
+    struct bx_str source; /* where the request came from: "unix", an address, "node 3" */
 };
 extern const struct bx_schema bx_cmd_header_schema;
 
@@ -96,8 +98,8 @@ uint32_t bx_cmd_needs(uint16_t kind, const void *body);
 uint64_t bx_cmd_identity(const struct bx_cmd_header *header, const void *body);
 
 /* Append one command. header->kind must be set; level is raised to what the kind and the fields in
- * use need, and body_hash is filled in. BX_OK, BX_NO_MEMORY, or BX_TOO_LARGE beyond
- * BX_COMMAND_BYTES_MAX. */
+ * use, also of the header, need, and body_hash is filled in. BX_OK, BX_NO_MEMORY, or BX_TOO_LARGE
+ * beyond BX_COMMAND_BYTES_MAX. */
 int bx_cmd_encode(struct bx_buf *b, struct bx_cmd_header *header, const void *body);
 /* Read one command; *used bytes of src (8-aligned). Views point into src, arrays into the arena.
  * BX_UNSUPPORTED: the kind or level is newer than this build, which must stop the node. */

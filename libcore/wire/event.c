@@ -1,6 +1,7 @@
 #include "wire/event.h"
 
 #include "codec/header.h"
+#include "wire/command.h"
 
 #define BX_EVENT_TEXT(name, text) text,
 const char *const bx_event_names[] = {BX_EVENTS(BX_EVENT_TEXT) NULL};
@@ -13,6 +14,11 @@ static const struct bx_field event_fields[] = {
     BX_FIELD(bx_event, node, BX_T_STR, .max = 255),
     BX_FIELD(bx_event, detail, BX_T_STR, .max = 1024),
     BX_FIELD(bx_event, tenant, BX_T_STR, .max = 255, .omit = true, .since = 3),
+    BX_FIELD(bx_event, principal, BX_T_STR, .max = BX_EVENT_PRINCIPAL_MAX, .omit = true,
+             .since = 3),
+    BX_FIELD(bx_event, source, BX_T_STR, .max = BX_SOURCE_MAX, .omit = true, .since = 3),
+    BX_FIELD(bx_event, trace, BX_T_UUID, .omit = true, .since = 3),
+    BX_FIELD(bx_event, previous, BX_T_BYTES, .max = BX_SHA256, .omit = true, .since = 3),
 };
 const struct bx_schema bx_event_schema = BX_SCHEMA("event", BX_KIND_EVENTS, bx_event, event_fields);
 

@@ -2,11 +2,15 @@
  * repeat gets the first result.
  *
  * Each event has its own revision, one above that of the previous event. A command that changes
- * several objects has several events, so a reader can resume after any event without a gap. */
+ * several objects has several events, so a reader can resume after any event without a gap.
+ *
+ * From feature level 3 on, events are a chain: each has the SHA-256 of the flat record of the one
+ * before, so none can be changed, removed or added without all that follow. */
 #ifndef BX_EVENT_H
 #define BX_EVENT_H
 
 #include "codec/schema.h"
+#include "codec/sha256.h"
 #include "err.h"
 
 /* X(NAME, text). The position is the number stored in records: append new ones at the end. */
@@ -48,8 +52,15 @@ struct bx_event {
     struct bx_str node;   /* name of the node concerned, or empty */
     struct bx_str detail; /* for people: "running", "stopped: exit 0" ... */
     struct bx_str tenant; /* of the VM or user, or the tenant itself; empty: none, or not known */
+    /* ---- of the chain ---- */
+    struct bx_str principal, source; /* who changed it, and from where */
+    uint8_t trace[16];               /* of the request; zero: it had none */
+    struct bx_str previous; /* BX_SHA256 bytes, zero in the first; none: before the chain */
 };
 extern const struct bx_schema bx_event_schema;
+
+#define BX_EVENT_PRINCIPAL_MAX 80u
+#define BX_CHAIN_LEVEL 3u /* the feature level from which on events are a chain */
 
 struct bx_outcome {
     uint8_t session[16];

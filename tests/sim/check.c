@@ -91,8 +91,10 @@ static void one_event(void *ctx, const struct bx_event *e)
     if (bx_buf_append(&text, head, sizeof head) != BX_OK ||
         bx_buf_append(&text, e->object.p, e->object.n) != BX_OK ||
         bx_buf_append(&text, e->node.p, e->node.n) != BX_OK ||
-        bx_buf_append(&text, e->detail.p, e->detail.n) != BX_OK)
+        bx_buf_append(&text, e->detail.p, e->detail.n) != BX_OK ||
+        bx_buf_append(&text, e->previous.p, e->previous.n) != BX_OK)
         bx_oom(text.len);
+    sim_chain_event(h, e);
     hash = bx_hash(text.data, text.len);
     bx_buf_release(&text);
     if (!agree(&h->sim->check->events, e->index, hash))
@@ -142,7 +144,7 @@ void sim_check_turn(struct sim_host *h)
     const struct bx_view *view = bx_node_view(h->node);
     uint64_t applied = bx_fsm_applied(bx_node_fsm(h->node));
     struct bx_cluster_info info;
-    uint64_t seen[3];
+    uint64_t seen[4];
 
     if (applied == h->checked)
         return;
@@ -151,11 +153,12 @@ void sim_check_turn(struct sim_host *h)
     seen[0] = info.digest;
     seen[1] = info.revision;
     seen[2] = bx_fsm_sessions_digest(bx_node_fsm(h->node));
+    check_events(h, info.revision);
+    seen[3] = sim_chain_head(h, info.revision);
     if (!agree(&h->sim->check->digests, applied, bx_hash(seen, sizeof seen)))
         sim_violation(h->sim, "%s has another state than others had at index %llu", h->name,
                       (unsigned long long)applied);
     sim_mix(h->sim, seen, sizeof seen);
-    check_events(h, info.revision);
     sim_safety_room(h, view);
     count_snapshot(h);
     if (applied > h->sim->stats.entries)

@@ -17,7 +17,7 @@ blixard_sim_SOURCES = \
 	tests/sim/history.c tests/sim/history.h \
 	tests/sim/model.c tests/sim/model.h \
 	tests/sim/linear.c tests/sim/linear.h \
-	tests/sim/check.c \
+	tests/sim/check.c tests/sim/chain.c \
 	tests/sim/safety.c tests/sim/catchup.c \
 	tests/sim/deadline.c tests/sim/nemesis_guest.c \
 	tests/sim/nemesis.c tests/sim/nemesis.h tests/sim/nemesis_conf.c tests/sim/nemesis_forge.c tests/sim/nemesis_disk.c \

@@ -90,6 +90,8 @@ static const char *const names[] = {
     [BX_MUTANT_SEND_COPIES] = "send-copies",
     /* fsm_vm.c: a name that a tenant has is taken for all others. */
     [BX_MUTANT_NAMES_CROSS_TENANTS] = "names-cross-tenants",
+    /* fsm_chain.c: an event has the hash of the one before the last. */
+    [BX_MUTANT_CHAIN_SKIPS] = "chain-skips",
 };
 #define NAMES (sizeof names / sizeof names[0])
 

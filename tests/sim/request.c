@@ -229,7 +229,8 @@ static void submit(struct sim_host *h, struct attempt *a, uint16_t kind, const v
     struct bx_submit s = {.kind = kind,
                           .body = body,
                           .principal = bx_str("user"),
-                          .tenant = sim_name_of(h->sim, l->op.name).tenant};
+                          .tenant = sim_name_of(h->sim, l->op.name).tenant,
+                          .source = bx_str("unix")};
 
     memcpy(s.session, l->client->session, 16);
     s.sequence = l->sequence;

@@ -149,23 +149,25 @@ struct sim_host {
     uint64_t turn_at, tick_at; /* virtual times; SIM_NEVER: nothing to do */
     uint64_t driver_ms;        /* boot time of the driver's next thing */
     uint64_t paused_from, paused_until;
-    uint64_t look_at;        /* when registration is looked at again */
-    uint64_t start_at;       /* when a process that ended is started again */
-    uint64_t started;        /* when the one of now was */
-    bool proposed, excused;  /* excused: its disk fails, so it may give up */
-    bool damaged;            /* its disk lied: what is there may be refused at the next start, */
-    bool refused;            /* and was */
-    unsigned rotten;         /* its state.db is: so many lives may end, and are to start again */
-    bool old;                /* its disk is an older copy: it has to refuse */
-    bool power_lost;         /* the planned change takes the whole host down */
-    const char *why;         /* it ended: static text */
-    uint64_t checked, noted; /* applied index that was looked at last */
-    uint64_t promised;       /* index up to which it has told its log to be durable */
-    uint64_t shown;          /* newest revision that this life showed anybody */
-    uint64_t snapshot;       /* index of the one it has */
-    uint64_t kept;           /* by the state.db of a process that was killed; 0: not known */
-    uint64_t largest;        /* record of the log of late: see safety.c */
-    uint64_t event_seen;     /* revision of the last event, or of the state it began with */
+    uint64_t look_at;         /* when registration is looked at again */
+    uint64_t start_at;        /* when a process that ended is started again */
+    uint64_t started;         /* when the one of now was */
+    bool proposed, excused;   /* excused: its disk fails, so it may give up */
+    bool damaged;             /* its disk lied: what is there may be refused at the next start, */
+    bool refused;             /* and was */
+    unsigned rotten;          /* its state.db is: so many lives may end, and are to start again */
+    bool old;                 /* its disk is an older copy: it has to refuse */
+    bool power_lost;          /* the planned change takes the whole host down */
+    const char *why;          /* it ended: static text */
+    uint64_t checked, noted;  /* applied index that was looked at last */
+    uint64_t promised;        /* index up to which it has told its log to be durable */
+    uint64_t shown;           /* newest revision that this life showed anybody */
+    uint64_t snapshot;        /* index of the one it has */
+    uint64_t kept;            /* by the state.db of a process that was killed; 0: not known */
+    uint64_t largest;         /* record of the log of late: see safety.c */
+    uint64_t event_seen;      /* revision of the last event, or of the state it began with */
+    uint8_t chain[BX_SHA256]; /* the hash of this event: */
+    uint64_t chain_at;        /* 0: of none yet */
 };
 
 struct sim_net;     /* net.c */
@@ -400,6 +402,13 @@ bool sim_check_changes(struct sim *s, struct sim_history *h);
 bool sim_check_settled(struct sim *s);
 /* It is too late to be anything else: say what is missing. */
 _Noreturn void sim_check_unsettled(struct sim *s);
+
+/* ---- chain.c ---- */
+
+/* An event has happened on the host, or is kept there. */
+void sim_chain_event(struct sim_host *h, const struct bx_event *e);
+/* What replicas compare: of the head of the chain, which belongs to the event seen last. */
+uint64_t sim_chain_head(struct sim_host *h, uint64_t revision);
 
 /* ---- safety.c ---- */
 

@@ -57,6 +57,17 @@ static const struct bx_cmd_header head = {.kind = BX_CMD_VM_CREATE,
                                           .trace = ID(0x71),
                                           .principal = S("uid:1000"),
                                           .tenant = S("acme")};
+static const struct bx_cmd_header head_with_source = {.kind = BX_CMD_VM_CREATE,
+                                                      .level = 3,
+                                                      .session = ID(0x51),
+                                                      .sequence = 9,
+                                                      .floor = 7,
+                                                      .body_hash = 0x1122334455667788,
+                                                      .deadline_ms = 1700000000123,
+                                                      .trace = ID(0x71),
+                                                      .principal = S("user:eve"),
+                                                      .tenant = S("acme"),
+                                                      .source = S("10.0.0.5")};
 static const struct bx_cmd_cluster_create cluster_create = {
     .cluster = ID(0xc1), .history = ID(0xc2), .name = S("lab")};
 static const struct bx_cmd_cluster_create cluster_create_level = {
@@ -116,6 +127,18 @@ static const struct bx_event event_of_tenant = {.index = 78,
                                                 .object = S("web-1"),
                                                 .node = S("alpha"),
                                                 .tenant = S("blue")};
+static const struct bx_event event_chained = {
+    .index = 78,
+    .time = 1700000000457,
+    .type = BX_EVENT_VM_DELETED,
+    .object = S("web-1"),
+    .node = S("alpha"),
+    .tenant = S("blue"),
+    .principal = S("user:eve"),
+    .source = S("10.0.0.5"),
+    .trace = ID(0x71),
+    .previous = S("\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10"
+                  "\x10\x32\x54\x76\x98\xba\xdc\xfe\xef\xcd\xab\x89\x67\x45\x23\x01")};
 static const struct bx_outcome outcome = {.session = ID(0x51),
                                           .sequence = 9,
                                           .body_hash = 0x1122334455667788,
@@ -399,6 +422,8 @@ const struct golden_sample *golden_samples(size_t *n)
         add_commands();
         add("event", &bx_event_schema, &event);
         add("event-tenant", &bx_event_schema, &event_of_tenant);
+        add("event-chained", &bx_event_schema, &event_chained);
+        add("command-with-source", &bx_cmd_header_schema, &head_with_source);
         add("outcome", &bx_outcome_schema, &outcome);
         add("outcome-spare", &bx_outcome_schema, &outcome_spare);
         add("outcome-born", &bx_outcome_schema, &outcome_born);

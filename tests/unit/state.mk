@@ -6,6 +6,11 @@ tests_unit_fsm_events_test_SOURCES = tests/unit/fsm_events_test.c
 tests_unit_fsm_events_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_fsm_events_test_LDADD = $(TEST_LIBS)
 
+check_PROGRAMS += tests/unit/fsm_chain_test
+tests_unit_fsm_chain_test_SOURCES = tests/unit/fsm_chain_test.c
+tests_unit_fsm_chain_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_fsm_chain_test_LDADD = $(TEST_LIBS)
+
 check_PROGRAMS += tests/unit/fsm_replica_test
 tests_unit_fsm_replica_test_SOURCES = tests/unit/fsm_replica_test.c
 tests_unit_fsm_replica_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
