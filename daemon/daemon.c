@@ -3,6 +3,7 @@
 #include "api/api.h"
 #include "diagnose/diag.h"
 #include "codec/count.h"
+#include "sys/audit.h"
 #include "sys/clock.h"
 #include "sys/data.h"
 #include "sys/disk.h"
@@ -14,7 +15,6 @@
 #include "sys/sink_file.h"
 #include "sys/archive.h"
 #include "sys/snapshot.h"
-#include "sys/watchdog.h"
 #include "node/driver_sim.h"
 #include "rec/names.h"
 #include "vmdir/record.h"
@@ -337,6 +337,8 @@ static int open_api(struct daemon *d, struct bx_err *err)
                             .scopes = d->options.scope_pool,
 #endif
                             .diag = d->diag,
+                            .data = d->options.data,
+                            .audit = d->audit,
                             .metrics = &d->metrics,
                             .init = on_init,
                             .join = on_join_asked,
@@ -396,6 +398,7 @@ static int open_parts(struct daemon *d, struct bx_err *err)
                                 .was_heard = on_was_heard,
                                 .peer = on_peer,
                                 .join = daemon_on_join,
+                                .refused = daemon_on_refused,
                                 .ctx = d};
     int rc = loop_init(&d->loop, d->clock, &hooks, err);
 
@@ -406,6 +409,8 @@ static int open_parts(struct daemon *d, struct bx_err *err)
     }
     if (rc == BX_OK)
         rc = daemon_open_diag(d, err);
+    if (rc == BX_OK)
+        rc = audit_open(&d->audit, &d->loop.uv, d->clock, d->options.data, err);
     if (rc == BX_OK)
         rc = disk_create(&d->disk, &d->loop.uv, d->fs, err);
     if (rc == BX_OK)
@@ -438,15 +443,6 @@ static int open_identity(struct daemon *d, struct bx_err *err)
     return rc;
 }
 
-static void open_watch(struct daemon *d)
-{
-    struct bx_err err;
-
-    daemon_watch_open(d);
-    if (watchdog_open(&d->loop.uv, &err) != BX_OK)
-        log_write(LOG_WARNING, "%s", err.msg);
-}
-
 int daemon_open(struct daemon *d, struct bx_err *err)
 {
     int rc;
@@ -462,7 +458,7 @@ int daemon_open(struct daemon *d, struct bx_err *err)
     if (rc == BX_OK)
         rc = open_identity(d, err);
     if (rc == BX_OK)
-        open_watch(d);
+        daemon_watch_open(d);
     return rc;
 }
 
@@ -471,7 +467,6 @@ int daemon_open(struct daemon *d, struct bx_err *err)
 void daemon_close(struct daemon *d)
 {
     loop_quiet(&d->loop);
-    watchdog_close();
     daemon_watch_close(d);
     daemon_member_close(d);
     snapshot_close();
@@ -485,6 +480,7 @@ void daemon_close(struct daemon *d)
     api_destroy(d->api);
     d->api = NULL;
     link_destroy(d->link);
+    audit_close(d->audit);
     disk_destroy(d->disk);
     daemon_close_driver(d);
     daemon_close_diag(d);

@@ -69,9 +69,10 @@ struct daemon {
     struct link *link;        /* the port is link_port(link) */
     struct bx_driver *driver; /* replaced once this host is a member */
     bool driver_is_sim;
-    char accel[16];    /* "kvm", "tcg"; "none" with the sim driver */
-    uint64_t sim_ms;   /* boot time of the sim driver's next action */
-    struct diag *diag; /* NULL: off */
+    char accel[16];      /* "kvm", "tcg"; "none" with the sim driver */
+    uint64_t sim_ms;     /* boot time of the sim driver's next action */
+    struct diag *diag;   /* NULL: off */
+    struct audit *audit; /* what is refused */
     struct api *api;
     struct http *http;           /* NULL: there is none */
     struct bx_node *node;        /* NULL: not a member of a cluster yet */
@@ -107,8 +108,8 @@ void daemon_metrics_open(struct daemon *d);
 
 /* ---- daemon_watch.c ---- */
 
-/* Write snapshots of the recorder when there is trouble, and every so often if that was asked for.
- */
+/* Write snapshots of the recorder when there is trouble, or the loop stands still, and every so
+ * often if that was asked for. */
 void daemon_watch_open(struct daemon *d);
 void daemon_watch_close(struct daemon *d);
 
@@ -161,6 +162,11 @@ bool daemon_is_known(void *ctx, uint64_t id);
 void daemon_renew(struct daemon *d);
 /* Make d->member.tls for the token of the join; it stays NULL without TLS. */
 int daemon_join_context(struct daemon *d, struct bx_err *err);
+
+/* ---- daemon_audit.c ---- */
+
+/* For the link, see link/link.h. */
+void daemon_on_refused(void *ctx, struct bx_str host, const char *why);
 
 /* ---- daemon_join.c ---- */
 

@@ -6,6 +6,7 @@
 #include "sys/archive.h"
 #include "sys/log.h"
 #include "sys/snapshot.h"
+#include "sys/watchdog.h"
 #include "node/stats.h"
 
 #define LOOK_MS 250
@@ -75,14 +76,19 @@ static void look(uv_timer_t *timer)
 
 void daemon_watch_open(struct daemon *d)
 {
+    struct bx_err err;
+
     uv_timer_init(&d->loop.uv, &d->watch.timer);
     d->watch.timer.data = d;
     uv_timer_start(&d->watch.timer, look, LOOK_MS, LOOK_MS);
     d->watch.open = true;
+    if (watchdog_open(&d->loop.uv, &err) != BX_OK)
+        log_write(LOG_WARNING, "%s", err.msg);
 }
 
 void daemon_watch_close(struct daemon *d)
 {
+    watchdog_close();
     if (d->watch.open)
         uv_close((uv_handle_t *)&d->watch.timer, NULL);
     d->watch.open = false;

@@ -39,6 +39,7 @@
 #include <uv.h>
 
 struct api;
+struct audit;
 struct diag;
 struct bx_node;
 struct bx_vm;
@@ -62,6 +63,8 @@ struct api_options {
     gid_t admin_gid, operator_gid; /* groups of the unix socket's clients; 0: none */
     const char *state_path;        /* of state.db */
     struct diag *diag;             /* of requests and envelopes; NULL: none */
+    const char *data;              /* the data directory */
+    struct audit *audit;           /* of what is refused; NULL: it is not recorded */
     struct bx_metrics *metrics;    /* the process's registry; the API adds its own */
     struct bx_pool_size vm_configs, metadata;
     struct bx_pool_size calls, answers, connections;

@@ -129,6 +129,7 @@ void api_fail(struct api_call *c, const struct bx_err *err)
 {
     api_wait_stop(c);
     record_end(c, err->code, err->msg);
+    api_audit_refused(c, err);
     diag_request_end(&c->diag, err);
     if (c->client != NULL)
         c->client->ops->fail(c->client, c, err);
@@ -339,6 +340,7 @@ void api_call_run(struct api_call *c, struct bx_str method, bx_val params)
     if (rc == BX_OK)
         rc = api_take_scope(c, &err);
     if (rc != BX_OK) {
+        c->object = api_audit_object(params);
         api_fail(c, &err);
         return;
     }

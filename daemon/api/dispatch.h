@@ -46,6 +46,7 @@ struct api_call {
     bool pooled;                      /* params is from api->configs */
     struct api_metadata *metadata;    /* holds the metadata of a configuration; NULL: none */
     struct diag_request diag;         /* from where its method is known to its answer */
+    struct bx_str object;             /* what it was about, if it was refused before that */
     void *state;                      /* private to the method, from the arena */
     struct api_about *about;          /* of a write about a VM or a node; NULL: none */
     void (*then)(struct api_call *c); /* after the barrier, when it is its turn */

@@ -1,5 +1,5 @@
 # The API server.
-libdaemon_a_SOURCES += daemon/api/diag.c daemon/api/auth.c daemon/api/ca.c daemon/api/secure.c \
+libdaemon_a_SOURCES += daemon/api/diag.c daemon/api/auth.c daemon/api/audit.c daemon/api/ca.c daemon/api/secure.c \
 	daemon/api/token_use.c
 libdaemon_a_SOURCES += daemon/api/api.c daemon/api/api.h daemon/api/priv.h daemon/api/client.h \
 	daemon/api/dispatch.c daemon/api/dispatch.h daemon/api/about.c daemon/api/list.c \

@@ -178,6 +178,12 @@ void api_token_note_use(struct api *a, const uint8_t hash[32]);
 uint64_t api_token_used(const struct api *a, const uint8_t hash[32]);
 void api_token_uses_close(struct api *a);
 
+/* ---- audit.c ---- */
+/* The call was refused: for the record, if it is one. */
+void api_audit_refused(const struct api_call *c, const struct bx_err *err);
+/* What a request is about, by its parameters. */
+struct bx_str api_audit_object(bx_val params);
+
 /* ---- about.c ---- */
 /* The outcome is a conflict with an earlier attempt of the same request: the command of that
  * attempt was proposed instead. */

@@ -97,6 +97,7 @@ void api_relay_query(struct api *a, uint64_t from, uint64_t id, const uint8_t *p
     }
     c->from = from;
     c->id = id;
+    snprintf(c->source, sizeof c->source, "node %llu", (unsigned long long)from);
     bx_val_str(bx_val_at(root, 2), &method);
     api_call_run(c, method, bx_val_len(params) > 0 ? bx_val_at(params, 0) : NULL);
 }

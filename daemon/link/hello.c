@@ -69,16 +69,30 @@ static void log_refusal(const struct link_conn *c, const char *text)
 }
 
 /* The host without its port, which is another one for each attempt. */
+static struct bx_str host_of(const struct link_conn *c)
+{
+    const char *name = c->stream.peer.name, *colon = strrchr(name, ':');
+
+    return (struct bx_str){name, colon == NULL ? 0 : (uint32_t)(colon - name)};
+}
+
+static void keep_record(const struct link_conn *c, const char *why)
+{
+    const struct link_options *o = &c->owner->o;
+
+    if (c->accepted && o->refused != NULL)
+        o->refused(o->ctx, host_of(c), why);
+}
+
 void link_tell(struct link_conn *c, const char *why)
 {
     char text[sizeof c->owner->last_refusal];
-    const char *name = c->stream.peer.name, *colon = strrchr(name, ':');
 
     if (c->accepted)
-        snprintf(text, sizeof text, "%.160s (from %.*s)", why,
-                 colon == NULL ? 0 : (int)(colon - name), name);
+        snprintf(text, sizeof text, "%.160s (from " BX_STR_FMT ")", why, BX_STR_ARG(host_of(c)));
     else
         snprintf(text, sizeof text, "%.160s (node %llu)", why, (unsigned long long)c->expected);
+    keep_record(c, why);
     if (c->join_done == NULL) /* who joins is told */
         log_refusal(c, text);
 }
@@ -97,6 +111,8 @@ static void refuse(struct link_conn *c, uint64_t node, const char *why)
     snprintf(text, sizeof text, "refused a connection from node %llu: %s", (unsigned long long)node,
              why);
     log_refusal(c, text);
+    if (why != larger_dials) /* which happens between members */
+        keep_record(c, text);
     c->owner->stats.refused++;
     link_say_hello(c, why);
     stream_finish(&c->stream, STREAM_CLOSE);

@@ -72,6 +72,8 @@ struct link_options {
     void (*peer)(void *ctx, uint64_t id, bool up);
     /* A JOIN from a stranger: call link_answer_join with the same handle. */
     void (*join)(void *ctx, uint64_t handle, const struct bx_join *join);
+    /* A connection from this host was refused, for the record. May be NULL. */
+    void (*refused)(void *ctx, struct bx_str host, const char *why);
     void *ctx;
 };
 

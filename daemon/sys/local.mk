@@ -2,6 +2,7 @@
 libdaemon_a_SOURCES += \
 	daemon/sys/address.c daemon/sys/address.h \
 	daemon/sys/archive.c daemon/sys/archive.h \
+	daemon/sys/audit.c daemon/sys/audit.h daemon/sys/audit_files.c daemon/sys/audit_files.h \
 	daemon/sys/clock.c daemon/sys/clock.h daemon/sys/clock_wall.c \
 	daemon/sys/crash.c daemon/sys/crash.h daemon/sys/crash_data.c \
 	daemon/sys/crash_file.c daemon/sys/crash_file.h \

@@ -49,6 +49,8 @@ enum bx_kind {
     BX_KIND_VM,             /* as the API returns it; one or a list */
     BX_KIND_RECORDER,       /* items of a file of events, rec/recfile.h */
     BX_KIND_ENVELOPE,       /* a file of the spool: text, diag/envelope.h */
+    BX_KIND_REFUSALS,       /* a file of refusals: its first item, wire/refusal.h */
+    BX_KIND_REFUSAL,        /* and the others */
     BX_KIND_FRAME = 0x100,  /* + enum bx_frame: between nodes */
     BX_KIND_PARAMS = 0x200, /* + enum bx_method: parameters of the API */
     BX_KIND_REPLY = 0x300,  /* + enum bx_reply: results of the API */

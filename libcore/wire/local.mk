@@ -7,6 +7,8 @@ libcore_a_SOURCES += libcore/wire/proto.c libcore/wire/proto.h \
 libcore_a_SOURCES += libcore/wire/level.c libcore/wire/level.h libcore/wire/log.c libcore/wire/log.h
 libcore_a_SOURCES += libcore/wire/command.c libcore/wire/command.h \
 	libcore/wire/event.c libcore/wire/event.h
+libcore_a_SOURCES += libcore/wire/refusal.c libcore/wire/refusal.h libcore/wire/chain.c libcore/wire/chain.h \
+	libcore/wire/audit.c libcore/wire/audit.h
 libcore_a_SOURCES += libcore/wire/sys.c libcore/wire/sys.h libcore/wire/events.c libcore/wire/events.h \
 	libcore/wire/sql.c libcore/wire/sql.h libcore/wire/mem.c libcore/wire/mem.h \
 	libcore/wire/logquery.c libcore/wire/logquery.h

@@ -102,7 +102,8 @@ extern const char *const bx_rpc_role_names[];
     X(USER_TOKEN_LIST, user_token_list)                                                            \
     X(USER_TOKEN_DELETE, user_token_delete)                                                        \
     X(CLUSTER_CA, cluster_ca)                                                                      \
-    X(USER_CERT_CREATE, user_cert_create)
+    X(USER_CERT_CREATE, user_cert_create)                                                          \
+    X(AUDIT_LIST, audit_list)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -146,6 +147,7 @@ enum bx_reply {
     BX_REPLY_USER_TOKEN,
     BX_REPLY_CA,
     BX_REPLY_USER_CERT,
+    BX_REPLY_AUDIT_LIST,
 };
 
 struct bx_method_info {

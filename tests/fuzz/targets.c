@@ -33,6 +33,7 @@ const struct fuzz_target fuzz_targets[] = {
     {"slots", fuzz_slots, "slots-", false, true, fuzz_reseal_items},
     {"snapshot", fuzz_snapshot, "snapshot-", false, true, fuzz_reseal_items},
     {"dump", fuzz_dump, "dump", false, false, NULL},
+    {"refusals", fuzz_refusals, "refusals-", false, false, fuzz_reseal_items},
     {"recorder", fuzz_recorder, "recorder-", false, true, fuzz_reseal_items},
     {"log-query", fuzz_log_query, "log-query", false, false, NULL},
     {"filter", fuzz_filter, "filter-", false, false, NULL},

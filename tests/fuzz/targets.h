@@ -58,6 +58,9 @@ int fuzz_slots(const uint8_t *p, size_t n);    /* what both copies of a value be
 int fuzz_snapshot(const uint8_t *p, size_t n); /* a file that a peer sent */
 int fuzz_dump(const uint8_t *p, size_t n);     /* a chunk of it */
 
+/* ---- targets_audit.c ---- */
+int fuzz_refusals(const uint8_t *p, size_t n); /* a file of DATA/audit */
+
 /* ---- targets_rec.c ---- */
 int fuzz_recorder(const uint8_t *p, size_t n);  /* a snapshot of the recorder */
 int fuzz_log_query(const uint8_t *p, size_t n); /* what is asked for, a text in a line */

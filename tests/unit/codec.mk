@@ -43,11 +43,11 @@ tests_unit_codec_random_test_LDADD = $(TEST_LIBS)
 
 # The golden vectors, and every decoder on them with each byte changed.
 GOLDEN_SOURCES = tests/unit/golden.c tests/unit/golden.h tests/unit/golden_samples.c tests/unit/golden_api.c tests/unit/golden_proof.c \
-	tests/unit/golden_items.c tests/unit/golden_diag.c tests/unit/golden_priv.h tests/unit/golden_raft.c tests/unit/golden_rec.c \
+	tests/unit/golden_items.c tests/unit/golden_diag.c tests/unit/golden_priv.h tests/unit/golden_raft.c tests/unit/golden_rec.c tests/unit/golden_audit.c \
 	tests/unit/codec_record.h tests/unit/codec_tree.h
 FUZZ_TARGETS = tests/fuzz/targets.c tests/fuzz/targets.h tests/fuzz/targets_codec.c tests/fuzz/targets_diag.c \
 	tests/fuzz/targets_wire.c tests/fuzz/targets_log.c tests/fuzz/targets_node.c \
-	tests/fuzz/targets_rec.c tests/fuzz/targets_http.c \
+	tests/fuzz/targets_rec.c tests/fuzz/targets_audit.c tests/fuzz/targets_http.c \
 	daemon/http/route.c daemon/http/pages.c daemon/http/live.c daemon/http/json.c \
 	daemon/diagnose/dsn.c daemon/diagnose/answer.c \
 	tests/fuzz/targets_pki.c pki/openssl_log.c pki/pki.c pki/read.c

@@ -5,6 +5,10 @@ DAEMON_TEST_LIBS = libtest.a $(LIBDAEMON_LIBS) $(CMOCKA_LIBS)
 
 # The link, with sockets of this host.
 LINK_HELP = tests/unit/link_help.c tests/unit/link_help.h
+check_PROGRAMS += tests/unit/sys_audit_test
+tests_unit_sys_audit_test_SOURCES = tests/unit/sys_audit_test.c
+tests_unit_sys_audit_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_sys_audit_test_LDADD = $(DAEMON_TEST_LIBS)
 check_PROGRAMS += tests/unit/keys_test
 tests_unit_keys_test_SOURCES = tests/unit/keys_test.c
 tests_unit_keys_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)

@@ -1,6 +1,7 @@
 /* The API's requests and replies: a sample of the parameters of each method, and of each answer. */
 #include "unit/golden.h"
 
+#include "wire/audit.h"
 #include "wire/command.h"
 #include "wire/diag.h"
 #include "wire/events.h"
@@ -95,6 +96,13 @@ static const struct bx_log_query_params log_query = {COMMON,
                                                      S("00000000000000aa"),
                                                      false,
                                                      {"", 0}};
+static const struct bx_audit_params audit_list = {.common = COMMON,
+                                                  .node = S("alpha"),
+                                                  .refused = true,
+                                                  .since_ms = 1700000000123,
+                                                  .until_ms = 1700000001123,
+                                                  .who = S("user:eve"),
+                                                  .object = S("web-1")};
 static const struct bx_log_append_params log_append = {COMMON, S("alpha"), 1700000000123456789,
                                                        65536, S("items")};
 static const struct bx_sites_params sites = {COMMON, S("create"), BX_SITES_FINISH};
@@ -153,6 +161,7 @@ static const void *const params[BX__METHODS] = {
     [BX_M_LOG_SNAPSHOT] = &recorder,
     [BX_M_LOG_READ] = &recorder,
     [BX_M_LOG_QUERY] = &log_query,
+    [BX_M_AUDIT_LIST] = &audit_list,
     [BX_M_DIAG_LIST] = &plain,
     [BX_M_DIAG_SHOW] = &diag,
     [BX_M_DIAG_SEND] = &plain,
@@ -313,6 +322,33 @@ static const struct bx_log_event_reply log_events[] = {{1700000000123456789,
 static const struct bx_log_query_reply log_query_reply = {
     S("alpha"), {log_events, N(log_events)}, S("18b2:42,-"), true, true, {0}};
 
+#define HASH "0123456789abcdeffedcba98765432100123456789abcdeffedcba9876543210"
+static const struct bx_audit_reply audit_records[] = {
+    {.revision = 77,
+     .time = 1700000000456,
+     .who = S("user:eve"),
+     .from = S("10.0.0.5"),
+     .what = S("vm.phase"),
+     .object = S("web-1"),
+     .node = S("alpha"),
+     .tenant = S("blue"),
+     .outcome = S("ok"),
+     .message = S("running"),
+     .trace = S("0123456789abcdef0123456789abcdef"),
+     .previous = S(HASH),
+     .hash = S(HASH)},
+    {.number = 5,
+     .time = 1700000000789,
+     .who = S("user:eve"),
+     .from = S("10.0.0.5"),
+     .outcome = S("untold"),
+     .message = S("refusals"),
+     .count = 77,
+     .previous = S(HASH),
+     .hash = S(HASH)}};
+static const struct bx_audit_list_reply audit_reply = {
+    S("alpha"),       {audit_records, N(audit_records)}, S("77"), true, 99, S(HASH), 3,
+    S("bytes 3 to 9")};
 static const struct bx_sink_reply sink_list[] = {
     {S("console"), S("info"), S("ok"), {100, 2, 9000, 0, 120, 55000, 77000}}};
 static const struct bx_log_append_reply log_append_reply = {131072};
@@ -358,6 +394,7 @@ static const struct {
     {&bx_log_snapshot_reply_schema, &log_snapshot},
     {&bx_log_read_reply_schema, &log_read},
     {&bx_log_query_reply_schema, &log_query_reply},
+    {&bx_audit_list_reply_schema, &audit_reply},
     {&bx_diag_reply_schema, &diag_reply},
     {&bx_diag_show_reply_schema, &diag_show},
     {&bx_diag_done_reply_schema, &diag_done},

@@ -480,6 +480,7 @@ const struct golden_item golden_items[] = {
     {"raft-append-result", golden_raft_append_result, false},
     {"raft-install", golden_raft_install, false},
     {"raft-timeout-now", golden_raft_timeout_now, false},
+    {"refusals-file", golden_refusals, false},
     {"recorder-plain", golden_recorder_plain, false},
     {"recorder-packed", golden_recorder_packed, true},
     {"recorder-archive", golden_recorder_archive, true},

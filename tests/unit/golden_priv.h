@@ -12,6 +12,9 @@ int golden_raft_append_result(struct bx_buf *out);
 int golden_raft_install(struct bx_buf *out);
 int golden_raft_timeout_now(struct bx_buf *out);
 
+/* ---- golden_audit.c: a file of refusals ---- */
+int golden_refusals(struct bx_buf *out);
+
 /* ---- golden_rec.c: files of the recorder ---- */
 int golden_recorder_plain(struct bx_buf *out);
 int golden_recorder_packed(struct bx_buf *out);
