@@ -41,7 +41,6 @@ const struct planned planned_commands[] = {
     {.name = "network"},
     {.name = "pool"},
     {.name = "backup"},
-    {.name = "audit"},
     {.name = "apply"},
     {.name = "diff"},
     {.name = "undo"},

@@ -58,6 +58,7 @@ struct planned {
     X(mem)                                                                                         \
     X(log)                                                                                         \
     X(log_level)                                                                                   \
+    X(audit)                                                                                       \
     X(diag)                                                                                        \
     X(doctor)                                                                                      \
     X(bench)                                                                                       \

@@ -7,6 +7,7 @@ libcli_a_SOURCES = cli/args.c cli/args.h cli/bench.c cli/build.c cli/build.h cli
 	cli/mapped.c cli/mapped.h cli/match.c cli/match.h cli/mem.c cli/output.c \
 	cli/output.h cli/params.c cli/params.h cli/parse.c cli/parse.h cli/record.c cli/record.h cli/result.c cli/result.h \
 	cli/run.c cli/run.h cli/sql.c cli/trace.c cli/trace.h cli/value.c cli/value.h cli/version.c
+libcli_a_SOURCES += cli/audit.c cli/audit.h cli/audit_nodes.c cli/audit_verify.c cli/audit_verify.h cli/audit_faults.c
 libcli_a_SOURCES += cli/log_snapshot.c cli/log_level.c
 libcli_a_SOURCES += cli/diag.c cli/client_list.c cli/secret.c cli/secret.h cli/tls.c cli/tls.h cli/cert.c cli/cert.h
 libcli_a_CFLAGS = $(AM_CFLAGS) $(CRYPTO_CFLAGS)

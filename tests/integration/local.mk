@@ -13,6 +13,11 @@ tests/integration/snapshot.log tests/integration/kill.log \
 tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/users.log tests/integration/tenants.log tests/integration/secrets.log tests/integration/select.log \
 tests/integration/recorder.log tests/integration/http.log tests/integration/log.log tests/integration/diag.log tests/integration/diag_send.log: blixardd blixardctl blixard-vm
 
+# Who did what, and whether the record of it is whole.
+dist_check_SCRIPTS += tests/integration/audit.sh
+dist_noinst_DATA += tests/integration/audit_tamper.py
+tests/integration/audit.log: blixardd blixardctl blixard-vm
+
 # Daemons that die under load, on a disk of their own if root runs it. make soak-crash [CRASHES=n]: 100 of them.
 dist_check_SCRIPTS += tests/integration/crash_load.sh tests/integration/log_snapshot.sh
 tests/integration/crash_load.log tests/integration/log_snapshot.log: blixardd blixardctl blixard-vm
