@@ -52,7 +52,7 @@ if http /metrics >"$dir/out" && grep -q '^blixard_build_info{version=' "$dir/out
   [ "$(series)" -eq "$before" ]
   ok $? "1,000 VMs add no series"
   http /metrics 1 >"$dir/out"
-  for histogram in proposal_latency wal_write_latency apply_latency; do
+  for histogram in proposal_latency commit_latency wal_write_latency apply_latency; do
     [ "$(sed -n "s/^blixard_${histogram}_seconds_count //p" "$dir/out")" -gt 0 ]
     ok $? "$histogram was measured"
   done
