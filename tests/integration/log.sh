@@ -58,6 +58,43 @@ refuse "YAML" query "$file" -o yaml
 q query "$dir/none" ; [ $? -eq 5 ] && grep -q '^hint: ' "$dir/err"
 ok $? "a file that is not there"
 
+# --- progress ------------------------------------------------------------------------------
+# on_tty ARGUMENTS...: with a terminal for the messages, which is in $dir/err, and a file for the rest
+on_tty()
+{
+  python3 - "$dir/out" "$dir/err" "$build/blixardctl" log "$@" <<'END'
+import os, pty, subprocess, sys
+
+master, slave = pty.openpty()
+with open(sys.argv[1], "wb") as out, open(sys.argv[2], "wb") as err:
+    child = subprocess.Popen(sys.argv[3:], stdin=subprocess.DEVNULL, stdout=out, stderr=slave)
+    os.close(slave)
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        err.write(piece)
+sys.exit(child.wait())
+END
+}
+# shown: how far it has come was told, and at the end it was wiped away
+shown() { grep -qF "$file:" "$dir/err" && grep -qE ' [ 0-9]{3} %' "$dir/err" && [ "$(tail -c 4 "$dir/err")" = $'\r\033[K' ]; }
+if command -v python3 >/dev/null; then
+  on_tty query "$file" && [ "$(n_lines)" -gt 10 ] && shown
+  ok $? "a terminal sees how far a query has come"
+  on_tty agg "$file" --by target && [ "$(n_lines)" -gt 1 ] && shown
+  ok $? "and how far counting has"
+  on_tty agg "$file" --by target --quiet && [ ! -s "$dir/err" ]
+  ok $? "but not if it is to be quiet"
+  q agg "$file" --by target && [ ! -s "$dir/err" ]
+  ok $? "and a file does not"
+else
+  ok 0 "a terminal sees how far a query has come # SKIP python3 is not installed"
+fi
+
 # --- a file that ends while it is read -----------------------------------------------------
 cp "$file" "$dir/short.bxr"
 truncate -s -2000 "$dir/short.bxr"

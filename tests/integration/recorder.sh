@@ -29,7 +29,7 @@ busy() { [ "$(ctl vm list -o name 2>/dev/null | wc -l)" -gt 0 ]; }
 ok $? "a daemon that runs well leaves no file"
 
 n=0
-for signal in SEGV ABRT BUS; do
+for signal in SEGV ABRT BUS FPE ILL; do
   n=$((n + 1))
   die "$signal"
   wait_until 10 one_file "$n"
@@ -52,7 +52,7 @@ ok $? "nobody else can read it"
 ctl log query "$file" --tail 1 -o json >"$dir/out" 2>"$dir/err" &&
   [ "$(wc -l <"$dir/out")" -eq 1 ] && grep -q '^{"time":".*"target":"stack","msg":"object",' "$dir/out"
 ok $? "the last event as JSON"
-ctl log query "$file" --filter off,crash=error,signal=7 >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -eq 1 ]
+ctl log query "$file" --filter off,crash=error,signal=4 >"$dir/out" 2>"$dir/err" && [ "$(wc -l <"$dir/out")" -eq 1 ]
 ok $? "events are selected by target and field"
 
 if command -v python3 >/dev/null; then
@@ -102,6 +102,16 @@ else
   ok $? "so it is when a write of the log does not complete"
   kill "$tracer"
   wait "$tracer" 2>/dev/null
+
+  # The loop's own thread waits, and nothing of the daemon can ask for a file but the watchdog.
+  slow pwrite64 4000000
+  wait_until 30 writes "stalled loop" stall
+  ok $? "when the loop does not get on, its watchdog writes a file"
+  kill "$tracer"
+  wait "$tracer" 2>/dev/null
+  for stall in "$dir"/n1/recorder/stall-*.bxr; do :; done
+  ctl log query "$stall" >"$dir/out" 2>"$dir/err" && grep -q ' error watchdog: the loop is stalled ms=[1-9][0-9][0-9][0-9]' "$dir/out"
+  ok $? "it says for how long"
 
   # An error that ends it.
   pid=$(pid_of)
