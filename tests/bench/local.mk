@@ -26,7 +26,7 @@ endif
 bench: all
 	$(MKDIR_P) bench
 	tests/bench/bench --json bench/layers.json
-	tests/bench/recorder
+	tests/bench/recorder --json bench/recorder.json
 	BLIXARD_BUILD='$(abs_top_builddir)' BENCH_JSON=bench/create.json \
 	  $(SHELL) $(top_srcdir)/tests/bench/create.sh
 .PHONY: bench
@@ -74,7 +74,8 @@ tests_bench_events_LDADD = $(LIBCORE_LIBS)
 
 # make bench-recorder: memory, rates and latencies of the flight recorder; `make bench` has it, too.
 noinst_PROGRAMS += tests/bench/recorder
-tests_bench_recorder_SOURCES = tests/bench/recorder.c tests/bench/bench.h
+tests_bench_recorder_SOURCES = tests/bench/recorder.c tests/bench/recorder.h \
+	tests/bench/recorder_file.c tests/bench/bench.h
 tests_bench_recorder_LDADD = $(LIBDAEMON_LIBS)
 bench-recorder: tests/bench/recorder
 	tests/bench/recorder

@@ -1,38 +1,31 @@
 /* What the flight recorder takes: memory for an event, events per second of one and of two
  * producers, the latency of a single event, and how fast a thread writes events to a file in
- * compressed blocks. `recorder [RUNS] [EVENTS]`.
+ * compressed blocks, alone and as the daemon does it.
+ *
+ *     recorder [--json FILE] [RUNS [EVENTS]]
  *
  * Rates are per second of the producer's own processor time: others on the machine disturb them
  * less. The latency is that between two readings of the processor's counter (elsewhere: of the
  * steady clock) around an event, less the median of two readings with nothing between them. */
-#include "bench.h"
+#include "recorder.h"
 
 #include "err.h"
 #include "mem/alloc.h"
 #include "mem/intern.h"
-#include "rec/rec.h"
-#include "rec/recfile.h"
 #include "sys/clock.h"
 
-#include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #if defined(__x86_64__)
 #include <x86intrin.h>
 #endif
 
-#define MILLION 1000000u
 #define RUNS_MAX 101u
-#define QUEUE (1u << 17) /* words: 1 MiB, 32,768 events without fields */
-#define PARTS 10u        /* of a run that measures a rate; the fastest counts, as in bench.c */
-#define RESOLVED 0.01    /* of a rate */
-#define BATCH 8192u      /* words that the writer takes at a time */
+#define PARTS 10u     /* of a run that measures a rate; the fastest counts, as in bench.c */
+#define RESOLVED 0.01 /* of a rate */
 
 _Noreturn void bench_die(const char *what)
 {
@@ -40,7 +33,27 @@ _Noreturn void bench_die(const char *what)
     exit(1);
 }
 
-static uint64_t now_ns(clockid_t clock)
+/* ---- figures ---- */
+
+static FILE *json; /* NULL: nobody wants it */
+static unsigned figures;
+
+void recorder_figure(const char *name, double value, const char *unit, double goal,
+                     unsigned outliers)
+{
+    if (json == NULL)
+        return;
+    fprintf(
+        json,
+        "%s\n{\"name\":\"recorder/%s\",\"value\":%.6g,\"unit\":\"%s\",\"outliers\":%u,\"goal\":",
+        figures++ > 0 ? "," : "[", name, value, unit, outliers);
+    if (goal > 0)
+        fprintf(json, "%g}", goal);
+    else
+        fprintf(json, "null}");
+}
+
+uint64_t recorder_now_ns(clockid_t clock)
 {
     struct timespec t;
 
@@ -93,7 +106,7 @@ static struct summary summarise(const double *v, unsigned n, double share, doubl
 
 /* ---- the recorder of a thread ---- */
 
-static void take(const char *ring, const char *queue)
+void recorder_take(const char *ring, const char *queue)
 {
     struct bx_filter f;
     const struct bx_filter *all = &f;
@@ -106,7 +119,7 @@ static void take(const char *ring, const char *queue)
 
 static struct bx_rec_thread threads[2];
 
-static struct bx_rec_thread *use_new(unsigned which, size_t ring, size_t queue)
+struct bx_rec_thread *recorder_use(unsigned which, size_t ring, size_t queue)
 {
     struct bx_rec_thread *t = &threads[which];
 
@@ -116,13 +129,13 @@ static struct bx_rec_thread *use_new(unsigned which, size_t ring, size_t queue)
     return t;
 }
 
-static void end_use(struct bx_rec_thread *t)
+void recorder_end(struct bx_rec_thread *t)
 {
     bx_rec_use(NULL);
     bx_rec_thread_close(t);
 }
 
-static void plain(uint64_t n)
+void recorder_plain(uint64_t n)
 {
     while (n-- > 0)
         BX_INFO("raft", "entry applied");
@@ -153,7 +166,7 @@ static size_t resident(void)
 static void memory_of(const char *what, void (*record)(uint64_t), size_t ring, double goal)
 {
     size_t before = resident();
-    struct bx_rec_thread *t = use_new(0, ring, 0);
+    struct bx_rec_thread *t = recorder_use(0, ring, 0);
     size_t used;
 
     record(MILLION);
@@ -161,17 +174,18 @@ static void memory_of(const char *what, void (*record)(uint64_t), size_t ring, d
     bench_must(t->ring.in.records == MILLION && t->ring.in.lost == 0, "the ring lost events");
     printf("%-28s %6.1f bytes an event, %5.1f MB resident for a million (goal %g)\n", what,
            (double)used / MILLION, (double)(resident() - before) / 1e6, goal);
-    end_use(t);
+    recorder_figure(what, (double)used / MILLION, "bytes an event", goal, 0);
+    recorder_end(t);
 }
 
 static void measure_memory(void)
 {
-    take("info", "off");
-    use_new(0, BX_REC_RING, 0);
-    plain(1); /* the pages that the first event of all touches */
+    recorder_take("info", "off");
+    recorder_use(0, BX_REC_RING, 0);
+    recorder_plain(1); /* the pages that the first event of all touches */
     resident();
-    end_use(&threads[0]);
-    memory_of("without fields", plain, 1u << 22, 32);
+    recorder_end(&threads[0]);
+    memory_of("without fields", recorder_plain, 1u << 22, 32);
     memory_of("four numbers", numbers, 1u << 23, 64);
 }
 
@@ -187,22 +201,22 @@ struct producer {
 static void *produce(void *arg)
 {
     struct producer *p = arg;
-    struct bx_rec_thread *t = use_new(p->which, BX_REC_RING, 0);
+    struct bx_rec_thread *t = recorder_use(p->which, BX_REC_RING, 0);
     uint64_t began;
 
-    plain(BX_REC_RING); /* the ring is in the cache, or as much of it as fits */
+    recorder_plain(BX_REC_RING); /* the ring is in the cache, or as much of it as fits */
     p->per_s = 0;
     for (unsigned i = 0; i < PARTS; i++) {
         double per_s;
 
-        began = now_ns(CLOCK_THREAD_CPUTIME_ID);
-        plain(p->events / PARTS);
-        per_s =
-            (double)(p->events / PARTS) * 1e9 / (double)(now_ns(CLOCK_THREAD_CPUTIME_ID) - began);
+        began = recorder_now_ns(CLOCK_THREAD_CPUTIME_ID);
+        recorder_plain(p->events / PARTS);
+        per_s = (double)(p->events / PARTS) * 1e9 /
+                (double)(recorder_now_ns(CLOCK_THREAD_CPUTIME_ID) - began);
         if (per_s > p->per_s)
             p->per_s = per_s;
     }
-    end_use(t);
+    recorder_end(t);
     bx_buf_thread_close();
     return NULL;
 }
@@ -232,6 +246,8 @@ static void measure_rate(unsigned producers, unsigned runs, uint64_t events)
     s = summarise(per_s, runs, RESOLVED, 0);
     printf("%u producer%-18s %6.1f million a second and thread (goal 20), %u of %u outliers\n",
            producers, producers == 1 ? "" : "s", s.median / 1e6, s.outliers, runs);
+    recorder_figure(producers == 1 ? "one producer" : "two producers", s.median,
+                    "events a second and thread", 20e6, s.outliers);
 }
 
 /* ---- latency ---- */
@@ -247,15 +263,15 @@ static inline uint64_t counter(void)
     __asm__ volatile("" : : : "memory");
     return t;
 #else
-    return now_ns(CLOCK_MONOTONIC);
+    return recorder_now_ns(CLOCK_MONOTONIC);
 #endif
 }
 
 static double ns_a_count(void)
 {
-    uint64_t t = now_ns(CLOCK_MONOTONIC), c = counter(), end;
+    uint64_t t = recorder_now_ns(CLOCK_MONOTONIC), c = counter(), end;
 
-    while ((end = now_ns(CLOCK_MONOTONIC)) - t < 50 * MILLION)
+    while ((end = recorder_now_ns(CLOCK_MONOTONIC)) - t < 50 * MILLION)
         ;
     return (double)(end - t) / (double)(counter() - c);
 }
@@ -297,9 +313,10 @@ static void measure_latency(unsigned runs, uint64_t events)
     enum { RANKS = sizeof ranks / sizeof ranks[0] };
     static double at[RANKS][RUNS_MAX];
     double *v = bx_must_calloc(events, sizeof *v), unit = ns_a_count(), none, step;
-    struct bx_rec_thread *t = use_new(0, BX_REC_RING, 0);
+    struct bx_rec_thread *t = recorder_use(0, BX_REC_RING, 0);
+    char name[24];
 
-    plain(BX_REC_RING);
+    recorder_plain(BX_REC_RING);
     none = empty_pair(v, events, &step);
     step *= unit;
     for (unsigned run = 0; run < runs; run++) {
@@ -314,141 +331,46 @@ static void measure_latency(unsigned runs, uint64_t events)
         if (ranks[r].goal > 0)
             printf(" (goal %g)", ranks[r].goal);
         printf(", %u of %u outliers\n", s.outliers, runs);
+        snprintf(name, sizeof name, "latency %s", ranks[r].name);
+        recorder_figure(name, s.median, "ns", ranks[r].goal, s.outliers);
     }
     printf("%-28s %6.1f ns were subtracted for the two readings around an event\n", "",
            none * unit);
-    end_use(t);
+    recorder_end(t);
     bx_free(v);
 }
 
-/* ---- to a file ---- */
-
-struct sink {
-    pthread_t thread;
-    struct bx_rec_thread *from;
-    struct bx_recfile_writer w;
-    int fd;
-    bool done; /* nothing comes any more; atomic */
-    uint64_t bytes, cpu_ns;
-};
-
-static int write_block(void *ctx, const void *p, size_t n)
+static void measure(unsigned runs, uint64_t events)
 {
-    struct sink *s = ctx;
-
-    s->bytes += n;
-    return write(s->fd, p, n) == (ssize_t)n ? BX_OK : BX_IO;
-}
-
-static void *write_file(void *arg)
-{
-    static const struct bx_recfile_meta meta = {.program = {"bench", 5}};
-    struct sink *s = arg;
-    uint64_t *words = bx_must_calloc(BATCH, sizeof *words);
-    bool last = false;
-
-    bench_must(bx_recfile_begin(&s->w, &meta) == BX_OK, "the file's beginning");
-    while (!last) {
-        size_t n;
-
-        last = __atomic_load_n(&s->done, __ATOMIC_ACQUIRE);
-        while ((n = bx_ring_take(&s->from->queue, words, BATCH)) > 0)
-            bench_must(bx_recfile_put_events(&s->w, 0, words, n) == BX_OK, "writing events");
-        sched_yield();
-    }
-    bench_must(bx_recfile_end(&s->w) == BX_OK, "the file's end");
-    s->cpu_ns = now_ns(CLOCK_THREAD_CPUTIME_ID);
-    bx_free(words);
-    bx_buf_thread_close();
-    return NULL;
-}
-
-static uint64_t events_in(const char *path)
-{
-    struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    uint8_t *p;
-    static struct bx_recfile f;
-    struct bx_recevent e;
-    uint64_t n = 0;
-
-    bench_must(fd >= 0 && fstat(fd, &st) == 0, path);
-    p = bx_must_alloc((size_t)st.st_size);
-    bench_must(read(fd, p, (size_t)st.st_size) == st.st_size, "reading the file");
-    close(fd);
-    bench_must(bx_recfile_open(&f, p, (size_t)st.st_size, NULL) == BX_OK, "opening the file");
-    while (bx_recfile_next(&f, &e, NULL) == BX_OK)
-        n++;
-    bench_must(f.complete && f.damaged == 0, "the file is damaged");
-    bx_recfile_close(&f);
-    bx_free(p);
-    return n;
-}
-
-/* At most so many events a second; 0: as many as the queue has room for. */
-static void feed(struct bx_rec_thread *t, uint64_t events, uint64_t per_s)
-{
-    uint64_t began = now_ns(CLOCK_MONOTONIC), burst = 256;
-
-    for (uint64_t i = 0; i < events; i += burst) {
-        if (per_s > 0)
-            while ((now_ns(CLOCK_MONOTONIC) - began) * (per_s / MILLION) < i * 1000)
-                ;
-        else
-            while (bx_ring_used(&t->queue) > QUEUE / 2)
-                sched_yield();
-        plain(burst);
-    }
-}
-
-static void measure_file(const char *what, uint64_t events, uint64_t per_s)
-{
-    static struct sink s;
-    const char *under = getenv("TMPDIR");
-    char path[BENCH_DIR_MAX];
-    uint64_t began, wall, dropped;
-
-    snprintf(path, sizeof path, "%s/blixard-recorder-XXXXXX", under == NULL ? "/tmp" : under);
-    s = (struct sink){.w = {.write = write_block, .ctx = &s, .form = BX_RECFILE_PACKED}};
-    s.fd = mkstemp(path);
-    bench_must(s.fd >= 0, path);
-    s.from = use_new(0, BX_REC_RING, QUEUE);
-    began = now_ns(CLOCK_MONOTONIC);
-    bench_must(pthread_create(&s.thread, NULL, write_file, &s) == 0, "thread");
-    feed(s.from, events, per_s);
-    __atomic_store_n(&s.done, true, __ATOMIC_RELEASE);
-    pthread_join(s.thread, NULL);
-    wall = now_ns(CLOCK_MONOTONIC) - began;
-    dropped = s.from->queue.in.lost;
-    close(s.fd);
-    bench_must(events_in(path) == s.from->queue.in.records, "events are missing");
-    printf("%-28s %6.1f million a second, %.1f a second of the writer's processor time, "
-           "%.1f bytes an event, %llu dropped\n",
-           what, (double)events * 1e3 / (double)wall, (double)events * 1e3 / (double)s.cpu_ns,
-           (double)s.bytes / (double)events, (unsigned long long)dropped);
-    end_use(s.from);
-    unlink(path);
-}
-
-int main(int argc, char **argv)
-{
-    unsigned runs = argc > 1 ? (unsigned)strtoul(argv[1], NULL, 10) : 30;
-    uint64_t events = argc > 2 ? strtoull(argv[2], NULL, 10) : 500000;
-    double load = 0;
-
-    if (runs < 1 || runs > RUNS_MAX || events < 1000) {
-        fprintf(stderr, "usage: recorder [RUNS [EVENTS]], at most %u runs\n", RUNS_MAX);
-        return 2;
-    }
-    getloadavg(&load, 1);
-    printf("load average %.2f, %u runs of %llu events, medians\n", load, runs,
-           (unsigned long long)events);
     measure_memory();
     measure_rate(1, runs, events);
     measure_rate(2, runs, events);
     measure_latency(runs, events);
-    take("info", "info");
-    measure_file("file, as fast as it goes", 10 * events, 0);
-    measure_file("file, at 5 million a second", 10 * events, 5 * MILLION);
+    recorder_files(10 * events);
+}
+
+int main(int argc, char **argv)
+{
+    bool wants = argc > 2 && strcmp(argv[1], "--json") == 0;
+    char **rest = argv + (wants ? 3 : 1), **end = argv + argc;
+    unsigned runs = rest < end ? (unsigned)strtoul(rest[0], NULL, 10) : 30;
+    uint64_t events = rest + 1 < end ? strtoull(rest[1], NULL, 10) : 500000;
+    double load = 0;
+
+    if (runs < 1 || runs > RUNS_MAX || events < 1000) {
+        fprintf(stderr, "usage: recorder [--json FILE] [RUNS [EVENTS]], at most %u runs\n",
+                RUNS_MAX);
+        return 2;
+    }
+    if (wants && (json = fopen(argv[2], "w")) == NULL)
+        bench_die(argv[2]);
+    getloadavg(&load, 1);
+    printf("load average %.2f, %u runs of %llu events, medians\n", load, runs,
+           (unsigned long long)events);
+    measure(runs, events);
+    if (json != NULL) {
+        fprintf(json, "]\n");
+        bench_must(fclose(json) == 0, argv[2]);
+    }
     return 0;
 }
