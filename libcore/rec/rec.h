@@ -20,8 +20,8 @@
 #include "rec/ring.h"
 #include "rec/site.h"
 
-#define BX_REC_RING 65536u /* words: the default, 512 KiB, about 10,000 events */
-#define BX_REC_QUEUE 16384u
+#define BX_REC_RING 65536u   /* words: the default, 512 KiB, about 10,000 events */
+#define BX_REC_QUEUE 131072u /* 1 MiB: five million events a second for 6 ms */
 #define BX_REC_NAME 15u
 #define BX_REC_SAMPLE 256u /* one of so many events of a thread is timed; a power of two */
 #define BX_REC_BOUNDS 16u
