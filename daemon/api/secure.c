@@ -131,14 +131,15 @@ static uint64_t now_us(const struct api *a)
     return a->o.clock->ops->boot_ms(a->o.clock) * 1000;
 }
 
-/* The one that waits, of the address that has the fewest: the oldest. */
+/* The one that waits, of the address that has the fewest: the newest. When an address has more than
+ * can be begun, the oldest would be displaced before their turn comes, and nobody be served. */
 static struct api_conn *next(const struct api *a)
 {
     struct api_conn *c, *found = NULL;
 
     TAILQ_FOREACH(c, &a->secure.strangers, stranger_link)
     {
-        if (c->waits && (found == NULL || of_address(c) < of_address(found)))
+        if (c->waits && (found == NULL || of_address(c) <= of_address(found)))
             found = c;
     }
     return found;
