@@ -249,18 +249,18 @@ static int receive_plain(const struct connection *c, void *to, size_t n, uint64_
                          size_t *got, struct bx_err *err)
 {
     for (;;) {
-        ssize_t r = recv(c->fd, to, n, 0);
-        int rc;
+        int rc = connect_wait(c->fd, POLLIN, deadline);
+        ssize_t r;
 
+        if (rc != BX_OK)
+            return rc;
+        r = recv(c->fd, to, n, 0);
         if (r >= 0) {
             *got = (size_t)r;
             return BX_OK;
         }
         if (errno != EAGAIN && errno != EINTR)
             return bx_err_set(err, BX_UNREACHABLE, "%s", strerror(errno));
-        rc = connect_wait(c->fd, POLLIN, deadline);
-        if (rc != BX_OK)
-            return rc;
     }
 }
 

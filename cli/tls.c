@@ -224,6 +224,7 @@ static bool set_rules(struct client_tls *t)
     SSL_CTX *x = t->ssl;
 
     SSL_CTX_set_mode(x, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(x, 1); /* else it reads each record in two parts */
     SSL_CTX_set_session_cache_mode(x, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_verify(x, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_cert_verify_callback(x, on_verify, t);
@@ -373,7 +374,7 @@ int client_tls_open(struct client_tls *t, int fd, uint64_t deadline, struct clie
     unsigned n = 0;
 
     do {
-        ERR_clear_error();
+        openssl_forget();
         rv = SSL_connect(s->ssl);
         if (rv != 1)
             rc = wait_for(s, rv, deadline, err);
@@ -416,7 +417,7 @@ int client_tls_send(struct client_tls_stream *s, const void *p, size_t n, uint64
         size_t sent = 0;
         int rv;
 
-        ERR_clear_error();
+        openssl_forget();
         rv = SSL_write_ex(s->ssl, at, n, &sent);
         if (rv == 1) {
             at += sent;
@@ -434,10 +435,15 @@ int client_tls_receive(struct client_tls_stream *s, void *to, size_t n, uint64_t
     int rc = BX_OK;
 
     *got = 0;
+    if (SSL_has_pending(s->ssl) == 0) { /* to try first would be in vain mostly */
+        rc = connect_wait(s->fd, POLLIN, deadline);
+        if (rc != BX_OK)
+            return bx_err_set(err, rc, "timed out");
+    }
     while (rc == BX_OK) {
         int rv;
 
-        ERR_clear_error();
+        openssl_forget();
         rv = SSL_read_ex(s->ssl, to, n, got);
         if (rv == 1)
             return BX_OK;

@@ -18,3 +18,9 @@ unsigned openssl_log(enum bx_level level)
     }
     return n;
 }
+
+void openssl_forget(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}

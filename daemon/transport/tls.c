@@ -9,7 +9,6 @@
 
 #include "pki/openssl_log.h"
 
-#include <openssl/err.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -87,7 +86,7 @@ static int encrypt(struct stream *s)
     part = left < STREAM_WRITE_BYTES ? left : STREAM_WRITE_BYTES;
     if (bx_buf_reserve(&t->out, part + (part / RECORD_MAX + 2) * RECORD_EXTRA) != BX_OK)
         return UV_ENOMEM;
-    ERR_clear_error();
+    openssl_forget();
     while (done < part) {
         size_t n = next_record(s, part - done, record, &p);
 
@@ -175,7 +174,7 @@ static int shut(struct stream *s)
 
     if (!s->ready || t->failed)
         return UV_ENOTCONN;
-    ERR_clear_error();
+    openssl_forget();
     if (SSL_shutdown(t->ssl) < 0) {
         openssl_log(BX_LEVEL_DEBUG);
         return UV_ENOTCONN;
@@ -194,7 +193,7 @@ static void closing(struct stream *s)
     if (t == NULL || t->busy)
         return;
     if (s->ready && !t->failed && s->queued == 0) {
-        ERR_clear_error();
+        openssl_forget();
         if (SSL_shutdown(t->ssl) < 0)
             openssl_log(BX_LEVEL_DEBUG);
     }
@@ -244,7 +243,7 @@ static void advance(struct stream *s)
         stream_close(s, "out of memory");
         return;
     }
-    ERR_clear_error();
+    openssl_forget();
     rv = SSL_do_handshake(t->ssl);
     t->early += t->taken;
     if (rv != 1 && SSL_get_error(t->ssl, rv) != SSL_ERROR_WANT_READ) {
@@ -300,7 +299,7 @@ static int decrypt(struct stream *s)
 {
     struct tls_stream *t = s->tls;
 
-    ERR_clear_error();
+    openssl_forget();
     for (;;) {
         size_t room = t->raw.len - t->taken + (size_t)SSL_pending(t->ssl), n = 0;
         int rv;
