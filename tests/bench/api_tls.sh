@@ -73,14 +73,33 @@ turn tls warm && turn plain warm
 for ((i = 1; i <= ${PAIRS:-7}; i++)); do
     if ((i % 2)); then turn tls "$i" && turn plain "$i"; else turn plain "$i" && turn tls "$i"; fi
 done
-sort -k1,1 -k2,2n "$dir/figures" | awk '
-    { n[$1]++; rate[$1, n[$1]] = $2; p50[$1] += $3; p99[$1] += $4; cpu[$1] += $5 }
-    END {
-        printf "%-6s %9s %9s %9s %9s %9s %16s\n", "api", "min/s", "median/s", "max/s", "p50-us", "p99-us", "cpu-ms-per-1000"
-        for (i = 1; i <= 2; i++) {
-            k = i == 1 ? "plain" : "tls"; m = n[k]
-            median[k] = rate[k, int((m + 1) / 2)]
-            printf "%-6s %9d %9d %9d %9d %9d %16d\n", k, rate[k, 1], median[k], rate[k, m], p50[k] / m, p99[k] / m, cpu[k] / m
-        }
-        printf "TLS: %+.1f %% creates per second\n", (median["tls"] / median["plain"] - 1) * 100
-    }'
+# Medians, and of the differences within a turn as well, for other work on the machine comes and goes.
+awk '
+function median(v, n,   i, j, x) {
+    for (i = 2; i <= n; i++) {
+        x = v[i]
+        for (j = i - 1; j > 0 && v[j] > x; j--) v[j + 1] = v[j]
+        v[j + 1] = x
+    }
+    return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+}
+function of(kind, what, all,   i) {
+    for (i = 1; i <= pairs; i++) all[i] = value[kind, i, what]
+    return median(all, pairs)
+}
+{
+    n[$1]++; pairs = n[$1]
+    for (i = 2; i <= 5; i++) value[$1, n[$1], i] = $i
+}
+END {
+    printf "%-6s %9s %9s %9s %16s\n", "api", "per-s", "p50-us", "p99-us", "cpu-ms-per-1000"
+    split("plain tls", kinds)
+    for (k = 1; k <= 2; k++)
+        printf "%-6s %9d %9d %9d %16d\n", kinds[k], of(kinds[k], 2), of(kinds[k], 3), of(kinds[k], 4), of(kinds[k], 5)
+    for (i = 1; i <= pairs; i++) {
+        rate[i] = (value["tls", i, 2] / value["plain", i, 2] - 1) * 100
+        cpu[i] = (value["tls", i, 5] / value["plain", i, 5] - 1) * 100
+    }
+    printf "TLS, median of %d pairs: %+.1f %% creates per second, %+.1f %% processor time of the daemons\n", pairs,
+        median(rate, pairs), median(cpu, pairs)
+}' "$dir/figures"
