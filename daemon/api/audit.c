@@ -91,6 +91,17 @@ void api_audit_refused(const struct api_call *c, const struct bx_err *err)
     audit_refused(c->api->o.audit, &r, stranger);
 }
 
+void api_audit_stranger(const struct api_conn *c, const char *why)
+{
+    const char *name = c->stream.peer.name, *port = strrchr(name, ':');
+    struct bx_refusal r = {.source = {name, port == NULL ? 0 : (uint32_t)(port - name)},
+                           .method = bx_str("tls"),
+                           .code = bx_str(bx_code_name(BX_DENIED)),
+                           .message = bx_str(why)};
+
+    audit_refused(c->api->o.audit, &r, true);
+}
+
 /* ---- a page ---- */
 
 struct page {

@@ -181,6 +181,8 @@ void api_token_uses_close(struct api *a);
 /* ---- audit.c ---- */
 /* The call was refused: for the record, if it is one. */
 void api_audit_refused(const struct api_call *c, const struct bx_err *err);
+/* A client over TCP showed a certificate that is not taken. */
+void api_audit_stranger(const struct api_conn *c, const char *why);
 /* What a request is about, by its parameters. */
 struct bx_str api_audit_object(bx_val params);
 

@@ -61,6 +61,8 @@ static void refused(const struct api_conn *c, enum api_refusal reason, const cha
     uint64_t untold;
 
     r->n++;
+    if (reason == API_REFUSED_CERTIFICATE) /* the others prove nothing, or have other errors */
+        api_audit_stranger(c, why);
     if (rate_may(&r->bound, a->o.clock->ops->boot_ms(a->o.clock), 1, &untold))
         BX_WARNING("api", "refused a client", "reason", names[reason], "client",
                    c->stream.peer.name, "why", why, "refused", r->n, "untold", untold);

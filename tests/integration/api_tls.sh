@@ -157,6 +157,9 @@ ok $? "amid the handshake, which is said"
 at other user create vic --role admin >"$dir/out" 2>&1 && at other user cert vic --out "$dir/foreign" >"$dir/out" 2>"$dir/err"
 expect 4 "a certificate of another cluster is refused" with foreign vm list
 says "not one of this cluster" "which is said"
+at h1 audit list --refused -o csv -c FROM,WHAT,OUTCOME >"$dir/out" 2>"$dir/err"
+grep -qx '10.78.0.2,tls,denied' "$dir/out"
+ok $? "and is in the audit"
 expect 2 "and not a certificate of a user as that of the CA" remote --ca "$dir/foreign.crt" vm list
 
 # --- a hostile client -------------------------------------------------------------------

@@ -94,6 +94,7 @@ static const struct row rows[] = {
     {"diag.show", "---+", "----", NONE, NONE, NULL},
     {"diag.send", "---+", "----", NONE, NONE, NULL},
     {"diag.delete", "---+", "----", NONE, NONE, NULL},
+    {"audit.list", "---+", "----", NONE, NONE, "{}"},
 };
 #define N_ROWS (sizeof rows / sizeof rows[0])
 
