@@ -12,8 +12,8 @@
 #define CHUNK (128u << 10)   /* a chunk ends once it exceeds this size */
 #define ROW_MAX (880u << 10) /* an entry's events are the largest rows */
 #define EVENT_MAX 720u       /* two names of at most 63 bytes, and the message of a report */
-#define CHAINED_MAX (112u + BX_EVENT_PRINCIPAL_MAX + BX_SOURCE_MAX + BX_SHA256) /* with a tenant   \
-                                                                                 */
+/* More of it in the chain: slots, a tenant, who, from where and the hash. */
+#define CHAINED_MAX (112u + BX_EVENT_PRINCIPAL_MAX + BX_SOURCE_MAX + BX_SHA256)
 
 _Static_assert(BX_OUTCOME_BYTES_MAX *BX_BATCH_COMMANDS_MAX <= ROW_MAX,
                "an entry's outcomes fit a row");
