@@ -54,6 +54,13 @@ soak-hostile: all tests/bench/hostile
 .PHONY: soak-hostile
 dist_noinst_SCRIPTS += tests/bench/hostile.sh
 
+# make bench-storm: how long writes stop when the leader dies and its clients come back over TLS.
+bench-storm: all
+	BLIXARD_BUILD='$(abs_top_builddir)' bash '$(top_srcdir)/tests/bench/storm.sh'
+.PHONY: bench-storm
+dist_noinst_SCRIPTS += tests/bench/storm.sh
+dist_noinst_DATA += tests/bench/storm.py
+
 # make bench-list: a list of 100,000 virtual machines, by turns of the loop.
 if HAVE_CMOCKA
 EXTRA_PROGRAMS += tests/bench/list
