@@ -59,7 +59,12 @@ int bx_reference_vm(const struct bx_fsm *f, struct bx_reference *r, uint8_t uuid
 
     if (answered(f, r)) {
         memcpy(uuid, r->outcome.object, 16);
-        return given(uuid) ? BX_OK : say_again(&r->outcome, err);
+        if (!given(uuid))
+            return say_again(&r->outcome, err);
+        vm = bx_view_vm(&f->view, uuid);
+        if (vm == NULL ||
+            bx_vm_is_of(vm, r->tenant)) /* else its sender was of another tenant then */
+            return BX_OK;
     }
     rc = bx_view_find_vm_of(&f->view, r->tenant, r->ref, &vm, err);
     if (rc == BX_OK && r->exact && !is_named(vm->name, r->ref) && r->ref.n < BX_UUID_TEXT - 1)

@@ -265,6 +265,33 @@ TEST(a_reference_is_looked_up_in_its_tenant)
     assert_memory_equal(found, b, 16);
 }
 
+/* A user who was moved repeats what it asked for in the tenant before. */
+TEST(a_repeat_does_not_reach_into_another_tenant)
+{
+    struct bx_cmd_header head = {
+        .kind = BX_CMD_VM_DESIRE, .session = {7}, .sequence = 1, .principal = bx_str("user:eve")};
+    struct bx_cmd_vm_desire b = {.vm = bx_str("web"), .desired = BX_DESIRED_STOPPED};
+    struct bx_reference r = {.ref = bx_str("web"),
+                             .tenant = bx_str("a"),
+                             .session = {7},
+                             .sequence = 1,
+                             .principal = bx_str("user:eve")};
+    uint8_t a[16], found[16];
+
+    create("a", "web", a);
+    memcpy(b.uuid, a, 16);
+    assert_int_equal(test_fsm_call(&t, &head, &b), BX_OK);
+    assert_int_equal(bx_reference_vm(t.fsm, &r, found, NULL), BX_OK);
+    assert_true(r.answered);
+    assert_memory_equal(found, a, 16);
+    r.tenant = bx_str("b");
+    assert_int_equal(bx_reference_vm(t.fsm, &r, found, NULL), BX_NOT_FOUND);
+    r.principal = bx_str("user:mallory");
+    r.tenant = bx_str("a");
+    assert_int_equal(bx_reference_vm(t.fsm, &r, found, NULL), BX_OK);
+    assert_false(r.answered);
+}
+
 /* ---- lists ---- */
 
 static void lists(const char *tenant, const char *name, const char *among, const char *expected)
