@@ -227,8 +227,10 @@ void api_auth_certified(struct api_client *client, const struct pki_cert *cert)
 {
     struct bx_err err;
 
-    if (cert->kind != PKI_USER) /* a node has no rights here, and may have a token */
+    if (cert->kind != PKI_USER) { /* it has no rights here, and may have a token */
+        pki_cert_name(cert, client->principal, sizeof client->principal);
         return;
+    }
     memcpy(client->token, cert->pin, sizeof client->token);
     client->by_token = client->by_certificate = true;
     if (refresh(client, &err) == BX_OK)
@@ -390,6 +392,10 @@ static int refuse_unknown(const struct api_client *client, struct bx_err *err)
         bx_err_hint(err, "pass the token of a user with --token-file, use root or the account that "
                          "runs blixardd, or have an administrator add this account to the "
                          "--operator-group or --admin-group of blixardd");
+    } else if (strncmp(who, "node ", 5) == 0) {
+        bx_err_set(err, BX_DENIED, "permission denied: the certificate of %s is not one of a user",
+                   who);
+        bx_err_hint(err, "an administrator makes one: blixardctl user cert NAME --out PREFIX");
     } else {
         bx_err_set(err, BX_DENIED,
                    "permission denied: clients over TCP need a token or certificate");

@@ -164,6 +164,7 @@ TEST(a_token_is_no_certificate_and_a_node_no_user)
     make_certificate("alice", 0);
     come_with(PKI_NODE);
     assert_true(denied("vm.list"));
+    assert_non_null(strstr(error.msg, "the certificate of node 0 is not one of a user"));
 }
 
 int main(void)
