@@ -99,4 +99,7 @@ ctl user create alice --role viewer >"$dir/out" 2>"$dir/err" && ctl user token c
 ok $? "what is of level 3 is accepted"
 wait_until 90 agree 1 2 3
 ok $? "all agree"
+raised=$(ctl events --type cluster.upgraded --no-headers -c INDEX 2>/dev/null | tail -n 1 | tr -d ' ')
+ctl audit verify >"$dir/out" 2>"$dir/err" && [ "$(grep -c "^n[123]: events: revision $raised to [0-9]*: whole" "$dir/out")" = 3 ]
+ok $? "the events are a chain from then on"
 finish
