@@ -25,10 +25,11 @@ def unpad(text):
 
 
 def join_secret(text, everything):
-    """32 bytes of the record: those of which the first half of the SHA-256 is stored."""
+    """A field of 32 bytes of the flat record: the one of which the first half of the SHA-256 is stored."""
     record = unpad(text.split(".", 1)[1])
-    windows = [record[i : i + 32] for i in range(len(record) - 31)]
-    return next(w for w in windows if any(hashlib.sha256(w).digest()[:16] in data for data in everything))
+    slots = [struct.unpack_from("<II", record, at) for at in range(0, len(record) - 7, 4)]
+    fields = [record[offset : offset + size] for offset, size in slots if size == 32 and offset + 32 <= len(record)]
+    return next(f for f in fields if any(hashlib.sha256(f).digest()[:16] in data for data in everything))
 
 
 def scalar(key):
@@ -101,8 +102,8 @@ def unpack(block):
             n = length(token & 15) + 4
             if back == 0 or back > len(out):
                 return None
-            for _ in range(n):
-                out.append(out[-back])
+            piece = out[-back:]
+            out += (piece * (n // back + 1))[:n]
     except IndexError:
         return None
 
@@ -123,6 +124,11 @@ def contents(data):
             if plain is not None and len(plain) == struct.unpack_from("<I", data, at + HEADER + skip)[0]:
                 yield plain
                 break
+
+
+def words(data):
+    """What can be digits of any of the forms: far less than all of it, so that it is searched often."""
+    return b"\n".join(re.findall(rb"[A-Za-z0-9+/_-]{32,}", data))
 
 
 def files(paths):
@@ -149,7 +155,10 @@ def main():
     for path, data in everything.items():
         for i, part in enumerate(contents(data)):
             packed += i > 0
-            found |= {(name, form, path) for name, form, text in wanted if text in part}
+            digits = words(part)
+            found |= {
+                (name, form, path) for name, form, text in wanted if text in (part if form == "raw" else digits)
+            }
     for name, form, path in sorted(found):
         print(name, form, path)
     print(f"{len(everything)} files, {packed} packed parts, {len(secrets)} secrets", file=sys.stderr)

@@ -8,7 +8,7 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 9))' 2>/dev/null; t
   echo "1..0 # SKIP python3 is missing or old"
   exit 0
 fi
-BLIXARDD_FLAGS="--log trace --snapshot-bytes 1048576"
+BLIXARDD_FLAGS="--log trace --snapshot-bytes 1048576 --ballast none"
 export BLIXARDD_FLAGS
 up 3
 secrets=$dir/planted
