@@ -40,7 +40,6 @@ struct suspect {
 struct api_auth {
     struct suspect suspects[SUSPECTS_MAX];
     uint64_t wrong;         /* tokens of all */
-    uint64_t time;          /* the latest leader time that was known here */
     struct rate_bound told; /* of them */
 };
 
@@ -146,26 +145,14 @@ _Static_assert(BX_USER_VIEWER + 1 == BX_RPC_VIEWER && BX_USER_OPERATOR + 1 == BX
                    BX_USER_ADMIN + 1 == BX_RPC_ADMIN,
                "the roles of users are those of methods");
 
-/* It never goes back: a new leader does not know what has passed since the last entry of the one
- * before, and a token that has expired stays so. */
-static uint64_t leader_time(const struct api *a)
-{
-    uint64_t time = bx_node_time(a->node);
-
-    if (time > a->auth->time)
-        a->auth->time = time;
-    return a->auth->time;
-}
-
 /* Of what is applied, and of what has passed since then: a token also ends in a cluster in which
  * nothing happens. */
 uint64_t api_auth_left_ms(const struct api *a, const struct bx_user_token *t)
 {
-    const struct bx_fsm *f = bx_node_fsm(a->node);
-    uint64_t left = bx_user_token_left_ms(f, t), time = leader_time(a), since;
+    uint64_t left = bx_user_token_left_ms(bx_node_fsm(a->node), t);
+    uint64_t idle = bx_node_idle_ms(a->node);
 
-    since = time > bx_fsm_time(f) ? time - bx_fsm_time(f) : 0;
-    return left == UINT64_MAX ? left : left > since ? left - since : 0;
+    return left == UINT64_MAX ? left : left > idle ? left - idle : 0;
 }
 
 /* The user, if this is the hash of a token that is valid; NULL. */
@@ -257,7 +244,7 @@ void api_auth_sweep(struct api *a)
     struct bx_err err;
 
     if (a->node != NULL)
-        (void)leader_time(a);
+        (void)bx_node_idle_ms(a->node); /* what has expired stays so */
     for (client = TAILQ_FIRST(&a->watchers); client != NULL; client = next) {
         next = TAILQ_NEXT(client, watcher);
         if (refresh(client, &err) != BX_DENIED) /* without a quorum there is nothing new to watch */

@@ -117,13 +117,13 @@ struct tokens {
 
 static void collect(struct tokens *tokens)
 {
-    const struct bx_fsm *f = bx_node_fsm(tokens->call->api->node);
+    struct bx_node *node = tokens->call->api->node;
     const struct bx_token *t;
     size_t pos = 0;
     uint32_t n = 0;
 
-    while ((t = bx_view_next(bx_fsm_view(f), BX_TABLE_TOKEN, &pos)) != NULL) {
-        if (bx_token_left_ms(f, t) > 0)
+    while ((t = bx_view_next(bx_node_view(node), BX_TABLE_TOKEN, &pos)) != NULL) {
+        if (bx_node_token_left_ms(node, t) > 0)
             tokens->list[n++] = t;
     }
     api_numbered_sort(&tokens->by_id, tokens->list, n, offsetof(struct bx_token, created_index));
@@ -137,8 +137,7 @@ static const void *show_token(void *ctx, const void *token)
     const struct bx_token *t = token;
 
     tokens->reply = (struct bx_token_info_reply){
-        t->created_index,
-        now_ms(tokens->call) + bx_token_left_ms(bx_node_fsm(tokens->call->api->node), t),
+        t->created_index, now_ms(tokens->call) + bx_node_token_left_ms(tokens->call->api->node, t),
         t->creator};
     return &tokens->reply;
 }

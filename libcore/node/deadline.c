@@ -71,6 +71,23 @@ uint64_t bx_node_time(const struct bx_node *n)
     return n->time.applied + (heard > since ? heard - since : 0);
 }
 
+/* A new leader does not know what has passed since the last entry of the one before. */
+uint64_t bx_node_idle_ms(struct bx_node *n)
+{
+    uint64_t time = bx_node_time(n), applied = bx_fsm_time(n->fsm);
+
+    if (time > n->time.latest)
+        n->time.latest = time;
+    return n->time.latest > applied ? n->time.latest - applied : 0;
+}
+
+uint64_t bx_node_token_left_ms(struct bx_node *n, const struct bx_token *t)
+{
+    uint64_t left = bx_token_left_ms(n->fsm, t), idle = t->ends_ms == 0 ? 0 : bx_node_idle_ms(n);
+
+    return left > idle ? left - idle : 0;
+}
+
 void bx_time_on_sealed(struct bx_node *n, uint32_t elapsed_ms)
 {
     if (n->time.sealed != 0)

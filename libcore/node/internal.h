@@ -155,6 +155,7 @@ struct bx_leader_time {
     uint64_t leader_since; /* boot time since when leader and term are these */
     bool known;            /* see bx_time_known */
     uint64_t sealed; /* as leader: of the newest batch of all; 0: not known, or there is none */
+    uint64_t latest; /* the latest time that was told here */
 };
 
 /* Leader or term are others than before. */

@@ -2,7 +2,6 @@
  * on the member that it reached, and the outcome has the id that it was given. */
 #include "node/internal.h"
 #include "rec/object.h"
-#include "state/token.h"
 
 #include "mem/alloc.h"
 
@@ -88,12 +87,12 @@ static int has_room(const struct bx_node *n, const struct bx_join *join, struct 
 /* Strangers must not fill the log. A host that was let in may ask again with a token that is used
  * up by now. A member that is behind may not have the token yet; a leader that has caught up has
  * all. */
-static int knows_token(const struct bx_node *n, const struct bx_join *join, struct bx_err *err)
+static int knows_token(struct bx_node *n, const struct bx_join *join, struct bx_err *err)
 {
     const struct bx_token *t = bx_view_get(bx_fsm_view(n->fsm), BX_TABLE_TOKEN, join->secret_hash);
     struct bx_outcome o;
 
-    if ((t != NULL && bx_token_left_ms(n->fsm, t) > 0) ||
+    if ((t != NULL && bx_node_token_left_ms(n, t) > 0) ||
         bx_fsm_kept(n->fsm, join->incarnation, 1, &o))
         return BX_OK;
     if (bx_node_lacks_members(n, "join", "nothing was done", err))

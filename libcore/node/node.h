@@ -23,6 +23,7 @@
 #include "node/identity.h"
 #include "node/ports.h"
 #include "state/fsm.h"
+#include "state/token.h"
 #include "wire/frame.h"
 
 #define BX_PENDING_MAX 65536u            /* proposals without an outcome; more are BX_BUSY */
@@ -172,6 +173,12 @@ bool bx_node_has_quorum(const struct bx_node *n);
 /* Leader time: at most what a batch made now would have, exactly that on the leader. It passes also
  * when there is nothing to apply. 0: no batch yet. */
 uint64_t bx_node_time(const struct bx_node *n);
+/* How much leader time has passed since the newest batch that is applied here, as far as it is
+ * known. What has expired stays so: with this, no time goes back that was told here before. */
+uint64_t bx_node_idle_ms(struct bx_node *n);
+/* The time that is left of a join token, also in a cluster in which nothing happens; 0: it has
+ * expired. */
+uint64_t bx_node_token_left_ms(struct bx_node *n, const struct bx_token *t);
 /* This node has no quorum and is not connected to that one, so how it is can not be told here.
  * *since_ms is the wall time up to which the state here is known to be complete. */
 bool bx_node_lost_sight(const struct bx_node *n, uint64_t id, uint64_t *since_ms);

@@ -233,6 +233,32 @@ TEST(an_unknown_token_is_refused_without_an_entry)
     test_cluster_close(&w);
 }
 
+/* Nothing is applied meanwhile that would tell the time. */
+TEST(a_token_expires_while_nothing_happens)
+{
+    struct bx_cmd_token_create brief = {.secret_hash = {7}, .ttl_ms = 60000, .once = true};
+    struct host h = host_of("new");
+    struct bx_err err = {0};
+    struct bx_node *node;
+    const struct bx_token *t;
+    uint64_t applied;
+
+    open_cluster(1);
+    propose(BX_CMD_TOKEN_CREATE, &brief);
+    node = test_member(&w, 1)->node;
+    applied = bx_fsm_applied(bx_node_fsm(node));
+    t = bx_view_get(bx_node_view(node), BX_TABLE_TOKEN, brief.secret_hash);
+    assert_non_null(t);
+    test_cluster_run(&w, 50000);
+    assert_in_range(bx_node_token_left_ms(node, t), 1, 10000);
+    test_cluster_run(&w, 10001);
+    assert_int_equal(bx_node_token_left_ms(node, t), 0);
+    h.join.secret_hash[0] = 7;
+    assert_int_equal(ask_member(1, &h, &err), BX_DENIED);
+    assert_int_equal(bx_fsm_applied(bx_node_fsm(node)), applied);
+    test_cluster_close(&w);
+}
+
 /* A member that is behind may not know it yet: the host asks the next one. */
 TEST(a_follower_that_does_not_know_the_token_has_another_one_asked)
 {
