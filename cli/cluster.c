@@ -3,7 +3,10 @@
 #include "result.h"
 #include "secret.h"
 
+#include "build.h"
 #include "model/node.h"
+#include "pki/pki.h"
+#include "wire/jointoken.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -176,39 +179,119 @@ static int cluster_join(struct run *r)
 
 #define TTL_MS 3600000u
 
-/* The secret of a token is in the first answer only, so repeating the request under its id is of no
- * use: a token that was lost is replaced by another. */
-static int cluster_token_create(struct run *r)
+/* The parameters but the hash. */
+static int token_params(struct run *r, struct params *p)
 {
-    struct params p = {0};
-    bx_val result = NULL;
     uint64_t ms = TTL_MS;
     uint8_t role = BX_ROLE_VOTER;
-    char text[8192];
     int rc = args_duration(&r->args, "ttl", &ms, &r->err);
 
     if (rc == BX_OK && ms < 1000) {
         rc = bx_err_set(&r->err, BX_INVALID, "--ttl: must be at least 1s");
         bx_err_hint(&r->err, "for example --ttl 30m");
     }
-    params_u64(&p, "ttl_s", ms / 1000);
+    params_u64(p, "ttl_s", ms / 1000);
     if (rc == BX_OK)
         rc = args_choice(&r->args, "role", &role, &r->err);
     if (role == BX_ROLE_STANDBY)
-        params_str(&p, "role", bx_role_names[role]);
+        params_str(p, "role", bx_role_names[role]);
     if (rc == BX_OK)
-        rc = run_write_params(r, &p);
-    r->request_id[0] = '\0';
+        rc = run_write_params(r, p);
+    r->request_id[0] = '\0'; /* a repeat would have another secret */
+    return rc;
+}
+
+static int call_token_create(struct run *r, const char *hash, bx_val *result)
+{
+    struct params p = {0};
+    int rc = token_params(r, &p);
+
+    if (hash != NULL)
+        params_str(&p, "secret_hash", hash);
     if (rc == BX_OK)
-        rc = run_call(r, "cluster.token_create", &p, &result);
+        rc = run_call(r, "cluster.token_create", &p, result);
     params_close(&p);
-    if (rc != BX_OK)
-        return run_fail(r);
-    if (!result_is_for_people(r))
-        return result_print(r, result);
-    value_text(bx_val_get(result, "token"), VALUE_TEXT, text, sizeof text);
-    printf("%s\n", text);
-    return 0;
+    return rc;
+}
+
+/* What the daemon answers is where to use the secret, and with whom. False: it is incomplete. */
+static bool make_token(bx_val result, const uint8_t secret[BX_JOIN_SECRET], struct bx_buf *out)
+{
+    bx_val list = bx_val_get(result, "addresses");
+    struct bx_str addresses[BX_JOIN_ADDRESSES_MAX], ca = {0}, role = bx_str("");
+    uint8_t fingerprint[BX_FINGERPRINT];
+    struct bx_join_token t = {.addresses = {addresses, bx_val_len(list)},
+                              .secret = {(const char *)secret, BX_JOIN_SECRET}};
+
+    if (t.addresses.n == 0 || t.addresses.n > BX_JOIN_ADDRESSES_MAX)
+        return false;
+    for (uint32_t i = 0; i < t.addresses.n; i++) {
+        if (!bx_val_str(bx_val_at(list, i), &addresses[i]))
+            return false;
+    }
+    if (bx_val_str(bx_val_get(result, "ca"), &ca)) {
+        if (!bx_hex32(ca, fingerprint))
+            return false;
+        t.fingerprint = (struct bx_str){(const char *)fingerprint, BX_FINGERPRINT};
+    }
+    bx_val_u64(bx_val_get(result, "id"), &t.id);
+    bx_val_u64(bx_val_get(result, "expires_ms"), &t.expires_ms);
+    bx_val_str(bx_val_get(result, "role"), &role);
+    t.role =
+        bx_str_eq(role, bx_str(bx_role_names[BX_ROLE_STANDBY])) ? BX_ROLE_STANDBY : BX_ROLE_VOTER;
+    return bx_join_token_write(&t, out) == BX_OK;
+}
+
+static int print_token(struct run *r, bx_val result, struct bx_str text)
+{
+    uint64_t id = 0, expires = 0;
+    struct bx_buf b = {0};
+
+    if (result_is_for_people(r)) {
+        printf(BX_STR_FMT "\n", BX_STR_ARG(text));
+        return 0;
+    }
+    bx_val_u64(bx_val_get(result, "id"), &id);
+    bx_val_u64(bx_val_get(result, "expires_ms"), &expires);
+    build_map(&b, 3);
+    build_str(&b, "token");
+    build_strn(&b, text);
+    build_pair_u64(&b, "expires_ms", expires);
+    build_pair_u64(&b, "id", id);
+    return result_print_built(r, &b);
+}
+
+/* A daemon of an older release does not know the hash. */
+static bool is_of_old_daemon(const struct run *r)
+{
+    return r->err.code == BX_INVALID && strstr(r->err.msg, "unknown parameter") != NULL;
+}
+
+/* The secret is made here, and only its hash is sent. A cluster that can not read such tokens, of a
+ * feature level below 3, answers with one that it has made. */
+static int cluster_token_create(struct run *r)
+{
+    uint8_t secret[BX_JOIN_SECRET];
+    char hash[SECRET_HASH_TEXT];
+    struct bx_buf text = {0};
+    struct bx_str token = {0};
+    bx_val result = NULL;
+    int rc = secret_random(secret, hash, &r->err);
+
+    if (rc == BX_OK)
+        rc = call_token_create(r, hash, &result);
+    if (rc != BX_OK && is_of_old_daemon(r))
+        rc = call_token_create(r, NULL, &result);
+    if (rc == BX_OK && !bx_val_str(bx_val_get(result, "token"), &token)) {
+        if (make_token(result, secret, &text))
+            token = (struct bx_str){(const char *)text.data, (uint32_t)text.len};
+        else
+            rc = bx_err_set(&r->err, BX_MALFORMED, "malformed answer: no addresses of members");
+    }
+    rc = rc == BX_OK ? print_token(r, result, token) : run_fail(r);
+    pki_wipe(secret, sizeof secret);
+    pki_wipe_buf(&text);
+    return rc;
 }
 
 static int cluster_token_list(struct run *r)

@@ -1,6 +1,7 @@
 #include "secret.h"
 
 #include "mem/alloc.h"
+#include "codec/digits.h"
 #include "pki/pki.h"
 #include "run.h"
 #include "tls.h"
@@ -179,19 +180,26 @@ int secret_choose_tls(struct run *r, const struct context *x, struct client_tls 
 
 /* ---- making ---- */
 
+int secret_random(uint8_t secret[BX_USER_SECRET], char hash[SECRET_HASH_TEXT], struct bx_err *err)
+{
+    uint8_t sum[PKI_SHA256];
+
+    if (getrandom(secret, BX_USER_SECRET, 0) != (ssize_t)BX_USER_SECRET)
+        return bx_err_set(err, BX_FAILED, "no random bytes: %s", strerror(errno));
+    bx_sha256(secret, BX_USER_SECRET, sum);
+    hash[bx_digits_hex(hash, sum, sizeof sum)] = '\0';
+    return BX_OK;
+}
+
 int secret_make(char text[SECRET_TEXT], char hash[SECRET_HASH_TEXT], struct bx_err *err)
 {
     uint8_t secret[BX_USER_SECRET];
-    uint8_t sum[PKI_SHA256];
+    int rc = secret_random(secret, hash, err);
 
-    if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
-        return bx_err_set(err, BX_FAILED, "no random bytes: %s", strerror(errno));
-    bx_sha256(secret, sizeof secret, sum);
-    bx_user_token_text(secret, text);
+    if (rc == BX_OK)
+        bx_user_token_text(secret, text);
     pki_wipe(secret, sizeof secret);
-    for (unsigned i = 0; i < sizeof sum; i++)
-        snprintf(hash + (size_t)2 * i, 3, "%02x", sum[i]);
-    return BX_OK;
+    return rc;
 }
 
 int secret_create_file(const char *path, int *fd, struct bx_err *err)

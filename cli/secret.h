@@ -1,5 +1,5 @@
-/* secret - what users prove themselves with: tokens and keys, made here, written to files and read
- * from them. */
+/* secret - what users prove themselves with, and hosts that join: tokens and keys, made here,
+ * written to files and read from them. */
 #ifndef CLI_SECRET_H
 #define CLI_SECRET_H
 
@@ -31,7 +31,9 @@ int secret_read(const char *path, struct bx_buf *out, struct bx_err *err);
 /* A token that is the first argument, or a line of standard input if that is "-". Nobody who lists
  * processes sees it from now on. BX_OK, or BX_INVALID with a hint. */
 int secret_of_argument(struct run *r, char out[BX_JOIN_TOKEN_MAX]);
-/* A new token, and the SHA-256 of its secret in hex. BX_OK, or BX_FAILED. */
+/* Random bytes, which the caller wipes, and their SHA-256 in hex. BX_OK, or BX_FAILED. */
+int secret_random(uint8_t secret[BX_USER_SECRET], char hash[SECRET_HASH_TEXT], struct bx_err *err);
+/* A new token of a user, and the same of its secret. */
 int secret_make(char text[SECRET_TEXT], char hash[SECRET_HASH_TEXT], struct bx_err *err);
 /* Create a file of mode 0600; it must not exist. *fd is to be closed. */
 int secret_create_file(const char *path, int *fd, struct bx_err *err);

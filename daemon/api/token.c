@@ -1,5 +1,6 @@
 #include "api/priv.h"
 
+#include "codec/digits.h"
 #include "mem/alloc.h"
 #include "state/ca.h"
 #include "state/token.h"
@@ -7,7 +8,6 @@
 #include "wire/cluster.h"
 #include "wire/jointoken.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static uint64_t now_ms(const struct api_call *c)
@@ -28,80 +28,123 @@ static uint64_t ttl_ms(const struct api_call *c)
     return (p->ttl_s == 0 ? TTL_S : p->ttl_s) * 1000;
 }
 
-/* The secret of the token that is being created. */
+/* What the token is about, and below feature level 3 its secret, which is made here. */
 struct making {
-    uint8_t secret[BX_JOIN_SECRET];
-    uint32_t n; /* bytes of it */
+    uint8_t hash[PKI_SHA256];
+    uint8_t secret[BX_JOIN_SECRET_OLD];
+    bool old;
 };
 
-/* The cluster stores half of the hash. Below level 3 a secret is shorter. */
-static struct making *make_secret(struct api_call *c, uint8_t hash[16])
+/* The cluster stores half of the hash. False: the call has failed. */
+static bool make(struct api_call *c, struct making *m)
 {
-    struct making *m = api_alloc(c, sizeof *m);
+    const struct bx_token_params *p = c->params;
     struct bx_clock *clock = c->api->o.clock;
-    uint8_t sum[PKI_SHA256];
+    struct bx_err err;
 
-    m->n = bx_node_level(c->api->node) < 3 ? BX_JOIN_SECRET_OLD : BX_JOIN_SECRET;
-    clock->ops->random(clock, m->secret, m->n);
-    bx_sha256(m->secret, m->n, sum);
-    memcpy(hash, sum, 16);
-    return m;
+    m->old = bx_node_level(c->api->node) < 3;
+    if (m->old) {
+        clock->ops->random(clock, m->secret, sizeof m->secret);
+        bx_sha256(m->secret, sizeof m->secret, m->hash);
+        return true;
+    }
+    if (bx_hex32(p->secret_hash, m->hash))
+        return true;
+    if (p->secret_hash.n == 0) {
+        bx_err_set(&err, BX_INVALID, "missing parameter \"secret_hash\"");
+        bx_err_hint(&err, "the client makes the secret of a token: use the blixardctl of this "
+                          "version");
+    } else {
+        bx_err_set(&err, BX_INVALID, "secret_hash: must be 64 hex digits");
+        bx_err_hint(&err, "it is the SHA-256 of 32 random bytes, which only the client knows");
+    }
+    api_fail(c, &err);
+    return false;
+}
+
+static bool may_create(struct api_call *c)
+{
+    const struct bx_token_params *p = c->params;
+    struct bx_err err;
+
+    if (bx_view_nodes(api_view(c)) == 0) {
+        bx_err_set(&err, BX_NO_LEADER, "no node is registered yet");
+        bx_err_hint(&err, "try again: a token contains the addresses of the nodes");
+    } else if (p->role == BX_ROLE_AGENT) {
+        bx_err_set(&err, BX_INVALID, "role: agents are not supported yet");
+        bx_err_hint(&err, "use voter or standby");
+    } else {
+        return true;
+    }
+    api_fail(c, &err);
+    return false;
 }
 
 static void cluster_token(struct api_call *c)
 {
     const struct bx_token_params *p = c->params;
     struct bx_cmd_token_create body = {.ttl_ms = ttl_ms(c), .once = true, .role = p->role};
-    struct bx_err err;
+    struct making *m = c->state = api_alloc(c, sizeof *m);
 
-    if (bx_view_nodes(api_view(c)) == 0) {
-        bx_err_set(&err, BX_NO_LEADER, "no node is registered yet");
-        bx_err_hint(&err, "try again: a token contains the addresses of the nodes");
-        api_fail(c, &err);
+    if (!may_create(c) || !make(c, m))
         return;
-    }
-    if (p->role == BX_ROLE_AGENT) {
-        bx_err_set(&err, BX_INVALID, "role: agents are not supported yet");
-        bx_err_hint(&err, "use voter or standby");
-        api_fail(c, &err);
-        return;
-    }
     if (p->ttl_s > UINT32_MAX)
         body.ttl_ms = UINT64_MAX; /* refused by the state machine, as all values above its bound */
-    c->state = make_secret(c, body.secret_hash);
+    memcpy(body.secret_hash, m->hash, sizeof body.secret_hash);
     api_write(c, BX_CMD_TOKEN_CREATE, &body, bx_str("default"));
+}
+
+/* The text of a token below feature level 3. */
+static void add_text(struct making *m, struct bx_token_reply *r, struct bx_buf *text)
+{
+    struct bx_join_token t = {.addresses = r->addresses,
+                              .secret = {(const char *)m->secret, sizeof m->secret}};
+
+    if (bx_join_token_write(&t, text) != BX_OK)
+        bx_oom(BX_JOIN_TOKEN_MAX);
+    pki_wipe(m, sizeof *m); /* the answer ends the call, whose memory it is */
+    r->token = (struct bx_str){(const char *)text->data, (uint32_t)text->len};
+    r->addresses.n = 0;
+    r->role = 0;
+}
+
+static void add_ca(const struct bx_view *v, char hex[2 * PKI_SHA256], struct bx_token_reply *r)
+{
+    const struct bx_ca *ca = bx_view_ca(v);
+    uint8_t sum[PKI_SHA256];
+
+    if (ca == NULL)
+        return;
+    bx_sha256(ca->certificate.p, ca->certificate.n, sum);
+    r->ca = (struct bx_str){hex, (uint32_t)bx_digits_hex(hex, sum, sizeof sum)};
 }
 
 static void token_written(struct api_call *c, const struct bx_outcome *o)
 {
     const struct bx_view *v = api_view(c);
-    const struct bx_ca *ca = bx_view_ca(v);
     const struct bx_token_params *p = c->params;
     struct making *m = c->state;
+    const struct bx_token *t = bx_view_get(v, BX_TABLE_TOKEN, m->hash);
     struct bx_str addresses[BX_JOIN_ADDRESSES_MAX];
-    struct bx_join_token t = {.addresses = {addresses, 0},
-                              .secret = {(const char *)m->secret, m->n},
-                              .id = o->revision,
-                              .expires_ms = now_ms(c) + ttl_ms(c),
-                              .role = p->role};
-    uint8_t fingerprint[PKI_SHA256];
+    struct bx_token_reply r = {.addresses = {addresses, 0},
+                               .expires_ms = now_ms(c) + ttl_ms(c),
+                               .id = o->revision,
+                               .role = p->role};
+    char hex[2 * PKI_SHA256];
     struct bx_buf text = {0};
-    struct bx_token_reply r;
 
-    while (t.addresses.n < bx_view_nodes(v) && t.addresses.n < BX_JOIN_ADDRESSES_MAX) {
-        addresses[t.addresses.n] = bx_view_node_at(v, t.addresses.n)->info.address;
-        t.addresses.n++;
+    if (t != NULL) { /* else it was used or revoked meanwhile */
+        r.expires_ms = now_ms(c) + bx_node_token_left_ms(c->api->node, t);
+        r.id = t->created_index;
     }
-    if (ca != NULL) {
-        bx_sha256(ca->certificate.p, ca->certificate.n, fingerprint);
-        t.fingerprint = (struct bx_str){(const char *)fingerprint, PKI_SHA256};
+    while (r.addresses.n < bx_view_nodes(v) && r.addresses.n < BX_JOIN_ADDRESSES_MAX) {
+        addresses[r.addresses.n] = bx_view_node_at(v, r.addresses.n)->info.address;
+        r.addresses.n++;
     }
-    if (bx_join_token_write(&t, &text) != BX_OK)
-        bx_oom(BX_JOIN_TOKEN_MAX);
-    pki_wipe(m, sizeof *m); /* the answer ends the call, whose memory it is */
-    r = (struct bx_token_reply){.token = {(const char *)text.data, (uint32_t)text.len},
-                                .expires_ms = t.expires_ms,
-                                .id = o->revision};
+    if (m->old)
+        add_text(m, &r, &text);
+    else
+        add_ca(v, hex, &r);
     api_reply(c, &bx_token_reply_schema, &r);
     pki_wipe_buf(&text);
 }

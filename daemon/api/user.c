@@ -259,19 +259,13 @@ static void user_token_list(struct api_call *c)
         api_list(c, list_tokens);
 }
 
-static bool read_hash(struct bx_str hex, uint8_t out[BX_USER_SECRET_HASH])
-{
-    return hex.n == 64 && bx_hex16((struct bx_str){hex.p, 32}, out) &&
-           bx_hex16((struct bx_str){hex.p + 32, 32}, out + 16);
-}
-
 static void user_token_create(struct api_call *c)
 {
     const struct bx_user_token_params *p = c->params;
     struct bx_cmd_user_token_create body = {.user = p->user, .scope = scope_of(c)};
     struct bx_err err;
 
-    if (p->user.n == 0 || !read_hash(p->secret_hash, body.secret_hash)) {
+    if (p->user.n == 0 || !bx_hex32(p->secret_hash, body.secret_hash)) {
         bx_err_set(&err, BX_INVALID, "%s",
                    p->user.n == 0 ? "missing parameter \"user\""
                                   : "secret_hash: must be 64 hex digits");
@@ -291,7 +285,7 @@ static void token_created(struct api_call *c, const struct bx_outcome *o)
     uint8_t hash[BX_USER_SECRET_HASH];
     const struct bx_user_token *t;
 
-    (void)read_hash(p->secret_hash, hash);
+    (void)bx_hex32(p->secret_hash, hash);
     t = bx_view_user_token(api_view(c), hash);
     if (t != NULL) /* else it was deleted meanwhile */
         fill_token(c, t, &r);

@@ -35,16 +35,32 @@ static struct bx_str id_text(struct bx_fsm *f, uint64_t id)
     return bx_call_text(f, "%llu", (unsigned long long)id);
 }
 
+/* The client has made the secret: a repeat under another id brings the same one. Below feature
+ * level 3 a node made it. */
+static int check_same(struct bx_call *c, const struct bx_token *t)
+{
+    if (t->role == c->body->token_create.role) {
+        c->out->existed = true;
+        return BX_OK;
+    }
+    bx_err_set(c->err, BX_EXISTS, "this token exists, for another role");
+    bx_err_hint(c->err, "make another secret, of 32 random bytes");
+    return BX_EXISTS;
+}
+
 int bx_fsm_token_create(struct bx_fsm *f, struct bx_call *c)
 {
     const struct bx_cmd_token_create *b = &c->body->token_create;
     struct bx_token d = {.created_index = bx_call_revision(f)};
+    const struct bx_token *same = bx_view_get(&f->view, BX_TABLE_TOKEN, b->secret_hash);
 
     if (b->ttl_ms == 0 || b->ttl_ms > TTL_MAX_MS) {
         bx_err_set(c->err, BX_INVALID, "--ttl: must be 1 ms to 30 days");
         bx_err_hint(c->err, "choose a value in that range");
         return BX_INVALID;
     }
+    if (same != NULL && bx_fsm_level(f) >= 3 && bx_token_left_ms(f, same) > 0)
+        return check_same(c, same);
     drop_expired(f);
     if (bx_view_count(&f->view, BX_TABLE_TOKEN) >= BX_TOKENS_MAX)
         return bx_err_set(c->err, BX_BUSY, "there are %u valid tokens, the maximum", BX_TOKENS_MAX);

@@ -61,9 +61,13 @@ const struct bx_schema bx_member_of_reply_schema =
     BX_REPLY_SCHEMA("membership", MEMBER_OF, bx_member_of_reply, member_of_fields);
 
 static const struct bx_field token_fields[] = {
-    BX_FIELD(bx_token_reply, token, BX_T_STR, .max = 8192, .secret = true),
+    BX_FIELD(bx_token_reply, token, BX_T_STR, .max = 8192, .omit = true, .secret = true),
     BX_FIELD(bx_token_reply, expires_ms, BX_T_U64),
     BX_FIELD(bx_token_reply, id, BX_T_U64, .omit = true, .since = 2),
+    BX_FIELD(bx_token_reply, addresses, BX_T_STRS, .max = BX_JOIN_ADDRESSES_MAX, .omit = true,
+             .since = 3),
+    BX_FIELD(bx_token_reply, ca, BX_T_STR, .max = 64, .omit = true, .since = 3),
+    BX_FIELD(bx_token_reply, role, BX_T_ENUM, .names = bx_role_names, .omit = true, .since = 3),
 };
 const struct bx_schema bx_token_reply_schema =
     BX_REPLY_SCHEMA("token", TOKEN, bx_token_reply, token_fields);
@@ -152,7 +156,9 @@ static const struct bx_field join_fields[] = {
     BX_PARAMS_TIMES};
 static const struct bx_field token_params_fields[] = {
     BX_FIELD(bx_token_params, ttl_s, BX_T_U64), BX_PARAMS_WRITES,
-    BX_FIELD(bx_token_params, role, BX_T_ENUM, .names = bx_role_names, .omit = true, .since = 3)};
+    BX_FIELD(bx_token_params, role, BX_T_ENUM, .names = bx_role_names, .omit = true, .since = 3),
+    BX_FIELD(bx_token_params, secret_hash, BX_T_STR, .max = 64, .omit = true, .since = 3,
+             .secret = true)};
 static const struct bx_field token_list_fields[] = {BX_PARAMS_LISTS};
 static const struct bx_field token_revoke_params_fields[] = {
     BX_FIELD(bx_token_params, id, BX_T_U64), BX_PARAMS_WRITES};
@@ -174,7 +180,11 @@ BX_METHOD(CLUSTER_TOKEN, cluster_token, bx_token_params, token_params_fields, to
           .name = "cluster.token_create", .verb = "POST", .path = "/v1/cluster/tokens",
           .role = BX_RPC_ADMIN, .mutates = true,
           .about = "Create a token with which one host can join within `ttl_s` seconds (default "
-                   "3600), as a voter or a standby. Its secret is in this answer only.");
+                   "3600), as a voter or a standby. The client makes its secret, 32 random bytes, "
+                   "and keeps it: `secret_hash` is the SHA-256 in hex. The token is `blxj1.` and, "
+                   "in base64url, a flat record of the secret and what is answered here "
+                   "(FORMATS.md). Without `secret_hash` the request is refused, but below feature "
+                   "level 3, where the daemon makes the token and answers with its text.");
 BX_METHOD(CLUSTER_TOKEN_LIST, cluster_token_list, bx_plain_params, token_list_fields, token_info,
           .name = "cluster.token_list", .verb = "GET", .path = "/v1/cluster/tokens",
           .role = BX_RPC_ADMIN, .key = "id",

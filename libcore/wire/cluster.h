@@ -3,6 +3,7 @@
 #define BX_WIRE_CLUSTER_H
 
 #include "diag/metric.h"
+#include "wire/jointoken.h"
 #include "wire/params.h"
 
 #define BX_CA_CERTIFICATE_MAX 2048u /* bytes, DER */
@@ -47,7 +48,9 @@ struct bx_token_params { /* of all methods about tokens; each takes one of them 
     struct bx_common common;
     uint64_t ttl_s;
     uint64_t id;
-    uint8_t role; /* enum bx_role of the host that it admits; not agent yet */
+    uint8_t role;              /* enum bx_role of the host that it admits; not agent yet */
+    struct bx_str secret_hash; /* 64 hex digits: the SHA-256 of the secret that the client has made.
+                                  Below feature level 3 the daemon makes the token. */
 };
 
 /* ---- replies ---- */
@@ -71,9 +74,13 @@ struct bx_member_of_reply {
 extern const struct bx_schema bx_member_of_reply_schema;
 
 struct bx_token_reply {
-    struct bx_str token;
+    struct bx_str token; /* the text, below feature level 3; else empty */
     uint64_t expires_ms; /* the wall time of the node asked, plus what is left of it */
     uint64_t id;         /* with which it is listed and revoked */
+    /* ---- from feature level 3 on: what the client makes the text of (wire/jointoken.h) ---- */
+    struct bx_strs addresses;
+    struct bx_str ca; /* fingerprint, 64 hex digits; empty: the cluster has no certificates */
+    uint8_t role;
 };
 extern const struct bx_schema bx_token_reply_schema;
 

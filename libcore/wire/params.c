@@ -42,6 +42,12 @@ bool bx_hex16(struct bx_str s, uint8_t out[16])
     return true;
 }
 
+bool bx_hex32(struct bx_str s, uint8_t out[32])
+{
+    return s.n == 64 && bx_hex16((struct bx_str){s.p, 32}, out) &&
+           bx_hex16((struct bx_str){s.p + 32, 32}, out + 16);
+}
+
 static bool takes(const struct bx_schema *s, struct bx_str key)
 {
     for (uint32_t i = 0; i < s->n; i++) {

@@ -85,5 +85,7 @@ int bx_params_read(enum bx_method m, bx_val map, void *params, struct bx_arena *
                    struct bx_err *err);
 /* Decode 32 hex digits; false if s is anything else. */
 bool bx_hex16(struct bx_str s, uint8_t out[16]);
+/* 64 of them. */
+bool bx_hex32(struct bx_str s, uint8_t out[32]);
 
 #endif

@@ -2,6 +2,10 @@
 
 #include "lib/testlib.h"
 
+#include "pki/pki.h"
+#include "wire/jointoken.h"
+#include "wire/params.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -209,15 +213,49 @@ void host_wait_for_vm(struct rpc *c, const char *vm, const char *state)
                                               : rpc_says(v, "phase", state));
 }
 
+static uint8_t secret[BX_JOIN_SECRET];
+
+const char *host_token_params(void)
+{
+    static char params[128];
+    uint8_t sum[PKI_SHA256];
+    size_t n = (size_t)snprintf(params, sizeof params, "{\"secret_hash\": \"");
+
+    secret[0]++;
+    bx_sha256(secret, sizeof secret, sum);
+    for (size_t i = 0; i < sizeof sum; i++)
+        n += (size_t)snprintf(params + n, sizeof params - n, "%02x", sum[i]);
+    snprintf(params + n, sizeof params - n, "\"}");
+    return params;
+}
+
+void host_join_params(bx_val created, char out[HOST_JOIN_PARAMS])
+{
+    bx_val list = bx_val_get(created, "addresses");
+    struct bx_str addresses[BX_JOIN_ADDRESSES_MAX], ca;
+    struct bx_join_token t = {.addresses = {addresses, bx_val_len(list)},
+                              .secret = {(const char *)secret, sizeof secret}};
+    uint8_t fingerprint[BX_FINGERPRINT];
+    struct bx_buf text = {0};
+
+    for (uint32_t i = 0; i < t.addresses.n; i++)
+        assert_true(bx_val_str(bx_val_at(list, i), &addresses[i]));
+    if (bx_val_str(bx_val_get(created, "ca"), &ca)) {
+        assert_true(bx_hex32(ca, fingerprint));
+        t.fingerprint = (struct bx_str){(const char *)fingerprint, sizeof fingerprint};
+    }
+    assert_int_equal(bx_join_token_write(&t, &text), BX_OK);
+    snprintf(out, HOST_JOIN_PARAMS, "{\"token\": \"%.*s\", \"timeout_ms\": 20000}", (int)text.len,
+             (const char *)text.data);
+    bx_buf_release(&text);
+}
+
 void host_join(struct host *h)
 {
     struct rpc c = host_dial(hosts[0].local), mine;
-    struct bx_str token;
-    char params[8300];
+    char params[HOST_JOIN_PARAMS];
 
-    assert_true(bx_val_str(bx_val_get(rpc_ok(&c, "cluster.token_create", "{}"), "token"), &token));
-    snprintf(params, sizeof params, "{\"token\": \"" BX_STR_FMT "\", \"timeout_ms\": 20000}",
-             BX_STR_ARG(token));
+    host_join_params(rpc_ok(&c, "cluster.token_create", host_token_params()), params);
     host_create(h);
     mine = host_dial(h->local);
     rpc_ok(&mine, "cluster.join", params);

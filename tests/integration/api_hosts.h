@@ -31,6 +31,11 @@ void host_create(struct host *h);
 void host_run(struct host *h);
 /* It must end within the time, by itself when the signal is SIGTERM. */
 void host_stop(struct host *h, int sig);
+/* The parameters of cluster.token_create, with the hash of a new secret. */
+const char *host_token_params(void);
+/* What cluster.token_create has answered, and that secret, as the parameters of a join. */
+#define HOST_JOIN_PARAMS 8300u
+void host_join_params(bx_val created, char out[HOST_JOIN_PARAMS]);
 /* It joins the cluster of the first host. */
 void host_join(struct host *h);
 struct rpc host_dial(const char *address);

@@ -164,7 +164,8 @@ TEST(every_answer_has_its_shape)
     answers_one_of(&c, "vm.delete", "{\"vm\": \"b\"}", ends);
     answers(&c, "node.list", "{}", "[" NODE "]");
     answers(&c, "node.show", "{\"node\": \"n1\"}", NODE);
-    answers(&c, "cluster.token_create", "{}", "{token:s,expires_ms:i,id:i}");
+    answers(&c, "cluster.token_create", host_token_params(),
+            "{expires_ms:i,id:i,addresses:[s],ca:s}");
     answers(&c, "user.create", "{\"user\": \"alice\", \"role\": \"viewer\"}", USER);
     answers(&c, "user.list", "{}", "[" USER "]");
     answers(&c, "user.show", "{\"user\": \"alice\"}", USER);

@@ -363,7 +363,7 @@ TEST(a_founder_is_asked_for_tokens_at_once)
     c = host_dial(hosts[1].local);
     rpc_request(&b, 1, "cluster.init", "{}");
     for (uint64_t id = 2; id <= 40; id++)
-        rpc_request(&b, id, "cluster.token_create", "{}");
+        rpc_request(&b, id, "cluster.token_create", host_token_params());
     assert_true(rpc_write(&c, b.data, b.len));
     bx_buf_release(&b);
     for (int i = 0; i < 40; i++) {
@@ -373,7 +373,8 @@ TEST(a_founder_is_asked_for_tokens_at_once)
         if (bx_val_type(bx_val_at(answer, 2)) != BX_V_NIL)
             rpc_is_error(answer, BX_NO_LEADER, "no node");
     }
-    while (bx_val_type(bx_val_at(rpc_call(&c, "cluster.token_create", "{}"), 2)) != BX_V_NIL)
+    while (bx_val_type(bx_val_at(rpc_call(&c, "cluster.token_create", host_token_params()), 2)) !=
+           BX_V_NIL)
         host_wait(until, "a token");
     rpc_close(&c);
 }

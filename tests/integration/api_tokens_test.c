@@ -9,15 +9,13 @@
 #include <string.h>
 
 /* The parameters of a join with a new token, and the token's id. */
-static uint64_t create_token(char params[8300])
+static uint64_t create_token(char params[HOST_JOIN_PARAMS])
 {
-    bx_val v = rpc_ok(&host_client, "cluster.token_create", "{}");
-    struct bx_str token;
+    bx_val v = rpc_ok(&host_client, "cluster.token_create", host_token_params());
 
-    assert_true(bx_val_str(bx_val_get(v, "token"), &token));
-    snprintf(params, 8300, "{\"token\": \"" BX_STR_FMT "\", \"timeout_ms\": 20000}",
-             BX_STR_ARG(token));
-    return bx_val_get(v, "id") == NULL ? 0 : rpc_number(v, "id");
+    assert_null(bx_val_get(v, "token"));
+    host_join_params(v, params);
+    return rpc_number(v, "id");
 }
 
 static void refused(struct host *h, const char *params)
@@ -43,7 +41,7 @@ static uint32_t tokens(void)
 
 TEST(a_token_admits_one_host)
 {
-    char params[8300], other[8300];
+    char params[HOST_JOIN_PARAMS], other[HOST_JOIN_PARAMS];
 
     create_token(params);
     create_token(other);
@@ -57,7 +55,7 @@ TEST(a_token_admits_one_host)
 
 TEST(a_token_is_listed_and_revoked)
 {
-    char params[8300], other[8300], id[64];
+    char params[HOST_JOIN_PARAMS], other[HOST_JOIN_PARAMS], id[64];
     uint64_t first = create_token(params), second = create_token(other);
     bx_val list = rpc_ok(&host_client, "cluster.token_list", "{}");
     uint64_t now = 0;
@@ -76,6 +74,36 @@ TEST(a_token_is_listed_and_revoked)
     host_create(&hosts[1]);
     refused(&hosts[1], params);
     joins(&hosts[1], other);
+}
+
+/* The daemon could tell a secret that it has made, and a repeat of the request would tell it again.
+ */
+TEST(the_client_makes_the_secret)
+{
+    rpc_fails(&host_client, "cluster.token_create", "{}", BX_INVALID, "secret_hash");
+    rpc_fails(&host_client, "cluster.token_create", "{\"secret_hash\": \"00\"}", BX_INVALID,
+              "64 hex digits");
+    assert_int_equal(tokens(), 0);
+}
+
+TEST(a_token_that_is_created_again_is_the_same_one)
+{
+    char with_id[256], joining[HOST_JOIN_PARAMS];
+    const char *params = host_token_params();
+    bx_val v = rpc_ok(&host_client, "cluster.token_create", params);
+    uint64_t id = rpc_number(v, "id");
+
+    host_join_params(v, joining);
+    snprintf(with_id, sizeof with_id, "%.*s, \"request_id\": \"0123456789abcdef0123456789abcdef\"}",
+             (int)strlen(params) - 1, params);
+    for (int i = 0; i < 3; i++) {
+        v = rpc_ok(&host_client, "cluster.token_create", i == 0 ? params : with_id);
+        assert_int_equal(rpc_number(v, "id"), id);
+        assert_int_equal(tokens(), 1);
+    }
+    host_create(&hosts[1]);
+    joins(&hosts[1], joining);
+    assert_int_equal(tokens(), 0);
 }
 
 int main(void)

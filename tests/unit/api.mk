@@ -32,24 +32,25 @@ tests_unit_suggest_test_LDADD = $(TEST_LIBS)
 
 # The same with real daemons.
 API_HOSTS = tests/integration/api_hosts.c tests/integration/api_hosts.h
+API_HOSTS_LIBS = libpki.a $(TEST_LIBS) $(CRYPTO_LIBS)
 check_PROGRAMS += tests/integration/api_test tests/integration/api_crowd_test \
 	tests/integration/api_form_test tests/integration/api_list_test \
 	tests/integration/api_shape_test
 tests_integration_api_test_SOURCES = tests/integration/api_test.c $(API_HOSTS)
 tests_integration_api_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_integration_api_test_LDADD = $(TEST_LIBS)
+tests_integration_api_test_LDADD = $(API_HOSTS_LIBS)
 tests_integration_api_crowd_test_SOURCES = tests/integration/api_crowd_test.c $(API_HOSTS)
 tests_integration_api_crowd_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_integration_api_crowd_test_LDADD = $(TEST_LIBS)
+tests_integration_api_crowd_test_LDADD = $(API_HOSTS_LIBS)
 tests_integration_api_form_test_SOURCES = tests/integration/api_form_test.c $(API_HOSTS)
 tests_integration_api_form_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_integration_api_form_test_LDADD = $(TEST_LIBS)
+tests_integration_api_form_test_LDADD = $(API_HOSTS_LIBS)
 tests_integration_api_list_test_SOURCES = tests/integration/api_list_test.c $(API_HOSTS)
 tests_integration_api_list_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_integration_api_list_test_LDADD = $(TEST_LIBS)
+tests_integration_api_list_test_LDADD = $(API_HOSTS_LIBS)
 tests_integration_api_shape_test_SOURCES = tests/integration/api_shape_test.c $(API_HOSTS)
 tests_integration_api_shape_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_integration_api_shape_test_LDADD = $(TEST_LIBS)
+tests_integration_api_shape_test_LDADD = $(API_HOSTS_LIBS)
 
 # docs/API.md against the tables that it is made from.
 check_PROGRAMS += tests/unit/api_doc_test
@@ -97,13 +98,13 @@ tests_unit_api_page_test_LDADD = $(API_TEST_LIBS)
 check_PROGRAMS += tests/integration/api_names_test
 tests_integration_api_names_test_SOURCES = tests/integration/api_names_test.c $(API_HOSTS)
 tests_integration_api_names_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_integration_api_names_test_LDADD = $(TEST_LIBS)
+tests_integration_api_names_test_LDADD = $(API_HOSTS_LIBS)
 
 # Join tokens, with real daemons.
 check_PROGRAMS += tests/integration/api_tokens_test
 tests_integration_api_tokens_test_SOURCES = tests/integration/api_tokens_test.c $(API_HOSTS)
 tests_integration_api_tokens_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_integration_api_tokens_test_LDADD = $(TEST_LIBS)
+tests_integration_api_tokens_test_LDADD = $(API_HOSTS_LIBS)
 
 # docs/PROTOCOL.md: its tables against the code, and its examples against a real daemon.
 check_PROGRAMS += tests/unit/protocol_doc_test tests/integration/protocol_test
@@ -112,7 +113,7 @@ tests_unit_protocol_doc_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_protocol_doc_test_LDADD = $(TEST_LIBS)
 tests_integration_protocol_test_SOURCES = tests/integration/protocol_test.c $(API_HOSTS)
 tests_integration_protocol_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
-tests_integration_protocol_test_LDADD = $(TEST_LIBS)
+tests_integration_protocol_test_LDADD = $(API_HOSTS_LIBS)
 
 check_PROGRAMS += tests/unit/api_log_test
 tests_unit_api_log_test_SOURCES = tests/unit/api_log_test.c $(API_NODE_HELP)

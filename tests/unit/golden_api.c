@@ -81,7 +81,10 @@ static const struct bx_diag_params diag = {COMMON, S("9ec79c33")};
 static const struct bx_diag_delete_params diag_delete = {COMMON, S("9ec79c33"), false};
 static const struct bx_init_params init = {COMMON, S("lab")};
 static const struct bx_join_params join = {COMMON, S("blx1.00.127.0.0.1:7420")};
-static const struct bx_token_params token = {COMMON, 600, 17, 0};
+static const struct bx_token_params token = {COMMON, 600, 17, 0, S("")};
+static const struct bx_token_params token_hash = {
+    COMMON, 600, 0, BX_ROLE_STANDBY,
+    S("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff")};
 static const struct bx_events_params events = {COMMON, 77};
 static const struct bx_sql_params sql = {COMMON, S("SELECT name FROM vms")};
 static const struct bx_recorder_params recorder = {
@@ -248,6 +251,13 @@ static const struct bx_upgrade_reply upgrade = {
 static const struct bx_member_of_reply member_of = {ID(0xc1), 3};
 static const struct bx_token_reply token_reply = {.token = S("blx1.00.10.0.0.1:7420"),
                                                   .expires_ms = 1700000600123};
+static const struct bx_str token_addresses[] = {S("10.0.0.1:7420"), S("10.0.0.2:7420")};
+static const struct bx_token_reply token_made = {
+    .expires_ms = 1700000600123,
+    .id = 17,
+    .addresses = {token_addresses, N(token_addresses)},
+    .ca = S("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
+    .role = BX_ROLE_STANDBY};
 static const struct bx_token_info_reply token_info = {17, 1700000600123, S("uid:1000")};
 static const struct bx_diag_reply diag_reply = {S("9ec79c33ec9942ab8353589fcb2e04dc"), S("event"),
                                                 1700000600123, 70123};
@@ -474,4 +484,6 @@ void golden_api_samples(void (*add)(const char *name, const struct bx_schema *sc
     add("params-vm.logs-follow", bx_methods[BX_M_VM_LOGS]->params, &logs_follow);
     add("reply-logs-followed", &bx_logs_reply_schema, &logs_followed);
     add("reply-written-traced", &bx_written_reply_schema, &written_traced);
+    add("params-cluster.token_create-hash", bx_methods[BX_M_CLUSTER_TOKEN]->params, &token_hash);
+    add("reply-token-made", &bx_token_reply_schema, &token_made);
 }
