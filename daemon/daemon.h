@@ -158,7 +158,8 @@ int daemon_secure(struct daemon *d, const struct bx_identity *id, struct bx_err 
 /* For the link, see link/link.h. */
 bool daemon_has_key(void *ctx, uint64_t id, const uint8_t pin[BX_PIN]);
 bool daemon_is_known(void *ctx, uint64_t id);
-/* Renew the certificate when two thirds of its life have passed. */
+/* Renew the certificate when two thirds of its life have passed, or this node has other addresses.
+ */
 void daemon_renew(struct daemon *d);
 /* Make d->member.tls for the token of the join; it stays NULL without TLS. */
 int daemon_join_context(struct daemon *d, struct bx_err *err);

@@ -70,9 +70,8 @@ void daemon_renew(struct daemon *d)
     int rc;
 
     if (daemon_now(d) < d->member.renew_ms || ca == NULL || row == NULL ||
-        !keys_are_due(&d->keys, d->clock->ops->wall_ms(d->clock)))
+        !keys_are_due(&d->keys, &row->info, d->clock->ops->wall_ms(d->clock)))
         return;
-    d->member.renew_ms = daemon_now(d) + RENEW_MS;
     rc = keys_renew(&d->keys, d->clock, d->identity.cluster, ca, &row->info, &err);
     if (rc == BX_OK)
         rc = daemon_secure(d, &d->identity, &err);
@@ -80,6 +79,8 @@ void daemon_renew(struct daemon *d)
         BX_INFO("daemon", "renewed the certificate of this node", "node", d->identity.node);
     else
         BX_WARNING("daemon", "the certificate of this node is not renewed", "err", err.msg);
+    if (rc != BX_OK)
+        d->member.renew_ms = daemon_now(d) + RENEW_MS;
 }
 
 int daemon_join_context(struct daemon *d, struct bx_err *err)

@@ -160,6 +160,8 @@ struct pki_cert {
 };
 /* What it says; nobody vouches for it yet. BX_OK, BX_TOO_LARGE or BX_INVALID. */
 int pki_cert_read(const uint8_t *p, size_t n, struct pki_cert *out, struct bx_err *err);
+/* Whether its alternative names are these, as of pki_issue. False also: it can not be read. */
+bool pki_cert_has_names(const uint8_t *p, size_t n, const char *const *names, uint32_t n_names);
 /* "node 7", "user alice" or "CA of c1", for messages; at most 80 bytes with the NUL. */
 void pki_cert_name(const struct pki_cert *c, char *out, size_t size);
 

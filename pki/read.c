@@ -254,6 +254,41 @@ int pki_cert_read(const uint8_t *p, size_t n, struct pki_cert *out, struct bx_er
     return rc;
 }
 
+/* ---- alternative names ---- */
+
+static bool is_name(const GENERAL_NAME *g, const char *name)
+{
+    ASN1_OCTET_STRING *ip = a2i_IPADDRESS(name);
+    int type;
+    const ASN1_STRING *value = GENERAL_NAME_get0_value(g, &type);
+    const void *p = ip == NULL ? name : (const char *)ASN1_STRING_get0_data(ip);
+    int n = ip == NULL ? (int)strlen(name) : ASN1_STRING_length(ip);
+    bool same = type == (ip == NULL ? GEN_DNS : GEN_IPADD) && ASN1_STRING_length(value) == n &&
+                memcmp(ASN1_STRING_get0_data(value), p, (size_t)n) == 0;
+
+    ASN1_OCTET_STRING_free(ip);
+    return same;
+}
+
+/* In the order in which they were issued. */
+bool pki_cert_has_names(const uint8_t *p, size_t n, const char *const *names, uint32_t n_names)
+{
+    X509 *x;
+    struct pki_cert c;
+    GENERAL_NAMES *has = NULL;
+    bool same = pki_x509_read(p, n, &x, &c, NULL) == BX_OK;
+
+    if (same)
+        has = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    same = same && (has == NULL ? 0 : sk_GENERAL_NAME_num(has)) == (int)n_names;
+    for (uint32_t i = 0; i < n_names && same; i++)
+        same = is_name(sk_GENERAL_NAME_value(has, (int)i), names[i]);
+    GENERAL_NAMES_free(has);
+    X509_free(x);
+    openssl_log(BX_LEVEL_DEBUG); /* a host name is no address */
+    return same;
+}
+
 void pki_cert_name(const struct pki_cert *c, char *out, size_t size)
 {
     if (c->kind == PKI_NODE)

@@ -1,4 +1,4 @@
-#include "sys/keys.h"
+#include "sys/keys_priv.h"
 
 #include "sys/secret_file.h"
 #include "wire/frame.h"
@@ -11,12 +11,6 @@
 
 /* ---- files ---- */
 
-#define NODE_KEY "node.key"
-#define NODE_CRT "node.crt"
-#define CA_CRT "ca.crt"
-#define CA_KEY "ca.key"
-#define CLUSTER_KEY "cluster.key"
-
 static int path_of(const struct keys *k, const char *name, char out[KEYS_PATH], struct bx_err *err)
 {
     int n = snprintf(out, KEYS_PATH, "%s/%s", k->directory, name);
@@ -26,7 +20,7 @@ static int path_of(const struct keys *k, const char *name, char out[KEYS_PATH], 
     return BX_OK;
 }
 
-static int save(const struct keys *k, const char *name, const void *p, size_t n, struct bx_err *err)
+int keys_save(const struct keys *k, const char *name, const void *p, size_t n, struct bx_err *err)
 {
     char path[KEYS_PATH];
     int rc = path_of(k, name, path, err);
@@ -187,111 +181,6 @@ bool keys_are_there(const struct keys *k)
     return k->key != NULL && k->certificate.len > 0 && k->ca.len > 0;
 }
 
-/* ---- signing ---- */
-
-#define HOSTS 2u
-
-/* The host of HOST:PORT, without brackets; false: there is none. */
-static bool host_of(struct bx_str address, char out[PKI_HOST_MAX + 1])
-{
-    const char *colon = address.n == 0 ? NULL : memrchr(address.p, ':', address.n);
-    const char *from = address.p, *to = colon;
-
-    if (colon != NULL && to - from >= 2 && from[0] == '[' && to[-1] == ']') {
-        from++;
-        to--;
-    }
-    if (colon == NULL || to == from || to - from > (int)PKI_HOST_MAX)
-        return false;
-    memcpy(out, from, (size_t)(to - from));
-    out[to - from] = '\0';
-    return true;
-}
-
-static int issue(const struct pki_key *ca_key, const uint8_t *ca, size_t n_ca,
-                 struct bx_clock *clock, const uint8_t cluster[16], const struct bx_node_info *node,
-                 const uint8_t spki[PKI_SPKI], struct bx_buf *out, struct bx_err *err)
-{
-    char text[HOSTS][PKI_HOST_MAX + 1];
-    const char *hosts[HOSTS];
-    struct pki_issue i = {.kind = PKI_NODE,
-                          .node = node->id,
-                          .role = bx_role_names[node->role],
-                          .alt_names = hosts,
-                          .not_before_ms = clock->ops->wall_ms(clock)};
-
-    i.not_after_ms = i.not_before_ms + KEYS_NODE_MS;
-    memcpy(i.cluster, cluster, 16);
-    memcpy(i.spki, spki, PKI_SPKI);
-    clock->ops->random(clock, i.serial, sizeof i.serial);
-    if (host_of(node->address, text[0]))
-        hosts[i.n_alt_names++] = text[0];
-    if (host_of(node->api, text[i.n_alt_names]) &&
-        (i.n_alt_names == 0 || strcmp(text[0], text[1]) != 0)) {
-        hosts[i.n_alt_names] = text[i.n_alt_names];
-        i.n_alt_names++;
-    }
-    return pki_issue(ca_key, ca, n_ca, &i, out, err);
-}
-
-/* The key of the CA of the state. */
-static int open_ca(const struct keys *k, const uint8_t cluster[16], const struct bx_ca *ca,
-                   struct pki_key **out, struct bx_err *err)
-{
-    struct bx_buf plain = {0};
-    int rc;
-
-    if (!k->has_cluster_key)
-        return bx_err_set(err, BX_UNSUPPORTED, "this node has no %s/%s", k->directory, CLUSTER_KEY);
-    rc = bx_buf_reserve(&plain, PKI_KEY_MAX);
-    if (rc == BX_OK)
-        rc = pki_open(k->cluster_key, cluster, 16, ca->key.p, ca->key.n, &plain, err);
-    if (rc == BX_OK)
-        rc = pki_key_read(plain.data, plain.len, out, err);
-    pki_wipe_buf(&plain);
-    return rc == BX_OK ? rc : bx_err_wrap(err, "the key of the cluster's CA");
-}
-
-int keys_sign(const struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],
-              const struct bx_ca *ca, const struct bx_node_info *node, struct bx_str csr,
-              struct bx_buf *out, struct bx_err *err)
-{
-    struct pki_key *key = NULL;
-    struct pki_csr request;
-    int rc = pki_csr_read((const uint8_t *)csr.p, csr.n, &request, err);
-
-    if (rc != BX_OK)
-        return rc;
-    if (node->pin.n != PKI_SHA256 || !pki_equal(node->pin.p, request.pin, PKI_SHA256))
-        return bx_err_set(err, BX_CONFLICT, "the request is not of this node's key");
-    rc = open_ca(k, cluster, ca, &key, err);
-    if (rc == BX_OK)
-        rc = issue(key, (const uint8_t *)ca->certificate.p, ca->certificate.n, clock, cluster, node,
-                   request.spki, out, err);
-    pki_key_destroy(key);
-    return rc;
-}
-
-int keys_sign_user(const struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],
-                   const struct bx_ca *ca, const char *name, const uint8_t spki[PKI_SPKI],
-                   uint64_t not_after_ms, struct bx_buf *out, struct bx_err *err)
-{
-    struct pki_issue i = {.kind = PKI_USER,
-                          .name = name,
-                          .not_before_ms = clock->ops->wall_ms(clock),
-                          .not_after_ms = not_after_ms};
-    struct pki_key *key = NULL;
-    int rc = open_ca(k, cluster, ca, &key, err);
-
-    memcpy(i.cluster, cluster, 16);
-    memcpy(i.spki, spki, PKI_SPKI);
-    clock->ops->random(clock, i.serial, sizeof i.serial);
-    if (rc == BX_OK)
-        rc = pki_issue(key, (const uint8_t *)ca->certificate.p, ca->certificate.n, &i, out, err);
-    pki_key_destroy(key);
-    return rc;
-}
-
 /* ---- a new cluster ---- */
 
 static int seal_ca(struct keys *k, struct bx_clock *clock, const struct pki_key *ca,
@@ -327,8 +216,8 @@ static int make_ca(struct keys *k, struct bx_clock *clock, const struct bx_ident
         rc = seal_ca(k, clock, ca, id->cluster, err);
     if (rc == BX_OK) {
         pki_key_public(k->key, spki);
-        rc = issue(ca, k->ca.data, k->ca.len, clock, id->cluster, &founder, spki, &k->certificate,
-                   err);
+        rc = keys_issue(ca, (struct pki_der){k->ca.data, k->ca.len}, clock, id->cluster, &founder,
+                        spki, &k->certificate, err);
     }
     pki_key_destroy(ca);
     return rc;
@@ -355,13 +244,13 @@ static int make_key(struct keys *k, struct bx_err *err)
 
 static int save_all(const struct keys *k, struct bx_err *err)
 {
-    int rc = save(k, CA_CRT, k->ca.data, k->ca.len, err);
+    int rc = keys_save(k, CA_CRT, k->ca.data, k->ca.len, err);
 
     if (rc == BX_OK && k->has_cluster_key)
-        rc = save(k, CLUSTER_KEY, k->cluster_key, PKI_SECRET, err);
+        rc = keys_save(k, CLUSTER_KEY, k->cluster_key, PKI_SECRET, err);
     if (rc == BX_OK && k->ca_key.len > 0)
-        rc = save(k, CA_KEY, k->ca_key.data, k->ca_key.len, err);
-    return rc == BX_OK ? save(k, NODE_CRT, k->certificate.data, k->certificate.len, err) : rc;
+        rc = keys_save(k, CA_KEY, k->ca_key.data, k->ca_key.len, err);
+    return rc == BX_OK ? keys_save(k, NODE_CRT, k->certificate.data, k->certificate.len, err) : rc;
 }
 
 int keys_found(struct keys *k, struct bx_clock *clock, const struct bx_identity *id,
@@ -433,35 +322,4 @@ int keys_take(struct keys *k, const struct bx_joined *a, const uint8_t fingerpri
     if (k->has_cluster_key)
         memcpy(k->cluster_key, a->cluster_key.p, PKI_SECRET);
     return rc == BX_OK ? save_all(k, err) : rc;
-}
-
-/* ---- renewal ---- */
-
-bool keys_are_due(const struct keys *k, uint64_t now_ms)
-{
-    struct pki_cert c;
-
-    if (!keys_are_there(k) ||
-        pki_cert_read(k->certificate.data, k->certificate.len, &c, NULL) != BX_OK)
-        return false;
-    return now_ms >= c.not_before_ms + (c.not_after_ms - c.not_before_ms) / 3 * 2;
-}
-
-int keys_renew(struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],
-               const struct bx_ca *ca, const struct bx_node_info *node, struct bx_err *err)
-{
-    struct bx_buf csr = {0}, certificate = {0};
-    int rc = pki_csr_make(k->key, &csr, err);
-
-    if (rc == BX_OK)
-        rc = keys_sign(k, clock, cluster, ca, node,
-                       (struct bx_str){(const char *)csr.data, (uint32_t)csr.len}, &certificate,
-                       err);
-    if (rc == BX_OK)
-        rc = save(k, NODE_CRT, certificate.data, certificate.len, err);
-    if (rc == BX_OK)
-        bx_buf_move(&k->certificate, &certificate);
-    bx_buf_release(&certificate);
-    bx_buf_release(&csr);
-    return rc;
 }

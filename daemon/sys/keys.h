@@ -73,8 +73,9 @@ int keys_sign_user(const struct keys *k, struct bx_clock *clock, const uint8_t c
                    const struct bx_ca *ca, const char *name, const uint8_t spki[PKI_SPKI],
                    uint64_t not_after_ms, struct bx_buf *out, struct bx_err *err);
 
-/* Whether two thirds of the certificate's life have passed. */
-bool keys_are_due(const struct keys *k, uint64_t now_ms);
+/* Whether two thirds of the certificate's life have passed, or it names other addresses than the
+ * node has. */
+bool keys_are_due(const struct keys *k, const struct bx_node_info *node, uint64_t now_ms);
 /* Sign a new certificate for this node's key, and save it. As keys_sign, or an error of writing;
  * then the old one stays. */
 int keys_renew(struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],

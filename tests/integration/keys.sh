@@ -19,9 +19,9 @@ trap clean EXIT
 
 at() { ctl --addr "unix:$dir/$1.sock" "${@:2}" >"$dir/out" 2>"$dir/err"; } # HOST COMMAND...
 answers() { at "$1" version && grep -q '^blixardd' "$dir/out"; }
-start() # HOST NUMBER
+start() # HOST NUMBER [IP]
 {
-  "$build/blixardd" --data "$dir/$1" --name "$1" --listen "127.0.0.1:$((base + $2))" --driver sim --api none \
+  "$build/blixardd" --data "$dir/$1" --name "$1" --listen "${3:-127.0.0.1}:$((base + $2))" --driver sim --api none \
     --socket "$dir/$1.sock" >>"$dir/$1.log" 2>&1 &
   echo $! >"$dir/$1.pid"
   wait_until 20 answers "$1"
@@ -123,6 +123,19 @@ rm -rf "$dir/h2/keys"
 mv "$dir/keys2" "$dir/h2/keys"
 start h2 2 && wait_until 30 takes_tokens h2
 ok $? "with its own it does"
+
+# --- another address -------------------------------------------------------------------------
+if command -v openssl >/dev/null; then
+  certified() { openssl x509 -inform DER -in "$dir/h2/keys/node.crt" -noout -ext subjectAltName 2>/dev/null | grep -qx " *IP Address:$1"; }
+  certified 127.0.0.1
+  ok $? "a certificate names the address of its node"
+  end h2 TERM
+  start h2 2 127.0.0.2 && wait_until 30 certified 127.0.0.2
+  ok $? "a node that is started with another address has a new one soon"
+  end h2 TERM
+  start h2 2 && wait_until 30 certified 127.0.0.1
+  ok $? "and again"
+fi
 
 # --- it leaves, and comes back ---------------------------------------------------------------
 end h2 KILL

@@ -235,17 +235,44 @@ TEST(a_certificate_is_renewed_after_two_thirds_of_its_life)
     pki_key_pin(keys[0].key, pin);
     self.pin = (struct bx_str){(const char *)pin, PKI_SHA256};
     before = certificate(0);
-    assert_false(keys_are_due(&keys[0], now->ops->wall_ms(now) + 243 * DAY));
-    assert_true(keys_are_due(&keys[0], now->ops->wall_ms(now) + 244 * DAY));
+    assert_false(keys_are_due(&keys[0], &self, now->ops->wall_ms(now) + 243 * DAY));
+    assert_true(keys_are_due(&keys[0], &self, now->ops->wall_ms(now) + 244 * DAY));
     at.now += 244 * DAY;
     assert_int_equal(keys_renew(&keys[0], now, id.cluster, &ca, &self, &err), BX_OK);
-    assert_false(keys_are_due(&keys[0], now->ops->wall_ms(now)));
+    assert_false(keys_are_due(&keys[0], &self, now->ops->wall_ms(now)));
     reopen(0);
     after = certificate(0);
     assert_int_equal(after.node, 1);
     assert_true(after.not_after_ms > before.not_after_ms + 200 * DAY);
     assert_memory_equal(after.pin, pin, sizeof pin);
     assert_true(memcmp(after.serial, before.serial, sizeof after.serial) != 0);
+}
+
+/* Clients look for the name that they have dialled. */
+TEST(a_certificate_is_renewed_when_the_addresses_change)
+{
+    struct bx_node_info self = node(1);
+    static const char *const names[] = {"fd00::1", "n1.example"};
+    uint8_t pin[PKI_SHA256];
+    struct bx_ca ca;
+
+    found();
+    ca = ca_of(&keys[0].ca_key);
+    pki_key_pin(keys[0].key, pin);
+    self.pin = (struct bx_str){(const char *)pin, PKI_SHA256};
+    assert_false(keys_are_due(&keys[0], &self, now->ops->wall_ms(now)));
+    self.address = bx_str("[fd00::1]:7499"); /* another port is the same name */
+    assert_false(keys_are_due(&keys[0], &self, now->ops->wall_ms(now)));
+    self.api = bx_str("n1.example:7410");
+    assert_true(keys_are_due(&keys[0], &self, now->ops->wall_ms(now)));
+    assert_int_equal(keys_renew(&keys[0], now, id.cluster, &ca, &self, &err), BX_OK);
+    assert_false(keys_are_due(&keys[0], &self, now->ops->wall_ms(now)));
+    assert_true(pki_cert_has_names(keys[0].certificate.data, keys[0].certificate.len, names, 2));
+    self.api = bx_str("");
+    assert_true(keys_are_due(&keys[0], &self, now->ops->wall_ms(now)));
+    assert_int_equal(keys_renew(&keys[0], now, id.cluster, &ca, &self, &err), BX_OK);
+    reopen(0);
+    assert_false(keys_are_due(&keys[0], &self, now->ops->wall_ms(now)));
 }
 
 /* ---- what is not as it should be ---- */

@@ -389,6 +389,31 @@ TEST(a_certificate_is_bounded)
     assert_int_equal(pki_cert_read(large, 0, &c, &err), BX_INVALID);
 }
 
+TEST(the_names_of_a_certificate_are_compared)
+{
+    static const char *const names[] = {"10.0.0.1", "fd00::1", "n1.example"};
+    static const char *const others[] = {"10.0.0.1", "fd00::1", "n2.example"};
+    static const char *const order[] = {"fd00::1", "10.0.0.1", "n1.example"};
+    struct pki_issue i = pki_test_node(&ca, 7);
+    struct bx_buf der = {0};
+
+    i.alt_names = names;
+    i.n_alt_names = 3;
+    pki_test_issue(&ca, &i, NULL, &der);
+    assert_true(pki_cert_has_names(der.data, der.len, names, 3));
+    assert_false(pki_cert_has_names(der.data, der.len, names, 2));
+    assert_false(pki_cert_has_names(der.data, der.len, others, 3));
+    assert_false(pki_cert_has_names(der.data, der.len, order, 3));
+    assert_false(pki_cert_has_names(der.data, der.len, NULL, 0));
+    assert_false(pki_cert_has_names(der.data, der.len - 1, names, 3));
+    der.len = 0;
+    i.n_alt_names = 0;
+    pki_test_issue(&ca, &i, NULL, &der);
+    assert_true(pki_cert_has_names(der.data, der.len, NULL, 0));
+    assert_false(pki_cert_has_names(der.data, der.len, names, 1));
+    bx_buf_release(&der);
+}
+
 int main(void)
 {
     return test_run(setup, teardown);
