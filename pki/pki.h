@@ -48,7 +48,9 @@
 #define PKI_SKEW_MS 3600000u                   /* certificates begin so much earlier */
 #define PKI_CA_MS (3652u * UINT64_C(86400000)) /* lifetime of a CA: ten years */
 #define PKI_SEALED_EXTRA (PKI_NONCE + PKI_TAG) /* what sealing adds */
-#define PKI_SECRET 32u                         /* a symmetric key */
+#define PKI_SEALED_TO_EXTRA (PKI_SPKI + PKI_SEALED_EXTRA)
+#define PKI_SHARED 32u /* what two keys on P-256 agree on */
+#define PKI_SECRET 32u /* a symmetric key */
 #define PKI_NONCE 12u
 #define PKI_TAG 16u
 
@@ -72,6 +74,17 @@ int pki_seal(const uint8_t key[PKI_SECRET], const uint8_t nonce[PKI_NONCE], cons
 int pki_open(const uint8_t key[PKI_SECRET], const void *with, size_t n_with, const void *p,
              size_t n, struct bx_buf *out, struct bx_err *err);
 
+struct pki_key;
+
+/* Encrypt for the owner of a private key, and append its sender's public key and what pki_seal
+ * makes, n + PKI_SEALED_TO_EXTRA bytes, to out. The sender's key is made for it and kept by nobody.
+ * The others as for pki_seal; also BX_INVALID: not a public key on P-256. */
+int pki_seal_to(const uint8_t owner[PKI_SPKI], const uint8_t nonce[PKI_NONCE], const void *with,
+                size_t n_with, const void *p, size_t n, struct bx_buf *out, struct bx_err *err);
+/* As pki_open, with one's private key. */
+int pki_open_own(const struct pki_key *owner, const void *with, size_t n_with, const void *p,
+                 size_t n, struct bx_buf *out, struct bx_err *err);
+
 /* ---- PEM, in which people keep keys and certificates ---- */
 
 #define PKI_PEM_MAX (64u << 10) /* bytes of text that are looked at */
@@ -88,8 +101,6 @@ int pki_pem_read(enum pki_pem what, const char *text, size_t n, size_t *taken, s
                  struct bx_err *err);
 
 /* ---- private keys ---- */
-
-struct pki_key;
 
 /* BX_OK, BX_NO_MEMORY or BX_FAILED. */
 int pki_key_generate(struct pki_key **out, struct bx_err *err);
@@ -157,11 +168,15 @@ struct pki_cert {
     uint8_t fingerprint[PKI_SHA256]; /* SHA-256 of the certificate */
     uint8_t serial[PKI_SERIAL];
     uint64_t not_before_ms, not_after_ms;
+    uint8_t ca[PKI_SHA256]; /* fingerprint of the CA that has signed it; once it is verified */
 };
 /* What it says; nobody vouches for it yet. BX_OK, BX_TOO_LARGE or BX_INVALID. */
 int pki_cert_read(const uint8_t *p, size_t n, struct pki_cert *out, struct bx_err *err);
 /* Whether its alternative names are these, as of pki_issue. False also: it can not be read. */
 bool pki_cert_has_names(const uint8_t *p, size_t n, const char *const *names, uint32_t n_names);
+/* The first certificate of several that are written one after the other: its length, not more than
+ * n, or 0: there is none. Nothing else of it is checked. */
+size_t pki_cert_length(const uint8_t *p, size_t n);
 /* "node 7", "user alice" or "CA of c1", for messages; at most 80 bytes with the NUL. */
 void pki_cert_name(const struct pki_cert *c, char *out, size_t size);
 
@@ -178,6 +193,8 @@ int pki_trust_create(struct pki_trust **out, const struct pki_der *cas, uint32_t
 /* NULL is allowed. */
 void pki_trust_destroy(struct pki_trust *t);
 const uint8_t *pki_trust_cluster(const struct pki_trust *t);
+/* Whether the CA with this fingerprint is one of them. */
+bool pki_trusts(const struct pki_trust *t, const uint8_t ca[PKI_SHA256]);
 
 /* Between nodes a wrong clock must not split the cluster: their dates lead to renewal only. */
 enum pki_dates { PKI_DATES_IGNORED, PKI_DATES_OF_USERS, PKI_DATES_OF_ALL };

@@ -6,6 +6,7 @@
 #include "pki/openssl_log.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
@@ -289,6 +290,17 @@ bool pki_cert_has_names(const uint8_t *p, size_t n, const char *const *names, ui
     return same;
 }
 
+size_t pki_cert_length(const uint8_t *p, size_t n)
+{
+    const uint8_t *at = p;
+    X509 *x = n > LONG_MAX ? NULL : d2i_X509(NULL, &at, (long)n);
+
+    if (x == NULL)
+        openssl_log(BX_LEVEL_DEBUG);
+    X509_free(x);
+    return x == NULL ? 0 : (size_t)(at - p);
+}
+
 void pki_cert_name(const struct pki_cert *c, char *out, size_t size)
 {
     if (c->kind == PKI_NODE)
@@ -357,6 +369,14 @@ const uint8_t *pki_trust_cluster(const struct pki_trust *t)
     return t->cas[0].cluster;
 }
 
+bool pki_trusts(const struct pki_trust *t, const uint8_t ca[PKI_SHA256])
+{
+    for (uint32_t i = 0; i < t->n; i++)
+        if (memcmp(t->cas[i].fingerprint, ca, PKI_SHA256) == 0)
+            return true;
+    return false;
+}
+
 /* The CA that has signed it, or NULL. Each is tried: their names may be the same. */
 static const struct pki_cert *signer_of(const struct pki_trust *t, X509 *x)
 {
@@ -375,7 +395,7 @@ static const char *fault_of_dates(const struct pki_cert *c, uint64_t now_ms)
     return NULL;
 }
 
-static const char *fault_of_trust(const struct pki_trust *t, X509 *x, const struct pki_cert *c,
+static const char *fault_of_trust(const struct pki_trust *t, X509 *x, struct pki_cert *c,
                                   enum pki_dates dates, uint64_t now_ms)
 {
     const struct pki_cert *ca = signer_of(t, x);
@@ -387,14 +407,15 @@ static const char *fault_of_trust(const struct pki_trust *t, X509 *x, const stru
         return "certificate of a CA, not of a node or a user";
     if (ca == NULL)
         return "certificate not signed by the cluster's CA";
+    memcpy(c->ca, ca->fingerprint, sizeof c->ca);
     if (dates == PKI_DATES_IGNORED || (dates == PKI_DATES_OF_USERS && c->kind != PKI_USER))
         return NULL;
     fault = fault_of_dates(c, now_ms);
     return fault != NULL ? fault : fault_of_dates(ca, now_ms);
 }
 
-static int verify(const struct pki_trust *t, X509 *x, const struct pki_cert *c,
-                  enum pki_dates dates, uint64_t now_ms, struct bx_err *err)
+static int verify(const struct pki_trust *t, X509 *x, struct pki_cert *c, enum pki_dates dates,
+                  uint64_t now_ms, struct bx_err *err)
 {
     const char *fault = fault_of_trust(t, x, c, dates, now_ms);
 

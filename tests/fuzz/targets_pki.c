@@ -46,6 +46,7 @@ int fuzz_certificate(const uint8_t *p, size_t n)
 
     if (rc == BX_OK)
         check(&c);
+    assert(pki_cert_length(copy, n) <= n && (rc != BX_OK || pki_cert_length(copy, n) == n));
     if (pki_trust_create(&trust, &der, 1, NULL) == BX_OK) {
         assert(rc == BX_OK && c.kind == PKI_CA);
         assert(pki_verify(trust, copy, n, PKI_DATES_OF_ALL, 0, &c, NULL) == BX_DENIED);

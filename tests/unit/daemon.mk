@@ -144,7 +144,11 @@ endif
 
 # Keys and certificates.
 PKI_HELP = tests/unit/pki_help.c tests/unit/pki_help.h
-check_PROGRAMS += tests/unit/pki_test tests/unit/pki_cert_test tests/unit/pki_form_test
+check_PROGRAMS += tests/unit/pki_test tests/unit/pki_cert_test tests/unit/pki_form_test \
+	tests/unit/pki_seal_test
+tests_unit_pki_seal_test_SOURCES = tests/unit/pki_seal_test.c $(PKI_HELP)
+tests_unit_pki_seal_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_pki_seal_test_LDADD = $(DAEMON_TEST_LIBS)
 tests_unit_pki_test_SOURCES = tests/unit/pki_test.c $(PKI_HELP)
 tests_unit_pki_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_pki_test_LDADD = $(DAEMON_TEST_LIBS)
