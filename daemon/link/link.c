@@ -240,10 +240,18 @@ void link_identify(struct link *l, const struct bx_identity *id)
 
 void link_secure(struct link *l, struct tls_context *server, struct tls_context *client)
 {
+    struct link_conn *c, *next;
+
     tls_context_release(l->server);
     tls_context_release(l->client);
     l->server = tls_context_ref(server);
     l->client = tls_context_ref(client);
+    for (c = TAILQ_FIRST(&l->conns); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->stream.peer.certificate != NULL && c->join_done == NULL &&
+            !tls_context_trusts(client, c->stream.peer.certificate->ca))
+            link_conn_close(c, "its certificate is of a CA that was replaced");
+    }
 }
 
 void link_stats(const struct link *l, struct link_stats *out)

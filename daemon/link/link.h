@@ -87,7 +87,8 @@ struct bx_link *link_port(struct link *l);
 void link_identify(struct link *l, const struct bx_identity *id);
 
 /* From now on, connections use TLS: those that are accepted with one context, those that are
- * dialled with the other. The link takes references of its own. */
+ * dialled with the other. The link takes references of its own. Connections whose peer has shown a
+ * certificate of a CA that is not trusted any more are closed, and made anew. */
 void link_secure(struct link *l, struct tls_context *server, struct tls_context *client);
 
 void link_answer_join(struct link *l, uint64_t handle, const struct bx_joined *answer);

@@ -8,6 +8,9 @@
  *
  *   tls_stream_open --stream_dial or stream_accept--> handshake --> ready --> as any stream
  *
+ * A client that joins names the CA that it knows, as the name of the server that it asks for (SNI):
+ * while the CA is replaced, a server has certificates of two.
+ *
  * A client is ready before the server has seen its certificate: if the server refuses it, the
  * stream is closed later, with "TLS: refused by the peer: ...".
  *
@@ -53,6 +56,9 @@ struct tls_config {
      * only the fingerprint. A client may have none: key NULL. */
     const struct pki_key *key;
     struct pki_der certificate, ca;
+    /* Of a server, while the CA is replaced: what it shows to a client that joins and knows the
+     * other CA; empty: nothing. */
+    struct pki_der other_certificate, other_ca;
     /* Trusted CAs, 1 to PKI_CAS_MAX; not for TLS_CLIENT_JOINS. */
     const struct pki_der *cas;
     uint32_t n_cas;
@@ -66,6 +72,8 @@ int tls_context_create(struct tls_context **out, const struct tls_config *c, str
 struct tls_context *tls_context_ref(struct tls_context *c);
 /* NULL is allowed. */
 void tls_context_release(struct tls_context *c);
+/* Whether the CA with this fingerprint is trusted; not for TLS_CLIENT_JOINS. */
+bool tls_context_trusts(const struct tls_context *c, const uint8_t ca[PKI_SHA256]);
 
 /* As stream_open, with a reference to the context for the stream. */
 void tls_stream_open(struct stream *s, struct stream_group *g, struct tls_context *c);

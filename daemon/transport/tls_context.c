@@ -1,5 +1,6 @@
 #include "transport/tls_priv.h"
 
+#include "codec/digits.h"
 #include "mem/alloc.h"
 #include "pki/openssl_log.h"
 #include "pki/openssl.h"
@@ -120,15 +121,35 @@ bool tls_agreed(const struct tls_context *c, const SSL *ssl)
     return n == c->protocol[0] && memcmp(name, c->protocol + 1, n) == 0;
 }
 
-static bool set_protocol(struct tls_context *c, const char *name)
+static bool set_protocol(struct tls_context *c, SSL_CTX *x, const char *name)
 {
     size_t n = strlen(name);
 
     assert(n > 0 && n < sizeof c->protocol);
     c->protocol[0] = (uint8_t)n;
     memcpy(c->protocol + 1, name, n);
-    SSL_CTX_set_alpn_select_cb(c->ssl, on_protocols, c);
-    return SSL_CTX_set_alpn_protos(c->ssl, c->protocol, (unsigned)n + 1) == 0;
+    SSL_CTX_set_alpn_select_cb(x, on_protocols, c);
+    return SSL_CTX_set_alpn_protos(x, c->protocol, (unsigned)n + 1) == 0;
+}
+
+/* ---- two CAs ---- */
+
+static void write_name(const uint8_t fingerprint[PKI_SHA256], char out[TLS_NAME])
+{
+    memcpy(out, "ca-", 3);
+    out[3 + bx_digits_hex(out + 3, fingerprint, PKI_SHA256 / 2)] = '\0';
+}
+
+/* Names that mean nothing here are no reason to refuse anybody. */
+static int on_name(SSL *ssl, int *alert, void *arg)
+{
+    const struct tls_context *c = arg;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    (void)alert;
+    if (name != NULL && strcmp(name, c->name) == 0 && SSL_set_SSL_CTX(ssl, c->other) == NULL)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return SSL_TLSEXT_ERR_NOACK;
 }
 
 /* ---- buffers in place of a socket ---- */
@@ -205,56 +226,87 @@ static bool set_rules(SSL_CTX *x)
            SSL_CTX_set_recv_max_early_data(x, 0) == 1;
 }
 
-static int set_own(SSL_CTX *x, const struct tls_config *c, struct bx_err *err)
+static int use(SSL_CTX *x, const struct pki_key *k, struct pki_der certificate, struct bx_err *err)
 {
-    const uint8_t *at = c->ca.p;
     uint8_t key[PKI_KEY_MAX];
     struct pki_cert own;
-    X509 *ca = NULL;
     bool ok;
     size_t n;
-    int rc = pki_cert_read(c->certificate.p, c->certificate.n, &own, err);
+    int rc = pki_cert_read(certificate.p, certificate.n, &own, err);
 
     if (rc == BX_OK)
-        rc = pki_key_write(c->key, key, &n, err);
+        rc = pki_key_write(k, key, &n, err);
     if (rc != BX_OK)
         return rc;
-    ok = SSL_CTX_use_certificate_ASN1(x, (int)c->certificate.n, c->certificate.p) == 1 &&
+    ok = SSL_CTX_use_certificate_ASN1(x, (int)certificate.n, certificate.p) == 1 &&
          SSL_CTX_use_PrivateKey_ASN1(EVP_PKEY_EC, x, key, (long)n) == 1;
     pki_wipe(key, sizeof key);
-    if (!ok || SSL_CTX_check_private_key(x) != 1) {
-        openssl_log(BX_LEVEL_ERROR);
-        return bx_err_set(err, BX_INVALID, "TLS: the key is not the one of the certificate");
-    }
-    if (c->ca.n == 0 || c->side == TLS_CLIENT || c->side == TLS_CLIENT_JOINS)
+    if (ok && SSL_CTX_check_private_key(x) == 1)
         return BX_OK;
-    ca = d2i_X509(NULL, &at, (long)c->ca.n);
-    if (ca != NULL && SSL_CTX_add0_chain_cert(x, ca) == 1)
+    openssl_log(BX_LEVEL_ERROR);
+    return bx_err_set(err, BX_INVALID, "TLS: the key is not the one of the certificate");
+}
+
+static int add_chain(SSL_CTX *x, struct pki_der der, struct bx_err *err)
+{
+    const uint8_t *at = der.p;
+    X509 *ca = der.n == 0 ? NULL : d2i_X509(NULL, &at, (long)der.n);
+
+    if (der.n == 0 || (ca != NULL && SSL_CTX_add0_chain_cert(x, ca) == 1))
         return BX_OK;
     X509_free(ca);
     openssl_log(BX_LEVEL_ERROR);
     return bx_err_set(err, BX_INVALID, "TLS: the CA's certificate can not be used");
 }
 
-static int fill(struct tls_context *c, const struct tls_config *o, struct bx_err *err)
+/* With this certificate, and that of its CA for a server's clients. */
+static int make_ssl(struct tls_context *c, const struct tls_config *o, struct pki_der certificate,
+                    struct pki_der ca, SSL_CTX **out, struct bx_err *err)
 {
     bool server = o->side == TLS_SERVER;
+    SSL_CTX *x = *out = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
     int rc;
 
-    if (o->side == TLS_CLIENT_JOINS)
-        memcpy(c->ca_fingerprint, o->ca_fingerprint, sizeof c->ca_fingerprint);
-    else if ((rc = pki_trust_create(&c->trust, o->cas, o->n_cas, err)) != BX_OK)
-        return rc;
-    c->ssl = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
-    c->bio = make_bio();
-    if (c->ssl == NULL || c->bio == NULL || !set_rules(c->ssl))
+    if (x == NULL || !set_rules(x))
         return failed(err, "out of memory, or OpenSSL's configuration forbids TLS 1.3");
-    if (o->protocol != NULL && !set_protocol(c, o->protocol))
+    if (o->protocol != NULL && !set_protocol(c, x, o->protocol))
         return failed(err, "out of memory");
-    SSL_CTX_set_verify(c->ssl, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_cert_verify_callback(c->ssl, on_verify, c);
+    SSL_CTX_set_verify(x, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_cert_verify_callback(x, on_verify, c);
     assert(o->key != NULL || !server);
-    return o->key == NULL ? BX_OK : set_own(c->ssl, o, err);
+    rc = o->key == NULL ? BX_OK : use(x, o->key, certificate, err);
+    return rc == BX_OK && server ? add_chain(x, ca, err) : rc;
+}
+
+static int make_other(struct tls_context *c, const struct tls_config *o, struct bx_err *err)
+{
+    uint8_t fingerprint[PKI_SHA256];
+
+    bx_sha256(o->other_ca.p, o->other_ca.n, fingerprint);
+    write_name(fingerprint, c->name);
+    SSL_CTX_set_tlsext_servername_callback(c->ssl, on_name);
+    SSL_CTX_set_tlsext_servername_arg(c->ssl, c);
+    return make_ssl(c, o, o->other_certificate, o->other_ca, &c->other, err);
+}
+
+static int fill(struct tls_context *c, const struct tls_config *o, struct bx_err *err)
+{
+    bool joins = o->side == TLS_CLIENT_JOINS;
+    int rc = joins ? BX_OK : pki_trust_create(&c->trust, o->cas, o->n_cas, err);
+
+    if (rc != BX_OK)
+        return rc;
+    if (joins) {
+        memcpy(c->ca_fingerprint, o->ca_fingerprint, sizeof c->ca_fingerprint);
+        write_name(c->ca_fingerprint, c->name);
+    }
+    c->bio = make_bio();
+    if (c->bio == NULL)
+        return failed(err, "out of memory");
+    rc = make_ssl(c, o, o->certificate, o->ca, &c->ssl, err);
+    return rc == BX_OK && o->side == TLS_SERVER && o->other_certificate.n > 0
+               ? make_other(c, o, err)
+               : rc;
 }
 
 int tls_context_create(struct tls_context **out, const struct tls_config *o, struct bx_err *err)
@@ -285,9 +337,15 @@ void tls_context_release(struct tls_context *c)
     if (c == NULL || --c->refs > 0)
         return;
     SSL_CTX_free(c->ssl);
+    SSL_CTX_free(c->other);
     BIO_meth_free(c->bio);
     pki_trust_destroy(c->trust);
     bx_free(c);
+}
+
+bool tls_context_trusts(const struct tls_context *c, const uint8_t ca[PKI_SHA256])
+{
+    return pki_trusts(c->trust, ca);
 }
 
 /* ---- a stream's part ---- */
@@ -310,7 +368,9 @@ int tls_stream_begin(struct tls_stream *t)
 
     t->ssl = SSL_new(c->ssl);
     bio = t->ssl == NULL ? NULL : BIO_new(c->bio);
-    if (bio == NULL) {
+    if (bio == NULL ||
+        (c->side == TLS_CLIENT_JOINS && SSL_set_tlsext_host_name(t->ssl, c->name) != 1)) {
+        BIO_free(bio);
         SSL_free(t->ssl);
         t->ssl = NULL;
         return failed(NULL, "out of memory");

@@ -6,11 +6,15 @@
 
 #include <openssl/ssl.h>
 
+#define TLS_NAME (3 + PKI_SHA256 + 1) /* "ca-" and half of a fingerprint in hex */
+
 struct tls_context {
     uint32_t refs;
     enum tls_side side;
     SSL_CTX *ssl;
-    BIO_METHOD *bio;         /* reads `raw` and appends to `out` of struct tls_stream */
+    SSL_CTX *other; /* of a server: with the certificate of the other CA; NULL: there is none */
+    char name[TLS_NAME]; /* for which that one is shown, or which a client that joins asks for */
+    BIO_METHOD *bio;     /* reads `raw` and appends to `out` of struct tls_stream */
     struct pki_trust *trust; /* NULL for TLS_CLIENT_JOINS */
     uint8_t ca_fingerprint[PKI_SHA256];
     uint8_t protocol[32]; /* ALPN: its length, then its name; 0: none */

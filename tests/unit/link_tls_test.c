@@ -212,6 +212,84 @@ TEST(certificates_of_another_cluster_are_refused)
     stop_hosts();
 }
 
+/* ---- while the CA is replaced ---- */
+
+/* Both CAs of the cluster are trusted; certificates of `by`. */
+static struct tls_context *context_of_two(enum tls_side side, const struct pki_test_ca *by,
+                                          const struct pki_test_ca *other, uint64_t node)
+{
+    struct pki_issue i = pki_test_node(by, node);
+    struct bx_buf certificate = {0};
+    struct pki_key *key;
+    struct pki_der cas[] = {
+        {by->der.data, by->der.len},
+        {other == NULL ? NULL : other->der.data, other == NULL ? 0 : other->der.len}};
+    struct tls_config c = {.side = side,
+                           .protocol = TLS_PROTOCOL,
+                           .ca = cas[0],
+                           .cas = cas,
+                           .n_cas = other == NULL ? 1 : 2};
+    struct tls_context *made;
+
+    pki_test_issue(by, &i, &key, &certificate);
+    c.key = key;
+    c.certificate = (struct pki_der){certificate.data, certificate.len};
+    assert_int_equal(tls_context_create(&made, &c, NULL), BX_OK);
+    pki_key_destroy(key);
+    bx_buf_release(&certificate);
+    return made;
+}
+
+static void secure_of_two(struct host *h, const struct pki_test_ca *by,
+                          const struct pki_test_ca *other)
+{
+    struct tls_context *server = context_of_two(TLS_SERVER, by, other, h->id);
+    struct tls_context *client = context_of_two(TLS_CLIENT, by, other, h->id);
+
+    link_secure(h->link, server, client);
+    tls_context_release(server);
+    tls_context_release(client);
+}
+
+/* A connection goes on with what was shown on it, until that is not trusted any more; then it is
+ * made anew. */
+TEST(connections_of_a_ca_that_was_dropped_are_made_anew)
+{
+    struct pki_test_ca new_ca;
+
+    pki_test_ca_open(&new_ca, ca.cluster[0]);
+    start_hosts(2, 2);
+    secure_of_two(&hosts[0], &ca, &new_ca);
+    secure_of_two(&hosts[1], &ca, &new_ca);
+    SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    secure_of_two(&hosts[0], &new_ca, &ca);
+    secure_of_two(&hosts[1], &new_ca, &ca);
+    assert_true(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    secure_of_two(&hosts[0], &new_ca, NULL);
+    assert_false(is_connected(&hosts[0], 2));
+    SPIN_UNTIL(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    secure_of_two(&hosts[1], &new_ca, NULL);
+    assert_true(is_connected(&hosts[0], 2) && is_connected(&hosts[1], 1));
+    stop_hosts();
+    pki_test_ca_close(&new_ca);
+}
+
+/* It has the key of the old CA, and makes itself a certificate. */
+TEST(a_certificate_of_the_old_ca_is_refused_afterwards)
+{
+    struct pki_test_ca new_ca;
+
+    pki_test_ca_open(&new_ca, ca.cluster[0]);
+    start_hosts(2, 2);
+    secure_of_two(&hosts[0], &new_ca, NULL);
+    secure_of_two(&hosts[1], &ca, &new_ca);
+    SPIN_UNTIL(test_rec_said("certificate not signed by the cluster's CA"));
+    assert_int_equal(hosts[0].ups, 0);
+    assert_int_equal(hosts[1].ups, 0);
+    stop_hosts();
+    pki_test_ca_close(&new_ca);
+}
+
 TEST(bytes_that_are_not_tls_close_the_connection)
 {
     struct bx_hello h = hello_of(2, 9);

@@ -163,6 +163,95 @@ TEST(a_borrowed_ca_is_refused)
     assert_string_equal(dialled.why, "TLS handshake failed: certificate of another cluster");
 }
 
+/* ---- while the CA is replaced ---- */
+
+/* Node 1 has certificates of both CAs, and shows that of `shown`. */
+static void accept_with_both(const struct pki_test_ca *shown, const struct pki_test_ca *other)
+{
+    struct pki_der cas[] = {{shown->der.data, shown->der.len}, {other->der.data, other->der.len}};
+    struct tls_config c = {.side = TLS_SERVER,
+                           .protocol = TLS_PROTOCOL,
+                           .ca = cas[0],
+                           .other_ca = cas[1],
+                           .cas = cas,
+                           .n_cas = 2};
+    struct pki_issue i = pki_test_node(shown, 1);
+    struct bx_buf der = {0}, other_der = {0};
+    struct tls_context *server;
+    struct pki_key *key;
+
+    pki_test_issue(shown, &i, &key, &der);
+    pki_key_public(key, i.spki);
+    assert_int_equal(pki_issue(other->key, other->der.data, other->der.len, &i, &other_der, NULL),
+                     BX_OK);
+    c.key = key;
+    c.certificate = (struct pki_der){der.data, der.len};
+    c.other_certificate = (struct pki_der){other_der.data, other_der.len};
+    assert_int_equal(tls_context_create(&server, &c, NULL), BX_OK);
+    pki_key_destroy(key);
+    bx_buf_release(&der);
+    bx_buf_release(&other_der);
+    accept_as(server);
+}
+
+static void joins_by(const struct pki_test_ca *known)
+{
+    struct pki_cert c;
+
+    dial_with(joining_context(known));
+    assert_ready();
+    assert_int_equal(dialled.stream.peer.certificate->node, 1);
+    assert_int_equal(pki_cert_read(known->der.data, known->der.len, &c, NULL), BX_OK);
+    assert_memory_equal(dialled.stream.peer.certificate->ca, c.fingerprint, PKI_SHA256);
+}
+
+/* Its token may be older than the new CA, or newer. */
+TEST(a_host_that_joins_is_shown_the_ca_that_it_knows)
+{
+    struct pki_test_ca new_ca;
+
+    pki_test_ca_open(&new_ca, ca.cluster[0]);
+    accept_with_both(&ca, &new_ca);
+    joins_by(&new_ca);
+    pki_test_ca_close(&new_ca);
+}
+
+TEST(a_host_that_joins_is_shown_the_old_ca)
+{
+    struct pki_test_ca new_ca;
+
+    pki_test_ca_open(&new_ca, ca.cluster[0]);
+    accept_with_both(&new_ca, &ca);
+    joins_by(&ca);
+    pki_test_ca_close(&new_ca);
+}
+
+TEST(a_member_is_shown_the_first_one)
+{
+    struct pki_test_ca new_ca;
+    struct pki_cert first;
+
+    pki_test_ca_open(&new_ca, ca.cluster[0]);
+    accept_with_both(&ca, &new_ca);
+    dial_with(node_context(&ca, TLS_CLIENT, 2, -1, 1));
+    assert_ready();
+    assert_int_equal(pki_cert_read(ca.der.data, ca.der.len, &first, NULL), BX_OK);
+    assert_memory_equal(dialled.stream.peer.certificate->ca, first.fingerprint, PKI_SHA256);
+    pki_test_ca_close(&new_ca);
+}
+
+TEST(a_host_that_knows_neither_is_refused)
+{
+    struct pki_test_ca new_ca;
+
+    pki_test_ca_open(&new_ca, ca.cluster[0]);
+    accept_with_both(&ca, &new_ca);
+    dial_with(joining_context(&other_ca));
+    both_end();
+    assert_int_equal(dialled.readies, 0);
+    pki_test_ca_close(&new_ca);
+}
+
 /* ---- contexts that can not be ---- */
 
 TEST(a_key_of_another_certificate_is_refused)
