@@ -26,7 +26,10 @@ libcore_a_SOURCES += libcore/state/token.h libcore/state/kind_token.c libcore/st
 libdaemon_a_SOURCES += daemon/api/token.c
 
 # ca
-libcore_a_SOURCES += libcore/state/ca.h libcore/state/kind_ca.c
+libcore_a_SOURCES += libcore/wire/ca.c libcore/wire/ca.h \
+	libcore/state/ca.h libcore/state/kind_ca.c libcore/state/fsm_ca.c
+libdaemon_a_SOURCES += daemon/api/rotate.c
+libcli_a_SOURCES += cli/ca.c
 
 # tenant
 libcore_a_SOURCES += libcore/model/tenant.c libcore/model/tenant.h \

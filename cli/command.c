@@ -34,7 +34,6 @@ const struct planned planned_commands[] = {
     {.name = "cluster maintenance"},
     {.name = "cluster snapshot"},
     {.name = "cluster recover"},
-    {.name = "cluster ca rotate"},
     {.name = "cluster set"},
     {.name = "image"},
     {.name = "volume"},

@@ -52,6 +52,7 @@ struct planned {
     X(user)                                                                                        \
     X(node)                                                                                        \
     X(cluster)                                                                                     \
+    X(ca)                                                                                          \
     X(context)                                                                                     \
     X(events)                                                                                      \
     X(sql)                                                                                         \

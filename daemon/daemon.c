@@ -83,6 +83,7 @@ static void on_event(void *ctx, const struct bx_event *e)
 {
     struct daemon *d = ctx;
 
+    daemon_on_event(d, e);
     if (d->api != NULL)
         api_on_event(d->api, e);
 #ifdef BX_HTTP
@@ -342,6 +343,7 @@ static int open_api(struct daemon *d, struct bx_err *err)
                             .metrics = &d->metrics,
                             .init = on_init,
                             .join = on_join_asked,
+                            .make_ca = daemon_make_ca,
                             .ctx = d};
 
     if (d->options.api[0] != '\0' && d->options.insecure_loopback)

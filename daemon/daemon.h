@@ -30,17 +30,20 @@ typedef void (*daemon_done)(void *ctx, const struct bx_err *err);
 struct daemon_member {
     daemon_done done; /* of the active init or join, or NULL */
     void *ctx;
-    uint64_t give_up;           /* boot time of the timeout of the init or join */
-    struct bx_join_token token; /* token of the join... */
-    struct bx_arena arena;      /* ...and its memory */
-    struct bx_buf csr;          /* signing request of the join; empty: without certificates */
-    struct tls_context *tls;    /* with which it is told; NULL: without TLS */
-    uint8_t keyed[16];          /* the incarnation for which this node's key was made */
-    uint32_t dialled;           /* number of its addresses tried */
-    uint64_t renew_ms;          /* boot time of the next attempt to renew the certificate */
-    uint8_t pin[PKI_SHA256];    /* of this node's key */
-    bool proposed;              /* a registration is pending */
-    uint64_t look_ms;           /* boot time of the next check of this host's row */
+    uint64_t give_up;            /* boot time of the timeout of the init or join */
+    struct bx_join_token token;  /* token of the join... */
+    struct bx_arena arena;       /* ...and its memory */
+    struct bx_buf csr;           /* signing request of the join; empty: without certificates */
+    struct tls_context *tls;     /* with which it is told; NULL: without TLS */
+    uint8_t keyed[16];           /* the incarnation for which this node's key was made */
+    uint32_t dialled;            /* number of its addresses tried */
+    uint64_t renew_ms;           /* boot time of the next attempt to renew the certificate */
+    uint64_t ca_ms;              /* of the next attempt to follow the replacement of the CA */
+    uint64_t ca_taken, ca_shown; /* what the row is to tell of the CAs; 0: not known yet */
+    uint8_t pin[PKI_SHA256];     /* of this node's key */
+    uint8_t public_key[PKI_SPKI];
+    bool proposed;    /* a registration is pending */
+    uint64_t look_ms; /* boot time of the next check of this host's row */
 };
 
 /* What a metric's source is told: which member of a group it is. */
@@ -168,6 +171,17 @@ int daemon_join_context(struct daemon *d, struct bx_err *err);
 
 /* For the link, see link/link.h. */
 void daemon_on_refused(void *ctx, struct bx_str host, const char *why);
+
+/* ---- daemon_ca.c ---- */
+
+/* Do what is this node's part in replacing the CA; its row is there. */
+void daemon_ca(struct daemon *d);
+/* An event of the state: there may be something to do. */
+void daemon_on_event(struct daemon *d, const struct bx_event *e);
+/* For the API: make a new CA, and call take_body with the command. BX_OK, or as keys_make_ca, and
+ * then it was not called. */
+int daemon_make_ca(void *ctx, void (*take_body)(void *to, const struct bx_cmd_ca_rotate *body),
+                   void *to, struct bx_err *err);
 
 /* ---- daemon_join.c ---- */
 

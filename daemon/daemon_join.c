@@ -233,10 +233,36 @@ struct asking {
     struct bx_buf csr;
 };
 
+/* While the CA is replaced, a host needs both, and what opens the keys of both: it has no share. */
+static bool has_all(const struct daemon *d)
+{
+    const struct bx_view *view = bx_node_view(d->node);
+    const struct bx_ca *ca = bx_view_ca_new(view);
+
+    return ca == NULL || keys_have_ca(&d->keys, d->identity.cluster, ca);
+}
+
+static int not_yet(struct bx_err *err)
+{
+    bx_err_set(err, BX_BUSY, "the CA is being replaced, and this node has not taken the new one");
+    bx_err_hint(err, "try again, or join through another member");
+    return BX_BUSY;
+}
+
+static int add_cas(const struct bx_view *view, struct bx_buf *out)
+{
+    const struct bx_ca *ca;
+    int rc = BX_OK;
+
+    for (uint32_t i = 0; rc == BX_OK && (ca = bx_view_ca_at(view, i)) != NULL; i++)
+        rc = bx_buf_append(out, ca->certificate.p, ca->certificate.n);
+    return rc;
+}
+
 /* What a member gives to a host that was let in: its certificate, and the key with which it will
  * sign for others, if it is to hold the log. */
 static int add_certificate(const struct asking *asking, struct bx_joined *a, struct bx_buf *out,
-                           struct bx_err *err)
+                           struct bx_buf *cas, struct bx_err *err)
 {
     struct daemon *d = asking->d;
     const struct bx_view *view = bx_node_view(d->node);
@@ -248,15 +274,20 @@ static int add_certificate(const struct asking *asking, struct bx_joined *a, str
         return BX_OK;
     if (row == NULL) /* removed again */
         return bx_err_set(err, BX_CONFLICT, "node %llu was removed", (unsigned long long)a->node);
+    if (!has_all(d))
+        return not_yet(err);
     rc = keys_sign(&d->keys, d->clock, a->cluster, ca, &row->info,
                    (struct bx_str){(const char *)asking->csr.data, (uint32_t)asking->csr.len}, out,
                    err);
     if (rc != BX_OK)
         return bx_err_wrap(err, "cannot sign the certificate");
+    if (add_cas(view, cas) != BX_OK)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
     a->certificate = (struct bx_str){(const char *)out->data, (uint32_t)out->len};
-    a->ca = ca->certificate;
+    a->ca = (struct bx_str){(const char *)cas->data, (uint32_t)cas->len};
     if (row->info.role != BX_ROLE_AGENT)
-        a->cluster_key = (struct bx_str){(const char *)d->keys.cluster_key, PKI_SECRET};
+        a->cluster_key = (struct bx_str){(const char *)d->keys.cluster_keys,
+                                         d->keys.n_cluster_keys * PKI_SECRET};
     return BX_OK;
 }
 
@@ -272,14 +303,15 @@ static void answer(void *ctx, const struct bx_joined *answer)
 {
     struct asking *asking = ctx;
     struct bx_joined a = *answer;
-    struct bx_buf certificate = {0};
+    struct bx_buf certificate = {0}, cas = {0};
     struct bx_err err = {0};
 
-    if (a.code != BX_OK || add_certificate(asking, &a, &certificate, &err) == BX_OK)
+    if (a.code != BX_OK || add_certificate(asking, &a, &certificate, &cas, &err) == BX_OK)
         link_answer_join(asking->d->link, asking->handle, &a);
     else
         refuse(asking->d->link, asking->handle, &err);
     bx_buf_release(&certificate);
+    bx_buf_release(&cas);
     bx_buf_release(&asking->csr);
     bx_free(asking);
 }
@@ -304,7 +336,9 @@ static int check_proof(const struct daemon *d, struct bx_join *j, uint8_t pin[PK
     *has = bx_str("");
     if (bx_view_ca(bx_node_view(d->node)) == NULL)
         return BX_OK;
-    if (!d->keys.has_cluster_key) {
+    if (!has_all(d))
+        return not_yet(err);
+    if (d->keys.n_cluster_keys == 0) {
         bx_err_set(err, BX_BUSY, "this node has no key of the cluster, and can not sign");
         bx_err_hint(err, "join through another member");
         return BX_BUSY;

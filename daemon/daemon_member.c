@@ -63,6 +63,21 @@ static struct bx_str pin_of(struct daemon *d)
     return (struct bx_str){(const char *)d->member.pin, PKI_SHA256};
 }
 
+static void tell_keys(struct daemon *d, struct bx_node_info *out)
+{
+    struct daemon_member *m = &d->member;
+
+    out->pin = pin_of(d);
+    if (out->pin.n == 0)
+        return;
+    pki_key_public(d->keys.key, m->public_key);
+    out->public_key = (struct bx_str){(const char *)m->public_key, PKI_SPKI};
+    if (m->ca_taken != 0)
+        out->ca_taken = m->ca_taken;
+    if (m->ca_shown != 0)
+        out->ca_shown = m->ca_shown;
+}
+
 void daemon_self(struct daemon *d, struct bx_node_info *out)
 {
     const struct bx_node_row *row =
@@ -77,7 +92,7 @@ void daemon_self(struct daemon *d, struct bx_node_info *out)
     out->address = bx_str(d->options.listen);
     out->api = bx_str(d->api_address);
     out->http = http_address(d);
-    out->pin = pin_of(d);
+    tell_keys(d, out);
     out->datacenter = bx_str(d->options.datacenter);
     out->zone = bx_str(d->options.zone);
     out->rack = bx_str(d->options.rack);
@@ -136,8 +151,10 @@ static bool same(const struct bx_node_info *a, const struct bx_node_info *b)
 {
     return bx_str_eq(a->name, b->name) && bx_str_eq(a->address, b->address) &&
            bx_str_eq(a->api, b->api) && bx_str_eq(a->http, b->http) && bx_str_eq(a->pin, b->pin) &&
-           bx_str_eq(a->datacenter, b->datacenter) && bx_str_eq(a->zone, b->zone) &&
-           bx_str_eq(a->rack, b->rack) && bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
+           bx_str_eq(a->public_key, b->public_key) && a->ca_taken == b->ca_taken &&
+           a->ca_shown == b->ca_shown && bx_str_eq(a->datacenter, b->datacenter) &&
+           bx_str_eq(a->zone, b->zone) && bx_str_eq(a->rack, b->rack) &&
+           bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
            a->overcommit_vcpus_pct == b->overcommit_vcpus_pct &&
            a->overcommit_memory_pct == b->overcommit_memory_pct;
@@ -201,6 +218,7 @@ static bool registered(struct daemon *d)
         return false;
     if (bx_view_ca(view) != NULL)
         keys_created(&d->keys);
+    daemon_ca(d);
     daemon_self(d, &self);
     if (row != NULL && same(&row->info, &self))
         return true;

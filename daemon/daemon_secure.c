@@ -20,14 +20,17 @@ static struct pki_der der(const struct bx_buf *b)
 static int make(const struct daemon *d, enum tls_side side, struct tls_context **out,
                 struct bx_err *err)
 {
-    struct pki_der ca = der(&d->keys.ca);
+    const struct keys *k = &d->keys;
+    struct pki_der cas[] = {der(&k->ca), der(&k->other_ca)};
     struct tls_config c = {.side = side,
                            .protocol = TLS_PROTOCOL,
-                           .key = d->keys.key,
-                           .certificate = der(&d->keys.certificate),
-                           .ca = ca,
-                           .cas = &ca,
-                           .n_cas = 1};
+                           .key = k->key,
+                           .certificate = der(&k->certificate),
+                           .ca = cas[0],
+                           .other_certificate = der(&k->other_certificate),
+                           .other_ca = cas[1],
+                           .cas = cas,
+                           .n_cas = k->other_ca.len > 0 ? 2 : 1};
 
     return tls_context_create(out, &c, err);
 }
@@ -70,6 +73,7 @@ void daemon_renew(struct daemon *d)
     int rc;
 
     if (daemon_now(d) < d->member.renew_ms || ca == NULL || row == NULL ||
+        !keys_show_ca(&d->keys, ca) ||
         !keys_are_due(&d->keys, &row->info, d->clock->ops->wall_ms(d->clock)))
         return;
     rc = keys_renew(&d->keys, d->clock, d->identity.cluster, ca, &row->info, &err);

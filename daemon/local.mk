@@ -1,7 +1,7 @@
 # blixardd and blixard-vm: one makefile fragment a folder.
 noinst_LIBRARIES += libdaemon.a
 libdaemon_a_SOURCES = \
-	daemon/daemon.c daemon/daemon.h daemon/daemon_diag.c daemon/daemon_driver.c daemon/daemon_member.c daemon/daemon_join.c daemon/daemon_secure.c daemon/daemon_audit.c daemon/daemon_metrics.c \
+	daemon/daemon.c daemon/daemon.h daemon/daemon_diag.c daemon/daemon_driver.c daemon/daemon_member.c daemon/daemon_join.c daemon/daemon_secure.c daemon/daemon_ca.c daemon/daemon_audit.c daemon/daemon_metrics.c \
 	daemon/forget.c daemon/forget.h \
 	daemon/options.c daemon/options.h daemon/options_value.c daemon/options_check.c daemon/options_value.h daemon/options_diag.h
 libdaemon_a_SOURCES += daemon/daemon_watch.c

@@ -31,6 +31,7 @@
 #include "mem/pool.h"
 #include "node/identity.h"
 #include "node/ports.h"
+#include "wire/ca.h"
 #include "wire/event.h"
 #include "wire/frame.h"
 
@@ -76,6 +77,10 @@ struct api_options {
      * call. BX_OK: done will be called; otherwise it will not. */
     int (*init)(void *ctx, const char *name, api_done done, void *done_ctx, struct bx_err *err);
     int (*join)(void *ctx, const char *token, api_done done, void *done_ctx, struct bx_err *err);
+    /* Make a new CA, and call take_body with the command, before it returns. BX_OK; otherwise
+     * it was not called. */
+    int (*make_ca)(void *ctx, void (*take_body)(void *to, const struct bx_cmd_ca_rotate *body),
+                   void *to, struct bx_err *err);
     void *ctx;
 };
 

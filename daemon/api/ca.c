@@ -106,13 +106,25 @@ static void user_cert_create(struct api_call *c)
     api_write(c, BX_CMD_USER_TOKEN_CREATE, &body, bx_str("default"));
 }
 
+/* While the CA is replaced, that is the new one as soon as this node can sign with it: the other
+ * one ends soon. */
+static const struct bx_ca *signs_for_users(const struct api_call *c)
+{
+    const struct api_options *o = &c->api->o;
+    const struct bx_ca *new_one = bx_view_ca_new(api_view(c));
+
+    return new_one != NULL && keys_have_ca(o->keys, o->identity->cluster, new_one)
+               ? new_one
+               : bx_view_ca(api_view(c));
+}
+
 /* Sign for what is left of it. */
 static int sign(const struct api_call *c, const struct bx_user_token *t, uint64_t until,
                 struct bx_buf *pem, struct bx_err *err)
 {
     const struct api_options *o = &c->api->o;
     const struct pki_csr *request = c->state;
-    const struct bx_ca *ca = bx_view_ca(api_view(c));
+    const struct bx_ca *ca = signs_for_users(c);
     char name[PKI_NAME_MAX + 1];
     struct bx_buf der = {0};
     int rc;

@@ -108,11 +108,14 @@ static void add_text(struct making *m, struct bx_token_reply *r, struct bx_buf *
     r->role = 0;
 }
 
+/* A token names the newest CA that there was when it was created: that is what it ends with. */
 static void add_ca(const struct bx_view *v, char hex[2 * PKI_SHA256], struct bx_token_reply *r)
 {
-    const struct bx_ca *ca = bx_view_ca(v);
+    const struct bx_ca *ca = bx_view_ca_at(v, 0), *new_one = bx_view_ca_new(v);
     uint8_t sum[PKI_SHA256];
 
+    if (new_one != NULL && r->id > new_one->created_index)
+        ca = new_one;
     if (ca == NULL)
         return;
     bx_sha256(ca->certificate.p, ca->certificate.n, sum);

@@ -28,6 +28,35 @@ int keys_save(const struct keys *k, const char *name, const void *p, size_t n, s
     return rc == BX_OK ? secret_file_save(path, p, n, err) : rc;
 }
 
+int keys_save_both(const struct keys *k, const char *name, const struct bx_buf *a,
+                   const struct bx_buf *b, struct bx_err *err)
+{
+    struct bx_buf both = {0};
+    int rc = bx_buf_append(&both, a->data, a->len);
+
+    if (rc == BX_OK)
+        rc = bx_buf_append(&both, b->data, b->len);
+    rc = rc == BX_OK ? keys_save(k, name, both.data, both.len, err)
+                     : bx_err_set(err, rc, "out of memory");
+    bx_buf_release(&both);
+    return rc;
+}
+
+int keys_save_cluster_keys(const struct keys *k, struct bx_err *err)
+{
+    return keys_save(k, CLUSTER_KEY, k->cluster_keys, (size_t)k->n_cluster_keys * PKI_SECRET, err);
+}
+
+int keys_set(struct bx_buf *b, const void *p, size_t n, struct bx_err *err)
+{
+    struct bx_buf made = {0};
+
+    if (bx_buf_append(&made, p, n) != BX_OK)
+        return bx_err_set(err, BX_NO_MEMORY, "out of memory");
+    bx_buf_move(b, &made);
+    return BX_OK;
+}
+
 /* And what is left of writing it. BX_OK or BX_IO. */
 static int remove_file(const char *directory, const char *name, struct bx_err *err)
 {
@@ -82,30 +111,77 @@ static int load_key(struct keys *k, struct bx_err *err)
     return rc == BX_NOT_FOUND ? BX_OK : rc;
 }
 
-static int load_cluster_key(struct keys *k, struct bx_err *err)
+static int load_cluster_keys(struct keys *k, struct bx_err *err)
 {
     struct bx_buf b = {0};
     int rc = load(k, CLUSTER_KEY, &b, err);
 
-    if (rc == BX_OK && b.len != 0 && b.len != PKI_SECRET)
+    if (rc == BX_OK && (b.len % PKI_SECRET != 0 || b.len > sizeof k->cluster_keys))
         rc = bx_err_set(err, BX_CORRUPT, "%s/%s: damaged", k->directory, CLUSTER_KEY);
-    k->has_cluster_key = rc == BX_OK && b.len == PKI_SECRET;
-    if (k->has_cluster_key)
-        memcpy(k->cluster_key, b.data, PKI_SECRET);
+    if (rc == BX_OK && b.len > 0)
+        memcpy(k->cluster_keys, b.data, b.len);
+    if (rc == BX_OK)
+        k->n_cluster_keys = (uint32_t)(b.len / PKI_SECRET);
     pki_wipe_buf(&b);
     return rc;
 }
 
+/* The certificates of a file of one or two. BX_OK or BX_CORRUPT. */
+static int load_both(const struct keys *k, const char *name, struct bx_buf *first,
+                     struct bx_buf *second, struct bx_err *err)
+{
+    struct bx_buf b = {0};
+    size_t n;
+    int rc = load(k, name, &b, err);
+
+    if (rc == BX_OK && b.len > 0) {
+        n = pki_cert_length(b.data, b.len);
+        n = n == 0 ? b.len : n; /* what is wrong with it is told later */
+        rc = keys_set(first, b.data, n, err);
+        if (rc == BX_OK && b.len > n)
+            rc = keys_set(second, b.data + n, b.len - n, err);
+    }
+    bx_buf_release(&b);
+    return rc;
+}
+
+static bool is_signed(const struct bx_buf *certificate, const struct bx_buf *ca)
+{
+    const struct pki_der der = {ca->data, ca->len};
+    struct pki_trust *trust = NULL;
+    struct pki_cert c;
+    bool ok =
+        certificate->len > 0 && ca->len > 0 && pki_trust_create(&trust, &der, 1, NULL) == BX_OK &&
+        pki_verify(trust, certificate->data, certificate->len, PKI_DATES_IGNORED, 0, &c, NULL) ==
+            BX_OK;
+
+    pki_trust_destroy(trust);
+    return ok;
+}
+
+/* The CAs are told apart by what they have signed, whatever was written last. */
+static void pair(struct keys *k)
+{
+    if (is_signed(&k->certificate, &k->other_ca)) {
+        struct bx_buf ca = k->ca;
+
+        k->ca = k->other_ca;
+        k->other_ca = ca;
+    }
+    if (!is_signed(&k->other_certificate, &k->other_ca))
+        k->other_certificate.len = 0;
+}
+
 /* A certificate that is there is one, and is of the key. */
-static int check(const struct keys *k, struct bx_err *err)
+static int check(const struct keys *k, const struct bx_buf *certificate, struct bx_err *err)
 {
     uint8_t pin[PKI_SHA256];
     struct pki_cert c;
     int rc;
 
-    if (k->certificate.len == 0)
+    if (certificate->len == 0)
         return BX_OK;
-    rc = pki_cert_read(k->certificate.data, k->certificate.len, &c, err);
+    rc = pki_cert_read(certificate->data, certificate->len, &c, err);
     if (rc != BX_OK) {
         bx_err_wrap(err, "%s/%s", k->directory, NODE_CRT);
         return BX_CORRUPT;
@@ -130,14 +206,18 @@ int keys_open(struct keys *k, const char *data, struct bx_err *err)
         return bx_err_set(err, BX_IO, "cannot create %s: %s", k->directory, strerror(errno));
     rc = load_key(k, err);
     if (rc == BX_OK)
-        rc = load(k, NODE_CRT, &k->certificate, err);
+        rc = load_both(k, NODE_CRT, &k->certificate, &k->other_certificate, err);
     if (rc == BX_OK)
-        rc = load(k, CA_CRT, &k->ca, err);
+        rc = load_both(k, CA_CRT, &k->ca, &k->other_ca, err);
     if (rc == BX_OK)
         rc = load(k, CA_KEY, &k->ca_key, err);
     if (rc == BX_OK)
-        rc = load_cluster_key(k, err);
-    return rc == BX_OK ? check(k, err) : rc;
+        rc = load_cluster_keys(k, err);
+    if (rc == BX_OK)
+        rc = check(k, &k->certificate, err);
+    if (rc == BX_OK)
+        pair(k);
+    return rc == BX_OK ? check(k, &k->other_certificate, err) : rc;
 }
 
 int keys_remove(const char *data, struct bx_err *err)
@@ -157,6 +237,8 @@ void keys_close(struct keys *k)
     pki_key_destroy(k->key);
     bx_buf_release(&k->certificate);
     bx_buf_release(&k->ca);
+    bx_buf_release(&k->other_certificate);
+    bx_buf_release(&k->other_ca);
     bx_buf_release(&k->ca_key);
     pki_wipe(k, sizeof *k);
 }
@@ -183,20 +265,6 @@ bool keys_are_there(const struct keys *k)
 
 /* ---- a new cluster ---- */
 
-static int seal_ca(struct keys *k, struct bx_clock *clock, const struct pki_key *ca,
-                   const uint8_t cluster[16], struct bx_err *err)
-{
-    uint8_t plain[PKI_KEY_MAX], nonce[PKI_NONCE];
-    size_t n = 0;
-    int rc = pki_key_write(ca, plain, &n, err);
-
-    clock->ops->random(clock, nonce, sizeof nonce);
-    if (rc == BX_OK)
-        rc = pki_seal(k->cluster_key, nonce, cluster, 16, plain, n, &k->ca_key, err);
-    pki_wipe(plain, sizeof plain);
-    return rc;
-}
-
 static int make_ca(struct keys *k, struct bx_clock *clock, const struct bx_identity *id,
                    const struct bx_node_info *self, struct bx_err *err)
 {
@@ -207,13 +275,13 @@ static int make_ca(struct keys *k, struct bx_clock *clock, const struct bx_ident
 
     founder.id = id->node;
     clock->ops->random(clock, serial, sizeof serial);
-    clock->ops->random(clock, k->cluster_key, sizeof k->cluster_key);
-    k->has_cluster_key = true;
+    clock->ops->random(clock, k->cluster_keys[0], PKI_SECRET);
+    k->n_cluster_keys = 1;
     if (rc == BX_OK)
         rc = pki_ca_make(ca, id->cluster, id->cluster_name, clock->ops->wall_ms(clock), serial,
                          &k->ca, err);
     if (rc == BX_OK)
-        rc = seal_ca(k, clock, ca, id->cluster, err);
+        rc = keys_seal_ca(k->cluster_keys[0], clock, ca, id->cluster, &k->ca_key, err);
     if (rc == BX_OK) {
         pki_key_public(k->key, spki);
         rc = keys_issue(ca, (struct pki_der){k->ca.data, k->ca.len}, clock, id->cluster, &founder,
@@ -233,7 +301,8 @@ static int make_key(struct keys *k, struct bx_err *err)
     pki_key_destroy(k->key);
     k->key = NULL;
     k->certificate.len = k->ca.len = k->ca_key.len = 0;
-    k->has_cluster_key = false;
+    k->other_certificate.len = k->other_ca.len = 0;
+    k->n_cluster_keys = 0;
     rc = remove_files(k->directory, err);
     if (rc == BX_OK)
         rc = pki_key_generate(&k->key, err);
@@ -244,10 +313,10 @@ static int make_key(struct keys *k, struct bx_err *err)
 
 static int save_all(const struct keys *k, struct bx_err *err)
 {
-    int rc = keys_save(k, CA_CRT, k->ca.data, k->ca.len, err);
+    int rc = keys_save_both(k, CA_CRT, &k->ca, &k->other_ca, err);
 
-    if (rc == BX_OK && k->has_cluster_key)
-        rc = keys_save(k, CLUSTER_KEY, k->cluster_key, PKI_SECRET, err);
+    if (rc == BX_OK && k->n_cluster_keys > 0)
+        rc = keys_save_cluster_keys(k, err);
     if (rc == BX_OK && k->ca_key.len > 0)
         rc = keys_save(k, CA_KEY, k->ca_key.data, k->ca_key.len, err);
     return rc == BX_OK ? keys_save(k, NODE_CRT, k->certificate.data, k->certificate.len, err) : rc;
@@ -283,18 +352,43 @@ int keys_request(struct keys *k, bool again, struct bx_buf *csr, struct bx_err *
     return rc == BX_OK ? pki_csr_make(k->key, csr, err) : rc;
 }
 
-static int check_answer(const struct keys *k, const struct bx_joined *a,
-                        const uint8_t fingerprint[PKI_SHA256], struct bx_err *err)
+/* The CAs of an answer, one after the other; *n of them, at most two. False: something else. */
+static bool read_cas(struct bx_str all, struct pki_der cas[2], uint32_t *n)
 {
-    const struct pki_der ca = {(const uint8_t *)a->ca.p, a->ca.n};
-    uint8_t pin[PKI_SHA256], is[PKI_SHA256];
-    struct pki_trust *trust = NULL;
-    struct pki_cert c;
-    int rc = pki_trust_create(&trust, &ca, 1, err);
+    const uint8_t *at = (const uint8_t *)all.p;
+    size_t left = all.n, len;
 
-    bx_sha256(ca.p, ca.n, is);
+    for (*n = 0; left > 0; (*n)++, at += len, left -= len) {
+        len = *n == 2 ? 0 : pki_cert_length(at, left);
+        if (len == 0)
+            return false;
+        cas[*n] = (struct pki_der){at, len};
+    }
+    return *n > 0;
+}
+
+static bool is_among(const struct pki_der *cas, uint32_t n, const uint8_t fingerprint[PKI_SHA256])
+{
+    uint8_t is[PKI_SHA256];
+
+    for (uint32_t i = 0; i < n; i++) {
+        bx_sha256(cas[i].p, cas[i].n, is);
+        if (pki_equal(is, fingerprint, sizeof is))
+            return true;
+    }
+    return false;
+}
+
+static int check_answer(const struct keys *k, const struct bx_joined *a, const struct pki_der *cas,
+                        uint32_t n, const uint8_t fingerprint[PKI_SHA256], struct bx_err *err)
+{
+    struct pki_trust *trust = NULL;
+    uint8_t pin[PKI_SHA256];
+    struct pki_cert c;
+    int rc = pki_trust_create(&trust, cas, n, err);
+
     pki_key_pin(k->key, pin);
-    if (rc == BX_OK && !pki_equal(is, fingerprint, sizeof is))
+    if (rc == BX_OK && !is_among(cas, n, fingerprint))
         rc = bx_err_set(err, BX_DENIED, "another CA than the token's");
     if (rc == BX_OK)
         rc = pki_verify(trust, (const uint8_t *)a->certificate.p, a->certificate.n,
@@ -304,22 +398,38 @@ static int check_answer(const struct keys *k, const struct bx_joined *a,
          !pki_equal(c.pin, pin, sizeof pin)))
         rc = bx_err_set(err, BX_DENIED, "the certificate is of another node");
     pki_trust_destroy(trust);
-    return rc == BX_OK ? rc : bx_err_wrap(err, "malformed answer to the join");
+    return rc;
+}
+
+static void keep_cluster_keys(struct keys *k, struct bx_str keys)
+{
+    k->n_cluster_keys = (uint32_t)(keys.n / PKI_SECRET);
+    if (keys.n > 0)
+        memcpy(k->cluster_keys, keys.p, (size_t)k->n_cluster_keys * PKI_SECRET);
 }
 
 int keys_take(struct keys *k, const struct bx_joined *a, const uint8_t fingerprint[PKI_SHA256],
               struct bx_err *err)
 {
-    int rc = check_answer(k, a, fingerprint, err);
+    struct pki_der cas[2];
+    uint32_t n;
+    int rc = BX_OK;
 
-    if (rc == BX_OK) /* of an answer that could not be kept, or of an init */
-        k->certificate.len = k->ca.len = k->ca_key.len = 0;
+    if (!read_cas(a->ca, cas, &n) || a->cluster_key.n > sizeof k->cluster_keys)
+        rc = bx_err_set(err, BX_DENIED, "not the certificates of CAs");
     if (rc == BX_OK)
-        rc = bx_buf_append(&k->certificate, a->certificate.p, a->certificate.n);
+        rc = check_answer(k, a, cas, n, fingerprint, err);
+    if (rc != BX_OK)
+        return bx_err_wrap(err, "malformed answer to the join");
+    /* There may be something of an answer that could not be kept, or of an init. */
+    k->other_certificate.len = k->other_ca.len = k->ca_key.len = 0;
+    keep_cluster_keys(k, a->cluster_key);
+    rc = keys_set(&k->certificate, a->certificate.p, a->certificate.n, err);
     if (rc == BX_OK)
-        rc = bx_buf_append(&k->ca, a->ca.p, a->ca.n);
-    k->has_cluster_key = rc == BX_OK && a->cluster_key.n == PKI_SECRET;
-    if (k->has_cluster_key)
-        memcpy(k->cluster_key, a->cluster_key.p, PKI_SECRET);
+        rc = keys_set(&k->ca, cas[0].p, cas[0].n, err);
+    if (rc == BX_OK && n > 1)
+        rc = keys_set(&k->other_ca, cas[1].p, cas[1].n, err);
+    if (rc == BX_OK)
+        pair(k);
     return rc == BX_OK ? save_all(k, err) : rc;
 }

@@ -60,21 +60,46 @@ int keys_issue(const struct pki_key *ca_key, struct pki_der ca, struct bx_clock 
     return pki_issue(ca_key, ca.p, ca.n, &i, out, err);
 }
 
-/* The key of the CA of the state. */
-static int open_ca(const struct keys *k, const uint8_t cluster[16], const struct bx_ca *ca,
-                   struct pki_key **out, struct bx_err *err)
+/* ---- the key of a CA ---- */
+
+int keys_seal_ca(const uint8_t cluster_key[PKI_SECRET], struct bx_clock *clock,
+                 const struct pki_key *ca, const uint8_t cluster[16], struct bx_buf *out,
+                 struct bx_err *err)
+{
+    uint8_t plain[PKI_KEY_MAX], nonce[PKI_NONCE];
+    size_t n = 0;
+    int rc = pki_key_write(ca, plain, &n, err);
+
+    clock->ops->random(clock, nonce, sizeof nonce);
+    if (rc == BX_OK)
+        rc = pki_seal(cluster_key, nonce, cluster, 16, plain, n, out, err);
+    pki_wipe(plain, sizeof plain);
+    return rc;
+}
+
+int keys_open_ca_with(const uint8_t cluster_key[PKI_SECRET], const uint8_t cluster[16],
+                      const struct bx_ca *ca, struct pki_key **out, struct bx_err *err)
 {
     struct bx_buf plain = {0};
-    int rc;
+    int rc = bx_buf_reserve(&plain, PKI_KEY_MAX);
 
-    if (!k->has_cluster_key)
-        return bx_err_set(err, BX_UNSUPPORTED, "this node has no %s/%s", k->directory, CLUSTER_KEY);
-    rc = bx_buf_reserve(&plain, PKI_KEY_MAX);
     if (rc == BX_OK)
-        rc = pki_open(k->cluster_key, cluster, 16, ca->key.p, ca->key.n, &plain, err);
+        rc = pki_open(cluster_key, cluster, 16, ca->key.p, ca->key.n, &plain, err);
     if (rc == BX_OK)
         rc = pki_key_read(plain.data, plain.len, out, err);
     pki_wipe_buf(&plain);
+    return rc;
+}
+
+int keys_open_ca(const struct keys *k, const uint8_t cluster[16], const struct bx_ca *ca,
+                 struct pki_key **out, struct bx_err *err)
+{
+    int rc = BX_CORRUPT;
+
+    if (k->n_cluster_keys == 0)
+        return bx_err_set(err, BX_UNSUPPORTED, "this node has no %s/%s", k->directory, CLUSTER_KEY);
+    for (uint32_t i = 0; i < k->n_cluster_keys && rc == BX_CORRUPT; i++)
+        rc = keys_open_ca_with(k->cluster_keys[i], cluster, ca, out, err);
     return rc == BX_OK ? rc : bx_err_wrap(err, "the key of the cluster's CA");
 }
 
@@ -90,7 +115,7 @@ int keys_sign(const struct keys *k, struct bx_clock *clock, const uint8_t cluste
         return rc;
     if (node->pin.n != PKI_SHA256 || !pki_equal(node->pin.p, request.pin, PKI_SHA256))
         return bx_err_set(err, BX_CONFLICT, "the request is not of this node's key");
-    rc = open_ca(k, cluster, ca, &key, err);
+    rc = keys_open_ca(k, cluster, ca, &key, err);
     if (rc == BX_OK)
         rc =
             keys_issue(key, (struct pki_der){(const uint8_t *)ca->certificate.p, ca->certificate.n},
@@ -108,7 +133,7 @@ int keys_sign_user(const struct keys *k, struct bx_clock *clock, const uint8_t c
                           .not_before_ms = clock->ops->wall_ms(clock),
                           .not_after_ms = not_after_ms};
     struct pki_key *key = NULL;
-    int rc = open_ca(k, cluster, ca, &key, err);
+    int rc = keys_open_ca(k, cluster, ca, &key, err);
 
     memcpy(i.cluster, cluster, 16);
     memcpy(i.spki, spki, PKI_SPKI);
@@ -135,21 +160,30 @@ bool keys_are_due(const struct keys *k, const struct bx_node_info *node, uint64_
     return now_ms >= c.not_before_ms + (c.not_after_ms - c.not_before_ms) / 3 * 2;
 }
 
-int keys_renew(struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],
-               const struct bx_ca *ca, const struct bx_node_info *node, struct bx_err *err)
+int keys_certify(const struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],
+                 const struct bx_ca *ca, const struct bx_node_info *node, struct bx_buf *out,
+                 struct bx_err *err)
 {
-    struct bx_buf csr = {0}, certificate = {0};
+    struct bx_buf csr = {0};
     int rc = pki_csr_make(k->key, &csr, err);
 
     if (rc == BX_OK)
         rc = keys_sign(k, clock, cluster, ca, node,
-                       (struct bx_str){(const char *)csr.data, (uint32_t)csr.len}, &certificate,
-                       err);
+                       (struct bx_str){(const char *)csr.data, (uint32_t)csr.len}, out, err);
+    bx_buf_release(&csr);
+    return rc;
+}
+
+int keys_renew(struct keys *k, struct bx_clock *clock, const uint8_t cluster[16],
+               const struct bx_ca *ca, const struct bx_node_info *node, struct bx_err *err)
+{
+    struct bx_buf certificate = {0};
+    int rc = keys_certify(k, clock, cluster, ca, node, &certificate, err);
+
     if (rc == BX_OK)
-        rc = keys_save(k, NODE_CRT, certificate.data, certificate.len, err);
+        rc = keys_save_both(k, NODE_CRT, &certificate, &k->other_certificate, err);
     if (rc == BX_OK)
         bx_buf_move(&k->certificate, &certificate);
     bx_buf_release(&certificate);
-    bx_buf_release(&csr);
     return rc;
 }

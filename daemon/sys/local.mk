@@ -24,7 +24,7 @@ libdaemon_a_SOURCES += \
 	daemon/sys/snapshot.c daemon/sys/snapshot.h \
 	daemon/sys/stack.c daemon/sys/stack.h \
 	daemon/sys/tick.c daemon/sys/tick.h \
-	daemon/sys/keys.c daemon/sys/keys.h daemon/sys/keys_priv.h daemon/sys/keys_sign.c \
+	daemon/sys/keys.c daemon/sys/keys.h daemon/sys/keys_priv.h daemon/sys/keys_rotate.c daemon/sys/keys_sign.c \
 	daemon/sys/watchdog.c daemon/sys/watchdog.h
 
 # The file functions on the kernel, apart so that tests can link them.

@@ -56,6 +56,8 @@ int bx_node_info_check(const struct bx_node_info *n, struct bx_err *err)
         return refuse(err, "reserve", "exceeds the capacity");
     if (n->pin.n != 0 && n->pin.n != BX_PIN)
         return refuse(err, "pin", "is not the SHA-256 of a key");
+    if (n->public_key.n != 0 && n->public_key.n != BX_PUBLIC_KEY)
+        return refuse(err, "public_key", "is not a key on P-256");
     if (!overcommit_ok(n->overcommit_vcpus_pct) || !overcommit_ok(n->overcommit_memory_pct))
         return refuse(err, "overcommit", "must be 10 to 6400 percent");
     return BX_OK;

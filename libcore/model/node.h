@@ -12,6 +12,7 @@
 #define BX_OVERCOMMIT_MIN 10u /* percent */
 #define BX_OVERCOMMIT_MAX 6400u
 #define BX_PIN 32u                  /* bytes: SHA-256 of a SubjectPublicKeyInfo */
+#define BX_PUBLIC_KEY 91u           /* bytes of one, of EC P-256 */
 #define BX_NODE_ID_MAX (1ull << 62) /* so that the next id fits in a signed SQLite integer */
 
 enum bx_node_state {
@@ -48,6 +49,11 @@ struct bx_node_info {
     /* ---- from feature level 3 on ---- */
     struct bx_str pin; /* SHA-256 of the public key that it proves itself with, BX_PIN bytes; empty:
                           the cluster has no certificates */
+    struct bx_str public_key; /* that key: SubjectPublicKeyInfo, BX_PUBLIC_KEY bytes; empty: it was
+                                 not told yet */
+    /* What it has told of the CAs (state/ca.h): generation of the newest one that it trusts and can
+     * sign with, and of the one that has signed the certificate that it shows. 0: nothing. */
+    uint64_t ca_taken, ca_shown;
 };
 extern const struct bx_schema bx_node_info_schema;
 
@@ -80,7 +86,11 @@ extern const struct bx_schema bx_node_info_schema;
     BX_NODE_INFO_FIELD(at, http, BX_T_STR, .max = BX_ADDRESS_MAX, .omit = true, .since = 2,        \
                        .droppable = true),                                                         \
         BX_NODE_INFO_FIELD(at, pin, BX_T_BYTES, .max = BX_PIN, .omit = true, .since = 3,           \
-                           .droppable = true)
+                           .droppable = true),                                                     \
+        BX_NODE_INFO_FIELD(at, public_key, BX_T_BYTES, .max = BX_PUBLIC_KEY, .omit = true,         \
+                           .since = 3, .droppable = true),                                         \
+        BX_NODE_INFO_FIELD(at, ca_taken, BX_T_U64, .omit = true, .since = 3, .droppable = true),   \
+        BX_NODE_INFO_FIELD(at, ca_shown, BX_T_U64, .omit = true, .since = 3, .droppable = true)
 
 /* The status of a member: leader, follower, learner (has the log but no vote), or candidate (a
  * voter without a known leader). */

@@ -200,6 +200,7 @@ static const bool goes_on[BX__CMDS] = {
     [BX_CMD_MEMBER_JOIN] = true,    [BX_CMD_NODE_REMOVE] = true,  [BX_CMD_TENANT_DELETE] = true,
     [BX_CMD_SESSION_END] = true,    [BX_CMD_TOKEN_REVOKE] = true, [BX_CMD_NODE_REPAIRED] = true,
     [BX_CMD_USER_SET] = true,       [BX_CMD_USER_DELETE] = true,  [BX_CMD_USER_TOKEN_DELETE] = true,
+    [BX_CMD_CA_ROTATE] = true,
 };
 
 enum bx_disk_space bx_node_space(const struct bx_node *n, uint64_t id)

@@ -94,8 +94,10 @@ static bool same_info(const struct bx_node_info *a, const struct bx_node_info *b
 {
     return bx_str_eq(a->name, b->name) && bx_str_eq(a->address, b->address) &&
            bx_str_eq(a->api, b->api) && bx_str_eq(a->http, b->http) && bx_str_eq(a->pin, b->pin) &&
-           bx_str_eq(a->datacenter, b->datacenter) && bx_str_eq(a->zone, b->zone) &&
-           bx_str_eq(a->rack, b->rack) && bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
+           bx_str_eq(a->public_key, b->public_key) && a->ca_taken == b->ca_taken &&
+           a->ca_shown == b->ca_shown && bx_str_eq(a->datacenter, b->datacenter) &&
+           bx_str_eq(a->zone, b->zone) && bx_str_eq(a->rack, b->rack) &&
+           bx_str_eq(a->driver, b->driver) && a->vcpus == b->vcpus &&
            a->memory_mib == b->memory_mib && a->disk_gib == b->disk_gib &&
            a->reserve_vcpus == b->reserve_vcpus && a->reserve_memory_mib == b->reserve_memory_mib &&
            a->reserve_disk_gib == b->reserve_disk_gib &&
@@ -183,6 +185,7 @@ int bx_fsm_node_put(struct bx_fsm *f, struct bx_call *c)
     }
     put_node(f, c, row, &d, row == NULL ? BX_EVENT_NODE_JOINED : BX_EVENT_NODE_UPDATED,
              bx_node_state_names[d.info.state]);
+    bx_fsm_ca_step(f);
     return BX_OK;
 }
 
@@ -269,6 +272,7 @@ int bx_fsm_node_remove(struct bx_fsm *f, struct bx_call *c)
     /* One event for the node and its VMs: entries from before commands could have several events
      * must yield the same revisions. */
     bx_call_event(f, BX_EVENT_NODE_REMOVED, n->info.name, n->info.name, detail);
+    bx_fsm_ca_step(f);
     return BX_OK;
 }
 

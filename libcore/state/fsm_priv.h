@@ -144,6 +144,11 @@ int bx_fsm_token_check(struct bx_fsm *f, const uint8_t hash[16], struct bx_row *
 /* The host joins: a token that admits one is used up. */
 void bx_fsm_token_use(struct bx_fsm *f, struct bx_row *token);
 
+/* ---- fsm_ca.c ---- */
+/* A node has told something, or was removed: go on with replacing the CA, if that was waited for.
+ */
+void bx_fsm_ca_step(struct bx_fsm *f);
+
 /* ---- fsm_user_token.c ---- */
 /* Delete the tokens of a user. */
 void bx_fsm_user_tokens_drop(struct bx_fsm *f, struct bx_str user);

@@ -3,11 +3,9 @@
 #define BX_WIRE_CLUSTER_H
 
 #include "diag/metric.h"
+#include "wire/ca.h"
 #include "wire/jointoken.h"
 #include "wire/params.h"
-
-#define BX_CA_CERTIFICATE_MAX 2048u /* bytes, DER */
-#define BX_CA_KEY_MAX 512u          /* bytes, sealed */
 
 /* ---- commands ---- */
 

@@ -14,6 +14,7 @@
 
 #include "codec/flat.h"
 #include "mem/buf.h"
+#include "wire/ca.h"
 #include "wire/cluster.h"
 #include "wire/level.h"
 #include "wire/node.h"
@@ -53,7 +54,8 @@
     X(20, 3, USER_SET, user_set, struct bx_cmd_user_set)                                           \
     X(21, 3, USER_DELETE, user_delete, struct bx_cmd_user_delete)                                  \
     X(22, 3, USER_TOKEN_CREATE, user_token_create, struct bx_cmd_user_token_create)                \
-    X(23, 3, USER_TOKEN_DELETE, user_token_delete, struct bx_cmd_user_token_delete)
+    X(23, 3, USER_TOKEN_DELETE, user_token_delete, struct bx_cmd_user_token_delete)                \
+    X(24, 3, CA_ROTATE, ca_rotate, struct bx_cmd_ca_rotate)
 
 #define BX_CMD_NUMBER(number, level, upper, lower, type) BX_CMD_##upper = (number),
 enum bx_cmd_kind { BX_COMMANDS(BX_CMD_NUMBER) BX__CMDS };

@@ -37,7 +37,10 @@
     X(USER_UPDATED, "user.updated")   /* the same */                                               \
     X(USER_DELETED, "user.deleted")                                                                \
     X(USER_TOKEN_CREATED, "user_token.created") /* of a user; its detail is the id */              \
-    X(USER_TOKEN_DELETED, "user_token.deleted") /* the same */
+    X(USER_TOKEN_DELETED, "user_token.deleted") /* the same */                                     \
+    X(CA_ADDED, "ca.added")     /* its detail is the generation: it is being replaced */           \
+    X(CA_ACTIVE, "ca.active")   /* all nodes have taken it: it signs */                            \
+    X(CA_DROPPED, "ca.dropped") /* all nodes show certificates of the newer one */
 
 #define BX_EVENT_NUMBER(name, text) BX_EVENT_##name,
 enum bx_event_type { BX_EVENTS(BX_EVENT_NUMBER) BX__EVENTS };

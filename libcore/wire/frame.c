@@ -103,8 +103,8 @@ static const struct bx_field joined_fields[] = {
     BX_FIELD(bx_joined, certificate, BX_T_BYTES, .max = BX_CERTIFICATE_MAX, .omit = true,
              .since = 3),
     BX_FIELD(bx_joined, ca, BX_T_BYTES, .max = BX_CERTIFICATE_MAX, .omit = true, .since = 3),
-    BX_FIELD(bx_joined, cluster_key, BX_T_BYTES, .max = BX_CLUSTER_KEY, .omit = true, .since = 3,
-             .secret = true),
+    BX_FIELD(bx_joined, cluster_key, BX_T_BYTES, .max = BX_CLUSTER_KEYS_MAX * BX_CLUSTER_KEY,
+             .omit = true, .since = 3, .secret = true),
 };
 const struct bx_schema bx_joined_schema = BX_SCHEMA("joined", JOINED, bx_joined, joined_fields);
 

@@ -92,6 +92,7 @@ extern const struct bx_schema bx_grant_schema;
 #define BX_CSR_MAX 8192u
 #define BX_CERTIFICATE_MAX 4096u
 #define BX_CLUSTER_KEY 32u
+#define BX_CLUSTER_KEYS_MAX 2u /* while the CA is replaced */
 
 struct bx_join {
     uint8_t secret_hash[16];
@@ -116,9 +117,9 @@ struct bx_joined {
     struct bx_str message, hint;
     /* ---- from feature level 3 on; empty: the cluster has no certificates ---- */
     struct bx_str certificate; /* of the new node, DER */
-    struct bx_str ca;          /* that of the CA which signed it */
-    struct bx_str cluster_key; /* opens the CA's key (state/ca.h); BX_CLUSTER_KEY bytes, only for
-                                  nodes that hold the log */
+    struct bx_str ca;          /* those of the CAs that are trusted, one after the other */
+    struct bx_str cluster_key; /* open the keys of these CAs (state/ca.h), one after the other: each
+                                  BX_CLUSTER_KEY bytes, only for nodes that hold the log */
 };
 extern const struct bx_schema bx_joined_schema;
 

@@ -131,7 +131,7 @@ static const char *check_joined(const void *obj)
 
     if (a->node > BX_NODE_ID_MAX || (a->code == BX_OK && a->node == 0))
         return "node";
-    if (a->cluster_key.n != 0 && a->cluster_key.n != BX_CLUSTER_KEY)
+    if (a->cluster_key.n % BX_CLUSTER_KEY != 0)
         return "cluster_key";
     for (uint32_t i = 0; i < a->peers.n; i++) {
         if (!is_peer(a->peers.v[i]))

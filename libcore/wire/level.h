@@ -20,7 +20,8 @@
  *   3  users, their tokens and certificates; the CA of the cluster, the hash of a node's key, what
  *      a token admits its host as, and the secret and the signing request of a JOIN; names of VMs
  *      are unique within their tenant, which events tell; the source of a command; who made a
- *      change, from where, in which request, and the chain of events (state/fsm_chain.c) */
+ *      change, from where, in which request, and the chain of events (state/fsm_chain.c);
+ * ca.rotate, and what a node tells of the CAs */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 

@@ -103,7 +103,9 @@ extern const char *const bx_rpc_role_names[];
     X(USER_TOKEN_DELETE, user_token_delete)                                                        \
     X(CLUSTER_CA, cluster_ca)                                                                      \
     X(USER_CERT_CREATE, user_cert_create)                                                          \
-    X(AUDIT_LIST, audit_list)
+    X(AUDIT_LIST, audit_list)                                                                      \
+    X(CLUSTER_CA_ROTATE, cluster_ca_rotate)                                                        \
+    X(CLUSTER_CA_STATUS, cluster_ca_status)
 
 #define BX_METHOD_NUMBER(upper, lower) BX_M_##upper,
 enum bx_method { BX_METHODS(BX_METHOD_NUMBER) BX__METHODS };
@@ -148,6 +150,9 @@ enum bx_reply {
     BX_REPLY_CA,
     BX_REPLY_USER_CERT,
     BX_REPLY_AUDIT_LIST,
+    BX_REPLY_CA_INFO,
+    BX_REPLY_CA_NODE,
+    BX_REPLY_CA_STATUS,
 };
 
 struct bx_method_info {

@@ -55,6 +55,10 @@ static void describe(struct bx_buf *out, bx_val v)
     }
 }
 
+#define CA_STATUS                                                                                  \
+    "{rotating:b,waits_for:-,tokens:i,certificates:i,"                                             \
+    "cas:[{generation:i,fingerprint:s,subject:s,from_ms:i,until_ms:i,state:s}],"                   \
+    "nodes:[{id:i,name:s,taken:i,shown:i,waits:b}]}"
 #define USER "{name:s,role:s,tenant:-,created_index:i,modified_index:i}"
 #define USER_TOKEN "{id:i,user:s,expires_ms:-,used_ms:-}"
 
@@ -166,6 +170,7 @@ TEST(every_answer_has_its_shape)
     answers(&c, "node.show", "{\"node\": \"n1\"}", NODE);
     answers(&c, "cluster.token_create", host_token_params(),
             "{expires_ms:i,id:i,addresses:[s],ca:s}");
+    answers(&c, "cluster.ca_status", "{}", CA_STATUS);
     answers(&c, "user.create", "{\"user\": \"alice\", \"role\": \"viewer\"}", USER);
     answers(&c, "user.list", "{}", "[" USER "]");
     answers(&c, "user.show", "{\"user\": \"alice\"}", USER);

@@ -31,7 +31,7 @@ soak-crash: blixardd blixardctl blixard-vm
 # take long, and say nothing of how the programs are built.
 if PLAIN_BUILD
 dist_check_SCRIPTS += tests/integration/hostile_link.sh tests/integration/keys.sh tests/integration/hosts.sh \
-	tests/integration/api_tls.sh
+	tests/integration/api_tls.sh tests/integration/ca.sh
 endif
 dist_noinst_DATA += tests/integration/hostile_link.py tests/integration/hostile_api.py tests/integration/relay.py
 noinst_PROGRAMS += tests/integration/hostile_certs
@@ -43,7 +43,7 @@ tests_integration_history_SOURCES = tests/integration/history.c \
 	tests/sim/history.c tests/sim/history.h
 tests_integration_history_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 tests_integration_history_LDADD = $(CLI_LIBS)
-tests/integration/hostile_link.log: blixardd blixardctl blixard-vm tests/integration/hostile_certs
+tests/integration/hostile_link.log tests/integration/ca.log: blixardd blixardctl blixard-vm tests/integration/hostile_certs
 tests/integration/keys.log tests/integration/api_tls.log: blixardd blixardctl blixard-vm
 tests/integration/hosts.log: blixardd blixardctl blixard-vm tests/integration/history
 

@@ -18,6 +18,7 @@ struct draw {
     char name[64], other[64], address[64];
     struct bx_pair labels[3];
     struct bx_session_end ends[N_ENDS];
+    uint8_t shares[NODES * BX_CA_SHARE_ITEM];
 };
 
 static uint64_t below(struct draw *d, uint64_t n)
@@ -90,8 +91,11 @@ static struct bx_node_info node(struct draw *d)
                              .disk_gib = 100 + below(d, 50),
                              .reserve_vcpus = (uint32_t)below(d, 3),
                              .overcommit_vcpus_pct = one_in(d, 4) ? 200 : 100,
-                             .overcommit_memory_pct = 100};
+                             .overcommit_memory_pct = 100,
+                             .pin = {"a pin of 32 bytes, as all of it.", BX_PIN},
+                             .ca_taken = below(d, 4)};
 
+    n.ca_shown = n.ca_taken > 0 ? n.ca_taken - below(d, 2) : 0;
     n.name = text(d->name, sizeof d->name, "n", one_in(d, 20) ? below(d, NODES) : n.id);
     n.address = text(d->address, sizeof d->address, "10.0.0.", one_in(d, 20) ? 1 : n.id);
     if (one_in(d, 20))
@@ -249,6 +253,21 @@ static void draw_user_token(struct draw *d)
         token == NULL ? 1 : token->created_index, bx_str(one_in(d, 4) ? "default" : "")};
 }
 
+/* Of a cluster without a CA it is refused; with one, nodes tell something of it now and then. */
+static void draw_ca(struct draw *d)
+{
+    struct bx_cmd_ca_rotate *c = &d->body.ca_rotate;
+    uint8_t sealed[BX_CA_SHARE] = {1};
+
+    d->head.kind = BX_CMD_CA_ROTATE;
+    c->generation = 1 + below(d, 4);
+    c->certificate = bx_str("certificate");
+    c->key = bx_str("sealed");
+    for (uint32_t i = 0; i < NODES; i++)
+        bx_ca_share_put(d->shares + i * BX_CA_SHARE_ITEM, 1 + i, sealed);
+    c->shares = (struct bx_str){(const char *)d->shares, sizeof d->shares};
+}
+
 static void draw_join(struct draw *d)
 {
     d->head.kind = BX_CMD_MEMBER_JOIN;
@@ -270,6 +289,8 @@ static void draw_cluster(struct draw *d)
     d->body.cluster_create.cluster[0] = (uint8_t)(1 + below(d, 2));
     d->body.cluster_create.history[3] = 7;
     d->body.cluster_create.name = bx_str("lab");
+    d->body.cluster_create.ca_certificate = bx_str("certificate");
+    d->body.cluster_create.ca_key = bx_str("sealed");
 }
 
 static void draw_upgrade(struct draw *d)
@@ -309,7 +330,7 @@ static void draw_body(struct draw *d)
         draw_vm_report,  draw_vm_report, draw_vm_desire,   draw_vm_desire, draw_vm_delete,
         draw_vm_rename,  draw_node_put,  draw_node_state,  draw_token,     draw_join,
         draw_cluster,    draw_upgrade,   draw_session_end, draw_repaired,  draw_user,
-        draw_user_token,
+        draw_user_token, draw_ca,
     };
 
     memset(&d->body, 0, sizeof d->body);

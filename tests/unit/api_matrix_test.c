@@ -80,6 +80,8 @@ static const struct row rows[] = {
     {"cluster.token_list", "---+", "----", NONE, NONE, NULL},
     {"cluster.token_revoke", "---+", "----", NONE, NONE, NULL},
     {"cluster.ca", "-+++", "-+++", NONE, NONE, "{}"},
+    {"cluster.ca_rotate", "---+", "----", NONE, NONE, NULL},
+    {"cluster.ca_status", "-+++", "----", NONE, NONE, NULL},
     {"cluster.upgrade_status", "-+++", "----", NONE, NONE, NULL},
     {"cluster.upgrade_finalize", "---+", "----", NONE, NONE, NULL},
 

@@ -192,8 +192,7 @@ TEST(a_planned_command_is_named_with_what_to_do_meanwhile)
     assert_string_equal(unknown("node", "fence", "n1"), "node fence is not supported yet");
     assert_non_null(strstr(err.hint, "node remove"));
     assert_string_equal(unknown("image", "list", NULL), "image is not supported yet");
-    assert_string_equal(unknown("cluster", "ca", "rotate"),
-                        "cluster ca rotate is not supported yet");
+    assert_string_equal(unknown("cluster", "set", "x"), "cluster set is not supported yet");
 }
 
 TEST(a_very_long_word_is_cut)

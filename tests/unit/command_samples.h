@@ -164,6 +164,11 @@ static const struct {
      "user_token.delete",
      {.user_token_delete = {.id = 17}},
      "180000007b00020011000000000000000000000000000000"},
+    {BX_CMD_CA_ROTATE,
+     "ca.rotate",
+     {.ca_rotate = {.generation = 2, .certificate = {"crt", 3}, .key = {"key", 3}}},
+     "300000007c00030002000000000000002000000003000000280000000300000063727400000000006b657900"
+     "00000000"},
 };
 #define KINDS (sizeof commands / sizeof commands[0])
 

@@ -9,6 +9,7 @@
 
 #include "codec/schema.h"
 #include "mem/buf.h"
+#include "wire/ca.h"
 
 #include <stdbool.h>
 
@@ -26,6 +27,7 @@ const struct golden_sample *golden_samples(size_t *n);
 void golden_api_samples(void (*add)(const char *name, const struct bx_schema *schema,
                                     const void *object));
 /* What nodes prove themselves with. */
+extern const struct bx_cmd_ca_rotate golden_ca_rotate;
 void golden_proof_samples(void (*add)(const char *name, const struct bx_schema *schema,
                                       const void *object));
 

@@ -119,7 +119,6 @@ static const struct bx_user_cert_params user_cert = {
     S("-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n"), 600};
 static const struct bx_hello_params hello_token = {
     .version = 1, .token = S("blx_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")};
-
 static const struct bx_log_level_params log_level = {COMMON, S("info,raft=debug"), S("net"),
                                                      S("alpha")};
 
@@ -179,6 +178,8 @@ static const void *const params[BX__METHODS] = {
     [BX_M_USER_TOKEN_DELETE] = &user_token,
     [BX_M_CLUSTER_CA] = &plain,
     [BX_M_USER_CERT_CREATE] = &user_cert,
+    [BX_M_CLUSTER_CA_ROTATE] = &plain,
+    [BX_M_CLUSTER_CA_STATUS] = &plain,
 };
 
 /* ---- replies ---- */
@@ -258,6 +259,13 @@ static const struct bx_token_reply token_made = {
     .addresses = {token_addresses, N(token_addresses)},
     .ca = S("00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"),
     .role = BX_ROLE_STANDBY};
+static const struct bx_ca_info_reply cas[] = {
+    {1, S("0011"), S("Blixard CA lab"), 1700000000000, 2015532800000, BX_CA_ENDS},
+    {2, S("2233"), S("Blixard CA lab"), 1800000000000, 2115532800000, BX_CA_SIGNS}};
+static const struct bx_ca_node_reply ca_nodes[] = {{1, S("alpha"), 2, 2, false},
+                                                   {2, S("beta"), 2, 1, true}};
+static const struct bx_ca_status_reply ca_status = {true, S("beta"),     3,
+                                                    2,    {cas, N(cas)}, {ca_nodes, N(ca_nodes)}};
 static const struct bx_token_info_reply token_info = {17, 1700000600123, S("uid:1000")};
 static const struct bx_diag_reply diag_reply = {S("9ec79c33ec9942ab8353589fcb2e04dc"), S("event"),
                                                 1700000600123, 70123};
@@ -397,6 +405,9 @@ static const struct {
     {&bx_user_token_reply_schema, &user_token_reply},
     {&bx_ca_reply_schema, &ca_reply},
     {&bx_user_cert_reply_schema, &user_cert_reply},
+    {&bx_ca_info_reply_schema, &cas[0]},
+    {&bx_ca_node_reply_schema, &ca_nodes[1]},
+    {&bx_ca_status_reply_schema, &ca_status},
     {&bx_upgrade_reply_schema, &upgrade},
     {&bx_upgrade_member_reply_schema, &upgrade_members[0]},
     {&bx_page_reply_schema, &page},

@@ -1,6 +1,7 @@
 /* Records with certificates, secrets and the keys of nodes. */
 #include "unit/golden.h"
 
+#include "state/ca.h"
 #include "state/kind.h"
 #include "state/token.h"
 #include "state/view.h"
@@ -44,6 +45,18 @@ static const struct bx_joined joined = {.node = 4,
                                         .ca = S("\x30\x82\x02 of the CA"),
                                         .cluster_key = BYTES_32};
 
+const struct bx_cmd_ca_rotate golden_ca_rotate = {2, S("\x30\x82\x03 of the new CA"),
+                                                  S("sealed with the new key"), BYTES_32};
+static const struct bx_ca row_ca = {
+    2, S("\x30\x82\x03 of the new CA"), S("sealed with the new key"), 70, BYTES_32, true};
+static const struct bx_node_info node_of_ca = {.id = 3,
+                                               .name = S("gamma"),
+                                               .address = S("10.0.0.3:7420"),
+                                               .pin = BYTES_32,
+                                               .public_key = BYTES_32,
+                                               .ca_taken = 2,
+                                               .ca_shown = 1};
+
 void golden_proof_samples(void (*add)(const char *name, const struct bx_schema *schema,
                                       const void *object))
 {
@@ -54,4 +67,6 @@ void golden_proof_samples(void (*add)(const char *name, const struct bx_schema *
     add("row-token-role", bx_kind_token.schema, &row_token);
     add("join-secret", &bx_join_schema, &join);
     add("joined-certificate", &bx_joined_schema, &joined);
+    add("row-ca-new", bx_kind_ca.schema, &row_ca);
+    add("node-ca", &bx_node_info_schema, &node_of_ca);
 }

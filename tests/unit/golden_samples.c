@@ -310,6 +310,7 @@ static void add_commands(void)
         [BX_CMD_USER_DELETE] = &user_delete,
         [BX_CMD_USER_TOKEN_CREATE] = &user_token_create,
         [BX_CMD_USER_TOKEN_DELETE] = &user_token_delete,
+        [BX_CMD_CA_ROTATE] = &golden_ca_rotate,
     };
 
     add("vm.create-admit", &bx_cmd_vm_create_schema, &vm_create_admit);

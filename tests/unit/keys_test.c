@@ -92,7 +92,7 @@ TEST(a_founder_has_all_of_it_after_a_restart)
     assert_true(keys_are_there(&keys[0]));
     reopen(0);
     assert_true(keys_are_there(&keys[0]));
-    assert_true(keys[0].has_cluster_key);
+    assert_int_equal(keys[0].n_cluster_keys, 1);
     assert_true(keys[0].ca_key.len > 0);
     assert_int_equal(certificate(0).node, 1);
     assert_memory_equal(certificate(0).cluster, id.cluster, 16);
@@ -138,7 +138,7 @@ static int take(uint64_t as, const struct bx_buf *certificate, bool right)
     struct bx_joined a = {.node = as,
                           .certificate = text(certificate),
                           .ca = text(&keys[0].ca),
-                          .cluster_key = {(const char *)keys[0].cluster_key, PKI_SECRET}};
+                          .cluster_key = {(const char *)keys[0].cluster_keys[0], PKI_SECRET}};
     uint8_t fingerprint[PKI_SHA256];
 
     memcpy(a.cluster, id.cluster, 16);
@@ -162,7 +162,7 @@ TEST(a_host_keeps_what_it_is_answered)
     assert_true(keys_are_there(&keys[1]));
     assert_int_equal(certificate(1).node, 2);
     assert_memory_equal(certificate(1).pin, pin, sizeof pin);
-    assert_memory_equal(keys[1].cluster_key, keys[0].cluster_key, PKI_SECRET);
+    assert_memory_equal(keys[1].cluster_keys[0], keys[0].cluster_keys[0], PKI_SECRET);
     bx_buf_release(&certificate_2);
 }
 
@@ -214,9 +214,9 @@ TEST(a_key_that_does_not_open_the_cas_signs_nothing)
     uint8_t pin[PKI_SHA256];
 
     request(pin);
-    keys[0].cluster_key[7] ^= 1;
+    keys[0].cluster_keys[0][7] ^= 1;
     assert_int_equal(sign(&keys[0].ca_key, pin, &out), BX_CORRUPT);
-    keys[0].has_cluster_key = false;
+    keys[0].n_cluster_keys = 0;
     assert_int_equal(sign(&keys[0].ca_key, pin, &out), BX_UNSUPPORTED);
     assert_int_equal(out.len, 0);
 }
@@ -371,7 +371,7 @@ TEST(an_attempt_leaves_nothing_of_the_one_before)
     bx_buf_release(&csr);
     assert_int_equal(open_again(), BX_OK);
     assert_false(keys_are_there(&keys[0]));
-    assert_false(keys[0].has_cluster_key);
+    assert_int_equal(keys[0].n_cluster_keys, 0);
     assert_int_equal(keys[0].ca_key.len, 0);
 }
 

@@ -122,12 +122,15 @@ check_PROGRAMS += tests/unit/session_soak_test
 tests_unit_session_soak_test_SOURCES = tests/unit/session_soak_test.c
 tests_unit_session_soak_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_session_soak_test_LDADD = $(TEST_LIBS)
-check_PROGRAMS += tests/unit/join_token_test tests/unit/ca_test
+check_PROGRAMS += tests/unit/join_token_test tests/unit/ca_test tests/unit/ca_rotate_test
 
 tests_unit_join_token_test_SOURCES = tests/unit/join_token_test.c
 tests_unit_join_token_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_join_token_test_LDADD = $(TEST_LIBS)
 
+tests_unit_ca_rotate_test_SOURCES = tests/unit/ca_rotate_test.c
+tests_unit_ca_rotate_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_ca_rotate_test_LDADD = $(TEST_LIBS)
 tests_unit_ca_test_SOURCES = tests/unit/ca_test.c
 tests_unit_ca_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_ca_test_LDADD = $(TEST_LIBS)
