@@ -323,15 +323,23 @@ static void remove_node(struct sim_host *member, void *arg)
         bx_free(r);
 }
 
-/* True when a member that hears its leader knows no such node. */
-static bool is_gone(struct sim_host *member, const char *name)
+/* True when a leader knows no such node. */
+static bool is_gone(const struct sim *s, const char *name)
 {
     const struct bx_node_row *row;
     struct bx_node_status st;
 
-    bx_node_status(member->node, &st);
-    return st.is_leader &&
-           bx_view_find_node(bx_node_view(member->node), bx_str(name), &row, NULL) == BX_NOT_FOUND;
+    for (unsigned i = 0; i < s->n_hosts; i++) {
+        const struct bx_node *n = s->hosts[i].node;
+
+        if (n == NULL)
+            continue;
+        bx_node_status(n, &st);
+        if (st.is_leader &&
+            bx_view_find_node(bx_node_view(n), bx_str(name), &row, NULL) == BX_NOT_FOUND)
+            return true;
+    }
+    return false;
 }
 
 static void remove_later(struct sim *s, const char *name);
@@ -342,7 +350,7 @@ static void on_remove(struct sim *s, struct sim_host *none, void *arg)
     struct sim_host *member = some_member(s);
 
     (void)none;
-    if (member != NULL && is_gone(member, r->name)) {
+    if (is_gone(s, r->name)) {
         s->removals--;
         return;
     }
