@@ -38,6 +38,7 @@ struct daemon_member {
     uint8_t keyed[16];           /* the incarnation for which this node's key was made */
     uint32_t dialled;            /* number of its addresses tried */
     uint64_t renew_ms;           /* boot time of the next attempt to renew the certificate */
+    bool ca_changed;             /* what is in DATA/keys is not what connections use yet */
     uint64_t ca_ms;              /* of the next attempt to follow the replacement of the CA */
     uint64_t ca_taken, ca_shown; /* what the row is to tell of the CAs; 0: not known yet */
     uint8_t pin[PKI_SHA256];     /* of this node's key */

@@ -9,21 +9,21 @@
 
 #define AGAIN_MS 30000u /* after a failure */
 
-static int take(struct daemon *d, const struct bx_ca *ca, bool *changed, struct bx_err *err)
+static int take(struct daemon *d, const struct bx_ca *ca, struct bx_err *err)
 {
     const struct bx_node_row *row = bx_view_node(bx_node_view(d->node), d->identity.node);
     int rc;
 
     if (keys_have_ca(&d->keys, d->identity.cluster, ca))
         return BX_OK;
-    *changed = true;
+    d->member.ca_changed = true;
     rc = keys_take_ca(&d->keys, d->clock, d->identity.cluster, ca, &row->info, err);
     if (rc == BX_OK)
         BX_INFO("daemon", "this node trusts the new CA", "generation", ca->generation);
     return rc;
 }
 
-static int show(struct daemon *d, const struct bx_ca *ca, bool *changed, struct bx_err *err)
+static int show(struct daemon *d, const struct bx_ca *ca, struct bx_err *err)
 {
     int rc;
 
@@ -34,7 +34,7 @@ static int show(struct daemon *d, const struct bx_ca *ca, bool *changed, struct 
         bx_err_hint(err, "remove this node, and let its host join again");
         return BX_CORRUPT;
     }
-    *changed = true;
+    d->member.ca_changed = true;
     rc = keys_switch(&d->keys, err);
     if (rc == BX_OK)
         BX_INFO("daemon", "this node shows a certificate of the new CA", "generation",
@@ -42,13 +42,13 @@ static int show(struct daemon *d, const struct bx_ca *ca, bool *changed, struct 
     return rc;
 }
 
-static int forget(struct daemon *d, const struct bx_ca *ca, bool *changed, struct bx_err *err)
+static int forget(struct daemon *d, const struct bx_ca *ca, struct bx_err *err)
 {
     int rc;
 
     if (d->keys.other_ca.len == 0 && d->keys.n_cluster_keys < 2)
         return BX_OK;
-    *changed = true;
+    d->member.ca_changed = true;
     rc = keys_forget_other(&d->keys, d->identity.cluster, ca, err);
     if (rc == BX_OK)
         BX_INFO("daemon", "this node trusts the old CA no more", "generation", ca->generation);
@@ -58,18 +58,21 @@ static int forget(struct daemon *d, const struct bx_ca *ca, bool *changed, struc
 static int step(struct daemon *d, const struct bx_view *view, struct bx_err *err)
 {
     const struct bx_ca *old = bx_view_ca_at(view, 0), *new_one = bx_view_ca_new(view);
-    bool changed = false;
     int rc = BX_OK;
 
     if (new_one != NULL && keys_are_stale(&d->keys, d->identity.cluster, old, new_one))
-        rc = forget(d, old, &changed, err);
+        rc = forget(d, old, err);
     if (rc == BX_OK && new_one != NULL)
-        rc = take(d, new_one, &changed, err);
+        rc = take(d, new_one, err);
     if (rc == BX_OK && (new_one == NULL || new_one->active))
-        rc = show(d, bx_view_ca(view), &changed, err);
+        rc = show(d, bx_view_ca(view), err);
     if (rc == BX_OK && new_one == NULL)
-        rc = forget(d, bx_view_ca(view), &changed, err);
-    return rc == BX_OK && changed ? daemon_secure(d, &d->identity, err) : rc;
+        rc = forget(d, bx_view_ca(view), err);
+    if (rc != BX_OK || !d->member.ca_changed)
+        return rc;
+    rc = daemon_secure(d, &d->identity, err);
+    d->member.ca_changed = rc != BX_OK; /* then it is tried again, and the row tells nothing yet */
+    return rc;
 }
 
 /* What the row is to tell, once it is true. */
@@ -93,8 +96,14 @@ void daemon_ca(struct daemon *d)
     const struct bx_node_row *row = bx_view_node(view, d->identity.node);
     struct bx_err err = {0};
 
-    if (bx_view_ca(view) == NULL || row == NULL || row->info.pin.n == 0 ||
-        !keys_are_there(&d->keys) || daemon_now(d) < d->member.ca_ms)
+    if (bx_view_ca(view) == NULL || !keys_are_there(&d->keys) || daemon_now(d) < d->member.ca_ms)
+        return;
+    if (row ==
+        NULL) { /* it is about to be made, and tells that it has what the cluster began with */
+        note(d, view);
+        return;
+    }
+    if (row->info.pin.n == 0)
         return;
     if (step(d, view, &err) == BX_OK) {
         note(d, view);

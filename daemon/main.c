@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,6 +99,18 @@ static void close_common(void)
     bx_names_close();
 }
 
+/* A core file would have the keys of this node, and that of a guest its memory. What ended a
+ * process is in its crash file. The hard limit stays, so an operator can raise the other one. */
+static void write_no_cores(void)
+{
+    struct rlimit core;
+
+    if (getrlimit(RLIMIT_CORE, &core) != 0)
+        return;
+    core.rlim_cur = 0;
+    (void)setrlimit(RLIMIT_CORE, &core);
+}
+
 int main(int argc, char **argv)
 {
     struct bx_err err = {0};
@@ -117,6 +130,7 @@ int main(int argc, char **argv)
     umask(077); /* other users may reach the data directory, but read nothing in it */
     if (d.options.ask == OPTIONS_FORGET)
         return forget();
+    write_no_cores();
     signal(SIGPIPE, SIG_IGN);
     if (open_common(&err) != BX_OK)
         return refuse(&err);

@@ -258,6 +258,7 @@ static void read_file(struct page *p, uint64_t file, const struct bx_buf *bytes,
             p->reply.oldest = r.record.number;
         if (r.record.number <= after || is_full(p))
             continue;
+        p->seen++;
         p->last = r.record.number;
         bx_audit_of_refusal(&r.record, &p->call->arena, &record);
         keep(p, &record);

@@ -210,6 +210,21 @@ static int refresh(struct api_client *client, struct bx_err *err)
     return refuse_token(client, err);
 }
 
+bool api_auth_holds(const struct api_call *c, struct bx_err *err)
+{
+    struct api_client *client = c->client;
+    enum bx_rpc_role least = bx_methods[c->method]->role;
+
+    if (client == NULL || c->carried || !client->by_token || least == BX_RPC_ANY)
+        return true;
+    if (refresh(client, err) != BX_OK)
+        return false;
+    if (client->role >= least && strcmp(client->tenant, c->tenant) == 0)
+        return true;
+    refuse_token(client, err);
+    return false;
+}
+
 void api_auth_certified(struct api_client *client, const struct pki_cert *cert)
 {
     struct bx_err err;

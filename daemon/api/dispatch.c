@@ -57,7 +57,8 @@ static void end(struct api_call *c)
 {
     struct api *a = c->api;
 
-    if (c->method == BX_M_SYS_HELLO) /* a token is in it */
+    /* A token is in it, or may be: no method was found yet. */
+    if (c->method == BX_M_SYS_HELLO || c->method == BX_M_CLUSTER_JOIN || c->method == BX__METHODS)
         pki_wipe(c->message.data, c->message.len);
     api_wait_stop(c);
     api_call_rests(c, true);

@@ -53,8 +53,14 @@ void api_conn_welcome(struct api_conn *c)
     }
     trusted = is_trusted(c);
     identify(c, trusted);
-    if (c->stream.peer.kind == STREAM_PEER_CERTIFICATE)
+    if (c->stream.peer.kind == STREAM_PEER_CERTIFICATE) {
+        /* The CA may have been replaced while the handshake was under way. */
+        if (!tls_context_trusts(c->api->secure.context, c->stream.peer.certificate->ca)) {
+            api_conn_close(c);
+            return;
+        }
         api_auth_certified(&c->client, c->stream.peer.certificate);
+    }
     if (api_place_take(c, trusted, &err) != BX_OK)
         c->client.ops->end(&c->client, &err);
 }

@@ -158,6 +158,9 @@ void api_auth_destroy(struct api *a);
 /* Make the client of sys.hello the user of the token that it sent, or of its certificate, then call
  * then(c); or fail. */
 void api_auth_hello(struct api_call *c, void (*then)(struct api_call *c));
+/* Whether a call that has waited may be answered: its caller's token still gives the right to it.
+ * False: err says why not. */
+bool api_auth_holds(const struct api_call *c, struct bx_err *err);
 /* May the caller make this call? Takes down who it is. BX_OK, BX_DENIED, or BX_NO_LEADER: whether
  * its token is valid is not known here. */
 int api_auth_check(struct api_call *c, struct bx_err *err);

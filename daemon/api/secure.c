@@ -228,8 +228,16 @@ void api_refuse_plain(struct api_conn *c)
 
 void api_secure(struct api *a, struct tls_context *server)
 {
+    struct api_conn *c, *next;
+
     tls_context_release(a->secure.context);
     a->secure.context = tls_context_ref(server);
+    for (c = TAILQ_FIRST(&a->conns); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        if (c->stream.peer.certificate != NULL &&
+            !tls_context_trusts(server, c->stream.peer.certificate->ca))
+            api_conn_close(c);
+    }
 }
 
 void api_secure_init(struct api *a)

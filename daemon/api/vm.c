@@ -14,7 +14,7 @@ static void written(struct api_call *c, const struct bx_outcome *o)
     char trace[BX_ID_TEXT + 1];
 
     r.trace_id = api_trace_text(c, trace);
-    if (vm != NULL)
+    if (vm != NULL && bx_vm_is_of(vm, c->scope))
         api_see_vm(c->api->node, vm, &r.vm);
     api_reply(c, &bx_written_reply_schema, &r);
 }

@@ -142,7 +142,11 @@ static void vm_wait(struct api_call *c)
 
 static void vm_changed(struct api_call *c, const struct bx_vm *vm, bool gone)
 {
-    if (gone)
+    struct bx_err err;
+
+    if (!api_auth_holds(c, &err))
+        api_fail(c, &err);
+    else if (gone)
         is_gone(c);
     else
         settle(c, vm);

@@ -198,6 +198,10 @@ static void run(struct api_call *c)
     struct bx_err err;
     uint64_t before;
 
+    if (!api_auth_holds(c, &err)) {
+        api_fail(c, &err);
+        return;
+    }
     if (c->api->node != NULL) {
         before = bx_rec_trace(bx_trace_of(c->trace));
         c->then(c);

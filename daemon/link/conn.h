@@ -52,7 +52,8 @@ struct link {
     uint64_t next_handle;
     uint64_t ticked;        /* boot time of the last tick */
     uint32_t begun;         /* handshakes of strangers since then */
-    char last_refusal[256]; /* logged once, not on every attempt */
+    char last_refusal[256]; /* logged once a minute, not on every attempt */
+    uint64_t last_refusal_ms;
     struct rate_bound told; /* of refusals of accepted connections */
     struct link_stats stats;
 };

@@ -49,6 +49,8 @@ void link_say_hello(struct link_conn *c, const char *refuse)
     bx_buf_release(&frame);
 }
 
+#define REFUSAL_AGAIN_MS 60000u /* until the same one is logged again */
+
 /* Anybody can connect, and choose what the text says. */
 static bool may_tell(struct link *l)
 {
@@ -59,8 +61,12 @@ static void log_refusal(const struct link_conn *c, const char *text)
 {
     struct link *l = c->owner;
 
-    if (strcmp(l->last_refusal, text) == 0 || (c->accepted && !may_tell(l)))
+    bool again =
+        strcmp(l->last_refusal, text) == 0 && link_now(l) - l->last_refusal_ms < REFUSAL_AGAIN_MS;
+
+    if (again || (c->accepted && !may_tell(l)))
         return;
+    l->last_refusal_ms = link_now(l);
     snprintf(l->last_refusal, sizeof l->last_refusal, "%s", text);
     if (c->accepted)
         BX_WARNING("link", "refused a connection", "err", text);

@@ -75,9 +75,10 @@ static struct share *share_of(struct audit *a, const struct bx_refusal *r, bool 
 {
     struct bx_str name = stranger ? r->source : r->principal;
     uint64_t key = bx_hash(name.p, name.n) * 2 + stranger, now = now_ms(a);
-    struct share *s = &a->shares[0];
+    uint32_t from = stranger ? PRINCIPALS_MAX / 2 : 0; /* strangers displace one another only */
+    struct share *s = &a->shares[from];
 
-    for (uint32_t i = 0; i < PRINCIPALS_MAX; i++) {
+    for (uint32_t i = from; i < from + PRINCIPALS_MAX / 2; i++) {
         if (a->shares[i].key == (key | 2))
             return &a->shares[i];
         if (a->shares[i].since_ms < s->since_ms)

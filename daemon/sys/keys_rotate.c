@@ -287,15 +287,23 @@ static void drop_cluster_keys(struct keys *k, const uint8_t cluster[16], const s
 int keys_forget_other(struct keys *k, const uint8_t cluster[16], const struct bx_ca *ca,
                       struct bx_err *err)
 {
+    uint8_t keys[sizeof k->cluster_keys];
+    uint32_t n_keys = k->n_cluster_keys;
     int rc = keys_save(k, NODE_CRT, k->certificate.data, k->certificate.len, err);
 
     if (rc == BX_OK)
         rc = keys_save(k, CA_CRT, k->ca.data, k->ca.len, err);
-    if (rc != BX_OK)
-        return rc;
-    k->other_certificate.len = k->other_ca.len = 0;
-    if (k->n_cluster_keys < 2 || !opens(k, cluster, ca))
-        return BX_OK;
-    drop_cluster_keys(k, cluster, ca);
-    return keys_save_cluster_keys(k, err);
+    if (rc == BX_OK && n_keys > 1 && opens(k, cluster, ca)) {
+        memcpy(keys, k->cluster_keys, sizeof keys);
+        drop_cluster_keys(k, cluster, ca);
+        rc = keys_save_cluster_keys(k, err);
+        if (rc != BX_OK) { /* what is on the disk is in memory, so that it is tried again */
+            memcpy(k->cluster_keys, keys, sizeof keys);
+            k->n_cluster_keys = n_keys;
+        }
+        pki_wipe(keys, sizeof keys);
+    }
+    if (rc == BX_OK)
+        k->other_certificate.len = k->other_ca.len = 0;
+    return rc;
 }

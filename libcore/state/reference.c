@@ -62,9 +62,12 @@ int bx_reference_vm(const struct bx_fsm *f, struct bx_reference *r, uint8_t uuid
         if (!given(uuid))
             return say_again(&r->outcome, err);
         vm = bx_view_vm(&f->view, uuid);
-        if (vm == NULL ||
-            bx_vm_is_of(vm, r->tenant)) /* else its sender was of another tenant then */
+        if (vm == NULL || bx_vm_is_of(vm, r->tenant))
             return BX_OK;
+        /* Its sender was of another tenant then. */
+        bx_err_set(err, BX_CONFLICT, "this request id was already used for another request");
+        bx_err_hint(err, "use another --request-id");
+        return BX_CONFLICT;
     }
     rc = bx_view_find_vm_of(&f->view, r->tenant, r->ref, &vm, err);
     if (rc == BX_OK && r->exact && !is_named(vm->name, r->ref) && r->ref.n < BX_UUID_TEXT - 1)

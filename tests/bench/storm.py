@@ -3,8 +3,8 @@
 
   storm.py CLIENTS CA TOKEN PROBE LEADER_PID ADDRESS...
 
-CLIENTS connections with TLS to the addresses, each with a token, call vm.list once in a while, and
-connect anew to another address as soon as they are closed. Over the unix socket PROBE a VM is created
+CLIENTS connections with TLS to the first address, the leader's, each with a token, call vm.list once in a
+while, and connect to the others as soon as they are closed. Over the unix socket PROBE a VM is created
 and deleted all the time. After two seconds LEADER_PID is killed; for five more the time between two
 acknowledged creates is measured. Prints "gap_ms N back_ms N failed N": the longest one, until when
 all clients were back, and how many handshakes failed.
@@ -54,10 +54,12 @@ class Storm:
         self.all_back = 0.0
 
     async def client(self, wanted, number):
-        at = number
+        tries = 0
         while not self.done:
-            host, port = self.addresses[at % len(self.addresses)].rsplit(":", 1)
-            at += 1
+            others = len(self.addresses) - 1
+            at = 0 if tries == 0 else 1 + (number + tries) % others
+            host, port = self.addresses[at].rsplit(":", 1)
+            tries += 1
             try:
                 reader, writer = await asyncio.open_connection(host, int(port), ssl=self.tls)
                 try:

@@ -64,6 +64,8 @@ for k in 1 2 3; do quietly ctl --addr "$(socket "$k")" log snapshot; done
 ctl bench --count 2000 --clients 4 --prefix bulk >"$dir/out" 2>"$dir/err"
 ok $? "so much happens that snapshots are taken"
 pid=$(cat "$dir/n3/pid")
+grep -q '^Max core file size  *0 ' "/proc/$pid/limits"
+ok $? "it would leave no core file"
 kill -SEGV "$pid"
 died() { [ ! -e "/proc/$pid" ]; }
 wait_until 60 died

@@ -309,7 +309,7 @@ for file in identity vote mark 'wal-*'; do
   echo disk >"$dir/lost/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw"
   expect 0 "without $file: doing it" "$build/blixardd" --data "$dir/lost" --forget-cluster --force
   rm -f "$dir"/lost/log "$dir"/lost/pid
-  [ "$(echo "$dir"/lost/* | sed "s,$dir/lost/,,g;s, diag,,")" = "boot lock recorder sim-runs vms" ] &&
+  [ "$(echo "$dir"/lost/* | sed "s,$dir/lost/,,g;s, diag,,;s,^audit ,,")" = "boot lock recorder sim-runs vms" ] &&
     [ -s "$dir/lost/vms/11112233-4455-4677-8899-aabbccddeeff/disk.raw" ]
   ok $? "without $file: what is kept"
   rm -r "$dir/lost"

@@ -285,7 +285,7 @@ TEST(a_repeat_does_not_reach_into_another_tenant)
     assert_true(r.answered);
     assert_memory_equal(found, a, 16);
     r.tenant = bx_str("b");
-    assert_int_equal(bx_reference_vm(t.fsm, &r, found, NULL), BX_NOT_FOUND);
+    assert_int_equal(bx_reference_vm(t.fsm, &r, found, NULL), BX_CONFLICT);
     r.principal = bx_str("user:mallory");
     r.tenant = bx_str("a");
     assert_int_equal(bx_reference_vm(t.fsm, &r, found, NULL), BX_OK);
