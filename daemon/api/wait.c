@@ -25,8 +25,9 @@ static void fail_backoff(struct api_call *c, const struct bx_vm *vm)
     uint64_t ms = vm->next_try_ms > now ? vm->next_try_ms - now : 0;
     struct bx_err err;
 
-    bx_err_set(&err, BX_FAILED, "VM \"%s\" failed (" BX_STR_FMT "); retrying in %llu s",
-               vm->name->s, BX_STR_ARG(vm->message), (unsigned long long)(ms + 999) / 1000);
+    bx_err_set(&err, BX_FAILED, "VM \"%s\" failed%s (" BX_STR_FMT "); retrying in %llu s",
+               vm->name->s, vm->unbegun ? " to start" : "", BX_STR_ARG(vm->message),
+               (unsigned long long)(ms + 999) / 1000);
     bx_err_hint(&err,
                 "blixardctl vm show %s counts its failures; vm logs %s shows its console, if "
                 "the guest was started",

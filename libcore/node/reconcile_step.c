@@ -28,6 +28,7 @@ static void report_phase(struct bx_reconcile *r, struct bx_entry *e, const struc
     }
     if (e->observed == BX_OBSERVED_EXITED && e->asked == BX_ACTION_NONE) {
         body.failures = e->failures;
+        body.unbegun = !e->ran;
         body.pause_ms = e->not_before > now ? (uint32_t)(e->not_before - now) : 0;
     }
     e->reported = phase;

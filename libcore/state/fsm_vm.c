@@ -77,6 +77,7 @@ void bx_fsm_vm_order_start(struct bx_vm *d)
     d->message = bx_str("");
     d->failures = d->reboots = 0;
     d->next_try_ms = d->last_reboot_ms = 0;
+    d->unbegun = false;
 }
 
 int bx_fsm_vm_unchanged(struct bx_call *c, const struct bx_vm *vm)

@@ -44,6 +44,7 @@ static void order_retry(const struct bx_fsm *f, const struct bx_call *c, struct 
     if (asked || b->failures == 0)
         return;
     d->failures = b->failures;
+    d->unbegun = b->unbegun;
     d->next_try_ms = f->view.time_ms + b->pause_ms;
 }
 
@@ -52,6 +53,7 @@ static void rest(const struct bx_call *c, struct bx_vm *d, enum bx_phase phase)
     d->phase = d->desired == BX_DESIRED_STOPPED ? BX_PHASE_STOPPED : (uint8_t)phase;
     d->message = c->body->vm_report.message;
     d->failures = 0;
+    d->unbegun = false;
     d->next_try_ms = 0;
     if (phase == BX_PHASE_STOPPED)
         d->desired = BX_DESIRED_STOPPED;

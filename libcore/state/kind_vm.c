@@ -26,6 +26,7 @@ struct vm_record {
     uint64_t next_try_ms;
     uint32_t reboots;
     uint64_t last_reboot_ms;
+    bool unbegun;
 };
 
 static const struct bx_field vm_fields[] = {
@@ -55,6 +56,7 @@ static const struct bx_field vm_fields[] = {
     BX_VM_CONFIG_LAST_FIELDS(offsetof(struct vm_record, config)),
     BX_FIELD(vm_record, reboots, BX_T_U32, .omit = true, .since = 2),
     BX_FIELD(vm_record, last_reboot_ms, BX_T_U64, .omit = true, .since = 2),
+    BX_FIELD(vm_record, unbegun, BX_T_BOOL, .omit = true, .since = 3),
 };
 static const struct bx_schema vm_schema = BX_SCHEMA("vm row", 200, vm_record, vm_fields);
 
@@ -143,7 +145,8 @@ static struct bx_row *make(struct bx_row_home *h, const void *draft)
                             .failures = d->failures,
                             .next_try_ms = d->next_try_ms,
                             .reboots = d->reboots,
-                            .last_reboot_ms = d->last_reboot_ms};
+                            .last_reboot_ms = d->last_reboot_ms,
+                            .unbegun = d->unbegun};
     struct bx_row *r = vm_block(h, d);
 
     memcpy(rec.uuid, d->uuid, 16);
@@ -179,7 +182,8 @@ static void draft_of(const struct vm_record *rec, struct bx_vm *d)
                         .failures = rec->failures,
                         .next_try_ms = rec->next_try_ms,
                         .reboots = rec->reboots,
-                        .last_reboot_ms = rec->last_reboot_ms};
+                        .last_reboot_ms = rec->last_reboot_ms,
+                        .unbegun = rec->unbegun};
     memcpy(d->uuid, rec->uuid, 16);
 }
 

@@ -37,6 +37,7 @@ struct bx_vm {
     uint64_t next_try_ms;    /* with failures, until it runs: when the node starts it again */
     uint32_t reboots;        /* resets by the guest, of its last run */
     uint64_t last_reboot_ms; /* leader time when the last of them was reported */
+    bool unbegun;            /* with failures: the last run ended before its guest ran (level 3) */
 };
 
 /* The configuration as given at creation, including name and tenant; views into the row. */

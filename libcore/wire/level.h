@@ -21,7 +21,7 @@
  *      a token admits its host as, and the secret and the signing request of a JOIN; names of VMs
  *      are unique within their tenant, which events tell; the source of a command; who made a
  *      change, from where, in which request, and the chain of events (state/fsm_chain.c);
- * ca.rotate, and what a node tells of the CAs */
+ *      ca.rotate, and what a node tells of the CAs; whether the guest of a failed run has run */
 #ifndef BX_LEVEL_H
 #define BX_LEVEL_H
 

@@ -51,6 +51,7 @@ static const struct bx_field vm_report_fields[] = {
     BX_FIELD(bx_cmd_vm_report, failures, BX_T_U32, .omit = true, .since = 2, .droppable = true),
     BX_FIELD(bx_cmd_vm_report, pause_ms, BX_T_U32, .omit = true, .since = 2, .droppable = true),
     BX_FIELD(bx_cmd_vm_report, reboots, BX_T_U32, .omit = true, .since = 2, .droppable = true),
+    BX_FIELD(bx_cmd_vm_report, unbegun, BX_T_BOOL, .omit = true, .since = 3, .droppable = true),
 };
 const struct bx_schema bx_cmd_vm_report_schema =
     BX_SCHEMA("vm.report", BX_CMD_SCHEMA(VM_REPORT), bx_cmd_vm_report, vm_report_fields);

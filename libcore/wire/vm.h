@@ -40,6 +40,7 @@ struct bx_cmd_vm_report {
     uint32_t failures; /* so many in a row, this one included; 0: it does not count */
     uint32_t pause_ms; /* the node starts it again no sooner */
     uint32_t reboots;  /* resets by the guest, of this run so far */
+    bool unbegun;      /* the run ended before its guest ran */
 };
 
 /* ---- parameters ---- */

@@ -459,7 +459,7 @@ if command -v qemu-system-x86_64 >/dev/null 2>&1; then
   printed 'backoff: no such file' "it backs off: the events say why"
   expect 0 "it backs off: starting it" ctl vm start always --no-wait
   expect 1 "it backs off: waiting for it" ctl vm restart always
-  said 'VM "always" failed (no such file: .*); retrying in [0-9]* s' "it backs off: until when"
+  said 'VM "always" failed to start (no such file: .*); retrying in [0-9]* s' "it backs off: until when"
   grep -q 'vm: failed to start; .* vm=always .*err=.*no such file.*in_s=[0-9]' "$dir"/qemu/n1/*log
   ok $? "it backs off: the daemon logs it"
   for vm in always never; do ctl vm delete $vm --yes >/dev/null; done

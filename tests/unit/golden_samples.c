@@ -106,6 +106,14 @@ static const struct bx_cmd_vm_report vm_report_failing = {.vm = ID(0xe1),
                                                           .message = S("exit status 1"),
                                                           .failures = 4,
                                                           .pause_ms = 8000};
+static const struct bx_cmd_vm_report vm_report_unbegun = {.vm = ID(0xe1),
+                                                          .node = 3,
+                                                          .epoch = 12,
+                                                          .phase = BX_PHASE_FAILED,
+                                                          .message = S("no such file"),
+                                                          .failures = 1,
+                                                          .pause_ms = 1000,
+                                                          .unbegun = true};
 static const struct bx_cmd_vm_report vm_report_reboots = {
     .vm = ID(0xe1), .node = 3, .epoch = 12, .phase = BX_PHASE_RUNNING, .reboots = 5};
 static const struct bx_cmd_token_create token_create = {.secret_hash = ID(0xd1), .ttl_ms = 3600000};
@@ -323,6 +331,7 @@ static void add_commands(void)
     add("cluster.create-ca", &bx_cmd_cluster_create_schema, &cluster_create_ca);
     add("vm.report-failing", &bx_cmd_vm_report_schema, &vm_report_failing);
     add("vm.report-reboots", &bx_cmd_vm_report_schema, &vm_report_reboots);
+    add("vm.report-unbegun", &bx_cmd_vm_report_schema, &vm_report_unbegun);
     add("vm.desire-uuid", &bx_cmd_vm_desire_schema, &vm_desire_uuid);
     add("vm.desire-disk", &bx_cmd_vm_desire_schema, &vm_desire_disk);
     add("vm.delete-uuid", &bx_cmd_vm_delete_schema, &vm_delete_uuid);

@@ -49,13 +49,14 @@ TEST(a_failing_vm_says_in_its_row_and_in_the_log_how_often_and_until_when)
 {
     uint8_t vm[16];
 
-    test_fsm_cluster(&w.t, 2);
+    test_fsm_cluster(&w.t, 3);
     bx_driver_sim_fail(w.driver, 3);
     create_vm("web", BX_RESTART_ALWAYS, vm);
     run_ms(1100); /* 0, pause of 1 s */
     run_ms(100);
     vm_is(vm, BX_PHASE_CREATING, 3);
     assert_int_equal(row_of(vm)->failures, 2);
+    assert_true(row_of(vm)->unbegun);
     assert_true(row_of(vm)->next_try_ms > row_of(vm)->modified_ms + 1900);
     assert_true(row_of(vm)->next_try_ms <= row_of(vm)->modified_ms + 2000);
     assert_true(test_rec_said("warning vm: failed to start; it is tried again vm=web uuid="));
@@ -67,6 +68,7 @@ TEST(a_failing_vm_says_in_its_row_and_in_the_log_how_often_and_until_when)
     w.driver->ops->kill(w.driver, vm);
     run_ms(100);
     assert_int_equal(row_of(vm)->failures, 4);
+    assert_false(row_of(vm)->unbegun); /* it ran */
     assert_true(test_rec_said("warning vm: failed; it is restarted vm=web uuid="));
     assert_true(test_rec_said(" epoch=4 err=\"killed by signal 9\" in_s=8"));
 }
