@@ -167,6 +167,31 @@ TEST(a_token_is_no_certificate_and_a_node_no_user)
     assert_non_null(strstr(error.msg, "the certificate of node 0 is not one of a user"));
 }
 
+/* It was authorized when it arrived, and is answered much later. */
+TEST(a_wait_is_answered_only_as_long_as_the_right_to_it_lasts)
+{
+    char params[128], uuid[BX_UUID_TEXT];
+    const struct bx_vm *vm;
+    uint64_t id;
+
+    assert_int_equal(call("vm.create", "{\"name\": \"v\", \"disk_gib\": 0, \"memory_mib\": 1}"),
+                     BX_OK);
+    assert_int_equal(bx_view_find_vm(bx_node_view(node), bx_str("v"), &vm, NULL), BX_OK);
+    bx_uuid_format(vm->uuid, uuid);
+    make_user("alice", BX_USER_VIEWER, "default");
+    id = make_certificate("alice", 0);
+    come_with(PKI_USER);
+    snprintf(params, sizeof params,
+             "{\"vm\": \"%s\", \"until\": \"deleted\", \"timeout_ms\": 600000}", uuid);
+    begin_as(&client, "vm.wait", params);
+    settle();
+    assert_int_equal(client.calls, 1);
+    drop_token(id);
+    api_on_vm(api, vm, true);
+    assert_int_equal(client.calls, 0);
+    assert_int_equal(error.code, BX_DENIED);
+}
+
 int main(void)
 {
     return test_run(setup, api_node_teardown);
