@@ -3,14 +3,14 @@
 # Scripts against real daemons with the simulated driver.
 dist_check_SCRIPTS += tests/integration/surface.sh tests/integration/crash.sh \
 	tests/integration/cli.sh tests/integration/levels.sh tests/integration/snapshot.sh tests/integration/kill.sh \
-	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/sessions.sh tests/integration/users.sh tests/integration/tenants.sh tests/integration/secrets.sh tests/integration/select.sh \
+	tests/integration/remove.sh tests/integration/address.sh tests/integration/down.sh tests/integration/sessions.sh tests/integration/users.sh tests/integration/tenants.sh tests/integration/select.sh \
 	tests/integration/recorder.sh tests/integration/http.sh tests/integration/log.sh tests/integration/diag.sh \
 	tests/integration/diag_send.sh
 dist_noinst_DATA += tests/integration/diag_server.py tests/integration/secret_hunt.py
 dist_noinst_DATA += tests/lib/cluster.sh
 tests/integration/surface.log tests/integration/crash.log tests/integration/cli.log \
 tests/integration/snapshot.log tests/integration/kill.log \
-tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/users.log tests/integration/tenants.log tests/integration/secrets.log tests/integration/select.log \
+tests/integration/remove.log tests/integration/address.log tests/integration/down.log tests/integration/sessions.log tests/integration/users.log tests/integration/tenants.log tests/integration/select.log \
 tests/integration/recorder.log tests/integration/http.log tests/integration/log.log tests/integration/diag.log tests/integration/diag_send.log: blixardd blixardctl blixard-vm
 
 # Who did what, and whether the record of it is whole.
@@ -27,11 +27,11 @@ soak-crash: blixardd blixardctl blixard-vm
 	  $(srcdir)/tests/integration/crash_load.sh
 .PHONY: soak-crash
 
-# A hostile peer on the link, what can go wrong with the keys, and hosts on a network that fails: they
-# take long, and say nothing of how the programs are built.
+# A hostile peer on the link, what can go wrong with the keys, hosts on a network that fails, and a hunt for secrets in
+# all that is written: they take long, and say nothing of how the programs are built.
 if PLAIN_BUILD
 dist_check_SCRIPTS += tests/integration/hostile_link.sh tests/integration/keys.sh tests/integration/hosts.sh \
-	tests/integration/api_tls.sh tests/integration/ca.sh
+	tests/integration/api_tls.sh tests/integration/ca.sh tests/integration/secrets.sh
 endif
 dist_noinst_DATA += tests/integration/hostile_link.py tests/integration/hostile_api.py tests/integration/relay.py
 noinst_PROGRAMS += tests/integration/hostile_certs
@@ -44,7 +44,7 @@ tests_integration_history_SOURCES = tests/integration/history.c \
 tests_integration_history_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/cli
 tests_integration_history_LDADD = $(CLI_LIBS)
 tests/integration/hostile_link.log tests/integration/ca.log: blixardd blixardctl blixard-vm tests/integration/hostile_certs
-tests/integration/keys.log tests/integration/api_tls.log: blixardd blixardctl blixard-vm
+tests/integration/keys.log tests/integration/api_tls.log tests/integration/secrets.log: blixardd blixardctl blixard-vm
 tests/integration/hosts.log: blixardd blixardctl blixard-vm tests/integration/history
 
 # Where the log goes.
